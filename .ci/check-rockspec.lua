@@ -1,0 +1,71 @@
+-- Checks that the rockspec names every source and Lua file of the tree, no other, and the version of core/version.h.
+local path = assert(arg[1], "no rockspec")
+local spec = {}
+if setfenv then -- 5.1
+  setfenv(assert(loadfile(path)), spec)()
+else
+  assert(loadfile(path, "t", spec))()
+end
+
+local faults = {}
+local function files(pattern)
+  local listing = assert(io.popen("ls " .. pattern .. " 2>/dev/null"))
+  local list = {}
+  for name in listing:lines() do
+    list[name] = true
+  end
+  listing:close()
+  return list
+end
+
+local function compare(what, named, existing)
+  for name in pairs(existing) do
+    if not named[name] then
+      faults[#faults + 1] = ("%s: %s is missing"):format(what, name)
+    end
+  end
+  for name in pairs(named) do
+    if not existing[name] then
+      faults[#faults + 1] = ("%s: %s does not exist"):format(what, name)
+    end
+  end
+end
+
+local sources, modules = {}, {}
+for name, module in pairs(spec.build.modules) do
+  if type(module) == "table" then
+    for _, source in ipairs(module.sources) do
+      sources[source] = true
+    end
+  else
+    modules[module] = true
+    local expected = "httpclient" .. (module:match("^lua/httpclient/(.*)%.lua$"):gsub("^", "."):gsub("^%.init$", ""))
+    if name ~= expected then
+      faults[#faults + 1] = ("%s should be the module %s"):format(module, expected)
+    end
+  end
+end
+compare(path, sources, files("core/*.c bindings/*.c"))
+local lua_files = files("lua/httpclient/*.lua")
+for name in pairs(lua_files) do
+  local first = io.lines(name)()
+  if first and first:find("^%-%-%-@meta") then -- for editors, not for running
+    lua_files[name] = nil
+  end
+end
+compare(path, modules, lua_files)
+
+for line in io.lines("core/version.h") do
+  local version = line:match('HC_VERSION "(.-)"')
+  if version and spec.version:match("^(.*)%-%d+$") ~= version then
+    faults[#faults + 1] = ("%s: version %s, core/version.h says %s"):format(path, spec.version, version)
+  end
+end
+
+for _, text in ipairs(faults) do
+  io.stderr:write(text, "\n")
+end
+if #faults > 0 then
+  os.exit(1)
+end
+print("rockspec: complete")

@@ -1,0 +1,45 @@
+/* client_object.h - what the files of the class HTTPClient share: http_client.c (class, properties, connection),
+ * http_client_exchange.c (request and response), http_client_facts.c (headers, certificate), http_client_wait.c. */
+#ifndef HCL_CLIENT_OBJECT_H
+#define HCL_CLIENT_OBJECT_H
+
+#include "binding.h"
+
+/* Slots of the anchor: what must live as long as the client may use it. */
+enum {
+  HCL_CLIENT_BODY = 1,    /* the request's body: string, function or file */
+  HCL_CLIENT_PIECE,       /* the last string that a body function gave */
+  HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
+  HCL_CLIENT_PATH         /* the file that the body is being written to */
+};
+
+/* One per Lua state: the thread that is calling right now, for calls back into Lua. */
+typedef struct hcl_runtime {
+  lua_State *current;
+} hcl_runtime;
+
+typedef struct hcl_client {
+  hc_client *client;
+  hcl_runtime *runtime;
+  bool busy;           /* the core is at work: a call back into Lua must not use the client */
+  bool sink_is_open;
+  int sink;            /* read_response_body_to_file with a path: the open file */
+} hcl_client;
+
+/* The object, for looking at it. Raises when it is none. */
+hcl_client *hcl_check_client(lua_State *L, int arg);
+/* The object, for changing it. Raises when the call comes out of its own body function or stream. */
+hcl_client *hcl_check_free_client(lua_State *L, int arg);
+/* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
+ * can not throw. leave takes what enter gave. */
+lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
+void hcl_client_leave(hcl_client *self, lua_State *previous);
+void hcl_client_close_sink(hcl_client *self);
+/* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
+void hcl_client_push_self(lua_State *L, hcl_client *self);
+
+extern const luaL_Reg hcl_client_exchange_methods[];
+extern const luaL_Reg hcl_client_fact_methods[];
+extern const luaL_Reg hcl_client_wait_methods[];
+
+#endif

@@ -1,0 +1,364 @@
+/* http_client_exchange.c - HTTPClient: request, response, body. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "../core/file.h"
+#include "../core/headers.h"
+#include "client_object.h"
+
+/* --- the caller's headers ------------------------------------------------------------------------------------------------ */
+
+/* "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
+static void push_map_line(lua_State *L, int arg) {
+  if (lua_type(L, -2) != LUA_TSTRING) luaL_argerror(L, arg, "a header's name must be a string");
+  const char *name = lua_tostring(L, -2);
+  int64_t number;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    lua_pushvalue(L, -2);
+    lua_pushliteral(L, ": ");
+    lua_pushvalue(L, -3);
+    lua_concat(L, 3);
+  } else if (hcl_to_integer(L, -1, &number)) {
+    char text[32];
+    int size = snprintf(text, sizeof text, "%lld", (long long)number);
+    lua_pushvalue(L, -2);
+    lua_pushliteral(L, ": ");
+    lua_pushlstring(L, text, (size_t)size);
+    lua_concat(L, 3);
+  } else {
+    luaL_argerror(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string, got %s", name, hcl_type_name(L, -1)));
+  }
+}
+
+static int compare_lines(const void *a, const void *b) {
+  const hc_slice *left = (const hc_slice *)a, *right = (const hc_slice *)b;
+  size_t common = left->size < right->size ? left->size : right->size;
+  int order = memcmp(left->data, right->data, common);
+  if (order) return order;
+  return left->size < right->size ? -1 : left->size > right->size;
+}
+
+static size_t count_entries(lua_State *L, int table) {
+  size_t count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    lua_pop(L, 1);
+    count++;
+  }
+  return count;
+}
+
+/* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table has no order. Leaves two
+ * values on the stack that keep the lines alive. */
+static const hc_slice *check_headers(lua_State *L, int arg, size_t *count) {
+  *count = 0;
+  if (lua_isnoneornil(L, arg)) return NULL;
+  if (!lua_istable(L, arg)) hcl_type_error(L, arg, "table");
+  size_t total = count_entries(L, arg);
+  size_t listed = lua_rawlen(L, arg);
+  if (total == 0) return NULL;
+  if (listed > total) listed = total;
+  hc_slice *lines = (hc_slice *)lua_newuserdata(L, total * sizeof *lines);
+  lua_newtable(L);
+  int made = lua_gettop(L);
+  for (size_t i = 0; i < listed; i++) {
+    lua_rawgeti(L, arg, (int)(i + 1));
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_argerror(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
+    lines[i] = hcl_to_slice(L, -1);
+    lua_rawseti(L, made, (int)(i + 1));
+  }
+  size_t filled = listed;
+  lua_pushnil(L);
+  while (filled < total && lua_next(L, arg)) {
+    int64_t index;
+    if (!hcl_to_integer(L, -2, &index) || index < 1 || index > (int64_t)listed) {
+      push_map_line(L, arg);
+      lines[filled] = hcl_to_slice(L, -1);
+      lua_rawseti(L, made, (int)(++filled));
+    }
+    lua_pop(L, 1);
+  }
+  lua_settop(L, made);
+  if (filled > listed) qsort(lines + listed, filled - listed, sizeof *lines, compare_lines);
+  *count = filled;
+  return lines;
+}
+
+/* --- the body ------------------------------------------------------------------------------------------------------------- */
+
+/* The FILE of an open Lua file; NULL for everything else. */
+static FILE *to_open_file(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  if (!object) return NULL;
+#if LUA_VERSION_NUM >= 502
+  if (!((luaL_Stream *)object)->closef) luaL_argerror(L, index, "the file is closed");
+#endif
+  FILE *file = *(FILE **)object;
+  if (!file) luaL_argerror(L, index, "the file is closed");
+  return file;
+}
+
+typedef struct pull_call {
+  hcl_client *self;
+  hc_pull_result result;
+  hc_slice piece;
+} pull_call;
+
+/* Runs protected. */
+static int call_body_function(lua_State *L) {
+  pull_call *call = (pull_call *)lua_touserdata(L, 1);
+  hcl_client_push_self(L, call->self);
+  hcl_anchor_get(L, 2, HCL_CLIENT_BODY);
+  lua_call(L, 0, 1);
+  if (lua_isnil(L, -1)) {
+    call->result = HC_PULL_END;
+    return 0;
+  }
+  if (lua_type(L, -1) != LUA_TSTRING)
+    return luaL_error(L, "the body function must return a string or nil, it returned a %s", hcl_type_name(L, -1));
+  call->piece = hcl_to_slice(L, -1);
+  hcl_anchor_put(L, 2, HCL_CLIENT_PIECE);
+  call->result = HC_PULL_DATA;
+  return 0;
+}
+
+static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *why) {
+  pull_call call = {(hcl_client *)context, HC_PULL_FAILED, {NULL, 0}};
+  lua_State *L = call.self->runtime->current;
+  int status = hcl_call_protected(L, call_body_function, &call);
+  if (status == 0) {
+    *piece = call.piece;
+    return call.result;
+  }
+  const char *text = status > 0 && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the body function";
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "%s", text);
+  if (status > 0) lua_pop(L, 1);
+  return HC_PULL_FAILED;
+}
+
+/* request_raw takes an array of bytes too; it becomes a string in the argument's place. */
+static void bytes_to_string(lua_State *L, int arg) {
+  size_t count = lua_rawlen(L, arg);
+  hc_buffer *buffer = hcl_buffer_new(L);
+  for (size_t i = 0; i < count; i++) {
+    int64_t value;
+    lua_rawgeti(L, arg, (int)(i + 1));
+    if (!hcl_to_integer(L, -1, &value) || value < 0 || value > 255)
+      luaL_argerror(L, arg, lua_pushfstring(L, "element %d is no integer from 0 to 255", (int)(i + 1)));
+    char byte = (char)value;
+    if (hc_buffer_append(buffer, (hc_slice){&byte, 1}, HCL_TEXT_LIMIT) != HC_OK) hcl_raise_memory(L);
+    lua_pop(L, 1);
+  }
+  hcl_buffer_push(L, buffer);
+  lua_replace(L, arg);
+}
+
+static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body, hc_failure *why) {
+  memset(body, 0, sizeof *body);
+  if (lua_isnoneornil(L, arg)) return HC_OK;
+  if (lua_type(L, arg) == LUA_TSTRING) {
+    body->kind = HC_BODY_BYTES;
+    body->bytes = hcl_to_slice(L, arg);
+    return HC_OK;
+  }
+  if (lua_isfunction(L, arg)) {
+    body->kind = HC_BODY_PULL;
+    body->pull = pull_from_lua;
+    body->context = self;
+    return HC_OK;
+  }
+  FILE *file = to_open_file(L, arg);
+  if (!file) hcl_type_error(L, arg, "string, function or file");
+  (void)fflush(file);
+  off_t at = ftello(file);
+  if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a position");
+  body->kind = HC_BODY_FILE;
+  body->file_offset = (uint64_t)at;
+  return hc_file_share(fileno(file), body->file_offset, &body->file, &body->file_length, why);
+}
+
+/* Bytes that a script put into the connection and that still wait must not be overtaken. */
+static bool connection_has_unsent(lua_State *L) {
+  hcl_anchor_get(L, 1, HCL_CLIENT_CONNECTION);
+  bool unsent = !lua_isnil(L, -1) && hcl_stream_peer_has_unsent(L, lua_gettop(L));
+  lua_pop(L, 1);
+  return unsent;
+}
+
+static int send_request(lua_State *L, bool raw) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  int64_t method = hcl_check_integer(L, 2);
+  hc_slice url = hcl_check_string(L, 3);
+  lua_settop(L, 5);
+  hc_client_request_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
+  spec.url = url;
+  spec.raw = raw;
+  spec.lines = check_headers(L, 4, &spec.line_count);
+  if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
+  hc_failure why = {HC_OK, ""};
+  if (connection_has_unsent(L)) {
+    hc_failure_set(&why, HC_ERR_BUSY, "bytes put into the connection have not left yet");
+    return hcl_push_result(L, HC_ERR_BUSY, &why);
+  }
+  /* Room first: what check_body acquires must not be lost to an error thrown before the core has it. */
+  lua_pushvalue(L, 5);
+  hcl_anchor_get(L, 1, HCL_CLIENT_BODY);
+  lua_insert(L, -2);
+  hcl_anchor_put(L, 1, HCL_CLIENT_BODY);
+  hc_error code = check_body(L, 5, self, &spec.body, &why);
+  if (code == HC_OK) {
+    lua_State *previous = hcl_client_enter(L, self);
+    code = hc_client_request(self->client, &spec, &why);
+    hcl_client_leave(self, previous);
+  }
+  if (code != HC_OK) hcl_anchor_put(L, 1, HCL_CLIENT_BODY); /* the old one: it may still be on its way */
+  else hcl_client_close_sink(self);
+  return hcl_push_result(L, code, &why);
+}
+
+static int client_request(lua_State *L) { return send_request(L, false); }
+static int client_request_raw(lua_State *L) { return send_request(L, true); }
+
+/* --- the response ------------------------------------------------------------------------------------------------------------ */
+
+static int client_has_response(lua_State *L) {
+  lua_pushboolean(L, hc_client_has_response(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_is_response_chunked(lua_State *L) {
+  lua_pushboolean(L, hc_client_response_is_chunked(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_code(lua_State *L) {
+  lua_pushinteger(L, hc_client_response_code(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_reason(lua_State *L) {
+  hcl_push_slice(L, hc_client_response_reason(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_body_length(lua_State *L) {
+  hcl_push_integer(L, hc_client_response_body_length(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_request_body_sent(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_client_body_sent(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_body_received(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_client_body_received(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_read_response_body_chunk(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_slice view;
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_client_body_peek(self->client, &view);
+  hcl_client_leave(self, previous);
+  /* When this throws, the bytes are still the client's. */
+  hcl_push_slice(L, view);
+  previous = hcl_client_enter(L, self);
+  hc_client_body_consume(self->client, view.size);
+  hcl_client_leave(self, previous);
+  return 1;
+}
+
+/* --- the body into a file ------------------------------------------------------------------------------------------------------ */
+
+static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
+  (void)why;
+  return fwrite(bytes.data, 1, bytes.size, (FILE *)context);
+}
+
+static hc_error move_to_stdio(hcl_client *self, FILE *file, uint64_t *moved, hc_failure *why) {
+  hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, file, moved, why);
+  /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
+  if (fflush(file) != 0 && code == HC_OK) code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  return code;
+}
+
+static bool is_same_path(lua_State *L, hcl_client *self) {
+  hcl_anchor_get(L, 1, HCL_CLIENT_PATH);
+  bool same = self->sink_is_open && lua_rawequal(L, -1, 2);
+  lua_pop(L, 1);
+  return same;
+}
+
+static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
+  if (is_same_path(L, self)) return HC_OK;
+  hc_slice path = hcl_to_slice(L, 2);
+  if (strlen(path.data) != path.size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
+  hcl_client_close_sink(self);
+  lua_pushvalue(L, 2);
+  hcl_anchor_put(L, 1, HCL_CLIENT_PATH);
+  hc_error code = hc_file_create(path.data, &self->sink, why);
+  self->sink_is_open = code == HC_OK;
+  return code;
+}
+
+static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc_failure *why) {
+  if (hc_client_get_status(self->client) != HC_STATUS_BODY)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
+  hc_error code = open_sink(L, self, why);
+  if (code != HC_OK) return code;
+  lua_State *previous = hcl_client_enter(L, self);
+  code = hc_client_body_to_file(self->client, self->sink, moved, why);
+  hcl_client_leave(self, previous);
+  if (hc_client_get_status(self->client) == HC_STATUS_BODY) return code;
+  self->sink_is_open = false;
+  hc_error finished = hc_file_finish(self->sink, why);
+  return code != HC_OK ? code : finished;
+}
+
+static int client_read_response_body_to_file(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  lua_settop(L, 2);
+  FILE *file = to_open_file(L, 2);
+  if (!file && lua_type(L, 2) != LUA_TSTRING) return hcl_type_error(L, 2, "path or file");
+  hc_failure why = {HC_OK, ""};
+  uint64_t moved = 0;
+  hc_error code;
+  if (file) {
+    lua_State *previous = hcl_client_enter(L, self);
+    code = move_to_stdio(self, file, &moved, &why);
+    hcl_client_leave(self, previous);
+  } else {
+    code = move_to_path(L, self, &moved, &why);
+  }
+  if (code == HC_OK) {
+    hcl_push_integer(L, (int64_t)moved);
+    return 1;
+  }
+  lua_pushnil(L);
+  hcl_push_message(L, code, &why);
+  lua_pushinteger(L, (lua_Integer)code);
+  hcl_push_integer(L, (int64_t)moved);
+  return 4;
+}
+
+const luaL_Reg hcl_client_exchange_methods[] = {
+    {"request", client_request},
+    {"request_raw", client_request_raw},
+    {"has_response", client_has_response},
+    {"is_response_chunked", client_is_response_chunked},
+    {"get_response_code", client_get_response_code},
+    {"get_response_reason", client_get_response_reason},
+    {"get_response_body_length", client_get_response_body_length},
+    {"get_request_body_sent", client_get_request_body_sent},
+    {"get_response_body_received", client_get_response_body_received},
+    {"read_response_body_chunk", client_read_response_body_chunk},
+    {"read_response_body_to_file", client_read_response_body_to_file},
+    {NULL, NULL},
+};

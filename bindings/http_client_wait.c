@@ -1,0 +1,110 @@
+/* http_client_wait.c - HTTPClient: waiting, and what event loops ask. */
+#include "client_object.h"
+
+static double opt_seconds(lua_State *L, int arg) {
+  if (lua_isnoneornil(L, arg)) return -1;
+  double seconds = hcl_check_number(L, arg);
+  if (seconds < 0) luaL_argerror(L, arg, "0 or more seconds are needed");
+  return seconds;
+}
+
+static int client_wait(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  double seconds = opt_seconds(L, 2);
+  bool ready = false;
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_error code = hc_client_wait(self->client, seconds, &ready);
+  hcl_client_leave(self, previous);
+  lua_pushinteger(L, (lua_Integer)code);
+  lua_pushboolean(L, ready);
+  if (code == HC_OK) return 2;
+  hcl_push_message(L, code, hc_client_last_error(self->client));
+  return 3;
+}
+
+static void interest_of(lua_State *L, hc_interest *out) { hc_client_interest(hcl_check_client(L, 1)->client, out); }
+
+/* For luv and select: -1 where there is nothing to watch. */
+static int client_get_fd(lua_State *L) {
+  hc_interest interest;
+  interest_of(L, &interest);
+  lua_pushinteger(L, interest.fd);
+  return 1;
+}
+
+/* For cqueues: nil where there is nothing to watch. */
+static int client_pollfd(lua_State *L) {
+  hc_interest interest;
+  interest_of(L, &interest);
+  if (interest.fd < 0) return 0;
+  lua_pushinteger(L, interest.fd);
+  return 1;
+}
+
+static int client_events(lua_State *L) {
+  static const char *const names[] = {NULL, "r", "w", "rw"};
+  hc_interest interest;
+  interest_of(L, &interest);
+  const char *name = interest.fd < 0 ? NULL : names[interest.events & 3u];
+  if (!name) return 0;
+  lua_pushstring(L, name);
+  return 1;
+}
+
+/* Seconds until poll must be called; 0 when it can do something now, nil when only an event counts. */
+static int client_timeout(lua_State *L) {
+  hc_interest interest;
+  interest_of(L, &interest);
+  if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
+  if (!interest.ready && interest.deadline == HC_NEVER) return 0;
+  uint64_t now = hc_clock_now();
+  double seconds = interest.ready || interest.deadline <= now ? 0 : (double)(interest.deadline - now) / 1e9;
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+
+/* For LuaSocket's select: a client that needs no event is ready at once. */
+static int client_dirty(lua_State *L) {
+  hc_interest interest;
+  interest_of(L, &interest);
+  lua_pushboolean(L, interest.ready);
+  return 1;
+}
+
+/* HTTPClient.wait_any(clients [, seconds]) */
+static int client_wait_any(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  double seconds = opt_seconds(L, 2);
+  size_t count = lua_rawlen(L, 1);
+  hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
+  bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);
+  hcl_client **objects = (hcl_client **)lua_newuserdata(L, (count + 1) * sizeof *objects);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (int)(i + 1));
+    if (!luaL_testudata(L, -1, HCL_HTTP_CLIENT))
+      return luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
+    objects[i] = hcl_check_free_client(L, -1);
+    clients[i] = objects[i]->client;
+    lua_pop(L, 1);
+  }
+  hcl_runtime *runtime = count ? objects[0]->runtime : NULL;
+  lua_State *previous = runtime ? runtime->current : NULL;
+  for (size_t i = 0; i < count; i++) (void)hcl_client_enter(L, objects[i]);
+  hc_error code = hc_client_wait_any(clients, count, seconds, ready);
+  for (size_t i = 0; i < count; i++) hcl_client_leave(objects[i], previous);
+  if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
+  lua_newtable(L);
+  int listed = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!ready[i]) continue;
+    lua_rawgeti(L, 1, (int)(i + 1));
+    lua_rawseti(L, -2, ++listed);
+  }
+  return 1;
+}
+
+const luaL_Reg hcl_client_wait_methods[] = {
+    {"wait", client_wait},     {"wait_any", client_wait_any}, {"get_fd", client_get_fd}, {"getfd", client_get_fd},
+    {"pollfd", client_pollfd}, {"events", client_events},     {"timeout", client_timeout}, {"dirty", client_dirty},
+    {NULL, NULL},
+};

@@ -1,0 +1,76 @@
+/* module.c - httpclient.core, the table that the Lua side of the module builds on. */
+#include "binding.h"
+
+#if defined(_WIN32)
+#define MODULE_EXPORT __declspec(dllexport)
+#elif defined(__GNUC__)
+#define MODULE_EXPORT __attribute__((visibility("default")))
+#else
+#define MODULE_EXPORT
+#endif
+
+static int module_error_string(lua_State *L) {
+  int64_t code = hcl_check_integer(L, 1);
+  lua_pushstring(L, hc_error_string(code < 0 || code >= HC_ERROR_COUNT ? -1 : (int)code));
+  return 1;
+}
+
+/* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a plain field. */
+static int module_index(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error"))) return 0;
+  hcl_push_enum(L, HCL_ENUM_ERROR);
+  return 1;
+}
+
+static void set_error_enum(lua_State *L) {
+  if (!hcl_enums_are_raw(L)) {
+    hcl_push_enum(L, HCL_ENUM_ERROR);
+    lua_setfield(L, -2, "Error");
+    return;
+  }
+  lua_newtable(L);
+  lua_pushcfunction(L, module_index);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
+typedef struct class_entry {
+  const char *name;
+  void (*push)(lua_State *L);
+} class_entry;
+
+static const class_entry classes[] = {
+    {"TLSOptions", hcl_tls_options_register},       {"X509Certificate", hcl_x509_register},
+    {"CryptoKey", hcl_crypto_key_register},         {"StreamPeerTCP", hcl_stream_peer_tcp_register},
+    {"StreamPeerTLS", hcl_stream_peer_tls_register}, {"HTTPClient", hcl_http_client_register},
+    {"Poller", hcl_poller_register},
+};
+
+static const luaL_Reg functions[] = {
+    {"error_string", module_error_string},
+    {"query_string_from_dict", hcl_query_string_from_dict},
+    {"uri_encode", hcl_uri_encode},
+    {"uri_decode", hcl_uri_decode},
+    {"http_escape", hcl_uri_encode}, /* the 3.x names */
+    {"http_unescape", hcl_uri_decode},
+    {NULL, NULL},
+};
+
+MODULE_EXPORT int luaopen_httpclient_core(lua_State *L) {
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    classes[i].push(L);
+    lua_setfield(L, -2, classes[i].name);
+  }
+  lua_getfield(L, -1, "HTTPClient");
+  lua_getfield(L, -1, "new");
+  lua_setfield(L, -3, "new");
+  lua_pop(L, 1);
+  set_error_enum(L);
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+  lua_pushliteral(L, "httpclient " HC_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

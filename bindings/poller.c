@@ -1,0 +1,127 @@
+/* poller.c - the class Poller. It keeps its clients alive: they are fields of its anchor, by address. */
+#include "../core/poller.h"
+
+#include "client_object.h"
+
+typedef struct hcl_poller {
+  hc_poller *poller;
+  hcl_runtime *runtime;
+  bool busy;
+} hcl_poller;
+
+static hcl_poller *check_poller(lua_State *L) {
+  hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
+  if (self->busy) luaL_error(L, "the Poller is at work: a body function may not use it");
+  if (self->poller) return self;
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_poller_new(&self->poller, &why);
+  if (code == HC_ERR_OUT_OF_MEMORY) hcl_raise_memory(L);
+  if (code != HC_OK) luaL_error(L, "Poller: %s", why.text);
+  return self;
+}
+
+static int poller_new(lua_State *L) {
+  hcl_object_new(L, HCL_POLLER, sizeof(hcl_poller));
+  lua_newtable(L);
+  hcl_set_anchor(L, -2);
+  lua_insert(L, 1);
+  lua_settop(L, 1);
+  check_poller(L);
+  return 1;
+}
+
+static int poller_gc(lua_State *L) {
+  hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
+  if (self->busy) return 0;
+  hc_poller_delete(self->poller);
+  self->poller = NULL;
+  return 0;
+}
+
+static void set_member(lua_State *L, hcl_client *client, int value) {
+  hcl_get_anchor(L, 1);
+  if (!lua_istable(L, -1)) { /* closed before: there is a new set of clients */
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    hcl_set_anchor(L, 1);
+  }
+  lua_pushlightuserdata(L, client);
+  lua_pushvalue(L, value);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+static int poller_add(lua_State *L) {
+  hcl_poller *self = check_poller(L);
+  hcl_client *client = hcl_check_free_client(L, 2);
+  lua_settop(L, 2);
+  hc_failure why = {HC_OK, ""};
+  set_member(L, client, 2);
+  self->runtime = client->runtime;
+  hc_error code = hc_poller_add(self->poller, client->client, client, &why);
+  if (code == HC_OK || code == HC_ERR_ALREADY_IN_USE) return hcl_push_result(L, code, &why);
+  lua_pushnil(L);
+  set_member(L, client, 3);
+  return hcl_push_result(L, code, &why);
+}
+
+static int poller_remove(lua_State *L) {
+  hcl_poller *self = check_poller(L);
+  hcl_client *client = hcl_check_free_client(L, 2);
+  hc_error code = hc_poller_remove(self->poller, client->client);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  if (code == HC_OK) set_member(L, client, 3);
+  return hcl_push_result(L, code, NULL);
+}
+
+static int poller_count(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_poller_count(check_poller(L)->poller));
+  return 1;
+}
+
+static int poller_get_fd(lua_State *L) {
+  lua_pushinteger(L, hc_poller_fd(check_poller(L)->poller));
+  return 1;
+}
+
+/* The clients that moved, as an array. */
+static void push_moved(lua_State *L, hcl_poller *self) {
+  int count = 0;
+  lua_newtable(L);
+  hcl_get_anchor(L, 1);
+  int members = lua_gettop(L);
+  void *tag;
+  while ((tag = hc_poller_next(self->poller)) != NULL) {
+    lua_pushlightuserdata(L, tag);
+    lua_rawget(L, members);
+    lua_rawseti(L, members - 1, ++count);
+  }
+  lua_settop(L, members - 1);
+}
+
+static int poller_wait(lua_State *L) {
+  hcl_poller *self = check_poller(L);
+  double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
+  if (seconds < 0 && !lua_isnoneornil(L, 2)) luaL_argerror(L, 2, "0 or more seconds are needed");
+  lua_State *previous = self->runtime ? self->runtime->current : NULL;
+  if (self->runtime) self->runtime->current = L;
+  self->busy = true;
+  hc_error code = hc_poller_wait(self->poller, seconds);
+  self->busy = false;
+  if (self->runtime) self->runtime->current = previous;
+  if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
+  push_moved(L, self);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"new", poller_new},     {"add", poller_add},   {"remove", poller_remove},
+    {"count", poller_count}, {"wait", poller_wait}, {"get_fd", poller_get_fd},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {{"__gc", poller_gc}, {NULL, NULL}};
+
+void hcl_poller_register(lua_State *L) { hcl_class_new(L, HCL_POLLER, methods, meta); }

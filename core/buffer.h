@@ -1,0 +1,52 @@
+/* buffer.h - views on bytes, and a growable byte buffer that is born with a maximum. */
+#ifndef HC_BUFFER_H
+#define HC_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+/* A view: bytes that somebody else owns. */
+typedef struct hc_slice {
+  const char *data;
+  size_t size;
+} hc_slice;
+
+/* The view of a NUL-terminated text; of a string literal, without strlen. */
+hc_slice hc_slice_of(const char *text);
+#define HC_SLICE(literal) ((hc_slice){(literal), sizeof(literal) - 1})
+bool hc_slice_equal(hc_slice a, hc_slice b);
+/* ASCII case only; never the locale's. */
+bool hc_slice_equal_fold(hc_slice a, hc_slice b);
+/* Without the SP and HTAB at both ends (OWS, RFC 9110 section 5.6.3). */
+hc_slice hc_slice_trim(hc_slice s);
+
+/* Bytes [start, end) are held. Zeroed is a valid empty buffer. */
+typedef struct hc_buffer {
+  char *data;
+  size_t start, end, capacity;
+} hc_buffer;
+
+static inline size_t hc_buffer_size(const hc_buffer *b) { return b->end - b->start; }
+/* NULL before the first reserve: arithmetic on a null pointer is undefined, even by 0. */
+static inline char *hc_buffer_head(const hc_buffer *b) { return b->data == NULL ? NULL : b->data + b->start; }
+
+/* Room for at least `room` more bytes behind the held ones: moves them to the front or grows (doubling, never
+ * so that more than `limit` bytes could be held). *at is where to write, *available how much fits (>= room).
+ * HC_ERR_OUT_OF_MEMORY when memory is out or the limit would be passed. Views into the buffer die. */
+hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, size_t *available);
+/* `size` bytes written at the place that reserve gave become held. */
+void hc_buffer_commit(hc_buffer *b, size_t size);
+/* Forgets the first `size` held bytes. When nothing is left the positions return to 0 and the memory stays. */
+void hc_buffer_consume(hc_buffer *b, size_t size);
+/* Appends a copy; HC_ERR_OUT_OF_MEMORY as reserve. Nothing is appended on failure. */
+hc_error hc_buffer_append(hc_buffer *b, hc_slice bytes, size_t limit);
+hc_error hc_buffer_append_text(hc_buffer *b, const char *text, size_t limit);
+/* Decimal, no locale. */
+hc_error hc_buffer_append_number(hc_buffer *b, uint64_t number, size_t limit);
+/* Frees the memory; the buffer is empty and can be used again. */
+void hc_buffer_free(hc_buffer *b);
+
+#endif

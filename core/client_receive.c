@@ -1,0 +1,316 @@
+/* client_receive.c - the answer's way in: heads, then content, from the stream to the caller's view. */
+#include <string.h>
+
+#include "client_internal.h"
+#include "file.h"
+#include "memory.h"
+
+/* A call that is not told to block moves at most about this much to a writer, so that a fast peer can not hold it. */
+#define WRITER_BUDGET ((uint64_t)1 << 20)
+
+void hc_receiver_reset(hc_receiver *r) {
+  hc_response_reset(&r->response);
+  hc_chunked_reset(&r->chunked);
+  hc_buffer_free(&r->in);
+  memset(r, 0, sizeof *r);
+}
+
+/* --- the stream ------------------------------------------------------------------------------------------------------- */
+
+static hc_io recv_sleeping(hc_stream_peer *peer, char *at, size_t room, bool fill, size_t *got, hc_failure *why) {
+  if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);
+  return peer->ops->recv_blocking(peer, at, room, fill, got, why);
+}
+
+/* One receive of at most `want` bytes to the end of `in`. Ends of the stream are kept in r->ending. */
+static hc_io receive(hc_client *c, size_t want, size_t limit, bool may_sleep, bool fill) {
+  hc_receiver *r = &c->receiver;
+  char *at;
+  size_t room, got = 0;
+  if (hc_buffer_reserve(&r->in, want, limit, &at, &room) != HC_OK) {
+    hc_failure_set(&c->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    r->ending = HC_ENDING_FAILED;
+    return HC_IO_ERROR;
+  }
+  hc_io io = may_sleep ? recv_sleeping(c->peer, at, want, fill, &got, &c->failure)
+                       : hc_stream_peer_recv(c->peer, at, want, &got, &c->failure);
+  if (io == HC_IO_OK) hc_buffer_commit(&r->in, got);
+  else if (io == HC_IO_EOF) r->ending = HC_ENDING_EOF;
+  else if (io == HC_IO_ERROR) r->ending = HC_ENDING_FAILED;
+  r->starved = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE;
+  r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
+  return io;
+}
+
+/* --- heads ------------------------------------------------------------------------------------------------------------ */
+
+/* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. */
+static hc_io skip_interim(hc_client *c) {
+  hc_receiver *r = &c->receiver;
+  r->interim_size += r->response.size;
+  if (r->interim_size > c->settings.max_header_size) {
+    hc_failure_set(&c->failure, HC_ERR_CONNECTION_ERROR, "the 1xx responses pass max_header_size (%zu bytes)",
+                   c->settings.max_header_size);
+    return HC_IO_ERROR;
+  }
+  if (r->response.code == 100 && c->sender.state == HC_SEND_EXPECTING) c->sender.state = HC_SEND_MOVING;
+  hc_response_reset(&r->response);
+  return HC_IO_WANT_READ;
+}
+
+static hc_io accept_head(hc_client *c, int method) {
+  hc_receiver *r = &c->receiver;
+  if (hc_body_decide(&r->response, (hc_method)method, c->sender.announced.closes, &r->plan, &c->failure) != HC_OK)
+    return HC_IO_ERROR;
+  r->has_response = true;
+  c->response_deadline = HC_NEVER;
+  if (c->sender.state != HC_SEND_IDLE) {
+    /* The rest of the request is not sent: no later request could be told from it (RFC 9112 section 9.3). */
+    hc_sender_stop(&c->sender);
+    r->plan.keeps_alive = false;
+  }
+  if (r->plan.framing == HC_FRAMING_NONE) {
+    hc_client_finish(c);
+    return HC_IO_OK;
+  }
+  r->left = r->plan.framing == HC_FRAMING_LENGTH ? r->plan.length : 0;
+  r->starved = false;
+  c->status = HC_STATUS_BODY;
+  hc_client_touch_idle(c);
+  return HC_IO_OK;
+}
+
+/* OK: the final head is in. WANT_READ: more bytes are needed. */
+static hc_io parse_heads(hc_client *c) {
+  hc_receiver *r = &c->receiver;
+  while (hc_buffer_size(&r->in)) {
+    size_t used = 0;
+    hc_parse parsed = hc_response_parse(&r->response, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
+                                        c->settings.max_header_size, &used, &c->failure);
+    hc_buffer_consume(&r->in, used);
+    if (parsed == HC_PARSE_ERROR) return HC_IO_ERROR;
+    if (parsed == HC_PARSE_MORE) return HC_IO_WANT_READ;
+    if (r->response.code / 100 != 1 || r->response.code == 101) return accept_head(c, c->sender.method);
+    hc_io io = skip_interim(c);
+    if (io == HC_IO_ERROR) return io;
+  }
+  return HC_IO_WANT_READ;
+}
+
+hc_io hc_receiver_read_head(hc_client *c, bool may_sleep) {
+  hc_receiver *r = &c->receiver;
+  for (;;) {
+    size_t limit = c->settings.max_header_size + 2 * HC_HEAD_READ_SIZE;
+    hc_io io = receive(c, HC_HEAD_READ_SIZE, limit, may_sleep, false);
+    if (io == HC_IO_EOF) {
+      hc_failure_set(&c->failure, HC_ERR_CONNECTION_ERROR,
+                     r->response.size || hc_buffer_size(&r->in) ? "the server closed the connection inside a response head"
+                                                                : "the server closed the connection without an answer");
+    }
+    if (io != HC_IO_OK) return io;
+    hc_send_state before = c->sender.state;
+    io = parse_heads(c);
+    if (io != HC_IO_WANT_READ) return io;
+    /* A 100 (Continue) opened the way for the content. */
+    if (c->sender.state != before) return HC_IO_WANT_READ;
+  }
+}
+
+/* --- content ---------------------------------------------------------------------------------------------------------- */
+
+bool hc_receiver_has_bytes(const hc_receiver *r) {
+  if (r->plan.framing == HC_FRAMING_HEAD) return true;
+  if (r->plan.framing == HC_FRAMING_LENGTH && r->left == 0) return true;
+  if (r->ending != HC_ENDING_NONE || r->coding_ended || r->decoded) return true;
+  return hc_buffer_size(&r->in) > 0 && !r->starved;
+}
+
+/* Nothing is left to hand out and the stream has ended: was that the end of the body? */
+static void settle(hc_client *c) {
+  hc_receiver *r = &c->receiver;
+  if (r->ending == HC_ENDING_NONE) return;
+  if (r->ending == HC_ENDING_EOF && r->plan.framing == HC_FRAMING_UNTIL_CLOSE) {
+    hc_client_finish(c);
+    return;
+  }
+  if (r->ending == HC_ENDING_EOF && r->plan.framing == HC_FRAMING_LENGTH)
+    hc_failure_set(&c->failure, HC_ERR_CONNECTION_ERROR, "the body was cut short: %llu of %llu bytes came",
+                   (unsigned long long)(r->plan.length - r->left), (unsigned long long)r->plan.length);
+  else if (r->ending == HC_ENDING_EOF)
+    hc_failure_set(&c->failure, HC_ERR_CONNECTION_ERROR, "the body was cut short: the connection ended before the last chunk");
+  hc_client_fail_recorded(c, HC_STATUS_CONNECTION_ERROR, HC_ERR_CONNECTION_ERROR);
+}
+
+/* Receives into `in`; in blocking mode until something came. True: new bytes are there. */
+static bool receive_content(hc_client *c, size_t want, bool fill) {
+  hc_receiver *r = &c->receiver;
+  size_t limit = 2 * c->settings.read_chunk_size + c->settings.max_header_size + 2 * HC_HEAD_READ_SIZE;
+  while (r->ending == HC_ENDING_NONE) {
+    bool may_sleep = c->settings.blocking && c->idle_deadline == HC_NEVER;
+    hc_io io = receive(c, want, limit, may_sleep, fill);
+    if (io == HC_IO_OK) {
+      hc_client_touch_idle(c);
+      return true;
+    }
+    if (io == HC_IO_EOF || io == HC_IO_ERROR) return false;
+    if (c->idle_deadline != HC_NEVER && hc_clock_now() >= c->idle_deadline) {
+      hc_client_time_out(c, HC_STATUS_CONNECTION_ERROR, "idle", c->settings.idle_timeout);
+      return false;
+    }
+    if (!c->settings.blocking || hc_client_sleep(c) != HC_OK) return false;
+  }
+  return false;
+}
+
+static void peek_identity(hc_client *c, hc_slice *view) {
+  hc_receiver *r = &c->receiver;
+  bool sized = r->plan.framing == HC_FRAMING_LENGTH;
+  size_t limit = c->settings.read_chunk_size;
+  if (sized && r->left < limit) limit = (size_t)r->left;
+  bool fill = sized && c->settings.blocking;
+  while (hc_buffer_size(&r->in) < limit && (fill || hc_buffer_size(&r->in) == 0))
+    if (!receive_content(c, limit - hc_buffer_size(&r->in), fill)) break;
+  if (c->status != HC_STATUS_BODY) return;
+  size_t have = hc_buffer_size(&r->in);
+  if (have == 0) {
+    if (limit == 0) hc_client_finish(c);
+    else settle(c);
+    return;
+  }
+  *view = (hc_slice){hc_buffer_head(&r->in), have < limit ? have : limit};
+}
+
+static void end_coding(hc_client *c) {
+  hc_receiver *r = &c->receiver;
+  if (r->decoded == 0 && r->coding_ended) hc_client_finish(c);
+}
+
+/* Decodes what is in `in`. True: content or an end was found. */
+static bool decode(hc_client *c) {
+  hc_receiver *r = &c->receiver;
+  size_t used = 0, produced = 0;
+  hc_parse parsed = hc_chunked_decode(&r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
+                                      c->settings.read_chunk_size, c->settings.max_header_size, &used, &produced, &c->failure);
+  r->decoded = produced;
+  r->gap = used - produced;
+  if (produced == 0) {
+    hc_buffer_consume(&r->in, used);
+    r->gap = 0;
+  }
+  r->coding_ended = parsed == HC_PARSE_DONE;
+  if (parsed == HC_PARSE_ERROR) r->ending = HC_ENDING_FAILED;
+  return produced || parsed != HC_PARSE_MORE;
+}
+
+static void peek_chunked(hc_client *c, hc_slice *view) {
+  hc_receiver *r = &c->receiver;
+  while (r->decoded == 0) {
+    if (hc_buffer_size(&r->in) && !r->starved && decode(c)) break;
+    if (!receive_content(c, c->settings.read_chunk_size, false)) break;
+  }
+  if (c->status != HC_STATUS_BODY) return;
+  if (r->decoded) *view = (hc_slice){hc_buffer_head(&r->in), r->decoded};
+  else if (r->coding_ended) end_coding(c);
+  else settle(c);
+}
+
+void hc_client_body_peek(hc_client *c, hc_slice *view) {
+  *view = (hc_slice){NULL, 0};
+  if (c->status != HC_STATUS_BODY) return;
+  switch (c->receiver.plan.framing) {
+    case HC_FRAMING_LENGTH:
+    case HC_FRAMING_UNTIL_CLOSE: peek_identity(c, view); break;
+    case HC_FRAMING_CHUNKED: peek_chunked(c, view); break;
+    case HC_FRAMING_HEAD:
+    case HC_FRAMING_NONE: hc_client_finish(c); break;
+  }
+}
+
+void hc_client_body_consume(hc_client *c, size_t size) {
+  hc_receiver *r = &c->receiver;
+  if (c->status != HC_STATUS_BODY || size == 0) return;
+  r->received += size;
+  hc_buffer_consume(&r->in, size);
+  if (r->plan.framing == HC_FRAMING_CHUNKED) {
+    r->decoded -= size;
+    if (r->decoded) return;
+    hc_buffer_consume(&r->in, r->gap);
+    r->gap = 0;
+    end_coding(c);
+  } else if (r->plan.framing == HC_FRAMING_LENGTH) {
+    r->left -= size;
+    if (r->left == 0) hc_client_finish(c);
+  }
+}
+
+/* --- content to files -------------------------------------------------------------------------------------------------- */
+
+static hc_error report(const hc_client *c, hc_failure *why) {
+  const hc_failure *last = hc_client_last_error(c);
+  return last->code == HC_OK ? HC_OK : hc_failure_set(why, last->code, "%s", last->text);
+}
+
+hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
+  *moved = 0;
+  if (c->status != HC_STATUS_BODY) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
+  while (c->status == HC_STATUS_BODY && (c->settings.blocking || *moved < WRITER_BUDGET)) {
+    hc_slice view;
+    hc_client_body_peek(c, &view);
+    if (view.size == 0) break;
+    size_t took = write(context, view, why);
+    *moved += took;
+    hc_client_body_consume(c, took);
+    if (took < view.size) return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  }
+  return report(c, why);
+}
+
+static size_t write_to_file(void *context, hc_slice bytes, hc_failure *why) {
+  size_t written = 0;
+  (void)hc_file_write(*(const int *)context, bytes, &written, why);
+  return written;
+}
+
+hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why) {
+  return hc_client_body_to_writer(c, write_to_file, &file, moved, why);
+}
+
+/* --- facts -------------------------------------------------------------------------------------------------------------- */
+
+bool hc_client_has_response(const hc_client *c) { return c->receiver.has_response; }
+
+int hc_client_response_code(const hc_client *c) { return c->receiver.has_response ? c->receiver.response.code : 0; }
+
+hc_slice hc_client_response_reason(const hc_client *c) {
+  const hc_buffer *reason = &c->receiver.response.reason;
+  if (!c->receiver.has_response) return (hc_slice){NULL, 0};
+  return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
+}
+
+bool hc_client_response_is_chunked(const hc_client *c) {
+  return c->receiver.has_response && c->receiver.plan.framing == HC_FRAMING_CHUNKED;
+}
+
+int64_t hc_client_response_body_length(const hc_client *c) {
+  if (!c->receiver.has_response) return -1;
+  switch (c->receiver.plan.framing) {
+    case HC_FRAMING_LENGTH: return (int64_t)c->receiver.plan.length;
+    case HC_FRAMING_NONE:
+    case HC_FRAMING_HEAD: return 0;
+    case HC_FRAMING_CHUNKED:
+    case HC_FRAMING_UNTIL_CLOSE: break;
+  }
+  return -1;
+}
+
+const hc_headers *hc_client_response_headers(const hc_client *c) {
+  static const hc_headers none;
+  return c->receiver.has_response ? &c->receiver.response.headers : &none;
+}
+
+const hc_headers *hc_client_response_trailers(const hc_client *c) {
+  static const hc_headers none;
+  return c->receiver.coding_ended ? &c->receiver.chunked.trailers : &none;
+}
+
+uint64_t hc_client_body_received(const hc_client *c) { return c->receiver.received; }

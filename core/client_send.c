@@ -1,0 +1,343 @@
+/* client_send.c - the request's way out: head, then content from a string, a file or a function. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client_internal.h"
+#include "file.h"
+#include "memory.h"
+#include "uri.h"
+
+/* A poll that is not told to block hands over at most this much, so that a fast peer can not hold up a frame. */
+#define SEND_BUDGET ((size_t)1 << 20)
+
+static void release_source(hc_sender *s) {
+  if (s->body.kind == HC_BODY_FILE) hc_file_close(s->body.file);
+  memset(&s->body, 0, sizeof s->body);
+  s->piece = s->suffix = (hc_slice){NULL, 0};
+  s->prefix_size = s->prefix_start = 0;
+  hc_buffer_free(&s->file_piece);
+}
+
+void hc_sender_stop(hc_sender *s) {
+  release_source(s);
+  if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity);  /* it may hold credentials */
+  hc_buffer_free(&s->head);
+  if (s->state != HC_SEND_IDLE) s->state = HC_SEND_STOPPED;
+  s->wants = 0;
+}
+
+void hc_sender_reset(hc_sender *s) {
+  hc_sender_stop(s);
+  memset(s, 0, sizeof *s);
+}
+
+bool hc_sender_is_done(const hc_sender *s) { return s->state == HC_SEND_IDLE || s->state == HC_SEND_STOPPED; }
+uint64_t hc_client_body_sent(const hc_client *c) { return c->sender.sent; }
+
+/* --- the request ---------------------------------------------------------------------------------------------------- */
+
+static hc_slice authority_of_peer(hc_client *c, hc_buffer *scratch, hc_error *code) {
+  hc_slice host = {NULL, 0};
+  unsigned port = 0;
+  *code = HC_OK;
+  if (c->host) return (hc_slice){hc_buffer_head(&c->authority), hc_buffer_size(&c->authority)};
+  if (c->peer->ops->endpoint) c->peer->ops->endpoint(c->peer, &host, &port);
+  unsigned default_port = c->uses_tls ? 443 : 80;
+  if (host.size) *code = hc_authority_write(host, port ? port : default_port, default_port, scratch);
+  return (hc_slice){hc_buffer_head(scratch), hc_buffer_size(scratch)};
+}
+
+static void describe_content(hc_request *request, const hc_body_source *body) {
+  request->content = HC_CONTENT_NONE;
+  if (body->kind == HC_BODY_BYTES && body->bytes.size) {
+    request->content = HC_CONTENT_SIZED;
+    request->content_length = body->bytes.size;
+  } else if (body->kind == HC_BODY_FILE) {
+    request->content = HC_CONTENT_SIZED;
+    request->content_length = body->file_length;
+  } else if (body->kind == HC_BODY_PULL) {
+    request->content = HC_CONTENT_STREAM;
+  }
+}
+
+static hc_error write_head(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body, hc_buffer *out,
+                           hc_request_head *announced, hc_failure *why) {
+  hc_request request;
+  memset(&request, 0, sizeof request);
+  hc_buffer scratch = {0};
+  hc_error code;
+  request.method = spec->method;
+  request.url = spec->url;
+  request.lines = spec->lines;
+  request.line_count = spec->line_count;
+  describe_content(&request, body);
+  request.authority = authority_of_peer(c, &scratch, &code);
+  request.to_proxy = c->to_proxy;
+  const hc_buffer *credentials = &c->proxies[HC_PROXY_HTTP].credentials;
+  if (c->to_proxy) request.proxy_credentials = (hc_slice){hc_buffer_head(credentials), hc_buffer_size(credentials)};
+  if (code == HC_OK) code = hc_request_write(&request, out, announced, why);
+  hc_buffer_free(&scratch);
+  return code;
+}
+
+static void drop_source(hc_body_source *body) {
+  if (body->kind == HC_BODY_FILE) hc_file_close(body->file);
+  memset(body, 0, sizeof *body);
+}
+
+hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+  hc_body_source body = spec->body;
+  if (c->status != HC_STATUS_CONNECTED) {
+    drop_source(&body);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
+                          hc_status_name(c->status));
+  }
+  if (!spec->raw && spec->method == HC_METHOD_GET) drop_source(&body);
+  hc_buffer head = {0};
+  hc_request_head announced;
+  memset(&announced, 0, sizeof announced);
+  hc_error code = write_head(c, spec, &body, &head, &announced, why);
+  if (code != HC_OK) {
+    hc_buffer_free(&head);
+    drop_source(&body);
+    return hc_failure_set(why, code, "out of memory");
+  }
+  /* Bytes behind an upgrade that nobody took are not this request's answer. */
+  bool stray = hc_buffer_size(&c->receiver.in) > 0;
+  hc_buffer kept = c->receiver.in;
+  c->receiver.in = (hc_buffer){0};
+  hc_client_forget_exchange(c);
+  if (stray) c->receiver.in = kept;
+  else hc_buffer_free(&kept);
+  c->upgraded = false;
+  c->sender.method = spec->method;
+  c->sender.head = head;
+  c->sender.announced = announced;
+  c->sender.body = body;
+  c->sender.source_ended = announced.transfer == HC_TRANSFER_NONE;
+  c->sender.state = HC_SEND_QUEUED;
+  c->status = HC_STATUS_REQUESTING;
+  hc_client_notice(c);
+  return HC_OK;
+}
+
+/* --- content: the next piece ----------------------------------------------------------------------------------------- */
+
+static hc_io source_failed(hc_client *c, const char *what) {
+  c->sender.source_failed = true;
+  hc_failure_set(&c->failure, HC_ERR_CONNECTION_ERROR, "%s", what);
+  return HC_IO_ERROR;
+}
+
+static hc_io end_of_source(hc_client *c) {
+  hc_sender *s = &c->sender;
+  s->source_ended = true;
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->suffix = HC_SLICE("0\r\n\r\n");
+  else if (s->pulled != s->announced.content_length)
+    return source_failed(c, "the body ended before its Content-Length was reached");
+  return HC_IO_OK;
+}
+
+static void frame_chunk(hc_sender *s) {
+  int size = snprintf(s->prefix, sizeof s->prefix, "%zx\r\n", s->piece.size);
+  s->prefix_start = 0;
+  s->prefix_size = (uint8_t)size;
+  s->suffix = HC_SLICE("\r\n");
+}
+
+/* WANT_WRITE with wants 0: the function has nothing now; poll asks again. */
+static hc_io pull_from_function(hc_client *c) {
+  hc_sender *s = &c->sender;
+  hc_slice piece = {NULL, 0};
+  hc_pull_result result = s->body.pull(s->body.context, &piece, &c->failure);
+  if (result == HC_PULL_FAILED) return source_failed(c, "the body function failed");
+  if (result == HC_PULL_END) return end_of_source(c);
+  if (piece.size == 0) {
+    s->wants = 0;
+    return HC_IO_WANT_WRITE;
+  }
+  if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - s->pulled)
+    return source_failed(c, "the body is longer than its Content-Length");
+  s->piece = piece;
+  s->pulled += piece.size;
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(s);
+  return HC_IO_OK;
+}
+
+static hc_io read_from_file(hc_client *c) {
+  hc_sender *s = &c->sender;
+  uint64_t left = s->announced.content_length - s->pulled;
+  if (left == 0) return end_of_source(c);
+  size_t want = left < HC_STREAM_BODY_PIECE ? (size_t)left : HC_STREAM_BODY_PIECE;
+  char *at;
+  size_t room, got = 0;
+  hc_buffer_consume(&s->file_piece, hc_buffer_size(&s->file_piece));
+  if (hc_buffer_reserve(&s->file_piece, want, HC_STREAM_BODY_PIECE, &at, &room) != HC_OK) {
+    hc_failure_set(&c->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return source_failed(c, "");
+  }
+  if (hc_file_read_at(s->body.file, s->body.file_offset, at, want, &got, &c->failure) != HC_OK) return source_failed(c, "");
+  if (got == 0) return source_failed(c, "the body file is shorter than it was");
+  hc_buffer_commit(&s->file_piece, got);
+  s->piece = (hc_slice){hc_buffer_head(&s->file_piece), got};
+  s->body.file_offset += got;
+  s->pulled += got;
+  return HC_IO_OK;
+}
+
+/* Sees to it that there is something to send. */
+static hc_io load_piece(hc_client *c) {
+  hc_sender *s = &c->sender;
+  if (s->piece.size || s->source_ended) return HC_IO_OK;
+  switch (s->body.kind) {
+    case HC_BODY_BYTES:
+      if (s->pulled == s->body.bytes.size) return end_of_source(c);
+      s->piece = s->body.bytes;
+      s->pulled = s->body.bytes.size;
+      return HC_IO_OK;
+    case HC_BODY_FILE: return read_from_file(c);
+    case HC_BODY_PULL: return pull_from_function(c);
+    case HC_BODY_NONE: break;
+  }
+  s->source_ended = true;
+  return HC_IO_OK;
+}
+
+/* --- moving ----------------------------------------------------------------------------------------------------------- */
+
+static size_t gather(const hc_sender *s, hc_slice parts[4]) {
+  size_t count = 0;
+  if (hc_buffer_size(&s->head)) parts[count++] = (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
+  if (s->prefix_size > s->prefix_start)
+    parts[count++] = (hc_slice){s->prefix + s->prefix_start, (size_t)(s->prefix_size - s->prefix_start)};
+  if (s->piece.size) parts[count++] = s->piece;
+  if (s->suffix.size) parts[count++] = s->suffix;
+  return count;
+}
+
+static size_t take(size_t *sent, size_t available) {
+  size_t taken = *sent < available ? *sent : available;
+  *sent -= taken;
+  return taken;
+}
+
+static void advance_slice(hc_slice *slice, size_t size) {
+  slice->data += size;
+  slice->size -= size;
+}
+
+static void account(hc_sender *s, size_t sent) {
+  hc_buffer_consume(&s->head, take(&sent, hc_buffer_size(&s->head)));
+  s->prefix_start = (uint8_t)(s->prefix_start + take(&sent, (size_t)(s->prefix_size - s->prefix_start)));
+  size_t content = take(&sent, s->piece.size);
+  if (content) advance_slice(&s->piece, content);
+  s->sent += content;
+  size_t behind = take(&sent, s->suffix.size);
+  if (behind) advance_slice(&s->suffix, behind);
+}
+
+/* File to socket without a detour, where the stream can. Only once the head is out. */
+static hc_io send_from_file(hc_client *c, size_t *moved) {
+  hc_sender *s = &c->sender;
+  uint64_t left = s->announced.content_length - s->pulled;
+  size_t want = left < SEND_BUDGET ? (size_t)left : SEND_BUDGET;
+  hc_io io = c->peer->ops->send_file(c->peer, s->body.file, &s->body.file_offset, want, moved, &c->failure);
+  s->pulled += *moved;
+  s->sent += *moved;
+  if (io == HC_IO_EOF) return source_failed(c, "the body file is shorter than it was");
+  return io;
+}
+
+static bool goes_through_kernel(const hc_client *c) {
+  const hc_sender *s = &c->sender;
+  return s->body.kind == HC_BODY_FILE && c->peer->ops->send_file && hc_buffer_size(&s->head) == 0 && !s->piece.size &&
+         s->pulled < s->announced.content_length;
+}
+
+static hc_io send_once(hc_client *c, size_t *moved) {
+  hc_sender *s = &c->sender;
+  bool head_waits = hc_buffer_size(&s->head) > 0;
+  /* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1). A function is not
+   * asked before the head is out either: what it does may depend on the connection. */
+  bool alone = head_waits && (s->announced.expects_continue || s->body.kind == HC_BODY_PULL ||
+                              (s->body.kind == HC_BODY_FILE && c->peer->ops->send_file));
+  if (!alone && !goes_through_kernel(c)) {
+    hc_io io = load_piece(c);
+    if (io != HC_IO_OK) return io;
+  }
+  if (goes_through_kernel(c)) return send_from_file(c, moved);
+  hc_slice parts[4];
+  size_t count = gather(s, parts);
+  if (count == 0) return HC_IO_OK;
+  hc_io io = hc_stream_peer_send(c->peer, parts, count, moved, &c->failure);
+  if (io == HC_IO_OK) account(s, *moved);
+  return io;
+}
+
+static bool all_is_sent(const hc_sender *s) {
+  hc_slice parts[4];
+  return s->source_ended && gather(s, parts) == 0;
+}
+
+static void begin_expecting(hc_sender *s) {
+  s->announced.expects_continue = false;
+  s->state = HC_SEND_EXPECTING;
+  s->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
+  s->wants = 0;
+}
+
+/* The stream takes no more, but the server may have said why before it closed: what it said is read first. */
+static hc_io stream_failed(hc_client *c) {
+  hc_failure why = c->failure;
+  hc_sender_stop(&c->sender);
+  hc_failure_clear(&c->failure);
+  hc_io io = hc_receiver_read_head(c, false);
+  if (c->status != HC_STATUS_REQUESTING) return HC_IO_OK;
+  (void)io;
+  hc_failure_clear(&c->failure);
+  c->failure = why;
+  hc_client_fail_recorded(c, HC_STATUS_CONNECTION_ERROR, HC_ERR_CONNECTION_ERROR);
+  return HC_IO_ERROR;
+}
+
+static hc_io move(hc_client *c) {
+  hc_sender *s = &c->sender;
+  size_t total = 0;
+  while (total < SEND_BUDGET || c->settings.blocking) {
+    size_t moved = 0;
+    s->wants = HC_EVENT_WRITE;
+    hc_io io = send_once(c, &moved);
+    total += moved;
+    if (moved) hc_client_touch_idle(c);
+    if (io == HC_IO_WANT_READ) s->wants = HC_EVENT_READ;
+    if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return total ? HC_IO_OK : io;
+    if (io != HC_IO_OK) {
+      if (!s->source_failed) return stream_failed(c);
+      hc_client_fail_recorded(c, HC_STATUS_CONNECTION_ERROR, HC_ERR_CONNECTION_ERROR);
+      return HC_IO_ERROR;
+    }
+    if (s->announced.expects_continue && hc_buffer_size(&s->head) == 0) {
+      begin_expecting(s);
+      return HC_IO_OK;
+    }
+    if (all_is_sent(s)) {
+      hc_sender_stop(s);
+      s->state = HC_SEND_IDLE;
+      return HC_IO_OK;
+    }
+  }
+  return HC_IO_OK;
+}
+
+hc_io hc_sender_advance(hc_client *c) {
+  hc_sender *s = &c->sender;
+  if (s->state == HC_SEND_QUEUED) {
+    s->state = HC_SEND_MOVING;
+    hc_client_touch_idle(c);
+  }
+  if (s->state == HC_SEND_EXPECTING) {
+    if (hc_clock_now() < s->continue_deadline) return HC_IO_WANT_READ;
+    s->state = HC_SEND_MOVING;
+  }
+  return move(c);
+}

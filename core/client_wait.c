@@ -1,0 +1,148 @@
+/* client_wait.c - what a client waits for, and sleeping for it in the kernel. */
+#include "client_internal.h"
+#include "memory.h"
+
+/* A stream without a descriptor (a script's own) can only be asked again; this often. */
+#define BLIND_STEP_NS UINT64_C(2000000)
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static void interest_of_stream(hc_client *c, unsigned events, hc_interest *out) {
+  hc_stream_peer_interest(c->peer, out);
+  if (c->peer_is_ready) out->events = events;
+}
+
+static void interest_of_request(hc_client *c, hc_interest *out) {
+  const hc_sender *s = &c->sender;
+  bool sending = !hc_sender_is_done(s);
+  unsigned wants = c->receiver.wants ? c->receiver.wants : HC_EVENT_READ;
+  interest_of_stream(c, sending ? s->wants | HC_EVENT_READ : wants, out);
+  if (!c->peer_is_ready) return;
+  if (s->state == HC_SEND_QUEUED) out->ready = true;
+  else if (s->state == HC_SEND_EXPECTING) out->deadline = earlier(out->deadline, s->continue_deadline);
+  else if (sending && s->wants == 0) /* the body function had nothing */
+    out->deadline = earlier(out->deadline, hc_clock_now() + BLIND_STEP_NS);
+  out->deadline = earlier(out->deadline, sending ? c->idle_deadline : c->response_deadline);
+}
+
+void hc_client_interest(hc_client *c, hc_interest *out) {
+  *out = (hc_interest){-1, 0, false, HC_NEVER};
+  switch (c->status) {
+    case HC_STATUS_RESOLVING:
+    case HC_STATUS_CONNECTING:
+      hc_stream_peer_interest(c->peer, out);
+      if (c->tunnel) out->events = c->connect_wants;
+      out->deadline = earlier(out->deadline, c->connect_deadline);
+      break;
+    case HC_STATUS_CONNECTED: interest_of_stream(c, HC_EVENT_READ, out); break;
+    case HC_STATUS_REQUESTING: interest_of_request(c, out); break;
+    case HC_STATUS_BODY:
+      interest_of_stream(c, c->receiver.wants ? c->receiver.wants : HC_EVENT_READ, out);
+      out->ready = out->ready || hc_receiver_has_bytes(&c->receiver);
+      out->deadline = earlier(out->deadline, c->idle_deadline);
+      break;
+    case HC_STATUS_DISCONNECTED:
+    case HC_STATUS_CANT_RESOLVE:
+    case HC_STATUS_CANT_CONNECT:
+    case HC_STATUS_CONNECTION_ERROR:
+    case HC_STATUS_TLS_HANDSHAKE_ERROR: out->ready = true; break;
+  }
+}
+
+/* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went by. */
+static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *event) {
+  uint64_t until = earlier(deadline, interest->deadline);
+  size_t count = 0;
+  *event = false;
+  if (interest->fd < 0 && interest->deadline == HC_NEVER) until = earlier(until, hc_clock_now() + BLIND_STEP_NS);
+  hc_wait_entry entry = {interest->fd, interest->events, 0};
+  hc_error code = hc_socket_wait(&entry, 1, until, &count);
+  *event = count > 0;
+  return code;
+}
+
+hc_error hc_client_sleep(hc_client *c) {
+  hc_interest interest;
+  bool event;
+  hc_client_interest(c, &interest);
+  if (interest.ready) return HC_OK;
+  return sleep_for(&interest, HC_NEVER, &event);
+}
+
+static uint64_t deadline_after(double seconds) {
+  if (seconds < 0) return HC_NEVER;
+  uint64_t now = hc_clock_now();
+  return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+}
+
+/* Without a descriptor only the outcome tells whether poll could do something. */
+static bool has_moved(hc_client *c, hc_status before) {
+  return c->status != before || (c->peer && hc_stream_peer_available(c->peer) > 0);
+}
+
+hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
+  uint64_t deadline = deadline_after(seconds);
+  for (;;) {
+    hc_interest interest;
+    bool event = true;
+    hc_client_interest(c, &interest);
+    if (!interest.ready) {
+      hc_error code = sleep_for(&interest, deadline, &event);
+      if (code != HC_OK) return code;
+    }
+    hc_status before = c->status;
+    bool due = interest.deadline != HC_NEVER && hc_clock_now() >= interest.deadline;
+    hc_error code = hc_client_poll(c);
+    *ready = event || due || (interest.fd < 0 && has_moved(c, before));
+    if (*ready || hc_clock_now() >= deadline) return code;
+  }
+}
+
+/* --- several clients ----------------------------------------------------------------------------------------------------- */
+
+/* Fills the entries; returns the time by which somebody must be polled, 0 for at once. */
+static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *entries, uint64_t *due) {
+  uint64_t until = HC_NEVER;
+  for (size_t i = 0; i < count; i++) {
+    hc_interest interest;
+    hc_client_interest(clients[i], &interest);
+    if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER)
+      interest.deadline = hc_clock_now() + BLIND_STEP_NS;
+    entries[i] = (hc_wait_entry){interest.fd, interest.events, 0};
+    due[i] = interest.ready ? 0 : interest.deadline;
+    until = earlier(until, due[i]);
+  }
+  return until;
+}
+
+static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_entry *entries, const uint64_t *due,
+                       bool *ready) {
+  uint64_t now = hc_clock_now();
+  bool any = false;
+  for (size_t i = 0; i < count; i++) {
+    hc_status before = clients[i]->status;
+    bool blind = entries[i].fd < 0 && due[i] != 0;
+    if (!entries[i].ready && due[i] > now) continue;
+    (void)hc_client_poll(clients[i]);
+    ready[i] = !blind || has_moved(clients[i], before);
+    any = any || ready[i];
+  }
+  return any;
+}
+
+hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
+  uint64_t deadline = deadline_after(seconds);
+  hc_wait_entry *entries = hc_memory_allocate_zeroed(count + 1, sizeof *entries);
+  uint64_t *due = hc_memory_allocate_zeroed(count + 1, sizeof *due);
+  hc_error code = entries && due ? HC_OK : HC_ERR_OUT_OF_MEMORY;
+  for (size_t i = 0; i < count; i++) ready[i] = false;
+  while (code == HC_OK) {
+    size_t events = 0;
+    uint64_t until = gather(clients, count, entries, due);
+    code = hc_socket_wait(entries, count, earlier(until, deadline), &events);
+    if (code != HC_OK || poll_ready(clients, count, entries, due, ready) || hc_clock_now() >= deadline) break;
+  }
+  hc_memory_release(entries);
+  hc_memory_release(due);
+  return code;
+}

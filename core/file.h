@@ -1,0 +1,23 @@
+/* file.h - the little that the client does with files; file_posix.c is the POSIX side. */
+#ifndef HC_FILE_H
+#define HC_FILE_H
+
+#include <stdint.h>
+
+#include "buffer.h"
+
+/* Reads up to `size` bytes at `offset`; *got 0 at the end of the file. HC_ERR_FILE_CANT_READ. */
+hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why);
+/* Writes all at the file's position; *written counts also when it fails. HC_ERR_FILE_CANT_WRITE with the reason. */
+hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why);
+/* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec. HC_ERR_FILE_CANT_OPEN,
+ * HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
+hc_error hc_file_create(const char *path, int *file, hc_failure *why);
+/* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
+ * HC_ERR_INVALID_PARAMETER when it is no regular file. */
+hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);
+/* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
+hc_error hc_file_finish(int file, hc_failure *why);
+void hc_file_close(int file);
+
+#endif

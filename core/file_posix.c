@@ -1,0 +1,91 @@
+/* file_posix.c - files on POSIX. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* strerror is not thread-safe and follows the locale; these are what files really meet. */
+static const char *reason(int number) {
+  switch (number) {
+    case ENOSPC: return "no space left on device";
+    case EDQUOT: return "disk quota exceeded";
+    case EFBIG: return "file too large";
+    case EIO: return "input/output error";
+    case EROFS: return "read-only file system";
+    case ENOENT: return "no such file or directory";
+    case ENOTDIR: return "a part of the path is no directory";
+    case EISDIR: return "is a directory";
+    case EACCES:
+    case EPERM: return "permission denied";
+    case EMFILE:
+    case ENFILE: return "too many open files";
+    case EBADF: return "the file is not open for this";
+    case ENAMETOOLONG: return "the name is too long";
+    default: return NULL;
+  }
+}
+
+static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
+  const char *text = reason(number);
+  const char *gap = path[0] ? " " : "";
+  if (text) return hc_failure_set(why, code, "%s%s%s: %s", what, gap, path, text);
+  return hc_failure_set(why, code, "%s%s%s: error %d", what, gap, path, number);
+}
+
+hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why) {
+  *got = 0;
+  if (offset > (uint64_t)INT64_MAX) return HC_OK;
+  for (;;) {
+    ssize_t n = pread(file, into, size, (off_t)offset);
+    if (n >= 0) {
+      *got = (size_t)n;
+      return HC_OK;
+    }
+    if (errno != EINTR) return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+  }
+}
+
+hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why) {
+  *written = 0;
+  while (*written < bytes.size) {
+    ssize_t n = write(file, bytes.data + *written, bytes.size - *written);
+    if (n > 0) *written += (size_t)n;
+    else if (n < 0 && errno != EINTR) return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+  }
+  return HC_OK;
+}
+
+hc_error hc_file_create(const char *path, int *file, hc_failure *why) {
+  do *file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  while (*file < 0 && errno == EINTR);
+  if (*file >= 0) return HC_OK;
+  int number = errno;
+  hc_error code = HC_ERR_FILE_CANT_OPEN;
+  if (number == ENOENT || number == ENOTDIR) code = HC_ERR_FILE_NOT_FOUND;
+  if (number == EACCES || number == EPERM || number == EROFS) code = HC_ERR_FILE_NO_PERMISSION;
+  return fail(why, code, "can't open", path, number);
+}
+
+hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {
+  struct stat facts;
+  if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+  if (!S_ISREG(facts.st_mode))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a length");
+  uint64_t size = (uint64_t)facts.st_size;
+  *length = size > offset ? size - offset : 0;
+  *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
+  if (*shared < 0) return fail(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
+  return HC_OK;
+}
+
+hc_error hc_file_finish(int file, hc_failure *why) {
+  if (close(file) == 0 || errno == EINTR) return HC_OK;
+  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+}
+
+void hc_file_close(int file) {
+  if (file >= 0) (void)close(file);
+}

@@ -1,0 +1,159 @@
+/* httpclient.h - the public C API: a non-blocking HTTP/1.1 client (RFC 9110, RFC 9112) over TCP, TLS or any stream.
+ *
+ * A client does nothing behind the caller's back: every step happens in hc_client_poll, in a read, or in a wait. Only
+ * names are looked up on worker threads. A client, its streams and its TLS options belong to one thread at a time.
+ * Functions that can fail return hc_error; where they take `why`, it gets a code and a sentence. */
+#ifndef HTTPCLIENT_H
+#define HTTPCLIENT_H
+
+#include "request.h"
+#include "stream_peer.h"
+#include "stream_peer_tcp.h"
+#include "stream_peer_tls.h"
+#include "tls_options.h"
+#include "version.h"
+
+typedef struct hc_client hc_client;
+
+typedef enum hc_status {
+  HC_STATUS_DISCONNECTED = 0,
+  HC_STATUS_RESOLVING = 1,            /* the host's name is being looked up */
+  HC_STATUS_CANT_RESOLVE = 2,
+  HC_STATUS_CONNECTING = 3,           /* TCP, proxy tunnel or TLS handshake under way */
+  HC_STATUS_CANT_CONNECT = 4,
+  HC_STATUS_CONNECTED = 5,            /* ready for a request */
+  HC_STATUS_REQUESTING = 6,           /* the request is going out, or its answer's head is awaited */
+  HC_STATUS_BODY = 7,                 /* the head is in; the body can be read */
+  HC_STATUS_CONNECTION_ERROR = 8,
+  HC_STATUS_TLS_HANDSHAKE_ERROR = 9
+} hc_status;
+
+/* "CONNECTED" ...; "?" outside the enum. */
+const char *hc_status_name(hc_status status);
+
+/* A closed client; NULL when memory is out. */
+hc_client *hc_client_new(void);
+/* Lets everything go, in any state. A stream that somebody else retains stays open. NULL is fine. */
+void hc_client_delete(hc_client *c);
+
+/* --- settings; they may change at any time and count from the next step on --------------------------------------- */
+
+typedef struct hc_client_settings {
+  bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
+  size_t read_chunk_size;       /* HC_READ_CHUNK_MIN..MAX, default HC_READ_CHUNK_DEFAULT */
+  size_t max_header_size;       /* HC_MAX_HEADER_MIN..MAX, default HC_MAX_HEADER_DEFAULT */
+  double connect_timeout;       /* seconds from connect to CONNECTED; 0 never, as below */
+  double response_timeout;      /* from the request's last byte to the end of the final head */
+  double idle_timeout;          /* no byte either way while a request or a body moves */
+} hc_client_settings;
+
+/* The live settings, to read and to write; valid as long as the client. Values out of range are the caller's bug. */
+hc_client_settings *hc_client_get_settings(hc_client *c);
+
+typedef enum hc_proxy_kind {
+  HC_PROXY_HTTP,   /* for plain requests: absolute form (RFC 9112 section 3.2.2) */
+  HC_PROXY_HTTPS   /* for TLS: a CONNECT tunnel (RFC 9110 section 9.3.6) */
+} hc_proxy_kind;
+
+/* From the next connect on. `host` "" or port -1: no proxy. `user` may be empty: no credentials (else Basic, RFC 7617).
+ * HC_ERR_INVALID_PARAMETER (the old setting stays), HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port, hc_slice user,
+                             hc_slice password, hc_failure *why);
+
+/* --- connection ---------------------------------------------------------------------------------------------------- */
+
+typedef enum hc_connect_security {
+  HC_CONNECT_PLAIN,  /* no TLS, unless `host` starts with https:// */
+  HC_CONNECT_TLS     /* TLS; `host` starting with http:// is a contradiction and refused */
+} hc_connect_security;
+
+/* Closes what is open and starts to connect. port -1: 80, or 443 with TLS. `options` (retained) counts where TLS is used;
+ * NULL: verify against the system's store. HC_ERR_INVALID_PARAMETER for a bad host or port (the client is closed then,
+ * as after any call of connect), HC_ERR_OUT_OF_MEMORY. What the network does shows in poll. */
+hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_connect_security security,
+                           hc_tls_options *options, hc_failure *why);
+/* Ends the connection in any state and forgets response and failure. */
+void hc_client_close(hc_client *c);
+/* Closes the present connection and goes on over `peer` (retained), CONNECTED. NULL: only closes. */
+hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer);
+/* The stream in use, not retained; NULL. After a 101 or a CONNECT answer it gives the bytes behind the head first. */
+hc_stream_peer *hc_client_get_stream(const hc_client *c);
+
+hc_status hc_client_get_status(const hc_client *c);
+/* Code and sentence of the failure that the client's error state stands for; code HC_OK and "" outside them. */
+const hc_failure *hc_client_last_error(const hc_client *c);
+
+/* Advances as far as it can without waiting (blocking mode: in REQUESTING until the head is in). HC_OK,
+ * HC_ERR_UNCONFIGURED in DISCONNECTED, HC_ERR_CANT_RESOLVE, HC_ERR_CANT_CONNECT, HC_ERR_CONNECTION_ERROR in the error
+ * states, and HC_ERR_TIMEOUT the one time that a timeout has been found. */
+hc_error hc_client_poll(hc_client *c);
+
+/* --- request ------------------------------------------------------------------------------------------------------- */
+
+typedef enum hc_pull_result {
+  HC_PULL_DATA,    /* *piece holds bytes that live until the next pull or the end of the request; empty: ask again later */
+  HC_PULL_END,     /* the content is complete */
+  HC_PULL_FAILED   /* `why` says it; the request ends in CONNECTION_ERROR */
+} hc_pull_result;
+typedef hc_pull_result (*hc_pull)(void *context, hc_slice *piece, hc_failure *why);
+
+typedef enum hc_body_kind { HC_BODY_NONE, HC_BODY_BYTES, HC_BODY_FILE, HC_BODY_PULL } hc_body_kind;
+
+typedef struct hc_body_source {
+  hc_body_kind kind;
+  hc_slice bytes;         /* HC_BODY_BYTES: lives until the next request, connect, close or delete. Not copied. */
+  int file;               /* HC_BODY_FILE: a descriptor of a regular file; taken over and closed by the client, also when
+                             the request is refused */
+  uint64_t file_offset, file_length;
+  hc_pull pull;           /* HC_BODY_PULL: called from poll, only when the socket takes more */
+  void *context;
+} hc_body_source;
+
+typedef struct hc_client_request_spec {
+  int method;             /* hc_method */
+  hc_slice url;
+  const hc_slice *lines;  /* "Name: value" */
+  size_t line_count;
+  hc_body_source body;
+  bool raw;               /* send the body for every method; else it is ignored for GET */
+} hc_client_request_spec;
+
+/* Valid in CONNECTED: writes the head, queues, returns at once. HC_ERR_INVALID_PARAMETER with the offending part in `why`,
+ * nothing sent and the last response kept; HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why);
+uint64_t hc_client_body_sent(const hc_client *c);  /* content bytes of the present request handed to the stream */
+
+/* --- response ------------------------------------------------------------------------------------------------------ */
+
+bool hc_client_has_response(const hc_client *c);
+int hc_client_response_code(const hc_client *c);                 /* 0 before */
+hc_slice hc_client_response_reason(const hc_client *c);          /* the reason phrase, may be empty */
+bool hc_client_response_is_chunked(const hc_client *c);
+int64_t hc_client_response_body_length(const hc_client *c);      /* -1 unknown or chunked, 0 when there can be none */
+const struct hc_headers *hc_client_response_headers(const hc_client *c);  /* empty before; see headers.h */
+const struct hc_headers *hc_client_response_trailers(const hc_client *c);
+uint64_t hc_client_body_received(const hc_client *c);            /* content bytes taken off the stream and handed out */
+
+/* *view gets up to read_chunk_size bytes of content, or none when nothing is there (or the status is not BODY). They stay
+ * until hc_client_body_consume says how many were used; a second peek before that gives the same bytes. The end, or an
+ * error, shows in the status after the consume that takes the last byte, or after a peek that finds no byte. */
+void hc_client_body_peek(hc_client *c, hc_slice *view);
+void hc_client_body_consume(hc_client *c, size_t size);
+
+/* Takes content to a writer until no more is there (blocking mode: until the end). `write` returns how many bytes it took;
+ * fewer than given ends with HC_ERR_FILE_CANT_WRITE or what it put into `why`. *moved counts, on failure too. */
+typedef size_t (*hc_body_writer)(void *context, hc_slice bytes, hc_failure *why);
+hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why);
+/* The same into a file descriptor, in the kernel where the platform can. */
+hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why);
+
+/* --- waiting ------------------------------------------------------------------------------------------------------- */
+
+/* What poll (or in BODY a read) waits for now. */
+void hc_client_interest(hc_client *c, hc_interest *out);
+/* Sleeps until poll can do something, or `seconds` (negative: no end) are over; then polls. *ready tells the two apart. */
+hc_error hc_client_wait(hc_client *c, double seconds, bool *ready);
+/* One sleep for several clients; those that were ready are polled and marked. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready);
+
+#endif

@@ -1,0 +1,31 @@
+/* limits.h - every limit and default of the library in one table. */
+#ifndef HC_LIMITS_H
+#define HC_LIMITS_H
+
+#define HC_READ_CHUNK_DEFAULT 65536u
+#define HC_READ_CHUNK_MIN 256u
+#define HC_READ_CHUNK_MAX 16777216u
+
+#define HC_MAX_HEADER_DEFAULT 65536u
+#define HC_MAX_HEADER_MIN 1u
+#define HC_MAX_HEADER_MAX 16777216u
+
+#define HC_HEAD_READ_SIZE 4096u          /* room for the first read of a head; grows as a head needs it */
+#define HC_STREAM_BODY_PIECE 65536u      /* the most that a streamed or file body puts in one send */
+#define HC_COALESCE_LIMIT 16000u         /* head and body up to this size leave as one TLS record */
+#define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long the body waits for a 100 (Continue) */
+
+#define HC_ATTEMPT_DELAY_NS 250000000ull /* between two connection attempts, RFC 8305 section 5 */
+#define HC_ATTEMPTS_MAX 16u              /* connection attempts under way at once */
+#define HC_RESOLVER_THREADS 16u          /* lookups under way at once; more are queued */
+#define HC_RESOLVER_IDLE_SECONDS 10      /* a worker without work ends after this */
+
+#define HC_TLS_SESSIONS_MAX 64u          /* sessions kept for resumption, per options object */
+#define HC_TLS_SESSIONS_PER_HOST 4u
+#define HC_TLS_READ_AHEAD 65536u         /* one read of the stream below takes up to this much */
+#define HC_TLS_SEND_BURST 262144u        /* one send moves at most about this much */
+#define HC_OCSP_SKEW_SECONDS 300L        /* by how much two clocks may differ */
+#define HC_OCSP_AGE_SECONDS 604800L      /* of a response that does not say when the next one comes */
+#define HC_PEM_FILE_MAX 16777216u
+
+#endif

@@ -1,0 +1,324 @@
+/* poller.c - many clients, one wait: a slot for each, a list of those that are due, a heap of deadlines. */
+#include "poller.h"
+
+#include <string.h>
+
+#include "client_internal.h"
+#include "memory.h"
+#include "poller_backend.h"
+
+enum { BATCH = 128 };
+#define NOWHERE SIZE_MAX
+
+typedef struct entry {
+  hc_watch watch;          /* first: the client points here */
+  hc_poller *poller;
+  hc_client *client;
+  void *tag;
+  uint32_t slot, generation;
+  int fd;                  /* watched by the backend; -1 none */
+  unsigned events;
+  uint64_t deadline;
+  size_t heap_index;       /* NOWHERE: has no deadline */
+  bool is_due;             /* in the due list */
+  bool has_moved;          /* in the moved list */
+  struct entry *next_due, *next_moved;
+} entry;
+
+typedef struct slot {
+  entry *entry;
+  uint32_t generation;
+  uint32_t next_free;
+} slot;
+
+struct hc_poller {
+  hc_backend *backend;
+  slot *slots;
+  uint32_t slot_count, slot_capacity, free_slot;  /* free_slot: index + 1, 0 none */
+  size_t count;
+  entry *due;              /* polled by the next wait without an event */
+  entry *moved, *moved_tail;
+  entry **heap;            /* by deadline, the earliest first; room for every client */
+  size_t heap_count;
+};
+
+hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
+  hc_poller *p = hc_memory_allocate_zeroed(1, sizeof *p);
+  if (!p) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure reason = {HC_OK, ""};
+  p->backend = hc_backend_new(&reason);
+  if (!p->backend) {
+    hc_memory_release(p);
+    return hc_failure_set(why, reason.code, "%s", reason.text);
+  }
+  *out = p;
+  return HC_OK;
+}
+
+size_t hc_poller_count(const hc_poller *p) { return p->count; }
+int hc_poller_fd(const hc_poller *p) { return hc_backend_fd(p->backend); }
+
+/* --- deadlines: a binary heap ------------------------------------------------------------------------------------------- */
+
+static void place(hc_poller *p, entry *e, size_t at) {
+  p->heap[at] = e;
+  e->heap_index = at;
+}
+
+static void sift(hc_poller *p, entry *e, size_t at) {
+  while (at > 0 && p->heap[(at - 1) / 2]->deadline > e->deadline) {
+    place(p, p->heap[(at - 1) / 2], at);
+    at = (at - 1) / 2;
+  }
+  for (;;) {
+    size_t child = 2 * at + 1;
+    if (child >= p->heap_count) break;
+    if (child + 1 < p->heap_count && p->heap[child + 1]->deadline < p->heap[child]->deadline) child++;
+    if (p->heap[child]->deadline >= e->deadline) break;
+    place(p, p->heap[child], at);
+    at = child;
+  }
+  place(p, e, at);
+}
+
+static void set_deadline(hc_poller *p, entry *e, uint64_t deadline) {
+  if (e->deadline == deadline) return;
+  e->deadline = deadline;
+  if (deadline != HC_NEVER) {
+    if (e->heap_index == NOWHERE) e->heap_index = p->heap_count++;
+    sift(p, e, e->heap_index);
+    return;
+  }
+  size_t at = e->heap_index;
+  e->heap_index = NOWHERE;
+  entry *last = p->heap[--p->heap_count];
+  if (last != e) sift(p, last, at);
+}
+
+/* --- what the client says ------------------------------------------------------------------------------------------------ */
+
+static void mark_due(hc_poller *p, entry *e) {
+  if (e->is_due) return;
+  e->is_due = true;
+  e->next_due = p->due;
+  p->due = e;
+}
+
+static void mark_moved(hc_poller *p, entry *e) {
+  if (e->has_moved) return;
+  e->has_moved = true;
+  e->next_moved = NULL;
+  if (p->moved) p->moved_tail->next_moved = e;
+  else p->moved = e;
+  p->moved_tail = e;
+}
+
+static void on_dropped(hc_watch *w) {
+  entry *e = (entry *)(void *)w;
+  if (e->fd >= 0) hc_backend_unwatch(e->poller->backend, e->fd);
+  e->fd = -1;
+}
+
+static void on_due(hc_watch *w) {
+  entry *e = (entry *)(void *)w;
+  mark_due(e->poller, e);
+}
+
+static void unlink_entry(entry **list, entry *e, bool due) {
+  for (entry **at = list; *at; at = due ? &(*at)->next_due : &(*at)->next_moved) {
+    if (*at != e) continue;
+    *at = due ? e->next_due : e->next_moved;
+    return;
+  }
+}
+
+static void forget(hc_poller *p, entry *e) {
+  on_dropped(&e->watch);
+  set_deadline(p, e, HC_NEVER);
+  if (e->is_due) unlink_entry(&p->due, e, true);
+  if (e->has_moved) {
+    unlink_entry(&p->moved, e, false);
+    p->moved_tail = p->moved;
+    while (p->moved_tail && p->moved_tail->next_moved) p->moved_tail = p->moved_tail->next_moved;
+  }
+  p->slots[e->slot].entry = NULL;
+  p->slots[e->slot].generation++;
+  p->slots[e->slot].next_free = p->free_slot;
+  p->free_slot = e->slot + 1;
+  p->count--;
+  e->client->watch = NULL;
+  hc_memory_release(e);
+}
+
+static void on_gone(hc_watch *w) {
+  entry *e = (entry *)(void *)w;
+  forget(e->poller, e);
+}
+
+/* --- adding and removing ------------------------------------------------------------------------------------------------- */
+
+static bool grow(hc_poller *p) {
+  if (p->free_slot || p->slot_count < p->slot_capacity) return true;
+  if (p->slot_capacity > UINT32_MAX / 4) return false;
+  uint32_t capacity = p->slot_capacity ? 2 * p->slot_capacity : 16;
+  slot *slots = hc_memory_resize(p->slots, capacity * sizeof *slots);
+  if (!slots) return false;
+  p->slots = slots;
+  entry **heap = hc_memory_resize(p->heap, capacity * sizeof *heap);
+  if (!heap) return false;
+  p->heap = heap;
+  p->slot_capacity = capacity;
+  return true;
+}
+
+static uint32_t take_slot(hc_poller *p) {
+  if (p->free_slot) {
+    uint32_t index = p->free_slot - 1;
+    p->free_slot = p->slots[index].next_free;
+    return index;
+  }
+  memset(&p->slots[p->slot_count], 0, sizeof p->slots[0]);
+  return p->slot_count++;
+}
+
+hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
+  if (c->watch) return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client is in a poller already");
+  entry *e = grow(p) ? hc_memory_allocate_zeroed(1, sizeof *e) : NULL;
+  if (!e) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  e->watch = (hc_watch){on_dropped, on_due, on_gone};
+  e->poller = p;
+  e->client = c;
+  e->tag = tag;
+  e->slot = take_slot(p);
+  e->generation = p->slots[e->slot].generation;
+  e->fd = -1;
+  e->deadline = HC_NEVER;
+  e->heap_index = NOWHERE;
+  p->slots[e->slot].entry = e;
+  p->count++;
+  c->watch = &e->watch;
+  mark_due(p, e);
+  return HC_OK;
+}
+
+hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
+  entry *e = (entry *)(void *)c->watch;
+  if (!e || e->poller != p) return HC_ERR_DOES_NOT_EXIST;
+  forget(p, e);
+  return HC_OK;
+}
+
+void hc_poller_delete(hc_poller *p) {
+  if (!p) return;
+  for (uint32_t i = 0; i < p->slot_count; i++)
+    if (p->slots[i].entry) forget(p, p->slots[i].entry);
+  hc_backend_delete(p->backend);
+  hc_memory_release(p->slots);
+  hc_memory_release(p->heap);
+  hc_memory_release(p);
+}
+
+/* --- waiting --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_final(hc_status status) {
+  return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
+         status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+}
+
+/* Registers what the client waits for now. A client that needs no event is due again. */
+static void arm(hc_poller *p, entry *e) {
+  hc_interest interest;
+  if (is_final(e->client->status)) {
+    set_deadline(p, e, HC_NEVER);
+    return;
+  }
+  hc_client_interest(e->client, &interest);
+  if (interest.ready) mark_due(p, e);
+  uint64_t deadline = interest.deadline;
+  if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + 2000000;
+  set_deadline(p, e, deadline);
+  if (interest.fd < 0 || (interest.fd == e->fd && interest.events == e->events)) return;
+  uint64_t key = (uint64_t)e->generation << 32 | e->slot;
+  if (hc_backend_watch(p->backend, interest.fd, interest.events, key)) {
+    e->fd = interest.fd;
+    e->events = interest.events;
+  } else {
+    set_deadline(p, e, hc_clock_now() + 2000000); /* not watched: looked at instead */
+  }
+}
+
+static void poll_entry(hc_poller *p, entry *e) {
+  hc_client *c = e->client;
+  hc_status before = c->status;
+  uint64_t sent = c->sender.sent;
+  if (is_final(before)) return;
+  uint32_t index = e->slot, generation = e->generation;
+  (void)hc_client_poll(c);
+  /* A body function may have removed the client. */
+  if (p->slots[index].entry != e || p->slots[index].generation != generation) return;
+  if (c->status != before || c->status == HC_STATUS_BODY || c->sender.sent != sent) mark_moved(p, e);
+  arm(p, e);
+}
+
+static void poll_due(hc_poller *p) {
+  entry *e = p->due;
+  p->due = NULL;
+  /* Marked again while polled: a new list, for the next wait. */
+  while (e) {
+    entry *next = e->next_due;
+    e->is_due = false;
+    poll_entry(p, e);
+    e = next;
+  }
+}
+
+static void poll_late(hc_poller *p) {
+  if (!p->heap_count) return;
+  uint64_t now = hc_clock_now();
+  for (size_t guard = p->heap_count; guard && p->heap_count && p->heap[0]->deadline <= now; guard--) {
+    entry *e = p->heap[0];
+    set_deadline(p, e, HC_NEVER);
+    poll_entry(p, e);
+  }
+}
+
+/* True: the batch was full, there may be more. */
+static bool poll_events(hc_poller *p, uint64_t deadline) {
+  hc_backend_event events[BATCH];
+  size_t count = hc_backend_wait(p->backend, events, BATCH, deadline);
+  for (size_t i = 0; i < count; i++) {
+    uint32_t index = (uint32_t)events[i].key;
+    uint32_t generation = (uint32_t)(events[i].key >> 32);
+    if (index >= p->slot_count || !p->slots[index].entry || p->slots[index].generation != generation) continue;
+    poll_entry(p, p->slots[index].entry);
+  }
+  return count == BATCH;
+}
+
+static void clear_moved(hc_poller *p) {
+  while (hc_poller_next(p)) continue;
+}
+
+hc_error hc_poller_wait(hc_poller *p, double seconds) {
+  uint64_t now = hc_clock_now();
+  uint64_t end = seconds < 0 ? HC_NEVER : seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+  clear_moved(p);
+  for (;;) {
+    poll_due(p);
+    bool at_once = p->moved || p->due;
+    uint64_t until = end;
+    if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
+    (void)poll_events(p, at_once ? 0 : until);
+    poll_late(p);
+    if (p->moved || p->count == 0) return HC_OK;
+    if (end != HC_NEVER && hc_clock_now() >= end) return HC_OK;
+  }
+}
+
+void *hc_poller_next(hc_poller *p) {
+  entry *e = p->moved;
+  if (!e) return NULL;
+  p->moved = e->next_moved;
+  e->has_moved = false;
+  return e->tag;
+}

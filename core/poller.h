@@ -1,0 +1,24 @@
+/* poller.h - thousands of clients in one thread: registered once, a wait costs what the ready ones cost. */
+#ifndef HC_POLLER_H
+#define HC_POLLER_H
+
+#include "httpclient.h"
+
+typedef struct hc_poller hc_poller;
+
+hc_error hc_poller_new(hc_poller **out, hc_failure *why);
+void hc_poller_delete(hc_poller *p);  /* the clients stay; NULL is fine */
+/* Not retained: the client must be removed before it is deleted. A client can be in one poller:
+ * HC_ERR_ALREADY_IN_USE. HC_ERR_OUT_OF_MEMORY. `tag` comes back with the client. */
+hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why);
+hc_error hc_poller_remove(hc_poller *p, hc_client *c);  /* HC_ERR_DOES_NOT_EXIST */
+size_t hc_poller_count(const hc_poller *p);
+/* A descriptor that is readable when a wait would find a ready client; -1 where the platform has none. */
+int hc_poller_fd(const hc_poller *p);
+/* Sleeps until a client can move, or `seconds` (negative: no end), and polls those that can. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_poller_wait(hc_poller *p, double seconds);
+/* The tags of the clients that the last wait polled and that moved, one a call; NULL at the end. A client that is
+ * removed meanwhile is left out. */
+void *hc_poller_next(hc_poller *p);
+
+#endif

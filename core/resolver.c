@@ -1,0 +1,412 @@
+/* resolver.c - getaddrinfo on a few worker threads. See resolver.h.
+ *
+ * One lock guards the pool and every job in it. A job is in one of two lists, waiting or running, until it is done;
+ * then it belongs to its asker alone. Nothing but getaddrinfo itself runs without the lock. */
+#if defined(__APPLE__)
+#define _DARWIN_C_SOURCE
+#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#undef _POSIX_C_SOURCE
+#elif !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* glibc declares dladdr only then */
+#endif
+
+#include "resolver.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "limits.h"
+#include "memory.h"
+
+#define WORKER_STACK_SIZE 262144u
+#define SHOWN_HOST_MAX 160u /* of a long name, so that the reason still fits the record */
+
+#if defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0
+#define IDLE_CLOCK CLOCK_MONOTONIC
+#define CAN_SELECT_CLOCK 1
+#else
+#define IDLE_CLOCK CLOCK_REALTIME /* a changed clock only makes an idle worker end early or late */
+#define CAN_SELECT_CLOCK 0
+#endif
+
+typedef enum job_state {
+  JOB_WAITING, /* in pool.waiting */
+  JOB_RUNNING, /* in pool.running; a worker is in getaddrinfo */
+  JOB_DONE     /* in no list; the results are set */
+} job_state;
+
+struct hc_lookup {
+  hc_lookup *previous, *next;
+  job_state state;
+  bool forgotten; /* nobody asks any more: whoever finds it next frees it */
+  unsigned port;
+  int code, system_error; /* getaddrinfo's answer, and errno for EAI_SYSTEM */
+  hc_address *addresses;
+  size_t count;
+  hc_signal signal; /* zeroed until somebody asks for the descriptor */
+  char host[];
+};
+
+typedef struct job_list {
+  hc_lookup *first, *last;
+  size_t size;
+} job_list;
+
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t work;  /* a job waits */
+  job_list waiting, running;
+  unsigned workers, idle; /* idle: asleep, or started or woken and not yet at the lock */
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+/* These fail only for a lock that is broken or used wrongly. */
+static void lock(void) { (void)pthread_mutex_lock(&pool.lock); }
+static void unlock(void) { (void)pthread_mutex_unlock(&pool.lock); }
+
+/* ---- lists ---- */
+
+static void append(job_list *list, hc_lookup *job) {
+  job->previous = list->last;
+  job->next = NULL;
+  if (list->last != NULL) list->last->next = job;
+  else list->first = job;
+  list->last = job;
+  list->size++;
+}
+
+static void take_out(job_list *list, hc_lookup *job) {
+  if (job->previous != NULL) job->previous->next = job->next;
+  else list->first = job->next;
+  if (job->next != NULL) job->next->previous = job->previous;
+  else list->last = job->previous;
+  job->previous = job->next = NULL;
+  list->size--;
+}
+
+static void free_job(hc_lookup *job) {
+  hc_signal_close(&job->signal);
+  hc_memory_release(job->addresses);
+  hc_memory_release(job);
+}
+
+/* ---- the answer ---- */
+
+/* False for what is no address of the Internet. */
+static bool convert(const struct addrinfo *from, unsigned port, hc_address *to) {
+  *to = (hc_address){.size = (uint32_t)from->ai_addrlen};
+  if (from->ai_family == AF_INET && from->ai_addrlen == sizeof(struct sockaddr_in)) {
+    struct sockaddr_in in;
+    memcpy(&in, from->ai_addr, sizeof in);
+    in.sin_port = htons((uint16_t)port);
+    memcpy(to->raw.bytes, &in, sizeof in);
+    return true;
+  }
+  if (from->ai_family != AF_INET6 || from->ai_addrlen != sizeof(struct sockaddr_in6)) return false;
+  struct sockaddr_in6 in6;
+  memcpy(&in6, from->ai_addr, sizeof in6);
+  in6.sin6_port = htons((uint16_t)port);
+  memcpy(to->raw.bytes, &in6, sizeof in6);
+  to->is_ipv6 = 1;
+  return true;
+}
+
+static bool is_among(const hc_address *address, const hc_address *all, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (all[i].size == address->size && memcmp(all[i].raw.bytes, address->raw.bytes, address->size) == 0) return true;
+  }
+  return false;
+}
+
+/* The hosts file may name an address twice, and a second attempt to it would win nothing. */
+static int collect(const struct addrinfo *list, unsigned port, hc_address **out, size_t *out_count) {
+  size_t size = 0, count = 0;
+  for (const struct addrinfo *i = list; i != NULL; i = i->ai_next) size++;
+  hc_address *addresses = hc_memory_allocate_zeroed(size, sizeof *addresses);
+  if (addresses == NULL) return EAI_MEMORY;
+  for (const struct addrinfo *i = list; i != NULL; i = i->ai_next) {
+    if (convert(i, port, &addresses[count]) && !is_among(&addresses[count], addresses, count)) count++;
+  }
+  if (count == 0) {
+    hc_memory_release(addresses);
+    return EAI_NONAME;
+  }
+  *out = addresses;
+  *out_count = count;
+  return 0;
+}
+
+/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find "localhost". */
+static int resolve(const char *host, unsigned port, hc_address **addresses, size_t *count, int *system_error) {
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
+  int code = getaddrinfo(host, NULL, &hints, &list);
+  *system_error = code == EAI_SYSTEM ? errno : 0;
+  if (code != 0) return code;
+  code = collect(list, port, addresses, count);
+  freeaddrinfo(list);
+  return code;
+}
+
+/* ---- workers ---- */
+
+/* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never change. */
+static void run(hc_lookup *job) {
+  hc_address *addresses = NULL;
+  size_t count = 0;
+  int system_error = 0;
+  job->state = JOB_RUNNING;
+  append(&pool.running, job);
+  unlock();
+  int code = resolve(job->host, job->port, &addresses, &count, &system_error);
+  lock();
+  take_out(&pool.running, job);
+  job->state = JOB_DONE;
+  job->code = code;
+  job->system_error = system_error;
+  job->addresses = addresses;
+  job->count = count;
+  if (job->forgotten) free_job(job);
+  else hc_signal_raise(&job->signal);
+}
+
+/* Sleeps until a job waits; false when none came for a while. */
+static bool wait_for_work(void) {
+  struct timespec until;
+  if (clock_gettime(IDLE_CLOCK, &until) != 0) return pool.waiting.first != NULL;
+  until.tv_sec += HC_RESOLVER_IDLE_SECONDS;
+  pool.idle++;
+  int error = 0;
+  while (pool.waiting.first == NULL && error == 0) error = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
+  pool.idle--;
+  return pool.waiting.first != NULL;
+}
+
+static void *work(void *unused) {
+  (void)unused;
+  lock();
+  pool.idle--;
+  while (pool.waiting.first != NULL || wait_for_work()) {
+    hc_lookup *job = pool.waiting.first;
+    take_out(&pool.waiting, job);
+    if (job->forgotten) free_job(job);
+    else run(job);
+  }
+  pool.workers--;
+  unlock();
+  return NULL;
+}
+
+static size_t worker_stack_size(void) {
+  size_t size = WORKER_STACK_SIZE;
+#if defined(PTHREAD_STACK_MIN)
+  if (size < (size_t)PTHREAD_STACK_MIN) size = (size_t)PTHREAD_STACK_MIN;
+#endif
+  return size;
+}
+
+/* A detached thread; a `stack_size` of 0 leaves that to the system. */
+static int create_thread(size_t stack_size) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (error == 0 && stack_size > 0) error = pthread_attr_setstacksize(&attributes, stack_size);
+  if (error == 0) error = pthread_create(&thread, &attributes, work, NULL);
+  (void)pthread_attr_destroy(&attributes);
+  return error;
+}
+
+/* The host's signals are for the host's threads: a worker inherits a mask that blocks them all. */
+static int start_worker(void) {
+  sigset_t all, before;
+  (void)sigfillset(&all); /* can not fail */
+  int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (error != 0) return error;
+  error = create_thread(worker_stack_size());
+  if (error == EINVAL) error = create_thread(0); /* too small where a program has much thread-local data */
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* fails for a bad first argument only */
+  if (error != 0) return error;
+  pool.workers++;
+  pool.idle++;
+  return 0;
+}
+
+/* As many workers as jobs wait, up to the limit. An error only where not a single one is there to do the job. */
+static int ensure_workers(void) {
+  int error = 0;
+  while (error == 0 && pool.workers < HC_RESOLVER_THREADS && pool.waiting.size > pool.idle) error = start_worker();
+  return pool.workers > 0 ? 0 : error;
+}
+
+/* ---- once for each process ---- */
+
+/* lua_close unloads the module while a worker may hang in getaddrinfo, with its way back through this code. So the
+ * object that holds it is never unloaded. A program that holds it itself, and systems without these calls, need
+ * nothing of this or have to live without; then whoever unloads it must have let every lookup end. */
+static void pin_this_object(void) {
+#if defined(RTLD_NOLOAD) && defined(RTLD_NODELETE)
+  Dl_info where;
+  if (dladdr((const void *)&pool, &where) == 0 || where.dli_fname == NULL) return;
+  /* The handle is kept: it holds the object as well where RTLD_NODELETE is not heeded for a loaded one. */
+  (void)dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+#endif
+}
+
+static void make_condition(void) {
+  pthread_condattr_t attributes;
+  if (pthread_condattr_init(&attributes) != 0) {
+    (void)pthread_cond_init(&pool.work, NULL);
+    return;
+  }
+#if CAN_SELECT_CLOCK
+  (void)pthread_condattr_setclock(&attributes, IDLE_CLOCK); /* the clock was checked when this was compiled */
+#endif
+  (void)pthread_cond_init(&pool.work, &attributes);
+  (void)pthread_condattr_destroy(&attributes);
+}
+
+/* The child's copy of a descriptor is the parent's too: its worker would wake the child. The child gets one of its own
+ * under the same number, since an event loop may hold that. */
+static void renew_signal(hc_signal *signal) {
+  hc_signal fresh, kept = *signal;
+  if (signal->read_fd <= 0) return;
+  if (hc_signal_open(&fresh) != HC_OK) {
+    hc_signal_close(signal); /* made anew when it is asked for */
+    return;
+  }
+  bool is_pair = kept.read_fd != kept.write_fd;
+  bool is_moved = dup2(fresh.read_fd, kept.read_fd) >= 0 && fcntl(kept.read_fd, F_SETFD, FD_CLOEXEC) == 0;
+  if (is_moved && is_pair)
+    is_moved = dup2(fresh.write_fd, kept.write_fd) >= 0 && fcntl(kept.write_fd, F_SETFD, FD_CLOEXEC) == 0;
+  hc_signal_close(&fresh);
+  if (!is_moved) hc_signal_close(signal);
+}
+
+/* The child has no workers. What they were at goes back to the queue, in front of what waited; the next call for a
+ * lookup starts new ones. Only the calls that are allowed between fork and exec are made here. */
+static void after_fork_in_child(void) {
+  job_list all = pool.running;
+  for (hc_lookup *job = all.first; job != NULL; job = job->next) job->state = JOB_WAITING;
+  if (all.first == NULL) all = pool.waiting;
+  else if (pool.waiting.first != NULL) {
+    all.last->next = pool.waiting.first;
+    pool.waiting.first->previous = all.last;
+    all.last = pool.waiting.last;
+    all.size += pool.waiting.size;
+  }
+  pool.waiting = all;
+  pool.running = (job_list){0};
+  pool.workers = pool.idle = 0;
+  for (hc_lookup *job = all.first; job != NULL; job = job->next) renew_signal(&job->signal);
+  make_condition(); /* the old one may count waiters that do not exist here */
+  unlock();
+}
+
+static void prepare(void) {
+  pin_this_object();
+  make_condition();
+  /* Fails when memory is out; then only a fork at the very moment that the lock is held goes wrong. */
+  (void)pthread_atfork(lock, unlock, after_fork_in_child);
+}
+
+/* ---- the asker's side ---- */
+
+static hc_error refuse(hc_failure *why, hc_slice host, const char *reason) {
+  int shown = host.size > SHOWN_HOST_MAX ? (int)SHOWN_HOST_MAX : (int)host.size;
+  const char *text = shown == 0 ? "" : host.data;
+  return hc_failure_set(why, HC_ERR_CANT_RESOLVE, "can't resolve %.*s: %s", shown, text, reason);
+}
+
+static hc_lookup *new_job(hc_slice host, unsigned port) {
+  if (host.size > SIZE_MAX - sizeof(hc_lookup) - 1) return NULL;
+  hc_lookup *job = hc_memory_allocate_zeroed(1, sizeof *job + host.size + 1);
+  if (job == NULL) return NULL;
+  memcpy(job->host, host.data, host.size);
+  job->port = port;
+  return job;
+}
+
+hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why) {
+  *out = NULL;
+  if (host.size == 0) return refuse(why, host, "the name is empty");
+  if (memchr(host.data, '\0', host.size) != NULL) return refuse(why, host, "a NUL byte in the name");
+  int error = pthread_once(&prepared, prepare);
+  hc_lookup *job = error == 0 ? new_job(host, port) : NULL;
+  if (job == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  lock();
+  append(&pool.waiting, job);
+  error = ensure_workers();
+  if (error != 0) take_out(&pool.waiting, job);
+  else (void)pthread_cond_signal(&pool.work); /* can not fail */
+  unlock();
+  if (error == 0) {
+    *out = job;
+    return HC_OK;
+  }
+  free_job(job);
+  char space[HC_ERRNO_TEXT];
+  return refuse(why, host, hc_errno_text(error, space));
+}
+
+static const char *reason_of(const hc_lookup *job, char space[HC_ERRNO_TEXT]) {
+  return job->code == EAI_SYSTEM ? hc_errno_text(job->system_error, space) : gai_strerror(job->code);
+}
+
+hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
+  *addresses = NULL;
+  *count = 0;
+  lock();
+  job_state state = lookup->state;
+  int error = state == JOB_WAITING ? ensure_workers() : 0; /* after a fork there are none */
+  unlock();
+  char space[HC_ERRNO_TEXT];
+  hc_slice host = hc_slice_of(lookup->host);
+  if (error != 0) {
+    (void)refuse(why, host, hc_errno_text(error, space));
+    return HC_IO_ERROR;
+  }
+  if (state != JOB_DONE) return HC_IO_WANT_READ;
+  if (lookup->addresses == NULL) {
+    (void)refuse(why, host, lookup->code == 0 ? "the answer was taken before" : reason_of(lookup, space));
+    return HC_IO_ERROR;
+  }
+  *addresses = lookup->addresses;
+  *count = lookup->count;
+  lookup->addresses = NULL;
+  return HC_IO_OK;
+}
+
+int hc_lookup_fd(hc_lookup *lookup) {
+  lock();
+  if (lookup->state == JOB_WAITING) (void)ensure_workers();
+  bool is_new = lookup->signal.read_fd <= 0 && hc_signal_open(&lookup->signal) == HC_OK;
+  if (is_new && lookup->state == JOB_DONE) hc_signal_raise(&lookup->signal);
+  int fd = lookup->signal.read_fd > 0 ? lookup->signal.read_fd : -1;
+  unlock();
+  return fd;
+}
+
+void hc_lookup_forget(hc_lookup *lookup) {
+  if (lookup == NULL) return;
+  lock();
+  if (lookup->state == JOB_WAITING) take_out(&pool.waiting, lookup);
+  bool is_running = lookup->state == JOB_RUNNING;
+  if (is_running) {
+    lookup->forgotten = true;
+    hc_signal_close(&lookup->signal);
+  }
+  unlock();
+  if (!is_running) free_job(lookup);
+}

@@ -1,0 +1,519 @@
+/* socket_posix.c - addresses and sockets on POSIX systems; the clock and waiting: socket_wait_posix.c. See socket.h. */
+#if defined(__APPLE__)
+#define _DARWIN_C_SOURCE /* sendfile, SO_NOSIGPIPE, FIONREAD */
+#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#undef _POSIX_C_SOURCE /* it would hide sendfile and kqueue there */
+#endif
+#if !defined(_FILE_OFFSET_BITS)
+#define _FILE_OFFSET_BITS 64 /* files over 2 GiB on 32-bit systems */
+#endif
+
+#include "socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/sendfile.h>
+#endif
+
+#if !defined(MSG_NOSIGNAL)
+#define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it there */
+#endif
+
+#define PARTS_MAX 8u
+#define FILE_PIECE_SIZE 16384u
+
+_Static_assert(sizeof(struct sockaddr_in6) <= sizeof((hc_address){0}.raw), "an address must fit");
+
+/* ---- errors ---- */
+
+const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
+  switch (code) {
+    case ECONNREFUSED: return "connection refused";
+    case ECONNRESET: return "connection reset by peer";
+    case ECONNABORTED: return "connection aborted";
+    case EPIPE: return "connection closed by peer";
+    case ENOTCONN: return "not connected";
+    case ETIMEDOUT: return "connection timed out";
+    case EHOSTUNREACH: return "no route to host";
+    case ENETUNREACH: return "network is unreachable";
+    case ENETDOWN: return "network is down";
+    case EADDRNOTAVAIL: return "no local address or port available";
+    case EADDRINUSE: return "local address in use";
+    case EAFNOSUPPORT: return "address family not supported";
+    case EACCES: return "permission denied";
+    case EPERM: return "not permitted";
+    case EMFILE: return "too many open files";
+    case ENFILE: return "too many open files in the system";
+    case ENOBUFS: return "no buffer space";
+    case ENOMEM: return "out of memory";
+    case EBADF: return "bad descriptor";
+    case EINVAL: return "invalid argument";
+    case EIO: return "input/output error";
+    case EISDIR: return "is a directory";
+    case ESPIPE: return "has no positions";
+    default: break;
+  }
+  (void)snprintf(space, HC_ERRNO_TEXT, "errno %d", code);
+  return space;
+}
+
+static bool would_block(int code) {
+#if EAGAIN != EWOULDBLOCK
+  if (code == EWOULDBLOCK) return true;
+#endif
+  return code == EAGAIN;
+}
+
+static hc_io fail(hc_failure *why, hc_error code, const char *what, int number) {
+  char space[HC_ERRNO_TEXT];
+  hc_failure_set(why, code, "%s%s", what, hc_errno_text(number, space));
+  return HC_IO_ERROR;
+}
+
+static hc_io fail_moving(hc_failure *why, int number) {
+  return fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "", number);
+}
+
+/* ---- addresses ---- */
+
+static void get_ipv4(const hc_address *address, struct sockaddr_in *out) {
+  memcpy(out, address->raw.bytes, sizeof *out);
+}
+
+static void get_ipv6(const hc_address *address, struct sockaddr_in6 *out) {
+  memcpy(out, address->raw.bytes, sizeof *out);
+}
+
+static void set_ipv4(hc_address *address, const struct sockaddr_in *from) {
+  *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 0};
+  memcpy(address->raw.bytes, from, sizeof *from);
+}
+
+static void set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
+  *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 1};
+  memcpy(address->raw.bytes, from, sizeof *from);
+}
+
+/* The zone of a scoped address (RFC 4007 section 11), "%eth0" or "%2". */
+static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
+  char name[IF_NAMESIZE];
+  size_t length = strlen(text);
+  if (if_indextoname(scope, name) != NULL)
+    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%s", name);
+  else
+    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
+}
+
+void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
+  text[0] = '\0';
+  if (address->size == 0) return;
+  if (address->is_ipv6 == 0) {
+    struct sockaddr_in in;
+    get_ipv4(address, &in);
+    if (inet_ntop(AF_INET, &in.sin_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
+    return;
+  }
+  struct sockaddr_in6 in6;
+  get_ipv6(address, &in6);
+  if (inet_ntop(AF_INET6, &in6.sin6_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
+  else if (in6.sin6_scope_id != 0) append_zone(text, in6.sin6_scope_id);
+}
+
+unsigned hc_address_port(const hc_address *address) {
+  if (address->size == 0) return 0;
+  if (address->is_ipv6 == 0) {
+    struct sockaddr_in in;
+    get_ipv4(address, &in);
+    return ntohs(in.sin_port);
+  }
+  struct sockaddr_in6 in6;
+  get_ipv6(address, &in6);
+  return ntohs(in6.sin6_port);
+}
+
+/* An interface's name, or its number. */
+static bool parse_zone(const char *zone, uint32_t *scope) {
+  *scope = if_nametoindex(zone);
+  if (*scope != 0) return true;
+  uint32_t number = 0;
+  for (const char *at = zone; *at != '\0'; at++) {
+    if (*at < '0' || *at > '9' || number > (UINT32_MAX - 9) / 10) return false;
+    number = number * 10 + (uint32_t)(*at - '0');
+  }
+  *scope = number;
+  return number != 0;
+}
+
+bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) {
+  char copy[HC_ADDRESS_TEXT];
+  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL) return false;
+  memcpy(copy, text.data, text.size);
+  copy[text.size] = '\0';
+  struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  if (inet_pton(AF_INET, copy, &in.sin_addr) == 1) {
+    set_ipv4(address, &in);
+    return true;
+  }
+  struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+  char *zone = strchr(copy, '%');
+  if (zone != NULL) *zone++ = '\0';
+  if (inet_pton(AF_INET6, copy, &in6.sin6_addr) != 1) return false;
+  uint32_t scope = 0;
+  if (zone != NULL && !parse_zone(zone, &scope)) return false;
+  in6.sin6_scope_id = scope;
+  set_ipv6(address, &in6);
+  return true;
+}
+
+static bool address_from_storage(const struct sockaddr_storage *storage, hc_address *address) {
+  if (storage->ss_family == AF_INET) {
+    struct sockaddr_in in;
+    memcpy(&in, storage, sizeof in);
+    set_ipv4(address, &in);
+    return true;
+  }
+  if (storage->ss_family != AF_INET6) return false;
+  struct sockaddr_in6 in6;
+  memcpy(&in6, storage, sizeof in6);
+  set_ipv6(address, &in6);
+  return true;
+}
+
+bool hc_socket_peer_address(hc_socket s, hc_address *address) {
+  struct sockaddr_storage storage = {0};
+  socklen_t size = sizeof storage;
+  return getpeername(s, (struct sockaddr *)&storage, &size) == 0 && address_from_storage(&storage, address);
+}
+
+bool hc_socket_local_address(hc_socket s, hc_address *address) {
+  struct sockaddr_storage storage = {0};
+  socklen_t size = sizeof storage;
+  return getsockname(s, (struct sockaddr *)&storage, &size) == 0 && address_from_storage(&storage, address);
+}
+
+/* ---- connecting ---- */
+
+#if !defined(SOCK_CLOEXEC) || !defined(SOCK_NONBLOCK)
+static bool set_flags(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+#endif
+
+static int open_socket(int family) {
+#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
+  return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+  int fd = socket(family, SOCK_STREAM, 0);
+  if (fd < 0 || set_flags(fd)) return fd;
+  int number = errno;
+  hc_socket_close(fd);
+  errno = number;
+  return -1;
+#endif
+}
+
+void hc_socket_set_no_delay(hc_socket s, bool on) {
+  int value = on ? 1 : 0;
+  (void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value); /* a matter of speed only */
+}
+
+static void avoid_sigpipe(hc_socket s) {
+#if defined(SO_NOSIGPIPE)
+  int value = 1;
+  (void)setsockopt(s, SOL_SOCKET, SO_NOSIGPIPE, &value, sizeof value);
+#else
+  (void)s;
+#endif
+}
+
+hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
+  *out = HC_NO_SOCKET;
+  struct sockaddr_storage storage = {0};
+  memcpy(&storage, address->raw.bytes, address->size);
+  int fd = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
+  if (fd < 0) return fail(why, HC_ERR_CANT_CONNECT, "can't open a socket: ", errno);
+  hc_socket_set_no_delay(fd, true);
+  avoid_sigpipe(fd);
+  bool is_done = connect(fd, (const struct sockaddr *)&storage, (socklen_t)address->size) == 0;
+  /* After EINTR the connect goes on by itself (POSIX); calling again would only say EALREADY. */
+  if (!is_done && errno != EINPROGRESS && errno != EINTR) {
+    hc_io io = fail(why, HC_ERR_CANT_CONNECT, "", errno);
+    hc_socket_close(fd);
+    return io;
+  }
+  *out = fd;
+  return is_done ? HC_IO_OK : HC_IO_WANT_WRITE;
+}
+
+/* What poll says of one descriptor at this moment; 0 when nothing, -1 with errno. */
+static int look(int fd, short events, int timeout) {
+  struct pollfd entry = {.fd = fd, .events = events, .revents = 0};
+  int count;
+  do count = poll(&entry, 1, timeout);
+  while (count < 0 && errno == EINTR);
+  return count <= 0 ? count : entry.revents;
+}
+
+hc_io hc_socket_connect_result(hc_socket s, hc_failure *why) {
+  int found = look(s, POLLOUT, 0);
+  if (found < 0) return fail(why, HC_ERR_CANT_CONNECT, "", errno);
+  if (found == 0) return HC_IO_WANT_WRITE;
+  int number = 0;
+  socklen_t size = sizeof number;
+  if (getsockopt(s, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
+  return number == 0 ? HC_IO_OK : fail(why, HC_ERR_CANT_CONNECT, "", number);
+}
+
+void hc_socket_close(hc_socket s) {
+  /* After EINTR the descriptor's state is unspecified; a second close could hit another thread's new one. */
+  if (s >= 0) (void)close(s);
+}
+
+/* ---- sending ---- */
+
+/* struct iovec serves both directions and so lacks the const. */
+static void *without_const(const char *data) {
+  union {
+    const char *from;
+    void *to;
+  } cast = {.from = data};
+  return cast.to;
+}
+
+static ssize_t send_parts(hc_socket s, const hc_slice *parts, size_t count) {
+  struct iovec vector[PARTS_MAX];
+  uint8_t used = 0; /* fits msg_iovlen, which is a size_t or an int */
+  for (size_t i = 0; i < count && used < PARTS_MAX; i++) {
+    if (parts[i].size == 0) continue;
+    vector[used].iov_base = without_const(parts[i].data);
+    vector[used].iov_len = parts[i].size;
+    used++;
+  }
+  if (used == 0) return 0;
+  if (used == 1) return send(s, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  struct msghdr message = {.msg_iov = vector, .msg_iovlen = used};
+  return sendmsg(s, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  *sent = 0;
+  for (;;) {
+    ssize_t moved = send_parts(s, parts, count);
+    if (moved >= 0) {
+      *sent = (size_t)moved;
+      return HC_IO_OK;
+    }
+    if (would_block(errno)) return HC_IO_WANT_WRITE;
+    if (errno != EINTR) return fail_moving(why, errno);
+  }
+}
+
+/* ---- sending a file ---- */
+
+/* Keeps a SIGPIPE from the host, where the system offers no flag against it: the signal is blocked for this thread,
+ * and the one that the call has caused is taken out before it is unblocked. One that was pending before stays. */
+typedef struct sigpipe_guard {
+  sigset_t before;
+  bool is_set, was_pending;
+} sigpipe_guard;
+
+static bool sigpipe_is_pending(void) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void make_sigpipe_set(sigset_t *set) {
+  (void)sigemptyset(set); /* these fail for a bad signal number only */
+  (void)sigaddset(set, SIGPIPE);
+}
+
+static bool sigpipe_block(sigpipe_guard *guard) {
+  sigset_t set;
+  make_sigpipe_set(&set);
+  guard->is_set = pthread_sigmask(SIG_BLOCK, &set, &guard->before) == 0;
+  /* What was not blocked can not be pending. */
+  guard->was_pending = guard->is_set && sigismember(&guard->before, SIGPIPE) == 1 && sigpipe_is_pending();
+  return guard->is_set;
+}
+
+static void sigpipe_swallow(void) {
+  sigset_t set;
+  make_sigpipe_set(&set);
+#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
+  struct timespec none = {0};
+  while (sigtimedwait(&set, NULL, &none) < 0 && errno == EINTR) continue;
+#else
+  int number;
+  if (sigpipe_is_pending()) (void)sigwait(&set, &number);
+#endif
+}
+
+static void sigpipe_restore(const sigpipe_guard *guard, bool is_caused) {
+  if (is_caused && !guard->was_pending) sigpipe_swallow();
+  (void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL); /* fails for a bad first argument only */
+}
+
+/* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where there is none. */
+#if defined(__linux__)
+static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+  off_t at = (off_t)offset;
+  return sendfile(s, file, &at, length);
+}
+#elif defined(__APPLE__)
+static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+  off_t moved = (off_t)length;
+  int result = sendfile(file, s, (off_t)offset, &moved, NULL, 0);
+  return result == 0 || moved > 0 ? (ssize_t)moved : -1;
+}
+#elif defined(__FreeBSD__) || defined(__DragonFly__)
+static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+  off_t moved = 0;
+  int result = sendfile(file, s, (off_t)offset, length, NULL, &moved, 0);
+  return result == 0 || moved > 0 ? (ssize_t)moved : -1;
+}
+#else
+static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+  (void)s, (void)file, (void)offset, (void)length;
+  errno = ENOSYS;
+  return -1;
+}
+#endif
+
+/* sendfile has no MSG_DONTWAIT; a blocking receive may have cleared the flag. */
+static bool restore_nonblocking(hc_socket s) {
+  int flags = fcntl(s, F_GETFL);
+  return flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl(s, F_SETFL, flags | O_NONBLOCK) == 0);
+}
+
+static ssize_t guarded_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+  sigpipe_guard guard;
+  if (!restore_nonblocking(s)) return -1;
+  if (!sigpipe_block(&guard)) {
+    errno = ENOSYS; /* the way by send() has its flag */
+    return -1;
+  }
+  ssize_t moved;
+  do moved = kernel_send_file(s, file, offset, length);
+  while (moved < 0 && errno == EINTR);
+  int number = errno;
+  sigpipe_restore(&guard, moved < 0 && number == EPIPE);
+  errno = number;
+  return moved;
+}
+
+static hc_io send_file_piece(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
+  char piece[FILE_PIECE_SIZE];
+  size_t size = length < sizeof piece ? length : sizeof piece;
+  ssize_t got;
+  do got = pread(file, piece, size, (off_t)*offset);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file: ", errno);
+  if (got == 0) return HC_IO_EOF;
+  hc_slice part = {piece, (size_t)got};
+  hc_io io = hc_socket_send(s, &part, 1, sent, why);
+  *offset += *sent;
+  return io;
+}
+
+/* Errors of the connection are final. All others may come from the file, or from a pair of descriptors that this
+ * system's sendfile does not serve: reading and sending tells them apart. */
+static bool is_connection_error(int number) {
+  return number == EPIPE || number == ECONNRESET || number == ETIMEDOUT || number == ENOTCONN ||
+         number == EHOSTUNREACH || number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
+}
+
+hc_io hc_socket_send_file(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
+  *sent = 0;
+  if (length == 0) return HC_IO_OK;
+  if (*offset > INT64_MAX - (uint64_t)SSIZE_MAX / 2) return fail(why, HC_ERR_FILE_CANT_READ, "file offset: ", EINVAL);
+  if (length > SSIZE_MAX / 2) length = SSIZE_MAX / 2;
+  ssize_t moved = guarded_send_file(s, file, *offset, length);
+  if (moved == 0) return HC_IO_EOF;
+  if (moved > 0) {
+    *sent = (size_t)moved;
+    *offset += *sent;
+    return HC_IO_OK;
+  }
+  if (would_block(errno)) return HC_IO_WANT_WRITE;
+  if (is_connection_error(errno)) return fail_moving(why, errno);
+  return send_file_piece(s, file, offset, length, sent, why);
+}
+
+/* ---- receiving ---- */
+
+static ssize_t receive(hc_socket s, char *into, size_t room, int flags) {
+  ssize_t got;
+  do got = recv(s, into, room, flags);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+static hc_io receive_result(ssize_t got, hc_failure *why) {
+  if (got > 0) return HC_IO_OK;
+  if (got == 0) return HC_IO_EOF;
+  if (would_block(errno)) return HC_IO_WANT_READ;
+  return fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
+}
+
+hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why) {
+  ssize_t count = receive(s, into, room, MSG_DONTWAIT);
+  *got = count > 0 ? (size_t)count : 0;
+  return receive_result(count, why);
+}
+
+static bool clear_nonblocking(hc_socket s) {
+  int flags = fcntl(s, F_GETFL);
+  return flags >= 0 && ((flags & O_NONBLOCK) == 0 || fcntl(s, F_SETFL, flags & ~O_NONBLOCK) == 0);
+}
+
+/* Sleeps until more can be received. False when an error stands on the socket, or no sleep is possible: a receive
+ * would take the error away, and the bytes that came before it must be handed out first. */
+static bool may_receive_more(hc_socket s) {
+  int found = look(s, POLLIN, -1);
+  return found > 0 && (found & (POLLERR | POLLNVAL)) == 0;
+}
+
+/* The flag is cleared when it shows, by EAGAIN or by a short count, so that all later calls cost one system call.
+ * A short count has other causes as well (a signal, the end, an error), so it only leads to another look. */
+hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why) {
+  *got = 0;
+  for (;;) {
+    ssize_t count = receive(s, into + *got, room - *got, fill ? MSG_WAITALL : 0);
+    if (count <= 0 && *got > 0 && !(count < 0 && would_block(errno))) return HC_IO_OK;
+    if (count < 0 && would_block(errno)) {
+      if (!clear_nonblocking(s)) return fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
+      continue;
+    }
+    if (count <= 0) return receive_result(count, why);
+    *got += (size_t)count;
+    if (!fill || *got == room || !clear_nonblocking(s) || !may_receive_more(s)) return HC_IO_OK;
+  }
+}
+
+hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
+  char byte;
+  return receive_result(receive(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT), why);
+}
+
+size_t hc_socket_available(hc_socket s) {
+  int count = 0;
+  return ioctl(s, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
+}

@@ -1,0 +1,80 @@
+/* stream_peer.c - what all stream peers share: the count of references and the bytes given back. See stream_peer.h. */
+#include "stream_peer.h"
+
+#include <string.h>
+
+void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops) {
+  *peer = (hc_stream_peer){.ops = ops, .references = 1};
+}
+
+hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer) {
+  peer->references++;
+  return peer;
+}
+
+void hc_stream_peer_release(hc_stream_peer *peer) {
+  if (peer == NULL || --peer->references > 0) return;
+  hc_buffer_free(&peer->unread);
+  peer->ops->destroy(peer);
+}
+
+hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why) { return peer->ops->advance(peer, why); }
+
+hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  *sent = 0;
+  return peer->ops->send(peer, parts, count, sent, why);
+}
+
+static size_t take_unread(hc_buffer *unread, char *into, size_t room) {
+  size_t held = hc_buffer_size(unread);
+  size_t size = held < room ? held : room;
+  memcpy(into, hc_buffer_head(unread), size);
+  if (size == held) hc_buffer_free(unread); /* it is rarely needed, and a connection may live long */
+  else hc_buffer_consume(unread, size);
+  return size;
+}
+
+hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why) {
+  *got = 0;
+  if (hc_buffer_size(&peer->unread) == 0) return peer->ops->recv(peer, into, room, got, why);
+  *got = take_unread(&peer->unread, into, room);
+  return HC_IO_OK;
+}
+
+hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
+  return hc_buffer_size(&peer->unread) > 0 ? HC_IO_OK : peer->ops->peek(peer, why);
+}
+
+size_t hc_stream_peer_available(hc_stream_peer *peer) {
+  size_t unread = hc_buffer_size(&peer->unread), more = peer->ops->available(peer);
+  return more > SIZE_MAX - unread ? SIZE_MAX : unread + more;
+}
+
+void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out) {
+  *out = (hc_interest){.fd = -1, .deadline = HC_NEVER};
+  peer->ops->interest(peer, out);
+  if (hc_buffer_size(&peer->unread) > 0) out->ready = true;
+}
+
+void hc_stream_peer_close(hc_stream_peer *peer) {
+  hc_buffer_free(&peer->unread);
+  peer->ops->close(peer);
+}
+
+/* In front of what was given back before and not read since: the stream's order is kept. */
+hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes) {
+  hc_buffer joined = {0};
+  hc_slice later = {hc_buffer_head(&peer->unread), hc_buffer_size(&peer->unread)};
+  if (bytes.size == 0) return HC_OK;
+  if (later.size > SIZE_MAX - bytes.size) return HC_ERR_OUT_OF_MEMORY;
+  char *at;
+  size_t available;
+  hc_error error = hc_buffer_reserve(&joined, bytes.size + later.size, SIZE_MAX, &at, &available);
+  if (error != HC_OK) return error;
+  memcpy(at, bytes.data, bytes.size);
+  if (later.size > 0) memcpy(at + bytes.size, later.data, later.size);
+  hc_buffer_commit(&joined, bytes.size + later.size);
+  hc_buffer_free(&peer->unread);
+  peer->unread = joined;
+  return HC_OK;
+}

@@ -1,0 +1,82 @@
+/* tls_failure.c - OpenSSL's errors as sentences. Every way out leaves the thread's error queue empty: a host that uses
+ * OpenSSL itself must not find our errors in it. */
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tls_internal.h"
+
+/* Reason codes from here on are alerts of the peer: this plus the alert's number (RFC 8446 section 6). */
+#define ALERT_BASE SSL_AD_REASON_OFFSET
+#define ALERT_NUMBERS 256
+#define VERSIONS_TEXT 48
+
+hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what) {
+  unsigned long error = ERR_peek_error();
+  const char *reason = ERR_reason_error_string(error);
+  ERR_clear_error();
+  if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+    return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  }
+  return hc_failure_set(failure, code, "%s: %s", what, reason == NULL ? "unknown reason" : reason);
+}
+
+static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
+  int low = o->min_version, high = o->max_version;
+  if (low == high)
+    snprintf(text, VERSIONS_TEXT, "TLS %d.%d", low / 10, low % 10);
+  else
+    snprintf(text, VERSIONS_TEXT, "TLS %d.%d to %d.%d", low / 10, low % 10, high / 10, high % 10);
+}
+
+static void alert_failure(hc_tls_handshake *h, int alert) {
+  char offered[VERSIONS_TEXT];
+  versions_text(h->options, offered);
+  const char *name = SSL_alert_desc_string_long(alert);
+  if (alert == SSL_AD_PROTOCOL_VERSION) {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: protocol version (offered: %s)", offered);
+  } else if (alert == SSL_AD_UNRECOGNIZED_NAME) {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: unrecognized name (%s)", h->name);
+  } else if (h->certificate_requested) {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                   "server alert: %s (it asked for a client certificate, and none was given)", name);
+  } else {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: %s (%d)", name, alert);
+  }
+}
+
+static bool is_version_trouble(int reason) {
+  return reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_SSL_VERSION ||
+         reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH || reason == SSL_R_NO_PROTOCOLS_AVAILABLE;
+}
+
+static void reason_failure(hc_tls_handshake *h, unsigned long error, bool in_handshake) {
+  int reason = ERR_GET_REASON(error);
+  const char *text = ERR_reason_error_string(error);
+  if (in_handshake && reason == SSL_R_WRONG_VERSION_NUMBER) {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                   "TLS handshake: what the server sent is no TLS record (wrong version number)");
+  } else if (is_version_trouble(reason)) {
+    char offered[VERSIONS_TEXT];
+    versions_text(h->options, offered);
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "TLS handshake: protocol version: %s (offered: %s)", text,
+                   offered);
+  } else {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s: %s", in_handshake ? "TLS handshake" : "TLS",
+                   text == NULL ? "protocol error" : text);
+  }
+}
+
+void hc_tls_failure_of_connection(hc_tls_handshake *handshake, bool in_handshake) {
+  unsigned long error = ERR_peek_error();
+  int reason = ERR_GET_REASON(error);
+  if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE && reason < ALERT_BASE + ALERT_NUMBERS) {
+    alert_failure(handshake, reason - ALERT_BASE);
+  } else if (error != 0 && reason == ERR_R_MALLOC_FAILURE) {
+    hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  } else {
+    reason_failure(handshake, error, in_handshake);
+  }
+  ERR_clear_error();
+}

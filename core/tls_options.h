@@ -1,0 +1,45 @@
+/* tls_options.h - how a TLS connection is to be made and verified, and the sessions it may resume. */
+#ifndef HC_TLS_OPTIONS_H
+#define HC_TLS_OPTIONS_H
+
+#include "x509.h"
+
+/* Immutable once made; reference-counted within one thread. Holds the SSL_CTX (made at the first connection, so that
+ * nothing of OpenSSL starts before) and the session cache (RFC 8446 section 2.2): a session is offered again only to the
+ * same verified name and port. */
+typedef struct hc_tls_options hc_tls_options;
+
+typedef enum hc_tls_verify {
+  HC_TLS_VERIFY_FULL,   /* chain and name */
+  HC_TLS_VERIFY_CHAIN,  /* client_unsafe with a chain: the chain, not the name */
+  HC_TLS_VERIFY_NONE    /* client_unsafe without: nothing (pins, where given, still count) */
+} hc_tls_verify;
+
+typedef struct hc_tls_settings {
+  hc_tls_verify verify;
+  hc_certificates *trusted_chain;  /* NULL: the system's store. Replaces it when given. Retained. */
+  hc_slice common_name_override;   /* "" none; verified and sent as SNI in place of the host; may be an IP address */
+  int min_version, max_version;    /* 0 default; 10, 11, 12, 13 for TLS 1.0 to 1.3 */
+  const hc_slice *pinned_keys;     /* "sha256/BASE64" of the SubjectPublicKeyInfo */
+  size_t pinned_key_count;
+  hc_slice crl_file;               /* path; "" none */
+  bool require_ocsp_stapling;
+  hc_certificates *certificate;    /* client certificate and its chain; NULL none. Retained. */
+  hc_key *private_key;             /* retained */
+  hc_slice ciphers;                /* OpenSSL's text: TLS 1.2 cipher list, and TLS 1.3 suite names, both accepted */
+  const hc_slice *alpn;            /* protocol names, 1..255 bytes each */
+  size_t alpn_count;
+} hc_tls_settings;
+
+/* Copies what it needs. What is knowably wrong is refused here, HC_ERR_INVALID_PARAMETER, with the part named: versions out
+ * of range or crossed, a malformed pin, an empty chain or certificate, a key that does not fit the certificate or is
+ * public only, one of the two missing, unusable ciphers, a bad ALPN name, an unreadable CRL file.
+ * HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out, hc_failure *why);
+hc_tls_options *hc_tls_options_retain(hc_tls_options *o);
+void hc_tls_options_release(hc_tls_options *o);
+bool hc_tls_options_is_unsafe(const hc_tls_options *o);              /* verify is not FULL */
+hc_slice hc_tls_options_common_name_override(const hc_tls_options *o);
+hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o);  /* not retained; NULL */
+
+#endif

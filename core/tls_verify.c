@@ -1,0 +1,170 @@
+/* tls_verify.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525), revocation lists, pins; and the
+ * sentence that says why not. */
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#include "tls_internal.h"
+
+/* --- why not */
+
+static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
+  char names[HC_TLS_NAME_TEXT], subject[HC_TLS_NAME_TEXT];
+  hc_tls_subject_names_text(certificate, names);
+  h->name_mismatch = true;
+  if (names[0] != '\0') {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "hostname mismatch: certificate is for %s, not %s", names,
+                   h->name);
+    return;
+  }
+  /* RFC 9525 section 2: a name in the subject does not count. */
+  hc_tls_name_text(X509_get_subject_name(certificate), subject);
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                 "hostname mismatch: certificate is for no host at all (its subject %s does not count), not %s", subject,
+                 h->name);
+}
+
+static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certificate, const ASN1_TIME *date,
+                         const char *preposition) {
+  char subject[HC_TLS_NAME_TEXT], day[HC_TLS_DATE_TEXT];
+  hc_tls_name_text(X509_get_subject_name(certificate), subject);
+  hc_tls_date_text(date, day);
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s, %s %s)", reason, subject, preposition, day);
+}
+
+static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
+  char issuer[HC_TLS_NAME_TEXT];
+  hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
+  const char *hint = h->options->trusted_chain != NULL
+                         ? "it is not in the given trusted chain"
+                         : "it is not in the system's store; SSL_CERT_FILE can name another";
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s)", reason, issuer, hint);
+}
+
+static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
+  char subject[HC_TLS_NAME_TEXT];
+  hc_tls_name_text(X509_get_subject_name(certificate), subject);
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s)", reason, subject);
+}
+
+static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
+  int error = X509_STORE_CTX_get_error(context);
+  const char *reason = X509_verify_cert_error_string(error);
+  X509 *certificate = X509_STORE_CTX_get_current_cert(context);
+  if (certificate == NULL) certificate = X509_STORE_CTX_get0_cert(context);
+  if (certificate == NULL) {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "certificate verification failed: %s", reason);
+    return;
+  }
+  switch (error) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: mismatch_failure(h, certificate); break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      date_failure(h, reason, certificate, X509_get0_notAfter(certificate), "on");
+      break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      date_failure(h, reason, certificate, X509_get0_notBefore(certificate), "from");
+      break;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: authority_failure(h, reason, certificate); break;
+    case X509_V_ERR_OUT_OF_MEM: hc_failure_set(&h->failure, HC_ERR_OUT_OF_MEMORY, "out of memory"); break;
+    default: subject_failure(h, reason, certificate); break;
+  }
+}
+
+/* --- pins */
+
+static bool is_pinned(const hc_tls_options *o, X509 *certificate) {
+  unsigned char digest[HC_PIN_SIZE];
+  if (!hc_tls_public_key_digest(certificate, digest)) return false;
+  for (size_t i = 0; i < o->pin_count; i++) {
+    if (memcmp(o->pins + i * HC_PIN_SIZE, digest, HC_PIN_SIZE) == 0) return true;
+  }
+  return false;
+}
+
+/* Only a verified chain speaks for the server: anybody can send somebody else's certificate behind his own. */
+static bool matches_pins(const hc_tls_options *o, X509 *leaf, const STACK_OF(X509) *verified) {
+  if (o->pin_count == 0 || is_pinned(o, leaf)) return true;
+  for (int i = 0; i < sk_X509_num(verified); i++) {
+    if (is_pinned(o, sk_X509_value(verified, i))) return true;
+  }
+  return false;
+}
+
+static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) *verified) {
+  if (matches_pins(h->options, leaf, verified)) return true;
+  subject_failure(h, "public key does not match any of the pinned keys", leaf);
+  return false;
+}
+
+/* --- the verification */
+
+/* A missing list of the authority that issued the server's certificate fails closed; the authorities above often give
+ * none, but where the caller has one it counts. */
+static int allow_missing_crl(int passed, X509_STORE_CTX *context) {
+  if (passed || X509_STORE_CTX_get_error(context) != X509_V_ERR_UNABLE_TO_GET_CRL ||
+      X509_STORE_CTX_get_error_depth(context) == 0) {
+    return passed;
+  }
+  X509_STORE_CTX_set_error(context, X509_V_OK);
+  return 1;
+}
+
+static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
+  if (h->options->crls != NULL) X509_STORE_CTX_set_verify_cb(context, allow_missing_crl);
+  if (X509_verify_cert(context) == 1) return true;
+  explain(h, context);
+  /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */
+  if (X509_STORE_CTX_get_error(context) == X509_V_OK) X509_STORE_CTX_set_error(context, X509_V_ERR_UNSPECIFIED);
+  return false;
+}
+
+static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {
+  X509 *leaf = X509_STORE_CTX_get0_cert(context);
+  bool with_chain = h->options->verify != HC_TLS_VERIFY_NONE;
+  if (with_chain && !verify_chain(h, context)) return false;
+  if (!check_pins(h, leaf, with_chain ? X509_STORE_CTX_get0_chain(context) : NULL)) {
+    X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
+    return false;
+  }
+  X509_STORE_CTX_set_error(context, X509_V_OK);
+  return true;
+}
+
+int hc_tls_verify_callback(X509_STORE_CTX *context, void *unused) {
+  (void)unused;
+  SSL *ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
+  hc_tls_handshake *h = SSL_get_app_data(ssl);
+  bool passed = verify(h, context);
+  ERR_clear_error(); /* attempts at other chains leave their traces */
+  return passed ? 1 : 0;
+}
+
+/* The parameters that OpenSSL sets for the chain of a full handshake. */
+static bool prepare_again(X509_STORE_CTX *context, SSL *ssl, X509 *leaf) {
+  X509_STORE *store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+  if (X509_STORE_CTX_init(context, store, leaf, SSL_get_peer_cert_chain(ssl)) != 1) return false;
+  X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
+  if (X509_STORE_CTX_set_default(context, "ssl_server") != 1) return false;
+  X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
+  return X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl)) == 1;
+}
+
+bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake) {
+  X509 *leaf = SSL_get0_peer_certificate(ssl);
+  if (leaf == NULL) {
+    hc_failure_set(&handshake->failure, HC_ERR_CONNECTION_ERROR, "the resumed session has no certificate");
+    return false;
+  }
+  X509_STORE_CTX *context = X509_STORE_CTX_new();
+  bool prepared = context != NULL && prepare_again(context, ssl, leaf);
+  if (!prepared) hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  bool passed = prepared && verify(handshake, context);
+  X509_STORE_CTX_free(context);
+  ERR_clear_error();
+  return passed;
+}

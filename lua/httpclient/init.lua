@@ -1,0 +1,45 @@
+-- httpclient: the public table. The C core is loaded at once, the Lua parts on top of it when they are first used.
+local core = require("httpclient.core")
+
+local httpclient = {}
+for name, value in pairs(core) do
+  httpclient[name] = value
+end
+
+-- Name in the public table -> the module that has it, and the field there (nil: the module's value is the thing).
+local lazy = {
+  HTTPRequest = { module = "httpclient.http_request" },
+  fetch = { module = "httpclient.fetch" },
+  process = { module = "httpclient.tasks", field = "process" },
+  async = { module = "httpclient.tasks", field = "async" },
+  run = { module = "httpclient.tasks", field = "run" },
+  set_waiter = { module = "httpclient.tasks", field = "set_waiter" },
+}
+
+local function load_part(name, part)
+  local ok, module = pcall(require, part.module)
+  if not ok then
+    error(("httpclient.%s can't be loaded: %s"):format(name, tostring(module)), 3)
+  end
+  local value = module
+  if part.field then
+    value = type(module) == "table" and module[part.field] or nil
+  end
+  if value == nil then
+    error(("httpclient.%s is missing in module '%s'"):format(name, part.module), 3)
+  end
+  return value
+end
+
+return setmetatable(httpclient, {
+  __index = function(self, name)
+    local part = lazy[name]
+    if part then
+      local value = load_part(name, part)
+      rawset(self, name, value)
+      return value
+    end
+    -- What the core makes anew at each access, where it must (see enums.c).
+    return core[name]
+  end,
+})

@@ -1,0 +1,30 @@
+/* check.h - the smallest test frame: named checks, a count, one summary line. */
+#ifndef SPEC_CHECK_H
+#define SPEC_CHECK_H
+
+#include <stdio.h>
+
+static unsigned long check_passed, check_failed;
+
+/* Counts one case. A failed one names its file, line and text on stderr. */
+static inline int check_case(int holds, const char *name, const char *file, int line) {
+  if (holds) {
+    check_passed++;
+  } else {
+    check_failed++;
+    fprintf(stderr, "%s:%d: failed: %s\n", file, line, name);
+  }
+  return holds;
+}
+
+#define CHECK(condition) ((void)check_case((condition) ? 1 : 0, #condition, __FILE__, __LINE__))
+/* For tables: the name is the case's, not the expression's. */
+#define CHECK_CASE(name, condition) ((void)check_case((condition) ? 1 : 0, (name), __FILE__, __LINE__))
+
+/* The summary line; what main returns. */
+static inline int check_report(void) {
+  printf("%lu passed, %lu failed\n", check_passed, check_failed);
+  return check_failed == 0 ? 0 : 1;
+}
+
+#endif

@@ -1,0 +1,150 @@
+/* test_headers.c - byte classes, lists and field lines (RFC 9110 section 5). The lines' grammar: test_response.c. */
+#include "../../core/chars.h"
+#include "../../core/headers.h"
+#include "../../core/memory.h"
+#include "wire.h"
+
+static void check_classes(void) {
+  int token = 1, unreserved = 1, digit = 1, control = 1, hex = 1, lower = 1;
+  for (int i = 0; i < 256; i++) {
+    char c = (char)(unsigned char)i;
+    bool is_digit = i >= '0' && i <= '9', is_upper = i >= 'A' && i <= 'Z', is_lower = i >= 'a' && i <= 'z';
+    bool is_alnum = is_digit || is_upper || is_lower;
+    int value = is_digit ? i - '0' : (i >= 'A' && i <= 'F') ? i - 'A' + 10 : (i >= 'a' && i <= 'f') ? i - 'a' + 10 : -1;
+    token = token && hc_char_is_token(c) == (is_alnum || (i > 0 && strchr("!#$%&'*+-.^_`|~", i) != NULL));
+    unreserved = unreserved && hc_char_is_unreserved(c) == (is_alnum || (i > 0 && strchr("-._~", i) != NULL));
+    digit = digit && hc_char_is_digit(c) == is_digit;
+    control = control && hc_char_is_control(c) == (i < 0x20 || i == 0x7f);
+    hex = hex && hc_char_hex_value(c) == value;
+    lower = lower && hc_char_lower(c) == (is_upper ? (char)(i + 32) : c);
+  }
+  CHECK(token);
+  CHECK(unreserved);
+  CHECK(digit);
+  CHECK(control);
+  CHECK(hex);
+  CHECK(lower);
+  CHECK(hc_is_token(wire_slice(0, "a-Z~")) && !hc_is_token(wire_slice(0, "")) && !hc_is_token(wire_slice(0, "a b")));
+  CHECK(!hc_is_token((hc_slice){NULL, 0}));
+}
+
+/* The elements, each in brackets. */
+static bool walks(const char *list, const char *expected) {
+  static wire_log log;
+  hc_slice rest = wire_slice(0, list), element;
+  log.size = 0;
+  log.text[0] = '\0';
+  while (hc_list_next(&rest, &element)) {
+    wire_add(&log, "[");
+    wire_add_bytes(&log, element.data, element.size);
+    wire_add(&log, "]");
+  }
+  return strcmp(log.text, expected) == 0 && !hc_list_next(&rest, &element);
+}
+
+static bool has(const char *list, const char *token) { return hc_list_has_token(wire_slice(0, list), wire_slice(1, token)); }
+
+static void check_lists(void) {
+  CHECK(walks("a", "[a]"));
+  CHECK(walks("", "[]"));
+  CHECK(walks(",", "[][]"));
+  CHECK(walks(" a ,\tb\t, c", "[a][b][c]"));
+  CHECK(walks("a,,b,", "[a][][b][]"));
+  CHECK(has("close", "close"));
+  CHECK(has("a, Close , b", "close"));
+  CHECK(has("close;a=b", "close"));
+  CHECK(has("a, close ;a", "CLOSE"));
+  CHECK(!has("closed", "close"));
+  CHECK(!has("a close", "close"));
+  CHECK(!has("a;close", "close"));
+  CHECK(!has("", "close"));
+  CHECK(!hc_list_has_token((hc_slice){NULL, 0}, HC_SLICE("close")));
+}
+
+static hc_error add(hc_headers *h, const char *name, const char *value) {
+  return hc_headers_add(h, wire_slice(0, name), wire_slice(1, value));
+}
+
+static void check_set(void) {
+  hc_headers h = {0};
+  size_t index = 99;
+  CHECK(!hc_headers_find(&h, HC_SLICE("a"), 0, &index) && index == 99);
+  CHECK(add(&h, "Abc", "1") == HC_OK && add(&h, "x", "") == HC_OK && add(&h, "aBC", "2, Three") == HC_OK);
+  CHECK(hc_slice_equal(hc_headers_line(&h, 0), HC_SLICE("Abc: 1")));
+  CHECK(hc_slice_equal(hc_headers_line(&h, 1), HC_SLICE("x: ")) && hc_headers_value(&h, 1).size == 0);
+  CHECK(hc_slice_equal(hc_headers_name(&h, 2), HC_SLICE("aBC")) && hc_slice_equal(hc_headers_value(&h, 2), HC_SLICE("2, Three")));
+  CHECK(hc_headers_find(&h, HC_SLICE("ABC"), 0, &index) && index == 0);
+  CHECK(hc_headers_find(&h, HC_SLICE("ABC"), 1, &index) && index == 2);
+  CHECK(!hc_headers_find(&h, HC_SLICE("ABC"), 3, &index));
+  CHECK(!hc_headers_find(&h, HC_SLICE("ab"), 0, &index));
+  CHECK(hc_headers_have_token(&h, HC_SLICE("abc"), HC_SLICE("three")));
+  CHECK(!hc_headers_have_token(&h, HC_SLICE("abc"), HC_SLICE("four")));
+  CHECK(hc_headers_fold(&h, HC_SLICE("")) == HC_OK && hc_headers_fold(&h, HC_SLICE("four")) == HC_OK);
+  CHECK(hc_slice_equal(hc_headers_value(&h, 2), HC_SLICE("2, Three four")));
+  CHECK(add(&h, "e", "") == HC_OK && hc_headers_fold(&h, HC_SLICE("v")) == HC_OK);
+  CHECK(hc_slice_equal(hc_headers_line(&h, 3), HC_SLICE("e: v")));
+  hc_headers_trim(&h);
+  CHECK(h.count == 4 && hc_slice_equal(hc_headers_line(&h, 0), HC_SLICE("Abc: 1")));
+  CHECK(h.text.capacity <= h.text.end + h.text.end / 4 + 256);
+  CHECK(add(&h, "after", "trim") == HC_OK && hc_slice_equal(hc_headers_line(&h, 4), HC_SLICE("after: trim")));
+  CHECK(hc_headers_add(&h, (hc_slice){"", SIZE_MAX - 1}, (hc_slice){"", 3}) == HC_ERR_OUT_OF_MEMORY && h.count == 5);
+  CHECK(hc_headers_add(&h, (hc_slice){"", 3}, (hc_slice){"", SIZE_MAX - 1}) == HC_ERR_OUT_OF_MEMORY && h.count == 5);
+  hc_headers_free(&h);
+  hc_headers_free(&h);
+  CHECK(h.count == 0 && h.fields == NULL);
+  hc_headers_trim(&h);
+}
+
+static void check_growth(void) {
+  hc_headers h = {0};
+  char name[32], line[64];
+  int all = 1;
+  for (int i = 0; i < 1000; i++) {
+    (void)snprintf(name, sizeof name, "n%d", i);
+    all = all && add(&h, name, "some value") == HC_OK;
+  }
+  for (size_t i = 0; i < 1000; i++) {
+    (void)snprintf(line, sizeof line, "n%zu: some value", i);
+    all = all && hc_slice_equal(hc_headers_line(&h, i), hc_slice_of(line));
+  }
+  CHECK(all && h.count == 1000);
+  hc_headers_free(&h);
+}
+
+static void check_failure_codes(void) {
+  hc_headers h = {0};
+  hc_failure why = {0};
+  CHECK(hc_headers_parse_line(&h, wire_slice(0, "a b: c"), &why) == HC_ERR_INVALID_DATA && why.code == HC_ERR_INVALID_DATA);
+  CHECK(hc_headers_parse_line(&h, wire_slice(0, ""), NULL) == HC_ERR_INVALID_DATA && h.count == 0);
+  CHECK(hc_headers_parse_line(&h, (hc_slice){NULL, 0}, NULL) == HC_ERR_INVALID_DATA && h.count == 0);
+  CHECK(hc_headers_parse_line(&h, wire_slice(0, "a:"), NULL) == HC_OK && h.count == 1);
+  CHECK(hc_headers_parse_line(&h, wire_slice(0, "\t"), NULL) == HC_OK && h.count == 1);
+#ifdef HC_TEST_HOOKS
+  hc_headers empty = {0};
+  int failed = 0;
+  hc_error error = HC_ERR_OUT_OF_MEMORY;
+  for (long i = 0; error != HC_OK && i < 5; i++) {
+    hc_failure_clear(&why);
+    hc_memory_fail_after(i, 1);
+    error = hc_headers_parse_line(&empty, HC_SLICE("a: b"), &why);
+    hc_memory_fail_after(-1, 0);
+    failed += error == HC_ERR_OUT_OF_MEMORY && why.code == error && empty.count == 0;
+  }
+  CHECK(error == HC_OK && failed > 0 && empty.count == 1);
+  hc_memory_fail_after(0, 1);
+  hc_headers_trim(&empty);
+  hc_memory_fail_after(-1, 0);
+  CHECK(hc_slice_equal(hc_headers_line(&empty, 0), HC_SLICE("a: b")));
+  hc_headers_free(&empty);
+#endif
+  hc_headers_free(&h);
+}
+
+int main(void) {
+  check_classes();
+  check_lists();
+  check_set();
+  check_growth();
+  check_failure_codes();
+  return check_report();
+}

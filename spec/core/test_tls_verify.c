@@ -1,0 +1,464 @@
+/* test_tls_verify.c - is it the right server? Chain, names (RFC 9525), times, pins, revocation; and that a refusal says why. */
+#include "tls_world.h"
+
+typedef struct authorities {
+  identity root, other, middle;
+} authorities;
+
+static authorities all;
+
+static hc_tls_options *options_of(const hc_tls_settings *settings) {
+  hc_tls_options *o = NULL;
+  hc_failure why = {HC_OK, ""};
+  if (hc_tls_options_new(settings, &o, &why) != HC_OK) fprintf(stderr, "options: %s\n", why.text);
+  NEED(o != NULL);
+  return o;
+}
+
+typedef struct outcome {
+  hc_io io;
+  hc_tls_state state;
+  char text[HC_FAILURE_TEXT];
+  char server_name[256];
+} outcome;
+
+static outcome try(server_spec *spec, const hc_tls_settings *settings, const char *host) {
+  world w;
+  outcome o;
+  SSL_CTX *server = server_context(spec);
+  hc_tls_options *options = options_of(settings);
+  world_open(&w, server, options, host);
+  o.io = world_shake(&w);
+  o.state = hc_tls_get_state(w.client);
+  memcpy(o.text, w.failure.text, sizeof o.text);
+  memcpy(o.server_name, w.server_name, sizeof o.server_name);
+  CHECK_CASE("the error queue is clean", ERR_peek_error() == 0);
+  world_close(&w);
+  hc_tls_options_release(options);
+  SSL_CTX_free(server);
+  return o;
+}
+
+/* `expected` NULL: it connects; else the part of the message. */
+static void expect(const char *name, const outcome *o, const char *expected) {
+  bool right = expected == NULL ? o->io == HC_IO_OK && o->state == HC_TLS_CONNECTED
+                                : o->io == HC_IO_ERROR && o->state >= HC_TLS_ERROR && has_text(o->text, expected);
+  CHECK_CASE(name, right);
+  if (!right) fprintf(stderr, "  %s: io %d, state %d, \"%s\"\n", name, (int)o->io, (int)o->state, o->text);
+}
+
+/* --- names */
+
+typedef struct name_case {
+  const char *names;     /* of the certificate */
+  const char *host;
+  const char *override;
+  const char *sent;      /* the server name that goes out */
+  const char *expected;
+} name_case;
+
+#define MISMATCH "hostname mismatch: certificate is for "
+
+static const name_case name_cases[] = {
+    {"DNS:a.example", "a.example", NULL, "a.example", NULL},
+    {"DNS:a.example", "A.Example", NULL, "A.Example", NULL},
+    {"DNS:a.example", "a.example.", NULL, "a.example", NULL},
+    {"DNS:a.example,DNS:b.example", "b.example", NULL, "b.example", NULL},
+    {"DNS:a.example", "b.example", NULL, "b.example", MISMATCH "a.example, not b.example"},
+    {"DNS:a.example,DNS:b.example", "c.example", NULL, "c.example", MISMATCH "a.example, b.example, not c.example"},
+    {"DNS:a.example", "a.example.org", NULL, "a.example.org", MISMATCH},
+    {"DNS:a.example", "xa.example", NULL, "xa.example", MISMATCH},
+    {"DNS:*.w.example", "a.w.example", NULL, "a.w.example", NULL},
+    {"DNS:*.w.example", "w.example", NULL, "w.example", MISMATCH},
+    {"DNS:*.w.example", "a.b.w.example", NULL, "a.b.w.example", MISMATCH},
+    {"DNS:f*.w.example", "foo.w.example", NULL, "foo.w.example", MISMATCH},
+    {"DNS:*o.w.example", "foo.w.example", NULL, "foo.w.example", MISMATCH},
+    {"DNS:a.*.example", "a.b.example", NULL, "a.b.example", MISMATCH},
+    {"DNS:*", "localhost", NULL, "localhost", MISMATCH},
+    {NULL, "server", NULL, "server", MISMATCH "no host at all (its subject CN=server"},
+    {"email:a@b.example", "server", NULL, "server", MISMATCH "no host at all"},
+    {"IP:127.0.0.1", "127.0.0.1", NULL, "", NULL},
+    {"IP:127.0.0.1", "127.0.0.2", NULL, "", MISMATCH "127.0.0.1, not 127.0.0.2"},
+    {"DNS:127.0.0.1", "127.0.0.1", NULL, "", MISMATCH "127.0.0.1, not 127.0.0.1"},
+    {"DNS:*.0.0.1", "127.0.0.1", NULL, "", MISMATCH},
+    {"IP:::1", "::1", NULL, "", NULL},
+    {"IP:::1", "[::1]", NULL, "", NULL},
+    {"IP:::1", "0:0:0:0:0:0:0:1", NULL, "", NULL},
+    {"IP:fe80::1", "fe80::1%eth0", NULL, "", NULL},
+    {"IP:2001:db8::8:0:0:1", "::2", NULL, "", MISMATCH "2001:db8::8:0:0:1, not ::2"},
+    {"DNS:a.example", "b.example", "a.example", "a.example", NULL},
+    {"DNS:a.example", "a.example", "b.example", "b.example", MISMATCH "a.example, not b.example"},
+    {"IP:127.0.0.1", "a.example", "127.0.0.1", "", NULL},
+    {"DNS:a.example", "a.example", "127.0.0.1", "", MISMATCH "a.example, not 127.0.0.1"},
+};
+
+static void test_names(void) {
+  hc_certificates *chain = certificates_of(all.root.certificate);
+  for (size_t i = 0; i < sizeof name_cases / sizeof *name_cases; i++) {
+    const name_case *c = &name_cases[i];
+    char name[160];
+    snprintf(name, sizeof name, "%s for %s (%s)", c->names == NULL ? "none" : c->names, c->host, c->override ? c->override : "-");
+    identity server = make_server(c->names, &all.root);
+    server_spec spec = {.identity = &server};
+    hc_tls_settings settings = {.trusted_chain = chain};
+    if (c->override != NULL) settings.common_name_override = hc_slice_of(c->override);
+    outcome o = try(&spec, &settings, c->host);
+    expect(name, &o, c->expected);
+    CHECK_CASE(name, strcmp(o.server_name, c->sent) == 0);
+    if (c->expected != NULL) CHECK_CASE(name, o.state == HC_TLS_ERROR_HOSTNAME_MISMATCH);
+    settings.verify = HC_TLS_VERIFY_CHAIN;
+    o = try(&spec, &settings, c->host);
+    expect("the chain only: any name", &o, NULL);
+    identity_free(&server);
+  }
+  hc_certificates_release(chain);
+}
+
+static void test_refused_names(void) {
+  static const char *const bad[] = {"", ".", ".a.example", "a b", "a/b", "https://a", "a:1", "\xC3\xA4.example"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    wire below;
+    hc_failure why = {HC_OK, ""};
+    wire_open(&below);
+    hc_stream_peer *peer = hc_tls_new();
+    CHECK_CASE(bad[i], hc_tls_connect(peer, &below.base, hc_slice_of(bad[i]), 1, NULL, &why) == HC_ERR_INVALID_PARAMETER);
+    CHECK_CASE(bad[i], has_text(why.text, "common name: ") && hc_tls_get_state(peer) == HC_TLS_DISCONNECTED);
+    CHECK(below.closes == 0 && below.base.references == 1 && hc_tls_below(peer) == NULL);
+    hc_stream_peer_release(peer);
+    wire_free(&below);
+  }
+}
+
+/* --- chains and times */
+
+typedef struct chain_case {
+  const char *name;
+  identity_spec spec;
+  const identity *issuer;
+  bool sends_middle;
+  const identity *trusted;
+  const char *expected;
+} chain_case;
+
+static void test_chains(void) {
+  const identity_spec good = {"server", "DNS:a.example", "serverAuth", 0, -DAY, DAY, NULL, 0};
+  identity_spec expired = good, early = good, client = good, no_usage = good, weak = good, sha1 = good;
+  expired.from = -10 * DAY, expired.to = -2 * DAY;
+  early.from = 2 * DAY, early.to = 10 * DAY;
+  client.usage = "clientAuth";
+  no_usage.usage = NULL;
+  weak.rsa_bits = 512;
+  sha1.digest = EVP_sha1();
+  const chain_case cases[] = {
+      {"good", good, &all.root, false, &all.root, NULL},
+      {"no usage named", no_usage, &all.root, false, &all.root, NULL},
+      {"expired", expired, &all.root, false, &all.root, "certificate has expired (subject CN=server, on 20"},
+      {"not yet valid", early, &all.root, false, &all.root, "certificate is not yet valid (subject CN=server, from 20"},
+      {"for clients", client, &all.root, false, &all.root, "unsuitable certificate purpose (subject CN=server)"},
+      {"unknown authority", good, &all.other, false, &all.root,
+       "unable to get local issuer certificate (unknown authority: issuer CN=Other"},
+      {"with its intermediate", good, &all.middle, true, &all.root, NULL},
+      {"without its intermediate", good, &all.middle, false, &all.root, "(unknown authority: issuer CN=Middle"},
+      {"an intermediate as anchor", good, &all.middle, false, &all.middle, NULL},
+      {"self-signed", good, NULL, false, &all.root, "self-signed certificate (unknown authority: issuer CN=server"},
+      {"a weak key", weak, &all.root, false, &all.root, "EE certificate key too weak"},
+      {"a weak digest", sha1, &all.root, false, &all.root, "CA md too weak"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const chain_case *c = &cases[i];
+    hc_certificates *chain = certificates_of(c->trusted->certificate);
+    identity server = make_identity(&c->spec, c->issuer);
+    server_spec spec = {.identity = &server, .intermediate = c->sends_middle ? all.middle.certificate : NULL};
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+      hc_tls_settings settings = {.trusted_chain = chain};
+      spec.max_version = version;
+      outcome o = try(&spec, &settings, "a.example");
+      expect(c->name, &o, c->expected);
+      settings.verify = HC_TLS_VERIFY_CHAIN;
+      o = try(&spec, &settings, "b.example");
+      expect(c->name, &o, c->expected);
+      hc_tls_settings none = {.verify = HC_TLS_VERIFY_NONE};
+      o = try(&spec, &none, "b.example");
+      expect("nothing is verified", &o, NULL);
+    }
+    identity_free(&server);
+    hc_certificates_release(chain);
+  }
+}
+
+static void test_own_certificate_as_anchor(void) {
+  const identity_spec spec = {"server", "DNS:a.example", NULL, 0, -DAY, DAY, NULL, 0};
+  identity server = make_identity(&spec, NULL), issued = make_identity(&spec, &all.other);
+  const identity *both[] = {&server, &issued};
+  for (int i = 0; i < 2; i++) {
+    server_spec spec_of_server = {.identity = both[i]};
+    hc_certificates *chain = certificates_of(both[i]->certificate);
+    hc_tls_settings settings = {.trusted_chain = chain};
+    outcome o = try(&spec_of_server, &settings, "a.example");
+    expect("a server's own certificate is an anchor", &o, NULL);
+    o = try(&spec_of_server, &settings, "b.example");
+    expect("its name counts all the same", &o, MISMATCH);
+    hc_certificates_release(chain);
+  }
+  identity_free(&server);
+  identity_free(&issued);
+}
+
+/* --- the system's store */
+
+static void write_text(const char *path, const char *text) {
+  FILE *file = fopen(path, "wb");
+  NEED(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void test_environment(void) {
+  char directory[] = "/tmp/test_tls_XXXXXX";
+  char path[64], empty[64];
+  NEED(mkdtemp(directory) != NULL);
+  snprintf(path, sizeof path, "%s/root.pem", directory);
+  snprintf(empty, sizeof empty, "%s/empty", directory);
+  char *pem = certificate_pem(all.root.certificate);
+  write_text(path, pem);
+  free(pem);
+  identity server = make_server("DNS:a.example", &all.root);
+  server_spec spec = {.identity = &server};
+  SSL_CTX *context = server_context(&spec);
+  const hc_tls_settings plain = {.verify = HC_TLS_VERIFY_FULL};
+  hc_tls_options *options = options_of(&plain);
+  /* The same options object follows the environment, and back. */
+  const char *files[] = {empty, path, empty, path};
+  for (int i = 0; i < 4; i++) {
+    NEED(setenv("SSL_CERT_FILE", files[i], 1) == 0 && setenv("SSL_CERT_DIR", empty, 1) == 0);
+    world w;
+    world_open(&w, context, options, "a.example");
+    hc_io io = world_shake(&w);
+    CHECK(io == (files[i] == path ? HC_IO_OK : HC_IO_ERROR));
+    CHECK(files[i] == path || has_text(w.failure.text, "SSL_CERT_FILE"));
+    CHECK(!hc_tls_resumed(w.client));
+    world_close(&w);
+  }
+  unsetenv("SSL_CERT_FILE");
+  unsetenv("SSL_CERT_DIR");
+  outcome o = try(&spec, &plain, "a.example");
+  expect("a private authority is none of the system's", &o, "unable to get local issuer certificate");
+  hc_tls_options_release(options);
+  SSL_CTX_free(context);
+  identity_free(&server);
+  remove(path);
+  remove(directory);
+}
+
+/* --- pins */
+
+static void test_pins(void) {
+  identity server = make_server("DNS:a.example", &all.middle);
+  char leaf[64], root[64], other[64], curl[72];
+  pin_text(server.certificate, leaf);
+  pin_text(all.root.certificate, root);
+  pin_text(all.other.certificate, other);
+  snprintf(curl, sizeof curl, "sha256//%s", leaf + 7);
+  const char *refusal = "public key does not match any of the pinned keys";
+  hc_certificates *chain = certificates_of(all.root.certificate);
+  const struct {
+    const char *name, *pins[2], *expected, *expected_unverified;
+  } cases[] = {
+      {"the leaf", {leaf, NULL}, NULL, NULL},
+      {"the leaf, as curl writes it", {curl, NULL}, NULL, NULL},
+      {"the authority", {root, NULL}, NULL, refusal},
+      {"neither", {other, NULL}, refusal, refusal},
+      {"one of two", {other, leaf}, NULL, NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    /* The server sends an authority's certificate that has nothing to do with its own: that proves nothing. */
+    server_spec spec = {.identity = &server, .intermediate = all.middle.certificate};
+    hc_slice pins[2];
+    hc_tls_settings settings = {.trusted_chain = chain, .pinned_keys = pins};
+    for (; settings.pinned_key_count < 2 && cases[i].pins[settings.pinned_key_count] != NULL; settings.pinned_key_count++) {
+      pins[settings.pinned_key_count] = hc_slice_of(cases[i].pins[settings.pinned_key_count]);
+    }
+    outcome o = try(&spec, &settings, "a.example");
+    expect(cases[i].name, &o, cases[i].expected);
+    CHECK(o.state != HC_TLS_ERROR_HOSTNAME_MISMATCH);
+    settings.verify = HC_TLS_VERIFY_NONE;
+    o = try(&spec, &settings, "a.example");
+    expect(cases[i].name, &o, cases[i].expected_unverified);
+  }
+  hc_certificates_release(chain);
+  identity_free(&server);
+}
+
+/* --- revocation lists */
+
+static X509_CRL *make_crl(const identity *issuer, X509 *revoked, long from, long to) {
+  X509_CRL *crl = X509_CRL_new();
+  ASN1_TIME *time = ASN1_TIME_new();
+  NEED(crl != NULL && time != NULL);
+  X509_CRL_set_version(crl, 1);
+  X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->certificate));
+  X509_gmtime_adj(time, from);
+  X509_CRL_set1_lastUpdate(crl, time);
+  X509_gmtime_adj(time, to);
+  X509_CRL_set1_nextUpdate(crl, time);
+  if (revoked != NULL) {
+    X509_REVOKED *entry = X509_REVOKED_new();
+    X509_gmtime_adj(time, -3600);
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked));
+    X509_REVOKED_set_revocationDate(entry, time);
+    NEED(X509_CRL_add0_revoked(crl, entry) == 1);
+  }
+  NEED(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+  ASN1_TIME_free(time);
+  return crl;
+}
+
+static void append_crl(const char *path, const char *mode, X509_CRL *crl) {
+  BIO *file = BIO_new_file(path, mode);
+  NEED(file != NULL && PEM_write_bio_X509_CRL(file, crl) == 1);
+  BIO_free(file);
+  X509_CRL_free(crl);
+}
+
+static void test_crls(void) {
+  char path[] = "/tmp/test_crl_XXXXXX";
+  int file = mkstemp(path);
+  NEED(file >= 0);
+  identity direct = make_server("DNS:a.example", &all.root), deep = make_server("DNS:a.example", &all.middle);
+  X509 *middle = all.middle.certificate;
+  const struct {
+    const char *name;
+    const identity *server, *first;
+    X509 *first_revokes;
+    long first_to;
+    const identity *second;
+    X509 *second_revokes;
+    const char *expected;
+  } cases[] = {
+      {"not revoked", &direct, &all.root, NULL, DAY, NULL, NULL, NULL},
+      {"revoked", &direct, &all.root, direct.certificate, DAY, NULL, NULL, "certificate revoked (subject CN=server)"},
+      {"another one is revoked", &direct, &all.root, deep.certificate, DAY, NULL, NULL, NULL},
+      {"out of date", &direct, &all.root, NULL, -3600, NULL, NULL, "CRL has expired"},
+      {"no list of the issuer", &direct, &all.other, NULL, DAY, NULL, NULL, "unable to get certificate CRL"},
+      {"a list of the intermediate only", &deep, &all.middle, NULL, DAY, NULL, NULL, NULL},
+      {"a list of the root only", &deep, &all.root, NULL, DAY, NULL, NULL, "unable to get certificate CRL"},
+      {"revoked by the intermediate", &deep, &all.middle, deep.certificate, DAY, NULL, NULL, "certificate revoked"},
+      {"the intermediate is revoked", &deep, &all.middle, NULL, DAY, &all.root, middle,
+       "certificate revoked (subject CN=Middle)"},
+      {"lists of both, nothing revoked", &deep, &all.middle, NULL, DAY, &all.root, NULL, NULL},
+  };
+  hc_certificates *chain = certificates_of(all.root.certificate);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    append_crl(path, "wb", make_crl(cases[i].first, cases[i].first_revokes, -2 * DAY, cases[i].first_to));
+    if (cases[i].second != NULL) append_crl(path, "ab", make_crl(cases[i].second, cases[i].second_revokes, -2 * DAY, DAY));
+    server_spec spec = {.identity = cases[i].server, .intermediate = middle};
+    hc_tls_settings settings = {.trusted_chain = chain, .crl_file = hc_slice_of(path)};
+    outcome o = try(&spec, &settings, "a.example");
+    expect(cases[i].name, &o, cases[i].expected);
+  }
+  hc_certificates_release(chain);
+  identity_free(&direct);
+  identity_free(&deep);
+  remove(path);
+  NEED(fclose(fdopen(file, "r")) == 0);
+}
+
+/* --- stapled OCSP responses */
+
+typedef struct ocsp_case {
+  const char *name;
+  const identity *signer;   /* NULL: nothing is stapled */
+  X509 *about;
+  int status;
+  long from, to;            /* to 0: without nextUpdate */
+  int response_status;
+  const char *expected;
+} ocsp_case;
+
+static int make_ocsp(const ocsp_case *c, X509 *issuer, const EVP_MD *digest, unsigned char **der) {
+  OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+  OCSP_CERTID *id = OCSP_cert_to_id(digest, c->about, issuer);
+  ASN1_TIME *from = X509_gmtime_adj(NULL, c->from), *to = c->to == 0 ? NULL : X509_gmtime_adj(NULL, c->to);
+  ASN1_TIME *revoked = c->status == V_OCSP_CERTSTATUS_REVOKED ? X509_gmtime_adj(NULL, -3600) : NULL;
+  NEED(OCSP_basic_add1_status(basic, id, c->status, OCSP_REVOKED_STATUS_NOSTATUS, revoked, from, to) != NULL);
+  NEED(OCSP_basic_sign(basic, c->signer->certificate, c->signer->key, EVP_sha256(), NULL, 0) == 1);
+  OCSP_RESPONSE *response = OCSP_response_create(c->response_status, c->response_status == 0 ? basic : NULL);
+  int size = i2d_OCSP_RESPONSE(response, der);
+  NEED(size > 0);
+  OCSP_RESPONSE_free(response);
+  OCSP_BASICRESP_free(basic);
+  OCSP_CERTID_free(id);
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(to);
+  ASN1_TIME_free(revoked);
+  return size;
+}
+
+static void test_ocsp(void) {
+  identity server = make_server("DNS:a.example", &all.middle), neighbour = make_server("DNS:b.example", &all.middle);
+  const identity_spec responder_spec = {"responder", NULL, "OCSPSigning", 0, -DAY, DAY, NULL, 0};
+  identity responder = make_identity(&responder_spec, &all.middle), stranger = make_identity(&responder_spec, &all.other);
+  const int good = V_OCSP_CERTSTATUS_GOOD;
+  X509 *leaf = server.certificate;
+  const char *unsigned_text = "OCSP response: its signature can't be verified";
+  const ocsp_case cases[] = {
+      {"good", &all.middle, leaf, good, -60, DAY, 0, NULL},
+      {"good, by a delegated responder", &responder, leaf, good, -60, DAY, 0, NULL},
+      {"good, without an end", &all.middle, leaf, good, -60, 0, 0, NULL},
+      {"old, without an end", &all.middle, leaf, good, -30 * DAY, 0, 0, "OCSP response: it has expired"},
+      {"our clock is a little behind", &all.middle, leaf, good, 120, DAY, 0, NULL},
+      {"none", NULL, NULL, 0, 0, 0, 0, "no stapled OCSP response"},
+      {"revoked", &all.middle, leaf, V_OCSP_CERTSTATUS_REVOKED, -60, DAY, 0, "OCSP response: certificate is revoked"},
+      {"unknown", &all.middle, leaf, V_OCSP_CERTSTATUS_UNKNOWN, -60, DAY, 0, "does not know the certificate"},
+      {"expired", &all.middle, leaf, good, -2 * DAY, -DAY, 0, "OCSP response: it has expired"},
+      {"from the future", &all.middle, leaf, good, DAY, 2 * DAY, 0, "OCSP response: it is not yet valid"},
+      {"about another certificate", &all.middle, neighbour.certificate, good, -60, DAY, 0, "about another certificate"},
+      {"signed by a stranger", &stranger, leaf, good, -60, DAY, 0, unsigned_text},
+      {"signed by the server itself", &server, leaf, good, -60, DAY, 0, unsigned_text},
+      {"signed by a neighbour", &neighbour, leaf, good, -60, DAY, 0, unsigned_text},
+      {"try later", &all.middle, leaf, good, -60, DAY, OCSP_RESPONSE_STATUS_TRYLATER, "answered only \"trylater\""},
+  };
+  hc_certificates *chain = certificates_of(all.root.certificate);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+      const EVP_MD *digest = version == TLS1_2_VERSION ? EVP_sha1() : EVP_sha256();
+      unsigned char *der = NULL;
+      int size = cases[i].signer == NULL ? 0 : make_ocsp(&cases[i], all.middle.certificate, digest, &der);
+      server_spec spec = {.identity = &server, .intermediate = all.middle.certificate, .max_version = version,
+                          .ocsp = der, .ocsp_size = size};
+      hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
+      outcome o = try(&spec, &settings, "a.example");
+      expect(cases[i].name, &o, cases[i].expected);
+      settings.require_ocsp_stapling = false;
+      o = try(&spec, &settings, "a.example");
+      expect("it is not asked for", &o, NULL);
+      OPENSSL_free(der);
+    }
+  }
+  static const unsigned char garbage[] = "garbage";
+  server_spec spec = {.identity = &server, .intermediate = all.middle.certificate, .ocsp = garbage, .ocsp_size = 7};
+  hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
+  outcome o = try(&spec, &settings, "a.example");
+  expect("garbage", &o, "OCSP response: it is malformed");
+  hc_certificates_release(chain);
+  identity_free(&server);
+  identity_free(&neighbour);
+  identity_free(&responder);
+  identity_free(&stranger);
+}
+
+int main(void) {
+  all.root = make_authority("Root", NULL);
+  all.other = make_authority("Other", NULL);
+  all.middle = make_authority("Middle", &all.root);
+  test_names();
+  test_refused_names();
+  test_chains();
+  test_own_certificate_as_anchor();
+  test_environment();
+  test_pins();
+  test_crls();
+  test_ocsp();
+  identity_free(&all.root);
+  identity_free(&all.other);
+  identity_free(&all.middle);
+  return check_report();
+}

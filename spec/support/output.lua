@@ -1,0 +1,109 @@
+-- Busted's output handler of these specs: failures with file, line and message, then "N passed, N failed".
+local native = require("spec_native")
+
+local function collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+local function text_of(message)
+  if type(message) == "string" then
+    return message
+  end
+  if message == nil then
+    return "no message"
+  end
+  return require("pl.pretty").write(message)
+end
+
+local function place_of(failure)
+  local trace = failure.trace or failure.element and failure.element.trace
+  if trace and trace.short_src then
+    return ("%s:%s"):format(trace.short_src, tostring(trace.currentline))
+  end
+  return "?"
+end
+
+local function print_failure(failure)
+  print(("%s: %s"):format(place_of(failure), failure.name or "?"))
+  print("    " .. text_of(failure.message):gsub("\n", "\n    "))
+  local trace = failure.isError and failure.trace and failure.trace.traceback
+  if trace then
+    print("    " .. trace:gsub("^\n", ""):gsub("\n", "\n    "))
+  end
+end
+
+-- Descriptors that were not open before the first test.
+local function left_open(before)
+  local after = before and native.descriptors() or {}
+  local list = {}
+  for number, what in pairs(after) do
+    if before[number] ~= what then
+      list[#list + 1] = ("%d (%s)"):format(number, what)
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+return function()
+  local busted = require("busted")
+  local handler = require("busted.outputHandlers.base")()
+  local outcome = { passed = 0, failed = 0 }
+  package.loaded["spec.support.outcome"] = outcome
+  local before
+  if os.getenv("SPEC_GC") == "stress" then
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 10000)
+  end
+
+  function handler.spec_test_start()
+    -- Not at the suite's start: what a spec file loads may keep descriptors of its own.
+    if before == nil then
+      collect()
+      before = native.descriptors() or false
+    end
+    return nil, true
+  end
+
+  function handler.spec_test_end()
+    collect()
+    return nil, true
+  end
+
+  function handler.spec_suite_end()
+    collect()
+    for _, list in ipairs({ handler.failures, handler.errors }) do
+      for _, failure in ipairs(list) do
+        print_failure(failure)
+      end
+    end
+    for _, pending in ipairs(handler.pendings) do
+      local why = pending.message and " (" .. text_of(pending.message) .. ")" or ""
+      print(("pending: %s%s"):format(pending.name, why))
+    end
+    outcome.passed = handler.successesCount
+    outcome.failed = handler.failuresCount + handler.errorsCount
+    local open = left_open(before)
+    if #open > 0 then
+      print("left open at the end: " .. table.concat(open, ", "))
+      outcome.failed = outcome.failed + 1
+    end
+    if outcome.passed + outcome.failed + handler.pendingsCount == 0 then
+      print("no tests in this file")
+      outcome.failed = 1
+    end
+    print(("%d passed, %d failed"):format(outcome.passed, outcome.failed))
+    io.flush()
+    return nil, true
+  end
+
+  local subscribe = handler.subscribe
+  function handler.subscribe(self, options)
+    subscribe(self, options)
+    busted.subscribe({ "test", "start" }, self.spec_test_start)
+    busted.subscribe({ "test", "end" }, self.spec_test_end)
+    busted.subscribe({ "suite", "end" }, self.spec_suite_end)
+  end
+  return handler
+end

@@ -1,0 +1,30 @@
+-- Runs one spec file on the interpreter that this is started with: lua5.3 spec/support/run.lua spec/uri_spec.lua
+--
+-- Further arguments go to busted (--filter="text"). The output handler collects the garbage after every test, looks for
+-- descriptors left open at the end, and prints "N passed, N failed" as the last line.
+local native = require("spec_native")
+
+-- What the specs start shall not inherit it (see the Makefile, asan).
+native.unsetenv("LD_PRELOAD")
+
+if os.getenv("SPEC_PIN") then
+  for _, name in ipairs({ "httpclient/core", "spec_native" }) do
+    local path = package.cpath:match("^[^;?]*") .. name .. ".so"
+    native.pin(path)
+  end
+end
+
+local own = { "--output=spec/support/output.lua", "--pattern=", "--no-auto-insulate" }
+for i = #own, 1, -1 do
+  table.insert(arg, 1, own[i])
+end
+arg[0] = "spec"
+
+local ok, message = pcall(require("busted.runner"), { standalone = false })
+local outcome = package.loaded["spec.support.outcome"]
+if not ok and message ~= nil then
+  io.stderr:write(tostring(message), "\n")
+end
+if not ok or not outcome or outcome.failed > 0 then
+  os.exit(1, true)
+end

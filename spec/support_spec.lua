@@ -1,0 +1,520 @@
+-- The support of the specs, without the client: what it promises has to hold before anything is measured with it.
+local native = require("spec_native")
+local certs = require("spec.support.certs")
+local nginx = require("spec.support.nginx")
+local ports = require("spec.support.ports")
+local proxies = require("spec.support.proxy")
+local tempdir = require("spec.support.tempdir")
+
+local function pair(host)
+  local listener = assert(native.listen({ host = host }))
+  local near = assert(native.connect({ host = host, port = listener:port() }))
+  local far = assert(listener:accept())
+  listener:close()
+  return near, far
+end
+
+local function handshake(client, server)
+  local client_done, server_done, why
+  for _ = 1, 1000 do
+    if not client_done then
+      client_done, why = client:handshake("step")
+      if why then
+        return nil, why
+      end
+    end
+    if not server_done then
+      server_done, why = server:handshake("step")
+      if why then
+        return nil, why
+      end
+    end
+    if client_done and server_done then
+      return true
+    end
+  end
+  return nil, "no end"
+end
+
+local function tls_pair(server_options, client_options, name)
+  local near, far = pair()
+  client_options.client = true
+  assert(near:starttls(client_options, name))
+  assert(far:starttls(server_options))
+  local ok, why = handshake(near, far)
+  return ok and near, ok and far or why
+end
+
+local function run(...)
+  local process = assert(native.spawn({ ... }, { stdout = "pipe", stderr = "stdout" }))
+  local text = process:read()
+  local code = process:wait()
+  process:close()
+  return code, text
+end
+
+describe("sockets", function()
+  it("carry bytes both ways, on both families", function()
+    for _, host in ipairs({ "127.0.0.1", "::1" }) do
+      local near, far = pair(host)
+      assert.is_true((near:send("hello\0world")))
+      assert.equal("hello\0world", far:recv_n(11))
+      assert.is_true((far:send("back")))
+      assert.equal("back", near:recv())
+      near:close()
+      assert.equal("", far:recv())
+      far:close()
+    end
+  end)
+  it("receive up to a text, and keep the rest", function()
+    local near, far = pair()
+    near:send("head\r\n\r\nbody")
+    assert.equal("head\r\n\r\n", far:recv_until("\r\n\r\n"))
+    assert.equal("bo", far:recv(2))
+    near:shutdown()
+    local bytes, why, rest = far:recv_n(9)
+    assert.is_nil(bytes)
+    assert.equal("eof", why)
+    assert.equal("dy", rest)
+    assert.equal("dy", far:recv_all())
+    near:close()
+    far:close()
+  end)
+  it("give up after the time limit", function()
+    local near, far = pair()
+    local before = native.monotonic()
+    local bytes, why = near:recv(1, 0.05)
+    local passed = native.monotonic() - before
+    assert.is_nil(bytes)
+    assert.equal("timeout", why)
+    assert.is_true(passed >= 0.05 and passed < 5, tostring(passed))
+    local listener = native.listen({})
+    assert.equal("timeout", select(2, listener:accept(0)))
+    listener:close()
+    near:close()
+    far:close()
+  end)
+  it("stop sending when nobody reads", function()
+    local near, far = pair()
+    near:set_sndbuf(4096)
+    local ok, why, sent = near:send(("x"):rep(50000000), 0.05)
+    assert.is_nil(ok)
+    assert.equal("timeout", why)
+    assert.is_true(sent > 0 and sent < 50000000)
+    assert.equal(0, near:send_some("x"))
+    near:close()
+    far:close()
+  end)
+  it("reset", function()
+    local near, far = pair()
+    near:send("unread")
+    far:reset()
+    local bytes, why = near:recv()
+    assert.is_nil(bytes)
+    assert.truthy(why:find("reset"), why)
+    near:close()
+  end)
+  it("refuse where nobody listens", function()
+    local conn, why = native.connect({ port = ports.free(1)[1] })
+    assert.is_nil(conn)
+    assert.truthy(why:find("refused"), why)
+  end)
+  it("tell of readiness", function()
+    local near, far = pair()
+    assert.equal("", native.wait_fd(near:fd(), "r", 0))
+    assert.equal("w", native.wait_fd(near:fd(), "rw", 1))
+    far:send("x")
+    assert.equal("r", native.wait_fd(near:fd(), "r", 5))
+    near:close()
+    far:close()
+  end)
+  it("hang at a black hole", function()
+    local hole, why = native.blackhole()
+    if not hole then
+      pending(why)
+      return
+    end
+    local conn, timeout = native.connect({ port = hole:port(), seconds = 0.1 })
+    assert.is_nil(conn)
+    assert.equal("timeout", timeout)
+    hole:close()
+  end)
+end)
+
+describe("TLS", function()
+  it("carries bytes and tells what was agreed", function()
+    local near, far = tls_pair(certs.localhost.tls({ alpn = { "h2", "http/1.1" } }),
+      { ca = certs.ca.cert, alpn = { "http/1.1" } }, "localhost")
+    assert(near, far)
+    assert.is_true((near:send("secret")))
+    assert.equal("secret", far:recv_n(6))
+    assert.equal("localhost", far:sni())
+    assert.equal("TLSv1.3", far:version())
+    assert.equal("http/1.1", far:alpn())
+    assert.equal("", far:client_subject())
+    assert.is_false(far:session_reused())
+    assert.is_true((near:close_notify()))
+    assert.equal("", far:recv())
+    near:close()
+    far:close()
+  end)
+  it("notices an end without close_notify", function()
+    local near, far = tls_pair(certs.localhost.tls(), { ca = certs.ca.cert })
+    near:close()
+    local bytes, why = far:recv()
+    assert.is_nil(bytes)
+    assert.truthy(why:find("unexpected eof"), why)
+    far:close()
+  end)
+  it("speaks the versions that it is told", function()
+    for _, version in ipairs({ "1.2", "1.3" }) do
+      local near, far = tls_pair(certs.localhost.tls({ min = version, max = version }), {})
+      assert.equal("TLSv" .. version, far:version())
+      near:close()
+      far:close()
+    end
+    local near, why = tls_pair(certs.localhost.tls({ max = "1.2" }), { min = "1.3" })
+    assert.falsy(near)
+    assert.truthy(why:find("protocol version") or why:find("unsupported protocol"), why)
+  end)
+  it("asks for a client certificate", function()
+    local near, far = tls_pair(certs.localhost.tls({ ca = certs.ca.cert, verify_client = true, max = "1.2" }),
+      { cert = certs.client.cert, key = certs.client.key })
+    assert(near, far)
+    assert.truthy(far:client_subject():find("spec client", 1, true), far:client_subject())
+    near:close()
+    far:close()
+    local none, why = tls_pair(certs.localhost.tls({ ca = certs.ca.cert, verify_client = true, max = "1.2" }), {})
+    assert.falsy(none)
+    assert.truthy(why:find("certificate"), why)
+  end)
+  it("sends bytes past the encryption", function()
+    local near, far = tls_pair(certs.localhost.tls(), {})
+    near:send_raw("this is no TLS record")
+    local bytes, why = far:recv()
+    assert.is_nil(bytes)
+    assert.is_string(why)
+    near:close()
+    far:close()
+  end)
+  it("is understood by openssl's client", function()
+    local server = native.script({
+      { "accept" }, { "starttls", certs.localhost.tls({ ocsp_response = certs.ocsp(certs.localhost) }) },
+      { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nfine" }, { "close_notify" }, { "close" },
+    })
+    local process = assert(native.spawn({ "openssl", "s_client", "-connect", "127.0.0.1:" .. server:port(), "-CAfile",
+      certs.ca.cert_file, "-verify_return_error", "-verify_hostname", "localhost", "-servername", "localhost", "-status",
+      "-ign_eof" }, { stdin = "pipe", stdout = "pipe" }))
+    process:write("GET / HTTP/1.1\r\n\r\n")
+    local text = process:read()
+    assert.truthy(text:find("Verify return code: 0 (ok)", 1, true), text)
+    assert.truthy(text:find("OCSP Response Status: successful", 1, true), text)
+    assert.truthy(text:find("Cert Status: good", 1, true), text)
+    assert.truthy(text:find("\r\n\r\nfine", 1, true), text)
+    assert.is_true(server:wait())
+    assert.equal("localhost", server:tls_info().sni)
+    assert.is_true(server:stop())
+    process:close()
+  end)
+end)
+
+describe("scripts", function()
+  it("play their steps and keep what they received", function()
+    local server = native.script({
+      { "repeat", 2, { { "accept" }, { "recv_until", "\n" }, { "drip", "answer" }, { "close" } } },
+    })
+    for i = 1, 2 do
+      local conn = assert(native.connect({ port = server:port() }))
+      conn:send("question " .. i .. "\n")
+      assert.equal("answer", conn:recv_all())
+      conn:close()
+    end
+    assert.is_true(server:wait())
+    assert.equal("question 1\nquestion 2\n", server:received())
+    assert.equal("question 2\n", server:received(2))
+    assert.equal(2, server:connections())
+    assert.is_true(server:done())
+    assert.is_true(server:stop())
+  end)
+  it("wait at gates", function()
+    local server = native.script({ { "accept" }, { "gate", "go" }, { "send", "x", 3 }, { "stall" } })
+    local conn = assert(native.connect({ port = server:port() }))
+    assert.is_true(server:wait_gate("go"))
+    assert.equal("timeout", select(2, conn:recv(1, 0)))
+    server:open_gate("go")
+    assert.equal("xxx", conn:recv_n(3))
+    assert.is_false(server:done())
+    conn:close()
+    assert.is_true(server:stop())
+  end)
+  it("say which step failed", function()
+    local server = native.script({ seconds = 0.05, { "accept" }, { "recv_n", 5 } })
+    local conn = assert(native.connect({ port = server:port() }))
+    local ok, why = server:wait()
+    assert.is_nil(ok)
+    assert.equal("step 2 (recv_n): timeout", why)
+    assert.equal(why, server:error())
+    conn:close()
+    server:stop()
+  end)
+  it("reset, refuse and keep connections apart", function()
+    local server = native.script({
+      { "accept" }, { "accept" }, { "refuse" }, { "select", 1 }, { "send", "first" }, { "reset" }, { "select", 2 },
+      { "send", "second" },
+    })
+    local first = assert(native.connect({ port = server:port() }))
+    local second = assert(native.connect({ port = server:port() }))
+    assert.is_true(server:wait())
+    assert.equal("second", second:recv_n(6))
+    assert.falsy(native.connect({ port = server:port() }))
+    assert.is_nil((first:recv_n(6)))
+    first:close()
+    second:close()
+    server:stop()
+  end)
+  it("tunnel", function()
+    local target = native.script({ { "accept" }, { "recv_until", "\n" }, { "send", "through" }, { "close" } })
+    local tunnel = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", "OK\n" }, { "tunnel", target:port() } })
+    local conn = assert(native.connect({ port = tunnel:port() }))
+    conn:send("CONNECT\r\n\r\nhello\n")
+    assert.equal("OK\n", conn:recv_until("\n"))
+    assert.equal("through", conn:recv_all())
+    assert.equal("hello\n", target:received())
+    conn:close()
+    assert.is_true(tunnel:stop())
+    assert.is_true(target:stop())
+  end)
+  it("refuse steps that do not exist", function()
+    assert.has_error(function() native.script({ { "dance" } }) end, "no such step: dance")
+    assert.has_error(function() native.script({ { "send" } }) end, "step send needs a string")
+  end)
+end)
+
+describe("certificates", function()
+  local function verify(entry, ...)
+    return run("openssl", "verify", "-CAfile", certs.ca.cert_file, "-purpose", "sslserver", ...,
+      entry.cert_file)
+  end
+  local function verify_with(entry, ...)
+    local command = { "openssl", "verify", "-CAfile", certs.ca.cert_file }
+    for _, argument in ipairs({ ... }) do
+      command[#command + 1] = argument
+    end
+    command[#command + 1] = entry.cert_file
+    return run((unpack or table.unpack)(command))
+  end
+  it("are right where they should be", function()
+    for _, name in ipairs({ "localhost", "localhost_rsa", "wrong_host", "wildcard", "ip_only", "cn_only", "revoked" }) do
+      assert.equal(0, (verify(certs[name], "-x509_strict")), name)
+    end
+    assert.equal(0, (verify_with(certs.via_intermediate, "-untrusted", certs.intermediate.cert_file)))
+    assert.equal(0, (verify_with(certs.client, "-purpose", "sslclient")))
+  end)
+  it("are wrong as their name says", function()
+    local faults = {
+      expired = "certificate has expired", not_yet_valid = "certificate is not yet valid",
+      self_signed = "self%-?.?signed certificate", unknown_root = "unable to get local issuer certificate",
+      missing_intermediate = "unable to get local issuer certificate", client_purpose = "unsuitable certificate purpose",
+    }
+    for name, fault in pairs(faults) do
+      local code, text = verify_with(certs[name], "-purpose", "sslserver")
+      assert.are_not.equal(0, code, name)
+      assert.truthy(text:find(fault), name .. ": " .. text)
+    end
+  end)
+  it("are named as they should be", function()
+    local function accepts(entry, ...)
+      return (verify_with(entry, ...)) == 0
+    end
+    assert.is_true(accepts(certs.localhost, "-verify_hostname", "localhost"))
+    assert.is_true(accepts(certs.localhost, "-verify_ip", "127.0.0.1"))
+    assert.is_false(accepts(certs.wrong_host, "-verify_hostname", "localhost"))
+    assert.is_true(accepts(certs.wildcard, "-verify_hostname", "www.example.test"))
+    assert.is_false(accepts(certs.ip_only, "-verify_hostname", "localhost"))
+  end)
+  it("are revoked by lists", function()
+    local function revocation(entry, list)
+      local path = certs.crl_file(list)
+      return verify_with(entry, "-crl_check", "-CRLfile", path)
+    end
+    assert.equal(0, (revocation(certs.localhost, "good")))
+    assert.equal(0, (revocation(certs.revoked, "empty")))
+    assert.truthy(select(2, revocation(certs.revoked, "good")):find("certificate revoked"))
+    assert.truthy(select(2, revocation(certs.localhost, "expired")):find("CRL has expired"))
+    assert.truthy(select(2, revocation(certs.localhost, "other")):find("unable to get certificate CRL"))
+  end)
+  it("have OCSP responses", function()
+    local folder = tempdir.new()
+    local function check(kind)
+      local path = folder:write(kind .. ".der", certs.ocsp(certs.localhost, kind))
+      local _, text = run("openssl", "ocsp", "-issuer", certs.ca.cert_file, "-cert", certs.localhost.cert_file, "-respin",
+        path, "-CAfile", certs.ca.cert_file, "-no_nonce")
+      return text
+    end
+    assert.truthy(check("good"):find("Response verify OK.*: good"))
+    assert.truthy(check("delegated"):find("Response verify OK.*: good"))
+    assert.truthy(check("revoked"):find("Response verify OK.*: revoked"))
+    assert.truthy(check("expired"):find("status expired"))
+    assert.truthy(check("wrong_signer"):find("Verify Failure"))
+    assert.truthy(check("unknown_signer"):find("Verify Failure"))
+    assert.truthy(check("try_later"):find("trylater"))
+    folder:close()
+  end)
+  it("have pins as curl writes them", function()
+    local _, text = run("sh", "-c", "openssl x509 -in " .. certs.localhost.cert_file .. " -pubkey -noout | " ..
+      "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl enc -base64")
+    assert.equal("sha256/" .. text:gsub("%s", ""), certs.localhost.pin)
+  end)
+end)
+
+local function raw_get(port, request)
+  local conn = assert(native.connect({ port = port }))
+  conn:send(request)
+  local answer = assert(conn:recv_all())
+  conn:close()
+  return answer
+end
+
+describe("nginx", function()
+  if not nginx.program then
+    pending("is not installed")
+    return
+  end
+  it("answers, plain and over TLS", function()
+    local server = nginx.start({
+      plain = nginx.common, backend = nginx.backend,
+      secure = { tls = certs.localhost, protocols = "TLSv1.2", body = "location / { return 200 '$ssl_protocol'; }" },
+    }, { files = { ["file.txt"] = "from a file" } })
+    local function get(path, more)
+      return raw_get(server:port("plain"), "GET " .. path .. " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" .. (more or "") .. "\r\n")
+    end
+    assert.truthy(get("/hello"):find("^HTTP/1.1 200 OK\r\n.*\r\n\r\nhello$"))
+    assert.truthy(get("/file.txt"):find("\r\n\r\nfrom a file$"))
+    assert.truthy(get("/chunked", "Accept-Encoding: gzip\r\n"):find("Transfer%-Encoding: chunked"))
+    assert.truthy(get("/empty"):find("^HTTP/1.1 204"))
+    local conn = assert(native.connect({ port = server:port("secure") }))
+    assert(conn:starttls({ client = true, ca = certs.ca.cert }, "localhost"))
+    assert(conn:handshake())
+    conn:send("GET / HTTP/1.0\r\n\r\n")
+    assert.truthy(conn:recv_all():find("\r\n\r\nTLSv1.2$"))
+    conn:close()
+    local port = server:port("plain")
+    server:stop()
+    assert.falsy(native.connect({ port = port }))
+  end)
+end)
+
+describe("proxies", function()
+  for _, name in ipairs({ "tinyproxy", "squid" }) do
+    if not proxies.has(name) then
+      pending(name .. " is not installed")
+    else
+      it(name .. " forwards for those with credentials alone", function()
+        local target = native.script({
+          { "accept" }, { "recv_until", "\r\n\r\n" },
+          { "send", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngood" }, { "close" },
+        })
+        local proxy = proxies[name]({ user = "user", password = "pass" })
+        local request = ("GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n%%s\r\n"):format(
+          target:port(), target:port())
+        assert.truthy(raw_get(proxy:port(), request:format("")):find("^HTTP/1.. 407"))
+        assert.truthy(raw_get(proxy:port(), request:format("Proxy-Authorization: Basic dXNlcjp3cm9uZw==\r\n")):find("^HTTP/1.. 40[17]"))
+        assert.truthy(raw_get(proxy:port(), request:format("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n")):find("good$"))
+        proxy:stop()
+        target:stop()
+      end)
+      it(name .. " tunnels", function()
+        local target = native.script({ { "accept" }, { "recv_until", "\n" }, { "send", "pong" }, { "close" } })
+        local proxy = proxies[name]()
+        local conn = assert(native.connect({ port = proxy:port() }))
+        conn:send(("CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n"):format(target:port(), target:port()))
+        local head = conn:recv_until("\r\n\r\n")
+        if name == "tinyproxy" then
+          assert.truthy(head:find("^HTTP/1.. 200"), head)
+          conn:send("ping\n")
+          assert.equal("pong", conn:recv_all())
+        else
+          -- Its own list of ports for tunnels is not used here.
+          assert.truthy(head:find("^HTTP/1.. 200"), head)
+        end
+        conn:close()
+        proxy:stop()
+        target:stop()
+      end)
+    end
+  end
+end)
+
+describe("processes", function()
+  it("give their output and their code", function()
+    local process = assert(native.spawn({ "sh", "-c", "cat; echo $SPEC_VALUE; exit 3" },
+      { stdin = "pipe", stdout = "pipe", env = { SPEC_VALUE = "set" } }))
+    assert.is_true(process:write("in "))
+    process:close_stdin()
+    assert.equal("in set\n", process:read())
+    assert.equal(3, process:wait())
+    process:close()
+  end)
+  it("are ended by signals", function()
+    local process = assert(native.spawn({ "sleep", "100" }))
+    assert.equal("timeout", select(2, process:wait(0)))
+    assert.is_true(process:running())
+    process:kill(15)
+    assert.equal(-15, process:wait())
+    process:close()
+    assert.is_nil((native.spawn({ "/no/such/program" })))
+  end)
+  it("see the environment that was set here", function()
+    native.setenv("SPEC_VALUE", "from here")
+    local _, text = run("sh", "-c", "echo $SPEC_VALUE")
+    assert.equal("from here\n", text)
+    native.unsetenv("SPEC_VALUE")
+    assert.is_nil(os.getenv("SPEC_VALUE"))
+  end)
+end)
+
+describe("the system", function()
+  it("counts descriptors", function()
+    local before, why = native.fd_count()
+    if not before then
+      pending(why)
+      return
+    end
+    local listener = native.listen({})
+    assert.equal(before + 1, native.fd_count())
+    listener:close()
+    assert.equal(before, native.fd_count())
+  end)
+  it("limits them", function()
+    local before = native.rlimit_nofile(native.fd_count() + 4)
+    local list, why = {}, nil
+    for _ = 1, 20 do
+      local listener
+      listener, why = native.listen({})
+      list[#list + 1] = listener
+      if not listener then
+        break
+      end
+    end
+    native.rlimit_nofile(before)
+    for _, listener in ipairs(list) do
+      listener:close()
+    end
+    assert.truthy(why and why:find("Too many open files"), why)
+  end)
+  it("measures time and memory", function()
+    local begin, busy = native.monotonic(), native.cputime()
+    native.sleep(0.01)
+    assert.is_true(native.monotonic() - begin >= 0.01)
+    assert.is_true(native.cputime() - busy < 5)
+    assert.is_true(native.resident_memory() > 100000)
+    assert.is_true(native.rusage().maxrss > 0)
+  end)
+  it("removes temporary folders", function()
+    local folder = tempdir.new()
+    local path = folder:write("file", "text")
+    assert.equal("text", tempdir.read(path))
+    folder:close()
+    assert.is_nil((io.open(path)))
+  end)
+end)
