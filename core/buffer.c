@@ -36,7 +36,7 @@ hc_slice hc_slice_trim(hc_slice s) {
 
 static void move_to_front(hc_buffer *b) {
   size_t held = hc_buffer_size(b);
-  if (b->start == 0) return;
+  if (b->start == 0 || b->data == NULL) return;
   if (held > 0) memmove(b->data, b->data + b->start, held);
   b->start = 0;
   b->end = held;

@@ -24,7 +24,7 @@ static inline bool hc_char_is_digit(char c) { return hc_char_has_class(c, HC_CHA
 /* 00-1F and 7F */
 static inline bool hc_char_is_control(char c) { return hc_char_has_class(c, HC_CHAR_CONTROL); }
 /* A-Z only */
-static inline char hc_char_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static inline char hc_char_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
 
 /* 0..15, or -1 */
 static inline int hc_char_hex_value(char c) {

@@ -2,6 +2,8 @@
 #ifndef HC_LIMITS_H
 #define HC_LIMITS_H
 
+#include <stddef.h>
+
 #define HC_READ_CHUNK_DEFAULT 65536u
 #define HC_READ_CHUNK_MIN 256u
 #define HC_READ_CHUNK_MAX 16777216u
@@ -10,8 +12,8 @@
 #define HC_MAX_HEADER_MIN 1u
 #define HC_MAX_HEADER_MAX 16777216u
 
-#define HC_HEAD_READ_SIZE 4096u          /* room for the first read of a head; grows as a head needs it */
-#define HC_STREAM_BODY_PIECE 65536u      /* the most that a streamed or file body puts in one send */
+#define HC_HEAD_READ_SIZE ((size_t)4096)          /* room for the first read of a head; grows as a head needs it */
+#define HC_STREAM_BODY_PIECE ((size_t)65536)      /* the most that a streamed or file body puts in one send */
 #define HC_COALESCE_LIMIT 16000u         /* head and body up to this size leave as one TLS record */
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long the body waits for a 100 (Continue) */
 

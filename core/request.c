@@ -233,7 +233,7 @@ static hc_error note_field(survey *s, known_field field, size_t index, hc_slice 
 static hc_error survey_lines(const hc_request *r, survey *s, hc_failure *why) {
   *s = (survey){0};
   for (size_t i = 0; i < r->line_count; i++) {
-    hc_slice name, value;
+    hc_slice name = {NULL, 0}, value = {NULL, 0};
     hc_error error = split_line(r->lines[i], i, &name, &value, why);
     if (error == HC_OK) error = note_field(s, known_field_of(name), i, value, why);
     if (error != HC_OK) return error;
@@ -379,8 +379,8 @@ static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_fai
 }
 
 hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why) {
-  target t;
-  survey s;
+  target t = {0};
+  survey s = {0};
   if (hc_method_name(request->method) == NULL) return refuse(why, "the method is out of range");
   hc_error error = take_target(request, &t, why);
   if (error == HC_OK) error = survey_lines(request, &s, why);
@@ -433,8 +433,8 @@ static char *encode_pair(hc_slice user, hc_slice password, char *at) {
     if (left > 2) group |= pair_byte(user, password, i + 2);
     *at++ = digits[group >> 18];
     *at++ = digits[(group >> 12) & 63];
-    *at++ = left > 1 ? digits[(group >> 6) & 63] : '=';
-    *at++ = left > 2 ? digits[group & 63] : '=';
+    *at++ = (char)(left > 1 ? digits[(group >> 6) & 63] : '=');
+    *at++ = (char)(left > 2 ? digits[group & 63] : '=');
   }
   return at;
 }

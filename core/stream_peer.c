@@ -65,14 +65,14 @@ void hc_stream_peer_close(hc_stream_peer *peer) {
 hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes) {
   hc_buffer joined = {0};
   hc_slice later = {hc_buffer_head(&peer->unread), hc_buffer_size(&peer->unread)};
-  if (bytes.size == 0) return HC_OK;
+  if (bytes.size == 0 || bytes.data == NULL) return HC_OK;
   if (later.size > SIZE_MAX - bytes.size) return HC_ERR_OUT_OF_MEMORY;
   char *at;
   size_t available;
   hc_error error = hc_buffer_reserve(&joined, bytes.size + later.size, SIZE_MAX, &at, &available);
   if (error != HC_OK) return error;
   memcpy(at, bytes.data, bytes.size);
-  if (later.size > 0) memcpy(at + bytes.size, later.data, later.size);
+  if (later.size > 0 && later.data != NULL) memcpy(at + bytes.size, later.data, later.size);
   hc_buffer_commit(&joined, bytes.size + later.size);
   hc_buffer_free(&peer->unread);
   peer->unread = joined;

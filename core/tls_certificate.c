@@ -45,7 +45,7 @@ static int longest_zero_run(const unsigned groups[8], int *start) {
 
 static void ipv6_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
   unsigned groups[8];
-  for (int i = 0; i < 8; i++) groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
+  for (size_t i = 0; i < 8; i++) groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
   int start;
   int run = longest_zero_run(groups, &start);
   size_t at = 0;

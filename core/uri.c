@@ -46,7 +46,7 @@ hc_error hc_uri_decode(hc_slice text, hc_buffer *out) {
   size_t size = 0;
   for (size_t i = 0; i < text.size;) {
     int byte = encoded_byte(text, i);
-    at[size++] = byte < 0 ? text.data[i] : (char)(unsigned char)byte;
+    at[size++] = (char)(byte < 0 ? text.data[i] : byte);
     i += byte < 0 ? 1 : 3;
   }
   hc_buffer_commit(out, size);
