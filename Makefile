@@ -101,14 +101,15 @@ abi := $(BUILD)/$(LUA_ABI)
 core_sources := $(sort $(wildcard core/*.c))
 binding_sources := $(sort $(wildcard bindings/*.c))
 native_sources := $(sort $(wildcard spec/support/native/*.c))
-fuzz_sources := $(sort $(wildcard spec/fuzz/fuzz_*.c))
+fuzz_sources := $(sort $(wildcard fuzz/fuzz_*.c))
+fuzz_parts := fuzz/memory_peer.c fuzz/reference.c
 
 core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 hooked_objects := $(core_sources:%.c=$(BUILD)/hooks/%.o)
 binding_objects := $(binding_sources:%.c=$(abi)/%.o)
 native_objects := $(native_sources:%.c=$(abi)/%.o)
 c_tests := $(C_TESTS:spec/core/%.c=$(BUILD)/hooks/%)
-fuzzers := $(fuzz_sources:spec/fuzz/%.c=$(BUILD)/%)
+fuzzers := $(fuzz_sources:fuzz/%.c=$(BUILD)/%)
 
 library := $(BUILD)/libhttpclient.a
 lua_library := $(abi)/libhttpclient_lua.a
@@ -170,8 +171,8 @@ $(BUILD)/hooks/libhttpclient.a: $(hooked_objects)
 $(BUILD)/hooks/test_%: spec/core/test_%.c $(BUILD)/hooks/libhttpclient.a
 	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(LDFLAGS) -o $@ $< $(BUILD)/hooks/libhttpclient.a $(LIBS))
 
-$(BUILD)/fuzz_%: spec/fuzz/fuzz_%.c $(library)
-	$(call say,cc,$(compile) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(library) $(LIBS))
+$(BUILD)/fuzz_%: fuzz/fuzz_%.c $(fuzz_parts) $(library)
+	$(call say,cc,$(compile) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(fuzz_parts) $(library) $(LIBS))
 
 -include $(wildcard $(BUILD)/core/*.d $(BUILD)/hooks/*.d $(BUILD)/hooks/core/*.d $(BUILD)/*.d $(abi)/bindings/*.d \
   $(abi)/spec/support/native/*.d)
@@ -230,14 +231,14 @@ valgrind:
 	@C_WRAPPER="$(VALGRIND)" LUA_WRAPPER="env SPEC_TIME_FACTOR=20 $(VALGRIND)" SPEC_SECONDS=1800 \
 	  $(MAKE) WERROR=1 TEST_LUAS="$(VALGRIND_LUAS)" run-tests
 
-# Each fuzzer for FUZZ_SECONDS, on top of the inputs in spec/fuzz/corpus; what it finds stays in the build folder.
+# Each fuzzer for FUZZ_SECONDS, on top of the inputs in fuzz/corpus; what it finds stays in the build folder.
 fuzz:
 	@.ci/deps fuzz
 	@$(MAKE) -s -j$(JOBS) CC=clang BUILD=$(BUILD)/fuzz HARDENING= LINK_HARDENING= \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" fuzzers
 	@set -e; for name in $(notdir $(fuzzers)); do \
 	  mkdir -p $(BUILD)/fuzz/corpus/$$name $(BUILD)/fuzz/found; \
-	  seeds=spec/fuzz/corpus/$${name#fuzz_}; test -d $$seeds || seeds=; \
+	  seeds=fuzz/corpus/$${name#fuzz_}; test -d $$seeds || seeds=; \
 	  echo "$$name, $(FUZZ_SECONDS) s"; \
 	  $(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 -timeout=10 \
 	    -artifact_prefix=$(BUILD)/fuzz/found/$$name- $(BUILD)/fuzz/corpus/$$name $$seeds; \

@@ -188,6 +188,15 @@ static bool connection_has_unsent(lua_State *L) {
   return unsent;
 }
 
+/* Argument 5 takes the old body's place, which is pushed. Without either there is nothing to do, and false. */
+static bool anchor_body(lua_State *L) {
+  hcl_anchor_get(L, 1, HCL_CLIENT_BODY);
+  if (lua_isnil(L, -1) && lua_isnil(L, 5)) return false;
+  lua_pushvalue(L, 5);
+  hcl_anchor_put(L, 1, HCL_CLIENT_BODY);
+  return true;
+}
+
 static int send_request(lua_State *L, bool raw) {
   hcl_client *self = hcl_check_free_client(L, 1);
   int64_t method = hcl_check_integer(L, 2);
@@ -206,18 +215,15 @@ static int send_request(lua_State *L, bool raw) {
     return hcl_push_result(L, HC_ERR_BUSY, &why);
   }
   /* Room first: what check_body acquires must not be lost to an error thrown before the core has it. */
-  lua_pushvalue(L, 5);
-  hcl_anchor_get(L, 1, HCL_CLIENT_BODY);
-  lua_insert(L, -2);
-  hcl_anchor_put(L, 1, HCL_CLIENT_BODY);
+  bool anchored = anchor_body(L);
   hc_error code = check_body(L, 5, self, &spec.body, &why);
   if (code == HC_OK) {
     lua_State *previous = hcl_client_enter(L, self);
     code = hc_client_request(self->client, &spec, &why);
     hcl_client_leave(self, previous);
   }
-  if (code != HC_OK) hcl_anchor_put(L, 1, HCL_CLIENT_BODY); /* the old one: it may still be on its way */
-  else hcl_client_close_sink(self);
+  if (code == HC_OK) hcl_client_close_sink(self);
+  else if (anchored) hcl_anchor_put(L, 1, HCL_CLIENT_BODY); /* the old one: it may still be on its way */
   return hcl_push_result(L, code, &why);
 }
 

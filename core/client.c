@@ -124,7 +124,7 @@ static hc_error code_of(hc_status status) {
 }
 
 void hc_client_fail_recorded(hc_client *c, hc_status status, hc_error code) {
-  hc_failure_set(&c->failure, code, "%s", hc_error_string(code));
+  hc_failure_set(&c->failure, code, "%s", hc_error_string((int)code));
   /* One code for one state; a timeout and memory keep theirs, so that get_last_error can tell them apart. */
   if (c->failure.code != HC_ERR_TIMEOUT && c->failure.code != HC_ERR_OUT_OF_MEMORY) c->failure.code = code_of(status);
   c->status = status;

@@ -167,14 +167,17 @@ static void peek_identity(hc_client *c, hc_slice *view) {
   bool sized = r->plan.framing == HC_FRAMING_LENGTH;
   size_t limit = c->settings.read_chunk_size;
   if (sized && r->left < limit) limit = (size_t)r->left;
+  if (limit == 0) {
+    hc_client_finish(c);
+    return;
+  }
   bool fill = sized && c->settings.blocking;
   while (hc_buffer_size(&r->in) < limit && (fill || hc_buffer_size(&r->in) == 0))
     if (!receive_content(c, limit - hc_buffer_size(&r->in), fill)) break;
   if (c->status != HC_STATUS_BODY) return;
   size_t have = hc_buffer_size(&r->in);
   if (have == 0) {
-    if (limit == 0) hc_client_finish(c);
-    else settle(c);
+    settle(c);
     return;
   }
   *view = (hc_slice){hc_buffer_head(&r->in), have < limit ? have : limit};
