@@ -61,7 +61,8 @@ static void ipv6_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
   text[at] = '\0';
 }
 
-/* The text of a subjectAltName that names a host (RFC 9525 section 6); other kinds are false. `dns` points into `name`. */
+/* The text of a subjectAltName that names a host (RFC 9525 section 6); other kinds are false. *host points into `name`
+ * or into `address`. */
 static bool host_of(const GENERAL_NAME *name, char address[ADDRESS_TEXT], hc_slice *host) {
   int type;
   const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);

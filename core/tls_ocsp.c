@@ -1,4 +1,5 @@
-/* tls_ocsp.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked by RFC 6960 section 3.2. */
+/* tls_ocsp.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked as RFC 6960
+ * section 3.2 says. */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 
@@ -22,7 +23,7 @@ static bool fail(const staple *s, const char *reason) {
 static bool parse(staple *s, SSL *ssl) {
   const unsigned char *bytes = NULL;
   long size = SSL_get_tlsext_status_ocsp_resp(ssl, &bytes);
-  if (bytes == NULL || size <= 0) return fail(s, "no stapled OCSP response: the server sent none, though it is required");
+  if (bytes == NULL || size <= 0) return fail(s, "no stapled OCSP response came, though it is required");
   const unsigned char *at = bytes;
   OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, size);
   if (response == NULL || at != bytes + size) {
@@ -76,7 +77,7 @@ static OCSP_SINGLERESP *find_single(const staple *s) {
   return NULL;
 }
 
-/* Without nextUpdate newer information is always to be had (RFC 6960 section 4.2.2.1): an old response proves little. */
+/* Without nextUpdate newer information is always to be had (RFC 6960 section 4.2.2.1): an old response says little. */
 static bool check_time(const staple *s, ASN1_GENERALIZEDTIME *this_update, ASN1_GENERALIZEDTIME *next_update) {
   long age_limit = next_update == NULL ? HC_OCSP_AGE_SECONDS : -1;
   if (OCSP_check_validity(this_update, next_update, HC_OCSP_SKEW_SECONDS, age_limit) == 1) return true;

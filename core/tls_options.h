@@ -17,7 +17,8 @@ typedef enum hc_tls_verify {
 
 typedef struct hc_tls_settings {
   hc_tls_verify verify;
-  hc_certificates *trusted_chain;  /* NULL: the system's store. Replaces it when given. Retained. */
+  hc_certificates *trusted_chain;  /* NULL: the system's store. Replaces it when given. Retained. Each certificate in it is
+                                      an anchor, an intermediate or a server's own as well. */
   hc_slice common_name_override;   /* "" none; verified and sent as SNI in place of the host; may be an IP address */
   int min_version, max_version;    /* 0 default; 10, 11, 12, 13 for TLS 1.0 to 1.3 */
   const hc_slice *pinned_keys;     /* "sha256/BASE64" of the SubjectPublicKeyInfo */
@@ -26,15 +27,19 @@ typedef struct hc_tls_settings {
   bool require_ocsp_stapling;
   hc_certificates *certificate;    /* client certificate and its chain; NULL none. Retained. */
   hc_key *private_key;             /* retained */
-  hc_slice ciphers;                /* OpenSSL's text: TLS 1.2 cipher list, and TLS 1.3 suite names, both accepted */
+  hc_slice ciphers;                /* OpenSSL's text: TLS 1.2 cipher list, and TLS 1.3 suite names (TLS_...), both accepted;
+                                      the kind that is not named keeps its default. Never without authentication or
+                                      encryption, and @SECLEVEL can only be raised. */
   const hc_slice *alpn;            /* protocol names, 1..255 bytes each */
   size_t alpn_count;
 } hc_tls_settings;
 
-/* Copies what it needs. What is knowably wrong is refused here, HC_ERR_INVALID_PARAMETER, with the part named: versions out
- * of range or crossed, a malformed pin, an empty chain or certificate, a key that does not fit the certificate or is
- * public only, one of the two missing, unusable ciphers, a bad ALPN name, an unreadable CRL file.
- * HC_ERR_OUT_OF_MEMORY. */
+/* Copies what it needs. crl_file: the list of the authority that issued the server's certificate must be in it, those of
+ * the authorities above count where they are there. crl_file and require_ocsp_stapling ask for a chain to be verified,
+ * and with them no session is resumed.
+ * What is knowably wrong is refused here, HC_ERR_INVALID_PARAMETER, with the part named: versions out of range or crossed,
+ * a malformed pin, an empty chain or certificate, a key that does not fit the certificate or is public only, one of the
+ * two missing, unusable ciphers, a bad ALPN name, an unreadable CRL file. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out, hc_failure *why);
 hc_tls_options *hc_tls_options_retain(hc_tls_options *o);
 void hc_tls_options_release(hc_tls_options *o);

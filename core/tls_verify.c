@@ -20,8 +20,8 @@ static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
   /* RFC 9525 section 2: a name in the subject does not count. */
   hc_tls_name_text(X509_get_subject_name(certificate), subject);
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
-                 "hostname mismatch: certificate is for no host at all (its subject %s does not count), not %s", subject,
-                 h->name);
+                 "hostname mismatch: certificate is for no host at all (its subject %s does not count), not %s",
+                 subject, h->name);
 }
 
 static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certificate, const ASN1_TIME *date,

@@ -1,4 +1,5 @@
-/* x509_file.c - PEM files, whole ones in and out. Only system calls: stdio's buffers would keep a copy of a private key. */
+/* x509_file.c - PEM files, whole ones in and out. Only system calls: stdio's buffers would keep a copy of a private
+ * key. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -144,6 +144,14 @@ static inline void pin_text(X509 *certificate, char text[64]) {
   snprintf(text, 64, "sha256/%s", (const char *)base64);
 }
 
+static inline hc_tls_options *options_of(const hc_tls_settings *settings) {
+  hc_tls_options *o = NULL;
+  hc_failure why = {HC_OK, ""};
+  if (hc_tls_options_new(settings, &o, &why) != HC_OK) fprintf(stderr, "options: %s\n", why.text);
+  NEED(o != NULL);
+  return o;
+}
+
 /* --- the wire: a stream peer whose other end are two memory BIOs */
 
 typedef struct wire {
@@ -154,8 +162,7 @@ typedef struct wire {
   size_t read_limit;     /* at most so many bytes in one recv; 0 no limit */
   size_t write_room;     /* so many bytes until sends must wait; SIZE_MAX no limit */
   bool swaps_wants;      /* names the other event, as TLS may */
-  unsigned reads, peeks, closes;
-  hc_failure *stop;
+  unsigned reads, closes;
 } wire;
 
 static inline hc_io wire_advance(hc_stream_peer *self, hc_failure *why) {
@@ -183,7 +190,6 @@ static inline hc_io wire_send(hc_stream_peer *self, const hc_slice *parts, size_
 
 static inline hc_io wire_peek(hc_stream_peer *self, hc_failure *why) {
   wire *w = (wire *)self;
-  w->peeks++;
   if (BIO_ctrl_pending(w->to_client) > 0) return HC_IO_OK;
   if (w->reset) {
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "connection reset by peer");
@@ -198,7 +204,6 @@ static inline hc_io wire_recv(hc_stream_peer *self, char *into, size_t room, siz
   *got = 0;
   w->reads++;
   hc_io io = wire_peek(self, why);
-  w->peeks--;
   if (io != HC_IO_OK) return io;
   if (w->read_limit > 0 && room > w->read_limit) room = w->read_limit;
   int size = BIO_read(w->to_client, into, room > 1000000 ? 1000000 : (int)room);
@@ -312,7 +317,8 @@ typedef struct world {
   char server_name[256]; /* SNI, as the server saw it */
 } world;
 
-static inline void world_open(world *w, SSL_CTX *server, hc_tls_options *options, const char *host) {
+/* w->client is NULL where memory was out for it. */
+static inline void world_open_at(world *w, SSL_CTX *server, hc_tls_options *options, const char *host, unsigned port) {
   memset(w, 0, sizeof *w);
   wire_open(&w->wire);
   w->server = SSL_new(server);
@@ -322,8 +328,11 @@ static inline void world_open(world *w, SSL_CTX *server, hc_tls_options *options
   SSL_set_bio(w->server, w->wire.to_server, w->wire.to_client);
   SSL_set_accept_state(w->server);
   w->client = hc_tls_new();
-  NEED(w->client != NULL);
-  hc_tls_connect(w->client, &w->wire.base, hc_slice_of(host), 443, options, &w->failure);
+  if (w->client != NULL) hc_tls_connect(w->client, &w->wire.base, hc_slice_of(host), port, options, &w->failure);
+}
+
+static inline void world_open(world *w, SSL_CTX *server, hc_tls_options *options, const char *host) {
+  world_open_at(w, server, options, host, 443);
 }
 
 static inline void server_step(world *w) {

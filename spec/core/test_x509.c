@@ -1,0 +1,217 @@
+/* test_x509.c - certificates and keys: PEM in, PEM out, files. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../core/memory.h"
+#include "../../core/x509.h"
+#include "tls_world.h"
+
+static char directory[] = "/tmp/test_x509_XXXXXX";
+static identity first, second;
+
+static const char *path_of(const char *name) {
+  static char path[96];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  return path;
+}
+
+static char *joined(const char *a, const char *b, const char *c) {
+  size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
+  char *text = malloc(size);
+  NEED(text != NULL);
+  snprintf(text, size, "%s%s%s", a, b, c);
+  return text;
+}
+
+static void expect_certificates(const char *name, const char *text, size_t count) {
+  hc_certificates *c = hc_certificates_new();
+  hc_failure why = {HC_OK, ""};
+  hc_error error = hc_certificates_load_text(c, hc_slice_of(text), &why);
+  CHECK_CASE(name, count > 0 ? error == HC_OK && hc_certificates_count(c) == count
+                             : error == HC_ERR_INVALID_DATA && why.text[0] != '\0' && hc_certificates_count(c) == 0);
+  CHECK(ERR_peek_error() == 0);
+  hc_certificates_release(c);
+}
+
+static void test_certificates(void) {
+  char *a = certificate_pem(first.certificate), *b = certificate_pem(second.certificate), *key = key_pem(first.key);
+  char *two = joined(a, b, ""), *between = joined("text\n", a, "more text\n"), *with_key = joined(key, a, b);
+  char *cut = joined(a, b, "");
+  cut[strlen(cut) - 40] = '\0';
+  char *broken = joined(a, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b);
+  char *crlf = malloc(2 * strlen(a) + 1), *out = crlf;
+  for (const char *in = a; *in != '\0'; in++) {
+    if (*in == '\n') *out++ = '\r';
+    *out++ = *in;
+  }
+  *out = '\0';
+  expect_certificates("one", a, 1);
+  expect_certificates("two", two, 2);
+  expect_certificates("text around", between, 1);
+  expect_certificates("a key between", with_key, 2);
+  expect_certificates("CRLF line ends", crlf, 1);
+  expect_certificates("the second is cut short", cut, 0);
+  expect_certificates("one is no certificate", broken, 0);
+  expect_certificates("none", "", 0);
+  expect_certificates("text only", "hello", 0);
+  expect_certificates("a key only", key, 0);
+  free(a), free(b), free(key), free(two), free(between), free(with_key), free(cut), free(broken), free(crlf);
+}
+
+static void test_certificates_stay_on_failure(void) {
+  hc_certificates *c = certificates_of(first.certificate);
+  hc_buffer out = {0};
+  CHECK(hc_certificates_load_text(c, HC_SLICE("nothing"), NULL) == HC_ERR_INVALID_DATA && hc_certificates_count(c) == 1);
+  CHECK(hc_certificates_load_file(c, path_of("missing"), NULL) == HC_ERR_FILE_NOT_FOUND && hc_certificates_count(c) == 1);
+  CHECK(hc_certificates_save_text(c, &out, NULL) == HC_OK);
+  char *pem = certificate_pem(first.certificate);
+  CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, hc_slice_of(pem)));
+  free(pem);
+  hc_buffer_free(&out);
+  CHECK(hc_certificates_retain(c) == c);
+  hc_certificates_release(c);
+  CHECK(hc_certificates_count(c) == 1);
+  hc_certificates_release(c);
+  hc_certificates_release(NULL);
+}
+
+static void test_certificate_files(void) {
+  hc_certificates *c = certificates_of(first.certificate), *again = hc_certificates_new(), *empty = hc_certificates_new();
+  hc_failure why = {HC_OK, ""};
+  CHECK(hc_certificates_save_file(c, path_of("c.pem"), NULL) == HC_OK);
+  CHECK(hc_certificates_load_file(again, path_of("c.pem"), NULL) == HC_OK && hc_certificates_count(again) == 1);
+  CHECK(hc_certificates_load_file(again, path_of("none.pem"), &why) == HC_ERR_FILE_NOT_FOUND && has_text(why.text, "none.pem"));
+  hc_failure_clear(&why);
+  CHECK(hc_certificates_load_file(again, directory, &why) == HC_ERR_FILE_CANT_READ && has_text(why.text, directory));
+  CHECK(hc_certificates_save_file(c, path_of("no/such"), NULL) == HC_ERR_FILE_CANT_OPEN);
+  CHECK(hc_certificates_save_file(empty, path_of("empty.pem"), NULL) == HC_ERR_UNCONFIGURED);
+  CHECK(access(path_of("empty.pem"), F_OK) != 0);
+  if (access("/dev/full", W_OK) == 0) CHECK(hc_certificates_save_file(c, "/dev/full", NULL) == HC_ERR_FILE_CANT_WRITE);
+  hc_failure_clear(&why);
+  FILE *file = fopen(path_of("text"), "w");
+  NEED(file != NULL && fputs("no certificate", file) >= 0 && fclose(file) == 0);
+  CHECK(hc_certificates_load_file(again, path_of("text"), &why) == HC_ERR_INVALID_DATA && has_text(why.text, "holds no certificate"));
+  hc_certificates_release(c);
+  hc_certificates_release(again);
+  hc_certificates_release(empty);
+  unlink(path_of("c.pem"));
+  unlink(path_of("text"));
+}
+
+static char *written_key(EVP_PKEY *key, bool traditional, const EVP_CIPHER *cipher) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  const unsigned char *word = (const unsigned char *)"secret";
+  int done = traditional ? PEM_write_bio_PrivateKey_traditional(bio, key, cipher, word, cipher ? 6 : 0, NULL, NULL)
+                         : PEM_write_bio_PrivateKey(bio, key, cipher, word, cipher ? 6 : 0, NULL, NULL);
+  NEED(done == 1);
+  return bio_text(bio);
+}
+
+static char *written_public_key(EVP_PKEY *key) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  NEED(PEM_write_bio_PUBKEY(bio, key) == 1);
+  return bio_text(bio);
+}
+
+static void expect_key(const char *name, const char *text, bool public_only, const char *refusal) {
+  hc_key *k = hc_key_new();
+  hc_failure why = {HC_OK, ""};
+  hc_error error = hc_key_load_text(k, hc_slice_of(text), public_only, &why);
+  CHECK_CASE(name, refusal == NULL ? error == HC_OK && !hc_key_is_empty(k) && hc_key_is_public_only(k) == public_only
+                                   : error == HC_ERR_INVALID_DATA && has_text(why.text, refusal) && hc_key_is_empty(k));
+  if (refusal != NULL && !has_text(why.text, refusal)) fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
+  CHECK(ERR_peek_error() == 0);
+  hc_key_release(k);
+}
+
+static void test_keys(void) {
+  EVP_PKEY *rsa = EVP_RSA_gen(2048), *keys[] = {first.key, rsa};
+  char *certificate = certificate_pem(first.certificate);
+  for (int i = 0; i < 2; i++) {
+    char *plain = written_key(keys[i], false, NULL), *traditional = written_key(keys[i], true, NULL);
+    char *locked = written_key(keys[i], false, EVP_aes_128_cbc()), *old_locked = written_key(keys[i], true, EVP_aes_128_cbc());
+    char *public = written_public_key(keys[i]);
+    char *behind = joined(certificate, plain, ""), *before = joined(plain, certificate, "");
+    expect_key("PKCS#8", plain, false, NULL);
+    expect_key("traditional", traditional, false, NULL);
+    expect_key("behind a certificate", behind, false, NULL);
+    expect_key("before a certificate", before, false, NULL);
+    expect_key("encrypted", locked, false, "encrypted");
+    expect_key("encrypted, traditional", old_locked, false, "encrypted");
+    expect_key("public", public, true, NULL);
+    expect_key("public where a private one is wanted", public, false, "holds no private key");
+    expect_key("private where a public one is wanted", plain, true, "holds no public key");
+    plain[strlen(plain) / 2] = '\0';
+    expect_key("cut short", plain, false, "holds no private key");
+    free(plain), free(traditional), free(locked), free(old_locked), free(public), free(behind), free(before);
+  }
+  expect_key("nothing", "", false, "holds no private key");
+  expect_key("a certificate", certificate, false, "holds no private key");
+  free(certificate);
+  EVP_PKEY_free(rsa);
+}
+
+static void test_saved_keys(void) {
+  hc_key *k = key_of(first.key), *again = hc_key_new(), *public = hc_key_new();
+  hc_buffer text = {0};
+  CHECK(hc_key_save_text(k, true, &text, NULL) == HC_OK);
+  hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
+  CHECK(hc_key_load_text(public, pem, true, NULL) == HC_OK && hc_key_is_public_only(public));
+  hc_buffer_free(&text);
+  CHECK(hc_key_save_text(public, false, &text, NULL) == HC_ERR_INVALID_PARAMETER && hc_buffer_size(&text) == 0);
+  CHECK(hc_key_save_text(again, false, &text, NULL) == HC_ERR_UNCONFIGURED);
+  CHECK(hc_key_load_text(k, HC_SLICE("nothing"), false, NULL) == HC_ERR_INVALID_DATA && !hc_key_is_empty(k));
+
+  struct stat status;
+  mode_t mask = umask(0);
+  int open_to_all = open(path_of("old.pem"), O_WRONLY | O_CREAT, 0644);
+  NEED(open_to_all >= 0 && close(open_to_all) == 0);
+  CHECK(hc_key_save_file(k, path_of("k.pem"), false, NULL) == HC_OK && stat(path_of("k.pem"), &status) == 0);
+  CHECK_CASE("a new file is its owner's alone", (status.st_mode & 0777) == 0600);
+  CHECK(hc_key_save_file(k, path_of("old.pem"), false, NULL) == HC_OK && stat(path_of("old.pem"), &status) == 0);
+  CHECK_CASE("an old file becomes so", (status.st_mode & 0777) == 0600);
+  CHECK(hc_key_load_file(again, path_of("k.pem"), false, NULL) == HC_OK && !hc_key_is_public_only(again));
+  CHECK(hc_key_save_file(k, path_of("p.pem"), true, NULL) == HC_OK && stat(path_of("p.pem"), &status) == 0);
+  CHECK_CASE("a public key is no secret", (status.st_mode & 0777) == 0666);
+  umask(mask);
+  CHECK(hc_key_load_file(again, path_of("none"), false, NULL) == HC_ERR_FILE_NOT_FOUND);
+  unlink(path_of("k.pem"));
+  unlink(path_of("old.pem"));
+  unlink(path_of("p.pem"));
+  hc_key_release(k);
+  hc_key_release(again);
+  hc_key_release(public);
+  hc_key_release(NULL);
+}
+
+/* A PEM file of more than one read. */
+static void test_long_file(void) {
+  const char *path = path_of("long.pem");
+  char *pem = certificate_pem(first.certificate);
+  FILE *file = fopen(path, "w");
+  NEED(file != NULL);
+  for (int i = 0; i < 100; i++) NEED(fputs(pem, file) >= 0);
+  NEED(fclose(file) == 0);
+  hc_certificates *c = hc_certificates_new();
+  CHECK(hc_certificates_load_file(c, path, NULL) == HC_OK && hc_certificates_count(c) == 100);
+  hc_certificates_release(c);
+  free(pem);
+  unlink(path_of("long.pem"));
+}
+
+int main(void) {
+  NEED(mkdtemp(directory) != NULL);
+  first = make_authority("First", NULL);
+  second = make_authority("Second", NULL);
+  test_certificates();
+  test_certificates_stay_on_failure();
+  test_certificate_files();
+  test_keys();
+  test_saved_keys();
+  test_long_file();
+  identity_free(&first);
+  identity_free(&second);
+  rmdir(directory);
+  return check_report();
+}
