@@ -84,6 +84,11 @@ return function()
     end
     outcome.passed = handler.successesCount
     outcome.failed = handler.failuresCount + handler.errorsCount
+    -- LuaJIT's traces hold the closures that they were made from, and so what those hold.
+    if rawget(_G, "jit") then
+      require("jit").flush()
+      collect()
+    end
     local open = left_open(before)
     if #open > 0 then
       print("left open at the end: " .. table.concat(open, ", "))

@@ -1,0 +1,531 @@
+/* test_socket.c - addresses, sockets, waiting, the clock, signals and groups. */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include "loopback.h"
+
+#define MS 1000000u
+
+static const char *const families[] = {"127.0.0.1", "::1"};
+
+/* ---- addresses ---- */
+
+static void check_literals(void) {
+  static const struct {
+    const char *literal, *text; /* NULL: is none */
+    unsigned is_ipv6;
+  } cases[] = {
+      {"127.0.0.1", "127.0.0.1", 0}, {"255.255.255.255", "255.255.255.255", 0}, {"::1", "::1", 1},
+      {"2001:DB8::0001", "2001:db8::1", 1}, {"::ffff:1.2.3.4", "::ffff:1.2.3.4", 1}, {"fe80::1%lo", "fe80::1%lo", 1},
+      {"fe80::1%1", "fe80::1%lo", 1}, {"fe80::1%3999999999", "fe80::1%3999999999", 1},
+      {"localhost", NULL, 0}, {"", NULL, 0}, {"127.1", NULL, 0}, {"1", NULL, 0}, {"0x7f.0.0.1", NULL, 0},
+      {"127.0.0.256", NULL, 0}, {"127.0.0.1 ", NULL, 0}, {"[::1]", NULL, 0}, {"::1%", NULL, 0},
+      {"fe80::1%no such zone", NULL, 0}, {"fe80::1%99999999999", NULL, 0}, {":::", NULL, 0}, {"127.0.0.1%lo", NULL, 0},
+      {"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee:ffff", NULL, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    hc_address address;
+    char text[HC_ADDRESS_TEXT] = "";
+    bool is_literal = hc_address_from_literal(hc_slice_of(cases[i].literal), 8080, &address);
+    if (is_literal) hc_address_text(&address, text);
+    bool is_right = is_literal == (cases[i].text != NULL);
+    if (is_right && is_literal)
+      is_right = strcmp(text, cases[i].text) == 0 && address.is_ipv6 == cases[i].is_ipv6 &&
+                 hc_address_port(&address) == 8080;
+    CHECK_CASE(cases[i].literal, is_right);
+  }
+  hc_address address;
+  CHECK(!hc_address_from_literal((hc_slice){"127.0.0.1\0x", 11}, 80, &address));
+  CHECK(hc_address_from_literal((hc_slice){"127.0.0.1x", 9}, 80, &address));
+}
+
+/* ---- the clock ---- */
+
+static void check_clock(void) {
+  uint64_t now = hc_clock_now();
+  CHECK(now > 0 && hc_clock_now() >= now);
+  CHECK(hc_clock_deadline(100, 0) == HC_NEVER && hc_clock_deadline(100, -1) == HC_NEVER);
+  CHECK(hc_clock_deadline(100, 1.5) == 1500000100u);
+  CHECK(hc_clock_deadline(100, 1e300) == HC_NEVER && hc_clock_deadline(HC_NEVER - 5, 1) == HC_NEVER);
+  double zero = 0, not_a_number = zero / zero;
+  CHECK(hc_clock_deadline(100, not_a_number) == HC_NEVER && hc_clock_deadline(100, 1e-12) == 100);
+}
+
+/* ---- one connection ---- */
+
+static void check_bytes(const char *literal) {
+  loopback_pair pair = loopback_connect(literal);
+  hc_failure why = {HC_OK, ""};
+  char into[16];
+  size_t moved;
+  CHECK((fcntl(pair.ours, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_WANT_READ && hc_socket_available(pair.ours) == 0);
+  CHECK(hc_socket_recv(pair.ours, into, sizeof into, &moved, &why) == HC_IO_WANT_READ && moved == 0);
+  hc_slice parts[] = {HC_SLICE("one"), HC_SLICE(""), HC_SLICE("two"), HC_SLICE("three")};
+  CHECK(hc_socket_send(pair.ours, parts, 4, &moved, &why) == HC_IO_OK && moved == 11);
+  CHECK(recv(pair.theirs, into, sizeof into, 0) == 11 && memcmp(into, "onetwothree", 11) == 0);
+  CHECK(hc_socket_send(pair.ours, parts, 2, &moved, &why) == HC_IO_OK && moved == 3);
+  CHECK(recv(pair.theirs, into, sizeof into, 0) == 3);
+  CHECK(hc_socket_send(pair.ours, parts + 1, 1, &moved, &why) == HC_IO_OK && moved == 0);
+  loopback_send(pair.theirs, "answer");
+  CHECK(loopback_await(pair.ours, POLLIN));
+  CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_OK && hc_socket_available(pair.ours) == 6);
+  CHECK(hc_socket_recv(pair.ours, into, 2, &moved, &why) == HC_IO_OK && moved == 2 && memcmp(into, "an", 2) == 0);
+  CHECK(hc_socket_recv(pair.ours, into, 16, &moved, &why) == HC_IO_OK && moved == 4);
+  CHECK(shutdown(pair.theirs, SHUT_WR) == 0 && loopback_await(pair.ours, POLLIN));
+  CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_EOF);
+  CHECK(hc_socket_recv(pair.ours, into, 16, &moved, &why) == HC_IO_EOF && moved == 0);
+  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why) == HC_IO_OK); /* only the peer's side has ended */
+  hc_address remote, local;
+  CHECK(hc_socket_peer_address(pair.ours, &remote) && hc_socket_local_address(pair.ours, &local));
+  char text[HC_ADDRESS_TEXT];
+  hc_address_text(&remote, text);
+  CHECK(strcmp(text, literal) == 0 && hc_address_port(&remote) != 0 && hc_address_port(&local) != 0);
+  CHECK(why.code == HC_OK);
+  loopback_close(&pair);
+}
+
+static void check_many_parts(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_slice parts[12];
+  size_t moved;
+  char into[16];
+  for (size_t i = 0; i < 12; i++) parts[i] = (hc_slice){&"abcdefghijkl"[i], 1};
+  CHECK(hc_socket_send(pair.ours, parts, 12, &moved, NULL) == HC_IO_OK && moved == 8);
+  CHECK(recv(pair.theirs, into, sizeof into, 0) == 8 && memcmp(into, "abcdefgh", 8) == 0);
+  loopback_close(&pair);
+}
+
+static void check_refused(const char *literal) {
+  int holder;
+  hc_address address = loopback_address(literal, loopback_dead_port(literal, &holder));
+  hc_failure why = {HC_OK, ""};
+  hc_socket s;
+  hc_io io = hc_socket_connect(&address, &s, &why);
+  if (io == HC_IO_WANT_WRITE) {
+    io = loopback_finish(s, &why);
+    hc_socket_close(s);
+  } else {
+    CHECK(s == HC_NO_SOCKET);
+  }
+  CHECK(io == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT && strcmp(why.text, "connection refused") == 0);
+  (void)close(holder);
+}
+
+static void check_under_way(void) {
+  blackhole hole;
+  if (!blackhole_open("127.0.0.1", &hole)) {
+    fprintf(stderr, "no way to leave a connect unanswered here: skipped\n");
+    blackhole_close(&hole);
+    return;
+  }
+  hc_address address = loopback_address("127.0.0.1", hole.port);
+  hc_failure why = {HC_OK, ""};
+  hc_socket s;
+  CHECK(hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE);
+  CHECK(hc_socket_connect_result(s, &why) == HC_IO_WANT_WRITE && why.code == HC_OK);
+  hc_socket_close(s);
+  blackhole_close(&hole);
+}
+
+static void check_no_descriptors(void) {
+  struct rlimit before, none;
+  loopback_need(getrlimit(RLIMIT_NOFILE, &before) == 0, "getrlimit");
+  none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+  hc_address address = loopback_address("127.0.0.1", 80);
+  hc_failure why = {HC_OK, ""};
+  hc_socket s = 7;
+  hc_signal signal;
+  int group;
+  loopback_need(setrlimit(RLIMIT_NOFILE, &none) == 0, "setrlimit");
+  hc_io io = hc_socket_connect(&address, &s, &why);
+  hc_error signal_error = hc_signal_open(&signal), group_error = hc_group_open(&group);
+  loopback_need(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
+  CHECK(io == HC_IO_ERROR && s == HC_NO_SOCKET && why.code == HC_ERR_CANT_CONNECT);
+  CHECK(strcmp(why.text, "can't open a socket: too many open files") == 0);
+  CHECK(signal_error == HC_ERR_CANT_ACQUIRE_RESOURCE && signal.read_fd == 0 && signal.write_fd == 0);
+  CHECK(group_error == HC_ERR_CANT_ACQUIRE_RESOURCE && group == -1);
+}
+
+static void check_reset(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  char into[4];
+  size_t moved;
+  loopback_reset(pair.theirs);
+  pair.theirs = -1;
+  CHECK(loopback_await(pair.ours, POLLIN));
+  CHECK(hc_socket_recv(pair.ours, into, sizeof into, &moved, &why) == HC_IO_ERROR && moved == 0);
+  CHECK(why.code == HC_ERR_CONNECTION_ERROR && strcmp(why.text, "connection reset by peer") == 0);
+  loopback_close(&pair);
+}
+
+/* Fills the way until it takes no more. */
+static void fill_up(hc_socket s) {
+  static const char zeros[65536];
+  hc_slice part = {zeros, sizeof zeros};
+  size_t moved, total = 0;
+  hc_io io;
+  while ((io = hc_socket_send(s, &part, 1, &moved, NULL)) == HC_IO_OK) total += moved;
+  CHECK(io == HC_IO_WANT_WRITE && total > 0);
+}
+
+/* ---- SIGPIPE: its default action would end this program ---- */
+
+static bool sigpipe_is_waiting(void) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+}
+
+static int file_with(const char *text) {
+  char path[] = "/tmp/httpclient-test-XXXXXX";
+  int fd = mkstemp(path);
+  loopback_need(fd >= 0 && unlink(path) == 0, "mkstemp");
+  loopback_need(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "write");
+  return fd;
+}
+
+static void check_sends_to_nobody(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_slice parts[] = {HC_SLICE("a"), HC_SLICE("b")};
+  size_t moved;
+  uint64_t offset = 0;
+  int file = file_with("content");
+  loopback_reset(pair.theirs);
+  pair.theirs = -1;
+  CHECK(loopback_await(pair.ours, POLLIN));
+  hc_failure why[4] = {{HC_OK, ""}, {HC_OK, ""}, {HC_OK, ""}, {HC_OK, ""}};
+  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why[0]) == HC_IO_ERROR && why[0].code == HC_ERR_CONNECTION_ERROR);
+  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why[1]) == HC_IO_ERROR && why[1].code == HC_ERR_UNAVAILABLE);
+  CHECK(hc_socket_send(pair.ours, parts, 2, &moved, &why[2]) == HC_IO_ERROR && moved == 0);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 7, &moved, &why[3]) == HC_IO_ERROR && moved == 0 && offset == 0);
+  CHECK(why[3].code == HC_ERR_UNAVAILABLE && strcmp(why[3].text, "connection closed by peer") == 0);
+  (void)close(file);
+  loopback_close(&pair);
+}
+
+static void check_sigpipe(void) {
+  sigset_t set, before, after;
+  loopback_need(sigemptyset(&set) == 0 && sigaddset(&set, SIGPIPE) == 0, "sigset");
+  loopback_need(signal(SIGPIPE, SIG_DFL) != SIG_ERR, "signal");
+  check_sends_to_nobody();
+  CHECK(pthread_sigmask(SIG_BLOCK, &set, &before) == 0);
+  check_sends_to_nobody();
+  CHECK(!sigpipe_is_waiting());
+  CHECK(raise(SIGPIPE) == 0 && sigpipe_is_waiting());
+  check_sends_to_nobody();
+  CHECK(sigpipe_is_waiting()); /* the host's own stays */
+  CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0 && sigismember(&after, SIGPIPE) == 1);
+  int number = 0;
+  CHECK(sigwait(&set, &number) == 0 && number == SIGPIPE && !sigpipe_is_waiting());
+  CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+  check_sends_to_nobody();
+  CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0 && sigismember(&after, SIGPIPE) == 0);
+}
+
+/* ---- files ---- */
+
+static void check_send_file(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  int file = file_with("0123456789");
+  uint64_t offset = 2;
+  size_t moved;
+  char into[16];
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 0, &moved, &why) == HC_IO_OK && moved == 0 && offset == 2);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 5, &moved, &why) == HC_IO_OK && moved == 5 && offset == 7);
+  CHECK(recv(pair.theirs, into, sizeof into, 0) == 5 && memcmp(into, "23456", 5) == 0);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 100, &moved, &why) == HC_IO_OK && moved == 3 && offset == 10);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 97, &moved, &why) == HC_IO_EOF && moved == 0 && offset == 10);
+  CHECK(recv(pair.theirs, into, sizeof into, 0) == 3 && memcmp(into, "789", 3) == 0);
+  offset = UINT64_MAX;
+  CHECK(why.code == HC_OK && lseek(file, 0, SEEK_CUR) == 10);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 1, &moved, &why) == HC_IO_ERROR);
+  CHECK(why.code == HC_ERR_FILE_CANT_READ);
+  (void)close(file);
+  loopback_close(&pair);
+}
+
+static void check_bad_files(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  int ends[2];
+  loopback_need(pipe(ends) == 0, "pipe");
+  loopback_need(write(ends[1], "x", 1) == 1, "write");
+  const int files[] = {open("/tmp", O_RDONLY), open("/dev/null", O_WRONLY), ends[0], -1};
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    hc_failure why = {HC_OK, ""};
+    uint64_t offset = 0;
+    size_t moved;
+    CHECK(hc_socket_send_file(pair.ours, files[i], &offset, 1, &moved, &why) == HC_IO_ERROR);
+    CHECK(why.code == HC_ERR_FILE_CANT_READ && moved == 0 && offset == 0);
+  }
+  hc_slice part = HC_SLICE("still fine");
+  size_t moved;
+  CHECK(hc_socket_send(pair.ours, &part, 1, &moved, NULL) == HC_IO_OK);
+  for (size_t i = 0; i < 2; i++) (void)close(files[i]);
+  (void)close(ends[0]);
+  (void)close(ends[1]);
+  loopback_close(&pair);
+}
+
+/* A blocking receive has cleared O_NONBLOCK; sending must not sleep for all that. */
+static void check_send_after_blocking(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  char into[4];
+  size_t moved;
+  uint64_t offset = 0;
+  int file = file_with("content");
+  loopback_send(pair.theirs, "ab");
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, true, &moved, NULL) == HC_IO_OK && moved == 2);
+  CHECK(fcntl(pair.ours, F_SETFL, 0) == 0);
+  CHECK(hc_socket_recv(pair.ours, into, 2, &moved, NULL) == HC_IO_WANT_READ);
+  CHECK(hc_socket_peek(pair.ours, NULL) == HC_IO_WANT_READ);
+  fill_up(pair.ours);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 7, &moved, NULL) == HC_IO_WANT_WRITE && offset == 0);
+  (void)close(file);
+  loopback_close(&pair);
+}
+
+/* ---- blocking receive ---- */
+
+typedef struct sender {
+  int fd;
+  const char *const *pieces; /* NULL ends */
+  enum { END_OPEN, END_CLOSED, END_RESET } ending;
+  pthread_t thread;
+} sender;
+
+static void *sender_main(void *argument) {
+  sender *s = argument;
+  for (size_t i = 0; s->pieces[i] != NULL; i++) loopback_send(s->fd, s->pieces[i]);
+  if (s->ending == END_CLOSED) loopback_need(shutdown(s->fd, SHUT_WR) == 0, "shutdown");
+  if (s->ending == END_RESET) loopback_reset(s->fd);
+  return NULL;
+}
+
+static void sender_start(sender *s) {
+  loopback_need(pthread_create(&s->thread, NULL, sender_main, s) == 0, "pthread_create");
+}
+
+static void check_blocking(void) {
+  static const char *const pieces[] = {"ab", "cdef", "g", "hij", NULL};
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  char into[32];
+  size_t got, total = 0;
+  sender s = {.fd = pair.theirs, .pieces = pieces, .ending = END_CLOSED};
+  sender_start(&s);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 7, true, &got, &why) == HC_IO_OK && got == 7);
+  total = got;
+  while (hc_socket_recv_blocking(pair.ours, into + total, 16, false, &got, &why) == HC_IO_OK) total += got;
+  CHECK(total == 10 && memcmp(into, "abcdefghij", 10) == 0 && got == 0 && why.code == HC_OK);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &got, &why) == HC_IO_EOF && got == 0);
+  CHECK(pthread_join(s.thread, NULL) == 0);
+  loopback_close(&pair);
+}
+
+static void check_blocking_end(void) {
+  static const char *const pieces[] = {"abc", "de", NULL};
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  char into[32];
+  size_t got;
+  sender s = {.fd = pair.theirs, .pieces = pieces, .ending = END_CLOSED};
+  sender_start(&s);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, true, &got, NULL) == HC_IO_OK && got == 5);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, true, &got, NULL) == HC_IO_EOF && got == 0);
+  CHECK(pthread_join(s.thread, NULL) == 0);
+  loopback_close(&pair);
+}
+
+/* A reset behind the last bytes must come out as an error afterwards, not be lost with them. */
+static void check_blocking_reset(int first_is_there) {
+  static const char *const pieces[] = {"abcde", NULL}, *const none[] = {NULL};
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  char into[32];
+  size_t got;
+  if (first_is_there) loopback_send(pair.theirs, "abcde");
+  if (first_is_there) CHECK(loopback_await(pair.ours, POLLIN));
+  sender s = {.fd = pair.theirs, .pieces = first_is_there ? none : pieces, .ending = END_RESET};
+  sender_start(&s);
+  hc_io io = hc_socket_recv_blocking(pair.ours, into, 32, true, &got, &why);
+  CHECK(pthread_join(s.thread, NULL) == 0);
+  if (io == HC_IO_OK) {
+    CHECK(got == 5);
+    io = hc_socket_recv_blocking(pair.ours, into, 32, true, &got, &why);
+  }
+  CHECK(io == HC_IO_ERROR && why.code == HC_ERR_CONNECTION_ERROR);
+  pair.theirs = -1;
+  loopback_close(&pair);
+}
+
+/* ---- interrupted by signals ---- */
+
+static volatile sig_atomic_t alarms;
+static void on_alarm(int number) {
+  (void)number;
+  alarms++;
+}
+
+static void set_timer(suseconds_t microseconds) {
+  struct itimerval every = {.it_interval = {0, microseconds}, .it_value = {0, microseconds}};
+  loopback_need(setitimer(ITIMER_REAL, &every, NULL) == 0, "setitimer");
+}
+
+static void *send_after_alarms(void *argument) {
+  const int *fd = argument;
+  sigset_t set;
+  loopback_need(sigemptyset(&set) == 0 && sigaddset(&set, SIGALRM) == 0, "sigset");
+  loopback_need(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0, "sigmask"); /* they go to the receiver */
+  loopback_send(*fd, "a");
+  while (alarms < 5) (void)sched_yield();
+  loopback_send(*fd, "b");
+  return NULL;
+}
+
+static void check_interrupted(void) {
+  struct sigaction action = {.sa_handler = on_alarm}, before; /* no SA_RESTART: calls do return EINTR */
+  loopback_need(sigaction(SIGALRM, &action, &before) == 0, "sigaction");
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  pthread_t thread;
+  char into[2];
+  size_t got, ready;
+  alarms = 0;
+  set_timer(2000);
+  loopback_need(pthread_create(&thread, NULL, send_after_alarms, &pair.theirs) == 0, "pthread_create");
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, true, &got, NULL) == HC_IO_OK && got == 2);
+  CHECK(pthread_join(thread, NULL) == 0 && alarms >= 5);
+  hc_wait_entry entry = {pair.ours, HC_EVENT_READ, 0};
+  uint64_t deadline = hc_clock_now() + 30 * MS;
+  alarms = 0;
+  CHECK(hc_socket_wait(&entry, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+  CHECK(alarms > 0);
+  set_timer(0);
+  loopback_need(sigaction(SIGALRM, &before, NULL) == 0, "sigaction");
+  loopback_close(&pair);
+}
+
+/* ---- waiting ---- */
+
+static void check_wait(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  size_t ready = 9;
+  hc_wait_entry entries[3] = {
+      {-1, HC_EVENT_READ, 3}, {pair.ours, HC_EVENT_READ, 3}, {pair.ours, HC_EVENT_READ | HC_EVENT_WRITE, 0}};
+  CHECK(hc_socket_wait(entries, 3, HC_NEVER, &ready) == HC_OK && ready == 1);
+  CHECK(entries[0].ready == 0 && entries[1].ready == 0 && entries[2].ready == HC_EVENT_WRITE);
+  CHECK(hc_socket_wait(entries, 2, 0, &ready) == HC_OK && ready == 0);
+  for (unsigned i = 0; i < 20; i++) {
+    uint64_t deadline = hc_clock_now() + 100000u * i + 1;
+    CHECK(hc_socket_wait(entries, 2, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+  }
+  loopback_reset(pair.theirs);
+  pair.theirs = -1;
+  hc_wait_entry broken[3] = {{pair.ours, HC_EVENT_WRITE, 0}, {pair.ours, HC_EVENT_READ, 0}, {pair.ours, 0, 0}};
+  CHECK(loopback_await(pair.ours, POLLIN));
+  CHECK(hc_socket_wait(broken, 3, HC_NEVER, &ready) == HC_OK && ready == 2);
+  CHECK(broken[0].ready == HC_EVENT_WRITE && broken[1].ready == HC_EVENT_READ && broken[2].ready == 0);
+  uint64_t deadline = hc_clock_now() + 5 * MS;
+  CHECK(hc_socket_wait(broken + 2, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+  loopback_close(&pair);
+}
+
+static void check_wait_many(void) {
+  enum { COUNT = 100 };
+  static hc_signal signals[COUNT];
+  static hc_wait_entry entries[COUNT];
+  size_t ready;
+  for (size_t i = 0; i < COUNT; i++) {
+    loopback_need(hc_signal_open(&signals[i]) == HC_OK, "hc_signal_open");
+    entries[i] = (hc_wait_entry){signals[i].read_fd, HC_EVENT_READ, 0};
+  }
+  hc_signal_raise(&signals[0]);
+  hc_signal_raise(&signals[99]);
+  hc_signal_raise(&signals[99]);
+  CHECK(hc_socket_wait(entries, COUNT, HC_NEVER, &ready) == HC_OK && ready == 2);
+  CHECK(entries[0].ready == HC_EVENT_READ && entries[99].ready == HC_EVENT_READ && entries[50].ready == 0);
+#ifdef HC_TEST_HOOKS
+  hc_memory_fail_after(0, 0);
+  CHECK(hc_socket_wait(entries, COUNT, HC_NEVER, &ready) == HC_ERR_OUT_OF_MEMORY && ready == 0);
+  hc_memory_fail_after(-1, 0);
+#endif
+  for (size_t i = 0; i < COUNT; i++) hc_signal_close(&signals[i]);
+}
+
+/* ---- signals and groups ---- */
+
+static void check_signal(void) {
+  hc_signal closed = {0}, signal;
+  hc_signal_close(&closed);
+  hc_signal_raise(&closed);
+  CHECK(fcntl(0, F_GETFD) >= 0); /* a zeroed one is closed, it is not standard input */
+  int input = dup(0);
+  loopback_need(input > 0 && close(0) == 0, "dup");
+  CHECK(hc_signal_open(&signal) == HC_OK && signal.read_fd > 0 && signal.write_fd > 0);
+  loopback_need(dup2(input, 0) == 0, "dup2");
+  (void)close(input);
+  CHECK((fcntl(signal.read_fd, F_GETFD) & FD_CLOEXEC) != 0);
+  hc_signal_raise(&signal);
+  CHECK(loopback_await(signal.read_fd, POLLIN));
+  hc_signal_close(&signal);
+  hc_signal_close(&signal);
+  CHECK(signal.read_fd == 0 && signal.write_fd == 0);
+}
+
+static void check_group(void) {
+  int group;
+  hc_signal signals[2];
+  size_t ready;
+  CHECK(hc_group_open(&group) == HC_OK);
+  if (group < 0) return; /* a platform without */
+  loopback_need(hc_signal_open(&signals[0]) == HC_OK && hc_signal_open(&signals[1]) == HC_OK, "hc_signal_open");
+  CHECK((fcntl(group, F_GETFD) & FD_CLOEXEC) != 0);
+  for (size_t i = 0; i < 2; i++) CHECK(hc_group_add(group, signals[i].read_fd, HC_EVENT_READ) == HC_OK);
+  hc_wait_entry entry = {group, HC_EVENT_READ, 0};
+  CHECK(hc_socket_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
+  hc_signal_raise(&signals[1]);
+  CHECK(hc_socket_wait(&entry, 1, HC_NEVER, &ready) == HC_OK && ready == 1);
+  hc_signal_close(&signals[1]);
+  CHECK(hc_socket_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
+  CHECK(hc_group_add(group, -1, HC_EVENT_READ) != HC_OK);
+  hc_signal_close(&signals[0]);
+  hc_group_close(group);
+  hc_group_close(-1);
+}
+
+static void check_errno_text(void) {
+  char space[HC_ERRNO_TEXT];
+  CHECK(strcmp(hc_errno_text(ECONNREFUSED, space), "connection refused") == 0);
+  CHECK(strcmp(hc_errno_text(-2147483647, space), "errno -2147483647") == 0);
+}
+
+int main(void) {
+  check_literals();
+  check_clock();
+  check_errno_text();
+  for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+    if (!loopback_has(families[i])) continue;
+    check_bytes(families[i]);
+    check_refused(families[i]);
+  }
+  check_many_parts();
+  check_under_way();
+  check_no_descriptors();
+  check_reset();
+  check_sigpipe();
+  check_send_file();
+  check_bad_files();
+  check_send_after_blocking();
+  check_blocking();
+  check_blocking_end();
+  check_blocking_reset(0);
+  check_blocking_reset(1);
+  check_interrupted();
+  check_wait();
+  check_wait_many();
+  check_signal();
+  check_group();
+  return check_report();
+}
