@@ -1,6 +1,7 @@
 /* test_socket.c - addresses, sockets, waiting, the clock, signals and groups. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -363,7 +364,7 @@ static void check_blocking_reset(int first_is_there) {
 
 /* ---- interrupted by signals ---- */
 
-static volatile sig_atomic_t alarms;
+static atomic_int alarms; /* read by another thread too */
 static void on_alarm(int number) {
   (void)number;
   alarms++;
