@@ -263,7 +263,8 @@ static void poll_body(hc_client *c) {
 }
 
 hc_error hc_client_poll(hc_client *c) {
-  switch (c->status) {
+  hc_status before = c->status;
+  switch (before) {
     case HC_STATUS_RESOLVING:
     case HC_STATUS_CONNECTING: hc_client_connect_advance(c); break;
     case HC_STATUS_CONNECTED: (void)check_idle(c); break;
@@ -279,6 +280,7 @@ hc_error hc_client_poll(hc_client *c) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;
   }
-  /* A response without body can end a connection inside poll: all went well, so that poll says so. */
+  /* A response without body can end the connection inside poll: all went well, and this poll says so. */
+  if (before == HC_STATUS_REQUESTING && c->status == HC_STATUS_DISCONNECTED) return HC_OK;
   return code_of(c->status);
 }
