@@ -183,8 +183,16 @@ env:
 
 demo:
 	@.ci/deps demo $(LUA)
-	@$(MAKE) -s -j$(JOBS) all
-	@eval "$$($(MAKE) -s env)" && $(LUA) examples/demo.lua
+	@$(MAKE) -s -j$(JOBS) all demo-server
+	@eval "$$($(MAKE) -s env)" && $(LUA) examples/demo.lua $(abspath $(demo_server))
+
+# The small server that ships with the examples.
+.PHONY: demo-server
+demo_server := $(BUILD)/examples/demo/server
+demo-server: $(demo_server)
+$(demo_server): examples/demo/server.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,cc,$(compile) $(LDFLAGS) -o $@ $< $(LIBS))
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,222 @@
+/* server.c - the small server that ships with the examples: HTTP/1.1, plain and TLS, for `make demo` and for trying things
+ * out. It listens on two free ports of 127.0.0.1, prints "plain PORT" and "tls PORT", writes the certificate that signs
+ * its own into the file that it is given, and ends when its standard input does. One process for each connection.
+ *
+ *   GET  /hello          a short text
+ *   POST /form           what was posted, back
+ *   GET  /chunked        64 chunks of 16 KiB
+ *   GET  /large          64 MiB with a Content-Length
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LARGE_MIB = 64, CHUNKS = 64, CHUNK = 16384, HEAD_LIMIT = 16384, BODY_LIMIT = 1 << 20 };
+
+typedef struct peer {
+  int fd;
+  SSL *tls; /* NULL: plain */
+} peer;
+
+static void fail(const char *what) {
+  fprintf(stderr, "server: %s\n", what);
+  exit(1);
+}
+
+/* --- certificates ------------------------------------------------------------------------------------------------------- */
+
+static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+  X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+  if (!extension || !X509_add_ext(certificate, extension, -1)) fail("certificate extension");
+  X509_EXTENSION_free(extension);
+}
+
+/* issuer NULL: signs itself, and may sign others. */
+static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key) {
+  X509 *certificate = X509_new();
+  if (!certificate) fail("out of memory");
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), issuer ? 2 : 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+  X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
+  X509_set_pubkey(certificate, key);
+  add_extension(certificate, issuer ? issuer : certificate, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+  if (issuer) add_extension(certificate, issuer, NID_subject_alt_name, "DNS:localhost");
+  if (!X509_sign(certificate, issuer_key, EVP_sha256())) fail("can't sign the certificate");
+  return certificate;
+}
+
+static SSL_CTX *make_context(const char *authority_path) {
+  EVP_PKEY *root_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
+  if (!root_key || !key) fail("can't make keys");
+  X509 *root = make_certificate("Demo CA", root_key, NULL, root_key);
+  X509 *own = make_certificate("localhost", key, root, root_key);
+  FILE *file = fopen(authority_path, "w");
+  if (!file || !PEM_write_X509(file, root) || fclose(file) != 0) fail("can't write the certificate");
+  SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+  if (!context || !SSL_CTX_use_certificate(context, own) || !SSL_CTX_use_PrivateKey(context, key)) fail("can't set up TLS");
+  X509_free(root);
+  X509_free(own);
+  EVP_PKEY_free(root_key);
+  EVP_PKEY_free(key);
+  return context;
+}
+
+/* --- bytes ------------------------------------------------------------------------------------------------------------------ */
+
+static int receive(peer *p, char *into, int room) {
+  return p->tls ? SSL_read(p->tls, into, room) : (int)recv(p->fd, into, (size_t)room, 0);
+}
+
+static bool send_all(peer *p, const char *bytes, size_t size) {
+  while (size) {
+    int want = size > 65536 ? 65536 : (int)size;
+    int sent = p->tls ? SSL_write(p->tls, bytes, want) : (int)send(p->fd, bytes, (size_t)want, 0);
+    if (sent <= 0) return false;
+    bytes += sent;
+    size -= (size_t)sent;
+  }
+  return true;
+}
+
+static bool send_text(peer *p, const char *text) { return send_all(p, text, strlen(text)); }
+
+/* --- requests ---------------------------------------------------------------------------------------------------------------- */
+
+static bool answer_text(peer *p, const char *status, const char *body, size_t size) {
+  char head[256];
+  snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", status, size);
+  return send_text(p, head) && send_all(p, body, size);
+}
+
+static bool answer_large(peer *p) {
+  static char block[65536];
+  char head[128];
+  size_t blocks = (size_t)LARGE_MIB * 16;
+  memset(block, 'x', sizeof block);
+  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", blocks * sizeof block);
+  if (!send_text(p, head)) return false;
+  while (blocks--)
+    if (!send_all(p, block, sizeof block)) return false;
+  return true;
+}
+
+static bool answer_chunked(peer *p) {
+  static char block[CHUNK];
+  char size[16];
+  memset(block, '.', sizeof block);
+  if (!send_text(p, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")) return false;
+  snprintf(size, sizeof size, "%x\r\n", CHUNK);
+  for (int i = 0; i < CHUNKS; i++)
+    if (!send_text(p, size) || !send_all(p, block, sizeof block) || !send_text(p, "\r\n")) return false;
+  return send_text(p, "0\r\nX-Chunks: 64\r\n\r\n");
+}
+
+static size_t length_of(const char *head) {
+  for (const char *line = head; line; line = strstr(line, "\r\n")) {
+    if (line[0] == '\r') line += 2;
+    if (strncasecmp(line, "Content-Length:", 15) == 0) return (size_t)strtoul(line + 15, NULL, 10);
+  }
+  return 0;
+}
+
+/* One request: head, body, answer. False: the connection ends. */
+static bool serve_one(peer *p) {
+  static char input[HEAD_LIMIT + BODY_LIMIT + 1];
+  size_t held = 0;
+  char *end = NULL;
+  while (!end) {
+    if (held >= HEAD_LIMIT) return false;
+    int got = receive(p, input + held, (int)(HEAD_LIMIT - held));
+    if (got <= 0) return false;
+    held += (size_t)got;
+    input[held] = 0;
+    end = strstr(input, "\r\n\r\n");
+  }
+  end[2] = 0;
+  char *body = end + 4;
+  size_t length = length_of(input), there = held - (size_t)(body - input);
+  if (length > BODY_LIMIT) return false;
+  while (there < length) {
+    int got = receive(p, body + there, (int)(length - there));
+    if (got <= 0) return false;
+    there += (size_t)got;
+  }
+  if (strncmp(input, "GET /hello ", 11) == 0) return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
+  if (strncmp(input, "POST /form ", 11) == 0) return answer_text(p, "200 OK", body, length);
+  if (strncmp(input, "GET /chunked ", 13) == 0) return answer_chunked(p);
+  if (strncmp(input, "GET /large ", 11) == 0) return answer_large(p);
+  return answer_text(p, "404 Not Found", "not here\n", 9);
+}
+
+static void serve(int fd, SSL_CTX *context) {
+  peer p = {fd, NULL};
+  if (context) {
+    p.tls = SSL_new(context);
+    if (!p.tls || !SSL_set_fd(p.tls, fd) || SSL_accept(p.tls) != 1) return;
+  }
+  while (serve_one(&p)) continue;
+  if (p.tls) SSL_shutdown(p.tls);
+}
+
+/* --- listening ---------------------------------------------------------------------------------------------------------------- */
+
+static int listen_on_free_port(const char *what) {
+  struct sockaddr_in address = {0};
+  socklen_t size = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 16)) fail("can't listen");
+  if (getsockname(fd, (struct sockaddr *)&address, &size)) fail("no port");
+  printf("%s %d\n", what, ntohs(address.sin_port));
+  return fd;
+}
+
+static void accept_one(int listener, SSL_CTX *context, int other) {
+  int fd = accept(listener, NULL, NULL);
+  if (fd < 0) return;
+  if (fork() == 0) {
+    close(listener);
+    close(other);
+    serve(fd, context);
+    close(fd);
+    _exit(0);
+  }
+  close(fd);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) fail("usage: server AUTHORITY.pem");
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_IGN);
+  SSL_CTX *context = make_context(argv[1]);
+  int plain = listen_on_free_port("plain"), tls = listen_on_free_port("tls");
+  fflush(stdout);
+  struct pollfd watched[3] = {{0, POLLIN, 0}, {plain, POLLIN, 0}, {tls, POLLIN, 0}};
+  for (;;) {
+    char unused[64];
+    if (poll(watched, 3, -1) < 0) continue;
+    if (watched[1].revents) accept_one(plain, NULL, tls);
+    if (watched[2].revents) accept_one(tls, context, plain);
+    if (watched[0].revents && read(0, unused, sizeof unused) <= 0) break;
+  }
+  SSL_CTX_free(context);
+  return 0;
+}
