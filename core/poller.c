@@ -21,6 +21,7 @@ typedef struct entry {
   uint64_t deadline;
   size_t heap_index;       /* NOWHERE: has no deadline */
   bool is_due;             /* in the due list */
+  bool is_final;           /* was in a state that nothing but its owner can change */
   bool has_moved;          /* in the moved list */
   struct entry *next_due, *next_moved;
 } entry;
@@ -35,7 +36,7 @@ struct hc_poller {
   hc_backend *backend;
   slot *slots;
   uint32_t slot_count, slot_capacity, free_slot;  /* free_slot: index + 1, 0 none */
-  size_t count;
+  size_t count, final_count;
   entry *due;              /* polled by the next wait without an event */
   entry *moved, *moved_tail;
   entry **heap;            /* by deadline, the earliest first; room for every client */
@@ -146,6 +147,7 @@ static void forget(hc_poller *p, entry *e) {
   p->slots[e->slot].next_free = p->free_slot;
   p->free_slot = e->slot + 1;
   p->count--;
+  if (e->is_final) p->final_count--;
   e->client->watch = NULL;
   hc_memory_release(e);
 }
@@ -225,10 +227,17 @@ static bool is_final(hc_status status) {
          status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
 }
 
+static void note_final(hc_poller *p, entry *e, bool now) {
+  if (e->is_final && !now) p->final_count--;
+  if (!e->is_final && now) p->final_count++;
+  e->is_final = now;
+}
+
 /* Registers what the client waits for now. A client that needs no event is due again. */
 static void arm(hc_poller *p, entry *e) {
   hc_interest interest;
-  if (is_final(e->client->status)) {
+  note_final(p, e, is_final(e->client->status));
+  if (e->is_final) {
     set_deadline(p, e, HC_NEVER);
     return;
   }
@@ -251,7 +260,8 @@ static void poll_entry(hc_poller *p, entry *e) {
   hc_client *c = e->client;
   hc_status before = c->status;
   uint64_t sent = c->sender.sent;
-  if (is_final(before)) return;
+  note_final(p, e, is_final(before));
+  if (e->is_final) return;
   uint32_t index = e->slot, generation = e->generation;
   (void)hc_client_poll(c);
   /* A body function may have removed the client. */
@@ -305,12 +315,14 @@ hc_error hc_poller_wait(hc_poller *p, double seconds) {
   clear_moved(p);
   for (;;) {
     poll_due(p);
-    bool at_once = p->moved || p->due;
+    /* With nobody left who could move, nothing would ever end the sleep. */
+    bool endless = end == HC_NEVER && p->count == p->final_count;
+    bool at_once = p->moved || p->due || endless;
     uint64_t until = end;
     if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
     (void)poll_events(p, at_once ? 0 : until);
     poll_late(p);
-    if (p->moved || p->count == 0) return HC_OK;
+    if (p->moved || endless) return HC_OK;
     if (end != HC_NEVER && hc_clock_now() >= end) return HC_OK;
   }
 }

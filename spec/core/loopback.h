@@ -126,6 +126,14 @@ static inline void loopback_send(int fd, const char *text) {
   loopback_need(send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size, "send");
 }
 
+/* Has this platform a descriptor that stands for several (epoll, kqueue)? */
+static inline bool loopback_has_groups(void) {
+  int group = -1;
+  bool has = hc_group_open(&group) == HC_OK && group >= 0;
+  hc_group_close(group);
+  return has;
+}
+
 /* A listener whose queue is full: it leaves new connects without an answer. False where that can not be had. */
 #define BLACKHOLE_MAX 8
 typedef struct blackhole {

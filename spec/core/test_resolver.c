@@ -148,7 +148,8 @@ static void *look_up_many(void *argument) {
 static void check_threads(void) {
   pthread_t threads[4];
   size_t found[4] = {0};
-  for (size_t i = 0; i < 4; i++) loopback_need(pthread_create(&threads[i], NULL, look_up_many, &found[i]) == 0, "thread");
+  for (size_t i = 0; i < 4; i++)
+    loopback_need(pthread_create(&threads[i], NULL, look_up_many, &found[i]) == 0, "thread");
   for (size_t i = 0; i < 4; i++) {
     CHECK(pthread_join(threads[i], NULL) == 0);
     CHECK(found[i] == 15);

@@ -140,6 +140,7 @@ static void check_no_descriptors(void) {
   hc_socket s = 7;
   hc_signal signal;
   int group;
+  bool has_groups = loopback_has_groups();
   loopback_need(setrlimit(RLIMIT_NOFILE, &none) == 0, "setrlimit");
   hc_io io = hc_socket_connect(&address, &s, &why);
   hc_error signal_error = hc_signal_open(&signal), group_error = hc_group_open(&group);
@@ -147,7 +148,7 @@ static void check_no_descriptors(void) {
   CHECK(io == HC_IO_ERROR && s == HC_NO_SOCKET && why.code == HC_ERR_CANT_CONNECT);
   CHECK(strcmp(why.text, "can't open a socket: too many open files") == 0);
   CHECK(signal_error == HC_ERR_CANT_ACQUIRE_RESOURCE && signal.read_fd == 0 && signal.write_fd == 0);
-  CHECK(group_error == HC_ERR_CANT_ACQUIRE_RESOURCE && group == -1);
+  CHECK(group_error == (has_groups ? HC_ERR_CANT_ACQUIRE_RESOURCE : HC_OK) && group == -1);
 }
 
 static void check_reset(void) {
@@ -387,8 +388,9 @@ static void *send_after_alarms(void *argument) {
 }
 
 static void check_interrupted(void) {
-  struct sigaction action = {.sa_handler = on_alarm}, before; /* no SA_RESTART: calls do return EINTR */
-  loopback_need(sigaction(SIGALRM, &action, &before) == 0, "sigaction");
+  /* No SA_RESTART: calls do return EINTR. The handler stays, for an alarm that is on its way at the end. */
+  struct sigaction action = {.sa_handler = on_alarm};
+  loopback_need(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
   loopback_pair pair = loopback_connect("127.0.0.1");
   pthread_t thread;
   char into[2];
@@ -404,7 +406,6 @@ static void check_interrupted(void) {
   CHECK(hc_socket_wait(&entry, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
   CHECK(alarms > 0);
   set_timer(0);
-  loopback_need(sigaction(SIGALRM, &before, NULL) == 0, "sigaction");
   loopback_close(&pair);
 }
 

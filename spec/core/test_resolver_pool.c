@@ -1,0 +1,235 @@
+/* test_resolver_pool.c - the resolver's workers against a getaddrinfo of our own, which answers when a gate opens. */
+#include <netdb.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include "../../core/limits.h"
+#include "../../core/resolver.h"
+#include "loopback.h"
+
+#define THREADS HC_RESOLVER_THREADS
+
+static pthread_mutex_t gate_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_moved = PTHREAD_COND_INITIALIZER;
+static bool gate_is_open = true;
+static unsigned inside, highest; /* threads in getaddrinfo now, and at most */
+static char order[64];           /* first letters of the names, as they were asked for */
+static size_t order_size;
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list);
+void freeaddrinfo(struct addrinfo *list);
+
+static struct addrinfo *make_entry(const char *literal, struct addrinfo *next) {
+  struct addrinfo *entry = calloc(1, sizeof *entry + sizeof(hc_address));
+  hc_address address = loopback_address(literal, 0);
+  if (entry == NULL) abort();
+  memcpy(entry + 1, address.raw.bytes, address.size);
+  entry->ai_addr = (struct sockaddr *)(entry + 1);
+  entry->ai_addrlen = (socklen_t)address.size;
+  entry->ai_family = address.is_ipv6 ? AF_INET6 : AF_INET;
+  entry->ai_next = next;
+  return entry;
+}
+
+static int answer(const char *host, struct addrinfo **list) {
+  if (strcmp(host, "system") == 0) {
+    errno = ENETDOWN;
+    return EAI_SYSTEM;
+  }
+  if (strcmp(host, "unknown") == 0) return EAI_NONAME;
+  struct addrinfo *entry = make_entry("192.0.2.1", NULL);
+  if (strcmp(host, "foreign") == 0) entry->ai_family = AF_UNIX;
+  if (strcmp(host, "double") == 0)
+    entry = make_entry("2001:db8::1", make_entry("192.0.2.1", make_entry("2001:db8::1", entry)));
+  *list = entry;
+  return 0;
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list) {
+  if (service != NULL || hints->ai_family != AF_UNSPEC || hints->ai_socktype != SOCK_STREAM) abort();
+  (void)pthread_mutex_lock(&gate_lock);
+  if (order_size < sizeof order) order[order_size++] = host[0];
+  if (++inside > highest) highest = inside;
+  (void)pthread_cond_broadcast(&gate_moved);
+  while (!gate_is_open) (void)pthread_cond_wait(&gate_moved, &gate_lock);
+  inside--;
+  (void)pthread_cond_broadcast(&gate_moved);
+  (void)pthread_mutex_unlock(&gate_lock);
+  return answer(host, list);
+}
+
+void freeaddrinfo(struct addrinfo *list) {
+  while (list != NULL) {
+    struct addrinfo *next = list->ai_next;
+    free(list);
+    list = next;
+  }
+}
+
+static void set_gate(bool is_open) {
+  (void)pthread_mutex_lock(&gate_lock);
+  gate_is_open = is_open;
+  if (!is_open) {
+    highest = 0;
+    order_size = 0;
+  }
+  (void)pthread_cond_broadcast(&gate_moved);
+  (void)pthread_mutex_unlock(&gate_lock);
+}
+
+static void await_inside(unsigned count) {
+  (void)pthread_mutex_lock(&gate_lock);
+  while (inside != count) (void)pthread_cond_wait(&gate_moved, &gate_lock);
+  (void)pthread_mutex_unlock(&gate_lock);
+}
+
+static hc_lookup *start(const char *host) {
+  hc_lookup *lookup = NULL;
+  CHECK(hc_lookup_start(hc_slice_of(host), 80, &lookup, NULL) == HC_OK);
+  return lookup;
+}
+
+static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
+  int fd = hc_lookup_fd(lookup);
+  if (fd < 0 || !loopback_await(fd, POLLIN)) return HC_IO_WANT_READ;
+  return hc_lookup_poll(lookup, addresses, count, why);
+}
+
+static bool is_answered(hc_lookup *lookup) {
+  hc_address *addresses = NULL;
+  size_t count = 0;
+  bool is_right = finish(lookup, &addresses, &count, NULL) == HC_IO_OK && count == 1;
+  hc_memory_release(addresses);
+  hc_lookup_forget(lookup);
+  return is_right;
+}
+
+static void check_answers(void) {
+  hc_lookup *lookup = start("double");
+  hc_address *addresses = NULL;
+  size_t count = 0;
+  char text[HC_ADDRESS_TEXT];
+  CHECK(finish(lookup, &addresses, &count, NULL) == HC_IO_OK && count == 2);
+  for (size_t i = 0; i < count && count == 2; i++) {
+    hc_address_text(&addresses[i], text);
+    CHECK(strcmp(text, i == 0 ? "2001:db8::1" : "192.0.2.1") == 0 && hc_address_port(&addresses[i]) == 80);
+  }
+  hc_memory_release(addresses);
+  hc_lookup_forget(lookup);
+  static const char *const cases[][2] = {{"system", "can't resolve system: network is down"},
+                                         {"unknown", "can't resolve unknown: "},
+                                         {"foreign", "can't resolve foreign: "}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    hc_failure why = {HC_OK, ""};
+    lookup = start(cases[i][0]);
+    CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_RESOLVE);
+    CHECK_CASE(why.text, strncmp(why.text, cases[i][1], strlen(cases[i][1])) == 0);
+    hc_lookup_forget(lookup);
+  }
+}
+
+/* With all workers stuck the rest waits its turn, in order, and holds nobody up. */
+static void check_queue(void) {
+  hc_lookup *stuck[THREADS], *waiting[5], *queued;
+  hc_address *addresses;
+  size_t count;
+  set_gate(false);
+  for (size_t i = 0; i < THREADS; i++) stuck[i] = start("stuck");
+  await_inside(THREADS);
+  static const char *const names[] = {"a", "b", "c", "d", "e"};
+  for (size_t i = 0; i < 5; i++) waiting[i] = start(names[i]);
+  queued = start("x");
+  CHECK(hc_lookup_poll(stuck[0], &addresses, &count, NULL) == HC_IO_WANT_READ);
+  CHECK(hc_lookup_poll(queued, &addresses, &count, NULL) == HC_IO_WANT_READ && hc_lookup_fd(queued) > 0);
+  CHECK(highest == THREADS);
+  hc_lookup_forget(queued);     /* never starts */
+  hc_lookup_forget(waiting[1]);
+  hc_lookup_forget(stuck[0]);   /* goes on for nobody */
+  hc_lookup_forget(stuck[1]);
+  set_gate(true);
+  for (size_t i = 2; i < THREADS; i++) CHECK(is_answered(stuck[i]));
+  for (size_t i = 0; i < 5; i++) {
+    if (i != 1) CHECK(is_answered(waiting[i]));
+  }
+  await_inside(0);
+  CHECK(order_size == THREADS + 4 && highest == THREADS);
+  bool has_dropped = memchr(order, 'b', order_size) != NULL || memchr(order, 'x', order_size) != NULL;
+  CHECK(!has_dropped);
+}
+
+/* One worker serves lookups that come one after the other. */
+static void check_one_at_a_time(void) {
+  set_gate(false);
+  set_gate(true);
+  for (size_t i = 0; i < 20; i++) CHECK(is_answered(start("one")));
+  CHECK(highest == 1);
+}
+
+/* ---- fork, while workers are stuck ---- */
+
+static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *unwanted) {
+  hc_address *addresses;
+  size_t count;
+  /* The parent's threads are not here, nor what they counted. */
+  (void)pthread_mutex_init(&gate_lock, NULL);
+  (void)pthread_cond_init(&gate_moved, NULL);
+  inside = highest = 0;
+  int fd = hc_lookup_fd(running); /* starts workers, which meet the closed gate */
+  if (fd <= 0 || hc_lookup_poll(running, &addresses, &count, NULL) != HC_IO_WANT_READ) return false;
+  hc_lookup_forget(unwanted);
+  set_gate(true);
+  return is_answered(running) && is_answered(waiting) && is_answered(start("new"));
+}
+
+static void check_fork(void) {
+  hc_lookup *stuck[THREADS], *waiting, *unwanted;
+  set_gate(false);
+  for (size_t i = 0; i < THREADS; i++) stuck[i] = start("stuck");
+  await_inside(THREADS);
+  waiting = start("waiting");
+  unwanted = start("unwanted");
+  hc_lookup_forget(stuck[1]);
+  CHECK(hc_lookup_fd(stuck[0]) > 0 && hc_lookup_fd(waiting) > 0 && hc_lookup_fd(unwanted) > 0);
+  pid_t child = fork();
+  loopback_need(child >= 0, "fork");
+  if (child == 0) {
+    (void)alarm(PATIENCE_MS / 1000);
+    _exit(child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  /* The child's answers have not woken anybody here. */
+  struct pollfd entry = {.fd = hc_lookup_fd(waiting), .events = POLLIN, .revents = 0};
+  CHECK(poll(&entry, 1, 0) == 0);
+  set_gate(true);
+  for (size_t i = 0; i < THREADS; i++) {
+    if (i != 1) CHECK(is_answered(stuck[i]));
+  }
+  CHECK(is_answered(waiting) && is_answered(unwanted));
+}
+
+/* Nothing is left behind, whoever let go first. */
+static void check_memory(long live) {
+#ifdef HC_TEST_HOOKS
+  await_inside(0);
+  uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
+  while (hc_memory_live_blocks() != live && hc_clock_now() < limit) (void)sched_yield();
+  CHECK(hc_memory_live_blocks() == live);
+#else
+  (void)live;
+#endif
+}
+
+int main(void) {
+  long live = 0;
+#ifdef HC_TEST_HOOKS
+  live = hc_memory_live_blocks();
+#endif
+  check_one_at_a_time();
+  check_answers();
+  check_queue();
+  check_fork();
+  check_memory(live);
+  return check_report();
+}

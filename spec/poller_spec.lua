@@ -1,0 +1,125 @@
+-- Poller: many clients, one wait.
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local support = require("spec.support.client")
+
+local Error = httpclient.Error
+local HTTPClient = httpclient.HTTPClient
+local Poller = httpclient.Poller
+local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
+
+-- A Poller with n connected clients, and the servers' sides.
+local function world(n)
+  local listener = assert(native.listen({}))
+  local poller, clients, conns = Poller.new(), {}, {}
+  for i = 1, n do
+    clients[i], conns[i] = support.connect(listener)
+    assert.equal(Error.OK, poller:add(clients[i]))
+  end
+  finally(function()
+    for i = 1, n do
+      clients[i]:close()
+      conns[i]:close()
+    end
+    listener:close()
+  end)
+  poller:wait(0)
+  return poller, clients, conns, listener
+end
+
+local function wait_until(poller, condition)
+  support.until_true(function()
+    poller:wait(0.02)
+    return condition()
+  end)
+end
+
+describe("a Poller", function()
+  it("sends requests made between waits, and names the clients that moved", function()
+    local poller, clients, conns = world(3)
+    support.request(clients[2])
+    wait_until(poller, function() return conns[2]:recv_until("\r\n\r\n", 0) end)
+    conns[2]:send("HTTP/1.1 204 No\r\n\r\n")
+    local moved = poller:wait(5)
+    assert.equal(1, #moved)
+    assert.is_true(rawequal(clients[2], moved[1]))
+    assert.equal(204, clients[2]:get_response_code())
+  end)
+
+  it("counts, refuses a second add, removes", function()
+    local poller, clients = world(2)
+    assert.equal(2, poller:count())
+    assert.equal(Error.ERR_ALREADY_IN_USE, (poller:add(clients[1])))
+    assert.equal(Error.ERR_ALREADY_IN_USE, (Poller.new():add(clients[1])))
+    assert.equal(Error.OK, poller:remove(clients[1]))
+    assert.equal(Error.ERR_DOES_NOT_EXIST, (poller:remove(clients[1])))
+    assert.equal(1, poller:count())
+    support.request(clients[1])
+    assert.same({}, poller:wait(0.01))
+    assert.equal(HTTPClient.STATUS_REQUESTING, clients[1]:get_status())
+    assert.is_true(poller:get_fd() >= 0)
+  end)
+
+  it("follows a client that connects again, through the resolution of a name", function()
+    local poller, clients, _, listener = world(1)
+    clients[1]:close()
+    assert.equal(Error.OK, clients[1]:connect_to_host("localhost", listener:port()))
+    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTED end)
+    assert(listener:accept()):close()
+    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
+  end)
+
+  it("keeps the clients' timeouts", function()
+    local poller, clients = world(2)
+    clients[1].response_timeout = 0.05
+    support.request(clients[1])
+    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
+    assert.equal(Error.ERR_TIMEOUT, (clients[1]:get_last_error()))
+  end)
+
+  it("sleeps while all are idle or disconnected", function()
+    local poller, clients = world(20)
+    for i = 11, 20 do
+      clients[i]:close()
+    end
+    local cpu = native.cputime()
+    assert.same({}, poller:wait(0.2))
+    assert.is_true(native.cputime() - cpu < 0.1 * factor)
+  end)
+
+  it("refuses what is no client and no time", function()
+    local poller = Poller.new()
+    assert.has_error(function() poller:add({}) end)
+    assert.has_error(function() poller:wait(-1) end)
+    assert.same({}, poller:wait())
+  end)
+
+  it("lets clients go when it is collected", function()
+    local poller, clients = world(1)
+    assert.equal(1, poller:count())
+    poller = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    local other = Poller.new()
+    assert.equal(Error.OK, other:add(clients[1]))
+    assert.equal(Error.OK, other:remove(clients[1]))
+  end)
+
+  it("serves thousands, at a cost of those that are ready", function()
+    local before = native.rlimit_nofile(20500)
+    finally(function() native.rlimit_nofile(before) end)
+    local room = native.rlimit_nofile(20500)
+    local n = factor > 1 and 500 or math.min(10000, math.floor((room - 200) / 2))
+    local poller, clients, conns = world(n)
+    local cpu = native.cputime()
+    for i = 1, 100 do
+      local at = 1 + (i * 7919) % n
+      support.request(clients[at])
+      wait_until(poller, function() return conns[at]:recv_until("\r\n\r\n", 0) end)
+      conns[at]:send("HTTP/1.1 204 No\r\n\r\n")
+      wait_until(poller, function() return clients[at]:get_status() == HTTPClient.STATUS_CONNECTED end)
+    end
+    assert.equal(n, poller:count())
+    assert.is_true(native.cputime() - cpu < 0.5 * factor, tostring(native.cputime() - cpu))
+  end)
+end)

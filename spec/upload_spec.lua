@@ -1,0 +1,268 @@
+-- Request bodies from functions and files: framing, back-pressure, errors, Expect, early answers, large ones.
+local certs = require("spec.support.certs")
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local support = require("spec.support.client")
+local tempdir = require("spec.support.tempdir")
+
+local Error = httpclient.Error
+local HTTPClient = httpclient.HTTPClient
+local OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+local function world(options)
+  local listener = assert(native.listen({}))
+  local client, conn = support.connect(listener, options)
+  finally(function()
+    client:close()
+    conn:close()
+    listener:close()
+  end)
+  return client, conn
+end
+
+local function list(...)
+  local parts, i = { ... }, 0
+  return function()
+    i = i + 1
+    return parts[i]
+  end
+end
+
+-- Polls till the server has the text. -> all it got
+local function receive_until(client, conn, text)
+  return support.until_true(function()
+    client:poll()
+    return conn:recv_until(text, 0)
+  end)
+end
+
+local function failed(client)
+  support.pump(client, support.is_answered_or_failed)
+  assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, client:get_status())
+  return select(2, client:get_last_error())
+end
+
+describe("a body function", function()
+  it("is sent in chunks", function()
+    local client, conn = world()
+    support.request(client, "POST", "/", {}, list("abc", "0123456789abcdef"))
+    local head = receive_until(client, conn, "\r\n\r\n")
+    assert.truthy(head:find("\r\nTransfer-Encoding: chunked\r\n", 1, true))
+    assert.is_nil(head:find("Content-Length", 1, true))
+    assert.equal("3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n", receive_until(client, conn, "0\r\n\r\n"))
+    assert.equal(19, client:get_request_body_sent())
+    conn:send(OK)
+    support.pump(client, HTTPClient.STATUS_BODY)
+  end)
+
+  it("is sent as it is under a given Content-Length", function()
+    local client, conn = world()
+    support.request(client, "PUT", "/", { "Content-Length: 6" }, list("ab", "cd", "ef"))
+    local head = receive_until(client, conn, "\r\n\r\n")
+    assert.is_nil(head:find("Transfer-Encoding", 1, true))
+    assert.equal("abcdef", receive_until(client, conn, "ef"))
+  end)
+
+  local wrong = {
+    { "raises", function() error("out of paper") end, {}, "out of paper" },
+    { "returns a number's table", function() return {} end, {}, "must return a string or nil" },
+    { "returns a boolean", function() return true end, {}, "must return a string or nil" },
+    { "ends too early", list("ab"), { "Content-Length: 3" }, "ended before" },
+    { "gives too much", list("abcd"), { "Content-Length: 3" }, "longer than" },
+  }
+  for _, case in ipairs(wrong) do
+    it("ends the request with a message when it " .. case[1], function()
+      local client = world()
+      support.request(client, "POST", "/", case[3], case[2])
+      local message = failed(client)
+      assert.truthy(message:find(case[4], 1, true), message)
+    end)
+  end
+
+  it("may not use its own client", function()
+    local client = world()
+    support.request(client, "POST", "/", {}, function()
+      client:poll()
+      return "x"
+    end)
+    assert.truthy(failed(client):find("body function", 1, true))
+  end)
+
+  it("is asked only when the socket takes more", function()
+    local client, conn = world()
+    local calls, piece = 0, ("x"):rep(65536)
+    support.request(client, "POST", "/", {}, function()
+      calls = calls + 1
+      return piece
+    end)
+    for _ = 1, 3000 do
+      client:poll()
+    end
+    local full = calls
+    for _ = 1, 200 do
+      client:poll()
+    end
+    assert.equal(full, calls)
+    assert.is_true(full < 1000, tostring(full))
+    local got = 0
+    support.until_true(function()
+      got = got + #(conn:recv(1048576, 0) or "")
+      client:poll()
+      return calls > full
+    end)
+    assert.is_true(got > 0)
+  end)
+end)
+
+describe("a body file", function()
+  for _, secure in ipairs({ false, true }) do
+    it("goes out from its position to its end, TLS " .. tostring(secure), function()
+      local folder = tempdir.new()
+      local file = assert(io.open(folder:write("body", "0123456789"), "rb"))
+      finally(function()
+        file:close()
+        folder:close()
+      end)
+      local client, conn = world(secure and
+        { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() } or nil)
+      assert.equal("0123", file:read(4))
+      support.request(client, "PUT", "/", {}, file)
+      local head = receive_until(client, conn, "\r\n\r\n")
+      assert.truthy(head:find("\r\nContent-Length: 6\r\n", 1, true))
+      assert.equal("456789", receive_until(client, conn, "789"))
+      assert.equal(6, client:get_request_body_sent())
+    end)
+  end
+
+  it("must be open", function()
+    local client = world()
+    local file = io.tmpfile()
+    file:close()
+    assert.has_error(function() client:request(HTTPClient.METHOD_PUT, "/", {}, file) end)
+    assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+  end)
+end)
+
+describe("Expect: 100-continue", function()
+  local function expecting()
+    local client, conn = world()
+    support.request(client, "POST", "/", { "Expect: 100-continue" }, "content")
+    receive_until(client, conn, "\r\n\r\n")
+    client:poll()
+    assert.equal("timeout", select(2, conn:recv(1, 0)))
+    return client, conn
+  end
+
+  it("sends the content after a 100", function()
+    local client, conn = expecting()
+    conn:send("HTTP/1.1 100 Continue\r\n\r\n")
+    assert.equal("content", receive_until(client, conn, "content"))
+  end)
+
+  it("keeps the content back after a final status", function()
+    local client, conn = expecting()
+    conn:send("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
+    support.pump(client, HTTPClient.STATUS_BODY)
+    support.read_all(client)
+    assert.equal(417, client:get_response_code())
+    assert.equal(HTTPClient.STATUS_DISCONNECTED, client:get_status())
+    assert.equal("", conn:recv_all())
+  end)
+
+  it("sends the content after a second of silence", function()
+    local client, conn = expecting()
+    local before = native.monotonic()
+    support.until_true(function()
+      client:wait(2)
+      return conn:recv_until("content", 0)
+    end)
+    local passed = native.monotonic() - before
+    assert.is_true(passed > 0.8 and passed < 5, tostring(passed))
+  end)
+end)
+
+describe("an early answer", function()
+  it("stops the upload and ends the connection after the body", function()
+    local client, conn = world()
+    support.request(client, "POST", "/", {}, ("x"):rep(32 * 1048576))
+    receive_until(client, conn, "\r\n\r\n")
+    conn:send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+    support.pump(client, HTTPClient.STATUS_BODY)
+    local body, status = support.read_all(client)
+    assert.equal("no", body)
+    assert.equal(413, client:get_response_code())
+    assert.equal(HTTPClient.STATUS_DISCONNECTED, status)
+    assert.is_true(client:get_request_body_sent() < 32 * 1048576)
+  end)
+end)
+
+describe("a large upload", function()
+  local SIZE, PIECE = 64 * 1048576, 1048576
+  local block = {}
+  for i = 1, 4096 do
+    block[i] = ("%08d"):format(i * 7919) .. ("\0\r\n\255"):rep(62)
+  end
+  block = table.concat(block):sub(1, PIECE)
+
+  -- Every received byte is compared with what stands at its place.
+  local function check(options, make_body)
+    local client, conn = world(options)
+    local body, done = make_body()
+    support.request(client, "POST", "/", { "Content-Length: " .. ("%d"):format(SIZE) }, body)
+    receive_until(client, conn, "\r\n\r\n")
+    local got = 0
+    support.until_true(function()
+      client:poll()
+      local bytes = conn:recv(PIECE, 0)
+      if bytes and bytes ~= "" then
+        local at = got % PIECE
+        local expected = block:sub(at + 1, at + #bytes)
+        if #expected < #bytes then
+          expected = expected .. block:sub(1, #bytes - #expected)
+        end
+        if bytes ~= expected then
+          error("wrong bytes behind " .. got)
+        end
+        got = got + #bytes
+      end
+      return got == SIZE
+    end, 30 * support.LIMIT / 10)
+    conn:send(OK)
+    support.pump(client, HTTPClient.STATUS_BODY)
+    assert.equal(SIZE, client:get_request_body_sent())
+    done()
+  end
+
+  local function from_function()
+    local left = SIZE / PIECE
+    return function()
+      left = left - 1
+      return left >= 0 and block or nil
+    end, function() end
+  end
+
+  local function from_file()
+    local file = assert(io.tmpfile())
+    for _ = 1, SIZE / PIECE do
+      file:write(block)
+    end
+    file:seek("set", 0)
+    return file, function() file:close() end
+  end
+
+  for name, make in pairs({ ["a function"] = from_function, ["a file"] = from_file }) do
+    it("arrives whole from " .. name .. ", plain", function() check(nil, make) end)
+    it("arrives whole from " .. name .. ", TLS", function()
+      check({ tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() }, make)
+    end)
+  end
+end)
+
+describe("a request that is refused", function()
+  it("leaves the client connected", function()
+    local client = world()
+    local code = client:request(HTTPClient.METHOD_TRACE, "/", {}, list("x"))
+    assert.equal(Error.ERR_INVALID_PARAMETER, code)
+    assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+  end)
+end)
