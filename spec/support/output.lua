@@ -90,6 +90,14 @@ return function()
       collect()
     end
     local open = left_open(before)
+    -- What one finalizer lets go, the next round finds.
+    for _ = 1, 5 do
+      if #open == 0 then
+        break
+      end
+      collect()
+      open = left_open(before)
+    end
     if #open > 0 then
       print("left open at the end: " .. table.concat(open, ", "))
       outcome.failed = outcome.failed + 1
