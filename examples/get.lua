@@ -61,9 +61,9 @@ local function connect(client, host, port)
     quit(2, message)
   end
   while client:get_status() ~= HTTPClient.STATUS_CONNECTED do
-    code, _, message = client:wait()
-    if code ~= 0 then
-      quit(3, message)
+    local result, _, reason = client:wait()
+    if result ~= 0 then
+      quit(3, reason)
     end
   end
 end
@@ -74,9 +74,9 @@ local function request(client, target)
     quit(2, message)
   end
   while client:get_status() == HTTPClient.STATUS_REQUESTING do
-    code, _, message = client:wait()
-    if code ~= 0 then
-      quit(4, message)
+    local result, _, reason = client:wait()
+    if result ~= 0 then
+      quit(4, reason)
     end
   end
 end

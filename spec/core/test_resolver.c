@@ -158,6 +158,14 @@ static void check_threads(void) {
 
 /* ---- fork ---- */
 
+/* The sanitizer's allocator has locks that a fork copies as they are: a child that was made while another thread held one
+ * hangs at its first allocation, whatever the resolver does. There only quiet forks are tried. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CAN_FORK_BESIDE_THREADS 0
+#else
+#define CAN_FORK_BESIDE_THREADS 1
+#endif
+
 /* Runs `body` in a child; true when that says so. */
 static bool holds_in_child(bool (*body)(hc_lookup **), hc_lookup **lookups) {
   pid_t child = fork();
@@ -197,7 +205,6 @@ static bool resolves_inherited(hc_lookup **lookups) {
 
 static void check_fork(void) {
   static hc_lookup *lookups[MANY];
-  CHECK(holds_in_child(resolves_anew, NULL));
   for (unsigned i = 0; i < MANY; i++) {
     lookups[i] = start("localhost", 5);
     if (i % 2 == 0) CHECK(hc_lookup_fd(lookups[i]) > 0);
@@ -297,9 +304,12 @@ int main(void) {
   check_many();
   check_forgotten();
   check_threads();
-  check_fork();
-  check_fork_descriptor();
-  check_fork_in_thread();
+  CHECK(holds_in_child(resolves_anew, NULL));
+  if (CAN_FORK_BESIDE_THREADS) {
+    check_fork();
+    check_fork_descriptor();
+    check_fork_in_thread();
+  }
   check_signals();
   check_shortage();
   return check_report();
