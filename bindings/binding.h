@@ -14,6 +14,7 @@
 /* Registry names of the metatables. What people see (__name) is the part behind the dot. */
 #define HCL_HTTP_CLIENT "httpclient.HTTPClient"
 #define HCL_POLLER "httpclient.Poller"
+#define HCL_INFLATER "httpclient.Inflater"
 #define HCL_TLS_OPTIONS "httpclient.TLSOptions"
 #define HCL_X509_CERTIFICATE "httpclient.X509Certificate"
 #define HCL_CRYPTO_KEY "httpclient.CryptoKey"
@@ -135,10 +136,11 @@ bool hcl_stream_is_in_call(hc_stream_peer *peer);
 /* Pushes the script's object; false, nothing pushed, when the stream is no adapter. */
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer);
 
-/* --- http_client.c, poller.c, module.c ------------------------------------------------------------------------------- */
+/* --- http_client.c, poller.c, inflater.c, module.c ------------------------------------------------------------------------------- */
 
 void hcl_http_client_register(lua_State *L);
 void hcl_poller_register(lua_State *L);
+void hcl_inflater_register(lua_State *L);
 int luaopen_httpclient_core(lua_State *L);
 
 #endif

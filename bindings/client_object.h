@@ -38,6 +38,14 @@ void hcl_client_close_sink(hcl_client *self);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);
 
+/* http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the same. Each returns how many
+ * values that is: 0 for "none". */
+int hcl_interest_get_fd(lua_State *L, hc_interest interest);
+int hcl_interest_pollfd(lua_State *L, hc_interest interest);
+int hcl_interest_events(lua_State *L, hc_interest interest);
+int hcl_interest_timeout(lua_State *L, hc_interest interest);
+int hcl_interest_dirty(lua_State *L, hc_interest interest);
+
 extern const luaL_Reg hcl_client_exchange_methods[];
 extern const luaL_Reg hcl_client_fact_methods[];
 extern const luaL_Reg hcl_client_wait_methods[];

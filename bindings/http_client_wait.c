@@ -22,40 +22,35 @@ static int client_wait(lua_State *L) {
   return 3;
 }
 
-static void interest_of(lua_State *L, hc_interest *out) { hc_client_interest(hcl_check_client(L, 1)->client, out); }
+static hc_interest interest_of(lua_State *L) {
+  hc_interest interest;
+  hc_client_interest(hcl_check_client(L, 1)->client, &interest);
+  return interest;
+}
 
 /* For luv and select: -1 where there is nothing to watch. */
-static int client_get_fd(lua_State *L) {
-  hc_interest interest;
-  interest_of(L, &interest);
+int hcl_interest_get_fd(lua_State *L, hc_interest interest) {
   lua_pushinteger(L, interest.fd);
   return 1;
 }
 
 /* For cqueues: nil where there is nothing to watch. */
-static int client_pollfd(lua_State *L) {
-  hc_interest interest;
-  interest_of(L, &interest);
+int hcl_interest_pollfd(lua_State *L, hc_interest interest) {
   if (interest.fd < 0) return 0;
   lua_pushinteger(L, interest.fd);
   return 1;
 }
 
-static int client_events(lua_State *L) {
+int hcl_interest_events(lua_State *L, hc_interest interest) {
   static const char *const names[] = {NULL, "r", "w", "rw"};
-  hc_interest interest;
-  interest_of(L, &interest);
   const char *name = interest.fd < 0 ? NULL : names[interest.events & 3u];
   if (!name) return 0;
   lua_pushstring(L, name);
   return 1;
 }
 
-/* Seconds until poll must be called; 0 when it can do something now, nil when only an event counts. */
-static int client_timeout(lua_State *L) {
-  hc_interest interest;
-  interest_of(L, &interest);
-  if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
+/* Seconds until the object must be called; 0 when it can do something now, nil when only an event counts. */
+int hcl_interest_timeout(lua_State *L, hc_interest interest) {
   if (!interest.ready && interest.deadline == HC_NEVER) return 0;
   uint64_t now = hc_clock_now();
   double seconds = interest.ready || interest.deadline <= now ? 0 : (double)(interest.deadline - now) / 1e9;
@@ -63,12 +58,21 @@ static int client_timeout(lua_State *L) {
   return 1;
 }
 
-/* For LuaSocket's select: a client that needs no event is ready at once. */
-static int client_dirty(lua_State *L) {
-  hc_interest interest;
-  interest_of(L, &interest);
+/* For LuaSocket's select: what needs no event is ready at once. */
+int hcl_interest_dirty(lua_State *L, hc_interest interest) {
   lua_pushboolean(L, interest.ready);
   return 1;
+}
+
+static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int client_pollfd(lua_State *L) { return hcl_interest_pollfd(L, interest_of(L)); }
+static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
+static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+
+static int client_timeout(lua_State *L) {
+  hc_interest interest = interest_of(L);
+  if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
+  return hcl_interest_timeout(L, interest);
 }
 
 /* HTTPClient.wait_any(clients [, seconds]) */

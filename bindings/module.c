@@ -15,6 +15,12 @@ static int module_error_string(lua_State *L) {
   return 1;
 }
 
+/* Seconds on a clock that nobody sets; only differences mean something. */
+static int module_monotonic_time(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)hc_clock_now() / 1e9);
+  return 1;
+}
+
 /* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a plain field. */
 static int module_index(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error"))) return 0;
@@ -43,11 +49,12 @@ static const class_entry classes[] = {
     {"TLSOptions", hcl_tls_options_register},       {"X509Certificate", hcl_x509_register},
     {"CryptoKey", hcl_crypto_key_register},         {"StreamPeerTCP", hcl_stream_peer_tcp_register},
     {"StreamPeerTLS", hcl_stream_peer_tls_register}, {"HTTPClient", hcl_http_client_register},
-    {"Poller", hcl_poller_register},
+    {"Poller", hcl_poller_register},                {"Inflater", hcl_inflater_register},
 };
 
 static const luaL_Reg functions[] = {
     {"error_string", module_error_string},
+    {"monotonic_time", module_monotonic_time},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},

@@ -81,10 +81,21 @@ static int poller_count(lua_State *L) {
   return 1;
 }
 
-static int poller_get_fd(lua_State *L) {
-  lua_pushinteger(L, hc_poller_fd(check_poller(L)->poller));
-  return 1;
+/* --- what an event loop asks: a Poller in it stands for all its clients */
+
+static hc_interest interest_of(lua_State *L) {
+  hc_interest interest;
+  hc_poller_interest(check_poller(L)->poller, &interest);
+  return interest;
 }
+
+static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int poller_pollfd(lua_State *L) { return hcl_interest_pollfd(L, interest_of(L)); }
+static int poller_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
+static int poller_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
+static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+
+/* --- waiting */
 
 /* The clients that moved, as an array. */
 static void push_moved(lua_State *L, hcl_poller *self) {
@@ -119,7 +130,8 @@ static int poller_wait(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"new", poller_new},     {"add", poller_add},   {"remove", poller_remove},
     {"count", poller_count}, {"wait", poller_wait}, {"get_fd", poller_get_fd},
-    {NULL, NULL},
+    {"getfd", poller_get_fd}, {"pollfd", poller_pollfd}, {"events", poller_events},
+    {"timeout", poller_timeout}, {"dirty", poller_dirty}, {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", poller_gc}, {NULL, NULL}};

@@ -305,6 +305,15 @@ static bool poll_events(hc_poller *p, uint64_t deadline) {
   return count == BATCH;
 }
 
+void hc_poller_interest(const hc_poller *p, hc_interest *out) {
+  *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
+  if (p->heap_count) out->deadline = p->heap[0]->deadline;
+  /* Where the kernel has no descriptor for all of them, the clients are looked at now and then. */
+  if (out->fd >= 0 || p->count == p->final_count) return;
+  uint64_t soon = hc_clock_now() + 2000000;
+  if (soon < out->deadline) out->deadline = soon;
+}
+
 static void clear_moved(hc_poller *p) {
   while (hc_poller_next(p)) continue;
 }

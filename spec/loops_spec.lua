@@ -40,48 +40,115 @@ local function exchange(wait)
   assert.equal("abcdefghij", table.concat(parts))
 end
 
+-- Three exchanges in one Poller; wait(poller) is the loop's part.
+local function exchanges(wait)
+  local poller, scripts, bodies, asked = httpclient.Poller.new(), {}, {}, {}
+  finally(function()
+    for _, script in ipairs(scripts) do
+      script:stop()
+    end
+  end)
+  for i = 1, 3 do
+    scripts[i] = native.script({
+      { "accept" },
+      { "recv_until", "\r\n\r\n" },
+      { "sleep", 0.02 * i },
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na" },
+      { "sleep", 0.02 },
+      { "send", "b" },
+      { "close" },
+    })
+    local client = HTTPClient.new()
+    client:connect_to_host("localhost", scripts[i]:port())
+    poller:add(client)
+    bodies[client] = ""
+  end
+  local rounds, done = 0, 0
+  while done < 3 do
+    wait(poller)
+    for _, client in ipairs(poller:wait(0)) do
+      local status = client:get_status()
+      if status == HTTPClient.STATUS_CONNECTED and not asked[client] then
+        asked[client] = true
+        support.request(client)
+      elseif status == HTTPClient.STATUS_BODY then
+        bodies[client] = bodies[client] .. client:read_response_body_chunk()
+        if client:get_status() == HTTPClient.STATUS_CONNECTED then
+          done = done + 1
+          poller:remove(client)
+          client:close()
+        end
+      end
+    end
+    rounds = rounds + 1
+    assert(rounds < 100, "the loop spins")
+  end
+  for _, body in pairs(bodies) do
+    assert.equal("ab", body)
+  end
+end
+
+-- The three loops, each with what waits in it for one object.
+local function in_cqueues(run)
+  local cqueues = require("cqueues")
+  local queue = cqueues.new()
+  -- No pcall: 5.1 can not yield across it. An error comes out of loop().
+  queue:wrap(run, function(object)
+    local fd = object:pollfd()
+    cqueues.poll(object, 5)
+    -- A client's poll may close the descriptor: the queue has to forget it first.
+    if fd then
+      cqueues.cancel(fd)
+    end
+  end)
+  local done, message = queue:loop()
+  queue:close()
+  assert(done, message)
+end
+
+local function wait_in_luv(object)
+  local seconds = object:timeout()
+  if seconds == 0 then
+    return
+  end
+  local poll, timer = uv.new_poll(object:get_fd()), uv.new_timer()
+  local function done()
+    poll:stop()
+    timer:stop()
+    poll:close()
+    timer:close()
+  end
+  poll:start(object:events(), done)
+  timer:start(math.ceil((seconds or 5) * 1000), 0, done)
+  uv.run()
+end
+
+local function wait_in_select(object)
+  local events = object:events() or ""
+  require("socket").select(events:find("r") and { object } or {}, events:find("w") and { object } or {},
+    object:timeout() or 5)
+end
+
 describe("an HTTPClient", function()
   it("works in cqueues", function()
-    local cqueues = require("cqueues")
-    local queue = cqueues.new()
-    -- No pcall: 5.1 can not yield across it. An error comes out of loop().
-    queue:wrap(exchange, function(client)
-      local fd = client:pollfd()
-      cqueues.poll(client, 5)
-      -- poll may close the descriptor: the queue has to forget it first.
-      if fd then
-        cqueues.cancel(fd)
-      end
-    end)
-    local done, message = queue:loop()
-    queue:close()
-    assert(done, message)
+    in_cqueues(exchange)
   end)
-
   it("works in luv", function()
-    exchange(function(client)
-      local seconds = client:timeout()
-      if seconds == 0 then
-        return
-      end
-      local poll, timer = uv.new_poll(client:get_fd()), uv.new_timer()
-      local function done()
-        poll:stop()
-        timer:stop()
-        poll:close()
-        timer:close()
-      end
-      poll:start(client:events(), done)
-      timer:start(math.ceil((seconds or 5) * 1000), 0, done)
-      uv.run()
-    end)
+    exchange(wait_in_luv)
   end)
-
   it("works in LuaSocket's select", function()
-    local socket = require("socket")
-    exchange(function(client)
-      local events = client:events() or ""
-      socket.select(events:find("r") and { client } or {}, events:find("w") and { client } or {}, client:timeout() or 5)
-    end)
+    exchange(wait_in_select)
+  end)
+end)
+
+describe("a Poller", function()
+  it("works in cqueues", function()
+    in_cqueues(exchanges)
+  end)
+  it("works in luv", function()
+    exchanges(wait_in_luv)
+  end)
+  it("works in LuaSocket's select", function()
+    exchanges(wait_in_select)
   end)
 end)

@@ -9,6 +9,7 @@ local makers = {
   StreamPeerTCP = function() return httpclient.StreamPeerTCP.new() end,
   StreamPeerTLS = function() return httpclient.StreamPeerTLS.new() end,
   Poller = function() return httpclient.Poller.new() end,
+  Inflater = function() return httpclient.Inflater.new("gzip") end,
 }
 
 describe("the module table", function()
@@ -24,6 +25,13 @@ describe("the module table", function()
   end)
   it("makes clients with new", function()
     assert.equal("userdata", type(httpclient.new()))
+  end)
+  it("has a clock that only goes forward, in seconds", function()
+    local before = httpclient.monotonic_time()
+    local wait = httpclient.HTTPClient.wait_any({}, 0.02)
+    local passed = httpclient.monotonic_time() - before
+    assert.same({}, wait)
+    assert.is_true(passed >= 0.02 and passed < 10, tostring(passed))
   end)
   it("gives nil for names that it does not have", function()
     assert.is_nil(httpclient.no_such_name)
