@@ -30,15 +30,15 @@ end
 local function decode(coding, text, step, max)
   local inflater, parts = Inflater.new(coding), {}
   for at = 1, #text, step do
-    local input, piece, more = text:sub(at, at + step - 1)
-    repeat
-      piece, more = inflater:feed(input, max)
-      if not piece then
+    local input, more = text:sub(at, at + step - 1), true
+    while more do
+      parts[#parts + 1], more = inflater:feed(input, max)
+      if type(more) == "string" then
         return nil, more
       end
-      assert.is_true(#piece <= (max or 65536))
-      parts[#parts + 1], input = piece, ""
-    until not more
+      assert.is_true(#parts[#parts] <= (max or 65536))
+      input = ""
+    end
   end
   local done, message = inflater:finish()
   if not done then
@@ -145,11 +145,10 @@ describe("an Inflater", function()
     for _ = 1, 20 do
       parts[#parts + 1] = inflater:feed(hello.gzip, 2)
     end
-    local piece, more
-    repeat
-      piece, more = inflater:feed("", 2)
-      parts[#parts + 1] = piece
-    until not more
+    local more = true
+    while more do
+      parts[#parts + 1], more = inflater:feed("", 2)
+    end
     assert.equal(("hello"):rep(20), table.concat(parts))
     assert.is_true(inflater:finish())
   end)
