@@ -180,7 +180,7 @@ static int client_set_connection(lua_State *L) {
   hc_stream_peer *peer = NULL;
   if (!lua_isnil(L, 2)) {
     peer = hcl_to_stream_peer(L, 2);
-    if (!peer) return hcl_type_error(L, 2, "StreamPeer");
+    if (!peer) return hcl_type_error(L, 2, "connection: StreamPeer");
     if (hcl_stream_is_in_call(peer)) return luaL_error(L, "the StreamPeer is at work: one of its methods is running");
   }
   hcl_client_close_sink(self);
@@ -343,6 +343,9 @@ static int client_newindex(lua_State *L) {
     lua_remove(L, 2);
     return client_set_connection(L);
   }
+  int expected = p->kind == PROPERTY_BOOLEAN ? LUA_TBOOLEAN : LUA_TNUMBER;
+  if (lua_type(L, 3) != expected)
+    return luaL_error(L, "HTTPClient.%s: %s expected, got %s", name, lua_typename(L, expected), hcl_type_name(L, 3));
   set_property(L, 3, p);
   return 0;
 }

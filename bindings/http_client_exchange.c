@@ -128,7 +128,10 @@ static int call_body_function(lua_State *L) {
 static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *why) {
   pull_call call = {(hcl_client *)context, HC_PULL_FAILED, {NULL, 0}};
   lua_State *L = call.self->runtime->current;
+  bool was_busy = call.self->busy; /* a Poller does not mark its clients */
+  call.self->busy = true;
   int status = hcl_call_protected(L, call_body_function, &call);
+  call.self->busy = was_busy;
   if (status == 0) {
     *piece = call.piece;
     return call.result;
@@ -267,6 +270,26 @@ static int client_get_response_body_received(lua_State *L) {
   return 1;
 }
 
+static int make_chunk(lua_State *L) {
+  hcl_push_slice(L, *(const hc_slice *)lua_touserdata(L, 1));
+  return 1;
+}
+
+/* Pushes a view of the client's bytes. Making a string can run finalizers, and one that closes this very client would
+ * take the bytes away: so it is busy meanwhile. */
+static void push_chunk(lua_State *L, hcl_client *self, hc_slice *view) {
+  if (view->size == 0) {
+    lua_pushliteral(L, "");
+    return;
+  }
+  lua_pushcfunction(L, make_chunk);
+  lua_pushlightuserdata(L, view);
+  self->busy = true;
+  int status = lua_pcall(L, 1, 1, 0);
+  self->busy = false;
+  if (status != 0) lua_error(L);
+}
+
 static int client_read_response_body_chunk(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice view;
@@ -274,7 +297,7 @@ static int client_read_response_body_chunk(lua_State *L) {
   hc_client_body_peek(self->client, &view);
   hcl_client_leave(self, previous);
   /* When this throws, the bytes are still the client's. */
-  hcl_push_slice(L, view);
+  push_chunk(L, self, &view);
   previous = hcl_client_enter(L, self);
   hc_client_body_consume(self->client, view.size);
   hcl_client_leave(self, previous);

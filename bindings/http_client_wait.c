@@ -1,4 +1,6 @@
 /* http_client_wait.c - HTTPClient: waiting, and what event loops ask. */
+#include <limits.h>
+
 #include "client_object.h"
 
 static double opt_seconds(lua_State *L, int arg) {
@@ -83,13 +85,16 @@ static int client_wait_any(lua_State *L) {
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
   bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);
   hcl_client **objects = (hcl_client **)lua_newuserdata(L, (count + 1) * sizeof *objects);
+  /* A list of our own keeps the clients alive: a body function may empty the caller's. */
+  lua_createtable(L, (int)(count < INT_MAX ? count : 0), 0);
+  int kept = lua_gettop(L);
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)(i + 1));
     if (!luaL_testudata(L, -1, HCL_HTTP_CLIENT))
       return luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
     objects[i] = hcl_check_free_client(L, -1);
     clients[i] = objects[i]->client;
-    lua_pop(L, 1);
+    lua_rawseti(L, kept, (int)(i + 1));
   }
   hcl_runtime *runtime = count ? objects[0]->runtime : NULL;
   lua_State *previous = runtime ? runtime->current : NULL;
@@ -101,7 +106,7 @@ static int client_wait_any(lua_State *L) {
   int listed = 0;
   for (size_t i = 0; i < count; i++) {
     if (!ready[i]) continue;
-    lua_rawgeti(L, 1, (int)(i + 1));
+    lua_rawgeti(L, kept, (int)(i + 1));
     lua_rawseti(L, -2, ++listed);
   }
   return 1;

@@ -81,6 +81,7 @@ void hc_client_forget_exchange(hc_client *c) {
 void hc_client_close(hc_client *c) {
   hc_client_drop_stream(c);
   hc_client_forget_exchange(c);
+  hc_client_forget_credentials(c);
   hc_memory_release(c->host);
   c->host = NULL;
   hc_failure_clear(&c->failure);
@@ -89,10 +90,17 @@ void hc_client_close(hc_client *c) {
   hc_client_notice(c);
 }
 
+/* Is `peer` the stream `below`, or does it run over it? */
+static bool stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
+  while (peer && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  return peer != NULL;
+}
+
 hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
   if (peer) hc_stream_peer_retain(peer);
-  if (peer && peer == c->peer) {
-    /* The same stream again: a fresh start on it, it must not be closed on the way. */
+  if (peer && c->peer && stands_on(peer, c->peer)) {
+    /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on it, it must not be
+     * closed on the way. */
     if (c->watch) c->watch->dropped(c->watch);
     hc_stream_peer_release(c->peer);
     c->peer = NULL;

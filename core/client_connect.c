@@ -18,6 +18,11 @@ void hc_proxy_clear(hc_proxy *p) {
   hc_buffer_free(&p->credentials);
 }
 
+void hc_client_forget_credentials(hc_client *c) {
+  if (c->credentials.data) hc_memory_wipe(c->credentials.data, c->credentials.capacity);
+  hc_buffer_free(&c->credentials);
+}
+
 hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port, hc_slice user,
                              hc_slice password, hc_failure *why) {
   hc_proxy *proxy = &c->proxies[kind];
@@ -26,8 +31,9 @@ hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, lo
     return HC_OK;
   }
   hc_host parsed;
-  hc_error code = hc_host_parse(host, &parsed, why);
-  if (code != HC_OK) return code;
+  hc_failure reason = {HC_OK, ""};
+  hc_error code = hc_host_parse(host, &parsed, &reason);
+  if (code != HC_OK) return hc_failure_set(why, code, "proxy: %s", reason.text);
   if (parsed.scheme == 2) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy host: a proxy is reached without TLS");
   if (port < 1 || port > 65535)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535", port);
@@ -49,9 +55,7 @@ hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, lo
   return HC_OK;
 }
 
-static hc_slice credentials_of(const hc_proxy *p) {
-  return (hc_slice){hc_buffer_head(&p->credentials), hc_buffer_size(&p->credentials)};
-}
+static hc_slice view_of(const hc_buffer *b) { return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)}; }
 
 /* --- start --------------------------------------------------------------------------------------------------------- */
 
@@ -90,6 +94,8 @@ static hc_error set_up(hc_client *c, hc_slice host, unsigned port, hc_tls_option
   c->to_proxy = proxy->host && !c->uses_tls;
   c->tunnelling = proxy->host && c->uses_tls;
   set_deadline_of_connect(c);
+  if (hc_buffer_append(&c->credentials, view_of(&proxy->credentials), SIZE_MAX) != HC_OK)
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   if (proxy->host) return start_tcp(c, hc_slice_of(proxy->host), proxy->port, why);
   return start_tcp(c, host, port, why);
 }
@@ -128,8 +134,7 @@ static bool start_tunnel(hc_client *c) {
   c->tunnel = hc_memory_allocate_zeroed(1, sizeof *c->tunnel);
   hc_error code = c->tunnel ? hc_authority_write(hc_slice_of(c->host), c->port, 0, &authority) : HC_ERR_OUT_OF_MEMORY;
   if (code == HC_OK) {
-    hc_slice target = {hc_buffer_head(&authority), hc_buffer_size(&authority)};
-    code = hc_request_write_tunnel(target, credentials_of(&c->proxies[HC_PROXY_HTTPS]), &c->tunnel->out);
+    code = hc_request_write_tunnel(view_of(&authority), view_of(&c->credentials), &c->tunnel->out);
   }
   hc_buffer_free(&authority);
   if (code != HC_OK) hc_client_fail_recorded(c, HC_STATUS_CANT_CONNECT, code);
@@ -139,7 +144,7 @@ static bool start_tunnel(hc_client *c) {
 static hc_io send_tunnel(hc_client *c) {
   hc_tunnel *t = c->tunnel;
   while (hc_buffer_size(&t->out)) {
-    hc_slice part = {hc_buffer_head(&t->out), hc_buffer_size(&t->out)};
+    hc_slice part = view_of(&t->out);
     size_t sent = 0;
     hc_io io = hc_stream_peer_send(c->peer, &part, 1, &sent, &c->failure);
     if (io != HC_IO_OK) return io;
@@ -158,8 +163,7 @@ static void end_tunnel(hc_client *c) {
                    hc_buffer_size(&t->response.reason) ? hc_buffer_head(&t->response.reason) : "");
     return;
   }
-  hc_slice rest = {hc_buffer_head(&t->in), hc_buffer_size(&t->in)};
-  if (hc_stream_peer_unread(c->peer, rest) != HC_OK) {
+  if (hc_stream_peer_unread(c->peer, view_of(&t->in)) != HC_OK) {
     hc_client_fail_recorded(c, HC_STATUS_CANT_CONNECT, HC_ERR_OUT_OF_MEMORY);
     return;
   }
@@ -168,15 +172,22 @@ static void end_tunnel(hc_client *c) {
   c->tunnelling = false;
 }
 
+/* A failure on the way to the proxy says so: the host that the script asked for has no part in it. */
+static hc_io blame_proxy(hc_client *c, const hc_failure *why) {
+  hc_failure_set(&c->failure, why->code, "the proxy's answer to CONNECT: %s", why->text);
+  return HC_IO_ERROR;
+}
+
 /* Parses what has come. OK: the final answer is whole. */
 static hc_io parse_tunnel(hc_client *c) {
   hc_tunnel *t = c->tunnel;
+  hc_failure why = {HC_OK, ""};
   for (;;) {
     size_t used = 0;
     hc_parse parsed = hc_response_parse(&t->response, hc_buffer_head(&t->in), hc_buffer_size(&t->in),
-                                        c->settings.max_header_size, &used, &c->failure);
+                                        c->settings.max_header_size, &used, &why);
     hc_buffer_consume(&t->in, used);
-    if (parsed == HC_PARSE_ERROR) return HC_IO_ERROR;
+    if (parsed == HC_PARSE_ERROR) return blame_proxy(c, &why);
     if (parsed == HC_PARSE_MORE) return HC_IO_WANT_READ;
     if (t->response.code / 100 != 1 || t->response.code == 101) return HC_IO_OK;
     t->interim_size += t->response.size;
@@ -191,6 +202,7 @@ static hc_io parse_tunnel(hc_client *c) {
 
 static hc_io receive_tunnel(hc_client *c) {
   hc_tunnel *t = c->tunnel;
+  hc_failure why = {HC_OK, ""};
   for (;;) {
     char *at;
     size_t room, got = 0;
@@ -198,7 +210,8 @@ static hc_io receive_tunnel(hc_client *c) {
       hc_failure_set(&c->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
       return HC_IO_ERROR;
     }
-    hc_io io = hc_stream_peer_recv(c->peer, at, room, &got, &c->failure);
+    hc_io io = hc_stream_peer_recv(c->peer, at, room, &got, &why);
+    if (io == HC_IO_ERROR) return blame_proxy(c, &why);
     if (io == HC_IO_EOF) {
       hc_failure_set(&c->failure, HC_ERR_CANT_CONNECT, "the proxy closed the connection before it answered CONNECT");
       return HC_IO_ERROR;
@@ -208,6 +221,15 @@ static hc_io receive_tunnel(hc_client *c) {
     io = parse_tunnel(c);
     if (io != HC_IO_WANT_READ) return io;
   }
+}
+
+/* The proxy takes no more, but it may have said why before it hung up. */
+static hc_io hear_proxy_out(hc_client *c) {
+  hc_failure first = c->failure;
+  hc_failure_clear(&c->failure);
+  if (receive_tunnel(c) == HC_IO_OK && c->tunnel->response.code / 100 != 2) return HC_IO_OK;
+  c->failure = first;
+  return HC_IO_ERROR;
 }
 
 /* --- steps: the lowest pending one runs, until one must wait --------------------------------------------------------- */
@@ -236,6 +258,7 @@ static bool step_tunnel(hc_client *c) {
   if (!c->tunnel && !start_tunnel(c)) return false;
   hc_io io = send_tunnel(c);
   if (io == HC_IO_OK) io = receive_tunnel(c);
+  else if (io == HC_IO_ERROR) io = hear_proxy_out(c);
   if (!wait_or_fail(c, io, HC_STATUS_CANT_CONNECT)) return false;
   end_tunnel(c);
   return c->status == HC_STATUS_CONNECTING;

@@ -92,6 +92,7 @@ struct hc_client {
   char *host;              /* of the origin, without brackets */
   unsigned port;
   hc_buffer authority;     /* the default Host */
+  hc_buffer credentials;   /* for the proxy of the present connection; another one may be set for the next */
   hc_tunnel *tunnel;
   unsigned connect_wants;
   uint64_t connect_deadline, response_deadline, idle_deadline;
@@ -114,6 +115,7 @@ void hc_client_notice(hc_client *c);        /* tells a poller that poll is due *
 void hc_client_connect_advance(hc_client *c);
 void hc_tunnel_delete(hc_tunnel *t);
 void hc_proxy_clear(hc_proxy *p);
+void hc_client_forget_credentials(hc_client *c);  /* of the present connection */
 
 /* client_send.c. Returns HC_IO_OK when something moved or changed, HC_IO_WANT_… when nothing can (c->sender.wants),
  * HC_IO_ERROR when the stream or the source has failed (recorded in c->failure). */
@@ -121,6 +123,7 @@ hc_io hc_sender_advance(hc_client *c);
 void hc_sender_stop(hc_sender *s);           /* lets the source go; what was not sent never will be */
 void hc_sender_reset(hc_sender *s);
 bool hc_sender_is_done(const hc_sender *s);
+void hc_sender_continue(hc_client *c);       /* the content need not wait for a 100 (Continue) any longer */
 
 /* client_receive.c */
 hc_io hc_receiver_read_head(hc_client *c, bool may_sleep);  /* OK: final head is in; else WANT_…, EOF, ERROR */

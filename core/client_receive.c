@@ -53,7 +53,7 @@ static hc_io skip_interim(hc_client *c) {
                    c->settings.max_header_size);
     return HC_IO_ERROR;
   }
-  if (r->response.code == 100 && c->sender.state == HC_SEND_EXPECTING) c->sender.state = HC_SEND_MOVING;
+  if (r->response.code == 100) hc_sender_continue(c);
   hc_response_reset(&r->response);
   return HC_IO_WANT_READ;
 }

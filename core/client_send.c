@@ -7,7 +7,8 @@
 #include "memory.h"
 #include "uri.h"
 
-/* A poll that is not told to block hands over at most this much, so that a fast peer can not hold up a frame. */
+/* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking mode keep the client
+ * from seeing an early answer. */
 #define SEND_BUDGET ((size_t)1 << 20)
 
 static void release_source(hc_sender *s) {
@@ -73,8 +74,7 @@ static hc_error write_head(hc_client *c, const hc_client_request_spec *spec, con
   describe_content(&request, body);
   request.authority = authority_of_peer(c, &scratch, &code);
   request.to_proxy = c->to_proxy;
-  const hc_buffer *credentials = &c->proxies[HC_PROXY_HTTP].credentials;
-  if (c->to_proxy) request.proxy_credentials = (hc_slice){hc_buffer_head(credentials), hc_buffer_size(credentials)};
+  if (c->to_proxy) request.proxy_credentials = (hc_slice){hc_buffer_head(&c->credentials), hc_buffer_size(&c->credentials)};
   if (code == HC_OK) code = hc_request_write(&request, out, announced, why);
   hc_buffer_free(&scratch);
   return code;
@@ -279,11 +279,20 @@ static bool all_is_sent(const hc_sender *s) {
   return s->source_ended && gather(s, parts) == 0;
 }
 
-static void begin_expecting(hc_sender *s) {
+/* The silence that follows is asked for: it has its own limit and is no idleness. */
+static void begin_expecting(hc_client *c) {
+  hc_sender *s = &c->sender;
   s->announced.expects_continue = false;
   s->state = HC_SEND_EXPECTING;
   s->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
   s->wants = 0;
+  c->idle_deadline = HC_NEVER;
+}
+
+void hc_sender_continue(hc_client *c) {
+  if (c->sender.state != HC_SEND_EXPECTING) return;
+  c->sender.state = HC_SEND_MOVING;
+  hc_client_touch_idle(c);
 }
 
 /* The stream takes no more, but the server may have said why before it closed: what it said is read first. */
@@ -303,7 +312,7 @@ static hc_io stream_failed(hc_client *c) {
 static hc_io move(hc_client *c) {
   hc_sender *s = &c->sender;
   size_t total = 0;
-  while (total < SEND_BUDGET || c->settings.blocking) {
+  while (total < SEND_BUDGET) {
     size_t moved = 0;
     s->wants = HC_EVENT_WRITE;
     hc_io io = send_once(c, &moved);
@@ -317,7 +326,7 @@ static hc_io move(hc_client *c) {
       return HC_IO_ERROR;
     }
     if (s->announced.expects_continue && hc_buffer_size(&s->head) == 0) {
-      begin_expecting(s);
+      begin_expecting(c);
       return HC_IO_OK;
     }
     if (all_is_sent(s)) {
@@ -337,7 +346,7 @@ hc_io hc_sender_advance(hc_client *c) {
   }
   if (s->state == HC_SEND_EXPECTING) {
     if (hc_clock_now() < s->continue_deadline) return HC_IO_WANT_READ;
-    s->state = HC_SEND_MOVING;
+    hc_sender_continue(c);
   }
   return move(c);
 }

@@ -161,8 +161,10 @@ static bool grow(hc_backend *b) {
   return true;
 }
 
+/* What the key watched before is forgotten, as the kernel's sets do when it is closed. */
 bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
-  hc_backend_unwatch(b, fd);
+  for (size_t i = b->count; i-- > 0;)
+    if (b->list[i].fd == fd || b->list[i].key == key) b->list[i] = b->list[--b->count];
   if (!grow(b)) return false;
   b->list[b->count++] = (watched){fd, events, key};
   return true;

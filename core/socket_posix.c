@@ -176,7 +176,11 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
   if (zone != NULL) *zone++ = '\0';
   if (inet_pton(AF_INET6, copy, &in6.sin6_addr) != 1) return false;
   uint32_t scope = 0;
-  if (zone != NULL && !parse_zone(zone, &scope)) return false;
+  if (zone != NULL && !parse_zone(zone, &scope)) {
+    /* As it stands in a URL the zone begins with "%25" (RFC 6874 section 2). */
+    bool is_encoded = strncmp(zone, "25", 2) == 0 && parse_zone(zone + 2, &scope);
+    if (!is_encoded) return false;
+  }
   in6.sin6_scope_id = scope;
   set_ipv6(address, &in6);
   return true;

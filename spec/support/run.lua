@@ -5,6 +5,7 @@
 local native = require("spec_native")
 
 -- What the specs start shall not inherit it (see the Makefile, asan).
+native.setenv("SPEC_PRELOAD", os.getenv("LD_PRELOAD") or "")
 native.unsetenv("LD_PRELOAD")
 
 -- LuaJIT may finalize an object of the support after it has unloaded it.
