@@ -178,13 +178,13 @@ $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(fuzz_parts) $(library)
   $(abi)/spec/support/native/*.d)
 
 env:
-	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
-	@echo 'export LUA_CPATH="$(abspath $(abi))/?.so;;"'
+	@here=$$(pwd); printf 'export LUA_PATH="%s/lua/?.lua;%s/lua/?/init.lua;;"\nexport LUA_CPATH="%s/?.so;;"\n' \
+	  "$$here" "$$here" "$(if $(filter /%,$(abi)),,$$here/)$(abi)"
 
 demo:
 	@.ci/deps demo $(LUA)
 	@$(MAKE) -s -j$(JOBS) all demo-server
-	@eval "$$($(MAKE) -s env)" && $(LUA) examples/demo.lua $(abspath $(demo_server))
+	@eval "$$($(MAKE) -s env)" && $(LUA) examples/demo.lua $(demo_server)
 
 # The small server that ships with the examples.
 .PHONY: demo-server
@@ -197,7 +197,7 @@ $(demo_server): examples/demo/server.c $(BUILD)/flags
 # --- tests ------------------------------------------------------------------------------------------------------------
 
 build_tests = set -e; for lua in $(TEST_LUAS); do $(MAKE) -s -j$(JOBS) LUA=$$lua all native; done; \
-  $(MAKE) -s -j$(JOBS) c-tests
+  $(MAKE) -s -j$(JOBS) c-tests demo-server
 # The C tests run in the same queue as the specs.
 test_jobs = $(c_tests:%=c:%) $(foreach spec,$(SPECS),$(TEST_LUAS:%=%:$(spec)))
 run_tests = BUILD=$(BUILD) CC="$(CC)" JOBS=$(JOBS) spec/run $(test_jobs)

@@ -21,6 +21,7 @@
 #define HC_ATTEMPTS_MAX 16u              /* connection attempts under way at once */
 #define HC_RESOLVER_THREADS 16u          /* lookups under way at once; more are queued */
 #define HC_RESOLVER_IDLE_SECONDS 10      /* a worker without work ends after this */
+#define HC_RESOLVER_FORK_NS 100000000L   /* how long a fork waits for lookups under way */
 
 #define HC_TLS_SESSIONS_MAX 64u          /* sessions kept for resumption, per options object */
 #define HC_TLS_SESSIONS_PER_HOST 4u

@@ -64,7 +64,9 @@ typedef struct job_list {
 
 static struct {
   pthread_mutex_t lock;
-  pthread_cond_t work;  /* a job waits */
+  pthread_cond_t work;  /* a job waits, or a fork is over */
+  pthread_cond_t quiet; /* a fork waits, and the last running job is done */
+  unsigned forks;       /* threads that are about to fork: no job is begun */
   job_list waiting, running;
   unsigned workers, idle; /* idle: asleep, or started or woken and not yet at the lock */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -178,16 +180,19 @@ static void run(hc_lookup *job) {
   job->count = count;
   if (job->forgotten) free_job(job);
   else hc_signal_raise(&job->signal);
+  if (pool.forks > 0 && pool.running.first == NULL) (void)pthread_cond_broadcast(&pool.quiet);
 }
+
+static bool has_work(void) { return pool.waiting.first != NULL && pool.forks == 0; }
 
 /* Sleeps until a job waits; false when none came for a while. */
 static bool wait_for_work(void) {
   struct timespec until;
-  if (clock_gettime(IDLE_CLOCK, &until) != 0) return pool.waiting.first != NULL;
+  if (clock_gettime(IDLE_CLOCK, &until) != 0) return has_work();
   until.tv_sec += HC_RESOLVER_IDLE_SECONDS;
   pool.idle++;
   int error = 0;
-  while (pool.waiting.first == NULL && error == 0) error = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
+  while (!has_work() && error == 0) error = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
   pool.idle--;
   return pool.waiting.first != NULL;
 }
@@ -196,7 +201,7 @@ static void *work(void *unused) {
   (void)unused;
   lock();
   pool.idle--;
-  while (pool.waiting.first != NULL || wait_for_work()) {
+  while (has_work() || wait_for_work()) {
     hc_lookup *job = pool.waiting.first;
     take_out(&pool.waiting, job);
     if (job->forgotten) free_job(job);
@@ -264,17 +269,37 @@ static void pin_this_object(void) {
 #endif
 }
 
-static void make_condition(void) {
+static void make_conditions(void) {
   pthread_condattr_t attributes;
-  if (pthread_condattr_init(&attributes) != 0) {
-    (void)pthread_cond_init(&pool.work, NULL);
-    return;
-  }
+  bool is_made = pthread_condattr_init(&attributes) == 0;
 #if CAN_SELECT_CLOCK
-  (void)pthread_condattr_setclock(&attributes, IDLE_CLOCK); /* the clock was checked when this was compiled */
+  if (is_made) (void)pthread_condattr_setclock(&attributes, IDLE_CLOCK); /* checked when this was compiled */
 #endif
-  (void)pthread_cond_init(&pool.work, &attributes);
-  (void)pthread_condattr_destroy(&attributes);
+  (void)pthread_cond_init(&pool.work, is_made ? &attributes : NULL);
+  (void)pthread_cond_init(&pool.quiet, is_made ? &attributes : NULL);
+  if (is_made) (void)pthread_condattr_destroy(&attributes);
+}
+
+/* getaddrinfo has locks of its own, which a child would find held for ever when a worker held one at the fork. So a fork
+ * waits a moment for the lookups under way. Those that take longer wait for the network, and hold no lock. */
+static void before_fork(void) {
+  struct timespec until;
+  lock();
+  pool.forks++;
+  if (clock_gettime(IDLE_CLOCK, &until) != 0) return;
+  until.tv_nsec += HC_RESOLVER_FORK_NS;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
+  int error = 0;
+  while (pool.running.first != NULL && error == 0) error = pthread_cond_timedwait(&pool.quiet, &pool.lock, &until);
+}
+
+static void after_fork_in_parent(void) {
+  pool.forks--;
+  (void)pthread_cond_broadcast(&pool.work);
+  unlock();
 }
 
 /* The child's copy of a descriptor is the parent's too: its worker would wake the child. The child gets one of its own
@@ -310,15 +335,16 @@ static void after_fork_in_child(void) {
   pool.running = (job_list){0};
   pool.workers = pool.idle = 0;
   for (hc_lookup *job = all.first; job != NULL; job = job->next) renew_signal(&job->signal);
-  make_condition(); /* the old one may count waiters that do not exist here */
+  pool.forks = 0;
+  make_conditions(); /* the old ones may count waiters that do not exist here */
   unlock();
 }
 
 static void prepare(void) {
   pin_this_object();
-  make_condition();
+  make_conditions();
   /* Fails when memory is out; then only a fork at the very moment that the lock is held goes wrong. */
-  (void)pthread_atfork(lock, unlock, after_fork_in_child);
+  (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* ---- the asker's side ---- */

@@ -65,9 +65,17 @@ local function open_up(folder)
   assert(native.spawn({ "chmod", "-R", "a+rwX", folder.path })):wait()
 end
 
+-- Its names in shared memory begin with that of the service, and one user's squid can not open another's.
+local count = 0
+local function service_name(folder)
+  count = count + 1
+  return "spec" .. folder.path:gsub("%W", ""):sub(-12) .. count
+end
+
 function proxies.squid(options)
   options = options or {}
   local folder = tempdir.new()
+  local name = service_name(folder)
   local auth = ""
   if options.user then
     local path = folder:write("auth", helper:format(options.user, options.password))
@@ -82,7 +90,7 @@ function proxies.squid(options)
   folder:write("err.log", "")
   folder:write("out.log", "")
   open_up(folder)
-  local proxy = start("squid", { "-N", "-f" }, function(port)
+  local proxy = start("squid", { "-N", "-n", name, "-f" }, function(port)
     return table.concat({
       "http_port 127.0.0.1:" .. port,
       "pid_filename none",
@@ -101,6 +109,12 @@ function proxies.squid(options)
       "http_access allow all",
     }, "\n") .. "\n"
   end, folder)
+  -- It would need two seconds to end by itself; killed, it leaves its shared memory behind.
+  local stop = proxy.stop
+  function proxy.stop()
+    stop()
+    assert(native.spawn({ "sh", "-c", ("rm -f /dev/shm/%s-*"):format(name) })):wait()
+  end
   return proxy
 end
 
