@@ -86,5 +86,6 @@ build = {
       libdirs = { "$(OPENSSL_LIBDIR)", "$(ZLIB_LIBDIR)" },
     },
     ["httpclient"] = "lua/httpclient/init.lua",
+    ["httpclient.url"] = "lua/httpclient/url.lua",
   },
 }
