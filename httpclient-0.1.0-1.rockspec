@@ -86,6 +86,7 @@ build = {
       libdirs = { "$(OPENSSL_LIBDIR)", "$(ZLIB_LIBDIR)" },
     },
     ["httpclient"] = "lua/httpclient/init.lua",
+    ["httpclient.proxy"] = "lua/httpclient/proxy.lua",
     ["httpclient.url"] = "lua/httpclient/url.lua",
   },
 }

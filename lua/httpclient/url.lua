@@ -7,9 +7,11 @@ local DEFAULT_PORTS = { http = 80, https = 443 }
 local HOST_LIMIT = 255
 local IPV6_LIMIT = 45 -- six groups and an IPv4 address
 
+-- ASCII only.
 local function lower(text)
   return (text:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end))
 end
+url.lower = lower
 
 local function has_control(text)
   return text:find("[\1-\31\127]") ~= nil or text:find("\0", 1, true) ~= nil
