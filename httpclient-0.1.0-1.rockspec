@@ -87,6 +87,7 @@ build = {
     },
     ["httpclient"] = "lua/httpclient/init.lua",
     ["httpclient.proxy"] = "lua/httpclient/proxy.lua",
+    ["httpclient.redirect"] = "lua/httpclient/redirect.lua",
     ["httpclient.url"] = "lua/httpclient/url.lua",
   },
 }
