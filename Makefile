@@ -102,7 +102,7 @@ core_sources := $(sort $(wildcard core/*.c))
 binding_sources := $(sort $(wildcard bindings/*.c))
 native_sources := $(sort $(wildcard spec/support/native/*.c))
 fuzz_sources := $(sort $(wildcard fuzz/fuzz_*.c))
-fuzz_parts := fuzz/memory_peer.c fuzz/reference.c
+fuzz_parts := fuzz/memory_peer.c fuzz/reference.c fuzz/reference_reading.c
 
 core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 hooked_objects := $(core_sources:%.c=$(BUILD)/hooks/%.o)
@@ -253,7 +253,7 @@ fuzz:
 	done
 
 fuzz-smoke:
-	@$(MAKE) FUZZ_SECONDS=10 fuzz
+	@$(MAKE) FUZZ_SECONDS=5 fuzz
 
 # --- lint -------------------------------------------------------------------------------------------------------------
 
@@ -338,7 +338,7 @@ help:
 	@echo 'test-all        the same on all five, whatever LUA says'
 	@echo 'asan, valgrind  the same under the sanitizers ($(ASAN_LUAS)), under valgrind ($(VALGRIND_LUAS))'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'
-	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 10'
+	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
 	@echo 'bench           comparison with a bare loop and other clients (BENCH=, RUNS=, QUICK=1); bench-plots: curves'
 	@echo 'install         into PREFIX=$(PREFIX) (DESTDIR=); uninstall'
 	@echo 'clean           removes $(BUILD)'

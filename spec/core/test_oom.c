@@ -1,0 +1,361 @@
+/* test_oom.c - memory runs out at every allocation in turn, once or for good, on the whole way of an exchange: connect,
+ * tunnel, handshake, request, response, file, close. Each time the exchange either comes to its full and right end, or to an
+ * error with a message; nothing stays behind. */
+#include <netinet/tcp.h>
+#include <signal.h>
+
+#include "../../core/client_internal.h"
+#include "../../core/headers.h"
+#include "loopback.h"
+#include "tls_world.h"
+
+#ifdef HC_TEST_HOOKS
+
+#define STEPS_MAX 200000
+#define ROUNDS_MAX 2000
+
+typedef enum upload { UPLOAD_NONE, UPLOAD_TEXT, UPLOAD_FILE, UPLOAD_FUNCTION } upload;
+
+typedef struct scenario {
+  const char *name;
+  bool tls, tunnel, plain_proxy, to_file, waits, expects;
+  upload upload;
+  const char *request_end;   /* what the server reads until */
+  const char *answer;
+  const char *content;
+  hc_status status;          /* behind the answer */
+} scenario;
+
+#define OK_HEAD "HTTP/1.1 200 OK\r\n"
+#define FIELDS "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\nG: 7\r\nH: 8\r\nI: 9\r\n folded\r\n"
+#define BLANK "\r\n\r\n"
+#define CHUNKS "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\nU: 2\r\n\r\n"
+
+static const scenario scenarios[] = {
+    {"a length", .request_end = BLANK, .answer = OK_HEAD FIELDS "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
+    {"chunks", .request_end = BLANK, .answer = OK_HEAD FIELDS CHUNKS, .content = "abcde", .status = HC_STATUS_CONNECTED},
+    {"an answer that closes", .request_end = BLANK, .answer = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", .content = "hi", .status = HC_STATUS_DISCONNECTED},
+    {"1xx before it", .request_end = BLANK, .answer = "HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" OK_HEAD "Content-Length: 0\r\n\r\n", .content = "", .status = HC_STATUS_CONNECTED},
+    {"an upgrade", .request_end = BLANK, .answer = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\nbehind", .content = "", .status = HC_STATUS_CONNECTED},
+    {"into a file", .to_file = true, .request_end = BLANK, .answer = OK_HEAD CHUNKS, .content = "abcde", .status = HC_STATUS_CONNECTED},
+    {"waiting in the kernel", .waits = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
+    {"a text up", .upload = UPLOAD_TEXT, .request_end = "END", .answer = OK_HEAD "Content-Length: 0\r\n\r\n", .content = "", .status = HC_STATUS_CONNECTED},
+    {"a file up", .upload = UPLOAD_FILE, .request_end = "END", .answer = OK_HEAD "Content-Length: 0\r\n\r\n", .content = "", .status = HC_STATUS_CONNECTED},
+    {"a function up", .upload = UPLOAD_FUNCTION, .request_end = "END\r\n0\r\n\r\n", .answer = OK_HEAD "Content-Length: 0\r\n\r\n", .content = "", .status = HC_STATUS_CONNECTED},
+    {"a refusal of an upload", .upload = UPLOAD_TEXT, .expects = true, .request_end = BLANK, .answer = "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", .content = "", .status = HC_STATUS_DISCONNECTED},
+    {"a proxy", .plain_proxy = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
+    {"TLS", .tls = true, .request_end = BLANK, .answer = OK_HEAD CHUNKS, .content = "abcde", .status = HC_STATUS_CONNECTED},
+    {"TLS, a file up", .tls = true, .upload = UPLOAD_FILE, .request_end = "END", .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
+    {"TLS through a tunnel", .tls = true, .tunnel = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
+};
+
+/* --- the server: one connection, in this thread, never blocking ------------------------------------------------------ */
+
+typedef struct server {
+  const scenario *play;
+  int fd;
+  SSL *ssl;
+  bool tunnel_is_open, has_answered;
+  char in[8192];
+  size_t size;
+} server;
+
+static int listener;
+static unsigned port;
+static SSL_CTX *context;
+static hc_certificates *trusted;
+
+static void server_read(server *s) {
+  size_t room = sizeof s->in - s->size, got = 0;
+  if (s->ssl != NULL) {
+    if (SSL_read_ex(s->ssl, s->in + s->size, room, &got) != 1) got = 0;
+    ERR_clear_error();
+  } else {
+    ssize_t size = recv(s->fd, s->in + s->size, room, MSG_DONTWAIT);
+    if (size > 0) got = (size_t)size;
+  }
+  s->size += got;
+}
+
+static bool server_has(const server *s, const char *end) {
+  size_t size = strlen(end);
+  return s->size >= size && memcmp(s->in + s->size - size, end, size) == 0;
+}
+
+static void server_open_tls(server *s) {
+  s->ssl = SSL_new(context);
+  NEED(s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1);
+  SSL_set_accept_state(s->ssl);
+}
+
+/* A client that is gone takes no answer; that is its affair. */
+static void server_write(server *s, const char *text) {
+  size_t size = strlen(text), written;
+  if (s->ssl != NULL) (void)SSL_write_ex(s->ssl, text, size, &written);
+  else (void)send(s->fd, text, size, MSG_NOSIGNAL);
+  ERR_clear_error();
+}
+
+static void server_advance(server *s) {
+  if (s->fd < 0) {
+    s->fd = accept(listener, NULL, NULL);
+    if (s->fd < 0) return;
+    int now = 1;
+    NEED(fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0 && setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now) == 0);
+    if (s->play->tls && !s->play->tunnel) server_open_tls(s);
+  }
+  server_read(s);
+  if (s->play->tunnel && !s->tunnel_is_open && server_has(s, BLANK)) {
+    server_write(s, "HTTP/1.1 200 Connection established\r\n\r\n");
+    s->tunnel_is_open = true;
+    s->size = 0;
+    server_open_tls(s);
+  } else if (!s->has_answered && (!s->play->tunnel || s->tunnel_is_open) && server_has(s, s->play->request_end)) {
+    server_write(s, s->play->answer);
+    s->has_answered = true;
+  }
+}
+
+static void server_close(server *s) {
+  SSL_free(s->ssl);
+  if (s->fd >= 0) (void)close(s->fd);
+  /* A connection that the client gave up before it was accepted. */
+  for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) (void)close(fd);
+}
+
+/* --- one exchange ------------------------------------------------------------------------------------------------------ */
+
+typedef struct run {
+  const scenario *play;
+  server server;
+  hc_client *client;
+  hc_tls_options *options;
+  int pieces;
+  char content[64];
+  size_t content_size;
+  hc_error refused;        /* what a call said, where not OK */
+  hc_failure why;
+} run;
+
+static hc_pull_result pull(void *argument, hc_slice *piece, hc_failure *why) {
+  run *r = argument;
+  (void)why;
+  if (r->pieces == 3) return HC_PULL_END;
+  *piece = r->pieces++ < 2 ? HC_SLICE("piece ") : HC_SLICE("END");
+  return HC_PULL_DATA;
+}
+
+static bool is_under_way(hc_status status, hc_status goal) {
+  if (status == goal) return false;
+  return status == HC_STATUS_CONNECTING || status == HC_STATUS_REQUESTING;
+}
+
+static void advance_until(run *r, hc_status goal) {
+  for (int i = 0; i < STEPS_MAX && is_under_way(hc_client_get_status(r->client), goal); i++) {
+    bool ready = false;
+    hc_error code = r->play->waits ? hc_client_wait(r->client, 0.0005, &ready) : hc_client_poll(r->client);
+    if (code == HC_ERR_OUT_OF_MEMORY && is_under_way(hc_client_get_status(r->client), goal)) continue;
+    server_advance(&r->server);
+  }
+}
+
+static int make_file(const char *text) {
+  char path[] = "/tmp/test_oom_XXXXXX";
+  int fd = mkstemp(path);
+  NEED(fd >= 0 && unlink(path) == 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+  return fd;
+}
+
+static hc_error connect_client(run *r) {
+  const scenario *p = r->play;
+  hc_error code = HC_OK;
+  hc_slice host = HC_SLICE("127.0.0.1");
+  if (p->tls) {
+    hc_tls_settings settings = {.trusted_chain = trusted, .common_name_override = HC_SLICE("a.example")};
+    code = hc_tls_options_new(&settings, &r->options, &r->why);
+  }
+  if (code == HC_OK && (p->plain_proxy || p->tunnel)) {
+    hc_proxy_kind kind = p->tunnel ? HC_PROXY_HTTPS : HC_PROXY_HTTP;
+    code = hc_client_set_proxy(r->client, kind, host, port, HC_SLICE("user"), HC_SLICE("word"), &r->why);
+    host = HC_SLICE("origin.example");
+  }
+  if (code != HC_OK) return code;
+  return hc_client_connect(r->client, host, port, p->tls ? HC_CONNECT_TLS : HC_CONNECT_PLAIN, r->options, &r->why);
+}
+
+static hc_error ask(run *r) {
+  static const hc_slice expect = {"Expect: 100-continue", 20};
+  hc_client_request_spec spec;
+  memset(&spec, 0, sizeof spec);
+  spec.method = r->play->upload == UPLOAD_NONE ? HC_METHOD_GET : HC_METHOD_POST;
+  spec.url = HC_SLICE("/path?query");
+  spec.lines = &expect;
+  spec.line_count = r->play->expects ? 1 : 0;
+  if (r->play->upload == UPLOAD_TEXT) {
+    spec.body.kind = HC_BODY_BYTES;
+    spec.body.bytes = HC_SLICE("text END");
+  } else if (r->play->upload == UPLOAD_FILE) {
+    spec.body.kind = HC_BODY_FILE;
+    spec.body.file = make_file("file END");
+    spec.body.file_length = 8;
+  } else if (r->play->upload == UPLOAD_FUNCTION) {
+    spec.body.kind = HC_BODY_PULL;
+    spec.body.pull = pull;
+    spec.body.context = r;
+  }
+  return hc_client_request(r->client, &spec, &r->why);
+}
+
+static void read_content(run *r) {
+  for (int i = 0; i < STEPS_MAX && hc_client_get_status(r->client) == HC_STATUS_BODY; i++) {
+    hc_slice view;
+    hc_client_body_peek(r->client, &view);
+    if (view.size > sizeof r->content - r->content_size) break;
+    if (view.size > 0) memcpy(r->content + r->content_size, view.data, view.size);
+    r->content_size += view.size;
+    hc_client_body_consume(r->client, view.size);
+    server_advance(&r->server);
+  }
+}
+
+static void read_file(run *r) {
+  int fd = make_file("");
+  for (int i = 0; i < STEPS_MAX && hc_client_get_status(r->client) == HC_STATUS_BODY; i++) {
+    uint64_t moved = 0;
+    if (hc_client_body_to_file(r->client, fd, &moved, &r->why) != HC_OK) break;
+    server_advance(&r->server);
+  }
+  NEED(lseek(fd, 0, SEEK_SET) == 0);
+  ssize_t size = read(fd, r->content, sizeof r->content);
+  if (size > 0) r->content_size = (size_t)size;
+  (void)close(fd);
+}
+
+/* Ends early where a call is refused or the client gets into an error state. */
+static void exchange(run *r) {
+  r->refused = connect_client(r);
+  if (r->refused != HC_OK) return;
+  advance_until(r, HC_STATUS_CONNECTED);
+  if (hc_client_get_status(r->client) != HC_STATUS_CONNECTED) return;
+  r->refused = ask(r);
+  if (r->refused != HC_OK) return;
+  advance_until(r, HC_STATUS_BODY);
+  if (hc_client_get_status(r->client) != HC_STATUS_BODY) return;
+  if (r->play->to_file) read_file(r);
+  else read_content(r);
+}
+
+static bool is_error(hc_status status) {
+  return status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+}
+
+typedef struct outcome {
+  bool is_whole, is_refused;
+} outcome;
+
+static outcome judge(const run *r) {
+  outcome o = {false, false};
+  hc_status status = hc_client_get_status(r->client);
+  const hc_failure *last = hc_client_last_error(r->client);
+  bool same = r->content_size == strlen(r->play->content) && memcmp(r->content, r->play->content, r->content_size) == 0;
+  o.is_whole = r->refused == HC_OK && status == r->play->status && same && hc_client_has_response(r->client);
+  if (r->refused != HC_OK) o.is_refused = r->refused == HC_ERR_OUT_OF_MEMORY && r->why.text[0] != '\0';
+  else o.is_refused = is_error(status) && last->code != HC_OK && last->text[0] != '\0';
+  if (!o.is_whole && !o.is_refused)
+    fprintf(stderr, "%s: refused %d, STATUS_%s, %d %s, %zu bytes\n", r->play->name, (int)r->refused, hc_status_name(status),
+            (int)last->code, last->text, r->content_size);
+  return o;
+}
+
+static outcome play(const scenario *p) {
+  static run r;
+  memset(&r, 0, sizeof r);
+  r.play = r.server.play = p;
+  r.server.fd = -1;
+  r.client = hc_client_new();
+  outcome o = {false, true};
+  if (r.client != NULL) {
+    exchange(&r);
+    o = judge(&r);
+    hc_client_close(r.client);
+    if (hc_client_get_status(r.client) != HC_STATUS_DISCONNECTED) o = (outcome){false, false};
+  }
+  hc_client_delete(r.client);
+  hc_tls_options_release(r.options);
+  server_close(&r.server);
+  return o;
+}
+
+/* --- every allocation in turn ------------------------------------------------------------------------------------------ */
+
+/* Is the hook still waiting for its allocation? Then the exchange needed fewer. */
+static bool hook_is_waiting(long n) {
+  bool waiting = false;
+  for (long i = 0; i <= n && !waiting; i++) {
+    void *block = hc_memory_allocate(1);
+    waiting = block == NULL;
+    hc_memory_release(block);
+  }
+  return waiting;
+}
+
+static int next_descriptor(void) {
+  int fd = dup(listener);
+  NEED(fd >= 0);
+  (void)close(fd);
+  return fd;
+}
+
+static void try_all(const scenario *p, int sticky) {
+  long before = hc_memory_live_blocks(), n = 0, refusals = 0;
+  int descriptor = next_descriptor();
+  bool all_end = true, nothing_stays = true, done = false;
+  for (; n < ROUNDS_MAX && !done; n++) {
+    hc_memory_fail_after(n, sticky);
+    outcome o = play(p);
+    if (sticky) {
+      done = o.is_whole;
+    } else {
+      done = hook_is_waiting(n);
+      if (done && !o.is_whole) all_end = false;
+    }
+    hc_memory_fail_after(-1, 0);
+    all_end = all_end && (o.is_whole || o.is_refused);
+    nothing_stays = nothing_stays && hc_memory_live_blocks() == before && next_descriptor() == descriptor;
+    if (o.is_refused) refusals++;
+    if (!all_end || !nothing_stays) break;
+  }
+  CHECK_CASE(p->name, done && refusals > 2);
+  if (!all_end) fprintf(stderr, "%s, allocation %ld%s\n", p->name, n, sticky ? " and all behind it" : "");
+  CHECK_CASE("each ends whole, or with an error", all_end);
+  CHECK_CASE("nothing stays behind", nothing_stays);
+}
+
+int main(void) {
+  identity authority = make_authority("test", NULL), server_identity = make_server("DNS:a.example", &authority);
+  server_spec spec = {.identity = &server_identity};
+  context = server_context(&spec);
+  trusted = certificates_of(authority.certificate);
+  (void)signal(SIGPIPE, SIG_IGN); /* for the server, whose OpenSSL writes without care */
+  listener = loopback_listen("127.0.0.1", 16, &port);
+  NEED(listener >= 0 && fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
+  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+    outcome o = play(&scenarios[i]); /* with memory: also what OpenSSL and the library make once is there then */
+    CHECK_CASE(scenarios[i].name, o.is_whole);
+    if (!o.is_whole) continue;
+    try_all(&scenarios[i], 0);
+    try_all(&scenarios[i], 1);
+  }
+  (void)close(listener);
+  hc_certificates_release(trusted);
+  SSL_CTX_free(context);
+  identity_free(&server_identity);
+  identity_free(&authority);
+  return check_report();
+}
+
+#else
+
+int main(void) { return check_report(); }
+
+#endif
