@@ -10,10 +10,18 @@
 
 /* --- the caller's headers ------------------------------------------------------------------------------------------------ */
 
+/* In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. */
+static hc_error check_map_name(hc_slice name, hc_failure *why) {
+  if (name.size == 0 || memchr(name.data, ':', name.size) == NULL) return HC_OK;
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header '%.64s': its name holds a byte that is no token character",
+                        name.data);
+}
+
 /* "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
-static void push_map_line(lua_State *L, int arg) {
+static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
   if (lua_type(L, -2) != LUA_TSTRING) luaL_argerror(L, arg, "a header's name must be a string");
   const char *name = lua_tostring(L, -2);
+  hc_error code = check_map_name(hcl_to_slice(L, -2), why);
   int64_t number;
   if (lua_type(L, -1) == LUA_TSTRING) {
     lua_pushvalue(L, -2);
@@ -30,6 +38,7 @@ static void push_map_line(lua_State *L, int arg) {
   } else {
     luaL_argerror(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string, got %s", name, hcl_type_name(L, -1)));
   }
+  return code;
 }
 
 static int compare_lines(const void *a, const void *b) {
@@ -52,13 +61,12 @@ static size_t count_entries(lua_State *L, int table) {
 
 /* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table has no order. Leaves two
  * values on the stack that keep the lines alive. */
-static const hc_slice *check_headers(lua_State *L, int arg, size_t *count) {
-  *count = 0;
-  if (lua_isnoneornil(L, arg)) return NULL;
+static hc_error check_headers(lua_State *L, int arg, hc_client_request_spec *spec, hc_failure *why) {
+  if (lua_isnoneornil(L, arg)) return HC_OK;
   if (!lua_istable(L, arg)) hcl_type_error(L, arg, "table");
   size_t total = count_entries(L, arg);
   size_t listed = lua_rawlen(L, arg);
-  if (total == 0) return NULL;
+  if (total == 0) return HC_OK;
   if (listed > total) listed = total;
   hc_slice *lines = (hc_slice *)lua_newuserdata(L, total * sizeof *lines);
   lua_newtable(L);
@@ -71,11 +79,12 @@ static const hc_slice *check_headers(lua_State *L, int arg, size_t *count) {
     lua_rawseti(L, made, (int)(i + 1));
   }
   size_t filled = listed;
+  hc_error code = HC_OK;
   lua_pushnil(L);
   while (filled < total && lua_next(L, arg)) {
     int64_t index;
     if (!hcl_to_integer(L, -2, &index) || index < 1 || index > (int64_t)listed) {
-      push_map_line(L, arg);
+      if (push_map_line(L, arg, why) != HC_OK) code = HC_ERR_INVALID_PARAMETER;
       lines[filled] = hcl_to_slice(L, -1);
       lua_rawseti(L, made, (int)(++filled));
     }
@@ -83,8 +92,9 @@ static const hc_slice *check_headers(lua_State *L, int arg, size_t *count) {
   }
   lua_settop(L, made);
   if (filled > listed) qsort(lines + listed, filled - listed, sizeof *lines, compare_lines);
-  *count = filled;
-  return lines;
+  spec->lines = lines;
+  spec->line_count = filled;
+  return code;
 }
 
 /* --- the body ------------------------------------------------------------------------------------------------------------- */
@@ -210,16 +220,17 @@ static int send_request(lua_State *L, bool raw) {
   spec.method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
   spec.url = url;
   spec.raw = raw;
-  spec.lines = check_headers(L, 4, &spec.line_count);
-  if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
   hc_failure why = {HC_OK, ""};
+  hc_error code = check_headers(L, 4, &spec, &why);
+  if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
+  if (code != HC_OK) return hcl_push_result(L, code, &why);
   if (connection_has_unsent(L)) {
     hc_failure_set(&why, HC_ERR_BUSY, "bytes put into the connection have not left yet");
     return hcl_push_result(L, HC_ERR_BUSY, &why);
   }
   /* Room first: what check_body acquires must not be lost to an error thrown before the core has it. */
   bool anchored = anchor_body(L);
-  hc_error code = check_body(L, 5, self, &spec.body, &why);
+  code = check_body(L, 5, self, &spec.body, &why);
   if (code == HC_OK) {
     lua_State *previous = hcl_client_enter(L, self);
     code = hc_client_request(self->client, &spec, &why);

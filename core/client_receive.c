@@ -214,7 +214,8 @@ static void peek_chunked(hc_client *c, hc_slice *view) {
     if (!receive_content(c, c->settings.read_chunk_size, false)) break;
   }
   if (c->status != HC_STATUS_BODY) return;
-  if (r->decoded) *view = (hc_slice){hc_buffer_head(&r->in), r->decoded};
+  size_t limit = c->settings.read_chunk_size; /* it may have been lowered since */
+  if (r->decoded) *view = (hc_slice){hc_buffer_head(&r->in), r->decoded < limit ? r->decoded : limit};
   else if (r->coding_ended) end_coding(c);
   else settle(c);
 }
