@@ -132,7 +132,15 @@ bool hc_receiver_has_bytes(const hc_receiver *r);           /* is something to h
 
 void hc_client_touch_idle(hc_client *c);     /* a byte moved: the idle timeout starts anew */
 
-/* client_wait.c: how the client's interest looks to a waiter; sleeps for the client's present interest, at most until its deadline. */
+/* client_wait.c: sleeps for the client's present interest, at most until its deadline. */
 hc_error hc_client_sleep(hc_client *c);
+/* For waiters: where a client stood before a poll, and whether that poll did something. A deadline that went by without
+ * an event is no proof: it may only have been time to look again. */
+typedef struct hc_standing {
+  hc_status status;
+  uint64_t sent;
+} hc_standing;
+hc_standing hc_client_standing(const hc_client *c);
+bool hc_client_has_moved(hc_client *c, hc_standing before);
 
 #endif

@@ -185,10 +185,10 @@ static hc_io read_from_file(hc_client *c) {
   return HC_IO_OK;
 }
 
-/* Sees to it that there is something to send. */
+/* Sees to it that there is something to send. A chunk's CRLF may still wait when its content has left. */
 static hc_io load_piece(hc_client *c) {
   hc_sender *s = &c->sender;
-  if (s->piece.size || s->source_ended) return HC_IO_OK;
+  if (s->piece.size || s->suffix.size || s->source_ended) return HC_IO_OK;
   switch (s->body.kind) {
     case HC_BODY_BYTES:
       if (s->pulled == s->body.bytes.size) return end_of_source(c);

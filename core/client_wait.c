@@ -75,9 +75,15 @@ static uint64_t deadline_after(double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-/* Without a descriptor only the outcome tells whether poll could do something. */
-static bool has_moved(hc_client *c, hc_status before) {
-  return c->status != before || (c->peer && hc_stream_peer_available(c->peer) > 0);
+hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->status, c->sender.sent}; }
+
+bool hc_client_has_moved(hc_client *c, hc_standing before) {
+  if (c->status != before.status || c->sender.sent != before.sent) return true;
+  if (c->status != HC_STATUS_BODY) return false;
+  /* Here poll does not look at the stream. */
+  hc_failure ignored = {HC_OK, ""};
+  hc_io io = hc_stream_peer_peek(c->peer, &ignored);
+  return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
 hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
@@ -90,10 +96,9 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
       hc_error code = sleep_for(&interest, deadline, &event);
       if (code != HC_OK) return code;
     }
-    hc_status before = c->status;
-    bool due = interest.deadline != HC_NEVER && hc_clock_now() >= interest.deadline;
+    hc_standing before = hc_client_standing(c);
     hc_error code = hc_client_poll(c);
-    *ready = event || due || (interest.fd < 0 && has_moved(c, before));
+    *ready = event || hc_client_has_moved(c, before);
     if (*ready || hc_clock_now() >= deadline) return code;
   }
 }
@@ -120,11 +125,11 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
   uint64_t now = hc_clock_now();
   bool any = false;
   for (size_t i = 0; i < count; i++) {
-    hc_status before = clients[i]->status;
-    bool blind = entries[i].fd < 0 && due[i] != 0;
-    if (!entries[i].ready && due[i] > now) continue;
+    bool is_told = entries[i].ready || due[i] == 0;
+    if (!is_told && due[i] > now) continue;
+    hc_standing before = hc_client_standing(clients[i]);
     (void)hc_client_poll(clients[i]);
-    ready[i] = !blind || has_moved(clients[i], before);
+    ready[i] = is_told || hc_client_has_moved(clients[i], before);
     any = any || ready[i];
   }
   return any;

@@ -37,7 +37,8 @@ struct hc_poller {
   slot *slots;
   uint32_t slot_count, slot_capacity, free_slot;  /* free_slot: index + 1, 0 none */
   size_t count, final_count;
-  entry *due;              /* polled by the next wait without an event */
+  entry *due;              /* polled by the next round without an event */
+  entry *polling;          /* what this round has still to poll of them */
   entry *moved, *moved_tail;
   entry **heap;            /* by deadline, the earliest first; room for every client */
   size_t heap_count;
@@ -136,7 +137,10 @@ static void unlink_entry(entry **list, entry *e, bool due) {
 static void forget(hc_poller *p, entry *e) {
   on_dropped(&e->watch);
   set_deadline(p, e, HC_NEVER);
-  if (e->is_due) unlink_entry(&p->due, e, true);
+  if (e->is_due) {
+    unlink_entry(&p->due, e, true);
+    unlink_entry(&p->polling, e, true);
+  }
   if (e->has_moved) {
     unlink_entry(&p->moved, e, false);
     p->moved_tail = p->moved;
@@ -256,29 +260,29 @@ static void arm(hc_poller *p, entry *e) {
   }
 }
 
-static void poll_entry(hc_poller *p, entry *e) {
+/* `is_told`: by an event, or by the client itself; else its deadline has come. */
+static void poll_entry(hc_poller *p, entry *e, bool is_told) {
   hc_client *c = e->client;
-  hc_status before = c->status;
-  uint64_t sent = c->sender.sent;
-  note_final(p, e, is_final(before));
+  hc_standing before = hc_client_standing(c);
+  note_final(p, e, is_final(before.status));
   if (e->is_final) return;
   uint32_t index = e->slot, generation = e->generation;
   (void)hc_client_poll(c);
   /* A body function may have removed the client. */
   if (p->slots[index].entry != e || p->slots[index].generation != generation) return;
-  if (c->status != before || c->status == HC_STATUS_BODY || c->sender.sent != sent) mark_moved(p, e);
+  if ((is_told && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before)) mark_moved(p, e);
   arm(p, e);
 }
 
 static void poll_due(hc_poller *p) {
-  entry *e = p->due;
+  /* What is marked again while it is polled waits for the next round; what goes away meanwhile leaves both lists. */
+  p->polling = p->due;
   p->due = NULL;
-  /* Marked again while polled: a new list, for the next wait. */
-  while (e) {
-    entry *next = e->next_due;
+  while (p->polling) {
+    entry *e = p->polling;
+    p->polling = e->next_due;
     e->is_due = false;
-    poll_entry(p, e);
-    e = next;
+    poll_entry(p, e, true);
   }
 }
 
@@ -288,7 +292,7 @@ static void poll_late(hc_poller *p) {
   for (size_t guard = p->heap_count; guard && p->heap_count && p->heap[0]->deadline <= now; guard--) {
     entry *e = p->heap[0];
     set_deadline(p, e, HC_NEVER);
-    poll_entry(p, e);
+    poll_entry(p, e, false);
   }
 }
 
@@ -300,7 +304,7 @@ static bool poll_events(hc_poller *p, uint64_t deadline) {
     uint32_t index = (uint32_t)events[i].key;
     uint32_t generation = (uint32_t)(events[i].key >> 32);
     if (index >= p->slot_count || !p->slots[index].entry || p->slots[index].generation != generation) continue;
-    poll_entry(p, p->slots[index].entry);
+    poll_entry(p, p->slots[index].entry, true);
   }
   return count == BATCH;
 }
