@@ -33,12 +33,15 @@ static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certific
 }
 
 static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
+  const hc_tls_options *o = h->options;
   char issuer[HC_TLS_NAME_TEXT];
   hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
-  const char *hint = h->options->trusted_chain != NULL
-                         ? "it is not in the given trusted chain"
-                         : "it is not in the system's store; SSL_CERT_FILE can name another";
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s)", reason, issuer, hint);
+  bool is_renamed = o->trusted_chain == NULL && o->store_file != NULL;
+  const char *hint = o->trusted_chain != NULL ? "it is not in the given trusted chain"
+                     : is_renamed             ? "it is not in the store, where SSL_CERT_FILE is "
+                                              : "it is not in the system's store; SSL_CERT_FILE can name another";
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)", reason, issuer, hint,
+                 is_renamed ? o->store_file : "");
 }
 
 static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {

@@ -101,7 +101,7 @@ local entry_meta = {
 -- A certificate beyond the ones above: the fields of a recipe, `issuer` an entry.
 function certs.make(recipe)
   local issuer = recipe.issuer
-  local entry = { key = native.make_key(recipe.kind or "ec") }
+  local entry = { key = native.make_key(recipe.kind or "ec", recipe.bits) }
   entry.cert = native.make_certificate({
     subject = recipe.subject,
     key = entry.key,
@@ -110,6 +110,7 @@ function certs.make(recipe)
     not_before = recipe.from or -day,
     not_after = recipe.to or 30 * day,
     extensions = recipe.extensions or leaf(recipe.names, recipe.purpose),
+    digest = recipe.digest,
   })
   entry.issuer = issuer
   for _, link in ipairs(recipe.chain or {}) do

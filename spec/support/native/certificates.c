@@ -75,11 +75,12 @@ static EVP_PKEY *key_field(lua_State *L, const char *name) {
   return read_key(text, size);
 }
 
-/* native.make_key("ec" | "rsa") -> PEM */
+/* native.make_key("ec" | "rsa"[, bits]) -> PEM */
 static int native_make_key(lua_State *L) {
   const char *kind = luaL_optstring(L, 1, "ec");
+  unsigned bits = (unsigned)luaL_optinteger(L, 2, 2048);
   work w = {0};
-  w.key = strcmp(kind, "rsa") == 0 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+  w.key = strcmp(kind, "rsa") == 0 ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
   w.out = BIO_new(BIO_s_mem());
   if (w.key == NULL || w.out == NULL || PEM_write_bio_PKCS8PrivateKey(w.out, w.key, NULL, NULL, 0, NULL, NULL) != 1)
     return give_up(L, &w, "make_key");
@@ -140,13 +141,13 @@ static bool fill_certificate(const work *w, double not_before, double not_after,
          X509_set_issuer_name(w->subject, X509_get_subject_name(w->issuer != NULL ? w->issuer : w->subject)) == 1;
 }
 
-/* native.make_certificate{subject=, key=, issuer=, issuer_key=, not_before=, not_after=, extensions=} -> PEM. Without
- * issuer: self-signed. Times in seconds from now. */
+/* native.make_certificate{subject=, key=, issuer=, issuer_key=, not_before=, not_after=, extensions=, digest="SHA256"}
+ * -> PEM. Without issuer: self-signed. Times in seconds from now. */
 static int native_make_certificate(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   double not_before = sn_field_number(L, 1, "not_before", -86400), not_after = sn_field_number(L, 1, "not_after", 2592000);
-  const char *common_name = sn_field_text(L, 1, "subject", NULL);
+  const char *common_name = sn_field_text(L, 1, "subject", NULL), *digest = sn_field_text(L, 1, "digest", NULL);
   lua_getfield(L, 1, "extensions");
   if (lua_isnil(L, -1)) lua_newtable(L);
   int extensions = lua_gettop(L);
@@ -162,7 +163,8 @@ static int native_make_certificate(lua_State *L) {
   if (!fill_certificate(&w, not_before, not_after, common_name)) return give_up(L, &w, "make_certificate");
   if (!add_extensions(L, lua_gettop(L), w.subject, w.issuer != NULL ? w.issuer : w.subject))
     return give_up(L, &w, "extensions");
-  if (X509_sign(w.subject, w.issuer_key != NULL ? w.issuer_key : w.key, EVP_sha256()) == 0 ||
+  const EVP_MD *method = EVP_get_digestbyname(digest != NULL ? digest : "SHA256");
+  if (method == NULL || X509_sign(w.subject, w.issuer_key != NULL ? w.issuer_key : w.key, method) == 0 ||
       PEM_write_bio_X509(w.out, w.subject) != 1)
     return give_up(L, &w, "signature");
   return push_output(L, &w);

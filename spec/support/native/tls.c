@@ -171,7 +171,8 @@ static void read_versions(lua_State *L, int index, SSL_CTX *ssl) {
   need(L, SSL_CTX_set_min_proto_version(ssl, min) == 1, "min");
   need(L, SSL_CTX_set_max_proto_version(ssl, max) == 1, "max");
   int oldest = min != 0 && (max == 0 || min < max) ? min : max;
-  if (oldest != 0 && oldest < TLS1_2_VERSION) SSL_CTX_set_security_level(ssl, 0);
+  /* A server may well show what no client should take. */
+  if ((oldest != 0 && oldest < TLS1_2_VERSION) || sn_field_true(L, index, "weak")) SSL_CTX_set_security_level(ssl, 0);
   const char *text = sn_field_text(L, index, "ciphers", NULL);
   if (text != NULL) need(L, SSL_CTX_set_cipher_list(ssl, text) == 1, "ciphers");
   if ((text = sn_field_text(L, index, "ciphersuites", NULL)) != NULL)
@@ -197,7 +198,7 @@ static void read_options(lua_State *L, int index, sn_context *context) {
 }
 
 /* native.tls_context{cert=, key=, chain=, ca=, verify_client=, min=, max=, ciphers=, ciphersuites=, alpn=,
- * ocsp_response=, session_tickets=, client=}: one context for several connections, which may resume its sessions. */
+ * ocsp_response=, session_tickets=, weak=, client=}: one context for several connections, which may resume its sessions. */
 int sn_context_new_lua(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   sn_context **slot = sn_object(L, SN_CONTEXT, sizeof *slot);

@@ -1,0 +1,407 @@
+-- TLS end to end: handshakes that go wrong, how connections end, what comes between the records of a body.
+local certs = require("spec.support.certs")
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local support = require("spec.support.client")
+local tls = require("spec.support.tls")
+
+local Error = httpclient.Error
+local HTTPClient = httpclient.HTTPClient
+local HEAD = "HTTP/1.1 200 OK\r\n"
+
+-- A client and its server behind a handshake. Options as tls.attempt, `server` being extra options for starttls.
+local function world(server, options)
+  options = options or {}
+  local client, conn, outcome = tls.connect({ tls = options.tls or tls.trusting(), server = certs.localhost.tls(server) })
+  finally(function() tls.close(outcome) end)
+  return client, conn, outcome
+end
+
+local function expect_error(client, status, ...)
+  assert.equal(status, support.status_name(client:get_status()))
+  local code, message = client:get_last_error()
+  assert.equal(Error.ERR_CONNECTION_ERROR, code)
+  for _, words in ipairs({ ... }) do
+    assert.truthy(message:find(words, 1, true), message)
+  end
+  assert.same({ code, message }, { client:poll() })
+end
+
+local both = { "1.2", "1.3" }
+
+describe("a server that", function()
+  local HELLO = "\22\3\3\0\74\2\0\0\70"
+  -- What it does, the bytes that it sends, the ending, words of the message.
+  local cases = {
+    { "hangs up", "", "close", "the server closed the connection" },
+    { "resets", "", "reset", "reset" },
+    { "ends its side", "", "shutdown", "the server closed the connection" },
+    { "speaks HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", "keep", "no TLS record" },
+    { "speaks SMTP", "220 mail.example ESMTP\r\n", "keep", "no TLS record" },
+    { "speaks SSH", "SSH-2.0-OpenSSH_9.2\r\n", "keep", "no TLS record" },
+    { "sends zeros", ("\0"):rep(600), "keep", "no TLS record" },
+    { "sends FF", ("\255"):rep(600), "keep", "" },
+    { "sends a record that is too long", "\22\3\3\255\255" .. ("x"):rep(600), "keep", "length" },
+    { "sends a record of no known kind", "\99\3\3\0\1x", "keep", "" },
+    { "sends empty records", ("\22\3\3\0\0"):rep(100), "keep", "" },
+    { "sends application data", "\23\3\3\0\5hello", "keep", "" },
+    { "sends a change of ciphers", ("\20\3\3\0\1\1"):rep(100), "keep", "" },
+    { "sends a broken ServerHello", HELLO .. ("\255"):rep(70), "keep", "TLS handshake: " },
+    { "hangs up in the ServerHello", HELLO .. "\3\3", "close", "the server closed the connection" },
+    { "hangs up in a record's head", "\22\3", "close", "the server closed the connection" },
+    { "alerts a handshake failure", "\21\3\3\0\2\2\40", "close", "server alert: handshake failure (40)" },
+    { "alerts an unknown name", "\21\3\3\0\2\2\112", "close", "server alert: unrecognized name (localhost)" },
+    { "alerts a version", "\21\3\3\0\2\2\70", "close", "server alert: protocol version (offered: TLS 1.2 to 1.3)" },
+    { "alerts an internal error", "\21\3\3\0\2\2\80", "reset", "server alert: internal error (80)" },
+    { "alerts without an end", ("\21\3\3\0\2\1\90"):rep(100), "keep", "" },
+    { "says good-bye at once", "\21\3\3\0\2\1\0", "keep", "the server closed the connection" },
+  }
+  for _, case in ipairs(cases) do
+    it(case[1] .. " is a handshake's failure, and says so", function()
+      local listener = assert(native.listen({}))
+      local client = HTTPClient.new()
+      assert.equal(Error.OK, client:connect_to_host("localhost", listener:port(), tls.trusting()))
+      local conn = support.accept(listener, client)
+      finally(function()
+        client:close()
+        conn:close()
+        listener:close()
+      end)
+      support.until_true(function()
+        client:poll()
+        return conn:recv(65536, 0) -- the ClientHello: a close must not become a reset by it
+      end)
+      conn:send(case[2])
+      if case[3] ~= "keep" then
+        conn[case[3]](conn)
+      end
+      support.pump(client, support.is_connected_or_failed)
+      expect_error(client, "STATUS_TLS_HANDSHAKE_ERROR", case[4])
+    end)
+  end
+
+  it("hangs up before the ClientHello is a handshake's failure", function()
+    local listener = assert(native.listen({}))
+    local client = HTTPClient.new()
+    assert.equal(Error.OK, client:connect_to_host("127.0.0.1", listener:port(), tls.trusting()))
+    local conn = assert(listener:accept())
+    conn:close()
+    support.pump(client, support.is_connected_or_failed)
+    listener:close()
+    expect_error(client, "STATUS_TLS_HANDSHAKE_ERROR", "TLS handshake: ")
+  end)
+
+  it("stays silent runs into the connect timeout, in the handshake's phase", function()
+    local listener = assert(native.listen({}))
+    local client = HTTPClient.new()
+    client.connect_timeout = 0.05
+    assert.equal(Error.OK, client:connect_to_host("localhost", listener:port(), tls.trusting()))
+    local conn = support.accept(listener, client)
+    finally(function()
+      conn:close()
+      listener:close()
+    end)
+    local code, message
+    support.until_true(function()
+      code, message = client:wait(1)
+      return support.is_connected_or_failed(client)
+    end)
+    assert.equal(Error.ERR_TIMEOUT, code)
+    assert.truthy(message:find("connect timeout after 0.050 s", 1, true), message)
+    assert.equal(HTTPClient.STATUS_TLS_HANDSHAKE_ERROR, client:get_status())
+    assert.equal(Error.ERR_CONNECTION_ERROR, (client:poll()))
+    assert.equal(Error.ERR_TIMEOUT, (client:get_last_error()))
+  end)
+end)
+
+-- A client whose bytes, both ways, pass through a relay that moves at most `size` at a time.
+local function through_relay(size, server, run)
+  local front, back = assert(native.listen({})), assert(native.listen({}))
+  local client = HTTPClient.new()
+  assert.equal(Error.OK, client:connect_to_host("localhost", front:port(), tls.trusting()))
+  local near = support.accept(front, client)
+  local far = assert(native.connect({ port = back:port() }))
+  local conn = assert(back:accept())
+  finally(function()
+    for _, object in ipairs({ client, near, far, conn, front, back }) do
+      object:close()
+    end
+  end)
+  assert(conn:starttls(certs.localhost.tls(server)))
+  local function move(from, to)
+    local bytes = from:recv(size, 0)
+    if bytes and bytes ~= "" then
+      assert(to:send(bytes))
+    end
+  end
+  run(client, conn, function()
+    move(near, far)
+    client:poll()
+    move(far, near)
+    client:poll()
+  end)
+end
+
+for _, version in ipairs(both) do
+  it("a handshake and an answer that trickle byte by byte work, TLS " .. version, function()
+    through_relay(1, { max = version }, function(client, conn, relay)
+      local done
+      support.until_true(function()
+        relay()
+        done = done or assert(conn:handshake("step") ~= nil) and conn:handshake_done()
+        return done and client:get_status() == HTTPClient.STATUS_CONNECTED
+      end)
+      support.request(client)
+      support.until_true(function()
+        relay()
+        return conn:recv_until("\r\n\r\n", 0)
+      end)
+      conn:send(HEAD .. "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+      local body = ""
+      support.until_true(function()
+        relay()
+        if client:get_status() == HTTPClient.STATUS_BODY then
+          body = body .. client:read_response_body_chunk()
+        end
+        return client:get_status() == HTTPClient.STATUS_CONNECTED
+      end)
+      assert.equal("hello", body)
+    end)
+  end)
+
+  describe("over TLS " .. version, function()
+    local server = { max = version }
+
+    -- Plays head and body, then the ending. -> client, body, status (name)
+    local function play(head, body, ending)
+      local client, conn = world(server)
+      tls.ask(client, conn)
+      conn:send(HEAD .. head .. "\r\n" .. body)
+      if ending == "close_notify" then
+        conn:close_notify()
+      end
+      support.pump(client, support.is_answered_or_failed)
+      if ending == "reset" then
+        local first = client:read_response_body_chunk() -- a reset takes away what was not read
+        conn:reset()
+        local rest, status = support.read_all(client)
+        return client, first .. rest, support.status_name(status)
+      end
+      if ending then
+        conn:close()
+      end
+      local received, status = support.read_all(client)
+      return client, received, support.status_name(status)
+    end
+
+    local chunked = "Transfer-Encoding: chunked\r\n"
+    -- Framing, body, ending, status, words of the message.
+    local cases = {
+      { "", "hello", "close_notify", "STATUS_DISCONNECTED" },
+      { "", "hello", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
+      { "", "", "close_notify", "STATUS_DISCONNECTED" },
+      { "", "", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
+      { "", "hello", "reset", "STATUS_CONNECTION_ERROR", "reset" },
+      { "Content-Length: 5\r\n", "hello", "close", "STATUS_CONNECTED" },
+      { "Content-Length: 5\r\n", "hello", "close_notify", "STATUS_CONNECTED" },
+      { "Content-Length: 5\r\nConnection: close\r\n", "hello", "close", "STATUS_DISCONNECTED" },
+      { "Content-Length: 6\r\n", "hello", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
+      { "Content-Length: 6\r\n", "hello", "close_notify", "STATUS_CONNECTION_ERROR", "cut short: 5 of 6 bytes" },
+      { "Content-Length: 6\r\n", "hello", "reset", "STATUS_CONNECTION_ERROR", "reset" },
+      { chunked, "5\r\nhello\r\n0\r\n\r\n", "close", "STATUS_CONNECTED" },
+      { chunked, "5\r\nhello\r\n0\r\n", "close_notify", "STATUS_CONNECTION_ERROR", "cut short" },
+      { chunked, "5\r\nhello\r\n", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
+      { chunked, "6\r\nhello", "close_notify", "STATUS_CONNECTION_ERROR", "cut short" },
+      { "Connection: close\r\n" .. chunked, "5\r\nhello\r\n0\r\n\r\n", "close", "STATUS_DISCONNECTED" },
+    }
+    for _, case in ipairs(cases) do
+      it(("%s with %s, ended by %s, is %s"):format(#case[1] == 0 and "no length" or case[1]:gsub("%c+", ", "),
+        ("%q"):format(case[2]):gsub("\\?%c+", "."), case[3], case[4]), function()
+        local client, body, status = play(case[1], case[2], case[3])
+        assert.equal(case[4], status, select(2, client:get_last_error()))
+        assert.equal(case[2]:find("hello", 1, true) and "hello" or "", body)
+        if case[5] then
+          expect_error(client, case[4], case[5])
+        end
+      end)
+    end
+
+    it("an idle connection that ends is an error at the next poll, with and without close_notify", function()
+      for _, ending in ipairs({ "close_notify", "close", "reset" }) do
+        local client, conn, outcome = tls.connect({ tls = tls.trusting(), server = certs.localhost.tls(server) })
+        assert.equal("hello", tls.exchange(client, conn))
+        assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+        assert.equal(Error.OK, (client:poll()))
+        conn[ending](conn)
+        assert.equal(Error.ERR_CONNECTION_ERROR, (client:wait(support.LIMIT)))
+        assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, client:get_status())
+        tls.close(outcome)
+      end
+    end)
+
+    it("application data on an idle connection are an error", function()
+      local client, conn = world(server)
+      conn:send("HTTP/1.1 408 Request Timeout\r\n\r\n")
+      assert.equal(Error.ERR_CONNECTION_ERROR, (client:wait(support.LIMIT)))
+      expect_error(client, "STATUS_CONNECTION_ERROR", "unexpected bytes")
+    end)
+
+    it("application data behind the body of an answer are an error", function()
+      local client, conn = world(server)
+      tls.ask(client, conn)
+      conn:send(HEAD .. "Content-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n")
+      support.pump(client, support.is_answered_or_failed)
+      assert.equal("hello", (support.read_all(client)))
+      support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
+      expect_error(client, "STATUS_CONNECTION_ERROR", "unexpected bytes")
+    end)
+
+    it("what is decrypted already keeps nobody waiting", function()
+      local client, conn = world(server)
+      local poller = httpclient.Poller.new()
+      poller:add(client)
+      client.read_chunk_size = 256
+      tls.ask(client, conn)
+      local body = ("0123456789abcdef"):rep(2500)
+      conn:send(HEAD .. "Content-Length: " .. #body .. "\r\n\r\n" .. body)
+      local parts, size, turn = {}, 0, 0
+      local started = native.monotonic()
+      while size < #body do
+        turn = turn + 1
+        if turn % 2 == 0 then
+          assert.same({ Error.OK, true }, { client:wait(support.LIMIT) })
+        else
+          assert.equal(client, poller:wait(support.LIMIT)[1])
+        end
+        if client:get_status() == HTTPClient.STATUS_BODY then
+          parts[#parts + 1] = client:read_response_body_chunk()
+          size = size + #parts[#parts]
+        end
+      end
+      assert.is_true(table.concat(parts) == body)
+      assert.is_true(native.monotonic() - started < support.LIMIT / 2)
+      poller:remove(client)
+    end)
+
+    it("a blocking read fills its chunk out of many records", function()
+      local client, conn = world(server)
+      tls.ask(client, conn)
+      client.blocking_mode_enabled = true
+      local body = ("x"):rep(100000)
+      conn:send(HEAD .. "Content-Length: 100000\r\n\r\n" .. body:sub(1, 70000))
+      client:poll()
+      assert.equal(65536, #client:read_response_body_chunk())
+      conn:send(body:sub(70001))
+      assert.equal(100000 - 65536, #client:read_response_body_chunk())
+      assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+    end)
+
+    it("a large body comes and goes whole", function()
+      local client, conn = world(server)
+      local parts = {}
+      for i = 1, 40000 do
+        parts[i] = ("%08d"):format(i):rep(6)
+      end
+      local body = table.concat(parts)
+      support.request(client, "PUT", "/", {}, body)
+      local got, size = {}, 0
+      support.until_true(function()
+        client:poll()
+        local piece = conn:recv(1e6, 0)
+        if piece then
+          got[#got + 1] = piece
+          size = size + #piece
+        end
+        return size > #body and table.concat(got):match("\r\n\r\n(.*)$") == body
+      end)
+      local at = 1
+      local head = HEAD .. "Content-Length: " .. #body .. "\r\n\r\n"
+      local all, received = head .. body, {}
+      support.until_true(function()
+        if at <= #all then
+          at = at + assert(conn:send_some(all:sub(at, at + 65535)))
+        end
+        client:poll()
+        if client:get_status() == HTTPClient.STATUS_BODY then
+          received[#received + 1] = client:read_response_body_chunk()
+        end
+        return client:get_status() == HTTPClient.STATUS_CONNECTED
+      end)
+      assert.is_true(table.concat(received) == body)
+    end)
+
+    it("a server that is gone sends no SIGPIPE, and its end is told", function()
+      native.sigpipe_default()
+      local client, conn = world(server)
+      conn:reset()
+      support.request(client, "PUT", "/", {}, ("x"):rep(1000000))
+      support.pump(client, support.is_answered_or_failed)
+      expect_error(client, "STATUS_CONNECTION_ERROR")
+      client:close()
+    end)
+  end)
+end
+
+describe("in a body", function()
+  local function half(client, conn)
+    tls.ask(client, conn)
+    conn:send(HEAD .. "Content-Length: 10\r\n\r\nhello")
+    support.pump(client, support.is_answered_or_failed)
+    assert.equal("hello", client:read_response_body_chunk())
+    assert.equal("", client:read_response_body_chunk())
+  end
+
+  it("new keys are agreed on", function()
+    local client, conn = world()
+    half(client, conn)
+    for _ = 1, 3 do
+      assert.is_true(conn:key_update())
+      conn:send("w")
+    end
+    conn:send("or")
+    assert.equal("wwwor", (support.read_all(client)))
+    -- The client's answer to the updates goes out with its next bytes, which the server can read.
+    assert.equal("hello", tls.exchange(client, conn))
+  end)
+
+  it("a wish for a new handshake is refused without harm", function()
+    local client, conn = world({ max = "1.2" })
+    half(client, conn)
+    assert.is_true(conn:renegotiate())
+    assert.equal("", client:read_response_body_chunk())
+    -- The server's side gives up when it reads the refusal; the client's has no reason to.
+    assert.equal(HTTPClient.STATUS_BODY, client:get_status())
+    client:close()
+  end)
+
+  it("a forged record is an error, behind what was in order", function()
+    local client, conn = world()
+    tls.ask(client, conn)
+    conn:send(HEAD .. "Content-Length: 10\r\n\r\nhello")
+    conn:send_raw("\23\3\3\0\32" .. ("x"):rep(32))
+    support.pump(client, support.is_answered_or_failed)
+    local body = support.read_all(client)
+    assert.equal("hello", body)
+    expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
+  end)
+
+  it("plain text between the records is an error", function()
+    local client, conn = world()
+    half(client, conn)
+    conn:send_raw("world")
+    support.read_all(client)
+    expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
+  end)
+end)
+
+describe("session tickets", function()
+  it("on an idle connection are no stray bytes", function()
+    local client, conn = world({ session_tickets = 4, max = "1.3" })
+    for _ = 1, 20 do
+      assert.same({ Error.OK, false }, { client:wait(0.001) })
+    end
+    assert.equal("hello", tls.exchange(client, conn))
+    assert.same({ Error.OK, false }, { client:wait(0.001) })
+    assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+  end)
+end)
