@@ -232,9 +232,8 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   }
 }
 
-void hc_client_body_consume(hc_client *c, size_t size) {
+static void consume(hc_client *c, size_t size) {
   hc_receiver *r = &c->receiver;
-  if (c->status != HC_STATUS_BODY || size == 0) return;
   r->received += size;
   hc_buffer_consume(&r->in, size);
   if (r->plan.framing == HC_FRAMING_CHUNKED) {
@@ -247,6 +246,21 @@ void hc_client_body_consume(hc_client *c, size_t size) {
     r->left -= size;
     if (r->left == 0) hc_client_finish(c);
   }
+}
+
+/* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies here, or in the TLS
+ * stream. */
+static void notice_rest(hc_client *c) {
+  hc_interest interest;
+  if (!c->watch) return;
+  hc_client_interest(c, &interest);
+  if (interest.ready) hc_client_notice(c);
+}
+
+void hc_client_body_consume(hc_client *c, size_t size) {
+  if (c->status != HC_STATUS_BODY || size == 0) return;
+  consume(c, size);
+  notice_rest(c);
 }
 
 /* --- content to files -------------------------------------------------------------------------------------------------- */

@@ -34,7 +34,10 @@ void hc_client_interest(hc_client *c, hc_interest *out) {
       if (c->tunnel) out->events = c->connect_wants;
       out->deadline = earlier(out->deadline, c->connect_deadline);
       break;
-    case HC_STATUS_CONNECTED: interest_of_stream(c, HC_EVENT_READ, out); break;
+    case HC_STATUS_CONNECTED:
+      interest_of_stream(c, HC_EVENT_READ, out);
+      out->ready = out->ready || hc_buffer_size(&c->receiver.in) > 0; /* nobody's bytes, which poll refuses */
+      break;
     case HC_STATUS_REQUESTING: interest_of_request(c, out); break;
     case HC_STATUS_BODY:
       interest_of_stream(c, c->receiver.wants ? c->receiver.wants : HC_EVENT_READ, out);

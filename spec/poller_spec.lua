@@ -46,6 +46,25 @@ describe("a Poller", function()
     assert.equal(204, clients[2]:get_response_code())
   end)
 
+  it("does not sleep over what a read took off the stream and did not hand out", function()
+    local poller, clients, conns = world(1)
+    local client, conn = clients[1], conns[1]
+    client.read_chunk_size = 256
+    support.request(client)
+    wait_until(poller, function() return conn:recv_until("\r\n\r\n", 0) end)
+    conn:send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("2\r\nab\r\n"):rep(600) .. "0\r\n\r\nstray")
+    local body = ""
+    repeat
+      assert.equal(client, poller:wait(support.LIMIT)[1], "after " .. #body .. " bytes")
+      if client:get_status() == HTTPClient.STATUS_BODY then
+        body = body .. client:read_response_body_chunk()
+      end
+    until client:get_status() == HTTPClient.STATUS_CONNECTED
+    assert.equal(("ab"):rep(600), body)
+    assert.equal(client, poller:wait(support.LIMIT)[1])
+    assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, client:get_status())
+  end)
+
   it("counts, refuses a second add, removes", function()
     local poller, clients = world(2)
     assert.equal(2, poller:count())
