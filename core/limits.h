@@ -26,6 +26,7 @@
 #define HC_TLS_SESSIONS_MAX 64u          /* sessions kept for resumption, per options object */
 #define HC_TLS_SESSIONS_PER_HOST 4u
 #define HC_TLS_READ_AHEAD 34816u         /* one read of the stream below takes up to this much */
+#define HC_TLS_READ_BURST 131072u        /* one receive takes at most this much off the stream below */
 #define HC_TLS_SEND_BURST 262144u        /* one send moves at most about this much */
 #define HC_OCSP_SKEW_SECONDS 300L        /* by how much two clocks may differ */
 #define HC_OCSP_AGE_SECONDS 604800L      /* of a response that does not say when the next one comes */

@@ -98,6 +98,7 @@ static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
 static void begin(tls_peer *t, hc_failure *failure) {
   ERR_clear_error();
   t->carrier.failure = failure;
+  t->carrier.burst = HC_TLS_READ_BURST;
 }
 
 /* --- receiving */

@@ -27,11 +27,11 @@ static int bio_read(BIO *bio, char *into, int room) {
   if (into == NULL || room <= 0 || c->ended) return 0;
   if (c->read_failed) return -1;
   c->read_wants = HC_IO_WANT_READ;
-  if (c->dry) return wait_for_read(bio);
+  if (c->dry || c->burst == 0) return wait_for_read(bio);
   size_t got = 0;
   hc_io io = receive(c, into, (size_t)room, &got);
   switch (io) {
-    case HC_IO_OK: return (int)got;
+    case HC_IO_OK: c->burst -= got < c->burst ? got : c->burst; return (int)got;
     case HC_IO_WANT_READ:
     case HC_IO_WANT_WRITE: c->read_wants = io; return wait_for_read(bio);
     case HC_IO_EOF: c->ended = true; return 0;

@@ -119,6 +119,7 @@ typedef struct hc_tls_carrier {
   hc_failure *failure;    /* where a failure of the stream below goes; set by each operation */
   hc_io read_wants;       /* what the stream below asked for, last: over TLS in TLS a read may want to write */
   hc_io write_wants;
+  size_t burst;           /* what one operation may still read: a server can send records without content for ever */
   bool dry;               /* reads find nothing: only what OpenSSL has buffered is worked on */
   bool sleeping;          /* reads may sleep in the kernel */
   bool ended;             /* the stream below ended, with or without close_notify */

@@ -1,4 +1,5 @@
 /* test_tls.c - TLS as a stream: facts, bytes both ways, ends and failures, TLS in TLS. */
+#include "../../core/limits.h"
 #include "../../core/memory.h"
 #include "tls_world.h"
 
@@ -277,6 +278,21 @@ static void test_key_update(void) {
   close_fixture(&f);
 }
 
+/* Records without content, as many as the server likes, keep no call busy for longer than a moment. */
+static void test_endless_key_updates(void) {
+  fixture f;
+  open_fixture(&f, TLS1_3_VERSION);
+  char in[16];
+  size_t got, calls = 0;
+  while (BIO_ctrl_pending(f.w.wire.to_client) < 2 * HC_TLS_READ_BURST)
+    NEED(SSL_key_update(f.w.server, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(f.w.server) == 1);
+  server_write(&f, "behind", 6);
+  hc_io io;
+  while ((io = hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL)) == HC_IO_WANT_READ && calls < 10) calls++;
+  CHECK(calls > 0 && calls < 10 && io == HC_IO_OK && got == 6);
+  close_fixture(&f);
+}
+
 /* RFC 5246 section 7.4.1.1: a HelloRequest may be refused. What the server makes of that is its own affair. */
 static void test_renegotiation_is_refused(void) {
   fixture f;
@@ -443,6 +459,7 @@ int main(void) {
   test_ends();
   test_forged_record();
   test_key_update();
+  test_endless_key_updates();
   test_renegotiation_is_refused();
   test_filling_read();
   test_tls_in_tls();

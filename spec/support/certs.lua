@@ -196,11 +196,12 @@ local ocsp_kinds = {
   try_later = { failure = 3 },
 }
 
--- The OCSP response (DER) about an entry: a kind of the above, for starttls' ocsp_response.
+-- The OCSP response (DER) about an entry: a kind of the above, or such a table, for starttls' ocsp_response. `signer` is
+-- a name or an entry.
 function certs.ocsp(entry, kind)
-  local options = assert(ocsp_kinds[kind or "good"], "unknown kind of OCSP response")
+  local options = type(kind) == "table" and kind or assert(ocsp_kinds[kind or "good"], "unknown kind of OCSP response")
   local issuer = entry.issuer or entry
-  local signer = options.signer and certs[options.signer]
+  local signer = type(options.signer) == "string" and certs[options.signer] or options.signer
   return native.make_ocsp({
     cert = entry.cert,
     issuer = issuer.cert,
