@@ -1,0 +1,60 @@
+/* fuzz_inflate.c - gzip and deflate: a stream in pieces gives what it gives whole, within the bounds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/inflate.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+#define OUTPUT_MAX ((size_t)1 << 20)
+
+static void check(bool holds, const char *what) {
+  if (holds) return;
+  fprintf(stderr, "violated: %s\n", what);
+  abort();
+}
+
+typedef struct outcome {
+  hc_buffer bytes;
+  hc_error code;
+} outcome;
+
+static void decode(hc_coding coding, hc_slice data, size_t piece, size_t room, outcome *out) {
+  hc_inflate *d = hc_inflate_new(coding);
+  hc_parse result = HC_PARSE_MORE;
+  size_t at = 0, used, produced, available;
+  char *into;
+  check(d != NULL, "there is memory");
+  for (bool full = false; (at < data.size || full) && result != HC_PARSE_ERROR && hc_buffer_size(&out->bytes) < OUTPUT_MAX;) {
+    size_t left = data.size - at;
+    hc_slice part = {data.data + at, left < piece ? left : piece};
+    check(hc_buffer_reserve(&out->bytes, room, SIZE_MAX, &into, &available) == HC_OK, "there is memory");
+    result = hc_inflate_decode(d, part, into, room, &used, &produced);
+    check(used <= part.size && produced <= room, "bounds are kept");
+    check(result != HC_PARSE_DONE || (used == part.size && hc_inflate_is_done(d)), "done means done");
+    check(result != HC_PARSE_MORE || used == part.size || produced == room, "all is used while there is room");
+    hc_buffer_commit(&out->bytes, produced);
+    full = produced == room && result == HC_PARSE_MORE;
+    at += used;
+  }
+  out->code = hc_inflate_finish(d);
+  hc_inflate_delete(d);
+}
+
+/* The first two bytes choose the coding, the pieces and the room. */
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
+  if (size < 2) return 0;
+  outcome whole = {{0}, HC_OK}, split = {{0}, HC_OK};
+  hc_coding coding = data[0] & 1 ? HC_CODING_GZIP : HC_CODING_DEFLATE;
+  hc_slice stream = {(const char *)data + 2, size - 2};
+  decode(coding, stream, SIZE_MAX, 4096, &whole);
+  decode(coding, stream, 1 + data[0] / 2u, 1 + (size_t)data[1], &split);
+  size_t a = hc_buffer_size(&whole.bytes), b = hc_buffer_size(&split.bytes);
+  size_t common = a < b ? a : b;
+  check(common == 0 || memcmp(hc_buffer_head(&whole.bytes), hc_buffer_head(&split.bytes), common) == 0, "the same bytes");
+  if (a < OUTPUT_MAX && b < OUTPUT_MAX) check(a == b && whole.code == split.code, "the same end");
+  hc_buffer_free(&whole.bytes);
+  hc_buffer_free(&split.bytes);
+  return 0;
+}
