@@ -130,7 +130,7 @@ for _, secure in ipairs({ false, true }) do
 
     it("sees an answer that comes early, and stops the upload", function()
       local client = world({ { "send", "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno" }, { "stall" } }, secure)
-      support.request(client, "POST", "/", {}, ("x"):rep(64 * 1048576))
+      support.request(client, "POST", "/", {}, ("x"):rep(16 * 1048576))
       assert.equal(Error.OK, (client:poll()))
       assert.equal(413, client:get_response_code())
       assert.equal("no", client:read_response_body_chunk())
