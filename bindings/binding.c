@@ -56,6 +56,16 @@ void hcl_class_push(lua_State *L, const char *full_name) {
   lua_remove(L, -2);
 }
 
+void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function) {
+  luaL_newmetatable(L, name);
+  lua_getfield(L, -1, field);
+  bool is_set = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (is_set) return;
+  lua_pushcfunction(L, function);
+  lua_setfield(L, -2, field);
+}
+
 void *hcl_object_new(lua_State *L, const char *full_name, size_t size) {
   void *object = lua_newuserdata(L, size);
   memset(object, 0, size);

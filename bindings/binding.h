@@ -28,6 +28,10 @@
 void hcl_class_new(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta);
 void hcl_class_push(lua_State *L, const char *full_name);  /* the class table; nil before hcl_class_new */
 
+/* Pushes the metatable of that registry name, which is made at first use and has one function. One that an error left
+ * without it is mended. */
+void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function);
+
 /* Pushes a zeroed object of that class, without anchor. */
 void *hcl_object_new(lua_State *L, const char *full_name, size_t size);
 void *hcl_check_object(lua_State *L, int arg, const char *full_name);

@@ -78,10 +78,7 @@ static int dictionary_index(lua_State *L) {
 }
 
 static void set_dictionary_metatable(lua_State *L) {
-  if (luaL_newmetatable(L, "httpclient.headers")) {
-    lua_pushcfunction(L, dictionary_index);
-    lua_setfield(L, -2, "__index");
-  }
+  hcl_push_metatable(L, "httpclient.headers", "__index", dictionary_index);
   lua_setmetatable(L, -2);
 }
 
@@ -198,10 +195,7 @@ static int certificate_gc(lua_State *L) {
 static hc_peer_certificate *new_certificate(lua_State *L) {
   hc_peer_certificate *c = (hc_peer_certificate *)lua_newuserdata(L, sizeof *c);
   memset(c, 0, sizeof *c);
-  if (luaL_newmetatable(L, "httpclient.peer_certificate")) {
-    lua_pushcfunction(L, certificate_gc);
-    lua_setfield(L, -2, "__gc");
-  }
+  hcl_push_metatable(L, "httpclient.peer_certificate", "__gc", certificate_gc);
   lua_setmetatable(L, -2);
   return c;
 }

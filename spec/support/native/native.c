@@ -82,5 +82,6 @@ __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L) {
   sn_open_process(L);
   sn_open_system(L);
   sn_open_certificates(L);
+  sn_open_starve(L);
   return 1;
 }
