@@ -228,21 +228,16 @@ describe("url.resolve", function()
   end)
 
   it("needs no more than linear time for the worst of texts", function()
-    local pieces = { "a", ":", "[", "]", "@", "%", "::", "%41", "a:", "1", ".", "0", "//", "?", "#", "\\", " ", "a@", ":@", "..", "/" }
-    local texts = {}
-    for _, piece in ipairs(pieces) do
-      local long = piece:rep(20000)
-      for _, text in ipairs({ long, long .. "[", "[" .. long, "[" .. long .. "]", "[::" .. long .. "x]", "u:" .. long .. "@h",
-        "h:" .. long .. "x", "h/" .. long, "[::1%" .. long .. "!]" }) do
-        texts[#texts + 1] = "http://" .. text
+    local limit = 0.5 * (tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1)
+    for _, piece in ipairs({ "a", ":", "[", "@", "%", "::", "%41", "a:", ".", "//", "?", "#", " ", "a@", "..", "../" }) do
+      local long = piece:rep(math.floor(20000 / #piece))
+      for _, text in ipairs({ long .. "[", "[::" .. long .. "x]", "u:" .. long .. "@h", "h/" .. long }) do
+        local started = os.clock()
+        url.http("http://" .. text)
+        url.resolve("http://a/b", text)
+        assert.is_true(os.clock() - started < limit, text:sub(1, 20))
       end
     end
-    local started = os.clock()
-    for _, text in ipairs(texts) do
-      url.http(text)
-      url.resolve("http://a/b", text:sub(8))
-    end
-    assert.is_true(os.clock() - started < 10 * (tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1))
   end)
 end)
 
