@@ -313,7 +313,10 @@ static hc_io shake_hands(tls_peer *t) {
   int result = SSL_do_handshake(t->ssl);
   if (result != 1) {
     t->wants = receive_outcome(t, result, &below);
-    if (t->wants == HC_IO_EOF) fail_truncated(t); /* close_notify before the end of the handshake */
+    if (t->wants == HC_IO_EOF) { /* close_notify before the end of the handshake: no stream that could end in order */
+      t->ended = false;
+      fail_truncated(t);
+    }
     return t->wants == HC_IO_WANT_READ || t->wants == HC_IO_WANT_WRITE ? t->wants : fail_handshake(t);
   }
   t->resumed = SSL_session_reused(t->ssl) == 1;

@@ -1,0 +1,460 @@
+-- StreamPeerTLS over other streams under an HTTPClient: TLS in TLS, a script's own stream below; and all of them
+-- collected in every state.
+local certs = require("spec.support.certs")
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local support = require("spec.support.client")
+local tls = require("spec.support.tls")
+
+local Error = httpclient.Error
+local HTTPClient = httpclient.HTTPClient
+local StreamPeerTCP = httpclient.StreamPeerTCP
+local StreamPeerTLS = httpclient.StreamPeerTLS
+local ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+local function collect()
+  if rawget(_G, "jit") then
+    require("jit").flush() -- its traces hold on to what they met
+  end
+  for _ = 1, 4 do
+    collectgarbage()
+  end
+end
+
+local function listen()
+  local listener = assert(native.listen({}))
+  finally(function() listener:close() end)
+  return listener
+end
+
+local function connect_tcp(port)
+  local peer = StreamPeerTCP.new()
+  assert.equal(Error.OK, (peer:connect_to_host("127.0.0.1", port)))
+  support.until_true(function()
+    assert.equal(Error.OK, (peer:poll()))
+    return peer:get_status() == StreamPeerTCP.STATUS_CONNECTED
+  end)
+  return peer
+end
+
+-- Polls the stream until its handshake is over. -> code, message of the last poll
+local function shake(stream, step)
+  local code, message
+  support.until_true(function()
+    code, message = stream:poll()
+    if step then
+      step()
+    end
+    return code ~= Error.OK or stream:get_status() ~= StreamPeerTLS.STATUS_HANDSHAKING
+  end)
+  return code, message
+end
+
+local function over(stream, name, options)
+  local peer = StreamPeerTLS.new()
+  assert.equal(Error.OK, (peer:connect_to_stream(stream, name or "localhost", options or tls.trusting())))
+  return peer
+end
+
+local function client_of(stream)
+  local client = HTTPClient.new()
+  finally(function() client:close() end)
+  client:set_connection(stream)
+  return client
+end
+
+-- A script's own stream over a StreamPeerTCP, which moves at most `limit` bytes at once. `hook` runs in each call.
+local function table_over(peer, limit, hook)
+  local stream = { hook = hook }
+  local function note(name)
+    if stream.hook then
+      stream.hook(name)
+    end
+  end
+  function stream.put_partial_data(_, data)
+    note("put")
+    return peer:put_partial_data(data:sub(1, limit))
+  end
+  function stream.get_partial_data(_, count)
+    note("get")
+    return peer:get_partial_data(math.min(count, limit))
+  end
+  function stream.get_available_bytes()
+    note("available")
+    return peer:get_available_bytes()
+  end
+  function stream.disconnect_from_host()
+    note("disconnect")
+    peer:disconnect_from_host()
+  end
+  return stream
+end
+
+-- Two servers, one behind the other's TLS. -> the port of the outer one, both scripts
+local function nested_servers(outer, inner, steps)
+  local list = { { "accept" }, { "trytls", certs.localhost.tls(inner) } }
+  for i, step in ipairs(steps) do
+    list[i + 2] = step
+  end
+  local behind = assert(native.script(list))
+  local front = assert(native.script({ { "accept" }, { "starttls", certs.wrong_host.tls(outer) }, { "tunnel", behind:port() } }))
+  finally(function()
+    front:stop()
+    behind:stop()
+  end)
+  return front:port(), front, behind
+end
+
+describe("TLS in TLS", function()
+  for _, outer in ipairs({ "1.2", "1.3" }) do
+    for _, inner in ipairs({ "1.2", "1.3" }) do
+      it(("serves requests, TLS %s in %s"):format(inner, outer), function()
+        local body = ("0123456789"):rep(30000)
+        local port, front, behind = nested_servers({ max = outer }, { max = inner }, {
+          { "recv_until", "\r\n\r\n" }, { "send", ANSWER }, { "recv_until", "\r\n\r\n" }, { "discard", #body },
+          { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_eof" } })
+        local below = over(connect_tcp(port), "wrong.test")
+        assert.equal(Error.OK, (shake(below)))
+        local client = client_of(over(below))
+        assert.equal("hello", support.exchange(client, "GET", "/").body)
+        assert.equal("TLSv" .. inner, client:get_tls_version())
+        assert.equal("127.0.0.1", (client:get_remote_address()))
+        assert.is_true(support.exchange(client, "PUT", "/", {}, body).body == body)
+        assert.equal("wrong.test", front:tls_info().sni)
+        assert.equal("localhost", behind:tls_info().sni)
+        client:close()
+        assert.is_true(behind:wait())
+      end)
+    end
+  end
+
+  it("does not sleep over what lies in either of the two", function()
+    local body = ("0123456789"):rep(4000)
+    local port = nested_servers({}, {}, { { "recv_until", "\r\n\r\n" },
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_eof" } })
+    local below = over(connect_tcp(port), "wrong.test")
+    assert.equal(Error.OK, (shake(below)))
+    local client = client_of(over(below))
+    client.read_chunk_size = 256
+    local poller = httpclient.Poller.new()
+    poller:add(client)
+    support.request(client)
+    local size, turn = 0, 0
+    support.until_true(function()
+      turn = turn + 1
+      if turn % 2 == 0 then
+        assert.equal(Error.OK, (client:wait(support.LIMIT / 2)))
+      else
+        poller:wait(support.LIMIT / 2)
+      end
+      if client:get_status() == HTTPClient.STATUS_BODY then
+        size = size + #client:read_response_body_chunk()
+      end
+      return size == #body
+    end, support.LIMIT / 2)
+    poller:remove(client)
+  end)
+
+  it("tells which of the two fails", function()
+    local port = nested_servers({}, {}, { { "recv_eof" } })
+    local below = over(connect_tcp(port))
+    local code, message = shake(below)
+    assert.equal(Error.ERR_CONNECTION_ERROR, code)
+    assert.truthy(message:find("certificate is for wrong.test", 1, true), message)
+    assert.equal(StreamPeerTLS.STATUS_ERROR_HOSTNAME_MISMATCH, below:get_status())
+
+    port = nested_servers({}, {}, {})
+    below = over(connect_tcp(port), "wrong.test")
+    assert.equal(Error.OK, (shake(below)))
+    local above = over(below, "elsewhere.test")
+    code, message = shake(above)
+    assert.equal(Error.ERR_CONNECTION_ERROR, code)
+    assert.truthy(message:find("not elsewhere.test", 1, true), message)
+    assert.equal(StreamPeerTLS.STATUS_ERROR_HOSTNAME_MISMATCH, above:get_status())
+    assert.equal(StreamPeerTLS.STATUS_CONNECTED, below:get_status())
+  end)
+
+  it("takes the end of the outer one for no end of the inner one", function()
+    local port = nested_servers({}, {}, { { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nhello" }, { "close" } })
+    local below = over(connect_tcp(port), "wrong.test")
+    assert.equal(Error.OK, (shake(below)))
+    local outcome = support.exchange(client_of(over(below)), "GET", "/")
+    assert.equal("hello", outcome.body)
+    assert.equal("STATUS_CONNECTION_ERROR", outcome.status)
+    assert.truthy(outcome.message:find("close_notify", 1, true), outcome.message)
+  end)
+end)
+
+describe("TLS over a script's own stream", function()
+  local function world(limit, hook)
+    local listener = listen()
+    local peer = connect_tcp(listener:port())
+    local conn = assert(listener:accept())
+    finally(function() conn:close() end)
+    assert(conn:starttls(certs.localhost.tls()))
+    local below = table_over(peer, limit, hook)
+    local stream = over(below)
+    return stream, conn, below, function() conn:handshake("step") end
+  end
+
+  for _, limit in ipairs({ 1, 100, 1e6 }) do
+    it(("serves requests, at most %d bytes at once"):format(limit), function()
+      local stream, conn, below, step = world(limit)
+      local client = client_of(stream)
+      support.request(client)
+      support.until_true(function()
+        step()
+        client:poll()
+        return conn:handshake_done() and conn:recv_until("\r\n\r\n", 0)
+      end)
+      conn:send(ANSWER)
+      assert.equal(Error.OK, (client:wait(support.LIMIT)))
+      support.pump(client, support.is_answered_or_failed)
+      assert.equal("hello", (support.read_all(client)))
+      assert.equal(below, stream:get_stream())
+      conn:close_notify()
+      support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
+    end)
+  end
+
+  -- What its methods do to those above; each is refused with an error, or without effect.
+  local acts = {
+    { "polls the stream above", function(above) above.stream:poll() end },
+    { "disconnects the stream above", function(above) above.stream:disconnect_from_stream() end },
+    { "connects the stream above anew", function(above) above.stream:connect_to_stream(above.below, "localhost") end },
+    { "sends over the stream above", function(above) above.stream:put_data("x") end },
+    { "reads from the stream above", function(above) above.stream:get_partial_data(10) end },
+    { "closes the client", function(above) above.client:close() end },
+    { "polls the client", function(above) above.client:poll() end },
+    { "takes the client's connection away", function(above) above.client:set_connection(nil) end },
+    { "sends the client elsewhere", function(above) above.client:connect_to_host("127.0.0.1", 9) end },
+    { "asks for the client's facts", function(above)
+      above.client:get_peer_certificate()
+      above.client:get_tls_version()
+      above.client:get_remote_address()
+    end },
+    { "puts the client into TLS of its own", function(above) over(above.stream) end },
+    { "collects the garbage", function() collectgarbage() end },
+  }
+  for _, act in ipairs(acts) do
+    it("that " .. act[1] .. " does no harm", function()
+      local above = {}
+      local calls = 0
+      local stream, conn, below, step = world(1000, function()
+        calls = calls + 1
+        if above.client then
+          pcall(act[2], above)
+        end
+      end)
+      local client = client_of(stream)
+      above.client, above.stream, above.below = client, stream, below
+      client:request(HTTPClient.METHOD_GET, "/", {})
+      local answered
+      for _ = 1, 400 do
+        step()
+        client:poll()
+        if client:get_status() == HTTPClient.STATUS_BODY then
+          client:read_response_body_chunk()
+          break
+        end
+        if not answered and conn:handshake_done() and conn:recv_until("\r\n\r\n", 0) then
+          answered = conn:send(ANSWER)
+        end
+        if client:get_status() ~= HTTPClient.STATUS_REQUESTING then
+          break
+        end
+        native.sleep(0.0005)
+      end
+      assert.is_true(calls > 0)
+      above.client, above.stream, below.hook = nil, nil, nil
+      client:close()
+      assert.equal(HTTPClient.STATUS_DISCONNECTED, client:get_status())
+    end)
+  end
+
+  it("that fails while it is written to says so", function()
+    local stream = over({
+      put_partial_data = function() error("no ink", 0) end,
+      get_partial_data = function() return Error.OK, "" end,
+    })
+    local client = client_of(stream)
+    support.request(client)
+    support.pump(client, support.is_answered_or_failed)
+    local code, message = client:get_last_error()
+    assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, client:get_status())
+    assert.equal(Error.ERR_CONNECTION_ERROR, code)
+    assert.truthy(message:find("no ink", 1, true), message)
+  end)
+end)
+
+describe("a StreamPeerTLS whose handshake has failed", function()
+  -- The bytes of the server, the ending.
+  local cases = {
+    { "HTTP/1.1 400 No\r\n\r\n", "keep" }, { "", "close" }, { "", "reset" }, { "\21\3\3\0\2\1\0", "keep" },
+    { "\21\3\3\0\2\2\40", "close" },
+  }
+  for i, case in ipairs(cases) do
+    it("goes on saying so, case " .. i, function()
+      local listener = listen()
+      local stream = over(connect_tcp(listener:port()))
+      local conn = assert(listener:accept())
+      support.until_true(function()
+        stream:poll()
+        return conn:recv(65536, 0)
+      end)
+      conn:send(case[1])
+      if case[2] ~= "keep" then
+        conn[case[2]](conn)
+      end
+      local code, message = shake(stream)
+      assert.equal(Error.ERR_CONNECTION_ERROR, code)
+      for _ = 1, 2 do
+        assert.equal(StreamPeerTLS.STATUS_ERROR, stream:get_status())
+        assert.same({ code, message }, { stream:poll() })
+        assert.same({ code, "", message }, { stream:get_data(1) })
+        assert.same({ code, "", message }, { stream:get_partial_data(1) })
+        assert.same({ code, message }, { stream:put_data("x") })
+        assert.equal(0, stream:get_available_bytes())
+      end
+      stream:disconnect_from_stream()
+      assert.equal(StreamPeerTLS.STATUS_DISCONNECTED, stream:get_status())
+      conn:close()
+    end)
+  end
+end)
+
+describe("the collector", function()
+  -- Takes a client in the state that `lead` brings it to, and lets go of everything. The server's side sees the end.
+  local function collected(lead, below)
+    local listener = listen()
+    local function begin()
+      local client = HTTPClient.new()
+      local conn
+      if below then
+        local peer = connect_tcp(listener:port())
+        conn = assert(listener:accept())
+        client:set_connection(over(below(peer)))
+      else
+        assert.equal(Error.OK, (client:connect_to_host("localhost", listener:port(), tls.trusting())))
+        conn = support.accept(listener, client)
+      end
+      assert(conn:starttls(certs.localhost.tls()))
+      lead(client, conn)
+      return conn
+    end
+    local conn = begin()
+    collect()
+    support.until_true(function()
+      local data, why = conn:recv(65536, 0)
+      return data == "" or (not data and why ~= "timeout")
+    end, nil, function() return "the end" end)
+    conn:close()
+  end
+
+  local function steps(count)
+    return function(client, conn)
+      for _ = 1, count do
+        client:poll()
+        conn:handshake("step")
+        collectgarbage("step")
+      end
+    end
+  end
+  local function shaken(client, conn)
+    support.until_true(function()
+      client:poll()
+      return conn:handshake("step") and support.is_connected_or_failed(client)
+    end)
+    client:poll()
+  end
+  local function asked(client, conn)
+    shaken(client, conn)
+    tls.ask(client, conn)
+  end
+  local function in_body(client, conn)
+    asked(client, conn)
+    conn:send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" .. ("x"):rep(50000))
+    support.pump(client, HTTPClient.STATUS_BODY)
+    client:read_response_body_chunk()
+  end
+  local states = {
+    { "before the handshake", steps(0) }, { "at its beginning", steps(1) }, { "in its middle", steps(2) },
+    { "behind it", shaken }, { "with a request on its way", function(client, conn)
+      shaken(client, conn)
+      support.request(client, "PUT", "/", {}, ("x"):rep(4000000))
+      client:poll()
+      client:poll()
+    end },
+    { "waiting for an answer", asked }, { "in a body", in_body },
+    { "with a body read into a file", function(client, conn)
+      in_body(client, conn)
+      local file = assert(io.tmpfile())
+      client:read_response_body_to_file(file)
+      file:close()
+    end },
+    { "after an exchange", function(client, conn)
+      shaken(client, conn)
+      assert.equal("hello", tls.exchange(client, conn))
+    end },
+    { "after the server's good-bye", function(client, conn)
+      shaken(client, conn)
+      conn:close_notify()
+      support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
+    end },
+    { "while a Poller holds it", function(client, conn)
+      in_body(client, conn)
+      local poller = httpclient.Poller.new()
+      poller:add(client)
+      poller:wait(0)
+    end },
+  }
+  for _, state in ipairs(states) do
+    it("takes a client " .. state[1], function()
+      collected(state[2])
+    end)
+    it("takes a client over given streams " .. state[1], function()
+      collected(state[2], function(peer) return peer end)
+    end)
+    it("takes a client over a script's stream " .. state[1], function()
+      collected(state[2], function(peer) return table_over(peer, 100000) end)
+    end)
+  end
+
+  it("leaves a stream alone that the script still holds", function()
+    local listener = listen()
+    local stream = over(connect_tcp(listener:port()))
+    local conn = assert(listener:accept())
+    assert(conn:starttls(certs.localhost.tls()))
+    do
+      local client = HTTPClient.new()
+      client:set_connection(stream)
+      shaken(client, conn)
+      client = nil -- luacheck: ignore
+    end
+    collect()
+    assert.equal(StreamPeerTLS.STATUS_CONNECTED, stream:get_status())
+    assert.equal(Error.OK, (stream:put_data("still here")))
+    assert.equal("still here", conn:recv_n(10))
+    conn:close()
+  end)
+
+  it("takes options and certificates that a connection still needs", function()
+    local listener = listen()
+    local client = HTTPClient.new()
+    do
+      local chain = httpclient.X509Certificate.new()
+      chain:load_from_string(certs.ca.cert)
+      local options = httpclient.TLSOptions.client(chain, nil, { alpn = { "http/1.1" } })
+      assert.equal(Error.OK, (client:connect_to_host("localhost", listener:port(), options)))
+      chain, options = nil, nil -- luacheck: ignore
+    end
+    collect()
+    local conn = support.accept(listener, client)
+    assert(conn:starttls(certs.localhost.tls({ alpn = { "http/1.1" } })))
+    shaken(client, conn)
+    collect()
+    assert.equal("hello", tls.exchange(client, conn))
+    client:close()
+    conn:close()
+  end)
+end)
