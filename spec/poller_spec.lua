@@ -106,6 +106,136 @@ describe("a Poller", function()
     assert.is_true(native.cputime() - cpu < 0.1 * factor)
   end)
 
+  it("protects a client from its own body function", function()
+    local poller, clients, conns = world(2)
+    local refused, done = 0, false
+    support.request(clients[1], "POST", "/", {}, function()
+      if done then return nil end
+      done = true
+      for _, name in ipairs({ "poll", "close", "wait", "read_response_body_chunk" }) do
+        if not pcall(clients[1][name], clients[1]) then refused = refused + 1 end
+      end
+      for _, name in ipairs({ "wait", "count", "add", "remove" }) do
+        if not pcall(poller[name], poller, clients[2]) then refused = refused + 1 end
+      end
+      return "piece"
+    end)
+    wait_until(poller, function() return conns[1]:recv_until("0\r\n\r\n", 0) end)
+    assert.equal(8, refused)
+    assert.equal(HTTPClient.STATUS_REQUESTING, clients[1]:get_status())
+  end)
+
+  it("goes on when a body function closes the other clients", function()
+    local load = loadstring or load
+    local leave = load("local client <close> = ...") or function(client) client:close() end
+    local poller, clients, conns = world(6)
+    local done = false
+    for i = 1, 6 do
+      support.request(clients[i], "POST", "/", {}, function()
+        if done then return nil end
+        done = true
+        for other = 1, 6 do
+          if other ~= i then leave(clients[other]) end
+        end
+        return "x"
+      end)
+    end
+    wait_until(poller, function()
+      for i = 1, 6 do
+        if conns[i]:recv_until("0\r\n\r\n", 0) then return true end
+      end
+    end)
+    local alive = 0
+    for i = 1, 6 do
+      if clients[i]:get_status() == HTTPClient.STATUS_REQUESTING then alive = alive + 1 end
+    end
+    assert.equal(1, alive)
+  end)
+
+  it("names a client that fails once, and not again", function()
+    local poller, clients, conns = world(2)
+    conns[1]:close()
+    local moved
+    support.until_true(function()
+      moved = poller:wait(1)
+      return #moved > 0
+    end)
+    assert.equal(1, #moved)
+    assert.is_true(rawequal(clients[1], moved[1]))
+    assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, clients[1]:get_status())
+    for _ = 1, 3 do assert.same({}, poller:wait(0.01)) end
+    assert.equal(2, poller:count())
+  end)
+
+  it("takes clients in end states, and returns at once when there are no others", function()
+    local poller = Poller.new()
+    local failed = HTTPClient.new()
+    failed:connect_to_host("no-such-host.invalid", 1)
+    support.pump(failed, HTTPClient.STATUS_CANT_RESOLVE)
+    assert.equal(Error.OK, poller:add(failed))
+    assert.equal(Error.OK, poller:add(HTTPClient.new()))
+    assert.same({}, poller:wait())
+    assert.same({}, poller:wait(0))
+    assert.equal(2, poller:count())
+  end)
+
+  it("names a client again and again while it has bytes that nobody reads", function()
+    local poller, clients, conns = world(1)
+    support.request(clients[1])
+    wait_until(poller, function() return conns[1]:recv_until("\r\n\r\n", 0) end)
+    conns[1]:send("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" .. ("x"):rep(2000))
+    clients[1].read_chunk_size = 256
+    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_BODY end)
+    local got = 0
+    while clients[1]:get_status() == HTTPClient.STATUS_BODY do
+      assert.equal(1, #poller:wait(5))
+      got = got + #clients[1]:read_response_body_chunk()
+    end
+    assert.equal(2000, got)
+    assert.same({}, poller:wait(0.01))
+  end)
+
+  it("does not name a client in BODY that waits for the server", function()
+    local poller, clients, conns = world(1)
+    support.request(clients[1])
+    wait_until(poller, function() return conns[1]:recv_until("\r\n\r\n", 0) end)
+    conns[1]:send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_BODY end)
+    assert.equal("abc", clients[1]:read_response_body_chunk())
+    poller:wait(0)
+    local before = native.monotonic()
+    assert.same({}, poller:wait(0.05))
+    assert.is_true(native.monotonic() - before >= 0.04)
+  end)
+
+  it("follows a client to another stream", function()
+    local poller, clients = world(1)
+    local listener = assert(native.listen({}))
+    local peer = httpclient.StreamPeerTCP.new()
+    assert.equal(Error.OK, (peer:connect_to_host("127.0.0.1", listener:port())))
+    clients[1]:set_connection(peer)
+    support.request(clients[1])
+    local conn = assert(listener:accept())
+    wait_until(poller, function() return conn:recv_until("\r\n\r\n", 0) end)
+    conn:send("HTTP/1.1 204 No\r\n\r\n")
+    wait_until(poller, function() return clients[1]:get_response_code() == 204 end)
+    conn:close()
+    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
+    listener:close()
+  end)
+
+  it("forgets a client that its scope closes, and takes it again", function()
+    local load = loadstring or load
+    local leave = load("local client <close> = ...")
+    if not leave then return end -- before 5.4
+    local poller, clients = world(1)
+    leave(clients[1])
+    assert.equal(0, poller:count())
+    assert.equal(Error.ERR_DOES_NOT_EXIST, (poller:remove(clients[1])))
+    assert.equal(Error.OK, (poller:add(clients[1])))
+    assert.equal(1, poller:count())
+  end)
+
   it("refuses what is no client and no time", function()
     local poller = Poller.new()
     assert.has_error(function() poller:add({}) end)

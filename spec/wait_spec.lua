@@ -92,6 +92,167 @@ describe("wait", function()
   end)
 end)
 
+describe("what event loops ask", function()
+  local hole
+  setup(function() hole = native.blackhole() end)
+  teardown(function()
+    if hole then hole:close() end
+  end)
+
+  -- leads a client into the state -> client; the events; whether there is a time
+  local states = {
+    { "CONNECTING", function(options)
+      if not hole then return nil end
+      local client = HTTPClient.new()
+      client.connect_timeout = options.timeout or 0
+      client:connect_to_host("127.0.0.1", hole:port())
+      client:poll()
+      return client
+    end, "w" },
+    { "the TLS handshake", function(options)
+      local listener = assert(native.listen({}))
+      local client = HTTPClient.new()
+      client.connect_timeout = options.timeout or 0
+      client:connect_to_host("127.0.0.1", listener:port(), true)
+      local conn = support.accept(listener, client)
+      support.until_true(function()
+        client:poll()
+        return conn:recv(1, 0)
+      end)
+      return client, listener, conn
+    end, "r" },
+    { "the tunnel", function(options)
+      local listener = assert(native.listen({}))
+      local client = HTTPClient.new()
+      client.connect_timeout = options.timeout or 0
+      client:set_https_proxy("127.0.0.1", listener:port())
+      client:connect_to_host("origin.test", 443, true)
+      local conn = support.accept(listener, client)
+      support.until_true(function()
+        client:poll()
+        return conn:recv_until("\r\n\r\n", 0)
+      end)
+      return client, listener, conn
+    end, "r" },
+    { "CONNECTED", function() return world() end, "r", true },
+    { "REQUESTING", function(options)
+      local client, conn = world()
+      client.response_timeout = options.timeout or 0
+      support.request(client)
+      client:poll()
+      return client, conn
+    end, "r" },
+    { "REQUESTING, the socket full", function(options)
+      local client, conn = world()
+      client.idle_timeout = options.timeout or 0
+      support.request(client, "POST", "/", {}, ("x"):rep(16 * 1048576))
+      support.until_true(function()
+        -- Some systems find more room after a while.
+        local before = client:get_request_body_sent()
+        client:wait(0.1)
+        return client:get_request_body_sent() == before and native.wait_fd(client:get_fd(), "w", 0.1) == ""
+      end)
+      return client, conn
+    end, "rw" },
+    { "BODY", function(options)
+      local client, conn = world()
+      client.idle_timeout = options.timeout or 0
+      support.request(client)
+      client:poll()
+      assert(conn:recv_until("\r\n\r\n"))
+      conn:send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+      support.pump(client, HTTPClient.STATUS_BODY)
+      assert.equal("abc", client:read_response_body_chunk())
+      return client, conn
+    end, "r" },
+  }
+  for _, case in ipairs(states) do
+    it("is there in " .. case[1] .. ", and waiting sleeps", function()
+      local client, a, b = case[2]({})
+      if not client then return pending("no black hole here") end
+      assert.is_true(client:get_fd() >= 0)
+      assert.equal(client:get_fd(), client:pollfd())
+      assert.equal(client:get_fd(), client:getfd())
+      assert.equal(case[3], client:events())
+      assert.is_nil(client:timeout())
+      local status, cpu = client:get_status(), native.cputime()
+      assert.equal("", native.wait_fd(client:get_fd(), case[3], 0.02))
+      assert.same({ Error.OK, false }, { client:wait(0.05) })
+      assert.same({}, HTTPClient.wait_any({ client }, 0.05))
+      local poller = httpclient.Poller.new()
+      poller:add(client)
+      poller:wait(0.05)
+      poller:wait(0.05)
+      assert.is_true(native.cputime() - cpu < 0.08 * factor)
+      assert.equal(status, client:get_status())
+      client:close()
+      if a then a:close() end
+      if b then b:close() end
+    end)
+
+    if not case[4] then
+      it("tells the time that is left in " .. case[1], function()
+        local client, a, b = case[2]({ timeout = 0.5 * factor })
+        if not client then return pending("no black hole here") end
+        local left = client:timeout()
+        assert.is_true(left > 0 and left <= 0.5 * factor, tostring(left))
+        local before = native.monotonic()
+        support.until_true(function() return client:wait(5) ~= Error.OK end)
+        assert.is_true(native.monotonic() - before < 3 * factor)
+        assert.equal(Error.ERR_TIMEOUT, (client:get_last_error()))
+        if a then a:close() end
+        if b then b:close() end
+      end)
+    end
+  end
+
+  it("is enough to go through a whole exchange with few polls", function()
+    for _, secure in ipairs({ false, true }) do
+      local steps = { { "accept" }, { "recv_until", "\r\n\r\n" }, { "discard", 4000000 }, { "sleep", 0.05 },
+        { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" }, { "drip", "hello", 0.01 } }
+      if secure then table.insert(steps, 2, { "starttls", certs.localhost.tls() }) end
+      local server = native.script(steps)
+      local client, polls = HTTPClient.new(), 0
+      client:connect_to_host("localhost", server:port(), secure and httpclient.TLSOptions.client(certs.ca.cert) or nil)
+      local function turn()
+        local time, fd = client:timeout(), client:get_fd()
+        if time ~= 0 then native.wait_fd(fd, client:events() or "r", time or 5) end
+        polls = polls + 1
+        assert.equal(Error.OK, (client:poll()))
+      end
+      while client:get_status() ~= HTTPClient.STATUS_CONNECTED do turn() end
+      support.request(client, "POST", "/", {}, ("x"):rep(4000000))
+      while client:get_status() ~= HTTPClient.STATUS_BODY do turn() end
+      local body = ""
+      while client:get_status() == HTTPClient.STATUS_BODY do
+        turn()
+        body = body .. client:read_response_body_chunk()
+      end
+      assert.equal("hello", body)
+      assert.is_true(polls < 1000, tostring(polls))
+      client:close()
+      server:stop()
+    end
+  end)
+
+  it("is nothing where there is nothing to wait for", function()
+    local refused, gone = HTTPClient.new(), HTTPClient.new()
+    refused:connect_to_host("127.0.0.1", require("spec.support.ports").free(1)[1])
+    support.pump(refused, HTTPClient.STATUS_CANT_CONNECT)
+    gone:connect_to_host("no-such-host.invalid", 1)
+    support.pump(gone, HTTPClient.STATUS_CANT_RESOLVE)
+    for _, client in ipairs({ HTTPClient.new(), refused, gone }) do
+      assert.equal(-1, client:get_fd())
+      assert.is_nil(client:pollfd())
+      assert.is_nil(client:events())
+      assert.equal(0, client:timeout())
+      local code, ready = client:wait()
+      assert.is_true(code ~= Error.OK and ready)
+      assert.equal(1, #HTTPClient.wait_any({ client }))
+    end
+  end)
+end)
+
 describe("wait_any", function()
   it("names those that are ready", function()
     local a, conn_a = world()
@@ -108,6 +269,43 @@ describe("wait_any", function()
     assert.is_true(rawequal(b, ready[1]))
     assert.equal(204, b:get_response_code())
     assert.equal(HTTPClient.STATUS_REQUESTING, a:get_status())
+  end)
+
+  it("takes a client twice, and clients in every state together", function()
+    local a, conn = world()
+    local new, looking = HTTPClient.new(), HTTPClient.new()
+    looking:connect_to_host("no-such-host.invalid", 1)
+    local ready = HTTPClient.wait_any({ a, new, a }, 5)
+    assert.equal(1, #ready)
+    assert.is_true(rawequal(new, ready[1]))
+    support.until_true(function()
+      HTTPClient.wait_any({ a, looking }, 1)
+      return looking:get_status() == HTTPClient.STATUS_CANT_RESOLVE
+    end)
+    support.request(a)
+    assert.equal(2, #HTTPClient.wait_any({ a, a }, 5))
+    assert(conn:recv_until("\r\n\r\n"))
+  end)
+
+  it("keeps to its clients when a body function empties the list, or uses them", function()
+    local a, conn = world()
+    local list, refused = { a, (world()), (world()) }, 0
+    local done = false
+    support.request(a, "POST", "/", {}, function()
+      if done then return nil end
+      done = true
+      for _, name in ipairs({ "poll", "close", "wait", "read_response_body_chunk" }) do
+        if not pcall(a[name], a) then refused = refused + 1 end
+      end
+      for i = 1, 3 do list[i] = nil end
+      for _ = 1, 4 do collectgarbage() end
+      return "piece"
+    end)
+    support.until_true(function()
+      HTTPClient.wait_any(list[1] and list or { a }, 0.05)
+      return conn:recv_until("0\r\n\r\n", 0)
+    end)
+    assert.equal(4, refused)
   end)
 
   it("takes an empty list and refuses what is no client", function()
