@@ -67,15 +67,30 @@ describe("a body function", function()
     { "raises", function() error("out of paper") end, {}, "out of paper" },
     { "returns a number's table", function() return {} end, {}, "must return a string or nil" },
     { "returns a boolean", function() return true end, {}, "must return a string or nil" },
+    { "returns a number", function() return 5 end, {}, "must return a string or nil" },
+    { "returns false", function() return false end, {}, "must return a string or nil" },
+    { "raises a table", function() error({}) end, {}, "body function" },
+    { "raises nothing", function() error() end, {}, "body function" },
+    { "raises a control byte", function() error("a\nb\0c", 0) end, {}, "a?b" },
+    { "yields", function() coroutine.yield("x") end, {}, "yield" },
+    { "recurses for ever", function() local function f() return f() .. "" end return f() end, {}, "stack" },
+    { "gives nothing for a length", function() end, { "Content-Length: 1" }, "ended before" },
     { "ends too early", list("ab"), { "Content-Length: 3" }, "ended before" },
-    { "gives too much", list("abcd"), { "Content-Length: 3" }, "longer than" },
+    { "gives too much", function() return "abcd" end, { "Content-Length: 3" }, "longer than" },
   }
   for _, case in ipairs(wrong) do
     it("ends the request with a message when it " .. case[1], function()
-      local client = world()
-      support.request(client, "POST", "/", case[3], case[2])
-      local message = failed(client)
-      assert.truthy(message:find(case[4], 1, true), message)
+      for _, blocking in ipairs({ false, true }) do
+        local client = world()
+        client.blocking_mode_enabled = blocking
+        support.request(client, "POST", "/", case[3], case[2])
+        local thread = coroutine.create(function() return failed(client) end)
+        local ran, message = coroutine.resume(thread)
+        assert.is_true(ran, tostring(message))
+        assert.truthy(message:find(case[4], 1, true), message)
+        assert.equal(Error.ERR_CONNECTION_ERROR, (client:get_last_error()))
+        client:close()
+      end
     end)
   end
 
@@ -169,6 +184,55 @@ describe("Expect: 100-continue", function()
     assert.equal("", conn:recv_all())
   end)
 
+  it("does not take the silence that it asked for as idleness", function()
+    local client, conn = world()
+    client.idle_timeout = 0.2
+    support.request(client, "POST", "/", { "Expect: 100-continue" }, "content")
+    local before = native.monotonic()
+    support.until_true(function()
+      assert.equal(Error.OK, (client:wait(2)))
+      return conn:recv_until("content", 0)
+    end)
+    assert.is_true(native.monotonic() - before > 0.8)
+  end)
+
+  it("asks no body function before the 100", function()
+    local client, conn = world()
+    local calls = 0
+    support.request(client, "POST", "/", { "Expect: 100-continue" }, function()
+      calls = calls + 1
+      return calls == 1 and "piece" or nil
+    end)
+    receive_until(client, conn, "\r\n\r\n")
+    for _ = 1, 5 do client:poll() end
+    assert.equal(0, calls)
+    conn:send("HTTP/1.1 100 Continue\r\n\r\n")
+    assert.equal("5\r\npiece\r\n0\r\n\r\n", receive_until(client, conn, "0\r\n\r\n"))
+  end)
+
+  it("without content waits for nothing", function()
+    local client, conn = world()
+    support.request(client, "POST", "/", { "Expect: 100-continue" })
+    receive_until(client, conn, "\r\n\r\n")
+    conn:send(OK)
+    support.pump(client, HTTPClient.STATUS_BODY)
+    support.read_all(client)
+    assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+  end)
+
+  it("goes on with a 100 that comes when the content is under way, and skips others", function()
+    local client, conn = expecting()
+    conn:send("HTTP/1.1 103 Hints\r\n\r\n")
+    client:poll()
+    assert.equal("timeout", select(2, conn:recv(1, 0.02)))
+    conn:send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+    receive_until(client, conn, "content")
+    conn:send("HTTP/1.1 100 Continue\r\n\r\n" .. OK)
+    support.pump(client, HTTPClient.STATUS_BODY)
+    support.read_all(client)
+    assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+  end)
+
   it("sends the content after a second of silence", function()
     local client, conn = expecting()
     local before = native.monotonic()
@@ -193,6 +257,49 @@ describe("an early answer", function()
     assert.equal(413, client:get_response_code())
     assert.equal(HTTPClient.STATUS_DISCONNECTED, status)
     assert.is_true(client:get_request_body_sent() < 32 * 1048576)
+  end)
+
+  for _, framed in ipairs({ false, true }) do
+    it("stops a body function, which is not asked again, Content-Length " .. tostring(framed), function()
+      local client, conn = world()
+      local calls = 0
+      support.request(client, "POST", "/", framed and { "Content-Length: 1000000000" } or {}, function()
+        calls = calls + 1
+        return ("x"):rep(100000)
+      end)
+      receive_until(client, conn, "\r\n\r\n")
+      conn:send("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")
+      support.pump(client, HTTPClient.STATUS_BODY)
+      local before = calls
+      assert.equal("no", (support.read_all(client)))
+      assert.equal(before, calls)
+      assert.equal(HTTPClient.STATUS_DISCONNECTED, client:get_status())
+    end)
+  end
+
+  it("without a body of its own ends the connection, too", function()
+    local client, conn = world()
+    support.request(client, "POST", "/", {}, ("x"):rep(32 * 1048576))
+    receive_until(client, conn, "\r\n\r\n")
+    conn:send("HTTP/1.1 204 No\r\n\r\n")
+    support.pump(client, HTTPClient.STATUS_DISCONNECTED)
+    assert.equal(204, client:get_response_code())
+  end)
+
+  it("is read although the server hangs up on the upload", function()
+    for _, ending in ipairs({ "close", "shutdown" }) do
+      local client, conn = world()
+      support.request(client, "POST", "/", {}, ("x"):rep(32 * 1048576))
+      receive_until(client, conn, "\r\n\r\n")
+      while conn:recv(1048576, 0) do end
+      conn:send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+      conn[ending](conn)
+      support.pump(client, support.is_answered_or_failed)
+      assert.equal(413, client:get_response_code(), ending)
+      assert.equal("no", (support.read_all(client)))
+      client:close()
+      conn:close()
+    end
   end)
 end)
 
