@@ -67,6 +67,8 @@ else
 lua_flags = $(patsubst -I%,-isystem %,$(if $(LUA_PC),$(shell $(PKG_CONFIG) --cflags $(LUA_PC))))
 endif
 
+lua_link = $(shell $(PKG_CONFIG) --libs $(LUA_PC))
+
 # --- flags ------------------------------------------------------------------------------------------------------------
 
 SYSTEM := $(shell uname -s)
@@ -170,6 +172,10 @@ $(BUILD)/hooks/libhttpclient.a: $(hooked_objects)
 
 $(BUILD)/hooks/test_%: spec/core/test_%.c $(BUILD)/hooks/libhttpclient.a
 	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(LDFLAGS) -o $@ $< $(BUILD)/hooks/libhttpclient.a $(LIBS))
+
+# The one that has a Lua state in it.
+$(BUILD)/fuzz_query: fuzz/fuzz_query.c $(lua_library)
+	$(call say,cc,$(compile) $(lua_flags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(lua_library) $(lua_link) $(LIBS))
 
 $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(fuzz_parts) $(library)
 	$(call say,cc,$(compile) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(fuzz_parts) $(library) $(LIBS))

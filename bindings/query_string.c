@@ -13,7 +13,8 @@
 
 typedef struct writer {
   hc_buffer *out;
-  int arg; /* the fields' place, for messages */
+  int arg;           /* the fields' place, for messages */
+  bool *has_pairs;   /* the first one may have been empty */
 } writer;
 
 /* --- numbers */
@@ -68,7 +69,8 @@ static void append(lua_State *L, const writer *w, hc_slice text, bool encoded) {
 }
 
 static void write_key(lua_State *L, const writer *w, hc_slice key) {
-  if (hc_buffer_size(w->out) > 0) append(L, w, HC_SLICE("&"), false);
+  if (*w->has_pairs) append(L, w, HC_SLICE("&"), false);
+  *w->has_pairs = true;
   append(L, w, key, true);
 }
 
@@ -249,7 +251,8 @@ static int fields_place(lua_State *L) {
 }
 
 int hcl_query_string_from_dict(lua_State *L) {
-  writer w = {NULL, fields_place(L)};
+  bool has_pairs = false;
+  writer w = {NULL, fields_place(L), &has_pairs};
   if (!lua_istable(L, w.arg)) return hcl_type_error(L, w.arg, "table");
   w.out = hcl_buffer_new(L);
   int top = lua_gettop(L);

@@ -37,6 +37,7 @@ describe("query_string_from_dict", function()
     { "null as the key alone", { a = null, b = 1 }, "a&b=1" },
     { "an array as one pair for each element", { a = { 1, "x", true } }, "a=1&a=x&a=true" },
     { "null in an array as the key alone", { a = { null, 1 } }, "a&a=1" },
+    { "an empty name alone as a pair of its own", { { "", null }, { "a", 1 }, { "", null } }, "&a=1&" },
     { "nothing for an empty array", { a = {}, b = 1 }, "b=1" },
     { "nothing at all when all arrays are empty", { a = {}, b = {} }, "" },
     { "booleans", { f = false, t = true }, "f=false&t=true" },

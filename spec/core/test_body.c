@@ -94,6 +94,8 @@ static const body_case cases[] = {
     {"the request closes, chunked", OK "Transfer-Encoding: chunked\r\n", "chunked closes", 0, 1},
     {"the server closes, chunked", OK "Transfer-Encoding: chunked\r\nConnection: close\r\n", "chunked closes", 0, 0},
     {"HTTP/1.0 closes", OLD "Content-Length: 5\r\n", "length 5 closes", 0, 0},
+    {"HTTP/1.0 with another option", OLD "Content-Length: 5\r\nConnection: te, keep-alives\r\n", "length 5 closes", 0, 0},
+    {"names of the same size are others", OK "Content-Length: 5\r\nXonnection: close\r\nContent-Lengtx: 6\r\nTransfer-Encodinx: chunked\r\n", "length 5 keeps", 0, 0},
     {"HTTP/1.0 with keep-alive", OLD "Content-Length: 5\r\nConnection: Keep-Alive\r\n", "length 5 keeps", 0, 0},
     {"HTTP/1.0 with keep-alive and close", OLD "Content-Length: 5\r\nConnection: keep-alive\r\nConnection: close\r\n", "length 5 closes", 0, 0},
     {"HTTP/1.0, chunked, is decoded, then closed", OLD "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n", "chunked closes", 0, 0},

@@ -69,6 +69,10 @@ static const chunked_case cases[] = {
     {"several chunks", "1\r\na\r\n2\r\nbc\r\n3\r\ndef\r\n0\r\n\r\n", "abcdef [] left 0", 0, 0},
     {"bytes behind the message are left alone", "1\r\na\r\n0\r\n\r\nHTTP/1.1", "a [] left 8", 0, 0},
     {"hexadecimal sizes in both cases", "a\r\n0123456789\r\nC\r\n0123456789ab\r\n0\r\n\r\n", "01234567890123456789ab [] left 0", 0, 0},
+    {"sizes of several digits", "10\r\n0123456789abcdef\r\n1F\r\n0123456789abcdef0123456789abcde\r\n0\r\n\r\n", "0123456789abcdef0123456789abcdef0123456789abcde [] left 0", 0, 0},
+    {"a size of 15 digits", "000000000000003\r\nabc\r\n0\r\n\r\n", "abc [] left 0", 0, 0},
+    {"a size of 16 digits", "0000000000000003\r\nabc\r\n0\r\n\r\n", "abc [] left 0", 0, 0},
+    {"a size of 15 digits that is far off", "123456789abcdef\r\nab", "ab more", 0, 0},
     {"leading zeros", "0000000000000000000000003\r\nabc\r\n000\r\n\r\n", "abc [] left 0", 0, 0},
     {"content that looks like framing", "7\r\n0\r\n\r\nab\r\n0\r\n\r\n", "0||ab [] left 0", 0, 0},
     {"blanks behind the size", "3 \t \r\nabc\r\n0  \r\n\r\n", "abc [] left 0", 0, 0},
@@ -201,6 +205,14 @@ static void check_full_room(void) {
   CHECK_CASE("it is invalid data", why.code == HC_ERR_INVALID_DATA);
   result = hc_chunked_decode(&d, two, 3, 10, 100, &used, &produced, &why);
   CHECK_CASE("what failed stays failed", result == HC_PARSE_ERROR && used == 0 && produced == 0);
+  hc_chunked_reset(&d);
+
+  char bad_trailer[] = "0\r\nA\r\n";
+  result = hc_chunked_decode(&d, bad_trailer, sizeof bad_trailer - 1, 10, 100, &used, &produced, &why);
+  CHECK_CASE("a trailer line can be wrong", result == HC_PARSE_ERROR);
+  char end[] = "\r\n";
+  result = hc_chunked_decode(&d, end, 2, 10, 100, &used, &produced, &why);
+  CHECK_CASE("and what failed there stays failed", result == HC_PARSE_ERROR && used == 0);
   hc_chunked_reset(&d);
 }
 

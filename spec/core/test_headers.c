@@ -95,6 +95,19 @@ static void check_set(void) {
   hc_headers_trim(&h);
 }
 
+static void check_clear(void) {
+  hc_headers h = {0};
+  CHECK(add(&h, "a", "1") == HC_OK && add(&h, "b", "2") == HC_OK);
+  size_t held = h.text.capacity;
+  for (int i = 0; i < 1000; i++) {
+    hc_headers_clear(&h);
+    CHECK(h.count == 0 && hc_buffer_size(&h.text) == 0);
+    CHECK(add(&h, "a", "1") == HC_OK && hc_slice_equal(hc_headers_line(&h, 0), HC_SLICE("a: 1")));
+  }
+  CHECK_CASE("the memory is kept, and used again", h.text.capacity == held);
+  hc_headers_free(&h);
+}
+
 static void check_growth(void) {
   hc_headers h = {0};
   char name[32], line[64];
@@ -144,6 +157,7 @@ int main(void) {
   check_classes();
   check_lists();
   check_set();
+  check_clear();
   check_growth();
   check_failure_codes();
   return check_report();

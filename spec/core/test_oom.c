@@ -1,6 +1,6 @@
-/* test_oom.c - memory runs out at every allocation in turn, once or for good, on the whole way of an exchange: connect,
- * tunnel, handshake, request, response, file, close. Each time the exchange either comes to its full and right end, or to an
- * error with a message; nothing stays behind. */
+/* test_oom.c - memory runs out at every allocation in turn, the library's own and OpenSSL's, once or for good, on the whole
+ * way of an exchange: connect, tunnel, handshake, request, response, file, close. Each time the exchange either comes to its
+ * full and right end, or to an error with a message; nothing stays behind. */
 #include <netinet/tcp.h>
 #include <signal.h>
 
@@ -49,6 +49,38 @@ static const scenario scenarios[] = {
     {"TLS through a tunnel", .tls = true, .tunnel = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
 };
 
+/* --- OpenSSL's memory ------------------------------------------------------------------------------------------------- */
+
+/* The allocation number `left` from now that OpenSSL makes for the client fails, and with `stays` all behind it. */
+static struct { long left; bool stays, server_works; } crypto = {-1, false, false};
+
+static bool crypto_refuses(void) {
+  if (crypto.server_works || crypto.left < 0) return false;
+  if (crypto.left > 0) {
+    crypto.left--;
+    return false;
+  }
+  if (!crypto.stays) crypto.left = -1;
+  return true;
+}
+
+static void *crypto_allocate(size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  return crypto_refuses() ? NULL : malloc(size);
+}
+
+static void *crypto_resize(void *block, size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  if (size > 0) return crypto_refuses() ? NULL : realloc(block, size);
+  free(block);
+  return NULL;
+}
+
+static void crypto_release(void *block, const char *file, int line) {
+  (void)file, (void)line;
+  free(block);
+}
+
 /* --- the server: one connection, in this thread, never blocking ------------------------------------------------------ */
 
 typedef struct server {
@@ -96,7 +128,7 @@ static void server_write(server *s, const char *text) {
   ERR_clear_error();
 }
 
-static void server_advance(server *s) {
+static void server_do(server *s) {
   if (s->fd < 0) {
     s->fd = accept(listener, NULL, NULL);
     if (s->fd < 0) return;
@@ -114,6 +146,12 @@ static void server_advance(server *s) {
     server_write(s, s->play->answer);
     s->has_answered = true;
   }
+}
+
+static void server_advance(server *s) {
+  crypto.server_works = true;
+  server_do(s);
+  crypto.server_works = false;
 }
 
 static void server_close(server *s) {
@@ -331,7 +369,29 @@ static void try_all(const scenario *p, int sticky) {
   CHECK_CASE("nothing stays behind", nothing_stays);
 }
 
+/* OpenSSL makes thousands of allocations for a connection: the first ones in turn, and then a sample. */
+static void try_crypto(const scenario *p, bool stays) {
+  long before = hc_memory_live_blocks(), refusals = 0;
+  int descriptor = next_descriptor();
+  bool all_end = true, nothing_stays = true, done = false;
+  for (long n = 0; n < 100000 && !done && all_end && nothing_stays; n += 1 + n / 24) {
+    crypto.left = n;
+    crypto.stays = stays;
+    outcome o = play(p);
+    done = crypto.left > 0;
+    crypto.left = -1;
+    all_end = o.is_whole || o.is_refused;
+    nothing_stays = hc_memory_live_blocks() == before && next_descriptor() == descriptor;
+    if (o.is_refused) refusals++;
+    if (!all_end) fprintf(stderr, "%s, OpenSSL's allocation %ld\n", p->name, n);
+  }
+  CHECK_CASE(p->name, done && refusals > 20);
+  CHECK_CASE("each ends whole, or with an error, when OpenSSL has no memory", all_end);
+  CHECK_CASE("nothing stays behind when OpenSSL has no memory", nothing_stays);
+}
+
 int main(void) {
+  NEED(CRYPTO_set_mem_functions(crypto_allocate, crypto_resize, crypto_release) == 1);
   identity authority = make_authority("test", NULL), server_identity = make_server("DNS:a.example", &authority);
   server_spec spec = {.identity = &server_identity};
   context = server_context(&spec);
@@ -345,6 +405,9 @@ int main(void) {
     if (!o.is_whole) continue;
     try_all(&scenarios[i], 0);
     try_all(&scenarios[i], 1);
+    if (!scenarios[i].tls) continue;
+    try_crypto(&scenarios[i], false);
+    try_crypto(&scenarios[i], true);
   }
   (void)close(listener);
   hc_certificates_release(trusted);
