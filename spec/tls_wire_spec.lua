@@ -95,8 +95,9 @@ describe("a server that", function()
     local listener = assert(native.listen({}))
     local client = HTTPClient.new()
     client.connect_timeout = 0.05
-    assert.equal(Error.OK, client:connect_to_host("localhost", listener:port(), tls.trusting()))
-    local conn = support.accept(listener, client)
+    -- Without a poll: the timeout is told once.
+    assert.equal(Error.OK, client:connect_to_host("127.0.0.1", listener:port(), tls.trusting()))
+    local conn = assert(listener:accept())
     finally(function()
       conn:close()
       listener:close()
@@ -370,6 +371,41 @@ describe("in a body", function()
     assert.equal("hello", tls.exchange(client, conn))
   end)
 
+  it("new keys are agreed on while an upload is stuck in the middle of a record", function()
+    local client, conn = world()
+    local parts = {}
+    for i = 1, 30000 do
+      parts[i] = ("%08d"):format(i):rep(32)
+    end
+    local body = table.concat(parts)
+    support.request(client, "PUT", "/", {}, body)
+    local sent = -1
+    support.until_true(function() -- the system's buffers are full
+      client:poll()
+      local before = sent
+      sent = client:get_request_body_sent()
+      return sent == before and sent > 0
+    end)
+    assert.is_true(sent < #body)
+    assert.is_true(conn:key_update())
+    conn:send("HTTP/1.1 103 Early Hints\r\n\r\n")
+    local got, size = {}, 0
+    support.until_true(function()
+      client:poll()
+      local piece = conn:recv(1e6, 0)
+      if piece then
+        got[#got + 1] = piece
+        size = size + #piece
+      end
+      return size > #body and table.concat(got):match("\r\n\r\n(.*)$") == body
+    end, nil, function()
+      return ("the end of the body; %d bytes came, the client says %s"):format(size, select(2, client:get_last_error()))
+    end)
+    conn:send(HEAD .. "Content-Length: 5\r\n\r\nhello")
+    support.pump(client, support.is_answered_or_failed)
+    assert.equal("hello", (support.read_all(client)))
+  end)
+
   it("a wish for a new handshake is refused without harm", function()
     local client, conn = world({ max = "1.2" })
     half(client, conn)
@@ -397,6 +433,15 @@ describe("in a body", function()
     conn:send_raw("world")
     support.read_all(client)
     expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
+  end)
+end)
+
+describe("a connection", function()
+  it("is held to a higher security level where the ciphers ask for it", function()
+    local outcome = tls.attempt({ tls = tls.trusting(nil, { ciphers = "DEFAULT@SECLEVEL=3" }),
+      server = certs.localhost_rsa.tls() })
+    finally(function() tls.close(outcome) end)
+    expect_error(outcome.client, "STATUS_TLS_HANDSHAKE_ERROR", "key too weak")
   end)
 end)
 
