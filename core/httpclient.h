@@ -126,6 +126,11 @@ uint64_t hc_client_body_sent(const hc_client *c);  /* content bytes of the prese
 /* --- response ------------------------------------------------------------------------------------------------------ */
 
 bool hc_client_has_response(const hc_client *c);
+/* Has a byte of the last request's answer come? If not, and the connection had been used before, the server may never have
+ * seen the request (RFC 9110 section 9.2.2). */
+bool hc_client_has_response_begun(const hc_client *c);
+/* Has the last response been read to its end? True as well when its connection has failed since. */
+bool hc_client_response_is_complete(const hc_client *c);
 int hc_client_response_code(const hc_client *c);                 /* 0 before */
 hc_slice hc_client_response_reason(const hc_client *c);          /* the reason phrase, may be empty */
 bool hc_client_response_is_chunked(const hc_client *c);

@@ -14,6 +14,8 @@ local lazy = {
   async = { module = "httpclient.tasks", field = "async" },
   run = { module = "httpclient.tasks", field = "run" },
   set_waiter = { module = "httpclient.tasks", field = "set_waiter" },
+  sleep = { module = "httpclient.tasks", field = "sleep" },
+  pool = { module = "httpclient.pool" },
 }
 
 local function load_part(name, part)

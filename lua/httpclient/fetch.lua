@@ -1,0 +1,192 @@
+-- fetch.lua: one call, one response.
+local httpclient = require("httpclient")
+local fields = require("httpclient.fields")
+local proxies = require("httpclient.proxy")
+local results = require("httpclient.results")
+local tasks = require("httpclient.tasks")
+local transfer = require("httpclient.transfer")
+local urls = require("httpclient.url")
+
+local HTTPClient = httpclient.HTTPClient
+local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
+
+-- --- options ------------------------------------------------------------------------------------------------------------
+
+local function is_seconds(value)
+  return type(value) == "number" and value >= 0 and value < math.huge
+end
+
+local function is_count(value)
+  return type(value) == "number" and value % 1 == 0
+end
+
+local function is_a(name)
+  return function(value)
+    return type(value) == name
+  end
+end
+
+local function is_tls_options(value)
+  return type(value) == "userdata" and tostring(value):find("^TLSOptions") ~= nil
+end
+
+-- What each option may be, and how that is called in the message.
+local seconds = { is_seconds, "0 or more seconds" }
+local options_known = {
+  method = { function(value) return type(value) == "string" or is_count(value) end, "a method's name or number" },
+  headers = { is_a("table"), "a table" },
+  body = {
+    function(value)
+      return type(value) == "string" or type(value) == "function" or io.type(value) == "file"
+    end,
+    "a string, a function or an open file",
+  },
+  form = { is_a("table"), "a table" },
+  query = { is_a("table"), "a table" },
+  timeout = seconds,
+  connect_timeout = seconds,
+  response_timeout = seconds,
+  idle_timeout = seconds,
+  max_redirects = { is_count, "a whole number" },
+  allow_downgrade = { is_a("boolean"), "a boolean" },
+  tls_options = { is_tls_options, "TLSOptions" },
+  proxy = { function(value) return value == false or type(value) == "string" end, "a URL or false" },
+  accept_gzip = { is_a("boolean"), "a boolean" },
+  body_size_limit = { is_count, "a whole number of bytes" },
+  download_file = { function(value) return type(value) == "string" and value ~= "" end, "a path" },
+  resume = { is_a("boolean"), "a boolean" },
+  on_data = { is_a("function"), "a function" },
+  on_progress = { is_a("function"), "a function" },
+}
+
+local function check_options(options)
+  for name, value in pairs(options) do
+    local known = options_known[name]
+    if not known then
+      error(("fetch has no option '%s'"):format(tostring(name)), 3)
+    elseif not known[1](value) then
+      error(("bad option '%s' of fetch (%s expected, got %s)"):format(name, known[2],
+        type(value) == "number" and tostring(value) or type(value)), 3)
+    end
+  end
+  if options.body ~= nil and options.form then
+    error("fetch takes 'body' or 'form', not both", 3)
+  elseif options.resume and not options.download_file then
+    error("fetch takes 'resume' only with 'download_file'", 3)
+  elseif options.on_data and options.download_file then
+    error("fetch takes 'on_data' or 'download_file', not both", 3)
+  end
+end
+
+local function method_of(options)
+  local method = options.method
+  if method == nil then
+    local has_body = options.body ~= nil or options.form
+    return has_body and HTTPClient.METHOD_POST or HTTPClient.METHOD_GET
+  elseif type(method) == "string" then
+    local name = "METHOD_" .. method:upper()
+    for known, number in pairs(HTTPClient.Method) do
+      if known == name and number < HTTPClient.METHOD_MAX then
+        return number
+      end
+    end
+  elseif method >= 0 and method < HTTPClient.METHOD_MAX then
+    return method
+  end
+  error(("bad option 'method' of fetch (there is no method %s)"):format(tostring(method)), 3)
+end
+
+local function headers_of(options)
+  local lines, why = fields.normalize(options.headers or {})
+  if not lines then
+    error(("bad option 'headers' of fetch (%s)"):format(why), 3)
+  end
+  if options.form and not fields.have(lines, "content-type") then
+    lines[#lines + 1] = "Content-Type: application/x-www-form-urlencoded"
+  end
+  return lines
+end
+
+local function add_query(url, query)
+  local text = query and HTTPClient.query_string_from_dict(query) or ""
+  if text ~= "" then
+    url.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
+  end
+end
+
+-- -> function(url) -> proxy; or nil and why the option is no proxy
+local function proxy_finder(option)
+  if option == false then
+    return function() end
+  elseif option == nil then
+    return proxies.from_environment
+  end
+  local proxy, why = proxies.from_url(option)
+  if not proxy then
+    return nil, why
+  end
+  return function()
+    return proxy
+  end
+end
+
+-- --- the call -----------------------------------------------------------------------------------------------------------
+
+local function outcome_of(task)
+  if task.state == "done" then
+    return task.results[1]
+  end
+  local failure = task.results[2]
+  if results.is_failure(failure) then
+    return nil, failure.message, results.error_of[failure.result]
+  end
+  error(failure, 0) -- a callback's, or the caller's own task was cancelled
+end
+
+-- fetch(url [, options]) -> response, or nil, message, Error. See docs/fetch.md.
+return function(text, options)
+  if type(text) ~= "string" then
+    error(("bad argument #1 to 'fetch' (string expected, got %s)"):format(type(text)), 2)
+  elseif options ~= nil and type(options) ~= "table" then
+    error(("bad argument #2 to 'fetch' (table expected, got %s)"):format(type(options)), 2)
+  end
+  options = options or {}
+  check_options(options)
+  local method, headers = method_of(options), headers_of(options)
+  local body = options.body
+  if options.form then
+    body = HTTPClient.query_string_from_dict(options.form)
+  end
+  local url, why = urls.http(text)
+  if not url then
+    return nil, why, INVALID
+  end
+  add_query(url, options.query)
+  local find_proxy, no_proxy = proxy_finder(options.proxy)
+  if not find_proxy then
+    return nil, no_proxy, INVALID
+  end
+  return outcome_of(tasks.drive(transfer.run, {
+    url = url,
+    method = method,
+    headers = headers,
+    body = body,
+    raw = true,
+    timeout = options.timeout,
+    connect_timeout = options.connect_timeout,
+    response_timeout = options.response_timeout,
+    idle_timeout = options.idle_timeout,
+    max_redirects = options.max_redirects or 8,
+    allow_downgrade = options.allow_downgrade,
+    tls_options = options.tls_options,
+    verify = true,
+    find_proxy = find_proxy,
+    accept_gzip = options.accept_gzip ~= false,
+    limit = options.body_size_limit or -1,
+    chunk_size = 65536,
+    download_file = options.download_file,
+    resume = options.resume,
+    on_data = options.on_data,
+    on_progress = options.on_progress,
+  }))
+end

@@ -1,0 +1,79 @@
+-- fields.lua: lists of header field lines, "Name: value".
+local fields = {}
+
+local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local function base64(text)
+  local out = {}
+  for at = 1, #text, 3 do
+    local a, b, c = text:byte(at, at + 2)
+    local bits = a * 65536 + (b or 0) * 256 + (c or 0)
+    for place = 1, 4 do
+      local index = math.floor(bits / 64 ^ (4 - place)) % 64
+      out[#out + 1] = (place == 3 and not b or place == 4 and not c) and "=" or alphabet:sub(index + 1, index + 1)
+    end
+  end
+  return table.concat(out)
+end
+
+-- The value of Authorization for Basic credentials (RFC 7617).
+function fields.basic(user, password)
+  return "Basic " .. base64(user .. ":" .. password)
+end
+
+-- Is there a line with this name (in lower case)?
+function fields.have(lines, name)
+  for _, line in ipairs(lines) do
+    if line:match("^[^:]*"):lower() == name then
+      return true
+    end
+  end
+  return false
+end
+
+function fields.join(first, second)
+  local lines = {}
+  for _, list in ipairs({ first, second }) do
+    for _, line in ipairs(list) do
+      lines[#lines + 1] = line
+    end
+  end
+  return lines
+end
+
+local function value_text(name, value)
+  if type(value) == "string" then
+    return value
+  elseif type(value) == "number" and value % 1 == 0 then
+    return ("%.0f"):format(value)
+  end
+  return nil, ("the value of header '%s' must be a string, got %s"):format(name, type(value))
+end
+
+-- The lines of an array, then those of a map, sorted by name since a table has no order: what HTTPClient makes of the same
+-- table. -> list, or nil and why the table is none
+function fields.normalize(headers)
+  local lines, count = {}, 0
+  for index, line in ipairs(headers) do
+    if type(line) ~= "string" then
+      return nil, ("header %d must be a string, got %s"):format(index, type(line))
+    end
+    lines[index], count = line, index
+  end
+  local mapped = {}
+  for name, value in pairs(headers) do
+    if type(name) == "string" then
+      local text, why = value_text(name, value)
+      if not text then
+        return nil, why
+      end
+      mapped[#mapped + 1] = name .. ": " .. text
+    elseif type(name) ~= "number" or name < 1 or name > count or name % 1 ~= 0 then
+      return nil, "a header's name must be a string"
+    end
+  end
+  table.sort(mapped)
+  return fields.join(lines, mapped)
+end
+
+return fields

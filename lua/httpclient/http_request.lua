@@ -1,0 +1,353 @@
+-- http_request.lua: the class HTTPRequest: one request at a time, with redirects, limits, files, and a completion.
+local httpclient = require("httpclient")
+local fields = require("httpclient.fields")
+local results = require("httpclient.results")
+local tasks = require("httpclient.tasks")
+local transfer = require("httpclient.transfer")
+local urls = require("httpclient.url")
+
+local HTTPClient = httpclient.HTTPClient
+local Error = httpclient.Error
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local HTTPRequest = {}
+-- The objects are empty: what belongs to one is here, so that every write to a field is seen.
+local states = setmetatable({}, { __mode = "k" })
+
+-- --- properties ---------------------------------------------------------------------------------------------------------
+
+local function is_whole(value)
+  return type(value) == "number" and value % 1 == 0
+end
+
+local function is_boolean(value)
+  return type(value) == "boolean"
+end
+
+local function is_callback(value)
+  return value == nil or type(value) == "function"
+end
+
+local properties = {
+  accept_gzip = { default = true, is = is_boolean, what = "a boolean", getter = "is_accepting_gzip" },
+  allow_downgrade = { default = false, is = is_boolean, what = "a boolean" },
+  body_size_limit = { default = -1, is = is_whole, what = "a whole number of bytes" },
+  download_chunk_size = {
+    default = 65536,
+    is = function(value) return is_whole(value) and value >= 256 and value <= 16777216 end,
+    what = "from 256 to 16777216",
+  },
+  download_file = { default = "", is = function(value) return type(value) == "string" end, what = "a path or \"\"" },
+  max_redirects = { default = 8, is = is_whole, what = "a whole number" },
+  resume = { default = false, is = is_boolean, what = "a boolean" },
+  timeout = {
+    default = 0,
+    is = function(value) return type(value) == "number" and value >= 0 and value < math.huge end,
+    what = "0 or more seconds",
+  },
+  use_threads = { default = false, is = is_boolean, what = "a boolean", getter = "is_using_threads" },
+  on_request_completed = { is = is_callback, what = "a function or nil" },
+  on_progress = { is = is_callback, what = "a function or nil" },
+}
+
+local function set_property(self, name, value, level)
+  if not properties[name].is(value) then
+    error(("HTTPRequest.%s must be %s, got %s"):format(name, properties[name].what,
+      type(value) == "number" and tostring(value) or type(value)), level + 1)
+  end
+  states[self].values[name] = value
+end
+
+for name, property in pairs(properties) do
+  HTTPRequest["set_" .. name] = function(self, value)
+    set_property(self, name, value, 2)
+  end
+  HTTPRequest[property.getter or "get_" .. name] = function(self)
+    return states[self].values[name]
+  end
+end
+
+local meta = { __name = "HTTPRequest" }
+
+function meta.__index(self, name)
+  if properties[name] then
+    return states[self].values[name]
+  end
+  return HTTPRequest[name]
+end
+
+function meta.__newindex(self, name, value)
+  if not properties[name] then
+    error(("HTTPRequest has no field '%s' to write"):format(tostring(name)), 2)
+  end
+  set_property(self, name, value, 2)
+end
+
+function meta.__tostring(self)
+  return ("HTTPRequest (%s)"):format(states[self].task and "busy" or "idle")
+end
+
+local function check_self(self, name)
+  return states[self] or error(("bad self of '%s' (HTTPRequest expected, got %s)"):format(name, type(self)), 3)
+end
+
+-- A new, idle object.
+function HTTPRequest.new()
+  local self = setmetatable({}, meta)
+  local values = {}
+  for name, property in pairs(properties) do
+    values[name] = property.default
+  end
+  states[self] = { values = values, handlers = {}, proxies = {} }
+  return self
+end
+
+-- --- settings -----------------------------------------------------------------------------------------------------------
+
+local function set_proxy(self, scheme, host, port, user, password)
+  local state = check_self(self, "set_" .. scheme .. "_proxy")
+  -- The client knows what a proxy may be.
+  local probe = HTTPClient.new()
+  local code, message = probe["set_" .. scheme .. "_proxy"](probe, host, port, user, password)
+  if code ~= Error.OK then
+    return code, message
+  end
+  local is_set = host ~= nil and host ~= "" and (port or -1) ~= -1
+  state.proxies[scheme] = is_set and { host = host, port = port, user = user, password = password } or nil
+  return Error.OK
+end
+
+-- As HTTPClient's: host, port [, user, password]; unset with "" or -1.
+function HTTPRequest:set_http_proxy(...)
+  return set_proxy(self, "http", ...)
+end
+
+function HTTPRequest:set_https_proxy(...)
+  return set_proxy(self, "https", ...)
+end
+
+-- TLSOptions for the requests to come; nil: full verification.
+function HTTPRequest:set_tls_options(options)
+  local state = check_self(self, "set_tls_options")
+  if options ~= nil and not (type(options) == "userdata" and tostring(options):find("^TLSOptions")) then
+    error("bad argument #1 to 'set_tls_options' (TLSOptions expected, got " .. type(options) .. ")", 2)
+  end
+  state.tls_options = options
+end
+
+-- connect("request_completed", function(result, response_code, headers, body) end); several are called in turn.
+function HTTPRequest:connect(name, handler)
+  local state = check_self(self, "connect")
+  if name ~= "request_completed" then
+    error(("HTTPRequest has no signal '%s'"):format(tostring(name)), 2)
+  elseif type(handler) ~= "function" then
+    error("bad argument #2 to 'connect' (function expected, got " .. type(handler) .. ")", 2)
+  end
+  table.insert(state.handlers, handler)
+  return Error.OK
+end
+
+-- Takes a handler of connect() back.
+function HTTPRequest:disconnect(name, handler)
+  local handlers = check_self(self, "disconnect").handlers
+  for index, other in ipairs(handlers) do
+    if name == "request_completed" and other == handler then
+      table.remove(handlers, index)
+      return Error.OK
+    end
+  end
+  return Error.ERR_DOES_NOT_EXIST, "the handler is not connected"
+end
+
+-- --- completion ---------------------------------------------------------------------------------------------------------
+
+local function completion_of(t, ended)
+  if ended.state == "done" then
+    local response = ended.results[1]
+    return { n = 4, results.Result.RESULT_SUCCESS, response.status, response.header_list, response.body }
+  end
+  local failure = ended.results[2]
+  local result = results.is_failure(failure) and failure.result or results.Result.RESULT_REQUEST_FAILED
+  return { n = 4, result, t.head and t.head.status or 0, t.head and t.head.header_list or {}, "" }
+end
+
+-- The handlers that there are at this moment, however they change meanwhile.
+local function call_handlers(state, completion)
+  local handlers = { state.values.on_request_completed }
+  for _, handler in ipairs(state.handlers) do
+    handlers[#handlers + 1] = handler
+  end
+  for _, handler in ipairs(handlers) do
+    handler(unpack(completion, 1, completion.n))
+  end
+end
+
+local function work(state, t)
+  local ended = tasks.drive(transfer.run, t)
+  if state.is_starting then
+    tasks.yield() -- no completion from inside request()
+  end
+  tasks.leave_if_dropped()
+  local failure = ended.state ~= "done" and ended.results[2] or nil
+  local completion = completion_of(t, ended)
+  state.task.completion, state.task = completion, nil
+  if failure ~= nil and not results.is_failure(failure) then
+    error(ended.trace or failure, 0) -- a callback's own
+  end
+  state.message = failure and failure.message or ""
+  call_handlers(state, completion)
+end
+
+-- --- requests -----------------------------------------------------------------------------------------------------------
+
+-- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not.
+local function take_arguments(name, url, headers, ...)
+  if type(url) ~= "string" then
+    error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, type(url)), 4)
+  elseif headers ~= nil and type(headers) ~= "table" then
+    error(("bad argument #2 to '%s' (table expected, got %s)"):format(name, type(headers)), 4)
+  end
+  local lines, why = fields.normalize(headers or {})
+  if not lines then
+    error(("bad argument #2 to '%s' (%s)"):format(name, why), 4)
+  end
+  local verify, method, data = true, ...
+  if type((...)) == "boolean" then
+    verify, method, data = ...
+  end
+  if method ~= nil and not is_whole(method) then
+    error(("bad method to '%s' (integer expected, got %s)"):format(name, type(method)), 4)
+  end
+  return lines, verify, method or HTTPClient.METHOD_GET, data
+end
+
+local function to_bytes(name, data, is_raw)
+  if is_raw and type(data) == "table" then
+    local parts = {}
+    for index, byte in ipairs(data) do
+      if not is_whole(byte) or byte < 0 or byte > 255 then
+        error(("bad data to '%s' (element %d is no integer from 0 to 255)"):format(name, index), 4)
+      end
+      parts[index] = string.char(byte)
+    end
+    return table.concat(parts)
+  elseif data ~= nil and type(data) ~= "string" and type(data) ~= "function" and io.type(data) ~= "file" then
+    error(("bad data to '%s' (string, function or file expected, got %s)"):format(name, type(data)), 4)
+  end
+  return data
+end
+
+local function transfer_for(state, url, lines, verify, method, body, is_raw)
+  local values = state.values
+  return {
+    url = url,
+    method = method,
+    headers = lines,
+    body = body,
+    raw = is_raw,
+    timeout = values.timeout,
+    max_redirects = values.max_redirects,
+    allow_downgrade = values.allow_downgrade,
+    tls_options = state.tls_options,
+    verify = verify,
+    find_proxy = function(target)
+      return state.proxies[target.scheme]
+    end,
+    accept_gzip = values.accept_gzip,
+    limit = values.body_size_limit,
+    chunk_size = values.download_chunk_size,
+    download_file = values.download_file ~= "" and values.download_file or nil,
+    resume = values.resume,
+    on_progress = values.on_progress,
+  }
+end
+
+local function start(self, name, is_raw, text, headers, ...)
+  local state = check_self(self, name)
+  local lines, verify, method, data = take_arguments(name, text, headers, ...)
+  local body = to_bytes(name, data, is_raw)
+  if state.task then
+    return Error.ERR_BUSY, "a request is under way"
+  elseif method < 0 or method >= HTTPClient.METHOD_MAX then
+    return Error.ERR_INVALID_PARAMETER, ("there is no method %d"):format(method)
+  end
+  local url, why = urls.http(text)
+  if not url then
+    return Error.ERR_INVALID_PARAMETER, why
+  end
+  state.transfer = transfer_for(state, url, lines, verify, method, body, is_raw)
+  local task = tasks.new_scheduled(work, state, state.transfer)
+  task.raises = true
+  state.task, state.last = task, task
+  state.is_starting = true
+  tasks.start(task)
+  state.is_starting = false
+  return Error.OK
+end
+
+-- request(url, custom_headers = {}, method = METHOD_GET, request_data = "") -> Error [, message]. The answer comes by
+-- process() or run(). As in HTTPClient, data of a GET is ignored.
+function HTTPRequest:request(...)
+  return start(self, "request", false, ...)
+end
+
+-- The same, with the data (which may be an array of bytes) sent for every method.
+function HTTPRequest:request_raw(...)
+  return start(self, "request_raw", true, ...)
+end
+
+-- Ends the request at once; no completion follows.
+function HTTPRequest:cancel_request()
+  local state = check_self(self, "cancel_request")
+  local task = state.task
+  state.task = nil
+  if task then
+    task:cancel()
+  end
+end
+
+-- Waits for the end of the request: inside a task without holding up the others.
+-- -> result, response_code, headers, body; nothing when it was cancelled
+function HTTPRequest:await()
+  local state = check_self(self, "await")
+  local task = state.last or error("await() needs a request", 2)
+  if not task.completion then
+    task:wait()
+  end
+  if task.completion then
+    return unpack(task.completion, 1, task.completion.n)
+  end
+end
+
+-- --- facts --------------------------------------------------------------------------------------------------------------
+
+-- The Content-Length of the answer; -1 where there is none, or no answer yet.
+function HTTPRequest:get_body_size()
+  local t = check_self(self, "get_body_size").transfer
+  return t and t.head and t.head.body_size or -1
+end
+
+-- Bytes of content that have come.
+function HTTPRequest:get_downloaded_bytes()
+  local t = check_self(self, "get_downloaded_bytes").transfer
+  return t and t.received or 0
+end
+
+-- The status of the connection in use; STATUS_DISCONNECTED when there is none.
+function HTTPRequest:get_http_client_status()
+  local state = check_self(self, "get_http_client_status")
+  local client = state.task and state.transfer.client
+  return client and client:get_status() or HTTPClient.STATUS_DISCONNECTED
+end
+
+-- Why the last request has failed, in words; "" when it has not.
+function HTTPRequest:get_last_message()
+  return check_self(self, "get_last_message").message or ""
+end
+
+HTTPRequest.Result = results.Result
+for name, value in pairs(results.Result) do
+  HTTPRequest[name] = value
+end
+
+return HTTPRequest

@@ -1,0 +1,177 @@
+-- pool.lua: connections kept for the next request to the same place: origin, TLS options and proxy.
+--
+-- At most max_per_host connections to one place are in use at a time; a task that needs another one waits its turn. Who
+-- can not wait (a call outside of the scheduler, or one from inside a transfer's callback) gets one beyond that.
+local httpclient = require("httpclient")
+local tasks = require("httpclient.tasks")
+
+local now = httpclient.monotonic_time
+local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
+
+local pool = {
+  max_per_host = 6,   -- connections in use to one place; 0: no limit
+  max_idle = 32,      -- connections kept in all
+  idle_timeout = 60,  -- seconds that a connection is kept
+}
+
+local places = {}     -- key -> { idle = { { client, since } ... }, used = n, queue = { ticket ... } }
+local idle_count = 0
+
+local function place_of(key)
+  local place = places[key]
+  if not place then
+    place = { idle = {}, used = 0, queue = {} }
+    places[key] = place
+  end
+  return place
+end
+
+local function forget_if_empty(key, place)
+  if place.used == 0 and #place.idle == 0 and #place.queue == 0 then
+    places[key] = nil
+  end
+end
+
+local function take_idle(place, index)
+  idle_count = idle_count - 1
+  return table.remove(place.idle, index)
+end
+
+-- The place's idle connections from the oldest on, as long as `expendable` says so, are closed.
+local function close_oldest(key, place, expendable)
+  while place.idle[1] and expendable(place.idle[1]) do
+    take_idle(place, 1).client:close()
+  end
+  forget_if_empty(key, place)
+end
+
+local function sweep()
+  local oldest = now() - pool.idle_timeout
+  for key, place in pairs(places) do
+    close_oldest(key, place, function(kept)
+      return kept.since <= oldest
+    end)
+  end
+end
+
+-- Closes every connection that is not in use.
+function pool.close_idle()
+  for key, place in pairs(places) do
+    close_oldest(key, place, function()
+      return true
+    end)
+  end
+end
+
+-- The newest first: it is the one that the server has kept most likely. poll() finds what has been closed, and bytes
+-- that nobody asked for.
+local function take_live(place)
+  while #place.idle > 0 do
+    local client = take_idle(place, #place.idle).client
+    client:poll()
+    if client:get_status() == CONNECTED then
+      return client
+    end
+    client:close()
+  end
+end
+
+local function wait_for_turn(place, task, deadline)
+  local ticket = { task = task }
+  task.ticket = ticket
+  table.insert(place.queue, ticket)
+  while not ticket.granted do
+    if tasks.wait_for(nil, deadline) == "timeout" and not ticket.granted then
+      return false
+    end
+  end
+  task.ticket = nil
+  return true
+end
+
+-- Passes the right to a connection on to the first in the queue, or gives it back.
+local function pass_on(key, place)
+  local ticket = table.remove(place.queue, 1)
+  if ticket then
+    ticket.granted = true
+    tasks.wake(ticket.task)
+    return
+  end
+  place.used = place.used - 1
+  forget_if_empty(key, place)
+end
+
+-- A connection to the place, or a new client, for the calling task, which must give it back by release() or discard().
+-- fresh: not one that has been used. -> client, whether it has been used; nil when the deadline came first. While the
+-- task waits for its turn it has a field `ticket`: see leave().
+function pool.acquire(key, fresh, deadline)
+  sweep()
+  local task, place = tasks.current(), place_of(key)
+  local is_full = pool.max_per_host > 0 and place.used >= pool.max_per_host
+  if is_full and tasks.is_scheduled() and not tasks.has_holder_above(task) then
+    if not wait_for_turn(place, task, deadline) then
+      return nil
+    end
+  else
+    place.used = place.used + 1
+  end
+  local client = not fresh and take_live(place)
+  if client then
+    return client, true
+  end
+  return httpclient.HTTPClient.new(), false
+end
+
+-- The exchange is over and the connection lives: the next one may have it.
+function pool.release(key, client)
+  tasks.unwatch(client)
+  if client:get_status() ~= CONNECTED or pool.idle_timeout <= 0 then
+    return pool.discard(key, client)
+  end
+  local place = place_of(key)
+  table.insert(place.idle, { client = client, since = now() })
+  idle_count = idle_count + 1
+  pass_on(key, place)
+  if idle_count > pool.max_idle then
+    sweep()
+  end
+  if idle_count > pool.max_idle then
+    close_oldest(key, place, function()
+      return idle_count > pool.max_idle
+    end)
+  end
+end
+
+-- The connection is of no more use.
+function pool.discard(key, client)
+  tasks.unwatch(client)
+  client:close()
+  pass_on(key, place_of(key))
+end
+
+-- A task that ended while it waited for its turn: its place in the queue, or the right that it was just given.
+function pool.leave(key, ticket)
+  local place = place_of(key)
+  if ticket.granted then
+    return pass_on(key, place)
+  end
+  for index, other in ipairs(place.queue) do
+    if other == ticket then
+      table.remove(place.queue, index)
+      break
+    end
+  end
+  forget_if_empty(key, place)
+end
+
+-- For tests and the curious. -> connections in use, kept, tasks that wait for one
+function pool.count()
+  local used, queued = 0, 0
+  for _, place in pairs(places) do
+    used = used + place.used
+    queued = queued + #place.queue
+  end
+  return used, idle_count, queued
+end
+
+return pool

@@ -1,0 +1,59 @@
+-- results.lua: how a transfer can end: HTTPRequest's Result, and the Error that stands for it in fetch.
+local httpclient = require("httpclient")
+
+local Error = httpclient.Error
+local results = {}
+
+results.Result = {
+  RESULT_SUCCESS = 0,
+  RESULT_CHUNKED_BODY_SIZE_MISMATCH = 1,
+  RESULT_CANT_CONNECT = 2,
+  RESULT_CANT_RESOLVE = 3,
+  RESULT_CONNECTION_ERROR = 4,
+  RESULT_TLS_HANDSHAKE_ERROR = 5,
+  RESULT_SSL_HANDSHAKE_ERROR = 5,
+  RESULT_NO_RESPONSE = 6,
+  RESULT_BODY_SIZE_LIMIT_EXCEEDED = 7,
+  RESULT_BODY_DECOMPRESS_FAILED = 8,
+  RESULT_REQUEST_FAILED = 9,
+  RESULT_DOWNLOAD_FILE_CANT_OPEN = 10,
+  RESULT_DOWNLOAD_FILE_WRITE_ERROR = 11,
+  RESULT_REDIRECT_LIMIT_REACHED = 12,
+  RESULT_TIMEOUT = 13,
+}
+
+results.error_of = {
+  [0] = Error.OK,
+  Error.ERR_CONNECTION_ERROR,
+  Error.ERR_CANT_CONNECT,
+  Error.ERR_CANT_RESOLVE,
+  Error.ERR_CONNECTION_ERROR,
+  Error.ERR_CONNECTION_ERROR,
+  Error.ERR_CONNECTION_ERROR,
+  Error.FAILED,
+  Error.ERR_INVALID_DATA,
+  Error.ERR_INVALID_PARAMETER,
+  Error.ERR_FILE_CANT_OPEN,
+  Error.ERR_FILE_CANT_WRITE,
+  Error.FAILED,
+  Error.ERR_TIMEOUT,
+}
+
+-- A Failure travels as an error value through the functions of a transfer, and becomes a return value at its end.
+local Failure = {}
+Failure.__index = Failure
+
+function Failure:__tostring()
+  return self.message
+end
+
+-- Ends the transfer that calls.
+function results.fail(name, message)
+  error(setmetatable({ result = results.Result["RESULT_" .. name], message = message or name }, Failure), 0)
+end
+
+function results.is_failure(value)
+  return getmetatable(value) == Failure
+end
+
+return results

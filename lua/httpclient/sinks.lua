@@ -1,0 +1,49 @@
+-- sinks.lua: where the content of a response goes: into a string, or to a function. A file is in download.lua.
+--
+-- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
+-- that takes content from the client itself has take(client) -> bytes moved, or nil, message, Error.
+local sinks = {}
+
+local Memory = {}
+Memory.__index = Memory
+
+-- Collects everything; the string is at the end in `body`.
+function sinks.memory()
+  return setmetatable({ parts = {}, body = "" }, Memory)
+end
+
+function Memory:write(bytes)
+  self.parts[#self.parts + 1] = bytes
+  return true
+end
+
+function Memory:finish()
+  self.body = table.concat(self.parts)
+  self.parts = {}
+  return true
+end
+
+function Memory:abort()
+  self.parts = {}
+end
+
+local Call = {}
+Call.__index = Call
+
+-- Hands each piece to fn(bytes).
+function sinks.call(fn)
+  return setmetatable({ fn = fn, body = "" }, Call)
+end
+
+function Call:write(bytes)
+  self.fn(bytes)
+  return true
+end
+
+function Call:finish() -- luacheck: ignore self
+  return true
+end
+
+function Call:abort() end -- luacheck: ignore self
+
+return sinks

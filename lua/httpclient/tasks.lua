@@ -1,0 +1,604 @@
+-- tasks.lua: functions that wait without holding anybody up. A task is a coroutine; the scheduler here resumes it when
+-- the client that it waits for has moved, its time is over, or somebody has woken it.
+--
+-- A task that is in the scheduler's hands moves in process() and run(). Outside of tasks drive() does the same for a
+-- single one, and sleeps in the kernel, or in the waiter that was set.
+local httpclient = require("httpclient")
+
+local now = httpclient.monotonic_time
+local unpack = table.unpack or unpack -- luacheck: ignore
+local never = math.huge
+
+local tasks = {}
+
+-- What a task yields, first of all values. Everything else that it yields is its own business: for the scheduler it means
+-- "later", and drive() passes it on to the loop around.
+local WAIT, AGAIN, DROPPED = {}, {}, {}
+
+local Task = {}
+Task.__index = Task
+
+-- In 5.1 nothing yields across pcall.
+local can_guard = coroutine.wrap(function()
+  return (pcall(coroutine.yield, true))
+end)() == true
+
+-- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
+local by_coroutine = setmetatable({}, { __mode = "kv" })
+
+local waiter                  -- set_waiter's function
+local poller                  -- made at the first wait
+local registered = {}         -- clients in the poller -> true
+local waiting = {}            -- client -> task
+local timed = {}              -- task -> when it is resumed at the latest
+local next_deadline = never   -- no task is timed before this
+local queue, first, last = {}, 1, 0 -- tasks to resume, in turn
+local running_count = 0       -- tasks in the scheduler's hands
+local errors = {}             -- of callbacks that nobody waits for
+local turn                    -- while the scheduler is at work: { ends = time or nil }
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
+local function current()
+  local co = coroutine.running()
+  return co and by_coroutine[co]
+end
+
+local function root_of(task)
+  while task.parent do
+    task = task.parent
+  end
+  return task
+end
+
+-- --- what a task does ---------------------------------------------------------------------------------------------------
+
+-- The task that calls, or nil outside of tasks.
+tasks.current = current
+
+-- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task.
+-- -> "ready" or "timeout"
+function tasks.wait_for(client, deadline)
+  return coroutine.yield(WAIT, client, deadline)
+end
+
+-- Lets others go first.
+function tasks.yield()
+  coroutine.yield(AGAIN)
+end
+
+-- True when the time that process() was given is used up.
+function tasks.is_over_budget()
+  return turn ~= nil and turn.ends ~= nil and now() >= turn.ends
+end
+
+-- Can the calling task be woken by another one? Not when it is driven from outside of the scheduler.
+function tasks.is_scheduled()
+  local task = current()
+  return task ~= nil and root_of(task).is_scheduled
+end
+
+-- Is one of the tasks that wait for this one a holder (see Task.is_holder)?
+function tasks.has_holder_above(task)
+  local above = task and task.parent
+  while above do
+    if above.is_holder then
+      return true
+    end
+    above = above.parent
+  end
+  return false
+end
+
+-- --- life of a task -----------------------------------------------------------------------------------------------------
+
+local function new_task(fn, ...)
+  local arguments = pack(...)
+  local task = setmetatable({ state = "running" }, Task)
+  task.co = coroutine.create(function()
+    return fn(unpack(arguments, 1, arguments.n))
+  end)
+  by_coroutine[task.co] = task
+  return task
+end
+
+local function enqueue(task, reason)
+  if not task.is_queued then
+    task.is_queued = true
+    task.reason = reason
+    last = last + 1
+    queue[last] = task
+  end
+end
+
+local function stop_waiting(task)
+  if task.client then
+    waiting[task.client] = nil
+    task.client = nil
+  end
+  timed[task] = nil
+end
+
+-- The task has ended. What it holds outside of itself goes back, and those who wait for it go on.
+local function conclude(task, state, ...)
+  task.state = state
+  task.results = pack(...)
+  stop_waiting(task)
+  by_coroutine[task.co] = nil
+  if task.is_scheduled then
+    running_count = running_count - 1
+  end
+  local on_abort = task.on_abort
+  task.on_abort = nil
+  if on_abort and state ~= "done" then
+    on_abort()
+  end
+  for _, other in ipairs(task.watchers or {}) do
+    enqueue(other, "ready")
+  end
+  if running_count == 0 then
+    poller, registered = nil, {} -- its descriptor is free for others while nothing is under way
+  end
+end
+
+local function drop(task)
+  if task.child then
+    drop(task.child)
+  end
+  if task.state ~= "running" then
+    return
+  end
+  conclude(task, "cancelled", nil, "the task was cancelled")
+  if coroutine.close and coroutine.status(task.co) == "suspended" then
+    coroutine.close(task.co)
+  end
+end
+
+local function with_trace(task, message)
+  if type(message) ~= "string" then
+    return message
+  end
+  return debug.traceback(task.co, message)
+end
+
+-- -> what it has yielded, or nil when it has ended
+local function settle(task, ok, ...)
+  if coroutine.status(task.co) ~= "dead" then
+    if task.is_dropped then
+      drop(task)
+      return nil
+    end
+    return pack(...)
+  end
+  if task.is_dropped then
+    drop(task)
+  elseif ok then
+    conclude(task, "done", ...)
+  else
+    task.trace = with_trace(task, (...))
+    conclude(task, "failed", nil, (...))
+  end
+end
+
+local function resume(task, ...)
+  return settle(task, coroutine.resume(task.co, ...))
+end
+
+-- --- a task that its caller drives --------------------------------------------------------------------------------------
+
+local function earlier(a, b)
+  if a and b then
+    return math.min(a, b)
+  end
+  return a or b
+end
+
+-- How long a wait for this client may last: nil is without end.
+local function seconds_until(deadline, client)
+  local left = deadline and math.max(0, deadline - now())
+  return earlier(left, client and client:timeout())
+end
+
+-- Outside of tasks: the kernel, or the loop that the waiter stands for.
+local function wait_outside(client, deadline)
+  if not waiter then
+    client:wait(deadline and math.max(0, deadline - now()))
+  else
+    local seconds = seconds_until(deadline, client)
+    if seconds ~= 0 then
+      waiter(client, seconds)
+    end
+    client:poll()
+  end
+  return deadline and now() >= deadline and "timeout" or "ready"
+end
+
+local function pass_on(yielded, parent)
+  if yielded[1] == AGAIN then
+    if parent then
+      coroutine.yield(AGAIN)
+    end
+    return nil
+  elseif yielded[1] == WAIT then
+    if parent then
+      return pack(coroutine.yield(WAIT, yielded[2], yielded[3]))
+    end
+    return pack(wait_outside(yielded[2], yielded[3]))
+  end
+  return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
+end
+
+local function drive_on(task, parent)
+  local back = { n = 0 }
+  while true do
+    local yielded = resume(task, unpack(back, 1, back.n))
+    if not yielded then
+      return
+    end
+    back = pass_on(yielded, parent) or { n = 0 }
+  end
+end
+
+-- Runs fn(...) as a task of its own to its end, and waits where the caller waits: inside a task for the scheduler, else
+-- in the kernel or the waiter. -> the task, which has ended
+function tasks.drive(fn, ...)
+  local parent = current()
+  local task = new_task(fn, ...)
+  if parent then
+    task.parent = parent
+    parent.child = task
+    drive_on(task, parent)
+    parent.child = nil
+    return task
+  end
+  if not can_guard then
+    drive_on(task)
+    return task
+  end
+  local ok, message = pcall(drive_on, task)
+  if not ok then
+    drop(task)
+    error(message, 0)
+  end
+  return task
+end
+
+-- --- the scheduler ------------------------------------------------------------------------------------------------------
+
+local function watch(client)
+  if not registered[client] then
+    poller = poller or httpclient.Poller.new()
+    local code, message = poller:add(client)
+    if code ~= 0 then
+      error(message, 0)
+    end
+    registered[client] = true
+  end
+end
+
+-- The scheduler forgets the client: another owner has it.
+function tasks.unwatch(client)
+  if poller and registered[client] then
+    registered[client] = nil
+    poller:remove(client)
+  end
+end
+
+-- Registers what a scheduled task waits for.
+local function start_waiting(task, client, deadline)
+  if client then
+    watch(client)
+    task.client = client
+    waiting[client] = task
+  end
+  if deadline then
+    timed[task] = deadline
+    next_deadline = math.min(next_deadline, deadline)
+  end
+end
+
+local function report(task)
+  if task.state == "failed" and task.raises then
+    errors[#errors + 1] = task.trace
+  end
+end
+
+local function step(task)
+  local reason = task.reason
+  task.reason, task.is_queued = nil, false
+  if task.state ~= "running" then
+    return
+  end
+  stop_waiting(task)
+  local yielded = resume(task, reason)
+  if not yielded then
+    report(task)
+  elseif yielded[1] == WAIT then
+    start_waiting(task, yielded[2], yielded[3])
+  else
+    enqueue(task)
+  end
+end
+
+local function queue_expired()
+  local time = now()
+  if time < next_deadline then
+    return
+  end
+  next_deadline = never
+  local expired = {}
+  for task, deadline in pairs(timed) do
+    if deadline <= time then
+      expired[#expired + 1] = task
+    else
+      next_deadline = math.min(next_deadline, deadline)
+    end
+  end
+  table.sort(expired, function(a, b)
+    return timed[a] < timed[b]
+  end)
+  for _, task in ipairs(expired) do
+    enqueue(task, "timeout")
+  end
+end
+
+local function queue_moved(seconds)
+  if not poller then
+    return
+  end
+  for _, client in ipairs(poller:wait(seconds)) do
+    if waiting[client] then
+      enqueue(waiting[client], "ready")
+    else
+      tasks.unwatch(client) -- it has something to read, and its task is at something else
+    end
+  end
+end
+
+-- Sleeps until a task can go on, or `limit` has come.
+local function sleep(limit)
+  poller = poller or httpclient.Poller.new()
+  local deadline = math.min(limit or never, next_deadline)
+  local left = deadline < never and math.max(0, deadline - now()) or nil
+  if not waiter then
+    queue_moved(left)
+    return
+  end
+  local seconds = earlier(left, poller:timeout())
+  if seconds ~= 0 then
+    -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
+    local mine = turn
+    turn = nil
+    waiter(poller, seconds)
+    turn = mine
+  end
+  queue_moved(0)
+end
+
+local function run_queue(count)
+  while count > 0 and first <= last do
+    local task = queue[first]
+    queue[first] = nil
+    first = first + 1
+    count = count - 1
+    step(task)
+    if tasks.is_over_budget() then
+      return
+    end
+  end
+end
+
+local function raise_errors()
+  if #errors == 0 then
+    return
+  end
+  local all = errors
+  errors = {}
+  error(#all == 1 and all[1] or table.concat(all, "\n"), 0)
+end
+
+local function enter(name, ends)
+  if turn or current() then
+    error(name .. "() can't be called from inside a task or a callback", 3)
+  end
+  turn = { ends = ends }
+end
+
+-- One round of the scheduler's own work, which must not leave it "at work" when the waiter or memory fails.
+local function guarded(fn, ...)
+  if waiter and not can_guard then
+    return fn(...)
+  end
+  local ok, message = pcall(fn, ...)
+  if not ok then
+    turn = nil
+    error(message, 0)
+  end
+end
+
+-- What is ready moves once; within a time budget again and again.
+local function rounds(seconds)
+  repeat
+    queue_moved(0)
+    queue_expired()
+    local count = last - first + 1
+    run_queue(count)
+  until not seconds or count == 0 or tasks.is_over_budget()
+end
+
+-- Moves every task and HTTPRequest, without waiting. seconds: the time it may take, as long as there is something to do;
+-- without it each one that is ready moves once. Raises what a callback has raised, after all have moved.
+function tasks.process(seconds)
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0 or seconds ~= seconds) then
+    error("bad argument #1 to 'process' (0 or more seconds are needed)", 2)
+  end
+  enter("process", seconds and now() + seconds)
+  guarded(rounds, seconds)
+  turn = nil
+  raise_errors()
+end
+
+-- Works until is_done() or the deadline. Fails where the tasks wait for each other.
+local function work_until(is_done, deadline)
+  while not is_done() and not (deadline and now() >= deadline) do
+    if first > last then
+      if next(waiting) == nil and next(timed) == nil and not deadline then
+        error("the tasks wait for each other", 0)
+      end
+      sleep(deadline)
+    else
+      queue_moved(0)
+    end
+    queue_expired()
+    run_queue(last - first + 1)
+    if #errors > 0 then
+      return
+    end
+  end
+end
+
+-- Works until all tasks and HTTPRequests have ended; sleeps in the kernel (or in the waiter) meanwhile. Raises what a
+-- callback has raised; the others can then be run on.
+function tasks.run()
+  enter("run")
+  guarded(work_until, function()
+    return running_count == 0
+  end)
+  turn = nil
+  raise_errors()
+end
+
+-- Hands all waiting outside of tasks, and run()'s, to fn(client, seconds): it returns when the client (or the Poller that
+-- stands for many: it has the same get_fd, pollfd, events and timeout) is ready or the seconds (nil: no limit) are over.
+-- nil: back to the kernel.
+function tasks.set_waiter(fn)
+  if fn ~= nil and type(fn) ~= "function" then
+    error("bad argument #1 to 'set_waiter' (function or nil expected, got " .. type(fn) .. ")", 2)
+  end
+  waiter = fn
+end
+
+-- --- tasks for everyone ---------------------------------------------------------------------------------------------------
+
+-- A task in the scheduler's hands; start() runs it up to its first wait. With a field `raises` nobody holds it, and its
+-- error comes out of process() or run().
+function tasks.new_scheduled(fn, ...)
+  local task = new_task(fn, ...)
+  task.is_scheduled = true
+  running_count = running_count + 1
+  return task
+end
+
+tasks.start = step
+
+-- Runs fn(...) as a task: up to its first wait at once, then in process() and run(). -> the task
+function tasks.async(fn, ...)
+  if type(fn) ~= "function" then
+    error("bad argument #1 to 'async' (function expected, got " .. type(fn) .. ")", 2)
+  end
+  local task = tasks.new_scheduled(fn, ...)
+  step(task)
+  return task
+end
+
+-- Wakes a task that is in wait_for().
+function tasks.wake(task)
+  enqueue(root_of(task), "ready")
+end
+
+-- Waits for the time in seconds: inside a task without holding up the others.
+function tasks.sleep(seconds)
+  local deadline = now() + seconds
+  if current() and tasks.is_scheduled() then
+    repeat
+      coroutine.yield(WAIT, nil, deadline)
+    until now() >= deadline
+    return
+  end
+  tasks.pause_outside(deadline)
+end
+
+-- A pause outside of the scheduler: an empty Poller sleeps in the kernel, or in the waiter.
+function tasks.pause_outside(deadline)
+  local pause = httpclient.Poller.new()
+  repeat
+    local left = math.max(0, deadline - now())
+    if waiter then
+      waiter(pause, left)
+    else
+      pause:wait(left)
+    end
+  until now() >= deadline
+end
+
+-- "running", "done", "failed" or "cancelled"
+function Task:status()
+  return self.state
+end
+
+-- What the function has returned; nil and a message when it is still running, has failed or was cancelled.
+function Task:result()
+  if self.state == "running" then
+    return nil, "the task is still running"
+  end
+  return unpack(self.results, 1, self.results.n)
+end
+
+-- Ends the task where it waits; its connection is closed at once. True when there was something to end.
+function Task:cancel()
+  if self.state ~= "running" then
+    return false
+  end
+  local status = coroutine.status(self.co)
+  if status == "running" or status == "normal" then
+    self.is_dropped = true -- its own callback has called: it ends at its next wait
+    return true
+  end
+  drop(self)
+  return true
+end
+
+-- Has the task been cancelled by a callback that it was calling? Then nothing more comes of it.
+function tasks.leave_if_dropped()
+  local task = current()
+  while task do
+    if task.is_dropped then
+      coroutine.yield(DROPPED)
+    end
+    task = task.parent
+  end
+end
+
+-- Waits until the task has ended, or the seconds are over. -> as result()
+function Task:wait(seconds)
+  local deadline = seconds and now() + seconds
+  local caller = current()
+  local function is_done()
+    return self.state ~= "running"
+  end
+  if caller then
+    local root = root_of(caller)
+    if root == self or root_of(self) == root then
+      error("a task can't wait for itself", 2)
+    end
+    self.watchers = self.watchers or {}
+    self.watchers[#self.watchers + 1] = root
+    while not is_done() and not (deadline and now() >= deadline) do
+      coroutine.yield(WAIT, nil, deadline)
+    end
+  elseif not is_done() then
+    enter("wait")
+    guarded(work_until, is_done, deadline)
+    turn = nil
+    raise_errors()
+  end
+  return self:result()
+end
+
+function Task:__tostring()
+  return ("Task (%s): %s"):format(self.state, tostring(self.co):match("0x%x+") or "")
+end
+
+return tasks

@@ -1,0 +1,574 @@
+-- transfer.lua: one request and its answer, with all that a person means by that: redirects, a second try on a stale
+-- connection, decoding, limits, files. fetch and HTTPRequest are two ways to call it.
+--
+-- A transfer runs inside a task (see tasks.lua), waits there, and ends by returning its response or by results.fail().
+local httpclient = require("httpclient")
+local download = require("httpclient.download")
+local fields = require("httpclient.fields")
+local pool = require("httpclient.pool")
+local redirect = require("httpclient.redirect")
+local results = require("httpclient.results")
+local sinks = require("httpclient.sinks")
+local tasks = require("httpclient.tasks")
+local urls = require("httpclient.url")
+
+local HTTPClient = httpclient.HTTPClient
+local Error = httpclient.Error
+local now = httpclient.monotonic_time
+local fail = results.fail
+
+local transfer = {}
+
+-- Others get their turn after this many bytes.
+local TURN_SIZE = 1048576
+-- The content behind a redirect is read, for the connection's sake, if it is no more than this.
+local DRAIN_SIZE = 65536
+local DECODED_PIECE = 65536
+
+local STATUS = HTTPClient.Status
+local RESOLVING, CONNECTING, CONNECTED = STATUS.STATUS_RESOLVING, STATUS.STATUS_CONNECTING, STATUS.STATUS_CONNECTED
+local REQUESTING, BODY = STATUS.STATUS_REQUESTING, STATUS.STATUS_BODY
+
+local idempotent = {
+  [HTTPClient.METHOD_GET] = true,
+  [HTTPClient.METHOD_HEAD] = true,
+  [HTTPClient.METHOD_PUT] = true,
+  [HTTPClient.METHOD_DELETE] = true,
+  [HTTPClient.METHOD_OPTIONS] = true,
+  [HTTPClient.METHOD_TRACE] = true,
+}
+
+local method_names = {}
+for name, number in pairs(HTTPClient.Method) do
+  method_names[number] = name:match("^METHOD_(.*)$")
+end
+
+local coding_of = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
+
+-- --- small things -------------------------------------------------------------------------------------------------------
+
+-- A number for each TLSOptions, so that a text can stand for it.
+local numbers, numbered = setmetatable({}, { __mode = "k" }), 0
+
+local function number_of(object)
+  if not numbers[object] then
+    numbered = numbered + 1
+    numbers[object] = numbered
+  end
+  return numbers[object]
+end
+
+-- A callback of the script: it may cancel the transfer.
+local function call(fn, ...)
+  if fn then
+    fn(...)
+    tasks.leave_if_dropped()
+  end
+end
+
+-- --- waiting ------------------------------------------------------------------------------------------------------------
+
+local function check_deadline(t)
+  if t.deadline and now() >= t.deadline then
+    fail("TIMEOUT", ("timeout after %g s"):format(t.timeout))
+  end
+end
+
+local function wait(t)
+  if tasks.wait_for(t.client, t.deadline) == "timeout" then
+    check_deadline(t)
+  end
+end
+
+-- --- the connection -----------------------------------------------------------------------------------------------------
+
+local function key_of(t)
+  local tls = t.tls_options and number_of(t.tls_options) or t.verify and "verified" or "unverified"
+  local proxy = t.proxy and table.concat({ t.proxy.host, t.proxy.port, t.proxy.user or "", t.proxy.password or "" }, "\0")
+  return table.concat({ urls.origin(t.url), tls, proxy or "" }, "\0")
+end
+
+local function let_go(t, keep)
+  local client, key = t.client, t.key
+  t.client, t.key = nil, nil
+  t.task.is_holder = false
+  if client then
+    (keep and pool.release or pool.discard)(key, client)
+  end
+end
+
+local failure_of = {
+  [STATUS.STATUS_CANT_RESOLVE] = "CANT_RESOLVE",
+  [STATUS.STATUS_CANT_CONNECT] = "CANT_CONNECT",
+  [STATUS.STATUS_TLS_HANDSHAKE_ERROR] = "TLS_HANDSHAKE_ERROR",
+}
+
+-- The client is in an error state: ends the transfer with it.
+local function fail_with_client(t, otherwise)
+  local code, message = t.client:get_last_error()
+  if code == Error.ERR_TIMEOUT then
+    fail("TIMEOUT", message)
+  end
+  fail(failure_of[t.client:get_status()] or otherwise, message)
+end
+
+local function apply_settings(t)
+  local client = t.client
+  client.connect_timeout = t.connect_timeout or 0
+  client.response_timeout = t.response_timeout or 0
+  client.idle_timeout = t.idle_timeout or 0
+  client.read_chunk_size = t.chunk_size
+end
+
+local function set_proxy(t)
+  local proxy = t.proxy
+  if not proxy then
+    return
+  end
+  local set = t.url.scheme == "https" and t.client.set_https_proxy or t.client.set_http_proxy
+  local code, message = set(t.client, proxy.host, proxy.port, proxy.user or "", proxy.password or "")
+  if code ~= Error.OK then
+    fail("CANT_CONNECT", message)
+  end
+end
+
+local function start_to_connect(t)
+  local url, client = t.url, t.client
+  if url.scheme ~= "https" then
+    return client:connect_to_host(url.host, url.port)
+  elseif t.tls_options then
+    return client:connect_to_host(url.host, url.port, t.tls_options)
+  end
+  return client:connect_to_host(url.host, url.port, true, t.verify)
+end
+
+local function connect(t)
+  local client, began, resolved = t.client, now(), nil
+  set_proxy(t)
+  local code, message = start_to_connect(t)
+  if code ~= Error.OK then
+    fail("CANT_CONNECT", message)
+  end
+  while client:get_status() == RESOLVING or client:get_status() == CONNECTING do
+    wait(t)
+    if not resolved and client:get_status() ~= RESOLVING then
+      resolved = now()
+    end
+  end
+  if client:get_status() ~= CONNECTED then
+    fail_with_client(t, "CANT_CONNECT")
+  end
+  resolved = resolved or now()
+  t.timings.resolve = resolved - began
+  t.timings.connect = now() - resolved
+end
+
+-- A connection to the origin of t.url, ready for a request. -> has it been used before?
+local function obtain(t, fresh)
+  local proxy, why = t.find_proxy(t.url)
+  if why then
+    fail("CANT_CONNECT", why)
+  end
+  t.proxy = proxy
+  t.key = key_of(t)
+  local client, is_used = pool.acquire(t.key, fresh, t.deadline)
+  if not client then
+    check_deadline(t)
+  end
+  t.client, t.task.is_holder = client, true
+  apply_settings(t)
+  t.timings.resolve, t.timings.connect = 0, 0
+  if not is_used then
+    connect(t)
+  end
+  t.timings.reused = is_used
+  return is_used
+end
+
+-- --- the request --------------------------------------------------------------------------------------------------------
+
+-- User info becomes Basic credentials (RFC 7617), which redirects treat like the caller's own; the URL forgets it.
+local function adopt_credentials(t)
+  local user, password = t.url.user, t.url.password
+  if (user or password) and not fields.have(t.headers, "authorization") then
+    t.headers = fields.join(t.headers, { "Authorization: " .. fields.basic(user or "", password or "") })
+  end
+  t.url.userinfo, t.url.user, t.url.password = nil, nil, nil
+end
+
+-- The caller's lines and those that the transfer adds.
+local function own_lines(t)
+  local lines = fields.join(t.headers, t.file and t.file:range_lines() or {})
+  if t.accept_gzip and not fields.have(lines, "accept-encoding") and not fields.have(lines, "range") then
+    lines[#lines + 1] = "Accept-Encoding: gzip, deflate"
+  end
+  return lines
+end
+
+-- A function can be called once; a file is read again from where it stood.
+local function rewind_body(t)
+  if type(t.body) == "function" then
+    return not t.body_is_used
+  elseif t.body ~= nil and type(t.body) ~= "string" then
+    t.body_start = t.body_start or t.body:seek("cur")
+    return t.body:seek("set", t.body_start) ~= nil
+  end
+  return true
+end
+
+local function report_progress(t)
+  if not t.on_progress then
+    return
+  end
+  local client = t.client
+  local offset = t.file and t.file.offset or 0
+  local total = client:has_response() and client:get_response_body_length() or -1
+  call(t.on_progress, client:get_response_body_received() + offset, total >= 0 and total + offset or -1,
+    client:get_request_body_sent(), t.send_total)
+end
+
+-- Sends the request and waits for the head of its answer. -> is it there?
+local function ask(t)
+  local client, began, sent = t.client, now(), 0
+  if not rewind_body(t) then
+    fail("REQUEST_FAILED", "the body comes from a function, which can't be called a second time")
+  end
+  t.body_is_used = true
+  local send = t.raw and client.request_raw or client.request
+  local code, message = send(client, t.method, urls.target(t.url), own_lines(t), t.body or "")
+  if code ~= Error.OK then
+    fail("REQUEST_FAILED", message)
+  end
+  while client:get_status() == REQUESTING do
+    wait(t)
+    if client:get_request_body_sent() ~= sent and client:get_status() == REQUESTING then
+      sent = client:get_request_body_sent()
+      report_progress(t)
+    end
+  end
+  t.timings.response = now() - began
+  return client:has_response()
+end
+
+-- No head came. A connection that had been used may have been closed by the server while the request was on its way: then
+-- it did not see it, and an idempotent one may go out again (RFC 9110 section 9.2.2).
+local function may_ask_again(t)
+  local code = t.client:get_last_error()
+  return code ~= Error.ERR_TIMEOUT and not t.client:has_response_begun() and idempotent[t.method] and rewind_body(t)
+end
+
+local function fail_without_head(t)
+  local _, message = t.client:get_last_error()
+  local is_silent = not t.client:has_response_begun() and message:find("without an answer", 1, true)
+  fail_with_client(t, is_silent and "NO_RESPONSE" or "CONNECTION_ERROR")
+end
+
+local function note_head(t)
+  local client = t.client
+  t.head = {
+    status = client:get_response_code(),
+    reason = client:get_response_reason(),
+    header_list = client:get_response_headers(),
+    headers = client:get_response_headers_as_dictionary(),
+    body_size = client:get_response_body_length(),
+  }
+end
+
+-- Obtains a connection, and the head of the answer from it.
+local function exchange(t)
+  local is_used = obtain(t, false)
+  if not ask(t) then
+    if not (is_used and may_ask_again(t)) then
+      fail_without_head(t)
+    end
+    let_go(t, false)
+    obtain(t, true)
+    if not ask(t) then
+      fail_without_head(t)
+    end
+  end
+  note_head(t)
+end
+
+-- --- the content --------------------------------------------------------------------------------------------------------
+
+local function is_cut_short(t)
+  fail_with_client(t, t.client:is_response_chunked() and "CHUNKED_BODY_SIZE_MISMATCH" or "CONNECTION_ERROR")
+end
+
+local function check_size(t, size)
+  if t.limit >= 0 and size > t.limit then
+    fail("BODY_SIZE_LIMIT_EXCEEDED", ("the body has more than %.0f bytes"):format(t.limit))
+  end
+end
+
+local function put(t, bytes)
+  t.size = t.size + #bytes
+  check_size(t, t.size)
+  local ok, message, name = t.sink:write(bytes)
+  if not ok then
+    fail(name, message)
+  end
+  tasks.leave_if_dropped()
+end
+
+-- Decoded content comes in pieces, so that a small answer can not become a large one in memory.
+local function put_decoded(t, bytes)
+  t.has_coded_bytes = true
+  repeat
+    local piece, rest = t.inflater:feed(bytes, DECODED_PIECE)
+    if not piece then
+      fail("BODY_DECOMPRESS_FAILED", rest)
+    end
+    if piece ~= "" then
+      put(t, piece)
+    end
+    bytes = ""
+  until rest ~= true
+end
+
+local function take(t)
+  local moved, message, name = t.sink:take(t.client)
+  if not moved then
+    if t.client:get_status() ~= BODY and name == "CONNECTION_ERROR" then
+      is_cut_short(t)
+    end
+    fail(name, message)
+  end
+  t.size = t.size + moved
+  check_size(t, t.size)
+  return moved
+end
+
+local function read(t)
+  local bytes = t.client:read_response_body_chunk()
+  if bytes ~= "" then
+    (t.inflater and put_decoded or put)(t, bytes)
+  end
+  return #bytes
+end
+
+-- Reads to the end of the content. `step` moves some of it and says how much came.
+local function read_all(t, step)
+  local since_turn = 0
+  while t.client:get_status() == BODY do
+    local moved = step(t)
+    if moved > 0 then
+      t.received = t.client:get_response_body_received()
+      report_progress(t)
+      since_turn = since_turn + moved
+      if since_turn >= TURN_SIZE or tasks.is_over_budget() then
+        since_turn = 0
+        check_deadline(t)
+        tasks.yield()
+      end
+    elseif t.client:get_status() == BODY then
+      since_turn = 0
+      wait(t)
+    end
+  end
+  -- Not the status: the connection may have ended since, with all that was to come.
+  if not t.client:is_response_complete() then
+    is_cut_short(t)
+  end
+end
+
+local function is_success(code)
+  return code >= 200 and code <= 299
+end
+
+-- What an error's page says is no download: it is handed over like any other body.
+local function choose_sink(t)
+  if t.file and (is_success(t.head.status) or t.file:is_refused(t.client)) then
+    return t.file
+  elseif t.on_data then
+    return sinks.call(t.on_data)
+  end
+  return sinks.memory()
+end
+
+local function prepare_decoder(t)
+  local value = t.client:get_response_header("Content-Encoding")
+  local coding = value and coding_of[value:lower():match("^%s*(.-)%s*$")]
+  t.inflater, t.has_coded_bytes = nil, false
+  if t.accept_gzip and coding and t.client:get_status() == BODY then
+    t.inflater = httpclient.Inflater.new(coding)
+  end
+end
+
+local function finish_decoding(t)
+  if t.inflater and t.has_coded_bytes then
+    local ok, message = t.inflater:finish()
+    if not ok then
+      fail("BODY_DECOMPRESS_FAILED", message)
+    end
+  end
+end
+
+-- -> true; false when the whole request has to be made again, since the file can not be continued
+local function open_sink(t)
+  t.sink, t.size = choose_sink(t), 0
+  prepare_decoder(t)
+  if t.sink ~= t.file then
+    return true
+  end
+  local ok, message, name = t.file:begin(t.client, t.inflater ~= nil)
+  if ok == nil then
+    fail(name, message)
+  end
+  t.size = t.file.offset
+  return ok
+end
+
+local function receive(t)
+  local began = now()
+  if not t.inflater then
+    check_size(t, t.size + math.max(0, t.head.body_size))
+  end
+  read_all(t, t.sink.take and not t.inflater and take or read)
+  finish_decoding(t)
+  local ok, message, name = t.sink:finish()
+  if not ok then
+    fail(name, message)
+  end
+  t.sink_is_done = true
+  t.timings.body = now() - began
+end
+
+-- --- redirects ----------------------------------------------------------------------------------------------------------
+
+-- Reads what is left of an answer that nobody wants, if that is little, so that its connection can be used again.
+local function drain(t)
+  local client = t.client
+  local length = client:get_response_body_length()
+  if length > DRAIN_SIZE then
+    return
+  end
+  local total = 0
+  while client:get_status() == BODY and total <= DRAIN_SIZE do
+    local bytes = client:read_response_body_chunk()
+    total = total + #bytes
+    if bytes == "" and client:get_status() == BODY then
+      wait(t)
+    end
+  end
+end
+
+local function hop_of(t)
+  return redirect.next({
+    method = method_names[t.method],
+    code = t.head.status,
+    url = t.url,
+    location = t.client:get_response_header_values("Location")[1],
+    headers = t.headers,
+    allow_downgrade = t.allow_downgrade,
+  })
+end
+
+-- Goes where the answer points to. -> false when it is no redirect
+local function follow(t)
+  local hop, message = hop_of(t)
+  if message then
+    fail("REQUEST_FAILED", message)
+  elseif not hop then
+    return false
+  end
+  if t.max_redirects >= 0 and t.redirects >= t.max_redirects then
+    fail("REDIRECT_LIMIT_REACHED", ("more than %d redirects"):format(t.max_redirects))
+  end
+  drain(t)
+  let_go(t, true)
+  t.redirects = t.redirects + 1
+  t.url, t.method, t.headers = hop.url, HTTPClient.Method["METHOD_" .. hop.method], hop.headers
+  adopt_credentials(t)
+  if not hop.keeps_body then
+    t.body, t.send_total = nil, 0
+  end
+  return true
+end
+
+-- --- the whole ----------------------------------------------------------------------------------------------------------
+
+local function response_of(t)
+  t.timings.total = now() - t.began
+  local response = t.head
+  response.ok = is_success(response.status)
+  response.trailers = t.client:get_response_trailers()
+  response.body = t.sink.body
+  response.url = (urls.display(t.url):gsub("#.*", ""))
+  response.redirects = t.redirects
+  response.timings = t.timings
+  return response
+end
+
+-- Lets go of all that a transfer holds, whatever it was at. In a table of its own: the transfer may be waiting.
+local function abort(t)
+  if t.task.ticket then
+    pool.leave(t.key, t.task.ticket)
+    t.task.ticket = nil
+    t.key = nil
+  end
+  if t.sink and not t.sink_is_done then
+    t.sink:abort()
+  end
+  if t.inflater then
+    t.inflater:close()
+  end
+  let_go(t, false)
+end
+
+local function send_total_of(body)
+  if type(body) == "string" then
+    return #body
+  elseif body == nil then
+    return 0
+  elseif type(body) == "function" then
+    return -1
+  end
+  local at = body:seek("cur")
+  local size = at and body:seek("end")
+  if at then
+    body:seek("set", at)
+  end
+  return size and size - at or -1
+end
+
+-- Runs the transfer t; only inside a task. -> response
+--   url (see url.lua), method, headers (array of field lines), body (string, function, file or nil), raw (send the body
+--   whatever the method), timeout, connect_timeout, response_timeout, idle_timeout (seconds or nil), max_redirects,
+--   allow_downgrade, tls_options or verify, find_proxy(url) -> proxy, accept_gzip, limit (bytes, -1 none), chunk_size,
+--   download_file, resume, on_data, on_progress
+-- While it runs t.client is the client in use, and t.head what is known of the answer.
+function transfer.run(t)
+  t.task = tasks.current()
+  t.began = now()
+  t.deadline = t.timeout and t.timeout > 0 and t.began + t.timeout or nil
+  t.redirects, t.received, t.timings, t.send_total = 0, 0, {}, send_total_of(t.body)
+  t.task.on_abort = function()
+    abort(t)
+  end
+  adopt_credentials(t)
+  if t.download_file then
+    t.file = download.new(t.download_file, t.resume, urls.to_string(t.url))
+    t.accept_gzip = t.accept_gzip and not t.resume -- a range counts the bytes as they are stored
+  end
+  repeat
+    exchange(t)
+    local again = follow(t)
+    if not again and not open_sink(t) then
+      drain(t)
+      let_go(t, true)
+      again = true
+    end
+  until not again
+  receive(t)
+  local response = response_of(t)
+  if t.inflater then
+    t.inflater:close()
+  end
+  let_go(t, t.head.status ~= 101)
+  t.task.on_abort = nil
+  return response
+end
+
+return transfer

@@ -1,0 +1,234 @@
+-- Downloads: a temporary neighbour that takes the file's name when it is complete, and resumption.
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local serve = require("spec.support.serve")
+local tempdir = require("spec.support.tempdir")
+
+local Error, fetch = httpclient.Error, httpclient.fetch
+
+local function answer(body, more)
+  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"):format(#body, more or "") .. body
+end
+
+local folder
+
+local function with_server(connections)
+  local server = serve(connections)
+  folder = folder or tempdir.new()
+  local mine = folder
+  finally(function()
+    httpclient.pool.close_idle()
+    server:stop()
+    mine:close()
+    folder = nil
+  end)
+  return server
+end
+
+-- The names in the folder, in order.
+local function names()
+  local process = assert(native.spawn({ "ls", "-A", folder.path }, { stdout = "pipe" }))
+  local list = {}
+  for name in process:read():gmatch("[^\n]+") do
+    list[#list + 1] = name
+  end
+  process:wait()
+  process:close()
+  table.sort(list)
+  return list
+end
+
+local function gzip(text)
+  local process = assert(native.spawn({ "gzip", "-c" }, { stdin = "pipe", stdout = "pipe" }))
+  process:write(text)
+  process:close_stdin()
+  local packed = process:read()
+  process:wait()
+  process:close()
+  return packed
+end
+
+local tagged = 'ETag: "v1"\r\nAccept-Ranges: bytes\r\n'
+
+local function cut_short(text, all, more)
+  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#all, more or tagged, text)
+end
+
+local function rest(text, from, total, more)
+  return ("HTTP/1.1 206 Partial\r\nContent-Length: %d\r\nContent-Range: bytes %d-%d/%s\r\n%s\r\n%s"):format(#text, from,
+    from + #text - 1, total, more or tagged, text)
+end
+
+describe("a download", function()
+  it("replaces the file when it is complete", function()
+    local body = ("0123456789"):rep(300000)
+    for _, text in ipairs({ answer(body), "HTTP/1.1 200 OK\r\n\r\n" .. body, "HTTP/1.1 204 No\r\n\r\n", answer("") }) do
+      local server = with_server({ { text } })
+      local path = folder:write("file", "old")
+      local response = assert(fetch(server:url(), { download_file = path }))
+      assert.equal("", response.body)
+      assert.equal(text:match("\r\n\r\n(.*)$"), tempdir.read(path))
+      assert.same({ "file" }, names())
+    end
+  end)
+
+  it("leaves the old file and nothing else when it fails, however", function()
+    local cases = {
+      cut_short("abc", "abcdef"),
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+      answer("no gzip", "Content-Encoding: gzip\r\n"),
+      answer(("x"):rep(2000)),
+    }
+    for index, text in ipairs(cases) do
+      local server = with_server({ { text } })
+      local path = folder:write("file", "old")
+      local response, message = fetch(server:url(), { download_file = path, body_size_limit = 1000 })
+      assert.is_nil(response, index)
+      assert.is_string(message)
+      assert.equal("old", tempdir.read(path))
+      assert.same({ "file" }, names())
+    end
+    local server = with_server({ { { send = cut_short("abc", "abcdef"), ending = "stall" } } })
+    local path = folder:write("file", "old")
+    local task
+    task = httpclient.async(fetch, server:url(), { download_file = path, on_progress = function() task:cancel() end })
+    httpclient.run()
+    assert.equal("cancelled", task:status())
+    assert.same({ "file" }, names())
+    assert.equal("old", tempdir.read(path))
+  end)
+
+  it("is not made of an error's page, which is the body as ever", function()
+    local server = with_server({ { "HTTP/1.1 404 Not\r\nContent-Length: 4\r\n\r\nsome" } })
+    local path = folder:write("file", "old")
+    local response = assert(fetch(server:url(), { download_file = path }))
+    assert.equal(404, response.status)
+    assert.equal("some", response.body)
+    assert.equal("old", tempdir.read(path))
+    assert.same({ "file" }, names())
+  end)
+
+  it("decodes on the way", function()
+    local text = ("decoded "):rep(100000)
+    local server = with_server({ { answer(gzip(text), "Content-Encoding: gzip\r\n") } })
+    local path = folder:file("file")
+    assert(fetch(server:url(), { download_file = path }))
+    assert.equal(text, tempdir.read(path))
+    assert.same({ "file" }, names())
+  end)
+
+  it("says when the file can't be made or named", function()
+    local server = with_server({ { answer("x") } })
+    local _, message, code = fetch(server:url(), { download_file = folder:file("none/file") })
+    assert.equal(Error.ERR_FILE_CANT_OPEN, code)
+    assert.truthy(message:find("none/file", 1, true), message)
+    server = with_server({ { answer("x") } })
+    os.execute("mkdir -p " .. folder:file("target/full"))
+    _, message, code = fetch(server:url(), { download_file = folder:file("target") })
+    assert.equal(Error.ERR_FILE_CANT_WRITE, code, message)
+    assert.same({ "target" }, names())
+  end)
+
+  it("that is broken off is continued with Range and If-Range", function()
+    local server = with_server({ { cut_short("abc", "abcdef") }, { rest("def", 3, 6) } })
+    local path = folder:write("file", "old")
+    local progress = {}
+    local options = { download_file = path, resume = true, on_progress = function(received, total)
+      progress[#progress + 1] = { received, total }
+    end }
+    local response, _, code = fetch(server:url("/f"), options)
+    assert.is_nil(response)
+    assert.equal(Error.ERR_CONNECTION_ERROR, code)
+    assert.equal("old", tempdir.read(path))
+    response = assert(fetch(server:url("/f"), options))
+    assert.equal(206, response.status)
+    assert.equal("abcdef", tempdir.read(path))
+    assert.same({ "file" }, names())
+    local requests = server:requests()
+    assert.is_nil(requests[1]:find("Range:", 1, true))
+    assert.is_nil(requests[1]:find("Accept-Encoding", 1, true))
+    assert.truthy(requests[2]:find("\r\nRange: bytes=3-\r\n", 1, true), requests[2])
+    assert.truthy(requests[2]:find('\r\nIf-Range: "v1"\r\n', 1, true), requests[2])
+    assert.same({ 6, 6 }, progress[#progress])
+  end)
+
+  it("starts over when the resource has changed, or can't be continued", function()
+    local cases = {
+      { { answer("uvwxyz", 'ETag: "v2"\r\n') }, "uvwxyz" },
+      { { rest("zzz", 2, 6), answer("uvwxyz") }, "uvwxyz" },
+      { { "HTTP/1.1 206 P\r\nContent-Length: 3\r\n\r\ndef", answer("uvwxyz") }, "uvwxyz" },
+      { { "HTTP/1.1 416 R\r\nContent-Range: bytes */2\r\nContent-Length: 0\r\n\r\n", answer("uv") }, "uv" },
+    }
+    for index, case in ipairs(cases) do
+      local server = with_server({ { cut_short("abc", "abcdef") }, case[1] })
+      local path = folder:file("file")
+      local options = { download_file = path, resume = true }
+      assert.is_nil((fetch(server:url(), options)))
+      local response, message = fetch(server:url(), options)
+      assert.truthy(response, tostring(index) .. ": " .. tostring(message))
+      assert.equal(case[2], tempdir.read(path))
+      assert.same({ "file" }, names())
+    end
+  end)
+
+  it("is continued only by a validator that names one version, and for the same URL", function()
+    local date = "Last-Modified: Tue, 01 Jan 2030 00:00:00 GMT\r\n"
+    local cases = {
+      { 'ETag: W/"weak"\r\n', nil },
+      { "", nil },
+      { 'ETag: W/"weak"\r\n' .. date, "Tue, 01 Jan 2030 00:00:00 GMT" },
+      { date .. "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n", nil },
+    }
+    for index, case in ipairs(cases) do
+      local server = with_server({ { cut_short("abc", "abcdef", case[1]) }, { answer("uvwxyz") } })
+      local options = { download_file = folder:file("file"), resume = true }
+      os.remove(options.download_file)
+      assert.is_nil((fetch(server:url(), options)))
+      assert.equal(case[2] and 2 or 0, #names(), index)
+      assert(fetch(server:url(), options))
+      local request = server:requests()[2]
+      assert.equal(case[2], request:match("\r\nIf%-Range: (.-)\r\n"))
+      assert.same({ "file" }, names())
+    end
+    local server = with_server({ { cut_short("abc", "abcdef") }, { answer("uvwxyz") } })
+    local options = { download_file = folder:file("file"), resume = true }
+    assert.is_nil((fetch(server:url("/one"), options)))
+    assert(fetch(server:url("/two"), options))
+    assert.is_nil(server:requests()[2]:find("Range", 1, true))
+  end)
+
+  it("that is broken off again goes on from there", function()
+    local server = with_server({ { cut_short("ab", "abcdef") },
+      { 'HTTP/1.1 206 P\r\nContent-Length: 4\r\nContent-Range: bytes 2-5/6\r\nETag: "v1"\r\n\r\ncd' }, { rest("ef", 4, 6) } })
+    local path = folder:file("file")
+    local options = { download_file = path, resume = true }
+    assert.is_nil((fetch(server:url(), options)))
+    assert.is_nil((fetch(server:url(), options)))
+    assert(fetch(server:url(), options))
+    assert.equal("abcdef", tempdir.read(path))
+    assert.truthy(server:requests()[3]:find("Range: bytes=4-", 1, true))
+  end)
+
+  it("that got less of the rest than there is does not count as complete", function()
+    local server = with_server({ { cut_short("ab", "abcdef") }, { rest("cd", 2, 6) }, { rest("ef", 4, 6) } })
+    local path = folder:file("file")
+    local options = { download_file = path, resume = true }
+    assert.is_nil((fetch(server:url(), options)))
+    assert.is_nil((fetch(server:url(), options)))
+    assert(fetch(server:url(), options))
+    assert.equal("abcdef", tempdir.read(path))
+  end)
+
+  it("works through HTTPRequest as well", function()
+    local server = with_server({ { cut_short("abc", "abcdef") }, { rest("def", 3, 6) } })
+    local request = httpclient.HTTPRequest.new()
+    request.download_file, request.resume = folder:file("file"), true
+    assert(request:request(server:url()) == Error.OK)
+    assert.equal(httpclient.HTTPRequest.RESULT_CONNECTION_ERROR, (request:await()))
+    assert(request:request(server:url()) == Error.OK)
+    local result, code, _, body = request:await()
+    assert.same({ 0, 206, "" }, { result, code, body })
+    assert.equal("abcdef", tempdir.read(folder:file("file")))
+    assert.equal(3, request:get_downloaded_bytes())
+  end)
+end)

@@ -1,0 +1,266 @@
+-- Tasks and their scheduler: async, process, run, sleep, set_waiter.
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local serve = require("spec.support.serve")
+
+local async, process, run = httpclient.async, httpclient.process, httpclient.run
+local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
+
+-- 5.1 can not yield across pcall.
+local can_guard = coroutine.wrap(function()
+  return (pcall(coroutine.yield, true))
+end)() == true
+
+local function answer(body, more)
+  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#body, more or "", body)
+end
+
+local function with_server(connections, options)
+  local server = serve(connections, options)
+  finally(function()
+    httpclient.pool.close_idle()
+    server:stop()
+  end)
+  return server
+end
+
+describe("a task", function()
+  it("starts at once and ends with what its function returns", function()
+    local began = false
+    local task = async(function(...)
+      began = true
+      return select("#", ...), ...
+    end, 1, nil, 3)
+    assert.is_true(began)
+    assert.equal("done", task:status())
+    assert.same({ 3, 1, nil, 3 }, { task:result() })
+    assert.same({ 3, 1, nil, 3 }, { task:wait() })
+  end)
+
+  it("is a function's only", function()
+    assert.has_error(function() async({}) end)
+    assert.has_error(function() httpclient.set_waiter(1) end)
+    assert.has_error(function() process(-1) end)
+    assert.has_error(function() process("1") end)
+  end)
+
+  it("goes on at the next process() after it has yielded", function()
+    local steps = 0
+    local task = async(function()
+      for _ = 1, 3 do
+        steps = steps + 1
+        coroutine.yield()
+      end
+      return "end"
+    end)
+    assert.equal(1, steps)
+    assert.equal("running", task:status())
+    assert.same({ nil, "the task is still running" }, { task:result() })
+    process()
+    assert.equal(2, steps)
+    process()
+    process()
+    assert.equal("done", task:status())
+    assert.equal("end", task:result())
+  end)
+
+  it("that fails keeps its message, and the others go on", function()
+    local bad = async(function()
+      coroutine.yield()
+      error("went wrong", 0)
+    end)
+    local object = {}
+    local worse = async(function() error(object) end)
+    local good = async(function()
+      coroutine.yield()
+      coroutine.yield()
+      return 7
+    end)
+    run()
+    assert.equal("failed", bad:status())
+    assert.same({ nil, "went wrong" }, { bad:result() })
+    assert.equal("failed", worse:status())
+    assert.equal(object, select(2, worse:result()))
+    assert.equal(7, good:result())
+  end)
+
+  it("waits for another one, inside and outside of tasks", function()
+    local first = async(function()
+      coroutine.yield()
+      return "a", "b"
+    end)
+    local second = async(function()
+      return first:wait()
+    end)
+    assert.equal("running", second:status())
+    assert.same({ "a", "b" }, { second:wait() })
+    assert.equal("done", first:status())
+  end)
+
+  it("waits for another one no longer than it says", function()
+    local endless = async(function()
+      while true do
+        httpclient.sleep(10)
+      end
+    end)
+    assert.same({ nil, "the task is still running" }, { endless:wait(0.02) })
+    local inside = async(function() return endless:wait(0.02) end)
+    assert.same({ nil, "the task is still running" }, { inside:wait() })
+    assert.is_true(endless:cancel())
+    run()
+  end)
+
+  it("that is cancelled goes no further, and its waiters are told", function()
+    local steps = 0
+    local task = async(function()
+      while true do
+        steps = steps + 1
+        coroutine.yield()
+      end
+    end)
+    local other = async(function() return task:wait() end)
+    assert.is_true(task:cancel())
+    assert.is_false(task:cancel())
+    assert.equal("cancelled", task:status())
+    run()
+    assert.equal(1, steps)
+    assert.same({ nil, "the task was cancelled" }, { other:result() })
+  end)
+
+  it("can cancel itself, at its next wait", function()
+    local task, passed
+    task = async(function()
+      coroutine.yield()
+      task:cancel()
+      coroutine.yield()
+      passed = true
+    end)
+    run()
+    assert.is_nil(passed)
+    assert.equal("cancelled", task:status())
+  end)
+
+  it("says what it is", function()
+    assert.truthy(tostring(async(function() end)):find("^Task %(done%)"))
+  end)
+
+  it("waits in vain for itself, or in a ring, with an error", function()
+    local task
+    task = async(function()
+      coroutine.yield()
+      task:wait()
+    end)
+    run()
+    assert.truthy(select(2, task:result()):find("wait for itself", 1, true))
+    local a, b
+    a = async(function()
+      coroutine.yield()
+      b:wait()
+    end)
+    b = async(function() a:wait() end)
+    local ok, message = pcall(run)
+    assert.is_false(ok)
+    assert.truthy(message:find("wait for each other", 1, true))
+    a:cancel()
+    b:cancel()
+    run()
+  end)
+
+  it("sleeps without holding up the others", function()
+    local order = {}
+    for i = 3, 1, -1 do
+      async(function()
+        httpclient.sleep(0.01 * i)
+        order[#order + 1] = i
+      end)
+    end
+    local cpu, began = native.cputime(), native.monotonic()
+    run()
+    assert.same({ 1, 2, 3 }, order)
+    assert.is_true(native.monotonic() - began >= 0.03)
+    assert.is_true(native.cputime() - cpu < 0.02 * factor)
+    httpclient.sleep(0.01)
+    assert.is_true(native.monotonic() - began >= 0.04)
+  end)
+end)
+
+describe("process", function()
+  it("never waits, and keeps to its budget", function()
+    local task = async(function()
+      while true do
+        coroutine.yield()
+      end
+    end)
+    local began = native.monotonic()
+    process()
+    process(0)
+    process(0.01)
+    local passed = native.monotonic() - began
+    assert.is_true(passed >= 0.01 and passed < 0.5 * factor, tostring(passed))
+    task:cancel()
+    began = native.monotonic()
+    process(5)
+    assert.is_true(native.monotonic() - began < 1)
+  end)
+
+  it("can't be called from inside a task", function()
+    local task = async(function()
+      process()
+    end)
+    assert.truthy(select(2, task:result()):find("inside a task", 1, true))
+    local other = async(function() run() end)
+    assert.truthy(select(2, other:result()):find("inside a task", 1, true))
+  end)
+
+  it("drains what the socket has within one call", function()
+    local body = ("x"):rep(100000)
+    local server = with_server({ { answer(body:rep(20)) } })
+    local task = async(httpclient.fetch, server:url("/"))
+    local calls = 0
+    local limit = native.monotonic() + 10 * factor
+    while task:status() == "running" and native.monotonic() < limit do
+      process(0.05)
+      calls = calls + 1
+      if calls > 3 then
+        native.sleep(0.002)
+      end
+    end
+    assert.equal("done", task:status())
+    assert.equal(2000000, #task:result().body)
+    assert.is_true(calls < 60, tostring(calls)) -- 2,000,000 bytes in pieces of 64 KiB would be 31 calls at the least
+  end)
+end)
+
+describe("a waiter", function()
+  it("does the waiting of fetch and run", function()
+    local server = with_server({ { { gate = "go", send = answer("one") } }, { { gate = "again", send = answer("two") } } })
+    local calls, gate = 0, "go"
+    httpclient.set_waiter(function(client, seconds)
+      calls = calls + 1
+      server:open_gate(gate)
+      assert.is_true(client:get_fd() >= 0)
+      assert.is_true(seconds == nil or seconds > 0)
+      native.sleep(0.001)
+    end)
+    finally(function() httpclient.set_waiter(nil) end)
+    assert.equal("one", httpclient.fetch(server:url("/")).body)
+    assert.is_true(calls > 0)
+    calls, gate = 0, "again"
+    local task = async(httpclient.fetch, server:url("/"))
+    run()
+    assert.equal("two", task:result().body)
+    assert.is_true(calls > 0)
+  end)
+
+  it("that raises ends the call, and the connection with it", function()
+    local server = with_server({ { { gate = "go", send = answer("late") } } })
+    httpclient.set_waiter(function() error("no waiting here", 0) end)
+    local ok, message = pcall(httpclient.fetch, server:url("/"))
+    httpclient.set_waiter(nil)
+    assert.is_false(ok)
+    assert.equal("no waiting here", message)
+    if can_guard then
+      assert.equal(0, (httpclient.pool.count()))
+    end
+  end)
+end)
