@@ -34,6 +34,9 @@ hcl_client *hcl_check_free_client(lua_State *L, int arg);
  * can not throw. leave takes what enter gave. */
 lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
 void hcl_client_leave(hcl_client *self, lua_State *previous);
+/* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the client holds. Each can
+ * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
+int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);

@@ -87,6 +87,19 @@ void hcl_client_leave(hcl_client *self, lua_State *previous) {
   self->busy = false;
 }
 
+int hcl_client_guarded(lua_State *L, lua_CFunction function) {
+  hcl_client *self = hcl_check_client(L, 1);
+  int count = lua_gettop(L);
+  if (self->busy) return function(L);
+  luaL_checkstack(L, count + 1, NULL);
+  lua_pushcfunction(L, function);
+  for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
+  self->busy = true;
+  int status = lua_pcall(L, count, LUA_MULTRET, 0);
+  self->busy = false;
+  return status != 0 ? lua_error(L) : lua_gettop(L) - count;
+}
+
 void hcl_client_close_sink(hcl_client *self) {
   if (self->sink_is_open) hc_file_close(self->sink);
   self->sink_is_open = false;

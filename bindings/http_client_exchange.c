@@ -271,10 +271,12 @@ static int client_get_response_code(lua_State *L) {
   return 1;
 }
 
-static int client_get_response_reason(lua_State *L) {
+static int make_reason(lua_State *L) {
   hcl_push_slice(L, hc_client_response_reason(hcl_check_client(L, 1)->client));
   return 1;
 }
+
+static int client_get_response_reason(lua_State *L) { return hcl_client_guarded(L, make_reason); }
 
 static int client_get_response_body_length(lua_State *L) {
   hcl_push_integer(L, hc_client_response_body_length(hcl_check_client(L, 1)->client));

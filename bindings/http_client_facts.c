@@ -16,13 +16,16 @@ static int push_lines(lua_State *L, const hc_headers *headers) {
   return 1;
 }
 
-static int client_get_response_headers(lua_State *L) {
+static int make_headers(lua_State *L) {
   return push_lines(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
 }
 
-static int client_get_response_trailers(lua_State *L) {
+static int make_trailers(lua_State *L) {
   return push_lines(L, hc_client_response_trailers(hcl_check_client(L, 1)->client));
 }
+
+static int client_get_response_headers(lua_State *L) { return hcl_client_guarded(L, make_headers); }
+static int client_get_response_trailers(lua_State *L) { return hcl_client_guarded(L, make_trailers); }
 
 /* Pushes the values of all fields of that name, from index `first` on, with `separator` between. */
 static void push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first, const char *separator) {
@@ -42,18 +45,18 @@ static void push_joined(lua_State *L, const hc_headers *headers, hc_slice name, 
   luaL_pushresult(&b);
 }
 
-static int client_get_response_header(lua_State *L) {
+static int make_header(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
-  hc_slice name = hcl_check_string(L, 2);
+  hc_slice name = hcl_to_slice(L, 2);
   size_t first;
   if (!hc_headers_find(headers, name, 0, &first)) return 0;
   push_joined(L, headers, name, first, ", ");
   return 1;
 }
 
-static int client_get_response_header_values(lua_State *L) {
+static int make_header_values(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
-  hc_slice name = hcl_check_string(L, 2);
+  hc_slice name = hcl_to_slice(L, 2);
   int count = 0;
   lua_newtable(L);
   for (size_t i = 0; hc_headers_find(headers, name, i, &i); i++) {
@@ -61,6 +64,22 @@ static int client_get_response_header_values(lua_State *L) {
     lua_rawseti(L, -2, ++count);
   }
   return 1;
+}
+
+/* Checked out here, where the error still finds the method's name. */
+static void check_name(lua_State *L) {
+  (void)hcl_check_client(L, 1);
+  (void)hcl_check_string(L, 2);
+}
+
+static int client_get_response_header(lua_State *L) {
+  check_name(L);
+  return hcl_client_guarded(L, make_header);
+}
+
+static int client_get_response_header_values(lua_State *L) {
+  check_name(L);
+  return hcl_client_guarded(L, make_header_values);
 }
 
 /* --- the dictionary -------------------------------------------------------------------------------------------------------- */
@@ -144,7 +163,7 @@ static void fill_large(lua_State *L, const hc_headers *headers) {
   lua_settop(L, dictionary);
 }
 
-static int client_get_response_headers_as_dictionary(lua_State *L) {
+static int make_dictionary(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
   luaL_checkstack(L, 12, NULL);
   bool small = headers->count <= 48;
@@ -154,6 +173,8 @@ static int client_get_response_headers_as_dictionary(lua_State *L) {
   set_dictionary_metatable(L);
   return 1;
 }
+
+static int client_get_response_headers_as_dictionary(lua_State *L) { return hcl_client_guarded(L, make_dictionary); }
 
 /* --- the connection ---------------------------------------------------------------------------------------------------------- */
 

@@ -812,6 +812,48 @@ describe("the object", function()
     kept:close()
   end)
 
+  it("is not closed by a finalizer while it makes strings of what it holds", function()
+    local client, ran = HTTPClient.new(), 0
+    local function litter()
+      for _ = 1, 200 do
+        local function finalize()
+          ran = ran + 1
+          pcall(client.close, client)
+        end
+        if newproxy then
+          getmetatable(newproxy(true)).__gc = finalize
+        else
+          setmetatable({}, { __gc = finalize })
+        end
+      end
+    end
+    local fields = {}
+    for i = 1, 200 do fields[i] = ("X-%d: %s\r\n"):format(i, ("v"):rep(i)) end
+    -- Every step of the collector is a whole cycle.
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 100000)
+    finally(function()
+      collectgarbage("setpause", 200)
+      collectgarbage("setstepmul", 200)
+      collectgarbage("restart")
+    end)
+    for _, name in ipairs({ "get_response_headers", "get_response_headers_as_dictionary", "get_response_reason",
+      "read_response_body_chunk" }) do
+      collectgarbage()
+      collectgarbage("stop")
+      local _, conn = support.connect(listen(), { client = client })
+      answer(client, conn, "HTTP/1.1 200 Very fine\r\n" .. table.concat(fields) .. "Content-Length: 30000\r\n\r\n" .. ("x"):rep(30000))
+      native.wait_fd(client:get_fd(), "r", 5)
+      litter()
+      collectgarbage("restart")
+      -- A finalizer may close it between two calls, and then nothing is left to read; never within one.
+      for _ = 1, 50 do client[name](client) end
+      conn:close()
+    end
+    collectgarbage()
+    assert.is_true(ran > 100, tostring(ran))
+  end)
+
   it("ends its connection when it is collected", function()
     local client, conn = world()
     answer(client, conn, OK .. "Content-Length: 9\r\n\r\nabc")
