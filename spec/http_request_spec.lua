@@ -255,6 +255,8 @@ describe("the Result of an HTTPRequest", function()
       assert.equal(value, HTTPRequest.new()["RESULT_" .. name], name)
     end
     assert.equal(5, Result.RESULT_SSL_HANDSHAKE_ERROR)
+    assert.has_error(function() return Result.RESULT_UNKNOWN end)
+    assert.has_error(function() Result.RESULT_UNKNOWN = 1 end)
   end)
 
   local refused = ("http://127.0.0.1:%d/"):format(ports.free(1)[1])

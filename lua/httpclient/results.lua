@@ -22,6 +22,15 @@ results.Result = {
   RESULT_TIMEOUT = 13,
 }
 
+setmetatable(results.Result, {
+  __index = function(_, name)
+    error(("no constant %s in HTTPRequest.Result"):format(tostring(name)), 2)
+  end,
+  __newindex = function(_, name)
+    error(("HTTPRequest.Result is read-only (write to %s)"):format(tostring(name)), 2)
+  end,
+})
+
 results.error_of = {
   [0] = Error.OK,
   Error.ERR_CONNECTION_ERROR,
