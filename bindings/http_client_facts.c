@@ -101,17 +101,83 @@ static void set_dictionary_metatable(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
-/* Few fields: each is compared with those behind it. The dictionary is on the top of the stack. */
-static void fill_small(lua_State *L, const hc_headers *headers) {
-  uint64_t done = 0;
-  for (size_t i = 0; i < headers->count; i++) {
-    if (done >> i & 1) continue;
-    hc_slice name = hc_headers_name(headers, i);
-    hcl_push_slice(L, name);
-    push_joined(L, headers, name, i, "; ");
-    lua_rawset(L, -3);
-    for (size_t j = i; hc_headers_find(headers, name, j, &j); j++) done |= UINT64_C(1) << j;
+/* Up to so many fields are told apart without help from Lua. */
+#define FEW_FIELDS 64u
+#define NAME_SLOTS 256u /* a power of two, more than FEW_FIELDS */
+#define KNOWN_NAMES "httpclient.names"
+#define KNOWN_NAME_SIZE 40u /* longer ones are not kept */
+
+/* The first field of each name by the name's hash; 0 none, else its index + 1. */
+typedef struct name_set {
+  uint8_t slots[NAME_SLOTS];
+} name_set;
+
+/* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to collide cost a comparison
+ * each, and there are few of them. */
+static size_t hash_name(hc_slice name) {
+  uint64_t first = 0, last = 0;
+  size_t size = name.size < sizeof first ? name.size : sizeof first;
+  memcpy(&first, name.data, size);
+  memcpy(&last, name.data + name.size - size, size);
+  uint64_t both = (first | UINT64_C(0x2020202020202020)) * UINT64_C(0x9e3779b97f4a7c15);
+  both = (both ^ (last | UINT64_C(0x2020202020202020)) ^ name.size) * UINT64_C(0x9e3779b97f4a7c15);
+  return (size_t)(both >> 56);
+}
+
+/* True: a field of that name came before, its index is in *first. False: field `i` is the first now. */
+static bool name_set_add(name_set *set, const hc_headers *headers, size_t i, size_t at, size_t *first) {
+  hc_slice name = hc_headers_name(headers, i);
+  for (; set->slots[at] != 0; at = (at + 1) % NAME_SLOTS) {
+    *first = set->slots[at] - 1u;
+    if (hc_slice_equal_fold(hc_headers_name(headers, *first), name)) return true;
   }
+  set->slots[at] = (uint8_t)(i + 1);
+  return false;
+}
+
+/* Names as strings by their hash, since all responses have nearly the same: found again they need not be made again. */
+static void push_known_names(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, KNOWN_NAMES);
+  if (lua_istable(L, -1)) return;
+  lua_pop(L, 1);
+  lua_createtable(L, NAME_SLOTS, 0);
+  for (size_t i = 1; i <= NAME_SLOTS; i++) {
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -2, (int)i);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, KNOWN_NAMES);
+}
+
+static void push_name(lua_State *L, int known, hc_slice name, size_t hash) {
+  int slot = (int)hash + 1;
+  lua_rawgeti(L, known, slot);
+  if (lua_type(L, -1) == LUA_TSTRING && hc_slice_equal(hcl_to_slice(L, -1), name)) return;
+  lua_pop(L, 1);
+  hcl_push_slice(L, name);
+  if (name.size > KNOWN_NAME_SIZE) return;
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, known, slot);
+}
+
+/* The dictionary is on the top of the stack. */
+static void fill_small(lua_State *L, const hc_headers *headers) {
+  name_set set = {{0}};
+  int dictionary = lua_gettop(L);
+  push_known_names(L);
+  for (size_t i = 0; i < headers->count; i++) {
+    size_t first, hash = hash_name(hc_headers_name(headers, i)) % NAME_SLOTS;
+    if (!name_set_add(&set, headers, i, hash, &first)) {
+      push_name(L, dictionary + 1, hc_headers_name(headers, i), hash);
+      hcl_push_slice(L, hc_headers_value(headers, i));
+    } else {
+      hc_slice name = hc_headers_name(headers, first);
+      hcl_push_slice(L, name);
+      push_joined(L, headers, name, first, "; "); /* once more for each repetition, so that most fields cost nothing */
+    }
+    lua_rawset(L, dictionary);
+  }
+  lua_settop(L, dictionary);
 }
 
 static void push_lower(lua_State *L, hc_slice name) {
@@ -166,7 +232,7 @@ static void fill_large(lua_State *L, const hc_headers *headers) {
 static int make_dictionary(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
   luaL_checkstack(L, 12, NULL);
-  bool small = headers->count <= 48;
+  bool small = headers->count <= FEW_FIELDS;
   lua_createtable(L, 0, small ? (int)headers->count : 0);
   if (small) fill_small(L, headers);
   else fill_large(L, headers);
