@@ -19,8 +19,10 @@ typedef struct hcl_runtime {
 } hcl_runtime;
 
 typedef struct hcl_client {
+  uintptr_t mark;      /* tells a live object at a glance, see hcl_check_client */
   hc_client *client;
   hcl_runtime *runtime;
+  unsigned anchored;   /* a bit for each slot of the anchor that may be set */
   bool busy;           /* the core is at work: a call back into Lua must not use the client */
   bool sink_is_open;
   int sink;            /* read_response_body_to_file with a path: the open file */
@@ -30,6 +32,9 @@ typedef struct hcl_client {
 hcl_client *hcl_check_client(lua_State *L, int arg);
 /* The object, for changing it. Raises when the call comes out of its own body function or stream. */
 hcl_client *hcl_check_free_client(lua_State *L, int arg);
+/* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that costs nothing. */
+void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
+void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
 /* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
  * can not throw. leave takes what enter gave. */
 lua_State *hcl_client_enter(lua_State *L, hcl_client *self);

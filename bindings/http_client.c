@@ -44,9 +44,14 @@ void hcl_client_push_self(lua_State *L, hcl_client *self) {
 }
 
 static void need_client(lua_State *L, hcl_client *self) {
-  if (self->client) return;
   self->client = hc_client_new();
   if (!self->client) hcl_raise_memory(L);
+}
+
+/* What no other userdata can hold: the collector takes it out before the memory can become another object's. */
+static uintptr_t mark_of(const hcl_client *self) {
+  static const char secret = 0;
+  return (uintptr_t)self ^ (uintptr_t)&secret;
 }
 
 static int client_new(lua_State *L) {
@@ -59,18 +64,28 @@ static int client_new(lua_State *L) {
   lua_rawset(L, -3);
   lua_pop(L, 1);
   need_client(L, self);
+  self->mark = mark_of(self);
   return 1;
 }
 
+static bool is_marked(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof(hcl_client)) return false;
+  const hcl_client *self = (const hcl_client *)lua_touserdata(L, arg);
+  return self->mark == mark_of(self);
+}
+
+/* The mark saves the look into the registry for the metatable, which costs many times as much. */
 hcl_client *hcl_check_client(lua_State *L, int arg) {
+  if (is_marked(L, arg)) return (hcl_client *)lua_touserdata(L, arg);
   hcl_client *self = (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
-  need_client(L, self);
+  if (!self->client) need_client(L, self);
   return self;
 }
 
 hcl_client *hcl_check_free_client(lua_State *L, int arg) {
   hcl_client *self = hcl_check_client(L, arg);
-  if (self->busy || hcl_stream_is_in_call(hc_client_get_stream(self->client)))
+  hc_stream_peer *stream = hc_client_get_stream(self->client);
+  if (self->busy || (stream && !hc_stream_peer_is_tcp(stream) && hcl_stream_is_in_call(stream)))
     luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
   return self;
 }
@@ -105,14 +120,23 @@ void hcl_client_close_sink(hcl_client *self) {
   self->sink_is_open = false;
 }
 
-static void drop_anchors(lua_State *L, int object) {
+void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot) {
+  bool is_set = !lua_isnil(L, -1);
+  hcl_anchor_put(L, object, slot);
+  if (is_set) self->anchored |= 1u << slot;
+  else self->anchored &= ~(1u << slot);
+}
+
+void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot) {
+  if (self->anchored & 1u << slot) hcl_anchor_get(L, object, slot);
+  else lua_pushnil(L);
+}
+
+static void drop_anchors(lua_State *L, hcl_client *self) {
   for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++) {
-    hcl_anchor_get(L, object, slot);
-    bool is_set = !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (!is_set) continue;
+    if (!(self->anchored & 1u << slot)) continue;
     lua_pushnil(L);
-    hcl_anchor_put(L, object, slot);
+    hcl_client_anchor_put(L, self, 1, slot);
   }
 }
 
@@ -128,6 +152,7 @@ static int client_gc(lua_State *L) {
   hcl_client_close_sink(self);
   if (self->client) enter_and_close(L, self, hc_client_delete);
   self->client = NULL;
+  self->mark = 0;
   return 0;
 }
 
@@ -135,7 +160,7 @@ static int client_close(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hcl_client_close_sink(self);
   enter_and_close(L, self, hc_client_close);
-  drop_anchors(L, 1);
+  drop_anchors(L, self);
   return 0;
 }
 
@@ -170,7 +195,7 @@ static int client_connect_to_host(lua_State *L) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = hc_client_connect(self->client, host, port, security, options, &why);
   hcl_client_leave(self, previous);
-  drop_anchors(L, 1);
+  drop_anchors(L, self);
   return hcl_push_result(L, code, &why);
 }
 
@@ -200,9 +225,9 @@ static int client_set_connection(lua_State *L) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = hc_client_set_stream(self->client, peer);
   hcl_client_leave(self, previous);
-  drop_anchors(L, 1);
+  drop_anchors(L, self);
   lua_pushvalue(L, 2);
-  hcl_anchor_put(L, 1, HCL_CLIENT_CONNECTION);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
   if (code != HC_OK) return hcl_raise_memory(L);
   return 0;
 }
@@ -211,7 +236,7 @@ static int client_get_connection(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hcl_push_stream_peer(L, hc_client_get_stream(self->client));
   lua_pushvalue(L, -1);
-  hcl_anchor_put(L, 1, HCL_CLIENT_CONNECTION);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
   return 1;
 }
 

@@ -121,7 +121,7 @@ typedef struct pull_call {
 static int call_body_function(lua_State *L) {
   pull_call *call = (pull_call *)lua_touserdata(L, 1);
   hcl_client_push_self(L, call->self);
-  hcl_anchor_get(L, 2, HCL_CLIENT_BODY);
+  hcl_client_anchor_get(L, call->self, 2, HCL_CLIENT_BODY);
   lua_call(L, 0, 1);
   if (lua_isnil(L, -1)) {
     call->result = HC_PULL_END;
@@ -130,7 +130,7 @@ static int call_body_function(lua_State *L) {
   if (lua_type(L, -1) != LUA_TSTRING)
     return luaL_error(L, "the body function must return a string or nil, it returned a %s", hcl_type_name(L, -1));
   call->piece = hcl_to_slice(L, -1);
-  hcl_anchor_put(L, 2, HCL_CLIENT_PIECE);
+  hcl_client_anchor_put(L, call->self, 2, HCL_CLIENT_PIECE);
   call->result = HC_PULL_DATA;
   return 0;
 }
@@ -194,19 +194,20 @@ static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_sour
 }
 
 /* Bytes that a script put into the connection and that still wait must not be overtaken. */
-static bool connection_has_unsent(lua_State *L) {
-  hcl_anchor_get(L, 1, HCL_CLIENT_CONNECTION);
+static bool connection_has_unsent(lua_State *L, hcl_client *self) {
+  if (!(self->anchored & 1u << HCL_CLIENT_CONNECTION)) return false;
+  hcl_client_anchor_get(L, self, 1, HCL_CLIENT_CONNECTION);
   bool unsent = !lua_isnil(L, -1) && hcl_stream_peer_has_unsent(L, lua_gettop(L));
   lua_pop(L, 1);
   return unsent;
 }
 
 /* Argument 5 takes the old body's place, which is pushed. Without either there is nothing to do, and false. */
-static bool anchor_body(lua_State *L) {
-  hcl_anchor_get(L, 1, HCL_CLIENT_BODY);
+static bool anchor_body(lua_State *L, hcl_client *self) {
+  hcl_client_anchor_get(L, self, 1, HCL_CLIENT_BODY);
   if (lua_isnil(L, -1) && lua_isnil(L, 5)) return false;
   lua_pushvalue(L, 5);
-  hcl_anchor_put(L, 1, HCL_CLIENT_BODY);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY);
   return true;
 }
 
@@ -224,12 +225,12 @@ static int send_request(lua_State *L, bool raw) {
   hc_error code = check_headers(L, 4, &spec, &why);
   if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
   if (code != HC_OK) return hcl_push_result(L, code, &why);
-  if (connection_has_unsent(L)) {
+  if (connection_has_unsent(L, self)) {
     hc_failure_set(&why, HC_ERR_BUSY, "bytes put into the connection have not left yet");
     return hcl_push_result(L, HC_ERR_BUSY, &why);
   }
   /* Room first: what check_body acquires must not be lost to an error thrown before the core has it. */
-  bool anchored = anchor_body(L);
+  bool anchored = anchor_body(L, self);
   code = check_body(L, 5, self, &spec.body, &why);
   if (code == HC_OK) {
     lua_State *previous = hcl_client_enter(L, self);
@@ -237,7 +238,7 @@ static int send_request(lua_State *L, bool raw) {
     hcl_client_leave(self, previous);
   }
   if (code == HC_OK) hcl_client_close_sink(self);
-  else if (anchored) hcl_anchor_put(L, 1, HCL_CLIENT_BODY); /* the old one: it may still be on its way */
+  else if (anchored) hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY); /* the old one: it may still be on its way */
   return hcl_push_result(L, code, &why);
 }
 
@@ -342,7 +343,7 @@ static hc_error move_to_stdio(hcl_client *self, FILE *file, uint64_t *moved, hc_
 }
 
 static bool is_same_path(lua_State *L, hcl_client *self) {
-  hcl_anchor_get(L, 1, HCL_CLIENT_PATH);
+  hcl_client_anchor_get(L, self, 1, HCL_CLIENT_PATH);
   bool same = self->sink_is_open && lua_rawequal(L, -1, 2);
   lua_pop(L, 1);
   return same;
@@ -354,7 +355,7 @@ static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
   if (strlen(path.data) != path.size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
   hcl_client_close_sink(self);
   lua_pushvalue(L, 2);
-  hcl_anchor_put(L, 1, HCL_CLIENT_PATH);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_PATH);
   hc_error code = hc_file_create(path.data, &self->sink, why);
   self->sink_is_open = code == HC_OK;
   return code;

@@ -1,6 +1,8 @@
 /* body.c - how the body of a response is framed. See body.h. */
 #include "body.h"
 
+#include <string.h>
+
 #include "chars.h"
 
 #define LENGTH_LIMIT ((uint64_t)INT64_MAX)
@@ -21,6 +23,7 @@ bool hc_content_length_parse(hc_slice value, uint64_t *length) {
   hc_slice element;
   uint64_t first = 0;
   bool is_first = true;
+  if (parse_decimal(value, length)) return true; /* nearly always */
   while (hc_list_next(&value, &element)) {
     uint64_t number;
     if (!parse_decimal(element, &number) || (!is_first && number != first)) return false;
@@ -70,16 +73,20 @@ static void note_coding(survey *s, hc_slice list) {
 
 /* RFC 9112 section 9.3: "close" beats all; then the version decides, and for HTTP/1.0 "keep-alive". */
 static void note_connection(survey *s, hc_slice list) {
+  if (!s->is_old && hc_slice_equal(list, HC_SLICE("keep-alive"))) return;
   if (hc_list_has_token(list, HC_SLICE("close"))) s->closes = true;
   if (s->is_old && hc_list_has_token(list, HC_SLICE("keep-alive"))) s->keeps_alive = true;
 }
 
+/* In the usual spelling it is found without folding the letters. */
+static inline bool is_named(hc_slice name, hc_slice known) {
+  return name.size == known.size && (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
+}
+
 static void note_field(survey *s, hc_slice name, hc_slice value) {
-  static const hc_slice connection = {"connection", 10}, length = {"content-length", 14};
-  static const hc_slice coding = {"transfer-encoding", 17};
-  if (name.size == connection.size && hc_slice_equal_fold(name, connection)) note_connection(s, value);
-  if (name.size == length.size && hc_slice_equal_fold(name, length)) note_length(s, value);
-  if (name.size == coding.size && hc_slice_equal_fold(name, coding)) note_coding(s, value);
+  if (is_named(name, HC_SLICE("Connection"))) note_connection(s, value);
+  else if (is_named(name, HC_SLICE("Content-Length"))) note_length(s, value);
+  else if (is_named(name, HC_SLICE("Transfer-Encoding"))) note_coding(s, value);
 }
 
 static void survey_fields(const hc_response *r, survey *s) {

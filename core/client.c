@@ -189,6 +189,11 @@ void hc_client_finish(hc_client *c) {
   c->status = HC_STATUS_CONNECTED;
 }
 
+static bool is_known_quiet(const hc_client *c) {
+  uint64_t span = c->status == HC_STATUS_CONNECTED ? HC_POLL_LOOK_NS : HC_SEND_LOOK_NS;
+  return !c->has_event && hc_buffer_size(&c->receiver.in) == 0 && hc_stream_peer_was_empty(c->peer, span);
+}
+
 /* Between requests nothing may come, and the connection must not end. True: all is quiet. */
 static bool check_idle(hc_client *c) {
   if (!c->peer_is_ready) {
@@ -201,6 +206,7 @@ static bool check_idle(hc_client *c) {
     c->peer_is_ready = true;
   }
   if (c->upgraded) return true;
+  if (is_known_quiet(c)) return true;
   hc_io io = hc_buffer_size(&c->receiver.in) ? HC_IO_OK : hc_stream_peer_peek(c->peer, &c->failure);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return true;
   if (io == HC_IO_OK)
@@ -285,6 +291,7 @@ hc_error hc_client_poll(hc_client *c) {
     case HC_STATUS_CONNECTION_ERROR:
     case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
   }
+  c->has_event = false;
   if (c->timed_out_unreported) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;

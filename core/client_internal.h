@@ -87,6 +87,7 @@ struct hc_client {
   bool to_proxy;           /* plain, through the HTTP proxy */
   bool tunnelling;         /* CONNECT must be done, or is under way, before TLS */
   bool peer_is_ready;      /* advance has said OK */
+  bool has_event;          /* its descriptor was seen to be ready: the next poll must look */
   bool upgraded;           /* after 101 or a tunnel: bytes between requests are the stream's owner's */
   hc_failure failure;
   hc_stream_peer *peer;    /* the stream in use; TCP until the handshake starts, then TLS */
@@ -129,6 +130,7 @@ void hc_sender_continue(hc_client *c);       /* the content need not wait for a 
 
 /* client_receive.c */
 hc_io hc_receiver_read_head(hc_client *c, bool may_sleep);  /* OK: final head is in; else WANT_…, EOF, ERROR */
+void hc_receiver_restart(hc_receiver *r);                   /* for the next exchange on the connection */
 void hc_receiver_reset(hc_receiver *r);
 bool hc_receiver_has_bytes(const hc_receiver *r);           /* is something to hand out without the stream? */
 

@@ -15,6 +15,13 @@ void hc_receiver_reset(hc_receiver *r) {
   memset(r, 0, sizeof *r);
 }
 
+/* The memory of the last head stays: the next one on the connection is much like it. So do bytes that nobody took. */
+void hc_receiver_restart(hc_receiver *r) {
+  hc_response_restart(&r->response);
+  hc_chunked_reset(&r->chunked);
+  *r = (hc_receiver){.response = r->response, .in = r->in};
+}
+
 /* --- the stream ------------------------------------------------------------------------------------------------------- */
 
 static hc_io recv_sleeping(hc_stream_peer *peer, char *at, size_t room, bool fill, size_t *got, hc_failure *why) {
@@ -22,7 +29,20 @@ static hc_io recv_sleeping(hc_stream_peer *peer, char *at, size_t room, bool fil
   return peer->ops->recv_blocking(peer, at, room, fill, got, why);
 }
 
-/* One receive of at most `want` bytes to the end of `in`. Ends of the stream are kept in r->ending. */
+/* One receive. Ends of the stream are kept in r->ending. */
+static hc_io receive_to(hc_client *c, char *into, size_t room, bool may_sleep, bool fill, size_t *got) {
+  hc_receiver *r = &c->receiver;
+  hc_io io = may_sleep ? recv_sleeping(c->peer, into, room, fill, got, &c->failure)
+                       : hc_stream_peer_recv(c->peer, into, room, got, &c->failure);
+  if (io == HC_IO_OK) r->has_begun = true;
+  else if (io == HC_IO_EOF) r->ending = HC_ENDING_EOF;
+  else if (io == HC_IO_ERROR) r->ending = HC_ENDING_FAILED;
+  r->starved = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE;
+  r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
+  return io;
+}
+
+/* The same, of at most `want` bytes to the end of `in`. */
 static hc_io receive(hc_client *c, size_t want, size_t limit, bool may_sleep, bool fill) {
   hc_receiver *r = &c->receiver;
   char *at;
@@ -32,15 +52,8 @@ static hc_io receive(hc_client *c, size_t want, size_t limit, bool may_sleep, bo
     r->ending = HC_ENDING_FAILED;
     return HC_IO_ERROR;
   }
-  hc_io io = may_sleep ? recv_sleeping(c->peer, at, want, fill, &got, &c->failure)
-                       : hc_stream_peer_recv(c->peer, at, want, &got, &c->failure);
-  if (io == HC_IO_OK) {
-    hc_buffer_commit(&r->in, got);
-    r->has_begun = true;
-  } else if (io == HC_IO_EOF) r->ending = HC_ENDING_EOF;
-  else if (io == HC_IO_ERROR) r->ending = HC_ENDING_FAILED;
-  r->starved = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE;
-  r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
+  hc_io io = receive_to(c, at, want, may_sleep, fill, &got);
+  if (io == HC_IO_OK) hc_buffer_commit(&r->in, got);
   return io;
 }
 
@@ -82,39 +95,61 @@ static hc_io accept_head(hc_client *c, int method) {
   return HC_IO_OK;
 }
 
-/* OK: the final head is in. WANT_READ: more bytes are needed. */
-static hc_io parse_heads(hc_client *c) {
+/* OK: the final head is in. WANT_READ: more bytes are needed. *used counts in all cases. */
+static hc_io parse_heads(hc_client *c, hc_slice bytes, size_t *used) {
   hc_receiver *r = &c->receiver;
-  while (hc_buffer_size(&r->in)) {
-    size_t used = 0;
-    hc_parse parsed = hc_response_parse(&r->response, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
-                                        c->settings.max_header_size, &used, &c->failure);
-    hc_buffer_consume(&r->in, used);
+  while (*used < bytes.size) {
+    size_t taken = 0;
+    hc_parse parsed = hc_response_parse(&r->response, bytes.data + *used, bytes.size - *used,
+                                        c->settings.max_header_size, &taken, &c->failure);
+    *used += taken;
     if (parsed == HC_PARSE_ERROR) return HC_IO_ERROR;
     if (parsed == HC_PARSE_MORE) return HC_IO_WANT_READ;
-    if (r->response.code / 100 != 1 || r->response.code == 101) return accept_head(c, c->sender.method);
+    if (r->response.code / 100 != 1 || r->response.code == 101) return HC_IO_OK;
     hc_io io = skip_interim(c);
     if (io == HC_IO_ERROR) return io;
   }
   return HC_IO_WANT_READ;
 }
 
+/* One receive, and what it brought is parsed. Nearly always that is the whole head: it is read to the stack, and only
+ * what stands behind it is kept. */
+static hc_io read_head_once(hc_client *c, bool may_sleep) {
+  hc_receiver *r = &c->receiver;
+  char space[HC_HEAD_READ_SIZE];
+  hc_slice fresh = {space, 0};
+  bool is_apart = hc_buffer_size(&r->in) == 0;
+  size_t limit = c->settings.max_header_size + 2 * HC_HEAD_READ_SIZE, used = 0;
+  hc_io io = is_apart ? receive_to(c, space, sizeof space, may_sleep, false, &fresh.size)
+                      : receive(c, HC_HEAD_READ_SIZE, limit, may_sleep, false);
+  if (io != HC_IO_OK) return io;
+  if (!is_apart) fresh = (hc_slice){hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
+  io = parse_heads(c, fresh, &used);
+  if (!is_apart) {
+    hc_buffer_consume(&r->in, used);
+  } else if (hc_buffer_append(&r->in, (hc_slice){space + used, fresh.size - used}, limit) != HC_OK) {
+    hc_failure_set(&c->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return HC_IO_ERROR;
+  }
+  return io == HC_IO_OK ? accept_head(c, c->sender.method) : io;
+}
+
 hc_io hc_receiver_read_head(hc_client *c, bool may_sleep) {
   hc_receiver *r = &c->receiver;
   for (;;) {
-    size_t limit = c->settings.max_header_size + 2 * HC_HEAD_READ_SIZE;
-    hc_io io = receive(c, HC_HEAD_READ_SIZE, limit, may_sleep, false);
+    hc_send_state before = c->sender.state;
+    hc_io io = read_head_once(c, may_sleep);
+    if (io == HC_IO_WANT_READ && !r->starved) {
+      /* A 100 (Continue) opened the way for the content. */
+      if (c->sender.state != before) return io;
+      continue;
+    }
     if (io == HC_IO_EOF) {
       hc_failure_set(&c->failure, HC_ERR_CONNECTION_ERROR,
                      r->response.size || hc_buffer_size(&r->in) ? "the server closed the connection inside a response head"
                                                                 : "the server closed the connection without an answer");
     }
-    if (io != HC_IO_OK) return io;
-    hc_send_state before = c->sender.state;
-    io = parse_heads(c);
-    if (io != HC_IO_WANT_READ) return io;
-    /* A 100 (Continue) opened the way for the content. */
-    if (c->sender.state != before) return HC_IO_WANT_READ;
+    return io;
   }
 }
 

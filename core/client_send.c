@@ -73,6 +73,7 @@ static hc_error write_head(hc_client *c, const hc_client_request_spec *spec, con
   request.line_count = spec->line_count;
   describe_content(&request, body);
   request.authority = authority_of_peer(c, &scratch, &code);
+  request.authority_is_checked = c->host != NULL;
   request.to_proxy = c->to_proxy;
   if (c->to_proxy) request.proxy_credentials = (hc_slice){hc_buffer_head(&c->credentials), hc_buffer_size(&c->credentials)};
   if (code == HC_OK) code = hc_request_write(&request, out, announced, why);
@@ -102,13 +103,9 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
     drop_source(&body);
     return hc_failure_set(why, code, "out of memory");
   }
-  /* Bytes behind an upgrade that nobody took are not this request's answer. */
-  bool stray = hc_buffer_size(&c->receiver.in) > 0;
-  hc_buffer kept = c->receiver.in;
-  c->receiver.in = (hc_buffer){0};
-  hc_client_forget_exchange(c);
-  if (stray) c->receiver.in = kept;
-  else hc_buffer_free(&kept);
+  hc_sender_reset(&c->sender);
+  /* Bytes behind an upgrade that nobody took stay, and are not this request's answer. */
+  hc_receiver_restart(&c->receiver);
   c->upgraded = false;
   c->sender.method = spec->method;
   c->sender.head = head;

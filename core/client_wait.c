@@ -98,6 +98,7 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
     if (!interest.ready) {
       hc_error code = sleep_for(&interest, deadline, &event);
       if (code != HC_OK) return code;
+      c->has_event = event;
     }
     hc_standing before = hc_client_standing(c);
     hc_error code = hc_client_poll(c);
@@ -131,6 +132,7 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
     hc_standing before = hc_client_standing(clients[i]);
+    clients[i]->has_event = entries[i].ready != 0;
     (void)hc_client_poll(clients[i]);
     ready[i] = is_told || hc_client_has_moved(clients[i], before);
     any = any || ready[i];

@@ -242,8 +242,9 @@ static hc_error survey_lines(const hc_request *r, survey *s, hc_failure *why) {
 }
 
 /* Our own Host may come from a stream that a script wrote: it is checked like the caller's. */
-static hc_error check_default_host(const target *t, const survey *s, hc_failure *why) {
+static hc_error check_default_host(const hc_request *r, const target *t, const survey *s, hc_failure *why) {
   unsigned port;
+  if (r->authority_is_checked && t->authority.data == r->authority.data) return HC_OK;
   hc_failure reason = {0};
   bool is_written = !s->has[FIELD_HOST] || t->site.size > 0;
   if (!is_written || t->authority.size == 0 || hc_authority_check(t->authority, &port, &reason) == HC_OK) return HC_OK;
@@ -385,7 +386,7 @@ hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_
   hc_error error = take_target(request, &t, why);
   if (error == HC_OK) error = survey_lines(request, &s, why);
   if (error == HC_OK) error = check_framing(request, &s, why);
-  if (error == HC_OK) error = check_default_host(&t, &s, why);
+  if (error == HC_OK) error = check_default_host(request, &t, &s, why);
   if (error != HC_OK) return error;
   decide_head(request, &s, head);
   size_t held = hc_buffer_size(out);

@@ -38,6 +38,7 @@ typedef struct hc_request {
   hc_content content;
   uint64_t content_length;     /* for HC_CONTENT_SIZED */
   hc_slice authority;          /* the connection's own host[:port], the default Host: see hc_authority_write */
+  bool authority_is_checked;   /* it was made of a checked host, not told by a stream that a script wrote */
   bool to_proxy;               /* the next hop is a forward proxy: origin form becomes "http://" authority path */
   hc_slice proxy_credentials;  /* the value of Proxy-Authorization, sent when not empty and the caller gave none */
 } hc_request;

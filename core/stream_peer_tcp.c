@@ -16,6 +16,7 @@ typedef struct hc_tcp {
   hc_error ended_by;        /* in the end states: the code of the first failure, for all who ask later */
   hc_socket socket;
   bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
+  uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
   bool wants_delay;         /* Nagle's algorithm was asked for */
   unsigned port;
   char *host;               /* NULL before the first connect */
@@ -133,6 +134,13 @@ static hc_io tcp_send_file(hc_stream_peer *self, int file, uint64_t *offset, siz
   return io;
 }
 
+/* A receive that had room for more has emptied the socket. */
+static hc_io note_empty(hc_tcp *t, hc_io io, size_t got, size_t room) {
+  bool is_empty = (io == HC_IO_OK && got < room) || io == HC_IO_WANT_READ;
+  t->empty_at = is_empty ? hc_clock_now() : 0;
+  return io;
+}
+
 /* Receiving goes on after a failed send: an answer that came before the failure is still there to be read. */
 static bool can_receive(const hc_tcp *t) { return t->socket != HC_NO_SOCKET; }
 
@@ -149,7 +157,8 @@ static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   hc_failure failure;
   if (!can_receive(t)) return refuse(t, why);
   hc_failure_clear(&failure);
-  return check_received(t, hc_socket_recv(t->socket, into, room, got, &failure), &failure, why);
+  hc_io io = hc_socket_recv(t->socket, into, room, got, &failure);
+  return check_received(t, note_empty(t, io, *got, room), &failure, why);
 }
 
 static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got,
@@ -160,16 +169,21 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bo
   if (!can_receive(t)) return refuse(t, why);
   hc_failure_clear(&failure);
   hc_io io = hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
-  return check_received(t, io, &failure, why);
+  return check_received(t, note_empty(t, io, *got, room), &failure, why);
 }
 
 static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   if (!can_receive(t)) return refuse(t, why);
+  uint64_t now = hc_clock_now();
   hc_failure_clear(&failure);
-  return check_received(t, hc_socket_peek(t->socket, &failure), &failure, why);
+  hc_io io = hc_socket_peek(t->socket, &failure);
+  t->empty_at = io == HC_IO_WANT_READ ? now : 0;
+  return check_received(t, io, &failure, why);
 }
+
+static uint64_t tcp_empty_at(hc_stream_peer *self) { return tcp_of(self)->empty_at; }
 
 static size_t tcp_available(hc_stream_peer *self) {
   hc_tcp *t = tcp_of(self);
@@ -208,6 +222,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->state = HC_TCP_NONE;
   t->ended_by = HC_OK;
   t->is_cut = false;
+  t->empty_at = 0;
 }
 
 static void tcp_destroy(hc_stream_peer *self) {
@@ -223,6 +238,7 @@ static const hc_stream_peer_ops tcp_ops = {
     .recv = tcp_recv,
     .recv_blocking = tcp_recv_blocking,
     .peek = tcp_peek,
+    .empty_at = tcp_empty_at,
     .send_file = tcp_send_file,
     .available = tcp_available,
     .interest = tcp_interest,

@@ -200,6 +200,13 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
   return t->ended ? HC_IO_EOF : io;
 }
 
+static uint64_t tls_empty_at(hc_stream_peer *self) {
+  tls_peer *t = peer_of(self);
+  hc_stream_peer *below = t->carrier.below;
+  if (t->state != HC_TLS_CONNECTED || below->ops->empty_at == NULL || hc_buffer_size(&below->unread) > 0) return 0;
+  return has_something(t) ? 0 : below->ops->empty_at(below);
+}
+
 static size_t tls_available(hc_stream_peer *self) {
   tls_peer *t = peer_of(self);
   if (t->state != HC_TLS_CONNECTED || !has_something(t) || t->state != HC_TLS_CONNECTED) return 0;
@@ -418,6 +425,7 @@ static const hc_stream_peer_ops tls_ops = {.name = "StreamPeerTLS",
                                            .recv = tls_recv,
                                            .recv_blocking = tls_recv_blocking,
                                            .peek = tls_peek,
+                                           .empty_at = tls_empty_at,
                                            .send_file = NULL,
                                            .available = tls_available,
                                            .interest = tls_interest,
