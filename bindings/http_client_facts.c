@@ -7,6 +7,12 @@
 
 /* --- header fields ------------------------------------------------------------------------------------------------------ */
 
+/* A value, so that it can stand as an argument too. */
+static int push_nil(lua_State *L) {
+  lua_pushnil(L);
+  return 1;
+}
+
 static int push_lines(lua_State *L, const hc_headers *headers) {
   lua_createtable(L, (int)headers->count, 0);
   for (size_t i = 0; i < headers->count; i++) {
@@ -49,7 +55,7 @@ static int make_header(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
   hc_slice name = hcl_to_slice(L, 2);
   size_t first;
-  if (!hc_headers_find(headers, name, 0, &first)) return 0;
+  if (!hc_headers_find(headers, name, 0, &first)) return push_nil(L);
   push_joined(L, headers, name, first, ", ");
   return 1;
 }
@@ -252,7 +258,7 @@ static const hc_stream_peer *tls_of(lua_State *L) {
 static int push_fact(lua_State *L, hc_slice (*fact)(const hc_stream_peer *)) {
   const hc_stream_peer *peer = tls_of(L);
   hc_slice text = peer ? fact(peer) : HC_SLICE("");
-  if (!text.size) return 0;
+  if (!text.size) return push_nil(L);
   hcl_push_slice(L, text);
   return 1;
 }
@@ -265,7 +271,7 @@ static int client_get_remote_address(lua_State *L) {
   hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
   while (peer && !hc_stream_peer_is_tcp(peer)) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
   hc_address address;
-  if (!peer || !hc_tcp_remote_address(peer, &address)) return 0;
+  if (!peer || !hc_tcp_remote_address(peer, &address)) return push_nil(L);
   char text[HC_ADDRESS_TEXT];
   hc_address_text(&address, text);
   lua_pushstring(L, text);
@@ -296,7 +302,7 @@ static void set_text(lua_State *L, const char *name, const char *value) {
 static int client_get_peer_certificate(lua_State *L) {
   const hc_stream_peer *peer = tls_of(L);
   hc_failure why = {HC_OK, ""};
-  if (!peer) return 0;
+  if (!peer) return push_nil(L);
   hc_peer_certificate *c = new_certificate(L);
   if (hc_tls_peer_certificate(peer, c, &why) != HC_OK) {
     lua_pushnil(L);

@@ -38,22 +38,24 @@ int hcl_interest_get_fd(lua_State *L, hc_interest interest) {
 
 /* For cqueues: nil where there is nothing to watch. */
 int hcl_interest_pollfd(lua_State *L, hc_interest interest) {
-  if (interest.fd < 0) return 0;
-  lua_pushinteger(L, interest.fd);
+  if (interest.fd < 0) lua_pushnil(L);
+  else lua_pushinteger(L, interest.fd);
   return 1;
 }
 
 int hcl_interest_events(lua_State *L, hc_interest interest) {
   static const char *const names[] = {NULL, "r", "w", "rw"};
   const char *name = interest.fd < 0 ? NULL : names[interest.events & 3u];
-  if (!name) return 0;
-  lua_pushstring(L, name);
+  lua_pushstring(L, name); /* nil for NULL */
   return 1;
 }
 
 /* Seconds until the object must be called; 0 when it can do something now, nil when only an event counts. */
 int hcl_interest_timeout(lua_State *L, hc_interest interest) {
-  if (!interest.ready && interest.deadline == HC_NEVER) return 0;
+  if (!interest.ready && interest.deadline == HC_NEVER) {
+    lua_pushnil(L);
+    return 1;
+  }
   uint64_t now = hc_clock_now();
   double seconds = interest.ready || interest.deadline <= now ? 0 : (double)(interest.deadline - now) / 1e9;
   lua_pushnumber(L, seconds);

@@ -14,32 +14,39 @@ end
 
 -- --- the server ------------------------------------------------------------------------------------------------------
 
--- It ends when its standard input does: `sleep` holds that open until the demo has ended it.
+local function quoted(path)
+  return "'" .. path:gsub("'", "'\\''") .. "'"
+end
+
+local function read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- It ends when its standard input does: `hold` keeps that open until the demo is over, however it ends. The folder is
+-- needed only until both sides have opened what is in it.
 local function start_server()
   local folder = os.tmpname()
   os.remove(folder)
   assert(os.execute("mkdir -m 700 '" .. folder .. "'"))
-  local authority, ports, input = folder .. "/ca.pem", folder .. "/ports", folder .. "/input"
-  assert(os.execute(("mkfifo '%s' && { '%s' '%s' <'%s' >'%s' & }"):format(input, server_path, authority, input, ports)))
+  local authority, input = folder .. "/ca.pem", folder .. "/input"
+  assert(os.execute(("mkfifo '%s'"):format(input)))
+  local output = assert(io.popen(("exec %s '%s' <'%s'"):format(quoted(server_path), authority, input)))
   local hold = assert(io.open(input, "w"))
-  local plain, tls
-  repeat
-    local file = io.open(ports)
-    local text = file and file:read("*a") or ""
-    if file then
-      file:close()
-    end
-    plain, tls = text:match("plain (%d+)\ntls (%d+)\n")
-  until plain
-  return {
+  local plain, tls = (output:read() or ""):match("^plain (%d+)$"), (output:read() or ""):match("^tls (%d+)$")
+  local server = plain and tls and {
     plain = tonumber(plain),
     tls = tonumber(tls),
-    authority = authority,
+    authority = read_file(authority),
     stop = function()
       hold:close()
-      os.execute(("rm -r '%s'"):format(folder))
+      output:close()
     end,
   }
+  os.execute(("rm -r '%s'"):format(folder))
+  return server or error("the server did not start", 0)
 end
 
 -- --- what is shown ---------------------------------------------------------------------------------------------------
@@ -48,53 +55,85 @@ local function headline(text)
   print(("\n== %s"):format(text))
 end
 
--- Prints the status whenever it has changed.
-local function watch(client)
-  local last = -1
-  return function()
-    local now = client:get_status()
-    if now ~= last then
-      io.write(last == -1 and "   " or " > ", status_names[now])
-      io.flush()
-      last = now
-    end
-    return now
+-- Prints the status whenever it has changed, in one line that end_line ends.
+local shown, line_is_open
+
+local function show(client)
+  local now = client:get_status()
+  if now ~= shown then
+    io.write(line_is_open and " > " or "   ", status_names[now])
+    io.flush()
+    shown, line_is_open = now, true
   end
+  return now
 end
 
+local function end_line()
+  if line_is_open then
+    print()
+  end
+  line_is_open = false
+end
+
+local function begin(client)
+  shown = nil
+  show(client)
+end
+
+-- A bar that is drawn over itself; into a file or a pipe only the last state goes.
+local on_terminal = os.execute("test -t 1")
+on_terminal = on_terminal == true or on_terminal == 0
+local drawn
+
 local function draw_bar(received, total)
-  local share = total > 0 and received / total or 0
-  local filled = math.floor(share * 40)
-  io.write(("\r   [%s%s] %3d%% %6.1f MiB"):format(("#"):rep(filled), (" "):rep(40 - filled), math.floor(share * 100),
-    received / 1048576))
+  local percent = math.floor(total > 0 and received / total * 100 or 100)
+  if percent == drawn or not on_terminal and percent < 100 then
+    return
+  end
+  drawn = percent
+  local filled = math.floor(percent * 0.4)
+  io.write(("%s   [%s%s] %3d%% %6.1f of %.1f MiB"):format(on_terminal and "\r" or "", ("#"):rep(filled),
+    ("."):rep(40 - filled), percent, received / 1048576, total / 1048576))
   io.flush()
 end
 
 -- --- the client ------------------------------------------------------------------------------------------------------
 
+local function fail_with(client)
+  local _, why = client:get_last_error()
+  show(client)
+  end_line()
+  error(why, 0)
+end
+
 -- The loop of every script: poll (here: wait, which sleeps until poll can do something) and look at the status.
-local function run_until(client, show, ...)
+local function run_until(client, ...)
   local goals = {}
   for _, status in ipairs({ ... }) do
     goals[status] = true
   end
-  while not goals[show()] do
+  while not goals[show(client)] do
     client:wait(5)
     if client:get_last_error() ~= 0 then
-      show()
-      print()
-      error(select(2, client:get_last_error()), 0)
+      fail_with(client)
     end
   end
 end
 
+local function connect(client, ...)
+  local code, message = client:connect_to_host(...)
+  assert(code == 0, message)
+  begin(client)
+  run_until(client, HTTPClient.STATUS_CONNECTED)
+end
+
+-- total: how long the body will be, for a bar
 local function read_body(client, total)
   local received, size = {}, 0
+  drawn = nil
   while client:get_status() == HTTPClient.STATUS_BODY do
+    client:wait(5)
     local chunk = client:read_response_body_chunk()
-    if chunk == "" then
-      client:wait(5)
-    end
     received[#received + 1] = chunk
     size = size + #chunk
     if total then
@@ -102,53 +141,50 @@ local function read_body(client, total)
     end
   end
   if client:get_last_error() ~= 0 then
-    error(select(2, client:get_last_error()), 0)
+    fail_with(client)
   end
   return table.concat(received)
 end
 
-local function exchange(client, show, method, path, headers, body)
-  assert(client:request(method, path, headers, body) == 0)
-  run_until(client, show, HTTPClient.STATUS_BODY, HTTPClient.STATUS_CONNECTED)
-  print()
+local function exchange(client, method, path, headers, body)
+  local code, message = client:request(method, path, headers, body)
+  assert(code == 0, message)
+  run_until(client, HTTPClient.STATUS_BODY, HTTPClient.STATUS_CONNECTED)
+  end_line()
   print(("   %d %s, %s"):format(client:get_response_code(), client:get_response_reason(),
     client:is_response_chunked() and "chunked" or client:get_response_body_length() .. " bytes"))
 end
 
 local function show_requests(server)
   local client = HTTPClient.new()
-  local show = watch(client)
   headline("GET")
-  assert(client:connect_to_host("localhost", server.plain) == 0)
-  run_until(client, show, HTTPClient.STATUS_CONNECTED)
-  exchange(client, show, HTTPClient.METHOD_GET, "/hello", {})
+  connect(client, "localhost", server.plain)
+  exchange(client, HTTPClient.METHOD_GET, "/hello", {})
   print("   " .. read_body(client):gsub("\n", ""))
 
   headline("POST of a form, on the same connection")
   local form = httpclient.query_string_from_dict({ { "name", "Ada Lovelace" }, { "langs", { "lua", "c" } }, { "ok", true } })
-  exchange(client, show, HTTPClient.METHOD_POST, "/form", { "Content-Type: application/x-www-form-urlencoded" }, form)
+  begin(client)
+  exchange(client, HTTPClient.METHOD_POST, "/form", { "Content-Type: application/x-www-form-urlencoded" }, form)
   print("   the server got: " .. read_body(client))
 
   headline("Chunked download")
-  exchange(client, show, HTTPClient.METHOD_GET, "/chunked", {})
-  read_body(client, 64 * 16384)
-  print()
-  print("   trailer: " .. client:get_response_trailers()[1])
+  begin(client)
+  exchange(client, HTTPClient.METHOD_GET, "/chunked", {})
+  local body = read_body(client)
+  print(("   %d bytes; trailer: %s"):format(#body, client:get_response_trailers()[1]))
   client:close()
 end
 
 local function show_tls(server)
   headline("Large download over TLS")
-  local authority = httpclient.X509Certificate.new()
-  assert(authority:load(server.authority) == 0)
   local client = HTTPClient.new()
-  local show = watch(client)
-  assert(client:connect_to_host("localhost", server.tls, httpclient.TLSOptions.client(authority)) == 0)
-  run_until(client, show, HTTPClient.STATUS_CONNECTED)
-  print()
+  connect(client, "localhost", server.tls, httpclient.TLSOptions.client(server.authority))
+  end_line()
   print(("   %s, %s, certificate of %s"):format(client:get_tls_version(), client:get_tls_cipher(),
     client:get_peer_certificate().subject))
-  exchange(client, show, HTTPClient.METHOD_GET, "/large", {})
+  begin(client)
+  exchange(client, HTTPClient.METHOD_GET, "/large", {})
   read_body(client, client:get_response_body_length())
   print()
   client:close()
@@ -157,23 +193,25 @@ end
 local function show_refusal(server)
   headline("A certificate that nobody vouches for")
   local client = HTTPClient.new()
-  local show = watch(client)
-  assert(client:connect_to_host("localhost", server.tls, httpclient.TLSOptions.client()) == 0)
-  local ok, why = pcall(run_until, client, show, HTTPClient.STATUS_CONNECTED)
+  local ok, why = pcall(connect, client, "localhost", server.tls, httpclient.TLSOptions.client())
   assert(not ok, "the certificate was taken")
-  print("   " .. why)
+  print("   refused: " .. why:gsub(" %(", "\n            (", 1))
   client:close()
 end
 
-local server = start_server()
-local ok, why = pcall(function()
-  show_requests(server)
-  show_tls(server)
-  show_refusal(server)
-end)
-server.stop()
+local started, server = pcall(start_server)
+local ok, why = started, server
+if started then
+  ok, why = pcall(function()
+    show_requests(server)
+    show_tls(server)
+    show_refusal(server)
+  end)
+  server.stop()
+end
 if not ok then
-  io.stderr:write("\nthe demo failed: ", tostring(why), "\n")
+  end_line()
+  io.stderr:write("the demo failed: ", tostring(why), "\n")
   os.exit(1)
 end
 print("\nThat was it. Where next: README.md, examples/get.lua, docs/api.md")

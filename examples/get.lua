@@ -8,8 +8,10 @@
 local httpclient = require("httpclient")
 local HTTPClient = httpclient.HTTPClient
 
+local progress_is_shown
+
 local function quit(status, message)
-  io.stderr:write("get.lua: ", message, "\n")
+  io.stderr:write(progress_is_shown and "\n" or "", "get.lua: ", message, "\n")
   os.exit(status, true)
 end
 
@@ -20,6 +22,8 @@ local function parse_arguments()
     if arg[i] == "-o" then
       output = arg[i + 1] or quit(2, "-o needs a file")
       i = i + 1
+    elseif arg[i]:find("^-") then
+      quit(2, "unknown option " .. arg[i])
     elseif url then
       quit(2, "one URL, please")
     else
@@ -89,28 +93,54 @@ local function show_progress(client)
   else
     io.stderr:write(("\r%.1f MiB"):format(received / 1048576))
   end
+  progress_is_shown = true
+end
+
+-- A file for a response that has no body, too.
+local function create(output)
+  local file, message = io.open(output, "wb")
+  if not file then
+    quit(5, message)
+  end
+  file:close()
 end
 
 local function save(client, output)
   local progress, shown = is_terminal(), 0
+  if output and client:get_status() ~= HTTPClient.STATUS_BODY then
+    create(output)
+  end
   while client:get_status() == HTTPClient.STATUS_BODY do
+    client:wait() -- at once where something can be read, the end of the body included
     local moved, message, code = client:read_response_body_to_file(output or io.stdout)
     if not moved then
-      local network = code == httpclient.Error.ERR_CONNECTION_ERROR or code == httpclient.Error.ERR_TIMEOUT
-      quit(network and 4 or 5, message)
+      local is_network = code == httpclient.Error.ERR_CONNECTION_ERROR or code == httpclient.Error.ERR_TIMEOUT
+      quit(is_network and 4 or 5, message)
     end
     if progress and os.time() ~= shown then
       show_progress(client)
       shown = os.time()
     end
-    if moved == 0 then
-      client:wait()
-    end
   end
-  if progress then
+  local code, message = client:get_last_error()
+  if code ~= 0 then
+    quit(4, message)
+  end
+  if progress_is_shown then
     show_progress(client)
     io.stderr:write("\n")
   end
+  progress_is_shown = false
+end
+
+local function judge(client)
+  local code = client:get_response_code()
+  if code >= 200 and code <= 299 then
+    return
+  end
+  local elsewhere = client:get_response_header("Location")
+  quit(1, ("the server answered %d %s%s"):format(code, client:get_response_reason(),
+    elsewhere and ", Location: " .. elsewhere or ""))
 end
 
 local url, output = parse_arguments()
@@ -119,7 +149,4 @@ local host, port, target = split_url(url)
 connect(client, host, port)
 request(client, target)
 save(client, output)
-local code = client:get_response_code()
-if code < 200 or code > 299 then
-  quit(1, ("the server answered %d %s"):format(code, client:get_response_reason()))
-end
+judge(client)

@@ -105,6 +105,13 @@ for name, make in pairs(makers) do
         end
       end
     end)
+    it("answers its getters with a value, if only nil", function()
+      for member, method in pairs(httpclient[name]) do
+        if member:find("^get_") or member:find("^is_") or ("pollfd events timeout"):find(member, 1, true) then
+          assert.is_true(select("#", method(make(), member:find("data$") and 1 or "x")) >= 1, member)
+        end
+      end
+    end)
     it("is collected", function()
       local weak = setmetatable({}, { __mode = "v" })
       weak[1] = make()

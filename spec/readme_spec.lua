@@ -1,71 +1,249 @@
--- Every Lua block of the README and the docs runs, against a server that answers "hello" to every request.
+-- What the README and the docs show is true: every Lua block runs, against the demo server in the place of example.com, and
+-- prints what its "-->" comments say; every C block stands word for word in a file that is built and run by another spec; every
+-- link leads somewhere.
+--
+-- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only compiled. A C block has
+-- <!-- file: PATH -->. In a block `httpclient` is the module, `HTTPClient` its class, `client` a client that is connected.
+local demo_server = require("spec.support.demo_server")
+local httpclient = require("httpclient")
 local native = require("spec_native")
+local program = require("spec.support.program")
+local support = require("spec.support.client")
+local tempdir = require("spec.support.tempdir")
 
-local RESPONSE = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+local pages = { "README.md", "CHANGELOG.md", "bench/README.md" }
+for name in program.run({ "ls", "docs" }).out:gmatch("[^\n]+%.md") do
+  pages[#pages + 1] = "docs/" .. name
+end
 
+-- --- reading ---------------------------------------------------------------------------------------------------------
+
+-- -> list of { language =, text =, mark =, value =, line = }; mark and value: of the comment before the block
 local function blocks_of(path)
-  local file = io.open(path)
-  local list = {}
-  if file then
-    for block in file:read("*a"):gmatch("\n```lua\n(.-)\n```") do
+  local list, block, comment, number = {}, nil, nil, 0
+  for line in (tempdir.read(path) .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    if block and line:find("^```%s*$") then
+      block.text = table.concat(block.lines, "\n")
       list[#list + 1] = block
+      block, comment = nil, nil
+    elseif block then
+      block.lines[#block.lines + 1] = line
+    elseif line:find("^```") then
+      local mark, value = (comment or ""):match("^<!%-%- (%l+): (.-) %-%->$")
+      block = { language = line:match("^```(%S*)"), lines = {}, mark = mark, value = value, line = number }
+    elseif line ~= "" then
+      comment = line
     end
-    file:close()
+  end
+  assert(not block, path .. ": a block without end")
+  return list
+end
+
+-- A heading's anchor: lower case, words joined with '-', nothing but letters, digits, '-' and '_'.
+local function anchors_of(path)
+  local anchors, inside = {}, false
+  for line in (tempdir.read(path) .. "\n"):gmatch("(.-)\n") do
+    if line:find("^```") then
+      inside = not inside
+    end
+    local heading = not inside and line:match("^#+ (.*)$")
+    if heading then
+      anchors[heading:lower():gsub("[^%w _-]", ""):gsub(" ", "-")] = true
+    end
+  end
+  return anchors
+end
+
+local function links_of(path)
+  local text = tempdir.read(path):gsub("```.-\n```", ""):gsub("`[^`\n]*`", "")
+  local list = {}
+  for target in text:gmatch("%]%(([^)%s]+)%)") do
+    list[#list + 1] = target
   end
   return list
 end
 
-local function new_server()
-  local steps = { { "accept" } }
-  for _ = 1, 3 do
-    steps[#steps + 1] = { "recv_until", "\r\n\r\n" }
-    steps[#steps + 1] = { "send", RESPONSE }
+-- "docs", "../README.md" -> "README.md"
+local function join(folder, relative)
+  local parts = {}
+  for part in (folder .. "/" .. relative):gmatch("[^/]+") do
+    if part == ".." then
+      assert(table.remove(parts), relative)
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
   end
-  return native.script(steps)
+  return table.concat(parts, "/")
 end
 
-local function run(block, port)
-  local printed = {}
-  local environment = setmetatable({
-    print = function(...)
-      local line = {}
-      for i = 1, select("#", ...) do
-        line[i] = tostring((select(i, ...)))
-      end
-      printed[#printed + 1] = table.concat(line, "\t")
-    end,
-  }, { __index = _G })
-  local text = block:gsub('"localhost"', '"127.0.0.1"'):gsub("8080", tostring(port))
-  local chunk
-  if setfenv then
-    chunk = assert(loadstring(text))
-    setfenv(chunk, environment)
-  else
-    chunk = assert(load(text, "=block", "t", environment))
+-- --- running ---------------------------------------------------------------------------------------------------------
+
+-- The demo server in the place of example.com.
+local function localized(text, server)
+  text = text:gsub('"https://example%.com", %-1', ('"https://localhost", %d'):format(server.tls))
+  text = text:gsub('"example%.com", 443', ('"localhost", %d'):format(server.tls))
+  text = text:gsub('"example%.com", %-1, ', ('"localhost", %d, '):format(server.tls))
+  text = text:gsub('"example%.com", 80', ('"127.0.0.1", %d'):format(server.plain))
+  text = text:gsub("https://example%.com", ("https://localhost:%d"):format(server.tls))
+  text = text:gsub("http://example%.com", ("http://127.0.0.1:%d"):format(server.plain))
+  assert(not text:find("example%.com"), "an example.com that is not replaced")
+  return text
+end
+
+local function expected_of(text)
+  local lines = {}
+  for line in text:gmatch("%-%-> *([^\n]*)") do
+    lines[#lines + 1] = line
   end
-  chunk()
+  return table.concat(lines, "\n")
+end
+
+local function compile(text, name, environment)
+  if setfenv then
+    local chunk, message = loadstring(text, "=" .. name)
+    return chunk and setfenv(chunk, environment), message
+  end
+  return load(text, "=" .. name, "t", environment)
+end
+
+-- -> what it printed
+local function run(text, name, server)
+  local printed, connected = {}, nil
+  local known = { httpclient = httpclient, HTTPClient = httpclient.HTTPClient }
+  function known.print(...)
+    local line = {}
+    for i = 1, select("#", ...) do
+      line[i] = tostring((select(i, ...)))
+    end
+    printed[#printed + 1] = table.concat(line, "\t")
+  end
+  local environment = setmetatable({}, {
+    __index = function(_, key)
+      if key == "client" then
+        connected = connected or support.connect_port(server.plain)
+        return connected
+      end
+      return known[key] == nil and _G[key] or known[key]
+    end,
+  })
+  local ok, message = pcall(assert(compile(localized(text, server), name, environment)))
+  if connected then
+    connected:close()
+  end
+  assert(ok, message)
   return table.concat(printed, "\n")
 end
 
-describe("The examples in", function()
-  for _, path in ipairs({ "README.md", "docs/api.md", "docs/embedding.md", "docs/security.md" }) do
-    for number, block in ipairs(blocks_of(path)) do
-      it(("%s run: block %d"):format(path, number), function()
-        local server = new_server()
-        local ok, printed = pcall(run, block, server:port())
-        collectgarbage()
-        collectgarbage()
-        server:stop()
-        assert.is_true(ok, printed)
-      end)
+-- The first module that the block requires and that is not there for this Lua.
+local function missing_module(text)
+  for name in text:gmatch('require%("([%w_.]+)"%)') do
+    if not pcall(require, name) then
+      return name
     end
   end
+end
 
-  it("the README fetch what the server has", function()
-    local server = new_server()
-    assert.equal("200\t5\nhello", run(blocks_of("README.md")[1], server:port()))
+-- --- the tests -------------------------------------------------------------------------------------------------------
+
+local server
+
+local kinds = {}
+
+function kinds.lua(path, block, name)
+  if block.mark then
+    assert(block.mark == "fragment" and #block.value > 10, name .. ": a fragment needs a reason")
+    it(name .. " (fragment) compiles", function()
+      assert(compile(block.text, name, {}))
+    end)
+    return
+  end
+  it(name .. " runs", function()
+    local missing = missing_module(block.text)
+    if missing then
+      return pending(missing .. " is not there for this Lua")
+    end
+    local printed = run(block.text, name, server)
     collectgarbage()
     collectgarbage()
-    server:stop()
+    local expected = expected_of(block.text)
+    assert.equal(expected, printed, path)
+  end)
+end
+
+function kinds.c(_, block, name)
+  it(name .. " is part of the file that it names", function()
+    assert.equal("file", block.mark)
+    assert.truthy(tempdir.read(block.value):find(block.text, 1, true), "not word for word in " .. block.value)
+  end)
+end
+
+function kinds.sh(_, block, name)
+  it(name .. " is a script for the shell", function()
+    local folder = tempdir.new()
+    local path = folder:write("block.sh", block.text .. "\n")
+    assert.same({ code = 0, out = "", err = "" }, program.run({ "sh", "-n", path }))
+    folder:close()
+  end)
+end
+
+-- Output and the like; and the numbers of the benchmarks.
+kinds.text = function() end
+kinds[""] = function(path, _, name)
+  assert(path == "bench/README.md", name .. ": a block without a language")
+end
+
+describe("The examples:", function()
+  setup(function()
+    server = demo_server.start()
+    native.setenv("SSL_CERT_FILE", server.authority)
+  end)
+  teardown(function()
+    native.unsetenv("SSL_CERT_FILE")
+    server.stop()
+  end)
+  for _, path in ipairs(pages) do
+    for _, block in ipairs(blocks_of(path)) do
+      local name = ("%s:%d"):format(path, block.line)
+      assert(kinds[block.language], name .. ": unknown language " .. block.language)(path, block, name)
+    end
+  end
+end)
+
+describe("The links in", function()
+  for _, path in ipairs(pages) do
+    it(path .. " lead somewhere", function()
+      local folder = path:match("^(.*)/") or "."
+      for _, target in ipairs(links_of(path)) do
+        local file, anchor = target:match("^([^#]*)#?(.*)$")
+        if not target:find("^%a[%w+.-]*:") then
+          local full = file == "" and path or join(folder, file)
+          local there = io.open(full)
+          assert(there, ("%s: there is no %s"):format(path, full))
+          there:close()
+          assert(anchor == "" or anchors_of(full)[anchor], ("%s: %s has no heading for #%s"):format(path, full, anchor))
+        end
+      end
+    end)
+  end
+end)
+
+describe("The README", function()
+  it("names files and targets that are there", function()
+    local text = tempdir.read("README.md")
+    for name in text:gmatch("`([%w_.-]+/[%w_./-]*)`") do
+      local there = io.open(name)
+      assert(there, name)
+      there:close()
+    end
+    for target in text:gmatch("make ([%l-]+)") do
+      assert.truthy(tempdir.read("Makefile"):find("\n" .. target .. "[ %w-]*:", 1), target)
+    end
+  end)
+  it("starts with the two commands", function()
+    assert.truthy(tempdir.read("README.md"):find("\n    make demo [^\n]*\n    make test [^\n]*\n"))
+  end)
+  it("stays short", function()
+    assert.is_true(select(2, tempdir.read("README.md"):gsub("\n", "")) < 150)
   end)
 end)

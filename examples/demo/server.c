@@ -2,8 +2,9 @@
  * out. It listens on two free ports of 127.0.0.1, prints "plain PORT" and "tls PORT", writes the certificate that signs
  * its own into the file that it is given, and ends when its standard input does. One process for each connection.
  *
- *   GET  /hello          a short text
- *   POST /form           what was posted, back
+ *   GET  /, /hello       a short text (HEAD /hello: its head)
+ *   POST /form           what was posted, back (of up to 1 MiB)
+ *   PUT  /upload         how many bytes of content came, with a Content-Length or in chunks
  *   GET  /chunked        64 chunks of 16 KiB
  *   GET  /large          64 MiB with a Content-Length
  */
@@ -28,7 +29,15 @@ enum { LARGE_MIB = 64, CHUNKS = 64, CHUNK = 16384, HEAD_LIMIT = 16384, BODY_LIMI
 typedef struct peer {
   int fd;
   SSL *tls; /* NULL: plain */
+  char input[16384];
+  int at, held; /* what of the input is read already, and all of it */
 } peer;
+
+typedef struct request {
+  char head[HEAD_LIMIT];
+  char body[BODY_LIMIT]; /* the first bytes of the content */
+  size_t kept, content;  /* how many of them; and of all */
+} request;
 
 static void fail(const char *what) {
   fprintf(stderr, "server: %s\n", what);
@@ -128,45 +137,95 @@ static bool answer_chunked(peer *p) {
   return send_text(p, "0\r\nX-Chunks: 64\r\n\r\n");
 }
 
-static size_t length_of(const char *head) {
-  for (const char *line = head; line; line = strstr(line, "\r\n")) {
-    if (line[0] == '\r') line += 2;
-    if (strncasecmp(line, "Content-Length:", 15) == 0) return (size_t)strtoul(line + 15, NULL, 10);
+/* The value of the field in the head, "" without one. `name` is "\r\nName:". */
+static const char *field(const char *head, const char *name) {
+  for (; *head; head++) {
+    if (strncasecmp(head, name, strlen(name)) == 0) return head + strlen(name) + strspn(head + strlen(name), " \t");
   }
-  return 0;
+  return head;
 }
+
+/* -1 at the end of the connection. */
+static int next_byte(peer *p) {
+  if (p->at == p->held) {
+    p->at = 0;
+    p->held = receive(p, p->input, sizeof p->input);
+    if (p->held <= 0) p->held = 0;
+    if (p->held == 0) return -1;
+  }
+  return (unsigned char)p->input[p->at++];
+}
+
+/* Appends a line with its CR LF. False: too long, or the end. */
+static bool read_line(peer *p, char *into, size_t room) {
+  for (size_t used = 0; used + 1 < room;) {
+    int byte = next_byte(p);
+    if (byte < 0) return false;
+    into[used++] = (char)byte;
+    into[used] = 0;
+    if (byte == '\n') return true;
+  }
+  return false;
+}
+
+static bool read_head(peer *p, request *r) {
+  size_t used = 0;
+  r->kept = r->content = 0;
+  r->head[0] = 0;
+  do {
+    if (!read_line(p, r->head + used, sizeof r->head - used)) return false;
+    size_t line = strlen(r->head + used);
+    used += line;
+    if (line <= 2) return true;
+  } while (used < sizeof r->head);
+  return false;
+}
+
+static bool read_content(peer *p, request *r, unsigned long size) {
+  for (; size; size--) {
+    int byte = next_byte(p);
+    if (byte < 0) return false;
+    if (r->kept < BODY_LIMIT) r->body[r->kept++] = (char)byte;
+    r->content++;
+  }
+  return true;
+}
+
+static bool read_body(peer *p, request *r) {
+  char line[256];
+  if (strncasecmp(field(r->head, "\r\nTransfer-Encoding:"), "chunked", 7) != 0)
+    return read_content(p, r, strtoul(field(r->head, "\r\nContent-Length:"), NULL, 10));
+  for (;;) {
+    if (!read_line(p, line, sizeof line)) return false;
+    unsigned long size = strtoul(line, NULL, 16);
+    if (size == 0) break;
+    if (!read_content(p, r, size) || !read_line(p, line, sizeof line)) return false;
+  }
+  do {
+    if (!read_line(p, line, sizeof line)) return false;
+  } while (strlen(line) > 2);
+  return true;
+}
+
+static bool is_for(const request *r, const char *start) { return strncmp(r->head, start, strlen(start)) == 0; }
 
 /* One request: head, body, answer. False: the connection ends. */
 static bool serve_one(peer *p) {
-  static char input[HEAD_LIMIT + BODY_LIMIT + 1];
-  size_t held = 0;
-  char *end = NULL;
-  while (!end) {
-    if (held >= HEAD_LIMIT) return false;
-    int got = receive(p, input + held, (int)(HEAD_LIMIT - held));
-    if (got <= 0) return false;
-    held += (size_t)got;
-    input[held] = 0;
-    end = strstr(input, "\r\n\r\n");
-  }
-  end[2] = 0;
-  char *body = end + 4;
-  size_t length = length_of(input), there = held - (size_t)(body - input);
-  if (length > BODY_LIMIT) return false;
-  while (there < length) {
-    int got = receive(p, body + there, (int)(length - there));
-    if (got <= 0) return false;
-    there += (size_t)got;
-  }
-  if (strncmp(input, "GET /hello ", 11) == 0) return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
-  if (strncmp(input, "POST /form ", 11) == 0) return answer_text(p, "200 OK", body, length);
-  if (strncmp(input, "GET /chunked ", 13) == 0) return answer_chunked(p);
-  if (strncmp(input, "GET /large ", 11) == 0) return answer_large(p);
-  return answer_text(p, "404 Not Found", "not here\n", 9);
+  static request r;
+  char text[64];
+  if (!read_head(p, &r) || !read_body(p, &r)) return false;
+  if (is_for(&r, "GET / ") || is_for(&r, "GET /hello ")) return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
+  if (is_for(&r, "HEAD /hello ")) return send_text(p, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n\r\n");
+  if (is_for(&r, "POST /form ")) return answer_text(p, "200 OK", r.body, r.kept);
+  if (is_for(&r, "GET /chunked ")) return answer_chunked(p);
+  if (is_for(&r, "GET /large ")) return answer_large(p);
+  if (!is_for(&r, "PUT /upload ")) return answer_text(p, "404 Not Found", "not here\n", 9);
+  return answer_text(p, "201 Created", text, (size_t)snprintf(text, sizeof text, "%zu bytes\n", r.content));
 }
 
 static void serve(int fd, SSL_CTX *context) {
-  peer p = {fd, NULL};
+  static peer p;
+  p.fd = fd;
   if (context) {
     p.tls = SSL_new(context);
     if (!p.tls || !SSL_set_fd(p.tls, fd) || SSL_accept(p.tls) != 1) return;
