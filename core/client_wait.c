@@ -10,6 +10,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static void interest_of_stream(hc_client *c, unsigned events, hc_interest *out) {
   hc_stream_peer_interest(c->peer, out);
   if (c->peer_is_ready) out->events = events;
+  else if (out->fd >= 0 && out->events == 0) out->ready = true; /* the caller's, usable: poll has yet to learn that */
 }
 
 static void interest_of_request(hc_client *c, hc_interest *out) {

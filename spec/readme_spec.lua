@@ -10,6 +10,7 @@ local native = require("spec_native")
 local program = require("spec.support.program")
 local support = require("spec.support.client")
 local tempdir = require("spec.support.tempdir")
+pcall(require, "luv") -- here: its loop stays open to the end of the process
 
 local pages = { "README.md", "CHANGELOG.md", "bench/README.md" }
 for name in program.run({ "ls", "docs" }).out:gmatch("[^\n]+%.md") do

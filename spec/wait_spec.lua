@@ -27,6 +27,42 @@ local function wait_for(client, status)
 end
 
 describe("wait", function()
+  -- what the script connected -> the stream, given the client's
+  for what, make in pairs({
+    ["a stream"] = function(port)
+      local stream = httpclient.StreamPeerTCP.new()
+      assert.equal(Error.OK, stream:connect_to_host("127.0.0.1", port))
+      support.until_true(function()
+        stream:poll()
+        return stream:get_status() == stream.STATUS_CONNECTED
+      end)
+      return stream
+    end,
+    ["a stream that still connects"] = function(port)
+      local stream = httpclient.StreamPeerTCP.new()
+      assert.equal(Error.OK, stream:connect_to_host("localhost", port))
+      return stream
+    end,
+  }) do
+    it("leads through an exchange over " .. what .. " that the script made", function()
+      local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
+        { "send", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" }, { "stall" } })
+      local client = HTTPClient.new()
+      client:set_connection(make(server:port()))
+      support.request(client)
+      local rounds = 0
+      while client:get_status() == HTTPClient.STATUS_REQUESTING do
+        local code, ready, why = client:wait(support.LIMIT)
+        assert.is_true(ready, "it slept over something")
+        assert.equal(Error.OK, code, why)
+        rounds = rounds + 1
+        assert.is_true(rounds < 30, "it spins")
+      end
+      assert.equal("hi", client:read_response_body_chunk())
+      client:close()
+      server:stop()
+    end)
+  end
   it("leads through every state, a name's resolution included", function()
     local listener = assert(native.listen({}))
     local client = HTTPClient.new()
