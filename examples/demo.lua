@@ -195,7 +195,7 @@ local function show_refusal(server)
   local client = HTTPClient.new()
   local ok, why = pcall(connect, client, "localhost", server.tls, httpclient.TLSOptions.client())
   assert(not ok, "the certificate was taken")
-  print("   refused: " .. why:gsub(" %(", "\n            (", 1))
+  print("   refused: " .. why:gsub(" %(", "\n            (", 1):gsub("; ", ";\n             "))
   client:close()
 end
 
