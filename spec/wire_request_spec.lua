@@ -316,6 +316,38 @@ describe("The body of a request", function()
   end)
 end)
 
+describe("A request's Connection header", function()
+  local OK = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"
+  -- headers, answer, method, does the connection end?
+  local cases = {
+    { { "Connection: close" }, OK, "GET", true },
+    { { ["connection"] = "CLOSE" }, OK, "GET", true },
+    { { "Connection: te", "Connection: x, close" }, OK, "GET", true },
+    { { "Connection: close" }, "HTTP/1.1 204 No\r\n\r\n", "GET", true },
+    { { "Connection: close" }, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD", true },
+    { { "Connection: close" }, "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "GET", true },
+    { { "Connection: keep-alive" }, OK, "GET", false },
+    { { "Connection: closed" }, OK, "GET", false },
+    { { "X-Connection: close" }, OK, "GET", false },
+    { {}, OK, "GET", false },
+  }
+  for i, case in ipairs(cases) do
+    it(("decides on the connection's life, %d"):format(i), function()
+      with_connection(function(client, conn)
+        assert.equal(Error.OK, (client:request(Method["METHOD_" .. case[3]], "/", case[1])))
+        arrived(client, conn)
+        conn:send(case[2])
+        support.pump(client, support.is_answered_or_failed)
+        support.read_all(client)
+        assert.equal(case[4] and HTTPClient.STATUS_DISCONNECTED or HTTPClient.STATUS_CONNECTED, client:get_status())
+        assert.is_true(client:has_response())
+        assert.equal(0, (client:get_last_error()))
+        if case[4] then assert.equal("eof", (select(2, conn:recv_n(1, support.LIMIT)))) end
+      end)
+    end)
+  end
+end)
+
 describe("A request that is refused", function()
   it("leaves the last response as it is", function()
     with_connection(function(client, conn)

@@ -418,6 +418,20 @@ describe("max_header_size", function()
     assert.equal("STATUS_CONNECTION_ERROR a ", outcome_with(#trailers - 1, bytes))
   end)
 
+  it("is 65536 at first, and no size of a head is special below it", function()
+    local listener = assert(native.listen({ host = "127.0.0.1" }))
+    finally(function() listener:close() end)
+    local function head_of(size)
+      local rest = "\r\nContent-Length: 5\r\n\r\n"
+      return OK .. "A: " .. ("x"):rep(size - #OK - 3 - #rest) .. rest
+    end
+    for _, size in ipairs({ 4091, 4092, 4095, 4096, 4097, 8191, 8192, 8193, 65535, 65536, 65537 }) do
+      local outcome = support.play(listener, { head_of(size) .. "hello" }, { ending = "keep" })
+      assert.equal(size <= 65536 and "STATUS_CONNECTED" or "STATUS_CONNECTION_ERROR", outcome.status, tostring(size))
+      assert.equal(size <= 65536 and "hello" or "", outcome.body)
+    end
+  end)
+
   it("ends a head, 1xx and trailers that have no end", function()
     local endless = {
       OK .. ("A: b\r\n"):rep(2000), OK .. "A: " .. ("x"):rep(10000), ("HTTP/1.1 100\r\n\r\n"):rep(1000), "HTTP/1.1 200 " .. ("x"):rep(10000),
@@ -457,6 +471,17 @@ describe("Bytes behind a response", function()
       end)
     end)
   end
+
+  it("to CONNECT are the tunnel's", function()
+    answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst", function(client, conn)
+      assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+      assert.equal(Error.OK, (client:poll()))
+      assert.equal(5, client:get_connection():get_available_bytes())
+      assert.same({ Error.OK, "first" }, { client:get_connection():get_partial_data(100) })
+      assert.equal(Error.OK, client:get_connection():put_data("second"))
+      assert.equal("second", support.until_true(function() return conn:recv_until("second", 0) end))
+    end, { method = "CONNECT", path = "a:1" })
+  end)
 
   it("that closes are dropped", function()
     answered(OK .. "Connection: close\r\n" .. LENGTH_1 .. "more", function(client)

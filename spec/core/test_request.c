@@ -94,6 +94,8 @@ static const request_case cases[] = {
     {"an empty file", HC_METHOD_DELETE, "/", {0}, .expected = "DELETE / HTTP/1.1|Host: h|Content-Length: 0|" END " length 0", SIZED = 0},
     {"an empty file with TRACE", HC_METHOD_TRACE, "/", {0}, .expected = "TRACE / HTTP/1.1|Host: h|" END " length 0", SIZED = 0},
     {"the caller's Content-Length", POST, "/", {"content-length: 05 "}, .expected = "POST / HTTP/1.1|Host: h|content-length: 05 |" END " length 5", SIZED = 5},
+    {"the caller's Content-Length of several digits", POST, "/", {"Content-Length: 1234567890"}, .expected = "~ length 1234567890", SIZED = 1234567890},
+    {"the largest Content-Length", POST, "/", {"Content-Length: 9223372036854775807"}, .expected = "~ length 9223372036854775807", STREAM},
     {"the caller's Content-Length of 0", GET, "/", {"Content-Length: 0"}, .expected = "GET / HTTP/1.1|Host: h|Content-Length: 0|" END " none"},
     {"a stream", POST, "/", {0}, .expected = "POST / HTTP/1.1|Host: h|Transfer-Encoding: chunked|" END " chunked", STREAM},
     {"a stream, and the caller says so", POST, "/", {"transfer-encoding: Chunked"}, .expected = "POST / HTTP/1.1|Host: h|transfer-encoding: Chunked|" END " chunked", STREAM},
