@@ -181,6 +181,8 @@ describe("The URL of a request", function()
     { "GET", "http://u@a/" }, { "GET", "http://u:p@a/" }, { "GET", "http://@a/" }, { "GET", "http://a:x/" },
     { "GET", "http://a:0/" }, { "GET", "http://a:65536/" }, { "GET", "http://a:-1/" }, { "GET", "http://[::1/" },
     { "GET", "http://[::1]x/" }, { "GET", "http://[]/" }, { "GET", "http://[1.2.3.4]/" }, { "GET", "http://a\\b/" },
+    { "GET", "http://a/b c" }, { "GET", "http://a/\r\nX: y" }, { "GET", "http://a?\127" }, { "GET", "http://a/#\0" },
+    { "CONNECT", "a:1 " }, { "CONNECT", "a:1\r\n" }, { "OPTIONS", "* " },
     { "GET", "ftp://a/" }, { "GET", "file:///a" }, { "GET", " /" }, { "GET", "/ " }, { "GET", "/\t" }, { "GET", "/\127" },
     { "GET", "/\0" }, { "GET", "/\1" }, { "GET", "/\31" }, { "GET", "/a HTTP/1.1\r\nX: y" }, { "GET", "/#\n" },
     { "POST", "*" }, { "OPTIONS", "*a" }, { "OPTIONS", "*?a" },
