@@ -287,6 +287,27 @@ describe("TLS over a script's own stream", function()
   end)
 end)
 
+describe("the connection of a client", function()
+  it("is a StreamPeerTLS over a StreamPeerTCP, which both outlive it", function()
+    local client, conn, outcome = tls.connect({ tls = tls.trusting() })
+    finally(function() tls.close(outcome) end)
+    local stream = client:get_connection()
+    assert.equal(StreamPeerTLS.STATUS_CONNECTED, stream:get_status())
+    assert.equal(stream, client:get_connection())
+    local below = stream:get_stream()
+    assert.equal("localhost", below:get_connected_host())
+    assert.equal(outcome.listener:port(), below:get_connected_port())
+    assert.equal(StreamPeerTCP.STATUS_CONNECTED, below:get_status())
+    assert.equal(Error.OK, (stream:put_data("by hand")))
+    assert.equal("by hand", conn:recv_n(7))
+    client:close()
+    assert.equal(StreamPeerTLS.STATUS_DISCONNECTED, stream:get_status())
+    assert.equal(StreamPeerTCP.STATUS_NONE, below:get_status())
+    assert.equal(Error.ERR_UNCONFIGURED, (stream:put_data("x")))
+    assert.equal("", conn:recv(1)) -- with a close_notify
+  end)
+end)
+
 describe("a StreamPeerTLS whose handshake has failed", function()
   -- The bytes of the server, the ending.
   local cases = {
