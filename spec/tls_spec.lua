@@ -68,6 +68,33 @@ describe("a certificate", function()
     return certs.make({ subject = "leaf", issuer = certs.localhost, names = "DNS:localhost", chain = { certs.localhost } })
   end
 
+  -- A certificate for localhost below an authority with these extensions.
+  local function below(extensions, issuer, chain)
+    local authority = certs.make({ subject = "Spec Sub CA", issuer = issuer or certs.ca, extensions = extensions })
+    return certs.make({ subject = "leaf", issuer = authority, names = "DNS:localhost", chain = { authority, chain } })
+  end
+  local function constrained()
+    return below({ { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" },
+      { "nameConstraints", "critical,permitted;DNS:elsewhere.test" } })
+  end
+  local function too_deep()
+    return below({ { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" } },
+      certs.intermediate, certs.intermediate)
+  end
+  local function no_signer()
+    return below({ { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,cRLSign" } })
+  end
+  local function expired_authority()
+    local day = 86400
+    local authority = certs.make({ subject = "Spec Old CA", issuer = certs.ca, from = -9 * day, to = -day, extensions = {
+      { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" } } })
+    return certs.make({ subject = "leaf", issuer = authority, names = "DNS:localhost", chain = { authority } })
+  end
+  local function unknown_extension()
+    return certs.make({ subject = "leaf", issuer = certs.ca, extensions = { { "subjectAltName", "DNS:localhost" },
+      { "1.2.3.4.5.6", "critical,DER:0500" } } })
+  end
+
   -- What is the matter, the certificate, words of the message (none: it is fine).
   local cases = {
     { "that is in order", "localhost" },
@@ -84,6 +111,11 @@ describe("a certificate", function()
     { "that is self-signed", "self_signed", "self-signed certificate" },
     { "for clients", "client_purpose", "purpose" },
     { "signed by what is no authority", not_an_authority, "invalid CA certificate" },
+    { "outside its authority's name constraints", constrained, "permitted subtree violation" },
+    { "below an authority that may have none below", too_deep, "path length constraint exceeded" },
+    { "of an authority that may not sign", no_signer, "invalid CA certificate" },
+    { "of an authority that has expired", expired_authority, "certificate has expired", "Spec Old CA" },
+    { "with a critical extension that nobody knows", unknown_extension, "unhandled critical extension" },
     { "with a weak key", weak_key, "key too weak" },
     { "with a weak signature", weak_digest, "digest algorithm too weak" },
   }
