@@ -190,7 +190,7 @@ void hc_client_finish(hc_client *c) {
 }
 
 static bool is_known_quiet(const hc_client *c) {
-  uint64_t span = c->status == HC_STATUS_CONNECTED ? HC_POLL_LOOK_NS : HC_SEND_LOOK_NS;
+  uint64_t span = c->is_quiet ? UINT64_MAX : c->status == HC_STATUS_CONNECTED ? HC_POLL_LOOK_NS : HC_SEND_LOOK_NS;
   return !c->has_event && hc_buffer_size(&c->receiver.in) == 0 && hc_stream_peer_was_empty(c->peer, span);
 }
 
@@ -291,7 +291,7 @@ hc_error hc_client_poll(hc_client *c) {
     case HC_STATUS_CONNECTION_ERROR:
     case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
   }
-  c->has_event = false;
+  c->has_event = c->is_quiet = false;
   if (c->timed_out_unreported) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;

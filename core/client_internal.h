@@ -87,7 +87,8 @@ struct hc_client {
   bool to_proxy;           /* plain, through the HTTP proxy */
   bool tunnelling;         /* CONNECT must be done, or is under way, before TLS */
   bool peer_is_ready;      /* advance has said OK */
-  bool has_event;          /* its descriptor was seen to be ready: the next poll must look */
+  bool has_event;          /* its descriptor was seen to be ready: the next poll must look ... */
+  bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
   bool upgraded;           /* after 101 or a tunnel: bytes between requests are the stream's owner's */
   hc_failure failure;
   hc_stream_peer *peer;    /* the stream in use; TCP until the handshake starts, then TLS */

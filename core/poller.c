@@ -7,7 +7,7 @@
 #include "memory.h"
 #include "poller_backend.h"
 
-enum { BATCH = 128 };
+enum { BATCH = 512 };
 #define NOWHERE SIZE_MAX
 
 typedef struct entry {
@@ -161,6 +161,42 @@ static void on_gone(hc_watch *w) {
   forget(e->poller, e);
 }
 
+/* --- what the client waits for ------------------------------------------------------------------------------------------- */
+
+static bool is_final(hc_status status) {
+  return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
+         status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+}
+
+static void note_final(hc_poller *p, entry *e, bool now) {
+  if (e->is_final && !now) p->final_count--;
+  if (!e->is_final && now) p->final_count++;
+  e->is_final = now;
+}
+
+/* Registers what the client waits for now. A client that needs no event is due again. */
+static void arm(hc_poller *p, entry *e) {
+  hc_interest interest;
+  note_final(p, e, is_final(e->client->status));
+  if (e->is_final) {
+    set_deadline(p, e, HC_NEVER);
+    return;
+  }
+  hc_client_interest(e->client, &interest);
+  if (interest.ready) mark_due(p, e);
+  uint64_t deadline = interest.deadline;
+  if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + 2000000;
+  set_deadline(p, e, deadline);
+  if (interest.fd < 0 || (interest.fd == e->fd && interest.events == e->events)) return;
+  uint64_t key = (uint64_t)e->generation << 32 | e->slot;
+  if (hc_backend_watch(p->backend, interest.fd, interest.events, key)) {
+    e->fd = interest.fd;
+    e->events = interest.events;
+  } else {
+    set_deadline(p, e, hc_clock_now() + 2000000); /* not watched: looked at instead */
+  }
+}
+
 /* --- adding and removing ------------------------------------------------------------------------------------------------- */
 
 static bool grow(hc_poller *p) {
@@ -203,7 +239,9 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   p->slots[e->slot].entry = e;
   p->count++;
   c->watch = &e->watch;
-  mark_due(p, e);
+  /* An idle client that has taken all that came needs no look: what comes now is an event. */
+  if (c->status == HC_STATUS_CONNECTED && hc_stream_peer_was_empty(c->peer, UINT64_MAX)) arm(p, e);
+  else mark_due(p, e);
   return HC_OK;
 }
 
@@ -226,40 +264,6 @@ void hc_poller_delete(hc_poller *p) {
 
 /* --- waiting --------------------------------------------------------------------------------------------------------------- */
 
-static bool is_final(hc_status status) {
-  return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
-         status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
-}
-
-static void note_final(hc_poller *p, entry *e, bool now) {
-  if (e->is_final && !now) p->final_count--;
-  if (!e->is_final && now) p->final_count++;
-  e->is_final = now;
-}
-
-/* Registers what the client waits for now. A client that needs no event is due again. */
-static void arm(hc_poller *p, entry *e) {
-  hc_interest interest;
-  note_final(p, e, is_final(e->client->status));
-  if (e->is_final) {
-    set_deadline(p, e, HC_NEVER);
-    return;
-  }
-  hc_client_interest(e->client, &interest);
-  if (interest.ready) mark_due(p, e);
-  uint64_t deadline = interest.deadline;
-  if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + 2000000;
-  set_deadline(p, e, deadline);
-  if (interest.fd < 0 || (interest.fd == e->fd && interest.events == e->events)) return;
-  uint64_t key = (uint64_t)e->generation << 32 | e->slot;
-  if (hc_backend_watch(p->backend, interest.fd, interest.events, key)) {
-    e->fd = interest.fd;
-    e->events = interest.events;
-  } else {
-    set_deadline(p, e, hc_clock_now() + 2000000); /* not watched: looked at instead */
-  }
-}
-
 /* `is_told`: by an event, or by the client itself; else its deadline has come. */
 static void poll_entry(hc_poller *p, entry *e, bool is_told) {
   hc_client *c = e->client;
@@ -274,7 +278,8 @@ static void poll_entry(hc_poller *p, entry *e, bool is_told) {
   arm(p, e);
 }
 
-static void poll_due(hc_poller *p) {
+/* `swept`: all events were just seen, so a watched client that is still due had none. */
+static void poll_due(hc_poller *p, bool swept) {
   /* What is marked again while it is polled waits for the next round; what goes away meanwhile leaves both lists. */
   p->polling = p->due;
   p->due = NULL;
@@ -282,6 +287,7 @@ static void poll_due(hc_poller *p) {
     entry *e = p->polling;
     p->polling = e->next_due;
     e->is_due = false;
+    e->client->is_quiet = swept && e->fd >= 0 && (e->events & HC_EVENT_READ) != 0;
     poll_entry(p, e, true);
   }
 }
@@ -304,6 +310,7 @@ static bool poll_events(hc_poller *p, uint64_t deadline) {
     uint32_t index = (uint32_t)events[i].key;
     uint32_t generation = (uint32_t)(events[i].key >> 32);
     if (index >= p->slot_count || !p->slots[index].entry || p->slots[index].generation != generation) continue;
+    p->slots[index].entry->client->has_event = true;
     poll_entry(p, p->slots[index].entry, true);
   }
   return count == BATCH;
@@ -327,13 +334,15 @@ hc_error hc_poller_wait(hc_poller *p, double seconds) {
   uint64_t end = seconds < 0 ? HC_NEVER : seconds > 0 ? hc_clock_deadline(now, seconds) : now;
   clear_moved(p);
   for (;;) {
-    poll_due(p);
+    /* Events first: they spare each client that is about to send a look of its own. */
+    bool swept = p->due && !poll_events(p, 0);
+    poll_due(p, swept);
     /* With nobody left who could move, nothing would ever end the sleep. */
     bool endless = end == HC_NEVER && p->count == p->final_count;
     bool at_once = p->moved || p->due || endless;
     uint64_t until = end;
     if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
-    (void)poll_events(p, at_once ? 0 : until);
+    if (!at_once || !swept) (void)poll_events(p, at_once ? 0 : until);
     poll_late(p);
     if (p->moved || endless) return HC_OK;
     if (end != HC_NEVER && hc_clock_now() >= end) return HC_OK;

@@ -18,7 +18,7 @@
 #define USE_KQUEUE 1
 #endif
 
-enum { BATCH = 128 };
+enum { BATCH = 512 };
 
 #if defined(USE_EPOLL) || defined(USE_KQUEUE)
 
