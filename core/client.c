@@ -291,7 +291,7 @@ hc_error hc_client_poll(hc_client *c) {
     case HC_STATUS_CONNECTION_ERROR:
     case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
   }
-  c->has_event = c->is_quiet = false;
+  c->has_event = c->is_quiet = c->has_just_begun = false;
   if (c->timed_out_unreported) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;

@@ -65,6 +65,7 @@ static hc_error start_tcp(hc_client *c, hc_slice host, unsigned port, hc_failure
   hc_error code = hc_tcp_connect(c->peer, host, port, why);
   if (code != HC_OK) return code;
   c->status = hc_tcp_get_state(c->peer) == HC_TCP_RESOLVING ? HC_STATUS_RESOLVING : HC_STATUS_CONNECTING;
+  c->has_just_begun = c->status == HC_STATUS_CONNECTING;
   return HC_OK;
 }
 

@@ -87,6 +87,7 @@ struct hc_client {
   bool to_proxy;           /* plain, through the HTTP proxy */
   bool tunnelling;         /* CONNECT must be done, or is under way, before TLS */
   bool peer_is_ready;      /* advance has said OK */
+  bool has_just_begun;     /* nobody has polled since connect: a near server may have answered already */
   bool has_event;          /* its descriptor was seen to be ready: the next poll must look ... */
   bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
   bool upgraded;           /* after 101 or a tunnel: bytes between requests are the stream's owner's */

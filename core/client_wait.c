@@ -94,9 +94,9 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   for (;;) {
     hc_interest interest;
-    bool event = true;
+    bool event = !c->has_just_begun;
     hc_client_interest(c, &interest);
-    if (!interest.ready) {
+    if (!interest.ready && event) {
       hc_error code = sleep_for(&interest, deadline, &event);
       if (code != HC_OK) return code;
       c->has_event = event;

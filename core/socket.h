@@ -72,6 +72,8 @@ hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failu
 /* As recv, but sleeps in recv(2) itself until there is a byte (fill: until `room` is full), the end or an error: one
  * system call. Clears O_NONBLOCK on the socket; the other functions here do not rely on it. */
 hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
+/* Spares the first of many blocking receives an attempt that fails; nothing else depends on it. */
+void hc_socket_expect_sleep(hc_socket s);
 /* Is there anything to read, without taking it? OK: bytes; WANT_READ: nothing; EOF; ERROR. */
 hc_io hc_socket_peek(hc_socket s, hc_failure *why);
 /* Bytes waiting in the kernel (FIONREAD); 0 on any doubt. */

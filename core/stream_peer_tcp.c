@@ -16,6 +16,7 @@ typedef struct hc_tcp {
   hc_error ended_by;        /* in the end states: the code of the first failure, for all who ask later */
   hc_socket socket;
   bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
+  bool sleeps;              /* a blocking receive was made on the socket */
   uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
   bool wants_delay;         /* Nagle's algorithm was asked for */
   unsigned port;
@@ -168,6 +169,8 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bo
   *got = 0;
   if (!can_receive(t)) return refuse(t, why);
   hc_failure_clear(&failure);
+  if (!t->sleeps) hc_socket_expect_sleep(t->socket);
+  t->sleeps = true;
   hc_io io = hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
   return check_received(t, note_empty(t, io, *got, room), &failure, why);
 }
@@ -223,6 +226,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->ended_by = HC_OK;
   t->is_cut = false;
   t->empty_at = 0;
+  t->sleeps = false;
 }
 
 static void tcp_destroy(hc_stream_peer *self) {
