@@ -99,4 +99,6 @@ build = {
     ["httpclient.transfer"] = "lua/httpclient/transfer.lua",
     ["httpclient.url"] = "lua/httpclient/url.lua",
   },
+  -- For editors.
+  install = { lua = { ["httpclient.meta"] = "lua/httpclient/meta.lua" } },
 }

@@ -1,0 +1,843 @@
+---@meta httpclient
+-- The whole public module for the Lua language server (LuaLS): types, both call forms, what comes back. Nothing here runs.
+-- What each call promises is written in docs/api.md.
+---@diagnostic disable: missing-return, unused-local
+
+---@class httpclient
+---@field HTTPClient HTTPClient
+---@field HTTPRequest HTTPRequest
+---@field Poller Poller
+---@field TLSOptions TLSOptions
+---@field X509Certificate X509Certificate
+---@field CryptoKey CryptoKey
+---@field StreamPeerTCP StreamPeerTCP
+---@field StreamPeerTLS StreamPeerTLS
+---@field Inflater Inflater
+---@field Error httpclient.Error
+---@field null lightuserdata stands for null in tables; equals cjson.null
+---@field _VERSION string "httpclient X.Y.Z"
+local httpclient = {}
+
+---A body that is sent: a string, an open file from its position on, or a function that returns the next piece, nil at the end.
+---@alias httpclient.Body string|file*|fun(): string?
+---`{"Name: value"}` or `{Name = "value"}`
+---@alias httpclient.Headers string[]|table<string, string|integer>
+---Values by name; another letter case finds the entry too.
+---@alias httpclient.HeaderDictionary table<string, string>
+---An object of the script's own: put_partial_data and get_partial_data, and what else it has of a StreamPeer.
+---@alias httpclient.AnyStream StreamPeerTCP|StreamPeerTLS|table|userdata
+
+---@class httpclient.Error
+---@field OK 0
+---@field FAILED 1
+---@field ERR_UNAVAILABLE 2
+---@field ERR_UNCONFIGURED 3
+---@field ERR_UNAUTHORIZED 4
+---@field ERR_PARAMETER_RANGE_ERROR 5
+---@field ERR_OUT_OF_MEMORY 6
+---@field ERR_FILE_NOT_FOUND 7
+---@field ERR_FILE_BAD_DRIVE 8
+---@field ERR_FILE_BAD_PATH 9
+---@field ERR_FILE_NO_PERMISSION 10
+---@field ERR_FILE_ALREADY_IN_USE 11
+---@field ERR_FILE_CANT_OPEN 12
+---@field ERR_FILE_CANT_WRITE 13
+---@field ERR_FILE_CANT_READ 14
+---@field ERR_FILE_UNRECOGNIZED 15
+---@field ERR_FILE_CORRUPT 16
+---@field ERR_FILE_MISSING_DEPENDENCIES 17
+---@field ERR_FILE_EOF 18
+---@field ERR_CANT_OPEN 19
+---@field ERR_CANT_CREATE 20
+---@field ERR_QUERY_FAILED 21
+---@field ERR_ALREADY_IN_USE 22
+---@field ERR_LOCKED 23
+---@field ERR_TIMEOUT 24
+---@field ERR_CANT_CONNECT 25
+---@field ERR_CANT_RESOLVE 26
+---@field ERR_CONNECTION_ERROR 27
+---@field ERR_CANT_ACQUIRE_RESOURCE 28
+---@field ERR_CANT_FORK 29
+---@field ERR_INVALID_DATA 30
+---@field ERR_INVALID_PARAMETER 31
+---@field ERR_ALREADY_EXISTS 32
+---@field ERR_DOES_NOT_EXIST 33
+---@field ERR_DATABASE_CANT_READ 34
+---@field ERR_DATABASE_CANT_WRITE 35
+---@field ERR_COMPILATION_FAILED 36
+---@field ERR_METHOD_NOT_FOUND 37
+---@field ERR_LINK_FAILED 38
+---@field ERR_SCRIPT_FAILED 39
+---@field ERR_CYCLIC_LINK 40
+---@field ERR_INVALID_DECLARATION 41
+---@field ERR_DUPLICATE_SYMBOL 42
+---@field ERR_PARSE_ERROR 43
+---@field ERR_BUSY 44
+---@field ERR_SKIP 45
+---@field ERR_HELP 46
+---@field ERR_BUG 47
+---@field ERR_PRINTER_ON_FIRE 48
+
+---@class HTTPClient.Method
+---@field METHOD_GET 0
+---@field METHOD_HEAD 1
+---@field METHOD_POST 2
+---@field METHOD_PUT 3
+---@field METHOD_DELETE 4
+---@field METHOD_OPTIONS 5
+---@field METHOD_TRACE 6
+---@field METHOD_CONNECT 7
+---@field METHOD_PATCH 8
+---@field METHOD_MAX 9
+
+---@class HTTPClient.Status
+---@field STATUS_DISCONNECTED 0
+---@field STATUS_RESOLVING 1
+---@field STATUS_CANT_RESOLVE 2
+---@field STATUS_CONNECTING 3
+---@field STATUS_CANT_CONNECT 4
+---@field STATUS_CONNECTED 5
+---@field STATUS_REQUESTING 6
+---@field STATUS_BODY 7
+---@field STATUS_CONNECTION_ERROR 8
+---@field STATUS_SSL_HANDSHAKE_ERROR 9
+---@field STATUS_TLS_HANDSHAKE_ERROR 9
+
+---@class HTTPClient.ResponseCode
+---@field RESPONSE_CONTINUE 100
+---@field RESPONSE_SWITCHING_PROTOCOLS 101
+---@field RESPONSE_PROCESSING 102
+---@field RESPONSE_OK 200
+---@field RESPONSE_CREATED 201
+---@field RESPONSE_ACCEPTED 202
+---@field RESPONSE_NON_AUTHORITATIVE_INFORMATION 203
+---@field RESPONSE_NO_CONTENT 204
+---@field RESPONSE_RESET_CONTENT 205
+---@field RESPONSE_PARTIAL_CONTENT 206
+---@field RESPONSE_MULTI_STATUS 207
+---@field RESPONSE_ALREADY_REPORTED 208
+---@field RESPONSE_IM_USED 226
+---@field RESPONSE_MULTIPLE_CHOICES 300
+---@field RESPONSE_MOVED_PERMANENTLY 301
+---@field RESPONSE_FOUND 302
+---@field RESPONSE_SEE_OTHER 303
+---@field RESPONSE_NOT_MODIFIED 304
+---@field RESPONSE_USE_PROXY 305
+---@field RESPONSE_SWITCH_PROXY 306
+---@field RESPONSE_TEMPORARY_REDIRECT 307
+---@field RESPONSE_PERMANENT_REDIRECT 308
+---@field RESPONSE_BAD_REQUEST 400
+---@field RESPONSE_UNAUTHORIZED 401
+---@field RESPONSE_PAYMENT_REQUIRED 402
+---@field RESPONSE_FORBIDDEN 403
+---@field RESPONSE_NOT_FOUND 404
+---@field RESPONSE_METHOD_NOT_ALLOWED 405
+---@field RESPONSE_NOT_ACCEPTABLE 406
+---@field RESPONSE_PROXY_AUTHENTICATION_REQUIRED 407
+---@field RESPONSE_REQUEST_TIMEOUT 408
+---@field RESPONSE_CONFLICT 409
+---@field RESPONSE_GONE 410
+---@field RESPONSE_LENGTH_REQUIRED 411
+---@field RESPONSE_PRECONDITION_FAILED 412
+---@field RESPONSE_REQUEST_ENTITY_TOO_LARGE 413
+---@field RESPONSE_REQUEST_URI_TOO_LONG 414
+---@field RESPONSE_UNSUPPORTED_MEDIA_TYPE 415
+---@field RESPONSE_REQUESTED_RANGE_NOT_SATISFIABLE 416
+---@field RESPONSE_EXPECTATION_FAILED 417
+---@field RESPONSE_IM_A_TEAPOT 418
+---@field RESPONSE_MISDIRECTED_REQUEST 421
+---@field RESPONSE_UNPROCESSABLE_ENTITY 422
+---@field RESPONSE_LOCKED 423
+---@field RESPONSE_FAILED_DEPENDENCY 424
+---@field RESPONSE_UPGRADE_REQUIRED 426
+---@field RESPONSE_PRECONDITION_REQUIRED 428
+---@field RESPONSE_TOO_MANY_REQUESTS 429
+---@field RESPONSE_REQUEST_HEADER_FIELDS_TOO_LARGE 431
+---@field RESPONSE_UNAVAILABLE_FOR_LEGAL_REASONS 451
+---@field RESPONSE_INTERNAL_SERVER_ERROR 500
+---@field RESPONSE_NOT_IMPLEMENTED 501
+---@field RESPONSE_BAD_GATEWAY 502
+---@field RESPONSE_SERVICE_UNAVAILABLE 503
+---@field RESPONSE_GATEWAY_TIMEOUT 504
+---@field RESPONSE_HTTP_VERSION_NOT_SUPPORTED 505
+---@field RESPONSE_VARIANT_ALSO_NEGOTIATES 506
+---@field RESPONSE_INSUFFICIENT_STORAGE 507
+---@field RESPONSE_LOOP_DETECTED 508
+---@field RESPONSE_NOT_EXTENDED 510
+---@field RESPONSE_NETWORK_AUTH_REQUIRED 511
+
+---@return HTTPClient
+function httpclient.new() end
+
+---A short text for a code of httpclient.Error.
+---@param code integer
+---@return string
+function httpclient.error_string(code) end
+
+---@param fields table
+---@return string
+function httpclient.query_string_from_dict(fields) end
+
+---Percent-encodes all but the unreserved characters.
+---@param text string
+---@return string
+function httpclient.uri_encode(text) end
+
+---@param text string
+---@return string
+function httpclient.uri_decode(text) end
+
+---uri_encode by its 3.x name.
+---@param text string
+---@return string
+function httpclient.http_escape(text) end
+
+---uri_decode by its 3.x name.
+---@param text string
+---@return string
+function httpclient.http_unescape(text) end
+
+---Seconds of a clock that nobody can set.
+---@return number
+function httpclient.monotonic_time() end
+
+---One call, one response.
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? code of httpclient.Error
+function httpclient.fetch(url, options) end
+
+---Starts a task: inside it fetch and await wait without blocking.
+---@param fn function
+---@param ... any its arguments
+---@return httpclient.Task
+function httpclient.async(fn, ...) end
+
+---Moves every task and HTTPRequest, for at most so many seconds; without an argument, what is ready now.
+---@param seconds? number
+function httpclient.process(seconds) end
+
+---Works until all tasks are done.
+function httpclient.run() end
+
+---Hands the waiting to an event loop.
+---@param fn? fun(client: HTTPClient, seconds: number?)
+function httpclient.set_waiter(fn) end
+
+---@class HTTPClient: HTTPClient.Method, HTTPClient.Status, HTTPClient.ResponseCode
+---@field Method HTTPClient.Method
+---@field Status HTTPClient.Status
+---@field ResponseCode HTTPClient.ResponseCode
+---@field blocking_mode_enabled boolean
+---@field read_chunk_size integer
+---@field max_header_size integer
+---@field connect_timeout number
+---@field response_timeout number
+---@field idle_timeout number
+---@field connection httpclient.AnyStream?
+local HTTPClient = {}
+
+---@return HTTPClient
+function HTTPClient.new() end
+
+---The 3.x form, and that of 4.3.
+---@overload fun(self: HTTPClient, host: string, port?: integer, tls_options?: TLSOptions): integer, string?
+---@param host string
+---@param port? integer -1: 80, or 443 with TLS
+---@param use_ssl? boolean
+---@param verify_host? boolean
+---@return integer code of httpclient.Error
+---@return string? message
+function HTTPClient:connect_to_host(host, port, use_ssl, verify_host) end
+
+function HTTPClient:close() end
+
+---@return integer code
+---@return string? message
+function HTTPClient:poll() end
+
+---@return integer status of HTTPClient.Status
+function HTTPClient:get_status() end
+
+---Why the client is in an error state; 0 and "" otherwise.
+---@return integer code
+---@return string message
+function HTTPClient:get_last_error() end
+
+---@param host string "": none
+---@param port integer
+---@param user? string
+---@param password? string
+---@return integer code
+---@return string? message
+function HTTPClient:set_http_proxy(host, port, user, password) end
+
+---@param host string "": none
+---@param port integer
+---@param user? string
+---@param password? string
+---@return integer code
+---@return string? message
+function HTTPClient:set_https_proxy(host, port, user, password) end
+
+---@param method integer of HTTPClient.Method
+---@param url string
+---@param headers? httpclient.Headers
+---@param body? httpclient.Body
+---@return integer code
+---@return string? message
+function HTTPClient:request(method, url, headers, body) end
+
+---As request, with the body sent for every method.
+---@param method integer of HTTPClient.Method
+---@param url string
+---@param headers? httpclient.Headers
+---@param body? httpclient.Body|integer[]
+---@return integer code
+---@return string? message
+function HTTPClient:request_raw(method, url, headers, body) end
+
+---@return integer
+function HTTPClient:get_request_body_sent() end
+
+---@return boolean
+function HTTPClient:has_response() end
+
+---Has a byte of the last request's answer come?
+---@return boolean
+function HTTPClient:has_response_begun() end
+
+---Is the last response complete, its body read to the end?
+---@return boolean
+function HTTPClient:is_response_complete() end
+
+---@return boolean
+function HTTPClient:is_response_chunked() end
+
+---@return integer 0 before the head is in
+function HTTPClient:get_response_code() end
+
+---@return string
+function HTTPClient:get_response_reason() end
+
+---@return integer -1 when nobody knows
+function HTTPClient:get_response_body_length() end
+
+---@return integer
+function HTTPClient:get_response_body_received() end
+
+---@return string[] "Name: value"
+function HTTPClient:get_response_headers() end
+
+---@return httpclient.HeaderDictionary
+function HTTPClient:get_response_headers_as_dictionary() end
+
+---@param name string in any letter case
+---@return string?
+function HTTPClient:get_response_header(name) end
+
+---@param name string in any letter case
+---@return string[]
+function HTTPClient:get_response_header_values(name) end
+
+---@return string[] "Name: value"
+function HTTPClient:get_response_trailers() end
+
+---@return string "" when nothing is there
+function HTTPClient:read_response_body_chunk() end
+
+---@param file string|file* path or open file
+---@return integer? moved
+---@return string? message
+---@return integer? code
+---@return integer? moved_before_the_error
+function HTTPClient:read_response_body_to_file(file) end
+
+---@param on boolean
+function HTTPClient:set_blocking_mode(on) end
+
+---@return boolean
+function HTTPClient:is_blocking_mode_enabled() end
+
+---@param size integer 256 to 16777216
+function HTTPClient:set_read_chunk_size(size) end
+
+---@return integer
+function HTTPClient:get_read_chunk_size() end
+
+---@param size integer 1 to 16777216
+function HTTPClient:set_max_header_size(size) end
+
+---@return integer
+function HTTPClient:get_max_header_size() end
+
+---@param seconds number 0: never
+function HTTPClient:set_connect_timeout(seconds) end
+
+---@return number
+function HTTPClient:get_connect_timeout() end
+
+---@param seconds number 0: never
+function HTTPClient:set_response_timeout(seconds) end
+
+---@return number
+function HTTPClient:get_response_timeout() end
+
+---@param seconds number 0: never
+function HTTPClient:set_idle_timeout(seconds) end
+
+---@return number
+function HTTPClient:get_idle_timeout() end
+
+---@param peer httpclient.AnyStream?
+function HTTPClient:set_connection(peer) end
+
+---@return httpclient.AnyStream?
+function HTTPClient:get_connection() end
+
+---Sleeps until poll or a read can do something, or the time is over; then polls.
+---@param seconds? number
+---@return integer code
+---@return boolean ready
+---@return string? message
+function HTTPClient:wait(seconds) end
+
+---@param clients HTTPClient[]
+---@param seconds? number
+---@return HTTPClient[] ready
+function HTTPClient.wait_any(clients, seconds) end
+
+---@return integer -1: none
+function HTTPClient:get_fd() end
+
+---@return integer -1: none
+function HTTPClient:getfd() end
+
+---@return integer?
+function HTTPClient:pollfd() end
+
+---@return "r"|"w"|"rw"|nil
+function HTTPClient:events() end
+
+---@return number? seconds
+function HTTPClient:timeout() end
+
+---@return boolean
+function HTTPClient:dirty() end
+
+---@return string? address
+---@return integer? port
+function HTTPClient:get_remote_address() end
+
+---@return string?
+function HTTPClient:get_tls_version() end
+
+---@return string?
+function HTTPClient:get_tls_cipher() end
+
+---@return string?
+function HTTPClient:get_alpn() end
+
+---@return httpclient.PeerCertificate?
+---@return string? message
+function HTTPClient:get_peer_certificate() end
+
+---As a method and as a plain function.
+---@overload fun(fields: table): string
+---@param fields table
+---@return string
+function HTTPClient:query_string_from_dict(fields) end
+
+---@class httpclient.PeerCertificate
+---@field subject string
+---@field issuer string
+---@field names string[]
+---@field not_before integer seconds since 1970
+---@field not_after integer seconds since 1970
+---@field fingerprint string
+---@field public_key_pin string
+---@field pem string
+
+---@class Poller
+local Poller = {}
+
+---@return Poller
+function Poller.new() end
+
+---@param client HTTPClient
+---@return integer code
+---@return string? message
+function Poller:add(client) end
+
+---@param client HTTPClient
+---@return integer code
+---@return string? message
+function Poller:remove(client) end
+
+---@return integer
+function Poller:count() end
+
+---@param seconds? number
+---@return HTTPClient[] moved
+function Poller:wait(seconds) end
+
+---@return integer -1: none
+function Poller:get_fd() end
+
+---@return integer -1: none
+function Poller:getfd() end
+
+---@return integer?
+function Poller:pollfd() end
+
+---@return "r"|"w"|"rw"|nil
+function Poller:events() end
+
+---@return number? seconds
+function Poller:timeout() end
+
+---@return boolean
+function Poller:dirty() end
+
+---@class httpclient.TLSExtra
+---@field min_version? "1.0"|"1.1"|"1.2"|"1.3"
+---@field max_version? "1.0"|"1.1"|"1.2"|"1.3"
+---@field pinned_keys? string[] "sha256/BASE64"
+---@field crl_file? string
+---@field require_ocsp_stapling? boolean
+---@field certificate? X509Certificate|string
+---@field private_key? CryptoKey|string
+---@field ciphers? string
+---@field alpn? string[]
+
+---@class TLSOptions
+local TLSOptions = {}
+
+---@param trusted_chain? X509Certificate|string PEM text
+---@param common_name_override? string
+---@param extra? httpclient.TLSExtra
+---@return TLSOptions
+function TLSOptions.client(trusted_chain, common_name_override, extra) end
+
+---@param trusted_chain? X509Certificate|string PEM text
+---@param extra? httpclient.TLSExtra
+---@return TLSOptions
+function TLSOptions.client_unsafe(trusted_chain, extra) end
+
+---@return boolean
+function TLSOptions:is_unsafe_client() end
+
+---@return string
+function TLSOptions:get_common_name_override() end
+
+---@return X509Certificate?
+function TLSOptions:get_trusted_ca_chain() end
+
+---@return boolean
+function TLSOptions:is_server() end
+
+---@class X509Certificate
+local X509Certificate = {}
+
+---@return X509Certificate
+function X509Certificate.new() end
+
+---@param path string
+---@return integer code
+---@return string? message
+function X509Certificate:load(path) end
+
+---@param path string
+---@return integer code
+---@return string? message
+function X509Certificate:save(path) end
+
+---@param pem string
+---@return integer code
+---@return string? message
+function X509Certificate:load_from_string(pem) end
+
+---@return string
+---@return string? message
+function X509Certificate:save_to_string() end
+
+---@class CryptoKey
+local CryptoKey = {}
+
+---@return CryptoKey
+function CryptoKey.new() end
+
+---@param path string
+---@param public_only? boolean
+---@return integer code
+---@return string? message
+function CryptoKey:load(path, public_only) end
+
+---@param path string
+---@param public_only? boolean
+---@return integer code
+---@return string? message
+function CryptoKey:save(path, public_only) end
+
+---@param pem string
+---@param public_only? boolean
+---@return integer code
+---@return string? message
+function CryptoKey:load_from_string(pem, public_only) end
+
+---@param public_only? boolean
+---@return string
+---@return string? message
+function CryptoKey:save_to_string(public_only) end
+
+---@return boolean
+function CryptoKey:is_public_only() end
+
+---What both kinds of streams have.
+---@class httpclient.StreamPeer
+local StreamPeer = {}
+
+---@param data string
+---@return integer code
+---@return string? message
+function StreamPeer:put_data(data) end
+
+---@param data string
+---@return integer code
+---@return integer sent
+---@return string? message
+function StreamPeer:put_partial_data(data) end
+
+---@param bytes integer
+---@return integer code
+---@return string data
+---@return string? message
+function StreamPeer:get_data(bytes) end
+
+---@param bytes integer
+---@return integer code
+---@return string data
+---@return string? message
+function StreamPeer:get_partial_data(bytes) end
+
+---@return integer
+function StreamPeer:get_available_bytes() end
+
+---@return integer code
+---@return string? message
+function StreamPeer:poll() end
+
+---@class StreamPeerTCP: httpclient.StreamPeer
+---@field STATUS_NONE 0
+---@field STATUS_CONNECTING 1
+---@field STATUS_CONNECTED 2
+---@field STATUS_ERROR 3
+local StreamPeerTCP = {}
+
+---@return StreamPeerTCP
+function StreamPeerTCP.new() end
+
+---@param host string
+---@param port integer
+---@return integer code
+---@return string? message
+function StreamPeerTCP:connect_to_host(host, port) end
+
+function StreamPeerTCP:disconnect_from_host() end
+
+---@return integer status
+function StreamPeerTCP:get_status() end
+
+---@return string
+function StreamPeerTCP:get_connected_host() end
+
+---@return integer
+function StreamPeerTCP:get_connected_port() end
+
+---@return integer
+function StreamPeerTCP:get_local_port() end
+
+---@param on boolean
+function StreamPeerTCP:set_no_delay(on) end
+
+---@class StreamPeerTLS: httpclient.StreamPeer
+---@field STATUS_DISCONNECTED 0
+---@field STATUS_HANDSHAKING 1
+---@field STATUS_CONNECTED 2
+---@field STATUS_ERROR 3
+---@field STATUS_ERROR_HOSTNAME_MISMATCH 4
+local StreamPeerTLS = {}
+
+---@return StreamPeerTLS
+function StreamPeerTLS.new() end
+
+---@param stream httpclient.AnyStream
+---@param common_name string
+---@param tls_options? TLSOptions
+---@return integer code
+---@return string? message
+function StreamPeerTLS:connect_to_stream(stream, common_name, tls_options) end
+
+function StreamPeerTLS:disconnect_from_stream() end
+
+---@return integer status
+function StreamPeerTLS:get_status() end
+
+---@return httpclient.AnyStream?
+function StreamPeerTLS:get_stream() end
+
+---@class Inflater
+local Inflater = {}
+
+---@param coding "gzip"|"x-gzip"|"deflate"
+---@return Inflater
+function Inflater.new(coding) end
+
+---@param bytes string
+---@param max? integer decoded bytes of this call, 65536
+---@return string? decoded
+---@return boolean|string more or the message
+---@return integer? code
+function Inflater:feed(bytes, max) end
+
+---@return boolean? complete
+---@return string? message
+---@return integer? code
+function Inflater:finish() end
+
+---@return boolean
+function Inflater:is_done() end
+
+function Inflater:close() end
+
+---@class HTTPRequest.Result
+---@field RESULT_SUCCESS 0
+---@field RESULT_CHUNKED_BODY_SIZE_MISMATCH 1
+---@field RESULT_CANT_CONNECT 2
+---@field RESULT_CANT_RESOLVE 3
+---@field RESULT_CONNECTION_ERROR 4
+---@field RESULT_SSL_HANDSHAKE_ERROR 5
+---@field RESULT_TLS_HANDSHAKE_ERROR 5
+---@field RESULT_NO_RESPONSE 6
+---@field RESULT_BODY_SIZE_LIMIT_EXCEEDED 7
+---@field RESULT_BODY_DECOMPRESS_FAILED 8
+---@field RESULT_REQUEST_FAILED 9
+---@field RESULT_DOWNLOAD_FILE_CANT_OPEN 10
+---@field RESULT_DOWNLOAD_FILE_WRITE_ERROR 11
+---@field RESULT_REDIRECT_LIMIT_REACHED 12
+---@field RESULT_TIMEOUT 13
+
+---@class HTTPRequest: HTTPRequest.Result
+---@field Result HTTPRequest.Result
+---@field accept_gzip boolean
+---@field body_size_limit integer
+---@field download_chunk_size integer
+---@field download_file string
+---@field max_redirects integer
+---@field timeout number
+---@field use_threads boolean
+---@field resume boolean
+---@field on_request_completed? fun(result: integer, response_code: integer, headers: string[], body: string)
+---@field on_progress? fun(received: integer, total: integer, sent: integer, send_total: integer)
+local HTTPRequest = {}
+
+---@return HTTPRequest
+function HTTPRequest.new() end
+
+---The 4.3 form, and that of 3.x with ssl_validate_domain as third argument.
+---@overload fun(self: HTTPRequest, url: string, headers?: httpclient.Headers, validate: boolean, method?: integer, data?: httpclient.Body): integer, string?
+---@param url string
+---@param custom_headers? httpclient.Headers
+---@param method? integer of HTTPClient.Method
+---@param request_data? httpclient.Body
+---@return integer code
+---@return string? message
+function HTTPRequest:request(url, custom_headers, method, request_data) end
+
+---@overload fun(self: HTTPRequest, url: string, headers?: httpclient.Headers, validate: boolean, method?: integer, data?: httpclient.Body): integer, string?
+---@param url string
+---@param custom_headers? httpclient.Headers
+---@param method? integer of HTTPClient.Method
+---@param request_data? httpclient.Body|integer[]
+---@return integer code
+---@return string? message
+function HTTPRequest:request_raw(url, custom_headers, method, request_data) end
+
+function HTTPRequest:cancel_request() end
+
+---@param signal "request_completed"
+---@param fn fun(result: integer, response_code: integer, headers: string[], body: string)
+function HTTPRequest:connect(signal, fn) end
+
+---Inside a task: waits for the completion.
+---@return integer result
+---@return integer response_code
+---@return string[] headers
+---@return string body
+function HTTPRequest:await() end
+
+---@return integer
+function HTTPRequest:get_body_size() end
+
+---@return integer
+function HTTPRequest:get_downloaded_bytes() end
+
+---@return integer status of HTTPClient.Status
+function HTTPRequest:get_http_client_status() end
+
+---@param host string
+---@param port integer
+function HTTPRequest:set_http_proxy(host, port) end
+
+---@param host string
+---@param port integer
+function HTTPRequest:set_https_proxy(host, port) end
+
+---@param options TLSOptions
+function HTTPRequest:set_tls_options(options) end
+
+---@class httpclient.FetchOptions
+---@field method? string|integer
+---@field headers? httpclient.Headers
+---@field body? httpclient.Body
+---@field form? table
+---@field query? table
+---@field timeout? number
+---@field connect_timeout? number
+---@field response_timeout? number
+---@field idle_timeout? number
+---@field max_redirects? integer
+---@field tls_options? TLSOptions
+---@field proxy? string|false
+---@field accept_gzip? boolean
+---@field body_size_limit? integer
+---@field download_file? string
+---@field resume? boolean
+---@field on_data? fun(chunk: string)
+---@field on_progress? fun(received: integer, total: integer, sent: integer, send_total: integer)
+
+---@class httpclient.Response
+---@field status integer
+---@field ok boolean
+---@field reason string
+---@field headers httpclient.HeaderDictionary
+---@field header_list string[]
+---@field body string
+---@field url string
+---@field redirects table
+---@field timings table
+
+---@class httpclient.Task
+local Task = {}
+
+function Task:wait() end
+
+function Task:cancel() end
+
+function Task:status() end
+
+function Task:result() end
+
+return httpclient

@@ -1,0 +1,160 @@
+-- lua/httpclient/meta.lua, for editors, names what the module has, and nothing else.
+local httpclient = require("httpclient")
+local tempdir = require("spec.support.tempdir")
+
+local PATH = "lua/httpclient/meta.lua"
+
+-- -> class -> { functions = {name = true}, fields = {name = type}, parents = {...} }
+local function read()
+  local found, current = {}, nil
+  for line in tempdir.read(PATH):gmatch("[^\n]+") do
+    local class, parents = line:match("^%-%-%-@class ([%w_.]+):? ?(.*)$")
+    if class then
+      current = { functions = {}, fields = {}, parents = {} }
+      for parent in parents:gmatch("[%w_.]+") do
+        current.parents[#current.parents + 1] = parent
+      end
+      found[class] = current
+    end
+    local field, kind = line:match("^%-%-%-@field ([%w_]+)%??%s+(%S+)")
+    if current and field then
+      current.fields[field] = kind
+    end
+    local owner, name = line:match("^function ([%w_]+)[.:]([%w_]+)%(")
+    if owner == "StreamPeer" or owner == "Task" then
+      owner = "httpclient." .. owner
+    end
+    if owner then
+      found[owner].functions[name] = true
+    end
+  end
+  return found
+end
+
+local classes = read()
+
+-- Of the class and its parents.
+local function collect(name, kind, into)
+  into = into or {}
+  for member, value in pairs(classes[name][kind]) do
+    into[member] = value
+  end
+  for _, parent in ipairs(classes[name].parents) do
+    collect(parent, kind, into)
+  end
+  return into
+end
+
+local function names_of(map, wanted)
+  local list = {}
+  for name, value in pairs(map) do
+    if wanted(value, name) then
+      list[#list + 1] = name
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+local function always() return true end
+local function is_function(value) return type(value) == "function" end
+
+describe("meta.lua", function()
+  it("is a file for editors alone: to load it does nothing", function()
+    assert.truthy(tempdir.read(PATH):find("^%-%-%-@meta"))
+    local before = names_of(_G, always)
+    assert(loadfile(PATH))()
+    assert.same(before, names_of(_G, always))
+  end)
+  it("names what is in the module table", function()
+    local listed = collect("httpclient", "functions")
+    for name in pairs(collect("httpclient", "fields")) do
+      listed[name] = true
+    end
+    for name in pairs(httpclient) do
+      assert.truthy(listed[name], name .. " is missing")
+    end
+    for _, name in ipairs({ "HTTPRequest", "fetch", "process", "async", "run", "set_waiter", "Error" }) do
+      assert.truthy(listed[name], name .. " is missing")
+    end
+  end)
+  it("names only what is in the module table", function()
+    for name in pairs(collect("httpclient", "functions")) do
+      local ok, value = pcall(function() return httpclient[name] end)
+      assert(not ok or type(value) == "function", name)
+    end
+    for name in pairs(collect("httpclient", "fields")) do
+      local ok, value = pcall(function() return httpclient[name] end)
+      assert(not ok or value ~= nil, name)
+    end
+  end)
+
+  for name, class in pairs({
+    HTTPClient = httpclient.HTTPClient,
+    Poller = httpclient.Poller,
+    TLSOptions = httpclient.TLSOptions,
+    X509Certificate = httpclient.X509Certificate,
+    CryptoKey = httpclient.CryptoKey,
+    StreamPeerTCP = httpclient.StreamPeerTCP,
+    StreamPeerTLS = httpclient.StreamPeerTLS,
+    Inflater = httpclient.Inflater,
+  }) do
+    it("has the methods of " .. name .. ", no more and no fewer", function()
+      assert.same(names_of(class, is_function), names_of(collect(name, "functions"), always))
+    end)
+    it("has the constants of " .. name .. " with their numbers", function()
+      local fields = collect(name, "fields")
+      for member, value in pairs(class) do
+        if type(value) == "number" then
+          assert.equal(tostring(value), fields[member], member)
+        end
+      end
+      for member, kind in pairs(fields) do
+        if tonumber(kind) then
+          assert.equal(tonumber(kind), class[member], member)
+        end
+      end
+    end)
+  end
+  for name, enum in pairs({
+    ["HTTPClient.Method"] = httpclient.HTTPClient.Method,
+    ["HTTPClient.Status"] = httpclient.HTTPClient.Status,
+    ["HTTPClient.ResponseCode"] = httpclient.HTTPClient.ResponseCode,
+    ["httpclient.Error"] = httpclient.Error,
+  }) do
+    it("has the constants of " .. name .. " with their numbers, no more and no fewer", function()
+      local expected = {}
+      for constant, number in pairs(enum) do
+        expected[constant] = tostring(number)
+      end
+      assert.same(expected, collect(name, "fields"))
+    end)
+  end
+
+  it("has the properties of HTTPClient, and they can be read", function()
+    local client = httpclient.HTTPClient.new()
+    for field in pairs(classes.HTTPClient.fields) do
+      assert.is_true(field == "connection" or client[field] ~= nil, field)
+    end
+    for member in pairs(httpclient.HTTPClient) do
+      local property = member:match("^set_(.*)$")
+      if property and not property:find("proxy$") then
+        local field = property == "blocking_mode" and "blocking_mode_enabled" or property
+        assert.truthy(classes.HTTPClient.fields[field], field)
+      end
+    end
+  end)
+  it("has the methods and results of HTTPRequest", function()
+    local ok, class = pcall(function() return httpclient.HTTPRequest end)
+    if not ok then
+      return pending("there is no HTTPRequest yet")
+    end
+    local object = class.new()
+    for method in pairs(classes.HTTPRequest.functions) do
+      assert.equal("function", type(object[method]), method)
+    end
+    for name, kind in pairs(classes["HTTPRequest.Result"].fields) do
+      assert.equal(tonumber(kind), class.Result[name], name)
+    end
+  end)
+end)
