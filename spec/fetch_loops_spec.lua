@@ -2,7 +2,8 @@
 local httpclient = require("httpclient")
 local nginx = require("spec.support.nginx")
 local support = require("spec.support.client")
-local uv = require("luv") -- here: its loop stays open to the end of the process
+local tempdir = require("spec.support.tempdir")
+require("luv") -- here: its loop stays open to the end of the process
 
 local fetch = httpclient.fetch
 local server
@@ -17,6 +18,17 @@ teardown(function()
   httpclient.pool.close_idle()
   server:stop()
 end)
+
+-- The recipe for this loop's module in the documentation, word for word: what stands before the example behind it.
+local function set_waiter(name)
+  for block in tempdir.read("docs/fetch.md"):gmatch("\n```lua\n(.-)\n```") do
+    local recipe = block:match("^(local %l+ = require%(\"" .. name .. "\"%)\n.-httpclient%.set_waiter%b())")
+    if recipe then
+      return assert((loadstring or load)("local httpclient = require('httpclient')\n" .. recipe, "=docs/fetch.md"))()
+    end
+  end
+  error("no recipe for " .. name)
+end
 
 -- What every loop has to do: three answers, one of which takes its time, and the order in which they came.
 local function script(order, name)
@@ -50,14 +62,7 @@ describe("the same script", function()
   it("works under cqueues", function()
     local cqueues = require("cqueues")
     local queue = cqueues.new()
-    httpclient.set_waiter(function(client, seconds)
-      local fd = client:pollfd()
-      cqueues.poll(client, seconds)
-      -- The descriptor may be closed next: the queue has to forget it first.
-      if fd then
-        cqueues.cancel(fd)
-      end
-    end)
+    set_waiter("cqueues")
     finally(function() httpclient.set_waiter(nil) end)
     local order, ticks = {}, 0
     for _, name in ipairs({ "a", "b" }) do
@@ -83,42 +88,14 @@ describe("the same script", function()
   end)
 
   it("works under luv", function()
-    -- Each script is a coroutine that the loop resumes.
-    local function waiter(client, seconds)
-      local me = coroutine.running()
-      local poll = client:get_fd() >= 0 and uv.new_poll(client:get_fd())
-      local timer = uv.new_timer()
-      local function done()
-        if poll then
-          poll:stop()
-          poll:close()
-        end
-        timer:stop()
-        timer:close()
-        poll, timer = nil, nil
-        assert(coroutine.resume(me))
-      end
-      local called
-      local function once()
-        if not called then
-          called = true
-          done()
-        end
-      end
-      if poll then
-        poll:start(client:events(), once)
-      end
-      timer:start(math.ceil((seconds or 5) * 1000), 0, once)
-      coroutine.yield()
-    end
-    httpclient.set_waiter(waiter)
+    set_waiter("luv")
     finally(function() httpclient.set_waiter(nil) end)
     local order = {}
     for _, name in ipairs({ "a", "b" }) do
       local co = coroutine.create(script)
       assert(coroutine.resume(co, order, name))
     end
-    uv.run()
+    require("luv").run()
     assert.equal(2, #order)
   end)
 
@@ -128,30 +105,7 @@ describe("the same script", function()
       pending("copas does not load on this Lua")
       return
     end
-    -- Copas waits for what it can call receive or send of; select asks such a thing for its descriptor.
-    httpclient.set_waiter(function(client)
-      local tried = false
-      local function try()
-        if tried then
-          return 1
-        end
-        tried = true
-        return nil, "timeout", 0
-      end
-      local socket = { receive = try, send = try }
-      function socket.getfd()
-        return client:get_fd()
-      end
-      function socket.close() end -- Copas closes what a thread has waited for last
-      function socket.dirty()
-        return client:dirty()
-      end
-      if (client:events() or "r"):find("w") then
-        copas.send(socket, "x")
-      else
-        copas.receive(socket, 1)
-      end
-    end)
+    set_waiter("copas")
     finally(function() httpclient.set_waiter(nil) end)
     local order = {}
     for _, name in ipairs({ "a", "b" }) do

@@ -165,6 +165,7 @@ function kinds.lua(path, block, name)
       return pending(missing .. " is not there for this Lua")
     end
     local printed = run(block.text, name, server)
+    httpclient.pool.close_idle()
     collectgarbage()
     collectgarbage()
     local expected = expected_of(block.text)
