@@ -299,29 +299,18 @@ static int make_chunk(lua_State *L) {
   return 1;
 }
 
-/* Pushes a view of the client's bytes. Making a string can run finalizers, and one that closes this very client would
- * take the bytes away: so it is busy meanwhile. */
-static void push_chunk(lua_State *L, hcl_client *self, hc_slice *view) {
-  if (view->size == 0) {
-    lua_pushliteral(L, "");
-    return;
-  }
-  lua_pushcfunction(L, make_chunk);
-  lua_pushlightuserdata(L, view);
-  self->busy = true;
-  int status = lua_pcall(L, 1, 1, 0);
-  self->busy = false;
-  if (status != 0) lua_error(L);
-}
-
+/* Making a string can run finalizers, and one that closes this very client would take the bytes away: so it is busy
+ * meanwhile. The function is pushed first, since that can run them, too. */
 static int client_read_response_body_chunk(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
-  hc_slice view;
+  hc_slice view = {NULL, 0};
+  lua_pushcfunction(L, make_chunk);
+  lua_pushlightuserdata(L, &view);
   lua_State *previous = hcl_client_enter(L, self);
   hc_client_body_peek(self->client, &view);
+  int status = lua_pcall(L, 1, 1, 0);
   hcl_client_leave(self, previous);
-  /* When this throws, the bytes are still the client's. */
-  push_chunk(L, self, &view);
+  if (status != 0) return lua_error(L); /* the bytes are still the client's */
   previous = hcl_client_enter(L, self);
   hc_client_body_consume(self->client, view.size);
   hcl_client_leave(self, previous);
