@@ -337,6 +337,49 @@ for _, version in ipairs(both) do
       assert.is_true(table.concat(received) == body)
     end)
 
+    it("an answer that comes before the upload is done is read, and the upload stops", function()
+      for _, ending in ipairs({ "keep", "close_notify", "shutdown" }) do
+        local client, conn = world(server)
+        support.request(client, "PUT", "/", {}, ("x"):rep(8000000))
+        support.until_true(function()
+          client:poll()
+          return conn:recv_until("\r\n\r\n", 0)
+        end)
+        conn:send("HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+        if ending ~= "keep" then
+          conn[ending](conn)
+        end
+        support.pump(client, support.is_answered_or_failed)
+        assert.equal(413, client:get_response_code())
+        assert.equal("large", (support.read_all(client)))
+        assert.equal(HTTPClient.STATUS_DISCONNECTED, client:get_status())
+        assert.is_true(client:get_request_body_sent() < 8000000)
+      end
+    end)
+
+    it("blocking mode works from the request to the end of the body", function()
+      local script = assert(native.script({ { "accept" }, { "starttls", certs.localhost.tls(server) },
+        { "recv_until", "\r\n\r\n" }, { "drip", HEAD .. "Transfer-Encoding: chunked\r\n\r\n", 0.0002 },
+        { "drip", "5\r\nhello\r\n", 0.0002 }, { "drip", "6\r\n world\r\n0\r\n\r\n", 0.0002 }, { "recv_eof" } }))
+      local client = support.connect_port(script:port(), { host = "localhost", tls = tls.trusting() })
+      finally(function()
+        client:close()
+        script:stop()
+      end)
+      client.blocking_mode_enabled = true
+      support.request(client)
+      assert.equal(Error.OK, (client:poll()))
+      assert.equal(HTTPClient.STATUS_BODY, client:get_status())
+      local body = ""
+      while client:get_status() == HTTPClient.STATUS_BODY do
+        local chunk = client:read_response_body_chunk()
+        assert.is_true(chunk ~= "" or client:get_status() ~= HTTPClient.STATUS_BODY)
+        body = body .. chunk
+      end
+      assert.equal("hello world", body)
+      assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+    end)
+
     it("a server that is gone sends no SIGPIPE, and its end is told", function()
       native.sigpipe_default()
       local client, conn = world(server)
