@@ -104,7 +104,7 @@ core_sources := $(sort $(wildcard core/*.c))
 binding_sources := $(sort $(wildcard bindings/*.c))
 native_sources := $(sort $(wildcard spec/support/native/*.c))
 fuzz_sources := $(sort $(wildcard fuzz/fuzz_*.c))
-fuzz_parts := fuzz/memory_peer.c fuzz/reference.c fuzz/reference_reading.c
+fuzz_parts := fuzz/memory_peer.c fuzz/reference.c
 
 core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 hooked_objects := $(core_sources:%.c=$(BUILD)/hooks/%.o)

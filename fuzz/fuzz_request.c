@@ -1,4 +1,5 @@
-/* fuzz_request.c - request validation: what is written is one well-formed head, whatever URL and headers were given. */
+/* fuzz_request.c - request validation: what is written is one well-formed head with one Host and one framing, the announced
+ * one, whatever URL and headers were given. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,37 @@ static void check_head(const char *at, size_t size) {
   }
 }
 
+/* Is there a field of this name (in lower case) in the line at `at`? */
+static bool is_field(const char *at, size_t size, const char *name) {
+  size_t i = 0;
+  for (; name[i]; i++)
+    if (i == size || (at[i] | (name[i] == '-' ? 0 : 0x20)) != name[i]) return false;
+  return i < size && at[i] == ':';
+}
+
+static void check_fields(const char *at, size_t size, const hc_request_head *head) {
+  size_t hosts = 0, lengths = 0, codings = 0;
+  unsigned long long length = 0;
+  for (const char *line = at, *end = at + size; line < end;) {
+    const char *stop = memchr(line, '\n', (size_t)(end - line));
+    size_t left = (size_t)(stop - line);
+    hosts += is_field(line, left, "host");
+    codings += is_field(line, left, "transfer-encoding");
+    if (is_field(line, left, "content-length")) {
+      lengths++;
+      char digits[64];
+      snprintf(digits, sizeof digits, "%.*s", left < 60 ? (int)left : 60, line);
+      length = strtoull(strchr(digits, ':') + 1, NULL, 10);
+    }
+    line = stop + 1;
+  }
+  check(hosts == 1, "there is one Host");
+  check(lengths + codings <= 1, "there is one framing");
+  check((head->transfer == HC_TRANSFER_CHUNKED) == (codings == 1), "chunks are announced when they come");
+  if (head->transfer == HC_TRANSFER_LENGTH && head->content_length > 0) check(lengths == 1, "so is a length");
+  if (lengths) check(length == (head->transfer == HC_TRANSFER_LENGTH ? head->content_length : 0) || length > 1ull << 50, "the right one");
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   hc_slice lines[16];
   hc_request request;
@@ -58,7 +90,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
     *field = (hc_slice){at, 0};
   }
   hc_error code = hc_request_write(&request, &out, &head, &why);
-  if (code == HC_OK) check_head(hc_buffer_head(&out), hc_buffer_size(&out));
+  if (code == HC_OK) {
+    check_head(hc_buffer_head(&out), hc_buffer_size(&out));
+    check_fields(hc_buffer_head(&out), hc_buffer_size(&out), &head);
+  }
   else check(hc_buffer_size(&out) == 0 && why.text[0], "a refusal writes nothing and says why");
   hc_buffer_free(&out);
   return 0;

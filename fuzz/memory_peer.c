@@ -61,8 +61,15 @@ static void interest(hc_stream_peer *self, hc_interest *out) {
 static void close_peer(hc_stream_peer *self) { of(self)->closed = true; }
 static void destroy(hc_stream_peer *self) { close_peer(self); }
 
-static const hc_stream_peer_ops ops = {"Memory", advance,   send,     recv, NULL, peek,       NULL,
-                                       available, interest, NULL, NULL, close_peer, destroy};
+static const hc_stream_peer_ops ops = {.name = "Memory",
+                                       .advance = advance,
+                                       .send = send,
+                                       .recv = recv,
+                                       .peek = peek,
+                                       .available = available,
+                                       .interest = interest,
+                                       .close = close_peer,
+                                       .destroy = destroy};
 
 void memory_peer_init(memory_peer *p, const char *bytes, size_t size, const unsigned char *pieces, size_t piece_count,
                       memory_end end) {

@@ -5,10 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Do these bytes start with a complete response to `method` whose content is body[0..body_size)? `clean_end`: the
- * connection ends in good order behind them. Only asked for responses that the client took for complete. */
-bool reference_is_complete(int method, const char *bytes, size_t size, bool clean_end, const char *body, size_t body_size);
-
 typedef enum reference_verdict {
   REFERENCE_COMPLETE,
   REFERENCE_OPEN,     /* the beginning of something good */
@@ -41,5 +37,11 @@ typedef struct reference_framing {
   bool keeps_alive;
 } reference_framing;
 reference_framing reference_decide(int method, const reference_reading *head);
+
+/* A whole exchange: 1xx heads, the final head, the content and the end of the connection behind `bytes`, in good order or
+ * not. r->content is what must have been handed out, whatever the outcome. */
+typedef enum reference_outcome { REFERENCE_KEEPS, REFERENCE_CLOSES, REFERENCE_FAILS } reference_outcome;
+reference_outcome reference_exchange(int method, const char *bytes, size_t size, size_t limit, bool clean_end,
+                                     reference_reading *r);
 
 #endif
