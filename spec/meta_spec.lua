@@ -1,5 +1,6 @@
 -- lua/httpclient/meta.lua, for editors, names what the module has, and nothing else.
 local httpclient = require("httpclient")
+local serve = require("spec.support.serve")
 local tempdir = require("spec.support.tempdir")
 
 local PATH = "lua/httpclient/meta.lua"
@@ -21,7 +22,7 @@ local function read()
       current.fields[field] = kind
     end
     local owner, name = line:match("^function ([%w_]+)[.:]([%w_]+)%(")
-    if owner == "StreamPeer" or owner == "Task" then
+    if owner == "StreamPeer" or owner == "Task" or owner == "Pool" then
       owner = "httpclient." .. owner
     end
     if owner then
@@ -145,16 +146,66 @@ describe("meta.lua", function()
     end
   end)
   it("has the methods and results of HTTPRequest", function()
-    local ok, class = pcall(function() return httpclient.HTTPRequest end)
-    if not ok then
-      return pending("there is no HTTPRequest yet")
-    end
+    local class, listed = httpclient.HTTPRequest, classes.HTTPRequest
+    assert.same(names_of(class, is_function), names_of(listed.functions, always))
     local object = class.new()
-    for method in pairs(classes.HTTPRequest.functions) do
-      assert.equal("function", type(object[method]), method)
+    for name in pairs(listed.fields) do
+      assert.has_no_error(function()
+        if name ~= "Result" then
+          object[name] = object[name]
+        end
+      end, name)
+      assert(name == "Result" or object["set_" .. name], name)
+    end
+    for name in pairs(listed.functions) do
+      local property = name:match("^set_(.*)$")
+      assert(not property or property:find("proxy$") or property == "tls_options" or listed.fields[property], name)
     end
     for name, kind in pairs(classes["HTTPRequest.Result"].fields) do
       assert.equal(tonumber(kind), class.Result[name], name)
+    end
+    assert.same(names_of(class.Result, always), names_of(classes["HTTPRequest.Result"].fields, always))
+  end)
+  it("has the options of fetch", function()
+    local listed = classes["httpclient.FetchOptions"].fields
+    for name in pairs(listed) do
+      local ok, message = pcall(httpclient.fetch, "http://localhost/", { [name] = coroutine.create(function() end) })
+      assert.is_false(ok)
+      assert.truthy(message:find(("bad option '%s'"):format(name), 1, true), message)
+    end
+    -- Those that the documentation has in its table.
+    local documented = {}
+    local section = tempdir.read("docs/fetch.md"):match("\n### Options\n(.-)\n### ")
+    for cell in section:gmatch("\n| (`[^|]*`) |") do
+      for name in cell:gmatch("`([%l_]+)") do
+        documented[name] = true
+      end
+    end
+    assert.same(names_of(documented, always), names_of(listed, always))
+  end)
+  it("has the fields of a response", function()
+    local server = serve({ { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" } })
+    local response = assert(httpclient.fetch(server:url()))
+    httpclient.pool.close_idle()
+    server:stop()
+    assert.same(names_of(response, always), names_of(classes["httpclient.Response"].fields, always))
+    assert.same(names_of(response.timings, always), names_of(classes["httpclient.Timings"].fields, always))
+    local documentation = tempdir.read("docs/fetch.md"):match("\n### The response\n(.-)\n### ")
+    for name in pairs(response) do
+      assert.truthy(documentation:find("`" .. name .. "`", 1, true), name)
+    end
+  end)
+  it("has the methods of a task, and what the pool has", function()
+    local task = httpclient.async(function() end)
+    assert.same(names_of(getmetatable(task).__index, function(value, name)
+      return is_function(value) and not name:find("^__")
+    end), names_of(classes["httpclient.Task"].functions, always))
+    local listed = collect("httpclient.Pool", "functions")
+    for name in pairs(listed) do
+      assert.is_function(httpclient.pool[name])
+    end
+    for name in pairs(collect("httpclient.Pool", "fields")) do
+      assert.is_number(httpclient.pool[name])
     end
   end)
 end)

@@ -13,6 +13,7 @@
 ---@field StreamPeerTCP StreamPeerTCP
 ---@field StreamPeerTLS StreamPeerTLS
 ---@field Inflater Inflater
+---@field pool httpclient.Pool
 ---@field Error httpclient.Error
 ---@field null lightuserdata stands for null in tables; equals cjson.null
 ---@field _VERSION string "httpclient X.Y.Z"
@@ -201,29 +202,33 @@ function httpclient.http_unescape(text) end
 ---@return number
 function httpclient.monotonic_time() end
 
----One call, one response.
+---One call, one response: redirects, kept connections, decoding, files. Inside a task the others go on, outside it waits.
 ---@param url string
 ---@param options? httpclient.FetchOptions
----@return httpclient.Response? response
+---@return httpclient.Response? response nil when there is no complete answer
 ---@return string? message
 ---@return integer? code of httpclient.Error
 function httpclient.fetch(url, options) end
 
----Starts a task: inside it fetch and await wait without blocking.
+---Runs fn(...) as a task: up to its first wait at once, then in process() and run().
 ---@param fn function
 ---@param ... any its arguments
 ---@return httpclient.Task
 function httpclient.async(fn, ...) end
 
----Moves every task and HTTPRequest, for at most so many seconds; without an argument, what is ready now.
+---Moves every task and HTTPRequest, without waiting; with a number as long as something is ready, for about that time.
 ---@param seconds? number
 function httpclient.process(seconds) end
 
----Works until all tasks are done.
+---Works until all tasks and HTTPRequests have ended.
 function httpclient.run() end
 
----Hands the waiting to an event loop.
----@param fn? fun(client: HTTPClient, seconds: number?)
+---Waits: inside a task for this one only.
+---@param seconds number
+function httpclient.sleep(seconds) end
+
+---Hands the waiting outside of tasks, and run()'s, to an event loop; nil: back to the kernel.
+---@param fn? fun(client: HTTPClient|Poller, seconds: number?)
 function httpclient.set_waiter(fn) end
 
 ---@class HTTPClient: HTTPClient.Method, HTTPClient.Status, HTTPClient.ResponseCode
@@ -729,115 +734,250 @@ function Inflater:close() end
 ---@field RESULT_REDIRECT_LIMIT_REACHED 12
 ---@field RESULT_TIMEOUT 13
 
+---@alias httpclient.Completed fun(result: integer, response_code: integer, headers: string[], body: string)
+---Bytes of content that have come and gone; -1 for a total that nobody knows.
+---@alias httpclient.Progress fun(received: integer, total: integer, sent: integer, send_total: integer)
+
 ---@class HTTPRequest: HTTPRequest.Result
 ---@field Result HTTPRequest.Result
----@field accept_gzip boolean
----@field body_size_limit integer
----@field download_chunk_size integer
----@field download_file string
----@field max_redirects integer
----@field timeout number
----@field use_threads boolean
----@field resume boolean
----@field on_request_completed? fun(result: integer, response_code: integer, headers: string[], body: string)
----@field on_progress? fun(received: integer, total: integer, sent: integer, send_total: integer)
+---@field accept_gzip boolean ask for gzip and deflate, and decode them: true
+---@field allow_downgrade boolean a redirect may lead from https to http: false
+---@field body_size_limit integer bytes, decoded; -1: none
+---@field download_chunk_size integer 256 to 16777216: 65536
+---@field download_file string a path; "": into memory
+---@field max_redirects integer negative: no limit: 8
+---@field resume boolean go on with a download that was broken off: false
+---@field timeout number seconds for all; 0: none
+---@field use_threads boolean without effect
+---@field on_request_completed? httpclient.Completed called like the handlers of connect
+---@field on_progress? httpclient.Progress
 local HTTPRequest = {}
 
+---A new, idle object.
 ---@return HTTPRequest
 function HTTPRequest.new() end
 
 ---The 4.3 form, and that of 3.x with ssl_validate_domain as third argument.
----@overload fun(self: HTTPRequest, url: string, headers?: httpclient.Headers, validate: boolean, method?: integer, data?: httpclient.Body): integer, string?
+---@overload fun(self: HTTPRequest, url: string, headers: httpclient.Headers?, ssl_validate_domain: boolean, method: integer?, data: httpclient.Body?): integer, string?
 ---@param url string
----@param custom_headers? httpclient.Headers
+---@param headers? httpclient.Headers
 ---@param method? integer of HTTPClient.Method
----@param request_data? httpclient.Body
----@return integer code
+---@param data? httpclient.Body ignored for METHOD_GET
+---@return integer code of httpclient.Error
 ---@return string? message
-function HTTPRequest:request(url, custom_headers, method, request_data) end
+function HTTPRequest:request(url, headers, method, data) end
 
----@overload fun(self: HTTPRequest, url: string, headers?: httpclient.Headers, validate: boolean, method?: integer, data?: httpclient.Body): integer, string?
+---The same, with the data sent for every method.
+---@overload fun(self: HTTPRequest, url: string, headers: httpclient.Headers?, verify: boolean, method: integer?, data: httpclient.Body|integer[]|nil): integer, string?
 ---@param url string
----@param custom_headers? httpclient.Headers
+---@param headers? httpclient.Headers
 ---@param method? integer of HTTPClient.Method
----@param request_data? httpclient.Body|integer[]
----@return integer code
+---@param data? httpclient.Body|integer[]
+---@return integer code of httpclient.Error
 ---@return string? message
-function HTTPRequest:request_raw(url, custom_headers, method, request_data) end
+function HTTPRequest:request_raw(url, headers, method, data) end
 
+---Ends the request at once; no completion follows.
 function HTTPRequest:cancel_request() end
 
 ---@param signal "request_completed"
----@param fn fun(result: integer, response_code: integer, headers: string[], body: string)
-function HTTPRequest:connect(signal, fn) end
+---@param handler httpclient.Completed
+---@return integer code of httpclient.Error
+function HTTPRequest:connect(signal, handler) end
 
----Inside a task: waits for the completion.
----@return integer result
----@return integer response_code
----@return string[] headers
----@return string body
+---@param signal "request_completed"
+---@param handler httpclient.Completed
+---@return integer code of httpclient.Error
+---@return string? message
+function HTTPRequest:disconnect(signal, handler) end
+
+---Waits for the end of the last request; inside a task the others go on. Nothing when it was cancelled.
+---@return integer? result of HTTPRequest.Result
+---@return integer? response_code
+---@return string[]? headers
+---@return string? body
 function HTTPRequest:await() end
 
+---The Content-Length of the answer; -1 without one.
 ---@return integer
 function HTTPRequest:get_body_size() end
 
+---Bytes of content that this request has brought, before decoding.
 ---@return integer
 function HTTPRequest:get_downloaded_bytes() end
 
 ---@return integer status of HTTPClient.Status
 function HTTPRequest:get_http_client_status() end
 
+---Why the last request has failed; "" when it has not.
+---@return string
+function HTTPRequest:get_last_message() end
+
+---"" or -1: none.
 ---@param host string
 ---@param port integer
-function HTTPRequest:set_http_proxy(host, port) end
+---@param user? string
+---@param password? string
+---@return integer code of httpclient.Error
+---@return string? message
+function HTTPRequest:set_http_proxy(host, port, user, password) end
 
+---"" or -1: none.
 ---@param host string
 ---@param port integer
-function HTTPRequest:set_https_proxy(host, port) end
+---@param user? string
+---@param password? string
+---@return integer code of httpclient.Error
+---@return string? message
+function HTTPRequest:set_https_proxy(host, port, user, password) end
 
----@param options TLSOptions
+---nil: full verification.
+---@param options? TLSOptions
 function HTTPRequest:set_tls_options(options) end
 
+---@param value boolean
+function HTTPRequest:set_accept_gzip(value) end
+
+---@return boolean
+function HTTPRequest:is_accepting_gzip() end
+
+---@param value boolean
+function HTTPRequest:set_allow_downgrade(value) end
+
+---@return boolean
+function HTTPRequest:get_allow_downgrade() end
+
+---@param value integer
+function HTTPRequest:set_body_size_limit(value) end
+
+---@return integer
+function HTTPRequest:get_body_size_limit() end
+
+---@param value integer
+function HTTPRequest:set_download_chunk_size(value) end
+
+---@return integer
+function HTTPRequest:get_download_chunk_size() end
+
+---@param value string
+function HTTPRequest:set_download_file(value) end
+
+---@return string
+function HTTPRequest:get_download_file() end
+
+---@param value integer
+function HTTPRequest:set_max_redirects(value) end
+
+---@return integer
+function HTTPRequest:get_max_redirects() end
+
+---@param value boolean
+function HTTPRequest:set_resume(value) end
+
+---@return boolean
+function HTTPRequest:get_resume() end
+
+---@param value number
+function HTTPRequest:set_timeout(value) end
+
+---@return number
+function HTTPRequest:get_timeout() end
+
+---@param value boolean
+function HTTPRequest:set_use_threads(value) end
+
+---@return boolean
+function HTTPRequest:is_using_threads() end
+
+---@param value? httpclient.Completed
+function HTTPRequest:set_on_request_completed(value) end
+
+---@return httpclient.Completed?
+function HTTPRequest:get_on_request_completed() end
+
+---@param value? httpclient.Progress
+function HTTPRequest:set_on_progress(value) end
+
+---@return httpclient.Progress?
+function HTTPRequest:get_on_progress() end
+
+---An unknown option raises.
 ---@class httpclient.FetchOptions
----@field method? string|integer
+---@field method? string|integer a name or number; GET, and POST with a body or form
 ---@field headers? httpclient.Headers
----@field body? httpclient.Body
----@field form? table
----@field query? table
----@field timeout? number
----@field connect_timeout? number
----@field response_timeout? number
----@field idle_timeout? number
----@field max_redirects? integer
+---@field body? httpclient.Body not together with form
+---@field form? table a body made by query_string_from_dict
+---@field query? table written behind the URL's own query
+---@field timeout? number seconds for all; 0: none
+---@field connect_timeout? number seconds; 0: none
+---@field response_timeout? number seconds; 0: none
+---@field idle_timeout? number seconds; 0: none
+---@field max_redirects? integer 8; negative: no limit
+---@field allow_downgrade? boolean a redirect may lead from https to http
 ---@field tls_options? TLSOptions
----@field proxy? string|false
----@field accept_gzip? boolean
----@field body_size_limit? integer
----@field download_file? string
----@field resume? boolean
----@field on_data? fun(chunk: string)
----@field on_progress? fun(received: integer, total: integer, sent: integer, send_total: integer)
+---@field proxy? string|false a URL; false: none; nil: the environment's
+---@field accept_gzip? boolean true: ask for gzip and deflate, and decode them
+---@field body_size_limit? integer bytes, decoded; -1: none
+---@field download_file? string a path that the body goes to
+---@field resume? boolean with download_file: go on where an earlier call was broken off
+---@field on_data? fun(chunk: string) gets the body piece by piece; not together with download_file
+---@field on_progress? httpclient.Progress
 
 ---@class httpclient.Response
 ---@field status integer
----@field ok boolean
+---@field ok boolean 200 to 299
 ---@field reason string
 ---@field headers httpclient.HeaderDictionary
----@field header_list string[]
----@field body string
----@field url string
----@field redirects table
----@field timings table
+---@field header_list string[] "Name: value" in arrival order
+---@field trailers string[] the same, from behind the last chunk
+---@field body string "" where it went to a file or to on_data
+---@field body_size integer the Content-Length; -1 without one
+---@field url string the final one, without fragment and user information
+---@field redirects integer how many were followed
+---@field timings httpclient.Timings
+
+---Seconds, of the last exchange but for `total`.
+---@class httpclient.Timings
+---@field resolve number
+---@field connect number TCP, proxy and TLS
+---@field response number from the request to the head of the answer
+---@field body number
+---@field total number of all, redirects included
+---@field reused boolean a kept connection, where the first two are 0
 
 ---@class httpclient.Task
+---@field trace? string the traceback of a failed one
 local Task = {}
 
-function Task:wait() end
+---Waits until it has ended, or for the time, then as result().
+---@param seconds? number
+---@return any ...
+function Task:wait(seconds) end
 
+---Ends it where it waits, and closes its connection.
+---@return boolean was there something to end?
 function Task:cancel() end
 
+---@return "running"|"done"|"failed"|"cancelled"
 function Task:status() end
 
+---What the function has returned; nil and a message or error while it runs, when it has failed or was cancelled.
+---@return any ...
 function Task:result() end
+
+---The connections that fetch and HTTPRequest keep.
+---@class httpclient.Pool
+---@field max_per_host integer in use at a time to one origin: 6; 0: no limit
+---@field max_idle integer kept in all: 32
+---@field idle_timeout number seconds that one is kept: 60; 0: none is
+local Pool = {}
+
+---Closes all connections that are not in use.
+function Pool.close_idle() end
+
+---@return integer used in use
+---@return integer idle kept
+---@return integer queued tasks that wait for one
+function Pool.count() end
 
 return httpclient
