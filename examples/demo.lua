@@ -199,6 +199,14 @@ local function show_refusal(server)
   client:close()
 end
 
+local function show_fetch(server)
+  headline("And all of it in one call: fetch(url)")
+  local response = assert(httpclient.fetch(("https://localhost:%d/hello"):format(server.tls),
+    { tls_options = httpclient.TLSOptions.client(server.authority), proxy = false }))
+  print(("   %d %s, %d bytes: %s"):format(response.status, response.reason, #response.body, response.body:gsub("\n", "")))
+  httpclient.pool.close_idle()
+end
+
 local started, server = pcall(start_server)
 local ok, why = started, server
 if started then
@@ -206,6 +214,7 @@ if started then
     show_requests(server)
     show_tls(server)
     show_refusal(server)
+    show_fetch(server)
   end)
   server.stop()
 end
@@ -214,4 +223,4 @@ if not ok then
   io.stderr:write("the demo failed: ", tostring(why), "\n")
   os.exit(1)
 end
-print("\nThat was it. Where next: README.md, examples/get.lua, docs/api.md")
+print("\nThat was it. Where next: README.md, examples/fetch.lua, docs/fetch.md, docs/api.md")

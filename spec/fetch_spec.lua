@@ -10,11 +10,6 @@ local Error, fetch = httpclient.Error, httpclient.fetch
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local variables = { "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY" }
-for _, name in ipairs(variables) do
-  native.unsetenv(name)
-end
-
 local function answer(body, more)
   return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"):format(#body, more or "") .. body
 end

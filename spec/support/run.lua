@@ -7,6 +7,10 @@ local native = require("spec_native")
 -- What the specs start shall not inherit it (see the Makefile, asan).
 native.setenv("SPEC_PRELOAD", os.getenv("LD_PRELOAD") or "")
 native.unsetenv("LD_PRELOAD")
+-- Servers on this machine are not to be reached through somebody's proxy.
+for _, name in ipairs({ "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY" }) do
+  native.unsetenv(name)
+end
 
 -- LuaJIT may finalize an object of the support after it has unloaded it.
 local pinned = os.getenv("SPEC_PIN") and { "httpclient/core", "spec_native" } or { "spec_native" }
