@@ -7,7 +7,7 @@
 #include "memory.h"
 
 /* The first allocation of a buffer that is filled in small pieces. */
-#define SMALLEST_CAPACITY 64u
+#define SMALLEST_CAPACITY 16u
 
 hc_slice hc_slice_of(const char *text) { return (hc_slice){text, strlen(text)}; }
 

@@ -186,6 +186,7 @@ void hc_client_finish(hc_client *c) {
   }
   /* An idle connection holds no buffer. Bytes that are left are nobody's: the next poll refuses them. */
   if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
+  if (c->peer->ops->rest && !c->upgraded) c->peer->ops->rest(c->peer);
   c->status = HC_STATUS_CONNECTED;
 }
 

@@ -103,7 +103,7 @@ bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token) {
 }
 
 /* Is so much of `held` unused that giving it back is worth a call of the allocator? */
-static bool is_wasteful(size_t used, size_t held) { return held - used > used / 4 + 256; }
+static bool is_wasteful(size_t used, size_t held) { return held - used > used / 4 + 64; }
 
 void hc_headers_trim(hc_headers *h) {
   if (h->count == 0) return;

@@ -32,6 +32,8 @@ typedef struct hc_stream_peer_ops {
   hc_io (*peek)(hc_stream_peer *self, hc_failure *why);
   /* Optional: when (hc_clock_now) a receive or a look last found that nothing more was there; 0: not known. */
   uint64_t (*empty_at)(hc_stream_peer *self);
+  /* Optional: nothing is expected for a while; memory that only moving bytes need can go. */
+  void (*rest)(hc_stream_peer *self);
   /* Optional: file to stream in the kernel, see hc_socket_send_file. */
   hc_io (*send_file)(hc_stream_peer *self, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why);
   /* Bytes that recv can give without a system call for more (decrypted, or about to be); an estimate from the kernel

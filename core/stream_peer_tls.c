@@ -186,6 +186,12 @@ static bool has_something(tls_peer *t) {
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
+/* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session ticket comes in. */
+static void tls_rest(hc_stream_peer *self) {
+  tls_peer *t = peer_of(self);
+  if (t->state == HC_TLS_CONNECTED) (void)SSL_free_buffers(t->ssl); /* keeps them where bytes are in them */
+}
+
 static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
   tls_peer *t = peer_of(self);
   if (t->state == HC_TLS_DISCONNECTED || t->state == HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
@@ -195,6 +201,7 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
     io = hc_stream_peer_peek(t->carrier.below, NULL);
     if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return io;
     io = peek_once(t);
+    if (io == HC_IO_WANT_READ) tls_rest(self);
   }
   if (t->state >= HC_TLS_ERROR) return report(t, why);
   return t->ended ? HC_IO_EOF : io;
@@ -426,6 +433,7 @@ static const hc_stream_peer_ops tls_ops = {.name = "StreamPeerTLS",
                                            .recv_blocking = tls_recv_blocking,
                                            .peek = tls_peek,
                                            .empty_at = tls_empty_at,
+                                           .rest = tls_rest,
                                            .send_file = NULL,
                                            .available = tls_available,
                                            .interest = tls_interest,
