@@ -1,5 +1,5 @@
 -- What the README and the docs show is true: every Lua block runs, against the demo server in the place of example.com, and
--- prints what its "-->" comments say; every C block stands word for word in a file that is built and run by another spec; every
+-- prints what its "-->" comments say, if it has any; every C block stands word for word in a file that is built and run by another spec; every
 -- link leads somewhere.
 --
 -- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only compiled. A C block has
@@ -132,6 +132,7 @@ local function run(text, name, server)
   if connected then
     connected:close()
   end
+  httpclient.pool.close_idle()
   assert(ok, message)
   return table.concat(printed, "\n")
 end
@@ -168,8 +169,9 @@ function kinds.lua(path, block, name)
     httpclient.pool.close_idle()
     collectgarbage()
     collectgarbage()
-    local expected = expected_of(block.text)
-    assert.equal(expected, printed, path)
+    if block.text:find("-->", 1, true) then
+      assert.equal(expected_of(block.text), printed, path)
+    end
   end)
 end
 
@@ -204,6 +206,14 @@ describe("The examples:", function()
     native.unsetenv("SSL_CERT_FILE")
     server.stop()
   end)
+  -- What they print depends on the server, so it does not stand there.
+  for number, expected in ipairs({ "28\n200\n200", "200\ttext/plain\nHello from the demo server.\n", "TLSv1.3" }) do
+    it(("block %d of the README prints what the server has"):format(number), function()
+      assert.equal(expected, run(blocks_of("README.md")[number].text, "README", server))
+      collectgarbage()
+      collectgarbage()
+    end)
+  end
   for _, path in ipairs(pages) do
     for _, block in ipairs(blocks_of(path)) do
       local name = ("%s:%d"):format(path, block.line)

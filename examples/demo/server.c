@@ -214,7 +214,7 @@ static bool serve_one(peer *p) {
   static request r;
   char text[64];
   if (!read_head(p, &r) || !read_body(p, &r)) return false;
-  if (is_for(&r, "GET / ") || is_for(&r, "GET /hello ")) return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
+  if (is_for(&r, "GET / ") || is_for(&r, "GET /?") || is_for(&r, "GET /hello ")) return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
   if (is_for(&r, "HEAD /hello ")) return send_text(p, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n\r\n");
   if (is_for(&r, "POST /form ")) return answer_text(p, "200 OK", r.body, r.kept);
   if (is_for(&r, "GET /chunked ")) return answer_chunked(p);
