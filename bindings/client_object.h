@@ -23,6 +23,8 @@ typedef struct hcl_client {
   hc_client *client;
   hcl_runtime *runtime;
   unsigned anchored;   /* a bit for each slot of the anchor that may be set */
+  bool is_shown;       /* pollfd() has given shown_fd to a loop since the client was last at work */
+  int shown_fd;
   bool busy;           /* the core is at work: a call back into Lua must not use the client */
   bool sink_is_open;
   int sink;            /* read_response_body_to_file with a path: the open file */
@@ -38,6 +40,9 @@ void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot)
 /* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
  * can not throw. leave takes what enter gave. */
 lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
+/* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
+ * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
+void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_client_leave(hcl_client *self, lua_State *previous);
 /* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the client holds. Each can
  * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */

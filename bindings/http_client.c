@@ -91,6 +91,7 @@ hcl_client *hcl_check_free_client(lua_State *L, int arg) {
 }
 
 lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
+  if (self->is_shown) hcl_client_withdraw(L, self);
   lua_State *previous = self->runtime->current;
   self->runtime->current = L;
   self->busy = true;
@@ -148,6 +149,7 @@ static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_cl
 
 static int client_gc(lua_State *L) {
   hcl_client *self = (hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT);
+  self->is_shown = false; /* the loop may be half taken down as well */
   if (self->busy) return 0; /* __close called out of a callback by hand */
   hcl_client_close_sink(self);
   if (self->client) enter_and_close(L, self, hc_client_delete);

@@ -69,7 +69,34 @@ int hcl_interest_dirty(lua_State *L, hc_interest interest) {
 }
 
 static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
-static int client_pollfd(lua_State *L) { return hcl_interest_pollfd(L, interest_of(L)); }
+static int client_pollfd(lua_State *L) {
+  hcl_client *self = hcl_check_client(L, 1);
+  hc_interest interest = interest_of(L);
+  self->is_shown = interest.fd >= 0;
+  self->shown_fd = interest.fd;
+  return hcl_interest_pollfd(L, interest);
+}
+
+/* Runs protected. */
+static int cancel_in_cqueues(lua_State *L) {
+  const int *fd = (const int *)lua_touserdata(L, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  if (!lua_istable(L, -1)) return 0;
+  lua_getfield(L, -1, "cqueues");
+  if (!lua_istable(L, -1)) return 0;
+  lua_getfield(L, -1, "cancel");
+  if (!lua_isfunction(L, -1)) return 0;
+  lua_pushinteger(L, *fd);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+void hcl_client_withdraw(lua_State *L, hcl_client *self) {
+  int fd = self->shown_fd;
+  self->is_shown = false;
+  if (hcl_call_protected(L, cancel_in_cqueues, &fd) > 0) lua_pop(L, 1);
+}
+
 static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
 static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
 

@@ -94,12 +94,7 @@ local function in_cqueues(run)
   local queue = cqueues.new()
   -- No pcall: 5.1 can not yield across it. An error comes out of loop().
   queue:wrap(run, function(object)
-    local fd = object:pollfd()
     cqueues.poll(object, 5)
-    -- A client's poll may close the descriptor: the queue has to forget it first.
-    if fd then
-      cqueues.cancel(fd)
-    end
   end)
   local done, message = queue:loop()
   queue:close()
