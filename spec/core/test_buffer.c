@@ -84,6 +84,7 @@ static void check_slices(void) {
   CHECK(hc_slice_equal(wire_slice(0, "abc"), wire_slice(1, "abc")));
   CHECK(!hc_slice_equal(wire_slice(0, "abc"), wire_slice(1, "abC")));
   CHECK(!hc_slice_equal(wire_slice(0, "abc"), wire_slice(1, "ab")));
+  CHECK(!hc_slice_equal((hc_slice){"abc", 2}, (hc_slice){"abc", 3}));
   CHECK(hc_slice_equal((hc_slice){NULL, 0}, HC_SLICE("")));
   CHECK(hc_slice_equal_fold(wire_slice(0, "aBz-09"), wire_slice(1, "AbZ-09")));
   CHECK(!hc_slice_equal_fold(wire_slice(0, "@"), wire_slice(1, "`")));

@@ -104,6 +104,9 @@ static const host_case hosts[] = {
     {"a:", "!port", 0, 0},
     {"1.2.3.4:80", "!port", 0, 0},
     {"[::1]:80", "!port", 0, 0},
+    {"[::1]:", "!port", 0, 0},
+    {"[::1]x", "!byte that no host name", 0, 0},
+    {"[::1]/", "!path", 0, 0},
     {"::g", "!port", 0, 0},
     {"a/", "!path", 0, 0},
     {"http://a/b", "!path", 0, 0},
@@ -180,6 +183,8 @@ static void check_authorities(void) {
   CHECK(accepts("h:65535", 65535));
   CHECK(accepts("[::1]", 0));
   CHECK(accepts("[::1]:80", 80));
+  CHECK(accepts("[1:2:3:4:5:6:7:8]", 0));
+  CHECK(refuses("[::1g]", "IPv6"));
   CHECK(accepts("1.2.3.4:1", 1));
   CHECK(accepts("a%20b", 0));
   CHECK(refuses("", "empty"));
