@@ -38,6 +38,17 @@ static int poller_gc(lua_State *L) {
   return 0;
 }
 
+/* Nothing is kept: used again, it is a new one. */
+static int poller_close(lua_State *L) {
+  hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
+  if (self->busy) return luaL_error(L, "the Poller is at work: a body function may not use it");
+  lua_newtable(L);
+  hc_poller_delete(self->poller);
+  self->poller = NULL;
+  hcl_set_anchor(L, 1);
+  return 0;
+}
+
 static void set_member(lua_State *L, hcl_client *client, int value) {
   hcl_get_anchor(L, 1);
   if (!lua_istable(L, -1)) { /* closed before: there is a new set of clients */
@@ -131,7 +142,8 @@ static const luaL_Reg methods[] = {
     {"new", poller_new},     {"add", poller_add},   {"remove", poller_remove},
     {"count", poller_count}, {"wait", poller_wait}, {"get_fd", poller_get_fd},
     {"getfd", poller_get_fd}, {"pollfd", poller_pollfd}, {"events", poller_events},
-    {"timeout", poller_timeout}, {"dirty", poller_dirty}, {NULL, NULL},
+    {"timeout", poller_timeout}, {"dirty", poller_dirty}, {"close", poller_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", poller_gc}, {NULL, NULL}};

@@ -10,6 +10,8 @@
 /* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking mode keep the client
  * from seeing an early answer. */
 #define SEND_BUDGET ((size_t)1 << 20)
+/* A body function that gives little at a time is called this often in one go. */
+#define SENDS_MAX 64
 
 static void release_source(hc_sender *s) {
   if (s->body.kind == HC_BODY_FILE) hc_file_close(s->body.file);
@@ -309,7 +311,7 @@ static hc_io stream_failed(hc_client *c) {
 static hc_io move(hc_client *c) {
   hc_sender *s = &c->sender;
   size_t total = 0;
-  while (total < SEND_BUDGET) {
+  for (int sends = 0; total < SEND_BUDGET && sends < SENDS_MAX; sends++) {
     size_t moved = 0;
     s->wants = HC_EVENT_WRITE;
     hc_io io = send_once(c, &moved);

@@ -87,6 +87,35 @@ describe("the same script", function()
     assert.is_true(ticks > 5, tostring(ticks))
   end)
 
+  it("works under cqueues with run() in several coroutines, whoever does the work", function()
+    local cqueues = require("cqueues")
+    local queue = cqueues.new()
+    httpclient.set_waiter(function(client, seconds)
+      local fd = client:pollfd()
+      cqueues.poll(client, seconds)
+      if fd then
+        cqueues.cancel(fd)
+      end
+    end)
+    finally(function() httpclient.set_waiter(nil) end)
+    local order, ended = {}, 0
+    for _, name in ipairs({ "a", "b", "c" }) do
+      queue:wrap(function()
+        local task = httpclient.async(script, order, name)
+        httpclient.run()
+        assert(task:status() == "done", select(2, task:result()))
+        ended = ended + 1
+      end)
+    end
+    local limit = httpclient.monotonic_time() + support.LIMIT
+    while ended < 3 and httpclient.monotonic_time() < limit do
+      assert(queue:step(0.1))
+    end
+    queue:close()
+    assert.equal(3, #order)
+    assert.equal(3, ended)
+  end)
+
   it("works under luv", function()
     set_waiter("luv")
     finally(function() httpclient.set_waiter(nil) end)

@@ -11,8 +11,9 @@ local Error = httpclient.Error
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 local HTTPRequest = {}
--- The objects are empty: what belongs to one is here, so that every write to a field is seen.
-local states = setmetatable({}, { __mode = "k" })
+-- What belongs to an object is in this one field of it, so that every write to another is seen. (Not in a weak table: 5.1
+-- would never collect an object that its own callback knows.)
+local STATE = {}
 
 -- --- properties ---------------------------------------------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ local function set_property(self, name, value, level)
     error(("HTTPRequest.%s must be %s, got %s"):format(name, properties[name].what,
       type(value) == "number" and tostring(value) or type(value)), level + 1)
   end
-  states[self].values[name] = value
+  self[STATE].values[name] = value
 end
 
 for name, property in pairs(properties) do
@@ -63,7 +64,7 @@ for name, property in pairs(properties) do
     set_property(self, name, value, 2)
   end
   HTTPRequest[property.getter or "get_" .. name] = function(self)
-    return states[self].values[name]
+    return self[STATE].values[name]
   end
 end
 
@@ -71,7 +72,7 @@ local meta = { __name = "HTTPRequest" }
 
 function meta.__index(self, name)
   if properties[name] then
-    return states[self].values[name]
+    return self[STATE].values[name]
   end
   return HTTPRequest[name]
 end
@@ -84,22 +85,21 @@ function meta.__newindex(self, name, value)
 end
 
 function meta.__tostring(self)
-  return ("HTTPRequest (%s)"):format(states[self].task and "busy" or "idle")
+  return ("HTTPRequest (%s)"):format(self[STATE].task and "busy" or "idle")
 end
 
 local function check_self(self, name)
-  return states[self] or error(("bad self of '%s' (HTTPRequest expected, got %s)"):format(name, type(self)), 3)
+  return type(self) == "table" and rawget(self, STATE)
+    or error(("bad self of '%s' (HTTPRequest expected, got %s)"):format(name, type(self)), 3)
 end
 
 -- A new, idle object.
 function HTTPRequest.new()
-  local self = setmetatable({}, meta)
   local values = {}
   for name, property in pairs(properties) do
     values[name] = property.default
   end
-  states[self] = { values = values, handlers = {}, proxies = {} }
-  return self
+  return setmetatable({ [STATE] = { values = values, handlers = {}, proxies = {} } }, meta)
 end
 
 -- --- settings -----------------------------------------------------------------------------------------------------------

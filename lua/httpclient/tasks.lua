@@ -4,6 +4,7 @@
 -- A task that is in the scheduler's hands moves in process() and run(). Outside of tasks drive() does the same for a
 -- single one, and sleeps in the kernel, or in the waiter that was set.
 local httpclient = require("httpclient")
+local outside = require("httpclient.outside")
 
 local now = httpclient.monotonic_time
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -18,15 +19,10 @@ local WAIT, AGAIN, DROPPED = {}, {}, {}
 local Task = {}
 Task.__index = Task
 
--- In 5.1 nothing yields across pcall.
-local can_guard = coroutine.wrap(function()
-  return (pcall(coroutine.yield, true))
-end)() == true
-
+local can_guard = outside.can_guard
 -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
 local by_coroutine = setmetatable({}, { __mode = "kv" })
 
-local waiter                  -- set_waiter's function
 local poller                  -- made at the first wait
 local registered = {}         -- clients in the poller -> true
 local waiting = {}            -- client -> task
@@ -36,6 +32,11 @@ local queue, first, last = {}, 1, 0 -- tasks to resume, in turn
 local running_count = 0       -- tasks in the scheduler's hands
 local errors = {}             -- of callbacks that nobody waits for
 local turn                    -- while the scheduler is at work: { ends = time or nil }
+local is_polling = false      -- while the Poller is at work: a client's body function may be calling
+local sleepers = 0            -- how many loops sleep in the waiter
+
+-- The longest sleep in a waiter: what another coroutine of its loop has begun or ended meanwhile wakes nobody.
+local LONGEST_SLEEP = 0.2
 
 local function pack(...)
   return { n = select("#", ...), ... }
@@ -113,6 +114,25 @@ local function enqueue(task, reason)
   end
 end
 
+-- A descriptor is for others while nothing is under way.
+local function close_if_idle()
+  if poller and running_count == 0 and sleepers == 0 and not is_polling then
+    poller:close()
+    poller, registered = nil, {}
+  end
+end
+
+local function stop_watching(task)
+  local watchers = task.awaited and task.awaited.watchers
+  task.awaited = nil
+  for index, other in ipairs(watchers or {}) do
+    if other == task then
+      table.remove(watchers, index)
+      return
+    end
+  end
+end
+
 local function stop_waiting(task)
   if task.client then
     waiting[task.client] = nil
@@ -121,11 +141,17 @@ local function stop_waiting(task)
   timed[task] = nil
 end
 
+local drop
+
 -- The task has ended. What it holds outside of itself goes back, and those who wait for it go on.
 local function conclude(task, state, ...)
+  if task.child then
+    drop(task.child) -- an error has passed it by
+  end
   task.state = state
   task.results = pack(...)
   stop_waiting(task)
+  stop_watching(task)
   by_coroutine[task.co] = nil
   if task.is_scheduled then
     running_count = running_count - 1
@@ -138,15 +164,10 @@ local function conclude(task, state, ...)
   for _, other in ipairs(task.watchers or {}) do
     enqueue(other, "ready")
   end
-  if running_count == 0 then
-    poller, registered = nil, {} -- its descriptor is free for others while nothing is under way
-  end
+  close_if_idle()
 end
 
-local function drop(task)
-  if task.child then
-    drop(task.child)
-  end
+function drop(task)
   if task.state ~= "running" then
     return
   end
@@ -188,33 +209,6 @@ end
 
 -- --- a task that its caller drives --------------------------------------------------------------------------------------
 
-local function earlier(a, b)
-  if a and b then
-    return math.min(a, b)
-  end
-  return a or b
-end
-
--- How long a wait for this client may last: nil is without end.
-local function seconds_until(deadline, client)
-  local left = deadline and math.max(0, deadline - now())
-  return earlier(left, client and client:timeout())
-end
-
--- Outside of tasks: the kernel, or the loop that the waiter stands for.
-local function wait_outside(client, deadline)
-  if not waiter then
-    client:wait(deadline and math.max(0, deadline - now()))
-  else
-    local seconds = seconds_until(deadline, client)
-    if seconds ~= 0 then
-      waiter(client, seconds)
-    end
-    client:poll()
-  end
-  return deadline and now() >= deadline and "timeout" or "ready"
-end
-
 local function pass_on(yielded, parent)
   if yielded[1] == AGAIN then
     if parent then
@@ -225,7 +219,7 @@ local function pass_on(yielded, parent)
     if parent then
       return pack(coroutine.yield(WAIT, yielded[2], yielded[3]))
     end
-    return pack(wait_outside(yielded[2], yielded[3]))
+    return pack(outside.wait(yielded[2], yielded[3]))
   end
   return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
 end
@@ -247,6 +241,9 @@ function tasks.drive(fn, ...)
   local parent = current()
   local task = new_task(fn, ...)
   if parent then
+    if parent.child then
+      drop(parent.child) -- an error has passed it by: there was a C function in between, which nothing yields across
+    end
     task.parent = parent
     parent.child = task
     drive_on(task, parent)
@@ -310,6 +307,8 @@ local function step(task)
   task.reason, task.is_queued = nil, false
   if task.state ~= "running" then
     return
+  elseif task.is_dropped then
+    return drop(task)
   end
   stop_waiting(task)
   local yielded = resume(task, reason)
@@ -348,7 +347,13 @@ local function queue_moved(seconds)
   if not poller then
     return
   end
-  for _, client in ipairs(poller:wait(seconds)) do
+  is_polling = true
+  local ok, moved = pcall(poller.wait, poller, seconds)
+  is_polling = false
+  if not ok then
+    error(moved, 0)
+  end
+  for _, client in ipairs(moved) do
     if waiting[client] then
       enqueue(waiting[client], "ready")
     else
@@ -361,19 +366,19 @@ end
 local function sleep(limit)
   poller = poller or httpclient.Poller.new()
   local deadline = math.min(limit or never, next_deadline)
-  local left = deadline < never and math.max(0, deadline - now()) or nil
-  if not waiter then
-    queue_moved(left)
+  if not outside.has_waiter() then
+    queue_moved(deadline < never and math.max(0, deadline - now()) or nil)
     return
   end
-  local seconds = earlier(left, poller:timeout())
-  if seconds ~= 0 then
-    -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
-    local mine = turn
-    turn = nil
-    waiter(poller, seconds)
-    turn = mine
+  -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
+  local mine = turn
+  turn, sleepers = nil, sleepers + 1
+  local ok, message = outside.call_waiter(poller, math.min(deadline, now() + LONGEST_SLEEP))
+  turn, sleepers = mine, sleepers - 1
+  if not ok then
+    error(message, 0)
   end
+  close_if_idle()
   queue_moved(0)
 end
 
@@ -408,7 +413,7 @@ end
 
 -- One round of the scheduler's own work, which must not leave it "at work" when the waiter or memory fails.
 local function guarded(fn, ...)
-  if waiter and not can_guard then
+  if outside.has_waiter() and not can_guard then
     return fn(...)
   end
   local ok, message = pcall(fn, ...)
@@ -470,15 +475,7 @@ function tasks.run()
   raise_errors()
 end
 
--- Hands all waiting outside of tasks, and run()'s, to fn(client, seconds): it returns when the client (or the Poller that
--- stands for many: it has the same get_fd, pollfd, events and timeout) is ready or the seconds (nil: no limit) are over.
--- nil: back to the kernel.
-function tasks.set_waiter(fn)
-  if fn ~= nil and type(fn) ~= "function" then
-    error("bad argument #1 to 'set_waiter' (function or nil expected, got " .. type(fn) .. ")", 2)
-  end
-  waiter = fn
-end
+tasks.set_waiter = outside.set_waiter
 
 -- --- tasks for everyone ---------------------------------------------------------------------------------------------------
 
@@ -491,7 +488,13 @@ function tasks.new_scheduled(fn, ...)
   return task
 end
 
-tasks.start = step
+function tasks.start(task)
+  if is_polling then
+    enqueue(task) -- the Poller takes nobody in now
+  else
+    step(task)
+  end
+end
 
 -- Runs fn(...) as a task: up to its first wait at once, then in process() and run(). -> the task
 function tasks.async(fn, ...)
@@ -499,7 +502,7 @@ function tasks.async(fn, ...)
     error("bad argument #1 to 'async' (function expected, got " .. type(fn) .. ")", 2)
   end
   local task = tasks.new_scheduled(fn, ...)
-  step(task)
+  tasks.start(task)
   return task
 end
 
@@ -517,20 +520,7 @@ function tasks.sleep(seconds)
     until now() >= deadline
     return
   end
-  tasks.pause_outside(deadline)
-end
-
--- A pause outside of the scheduler: an empty Poller sleeps in the kernel, or in the waiter.
-function tasks.pause_outside(deadline)
-  local pause = httpclient.Poller.new()
-  repeat
-    local left = math.max(0, deadline - now())
-    if waiter then
-      waiter(pause, left)
-    else
-      pause:wait(left)
-    end
-  until now() >= deadline
+  outside.pause(deadline)
 end
 
 -- "running", "done", "failed" or "cancelled"
@@ -554,9 +544,12 @@ function Task:cancel()
   local status = coroutine.status(self.co)
   if status == "running" or status == "normal" then
     self.is_dropped = true -- its own callback has called: it ends at its next wait
-    return true
+  elseif is_polling then
+    self.is_dropped = true -- a body function has called, and its client can't be closed under it
+    enqueue(self)
+  else
+    drop(self)
   end
-  drop(self)
   return true
 end
 
@@ -585,9 +578,11 @@ function Task:wait(seconds)
     end
     self.watchers = self.watchers or {}
     self.watchers[#self.watchers + 1] = root
+    root.awaited = self
     while not is_done() and not (deadline and now() >= deadline) do
       coroutine.yield(WAIT, nil, deadline)
     end
+    stop_watching(root)
   elseif not is_done() then
     enter("wait")
     guarded(work_until, is_done, deadline)

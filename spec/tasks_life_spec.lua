@@ -1,0 +1,240 @@
+-- What tasks hold, and when they let go of it: descriptors, connections, memory.
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local serve = require("spec.support.serve")
+
+local async, fetch, run = httpclient.async, httpclient.fetch, httpclient.run
+local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
+
+local function answer(body, more)
+  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#body, more or "", body)
+end
+
+local function with_server(connections, options)
+  local server = serve(connections, options)
+  finally(function()
+    httpclient.pool.close_idle()
+    server:stop()
+  end)
+  return server
+end
+
+-- Without the collector's help.
+local function descriptors_left_by(fn)
+  collectgarbage()
+  collectgarbage("stop")
+  finally(function() collectgarbage("restart") end)
+  local before = native.fd_count()
+  fn()
+  return native.fd_count() - before
+end
+
+describe("the scheduler", function()
+  it("holds no descriptor while nothing is under way", function()
+    assert.equal(0, descriptors_left_by(function()
+      for _ = 1, 20 do
+        httpclient.sleep(0.0001)
+        async(httpclient.sleep, 0.0001)
+        run()
+        local task = async(httpclient.sleep, 10)
+        httpclient.process()
+        task:cancel()
+        async(httpclient.sleep, 0.0001):wait()
+      end
+    end))
+  end)
+
+  it("holds no descriptor after fetch, in tasks or not", function()
+    local answers = {}
+    for i = 1, 20 do
+      answers[i] = { answer("x") }
+    end
+    local server = with_server(answers)
+    -- The server in this process may still have one of the last connection.
+    assert.is_true(1 >= descriptors_left_by(function()
+      for i = 1, 20 do
+        if i % 2 == 0 then
+          assert(fetch(server:url()))
+        else
+          local task = async(fetch, server:url())
+          run()
+          assert(task:result())
+        end
+        httpclient.pool.close_idle()
+      end
+    end))
+  end)
+
+  it("does not collect those who have waited for a task in vain", function()
+    local endless = async(httpclient.sleep, 1000)
+    finally(function() endless:cancel() end)
+    local rounds = 3000
+    local function memory_after(count)
+      async(function()
+        for _ = 1, count do
+          endless:wait(0)
+        end
+      end)
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage("count")
+    end
+    local before = memory_after(rounds)
+    assert.is_true(memory_after(rounds) - before < 30)
+  end)
+
+  it("wakes a task for what it waits for only", function()
+    local first = async(httpclient.sleep, 0.005)
+    local woken = 0
+    local second = async(function()
+      first:wait(0)
+      coroutine.yield()
+      woken = woken + 1
+      httpclient.sleep(0.03)
+    end)
+    local began = native.monotonic()
+    run()
+    assert.equal("done", second:status())
+    assert.equal(1, woken)
+    assert.is_true(native.monotonic() - began >= 0.03)
+  end)
+end)
+
+describe("a fetch that can't yield", function()
+  -- Through a C function that nothing yields across.
+  local function across(url)
+    return (("x"):gsub("x", function()
+      assert(fetch(url))
+    end))
+  end
+
+  it("frees its connection when its task ends", function()
+    local server = with_server({ { { send = "", ending = "stall" } } })
+    local task = async(across, server:url())
+    run()
+    assert.equal("failed", task:status())
+    assert.truthy(tostring(select(2, task:result())):find("yield", 1, true))
+    assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+  end)
+
+  it("frees its connection when its task goes on", function()
+    local server = with_server({ { { send = "", ending = "stall" } }, { answer("next") } })
+    local task = async(function()
+      local ok = pcall(across, server:url())
+      local response = fetch(server:url(), { timeout = 5 * factor })
+      return ok, response and response.body, httpclient.pool.count()
+    end)
+    run()
+    local ok, body, used = task:result()
+    assert.is_false(ok)
+    assert.equal(0, used)
+    assert.truthy(body == "next" or body == nil)
+    assert.same({ 0, 0 }, { httpclient.pool.count(), (select(3, httpclient.pool.count())) })
+  end)
+end)
+
+describe("an HTTPRequest that nobody holds", function()
+  it("is collected, though its callbacks know it", function()
+    local weak = setmetatable({}, { __mode = "k" })
+    for _ = 1, 10 do
+      local request = httpclient.HTTPRequest.new()
+      request.on_request_completed = function() return request end
+      request:connect("request_completed", function() return request end)
+      weak[request] = true
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(weak))
+  end)
+
+  it("completes all the same when it is busy", function()
+    local server = with_server({ { answer("body") } })
+    local body
+    do
+      local request = httpclient.HTTPRequest.new()
+      request.on_request_completed = function(_, _, _, content) body = content end
+      request:request(server:url())
+    end
+    collectgarbage()
+    collectgarbage()
+    run()
+    assert.equal("body", body)
+  end)
+end)
+
+describe("a body function", function()
+  local chunks = "2\r\nab\r\n0\r\n\r\n"
+
+  it("may cancel its task, and others", function()
+    local server = with_server({ { { send = "", content = 7, ending = "stall" } } })
+    local calls, task, request = 0, nil, httpclient.HTTPRequest.new()
+    local other = async(httpclient.sleep, 1000)
+    task = async(fetch, server:url(), { body = function()
+      calls = calls + 1
+      task:cancel()
+      other:cancel()
+      return "ab"
+    end })
+    run()
+    assert.same({ "cancelled", "cancelled" }, { task:status(), other:status() })
+    assert.is_true(calls < 200, tostring(calls)) -- what a poll() or two ask for
+    assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+    server:stop()
+    server = with_server({ { { send = "", content = 7, ending = "stall" } } })
+    calls = 0
+    request.on_request_completed = function() error("cancelled") end
+    request:request(server:url(), {}, httpclient.HTTPClient.METHOD_POST, function()
+      calls = calls + 1
+      request:cancel_request()
+      return "ab"
+    end)
+    run()
+    assert.is_true(calls < 200, tostring(calls))
+    assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+  end)
+
+  it("may begin other tasks, and fetch", function()
+    local server = with_server({ { { send = answer("upload"), content = #chunks } } })
+    local others = with_server({ { answer("1") }, { answer("2") } })
+    local inner, completed, calls = nil, nil, 0
+    local request = httpclient.HTTPRequest.new()
+    request.on_request_completed = function(_, _, _, body) completed = body end
+    local task = async(fetch, server:url(), { body = function()
+      calls = calls + 1
+      if calls == 1 then
+        inner = async(fetch, others:url())
+        assert(request:request(others:url()) == httpclient.Error.OK)
+        return "ab"
+      end
+    end })
+    run()
+    assert.equal("upload", assert(task:result()).body)
+    local bodies = { assert(inner:result()).body, completed }
+    table.sort(bodies)
+    assert.same({ "1", "2" }, bodies)
+    assert.equal(2, calls)
+    local direct = with_server({ { { send = answer("upload"), content = #chunks } } })
+    local third, got, ended = with_server({ { answer("3") } }), nil, false
+    task = async(fetch, direct:url(), { body = function()
+      if not ended then
+        ended, got = true, fetch(third:url()).body
+        return "ab"
+      end
+    end })
+    run()
+    assert.equal("upload", assert(task:result()).body)
+    assert.equal("3", got)
+  end)
+
+  it("that fails, or calls process(), ends the request with its message", function()
+    for _, fn in ipairs({ function() error("no more to send", 0) end, httpclient.process, function() return 5 end }) do
+      local server = with_server({ { { send = "", ending = "stall" } } })
+      local task = async(fetch, server:url(), { body = fn })
+      run()
+      local response, message, code = task:result()
+      assert.is_nil(response)
+      assert.equal(httpclient.Error.ERR_CONNECTION_ERROR, code, message)
+      assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+    end
+  end)
+end)
