@@ -3,6 +3,8 @@
 #define _DARWIN_C_SOURCE /* sendfile, SO_NOSIGPIPE, FIONREAD */
 #elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
 #undef _POSIX_C_SOURCE /* it would hide sendfile and kqueue there */
+#elif defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* musl declares struct tcp_info only then */
 #endif
 #if !defined(_FILE_OFFSET_BITS)
 #define _FILE_OFFSET_BITS 64 /* files over 2 GiB on 32-bit systems */
