@@ -30,14 +30,6 @@ end
 
 -- --- no_proxy
 
-local function append_groups(bytes, text)
-  for group in text:gmatch("[^:]+") do
-    local number = tonumber(group, 16)
-    bytes[#bytes + 1] = math.floor(number / 256)
-    bytes[#bytes + 1] = number % 256
-  end
-end
-
 -- The bytes of an IP address, 4 or 16; nil for anything else. An IPv4 address inside IPv6 is the IPv4 address.
 local function address_bytes(text)
   text = text:match("^[^%%]*")
@@ -47,27 +39,14 @@ local function address_bytes(text)
       bytes[#bytes + 1] = tonumber(part)
     end
     return bytes
-  end
-  if not url.is_ipv6(text) then
+  elseif not url.is_ipv6(text) then
     return nil
   end
-  local mapped = text:match("^::[fF][fF][fF][fF]:([0-9.]+)$")
-  if mapped and url.is_ipv4(mapped) then
-    return address_bytes(mapped)
-  end
-  local before, a, b, c, d = text:match("^(.*:)([0-9]+)%.([0-9]+)%.([0-9]+)%.([0-9]+)$")
-  if before then
-    text = before .. ("%x:%x"):format(a * 256 + b, c * 256 + d)
-  end
-  local head, tail = text:match("^(.-)::(.*)$")
-  append_groups(bytes, head or text)
-  local behind = {}
-  append_groups(behind, tail or "")
-  while #bytes + #behind < 16 do
-    bytes[#bytes + 1] = 0
-  end
-  for _, byte in ipairs(behind) do
-    bytes[#bytes + 1] = byte
+  local groups = url.ipv6_groups(text)
+  local is_mapped = table.concat(groups, ":"):find("^0:0:0:0:0:65535:") ~= nil
+  for index = is_mapped and 7 or 1, 8 do
+    bytes[#bytes + 1] = math.floor(groups[index] / 256)
+    bytes[#bytes + 1] = groups[index] % 256
   end
   return bytes
 end

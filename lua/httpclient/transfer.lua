@@ -3,6 +3,7 @@
 --
 -- A transfer runs inside a task (see tasks.lua), waits there, and ends by returning its response or by results.fail().
 local httpclient = require("httpclient")
+local decoder = require("httpclient.decoder")
 local download = require("httpclient.download")
 local fields = require("httpclient.fields")
 local pool = require("httpclient.pool")
@@ -19,11 +20,12 @@ local fail = results.fail
 
 local transfer = {}
 
--- Others get their turn after this many bytes.
+-- Others get their turn after this many bytes, or reads.
 local TURN_SIZE = 1048576
--- The content behind a redirect is read, for the connection's sake, if it is no more than this.
+local TURN_READS = 64
+-- The content behind a redirect is read, for the connection's sake, if it is no more than this and comes at once.
 local DRAIN_SIZE = 65536
-local DECODED_PIECE = 65536
+local DRAIN_SECONDS = 0.25
 
 local STATUS = HTTPClient.Status
 local RESOLVING, CONNECTING, CONNECTED = STATUS.STATUS_RESOLVING, STATUS.STATUS_CONNECTING, STATUS.STATUS_CONNECTED
@@ -42,8 +44,6 @@ local method_names = {}
 for name, number in pairs(HTTPClient.Method) do
   method_names[number] = name:match("^METHOD_(.*)$")
 end
-
-local coding_of = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate" }
 
 -- --- small things -------------------------------------------------------------------------------------------------------
 
@@ -74,9 +74,17 @@ local function check_deadline(t)
   end
 end
 
+-- Whatever woke it: a server that always has one more byte does not put the deadline off.
 local function wait(t)
-  if tasks.wait_for(t.client, t.deadline) == "timeout" then
-    check_deadline(t)
+  tasks.wait_for(t.client, t.deadline)
+  check_deadline(t)
+end
+
+-- Between two pieces of work of which there may be many.
+local function pause(t)
+  check_deadline(t)
+  if tasks.is_over_budget() then
+    tasks.yield()
   end
 end
 
@@ -246,6 +254,9 @@ local function ask(t)
       report_progress(t)
     end
   end
+  if client:get_request_body_sent() ~= sent then
+    report_progress(t)
+  end
   t.timings.response = now() - began
   return client:has_response()
 end
@@ -312,19 +323,15 @@ local function put(t, bytes)
   tasks.leave_if_dropped()
 end
 
--- Decoded content comes in pieces, so that a small answer can not become a large one in memory.
 local function put_decoded(t, bytes)
-  t.has_coded_bytes = true
-  repeat
-    local piece, rest = t.inflater:feed(bytes, DECODED_PIECE)
-    if not piece then
-      fail("BODY_DECOMPRESS_FAILED", rest)
-    end
-    if piece ~= "" then
-      put(t, piece)
-    end
-    bytes = ""
-  until rest ~= true
+  local ok, message = t.decoder:feed(bytes, function(piece)
+    put(t, piece)
+  end, function()
+    pause(t)
+  end)
+  if not ok then
+    fail("BODY_DECOMPRESS_FAILED", message)
+  end
 end
 
 local function take(t)
@@ -343,27 +350,27 @@ end
 local function read(t)
   local bytes = t.client:read_response_body_chunk()
   if bytes ~= "" then
-    (t.inflater and put_decoded or put)(t, bytes)
+    (t.decoder and put_decoded or put)(t, bytes)
   end
   return #bytes
 end
 
 -- Reads to the end of the content. `step` moves some of it and says how much came.
 local function read_all(t, step)
-  local since_turn = 0
+  local size, reads = 0, 0
   while t.client:get_status() == BODY do
     local moved = step(t)
     if moved > 0 then
       t.received = t.client:get_response_body_received()
       report_progress(t)
-      since_turn = since_turn + moved
-      if since_turn >= TURN_SIZE or tasks.is_over_budget() then
-        since_turn = 0
-        check_deadline(t)
+      size, reads = size + moved, reads + 1
+      check_deadline(t)
+      if size >= TURN_SIZE or reads >= TURN_READS or tasks.is_over_budget() then
+        size, reads = 0, 0
         tasks.yield()
       end
     elseif t.client:get_status() == BODY then
-      since_turn = 0
+      size, reads = 0, 0
       wait(t)
     end
   end
@@ -388,20 +395,20 @@ local function choose_sink(t)
 end
 
 local function prepare_decoder(t)
-  local value = t.client:get_response_header("Content-Encoding")
-  local coding = value and coding_of[value:lower():match("^%s*(.-)%s*$")]
-  t.inflater, t.has_coded_bytes = nil, false
-  if t.accept_gzip and coding and t.client:get_status() == BODY then
-    t.inflater = httpclient.Inflater.new(coding)
+  local message
+  t.decoder = nil
+  if t.accept_gzip and t.client:get_status() == BODY then
+    t.decoder, message = decoder.new(t.client:get_response_header("Content-Encoding"))
+  end
+  if message then
+    fail("BODY_DECOMPRESS_FAILED", message)
   end
 end
 
 local function finish_decoding(t)
-  if t.inflater and t.has_coded_bytes then
-    local ok, message = t.inflater:finish()
-    if not ok then
-      fail("BODY_DECOMPRESS_FAILED", message)
-    end
+  local ok, message = t.decoder:finish()
+  if not ok then
+    fail("BODY_DECOMPRESS_FAILED", message)
   end
 end
 
@@ -412,7 +419,7 @@ local function open_sink(t)
   if t.sink ~= t.file then
     return true
   end
-  local ok, message, name = t.file:begin(t.client, t.inflater ~= nil)
+  local ok, message, name = t.file:begin(t.client, t.decoder ~= nil)
   if ok == nil then
     fail(name, message)
   end
@@ -422,11 +429,13 @@ end
 
 local function receive(t)
   local began = now()
-  if not t.inflater then
+  if not t.decoder then
     check_size(t, t.size + math.max(0, t.head.body_size))
   end
-  read_all(t, t.sink.take and not t.inflater and take or read)
-  finish_decoding(t)
+  read_all(t, t.sink.take and not t.decoder and take or read)
+  if t.decoder then
+    finish_decoding(t)
+  end
   local ok, message, name = t.sink:finish()
   if not ok then
     fail(name, message)
@@ -437,21 +446,29 @@ end
 
 -- --- redirects ----------------------------------------------------------------------------------------------------------
 
--- Reads what is left of an answer that nobody wants, if that is little, so that its connection can be used again.
+-- Reads what is left of an answer that nobody wants, if that is little and comes soon, so that its connection can be used
+-- again.
 local function drain(t)
-  local client = t.client
-  local length = client:get_response_body_length()
-  if length > DRAIN_SIZE then
+  local client, total = t.client, 0
+  local length, patience = client:get_response_body_length(), now() + DRAIN_SECONDS
+  if length > DRAIN_SIZE or (length < 0 and not client:is_response_chunked()) then
     return
   end
-  local total = 0
-  while client:get_status() == BODY and total <= DRAIN_SIZE do
+  while client:get_status() == BODY and total <= DRAIN_SIZE and now() < patience do
     local bytes = client:read_response_body_chunk()
     total = total + #bytes
     if bytes == "" and client:get_status() == BODY then
-      wait(t)
+      tasks.wait_for(client, math.min(t.deadline or patience, patience))
     end
+    check_deadline(t)
   end
+end
+
+-- What was known of an answer that is not the last one.
+local function forget_answer(t)
+  drain(t)
+  let_go(t, true)
+  t.head, t.received = nil, 0
 end
 
 local function hop_of(t)
@@ -476,8 +493,7 @@ local function follow(t)
   if t.max_redirects >= 0 and t.redirects >= t.max_redirects then
     fail("REDIRECT_LIMIT_REACHED", ("more than %d redirects"):format(t.max_redirects))
   end
-  drain(t)
-  let_go(t, true)
+  forget_answer(t)
   t.redirects = t.redirects + 1
   t.url, t.method, t.headers = hop.url, HTTPClient.Method["METHOD_" .. hop.method], hop.headers
   adopt_credentials(t)
@@ -511,8 +527,8 @@ local function abort(t)
   if t.sink and not t.sink_is_done then
     t.sink:abort()
   end
-  if t.inflater then
-    t.inflater:close()
+  if t.decoder then
+    t.decoder:close()
   end
   let_go(t, false)
 end
@@ -556,15 +572,14 @@ function transfer.run(t)
     exchange(t)
     local again = follow(t)
     if not again and not open_sink(t) then
-      drain(t)
-      let_go(t, true)
+      forget_answer(t)
       again = true
     end
   until not again
   receive(t)
   local response = response_of(t)
-  if t.inflater then
-    t.inflater:close()
+  if t.decoder then
+    t.decoder:close()
   end
   let_go(t, t.head.status ~= 101)
   t.task.on_abort = nil

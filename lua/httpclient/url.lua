@@ -70,6 +70,32 @@ function url.is_ipv6(text)
   return before ~= nil and behind ~= nil and before + behind <= 7
 end
 
+local function append_groups(groups, text)
+  for group in text:gmatch("[^:]+") do
+    groups[#groups + 1] = tonumber(group, 16)
+  end
+end
+
+-- The eight numbers of an IPv6 address (without brackets; a zone does not count), however it is written.
+function url.ipv6_groups(text)
+  text = text:match("^[^%%]*")
+  local before, a, b, c, d = text:match("^(.*:)([0-9]+)%.([0-9]+)%.([0-9]+)%.([0-9]+)$")
+  if before then
+    text = before .. ("%x:%x"):format(a * 256 + b, c * 256 + d)
+  end
+  local head, tail = text:match("^(.-)::(.*)$")
+  local groups, behind = {}, {}
+  append_groups(groups, head or text)
+  append_groups(behind, tail or "")
+  while #groups + #behind < 8 do
+    groups[#groups + 1] = 0
+  end
+  for _, group in ipairs(behind) do
+    groups[#groups + 1] = group
+  end
+  return groups
+end
+
 -- What stands in brackets: the address in lower case, "%zone" behind it as the system knows it. RFC 6874 writes "%25" for
 -- that '%'; a bare one is taken as well, as curl does.
 local function ipv6_host(text)
@@ -356,9 +382,39 @@ function url.authority(u)
   return host
 end
 
+-- Where the longest run of zeros begins and ends, the first of several; nil when none has two.
+local function zeros_of(groups)
+  local from, to
+  for first = 1, #groups do
+    local last = first - 1
+    while groups[last + 1] == 0 do
+      last = last + 1
+    end
+    if last - first > (from and to - from or 0) then
+      from, to = first, last
+    end
+  end
+  return from, to
+end
+
+-- The address in the one spelling of RFC 5952 (without its IPv4 form), and the zone.
+local function canonical_ipv6(host)
+  local groups = url.ipv6_groups(host)
+  local from, to = zeros_of(groups)
+  for index, group in ipairs(groups) do
+    groups[index] = ("%x"):format(group)
+  end
+  local zone = host:match("%%.*$") or ""
+  if not from then
+    return table.concat(groups, ":") .. zone
+  end
+  return table.concat(groups, ":", 1, from - 1) .. "::" .. table.concat(groups, ":", to + 1) .. zone
+end
+
 -- "scheme://host:port", the port always there: equal for URLs of one origin (RFC 6454), and for no others.
 function url.origin(u)
-  return ("%s://%s:%d"):format(u.scheme, bracketed(u, u.host), u.port or DEFAULT_PORTS[u.scheme] or 0)
+  local host = u.is_ipv6 and canonical_ipv6(u.host) or u.host
+  return ("%s://%s:%d"):format(u.scheme, bracketed(u, host), u.port or DEFAULT_PORTS[u.scheme] or 0)
 end
 
 local function compose(u, userinfo)
