@@ -17,10 +17,7 @@
 #define HC_COALESCE_LIMIT 16000u         /* head and body up to this size leave as one TLS record */
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long the body waits for a 100 (Continue) */
 
-/* A connection that was empty is not looked at again for so long, since whatever a server sends takes longer: by a poll
- * of an idle client, and by one that is about to send a request, which will need more time still to get there. */
-#define HC_POLL_LOOK_NS 3000u
-#define HC_SEND_LOOK_NS 6000u
+#define HC_LOOK_NS 8000u                 /* a connection that was empty is looked at again after this at the latest */
 
 #define HC_ATTEMPT_DELAY_NS 250000000ull /* between two connection attempts, RFC 8305 section 5 */
 #define HC_ATTEMPTS_MAX 16u              /* connection attempts under way at once */

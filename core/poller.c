@@ -240,7 +240,8 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   p->count++;
   c->watch = &e->watch;
   /* An idle client that has taken all that came needs no look: what comes now is an event. */
-  if (c->status == HC_STATUS_CONNECTED && hc_stream_peer_was_empty(c->peer, UINT64_MAX)) arm(p, e);
+  uint64_t step;
+  if (c->status == HC_STATUS_CONNECTED && hc_stream_peer_empty_at(c->peer, &step) != 0) arm(p, e);
   else mark_due(p, e);
   return HC_OK;
 }

@@ -45,9 +45,9 @@ hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
   return hc_buffer_size(&peer->unread) > 0 ? HC_IO_OK : peer->ops->peek(peer, why);
 }
 
-bool hc_stream_peer_was_empty(hc_stream_peer *peer, uint64_t span) {
-  uint64_t at = peer->ops->empty_at != NULL && hc_buffer_size(&peer->unread) == 0 ? peer->ops->empty_at(peer) : 0;
-  return at != 0 && hc_clock_now() - at < span;
+uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step) {
+  *step = 0;
+  return peer->ops->empty_at != NULL && hc_buffer_size(&peer->unread) == 0 ? peer->ops->empty_at(peer, step) : 0;
 }
 
 size_t hc_stream_peer_available(hc_stream_peer *peer) {

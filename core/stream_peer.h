@@ -30,8 +30,9 @@ typedef struct hc_stream_peer_ops {
   /* Looks whether bytes or the end have come, without taking any. OK: bytes; WANT_…: nothing; EOF; ERROR. Over TLS it
    * processes what is no application data (session tickets, key updates). */
   hc_io (*peek)(hc_stream_peer *self, hc_failure *why);
-  /* Optional: when (hc_clock_now) a receive or a look last found that nothing more was there; 0: not known. */
-  uint64_t (*empty_at)(hc_stream_peer *self);
+  /* Optional: when (hc_clock_now) a receive or a look last found that nothing more was there; 0: not known. *step: how
+   * long it takes at least to send something, as it was seen on this stream; 0: not known. */
+  uint64_t (*empty_at)(hc_stream_peer *self, uint64_t *step);
   /* Optional: nothing is expected for a while; memory that only moving bytes need can go. */
   void (*rest)(hc_stream_peer *self);
   /* Optional: file to stream in the kernel, see hc_socket_send_file. */
@@ -69,8 +70,8 @@ hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why);
 hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
 hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why);
 hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why);
-/* Did the stream hold nothing within the last `span` nanoseconds? Then a peek would hardly tell anything else. */
-bool hc_stream_peer_was_empty(hc_stream_peer *peer, uint64_t span);
+/* 0 also while there are unread bytes. */
+uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step);
 size_t hc_stream_peer_available(hc_stream_peer *peer);
 void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
 void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */

@@ -17,6 +17,7 @@ typedef struct hc_tcp {
   hc_socket socket;
   bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
   bool sleeps;              /* a blocking receive was made on the socket */
+  uint64_t fastest_send;    /* nanoseconds; 0: nothing was sent yet */
   uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
   bool wants_delay;         /* Nagle's algorithm was asked for */
   unsigned port;
@@ -112,12 +113,18 @@ static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
   return end_in(t, HC_TCP_ERROR, failure, why);
 }
 
+static void note_send(hc_tcp *t, uint64_t duration) {
+  if (t->fastest_send == 0 || duration < t->fastest_send) t->fastest_send = duration;
+}
+
 static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
   hc_failure_clear(&failure);
+  uint64_t before = hc_clock_now();
   hc_io io = hc_socket_send(t->socket, parts, count, sent, &failure);
+  note_send(t, hc_clock_now() - before);
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
 }
 
@@ -186,7 +193,10 @@ static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   return check_received(t, io, &failure, why);
 }
 
-static uint64_t tcp_empty_at(hc_stream_peer *self) { return tcp_of(self)->empty_at; }
+static uint64_t tcp_empty_at(hc_stream_peer *self, uint64_t *step) {
+  *step = tcp_of(self)->fastest_send;
+  return tcp_of(self)->empty_at;
+}
 
 static size_t tcp_available(hc_stream_peer *self) {
   hc_tcp *t = tcp_of(self);
@@ -225,7 +235,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->state = HC_TCP_NONE;
   t->ended_by = HC_OK;
   t->is_cut = false;
-  t->empty_at = 0;
+  t->empty_at = t->fastest_send = 0;
   t->sleeps = false;
 }
 

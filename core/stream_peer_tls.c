@@ -207,11 +207,9 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
   return t->ended ? HC_IO_EOF : io;
 }
 
-static uint64_t tls_empty_at(hc_stream_peer *self) {
+static uint64_t tls_empty_at(hc_stream_peer *self, uint64_t *step) {
   tls_peer *t = peer_of(self);
-  hc_stream_peer *below = t->carrier.below;
-  if (t->state != HC_TLS_CONNECTED || below->ops->empty_at == NULL || hc_buffer_size(&below->unread) > 0) return 0;
-  return has_something(t) ? 0 : below->ops->empty_at(below);
+  return t->state != HC_TLS_CONNECTED || has_something(t) ? 0 : hc_stream_peer_empty_at(t->carrier.below, step);
 }
 
 static size_t tls_available(hc_stream_peer *self) {
