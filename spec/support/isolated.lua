@@ -21,34 +21,57 @@ local function run(command)
   return text, code
 end
 
--- A mount of one's own needs rights that not everybody has.
-local function can_mount(folder)
-  local hosts = folder:write("try", "192.0.2.7 isolated.test\n")
-  local text = run({ "unshare", "-m", "sh", "-c", "mount --bind " .. hosts .. " /etc/hosts && cat /etc/hosts" })
-  return text:find("isolated.test", 1, true) ~= nil
+-- What each option does to the mounts and networks of the process, as lines of the shell; $1 is the folder.
+local preparations = {
+  { "hosts", "mount --bind $1/hosts /etc/hosts" },
+  { "hang", "mkfifo $1/pipe && mount --bind $1/pipe /etc/hosts" },
+  { "resolver", "ip link set lo up && mount --bind $1/resolver /etc/resolv.conf" },
+  { "disk", "mkdir $1/disk && mount -t tmpfs -o size=$(cat $1/disk_size) tmpfs $1/disk" },
+}
+
+local function prepare(folder, options)
+  local lines = {}
+  for _, preparation in ipairs(preparations) do
+    if options[preparation[1]] then
+      lines[#lines + 1] = preparation[2]
+    end
+  end
+  for _, name in ipairs({ "hosts", "resolver" }) do
+    folder:write(name, options[name] or "")
+  end
+  folder:write("disk_size", tostring(options.disk))
+  return table.concat(lines, " && ")
 end
 
--- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end.
+-- Mounts and a network of one's own need rights that not everybody has.
+local function is_allowed(unshare, steps, folder)
+  if not native.spawn({ "unshare", "--version" }, { stdout = "pipe" }) then
+    return false
+  end
+  local trial = tempdir.new()
+  run({ "cp", "-r", folder.path .. "/.", trial.path })
+  local text = run({ "unshare", unshare, "sh", "-c", steps .. " && echo prepared", "sh", trial.path })
+  trial:close()
+  return text:find("prepared", 1, true) ~= nil
+end
+
+-- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end; resolver: the text of its
+-- resolv.conf, in a network that has nothing but a loopback; disk: the size of a small file system, whose path is arg[1].
 -- -> what it printed, then "exit " and its code; or nil and why this can not be done here.
 function isolated.run(program, options)
   options = options or {}
   local folder = tempdir.new()
   -- The sanitizers' library, which the specs do not hand on by themselves (see run.lua).
   local preload = "LD_PRELOAD=" .. (os.getenv("SPEC_PRELOAD") or "")
-  local command = { "env", preload, interpreter(), folder:write("program.lua", program) }
-  if options.hosts or options.hang then
-    if not native.spawn({ "unshare", "--version" }, { stdout = "pipe" }) or not can_mount(folder) then
+  local command = { "env", preload, interpreter(), folder:write("program.lua", program), folder:file("disk") }
+  local steps = prepare(folder, options)
+  if steps ~= "" then
+    local unshare = options.resolver and "-mn" or "-m"
+    if not is_allowed(unshare, steps, folder) then
       folder:close()
-      return nil, "no mount of one's own"
+      return nil, "no mounts or network of one's own"
     end
-    local hosts = folder:file("hosts")
-    if options.hang then
-      run({ "mkfifo", hosts })
-    else
-      folder:write("hosts", options.hosts)
-    end
-    local mount = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
-    command = { "unshare", "-m", "sh", "-c", mount, "sh", hosts, unpack(command) }
+    command = { "unshare", unshare, "sh", "-c", steps .. ' && shift && exec "$@"', "sh", folder.path, unpack(command) }
   end
   local text, code = run(command)
   folder:close()

@@ -141,5 +141,6 @@ void sn_open_process(lua_State *L);
 void sn_open_system(lua_State *L);
 void sn_open_certificates(lua_State *L);
 void sn_open_starve(lua_State *L);
+void sn_open_udp(lua_State *L);
 
 #endif
