@@ -36,7 +36,7 @@ WERROR ?= 0
 JOBS ?= $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),2)
 # Files for `make test` and its kin; both can be narrowed: make test SPECS=spec/fetch_spec.lua C_TESTS=
 SPECS ?= $(sort $(wildcard spec/*_spec.lua))
-C_TESTS ?= $(sort $(wildcard spec/core/test_*.c))
+C_TESTS ?= $(sort $(wildcard spec/core/test_*.c spec/bindings/test_*.c))
 FUZZ_SECONDS ?= 60
 
 ifeq ($(origin CC),default)
@@ -110,7 +110,8 @@ core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 hooked_objects := $(core_sources:%.c=$(BUILD)/hooks/%.o)
 binding_objects := $(binding_sources:%.c=$(abi)/%.o)
 native_objects := $(native_sources:%.c=$(abi)/%.o)
-c_tests := $(C_TESTS:spec/core/%.c=$(BUILD)/hooks/%)
+c_tests := $(patsubst spec/core/%.c,$(BUILD)/hooks/%,$(filter spec/core/%,$(C_TESTS)))
+binding_tests := $(patsubst spec/bindings/%.c,%,$(filter spec/bindings/%,$(C_TESTS)))
 fuzzers := $(fuzz_sources:fuzz/%.c=$(BUILD)/%)
 
 library := $(BUILD)/libhttpclient.a
@@ -118,7 +119,7 @@ lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
 native := $(abi)/spec_native.so
 
-.PHONY: all libraries objects c-tests native fuzzers env demo test test-all asan valgrind lint bench bench-plots fuzz fuzz-smoke \
+.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan lint bench bench-plots fuzz fuzz-smoke \
   install uninstall clean help FORCE
 .PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers
 
@@ -126,6 +127,7 @@ all: $(module) libraries
 libraries: $(library) $(lua_library)
 objects: $(core_objects) $(hooked_objects) $(binding_objects) $(native_objects)
 c-tests: $(c_tests)
+binding-tests: $(binding_tests:%=$(abi)/%)
 native: $(native)
 fuzzers: $(fuzzers)
 
@@ -173,6 +175,10 @@ $(BUILD)/hooks/libhttpclient.a: $(hooked_objects)
 $(BUILD)/hooks/test_%: spec/core/test_%.c $(BUILD)/hooks/libhttpclient.a
 	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(LDFLAGS) -o $@ $< $(BUILD)/hooks/libhttpclient.a $(LIBS))
 
+# These have Lua states of their own, with the module and the specs' support linked in.
+$(abi)/test_%: spec/bindings/test_%.c $(lua_library) $(native_objects)
+	$(call say,cc,$(compile) $(lua_flags) $(LDFLAGS) -o $@ $< $(native_objects) $(lua_library) $(lua_link) $(LIBS))
+
 # The one that has a Lua state in it.
 $(BUILD)/fuzz_query: fuzz/fuzz_query.c $(lua_library)
 	$(call say,cc,$(compile) $(lua_flags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(lua_library) $(lua_link) $(LIBS))
@@ -180,7 +186,7 @@ $(BUILD)/fuzz_query: fuzz/fuzz_query.c $(lua_library)
 $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(fuzz_parts) $(library)
 	$(call say,cc,$(compile) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(fuzz_parts) $(library) $(LIBS))
 
--include $(wildcard $(BUILD)/core/*.d $(BUILD)/hooks/*.d $(BUILD)/hooks/core/*.d $(BUILD)/*.d $(abi)/bindings/*.d \
+-include $(wildcard $(BUILD)/core/*.d $(BUILD)/hooks/*.d $(BUILD)/hooks/core/*.d $(BUILD)/*.d $(abi)/*.d $(abi)/bindings/*.d \
   $(abi)/spec/support/native/*.d)
 
 env:
@@ -202,10 +208,12 @@ $(demo_server): examples/demo/server.c $(BUILD)/flags
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 
-build_tests = set -e; for lua in $(TEST_LUAS); do $(MAKE) -s -j$(JOBS) LUA=$$lua all native; done; \
+build_tests = set -e; for lua in $(TEST_LUAS); do $(MAKE) -s -j$(JOBS) LUA=$$lua all native binding-tests; done; \
   $(MAKE) -s -j$(JOBS) c-tests demo-server
 # The C tests run in the same queue as the specs.
-test_jobs = $(c_tests:%=c:%) $(foreach spec,$(SPECS),$(TEST_LUAS:%=%:$(spec)))
+abi_of = $(if $(filter $(LUA),$(1)),$(LUA_ABI),$(if $(findstring jit,$(1)),luajit,$(patsubst lua%,%,$(notdir $(1)))))
+test_jobs = $(c_tests:%=c:%) $(foreach lua,$(TEST_LUAS),$(binding_tests:%=c:$(BUILD)/$(call abi_of,$(lua))/%)) \
+  $(foreach spec,$(SPECS),$(TEST_LUAS:%=%:$(spec)))
 run_tests = BUILD=$(BUILD) CC="$(CC)" JOBS=$(JOBS) spec/run $(test_jobs)
 
 test:
@@ -244,6 +252,16 @@ valgrind:
 	@.ci/deps test $(VALGRIND_LUAS)
 	@C_WRAPPER="$(VALGRIND)" LUA_WRAPPER="env SPEC_TIME_FACTOR=20 $(VALGRIND)" SPEC_SECONDS=1800 \
 	  $(MAKE) WERROR=1 TEST_LUAS="$(VALGRIND_LUAS)" run-tests
+
+# What threads share: the resolver's workers, OpenSSL, and Lua states in several threads. OpenSSL and Lua themselves are
+# not instrumented.
+TSAN_TESTS ?= $(wildcard spec/core/test_resolver*.c spec/core/test_tls.c spec/core/test_tls_session.c spec/bindings/test_*.c)
+export TSAN_OPTIONS ?= halt_on_error=1:die_after_fork=0:suppressions=$(CURDIR)/spec/support/tsan.supp
+
+tsan:
+	@.ci/deps test lua5.4
+	@$(MAKE) BUILD=$(BUILD)/tsan WERROR=1 HARDENING= LINK_HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
+	  TEST_LUAS=lua5.4 SPECS= C_TESTS="$(TSAN_TESTS)" run-tests
 
 # Each fuzzer for FUZZ_SECONDS, on top of the inputs in fuzz/corpus; what it finds stays in the build folder.
 fuzz:
@@ -343,6 +361,7 @@ help:
 	@echo 'test            C tests and specs on $(TEST_LUAS) (SPECS=, C_TESTS= narrow it)'
 	@echo 'test-all        the same on all five, whatever LUA says'
 	@echo 'asan, valgrind  the same under the sanitizers ($(ASAN_LUAS)), under valgrind ($(VALGRIND_LUAS))'
+	@echo 'tsan            what threads share, under the thread sanitizer'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'
 	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
 	@echo 'bench           comparison with a bare loop and other clients (BENCH=, RUNS=, QUICK=1); bench-plots: curves'

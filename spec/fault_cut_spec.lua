@@ -58,7 +58,7 @@ end
 
 -- Reads to the state behind the answer.
 local function conclude(client)
-  local parts, content = {}, nil
+  local parts = {}
   support.until_true(function()
     local status = client:get_status()
     if status == HTTPClient.STATUS_BODY then
@@ -69,7 +69,7 @@ local function conclude(client)
       client:poll()
     end
   end)
-  content = table.concat(parts)
+  local content = table.concat(parts)
   local code, message = client:get_last_error()
   if code ~= Error.OK then
     assert.is_true(#message > 15, message)
