@@ -119,7 +119,7 @@ lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
 native := $(abi)/spec_native.so
 
-.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan lint bench bench-plots fuzz fuzz-smoke \
+.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak lint bench bench-plots fuzz fuzz-smoke \
   install uninstall clean help FORCE
 .PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers
 
@@ -177,7 +177,7 @@ $(BUILD)/hooks/test_%: spec/core/test_%.c $(BUILD)/hooks/libhttpclient.a
 
 # These have Lua states of their own, with the module and the specs' support linked in.
 $(abi)/test_%: spec/bindings/test_%.c $(lua_library) $(native_objects)
-	$(call say,cc,$(compile) $(lua_flags) $(LDFLAGS) -o $@ $< $(native_objects) $(lua_library) $(lua_link) $(LIBS))
+	$(call say,cc,$(compile) $(lua_flags) $(LDFLAGS) -o $@ $< $(native_objects) $(lua_library) $(lua_link) $(LIBS) -lm)
 
 # The one that has a Lua state in it.
 $(BUILD)/fuzz_query: fuzz/fuzz_query.c $(lua_library)
@@ -256,12 +256,17 @@ valgrind:
 # What threads share: the resolver's workers, OpenSSL, and Lua states in several threads. OpenSSL and Lua themselves are
 # not instrumented.
 TSAN_TESTS ?= $(wildcard spec/core/test_resolver*.c spec/core/test_tls.c spec/core/test_tls_session.c spec/bindings/test_*.c)
-export TSAN_OPTIONS ?= halt_on_error=1:die_after_fork=0:suppressions=$(CURDIR)/spec/support/tsan.supp
+export TSAN_OPTIONS ?= halt_on_error=1:die_after_fork=0
 
 tsan:
 	@.ci/deps test lua5.4
 	@$(MAKE) BUILD=$(BUILD)/tsan WERROR=1 HARDENING= LINK_HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
 	  TEST_LUAS=lua5.4 SPECS= C_TESTS="$(TSAN_TESTS)" run-tests
+
+SOAK_REQUESTS ?= 100000
+
+soak:
+	@SOAK_REQUESTS=$(SOAK_REQUESTS) SPEC_SECONDS=7200 $(MAKE) LUA=$(LUA) SPECS=spec/soak_spec.lua C_TESTS= test
 
 # Each fuzzer for FUZZ_SECONDS, on top of the inputs in fuzz/corpus; what it finds stays in the build folder.
 fuzz:
@@ -362,6 +367,7 @@ help:
 	@echo 'test-all        the same on all five, whatever LUA says'
 	@echo 'asan, valgrind  the same under the sanitizers ($(ASAN_LUAS)), under valgrind ($(VALGRIND_LUAS))'
 	@echo 'tsan            what threads share, under the thread sanitizer'
+	@echo 'soak            SOAK_REQUESTS=$(SOAK_REQUESTS) requests, many of which go wrong: memory and descriptors stay flat'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'
 	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
 	@echo 'bench           comparison with a bare loop and other clients (BENCH=, RUNS=, QUICK=1); bench-plots: curves'

@@ -64,6 +64,6 @@ for i = 1, 5 do
   poller:add(left[i])
 end
 poller:wait(0.001)
-LEFT = { left, poller }
+rawset(_G, "left", { left, poller })
 plain:stop()
 secure:stop()
