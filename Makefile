@@ -119,7 +119,7 @@ lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
 native := $(abi)/spec_native.so
 
-.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak lint bench bench-plots fuzz fuzz-smoke \
+.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak coverage lint bench bench-plots fuzz fuzz-smoke \
   install uninstall clean help FORCE
 .PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers
 
@@ -263,6 +263,14 @@ tsan:
 	@$(MAKE) BUILD=$(BUILD)/tsan WERROR=1 HARDENING= LINK_HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
 	  TEST_LUAS=lua5.4 SPECS= C_TESTS="$(TSAN_TESTS)" run-tests
 
+# Lines and branches of the C sources that the tests reach, from both builds of the core.
+coverage:
+	@.ci/deps test lua5.4
+	@rm -rf $(BUILD)/coverage/unreached.txt; find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) BUILD=$(BUILD)/coverage WERROR=1 HARDENING= LINK_HARDENING= \
+	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic" TEST_LUAS=lua5.4 run-tests
+	@$(LUA) .ci/coverage.lua $(BUILD)/coverage
+
 SOAK_REQUESTS ?= 100000
 
 soak:
@@ -368,6 +376,7 @@ help:
 	@echo 'asan, valgrind  the same under the sanitizers ($(ASAN_LUAS)), under valgrind ($(VALGRIND_LUAS))'
 	@echo 'tsan            what threads share, under the thread sanitizer'
 	@echo 'soak            SOAK_REQUESTS=$(SOAK_REQUESTS) requests, many of which go wrong: memory and descriptors stay flat'
+	@echo 'coverage        lines and branches of the C sources that the tests reach on lua5.4'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'
 	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
 	@echo 'bench           comparison with a bare loop and other clients (BENCH=, RUNS=, QUICK=1); bench-plots: curves'
