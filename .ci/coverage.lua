@@ -96,14 +96,14 @@ local function print_row(row)
 end
 
 print(("%-34s %6s %7s %8s %7s"):format("", "lines", "", "branches", ""))
-local rows, order = {}, {}
+local order = {}
 for name in pairs(files) do
   order[#order + 1] = name
 end
 table.sort(order)
 for _, folder in ipairs({ "bindings", "core" }) do
   local total = { name = folder .. ", all", lines = 0, lines_hit = 0, branches = 0, branches_hit = 0 }
-  rows = {}
+  local rows = {}
   for _, name in ipairs(order) do
     if name:find("^" .. folder .. "/") then
       local row = count_up(files[name])
