@@ -350,6 +350,34 @@ describe("A request's Connection header", function()
   end
 end)
 
+describe("The Host of a stream of the script's own", function()
+  -- what get_connected_host gives, the Host (none: refused)
+  local cases = {
+    { "a.test", "a.test" }, { "127.0.0.1", "127.0.0.1" }, { "::1", "[::1]" }, { "", "" },
+    { "a.test\r\nX: y" }, { "a b" }, { "a/b" }, { "u@a" }, { "a\0" }, { "\195\164.test" },
+  }
+  for _, case in ipairs(cases) do
+    it("is checked like the caller's when it is " .. ("%q"):format(case[1]), function()
+      local out = {}
+      local client = HTTPClient.new()
+      client:set_connection({
+        put_partial_data = function(_, data)
+          out[#out + 1] = data
+          return 0, #data
+        end,
+        get_partial_data = function() return 0, "" end,
+        get_available_bytes = function() return 0 end,
+        get_connected_host = function() return case[1] end,
+      })
+      assert.equal(case[2] and Error.OK or Error.ERR_INVALID_PARAMETER, (client:request(Method.METHOD_GET, "/", {})))
+      for _ = 1, 3 do client:poll() end
+      local head = table.concat(out)
+      assert.equal(case[2] and "GET / HTTP/1.1\r\nHost: " .. case[2] .. "\r\n" or "", head:sub(1, case[2] and 24 + #case[2] or 1))
+      client:close()
+    end)
+  end
+end)
+
 describe("A request that is refused", function()
   it("leaves the last response as it is", function()
     with_connection(function(client, conn)

@@ -374,7 +374,7 @@ static void try_crypto(const scenario *p, bool stays) {
   long before = hc_memory_live_blocks(), refusals = 0;
   int descriptor = next_descriptor();
   bool all_end = true, nothing_stays = true, done = false;
-  for (long n = 0; n < 100000 && !done && all_end && nothing_stays; n += 1 + n / 24) {
+  for (long n = 0; n < 100000 && !done && all_end && nothing_stays; n += 1 + n / 10) {
     crypto.left = n;
     crypto.stays = stays;
     outcome o = play(p);
