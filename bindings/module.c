@@ -1,4 +1,7 @@
 /* module.c - httpclient.core, the table that the Lua side of the module builds on. */
+#include <string.h>
+
+#include "../core/file.h"
 #include "binding.h"
 
 #if defined(_WIN32)
@@ -18,6 +21,34 @@ static int module_error_string(lua_State *L) {
 /* Seconds on a clock that nobody sets; only differences mean something. */
 static int module_monotonic_time(lua_State *L) {
   lua_pushnumber(L, (lua_Number)hc_clock_now() / 1e9);
+  return 1;
+}
+
+static const char *check_path(lua_State *L) {
+  hc_slice path = hcl_check_string(L, 1);
+  luaL_argcheck(L, !memchr(path.data, '\0', path.size), 1, "the path holds a NUL byte");
+  return path.data;
+}
+
+/* create_new_file(path) -> true; nil, message, Error where it is there already, or can't be made */
+static int module_create_new_file(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_file_create_new(check_path(L), &why);
+  if (code == HC_OK) {
+    lua_pushboolean(L, true);
+    return 1;
+  }
+  lua_pushnil(L);
+  hcl_push_message(L, code, &why);
+  lua_pushinteger(L, (lua_Integer)code);
+  return 3;
+}
+
+/* own_file_size(path) -> bytes; nil where there is none, or one that others may have put there */
+static int module_own_file_size(lua_State *L) {
+  uint64_t size;
+  if (!hc_file_is_own(check_path(L), &size)) return 0;
+  hcl_push_integer(L, (int64_t)size);
   return 1;
 }
 
@@ -55,6 +86,8 @@ static const class_entry classes[] = {
 static const luaL_Reg functions[] = {
     {"error_string", module_error_string},
     {"monotonic_time", module_monotonic_time},
+    {"create_new_file", module_create_new_file},
+    {"own_file_size", module_own_file_size},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},

@@ -13,6 +13,12 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
 /* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec. HC_ERR_FILE_CANT_OPEN,
  * HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
 hc_error hc_file_create(const char *path, int *file, hc_failure *why);
+/* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is touched. The errors of
+ * hc_file_create, and HC_ERR_ALREADY_EXISTS. */
+hc_error hc_file_create_new(const char *path, hc_failure *why);
+/* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
+ * gone on with. */
+bool hc_file_is_own(const char *path, uint64_t *size);
 /* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
  * HC_ERR_INVALID_PARAMETER when it is no regular file. */
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);

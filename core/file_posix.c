@@ -17,6 +17,7 @@ static const char *reason(int number) {
     case EROFS: return "read-only file system";
     case ENOENT: return "no such file or directory";
     case ENOTDIR: return "a part of the path is no directory";
+    case EEXIST: return "it is there already";
     case EISDIR: return "is a directory";
     case EACCES:
     case EPERM: return "permission denied";
@@ -58,15 +59,32 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
   return HC_OK;
 }
 
-hc_error hc_file_create(const char *path, int *file, hc_failure *why) {
-  do *file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+static hc_error open_to_write(const char *path, int flags, int *file, hc_failure *why) {
+  do *file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
   int number = errno;
   hc_error code = HC_ERR_FILE_CANT_OPEN;
+  if (number == EEXIST) code = HC_ERR_ALREADY_EXISTS;
   if (number == ENOENT || number == ENOTDIR) code = HC_ERR_FILE_NOT_FOUND;
   if (number == EACCES || number == EPERM || number == EROFS) code = HC_ERR_FILE_NO_PERMISSION;
   return fail(why, code, "can't open", path, number);
+}
+
+hc_error hc_file_create(const char *path, int *file, hc_failure *why) { return open_to_write(path, O_TRUNC, file, why); }
+
+hc_error hc_file_create_new(const char *path, hc_failure *why) {
+  int file;
+  hc_error code = open_to_write(path, O_EXCL, &file, why);
+  if (code == HC_OK) hc_file_close(file);
+  return code;
+}
+
+bool hc_file_is_own(const char *path, uint64_t *size) {
+  struct stat facts;
+  if (lstat(path, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 || facts.st_uid != geteuid()) return false;
+  *size = (uint64_t)facts.st_size;
+  return true;
 }
 
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {

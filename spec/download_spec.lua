@@ -59,6 +59,91 @@ local function rest(text, from, total, more)
     from + #text - 1, total, more or tagged, text)
 end
 
+describe("a download into a folder where others write", function()
+  local function link(target, name)
+    os.execute(("ln -sf '%s' '%s'"):format(target, folder:file(name)))
+  end
+
+  it("never goes through a link at its temporary name", function()
+    for _, name in ipairs({ "file.part", "file.part.info" }) do
+      local server = with_server({ { answer("body", tagged) }, { cut_short("abc", "abcdef") }, { answer("body", tagged) } })
+      local other = folder:write("other", '"v1"\n' .. server:url() .. "\n")
+      local path = folder:file("file")
+      link(other, name)
+      assert.equal(200, assert(fetch(server:url(), { download_file = path, resume = true })).status)
+      assert.equal("body", tempdir.read(path))
+      link(other, name)
+      assert.is_nil((fetch(server:url(), { download_file = path, resume = true })))
+      assert.same({ "file", "file.part", "file.part.info", "other" }, names())
+      link(folder:file("nowhere"), "file.part")
+      assert.equal(200, assert(fetch(server:url(), { download_file = path, resume = true })).status)
+      assert.equal('"v1"\n' .. server:url() .. "\n", tempdir.read(other))
+      assert.is_nil(server:requests()[3]:find("Range", 1, true))
+      assert.same({ "file", "other" }, names())
+    end
+  end)
+
+  it("replaces a link at the file's own name, and leaves its target", function()
+    local server = with_server({ { answer("body") } })
+    local other = folder:write("other", "untouched")
+    link(other, "file")
+    assert(fetch(server:url(), { download_file = folder:file("file") }))
+    assert.equal("untouched", tempdir.read(other))
+    assert.equal("body", tempdir.read(folder:file("file")))
+  end)
+
+  it("sends nothing of an information file that is not its own writing", function()
+    local server = with_server({ { answer("body") }, { answer("body") }, { answer("body") }, { answer("body") } })
+    for _, text in ipairs({ "", "\n", '"v1"\r\n' .. server:url() .. "\n", '"v1"\0\n' .. server:url() .. "\n" }) do
+      folder:write("file.part", "abc")
+      folder:write("file.part.info", text)
+      assert(fetch(server:url(), { download_file = folder:file("file"), resume = true }))
+      assert.equal("body", tempdir.read(folder:file("file")))
+    end
+    for _, request in ipairs(server:requests()) do
+      assert.is_nil(request:find("Range", 1, true))
+    end
+  end)
+
+  it("is no download of two at the same time", function()
+    local server = with_server({ { { send = cut_short("abc", "abcdef"), gate_after = "go", ending = "close" } } })
+    local other = with_server({ { answer("body") } })
+    local options = { download_file = folder:file("file"), resume = true }
+    local second
+    options.on_progress = function()
+      if not second then
+        options.on_progress = nil
+        second = httpclient.async(fetch, other:url(), options)
+      end
+    end
+    local first = httpclient.async(fetch, server:url(), options)
+    while not second or second:status() == "running" do
+      httpclient.process(0.01)
+    end
+    local _, message, code = second:result()
+    assert.equal(Error.ERR_FILE_CANT_OPEN, code, message)
+    server:open_gate("go")
+    httpclient.run()
+    assert.equal(Error.ERR_CONNECTION_ERROR, (select(3, first:result())))
+    assert.same({ "file.part", "file.part.info" }, names())
+    assert.equal("abc", tempdir.read(folder:file("file.part")))
+  end)
+
+  it("takes no part of a file that it did not ask for", function()
+    local server = with_server({ { rest("def", 3, 6) }, { rest("def", 3, 6) }, { rest("def", 3, 6) } })
+    local path = folder:write("file", "old")
+    for _, resume in ipairs({ false, true }) do
+      local response, message, code = fetch(server:url(), { download_file = path, resume = resume })
+      assert.is_nil(response)
+      assert.equal(Error.ERR_CONNECTION_ERROR, code, message)
+      assert.equal("old", tempdir.read(path))
+      assert.same({ "file" }, names())
+    end
+    assert(fetch(server:url(), { download_file = path, headers = { "Range: bytes=3-" } }))
+    assert.equal("def", tempdir.read(path))
+  end)
+end)
+
 describe("a download", function()
   it("replaces the file when it is complete", function()
     local body = ("0123456789"):rep(300000)

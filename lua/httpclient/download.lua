@@ -3,6 +3,9 @@
 --
 -- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is the beginning: the
 -- validator (RFC 9110 section 8.8) in the first line, the URL in the second.
+--
+-- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
+-- one of the user's own is continued.
 local httpclient = require("httpclient")
 
 local Error = httpclient.Error
@@ -11,6 +14,7 @@ local Download = {}
 Download.__index = Download
 
 local serial = 0
+local in_use = {} -- the .part files that are written to now
 
 -- Not to be guessed by others who may write to the folder, nor used twice.
 local function temporary_name(path)
@@ -19,23 +23,19 @@ local function temporary_name(path)
   return ("%s.%s%06x%d.tmp"):format(path, address, math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, serial)
 end
 
-local function size_of(path)
-  local file = io.open(path, "rb")
-  local size = file and file:seek("end")
-  if file then
-    file:close()
-  end
-  return size or 0
+-- A validator is sent as it stands here.
+local function is_validator(text)
+  return text ~= nil and text ~= "" and not text:find("[%z\1-\31\127]")
 end
 
 local function read_info(path, url)
-  local file = io.open(path, "rb")
+  local file = httpclient.own_file_size(path) and io.open(path, "rb")
   if not file then
     return nil
   end
   local validator, of_url = file:read("*l"), file:read("*l")
   file:close()
-  return of_url == url and validator ~= "" and validator or nil
+  return of_url == url and is_validator(validator) and validator or nil
 end
 
 -- The file at `path`; with resume what an earlier call for the same URL left is continued.
@@ -44,7 +44,7 @@ local function new(path, resume, url)
   if resume then
     self.temporary, self.info = path .. ".part", path .. ".part.info"
     self.validator = read_info(self.info, url)
-    self.offset = self.validator and size_of(self.temporary) or 0
+    self.offset = self.validator and httpclient.own_file_size(self.temporary) or 0
   else
     self.temporary = temporary_name(path)
   end
@@ -62,8 +62,10 @@ end
 -- Forgets what an earlier call has left.
 local function start_over(self)
   self.offset, self.validator = 0, nil
-  os.remove(self.info)
-  os.remove(self.temporary)
+  if not in_use[self.temporary] then
+    os.remove(self.info)
+    os.remove(self.temporary)
+  end
 end
 
 -- What a later If-Range may name: a strong entity tag, or a date that is older than the answer itself (RFC 9110 section
@@ -79,15 +81,17 @@ local function validator_of(client)
   end
 end
 
+-- Without it what will be written can not be continued.
 local function note_validator(self, client)
   local validator = validator_of(client)
-  local info = validator and io.open(self.info, "wb")
+  os.remove(self.info)
+  if not validator or not httpclient.create_new_file(self.info) then
+    return
+  end
+  local info = io.open(self.info, "wb")
   if info then
-    info:write(validator, "\n", self.url, "\n")
-    info:close()
-    self.validator = validator
-  else
-    os.remove(self.info) -- what will be written can not be continued
+    local is_written = info:write(validator, "\n", self.url, "\n")
+    self.validator = info:close() and is_written and validator or nil
   end
 end
 
@@ -104,6 +108,27 @@ function Download:is_refused(client)
   return self.offset > 0 and client:get_response_code() == 416
 end
 
+-- -> true; nil and a message
+local function open_temporary(self, is_rest)
+  if self.resume then
+    if in_use[self.temporary] then
+      return nil, ("another download writes to %s"):format(self.temporary)
+    elseif not is_rest then
+      os.remove(self.temporary)
+    end
+  end
+  local ok, message = true, nil
+  if not is_rest then
+    ok, message = httpclient.create_new_file(self.temporary)
+  elseif httpclient.own_file_size(self.temporary) ~= self.offset then
+    ok, message = nil, ("%s has changed meanwhile"):format(self.temporary)
+  end
+  if ok then
+    self.has_file, in_use[self.temporary] = true, self
+  end
+  return ok, message
+end
+
 -- The head of the answer is in. -> true; false when the request must be made again without range_lines(); nil, message,
 -- result. is_coded: its content is decoded on the way, so that its size is not the file's.
 function Download:begin(client, is_coded)
@@ -112,26 +137,23 @@ function Download:begin(client, is_coded)
   if (is_rest and (is_coded or not continues(self, client))) or self:is_refused(client) then
     start_over(self)
     return false
-  end
-  if not is_rest then
+  elseif not is_rest then
     self.offset, self.total, self.validator = 0, nil, nil
   end
-  local file, message = io.open(self.temporary, is_rest and "ab" or "wb")
-  if not file then
+  local ok, message = open_temporary(self, is_rest)
+  if ok and (is_rest or is_coded) then
+    self.file, message = io.open(self.temporary, is_rest and "ab" or "wb")
+    ok = self.file -- else the client opens it itself, and needs no strings
+  end
+  if not ok then
     return nil, message, "DOWNLOAD_FILE_CANT_OPEN"
   end
-  self.has_file = true
   if self.resume and not is_rest then
     if is_coded or code ~= 200 then
       os.remove(self.info)
     else
       note_validator(self, client)
     end
-  end
-  if is_rest or is_coded then
-    self.file = file
-  else
-    file:close() -- the client opens it itself, and needs no strings
   end
   return true
 end
@@ -170,14 +192,14 @@ function Download:finish()
   if not ok then
     return write_failed(self, message)
   end
-  if self.total and size_of(self.temporary) ~= self.total then
+  if self.total and httpclient.own_file_size(self.temporary) ~= self.total then
     return nil, "the server sent less than the rest of the file", "CONNECTION_ERROR"
   end
   ok, message = os.rename(self.temporary, self.path)
   if not ok then
     return nil, message, "DOWNLOAD_FILE_WRITE_ERROR"
   end
-  self.has_file = false
+  self.has_file, in_use[self.temporary] = false, nil
   if self.resume then
     os.remove(self.info)
   end
@@ -186,8 +208,11 @@ end
 
 function Download:abort()
   close(self)
-  if self.has_file and not self.validator then
-    os.remove(self.temporary) -- nothing could continue it
+  if self.has_file then
+    in_use[self.temporary] = nil
+    if not self.validator then
+      os.remove(self.temporary) -- nothing could continue it
+    end
   end
   self.has_file = false
 end

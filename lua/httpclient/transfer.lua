@@ -419,6 +419,9 @@ local function open_sink(t)
   if t.sink ~= t.file then
     return true
   end
+  if t.head.status == 206 and t.file.offset == 0 and not fields.have(t.headers, "range") then
+    fail("CONNECTION_ERROR", "the server has sent a part of what was asked for")
+  end
   local ok, message, name = t.file:begin(t.client, t.decoder ~= nil)
   if ok == nil then
     fail(name, message)
