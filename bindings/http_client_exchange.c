@@ -8,6 +8,8 @@
 #include "../core/headers.h"
 #include "client_object.h"
 
+#define FEW_LINES 16
+
 /* --- the caller's headers ------------------------------------------------------------------------------------------------ */
 
 /* In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. */
@@ -59,23 +61,35 @@ static size_t count_entries(lua_State *L, int table) {
   return count;
 }
 
-/* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table has no order. Leaves two
- * values on the stack that keep the lines alive. */
-static hc_error check_headers(lua_State *L, int arg, hc_client_request_spec *spec, hc_failure *why) {
+/* Pushes line `i` of an array. */
+static hc_slice push_line(lua_State *L, int arg, size_t i) {
+  lua_rawgeti(L, arg, (int)(i + 1));
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_argerror(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
+  return hcl_to_slice(L, -1);
+}
+
+/* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table has no order. Leaves
+ * values on the stack that keep the lines alive; `few` has room for FEW_LINES, the usual case that allocates nothing. */
+static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_request_spec *spec, hc_failure *why) {
   if (lua_isnoneornil(L, arg)) return HC_OK;
   if (!lua_istable(L, arg)) hcl_type_error(L, arg, "table");
   size_t total = count_entries(L, arg);
   size_t listed = lua_rawlen(L, arg);
   if (total == 0) return HC_OK;
   if (listed > total) listed = total;
+  if (listed == total && total <= FEW_LINES) {
+    luaL_checkstack(L, FEW_LINES + LUA_MINSTACK, "headers");
+    for (size_t i = 0; i < listed; i++) few[i] = push_line(L, arg, i);
+    spec->lines = few;
+    spec->line_count = listed;
+    return HC_OK;
+  }
   hc_slice *lines = (hc_slice *)lua_newuserdata(L, total * sizeof *lines);
   lua_newtable(L);
   int made = lua_gettop(L);
   for (size_t i = 0; i < listed; i++) {
-    lua_rawgeti(L, arg, (int)(i + 1));
-    if (lua_type(L, -1) != LUA_TSTRING)
-      luaL_argerror(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
-    lines[i] = hcl_to_slice(L, -1);
+    lines[i] = push_line(L, arg, i);
     lua_rawseti(L, made, (int)(i + 1));
   }
   size_t filled = listed;
@@ -217,12 +231,13 @@ static int send_request(lua_State *L, bool raw) {
   hc_slice url = hcl_check_string(L, 3);
   lua_settop(L, 5);
   hc_client_request_spec spec;
+  hc_slice few[FEW_LINES];
   memset(&spec, 0, sizeof spec);
   spec.method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
   spec.url = url;
   spec.raw = raw;
   hc_failure why = {HC_OK, ""};
-  hc_error code = check_headers(L, 4, &spec, &why);
+  hc_error code = check_headers(L, 4, few, &spec, &why);
   if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
   if (code != HC_OK) return hcl_push_result(L, code, &why);
   if (connection_has_unsent(L, self)) {
