@@ -1,0 +1,67 @@
+-- Between requests a connection is not looked at again at once. What the server does is found all the same, however soon
+-- it comes: here the server is in the same process and loses no time.
+local httpclient = require("httpclient")
+local native = require("spec_native")
+local support = require("spec.support.client")
+
+local HTTPClient = httpclient.HTTPClient
+local rounds = 50
+
+--- A client that has just read a whole answer, and the server's end of its connection.
+local function used_connection(listener)
+  local client, conn = support.connect(listener)
+  support.request(client)
+  support.until_true(function()
+    client:poll()
+    return conn:recv_until("\r\n\r\n", 0)
+  end)
+  conn:send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+  support.pump(client, HTTPClient.STATUS_BODY)
+  assert(client:read_response_body_chunk() == "hi")
+  return client, conn
+end
+
+local disturbances = {
+  ["bytes"] = function(conn) conn:send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n") end,
+  ["the end"] = function(conn) conn:close() end,
+}
+
+local looks = {
+  ["the next poll"] = function(client) client:poll() end,
+  ["a second poll"] = function(client, disturb)
+    client:poll()
+    disturb()
+    client:poll()
+  end,
+  ["the poll that would send a request"] = function(client)
+    support.request(client)
+    client:poll()
+  end,
+  ["wait"] = function(client) client:wait(10) end,
+  ["a Poller"] = function(client, _, poller)
+    poller:add(client)
+    support.request(client)
+    poller:wait(10)
+  end,
+}
+
+describe("a quiet connection", function()
+  for what, disturb in pairs(disturbances) do
+    for where, look in pairs(looks) do
+      it(("that gets %s is found out by %s"):format(what, where), function()
+        local listener = assert(native.listen({}))
+        finally(function() listener:close() end)
+        for _ = 1, rounds do
+          local client, conn = used_connection(listener)
+          local function now() disturb(conn) end
+          if where ~= "a second poll" then now() end
+          look(client, now, httpclient.Poller.new())
+          local status = client:get_status()
+          client:close()
+          conn:close()
+          assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, status)
+        end
+      end)
+    end
+  end
+end)
