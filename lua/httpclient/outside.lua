@@ -5,6 +5,9 @@ local now = httpclient.monotonic_time
 
 local outside = {}
 
+-- One sleep in the kernel takes no longer: the interpreter notices Ctrl-C only in between.
+local SLICE = 0.5
+
 local waiter
 
 -- In 5.1 nothing yields across pcall.
@@ -20,6 +23,11 @@ function outside.set_waiter(fn)
     error("bad argument #1 to 'set_waiter' (function or nil expected, got " .. type(fn) .. ")", 2)
   end
   waiter = fn
+end
+
+-- What of a wait until the deadline (nil: without end) is slept at once.
+function outside.slice(deadline)
+  return deadline and math.min(math.max(0, deadline - now()), SLICE) or SLICE
 end
 
 function outside.has_waiter()
@@ -51,7 +59,7 @@ end
 -- -> "ready" or "timeout"
 function outside.wait(client, deadline)
   if not waiter then
-    client:wait(deadline and math.max(0, deadline - now()))
+    client:wait(outside.slice(deadline))
   else
     local ok, message = outside.call_waiter(client, deadline)
     if not ok then
@@ -66,11 +74,10 @@ end
 function outside.pause(deadline)
   local nobody = httpclient.Poller.new()
   repeat
-    local left = math.max(0, deadline - now())
     if waiter then
-      waiter(nobody, left)
+      waiter(nobody, math.max(0, deadline - now()))
     else
-      nobody:wait(left)
+      nobody:wait(outside.slice(deadline))
     end
   until now() >= deadline
   nobody:close()

@@ -219,6 +219,9 @@ local function pass_on(yielded, parent)
     if parent then
       return pack(coroutine.yield(WAIT, yielded[2], yielded[3]))
     end
+    if not yielded[2] then
+      return tasks.work_once(yielded[3])
+    end
     return pack(outside.wait(yielded[2], yielded[3]))
   end
   return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
@@ -367,7 +370,7 @@ local function sleep(limit)
   poller = poller or httpclient.Poller.new()
   local deadline = math.min(limit or never, next_deadline)
   if not outside.has_waiter() then
-    queue_moved(deadline < never and math.max(0, deadline - now()) or nil)
+    queue_moved(outside.slice(deadline))
     return
   end
   -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
@@ -462,6 +465,17 @@ local function work_until(is_done, deadline)
       return
     end
   end
+end
+
+-- One round for a driven task, in a callback of which wait() was called. What handlers raise is for run() and process().
+function tasks.work_once(deadline)
+  local looks = 0
+  turn = {}
+  guarded(work_until, function()
+    looks = looks + 1
+    return looks > 1
+  end, deadline)
+  turn = nil
 end
 
 -- Works until all tasks and HTTPRequests have ended; sleeps in the kernel (or in the waiter) meanwhile. Raises what a
@@ -576,9 +590,13 @@ function Task:wait(seconds)
     if root == self or root_of(self) == root then
       error("a task can't wait for itself", 2)
     end
-    self.watchers = self.watchers or {}
-    self.watchers[#self.watchers + 1] = root
-    root.awaited = self
+    if root.is_scheduled then
+      self.watchers = self.watchers or {}
+      self.watchers[#self.watchers + 1] = root
+      root.awaited = self
+    elseif turn then
+      error("wait() can't be called from inside a body function", 2)
+    end
     while not is_done() and not (deadline and now() >= deadline) do
       coroutine.yield(WAIT, nil, deadline)
     end
