@@ -43,6 +43,7 @@ lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
 /* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
  * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
+void hcl_withdraw_descriptor(lua_State *L, int fd);
 void hcl_client_leave(hcl_client *self, lua_State *previous);
 /* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the client holds. Each can
  * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */

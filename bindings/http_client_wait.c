@@ -91,10 +91,13 @@ static int cancel_in_cqueues(lua_State *L) {
   return 0;
 }
 
-void hcl_client_withdraw(lua_State *L, hcl_client *self) {
-  int fd = self->shown_fd;
-  self->is_shown = false;
+void hcl_withdraw_descriptor(lua_State *L, int fd) {
   if (hcl_call_protected(L, cancel_in_cqueues, &fd) > 0) lua_pop(L, 1);
+}
+
+void hcl_client_withdraw(lua_State *L, hcl_client *self) {
+  self->is_shown = false;
+  hcl_withdraw_descriptor(L, self->shown_fd);
 }
 
 static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }

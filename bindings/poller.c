@@ -7,6 +7,8 @@ typedef struct hcl_poller {
   hc_poller *poller;
   hcl_runtime *runtime;
   bool busy;
+  bool is_shown; /* as of a client */
+  int shown_fd;
 } hcl_poller;
 
 static hcl_poller *check_poller(lua_State *L) {
@@ -43,6 +45,8 @@ static int poller_close(lua_State *L) {
   hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
   if (self->busy) return luaL_error(L, "the Poller is at work: a body function may not use it");
   lua_newtable(L);
+  if (self->is_shown) hcl_withdraw_descriptor(L, self->shown_fd);
+  self->is_shown = false;
   hc_poller_delete(self->poller);
   self->poller = NULL;
   hcl_set_anchor(L, 1);
@@ -101,7 +105,13 @@ static hc_interest interest_of(lua_State *L) {
 }
 
 static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
-static int poller_pollfd(lua_State *L) { return hcl_interest_pollfd(L, interest_of(L)); }
+static int poller_pollfd(lua_State *L) {
+  hc_interest interest = interest_of(L);
+  hcl_poller *self = check_poller(L);
+  self->is_shown = interest.fd >= 0;
+  self->shown_fd = interest.fd;
+  return hcl_interest_pollfd(L, interest);
+}
 static int poller_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
 static int poller_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
 static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }

@@ -6,6 +6,7 @@
 --
 -- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
 -- one of the user's own is continued.
+local core = require("httpclient.core")
 local httpclient = require("httpclient")
 
 local Error = httpclient.Error
@@ -29,7 +30,7 @@ local function is_validator(text)
 end
 
 local function read_info(path, url)
-  local file = httpclient.own_file_size(path) and io.open(path, "rb")
+  local file = core.own_file_size(path) and io.open(path, "rb")
   if not file then
     return nil
   end
@@ -44,7 +45,7 @@ local function new(path, resume, url)
   if resume then
     self.temporary, self.info = path .. ".part", path .. ".part.info"
     self.validator = read_info(self.info, url)
-    self.offset = self.validator and httpclient.own_file_size(self.temporary) or 0
+    self.offset = self.validator and core.own_file_size(self.temporary) or 0
   else
     self.temporary = temporary_name(path)
   end
@@ -85,7 +86,7 @@ end
 local function note_validator(self, client)
   local validator = validator_of(client)
   os.remove(self.info)
-  if not validator or not httpclient.create_new_file(self.info) then
+  if not validator or not core.create_new_file(self.info) then
     return
   end
   local info = io.open(self.info, "wb")
@@ -119,8 +120,8 @@ local function open_temporary(self, is_rest)
   end
   local ok, message = true, nil
   if not is_rest then
-    ok, message = httpclient.create_new_file(self.temporary)
-  elseif httpclient.own_file_size(self.temporary) ~= self.offset then
+    ok, message = core.create_new_file(self.temporary)
+  elseif core.own_file_size(self.temporary) ~= self.offset then
     ok, message = nil, ("%s has changed meanwhile"):format(self.temporary)
   end
   if ok then
@@ -192,7 +193,7 @@ function Download:finish()
   if not ok then
     return write_failed(self, message)
   end
-  if self.total and httpclient.own_file_size(self.temporary) ~= self.total then
+  if self.total and core.own_file_size(self.temporary) ~= self.total then
     return nil, "the server sent less than the rest of the file", "CONNECTION_ERROR"
   end
   ok, message = os.rename(self.temporary, self.path)

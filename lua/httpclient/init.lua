@@ -1,9 +1,14 @@
 -- httpclient: the public table. The C core is loaded at once, the Lua parts on top of it when they are first used.
 local core = require("httpclient.core")
 
+-- What the downloads alone use.
+local internal = { own_file_size = true, create_new_file = true }
+
 local httpclient = {}
 for name, value in pairs(core) do
-  httpclient[name] = value
+  if not internal[name] then
+    httpclient[name] = value
+  end
 end
 
 -- Name in the public table -> the module that has it, and the field there (nil: the module's value is the thing).

@@ -506,6 +506,9 @@ function Poller:timeout() end
 ---@return boolean
 function Poller:dirty() end
 
+---Lets all clients and the descriptor go; used again, it is a new one.
+function Poller:close() end
+
 ---@class httpclient.TLSExtra
 ---@field min_version? "1.0"|"1.1"|"1.2"|"1.3"
 ---@field max_version? "1.0"|"1.1"|"1.2"|"1.3"
