@@ -246,3 +246,35 @@ describe("an origin", function()
     assert.not_equal(origin("http://[::ffff:1.2.3.4]/"), origin("http://1.2.3.4/"))
   end)
 end)
+
+describe("a secret", function()
+  it("is in no message, no URL and no file", function()
+    local folder = require("spec.support.tempdir").new()
+    finally(function() folder:close() end)
+    local server = with_server({ { "HTTP/1.1 302 F\r\nLocation: http://u:s3cret@127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n" },
+      { "HTTP/1.1 302 F\r\nLocation: ftp://u:s3cret@h/?s3cret\r\nContent-Length: 0\r\n\r\n" },
+      { "HTTP/1.1 302 F\r\nLocation: http://u:s3cret@h:x/\r\nContent-Length: 0\r\n\r\n" },
+      { { send = "", ending = "close" } }, { 'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 9\r\n\r\nabc' } })
+    local secret = server:url("/?token=s3cret"):gsub("//", "//me:s3cret@")
+    local file = folder:file("file")
+    local cases = {
+      { server:url() }, { server:url() }, { server:url() }, { secret }, { secret, { download_file = file, resume = true } },
+      { "http://me:s3cret@127.0.0.1:1/?s3cret" }, { "http://me:s3cret@@h/" }, { "http://me:s3cret@h:s3cret/" },
+      { "http://me:s3cret@h h/" }, { "http://me:s3\ncret@h/" }, { "ftp://me:s3cret@h/" },
+      { "http://h/", { proxy = "http://me:s3cret@127.0.0.1:1" } }, { "http://h/", { proxy = "http://me:s3cret@h:x" } },
+      { "http://h/", { proxy = "socks5://me:s3cret@h" } },
+      { server:url(), { headers = { "Authorization: s3cret\r\nX: y" } } },
+      { server:url(), { headers = { Authorization = "s3cret\0" } } },
+      { server:url(), { headers = { "s3cret" } } },
+    }
+    for index, case in ipairs(cases) do
+      local response, message = fetch(case[1], case[2])
+      assert.is_nil(response, index)
+      assert.is_nil(message:find("s3", 1, true), message)
+    end
+    local info = assert(io.open(file .. ".part.info"))
+    local text = info:read("*a")
+    info:close()
+    assert.is_nil(text:find("s3cret", 1, true))
+  end)
+end)

@@ -119,6 +119,9 @@ describe("an HTTPRequest", function()
     assert.equal(Result.RESULT_TLS_HANDSHAKE_ERROR, (result_of(request, server:url(), {}, HTTPClient.METHOD_GET)))
     local received = server:requests()[1]
     assert.truthy(received:find("^POST / .*\r\n\r\nxPUT / .*\r\n\r\ny$"), received)
+    -- nil in its place: verified.
+    server = with_server({ { answer("d") } }, options)
+    assert.equal(Result.RESULT_TLS_HANDSHAKE_ERROR, (result_of(request, server:url(), {}, nil, HTTPClient.METHOD_POST, "x")))
   end)
 
   it("refuses what is no request", function()
@@ -151,6 +154,37 @@ describe("an HTTPRequest", function()
     local first, second = server:requests()[1]:match("^(.-\r\n\r\n)(.*)$")
     assert.is_nil(first:find("Content-Length", 1, true))
     assert.equal("a\0\255", second:sub(-3))
+  end)
+
+  it("is asked again from where it was cancelled", function()
+    local server = with_server({ { { send = answer("1"), ending = "stall" } } })
+    local other = with_server({ { answer("2") } })
+    local request, bodies, cancelled = HTTPRequest.new(), {}, 0
+    request.on_request_completed = function(_, _, _, body) bodies[#bodies + 1] = body end
+    request.on_progress = function()
+      if cancelled == 0 then
+        cancelled = cancelled + 1
+        request:cancel_request()
+        assert(request:request(other:url()) == Error.OK)
+      end
+    end
+    request:request(server:url())
+    httpclient.run()
+    assert.same({ "2" }, bodies)
+    assert.equal(1, cancelled)
+    assert.same({ 0, 0 }, { httpclient.pool.count(), (select(3, httpclient.pool.count())) })
+  end)
+
+  it("tells the upload's progress to its end", function()
+    local server = with_server({ { { send = "HTTP/1.1 204 No\r\n\r\n", content = 100000 }, answer("x") } })
+    local request, seen = HTTPRequest.new(), nil
+    request.on_progress = function(...) seen = { ... } end
+    request:request(server:url(), {}, HTTPClient.METHOD_PUT, ("x"):rep(100000))
+    httpclient.run()
+    assert.same({ 100000, 100000 }, { seen[3], seen[4] })
+    request:request(server:url(), {}, HTTPClient.METHOD_GET, "ignored")
+    httpclient.run()
+    assert.same({ 1, 1, 0, 0 }, seen)
   end)
 
   it("may ask again from its completion", function()

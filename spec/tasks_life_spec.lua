@@ -238,3 +238,34 @@ describe("a body function", function()
     end
   end)
 end)
+
+describe("without a descriptor left", function()
+  it("fetch fails with a message, and nothing raises or hangs", function()
+    local listener = assert(native.listen({}))
+    local before = native.rlimit_nofile(64)
+    local files = {}
+    repeat
+      files[#files + 1] = io.open("/dev/null")
+    until #files > 64 or not io.open("/dev/null")
+    finally(function()
+      native.rlimit_nofile(before)
+      for _, file in ipairs(files) do
+        file:close()
+      end
+      listener:close()
+    end)
+    table.remove(files):close() -- this one is the connection's
+    local task = async(fetch, ("http://127.0.0.1:%d/"):format(listener:port()), { timeout = 5 * factor })
+    local other = async(coroutine.yield)
+    for _ = 1, 5 do
+      httpclient.process()
+    end
+    assert.equal("done", other:status())
+    assert.equal("done", task:status())
+    local response, message, code = task:result()
+    assert.is_nil(response)
+    assert.equal(httpclient.Error.ERR_CANT_CONNECT, code)
+    assert.truthy(message:find("descriptor", 1, true), message)
+    assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+  end)
+end)

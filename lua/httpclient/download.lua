@@ -2,7 +2,7 @@
 -- complete: until then the old file stays as it was.
 --
 -- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is the beginning: the
--- validator (RFC 9110 section 8.8) in the first line, the URL in the second.
+-- validator (RFC 9110 section 8.8) in the first line, a checksum of the URL, which may hold secrets, in the second.
 --
 -- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
 -- one of the user's own is continued.
@@ -29,6 +29,15 @@ local function is_validator(text)
   return text ~= nil and text ~= "" and not text:find("[%z\1-\31\127]")
 end
 
+local function checksum(text)
+  local a, b = 0, 0
+  for at = 1, #text do
+    local byte = text:byte(at)
+    a, b = (a * 31 + byte) % 4294967296, (b * 65599 + byte) % 4294967296
+  end
+  return ("%08x%08x"):format(a, b)
+end
+
 local function read_info(path, url)
   local file = core.own_file_size(path) and io.open(path, "rb")
   if not file then
@@ -41,10 +50,11 @@ end
 
 -- The file at `path`; with resume what an earlier call for the same URL left is continued.
 local function new(path, resume, url)
-  local self = setmetatable({ path = path, resume = resume, url = url, offset = 0, body = "" }, Download)
+  local self = setmetatable({ path = path, resume = resume, offset = 0, body = "" }, Download)
   if resume then
+    self.url = checksum(url)
     self.temporary, self.info = path .. ".part", path .. ".part.info"
-    self.validator = read_info(self.info, url)
+    self.validator = read_info(self.info, self.url)
     self.offset = self.validator and core.own_file_size(self.temporary) or 0
   else
     self.temporary = temporary_name(path)

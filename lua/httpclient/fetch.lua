@@ -78,17 +78,22 @@ local function check_options(options)
   end
 end
 
+local method_numbers = {}
+for name, number in pairs(HTTPClient.Method) do
+  if number < HTTPClient.METHOD_MAX then
+    method_numbers[name:match("^METHOD_(.*)$")] = number
+  end
+end
+
 local function method_of(options)
   local method = options.method
   if method == nil then
     local has_body = options.body ~= nil or options.form
     return has_body and HTTPClient.METHOD_POST or HTTPClient.METHOD_GET
   elseif type(method) == "string" then
-    local name = "METHOD_" .. method:upper()
-    for known, number in pairs(HTTPClient.Method) do
-      if known == name and number < HTTPClient.METHOD_MAX then
-        return number
-      end
+    local number = method_numbers[method:upper()]
+    if number then
+      return number
     end
   elseif method >= 0 and method < HTTPClient.METHOD_MAX then
     return method

@@ -32,11 +32,12 @@ function fields.have(lines, name)
 end
 
 function fields.join(first, second)
-  local lines = {}
-  for _, list in ipairs({ first, second }) do
-    for _, line in ipairs(list) do
-      lines[#lines + 1] = line
-    end
+  local lines, count = {}, #first
+  for index = 1, count do
+    lines[index] = first[index]
+  end
+  for index = 1, #second do
+    lines[count + index] = second[index]
   end
   return lines
 end
@@ -54,6 +55,9 @@ end
 -- table. -> list, or nil and why the table is none
 function fields.normalize(headers)
   local lines, count = {}, 0
+  if next(headers) == nil then
+    return lines
+  end
   for index, line in ipairs(headers) do
     if type(line) ~= "string" then
       return nil, ("header %d must be a string, got %s"):format(index, type(line))
@@ -73,7 +77,10 @@ function fields.normalize(headers)
     end
   end
   table.sort(mapped)
-  return fields.join(lines, mapped)
+  for index, line in ipairs(mapped) do
+    lines[count + index] = line
+  end
+  return lines
 end
 
 return fields

@@ -212,13 +212,18 @@ local function take_arguments(name, url, headers, ...)
     error(("bad argument #2 to '%s' (%s)"):format(name, why), 4)
   end
   local verify, method, data = true, ...
-  if type((...)) == "boolean" then
-    verify, method, data = ...
+  local third, fourth = ...
+  if type(third) == "boolean" or (third == nil and type(fourth) == "number") then
+    verify, method, data = third ~= false, select(2, ...)
   end
   if method ~= nil and not is_whole(method) then
     error(("bad method to '%s' (integer expected, got %s)"):format(name, type(method)), 4)
   end
-  return lines, verify, method or HTTPClient.METHOD_GET, data
+  method = method or HTTPClient.METHOD_GET
+  if method == HTTPClient.METHOD_GET and name == "request" then
+    data = nil -- ignored, as by HTTPClient
+  end
+  return lines, verify, method, data
 end
 
 local function to_bytes(name, data, is_raw)

@@ -46,11 +46,16 @@ local function close_oldest(key, place, expendable)
 end
 
 local function sweep()
+  if idle_count == 0 then
+    return
+  end
   local oldest = now() - pool.idle_timeout
   for key, place in pairs(places) do
-    close_oldest(key, place, function(kept)
-      return kept.since <= oldest
-    end)
+    if place.idle[1] and place.idle[1].since <= oldest then
+      close_oldest(key, place, function(kept)
+        return kept.since <= oldest
+      end)
+    end
   end
 end
 
@@ -101,6 +106,15 @@ local function pass_on(key, place)
   forget_if_empty(key, place)
 end
 
+-- Does one of the tasks that this one is a part of hold a connection? Then it waits for no other: that one may be next.
+local function has_holder_above(task)
+  local above = task and task.parent
+  while above and not above.is_holder do
+    above = above.parent
+  end
+  return above ~= nil
+end
+
 -- A connection to the place, or a new client, for the calling task, which must give it back by release() or discard().
 -- fresh: not one that has been used. -> client, whether it has been used; nil when the deadline came first. While the
 -- task waits for its turn it has a field `ticket`: see leave().
@@ -108,7 +122,7 @@ function pool.acquire(key, fresh, deadline)
   sweep()
   local task, place = tasks.current(), place_of(key)
   local is_full = pool.max_per_host > 0 and place.used >= pool.max_per_host
-  if is_full and tasks.is_scheduled() and not tasks.has_holder_above(task) then
+  if is_full and tasks.is_scheduled() and not has_holder_above(task) then
     if not wait_for_turn(place, task, deadline) then
       return nil
     end

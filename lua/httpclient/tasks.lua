@@ -15,6 +15,8 @@ local tasks = {}
 -- What a task yields, first of all values. Everything else that it yields is its own business: for the scheduler it means
 -- "later", and drive() passes it on to the loop around.
 local WAIT, AGAIN, DROPPED = {}, {}, {}
+-- What it gets back when the Poller can't be made.
+local CANT_WAIT = {}
 
 local Task = {}
 Task.__index = Task
@@ -60,9 +62,13 @@ end
 tasks.current = current
 
 -- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task.
--- -> "ready" or "timeout"
+-- -> "ready" or "timeout"; nil and a message where nothing can wait for the client
 function tasks.wait_for(client, deadline)
-  return coroutine.yield(WAIT, client, deadline)
+  local reason, message = coroutine.yield(WAIT, client, deadline)
+  if reason == CANT_WAIT then
+    return nil, message
+  end
+  return reason
 end
 
 -- Lets others go first.
@@ -79,18 +85,6 @@ end
 function tasks.is_scheduled()
   local task = current()
   return task ~= nil and root_of(task).is_scheduled
-end
-
--- Is one of the tasks that wait for this one a holder (see Task.is_holder)?
-function tasks.has_holder_above(task)
-  local above = task and task.parent
-  while above do
-    if above.is_holder then
-      return true
-    end
-    above = above.parent
-  end
-  return false
 end
 
 -- --- life of a task -----------------------------------------------------------------------------------------------------
@@ -177,13 +171,6 @@ function drop(task)
   end
 end
 
-local function with_trace(task, message)
-  if type(message) ~= "string" then
-    return message
-  end
-  return debug.traceback(task.co, message)
-end
-
 -- -> what it has yielded, or nil when it has ended
 local function settle(task, ok, ...)
   if coroutine.status(task.co) ~= "dead" then
@@ -198,7 +185,7 @@ local function settle(task, ok, ...)
   elseif ok then
     conclude(task, "done", ...)
   else
-    task.trace = with_trace(task, (...))
+    task.trace = type((...)) == "string" and debug.traceback(task.co, (...)) or (...)
     conclude(task, "failed", nil, (...))
   end
 end
@@ -267,15 +254,24 @@ end
 
 -- --- the scheduler ------------------------------------------------------------------------------------------------------
 
+-- -> true; nil and a message: the process may have no descriptor left
 local function watch(client)
-  if not registered[client] then
-    poller = poller or httpclient.Poller.new()
-    local code, message = poller:add(client)
-    if code ~= 0 then
-      error(message, 0)
-    end
-    registered[client] = true
+  if registered[client] then
+    return true
   end
+  if not poller then
+    local ok, made = pcall(httpclient.Poller.new)
+    if not ok then
+      return nil, made
+    end
+    poller = made
+  end
+  local code, message = poller:add(client)
+  if code ~= 0 then
+    return nil, message
+  end
+  registered[client] = true
+  return true
 end
 
 -- The scheduler forgets the client: another owner has it.
@@ -289,7 +285,11 @@ end
 -- Registers what a scheduled task waits for.
 local function start_waiting(task, client, deadline)
   if client then
-    watch(client)
+    local ok, message = watch(client)
+    if not ok then
+      task.message = message
+      return enqueue(task, CANT_WAIT)
+    end
     task.client = client
     waiting[client] = task
   end
@@ -314,7 +314,7 @@ local function step(task)
     return drop(task)
   end
   stop_waiting(task)
-  local yielded = resume(task, reason)
+  local yielded = resume(task, reason, task.message)
   if not yielded then
     report(task)
   elseif yielded[1] == WAIT then

@@ -76,7 +76,10 @@ end
 
 -- Whatever woke it: a server that always has one more byte does not put the deadline off.
 local function wait(t)
-  tasks.wait_for(t.client, t.deadline)
+  local reason, message = tasks.wait_for(t.client, t.deadline)
+  if not reason then
+    fail("CANT_CONNECT", message)
+  end
   check_deadline(t)
 end
 
