@@ -30,7 +30,8 @@ local curves = {
     workload = function(x)
       return { name = "head", on = "server", path = ("/head/%d"):format(x), shared = true, size = x }
     end,
-    count = function() return config.quick and 200 or 2000 end },
+    -- A client may need a time that grows with the square of the number.
+    count = function(x) return math.max(10, math.min(config.quick and 200 or 2000, math.floor(20000 / x))) end },
   { name = "body", title = "Size of the body", x = "bytes", xs = powers(1024, 67108864, 4),
     workload = function(x) return { name = "get", on = "server", path = ("/cl/%d"):format(x), shared = true } end,
     count = function(x) return math.max(1, math.min(config.quick and 200 or 2000, math.floor(134217728 / x))) end },
