@@ -88,6 +88,7 @@ build = {
     ["httpclient"] = "lua/httpclient/init.lua",
     ["httpclient.decoder"] = "lua/httpclient/decoder.lua",
     ["httpclient.download"] = "lua/httpclient/download.lua",
+    ["httpclient.errors"] = "lua/httpclient/errors.lua",
     ["httpclient.fetch"] = "lua/httpclient/fetch.lua",
     ["httpclient.fields"] = "lua/httpclient/fields.lua",
     ["httpclient.http_request"] = "lua/httpclient/http_request.lua",

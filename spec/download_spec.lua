@@ -241,6 +241,8 @@ describe("a download", function()
     local cases = {
       { { answer("uvwxyz", 'ETag: "v2"\r\n') }, "uvwxyz" },
       { { rest("zzz", 2, 6), answer("uvwxyz") }, "uvwxyz" },
+      { { rest("xyz", 3, 6, 'ETag: "v2"\r\n'), answer("uvwxyz") }, "uvwxyz" },
+      { { rest("def", 3, 6, 'Last-Modified: Tue, 01 Jan 2030 00:00:00 GMT\r\n') }, "abcdef" },
       { { "HTTP/1.1 206 P\r\nContent-Length: 3\r\n\r\ndef", answer("uvwxyz") }, "uvwxyz" },
       { { "HTTP/1.1 416 R\r\nContent-Range: bytes */2\r\nContent-Length: 0\r\n\r\n", answer("uv") }, "uv" },
     }

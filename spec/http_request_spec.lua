@@ -253,6 +253,37 @@ describe("an HTTPRequest", function()
     assert.equal("HTTPRequest (idle)", tostring(bad))
   end)
 
+  it("reports errors of any kind, and of several at once", function()
+    local values = { {}, false, "text", 5 }
+    for count = 1, #values do
+      local answers = {}
+      for i = 1, count do
+        answers[i] = { answer(tostring(i)) }
+      end
+      local server, called = with_server(answers), 0
+      httpclient.pool.max_per_host = 0
+      for i = 1, count do
+        local request = HTTPRequest.new()
+        request.on_request_completed = function()
+          called = called + 1
+          error(values[i], 0)
+        end
+        request:request(server:url())
+      end
+      local failures = 0
+      repeat
+        local ok, message = pcall(httpclient.run)
+        if not ok then
+          failures = failures + 1
+          assert.is_true(message ~= nil and message ~= false)
+        end
+      until ok
+      httpclient.pool.max_per_host = 6
+      assert.equal(count, called)
+      assert.is_true(failures >= 1)
+    end
+  end)
+
   it("uses the proxies that it is given, and no others", function()
     local server = with_server({ { answer("by proxy") } })
     local request = HTTPRequest.new()

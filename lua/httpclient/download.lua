@@ -106,8 +106,18 @@ local function note_validator(self, client)
   end
 end
 
+-- A server that knows no If-Range may send the rest of another version (RFC 9110 section 15.3.7.3).
+local function is_other_version(self, client)
+  local name = self.validator:find('^"') and "ETag" or "Last-Modified"
+  local value = client:get_response_header(name)
+  return value ~= nil and value ~= self.validator
+end
+
 -- Does the 206 carry on where the file ends? Sets `total`.
 local function continues(self, client)
+  if is_other_version(self, client) then
+    return false
+  end
   local value = client:get_response_header("Content-Range") or ""
   local from, total = value:match("^%s*[Bb][Yy][Tt][Ee][Ss]%s+(%d+)%-%d+/([%d*]+)%s*$")
   self.total = tonumber(total)

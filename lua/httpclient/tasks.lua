@@ -4,6 +4,7 @@
 -- A task that is in the scheduler's hands moves in process() and run(). Outside of tasks drive() does the same for a
 -- single one, and sleeps in the kernel, or in the waiter that was set.
 local httpclient = require("httpclient")
+local errors = require("httpclient.errors")
 local outside = require("httpclient.outside")
 
 local now = httpclient.monotonic_time
@@ -32,7 +33,6 @@ local timed = {}              -- task -> when it is resumed at the latest
 local next_deadline = never   -- no task is timed before this
 local queue, first, last = {}, 1, 0 -- tasks to resume, in turn
 local running_count = 0       -- tasks in the scheduler's hands
-local errors = {}             -- of callbacks that nobody waits for
 local turn                    -- while the scheduler is at work: { ends = time or nil }
 local is_polling = false      -- while the Poller is at work: a client's body function may be calling
 local sleepers = 0            -- how many loops sleep in the waiter
@@ -299,12 +299,6 @@ local function start_waiting(task, client, deadline)
   end
 end
 
-local function report(task)
-  if task.state == "failed" and task.raises then
-    errors[#errors + 1] = task.trace
-  end
-end
-
 local function step(task)
   local reason = task.reason
   task.reason, task.is_queued = nil, false
@@ -316,7 +310,9 @@ local function step(task)
   stop_waiting(task)
   local yielded = resume(task, reason, task.message)
   if not yielded then
-    report(task)
+    if task.state == "failed" and task.raises then
+      errors.add(task.trace)
+    end
   elseif yielded[1] == WAIT then
     start_waiting(task, yielded[2], yielded[3])
   else
@@ -398,15 +394,6 @@ local function run_queue(count)
   end
 end
 
-local function raise_errors()
-  if #errors == 0 then
-    return
-  end
-  local all = errors
-  errors = {}
-  error(#all == 1 and all[1] or table.concat(all, "\n"), 0)
-end
-
 local function enter(name, ends)
   if turn or current() then
     error(name .. "() can't be called from inside a task or a callback", 3)
@@ -445,7 +432,7 @@ function tasks.process(seconds)
   enter("process", seconds and now() + seconds)
   guarded(rounds, seconds)
   turn = nil
-  raise_errors()
+  errors.raise()
 end
 
 -- Works until is_done() or the deadline. Fails where the tasks wait for each other.
@@ -461,7 +448,7 @@ local function work_until(is_done, deadline)
     end
     queue_expired()
     run_queue(last - first + 1)
-    if #errors > 0 then
+    if errors.are_there() then
       return
     end
   end
@@ -486,7 +473,7 @@ function tasks.run()
     return running_count == 0
   end)
   turn = nil
-  raise_errors()
+  errors.raise()
 end
 
 tasks.set_waiter = outside.set_waiter
@@ -605,7 +592,7 @@ function Task:wait(seconds)
     enter("wait")
     guarded(work_until, is_done, deadline)
     turn = nil
-    raise_errors()
+    errors.raise()
   end
   return self:result()
 end

@@ -222,6 +222,9 @@ local function rewind_body(t)
     return not t.body_is_used
   elseif t.body ~= nil and type(t.body) ~= "string" then
     t.body_start = t.body_start or t.body:seek("cur")
+    if not t.body_start then
+      return not t.body_is_used -- a pipe: the client says what it thinks of it
+    end
     return t.body:seek("set", t.body_start) ~= nil
   end
   return true
@@ -242,7 +245,7 @@ end
 local function ask(t)
   local client, began, sent = t.client, now(), 0
   if not rewind_body(t) then
-    fail("REQUEST_FAILED", "the body comes from a function, which can't be called a second time")
+    fail("REQUEST_FAILED", "the body comes from a function or a pipe, which can't give it a second time")
   end
   t.body_is_used = true
   local send = t.raw and client.request_raw or client.request
