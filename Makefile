@@ -119,7 +119,7 @@ lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
 native := $(abi)/spec_native.so
 
-.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak coverage lint bench bench-plots fuzz fuzz-smoke \
+.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak gc-stress coverage lint bench bench-plots fuzz fuzz-smoke \
   install uninstall clean help FORCE
 .PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers
 
@@ -266,10 +266,18 @@ tsan:
 # Lines and branches of the C sources that the tests reach, from both builds of the core.
 coverage:
 	@.ci/deps test lua5.4
-	@rm -rf $(BUILD)/coverage/unreached.txt; find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) BUILD=$(BUILD)/coverage WERROR=1 HARDENING= LINK_HARDENING= \
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	-@$(MAKE) BUILD=$(BUILD)/coverage WERROR=1 HARDENING= LINK_HARDENING= \
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic" TEST_LUAS=lua5.4 run-tests
 	@$(LUA) .ci/coverage.lua $(BUILD)/coverage
+
+# The specs with the collector at its busiest; 5.4 has two of them.
+GC_LUAS ?= lua5.4 lua5.1 luajit
+
+gc-stress:
+	@.ci/deps test $(GC_LUAS)
+	@SPEC_GC=stress $(MAKE) WERROR=1 TEST_LUAS="$(GC_LUAS)" C_TESTS= run-tests
+	@$(if $(filter lua5.4,$(GC_LUAS)),SPEC_GC=generational $(MAKE) WERROR=1 TEST_LUAS=lua5.4 C_TESTS= run-tests)
 
 SOAK_REQUESTS ?= 100000
 
@@ -376,6 +384,7 @@ help:
 	@echo 'asan, valgrind  the same under the sanitizers ($(ASAN_LUAS)), under valgrind ($(VALGRIND_LUAS))'
 	@echo 'tsan            what threads share, under the thread sanitizer'
 	@echo 'soak            SOAK_REQUESTS=$(SOAK_REQUESTS) requests, many of which go wrong: memory and descriptors stay flat'
+	@echo 'gc-stress       the specs with the collector at its busiest, on $(GC_LUAS)'
 	@echo 'coverage        lines and branches of the C sources that the tests reach on lua5.4'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'
 	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
