@@ -268,7 +268,7 @@ coverage:
 	@.ci/deps test lua5.4
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
 	-@$(MAKE) BUILD=$(BUILD)/coverage WERROR=1 HARDENING= LINK_HARDENING= \
-	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic" TEST_LUAS=lua5.4 run-tests
+	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic" LDFLAGS=-Wl,-u,__gcov_dump TEST_LUAS=lua5.4 run-tests
 	@$(LUA) .ci/coverage.lua $(BUILD)/coverage
 
 # The specs with the collector at its busiest; 5.4 has two of them.

@@ -29,11 +29,13 @@ static const char *reason(int number) {
   }
 }
 
+#define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
+
 static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
   const char *text = reason(number);
   const char *gap = path[0] ? " " : "";
-  if (text) return hc_failure_set(why, code, "%s%s%s: %s", what, gap, path, text);
-  return hc_failure_set(why, code, "%s%s%s: error %d", what, gap, path, number);
+  if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
+  return hc_failure_set(why, code, "%s%s%.*s: error %d", what, gap, SHOWN_PATH_MAX, path, number);
 }
 
 hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why) {

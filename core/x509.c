@@ -167,11 +167,6 @@ hc_key *hc_key_new(void) {
   return k;
 }
 
-hc_key *hc_key_retain(hc_key *k) {
-  if (k != NULL) k->references++;
-  return k;
-}
-
 void hc_key_release(hc_key *k) {
   if (k == NULL || --k->references > 0) return;
   EVP_PKEY_free(k->handle); /* OpenSSL wipes private numbers */

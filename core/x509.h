@@ -25,7 +25,6 @@ hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_
 hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, hc_failure *why);
 
 hc_key *hc_key_new(void);
-hc_key *hc_key_retain(hc_key *k);
 void hc_key_release(hc_key *k);  /* wipes what it can */
 bool hc_key_is_empty(const hc_key *k);
 bool hc_key_is_public_only(const hc_key *k);

@@ -22,7 +22,7 @@ static void reason_text(int number, char *text, size_t size) {
 static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
   char reason[80];
   reason_text(number, reason, sizeof reason);
-  return hc_failure_set(why, code, "%s %s: %s", what, path, reason);
+  return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason); /* a long path leaves room for the reason */
 }
 
 static int open_file(const char *path, int flags, mode_t mode) {

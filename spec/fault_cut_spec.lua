@@ -317,6 +317,25 @@ describe("A proxy that answers CONNECT with", function()
     end
   end
 
+  it("a refusal before it has taken the whole request is heard", function()
+    local client = HTTPClient.new()
+    -- More than a connection takes that nobody reads.
+    client:set_https_proxy("127.0.0.1", listener:port(), "u", ("p"):rep(16 * 1048576))
+    assert.equal(Error.OK, (client:connect_to_host("localhost", 443, tls.trusting())))
+    local conn = support.accept(listener, client)
+    assert(conn:recv(100))
+    client:poll()
+    assert(conn:send("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"))
+    conn:shutdown()
+    conn:close()
+    support.pump(client, support.is_connected_or_failed)
+    local code, message = client:get_last_error()
+    assert.same({ "STATUS_CANT_CONNECT", Error.ERR_CANT_CONNECT }, { support.status_name(client:get_status()), code }, message)
+    assert.truthy(message:find("407", 1, true), message)
+    assert.is_nil(message:find("ppp", 1, true))
+    client:close()
+  end)
+
   it("a tunnel behind which nobody speaks TLS is a handshake's failure", function()
     local client = HTTPClient.new()
     local conn = ask_proxy(client)

@@ -96,6 +96,42 @@ describe("a Poller", function()
     assert.equal(Error.ERR_TIMEOUT, (clients[1]:get_last_error()))
   end)
 
+  it("keeps many timeouts at once, whatever their order and however they change", function()
+    local n, step = 24, 0.02
+    local poller, clients = world(n)
+    for i = 1, n do
+      -- 7 and 24 have no common divisor: every place once, far from its neighbours'.
+      clients[i].response_timeout = 0.05 + i * 7 % n * step
+      support.request(clients[i])
+    end
+    poller:wait(0)
+    -- Some lose theirs again, from everywhere in the order.
+    local gone = {}
+    for i = 1, n, 5 do
+      clients[i]:close()
+      gone[i] = true
+    end
+    local before, ended = native.monotonic(), 0
+    wait_until(poller, function()
+      local elapsed, left = native.monotonic() - before, 0
+      for i = 1, n do
+        if not gone[i] then
+          if clients[i]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR then
+            assert.equal(Error.ERR_TIMEOUT, (clients[i]:get_last_error()))
+            assert.is_true(elapsed > i * 7 % n * step, i .. " ended too early")
+            gone[i] = true
+            ended = ended + 1
+          else
+            left = left + 1
+          end
+        end
+      end
+      return left == 0
+    end)
+    assert.equal(n - 5, ended)
+    assert.is_true(native.monotonic() - before >= (n - 1) * step)
+  end)
+
   it("sleeps while all are idle or disconnected", function()
     local poller, clients = world(20)
     for i = 11, 20 do

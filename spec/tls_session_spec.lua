@@ -11,6 +11,32 @@ local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
 local TLSOptions = httpclient.TLSOptions
 
+describe("A session", function()
+  for _, version in ipairs({ "1.2", "1.3" }) do
+    it("is not offered again to a server with which a handshake failed, TLS " .. version, function()
+      local listener = assert(native.listen({}))
+      local options = tls.trusting()
+      local context = native.tls_context(certs.localhost.tls({ max = version }))
+      local function connect()
+        local client, conn, outcome = tls.connect({ listener = listener, tls = options, server = context })
+        tls.exchange(client, conn)
+        client:close()
+        conn:close()
+        return outcome.info.reused
+      end
+      assert.is_false(connect())
+      assert.is_true(connect())
+      local failing = tls.attempt({ listener = listener, tls = options, server = certs.expired.tls({ max = version }) })
+      assert.equal("STATUS_TLS_HANDSHAKE_ERROR", failing.status)
+      failing.client:close()
+      failing.conn:close()
+      assert.is_false(connect())
+      assert.is_true(connect())
+      listener:close()
+    end)
+  end
+end)
+
 describe("nginx", function()
   local server
   local facts = "location / { return 200 '$ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused $ssl_client_s_dn'; }"

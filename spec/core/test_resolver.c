@@ -172,7 +172,7 @@ static bool holds_in_child(bool (*body)(hc_lookup **), hc_lookup **lookups) {
   loopback_need(child >= 0, "fork");
   if (child == 0) {
     (void)alarm(PATIENCE_MS / 1000);
-    _exit(body(lookups) ? 0 : 1);
+    leave(body(lookups) ? 0 : 1);
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;

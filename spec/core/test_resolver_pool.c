@@ -194,7 +194,7 @@ static void check_fork(void) {
   loopback_need(child >= 0, "fork");
   if (child == 0) {
     (void)alarm(PATIENCE_MS / 1000);
-    _exit(child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
+    leave(child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;

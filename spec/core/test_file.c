@@ -1,0 +1,150 @@
+/* test_file.c - files: what each call gives, and what it says when the system refuses; and the texts of the system's errors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../core/file.h"
+#include "../../core/socket.h"
+#include "check.h"
+
+static char folder[64];
+
+static const char *in_folder(const char *name) {
+  static char path[5000];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return path;
+}
+
+static bool says(const hc_failure *why, const char *text) { return strstr(why->text, text) != NULL; }
+
+static void check_create(void) {
+  hc_failure why = {HC_OK, ""};
+  int file = -1;
+  CHECK(hc_file_create(in_folder("new"), &file, &why) == HC_OK && file >= 0);
+  CHECK((fcntl(file, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(hc_file_finish(file, &why) == HC_OK);
+  char name[4500];
+  memset(name, 'n', sizeof name);
+  name[sizeof name - 1] = '\0';
+  const struct {
+    const char *path;
+    hc_error code;
+    const char *text;
+  } cases[] = {{in_folder("no/such"), HC_ERR_FILE_NOT_FOUND, "no such file or directory"},
+               {"/dev/null/below", HC_ERR_FILE_NOT_FOUND, "a part of the path is no directory"},
+               {folder, HC_ERR_FILE_CANT_OPEN, "is a directory"},
+               {name, HC_ERR_FILE_CANT_OPEN, "the name is too long"},
+               {"/proc/version", HC_ERR_FILE_NO_PERMISSION, ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    /* in_folder has one place for all. */
+    const char *path = i == 0 ? in_folder("no/such") : cases[i].path;
+    if (i == 4 && (access(path, F_OK) != 0 || geteuid() == 0)) continue;
+    hc_failure_clear(&why);
+    CHECK_CASE(cases[i].text, hc_file_create(path, &file, &why) == cases[i].code && says(&why, cases[i].text) && file < 0);
+  }
+  hc_failure_clear(&why);
+  CHECK(hc_file_create_new(in_folder("new"), &why) == HC_ERR_ALREADY_EXISTS && says(&why, "there already"));
+  uint64_t size = 9;
+  CHECK(hc_file_is_own(in_folder("new"), &size) && size == 0);
+  CHECK(!hc_file_is_own(folder, &size) && !hc_file_is_own(in_folder("none"), &size));
+}
+
+/* A file may grow to two bytes and no more: what found room is told. */
+static void check_limit(int file) {
+  struct rlimit before, two = {2, RLIM_INFINITY};
+  hc_failure why = {HC_OK, ""};
+  size_t written = 9;
+  (void)signal(SIGXFSZ, SIG_IGN);
+  if (getrlimit(RLIMIT_FSIZE, &before) != 0) return;
+  two.rlim_max = before.rlim_max;
+  CHECK(setrlimit(RLIMIT_FSIZE, &two) == 0 && ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0);
+  CHECK(hc_file_write(file, HC_SLICE("abc"), &written, &why) == HC_ERR_FILE_CANT_WRITE);
+  CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(written == 2 && says(&why, "file too large"));
+}
+
+static void check_moving(void) {
+  hc_failure why = {HC_OK, ""};
+  int file = -1, full = open("/dev/full", O_WRONLY), reader = open("/dev/null", O_RDONLY);
+  size_t count = 9;
+  char bytes[8];
+  CHECK(hc_file_create(in_folder("moved"), &file, &why) == HC_OK);
+  CHECK(hc_file_write(file, HC_SLICE("abcde"), &count, &why) == HC_OK && count == 5);
+  CHECK(hc_file_read_at(file, 0, bytes, sizeof bytes, &count, &why) == HC_ERR_FILE_CANT_READ);
+  CHECK(count == 0 && says(&why, "not open for this"));
+  check_limit(file);
+  hc_file_close(file);
+  file = open(in_folder("moved"), O_RDONLY);
+  CHECK(hc_file_read_at(file, 1, bytes, sizeof bytes, &count, &why) == HC_OK && count == 1 && bytes[0] == 'b');
+  CHECK(hc_file_read_at(file, 2, bytes, sizeof bytes, &count, &why) == HC_OK && count == 0);
+  CHECK(hc_file_read_at(file, UINT64_MAX, bytes, sizeof bytes, &count, &why) == HC_OK && count == 0);
+  hc_failure_clear(&why);
+  CHECK(hc_file_write(reader, HC_SLICE("a"), &count, &why) == HC_ERR_FILE_CANT_WRITE && says(&why, "not open for this"));
+  hc_failure_clear(&why);
+  if (full >= 0) CHECK(hc_file_write(full, HC_SLICE("a"), &count, &why) == HC_ERR_FILE_CANT_WRITE && says(&why, "no space left"));
+  hc_failure_clear(&why);
+  CHECK(hc_file_finish(-1, &why) == HC_ERR_FILE_CANT_WRITE && says(&why, "not open"));
+  for (int i = 0; i < 3; i++) hc_file_close(i == 0 ? file : i == 1 ? full : reader);
+  hc_file_close(-1);
+}
+
+static void check_share(void) {
+  hc_failure why = {HC_OK, ""};
+  int shared = -1, ends[2], file = open(in_folder("moved"), O_RDONLY);
+  uint64_t length = 9;
+  CHECK(hc_file_share(file, 1, &shared, &length, &why) == HC_OK && length == 1 && shared >= 0);
+  hc_file_close(shared);
+  CHECK(hc_file_share(file, 3, &shared, &length, &why) == HC_OK && length == 0);
+  hc_file_close(shared);
+  CHECK(hc_file_share(-1, 0, &shared, &length, &why) == HC_ERR_INVALID_PARAMETER && says(&why, "not open"));
+  hc_failure_clear(&why);
+  CHECK(pipe(ends) == 0 && hc_file_share(ends[0], 0, &shared, &length, &why) == HC_ERR_INVALID_PARAMETER);
+  CHECK(says(&why, "only a regular file"));
+  struct rlimit before, none;
+  CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  none = before;
+  none.rlim_cur = (rlim_t)ends[1] + 1;
+  hc_failure_clear(&why);
+  CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  CHECK(hc_file_share(file, 0, &shared, &length, &why) == HC_ERR_CANT_ACQUIRE_RESOURCE && says(&why, "too many open files"));
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  hc_file_close(ends[0]);
+  hc_file_close(ends[1]);
+  hc_file_close(file);
+}
+
+/* Every error that a socket meets has a text of its own; others show their number. */
+static void check_texts(void) {
+  static const int numbers[] = {ECONNREFUSED, ECONNRESET,   ECONNABORTED, EPIPE,  ENOTCONN, ETIMEDOUT, EHOSTUNREACH,
+                                ENETUNREACH,  ENETDOWN,     EADDRNOTAVAIL, EADDRINUSE, EAFNOSUPPORT, EACCES, EPERM,
+                                EMFILE,       ENFILE,       ENOBUFS,      ENOMEM, EBADF,    EINVAL,    EIO,
+                                EISDIR,       ESPIPE};
+  enum { COUNT = sizeof numbers / sizeof *numbers };
+  char space[HC_ERRNO_TEXT];
+  const char *texts[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    texts[i] = hc_errno_text(numbers[i], space);
+    CHECK(texts[i] != space && texts[i][0] != '\0');
+    for (size_t j = 0; j < i; j++) CHECK(strcmp(texts[i], texts[j]) != 0);
+  }
+  CHECK(strcmp(hc_errno_text(9999, space), "errno 9999") == 0);
+}
+
+int main(void) {
+  snprintf(folder, sizeof folder, "/tmp/httpclient-file.XXXXXX");
+  if (mkdtemp(folder) == NULL) return 1;
+  check_create();
+  check_moving();
+  check_share();
+  check_texts();
+  (void)unlink(in_folder("new"));
+  (void)unlink(in_folder("moved"));
+  (void)rmdir(folder);
+  return check_report();
+}
