@@ -6,6 +6,8 @@ local native = require("spec_native")
 local support = require("spec.support.client")
 local tls = require("spec.support.tls")
 
+debug.sethook() -- that of SPEC_GC: here it is known when to collect
+
 local HTTPClient = httpclient.HTTPClient
 local SIZE = 2 * 1048576 -- more than the socket takes at once
 
