@@ -8,6 +8,8 @@
 -- after the last answer), "reset", "stall" (holds the connection until stop) or "keep" (goes on with the next step).
 local native = require("spec_native")
 
+local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
+
 local Server = {}
 Server.__index = Server
 
@@ -42,7 +44,7 @@ end
 
 local function serve(connections, options)
   options = options or {}
-  local steps = { seconds = options.seconds, host = options.host }
+  local steps = { seconds = options.seconds or 10 * factor, host = options.host }
   for _, answers in ipairs(connections) do
     steps[#steps + 1] = { "accept" }
     if options.tls then
