@@ -193,6 +193,17 @@ describe("a download", function()
     assert.same({ "file" }, names())
   end)
 
+  it("is not made of an answer to HEAD", function()
+    local server = with_server({ { "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" } })
+    local path = folder:write("file", "old")
+    for _, resume in ipairs({ false, true }) do
+      assert.equal(200, assert(fetch(server:url(), { method = "HEAD", download_file = path, resume = resume })).status)
+      assert.equal("old", tempdir.read(path))
+      assert.same({ "file" }, names())
+      server = with_server({ { "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" } })
+    end
+  end)
+
   it("decodes on the way", function()
     local text = ("decoded "):rep(100000)
     local server = with_server({ { answer(gzip(text), "Content-Encoding: gzip\r\n") } })

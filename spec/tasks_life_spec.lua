@@ -269,3 +269,70 @@ describe("without a descriptor left", function()
     assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
   end)
 end)
+
+-- Where a fetch may be when it ends: what the server does, and what must have been seen before.
+local places = {
+  { "resolving", url = "http://slow-name.invalid/" },
+  { "the TLS handshake", tls = true, server = { { send = "", ending = "stall" } } },
+  { "an upload", options = { body = ("x"):rep(20000000) }, server = { { send = "", ending = "stall" } } },
+  { "waiting for the head", server = { { send = "HTTP/1.1 200", ending = "stall" } } },
+  { "the body", server = { { send = "HTTP/1.1 200 OK\r\n\r\nabc", ending = "stall" } } },
+  { "a coded body", server = { { send = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\31\139", ending = "stall" } } },
+  { "a redirect's body",
+    server = { { send = "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 9\r\n\r\nabc", ending = "stall" } } },
+  { "the second hop",
+    server = { "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", { send = "", ending = "stall" } } },
+}
+
+describe("a fetch that is", function()
+  local folder = require("spec.support.tempdir").new()
+  teardown(function() folder:close() end)
+
+  local function each_way(place, act)
+    for _, with_file in ipairs({ false, true }) do
+      local server = place.server and with_server({ place.server })
+      local url = place.url or server:url()
+      local options = { download_file = with_file and folder:file("file") or nil }
+      for name, value in pairs(place.options or {}) do
+        options[name] = value
+      end
+      act(place.tls and url:gsub("^http:", "https:") or url, options)
+      assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+      os.remove(folder:file("file")) -- nothing but this may be there
+      assert.is_nil(io.popen("ls -A '" .. folder.path .. "'"):read("*l"), place[1])
+      if server then
+        server:stop()
+      end
+    end
+  end
+
+  for _, place in ipairs(places) do
+    it("in " .. place[1] .. " is cancelled at once, and leaves nothing", function()
+      for _, rounds in ipairs({ 0, 20 }) do
+        each_way(place, function(url, options)
+          local task = async(fetch, url, options)
+          for _ = 1, rounds do
+            httpclient.process()
+            native.sleep(0.0005)
+          end
+          if task:status() == "running" then -- a name that does not exist may be known by now
+            assert.is_true(task:cancel())
+          end
+        end)
+      end
+    end)
+
+    it("in " .. place[1] .. " ends with its timeout", function()
+      each_way(place, function(url, options)
+        options.timeout = 0.05
+        local began = native.monotonic()
+        local response, message, code = fetch(url, options)
+        assert.is_nil(response)
+        assert.is_true(native.monotonic() - began < 0.05 + 1 * factor)
+        if not place.url then
+          assert.equal(httpclient.Error.ERR_TIMEOUT, code, message)
+        end
+      end)
+    end)
+  end
+end)

@@ -390,9 +390,10 @@ local function is_success(code)
   return code >= 200 and code <= 299
 end
 
--- What an error's page says is no download: it is handed over like any other body.
+-- What an error's page says is no download: it is handed over like any other body. Nor is an answer to HEAD, which would
+-- empty the file.
 local function choose_sink(t)
-  if t.file and (is_success(t.head.status) or t.file:is_refused(t.client)) then
+  if t.file and t.method ~= HTTPClient.METHOD_HEAD and (is_success(t.head.status) or t.file:is_refused(t.client)) then
     return t.file
   elseif t.on_data then
     return sinks.call(t.on_data)
