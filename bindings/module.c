@@ -52,6 +52,16 @@ static int module_own_file_size(lua_State *L) {
   return 1;
 }
 
+/* file_kind(path) -> "regular", "directory", "device" or "other"; nil where there is nothing */
+static int module_file_kind(lua_State *L) {
+  static const char *const names[] = {
+      [HC_FILE_REGULAR] = "regular", [HC_FILE_DIRECTORY] = "directory",
+      [HC_FILE_DEVICE] = "device",   [HC_FILE_OTHER] = "other",
+  };
+  lua_pushstring(L, names[hc_file_kind_of(check_path(L))]);
+  return 1;
+}
+
 /* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a plain field. */
 static int module_index(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error"))) return 0;
@@ -88,6 +98,7 @@ static const luaL_Reg functions[] = {
     {"monotonic_time", module_monotonic_time},
     {"create_new_file", module_create_new_file},
     {"own_file_size", module_own_file_size},
+    {"file_kind", module_file_kind},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},

@@ -19,6 +19,17 @@ hc_error hc_file_create_new(const char *path, hc_failure *why);
 /* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
  * gone on with. */
 bool hc_file_is_own(const char *path, uint64_t *size);
+
+typedef enum hc_file_kind {
+  HC_FILE_MISSING,  /* or nothing can be learned of it */
+  HC_FILE_REGULAR,
+  HC_FILE_DIRECTORY,
+  HC_FILE_DEVICE,   /* of characters, such as /dev/null: it is written to, and never replaced */
+  HC_FILE_OTHER     /* a pipe, a socket, a disk */
+} hc_file_kind;
+
+/* What the path leads to, through links. */
+hc_file_kind hc_file_kind_of(const char *path);
 /* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
  * HC_ERR_INVALID_PARAMETER when it is no regular file. */
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);

@@ -89,6 +89,14 @@ bool hc_file_is_own(const char *path, uint64_t *size) {
   return true;
 }
 
+hc_file_kind hc_file_kind_of(const char *path) {
+  struct stat facts;
+  if (stat(path, &facts) != 0) return HC_FILE_MISSING;
+  if (S_ISREG(facts.st_mode)) return HC_FILE_REGULAR;
+  if (S_ISDIR(facts.st_mode)) return HC_FILE_DIRECTORY;
+  return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
+}
+
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);

@@ -1,4 +1,5 @@
 -- Downloads: a temporary neighbour that takes the file's name when it is complete, and resumption.
+local core = require("httpclient.core")
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local serve = require("spec.support.serve")
@@ -90,6 +91,39 @@ describe("a download into a folder where others write", function()
     assert(fetch(server:url(), { download_file = folder:file("file") }))
     assert.equal("untouched", tempdir.read(other))
     assert.equal("body", tempdir.read(folder:file("file")))
+  end)
+
+  -- Through links: what replaced a device here would replace it for all.
+  for _, coding in ipairs({ "", "Content-Encoding: gzip\r\n" }) do
+    it("writes to a device, and takes no place of it" .. (coding == "" and "" or ", what was coded too"), function()
+      local body = coding == "" and "body" or gzip("body")
+      for _, resume in ipairs({ false, true }) do
+        local server = with_server({ { answer(body, tagged .. coding) }, { answer(body, tagged .. coding) } })
+        link("/dev/null", "null")
+        link("/dev/full", "full")
+        local null, full = folder:file("null"), folder:file("full")
+        assert.equal(200, assert(fetch(server:url(), { download_file = null, resume = resume })).status)
+        local response, message, code = fetch(server:url(), { download_file = full, resume = resume })
+        assert.is_nil(response)
+        assert.truthy(message:lower():find("no space left", 1, true), message)
+        assert.equal(Error.ERR_FILE_CANT_WRITE, code)
+        assert.same({ "full", "null" }, names())
+        assert.equal("device", core.file_kind(null))
+        assert.equal("device", core.file_kind(full))
+      end
+    end)
+  end
+
+  it("is refused at the head of the answer where there is a folder or a pipe", function()
+    local server = with_server({ { cut_short("", "abc") }, { cut_short("", "abc") } })
+    os.execute(("mkdir '%s'; mkfifo '%s'"):format(folder:file("folder"), folder:file("pipe")))
+    for _, name in ipairs({ "folder", "pipe" }) do
+      local response, message, code = fetch(server:url(), { download_file = folder:file(name) })
+      assert.is_nil(response)
+      assert.truthy(message:find(name, 1, true), message)
+      assert.equal(Error.ERR_FILE_CANT_OPEN, code)
+    end
+    assert.same({ "folder", "pipe" }, names())
   end)
 
   it("sends nothing of an information file that is not its own writing", function()
@@ -219,8 +253,9 @@ describe("a download", function()
     assert.equal(Error.ERR_FILE_CANT_OPEN, code)
     assert.truthy(message:find("none/file", 1, true), message)
     server = with_server({ { answer("x") } })
-    os.execute("mkdir -p " .. folder:file("target/full"))
-    _, message, code = fetch(server:url(), { download_file = folder:file("target") })
+    _, message, code = fetch(server:url(), { download_file = folder:file("target"), on_progress = function()
+      os.execute("mkdir -p " .. folder:file("target/full"))
+    end })
     assert.equal(Error.ERR_FILE_CANT_WRITE, code, message)
     assert.same({ "target" }, names())
   end)

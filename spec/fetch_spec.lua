@@ -49,6 +49,8 @@ describe("fetch", function()
       assert.is_true(response.timings[phase] >= 0, phase)
     end
     assert.is_true(response.timings.total < 10)
+    assert.equal(0, response.timings.resolve, "an address is no name")
+    assert.is_true(response.timings.connect > 0)
     local request = server:requests()[1]
     assert.truthy(request:find("^GET /a%%20b%?q=%%C3%%BC HTTP/1%.1\r\n"), request)
     assert.truthy(request:find("\r\nAccept-Encoding: gzip, deflate\r\n", 1, true), request)

@@ -5,7 +5,7 @@
 -- validator (RFC 9110 section 8.8) in the first line, a checksum of the URL, which may hold secrets, in the second.
 --
 -- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
--- one of the user's own is continued.
+-- one of the user's own is continued. A device (/dev/null) has no neighbour, and nothing takes its place: it is written to.
 local core = require("httpclient.core")
 local httpclient = require("httpclient")
 
@@ -50,8 +50,11 @@ end
 
 -- The file at `path`; with resume what an earlier call for the same URL left is continued.
 local function new(path, resume, url)
-  local self = setmetatable({ path = path, resume = resume, offset = 0, body = "" }, Download)
-  if resume then
+  local self = setmetatable({ path = path, kind = core.file_kind(path), offset = 0, body = "" }, Download)
+  self.resume = resume and self.kind ~= "device"
+  if self.kind == "device" then
+    self.temporary = path
+  elseif resume then
     self.url = checksum(url)
     self.temporary, self.info = path .. ".part", path .. ".part.info"
     self.validator = read_info(self.info, self.url)
@@ -131,6 +134,11 @@ end
 
 -- -> true; nil and a message
 local function open_temporary(self, is_rest)
+  if self.kind == "device" then
+    return true
+  elseif self.kind == "directory" or self.kind == "other" then
+    return nil, ("%s is %s"):format(self.path, self.kind == "directory" and "a directory" or "no regular file")
+  end
   if self.resume then
     if in_use[self.temporary] then
       return nil, ("another download writes to %s"):format(self.temporary)
@@ -215,6 +223,9 @@ function Download:finish()
   end
   if self.total and core.own_file_size(self.temporary) ~= self.total then
     return nil, "the server sent less than the rest of the file", "CONNECTION_ERROR"
+  end
+  if self.kind == "device" then
+    return true
   end
   ok, message = os.rename(self.temporary, self.path)
   if not ok then

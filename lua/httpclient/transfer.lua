@@ -154,12 +154,13 @@ local function start_to_connect(t)
 end
 
 local function connect(t)
-  local client, began, resolved = t.client, now(), nil
+  local client, began = t.client, now()
   set_proxy(t)
   local code, message = start_to_connect(t)
   if code ~= Error.OK then
     fail("CANT_CONNECT", message)
   end
+  local resolved = client:get_status() ~= RESOLVING and began or nil
   while client:get_status() == RESOLVING or client:get_status() == CONNECTING do
     wait(t)
     if not resolved and client:get_status() ~= RESOLVING then
