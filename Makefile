@@ -119,7 +119,8 @@ lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
 native := $(abi)/spec_native.so
 
-.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak gc-stress coverage lint bench bench-plots fuzz fuzz-smoke \
+.PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak netem gc-stress coverage \
+  lint bench bench-plots fuzz fuzz-smoke \
   install uninstall clean help FORCE
 .PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers
 
@@ -271,6 +272,11 @@ coverage:
 	  CFLAGS="-O0 -g --coverage -fprofile-update=atomic" LDFLAGS=-Wl,-u,__gcov_dump TEST_LUAS=lua5.4 run-tests
 	@$(LUA) .ci/coverage.lua $(BUILD)/coverage
 
+NETEM_MB ?= 100
+
+netem:
+	@NETEM_MB=$(NETEM_MB) SPEC_SECONDS=7200 $(MAKE) LUA=$(LUA) SPECS=spec/netem_spec.lua C_TESTS= test
+
 # The specs with the collector at its busiest; 5.4 has two of them.
 GC_LUAS ?= lua5.4 lua5.1 luajit
 
@@ -384,6 +390,7 @@ help:
 	@echo 'asan, valgrind  the same under the sanitizers ($(ASAN_LUAS)), under valgrind ($(VALGRIND_LUAS))'
 	@echo 'tsan            what threads share, under the thread sanitizer'
 	@echo 'soak            SOAK_REQUESTS=$(SOAK_REQUESTS) requests, many of which go wrong: memory and descriptors stay flat'
+	@echo 'netem           downloads and uploads of NETEM_MB=$(NETEM_MB) megabytes over bad lines'
 	@echo 'gc-stress       the specs with the collector at its busiest, on $(GC_LUAS)'
 	@echo 'coverage        lines and branches of the C sources that the tests reach on lua5.4'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'

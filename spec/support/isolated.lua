@@ -26,6 +26,7 @@ local preparations = {
   { "hosts", "mount --bind $1/hosts /etc/hosts" },
   { "hang", "mkfifo $1/pipe && mount --bind $1/pipe /etc/hosts" },
   { "resolver", "ip link set lo up && mount --bind $1/resolver /etc/resolv.conf" },
+  { "line", "ip link set lo up mtu 1500 && tc qdisc add dev lo root $(cat $1/line)" },
   { "disk", "mkdir $1/disk && mount -t tmpfs -o size=$(cat $1/disk_size) tmpfs $1/disk" },
 }
 
@@ -36,7 +37,7 @@ local function prepare(folder, options)
       lines[#lines + 1] = preparation[2]
     end
   end
-  for _, name in ipairs({ "hosts", "resolver" }) do
+  for _, name in ipairs({ "hosts", "resolver", "line" }) do
     folder:write(name, options[name] or "")
   end
   folder:write("disk_size", tostring(options.disk))
@@ -56,7 +57,7 @@ local function is_allowed(unshare, steps, folder)
 end
 
 -- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end; resolver: the text of its
--- resolv.conf, in a network that has nothing but a loopback; disk: the size of a small file system, whose path is arg[1].
+-- resolv.conf, in a network that has nothing but a loopback; line: how such a loopback queues (tc's words); disk: the size of a small file system, whose path is arg[1].
 -- -> what it printed, then "exit " and its code; or nil and why this can not be done here.
 function isolated.run(program, options)
   options = options or {}
@@ -66,7 +67,7 @@ function isolated.run(program, options)
   local command = { "env", preload, interpreter(), folder:write("program.lua", program), folder:file("disk") }
   local steps = prepare(folder, options)
   if steps ~= "" then
-    local unshare = options.resolver and "-mn" or "-m"
+    local unshare = (options.resolver or options.line) and "-mn" or "-m"
     if not is_allowed(unshare, steps, folder) then
       folder:close()
       return nil, "no mounts or network of one's own"
