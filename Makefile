@@ -282,8 +282,8 @@ GC_LUAS ?= lua5.4 lua5.1 luajit
 
 gc-stress:
 	@.ci/deps test $(GC_LUAS)
-	@SPEC_GC=stress $(MAKE) WERROR=1 TEST_LUAS="$(GC_LUAS)" C_TESTS= run-tests
-	@$(if $(filter lua5.4,$(GC_LUAS)),SPEC_GC=generational $(MAKE) WERROR=1 TEST_LUAS=lua5.4 C_TESTS= run-tests)
+	@SPEC_GC=stress SPEC_TIME_FACTOR=5 $(MAKE) WERROR=1 TEST_LUAS="$(GC_LUAS)" C_TESTS= run-tests
+	@$(if $(filter lua5.4,$(GC_LUAS)),SPEC_GC=generational SPEC_TIME_FACTOR=5 $(MAKE) WERROR=1 TEST_LUAS=lua5.4 C_TESTS= run-tests)
 
 SOAK_REQUESTS ?= 100000
 

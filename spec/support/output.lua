@@ -56,7 +56,7 @@ local function stress(mode)
     collectgarbage("setpause", 0)
     collectgarbage("setstepmul", 10000)
   end
-  debug.sethook(function() collectgarbage() end, "", 2000)
+  debug.sethook(function() collectgarbage() end, "", 5000)
 end
 
 return function()
