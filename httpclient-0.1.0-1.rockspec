@@ -86,6 +86,7 @@ build = {
       libdirs = { "$(OPENSSL_LIBDIR)", "$(ZLIB_LIBDIR)" },
     },
     ["httpclient"] = "lua/httpclient/init.lua",
+    ["httpclient.agenda"] = "lua/httpclient/agenda.lua",
     ["httpclient.decoder"] = "lua/httpclient/decoder.lua",
     ["httpclient.download"] = "lua/httpclient/download.lua",
     ["httpclient.errors"] = "lua/httpclient/errors.lua",

@@ -4,6 +4,7 @@
 -- A task that is in the scheduler's hands moves in process() and run(). Outside of tasks drive() does the same for a
 -- single one, and sleeps in the kernel, or in the waiter that was set.
 local httpclient = require("httpclient")
+local agenda = require("httpclient.agenda")
 local errors = require("httpclient.errors")
 local outside = require("httpclient.outside")
 
@@ -29,9 +30,6 @@ local by_coroutine = setmetatable({}, { __mode = "kv" })
 local poller                  -- made at the first wait
 local registered = {}         -- clients in the poller -> true
 local waiting = {}            -- client -> task
-local timed = {}              -- task -> when it is resumed at the latest
-local next_deadline = never   -- no task is timed before this
-local queue, first, last = {}, 1, 0 -- tasks to resume, in turn
 local running_count = 0       -- tasks in the scheduler's hands
 local turn                    -- while the scheduler is at work: { ends = time or nil }
 local is_polling = false      -- while the Poller is at work: a client's body function may be calling
@@ -99,14 +97,7 @@ local function new_task(fn, ...)
   return task
 end
 
-local function enqueue(task, reason)
-  if not task.is_queued then
-    task.is_queued = true
-    task.reason = reason
-    last = last + 1
-    queue[last] = task
-  end
-end
+local enqueue = agenda.add
 
 -- A descriptor is for others while nothing is under way.
 local function close_if_idle()
@@ -132,7 +123,7 @@ local function stop_waiting(task)
     waiting[task.client] = nil
     task.client = nil
   end
-  timed[task] = nil
+  agenda.clear_deadline(task)
 end
 
 local drop
@@ -294,8 +285,7 @@ local function start_waiting(task, client, deadline)
     waiting[client] = task
   end
   if deadline then
-    timed[task] = deadline
-    next_deadline = math.min(next_deadline, deadline)
+    agenda.set_deadline(task, deadline)
   end
 end
 
@@ -317,28 +307,6 @@ local function step(task)
     start_waiting(task, yielded[2], yielded[3])
   else
     enqueue(task)
-  end
-end
-
-local function queue_expired()
-  local time = now()
-  if time < next_deadline then
-    return
-  end
-  next_deadline = never
-  local expired = {}
-  for task, deadline in pairs(timed) do
-    if deadline <= time then
-      expired[#expired + 1] = task
-    else
-      next_deadline = math.min(next_deadline, deadline)
-    end
-  end
-  table.sort(expired, function(a, b)
-    return timed[a] < timed[b]
-  end)
-  for _, task in ipairs(expired) do
-    enqueue(task, "timeout")
   end
 end
 
@@ -364,7 +332,7 @@ end
 -- Sleeps until a task can go on, or `limit` has come.
 local function sleep(limit)
   poller = poller or httpclient.Poller.new()
-  local deadline = math.min(limit or never, next_deadline)
+  local deadline = math.min(limit or never, agenda.next_deadline())
   if not outside.has_waiter() then
     queue_moved(outside.slice(deadline))
     return
@@ -382,12 +350,9 @@ local function sleep(limit)
 end
 
 local function run_queue(count)
-  while count > 0 and first <= last do
-    local task = queue[first]
-    queue[first] = nil
-    first = first + 1
+  while count > 0 and agenda.count() > 0 do
     count = count - 1
-    step(task)
+    step(agenda.take())
     if tasks.is_over_budget() then
       return
     end
@@ -417,8 +382,8 @@ end
 local function rounds(seconds)
   repeat
     queue_moved(0)
-    queue_expired()
-    local count = last - first + 1
+    agenda.add_expired()
+    local count = agenda.count()
     run_queue(count)
   until not seconds or count == 0 or tasks.is_over_budget()
 end
@@ -438,16 +403,16 @@ end
 -- Works until is_done() or the deadline. Fails where the tasks wait for each other.
 local function work_until(is_done, deadline)
   while not is_done() and not (deadline and now() >= deadline) do
-    if first > last then
-      if next(waiting) == nil and next(timed) == nil and not deadline then
+    if agenda.count() == 0 then
+      if next(waiting) == nil and not agenda.has_deadlines() and not deadline then
         error("the tasks wait for each other", 0)
       end
       sleep(deadline)
     else
       queue_moved(0)
     end
-    queue_expired()
-    run_queue(last - first + 1)
+    agenda.add_expired()
+    run_queue(agenda.count())
     if errors.are_there() then
       return
     end
