@@ -219,11 +219,7 @@ local function take_arguments(name, url, headers, ...)
   if method ~= nil and not is_whole(method) then
     error(("bad method to '%s' (integer expected, got %s)"):format(name, type(method)), 4)
   end
-  method = method or HTTPClient.METHOD_GET
-  if method == HTTPClient.METHOD_GET and name == "request" then
-    data = nil -- ignored, as by HTTPClient
-  end
-  return lines, verify, method, data
+  return lines, verify, method or HTTPClient.METHOD_GET, data
 end
 
 local function to_bytes(name, data, is_raw)
@@ -271,6 +267,9 @@ local function start(self, name, is_raw, text, headers, ...)
   local state = check_self(self, name)
   local lines, verify, method, data = take_arguments(name, text, headers, ...)
   local body = to_bytes(name, data, is_raw)
+  if method == HTTPClient.METHOD_GET and not is_raw then
+    body = nil -- ignored, as by HTTPClient
+  end
   if state.task then
     return Error.ERR_BUSY, "a request is under way"
   elseif method < 0 or method >= HTTPClient.METHOD_MAX then
