@@ -105,6 +105,7 @@ describe("fetch", function()
       { {}, {}, "argument #1" },
       { "http://h/", 5, "argument #2" },
       { "http://h/", { tiemout = 5 }, "no option 'tiemout'" },
+      { "http://h/", { download_file = "a\0b" }, "'download_file'" },
       { "http://h/", { timeout = "5" }, "'timeout'" },
       { "http://h/", { timeout = -1 }, "'timeout'" },
       { "http://h/", { timeout = 0 / 0 }, "'timeout'" },

@@ -53,7 +53,10 @@ local options_known = {
   proxy = { function(value) return value == false or type(value) == "string" end, "a URL or false" },
   accept_gzip = { is_a("boolean"), "a boolean" },
   body_size_limit = { is_count, "a whole number of bytes" },
-  download_file = { function(value) return type(value) == "string" and value ~= "" end, "a path" },
+  download_file = {
+    function(value) return type(value) == "string" and value ~= "" and not value:find("\0", 1, true) end,
+    "a path",
+  },
   resume = { is_a("boolean"), "a boolean" },
   on_data = { is_a("function"), "a function" },
   on_progress = { is_a("function"), "a function" },

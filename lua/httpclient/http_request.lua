@@ -38,7 +38,11 @@ local properties = {
     is = function(value) return is_whole(value) and value >= 256 and value <= 16777216 end,
     what = "from 256 to 16777216",
   },
-  download_file = { default = "", is = function(value) return type(value) == "string" end, what = "a path or \"\"" },
+  download_file = {
+    default = "",
+    is = function(value) return type(value) == "string" and not value:find("\0", 1, true) end,
+    what = "a path or \"\"",
+  },
   max_redirects = { default = 8, is = is_whole, what = "a whole number" },
   resume = { default = false, is = is_boolean, what = "a boolean" },
   timeout = {
