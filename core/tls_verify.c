@@ -106,11 +106,25 @@ static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) *ve
 
 /* --- the verification */
 
+/* Is it about an anchor that is no root? OpenSSL asks for the list that its issuer gave, and takes the anchor for the one
+ * who signed it. The list still counts when it names the anchor. */
+static bool is_about_anchor(int error, X509_STORE_CTX *context) {
+  if (error != X509_V_ERR_CRL_SIGNATURE_FAILURE && error != X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER &&
+      error != X509_V_ERR_KEYUSAGE_NO_CRL_SIGN) {
+    return false;
+  }
+  X509 *certificate = X509_STORE_CTX_get_current_cert(context);
+  int last = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
+  return certificate != NULL && X509_STORE_CTX_get_error_depth(context) == last &&
+         (X509_get_extension_flags(certificate) & EXFLAG_SI) == 0;
+}
+
 /* A missing list of the authority that issued the server's certificate fails closed; the authorities above often give
  * none, but where the caller has one it counts. */
 static int allow_missing_crl(int passed, X509_STORE_CTX *context) {
-  if (passed || X509_STORE_CTX_get_error(context) != X509_V_ERR_UNABLE_TO_GET_CRL ||
-      X509_STORE_CTX_get_error_depth(context) == 0) {
+  int error = X509_STORE_CTX_get_error(context);
+  if (passed || X509_STORE_CTX_get_error_depth(context) == 0 ||
+      (error != X509_V_ERR_UNABLE_TO_GET_CRL && !is_about_anchor(error, context))) {
     return passed;
   }
   X509_STORE_CTX_set_error(context, X509_V_OK);

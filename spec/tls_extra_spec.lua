@@ -134,6 +134,19 @@ describe("crl_file", function()
     end)
   end
 
+  it("counts above and below an intermediate certificate that is trusted itself", function()
+    local none = file("good", { issuer = certs.intermediate })
+    local named = file("good", { issuer = certs.intermediate, revoked = { certs.via_intermediate } })
+    local above = file({ revoked = { certs.intermediate } }, { issuer = certs.intermediate })
+    for _, chain in ipairs({ certs.intermediate.cert, certs.ca.cert .. certs.intermediate.cert }) do
+      local function trusting(list) return TLSOptions.client(chain, nil, { crl_file = list }) end
+      expect(attempt(trusting(none), certs.via_intermediate))
+      expect(attempt(trusting(named), certs.via_intermediate), "certificate revoked")
+      expect(attempt(trusting(above), certs.via_intermediate), "certificate revoked")
+      expect(attempt(trusting(file("good")), certs.via_intermediate), "unable to get certificate CRL")
+    end
+  end)
+
   it("works for a chain without a name, and under TLS 1.2", function()
     local extra = { crl_file = file("good"), max_version = "1.2" }
     expect(attempt(TLSOptions.client_unsafe(certs.ca.cert, extra), certs.wrong_host))
