@@ -139,13 +139,28 @@ static int key_new(lua_State *L) {
   return 1;
 }
 
-static int key_replace(lua_State *L, key_object *self, hc_slice source, bool public_only, bool is_file) {
+static hc_error load_half(hc_key *key, hc_slice source, bool public_only, bool is_file, hc_failure *why) {
+  return is_file ? hc_key_load_file(key, source.data, public_only, why) : hc_key_load_text(key, source, public_only, why);
+}
+
+/* With nothing said about the half (argument 3), a text that holds no private key may hold a public one. */
+static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, bool is_file, hc_failure *why) {
+  bool is_said = !lua_isnoneornil(L, 3);
+  hc_error code = load_half(key, source, is_said && hcl_opt_boolean(L, 3, false), is_file, why);
+  if (code != HC_ERR_INVALID_DATA || is_said) return code;
+  hc_failure ignored = {HC_OK, ""};
+  if (load_half(key, source, true, is_file, &ignored) != HC_OK) return code;
+  hc_failure_clear(why);
+  return HC_OK;
+}
+
+static int key_replace(lua_State *L, key_object *self, hc_slice source, bool is_file) {
   hc_failure why = {HC_OK, ""};
   if (is_file && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
+  (void)hcl_opt_boolean(L, 3, false); /* raises before there is something to lose */
   hc_key *fresh = hc_key_new();
   if (!fresh) return no_memory(L);
-  hc_error code = is_file ? hc_key_load_file(fresh, source.data, public_only, &why)
-                          : hc_key_load_text(fresh, source, public_only, &why);
+  hc_error code = load_key(L, fresh, source, is_file, &why);
   if (code == HC_OK) {
     hc_key_release(self->key);
     self->key = fresh;
@@ -157,18 +172,23 @@ static int key_replace(lua_State *L, key_object *self, hc_slice source, bool pub
 
 static int key_load(lua_State *L) {
   key_object *self = check_key(L);
-  return key_replace(L, self, hcl_check_string(L, 2), hcl_opt_boolean(L, 3, false), true);
+  return key_replace(L, self, hcl_check_string(L, 2), true);
 }
 
 static int key_load_from_string(lua_State *L) {
   key_object *self = check_key(L);
-  return key_replace(L, self, hcl_check_string(L, 2), hcl_opt_boolean(L, 3, false), false);
+  return key_replace(L, self, hcl_check_string(L, 2), false);
+}
+
+/* Without the argument all that there is is saved. */
+static bool opt_public_only(lua_State *L, int arg, const key_object *self) {
+  return hcl_opt_boolean(L, arg, self->key && hc_key_is_public_only(self->key));
 }
 
 static int key_save(lua_State *L) {
   key_object *self = check_key(L);
   hc_slice path = hcl_check_string(L, 2);
-  bool public_only = hcl_opt_boolean(L, 3, false);
+  bool public_only = opt_public_only(L, 3, self);
   hc_failure why = {HC_OK, ""};
   if (!is_path(path, &why)) return hcl_push_result(L, why.code, &why);
   if (!self->key) {
@@ -181,7 +201,7 @@ static int key_save(lua_State *L) {
 
 static int key_save_to_string(lua_State *L) {
   key_object *self = check_key(L);
-  bool public_only = hcl_opt_boolean(L, 2, false);
+  bool public_only = opt_public_only(L, 2, self);
   hc_failure why = {HC_OK, ""};
   hc_buffer *out = hcl_buffer_new(L);
   hc_error code = self->key ? hc_key_save_text(self->key, public_only, out, &why) : HC_OK;
