@@ -53,7 +53,7 @@ local shapes = {
     local parts, at = { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" }, 1
     while at <= #body do
       local size = math.min(#body - at + 1, 1 + chance:below(9000))
-      parts[#parts + 1] = ("%x\r\n%s\r\n"):format(size, body:sub(at, at + size - 1))
+      parts[#parts + 1] = ("%x\r\n"):format(size) .. body:sub(at, at + size - 1) .. "\r\n" -- 5.1: no NUL through %s
       at = at + size
     end
     parts[#parts + 1] = "0\r\nT: 1\r\n\r\n"
