@@ -52,7 +52,7 @@ describe("Over a line that the kernel", function()
         program[#program + 1] = ([[print(%q, require("spec.support.line").transfer({ size = %d, upload = %s, secure = %s,
           seconds = %d }))]]):format(way[1], SIZE, tostring(way.upload), tostring(way.secure), SECONDS)
       end
-      local text, why = isolated.run(table.concat(program, "\n"), { line = discipline[2] })
+      local text, why = isolated.run(table.concat(program, "\n"), { line = discipline[2], seconds = 4 * SECONDS })
       if not text then
         pending(why .. ", or no " .. discipline[2]:match("%S+") .. " in this kernel")
         return

@@ -152,6 +152,29 @@ describe("a body file", function()
     end)
   end
 
+  for _, secure in ipairs({ false, true }) do
+    it("that becomes shorter on its way ends the request, TLS " .. tostring(secure), function()
+      local folder = tempdir.new()
+      local path = folder:write("body", ("x"):rep(16 * 1048576))
+      local file = assert(io.open(path, "rb"))
+      finally(function()
+        file:close()
+        folder:close()
+      end)
+      local client, conn = world(secure and
+        { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() } or nil)
+      support.request(client, "PUT", "/", {}, file)
+      receive_until(client, conn, "\r\n\r\n")
+      assert(io.open(path, "wb")):close()
+      support.until_true(function()
+        client:poll()
+        conn:recv(1048576, 0)
+        return client:get_status() ~= HTTPClient.STATUS_REQUESTING
+      end)
+      assert.truthy(failed(client):find("shorter than it was", 1, true))
+    end)
+  end
+
   it("must be open", function()
     local client = world()
     local file = io.tmpfile()

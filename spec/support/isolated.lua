@@ -13,9 +13,9 @@ local function interpreter()
   return assert(arg[i], "no interpreter")
 end
 
-local function run(command)
+local function run(command, seconds)
   local process = assert(native.spawn(command, { stdout = "pipe", stderr = "stdout" }))
-  local text = process:read()
+  local text = assert(process:read(seconds or 30))
   local code = process:wait()
   process:close()
   return text, code
@@ -57,7 +57,8 @@ local function is_allowed(unshare, steps, folder)
 end
 
 -- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end; resolver: the text of its
--- resolv.conf, in a network that has nothing but a loopback; line: how such a loopback queues (tc's words); disk: the size of a small file system, whose path is arg[1].
+-- resolv.conf, in a network that has nothing but a loopback; line: how such a loopback queues (tc's words); disk: the
+-- size of a small file system, whose path is arg[1]; seconds: how long it may take (30).
 -- -> what it printed, then "exit " and its code; or nil and why this can not be done here.
 function isolated.run(program, options)
   options = options or {}
@@ -74,7 +75,7 @@ function isolated.run(program, options)
     end
     command = { "unshare", unshare, "sh", "-c", steps .. ' && shift && exec "$@"', "sh", folder.path, unpack(command) }
   end
-  local text, code = run(command)
+  local text, code = run(command, options.seconds)
   folder:close()
   return text .. "exit " .. tostring(code), nil
 end

@@ -1,0 +1,113 @@
+/* test_client.c - the client's C API where no Lua stands before it: arguments that are refused, options that are left out,
+ * calls at the wrong time; and several clients and pollers. */
+#include "../../core/httpclient.h"
+#include "../../core/limits.h"
+#include "../../core/poller.h"
+#include "loopback.h"
+
+static const hc_slice none = {NULL, 0};
+
+static bool says(const hc_failure *why, const char *text) { return strstr(why->text, text) != NULL; }
+
+static void check_proxies(hc_client *c) {
+  static const struct {
+    const char *host;
+    long long port;
+    const char *text;
+  } wrong[] = {{"proxy.test", 0, "proxy port 0"},           {"proxy.test", 65536, "proxy port 65536"},
+               {"proxy.test", -2, "proxy port -2"},         {"https://proxy.test", 80, "without TLS"},
+               {"bad host", 80, "proxy: "}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    hc_failure why = {HC_OK, ""};
+    hc_error code = hc_client_set_proxy(c, HC_PROXY_HTTP, hc_slice_of(wrong[i].host), wrong[i].port, none, none, &why);
+    CHECK_CASE(wrong[i].text, code == HC_ERR_INVALID_PARAMETER && says(&why, wrong[i].text));
+  }
+  hc_failure why = {HC_OK, ""};
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE("proxy.test"), 80, none, HC_SLICE("secret"), &why) == HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE("proxy.test"), 80, HC_SLICE("a:b"), none, &why) != HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE(""), 80, none, none, &why) == HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), 80, none, none, &why) == HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), -1, none, none, &why) == HC_OK);
+}
+
+static void check_connects(hc_client *c) {
+  hc_failure why = {HC_OK, ""};
+  CHECK(hc_client_connect(c, HC_SLICE("http://a.test"), 80, HC_CONNECT_TLS, NULL, &why) == HC_ERR_INVALID_PARAMETER);
+  CHECK(says(&why, "contradicts"));
+  hc_failure_clear(&why);
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 70000, HC_CONNECT_PLAIN, NULL, &why) == HC_ERR_INVALID_PARAMETER);
+  CHECK(says(&why, "port 70000") && hc_client_get_status(c) == HC_STATUS_DISCONNECTED);
+  /* Without options all is verified; nobody listens at the discard port of this address. */
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 9, HC_CONNECT_TLS, NULL, &why) == HC_OK);
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), -1, HC_CONNECT_TLS, NULL, &why) == HC_OK);
+  hc_client_close(c);
+}
+
+static size_t write_nothing(void *context, hc_slice bytes, hc_failure *why) {
+  (void)context, (void)bytes, (void)why;
+  return 0;
+}
+
+static void check_wrong_times(hc_client *c) {
+  hc_failure why = {HC_OK, ""};
+  uint64_t moved = 9;
+  hc_slice view = {"x", 1};
+  CHECK(hc_client_body_to_writer(c, write_nothing, NULL, &moved, &why) == HC_ERR_INVALID_PARAMETER && moved == 0);
+  CHECK(says(&why, "no body"));
+  hc_client_body_peek(c, &view);
+  hc_client_body_consume(c, 1);
+  CHECK(view.size == 0 && hc_client_poll(c) == HC_ERR_UNCONFIGURED);
+  CHECK(hc_client_response_code(c) == 0 && hc_client_response_reason(c).size == 0 && !hc_client_has_response(c));
+  CHECK(hc_client_response_body_length(c) == -1 && !hc_client_response_is_chunked(c));
+  hc_client_request_spec spec = {.method = 0, .url = HC_SLICE("/")};
+  CHECK(hc_client_request(c, &spec, &why) != HC_OK);
+  CHECK(hc_client_set_stream(c, NULL) == HC_OK);
+  CHECK(strcmp(hc_status_name((hc_status)99), "?") == 0 && strcmp(hc_status_name(HC_STATUS_BODY), "BODY") == 0);
+}
+
+static void check_waits(hc_client *c) {
+  bool ready = false;
+  CHECK(hc_client_wait_any(&c, 0, 0, &ready) == HC_OK && !ready);
+  CHECK(hc_client_wait_any(&c, 1, 0, &ready) == HC_OK && ready); /* nothing to wait for: at once */
+  hc_client_settings *settings = hc_client_get_settings(c);
+  settings->connect_timeout = 1e300; /* as good as never */
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 9, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
+  hc_interest interest;
+  hc_client_interest(c, &interest);
+  CHECK(interest.fd >= 0 || interest.ready || interest.deadline != HC_NEVER);
+  settings->connect_timeout = 0;
+  hc_client_close(c);
+}
+
+static void check_pollers(hc_client *c) {
+  hc_poller *one = NULL, *two = NULL;
+  hc_failure why = {HC_OK, ""};
+  int tag = 0;
+  hc_interest interest;
+  CHECK(hc_poller_new(&one, &why) == HC_OK && hc_poller_new(&two, &why) == HC_OK);
+  CHECK(hc_poller_add(one, c, &tag, &why) == HC_OK && hc_poller_count(one) == 1);
+  CHECK(hc_poller_add(one, c, &tag, &why) == HC_ERR_ALREADY_IN_USE);
+  CHECK(hc_poller_add(two, c, &tag, &why) == HC_ERR_ALREADY_IN_USE);
+  CHECK(hc_poller_remove(two, c) == HC_ERR_DOES_NOT_EXIST && hc_poller_count(two) == 0);
+  CHECK(hc_poller_wait(one, 0) == HC_OK);
+  hc_poller_interest(two, &interest);
+  CHECK(interest.deadline == HC_NEVER && !interest.ready);
+  CHECK(hc_poller_next(two) == NULL);
+  CHECK(hc_poller_remove(one, c) == HC_OK && hc_poller_remove(one, c) == HC_ERR_DOES_NOT_EXIST);
+  hc_poller_delete(one);
+  hc_poller_delete(two);
+  hc_poller_delete(NULL);
+}
+
+int main(void) {
+  hc_client *c = hc_client_new();
+  if (c == NULL) return 1;
+  check_wrong_times(c);
+  check_proxies(c);
+  check_connects(c);
+  check_waits(c);
+  check_pollers(c);
+  hc_client_delete(c);
+  hc_client_delete(NULL);
+  return check_report();
+}
