@@ -11,19 +11,7 @@ local HTTPClient = httpclient.HTTPClient
 local TLSOptions = httpclient.TLSOptions
 local OK = "HTTP/1.1 200 OK\r\n"
 
-local opened = {}
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]:close()
-    opened[i] = nil
-  end
-end)
-
-local function keep(object)
-  opened[#opened + 1] = object
-  return object
-end
+local keep = require("spec.support.kept")(after_each)
 
 local function listen(host) return keep(assert(native.listen({ host = host }))) end
 

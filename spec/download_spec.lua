@@ -7,9 +7,7 @@ local tempdir = require("spec.support.tempdir")
 
 local Error, fetch = httpclient.Error, httpclient.fetch
 
-local function answer(body, more)
-  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"):format(#body, more or "") .. body
-end
+local answer = serve.answer
 
 local folder
 

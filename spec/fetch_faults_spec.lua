@@ -8,9 +8,7 @@ local Error, fetch = httpclient.Error, httpclient.fetch
 local HTTPRequest = httpclient.HTTPRequest
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
-local function answer(body, more)
-  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"):format(#body, more or "") .. body
-end
+local answer = serve.answer
 
 local function with_server(connections, options)
   local server = serve(connections, options)

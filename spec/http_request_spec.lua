@@ -10,9 +10,7 @@ local Error, HTTPClient, HTTPRequest = httpclient.Error, httpclient.HTTPClient, 
 local Result = HTTPRequest.Result
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
-local function answer(body, more)
-  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"):format(#body, more or "") .. body
-end
+local answer = serve.answer
 
 local function with_server(connections, options)
   local server = serve(connections, options)

@@ -10,19 +10,7 @@ local StreamPeerTCP = httpclient.StreamPeerTCP
 local StreamPeerTLS = httpclient.StreamPeerTLS
 local OK = "HTTP/1.1 200 OK\r\n"
 
-local opened = {}
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]:close()
-    opened[i] = nil
-  end
-end)
-
-local function keep(object)
-  opened[#opened + 1] = object
-  return object
-end
+local keep = require("spec.support.kept")(after_each)
 
 local function listen() return keep(assert(native.listen({}))) end
 

@@ -6,9 +6,7 @@ local serve = require("spec.support.serve")
 local async, fetch, run = httpclient.async, httpclient.fetch, httpclient.run
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
-local function answer(body, more)
-  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#body, more or "", body)
-end
+local answer = serve.answer
 
 local function with_server(connections, options)
   local server = serve(connections, options)

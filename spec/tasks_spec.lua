@@ -14,9 +14,7 @@ local can_guard = coroutine.wrap(function()
   return (pcall(coroutine.yield, true))
 end)() == true
 
-local function answer(body, more)
-  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#body, more or "", body)
-end
+local answer = serve.answer
 
 local function with_server(connections, options)
   local server = serve(connections, options)

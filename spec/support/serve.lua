@@ -83,4 +83,13 @@ function Server:stop()
   return self.script:stop()
 end
 
-return serve
+-- A whole answer with this content; more: further field lines, each with its line end.
+local function answer(body, more)
+  return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n"):format(#body, more or "") .. body
+end
+
+return setmetatable({ answer = answer }, {
+  __call = function(_, ...)
+    return serve(...)
+  end,
+})
