@@ -9,15 +9,12 @@ local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
+local keep = require("spec.support.kept")(after_each)
+
 local function world(options)
-  local listener = assert(native.listen({}))
+  local listener = keep(assert(native.listen({})))
   local client, conn = support.connect(listener, options)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
-  return client, conn
+  return keep(client), keep(conn)
 end
 
 local function list(...)
