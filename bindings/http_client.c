@@ -320,8 +320,8 @@ static size_t check_size(lua_State *L, int arg, const property *p) {
 
 static double check_seconds(lua_State *L, int arg, const property *p) {
   double value = hcl_check_number(L, arg);
-  if (!(value >= 0) || value > 1e18)
-    luaL_argerror(L, arg, lua_pushfstring(L, "%s must be 0 or more seconds", p->name));
+  if (!(value >= 0)) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be 0 or more seconds", p->name));
+  if (value > 1e18) luaL_argerror(L, arg, lua_pushfstring(L, "%s is over 1e18 seconds; 0 means no limit", p->name));
   return value;
 }
 

@@ -216,4 +216,17 @@ describe("the timeouts' settings", function()
       end
     end
   end)
+
+  it("say what stands for no limit when they are too large", function()
+    local client = HTTPClient.new()
+    for _, name in ipairs({ "connect_timeout", "response_timeout", "idle_timeout" }) do
+      for _, seconds in ipairs({ math.huge, 1e19 }) do
+        local ok, message = pcall(function() client[name] = seconds end)
+        assert.is_false(ok)
+        assert.truthy(message:find(name .. " is over 1e18 seconds; 0 means no limit", 1, true), message)
+      end
+      client[name] = 1e18
+      assert.equal(1e18, client[name])
+    end
+  end)
 end)
