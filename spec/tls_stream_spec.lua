@@ -90,19 +90,17 @@ local function table_over(peer, limit, hook)
   return stream
 end
 
+local keep = require("spec.support.kept")(after_each)
+
 -- Two servers, one behind the other's TLS. -> the port of the outer one, both scripts
 local function nested_servers(outer, inner, steps)
   local list = { { "accept" }, { "trytls", certs.localhost.tls(inner) }, seconds = support.LIMIT }
   for i, step in ipairs(steps) do
     list[i + 2] = step
   end
-  local behind = assert(native.script(list))
-  local front = assert(native.script({ { "accept" }, { "starttls", certs.wrong_host.tls(outer) }, { "tunnel", behind:port() },
-    seconds = support.LIMIT }))
-  finally(function()
-    front:stop()
-    behind:stop()
-  end)
+  local behind = keep(assert(native.script(list)))
+  local front = keep(assert(native.script({ { "accept" }, { "starttls", certs.wrong_host.tls(outer) }, { "tunnel", behind:port() },
+    seconds = support.LIMIT })))
   return front:port(), front, behind
 end
 

@@ -6,8 +6,13 @@ return function(after_each)
   local opened = {}
   after_each(function()
     for i = #opened, 1, -1 do
-      opened[i]:close()
+      local object = opened[i]
       opened[i] = nil
+      if object.close then
+        object:close()
+      else
+        object:stop() -- a scripted server
+      end
     end
   end)
   return function(object)
