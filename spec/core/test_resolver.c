@@ -223,6 +223,7 @@ static bool wakes_by_number(hc_lookup **lookup) {
   while ((io = hc_lookup_poll(lookup[0], &addresses, &count, NULL)) == HC_IO_WANT_READ) {
     if (!loopback_await(fd, POLLIN)) return false;
   }
+  hc_memory_release(addresses);
   return io == HC_IO_OK && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
 }
 
