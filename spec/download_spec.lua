@@ -2,6 +2,7 @@
 local core = require("httpclient.core")
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local pipe = require("spec.support.pipe")
 local serve = require("spec.support.serve")
 local tempdir = require("spec.support.tempdir")
 
@@ -38,13 +39,7 @@ local function names()
 end
 
 local function gzip(text)
-  local process = assert(native.spawn({ "gzip", "-c" }, { stdin = "pipe", stdout = "pipe" }))
-  process:write(text)
-  process:close_stdin()
-  local packed = process:read()
-  process:wait()
-  process:close()
-  return packed
+  return pipe({ "gzip", "-c" }, text)
 end
 
 local tagged = 'ETag: "v1"\r\nAccept-Ranges: bytes\r\n'

@@ -1,6 +1,7 @@
 -- fetch and HTTPRequest against servers that mean no good, or know no better.
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local pipe = require("spec.support.pipe")
 local serve = require("spec.support.serve")
 local urls = require("httpclient.url")
 
@@ -17,16 +18,6 @@ local function with_server(connections, options)
     server:stop()
   end)
   return server
-end
-
-local function pipe(command, text)
-  local process = assert(native.spawn(command, { stdin = "pipe", stdout = "pipe" }))
-  process:write(text)
-  process:close_stdin()
-  local out = process:read()
-  process:wait()
-  process:close()
-  return out
 end
 
 local function gzip(text)

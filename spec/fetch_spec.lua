@@ -1,6 +1,7 @@
 -- fetch: one call, one response.
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local pipe = require("spec.support.pipe")
 local certs = require("spec.support.certs")
 local nginx = require("spec.support.nginx")
 local ports = require("spec.support.ports")
@@ -22,13 +23,7 @@ local function with_server(connections, options)
 end
 
 local function gzip(text)
-  local process = assert(native.spawn({ "gzip", "-c" }, { stdin = "pipe", stdout = "pipe" }))
-  process:write(text)
-  process:close_stdin()
-  local packed = process:read()
-  process:wait()
-  process:close()
-  return packed
+  return pipe({ "gzip", "-c" }, text)
 end
 
 describe("fetch", function()
