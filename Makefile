@@ -38,6 +38,7 @@ JOBS ?= $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),2)
 SPECS ?= $(sort $(wildcard spec/*_spec.lua))
 C_TESTS ?= $(sort $(wildcard spec/core/test_*.c spec/bindings/test_*.c))
 FUZZ_SECONDS ?= 60
+FUZZ_CORPUS ?= corpus
 
 ifeq ($(origin CC),default)
 CC := cc
@@ -292,21 +293,23 @@ SOAK_REQUESTS ?= 100000
 soak:
 	@SOAK_REQUESTS=$(SOAK_REQUESTS) SPEC_SECONDS=7200 $(MAKE) LUA=$(LUA) SPECS=spec/soak_spec.lua C_TESTS= test
 
-# Each fuzzer for FUZZ_SECONDS, on top of the inputs in fuzz/corpus; what it finds stays in the build folder.
+# Each fuzzer for FUZZ_SECONDS, on top of the inputs in fuzz/corpus; what it finds stays in the build folder. The short run
+# starts from nothing but those inputs, with a fixed seed and number of runs: it looks for what broke, not for luck.
 fuzz:
 	@.ci/deps fuzz
 	@$(MAKE) -s -j$(JOBS) CC=clang BUILD=$(BUILD)/fuzz HARDENING= LINK_HARDENING= \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" fuzzers
 	@set -e; for name in $(notdir $(fuzzers)); do \
-	  mkdir -p $(BUILD)/fuzz/corpus/$$name $(BUILD)/fuzz/found; \
+	  grown=$(BUILD)/fuzz/$(FUZZ_CORPUS)/$$name; mkdir -p $$grown $(BUILD)/fuzz/found; \
 	  seeds=fuzz/corpus/$${name#fuzz_}; test -d $$seeds || seeds=; \
 	  echo "$$name, $(FUZZ_SECONDS) s"; \
-	  $(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 -timeout=10 \
-	    -artifact_prefix=$(BUILD)/fuzz/found/$$name- $(BUILD)/fuzz/corpus/$$name $$seeds; \
+	  $(BUILD)/fuzz/$$name $(FUZZ_FLAGS) -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 -verbosity=0 -timeout=10 \
+	    -artifact_prefix=$(BUILD)/fuzz/found/$$name- $$grown $$seeds; \
 	done
 
 fuzz-smoke:
-	@$(MAKE) FUZZ_SECONDS=5 fuzz
+	@rm -rf $(BUILD)/fuzz/smoke
+	@$(MAKE) FUZZ_SECONDS=5 FUZZ_CORPUS=smoke FUZZ_FLAGS="-seed=1 -runs=60000" fuzz
 
 # --- lint -------------------------------------------------------------------------------------------------------------
 

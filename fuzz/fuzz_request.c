@@ -51,9 +51,9 @@ static void check_fields(const char *at, size_t size, const hc_request_head *hea
     codings += is_field(line, left, "transfer-encoding");
     if (is_field(line, left, "content-length")) {
       lengths++;
-      char digits[64];
-      snprintf(digits, sizeof digits, "%.*s", left < 60 ? (int)left : 60, line);
-      length = strtoull(strchr(digits, ':') + 1, NULL, 10);
+      const char *digit = memchr(line, ':', left);
+      for (length = 0; ++digit < stop;)
+        if (*digit >= '0' && *digit <= '9') length = length * 10 + (unsigned long long)(*digit - '0');
     }
     line = stop + 1;
   }
@@ -61,7 +61,7 @@ static void check_fields(const char *at, size_t size, const hc_request_head *hea
   check(lengths + codings <= 1, "there is one framing");
   check((head->transfer == HC_TRANSFER_CHUNKED) == (codings == 1), "chunks are announced when they come");
   if (head->transfer == HC_TRANSFER_LENGTH && head->content_length > 0) check(lengths == 1, "so is a length");
-  if (lengths) check(length == (head->transfer == HC_TRANSFER_LENGTH ? head->content_length : 0) || length > 1ull << 50, "the right one");
+  if (lengths) check(length == (head->transfer == HC_TRANSFER_LENGTH ? head->content_length : 0), "the right one");
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
