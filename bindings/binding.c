@@ -109,6 +109,16 @@ void hcl_anchor_put(lua_State *L, int object, int slot) {
   lua_pop(L, 1);
 }
 
+void hcl_anchor_reserve(lua_State *L, int object, int slot) {
+  object = lua_absindex(L, object);
+  hcl_anchor_get(L, object, slot);
+  bool is_empty = lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (!is_empty) return;
+  lua_pushboolean(L, 0);
+  hcl_anchor_put(L, object, slot);
+}
+
 void hcl_anchor_get(lua_State *L, int object, int slot) {
   hcl_get_anchor(L, object);
   if (!lua_istable(L, -1)) return; /* the nil is the answer */

@@ -40,6 +40,8 @@ int hcl_push_object_text(lua_State *L, int object, const char *detail);
 
 /* Slots of the object's anchor, which is made at the first put. put pops the value; get pushes it, or nil. */
 void hcl_anchor_put(lua_State *L, int object, int slot);
+/* Takes the memory that the next put into this slot needs, so that it can not throw. An empty slot holds false then. */
+void hcl_anchor_reserve(lua_State *L, int object, int slot);
 void hcl_anchor_get(lua_State *L, int object, int slot);
 
 /* --- arguments: strict, nothing is converted; a wrong one raises as luaL_argerror does ------------------------------- */
@@ -139,6 +141,14 @@ hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);
 bool hcl_stream_is_in_call(hc_stream_peer *peer);
 /* Pushes the script's object; false, nothing pushed, when the stream is no adapter. */
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer);
+/* Pushes what keeps the script's object at the bottom of the stream alive, for the anchor of whoever uses the stream; nil
+ * when there is no such object. */
+void hcl_stream_push_holder(lua_State *L, hc_stream_peer *peer);
+/* For finalizers: when an object and all that it keeps are collected together, nothing finds the script's object any more
+ * but the holder in the anchor of `owner`. Between these two calls the stream finds it. Neither can throw. take_back takes
+ * what lend gave. */
+hc_stream_peer *hcl_stream_lend(lua_State *L, int owner, int slot, hc_stream_peer *peer);
+void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
 
 /* --- http_client.c, poller.c, inflater.c, module.c ------------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@ enum {
   HCL_CLIENT_BODY = 1,    /* the request's body: string, function or file */
   HCL_CLIENT_PIECE,       /* the last string that a body function gave */
   HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
+  HCL_CLIENT_HOLDER,      /* what keeps a script's own stream alive, see hcl_stream_push_holder */
   HCL_CLIENT_PATH         /* the file that the body is being written to */
 };
 

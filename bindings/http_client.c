@@ -133,12 +133,14 @@ void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot)
   else lua_pushnil(L);
 }
 
+static void drop_anchor(lua_State *L, hcl_client *self, int slot) {
+  if (!(self->anchored & 1u << slot)) return;
+  lua_pushnil(L);
+  hcl_client_anchor_put(L, self, 1, slot);
+}
+
 static void drop_anchors(lua_State *L, hcl_client *self) {
-  for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++) {
-    if (!(self->anchored & 1u << slot)) continue;
-    lua_pushnil(L);
-    hcl_client_anchor_put(L, self, 1, slot);
-  }
+  for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++) drop_anchor(L, self, slot);
 }
 
 static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_client *)) {
@@ -152,9 +154,12 @@ static int client_gc(lua_State *L) {
   self->is_shown = false; /* the loop may be half taken down as well */
   if (self->busy) return 0; /* __close called out of a callback by hand */
   hcl_client_close_sink(self);
+  hc_stream_peer *lent =
+      self->client ? hcl_stream_lend(L, 1, HCL_CLIENT_HOLDER, hc_client_get_stream(self->client)) : NULL;
   if (self->client) enter_and_close(L, self, hc_client_delete);
   self->client = NULL;
   self->mark = 0;
+  hcl_stream_take_back(L, lent);
   return 0;
 }
 
@@ -223,13 +228,19 @@ static int client_set_connection(lua_State *L) {
     if (!peer) return hcl_type_error(L, 2, "connection: StreamPeer");
     if (hcl_stream_is_in_call(peer)) return luaL_error(L, "the StreamPeer is at work: one of its methods is running");
   }
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_CONNECTION);
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_HOLDER);
+  hcl_stream_push_holder(L, peer);
   hcl_client_close_sink(self);
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = hc_client_set_stream(self->client, peer);
   hcl_client_leave(self, previous);
-  drop_anchors(L, self);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_HOLDER);
   lua_pushvalue(L, 2);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
+  drop_anchor(L, self, HCL_CLIENT_BODY);
+  drop_anchor(L, self, HCL_CLIENT_PIECE);
+  drop_anchor(L, self, HCL_CLIENT_PATH);
   if (code != HC_OK) return hcl_raise_memory(L);
   return 0;
 }

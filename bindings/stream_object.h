@@ -5,7 +5,9 @@
 
 #include "binding.h"
 
-#define HCL_STREAM_SLOT 1  /* of a StreamPeerTLS: the object that it runs over */
+/* Slots of a StreamPeerTLS' anchor. */
+#define HCL_STREAM_SLOT 1  /* the object that it runs over */
+#define HCL_HOLDER_SLOT 2  /* what keeps a script's object at the bottom alive */
 
 typedef struct hcl_stream {
   hc_stream_peer *peer;

@@ -346,11 +346,13 @@ int hcl_stream_gc(lua_State *L) {
   hcl_stream *self = hcl_to_stream(L, 1);
   /* Busy only when a method below comes here through __close: the collector is to come again. */
   if (!self || !self->peer || self->busy) return 0;
+  hc_stream_peer *lent = hcl_stream_lend(L, 1, HCL_HOLDER_SLOT, self->peer);
   if (!hcl_stream_is_in_call(self->peer)) try_flush(self);
   hcl_stream_reset(self);
   hc_stream_peer *peer = self->peer;
   self->peer = NULL;
   hc_stream_peer_release(peer);
+  hcl_stream_take_back(L, lent);
   return 0;
 }
 
@@ -404,5 +406,8 @@ void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer) {
   const char *class_name = hc_stream_peer_is_tcp(peer) ? HCL_STREAM_PEER_TCP : HCL_STREAM_PEER_TLS;
   self = (hcl_stream *)hcl_object_new(L, class_name, sizeof *self);
   self->peer = hc_stream_peer_retain(peer);
+  hcl_stream_push_holder(L, peer);
+  if (lua_isnil(L, -1)) lua_pop(L, 1);
+  else hcl_anchor_put(L, -2, HCL_HOLDER_SLOT);
   remember(L, -1, peer);
 }

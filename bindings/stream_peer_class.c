@@ -137,10 +137,14 @@ static int tls_connect_to_stream(lua_State *L) {
     return hcl_push_result(L, why.code, &why);
   }
   hcl_stream_need_peer(L, 1, self);
+  hcl_anchor_reserve(L, 1, HCL_STREAM_SLOT);
+  hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
+  hcl_stream_push_holder(L, below);
   self->busy = true;
   hc_error code = start_tls(self, below, name, options, &why);
   self->busy = false;
   if (code == HC_OK) {
+    hcl_anchor_put(L, 1, HCL_HOLDER_SLOT);
     lua_pushvalue(L, 2);
     hcl_anchor_put(L, 1, HCL_STREAM_SLOT);
   }
@@ -160,7 +164,7 @@ static int tls_get_stream(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
   hc_stream_peer *below = self->peer ? hc_tls_below(self->peer) : NULL;
   if (below) hcl_anchor_get(L, 1, HCL_STREAM_SLOT);
-  if (!below || lua_isnil(L, -1)) hcl_push_stream_peer(L, below);
+  if (!below || !lua_toboolean(L, -1)) hcl_push_stream_peer(L, below);
   return 1;
 }
 

@@ -2,14 +2,19 @@
  * put_partial_data and get_partial_data.
  *
  * Every call into Lua is protected and runs on one thread that is kept for this and never resumed: the caller may be any
- * coroutine, even one that is gone by the next call. What the object answers is believed only after checks. */
+ * coroutine, even one that is gone by the next call. What the object answers is believed only after checks.
+ *
+ * The stream does not keep the object alive, or one that knows its own client would never be collected. A holder does, a
+ * userdata with the object in its anchor, and whoever uses the stream keeps the holder in an anchor of his own. */
 #include <string.h>
 
 #include "../core/memory.h"
 #include "binding.h"
 
 #define ADAPTER "httpclient.StreamAdapter"
-#define ADAPTERS "httpclient.adapters"
+#define ADAPTERS "httpclient.adapters"  /* holder by the script's object */
+#define HOLDERS "httpclient.holders"    /* holder by adapter */
+#define OBJECT_SLOT 1                   /* of a holder: the script's object */
 #define CALLS_THREAD "httpclient.calls"
 
 #define PIECE_LIMIT 65536u        /* the most that one call of put_partial_data or get_partial_data is asked to move */
@@ -21,7 +26,7 @@
 typedef struct adapter {
   hc_stream_peer base;
   lua_State *L;        /* the thread for calls; lives as long as the Lua state */
-  int object;          /* reference in the registry */
+  int lent;            /* reference in the registry: the object while a finalizer lends it, else false */
   bool in_call;        /* the object's method is running: it must not come back to this stream */
   bool usable;         /* advance has said so */
   bool ended;          /* the object has said ERR_FILE_EOF */
@@ -48,9 +53,38 @@ static adapter *adapter_of(hc_stream_peer *peer) { return (adapter *)(void *)pee
 
 static adapter_call *call_of(lua_State *L) { return (adapter_call *)lua_touserdata(L, 1); }
 
+static void push_weak_table(lua_State *L, const char *name, const char *mode);
+
+/* Pushes the holder; nil when the collector has taken it. */
+static void push_holder(lua_State *L, const adapter *self) {
+  union {
+    const void *constant;
+    void *pointer;
+  } address = {self};
+  push_weak_table(L, HOLDERS, "v");
+  lua_pushlightuserdata(L, address.pointer);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
+/* Pushes the script's object; nil when nobody has kept it. */
+static void push_object(lua_State *L, const adapter *self) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, self->lent);
+  if (lua_toboolean(L, -1)) return;
+  lua_pop(L, 1);
+  push_holder(L, self);
+  if (lua_isnil(L, -1)) return;
+  hcl_anchor_get(L, -1, OBJECT_SLOT);
+  lua_remove(L, -2);
+}
+
 /* Pushes method and object; false, nothing pushed, when there is no such method. */
 static bool push_method(lua_State *L, const adapter_call *call, const char *name) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, call->self->object);
+  push_object(L, call->self);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return false;
+  }
   lua_getfield(L, -1, name);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 2);
@@ -201,7 +235,7 @@ static int do_close(lua_State *L) {
 }
 
 static int do_unref(lua_State *L) {
-  luaL_unref(L, LUA_REGISTRYINDEX, call_of(L)->self->object);
+  luaL_unref(L, LUA_REGISTRYINDEX, call_of(L)->self->lent);
   return 0;
 }
 
@@ -352,6 +386,7 @@ static const hc_stream_peer_ops adapter_ops = {
 
 typedef struct holder {
   hc_stream_peer *peer;
+  const adapter *adapter;  /* the same, also when `peer` is let go */
 } holder;
 
 static int holder_gc(lua_State *L) {
@@ -363,18 +398,17 @@ static int holder_gc(lua_State *L) {
   return 0;
 }
 
-/* Without weak keys too the table would keep objects that it knows alive. */
-static void push_adapters(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, ADAPTERS);
+static void push_weak_table(lua_State *L, const char *name, const char *mode) {
+  lua_getfield(L, LUA_REGISTRYINDEX, name);
   if (lua_istable(L, -1)) return;
   lua_pop(L, 1);
   lua_newtable(L);
   lua_newtable(L);
-  lua_pushliteral(L, "kv");
+  lua_pushstring(L, mode);
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, ADAPTERS);
+  lua_setfield(L, LUA_REGISTRYINDEX, name);
 }
 
 static lua_State *calls_thread(lua_State *L) {
@@ -412,24 +446,32 @@ static hc_stream_peer *push_new_holder(lua_State *L, int object) {
   lua_pop(L, 1);
   lua_State *thread = calls_thread(L);
   holder *held = (holder *)hcl_object_new(L, ADAPTER, sizeof *held);
+  lua_pushvalue(L, object);
+  hcl_anchor_put(L, -2, OBJECT_SLOT);
   adapter *self = (adapter *)hc_memory_allocate_zeroed(1, sizeof *self);
   if (!self) {
     hcl_raise_memory(L);
     return NULL;
   }
   hc_stream_peer_init(&self->base, &adapter_ops);
-  self->object = LUA_NOREF;
+  self->lent = LUA_NOREF;
   held->peer = &self->base;
-  lua_pushvalue(L, object);
-  self->object = luaL_ref(L, LUA_REGISTRYINDEX);
+  held->adapter = self;
+  lua_pushboolean(L, 0);
+  self->lent = luaL_ref(L, LUA_REGISTRYINDEX);
   self->L = thread;
+  push_weak_table(L, HOLDERS, "v");
+  lua_pushlightuserdata(L, self);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
   return &self->base;
 }
 
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index) {
   if (!looks_like_stream(L, index)) return NULL;
   index = lua_absindex(L, index);
-  push_adapters(L);
+  push_weak_table(L, ADAPTERS, "kv");
   lua_pushvalue(L, index);
   lua_rawget(L, -2);
   holder *held = (holder *)luaL_testudata(L, -1, ADAPTER);
@@ -446,15 +488,47 @@ hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index) {
   return peer;
 }
 
+/* The adapter at the bottom of `peer`; NULL when there is none. */
+static adapter *bottom_of(hc_stream_peer *peer) {
+  while (peer && peer->ops != &adapter_ops) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  return peer ? adapter_of(peer) : NULL;
+}
+
 bool hcl_stream_is_in_call(hc_stream_peer *peer) {
-  for (; peer; peer = peer->ops->below ? peer->ops->below(peer) : NULL) {
-    if (peer->ops == &adapter_ops && adapter_of(peer)->in_call) return true;
-  }
-  return false;
+  const adapter *self = bottom_of(peer);
+  return self && self->in_call;
 }
 
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer) {
   if (peer->ops != &adapter_ops) return false;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, adapter_of(peer)->object);
+  push_object(L, adapter_of(peer));
   return true;
+}
+
+void hcl_stream_push_holder(lua_State *L, hc_stream_peer *peer) {
+  const adapter *self = bottom_of(peer);
+  if (self) push_holder(L, self);
+  else lua_pushnil(L);
+}
+
+/* Nothing here allocates: the reference exists. */
+hc_stream_peer *hcl_stream_lend(lua_State *L, int owner, int slot, hc_stream_peer *peer) {
+  adapter *self = bottom_of(peer);
+  if (!self) return NULL;
+  hcl_anchor_get(L, owner, slot);
+  const holder *held = (const holder *)luaL_testudata(L, -1, ADAPTER);
+  bool is_right = held && held->adapter == self;
+  if (is_right) {
+    hcl_anchor_get(L, -1, OBJECT_SLOT);
+    lua_rawseti(L, LUA_REGISTRYINDEX, self->lent);
+  }
+  lua_pop(L, 1);
+  return is_right ? hc_stream_peer_retain(&self->base) : NULL;
+}
+
+void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent) {
+  if (!lent) return;
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, adapter_of(lent)->lent);
+  hc_stream_peer_release(lent);
 }

@@ -493,6 +493,96 @@ describe("set_connection", function()
     for _ = 1, 4 do collectgarbage() end
     assert.is_nil(weak[1])
   end)
+
+  -- what knows whom; each returns the client and what else is to go with it
+  local cycles = {
+    { "a stream that knows its client", function()
+      local peer = table_peer(numbering)
+      peer.client = HTTPClient.new()
+      peer.client:set_connection(peer)
+      assert.equal("1", ask(peer.client))
+      return peer.client, peer
+    end },
+    { "a stream that knows two clients", function()
+      local peer = table_peer(numbering)
+      peer.first, peer.second = HTTPClient.new(), HTTPClient.new()
+      peer.first:set_connection(peer)
+      peer.second:set_connection(peer)
+      assert.equal("1", ask(peer.second))
+      return peer.first, peer, peer.second
+    end },
+    { "a stream that was handed out", function()
+      local peer = table_peer(numbering)
+      peer.client = HTTPClient.new()
+      peer.client:set_connection(peer)
+      peer.again = peer.client:get_connection()
+      return peer.client, peer
+    end },
+    { "a stream whose methods know its client", function()
+      local client = HTTPClient.new()
+      local peer = table_peer(numbering, { get_connected_host = function() return client and "table.test" end })
+      client:set_connection(peer)
+      assert.equal("1", ask(client))
+      return client, peer
+    end },
+    { "a StreamPeerTLS over a stream that knows both", function()
+      local peer, tls = table_peer(function() return "" end), StreamPeerTLS.new()
+      assert.equal(Error.OK, (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client_unsafe())))
+      tls:poll()
+      peer.client, peer.tls = HTTPClient.new(), tls
+      peer.client:set_connection(tls)
+      support.request(peer.client)
+      peer.client:poll()
+      return peer.client, peer, tls
+    end },
+    { "a client that failed over a stream that knows it", function()
+      local peer = table_peer(numbering, { put_partial_data = function() error("no ink") end })
+      peer.client = HTTPClient.new()
+      peer.client:set_connection(peer)
+      assert.is_nil((ask(peer.client)))
+      return peer.client, peer
+    end },
+  }
+  for _, case in ipairs(cycles) do
+    it("leaves no root: collected is " .. case[1], function()
+      local weak = setmetatable({}, { __mode = "v" })
+      -- In a coroutine: what it had on its stack goes with it.
+      assert(coroutine.resume(coroutine.create(function()
+        for index, value in ipairs({ case[2]() }) do weak[index] = value end
+      end)))
+      for _ = 1, 6 do collectgarbage() end
+      assert.same({}, weak)
+    end)
+  end
+
+  it("ends TLS in good order when all is collected together", function()
+    local sent = {}
+    assert(coroutine.resume(coroutine.create(function()
+      local conn, wire
+      local peer = { outgoing = "" }
+      local listener = listen()
+      local tcp_client, server = support.connect(listener)
+      conn, wire = keep(server), tcp_client:get_connection()
+      function peer.put_partial_data(_, data)
+        sent[#sent + 1] = data:byte(1)
+        return wire:put_partial_data(data)
+      end
+      function peer.get_partial_data(_, n) return wire:get_partial_data(n) end
+      local tls = StreamPeerTLS.new()
+      assert.equal(Error.OK, (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client(certs.ca.cert,
+        nil, { max_version = "1.2" }))))
+      conn:starttls(certs.localhost.tls())
+      support.until_true(function()
+        tls:poll()
+        return conn:handshake("step") and tls:get_status() == StreamPeerTLS.STATUS_CONNECTED
+      end)
+      peer.client, peer.tls = HTTPClient.new(), tls
+      peer.client:set_connection(tls)
+      sent = {}
+    end)))
+    for _ = 1, 6 do collectgarbage() end
+    assert.same({ 21 }, sent) -- the record of an alert, RFC 5246 section 6.2.1
+  end)
 end)
 
 describe("get_connection", function()
