@@ -67,6 +67,7 @@ static hc_error set_store(hc_tls_options *o, hc_failure *why) {
     return no_memory(why);
   }
   SSL_CTX_set_cert_store(o->context, store); /* takes it over */
+  o->store_number++;
   ERR_clear_error();                         /* a missing system file is no failure here */
   return HC_OK;
 }
@@ -253,7 +254,7 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
   hc_tls_handshake *h = SSL_get_app_data(ssl);
   if (h == NULL || h->name[0] == '\0') return 0;
-  hc_tls_session_store(h->options, h->name, h->port, session);
+  hc_tls_session_store(h->options, h->name, h->port, session, h->verified);
   return 1;
 }
 

@@ -30,11 +30,19 @@ hc_error hc_pem_file_write(const char *path, hc_slice text, bool secret, hc_fail
 
 #define HC_PIN_SIZE 32u /* SHA-256 */
 
+/* For how long the outcome of a verification stands: the same certificates, judged by the same options for the same name,
+ * can fail only when the store or the date has changed. Zeroed: nothing was verified. */
+typedef struct hc_tls_verified {
+  unsigned store;       /* the options' store_number */
+  int64_t from, until;  /* seconds since 1970: all certificates of the chain are valid at `from` and after, before `until` */
+} hc_tls_verified;
+
 typedef struct hc_tls_session {
   struct hc_tls_session *next;
   char *name;
   unsigned port;
   SSL_SESSION *session;
+  hc_tls_verified verified;  /* its certificates, for this name */
 } hc_tls_session;
 
 struct hc_tls_options {
@@ -50,6 +58,7 @@ struct hc_tls_options {
   bool require_ocsp;
   SSL_CTX *context;                /* NULL until it is needed */
   BIO_METHOD *bio_method;
+  unsigned store_number;           /* another one for each store that was set; 0: none yet */
   char *store_file, *store_dir;    /* what the environment said when the system's store was set up; NULL: nothing */
   hc_tls_session *sessions;        /* the newest first */
   size_t session_count;
@@ -64,6 +73,7 @@ typedef struct hc_tls_handshake {
   bool name_mismatch;          /* the failure is about the name */
   bool certificate_requested;  /* the server asked for a client certificate and there is none */
   bool ocsp_passed;
+  hc_tls_verified verified;    /* of this connection's certificates; before that, of those of the session that it offers */
   hc_failure failure;
 } hc_tls_handshake;
 
@@ -78,10 +88,11 @@ void hc_tls_context_free(hc_tls_options *o);
 /* --- tls_session.c */
 
 /* Takes the session over (also on failure, when it is dropped). */
-void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SSL_SESSION *session);
+void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SSL_SESSION *session,
+                          hc_tls_verified verified);
 /* The newest one that can still be used, owned by the caller; NULL. A ticket of TLS 1.3 leaves the cache: it is used
  * once, lest an observer links two connections (RFC 8446 appendix C.4). */
-SSL_SESSION *hc_tls_session_take(hc_tls_options *o, const char *name, unsigned port);
+SSL_SESSION *hc_tls_session_take(hc_tls_options *o, const char *name, unsigned port, hc_tls_verified *verified);
 void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port);
 void hc_tls_session_forget_all(hc_tls_options *o);
 
@@ -89,7 +100,9 @@ void hc_tls_session_forget_all(hc_tls_options *o);
 
 /* For SSL_CTX_set_cert_verify_callback; `unused` is NULL. */
 int hc_tls_verify_callback(X509_STORE_CTX *context, void *unused);
-/* A resumed handshake shows no certificates: those of the session are verified once more. */
+/* Does the outcome stand now? */
+bool hc_tls_verified_stands(const hc_tls_options *o, const hc_tls_verified *verified);
+/* A resumed handshake shows no certificates: those of the session are verified once more, unless the outcome stands. */
 bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake);
 /* For SSL_CTX_set_tlsext_status_cb. */
 int hc_tls_ocsp_callback(SSL *ssl, void *unused);

@@ -38,7 +38,8 @@ static void trim(hc_tls_options *o, const char *name, unsigned port) {
   }
 }
 
-void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SSL_SESSION *session) {
+void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SSL_SESSION *session,
+                          hc_tls_verified verified) {
   hc_tls_session *entry = hc_memory_allocate_zeroed(1, sizeof *entry);
   char *copy = hc_memory_copy_text(name, strlen(name));
   if (entry == NULL || copy == NULL) {
@@ -47,16 +48,18 @@ void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SS
     SSL_SESSION_free(session);
     return;
   }
-  *entry = (hc_tls_session){o->sessions, copy, port, session};
+  *entry = (hc_tls_session){o->sessions, copy, port, session, verified};
   o->sessions = entry;
   o->session_count++;
   trim(o, name, port);
 }
 
-/* Out of date is the session, or the certificate that it was made with: then a full handshake may find a new one. */
-static bool is_usable(SSL_SESSION *session) {
+/* Out of date is the session, or a certificate that it was made with: then a full handshake may find a new one. */
+static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
+  SSL_SESSION *session = entry->session;
   long long age = (long long)time(NULL) - SSL_SESSION_get_time(session);
   if (!SSL_SESSION_is_resumable(session) || age < 0 || age >= SSL_SESSION_get_timeout(session)) return false;
+  if (hc_tls_verified_stands(o, &entry->verified)) return true;
   X509 *certificate = SSL_SESSION_get0_peer(session);
   return certificate != NULL && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
@@ -68,11 +71,12 @@ static SSL_SESSION *take_from(hc_tls_options *o, hc_tls_session **link) {
   return session;
 }
 
-SSL_SESSION *hc_tls_session_take(hc_tls_options *o, const char *name, unsigned port) {
+SSL_SESSION *hc_tls_session_take(hc_tls_options *o, const char *name, unsigned port, hc_tls_verified *verified) {
   for (hc_tls_session **link = &o->sessions; *link != NULL;) {
     if (!is_for(*link, name, port)) {
       link = &(*link)->next;
-    } else if (is_usable((*link)->session)) {
+    } else if (is_usable(o, *link)) {
+      *verified = (*link)->verified;
       return take_from(o, link);
     } else {
       drop(o, link);

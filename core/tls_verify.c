@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
 #include "tls_internal.h"
 
@@ -140,15 +141,45 @@ static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   return false;
 }
 
+/* Narrows the outcome to the days of one certificate. */
+static bool narrow(hc_tls_verified *outcome, const X509 *certificate, const ASN1_TIME *at, int64_t now) {
+  int days, seconds;
+  if (ASN1_TIME_diff(&days, &seconds, at, X509_get0_notBefore(certificate)) != 1) return false;
+  int64_t from = now + (int64_t)days * 86400 + seconds;
+  if (ASN1_TIME_diff(&days, &seconds, at, X509_get0_notAfter(certificate)) != 1) return false;
+  int64_t until = now + (int64_t)days * 86400 + seconds;
+  if (from > outcome->from) outcome->from = from;
+  if (until < outcome->until) outcome->until = until;
+  return true;
+}
+
+/* How long a good outcome stands. Where that can't be told it does not stand at all. */
+static void note_verified(hc_tls_handshake *h, const STACK_OF(X509) *chain) {
+  hc_tls_verified outcome = {h->options->store_number, INT64_MIN, INT64_MAX};
+  time_t now = time(NULL);
+  ASN1_TIME *at = ASN1_TIME_set(NULL, now);
+  bool known = at != NULL;
+  for (int i = 0; known && i < sk_X509_num(chain); i++) known = narrow(&outcome, sk_X509_value(chain, i), at, now);
+  ASN1_TIME_free(at);
+  if (known) h->verified = outcome;
+}
+
+bool hc_tls_verified_stands(const hc_tls_options *o, const hc_tls_verified *verified) {
+  int64_t now = (int64_t)time(NULL);
+  return verified->store != 0 && verified->store == o->store_number && verified->from <= now && now < verified->until;
+}
+
 static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509 *leaf = X509_STORE_CTX_get0_cert(context);
   bool with_chain = h->options->verify != HC_TLS_VERIFY_NONE;
+  h->verified = (hc_tls_verified){0};
   if (with_chain && !verify_chain(h, context)) return false;
   if (!check_pins(h, leaf, with_chain ? X509_STORE_CTX_get0_chain(context) : NULL)) {
     X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
     return false;
   }
   X509_STORE_CTX_set_error(context, X509_V_OK);
+  if (with_chain) note_verified(h, X509_STORE_CTX_get0_chain(context));
   return true;
 }
 
@@ -177,6 +208,7 @@ bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake) {
     hc_failure_set(&handshake->failure, HC_ERR_CONNECTION_ERROR, "the resumed session has no certificate");
     return false;
   }
+  if (hc_tls_verified_stands(handshake->options, &handshake->verified)) return true;
   X509_STORE_CTX *context = X509_STORE_CTX_new();
   bool prepared = context != NULL && prepare_again(context, ssl, leaf);
   if (!prepared) hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");

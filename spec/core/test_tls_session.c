@@ -1,4 +1,7 @@
 /* test_tls_session.c - resumption (RFC 8446 section 2.2): what is offered again, to whom, and that it proves no less. */
+#include <time.h>
+
+#include "../../core/tls_internal.h"
 #include "tls_world.h"
 
 static identity root, server_identity;
@@ -64,13 +67,71 @@ static void test_many_hosts(void) {
   SSL_CTX_free(context);
 }
 
+/* The chain is not verified anew while its outcome stands; when it does not, the session is of no use, or is judged again. */
+static void test_outcome_of_verification(void) {
+  enum { WHOLE, EXPIRED, NOT_YET, OTHER_STORE, UNKNOWN };
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    for (int change = WHOLE; change <= UNKNOWN; change++) {
+      server_spec spec = {.identity = &server_identity, .max_version = version};
+      SSL_CTX *context = server_context(&spec);
+      hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
+      CHECK(!resumes(context, options, "a.example", 1, true));
+      int64_t now = (int64_t)time(NULL);
+      for (hc_tls_session *entry = options->sessions; entry != NULL; entry = entry->next) {
+        hc_tls_verified *v = &entry->verified;
+        CHECK_CASE("the days of the server's and the root's certificate",
+                   v->store == 1 && v->from <= now - DAY && v->from > now - 2 * DAY && v->until <= now + 10 * DAY &&
+                       v->until > now + 9 * DAY);
+        if (change == EXPIRED) v->until = now;
+        if (change == NOT_YET) v->from = now + DAY;
+        if (change == OTHER_STORE) v->store++;
+        if (change == UNKNOWN) *v = (hc_tls_verified){0};
+        CHECK(hc_tls_verified_stands(options, v) == (change == WHOLE));
+      }
+      /* The server's own certificate is good: what does not stand is looked at again, and stands from then on. */
+      CHECK(resumes(context, options, "a.example", 1, true));
+      CHECK(options->sessions != NULL && hc_tls_verified_stands(options, &options->sessions->verified) ==
+                                             (change == WHOLE || version == TLS1_3_VERSION));
+      hc_tls_options_release(options);
+      SSL_CTX_free(context);
+    }
+  }
+}
+
+/* A store that no longer trusts the authority ends what was verified against the one before. */
+static void test_session_of_other_store(void) {
+  identity other = make_authority("Other", NULL);
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    server_spec spec = {.identity = &server_identity, .max_version = version};
+    SSL_CTX *context = server_context(&spec);
+    hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
+    CHECK(!resumes(context, options, "a.example", 1, true));
+    X509_STORE *store = X509_STORE_new();
+    NEED(store != NULL && X509_STORE_add_cert(store, other.certificate) == 1);
+    SSL_CTX_set_cert_store(options->context, store);
+    options->store_number++;
+    world w;
+    world_open_at(&w, context, options, "a.example", 1);
+    CHECK(world_shake(&w) == HC_IO_ERROR);
+    CHECK(has_text(w.failure.text, "unknown authority"));
+    CHECK_CASE("and no other session is left", options->sessions == NULL);
+    world_close(&w);
+    hc_tls_options_release(options);
+    SSL_CTX_free(context);
+  }
+  identity_free(&other);
+}
+
 int main(void) {
-  root = make_authority("Root", NULL);
+  identity_spec ten_days = {"Root", NULL, NULL, 1, -2 * DAY, 10 * DAY, NULL, 0};
+  root = make_identity(&ten_days, NULL);
   server_identity = make_server("DNS:a.example,IP:10.0.0.1", &root);
   trusted = certificates_of(root.certificate);
   test_resumption();
   test_forgotten_session();
   test_many_hosts();
+  test_outcome_of_verification();
+  test_session_of_other_store();
   hc_certificates_release(trusted);
   identity_free(&root);
   identity_free(&server_identity);
