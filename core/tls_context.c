@@ -81,7 +81,9 @@ static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) *list, hc_failure *why) {
     return no_memory(why);
   }
   int count = sk_X509_CRL_num(list);
-  if (!hc_pem_is_at_end()) {
+  hc_error end = hc_pem_end();
+  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
+  if (end != HC_OK) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: CRL number %d is malformed", count + 1);
   }
   if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: the file holds no CRL in PEM form");

@@ -12,13 +12,17 @@
 #define ALERT_NUMBERS 256
 #define VERSIONS_TEXT 48
 
-hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what) {
-  unsigned long error = ERR_peek_error();
-  const char *reason = ERR_reason_error_string(error);
-  ERR_clear_error();
-  if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
-    return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+bool hc_tls_memory_was_out(void) {
+  bool found = false;
+  for (unsigned long error; (error = ERR_get_error()) != 0;) {
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) found = true;
   }
+  return found;
+}
+
+hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what) {
+  const char *reason = ERR_reason_error_string(ERR_peek_error());
+  if (hc_tls_memory_was_out()) return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
   return hc_failure_set(failure, code, "%s: %s", what, reason == NULL ? "unknown reason" : reason);
 }
 
@@ -73,7 +77,7 @@ void hc_tls_failure_of_connection(hc_tls_handshake *handshake, bool in_handshake
   int reason = ERR_GET_REASON(error);
   if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE && reason < ALERT_BASE + ALERT_NUMBERS) {
     alert_failure(handshake, reason - ALERT_BASE);
-  } else if (error != 0 && reason == ERR_R_MALLOC_FAILURE) {
+  } else if (hc_tls_memory_was_out()) {
     hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
   } else {
     reason_failure(handshake, error, in_handshake);

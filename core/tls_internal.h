@@ -18,8 +18,9 @@ EVP_PKEY *hc_key_handle(const hc_key *k);                        /* a view; NULL
 
 /* OpenSSL's passphrase callback: without one of our own it would ask on the terminal. `asked`, a bool, becomes true. */
 int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked);
-/* Has the last PEM read found no further block, as opposed to a broken one? Empties the error queue. */
-bool hc_pem_is_at_end(void);
+/* Why the last PEM read gave nothing: HC_OK, there was no further block; HC_ERR_INVALID_DATA, a broken one;
+ * HC_ERR_OUT_OF_MEMORY. Empties the error queue. */
+hc_error hc_pem_end(void);
 
 /* Appends the file to `out`; HC_ERR_FILE_… with path and reason. */
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why);
@@ -120,6 +121,8 @@ hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out
 
 /* --- tls_failure.c */
 
+/* Empties OpenSSL's queue: did one of its errors say that memory is out? */
+bool hc_tls_memory_was_out(void);
 /* Records the oldest error of OpenSSL's queue as a sentence behind `what`, and empties the queue. */
 hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what);
 /* As that, for a connection: an alert, a version, a server that speaks no TLS. */

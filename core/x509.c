@@ -26,10 +26,12 @@ int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked) {
   return -1;
 }
 
-bool hc_pem_is_at_end(void) {
+hc_error hc_pem_end(void) {
   unsigned long error = ERR_peek_last_error();
-  ERR_clear_error();
-  return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  /* A block that is broken always leaves an error; OpenSSL does not always when it has no memory. */
+  if (hc_tls_memory_was_out() || error == 0) return HC_ERR_OUT_OF_MEMORY;
+  bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  return is_end ? HC_OK : HC_ERR_INVALID_DATA;
 }
 
 static hc_error no_memory(hc_failure *why) {
@@ -97,7 +99,9 @@ static hc_error read_certificates(BIO *bio, STACK_OF(X509) *list, hc_failure *wh
     if (error != HC_OK) return error;
   }
   int count = sk_X509_num(list);
-  if (!hc_pem_is_at_end()) {
+  hc_error end = hc_pem_end();
+  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
+  if (end != HC_OK) {
     return hc_failure_set(why, HC_ERR_INVALID_DATA, "certificate number %d of the PEM text is malformed", count + 1);
   }
   if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no certificate");
@@ -146,6 +150,7 @@ hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_
   BIO *bio = BIO_new(BIO_s_mem());
   hc_error error = bio != NULL && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory(why);
   BIO_free(bio);
+  ERR_clear_error();
   return error;
 }
 
@@ -180,7 +185,7 @@ bool hc_key_is_public_only(const hc_key *k) { return k->handle != NULL && k->pub
 EVP_PKEY *hc_key_handle(const hc_key *k) { return k->handle; }
 
 static hc_error explain_unread_key(bool public_only, bool asked, hc_failure *why) {
-  ERR_clear_error();
+  if (hc_tls_memory_was_out()) return no_memory(why);
   if (asked) {
     return hc_failure_set(why, HC_ERR_INVALID_DATA, "the key is encrypted, and there is nobody to ask for a passphrase");
   }
@@ -244,7 +249,8 @@ hc_error hc_key_save_text(const hc_key *k, bool public_only, hc_buffer *out, hc_
   if (bio == NULL) return no_memory(why);
   error = write_key(bio, k, public_only) ? append_written(bio, out, why)
                                          : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");
-  BIO_free(bio); /* wipes its memory */
+  BIO_free(bio);     /* wipes its memory */
+  ERR_clear_error(); /* the encoders leave the traces of their attempts */
   return error;
 }
 

@@ -6,6 +6,7 @@
 
 #include "../../core/client_internal.h"
 #include "../../core/headers.h"
+#include "crypto_memory.h"
 #include "loopback.h"
 #include "tls_world.h"
 
@@ -18,7 +19,7 @@ typedef enum upload { UPLOAD_NONE, UPLOAD_TEXT, UPLOAD_FILE, UPLOAD_FUNCTION } u
 
 typedef struct scenario {
   const char *name;
-  bool tls, tunnel, plain_proxy, to_file, waits, expects;
+  bool tls, strict, tunnel, plain_proxy, to_file, waits, expects;
   upload upload;
   const char *request_end;   /* what the server reads until */
   const char *answer;
@@ -45,41 +46,10 @@ static const scenario scenarios[] = {
     {"a refusal of an upload", .upload = UPLOAD_TEXT, .expects = true, .request_end = BLANK, .answer = "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", .content = "", .status = HC_STATUS_DISCONNECTED},
     {"a proxy", .plain_proxy = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
     {"TLS", .tls = true, .request_end = BLANK, .answer = OK_HEAD CHUNKS, .content = "abcde", .status = HC_STATUS_CONNECTED},
+    {"TLS with all its checks", .tls = true, .strict = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
     {"TLS, a file up", .tls = true, .upload = UPLOAD_FILE, .request_end = "END", .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
     {"TLS through a tunnel", .tls = true, .tunnel = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
 };
-
-/* --- OpenSSL's memory ------------------------------------------------------------------------------------------------- */
-
-/* The allocation number `left` from now that OpenSSL makes for the client fails, and with `stays` all behind it. */
-static struct { long left; bool stays, server_works; } crypto = {-1, false, false};
-
-static bool crypto_refuses(void) {
-  if (crypto.server_works || crypto.left < 0) return false;
-  if (crypto.left > 0) {
-    crypto.left--;
-    return false;
-  }
-  if (!crypto.stays) crypto.left = -1;
-  return true;
-}
-
-static void *crypto_allocate(size_t size, const char *file, int line) {
-  (void)file, (void)line;
-  return crypto_refuses() ? NULL : malloc(size);
-}
-
-static void *crypto_resize(void *block, size_t size, const char *file, int line) {
-  (void)file, (void)line;
-  if (size > 0) return crypto_refuses() ? NULL : realloc(block, size);
-  free(block);
-  return NULL;
-}
-
-static void crypto_release(void *block, const char *file, int line) {
-  (void)file, (void)line;
-  free(block);
-}
 
 /* --- the server: one connection, in this thread, never blocking ------------------------------------------------------ */
 
@@ -94,8 +64,11 @@ typedef struct server {
 
 static int listener;
 static unsigned port;
-static SSL_CTX *context;
-static hc_certificates *trusted;
+static SSL_CTX *context, *strict_context;
+static hc_certificates *trusted, *own_certificate;
+static hc_key *own_key;
+static hc_slice pin;
+static char crl_path[] = "/tmp/test_oom_crl_XXXXXX";
 
 static void server_read(server *s) {
   size_t room = sizeof s->in - s->size, got = 0;
@@ -115,7 +88,7 @@ static bool server_has(const server *s, const char *end) {
 }
 
 static void server_open_tls(server *s) {
-  s->ssl = SSL_new(context);
+  s->ssl = SSL_new(s->play->strict ? strict_context : context);
   NEED(s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1);
   SSL_set_accept_state(s->ssl);
 }
@@ -204,12 +177,40 @@ static int make_file(const char *text) {
   return fd;
 }
 
+/* A client certificate, a revocation list, a stapled OCSP response, a pin, a protocol, and the ciphers by name. */
+static void demand_all(hc_tls_settings *s) {
+  static const hc_slice protocol = {"http/1.1", 8};
+  s->certificate = own_certificate;
+  s->private_key = own_key;
+  s->crl_file = hc_slice_of(crl_path);
+  s->require_ocsp_stapling = true;
+  s->pinned_keys = &pin;
+  s->pinned_key_count = 1;
+  s->alpn = &protocol;
+  s->alpn_count = 1;
+  s->ciphers = HC_SLICE("ECDHE-ECDSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256");
+}
+
+/* The facts of the server's certificate, all of them or an error. */
+static hc_error ask_certificate(run *r) {
+  hc_peer_certificate facts;
+  hc_error code = hc_tls_peer_certificate(r->client->peer, &facts, &r->why);
+  if (code != HC_OK) return code;
+  bool is_whole = strcmp(facts.subject, "CN=server") == 0 && strcmp(facts.issuer, "CN=test") == 0 && facts.name_count == 2 &&
+                  strcmp(facts.names[0], "a.example") == 0 && strcmp(facts.names[1], "::1") == 0 &&
+                  hc_slice_equal(hc_slice_of(facts.public_key_pin), pin) && has_text(facts.pem, "END CERTIFICATE") &&
+                  strlen(facts.fingerprint) == 95 && facts.not_after > facts.not_before && facts.not_before > 0;
+  hc_peer_certificate_free(&facts);
+  return is_whole ? HC_OK : HC_FAILED;
+}
+
 static hc_error connect_client(run *r) {
   const scenario *p = r->play;
   hc_error code = HC_OK;
   hc_slice host = HC_SLICE("127.0.0.1");
   if (p->tls) {
     hc_tls_settings settings = {.trusted_chain = trusted, .common_name_override = HC_SLICE("a.example")};
+    if (p->strict) demand_all(&settings);
     code = hc_tls_options_new(&settings, &r->options, &r->why);
   }
   if (code == HC_OK && (p->plain_proxy || p->tunnel)) {
@@ -275,7 +276,8 @@ static void exchange(run *r) {
   if (r->refused != HC_OK) return;
   advance_until(r, HC_STATUS_CONNECTED);
   if (hc_client_get_status(r->client) != HC_STATUS_CONNECTED) return;
-  r->refused = ask(r);
+  if (r->play->strict) r->refused = ask_certificate(r);
+  if (r->refused == HC_OK) r->refused = ask(r);
   if (r->refused != HC_OK) return;
   advance_until(r, HC_STATUS_BODY);
   if (hc_client_get_status(r->client) != HC_STATUS_BODY) return;
@@ -297,10 +299,12 @@ static outcome judge(const run *r) {
   const hc_failure *last = hc_client_last_error(r->client);
   bool same = r->content_size == strlen(r->play->content) && memcmp(r->content, r->play->content, r->content_size) == 0;
   o.is_whole = r->refused == HC_OK && status == r->play->status && same && hc_client_has_response(r->client);
-  if (r->refused != HC_OK) o.is_refused = r->refused == HC_ERR_OUT_OF_MEMORY && r->why.text[0] != '\0';
+  /* OpenSSL's own reason where it does not say that memory was out. */
+  bool is_known = r->refused == HC_ERR_OUT_OF_MEMORY || crypto.is_tried;
+  if (r->refused != HC_OK) o.is_refused = is_known && r->why.text[0] != '\0';
   else o.is_refused = is_error(status) && last->code != HC_OK && last->text[0] != '\0';
   if (!o.is_whole && !o.is_refused)
-    fprintf(stderr, "%s: refused %d, STATUS_%s, %d %s, %zu bytes\n", r->play->name, (int)r->refused, hc_status_name(status),
+    fprintf(stderr, "%s: refused %d %s, STATUS_%s, %d %s, %zu bytes\n", r->play->name, (int)r->refused, r->why.text, hc_status_name(status),
             (int)last->code, last->text, r->content_size);
   return o;
 }
@@ -374,12 +378,14 @@ static void try_crypto(const scenario *p, bool stays) {
   long before = hc_memory_live_blocks(), refusals = 0;
   int descriptor = next_descriptor();
   bool all_end = true, nothing_stays = true, done = false;
-  for (long n = 0; n < 100000 && !done && all_end && nothing_stays; n += 1 + n / 10) {
+  for (long n = 0; n < 100000 && !done && all_end && nothing_stays; n += 1 + n / (p->strict ? 200 : 10)) {
     crypto.left = n;
     crypto.stays = stays;
+    crypto.is_tried = true;
     outcome o = play(p);
     done = crypto.left > 0;
     crypto.left = -1;
+    crypto.is_tried = false;
     all_end = o.is_whole || o.is_refused;
     nothing_stays = hc_memory_live_blocks() == before && next_descriptor() == descriptor;
     if (o.is_refused) refusals++;
@@ -390,29 +396,58 @@ static void try_crypto(const scenario *p, bool stays) {
   CHECK_CASE("nothing stays behind when OpenSSL has no memory", nothing_stays);
 }
 
+static SSL_CTX *make_strict_context(identity *authority, identity *server_identity) {
+  static unsigned char *staple_der;
+  static server_spec spec;
+  const ocsp_case good = {"good", authority, server_identity->certificate, V_OCSP_CERTSTATUS_GOOD, -60, DAY, 0, NULL};
+  spec = (server_spec){.identity = server_identity, .client_authority = authority->certificate,
+                       .alpn = (const unsigned char *)"http/1.1", .alpn_size = 8};
+  spec.ocsp_size = make_ocsp(&good, authority->certificate, EVP_sha256(), &staple_der);
+  spec.ocsp = staple_der;
+  int file = mkstemp(crl_path);
+  NEED(file >= 0 && close(file) == 0);
+  append_crl(crl_path, "wb", make_crl(authority, NULL, -DAY, DAY));
+  return server_context(&spec);
+}
+
+static void try_scenario(const scenario *p) {
+  outcome o = play(p); /* with memory: also what OpenSSL and the library make once is there then */
+  CHECK_CASE(p->name, o.is_whole);
+  if (!o.is_whole) return;
+  try_all(p, 0);
+  try_all(p, 1);
+  if (!p->tls) return;
+  try_crypto(p, false);
+  try_crypto(p, true);
+}
+
 int main(void) {
-  NEED(CRYPTO_set_mem_functions(crypto_allocate, crypto_resize, crypto_release) == 1);
-  identity authority = make_authority("test", NULL), server_identity = make_server("DNS:a.example", &authority);
+  NEED(crypto_memory_take());
+  static char pin_space[64];
+  const identity_spec client_spec = {"client", NULL, "clientAuth", 0, -DAY, DAY, NULL, 0};
+  identity authority = make_authority("test", NULL), server_identity = make_server("DNS:a.example,IP:::1", &authority);
+  identity client_identity = make_identity(&client_spec, &authority);
   server_spec spec = {.identity = &server_identity};
   context = server_context(&spec);
+  strict_context = make_strict_context(&authority, &server_identity);
   trusted = certificates_of(authority.certificate);
+  own_certificate = certificates_of(client_identity.certificate);
+  own_key = key_of(client_identity.key);
+  pin_text(server_identity.certificate, pin_space);
+  pin = hc_slice_of(pin_space);
   (void)signal(SIGPIPE, SIG_IGN); /* for the server, whose OpenSSL writes without care */
   listener = loopback_listen("127.0.0.1", 16, &port);
   NEED(listener >= 0 && fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
-  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
-    outcome o = play(&scenarios[i]); /* with memory: also what OpenSSL and the library make once is there then */
-    CHECK_CASE(scenarios[i].name, o.is_whole);
-    if (!o.is_whole) continue;
-    try_all(&scenarios[i], 0);
-    try_all(&scenarios[i], 1);
-    if (!scenarios[i].tls) continue;
-    try_crypto(&scenarios[i], false);
-    try_crypto(&scenarios[i], true);
-  }
+  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) try_scenario(&scenarios[i]);
   (void)close(listener);
+  (void)remove(crl_path);
   hc_certificates_release(trusted);
+  hc_certificates_release(own_certificate);
+  hc_key_release(own_key);
   SSL_CTX_free(context);
+  SSL_CTX_free(strict_context);
   identity_free(&server_identity);
+  identity_free(&client_identity);
   identity_free(&authority);
   return check_report();
 }

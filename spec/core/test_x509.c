@@ -5,6 +5,7 @@
 
 #include "../../core/memory.h"
 #include "../../core/x509.h"
+#include "crypto_memory.h"
 #include "tls_world.h"
 
 static char directory[] = "/tmp/test_x509_XXXXXX";
@@ -200,7 +201,135 @@ static void test_long_file(void) {
   unlink(path_of("long.pem"));
 }
 
+#ifdef HC_TEST_HOOKS
+
+/* --- memory: each call is made with every allocation failing in turn, the library's and OpenSSL's */
+
+typedef struct memory_case {
+  const char *name;
+  hc_error (*call)(hc_failure *why); /* HC_FAILED: it says that it succeeded, and what it made is wrong */
+} memory_case;
+
+static char *first_pem, *two_pem, *private_pem, *public_pem;
+static hc_certificates *two_certificates;
+static hc_key *whole_key;
+
+static bool holds(const hc_buffer *text, const char *expected) {
+  return hc_slice_equal((hc_slice){hc_buffer_head(text), hc_buffer_size(text)}, hc_slice_of(expected));
+}
+
+static hc_error load_certificates(hc_failure *why) {
+  hc_certificates *c = hc_certificates_new();
+  if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
+  hc_error code = hc_certificates_load_text(c, hc_slice_of(two_pem), why);
+  if (hc_certificates_count(c) != (code == HC_OK ? 2 : 0)) code = HC_FAILED;
+  hc_certificates_release(c);
+  return code;
+}
+
+static hc_error load_certificate_file(hc_failure *why) {
+  hc_certificates *c = hc_certificates_new();
+  if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
+  hc_error code = hc_certificates_load_file(c, path_of("memory.pem"), why);
+  if (hc_certificates_count(c) != (code == HC_OK ? 1 : 0)) code = HC_FAILED;
+  hc_certificates_release(c);
+  return code;
+}
+
+static hc_error save_certificates(hc_failure *why) {
+  hc_buffer text = {0};
+  hc_error code = hc_certificates_save_text(two_certificates, &text, why);
+  if (code == HC_OK && !holds(&text, two_pem)) code = HC_FAILED;
+  hc_buffer_free(&text);
+  return code;
+}
+
+static hc_error save_certificate_file(hc_failure *why) {
+  return hc_certificates_save_file(two_certificates, path_of("saved.pem"), why);
+}
+
+static hc_error load_key(hc_failure *why, const char *pem, bool public_only) {
+  hc_key *k = hc_key_new();
+  if (k == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
+  hc_error code = hc_key_load_text(k, hc_slice_of(pem), public_only, why);
+  if (hc_key_is_empty(k) != (code != HC_OK)) code = HC_FAILED;
+  hc_key_release(k);
+  return code;
+}
+
+static hc_error load_private_key(hc_failure *why) { return load_key(why, private_pem, false); }
+static hc_error load_public_key(hc_failure *why) { return load_key(why, public_pem, true); }
+
+static hc_error save_key(hc_failure *why, const char *pem, bool public_only) {
+  hc_buffer text = {0};
+  hc_error code = hc_key_save_text(whole_key, public_only, &text, why);
+  if (code == HC_OK ? !holds(&text, pem) : hc_buffer_size(&text) > 0) code = HC_FAILED;
+  hc_buffer_free(&text);
+  return code;
+}
+
+static hc_error save_private_key(hc_failure *why) { return save_key(why, private_pem, false); }
+static hc_error save_public_key(hc_failure *why) { return save_key(why, public_pem, true); }
+static hc_error save_key_file(hc_failure *why) { return hc_key_save_file(whole_key, path_of("key.pem"), false, why); }
+
+static const memory_case memory_cases[] = {
+    {"load certificates", load_certificates},     {"load a file of them", load_certificate_file},
+    {"save certificates", save_certificates},     {"save them to a file", save_certificate_file},
+    {"load a private key", load_private_key},     {"load a public key", load_public_key},
+    {"save a private key", save_private_key},     {"save a public key", save_public_key},
+    {"save a key to a file", save_key_file},
+};
+
+/* `whose`: 0 the library's allocations, 1 OpenSSL's, 2 those and all behind the failed one. */
+static void try_without_memory(const memory_case *c, int whose) {
+  long before = hc_memory_live_blocks(), refusals = 0;
+  bool right = true, done = false;
+  for (long n = 0; n < 100000 && right && !done; n += 1 + n / 40) {
+    hc_failure why = {HC_OK, ""};
+    if (whose == 0) hc_memory_fail_after(n, 1);
+    else crypto.left = n, crypto.stays = whose == 2;
+    hc_error code = c->call(&why);
+    done = whose == 0 ? code == HC_OK : crypto.left > 0;
+    hc_memory_fail_after(-1, 0);
+    crypto.left = -1;
+    refusals += code != HC_OK;
+    bool is_told = code == why.code && (code == HC_OK || why.text[0] != '\0');
+    if (whose == 0) is_told = is_told && (code == HC_OK || code == HC_ERR_OUT_OF_MEMORY);
+    right = code != HC_FAILED && is_told && hc_memory_live_blocks() == before && ERR_peek_error() == 0;
+    if (!right) fprintf(stderr, "  %s, %d, allocation %ld: %d, \"%s\"\n", c->name, whose, n, (int)code, why.text);
+  }
+  CHECK_CASE(c->name, right && done && refusals > 0);
+}
+
+static void test_memory_out(void) {
+  first_pem = certificate_pem(first.certificate);
+  char *second_pem = certificate_pem(second.certificate);
+  two_pem = joined(first_pem, second_pem, "");
+  private_pem = key_pem(first.key);
+  public_pem = written_public_key(first.key);
+  two_certificates = hc_certificates_new();
+  whole_key = key_of(first.key);
+  NEED(hc_certificates_load_text(two_certificates, hc_slice_of(two_pem), NULL) == HC_OK);
+  hc_certificates *one = certificates_of(first.certificate);
+  NEED(hc_certificates_save_file(one, path_of("memory.pem"), NULL) == HC_OK);
+  for (size_t i = 0; i < sizeof memory_cases / sizeof *memory_cases; i++) {
+    hc_failure why = {HC_OK, ""};
+    CHECK_CASE(memory_cases[i].name, memory_cases[i].call(&why) == HC_OK);
+    for (int whose = 0; whose <= 2; whose++) try_without_memory(&memory_cases[i], whose);
+  }
+  unlink(path_of("memory.pem"));
+  unlink(path_of("saved.pem"));
+  unlink(path_of("key.pem"));
+  hc_certificates_release(one);
+  hc_certificates_release(two_certificates);
+  hc_key_release(whole_key);
+  free(first_pem), free(second_pem), free(two_pem), free(private_pem), free(public_pem);
+}
+
+#endif
+
 int main(void) {
+  NEED(crypto_memory_take());
   NEED(mkdtemp(directory) != NULL);
   first = make_authority("First", NULL);
   second = make_authority("Second", NULL);
@@ -210,6 +339,9 @@ int main(void) {
   test_keys();
   test_saved_keys();
   test_long_file();
+#ifdef HC_TEST_HOOKS
+  test_memory_out();
+#endif
   identity_free(&first);
   identity_free(&second);
   rmdir(directory);

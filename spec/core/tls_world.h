@@ -152,6 +152,66 @@ static inline hc_tls_options *options_of(const hc_tls_settings *settings) {
   return o;
 }
 
+/* --- revocation: lists, stapled OCSP responses */
+
+static inline X509_CRL *make_crl(const identity *issuer, X509 *revoked, long from, long to) {
+  X509_CRL *crl = X509_CRL_new();
+  ASN1_TIME *time = ASN1_TIME_new();
+  NEED(crl != NULL && time != NULL);
+  X509_CRL_set_version(crl, 1);
+  X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->certificate));
+  X509_gmtime_adj(time, from);
+  X509_CRL_set1_lastUpdate(crl, time);
+  X509_gmtime_adj(time, to);
+  X509_CRL_set1_nextUpdate(crl, time);
+  if (revoked != NULL) {
+    X509_REVOKED *entry = X509_REVOKED_new();
+    X509_gmtime_adj(time, -3600);
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked));
+    X509_REVOKED_set_revocationDate(entry, time);
+    NEED(X509_CRL_add0_revoked(crl, entry) == 1);
+  }
+  NEED(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+  ASN1_TIME_free(time);
+  return crl;
+}
+
+static inline void append_crl(const char *path, const char *mode, X509_CRL *crl) {
+  BIO *file = BIO_new_file(path, mode);
+  NEED(file != NULL && PEM_write_bio_X509_CRL(file, crl) == 1);
+  BIO_free(file);
+  X509_CRL_free(crl);
+}
+
+typedef struct ocsp_case {
+  const char *name;
+  const identity *signer;   /* NULL: nothing is stapled */
+  X509 *about;
+  int status;
+  long from, to;            /* to 0: without nextUpdate */
+  int response_status;
+  const char *expected;
+} ocsp_case;
+
+static inline int make_ocsp(const ocsp_case *c, X509 *issuer, const EVP_MD *digest, unsigned char **der) {
+  OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+  OCSP_CERTID *id = OCSP_cert_to_id(digest, c->about, issuer);
+  ASN1_TIME *from = X509_gmtime_adj(NULL, c->from), *to = c->to == 0 ? NULL : X509_gmtime_adj(NULL, c->to);
+  ASN1_TIME *revoked = c->status == V_OCSP_CERTSTATUS_REVOKED ? X509_gmtime_adj(NULL, -3600) : NULL;
+  NEED(OCSP_basic_add1_status(basic, id, c->status, OCSP_REVOKED_STATUS_NOSTATUS, revoked, from, to) != NULL);
+  NEED(OCSP_basic_sign(basic, c->signer->certificate, c->signer->key, EVP_sha256(), NULL, 0) == 1);
+  OCSP_RESPONSE *response = OCSP_response_create(c->response_status, c->response_status == 0 ? basic : NULL);
+  int size = i2d_OCSP_RESPONSE(response, der);
+  NEED(size > 0);
+  OCSP_RESPONSE_free(response);
+  OCSP_BASICRESP_free(basic);
+  OCSP_CERTID_free(id);
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(to);
+  ASN1_TIME_free(revoked);
+  return size;
+}
+
 /* --- the wire: a stream peer whose other end are two memory BIOs */
 
 typedef struct wire {
