@@ -1,6 +1,8 @@
-/* test_oom.c - memory runs out at every allocation in turn, the library's own and OpenSSL's, once or for good, on the whole
- * way of an exchange: connect, tunnel, handshake, request, response, file, close. Each time the exchange either comes to its
- * full and right end, or to an error with a message; nothing stays behind. */
+/* test_oom.c - memory runs out at every allocation in turn, the library's own and OpenSSL's, once or for good, and every
+ * system call fails in turn, on the whole way of an exchange: connect, tunnel, handshake, request, response, file, close.
+ * Each time the exchange either comes to its full and right end, or to an error with a message; nothing stays behind. */
+#include "faults.h"
+
 #include <netinet/tcp.h>
 #include <signal.h>
 
@@ -122,12 +124,13 @@ static void server_do(server *s) {
 }
 
 static void server_advance(server *s) {
-  crypto.server_works = true;
+  crypto.server_works = fault.is_paused = true;
   server_do(s);
-  crypto.server_works = false;
+  crypto.server_works = fault.is_paused = false;
 }
 
 static void server_close(server *s) {
+  (void)fault_end();
   SSL_free(s->ssl);
   if (s->fd >= 0) (void)close(s->fd);
   /* A connection that the client gave up before it was accepted. */
@@ -172,8 +175,10 @@ static void advance_until(run *r, hc_status goal) {
 
 static int make_file(const char *text) {
   char path[] = "/tmp/test_oom_XXXXXX";
+  fault.is_paused = true;
   int fd = mkstemp(path);
   NEED(fd >= 0 && unlink(path) == 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+  fault.is_paused = false;
   return fd;
 }
 
@@ -261,13 +266,16 @@ static void read_file(run *r) {
   int fd = make_file("");
   for (int i = 0; i < STEPS_MAX && hc_client_get_status(r->client) == HC_STATUS_BODY; i++) {
     uint64_t moved = 0;
-    if (hc_client_body_to_file(r->client, fd, &moved, &r->why) != HC_OK) break;
+    r->refused = hc_client_body_to_file(r->client, fd, &moved, &r->why);
+    if (r->refused != HC_OK) break;
     server_advance(&r->server);
   }
+  fault.is_paused = true;
   NEED(lseek(fd, 0, SEEK_SET) == 0);
   ssize_t size = read(fd, r->content, sizeof r->content);
   if (size > 0) r->content_size = (size_t)size;
   (void)close(fd);
+  fault.is_paused = false;
 }
 
 /* Ends early where a call is refused or the client gets into an error state. */
@@ -300,7 +308,7 @@ static outcome judge(const run *r) {
   bool same = r->content_size == strlen(r->play->content) && memcmp(r->content, r->play->content, r->content_size) == 0;
   o.is_whole = r->refused == HC_OK && status == r->play->status && same && hc_client_has_response(r->client);
   /* OpenSSL's own reason where it does not say that memory was out. */
-  bool is_known = r->refused == HC_ERR_OUT_OF_MEMORY || crypto.is_tried;
+  bool is_known = r->refused == HC_ERR_OUT_OF_MEMORY || crypto.is_tried || fault.fired > 0;
   if (r->refused != HC_OK) o.is_refused = is_known && r->why.text[0] != '\0';
   else o.is_refused = is_error(status) && last->code != HC_OK && last->text[0] != '\0';
   if (!o.is_whole && !o.is_refused)
@@ -396,6 +404,25 @@ static void try_crypto(const scenario *p, bool stays) {
   CHECK_CASE("nothing stays behind when OpenSSL has no memory", nothing_stays);
 }
 
+/* A call that a signal has broken off is made again. */
+static void try_system(const scenario *p, int number) {
+  long before = hc_memory_live_blocks(), n = 0, refusals = 0;
+  int descriptor = next_descriptor();
+  bool all_end = true, nothing_stays = true, done = false;
+  for (; n < ROUNDS_MAX && !done && all_end && nothing_stays; n++) {
+    fault_set(NULL, n, number);
+    outcome o = play(p);
+    done = fault.fired == 0;
+    all_end = number == EINTR || done ? o.is_whole : o.is_whole || o.is_refused;
+    nothing_stays = hc_memory_live_blocks() == before && next_descriptor() == descriptor;
+    if (o.is_refused) refusals++;
+    if (!all_end || !nothing_stays) fprintf(stderr, "%s, system call %ld, %s, error %d\n", p->name, n, fault.last, number);
+  }
+  CHECK_CASE(p->name, done && (number == EINTR ? refusals == 0 : refusals > 2));
+  CHECK_CASE("each ends as it must when a system call fails", all_end);
+  CHECK_CASE("nothing stays behind when a system call fails", nothing_stays);
+}
+
 static SSL_CTX *make_strict_context(identity *authority, identity *server_identity) {
   static unsigned char *staple_der;
   static server_spec spec;
@@ -416,6 +443,9 @@ static void try_scenario(const scenario *p) {
   if (!o.is_whole) return;
   try_all(p, 0);
   try_all(p, 1);
+  try_system(p, EINTR);
+  try_system(p, EIO);
+  try_system(p, ENOMEM);
   if (!p->tls) return;
   try_crypto(p, false);
   try_crypto(p, true);
