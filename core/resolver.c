@@ -355,6 +355,13 @@ static hc_error refuse(hc_failure *why, hc_slice host, const char *reason) {
   return hc_failure_set(why, HC_ERR_CANT_RESOLVE, "can't resolve %.*s: %s", shown, text, reason);
 }
 
+/* For an error of ensure_workers. */
+static hc_error refuse_thread(hc_failure *why, hc_slice host, int error) {
+  char space[HC_ERRNO_TEXT];
+  const char *reason = error == EAGAIN ? "no further thread can be started, a limit is reached" : hc_errno_text(error, space);
+  return refuse(why, host, reason);
+}
+
 static hc_lookup *new_job(hc_slice host, unsigned port) {
   if (host.size > SIZE_MAX - sizeof(hc_lookup) - 1) return NULL;
   hc_lookup *job = hc_memory_allocate_zeroed(1, sizeof *job + host.size + 1);
@@ -382,8 +389,7 @@ hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failu
     return HC_OK;
   }
   free_job(job);
-  char space[HC_ERRNO_TEXT];
-  return refuse(why, host, hc_errno_text(error, space));
+  return refuse_thread(why, host, error);
 }
 
 static const char *reason_of(const hc_lookup *job, char space[HC_ERRNO_TEXT]) {
@@ -400,7 +406,7 @@ hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, h
   char space[HC_ERRNO_TEXT];
   hc_slice host = hc_slice_of(lookup->host);
   if (error != 0) {
-    (void)refuse(why, host, hc_errno_text(error, space));
+    (void)refuse_thread(why, host, error);
     return HC_IO_ERROR;
   }
   if (state != JOB_DONE) return HC_IO_WANT_READ;

@@ -24,55 +24,69 @@
 #define RTLD_NEXT ((void *)-1L) /* glibc declares it with _GNU_SOURCE only, and that changes the functions' types */
 #endif
 
+#define FAULTS_MAX 2
+
 /* The call number `left` from now (0: the next) of `call`, or of any where that is NULL, fails with `number`; with 0 it gives
  * 0 and does nothing. `stays`: all such calls behind it too. left < 0: none. */
-static _Thread_local struct {
+typedef struct fault_plan {
   const char *call;
   long left;
   int number;
-  bool stays, is_paused;
+  bool stays;
+} fault_plan;
+
+static _Thread_local struct {
+  fault_plan plans[FAULTS_MAX];
+  size_t count;
+  bool is_paused;
   unsigned fired;
-  const char *last; /* the one that failed last */
-} fault = {NULL, -1, 0, false, false, 0, NULL};
+  const char *last; /* the one that failed last, */
+  int number;       /* and with what */
+} fault;
+
+static inline void fault_add(const char *call, long left, int number, bool stays) {
+  if (fault.count == FAULTS_MAX) abort();
+  fault.plans[fault.count++] = (fault_plan){call, left, number, stays};
+}
 
 static inline void fault_set(const char *call, long left, int number) {
-  fault.call = call;
-  fault.left = left;
-  fault.number = number;
-  fault.stays = false;
-  fault.fired = 0;
+  fault.count = fault.fired = 0;
+  fault_add(call, left, number, false);
 }
 
 static inline void fault_set_for_good(const char *call, int number) {
-  fault_set(call, 0, number);
-  fault.stays = true;
+  fault.count = fault.fired = 0;
+  fault_add(call, 0, number, true);
 }
 
-/* How often it has failed; none fails from now on. */
+/* How many calls have failed; none does from now on. */
 static inline unsigned fault_end(void) {
-  fault.left = -1;
+  fault.count = 0;
   return fault.fired;
 }
 
 /* A signal breaks off only what may sleep, and the clock that POSIX requires fails by wish alone. */
-static inline bool fault_is_possible(const char *call) {
+static inline bool fault_is_possible(const fault_plan *plan, const char *call) {
   static const char *const sleepers[] = {"recv", "send", "read", "write", "pread", "poll", "epoll_wait", "sendfile", "open",
                                          "connect", "close"};
+  if (plan->call != NULL) return strcmp(plan->call, call) == 0;
   for (size_t i = 0; i < sizeof sleepers / sizeof *sleepers; i++) {
     if (strcmp(sleepers[i], call) == 0) return true;
   }
-  return fault.number != EINTR && (fault.call != NULL || strcmp(call, "clock") != 0);
+  return plan->number != EINTR && strcmp(call, "clock") != 0;
 }
 
 static inline bool fault_fires(const char *call) {
-  if (fault.left < 0 || fault.is_paused || (fault.call != NULL && strcmp(fault.call, call) != 0)) return false;
-  if (!fault_is_possible(call)) return false;
-  if (fault.left-- > 0) return false;
-  if (fault.stays) fault.left = 0;
-  fault.fired++;
-  fault.last = call;
-  errno = fault.number;
-  return true;
+  for (size_t i = 0; i < fault.count && !fault.is_paused; i++) {
+    fault_plan *plan = &fault.plans[i];
+    if (plan->left < 0 || !fault_is_possible(plan, call) || plan->left-- > 0) continue;
+    if (plan->stays) plan->left = 0;
+    fault.fired++;
+    fault.last = call;
+    errno = fault.number = plan->number;
+    return true;
+  }
+  return false;
 }
 
 static inline int fault_result(void) { return fault.number == 0 ? 0 : -1; }

@@ -1,4 +1,6 @@
 /* test_resolver_pool.c - the resolver's workers against a getaddrinfo of our own, which answers when a gate opens. */
+#include "faults.h"
+
 #include <netdb.h>
 #include <pthread.h>
 #include <sys/wait.h>
@@ -104,6 +106,29 @@ static bool is_answered(hc_lookup *lookup) {
   return is_right;
 }
 
+/* Without a single worker a lookup is refused, with the reason; the next one may find the system in a better state. */
+static void check_no_thread(void) {
+  static const struct {
+    const char *call;
+    int number;
+    const char *text;
+  } cases[] = {{"thread", EAGAIN, "can't resolve name: no further thread can be started, a limit is reached"},
+               {"attributes", ENOMEM, "can't resolve name: out of memory"},
+               {"sigmask", EINVAL, "can't resolve name: invalid argument"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    hc_failure why = {HC_OK, ""};
+    hc_lookup *lookup = NULL;
+    fault_set_for_good(cases[i].call, cases[i].number);
+    CHECK_CASE(cases[i].call, hc_lookup_start(HC_SLICE("name"), 80, &lookup, &why) == HC_ERR_CANT_RESOLVE && lookup == NULL);
+    CHECK_CASE(cases[i].text, why.code == HC_ERR_CANT_RESOLVE && strcmp(why.text, cases[i].text) == 0 && fault_end() == 1);
+  }
+  fault_set("thread", 0, EINVAL); /* the stack was too small for it: the system's own size */
+  CHECK(is_answered(start("first")) && fault_end() == 1);
+  fault_set_for_good("thread", EAGAIN);
+  CHECK_CASE("a worker that is there does it", is_answered(start("second")));
+  (void)fault_end();
+}
+
 static void check_answers(void) {
   hc_lookup *lookup = start("double");
   hc_address *addresses = NULL;
@@ -170,10 +195,14 @@ static void check_one_at_a_time(void) {
 static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *unwanted) {
   hc_address *addresses;
   size_t count;
+  hc_failure why = {HC_OK, ""};
   /* The parent's threads are not here, nor what they counted. */
   (void)pthread_mutex_init(&gate_lock, NULL);
   (void)pthread_cond_init(&gate_moved, NULL);
   inside = highest = 0;
+  fault_set("thread", 0, EAGAIN);
+  if (hc_lookup_poll(running, &addresses, &count, &why) != HC_IO_ERROR || fault_end() != 1) return false;
+  if (strstr(why.text, "can't resolve stuck: no further thread") == NULL) return false;
   int fd = hc_lookup_fd(running); /* starts workers, which meet the closed gate */
   if (fd <= 0 || hc_lookup_poll(running, &addresses, &count, NULL) != HC_IO_WANT_READ) return false;
   hc_lookup_forget(unwanted);
@@ -181,7 +210,8 @@ static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *u
   return is_answered(running) && is_answered(waiting) && is_answered(start("new"));
 }
 
-static void check_fork(void) {
+/* `call` fails with `number` while the fork is under way; NULL none. */
+static void check_fork(const char *call, int number) {
   hc_lookup *stuck[THREADS], *waiting, *unwanted;
   set_gate(false);
   for (size_t i = 0; i < THREADS; i++) stuck[i] = start("stuck");
@@ -190,12 +220,16 @@ static void check_fork(void) {
   unwanted = start("unwanted");
   hc_lookup_forget(stuck[1]);
   CHECK(hc_lookup_fd(stuck[0]) > 0 && hc_lookup_fd(waiting) > 0 && hc_lookup_fd(unwanted) > 0);
+  if (call != NULL) fault_set(call, 0, number);
   pid_t child = fork();
   loopback_need(child >= 0, "fork");
+  bool is_parents = call != NULL && strcmp(call, "clock") == 0;
+  unsigned fired = fault_end();
   if (child == 0) {
     (void)alarm(PATIENCE_MS / 1000);
-    leave(child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
+    leave(fired == (call != NULL ? 1 : 0) && child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
   }
+  CHECK_CASE(call == NULL ? "nothing fails" : call, fired == (is_parents ? 1 : 0));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -226,10 +260,15 @@ int main(void) {
 #ifdef HC_TEST_HOOKS
   live = hc_memory_live_blocks();
 #endif
+  check_no_thread();
   check_one_at_a_time();
   check_answers();
   check_queue();
-  check_fork();
+  check_fork(NULL, 0);
+  check_fork("clock", EINVAL);
+  check_fork("eventfd", EMFILE);
+  check_fork("dup2", EBUSY);
+  check_fork("fcntl", EBADF);
   check_memory(live);
   return check_report();
 }

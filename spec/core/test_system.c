@@ -1,0 +1,500 @@
+/* test_system.c - system calls that fail, one by one: what a signal breaks off is made again, every other error is told in
+ * words or gone around, and no descriptor stays behind. (test_oom.c lets each call of a whole exchange fail.) */
+#include "faults.h"
+
+#include <signal.h>
+
+#include "../../core/file.h"
+#include "../../core/httpclient.h"
+#include "../../core/poller.h"
+#include "../../core/poller_backend.h"
+#include "../../core/tls_internal.h"
+#include "loopback.h"
+
+#define MS 1000000u
+
+static char folder[] = "/tmp/test_system_XXXXXX";
+
+static const char *in_folder(const char *name) {
+  static char path[96];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return path;
+}
+
+static int next_descriptor(void) {
+  int fd = dup(0);
+  loopback_need(fd >= 0, "dup");
+  (void)close(fd);
+  return fd;
+}
+
+static bool says(const hc_failure *why, hc_error code, const char *text) {
+  bool right = why->code == code && strcmp(why->text, text) == 0;
+  if (!right) fprintf(stderr, "  %d \"%s\", not %d \"%s\"\n", (int)why->code, why->text, (int)code, text);
+  return right;
+}
+
+static int new_file(const char *name, const char *text) {
+  int file = open(in_folder(name), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  loopback_need(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text), "a file");
+  return file;
+}
+
+/* Does the file hold this text, whole? */
+static bool file_is(const char *name, const char *text) {
+  char held[256];
+  int file = open(in_folder(name), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  ssize_t size = read(file, held, sizeof held);
+  (void)close(file);
+  return size == (ssize_t)strlen(text) && memcmp(held, text, (size_t)size) == 0;
+}
+
+/* ---- connecting ---- */
+
+static void check_connect(void) {
+  unsigned port;
+  int listener = loopback_listen("127.0.0.1", 4, &port), free_one = next_descriptor();
+  hc_address address = loopback_address("127.0.0.1", port);
+  hc_failure why = {HC_OK, ""};
+  hc_socket s;
+  fault_set("connect", 0, ENETUNREACH);
+  CHECK(hc_socket_connect(&address, &s, &why) == HC_IO_ERROR && s == HC_NO_SOCKET && fault_end() == 1);
+  CHECK(says(&why, HC_ERR_CANT_CONNECT, "network is unreachable") && next_descriptor() == free_one);
+  hc_failure_clear(&why);
+  fault_set("connect", 0, EINTR);
+  CHECK_CASE("a connect goes on behind a signal", hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE && fault_end() == 1);
+  CHECK(loopback_finish(s, &why) == HC_IO_OK && why.code == HC_OK);
+  fault_set("getsockopt", 0, EINVAL); /* the quick question, and then the one that all systems know */
+  CHECK(hc_socket_connect_result(s, &why) == HC_IO_OK && fault_end() == 1);
+  fault_set_for_good("getsockopt", ENOBUFS);
+  CHECK(hc_socket_connect_result(s, &why) == HC_IO_ERROR && fault_end() == 2);
+  CHECK(says(&why, HC_ERR_CANT_CONNECT, "no buffer space"));
+  hc_failure_clear(&why);
+  hc_socket_close(s);
+  (void)close(listener);
+}
+
+static void check_connect_poll(void) {
+  blackhole hole;
+  hc_socket s;
+  hc_failure why = {HC_OK, ""};
+  if (blackhole_open("127.0.0.1", &hole)) {
+    hc_address address = loopback_address("127.0.0.1", hole.port);
+    CHECK(hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE);
+    fault_set("poll", 0, EINTR);
+    CHECK(hc_socket_connect_result(s, &why) == HC_IO_WANT_WRITE && why.code == HC_OK && fault_end() == 1);
+    fault_set("poll", 0, ENOMEM);
+    CHECK(hc_socket_connect_result(s, &why) == HC_IO_ERROR && says(&why, HC_ERR_CANT_CONNECT, "out of memory") && fault_end() == 1);
+    hc_socket_close(s);
+  }
+  blackhole_close(&hole);
+}
+
+/* ---- moving bytes ---- */
+
+static void check_interrupted(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_slice parts[] = {HC_SLICE("one"), HC_SLICE("two")};
+  char into[16];
+  size_t moved;
+  for (size_t count = 1; count <= 2; count++) {
+    fault_set("send", 0, EINTR);
+    CHECK(hc_socket_send(pair.ours, parts, count, &moved, NULL) == HC_IO_OK && moved == 3 * count && fault_end() == 1);
+    CHECK(recv(pair.theirs, into, sizeof into, 0) == (ssize_t)(3 * count));
+  }
+  loopback_send(pair.theirs, "answer");
+  fault_set("recv", 0, EINTR);
+  CHECK(hc_socket_peek(pair.ours, NULL) == HC_IO_OK && fault_end() == 1);
+  fault_set("recv", 0, EINTR);
+  CHECK(hc_socket_recv(pair.ours, into, 3, &moved, NULL) == HC_IO_OK && moved == 3 && fault_end() == 1);
+  fault_set("recv", 0, EINTR);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 3, true, &moved, NULL) == HC_IO_OK && moved == 3 && fault_end() == 1);
+  hc_wait_entry entry = {pair.ours, HC_EVENT_WRITE, 0};
+  fault_set("poll", 0, EINTR);
+  CHECK(hc_socket_wait(&entry, 1, HC_NEVER, &moved) == HC_OK && moved == 1 && fault_end() == 1);
+  loopback_close(&pair);
+}
+
+static void check_broken(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  static const struct {
+    int number;
+    hc_error code;
+    const char *text;
+  } cases[] = {{ECONNRESET, HC_ERR_CONNECTION_ERROR, "connection reset by peer"}, {ETIMEDOUT, HC_ERR_CONNECTION_ERROR, "connection timed out"},
+               {EHOSTUNREACH, HC_ERR_CONNECTION_ERROR, "no route to host"}, {ENETUNREACH, HC_ERR_CONNECTION_ERROR, "network is unreachable"},
+               {ENETDOWN, HC_ERR_CONNECTION_ERROR, "network is down"}, {ECONNABORTED, HC_ERR_CONNECTION_ERROR, "connection aborted"},
+               {ENOTCONN, HC_ERR_CONNECTION_ERROR, "not connected"}, {EPIPE, HC_ERR_UNAVAILABLE, "connection closed by peer"}};
+  int file = new_file("body", "0123456789");
+  hc_slice part = HC_SLICE("x");
+  char into[4];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    size_t moved = 9;
+    uint64_t offset = 2;
+    hc_failure why[3] = {{HC_OK, ""}, {HC_OK, ""}, {HC_OK, ""}};
+    fault_set("send", 0, cases[i].number);
+    CHECK(hc_socket_send(pair.ours, &part, 1, &moved, &why[0]) == HC_IO_ERROR && moved == 0 && fault_end() == 1);
+    CHECK(says(&why[0], cases[i].code, cases[i].text));
+    fault_set("sendfile", 0, cases[i].number);
+    CHECK(hc_socket_send_file(pair.ours, file, &offset, 5, &moved, &why[1]) == HC_IO_ERROR && moved == 0 && offset == 2);
+    CHECK(fault_end() == 1 && says(&why[1], cases[i].code, cases[i].text));
+    fault_set("recv", 0, cases[i].number);
+    CHECK(hc_socket_recv(pair.ours, into, 4, &moved, &why[2]) == HC_IO_ERROR && moved == 0 && fault_end() == 1);
+    CHECK(says(&why[2], HC_ERR_CONNECTION_ERROR, cases[i].text));
+  }
+  CHECK_CASE("nothing of the file went out", recv(pair.theirs, into, 4, MSG_DONTWAIT) < 0);
+  (void)close(file);
+  loopback_close(&pair);
+}
+
+/* Where the kernel does not send the file itself, it is read and sent. */
+static void check_send_file(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  int file = new_file("body", "0123456789");
+  static const struct {
+    const char *call;
+    int number;
+  } cases[] = {{"sendfile", EINVAL}, {"sendfile", ENOSYS}, {"sendfile", EINTR}, {"sigmask", EINVAL}, {"fcntl", EBADF}};
+  char into[16];
+  size_t moved;
+  uint64_t offset;
+  hc_failure why = {HC_OK, ""};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    offset = 3;
+    fault_set(cases[i].call, 0, cases[i].number);
+    hc_io io = hc_socket_send_file(pair.ours, file, &offset, 5, &moved, &why);
+    CHECK_CASE(cases[i].call, io == HC_IO_OK && moved == 5 && offset == 8 && fault_end() == 1);
+    CHECK_CASE(cases[i].call, recv(pair.theirs, into, sizeof into, MSG_DONTWAIT) == 5 && memcmp(into, "34567", 5) == 0);
+  }
+  static const struct {
+    int number;
+    hc_io io;
+    const char *text;
+  } reads[] = {{EINTR, HC_IO_OK, ""}, {0, HC_IO_EOF, ""}, {EIO, HC_IO_ERROR, "can't read the file: input/output error"}};
+  for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
+    offset = 3;
+    hc_failure_clear(&why);
+    fault_set("sendfile", 0, EINVAL);
+    fault_add("pread", 0, reads[i].number, false);
+    hc_io io = hc_socket_send_file(pair.ours, file, &offset, 5, &moved, &why);
+    bool all = io == HC_IO_OK;
+    CHECK_CASE(reads[i].text, io == reads[i].io && moved == (all ? 5 : 0) && offset == (all ? 8 : 3) && fault_end() == 2);
+    CHECK(io != HC_IO_ERROR || says(&why, HC_ERR_FILE_CANT_READ, reads[i].text));
+    CHECK(recv(pair.theirs, into, sizeof into, MSG_DONTWAIT) == (all ? 5 : -1));
+  }
+  (void)close(file);
+  loopback_close(&pair);
+}
+
+/* The flags of a socket can't be changed: no sleep is possible, and what has come is handed out. */
+static void check_blocking(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  char into[8];
+  size_t moved;
+  fault_set_for_good("ioctl", EBADF);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_ERROR && moved == 0);
+  CHECK(says(&why, HC_ERR_CONNECTION_ERROR, "bad descriptor"));
+  loopback_send(pair.theirs, "some");
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_OK && moved == 4);
+  CHECK(fault_end() > 0);
+  loopback_send(pair.theirs, "more");
+  CHECK(loopback_await(pair.ours, POLLIN) && hc_socket_available(pair.ours) == 4);
+  fault_set("ioctl", 0, EBADF);
+  CHECK(hc_socket_available(pair.ours) == 0 && fault_end() == 1);
+  loopback_close(&pair);
+}
+
+/* ---- what a socket is ---- */
+
+static void check_addresses(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_address address;
+  int ends[2];
+  fault_set("getpeername", 0, ENOTCONN);
+  CHECK(!hc_socket_peer_address(pair.ours, &address) && fault_end() == 1);
+  fault_set("getsockname", 0, ENOBUFS);
+  CHECK(!hc_socket_local_address(pair.ours, &address) && fault_end() == 1);
+  loopback_need(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "socketpair");
+  CHECK_CASE("no address of the Internet", !hc_socket_peer_address(ends[0], &address) && !hc_socket_local_address(ends[0], &address));
+  (void)close(ends[0]);
+  (void)close(ends[1]);
+  loopback_close(&pair);
+}
+
+/* ---- waiting, signals, groups ---- */
+
+static void check_waiting(void) {
+  hc_wait_entry entry = {-1, 0, 0};
+  size_t ready = 9;
+  static const struct {
+    int number;
+    hc_error code;
+  } cases[] = {{ENOMEM, HC_ERR_OUT_OF_MEMORY}, {EINVAL, HC_FAILED}};
+  for (size_t i = 0; i < 2; i++) {
+    fault_set("poll", 0, cases[i].number);
+    CHECK(hc_socket_wait(&entry, 1, HC_NEVER, &ready) == cases[i].code && ready == 0 && fault_end() == 1);
+  }
+  uint64_t begin = hc_clock_now();
+  CHECK(hc_socket_wait(&entry, 1, begin + 3 * MS, &ready) == HC_OK && ready == 0 && hc_clock_now() >= begin + 3 * MS);
+  fault_set("clock", 0, EINVAL);
+  CHECK(hc_clock_now() == 0 && fault_end() == 1);
+}
+
+static void check_signal(void) {
+  hc_signal signal;
+  static const struct {
+    int number;
+    hc_error code;
+  } cases[] = {{ENOMEM, HC_ERR_OUT_OF_MEMORY}, {EMFILE, HC_ERR_CANT_ACQUIRE_RESOURCE}};
+  for (size_t i = 0; i < 2; i++) {
+    int group = 9;
+    fault_set("eventfd", 0, cases[i].number);
+    CHECK(hc_signal_open(&signal) == cases[i].code && signal.read_fd == 0 && signal.write_fd == 0 && fault_end() == 1);
+    fault_set("epoll_create", 0, cases[i].number);
+    CHECK(hc_group_open(&group) == cases[i].code && group == -1 && fault_end() == 1);
+  }
+  CHECK(hc_signal_open(&signal) == HC_OK);
+  fault_set("write", 0, EINTR);
+  hc_signal_raise(&signal);
+  CHECK_CASE("a signal that was broken off is raised all the same", fault_end() == 1 && loopback_await(signal.read_fd, POLLIN));
+  hc_signal_close(&signal);
+}
+
+/* ---- the poller ---- */
+
+static void check_backend(void) {
+  hc_failure why = {HC_OK, ""};
+  hc_poller *poller = NULL;
+  int free_one = next_descriptor();
+  fault_set("epoll_create", 0, EMFILE);
+  CHECK(hc_poller_new(&poller, &why) == HC_ERR_CANT_ACQUIRE_RESOURCE && poller == NULL && fault_end() == 1);
+  CHECK(why.text[0] != '\0' && next_descriptor() == free_one);
+  hc_backend *backend = hc_backend_new(&why);
+  hc_backend_event events[2];
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  fault_set("epoll_ctl", 0, ENOSPC);
+  CHECK(!hc_backend_watch(backend, pair.ours, HC_EVENT_READ, 7) && fault_end() == 1);
+  CHECK(hc_backend_watch(backend, pair.ours, HC_EVENT_READ, 7));
+  fault_set("epoll_ctl", 1, ENOMEM);
+  CHECK_CASE("a change of what is watched", !hc_backend_watch(backend, pair.ours, HC_EVENT_WRITE, 8) && fault_end() == 1);
+  CHECK(hc_backend_wait(backend, events, 2, 0) == 0);
+  loopback_send(pair.theirs, "x");
+  fault_set("epoll_wait", 0, EINTR);
+  CHECK(hc_backend_wait(backend, events, 2, HC_NEVER) == 1 && events[0].key == 7 && fault_end() == 1);
+  fault_set("epoll_wait", 0, EBADF);
+  CHECK(hc_backend_wait(backend, events, 2, HC_NEVER) == 0 && fault_end() == 1);
+  loopback_close(&pair);
+  hc_backend_delete(backend);
+  hc_backend_delete(NULL);
+}
+
+/* One wait of the poller, within which the client must move. */
+static bool moves(hc_poller *poller, void *tag) { return hc_poller_wait(poller, 10) == HC_OK && hc_poller_next(poller) == tag; }
+
+/* A client that the kernel does not watch is looked at instead: nothing hangs. */
+static void check_unwatched(void) {
+  unsigned port;
+  int listener = loopback_listen("127.0.0.1", 4, &port), tag;
+  hc_client *client = hc_client_new();
+  hc_poller *poller = NULL;
+  hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
+  hc_slice view;
+  char into[512];
+  CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, client, &tag, NULL) == HC_OK);
+  fault_set_for_good("epoll_ctl", ENOSPC);
+  CHECK(hc_client_connect(client, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
+  while (hc_client_get_status(client) == HC_STATUS_CONNECTING && moves(poller, &tag)) continue;
+  CHECK(hc_client_get_status(client) == HC_STATUS_CONNECTED);
+  int theirs = loopback_accept(listener);
+  CHECK(hc_client_request(client, &spec, NULL) == HC_OK);
+  CHECK(hc_poller_wait(poller, 0) == HC_OK && loopback_await(theirs, POLLIN) && recv(theirs, into, sizeof into, 0) > 0);
+  loopback_send(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+  CHECK_CASE("the head is found", moves(poller, &tag) && hc_client_get_status(client) == HC_STATUS_BODY);
+  hc_client_body_peek(client, &view);
+  CHECK(view.size == 0);
+  loopback_send(theirs, "body");
+  CHECK_CASE("the body is found", moves(poller, &tag));
+  hc_client_body_peek(client, &view);
+  CHECK(hc_slice_equal(view, HC_SLICE("body")));
+  hc_client_body_consume(client, view.size);
+  CHECK(hc_client_get_status(client) == HC_STATUS_CONNECTED);
+  (void)close(theirs);
+  CHECK_CASE("the end is found", moves(poller, &tag) && hc_client_get_status(client) == HC_STATUS_CONNECTION_ERROR);
+  CHECK(fault_end() > 0);
+  hc_poller_delete(poller);
+  hc_client_delete(client);
+  (void)close(listener);
+}
+
+/* ---- files ---- */
+
+static void check_files(void) {
+  hc_failure why = {HC_OK, ""};
+  size_t moved;
+  char into[8];
+  int file = new_file("plain", "0123456789"), other = -1;
+  fault_set("pread", 0, EINTR);
+  CHECK(hc_file_read_at(file, 2, into, 4, &moved, &why) == HC_OK && moved == 4 && memcmp(into, "2345", 4) == 0 && fault_end() == 1);
+  fault_set("pread", 0, EIO);
+  CHECK(hc_file_read_at(file, 2, into, 4, &moved, &why) == HC_ERR_FILE_CANT_READ && moved == 0 && fault_end() == 1);
+  CHECK(says(&why, HC_ERR_FILE_CANT_READ, "can't read the file: input/output error"));
+  fault_set("open", 0, EINTR);
+  CHECK(hc_file_create(in_folder("written"), &other, &why) == HC_OK && other >= 0 && fault_end() == 1);
+  fault_set("write", 0, EINTR);
+  CHECK(hc_file_write(other, HC_SLICE("text"), &moved, &why) == HC_OK && moved == 4 && fault_end() == 1);
+  fault_set("write", 0, 0);
+  CHECK(hc_file_write(other, HC_SLICE("more"), &moved, &why) == HC_OK && moved == 4 && fault_end() == 1);
+  fault_set("close", 0, EINTR);
+  CHECK(hc_file_finish(other, &why) == HC_OK && fault_end() == 1 && file_is("written", "textmore"));
+  fault_set("fstat", 0, EIO);
+  uint64_t length;
+  hc_failure_clear(&why);
+  CHECK(hc_file_share(file, 0, &other, &length, &why) == HC_ERR_INVALID_PARAMETER && fault_end() == 1);
+  CHECK(says(&why, HC_ERR_INVALID_PARAMETER, "body file: input/output error"));
+  (void)close(file);
+}
+
+static void check_file_texts(void) {
+  static const struct {
+    int number;
+    const char *text;
+  } writes[] = {{ENOSPC, "no space left on device"}, {EDQUOT, "disk quota exceeded"}, {EFBIG, "file too large"},
+                {EIO, "input/output error"}, {EPERM, "permission denied"}, {EXDEV, "error 18"}};
+  int file = new_file("plain", "");
+  char expected[128];
+  size_t moved;
+  for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+    hc_failure why[2] = {{HC_OK, ""}, {HC_OK, ""}};
+    snprintf(expected, sizeof expected, "can't write the file: %s", writes[i].text);
+    if (writes[i].number == EXDEV) snprintf(expected, sizeof expected, "can't write the file: error %d", EXDEV);
+    fault_set("write", 0, writes[i].number);
+    CHECK(hc_file_write(file, HC_SLICE("x"), &moved, &why[0]) == HC_ERR_FILE_CANT_WRITE && moved == 0 && fault_end() == 1);
+    CHECK(says(&why[0], HC_ERR_FILE_CANT_WRITE, expected));
+    int copy = dup(file);
+    fault_set("close", 0, writes[i].number);
+    CHECK(hc_file_finish(copy, &why[1]) == HC_ERR_FILE_CANT_WRITE && fault_end() == 1);
+    CHECK(says(&why[1], HC_ERR_FILE_CANT_WRITE, expected));
+  }
+  static const struct {
+    int number;
+    hc_error code;
+    const char *text;
+  } opens[] = {{EACCES, HC_ERR_FILE_NO_PERMISSION, "permission denied"}, {EPERM, HC_ERR_FILE_NO_PERMISSION, "permission denied"},
+               {EROFS, HC_ERR_FILE_NO_PERMISSION, "read-only file system"}, {ENFILE, HC_ERR_FILE_CANT_OPEN, "too many open files"},
+               {ENOTDIR, HC_ERR_FILE_NOT_FOUND, "a part of the path is no directory"}};
+  for (size_t i = 0; i < sizeof opens / sizeof *opens; i++) {
+    hc_failure why = {HC_OK, ""};
+    int other = 9;
+    snprintf(expected, sizeof expected, "can't open /nowhere: %s", opens[i].text);
+    fault_set("open", 0, opens[i].number);
+    CHECK(hc_file_create("/nowhere", &other, &why) == opens[i].code && other < 0 && fault_end() == 1);
+    CHECK(says(&why, opens[i].code, expected));
+  }
+  (void)close(file);
+}
+
+/* ---- PEM files ---- */
+
+static hc_error read_pem(hc_failure *why, const char *expected) {
+  hc_buffer text = {0};
+  hc_error code = hc_pem_file_read(in_folder("plain"), &text, why);
+  if (code == HC_OK) CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, hc_slice_of(expected)));
+  hc_buffer_free(&text);
+  return code;
+}
+
+static void check_pem_reads(void) {
+  (void)close(new_file("plain", "0123456789"));
+  static const struct {
+    const char *call;
+    int number;
+    hc_error code;
+    const char *text;
+  } cases[] = {{"open", EINTR, HC_OK, ""}, {"read", EINTR, HC_OK, ""}, {"read", EIO, HC_ERR_FILE_CANT_READ, "can't read "},
+               {"open", EACCES, HC_ERR_FILE_CANT_OPEN, "can't open "}, {"close", EIO, HC_OK, ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    hc_failure why = {HC_OK, ""};
+    int free_one = next_descriptor();
+    fault_set(cases[i].call, 0, cases[i].number);
+    CHECK_CASE(cases[i].call, read_pem(&why, "0123456789") == cases[i].code && fault_end() == 1);
+    CHECK(strncmp(why.text, cases[i].text, strlen(cases[i].text)) == 0 && next_descriptor() == free_one);
+  }
+  hc_failure why = {HC_OK, ""};
+  fault_set("read", 0, EIO);
+  fault_add("strerror", 0, ERANGE, false);
+  CHECK(read_pem(&why, "") == HC_ERR_FILE_CANT_READ && fault_end() == 2 && strstr(why.text, ": unknown reason") != NULL);
+}
+
+/* The largest that is taken, and one byte more. */
+static void check_pem_limit(void) {
+  int file = new_file("plain", "");
+  for (off_t size = HC_PEM_FILE_MAX; size <= HC_PEM_FILE_MAX + 1; size++) {
+    hc_buffer text = {0};
+    hc_failure why = {HC_OK, ""};
+    bool fits = size == HC_PEM_FILE_MAX;
+    loopback_need(ftruncate(file, size) == 0, "ftruncate");
+    CHECK(hc_pem_file_read(in_folder("plain"), &text, &why) == (fits ? HC_OK : HC_ERR_FILE_CANT_READ));
+    CHECK(fits ? hc_buffer_size(&text) == HC_PEM_FILE_MAX : strstr(why.text, "too large for a PEM file") != NULL);
+    hc_buffer_free(&text);
+  }
+  (void)close(file);
+}
+
+static void check_pem_writes(void) {
+  static const struct {
+    const char *call;
+    int number;
+    hc_error code;
+    const char *text, *left; /* what the file holds then */
+  } cases[] = {{"open", EINTR, HC_OK, "", "secret"}, {"write", EINTR, HC_OK, "", "secret"}, {"close", EINTR, HC_OK, "", "secret"},
+               {"write", 0, HC_OK, "", "secret"},
+               {"write", ENOSPC, HC_ERR_FILE_CANT_WRITE, "can't write ", ""},
+               {"close", EDQUOT, HC_ERR_FILE_CANT_WRITE, "can't write ", "secret"},
+               {"fstat", EIO, HC_ERR_FILE_CANT_WRITE, "can't examine ", ""},
+               {"fchmod", EPERM, HC_ERR_FILE_CANT_WRITE, "can't make private ", ""},
+               {"open", EROFS, HC_ERR_FILE_CANT_OPEN, "can't open ", "before"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    hc_failure why = {HC_OK, ""};
+    int file = new_file("key", "before");
+    loopback_need(fchmod(file, 0644) == 0 && close(file) == 0, "fchmod");
+    int free_one = next_descriptor();
+    fault_set(cases[i].call, 0, cases[i].number);
+    CHECK_CASE(cases[i].call, hc_pem_file_write(in_folder("key"), HC_SLICE("secret"), true, &why) == cases[i].code && fault_end() == 1);
+    CHECK(strncmp(why.text, cases[i].text, strlen(cases[i].text)) == 0 && next_descriptor() == free_one);
+    CHECK_CASE(cases[i].text, file_is("key", cases[i].left));
+  }
+  struct stat facts;
+  CHECK(hc_pem_file_write(in_folder("key"), HC_SLICE("secret"), true, NULL) == HC_OK && stat(in_folder("key"), &facts) == 0);
+  CHECK((facts.st_mode & 0777) == 0600);
+  hc_failure why = {HC_OK, ""};
+  fault_set("write", 0, ENOSPC);
+  fault_add("close", 0, EIO, false);
+  CHECK_CASE("the first error is told", hc_pem_file_write(in_folder("key"), HC_SLICE("secret"), true, &why) == HC_ERR_FILE_CANT_WRITE);
+  CHECK(fault_end() == 2 && strstr(why.text, strerror(ENOSPC)) != NULL);
+}
+
+int main(void) {
+  loopback_need(mkdtemp(folder) != NULL, "mkdtemp");
+  check_connect();
+  check_connect_poll();
+  check_interrupted();
+  check_broken();
+  check_send_file();
+  check_blocking();
+  check_addresses();
+  check_waiting();
+  check_signal();
+  check_backend();
+  check_unwatched();
+  check_files();
+  check_file_texts();
+  check_pem_reads();
+  check_pem_limit();
+  check_pem_writes();
+  static const char *const names[] = {"body", "plain", "written", "key"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) (void)unlink(in_folder(names[i]));
+  (void)rmdir(folder);
+  return check_report();
+}
