@@ -68,16 +68,12 @@ static int client_new(lua_State *L) {
   return 1;
 }
 
-static bool is_marked(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof(hcl_client)) return false;
-  const hcl_client *self = (const hcl_client *)lua_touserdata(L, arg);
-  return self->mark == mark_of(self);
-}
-
-/* The mark saves the look into the registry for the metatable, which costs many times as much. */
+/* The mark saves the look into the registry for the metatable, which costs many times as much. The size is that of full
+ * userdata alone: a light one has none. */
 hcl_client *hcl_check_client(lua_State *L, int arg) {
-  if (is_marked(L, arg)) return (hcl_client *)lua_touserdata(L, arg);
-  hcl_client *self = (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
+  hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
+  if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
+  self = (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
   if (!self->client) need_client(L, self);
   return self;
 }

@@ -110,8 +110,8 @@ static void set_dictionary_metatable(lua_State *L) {
 /* Up to so many fields are told apart without help from Lua. */
 #define FEW_FIELDS 64u
 #define NAME_SLOTS 256u /* a power of two, more than FEW_FIELDS */
-#define KNOWN_NAMES "httpclient.names"
-#define KNOWN_NAME_SIZE 40u /* longer ones are not kept */
+#define KNOWN_TEXTS "httpclient.texts"
+#define KNOWN_TEXT_SIZE 40u /* longer ones are not kept */
 
 /* The first field of each name by the name's hash; 0 none, else its index + 1. */
 typedef struct name_set {
@@ -141,27 +141,33 @@ static bool name_set_add(name_set *set, const hc_headers *headers, size_t i, siz
   return false;
 }
 
-/* Names as strings by their hash, since all responses have nearly the same: found again they need not be made again. */
-static void push_known_names(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, KNOWN_NAMES);
+/* Names as strings by their hash, and behind them the last value of each, since responses have nearly the same fields:
+ * found again they need not be made again. */
+static void push_known_texts(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, KNOWN_TEXTS);
   if (lua_istable(L, -1)) return;
   lua_pop(L, 1);
-  lua_createtable(L, NAME_SLOTS, 0);
-  for (size_t i = 1; i <= NAME_SLOTS; i++) {
+  lua_createtable(L, 2 * NAME_SLOTS, 0);
+  for (size_t i = 1; i <= 2 * NAME_SLOTS; i++) {
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, (int)i);
   }
   lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, KNOWN_NAMES);
+  lua_setfield(L, LUA_REGISTRYINDEX, KNOWN_TEXTS);
 }
 
-static void push_name(lua_State *L, int known, hc_slice name, size_t hash) {
-  int slot = (int)hash + 1;
+static void push_text(lua_State *L, int known, hc_slice text, size_t place) {
+  if (text.size > KNOWN_TEXT_SIZE) {
+    hcl_push_slice(L, text);
+    return;
+  }
+  int slot = (int)place + 1;
+  size_t size;
   lua_rawgeti(L, known, slot);
-  if (lua_type(L, -1) == LUA_TSTRING && hc_slice_equal(hcl_to_slice(L, -1), name)) return;
+  const char *kept = lua_tolstring(L, -1, &size); /* false is none */
+  if (kept != NULL && size == text.size && memcmp(kept, text.data, size) == 0) return;
   lua_pop(L, 1);
-  hcl_push_slice(L, name);
-  if (name.size > KNOWN_NAME_SIZE) return;
+  hcl_push_slice(L, text);
   lua_pushvalue(L, -1);
   lua_rawseti(L, known, slot);
 }
@@ -170,12 +176,12 @@ static void push_name(lua_State *L, int known, hc_slice name, size_t hash) {
 static void fill_small(lua_State *L, const hc_headers *headers) {
   name_set set = {{0}};
   int dictionary = lua_gettop(L);
-  push_known_names(L);
+  push_known_texts(L);
   for (size_t i = 0; i < headers->count; i++) {
     size_t first, hash = hash_name(hc_headers_name(headers, i)) % NAME_SLOTS;
     if (!name_set_add(&set, headers, i, hash, &first)) {
-      push_name(L, dictionary + 1, hc_headers_name(headers, i), hash);
-      hcl_push_slice(L, hc_headers_value(headers, i));
+      push_text(L, dictionary + 1, hc_headers_name(headers, i), hash);
+      push_text(L, dictionary + 1, hc_headers_value(headers, i), NAME_SLOTS + hash);
     } else {
       hc_slice name = hc_headers_name(headers, first);
       hcl_push_slice(L, name);

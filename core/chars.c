@@ -15,12 +15,18 @@ const unsigned char hc_char_classes[256] = {
     19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,  0,  1,  0, 19,  8,  /* 70 */
 };
 
-bool hc_is_token(hc_slice s) {
-  for (size_t i = 0; i < s.size; i++) {
-    if (!hc_char_is_token(s.data[i])) return false;
-  }
-  return s.size > 0;
+static unsigned class_at(const char *text) { return hc_char_classes[(unsigned char)*text]; }
+
+size_t hc_token_size(const char *text, size_t size) {
+  size_t i = 0;
+  while (size - i >= 4 && (class_at(text + i) & class_at(text + i + 1) & class_at(text + i + 2) & class_at(text + i + 3) &
+                           HC_CHAR_TOKEN) != 0)
+    i += 4;
+  while (i < size && hc_char_is_token(text[i])) i++;
+  return i;
 }
+
+bool hc_is_token(hc_slice s) { return s.size > 0 && hc_token_size(s.data, s.size) == s.size; }
 
 /* Every comma separates, also one inside a quoted string: none of the lists that are read here may hold quoted
  * strings, and an element is better found once too often than hidden behind a quote that is never closed. */

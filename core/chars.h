@@ -33,6 +33,8 @@ static inline int hc_char_hex_value(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+/* How many tchar the text starts with. */
+size_t hc_token_size(const char *text, size_t size);
 /* At least one byte, all of them tchar. */
 bool hc_is_token(hc_slice s);
 

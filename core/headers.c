@@ -181,8 +181,32 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   if (memchr(line.data, '\0', line.size) != NULL) return refuse(why, "a field line holds a NUL byte");
   if (memchr(line.data, '\r', line.size) != NULL) return refuse(why, "a field line holds a bare CR");
   if (is_blank(line.data[0])) return parse_continuation(h, line, why);
-  size_t name_size = 0;
-  while (name_size < line.size && hc_char_is_token(line.data[name_size])) name_size++;
+  size_t name_size = hc_token_size(line.data, line.size);
   if (name_size == 0 || name_size == line.size || line.data[name_size] != ':') return refuse_name(line, name_size, why);
   return out_of_memory(add_line(h, line, name_size), why);
+}
+
+/* The first control byte at or behind `at`, HTAB counted; `end` when there is none. Eight bytes at a time: a byte below 20
+ * borrows into its highest bit, which no byte of 7-bit text has. A false alarm is looked at byte by byte. */
+static const char *find_control(const char *at, const char *end) {
+  const uint64_t lows = UINT64_C(0x2020202020202020), highs = UINT64_C(0x8080808080808080);
+  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+    memcpy(&word, at, sizeof word);
+    if (((word - lows) & ~word & highs) != 0) break;
+  }
+  while (at < end && (unsigned char)*at >= ' ') at++;
+  return at;
+}
+
+size_t hc_headers_take_usual_line(hc_headers *h, const char *data, size_t size) {
+  size_t name_size = hc_token_size(data, size);
+  if (name_size == 0 || size - name_size < 5 || data[name_size] != ':' || data[name_size + 1] != ' ') return 0;
+  const char *value = data + name_size + 2, *end = find_control(value, data + size);
+  if (data + size - end < 2 || end[0] != '\r' || end[1] != '\n') return 0;
+  if (end == value || is_blank(value[0]) || is_blank(end[-1])) return 0;
+  size_t line_size = (size_t)(end - data);
+  char *at;
+  if (line_size > ARENA_LIMIT || begin_field(h, name_size, line_size, &at) != HC_OK) return 0;
+  memcpy(at, data, line_size);
+  return line_size + 2;
 }

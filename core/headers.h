@@ -43,5 +43,9 @@ void hc_headers_free(hc_headers *h);
  * when it starts with SP or HTAB. Refuses (HC_ERR_INVALID_DATA, the reason in `why`): no colon, a name that is no
  * token (RFC 9112 section 5.1), NUL or CR in the line, white space before the first field line. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why);
+/* The same for the line that starts at data[0], where it is as nearly all are: "Name: value" with one blank, ended by
+ * CRLF and whole. Returns its size with the CRLF; 0, nothing added, when it is not like that or memory is out:
+ * then hc_headers_parse_line has to look. */
+size_t hc_headers_take_usual_line(hc_headers *h, const char *data, size_t size);
 
 #endif

@@ -26,8 +26,16 @@ static const char *start_offence(size_t i, char c) {
   return c == ' ' || c == '\r' || c == '\n' ? NULL : "status line: expected a space behind the code";
 }
 
+/* The fixed part of nearly all status lines. */
+static bool is_usual_start(const char *line, size_t size) {
+  return size > START_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 && hc_char_is_digit(line[VERSION_SIZE]) &&
+         line[VERSION_SIZE + 1] == ' ' && hc_char_is_digit(line[CODE_AT]) && line[CODE_AT] != '0' &&
+         hc_char_is_digit(line[CODE_AT + 1]) && hc_char_is_digit(line[CODE_AT + 2]) && line[START_SIZE] == ' ';
+}
+
 /* Who speaks something else is found out at the first wrong byte, not at the end of a line that may never come. */
 static const char *check_start(const char *line, size_t size) {
+  if (is_usual_start(line, size)) return NULL;
   size_t fixed = size < START_SIZE + 1 ? size : START_SIZE + 1;
   size_t known = size >= VERSION_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 ? VERSION_SIZE : 0;
   for (size_t i = known; i < fixed; i++) {
@@ -79,10 +87,22 @@ static hc_parse refuse_size(size_t limit, hc_failure *why) {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+/* Field lines as nearly all are, in one pass each; a line that stands half read is none of them. */
+static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit, size_t *used) {
+  if (!r->line_is_fields || r->scanned > 0) return;
+  size_t room = limit > r->size ? limit - r->size : 0, left = smaller(size - *used, room), taken;
+  while (left > 0 && (taken = hc_headers_take_usual_line(&r->headers, data + *used, left)) > 0) {
+    *used += taken;
+    r->size += taken;
+    left -= taken;
+  }
+}
+
 hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit, size_t *used, hc_failure *why) {
   hc_parse result = HC_PARSE_MORE;
   *used = 0;
   while (result == HC_PARSE_MORE) {
+    take_usual_lines(r, data, size, limit, used);
     size_t left = size - *used;
     size_t room = limit > r->size ? limit - r->size : 0; /* the limit may be lowered while a head comes */
     const char *line = left > 0 ? data + *used : data;

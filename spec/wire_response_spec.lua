@@ -170,6 +170,15 @@ describe("The fields of a head", function()
       assert.equal("<a>, <b>; ", client:get_response_headers_as_dictionary().Link)
     end)
   end)
+
+  it("make a dictionary of this response, whatever the ones before it said", function()
+    local long = ("v"):rep(41)
+    for _, value in ipairs({ "a", "b", "a", "", long, "ab", long:sub(1, 40), long:sub(1, 39) .. "w", "a" }) do
+      answered(OK .. "Field: " .. value .. "\r\nContent-Length: 0\r\n\r\n", function(client)
+        assert.same({ Field = value, ["Content-Length"] = "0" }, client:get_response_headers_as_dictionary())
+      end)
+    end
+  end)
 end)
 
 describe("The framing of a response", function()

@@ -153,6 +153,48 @@ static void check_failure_codes(void) {
   hc_headers_free(&h);
 }
 
+/* What the quick look takes, the careful one takes as well, and to the same end. */
+static bool quick_agrees(const char *data, size_t size, size_t *taken) {
+  hc_headers quick = {0}, careful = {0};
+  hc_failure why = {0};
+  *taken = hc_headers_take_usual_line(&quick, data, size);
+  bool agrees = quick.count == 0;
+  if (*taken > 0) {
+    agrees = *taken <= size && data[*taken - 1] == '\n' && data[*taken - 2] == '\r' && quick.count == 1 &&
+             memchr(data, '\n', *taken - 1) == NULL &&
+             hc_headers_parse_line(&careful, (hc_slice){data, *taken - 2}, &why) == HC_OK && careful.count == 1 &&
+             hc_slice_equal(hc_headers_line(&quick, 0), hc_headers_line(&careful, 0)) &&
+             hc_slice_equal(hc_headers_name(&quick, 0), hc_headers_name(&careful, 0));
+  }
+  hc_headers_free(&quick);
+  hc_headers_free(&careful);
+  return agrees;
+}
+
+static void check_usual_lines(void) {
+  static const char usual[] = "X-Name-1: some value, 8 by 8\r\nNext: line\r\n";
+  const size_t line_size = 30, size = sizeof usual - 1;
+  char data[sizeof usual];
+  size_t taken;
+  int agree = 1, whole = 1;
+  CHECK(quick_agrees(usual, size, &taken) && taken == line_size);
+  for (size_t cut = 0; cut < line_size; cut++) whole = whole && quick_agrees(usual, cut, &taken) && taken == 0;
+  CHECK(whole);
+  for (size_t at = 0; at < line_size + 2; at++) {
+    for (int byte = 0; byte < 256; byte++) {
+      memcpy(data, usual, size);
+      data[at] = (char)(unsigned char)byte;
+      agree = agree && quick_agrees(data, size, &taken);
+    }
+  }
+  CHECK(agree);
+  CHECK(quick_agrees("a: b\r\n", 6, &taken) && taken == 6);
+  CHECK(quick_agrees("a: caf\xc3\xa9 and \xff\r\n", 16, &taken) && taken == 16);
+  CHECK(quick_agrees("a: \r\n", 5, &taken) && taken == 0);
+  CHECK(quick_agrees(": b\r\n", 5, &taken) && taken == 0);
+  CHECK(quick_agrees("\r\n", 2, &taken) && taken == 0);
+}
+
 int main(void) {
   check_classes();
   check_lists();
@@ -160,5 +202,6 @@ int main(void) {
   check_clear();
   check_growth();
   check_failure_codes();
+  check_usual_lines();
   return check_report();
 }
