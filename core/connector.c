@@ -15,7 +15,6 @@ typedef struct attempt {
 } attempt;
 
 struct hc_connector {
-  hc_address *addresses;  /* in the order in which they are tried */
   size_t count, next;
   attempt attempts[HC_ATTEMPTS_MAX];  /* under way, oldest first */
   size_t active;
@@ -24,6 +23,7 @@ struct hc_connector {
   bool group_is_whole;  /* false when it could not be made, or lacks one of them */
   uint64_t next_at;     /* when the next address is tried; 0: at once */
   hc_failure first_failure;
+  hc_address addresses[];  /* in the order in which they are tried */
 };
 
 /* RFC 8305 section 4: the families alternate, beginning with that of the first address; inside a family the order is
@@ -52,23 +52,6 @@ static void note_failure(hc_connector *c, size_t address, const hc_failure *why)
     hc_failure_set(&c->first_failure, HC_ERR_CANT_CONNECT, "%s (%s port %u)", why->text, text, port);
 }
 
-/* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks for and nobody
- * listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
-static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
-  hc_address local;
-  char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];
-  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote)) return false;
-  hc_address_text(&local, local_text);
-  hc_address_text(remote, remote_text);
-  return strcmp(local_text, remote_text) == 0;
-}
-
-static hc_io check_connected(hc_io io, hc_socket s, const hc_address *remote, hc_failure *why) {
-  if (io != HC_IO_OK || !is_connected_to_itself(s, remote)) return io;
-  hc_failure_set(why, HC_ERR_CANT_CONNECT, "connection refused");
-  return HC_IO_ERROR;
-}
-
 static void remove_attempt(hc_connector *c, size_t index) {
   c->active--;
   memmove(&c->attempts[index], &c->attempts[index + 1], (c->active - index) * sizeof c->attempts[0]);
@@ -89,10 +72,8 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
   hc_socket s;
   hc_failure why = {HC_OK, ""};
   hc_io io = hc_socket_connect(&c->addresses[address], &s, &why);
-  if (io == HC_IO_OK) io = check_connected(io, s, &c->addresses[address], &why);
   if (io == HC_IO_OK) c->winner = s;
   if (io == HC_IO_ERROR) {
-    hc_socket_close(s);
     note_failure(c, address, &why);
     c->next_at = 0;
   }
@@ -103,24 +84,16 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
   return io;
 }
 
-hc_error hc_connector_start(hc_address *addresses, size_t count, uint64_t now, hc_connector **out, hc_failure *why) {
-  hc_connector *c = hc_memory_allocate_zeroed(1, sizeof *c);
-  hc_address *ordered = hc_memory_allocate_zeroed(count, sizeof *ordered);
-  *out = NULL;
-  if (c == NULL || ordered == NULL) {
-    hc_memory_release(c);
-    hc_memory_release(ordered);
-    hc_memory_release(addresses);
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  }
-  if (count > 0) interleave(addresses, count, ordered);
-  hc_memory_release(addresses);
-  c->addresses = ordered;
+hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now, hc_connector **out, hc_failure *why) {
+  bool fits = count <= (SIZE_MAX - sizeof(hc_connector)) / sizeof *addresses;
+  hc_connector *c = fits ? hc_memory_allocate_zeroed(1, sizeof *c + count * sizeof *addresses) : NULL;
+  *out = c;
+  if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (count > 0) interleave(addresses, count, c->addresses);
   c->count = count;
   c->winner = HC_NO_SOCKET;
   c->group = -1;
   if (count > 0) (void)start_next(c, now); /* its failure shows in poll */
-  *out = c;
   return HC_OK;
 }
 
@@ -130,7 +103,7 @@ static bool look_at_attempts(hc_connector *c, hc_socket failed[HC_ATTEMPTS_MAX],
   for (size_t i = 0; i < c->active;) {
     attempt a = c->attempts[i];
     hc_failure why = {HC_OK, ""};
-    hc_io io = check_connected(hc_socket_connect_result(a.socket, &why), a.socket, &c->addresses[a.address], &why);
+    hc_io io = hc_socket_connect_result(a.socket, &c->addresses[a.address], &why);
     if (io == HC_IO_WANT_WRITE) {
       i++;
       continue;
@@ -215,6 +188,5 @@ void hc_connector_delete(hc_connector *c) {
   if (c == NULL) return;
   close_attempts(c);
   hc_socket_close(c->winner);
-  hc_memory_release(c->addresses);
   hc_memory_release(c);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SMALL_BLOCK 1024u
+
 #ifdef HC_TEST_HOOKS
 
 /* Lookup threads allocate as well; the counters are atomic so that a test build stays free of data races. */
@@ -54,9 +56,17 @@ static size_t at_least_one(size_t size) { return size > 0 ? size : 1; }
 
 void *hc_memory_allocate(size_t size) { return refuses() ? NULL : counted(malloc(at_least_one(size))); }
 
+/* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc keeps for each thread. */
+static void *zeroed(size_t size) {
+  if (size > SMALL_BLOCK) return calloc(1, size);
+  void *block = malloc(size);
+  if (block != NULL) memset(block, 0, size);
+  return block;
+}
+
 void *hc_memory_allocate_zeroed(size_t count, size_t size) {
   if (size > 0 && count > SIZE_MAX / size) return NULL;
-  return refuses() ? NULL : counted(calloc(1, at_least_one(count * size)));
+  return refuses() ? NULL : counted(zeroed(at_least_one(count * size)));
 }
 
 void *hc_memory_resize(void *block, size_t size) {

@@ -57,8 +57,9 @@ uint64_t hc_clock_deadline(uint64_t now, double seconds);
  * valid; ERROR: refused at once or out of descriptors, nothing to close. Sets TCP_NODELAY and, where MSG_NOSIGNAL
  * is missing, SO_NOSIGPIPE. */
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why);
-/* Asks how a connect under way stands: OK, WANT_WRITE, ERROR (the socket stays the caller's to close). */
-hc_io hc_socket_connect_result(hc_socket s, hc_failure *why);
+/* Asks how a connect to `remote` under way stands: OK, WANT_WRITE, ERROR (the socket stays the caller's to close). A socket
+ * that has connected to itself is refused, as nobody listens there. */
+hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure *why);
 /* One sendmsg of up to 8 parts, never a SIGPIPE. OK with *sent > 0 (0 only when the parts are empty), WANT_WRITE, ERROR:
  * HC_ERR_CONNECTION_ERROR, or HC_ERR_UNAVAILABLE when the peer had ended its side before and is gone (EPIPE): what it
  * sent can still be read to its true end. */

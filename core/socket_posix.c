@@ -250,6 +250,21 @@ static void avoid_sigpipe(hc_socket s) {
 #endif
 }
 
+/* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks for and nobody
+ * listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
+static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
+  hc_address local;
+  char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];
+  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote)) return false;
+  hc_address_text(&local, local_text);
+  hc_address_text(remote, remote_text);
+  return strcmp(local_text, remote_text) == 0;
+}
+
+static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
+  return is_connected_to_itself(s, remote) ? fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED) : HC_IO_OK;
+}
+
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
   *out = HC_NO_SOCKET;
   struct sockaddr_storage storage = {0};
@@ -265,6 +280,10 @@ hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *w
     hc_socket_close(fd);
     return io;
   }
+  if (is_done && check_connected(fd, address, why) != HC_IO_OK) {
+    hc_socket_close(fd);
+    return HC_IO_ERROR;
+  }
   *out = fd;
   return is_done ? HC_IO_OK : HC_IO_WANT_WRITE;
 }
@@ -278,30 +297,45 @@ static int look(int fd, short events, int timeout) {
   return count <= 0 ? count : entry.revents;
 }
 
+typedef enum standing { STANDING_UNKNOWN, STANDING_CONNECTED, STANDING_BY_ONE_SEGMENT } standing;
+
 #if defined(__linux__)
-/* One call where the portable way needs two, and connections are mostly found established. */
-static bool is_established(hc_socket s) {
-  struct tcp_info info = {0};
-  socklen_t size = sizeof info;
-  if (getsockopt(s, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
-  return info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT;
+/* Where linux/tcp.h has tcpi_segs_in in its struct tcp_info, which only grows; libc's may end before. */
+#define SEGMENTS_IN_OFFSET 140u
+
+/* One call where the portable way needs three, and connections are mostly found established. A single segment that came
+ * in is a server's answer to the SYN: who connects to himself gets both. */
+static standing look_closely(hc_socket s) {
+  struct {
+    struct tcp_info info;
+    char more[SEGMENTS_IN_OFFSET];
+  } facts = {0};
+  uint32_t segments;
+  socklen_t size = sizeof facts;
+  if (getsockopt(s, IPPROTO_TCP, TCP_INFO, &facts, &size) != 0) return STANDING_UNKNOWN;
+  if (facts.info.tcpi_state != TCP_ESTABLISHED && facts.info.tcpi_state != TCP_CLOSE_WAIT) return STANDING_UNKNOWN;
+  if (size < SEGMENTS_IN_OFFSET + sizeof segments) return STANDING_CONNECTED;
+  memcpy(&segments, (const char *)&facts + SEGMENTS_IN_OFFSET, sizeof segments);
+  return segments == 1 ? STANDING_BY_ONE_SEGMENT : STANDING_CONNECTED;
 }
 #else
-static bool is_established(hc_socket s) {
+static standing look_closely(hc_socket s) {
   (void)s;
-  return false;
+  return STANDING_UNKNOWN;
 }
 #endif
 
-hc_io hc_socket_connect_result(hc_socket s, hc_failure *why) {
-  if (is_established(s)) return HC_IO_OK;
-  int found = look(s, POLLOUT, 0);
-  if (found < 0) return fail(why, HC_ERR_CANT_CONNECT, "", errno);
-  if (found == 0) return HC_IO_WANT_WRITE;
+hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure *why) {
+  standing found = look_closely(s);
+  if (found == STANDING_BY_ONE_SEGMENT) return HC_IO_OK;
+  if (found == STANDING_CONNECTED) return check_connected(s, remote, why);
+  int events = look(s, POLLOUT, 0);
+  if (events < 0) return fail(why, HC_ERR_CANT_CONNECT, "", errno);
+  if (events == 0) return HC_IO_WANT_WRITE;
   int number = 0;
   socklen_t size = sizeof number;
   if (getsockopt(s, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
-  return number == 0 ? HC_IO_OK : fail(why, HC_ERR_CANT_CONNECT, "", number);
+  return number == 0 ? check_connected(s, remote, why) : fail(why, HC_ERR_CANT_CONNECT, "", number);
 }
 
 void hc_socket_close(hc_socket s) {

@@ -44,8 +44,7 @@ static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
   return end_in(t, HC_TCP_ERROR, &failure, why);
 }
 
-/* Takes the addresses over. */
-static hc_error start_connector(hc_tcp *t, hc_address *addresses, size_t count, hc_failure *why) {
+static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
   hc_error error = hc_connector_start(addresses, count, hc_clock_now(), &t->connector, why);
   if (error == HC_OK) t->state = HC_TCP_CONNECTING;
   return error;
@@ -63,6 +62,7 @@ static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   hc_io io = hc_lookup_poll(t->lookup, &addresses, &count, &failure);
   if (io == HC_IO_WANT_READ) return io;
   hc_error error = io == HC_IO_OK ? start_connector(t, addresses, count, NULL) : HC_OK;
+  if (io == HC_IO_OK) hc_memory_release(addresses);
   /* Only now, when the first attempt has its descriptor: so that its number is not the one of the lookup's, which
    * an event loop may still hold. */
   hc_lookup_forget(t->lookup);
@@ -274,13 +274,6 @@ hc_stream_peer *hc_tcp_new(void) {
 
 bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer != NULL && peer->ops == &tcp_ops; }
 
-static hc_error connect_to_literal(hc_tcp *t, const hc_address *address, hc_failure *why) {
-  hc_address *only = hc_memory_allocate(sizeof *only);
-  if (only == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  *only = *address;
-  return start_connector(t, only, 1, why);
-}
-
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
   hc_address address;
@@ -291,7 +284,7 @@ hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_f
   t->host = copy;
   t->host_size = host.size;
   t->port = port;
-  if (hc_address_from_literal((hc_slice){copy, host.size}, port, &address)) return connect_to_literal(t, &address, why);
+  if (hc_address_from_literal((hc_slice){copy, host.size}, port, &address)) return start_connector(t, &address, 1, why);
   t->state = HC_TCP_RESOLVING;
   /* A name that can not be looked up shows in advance, which asks again and has the reason. */
   hc_error error = hc_lookup_start((hc_slice){copy, host.size}, port, &t->lookup, NULL);

@@ -83,9 +83,9 @@ static inline unsigned loopback_dead_port(const char *literal, int *holder) {
 }
 
 /* Waits until a connect under way is decided. */
-static inline hc_io loopback_finish(hc_socket s, hc_failure *why) {
+static inline hc_io loopback_finish(hc_socket s, const hc_address *remote, hc_failure *why) {
   loopback_need(loopback_await(s, POLLOUT), "connect in time");
-  return hc_socket_connect_result(s, why);
+  return hc_socket_connect_result(s, remote, why);
 }
 
 typedef struct loopback_pair {
@@ -102,7 +102,7 @@ static inline loopback_pair loopback_connect(const char *literal) {
   loopback_need(pair.listener >= 0, "listen");
   hc_address address = loopback_address(literal, port);
   hc_io io = hc_socket_connect(&address, &pair.ours, &why);
-  if (io == HC_IO_WANT_WRITE) io = loopback_finish(pair.ours, &why);
+  if (io == HC_IO_WANT_WRITE) io = loopback_finish(pair.ours, &address, &why);
   loopback_need(io == HC_IO_OK, "connect");
   pair.theirs = loopback_accept(pair.listener);
   return pair;

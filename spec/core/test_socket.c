@@ -106,13 +106,51 @@ static void check_refused(const char *literal) {
   hc_socket s;
   hc_io io = hc_socket_connect(&address, &s, &why);
   if (io == HC_IO_WANT_WRITE) {
-    io = loopback_finish(s, &why);
+    io = loopback_finish(s, &address, &why);
     hc_socket_close(s);
   } else {
     CHECK(s == HC_NO_SOCKET);
   }
   CHECK(io == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT && strcmp(why.text, "connection refused") == 0);
   (void)close(holder);
+}
+
+/* Bound to the very port that it connects to, where nobody listens: TCP makes a connection of that. */
+static void check_itself(const char *literal) {
+  unsigned port;
+  int s = loopback_bind(literal, &port);
+  if (s < 0) return;
+  hc_address address = loopback_address(literal, port);
+  struct sockaddr_storage own = {0};
+  socklen_t size = sizeof own;
+  hc_failure why = {HC_OK, ""};
+  loopback_need(getsockname(s, (struct sockaddr *)&own, &size) == 0, "getsockname");
+  if (connect(s, (const struct sockaddr *)&own, size) == 0) {
+    CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT);
+    CHECK(strcmp(why.text, "connection refused") == 0);
+  }
+  (void)close(s);
+}
+
+/* A server that has spoken, or has ended its side, before anybody looked is a server all the same. */
+static void check_early_words(void) {
+  for (int ends = 0; ends < 2; ends++) {
+    unsigned port = 0;
+    hc_socket s;
+    hc_failure why = {HC_OK, ""};
+    int listener = loopback_listen("127.0.0.1", 4, &port);
+    hc_address address = loopback_address("127.0.0.1", port);
+    hc_io io = hc_socket_connect(&address, &s, &why);
+    loopback_need(io != HC_IO_ERROR, "connect");
+    int theirs = loopback_accept(listener);
+    loopback_need(send(theirs, "early", 5, 0) == 5, "send");
+    if (ends) (void)close(theirs);
+    loopback_need(loopback_await(s, POLLIN), "the bytes in time");
+    CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_OK && why.code == HC_OK);
+    if (!ends) (void)close(theirs);
+    hc_socket_close(s);
+    (void)close(listener);
+  }
 }
 
 static void check_under_way(void) {
@@ -126,7 +164,7 @@ static void check_under_way(void) {
   hc_failure why = {HC_OK, ""};
   hc_socket s;
   CHECK(hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE);
-  CHECK(hc_socket_connect_result(s, &why) == HC_IO_WANT_WRITE && why.code == HC_OK);
+  CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_WANT_WRITE && why.code == HC_OK);
   hc_socket_close(s);
   blackhole_close(&hole);
 }
@@ -511,7 +549,9 @@ int main(void) {
     if (!loopback_has(families[i])) continue;
     check_bytes(families[i]);
     check_refused(families[i]);
+    check_itself(families[i]);
   }
+  check_early_words();
   check_many_parts();
   check_under_way();
   check_no_descriptors();
