@@ -191,7 +191,8 @@ static int client_connect_to_host(lua_State *L) {
   } else {
     if (!lua_isnoneornil(L, 4) && !lua_isboolean(L, 4)) return hcl_type_error(L, 4, "boolean or TLSOptions");
     if (lua_toboolean(L, 4)) security = HC_CONNECT_TLS;
-    options = hcl_default_tls_options(L, verify);
+    /* Without a '/' there is no scheme that could ask for TLS. */
+    if (security == HC_CONNECT_TLS || memchr(host.data, '/', host.size)) options = hcl_default_tls_options(L, verify);
   }
   hcl_client_close_sink(self);
   hc_failure why = {HC_OK, ""};

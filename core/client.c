@@ -29,8 +29,7 @@ void hc_client_delete(hc_client *c) {
   hc_stream_peer_release(c->peer);
   c->peer = NULL;
   hc_client_close(c);
-  for (size_t i = 0; i < 2; i++) hc_proxy_clear(&c->proxies[i]);
-  hc_buffer_free(&c->authority);
+  hc_client_forget_proxies(c);
   hc_memory_release(c);
 }
 
@@ -79,6 +78,7 @@ void hc_client_forget_exchange(hc_client *c) {
 }
 
 void hc_client_close(hc_client *c) {
+  if (c->is_clear) return;
   hc_client_drop_stream(c);
   hc_client_forget_exchange(c);
   hc_client_forget_credentials(c);
@@ -87,6 +87,7 @@ void hc_client_close(hc_client *c) {
   hc_failure_clear(&c->failure);
   c->timed_out_unreported = false;
   c->status = HC_STATUS_DISCONNECTED;
+  c->is_clear = true;
   hc_client_notice(c);
 }
 
@@ -107,6 +108,7 @@ hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
   }
   hc_client_close(c);
   if (!peer) return HC_OK;
+  c->is_clear = false;
   c->peer = peer;
   c->uses_tls = hc_stream_peer_is_tls(peer);
   c->to_proxy = false;

@@ -11,23 +11,33 @@ static void set_deadline_of_connect(hc_client *c) {
 
 /* --- proxies ------------------------------------------------------------------------------------------------------- */
 
-void hc_proxy_clear(hc_proxy *p) {
+static void clear_proxy(hc_proxy *p) {
   hc_memory_release(p->host);
   p->host = NULL;
   if (p->credentials.data) hc_memory_wipe(p->credentials.data, p->credentials.capacity);
   hc_buffer_free(&p->credentials);
 }
 
+void hc_client_forget_proxies(hc_client *c) {
+  for (size_t i = 0; c->proxies && i < 2; i++) clear_proxy(&c->proxies[i]);
+  hc_memory_release(c->proxies);
+  c->proxies = NULL;
+}
+
+hc_slice hc_client_credentials(const hc_client *c) {
+  return c->credentials ? hc_slice_of(c->credentials) : (hc_slice){NULL, 0};
+}
+
 void hc_client_forget_credentials(hc_client *c) {
-  if (c->credentials.data) hc_memory_wipe(c->credentials.data, c->credentials.capacity);
-  hc_buffer_free(&c->credentials);
+  if (c->credentials) hc_memory_wipe(c->credentials, strlen(c->credentials));
+  hc_memory_release(c->credentials);
+  c->credentials = NULL;
 }
 
 hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port, hc_slice user,
                              hc_slice password, hc_failure *why) {
-  hc_proxy *proxy = &c->proxies[kind];
   if (host.size == 0 || port == -1) {
-    hc_proxy_clear(proxy);
+    if (c->proxies) clear_proxy(&c->proxies[kind]);
     return HC_OK;
   }
   hc_host parsed;
@@ -41,17 +51,18 @@ hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, lo
   if (user.size || password.size) {
     code = hc_basic_credentials(user, password, &made.credentials, why);
     if (code != HC_OK) {
-      hc_proxy_clear(&made);
+      clear_proxy(&made);
       return code;
     }
   }
   made.host = hc_memory_copy_text(parsed.text.data, parsed.text.size);
-  if (!made.host) {
-    hc_proxy_clear(&made);
+  if (!c->proxies) c->proxies = hc_memory_allocate_zeroed(2, sizeof *c->proxies);
+  if (!made.host || !c->proxies) {
+    clear_proxy(&made);
     return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   }
-  hc_proxy_clear(proxy);
-  *proxy = made;
+  clear_proxy(&c->proxies[kind]);
+  c->proxies[kind] = made;
   return HC_OK;
 }
 
@@ -80,24 +91,48 @@ static hc_error take_options(hc_client *c, hc_tls_options *options, hc_failure *
   return hc_tls_options_new(&defaults, &c->options, why);
 }
 
-static hc_error set_up(hc_client *c, hc_slice host, unsigned port, hc_tls_options *options, hc_failure *why) {
-  c->host = hc_memory_copy_text(host.data, host.size);
-  if (!c->host) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  c->port = port;
-  hc_buffer_consume(&c->authority, hc_buffer_size(&c->authority));
-  hc_error code = hc_authority_write(host, port, c->uses_tls ? 443 : 80, &c->authority);
-  if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
-  if (c->uses_tls) {
-    code = take_options(c, options, why);
-    if (code != HC_OK) return code;
+#define AUTHORITY_MORE 8 /* what an authority may be longer than its host: two brackets, a colon, five digits */
+
+/* Host and authority, in one block. */
+static hc_error take_host(hc_client *c, hc_slice host, unsigned port, hc_failure *why) {
+  hc_buffer block = {0};
+  char *at;
+  size_t room;
+  hc_error code = host.size > (SIZE_MAX - AUTHORITY_MORE - 1) / 2 ? HC_ERR_OUT_OF_MEMORY : HC_OK;
+  if (code == HC_OK) code = hc_buffer_reserve(&block, 2 * host.size + 1 + AUTHORITY_MORE, SIZE_MAX, &at, &room);
+  if (code == HC_OK) code = hc_buffer_append(&block, host, SIZE_MAX);
+  if (code == HC_OK) code = hc_buffer_append(&block, (hc_slice){"", 1}, SIZE_MAX);
+  if (code == HC_OK) code = hc_authority_write(host, port, c->uses_tls ? 443 : 80, &block);
+  if (code != HC_OK) {
+    hc_buffer_free(&block);
+    return hc_failure_set(why, code, "out of memory");
   }
-  const hc_proxy *proxy = &c->proxies[c->uses_tls ? HC_PROXY_HTTPS : HC_PROXY_HTTP];
-  c->to_proxy = proxy->host && !c->uses_tls;
-  c->tunnelling = proxy->host && c->uses_tls;
+  c->host = block.data;
+  c->authority = (hc_slice){block.data + host.size + 1, hc_buffer_size(&block) - host.size - 1};
+  c->port = port;
+  return HC_OK;
+}
+
+static hc_error start_with_proxy(hc_client *c, const hc_proxy *proxy, hc_failure *why) {
+  c->to_proxy = !c->uses_tls;
+  c->tunnelling = c->uses_tls;
+  hc_slice credentials = view_of(&proxy->credentials);
+  if (credentials.size) {
+    c->credentials = hc_memory_copy_text(credentials.data, credentials.size);
+    if (!c->credentials) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  }
+  return start_tcp(c, hc_slice_of(proxy->host), proxy->port, why);
+}
+
+static hc_error set_up(hc_client *c, hc_slice host, unsigned port, hc_tls_options *options, hc_failure *why) {
+  c->is_clear = false;
+  hc_error code = take_host(c, host, port, why);
+  if (code == HC_OK && c->uses_tls) code = take_options(c, options, why);
+  if (code != HC_OK) return code;
   set_deadline_of_connect(c);
-  if (hc_buffer_append(&c->credentials, view_of(&proxy->credentials), SIZE_MAX) != HC_OK)
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  if (proxy->host) return start_tcp(c, hc_slice_of(proxy->host), proxy->port, why);
+  const hc_proxy *proxy = c->proxies ? &c->proxies[c->uses_tls ? HC_PROXY_HTTPS : HC_PROXY_HTTP] : NULL;
+  if (proxy && proxy->host) return start_with_proxy(c, proxy, why);
+  c->to_proxy = c->tunnelling = false;
   return start_tcp(c, host, port, why);
 }
 
@@ -135,7 +170,7 @@ static bool start_tunnel(hc_client *c) {
   c->tunnel = hc_memory_allocate_zeroed(1, sizeof *c->tunnel);
   hc_error code = c->tunnel ? hc_authority_write(hc_slice_of(c->host), c->port, 0, &authority) : HC_ERR_OUT_OF_MEMORY;
   if (code == HC_OK) {
-    code = hc_request_write_tunnel(view_of(&authority), view_of(&c->credentials), &c->tunnel->out);
+    code = hc_request_write_tunnel(view_of(&authority), hc_client_credentials(c), &c->tunnel->out);
   }
   hc_buffer_free(&authority);
   if (code != HC_OK) hc_client_fail_recorded(c, HC_STATUS_CANT_CONNECT, code);

@@ -29,12 +29,8 @@ typedef enum hc_send_state {
   HC_SEND_STOPPED    /* given up: an early answer, or the stream takes no more */
 } hc_send_state;
 
-/* The request's way out. What goes next is head, prefix, piece, suffix, in this order. */
-typedef struct hc_sender {
-  hc_send_state state;
-  int method;              /* hc_method of the request, also when all is sent */
-  hc_buffer head;
-  hc_request_head announced;
+/* Content on its way out: what goes next is prefix, piece, suffix, in this order. */
+typedef struct hc_outgoing {
   hc_body_source body;
   hc_slice piece;          /* content bytes not yet sent */
   char prefix[20];         /* a chunk-size line */
@@ -42,10 +38,19 @@ typedef struct hc_sender {
   hc_slice suffix;         /* CRLF behind a chunk, or the last chunk */
   hc_buffer file_piece;    /* file content for streams that can not send a file */
   uint64_t pulled;         /* content bytes that entered the way out */
-  uint64_t sent;           /* content bytes that left */
-  bool source_ended;
-  bool source_failed;      /* the file or function, not the stream, has failed */
   uint64_t continue_deadline;
+} hc_outgoing;
+
+/* The request's way out: the head, then the content. */
+typedef struct hc_sender {
+  hc_send_state state;
+  int method;              /* hc_method of the request, also when all is sent */
+  hc_buffer head;
+  hc_request_head announced;
+  hc_outgoing *content;    /* made by the first request that has content, kept for the next; NULL before */
+  uint64_t sent;           /* content bytes that left */
+  bool source_ended;       /* true where there is no content */
+  bool source_failed;      /* the file or function, not the stream, has failed */
   unsigned wants;          /* HC_EVENT_… that the last attempt waits for */
 } hc_sender;
 
@@ -59,7 +64,7 @@ typedef struct hc_receiver {
   bool is_complete;        /* the response has been read to its end */
   hc_body_plan plan;
   hc_buffer in;            /* bytes read from the stream and not yet handed on */
-  hc_chunked chunked;
+  hc_chunked *chunked;     /* made by the first chunked body, kept for the next; NULL before */
   size_t decoded;          /* chunked: this many content bytes stand at the head of `in` ... */
   size_t gap;              /* ... and this many dead ones between them and what is still coded */
   bool coding_ended;       /* chunked: the last chunk and the trailer section are consumed */
@@ -80,7 +85,7 @@ typedef struct hc_watch {
 
 struct hc_client {
   hc_client_settings settings;
-  hc_proxy proxies[2];
+  hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
   hc_status status;
   bool timed_out_unreported;
   bool uses_tls;           /* of the present connection */
@@ -90,16 +95,17 @@ struct hc_client {
   bool has_just_begun;     /* nobody has polled since connect: a near server may have answered already */
   bool has_event;          /* its descriptor was seen to be ready: the next poll must look ... */
   bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
+  bool is_clear;           /* closed, and nothing has happened since */
   bool upgraded;           /* after 101 or a tunnel: bytes between requests are the stream's owner's */
   hc_failure failure;
   hc_stream_peer *peer;    /* the stream in use; TCP until the handshake starts, then TLS */
   hc_tls_options *options;
-  char *host;              /* of the origin, without brackets */
+  char *host;              /* of the origin, without brackets; the authority stands behind it in the same block */
+  hc_slice authority;      /* the default Host */
   unsigned port;
-  hc_buffer authority;     /* the default Host */
-  hc_buffer credentials;   /* for the proxy of the present connection; another one may be set for the next */
-  hc_tunnel *tunnel;
   unsigned connect_wants;
+  char *credentials;       /* for the proxy of the present connection; another one may be set for the next. NULL: none */
+  hc_tunnel *tunnel;
   uint64_t connect_deadline, response_deadline, idle_deadline;
   hc_sender sender;
   hc_receiver receiver;
@@ -119,13 +125,15 @@ void hc_client_notice(hc_client *c);        /* tells a poller that poll is due *
 /* client_connect.c */
 void hc_client_connect_advance(hc_client *c);
 void hc_tunnel_delete(hc_tunnel *t);
-void hc_proxy_clear(hc_proxy *p);
-void hc_client_forget_credentials(hc_client *c);  /* of the present connection */
+void hc_client_forget_proxies(hc_client *c);
+hc_slice hc_client_credentials(const hc_client *c);  /* for the proxy of the present connection */
+void hc_client_forget_credentials(hc_client *c);
 
 /* client_send.c. Returns HC_IO_OK when something moved or changed, HC_IO_WANT_… when nothing can (c->sender.wants),
  * HC_IO_ERROR when the stream or the source has failed (recorded in c->failure). */
 hc_io hc_sender_advance(hc_client *c);
 void hc_sender_stop(hc_sender *s);           /* lets the source go; what was not sent never will be */
+void hc_sender_restart(hc_sender *s);        /* for the next request on the connection */
 void hc_sender_reset(hc_sender *s);
 bool hc_sender_is_done(const hc_sender *s);
 void hc_sender_continue(hc_client *c);       /* the content need not wait for a 100 (Continue) any longer */

@@ -10,7 +10,8 @@
 
 void hc_receiver_reset(hc_receiver *r) {
   hc_response_reset(&r->response);
-  hc_chunked_reset(&r->chunked);
+  if (r->chunked) hc_chunked_reset(r->chunked);
+  hc_memory_release(r->chunked);
   hc_buffer_free(&r->in);
   memset(r, 0, sizeof *r);
 }
@@ -18,8 +19,8 @@ void hc_receiver_reset(hc_receiver *r) {
 /* The memory of the last head stays: the next one on the connection is much like it. So do bytes that nobody took. */
 void hc_receiver_restart(hc_receiver *r) {
   hc_response_restart(&r->response);
-  hc_chunked_reset(&r->chunked);
-  *r = (hc_receiver){.response = r->response, .in = r->in};
+  if (r->chunked) hc_chunked_reset(r->chunked);
+  *r = (hc_receiver){.response = r->response, .in = r->in, .chunked = r->chunked};
 }
 
 /* --- the stream ------------------------------------------------------------------------------------------------------- */
@@ -73,10 +74,21 @@ static hc_io skip_interim(hc_client *c) {
   return HC_IO_WANT_READ;
 }
 
+/* Where one is needed. */
+static bool has_decoder(hc_receiver *r) {
+  if (r->plan.framing == HC_FRAMING_CHUNKED && !r->chunked)
+    r->chunked = hc_memory_allocate_zeroed(1, sizeof *r->chunked);
+  return r->plan.framing != HC_FRAMING_CHUNKED || r->chunked;
+}
+
 static hc_io accept_head(hc_client *c, int method) {
   hc_receiver *r = &c->receiver;
   if (hc_body_decide(&r->response, (hc_method)method, c->sender.announced.closes, &r->plan, &c->failure) != HC_OK)
     return HC_IO_ERROR;
+  if (!has_decoder(r)) {
+    hc_failure_set(&c->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return HC_IO_ERROR;
+  }
   r->has_response = true;
   c->response_deadline = HC_NEVER;
   if (c->sender.state != HC_SEND_IDLE) {
@@ -231,7 +243,7 @@ static void end_coding(hc_client *c) {
 static bool decode(hc_client *c) {
   hc_receiver *r = &c->receiver;
   size_t used = 0, produced = 0;
-  hc_parse parsed = hc_chunked_decode(&r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
+  hc_parse parsed = hc_chunked_decode(r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
                                       c->settings.read_chunk_size, c->settings.max_header_size, &used, &produced, &c->failure);
   r->decoded = produced;
   r->gap = used - produced;
@@ -369,7 +381,7 @@ const hc_headers *hc_client_response_headers(const hc_client *c) {
 
 const hc_headers *hc_client_response_trailers(const hc_client *c) {
   static const hc_headers none;
-  return c->receiver.coding_ended ? &c->receiver.chunked.trailers : &none;
+  return c->receiver.coding_ended ? &c->receiver.chunked->trailers : &none;
 }
 
 uint64_t hc_client_body_received(const hc_client *c) { return c->receiver.received; }

@@ -13,25 +13,34 @@
 /* A body function that gives little at a time is called this often in one go. */
 #define SENDS_MAX 64
 
-static void release_source(hc_sender *s) {
-  if (s->body.kind == HC_BODY_FILE) hc_file_close(s->body.file);
-  memset(&s->body, 0, sizeof s->body);
-  s->piece = s->suffix = (hc_slice){NULL, 0};
-  s->prefix_size = s->prefix_start = 0;
-  hc_buffer_free(&s->file_piece);
+static void drop_source(hc_body_source *body) {
+  if (body->kind == HC_BODY_FILE) hc_file_close(body->file);
+  memset(body, 0, sizeof *body);
+}
+
+static void clear_content(hc_outgoing *o) {
+  drop_source(&o->body);
+  hc_buffer_free(&o->file_piece);
+  memset(o, 0, sizeof *o);
 }
 
 void hc_sender_stop(hc_sender *s) {
-  release_source(s);
+  if (s->content) clear_content(s->content);
   if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity);  /* it may hold credentials */
   hc_buffer_free(&s->head);
   if (s->state != HC_SEND_IDLE) s->state = HC_SEND_STOPPED;
   s->wants = 0;
 }
 
+void hc_sender_restart(hc_sender *s) {
+  hc_sender_stop(s);
+  *s = (hc_sender){.content = s->content};
+}
+
 void hc_sender_reset(hc_sender *s) {
   hc_sender_stop(s);
-  memset(s, 0, sizeof *s);
+  hc_memory_release(s->content);
+  *s = (hc_sender){.state = HC_SEND_IDLE};
 }
 
 bool hc_sender_is_done(const hc_sender *s) { return s->state == HC_SEND_IDLE || s->state == HC_SEND_STOPPED; }
@@ -43,7 +52,7 @@ static hc_slice authority_of_peer(hc_client *c, hc_buffer *scratch, hc_error *co
   hc_slice host = {NULL, 0};
   unsigned port = 0;
   *code = HC_OK;
-  if (c->host) return (hc_slice){hc_buffer_head(&c->authority), hc_buffer_size(&c->authority)};
+  if (c->host) return c->authority;
   if (c->peer->ops->endpoint) c->peer->ops->endpoint(c->peer, &host, &port);
   unsigned default_port = c->uses_tls ? 443 : 80;
   if (host.size) *code = hc_authority_write(host, port ? port : default_port, default_port, scratch);
@@ -77,15 +86,18 @@ static hc_error write_head(hc_client *c, const hc_client_request_spec *spec, con
   request.authority = authority_of_peer(c, &scratch, &code);
   request.authority_is_checked = c->host != NULL;
   request.to_proxy = c->to_proxy;
-  if (c->to_proxy) request.proxy_credentials = (hc_slice){hc_buffer_head(&c->credentials), hc_buffer_size(&c->credentials)};
+  if (c->to_proxy) request.proxy_credentials = hc_client_credentials(c);
   if (code == HC_OK) code = hc_request_write(&request, out, announced, why);
   hc_buffer_free(&scratch);
   return code;
 }
 
-static void drop_source(hc_body_source *body) {
-  if (body->kind == HC_BODY_FILE) hc_file_close(body->file);
-  memset(body, 0, sizeof *body);
+/* Room for the content's way, before anything has changed. */
+static hc_error need_content(hc_sender *s, const hc_body_source *body, const hc_request_head *announced) {
+  bool is_empty = announced->transfer == HC_TRANSFER_NONE && body->kind != HC_BODY_FILE && body->kind != HC_BODY_PULL;
+  if (s->content || is_empty) return HC_OK;
+  s->content = hc_memory_allocate_zeroed(1, sizeof *s->content);
+  return s->content ? HC_OK : HC_ERR_OUT_OF_MEMORY;
 }
 
 hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
@@ -100,19 +112,20 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
   hc_request_head announced;
   memset(&announced, 0, sizeof announced);
   hc_error code = write_head(c, spec, &body, &head, &announced, why);
+  if (code == HC_OK) code = need_content(&c->sender, &body, &announced);
   if (code != HC_OK) {
     hc_buffer_free(&head);
     drop_source(&body);
     return hc_failure_set(why, code, "out of memory");
   }
-  hc_sender_reset(&c->sender);
+  hc_sender_restart(&c->sender);
   /* Bytes behind an upgrade that nobody took stay, and are not this request's answer. */
   hc_receiver_restart(&c->receiver);
   c->upgraded = false;
   c->sender.method = spec->method;
   c->sender.head = head;
   c->sender.announced = announced;
-  c->sender.body = body;
+  if (c->sender.content) c->sender.content->body = body;
   c->sender.source_ended = announced.transfer == HC_TRANSFER_NONE;
   c->sender.state = HC_SEND_QUEUED;
   c->status = HC_STATUS_REQUESTING;
@@ -131,68 +144,71 @@ static hc_io source_failed(hc_client *c, const char *what) {
 static hc_io end_of_source(hc_client *c) {
   hc_sender *s = &c->sender;
   s->source_ended = true;
-  if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->suffix = HC_SLICE("0\r\n\r\n");
-  else if (s->pulled != s->announced.content_length)
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->content->suffix = HC_SLICE("0\r\n\r\n");
+  else if (s->content->pulled != s->announced.content_length)
     return source_failed(c, "the body ended before its Content-Length was reached");
   return HC_IO_OK;
 }
 
-static void frame_chunk(hc_sender *s) {
-  int size = snprintf(s->prefix, sizeof s->prefix, "%zx\r\n", s->piece.size);
-  s->prefix_start = 0;
-  s->prefix_size = (uint8_t)size;
-  s->suffix = HC_SLICE("\r\n");
+static void frame_chunk(hc_outgoing *o) {
+  int size = snprintf(o->prefix, sizeof o->prefix, "%zx\r\n", o->piece.size);
+  o->prefix_start = 0;
+  o->prefix_size = (uint8_t)size;
+  o->suffix = HC_SLICE("\r\n");
 }
 
 /* WANT_WRITE with wants 0: the function has nothing now; poll asks again. */
 static hc_io pull_from_function(hc_client *c) {
   hc_sender *s = &c->sender;
+  hc_outgoing *o = s->content;
   hc_slice piece = {NULL, 0};
-  hc_pull_result result = s->body.pull(s->body.context, &piece, &c->failure);
+  hc_pull_result result = o->body.pull(o->body.context, &piece, &c->failure);
   if (result == HC_PULL_FAILED) return source_failed(c, "the body function failed");
   if (result == HC_PULL_END) return end_of_source(c);
   if (piece.size == 0) {
     s->wants = 0;
     return HC_IO_WANT_WRITE;
   }
-  if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - s->pulled)
+  if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - o->pulled)
     return source_failed(c, "the body is longer than its Content-Length");
-  s->piece = piece;
-  s->pulled += piece.size;
-  if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(s);
+  o->piece = piece;
+  o->pulled += piece.size;
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
   return HC_IO_OK;
 }
 
 static hc_io read_from_file(hc_client *c) {
   hc_sender *s = &c->sender;
-  uint64_t left = s->announced.content_length - s->pulled;
+  hc_outgoing *o = s->content;
+  uint64_t left = s->announced.content_length - o->pulled;
   if (left == 0) return end_of_source(c);
   size_t want = left < HC_STREAM_BODY_PIECE ? (size_t)left : HC_STREAM_BODY_PIECE;
   char *at;
   size_t room, got = 0;
-  hc_buffer_consume(&s->file_piece, hc_buffer_size(&s->file_piece));
-  if (hc_buffer_reserve(&s->file_piece, want, HC_STREAM_BODY_PIECE, &at, &room) != HC_OK) {
+  hc_buffer_consume(&o->file_piece, hc_buffer_size(&o->file_piece));
+  if (hc_buffer_reserve(&o->file_piece, want, HC_STREAM_BODY_PIECE, &at, &room) != HC_OK) {
     hc_failure_set(&c->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return source_failed(c, "");
   }
-  if (hc_file_read_at(s->body.file, s->body.file_offset, at, want, &got, &c->failure) != HC_OK) return source_failed(c, "");
+  if (hc_file_read_at(o->body.file, o->body.file_offset, at, want, &got, &c->failure) != HC_OK) return source_failed(c, "");
   if (got == 0) return source_failed(c, "the body file is shorter than it was");
-  hc_buffer_commit(&s->file_piece, got);
-  s->piece = (hc_slice){hc_buffer_head(&s->file_piece), got};
-  s->body.file_offset += got;
-  s->pulled += got;
+  hc_buffer_commit(&o->file_piece, got);
+  o->piece = (hc_slice){hc_buffer_head(&o->file_piece), got};
+  o->body.file_offset += got;
+  o->pulled += got;
   return HC_IO_OK;
 }
 
 /* Sees to it that there is something to send. A chunk's CRLF may still wait when its content has left. */
 static hc_io load_piece(hc_client *c) {
   hc_sender *s = &c->sender;
-  if (s->piece.size || s->suffix.size || s->source_ended) return HC_IO_OK;
-  switch (s->body.kind) {
+  hc_outgoing *o = s->content;
+  if (s->source_ended || o->piece.size || o->suffix.size) return HC_IO_OK;
+  switch (o->body.kind) {
     case HC_BODY_BYTES:
-      if (s->pulled == s->body.bytes.size) return end_of_source(c);
-      s->piece = s->body.bytes;
-      s->pulled = s->body.bytes.size;
+      if (o->pulled == o->body.bytes.size) return end_of_source(c);
+      o->piece = o->body.bytes;
+      o->pulled = o->body.bytes.size;
       return HC_IO_OK;
     case HC_BODY_FILE: return read_from_file(c);
     case HC_BODY_PULL: return pull_from_function(c);
@@ -207,10 +223,12 @@ static hc_io load_piece(hc_client *c) {
 static size_t gather(const hc_sender *s, hc_slice parts[4]) {
   size_t count = 0;
   if (hc_buffer_size(&s->head)) parts[count++] = (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
-  if (s->prefix_size > s->prefix_start)
-    parts[count++] = (hc_slice){s->prefix + s->prefix_start, (size_t)(s->prefix_size - s->prefix_start)};
-  if (s->piece.size) parts[count++] = s->piece;
-  if (s->suffix.size) parts[count++] = s->suffix;
+  const hc_outgoing *o = s->content;
+  if (!o) return count;
+  if (o->prefix_size > o->prefix_start)
+    parts[count++] = (hc_slice){o->prefix + o->prefix_start, (size_t)(o->prefix_size - o->prefix_start)};
+  if (o->piece.size) parts[count++] = o->piece;
+  if (o->suffix.size) parts[count++] = o->suffix;
   return count;
 }
 
@@ -227,21 +245,24 @@ static void advance_slice(hc_slice *slice, size_t size) {
 
 static void account(hc_sender *s, size_t sent) {
   hc_buffer_consume(&s->head, take(&sent, hc_buffer_size(&s->head)));
-  s->prefix_start = (uint8_t)(s->prefix_start + take(&sent, (size_t)(s->prefix_size - s->prefix_start)));
-  size_t content = take(&sent, s->piece.size);
-  if (content) advance_slice(&s->piece, content);
+  hc_outgoing *o = s->content;
+  if (!o) return;
+  o->prefix_start = (uint8_t)(o->prefix_start + take(&sent, (size_t)(o->prefix_size - o->prefix_start)));
+  size_t content = take(&sent, o->piece.size);
+  if (content) advance_slice(&o->piece, content);
   s->sent += content;
-  size_t behind = take(&sent, s->suffix.size);
-  if (behind) advance_slice(&s->suffix, behind);
+  size_t behind = take(&sent, o->suffix.size);
+  if (behind) advance_slice(&o->suffix, behind);
 }
 
 /* File to socket without a detour, where the stream can. Only once the head is out. */
 static hc_io send_from_file(hc_client *c, size_t *moved) {
   hc_sender *s = &c->sender;
-  uint64_t left = s->announced.content_length - s->pulled;
+  hc_outgoing *o = s->content;
+  uint64_t left = s->announced.content_length - o->pulled;
   size_t want = left < SEND_BUDGET ? (size_t)left : SEND_BUDGET;
-  hc_io io = c->peer->ops->send_file(c->peer, s->body.file, &s->body.file_offset, want, moved, &c->failure);
-  s->pulled += *moved;
+  hc_io io = c->peer->ops->send_file(c->peer, o->body.file, &o->body.file_offset, want, moved, &c->failure);
+  o->pulled += *moved;
   s->sent += *moved;
   if (io == HC_IO_EOF) return source_failed(c, "the body file is shorter than it was");
   return io;
@@ -249,18 +270,24 @@ static hc_io send_from_file(hc_client *c, size_t *moved) {
 
 static bool goes_through_kernel(const hc_client *c) {
   const hc_sender *s = &c->sender;
-  return s->body.kind == HC_BODY_FILE && c->peer->ops->send_file && hc_buffer_size(&s->head) == 0 && !s->piece.size &&
-         s->pulled < s->announced.content_length;
+  const hc_outgoing *o = s->content;
+  return o && o->body.kind == HC_BODY_FILE && c->peer->ops->send_file && hc_buffer_size(&s->head) == 0 &&
+         !o->piece.size && o->pulled < s->announced.content_length;
+}
+
+/* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1). A function is not
+ * asked before the head is out either: what it does may depend on the connection. */
+static bool head_goes_alone(const hc_client *c) {
+  const hc_sender *s = &c->sender;
+  if (s->source_ended) return true;
+  hc_body_kind kind = s->content->body.kind;
+  return hc_buffer_size(&s->head) > 0 && (s->announced.expects_continue || kind == HC_BODY_PULL ||
+                                          (kind == HC_BODY_FILE && c->peer->ops->send_file));
 }
 
 static hc_io send_once(hc_client *c, size_t *moved) {
   hc_sender *s = &c->sender;
-  bool head_waits = hc_buffer_size(&s->head) > 0;
-  /* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1). A function is not
-   * asked before the head is out either: what it does may depend on the connection. */
-  bool alone = head_waits && (s->announced.expects_continue || s->body.kind == HC_BODY_PULL ||
-                              (s->body.kind == HC_BODY_FILE && c->peer->ops->send_file));
-  if (!alone && !goes_through_kernel(c)) {
+  if (!head_goes_alone(c) && !goes_through_kernel(c)) {
     hc_io io = load_piece(c);
     if (io != HC_IO_OK) return io;
   }
@@ -283,7 +310,7 @@ static void begin_expecting(hc_client *c) {
   hc_sender *s = &c->sender;
   s->announced.expects_continue = false;
   s->state = HC_SEND_EXPECTING;
-  s->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
+  s->content->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
   s->wants = 0;
   c->idle_deadline = HC_NEVER;
 }
@@ -344,7 +371,7 @@ hc_io hc_sender_advance(hc_client *c) {
     hc_client_touch_idle(c);
   }
   if (s->state == HC_SEND_EXPECTING) {
-    if (hc_clock_now() < s->continue_deadline) return HC_IO_WANT_READ;
+    if (hc_clock_now() < s->content->continue_deadline) return HC_IO_WANT_READ;
     hc_sender_continue(c);
   }
   return move(c);

@@ -20,7 +20,7 @@ static void interest_of_request(hc_client *c, hc_interest *out) {
   interest_of_stream(c, sending ? s->wants | HC_EVENT_READ : wants, out);
   if (!c->peer_is_ready) return;
   if (s->state == HC_SEND_QUEUED) out->ready = true;
-  else if (s->state == HC_SEND_EXPECTING) out->deadline = earlier(out->deadline, s->continue_deadline);
+  else if (s->state == HC_SEND_EXPECTING) out->deadline = earlier(out->deadline, s->content->continue_deadline);
   else if (sending && s->wants == 0) /* the body function had nothing */
     out->deadline = earlier(out->deadline, hc_clock_now() + BLIND_STEP_NS);
   out->deadline = earlier(out->deadline, sending ? c->idle_deadline : c->response_deadline);
