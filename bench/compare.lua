@@ -141,6 +141,15 @@ local function print_workload(workload, list)
   for _, contender in ipairs(list) do print_row(contender, workload) end
 end
 
+local function print_profile(workload, list)
+  for _, contender in ipairs(list) do
+    if contender.label == "httpclient" and not contender.error then
+      contender.profile = harness.profile(contender.driver, workload, contender.as or workload.as or workload.name)
+      for _, line in ipairs(contender.profile) do say("  %s", line) end
+    end
+  end
+end
+
 --- One line for each number that is aimed at.
 local function judge(workload, row, verdicts)
   local target, own = workload.target, row or {}
@@ -175,6 +184,7 @@ local function run_workload(workload)
     end
   end
   print_workload(workload, list)
+  if config.profile == 1 then print_profile(workload, list) end
   return list
 end
 
@@ -182,7 +192,7 @@ local function rows_of(list)
   local rows = {}
   for i, contender in ipairs(list) do
     rows[i] = contender.row or { driver = contender.label, error = tostring(contender.error) }
-    rows[i].runs, rows[i].note = contender.runs, contender.note
+    rows[i].runs, rows[i].note, rows[i].profile = contender.runs, contender.note, contender.profile
   end
   return rows
 end

@@ -1,8 +1,11 @@
 -- harness.lua: starts drivers and reads their results. What runs (`run`) has made servers and drivers ready before.
+local profile = require("profile")
+
 local harness = { config = {} }
 local config = harness.config
 
-local numeric = { quick = true, runs = true, nofile = true, syscalls = true, instructions = true, plain_port = true,
+local numeric = { quick = true, runs = true, nofile = true, syscalls = true, instructions = true,
+  profile = true, plain_port = true,
   full_port = true, resumed_port = true, server_port = true }
 
 for _, argument in ipairs(arg) do
@@ -175,6 +178,16 @@ function harness.syscalls(driver, workload, as)
   local log = config.work .. "/strace"
   return for_one_operation(driver, workload, as or workload.as or workload.name,
     { "strace", "-f", "-c", "-U", "calls,name", "-o", log }, log, "(%d+)%s+total")
+end
+
+--- Lines that say where the work goes; none for what has no two counts.
+function harness.profile(driver, workload, as)
+  if not workload.trace then return {} end
+  local function run(tool, count)
+    shell(quote(pinned(driver, workload, "600", tool, command_of(driver, workload, as, count))))
+    os.remove(config.work .. "/out")
+  end
+  return profile.lines(run, shell, config.work, workload.trace[1], workload.trace[2])
 end
 
 local counters_work
