@@ -1,6 +1,7 @@
 /* poller.c - many clients, one wait: a slot for each, a list of those that are due, a heap of deadlines. */
 #include "poller.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "client_internal.h"
@@ -12,6 +13,7 @@ enum { BATCH = 512 };
 
 typedef struct entry {
   hc_watch watch;          /* first: the client points here */
+  hc_stream_watcher watcher;
   hc_poller *poller;
   hc_client *client;
   void *tag;
@@ -42,6 +44,8 @@ struct hc_poller {
   entry *moved, *moved_tail;
   entry **heap;            /* by deadline, the earliest first; room for every client */
   size_t heap_count;
+  entry **watched;         /* by descriptor: whose it is */
+  size_t watched_capacity;
 };
 
 hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
@@ -117,8 +121,18 @@ static void mark_moved(hc_poller *p, entry *e) {
 
 static void on_dropped(hc_watch *w) {
   entry *e = (entry *)(void *)w;
-  if (e->fd >= 0) hc_backend_unwatch(e->poller->backend, e->fd);
+  hc_stream_peer_watch(NULL, &e->watcher);
+  if (e->fd < 0) return;
+  hc_backend_unwatch(e->poller->backend, e->fd);
+  e->poller->watched[e->fd] = NULL;
   e->fd = -1;
+}
+
+/* Somebody else closes the client's stream, and the client does not know yet. */
+static void on_closing(hc_stream_watcher *w) {
+  entry *e = (entry *)(void *)((char *)w - offsetof(entry, watcher));
+  on_dropped(&e->watch);
+  mark_due(e->poller, e);
 }
 
 static void on_due(hc_watch *w) {
@@ -174,6 +188,36 @@ static void note_final(hc_poller *p, entry *e, bool now) {
   e->is_final = now;
 }
 
+static bool reserve_descriptor(hc_poller *p, int fd) {
+  size_t before = p->watched_capacity, capacity = before ? before : 64;
+  if ((size_t)fd < before) return true;
+  while (capacity <= (size_t)fd) capacity *= 2;
+  entry **watched = hc_memory_resize(p->watched, capacity * sizeof *watched);
+  if (!watched) return false;
+  memset(watched + before, 0, (capacity - before) * sizeof *watched);
+  p->watched = watched;
+  p->watched_capacity = capacity;
+  return true;
+}
+
+static bool watch_descriptor(hc_poller *p, entry *e, int fd, unsigned events) {
+  if (!reserve_descriptor(p, fd)) return false;
+  if (e->fd != fd) on_dropped(&e->watch);
+  entry *before = p->watched[fd];
+  if (before && before != e) {
+    /* A script's own stream has closed it, and the number was given away anew. */
+    before->fd = -1;
+    hc_stream_peer_watch(NULL, &before->watcher);
+    mark_due(p, before);
+  }
+  if (!hc_backend_watch(p->backend, fd, events, (uint64_t)e->generation << 32 | e->slot)) return false;
+  hc_stream_peer_watch(e->client->peer, &e->watcher);
+  p->watched[fd] = e;
+  e->fd = fd;
+  e->events = events;
+  return true;
+}
+
 /* Registers what the client waits for now. A client that needs no event is due again. */
 static void arm(hc_poller *p, entry *e) {
   hc_interest interest;
@@ -187,14 +231,10 @@ static void arm(hc_poller *p, entry *e) {
   uint64_t deadline = interest.deadline;
   if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + 2000000;
   set_deadline(p, e, deadline);
-  if (interest.fd < 0 || (interest.fd == e->fd && interest.events == e->events)) return;
-  uint64_t key = (uint64_t)e->generation << 32 | e->slot;
-  if (hc_backend_watch(p->backend, interest.fd, interest.events, key)) {
-    e->fd = interest.fd;
-    e->events = interest.events;
-  } else {
+  if (interest.fd < 0) on_dropped(&e->watch);
+  else if (interest.fd == e->fd && interest.events == e->events) return;
+  else if (!watch_descriptor(p, e, interest.fd, interest.events))
     set_deadline(p, e, hc_clock_now() + 2000000); /* not watched: looked at instead */
-  }
 }
 
 /* --- adding and removing ------------------------------------------------------------------------------------------------- */
@@ -228,6 +268,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   entry *e = grow(p) ? hc_memory_allocate_zeroed(1, sizeof *e) : NULL;
   if (!e) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   e->watch = (hc_watch){on_dropped, on_due, on_gone};
+  e->watcher.closing = on_closing;
   e->poller = p;
   e->client = c;
   e->tag = tag;
@@ -260,6 +301,7 @@ void hc_poller_delete(hc_poller *p) {
   hc_backend_delete(p->backend);
   hc_memory_release(p->slots);
   hc_memory_release(p->heap);
+  hc_memory_release(p->watched);
   hc_memory_release(p);
 }
 

@@ -12,8 +12,17 @@ hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer) {
   return peer;
 }
 
+static void tell_watchers(hc_stream_peer *peer) {
+  while (peer->watchers != NULL) {
+    hc_stream_watcher *w = peer->watchers;
+    hc_stream_peer_watch(NULL, w);
+    w->closing(w);
+  }
+}
+
 void hc_stream_peer_release(hc_stream_peer *peer) {
   if (peer == NULL || --peer->references > 0) return;
+  tell_watchers(peer);
   hc_buffer_free(&peer->unread);
   peer->ops->destroy(peer);
 }
@@ -62,8 +71,27 @@ void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out) {
 }
 
 void hc_stream_peer_close(hc_stream_peer *peer) {
+  tell_watchers(peer);
   hc_buffer_free(&peer->unread);
   peer->ops->close(peer);
+}
+
+static hc_stream_peer *bottom_of(hc_stream_peer *peer) {
+  for (hc_stream_peer *below = peer; below != NULL; below = peer->ops->below ? peer->ops->below(peer) : NULL) peer = below;
+  return peer;
+}
+
+void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
+  hc_stream_peer *bottom = bottom_of(peer);
+  if (w->peer == bottom) return;
+  if (w->peer != NULL) {
+    hc_stream_watcher **at = &w->peer->watchers;
+    while (*at != w) at = &(*at)->next;
+    *at = w->next;
+  }
+  w->peer = bottom;
+  w->next = bottom != NULL ? bottom->watchers : NULL;
+  if (bottom != NULL) bottom->watchers = w;
 }
 
 /* In front of what was given back before and not read since: the stream's order is kept. */

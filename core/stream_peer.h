@@ -54,11 +54,20 @@ typedef struct hc_stream_peer_ops {
   void (*destroy)(hc_stream_peer *self);
 } hc_stream_peer_ops;
 
+/* Somebody who has the stream's descriptor in a set of the kernel's: the number may be another one's as soon as it is
+ * closed. Zeroed but for `closing` it watches nothing. */
+typedef struct hc_stream_watcher {
+  void (*closing)(struct hc_stream_watcher *w);  /* the stream is about to be closed; this is no watcher any more */
+  hc_stream_peer *peer;
+  struct hc_stream_watcher *next;
+} hc_stream_watcher;
+
 /* The head of every stream peer. Reference-counted within one thread; not thread-safe. */
 struct hc_stream_peer {
   const hc_stream_peer_ops *ops;
   size_t references;
   hc_buffer unread;  /* bytes that a reader took too many and gave back: they come out first */
+  hc_stream_watcher *watchers;
 };
 
 void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops);  /* references = 1 */
@@ -75,6 +84,9 @@ uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step);
 size_t hc_stream_peer_available(hc_stream_peer *peer);
 void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
 void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */
+/* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:
+ * none. It must be gone before its memory is. */
+void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);
 /* Gives bytes back: the next recv returns them first. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes);
 

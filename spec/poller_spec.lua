@@ -1,4 +1,5 @@
 -- Poller: many clients, one wait.
+local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")
@@ -349,5 +350,147 @@ describe("a Poller", function()
     end
     assert.equal(n, poller:count())
     assert.is_true(native.cputime() - cpu < 0.5 * factor, tostring(native.cputime() - cpu))
+  end)
+end)
+
+describe("a stream that is disconnected by hand under a client in a Poller", function()
+  local function get(client, conn)
+    support.request(client)
+    support.until_true(function()
+      client:poll()
+      return conn:recv_until("\r\n\r\n", 0)
+    end)
+  end
+
+  -- the state of the client, how it gets there, and what the wait finds it in
+  local states = {
+    { "between requests", function() end },
+    { "that waits for an answer", get },
+    { "in a body", function(client, conn)
+      get(client, conn)
+      conn:send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+      support.pump(client, HTTPClient.STATUS_BODY)
+      assert.equal("abc", client:read_response_body_chunk())
+    end },
+  }
+  for _, state in ipairs(states) do
+    it("is found by the next wait, " .. state[1], function()
+      local poller, clients, conns = world(2)
+      state[2](clients[1], conns[1])
+      poller:wait(0)
+      assert.same({}, poller:wait(0))
+      clients[1]:get_connection():disconnect_from_host()
+      assert.equal(0, poller:timeout())
+      assert.same({ clients[1] }, poller:wait(support.LIMIT))
+      clients[1]:read_response_body_chunk()
+      assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, clients[1]:get_status())
+    end)
+  end
+
+  it("is found below TLS", function()
+    local listener = assert(native.listen({}))
+    local client, conn = support.connect(listener, { tls = httpclient.TLSOptions.client_unsafe(),
+      server_tls = certs.localhost.tls() })
+    local poller = Poller.new()
+    poller:add(client)
+    poller:wait(0.01)
+    client:get_connection():get_stream():disconnect_from_host()
+    assert.same({ client }, poller:wait(support.LIMIT))
+    assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, client:get_status())
+    client:close()
+    conn:close()
+    listener:close()
+  end)
+
+  -- what becomes of the client whose descriptor's number another one has got
+  local ends = {
+    { "is removed", function(poller, client) poller:remove(client) end },
+    { "is closed", function(_, client) client:close() end },
+    { "is polled", function(_, client) client:poll() end },
+    { "gets another connection", function(_, client, listener)
+      client:connect_to_host("127.0.0.1", listener:port())
+      support.accept(listener, client):close()
+    end },
+  }
+  for _, ending in ipairs(ends) do
+    it("leaves to another client the number of its descriptor, when the first " .. ending[1], function()
+      local poller, clients, _, listener = world(1)
+      local number = clients[1]:get_fd()
+      clients[1]:get_connection():disconnect_from_host()
+      local second, conn = support.connect(listener)
+      assert.equal(number, second:get_fd())
+      poller:add(second)
+      support.request(second)
+      poller:wait(0)
+      ending[2](poller, clients[1], listener)
+      assert.is_truthy(conn:recv_until("\r\n\r\n", support.LIMIT))
+      conn:send("HTTP/1.1 204 No\r\n\r\n")
+      local begun = httpclient.monotonic_time()
+      support.until_true(function()
+        poller:wait(support.LIMIT)
+        return second:get_status() == HTTPClient.STATUS_CONNECTED
+      end)
+      assert.is_true(httpclient.monotonic_time() - begun < support.LIMIT / 2)
+      second:close()
+      conn:close()
+    end)
+  end
+
+  it("and connected again is heard, though its descriptor has the same number", function()
+    local poller, clients, _, listener = world(1)
+    local stream = httpclient.StreamPeerTCP.new()
+    local conns = {}
+    local function connect()
+      stream:connect_to_host("127.0.0.1", listener:port())
+      local conn = assert(listener:accept())
+      support.until_true(function()
+        stream:poll()
+        return stream:get_status() == httpclient.StreamPeerTCP.STATUS_CONNECTED
+      end)
+      conns[#conns + 1] = conn
+      return conn
+    end
+    connect()
+    clients[1]:set_connection(stream)
+    connect() -- from here on the lowest number that is free is that of the connection before
+    poller:wait(0)
+    local number = clients[1]:get_fd()
+    local second = connect()
+    assert.equal(number, clients[1]:get_fd())
+    poller:wait(0)
+    support.request(clients[1])
+    poller:wait(0)
+    assert.is_truthy(second:recv_until("\r\n\r\n", support.LIMIT))
+    second:send("HTTP/1.1 204 No\r\n\r\n")
+    assert.same({ clients[1] }, poller:wait(support.LIMIT))
+    assert.equal(HTTPClient.STATUS_CONNECTED, clients[1]:get_status())
+    for _, conn in ipairs(conns) do conn:close() end
+  end)
+
+  it("is no trouble for one whose number a script's own stream has closed", function()
+    local poller, _, _, listener = world(0)
+    local wire, far = support.connect(listener)
+    local number = wire:get_fd()
+    local client = HTTPClient.new()
+    client:set_connection({
+      put_partial_data = function(_, data) return 0, #data end,
+      get_partial_data = function() return 0, "" end,
+      get_fd = function() return number end,
+    })
+    support.request(client, "GET", "/", { "Host: a.test" })
+    client:poll()
+    poller:add(client)
+    poller:wait(0)
+    wire:close()
+    local second, conn = support.connect(listener)
+    assert.equal(number, second:get_fd())
+    poller:add(second)
+    support.request(second)
+    poller:wait(0.01)
+    poller:remove(client)
+    assert.is_truthy(conn:recv_until("\r\n\r\n", support.LIMIT))
+    conn:send("HTTP/1.1 204 No\r\n\r\n")
+    assert.same({ second }, poller:wait(support.LIMIT))
+    for _, each in ipairs({ client, second, conn, far }) do each:close() end
   end)
 end)
