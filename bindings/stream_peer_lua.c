@@ -20,6 +20,7 @@
 #define PIECE_LIMIT 65536u        /* the most that one call of put_partial_data or get_partial_data is asked to move */
 #define PEEK_SIZE 4096u
 #define RETRY_NS 5000000ull       /* without a descriptor there is nothing to sleep on but the clock */
+#define FRUITLESS_MOST 8          /* so many calls in a row, none RETRY_NS after the other, may move nothing */
 #define STATUS_CONNECTING 1
 #define STATUS_CONNECTED 2
 
@@ -30,6 +31,10 @@ typedef struct adapter {
   bool in_call;        /* the object's method is running: it must not come back to this stream */
   bool usable;         /* advance has said so */
   bool ended;          /* the object has said ERR_FILE_EOF */
+  bool has_counted;    /* it has told of bytes to read since the last receive */
+  bool is_doubted;     /* it did, and gave none: that goes for nothing until it gives some, or counts none */
+  unsigned fruitless;  /* see FRUITLESS_MOST */
+  uint64_t fruitless_at;
   bool closed;
   hc_buffer host;      /* what endpoint shows */
 } adapter;
@@ -210,7 +215,10 @@ static int do_interest(lua_State *L) {
   adapter_call *call = call_of(L);
   int64_t fd = ask_integer(L, call, "get_fd", -1);
   call->interest->fd = fd < 0 || fd > INT32_MAX ? -1 : (int)fd;
-  if (ask_integer(L, call, "get_available_bytes", 0) > 0) call->interest->ready = true;
+  adapter *self = call->self;
+  self->has_counted = ask_integer(L, call, "get_available_bytes", 0) > 0;
+  if (!self->has_counted) self->is_doubted = false;
+  call->interest->ready = self->ended || (self->has_counted && self->usable && !self->is_doubted);
   return 0;
 }
 
@@ -274,11 +282,27 @@ static hc_io refuse_closed(hc_failure *why) {
   return HC_IO_ERROR;
 }
 
+/* An object whose descriptor is always ready, and that moves nothing, must not keep the waiters from sleeping. */
+static hc_io note_fruit(adapter *self, hc_io io) {
+  if (io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE) {
+    self->fruitless = 0;
+    return io;
+  }
+  uint64_t now = hc_clock_now();
+  if (now - self->fruitless_at >= RETRY_NS) self->fruitless = 0;
+  if (self->fruitless < FRUITLESS_MOST) self->fruitless++;
+  self->fruitless_at = now;
+  return io;
+}
+
 static hc_io adapter_advance(hc_stream_peer *peer, hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .why = why};
   if (call.self->closed) return refuse_closed(why);
   if (call.self->in_call) return HC_IO_OK; /* the object polls somebody who polls it */
-  return run(&call, do_advance);
+  hc_stream_peer_retain(peer);
+  hc_io io = note_fruit(call.self, run(&call, do_advance));
+  hc_stream_peer_release(peer);
+  return io;
 }
 
 static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
@@ -288,7 +312,9 @@ static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t co
   for (size_t i = 0; i < count && call.data.size == 0; i++) call.data = parts[i];
   if (call.data.size == 0) return HC_IO_OK;
   if (call.data.size > PIECE_LIMIT) call.data.size = PIECE_LIMIT;
-  hc_io io = run(&call, do_send);
+  hc_stream_peer_retain(peer);
+  hc_io io = note_fruit(call.self, run(&call, do_send));
+  hc_stream_peer_release(peer);
   *sent = io == HC_IO_OK ? call.moved : 0;
   return io;
 }
@@ -299,7 +325,11 @@ static hc_io adapter_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
   if (call.self->closed) return refuse_closed(why);
   if (call.self->ended) return HC_IO_EOF;
   if (call.room > PIECE_LIMIT) call.room = PIECE_LIMIT;
-  hc_io io = run(&call, do_recv);
+  hc_stream_peer_retain(peer);
+  hc_io io = note_fruit(call.self, run(&call, do_recv));
+  call.self->is_doubted = io == HC_IO_WANT_READ && (call.self->is_doubted || call.self->has_counted);
+  call.self->has_counted = false;
+  hc_stream_peer_release(peer);
   *got = io == HC_IO_OK ? call.moved : 0;
   return io;
 }
@@ -325,7 +355,8 @@ static hc_io peek_by_reading(hc_stream_peer *peer, hc_failure *why) {
 
 static hc_io adapter_peek(hc_stream_peer *peer, hc_failure *why) {
   hc_stream_peer_retain(peer);
-  hc_io io = adapter_available(peer) > 0 ? HC_IO_OK : peek_by_reading(peer, why);
+  bool is_there = adapter_available(peer) > 0 && !adapter_of(peer)->is_doubted;
+  hc_io io = is_there ? HC_IO_OK : peek_by_reading(peer, why);
   hc_stream_peer_release(peer);
   return io;
 }
@@ -333,13 +364,15 @@ static hc_io adapter_peek(hc_stream_peer *peer, hc_failure *why) {
 static void adapter_interest(hc_stream_peer *peer, hc_interest *out) {
   adapter_call call = {.self = adapter_of(peer), .interest = out};
   *out = (hc_interest){.fd = -1, .events = 0, .ready = call.self->ended, .deadline = HC_NEVER};
-  bool usable = call.self->usable;
   if (call.self->closed || call.self->in_call) return;
+  hc_stream_peer_retain(peer);
   (void)run(&call, do_interest);
-  if (out->fd >= 0 && usable) return;
-  /* Before it is usable the descriptor may stand for another phase: look again soon, too. */
-  out->events = out->fd >= 0 ? HC_EVENT_READ : 0;
-  out->deadline = hc_clock_now() + RETRY_NS;
+  if (call.self->fruitless == FRUITLESS_MOST) out->fd = -1;
+  /* Before it is usable the descriptor may stand for another phase, and bytes that were counted may yet come without an
+   * event: look again soon, too. */
+  if (out->fd < 0 || !call.self->usable || call.self->is_doubted) out->deadline = hc_clock_now() + RETRY_NS;
+  out->events = out->fd >= 0 && !call.self->usable ? HC_EVENT_READ : 0;
+  hc_stream_peer_release(peer);
 }
 
 static void adapter_endpoint(hc_stream_peer *peer, hc_slice *host, unsigned *port) {
