@@ -284,6 +284,40 @@ describe("an HTTPRequest", function()
     end
   end)
 
+  it("calls every handler though others raise, and then raises the first error", function()
+    local server = with_server({ { answer("one"), answer("two") } })
+    local called = {}
+    local function handler(name, raises)
+      return function(_, _, _, body)
+        called[#called + 1] = name .. " " .. body
+        -- What a handler waits for holds up those behind it, on every Lua.
+        httpclient.sleep(0.001)
+        if raises then error(raises, 0) end
+      end
+    end
+    local request = HTTPRequest.new()
+    request.on_request_completed = handler("field", "the first")
+    request:connect("request_completed", handler("second"))
+    request:connect("request_completed", handler("third", "the second"))
+    request:connect("request_completed", handler("fourth", {}))
+    request:connect("request_completed", handler("last"))
+    request:request(server:url())
+    local ok, message = pcall(httpclient.run)
+    assert.is_false(ok)
+    assert.truthy(message:find("the first", 1, true), message)
+    assert.is_nil(message:find("the second", 1, true), message)
+    assert.same({ "field one", "second one", "third one", "fourth one", "last one" }, called)
+    httpclient.run()
+    -- The object is as good as new, and an error that is no text arrives as it is.
+    local raised = {}
+    request.on_request_completed = function() error(raised) end
+    request:request(server:url())
+    assert.same({ false, raised }, { pcall(httpclient.run) })
+    assert.equal(9, #called)
+    assert.equal("HTTPRequest (idle)", tostring(request))
+    httpclient.run()
+  end)
+
   it("uses the proxies that it is given, and no others", function()
     local server = with_server({ { answer("by proxy") } })
     local request = HTTPRequest.new()

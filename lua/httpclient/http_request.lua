@@ -175,14 +175,20 @@ local function completion_of(t, ended)
   return { n = 4, result, t.head and t.head.status or 0, t.head and t.head.header_list or {}, "" }
 end
 
--- The handlers that there are at this moment, however they change meanwhile.
+-- The handlers that there are at this moment, however they change meanwhile. All are called; then the first error of
+-- theirs is raised. Each is a task of its own and not in a pcall, across which it could not wait in 5.1.
 local function call_handlers(state, completion)
-  local handlers = { state.values.on_request_completed }
+  local handlers, failed = { state.values.on_request_completed }, nil
   for _, handler in ipairs(state.handlers) do
     handlers[#handlers + 1] = handler
   end
   for _, handler in ipairs(handlers) do
-    handler(unpack(completion, 1, completion.n))
+    local ended = tasks.drive(handler, unpack(completion, 1, completion.n))
+    failed = failed or ended.state == "failed" and ended or nil
+    tasks.leave_if_dropped()
+  end
+  if failed then
+    error(failed.trace, 0)
   end
 end
 

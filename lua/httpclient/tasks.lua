@@ -141,13 +141,13 @@ local function conclude(task, state, ...)
   if task.is_scheduled then
     running_count = running_count - 1
   end
+  for _, other in ipairs(task.watchers or {}) do
+    enqueue(other, "ready")
+  end
   local on_abort = task.on_abort
   task.on_abort = nil
   if on_abort and state ~= "done" then
     on_abort()
-  end
-  for _, other in ipairs(task.watchers or {}) do
-    enqueue(other, "ready")
   end
   close_if_idle()
 end
