@@ -28,7 +28,7 @@ static void ipv4_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
   snprintf(text, ADDRESS_TEXT, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
-/* The longest run of two or more zero groups becomes "::" (RFC 5952 section 4.2). */
+/* The longest run of two or more zero groups becomes "::" (RFC 5952 section 4.2). *start is -1 where there is none. */
 static int longest_zero_run(const unsigned groups[8], int *start) {
   int best = 1;
   *start = -1;
@@ -40,7 +40,7 @@ static int longest_zero_run(const unsigned groups[8], int *start) {
       *start = i;
     }
   }
-  return *start < 0 ? 0 : best;
+  return best;
 }
 
 static void ipv6_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
@@ -97,7 +97,7 @@ void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
   char *data = NULL;
   if (bio != NULL && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) > 0) {
     long size = BIO_get_mem_data(bio, &data);
-    if (size > 0 && data != NULL) copy_cut(text, HC_TLS_NAME_TEXT, data, (size_t)size);
+    copy_cut(text, HC_TLS_NAME_TEXT, data, (size_t)size);
   }
   BIO_free(bio);
 }
@@ -159,7 +159,7 @@ bool hc_tls_public_key_digest(X509 *certificate, unsigned char digest[HC_PIN_SIZ
 static char *written_text(BIO *bio) {
   char *data = NULL;
   long size = BIO_get_mem_data(bio, &data);
-  return hc_memory_copy_text(size > 0 && data != NULL ? data : "", size > 0 && data != NULL ? (size_t)size : 0);
+  return hc_memory_copy_text(data, (size_t)size);
 }
 
 static char *name_of(const X509_NAME *name) {

@@ -55,7 +55,6 @@ static BIO *open_text(hc_slice text, hc_failure *why) {
 static hc_error append_written(BIO *bio, hc_buffer *out, hc_failure *why) {
   char *data = NULL;
   long size = BIO_get_mem_data(bio, &data);
-  if (size < 0 || (size > 0 && data == NULL)) return no_memory(why);
   hc_slice written = {data, (size_t)size};
   return hc_buffer_append(out, written, SIZE_MAX) == HC_OK ? HC_OK : no_memory(why);
 }

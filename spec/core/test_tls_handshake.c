@@ -148,7 +148,7 @@ static void test_alpn(void) {
 
 static void test_ciphers(void) {
   server_spec tls12 = {.identity = &server_identity, .max_version = TLS1_2_VERSION}, any = {.identity = &server_identity};
-  hc_tls_settings s = {.trusted_chain = trusted, .ciphers = HC_SLICE("ECDHE-ECDSA-AES128-GCM-SHA256:TLS_CHACHA20_POLY1305_SHA256")};
+  hc_tls_settings s = {.trusted_chain = trusted, .ciphers = HC_SLICE(" ECDHE-ECDSA-AES128-GCM-SHA256, ;TLS_CHACHA20_POLY1305_SHA256:")};
   server_spec *servers[] = {&tls12, &any};
   const char *expected[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_CHACHA20_POLY1305_SHA256"};
   for (int i = 0; i < 2; i++) {

@@ -58,6 +58,10 @@ static void test_settings(void) {
       {"an empty certificate", WITH(.certificate = empty_chain, .private_key = key), "certificate: it is empty", NULL, 0, 0},
       {"ciphers", WITH(.ciphers = HC_SLICE("HIGH:!aNULL")), NULL, NULL, 0, 0},
       {"a suite of TLS 1.3", WITH(.ciphers = HC_SLICE("TLS_AES_128_GCM_SHA256")), NULL, NULL, 0, 0},
+      {"a list with all separators", WITH(.ciphers = HC_SLICE(" ECDHE-RSA-AES128-GCM-SHA256, ECDHE-ECDSA-AES128-GCM-SHA256;"
+                                                             "TLS_AES_128_GCM_SHA256 :TLS_AES_256_GCM_SHA384,")), NULL, NULL, 0, 0},
+      {"a NUL byte in the ciphers", WITH(.ciphers = HC_SLICE("HIGH\0:aNULL")), "ciphers: the text holds a NUL byte", NULL, 0, 0},
+      {"no such verification", WITH(.verify = (hc_tls_verify)(HC_TLS_VERIFY_NONE + 1)), "verify: out of range", NULL, 0, 0},
       {"no such cipher", WITH(.ciphers = HC_SLICE("NOSUCH")), "ciphers: ", NULL, 0, 0},
       {"no such suite", WITH(.ciphers = HC_SLICE("TLS_NOSUCH")), "ciphers: ", NULL, 0, 0},
       {"nothing but a colon", WITH(.ciphers = HC_SLICE(":")), "ciphers: ", NULL, 0, 0},
@@ -88,6 +92,10 @@ static void test_settings(void) {
       PIN("no padding", "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUA", "pinned_keys: number 1"),
       PIN("bits behind the digest", "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=", "pinned_keys: number 1"),
       PIN("a blank inside", "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NM JWZG3hSuFU=", "pinned_keys: number 1"),
+      PIN("all kinds of characters", "sha256/azAZ09+/azAZ09+/azAZ09+/azAZ09+/azAZ09+/aaE=", NULL),
+      PIN("behind z", "sha256/{7DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "pinned_keys: number 1"),
+      PIN("behind 9", "sha256/:7DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "pinned_keys: number 1"),
+      PIN("padding too early", "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuF==", "pinned_keys: number 1"),
       PIN("empty", "", "pinned_keys: number 1"),
   };
   memset(long_name, 'p', sizeof long_name);
@@ -123,6 +131,23 @@ static void test_broken_crl(void) {
   remove(path);
 }
 
+/* The extension's data have two bytes for their length, and so has the list in them (RFC 7301 section 3.1). */
+static void test_alpn_limit(void) {
+  static char name[255];
+  static hc_slice names[257];
+  memset(name, 'p', sizeof name);
+  for (size_t i = 0; i < 257; i++) names[i] = (hc_slice){name, sizeof name};
+  names[255] = (hc_slice){name, 252}; /* 255 * 256 + 253 = 65533 */
+  for (size_t count = 256; count <= 257; count++) {
+    hc_tls_options *o = NULL;
+    hc_failure why = {HC_OK, ""};
+    hc_tls_settings s = {.alpn = names, .alpn_count = count};
+    hc_error error = hc_tls_options_new(&s, &o, &why);
+    CHECK(count == 256 ? error == HC_OK : error == HC_ERR_INVALID_PARAMETER && has_text(why.text, "alpn: the list is too long"));
+    hc_tls_options_release(o);
+  }
+}
+
 int main(void) {
   one = make_authority("One", NULL);
   two = make_authority("Two", NULL);
@@ -139,6 +164,7 @@ int main(void) {
   test_settings();
   test_getters();
   test_broken_crl();
+  test_alpn_limit();
   hc_certificates_release(certificate);
   hc_certificates_release(empty_chain);
   hc_key_release(key);

@@ -382,6 +382,7 @@ static void test_ocsp(void) {
       {"signed by a stranger", &stranger, leaf, good, -60, DAY, 0, unsigned_text},
       {"signed by the server itself", &server, leaf, good, -60, DAY, 0, unsigned_text},
       {"signed by a neighbour", &neighbour, leaf, good, -60, DAY, 0, unsigned_text},
+      {"it ends before it begins", &all.middle, leaf, good, 120, -120, 0, "OCSP response: its times are malformed"},
       {"try later", &all.middle, leaf, good, -60, DAY, OCSP_RESPONSE_STATUS_TRYLATER, "answered only \"trylater\""},
   };
   hc_certificates *chain = certificates_of(all.root.certificate);
@@ -401,16 +402,48 @@ static void test_ocsp(void) {
       OPENSSL_free(der);
     }
   }
-  static const unsigned char garbage[] = "garbage";
-  server_spec spec = {.identity = &server, .intermediate = all.middle.certificate, .ocsp = garbage, .ocsp_size = 7};
-  hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
-  outcome o = try(&spec, &settings, "a.example");
-  expect("garbage", &o, "OCSP response: it is malformed");
+  static const struct {
+    const char *name;
+    unsigned char bytes[8];
+    int size;
+  } broken[] = {{"garbage", "garbage", 7},
+                {"a success without a response in it", {0x30, 3, 0x0a, 1, 0}, 5},
+                {"bytes behind it", {0x30, 3, 0x0a, 1, 3, 0}, 6}};
+  for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+    server_spec spec = {.identity = &server, .intermediate = all.middle.certificate, .ocsp = broken[i].bytes, .ocsp_size = broken[i].size};
+    hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
+    outcome o = try(&spec, &settings, "a.example");
+    expect(broken[i].name, &o, "OCSP response: it is malformed");
+  }
   hc_certificates_release(chain);
   identity_free(&server);
   identity_free(&neighbour);
   identity_free(&responder);
   identity_free(&stranger);
+}
+
+/* A server's own certificate as anchor: its issuer is known only where it signed itself. */
+static void test_ocsp_of_an_anchor(void) {
+  const identity_spec spec = {"server", "DNS:a.example", NULL, 0, -DAY, DAY, NULL, 0};
+  identity own = make_identity(&spec, NULL), issued = make_identity(&spec, &all.other);
+  const struct {
+    const identity *server, *signer;
+    const char *expected;
+  } cases[] = {{&own, &own, NULL}, {&issued, &all.other, "it can't be checked, the certificate's issuer is not known"}};
+  for (size_t i = 0; i < 2; i++) {
+    const ocsp_case good = {"good", cases[i].signer, cases[i].server->certificate, V_OCSP_CERTSTATUS_GOOD, -60, DAY, 0, NULL};
+    unsigned char *der = NULL;
+    int size = make_ocsp(&good, cases[i].signer->certificate, EVP_sha256(), &der);
+    hc_certificates *chain = certificates_of(cases[i].server->certificate);
+    server_spec server = {.identity = cases[i].server, .ocsp = der, .ocsp_size = size};
+    hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
+    outcome o = try(&server, &settings, "a.example");
+    expect(i == 0 ? "it signed itself" : "its issuer is unknown", &o, cases[i].expected);
+    OPENSSL_free(der);
+    hc_certificates_release(chain);
+  }
+  identity_free(&own);
+  identity_free(&issued);
 }
 
 int main(void) {
@@ -426,6 +459,7 @@ int main(void) {
   test_crls();
   test_no_resumption_with_crls();
   test_ocsp();
+  test_ocsp_of_an_anchor();
   identity_free(&all.root);
   identity_free(&all.other);
   identity_free(&all.middle);
