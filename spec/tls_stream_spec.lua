@@ -216,6 +216,46 @@ describe("TLS over a script's own stream", function()
     end)
   end
 
+  for _, limit in ipairs({ 1, 1e6 }) do
+    for _, shown in ipairs({ true, false }) do
+      it(("sleeps in blocking mode, %d bytes at once, %s a descriptor"):format(limit, shown and "with" or "without"), function()
+        local pause, factor = 0.06, tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
+        local server = keep(assert(native.script({ { "accept" }, { "starttls", certs.localhost.tls() }, { "recv_until", "\r\n\r\n" },
+          { "sleep", pause }, { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" }, { "sleep", pause }, { "send", "world" } })))
+        local below, held, reads = {}, "", 0
+        local conn = keep(assert(native.connect({ port = server:port() })))
+        function below.put_partial_data(_, data) return 0, (conn:send_some(data:sub(1, limit))) end
+        function below.get_partial_data(_, count)
+          reads = reads + 1
+          held = held .. (conn:recv(1e6, 0) or "")
+          local piece = held:sub(1, math.min(count, limit))
+          held = held:sub(#piece + 1)
+          return 0, piece
+        end
+        function below.get_available_bytes() return #held end
+        if shown then
+          function below.get_fd() return conn:fd() end
+        end
+        local stream = over(below)
+        assert.equal(Error.OK, (shake(stream)))
+        local client = client_of(stream)
+        client.blocking_mode_enabled = true
+        support.request(client)
+        local cpu, before = native.cputime(), native.monotonic()
+        reads = 0
+        assert.equal(Error.OK, (client:poll()))
+        assert.equal("STATUS_BODY", support.status_name(client:get_status()))
+        assert.equal("helloworld", client:read_response_body_chunk())
+        assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+        assert.is_true(native.monotonic() - before >= 2 * pause * 0.9)
+        assert.is_true(native.cputime() - cpu < pause * factor, native.cputime() - cpu)
+        if shown and limit > 1 then
+          assert.is_true(reads < 20, reads .. " reads")
+        end
+      end)
+    end
+  end
+
   -- What its methods do to those above; each is refused with an error, or without effect.
   local acts = {
     { "polls the stream above", function(above) above.stream:poll() end },
