@@ -1,4 +1,5 @@
 /* test_stream_peer_tcp.c - TCP as a stream peer, and what the wrappers of stream_peer.c add to every peer. */
+#include <netinet/tcp.h>
 #include <pthread.h>
 
 #include "../../core/stream_peer_tcp.h"
@@ -138,9 +139,33 @@ static void check_again(void) {
   w.theirs = loopback_accept(w.listener);
   loopback_send(w.theirs, "b");
   CHECK(peer_readable(&w) && receives(w.peer, 4, "b"));
-  hc_tcp_set_no_delay(w.peer, false);
-  hc_tcp_set_no_delay(w.peer, true);
   CHECK(hc_stream_peer_advance(w.peer, NULL) == HC_IO_OK);
+  close_world(&w);
+}
+
+static bool has_no_delay(hc_stream_peer *peer) {
+  hc_interest interest;
+  int value = -1;
+  socklen_t size = sizeof value;
+  hc_stream_peer_interest(peer, &interest);
+  loopback_need(getsockopt(interest.fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0, "TCP_NODELAY");
+  return value != 0;
+}
+
+/* What was set counts for the connection that there is, and for those to come. */
+static void check_no_delay(void) {
+  world w = open_world("127.0.0.1", "127.0.0.1");
+  CHECK(has_no_delay(w.peer));
+  hc_tcp_set_no_delay(w.peer, false);
+  CHECK(!has_no_delay(w.peer));
+  for (int on = 0; on <= 1; on++) {
+    (void)close(w.theirs);
+    hc_stream_peer_close(w.peer);
+    hc_tcp_set_no_delay(w.peer, on != 0);
+    CHECK(hc_tcp_connect(w.peer, HC_SLICE("127.0.0.1"), w.port, NULL) == HC_OK && bring(w.peer, NULL) == HC_IO_OK);
+    w.theirs = loopback_accept(w.listener);
+    CHECK(has_no_delay(w.peer) == (on != 0));
+  }
   close_world(&w);
 }
 
@@ -357,6 +382,32 @@ static void check_release_early(void) {
   (void)close(listener);
 }
 
+#ifdef HC_TEST_HOOKS
+/* The lookup, the answer's addresses, the connector: it connects, or says that memory is out. */
+static void check_name_without_memory(void) {
+  long live = hc_memory_live_blocks();
+  unsigned port, refused = 0, connected = 0;
+  int listener = loopback_listen("127.0.0.1", 64, &port);
+  for (long i = 0; i < 12; i++) {
+    hc_stream_peer *peer = hc_tcp_new();
+    hc_failure why = {HC_OK, ""};
+    loopback_need(peer != NULL, "memory");
+    hc_memory_fail_after(i, 0);
+    hc_io io = HC_IO_ERROR;
+    if (hc_tcp_connect(peer, HC_SLICE("localhost"), port, &why) == HC_OK) io = bring(peer, &why);
+    hc_memory_fail_after(-1, 0);
+    CHECK(io == HC_IO_OK ? hc_tcp_get_state(peer) == HC_TCP_CONNECTED : why.code != HC_OK && why.text[0] != '\0');
+    bool is_lookup = why.code == HC_ERR_CANT_RESOLVE; /* the worker had none for its answer */
+    CHECK(io == HC_IO_OK || why.code == HC_ERR_OUT_OF_MEMORY || (is_lookup && hc_tcp_get_state(peer) == HC_TCP_CANT_RESOLVE));
+    if (io == HC_IO_OK) connected++;
+    else refused++;
+    hc_stream_peer_release(peer);
+  }
+  CHECK(refused >= 4 && connected >= 1 && hc_memory_live_blocks() == live);
+  (void)close(listener);
+}
+#endif
+
 static void check_no_memory(void) {
 #ifdef HC_TEST_HOOKS
   long live = hc_memory_live_blocks();
@@ -376,6 +427,7 @@ static void check_no_memory(void) {
     hc_stream_peer_release(peer);
   }
   CHECK(refused == 2 && hc_memory_live_blocks() == live); /* text, connector */
+  check_name_without_memory();
 #endif
 }
 
@@ -386,6 +438,7 @@ int main(void) {
   check_exchange("127.0.0.1", "localhost");
   if (loopback_has("::1")) check_exchange("::1", "::1");
   check_again();
+  check_no_delay();
   check_refused();
   check_unknown_names();
   check_reset();
