@@ -85,9 +85,8 @@ typedef enum hcl_enum { HCL_ENUM_METHOD, HCL_ENUM_STATUS, HCL_ENUM_RESPONSE_CODE
 /* Pushes the read-only table. Plain 5.1 can not walk a table with pairs and catch writes to its fields too: there a write to
  * an existing field goes through, and the next push of the enum undoes it. So push it anew at each access. */
 void hcl_push_enum(lua_State *L, hcl_enum which);
-/* "METHOD_GET", "STATUS_BODY", "RESPONSE_OK" ... pushes the number; "Method", "Status", "ResponseCode" the table. False,
- * nothing pushed, for any other name. */
-bool hcl_push_constant(lua_State *L, const char *name);
+/* "Method", "Status", "ResponseCode": pushes the table. False, nothing pushed, for any other name. */
+bool hcl_push_class_enum(lua_State *L, const char *name);
 /* Sets the flat constants of methods, statuses and response codes as fields of a table. */
 void hcl_set_constants(lua_State *L, int table);
 /* True where the tables are walked raw, and a write to an existing field can not be caught. */

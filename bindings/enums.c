@@ -222,17 +222,10 @@ void hcl_push_enum(lua_State *L, hcl_enum which) {
   if (raw) set_raw(L, -1, &tables[which]);
 }
 
-bool hcl_push_constant(lua_State *L, const char *name) {
+bool hcl_push_class_enum(lua_State *L, const char *name) {
   for (int which = 0; which < HCL_ENUM_ERROR; which++) {
-    const enum_table *t = &tables[which];
-    size_t index;
-    if (strcmp(t->name, name) == 0) {
-      hcl_push_enum(L, (hcl_enum)which);
-      return true;
-    }
-    /* All names of one enum start with the same letter: M, S, R. */
-    if (t->constants[0].name[0] != name[0] || !find_entry(t, name, &index)) continue;
-    lua_pushinteger(L, t->constants[index].value);
+    if (strcmp(tables[which].name, name) != 0) continue;
+    hcl_push_enum(L, (hcl_enum)which);
     return true;
   }
   return false;

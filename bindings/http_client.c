@@ -380,7 +380,7 @@ static int client_index(lua_State *L) {
   const char *name = lua_tostring(L, 2);
   const property *p = find_property(name);
   if (p) return get_property(L, p);
-  return hcl_push_constant(L, name) ? 1 : 0;
+  return hcl_push_class_enum(L, name) ? 1 : 0;
 }
 
 static int client_newindex(lua_State *L) {
@@ -422,7 +422,7 @@ static const luaL_Reg meta[] = {
 
 /* HTTPClient.Method and its like; made anew where the tables can be written to. */
 static int class_index(lua_State *L) {
-  return lua_type(L, 2) == LUA_TSTRING && hcl_push_constant(L, lua_tostring(L, 2)) ? 1 : 0;
+  return lua_type(L, 2) == LUA_TSTRING && hcl_push_class_enum(L, lua_tostring(L, 2)) ? 1 : 0;
 }
 
 void hcl_http_client_register(lua_State *L) {

@@ -55,12 +55,6 @@ static int poller_close(lua_State *L) {
 
 static void set_member(lua_State *L, hcl_client *client, int value) {
   hcl_get_anchor(L, 1);
-  if (!lua_istable(L, -1)) { /* closed before: there is a new set of clients */
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    hcl_set_anchor(L, 1);
-  }
   lua_pushlightuserdata(L, client);
   lua_pushvalue(L, value);
   lua_rawset(L, -3);

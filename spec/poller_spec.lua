@@ -152,13 +152,13 @@ describe("a Poller", function()
       for _, name in ipairs({ "poll", "close", "wait", "read_response_body_chunk" }) do
         if not pcall(clients[1][name], clients[1]) then refused = refused + 1 end
       end
-      for _, name in ipairs({ "wait", "count", "add", "remove" }) do
+      for _, name in ipairs({ "wait", "count", "add", "remove", "close" }) do
         if not pcall(poller[name], poller, clients[2]) then refused = refused + 1 end
       end
       return "piece"
     end)
     wait_until(poller, function() return conns[1]:recv_until("0\r\n\r\n", 0) end)
-    assert.equal(8, refused)
+    assert.equal(9, refused)
     assert.equal(HTTPClient.STATUS_REQUESTING, clients[1]:get_status())
   end)
 

@@ -119,6 +119,16 @@ describe("a table as connection", function()
     { "has no way to close", { disconnect_from_host = false } },
     { "fails to close", { disconnect_from_host = function() error("stuck") end } },
     { "tells a descriptor that is none", { get_fd = function() return -1 end } },
+    { "tells a descriptor that no system has", { get_fd = function() return 2 ^ 40 end } },
+    { "counts more than there can be", { get_available_bytes = function(self)
+      return #numbering(self.sent) > self.given and 2 ^ 40 or 0
+    end } },
+    { "names a port that is none", { get_connected_port = function() return 65536 end } },
+    { "names a port below all", { get_connected_port = function() return 0 end } },
+    { "connects at first", { get_status = function(self)
+      self.asked = (self.asked or 0) + 1
+      return self.asked < 4 and 1 or 2
+    end } },
     { "tells a descriptor in words", { get_fd = function() return "three" end } },
   }
   for _, case in ipairs(odd) do
@@ -152,6 +162,20 @@ describe("a table as connection", function()
     { "gives a number", { get_partial_data = function() return 0, 5 end, get_available_bytes = false }, "get_partial_data" },
     { "answers receiving with nothing", { get_partial_data = function() end, get_available_bytes = false }, "get_partial_data" },
     { "yields", { put_partial_data = function() coroutine.yield() end }, "stream's method" },
+    { "answers poll with an Error", { poll = function() return Error.ERR_CONNECTION_ERROR, "cable pulled" end }, "cable pulled" },
+    { "answers poll with an Error alone", { poll = function() return Error.ERR_CONNECTION_ERROR end }, "stream's poll: " },
+    { "answers with a code that is no Error", { put_partial_data = function() return -7, 0, "code from below" end }, "code from below" },
+    { "answers with a code above all Errors", { put_partial_data = function() return 4711, 0, "code from above" end }, "code from above" },
+    { "loses its method to send", { put_partial_data = function(self)
+      self.put_partial_data = nil
+      return 0, 1
+    end }, "put_partial_data: there is no such method any more" },
+    { "loses its method to receive", { get_partial_data = function(self)
+      self.get_partial_data = nil
+      return 0, ""
+    end, get_available_bytes = false }, "get_partial_data: there is no such method any more" },
+    { "has a status that is none", { get_status = function() return 12345 end }, "not connected" },
+    { "has a status below all", { get_status = function() return -2 end }, "not connected" },
     { "is not connected", { get_status = function() return 3 end }, "not connected" },
     { "ends", { get_partial_data = function() return Error.ERR_FILE_EOF, "" end, get_available_bytes = false }, "closed" },
     { "names a host that is none", { get_connected_host = function() return "a b\r\nX: y" end }, false },
@@ -373,6 +397,32 @@ describe("a stream that the script connected", function()
     support.request(client)
     local conn = keep(support.accept(listener, client))
     assert.truthy(head_of(client, conn):find("\r\nHost: localhost:" .. listener:port() .. "\r\n", 1, true))
+  end)
+
+  it("keeps requests and TLS back while bytes of put_data have not left", function()
+    local listener = listen()
+    local client, conn = support.connect(listener)
+    keep(client)
+    keep(conn)
+    local peer, size = client:get_connection(), 16 * 1048576
+    assert.equal(Error.OK, (peer:put_data(("x"):rep(size))))
+    local code, message = client:request(HTTPClient.METHOD_GET, "/", {})
+    assert.equal(Error.ERR_BUSY, code)
+    assert.truthy(message:find("have not left yet", 1, true), message)
+    code, message = StreamPeerTLS.new():connect_to_stream(peer, "localhost")
+    assert.equal(Error.ERR_BUSY, code)
+    assert.truthy(message:find("still on their way", 1, true), message)
+    local pieces, asked = {}, false
+    support.until_true(function()
+      pieces[#pieces + 1] = conn:recv(size, 0)
+      peer:poll()
+      asked = asked or client:request(HTTPClient.METHOD_GET, "/", {}) == Error.OK
+      client:poll()
+      return asked and (pieces[#pieces] or ""):find("\r\n\r\n", 1, true)
+    end)
+    local received = table.concat(pieces)
+    assert.is_true(received:sub(1, size) == ("x"):rep(size))
+    assert.equal("GET / HTTP/1.1", received:sub(size + 1, size + 14))
   end)
 
   it("that is not connected is CONNECTION_ERROR at the next poll", function()
