@@ -64,11 +64,11 @@ static void check_connect(void) {
   hc_failure_clear(&why);
   fault_set("connect", 0, EINTR);
   CHECK_CASE("a connect goes on behind a signal", hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE && fault_end() == 1);
-  CHECK(loopback_finish(s, &why) == HC_IO_OK && why.code == HC_OK);
+  CHECK(loopback_finish(s, &address, &why) == HC_IO_OK && why.code == HC_OK);
   fault_set("getsockopt", 0, EINVAL); /* the quick question, and then the one that all systems know */
-  CHECK(hc_socket_connect_result(s, &why) == HC_IO_OK && fault_end() == 1);
+  CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_OK && fault_end() == 1);
   fault_set_for_good("getsockopt", ENOBUFS);
-  CHECK(hc_socket_connect_result(s, &why) == HC_IO_ERROR && fault_end() == 2);
+  CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_ERROR && fault_end() == 2);
   CHECK(says(&why, HC_ERR_CANT_CONNECT, "no buffer space"));
   hc_failure_clear(&why);
   hc_socket_close(s);
@@ -83,9 +83,9 @@ static void check_connect_poll(void) {
     hc_address address = loopback_address("127.0.0.1", hole.port);
     CHECK(hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE);
     fault_set("poll", 0, EINTR);
-    CHECK(hc_socket_connect_result(s, &why) == HC_IO_WANT_WRITE && why.code == HC_OK && fault_end() == 1);
+    CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_WANT_WRITE && why.code == HC_OK && fault_end() == 1);
     fault_set("poll", 0, ENOMEM);
-    CHECK(hc_socket_connect_result(s, &why) == HC_IO_ERROR && says(&why, HC_ERR_CANT_CONNECT, "out of memory") && fault_end() == 1);
+    CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_ERROR && says(&why, HC_ERR_CANT_CONNECT, "out of memory") && fault_end() == 1);
     hc_socket_close(s);
   }
   blackhole_close(&hole);
