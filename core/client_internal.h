@@ -140,6 +140,10 @@ void hc_sender_continue(hc_client *c);       /* the content need not wait for a 
 
 /* client_receive.c */
 hc_io hc_receiver_read_head(hc_client *c, bool may_sleep);  /* OK: final head is in; else WANT_…, EOF, ERROR */
+void hc_receiver_note(hc_receiver *r, hc_io io);            /* what a receive came to: the stream's ends are kept */
+void hc_receiver_pass(hc_client *c, size_t size);           /* content that went by the buffer; may end the exchange */
+/* Nothing is there. True: look again, as blocking mode has slept until something came. May end in the idle timeout. */
+bool hc_receiver_await(hc_client *c);
 void hc_receiver_restart(hc_receiver *r);                   /* for the next exchange on the connection */
 void hc_receiver_reset(hc_receiver *r);
 bool hc_receiver_has_bytes(const hc_receiver *r);           /* is something to hand out without the stream? */

@@ -2,11 +2,7 @@
 #include <string.h>
 
 #include "client_internal.h"
-#include "file.h"
 #include "memory.h"
-
-/* A call that is not told to block moves at most about this much to a writer, so that a fast peer can not hold it. */
-#define WRITER_BUDGET ((uint64_t)1 << 20)
 
 void hc_receiver_reset(hc_receiver *r) {
   hc_response_reset(&r->response);
@@ -30,16 +26,19 @@ static hc_io recv_sleeping(hc_stream_peer *peer, char *at, size_t room, bool fil
   return peer->ops->recv_blocking(peer, at, room, fill, got, why);
 }
 
-/* One receive. Ends of the stream are kept in r->ending. */
-static hc_io receive_to(hc_client *c, char *into, size_t room, bool may_sleep, bool fill, size_t *got) {
-  hc_receiver *r = &c->receiver;
-  hc_io io = may_sleep ? recv_sleeping(c->peer, into, room, fill, got, &c->failure)
-                       : hc_stream_peer_recv(c->peer, into, room, got, &c->failure);
+void hc_receiver_note(hc_receiver *r, hc_io io) {
   if (io == HC_IO_OK) r->has_begun = true;
   else if (io == HC_IO_EOF) r->ending = HC_ENDING_EOF;
   else if (io == HC_IO_ERROR) r->ending = HC_ENDING_FAILED;
   r->starved = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE;
   r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
+}
+
+/* One receive. */
+static hc_io receive_to(hc_client *c, char *into, size_t room, bool may_sleep, bool fill, size_t *got) {
+  hc_io io = may_sleep ? recv_sleeping(c->peer, into, room, fill, got, &c->failure)
+                       : hc_stream_peer_recv(c->peer, into, room, got, &c->failure);
+  hc_receiver_note(&c->receiver, io);
   return io;
 }
 
@@ -190,6 +189,17 @@ static void settle(hc_client *c) {
   hc_client_fail_recorded(c, HC_STATUS_CONNECTION_ERROR, HC_ERR_CONNECTION_ERROR);
 }
 
+bool hc_receiver_await(hc_client *c) {
+  const hc_receiver *r = &c->receiver;
+  if (c->idle_deadline != HC_NEVER && hc_clock_now() >= c->idle_deadline) {
+    /* What had arrived is handed out first; the next read finds the timeout again. */
+    if (r->plan.framing == HC_FRAMING_CHUNKED || hc_buffer_size(&r->in) == 0)
+      hc_client_time_out(c, HC_STATUS_CONNECTION_ERROR, "idle", c->settings.idle_timeout);
+    return false;
+  }
+  return c->settings.blocking && hc_client_sleep(c) == HC_OK;
+}
+
 /* Receives into `in`; in blocking mode until something came. True: new bytes are there. */
 static bool receive_content(hc_client *c, size_t want, bool fill) {
   hc_receiver *r = &c->receiver;
@@ -201,14 +211,7 @@ static bool receive_content(hc_client *c, size_t want, bool fill) {
       hc_client_touch_idle(c);
       return true;
     }
-    if (io == HC_IO_EOF || io == HC_IO_ERROR) return false;
-    if (c->idle_deadline != HC_NEVER && hc_clock_now() >= c->idle_deadline) {
-      /* What had arrived is handed out first; the next read finds the timeout again. */
-      if (r->plan.framing != HC_FRAMING_CHUNKED && hc_buffer_size(&r->in)) return false;
-      hc_client_time_out(c, HC_STATUS_CONNECTION_ERROR, "idle", c->settings.idle_timeout);
-      return false;
-    }
-    if (!c->settings.blocking || hc_client_sleep(c) != HC_OK) return false;
+    if (io == HC_IO_EOF || io == HC_IO_ERROR || !hc_receiver_await(c)) return false;
   }
   return false;
 }
@@ -281,20 +284,24 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   }
 }
 
-static void consume(hc_client *c, size_t size) {
+static void count(hc_client *c, size_t size) {
   hc_receiver *r = &c->receiver;
   r->received += size;
+  if (r->plan.framing != HC_FRAMING_LENGTH) return;
+  r->left -= size;
+  if (r->left == 0) hc_client_finish(c);
+}
+
+static void consume(hc_client *c, size_t size) {
+  hc_receiver *r = &c->receiver;
   hc_buffer_consume(&r->in, size);
-  if (r->plan.framing == HC_FRAMING_CHUNKED) {
-    r->decoded -= size;
-    if (r->decoded) return;
-    hc_buffer_consume(&r->in, r->gap);
-    r->gap = 0;
-    end_coding(c);
-  } else if (r->plan.framing == HC_FRAMING_LENGTH) {
-    r->left -= size;
-    if (r->left == 0) hc_client_finish(c);
-  }
+  count(c, size);
+  if (r->plan.framing != HC_FRAMING_CHUNKED) return;
+  r->decoded -= size;
+  if (r->decoded) return;
+  hc_buffer_consume(&r->in, r->gap);
+  r->gap = 0;
+  end_coding(c);
 }
 
 /* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies here, or in the TLS
@@ -312,36 +319,9 @@ void hc_client_body_consume(hc_client *c, size_t size) {
   notice_rest(c);
 }
 
-/* --- content to files -------------------------------------------------------------------------------------------------- */
-
-static hc_error report(const hc_client *c, hc_failure *why) {
-  const hc_failure *last = hc_client_last_error(c);
-  return last->code == HC_OK ? HC_OK : hc_failure_set(why, last->code, "%s", last->text);
-}
-
-hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
-  *moved = 0;
-  if (c->status != HC_STATUS_BODY) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
-  while (c->status == HC_STATUS_BODY && (c->settings.blocking || *moved < WRITER_BUDGET)) {
-    hc_slice view;
-    hc_client_body_peek(c, &view);
-    if (view.size == 0) break;
-    size_t took = write(context, view, why);
-    *moved += took;
-    hc_client_body_consume(c, took);
-    if (took < view.size) return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
-  }
-  return report(c, why);
-}
-
-static size_t write_to_file(void *context, hc_slice bytes, hc_failure *why) {
-  size_t written = 0;
-  (void)hc_file_write(*(const int *)context, bytes, &written, why);
-  return written;
-}
-
-hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why) {
-  return hc_client_body_to_writer(c, write_to_file, &file, moved, why);
+void hc_receiver_pass(hc_client *c, size_t size) {
+  count(c, size);
+  notice_rest(c);
 }
 
 /* --- facts -------------------------------------------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ typedef enum hc_file_kind {
 
 /* What the path leads to, through links. */
 hc_file_kind hc_file_kind_of(const char *path);
+bool hc_file_is_regular(int file);
 /* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
  * HC_ERR_INVALID_PARAMETER when it is no regular file. */
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);

@@ -97,6 +97,11 @@ hc_file_kind hc_file_kind_of(const char *path) {
   return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
 }
 
+bool hc_file_is_regular(int file) {
+  struct stat facts;
+  return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);

@@ -14,6 +14,8 @@
 
 #define HC_HEAD_READ_SIZE ((size_t)4096)          /* room for the first read of a head; grows as a head needs it */
 #define HC_STREAM_BODY_PIECE ((size_t)65536)      /* the most that a streamed or file body puts in one send */
+#define HC_PIPE_SIZE ((size_t)1 << 20)            /* the most that is on its way from a socket to a file */
+#define HC_PIPE_LEAST ((size_t)1 << 18)           /* for less of a body a pipe is not worth its making */
 #define HC_COALESCE_LIMIT 16000u         /* head and body up to this size leave as one TLS record */
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long the body waits for a 100 (Continue) */
 

@@ -75,6 +75,23 @@ hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failu
 hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
 /* Spares the first of many blocking receives an attempt that fails; nothing else depends on it. */
 void hc_socket_expect_sleep(hc_socket s);
+/* Bytes on their way from a socket to a file that no copy in the process is made of. Zeroed: closed. */
+typedef struct hc_pipe {
+  int ends[2];
+  bool is_open;
+  size_t held;  /* bytes in it */
+} hc_pipe;
+
+/* HC_ERR_UNAVAILABLE where the system has nothing of the kind, HC_ERR_CANT_ACQUIRE_RESOURCE. */
+hc_error hc_pipe_open(hc_pipe *pipe);
+/* Takes up to `size` bytes off the socket into the empty pipe. OK with held > 0, or with 0: this socket can't be emptied in
+ * this way, nothing was taken. WANT_READ, EOF, ERROR as recv. */
+hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *why);
+/* Moves what is held to the file's position, as much as the file takes; how much that was. */
+size_t hc_pipe_to_file(hc_pipe *pipe, int file);
+/* Takes held bytes back; 0 when that fails. */
+size_t hc_pipe_take(hc_pipe *pipe, char *into, size_t room);
+void hc_pipe_close(hc_pipe *pipe);
 /* Is there anything to read, without taking it? OK: bytes; WANT_READ: nothing; EOF; ERROR. */
 hc_io hc_socket_peek(hc_socket s, hc_failure *why);
 /* Bytes waiting in the kernel (FIONREAD); 0 on any doubt. */

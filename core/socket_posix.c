@@ -1,8 +1,9 @@
-/* socket_posix.c - addresses and sockets on POSIX systems; the clock and waiting: socket_wait_posix.c. See socket.h. */
+/* socket_posix.c - addresses and sockets on POSIX systems; the clock and waiting: socket_wait_posix.c; files:
+ * socket_file_posix.c. See socket.h. */
 #if defined(__APPLE__)
-#define _DARWIN_C_SOURCE /* sendfile, SO_NOSIGPIPE, FIONREAD */
+#define _DARWIN_C_SOURCE /* SO_NOSIGPIPE, FIONREAD */
 #elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE /* it would hide sendfile and kqueue there */
+#undef _POSIX_C_SOURCE /* it would hide much there */
 #elif defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* musl declares struct tcp_info only then */
 #endif
@@ -10,7 +11,7 @@
 #define _FILE_OFFSET_BITS 64 /* files over 2 GiB on 32-bit systems */
 #endif
 
-#include "socket.h"
+#include "socket_posix.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,26 +21,19 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
-
-#if defined(__linux__)
-#include <sys/sendfile.h>
-#endif
 
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it there */
 #endif
 
 #define PARTS_MAX 8u
-#define FILE_PIECE_SIZE 16384u
 
 _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((hc_address){0}.raw), "an address must fit");
 
@@ -76,21 +70,21 @@ const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   return space;
 }
 
-static bool would_block(int code) {
+bool hc_errno_would_block(int code) {
 #if EAGAIN != EWOULDBLOCK
   if (code == EWOULDBLOCK) return true;
 #endif
   return code == EAGAIN;
 }
 
-static hc_io fail(hc_failure *why, hc_error code, const char *what, int number) {
+hc_io hc_socket_fail(hc_failure *why, hc_error code, const char *what, int number) {
   char space[HC_ERRNO_TEXT];
   hc_failure_set(why, code, "%s%s", what, hc_errno_text(number, space));
   return HC_IO_ERROR;
 }
 
-static hc_io fail_moving(hc_failure *why, int number) {
-  return fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "", number);
+hc_io hc_socket_fail_moving(hc_failure *why, int number) {
+  return hc_socket_fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "", number);
 }
 
 /* ---- addresses ---- */
@@ -262,7 +256,7 @@ static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
 }
 
 static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
-  return is_connected_to_itself(s, remote) ? fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED) : HC_IO_OK;
+  return is_connected_to_itself(s, remote) ? hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED) : HC_IO_OK;
 }
 
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
@@ -270,13 +264,13 @@ hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *w
   struct sockaddr_storage storage = {0};
   memcpy(&storage, address->raw.bytes, address->size);
   int fd = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
-  if (fd < 0) return fail(why, HC_ERR_CANT_CONNECT, "can't open a socket: ", errno);
+  if (fd < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "can't open a socket: ", errno);
   hc_socket_set_no_delay(fd, true);
   avoid_sigpipe(fd);
   bool is_done = connect(fd, (const struct sockaddr *)&storage, (socklen_t)address->size) == 0;
   /* After EINTR the connect goes on by itself (POSIX); calling again would only say EALREADY. */
   if (!is_done && errno != EINPROGRESS && errno != EINTR) {
-    hc_io io = fail(why, HC_ERR_CANT_CONNECT, "", errno);
+    hc_io io = hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", errno);
     hc_socket_close(fd);
     return io;
   }
@@ -330,12 +324,12 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
   if (found == STANDING_BY_ONE_SEGMENT) return HC_IO_OK;
   if (found == STANDING_CONNECTED) return check_connected(s, remote, why);
   int events = look(s, POLLOUT, 0);
-  if (events < 0) return fail(why, HC_ERR_CANT_CONNECT, "", errno);
+  if (events < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", errno);
   if (events == 0) return HC_IO_WANT_WRITE;
   int number = 0;
   socklen_t size = sizeof number;
   if (getsockopt(s, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
-  return number == 0 ? check_connected(s, remote, why) : fail(why, HC_ERR_CANT_CONNECT, "", number);
+  return number == 0 ? check_connected(s, remote, why) : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", number);
 }
 
 void hc_socket_close(hc_socket s) {
@@ -377,140 +371,9 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
       *sent = (size_t)moved;
       return HC_IO_OK;
     }
-    if (would_block(errno)) return HC_IO_WANT_WRITE;
-    if (errno != EINTR) return fail_moving(why, errno);
+    if (hc_errno_would_block(errno)) return HC_IO_WANT_WRITE;
+    if (errno != EINTR) return hc_socket_fail_moving(why, errno);
   }
-}
-
-/* ---- sending a file ---- */
-
-/* Keeps a SIGPIPE from the host, where the system offers no flag against it: the signal is blocked for this thread,
- * and the one that the call has caused is taken out before it is unblocked. One that was pending before stays. */
-typedef struct sigpipe_guard {
-  sigset_t before;
-  bool is_set, was_pending;
-} sigpipe_guard;
-
-static bool sigpipe_is_pending(void) {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-}
-
-static void make_sigpipe_set(sigset_t *set) {
-  (void)sigemptyset(set); /* these fail for a bad signal number only */
-  (void)sigaddset(set, SIGPIPE);
-}
-
-static bool sigpipe_block(sigpipe_guard *guard) {
-  sigset_t set;
-  make_sigpipe_set(&set);
-  guard->is_set = pthread_sigmask(SIG_BLOCK, &set, &guard->before) == 0;
-  /* What was not blocked can not be pending. */
-  guard->was_pending = guard->is_set && sigismember(&guard->before, SIGPIPE) == 1 && sigpipe_is_pending();
-  return guard->is_set;
-}
-
-static void sigpipe_swallow(void) {
-  sigset_t set;
-  make_sigpipe_set(&set);
-#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
-  struct timespec none = {0};
-  while (sigtimedwait(&set, NULL, &none) < 0 && errno == EINTR) continue;
-#else
-  int number;
-  if (sigpipe_is_pending()) (void)sigwait(&set, &number);
-#endif
-}
-
-static void sigpipe_restore(const sigpipe_guard *guard, bool is_caused) {
-  if (is_caused && !guard->was_pending) sigpipe_swallow();
-  (void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL); /* fails for a bad first argument only */
-}
-
-/* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where there is none. */
-#if defined(__linux__)
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
-  off_t at = (off_t)offset;
-  return sendfile(s, file, &at, length);
-}
-#elif defined(__APPLE__)
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
-  off_t moved = (off_t)length;
-  int result = sendfile(file, s, (off_t)offset, &moved, NULL, 0);
-  return result == 0 || moved > 0 ? (ssize_t)moved : -1;
-}
-#elif defined(__FreeBSD__) || defined(__DragonFly__)
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
-  off_t moved = 0;
-  int result = sendfile(file, s, (off_t)offset, length, NULL, &moved, 0);
-  return result == 0 || moved > 0 ? (ssize_t)moved : -1;
-}
-#else
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
-  (void)s, (void)file, (void)offset, (void)length;
-  errno = ENOSYS;
-  return -1;
-}
-#endif
-
-/* sendfile has no MSG_DONTWAIT; a blocking receive may have cleared the flag. */
-static bool restore_nonblocking(hc_socket s) {
-  int flags = fcntl(s, F_GETFL);
-  return flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl(s, F_SETFL, flags | O_NONBLOCK) == 0);
-}
-
-static ssize_t guarded_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
-  sigpipe_guard guard;
-  if (!restore_nonblocking(s)) return -1;
-  if (!sigpipe_block(&guard)) {
-    errno = ENOSYS; /* the way by send() has its flag */
-    return -1;
-  }
-  ssize_t moved;
-  do moved = kernel_send_file(s, file, offset, length);
-  while (moved < 0 && errno == EINTR);
-  int number = errno;
-  sigpipe_restore(&guard, moved < 0 && number == EPIPE);
-  errno = number;
-  return moved;
-}
-
-static hc_io send_file_piece(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
-  char piece[FILE_PIECE_SIZE];
-  size_t size = length < sizeof piece ? length : sizeof piece;
-  ssize_t got;
-  do got = pread(file, piece, size, (off_t)*offset);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file: ", errno);
-  if (got == 0) return HC_IO_EOF;
-  hc_slice part = {piece, (size_t)got};
-  hc_io io = hc_socket_send(s, &part, 1, sent, why);
-  *offset += *sent;
-  return io;
-}
-
-/* Errors of the connection are final. All others may come from the file, or from a pair of descriptors that this
- * system's sendfile does not serve: reading and sending tells them apart. */
-static bool is_connection_error(int number) {
-  return number == EPIPE || number == ECONNRESET || number == ETIMEDOUT || number == ENOTCONN ||
-         number == EHOSTUNREACH || number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
-}
-
-hc_io hc_socket_send_file(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
-  *sent = 0;
-  if (length == 0) return HC_IO_OK;
-  if (*offset > INT64_MAX - (uint64_t)SSIZE_MAX / 2) return fail(why, HC_ERR_FILE_CANT_READ, "file offset: ", EINVAL);
-  if (length > SSIZE_MAX / 2) length = SSIZE_MAX / 2;
-  ssize_t moved = guarded_send_file(s, file, *offset, length);
-  if (moved == 0) return HC_IO_EOF;
-  if (moved > 0) {
-    *sent = (size_t)moved;
-    *offset += *sent;
-    return HC_IO_OK;
-  }
-  if (would_block(errno)) return HC_IO_WANT_WRITE;
-  if (is_connection_error(errno)) return fail_moving(why, errno);
-  return send_file_piece(s, file, offset, length, sent, why);
 }
 
 /* ---- receiving ---- */
@@ -525,8 +388,8 @@ static ssize_t receive(hc_socket s, char *into, size_t room, int flags) {
 static hc_io receive_result(ssize_t got, hc_failure *why) {
   if (got > 0) return HC_IO_OK;
   if (got == 0) return HC_IO_EOF;
-  if (would_block(errno)) return HC_IO_WANT_READ;
-  return fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
+  if (hc_errno_would_block(errno)) return HC_IO_WANT_READ;
+  return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
 }
 
 hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why) {
@@ -555,9 +418,9 @@ hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, s
   *got = 0;
   for (;;) {
     ssize_t count = receive(s, into + *got, room - *got, fill ? MSG_WAITALL : 0);
-    if (count <= 0 && *got > 0 && !(count < 0 && would_block(errno))) return HC_IO_OK;
-    if (count < 0 && would_block(errno)) {
-      if (!clear_nonblocking(s)) return fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
+    if (count <= 0 && *got > 0 && !(count < 0 && hc_errno_would_block(errno))) return HC_IO_OK;
+    if (count < 0 && hc_errno_would_block(errno)) {
+      if (!clear_nonblocking(s)) return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
       continue;
     }
     if (count <= 0) return receive_result(count, why);

@@ -27,6 +27,8 @@ typedef struct hc_stream_peer_ops {
   hc_io (*recv)(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why);
   /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with `fill` until room is full. */
   hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
+  /* Optional: as recv, into a pipe, see hc_socket_fill_pipe. */
+  hc_io (*fill_pipe)(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why);
   /* Looks whether bytes or the end have come, without taking any. OK: bytes; WANT_…: nothing; EOF; ERROR. Over TLS it
    * processes what is no application data (session tickets, key updates). */
   hc_io (*peek)(hc_stream_peer *self, hc_failure *why);

@@ -182,6 +182,17 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bo
   return check_received(t, note_empty(t, io, *got, room), &failure, why);
 }
 
+static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  if (!can_receive(t)) return refuse(t, why);
+  hc_failure_clear(&failure);
+  hc_io io = hc_socket_fill_pipe(t->socket, pipe, size, &failure);
+  t->sleeps = false; /* the socket does not block any more */
+  t->empty_at = io == HC_IO_WANT_READ ? hc_clock_now() : 0;
+  return check_received(t, io, &failure, why);
+}
+
 static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
@@ -251,6 +262,7 @@ static const hc_stream_peer_ops tcp_ops = {
     .send = tcp_send,
     .recv = tcp_recv,
     .recv_blocking = tcp_recv_blocking,
+    .fill_pipe = tcp_fill_pipe,
     .peek = tcp_peek,
     .empty_at = tcp_empty_at,
     .send_file = tcp_send_file,

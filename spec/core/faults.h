@@ -67,8 +67,8 @@ static inline unsigned fault_end(void) {
 
 /* A signal breaks off only what may sleep, and the clock that POSIX requires fails by wish alone. */
 static inline bool fault_is_possible(const fault_plan *plan, const char *call) {
-  static const char *const sleepers[] = {"recv", "send", "read", "write", "pread", "poll", "epoll_wait", "sendfile", "open",
-                                         "connect", "close"};
+  static const char *const sleepers[] = {"recv", "send", "read", "write", "pread", "poll", "epoll_wait", "sendfile", "splice_in",
+                                         "splice_out", "open", "connect", "close"};
   if (plan->call != NULL) return strcmp(plan->call, call) == 0;
   for (size_t i = 0; i < sizeof sleepers / sizeof *sleepers; i++) {
     if (strcmp(sleepers[i], call) == 0) return true;
@@ -198,6 +198,20 @@ FAULT_CALL("epoll_ctl", int, epoll_ctl, (int set, int what, int fd, struct epoll
 FAULT_CALL("epoll_create", int, epoll_create1, (int flags), (flags))
 FAULT_CALL("eventfd", int, eventfd, (unsigned start, int flags), (start, flags))
 FAULT_CALL("sendfile", ssize_t, sendfile, (int to, int from, off_t *at, size_t size), (to, from, at, size))
+FAULT_CALL("pipe", int, pipe2, (int ends[2], int flags), (ends, flags))
+/* Out of a socket, and out of the pipe into a file: told as two calls. */
+ssize_t splice(int from, int64_t *from_at, int to, int64_t *to_at, size_t size, unsigned flags);
+ssize_t splice(int from, int64_t *from_at, int to, int64_t *to_at, size_t size, unsigned flags) {
+  static ssize_t (*real)(int, int64_t *, int, int64_t *, size_t, unsigned);
+  struct stat facts;
+  FAULT_FIND(real, "splice");
+  bool was_paused = fault.is_paused;
+  fault.is_paused = true;
+  bool fills = fstat(from, &facts) == 0 && S_ISSOCK(facts.st_mode);
+  fault.is_paused = was_paused;
+  if (fault_fires(fills ? "splice_in" : "splice_out")) return fault_result();
+  return real(from, from_at, to, to_at, size, flags);
+}
 FAULT_CONTROL("ioctl", ioctl, unsigned long)
 #endif
 
