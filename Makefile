@@ -246,7 +246,8 @@ asan:
 
 # LuaJIT is left out: its own code generator reads memory in ways that valgrind reports.
 VALGRIND_LUAS ?= lua5.4
-VALGRIND ?= valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 --keep-debuginfo=yes \
+VALGRIND ?= valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+  --error-exitcode=99 --keep-debuginfo=yes \
   --suppressions=spec/support/valgrind.supp
 
 valgrind:

@@ -459,7 +459,11 @@ describe("processes", function()
     process:kill(15)
     assert.equal(-15, process:wait())
     process:close()
-    assert.is_nil((native.spawn({ "/no/such/program" })))
+    local none = native.spawn({ "/no/such/program" })
+    if none then -- under valgrind, whose vfork is a fork, only the child knows
+      assert.equal(127, none:wait())
+      none:close()
+    end
   end)
   it("see the environment that was set here", function()
     native.setenv("SPEC_VALUE", "from here")
