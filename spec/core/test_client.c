@@ -1,5 +1,6 @@
 /* test_client.c - the client's C API where no Lua stands before it: arguments that are refused, options that are left out,
  * calls at the wrong time; and several clients and pollers. */
+#include "../../core/client_internal.h"
 #include "../../core/httpclient.h"
 #include "../../core/limits.h"
 #include "../../core/poller.h"
@@ -99,6 +100,104 @@ static void check_pollers(hc_client *c) {
   hc_poller_delete(NULL);
 }
 
+/* ---- a stream that must read in order to write, and write in order to read, as TLS may ---- */
+
+typedef struct contrary {
+  hc_stream_peer base;
+  int fd;
+  hc_io send_says, recv_says;
+  const char *answer; /* what is still to be received */
+  size_t sent;
+} contrary;
+
+static hc_io contrary_advance(hc_stream_peer *self, hc_failure *why) {
+  (void)self, (void)why;
+  return HC_IO_OK;
+}
+
+static hc_io contrary_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  contrary *s = (contrary *)self;
+  (void)why;
+  *sent = 0;
+  if (s->send_says != HC_IO_OK) return s->send_says;
+  for (size_t i = 0; i < count; i++) *sent += parts[i].size;
+  s->sent += *sent;
+  return HC_IO_OK;
+}
+
+static hc_io contrary_peek(hc_stream_peer *self, hc_failure *why) {
+  (void)why;
+  return ((contrary *)self)->recv_says;
+}
+
+static hc_io contrary_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+  contrary *s = (contrary *)self;
+  (void)why;
+  *got = 0;
+  if (s->recv_says != HC_IO_OK) return s->recv_says;
+  *got = strlen(s->answer) < room ? strlen(s->answer) : room;
+  memcpy(into, s->answer, *got);
+  s->answer += *got;
+  s->recv_says = HC_IO_WANT_WRITE;
+  return HC_IO_OK;
+}
+
+static size_t contrary_available(hc_stream_peer *self) {
+  (void)self;
+  return 0;
+}
+
+static void contrary_interest(hc_stream_peer *self, hc_interest *out) {
+  *out = (hc_interest){((contrary *)self)->fd, 0, false, HC_NEVER};
+}
+
+static void contrary_close(hc_stream_peer *self) { (void)self; }
+
+static bool waits_for(hc_client *c, unsigned events) {
+  hc_interest interest;
+  hc_client_interest(c, &interest);
+  return interest.fd == 0 && interest.events == events && !interest.ready;
+}
+
+static void check_contrary_stream(hc_client *c) {
+  static const hc_stream_peer_ops ops = {.name = "contrary", .advance = contrary_advance, .send = contrary_send, .recv = contrary_recv,
+                                         .peek = contrary_peek, .available = contrary_available, .interest = contrary_interest,
+                                         .close = contrary_close, .destroy = contrary_close};
+  contrary s = {.send_says = HC_IO_WANT_READ, .recv_says = HC_IO_WANT_WRITE};
+  hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
+  hc_slice view;
+  bool ready = true;
+  hc_stream_peer_init(&s.base, &ops);
+  CHECK(hc_client_set_stream(c, &s.base) == HC_OK && hc_client_request(c, &spec, NULL) == HC_OK);
+  CHECK(hc_client_poll(c) == HC_OK && s.sent == 0);
+  CHECK_CASE("a send that must read first", waits_for(c, HC_EVENT_READ));
+  s.send_says = HC_IO_WANT_WRITE;
+  CHECK(hc_client_poll(c) == HC_OK && waits_for(c, HC_EVENT_READ | HC_EVENT_WRITE));
+  s.send_says = HC_IO_OK;
+  CHECK(hc_client_poll(c) == HC_OK && s.sent > 0 && hc_client_poll(c) == HC_OK);
+  CHECK_CASE("a head that must be written for", waits_for(c, HC_EVENT_WRITE));
+  s.answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na";
+  s.recv_says = HC_IO_OK;
+  CHECK(hc_client_poll(c) == HC_OK && hc_client_get_status(c) == HC_STATUS_BODY);
+  hc_client_body_peek(c, &view);
+  CHECK(hc_slice_equal(view, HC_SLICE("a")));
+  hc_client_body_consume(c, 1);
+  hc_client_body_peek(c, &view);
+  CHECK_CASE("content that must be written for", view.size == 0 && waits_for(c, HC_EVENT_WRITE));
+  /* What nothing has come for does not count as ready. */
+  CHECK(!hc_client_has_moved(c, hc_client_standing(c)));
+  s.answer = "bc";
+  s.recv_says = HC_IO_OK;
+  CHECK(hc_client_wait(c, 0, &ready) == HC_OK && ready);
+  hc_client_body_peek(c, &view);
+  CHECK(hc_slice_equal(view, HC_SLICE("bc")));
+  hc_client_body_consume(c, 2);
+  CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED && hc_client_poll(c) == HC_OK);
+  CHECK_CASE("between requests", waits_for(c, HC_EVENT_READ) && hc_client_get_status(c) == HC_STATUS_CONNECTED);
+  hc_client_close(c);
+  CHECK(s.base.references == 1);
+}
+
 int main(void) {
   hc_client *c = hc_client_new();
   if (c == NULL) return 1;
@@ -107,6 +206,7 @@ int main(void) {
   check_connects(c);
   check_waits(c);
   check_pollers(c);
+  check_contrary_stream(c);
   hc_client_delete(c);
   hc_client_delete(NULL);
   return check_report();

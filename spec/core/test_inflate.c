@@ -107,6 +107,8 @@ static const inflate_case cases[] = {
     {"empty bare deflate", HC_CODING_DEFLATE, "", {{"r:", 0}}},
     {"bare deflate, one byte of content", HC_CODING_DEFLATE, "a", {{"r:a", 0}}},
     {"stored bare deflate", HC_CODING_DEFLATE, "hello", {{"s:hello", 0}}},
+    {"a stored block that is no zlib head for its window", HC_CODING_DEFLATE, "abc", {{"=\x88\3\0\xfc\xff" "abc\1\0\0\xff\xff", 14}}},
+    {"a stored block that is no zlib head for its check", HC_CODING_DEFLATE, "abc", {{"=\x08\3\0\xfc\xff" "abc\1\0\0\xff\xff", 14}}},
     {"bytes behind zlib", HC_CODING_DEFLATE, "one", {{"z:one", 0}, {"=garbage", 0}}},
     {"bytes behind bare deflate", HC_CODING_DEFLATE, "one", {{"r:one", 0}, {"=garbage", 0}}},
     {"a second zlib stream", HC_CODING_DEFLATE, "one", {{"z:one", 0}, {"z:two", 0}}},

@@ -81,6 +81,7 @@ static const request_case cases[] = {
 
     {"Connection: close", GET, "/", {"Connection: close"}, .expected = "GET / HTTP/1.1|Host: h|Connection: close|" END " none closes"},
     {"close in a list, any case", GET, "/", {"connection: te, CLOSE"}, .expected = "~ none closes"},
+    {"close, and keep-alive behind it", GET, "/", {"Connection: close", "Connection: keep-alive"}, .expected = "~ none closes"},
     {"close in a second line", GET, "/", {"Connection: te", "Connection: close"}, .expected = "~ none closes"},
     {"keep-alive", GET, "/", {"Connection: keep-alive"}, .expected = "GET / HTTP/1.1|Host: h|Connection: keep-alive|" END " none"},
 

@@ -187,6 +187,23 @@ static void check_send_file(void) {
   loopback_close(&pair);
 }
 
+/* What came before an error is handed out first. */
+static void check_blocking_error(void) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  char into[8];
+  size_t moved;
+  loopback_send(pair.theirs, "some");
+  CHECK(shutdown(pair.theirs, SHUT_WR) == 0);
+  fault_set("recv", 1, ETIMEDOUT);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_OK && moved == 4 && why.code == HC_OK);
+  CHECK(fault_end() == 1);
+  fault_set("recv", 0, ETIMEDOUT);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_ERROR && moved == 0 && fault_end() == 1);
+  CHECK(says(&why, HC_ERR_CONNECTION_ERROR, "connection timed out"));
+  loopback_close(&pair);
+}
+
 /* The flags of a socket can't be changed: no sleep is possible, and what has come is handed out. */
 static void check_blocking(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -483,6 +500,7 @@ int main(void) {
   check_broken();
   check_send_file();
   check_blocking();
+  check_blocking_error();
   check_addresses();
   check_waiting();
   check_signal();

@@ -19,6 +19,9 @@ static void test_slow_handshakes(void) {
     hc_failure why = {HC_OK, ""};
     hc_io io = hc_stream_peer_advance(w.client, &why);
     CHECK_CASE("what the stream below asks for is handed on", io == (swapped ? HC_IO_WANT_READ : HC_IO_WANT_WRITE));
+    hc_interest interest;
+    hc_stream_peer_interest(w.client, &interest);
+    CHECK(interest.events == (swapped ? HC_EVENT_READ : HC_EVENT_WRITE) && !interest.ready);
     for (int i = 0; i < 10000 && (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE); i++) {
       w.wire.write_room = 3;
       io = hc_stream_peer_advance(w.client, &why);

@@ -56,6 +56,24 @@ static void test_forgotten_session(void) {
   }
 }
 
+/* What has led to a failure is not offered again; the sessions with other hosts have nothing to do with it. */
+static void test_failed_handshake(void) {
+  server_spec spec = {.identity = &server_identity, .max_version = TLS1_2_VERSION}, old = {.identity = &server_identity, .old_versions_only = true};
+  SSL_CTX *context = server_context(&spec), *broken = server_context(&old);
+  hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
+  for (unsigned port = 1; port <= 3; port++) CHECK(!resumes(context, options, "a.example", port, true));
+  world w;
+  world_open_at(&w, broken, options, "a.example", 2);
+  CHECK(world_shake(&w) == HC_IO_ERROR);
+  world_close(&w);
+  CHECK_CASE("the sessions of others are kept", resumes(context, options, "a.example", 1, true));
+  CHECK_CASE("the one that failed is gone", !resumes(context, options, "a.example", 2, true));
+  CHECK_CASE("the sessions of others are kept", resumes(context, options, "a.example", 3, true));
+  hc_tls_options_release(options);
+  SSL_CTX_free(context);
+  SSL_CTX_free(broken);
+}
+
 static void test_many_hosts(void) {
   server_spec spec = {.identity = &server_identity};
   SSL_CTX *context = server_context(&spec);
@@ -129,6 +147,7 @@ int main(void) {
   trusted = certificates_of(root.certificate);
   test_resumption();
   test_forgotten_session();
+  test_failed_handshake();
   test_many_hosts();
   test_outcome_of_verification();
   test_session_of_other_store();
