@@ -444,6 +444,37 @@ for _, case in ipairs(streams) do
       assert.is_true(received == all)
     end)
 
+    if case[1] == "a StreamPeerTCP" then
+      it("sends what put_partial_data has taken, once and in order, until the other end takes no more", function()
+        local tls, server, _, result = connect_tls()
+        assert.same({ Error.OK }, result)
+        local parts = {}
+        for i = 1, 20000 do
+          parts[i] = ("%09d,"):format(i)
+        end
+        local text, taken, stuck = table.concat(parts), 0, 0
+        while stuck < 3 do
+          local from = taken % #text
+          local code, sent = tls:put_partial_data(text:sub(from + 1))
+          assert.equal(Error.OK, code)
+          assert.is_true(sent >= 0 and sent <= #text - from)
+          taken = taken + sent
+          stuck = sent == 0 and stuck + 1 or 0
+        end
+        local received, count = {}, 0
+        wait_for(function()
+          local data, _, partial = server:receive(taken - count)
+          received[#received + 1] = data or partial
+          count = count + #received[#received]
+          assert.equal(Error.OK, tls:poll())
+          return count == taken
+        end)
+        assert.is_true(taken > #text)
+        assert.is_true(table.concat(received) == text:rep(math.ceil(taken / #text)):sub(1, taken))
+        assert.same({ Error.OK, 1 }, { tls:put_partial_data("!") })
+      end)
+    end
+
     it("refuses a certificate of nobody that it knows", function()
       local tls, _, _, result = connect_tls(httpclient.TLSOptions.client())
       assert.equal(Error.ERR_CONNECTION_ERROR, result[1])
