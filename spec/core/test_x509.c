@@ -208,6 +208,7 @@ static void test_long_file(void) {
 typedef struct memory_case {
   const char *name;
   hc_error (*call)(hc_failure *why); /* HC_FAILED: it says that it succeeded, and what it made is wrong */
+  bool tells_always;                 /* OpenSSL's decoders and encoders of keys hide some of their reasons */
 } memory_case;
 
 static char *first_pem, *two_pem, *private_pem, *public_pem;
@@ -273,16 +274,16 @@ static hc_error save_public_key(hc_failure *why) { return save_key(why, public_p
 static hc_error save_key_file(hc_failure *why) { return hc_key_save_file(whole_key, path_of("key.pem"), false, why); }
 
 static const memory_case memory_cases[] = {
-    {"load certificates", load_certificates},     {"load a file of them", load_certificate_file},
-    {"save certificates", save_certificates},     {"save them to a file", save_certificate_file},
-    {"load a private key", load_private_key},     {"load a public key", load_public_key},
-    {"save a private key", save_private_key},     {"save a public key", save_public_key},
-    {"save a key to a file", save_key_file},
+    {"load certificates", load_certificates, true}, {"load a file of them", load_certificate_file, true},
+    {"save certificates", save_certificates, true}, {"save them to a file", save_certificate_file, true},
+    {"load a private key", load_private_key, false}, {"load a public key", load_public_key, false},
+    {"save a private key", save_private_key, false}, {"save a public key", save_public_key, false},
+    {"save a key to a file", save_key_file, false},
 };
 
 /* `whose`: 0 the library's allocations, 1 OpenSSL's, 2 those and all behind the failed one. */
 static void try_without_memory(const memory_case *c, int whose) {
-  long before = hc_memory_live_blocks(), refusals = 0;
+  long before = hc_memory_live_blocks(), refusals = 0, named = 0;
   bool right = true, done = false;
   for (long n = 0; n < 100000 && right && !done; n += 1 + n / 40) {
     hc_failure why = {HC_OK, ""};
@@ -293,12 +294,14 @@ static void try_without_memory(const memory_case *c, int whose) {
     hc_memory_fail_after(-1, 0);
     crypto.left = -1;
     refusals += code != HC_OK;
+    named += code == HC_ERR_OUT_OF_MEMORY;
     bool is_told = code == why.code && (code == HC_OK || why.text[0] != '\0');
     if (whose == 0) is_told = is_told && (code == HC_OK || code == HC_ERR_OUT_OF_MEMORY);
     right = code != HC_FAILED && is_told && hc_memory_live_blocks() == before && ERR_peek_error() == 0;
     if (!right) fprintf(stderr, "  %s, %d, allocation %ld: %d, \"%s\"\n", c->name, whose, n, (int)code, why.text);
   }
   CHECK_CASE(c->name, right && done && refusals > 0);
+  CHECK_CASE("it says that memory is out", c->tells_always ? named == refusals : named > refusals / 2);
 }
 
 static void test_memory_out(void) {
