@@ -36,8 +36,8 @@ hc_slice hc_slice_trim(hc_slice s) {
 
 static void move_to_front(hc_buffer *b) {
   size_t held = hc_buffer_size(b);
-  if (b->start == 0 || b->data == NULL) return;
-  if (held > 0) memmove(b->data, b->data + b->start, held);
+  if (b->start == 0 || b->data == NULL) return; /* start is 0 where nothing is held */
+  memmove(b->data, b->data + b->start, held);
   b->start = 0;
   b->end = held;
 }

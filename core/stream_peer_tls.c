@@ -103,9 +103,8 @@ static void begin(tls_peer *t, hc_failure *failure) {
 
 /* --- receiving */
 
+/* Of a stream that is connected and has not ended. */
 static hc_io read_once(tls_peer *t, char *into, size_t room, size_t *got) {
-  if (t->ended) return HC_IO_EOF;
-  if (t->state != HC_TLS_CONNECTED) return HC_IO_ERROR;
   hc_failure below = {HC_OK, ""};
   begin(t, &below);
   int result = SSL_read_ex(t->ssl, into, room, got);

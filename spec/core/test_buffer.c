@@ -46,6 +46,40 @@ static void check_hooks(void) {
 }
 #endif
 
+static bool is_all(const hc_buffer *b, char byte, size_t size) {
+  if (hc_buffer_size(b) != size) return false;
+  for (size_t i = 0; i < size; i++) {
+    if (hc_buffer_head(b)[i] != byte) return false;
+  }
+  return true;
+}
+
+/* Where there is room that only has to be made, memory that is out is no reason to fail. */
+static void check_room_without_memory(void) {
+  char text[1000];
+  hc_buffer b = {0};
+  memset(text, 'x', sizeof text);
+  CHECK(hc_buffer_append(&b, (hc_slice){text, 200}, 10000) == HC_OK);
+  size_t behind = b.capacity - b.end;
+  CHECK(hc_buffer_append(&b, (hc_slice){text, behind}, 10000) == HC_OK);
+  hc_buffer_consume(&b, 10);
+  size_t held = hc_buffer_size(&b);
+#ifdef HC_TEST_HOOKS
+  hc_memory_fail_after(0, 1);
+  CHECK(hc_buffer_append(&b, (hc_slice){text, 11}, 10000) == HC_ERR_OUT_OF_MEMORY && is_all(&b, 'x', held));
+  CHECK(hc_buffer_append(&b, (hc_slice){text, 10}, 10000) == HC_OK && is_all(&b, 'x', held + 10));
+  hc_memory_fail_after(-1, 0);
+  hc_buffer_consume(&b, 10);
+  held = hc_buffer_size(&b);
+#endif
+  hc_buffer_consume(&b, held / 2);
+  held = hc_buffer_size(&b);
+  CHECK_CASE("a limit below what is held", hc_buffer_append(&b, (hc_slice){text, 1}, held - 1) == HC_ERR_OUT_OF_MEMORY && is_all(&b, 'x', held));
+  CHECK_CASE("a limit that one byte passes", hc_buffer_append(&b, (hc_slice){text, 2}, held + 1) == HC_ERR_OUT_OF_MEMORY);
+  CHECK(hc_buffer_append(&b, (hc_slice){text, 1}, held + 1) == HC_OK && is_all(&b, 'x', held + 1));
+  hc_buffer_free(&b);
+}
+
 static void check_errors(void) {
   int all = 1;
   for (int i = 0; i < HC_ERROR_COUNT; i++) all = all && hc_error_name(i) != NULL && hc_error_string(i)[0] != '\0';
@@ -167,6 +201,7 @@ int main(void) {
   check_hooks();
 #endif
   check_errors();
+  check_room_without_memory();
   check_failures();
   check_slices();
   check_appending();

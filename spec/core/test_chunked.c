@@ -251,6 +251,22 @@ static void check_large(void) {
   hc_chunked_reset(&d);
 }
 
+/* The limit counts from the next line on, also where more has been taken than it now allows. */
+static void check_lowered_limit(void) {
+  static const size_t limits[] = {16, 15, 14, 13, 12, 1};
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    char first[] = "0\r\nA: 12345678\r\n", rest[] = "\r\n";
+    hc_chunked d = {0};
+    hc_failure why = {0};
+    size_t used, produced;
+    CHECK(hc_chunked_decode(&d, first, sizeof first - 1, 1, 100, &used, &produced, &why) == HC_PARSE_MORE && used == 16);
+    bool fits = limits[i] >= 13 + 2; /* the line and the end of the section */
+    CHECK(hc_chunked_decode(&d, rest, 2, 1, limits[i], &used, &produced, &why) == (fits ? HC_PARSE_DONE : HC_PARSE_ERROR));
+    CHECK(fits || strstr(why.text, "too large") != NULL);
+    hc_chunked_reset(&d);
+  }
+}
+
 #ifdef HC_TEST_HOOKS
 static void check_memory_failure(void) {
   char bytes[] = "0\r\nA: 1\r\n\r\n";
@@ -271,6 +287,7 @@ int main(void) {
   check_line_limit();
   check_full_room();
   check_large();
+  check_lowered_limit();
 #ifdef HC_TEST_HOOKS
   check_memory_failure();
 #endif

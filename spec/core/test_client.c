@@ -106,7 +106,8 @@ typedef struct contrary {
   hc_stream_peer base;
   int fd;
   hc_io send_says, recv_says;
-  const char *answer; /* what is still to be received */
+  const char *answer; /* what is still to be received, */
+  unsigned looks;     /* but only after so many looks in vain */
   size_t sent;
 } contrary;
 
@@ -126,15 +127,18 @@ static hc_io contrary_send(hc_stream_peer *self, const hc_slice *parts, size_t c
 }
 
 static hc_io contrary_peek(hc_stream_peer *self, hc_failure *why) {
+  contrary *s = (contrary *)self;
   (void)why;
-  return ((contrary *)self)->recv_says;
+  if (s->looks == 0) return s->recv_says;
+  s->looks--;
+  return HC_IO_WANT_READ;
 }
 
 static hc_io contrary_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
   contrary *s = (contrary *)self;
-  (void)why;
+  hc_io io = contrary_peek(self, why);
   *got = 0;
-  if (s->recv_says != HC_IO_OK) return s->recv_says;
+  if (io != HC_IO_OK) return io;
   *got = strlen(s->answer) < room ? strlen(s->answer) : room;
   memcpy(into, s->answer, *got);
   s->answer += *got;
@@ -159,10 +163,11 @@ static bool waits_for(hc_client *c, unsigned events) {
   return interest.fd == 0 && interest.events == events && !interest.ready;
 }
 
+static const hc_stream_peer_ops ops = {.name = "contrary", .advance = contrary_advance, .send = contrary_send, .recv = contrary_recv,
+                                       .peek = contrary_peek, .available = contrary_available, .interest = contrary_interest,
+                                       .close = contrary_close, .destroy = contrary_close};
+
 static void check_contrary_stream(hc_client *c) {
-  static const hc_stream_peer_ops ops = {.name = "contrary", .advance = contrary_advance, .send = contrary_send, .recv = contrary_recv,
-                                         .peek = contrary_peek, .available = contrary_available, .interest = contrary_interest,
-                                         .close = contrary_close, .destroy = contrary_close};
   contrary s = {.send_says = HC_IO_WANT_READ, .recv_says = HC_IO_WANT_WRITE};
   hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
   hc_slice view;
@@ -198,6 +203,38 @@ static void check_contrary_stream(hc_client *c) {
   CHECK(s.base.references == 1);
 }
 
+/* A stream that has no descriptor and names no time is looked at again and again, whatever one waits in. */
+static void check_blind_stream(hc_client *c) {
+  for (int way = 0; way < 4; way++) {
+    contrary s = {.fd = -1, .send_says = HC_IO_OK, .recv_says = HC_IO_WANT_READ};
+    hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
+    hc_poller *poller = NULL;
+    bool ready = false;
+    hc_stream_peer_init(&s.base, &ops);
+    CHECK(hc_client_set_stream(c, &s.base) == HC_OK && hc_client_request(c, &spec, NULL) == HC_OK);
+    CHECK(hc_client_poll(c) == HC_OK && s.sent > 0);
+    s.answer = "HTTP/1.1 204 No\r\n\r\n";
+    s.recv_says = HC_IO_OK;
+    s.looks = 3;
+    uint64_t begin = hc_clock_now();
+    hc_client_get_settings(c)->blocking = way == 3;
+    switch (way) {
+      case 0: CHECK(hc_client_wait(c, -1, &ready) == HC_OK && ready); break;
+      case 1: CHECK(hc_client_wait_any(&c, 1, -1, &ready) == HC_OK && ready); break;
+      case 2:
+        CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, c, &s, NULL) == HC_OK);
+        CHECK(hc_poller_wait(poller, -1) == HC_OK && hc_poller_next(poller) == &s);
+        hc_poller_delete(poller);
+        break;
+      default: CHECK(hc_client_poll(c) == HC_OK); break;
+    }
+    CHECK(s.looks == 0 && hc_client_response_code(c) == 204 && hc_client_get_status(c) == HC_STATUS_CONNECTED);
+    CHECK_CASE("it sleeps between two looks", hc_clock_now() - begin > 2000000);
+    hc_client_get_settings(c)->blocking = false;
+    hc_client_close(c);
+  }
+}
+
 int main(void) {
   hc_client *c = hc_client_new();
   if (c == NULL) return 1;
@@ -207,6 +244,7 @@ int main(void) {
   check_waits(c);
   check_pollers(c);
   check_contrary_stream(c);
+  check_blind_stream(c);
   hc_client_delete(c);
   hc_client_delete(NULL);
   return check_report();

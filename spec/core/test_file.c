@@ -53,6 +53,12 @@ static void check_create(void) {
   uint64_t size = 9;
   CHECK(hc_file_is_own(in_folder("new"), &size) && size == 0);
   CHECK(!hc_file_is_own(folder, &size) && !hc_file_is_own(in_folder("none"), &size));
+  char original[128];
+  snprintf(original, sizeof original, "%s", in_folder("new"));
+  CHECK(link(original, in_folder("second name")) == 0 && !hc_file_is_own(original, &size));
+  CHECK(unlink(in_folder("second name")) == 0 && symlink(original, in_folder("link")) == 0 && !hc_file_is_own(in_folder("link"), &size));
+  CHECK(unlink(in_folder("link")) == 0 && hc_file_is_own(original, &size));
+  if (geteuid() == 0) CHECK_CASE("somebody else's", chown(original, 1, (gid_t)-1) == 0 && !hc_file_is_own(original, &size) && chown(original, 0, (gid_t)-1) == 0);
 }
 
 /* A file may grow to two bytes and no more: what found room is told. */
