@@ -6,7 +6,8 @@
 #include "uri.h"
 
 static void set_deadline_of_connect(hc_client *c) {
-  c->connect_deadline = hc_clock_deadline(hc_clock_now(), c->settings.connect_timeout);
+  c->connect_deadline = HC_NEVER;
+  if (c->settings.connect_timeout > 0) c->connect_deadline = hc_clock_deadline(hc_clock_now(), c->settings.connect_timeout);
 }
 
 /* --- proxies ------------------------------------------------------------------------------------------------------- */

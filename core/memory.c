@@ -56,11 +56,12 @@ static size_t at_least_one(size_t size) { return size > 0 ? size : 1; }
 
 void *hc_memory_allocate(size_t size) { return refuses() ? NULL : counted(malloc(at_least_one(size))); }
 
-/* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc keeps for each thread. */
+/* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc keeps for each thread. And not
+ * by a plain memset, since compilers make a calloc of the two. */
 static void *zeroed(size_t size) {
   if (size > SMALL_BLOCK) return calloc(1, size);
   void *block = malloc(size);
-  if (block != NULL) memset(block, 0, size);
+  if (block != NULL) hc_memory_wipe(block, size);
   return block;
 }
 
