@@ -62,9 +62,9 @@ static bool set_sent_name(const hc_tls_handshake *h, SSL *ssl) {
 /* A session that OpenSSL does not take (its version is out of range now) is no reason to fail. */
 static void offer_session(hc_tls_handshake *h, SSL *ssl) {
   if (h->name[0] == '\0') return;
-  SSL_SESSION *session = hc_tls_session_take(h->options, h->name, h->port, &h->verified);
+  SSL_SESSION *session = hc_tls_session_take(h);
   if (session == NULL) return;
-  (void)SSL_set_session(ssl, session);
+  h->offers_session = SSL_set_session(ssl, session) == 1;
   SSL_SESSION_free(session);
 }
 

@@ -38,12 +38,20 @@ typedef struct hc_tls_verified {
   int64_t from, until;  /* seconds since 1970: all certificates of the chain are valid at `from` and after, before `until` */
 } hc_tls_verified;
 
+/* How often in a row a server has made a full handshake though a session was offered. Some give sessions out and never
+ * take one back: after HC_TLS_DECLINES_MAX times there is a pause. */
+typedef struct hc_tls_declined {
+  unsigned count;
+  int64_t at;  /* seconds since 1970: the last time */
+} hc_tls_declined;
+
 typedef struct hc_tls_session {
   struct hc_tls_session *next;
   char *name;
   unsigned port;
   SSL_SESSION *session;
   hc_tls_verified verified;  /* its certificates, for this name */
+  hc_tls_declined declined;  /* when it came */
 } hc_tls_session;
 
 struct hc_tls_options {
@@ -75,6 +83,8 @@ typedef struct hc_tls_handshake {
   bool certificate_requested;  /* the server asked for a client certificate and there is none */
   bool ocsp_passed;
   hc_tls_verified verified;    /* of this connection's certificates; before that, of those of the session that it offers */
+  hc_tls_declined declined;    /* before this connection */
+  bool offers_session;
   hc_failure failure;
 } hc_tls_handshake;
 
@@ -88,12 +98,11 @@ void hc_tls_context_free(hc_tls_options *o);
 
 /* --- tls_session.c */
 
-/* Takes the session over (also on failure, when it is dropped). */
-void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SSL_SESSION *session,
-                          hc_tls_verified verified);
-/* The newest one that can still be used, owned by the caller; NULL. A ticket of TLS 1.3 leaves the cache: it is used
- * once, lest an observer links two connections (RFC 8446 appendix C.4). */
-SSL_SESSION *hc_tls_session_take(hc_tls_options *o, const char *name, unsigned port, hc_tls_verified *verified);
+/* Keeps a session that a server gave on this connection; takes it over (also on failure, when it is dropped). */
+void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, bool is_resumed);
+/* The newest one that can still be used for h's name and port, owned by the caller; NULL. What is known of it goes to `h`. A
+ * ticket of TLS 1.3 leaves the cache: it is used once, lest an observer links two connections (RFC 8446 appendix C.4). */
+SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h);
 void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port);
 void hc_tls_session_forget_all(hc_tls_options *o);
 

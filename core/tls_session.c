@@ -38,20 +38,25 @@ static void trim(hc_tls_options *o, const char *name, unsigned port) {
   }
 }
 
-void hc_tls_session_store(hc_tls_options *o, const char *name, unsigned port, SSL_SESSION *session,
-                          hc_tls_verified verified) {
+static hc_tls_declined declined_now(const hc_tls_handshake *h, bool is_resumed) {
+  if (is_resumed) return (hc_tls_declined){0};
+  return h->offers_session ? (hc_tls_declined){h->declined.count + 1, (int64_t)time(NULL)} : h->declined;
+}
+
+void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, bool is_resumed) {
+  hc_tls_options *o = h->options;
   hc_tls_session *entry = hc_memory_allocate_zeroed(1, sizeof *entry);
-  char *copy = hc_memory_copy_text(name, strlen(name));
+  char *copy = hc_memory_copy_text(h->name, strlen(h->name));
   if (entry == NULL || copy == NULL) {
     hc_memory_release(entry);
     hc_memory_release(copy);
     SSL_SESSION_free(session);
     return;
   }
-  *entry = (hc_tls_session){o->sessions, copy, port, session, verified};
+  *entry = (hc_tls_session){o->sessions, copy, h->port, session, h->verified, declined_now(h, is_resumed)};
   o->sessions = entry;
   o->session_count++;
-  trim(o, name, port);
+  trim(o, h->name, h->port);
 }
 
 /* Out of date is the session, or a certificate that it was made with: then a full handshake may find a new one. */
@@ -64,20 +69,27 @@ static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
   return certificate != NULL && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
-static SSL_SESSION *take_from(hc_tls_options *o, hc_tls_session **link) {
+static bool is_paused(const hc_tls_session *entry) {
+  int64_t pause = (int64_t)time(NULL) - entry->declined.at;
+  return entry->declined.count >= HC_TLS_DECLINES_MAX && pause >= 0 && pause < HC_TLS_DECLINED_SECONDS;
+}
+
+static SSL_SESSION *take_from(hc_tls_handshake *h, hc_tls_session **link) {
   SSL_SESSION *session = (*link)->session;
-  if (SSL_SESSION_up_ref(session) != 1) return NULL;
-  if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) drop(o, link);
+  h->declined = (*link)->declined;
+  if (is_paused(*link) || SSL_SESSION_up_ref(session) != 1) return NULL;
+  h->verified = (*link)->verified;
+  if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) drop(h->options, link);
   return session;
 }
 
-SSL_SESSION *hc_tls_session_take(hc_tls_options *o, const char *name, unsigned port, hc_tls_verified *verified) {
+SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h) {
+  hc_tls_options *o = h->options;
   for (hc_tls_session **link = &o->sessions; *link != NULL;) {
-    if (!is_for(*link, name, port)) {
+    if (!is_for(*link, h->name, h->port)) {
       link = &(*link)->next;
     } else if (is_usable(o, *link)) {
-      *verified = (*link)->verified;
-      return take_from(o, link);
+      return take_from(h, link);
     } else {
       drop(o, link);
     }

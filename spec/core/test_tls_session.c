@@ -140,6 +140,31 @@ static void test_session_of_other_store(void) {
   identity_free(&other);
 }
 
+/* A server that never takes a session back is not offered one for a while, and then again. */
+static void test_pause(void) {
+  for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+    server_spec spec = {.identity = &server_identity, .max_version = version};
+    hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
+    for (unsigned i = 0; i < HC_TLS_DECLINES_MAX + 3; i++) {
+      SSL_CTX *forgetful = server_context(&spec);
+      CHECK(!resumes(forgetful, options, "a.example", 1, true));
+      CHECK(options->sessions->declined.count == (i < HC_TLS_DECLINES_MAX ? i : HC_TLS_DECLINES_MAX));
+      SSL_CTX_free(forgetful);
+    }
+    SSL_CTX *context = server_context(&spec);
+    CHECK(!resumes(context, options, "a.example", 1, true));
+    CHECK_CASE("the pause", !resumes(context, options, "a.example", 1, true));
+    CHECK_CASE("of one host", !resumes(context, options, "a.example", 2, true));
+    CHECK_CASE("of one host", resumes(context, options, "a.example", 2, true));
+    for (hc_tls_session *s = options->sessions; s != NULL; s = s->next) s->declined.at -= HC_TLS_DECLINED_SECONDS;
+    CHECK_CASE("its end", resumes(context, options, "a.example", 1, true));
+    CHECK_CASE("forgotten", version < TLS1_3_VERSION || options->sessions->declined.count == 0);
+    CHECK(resumes(context, options, "a.example", 1, true));
+    hc_tls_options_release(options);
+    SSL_CTX_free(context);
+  }
+}
+
 int main(void) {
   identity_spec ten_days = {"Root", NULL, NULL, 1, -2 * DAY, 10 * DAY, NULL, 0};
   root = make_identity(&ten_days, NULL);
@@ -151,6 +176,7 @@ int main(void) {
   test_many_hosts();
   test_outcome_of_verification();
   test_session_of_other_store();
+  test_pause();
   hc_certificates_release(trusted);
   identity_free(&root);
   identity_free(&server_identity);
