@@ -83,10 +83,14 @@ static bool host_of(const GENERAL_NAME *name, char address[ADDRESS_TEXT], hc_sli
   return true;
 }
 
-static GENERAL_NAMES *alternative_names(const X509 *certificate) {
-  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-  ERR_clear_error(); /* a malformed extension names nothing */
-  return names;
+/* False when memory is out. *names is NULL where there are none; a malformed extension names nothing. */
+static bool alternative_names(const X509 *certificate, GENERAL_NAMES **names) {
+  int critical;
+  ERR_clear_error();
+  *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
+  if (*names != NULL || critical < 0) return true; /* decoded, or no extension */
+  bool has_reason = ERR_peek_error() != 0;
+  return !hc_tls_memory_was_out() && has_reason;
 }
 
 /* --- for messages */
@@ -133,7 +137,8 @@ static bool append_host(char *text, size_t *at, hc_slice host) {
 void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]) {
   size_t at = 0;
   text[0] = '\0';
-  GENERAL_NAMES *names = alternative_names(certificate);
+  GENERAL_NAMES *names;
+  (void)alternative_names(certificate, &names);
   for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
     char address[ADDRESS_TEXT];
     hc_slice host;
@@ -180,7 +185,9 @@ static char *fingerprint_of(const X509 *certificate) {
   static const char digits[] = "0123456789abcdef";
   unsigned char digest[DIGEST_SIZE];
   char text[3 * DIGEST_SIZE];
-  if (X509_digest(certificate, EVP_sha256(), digest, NULL) != 1) return NULL;
+  unsigned size = 0;
+  /* Without memory OpenSSL may take the one digest for another, shorter one that it has at hand. */
+  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1 || size != DIGEST_SIZE) return NULL;
   for (size_t i = 0; i < DIGEST_SIZE; i++) {
     text[3 * i] = digits[digest[i] >> 4];
     text[3 * i + 1] = digits[digest[i] & 15];
@@ -200,13 +207,15 @@ static char *pin_of(X509 *certificate) {
   return hc_memory_copy_text(text, strlen(text));
 }
 
-/* Seconds since 1970; 0 where the time is malformed. */
-static int64_t seconds_of(const ASN1_TIME *time) {
+/* Seconds since 1970; 0 where the time is malformed. False when memory is out. */
+static bool seconds_of(const ASN1_TIME *time, int64_t *out) {
   int days, seconds;
   ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-  bool known = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
+  if (epoch == NULL) return false;
+  bool known = ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
   ASN1_TIME_free(epoch);
-  return known ? (int64_t)days * 86400 + seconds : 0;
+  *out = known ? (int64_t)days * 86400 + seconds : 0;
+  return true;
 }
 
 static char *copy_host(hc_slice host) {
@@ -218,9 +227,9 @@ static char *copy_host(hc_slice host) {
 }
 
 static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
-  GENERAL_NAMES *names = alternative_names(certificate);
+  GENERAL_NAMES *names;
+  bool done = alternative_names(certificate, &names);
   int count = sk_GENERAL_NAME_num(names);
-  bool done = true;
   if (count > 0) {
     out->names = hc_memory_allocate_zeroed((size_t)count, sizeof *out->names);
     done = out->names != NULL;
@@ -238,9 +247,9 @@ static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
 }
 
 static bool collect(hc_peer_certificate *out, X509 *certificate) {
-  out->not_before = seconds_of(X509_get0_notBefore(certificate));
-  out->not_after = seconds_of(X509_get0_notAfter(certificate));
-  return (out->subject = name_of(X509_get_subject_name(certificate))) != NULL &&
+  return seconds_of(X509_get0_notBefore(certificate), &out->not_before) &&
+         seconds_of(X509_get0_notAfter(certificate), &out->not_after) &&
+         (out->subject = name_of(X509_get_subject_name(certificate))) != NULL &&
          (out->issuer = name_of(X509_get_issuer_name(certificate))) != NULL &&
          (out->fingerprint = fingerprint_of(certificate)) != NULL &&
          (out->public_key_pin = pin_of(certificate)) != NULL && (out->pem = pem_of(certificate)) != NULL &&

@@ -1,7 +1,9 @@
 /* test_tls_certificate.c - certificates as text: names, addresses and dates in messages, and the facts for the caller. */
 #include <arpa/inet.h>
 
+#include "../../core/memory.h"
 #include "../../core/tls_internal.h"
+#include "crypto_memory.h"
 #include "tls_world.h"
 
 static identity root;
@@ -171,13 +173,66 @@ static void test_dates(void) {
   CHECK(strcmp(text, "unknown date") == 0);
 }
 
+/* --- memory */
+
+#ifdef HC_TEST_HOOKS
+
+static bool same_facts(const hc_peer_certificate *a, const hc_peer_certificate *b) {
+  return strcmp(a->subject, b->subject) == 0 && strcmp(a->issuer, b->issuer) == 0 && strcmp(a->fingerprint, b->fingerprint) == 0 &&
+         strcmp(a->public_key_pin, b->public_key_pin) == 0 && strcmp(a->pem, b->pem) == 0 && a->not_before == b->not_before &&
+         a->not_after == b->not_after && a->name_count == b->name_count && strcmp(a->names[0], b->names[0]) == 0;
+}
+
+/* All facts are right, or memory is said to be out, whichever allocation fails. */
+static void test_memory_out(void) {
+  identity made = make_server("DNS:a.example", &root);
+  unsigned char *der = NULL;
+  int size = i2d_X509(made.certificate, &der);
+  const unsigned char *at = der;
+  X509 *received = d2i_X509(NULL, &at, size); /* as it comes off the wire */
+  hc_peer_certificate whole = {0};
+  NEED(received != NULL && X509_check_purpose(received, -1, 0) == 1); /* and verified: with its SHA-1 at hand */
+  CHECK(hc_tls_certificate_describe(received, &whole, NULL) == HC_OK);
+  long before = hc_memory_live_blocks();
+  for (int whose = 0; whose <= 2; whose++) {
+    bool done = false, right = true;
+    long refusals = 0;
+    for (long n = 0; n < 2000 && right && !done; n++) {
+      hc_peer_certificate facts = {0};
+      hc_failure why = {HC_OK, ""};
+      if (whose == 0) hc_memory_fail_after(n, 1);
+      else crypto.left = n, crypto.stays = whose == 2;
+      hc_error code = hc_tls_certificate_describe(received, &facts, &why);
+      done = whose == 0 ? code == HC_OK : crypto.left > 0;
+      hc_memory_fail_after(-1, 0);
+      crypto.left = -1;
+      refusals += code != HC_OK;
+      right = code == HC_OK ? same_facts(&facts, &whole) : code == HC_ERR_OUT_OF_MEMORY && why.code == code;
+      if (!right) fprintf(stderr, "  %d, allocation %ld: %d, \"%s\"\n", whose, n, (int)code, why.text);
+      hc_peer_certificate_free(&facts);
+      right = right && hc_memory_live_blocks() == before && ERR_peek_error() == 0;
+    }
+    CHECK(right && done && refusals > 5);
+  }
+  hc_peer_certificate_free(&whole);
+  X509_free(received);
+  OPENSSL_free(der);
+  identity_free(&made);
+}
+
+#endif
+
 int main(void) {
+  NEED(crypto_memory_take());
   root = make_authority("Root", NULL);
   test_names();
   test_alternative_names();
   test_addresses();
   test_malformed_names();
   test_dates();
+#ifdef HC_TEST_HOOKS
+  test_memory_out();
+#endif
   identity_free(&root);
   return check_report();
 }
