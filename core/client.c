@@ -29,6 +29,7 @@ void hc_client_delete(hc_client *c) {
   hc_stream_peer_release(c->peer);
   c->peer = NULL;
   hc_client_close(c);
+  hc_receiver_free(&c->receiver);
   hc_client_forget_proxies(c);
   hc_memory_release(c);
 }

@@ -145,7 +145,8 @@ void hc_receiver_pass(hc_client *c, size_t size);           /* content that went
 /* Nothing is there. True: look again, as blocking mode has slept until something came. May end in the idle timeout. */
 bool hc_receiver_await(hc_client *c);
 void hc_receiver_restart(hc_receiver *r);                   /* for the next exchange on the connection */
-void hc_receiver_reset(hc_receiver *r);
+void hc_receiver_reset(hc_receiver *r);                     /* for another connection */
+void hc_receiver_free(hc_receiver *r);
 bool hc_receiver_has_bytes(const hc_receiver *r);           /* is something to hand out without the stream? */
 
 void hc_client_touch_idle(hc_client *c);     /* a byte moved: the idle timeout starts anew */

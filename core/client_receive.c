@@ -4,19 +4,29 @@
 #include "client_internal.h"
 #include "memory.h"
 
-void hc_receiver_reset(hc_receiver *r) {
-  hc_response_reset(&r->response);
-  if (r->chunked) hc_chunked_reset(r->chunked);
-  hc_memory_release(r->chunked);
-  hc_buffer_free(&r->in);
-  memset(r, 0, sizeof *r);
-}
+#define HEAD_KEPT 2048u /* bytes that a closed client keeps for its next head */
 
 /* The memory of the last head stays: the next one on the connection is much like it. So do bytes that nobody took. */
 void hc_receiver_restart(hc_receiver *r) {
   hc_response_restart(&r->response);
   if (r->chunked) hc_chunked_reset(r->chunked);
   *r = (hc_receiver){.response = r->response, .in = r->in, .chunked = r->chunked};
+}
+
+/* The memory of a usual head stays here as well: a client that connects again will need it. */
+void hc_receiver_reset(hc_receiver *r) {
+  const hc_headers *h = &r->response.headers;
+  bool is_usual = h->text.capacity + h->capacity * sizeof *h->fields + r->response.reason.capacity <= HEAD_KEPT;
+  if (!is_usual) hc_response_reset(&r->response);
+  hc_buffer_free(&r->in);
+  hc_receiver_restart(r);
+}
+
+void hc_receiver_free(hc_receiver *r) {
+  hc_receiver_reset(r);
+  hc_response_reset(&r->response);
+  hc_memory_release(r->chunked);
+  r->chunked = NULL;
 }
 
 /* --- the stream ------------------------------------------------------------------------------------------------------- */

@@ -196,7 +196,10 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
     host->kind = HC_HOST_IPV6;
     return HC_OK;
   }
-  if (hc_is_ipv4_literal(text)) host->kind = HC_HOST_IPV4;
+  if (hc_is_ipv4_literal(text)) {
+    host->kind = HC_HOST_IPV4;
+    return HC_OK;
+  }
   if (find(text, ':', &colon) && text.size - colon >= 3 && text.data[colon + 1] == '/' && text.data[colon + 2] == '/')
     return refuse(why, "the host has a scheme other than one http:// or https://");
   return check_name(text, why);
