@@ -104,6 +104,7 @@ build = {
     ["httpclient.tasks"] = "lua/httpclient/tasks.lua",
     ["httpclient.transfer"] = "lua/httpclient/transfer.lua",
     ["httpclient.url"] = "lua/httpclient/url.lua",
+    ["httpclient.watched"] = "lua/httpclient/watched.lua",
   },
   -- For editors.
   install = { lua = { ["httpclient.meta"] = "lua/httpclient/meta.lua" } },

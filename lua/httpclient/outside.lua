@@ -15,6 +15,31 @@ outside.can_guard = coroutine.wrap(function()
   return (pcall(coroutine.yield, true))
 end)() == true
 
+-- The C functions that 5.2 yields across; the later Luas, and LuaJIT, tell themselves what they can.
+local yields_across = {}
+if outside.can_guard then
+  yields_across[pcall], yields_across[xpcall] = true, true
+end
+
+-- Can the calling coroutine yield? Not below a C function that calls back, nor in 5.1 in an iterator. (Nor there in a
+-- metamethod, which does not show.)
+function outside.can_yield()
+  if coroutine.isyieldable then
+    return coroutine.isyieldable()
+  end
+  local getinfo = debug and debug.getinfo
+  local level, frame = 2, getinfo and getinfo(2, "Snf")
+  while frame do
+    local is_iterator = not outside.can_guard and frame.name == "(for generator)"
+    if is_iterator or (frame.what == "C" and not yields_across[frame.func]) then
+      return false
+    end
+    level = level + 1
+    frame = getinfo(level, "Snf")
+  end
+  return true
+end
+
 -- Hands all waiting outside of tasks, and run()'s, to fn(client, seconds): it returns when the client (or the Poller that
 -- stands for many: it has the same get_fd, pollfd, events and timeout) is ready or the seconds (nil: no limit) are over.
 -- nil: back to the kernel.
@@ -56,9 +81,9 @@ function outside.call_waiter(client, deadline)
   return true
 end
 
--- -> "ready" or "timeout"
-function outside.wait(client, deadline)
-  if not waiter then
+-- is_pinned: the caller can't yield, so a waiter that might is not asked. -> "ready" or "timeout"
+function outside.wait(client, deadline, is_pinned)
+  if not waiter or is_pinned then
     client:wait(outside.slice(deadline))
   else
     local ok, message = outside.call_waiter(client, deadline)
@@ -71,10 +96,10 @@ function outside.wait(client, deadline)
 end
 
 -- A Poller without clients sleeps as well as any.
-function outside.pause(deadline)
+function outside.pause(deadline, is_pinned)
   local nobody = httpclient.Poller.new()
   repeat
-    if waiter then
+    if waiter and not is_pinned then
       waiter(nobody, math.max(0, deadline - now()))
     else
       nobody:wait(outside.slice(deadline))

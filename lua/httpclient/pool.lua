@@ -108,9 +108,9 @@ end
 
 -- Does one of the tasks that this one is a part of hold a connection? Then it waits for no other: that one may be next.
 local function has_holder_above(task)
-  local above = task and task.parent
+  local above = task and (task.parent or task.host)
   while above and not above.is_holder do
-    above = above.parent
+    above = above.parent or above.host
   end
   return above ~= nil
 end

@@ -7,6 +7,7 @@ local httpclient = require("httpclient")
 local agenda = require("httpclient.agenda")
 local errors = require("httpclient.errors")
 local outside = require("httpclient.outside")
+local watched = require("httpclient.watched")
 
 local now = httpclient.monotonic_time
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -27,16 +28,16 @@ local can_guard = outside.can_guard
 -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
 local by_coroutine = setmetatable({}, { __mode = "kv" })
 
-local poller                  -- made at the first wait
-local registered = {}         -- clients in the poller -> true
 local waiting = {}            -- client -> task
 local running_count = 0       -- tasks in the scheduler's hands
 local turn                    -- while the scheduler is at work: { ends = time or nil }
-local is_polling = false      -- while the Poller is at work: a client's body function may be calling
 local sleepers = 0            -- how many loops sleep in the waiter
+local pinned = 0              -- how many tasks that can't yield wait one inside the other, see work_here()
+local held                    -- while that are too many: the tasks that must not become the next
 
 -- The longest sleep in a waiter: what another coroutine of its loop has begun or ended meanwhile wakes nobody.
 local LONGEST_SLEEP = 0.2
+local MOST_PINNED = 8         -- each takes room on the C stack
 
 local function pack(...)
   return { n = select("#", ...), ... }
@@ -101,9 +102,8 @@ local enqueue = agenda.add
 
 -- A descriptor is for others while nothing is under way.
 local function close_if_idle()
-  if poller and running_count == 0 and sleepers == 0 and not is_polling then
-    poller:close()
-    poller, registered = nil, {}
+  if running_count == 0 and sleepers == 0 then
+    watched.close()
   end
 end
 
@@ -187,7 +187,7 @@ end
 
 -- --- a task that its caller drives --------------------------------------------------------------------------------------
 
-local function pass_on(yielded, parent)
+local function pass_on(yielded, parent, is_pinned)
   if yielded[1] == AGAIN then
     if parent then
       coroutine.yield(AGAIN)
@@ -200,26 +200,31 @@ local function pass_on(yielded, parent)
     if not yielded[2] then
       return tasks.work_once(yielded[3])
     end
-    return pack(outside.wait(yielded[2], yielded[3]))
+    return pack(outside.wait(yielded[2], yielded[3], is_pinned))
   end
   return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
 end
 
-local function drive_on(task, parent)
+local function drive_on(task, parent, is_pinned)
   local back = { n = 0 }
   while true do
     local yielded = resume(task, unpack(back, 1, back.n))
     if not yielded then
       return
     end
-    back = pass_on(yielded, parent) or { n = 0 }
+    back = pass_on(yielded, parent, is_pinned) or { n = 0 }
   end
 end
+
+local work_here, drive_here
 
 -- Runs fn(...) as a task of its own to its end, and waits where the caller waits: inside a task for the scheduler, else
 -- in the kernel or the waiter. -> the task, which has ended
 function tasks.drive(fn, ...)
   local parent = current()
+  if parent and not outside.can_yield() then
+    return drive_here(parent, fn, ...)
+  end
   local task = new_task(fn, ...)
   if parent then
     if parent.child then
@@ -245,38 +250,13 @@ end
 
 -- --- the scheduler ------------------------------------------------------------------------------------------------------
 
--- -> true; nil and a message: the process may have no descriptor left
-local function watch(client)
-  if registered[client] then
-    return true
-  end
-  if not poller then
-    local ok, made = pcall(httpclient.Poller.new)
-    if not ok then
-      return nil, made
-    end
-    poller = made
-  end
-  local code, message = poller:add(client)
-  if code ~= 0 then
-    return nil, message
-  end
-  registered[client] = true
-  return true
-end
-
 -- The scheduler forgets the client: another owner has it.
-function tasks.unwatch(client)
-  if poller and registered[client] then
-    registered[client] = nil
-    poller:remove(client)
-  end
-end
+tasks.unwatch = watched.remove
 
 -- Registers what a scheduled task waits for.
 local function start_waiting(task, client, deadline)
   if client then
-    local ok, message = watch(client)
+    local ok, message = watched.add(client)
     if not ok then
       task.message = message
       return enqueue(task, CANT_WAIT)
@@ -292,7 +272,7 @@ end
 local function step(task)
   local reason = task.reason
   task.reason, task.is_queued = nil, false
-  if task.state ~= "running" then
+  if task.state ~= "running" or coroutine.status(task.co) ~= "suspended" then
     return
   elseif task.is_dropped then
     return drop(task)
@@ -311,29 +291,20 @@ local function step(task)
 end
 
 local function queue_moved(seconds)
-  if not poller then
-    return
-  end
-  is_polling = true
-  local ok, moved = pcall(poller.wait, poller, seconds)
-  is_polling = false
-  if not ok then
-    error(moved, 0)
-  end
-  for _, client in ipairs(moved) do
+  for _, client in ipairs(watched.wait(seconds)) do
     if waiting[client] then
       enqueue(waiting[client], "ready")
     else
-      tasks.unwatch(client) -- it has something to read, and its task is at something else
+      watched.remove(client) -- it has something to read, and its task is at something else
     end
   end
 end
 
 -- Sleeps until a task can go on, or `limit` has come.
 local function sleep(limit)
-  poller = poller or httpclient.Poller.new()
+  local poller = watched.poller()
   local deadline = math.min(limit or never, agenda.next_deadline())
-  if not outside.has_waiter() then
+  if pinned > 0 or not outside.has_waiter() then
     queue_moved(outside.slice(deadline))
     return
   end
@@ -352,7 +323,12 @@ end
 local function run_queue(count)
   while count > 0 and agenda.count() > 0 do
     count = count - 1
-    step(agenda.take())
+    local task = agenda.take()
+    if held and not task.host then
+      held[#held + 1] = task
+    else
+      step(task)
+    end
     if tasks.is_over_budget() then
       return
     end
@@ -419,15 +395,54 @@ local function work_until(is_done, deadline)
   end
 end
 
+-- The same in the midst of a task that can't yield: the others move on top of it. `is_fetch`: it needs no other task.
+function work_here(is_done, deadline, is_fetch)
+  local my_turn, my_held, ok, message = turn, held
+  turn, pinned = {}, pinned + 1
+  held = is_fetch and pinned > MOST_PINNED and {} or nil
+  repeat
+    ok, message = pcall(work_until, is_done, deadline)
+  until not ok or is_done() or (deadline and now() >= deadline)
+  for _, task in ipairs(held or {}) do
+    task.is_queued = false
+    enqueue(task, task.reason)
+  end
+  turn, held, pinned = my_turn, my_held, pinned - 1
+  if not ok then
+    error(message, 0)
+  end
+end
+
+-- drive() for a task that can't yield. Where nothing schedules it, and in the midst of the Poller's work, the others stand.
+function drive_here(parent, fn, ...)
+  local ok, message, task
+  if watched.is_busy() or not root_of(parent).is_scheduled then
+    task = new_task(fn, ...)
+    ok, message = pcall(drive_on, task, nil, true)
+  else
+    task = tasks.new_scheduled(fn, ...)
+    task.host = parent
+    tasks.start(task)
+    ok, message = pcall(work_here, function()
+      return task.state ~= "running" or tasks.is_dropped(parent)
+    end, nil, true)
+  end
+  drop(task) -- it has ended, or nobody wants it any more
+  if not ok then
+    error(message, 0)
+  end
+  return task
+end
+
 -- One round for a driven task, in a callback of which wait() was called. What handlers raise is for run() and process().
 function tasks.work_once(deadline)
-  local looks = 0
+  local looks, mine = 0, turn
   turn = {}
   guarded(work_until, function()
     looks = looks + 1
     return looks > 1
   end, deadline)
-  turn = nil
+  turn = mine
 end
 
 -- Works until all tasks and HTTPRequests have ended; sleeps in the kernel (or in the waiter) meanwhile. Raises what a
@@ -455,7 +470,7 @@ function tasks.new_scheduled(fn, ...)
 end
 
 function tasks.start(task)
-  if is_polling then
+  if watched.is_busy() then
     enqueue(task) -- the Poller takes nobody in now
   else
     step(task)
@@ -480,13 +495,17 @@ end
 -- Waits for the time in seconds: inside a task without holding up the others.
 function tasks.sleep(seconds)
   local deadline = now() + seconds
-  if current() and tasks.is_scheduled() then
+  if not tasks.is_scheduled() then
+    outside.pause(deadline)
+  elseif outside.can_yield() then
     repeat
       coroutine.yield(WAIT, nil, deadline)
     until now() >= deadline
-    return
+  elseif watched.is_busy() then
+    outside.pause(deadline, true)
+  else
+    work_here(tasks.is_dropped, deadline)
   end
-  outside.pause(deadline)
 end
 
 -- "running", "done", "failed" or "cancelled"
@@ -510,7 +529,7 @@ function Task:cancel()
   local status = coroutine.status(self.co)
   if status == "running" or status == "normal" then
     self.is_dropped = true -- its own callback has called: it ends at its next wait
-  elseif is_polling then
+  elseif watched.is_busy() then
     self.is_dropped = true -- a body function has called, and its client can't be closed under it
     enqueue(self)
   else
@@ -519,14 +538,19 @@ function Task:cancel()
   return true
 end
 
--- Has the task been cancelled by a callback that it was calling? Then nothing more comes of it.
+-- Has the task (none: the calling one) been cancelled by a callback that it was calling?
+function tasks.is_dropped(task)
+  task = task or current()
+  while task and not task.is_dropped do
+    task = task.parent or task.host
+  end
+  return task ~= nil
+end
+
+-- Then nothing more comes of it.
 function tasks.leave_if_dropped()
-  local task = current()
-  while task do
-    if task.is_dropped then
-      coroutine.yield(DROPPED)
-    end
-    task = task.parent
+  if tasks.is_dropped() then
+    coroutine.yield(DROPPED)
   end
 end
 
@@ -541,6 +565,13 @@ function Task:wait(seconds)
     local root = root_of(caller)
     if root == self or root_of(self) == root then
       error("a task can't wait for itself", 2)
+    elseif watched.is_busy() then
+      error("wait() can't be called from inside a body function", 2)
+    elseif not outside.can_yield() then
+      work_here(function()
+        return is_done() or tasks.is_dropped()
+      end, deadline)
+      return self:result()
     end
     if root.is_scheduled then
       self.watchers = self.watchers or {}
