@@ -376,17 +376,20 @@ static void tls_interest(hc_stream_peer *self, hc_interest *out) {
 
 /* --- life */
 
+/* Whoever is verified is whom the requests are for, not the one that carries the bytes, which may be a proxy (RFC 9110
+ * sections 4.3.4 and 7.2). */
 static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
   tls_peer *t = peer_of(self);
   hc_stream_peer *below = t->carrier.below;
   *host = HC_SLICE("");
   *port = 0;
   if (below == NULL) return;
-  if (below->ops->endpoint != NULL) below->ops->endpoint(below, host, port);
-  if (host->size == 0) {
-    *host = hc_slice_of(t->handshake.name);
-    *port = t->handshake.port;
-  }
+  const char *asked = t->handshake.host != NULL ? t->handshake.host
+                      : t->handshake.options->override[0] == '\0' ? t->handshake.name : "";
+  if (asked[0] == '\0' && below->ops->endpoint != NULL) below->ops->endpoint(below, host, port);
+  if (host->size > 0) return;
+  *host = hc_slice_of(asked[0] != '\0' ? asked : t->handshake.name);
+  *port = t->handshake.port;
 }
 
 static hc_stream_peer *tls_below(hc_stream_peer *self) { return peer_of(self)->carrier.below; }
@@ -411,6 +414,7 @@ static void tls_close(hc_stream_peer *self) {
   SSL_free(t->ssl);
   hc_tls_options_release(t->handshake.options);
   hc_memory_release(t->handshake.name);
+  hc_memory_release(t->handshake.host);
   tls_peer closed = {.base = t->base};
   *t = closed;
   if (below == NULL) return;

@@ -24,20 +24,34 @@ static hc_slice bare_name(const hc_host *host) {
   return text;
 }
 
-hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failure *why) {
-  hc_host host = {HC_HOST_NAME, {"", 0}, 0};
+/* Of a name without brackets, scheme or leading dot; "" stays. */
+static hc_error parse_name(hc_slice name, hc_host *host, hc_slice *bare, hc_failure *why) {
   hc_failure inner = {HC_OK, ""};
-  if (h->options->override[0] != '\0') name = hc_slice_of(h->options->override);
-  if (name.size > 0 && hc_host_parse(name, &host, &inner) != HC_OK) return refuse_name(why, inner.text);
-  if (host.scheme != 0) return refuse_name(why, "it has a scheme");
-  hc_slice text = bare_name(&host);
+  *host = (hc_host){HC_HOST_NAME, {"", 0}, 0};
+  if (name.size > 0 && hc_host_parse(name, host, &inner) != HC_OK) return refuse_name(why, inner.text);
+  if (host->scheme != 0) return refuse_name(why, "it has a scheme");
+  *bare = bare_name(host);
   /* OpenSSL takes a leading dot for "any host of the domain". */
-  if (name.size > 0 && (text.size == 0 || text.data[0] == '.')) return refuse_name(why, "it starts with a dot");
+  if (name.size > 0 && (bare->size == 0 || bare->data[0] == '.')) return refuse_name(why, "it starts with a dot");
+  return HC_OK;
+}
+
+hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failure *why) {
+  hc_host host, asked;
+  hc_slice text = HC_SLICE(""), asked_text = HC_SLICE("");
+  bool is_overridden = h->options->override[0] != '\0';
+  hc_error code = parse_name(is_overridden ? hc_slice_of(h->options->override) : name, &host, &text, why);
+  if (code != HC_OK) return code;
   if (text.size == 0 && h->options->verify == HC_TLS_VERIFY_FULL) {
     return refuse_name(why, "it is empty, and there is nothing to verify");
   }
+  /* What is not verified may be anything; what is no host is just not remembered as one. */
+  if (is_overridden && parse_name(name, &asked, &asked_text, NULL) != HC_OK) asked_text = HC_SLICE("");
   h->name = hc_memory_copy_text(text.data, text.size);
-  if (h->name == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  h->host = asked_text.size > 0 ? hc_memory_copy_text(asked_text.data, asked_text.size) : NULL;
+  if (h->name == NULL || (h->host == NULL && asked_text.size > 0)) {
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  }
   h->name_is_address = host.kind != HC_HOST_NAME;
   return HC_OK;
 }

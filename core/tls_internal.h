@@ -76,7 +76,8 @@ struct hc_tls_options {
 /* The SSL's application data: what the checks of one connection need, and what they find. */
 typedef struct hc_tls_handshake {
   hc_tls_options *options;
-  char *name;                  /* to be verified and sent; "" none. Allocated by take_name. */
+  char *name;                  /* to be verified and sent; "" none. Allocated by take_name, as is ... */
+  char *host;                  /* ... the host that was asked for, where an override has taken its place; else NULL */
   bool name_is_address;
   unsigned port;
   bool name_mismatch;          /* the failure is about the name */

@@ -9,6 +9,7 @@ local HTTPClient = httpclient.HTTPClient
 local StreamPeerTCP = httpclient.StreamPeerTCP
 local StreamPeerTLS = httpclient.StreamPeerTLS
 local OK = "HTTP/1.1 200 OK\r\n"
+local unpack = table.unpack or unpack -- luacheck: ignore
 
 local keep = require("spec.support.kept")(after_each)
 
@@ -433,24 +434,53 @@ describe("a stream that the script connected", function()
     assert.equal(Error.ERR_CONNECTION_ERROR, (client:poll()))
   end)
 
-  it("can be a StreamPeerTLS, with the Host of the stream below it", function()
-    local listener = listen()
-    local peer, conn = tcp(listener)
-    local tls = StreamPeerTLS.new()
-    assert.equal(Error.OK, (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client(certs.ca.cert))))
-    conn:starttls(certs.localhost.tls())
-    support.until_true(function()
-      tls:poll()
-      return conn:handshake("step") and tls:get_status() == StreamPeerTLS.STATUS_CONNECTED
+  -- who is asked for, the TLSOptions, and the host in the Host line: that of the certificate, whoever carries the bytes
+  local names = {
+    { "the name that is verified", "localhost", { certs.ca.cert }, "localhost" },
+    { "the name that would be verified", "a.test", false, "a.test" },
+    { "an address that is verified", "127.0.0.1", { certs.ca.cert }, "127.0.0.1" },
+    { "an IPv6 address", "::1", false, "[::1]" },
+    { "the name that an override stands in for", "a.test", { certs.ca.cert, "localhost" }, "a.test" },
+    { "that of the stream below, for want of a name", "", false, "127.0.0.1" },
+    { "that of the stream below, for want of a name but the override", "", { certs.ca.cert, "localhost" }, "127.0.0.1" },
+  }
+  for _, case in ipairs(names) do
+    it("can be a StreamPeerTLS, with the Host of " .. case[1], function()
+      local listener = listen()
+      local peer, conn = tcp(listener)
+      local tls = StreamPeerTLS.new()
+      local options = case[3] and httpclient.TLSOptions.client(unpack(case[3])) or httpclient.TLSOptions.client_unsafe()
+      assert.equal(Error.OK, (tls:connect_to_stream(peer, case[2], options)))
+      conn:starttls(case[2] == "127.0.0.1" and certs.ip_only.tls() or certs.localhost.tls())
+      support.until_true(function()
+        tls:poll()
+        return conn:handshake("step") and tls:get_status() == StreamPeerTLS.STATUS_CONNECTED
+      end)
+      local client = over(tls)
+      support.request(client)
+      local head = head_of(client, conn)
+      assert.truthy(head:find("\r\nHost: " .. case[4] .. ":" .. listener:port() .. "\r\n", 1, true), head)
+      conn:send(OK .. "Content-Length: 2\r\n\r\nhi")
+      support.pump(client, HTTPClient.STATUS_BODY)
+      assert.equal("hi", (support.read_all(client)))
+      assert.equal("TLSv1.3", client:get_tls_version())
     end)
-    local client = over(tls)
-    support.request(client)
-    local head = head_of(client, conn)
-    assert.truthy(head:find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n", 1, true), head)
-    conn:send(OK .. "Content-Length: 2\r\n\r\nhi")
-    support.pump(client, HTTPClient.STATUS_BODY)
-    assert.equal("hi", (support.read_all(client)))
-    assert.equal("TLSv1.3", client:get_tls_version())
+  end
+
+  it("can be TLS that another client made through a proxy, with the Host of its origin", function()
+    local listener = listen()
+    local first = keep(HTTPClient.new())
+    first:set_https_proxy("127.0.0.1", listener:port())
+    first:connect_to_host("localhost", 8443, httpclient.TLSOptions.client(certs.ca.cert))
+    local conn = keep(support.accept(listener, first))
+    head_of(first, conn)
+    conn:send("HTTP/1.1 200 Yes\r\n\r\n")
+    assert.is_true(support.handshake(first, conn, certs.localhost.tls()))
+    support.pump(first, HTTPClient.STATUS_CONNECTED)
+    local second = over(first:get_connection())
+    support.request(second)
+    local head = head_of(second, conn)
+    assert.truthy(head:find("\r\nHost: localhost:8443\r\n", 1, true), head)
   end)
 
   it("can go from one client to another", function()
