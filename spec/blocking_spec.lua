@@ -21,7 +21,7 @@ after_each(function()
   end
 end)
 
-local function status_of(client) return support.status_name(client:get_status()) end
+local status_of = support.status_of
 
 -- A client in blocking mode, connected to a server in another thread that does the steps after the request's head.
 local function world(steps, secure)

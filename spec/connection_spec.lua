@@ -10,22 +10,8 @@ local HTTPClient = httpclient.HTTPClient
 local TLSOptions = httpclient.TLSOptions
 local OK = "HTTP/1.1 200 OK\r\n"
 
-local keep = require("spec.support.kept")(after_each)
-
-local function listen(host) return keep(assert(native.listen({ host = host }))) end
-
-local function world(options)
-  local listener = listen()
-  local client, conn = support.connect(listener, options)
-  return client, keep(conn), listener
-end
-
-local function head_of(client, conn)
-  return support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
-end
+local head_of, status_of = support.head_of, support.status_of
+local keep, listen, world = require("spec.support.world")(after_each)
 
 -- Sends a request and the answer to it, and polls until the head is in.
 local function answer(client, conn, bytes, method)
@@ -34,8 +20,6 @@ local function answer(client, conn, bytes, method)
   assert(conn:send(bytes))
   support.pump(client, support.is_answered_or_failed)
 end
-
-local function status_of(client) return support.status_name(client:get_status()) end
 
 describe("connect_to_host", function()
   -- third and fourth argument, whether TLS is meant

@@ -10,20 +10,11 @@ local Error, fetch = httpclient.Error, httpclient.fetch
 
 local answer = serve.answer
 
+local with_server = require("spec.support.served")(after_each)
 local folder
 
-local function with_server(connections)
-  local server = serve(connections)
-  folder = folder or tempdir.new()
-  local mine = folder
-  finally(function()
-    httpclient.pool.close_idle()
-    server:stop()
-    mine:close()
-    folder = nil
-  end)
-  return server
-end
+before_each(function() folder = tempdir.new() end)
+after_each(function() folder:close() end)
 
 -- The names in the folder, in order.
 local function names()

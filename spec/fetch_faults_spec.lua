@@ -11,14 +11,7 @@ local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
 local answer = serve.answer
 
-local function with_server(connections, options)
-  local server = serve(connections, options)
-  finally(function()
-    httpclient.pool.close_idle()
-    server:stop()
-  end)
-  return server
-end
+local with_server = require("spec.support.served")(after_each)
 
 local function gzip(text)
   return pipe({ "gzip", "-9c" }, text)

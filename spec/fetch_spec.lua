@@ -13,14 +13,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 
 local answer = serve.answer
 
-local function with_server(connections, options)
-  local server = serve(connections, options)
-  finally(function()
-    httpclient.pool.close_idle()
-    server:stop()
-  end)
-  return server
-end
+local with_server = require("spec.support.served")(after_each)
 
 local function gzip(text)
   return pipe({ "gzip", "-c" }, text)

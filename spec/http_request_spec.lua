@@ -12,14 +12,7 @@ local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
 local answer = serve.answer
 
-local function with_server(connections, options)
-  local server = serve(connections, options)
-  finally(function()
-    httpclient.pool.close_idle()
-    server:stop()
-  end)
-  return server
-end
+local with_server = require("spec.support.served")(after_each)
 
 -- Runs frames until the request has completed. -> result, code, headers, body
 local function frames(request, seconds)

@@ -10,11 +10,11 @@ local StreamPeerTLS = httpclient.StreamPeerTLS
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 local SLEPT = 0.1
 
-local keep = require("spec.support.kept")(after_each)
+local keep, listen = require("spec.support.world")(after_each)
 
 -- A descriptor that is always ready to read, and to write.
 local function ready_descriptor()
-  local listener = keep(assert(native.listen({})))
+  local listener = listen()
   local wire = keep(HTTPClient.new())
   wire:connect_to_host("127.0.0.1", listener:port())
   keep(support.accept(listener, wire)):send("never read")

@@ -11,18 +11,8 @@ local StreamPeerTLS = httpclient.StreamPeerTLS
 local OK = "HTTP/1.1 200 OK\r\n"
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local keep = require("spec.support.kept")(after_each)
-
-local function listen() return keep(assert(native.listen({}))) end
-
-local function status_of(client) return support.status_name(client:get_status()) end
-
-local function head_of(client, conn)
-  return support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
-end
+local head_of, status_of = support.head_of, support.status_of
+local keep, listen = require("spec.support.world")(after_each)
 
 -- A stream whose other side is `serve`: called with all that was sent so far, it returns what comes back in all.
 local function table_peer(serve, overrides)

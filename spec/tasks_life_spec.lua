@@ -8,14 +8,7 @@ local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
 local answer = serve.answer
 
-local function with_server(connections, options)
-  local server = serve(connections, options)
-  finally(function()
-    httpclient.pool.close_idle()
-    server:stop()
-  end)
-  return server
-end
+local with_server = require("spec.support.served")(after_each)
 
 -- Without the collector's help.
 local function descriptors_left_by(fn)

@@ -9,16 +9,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 
 local function pack(...) return { n = select("#", ...), ... } end
 
-local function with_server(connections, options)
-  local server = serve(connections, options)
-  finally(function()
-    httpclient.set_waiter(nil)
-    httpclient.pool.max_per_host = 6
-    httpclient.pool.close_idle()
-    server:stop()
-  end)
-  return server
-end
+local with_server = require("spec.support.served")(after_each)
 
 -- Each calls fn.
 local calls = {
@@ -158,6 +149,7 @@ describe("In a task, below", function()
 
   it("table.sort a fetch in a callback of a fetch needs no second turn", function()
     httpclient.pool.max_per_host = 1
+    finally(function() httpclient.pool.max_per_host = 6 end)
     local server = with_server({ { answer("outer") }, { answer("inner") } })
     local inner
     local task = async(function()
@@ -201,6 +193,7 @@ describe("In a task, below", function()
   it("table.sort nothing asks a waiter that may yield", function()
     local server = with_server({ { answer("one") } })
     httpclient.set_waiter(function() coroutine.yield("waiting") end)
+    finally(function() httpclient.set_waiter(nil) end)
     local task = async(function() return in_sort(fetch, server:url()).body end)
     assert.equal("one", task:result())
   end)

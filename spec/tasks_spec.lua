@@ -16,14 +16,7 @@ end)() == true
 
 local answer = serve.answer
 
-local function with_server(connections, options)
-  local server = serve(connections, options)
-  finally(function()
-    httpclient.pool.close_idle()
-    server:stop()
-  end)
-  return server
-end
+local with_server = require("spec.support.served")(after_each)
 
 describe("a task", function()
   it("starts at once and ends with what its function returns", function()

@@ -56,6 +56,18 @@ local function condition_of(goal)
   end
 end
 
+function support.status_of(client)
+  return support.status_name(client:get_status())
+end
+
+-- Polls until the server has the head of a request. -> the head
+function support.head_of(client, conn)
+  return support.until_true(function()
+    client:poll()
+    return conn:recv_until("\r\n\r\n", 0)
+  end)
+end
+
 -- Polls the client until the goal: a status, a list of them, or a function of the client. -> status, what the last poll
 -- answered, its message. The goal is looked at before the first poll, too.
 function support.pump(client, goal, seconds)
