@@ -99,6 +99,7 @@ build = {
     ["httpclient.pool"] = "lua/httpclient/pool.lua",
     ["httpclient.proxy"] = "lua/httpclient/proxy.lua",
     ["httpclient.redirect"] = "lua/httpclient/redirect.lua",
+    ["httpclient.request_body"] = "lua/httpclient/request_body.lua",
     ["httpclient.results"] = "lua/httpclient/results.lua",
     ["httpclient.sinks"] = "lua/httpclient/sinks.lua",
     ["httpclient.tasks"] = "lua/httpclient/tasks.lua",

@@ -24,16 +24,17 @@ static int module_monotonic_time(lua_State *L) {
   return 1;
 }
 
-static const char *check_path(lua_State *L) {
-  hc_slice path = hcl_check_string(L, 1);
-  luaL_argcheck(L, !memchr(path.data, '\0', path.size), 1, "the path holds a NUL byte");
+static const char *check_path(lua_State *L, int index) {
+  hc_slice path = hcl_check_string(L, index);
+  luaL_argcheck(L, !memchr(path.data, '\0', path.size), index, "the path holds a NUL byte");
   return path.data;
 }
 
-/* create_new_file(path) -> true; nil, message, Error where it is there already, or can't be made */
+/* create_new_file(path [, old]) -> true; nil, message, Error where it is there already, or can't be made. See file.h. */
 static int module_create_new_file(lua_State *L) {
   hc_failure why = {HC_OK, ""};
-  hc_error code = hc_file_create_new(check_path(L), &why);
+  const char *old = lua_isnoneornil(L, 2) ? NULL : check_path(L, 2);
+  hc_error code = hc_file_create_new(check_path(L, 1), old, &why);
   if (code == HC_OK) {
     lua_pushboolean(L, true);
     return 1;
@@ -44,10 +45,16 @@ static int module_create_new_file(lua_State *L) {
   return 3;
 }
 
+/* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to replace */
+static int module_keep_file_mode(lua_State *L) {
+  lua_pushboolean(L, hc_file_keep_mode(check_path(L, 1), check_path(L, 2)));
+  return 1;
+}
+
 /* own_file_size(path) -> bytes; nil where there is none, or one that others may have put there */
 static int module_own_file_size(lua_State *L) {
   uint64_t size;
-  if (!hc_file_is_own(check_path(L), &size)) return 0;
+  if (!hc_file_is_own(check_path(L, 1), &size)) return 0;
   hcl_push_integer(L, (int64_t)size);
   return 1;
 }
@@ -58,7 +65,7 @@ static int module_file_kind(lua_State *L) {
       [HC_FILE_REGULAR] = "regular", [HC_FILE_DIRECTORY] = "directory",
       [HC_FILE_DEVICE] = "device",   [HC_FILE_OTHER] = "other",
   };
-  lua_pushstring(L, names[hc_file_kind_of(check_path(L))]);
+  lua_pushstring(L, names[hc_file_kind_of(check_path(L, 1))]);
   return 1;
 }
 
@@ -97,6 +104,7 @@ static const luaL_Reg functions[] = {
     {"error_string", module_error_string},
     {"monotonic_time", module_monotonic_time},
     {"create_new_file", module_create_new_file},
+    {"keep_file_mode", module_keep_file_mode},
     {"own_file_size", module_own_file_size},
     {"file_kind", module_file_kind},
     {"query_string_from_dict", hcl_query_string_from_dict},

@@ -13,9 +13,13 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
 /* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec. HC_ERR_FILE_CANT_OPEN,
  * HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
 hc_error hc_file_create(const char *path, int *file, hc_failure *why);
-/* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is touched. The errors of
- * hc_file_create, and HC_ERR_ALREADY_EXISTS. */
-hc_error hc_file_create_new(const char *path, hc_failure *why);
+/* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is touched. Who may not touch
+ * the file `old`, which it is to replace (NULL: none), may not touch the new one either. The errors of hc_file_create, and
+ * HC_ERR_ALREADY_EXISTS. */
+hc_error hc_file_create_new(const char *path, const char *old, hc_failure *why);
+/* Gives the user's file at `path` the permissions, and if possible the group, of the regular file `old` that it is about to
+ * replace: no more than it has where that one is somebody else's. False where nothing has changed. */
+bool hc_file_keep_mode(const char *path, const char *old);
 /* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
  * gone on with. */
 bool hc_file_is_own(const char *path, uint64_t *size);

@@ -61,8 +61,10 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
   return HC_OK;
 }
 
-static hc_error open_to_write(const char *path, int flags, int *file, hc_failure *why) {
-  do *file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+#define MODE_USUAL 0666 /* less umask */
+
+static hc_error open_to_write(const char *path, int flags, mode_t mode, int *file, hc_failure *why) {
+  do *file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
   int number = errno;
@@ -73,13 +75,46 @@ static hc_error open_to_write(const char *path, int flags, int *file, hc_failure
   return fail(why, code, "can't open", path, number);
 }
 
-hc_error hc_file_create(const char *path, int *file, hc_failure *why) { return open_to_write(path, O_TRUNC, file, why); }
+hc_error hc_file_create(const char *path, int *file, hc_failure *why) {
+  return open_to_write(path, O_TRUNC, MODE_USUAL, file, why);
+}
 
-hc_error hc_file_create_new(const char *path, hc_failure *why) {
+/* A link is not what it leads to: that one stays as it is. */
+static bool is_replaceable(const char *path, struct stat *facts) {
+  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode);
+}
+
+/* The user must be able to write it, whatever the old one allows. */
+hc_error hc_file_create_new(const char *path, const char *old, hc_failure *why) {
   int file;
-  hc_error code = open_to_write(path, O_EXCL, &file, why);
+  struct stat facts;
+  mode_t mode = MODE_USUAL;
+  if (old && is_replaceable(old, &facts)) mode &= facts.st_mode | S_IRUSR | S_IWUSR;
+  hc_error code = open_to_write(path, O_EXCL, mode, &file, why);
   if (code == HC_OK) hc_file_close(file);
   return code;
+}
+
+/* Set-user-id and its like belong to what the file has held, not to what comes. The group's rights in a group that the user
+ * can't give the file to would be others' rights. */
+static bool take_mode(int file, const struct stat *old) {
+  struct stat facts;
+  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid()) return false;
+  mode_t mode = old->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+  if (old->st_uid != facts.st_uid) mode &= facts.st_mode;
+  if (old->st_gid != facts.st_gid && fchown(file, (uid_t)-1, old->st_gid) != 0)
+    mode &= S_IRWXU | S_IRWXO | (mode & S_IRWXO) << 3;
+  return fchmod(file, mode) == 0;
+}
+
+bool hc_file_keep_mode(const char *path, const char *old) {
+  struct stat facts;
+  if (!is_replaceable(old, &facts)) return false;
+  int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return false;
+  bool is_taken = take_mode(file, &facts);
+  hc_file_close(file);
+  return is_taken;
 }
 
 bool hc_file_is_own(const char *path, uint64_t *size) {

@@ -3,6 +3,7 @@ local core = require("httpclient.core")
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local pipe = require("spec.support.pipe")
+local program = require("spec.support.program")
 local serve = require("spec.support.serve")
 local tempdir = require("spec.support.tempdir")
 
@@ -231,6 +232,17 @@ describe("a download", function()
     assert.same({ "file" }, names())
   end)
 
+  it("says what can't be renamed, and why, when its neighbour is gone", function()
+    local server = with_server({ { answer("x") } })
+    local path = folder:file("file")
+    local _, message, code = fetch(server:url(), { download_file = path, on_progress = function()
+      os.execute(("rm '%s'/*.tmp"):format(folder.path))
+    end })
+    assert.equal(Error.ERR_FILE_CANT_WRITE, code)
+    assert.truthy(message:find(path .. ".", 1, true) and message:find("gone", 1, true), message)
+    assert.same({}, names())
+  end)
+
   it("says when the file can't be made or named", function()
     local server = with_server({ { answer("x") } })
     local _, message, code = fetch(server:url(), { download_file = folder:file("none/file") })
@@ -241,6 +253,7 @@ describe("a download", function()
       os.execute("mkdir -p " .. folder:file("target/full"))
     end })
     assert.equal(Error.ERR_FILE_CANT_WRITE, code, message)
+    assert.truthy(message:find("^can't rename %S+ to " .. folder:file("target"):gsub("%p", "%%%0") .. ": %a[%a ]+$"), message)
     assert.same({ "target" }, names())
   end)
 
@@ -347,5 +360,139 @@ describe("a download", function()
     assert.same({ 0, 206, "" }, { result, code, body })
     assert.equal("abcdef", tempdir.read(folder:file("file")))
     assert.equal(3, request:get_downloaded_bytes())
+  end)
+end)
+
+describe("the permissions of a download", function()
+  local function mode_of(name)
+    return (program.run({ "ls", "-l", folder:file(name) }).out:match("^%S+"):sub(1, 10))
+  end
+
+  local function chmod(mode, name)
+    assert(os.execute(("chmod %s '%s'"):format(mode, folder:file(name))))
+  end
+
+  it("are those of the file that it replaces", function()
+    for mode, text in pairs({ ["640"] = "-rw-r-----", ["600"] = "-rw-------", ["444"] = "-r--r--r--", ["755"] = "-rwxr-xr-x" }) do
+      for _, options in ipairs({ { resume = false }, { resume = true }, { method = "POST" } }) do
+        local server = with_server({ { answer("body", tagged) } })
+        options.download_file = folder:file("file")
+        os.remove(options.download_file)
+        folder:write("file", "old")
+        chmod(mode, "file")
+        assert(fetch(server:url(), options))
+        assert.equal("body", tempdir.read(options.download_file))
+        assert.equal(text, mode_of("file"))
+        assert.same({ "file" }, names())
+      end
+    end
+  end)
+
+  it("are the usual ones where there was no file, or a link", function()
+    local server = with_server({ { answer("body") }, { answer("body") } })
+    folder:write("plain", "")
+    local usual = mode_of("plain")
+    assert(fetch(server:url(), { download_file = folder:file("file") }))
+    assert.equal(usual, mode_of("file"))
+    folder:write("secret", "")
+    chmod("600", "secret")
+    os.execute(("ln -sf secret '%s'"):format(folder:file("link")))
+    assert(fetch(server:url(), { download_file = folder:file("link") }))
+    assert.equal(usual, mode_of("link"))
+    assert.equal("-rw-------", mode_of("secret"))
+  end)
+
+  it("show nothing to others while it runs, either", function()
+    for _, resume in ipairs({ false, true }) do
+      local server = with_server({ { cut_short("abc", "abcdef") } })
+      folder:write("file", "old")
+      chmod("600", "file")
+      local seen = {}
+      assert.is_nil((fetch(server:url(), { download_file = folder:file("file"), resume = resume, on_progress = function()
+        for _, name in ipairs(names()) do
+          seen[#seen + 1] = mode_of(name)
+        end
+      end })))
+      assert.is_true(#seen >= 2)
+      for _, mode in ipairs(seen) do
+        assert.equal("-rw-------", mode)
+      end
+    end
+  end)
+end)
+
+describe("a program that ends in the midst of a download", function()
+  -- The script is over while the server still owes the rest.
+  local function leave(more, resume)
+    local server = with_server({ { { send = cut_short("abc", "abcdef", more), ending = "stall" } } })
+    local path = folder:write("file", "old")
+    local script = folder:write("script.lua", [[
+      local httpclient = require("httpclient")
+      local has_come = false
+      httpclient.async(httpclient.fetch, arg[1], { download_file = arg[2], resume = arg[3] == "true", on_progress = function()
+        has_come = true
+      end })
+      while not has_come do
+        httpclient.process(0.01)
+      end
+    ]])
+    local run = program.run(program.lua(script, server:url(), path, tostring(resume)))
+    assert.same({ 0, "", "" }, { run.code, run.out, run.err })
+    os.remove(script)
+    assert.equal("old", tempdir.read(path))
+  end
+
+  it("leaves nothing that can not be continued", function()
+    leave(tagged, false)
+    assert.same({ "file" }, names())
+    leave("", true)
+    assert.same({ "file" }, names())
+  end)
+
+  it("leaves what can be continued", function()
+    leave(tagged, true)
+    assert.same({ "file", "file.part", "file.part.info" }, names())
+    assert.equal("abc", tempdir.read(folder:file("file.part")))
+  end)
+end)
+
+describe("a download that is cut short", function()
+  -- All that comes is there, the end too, before the client looks: so the look that finds the end moves content as well.
+  local function cut(text, more)
+    local server = with_server({ { { gate = "go", send = text, ending = "close" } } })
+    local request, last = httpclient.HTTPRequest.new(), nil
+    for name, value in pairs(more) do
+      request[name] = value
+    end
+    request.on_progress = function(received)
+      last = received
+    end
+    request:request(server:url())
+    while not (server:requests()[1] or ""):find("\r\n\r\n", 1, true) do
+      httpclient.process(0.01)
+    end
+    server:open_gate("go")
+    assert(server.script:wait(10))
+    local result = request:await()
+    return result, request:get_downloaded_bytes(), last
+  end
+
+  it("counts all bytes that have come, wherever they go", function()
+    with_server({})
+    local Result = httpclient.HTTPRequest.Result
+    for _, more in ipairs({ {}, { download_file = folder:file("file") }, { download_file = folder:file("file"), resume = true } }) do
+      local result, downloaded, last = cut(cut_short("abc", "abcdef"), more)
+      assert.same({ Result.RESULT_CONNECTION_ERROR, 3, 3 }, { result, downloaded, last })
+      result, downloaded, last = cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcd", more)
+      assert.same({ Result.RESULT_CHUNKED_BODY_SIZE_MISMATCH, 4, 4 }, { result, downloaded, last })
+    end
+  end)
+
+  it("counts what came of content that can't be decoded or is too long", function()
+    local Result = httpclient.HTTPRequest.Result
+    local result, downloaded = cut(answer("no gzip", "Content-Encoding: gzip\r\n"), {})
+    assert.same({ Result.RESULT_BODY_DECOMPRESS_FAILED, 7 }, { result, downloaded })
+    result, downloaded = cut("HTTP/1.1 200 OK\r\n\r\nabcdef", { body_size_limit = 5 })
+    assert.same({ Result.RESULT_BODY_SIZE_LIMIT_EXCEEDED, 6 }, { result, downloaded })
   end)
 end)

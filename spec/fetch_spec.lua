@@ -224,6 +224,31 @@ describe("fetch", function()
     assert.equal("", assert(fetch(empty:url())).body)
   end)
 
+  it("hands over a part of something coded as it is, and decodes all of it", function()
+    local text = ("some text that repeats "):rep(50)
+    local packed = gzip(text)
+    local coding = "Content-Encoding: gzip\r\n"
+    local slice = ("HTTP/1.1 206 P\r\nContent-Length: 20\r\nContent-Range: bytes 10-29/%d\r\n%s\r\n"):format(#packed, coding) .. packed:sub(11, 30)
+    local path = os.tmpname()
+    for _, case in ipairs({ { slice, packed:sub(11, 30) }, { answer(packed, coding), text } }) do
+      local server = with_server({ { case[1], case[1], case[1] } })
+      local options = { headers = { ["rAnge"] = "bytes=10-29" } }
+      assert.equal(case[2], assert(fetch(server:url(), options)).body)
+      local parts = {}
+      options.on_data = function(part)
+        parts[#parts + 1] = part
+      end
+      assert(fetch(server:url(), options))
+      assert.equal(case[2], table.concat(parts))
+      options.on_data, options.download_file = nil, path
+      assert(fetch(server:url(), options))
+      local file = assert(io.open(path, "rb"))
+      assert.equal(case[2], file:read("*a"))
+      file:close()
+    end
+    os.remove(path)
+  end)
+
   it("refuses content that is coded wrongly, or cut short inside the coding", function()
     local packed = gzip(("x"):rep(10000))
     for _, body in ipairs({ "no gzip at all", packed:sub(1, -5), packed:sub(1, 12) .. "\255\255\255" .. packed:sub(16) }) do

@@ -2,7 +2,9 @@
 -- complete: until then the old file stays as it was.
 --
 -- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is the beginning: the
--- validator (RFC 9110 section 8.8) in the first line, a checksum of the URL, which may hold secrets, in the second.
+-- validator (RFC 9110 section 8.8) in the first line, a checksum of the URL, which may hold secrets, in the second, then
+-- the content codings and the size of the whole, each line empty where there is none. What does not fit to that is not
+-- put behind it, and what was put there in vain does not stay.
 --
 -- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
 -- one of the user's own is continued. A device (/dev/null) has no neighbour, and nothing takes its place: it is written to.
@@ -15,7 +17,25 @@ local Download = {}
 Download.__index = Download
 
 local serial = 0
-local in_use = {} -- the .part files that are written to now
+local in_use = {} -- temporary name -> the download that writes to it now
+
+-- Called when the Lua state is closed; __gc of a table is not honoured by 5.1 and LuaJIT.
+local function finalizer(fn)
+  local newproxy = rawget(_G, "newproxy")
+  if newproxy then
+    local proxy = newproxy(true)
+    getmetatable(proxy).__gc = fn
+    return proxy
+  end
+  return setmetatable({}, { __gc = fn })
+end
+
+-- A program may end in the midst of its downloads.
+Download.at_exit = finalizer(function()
+  for _, download in pairs(in_use) do
+    download:drop()
+  end
+end)
 
 -- Not to be guessed by others who may write to the folder, nor used twice.
 local function temporary_name(path)
@@ -38,14 +58,17 @@ local function checksum(text)
   return ("%08x%08x"):format(a, b)
 end
 
+-- -> validator, content codings, size of the whole or nil; nothing where it is no information on this URL
 local function read_info(path, url)
   local file = core.own_file_size(path) and io.open(path, "rb")
   if not file then
     return nil
   end
-  local validator, of_url = file:read("*l"), file:read("*l")
+  local validator, of_url, coding, total = file:read("*l"), file:read("*l"), file:read("*l"), file:read("*l")
   file:close()
-  return of_url == url and is_validator(validator) and validator or nil
+  if of_url == url and is_validator(validator) then
+    return validator, coding or "", tonumber(total)
+  end
 end
 
 -- The file at `path`; with resume what an earlier call for the same URL left is continued.
@@ -57,7 +80,7 @@ local function new(path, resume, url)
   elseif resume then
     self.url = checksum(url)
     self.temporary, self.info = path .. ".part", path .. ".part.info"
-    self.validator = read_info(self.info, self.url)
+    self.validator, self.coding, self.total = read_info(self.info, self.url)
     self.offset = self.validator and core.own_file_size(self.temporary) or 0
   else
     self.temporary = temporary_name(path)
@@ -75,7 +98,7 @@ end
 
 -- Forgets what an earlier call has left.
 local function start_over(self)
-  self.offset, self.validator = 0, nil
+  self.offset, self.total, self.validator = 0, nil, nil
   if not in_use[self.temporary] then
     os.remove(self.info)
     os.remove(self.temporary)
@@ -95,16 +118,23 @@ local function validator_of(client)
   end
 end
 
+-- The content codings (RFC 9110 section 8.4) as the answer has them, or "".
+local function coding_of(client)
+  local coding = (client:get_response_header("Content-Encoding") or ""):lower():gsub("[ \t]", "")
+  return coding == "identity" and "" or coding
+end
+
 -- Without it what will be written can not be continued.
 local function note_validator(self, client)
-  local validator = validator_of(client)
+  local validator, total = validator_of(client), client:get_response_body_length()
   os.remove(self.info)
-  if not validator or not core.create_new_file(self.info) then
+  if not validator or not core.create_new_file(self.info, self.path) then
     return
   end
   local info = io.open(self.info, "wb")
   if info then
-    local is_written = info:write(validator, "\n", self.url, "\n")
+    local size = total >= 0 and ("%.0f"):format(total) or ""
+    local is_written = info:write(table.concat({ validator, self.url, coding_of(client), size, "" }, "\n"))
     self.validator = info:close() and is_written and validator or nil
   end
 end
@@ -116,15 +146,37 @@ local function is_other_version(self, client)
   return value ~= nil and value ~= self.validator
 end
 
--- Does the 206 carry on where the file ends? Sets `total`.
+-- Digits that a number can hold exactly in every Lua.
+local DIGITS_MAX = 15
+
+-- -> first position, last position, size of the whole or nil where that is "*"; nothing where the value is no valid range
+-- of bytes, which nobody may combine with anything (RFC 9110 section 14.4)
+local function content_range(value)
+  local first, last, total = value:match("^[Bb][Yy][Tt][Ee][Ss] +(%d+)%-(%d+)/(%d+)$")
+  if not first then
+    first, last = value:match("^[Bb][Yy][Tt][Ee][Ss] +(%d+)%-(%d+)/%*$")
+  end
+  if not first or #first > DIGITS_MAX or #last > DIGITS_MAX or #(total or "") > DIGITS_MAX then
+    return nil
+  end
+  first, last, total = tonumber(first), tonumber(last), tonumber(total)
+  if first <= last and (not total or last < total) then
+    return first, last, total
+  end
+end
+
+-- Does the 206 carry on where the file ends, and is it known where the whole ends? Several ranges, which come without a
+-- Content-Range, do not. Sets `total`, and `stop`, the size that the file has when this answer is complete.
 local function continues(self, client)
-  if is_other_version(self, client) then
+  if is_other_version(self, client) or coding_of(client) ~= self.coding then
     return false
   end
-  local value = client:get_response_header("Content-Range") or ""
-  local from, total = value:match("^%s*[Bb][Yy][Tt][Ee][Ss]%s+(%d+)%-%d+/([%d*]+)%s*$")
-  self.total = tonumber(total)
-  return from ~= nil and tonumber(from) == self.offset
+  local first, last, total = content_range(client:get_response_header("Content-Range") or "")
+  if first ~= self.offset or not (total or self.total) or (total and self.total and total ~= self.total) then
+    return false
+  end
+  self.total, self.stop = total or self.total, last + 1
+  return last < self.total
 end
 
 -- Does the answer say that there is no such rest (RFC 9110 section 15.5.17)?
@@ -148,7 +200,7 @@ local function open_temporary(self, is_rest)
   end
   local ok, message = true, nil
   if not is_rest then
-    ok, message = core.create_new_file(self.temporary)
+    ok, message = core.create_new_file(self.temporary, self.path)
   elseif core.own_file_size(self.temporary) ~= self.offset then
     ok, message = nil, ("%s has changed meanwhile"):format(self.temporary)
   end
@@ -158,17 +210,26 @@ local function open_temporary(self, is_rest)
   return ok, message
 end
 
+-- There is more in the answer than in its range: which of it is right nobody can know.
+local function is_too_long()
+  return nil, "the server sent more than the range that it named", "CONNECTION_ERROR"
+end
+
 -- The head of the answer is in. -> true; false when the request must be made again without range_lines(); nil, message,
 -- result. is_coded: its content is decoded on the way, so that its size is not the file's.
 function Download:begin(client, is_coded)
   local code = client:get_response_code()
   local is_rest = self.offset > 0 and code == 206
-  if (is_rest and (is_coded or not continues(self, client))) or self:is_refused(client) then
+  if (is_rest and not continues(self, client)) or self:is_refused(client) then
     start_over(self)
     return false
+  elseif is_rest and client:get_response_body_length() > self.stop - self.offset then
+    start_over(self)
+    return is_too_long()
   elseif not is_rest then
     self.offset, self.total, self.validator = 0, nil, nil
   end
+  self.size = self.offset
   local ok, message = open_temporary(self, is_rest)
   if ok and (is_rest or is_coded) then
     self.file, message = io.open(self.temporary, is_rest and "ab" or "wb")
@@ -191,20 +252,36 @@ local function write_failed(self, message)
   return nil, ("can't write %s: %s"):format(self.temporary, tostring(message)), "DOWNLOAD_FILE_WRITE_ERROR"
 end
 
+-- So many bytes were written. -> true; nil, message, result
+local function count(self, size)
+  self.size = self.size + size
+  if self.stop and self.size > self.stop then
+    self.validator = nil
+    return is_too_long()
+  end
+  return true
+end
+
 function Download:write(bytes)
   local ok, message = self.file:write(bytes)
   if not ok then
     return write_failed(self, message)
   end
-  return true
+  return count(self, #bytes)
 end
 
+-- -> bytes moved; nil, message, result, bytes moved before it failed
 function Download:take(client)
-  local moved, message, code = client:read_response_body_to_file(self.file or self.temporary)
-  if not moved and code ~= Error.ERR_CONNECTION_ERROR and code ~= Error.ERR_TIMEOUT then
-    return write_failed(self, message)
+  local moved, message, code, moved_before = client:read_response_body_to_file(self.file or self.temporary)
+  local size = moved or moved_before or 0
+  local ok, why, result = count(self, size)
+  if not ok then
+    return nil, why, result, size
+  elseif not moved and code ~= Error.ERR_CONNECTION_ERROR and code ~= Error.ERR_TIMEOUT then
+    message, result = select(2, write_failed(self, message))
+    return nil, message, result, size
   end
-  return moved, message, "CONNECTION_ERROR"
+  return moved, message, "CONNECTION_ERROR", size
 end
 
 local function close(self)
@@ -216,20 +293,41 @@ local function close(self)
   return true
 end
 
+-- Another program that downloads the same writes to the same .part file. -> why it is not what was written here, or nil
+local function why_not_ours(self)
+  if not core.file_kind(self.temporary) then
+    return "it is gone: another program has renamed or removed it"
+  elseif self.resume and (core.own_file_size(self.temporary) or self.size) ~= self.size then
+    return "it has changed meanwhile: another program writes to it"
+  end
+end
+
+local function rename_failed(self, message)
+  local prefix = self.temporary .. ": " -- which 5.1 puts there
+  if message:sub(1, #prefix) == prefix then
+    message = message:sub(#prefix + 1)
+  end
+  return nil, ("can't rename %s to %s: %s"):format(self.temporary, self.path, message), "DOWNLOAD_FILE_WRITE_ERROR"
+end
+
 function Download:finish()
   local ok, message = close(self)
   if not ok then
     return write_failed(self, message)
-  end
-  if self.total and core.own_file_size(self.temporary) ~= self.total then
+  elseif self.stop and self.size < self.total then
     return nil, "the server sent less than the rest of the file", "CONNECTION_ERROR"
-  end
-  if self.kind == "device" then
+  elseif self.kind == "device" then
     return true
   end
+  message = why_not_ours(self)
+  if message then
+    self.validator = nil
+    return rename_failed(self, message)
+  end
+  core.keep_file_mode(self.temporary, self.path) -- not every file system knows it
   ok, message = os.rename(self.temporary, self.path)
   if not ok then
-    return nil, message, "DOWNLOAD_FILE_WRITE_ERROR"
+    return rename_failed(self, message)
   end
   self.has_file, in_use[self.temporary] = false, nil
   if self.resume then
@@ -238,13 +336,21 @@ function Download:finish()
   return true
 end
 
+-- Removes what nothing could continue.
+function Download:drop()
+  if not self.validator then
+    if self.resume then
+      os.remove(self.info)
+    end
+    os.remove(self.temporary)
+  end
+end
+
 function Download:abort()
   close(self)
   if self.has_file then
     in_use[self.temporary] = nil
-    if not self.validator then
-      os.remove(self.temporary) -- nothing could continue it
-    end
+    self:drop()
   end
   self.has_file = false
 end

@@ -1,7 +1,7 @@
 -- sinks.lua: where the content of a response goes: into a string, or to a function. A file is in download.lua.
 --
 -- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
--- that takes content from the client itself has take(client) -> bytes moved, or nil, message, Error.
+-- that takes content from the client itself has take(client) -> bytes moved; nil, message, result, bytes moved before.
 local sinks = {}
 
 local Memory = {}

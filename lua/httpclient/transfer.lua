@@ -8,6 +8,7 @@ local download = require("httpclient.download")
 local fields = require("httpclient.fields")
 local pool = require("httpclient.pool")
 local redirect = require("httpclient.redirect")
+local request_body = require("httpclient.request_body")
 local results = require("httpclient.results")
 local sinks = require("httpclient.sinks")
 local tasks = require("httpclient.tasks")
@@ -217,26 +218,12 @@ local function own_lines(t)
   return lines
 end
 
--- A function can be called once; a file is read again from where it stood.
-local function rewind_body(t)
-  if type(t.body) == "function" then
-    return not t.body_is_used
-  elseif t.body ~= nil and type(t.body) ~= "string" then
-    t.body_start = t.body_start or t.body:seek("cur")
-    if not t.body_start then
-      return not t.body_is_used -- a pipe: the client says what it thinks of it
-    end
-    return t.body:seek("set", t.body_start) ~= nil
-  end
-  return true
-end
-
 local function report_progress(t)
   if not t.on_progress then
     return
   end
   local client = t.client
-  local offset = t.file and t.file.offset or 0
+  local offset = t.sink and t.sink.offset or 0
   local total = client:has_response() and client:get_response_body_length() or -1
   call(t.on_progress, client:get_response_body_received() + offset, total >= 0 and total + offset or -1,
     client:get_request_body_sent(), t.send_total)
@@ -245,7 +232,7 @@ end
 -- Sends the request and waits for the head of its answer. -> is it there?
 local function ask(t)
   local client, began, sent = t.client, now(), 0
-  if not rewind_body(t) then
+  if not request_body.rewind(t) then
     fail("REQUEST_FAILED", "the body comes from a function or a pipe, which can't give it a second time")
   end
   t.body_is_used = true
@@ -272,7 +259,7 @@ end
 -- it did not see it, and an idempotent one may go out again (RFC 9110 section 9.2.2).
 local function may_ask_again(t)
   local code = t.client:get_last_error()
-  return code ~= Error.ERR_TIMEOUT and not t.client:has_response_begun() and idempotent[t.method] and rewind_body(t)
+  return code ~= Error.ERR_TIMEOUT and not t.client:has_response_begun() and idempotent[t.method] and request_body.rewind(t)
 end
 
 local function fail_without_head(t)
@@ -342,9 +329,13 @@ local function put_decoded(t, bytes)
 end
 
 local function take(t)
-  local moved, message, name = t.sink:take(t.client)
+  local moved, message, name, moved_before = t.sink:take(t.client)
+  t.received = t.client:get_response_body_received()
   if not moved then
-    if t.client:get_status() ~= BODY and name == "CONNECTION_ERROR" then
+    if moved_before > 0 then
+      report_progress(t)
+    end
+    if name == "CONNECTION_ERROR" and t.client:get_last_error() ~= Error.OK then
       is_cut_short(t)
     end
     fail(name, message)
@@ -356,6 +347,7 @@ end
 
 local function read(t)
   local bytes = t.client:read_response_body_chunk()
+  t.received = t.client:get_response_body_received()
   if bytes ~= "" then
     (t.decoder and put_decoded or put)(t, bytes)
   end
@@ -368,7 +360,6 @@ local function read_all(t, step)
   while t.client:get_status() == BODY do
     local moved = step(t)
     if moved > 0 then
-      t.received = t.client:get_response_body_received()
       report_progress(t)
       size, reads = size + moved, reads + 1
       check_deadline(t)
@@ -402,10 +393,12 @@ local function choose_sink(t)
   return sinks.memory()
 end
 
+-- A part of something coded is handed over as it is: nothing can be decoded from its middle on.
 local function prepare_decoder(t)
   local message
+  local is_part = t.head.status == 206 and fields.have(t.headers, "range")
   t.decoder = nil
-  if t.accept_gzip and t.client:get_status() == BODY then
+  if t.accept_gzip and not is_part and t.client:get_status() == BODY then
     t.decoder, message = decoder.new(t.client:get_response_header("Content-Encoding"))
   end
   if message then
@@ -544,22 +537,6 @@ local function abort(t)
   let_go(t, false)
 end
 
-local function send_total_of(body)
-  if type(body) == "string" then
-    return #body
-  elseif body == nil then
-    return 0
-  elseif type(body) == "function" then
-    return -1
-  end
-  local at = body:seek("cur")
-  local size = at and body:seek("end")
-  if at then
-    body:seek("set", at)
-  end
-  return size and size - at or -1
-end
-
 -- Runs the transfer t; only inside a task. -> response
 --   url (see url.lua), method, headers (array of field lines), body (string, function, file or nil), raw (send the body
 --   whatever the method), timeout, connect_timeout, response_timeout, idle_timeout (seconds or nil), max_redirects,
@@ -570,14 +547,16 @@ function transfer.run(t)
   t.task = tasks.current()
   t.began = now()
   t.deadline = t.timeout and t.timeout > 0 and t.began + t.timeout or nil
-  t.redirects, t.received, t.timings, t.send_total = 0, 0, {}, send_total_of(t.body)
+  t.redirects, t.received, t.timings, t.send_total = 0, 0, {}, request_body.size(t.body)
   t.task.on_abort = function()
     abort(t)
   end
   adopt_credentials(t)
   if t.download_file then
-    t.file = download.new(t.download_file, t.resume, urls.to_string(t.url))
-    t.accept_gzip = t.accept_gzip and not t.resume -- a range counts the bytes as they are stored
+    -- Range has a meaning for GET alone (RFC 9110 section 14.2), and what the caller asks for is the caller's.
+    local resume = t.resume and t.method == HTTPClient.METHOD_GET and not fields.have(t.headers, "range")
+    t.file = download.new(t.download_file, resume, urls.to_string(t.url))
+    t.accept_gzip = t.accept_gzip and not resume -- a range counts the bytes as they are stored
   end
   repeat
     exchange(t)

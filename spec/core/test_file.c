@@ -49,7 +49,7 @@ static void check_create(void) {
     CHECK_CASE(cases[i].text, hc_file_create(path, &file, &why) == cases[i].code && says(&why, cases[i].text) && file < 0);
   }
   hc_failure_clear(&why);
-  CHECK(hc_file_create_new(in_folder("new"), &why) == HC_ERR_ALREADY_EXISTS && says(&why, "there already"));
+  CHECK(hc_file_create_new(in_folder("new"), NULL, &why) == HC_ERR_ALREADY_EXISTS && says(&why, "there already"));
   uint64_t size = 9;
   CHECK(hc_file_is_own(in_folder("new"), &size) && size == 0);
   CHECK(!hc_file_is_own(folder, &size) && !hc_file_is_own(in_folder("none"), &size));
@@ -59,6 +59,58 @@ static void check_create(void) {
   CHECK(unlink(in_folder("second name")) == 0 && symlink(original, in_folder("link")) == 0 && !hc_file_is_own(in_folder("link"), &size));
   CHECK(unlink(in_folder("link")) == 0 && hc_file_is_own(original, &size));
   if (geteuid() == 0) CHECK_CASE("somebody else's", chown(original, 1, (gid_t)-1) == 0 && !hc_file_is_own(original, &size) && chown(original, 0, (gid_t)-1) == 0);
+}
+
+static mode_t mode_of(const char *path) {
+  struct stat facts;
+  return stat(path, &facts) == 0 ? facts.st_mode & 07777 : 0;
+}
+
+/* What `fresh` becomes beside an `old` of the mode, when it is made and when it takes its place. */
+static void check_mode(const char *fresh, const char *old, mode_t mode, mode_t made, mode_t kept) {
+  hc_failure why = {HC_OK, ""};
+  char name[32];
+  snprintf(name, sizeof name, "mode %04o", (unsigned)mode);
+  (void)unlink(fresh);
+  CHECK_CASE(name, chmod(old, mode) == 0 && hc_file_create_new(fresh, old, &why) == HC_OK && mode_of(fresh) == made);
+  CHECK_CASE(name, hc_file_keep_mode(fresh, old) && mode_of(fresh) == kept);
+}
+
+/* Of a group that the user is not in: what it could do nobody else can. */
+static void check_foreign_group(const char *fresh, const char *old) {
+  CHECK(chmod(folder, 0711) == 0 && chown(fresh, 65534, 0) == 0 && chown(old, 65534, 1) == 0 && chmod(old, 0674) == 0);
+  CHECK(seteuid(65534) == 0);
+  bool is_kept = hc_file_keep_mode(fresh, old);
+  CHECK(seteuid(0) == 0);
+  CHECK(is_kept && mode_of(fresh) == 0644);
+}
+
+static void check_modes(void) {
+  char fresh[128], old[128];
+  snprintf(fresh, sizeof fresh, "%s", in_folder("fresh"));
+  snprintf(old, sizeof old, "%s", in_folder("old"));
+  hc_failure why = {HC_OK, ""};
+  mode_t before = umask(022);
+  CHECK(hc_file_create_new(fresh, old, &why) == HC_OK && mode_of(fresh) == 0644);
+  CHECK(!hc_file_keep_mode(fresh, old) && !hc_file_keep_mode(fresh, folder) && mode_of(fresh) == 0644);
+  CHECK(hc_file_create_new(old, NULL, &why) == HC_OK);
+  check_mode(fresh, old, 0600, 0600, 0600);
+  check_mode(fresh, old, 0640, 0640, 0640);
+  check_mode(fresh, old, 0666, 0644, 0666);
+  check_mode(fresh, old, 0755, 0644, 0755);
+  check_mode(fresh, old, 0444, 0644, 0444);
+  check_mode(fresh, old, 04755, 0644, 0755);
+  CHECK(unlink(fresh) == 0 && symlink(old, fresh) == 0 && chmod(old, 0640) == 0);
+  CHECK_CASE("through a link", !hc_file_keep_mode(fresh, old) && !hc_file_keep_mode(old, fresh) && mode_of(old) == 0640);
+  if (geteuid() == 0) {
+    CHECK(chown(old, 1, 1) == 0);
+    check_mode(fresh, old, 0666, 0644, 0644);
+    struct stat facts;
+    CHECK_CASE("the group", stat(fresh, &facts) == 0 && facts.st_gid == 1 && facts.st_uid == 0);
+    check_foreign_group(fresh, old);
+  }
+  CHECK(unlink(fresh) == 0 && unlink(old) == 0);
+  (void)umask(before);
 }
 
 /* A file may grow to two bytes and no more: what found room is told. */
@@ -146,6 +198,7 @@ int main(void) {
   snprintf(folder, sizeof folder, "/tmp/httpclient-file.XXXXXX");
   if (mkdtemp(folder) == NULL) return 1;
   check_create();
+  check_modes();
   check_moving();
   check_share();
   check_texts();

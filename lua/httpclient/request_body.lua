@@ -1,0 +1,35 @@
+-- request_body.lua: what a transfer has to know of the body that it sends: how long it is, and how to send it again.
+local request_body = {}
+
+-- A function can be called once; a file is read again from where it stood. -> can the body of the transfer be sent?
+function request_body.rewind(t)
+  if type(t.body) == "function" then
+    return not t.body_is_used
+  elseif t.body ~= nil and type(t.body) ~= "string" then
+    t.body_start = t.body_start or t.body:seek("cur")
+    if not t.body_start then
+      return not t.body_is_used -- a pipe: the client says what it thinks of it
+    end
+    return t.body:seek("set", t.body_start) ~= nil
+  end
+  return true
+end
+
+-- -> bytes; -1 where that is not known in advance
+function request_body.size(body)
+  if type(body) == "string" then
+    return #body
+  elseif body == nil then
+    return 0
+  elseif type(body) == "function" then
+    return -1
+  end
+  local at = body:seek("cur")
+  local size = at and body:seek("end")
+  if at then
+    body:seek("set", at)
+  end
+  return size and size - at or -1
+end
+
+return request_body
