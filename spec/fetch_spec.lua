@@ -351,6 +351,41 @@ describe("fetch", function()
   end)
 end)
 
+describe("the pool", function()
+  local servers
+  before_each(function()
+    httpclient.pool.close_idle()
+    servers = {}
+  end)
+  after_each(function()
+    httpclient.pool.max_idle = 32
+    httpclient.pool.close_idle()
+    for _, server in ipairs(servers) do
+      server:stop()
+    end
+  end)
+
+  it("keeps the connections that were used last, whatever their place", function()
+    httpclient.pool.max_idle = 2
+    local function get(index)
+      assert.equal("x", assert(fetch(servers[index]:url())).body)
+      return (select(2, httpclient.pool.count()))
+    end
+    local kept = { send = answer("x"), ending = "keep" }
+    for i = 1, 4 do
+      servers[i] = serve({ { kept, kept, { send = answer("x"), ending = "stall" } } })
+    end
+    assert.same({ 1, 2, 2 }, { get(1), get(2), get(3) })
+    for _ = 1, 2 do
+      assert.same({ 2, 2 }, { get(3), get(2) })
+    end
+    local _, count = servers[3]:requests()[1]:gsub("GET / HTTP", "")
+    assert.equal(3, count)
+    httpclient.pool.max_idle = 0
+    assert.equal(0, get(4))
+  end)
+end)
+
 local function moved(code, location, more)
   return ("HTTP/1.1 %d Moved\r\nLocation: %s\r\nContent-Length: 4\r\n%s\r\ngone"):format(code, location, more or "")
 end

@@ -7,6 +7,7 @@ local serve = require("spec.support.serve")
 local tempdir = require("spec.support.tempdir")
 
 local Error, HTTPClient, HTTPRequest = httpclient.Error, httpclient.HTTPClient, httpclient.HTTPRequest
+local unpack = table.unpack or unpack -- luacheck: ignore
 local Result = HTTPRequest.Result
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
@@ -322,6 +323,12 @@ describe("an HTTPRequest", function()
     assert.truthy(received:find("^GET http://example%.test:81/x HTTP/1%.1\r\n"), received)
     assert.truthy(received:find("\r\nProxy-Authorization: Basic dTpw\r\n", 1, true), received)
     assert.equal(Error.ERR_INVALID_PARAMETER, (request:set_http_proxy("a b", 80)))
+    for index, arguments in ipairs({ { 1, 80 }, { "h", "80" }, { "h", 80, 1 }, { "h", 80, "u", true } }) do
+      assert.has_error(function() request:set_https_proxy(unpack(arguments)) end,
+        ("bad argument #%d to 'set_https_proxy' (%s expected, got %s)"):format(index,
+          index == 2 and "integer" or "string", ({ "1", "string", "1", "boolean" })[index]))
+    end
+    assert.has_error(function() request:set_http_proxy("h", 80.5) end, "bad argument #2 to 'set_http_proxy' (integer expected, got 80.5)")
     assert.equal(Error.OK, (request:set_http_proxy("", -1)))
     assert.equal(Result.RESULT_CANT_RESOLVE, (result_of(request, "http://no-such-host.invalid/")))
   end)

@@ -9,11 +9,6 @@ local tempdir = require("spec.support.tempdir")
 local async, process, run = httpclient.async, httpclient.process, httpclient.run
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
--- 5.1 can not yield across pcall.
-local can_guard = coroutine.wrap(function()
-  return (pcall(coroutine.yield, true))
-end)() == true
-
 local answer = serve.answer
 
 local with_server = require("spec.support.served")(after_each)
@@ -36,6 +31,11 @@ describe("a task", function()
     assert.has_error(function() httpclient.set_waiter(1) end)
     assert.has_error(function() process(-1) end)
     assert.has_error(function() process("1") end)
+    for _, seconds in ipairs({ "1", {}, 0 / 0 }) do
+      assert.error_matches(function() httpclient.sleep(seconds) end, "bad argument #1 to 'sleep'", 1, true)
+      assert.error_matches(function() async(function() end):wait(seconds) end, "bad argument #1 to 'wait'", 1, true)
+    end
+    assert.error_matches(function() httpclient.sleep() end, "bad argument #1 to 'sleep' (number expected, got nil)", 1, true)
   end)
 
   it("goes on at the next process() after it has yielded", function()
@@ -302,8 +302,22 @@ describe("a waiter", function()
     httpclient.set_waiter(nil)
     assert.is_false(ok)
     assert.equal("no waiting here", message)
-    if can_guard then
-      assert.equal(0, (httpclient.pool.count()))
-    end
+    assert.equal(0, (httpclient.pool.count()))
+  end)
+
+  it("that raises inside a coroutine of its own leaves nothing behind either", function()
+    local server = with_server({ { { gate = "go", send = answer("late") } } })
+    local other = with_server({ { { send = answer("one") } } })
+    local used = httpclient.pool.count()
+    httpclient.set_waiter(function() error("no waiting here", 0) end)
+    finally(function() httpclient.set_waiter(nil) end)
+    local ok, message = coroutine.resume(coroutine.create(function() return httpclient.fetch(server:url("/")) end))
+    assert.same({ false, "no waiting here" }, { ok, message })
+    httpclient.set_waiter(nil)
+    collectgarbage()
+    collectgarbage()
+    assert.equal("one", httpclient.fetch(other:url("/")).body)
+    assert.equal(used, (httpclient.pool.count()))
+    httpclient.pool.close_idle()
   end)
 end)

@@ -108,11 +108,23 @@ end
 
 -- --- settings -----------------------------------------------------------------------------------------------------------
 
+local function check_proxy(name, ...)
+  for index, expected in ipairs({ "string", "number", "string", "string" }) do
+    local value = select(index, ...)
+    if value ~= nil and type(value) ~= expected or index == 2 and type(value) == "number" and value % 1 ~= 0 then
+      error(("bad argument #%d to '%s' (%s expected, got %s)"):format(index, name,
+        index == 2 and "integer" or expected, type(value) == "number" and tostring(value) or type(value)), 4)
+    end
+  end
+end
+
 local function set_proxy(self, scheme, host, port, user, password)
-  local state = check_self(self, "set_" .. scheme .. "_proxy")
+  local name = "set_" .. scheme .. "_proxy"
+  local state = check_self(self, name)
+  check_proxy(name, host, port, user, password)
   -- The client knows what a proxy may be.
   local probe = HTTPClient.new()
-  local code, message = probe["set_" .. scheme .. "_proxy"](probe, host, port, user, password)
+  local code, message = probe[name](probe, host, port, user, password)
   if code ~= Error.OK then
     return code, message
   end

@@ -10,14 +10,19 @@ local SLICE = 0.5
 
 local waiter
 
--- In 5.1 nothing yields across pcall.
-outside.can_guard = coroutine.wrap(function()
+-- In 5.1 nothing yields across pcall ...
+local pcall_yields = coroutine.wrap(function()
   return (pcall(coroutine.yield, true))
 end)() == true
 
+-- ... but the main thread yields nowhere. Can what calls the waiter be called protected?
+function outside.can_guard()
+  return pcall_yields or coroutine.running() == nil
+end
+
 -- The C functions that 5.2 yields across; the later Luas, and LuaJIT, tell themselves what they can.
 local yields_across = {}
-if outside.can_guard then
+if pcall_yields then
   yields_across[pcall], yields_across[xpcall] = true, true
 end
 
@@ -30,7 +35,7 @@ function outside.can_yield()
   local getinfo = debug and debug.getinfo
   local level, frame = 2, getinfo and getinfo(2, "Snf")
   while frame do
-    local is_iterator = not outside.can_guard and frame.name == "(for generator)"
+    local is_iterator = not pcall_yields and frame.name == "(for generator)"
     if is_iterator or (frame.what == "C" and not yields_across[frame.func]) then
       return false
     end
@@ -74,7 +79,7 @@ function outside.call_waiter(client, deadline)
   local seconds = seconds_until(deadline, client)
   if seconds == 0 then
     return true
-  elseif outside.can_guard then
+  elseif outside.can_guard() then
     return pcall(waiter, client, seconds)
   end
   waiter(client, seconds)

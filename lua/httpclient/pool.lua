@@ -59,6 +59,18 @@ local function sweep()
   end
 end
 
+-- The one that has been kept longest of all, whatever its place.
+local function close_oldest_of_all()
+  local key, place
+  for other_key, other in pairs(places) do
+    if other.idle[1] and (not place or other.idle[1].since < place.idle[1].since) then
+      key, place = other_key, other
+    end
+  end
+  take_idle(place, 1).client:close()
+  forget_if_empty(key, place)
+end
+
 -- Closes every connection that is not in use.
 function pool.close_idle()
   for key, place in pairs(places) do
@@ -149,10 +161,8 @@ function pool.release(key, client)
   if idle_count > pool.max_idle then
     sweep()
   end
-  if idle_count > pool.max_idle then
-    close_oldest(key, place, function()
-      return idle_count > pool.max_idle
-    end)
+  while idle_count > math.max(0, pool.max_idle) do
+    close_oldest_of_all()
   end
 end
 

@@ -24,7 +24,6 @@ local CANT_WAIT = {}
 local Task = {}
 Task.__index = Task
 
-local can_guard = outside.can_guard
 -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
 local by_coroutine = setmetatable({}, { __mode = "kv" })
 
@@ -218,9 +217,32 @@ end
 
 local work_here, drive_here
 
+-- Tasks that an error has left behind: see drive_unguarded.
+local lost = {}
+
+-- Where nothing yields across pcall, what the waiter raises goes right through, and leaves the task where it was. What
+-- stands on the stack is then collected, and says so; a finalizer may come at any moment and does no more than that.
+local function drive_unguarded(task)
+  local sentinel = newproxy(true) -- luacheck: ignore newproxy
+  getmetatable(sentinel).__gc = function()
+    if task.state == "running" then
+      lost[#lost + 1] = task
+    end
+  end
+  drive_on(task)
+  return sentinel
+end
+
+local function drop_lost()
+  while lost[1] do
+    drop(table.remove(lost))
+  end
+end
+
 -- Runs fn(...) as a task of its own to its end, and waits where the caller waits: inside a task for the scheduler, else
 -- in the kernel or the waiter. -> the task, which has ended
 function tasks.drive(fn, ...)
+  drop_lost()
   local parent = current()
   if parent and not outside.can_yield() then
     return drive_here(parent, fn, ...)
@@ -236,8 +258,8 @@ function tasks.drive(fn, ...)
     parent.child = nil
     return task
   end
-  if not can_guard then
-    drive_on(task)
+  if not outside.can_guard() then
+    drive_unguarded(task)
     return task
   end
   local ok, message = pcall(drive_on, task)
@@ -344,7 +366,7 @@ end
 
 -- One round of the scheduler's own work, which must not leave it "at work" when the waiter or memory fails.
 local function guarded(fn, ...)
-  if outside.has_waiter() and not can_guard then
+  if outside.has_waiter() and not outside.can_guard() then
     return fn(...)
   end
   local ok, message = pcall(fn, ...)
@@ -492,8 +514,15 @@ function tasks.wake(task)
   enqueue(root_of(task), "ready")
 end
 
+local function is_seconds(value)
+  return type(value) == "number" and value == value
+end
+
 -- Waits for the time in seconds: inside a task without holding up the others.
 function tasks.sleep(seconds)
+  if not is_seconds(seconds) then
+    error("bad argument #1 to 'sleep' (number expected, got " .. type(seconds) .. ")", 2)
+  end
   local deadline = now() + seconds
   if not tasks.is_scheduled() then
     outside.pause(deadline)
@@ -556,6 +585,9 @@ end
 
 -- Waits until the task has ended, or the seconds are over. -> as result()
 function Task:wait(seconds)
+  if seconds ~= nil and not is_seconds(seconds) then
+    error("bad argument #1 to 'wait' (number or nil expected, got " .. type(seconds) .. ")", 2)
+  end
   local deadline = seconds and now() + seconds
   local caller = current()
   local function is_done()
