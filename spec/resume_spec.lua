@@ -80,6 +80,9 @@ describe("a rest that does not fit to the part", function()
     ["of a larger whole"] = { partial("defg", "bytes 3-6/7") },
     ["from an earlier position"] = { partial("cdef", "bytes 2-5/6") },
     ["from a later position"] = { partial("ef", "bytes 4-5/6") },
+    ["of less than its range"] = { partial("de", "bytes 3-5/6") },
+    ["of nothing"] = { partial("", "bytes 3-5/6") },
+    ["to an end behind the size known before"] = { partial("defghi", "bytes 3-8/*") },
     ["in another unit"] = { partial("def", "items 3-5/6") },
     ["without a range"] = { partial("def") },
     ["with two ranges"] = { partial("def", "bytes 3-5/6\r\nContent-Range: bytes 0-5/6") },
@@ -156,7 +159,7 @@ describe("a rest that is longer than its range", function()
     ["in a chunk more"] = head .. "Transfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n5\r\nEXTRA\r\n0\r\n\r\n",
     ["to the end of the connection"] = head .. "\r\ndefEXTRA",
     ["without an end"] = head .. "Content-Length: 1000000\r\n\r\ndefEXTRA",
-    ["and shorter than the whole"] = partial("deEXTRA", "bytes 3-4/6"),
+    ["and ends before the whole"] = partial("deEXTRA", "bytes 3-4/6"),
   }
   for what, text in pairs(cases) do
     it("is told as that, and nothing of it stays: " .. what, function()
@@ -172,6 +175,27 @@ describe("a rest that is longer than its range", function()
       assert.is_nil(server:requests()[3]:find("Range", 1, true))
     end)
   end
+end)
+
+describe("a rest in chunks that is shorter than its range", function()
+  it("is told as that, and nothing of it stays", function()
+    local text = "HTTP/1.1 206 P\r\nContent-Range: bytes 3-5/6\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n"
+    local server = with_server({ { cut_short() }, { text } })
+    assert.is_nil((resume(server)))
+    local response, message, code = resume(server)
+    assert.is_nil(response)
+    assert.truthy(message:find("sent less than the range", 1, true), message)
+    assert.equal(Error.ERR_CONNECTION_ERROR, code)
+    assert_left()
+  end)
+
+  it("is kept as far as it came where the last chunk is missing", function()
+    local text = "HTTP/1.1 206 P\r\nContent-Range: bytes 3-5/6\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n"
+    local server = with_server({ { cut_short() }, { text } })
+    assert.is_nil((resume(server)))
+    assert.is_nil((resume(server)))
+    assert.equal("abcde", tempdir.read(folder:file("file.part")))
+  end)
 end)
 
 describe("a request that has no rest", function()

@@ -96,9 +96,13 @@ function Download:range_lines()
   return { ("Range: bytes=%.0f-"):format(self.offset), "If-Range: " .. self.validator }
 end
 
--- Forgets what an earlier call has left.
+local function forget(self)
+  self.offset, self.total, self.stop, self.validator = 0, nil, nil, nil
+end
+
+-- Forgets what an earlier call has left, on the disk too.
 local function start_over(self)
-  self.offset, self.total, self.validator = 0, nil, nil
+  forget(self)
   if not in_use[self.temporary] then
     os.remove(self.info)
     os.remove(self.temporary)
@@ -166,7 +170,7 @@ local function content_range(value)
 end
 
 -- Does the 206 carry on where the file ends, and is it known where the whole ends? Several ranges, which come without a
--- Content-Range, do not. Sets `total`, and `stop`, the size that the file has when this answer is complete.
+-- Content-Range, do not; nor does what says itself that it has less than its range. Sets `total`, and `stop`, the size that the file has when this answer is complete.
 local function continues(self, client)
   if is_other_version(self, client) or coding_of(client) ~= self.coding then
     return false
@@ -176,7 +180,8 @@ local function continues(self, client)
     return false
   end
   self.total, self.stop = total or self.total, last + 1
-  return last < self.total
+  local size = client:get_response_body_length()
+  return last < self.total and (size < 0 or size >= self.stop - first)
 end
 
 -- Does the answer say that there is no such rest (RFC 9110 section 15.5.17)?
@@ -227,9 +232,9 @@ function Download:begin(client, is_coded)
     start_over(self)
     return is_too_long()
   elseif not is_rest then
-    self.offset, self.total, self.validator = 0, nil, nil
+    forget(self)
   end
-  self.size = self.offset
+  self.size, self.has_last_chunk = self.offset, is_rest and client:is_response_chunked()
   local ok, message = open_temporary(self, is_rest)
   if ok and (is_rest or is_coded) then
     self.file, message = io.open(self.temporary, is_rest and "ab" or "wb")
@@ -314,6 +319,9 @@ function Download:finish()
   local ok, message = close(self)
   if not ok then
     return write_failed(self, message)
+  elseif self.has_last_chunk and self.size < self.stop then
+    self.validator = nil -- it is complete, and not what it said
+    return nil, "the server sent less than the range that it named", "CONNECTION_ERROR"
   elseif self.stop and self.size < self.total then
     return nil, "the server sent less than the rest of the file", "CONNECTION_ERROR"
   elseif self.kind == "device" then
