@@ -14,8 +14,9 @@ static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
   hc_tls_subject_names_text(certificate, names);
   h->name_mismatch = true;
   if (names[0] != '\0') {
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "hostname mismatch: certificate is for %s, not %s", names,
-                   h->name);
+    /* RFC 9525 section 6.4: an address that stands as a DNS name does not count. */
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "hostname mismatch: certificate is for %s, not %s%s", names,
+                   h->name, h->name_is_address ? " (DNS names are for no address)" : "");
     return;
   }
   /* RFC 9525 section 2: a name in the subject does not count. */
@@ -132,8 +133,45 @@ static int allow_missing_crl(int passed, X509_STORE_CTX *context) {
   return 1;
 }
 
+/* "*.rest" stands for one whole label before ".rest", which has two labels or more (RFC 9525 section 6.3). */
+static bool wildcard_matches(const ASN1_STRING *pattern, const char *name) {
+  const char *text = (const char *)ASN1_STRING_get0_data(pattern), *rest = strchr(name, '.');
+  hc_slice stands_for = {text + 1, (size_t)ASN1_STRING_length(pattern) - 1};
+  if (ASN1_STRING_length(pattern) < 3 || text[0] != '*' || text[1] != '.' || rest == NULL || rest == name) return false;
+  return memchr(text + 2, '.', stands_for.size - 1) != NULL && hc_slice_equal_fold(stands_for, hc_slice_of(rest));
+}
+
+/* OpenSSL lets a wildcard stand for letters, digits and hyphens alone; names like my_bucket.example.com are in use. */
+static bool matches_with_underscore(const hc_tls_handshake *h, X509 *leaf) {
+  size_t label = strcspn(h->name, ".");
+  if (h->name_is_address || memchr(h->name, '_', label) == NULL) return false;
+  GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+  bool matches = false;
+  for (int i = 0; !matches && i < sk_GENERAL_NAME_num(names); i++) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+    matches = name->type == GEN_DNS && wildcard_matches(name->d.dNSName, h->name);
+  }
+  GENERAL_NAMES_free(names);
+  return matches;
+}
+
+static hc_tls_handshake *handshake_of(X509_STORE_CTX *context) {
+  return SSL_get_app_data(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+}
+
+/* OpenSSL's findings, one by one. */
+static int judge(int passed, X509_STORE_CTX *context) {
+  const hc_tls_handshake *h = handshake_of(context);
+  if (!passed && X509_STORE_CTX_get_error(context) == X509_V_ERR_HOSTNAME_MISMATCH &&
+      matches_with_underscore(h, X509_STORE_CTX_get0_cert(context))) {
+    X509_STORE_CTX_set_error(context, X509_V_OK);
+    return 1;
+  }
+  return h->options->crls != NULL ? allow_missing_crl(passed, context) : passed;
+}
+
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
-  if (h->options->crls != NULL) X509_STORE_CTX_set_verify_cb(context, allow_missing_crl);
+  X509_STORE_CTX_set_verify_cb(context, judge);
   if (X509_verify_cert(context) == 1) return true;
   explain(h, context);
   /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */
@@ -185,9 +223,7 @@ static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {
 
 int hc_tls_verify_callback(X509_STORE_CTX *context, void *unused) {
   (void)unused;
-  SSL *ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
-  hc_tls_handshake *h = SSL_get_app_data(ssl);
-  bool passed = verify(h, context);
+  bool passed = verify(handshake_of(context), context);
   ERR_clear_error(); /* attempts at other chains leave their traces */
   return passed ? 1 : 0;
 }
@@ -197,6 +233,7 @@ static bool prepare_again(X509_STORE_CTX *context, SSL *ssl, X509 *leaf) {
   X509_STORE *store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
   if (X509_STORE_CTX_init(context, store, leaf, SSL_get_peer_cert_chain(ssl)) != 1) return false;
   X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
+  if (X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) != 1) return false;
   if (X509_STORE_CTX_set_default(context, "ssl_server") != 1) return false;
   X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
   return X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl)) == 1;
