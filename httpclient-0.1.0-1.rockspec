@@ -95,6 +95,7 @@ build = {
     ["httpclient.fetch"] = "lua/httpclient/fetch.lua",
     ["httpclient.fields"] = "lua/httpclient/fields.lua",
     ["httpclient.http_request"] = "lua/httpclient/http_request.lua",
+    ["httpclient.life"] = "lua/httpclient/life.lua",
     ["httpclient.outside"] = "lua/httpclient/outside.lua",
     ["httpclient.pool"] = "lua/httpclient/pool.lua",
     ["httpclient.proxy"] = "lua/httpclient/proxy.lua",

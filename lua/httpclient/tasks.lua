@@ -6,10 +6,13 @@
 local httpclient = require("httpclient")
 local agenda = require("httpclient.agenda")
 local errors = require("httpclient.errors")
+local life = require("httpclient.life")
 local outside = require("httpclient.outside")
 local watched = require("httpclient.watched")
 
 local now = httpclient.monotonic_time
+local current, drop, new_task, resume, root_of = life.current, life.drop, life.new, life.resume, life.root_of
+local enqueue, pack, waiting = agenda.add, life.pack, life.waiting
 local unpack = table.unpack or unpack -- luacheck: ignore
 local never = math.huge
 
@@ -21,38 +24,13 @@ local WAIT, AGAIN, DROPPED = {}, {}, {}
 -- What it gets back when the Poller can't be made.
 local CANT_WAIT = {}
 
-local Task = {}
-Task.__index = Task
-
--- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
-local by_coroutine = setmetatable({}, { __mode = "kv" })
-
-local waiting = {}            -- client -> task
-local running_count = 0       -- tasks in the scheduler's hands
 local turn                    -- while the scheduler is at work: { ends = time or nil }
-local sleepers = 0            -- how many loops sleep in the waiter
 local pinned = 0              -- how many tasks that can't yield wait one inside the other, see work_here()
 local held                    -- while that are too many: the tasks that must not become the next
 
 -- The longest sleep in a waiter: what another coroutine of its loop has begun or ended meanwhile wakes nobody.
 local LONGEST_SLEEP = 0.2
 local MOST_PINNED = 8         -- each takes room on the C stack
-
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
-
-local function current()
-  local co = coroutine.running()
-  return co and by_coroutine[co]
-end
-
-local function root_of(task)
-  while task.parent do
-    task = task.parent
-  end
-  return task
-end
 
 -- --- what a task does ---------------------------------------------------------------------------------------------------
 
@@ -83,105 +61,6 @@ end
 function tasks.is_scheduled()
   local task = current()
   return task ~= nil and root_of(task).is_scheduled
-end
-
--- --- life of a task -----------------------------------------------------------------------------------------------------
-
-local function new_task(fn, ...)
-  local arguments = pack(...)
-  local task = setmetatable({ state = "running" }, Task)
-  task.co = coroutine.create(function()
-    return fn(unpack(arguments, 1, arguments.n))
-  end)
-  by_coroutine[task.co] = task
-  return task
-end
-
-local enqueue = agenda.add
-
--- A descriptor is for others while nothing is under way.
-local function close_if_idle()
-  if running_count == 0 and sleepers == 0 then
-    watched.close()
-  end
-end
-
-local function stop_watching(task)
-  local watchers = task.awaited and task.awaited.watchers
-  task.awaited = nil
-  for index, other in ipairs(watchers or {}) do
-    if other == task then
-      table.remove(watchers, index)
-      return
-    end
-  end
-end
-
-local function stop_waiting(task)
-  if task.client then
-    waiting[task.client] = nil
-    task.client = nil
-  end
-  agenda.clear_deadline(task)
-end
-
-local drop
-
--- The task has ended. What it holds outside of itself goes back, and those who wait for it go on.
-local function conclude(task, state, ...)
-  if task.child then
-    drop(task.child) -- an error has passed it by
-  end
-  task.state = state
-  task.results = pack(...)
-  stop_waiting(task)
-  stop_watching(task)
-  by_coroutine[task.co] = nil
-  if task.is_scheduled then
-    running_count = running_count - 1
-  end
-  for _, other in ipairs(task.watchers or {}) do
-    enqueue(other, "ready")
-  end
-  local on_abort = task.on_abort
-  task.on_abort = nil
-  if on_abort and state ~= "done" then
-    on_abort()
-  end
-  close_if_idle()
-end
-
-function drop(task)
-  if task.state ~= "running" then
-    return
-  end
-  conclude(task, "cancelled", nil, "the task was cancelled")
-  if coroutine.close and coroutine.status(task.co) == "suspended" then
-    coroutine.close(task.co)
-  end
-end
-
--- -> what it has yielded, or nil when it has ended
-local function settle(task, ok, ...)
-  if coroutine.status(task.co) ~= "dead" then
-    if task.is_dropped then
-      drop(task)
-      return nil
-    end
-    return pack(...)
-  end
-  if task.is_dropped then
-    drop(task)
-  elseif ok then
-    conclude(task, "done", ...)
-  else
-    task.trace = type((...)) == "string" and debug.traceback(task.co, (...)) or (...)
-    conclude(task, "failed", nil, (...))
-  end
-end
-
-local function resume(task, ...)
-  return settle(task, coroutine.resume(task.co, ...))
 end
 
 -- --- a task that its caller drives --------------------------------------------------------------------------------------
@@ -299,7 +178,7 @@ local function step(task)
   elseif task.is_dropped then
     return drop(task)
   end
-  stop_waiting(task)
+  life.stop_waiting(task)
   local yielded = resume(task, reason, task.message)
   if not yielded then
     if task.state == "failed" and task.raises then
@@ -332,13 +211,15 @@ local function sleep(limit)
   end
   -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
   local mine = turn
-  turn, sleepers = nil, sleepers + 1
+  turn = nil
+  life.sleepers = life.sleepers + 1
   local ok, message = outside.call_waiter(poller, math.min(deadline, now() + LONGEST_SLEEP))
-  turn, sleepers = mine, sleepers - 1
+  life.sleepers = life.sleepers - 1
+  turn = mine
   if not ok then
     error(message, 0)
   end
-  close_if_idle()
+  life.close_if_idle()
   queue_moved(0)
 end
 
@@ -472,7 +353,7 @@ end
 function tasks.run()
   enter("run")
   guarded(work_until, function()
-    return running_count == 0
+    return life.running_count() == 0
   end)
   turn = nil
   errors.raise()
@@ -485,10 +366,7 @@ tasks.set_waiter = outside.set_waiter
 -- A task in the scheduler's hands; start() runs it up to its first wait. With a field `raises` nobody holds it, and its
 -- error comes out of process() or run().
 function tasks.new_scheduled(fn, ...)
-  local task = new_task(fn, ...)
-  task.is_scheduled = true
-  running_count = running_count + 1
-  return task
+  return life.schedule(new_task(fn, ...))
 end
 
 function tasks.start(task)
@@ -537,36 +415,6 @@ function tasks.sleep(seconds)
   end
 end
 
--- "running", "done", "failed" or "cancelled"
-function Task:status()
-  return self.state
-end
-
--- What the function has returned; nil and a message when it is still running, has failed or was cancelled.
-function Task:result()
-  if self.state == "running" then
-    return nil, "the task is still running"
-  end
-  return unpack(self.results, 1, self.results.n)
-end
-
--- Ends the task where it waits; its connection is closed at once. True when there was something to end.
-function Task:cancel()
-  if self.state ~= "running" then
-    return false
-  end
-  local status = coroutine.status(self.co)
-  if status == "running" or status == "normal" then
-    self.is_dropped = true -- its own callback has called: it ends at its next wait
-  elseif watched.is_busy() then
-    self.is_dropped = true -- a body function has called, and its client can't be closed under it
-    enqueue(self)
-  else
-    drop(self)
-  end
-  return true
-end
-
 -- Has the task (none: the calling one) been cancelled by a callback that it was calling?
 function tasks.is_dropped(task)
   task = task or current()
@@ -584,7 +432,7 @@ function tasks.leave_if_dropped()
 end
 
 -- Waits until the task has ended, or the seconds are over. -> as result()
-function Task:wait(seconds)
+function life.Task:wait(seconds)
   if seconds ~= nil and not is_seconds(seconds) then
     error("bad argument #1 to 'wait' (number or nil expected, got " .. type(seconds) .. ")", 2)
   end
@@ -615,7 +463,7 @@ function Task:wait(seconds)
     while not is_done() and not (deadline and now() >= deadline) do
       coroutine.yield(WAIT, nil, deadline)
     end
-    stop_watching(root)
+    life.stop_watching(root)
   elseif not is_done() then
     enter("wait")
     guarded(work_until, is_done, deadline)
@@ -623,10 +471,6 @@ function Task:wait(seconds)
     errors.raise()
   end
   return self:result()
-end
-
-function Task:__tostring()
-  return ("Task (%s): %s"):format(self.state, tostring(self.co):match("0x%x+") or "")
 end
 
 return tasks

@@ -1,0 +1,184 @@
+-- life.lua: a task from its first step to its end, whoever moves it: the scheduler in tasks.lua, or a caller who waits.
+local agenda = require("httpclient.agenda")
+local watched = require("httpclient.watched")
+
+local unpack = table.unpack or unpack -- luacheck: ignore
+local enqueue = agenda.add
+
+local life = {
+  waiting = {},   -- client -> the task that waits for it
+  sleepers = 0,   -- how many loops sleep in the waiter
+}
+
+local Task = {}
+Task.__index = Task
+life.Task = Task
+
+-- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
+local by_coroutine = setmetatable({}, { __mode = "kv" })
+
+local running_count = 0
+
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+life.pack = pack
+
+-- The task that calls, or nil outside of tasks.
+function life.current()
+  local co = coroutine.running()
+  return co and by_coroutine[co]
+end
+
+-- The task that this one is a part of.
+function life.root_of(task)
+  while task.parent do
+    task = task.parent
+  end
+  return task
+end
+
+-- A task that has not begun.
+function life.new(fn, ...)
+  local arguments = pack(...)
+  local task = setmetatable({ state = "running" }, Task)
+  task.co = coroutine.create(function()
+    return fn(unpack(arguments, 1, arguments.n))
+  end)
+  by_coroutine[task.co] = task
+  return task
+end
+
+-- Puts the task into the scheduler's hands. -> the task
+function life.schedule(task)
+  task.is_scheduled = true
+  running_count = running_count + 1
+  return task
+end
+
+-- How many tasks the scheduler has in hand.
+function life.running_count()
+  return running_count
+end
+
+-- The Poller's descriptor is for others while nothing is under way.
+function life.close_if_idle()
+  if running_count == 0 and life.sleepers == 0 then
+    watched.close()
+  end
+end
+
+-- The task no longer waits for another one ...
+function life.stop_watching(task)
+  local watchers = task.awaited and task.awaited.watchers
+  task.awaited = nil
+  for index, other in ipairs(watchers or {}) do
+    if other == task then
+      table.remove(watchers, index)
+      return
+    end
+  end
+end
+
+-- ... or for a client, or a time.
+function life.stop_waiting(task)
+  if task.client then
+    life.waiting[task.client] = nil
+    task.client = nil
+  end
+  agenda.clear_deadline(task)
+end
+
+-- The task has ended. What it holds outside of itself goes back, and those who wait for it go on.
+local function conclude(task, state, ...)
+  if task.child then
+    life.drop(task.child) -- an error has passed it by
+  end
+  task.state = state
+  task.results = pack(...)
+  life.stop_waiting(task)
+  life.stop_watching(task)
+  by_coroutine[task.co] = nil
+  if task.is_scheduled then
+    running_count = running_count - 1
+  end
+  for _, other in ipairs(task.watchers or {}) do
+    enqueue(other, "ready")
+  end
+  local on_abort = task.on_abort
+  task.on_abort = nil
+  if on_abort and state ~= "done" then
+    on_abort()
+  end
+  life.close_if_idle()
+end
+
+-- Ends the task where it stands.
+function life.drop(task)
+  if task.state ~= "running" then
+    return
+  end
+  conclude(task, "cancelled", nil, "the task was cancelled")
+  if coroutine.close and coroutine.status(task.co) == "suspended" then
+    coroutine.close(task.co)
+  end
+end
+
+local function settle(task, ok, ...)
+  if coroutine.status(task.co) ~= "dead" then
+    if task.is_dropped then
+      life.drop(task)
+      return nil
+    end
+    return pack(...)
+  end
+  if task.is_dropped then
+    life.drop(task)
+  elseif ok then
+    conclude(task, "done", ...)
+  else
+    task.trace = type((...)) == "string" and debug.traceback(task.co, (...)) or (...)
+    conclude(task, "failed", nil, (...))
+  end
+end
+
+-- Moves the task on. -> what it has yielded, or nil when it has ended
+function life.resume(task, ...)
+  return settle(task, coroutine.resume(task.co, ...))
+end
+
+-- "running", "done", "failed" or "cancelled"
+function Task:status()
+  return self.state
+end
+
+-- What the function has returned; nil and a message when it is still running, has failed or was cancelled.
+function Task:result()
+  if self.state == "running" then
+    return nil, "the task is still running"
+  end
+  return unpack(self.results, 1, self.results.n)
+end
+
+-- Ends the task where it waits; its connection is closed at once. True when there was something to end.
+function Task:cancel()
+  if self.state ~= "running" then
+    return false
+  end
+  local status = coroutine.status(self.co)
+  if status == "running" or status == "normal" then
+    self.is_dropped = true -- its own callback has called: it ends at its next wait
+  elseif watched.is_busy() then
+    self.is_dropped = true -- a body function has called, and its client can't be closed under it
+    enqueue(self)
+  else
+    life.drop(self)
+  end
+  return true
+end
+
+function Task:__tostring()
+  return ("Task (%s): %s"):format(self.state, tostring(self.co):match("0x%x+") or "")
+end
+
+return life
