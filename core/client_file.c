@@ -60,13 +60,16 @@ static bool is_worth_it(const hc_client *c) {
          hc_buffer_size(&c->peer->unread) == 0;
 }
 
+static bool has_pipe(route *way) {
+  return way->pipe.is_open || (hc_file_is_regular(way->file) && hc_pipe_open(&way->pipe) == HC_OK);
+}
+
 /* Room to take back all that a pipe can hold comes first. Memory that is not written to costs next to nothing. */
 static bool is_open(hc_client *c, route *way) {
   char *at;
   size_t room;
-  if (way->is_refused) return false;
-  if (!way->pipe.is_open && (!hc_file_is_regular(way->file) || hc_pipe_open(&way->pipe) != HC_OK)) way->is_refused = true;
-  if (hc_buffer_reserve(&c->receiver.in, HC_PIPE_SIZE, HC_PIPE_SIZE, &at, &room) != HC_OK) way->is_refused = true;
+  if (!way->is_refused)
+    way->is_refused = !has_pipe(way) || hc_buffer_reserve(&c->receiver.in, HC_PIPE_SIZE, HC_PIPE_SIZE, &at, &room) != HC_OK;
   return !way->is_refused;
 }
 
@@ -113,16 +116,20 @@ static size_t write_to_file(void *context, hc_slice bytes, hc_failure *why) {
   return written;
 }
 
-/* A pipe is made only when more comes than one look takes. */
+/* A pipe is made only when more comes than one look takes. It stays dry where urgent data stands, though the socket is
+ * readable: the plain way gets by that. */
 static hc_error move_to_file(hc_client *c, route *way, uint64_t *moved, hc_failure *why) {
-  bool is_flowing = false;
+  bool is_flowing = false, was_dry = false;
   while (may_move_more(c, *moved)) {
     if (is_flowing && is_worth_it(c) && is_open(c, way)) {
-      hc_io io = move_through_kernel(c, way, moved);
-      if (io == HC_IO_WANT_READ && !hc_receiver_await(c)) break;
+      bool is_dry = move_through_kernel(c, way, moved) == HC_IO_WANT_READ;
+      if (is_dry && !was_dry && !hc_receiver_await(c)) break;
+      is_flowing = !is_dry || !was_dry;
+      was_dry = is_dry;
       continue;
     }
     size_t size;
+    was_dry = false;
     hc_error code = write_piece(c, write_to_file, &way->file, moved, &size, why);
     if (code != HC_OK) return code;
     if (size == 0) break;

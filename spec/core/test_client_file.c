@@ -20,6 +20,7 @@ typedef struct script {
   size_t size;        /* bytes of the body that it sends */
   bool closes, stalls; /* and then: ends the connection, or waits until the client has ended it */
   const char *behind; /* bytes behind the body; NULL none */
+  size_t urgent;      /* a byte of urgent data, which is no part of the stream, comes behind so many; 0 none */
 } script;
 
 typedef struct world {
@@ -52,7 +53,10 @@ static bool send_all(int fd, const char *bytes, size_t size) {
 static void *serve(void *context) {
   const world *w = context;
   char byte;
-  bool sent = send_all(w->server, w->play.head, strlen(w->play.head)) && send_all(w->server, body, w->play.size);
+  size_t first = w->play.urgent;
+  bool sent = send_all(w->server, w->play.head, strlen(w->play.head)) && send_all(w->server, body, first);
+  if (first > 0) (void)send(w->server, "!", 1, MSG_OOB | MSG_NOSIGNAL);
+  sent = sent && send_all(w->server, body + first, w->play.size - first);
   if (sent && w->play.behind != NULL) (void)send_all(w->server, w->play.behind, strlen(w->play.behind));
   if (w->play.stalls) while (recv(w->server, &byte, 1, 0) > 0) continue;
   if (w->play.closes || w->play.stalls) (void)shutdown(w->server, SHUT_RDWR);
@@ -239,6 +243,18 @@ static void check_behind(void) {
   }
 }
 
+/* The kernel gives nothing to a pipe where urgent data stands, and calls the socket readable all the same. */
+static void check_urgent_data(void) {
+  for (int blocking = 0; blocking < 2; blocking++) {
+    const script urgent = {.head = SIZED_HEAD, .size = BODY_SIZE, .urgent = 2000000};
+    world w;
+    begin(&w, &urgent, blocking, 0);
+    CHECK(move(&w, w.file) == HC_OK && file_holds(&w, BODY_SIZE));
+    CHECK(hc_client_get_status(w.client) == HC_STATUS_CONNECTED);
+    end(&w);
+  }
+}
+
 /* What the client holds already goes first, also where that is more than one look gives now. */
 static void check_held_bytes(void) {
   world w;
@@ -293,12 +309,14 @@ int main(void) {
   (void)close(file);
   for (size_t i = 0; i < BODY_SIZE; i++) body[i] = (char)(i * 2654435761u >> 13);
   (void)signal(SIGXFSZ, SIG_IGN);
+  (void)alarm(60); /* a call that never comes back fails */
   check_ways();
   check_full();
   check_failures();
   check_cut_short();
   check_silence();
   check_behind();
+  check_urgent_data();
   check_held_bytes();
   check_device_and_strings();
   (void)unlink(path);
