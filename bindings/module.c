@@ -51,6 +51,12 @@ static int module_keep_file_mode(lua_State *L) {
   return 1;
 }
 
+/* process_number() -> of the calling process */
+static int module_process_number(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_process_number());
+  return 1;
+}
+
 /* own_file_size(path) -> bytes; nil where there is none, or one that others may have put there */
 static int module_own_file_size(lua_State *L) {
   uint64_t size;
@@ -106,6 +112,7 @@ static const luaL_Reg functions[] = {
     {"create_new_file", module_create_new_file},
     {"keep_file_mode", module_keep_file_mode},
     {"own_file_size", module_own_file_size},
+    {"process_number", module_process_number},
     {"file_kind", module_file_kind},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},

@@ -41,5 +41,7 @@ hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length,
 /* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
 hc_error hc_file_finish(int file, hc_failure *why);
 void hc_file_close(int file);
+/* The number of the process that calls: a fork of the one that made a file is another. */
+uint64_t hc_process_number(void);
 
 #endif

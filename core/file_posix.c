@@ -157,3 +157,5 @@ hc_error hc_file_finish(int file, hc_failure *why) {
 void hc_file_close(int file) {
   if (file >= 0) (void)close(file);
 }
+
+uint64_t hc_process_number(void) { return (uint64_t)getpid(); }

@@ -423,7 +423,7 @@ end)
 
 describe("a program that ends in the midst of a download", function()
   -- The script is over while the server still owes the rest.
-  local function leave(more, resume)
+  local function leave(more, resume, fork)
     local server = with_server({ { { send = cut_short("abc", "abcdef", more), ending = "stall" } } })
     local path = folder:write("file", "old")
     local script = folder:write("script.lua", [[
@@ -435,8 +435,13 @@ describe("a program that ends in the midst of a download", function()
       while not has_come do
         httpclient.process(0.01)
       end
+      if arg[4] == "true" then
+        local code = require("spec_native").fork()
+        if not code then os.exit(3, true) end
+        assert(code == 3 and io.popen("ls " .. arg[2] .. "*"):read("*a"):find("%.tmp\n"))
+      end
     ]])
-    local run = program.run(program.lua(script, server:url(), path, tostring(resume)))
+    local run = program.run(program.lua(script, server:url(), path, tostring(resume), tostring(fork)))
     assert.same({ 0, "", "" }, { run.code, run.out, run.err })
     os.remove(script)
     assert.equal("old", tempdir.read(path))
@@ -446,6 +451,14 @@ describe("a program that ends in the midst of a download", function()
     leave(tagged, false)
     assert.same({ "file" }, names())
     leave("", true)
+    assert.same({ "file" }, names())
+  end)
+
+  it("and a fork of it that ends before touches nothing", function()
+    if _VERSION == "Lua 5.1" and not jit then
+      return pending("os.exit of 5.1 does not close the state")
+    end
+    leave(tagged, false, true)
     assert.same({ "file" }, names())
   end)
 

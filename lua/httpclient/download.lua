@@ -30,10 +30,12 @@ local function finalizer(fn)
   return setmetatable({}, { __gc = fn })
 end
 
--- A program may end in the midst of its downloads.
+-- A program may end in the midst of its downloads; a fork of it ends without them.
 Download.at_exit = finalizer(function()
   for _, download in pairs(in_use) do
-    download:drop()
+    if download.process == core.process_number() then
+      download:drop()
+    end
   end
 end)
 
@@ -73,7 +75,8 @@ end
 
 -- The file at `path`; with resume what an earlier call for the same URL left is continued.
 local function new(path, resume, url)
-  local self = setmetatable({ path = path, kind = core.file_kind(path), offset = 0, body = "" }, Download)
+  local self = setmetatable({ path = path, kind = core.file_kind(path), offset = 0, body = "",
+    process = core.process_number() }, Download)
   self.resume = resume and self.kind ~= "device"
   if self.kind == "device" then
     self.temporary = path

@@ -2,7 +2,9 @@
 local core = require("httpclient.core")
 
 -- What the downloads alone use.
-local internal = { own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true }
+local internal = {
+  own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true, process_number = true,
+}
 
 local httpclient = {}
 for name, value in pairs(core) do

@@ -275,6 +275,17 @@ static int process_gc(lua_State *L) {
   return 0;
 }
 
+/* native.fork(): a copy of this process, which gets nil; here, when it has ended, its exit code. */
+static int native_fork(lua_State *L) {
+  int status = 0;
+  pid_t child = fork();
+  if (child < 0) return sn_fail(L, "fork");
+  if (child == 0) return 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+  return 1;
+}
+
 void sn_open_process(lua_State *L) {
   static const luaL_Reg methods[] = {{"wait", process_wait},
                                      {"running", process_running},
@@ -289,4 +300,6 @@ void sn_open_process(lua_State *L) {
   sn_class(L, SN_PROCESS, methods, process_gc);
   lua_pushcfunction(L, native_spawn);
   lua_setfield(L, -2, "spawn");
+  lua_pushcfunction(L, native_fork);
+  lua_setfield(L, -2, "fork");
 }
