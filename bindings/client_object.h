@@ -50,6 +50,9 @@ void hcl_client_leave(hcl_client *self, lua_State *previous);
  * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
+/* What the module's table has for the downloads, see http_client_exchange.c. */
+int hcl_open_body_file(lua_State *L);
+int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);
 

@@ -353,16 +353,52 @@ static bool is_same_path(lua_State *L, hcl_client *self) {
   return same;
 }
 
-static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
-  if (is_same_path(L, self)) return HC_OK;
-  hc_slice path = hcl_to_slice(L, 2);
-  if (strlen(path.data) != path.size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
+/* Makes room for another file of the path at index 2. */
+static hc_error change_sink(lua_State *L, hcl_client *self, hc_slice *path, hc_failure *why) {
+  *path = hcl_to_slice(L, 2);
+  if (strlen(path->data) != path->size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
   hcl_client_close_sink(self);
   lua_pushvalue(L, 2);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_PATH);
-  hc_error code = hc_file_create(path.data, &self->sink, why);
+  return HC_OK;
+}
+
+static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
+  hc_slice path;
+  if (is_same_path(L, self)) return HC_OK;
+  hc_error code = change_sink(L, self, &path, why);
+  if (code != HC_OK) return code;
+  code = hc_file_create(path.data, &self->sink, why);
   self->sink_is_open = code == HC_OK;
   return code;
+}
+
+/* open_body_file(client, path, is_device) -> true; nil, message, Error. read_response_body_to_file(path) then writes behind
+ * what the file holds, and only to a file of the user's own, or a device: see file.h. */
+int hcl_open_body_file(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_failure why = {HC_OK, ""};
+  hc_slice path = hcl_check_string(L, 2);
+  hc_error code = change_sink(L, self, &path, &why);
+  if (code == HC_OK) {
+    code = hc_file_open_present(path.data, lua_toboolean(L, 3), &self->sink, &why);
+    self->sink_is_open = code == HC_OK;
+  }
+  if (code == HC_OK) {
+    lua_pushboolean(L, true);
+    return 1;
+  }
+  lua_pushnil(L);
+  hcl_push_message(L, code, &why);
+  lua_pushinteger(L, (lua_Integer)code);
+  return 3;
+}
+
+/* is_present_file(path, file, is_device) -> boolean: the same of a file that a script has opened */
+int hcl_is_present_file(lua_State *L) {
+  FILE *file = to_open_file(L, 2);
+  lua_pushboolean(L, file && hc_file_is_present(fileno(file), luaL_checkstring(L, 1), lua_toboolean(L, 3)));
+  return 1;
 }
 
 static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc_failure *why) {

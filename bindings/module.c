@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../core/file.h"
-#include "binding.h"
+#include "client_object.h"
 
 #if defined(_WIN32)
 #define MODULE_EXPORT __declspec(dllexport)
@@ -114,6 +114,8 @@ static const luaL_Reg functions[] = {
     {"own_file_size", module_own_file_size},
     {"process_number", module_process_number},
     {"file_kind", module_file_kind},
+    {"open_body_file", hcl_open_body_file},
+    {"is_present_file", hcl_is_present_file},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},

@@ -61,7 +61,7 @@ static bool is_worth_it(const hc_client *c) {
 }
 
 static bool has_pipe(route *way) {
-  return way->pipe.is_open || (hc_file_is_regular(way->file) && hc_pipe_open(&way->pipe) == HC_OK);
+  return way->pipe.is_open || (hc_file_is_positioned(way->file) && hc_pipe_open(&way->pipe) == HC_OK);
 }
 
 /* Room to take back all that a pipe can hold comes first. Memory that is not written to costs next to nothing. */

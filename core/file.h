@@ -23,6 +23,11 @@ bool hc_file_keep_mode(const char *path, const char *old);
 /* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
  * gone on with. */
 bool hc_file_is_own(const char *path, uint64_t *size);
+/* Is `file` open on what is found at `path`: a file that hc_file_is_own, or where `is_device` a device? Between a look and
+ * an open others may have put something else there. */
+bool hc_file_is_present(int file, const char *path, bool is_device);
+/* Opens it for writing behind what it holds, and anything else not. The errors of hc_file_create, and HC_ERR_FILE_CANT_OPEN. */
+hc_error hc_file_open_present(const char *path, bool is_device, int *file, hc_failure *why);
 
 typedef enum hc_file_kind {
   HC_FILE_MISSING,  /* or nothing can be learned of it */
@@ -34,7 +39,8 @@ typedef enum hc_file_kind {
 
 /* What the path leads to, through links. */
 hc_file_kind hc_file_kind_of(const char *path);
-bool hc_file_is_regular(int file);
+/* A regular file that is written to at its position, not always at its end? */
+bool hc_file_is_positioned(int file);
 /* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
  * HC_ERR_INVALID_PARAMETER when it is no regular file. */
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);

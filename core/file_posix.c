@@ -64,7 +64,7 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
 #define MODE_USUAL 0666 /* less umask */
 
 static hc_error open_to_write(const char *path, int flags, mode_t mode, int *file, hc_failure *why) {
-  do *file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode);
+  do *file = open(path, O_WRONLY | O_CLOEXEC | flags, mode);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
   int number = errno;
@@ -76,7 +76,7 @@ static hc_error open_to_write(const char *path, int flags, mode_t mode, int *fil
 }
 
 hc_error hc_file_create(const char *path, int *file, hc_failure *why) {
-  return open_to_write(path, O_TRUNC, MODE_USUAL, file, why);
+  return open_to_write(path, O_CREAT | O_TRUNC, MODE_USUAL, file, why);
 }
 
 /* A link is not what it leads to: that one stays as it is. */
@@ -90,7 +90,7 @@ hc_error hc_file_create_new(const char *path, const char *old, hc_failure *why) 
   struct stat facts;
   mode_t mode = MODE_USUAL;
   if (old && is_replaceable(old, &facts)) mode &= facts.st_mode | S_IRUSR | S_IWUSR;
-  hc_error code = open_to_write(path, O_EXCL, mode, &file, why);
+  hc_error code = open_to_write(path, O_CREAT | O_EXCL, mode, &file, why);
   if (code == HC_OK) hc_file_close(file);
   return code;
 }
@@ -117,11 +117,36 @@ bool hc_file_keep_mode(const char *path, const char *old) {
   return is_taken;
 }
 
+static bool find_own(const char *path, struct stat *facts) {
+  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 && facts->st_uid == geteuid();
+}
+
 bool hc_file_is_own(const char *path, uint64_t *size) {
   struct stat facts;
-  if (lstat(path, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 || facts.st_uid != geteuid()) return false;
+  if (!find_own(path, &facts)) return false;
   *size = (uint64_t)facts.st_size;
   return true;
+}
+
+bool hc_file_is_present(int file, const char *path, bool is_device) {
+  struct stat found, opened;
+  if (fstat(file, &opened) != 0) return false;
+  if (is_device) return S_ISCHR(opened.st_mode);
+  return find_own(path, &found) && found.st_dev == opened.st_dev && found.st_ino == opened.st_ino;
+}
+
+/* Without O_NONBLOCK the open of a pipe would wait for its reader. */
+#define PRESENT_FLAGS (O_APPEND | O_NONBLOCK | O_NOCTTY)
+
+hc_error hc_file_open_present(const char *path, bool is_device, int *file, hc_failure *why) {
+  hc_error code = open_to_write(path, PRESENT_FLAGS, 0, file, why);
+  if (code != HC_OK) return code;
+  off_t end = is_device ? 0 : lseek(*file, 0, SEEK_END);
+  /* What is empty is the caller's alone, and need not be appended to: so the kernel can move whole pages there. */
+  if (hc_file_is_present(*file, path, is_device) && end >= 0 && fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0) return HC_OK;
+  hc_file_close(*file);
+  *file = -1;
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
 }
 
 hc_file_kind hc_file_kind_of(const char *path) {
@@ -132,9 +157,10 @@ hc_file_kind hc_file_kind_of(const char *path) {
   return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
 }
 
-bool hc_file_is_regular(int file) {
+bool hc_file_is_positioned(int file) {
   struct stat facts;
-  return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
+  int flags = fcntl(file, F_GETFL);
+  return flags >= 0 && (flags & O_APPEND) == 0 && fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {

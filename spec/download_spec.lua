@@ -10,6 +10,7 @@ local tempdir = require("spec.support.tempdir")
 local Error, fetch = httpclient.Error, httpclient.fetch
 
 local answer = serve.answer
+local unpack = table.unpack or unpack -- luacheck: ignore
 
 local with_server = require("spec.support.served")(after_each)
 local folder
@@ -98,6 +99,65 @@ describe("a download into a folder where others write", function()
       end
     end)
   end
+
+  -- fetch, while others put a link to `other` into the place of what the core's function `name` has just looked at, or
+  -- made, in call number `number` for a path that starts with `start`.
+  local function fetch_beside(name, number, start, other, ...)
+    local original, path_start = core[name], folder:file(start)
+    core[name] = function(path, ...)
+      local result, message = original(path, ...)
+      if path:sub(1, #path_start) == path_start then
+        number = number - 1
+        if number == 0 then
+          link(other, path:sub(#folder:file("") + 1))
+        end
+      end
+      return result, message
+    end
+    local response, message, code = fetch(...)
+    core[name] = original
+    assert.is_true(number <= 0)
+    return response, message, code
+  end
+
+  for _, case in ipairs({
+    { "a new file", "create_new_file", 1, "file" },
+    { "a new file whose content is coded", "create_new_file", 1, "file", coding = "Content-Encoding: gzip\r\n" },
+    { "a part", "own_file_size", 2, "file.part", is_rest = true },
+    { "a device", "file_kind", 1, "file", is_device = true },
+    { "a device for what is coded", "file_kind", 1, "file", is_device = true, coding = "Content-Encoding: gzip\r\n" },
+  }) do
+    local what, name, number, start = unpack(case)
+    it("writes to nothing that has taken the place of " .. what, function()
+      local body, other = case.coding and gzip("body") or "body", folder:write("other", "untouched")
+      local server = with_server({ { case.is_rest and cut_short("bo", "body") or answer(body, case.coding) }, { rest("dy", 2, 4) } })
+      local options = { download_file = folder:file("file"), resume = case.is_rest }
+      if case.is_device then
+        link("/dev/null", "file")
+      elseif case.is_rest then
+        assert.is_nil((fetch(server:url(), options)))
+        number = number + 1 -- that of its information
+      end
+      local response, message, code = fetch_beside(name, number, start, other, server:url(), options)
+      assert.is_nil(response)
+      assert.equal(Error.ERR_FILE_CANT_OPEN, code)
+      assert.truthy(message:find("something else is in its place", 1, true), message)
+      assert.equal("untouched", tempdir.read(other))
+    end)
+  end
+
+  it("reads and writes no information that has taken the place of its own", function()
+    local server = with_server({ { cut_short("bo", "body") }, { answer("body", tagged) }, { cut_short("bo", "body") } })
+    local options = { download_file = folder:file("file"), resume = true }
+    assert.is_nil((fetch(server:url(), options)))
+    local text = '"v2"' .. tempdir.read(folder:file("file.part.info")):sub(5)
+    local other = folder:write("other", text)
+    assert.equal(200, assert(fetch_beside("own_file_size", 1, "file.part.info", other, server:url(), options)).status)
+    assert.is_nil(server:requests()[2]:find("Range", 1, true))
+    assert.is_nil((fetch_beside("create_new_file", 1, "file.part.info", other, server:url(), options)))
+    assert.equal(text, tempdir.read(other))
+    assert.same({ "file", "other" }, names())
+  end)
 
   it("is refused at the head of the answer where there is a folder or a pipe", function()
     local server = with_server({ { cut_short("", "abc") }, { cut_short("", "abc") } })

@@ -7,11 +7,13 @@
 -- put behind it, and what was put there in vain does not stay.
 --
 -- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
--- one of the user's own is continued. A device (/dev/null) has no neighbour, and nothing takes its place: it is written to.
+-- one of the user's own is continued; what has come in its place before it is open is not written to. A device (/dev/null)
+-- has no neighbour, and nothing takes its place: it is written to.
 local core = require("httpclient.core")
 local httpclient = require("httpclient")
 
 local Error = httpclient.Error
+local BODY = httpclient.HTTPClient.STATUS_BODY
 
 local Download = {}
 Download.__index = Download
@@ -60,9 +62,19 @@ local function checksum(text)
   return ("%08x%08x"):format(a, b)
 end
 
+-- -> file; nil and a message. What `path` leads to may be another thing than a moment ago.
+local function open_present(path, mode, is_device)
+  local file, message = io.open(path, mode)
+  if file and not core.is_present_file(path, file, is_device) then
+    file:close()
+    return nil, ("can't open %s: something else is in its place"):format(path)
+  end
+  return file, message
+end
+
 -- -> validator, content codings, size of the whole or nil; nothing where it is no information on this URL
 local function read_info(path, url)
-  local file = core.own_file_size(path) and io.open(path, "rb")
+  local file = core.own_file_size(path) and open_present(path, "rb")
   if not file then
     return nil
   end
@@ -138,7 +150,7 @@ local function note_validator(self, client)
   if not validator or not core.create_new_file(self.info, self.path) then
     return
   end
-  local info = io.open(self.info, "wb")
+  local info = open_present(self.info, "ab")
   if info then
     local size = total >= 0 and ("%.0f"):format(total) or ""
     local is_written = info:write(table.concat({ validator, self.url, coding_of(client), size, "" }, "\n"))
@@ -218,6 +230,19 @@ local function open_temporary(self, is_rest)
   return ok, message
 end
 
+-- Content that needs no decoding goes there without strings.
+local function open_for_content(self, client, is_coded)
+  local is_device = self.kind == "device"
+  if is_coded then
+    local message
+    self.file, message = open_present(self.temporary, "ab", is_device)
+    return self.file, message
+  elseif client:get_status() == BODY then
+    return core.open_body_file(client, self.temporary, is_device)
+  end
+  return true
+end
+
 -- There is more in the answer than in its range: which of it is right nobody can know.
 local function is_too_long()
   return nil, "the server sent more than the range that it named", "CONNECTION_ERROR"
@@ -239,9 +264,8 @@ function Download:begin(client, is_coded)
   end
   self.size, self.has_last_chunk = self.offset, is_rest and client:is_response_chunked()
   local ok, message = open_temporary(self, is_rest)
-  if ok and (is_rest or is_coded) then
-    self.file, message = io.open(self.temporary, is_rest and "ab" or "wb")
-    ok = self.file -- else the client opens it itself, and needs no strings
+  if ok then
+    ok, message = open_for_content(self, client, is_coded)
   end
   if not ok then
     return nil, message, "DOWNLOAD_FILE_CANT_OPEN"
@@ -280,7 +304,7 @@ end
 
 -- -> bytes moved; nil, message, result, bytes moved before it failed
 function Download:take(client)
-  local moved, message, code, moved_before = client:read_response_body_to_file(self.file or self.temporary)
+  local moved, message, code, moved_before = client:read_response_body_to_file(self.temporary)
   local size = moved or moved_before or 0
   local ok, why, result = count(self, size)
   if not ok then

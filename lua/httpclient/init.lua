@@ -3,7 +3,8 @@ local core = require("httpclient.core")
 
 -- What the downloads alone use.
 local internal = {
-  own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true, process_number = true,
+  own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true, open_body_file = true,
+  is_present_file = true, process_number = true,
 }
 
 local httpclient = {}

@@ -61,6 +61,37 @@ static void check_create(void) {
   if (geteuid() == 0) CHECK_CASE("somebody else's", chown(original, 1, (gid_t)-1) == 0 && !hc_file_is_own(original, &size) && chown(original, 0, (gid_t)-1) == 0);
 }
 
+static bool opens(const char *path, bool is_device, hc_error code, int flags) {
+  int file = -1;
+  hc_failure why = {HC_OK, ""};
+  bool is_right = hc_file_open_present(path, is_device, &file, &why) == code && why.code == code;
+  if (code == HC_OK) is_right = is_right && (fcntl(file, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK)) == (O_WRONLY | flags);
+  else is_right = is_right && file < 0;
+  hc_file_close(file);
+  return is_right;
+}
+
+/* What is opened is what was looked at, whatever others put there in between. */
+static void check_present(void) {
+  char own[128], other[128];
+  snprintf(own, sizeof own, "%s", in_folder("own"));
+  snprintf(other, sizeof other, "%s", in_folder("other"));
+  hc_failure why = {HC_OK, ""};
+  size_t written;
+  CHECK(opens(own, false, HC_ERR_FILE_NOT_FOUND, 0));
+  CHECK(hc_file_create_new(own, NULL, &why) == HC_OK && opens(own, false, HC_OK, 0));
+  CHECK(opens(own, true, HC_ERR_FILE_CANT_OPEN, 0) && opens("/dev/null", true, HC_OK, 0));
+  CHECK(opens("/dev/null", false, HC_ERR_FILE_CANT_OPEN, 0) && opens(folder, false, HC_ERR_FILE_CANT_OPEN, 0));
+  CHECK(symlink(own, other) == 0 && opens(other, false, HC_ERR_FILE_CANT_OPEN, 0) && opens(other, true, HC_ERR_FILE_CANT_OPEN, 0));
+  CHECK(unlink(other) == 0 && mkfifo(other, 0600) == 0 && opens(other, false, HC_ERR_FILE_CANT_OPEN, 0));
+  CHECK(unlink(other) == 0 && link(own, other) == 0 && opens(own, false, HC_ERR_FILE_CANT_OPEN, 0) && unlink(other) == 0);
+  int file = open(own, O_WRONLY);
+  CHECK(hc_file_write(file, HC_SLICE("part"), &written, &why) == HC_OK && opens(own, false, HC_OK, O_APPEND));
+  CHECK(hc_file_is_present(file, own, false) && !hc_file_is_present(file, folder, false) && !hc_file_is_present(-1, own, false));
+  CHECK(unlink(own) == 0 && !hc_file_is_present(file, own, false));
+  hc_file_close(file);
+}
+
 static mode_t mode_of(const char *path) {
   struct stat facts;
   return stat(path, &facts) == 0 ? facts.st_mode & 07777 : 0;
@@ -198,6 +229,7 @@ int main(void) {
   snprintf(folder, sizeof folder, "/tmp/httpclient-file.XXXXXX");
   if (mkdtemp(folder) == NULL) return 1;
   check_create();
+  check_present();
   check_modes();
   check_moving();
   check_share();
