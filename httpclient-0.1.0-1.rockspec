@@ -42,6 +42,7 @@ build = {
         "core/request.c",
         "core/resolver.c",
         "core/response.c",
+        "core/sigpipe_posix.c",
         "core/socket_file_posix.c",
         "core/socket_posix.c",
         "core/socket_wait_posix.c",

@@ -1,4 +1,5 @@
 /* http_client_exchange.c - HTTPClient: request, response, body. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "../core/file.h"
 #include "../core/headers.h"
+#include "../core/sigpipe.h"
 #include "client_object.h"
 
 #define FEW_LINES 16
@@ -125,6 +127,14 @@ static FILE *to_open_file(lua_State *L, int index) {
   return file;
 }
 
+static bool flush_stdio(FILE *file) {
+  hc_sigpipe_guard guard;
+  (void)hc_sigpipe_block(&guard);
+  bool is_done = fflush(file) == 0;
+  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE);
+  return is_done;
+}
+
 typedef struct pull_call {
   hcl_client *self;
   hc_pull_result result;
@@ -199,7 +209,7 @@ static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_sour
   }
   FILE *file = to_open_file(L, arg);
   if (!file) hcl_type_error(L, arg, "string, function or file");
-  (void)fflush(file);
+  (void)flush_stdio(file);
   off_t at = ftello(file);
   if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a position");
   body->kind = HC_BODY_FILE;
@@ -335,14 +345,18 @@ static int client_read_response_body_chunk(lua_State *L) {
 /* --- the body into a file ------------------------------------------------------------------------------------------------------ */
 
 static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
+  hc_sigpipe_guard guard;
   (void)why;
-  return fwrite(bytes.data, 1, bytes.size, (FILE *)context);
+  (void)hc_sigpipe_block(&guard);
+  size_t written = fwrite(bytes.data, 1, bytes.size, (FILE *)context);
+  hc_sigpipe_restore(&guard, written < bytes.size && errno == EPIPE);
+  return written;
 }
 
 static hc_error move_to_stdio(hcl_client *self, FILE *file, uint64_t *moved, hc_failure *why) {
   hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, file, moved, why);
   /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
-  if (fflush(file) != 0 && code == HC_OK) code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  if (!flush_stdio(file) && code == HC_OK) code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
   return code;
 }
 

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sigpipe.h"
+
 /* strerror is not thread-safe and follows the locale; these are what files really meet. */
 static const char *reason(int number) {
   switch (number) {
@@ -23,6 +25,7 @@ static const char *reason(int number) {
     case EPERM: return "permission denied";
     case EMFILE:
     case ENFILE: return "too many open files";
+    case EPIPE: return "nobody reads it any more";
     case EBADF: return "the file is not open for this";
     case ENAMETOOLONG: return "the name is too long";
     default: return NULL;
@@ -51,14 +54,23 @@ hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, siz
   }
 }
 
-hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why) {
-  *written = 0;
+static bool write_all(int file, hc_slice bytes, size_t *written) {
   while (*written < bytes.size) {
     ssize_t n = write(file, bytes.data + *written, bytes.size - *written);
     if (n > 0) *written += (size_t)n;
-    else if (n < 0 && errno != EINTR) return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+    else if (n < 0 && errno != EINTR) return false;
   }
-  return HC_OK;
+  return true;
+}
+
+/* The file may be a pipe that nobody reads. */
+hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why) {
+  hc_sigpipe_guard guard;
+  *written = 0;
+  (void)hc_sigpipe_block(&guard);
+  bool is_done = write_all(file, bytes, written);
+  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE);
+  return is_done ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
 }
 
 #define MODE_USUAL 0666 /* less umask */

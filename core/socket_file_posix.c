@@ -15,11 +15,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -27,53 +25,11 @@
 #endif
 
 #include "limits.h"
+#include "sigpipe.h"
 
 #define FILE_PIECE_SIZE 16384u
 
 /* ---- sending a file ---- */
-
-/* Keeps a SIGPIPE from the host, where the system offers no flag against it: the signal is blocked for this thread,
- * and the one that the call has caused is taken out before it is unblocked. One that was pending before stays. */
-typedef struct sigpipe_guard {
-  sigset_t before;
-  bool is_set, was_pending;
-} sigpipe_guard;
-
-static bool sigpipe_is_pending(void) {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-}
-
-static void make_sigpipe_set(sigset_t *set) {
-  (void)sigemptyset(set); /* these fail for a bad signal number only */
-  (void)sigaddset(set, SIGPIPE);
-}
-
-static bool sigpipe_block(sigpipe_guard *guard) {
-  sigset_t set;
-  make_sigpipe_set(&set);
-  guard->is_set = pthread_sigmask(SIG_BLOCK, &set, &guard->before) == 0;
-  /* What was not blocked can not be pending. */
-  guard->was_pending = guard->is_set && sigismember(&guard->before, SIGPIPE) == 1 && sigpipe_is_pending();
-  return guard->is_set;
-}
-
-static void sigpipe_swallow(void) {
-  sigset_t set;
-  make_sigpipe_set(&set);
-#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
-  struct timespec none = {0};
-  while (sigtimedwait(&set, NULL, &none) < 0 && errno == EINTR) continue;
-#else
-  int number;
-  if (sigpipe_is_pending()) (void)sigwait(&set, &number);
-#endif
-}
-
-static void sigpipe_restore(const sigpipe_guard *guard, bool is_caused) {
-  if (is_caused && !guard->was_pending) sigpipe_swallow();
-  (void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL); /* fails for a bad first argument only */
-}
 
 /* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where there is none. */
 #if defined(__linux__)
@@ -108,18 +64,16 @@ static bool restore_nonblocking(hc_socket s) {
 }
 
 static ssize_t guarded_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
-  sigpipe_guard guard;
+  hc_sigpipe_guard guard;
   if (!restore_nonblocking(s)) return -1;
-  if (!sigpipe_block(&guard)) {
+  if (!hc_sigpipe_block(&guard)) {
     errno = ENOSYS; /* the way by send() has its flag */
     return -1;
   }
   ssize_t moved;
   do moved = kernel_send_file(s, file, offset, length);
   while (moved < 0 && errno == EINTR);
-  int number = errno;
-  sigpipe_restore(&guard, moved < 0 && number == EPIPE);
-  errno = number;
+  hc_sigpipe_restore(&guard, moved < 0 && errno == EPIPE);
   return moved;
 }
 

@@ -96,6 +96,28 @@ describe("read_response_body_to_file", function()
     end
   end)
 
+  for _, kind in ipairs({ "path", "file" }) do
+    it("reports a pipe without a reader, and its signal does not reach the program: " .. kind, function()
+      local client, conn, folder = world("Content-Length: 4", "ab")
+      local target = folder:file("pipe")
+      os.execute(("mkfifo '%s'"):format(target))
+      local reader, file = assert(io.open(target, "r+"))
+      if kind == "file" then
+        file = assert(io.open(target, "wb"))
+        file:setvbuf("no") -- lest its close writes once more
+        finally(function() file:close() end)
+      end
+      assert.equal(2, client:read_response_body_to_file(file or target))
+      reader:close()
+      native.sigpipe_default()
+      conn:send("cd")
+      local moved, message, code = move_all(client, file or target)
+      assert.is_nil(moved)
+      assert.truthy(message:find("can't write the file", 1, true), message)
+      assert.equal(Error.ERR_FILE_CANT_WRITE, code)
+    end)
+  end
+
   it("reports a path that can not be written, and keeps the body", function()
     local client, _, folder = world("Content-Length: 2", "ab")
     local moved, message, code = client:read_response_body_to_file(folder:file("no/such"))
