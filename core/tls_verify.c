@@ -141,10 +141,9 @@ static bool wildcard_matches(const ASN1_STRING *pattern, const char *name) {
   return memchr(text + 2, '.', stands_for.size - 1) != NULL && hc_slice_equal_fold(stands_for, hc_slice_of(rest));
 }
 
-/* OpenSSL lets a wildcard stand for letters, digits and hyphens alone; names like my_bucket.example.com are in use. */
+/* OpenSSL knows wildcards for, and before, letters, digits and hyphens alone; names like my_bucket.example.com are in use. */
 static bool matches_with_underscore(const hc_tls_handshake *h, X509 *leaf) {
-  size_t label = strcspn(h->name, ".");
-  if (h->name_is_address || memchr(h->name, '_', label) == NULL) return false;
+  if (h->name_is_address || strchr(h->name, '_') == NULL) return false;
   GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
   bool matches = false;
   for (int i = 0; !matches && i < sk_GENERAL_NAME_num(names); i++) {

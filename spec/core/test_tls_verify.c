@@ -67,6 +67,8 @@ static const name_case name_cases[] = {
     {"DNS:*o.w.example", "foo.w.example", NULL, "foo.w.example", MISMATCH},
     {"DNS:*.w.example", "a_b.w.example", NULL, "a_b.w.example", NULL},
     {"DNS:x.example,DNS:*.W.EXAMPLE", "_a.w.example", NULL, "_a.w.example", NULL},
+    {"DNS:*.w_x.example", "a.w_x.example", NULL, "a.w_x.example", NULL},
+    {"DNS:*.w_x.example", "a.w_y.example", NULL, "a.w_y.example", MISMATCH},
     {"DNS:a_b.w.example", "a_b.w.example", NULL, "a_b.w.example", NULL},
     {"DNS:*.w.example", "a_b.v.example", NULL, "a_b.v.example", MISMATCH "*.w.example, not a_b.v.example"},
     {"DNS:*.w.example", "a_b.c.w.example", NULL, "a_b.c.w.example", MISMATCH},
