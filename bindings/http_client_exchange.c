@@ -387,15 +387,23 @@ static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
   return code;
 }
 
-/* open_body_file(client, path, is_device) -> true; nil, message, Error. read_response_body_to_file(path) then writes behind
- * what the file holds, and only to a file of the user's own, or a device: see file.h. */
+/* Of what the owner is, by create_new_file or own_file_size: nil for a device. */
+static int64_t check_owner(lua_State *L, int index) {
+  int64_t owner = HC_FILE_OF_NOBODY;
+  luaL_argcheck(L, lua_isnoneornil(L, index) || hcl_to_integer(L, index, &owner), index, "owner expected");
+  return owner;
+}
+
+/* open_body_file(client, path [, owner]) -> true; nil, message, Error. read_response_body_to_file(path) then writes behind
+ * what the file holds, and only to a file of that owner, or a device: see file.h. */
 int hcl_open_body_file(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_failure why = {HC_OK, ""};
   hc_slice path = hcl_check_string(L, 2);
+  int64_t owner = check_owner(L, 3);
   hc_error code = change_sink(L, self, &path, &why);
   if (code == HC_OK) {
-    code = hc_file_open_present(path.data, lua_toboolean(L, 3), &self->sink, &why);
+    code = hc_file_open_present(path.data, owner, &self->sink, &why);
     self->sink_is_open = code == HC_OK;
   }
   if (code == HC_OK) {
@@ -408,10 +416,10 @@ int hcl_open_body_file(lua_State *L) {
   return 3;
 }
 
-/* is_present_file(path, file, is_device) -> boolean: the same of a file that a script has opened */
+/* is_present_file(path, file [, owner]) -> boolean: the same of a file that a script has opened */
 int hcl_is_present_file(lua_State *L) {
   FILE *file = to_open_file(L, 2);
-  lua_pushboolean(L, file && hc_file_is_present(fileno(file), luaL_checkstring(L, 1), lua_toboolean(L, 3)));
+  lua_pushboolean(L, file && hc_file_is_present(fileno(file), luaL_checkstring(L, 1), check_owner(L, 3)));
   return 1;
 }
 

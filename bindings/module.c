@@ -30,13 +30,14 @@ static const char *check_path(lua_State *L, int index) {
   return path.data;
 }
 
-/* create_new_file(path [, old]) -> true; nil, message, Error where it is there already, or can't be made. See file.h. */
+/* create_new_file(path [, old]) -> owner; nil, message, Error where it is there already, or can't be made. See file.h. */
 static int module_create_new_file(lua_State *L) {
   hc_failure why = {HC_OK, ""};
+  int64_t owner;
   const char *old = lua_isnoneornil(L, 2) ? NULL : check_path(L, 2);
-  hc_error code = hc_file_create_new(check_path(L, 1), old, &why);
+  hc_error code = hc_file_create_new(check_path(L, 1), old, &owner, &why);
   if (code == HC_OK) {
-    lua_pushboolean(L, true);
+    hcl_push_integer(L, owner);
     return 1;
   }
   lua_pushnil(L);
@@ -57,12 +58,14 @@ static int module_process_number(lua_State *L) {
   return 1;
 }
 
-/* own_file_size(path) -> bytes; nil where there is none, or one that others may have put there */
+/* own_file_size(path) -> bytes, owner; nil where there is none, or one that others may have put there */
 static int module_own_file_size(lua_State *L) {
   uint64_t size;
-  if (!hc_file_is_own(check_path(L, 1), &size)) return 0;
+  int64_t owner;
+  if (!hc_file_is_own(check_path(L, 1), &size, &owner)) return 0;
   hcl_push_integer(L, (int64_t)size);
-  return 1;
+  hcl_push_integer(L, owner);
+  return 2;
 }
 
 /* file_kind(path) -> "regular", "directory", "device" or "other"; nil where there is nothing */

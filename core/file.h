@@ -14,20 +14,22 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
  * HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
 hc_error hc_file_create(const char *path, int *file, hc_failure *why);
 /* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is touched. Who may not touch
- * the file `old`, which it is to replace (NULL: none), may not touch the new one either. The errors of hc_file_create, and
+ * the file `old`, which it is to replace (NULL: none), may not touch the new one either. *owner is the user whom it belongs
+ * to: not always the one who made it, as some file systems give all to one. The errors of hc_file_create, and
  * HC_ERR_ALREADY_EXISTS. */
-hc_error hc_file_create_new(const char *path, const char *old, hc_failure *why);
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why);
 /* Gives the user's file at `path` the permissions, and if possible the group, of the regular file `old` that it is about to
  * replace: no more than it has where that one is somebody else's. False where nothing has changed. */
 bool hc_file_keep_mode(const char *path, const char *old);
 /* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
  * gone on with. */
-bool hc_file_is_own(const char *path, uint64_t *size);
-/* Is `file` open on what is found at `path`: a file that hc_file_is_own, or where `is_device` a device? Between a look and
- * an open others may have put something else there. */
-bool hc_file_is_present(int file, const char *path, bool is_device);
+bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner);
+#define HC_FILE_OF_NOBODY (-1)
+/* Is `file` open on what is found at `path`: a regular file with this one name, no link, of that owner; or, of
+ * HC_FILE_OF_NOBODY, a device? Between a look and an open others may have put something else there. */
+bool hc_file_is_present(int file, const char *path, int64_t owner);
 /* Opens it for writing behind what it holds, and anything else not. The errors of hc_file_create, and HC_ERR_FILE_CANT_OPEN. */
-hc_error hc_file_open_present(const char *path, bool is_device, int *file, hc_failure *why);
+hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_failure *why);
 
 typedef enum hc_file_kind {
   HC_FILE_MISSING,  /* or nothing can be learned of it */

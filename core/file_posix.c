@@ -97,13 +97,16 @@ static bool is_replaceable(const char *path, struct stat *facts) {
 }
 
 /* The user must be able to write it, whatever the old one allows. */
-hc_error hc_file_create_new(const char *path, const char *old, hc_failure *why) {
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
   int file;
+  *owner = (int64_t)geteuid();
   struct stat facts;
   mode_t mode = MODE_USUAL;
   if (old && is_replaceable(old, &facts)) mode &= facts.st_mode | S_IRUSR | S_IWUSR;
   hc_error code = open_to_write(path, O_CREAT | O_EXCL, mode, &file, why);
-  if (code == HC_OK) hc_file_close(file);
+  if (code != HC_OK) return code;
+  if (fstat(file, &facts) == 0) *owner = (int64_t)facts.st_uid;
+  hc_file_close(file);
   return code;
 }
 
@@ -129,33 +132,34 @@ bool hc_file_keep_mode(const char *path, const char *old) {
   return is_taken;
 }
 
-static bool find_own(const char *path, struct stat *facts) {
-  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 && facts->st_uid == geteuid();
+static bool find(const char *path, int64_t owner, struct stat *facts) {
+  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 && (int64_t)facts->st_uid == owner;
 }
 
-bool hc_file_is_own(const char *path, uint64_t *size) {
+bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   struct stat facts;
-  if (!find_own(path, &facts)) return false;
+  *owner = (int64_t)geteuid();
+  if (!find(path, *owner, &facts)) return false;
   *size = (uint64_t)facts.st_size;
   return true;
 }
 
-bool hc_file_is_present(int file, const char *path, bool is_device) {
+bool hc_file_is_present(int file, const char *path, int64_t owner) {
   struct stat found, opened;
   if (fstat(file, &opened) != 0) return false;
-  if (is_device) return S_ISCHR(opened.st_mode);
-  return find_own(path, &found) && found.st_dev == opened.st_dev && found.st_ino == opened.st_ino;
+  if (owner == HC_FILE_OF_NOBODY) return S_ISCHR(opened.st_mode);
+  return find(path, owner, &found) && found.st_dev == opened.st_dev && found.st_ino == opened.st_ino;
 }
 
 /* Without O_NONBLOCK the open of a pipe would wait for its reader. */
 #define PRESENT_FLAGS (O_APPEND | O_NONBLOCK | O_NOCTTY)
 
-hc_error hc_file_open_present(const char *path, bool is_device, int *file, hc_failure *why) {
+hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_failure *why) {
   hc_error code = open_to_write(path, PRESENT_FLAGS, 0, file, why);
   if (code != HC_OK) return code;
-  off_t end = is_device ? 0 : lseek(*file, 0, SEEK_END);
+  off_t end = owner == HC_FILE_OF_NOBODY ? 0 : lseek(*file, 0, SEEK_END);
   /* What is empty is the caller's alone, and need not be appended to: so the kernel can move whole pages there. */
-  if (hc_file_is_present(*file, path, is_device) && end >= 0 && fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0) return HC_OK;
+  if (hc_file_is_present(*file, path, owner) && end >= 0 && fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0) return HC_OK;
   hc_file_close(*file);
   *file = -1;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);

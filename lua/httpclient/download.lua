@@ -63,9 +63,9 @@ local function checksum(text)
 end
 
 -- -> file; nil and a message. What `path` leads to may be another thing than a moment ago.
-local function open_present(path, mode, is_device)
+local function open_present(path, mode, owner)
   local file, message = io.open(path, mode)
-  if file and not core.is_present_file(path, file, is_device) then
+  if file and not core.is_present_file(path, file, owner) then
     file:close()
     return nil, ("can't open %s: something else is in its place"):format(path)
   end
@@ -74,7 +74,8 @@ end
 
 -- -> validator, content codings, size of the whole or nil; nothing where it is no information on this URL
 local function read_info(path, url)
-  local file = core.own_file_size(path) and open_present(path, "rb")
+  local size, owner = core.own_file_size(path)
+  local file = size and open_present(path, "rb", owner)
   if not file then
     return nil
   end
@@ -147,10 +148,8 @@ end
 local function note_validator(self, client)
   local validator, total = validator_of(client), client:get_response_body_length()
   os.remove(self.info)
-  if not validator or not core.create_new_file(self.info, self.path) then
-    return
-  end
-  local info = open_present(self.info, "ab")
+  local owner = validator and core.create_new_file(self.info, self.path)
+  local info = owner and open_present(self.info, "ab", owner)
   if info then
     local size = total >= 0 and ("%.0f"):format(total) or ""
     local is_written = info:write(table.concat({ validator, self.url, coding_of(client), size, "" }, "\n"))
@@ -218,27 +217,30 @@ local function open_temporary(self, is_rest)
       os.remove(self.temporary)
     end
   end
-  local ok, message = true, nil
-  if not is_rest then
-    ok, message = core.create_new_file(self.temporary, self.path)
-  elseif core.own_file_size(self.temporary) ~= self.offset then
-    ok, message = nil, ("%s has changed meanwhile"):format(self.temporary)
+  local size, message
+  if is_rest then
+    size, self.owner = core.own_file_size(self.temporary)
+    if size ~= self.offset then
+      return nil, ("%s has changed meanwhile"):format(self.temporary)
+    end
+  else
+    self.owner, message = core.create_new_file(self.temporary, self.path)
+    if not self.owner then
+      return nil, message
+    end
   end
-  if ok then
-    self.has_file, in_use[self.temporary] = true, self
-  end
-  return ok, message
+  self.has_file, in_use[self.temporary] = true, self
+  return true
 end
 
 -- Content that needs no decoding goes there without strings.
 local function open_for_content(self, client, is_coded)
-  local is_device = self.kind == "device"
   if is_coded then
     local message
-    self.file, message = open_present(self.temporary, "ab", is_device)
+    self.file, message = open_present(self.temporary, "ab", self.owner)
     return self.file, message
   elseif client:get_status() == BODY then
-    return core.open_body_file(client, self.temporary, is_device)
+    return core.open_body_file(client, self.temporary, self.owner)
   end
   return true
 end
