@@ -251,7 +251,7 @@ function soak.run(options)
     collectgarbage()
     collectgarbage()
     report.samples[#report.samples + 1] = {
-      requests = done, memory = native.resident_memory(), lua = collectgarbage("count") * 1024,
+      requests = done, memory = native.resident_memory(), allocated = native.allocated_memory() or 0, lua = collectgarbage("count") * 1024,
       descriptors = native.fd_count(),
     }
     if options.tell and done - told >= options.requests / 10 then

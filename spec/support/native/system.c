@@ -4,6 +4,9 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,8 +141,12 @@ static int native_wait_fd(lua_State *L) {
 
 /* --- memory, signals, files ------------------------------------------------------------------------------------------- */
 
-/* Bytes of this process in memory; the peak where the system does not tell. */
+/* Bytes of this process in memory; the peak where the system does not tell. What an allocator keeps though it is free is
+ * given back first, where that can be asked for. */
 static int native_resident_memory(lua_State *L) {
+#ifdef __GLIBC__
+  (void)malloc_trim(0);
+#endif
   unsigned long total = 0, resident = 0;
   FILE *file = fopen("/proc/self/statm", "r");
   int count = file == NULL ? 0 : fscanf(file, "%lu %lu", &total, &resident);
@@ -151,6 +158,19 @@ static int native_resident_memory(lua_State *L) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   lua_pushnumber(L, (double)usage.ru_maxrss);
+  return 1;
+}
+
+/* Bytes that the program has allocated and not freed; nil where the C library does not tell. */
+static int native_allocated_memory(lua_State *L) {
+#if defined(__GLIBC__) && defined(__GLIBC_PREREQ) && !defined(__SANITIZE_ADDRESS__)
+#if __GLIBC_PREREQ(2, 33)
+  struct mallinfo2 facts = mallinfo2();
+  lua_pushnumber(L, (double)facts.uordblks + (double)facts.hblkhd);
+  return 1;
+#endif
+#endif
+  lua_pushnil(L);
   return 1;
 }
 
@@ -226,6 +246,7 @@ void sn_open_system(lua_State *L) {
                                        {"rlimit_nofile", native_rlimit_nofile},
                                        {"wait_fd", native_wait_fd},
                                        {"resident_memory", native_resident_memory},
+                                       {"allocated_memory", native_allocated_memory},
                                        {"thread_count", native_thread_count},
                                        {"sigpipe_default", native_sigpipe_default},
                                        {"interrupt_every", native_interrupt_every},
