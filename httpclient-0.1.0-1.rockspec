@@ -67,6 +67,7 @@ build = {
         "bindings/http_client.c",
         "bindings/http_client_exchange.c",
         "bindings/http_client_facts.c",
+        "bindings/http_client_file.c",
         "bindings/http_client_wait.c",
         "bindings/inflater.c",
         "bindings/module.c",

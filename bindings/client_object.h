@@ -1,7 +1,10 @@
 /* client_object.h - what the files of the class HTTPClient share: http_client.c (class, properties, connection),
- * http_client_exchange.c (request and response), http_client_facts.c (headers, certificate), http_client_wait.c. */
+ * http_client_exchange.c (request and response), http_client_file.c (bodies into files), http_client_facts.c (headers,
+ * certificate), http_client_wait.c. */
 #ifndef HCL_CLIENT_OBJECT_H
 #define HCL_CLIENT_OBJECT_H
+
+#include <stdio.h>
 
 #include "binding.h"
 
@@ -50,7 +53,10 @@ void hcl_client_leave(hcl_client *self, lua_State *previous);
  * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
-/* What the module's table has for the downloads, see http_client_exchange.c. */
+/* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else. Raises for a closed one. */
+FILE *hcl_to_open_file(lua_State *L, int index);
+bool hcl_flush_stdio(FILE *file);
+/* What the module's table has for the downloads. */
 int hcl_open_body_file(lua_State *L);
 int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
@@ -65,6 +71,7 @@ int hcl_interest_timeout(lua_State *L, hc_interest interest);
 int hcl_interest_dirty(lua_State *L, hc_interest interest);
 
 extern const luaL_Reg hcl_client_exchange_methods[];
+extern const luaL_Reg hcl_client_file_methods[];
 extern const luaL_Reg hcl_client_fact_methods[];
 extern const luaL_Reg hcl_client_wait_methods[];
 

@@ -428,6 +428,7 @@ static int class_index(lua_State *L) {
 void hcl_http_client_register(lua_State *L) {
   hcl_class_new(L, HCL_HTTP_CLIENT, methods, meta);
   luaL_setfuncs(L, hcl_client_exchange_methods, 0);
+  luaL_setfuncs(L, hcl_client_file_methods, 0);
   luaL_setfuncs(L, hcl_client_fact_methods, 0);
   luaL_setfuncs(L, hcl_client_wait_methods, 0);
   add_accessors(L);
