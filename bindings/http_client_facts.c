@@ -109,7 +109,7 @@ static void set_dictionary_metatable(lua_State *L) {
 
 /* Up to so many fields are told apart without help from Lua. */
 #define FEW_FIELDS 64u
-#define NAME_SLOTS 256u /* a power of two, more than FEW_FIELDS */
+#define NAME_SLOTS ((size_t)256) /* a power of two, more than FEW_FIELDS */
 #define KNOWN_TEXTS "httpclient.texts"
 #define KNOWN_TEXT_SIZE 40u /* longer ones are not kept */
 
@@ -147,7 +147,7 @@ static void push_known_texts(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, KNOWN_TEXTS);
   if (lua_istable(L, -1)) return;
   lua_pop(L, 1);
-  lua_createtable(L, 2 * NAME_SLOTS, 0);
+  lua_createtable(L, (int)(2 * NAME_SLOTS), 0);
   for (size_t i = 1; i <= 2 * NAME_SLOTS; i++) {
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, (int)i);
