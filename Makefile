@@ -248,7 +248,7 @@ asan:
 VALGRIND_LUAS ?= lua5.4
 VALGRIND ?= valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
   --error-exitcode=99 --keep-debuginfo=yes \
-  --suppressions=spec/support/valgrind.supp
+  --suppressions=$(abspath spec/support/valgrind.supp)
 
 valgrind:
 	@.ci/deps lint
