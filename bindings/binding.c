@@ -223,6 +223,13 @@ int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why) {
   return 2;
 }
 
+int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why) {
+  lua_pushnil(L);
+  hcl_push_message(L, code, why);
+  lua_pushinteger(L, (lua_Integer)code);
+  return 3;
+}
+
 int hcl_raise_memory(lua_State *L) { return luaL_error(L, "not enough memory"); }
 
 static int buffer_gc(lua_State *L) {

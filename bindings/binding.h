@@ -67,7 +67,9 @@ bool hcl_is_sequence(lua_State *L, int index, size_t *count);
 /* Pushes the code, and behind one that is not HC_OK a message: that of `why` (may be NULL), else the code's own.
  * Returns how many values that are. */
 int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why);
-/* Pushes just the message that hcl_push_result would. */
+/* Pushes nil, the message that hcl_push_result would, and the code, of a call that has a value otherwise. Returns 3. */
+int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why);
+/* Pushes just that message. */
 void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why);
 static inline void hcl_push_slice(lua_State *L, hc_slice s) { lua_pushlstring(L, s.size ? s.data : "", s.size); }
 int hcl_raise_memory(lua_State *L);

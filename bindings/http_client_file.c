@@ -93,10 +93,7 @@ int hcl_open_body_file(lua_State *L) {
     lua_pushboolean(L, true);
     return 1;
   }
-  lua_pushnil(L);
-  hcl_push_message(L, code, &why);
-  lua_pushinteger(L, (lua_Integer)code);
-  return 3;
+  return hcl_push_refusal(L, code, &why);
 }
 
 /* is_present_file(path, file [, owner]) -> boolean: the same of a file that a script has opened */
@@ -139,11 +136,9 @@ static int client_read_response_body_to_file(lua_State *L) {
     hcl_push_integer(L, (int64_t)moved);
     return 1;
   }
-  lua_pushnil(L);
-  hcl_push_message(L, code, &why);
-  lua_pushinteger(L, (lua_Integer)code);
+  int count = hcl_push_refusal(L, code, &why);
   hcl_push_integer(L, (int64_t)moved);
-  return 4;
+  return count + 1;
 }
 
 const luaL_Reg hcl_client_file_methods[] = {{"read_response_body_to_file", client_read_response_body_to_file}, {NULL, NULL}};

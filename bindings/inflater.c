@@ -56,10 +56,7 @@ static int inflater_new(lua_State *L) {
 /* nil, message, Error */
 static int push_failure(lua_State *L, hc_error code, const hc_failure *why) {
   if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
-  lua_pushnil(L);
-  hcl_push_message(L, code, why);
-  lua_pushinteger(L, (lua_Integer)code);
-  return 3;
+  return hcl_push_refusal(L, code, why);
 }
 
 static int push_closed(lua_State *L) {

@@ -40,10 +40,7 @@ static int module_create_new_file(lua_State *L) {
     hcl_push_integer(L, owner);
     return 1;
   }
-  lua_pushnil(L);
-  hcl_push_message(L, code, &why);
-  lua_pushinteger(L, (lua_Integer)code);
-  return 3;
+  return hcl_push_refusal(L, code, &why);
 }
 
 /* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to replace */
