@@ -96,6 +96,7 @@ build = {
     ["httpclient.errors"] = "lua/httpclient/errors.lua",
     ["httpclient.fetch"] = "lua/httpclient/fetch.lua",
     ["httpclient.fields"] = "lua/httpclient/fields.lua",
+    ["httpclient.finalizer"] = "lua/httpclient/finalizer.lua",
     ["httpclient.http_request"] = "lua/httpclient/http_request.lua",
     ["httpclient.life"] = "lua/httpclient/life.lua",
     ["httpclient.outside"] = "lua/httpclient/outside.lua",

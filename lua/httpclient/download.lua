@@ -10,6 +10,7 @@
 -- one of the user's own is continued; what has come in its place before it is open is not written to. A device (/dev/null)
 -- has no neighbour, and nothing takes its place: it is written to.
 local core = require("httpclient.core")
+local finalizer = require("httpclient.finalizer")
 local httpclient = require("httpclient")
 
 local Error = httpclient.Error
@@ -20,17 +21,6 @@ Download.__index = Download
 
 local serial = 0
 local in_use = {} -- temporary name -> the download that writes to it now
-
--- Called when the Lua state is closed; __gc of a table is not honoured by 5.1 and LuaJIT.
-local function finalizer(fn)
-  local newproxy = rawget(_G, "newproxy")
-  if newproxy then
-    local proxy = newproxy(true)
-    getmetatable(proxy).__gc = fn
-    return proxy
-  end
-  return setmetatable({}, { __gc = fn })
-end
 
 -- A program may end in the midst of its downloads; a fork of it ends without them.
 Download.at_exit = finalizer(function()

@@ -6,6 +6,7 @@
 local httpclient = require("httpclient")
 local agenda = require("httpclient.agenda")
 local errors = require("httpclient.errors")
+local finalizer = require("httpclient.finalizer")
 local life = require("httpclient.life")
 local outside = require("httpclient.outside")
 local watched = require("httpclient.watched")
@@ -102,12 +103,11 @@ local lost = {}
 -- Where nothing yields across pcall, what the waiter raises goes right through, and leaves the task where it was. What
 -- stands on the stack is then collected, and says so; a finalizer may come at any moment and does no more than that.
 local function drive_unguarded(task)
-  local sentinel = newproxy(true) -- luacheck: ignore newproxy
-  getmetatable(sentinel).__gc = function()
+  local sentinel = finalizer(function()
     if task.state == "running" then
       lost[#lost + 1] = task
     end
-  end
+  end)
   drive_on(task)
   return sentinel
 end
