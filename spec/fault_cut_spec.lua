@@ -80,14 +80,6 @@ local function conclude(client)
     has_response = client:has_response() }
 end
 
-local function ask(client, conn)
-  support.request(client)
-  support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
-end
-
 local endings = {
   { name = "FIN", is_orderly = true, run = function(conn) conn:close() end },
   { name = "half-close", is_orderly = true, run = function(conn) conn:shutdown() end },
@@ -105,7 +97,7 @@ describe("An answer", function()
         local client = HTTPClient.new() -- the same object all the time
         for size = 0, #shape.answer do
           local _, conn = support.connect(listener, { client = client })
-          ask(client, conn)
+          support.ask(client, conn)
           if size > 0 then assert(conn:send(shape.answer:sub(1, size))) end
           -- What is whole before the end comes is kept, and the end found at the next look.
           local early = size == #shape.answer and not shape.ends_anywhere and conclude(client)
@@ -156,7 +148,7 @@ describe("An answer over TLS", function()
         for size = 0, #shape.answer + step - 1, step do
           size = math.min(size, #shape.answer)
           local _, conn = tls.connect({ client = client, listener = listener, tls = options, server = context })
-          ask(client, conn)
+          support.ask(client, conn)
           -- Few records: a new connection may send some ten segments before the first of them is acknowledged, and what
           -- it has not sent a reset takes away.
           local piece = math.max(1, math.ceil(size / 6))

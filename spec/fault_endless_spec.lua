@@ -80,14 +80,6 @@ local function memory()
   return native.resident_memory() + collectgarbage("count") * 1024
 end
 
-local function ask(client, conn)
-  support.request(client)
-  support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
-end
-
 local function exchange_again(client, listener)
   client:close()
   local _, conn = support.connect(listener, { client = client })
@@ -104,7 +96,7 @@ describe("An endless", function()
   for _, case in ipairs(refused) do
     it(case[1] .. " is refused in time", function()
       local client, conn = support.connect(listener)
-      ask(client, conn)
+      support.ask(client, conn)
       local before, content = memory(), 0
       local sent = flood(conn, case.begin, case.again, 64 * 1048576, look_at(client, function(chunk)
         content = content + #chunk
@@ -177,7 +169,7 @@ describe("Endless", function()
   for _, case in ipairs(allowed) do
     it(case[1] .. " is handed out as it comes, with little memory", function()
       local client, conn = support.connect(listener)
-      ask(client, conn)
+      support.ask(client, conn)
       local before, content, pure = memory(), 0, true
       local sent = flood(conn, case.begin, case.again, LONG, look_at(client, function(chunk)
         content = content + #chunk
@@ -193,7 +185,7 @@ describe("Endless", function()
 
     it(case[1] .. " that nobody reads stays with the server", function()
       local client, conn = support.connect(listener)
-      ask(client, conn)
+      support.ask(client, conn)
       local before, rounds, sent, waiting = memory(), 0, 0, case.begin
       -- The kernel's buffers are the limit: nothing goes out any more, however often the client polls.
       while rounds < 50 and sent < 4 * LONG do
@@ -270,7 +262,7 @@ describe("An endless handshake", function()
   it("of new keys ends with the response timeout at the latest", function()
     local client, conn = tls.connect({ listener = listener, tls = tls.trusting(), server = certs.localhost.tls({ min = "1.3" }) })
     client.response_timeout = 0.5
-    ask(client, conn)
+    support.ask(client, conn)
     local before, started = memory(), native.monotonic()
     support.until_true(function()
       if conn:key_update() then conn:handshake("step") end

@@ -354,20 +354,12 @@ describe("a Poller", function()
 end)
 
 describe("a stream that is disconnected by hand under a client in a Poller", function()
-  local function get(client, conn)
-    support.request(client)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
-  end
-
   -- the state of the client, how it gets there, and what the wait finds it in
   local states = {
     { "between requests", function() end },
-    { "that waits for an answer", get },
+    { "that waits for an answer", support.ask },
     { "in a body", function(client, conn)
-      get(client, conn)
+      support.ask(client, conn)
       conn:send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
       support.pump(client, HTTPClient.STATUS_BODY)
       assert.equal("abc", client:read_response_body_chunk())

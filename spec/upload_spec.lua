@@ -17,6 +17,11 @@ local function world(options)
   return keep(client), keep(conn)
 end
 
+-- The options of a world, plain or over TLS.
+local function over(secure)
+  return secure and { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() } or nil
+end
+
 local function list(...)
   local parts, i = { ... }, 0
   return function()
@@ -138,8 +143,7 @@ describe("a body file", function()
         file:close()
         folder:close()
       end)
-      local client, conn = world(secure and
-        { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() } or nil)
+      local client, conn = world(over(secure))
       assert.equal("0123", file:read(4))
       support.request(client, "PUT", "/", {}, file)
       local head = receive_until(client, conn, "\r\n\r\n")
@@ -158,8 +162,7 @@ describe("a body file", function()
         file:close()
         folder:close()
       end)
-      local client, conn = world(secure and
-        { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() } or nil)
+      local client, conn = world(over(secure))
       support.request(client, "PUT", "/", {}, file)
       receive_until(client, conn, "\r\n\r\n")
       assert(io.open(path, "wb")):close()

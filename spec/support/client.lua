@@ -168,6 +168,12 @@ function support.request(client, method, path, headers, body)
   assert(code == httpclient.Error.OK, message)
 end
 
+-- Sends a GET and polls until the server has it. -> its head
+function support.ask(client, conn)
+  support.request(client)
+  return support.head_of(client, conn)
+end
+
 -- Reads the body to its end. -> body, the status then
 function support.read_all(client, seconds)
   local parts = {}
