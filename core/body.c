@@ -84,9 +84,18 @@ static inline bool is_named(hc_slice name, hc_slice known) {
 }
 
 static void note_field(survey *s, hc_slice name, hc_slice value) {
-  if (is_named(name, HC_SLICE("Connection"))) note_connection(s, value);
-  else if (is_named(name, HC_SLICE("Content-Length"))) note_length(s, value);
-  else if (is_named(name, HC_SLICE("Transfer-Encoding"))) note_coding(s, value);
+  switch (name.size) { /* tells most names apart already */
+    case sizeof "Connection" - 1:
+      if (is_named(name, HC_SLICE("Connection"))) note_connection(s, value);
+      return;
+    case sizeof "Content-Length" - 1:
+      if (is_named(name, HC_SLICE("Content-Length"))) note_length(s, value);
+      return;
+    case sizeof "Transfer-Encoding" - 1:
+      if (is_named(name, HC_SLICE("Transfer-Encoding"))) note_coding(s, value);
+      return;
+    default: return;
+  }
 }
 
 static void survey_fields(const hc_response *r, survey *s) {

@@ -28,20 +28,22 @@ static char *put(char *at, hc_slice bytes) {
   return at + bytes.size;
 }
 
+/* Nothing is ever consumed here: what fits, fits behind. */
+static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
+  hc_buffer *text = &h->text;
+  size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
+  if (text->capacity - text->end < size) return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
+  *at = text->data + text->end;
+  return HC_OK;
+}
+
 /* Registers a field of `size` bytes in all; the caller writes them to *at. */
 static hc_error begin_field(hc_headers *h, size_t name_size, size_t size, char **at) {
-  hc_buffer *text = &h->text;
   hc_error error = make_field_room(h);
+  if (error == HC_OK) error = make_text_room(h, size, at);
   if (error != HC_OK) return error;
-  if (text->capacity - text->end >= size) { /* nothing is ever consumed here: what fits, fits behind */
-    *at = text->data + text->end;
-  } else {
-    size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
-    error = hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
-    if (error != HC_OK) return error;
-  }
-  h->fields[h->count++] = (hc_field){(uint32_t)text->end, (uint32_t)name_size, (uint32_t)size};
-  text->end += size;
+  h->fields[h->count++] = (hc_field){(uint32_t)h->text.end, (uint32_t)name_size, (uint32_t)size};
+  h->text.end += size;
   return HC_OK;
 }
 
@@ -70,22 +72,6 @@ hc_error hc_headers_fold(hc_headers *h, hc_slice value) {
   return HC_OK;
 }
 
-hc_slice hc_headers_line(const hc_headers *h, size_t index) {
-  const hc_field *field = &h->fields[index];
-  return (hc_slice){h->text.data + field->line, field->line_size};
-}
-
-hc_slice hc_headers_name(const hc_headers *h, size_t index) {
-  const hc_field *field = &h->fields[index];
-  return (hc_slice){h->text.data + field->line, field->name_size};
-}
-
-hc_slice hc_headers_value(const hc_headers *h, size_t index) {
-  const hc_field *field = &h->fields[index];
-  size_t before = (size_t)field->name_size + 2;
-  return (hc_slice){h->text.data + field->line + before, field->line_size - before};
-}
-
 bool hc_headers_find(const hc_headers *h, hc_slice name, size_t from, size_t *index) {
   for (size_t i = from; i < h->count; i++) {
     if (h->fields[i].name_size != name.size || !hc_slice_equal_fold(hc_headers_name(h, i), name)) continue;
@@ -106,6 +92,7 @@ bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token) {
 static bool is_wasteful(size_t used, size_t held) { return held - used > used / 4 + 64; }
 
 void hc_headers_trim(hc_headers *h) {
+  h->former = 0;
   if (h->count == 0) return;
   if (is_wasteful(h->text.end, h->text.capacity)) {
     char *text = hc_memory_resize(h->text.data, h->text.end);
@@ -125,6 +112,7 @@ void hc_headers_trim(hc_headers *h) {
 
 void hc_headers_clear(hc_headers *h) {
   hc_buffer_consume(&h->text, hc_buffer_size(&h->text));
+  h->former = h->count;
   h->count = 0;
 }
 
@@ -186,27 +174,69 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   return out_of_memory(add_line(h, line, name_size), why);
 }
 
-/* The first control byte at or behind `at`, HTAB counted; `end` when there is none. Eight bytes at a time: a byte below 20
- * borrows into its highest bit, which no byte of 7-bit text has. A false alarm is looked at byte by byte. */
+/* The first byte below 20 at or behind `at`; `end` when there is none. Eight bytes at a time: such a byte borrows into its
+ * highest bit, which no byte of 7-bit text has; the lowest bit found is that of the first one. */
 static const char *find_control(const char *at, const char *end) {
   const uint64_t lows = UINT64_C(0x2020202020202020), highs = UINT64_C(0x8080808080808080);
   for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
     memcpy(&word, at, sizeof word);
-    if (((word - lows) & ~word & highs) != 0) break;
+    uint64_t found = (word - lows) & ~word & highs;
+    if (found == 0) continue;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return at + __builtin_ctzll(found) / 8;
+#else
+    break;
+#endif
   }
   while (at < end && (unsigned char)*at >= ' ') at++;
   return at;
 }
 
-size_t hc_headers_take_usual_line(hc_headers *h, const char *data, size_t size) {
-  size_t name_size = hc_token_size(data, size);
-  if (name_size == 0 || size - name_size < 5 || data[name_size] != ':' || data[name_size + 1] != ' ') return 0;
-  const char *value = data + name_size + 2, *end = find_control(value, data + size);
+/* The size of the line at data[0] without its CRLF; 0 when it is no usual one. */
+static size_t usual_line_size(const char *data, size_t size, size_t *name_size) {
+  size_t name = *name_size = hc_token_size(data, size);
+  if (name == 0 || size - name < 5 || data[name] != ':' || data[name + 1] != ' ') return 0;
+  const char *value = data + name + 2, *end = find_control(value, data + size);
   if (data + size - end < 2 || end[0] != '\r' || end[1] != '\n') return 0;
   if (end == value || is_blank(value[0]) || is_blank(end[-1])) return 0;
-  size_t line_size = (size_t)(end - data);
+  return (size_t)(end - data);
+}
+
+/* Does the next field that was here before the last clear stand at this place, and is the line at data[0] the same? What was
+ * looked at once need not be looked at again. */
+static bool is_former_line(const hc_headers *h, size_t place, const char *data, size_t size) {
+  if (h->count >= h->former) return false;
+  const hc_field *former = &h->fields[h->count];
+  size_t line = former->line_size;
+  return former->line == place && size >= line + 2 && data[line] == '\r' && data[line + 1] == '\n' &&
+         memcmp(h->text.data + place, data, line) == 0;
+}
+
+/* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it may grow. */
+size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size) {
+  size_t taken = 0, before = h->count, line, name;
+  if (size > ARENA_LIMIT) size = ARENA_LIMIT;
+  if (h->text.end > ARENA_LIMIT - size) return 0;
+  for (;;) {
+    size_t place = h->text.end + taken;
+    if (is_former_line(h, place, data + taken, size - taken)) {
+      line = h->fields[h->count].line_size;
+    } else {
+      line = usual_line_size(data + taken, size - taken, &name);
+      if (line == 0 || make_field_room(h) != HC_OK) break;
+      h->fields[h->count] = (hc_field){(uint32_t)place, (uint32_t)name, (uint32_t)line};
+    }
+    h->count++;
+    taken += line + 2;
+  }
   char *at;
-  if (line_size > ARENA_LIMIT || begin_field(h, name_size, line_size, &at) != HC_OK) return 0;
-  memcpy(at, data, line_size);
-  return line_size + 2;
+  if (taken == 0) return 0;
+  if (make_text_room(h, taken - 2, &at) != HC_OK) {
+    h->count = before;
+    h->former = 0; /* they may be written over by now */
+    return 0;
+  }
+  memcpy(at, data, taken - 2);
+  h->text.end += taken - 2;
+  return taken;
 }

@@ -87,15 +87,13 @@ static hc_parse refuse_size(size_t limit, hc_failure *why) {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Field lines as nearly all are, in one pass each; a line that stands half read is none of them. */
+/* Field lines as nearly all are, in one pass; a line that stands half read is none of them. */
 static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit, size_t *used) {
-  if (!r->line_is_fields || r->scanned > 0) return;
-  size_t room = limit > r->size ? limit - r->size : 0, left = smaller(size - *used, room), taken;
-  while (left > 0 && (taken = hc_headers_take_usual_line(&r->headers, data + *used, left)) > 0) {
-    *used += taken;
-    r->size += taken;
-    left -= taken;
-  }
+  if (!r->line_is_fields || r->scanned > 0 || size == *used) return;
+  size_t room = limit > r->size ? limit - r->size : 0;
+  size_t taken = hc_headers_take_usual_lines(&r->headers, data + *used, smaller(size - *used, room));
+  *used += taken;
+  r->size += taken;
 }
 
 hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit, size_t *used, hc_failure *why) {

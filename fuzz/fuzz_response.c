@@ -69,10 +69,22 @@ static void check_framing(const hc_response *r, int method, const reference_read
   check(plan.keeps_alive == wanted.keeps_alive, "the same life of the connection");
 }
 
-static void run(const char *bytes, size_t size, size_t step, size_t limit, int method, reference_verdict verdict,
-                const reference_reading *wanted) {
+/* Leaves what a head before this one leaves, much like it: the byte at `other` is gone, or another one. */
+static void run_former(hc_response *r, const char *bytes, size_t size, size_t other, bool is_gone, size_t limit) {
+  char *copy = malloc(size + 1);
+  size_t used;
+  if (!copy) abort();
+  memcpy(copy, bytes, size);
+  if (is_gone) memmove(copy + other, copy + other + 1, size - other - 1);
+  else copy[other] = (char)(copy[other] ^ 1);
+  (void)parse(r, copy, is_gone ? size - 1 : size, SIZE_MAX, limit, &used);
+  hc_response_restart(r);
+  free(copy);
+}
+
+static void run(hc_response r, const char *bytes, size_t size, size_t step, size_t limit, int method,
+                reference_verdict verdict, const reference_reading *wanted) {
   static const hc_parse results[] = {HC_PARSE_DONE, HC_PARSE_MORE, HC_PARSE_ERROR};
-  hc_response r = {0};
   size_t used;
   hc_parse result = parse(&r, bytes, size, step, limit, &used);
   if (size > 0) check(result == results[verdict], "the head is taken, open or refused");
@@ -97,9 +109,13 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   reference_reading wanted;
   reference_open(&wanted, size);
   reference_verdict verdict = reference_head(bytes, size, limit, &wanted);
-  run(bytes, size, SIZE_MAX, limit, method, verdict, &wanted);
-  run(bytes, size, step, limit, method, verdict, &wanted);
-  run(bytes, size, 1, limit, method, verdict, &wanted);
+  static const size_t steps[] = {SIZE_MAX, 0, 1};
+  for (size_t i = 0; i < 3; i++) {
+    hc_response r = {0};
+    run(r, bytes, size, steps[i] ? steps[i] : step, limit, method, verdict, &wanted);
+    if (size > 1) run_former(&r, bytes, size, ((size_t)data[1] * size) >> 8, data[0] & 1, limit);
+    if (size > 1) run(r, bytes, size, steps[i] ? steps[i] : step, limit, method, verdict, &wanted);
+  }
   reference_close(&wanted);
   return 0;
 }

@@ -153,19 +153,31 @@ static void check_failure_codes(void) {
   hc_headers_free(&h);
 }
 
-/* What the quick look takes, the careful one takes as well, and to the same end. */
+static bool same_field(const hc_headers *a, const hc_headers *b, size_t index) {
+  return hc_slice_equal(hc_headers_line(a, index), hc_headers_line(b, index)) &&
+         hc_slice_equal(hc_headers_name(a, index), hc_headers_name(b, index)) &&
+         hc_slice_equal(hc_headers_value(a, index), hc_headers_value(b, index));
+}
+
+/* What the quick look takes, the careful one takes as well, line for line and to the same end, folding included. */
 static bool quick_agrees(const char *data, size_t size, size_t *taken) {
   hc_headers quick = {0}, careful = {0};
   hc_failure why = {0};
-  *taken = hc_headers_take_usual_line(&quick, data, size);
-  bool agrees = quick.count == 0;
-  if (*taken > 0) {
-    agrees = *taken <= size && data[*taken - 1] == '\n' && data[*taken - 2] == '\r' && quick.count == 1 &&
-             memchr(data, '\n', *taken - 1) == NULL &&
-             hc_headers_parse_line(&careful, (hc_slice){data, *taken - 2}, &why) == HC_OK && careful.count == 1 &&
-             hc_slice_equal(hc_headers_line(&quick, 0), hc_headers_line(&careful, 0)) &&
-             hc_slice_equal(hc_headers_name(&quick, 0), hc_headers_name(&careful, 0));
+  *taken = hc_headers_take_usual_lines(&quick, data, size);
+  bool agrees = *taken <= size && (*taken > 0) == (quick.count > 0);
+  for (size_t at = 0; agrees && at < *taken;) {
+    const char *end = memchr(data + at, '\n', *taken - at);
+    agrees = end != NULL && end > data + at && end[-1] == '\r';
+    size_t line_size = agrees ? (size_t)(end - data) - at - 1 : 0;
+    agrees = agrees && hc_headers_parse_line(&careful, (hc_slice){data + at, line_size}, &why) == HC_OK;
+    at += line_size + 2;
   }
+  agrees = agrees && quick.count == careful.count;
+  if (agrees && quick.count > 0) {
+    agrees = hc_headers_fold(&quick, HC_SLICE("more")) == HC_OK && hc_headers_fold(&careful, HC_SLICE("more")) == HC_OK &&
+             add(&quick, "New", "field") == HC_OK && add(&careful, "New", "field") == HC_OK;
+  }
+  for (size_t i = 0; agrees && i < quick.count; i++) agrees = same_field(&quick, &careful, i);
   hc_headers_free(&quick);
   hc_headers_free(&careful);
   return agrees;
@@ -177,10 +189,12 @@ static void check_usual_lines(void) {
   char data[sizeof usual];
   size_t taken;
   int agree = 1, whole = 1;
-  CHECK(quick_agrees(usual, size, &taken) && taken == line_size);
+  CHECK(quick_agrees(usual, size, &taken) && taken == size);
   for (size_t cut = 0; cut < line_size; cut++) whole = whole && quick_agrees(usual, cut, &taken) && taken == 0;
-  CHECK(whole);
-  for (size_t at = 0; at < line_size + 2; at++) {
+  CHECK_CASE("a line that is cut is left, those before it are taken", whole);
+  for (size_t cut = line_size; cut < size; cut++) whole = whole && quick_agrees(usual, cut, &taken) && taken == line_size;
+  CHECK_CASE("a line that is cut is left, those before it are taken", whole);
+  for (size_t at = 0; at < size; at++) {
     for (int byte = 0; byte < 256; byte++) {
       memcpy(data, usual, size);
       data[at] = (char)(unsigned char)byte;
@@ -189,10 +203,30 @@ static void check_usual_lines(void) {
   }
   CHECK(agree);
   CHECK(quick_agrees("a: b\r\n", 6, &taken) && taken == 6);
+  CHECK(quick_agrees("a: b\r\n\r\nbody: x\r\n", 17, &taken) && taken == 6);
+  CHECK(quick_agrees("a: b\r\nc: d\r\n e\r\n", 16, &taken) && taken == 12);
   CHECK(quick_agrees("a: caf\xc3\xa9 and \xff\r\n", 16, &taken) && taken == 16);
   CHECK(quick_agrees("a: \r\n", 5, &taken) && taken == 0);
   CHECK(quick_agrees(": b\r\n", 5, &taken) && taken == 0);
   CHECK(quick_agrees("\r\n", 2, &taken) && taken == 0);
+}
+
+static void check_many_usual_lines(void) {
+  char data[2000];
+  size_t size = 0, taken;
+  for (int i = 0; i < 60; i++) size += (size_t)snprintf(data + size, sizeof data - size, "Field-%d: value %d\r\n", i, i * i);
+  CHECK(quick_agrees(data, size, &taken) && taken == size);
+#ifdef HC_TEST_HOOKS
+  for (long i = 0; i < 5; i++) {
+    hc_headers h = {0};
+    hc_memory_fail_after(i, 1);
+    taken = hc_headers_take_usual_lines(&h, data, size);
+    hc_memory_fail_after(-1, 0);
+    CHECK_CASE("without memory for the lines none is there", taken > 0 || h.count == 0);
+    CHECK_CASE("what is taken is whole", taken == 0 || data[taken - 1] == '\n');
+    hc_headers_free(&h);
+  }
+#endif
 }
 
 int main(void) {
@@ -203,5 +237,6 @@ int main(void) {
   check_growth();
   check_failure_codes();
   check_usual_lines();
+  check_many_usual_lines();
   return check_report();
 }

@@ -26,23 +26,39 @@ static void describe(wire_log *log, hc_parse result, const hc_response *r, const
   }
 }
 
-static void run_head(const void *test_case, size_t split, wire_log *log) {
-  const head_case *c = test_case;
+static void parse_case(hc_response *r, const head_case *c, size_t split, wire_log *log) {
   static wire_feed feed;
   feed.bytes = c->bytes;
   feed.size = c->size > 0 ? c->size : strlen(c->bytes);
   feed.split = split;
   feed.fed = feed.kept_size = 0;
-  hc_response r = {0};
   hc_failure why = {0};
   hc_parse result = HC_PARSE_MORE;
   while (result == HC_PARSE_MORE && wire_next(&feed)) {
     size_t used;
     char *data = wire_place(0, feed.kept, feed.kept_size);
-    result = hc_response_parse(&r, data, feed.kept_size, c->limit > 0 ? c->limit : 4096, &used, &why);
+    result = hc_response_parse(r, data, feed.kept_size, c->limit > 0 ? c->limit : 4096, &used, &why);
     if (result != HC_PARSE_ERROR) wire_drop(&feed, used);
   }
-  describe(log, result, &r, &feed, &why);
+  describe(log, result, r, &feed, &why);
+}
+
+static void run_head(const void *test_case, size_t split, wire_log *log) {
+  hc_response r = {0};
+  parse_case(&r, test_case, split, log);
+  hc_response_reset(&r);
+}
+
+/* The same on what another head has left: its fields are there to be taken for this one's. */
+static const head_case *former;
+
+static void run_behind(const void *test_case, size_t split, wire_log *log) {
+  static wire_log ignored;
+  hc_response r = {0};
+  ignored.size = 0;
+  parse_case(&r, former, 0, &ignored);
+  hc_response_restart(&r);
+  parse_case(&r, test_case, split, log);
   hc_response_reset(&r);
 }
 
@@ -123,6 +139,20 @@ static const head_case cases[] = {
     {"an unfinished line that fills the limit", OK "A: 12345678901234567890", TOO_LARGE "30 bytes", 0, 30},
     {"a status line over the limit", OK "\r\n", TOO_LARGE "10 bytes", 0, 10},
     {"a limit of one byte", OK "\r\n", TOO_LARGE "1 bytes", 0, 1},
+    {"three fields", OK "A: 1\r\nBb: 22\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1}{Bb: 22}{C: 3} left 0~", 0, 0},
+    {"three fields, one other value", OK "A: 1\r\nBb: 23\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1}{Bb: 23}{C: 3} left 0~", 0, 0},
+    {"three fields, one longer", OK "A: 1\r\nBb: 222\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1}{Bb: 222}{C: 3} left 0~", 0, 0},
+    {"three fields, the colon elsewhere", OK "A: 1\r\nB: b22\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1}{B: b22}{C: 3} left 0~", 0, 0},
+    {"three fields by bare LF", OK "A: 1\nBb: 22\nC: 3\n\n", "200 1 [OK]{A: 1}{Bb: 22}{C: 3} left 0~", 0, 0},
+    {"the second field twice in the place of the third", OK "A: 1\r\nBb: 22\r\nBb: 22\r\n\r\n",
+     "200 1 [OK]{A: 1}{Bb: 22}{Bb: 22} left 0~", 0, 0},
+    {"the third field alone, where it was", OK "AAAAA: 5678901\r\nC: 3\r\n\r\n", "200 1 [OK]{AAAAA: 5678901}{C: 3} left 0~", 0, 0},
+    {"one field more", OK "A: 1\r\nBb: 22\r\nC: 3\r\nD: 4\r\n\r\n", "200 1 [OK]{A: 1}{Bb: 22}{C: 3}{D: 4} left 0~", 0, 0},
+    {"one goes on in an obs-fold", OK "A: 1\r\nBb: 22\r\n x\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1}{Bb: 22 x}{C: 3} left 0~", 0, 0},
+    {"one has a blank at its end", OK "A: 1\r\nBb: 22 \r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1}{Bb: 22}{C: 3} left 0~", 0, 0},
+    {"one ends in two CR", OK "A: 1\r\nBb: 22\r\r\nC: 3\r\n\r\n", "response header: a field line holds a bare CR", 0, 0},
+    {"one goes on behind a CR", OK "A: 1\r\nBb: 22\rC: 3\r\n\r\n", "response header: a field line holds a bare CR", 0, 0},
+    {"the head ends before the second", OK "A: 1\r\n\r\nBb: 22\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1} left 16~", 0, 0},
     {"rubbish within a small limit", "HTTPS/1.1 200 OK\r\n\r\n", "response status line: expected \"HTTP/1.\"", 0, 8},
 };
 
@@ -218,10 +248,13 @@ static void check_memory_failures(void) {
 }
 #endif
 
+static size_t size_of(const head_case *c) { return c->size > 0 ? c->size : strlen(c->bytes); }
+
 int main(void) {
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    const head_case *c = &cases[i];
-    wire_check(c->name, c->expected, c->size > 0 ? c->size : strlen(c->bytes), run_head, c);
+  const head_case *end = cases + sizeof cases / sizeof cases[0];
+  for (const head_case *c = cases; c < end; c++) {
+    wire_check(c->name, c->expected, size_of(c), run_head, c);
+    for (former = cases; former < end; former++) wire_check(c->name, c->expected, size_of(c), run_behind, c);
   }
   check_promptness();
   check_many_fields();
