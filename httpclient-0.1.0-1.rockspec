@@ -64,6 +64,7 @@ build = {
         "bindings/binding.c",
         "bindings/compat.c",
         "bindings/enums.c",
+        "bindings/header_dictionary.c",
         "bindings/http_client.c",
         "bindings/http_client_exchange.c",
         "bindings/http_client_facts.c",

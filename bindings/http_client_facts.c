@@ -1,9 +1,9 @@
 /* http_client_facts.c - HTTPClient: header fields, trailers, and what the connection turned out to be. */
 #include <string.h>
 
-#include "../core/chars.h"
 #include "../core/headers.h"
 #include "client_object.h"
+#include "header_dictionary.h"
 
 /* --- header fields ------------------------------------------------------------------------------------------------------ */
 
@@ -33,30 +33,12 @@ static int make_trailers(lua_State *L) {
 static int client_get_response_headers(lua_State *L) { return hcl_client_guarded(L, make_headers); }
 static int client_get_response_trailers(lua_State *L) { return hcl_client_guarded(L, make_trailers); }
 
-/* Pushes the values of all fields of that name, from index `first` on, with `separator` between. */
-static void push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first, const char *separator) {
-  size_t index = first, next;
-  if (!hc_headers_find(headers, name, first + 1, &next)) {
-    hcl_push_slice(L, hc_headers_value(headers, first));
-    return;
-  }
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  for (;;) {
-    hc_slice value = hc_headers_value(headers, index);
-    luaL_addlstring(&b, value.size ? value.data : "", value.size);
-    if (!hc_headers_find(headers, name, index + 1, &index)) break;
-    luaL_addstring(&b, separator);
-  }
-  luaL_pushresult(&b);
-}
-
 static int make_header(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
   hc_slice name = hcl_to_slice(L, 2);
   size_t first;
   if (!hc_headers_find(headers, name, 0, &first)) return push_nil(L);
-  push_joined(L, headers, name, first, ", ");
+  hcl_push_joined(L, headers, name, first, ", ");
   return 1;
 }
 
@@ -88,167 +70,8 @@ static int client_get_response_header_values(lua_State *L) {
   return hcl_client_guarded(L, make_header_values);
 }
 
-/* --- the dictionary -------------------------------------------------------------------------------------------------------- */
-
-/* __index: another letter case finds the entry too. */
-static int dictionary_index(lua_State *L) {
-  if (lua_type(L, 2) != LUA_TSTRING) return 0;
-  hc_slice wanted = hcl_to_slice(L, 2);
-  lua_pushnil(L);
-  while (lua_next(L, 1)) {
-    if (lua_type(L, -2) == LUA_TSTRING && hc_slice_equal_fold(hcl_to_slice(L, -2), wanted)) return 1;
-    lua_pop(L, 1);
-  }
-  return 0;
-}
-
-static void set_dictionary_metatable(lua_State *L) {
-  hcl_push_metatable(L, "httpclient.headers", "__index", dictionary_index);
-  lua_setmetatable(L, -2);
-}
-
-/* Up to so many fields are told apart without help from Lua. */
-#define FEW_FIELDS 64u
-#define NAME_SLOTS ((size_t)256) /* a power of two, more than FEW_FIELDS */
-#define KNOWN_TEXTS "httpclient.texts"
-#define KNOWN_TEXT_SIZE 40u /* longer ones are not kept */
-
-/* The first field of each name by the name's hash; 0 none, else its index + 1. */
-typedef struct name_set {
-  uint8_t slots[NAME_SLOTS];
-} name_set;
-
-/* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to collide cost a comparison
- * each, and there are few of them. */
-static size_t hash_name(hc_slice name) {
-  uint64_t first = 0, last = 0;
-  size_t size = name.size < sizeof first ? name.size : sizeof first;
-  memcpy(&first, name.data, size);
-  memcpy(&last, name.data + name.size - size, size);
-  uint64_t both = (first | UINT64_C(0x2020202020202020)) * UINT64_C(0x9e3779b97f4a7c15);
-  both = (both ^ (last | UINT64_C(0x2020202020202020)) ^ name.size) * UINT64_C(0x9e3779b97f4a7c15);
-  return (size_t)(both >> 56);
-}
-
-/* True: a field of that name came before, its index is in *first. False: field `i` is the first now. */
-static bool name_set_add(name_set *set, const hc_headers *headers, size_t i, size_t at, size_t *first) {
-  hc_slice name = hc_headers_name(headers, i);
-  for (; set->slots[at] != 0; at = (at + 1) % NAME_SLOTS) {
-    *first = set->slots[at] - 1u;
-    if (hc_slice_equal_fold(hc_headers_name(headers, *first), name)) return true;
-  }
-  set->slots[at] = (uint8_t)(i + 1);
-  return false;
-}
-
-/* Names as strings by their hash, and behind them the last value of each, since responses have nearly the same fields:
- * found again they need not be made again. */
-static void push_known_texts(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, KNOWN_TEXTS);
-  if (lua_istable(L, -1)) return;
-  lua_pop(L, 1);
-  lua_createtable(L, (int)(2 * NAME_SLOTS), 0);
-  for (size_t i = 1; i <= 2 * NAME_SLOTS; i++) {
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, (int)i);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, KNOWN_TEXTS);
-}
-
-static void push_text(lua_State *L, int known, hc_slice text, size_t place) {
-  if (text.size > KNOWN_TEXT_SIZE) {
-    hcl_push_slice(L, text);
-    return;
-  }
-  int slot = (int)place + 1;
-  size_t size;
-  lua_rawgeti(L, known, slot);
-  const char *kept = lua_tolstring(L, -1, &size); /* false is none */
-  if (kept != NULL && size == text.size && memcmp(kept, text.data, size) == 0) return;
-  lua_pop(L, 1);
-  hcl_push_slice(L, text);
-  lua_pushvalue(L, -1);
-  lua_rawseti(L, known, slot);
-}
-
-/* The dictionary is on the top of the stack. */
-static void fill_small(lua_State *L, const hc_headers *headers) {
-  name_set set = {{0}};
-  int dictionary = lua_gettop(L);
-  push_known_texts(L);
-  for (size_t i = 0; i < headers->count; i++) {
-    size_t first, hash = hash_name(hc_headers_name(headers, i)) % NAME_SLOTS;
-    if (!name_set_add(&set, headers, i, hash, &first)) {
-      push_text(L, dictionary + 1, hc_headers_name(headers, i), hash);
-      push_text(L, dictionary + 1, hc_headers_value(headers, i), NAME_SLOTS + hash);
-    } else {
-      hc_slice name = hc_headers_name(headers, first);
-      hcl_push_slice(L, name);
-      push_joined(L, headers, name, first, "; "); /* once more for each repetition, so that most fields cost nothing */
-    }
-    lua_rawset(L, dictionary);
-  }
-  lua_settop(L, dictionary);
-}
-
-static void push_lower(lua_State *L, hc_slice name) {
-  luaL_Buffer b;
-  luaL_buffinit(L, &b);
-  for (size_t i = 0; i < name.size; i++) luaL_addchar(&b, hc_char_lower(name.data[i]));
-  luaL_pushresult(&b);
-}
-
-/* Many fields: lists by lower-case name first, so that the cost stays linear whatever a server sends. */
-static void fill_large(lua_State *L, const hc_headers *headers) {
-  int dictionary = lua_gettop(L);
-  lua_newtable(L); /* lower-case name -> list of values */
-  int lists = lua_gettop(L);
-  for (size_t i = 0; i < headers->count; i++) {
-    push_lower(L, hc_headers_name(headers, i));
-    lua_pushvalue(L, -1);
-    lua_rawget(L, lists);
-    if (lua_isnil(L, -1)) {
-      lua_pop(L, 1);
-      lua_newtable(L);
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, lists);
-      hcl_push_slice(L, hc_headers_name(headers, i));
-      lua_pushvalue(L, -2);
-      lua_rawset(L, dictionary);
-    }
-    hcl_push_slice(L, hc_headers_value(headers, i));
-    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-    lua_settop(L, lists);
-  }
-  lua_pushnil(L);
-  while (lua_next(L, dictionary)) { /* an assignment to an existing field is allowed while walking */
-    luaL_Buffer b;
-    size_t count = lua_rawlen(L, -1);
-    luaL_buffinit(L, &b);
-    for (size_t i = 1; i <= count; i++) {
-      if (i > 1) luaL_addstring(&b, "; ");
-      lua_rawgeti(L, lists + 2, (int)i);
-      luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-    lua_pushvalue(L, lists + 1);
-    lua_insert(L, -2);
-    lua_rawset(L, dictionary);
-    lua_settop(L, lists + 1);
-  }
-  lua_settop(L, dictionary);
-}
-
 static int make_dictionary(lua_State *L) {
-  const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
-  luaL_checkstack(L, 12, NULL);
-  bool small = headers->count <= FEW_FIELDS;
-  lua_createtable(L, 0, small ? (int)headers->count : 0);
-  if (small) fill_small(L, headers);
-  else fill_large(L, headers);
-  set_dictionary_metatable(L);
+  hcl_push_header_dictionary(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
   return 1;
 }
 
