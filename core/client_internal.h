@@ -71,6 +71,7 @@ typedef struct hc_receiver {
   uint64_t left;           /* HC_FRAMING_LENGTH: content bytes still to hand out */
   uint64_t received;
   size_t interim_size;     /* bytes of all 1xx heads */
+  uint8_t full_receives;   /* content: how many in a row got all that was asked for, as far as that matters */
   hc_ending ending;
   bool starved;            /* the last look gave nothing: only new bytes from the stream can change that */
   unsigned wants;
