@@ -21,6 +21,16 @@ void *hcl_testudata(lua_State *L, int index, const char *name);
 const char *hcl_tolstring(lua_State *L, int index, size_t *size);
 #endif
 
+/* lua_rawget, and the type of what it pushed. */
+static inline int hcl_rawget(lua_State *L, int index) {
+#if LUA_VERSION_NUM >= 503
+  return lua_rawget(L, index);
+#else
+  lua_rawget(L, index);
+  return lua_type(L, -1);
+#endif
+}
+
 /* The anchor of a userdata: one table that keeps Lua values alive with it (user value, or environment on 5.1).
  * set pops the table from the stack; get pushes it, or nil when there is none. */
 void hcl_set_anchor(lua_State *L, int userdata);

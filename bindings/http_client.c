@@ -371,11 +371,10 @@ static void add_accessors(lua_State *L) {
   }
 }
 
-/* Upvalue 1 is the class table. */
+/* Upvalue 1 is the class table. Every method call comes by here. */
 static int client_index(lua_State *L) {
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
-  if (!lua_isnil(L, -1)) return 1;
+  if (hcl_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   if (lua_type(L, 2) != LUA_TSTRING) return 1;
   const char *name = lua_tostring(L, 2);
   const property *p = find_property(name);

@@ -9,6 +9,7 @@
 #include "client_object.h"
 
 #define FEW_LINES 16
+#define SMALL_CHUNK 2048u
 
 /* --- the caller's headers ------------------------------------------------------------------------------------------------ */
 
@@ -297,6 +298,20 @@ static int client_get_response_body_received(lua_State *L) {
   return 1;
 }
 
+static hc_slice peek_body(lua_State *L, hcl_client *self) {
+  hc_slice view;
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_client_body_peek(self->client, &view);
+  hcl_client_leave(self, previous);
+  return view;
+}
+
+static void consume_body(lua_State *L, hcl_client *self, size_t size) {
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_client_body_consume(self->client, size);
+  hcl_client_leave(self, previous);
+}
+
 static int make_chunk(lua_State *L) {
   hcl_push_slice(L, *(const hc_slice *)lua_touserdata(L, 1));
   return 1;
@@ -304,20 +319,48 @@ static int make_chunk(lua_State *L) {
 
 /* Making a string can run finalizers, and one that closes this very client would take the bytes away: so it is busy
  * meanwhile. The function is pushed first, since that can run them, too. */
-static int client_read_response_body_chunk(lua_State *L) {
-  hcl_client *self = hcl_check_free_client(L, 1);
-  hc_slice view = {NULL, 0};
+static void push_chunk(lua_State *L, hcl_client *self) {
+  hc_slice view;
   lua_pushcfunction(L, make_chunk);
   lua_pushlightuserdata(L, &view);
   lua_State *previous = hcl_client_enter(L, self);
   hc_client_body_peek(self->client, &view);
   int status = lua_pcall(L, 1, 1, 0);
   hcl_client_leave(self, previous);
-  if (status != 0) return lua_error(L); /* the bytes are still the client's */
-  previous = hcl_client_enter(L, self);
-  hc_client_body_consume(self->client, view.size);
-  hcl_client_leave(self, previous);
-  return 1;
+  if (status != 0) lua_error(L); /* the bytes are still the client's */
+  consume_body(L, self, view.size);
+}
+
+/* The same of a copy, which costs less than a protected call. False, and nothing pushed, when these bytes are not the next
+ * ones any more: a finalizer has read them, or closed the client. */
+static bool push_small_chunk(lua_State *L, hc_slice view) {
+  char copy[SMALL_CHUNK];
+  size_t size = view.size;
+  memcpy(copy, view.data, size);
+  lua_pushlstring(L, copy, size);
+  hcl_client *self = hcl_check_client(L, 1);
+  view = peek_body(L, self);
+  if (view.size != size || memcmp(copy, view.data, size) != 0) {
+    lua_pop(L, 1);
+    return false;
+  }
+  consume_body(L, self, size);
+  return true;
+}
+
+static int client_read_response_body_chunk(lua_State *L) {
+  for (;;) {
+    hcl_client *self = hcl_check_free_client(L, 1);
+    hc_slice view = peek_body(L, self);
+    if (view.size > SMALL_CHUNK) {
+      push_chunk(L, self);
+      return 1;
+    }
+    if (view.size > 0 && push_small_chunk(L, view)) return 1;
+    if (view.size > 0) continue;
+    lua_pushliteral(L, "");
+    return 1;
+  }
 }
 
 const luaL_Reg hcl_client_exchange_methods[] = {

@@ -826,6 +826,42 @@ describe("the object", function()
     assert.is_true(ran > 100, tostring(ran))
   end)
 
+  it("gives each byte once, though a finalizer reads while a string is made", function()
+    local client, conn = world()
+    local pieces, wanted, ran = {}, {}, 0
+    for i = 1, 300 do wanted[i] = ("piece %03d "):format(i) .. ("."):rep(246) end
+    client.read_chunk_size = 256
+    answer(client, conn, OK .. "Content-Length: " .. 256 * #wanted .. "\r\n\r\n" .. table.concat(wanted))
+    client.blocking_mode_enabled = true -- for pieces of just that size
+    local function finalize()
+      ran = ran + 1
+      local ok, piece = pcall(client.read_response_body_chunk, client)
+      if ok and piece ~= "" then pieces[#pieces + 1] = piece end
+    end
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 100000)
+    finally(function()
+      collectgarbage("setpause", 200)
+      collectgarbage("setstepmul", 200)
+      collectgarbage("restart")
+    end)
+    collectgarbage()
+    while client:get_status() == HTTPClient.STATUS_BODY do
+      collectgarbage("stop")
+      if newproxy then
+        getmetatable(newproxy(true)).__gc = finalize
+      else
+        setmetatable({}, { __gc = finalize })
+      end
+      collectgarbage("restart")
+      local piece = client:read_response_body_chunk()
+      if piece ~= "" then pieces[#pieces + 1] = piece end
+    end
+    assert.is_true(ran > 10, tostring(ran))
+    table.sort(pieces)
+    assert.is_true(table.concat(wanted) == table.concat(pieces))
+  end)
+
   it("ends its connection when it is collected", function()
     local client, conn = world()
     answer(client, conn, OK .. "Content-Length: 9\r\n\r\nabc")
