@@ -359,6 +359,14 @@ static bool poll_events(hc_poller *p, uint64_t deadline) {
   return count == BATCH;
 }
 
+/* All events that are there now. False: so many clients have one that some may not have been seen. */
+static bool sweep(hc_poller *p) {
+  for (size_t seen = 0; seen <= p->count; seen += BATCH) {
+    if (!poll_events(p, 0)) return true;
+  }
+  return false;
+}
+
 void hc_poller_interest(const hc_poller *p, hc_interest *out) {
   *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
   if (p->heap_count) out->deadline = p->heap[0]->deadline;
@@ -378,7 +386,7 @@ hc_error hc_poller_wait(hc_poller *p, double seconds) {
   clear_moved(p);
   for (;;) {
     /* Events first: they spare each client that is about to send a look of its own. */
-    bool swept = p->due && !poll_events(p, 0);
+    bool swept = p->due && sweep(p);
     poll_due(p, swept);
     /* With nobody left who could move, nothing would ever end the sleep. */
     bool endless = end == HC_NEVER && p->count == p->final_count;
