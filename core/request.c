@@ -133,12 +133,13 @@ static hc_error take_target(const hc_request *r, target *t, hc_failure *why) {
   *t = (target){.authority = r->authority};
   if (r->method == HC_METHOD_CONNECT) return take_authority(r->url, t, why);
   hc_slice url = without_fragment(r->url);
-  size_t prefix = scheme_size(url);
+  bool is_path = url.size > 0 && url.data[0] == '/';
+  size_t prefix = is_path ? 0 : scheme_size(url);
   if (prefix > 0) return take_absolute(url, prefix, t, why);
-  if (hc_slice_equal(url, HC_SLICE("*"))) {
-    error = take_asterisk(r, t, why);
-  } else if (url.size > 0 && url.data[0] == '/') {
+  if (is_path) {
     t->path = url;
+  } else if (hc_slice_equal(url, HC_SLICE("*"))) {
+    error = take_asterisk(r, t, why);
   } else {
     return refuse(why, "url: it must start with \"/\", \"http://\" or \"https://\"");
   }
@@ -163,7 +164,7 @@ static known_field known_field_of(hc_slice name) {
       [FIELD_PROXY_AUTHORIZATION] = {"proxy-authorization", 19},
   };
   int i = 0;
-  while (i < FIELD_OTHER && !hc_slice_equal_fold(name, names[i])) i++;
+  while (i < FIELD_OTHER && (name.size != names[i].size || !hc_slice_equal_fold(name, names[i]))) i++;
   return (known_field)i;
 }
 

@@ -192,7 +192,8 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
   host->text = text;
   host->kind = HC_HOST_NAME;
   if (text.size > 0 && text.data[0] == '[') return parse_bracketed(text, host, why);
-  if (hc_is_ipv6_literal(text)) {
+  bool has_colon = find(text, ':', &colon);
+  if (has_colon && hc_is_ipv6_literal(text)) {
     host->kind = HC_HOST_IPV6;
     return HC_OK;
   }
@@ -200,7 +201,7 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
     host->kind = HC_HOST_IPV4;
     return HC_OK;
   }
-  if (find(text, ':', &colon) && text.size - colon >= 3 && text.data[colon + 1] == '/' && text.data[colon + 2] == '/')
+  if (has_colon && text.size - colon >= 3 && text.data[colon + 1] == '/' && text.data[colon + 2] == '/')
     return refuse(why, "the host has a scheme other than one http:// or https://");
   return check_name(text, why);
 }
