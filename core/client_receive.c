@@ -230,13 +230,21 @@ bool hc_receiver_await(hc_client *c) {
 }
 
 /* Where receive after receive got all that it asked for, the sender is ahead: then one takes what several reads hand out,
- * which saves system calls, acknowledgements and waking the sender. Never more than the body still has, and nothing that is
- * held is moved for it. */
-static size_t ahead_of(const hc_client *c, size_t want) {
-  const hc_receiver *r = &c->receiver;
-  size_t held = hc_buffer_size(&r->in), ahead = held == 0 ? HC_RECEIVE_AHEAD : r->in.capacity - r->in.end;
+ * which saves system calls, acknowledgements and waking the sender. Never more than the body still has. Nothing that is held
+ * is moved for it, and the larger memory is made only where all of it will be filled, if it can be had. */
+static size_t ahead_of(hc_client *c, size_t want) {
+  hc_receiver *r = &c->receiver;
+  size_t held = hc_buffer_size(&r->in), room = HC_RECEIVE_AHEAD + CONTENT_ALIGNMENT, available;
+  uint64_t rest = r->plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
+  char *at;
   if (r->full_receives < HC_AHEAD_AFTER) return want;
-  if (r->plan.framing == HC_FRAMING_LENGTH && r->left - held < ahead) ahead = (size_t)(r->left - held);
+  if (held == 0 && r->in.capacity < room && rest >= HC_RECEIVE_AHEAD) {
+    hc_buffer_free(&r->in);
+    (void)hc_buffer_reserve(&r->in, room, room, &at, &available);
+  }
+  size_t ahead = r->in.capacity - r->in.end;
+  ahead = ahead > CONTENT_ALIGNMENT ? ahead - CONTENT_ALIGNMENT : 0;
+  if (ahead > rest) ahead = (size_t)rest;
   return ahead > want ? ahead : want;
 }
 
