@@ -349,18 +349,11 @@ static bool push_small_chunk(lua_State *L, hc_slice view) {
 }
 
 static int client_read_response_body_chunk(lua_State *L) {
-  for (;;) {
-    hcl_client *self = hcl_check_free_client(L, 1);
-    hc_slice view = peek_body(L, self);
-    if (view.size > SMALL_CHUNK) {
-      push_chunk(L, self);
-      return 1;
-    }
-    if (view.size > 0 && push_small_chunk(L, view)) return 1;
-    if (view.size > 0) continue;
-    lua_pushliteral(L, "");
-    return 1;
-  }
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_slice view = peek_body(L, self);
+  if (view.size == 0) lua_pushliteral(L, "");
+  else if (view.size > SMALL_CHUNK || !push_small_chunk(L, view)) push_chunk(L, hcl_check_free_client(L, 1));
+  return 1;
 }
 
 const luaL_Reg hcl_client_exchange_methods[] = {

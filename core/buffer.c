@@ -36,7 +36,7 @@ hc_slice hc_slice_trim(hc_slice s) {
 
 static void move_to_front(hc_buffer *b) {
   size_t held = hc_buffer_size(b);
-  if (b->start == 0 || b->data == NULL) return; /* start is 0 where nothing is held */
+  if (b->start == 0 || b->data == NULL) return;
   memmove(b->data, b->data + b->start, held);
   b->start = 0;
   b->end = held;
@@ -72,6 +72,14 @@ hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, s
   *at = b->data + b->end;
   *available = behind < limit - held ? behind : limit - held;
   return HC_OK;
+}
+
+void hc_buffer_align(hc_buffer *b, size_t alignment) {
+  size_t shift = (size_t)(-(uintptr_t)b->data % alignment);
+  if (b->data == NULL || b->start > 0 || shift > b->capacity - b->end) return;
+  memmove(b->data + shift, b->data, hc_buffer_size(b));
+  b->start += shift;
+  b->end += shift;
 }
 
 void hc_buffer_commit(hc_buffer *b, size_t size) { b->end += size; }

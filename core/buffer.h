@@ -37,6 +37,9 @@ static inline char *hc_buffer_head(const hc_buffer *b) { return b->data == NULL 
  * so that more than `limit` bytes could be held). *at is where to write, *available how much fits (>= room).
  * HC_ERR_OUT_OF_MEMORY when memory is out or the limit would be passed. Views into the buffer die. */
 hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, size_t *available);
+/* Moves what is held so that it begins at a multiple of `alignment`, a power of two, where it begins at the buffer's own
+ * start and the room behind it lasts; else does nothing. Of `alignment` - 1 bytes more than needed enough are left. */
+void hc_buffer_align(hc_buffer *b, size_t alignment);
 /* `size` bytes written at the place that reserve gave become held. */
 void hc_buffer_commit(hc_buffer *b, size_t size);
 /* Forgets the first `size` held bytes. When nothing is left the positions return to 0 and the memory stays. */

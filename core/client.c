@@ -79,6 +79,7 @@ void hc_client_forget_exchange(hc_client *c) {
 }
 
 void hc_client_close(hc_client *c) {
+  c->is_shown = false;
   if (c->is_clear) return;
   hc_client_drop_stream(c);
   hc_client_forget_exchange(c);

@@ -100,6 +100,7 @@ static hc_io move_through_kernel(hc_client *c, route *way, uint64_t *moved) {
   hc_receiver_note(&c->receiver, io);
   if (io != HC_IO_OK) return io;
   hc_client_touch_idle(c);
+  c->receiver.full_receives = 0; /* the plain way is not to take ahead what can go this way */
   size_t took = hc_pipe_to_file(&way->pipe, way->file);
   *moved += took;
   if (way->pipe.held > 0) {

@@ -97,6 +97,7 @@ struct hc_client {
   bool has_event;          /* its descriptor was seen to be ready: the next poll must look ... */
   bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
   bool is_clear;           /* closed, and nothing has happened since */
+  bool is_shown;           /* a loop that is not ours may watch the descriptor */
   bool upgraded;           /* after 101 or a tunnel: bytes between requests are the stream's owner's */
   hc_failure failure;
   hc_stream_peer *peer;    /* the stream in use; TCP until the handshake starts, then TLS */
@@ -152,7 +153,9 @@ bool hc_receiver_has_bytes(const hc_receiver *r);           /* is something to h
 
 void hc_client_touch_idle(hc_client *c);     /* a byte moved: the idle timeout starts anew */
 
-/* client_wait.c: sleeps for the client's present interest, at most until its deadline. */
+/* client_wait.c: hc_client_interest, for a wait of our own. */
+void hc_client_waits_for(hc_client *c, hc_interest *out);
+/* Sleeps for the client's present interest, at most until its deadline. */
 hc_error hc_client_sleep(hc_client *c);
 /* For waiters: where a client stood before a poll, and whether that poll did something. A deadline that went by without
  * an event is no proof: it may only have been time to look again. */

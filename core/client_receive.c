@@ -53,21 +53,19 @@ static hc_io receive_to(hc_client *c, char *into, size_t room, bool may_sleep, b
 }
 
 /* Where the bytes of a page stand a little further behind the start of a page than in the kernel's memory, some processors
- * copy them at a third of their speed; and large blocks from malloc begin like that. So content begins at a multiple of
- * this in memory. */
+ * copy them at a third of their speed; and large blocks from malloc begin like that. So content is put where it begins at
+ * a multiple of this, unless much is held already. */
 #define CONTENT_ALIGNMENT ((size_t)64)
 #define MOVED_AT_MOST ((size_t)4096)
 
 static hc_error make_room(hc_buffer *in, size_t want, size_t limit, char **at) {
-  size_t room, held = hc_buffer_size(in);
-  size_t spare = want >= MOVED_AT_MOST && held <= MOVED_AT_MOST ? CONTENT_ALIGNMENT - 1 : 0;
+  size_t room;
+  bool is_moved = want >= MOVED_AT_MOST && hc_buffer_size(in) <= MOVED_AT_MOST;
+  size_t spare = is_moved ? CONTENT_ALIGNMENT - 1 : 0;
   hc_error error = hc_buffer_reserve(in, want + spare, limit + spare, at, &room);
-  if (error != HC_OK || spare == 0 || in->start > 0) return error;
-  size_t shift = (size_t)(-(uintptr_t)in->data % CONTENT_ALIGNMENT);
-  memmove(in->data + shift, in->data, held);
-  in->start += shift;
-  in->end += shift;
-  *at += shift;
+  if (error != HC_OK || !is_moved) return error;
+  hc_buffer_align(in, CONTENT_ALIGNMENT);
+  *at = in->data + in->end;
   return HC_OK;
 }
 
@@ -229,46 +227,62 @@ bool hc_receiver_await(hc_client *c) {
   return c->settings.blocking && hc_client_sleep(c) == HC_OK;
 }
 
-/* Where receive after receive got all that it asked for, the sender is ahead: then one takes what several reads hand out,
- * which saves system calls, acknowledgements and waking the sender. Never more than the body still has. Nothing that is held
- * is moved for it, and the larger memory is made only where all of it will be filled, if it can be had. */
-static size_t ahead_of(hc_client *c, size_t want) {
-  hc_receiver *r = &c->receiver;
-  size_t held = hc_buffer_size(&r->in), room = HC_RECEIVE_AHEAD + CONTENT_ALIGNMENT, available;
-  uint64_t rest = r->plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
+/* Changes an empty buffer for a larger one, if that can be had. */
+static void enlarge(hc_buffer *empty, size_t size) {
+  hc_buffer larger = {0};
   char *at;
-  if (r->full_receives < HC_AHEAD_AFTER) return want;
-  if (held == 0 && r->in.capacity < room && rest >= HC_RECEIVE_AHEAD) {
-    hc_buffer_free(&r->in);
-    (void)hc_buffer_reserve(&r->in, room, room, &at, &available);
-  }
-  size_t ahead = r->in.capacity - r->in.end;
-  ahead = ahead > CONTENT_ALIGNMENT ? ahead - CONTENT_ALIGNMENT : 0;
+  size_t room;
+  if (empty->capacity >= size || hc_buffer_reserve(&larger, size, size, &at, &room) != HC_OK) return;
+  hc_buffer_free(empty);
+  *empty = larger;
+}
+
+/* How much one receive may take for several reads: where receive after receive got all that it asked for, the sender is
+ * ahead, and that saves system calls, acknowledgements and waking the sender. Never more than the body still has, and in
+ * proportion to what one read takes. Nothing that is held is moved for it, and the larger memory is made only where all of it
+ * will be filled, if it can be had. Not where somebody else's loop has the descriptor: it would not show what lies here. */
+static size_t size_ahead(hc_client *c, size_t want) {
+  hc_receiver *r = &c->receiver;
+  size_t held = hc_buffer_size(&r->in), most = HC_AHEAD_READS * c->settings.read_chunk_size;
+  uint64_t rest = r->plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
+  if (r->full_receives < HC_AHEAD_AFTER || c->is_shown) return want;
+  if (most > HC_RECEIVE_AHEAD) most = HC_RECEIVE_AHEAD;
+  if (held == 0 && rest >= most) enlarge(&r->in, most + CONTENT_ALIGNMENT);
+  size_t behind = r->in.capacity - r->in.end, ahead = behind > CONTENT_ALIGNMENT ? behind - CONTENT_ALIGNMENT : 0;
   if (ahead > rest) ahead = (size_t)rest;
   return ahead > want ? ahead : want;
 }
 
-static void note_fill(hc_receiver *r, size_t got, size_t want) {
+/* One receive of up to `room` bytes for a reader who wants `want` of them. */
+static hc_io receive_noted(hc_client *c, size_t room, size_t want, bool may_sleep, bool fill) {
+  hc_receiver *r = &c->receiver;
+  size_t before = hc_buffer_size(&r->in), extra = room - want;
+  size_t limit = 2 * c->settings.read_chunk_size + c->settings.max_header_size + 2 * HC_HEAD_READ_SIZE + extra;
+  hc_io io = receive(c, room, limit, may_sleep, fill);
+  size_t got = hc_buffer_size(&r->in) - before;
   if (got < want) r->full_receives = 0;
   else if (r->full_receives < HC_AHEAD_AFTER) r->full_receives++;
+  if (io == HC_IO_OK) hc_client_touch_idle(c);
+  /* A client that waits does not hold what only a flood needs. */
+  bool is_large = before == 0 && r->in.capacity > c->settings.read_chunk_size + 2 * HC_HEAD_READ_SIZE;
+  if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && is_large) hc_buffer_free(&r->in);
+  return io;
 }
 
 /* Receives into `in`; in blocking mode until something came. True: new bytes are there. */
 static bool receive_content(hc_client *c, size_t want, bool fill) {
   hc_receiver *r = &c->receiver;
+  size_t ahead = r->ending == HC_ENDING_NONE ? size_ahead(c, want) : want;
+  if (ahead > want) {
+    hc_io io = receive_noted(c, ahead, want, false, false);
+    if (io == HC_IO_OK) return true;
+    if (!c->settings.blocking) return r->ending == HC_ENDING_NONE && hc_receiver_await(c);
+  }
   while (r->ending == HC_ENDING_NONE) {
-    size_t room = ahead_of(c, want), before = hc_buffer_size(&r->in);
-    size_t limit = 2 * c->settings.read_chunk_size + c->settings.max_header_size + 2 * HC_HEAD_READ_SIZE + room - want;
-    bool is_ahead = room > want; /* not to be slept for */
-    bool may_sleep = !is_ahead && c->settings.blocking && c->idle_deadline == HC_NEVER;
-    hc_io io = receive(c, room, limit, may_sleep, fill && !is_ahead);
-    note_fill(r, hc_buffer_size(&r->in) - before, want);
-    if (io == HC_IO_OK) {
-      hc_client_touch_idle(c);
-      return true;
-    }
-    if (io == HC_IO_EOF || io == HC_IO_ERROR) return false;
-    if (!(is_ahead && c->settings.blocking) && !hc_receiver_await(c)) return false;
+    bool may_sleep = c->settings.blocking && c->idle_deadline == HC_NEVER;
+    hc_io io = receive_noted(c, want, want, may_sleep, fill);
+    if (io == HC_IO_OK) return true;
+    if (io == HC_IO_EOF || io == HC_IO_ERROR || !hc_receiver_await(c)) return false;
   }
   return false;
 }
@@ -366,7 +380,7 @@ static void consume(hc_client *c, size_t size) {
 static void notice_rest(hc_client *c) {
   hc_interest interest;
   if (!c->watch) return;
-  hc_client_interest(c, &interest);
+  hc_client_waits_for(c, &interest);
   if (interest.ready) hc_client_notice(c);
 }
 

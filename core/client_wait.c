@@ -26,7 +26,7 @@ static void interest_of_request(hc_client *c, hc_interest *out) {
   out->deadline = earlier(out->deadline, sending ? c->idle_deadline : c->response_deadline);
 }
 
-void hc_client_interest(hc_client *c, hc_interest *out) {
+void hc_client_waits_for(hc_client *c, hc_interest *out) {
   *out = (hc_interest){-1, 0, false, HC_NEVER};
   switch (c->status) {
     case HC_STATUS_RESOLVING:
@@ -53,6 +53,11 @@ void hc_client_interest(hc_client *c, hc_interest *out) {
   }
 }
 
+void hc_client_interest(hc_client *c, hc_interest *out) {
+  c->is_shown = true;
+  hc_client_waits_for(c, out);
+}
+
 /* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went by. */
 static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *event) {
   uint64_t until = earlier(deadline, interest->deadline);
@@ -68,7 +73,7 @@ static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *
 hc_error hc_client_sleep(hc_client *c) {
   hc_interest interest;
   bool event;
-  hc_client_interest(c, &interest);
+  hc_client_waits_for(c, &interest);
   if (interest.ready) return HC_OK;
   return sleep_for(&interest, HC_NEVER, &event);
 }
@@ -95,7 +100,7 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
   for (;;) {
     hc_interest interest;
     bool event = !c->has_just_begun;
-    hc_client_interest(c, &interest);
+    hc_client_waits_for(c, &interest);
     if (!interest.ready && event) {
       hc_error code = sleep_for(&interest, deadline, &event);
       if (code != HC_OK) return code;
@@ -115,7 +120,7 @@ static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *e
   uint64_t until = HC_NEVER;
   for (size_t i = 0; i < count; i++) {
     hc_interest interest;
-    hc_client_interest(clients[i], &interest);
+    hc_client_waits_for(clients[i], &interest);
     if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER)
       interest.deadline = hc_clock_now() + BLIND_STEP_NS;
     entries[i] = (hc_wait_entry){interest.fd, interest.events, 0};

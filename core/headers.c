@@ -28,7 +28,8 @@ static char *put(char *at, hc_slice bytes) {
   return at + bytes.size;
 }
 
-/* Nothing is ever consumed here: what fits, fits behind. */
+/* Nothing is ever consumed here: what fits, fits behind. And nothing is ever written behind `text.end` but what moves it: the
+ * text of the fields before the last clear stands there. */
 static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
   hc_buffer *text = &h->text;
   size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
@@ -212,7 +213,8 @@ static bool is_former_line(const hc_headers *h, size_t place, const char *data, 
          memcmp(h->text.data + place, data, line) == 0;
 }
 
-/* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it may grow. */
+/* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it may grow. Until then the
+ * fields are ahead of their text. */
 size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size) {
   size_t taken = 0, before = h->count, line, name;
   if (size > ARENA_LIMIT) size = ARENA_LIMIT;

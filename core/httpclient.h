@@ -154,7 +154,9 @@ hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_fail
 
 /* --- waiting ------------------------------------------------------------------------------------------------------- */
 
-/* What poll (or in BODY a read) waits for now. */
+/* What poll (or in BODY a read) waits for now: for a loop of the caller's own. Who has asked can watch the descriptor alone: as
+ * long as this connection lasts, reads of a plain body take no more off it than they hand out. Over TLS, and of a body in
+ * chunks, more may lie in the client; then `ready` says so. */
 void hc_client_interest(hc_client *c, hc_interest *out);
 /* Sleeps until poll can do something, or `seconds` (negative: no end) are over; then polls. *ready tells the two apart. */
 hc_error hc_client_wait(hc_client *c, double seconds, bool *ready);

@@ -14,6 +14,7 @@
 
 #define HC_HEAD_READ_SIZE ((size_t)4096)          /* room for the first read of a head; grows as a head needs it */
 #define HC_RECEIVE_AHEAD ((size_t)1 << 19)        /* one receive of content takes up to this much for several reads ... */
+#define HC_AHEAD_READS 8u                         /* ... but for no more than so many ... */
 #define HC_AHEAD_AFTER 4u                         /* ... after so many in a row that got all they asked for */
 #define HC_STREAM_BODY_PIECE ((size_t)65536)      /* the most that a streamed or file body puts in one send */
 #define HC_PIPE_SIZE ((size_t)1 << 20)            /* the most that is on its way from a socket to a file */

@@ -8,7 +8,10 @@
 #include "memory.h"
 #include "poller_backend.h"
 
-enum { BATCH = 512 };
+enum { BATCH = 512, FEW = 32 };
+/* So long what a look at all descriptors has shown counts for what is there: bytes are on their way for longer, even in a
+ * local network, and nobody can see those. */
+#define SWEPT_NS 200000u
 #define NOWHERE SIZE_MAX
 
 typedef struct entry {
@@ -39,6 +42,8 @@ struct hc_poller {
   slot *slots;
   uint32_t slot_count, slot_capacity, free_slot;  /* free_slot: index + 1, 0 none */
   size_t count, final_count;
+  bool has_called_back;    /* a client has run others' code */
+  bool is_shown;           /* a loop that is not ours may watch the descriptor */
   entry *due;              /* polled by the next round without an event */
   entry *polling;          /* what this round has still to poll of them */
   entry *moved, *moved_tail;
@@ -226,7 +231,8 @@ static void arm(hc_poller *p, entry *e) {
     set_deadline(p, e, HC_NEVER);
     return;
   }
-  hc_client_interest(e->client, &interest);
+  hc_client_waits_for(e->client, &interest);
+  if (p->is_shown) e->client->is_shown = true; /* what lies in a client does not show on the descriptor */
   if (interest.ready) mark_due(p, e);
   uint64_t deadline = interest.deadline;
   if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + 2000000;
@@ -307,6 +313,14 @@ void hc_poller_delete(hc_poller *p) {
 
 /* --- waiting --------------------------------------------------------------------------------------------------------------- */
 
+/* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it takes time. */
+static bool calls_back(const hc_client *c) {
+  const hc_outgoing *content = c->sender.content;
+  hc_stream_peer *peer = c->peer;
+  while (peer && peer->ops->below) peer = peer->ops->below(peer);
+  return (content && content->body.kind == HC_BODY_PULL) || (peer && !hc_stream_peer_is_tcp(peer));
+}
+
 /* `is_told`: by an event, or by the client itself; else its deadline has come. */
 static void poll_entry(hc_poller *p, entry *e, bool is_told) {
   hc_client *c = e->client;
@@ -314,25 +328,12 @@ static void poll_entry(hc_poller *p, entry *e, bool is_told) {
   note_final(p, e, is_final(before.status));
   if (e->is_final) return;
   uint32_t index = e->slot, generation = e->generation;
+  if (calls_back(c)) p->has_called_back = true;
   (void)hc_client_poll(c);
   /* A body function may have removed the client. */
   if (p->slots[index].entry != e || p->slots[index].generation != generation) return;
   if ((is_told && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before)) mark_moved(p, e);
   arm(p, e);
-}
-
-/* `swept`: all events were just seen, so a watched client that is still due had none. */
-static void poll_due(hc_poller *p, bool swept) {
-  /* What is marked again while it is polled waits for the next round; what goes away meanwhile leaves both lists. */
-  p->polling = p->due;
-  p->due = NULL;
-  while (p->polling) {
-    entry *e = p->polling;
-    p->polling = e->next_due;
-    e->is_due = false;
-    e->client->is_quiet = swept && e->fd >= 0 && (e->events & HC_EVENT_READ) != 0;
-    poll_entry(p, e, true);
-  }
 }
 
 static void poll_late(hc_poller *p) {
@@ -345,8 +346,8 @@ static void poll_late(hc_poller *p) {
   }
 }
 
-/* True: the batch was full, there may be more. */
-static bool poll_events(hc_poller *p, uint64_t deadline) {
+/* Returns how many events came. */
+static size_t poll_events(hc_poller *p, uint64_t deadline) {
   hc_backend_event events[BATCH];
   size_t count = hc_backend_wait(p->backend, events, BATCH, deadline);
   for (size_t i = 0; i < count; i++) {
@@ -356,18 +357,46 @@ static bool poll_events(hc_poller *p, uint64_t deadline) {
     p->slots[index].entry->client->has_event = true;
     poll_entry(p, p->slots[index].entry, true);
   }
-  return count == BATCH;
+  return count;
 }
 
-/* All events that are there now. False: so many clients have one that some may not have been seen. */
-static bool sweep(hc_poller *p) {
-  for (size_t seen = 0; seen <= p->count; seen += BATCH) {
-    if (!poll_events(p, 0)) return true;
+/* Works off the events until few are left. Returns when all descriptors were looked at; 0: too many have one again and
+ * again, such as bytes that nobody reads. */
+static uint64_t sweep(hc_poller *p) {
+  for (size_t tries = p->count / BATCH + 2; tries > 0; tries--) {
+    uint64_t now = hc_clock_now();
+    p->has_called_back = false;
+    if (poll_events(p, 0) < FEW && !p->has_called_back) return now;
   }
-  return false;
+  return 0;
 }
 
-void hc_poller_interest(const hc_poller *p, hc_interest *out) {
+/* Events first: they spare each client that is about to send a look of its own, since one that is watched and was due before
+ * had none. False: nobody was due. */
+static bool poll_due(hc_poller *p) {
+  /* What is marked again while it is polled waits for the next round; what goes away meanwhile leaves both lists. */
+  p->polling = p->due;
+  p->due = NULL;
+  if (!p->polling) return false;
+  uint64_t swept_at = sweep(p);
+  while (p->polling) {
+    bool is_stale = p->has_called_back || hc_clock_now() - swept_at >= SWEPT_NS;
+    if (swept_at != 0 && is_stale) swept_at = sweep(p);
+    entry *e = p->polling;
+    if (!e) break;
+    p->polling = e->next_due;
+    e->is_due = false;
+    bool is_fresh = swept_at != 0 && hc_clock_now() - swept_at < SWEPT_NS;
+    e->client->is_quiet = is_fresh && e->fd >= 0 && (e->events & HC_EVENT_READ) != 0;
+    poll_entry(p, e, true);
+  }
+  return true;
+}
+
+void hc_poller_interest(hc_poller *p, hc_interest *out) {
+  for (uint32_t i = 0; !p->is_shown && i < p->slot_count; i++)
+    if (p->slots[i].entry) p->slots[i].entry->client->is_shown = true;
+  p->is_shown = true;
   *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
   if (p->heap_count) out->deadline = p->heap[0]->deadline;
   /* Where the kernel has no descriptor for all of them, the clients are looked at now and then. */
@@ -385,15 +414,13 @@ hc_error hc_poller_wait(hc_poller *p, double seconds) {
   uint64_t end = seconds < 0 ? HC_NEVER : seconds > 0 ? hc_clock_deadline(now, seconds) : now;
   clear_moved(p);
   for (;;) {
-    /* Events first: they spare each client that is about to send a look of its own. */
-    bool swept = p->due && sweep(p);
-    poll_due(p, swept);
+    bool has_looked = poll_due(p);
     /* With nobody left who could move, nothing would ever end the sleep. */
     bool endless = end == HC_NEVER && p->count == p->final_count;
     bool at_once = p->moved || p->due || endless;
     uint64_t until = end;
     if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
-    if (!at_once || !swept) (void)poll_events(p, at_once ? 0 : until);
+    if (!at_once || !has_looked) (void)poll_events(p, at_once ? 0 : until);
     poll_late(p);
     if (p->moved || endless) return HC_OK;
     if (end != HC_NEVER && hc_clock_now() >= end) return HC_OK;

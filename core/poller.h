@@ -17,7 +17,7 @@ size_t hc_poller_count(const hc_poller *p);
 int hc_poller_fd(const hc_poller *p);
 /* What a loop of somebody else's watches: hc_poller_fd for reading, the earliest deadline, and whether a wait would find
  * something to do at once. */
-void hc_poller_interest(const hc_poller *p, hc_interest *out);
+void hc_poller_interest(hc_poller *p, hc_interest *out);
 /* Sleeps until a client can move, or `seconds` (negative: no end), and polls those that can. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_poller_wait(hc_poller *p, double seconds);
 /* The tags of the clients that the last wait polled and that moved, one a call; NULL at the end. A client that is

@@ -182,11 +182,12 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
   size_t ready = 0, given = 0;
   for (size_t i = 0; i < b->count; i++) b->entries[i] = (hc_wait_entry){b->list[i].fd, b->list[i].events, 0};
   if (hc_socket_wait(b->entries, b->count, deadline, &ready) != HC_OK) return 0;
-  for (size_t i = 0; i < b->count && given < room; i++) {
-    size_t at = (b->next + i) % b->count;
+  size_t looked = 0;
+  for (; looked < b->count && given < room; looked++) {
+    size_t at = (b->next + looked) % b->count;
     if (b->entries[at].ready) events[given++].key = b->list[at].key;
   }
-  b->next++;
+  b->next = b->count > 0 ? (b->next + looked) % b->count : 0;
   return given;
 }
 

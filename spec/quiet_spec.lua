@@ -64,4 +64,35 @@ describe("a quiet connection", function()
       end)
     end
   end
+
+  -- Both are due in the same round of the Poller, which has seen that neither has an event. The one that became due last
+  -- is polled first.
+  for what, disturb in pairs(disturbances) do
+    it(("that gets %s from within another client's body function is found out"):format(what), function()
+      local listener = assert(native.listen({}))
+      finally(function() listener:close() end)
+      local poller = httpclient.Poller.new()
+      local client, conn = used_connection(listener)
+      local other, other_conn = used_connection(listener)
+      poller:add(client)
+      poller:add(other)
+      local pieces = 0
+      support.request(client)
+      assert(other:request(HTTPClient.METHOD_POST, "/", {}, function()
+        pieces = pieces + 1
+        if pieces == 1 then
+          disturb(conn)
+          native.wait_fd(client:get_fd(), "r", 5)
+        end
+        return pieces < 3 and "x" or nil
+      end) == 0)
+      for _ = 1, 10 do poller:wait(0) end
+      assert.equal(3, pieces)
+      assert.equal("STATUS_CONNECTION_ERROR", support.status_of(client))
+      other:close()
+      client:close()
+      conn:close()
+      other_conn:close()
+    end)
+  end
 end)

@@ -195,6 +195,31 @@ static void check_queue(void) {
   hc_buffer_free(&b);
 }
 
+static void check_aligning(void) {
+  hc_buffer b = {0};
+  char *at;
+  size_t available;
+  hc_buffer_align(&b, 64);
+  CHECK(b.data == NULL && b.start == 0 && b.end == 0);
+  if (hc_buffer_reserve(&b, 200, SIZE_MAX, &at, &available) != HC_OK) abort();
+  for (size_t alignment = 1; alignment <= 64; alignment *= 2) {
+    b.start = b.end = 0;
+    if (hc_buffer_append(&b, HC_SLICE("held"), SIZE_MAX) != HC_OK) abort();
+    hc_buffer_align(&b, alignment);
+    CHECK((uintptr_t)hc_buffer_head(&b) % alignment == 0 && b.start < alignment);
+    CHECK(hc_buffer_size(&b) == 4 && memcmp(hc_buffer_head(&b), "held", 4) == 0);
+  }
+  hc_buffer_consume(&b, 1);
+  size_t start = b.start;
+  hc_buffer_align(&b, 64);
+  CHECK_CASE("what was consumed in part stays", b.start == start);
+  hc_buffer_free(&b);
+  if (hc_buffer_append(&b, HC_SLICE("0123456789abcdef"), 16) != HC_OK) abort();
+  hc_buffer_align(&b, 4096);
+  CHECK_CASE("without room nothing is moved", b.capacity > 16 || (b.start == 0 && b.end == 16));
+  hc_buffer_free(&b);
+}
+
 int main(void) {
   check_memory();
 #ifdef HC_TEST_HOOKS
@@ -207,5 +232,6 @@ int main(void) {
   check_appending();
   check_reserving();
   check_queue();
+  check_aligning();
   return check_report();
 }
