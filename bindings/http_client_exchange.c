@@ -39,7 +39,7 @@ static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
     lua_pushlstring(L, text, (size_t)size);
     lua_concat(L, 3);
   } else {
-    luaL_argerror(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string, got %s", name, hcl_type_name(L, -1)));
+    luaL_argerror(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string or an integer, got %s", name, hcl_type_name(L, -1)));
   }
   return code;
 }
@@ -157,7 +157,8 @@ static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *
 
 /* request_raw takes an array of bytes too; it becomes a string in the argument's place. */
 static void bytes_to_string(lua_State *L, int arg) {
-  size_t count = lua_rawlen(L, arg);
+  size_t count;
+  if (!hcl_is_sequence(L, arg, &count)) luaL_argerror(L, arg, "a body's table must be an array of integers from 0 to 255");
   hc_buffer *buffer = hcl_buffer_new(L);
   for (size_t i = 0; i < count; i++) {
     int64_t value;

@@ -105,8 +105,9 @@ describe("The headers of a request", function()
   local wrong = {
     { "a number in the array", { 5 }, "header 1 must be a string, got number" },
     { "a gap in the array", { "A: 1", nil, "B: 2" }, "header" },
-    { "a boolean in a map", { A = true }, "the value of header 'A' must be a string, got boolean" },
-    { "a table in a map", { A = {} }, "the value of header 'A' must be a string, got table" },
+    { "a fraction in a map", { A = 1.5 }, "the value of header 'A' must be a string or an integer, got number" },
+    { "a boolean in a map", { A = true }, "the value of header 'A' must be a string or an integer, got boolean" },
+    { "a table in a map", { A = {} }, "the value of header 'A' must be a string or an integer, got table" },
     { "a key that is no string", { [true] = "x" }, "a header's name must be a string" },
   }
   for _, case in ipairs(wrong) do
@@ -314,6 +315,11 @@ describe("The body of a request", function()
       local ok, message = pcall(function() client:request_raw(Method.METHOD_POST, "/", {}, body) end)
       assert.is_false(ok)
       assert.truthy(message:find("is no integer from 0 to 255", 1, true), message)
+    end
+    for _, body in ipairs({ { a = 1 }, { 1, 2, a = 3 }, { [2] = 1 }, { [0] = 1, 2 } }) do
+      local ok, message = pcall(function() client:request_raw(Method.METHOD_POST, "/", {}, body) end)
+      assert.is_false(ok)
+      assert.truthy(message:find("must be an array of integers", 1, true), message)
     end
   end)
 end)
