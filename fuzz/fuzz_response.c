@@ -109,12 +109,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   reference_reading wanted;
   reference_open(&wanted, size);
   reference_verdict verdict = reference_head(bytes, size, limit, &wanted);
-  static const size_t steps[] = {SIZE_MAX, 0, 1};
+  const size_t steps[] = {SIZE_MAX, step, 1};
   for (size_t i = 0; i < 3; i++) {
     hc_response r = {0};
-    run(r, bytes, size, steps[i] ? steps[i] : step, limit, method, verdict, &wanted);
+    run(r, bytes, size, steps[i], limit, method, verdict, &wanted);
     if (size > 1) run_former(&r, bytes, size, ((size_t)data[1] * size) >> 8, data[0] & 1, limit);
-    if (size > 1) run(r, bytes, size, steps[i] ? steps[i] : step, limit, method, verdict, &wanted);
+    if (size > 1) run(r, bytes, size, steps[i], limit, method, verdict, &wanted);
   }
   reference_close(&wanted);
   return 0;

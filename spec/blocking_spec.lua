@@ -12,14 +12,7 @@ local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 local OK = "HTTP/1.1 200 OK\r\n"
 local PAUSE = 0.06
 
-local opened = {}
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]()
-    opened[i] = nil
-  end
-end)
+local keep = require("spec.support.kept")(after_each)
 
 local status_of = support.status_of
 
@@ -31,13 +24,9 @@ local function world(steps, secure)
   for _, step in ipairs(steps) do
     all[#all + 1] = step
   end
-  local server = native.script(all)
-  local client = support.connect_port(server:port(), { tls = secure and TLSOptions.client(certs.ca.cert) or nil })
+  local server = keep(native.script(all))
+  local client = keep(support.connect_port(server:port(), { tls = secure and TLSOptions.client(certs.ca.cert) or nil }))
   client.blocking_mode_enabled = true
-  opened[#opened + 1] = function()
-    client:close()
-    server:stop()
-  end
   return client, server
 end
 
@@ -235,8 +224,7 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("moves all of the body to a file", function()
-      local folder = tempdir.new()
-      opened[#opened + 1] = folder.close
+      local folder = keep(tempdir.new())
       local client = world({ { "send", OK .. "Content-Length: 300000\r\n\r\n" }, { "send", ("x"):rep(1000), 100 }, { "sleep", PAUSE },
         { "send", ("x"):rep(1000), 200 } }, secure)
       support.request(client)
@@ -264,7 +252,7 @@ for _, secure in ipairs({ false, true }) do
     it("goes on when signals interrupt it", function()
       local client = world({ { "sleep", PAUSE }, { "send", OK .. "Content-Length: 6\r\n\r\nabc" }, { "sleep", PAUSE }, { "send", "def" } }, secure)
       native.interrupt_every(0.01)
-      opened[#opened + 1] = function() native.interrupt_every(0) end
+      keep({ close = function() native.interrupt_every(0) end })
       support.request(client)
       assert.equal(Error.OK, (client:poll()))
       assert.equal("STATUS_BODY", status_of(client))
@@ -276,12 +264,9 @@ end
 describe("blocking mode", function()
   it("does not hold up what is not a request", function()
     local hole = native.blackhole()
-    local client = HTTPClient.new()
+    if hole then keep(hole) end
+    local client = keep(HTTPClient.new())
     client.blocking_mode_enabled = true
-    opened[#opened + 1] = function()
-      client:close()
-      if hole then hole:close() end
-    end
     assert.equal(Error.ERR_UNCONFIGURED, (client:poll()))
     assert.equal("", client:read_response_body_chunk())
     if hole then

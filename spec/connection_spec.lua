@@ -1,4 +1,5 @@
 -- A connection's life: hosts and ports, names and addresses, every state and what poll says in it, keeping alive, ends.
+local finalizer = require("httpclient.finalizer")
 local httpclient = require("httpclient")
 local isolated = require("spec.support.isolated")
 local native = require("spec_native")
@@ -702,6 +703,17 @@ describe("the response", function()
   end)
 end)
 
+-- Every step of the collector is a whole cycle, until the test ends.
+local function collect_whole_cycles(finally)
+  collectgarbage("setpause", 0)
+  collectgarbage("setstepmul", 100000)
+  finally(function()
+    collectgarbage("setpause", 200)
+    collectgarbage("setstepmul", 200)
+    collectgarbage("restart")
+  end)
+end
+
 describe("the object", function()
   it("has its properties as fields and by setter and getter", function()
     local client = HTTPClient.new()
@@ -791,23 +803,12 @@ describe("the object", function()
           ran = ran + 1
           pcall(client.close, client)
         end
-        if newproxy then
-          getmetatable(newproxy(true)).__gc = finalize
-        else
-          setmetatable({}, { __gc = finalize })
-        end
+        finalizer(finalize)
       end
     end
     local fields = {}
     for i = 1, 20 do fields[i] = ("X-%d: %s\r\n"):format(i, ("v"):rep(i)) end
-    -- Every step of the collector is a whole cycle.
-    collectgarbage("setpause", 0)
-    collectgarbage("setstepmul", 100000)
-    finally(function()
-      collectgarbage("setpause", 200)
-      collectgarbage("setstepmul", 200)
-      collectgarbage("restart")
-    end)
+    collect_whole_cycles(finally)
     for _, name in ipairs({ "get_response_headers", "get_response_headers_as_dictionary", "get_response_reason",
       "read_response_body_chunk" }) do
       collectgarbage()
@@ -838,21 +839,11 @@ describe("the object", function()
       local ok, piece = pcall(client.read_response_body_chunk, client)
       if ok and piece ~= "" then pieces[#pieces + 1] = piece end
     end
-    collectgarbage("setpause", 0)
-    collectgarbage("setstepmul", 100000)
-    finally(function()
-      collectgarbage("setpause", 200)
-      collectgarbage("setstepmul", 200)
-      collectgarbage("restart")
-    end)
+    collect_whole_cycles(finally)
     collectgarbage()
     while client:get_status() == HTTPClient.STATUS_BODY do
       collectgarbage("stop")
-      if newproxy then
-        getmetatable(newproxy(true)).__gc = finalize
-      else
-        setmetatable({}, { __gc = finalize })
-      end
+      finalizer(finalize)
       collectgarbage("restart")
       local piece = client:read_response_body_chunk()
       if piece ~= "" then pieces[#pieces + 1] = piece end

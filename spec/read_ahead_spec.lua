@@ -5,39 +5,18 @@ local support = require("spec.support.client")
 
 local HTTPClient = httpclient.HTTPClient
 local OK = "HTTP/1.1 200 OK\r\n"
-local opened = {}
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]()
-    opened[i] = nil
-  end
-end)
+local keep = require("spec.support.kept")(after_each)
 
 -- A client with a response's head, from a server in another thread that does the steps behind the request's head.
 local function world(steps, blocking)
   local all = { { "accept" }, { "recv_until", "\r\n\r\n" } }
   for _, step in ipairs(steps) do all[#all + 1] = step end
-  local server = native.script(all)
-  local client = support.connect_port(server:port())
+  local server = keep(native.script(all))
+  local client = keep(support.connect_port(server:port()))
   client.blocking_mode_enabled = blocking
-  opened[#opened + 1] = function()
-    client:close()
-    server:stop()
-  end
   support.request(client)
   support.pump(client, HTTPClient.STATUS_BODY)
   return client
-end
-
-local function read_all(client)
-  local parts = {}
-  while client:get_status() == HTTPClient.STATUS_BODY do
-    local part = client:read_response_body_chunk()
-    if part == "" then client:wait(5) end
-    parts[#parts + 1] = part
-  end
-  return table.concat(parts)
 end
 
 -- No two places are alike.
@@ -82,7 +61,7 @@ for _, blocking in ipairs({ false, true }) do
         assert.is_true(got > 0 and got <= 4096)
       until took > got or client:get_status() ~= HTTPClient.STATUS_BODY
       local count = #parts
-      parts[#parts + 1] = read_all(client)
+      parts[#parts + 1] = (support.read_all(client))
       assert.is_true(table.concat(parts) == body)
       assert.equal("STATUS_CONNECTED", support.status_of(client))
       return took, count
@@ -120,7 +99,7 @@ for _, blocking in ipairs({ false, true }) do
           local last = case[2] == "CONNECTED" and { "recv_until", "\r\n\r\n" } or { "close" }
           local client = world({ { "send", case[1] }, last }, blocking)
           client.read_chunk_size = chunk
-          assert.is_true(read_all(client) == body)
+          assert.is_true(support.read_all(client) == body)
           assert.equal("STATUS_" .. case[2], support.status_of(client))
         end)
       end
@@ -129,14 +108,14 @@ for _, blocking in ipairs({ false, true }) do
     it("ends where the body ends: what stands behind it is no answer", function()
       local client = world({ { "send", OK .. "Content-Length: " .. size .. "\r\n\r\n" .. body .. "x" },
         { "recv_until", "\r\n\r\n" } }, blocking)
-      assert.is_true(read_all(client) == body)
+      assert.is_true(support.read_all(client) == body)
       support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
       assert.truthy(select(2, client:get_last_error()):find("unexpected bytes", 1, true))
     end)
 
     it("that is cut is handed out before the failure shows", function()
       local client = world({ { "send", OK .. "Content-Length: " .. size + 1 .. "\r\n\r\n" .. body }, { "close" } }, blocking)
-      assert.is_true(read_all(client) == body)
+      assert.is_true(support.read_all(client) == body)
       assert.equal("STATUS_CONNECTION_ERROR", support.status_of(client))
       assert.truthy(select(2, client:get_last_error()):find("3000000 of 3000001 bytes", 1, true))
     end)
@@ -156,7 +135,7 @@ for _, blocking in ipairs({ false, true }) do
         parts[#parts + 1] = part
       end
       client.read_chunk_size = 1000000
-      parts[#parts + 1] = read_all(client)
+      parts[#parts + 1] = (support.read_all(client))
       assert.is_true(table.concat(parts) == body)
     end)
   end)

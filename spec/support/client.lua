@@ -181,12 +181,12 @@ function support.read_all(client, seconds)
     if client:get_status() ~= HTTPClient.STATUS_BODY then
       return true
     end
-    local chunk = client:read_response_body_chunk()
-    if chunk == "" then
-      client:poll()
-      return false
+    for _ = 1, 100 do -- the limit of time is looked at between
+      local chunk = client:read_response_body_chunk()
+      if chunk == "" then break end
+      parts[#parts + 1] = chunk
     end
-    parts[#parts + 1] = chunk
+    if client:get_status() == HTTPClient.STATUS_BODY then client:poll() end
     return client:get_status() ~= HTTPClient.STATUS_BODY
   end, seconds, function()
     return "the end of the body"

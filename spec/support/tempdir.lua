@@ -1,4 +1,5 @@
 -- Temporary folders that are removed when they are closed, at the latest when they are collected.
+local finalizer = require("httpclient.finalizer")
 local native = require("spec_native")
 
 local tempdir = {}
@@ -10,26 +11,10 @@ local function remove(path)
   end
 end
 
--- __gc on tables is not honoured by 5.1 and LuaJIT.
-local function finalizer(path)
-  if newproxy then
-    local proxy = newproxy(true)
-    getmetatable(proxy).__gc = function()
-      remove(path)
-    end
-    return proxy
-  end
-  return setmetatable({}, {
-    __gc = function()
-      remove(path)
-    end,
-  })
-end
-
 -- -> folder; folder.path; folder:file("name") -> its path; folder:write("name", text) -> its path; folder:close()
 function tempdir.new()
   local path = assert(native.mkdtemp())
-  local folder = { path = path, finalizer = finalizer(path) }
+  local folder = { path = path, finalizer = finalizer(function() remove(path) end) }
   function folder.file(_, name)
     return path .. "/" .. name
   end
