@@ -15,10 +15,9 @@ bool hc_slice_equal(hc_slice a, hc_slice b) {
   return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-bool hc_slice_equal_fold(hc_slice a, hc_slice b) {
-  if (a.size != b.size) return false;
-  for (size_t i = 0; i < a.size; i++) {
-    if (a.data[i] != b.data[i] && hc_char_lower(a.data[i]) != hc_char_lower(b.data[i])) return false;
+bool hc_bytes_equal_fold(const char *a, const char *b, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (a[i] != b[i] && hc_char_lower(a[i]) != hc_char_lower(b[i])) return false;
   }
   return true;
 }

@@ -19,7 +19,10 @@ hc_slice hc_slice_of(const char *text);
 #define HC_SLICE(literal) ((hc_slice){(literal), sizeof(literal) - 1})
 bool hc_slice_equal(hc_slice a, hc_slice b);
 /* ASCII case only; never the locale's. */
-bool hc_slice_equal_fold(hc_slice a, hc_slice b);
+bool hc_bytes_equal_fold(const char *a, const char *b, size_t size);
+static inline bool hc_slice_equal_fold(hc_slice a, hc_slice b) {
+  return a.size == b.size && hc_bytes_equal_fold(a.data, b.data, a.size);
+}
 /* Without the SP and HTAB at both ends (OWS, RFC 9110 section 5.6.3). */
 hc_slice hc_slice_trim(hc_slice s);
 

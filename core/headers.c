@@ -75,7 +75,7 @@ hc_error hc_headers_fold(hc_headers *h, hc_slice value) {
 
 bool hc_headers_find(const hc_headers *h, hc_slice name, size_t from, size_t *index) {
   for (size_t i = from; i < h->count; i++) {
-    if (h->fields[i].name_size != name.size || !hc_slice_equal_fold(hc_headers_name(h, i), name)) continue;
+    if (!hc_slice_equal_fold(hc_headers_name(h, i), name)) continue;
     *index = i;
     return true;
   }

@@ -316,9 +316,8 @@ void hc_poller_delete(hc_poller *p) {
 /* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it takes time. */
 static bool calls_back(const hc_client *c) {
   const hc_outgoing *content = c->sender.content;
-  hc_stream_peer *peer = c->peer;
-  while (peer && peer->ops->below) peer = peer->ops->below(peer);
-  return (content && content->body.kind == HC_BODY_PULL) || (peer && !hc_stream_peer_is_tcp(peer));
+  return (content && content->body.kind == HC_BODY_PULL) ||
+         (c->peer && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->peer)));
 }
 
 /* `is_told`: by an event, or by the client itself; else its deadline has come. */
@@ -380,13 +379,16 @@ static bool poll_due(hc_poller *p) {
   if (!p->polling) return false;
   uint64_t swept_at = sweep(p);
   while (p->polling) {
-    bool is_stale = p->has_called_back || hc_clock_now() - swept_at >= SWEPT_NS;
-    if (swept_at != 0 && is_stale) swept_at = sweep(p);
+    uint64_t now = hc_clock_now();
+    if (swept_at != 0 && (p->has_called_back || now - swept_at >= SWEPT_NS)) {
+      swept_at = sweep(p);
+      now = hc_clock_now();
+    }
     entry *e = p->polling;
     if (!e) break;
     p->polling = e->next_due;
     e->is_due = false;
-    bool is_fresh = swept_at != 0 && hc_clock_now() - swept_at < SWEPT_NS;
+    bool is_fresh = swept_at != 0 && now - swept_at < SWEPT_NS;
     e->client->is_quiet = is_fresh && e->fd >= 0 && (e->events & HC_EVENT_READ) != 0;
     poll_entry(p, e, true);
   }

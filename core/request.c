@@ -164,7 +164,7 @@ static known_field known_field_of(hc_slice name) {
       [FIELD_PROXY_AUTHORIZATION] = {"proxy-authorization", 19},
   };
   int i = 0;
-  while (i < FIELD_OTHER && (name.size != names[i].size || !hc_slice_equal_fold(name, names[i]))) i++;
+  while (i < FIELD_OTHER && !hc_slice_equal_fold(name, names[i])) i++;
   return (known_field)i;
 }
 

@@ -76,13 +76,13 @@ void hc_stream_peer_close(hc_stream_peer *peer) {
   peer->ops->close(peer);
 }
 
-static hc_stream_peer *bottom_of(hc_stream_peer *peer) {
+hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
   for (hc_stream_peer *below = peer; below != NULL; below = peer->ops->below ? peer->ops->below(peer) : NULL) peer = below;
   return peer;
 }
 
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
-  hc_stream_peer *bottom = bottom_of(peer);
+  hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   if (w->peer == bottom) return;
   if (w->peer != NULL) {
     hc_stream_watcher **at = &w->peer->watchers;

@@ -86,6 +86,8 @@ uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step);
 size_t hc_stream_peer_available(hc_stream_peer *peer);
 void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
 void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */
+/* The stream below all others that `peer` runs over, itself if there is none; NULL for NULL. Not retained. */
+hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
 /* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:
  * none. It must be gone before its memory is. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);
