@@ -19,27 +19,45 @@ FILE *hcl_to_open_file(lua_State *L, int index) {
   return file;
 }
 
-bool hcl_flush_stdio(FILE *file) {
+/* What the body goes to. stdio writes at its own times and more than once, and can take all and yet have met an end: where
+ * that raises a signal, it is looked for behind each call. */
+typedef struct stdio_sink {
+  FILE *file;
+  bool is_regular;
+} stdio_sink;
+
+static stdio_sink sink_of(FILE *file) { return (stdio_sink){file, hc_file_is_regular(fileno(file))}; }
+
+static bool flush_sink(const stdio_sink *sink) {
   hc_sigpipe_guard guard;
+  if (sink->is_regular) return fflush(sink->file) == 0;
   (void)hc_sigpipe_block(&guard);
-  bool is_done = fflush(file) == 0;
-  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE);
+  bool is_done = fflush(sink->file) == 0;
+  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
   return is_done;
 }
 
+bool hcl_flush_stdio(FILE *file) {
+  stdio_sink sink = sink_of(file);
+  return flush_sink(&sink);
+}
+
 static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
+  const stdio_sink *sink = (const stdio_sink *)context;
   hc_sigpipe_guard guard;
   (void)why;
+  if (sink->is_regular) return fwrite(bytes.data, 1, bytes.size, sink->file);
   (void)hc_sigpipe_block(&guard);
-  size_t written = fwrite(bytes.data, 1, bytes.size, (FILE *)context);
-  hc_sigpipe_restore(&guard, written < bytes.size && errno == EPIPE);
+  size_t written = fwrite(bytes.data, 1, bytes.size, sink->file);
+  hc_sigpipe_restore(&guard, written < bytes.size && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
   return written;
 }
 
 static hc_error move_to_stdio(hcl_client *self, FILE *file, uint64_t *moved, hc_failure *why) {
-  hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, file, moved, why);
+  stdio_sink sink = sink_of(file);
+  hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, &sink, moved, why);
   /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
-  if (!hcl_flush_stdio(file) && code == HC_OK) code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  if (!flush_sink(&sink) && code == HC_OK) code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
   return code;
 }
 

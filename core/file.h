@@ -41,6 +41,8 @@ typedef enum hc_file_kind {
 
 /* What the path leads to, through links. */
 hc_file_kind hc_file_kind_of(const char *path);
+/* Can a write to it raise no SIGPIPE? False on any doubt. */
+bool hc_file_is_regular(int file);
 /* A regular file that is written to at its position, not always at its end? */
 bool hc_file_is_positioned(int file);
 /* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.

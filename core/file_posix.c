@@ -54,11 +54,15 @@ hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, siz
   }
 }
 
-static bool write_all(int file, hc_slice bytes, size_t *written) {
+/* *doubt: see sigpipe.h. */
+static bool write_all(int file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
+  *doubt = HC_SIGPIPE_NONE;
   while (*written < bytes.size) {
     ssize_t n = write(file, bytes.data + *written, bytes.size - *written);
     if (n > 0) *written += (size_t)n;
-    else if (n < 0 && errno != EINTR) return false;
+    if (*written == bytes.size) break;
+    *doubt = n < 0 && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE;
+    if (n < 0 && errno != EINTR) return false;
   }
   return true;
 }
@@ -66,10 +70,11 @@ static bool write_all(int file, hc_slice bytes, size_t *written) {
 /* The file may be a pipe that nobody reads. */
 hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why) {
   hc_sigpipe_guard guard;
+  hc_sigpipe_doubt doubt;
   *written = 0;
   (void)hc_sigpipe_block(&guard);
-  bool is_done = write_all(file, bytes, written);
-  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE);
+  bool is_done = write_all(file, bytes, written, &doubt);
+  hc_sigpipe_restore(&guard, doubt);
   return is_done ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
 }
 
@@ -173,10 +178,14 @@ hc_file_kind hc_file_kind_of(const char *path) {
   return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
 }
 
-bool hc_file_is_positioned(int file) {
+bool hc_file_is_regular(int file) {
   struct stat facts;
+  return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+bool hc_file_is_positioned(int file) {
   int flags = fcntl(file, F_GETFL);
-  return flags >= 0 && (flags & O_APPEND) == 0 && fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
+  return flags >= 0 && (flags & O_APPEND) == 0 && hc_file_is_regular(file);
 }
 
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {

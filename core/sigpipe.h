@@ -5,16 +5,24 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* The signal is blocked for this thread, and the one that the call has caused is taken out before it is unblocked. One that
+/* The signal is blocked for this thread, and the one that a call has caused is taken out before it is unblocked. One that
  * was pending before stays. */
 typedef struct hc_sigpipe_guard {
   sigset_t before;
   bool is_set, was_pending;
 } hc_sigpipe_guard;
 
-/* Before the call. False when that is not possible; restore then does nothing. */
+/* What the calls in between say of it. A call that moves some bytes and then meets a closed end answers with a short count:
+ * the signal is there, and EPIPE is not. */
+typedef enum hc_sigpipe_doubt {
+  HC_SIGPIPE_NONE,      /* each has moved all that it was given, or nothing for want of room */
+  HC_SIGPIPE_POSSIBLE,  /* one has moved less, or nobody can tell */
+  HC_SIGPIPE_CERTAIN    /* one has failed with EPIPE */
+} hc_sigpipe_doubt;
+
+/* Before the calls. False when that is not possible; restore then does nothing. */
 bool hc_sigpipe_block(hc_sigpipe_guard *guard);
-/* After it. `is_caused`: it has failed with EPIPE. errno stays. */
-void hc_sigpipe_restore(const hc_sigpipe_guard *guard, bool is_caused);
+/* After them. errno stays. */
+void hc_sigpipe_restore(const hc_sigpipe_guard *guard, hc_sigpipe_doubt doubt);
 
 #endif

@@ -63,17 +63,26 @@ static bool restore_nonblocking(hc_socket s) {
   return flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl(s, F_SETFL, flags | O_NONBLOCK) == 0);
 }
 
+/* A count that is less than asked for may be all that there was room for, or all that a peer who is gone has let through. */
+static hc_sigpipe_doubt doubt_of(ssize_t moved, size_t length) {
+  if (moved >= 0) return (size_t)moved == length ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
+  if (errno == EPIPE) return HC_SIGPIPE_CERTAIN;
+  return hc_errno_would_block(errno) ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
+}
+
 static ssize_t guarded_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
   hc_sigpipe_guard guard;
   if (!restore_nonblocking(s)) return -1;
-  if (!hc_sigpipe_block(&guard)) {
+  bool is_blocked = hc_sigpipe_block(&guard);
+  if (!is_blocked || guard.was_pending) { /* nobody could tell ours from the host's own */
+    hc_sigpipe_restore(&guard, HC_SIGPIPE_NONE);
     errno = ENOSYS; /* the way by send() has its flag */
     return -1;
   }
   ssize_t moved;
   do moved = kernel_send_file(s, file, offset, length);
   while (moved < 0 && errno == EINTR);
-  hc_sigpipe_restore(&guard, moved < 0 && errno == EPIPE);
+  hc_sigpipe_restore(&guard, doubt_of(moved, length));
   return moved;
 }
 

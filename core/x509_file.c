@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "sigpipe.h"
 #include "tls_internal.h"
 
 #define READ_SIZE 16384u
@@ -84,15 +85,25 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   return error;
 }
 
-static hc_error write_all(int file, const char *path, hc_slice text, hc_failure *why) {
+/* 0, or what went wrong. */
+static int write_or_errno(int file, hc_slice text) {
   while (text.size > 0) {
     ssize_t put = write(file, text.data, text.size);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
+    if (put < 0) return errno;
     text.data += put;
     text.size -= (size_t)put;
   }
-  return HC_OK;
+  return 0;
+}
+
+/* The path may lead to a pipe that nobody reads any more. */
+static hc_error write_all(int file, const char *path, hc_slice text, hc_failure *why) {
+  hc_sigpipe_guard guard;
+  (void)hc_sigpipe_block(&guard);
+  int number = write_or_errno(file, text);
+  hc_sigpipe_restore(&guard, number == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
+  return number == 0 ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, number);
 }
 
 /* A file that was there before may be open to others. A device or a pipe has no mode of its own to change. */
