@@ -23,6 +23,7 @@ struct hc_connector {
   bool group_is_whole;  /* false when it could not be made, or lacks one of them */
   uint64_t next_at;     /* when the next address is tried; 0: at once */
   hc_failure first_failure;
+  bool is_told;         /* it is more than that this machine has no way there */
   hc_address addresses[];  /* in the order in which they are tried */
 };
 
@@ -39,10 +40,14 @@ static void interleave(const hc_address *from, size_t count, hc_address *to) {
   }
 }
 
-/* The first attempt's reason is kept: the first address is the one that the resolver thinks best. */
+/* The first attempt's reason is kept: the first address is the one that the resolver thinks best. That this machine has no
+ * way to an address is worth less than what another one says: "localhost" has two where only one may be in use. */
 static void note_failure(hc_connector *c, size_t address, const hc_failure *why) {
   char text[HC_ADDRESS_TEXT];
-  if (address != 0 && c->first_failure.code != HC_OK) return;
+  bool is_telling = why->code != HC_ERR_UNAVAILABLE;
+  bool is_better = is_telling && (address == 0 || !c->is_told);
+  if (c->first_failure.code != HC_OK && !is_better) return;
+  c->is_told = is_telling;
   hc_address_text(&c->addresses[address], text);
   unsigned port = hc_address_port(&c->addresses[address]);
   hc_failure_clear(&c->first_failure);
@@ -93,7 +98,8 @@ hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t 
   c->count = count;
   c->winner = HC_NO_SOCKET;
   c->group = -1;
-  if (count > 0) (void)start_next(c, now); /* its failure shows in poll */
+  hc_io io = HC_IO_ERROR; /* of the latest; when all fail that shows in poll */
+  while (io == HC_IO_ERROR && c->next < c->count) io = start_next(c, now);
   return HC_OK;
 }
 

@@ -7,7 +7,8 @@
 
 typedef struct hc_connector hc_connector;
 
-/* Copies the addresses and starts the first attempt. Failures of attempts show in poll only. HC_ERR_OUT_OF_MEMORY. */
+/* Copies the addresses and starts the first attempt that does not fail at once. Failures of attempts show in poll only.
+ * HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now, hc_connector **out, hc_failure *why);
 /* OK: *connected is the caller's now. WANT_WRITE: attempts are under way. ERROR: all failed; `why` holds the first
  * attempt's reason with its address ("connection refused by 127.0.0.1 port 80"), code HC_ERR_CANT_CONNECT. */

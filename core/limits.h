@@ -26,7 +26,9 @@
 
 #define HC_ATTEMPT_DELAY_NS 250000000ull /* between two connection attempts, RFC 8305 section 5 */
 #define HC_ATTEMPTS_MAX 16u              /* connection attempts under way at once */
-#define HC_RESOLVER_THREADS 16u          /* lookups under way at once; more are queued */
+#define HC_RESOLVER_THREADS 16u          /* lookups under way at once; more are queued, but where the queue ... */
+#define HC_RESOLVER_STALL_NS 20000000L   /* ... does not move for so long, twice as many may run ... */
+#define HC_RESOLVER_THREADS_MAX 256u     /* ... up to this, together with those that nobody waits for any more */
 #define HC_RESOLVER_IDLE_SECONDS 10      /* a worker without work ends after this */
 #define HC_RESOLVER_FORK_NS 100000000L   /* how long a fork waits for lookups under way */
 

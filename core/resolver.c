@@ -1,7 +1,12 @@
-/* resolver.c - getaddrinfo on a few worker threads. See resolver.h.
+/* resolver.c - getaddrinfo on worker threads. See resolver.h.
  *
  * One lock guards the pool and every job in it. A job is in one of two lists, waiting or running, until it is done;
- * then it belongs to its asker alone. Nothing but getaddrinfo itself runs without the lock. */
+ * then it belongs to its asker alone. Nothing but getaddrinfo itself runs without the lock.
+ *
+ * A name server that keeps silent holds a thread for many seconds, and nothing can call getaddrinfo off. So the number of
+ * lookups at once is no fixed one: a few run at first, which is kind to the server. What nobody waits for any more is not
+ * counted among them. And where the queue stands still for a moment, twice as many may run: a worker that is over keeps
+ * watch for that. */
 #if defined(__APPLE__)
 #define _DARWIN_C_SOURCE
 #elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
@@ -68,8 +73,11 @@ static struct {
   pthread_cond_t quiet; /* a fork waits, and the last running job is done */
   unsigned forks;       /* threads that are about to fork: no job is begun */
   job_list waiting, running;
+  size_t abandoned;     /* running jobs that nobody waits for any more */
+  size_t places;        /* so many of the others may run */
+  uint64_t taken;       /* jobs that have left the queue for a worker: while this does not change the queue stands still */
   unsigned workers, idle; /* idle: asleep, or started or woken and not yet at the lock */
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .places = HC_RESOLVER_THREADS};
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 
@@ -162,6 +170,21 @@ static int resolve(const char *host, unsigned port, hc_address **addresses, size
 
 /* ---- workers ---- */
 
+static int ensure_workers(void);
+
+static size_t count_wanted(void) { return pool.running.size - pool.abandoned; }
+
+static size_t count_free_places(void) {
+  size_t wanted = count_wanted();
+  return pool.places > wanted ? pool.places - wanted : 0;
+}
+
+static void take_places_back(void) {
+  if (count_wanted() < HC_RESOLVER_THREADS) pool.places = HC_RESOLVER_THREADS;
+}
+
+static bool has_work(void) { return pool.waiting.first != NULL && pool.forks == 0 && count_free_places() > 0; }
+
 /* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never change. */
 static void run(hc_lookup *job) {
   hc_address *addresses = NULL;
@@ -178,32 +201,58 @@ static void run(hc_lookup *job) {
   job->system_error = system_error;
   job->addresses = addresses;
   job->count = count;
+  if (job->forgotten) pool.abandoned--;
+  take_places_back();
   if (job->forgotten) free_job(job);
   else hc_signal_raise(&job->signal);
   if (pool.forks > 0 && pool.running.first == NULL) (void)pthread_cond_broadcast(&pool.quiet);
 }
 
-static bool has_work(void) { return pool.waiting.first != NULL && pool.forks == 0; }
+static void add_time(struct timespec *time, long seconds, long nanoseconds) {
+  time->tv_sec += seconds;
+  time->tv_nsec += nanoseconds;
+  if (time->tv_nsec < 1000000000) return;
+  time->tv_nsec -= 1000000000;
+  time->tv_sec++;
+}
 
-/* Sleeps until a job waits; false when none came for a while. */
-static bool wait_for_work(void) {
+/* The lookups under way have not moved for a moment: they may hang, and those behind them must not hang with them. */
+static void make_places(void) {
+  size_t wanted = count_wanted();
+  pool.places = 2 * (wanted > HC_RESOLVER_THREADS ? wanted : HC_RESOLVER_THREADS);
+  (void)ensure_workers(); /* without any the queue moves on when a lookup ends */
+  (void)pthread_cond_broadcast(&pool.work);
+}
+
+/* Sleeps until there may be something new to see: a job, a fork that is over, a queue that does not move. False when the
+ * time has passed and nothing came. */
+static bool sleep_a_while(void) {
   struct timespec until;
-  if (clock_gettime(IDLE_CLOCK, &until) != 0) return has_work();
-  until.tv_sec += HC_RESOLVER_IDLE_SECONDS;
+  bool is_on_watch = pool.waiting.first != NULL && pool.forks == 0;
+  uint64_t taken = pool.taken;
+  if (clock_gettime(IDLE_CLOCK, &until) != 0) return false;
+  if (is_on_watch) add_time(&until, 0, HC_RESOLVER_STALL_NS);
+  else add_time(&until, HC_RESOLVER_IDLE_SECONDS, 0);
   pool.idle++;
-  int error = 0;
-  while (!has_work() && error == 0) error = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
+  int error = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
   pool.idle--;
-  return pool.waiting.first != NULL;
+  bool is_stalled = is_on_watch && pool.waiting.first != NULL && pool.forks == 0 && pool.taken == taken;
+  if (error != 0 && is_stalled && !has_work()) make_places();
+  return error == 0 || pool.waiting.first != NULL;
 }
 
 static void *work(void *unused) {
   (void)unused;
   lock();
   pool.idle--;
-  while (has_work() || wait_for_work()) {
+  for (;;) {
+    if (!has_work()) {
+      if (sleep_a_while()) continue;
+      break;
+    }
     hc_lookup *job = pool.waiting.first;
     take_out(&pool.waiting, job);
+    pool.taken++;
     if (job->forgotten) free_job(job);
     else run(job);
   }
@@ -248,10 +297,12 @@ static int start_worker(void) {
   return 0;
 }
 
-/* As many workers as jobs wait, up to the limit. An error only where not a single one is there to do the job. */
+/* A worker for each job that has a place, and one to keep watch where there are more. An error only where not a single one
+ * is there to do the job. */
 static int ensure_workers(void) {
   int error = 0;
-  while (error == 0 && pool.workers < HC_RESOLVER_THREADS && pool.waiting.size > pool.idle) error = start_worker();
+  size_t places = count_free_places(), needed = pool.waiting.size > places ? places + 1 : pool.waiting.size;
+  while (error == 0 && pool.workers < HC_RESOLVER_THREADS_MAX && needed > pool.idle) error = start_worker();
   return pool.workers > 0 ? 0 : error;
 }
 
@@ -287,11 +338,7 @@ static void before_fork(void) {
   lock();
   pool.forks++;
   if (clock_gettime(IDLE_CLOCK, &until) != 0) return;
-  until.tv_nsec += HC_RESOLVER_FORK_NS;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_nsec -= 1000000000;
-    until.tv_sec++;
-  }
+  add_time(&until, 0, HC_RESOLVER_FORK_NS);
   int error = 0;
   while (pool.running.first != NULL && error == 0) error = pthread_cond_timedwait(&pool.quiet, &pool.lock, &until);
 }
@@ -334,6 +381,8 @@ static void after_fork_in_child(void) {
   pool.waiting = all;
   pool.running = (job_list){0};
   pool.workers = pool.idle = 0;
+  pool.abandoned = 0;
+  pool.places = HC_RESOLVER_THREADS;
   for (hc_lookup *job = all.first; job != NULL; job = job->next) renew_signal(&job->signal);
   pool.forks = 0;
   make_conditions(); /* the old ones may count waiters that do not exist here */
@@ -345,6 +394,22 @@ static void prepare(void) {
   make_conditions();
   /* Fails when memory is out; then only a fork at the very moment that the lock is held goes wrong. */
   (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- what needs no lookup ---- */
+
+static bool is_localhost(hc_slice host) {
+  static const char name[] = "localhost";
+  size_t size = host.size > 0 && host.data[host.size - 1] == '.' ? host.size - 1 : host.size, length = sizeof name - 1;
+  if (size < length || (size > length && host.data[size - length - 1] != '.')) return false;
+  return hc_bytes_equal_fold(host.data + size - length, name, length);
+}
+
+size_t hc_localhost_addresses(hc_slice host, unsigned port, hc_address addresses[HC_LOCALHOST_ADDRESSES]) {
+  if (!is_localhost(host)) return 0;
+  bool is_made = hc_address_from_literal(HC_SLICE("::1"), port, &addresses[0]) &&
+                 hc_address_from_literal(HC_SLICE("127.0.0.1"), port, &addresses[1]);
+  return is_made ? HC_LOCALHOST_ADDRESSES : 0;
 }
 
 /* ---- the asker's side ---- */
@@ -430,15 +495,23 @@ int hc_lookup_fd(hc_lookup *lookup) {
   return fd;
 }
 
+/* Its place is free: the next one in the queue need not wait for it. */
+static void abandon(hc_lookup *lookup) {
+  lookup->forgotten = true;
+  hc_signal_close(&lookup->signal);
+  pool.abandoned++;
+  take_places_back();
+  if (pool.waiting.first == NULL) return;
+  (void)ensure_workers(); /* without any the queue moves on when a lookup ends */
+  (void)pthread_cond_signal(&pool.work);
+}
+
 void hc_lookup_forget(hc_lookup *lookup) {
   if (lookup == NULL) return;
   lock();
   if (lookup->state == JOB_WAITING) take_out(&pool.waiting, lookup);
   bool is_running = lookup->state == JOB_RUNNING;
-  if (is_running) {
-    lookup->forgotten = true;
-    hc_signal_close(&lookup->signal);
-  }
+  if (is_running) abandon(lookup);
   unlock();
   if (!is_running) free_job(lookup);
 }

@@ -54,7 +54,8 @@ uint64_t hc_clock_now(void);
 uint64_t hc_clock_deadline(uint64_t now, double seconds);
 
 /* Starts a non-blocking connect on a new close-on-exec socket. OK: connected at once; WANT_WRITE: under way, *out is
- * valid; ERROR: refused at once or out of descriptors, nothing to close. Sets TCP_NODELAY and, where MSG_NOSIGNAL
+ * valid; ERROR: refused at once or out of descriptors (HC_ERR_CANT_CONNECT), or this machine has no way to such an address
+ * (HC_ERR_UNAVAILABLE), nothing to close. Sets TCP_NODELAY and, where MSG_NOSIGNAL
  * is missing, SO_NOSIGPIPE. */
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why);
 /* Asks how a connect to `remote` under way stands: OK, WANT_WRITE, ERROR (the socket stays the caller's to close). A socket

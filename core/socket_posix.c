@@ -259,18 +259,23 @@ static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *
   return is_connected_to_itself(s, remote) ? hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED) : HC_IO_OK;
 }
 
+static hc_error code_of_connect(int number) {
+  bool has_no_way = number == EAFNOSUPPORT || number == EADDRNOTAVAIL;
+  return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
+}
+
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
   *out = HC_NO_SOCKET;
   struct sockaddr_storage storage = {0};
   memcpy(&storage, address->raw.bytes, address->size);
   int fd = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
-  if (fd < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "can't open a socket: ", errno);
+  if (fd < 0) return hc_socket_fail(why, code_of_connect(errno), "can't open a socket: ", errno);
   hc_socket_set_no_delay(fd, true);
   avoid_sigpipe(fd);
   bool is_done = connect(fd, (const struct sockaddr *)&storage, (socklen_t)address->size) == 0;
   /* After EINTR the connect goes on by itself (POSIX); calling again would only say EALREADY. */
   if (!is_done && errno != EINPROGRESS && errno != EINTR) {
-    hc_io io = hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", errno);
+    hc_io io = hc_socket_fail(why, code_of_connect(errno), "", errno);
     hc_socket_close(fd);
     return io;
   }

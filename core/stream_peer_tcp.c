@@ -23,8 +23,8 @@ typedef struct hc_tcp {
   unsigned port;
   char *host;               /* NULL before the first connect */
   size_t host_size;
-  hc_lookup *lookup;        /* RESOLVING; NULL there until a worker could be had */
-  hc_connector *connector;  /* CONNECTING */
+  hc_lookup *lookup;        /* RESOLVING; NULL there until a worker could be had, and for names that need none */
+  hc_connector *connector;  /* CONNECTING, and RESOLVING for such names */
 } hc_tcp;
 
 static hc_tcp *tcp_of(hc_stream_peer *peer) { return (hc_tcp *)peer; }
@@ -47,6 +47,13 @@ static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
 static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
   hc_error error = hc_connector_start(addresses, count, hc_clock_now(), &t->connector, why);
   if (error == HC_OK) t->state = HC_TCP_CONNECTING;
+  return error;
+}
+
+/* A name all the same: that it was resolved shows in the first advance, though the race has begun. */
+static hc_error start_local(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
+  hc_error error = start_connector(t, addresses, count, why);
+  if (error == HC_OK) t->state = HC_TCP_RESOLVING;
   return error;
 }
 
@@ -95,6 +102,7 @@ static hc_io refuse(const hc_tcp *t, hc_failure *why) {
 
 static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
+  if (t->state == HC_TCP_RESOLVING && t->connector != NULL) t->state = HC_TCP_CONNECTING;
   if (t->state == HC_TCP_RESOLVING) {
     hc_io io = advance_lookup(t, why);
     if (io != HC_IO_OK) return io;
@@ -288,7 +296,7 @@ bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer != NULL && 
 
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
-  hc_address address;
+  hc_address addresses[HC_LOCALHOST_ADDRESSES];
   char *copy = hc_memory_copy_text(host.data, host.size); /* `host` may be a view of the present one */
   hc_stream_peer_close(peer);
   if (copy == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
@@ -296,10 +304,13 @@ hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_f
   t->host = copy;
   t->host_size = host.size;
   t->port = port;
-  if (hc_address_from_literal((hc_slice){copy, host.size}, port, &address)) return start_connector(t, &address, 1, why);
+  host = (hc_slice){copy, host.size};
+  if (hc_address_from_literal(host, port, &addresses[0])) return start_connector(t, addresses, 1, why);
+  size_t count = hc_localhost_addresses(host, port, addresses);
+  if (count > 0) return start_local(t, addresses, count, why);
   t->state = HC_TCP_RESOLVING;
   /* A name that can not be looked up shows in advance, which asks again and has the reason. */
-  hc_error error = hc_lookup_start((hc_slice){copy, host.size}, port, &t->lookup, NULL);
+  hc_error error = hc_lookup_start(host, port, &t->lookup, NULL);
   if (error != HC_ERR_OUT_OF_MEMORY) return HC_OK;
   t->state = HC_TCP_NONE;
   return hc_failure_set(why, error, "out of memory");

@@ -104,6 +104,23 @@ static void check_refused_names(void) {
   }
 }
 
+/* RFC 6761 section 6.3. */
+static void check_names_of_this_machine(void) {
+  static const char *const local[] = {"localhost", "LOCALhost", "localhost.", "a.localhost", "a.b.LocalHost."};
+  static const char *const other[] = {"localhos", "xlocalhost", "localhost.example", "localhost..", "ocalhost", ".", ""};
+  hc_address addresses[HC_LOCALHOST_ADDRESSES];
+  char text[HC_ADDRESS_TEXT];
+  for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+    CHECK_CASE(local[i], hc_localhost_addresses(hc_slice_of(local[i]), 80, addresses) == 2);
+    for (size_t j = 0; j < 2; j++) {
+      hc_address_text(&addresses[j], text);
+      CHECK_CASE(text, strcmp(text, j == 0 ? "::1" : "127.0.0.1") == 0 && hc_address_port(&addresses[j]) == 80);
+    }
+  }
+  for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+    CHECK_CASE(other[i], hc_localhost_addresses(hc_slice_of(other[i]), 80, addresses) == 0);
+}
+
 static void check_many(void) {
   static hc_lookup *lookups[MANY];
   size_t found = 0;
@@ -302,6 +319,7 @@ int main(void) {
   check_late_descriptor();
   check_unknown();
   check_long_name();
+  check_names_of_this_machine();
   check_many();
   check_forgotten();
   check_threads();

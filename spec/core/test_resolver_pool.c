@@ -10,12 +10,13 @@
 #include "loopback.h"
 
 #define THREADS HC_RESOLVER_THREADS
+#define ALL HC_RESOLVER_THREADS_MAX
 
 static pthread_mutex_t gate_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_moved = PTHREAD_COND_INITIALIZER;
 static bool gate_is_open = true;
 static unsigned inside, highest; /* threads in getaddrinfo now, and at most */
-static char order[64];           /* first letters of the names, as they were asked for */
+static char order[2 * ALL];          /* first letters of the names, as they were asked for */
 static size_t order_size;
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list);
@@ -53,7 +54,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   if (order_size < sizeof order) order[order_size++] = host[0];
   if (++inside > highest) highest = inside;
   (void)pthread_cond_broadcast(&gate_moved);
-  while (!gate_is_open) (void)pthread_cond_wait(&gate_moved, &gate_lock);
+  while (!gate_is_open && strcmp(host, "quick") != 0) (void)pthread_cond_wait(&gate_moved, &gate_lock);
   inside--;
   (void)pthread_cond_broadcast(&gate_moved);
   (void)pthread_mutex_unlock(&gate_lock);
@@ -153,33 +154,64 @@ static void check_answers(void) {
   }
 }
 
-/* With all workers stuck the rest waits its turn, in order, and holds nobody up. */
+/* Once there are as many stuck workers as there may be, the rest waits its turn, in order, and holds nobody up. */
 static void check_queue(void) {
-  hc_lookup *stuck[THREADS], *waiting[5], *queued;
+  hc_lookup *stuck[ALL], *waiting[5], *queued;
   hc_address *addresses;
   size_t count;
   set_gate(false);
-  for (size_t i = 0; i < THREADS; i++) stuck[i] = start("stuck");
-  await_inside(THREADS);
+  for (size_t i = 0; i < ALL; i++) stuck[i] = start("stuck");
+  await_inside(ALL);
   static const char *const names[] = {"a", "b", "c", "d", "e"};
   for (size_t i = 0; i < 5; i++) waiting[i] = start(names[i]);
   queued = start("x");
   CHECK(hc_lookup_poll(stuck[0], &addresses, &count, NULL) == HC_IO_WANT_READ);
   CHECK(hc_lookup_poll(queued, &addresses, &count, NULL) == HC_IO_WANT_READ && hc_lookup_fd(queued) > 0);
-  CHECK(highest == THREADS);
+  CHECK(highest == ALL);
   hc_lookup_forget(queued);     /* never starts */
   hc_lookup_forget(waiting[1]);
   hc_lookup_forget(stuck[0]);   /* goes on for nobody */
   hc_lookup_forget(stuck[1]);
   set_gate(true);
-  for (size_t i = 2; i < THREADS; i++) CHECK(is_answered(stuck[i]));
+  for (size_t i = 2; i < ALL; i++) CHECK(is_answered(stuck[i]));
   for (size_t i = 0; i < 5; i++) {
     if (i != 1) CHECK(is_answered(waiting[i]));
   }
   await_inside(0);
-  CHECK(order_size == THREADS + 4 && highest == THREADS);
+  CHECK(order_size == ALL + 4 && highest == ALL);
   bool has_dropped = memchr(order, 'b', order_size) != NULL || memchr(order, 'x', order_size) != NULL;
   CHECK(!has_dropped);
+}
+
+typedef enum interest { WAITED_FOR, FORGOTTEN } interest;
+
+/* Whether somebody still waits for them or not: lookups that hang do not hold up one that does not. */
+static void check_stuck(interest of_asker) {
+  hc_lookup *stuck[ALL - THREADS];
+  size_t sizes[] = {1, THREADS - 1, THREADS, THREADS + 1, 40, ALL - THREADS};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    set_gate(false);
+    for (size_t j = 0; j < sizes[i]; j++) {
+      stuck[j] = start("stuck");
+      if (of_asker == WAITED_FOR) continue;
+      await_inside((unsigned)j + 1);
+      hc_lookup_forget(stuck[j]);
+    }
+    for (size_t j = 0; j < 2 * THREADS; j++) CHECK(is_answered(start("quick")));
+    set_gate(true);
+    for (size_t j = 0; of_asker == WAITED_FOR && j < sizes[i]; j++) CHECK(is_answered(stuck[j]));
+    await_inside(0);
+  }
+}
+
+/* Names that are answered at once do not take a worker each. */
+static void check_burst(void) {
+  hc_lookup *lookups[ALL];
+  set_gate(false);
+  set_gate(true);
+  for (size_t i = 0; i < ALL; i++) lookups[i] = start("quick");
+  for (size_t i = 0; i < ALL; i++) CHECK(is_answered(lookups[i]));
+  CHECK(highest < ALL);
 }
 
 /* One worker serves lookups that come one after the other. */
@@ -212,10 +244,10 @@ static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *u
 
 /* `call` fails with `number` while the fork is under way; NULL none. */
 static void check_fork(const char *call, int number) {
-  hc_lookup *stuck[THREADS], *waiting, *unwanted;
+  hc_lookup *stuck[ALL], *waiting, *unwanted;
   set_gate(false);
-  for (size_t i = 0; i < THREADS; i++) stuck[i] = start("stuck");
-  await_inside(THREADS);
+  for (size_t i = 0; i < ALL; i++) stuck[i] = start("stuck");
+  await_inside(ALL);
   waiting = start("waiting");
   unwanted = start("unwanted");
   hc_lookup_forget(stuck[1]);
@@ -237,7 +269,7 @@ static void check_fork(const char *call, int number) {
   struct pollfd entry = {.fd = hc_lookup_fd(waiting), .events = POLLIN, .revents = 0};
   CHECK(poll(&entry, 1, 0) == 0);
   set_gate(true);
-  for (size_t i = 0; i < THREADS; i++) {
+  for (size_t i = 0; i < ALL; i++) {
     if (i != 1) CHECK(is_answered(stuck[i]));
   }
   CHECK(is_answered(waiting) && is_answered(unwanted));
@@ -264,6 +296,9 @@ int main(void) {
   check_one_at_a_time();
   check_answers();
   check_queue();
+  check_burst();
+  check_stuck(WAITED_FOR);
+  check_stuck(FORGOTTEN);
   check_fork(NULL, 0);
   check_fork("clock", EINVAL);
   check_fork("eventfd", EMFILE);

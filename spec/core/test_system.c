@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "../../core/connector.h"
 #include "../../core/file.h"
 #include "../../core/httpclient.h"
 #include "../../core/poller.h"
@@ -73,6 +74,31 @@ static void check_connect(void) {
   hc_failure_clear(&why);
   hc_socket_close(s);
   (void)close(listener);
+}
+
+/* Of two addresses where this machine has a way to one only, that one's reason is told. */
+static void check_connect_without_family(void) {
+  static const struct {
+    const char *call;
+    int number;
+  } cases[] = {{"socket", EAFNOSUPPORT}, {"connect", EADDRNOTAVAIL}};
+  int holder;
+  unsigned port = loopback_dead_port("127.0.0.1", &holder);
+  hc_address addresses[] = {loopback_address("::1", port), loopback_address("127.0.0.1", port)};
+  char expected[HC_FAILURE_TEXT];
+  (void)snprintf(expected, sizeof expected, "connection refused by 127.0.0.1 port %u; 2 addresses tried", port);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    hc_connector *connector;
+    hc_socket connected;
+    hc_failure why = {HC_OK, ""};
+    hc_io io;
+    fault_set(cases[i].call, 0, cases[i].number);
+    CHECK(hc_connector_start(addresses, 2, hc_clock_now(), &connector, NULL) == HC_OK && fault_end() == 1);
+    while ((io = hc_connector_poll(connector, hc_clock_now(), &connected, &why)) == HC_IO_WANT_WRITE) (void)sched_yield();
+    CHECK_CASE(why.text, io == HC_IO_ERROR && strcmp(why.text, expected) == 0);
+    hc_connector_delete(connector);
+  }
+  (void)close(holder);
 }
 
 static void check_connect_poll(void) {
@@ -495,6 +521,7 @@ static void check_pem_writes(void) {
 int main(void) {
   loopback_need(mkdtemp(folder) != NULL, "mkdtemp");
   check_connect();
+  check_connect_without_family();
   check_connect_poll();
   check_interrupted();
   check_broken();
