@@ -99,6 +99,7 @@ build = {
     ["httpclient.fields"] = "lua/httpclient/fields.lua",
     ["httpclient.finalizer"] = "lua/httpclient/finalizer.lua",
     ["httpclient.http_request"] = "lua/httpclient/http_request.lua",
+    ["httpclient.kept"] = "lua/httpclient/kept.lua",
     ["httpclient.life"] = "lua/httpclient/life.lua",
     ["httpclient.outside"] = "lua/httpclient/outside.lua",
     ["httpclient.pool"] = "lua/httpclient/pool.lua",

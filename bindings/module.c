@@ -94,6 +94,18 @@ static void set_error_enum(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* What the Lua half has to find again when it is loaded anew, and this half with it: a table of the registry. */
+static void set_kept(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "httpclient.kept");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "httpclient.kept");
+  }
+  lua_setfield(L, -2, "kept");
+}
+
 typedef struct class_entry {
   const char *name;
   void (*push)(lua_State *L);
@@ -136,6 +148,7 @@ MODULE_EXPORT int luaopen_httpclient_core(lua_State *L) {
   lua_setfield(L, -3, "new");
   lua_pop(L, 1);
   set_error_enum(L);
+  set_kept(L);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
   lua_pushliteral(L, "httpclient " HC_VERSION);

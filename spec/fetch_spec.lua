@@ -599,6 +599,7 @@ describe("fetch in tasks", function()
     for i = 1, 200 do
       tasks[i] = httpclient.async(fetch, ("http://127.0.0.1:%d/%d"):format(server:port("plain"), i))
     end
+    httpclient.process()
     local used, _, queued = httpclient.pool.count()
     assert.equal(6, used)
     assert.equal(194, queued)
@@ -625,6 +626,7 @@ describe("fetch in tasks", function()
     for i = 1, 2 do
       waiting[i] = httpclient.async(fetch, url)
     end
+    httpclient.process()
     assert.is_true(waiting[1]:cancel())
     assert.same({ 1, 0, 1 }, { httpclient.pool.count() })
     waiting[2]:cancel()
@@ -636,6 +638,7 @@ describe("fetch in tasks", function()
     script:stop()
     assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
     local early = httpclient.async(fetch, "http://no-such-host.invalid/")
+    httpclient.process()
     assert.is_true(early:cancel())
     assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
   end)

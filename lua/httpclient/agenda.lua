@@ -1,72 +1,105 @@
--- agenda.lua: which tasks are to be resumed: those whose turn it is, in order, and those whose time will come.
+-- agenda.lua: which tasks are to be resumed: those whose turn it is, in order, those that have had it and come with the
+-- next round, and those whose time will come.
 local httpclient = require("httpclient")
+local kept = require("httpclient.kept")
 
 local now = httpclient.monotonic_time
 local never = math.huge
 
 local agenda = {}
 
-local queue, first, last = {}, 1, 0
-local timed = {}              -- task -> when it is resumed at the latest
-local next_deadline = never   -- no task is timed before this
+local state = kept("agenda", {
+  queue = {}, first = 1, last = 0,
+  later = {},               -- those of the next round
+  timed = {},               -- task -> when it is resumed at the latest
+  next_deadline = never,    -- no task is timed before this
+})
+
+local function append(task)
+  state.last = state.last + 1
+  state.queue[state.last] = task
+end
 
 -- Puts the task at the end of the queue, unless it is in there; `reason` is what its wait gives.
 function agenda.add(task, reason)
   if not task.is_queued then
     task.is_queued = true
     task.reason = reason
-    last = last + 1
-    queue[last] = task
+    append(task)
+  end
+end
+
+-- Its turn is over: it comes into the queue with the next round.
+function agenda.add_later(task, reason)
+  task.is_queued = true
+  task.reason = reason
+  state.later[#state.later + 1] = task
+end
+
+-- Does a task wait for the next round?
+function agenda.has_later()
+  return state.later[1] ~= nil
+end
+
+-- A new round: behind what is left of the last one come those that have had their turn then.
+function agenda.begin_round()
+  local later = state.later
+  if later[1] then
+    state.later = {}
+    for _, task in ipairs(later) do
+      append(task)
+    end
   end
 end
 
 -- How many are in the queue.
 function agenda.count()
-  return last - first + 1
+  return state.last - state.first + 1
 end
 
 -- The next of them.
 function agenda.take()
-  local task = queue[first]
-  queue[first] = nil
-  first = first + 1
+  local first = state.first
+  local task = state.queue[first]
+  state.queue[first] = nil
+  state.first = first + 1
   return task
 end
 
 -- Nobody is resumed for a deadline before this.
 function agenda.next_deadline()
-  return next_deadline
+  return state.next_deadline
 end
 
 -- Is a task waiting for its time?
 function agenda.has_deadlines()
-  return next(timed) ~= nil
+  return next(state.timed) ~= nil
 end
 
 function agenda.set_deadline(task, deadline)
-  timed[task] = deadline
-  next_deadline = math.min(next_deadline, deadline)
+  state.timed[task] = deadline
+  state.next_deadline = math.min(state.next_deadline, deadline)
 end
 
 function agenda.clear_deadline(task)
-  timed[task] = nil
+  state.timed[task] = nil
 end
 
 -- Queues those whose time has come, the earliest first.
 function agenda.add_expired()
-  local time = now()
-  if time < next_deadline then
+  local time, timed = now(), state.timed
+  if time < state.next_deadline then
     return
   end
-  next_deadline = never
-  local expired = {}
+  local expired, soonest = {}, never
   for task, deadline in pairs(timed) do
     if deadline <= time then
       expired[#expired + 1] = task
     else
-      next_deadline = math.min(next_deadline, deadline)
+      soonest = math.min(soonest, deadline)
     end
   end
+  state.next_deadline = soonest
   table.sort(expired, function(a, b)
     return timed[a] < timed[b]
   end)

@@ -12,6 +12,7 @@
 local core = require("httpclient.core")
 local finalizer = require("httpclient.finalizer")
 local httpclient = require("httpclient")
+local kept = require("httpclient.kept")
 
 local Error = httpclient.Error
 local BODY = httpclient.HTTPClient.STATUS_BODY
@@ -19,11 +20,15 @@ local BODY = httpclient.HTTPClient.STATUS_BODY
 local Download = {}
 Download.__index = Download
 
-local serial = 0
-local in_use = {} -- temporary name -> the download that writes to it now
+local state = kept("downloads", {
+  serial = 0,
+  in_use = {},     -- temporary name -> the download that writes to it now
+  at_exit = nil,
+})
+local in_use = state.in_use
 
 -- A program may end in the midst of its downloads; a fork of it ends without them.
-Download.at_exit = finalizer(function()
+state.at_exit = state.at_exit or finalizer(function()
   for _, download in pairs(in_use) do
     if download.process == core.process_number() then
       download:drop()
@@ -33,9 +38,9 @@ end)
 
 -- Not to be guessed by others who may write to the folder, nor used twice.
 local function temporary_name(path)
-  serial = serial + 1
+  state.serial = state.serial + 1
   local address = tostring({}):match("0x(%x+)") or "0"
-  return ("%s.%s%06x%d.tmp"):format(path, address, math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, serial)
+  return ("%s.%s%06x%d.tmp"):format(path, address, math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, state.serial)
 end
 
 -- A validator is sent as it stands here.

@@ -1,23 +1,26 @@
 -- errors.lua: what callbacks have raised that nobody waits for. It comes out of process() and run().
+local kept = require("httpclient.kept")
+
 local errors = {}
 
-local collected = {}
+local state = kept("errors", { collected = {} })
 
 function errors.add(value)
+  local collected = state.collected
   collected[#collected + 1] = value or "an error without a message"
 end
 
 function errors.are_there()
-  return #collected > 0
+  return #state.collected > 0
 end
 
 -- Raises the only one as it is, several as one text.
 function errors.raise()
-  local all, texts = collected, {}
+  local all, texts = state.collected, {}
   if #all == 0 then
     return
   end
-  collected = {}
+  state.collected = {}
   for index, value in ipairs(all) do
     texts[index] = tostring(value)
   end

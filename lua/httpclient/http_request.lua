@@ -1,6 +1,7 @@
 -- http_request.lua: the class HTTPRequest: one request at a time, with redirects, limits, files, and a completion.
 local httpclient = require("httpclient")
 local fields = require("httpclient.fields")
+local kept = require("httpclient.kept")
 local results = require("httpclient.results")
 local tasks = require("httpclient.tasks")
 local transfer = require("httpclient.transfer")
@@ -13,7 +14,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 local HTTPRequest = {}
 -- What belongs to an object is in this one field of it, so that every write to another is seen. (Not in a weak table: 5.1
 -- would never collect an object that its own callback knows.)
-local STATE = {}
+local STATE = kept("HTTPRequest", {})
 
 -- --- properties ---------------------------------------------------------------------------------------------------------
 

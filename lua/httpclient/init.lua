@@ -1,10 +1,10 @@
 -- httpclient: the public table. The C core is loaded at once, the Lua parts on top of it when they are first used.
 local core = require("httpclient.core")
 
--- What the downloads alone use.
+-- What the Lua half alone uses.
 local internal = {
   own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true, open_body_file = true,
-  is_present_file = true, process_number = true,
+  is_present_file = true, process_number = true, kept = true,
 }
 
 local httpclient = {}
@@ -23,6 +23,7 @@ local lazy = {
   run = { module = "httpclient.tasks", field = "run" },
   set_waiter = { module = "httpclient.tasks", field = "set_waiter" },
   sleep = { module = "httpclient.tasks", field = "sleep" },
+  next_frame = { module = "httpclient.tasks", field = "next_frame" },
   pool = { module = "httpclient.pool" },
 }
 

@@ -1,23 +1,26 @@
 -- life.lua: a task from its first step to its end, whoever moves it: the scheduler in tasks.lua, or a caller who waits.
 local agenda = require("httpclient.agenda")
+local kept = require("httpclient.kept")
 local watched = require("httpclient.watched")
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 local enqueue = agenda.add
 
-local life = {
-  waiting = {},   -- client -> the task that waits for it
-  sleepers = 0,   -- how many loops sleep in the waiter
-}
+local shared = kept("life", {
+  waiting = {},       -- client -> the task that waits for it
+  -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
+  by_coroutine = setmetatable({}, { __mode = "kv" }),
+  running_count = 0,
+  sleepers = 0,       -- how many loops sleep in the waiter
+})
+
+local life = { waiting = shared.waiting }
 
 local Task = {}
 Task.__index = Task
 life.Task = Task
 
--- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
-local by_coroutine = setmetatable({}, { __mode = "kv" })
-
-local running_count = 0
+local by_coroutine = shared.by_coroutine
 
 local function pack(...)
   return { n = select("#", ...), ... }
@@ -52,20 +55,25 @@ end
 -- Puts the task into the scheduler's hands. -> the task
 function life.schedule(task)
   task.is_scheduled = true
-  running_count = running_count + 1
+  shared.running_count = shared.running_count + 1
   return task
 end
 
 -- How many tasks the scheduler has in hand.
 function life.running_count()
-  return running_count
+  return shared.running_count
 end
 
 -- The Poller's descriptor is for others while nothing is under way.
 function life.close_if_idle()
-  if running_count == 0 and life.sleepers == 0 then
+  if shared.running_count == 0 and shared.sleepers == 0 then
     watched.close()
   end
+end
+
+-- A loop goes to sleep in the waiter, or comes back.
+function life.count_sleepers(difference)
+  shared.sleepers = shared.sleepers + difference
 end
 
 -- The task no longer waits for another one ...
@@ -100,7 +108,7 @@ local function conclude(task, state, ...)
   life.stop_watching(task)
   by_coroutine[task.co] = nil
   if task.is_scheduled then
-    running_count = running_count - 1
+    shared.running_count = shared.running_count - 1
   end
   for _, other in ipairs(task.watchers or {}) do
     enqueue(other, "ready")

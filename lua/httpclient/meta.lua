@@ -210,7 +210,7 @@ function httpclient.monotonic_time() end
 ---@return integer? code of httpclient.Error
 function httpclient.fetch(url, options) end
 
----Runs fn(...) as a task: up to its first wait at once, then in process() and run().
+---Runs fn(...) as a task, from its first step on in process() and run().
 ---@param fn function
 ---@param ... any its arguments
 ---@return httpclient.Task
@@ -226,6 +226,9 @@ function httpclient.run() end
 ---Waits: inside a task for this one only.
 ---@param seconds number
 function httpclient.sleep(seconds) end
+
+---Inside a task: goes on in the next process() call; in run() with what else there is to do.
+function httpclient.next_frame() end
 
 ---Hands the waiting outside of tasks, and run()'s, to an event loop; nil: back to the kernel.
 ---@param fn? fun(client: HTTPClient|Poller, seconds: number?)

@@ -1,5 +1,6 @@
 -- outside.lua: waiting where no scheduler is: in the kernel, or in the loop that set_waiter() has handed it to.
 local httpclient = require("httpclient")
+local kept = require("httpclient.kept")
 
 local now = httpclient.monotonic_time
 
@@ -8,7 +9,7 @@ local outside = {}
 -- One sleep in the kernel takes no longer: the interpreter notices Ctrl-C only in between.
 local SLICE = 0.5
 
-local waiter
+local state = kept("outside", { waiter = nil })
 
 -- In 5.1 nothing yields across pcall ...
 local pcall_yields = coroutine.wrap(function()
@@ -52,7 +53,7 @@ function outside.set_waiter(fn)
   if fn ~= nil and type(fn) ~= "function" then
     error("bad argument #1 to 'set_waiter' (function or nil expected, got " .. type(fn) .. ")", 2)
   end
-  waiter = fn
+  state.waiter = fn
 end
 
 -- What of a wait until the deadline (nil: without end) is slept at once.
@@ -61,7 +62,7 @@ function outside.slice(deadline)
 end
 
 function outside.has_waiter()
-  return waiter ~= nil
+  return state.waiter ~= nil
 end
 
 -- How long a wait for this client may last: nil is without end.
@@ -80,15 +81,15 @@ function outside.call_waiter(client, deadline)
   if seconds == 0 then
     return true
   elseif outside.can_guard() then
-    return pcall(waiter, client, seconds)
+    return pcall(state.waiter, client, seconds)
   end
-  waiter(client, seconds)
+  state.waiter(client, seconds)
   return true
 end
 
 -- is_pinned: the caller can't yield, so a waiter that might is not asked. -> "ready" or "timeout"
 function outside.wait(client, deadline, is_pinned)
-  if not waiter or is_pinned then
+  if not state.waiter or is_pinned then
     client:wait(outside.slice(deadline))
   else
     local ok, message = outside.call_waiter(client, deadline)
@@ -104,8 +105,8 @@ end
 function outside.pause(deadline, is_pinned)
   local nobody = httpclient.Poller.new()
   repeat
-    if waiter and not is_pinned then
-      waiter(nobody, math.max(0, deadline - now()))
+    if state.waiter and not is_pinned then
+      state.waiter(nobody, math.max(0, deadline - now()))
     else
       nobody:wait(outside.slice(deadline))
     end

@@ -3,19 +3,21 @@
 -- At most max_per_host connections to one place are in use at a time; a task that needs another one waits its turn. Who
 -- can not wait (a call outside of the scheduler, or one from inside a transfer's callback) gets one beyond that.
 local httpclient = require("httpclient")
+local kept = require("httpclient.kept")
 local tasks = require("httpclient.tasks")
 
 local now = httpclient.monotonic_time
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
 
-local pool = {
+-- The script's settings; a half that is loaded anew finds what the script has set.
+local pool = kept("pool", {
   max_per_host = 6,   -- connections in use to one place; 0: no limit
   max_idle = 32,      -- connections kept in all
   idle_timeout = 60,  -- seconds that a connection is kept
-}
+})
 
-local places = {}     -- key -> { idle = { { client, since } ... }, used = n, queue = { ticket ... } }
-local idle_count = 0
+local state = kept("places", { idle_count = 0, by_key = {} })
+local places = state.by_key   -- key -> { idle = { { client, since } ... }, used = n, queue = { ticket ... } }
 
 local function place_of(key)
   local place = places[key]
@@ -33,7 +35,7 @@ local function forget_if_empty(key, place)
 end
 
 local function take_idle(place, index)
-  idle_count = idle_count - 1
+  state.idle_count = state.idle_count - 1
   return table.remove(place.idle, index)
 end
 
@@ -46,14 +48,14 @@ local function close_oldest(key, place, expendable)
 end
 
 local function sweep()
-  if idle_count == 0 then
+  if state.idle_count == 0 then
     return
   end
   local oldest = now() - pool.idle_timeout
   for key, place in pairs(places) do
     if place.idle[1] and place.idle[1].since <= oldest then
-      close_oldest(key, place, function(kept)
-        return kept.since <= oldest
+      close_oldest(key, place, function(idle)
+        return idle.since <= oldest
       end)
     end
   end
@@ -156,12 +158,12 @@ function pool.release(key, client)
   end
   local place = place_of(key)
   table.insert(place.idle, { client = client, since = now() })
-  idle_count = idle_count + 1
+  state.idle_count = state.idle_count + 1
   pass_on(key, place)
-  if idle_count > pool.max_idle then
+  if state.idle_count > pool.max_idle then
     sweep()
   end
-  while idle_count > math.max(0, pool.max_idle) do
+  while state.idle_count > math.max(0, pool.max_idle) do
     close_oldest_of_all()
   end
 end
@@ -195,7 +197,7 @@ function pool.count()
     used = used + place.used
     queued = queued + #place.queue
   end
-  return used, idle_count, queued
+  return used, state.idle_count, queued
 end
 
 return pool

@@ -1,5 +1,6 @@
 -- results.lua: how a transfer can end: HTTPRequest's Result, and the Error that stands for it in fetch.
 local httpclient = require("httpclient")
+local kept = require("httpclient.kept")
 
 local Error = httpclient.Error
 local results = {}
@@ -49,7 +50,7 @@ results.error_of = {
 }
 
 -- A Failure travels as an error value through the functions of a transfer, and becomes a return value at its end.
-local Failure = {}
+local Failure = kept("Failure", {})
 Failure.__index = Failure
 
 function Failure:__tostring()

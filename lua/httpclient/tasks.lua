@@ -7,6 +7,7 @@ local httpclient = require("httpclient")
 local agenda = require("httpclient.agenda")
 local errors = require("httpclient.errors")
 local finalizer = require("httpclient.finalizer")
+local kept = require("httpclient.kept")
 local life = require("httpclient.life")
 local outside = require("httpclient.outside")
 local watched = require("httpclient.watched")
@@ -19,19 +20,24 @@ local never = math.huge
 
 local tasks = {}
 
--- What a task yields, first of all values. Everything else that it yields is its own business: for the scheduler it means
--- "later", and drive() passes it on to the loop around.
-local WAIT, AGAIN, DROPPED = {}, {}, {}
+-- What a task yields, first of all values: it waits, it lets others go first, it goes no further. Everything else that it
+-- yields is its own business: for the scheduler its turn is over, and drive() passes it on to the loop around.
+local WAIT, AGAIN, DROPPED = kept("WAIT", {}), kept("AGAIN", {}), kept("DROPPED", {})
 -- What it gets back when the Poller can't be made.
-local CANT_WAIT = {}
+local CANT_WAIT = kept("CANT_WAIT", {})
 
-local turn                    -- while the scheduler is at work: { ends = time or nil }
-local pinned = 0              -- how many tasks that can't yield wait one inside the other, see work_here()
-local held                    -- while that are too many: the tasks that must not become the next
+local state = kept("tasks", {
+  turn = nil,     -- while the scheduler is at work: { ends = time or nil }
+  pinned = 0,     -- how many tasks that can't yield wait one inside the other, see work_here()
+  held = nil,     -- while that are too many: the tasks that must not become the next
+  lost = {},      -- tasks that an error has left behind: see drive_unguarded()
+})
 
 -- The longest sleep in a waiter: what another coroutine of its loop has begun or ended meanwhile wakes nobody.
 local LONGEST_SLEEP = 0.2
 local MOST_PINNED = 8         -- each takes room on the C stack
+-- Where no frames are, who only says "later" has a turn so often: no loop of such ones takes the whole processor.
+local ROUND = 0.001
 
 -- --- what a task does ---------------------------------------------------------------------------------------------------
 
@@ -55,6 +61,7 @@ end
 
 -- True when the time that process() was given is used up.
 function tasks.is_over_budget()
+  local turn = state.turn
   return turn ~= nil and turn.ends ~= nil and now() >= turn.ends
 end
 
@@ -97,15 +104,12 @@ end
 
 local work_here, drive_here
 
--- Tasks that an error has left behind: see drive_unguarded.
-local lost = {}
-
 -- Where nothing yields across pcall, what the waiter raises goes right through, and leaves the task where it was. What
 -- stands on the stack is then collected, and says so; a finalizer may come at any moment and does no more than that.
 local function drive_unguarded(task)
   local sentinel = finalizer(function()
     if task.state == "running" then
-      lost[#lost + 1] = task
+      state.lost[#state.lost + 1] = task
     end
   end)
   drive_on(task)
@@ -113,8 +117,8 @@ local function drive_unguarded(task)
 end
 
 local function drop_lost()
-  while lost[1] do
-    drop(table.remove(lost))
+  while state.lost[1] do
+    drop(table.remove(state.lost))
   end
 end
 
@@ -156,7 +160,9 @@ tasks.unwatch = watched.remove
 
 -- Registers what a scheduled task waits for.
 local function start_waiting(task, client, deadline)
-  if client then
+  if not client and deadline and deadline <= now() then
+    return agenda.add_later(task, "timeout")
+  elseif client then
     local ok, message = watched.add(client)
     if not ok then
       task.message = message
@@ -186,8 +192,10 @@ local function step(task)
     end
   elseif yielded[1] == WAIT then
     start_waiting(task, yielded[2], yielded[3])
-  else
+  elseif yielded[1] == AGAIN then
     enqueue(task)
+  else
+    agenda.add_later(task)
   end
 end
 
@@ -205,17 +213,17 @@ end
 local function sleep(limit)
   local poller = watched.poller()
   local deadline = math.min(limit or never, agenda.next_deadline())
-  if pinned > 0 or not outside.has_waiter() then
+  if state.pinned > 0 or not outside.has_waiter() then
     queue_moved(outside.slice(deadline))
     return
   end
   -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
-  local mine = turn
-  turn = nil
-  life.sleepers = life.sleepers + 1
+  local mine = state.turn
+  state.turn = nil
+  life.count_sleepers(1)
   local ok, message = outside.call_waiter(poller, math.min(deadline, now() + LONGEST_SLEEP))
-  life.sleepers = life.sleepers - 1
-  turn = mine
+  life.count_sleepers(-1)
+  state.turn = mine
   if not ok then
     error(message, 0)
   end
@@ -226,7 +234,7 @@ end
 local function run_queue(count)
   while count > 0 and agenda.count() > 0 do
     count = count - 1
-    local task = agenda.take()
+    local task, held = agenda.take(), state.held
     if held and not task.host then
       held[#held + 1] = task
     else
@@ -239,10 +247,10 @@ local function run_queue(count)
 end
 
 local function enter(name, ends)
-  if turn or current() then
+  if state.turn or current() then
     error(name .. "() can't be called from inside a task or a callback", 3)
   end
-  turn = { ends = ends }
+  state.turn = { ends = ends }
 end
 
 -- One round of the scheduler's own work, which must not leave it "at work" when the waiter or memory fails.
@@ -252,13 +260,14 @@ local function guarded(fn, ...)
   end
   local ok, message = pcall(fn, ...)
   if not ok then
-    turn = nil
+    state.turn = nil
     error(message, 0)
   end
 end
 
 -- What is ready moves once; within a time budget again and again.
 local function rounds(seconds)
+  agenda.begin_round()
   repeat
     queue_moved(0)
     agenda.add_expired()
@@ -275,22 +284,27 @@ function tasks.process(seconds)
   end
   enter("process", seconds and now() + seconds)
   guarded(rounds, seconds)
-  turn = nil
+  state.turn = nil
   errors.raise()
 end
 
 -- Works until is_done() or the deadline. Fails where the tasks wait for each other.
 local function work_until(is_done, deadline)
+  local next_round = 0
   while not is_done() and not (deadline and now() >= deadline) do
-    if agenda.count() == 0 then
+    if agenda.count() > 0 then
+      queue_moved(0)
+    elseif agenda.has_later() then
+      sleep(math.min(deadline or never, next_round))
+    else
       if next(waiting) == nil and not agenda.has_deadlines() and not deadline then
         error("the tasks wait for each other", 0)
       end
       sleep(deadline)
-    else
-      queue_moved(0)
     end
+    next_round = now() + ROUND
     agenda.add_expired()
+    agenda.begin_round()
     run_queue(agenda.count())
     if errors.are_there() then
       return
@@ -300,17 +314,17 @@ end
 
 -- The same in the midst of a task that can't yield: the others move on top of it. `is_fetch`: it needs no other task.
 function work_here(is_done, deadline, is_fetch)
-  local my_turn, my_held, ok, message = turn, held
-  turn, pinned = {}, pinned + 1
-  held = is_fetch and pinned > MOST_PINNED and {} or nil
+  local my_turn, my_held, ok, message = state.turn, state.held
+  state.turn, state.pinned = {}, state.pinned + 1
+  state.held = is_fetch and state.pinned > MOST_PINNED and {} or nil
   repeat
     ok, message = pcall(work_until, is_done, deadline)
   until not ok or is_done() or (deadline and now() >= deadline)
-  for _, task in ipairs(held or {}) do
+  for _, task in ipairs(state.held or {}) do
     task.is_queued = false
     enqueue(task, task.reason)
   end
-  turn, held, pinned = my_turn, my_held, pinned - 1
+  state.turn, state.held, state.pinned = my_turn, my_held, state.pinned - 1
   if not ok then
     error(message, 0)
   end
@@ -339,13 +353,13 @@ end
 
 -- One round for a driven task, in a callback of which wait() was called. What handlers raise is for run() and process().
 function tasks.work_once(deadline)
-  local looks, mine = 0, turn
-  turn = {}
+  local looks, mine = 0, state.turn
+  state.turn = {}
   guarded(work_until, function()
     looks = looks + 1
     return looks > 1
   end, deadline)
-  turn = mine
+  state.turn = mine
 end
 
 -- Works until all tasks and HTTPRequests have ended; sleeps in the kernel (or in the waiter) meanwhile. Raises what a
@@ -355,7 +369,7 @@ function tasks.run()
   guarded(work_until, function()
     return life.running_count() == 0
   end)
-  turn = nil
+  state.turn = nil
   errors.raise()
 end
 
@@ -363,33 +377,43 @@ tasks.set_waiter = outside.set_waiter
 
 -- --- tasks for everyone ---------------------------------------------------------------------------------------------------
 
--- A task in the scheduler's hands; start() runs it up to its first wait. With a field `raises` nobody holds it, and its
--- error comes out of process() or run().
+-- A task in the scheduler's hands. With a field `raises` nobody holds it, and its error comes out of process() or run().
 function tasks.new_scheduled(fn, ...)
   return life.schedule(new_task(fn, ...))
 end
 
+-- Runs it up to its first wait, where there is time.
 function tasks.start(task)
-  if watched.is_busy() then
-    enqueue(task) -- the Poller takes nobody in now
+  if watched.is_busy() or tasks.is_over_budget() then -- the Poller takes nobody in now
+    enqueue(task)
   else
     step(task)
   end
 end
 
--- Runs fn(...) as a task: up to its first wait at once, then in process() and run(). -> the task
+-- Runs fn(...) as a task, in process() and run(): a frame that begins a hundred pays for none of them. -> the task
 function tasks.async(fn, ...)
   if type(fn) ~= "function" then
     error("bad argument #1 to 'async' (function expected, got " .. type(fn) .. ")", 2)
   end
   local task = tasks.new_scheduled(fn, ...)
-  tasks.start(task)
+  enqueue(task)
   return task
 end
 
 -- Wakes a task that is in wait_for().
 function tasks.wake(task)
   enqueue(root_of(task), "ready")
+end
+
+-- Ends the turn of the task that calls: it goes on in the next process(), in run() with the next round.
+function tasks.next_frame()
+  if not tasks.is_scheduled() then
+    error("next_frame() is for tasks: what runs outside of async() has no frames to wait for", 2)
+  elseif not outside.can_yield() then
+    error("next_frame() can't wait here: a C function that calls back, such as table.sort, does not let it yield", 2)
+  end
+  coroutine.yield()
 end
 
 local function is_seconds(value)
@@ -457,7 +481,7 @@ function life.Task:wait(seconds)
       self.watchers = self.watchers or {}
       self.watchers[#self.watchers + 1] = root
       root.awaited = self
-    elseif turn then
+    elseif state.turn then
       error("wait() can't be called from inside a body function", 2)
     end
     while not is_done() and not (deadline and now() >= deadline) do
@@ -467,7 +491,7 @@ function life.Task:wait(seconds)
   elseif not is_done() then
     enter("wait")
     guarded(work_until, is_done, deadline)
-    turn = nil
+    state.turn = nil
     errors.raise()
   end
   return self:result()

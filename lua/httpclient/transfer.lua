@@ -6,6 +6,7 @@ local httpclient = require("httpclient")
 local decoder = require("httpclient.decoder")
 local download = require("httpclient.download")
 local fields = require("httpclient.fields")
+local kept = require("httpclient.kept")
 local pool = require("httpclient.pool")
 local redirect = require("httpclient.redirect")
 local request_body = require("httpclient.request_body")
@@ -49,14 +50,14 @@ end
 -- --- small things -------------------------------------------------------------------------------------------------------
 
 -- A number for each TLSOptions, so that a text can stand for it.
-local numbers, numbered = setmetatable({}, { __mode = "k" }), 0
+local numbers = kept("TLSOptions", { last = 0, of = setmetatable({}, { __mode = "k" }) })
 
 local function number_of(object)
-  if not numbers[object] then
-    numbered = numbered + 1
-    numbers[object] = numbered
+  if not numbers.of[object] then
+    numbers.last = numbers.last + 1
+    numbers.of[object] = numbers.last
   end
-  return numbers[object]
+  return numbers.of[object]
 end
 
 -- A callback of the script: it may cancel the transfer.

@@ -1,25 +1,28 @@
 -- watched.lua: the Poller under the scheduler, made when it is first needed.
 local httpclient = require("httpclient")
+local kept = require("httpclient.kept")
 
 local watched = {}
 
-local poller
-local registered = {}  -- clients in the poller -> true
-local is_busy = false
+local state = kept("watched", {
+  poller = nil,
+  registered = {},  -- clients in the poller -> true
+  is_busy = false,
+})
 
 function watched.poller()
-  poller = poller or httpclient.Poller.new()
-  return poller
+  state.poller = state.poller or httpclient.Poller.new()
+  return state.poller
 end
 
 -- Is the Poller at work? Then a client's body function may be calling, and nobody can be taken in.
 function watched.is_busy()
-  return is_busy
+  return state.is_busy
 end
 
 -- -> true; nil and a message: the process may have no descriptor left
 function watched.add(client)
-  if registered[client] then
+  if state.registered[client] then
     return true
   end
   local ok, made = pcall(watched.poller)
@@ -30,25 +33,26 @@ function watched.add(client)
   if code ~= 0 then
     return nil, message
   end
-  registered[client] = true
+  state.registered[client] = true
   return true
 end
 
 function watched.remove(client)
-  if poller and registered[client] then
-    registered[client] = nil
-    poller:remove(client)
+  if state.poller and state.registered[client] then
+    state.registered[client] = nil
+    state.poller:remove(client)
   end
 end
 
 -- Polls the clients that can move, after at most the seconds. -> those that have
 function watched.wait(seconds)
+  local poller = state.poller
   if not poller then
     return {}
   end
-  is_busy = true
+  state.is_busy = true
   local ok, moved = pcall(poller.wait, poller, seconds)
-  is_busy = false
+  state.is_busy = false
   if not ok then
     error(moved, 0)
   end
@@ -57,9 +61,9 @@ end
 
 -- Forgets them all, and gives the descriptor back.
 function watched.close()
-  if poller and not is_busy then
-    poller:close()
-    poller, registered = nil, {}
+  if state.poller and not state.is_busy then
+    state.poller:close()
+    state.poller, state.registered = nil, {}
   end
 end
 
