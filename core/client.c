@@ -22,13 +22,21 @@ hc_client *hc_client_new(void) {
   return c;
 }
 
+bool hc_client_is_at_work(const hc_client *c) { return c->at_work > 0; }
+
+hc_error hc_client_refuse(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_BUSY, "the client is at work: what it calls can't use it");
+}
+
 void hc_client_delete(hc_client *c) {
-  if (!c) return;
+  if (!c || c->at_work) return;
+  hc_client_begin(c);
   /* Not hc_client_close: a stream that a script still holds outlives the client. */
   if (c->watch) c->watch->gone(c->watch);
-  hc_stream_peer_release(c->peer);
+  hc_stream_peer *peer = c->peer;
   c->peer = NULL;
-  hc_client_close(c);
+  hc_stream_peer_release(peer);
+  hc_client_clear(c);
   hc_receiver_free(&c->receiver);
   hc_client_forget_proxies(c);
   hc_memory_release(c);
@@ -78,7 +86,7 @@ void hc_client_forget_exchange(hc_client *c) {
   hc_receiver_reset(&c->receiver);
 }
 
-void hc_client_close(hc_client *c) {
+void hc_client_clear(hc_client *c) {
   c->is_shown = false;
   if (c->is_clear) return;
   hc_client_drop_stream(c);
@@ -93,13 +101,32 @@ void hc_client_close(hc_client *c) {
   hc_client_notice(c);
 }
 
+void hc_client_close(hc_client *c) {
+  if (c->at_work) return;
+  hc_client_begin(c);
+  hc_client_clear(c);
+  hc_client_end(c);
+}
+
 /* Is `peer` the stream `below`, or does it run over it? */
 static bool stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
   while (peer && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
   return peer != NULL;
 }
 
+/* The client is clear; the reference is its own now. */
+static void take_stream(hc_client *c, hc_stream_peer *peer) {
+  c->is_clear = false;
+  c->peer = peer;
+  c->uses_tls = hc_stream_peer_is_tls(peer);
+  c->to_proxy = false;
+  c->status = HC_STATUS_CONNECTED;
+  hc_client_notice(c);
+}
+
 hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
+  if (c->at_work) return HC_ERR_BUSY;
+  hc_client_begin(c);
   if (peer) hc_stream_peer_retain(peer);
   if (peer && c->peer && stands_on(peer, c->peer)) {
     /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on it, it must not be
@@ -108,14 +135,9 @@ hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
     hc_stream_peer_release(c->peer);
     c->peer = NULL;
   }
-  hc_client_close(c);
-  if (!peer) return HC_OK;
-  c->is_clear = false;
-  c->peer = peer;
-  c->uses_tls = hc_stream_peer_is_tls(peer);
-  c->to_proxy = false;
-  c->status = HC_STATUS_CONNECTED;
-  hc_client_notice(c);
+  hc_client_clear(c);
+  if (peer) take_stream(c, peer);
+  hc_client_end(c);
   return HC_OK;
 }
 
@@ -287,7 +309,7 @@ static void poll_body(hc_client *c) {
     hc_client_time_out(c, HC_STATUS_CONNECTION_ERROR, "idle", c->settings.idle_timeout);
 }
 
-hc_error hc_client_poll(hc_client *c) {
+hc_error hc_client_advance(hc_client *c) {
   hc_status before = c->status;
   switch (before) {
     case HC_STATUS_RESOLVING:
@@ -309,4 +331,12 @@ hc_error hc_client_poll(hc_client *c) {
   /* A response without body can end the connection inside poll: all went well, and this poll says so. */
   if (before == HC_STATUS_REQUESTING && c->status == HC_STATUS_DISCONNECTED) return HC_OK;
   return code_of(c->status);
+}
+
+hc_error hc_client_poll(hc_client *c) {
+  if (c->at_work) return HC_ERR_BUSY;
+  hc_client_begin(c);
+  hc_error code = hc_client_advance(c);
+  hc_client_end(c);
+  return code;
 }

@@ -137,9 +137,9 @@ static hc_error set_up(hc_client *c, hc_slice host, unsigned port, hc_tls_option
   return start_tcp(c, host, port, why);
 }
 
-hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_connect_security security,
-                           hc_tls_options *options, hc_failure *why) {
-  hc_client_close(c);
+static hc_error connect_anew(hc_client *c, hc_slice host, long long port, hc_connect_security security,
+                             hc_tls_options *options, hc_failure *why) {
+  hc_client_clear(c);
   hc_host parsed;
   hc_error code = hc_host_parse(host, &parsed, why);
   if (code != HC_OK) return code;
@@ -150,8 +150,17 @@ hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_conne
   if (port < 1 || port > 65535)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1", port);
   code = set_up(c, parsed.text, (unsigned)port, options, why);
-  if (code != HC_OK) hc_client_close(c);
+  if (code != HC_OK) hc_client_clear(c);
   else hc_client_notice(c);
+  return code;
+}
+
+hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_connect_security security,
+                           hc_tls_options *options, hc_failure *why) {
+  if (c->at_work) return hc_client_refuse(why);
+  hc_client_begin(c);
+  hc_error code = connect_anew(c, host, port, security, options, why);
+  hc_client_end(c);
   return code;
 }
 

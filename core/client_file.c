@@ -18,12 +18,12 @@ static bool may_move_more(const hc_client *c, uint64_t moved) {
 static hc_error write_piece(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, size_t *size,
                             hc_failure *why) {
   hc_slice view;
-  hc_client_body_peek(c, &view);
+  hc_receiver_peek(c, &view);
   *size = view.size;
   if (view.size == 0) return HC_OK;
   size_t took = write(context, view, why);
   *moved += took;
-  hc_client_body_consume(c, took);
+  hc_receiver_consume(c, took);
   return took < view.size ? hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file") : HC_OK;
 }
 
@@ -31,15 +31,23 @@ static hc_error refuse(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
 }
 
-hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
-  *moved = 0;
-  if (c->status != HC_STATUS_BODY) return refuse(why);
+static hc_error move_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
   size_t size = 1;
   while (size > 0 && may_move_more(c, *moved)) {
     hc_error code = write_piece(c, write, context, moved, &size, why);
     if (code != HC_OK) return code;
   }
   return report(c, why);
+}
+
+hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
+  *moved = 0;
+  if (c->at_work) return hc_client_refuse(why);
+  if (c->status != HC_STATUS_BODY) return refuse(why);
+  hc_client_begin(c);
+  hc_error code = move_to_writer(c, write, context, moved, why);
+  hc_client_end(c);
+  return code;
 }
 
 /* --- through the kernel ------------------------------------------------------------------------------------------------ */
@@ -142,8 +150,11 @@ static hc_error move_to_file(hc_client *c, route *way, uint64_t *moved, hc_failu
 hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why) {
   route way = {.file = file};
   *moved = 0;
+  if (c->at_work) return hc_client_refuse(why);
   if (c->status != HC_STATUS_BODY) return refuse(why);
+  hc_client_begin(c);
   hc_error code = move_to_file(c, &way, moved, why);
+  hc_client_end(c);
   if (way.pipe.is_open && hc_buffer_size(&c->receiver.in) == 0) hc_buffer_free(&c->receiver.in);
   hc_pipe_close(&way.pipe);
   return code;

@@ -86,6 +86,8 @@ typedef struct hc_watch {
 
 struct hc_client {
   hc_client_settings settings;
+  unsigned at_work;        /* calls under way that may run others' code, see hc_client_begin */
+  bool is_missed;          /* a poller has found it at work, and wants to hear when it no longer is */
   hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
   hc_status status;
   bool timed_out_unreported;
@@ -123,6 +125,21 @@ void hc_client_drop_stream(hc_client *c);   /* closes and releases; the status i
 void hc_client_finish(hc_client *c);        /* the exchange is whole: CONNECTED, or DISCONNECTED */
 void hc_client_forget_exchange(hc_client *c);
 void hc_client_notice(hc_client *c);        /* tells a poller that poll is due */
+void hc_client_clear(hc_client *c);         /* hc_client_close, in a call that has begun already */
+hc_error hc_client_advance(hc_client *c);   /* hc_client_poll, likewise */
+
+/* A body function, a writer or a stream of the host's can call back into the library. So each function of httpclient.h that
+ * may run one holds the client between these two, and those that change a client refuse one that is held. All that is
+ * inside can rely on it: after such a call the client is the same, and so is its stream. */
+static inline void hc_client_begin(hc_client *c) { c->at_work++; }
+static inline void hc_client_end(hc_client *c) {
+  if (--c->at_work > 0 || !c->is_missed) return;
+  c->is_missed = false;
+  hc_client_notice(c);
+}
+hc_error hc_client_refuse(hc_failure *why); /* HC_ERR_BUSY, of a client at work */
+/* The same of a stream that somebody else uses as well, and that runs code of the host's now. */
+static inline bool hc_client_is_taken(const hc_client *c) { return c->at_work > 0 || hc_stream_peer_is_in_call(c->peer); }
 
 /* client_connect.c */
 void hc_client_connect_advance(hc_client *c);
@@ -141,6 +158,8 @@ bool hc_sender_is_done(const hc_sender *s);
 void hc_sender_continue(hc_client *c);       /* the content need not wait for a 100 (Continue) any longer */
 
 /* client_receive.c */
+void hc_receiver_peek(hc_client *c, hc_slice *view);        /* hc_client_body_peek and ..._consume, in a call that has begun */
+void hc_receiver_consume(hc_client *c, size_t size);
 hc_io hc_receiver_read_head(hc_client *c, bool may_sleep);  /* OK: final head is in; else WANT_…, EOF, ERROR */
 void hc_receiver_note(hc_receiver *r, hc_io io);            /* what a receive came to: the stream's ends are kept */
 void hc_receiver_pass(hc_client *c, size_t size);           /* content that went by the buffer; may end the exchange */

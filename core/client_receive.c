@@ -343,7 +343,7 @@ static void peek_chunked(hc_client *c, hc_slice *view) {
   else settle(c);
 }
 
-void hc_client_body_peek(hc_client *c, hc_slice *view) {
+void hc_receiver_peek(hc_client *c, hc_slice *view) {
   *view = (hc_slice){NULL, 0};
   if (c->status != HC_STATUS_BODY) return;
   switch (c->receiver.plan.framing) {
@@ -353,6 +353,14 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
     case HC_FRAMING_HEAD:
     case HC_FRAMING_NONE: hc_client_finish(c); break;
   }
+}
+
+void hc_client_body_peek(hc_client *c, hc_slice *view) {
+  *view = (hc_slice){NULL, 0};
+  if (c->at_work) return;
+  hc_client_begin(c);
+  hc_receiver_peek(c, view);
+  hc_client_end(c);
 }
 
 static void count(hc_client *c, size_t size) {
@@ -384,10 +392,17 @@ static void notice_rest(hc_client *c) {
   if (interest.ready) hc_client_notice(c);
 }
 
-void hc_client_body_consume(hc_client *c, size_t size) {
+void hc_receiver_consume(hc_client *c, size_t size) {
   if (c->status != HC_STATUS_BODY || size == 0) return;
   consume(c, size);
   notice_rest(c);
+}
+
+void hc_client_body_consume(hc_client *c, size_t size) {
+  if (c->at_work) return;
+  hc_client_begin(c);
+  hc_receiver_consume(c, size);
+  hc_client_end(c);
 }
 
 void hc_receiver_pass(hc_client *c, size_t size) {

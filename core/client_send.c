@@ -100,7 +100,7 @@ static hc_error need_content(hc_sender *s, const hc_body_source *body, const hc_
   return s->content ? HC_OK : HC_ERR_OUT_OF_MEMORY;
 }
 
-hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+static hc_error queue_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
   hc_body_source body = spec->body;
   if (c->status != HC_STATUS_CONNECTED) {
     drop_source(&body);
@@ -131,6 +131,18 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
   c->status = HC_STATUS_REQUESTING;
   hc_client_notice(c);
   return HC_OK;
+}
+
+hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+  if (c->at_work) {
+    hc_body_source body = spec->body;
+    drop_source(&body);
+    return hc_client_refuse(why);
+  }
+  hc_client_begin(c);
+  hc_error code = queue_request(c, spec, why);
+  hc_client_end(c);
+  return code;
 }
 
 /* --- content: the next piece ----------------------------------------------------------------------------------------- */

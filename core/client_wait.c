@@ -55,7 +55,13 @@ void hc_client_waits_for(hc_client *c, hc_interest *out) {
 
 void hc_client_interest(hc_client *c, hc_interest *out) {
   c->is_shown = true;
+  if (c->at_work) {
+    *out = (hc_interest){-1, 0, false, hc_clock_now() + BLIND_STEP_NS};
+    return;
+  }
+  hc_client_begin(c);
   hc_client_waits_for(c, out);
+  hc_client_end(c);
 }
 
 /* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went by. */
@@ -95,7 +101,7 @@ bool hc_client_has_moved(hc_client *c, hc_standing before) {
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
-hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
+static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   for (;;) {
     hc_interest interest;
@@ -107,10 +113,19 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
       c->has_event = event;
     }
     hc_standing before = hc_client_standing(c);
-    hc_error code = hc_client_poll(c);
+    hc_error code = hc_client_advance(c);
     *ready = event || hc_client_has_moved(c, before);
     if (*ready || hc_clock_now() >= deadline) return code;
   }
+}
+
+hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
+  *ready = false;
+  if (c->at_work) return HC_ERR_BUSY;
+  hc_client_begin(c);
+  hc_error code = wait_for_one(c, seconds, ready);
+  hc_client_end(c);
+  return code;
 }
 
 /* --- several clients ----------------------------------------------------------------------------------------------------- */
@@ -139,19 +154,18 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
     if (!is_told && due[i] > now) continue;
     hc_standing before = hc_client_standing(clients[i]);
     clients[i]->has_event = entries[i].ready != 0;
-    (void)hc_client_poll(clients[i]);
+    (void)hc_client_advance(clients[i]);
     ready[i] = is_told || hc_client_has_moved(clients[i], before);
     any = any || ready[i];
   }
   return any;
 }
 
-hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
+static hc_error wait_for_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   hc_wait_entry *entries = hc_memory_allocate_zeroed(count + 1, sizeof *entries);
   uint64_t *due = hc_memory_allocate_zeroed(count + 1, sizeof *due);
   hc_error code = entries && due ? HC_OK : HC_ERR_OUT_OF_MEMORY;
-  for (size_t i = 0; i < count; i++) ready[i] = false;
   while (code == HC_OK) {
     size_t events = 0;
     uint64_t until = gather(clients, count, entries, due);
@@ -160,5 +174,18 @@ hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seco
   }
   hc_memory_release(entries);
   hc_memory_release(due);
+  return code;
+}
+
+hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
+  bool is_refused = false;
+  for (size_t i = 0; i < count; i++) {
+    ready[i] = false;
+    is_refused = is_refused || clients[i]->at_work;
+  }
+  if (is_refused) return HC_ERR_BUSY;
+  for (size_t i = 0; i < count; i++) hc_client_begin(clients[i]);
+  hc_error code = wait_for_any(clients, count, seconds, ready);
+  for (size_t i = 0; i < count; i++) hc_client_end(clients[i]);
   return code;
 }

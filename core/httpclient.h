@@ -2,6 +2,9 @@
  *
  * A client does nothing behind the caller's back: every step happens in hc_client_poll, in a read, or in a wait. Only
  * names are looked up on worker threads. A client, its streams and its TLS options belong to one thread at a time.
+ * While a call runs a body function, a writer or a stream of the host's, that client is at work: what asks about it can be
+ * called out of there, while all that would change it does nothing, and returns HC_ERR_BUSY where it returns an error.
+ * Other clients can be used.
  * Functions that can fail return hc_error; where they take `why`, it gets a code and a sentence. */
 #ifndef HTTPCLIENT_H
 #define HTTPCLIENT_H
@@ -33,8 +36,11 @@ const char *hc_status_name(hc_status status);
 
 /* A closed client; NULL when memory is out. */
 hc_client *hc_client_new(void);
-/* Lets everything go, in any state. A stream that somebody else retains stays open. NULL is fine. */
+/* Lets everything go, in any state. A stream that somebody else retains stays open. NULL is fine. One that is at work stays
+ * as it is: delete it after that call. */
 void hc_client_delete(hc_client *c);
+/* Is a call of this client running now? */
+bool hc_client_is_at_work(const hc_client *c);
 
 /* --- settings; they may change at any time and count from the next step on --------------------------------------- */
 

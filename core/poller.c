@@ -13,6 +13,8 @@ enum { BATCH = 512, FEW = 32 };
  * local network, and nobody can see those. */
 #define SWEPT_NS 200000u
 #define NOWHERE SIZE_MAX
+/* What no descriptor tells of is looked at so often. */
+#define BLIND_STEP_NS 2000000u
 
 typedef struct entry {
   hc_watch watch;          /* first: the client points here */
@@ -42,6 +44,7 @@ struct hc_poller {
   slot *slots;
   uint32_t slot_count, slot_capacity, free_slot;  /* free_slot: index + 1, 0 none */
   size_t count, final_count;
+  unsigned at_work;        /* calls under way that may run others' code */
   bool has_called_back;    /* a client has run others' code */
   bool is_shown;           /* a loop that is not ours may watch the descriptor */
   entry *due;              /* polled by the next round without an event */
@@ -223,24 +226,38 @@ static bool watch_descriptor(hc_poller *p, entry *e, int fd, unsigned events) {
   return true;
 }
 
+/* Who a call of a client's is made for: what it calls back may take the client out of the poller. */
+typedef struct tenant {
+  entry *entry;
+  uint32_t slot, generation;
+} tenant;
+
+static tenant tenant_of(entry *e) { return (tenant){e, e->slot, e->generation}; }
+
+static bool is_there(const hc_poller *p, tenant t) {
+  return p->slots[t.slot].entry == t.entry && p->slots[t.slot].generation == t.generation;
+}
+
 /* Registers what the client waits for now. A client that needs no event is due again. */
 static void arm(hc_poller *p, entry *e) {
   hc_interest interest;
+  tenant who = tenant_of(e);
   note_final(p, e, is_final(e->client->status));
   if (e->is_final) {
     set_deadline(p, e, HC_NEVER);
     return;
   }
   hc_client_waits_for(e->client, &interest);
+  if (!is_there(p, who)) return;
   if (p->is_shown) e->client->is_shown = true; /* what lies in a client does not show on the descriptor */
   if (interest.ready) mark_due(p, e);
   uint64_t deadline = interest.deadline;
-  if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + 2000000;
+  if (interest.fd < 0 && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + BLIND_STEP_NS;
   set_deadline(p, e, deadline);
   if (interest.fd < 0) on_dropped(&e->watch);
   else if (interest.fd == e->fd && interest.events == e->events) return;
   else if (!watch_descriptor(p, e, interest.fd, interest.events))
-    set_deadline(p, e, hc_clock_now() + 2000000); /* not watched: looked at instead */
+    set_deadline(p, e, hc_clock_now() + BLIND_STEP_NS); /* not watched: looked at instead */
 }
 
 /* --- adding and removing ------------------------------------------------------------------------------------------------- */
@@ -269,6 +286,16 @@ static uint32_t take_slot(hc_poller *p) {
   return p->slot_count++;
 }
 
+/* What the client waits for may be asked of a script's stream. */
+static void arm_guarded(hc_poller *p, entry *e) {
+  hc_client *c = e->client;
+  p->at_work++;
+  hc_client_begin(c);
+  arm(p, e);
+  hc_client_end(c);
+  p->at_work--;
+}
+
 hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   if (c->watch) return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client is in a poller already");
   entry *e = grow(p) ? hc_memory_allocate_zeroed(1, sizeof *e) : NULL;
@@ -288,7 +315,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   c->watch = &e->watch;
   /* An idle client that has taken all that came needs no look: what comes now is an event. */
   uint64_t step;
-  if (c->status == HC_STATUS_CONNECTED && hc_stream_peer_empty_at(c->peer, &step) != 0) arm(p, e);
+  if (c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) && hc_stream_peer_empty_at(c->peer, &step) != 0) arm_guarded(p, e);
   else mark_due(p, e);
   return HC_OK;
 }
@@ -301,7 +328,7 @@ hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
 }
 
 void hc_poller_delete(hc_poller *p) {
-  if (!p) return;
+  if (!p || p->at_work) return;
   for (uint32_t i = 0; i < p->slot_count; i++)
     if (p->slots[i].entry) forget(p, p->slots[i].entry);
   hc_backend_delete(p->backend);
@@ -320,19 +347,46 @@ static bool calls_back(const hc_client *c) {
          (c->peer && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->peer)));
 }
 
-/* `is_told`: by an event, or by the client itself; else its deadline has come. */
-static void poll_entry(hc_poller *p, entry *e, bool is_told) {
+/* The client is at work further out: what it calls has come to this wait. It is nobody's turn then, so nothing is left that
+ * could end a sleep, neither descriptor nor deadline; and its call, when it ends, makes it due. One whose stream alone is at
+ * work has no such call, and is looked at again soon. */
+static void put_off(hc_poller *p, entry *e) {
   hc_client *c = e->client;
+  on_dropped(&e->watch);
+  note_final(p, e, true);
+  if (c->at_work) c->is_missed = true;
+  set_deadline(p, e, c->at_work ? HC_NEVER : hc_clock_now() + BLIND_STEP_NS);
+}
+
+/* What made a client's turn come. */
+typedef enum cause {
+  BY_DEADLINE,
+  BY_EVENT,
+  BY_ITSELF,
+  BY_ITSELF_QUIET  /* and its descriptor has nothing */
+} cause;
+
+static void poll_entry(hc_poller *p, entry *e, cause why) {
+  hc_client *c = e->client;
+  tenant who = tenant_of(e);
+  if (hc_client_is_taken(c)) {
+    put_off(p, e);
+    return;
+  }
   hc_standing before = hc_client_standing(c);
   note_final(p, e, is_final(before.status));
   if (e->is_final) return;
-  uint32_t index = e->slot, generation = e->generation;
+  if (why == BY_EVENT) c->has_event = true;
+  else c->is_quiet = why == BY_ITSELF_QUIET;
   if (calls_back(c)) p->has_called_back = true;
-  (void)hc_client_poll(c);
-  /* A body function may have removed the client. */
-  if (p->slots[index].entry != e || p->slots[index].generation != generation) return;
-  if ((is_told && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before)) mark_moved(p, e);
-  arm(p, e);
+  hc_client_begin(c);
+  (void)hc_client_advance(c);
+  bool has_moved = (why != BY_DEADLINE && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before);
+  if (is_there(p, who)) {
+    if (has_moved) mark_moved(p, e);
+    arm(p, e);
+  }
+  hc_client_end(c);
 }
 
 static void poll_late(hc_poller *p) {
@@ -341,7 +395,7 @@ static void poll_late(hc_poller *p) {
   for (size_t guard = p->heap_count; guard && p->heap_count && p->heap[0]->deadline <= now; guard--) {
     entry *e = p->heap[0];
     set_deadline(p, e, HC_NEVER);
-    poll_entry(p, e, false);
+    poll_entry(p, e, BY_DEADLINE);
   }
 }
 
@@ -353,8 +407,7 @@ static size_t poll_events(hc_poller *p, uint64_t deadline) {
     uint32_t index = (uint32_t)events[i].key;
     uint32_t generation = (uint32_t)(events[i].key >> 32);
     if (index >= p->slot_count || !p->slots[index].entry || p->slots[index].generation != generation) continue;
-    p->slots[index].entry->client->has_event = true;
-    poll_entry(p, p->slots[index].entry, true);
+    poll_entry(p, p->slots[index].entry, BY_EVENT);
   }
   return count;
 }
@@ -389,8 +442,7 @@ static bool poll_due(hc_poller *p) {
     p->polling = e->next_due;
     e->is_due = false;
     bool is_fresh = swept_at != 0 && now - swept_at < SWEPT_NS;
-    e->client->is_quiet = is_fresh && e->fd >= 0 && (e->events & HC_EVENT_READ) != 0;
-    poll_entry(p, e, true);
+    poll_entry(p, e, is_fresh && e->fd >= 0 && (e->events & HC_EVENT_READ) != 0 ? BY_ITSELF_QUIET : BY_ITSELF);
   }
   return true;
 }
@@ -403,7 +455,7 @@ void hc_poller_interest(hc_poller *p, hc_interest *out) {
   if (p->heap_count) out->deadline = p->heap[0]->deadline;
   /* Where the kernel has no descriptor for all of them, the clients are looked at now and then. */
   if (out->fd >= 0 || p->count == p->final_count) return;
-  uint64_t soon = hc_clock_now() + 2000000;
+  uint64_t soon = hc_clock_now() + BLIND_STEP_NS;
   if (soon < out->deadline) out->deadline = soon;
 }
 
@@ -411,7 +463,7 @@ static void clear_moved(hc_poller *p) {
   while (hc_poller_next(p)) continue;
 }
 
-hc_error hc_poller_wait(hc_poller *p, double seconds) {
+static void wait_for_some(hc_poller *p, double seconds) {
   uint64_t now = hc_clock_now();
   uint64_t end = seconds < 0 ? HC_NEVER : seconds > 0 ? hc_clock_deadline(now, seconds) : now;
   clear_moved(p);
@@ -424,9 +476,17 @@ hc_error hc_poller_wait(hc_poller *p, double seconds) {
     if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
     if (!at_once || !has_looked) (void)poll_events(p, at_once ? 0 : until);
     poll_late(p);
-    if (p->moved || endless) return HC_OK;
-    if (end != HC_NEVER && hc_clock_now() >= end) return HC_OK;
+    if (p->moved || endless) return;
+    if (end != HC_NEVER && hc_clock_now() >= end) return;
   }
+}
+
+hc_error hc_poller_wait(hc_poller *p, double seconds) {
+  if (p->at_work) return HC_ERR_BUSY;
+  p->at_work++;
+  wait_for_some(p, seconds);
+  p->at_work--;
+  return HC_OK;
 }
 
 void *hc_poller_next(hc_poller *p) {

@@ -7,7 +7,8 @@
 typedef struct hc_poller hc_poller;
 
 hc_error hc_poller_new(hc_poller **out, hc_failure *why);
-void hc_poller_delete(hc_poller *p);  /* the clients stay; NULL is fine */
+/* The clients stay; NULL is fine. Nothing happens out of a call of this poller's own (see httpclient.h). */
+void hc_poller_delete(hc_poller *p);
 /* Not retained: the client must be removed before it is deleted. A client can be in one poller:
  * HC_ERR_ALREADY_IN_USE. HC_ERR_OUT_OF_MEMORY. `tag` comes back with the client. */
 hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why);
@@ -18,7 +19,8 @@ int hc_poller_fd(const hc_poller *p);
 /* What a loop of somebody else's watches: hc_poller_fd for reading, the earliest deadline, and whether a wait would find
  * something to do at once. */
 void hc_poller_interest(hc_poller *p, hc_interest *out);
-/* Sleeps until a client can move, or `seconds` (negative: no end), and polls those that can. HC_ERR_OUT_OF_MEMORY. */
+/* Sleeps until a client can move, or `seconds` (negative: no end), and polls those that can. A client that
+ * is at work is passed over, and polled by the next wait. HC_ERR_BUSY: this wait runs the caller. */
 hc_error hc_poller_wait(hc_poller *p, double seconds);
 /* The tags of the clients that the last wait polled and that moved, one a call; NULL at the end. A client that is
  * removed meanwhile is left out. */

@@ -81,6 +81,11 @@ hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
   return peer;
 }
 
+bool hc_stream_peer_is_in_call(hc_stream_peer *peer) {
+  const hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
+  return bottom != NULL && bottom->ops->in_call != NULL && bottom->ops->in_call(bottom);
+}
+
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
   hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   if (w->peer == bottom) return;

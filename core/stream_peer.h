@@ -47,8 +47,11 @@ typedef struct hc_stream_peer_ops {
   void (*interest)(hc_stream_peer *self, hc_interest *out);
   /* Optional: the host it was asked to reach (view, "" if none) and port (0 if none), for the Host header. */
   void (*endpoint)(hc_stream_peer *self, hc_slice *host, unsigned *port);
-  /* Optional: the stream below (TLS), not retained; NULL. */
+  /* Optional: the stream below (TLS), not retained; NULL. The same until it is closed, if this stream closes it. */
   hc_stream_peer *(*below)(hc_stream_peer *self);
+  /* Optional, for streams that a host supplies: is one of these functions running now, and with it code that may come
+   * back here? Then nobody may use this stream, nor one that runs over it. */
+  bool (*in_call)(const hc_stream_peer *self);
   /* Ends the stream in good order as far as that needs no waiting (TLS: close_notify, then the stream below).
    * Idempotent. The object stays valid and closed. */
   void (*close)(hc_stream_peer *self);
@@ -88,6 +91,8 @@ void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
 void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */
 /* The stream below all others that `peer` runs over, itself if there is none; NULL for NULL. Not retained. */
 hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
+/* Is the stream at the bottom in a call? NULL is fine. */
+bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
 /* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:
  * none. It must be gone before its memory is. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);

@@ -383,7 +383,7 @@ static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
   hc_stream_peer *below = t->carrier.below;
   *host = HC_SLICE("");
   *port = 0;
-  if (below == NULL) return;
+  if (below == NULL || t->handshake.options == NULL) return;
   const char *asked = t->handshake.host != NULL ? t->handshake.host
                       : t->handshake.options->override[0] == '\0' ? t->handshake.name : "";
   if (asked[0] == '\0' && below->ops->endpoint != NULL) below->ops->endpoint(below, host, port);
@@ -415,10 +415,12 @@ static void tls_close(hc_stream_peer *self) {
   hc_tls_options_release(t->handshake.options);
   hc_memory_release(t->handshake.name);
   hc_memory_release(t->handshake.host);
-  tls_peer closed = {.base = t->base};
+  /* What is below stays known until it is closed: it may be a script's, which must find that it is being called. */
+  tls_peer closed = {.base = t->base, .carrier.below = below};
   *t = closed;
   if (below == NULL) return;
   hc_stream_peer_close(below);
+  t->carrier.below = NULL;
   hc_stream_peer_release(below);
 }
 
@@ -482,6 +484,9 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
                         hc_tls_options *options, hc_failure *why) {
   tls_peer *t = peer_of(peer);
   if (below == NULL) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no stream to run over");
+  if (hc_stream_peer_is_in_call(peer) || hc_stream_peer_is_in_call(below)) {
+    return hc_failure_set(why, HC_ERR_BUSY, "the stream is at work");
+  }
   if (runs_over(below, peer)) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
   hc_tls_options *own = own_options(options, why);
   if (own == NULL) return HC_ERR_OUT_OF_MEMORY;
