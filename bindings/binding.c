@@ -31,8 +31,12 @@ static void fill_metatable(lua_State *L, const char *full_name, const luaL_Reg *
   lua_pushvalue(L, -2);
   lua_pushvalue(L, -2);
   luaL_setfuncs(L, meta, 1);
+  lua_getfield(L, -1, "__close");
+  bool has_own = !lua_isnil(L, -1);
+  lua_pop(L, 1);
   lua_getfield(L, -1, "__gc");
-  lua_setfield(L, -2, "__close");
+  if (has_own) lua_pop(L, 1);
+  else lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
   /* Last: a metatable that an error left half filled is filled again. */
   lua_setfield(L, -2, CLASS_FIELD);
@@ -212,8 +216,11 @@ bool hcl_is_sequence(lua_State *L, int index, size_t *count) {
 
 /* --- results */
 
+/* Some Lua collect before they copy the text: a finalizer may free what `why` stands in. */
 void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why) {
-  lua_pushstring(L, why && why->text[0] ? why->text : hc_error_string((int)code));
+  hc_failure own = {code, ""};
+  if (why) own = *why;
+  lua_pushstring(L, own.text[0] ? own.text : hc_error_string((int)code));
 }
 
 int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why) {
@@ -228,6 +235,18 @@ int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why) {
   hcl_push_message(L, code, why);
   lua_pushinteger(L, (lua_Integer)code);
   return 3;
+}
+
+int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function) {
+  int count = lua_gettop(L);
+  bool was_busy = *busy;
+  luaL_checkstack(L, count + 1, NULL);
+  lua_pushcfunction(L, function);
+  for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
+  *busy = true;
+  int status = lua_pcall(L, count, LUA_MULTRET, 0);
+  *busy = was_busy;
+  return status != 0 ? lua_error(L) : lua_gettop(L) - count;
 }
 
 int hcl_raise_memory(lua_State *L) { return luaL_error(L, "not enough memory"); }

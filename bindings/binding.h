@@ -23,7 +23,7 @@
 
 /* Registers the class `full_name` (one of the above) and pushes its class table, which holds `methods` and is the
  * metatable's __index. `meta` may name its own __index, __newindex, __tostring ...; those functions get the class table
- * as upvalue 1. __gc also becomes __close. The metatable itself stays out of the scripts' reach. When the class is
+ * as upvalue 1. __gc also becomes __close where `meta` has none of its own. The metatable itself stays out of the scripts' reach. When the class is
  * registered already (luaopen ran before in this state), pushes the class table of then. */
 void hcl_class_new(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta);
 void hcl_class_push(lua_State *L, const char *full_name);  /* the class table; nil before hcl_class_new */
@@ -73,6 +73,9 @@ int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why);
 void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why);
 static inline void hcl_push_slice(lua_State *L, hc_slice s) { lua_pushlstring(L, s.size ? s.data : "", s.size); }
 int hcl_raise_memory(lua_State *L);
+/* Calls function(L), whose arguments and results are the caller's, with *busy true meanwhile: every allocation of Lua's can
+ * run finalizers, and with them whatever a script does. */
+int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function);
 
 /* The most that a text built here may hold: what every Lua's strings can. */
 #define HCL_TEXT_LIMIT ((size_t)0x7fffff00)
@@ -124,6 +127,9 @@ void hcl_tls_options_register(lua_State *L);
  * retained: it pushes one value, and the stream lives at least as long as that is on the stack. NULL, nothing pushed, for
  * everything else. */
 hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index);
+/* The stream behind the value that it pushed, once more: finalizers may have run since. Nothing is called or allocated. NULL:
+ * they have let it go. */
+hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index);
 /* Does what put_data took still wait in the object at `index`? Tries to send it first. Somebody else's bytes would
  * overtake it. */
 bool hcl_stream_peer_has_unsent(lua_State *L, int index);
@@ -137,9 +143,7 @@ void hcl_stream_peer_tls_register(lua_State *L);
 
 /* As hcl_to_stream_peer, for objects of the script's own. */
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);
-/* Is a method of an object below this stream (or of this stream itself) running right now? Then nobody may use the stream
- * before it returns: what calls into core objects checks this first. NULL is fine. */
-bool hcl_stream_is_in_call(hc_stream_peer *peer);
+hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index);  /* see hcl_stream_peer_again */
 /* Pushes the script's object; false, nothing pushed, when the stream is no adapter. */
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer);
 /* Pushes what keeps the script's object at the bottom of the stream alive, for the anchor of whoever uses the stream; nil

@@ -29,20 +29,25 @@ typedef struct hcl_client {
   unsigned anchored;   /* a bit for each slot of the anchor that may be set */
   bool is_shown;       /* pollfd() has given shown_fd to a loop since the client was last at work */
   int shown_fd;
-  bool busy;           /* the core is at work: a call back into Lua must not use the client */
+  bool busy;           /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
   bool sink_is_open;
   int sink;            /* read_response_body_to_file with a path: the open file */
 } hcl_client;
 
 /* The object, for looking at it. Raises when it is none. */
 hcl_client *hcl_check_client(lua_State *L, int arg);
-/* The object, for changing it. Raises when the call comes out of its own body function or stream. */
+/* The object, for changing it. Raises when the call comes out of one that is at work on it: out of its body function, a
+ * method of its stream, or a finalizer. All entry points that change something begin with this; what they look up before
+ * an allocation has to be looked up again after it. */
 hcl_client *hcl_check_free_client(lua_State *L, int arg);
+/* The core's client; a new one where a finalizer has taken it away. */
+hc_client *hcl_client_need(lua_State *L, hcl_client *self);
 /* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that costs nothing. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
 /* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
- * can not throw. leave takes what enter gave. */
+ * can not throw. leave takes what enter gave. enter itself may run a script's code, and sees to it that there is a client
+ * afterwards. */
 lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
 /* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
  * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
@@ -55,6 +60,7 @@ int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
 /* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else. Raises for a closed one. */
 FILE *hcl_to_open_file(lua_State *L, int index);
+FILE *hcl_file_if_open(lua_State *L, int index);  /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
 /* What the module's table has for the downloads. */
 int hcl_open_body_file(lua_State *L);

@@ -43,9 +43,10 @@ void hcl_client_push_self(lua_State *L, hcl_client *self) {
   lua_remove(L, -2);
 }
 
-static void need_client(lua_State *L, hcl_client *self) {
-  self->client = hc_client_new();
+hc_client *hcl_client_need(lua_State *L, hcl_client *self) {
+  if (!self->client) self->client = hc_client_new();
   if (!self->client) hcl_raise_memory(L);
+  return self->client;
 }
 
 /* What no other userdata can hold: the collector takes it out before the memory can become another object's. */
@@ -63,7 +64,7 @@ static int client_new(lua_State *L) {
   lua_pushvalue(L, -3);
   lua_rawset(L, -3);
   lua_pop(L, 1);
-  need_client(L, self);
+  (void)hcl_client_need(L, self);
   self->mark = mark_of(self);
   return 1;
 }
@@ -74,20 +75,26 @@ hcl_client *hcl_check_client(lua_State *L, int arg) {
   hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
   if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
   self = (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
-  if (!self->client) need_client(L, self);
+  (void)hcl_client_need(L, self);
   return self;
+}
+
+/* In a Poller's round it is the core alone that knows. */
+static bool is_at_work(const hcl_client *self) {
+  if (self->busy || hc_client_is_at_work(self->client)) return true;
+  hc_stream_peer *stream = hc_client_get_stream(self->client);
+  return stream && !hc_stream_peer_is_tcp(stream) && hc_stream_peer_is_in_call(stream);
 }
 
 hcl_client *hcl_check_free_client(lua_State *L, int arg) {
   hcl_client *self = hcl_check_client(L, arg);
-  hc_stream_peer *stream = hc_client_get_stream(self->client);
-  if (self->busy || (stream && !hc_stream_peer_is_tcp(stream) && hcl_stream_is_in_call(stream)))
-    luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
+  if (is_at_work(self)) luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
   return self;
 }
 
 lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
   if (self->is_shown) hcl_client_withdraw(L, self);
+  (void)hcl_client_need(L, self);
   lua_State *previous = self->runtime->current;
   self->runtime->current = L;
   self->busy = true;
@@ -101,15 +108,7 @@ void hcl_client_leave(hcl_client *self, lua_State *previous) {
 
 int hcl_client_guarded(lua_State *L, lua_CFunction function) {
   hcl_client *self = hcl_check_client(L, 1);
-  int count = lua_gettop(L);
-  if (self->busy) return function(L);
-  luaL_checkstack(L, count + 1, NULL);
-  lua_pushcfunction(L, function);
-  for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
-  self->busy = true;
-  int status = lua_pcall(L, count, LUA_MULTRET, 0);
-  self->busy = false;
-  return status != 0 ? lua_error(L) : lua_gettop(L) - count;
+  return is_at_work(self) ? function(L) : hcl_call_busy(L, &self->busy, function);
 }
 
 void hcl_client_close_sink(hcl_client *self) {
@@ -131,8 +130,9 @@ void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot)
 
 static void drop_anchor(lua_State *L, hcl_client *self, int slot) {
   if (!(self->anchored & 1u << slot)) return;
-  lua_pushnil(L);
-  hcl_client_anchor_put(L, self, 1, slot);
+  lua_pushboolean(L, 0); /* the slot stays, so that filling it again can not fail */
+  hcl_anchor_put(L, 1, slot);
+  self->anchored &= ~(1u << slot);
 }
 
 static void drop_anchors(lua_State *L, hcl_client *self) {
@@ -148,7 +148,9 @@ static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_cl
 static int client_gc(lua_State *L) {
   hcl_client *self = (hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT);
   self->is_shown = false; /* the loop may be half taken down as well */
-  if (self->busy) return 0; /* __close called out of a callback by hand */
+  /* By hand, or by a lua_close out of a callback: somebody further out still needs it. (One whose stream alone is at work,
+   * for somebody else, may well be garbage.) */
+  if (self->busy || (self->client && hc_client_is_at_work(self->client))) return 0;
   hcl_client_close_sink(self);
   hc_stream_peer *lent =
       self->client ? hcl_stream_lend(L, 1, HCL_CLIENT_HOLDER, hc_client_get_stream(self->client)) : NULL;
@@ -157,6 +159,12 @@ static int client_gc(lua_State *L) {
   self->mark = 0;
   hcl_stream_take_back(L, lent);
   return 0;
+}
+
+/* __close */
+static int client_go_out_of_scope(lua_State *L) {
+  if (((hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT))->client) (void)hcl_check_free_client(L, 1);
+  return client_gc(L);
 }
 
 static int client_close(lua_State *L) {
@@ -194,10 +202,14 @@ static int client_connect_to_host(lua_State *L) {
     /* Without a '/' there is no scheme that could ask for TLS. */
     if (security == HC_CONNECT_TLS || memchr(host.data, '/', host.size)) options = hcl_default_tls_options(L, verify);
   }
+  bool is_given = lua_isuserdata(L, 4);
   hcl_client_close_sink(self);
   hc_failure why = {HC_OK, ""};
   lua_State *previous = hcl_client_enter(L, self);
-  hc_error code = hc_client_connect(self->client, host, port, security, options, &why);
+  if (is_given) options = hcl_to_tls_options(L, 4); /* a finalizer may have closed them */
+  hc_error code = HC_ERR_INVALID_PARAMETER;
+  if (is_given && !options) hc_failure_set(&why, code, "the TLSOptions are closed");
+  else code = hc_client_connect(self->client, host, port, security, options, &why);
   hcl_client_leave(self, previous);
   drop_anchors(L, self);
   return hcl_push_result(L, code, &why);
@@ -216,20 +228,28 @@ static int set_proxy(lua_State *L, hc_proxy_kind kind) {
 static int client_set_http_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTP); }
 static int client_set_https_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTPS); }
 
+static hc_stream_peer *need_again(lua_State *L, int index) {
+  hc_stream_peer *peer = hcl_stream_peer_again(L, index);
+  if (!peer) luaL_error(L, "the StreamPeer has been let go meanwhile");
+  return peer;
+}
+
 static int client_set_connection(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   lua_settop(L, 2);
   hc_stream_peer *peer = NULL;
   if (!lua_isnil(L, 2)) {
-    peer = hcl_to_stream_peer(L, 2);
+    peer = hcl_to_stream_peer(L, 2); /* pushes what is at 3 */
     if (!peer) return hcl_type_error(L, 2, "connection: StreamPeer");
-    if (hcl_stream_is_in_call(peer)) return luaL_error(L, "the StreamPeer is at work: one of its methods is running");
+    if (hc_stream_peer_is_in_call(peer)) return luaL_error(L, "the StreamPeer is at work: one of its methods is running");
   }
   hcl_anchor_reserve(L, 1, HCL_CLIENT_CONNECTION);
   hcl_anchor_reserve(L, 1, HCL_CLIENT_HOLDER);
+  if (peer) peer = need_again(L, 3);
   hcl_stream_push_holder(L, peer);
-  hcl_client_close_sink(self);
   lua_State *previous = hcl_client_enter(L, self);
+  if (peer) peer = hcl_stream_peer_again(L, 3);
+  hcl_client_close_sink(self);
   hc_error code = hc_client_set_stream(self->client, peer);
   hcl_client_leave(self, previous);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_HOLDER);
@@ -242,13 +262,15 @@ static int client_set_connection(lua_State *L) {
   return 0;
 }
 
-static int client_get_connection(lua_State *L) {
+static int make_connection(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hcl_push_stream_peer(L, hc_client_get_stream(self->client));
   lua_pushvalue(L, -1);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
   return 1;
 }
+
+static int client_get_connection(lua_State *L) { return hcl_client_guarded(L, make_connection); }
 
 static int client_poll(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
@@ -265,9 +287,9 @@ static int client_get_status(lua_State *L) {
 }
 
 static int client_get_last_error(lua_State *L) {
-  const hc_failure *last = hc_client_last_error(hcl_check_client(L, 1)->client);
-  lua_pushinteger(L, (lua_Integer)last->code);
-  lua_pushstring(L, last->text);
+  hc_failure last = *hc_client_last_error(hcl_check_client(L, 1)->client); /* a copy: see hcl_push_message */
+  lua_pushinteger(L, (lua_Integer)last.code);
+  lua_pushstring(L, last.text);
   return 2;
 }
 
@@ -415,8 +437,8 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg meta[] = {
-    {"__gc", client_gc},          {"__index", client_index}, {"__newindex", client_newindex},
-    {"__tostring", client_tostring}, {NULL, NULL},
+    {"__gc", client_gc},          {"__index", client_index},          {"__newindex", client_newindex},
+    {"__tostring", client_tostring}, {"__close", client_go_out_of_scope}, {NULL, NULL},
 };
 
 /* HTTPClient.Method and its like; made anew where the tables can be written to. */

@@ -141,10 +141,7 @@ static int call_body_function(lua_State *L) {
 static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *why) {
   pull_call call = {(hcl_client *)context, HC_PULL_FAILED, {NULL, 0}};
   lua_State *L = call.self->runtime->current;
-  bool was_busy = call.self->busy; /* a Poller does not mark its clients */
-  call.self->busy = true;
   int status = hcl_call_protected(L, call_body_function, &call);
-  call.self->busy = was_busy;
   if (status == 0) {
     *piece = call.piece;
     return call.result;
@@ -173,6 +170,12 @@ static void bytes_to_string(lua_State *L, int arg) {
   lua_replace(L, arg);
 }
 
+static void check_body_type(lua_State *L, int arg) {
+  if (lua_type(L, arg) == LUA_TSTRING || lua_isfunction(L, arg)) return;
+  if (!hcl_to_open_file(L, arg)) hcl_type_error(L, arg, "string, function or file");
+}
+
+/* Of the types that check_body_type lets by; throws nothing. */
 static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body, hc_failure *why) {
   memset(body, 0, sizeof *body);
   if (lua_isnoneornil(L, arg)) return HC_OK;
@@ -187,8 +190,8 @@ static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_sour
     body->context = self;
     return HC_OK;
   }
-  FILE *file = hcl_to_open_file(L, arg);
-  if (!file) hcl_type_error(L, arg, "string, function or file");
+  FILE *file = hcl_file_if_open(L, arg);
+  if (!file) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
   (void)hcl_flush_stdio(file);
   off_t at = ftello(file);
   if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a position");
@@ -206,13 +209,24 @@ static bool connection_has_unsent(lua_State *L, hcl_client *self) {
   return unsent;
 }
 
-/* Argument 5 takes the old body's place, which is pushed. Without either there is nothing to do, and false. */
-static bool anchor_body(lua_State *L, hcl_client *self) {
-  hcl_client_anchor_get(L, self, 1, HCL_CLIENT_BODY);
-  if (lua_isnil(L, -1) && lua_isnil(L, 5)) return false;
+/* Argument 5 takes the old body's place. It has been reserved: nothing is thrown. */
+static void anchor_body(lua_State *L, hcl_client *self) {
+  if (lua_isnil(L, 5) && !(self->anchored & 1u << HCL_CLIENT_BODY)) return;
   lua_pushvalue(L, 5);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY);
-  return true;
+}
+
+/* From here to the end nothing can be thrown: what check_body acquires is not lost, and the body of a request that is still on
+ * its way is let go only when this one takes its place. */
+static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_spec *spec, hc_failure *why) {
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_error code = check_body(L, 5, self, &spec->body, why);
+  if (code == HC_OK) code = hc_client_request(self->client, spec, why);
+  hcl_client_leave(self, previous);
+  if (code != HC_OK) return code;
+  hcl_client_close_sink(self);
+  anchor_body(L, self);
+  return HC_OK;
 }
 
 static int send_request(lua_State *L, bool raw) {
@@ -234,16 +248,11 @@ static int send_request(lua_State *L, bool raw) {
     hc_failure_set(&why, HC_ERR_BUSY, "bytes put into the connection have not left yet");
     return hcl_push_result(L, HC_ERR_BUSY, &why);
   }
-  /* Room first: what check_body acquires must not be lost to an error thrown before the core has it. */
-  bool anchored = anchor_body(L, self);
-  code = check_body(L, 5, self, &spec.body, &why);
-  if (code == HC_OK) {
-    lua_State *previous = hcl_client_enter(L, self);
-    code = hc_client_request(self->client, &spec, &why);
-    hcl_client_leave(self, previous);
+  if (!lua_isnil(L, 5)) {
+    check_body_type(L, 5);
+    hcl_anchor_reserve(L, 1, HCL_CLIENT_BODY);
   }
-  if (code == HC_OK) hcl_client_close_sink(self);
-  else if (anchored) hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY); /* the old one: it may still be on its way */
+  code = start_request(L, self, &spec, &why);
   return hcl_push_result(L, code, &why);
 }
 

@@ -92,9 +92,12 @@ static int push_fact(lua_State *L, hc_slice (*fact)(const hc_stream_peer *)) {
   return 1;
 }
 
-static int client_get_tls_version(lua_State *L) { return push_fact(L, hc_tls_version); }
-static int client_get_tls_cipher(lua_State *L) { return push_fact(L, hc_tls_cipher); }
-static int client_get_alpn(lua_State *L) { return push_fact(L, hc_tls_alpn); }
+static int make_tls_version(lua_State *L) { return push_fact(L, hc_tls_version); }
+static int make_tls_cipher(lua_State *L) { return push_fact(L, hc_tls_cipher); }
+static int make_alpn(lua_State *L) { return push_fact(L, hc_tls_alpn); }
+static int client_get_tls_version(lua_State *L) { return hcl_client_guarded(L, make_tls_version); }
+static int client_get_tls_cipher(lua_State *L) { return hcl_client_guarded(L, make_tls_cipher); }
+static int client_get_alpn(lua_State *L) { return hcl_client_guarded(L, make_alpn); }
 
 static int client_get_remote_address(lua_State *L) {
   hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
@@ -129,10 +132,10 @@ static void set_text(lua_State *L, const char *name, const char *value) {
 }
 
 static int client_get_peer_certificate(lua_State *L) {
-  const hc_stream_peer *peer = tls_of(L);
   hc_failure why = {HC_OK, ""};
-  if (!peer) return push_nil(L);
-  hc_peer_certificate *c = new_certificate(L);
+  hc_peer_certificate *c = tls_of(L) ? new_certificate(L) : NULL;
+  const hc_stream_peer *peer = tls_of(L); /* now that no finalizer can take it away */
+  if (!peer || !c) return push_nil(L);
   if (hc_tls_peer_certificate(peer, c, &why) != HC_OK) {
     lua_pushnil(L);
     lua_pushstring(L, why.text);

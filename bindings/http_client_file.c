@@ -7,57 +7,73 @@
 #include "../core/sigpipe.h"
 #include "client_object.h"
 
-/* The FILE of an open Lua file; NULL for everything else. */
-FILE *hcl_to_open_file(lua_State *L, int index) {
-  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
-  if (!object) return NULL;
+/* A Lua file's FILE; NULL once it is closed. */
+static FILE *file_of(void *object) {
 #if LUA_VERSION_NUM >= 502
-  if (!((luaL_Stream *)object)->closef) luaL_argerror(L, index, "the file is closed");
+  if (!((luaL_Stream *)object)->closef) return NULL;
 #endif
-  FILE *file = *(FILE **)object;
-  if (!file) luaL_argerror(L, index, "the file is closed");
-  return file;
+  return *(FILE **)object;
 }
 
-/* What the body goes to. stdio writes at its own times and more than once, and can take all and yet have met an end: where
- * that raises a signal, it is looked for behind each call. */
-typedef struct stdio_sink {
-  FILE *file;
-  bool is_regular;
-} stdio_sink;
+FILE *hcl_file_if_open(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  return object ? file_of(object) : NULL;
+}
 
-static stdio_sink sink_of(FILE *file) { return (stdio_sink){file, hc_file_is_regular(fileno(file))}; }
+FILE *hcl_to_open_file(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  if (object && !file_of(object)) luaL_argerror(L, index, "the file is closed");
+  return object ? file_of(object) : NULL;
+}
 
-static bool flush_sink(const stdio_sink *sink) {
+/* stdio writes at its own times and more than once, and can take all and yet have met an end: where that raises a signal, it
+ * is looked for behind each call. */
+static bool flush(FILE *file, bool is_regular) {
   hc_sigpipe_guard guard;
-  if (sink->is_regular) return fflush(sink->file) == 0;
+  if (is_regular) return fflush(file) == 0;
   (void)hc_sigpipe_block(&guard);
-  bool is_done = fflush(sink->file) == 0;
+  bool is_done = fflush(file) == 0;
   hc_sigpipe_restore(&guard, !is_done && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
   return is_done;
 }
 
-bool hcl_flush_stdio(FILE *file) {
-  stdio_sink sink = sink_of(file);
-  return flush_sink(&sink);
+bool hcl_flush_stdio(FILE *file) { return flush(file, hc_file_is_regular(fileno(file))); }
+
+/* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may close it between two writes. */
+typedef struct stdio_sink {
+  void *object;
+  bool is_regular;
+} stdio_sink;
+
+static hc_error refuse_closed(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "the file was closed while the body was being written to it");
 }
 
 static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
   const stdio_sink *sink = (const stdio_sink *)context;
+  FILE *file = file_of(sink->object);
   hc_sigpipe_guard guard;
-  (void)why;
-  if (sink->is_regular) return fwrite(bytes.data, 1, bytes.size, sink->file);
+  if (!file) {
+    (void)refuse_closed(why);
+    return 0;
+  }
+  if (sink->is_regular) return fwrite(bytes.data, 1, bytes.size, file);
   (void)hc_sigpipe_block(&guard);
-  size_t written = fwrite(bytes.data, 1, bytes.size, sink->file);
+  size_t written = fwrite(bytes.data, 1, bytes.size, file);
   hc_sigpipe_restore(&guard, written < bytes.size && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
   return written;
 }
 
-static hc_error move_to_stdio(hcl_client *self, FILE *file, uint64_t *moved, hc_failure *why) {
-  stdio_sink sink = sink_of(file);
+static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, hc_failure *why) {
+  FILE *file = file_of(object);
+  if (!file) return refuse_closed(why);
+  stdio_sink sink = {object, hc_file_is_regular(fileno(file))};
   hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, &sink, moved, why);
+  file = file_of(object);
+  if (!file) return code != HC_OK ? code : refuse_closed(why);
   /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
-  if (!flush_sink(&sink) && code == HC_OK) code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  if (!flush(file, sink.is_regular) && code == HC_OK)
+    code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
   return code;
 }
 
@@ -72,6 +88,7 @@ static bool is_same_path(lua_State *L, hcl_client *self) {
 static hc_error change_sink(lua_State *L, hcl_client *self, hc_slice *path, hc_failure *why) {
   *path = hcl_to_slice(L, 2);
   if (strlen(path->data) != path->size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_PATH);
   hcl_client_close_sink(self);
   lua_pushvalue(L, 2);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_PATH);
@@ -127,9 +144,10 @@ static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc
   hc_error code = open_sink(L, self, why);
   if (code != HC_OK) return code;
   lua_State *previous = hcl_client_enter(L, self);
-  code = hc_client_body_to_file(self->client, self->sink, moved, why);
+  if (self->sink_is_open) code = hc_client_body_to_file(self->client, self->sink, moved, why);
+  else code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "the file was closed meanwhile");
   hcl_client_leave(self, previous);
-  if (hc_client_get_status(self->client) == HC_STATUS_BODY) return code;
+  if (!self->sink_is_open || hc_client_get_status(self->client) == HC_STATUS_BODY) return code;
   self->sink_is_open = false;
   hc_error finished = hc_file_finish(self->sink, why);
   return code != HC_OK ? code : finished;
@@ -138,14 +156,14 @@ static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc
 static int client_read_response_body_to_file(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   lua_settop(L, 2);
-  FILE *file = hcl_to_open_file(L, 2);
-  if (!file && lua_type(L, 2) != LUA_TSTRING) return hcl_type_error(L, 2, "path or file");
+  bool is_file = hcl_to_open_file(L, 2) != NULL;
+  if (!is_file && lua_type(L, 2) != LUA_TSTRING) return hcl_type_error(L, 2, "path or file");
   hc_failure why = {HC_OK, ""};
   uint64_t moved = 0;
   hc_error code;
-  if (file) {
+  if (is_file) {
     lua_State *previous = hcl_client_enter(L, self);
-    code = move_to_stdio(self, file, &moved, &why);
+    code = move_to_stdio(self, lua_touserdata(L, 2), &moved, &why);
     hcl_client_leave(self, previous);
   } else {
     code = move_to_path(L, self, &moved, &why);

@@ -109,6 +109,20 @@ static int client_timeout(lua_State *L) {
   return hcl_interest_timeout(L, interest);
 }
 
+/* A list of our own keeps the clients alive: a body function may empty the caller's. Pushes it. */
+static void keep_clients(lua_State *L, hcl_client **objects, size_t count) {
+  lua_createtable(L, (int)(count < INT_MAX ? count : 0), 0);
+  int kept = lua_gettop(L);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (int)(i + 1));
+    if (!luaL_testudata(L, -1, HCL_HTTP_CLIENT))
+      luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
+    objects[i] = hcl_check_free_client(L, -1);
+    if (objects[i]->is_shown) hcl_client_withdraw(L, objects[i]);
+    lua_rawseti(L, kept, (int)(i + 1));
+  }
+}
+
 /* HTTPClient.wait_any(clients [, seconds]) */
 static int client_wait_any(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -117,22 +131,15 @@ static int client_wait_any(lua_State *L) {
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
   bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);
   hcl_client **objects = (hcl_client **)lua_newuserdata(L, (count + 1) * sizeof *objects);
-  /* A list of our own keeps the clients alive: a body function may empty the caller's. */
-  lua_createtable(L, (int)(count < INT_MAX ? count : 0), 0);
+  keep_clients(L, objects, count);
   int kept = lua_gettop(L);
-  for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, 1, (int)(i + 1));
-    if (!luaL_testudata(L, -1, HCL_HTTP_CLIENT))
-      return luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
-    objects[i] = hcl_check_free_client(L, -1);
-    clients[i] = objects[i]->client;
-    lua_rawseti(L, kept, (int)(i + 1));
-  }
+  /* Only now, when no finalizer can come in between. (A new client in place of one that is gone: that throws at most.) */
+  for (size_t i = 0; i < count; i++) clients[i] = hcl_client_need(L, objects[i]);
   hcl_runtime *runtime = count ? objects[0]->runtime : NULL;
   lua_State *previous = runtime ? runtime->current : NULL;
-  for (size_t i = 0; i < count; i++) (void)hcl_client_enter(L, objects[i]);
+  if (runtime) runtime->current = L;
   hc_error code = hc_client_wait_any(clients, count, seconds, ready);
-  for (size_t i = 0; i < count; i++) hcl_client_leave(objects[i], previous);
+  if (runtime) runtime->current = previous;
   if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
   lua_newtable(L);
   int listed = 0;

@@ -12,9 +12,14 @@ typedef struct inflater {
   hc_inflate *inflate;  /* NULL: closed */
   hc_buffer pending;    /* input that was not used yet */
   hc_buffer out;
+  bool busy;            /* bytes of `out` become a string; that can run a finalizer, which must not use this object */
 } inflater;
 
-static inflater *check_inflater(lua_State *L) { return (inflater *)hcl_check_object(L, 1, HCL_INFLATER); }
+static inflater *check_inflater(lua_State *L) {
+  inflater *self = (inflater *)hcl_check_object(L, 1, HCL_INFLATER);
+  if (self->busy) luaL_error(L, "the Inflater is at work");
+  return self;
+}
 
 static void release(inflater *self) {
   hc_inflate_delete(self->inflate);
@@ -31,7 +36,7 @@ static int out_of_memory(lua_State *L, inflater *self) {
 
 static int inflater_gc(lua_State *L) {
   inflater *self = (inflater *)luaL_testudata(L, 1, HCL_INFLATER);
-  if (self) release(self);
+  if (self && !self->busy) release(self);
   return 0;
 }
 
@@ -94,6 +99,12 @@ static void keep_rest(lua_State *L, inflater *self, hc_slice data, size_t used, 
   if (hc_buffer_append(&self->pending, rest, HCL_TEXT_LIMIT) != HC_OK) out_of_memory(L, self);
 }
 
+static int make_bytes(lua_State *L) {
+  const hc_buffer *out = &((const inflater *)lua_touserdata(L, 1))->out;
+  hcl_push_slice(L, (hc_slice){hc_buffer_head(out), hc_buffer_size(out)});
+  return 1;
+}
+
 /* inflater:feed(bytes [, max]) -> decoded bytes, whether more can be had without new input; nil, message, Error */
 static int inflater_feed(lua_State *L) {
   inflater *self = check_inflater(L);
@@ -115,7 +126,7 @@ static int inflater_feed(lua_State *L) {
     const hc_failure *why = hc_inflate_failure(self->inflate);
     return push_failure(L, why->code, why);
   }
-  hcl_push_slice(L, (hc_slice){hc_buffer_head(&self->out), size});
+  (void)hcl_call_busy(L, &self->busy, make_bytes);
   hc_buffer_consume(&self->out, size);
   lua_pushboolean(L, result == HC_PARSE_ERROR || (result == HC_PARSE_MORE && size >= (size_t)max));
   return 2;
@@ -142,6 +153,6 @@ static const luaL_Reg methods[] = {
     {"is_done", inflater_is_done}, {"close", inflater_close}, {NULL, NULL},
 };
 
-static const luaL_Reg meta[] = {{"__gc", inflater_gc}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", inflater_gc}, {"__close", inflater_close}, {NULL, NULL}};
 
 void hcl_inflater_register(lua_State *L) { hcl_class_new(L, HCL_INFLATER, methods, meta); }

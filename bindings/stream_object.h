@@ -40,5 +40,6 @@ int hcl_stream_get_available_bytes(lua_State *L);
 int hcl_stream_poll(lua_State *L);
 int hcl_stream_disconnect(lua_State *L);
 int hcl_stream_gc(lua_State *L);
+int hcl_stream_go_out_of_scope(lua_State *L);
 
 #endif

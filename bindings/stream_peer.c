@@ -22,7 +22,7 @@ hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name) {
     hcl_type_error(L, arg, "StreamPeerTCP or StreamPeerTLS");
     return NULL;
   }
-  if (self->busy || hcl_stream_is_in_call(self->peer)) {
+  if (self->busy || hc_stream_peer_is_in_call(self->peer)) {
     luaL_error(L, "the stream is at work: a method of the stream below it can not use it");
   }
   return self;
@@ -89,6 +89,7 @@ hc_stream_peer *hcl_stream_need_peer(lua_State *L, int index, hcl_stream *self) 
   self->peer = is_tcp ? hc_tcp_new() : hc_tls_new();
   if (!self->peer) hcl_raise_memory(L);
   remember(L, index, self->peer);
+  if (!self->peer) luaL_error(L, "the stream has been let go meanwhile"); /* by a finalizer */
   return self->peer;
 }
 
@@ -344,16 +345,23 @@ static void try_flush(hcl_stream *self) {
 
 int hcl_stream_gc(lua_State *L) {
   hcl_stream *self = hcl_to_stream(L, 1);
-  /* Busy only when a method below comes here through __close: the collector is to come again. */
+  /* Busy: by hand, or by a lua_close out of a callback. In a call that somebody else has made it may be garbage, and whoever
+   * made the call has a reference of his own. */
   if (!self || !self->peer || self->busy) return 0;
   hc_stream_peer *lent = hcl_stream_lend(L, 1, HCL_HOLDER_SLOT, self->peer);
-  if (!hcl_stream_is_in_call(self->peer)) try_flush(self);
+  if (!hc_stream_peer_is_in_call(self->peer)) try_flush(self);
   hcl_stream_reset(self);
   hc_stream_peer *peer = self->peer;
   self->peer = NULL;
   hc_stream_peer_release(peer);
   hcl_stream_take_back(L, lent);
   return 0;
+}
+
+/* __close */
+int hcl_stream_go_out_of_scope(lua_State *L) {
+  (void)hcl_check_stream(L, 1, NULL);
+  return hcl_stream_gc(L);
 }
 
 /* disconnect_from_host, disconnect_from_stream. */
@@ -379,9 +387,14 @@ hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index) {
   return self->peer;
 }
 
+hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index) {
+  hcl_stream *self = hcl_to_stream(L, index);
+  return self ? self->peer : hcl_stream_adapter_again(L, index);
+}
+
 bool hcl_stream_peer_has_unsent(lua_State *L, int index) {
   hcl_stream *self = hcl_to_stream(L, index);
-  if (!self || self->busy || hcl_stream_is_in_call(self->peer)) return false;
+  if (!self || self->busy || hc_stream_peer_is_in_call(self->peer)) return false;
   try_flush(self);
   return hc_buffer_size(&self->out) > 0;
 }

@@ -45,7 +45,10 @@ static int tcp_get_status(lua_State *L) {
 
 static int tcp_get_connected_host(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
-  hcl_push_slice(L, self->peer ? hc_tcp_host(self->peer) : HC_SLICE(""));
+  hc_buffer *text = hcl_buffer_new(L);
+  hc_slice host = self->peer ? hc_tcp_host(self->peer) : HC_SLICE("");
+  if (hc_buffer_append(text, host, HCL_TEXT_LIMIT) != HC_OK) return hcl_raise_memory(L);
+  hcl_buffer_push(L, text);
   return 1;
 }
 
@@ -107,6 +110,17 @@ static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host,
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a name without scheme is needed");
 }
 
+/* Asking for the port may call a script's method, and so may the end of what was connected before. */
+static hc_error connect_over(hcl_stream *self, hc_stream_peer *below, hc_slice name, hc_tls_options *options,
+                             hc_failure *why) {
+  hc_tls_options_retain(options);
+  unsigned port = port_of(below);
+  hcl_stream_reset(self);
+  hc_error code = hc_tls_connect(self->peer, below, name, port, options, why);
+  hc_tls_options_release(options);
+  return code;
+}
+
 static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text, hc_tls_options *options,
                           hc_failure *why) {
   hc_host name;
@@ -116,12 +130,15 @@ static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream runs over this one itself");
   }
   hc_failure below_why = {HC_OK, ""};
-  if (hc_stream_peer_advance(below, &below_why) != HC_IO_OK) {
+  hc_stream_peer_retain(below); /* its method may let go of the object that holds it */
+  hc_io io = hc_stream_peer_advance(below, &below_why);
+  if (io == HC_IO_OK) code = connect_over(self, below, name.text, options, why);
+  hc_stream_peer_release(below);
+  if (io != HC_IO_OK) {
     return hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream below is not connected%s%s",
                           below_why.text[0] ? ": " : "", below_why.text);
   }
-  hcl_stream_reset(self);
-  return hc_tls_connect(self->peer, below, name.text, port_of(below), options, why);
+  return code;
 }
 
 static int tls_connect_to_stream(lua_State *L) {
@@ -136,9 +153,12 @@ static int tls_connect_to_stream(lua_State *L) {
     hc_failure_set(&why, HC_ERR_BUSY, "bytes of put_data are still on their way");
     return hcl_push_result(L, why.code, &why);
   }
-  hcl_stream_need_peer(L, 1, self);
   hcl_anchor_reserve(L, 1, HCL_STREAM_SLOT);
   hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
+  hcl_stream_need_peer(L, 1, self);
+  below = hcl_stream_peer_again(L, 5);
+  options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
+  if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
   hcl_stream_push_holder(L, below);
   self->busy = true;
   hc_error code = start_tls(self, below, name, options, &why);
@@ -160,12 +180,17 @@ static int tls_get_status(lua_State *L) {
 }
 
 /* The very object that was given; for a stream that a client made, the object for what is below. */
-static int tls_get_stream(lua_State *L) {
-  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
+static int make_stream(lua_State *L) {
+  const hcl_stream *self = hcl_to_stream(L, 1);
   hc_stream_peer *below = self->peer ? hc_tls_below(self->peer) : NULL;
   if (below) hcl_anchor_get(L, 1, HCL_STREAM_SLOT);
   if (!below || !lua_toboolean(L, -1)) hcl_push_stream_peer(L, below);
   return 1;
+}
+
+static int tls_get_stream(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
+  return hcl_call_busy(L, &self->busy, make_stream);
 }
 
 /* clang-format off */
@@ -178,7 +203,10 @@ static int tls_get_stream(lua_State *L) {
   {"poll", hcl_stream_poll}
 /* clang-format on */
 
-static const luaL_Reg meta[] = {{"__gc", hcl_stream_gc}, {"__tostring", stream_tostring}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", hcl_stream_gc},
+                                {"__close", hcl_stream_go_out_of_scope},
+                                {"__tostring", stream_tostring},
+                                {NULL, NULL}};
 
 void hcl_stream_peer_tcp_register(lua_State *L) {
   static const luaL_Reg methods[] = {COMMON_METHODS,

@@ -402,6 +402,8 @@ static void adapter_destroy(hc_stream_peer *peer) {
   hc_memory_release(call.self);
 }
 
+static bool adapter_is_in_call(const hc_stream_peer *peer) { return ((const adapter *)(const void *)peer)->in_call; }
+
 static const hc_stream_peer_ops adapter_ops = {
     .name = "StreamPeer",
     .advance = adapter_advance,
@@ -411,6 +413,7 @@ static const hc_stream_peer_ops adapter_ops = {
     .available = adapter_available,
     .interest = adapter_interest,
     .endpoint = adapter_endpoint,
+    .in_call = adapter_is_in_call,
     .close = adapter_close,
     .destroy = adapter_destroy,
 };
@@ -521,15 +524,15 @@ hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index) {
   return peer;
 }
 
-/* The adapter at the bottom of `peer`; NULL when there is none. */
-static adapter *bottom_of(hc_stream_peer *peer) {
-  while (peer && peer->ops != &adapter_ops) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
-  return peer ? adapter_of(peer) : NULL;
+hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index) {
+  const holder *held = (const holder *)luaL_testudata(L, index, ADAPTER);
+  return held ? held->peer : NULL;
 }
 
-bool hcl_stream_is_in_call(hc_stream_peer *peer) {
-  const adapter *self = bottom_of(peer);
-  return self && self->in_call;
+/* The adapter at the bottom of `peer`; NULL when there is none. */
+static adapter *bottom_of(hc_stream_peer *peer) {
+  peer = hc_stream_peer_bottom(peer);
+  return peer && peer->ops == &adapter_ops ? adapter_of(peer) : NULL;
 }
 
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer) {
