@@ -12,16 +12,16 @@ local CODINGS_MAX = 5
 
 local coding_of = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate", identity = "" }
 
--- The codings in the order in which they are taken off: the last of the list was applied last. nil: one is unknown.
+-- The codings in the order in which they were applied. nil: one is unknown.
 local function codings_of(value)
   local codings = {}
   for element in value:gmatch("[^,]+") do
-    local name = element:match("^[ \t]*(.-)[ \t]*$")
+    local name = urls.trim(element)
     local coding = name == "" and "" or coding_of[urls.lower(name)]
     if not coding then
       return nil
     elseif coding ~= "" then
-      table.insert(codings, 1, coding)
+      codings[#codings + 1] = coding
     end
   end
   return codings
@@ -37,8 +37,8 @@ local function new(value)
     return nil, ("the content is coded %d times"):format(#codings)
   end
   local self = setmetatable({ is_empty = true }, Decoder)
-  for index, coding in ipairs(codings) do
-    self[index] = httpclient.Inflater.new(coding)
+  for index = #codings, 1, -1 do -- what was applied last is taken off first
+    self[#self + 1] = httpclient.Inflater.new(codings[index])
   end
   return self
 end

@@ -6,14 +6,10 @@ local url = require("httpclient.url")
 
 local proxy = {}
 
-local function trim(text)
-  return text:match("^[ \t]*(.-)[ \t]*$")
-end
-
 -- {host, port, user, password} of "http://user:password@host:port" or the same without scheme (user and password are nil
 -- where there is no user information; port 80 where none is written). Or nil and the reason.
 function proxy.from_url(text)
-  text = trim(text)
+  text = url.trim(text)
   if text == "" then
     return nil, "the proxy's URL is empty"
   end
@@ -122,7 +118,7 @@ end
 local function first_set(getenv, ...)
   for _, name in ipairs({ ... }) do
     local value = getenv(name)
-    if value and trim(value) ~= "" then
+    if value and url.trim(value) ~= "" then
       return value, name
     end
   end

@@ -19,7 +19,7 @@ local OF_ORIGIN = {
 local function kept_headers(headers, has_body, same_origin)
   local kept = {}
   for _, line in ipairs(headers) do
-    local name = url.lower(line:match("^[^:]*"):match("^(.-)[ \t]*$"))
+    local name = url.lower(url.trim(line:match("^[^:]*")))
     local of_body = OF_BODY[name] or name:sub(1, 8) == "content-"
     if (has_body or not of_body) and (same_origin or not OF_ORIGIN[name]) then
       kept[#kept + 1] = line
@@ -50,15 +50,6 @@ local function next_url(from, location, allow_downgrade)
   return to
 end
 
-local function trim(text)
-  local from = text:find("[^ \t]") or #text + 1
-  local to = #text
-  while to >= from and text:find("^[ \t]", to) do
-    to = to - 1
-  end
-  return text:sub(from, to)
-end
-
 -- `state`: method (its name), code, url (from url.http), location (the field's value; nil: none), headers (an array of
 -- "Name: value"), allow_downgrade. The result has method, url, headers, keeps_body; a fragment and, within one origin, user
 -- information that the Location does not have come from the present URL. nil: this is the final response. nil and a message:
@@ -67,7 +58,7 @@ function redirect.next(state)
   if not CODES[state.code] or not state.location then
     return nil
   end
-  local location = trim(state.location)
+  local location = url.trim(state.location)
   if location == "" then
     return nil
   end

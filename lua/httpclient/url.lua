@@ -13,6 +13,12 @@ local function lower(text)
 end
 url.lower = lower
 
+-- Without blanks and tabs at both ends. `^[ \t]*(.-)[ \t]*$` would look at each run of blanks from each of its blanks.
+function url.trim(text)
+  local from = text:find("[^ \t]")
+  return from and text:match("^.*[^ \t]", from) or ""
+end
+
 local function has_control(text)
   return text:find("[\1-\31\127]") ~= nil or text:find("\0", 1, true) ~= nil
 end

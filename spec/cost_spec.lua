@@ -1,0 +1,125 @@
+-- What a peer or a user can make 32 KiB of costs time in proportion to that, and no more.
+local cost = require("spec.support.cost")
+local decoder = require("httpclient.decoder")
+local fields = require("httpclient.fields")
+local httpclient = require("httpclient")
+local proxy = require("httpclient.proxy")
+local redirect = require("httpclient.redirect")
+local url = require("httpclient.url")
+
+local HTTPClient = httpclient.HTTPClient
+
+describe("32 KiB of anything cost no more than in proportion", function()
+  local parts = {
+    { "a whole URL", "" },
+    { "a URL's scheme", "", "://h/" },
+    { "a URL's user information", "http://", "@h/" },
+    { "a URL's user name", "http://", ":p@h/" },
+    { "a URL's password", "http://u:", "@h/" },
+    { "a URL's host", "http://", "/" },
+    { "a URL's IPv6 address", "http://[", "]/" },
+    { "a URL's zone", "http://[fe80::1%25", "]/" },
+    { "a URL's port", "http://h:", "/" },
+    { "a URL's path", "http://h/", "" },
+    { "a URL's path without a slash", "http://h", "" },
+    { "a URL's query", "http://h/?", "" },
+    { "a URL's fragment", "http://h/#", "" },
+  }
+
+  local function use_url(text)
+    local u = url.http(text)
+    if u then
+      url.to_string(u)
+      url.display(u)
+      url.origin(u)
+      url.target(u)
+    end
+  end
+
+  for _, part in ipairs(parts) do
+    it("in " .. part[1] .. ", which may be a reference or a base", function()
+      local base = assert(url.http("http://u@h/a/b/c?d"))
+      cost.check_texts(part[1], function(text)
+        local made = part[2] .. text .. (part[3] or "")
+        use_url(made)
+        url.resolve(base, made)
+        url.resolve(made, "../../x/../y")
+      end)
+    end)
+  end
+
+  it("in a relative reference, behind a long base", function()
+    local base = assert(url.http("http://h/" .. ("a/"):rep(8192)))
+    cost.check_texts("a reference", function(text)
+      url.resolve(base, text)
+    end)
+  end)
+
+  it("in a Location, and in the headers that a redirect keeps", function()
+    local from = assert(url.http("http://h/a/b"))
+    for _, code in ipairs({ 302, 303, 307 }) do
+      cost.check_texts("Location", function(text)
+        redirect.next({ method = "POST", code = code, url = from, location = text, headers = {} })
+        redirect.next({ method = "POST", code = code, url = from, location = " " .. text .. " ", headers = {} })
+      end)
+      cost.check_texts("headers", function(text)
+        redirect.next({ method = "POST", code = code, url = from, location = "/", headers = { text, text .. ": " .. text, "X: " .. text } })
+      end)
+    end
+  end)
+
+  it("in a Content-Encoding", function()
+    cost.check_texts("Content-Encoding", function(text)
+      local made = decoder.new(text)
+      if made then made:close() end
+    end)
+  end)
+
+  it("in a proxy's URL and in what the environment says", function()
+    local target = assert(url.http("http://www.example.com/"))
+    local addresses = { assert(url.http("http://10.1.2.3/")), assert(url.http("http://[2001:db8::1]/")) }
+    cost.check_texts("a proxy's URL", function(text)
+      proxy.from_url(text)
+      proxy.from_url("http://" .. text .. "@h:1")
+      proxy.from_url("http://h:" .. text)
+    end)
+    cost.check_texts("http_proxy", function(text)
+      local values = { http_proxy = text }
+      proxy.from_environment(target, function(name) return values[name] end)
+    end)
+    cost.check_texts("no_proxy", function(text)
+      proxy.is_excepted(target, text)
+      proxy.is_excepted(addresses[1], text)
+      proxy.is_excepted(addresses[2], text)
+      proxy.is_excepted(target, text:gsub("[ ,]", "."))
+    end)
+  end)
+
+  it("in header lines, as an array and as a map", function()
+    cost.check_texts("headers", function(text)
+      local lines = fields.normalize({ text, [text] = text, ["X-" .. text] = "1" }) or {}
+      fields.have(lines, "content-type")
+      fields.basic(text, text)
+    end)
+    cost.check_linear("many headers", function(map)
+      fields.have(fields.normalize(map), "nothing")
+    end, function(size)
+      local map = {}
+      for index = 1, size / 8 do map["X-" .. index] = index end
+      return map
+    end)
+  end)
+
+  it("in names and values of query strings, and in percent-encoding", function()
+    cost.check_texts("a query", function(text)
+      HTTPClient.query_string_from_dict({ [text] = text, ["b" .. text] = { text, text } })
+      httpclient.uri_encode(text)
+      httpclient.uri_decode(text)
+    end)
+    cost.check_linear("many fields", HTTPClient.query_string_from_dict, function(size)
+      local map = {}
+      for index = 1, size / 8 do map[("k"):rep(index % 64) .. index] = index end
+      return map
+    end)
+  end)
+end)
