@@ -7,7 +7,8 @@ local files = {
   { "pure", { "error", "memory", "buffer", "chars", "headers", "uri", "request", "response", "chunked", "body", "parse",
     "limits", "version", "inflate", "gzip" } },
   { "transport", { "socket", "socket_.*", "resolver", "connector", "stream_peer", "stream_peer_.*", "tls_.*", "x509",
-    "x509_.*", "file", "file_.*", "sigpipe", "sigpipe_.*" } },
+    "x509_.*", "file", "file_.*", "sigpipe", "sigpipe_.*", "thread",
+    "thread_.*" } },
   { "client", { "httpclient", "client", "client_.*", "http_client", "http_client_.*", "poller", "poller_.*" } },
 }
 

@@ -75,6 +75,12 @@ static int module_file_kind(lua_State *L) {
   return 1;
 }
 
+/* prepare_tls() -> boolean: is all that a first TLS connection needs there? Begins to load what is not. */
+static int module_prepare_tls(lua_State *L) {
+  lua_pushboolean(L, hc_tls_start_loading());
+  return 1;
+}
+
 /* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a plain field. */
 static int module_index(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error"))) return 0;
@@ -126,6 +132,7 @@ static const luaL_Reg functions[] = {
     {"own_file_size", module_own_file_size},
     {"process_number", module_process_number},
     {"file_kind", module_file_kind},
+    {"prepare_tls", module_prepare_tls},
     {"open_body_file", hcl_open_body_file},
     {"is_present_file", hcl_is_present_file},
     {"query_string_from_dict", hcl_query_string_from_dict},

@@ -130,6 +130,7 @@ static hc_error set_up(hc_client *c, hc_slice host, unsigned port, hc_tls_option
   hc_error code = take_host(c, host, port, why);
   if (code == HC_OK && c->uses_tls) code = take_options(c, options, why);
   if (code != HC_OK) return code;
+  if (c->uses_tls) hc_tls_options_start_loading(c->options); /* while the name is looked up and TCP connects */
   set_deadline_of_connect(c);
   const hc_proxy *proxy = c->proxies ? &c->proxies[c->uses_tls ? HC_PROXY_HTTPS : HC_PROXY_HTTP] : NULL;
   if (proxy && proxy->host) return start_with_proxy(c, proxy, why);

@@ -36,6 +36,8 @@
 #define HC_TLS_SESSIONS_PER_HOST 4u
 #define HC_TLS_DECLINES_MAX 8u           /* sessions that a server did not take, in a row; then none is offered ... */
 #define HC_TLS_DECLINED_SECONDS 60       /* ... for so long */
+#define HC_TLS_STORES_MAX 8u             /* stores of authorities kept in a process, for as many values of the environment */
+#define HC_TLS_STORE_STEP_NS 2000000u    /* how often a connection that waits for one looks */
 #define HC_TLS_READ_AHEAD 34816u         /* one read of the stream below takes up to this much */
 #define HC_TLS_READ_BURST 131072u        /* one receive takes at most this much off the stream below */
 #define HC_TLS_SEND_BURST 262144u        /* one send moves at most about this much */

@@ -12,7 +12,7 @@
 typedef struct tls_peer {
   hc_stream_peer base;         /* first, so that the pointers convert */
   hc_tls_state state;
-  SSL *ssl;                    /* NULL: disconnected */
+  SSL *ssl;                    /* NULL: disconnected, or HANDSHAKING and not begun */
   hc_tls_handshake handshake;  /* its failure is the stream's, for all but sends */
   hc_tls_carrier carrier;
   hc_io wants;                 /* of the handshake */
@@ -351,11 +351,29 @@ static hc_io advance_below(tls_peer *t) {
   return io;
 }
 
+/* The SSL, as soon as what all connections share is there. */
+static hc_io begin_handshake(tls_peer *t, hc_failure *why) {
+  hc_io io = hc_tls_context_prepare(t->handshake.options, why);
+  if (io != HC_IO_OK) return io;
+  t->ssl = hc_tls_handshake_begin(&t->handshake, &t->carrier);
+  ERR_clear_error();
+  if (t->ssl != NULL) return HC_IO_OK;
+  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return HC_IO_ERROR;
+}
+
+static hc_io begin_late(tls_peer *t) {
+  hc_io io = begin_handshake(t, &t->handshake.failure);
+  if (io == HC_IO_ERROR) fail(t);
+  return io;
+}
+
 static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
   tls_peer *t = peer_of(self);
   if (t->state == HC_TLS_CONNECTED) return HC_IO_OK;
   if (t->state != HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
   hc_io io = t->below_is_ready ? HC_IO_OK : advance_below(t);
+  if (io == HC_IO_OK && t->ssl == NULL) io = begin_late(t);
   if (io == HC_IO_OK) io = shake_hands(t);
   return io == HC_IO_ERROR ? report(t, why) : io;
 }
@@ -365,7 +383,10 @@ static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   *out = (hc_interest){-1, 0, false, HC_NEVER};
   if (t->carrier.below == NULL) return;
   hc_stream_peer_interest(t->carrier.below, out);
-  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready) {
+  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && t->ssl == NULL) {
+    uint64_t next = hc_clock_now() + HC_TLS_STORE_STEP_NS; /* no descriptor tells when the store is there */
+    *out = (hc_interest){out->fd, HC_EVENT_READ, false, next};
+  } else if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready) {
     out->events = t->wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
     if (t->wants == HC_IO_WANT_WRITE) out->ready = false; /* bytes to read do not help a write */
   } else if (t->state != HC_TLS_HANDSHAKING) {
@@ -464,12 +485,11 @@ static bool runs_over(hc_stream_peer *above, const hc_stream_peer *peer) {
 }
 
 static hc_error start(tls_peer *t, hc_slice name, hc_failure *why) {
+  hc_failure own = {HC_OK, ""};
   hc_error error = hc_tls_handshake_take_name(&t->handshake, name, why);
-  if (error == HC_OK) error = hc_tls_context_prepare(t->handshake.options, why);
   if (error != HC_OK) return error;
-  t->ssl = hc_tls_handshake_begin(&t->handshake, &t->carrier);
-  ERR_clear_error();
-  return t->ssl != NULL ? HC_OK : hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (begin_handshake(t, &own) != HC_IO_ERROR) return HC_OK; /* what must be waited for, advance begins */
+  return hc_failure_set(why, own.code, "%s", own.text);
 }
 
 /* The options to use: the caller's, or plain ones. */

@@ -21,21 +21,6 @@ static bool uses_system_store(const hc_tls_options *o) {
   return o->verify != HC_TLS_VERIFY_NONE && o->trusted_chain == NULL;
 }
 
-static bool same_text(const char *a, const char *b) {
-  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool copy_variable(char **copy, const char *value) {
-  hc_memory_release(*copy);
-  *copy = value == NULL ? NULL : hc_memory_copy_text(value, strlen(value));
-  return value == NULL || *copy != NULL;
-}
-
-static bool environment_changed(const hc_tls_options *o) {
-  return !same_text(o->store_file, getenv(X509_get_default_cert_file_env())) ||
-         !same_text(o->store_dir, getenv(X509_get_default_cert_dir_env()));
-}
-
 /* Every given certificate is an anchor, an intermediate or a server's own one as well: the caller said so. */
 static bool add_chain(X509_STORE *store, const STACK_OF(X509) *chain) {
   for (int i = 0; i < sk_X509_num(chain); i++) {
@@ -44,31 +29,16 @@ static bool add_chain(X509_STORE *store, const STACK_OF(X509) *chain) {
   return X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
 }
 
-static bool add_system(hc_tls_options *o, X509_STORE *store) {
-  return copy_variable(&o->store_file, getenv(X509_get_default_cert_file_env())) &&
-         copy_variable(&o->store_dir, getenv(X509_get_default_cert_dir_env())) &&
-         X509_STORE_set_default_paths(store) == 1;
-}
-
-static bool add_crls(X509_STORE *store, const STACK_OF(X509_CRL) *crls) {
-  for (int i = 0; i < sk_X509_CRL_num(crls); i++) {
-    if (X509_STORE_add_crl(store, sk_X509_CRL_value(crls, i)) != 1) return false;
-  }
-  return true;
-}
-
-static hc_error set_store(hc_tls_options *o, hc_failure *why) {
-  if (o->verify == HC_TLS_VERIFY_NONE) return HC_OK;
+static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
+  if (o->verify == HC_TLS_VERIFY_NONE || o->trusted_chain == NULL) return HC_OK;
   X509_STORE *store = X509_STORE_new();
   if (store == NULL) return no_memory(why);
-  bool filled = uses_system_store(o) ? add_system(o, store) : add_chain(store, hc_certificates_list(o->trusted_chain));
-  if (!filled || !add_crls(store, o->crls)) {
+  if (!add_chain(store, hc_certificates_list(o->trusted_chain))) {
     X509_STORE_free(store);
     return no_memory(why);
   }
   SSL_CTX_set_cert_store(o->context, store); /* takes it over */
   o->store_number++;
-  ERR_clear_error();                         /* a missing system file is no failure here */
   return HC_OK;
 }
 
@@ -285,7 +255,7 @@ static void set_behaviour(const hc_tls_options *o) {
 
 static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   hc_error error = s == NULL ? HC_OK : load_crls(o, s->crl_file, why);
-  if (error == HC_OK) error = set_store(o, why);
+  if (error == HC_OK) error = set_given_store(o, why);
   if (error == HC_OK) error = set_versions(o, s, why);
   if (error == HC_OK) error = set_alpn(o, why);
   if (error == HC_OK && s != NULL) error = set_ciphers(o, s->ciphers, why);
@@ -307,11 +277,37 @@ hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings,
   return error;
 }
 
-hc_error hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
-  if (o->context == NULL) return hc_tls_context_make(o, NULL, why);
-  if (!uses_system_store(o) || !environment_changed(o)) return HC_OK;
-  hc_tls_session_forget_all(o); /* they were verified against the other store */
-  return set_store(o, why);
+/* Takes `s` over. */
+static void use_store(hc_tls_options *o, hc_tls_store *s) {
+  X509_STORE *handle = hc_tls_store_handle(s);
+  if (handle != NULL && s != o->store) {
+    hc_tls_session_forget_all(o); /* they were verified against the other store */
+    SSL_CTX_set1_cert_store(o->context, handle);
+    o->store_number++;
+  }
+  hc_tls_store_release(o->store);
+  o->store = s;
+}
+
+hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
+  if (o->context != NULL && !uses_system_store(o)) return HC_IO_OK;
+  hc_tls_store *s = hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
+  if (s == NULL) {
+    no_memory(why);
+    return HC_IO_ERROR;
+  }
+  hc_io io = hc_tls_store_poll(s, why);
+  if (io == HC_IO_OK && o->context == NULL && hc_tls_context_make(o, NULL, why) != HC_OK) io = HC_IO_ERROR;
+  if (io == HC_IO_OK)
+    use_store(o, s);
+  else
+    hc_tls_store_release(s);
+  return io;
+}
+
+void hc_tls_context_start(const hc_tls_options *o) {
+  if (o->context != NULL && !uses_system_store(o)) return;
+  hc_tls_store_release(hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE));
 }
 
 void hc_tls_context_free(hc_tls_options *o) {

@@ -1,6 +1,6 @@
 /* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL:
- * x509.c, x509_file.c (certificates, keys, their files), tls_options.c (settings), tls_context.c (SSL_CTX and store),
- * tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?), tls_certificate.c (certificates as
+ * x509.c, x509_file.c (certificates, keys, their files), tls_options.c (settings), tls_context.c (SSL_CTX),
+ * tls_store.c (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?), tls_certificate.c (certificates as
  * text), tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one
  * connection asks for), stream_peer_tls.c. */
 #ifndef HC_TLS_INTERNAL_H
@@ -26,6 +26,33 @@ hc_error hc_pem_end(void);
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why);
 /* `secret`: the file is for its owner alone, also where it existed before. */
 hc_error hc_pem_file_write(const char *path, hc_slice text, bool secret, hc_failure *why);
+
+/* Tells one state of a file from another; zeroed where there is none. */
+typedef struct hc_pem_file_stamp {
+  uint64_t device, inode, size;
+  int64_t modified, changed;
+} hc_pem_file_stamp;
+hc_pem_file_stamp hc_pem_file_stamp_of(const char *path);
+
+/* --- tls_store.c: thread-safe */
+
+typedef enum hc_tls_store_kind {
+  HC_TLS_STORE_NONE,   /* no authorities: only OpenSSL made ready, which takes its time too */
+  HC_TLS_STORE_SYSTEM  /* the system's, or what SSL_CERT_FILE and SSL_CERT_DIR name now */
+} hc_tls_store_kind;
+typedef struct hc_tls_store hc_tls_store;
+
+/* Never waits: a thread loads what is not there yet. One for all who ask while the environment and the file stay the same.
+ * The caller's to release; NULL when memory is out. */
+hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind);
+void hc_tls_store_release(hc_tls_store *s);
+/* OK: it can be used. WANT_READ: ask again in a moment. ERROR: it never can; memory was out. */
+hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why);
+X509_STORE *hc_tls_store_handle(const hc_tls_store *s);  /* a view, of a SYSTEM one that can be used */
+const char *hc_tls_store_file(const hc_tls_store *s);    /* what SSL_CERT_FILE said; NULL nothing, and for NULL */
+#ifdef HC_TEST_HOOKS
+long hc_tls_store_loads(void);
+#endif
 
 /* --- options, sessions */
 
@@ -68,7 +95,7 @@ struct hc_tls_options {
   SSL_CTX *context;                /* NULL until it is needed */
   BIO_METHOD *bio_method;
   unsigned store_number;           /* another one for each store that was set; 0: none yet */
-  char *store_file, *store_dir;    /* what the environment said when the system's store was set up; NULL: nothing */
+  hc_tls_store *store;             /* what the context was made ready with; NULL: nothing that is shared */
   hc_tls_session *sessions;        /* the newest first */
   size_t session_count;
 };
@@ -91,10 +118,13 @@ typedef struct hc_tls_handshake {
 
 /* --- tls_context.c */
 
-/* The context with all that the settings say. HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY. */
+/* The context with all that the settings say, but for the system's store. HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why);
-/* Before a connection: makes the context of plain options, or a new store where the environment names another. */
-hc_error hc_tls_context_prepare(hc_tls_options *o, hc_failure *why);
+/* Before a connection: makes the context of plain options, and sets the system's store where it is another one now.
+ * WANT_READ: what is shared is still loading; ask again in a moment. */
+hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why);
+/* So that prepare need not wait long. */
+void hc_tls_context_start(const hc_tls_options *o);
 void hc_tls_context_free(hc_tls_options *o);
 
 /* --- tls_session.c */

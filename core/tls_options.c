@@ -182,9 +182,17 @@ void hc_tls_options_release(hc_tls_options *o) {
   hc_buffer_free(&o->alpn);
   hc_memory_release(o->pins);
   hc_memory_release(o->override);
-  hc_memory_release(o->store_file);
-  hc_memory_release(o->store_dir);
+  hc_tls_store_release(o->store);
   hc_memory_release(o);
+}
+
+void hc_tls_options_start_loading(const hc_tls_options *o) { hc_tls_context_start(o); }
+
+bool hc_tls_start_loading(void) {
+  hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
+  bool is_there = s != NULL && hc_tls_store_poll(s, NULL) == HC_IO_OK;
+  hc_tls_store_release(s);
+  return is_there;
 }
 
 bool hc_tls_options_is_unsafe(const hc_tls_options *o) { return o->verify != HC_TLS_VERIFY_FULL; }

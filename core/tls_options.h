@@ -43,6 +43,11 @@ typedef struct hc_tls_settings {
 hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out, hc_failure *why);
 hc_tls_options *hc_tls_options_retain(hc_tls_options *o);
 void hc_tls_options_release(hc_tls_options *o);
+/* A first connection makes OpenSSL ready and, without a trusted chain, loads the system's store: once in a process, in a
+ * thread, and its handshake waits for that. This begins it earlier. */
+void hc_tls_options_start_loading(const hc_tls_options *o);
+/* The same without options, for a loading screen. True: all is there. */
+bool hc_tls_start_loading(void);
 bool hc_tls_options_is_unsafe(const hc_tls_options *o);              /* verify is not FULL */
 hc_slice hc_tls_options_common_name_override(const hc_tls_options *o);
 hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o);  /* not retained; NULL */

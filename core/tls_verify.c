@@ -38,12 +38,12 @@ static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *cer
   const hc_tls_options *o = h->options;
   char issuer[HC_TLS_NAME_TEXT];
   hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
-  bool is_renamed = o->trusted_chain == NULL && o->store_file != NULL;
+  const char *file = o->trusted_chain == NULL ? hc_tls_store_file(o->store) : NULL;
   const char *hint = o->trusted_chain != NULL ? "it is not in the given trusted chain"
-                     : is_renamed             ? "it is not in the store, where SSL_CERT_FILE is "
+                     : file != NULL           ? "it is not in the store, where SSL_CERT_FILE is "
                                               : "it is not in the system's store; SSL_CERT_FILE can name another";
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)", reason, issuer, hint,
-                 is_renamed ? o->store_file : "");
+                 file != NULL ? file : "");
 }
 
 static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
@@ -171,6 +171,7 @@ static int judge(int passed, X509_STORE_CTX *context) {
 
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509_STORE_CTX_set_verify_cb(context, judge);
+  if (h->options->crls != NULL) X509_STORE_CTX_set0_crls(context, h->options->crls); /* a store may be others' too */
   if (X509_verify_cert(context) == 1) return true;
   explain(h, context);
   /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */

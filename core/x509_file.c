@@ -98,6 +98,16 @@ static int write_or_errno(int file, hc_slice text) {
 }
 
 /* The path may lead to a pipe that nobody reads any more. */
+hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
+  struct stat status;
+  if (stat(path, &status) != 0) return (hc_pem_file_stamp){0};
+  return (hc_pem_file_stamp){.device = (uint64_t)status.st_dev,
+                             .inode = (uint64_t)status.st_ino,
+                             .size = (uint64_t)status.st_size,
+                             .modified = (int64_t)status.st_mtime,
+                             .changed = (int64_t)status.st_ctime};
+}
+
 static hc_error write_all(int file, const char *path, hc_slice text, hc_failure *why) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);

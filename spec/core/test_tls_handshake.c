@@ -39,6 +39,7 @@ static void broken_handshake(const char *name, const char *sends, bool ended, bo
   wire below;
   hc_failure why = {HC_OK, ""};
   wire_open(&below);
+  await_shared();
   hc_stream_peer *peer = hc_tls_new();
   NEED(hc_tls_connect(peer, &below.base, HC_SLICE("a.example"), 443, NULL, &why) == HC_OK);
   BIO_write(below.to_client, sends, (int)strlen(sends));

@@ -44,6 +44,14 @@ static int native_cputime(lua_State *L) {
   return 1;
 }
 
+/* Processor seconds of this thread alone. */
+static int native_thread_cputime(lua_State *L) {
+  struct timespec spent;
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0) return luaL_error(L, "no clock of the thread's");
+  lua_pushnumber(L, (lua_Number)spent.tv_sec + (lua_Number)spent.tv_nsec / 1e9);
+  return 1;
+}
+
 static int native_rusage(lua_State *L) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
@@ -239,6 +247,7 @@ void sn_open_system(lua_State *L) {
                                        {"unsetenv", native_unsetenv},
                                        {"monotonic", native_monotonic},
                                        {"cputime", native_cputime},
+                                       {"thread_cputime", native_thread_cputime},
                                        {"rusage", native_rusage},
                                        {"sleep", native_sleep},
                                        {"descriptors", native_descriptors},
