@@ -71,9 +71,16 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
 hc_io hc_socket_send_file(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why);
 /* OK with *got > 0, WANT_READ, EOF, ERROR. `room` > 0. */
 hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why);
+/* From now on the receives below tell what they leave behind. False where the system has nothing of the kind. A count short
+ * of the room does not tell: urgent data stops a receive. */
+bool hc_socket_count_rest(hc_socket s);
+/* As recv. *is_empty: it has left nothing behind; true only where that is known. */
+hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty, hc_failure *why);
 /* As recv, but sleeps in recv(2) itself until there is a byte (fill: until `room` is full), the end or an error: one
  * system call. Clears O_NONBLOCK on the socket; the other functions here do not rely on it. */
 hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
+hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
+                                      hc_failure *why);
 /* Spares the first of many blocking receives an attempt that fails; nothing else depends on it. */
 void hc_socket_expect_sleep(hc_socket s);
 /* Bytes on their way from a socket to a file that no copy in the process is made of. Zeroed: closed. */

@@ -390,6 +390,56 @@ static ssize_t receive(hc_socket s, char *into, size_t room, int flags) {
   return got;
 }
 
+#if defined(__linux__)
+#if !defined(TCP_INQ)
+#define TCP_INQ 36 /* Linux 4.18 */
+#define TCP_CM_INQ TCP_INQ
+#endif
+
+bool hc_socket_count_rest(hc_socket s) {
+  int on = 1;
+  return setsockopt(s, IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
+}
+
+/* The kernel's count is of the end of the call; behind a FIN it is 1. */
+static bool says_empty(struct msghdr *message) {
+  int rest = 1;
+  const struct cmsghdr *fact = CMSG_FIRSTHDR(message);
+  if (fact == NULL || fact->cmsg_level != IPPROTO_TCP || fact->cmsg_type != TCP_CM_INQ) return false;
+  memcpy(&rest, CMSG_DATA(fact), sizeof rest);
+  return rest == 0;
+}
+
+static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
+  union {
+    struct cmsghdr align;
+    char space[CMSG_SPACE(sizeof(int))];
+  } facts;
+  struct iovec part = {.iov_base = into, .iov_len = room};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &facts, .msg_controllen = sizeof facts};
+  ssize_t got;
+  do got = recvmsg(s, &message, flags);
+  while (got < 0 && errno == EINTR);
+  *is_empty = got > 0 && says_empty(&message);
+  return got;
+}
+#else
+bool hc_socket_count_rest(hc_socket s) {
+  (void)s;
+  return false;
+}
+
+static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
+  *is_empty = false;
+  return receive(s, into, room, flags);
+}
+#endif
+
+/* `is_empty` NULL: nobody asks. */
+static ssize_t receive_asked(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
+  return is_empty == NULL ? receive(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
+}
+
 static hc_io receive_result(ssize_t got, hc_failure *why) {
   if (got > 0) return HC_IO_OK;
   if (got == 0) return HC_IO_EOF;
@@ -401,6 +451,14 @@ hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failu
   ssize_t count = receive(s, into, room, MSG_DONTWAIT);
   *got = count > 0 ? (size_t)count : 0;
   return receive_result(count, why);
+}
+
+hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty, hc_failure *why) {
+  ssize_t count = receive_counted(s, into, room, MSG_DONTWAIT, is_empty);
+  *got = count > 0 ? (size_t)count : 0;
+  hc_io io = receive_result(count, why);
+  if (io == HC_IO_WANT_READ) *is_empty = true;
+  return io;
 }
 
 static bool clear_nonblocking(hc_socket s) {
@@ -419,10 +477,10 @@ static bool may_receive_more(hc_socket s) {
 
 /* The flag is cleared when it shows, by EAGAIN or by a short count, so that all later calls cost one system call.
  * A short count has other causes as well (a signal, the end, an error), so it only leads to another look. */
-hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why) {
+static hc_io recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty, hc_failure *why) {
   *got = 0;
   for (;;) {
-    ssize_t count = receive(s, into + *got, room - *got, fill ? MSG_WAITALL : 0);
+    ssize_t count = receive_asked(s, into + *got, room - *got, fill ? MSG_WAITALL : 0, is_empty);
     if (count <= 0 && *got > 0 && !(count < 0 && hc_errno_would_block(errno))) return HC_IO_OK;
     if (count < 0 && hc_errno_would_block(errno)) {
       if (!clear_nonblocking(s)) return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
@@ -432,6 +490,15 @@ hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, s
     *got += (size_t)count;
     if (!fill || *got == room || !clear_nonblocking(s) || !may_receive_more(s)) return HC_IO_OK;
   }
+}
+
+hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why) {
+  return recv_blocking(s, into, room, fill, got, NULL, why);
+}
+
+hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
+                                      hc_failure *why) {
+  return recv_blocking(s, into, room, fill, got, is_empty, why);
 }
 
 hc_io hc_socket_peek(hc_socket s, hc_failure *why) {

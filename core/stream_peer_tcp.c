@@ -17,8 +17,12 @@ typedef struct hc_tcp {
   hc_socket socket;
   bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
   bool sleeps;              /* a blocking receive was made on the socket */
-  uint64_t fastest_send;    /* nanoseconds; 0: nothing was sent yet */
+  uint64_t fastest_send;    /* of the small ones, in nanoseconds */
+  unsigned timed_sends;     /* how many of them there were, up to SENDS_TIMED */
   uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
+  bool counts_rest;         /* receives tell what they leave behind */
+  bool is_in_doubt;         /* the last receive may have emptied the socket, and could not tell */
+  unsigned doubts;          /* looks that were made for that reason, up to DOUBTS_MAX */
   bool wants_delay;         /* Nagle's algorithm was asked for */
   unsigned port;
   char *host;               /* NULL before the first connect */
@@ -121,8 +125,15 @@ static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
   return end_in(t, HC_TCP_ERROR, failure, why);
 }
 
-static void note_send(hc_tcp *t, uint64_t duration) {
-  if (t->fastest_send == 0 || duration < t->fastest_send) t->fastest_send = duration;
+/* Nobody sends anything in less time than the fastest of a few small sends took here: one alone may have been held up, and
+ * large ones are slow. */
+#define SENDS_TIMED 4u
+#define SMALL_SEND ((size_t)4096)
+
+static void note_send(hc_tcp *t, uint64_t duration, size_t sent) {
+  if (sent > SMALL_SEND) return;
+  if (t->timed_sends == 0 || duration < t->fastest_send) t->fastest_send = duration;
+  if (t->timed_sends < SENDS_TIMED) t->timed_sends++;
 }
 
 static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
@@ -132,7 +143,7 @@ static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
   hc_failure_clear(&failure);
   uint64_t before = hc_clock_now();
   hc_io io = hc_socket_send(t->socket, parts, count, sent, &failure);
-  note_send(t, hc_clock_now() - before);
+  if (io == HC_IO_OK) note_send(t, hc_clock_now() - before, *sent);
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
 }
 
@@ -150,11 +161,20 @@ static hc_io tcp_send_file(hc_stream_peer *self, int file, uint64_t *offset, siz
   return io;
 }
 
-/* A receive that had room for more has emptied the socket. */
-static hc_io note_empty(hc_tcp *t, hc_io io, size_t got, size_t room) {
-  bool is_empty = (io == HC_IO_OK && got < room) || io == HC_IO_WANT_READ;
-  t->empty_at = is_empty ? hc_clock_now() : 0;
+/* That the kernel holds no more bytes is known when a receive would block, or when the kernel says so. It is asked to say so
+ * once that has spared a look: a connection that has one or two exchanges does not pay for it. */
+#define DOUBTS_MAX 2u
+
+static hc_io note_empty(hc_tcp *t, hc_io io, bool is_empty) {
+  t->empty_at = is_empty || io == HC_IO_WANT_READ ? hc_clock_now() : 0;
+  t->is_in_doubt = io == HC_IO_OK && !t->counts_rest;
   return io;
+}
+
+static void note_look(hc_tcp *t) {
+  if (!t->is_in_doubt) return;
+  t->is_in_doubt = false;
+  if (t->doubts < DOUBTS_MAX && ++t->doubts == DOUBTS_MAX) t->counts_rest = hc_socket_count_rest(t->socket);
 }
 
 /* Receiving goes on after a failed send: an answer that came before the failure is still there to be read. */
@@ -173,8 +193,10 @@ static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   hc_failure failure;
   if (!can_receive(t)) return refuse(t, why);
   hc_failure_clear(&failure);
-  hc_io io = hc_socket_recv(t->socket, into, room, got, &failure);
-  return check_received(t, note_empty(t, io, *got, room), &failure, why);
+  bool is_empty = false;
+  hc_io io = t->counts_rest ? hc_socket_recv_counted(t->socket, into, room, got, &is_empty, &failure)
+                            : hc_socket_recv(t->socket, into, room, got, &failure);
+  return check_received(t, note_empty(t, io, is_empty), &failure, why);
 }
 
 static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got,
@@ -186,8 +208,10 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bo
   hc_failure_clear(&failure);
   if (!t->sleeps) hc_socket_expect_sleep(t->socket);
   t->sleeps = true;
-  hc_io io = hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
-  return check_received(t, note_empty(t, io, *got, room), &failure, why);
+  bool is_empty = false;
+  hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got, &is_empty, &failure)
+                            : hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
+  return check_received(t, note_empty(t, io, is_empty), &failure, why);
 }
 
 static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why) {
@@ -197,7 +221,7 @@ static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_
   hc_failure_clear(&failure);
   hc_io io = hc_socket_fill_pipe(t->socket, pipe, size, &failure);
   t->sleeps = false; /* the socket does not block any more */
-  t->empty_at = io == HC_IO_WANT_READ ? hc_clock_now() : 0;
+  t->empty_at = 0; /* it stays dry where urgent data stands, too */
   return check_received(t, io, &failure, why);
 }
 
@@ -208,13 +232,15 @@ static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   uint64_t now = hc_clock_now();
   hc_failure_clear(&failure);
   hc_io io = hc_socket_peek(t->socket, &failure);
+  note_look(t);
   t->empty_at = io == HC_IO_WANT_READ ? now : 0;
   return check_received(t, io, &failure, why);
 }
 
 static uint64_t tcp_empty_at(hc_stream_peer *self, uint64_t *step) {
-  *step = tcp_of(self)->fastest_send;
-  return tcp_of(self)->empty_at;
+  const hc_tcp *t = tcp_of(self);
+  *step = t->timed_sends == SENDS_TIMED ? t->fastest_send : 0;
+  return t->empty_at;
 }
 
 static size_t tcp_available(hc_stream_peer *self) {
@@ -255,7 +281,8 @@ static void tcp_close(hc_stream_peer *self) {
   t->ended_by = HC_OK;
   t->is_cut = false;
   t->empty_at = t->fastest_send = 0;
-  t->sleeps = false;
+  t->timed_sends = t->doubts = 0;
+  t->sleeps = t->counts_rest = t->is_in_doubt = false;
 }
 
 static void tcp_destroy(hc_stream_peer *self) {

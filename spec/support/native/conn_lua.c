@@ -171,6 +171,13 @@ static int conn_send_raw(lua_State *L) {
   return push_result(L, c, sn_conn_send_raw(c, bytes, size, sn_limit_of(sn_opt_seconds(L, 3))));
 }
 
+/* conn:send_urgent(byte): TCP's urgent data, past TLS; a receive of the peer's ends before it */
+static int conn_send_urgent(lua_State *L) {
+  sn_conn *c = check_conn(L);
+  lua_pushboolean(L, c->fd >= 0 && send(c->fd, luaL_checkstring(L, 2), 1, MSG_OOB | MSG_NOSIGNAL) == 1);
+  return 1;
+}
+
 static int push_received(lua_State *L, sn_conn *c, size_t size) {
   lua_pushlstring(L, size > 0 ? c->in.data : "", size);
   sn_bytes_drop(&c->in, size);
@@ -369,6 +376,7 @@ void sn_open_sockets(lua_State *L) {
       {"send", conn_send},
       {"send_some", conn_send_some},
       {"send_raw", conn_send_raw},
+      {"send_urgent", conn_send_urgent},
       {"recv", conn_recv},
       {"recv_n", conn_recv_n},
       {"recv_until", conn_recv_until},
