@@ -101,7 +101,7 @@ link = $(CC) -pthread $(CFLAGS) $(LINK_HARDENING) $(LDFLAGS)
 # --- what is built from what --------------------------------------------------------------------------------------------
 
 abi := $(BUILD)/$(LUA_ABI)
-core_sources := $(sort $(wildcard core/*.c))
+core_sources := $(sort $(wildcard core/*/*.c core/*/*/*.c))
 binding_sources := $(sort $(wildcard bindings/*.c))
 native_sources := $(sort $(wildcard spec/support/native/*.c))
 fuzz_sources := $(sort $(wildcard fuzz/fuzz_*.c))
@@ -188,7 +188,7 @@ $(BUILD)/fuzz_query: fuzz/fuzz_query.c $(lua_library)
 $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(fuzz_parts) $(library)
 	$(call say,cc,$(compile) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(fuzz_parts) $(library) $(LIBS))
 
--include $(wildcard $(BUILD)/core/*.d $(BUILD)/hooks/*.d $(BUILD)/hooks/core/*.d $(BUILD)/*.d $(abi)/*.d $(abi)/bindings/*.d \
+-include $(core_objects:.o=.d) $(hooked_objects:.o=.d) $(wildcard $(BUILD)/hooks/*.d $(BUILD)/*.d $(abi)/*.d $(abi)/bindings/*.d \
   $(abi)/spec/support/native/*.d)
 
 env:
@@ -361,10 +361,11 @@ bench bench-plots: all
 
 # --- install ----------------------------------------------------------------------------------------------------------
 
-version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/version.h 2>/dev/null)
+version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/base/version.h 2>/dev/null)
 lua_files := $(wildcard lua/httpclient/*.lua)
 # httpclient.h and what it includes.
-public_headers = $(filter %.h,$(shell $(CC) -std=c11 -MM $(wildcard core/httpclient.h core/poller.h) 2>/dev/null))
+public_headers = $(sort $(patsubst $(CURDIR)/core/%,%,$(realpath $(filter %.h,\
+  $(shell $(CC) -std=c11 -MM $(wildcard core/httpclient.h core/poller.h) 2>/dev/null)))))
 header_dir = $(DESTDIR)$(INCLUDEDIR)/httpclient
 pc_dir = $(DESTDIR)$(LIBDIR)/pkgconfig
 
@@ -372,7 +373,8 @@ install: all
 	$(INSTALL) -d $(DESTDIR)$(LUA_SHAREDIR)/httpclient $(DESTDIR)$(LUA_LIBDIR)/httpclient $(header_dir) $(pc_dir)
 	$(INSTALL) -m 644 $(lua_files) $(DESTDIR)$(LUA_SHAREDIR)/httpclient
 	$(INSTALL) -m 755 $(module) $(DESTDIR)$(LUA_LIBDIR)/httpclient/core.so
-	$(INSTALL) -m 644 $(sort $(public_headers)) $(header_dir)
+	$(INSTALL) -d $(sort $(dir $(public_headers:%=$(header_dir)/%)))
+	@set -e; for header in $(public_headers); do $(INSTALL) -m 644 core/$$header $(header_dir)/$$header; done
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP/1.1 client with TLS that never blocks' 'Version: $(version)' \
 	  'Requires.private: openssl zlib' 'Cflags: -I$(INCLUDEDIR)/httpclient' \
@@ -382,8 +384,9 @@ install: all
 uninstall:
 	rm -f $(lua_files:lua/httpclient/%=$(DESTDIR)$(LUA_SHAREDIR)/httpclient/%)
 	rm -f $(DESTDIR)$(LUA_LIBDIR)/httpclient/core.so $(DESTDIR)$(LIBDIR)/libhttpclient.a $(pc_dir)/httpclient.pc
-	rm -f $(patsubst core/%,$(header_dir)/%,$(sort $(public_headers)))
-	-rmdir $(DESTDIR)$(LUA_SHAREDIR)/httpclient $(DESTDIR)$(LUA_LIBDIR)/httpclient $(header_dir) 2>/dev/null
+	rm -f $(public_headers:%=$(header_dir)/%)
+	-find $(header_dir) -depth -type d -empty -delete 2>/dev/null
+	-rmdir $(DESTDIR)$(LUA_SHAREDIR)/httpclient $(DESTDIR)$(LUA_LIBDIR)/httpclient 2>/dev/null
 
 clean:
 	rm -rf $(BUILD)

@@ -1,53 +1,72 @@
--- Checks that includes go one way: pure <- transport <- client <- bindings, and that the doors to the system's libraries
--- are where they belong. Run in the root of the tree.
-local layers = { pure = 1, transport = 2, client = 3, bindings = 4 }
+-- Checks where things may be known: a file's folder says what it may include, and which doors to the system's libraries
+-- it has. Names are unique, so that sources can be compiled in any order into one folder. Run in the root of the tree.
 
--- By file name without extension, the first pattern that fits.
-local files = {
-  { "pure", { "error", "memory", "buffer", "chars", "headers", "uri", "request", "response", "chunked", "body", "parse",
-    "limits", "version", "inflate", "gzip" } },
-  { "transport", { "socket", "socket_.*", "resolver", "connector", "stream_peer", "stream_peer_.*", "tls_.*", "x509",
-    "x509_.*", "file", "file_.*", "sigpipe", "sigpipe_.*", "thread",
-    "thread_.*" } },
-  { "client", { "httpclient", "client", "client_.*", "http_client", "http_client_.*", "poller", "poller_.*" } },
+-- Each room and the rooms that it may look into, beside itself.
+local rooms = {
+  { "core/base", {} },
+  { "core/http", { "core/base" } },
+  { "core/http1", { "core/base", "core/http" } },
+  { "core/codec", { "core/base" } },
+  { "core/platform", { "core/base" } },
+  { "core/net", { "core/base", "core/platform" } },
+  -- Of http a stream needs the rules for host names: which name does a certificate have to have?
+  { "core/stream", { "core/base", "core/http", "core/platform", "core/net" } },
+  { "core/connect", { "core/base", "core/http", "core/http1", "core/platform", "core/net", "core/stream" } },
+  { "core/connection", { "core/base", "core/http", "core/http1", "core/codec", "core/platform", "core/net", "core/stream",
+    "core/connect" } },
+  { "core/client", { "core", "core/base", "core/http", "core/http1", "core/codec", "core/platform", "core/net", "core/stream",
+    "core/connect", "core/connection" } },
+  -- The public header; it stands at the top of the tree.
+  { "core", { "core/base", "core/http", "core/platform", "core/stream", "core/connection" } },
+  { "bindings", { "core", "core/base", "core/http", "core/codec", "core/platform", "core/stream", "core/client" } },
 }
 
--- System headers that need a reason: header pattern -> patterns of the files in core/ that may include it.
+-- System headers that need a reason: header pattern -> folders (or files) in core/ that may include it.
 local doors = {
-  { "openssl/", { "tls_.*", "x509", "x509_.*", "stream_peer_tls.*" } },
-  { "sys/socket%.h", { "socket_.*", "resolver", "poller.*" } },
-  { "sys/un%.h", { "socket_.*" } },
-  { "netinet/", { "socket_.*", "resolver" } },
-  { "arpa/", { "socket_.*", "resolver" } },
-  { "netdb%.h", { "socket_.*", "resolver" } },
-  { "poll%.h", { "socket_.*", "resolver", "poller.*" } },
-  { "sys/epoll%.h", { "socket_.*", "poller.*" } },
-  { "sys/event%.h", { "socket_.*", "poller.*" } },
-  { "sys/select%.h", {} },
-  { "zlib%.h", { "inflate", "gzip" } },
-  { "lua.*%.h", {} },
-  { "lauxlib%.h", {} },
+  { "^openssl/", { "core/stream/tls/" } },
+  { "^zlib%.h", { "core/codec/" } },
+  { "^sys/", { "core/platform/", "core/net/resolver", "core/stream/tls/x509_file" } },
+  { "^netinet/", { "core/platform/", "core/net/resolver" } },
+  { "^arpa/", { "core/platform/", "core/net/resolver" } },
+  { "^netdb%.h", { "core/platform/", "core/net/resolver" } },
+  { "^poll%.h", { "core/platform/" } },
+  { "^signal%.h", { "core/platform/", "core/net/resolver" } },
+  { "^fcntl%.h", { "core/platform/", "core/net/resolver", "core/stream/tls/x509_file" } },
+  { "^unistd%.h", { "core/platform/", "core/net/resolver", "core/stream/tls/x509_file" } },
+  { "^pthread%.h", { "core/platform/", "core/net/resolver" } },
+  { "^lua.*%.h", {} },
+  { "^lauxlib%.h", {} },
 }
 
-local function fits(name, patterns)
-  for _, pattern in ipairs(patterns) do
-    if name:find("^" .. pattern .. "$") then
-      return true
-    end
+local allowed = {}
+for _, room in ipairs(rooms) do
+  local may = { [room[1]] = true }
+  for _, other in ipairs(room[2]) do
+    may[other] = true
   end
-  return false
+  allowed[room[1]] = may
 end
 
-local function layer_of(path)
-  if path:find("^bindings/") then
-    return "bindings"
+-- The room of a file is the nearest folder above it that is one: core/stream/tls/ belongs to core/stream.
+local function room_of(path)
+  local folder = path:match("^(.*)/[^/]*$")
+  while folder and not allowed[folder] do
+    folder = folder:match("^(.*)/[^/]*$")
   end
-  local name = path:match("([^/]+)%.[ch]$")
-  for _, entry in ipairs(files) do
-    if name and fits(name, entry[2]) then
-      return entry[1]
+  return folder
+end
+
+-- "core/stream/../base/error.h" is core/base/error.h.
+local function normal(path)
+  local parts = {}
+  for part in path:gmatch("[^/]+") do
+    if part == ".." then
+      parts[#parts] = nil
+    else
+      parts[#parts + 1] = part
     end
   end
+  return table.concat(parts, "/")
 end
 
 local faults = {}
@@ -55,46 +74,73 @@ local function fault(...)
   faults[#faults + 1] = string.format(...)
 end
 
-local function check_own(path, line, target)
-  local folder = path:match("^[^/]+")
-  local full = target:find("^%.%./") and target:sub(4) or folder .. "/" .. target
-  local from, to = layer_of(path), layer_of(full)
-  if not to then
-    fault("%s:%d: %s has no layer: name it in .ci/check-includes.lua", path, line, full)
-  elseif layers[to] > layers[from] then
-    fault("%s:%d: a %s file includes %s, which is %s", path, line, from, full, to)
+local function exists(path)
+  local file = io.open(path)
+  return file ~= nil and file:close()
+end
+
+local function check_own(path, number, target)
+  local full = normal(path:match("^(.*/)") .. target)
+  local from, to = room_of(path), room_of(full)
+  if not exists(full) then
+    fault("%s:%d: %s is included as seen from the file's own folder", path, number, target)
+  elseif not to then
+    fault("%s:%d: %s is in no room", path, number, full)
+  elseif not allowed[from][to] then
+    fault("%s:%d: %s may not look into %s", path, number, from, to)
   end
 end
 
-local function check_system(path, line, target)
-  local name = path:match("([^/]+)%.[ch]$")
+local function has_door(path, places)
+  for _, place in ipairs(places) do
+    if path:sub(1, #place) == place then
+      return true
+    end
+  end
+  return false
+end
+
+local function check_system(path, number, target)
   for _, door in ipairs(doors) do
-    if target:find("^" .. door[1]) and not fits(name, door[2]) then
-      fault("%s:%d: <%s> does not belong here", path, line, target)
+    if target:find(door[1]) and not has_door(path, door[2]) then
+      fault("%s:%d: <%s> does not belong here", path, number, target)
     end
   end
 end
 
-local listing = assert(io.popen("ls core/*.[ch] bindings/*.[ch]"))
-local count = 0
+local seen, count = {}, 0
+local function check_name(path)
+  local name = path:match("[^/]+$")
+  if seen[name] then
+    fault("%s and %s have the same name", seen[name], path)
+  end
+  seen[name] = path
+end
+
+local function check_file(path)
+  check_name(path)
+  local number = 0
+  for line in io.lines(path) do
+    number = number + 1
+    local own = line:match('^%s*#%s*include%s+"([^"]+)"')
+    local system = line:match("^%s*#%s*include%s+<([^>]+)>")
+    if own then
+      check_own(path, number, own)
+    elseif system and path:find("^core/") then
+      check_system(path, number, system)
+    elseif system and system:find("^openssl/") then
+      fault("%s:%d: bindings reach OpenSSL through the core only", path, number)
+    end
+  end
+end
+
+local listing = assert(io.popen("find core bindings -name '*.[ch]' | LC_ALL=C sort"))
 for path in listing:lines() do
   count = count + 1
-  if not layer_of(path) then
-    fault("%s has no layer: name it in .ci/check-includes.lua", path)
+  if room_of(path) then
+    check_file(path)
   else
-    local number = 0
-    for line in io.lines(path) do
-      number = number + 1
-      local own = line:match('^%s*#%s*include%s+"([^"]+)"')
-      local system = line:match("^%s*#%s*include%s+<([^>]+)>")
-      if own then
-        check_own(path, number, own)
-      elseif system and path:find("^core/") then
-        check_system(path, number, system)
-      elseif system and system:find("^openssl/") then
-        fault("%s:%d: bindings reach OpenSSL through the core only", path, number)
-      end
-    end
+    fault("%s is in no room: name it in .ci/check-includes.lua", path)
   end
 end
 listing:close()

@@ -1,4 +1,4 @@
--- Checks that the rockspec names every source and Lua file of the tree, no other, and the version of core/version.h.
+-- Checks that the rockspec names every source and Lua file of the tree, no other, and the version of core/base/version.h.
 local path = assert(arg[1], "no rockspec")
 local spec = {}
 if setfenv then -- 5.1
@@ -45,7 +45,7 @@ for name, module in pairs(spec.build.modules) do
     end
   end
 end
-compare(path, sources, files("core/*.c bindings/*.c"))
+compare(path, sources, files("core/*/*.c core/*/*/*.c bindings/*.c"))
 local lua_files = files("lua/httpclient/*.lua")
 for name in pairs(lua_files) do
   local first = io.lines(name)()
@@ -55,10 +55,10 @@ for name in pairs(lua_files) do
 end
 compare(path, modules, lua_files)
 
-for line in io.lines("core/version.h") do
+for line in io.lines("core/base/version.h") do
   local version = line:match('HC_VERSION "(.-)"')
   if version and spec.version:match("^(.*)%-%d+$") ~= version then
-    faults[#faults + 1] = ("%s: version %s, core/version.h says %s"):format(path, spec.version, version)
+    faults[#faults + 1] = ("%s: version %s, core/base/version.h says %s"):format(path, spec.version, version)
   end
 end
 

@@ -9,12 +9,16 @@
 #ifndef HTTPCLIENT_H
 #define HTTPCLIENT_H
 
-#include "request.h"
-#include "stream_peer.h"
-#include "stream_peer_tcp.h"
-#include "stream_peer_tls.h"
-#include "tls_options.h"
-#include "version.h"
+#include "connection/body_source.h"
+#include "connection/body_writer.h"
+#include "connection/settings.h"
+#include "http/fields.h"
+#include "http/request.h"
+#include "stream/stream_peer.h"
+#include "stream/stream_peer_tcp.h"
+#include "stream/tls/stream_peer_tls.h"
+#include "stream/tls/tls_options.h"
+#include "base/version.h"
 
 typedef struct hc_client hc_client;
 
@@ -44,17 +48,8 @@ bool hc_client_is_at_work(const hc_client *c);
 
 /* --- settings; they may change at any time and count from the next step on --------------------------------------- */
 
-typedef struct hc_client_settings {
-  bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
-  size_t read_chunk_size;       /* HC_READ_CHUNK_MIN..MAX, default HC_READ_CHUNK_DEFAULT */
-  size_t max_header_size;       /* HC_MAX_HEADER_MIN..MAX, default HC_MAX_HEADER_DEFAULT */
-  double connect_timeout;       /* seconds from connect to CONNECTED; 0 never, as below */
-  double response_timeout;      /* from the request's last byte to the end of the final head */
-  double idle_timeout;          /* no byte either way while a request or a body moves */
-} hc_client_settings;
-
 /* The live settings, to read and to write; valid as long as the client. Values out of range are the caller's bug. */
-hc_client_settings *hc_client_get_settings(hc_client *c);
+hc_settings *hc_client_get_settings(hc_client *c);
 
 typedef enum hc_proxy_kind {
   HC_PROXY_HTTP,   /* for plain requests: absolute form (RFC 9112 section 3.2.2) */
@@ -96,25 +91,6 @@ hc_error hc_client_poll(hc_client *c);
 
 /* --- request ------------------------------------------------------------------------------------------------------- */
 
-typedef enum hc_pull_result {
-  HC_PULL_DATA,    /* *piece holds bytes that live until the next pull or the end of the request; empty: ask again later */
-  HC_PULL_END,     /* the content is complete */
-  HC_PULL_FAILED   /* `why` says it; the request ends in CONNECTION_ERROR */
-} hc_pull_result;
-typedef hc_pull_result (*hc_pull)(void *context, hc_slice *piece, hc_failure *why);
-
-typedef enum hc_body_kind { HC_BODY_NONE, HC_BODY_BYTES, HC_BODY_FILE, HC_BODY_PULL } hc_body_kind;
-
-typedef struct hc_body_source {
-  hc_body_kind kind;
-  hc_slice bytes;         /* HC_BODY_BYTES: lives until the next request, connect, close or delete. Not copied. */
-  int file;               /* HC_BODY_FILE: a descriptor of a regular file; taken over and closed by the client, also when
-                             the request is refused */
-  uint64_t file_offset, file_length;
-  hc_pull pull;           /* HC_BODY_PULL: called from poll, only when the socket takes more */
-  void *context;
-} hc_body_source;
-
 typedef struct hc_client_request_spec {
   int method;             /* hc_method */
   hc_slice url;
@@ -141,8 +117,8 @@ int hc_client_response_code(const hc_client *c);                 /* 0 before */
 hc_slice hc_client_response_reason(const hc_client *c);          /* the reason phrase, may be empty */
 bool hc_client_response_is_chunked(const hc_client *c);
 int64_t hc_client_response_body_length(const hc_client *c);      /* -1 unknown or chunked, 0 when there can be none */
-const struct hc_headers *hc_client_response_headers(const hc_client *c);  /* empty before; see headers.h */
-const struct hc_headers *hc_client_response_trailers(const hc_client *c);
+const hc_headers *hc_client_response_headers(const hc_client *c);  /* empty before; see http/fields.h */
+const hc_headers *hc_client_response_trailers(const hc_client *c);
 uint64_t hc_client_body_received(const hc_client *c);            /* content bytes taken off the stream and handed out */
 
 /* *view gets up to read_chunk_size bytes of content, or none when nothing is there (or the status is not BODY). They stay
@@ -151,9 +127,7 @@ uint64_t hc_client_body_received(const hc_client *c);            /* content byte
 void hc_client_body_peek(hc_client *c, hc_slice *view);
 void hc_client_body_consume(hc_client *c, size_t size);
 
-/* Takes content to a writer until no more is there (blocking mode: until the end). `write` returns how many bytes it took;
- * fewer than given ends with HC_ERR_FILE_CANT_WRITE or what it put into `why`. *moved counts, on failure too. */
-typedef size_t (*hc_body_writer)(void *context, hc_slice bytes, hc_failure *why);
+/* Takes content to a writer until no more is there (blocking mode: until the end). *moved counts, on failure too. */
 hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why);
 /* The same into a file descriptor, in the kernel where the platform can. */
 hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/chunked.h"
+#include "../core/http1/chunked.h"
 #include "reference.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

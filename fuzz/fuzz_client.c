@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/headers.h"
+#include "../core/http/fields.h"
 #include "../core/httpclient.h"
 #include "memory_peer.h"
 #include "reference.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/inflate.h"
+#include "../core/codec/inflate.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

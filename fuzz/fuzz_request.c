@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/request.h"
-#include "../core/uri.h"
+#include "../core/http/request.h"
+#include "../core/http/uri.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/body.h"
-#include "../core/response.h"
+#include "../core/http/body.h"
+#include "../core/http/response.h"
 #include "reference.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

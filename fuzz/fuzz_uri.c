@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/uri.h"
+#include "../core/http/uri.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

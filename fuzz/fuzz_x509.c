@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/tls_options.h"
+#include "../core/stream/tls/tls_options.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

@@ -3,7 +3,7 @@
 #ifndef FUZZ_MEMORY_PEER_H
 #define FUZZ_MEMORY_PEER_H
 
-#include "../core/stream_peer.h"
+#include "../core/stream/stream_peer.h"
 
 typedef enum memory_end { MEMORY_EOF, MEMORY_RESET } memory_end;
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/request.h"
+#include "../core/http/request.h"
 #include "reference.h"
 
 typedef struct text {

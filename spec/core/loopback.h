@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../core/memory.h"
-#include "../../core/socket.h"
+#include "../../core/base/memory.h"
+#include "../../core/platform/socket.h"
 #include "check.h"
 
 #define PATIENCE_MS 20000 /* nothing here takes that long unless it hangs */

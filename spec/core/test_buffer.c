@@ -1,6 +1,7 @@
 /* test_buffer.c - memory, failure records, slices and buffers. */
-#include "../../core/buffer.h"
-#include "../../core/memory.h"
+#include "../../core/base/buffer.h"
+#include "../../core/base/memory.h"
+#include "../../core/base/chars.h"
 #include "wire.h"
 
 static bool holds(const hc_buffer *b, const char *expected) {

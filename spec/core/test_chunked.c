@@ -1,6 +1,6 @@
 /* test_chunked.c - the chunked coding, good and bad, in all splits and with little room (RFC 9112 section 7.1). */
-#include "../../core/chunked.h"
-#include "../../core/memory.h"
+#include "../../core/http1/chunked.h"
+#include "../../core/base/memory.h"
 #include "wire.h"
 
 typedef struct chunked_case {

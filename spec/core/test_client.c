@@ -1,8 +1,8 @@
 /* test_client.c - the client's C API where no Lua stands before it: arguments that are refused, options that are left out,
  * calls at the wrong time; and several clients and pollers. */
-#include "../../core/client_internal.h"
+#include "../../core/client/client_state.h"
 #include "../../core/httpclient.h"
-#include "../../core/limits.h"
+#include "../../core/base/limits.h"
 #include "../../core/poller.h"
 #include "loopback.h"
 
@@ -70,7 +70,7 @@ static void check_waits(hc_client *c) {
   bool ready = false;
   CHECK(hc_client_wait_any(&c, 0, 0, &ready) == HC_OK && !ready);
   CHECK(hc_client_wait_any(&c, 1, 0, &ready) == HC_OK && ready); /* nothing to wait for: at once */
-  hc_client_settings *settings = hc_client_get_settings(c);
+  hc_settings *settings = hc_client_get_settings(c);
   settings->connect_timeout = 1e300; /* as good as never */
   CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 9, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
   hc_interest interest;

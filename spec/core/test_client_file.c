@@ -4,9 +4,9 @@
 
 #include <sys/resource.h>
 
-#include "../../core/file.h"
+#include "../../core/platform/file.h"
 #include "../../core/httpclient.h"
-#include "../../core/limits.h"
+#include "../../core/base/limits.h"
 #include "loopback.h"
 
 #define BODY_SIZE ((size_t)5 * 1024 * 1024 + 333)

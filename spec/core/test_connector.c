@@ -1,8 +1,8 @@
 /* test_connector.c - the race over a host's addresses. The clock is handed in, so nothing here waits for it. */
 #include <sys/resource.h>
 
-#include "../../core/connector.h"
-#include "../../core/limits.h"
+#include "../../core/net/connector.h"
+#include "../../core/base/limits.h"
 #include "loopback.h"
 
 #define DELAY HC_ATTEMPT_DELAY_NS

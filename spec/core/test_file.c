@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../core/file.h"
-#include "../../core/socket.h"
+#include "../../core/platform/file.h"
+#include "../../core/platform/socket.h"
 #include "check.h"
 
 static char folder[64];

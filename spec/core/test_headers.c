@@ -1,7 +1,7 @@
 /* test_headers.c - byte classes, lists and field lines (RFC 9110 section 5). The lines' grammar: test_response.c. */
-#include "../../core/chars.h"
-#include "../../core/headers.h"
-#include "../../core/memory.h"
+#include "../../core/base/chars.h"
+#include "../../core/http/fields.h"
+#include "../../core/base/memory.h"
 #include "wire.h"
 
 static void check_classes(void) {

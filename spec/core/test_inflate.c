@@ -1,6 +1,6 @@
 /* test_inflate.c - gzip and deflate as a stream: formats, members, padding, truncation, bounds. */
-#include "../../core/inflate.h"
-#include "../../core/memory.h"
+#include "../../core/codec/inflate.h"
+#include "../../core/base/memory.h"
 #include "wire.h"
 
 #include <zlib.h>

@@ -1,5 +1,5 @@
 /* test_poller.c - many clients and one wait: what goes away while it works, and memory that is out. */
-#include "../../core/client_internal.h"
+#include "../../core/client/client_state.h"
 #include "../../core/poller.h"
 #include "loopback.h"
 
@@ -203,14 +203,14 @@ static void check_memory(void) {
   for (size_t i = 0; i < MANY; i++) {
     clients[i] = hc_client_new();
     /* Its slot, the heap, the entry: whichever fails, the client is not in, and the next attempt is as good as the first. */
-    for (long n = 0; n < 4 && clients[i]->watch == NULL; n++) {
+    for (long n = 0; n < 4 && clients[i]->connection->watch == NULL; n++) {
       hc_memory_fail_after(n, 0);
       hc_error code = hc_poller_add(poller, clients[i], &clients[i], &why);
       hc_memory_fail_after(-1, 0);
-      CHECK(code == HC_OK ? clients[i]->watch != NULL : code == HC_ERR_OUT_OF_MEMORY && clients[i]->watch == NULL);
+      CHECK(code == HC_OK ? clients[i]->connection->watch != NULL : code == HC_ERR_OUT_OF_MEMORY && clients[i]->connection->watch == NULL);
       CHECK(hc_poller_count(poller) == i + (code == HC_OK ? 1 : 0));
     }
-    CHECK(clients[i]->watch != NULL);
+    CHECK(clients[i]->connection->watch != NULL);
   }
   bool ready[2];
   for (long n = 0; n < 2; n++) {

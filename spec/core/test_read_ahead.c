@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/client_internal.h"
-#include "../../core/memory.h"
+#include "../../core/base/limits.h"
+#include "../../core/client/client_state.h"
+#include "../../core/base/memory.h"
 #include "check.h"
 
 #define CHUNK ((size_t)65536)
@@ -110,7 +111,7 @@ static bool read_what_is_there(hc_client *c, uint64_t *place) {
   return holds;
 }
 
-static size_t capacity_of(const hc_client *c) { return c->receiver.in.capacity; }
+static size_t capacity_of(const hc_client *c) { return c->connection->exchange.receiver.in.capacity; }
 
 static void end(hc_client *c) { hc_client_delete(c); }
 

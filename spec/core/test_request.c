@@ -1,7 +1,7 @@
 /* test_request.c - what goes out, byte for byte, and what is refused (RFC 9112 section 3, RFC 9110). */
-#include "../../core/memory.h"
-#include "../../core/request.h"
-#include "../../core/version.h"
+#include "../../core/base/memory.h"
+#include "../../core/http/request.h"
+#include "../../core/base/version.h"
 #include "wire.h"
 
 #define LINES_MAX 6u

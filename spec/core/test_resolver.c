@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "../../core/resolver.h"
+#include "../../core/net/resolver.h"
 #include "loopback.h"
 
 #define MANY 300

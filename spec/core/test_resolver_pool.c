@@ -5,8 +5,8 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-#include "../../core/limits.h"
-#include "../../core/resolver.h"
+#include "../../core/base/limits.h"
+#include "../../core/net/resolver.h"
 #include "loopback.h"
 
 #define THREADS HC_RESOLVER_THREADS

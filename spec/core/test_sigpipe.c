@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "../../core/file.h"
-#include "../../core/sigpipe.h"
-#include "../../core/tls_internal.h"
+#include "../../core/platform/file.h"
+#include "../../core/platform/sigpipe.h"
+#include "../../core/stream/tls/tls_internal.h"
 #include "loopback.h"
 
 #define LARGE ((size_t)1 << 20)

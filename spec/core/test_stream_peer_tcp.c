@@ -2,7 +2,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 
-#include "../../core/stream_peer_tcp.h"
+#include "../../core/stream/stream_peer_tcp.h"
 #include "loopback.h"
 
 /* Brings it to its end, waiting for what its interest says. */

@@ -4,12 +4,12 @@
 
 #include <signal.h>
 
-#include "../../core/connector.h"
-#include "../../core/file.h"
+#include "../../core/net/connector.h"
+#include "../../core/platform/file.h"
 #include "../../core/httpclient.h"
 #include "../../core/poller.h"
-#include "../../core/poller_backend.h"
-#include "../../core/tls_internal.h"
+#include "../../core/platform/poller_backend.h"
+#include "../../core/stream/tls/tls_internal.h"
 #include "loopback.h"
 
 #define MS 1000000u

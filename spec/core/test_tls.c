@@ -1,6 +1,6 @@
 /* test_tls.c - TLS as a stream: facts, bytes both ways, ends and failures, TLS in TLS. */
-#include "../../core/limits.h"
-#include "../../core/memory.h"
+#include "../../core/base/limits.h"
+#include "../../core/base/memory.h"
 #include "tls_world.h"
 
 static identity root, server_identity;

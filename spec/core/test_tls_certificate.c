@@ -1,8 +1,8 @@
 /* test_tls_certificate.c - certificates as text: names, addresses and dates in messages, and the facts for the caller. */
 #include <arpa/inet.h>
 
-#include "../../core/memory.h"
-#include "../../core/tls_internal.h"
+#include "../../core/base/memory.h"
+#include "../../core/stream/tls/tls_internal.h"
 #include "crypto_memory.h"
 #include "tls_world.h"
 

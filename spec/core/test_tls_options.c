@@ -1,8 +1,8 @@
 /* test_tls_options.c - what options are refused, and what they keep. */
 #include <unistd.h>
 
-#include "../../core/memory.h"
-#include "../../core/tls_options.h"
+#include "../../core/base/memory.h"
+#include "../../core/stream/tls/tls_options.h"
 #include "tls_world.h"
 
 static identity one, two;

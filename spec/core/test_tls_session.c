@@ -1,7 +1,7 @@
 /* test_tls_session.c - resumption (RFC 8446 section 2.2): what is offered again, to whom, and that it proves no less. */
 #include <time.h>
 
-#include "../../core/tls_internal.h"
+#include "../../core/stream/tls/tls_internal.h"
 #include "tls_world.h"
 
 static identity root, server_identity;

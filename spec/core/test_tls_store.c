@@ -2,8 +2,8 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-#include "../../core/limits.h"
-#include "../../core/memory.h"
+#include "../../core/base/limits.h"
+#include "../../core/base/memory.h"
 #include "tls_world.h"
 
 static char path[] = "/tmp/httpclient-store-XXXXXX";

@@ -1,6 +1,6 @@
 /* test_uri.c - percent-encoding, hosts and authorities (RFC 3986 sections 2 and 3.2). */
-#include "../../core/memory.h"
-#include "../../core/uri.h"
+#include "../../core/base/memory.h"
+#include "../../core/http/uri.h"
 #include "wire.h"
 
 typedef hc_error (*coder)(hc_slice text, hc_buffer *out);

@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../core/memory.h"
-#include "../../core/x509.h"
+#include "../../core/base/memory.h"
+#include "../../core/stream/tls/x509.h"
 #include "crypto_memory.h"
 #include "tls_world.h"
 

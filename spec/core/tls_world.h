@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/stream_peer_tls.h"
-#include "../../core/tls_internal.h"
+#include "../../core/stream/tls/stream_peer_tls.h"
+#include "../../core/stream/tls/tls_internal.h"
 #include "check.h"
 
 #define DAY 86400L

@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../core/buffer.h"
-#include "../../core/headers.h"
+#include "../../core/base/buffer.h"
+#include "../../core/http/fields.h"
 #include "check.h"
 
 #define WIRE_SLOTS 12u

@@ -1,0 +1,272 @@
+/* lua_binding.c - classes, argument checks and result shapes that all files of the binding share. */
+#include "lua_binding.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BUFFER "httpclient.buffer"
+#define CLASS_FIELD "class"
+
+/* "HTTPClient" of "httpclient.HTTPClient". */
+static const char *short_name(const char *full_name) {
+  const char *dot = strchr(full_name, '.');
+  return dot ? dot + 1 : full_name;
+}
+
+/* --- classes */
+
+static int object_tostring(lua_State *L) { return hcl_push_object_text(L, 1, NULL); }
+
+static void fill_metatable(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta) {
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__index");
+  lua_pushstring(L, short_name(full_name));
+  lua_setfield(L, -3, "__name");
+  lua_pushboolean(L, 0); /* getmetatable gives false: __gc is not for scripts to call */
+  lua_setfield(L, -3, "__metatable");
+  lua_pushcfunction(L, object_tostring);
+  lua_setfield(L, -3, "__tostring");
+  lua_pushvalue(L, -2);
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, meta, 1);
+  lua_getfield(L, -1, "__close");
+  bool has_own = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "__gc");
+  if (has_own) lua_pop(L, 1);
+  else lua_setfield(L, -2, "__close");
+  lua_pop(L, 1);
+  /* Last: a metatable that an error left half filled is filled again. */
+  lua_setfield(L, -2, CLASS_FIELD);
+}
+
+void hcl_class_new(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta) {
+  luaL_newmetatable(L, full_name);
+  lua_getfield(L, -1, CLASS_FIELD);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    fill_metatable(L, full_name, methods, meta);
+    lua_getfield(L, -1, CLASS_FIELD);
+  }
+  lua_remove(L, -2);
+}
+
+void hcl_class_push(lua_State *L, const char *full_name) {
+  luaL_getmetatable(L, full_name);
+  if (!lua_istable(L, -1)) return;
+  lua_getfield(L, -1, CLASS_FIELD);
+  lua_remove(L, -2);
+}
+
+void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function) {
+  luaL_newmetatable(L, name);
+  lua_getfield(L, -1, field);
+  bool is_set = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (is_set) return;
+  lua_pushcfunction(L, function);
+  lua_setfield(L, -2, field);
+}
+
+void *hcl_object_new(lua_State *L, const char *full_name, size_t size) {
+  void *object = lua_newuserdata(L, size);
+  memset(object, 0, size);
+  luaL_getmetatable(L, full_name);
+#if LUA_VERSION_NUM < 502
+  lua_pushvalue(L, -1);
+  lua_setfenv(L, -3); /* no anchor yet, see compat.c */
+#endif
+  lua_setmetatable(L, -2);
+  return object;
+}
+
+void *hcl_check_object(lua_State *L, int arg, const char *full_name) {
+  void *object = luaL_testudata(L, arg, full_name);
+  if (!object) hcl_type_error(L, arg, short_name(full_name));
+  return object;
+}
+
+int hcl_push_object_text(lua_State *L, int object, const char *detail) {
+  const char *name = hcl_type_name(L, object);
+  const void *address = lua_topointer(L, object);
+  if (detail) {
+    lua_pushfstring(L, "%s: %p (%s)", name, address, detail);
+  } else {
+    lua_pushfstring(L, "%s: %p", name, address);
+  }
+  return 1;
+}
+
+void hcl_anchor_put(lua_State *L, int object, int slot) {
+  object = lua_absindex(L, object);
+  hcl_get_anchor(L, object);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    hcl_set_anchor(L, object);
+  }
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+}
+
+void hcl_anchor_reserve(lua_State *L, int object, int slot) {
+  object = lua_absindex(L, object);
+  hcl_anchor_get(L, object, slot);
+  bool is_empty = lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (!is_empty) return;
+  lua_pushboolean(L, 0);
+  hcl_anchor_put(L, object, slot);
+}
+
+void hcl_anchor_get(lua_State *L, int object, int slot) {
+  hcl_get_anchor(L, object);
+  if (!lua_istable(L, -1)) return; /* the nil is the answer */
+  lua_rawgeti(L, -1, slot);
+  lua_remove(L, -2);
+}
+
+/* --- arguments */
+
+const char *hcl_type_name(lua_State *L, int index) {
+  if (lua_isnone(L, index)) return "no value";
+  if (lua_type(L, index) == LUA_TLIGHTUSERDATA) return hcl_is_null(L, index) ? "null" : "light userdata";
+  const char *name = NULL;
+  if (luaL_getmetafield(L, index, "__name")) {
+    /* The metatable keeps the text alive. */
+    if (lua_type(L, -1) == LUA_TSTRING) name = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  return name ? name : luaL_typename(L, index);
+}
+
+int hcl_type_error(lua_State *L, int arg, const char *expected) {
+  const char *got = hcl_type_name(L, arg);
+  return luaL_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
+}
+
+hc_slice hcl_to_slice(lua_State *L, int index) {
+  hc_slice s;
+  s.data = lua_tolstring(L, index, &s.size);
+  return s;
+}
+
+hc_slice hcl_check_string(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TSTRING) hcl_type_error(L, arg, "string");
+  return hcl_to_slice(L, arg);
+}
+
+int64_t hcl_check_integer(lua_State *L, int arg) {
+  int64_t value = 0;
+  if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
+  if (!hcl_to_integer(L, arg, &value)) luaL_argerror(L, arg, "number has no integer representation");
+  return value;
+}
+
+double hcl_check_number(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
+  double value = (double)lua_tonumber(L, arg);
+  luaL_argcheck(L, !isnan(value), arg, "number expected, got NaN");
+  return value;
+}
+
+bool hcl_check_boolean(lua_State *L, int arg) {
+  if (!lua_isboolean(L, arg)) hcl_type_error(L, arg, "boolean");
+  return lua_toboolean(L, arg) != 0;
+}
+
+hc_slice hcl_opt_string(lua_State *L, int arg, hc_slice fallback) {
+  return lua_isnoneornil(L, arg) ? fallback : hcl_check_string(L, arg);
+}
+
+int64_t hcl_opt_integer(lua_State *L, int arg, int64_t fallback) {
+  return lua_isnoneornil(L, arg) ? fallback : hcl_check_integer(L, arg);
+}
+
+double hcl_opt_number(lua_State *L, int arg, double fallback) {
+  return lua_isnoneornil(L, arg) ? fallback : hcl_check_number(L, arg);
+}
+
+bool hcl_opt_boolean(lua_State *L, int arg, bool fallback) {
+  return lua_isnoneornil(L, arg) ? fallback : hcl_check_boolean(L, arg);
+}
+
+bool hcl_is_null(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
+}
+
+bool hcl_is_sequence(lua_State *L, int index, size_t *count) {
+  size_t size = (size_t)lua_rawlen(L, index), seen = 0;
+  index = lua_absindex(L, index);
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    int64_t key;
+    if (!hcl_to_integer(L, -2, &key) || key < 1 || (uint64_t)key > size) {
+      lua_pop(L, 2);
+      return false;
+    }
+    seen++;
+  }
+  *count = size;
+  return seen == size;
+}
+
+/* --- results */
+
+/* Some Lua collect before they copy the text: a finalizer may free what `why` stands in. */
+void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why) {
+  hc_failure own = {code, ""};
+  if (why) own = *why;
+  lua_pushstring(L, own.text[0] ? own.text : hc_error_string((int)code));
+}
+
+int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why) {
+  lua_pushinteger(L, (lua_Integer)code);
+  if (code == HC_OK) return 1;
+  hcl_push_message(L, code, why);
+  return 2;
+}
+
+int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why) {
+  lua_pushnil(L);
+  hcl_push_message(L, code, why);
+  lua_pushinteger(L, (lua_Integer)code);
+  return 3;
+}
+
+int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function) {
+  int count = lua_gettop(L);
+  bool was_busy = *busy;
+  luaL_checkstack(L, count + 1, NULL);
+  lua_pushcfunction(L, function);
+  for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
+  *busy = true;
+  int status = lua_pcall(L, count, LUA_MULTRET, 0);
+  *busy = was_busy;
+  return status != 0 ? lua_error(L) : lua_gettop(L) - count;
+}
+
+int hcl_raise_memory(lua_State *L) { return luaL_error(L, "not enough memory"); }
+
+static int buffer_gc(lua_State *L) {
+  hc_buffer *buffer = (hc_buffer *)luaL_testudata(L, 1, BUFFER);
+  if (buffer) hc_buffer_free(buffer);
+  return 0;
+}
+
+hc_buffer *hcl_buffer_new(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", buffer_gc}, {NULL, NULL}};
+  hcl_class_new(L, BUFFER, none, meta);
+  lua_pop(L, 1);
+  return (hc_buffer *)hcl_object_new(L, BUFFER, sizeof(hc_buffer));
+}
+
+void hcl_buffer_push(lua_State *L, hc_buffer *buffer) {
+  size_t size = hc_buffer_size(buffer);
+  lua_pushlstring(L, size ? hc_buffer_head(buffer) : "", size);
+  hc_buffer_free(buffer);
+}

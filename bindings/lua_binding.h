@@ -1,0 +1,165 @@
+/* lua_binding.h - what the files of the Lua binding share: classes, argument checks, result shapes, and each file's door.
+ *
+ * Objects are userdata that are allocated closed (zeroed), get their metatable, and only then acquire what they hold, so
+ * that an error thrown at any point leaks nothing. */
+#ifndef HCL_BINDING_H
+#define HCL_BINDING_H
+
+#include "../core/httpclient.h"
+#include "../core/http/uri.h"
+#include "lua_compat.h"
+
+/* --- classes (binding.c) ------------------------------------------------------------------------------------------- */
+
+/* Registry names of the metatables. What people see (__name) is the part behind the dot. */
+#define HCL_HTTP_CLIENT "httpclient.HTTPClient"
+#define HCL_POLLER "httpclient.Poller"
+#define HCL_INFLATER "httpclient.Inflater"
+#define HCL_TLS_OPTIONS "httpclient.TLSOptions"
+#define HCL_X509_CERTIFICATE "httpclient.X509Certificate"
+#define HCL_CRYPTO_KEY "httpclient.CryptoKey"
+#define HCL_STREAM_PEER_TCP "httpclient.StreamPeerTCP"
+#define HCL_STREAM_PEER_TLS "httpclient.StreamPeerTLS"
+
+/* Registers the class `full_name` (one of the above) and pushes its class table, which holds `methods` and is the
+ * metatable's __index. `meta` may name its own __index, __newindex, __tostring ...; those functions get the class table
+ * as upvalue 1. __gc also becomes __close where `meta` has none of its own. The metatable itself stays out of the scripts' reach. When the class is
+ * registered already (luaopen ran before in this state), pushes the class table of then. */
+void hcl_class_new(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta);
+void hcl_class_push(lua_State *L, const char *full_name);  /* the class table; nil before hcl_class_new */
+
+/* Pushes the metatable of that registry name, which is made at first use and has one function. One that an error left
+ * without it is mended. */
+void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function);
+
+/* Pushes a zeroed object of that class, without anchor. */
+void *hcl_object_new(lua_State *L, const char *full_name, size_t size);
+void *hcl_check_object(lua_State *L, int arg, const char *full_name);
+/* Pushes "HTTPClient: 0x...", with " (detail)" behind it unless `detail` is NULL. Returns 1. */
+int hcl_push_object_text(lua_State *L, int object, const char *detail);
+
+/* Slots of the object's anchor, which is made at the first put. put pops the value; get pushes it, or nil. */
+void hcl_anchor_put(lua_State *L, int object, int slot);
+/* Takes the memory that the next put into this slot needs, so that it can not throw. An empty slot holds false then. */
+void hcl_anchor_reserve(lua_State *L, int object, int slot);
+void hcl_anchor_get(lua_State *L, int object, int slot);
+
+/* --- arguments: strict, nothing is converted; a wrong one raises as luaL_argerror does ------------------------------- */
+
+const char *hcl_type_name(lua_State *L, int index);  /* __name of objects, else the type; "no value" */
+int hcl_type_error(lua_State *L, int arg, const char *expected);
+hc_slice hcl_to_slice(lua_State *L, int index);      /* of a value that is a string */
+hc_slice hcl_check_string(lua_State *L, int arg);    /* lives as long as the argument */
+int64_t hcl_check_integer(lua_State *L, int arg);    /* numbers with an integer value */
+double hcl_check_number(lua_State *L, int arg);      /* any number but NaN */
+bool hcl_check_boolean(lua_State *L, int arg);
+/* nil or none: the fallback. */
+hc_slice hcl_opt_string(lua_State *L, int arg, hc_slice fallback);
+int64_t hcl_opt_integer(lua_State *L, int arg, int64_t fallback);
+double hcl_opt_number(lua_State *L, int arg, double fallback);
+bool hcl_opt_boolean(lua_State *L, int arg, bool fallback);
+bool hcl_is_null(lua_State *L, int index);           /* httpclient.null */
+/* Is the table at `index` (no metamethods) made of the keys 1..*count alone? An empty one is, with *count 0. */
+bool hcl_is_sequence(lua_State *L, int index, size_t *count);
+
+/* --- results ------------------------------------------------------------------------------------------------------- */
+
+/* Pushes the code, and behind one that is not HC_OK a message: that of `why` (may be NULL), else the code's own.
+ * Returns how many values that are. */
+int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why);
+/* Pushes nil, the message that hcl_push_result would, and the code, of a call that has a value otherwise. Returns 3. */
+int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why);
+/* Pushes just that message. */
+void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why);
+static inline void hcl_push_slice(lua_State *L, hc_slice s) { lua_pushlstring(L, s.size ? s.data : "", s.size); }
+int hcl_raise_memory(lua_State *L);
+/* Calls function(L), whose arguments and results are the caller's, with *busy true meanwhile: every allocation of Lua's can
+ * run finalizers, and with them whatever a script does. */
+int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function);
+
+/* The most that a text built here may hold: what every Lua's strings can. */
+#define HCL_TEXT_LIMIT ((size_t)0x7fffff00)
+/* Pushes a userdata that owns the buffer: an error thrown while it is filled leaks nothing. */
+hc_buffer *hcl_buffer_new(lua_State *L);
+void hcl_buffer_push(lua_State *L, hc_buffer *buffer);  /* pushes the held bytes as a string and frees them */
+
+/* --- enums.c ------------------------------------------------------------------------------------------------------- */
+
+typedef enum hcl_enum { HCL_ENUM_METHOD, HCL_ENUM_STATUS, HCL_ENUM_RESPONSE_CODE, HCL_ENUM_ERROR, HCL_ENUM_COUNT } hcl_enum;
+
+/* Pushes the read-only table. Plain 5.1 can not walk a table with pairs and catch writes to its fields too: there a write to
+ * an existing field goes through, and the next push of the enum undoes it. So push it anew at each access. */
+void hcl_push_enum(lua_State *L, hcl_enum which);
+/* "Method", "Status", "ResponseCode": pushes the table. False, nothing pushed, for any other name. */
+bool hcl_push_class_enum(lua_State *L, const char *name);
+/* Sets the flat constants of methods, statuses and response codes as fields of a table. */
+void hcl_set_constants(lua_State *L, int table);
+/* True where the tables are walked raw, and a write to an existing field can not be caught. */
+bool hcl_enums_are_raw(lua_State *L);
+
+/* --- query_string.c: lua_CFunctions -------------------------------------------------------------------------------- */
+
+int hcl_query_string_from_dict(lua_State *L);  /* the fields are argument 1, or 2 behind an object or HTTPClient itself */
+int hcl_uri_encode(lua_State *L);
+int hcl_uri_decode(lua_State *L);
+
+/* --- x509.c -------------------------------------------------------------------------------------------------------- */
+
+hc_certificates *hcl_to_certificates(lua_State *L, int index);  /* NULL: no X509Certificate */
+hc_key *hcl_to_key(lua_State *L, int index);                    /* NULL: no CryptoKey */
+/* Push a new object, empty. */
+void hcl_push_new_certificate(lua_State *L);
+void hcl_push_new_key(lua_State *L);
+void hcl_x509_register(lua_State *L);        /* each register function pushes the class table */
+void hcl_crypto_key_register(lua_State *L);
+
+/* --- tls_options.c ------------------------------------------------------------------------------------------------- */
+
+hc_tls_options *hcl_to_tls_options(lua_State *L, int index);    /* NULL: no TLSOptions; not retained */
+hc_tls_options *hcl_check_tls_options(lua_State *L, int arg);
+/* Those of this Lua state for calls that name none, made at first use: one that verifies, one that does not. */
+hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify);
+void hcl_tls_options_register(lua_State *L);
+
+/* --- stream_peer.c ------------------------------------------------------------------------------------------------- */
+
+/* The stream behind a StreamPeerTCP, a StreamPeerTLS, or any object with put_partial_data and get_partial_data. Not
+ * retained: it pushes one value, and the stream lives at least as long as that is on the stack. NULL, nothing pushed, for
+ * everything else. */
+hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index);
+/* The stream behind the value that it pushed, once more: finalizers may have run since. Nothing is called or allocated. NULL:
+ * they have let it go. */
+hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index);
+/* Does what put_data took still wait in the object at `index`? Tries to send it first. Somebody else's bytes would
+ * overtake it. */
+bool hcl_stream_peer_has_unsent(lua_State *L, int index);
+/* Pushes the object for a stream, the same one as long as it lives; nil for NULL. Whoever hands it out again and again
+ * keeps it (see hcl_anchor_put), because bytes that put_data could not send yet live in it. */
+void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer);
+void hcl_stream_peer_tcp_register(lua_State *L);
+void hcl_stream_peer_tls_register(lua_State *L);
+
+/* --- stream_peer_lua.c --------------------------------------------------------------------------------------------- */
+
+/* As hcl_to_stream_peer, for objects of the script's own. */
+hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);
+hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index);  /* see hcl_stream_peer_again */
+/* Pushes the script's object; false, nothing pushed, when the stream is no adapter. */
+bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer);
+/* Pushes what keeps the script's object at the bottom of the stream alive, for the anchor of whoever uses the stream; nil
+ * when there is no such object. */
+void hcl_stream_push_holder(lua_State *L, hc_stream_peer *peer);
+/* For finalizers: when an object and all that it keeps are collected together, nothing finds the script's object any more
+ * but the holder in the anchor of `owner`. Between these two calls the stream finds it. Neither can throw. take_back takes
+ * what lend gave. */
+hc_stream_peer *hcl_stream_lend(lua_State *L, int owner, int slot, hc_stream_peer *peer);
+void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
+
+/* --- http_client.c, poller.c, inflater.c, module.c ------------------------------------------------------------------------------- */
+
+void hcl_http_client_register(lua_State *L);
+void hcl_poller_register(lua_State *L);
+void hcl_inflater_register(lua_State *L);
+int luaopen_httpclient_core(lua_State *L);
+
+#endif

@@ -1,0 +1,84 @@
+/* lua_client_object.h - what the files of the class HTTPClient share: http_client.c (class, properties, connection),
+ * http_client_exchange.c (request and response), http_client_file.c (bodies into files), http_client_facts.c (headers,
+ * certificate), http_client_wait.c. */
+#ifndef HCL_CLIENT_OBJECT_H
+#define HCL_CLIENT_OBJECT_H
+
+#include <stdio.h>
+
+#include "lua_binding.h"
+
+/* Slots of the anchor: what must live as long as the client may use it. */
+enum {
+  HCL_CLIENT_BODY = 1,    /* the request's body: string, function or file */
+  HCL_CLIENT_PIECE,       /* the last string that a body function gave */
+  HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
+  HCL_CLIENT_HOLDER,      /* what keeps a script's own stream alive, see hcl_stream_push_holder */
+  HCL_CLIENT_PATH         /* the file that the body is being written to */
+};
+
+/* One per Lua state: the thread that is calling right now, for calls back into Lua. */
+typedef struct hcl_runtime {
+  lua_State *current;
+} hcl_runtime;
+
+typedef struct hcl_client {
+  uintptr_t mark;      /* tells a live object at a glance, see hcl_check_client */
+  hc_client *client;
+  hcl_runtime *runtime;
+  unsigned anchored;   /* a bit for each slot of the anchor that may be set */
+  bool is_shown;       /* pollfd() has given shown_fd to a loop since the client was last at work */
+  int shown_fd;
+  bool busy;           /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
+  bool sink_is_open;
+  int sink;            /* read_response_body_to_file with a path: the open file */
+} hcl_client;
+
+/* The object, for looking at it. Raises when it is none. */
+hcl_client *hcl_check_client(lua_State *L, int arg);
+/* The object, for changing it. Raises when the call comes out of one that is at work on it: out of its body function, a
+ * method of its stream, or a finalizer. All entry points that change something begin with this; what they look up before
+ * an allocation has to be looked up again after it. */
+hcl_client *hcl_check_free_client(lua_State *L, int arg);
+/* The core's client; a new one where a finalizer has taken it away. */
+hc_client *hcl_client_need(lua_State *L, hcl_client *self);
+/* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that costs nothing. */
+void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
+void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
+/* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
+ * can not throw. leave takes what enter gave. enter itself may run a script's code, and sees to it that there is a client
+ * afterwards. */
+lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
+/* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
+ * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
+void hcl_client_withdraw(lua_State *L, hcl_client *self);
+void hcl_withdraw_descriptor(lua_State *L, int fd);
+void hcl_client_leave(hcl_client *self, lua_State *previous);
+/* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the client holds. Each can
+ * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
+int hcl_client_guarded(lua_State *L, lua_CFunction function);
+void hcl_client_close_sink(hcl_client *self);
+/* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else. Raises for a closed one. */
+FILE *hcl_to_open_file(lua_State *L, int index);
+FILE *hcl_file_if_open(lua_State *L, int index);  /* NULL for a closed one, too */
+bool hcl_flush_stdio(FILE *file);
+/* What the module's table has for the downloads. */
+int hcl_open_body_file(lua_State *L);
+int hcl_is_present_file(lua_State *L);
+/* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
+void hcl_client_push_self(lua_State *L, hcl_client *self);
+
+/* http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the same. Each returns how many
+ * values that is: 0 for "none". */
+int hcl_interest_get_fd(lua_State *L, hc_interest interest);
+int hcl_interest_pollfd(lua_State *L, hc_interest interest);
+int hcl_interest_events(lua_State *L, hc_interest interest);
+int hcl_interest_timeout(lua_State *L, hc_interest interest);
+int hcl_interest_dirty(lua_State *L, hc_interest interest);
+
+extern const luaL_Reg hcl_client_exchange_methods[];
+extern const luaL_Reg hcl_client_file_methods[];
+extern const luaL_Reg hcl_client_fact_methods[];
+extern const luaL_Reg hcl_client_wait_methods[];
+
+#endif

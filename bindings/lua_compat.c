@@ -1,0 +1,140 @@
+/* lua_compat.c - see compat.h. */
+#include "lua_compat.h"
+
+#if LUA_VERSION_NUM < 502
+
+int hcl_absindex(lua_State *L, int index) {
+  return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
+}
+
+void hcl_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues) {
+  luaL_checkstack(L, upvalues + 1, "too many upvalues");
+  for (; functions->name; functions++) {
+    for (int i = 0; i < upvalues; i++) lua_pushvalue(L, -upvalues);
+    lua_pushcclosure(L, functions->func, upvalues);
+    lua_setfield(L, -(upvalues + 2), functions->name);
+  }
+  lua_pop(L, upvalues);
+}
+
+void *hcl_testudata(lua_State *L, int index, const char *name) {
+  void *object = lua_touserdata(L, index);
+  if (!object || !lua_getmetatable(L, index)) return NULL;
+  luaL_getmetatable(L, name);
+  if (!lua_rawequal(L, -1, -2)) object = NULL;
+  lua_pop(L, 2);
+  return object;
+}
+
+static void push_text_of(lua_State *L, int index) {
+  switch (lua_type(L, index)) {
+  case LUA_TNUMBER:
+  case LUA_TSTRING: lua_pushvalue(L, index); break;
+  case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false"); break;
+  case LUA_TNIL: lua_pushliteral(L, "nil"); break;
+  default: lua_pushfstring(L, "%s: %p", luaL_typename(L, index), lua_topointer(L, index)); break;
+  }
+}
+
+const char *hcl_tolstring(lua_State *L, int index, size_t *size) {
+  index = lua_absindex(L, index);
+  if (!luaL_callmeta(L, index, "__tostring")) push_text_of(L, index);
+  return lua_tolstring(L, -1, size);
+}
+
+#endif
+
+#if LUA_VERSION_NUM < 502
+/* Every userdata of 5.1 has an environment, first that of the running function. The metatable stands for "none": the
+ * maker of an object sets it (see hcl_object_new). */
+void hcl_set_anchor(lua_State *L, int userdata) { lua_setfenv(L, userdata); }
+
+void hcl_get_anchor(lua_State *L, int userdata) {
+  lua_getfenv(L, userdata);
+  if (!lua_getmetatable(L, userdata < 0 ? userdata - 1 : userdata)) return;
+  bool none = lua_rawequal(L, -1, -2) != 0;
+  lua_pop(L, 1);
+  if (!none) return;
+  lua_pop(L, 1);
+  lua_pushnil(L);
+}
+#else
+#if LUA_VERSION_NUM >= 504
+void hcl_set_anchor(lua_State *L, int userdata) { (void)lua_setiuservalue(L, userdata, 1); }
+#else
+void hcl_set_anchor(lua_State *L, int userdata) { lua_setuservalue(L, userdata); }
+#endif
+
+void hcl_get_anchor(lua_State *L, int userdata) {
+#if LUA_VERSION_NUM >= 504
+  (void)lua_getiuservalue(L, userdata, 1);
+#else
+  lua_getuservalue(L, userdata);
+#endif
+}
+#endif
+
+bool hcl_to_integer(lua_State *L, int index, int64_t *value) {
+  if (lua_type(L, index) != LUA_TNUMBER) return false;
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(L, index)) {
+    *value = lua_tointeger(L, index);
+    return true;
+  }
+#endif
+  double number = (double)lua_tonumber(L, index);
+  /* -2^63 and 2^63 are exact doubles; the comparison is false for NaN. */
+  if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) return false;
+  *value = (int64_t)number;
+  return (double)*value == number;
+}
+
+void hcl_push_integer(lua_State *L, int64_t value) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)value);
+#else
+  lua_pushnumber(L, (lua_Number)value);
+#endif
+}
+
+static int probe_pairs(lua_State *L) {
+  lua_pushboolean(L, 1);
+  lua_setfield(L, lua_upvalueindex(1), "called");
+  return 0;
+}
+
+bool hcl_pairs_has_metamethod(lua_State *L) {
+  int top = lua_gettop(L);
+  lua_getglobal(L, "pairs");
+  if (!lua_isfunction(L, -1)) {
+    lua_settop(L, top);
+    return LUA_VERSION_NUM >= 502;
+  }
+  lua_newtable(L); /* the table to walk, its own metatable */
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, probe_pairs, 1);
+  lua_setfield(L, -2, "__pairs");
+  lua_pushvalue(L, -1);
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_insert(L, -3);
+  bool called = false;
+  if (lua_pcall(L, 1, 0, 0) == 0) {
+    lua_getfield(L, -1, "called");
+    called = lua_toboolean(L, -1) != 0;
+  }
+  lua_settop(L, top);
+  return called;
+}
+
+int hcl_call_protected(lua_State *L, lua_CFunction function, void *context) {
+#if LUA_VERSION_NUM < 502
+  /* Here pushing a C function allocates, so the push must be inside too. */
+  return lua_cpcall(L, function, context);
+#else
+  if (!lua_checkstack(L, 4)) return -1;
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, context);
+  return lua_pcall(L, 1, 0, 0);
+#endif
+}

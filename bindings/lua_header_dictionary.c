@@ -1,0 +1,201 @@
+/* lua_header_dictionary.c - the fields of a head as a table. See header_dictionary.h. */
+#include "lua_header_dictionary.h"
+
+#include <string.h>
+
+#include "../core/base/chars.h"
+
+void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first, const char *separator) {
+  size_t index = first, next;
+  if (!hc_headers_find(headers, name, first + 1, &next)) {
+    hcl_push_slice(L, hc_headers_value(headers, first));
+    return;
+  }
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (;;) {
+    hc_slice value = hc_headers_value(headers, index);
+    luaL_addlstring(&b, value.size ? value.data : "", value.size);
+    if (!hc_headers_find(headers, name, index + 1, &index)) break;
+    luaL_addstring(&b, separator);
+  }
+  luaL_pushresult(&b);
+}
+
+/* __index: another letter case finds the entry too. */
+static int dictionary_index(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING) return 0;
+  hc_slice wanted = hcl_to_slice(L, 2);
+  lua_pushnil(L);
+  while (lua_next(L, 1)) {
+    if (lua_type(L, -2) == LUA_TSTRING && hc_slice_equal_fold(hcl_to_slice(L, -2), wanted)) return 1;
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static void set_dictionary_metatable(lua_State *L) {
+  hcl_push_metatable(L, "httpclient.headers", "__index", dictionary_index);
+  lua_setmetatable(L, -2);
+}
+
+/* --- few fields ----------------------------------------------------------------------------------------------------------- */
+
+#define FEW_FIELDS 64u
+#define SLOTS ((size_t)256) /* a power of two, more than FEW_FIELDS */
+#define KNOWN "httpclient.known_fields"
+#define KNOWN_TEXT_SIZE 40u /* longer ones are not kept */
+
+/* The text of a string that the table of strings holds. */
+typedef struct known_text {
+  const char *data; /* NULL: none */
+  size_t size;
+} known_text;
+
+/* Responses have nearly the same fields: the strings of the last ones are found again here by the hash of the name, so that
+ * they need not be made again. One per Lua state. */
+typedef struct known_field {
+  known_text name, value;
+} known_field;
+
+/* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to collide cost a comparison
+ * with each field before, and there are few of them. */
+static size_t hash_name(hc_slice name) {
+  uint64_t first = 0, last = 0;
+  size_t size = name.size < sizeof first ? name.size : sizeof first;
+  if (size == sizeof first) {
+    memcpy(&first, name.data, sizeof first);
+    memcpy(&last, name.data + name.size - sizeof last, sizeof last);
+  } else {
+    memcpy(&first, name.data, size);
+  }
+  uint64_t both = (first | UINT64_C(0x2020202020202020)) * UINT64_C(0x9e3779b97f4a7c15);
+  both = (both ^ (last | UINT64_C(0x2020202020202020)) ^ name.size) * UINT64_C(0x9e3779b97f4a7c15);
+  return (size_t)(both >> 56) % SLOTS;
+}
+
+/* Pushes the table of strings, two for each slot; what they say is in *known. The table has the record as its last element,
+ * and false where no string is. */
+static void push_known(lua_State *L, known_field **known) {
+  lua_getfield(L, LUA_REGISTRYINDEX, KNOWN);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    lua_createtable(L, (int)(2 * SLOTS + 1), 0);
+    for (size_t i = 1; i <= 2 * SLOTS; i++) {
+      lua_pushboolean(L, 0);
+      lua_rawseti(L, -2, (int)i);
+    }
+    memset(lua_newuserdata(L, SLOTS * sizeof **known), 0, SLOTS * sizeof **known);
+    lua_rawseti(L, -2, (int)(2 * SLOTS + 1));
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, KNOWN);
+  }
+  lua_rawgeti(L, -1, (int)(2 * SLOTS + 1));
+  *known = (known_field *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+}
+
+/* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept. */
+static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
+  int index = (int)place + 1;
+  if (kept->data != NULL && kept->size == text.size && memcmp(kept->data, text.data, text.size) == 0) {
+    lua_rawgeti(L, strings, index);
+    return;
+  }
+  hcl_push_slice(L, text);
+  if (text.size > KNOWN_TEXT_SIZE) return;
+  kept->data = NULL;
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, strings, index);
+  *kept = (known_text){lua_tostring(L, -1), text.size};
+}
+
+/* True: no name of this hash was there before. */
+static bool is_first(uint64_t used[SLOTS / 64], size_t slot) {
+  uint64_t bit = UINT64_C(1) << (slot % 64), before = used[slot / 64] & bit;
+  used[slot / 64] |= bit;
+  return before == 0;
+}
+
+/* The dictionary is on the top of the stack. */
+static void fill_small(lua_State *L, const hc_headers *headers) {
+  int dictionary = lua_gettop(L), strings = dictionary + 1;
+  known_field *known;
+  uint64_t used[SLOTS / 64] = {0};
+  push_known(L, &known);
+  for (size_t i = 0; i < headers->count; i++) {
+    hc_slice name = hc_headers_name(headers, i);
+    size_t first = i, slot = hash_name(name);
+    if (is_first(used, slot)) {
+      push_text(L, strings, 2 * slot, &known[slot].name, name);
+      push_text(L, strings, 2 * slot + 1, &known[slot].value, hc_headers_value(headers, i));
+    } else {
+      /* Once more for each repetition, so that most fields cost nothing. */
+      (void)hc_headers_find(headers, name, 0, &first);
+      hcl_push_slice(L, hc_headers_name(headers, first));
+      hcl_push_joined(L, headers, name, first, "; ");
+    }
+    lua_rawset(L, dictionary);
+  }
+  lua_settop(L, dictionary);
+}
+
+/* --- many fields ---------------------------------------------------------------------------------------------------------- */
+
+static void push_lower(lua_State *L, hc_slice name) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (size_t i = 0; i < name.size; i++) luaL_addchar(&b, hc_char_lower(name.data[i]));
+  luaL_pushresult(&b);
+}
+
+/* Lists by lower-case name first, so that the cost stays linear whatever a server sends. */
+static void fill_large(lua_State *L, const hc_headers *headers) {
+  int dictionary = lua_gettop(L);
+  lua_newtable(L); /* lower-case name -> list of values */
+  int lists = lua_gettop(L);
+  for (size_t i = 0; i < headers->count; i++) {
+    push_lower(L, hc_headers_name(headers, i));
+    lua_pushvalue(L, -1);
+    lua_rawget(L, lists);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      lua_newtable(L);
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, lists);
+      hcl_push_slice(L, hc_headers_name(headers, i));
+      lua_pushvalue(L, -2);
+      lua_rawset(L, dictionary);
+    }
+    hcl_push_slice(L, hc_headers_value(headers, i));
+    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+    lua_settop(L, lists);
+  }
+  lua_pushnil(L);
+  while (lua_next(L, dictionary)) { /* an assignment to an existing field is allowed while walking */
+    luaL_Buffer b;
+    size_t count = lua_rawlen(L, -1);
+    luaL_buffinit(L, &b);
+    for (size_t i = 1; i <= count; i++) {
+      if (i > 1) luaL_addstring(&b, "; ");
+      lua_rawgeti(L, lists + 2, (int)i);
+      luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    lua_pushvalue(L, lists + 1);
+    lua_insert(L, -2);
+    lua_rawset(L, dictionary);
+    lua_settop(L, lists + 1);
+  }
+  lua_settop(L, dictionary);
+}
+
+void hcl_push_header_dictionary(lua_State *L, const hc_headers *headers) {
+  luaL_checkstack(L, 12, NULL);
+  bool small = headers->count <= FEW_FIELDS;
+  lua_createtable(L, 0, small ? (int)headers->count : 0);
+  if (small) fill_small(L, headers);
+  else fill_large(L, headers);
+  set_dictionary_metatable(L);
+}

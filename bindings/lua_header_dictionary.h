@@ -1,0 +1,15 @@
+/* lua_header_dictionary.h - the fields of a head as one table, name to value. */
+#ifndef HCL_HEADER_DICTIONARY_H
+#define HCL_HEADER_DICTIONARY_H
+
+#include "../core/http/fields.h"
+#include "lua_binding.h"
+
+/* Pushes the values of all fields of that name, from index `first` on, with `separator` between. */
+void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first, const char *separator);
+
+/* Pushes a table with an entry for each name as it was first spelled; the values of a repeated one are joined with "; ".
+ * Reading it finds other letter cases too. */
+void hcl_push_header_dictionary(lua_State *L, const hc_headers *headers);
+
+#endif

@@ -1,0 +1,461 @@
+/* lua_http_client.c - the class HTTPClient: making, properties, connection, poll. */
+#include <math.h>
+#include <string.h>
+
+#include "../core/platform/file.h"
+#include "../core/base/limits.h"
+#include "lua_client_object.h"
+
+#define CLIENTS "httpclient.clients"
+#define RUNTIME "httpclient.runtime"
+
+/* --- the object ------------------------------------------------------------------------------------------------------- */
+
+static hcl_runtime *runtime_of(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, RUNTIME);
+  hcl_runtime *runtime = (hcl_runtime *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (runtime) return runtime;
+  runtime = (hcl_runtime *)lua_newuserdata(L, sizeof *runtime);
+  runtime->current = NULL;
+  lua_setfield(L, LUA_REGISTRYINDEX, RUNTIME);
+  return runtime;
+}
+
+/* Object by address; weak, so that it keeps nothing alive. */
+static void push_clients(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, CLIENTS);
+  if (lua_istable(L, -1)) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, CLIENTS);
+}
+
+void hcl_client_push_self(lua_State *L, hcl_client *self) {
+  push_clients(L);
+  lua_pushlightuserdata(L, self);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
+hc_client *hcl_client_need(lua_State *L, hcl_client *self) {
+  if (!self->client) self->client = hc_client_new();
+  if (!self->client) hcl_raise_memory(L);
+  return self->client;
+}
+
+/* What no other userdata can hold: the collector takes it out before the memory can become another object's. */
+static uintptr_t mark_of(const hcl_client *self) {
+  static const char secret = 0;
+  return (uintptr_t)self ^ (uintptr_t)&secret;
+}
+
+static int client_new(lua_State *L) {
+  hcl_runtime *runtime = runtime_of(L);
+  hcl_client *self = (hcl_client *)hcl_object_new(L, HCL_HTTP_CLIENT, sizeof *self);
+  self->runtime = runtime;
+  push_clients(L);
+  lua_pushlightuserdata(L, self);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  (void)hcl_client_need(L, self);
+  self->mark = mark_of(self);
+  return 1;
+}
+
+/* The mark saves the look into the registry for the metatable, which costs many times as much. The size is that of full
+ * userdata alone: a light one has none. */
+hcl_client *hcl_check_client(lua_State *L, int arg) {
+  hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
+  if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
+  self = (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
+  (void)hcl_client_need(L, self);
+  return self;
+}
+
+/* In a Poller's round it is the core alone that knows. */
+static bool is_at_work(const hcl_client *self) {
+  if (self->busy || hc_client_is_at_work(self->client)) return true;
+  hc_stream_peer *stream = hc_client_get_stream(self->client);
+  return stream && !hc_stream_peer_is_tcp(stream) && hc_stream_peer_is_in_call(stream);
+}
+
+hcl_client *hcl_check_free_client(lua_State *L, int arg) {
+  hcl_client *self = hcl_check_client(L, arg);
+  if (is_at_work(self)) luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
+  return self;
+}
+
+lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
+  if (self->is_shown) hcl_client_withdraw(L, self);
+  (void)hcl_client_need(L, self);
+  lua_State *previous = self->runtime->current;
+  self->runtime->current = L;
+  self->busy = true;
+  return previous;
+}
+
+void hcl_client_leave(hcl_client *self, lua_State *previous) {
+  self->runtime->current = previous;
+  self->busy = false;
+}
+
+int hcl_client_guarded(lua_State *L, lua_CFunction function) {
+  hcl_client *self = hcl_check_client(L, 1);
+  return is_at_work(self) ? function(L) : hcl_call_busy(L, &self->busy, function);
+}
+
+void hcl_client_close_sink(hcl_client *self) {
+  if (self->sink_is_open) hc_file_close(self->sink);
+  self->sink_is_open = false;
+}
+
+void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot) {
+  bool is_set = !lua_isnil(L, -1);
+  hcl_anchor_put(L, object, slot);
+  if (is_set) self->anchored |= 1u << slot;
+  else self->anchored &= ~(1u << slot);
+}
+
+void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot) {
+  if (self->anchored & 1u << slot) hcl_anchor_get(L, object, slot);
+  else lua_pushnil(L);
+}
+
+static void drop_anchor(lua_State *L, hcl_client *self, int slot) {
+  if (!(self->anchored & 1u << slot)) return;
+  lua_pushboolean(L, 0); /* the slot stays, so that filling it again can not fail */
+  hcl_anchor_put(L, 1, slot);
+  self->anchored &= ~(1u << slot);
+}
+
+static void drop_anchors(lua_State *L, hcl_client *self) {
+  for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++) drop_anchor(L, self, slot);
+}
+
+static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_client *)) {
+  lua_State *previous = hcl_client_enter(L, self);
+  action(self->client);
+  hcl_client_leave(self, previous);
+}
+
+static int client_gc(lua_State *L) {
+  hcl_client *self = (hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT);
+  self->is_shown = false; /* the loop may be half taken down as well */
+  /* By hand, or by a lua_close out of a callback: somebody further out still needs it. (One whose stream alone is at work,
+   * for somebody else, may well be garbage.) */
+  if (self->busy || (self->client && hc_client_is_at_work(self->client))) return 0;
+  hcl_client_close_sink(self);
+  hc_stream_peer *lent =
+      self->client ? hcl_stream_lend(L, 1, HCL_CLIENT_HOLDER, hc_client_get_stream(self->client)) : NULL;
+  if (self->client) enter_and_close(L, self, hc_client_delete);
+  self->client = NULL;
+  self->mark = 0;
+  hcl_stream_take_back(L, lent);
+  return 0;
+}
+
+/* __close */
+static int client_go_out_of_scope(lua_State *L) {
+  if (((hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT))->client) (void)hcl_check_free_client(L, 1);
+  return client_gc(L);
+}
+
+static int client_close(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hcl_client_close_sink(self);
+  enter_and_close(L, self, hc_client_close);
+  drop_anchors(L, self);
+  return 0;
+}
+
+static int client_tostring(lua_State *L) {
+  hcl_client *self = hcl_check_client(L, 1);
+  return hcl_push_object_text(L, 1, hc_status_name(hc_client_get_status(self->client)));
+}
+
+/* --- connection --------------------------------------------------------------------------------------------------------- */
+
+static long long check_port(lua_State *L, int arg) {
+  int64_t port = hcl_opt_integer(L, arg, -1);
+  return (long long)port;
+}
+
+static int client_connect_to_host(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_slice host = hcl_check_string(L, 2);
+  long long port = check_port(L, 3);
+  hc_tls_options *options = hcl_to_tls_options(L, 4);
+  hc_connect_security security = HC_CONNECT_PLAIN;
+  bool verify = hcl_opt_boolean(L, 5, true);
+  if (options) {
+    security = HC_CONNECT_TLS;
+  } else {
+    if (!lua_isnoneornil(L, 4) && !lua_isboolean(L, 4)) return hcl_type_error(L, 4, "boolean or TLSOptions");
+    if (lua_toboolean(L, 4)) security = HC_CONNECT_TLS;
+    /* Without a '/' there is no scheme that could ask for TLS. */
+    if (security == HC_CONNECT_TLS || memchr(host.data, '/', host.size)) options = hcl_default_tls_options(L, verify);
+  }
+  bool is_given = lua_isuserdata(L, 4);
+  hcl_client_close_sink(self);
+  hc_failure why = {HC_OK, ""};
+  lua_State *previous = hcl_client_enter(L, self);
+  if (is_given) options = hcl_to_tls_options(L, 4); /* a finalizer may have closed them */
+  hc_error code = HC_ERR_INVALID_PARAMETER;
+  if (is_given && !options) hc_failure_set(&why, code, "the TLSOptions are closed");
+  else code = hc_client_connect(self->client, host, port, security, options, &why);
+  hcl_client_leave(self, previous);
+  drop_anchors(L, self);
+  return hcl_push_result(L, code, &why);
+}
+
+static int set_proxy(lua_State *L, hc_proxy_kind kind) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_slice host = hcl_opt_string(L, 2, HC_SLICE(""));
+  long long port = check_port(L, 3);
+  hc_slice user = hcl_opt_string(L, 4, HC_SLICE(""));
+  hc_slice password = hcl_opt_string(L, 5, HC_SLICE(""));
+  hc_failure why = {HC_OK, ""};
+  return hcl_push_result(L, hc_client_set_proxy(self->client, kind, host, port, user, password, &why), &why);
+}
+
+static int client_set_http_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTP); }
+static int client_set_https_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTPS); }
+
+static hc_stream_peer *need_again(lua_State *L, int index) {
+  hc_stream_peer *peer = hcl_stream_peer_again(L, index);
+  if (!peer) luaL_error(L, "the StreamPeer has been let go meanwhile");
+  return peer;
+}
+
+static int client_set_connection(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  lua_settop(L, 2);
+  hc_stream_peer *peer = NULL;
+  if (!lua_isnil(L, 2)) {
+    peer = hcl_to_stream_peer(L, 2); /* pushes what is at 3 */
+    if (!peer) return hcl_type_error(L, 2, "connection: StreamPeer");
+    if (hc_stream_peer_is_in_call(peer)) return luaL_error(L, "the StreamPeer is at work: one of its methods is running");
+  }
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_CONNECTION);
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_HOLDER);
+  if (peer) peer = need_again(L, 3);
+  hcl_stream_push_holder(L, peer);
+  lua_State *previous = hcl_client_enter(L, self);
+  if (peer) peer = hcl_stream_peer_again(L, 3);
+  hcl_client_close_sink(self);
+  hc_error code = hc_client_set_stream(self->client, peer);
+  hcl_client_leave(self, previous);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_HOLDER);
+  lua_pushvalue(L, 2);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
+  drop_anchor(L, self, HCL_CLIENT_BODY);
+  drop_anchor(L, self, HCL_CLIENT_PIECE);
+  drop_anchor(L, self, HCL_CLIENT_PATH);
+  if (code != HC_OK) return hcl_raise_memory(L);
+  return 0;
+}
+
+static int make_connection(lua_State *L) {
+  hcl_client *self = hcl_check_client(L, 1);
+  hcl_push_stream_peer(L, hc_client_get_stream(self->client));
+  lua_pushvalue(L, -1);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
+  return 1;
+}
+
+static int client_get_connection(lua_State *L) { return hcl_client_guarded(L, make_connection); }
+
+static int client_poll(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_error code = hc_client_poll(self->client);
+  hcl_client_leave(self, previous);
+  return hcl_push_result(L, code, hc_client_last_error(self->client));
+}
+
+static int client_get_status(lua_State *L) {
+  hcl_client *self = hcl_check_client(L, 1);
+  lua_pushinteger(L, (lua_Integer)hc_client_get_status(self->client));
+  return 1;
+}
+
+static int client_get_last_error(lua_State *L) {
+  hc_failure last = *hc_client_last_error(hcl_check_client(L, 1)->client); /* a copy: see hcl_push_message */
+  lua_pushinteger(L, (lua_Integer)last.code);
+  lua_pushstring(L, last.text);
+  return 2;
+}
+
+/* --- properties ---------------------------------------------------------------------------------------------------------- */
+
+typedef enum property_kind { PROPERTY_BOOLEAN, PROPERTY_SIZE, PROPERTY_SECONDS, PROPERTY_CONNECTION } property_kind;
+
+typedef struct property {
+  const char *name;
+  property_kind kind;
+  size_t offset;          /* in hc_settings */
+  size_t least, most;     /* PROPERTY_SIZE */
+} property;
+
+static const property properties[] = {
+    {"blocking_mode_enabled", PROPERTY_BOOLEAN, offsetof(hc_settings, blocking), 0, 0},
+    {"read_chunk_size", PROPERTY_SIZE, offsetof(hc_settings, read_chunk_size), HC_READ_CHUNK_MIN, HC_READ_CHUNK_MAX},
+    {"max_header_size", PROPERTY_SIZE, offsetof(hc_settings, max_header_size), HC_MAX_HEADER_MIN, HC_MAX_HEADER_MAX},
+    {"connect_timeout", PROPERTY_SECONDS, offsetof(hc_settings, connect_timeout), 0, 0},
+    {"response_timeout", PROPERTY_SECONDS, offsetof(hc_settings, response_timeout), 0, 0},
+    {"idle_timeout", PROPERTY_SECONDS, offsetof(hc_settings, idle_timeout), 0, 0},
+    {"connection", PROPERTY_CONNECTION, 0, 0, 0},
+};
+
+enum { PROPERTY_COUNT = sizeof properties / sizeof properties[0] };
+
+static const property *find_property(const char *name) {
+  for (size_t i = 0; i < PROPERTY_COUNT; i++)
+    if (strcmp(properties[i].name, name) == 0) return &properties[i];
+  return NULL;
+}
+
+static int get_property(lua_State *L, const property *p) {
+  if (p->kind == PROPERTY_CONNECTION) return client_get_connection(L);
+  hcl_client *self = hcl_check_client(L, 1);
+  const char *field = (const char *)hc_client_get_settings(self->client) + p->offset;
+  if (p->kind == PROPERTY_BOOLEAN) {
+    lua_pushboolean(L, *(const bool *)(const void *)field);
+  } else if (p->kind == PROPERTY_SIZE) {
+    lua_pushinteger(L, (lua_Integer) * (const size_t *)(const void *)field);
+  } else {
+    double seconds = *(const double *)(const void *)field;
+    /* 0 is read back as the integer 0, so that it prints as it was written. */
+    if (seconds == floor(seconds) && seconds < 1e15) hcl_push_integer(L, (int64_t)seconds);
+    else lua_pushnumber(L, seconds);
+  }
+  return 1;
+}
+
+static size_t check_size(lua_State *L, int arg, const property *p) {
+  int64_t value = hcl_check_integer(L, arg);
+  if (value < (int64_t)p->least || value > (int64_t)p->most) {
+    /* As text: lua_pushfstring of 5.1 has no %I, and %d is an int. */
+    luaL_argerror(L, arg, lua_pushfstring(L, "%s must be from %d to %d", p->name, (int)p->least, (int)p->most));
+  }
+  return (size_t)value;
+}
+
+static double check_seconds(lua_State *L, int arg, const property *p) {
+  double value = hcl_check_number(L, arg);
+  if (!(value >= 0)) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be 0 or more seconds", p->name));
+  if (value > 1e18) luaL_argerror(L, arg, lua_pushfstring(L, "%s is over 1e18 seconds; 0 means no limit", p->name));
+  return value;
+}
+
+static void set_property(lua_State *L, int arg, const property *p) {
+  hcl_client *self = hcl_check_client(L, 1);
+  char *field = (char *)hc_client_get_settings(self->client) + p->offset;
+  if (p->kind == PROPERTY_BOOLEAN) *(bool *)(void *)field = hcl_check_boolean(L, arg);
+  else if (p->kind == PROPERTY_SIZE) *(size_t *)(void *)field = check_size(L, arg, p);
+  else *(double *)(void *)field = check_seconds(L, arg, p);
+}
+
+/* Both are closures over the property. */
+static int property_getter(lua_State *L) {
+  return get_property(L, (const property *)lua_touserdata(L, lua_upvalueindex(1)));
+}
+
+static int property_setter(lua_State *L) {
+  set_property(L, 2, (const property *)lua_touserdata(L, lua_upvalueindex(1)));
+  return 0;
+}
+
+static void add_accessor(lua_State *L, const char *prefix, const property *p, lua_CFunction function) {
+  union {
+    const void *constant;
+    void *pointer;
+  } address = {p};
+  lua_pushfstring(L, "%s%s", prefix, p->kind == PROPERTY_BOOLEAN && prefix[0] == 's' ? "blocking_mode" : p->name);
+  lua_pushlightuserdata(L, address.pointer);
+  lua_pushcclosure(L, function, 1);
+  lua_rawset(L, -3);
+}
+
+static void add_accessors(lua_State *L) {
+  for (size_t i = 0; i < PROPERTY_COUNT; i++) {
+    const property *p = &properties[i];
+    if (p->kind == PROPERTY_CONNECTION) continue;
+    add_accessor(L, "set_", p, property_setter);
+    add_accessor(L, p->kind == PROPERTY_BOOLEAN ? "is_" : "get_", p, property_getter);
+  }
+}
+
+/* Upvalue 1 is the class table. Every method call comes by here. */
+static int client_index(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (hcl_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (lua_type(L, 2) != LUA_TSTRING) return 1;
+  const char *name = lua_tostring(L, 2);
+  const property *p = find_property(name);
+  if (p) return get_property(L, p);
+  return hcl_push_class_enum(L, name) ? 1 : 0;
+}
+
+static int client_newindex(lua_State *L) {
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+  const property *p = name ? find_property(name) : NULL;
+  if (!p) return luaL_error(L, "HTTPClient has no field '%s' to write", name ? name : luaL_typename(L, 2));
+  if (p->kind == PROPERTY_CONNECTION) {
+    lua_remove(L, 2);
+    return client_set_connection(L);
+  }
+  int expected = p->kind == PROPERTY_BOOLEAN ? LUA_TBOOLEAN : LUA_TNUMBER;
+  if (lua_type(L, 3) != expected)
+    return luaL_error(L, "HTTPClient.%s: %s expected, got %s", name, lua_typename(L, expected), hcl_type_name(L, 3));
+  set_property(L, 3, p);
+  return 0;
+}
+
+/* --- the class ------------------------------------------------------------------------------------------------------------ */
+
+static const luaL_Reg methods[] = {
+    {"new", client_new},
+    {"close", client_close},
+    {"connect_to_host", client_connect_to_host},
+    {"poll", client_poll},
+    {"get_status", client_get_status},
+    {"get_last_error", client_get_last_error},
+    {"set_http_proxy", client_set_http_proxy},
+    {"set_https_proxy", client_set_https_proxy},
+    {"set_connection", client_set_connection},
+    {"get_connection", client_get_connection},
+    {"query_string_from_dict", hcl_query_string_from_dict},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+    {"__gc", client_gc},          {"__index", client_index},          {"__newindex", client_newindex},
+    {"__tostring", client_tostring}, {"__close", client_go_out_of_scope}, {NULL, NULL},
+};
+
+/* HTTPClient.Method and its like; made anew where the tables can be written to. */
+static int class_index(lua_State *L) {
+  return lua_type(L, 2) == LUA_TSTRING && hcl_push_class_enum(L, lua_tostring(L, 2)) ? 1 : 0;
+}
+
+void hcl_http_client_register(lua_State *L) {
+  hcl_class_new(L, HCL_HTTP_CLIENT, methods, meta);
+  luaL_setfuncs(L, hcl_client_exchange_methods, 0);
+  luaL_setfuncs(L, hcl_client_file_methods, 0);
+  luaL_setfuncs(L, hcl_client_fact_methods, 0);
+  luaL_setfuncs(L, hcl_client_wait_methods, 0);
+  add_accessors(L);
+  hcl_set_constants(L, lua_gettop(L));
+  lua_newtable(L);
+  lua_pushcfunction(L, class_index);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}

@@ -1,0 +1,383 @@
+/* lua_http_client_exchange.c - HTTPClient: the request, and the response in strings. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "../core/platform/file.h"
+#include "../core/http/fields.h"
+#include "lua_client_object.h"
+
+#define FEW_LINES 16
+#define SMALL_CHUNK 2048u
+
+/* --- the caller's headers ------------------------------------------------------------------------------------------------ */
+
+/* In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. */
+static hc_error check_map_name(hc_slice name, hc_failure *why) {
+  if (name.size == 0 || memchr(name.data, ':', name.size) == NULL) return HC_OK;
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header '%.64s': its name holds a byte that is no token character",
+                        name.data);
+}
+
+/* "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
+static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
+  if (lua_type(L, -2) != LUA_TSTRING) luaL_argerror(L, arg, "a header's name must be a string");
+  const char *name = lua_tostring(L, -2);
+  hc_error code = check_map_name(hcl_to_slice(L, -2), why);
+  int64_t number;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    lua_pushvalue(L, -2);
+    lua_pushliteral(L, ": ");
+    lua_pushvalue(L, -3);
+    lua_concat(L, 3);
+  } else if (hcl_to_integer(L, -1, &number)) {
+    char text[32];
+    int size = snprintf(text, sizeof text, "%lld", (long long)number);
+    lua_pushvalue(L, -2);
+    lua_pushliteral(L, ": ");
+    lua_pushlstring(L, text, (size_t)size);
+    lua_concat(L, 3);
+  } else {
+    luaL_argerror(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string or an integer, got %s", name, hcl_type_name(L, -1)));
+  }
+  return code;
+}
+
+static int compare_lines(const void *a, const void *b) {
+  const hc_slice *left = (const hc_slice *)a, *right = (const hc_slice *)b;
+  size_t common = left->size < right->size ? left->size : right->size;
+  int order = memcmp(left->data, right->data, common);
+  if (order) return order;
+  return left->size < right->size ? -1 : left->size > right->size;
+}
+
+static size_t count_entries(lua_State *L, int table) {
+  size_t count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    lua_pop(L, 1);
+    count++;
+  }
+  return count;
+}
+
+/* Pushes line `i` of an array. */
+static hc_slice push_line(lua_State *L, int arg, size_t i) {
+  lua_rawgeti(L, arg, (int)(i + 1));
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_argerror(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
+  return hcl_to_slice(L, -1);
+}
+
+/* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table has no order. Leaves
+ * values on the stack that keep the lines alive; `few` has room for FEW_LINES, the usual case that allocates nothing. */
+static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_request_spec *spec, hc_failure *why) {
+  if (lua_isnoneornil(L, arg)) return HC_OK;
+  if (!lua_istable(L, arg)) hcl_type_error(L, arg, "table");
+  size_t total = count_entries(L, arg);
+  size_t listed = lua_rawlen(L, arg);
+  if (total == 0) return HC_OK;
+  if (listed > total) listed = total;
+  if (listed == total && total <= FEW_LINES) {
+    luaL_checkstack(L, FEW_LINES + LUA_MINSTACK, "headers");
+    for (size_t i = 0; i < listed; i++) few[i] = push_line(L, arg, i);
+    spec->lines = few;
+    spec->line_count = listed;
+    return HC_OK;
+  }
+  hc_slice *lines = (hc_slice *)lua_newuserdata(L, total * sizeof *lines);
+  lua_newtable(L);
+  int made = lua_gettop(L);
+  for (size_t i = 0; i < listed; i++) {
+    lines[i] = push_line(L, arg, i);
+    lua_rawseti(L, made, (int)(i + 1));
+  }
+  size_t filled = listed;
+  hc_error code = HC_OK;
+  lua_pushnil(L);
+  while (filled < total && lua_next(L, arg)) {
+    int64_t index;
+    if (!hcl_to_integer(L, -2, &index) || index < 1 || index > (int64_t)listed) {
+      if (push_map_line(L, arg, why) != HC_OK) code = HC_ERR_INVALID_PARAMETER;
+      lines[filled] = hcl_to_slice(L, -1);
+      lua_rawseti(L, made, (int)(++filled));
+    }
+    lua_pop(L, 1);
+  }
+  lua_settop(L, made);
+  if (filled > listed) qsort(lines + listed, filled - listed, sizeof *lines, compare_lines);
+  spec->lines = lines;
+  spec->line_count = filled;
+  return code;
+}
+
+/* --- the body ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct pull_call {
+  hcl_client *self;
+  hc_pull_result result;
+  hc_slice piece;
+} pull_call;
+
+/* Runs protected. */
+static int call_body_function(lua_State *L) {
+  pull_call *call = (pull_call *)lua_touserdata(L, 1);
+  hcl_client_push_self(L, call->self);
+  hcl_client_anchor_get(L, call->self, 2, HCL_CLIENT_BODY);
+  lua_call(L, 0, 1);
+  if (lua_isnil(L, -1)) {
+    call->result = HC_PULL_END;
+    return 0;
+  }
+  if (lua_type(L, -1) != LUA_TSTRING)
+    return luaL_error(L, "the body function must return a string or nil, it returned a %s", hcl_type_name(L, -1));
+  call->piece = hcl_to_slice(L, -1);
+  hcl_client_anchor_put(L, call->self, 2, HCL_CLIENT_PIECE);
+  call->result = HC_PULL_DATA;
+  return 0;
+}
+
+static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *why) {
+  pull_call call = {(hcl_client *)context, HC_PULL_FAILED, {NULL, 0}};
+  lua_State *L = call.self->runtime->current;
+  int status = hcl_call_protected(L, call_body_function, &call);
+  if (status == 0) {
+    *piece = call.piece;
+    return call.result;
+  }
+  const char *text = status > 0 && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the body function";
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "%s", text);
+  if (status > 0) lua_pop(L, 1);
+  return HC_PULL_FAILED;
+}
+
+/* request_raw takes an array of bytes too; it becomes a string in the argument's place. */
+static void bytes_to_string(lua_State *L, int arg) {
+  size_t count;
+  if (!hcl_is_sequence(L, arg, &count)) luaL_argerror(L, arg, "a body's table must be an array of integers from 0 to 255");
+  hc_buffer *buffer = hcl_buffer_new(L);
+  for (size_t i = 0; i < count; i++) {
+    int64_t value;
+    lua_rawgeti(L, arg, (int)(i + 1));
+    if (!hcl_to_integer(L, -1, &value) || value < 0 || value > 255)
+      luaL_argerror(L, arg, lua_pushfstring(L, "element %d is no integer from 0 to 255", (int)(i + 1)));
+    char byte = (char)value;
+    if (hc_buffer_append(buffer, (hc_slice){&byte, 1}, HCL_TEXT_LIMIT) != HC_OK) hcl_raise_memory(L);
+    lua_pop(L, 1);
+  }
+  hcl_buffer_push(L, buffer);
+  lua_replace(L, arg);
+}
+
+static void check_body_type(lua_State *L, int arg) {
+  if (lua_type(L, arg) == LUA_TSTRING || lua_isfunction(L, arg)) return;
+  if (!hcl_to_open_file(L, arg)) hcl_type_error(L, arg, "string, function or file");
+}
+
+/* Of the types that check_body_type lets by; throws nothing. */
+static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body, hc_failure *why) {
+  memset(body, 0, sizeof *body);
+  if (lua_isnoneornil(L, arg)) return HC_OK;
+  if (lua_type(L, arg) == LUA_TSTRING) {
+    body->kind = HC_BODY_BYTES;
+    body->bytes = hcl_to_slice(L, arg);
+    return HC_OK;
+  }
+  if (lua_isfunction(L, arg)) {
+    body->kind = HC_BODY_PULL;
+    body->pull = pull_from_lua;
+    body->context = self;
+    return HC_OK;
+  }
+  FILE *file = hcl_file_if_open(L, arg);
+  if (!file) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
+  (void)hcl_flush_stdio(file);
+  off_t at = ftello(file);
+  if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a position");
+  body->kind = HC_BODY_FILE;
+  body->file_offset = (uint64_t)at;
+  return hc_file_share(fileno(file), body->file_offset, &body->file, &body->file_length, why);
+}
+
+/* Bytes that a script put into the connection and that still wait must not be overtaken. */
+static bool connection_has_unsent(lua_State *L, hcl_client *self) {
+  if (!(self->anchored & 1u << HCL_CLIENT_CONNECTION)) return false;
+  hcl_client_anchor_get(L, self, 1, HCL_CLIENT_CONNECTION);
+  bool unsent = !lua_isnil(L, -1) && hcl_stream_peer_has_unsent(L, lua_gettop(L));
+  lua_pop(L, 1);
+  return unsent;
+}
+
+/* Argument 5 takes the old body's place. It has been reserved: nothing is thrown. */
+static void anchor_body(lua_State *L, hcl_client *self) {
+  if (lua_isnil(L, 5) && !(self->anchored & 1u << HCL_CLIENT_BODY)) return;
+  lua_pushvalue(L, 5);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY);
+}
+
+/* From here to the end nothing can be thrown: what check_body acquires is not lost, and the body of a request that is still on
+ * its way is let go only when this one takes its place. */
+static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_spec *spec, hc_failure *why) {
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_error code = check_body(L, 5, self, &spec->body, why);
+  if (code == HC_OK) code = hc_client_request(self->client, spec, why);
+  hcl_client_leave(self, previous);
+  if (code != HC_OK) return code;
+  hcl_client_close_sink(self);
+  anchor_body(L, self);
+  return HC_OK;
+}
+
+static int send_request(lua_State *L, bool raw) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  int64_t method = hcl_check_integer(L, 2);
+  hc_slice url = hcl_check_string(L, 3);
+  lua_settop(L, 5);
+  hc_client_request_spec spec;
+  hc_slice few[FEW_LINES];
+  memset(&spec, 0, sizeof spec);
+  spec.method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
+  spec.url = url;
+  spec.raw = raw;
+  hc_failure why = {HC_OK, ""};
+  hc_error code = check_headers(L, 4, few, &spec, &why);
+  if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
+  if (code != HC_OK) return hcl_push_result(L, code, &why);
+  if (connection_has_unsent(L, self)) {
+    hc_failure_set(&why, HC_ERR_BUSY, "bytes put into the connection have not left yet");
+    return hcl_push_result(L, HC_ERR_BUSY, &why);
+  }
+  if (!lua_isnil(L, 5)) {
+    check_body_type(L, 5);
+    hcl_anchor_reserve(L, 1, HCL_CLIENT_BODY);
+  }
+  code = start_request(L, self, &spec, &why);
+  return hcl_push_result(L, code, &why);
+}
+
+static int client_request(lua_State *L) { return send_request(L, false); }
+static int client_request_raw(lua_State *L) { return send_request(L, true); }
+
+/* --- the response ------------------------------------------------------------------------------------------------------------ */
+
+static int client_has_response(lua_State *L) {
+  lua_pushboolean(L, hc_client_has_response(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_has_response_begun(lua_State *L) {
+  lua_pushboolean(L, hc_client_has_response_begun(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_is_response_complete(lua_State *L) {
+  lua_pushboolean(L, hc_client_response_is_complete(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_is_response_chunked(lua_State *L) {
+  lua_pushboolean(L, hc_client_response_is_chunked(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_code(lua_State *L) {
+  lua_pushinteger(L, hc_client_response_code(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int make_reason(lua_State *L) {
+  hcl_push_slice(L, hc_client_response_reason(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_reason(lua_State *L) { return hcl_client_guarded(L, make_reason); }
+
+static int client_get_response_body_length(lua_State *L) {
+  hcl_push_integer(L, hc_client_response_body_length(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_request_body_sent(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_client_body_sent(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_body_received(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_client_body_received(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static hc_slice peek_body(lua_State *L, hcl_client *self) {
+  hc_slice view;
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_client_body_peek(self->client, &view);
+  hcl_client_leave(self, previous);
+  return view;
+}
+
+static void consume_body(lua_State *L, hcl_client *self, size_t size) {
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_client_body_consume(self->client, size);
+  hcl_client_leave(self, previous);
+}
+
+static int make_chunk(lua_State *L) {
+  hcl_push_slice(L, *(const hc_slice *)lua_touserdata(L, 1));
+  return 1;
+}
+
+/* Making a string can run finalizers, and one that closes this very client would take the bytes away: so it is busy
+ * meanwhile. The function is pushed first, since that can run them, too. */
+static void push_chunk(lua_State *L, hcl_client *self) {
+  hc_slice view;
+  lua_pushcfunction(L, make_chunk);
+  lua_pushlightuserdata(L, &view);
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_client_body_peek(self->client, &view);
+  int status = lua_pcall(L, 1, 1, 0);
+  hcl_client_leave(self, previous);
+  if (status != 0) lua_error(L); /* the bytes are still the client's */
+  consume_body(L, self, view.size);
+}
+
+/* The same of a copy, which costs less than a protected call. False, and nothing pushed, when these bytes are not the next
+ * ones any more: a finalizer has read them, or closed the client. */
+static bool push_small_chunk(lua_State *L, hc_slice view) {
+  char copy[SMALL_CHUNK];
+  size_t size = view.size;
+  memcpy(copy, view.data, size);
+  lua_pushlstring(L, copy, size);
+  hcl_client *self = hcl_check_client(L, 1);
+  view = peek_body(L, self);
+  if (view.size != size || memcmp(copy, view.data, size) != 0) {
+    lua_pop(L, 1);
+    return false;
+  }
+  consume_body(L, self, size);
+  return true;
+}
+
+static int client_read_response_body_chunk(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_slice view = peek_body(L, self);
+  if (view.size == 0) lua_pushliteral(L, "");
+  else if (view.size > SMALL_CHUNK || !push_small_chunk(L, view)) push_chunk(L, hcl_check_free_client(L, 1));
+  return 1;
+}
+
+const luaL_Reg hcl_client_exchange_methods[] = {
+    {"request", client_request},
+    {"request_raw", client_request_raw},
+    {"has_response", client_has_response},
+    {"has_response_begun", client_has_response_begun},
+    {"is_response_complete", client_is_response_complete},
+    {"is_response_chunked", client_is_response_chunked},
+    {"get_response_code", client_get_response_code},
+    {"get_response_reason", client_get_response_reason},
+    {"get_response_body_length", client_get_response_body_length},
+    {"get_request_body_sent", client_get_request_body_sent},
+    {"get_response_body_received", client_get_response_body_received},
+    {"read_response_body_chunk", client_read_response_body_chunk},
+    {NULL, NULL},
+};

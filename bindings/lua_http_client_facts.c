@@ -1,0 +1,175 @@
+/* lua_http_client_facts.c - HTTPClient: header fields, trailers, and what the connection turned out to be. */
+#include <string.h>
+
+#include "../core/http/fields.h"
+#include "lua_client_object.h"
+#include "lua_header_dictionary.h"
+
+/* --- header fields ------------------------------------------------------------------------------------------------------ */
+
+/* A value, so that it can stand as an argument too. */
+static int push_nil(lua_State *L) {
+  lua_pushnil(L);
+  return 1;
+}
+
+static int push_lines(lua_State *L, const hc_headers *headers) {
+  lua_createtable(L, (int)headers->count, 0);
+  for (size_t i = 0; i < headers->count; i++) {
+    hcl_push_slice(L, hc_headers_line(headers, i));
+    lua_rawseti(L, -2, (int)(i + 1));
+  }
+  return 1;
+}
+
+static int make_headers(lua_State *L) {
+  return push_lines(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
+}
+
+static int make_trailers(lua_State *L) {
+  return push_lines(L, hc_client_response_trailers(hcl_check_client(L, 1)->client));
+}
+
+static int client_get_response_headers(lua_State *L) { return hcl_client_guarded(L, make_headers); }
+static int client_get_response_trailers(lua_State *L) { return hcl_client_guarded(L, make_trailers); }
+
+static int make_header(lua_State *L) {
+  const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
+  hc_slice name = hcl_to_slice(L, 2);
+  size_t first;
+  if (!hc_headers_find(headers, name, 0, &first)) return push_nil(L);
+  hcl_push_joined(L, headers, name, first, ", ");
+  return 1;
+}
+
+static int make_header_values(lua_State *L) {
+  const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
+  hc_slice name = hcl_to_slice(L, 2);
+  int count = 0;
+  lua_newtable(L);
+  for (size_t i = 0; hc_headers_find(headers, name, i, &i); i++) {
+    hcl_push_slice(L, hc_headers_value(headers, i));
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/* Checked out here, where the error still finds the method's name. */
+static void check_name(lua_State *L) {
+  (void)hcl_check_client(L, 1);
+  (void)hcl_check_string(L, 2);
+}
+
+static int client_get_response_header(lua_State *L) {
+  check_name(L);
+  return hcl_client_guarded(L, make_header);
+}
+
+static int client_get_response_header_values(lua_State *L) {
+  check_name(L);
+  return hcl_client_guarded(L, make_header_values);
+}
+
+static int make_dictionary(lua_State *L) {
+  hcl_push_header_dictionary(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+static int client_get_response_headers_as_dictionary(lua_State *L) { return hcl_client_guarded(L, make_dictionary); }
+
+/* --- the connection ---------------------------------------------------------------------------------------------------------- */
+
+static const hc_stream_peer *tls_of(lua_State *L) {
+  const hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
+  return peer && hc_stream_peer_is_tls(peer) ? peer : NULL;
+}
+
+static int push_fact(lua_State *L, hc_slice (*fact)(const hc_stream_peer *)) {
+  const hc_stream_peer *peer = tls_of(L);
+  hc_slice text = peer ? fact(peer) : HC_SLICE("");
+  if (!text.size) return push_nil(L);
+  hcl_push_slice(L, text);
+  return 1;
+}
+
+static int make_tls_version(lua_State *L) { return push_fact(L, hc_tls_version); }
+static int make_tls_cipher(lua_State *L) { return push_fact(L, hc_tls_cipher); }
+static int make_alpn(lua_State *L) { return push_fact(L, hc_tls_alpn); }
+static int client_get_tls_version(lua_State *L) { return hcl_client_guarded(L, make_tls_version); }
+static int client_get_tls_cipher(lua_State *L) { return hcl_client_guarded(L, make_tls_cipher); }
+static int client_get_alpn(lua_State *L) { return hcl_client_guarded(L, make_alpn); }
+
+static int client_get_remote_address(lua_State *L) {
+  hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
+  while (peer && !hc_stream_peer_is_tcp(peer)) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  hc_address address;
+  if (!peer || !hc_tcp_remote_address(peer, &address)) return push_nil(L);
+  char text[HC_ADDRESS_TEXT];
+  hc_address_text(&address, text);
+  lua_pushstring(L, text);
+  lua_pushinteger(L, (lua_Integer)hc_address_port(&address));
+  return 2;
+}
+
+static int certificate_gc(lua_State *L) {
+  hc_peer_certificate_free((hc_peer_certificate *)lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Owned by a userdata, since pushing its texts can throw. */
+static hc_peer_certificate *new_certificate(lua_State *L) {
+  hc_peer_certificate *c = (hc_peer_certificate *)lua_newuserdata(L, sizeof *c);
+  memset(c, 0, sizeof *c);
+  hcl_push_metatable(L, "httpclient.peer_certificate", "__gc", certificate_gc);
+  lua_setmetatable(L, -2);
+  return c;
+}
+
+static void set_text(lua_State *L, const char *name, const char *value) {
+  if (!value) return;
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static int client_get_peer_certificate(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  hc_peer_certificate *c = tls_of(L) ? new_certificate(L) : NULL;
+  const hc_stream_peer *peer = tls_of(L); /* now that no finalizer can take it away */
+  if (!peer || !c) return push_nil(L);
+  if (hc_tls_peer_certificate(peer, c, &why) != HC_OK) {
+    lua_pushnil(L);
+    lua_pushstring(L, why.text);
+    return 2;
+  }
+  lua_newtable(L);
+  set_text(L, "subject", c->subject);
+  set_text(L, "issuer", c->issuer);
+  set_text(L, "fingerprint", c->fingerprint);
+  set_text(L, "public_key_pin", c->public_key_pin);
+  set_text(L, "pem", c->pem);
+  hcl_push_integer(L, c->not_before);
+  lua_setfield(L, -2, "not_before");
+  hcl_push_integer(L, c->not_after);
+  lua_setfield(L, -2, "not_after");
+  lua_createtable(L, (int)c->name_count, 0);
+  for (size_t i = 0; i < c->name_count; i++) {
+    lua_pushstring(L, c->names[i]);
+    lua_rawseti(L, -2, (int)(i + 1));
+  }
+  lua_setfield(L, -2, "names");
+  return 1;
+}
+
+const luaL_Reg hcl_client_fact_methods[] = {
+    {"get_response_headers", client_get_response_headers},
+    {"get_response_headers_as_dictionary", client_get_response_headers_as_dictionary},
+    {"get_response_header", client_get_response_header},
+    {"get_response_header_values", client_get_response_header_values},
+    {"get_response_trailers", client_get_response_trailers},
+    {"get_tls_version", client_get_tls_version},
+    {"get_tls_cipher", client_get_tls_cipher},
+    {"get_alpn", client_get_alpn},
+    {"get_remote_address", client_get_remote_address},
+    {"get_peer_certificate", client_get_peer_certificate},
+    {NULL, NULL},
+};

@@ -1,0 +1,180 @@
+/* lua_http_client_file.c - HTTPClient: the files of a script, and the response's body into one. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/platform/file.h"
+#include "../core/platform/sigpipe.h"
+#include "lua_client_object.h"
+
+/* A Lua file's FILE; NULL once it is closed. */
+static FILE *file_of(void *object) {
+#if LUA_VERSION_NUM >= 502
+  if (!((luaL_Stream *)object)->closef) return NULL;
+#endif
+  return *(FILE **)object;
+}
+
+FILE *hcl_file_if_open(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  return object ? file_of(object) : NULL;
+}
+
+FILE *hcl_to_open_file(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  if (object && !file_of(object)) luaL_argerror(L, index, "the file is closed");
+  return object ? file_of(object) : NULL;
+}
+
+/* stdio writes at its own times and more than once, and can take all and yet have met an end: where that raises a signal, it
+ * is looked for behind each call. */
+static bool flush(FILE *file, bool is_regular) {
+  hc_sigpipe_guard guard;
+  if (is_regular) return fflush(file) == 0;
+  (void)hc_sigpipe_block(&guard);
+  bool is_done = fflush(file) == 0;
+  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
+  return is_done;
+}
+
+bool hcl_flush_stdio(FILE *file) { return flush(file, hc_file_is_regular(fileno(file))); }
+
+/* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may close it between two writes. */
+typedef struct stdio_sink {
+  void *object;
+  bool is_regular;
+} stdio_sink;
+
+static hc_error refuse_closed(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "the file was closed while the body was being written to it");
+}
+
+static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
+  const stdio_sink *sink = (const stdio_sink *)context;
+  FILE *file = file_of(sink->object);
+  hc_sigpipe_guard guard;
+  if (!file) {
+    (void)refuse_closed(why);
+    return 0;
+  }
+  if (sink->is_regular) return fwrite(bytes.data, 1, bytes.size, file);
+  (void)hc_sigpipe_block(&guard);
+  size_t written = fwrite(bytes.data, 1, bytes.size, file);
+  hc_sigpipe_restore(&guard, written < bytes.size && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
+  return written;
+}
+
+static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, hc_failure *why) {
+  FILE *file = file_of(object);
+  if (!file) return refuse_closed(why);
+  stdio_sink sink = {object, hc_file_is_regular(fileno(file))};
+  hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, &sink, moved, why);
+  file = file_of(object);
+  if (!file) return code != HC_OK ? code : refuse_closed(why);
+  /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
+  if (!flush(file, sink.is_regular) && code == HC_OK)
+    code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  return code;
+}
+
+static bool is_same_path(lua_State *L, hcl_client *self) {
+  hcl_client_anchor_get(L, self, 1, HCL_CLIENT_PATH);
+  bool same = self->sink_is_open && lua_rawequal(L, -1, 2);
+  lua_pop(L, 1);
+  return same;
+}
+
+/* Makes room for another file of the path at index 2. */
+static hc_error change_sink(lua_State *L, hcl_client *self, hc_slice *path, hc_failure *why) {
+  *path = hcl_to_slice(L, 2);
+  if (strlen(path->data) != path->size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_PATH);
+  hcl_client_close_sink(self);
+  lua_pushvalue(L, 2);
+  hcl_client_anchor_put(L, self, 1, HCL_CLIENT_PATH);
+  return HC_OK;
+}
+
+static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
+  hc_slice path;
+  if (is_same_path(L, self)) return HC_OK;
+  hc_error code = change_sink(L, self, &path, why);
+  if (code != HC_OK) return code;
+  code = hc_file_create(path.data, &self->sink, why);
+  self->sink_is_open = code == HC_OK;
+  return code;
+}
+
+/* Of what the owner is, by create_new_file or own_file_size: nil for a device. */
+static int64_t check_owner(lua_State *L, int index) {
+  int64_t owner = HC_FILE_OF_NOBODY;
+  luaL_argcheck(L, lua_isnoneornil(L, index) || hcl_to_integer(L, index, &owner), index, "owner expected");
+  return owner;
+}
+
+/* open_body_file(client, path [, owner]) -> true; nil, message, Error. read_response_body_to_file(path) then writes behind
+ * what the file holds, and only to a file of that owner, or a device: see file.h. */
+int hcl_open_body_file(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_failure why = {HC_OK, ""};
+  hc_slice path = hcl_check_string(L, 2);
+  int64_t owner = check_owner(L, 3);
+  hc_error code = change_sink(L, self, &path, &why);
+  if (code == HC_OK) {
+    code = hc_file_open_present(path.data, owner, &self->sink, &why);
+    self->sink_is_open = code == HC_OK;
+  }
+  if (code == HC_OK) {
+    lua_pushboolean(L, true);
+    return 1;
+  }
+  return hcl_push_refusal(L, code, &why);
+}
+
+/* is_present_file(path, file [, owner]) -> boolean: the same of a file that a script has opened */
+int hcl_is_present_file(lua_State *L) {
+  FILE *file = hcl_to_open_file(L, 2);
+  lua_pushboolean(L, file && hc_file_is_present(fileno(file), luaL_checkstring(L, 1), check_owner(L, 3)));
+  return 1;
+}
+
+static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc_failure *why) {
+  if (hc_client_get_status(self->client) != HC_STATUS_BODY)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
+  hc_error code = open_sink(L, self, why);
+  if (code != HC_OK) return code;
+  lua_State *previous = hcl_client_enter(L, self);
+  if (self->sink_is_open) code = hc_client_body_to_file(self->client, self->sink, moved, why);
+  else code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "the file was closed meanwhile");
+  hcl_client_leave(self, previous);
+  if (!self->sink_is_open || hc_client_get_status(self->client) == HC_STATUS_BODY) return code;
+  self->sink_is_open = false;
+  hc_error finished = hc_file_finish(self->sink, why);
+  return code != HC_OK ? code : finished;
+}
+
+static int client_read_response_body_to_file(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  lua_settop(L, 2);
+  bool is_file = hcl_to_open_file(L, 2) != NULL;
+  if (!is_file && lua_type(L, 2) != LUA_TSTRING) return hcl_type_error(L, 2, "path or file");
+  hc_failure why = {HC_OK, ""};
+  uint64_t moved = 0;
+  hc_error code;
+  if (is_file) {
+    lua_State *previous = hcl_client_enter(L, self);
+    code = move_to_stdio(self, lua_touserdata(L, 2), &moved, &why);
+    hcl_client_leave(self, previous);
+  } else {
+    code = move_to_path(L, self, &moved, &why);
+  }
+  if (code == HC_OK) {
+    hcl_push_integer(L, (int64_t)moved);
+    return 1;
+  }
+  int count = hcl_push_refusal(L, code, &why);
+  hcl_push_integer(L, (int64_t)moved);
+  return count + 1;
+}
+
+const luaL_Reg hcl_client_file_methods[] = {{"read_response_body_to_file", client_read_response_body_to_file}, {NULL, NULL}};

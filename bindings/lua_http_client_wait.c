@@ -1,0 +1,158 @@
+/* lua_http_client_wait.c - HTTPClient: waiting, and what event loops ask. */
+#include <limits.h>
+
+#include "lua_client_object.h"
+
+static double opt_seconds(lua_State *L, int arg) {
+  if (lua_isnoneornil(L, arg)) return -1;
+  double seconds = hcl_check_number(L, arg);
+  if (seconds < 0) luaL_argerror(L, arg, "0 or more seconds are needed");
+  return seconds;
+}
+
+static int client_wait(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  double seconds = opt_seconds(L, 2);
+  bool ready = false;
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_error code = hc_client_wait(self->client, seconds, &ready);
+  hcl_client_leave(self, previous);
+  lua_pushinteger(L, (lua_Integer)code);
+  lua_pushboolean(L, ready);
+  if (code == HC_OK) return 2;
+  hcl_push_message(L, code, hc_client_last_error(self->client));
+  return 3;
+}
+
+static hc_interest interest_of(lua_State *L) {
+  hc_interest interest;
+  hc_client_interest(hcl_check_client(L, 1)->client, &interest);
+  return interest;
+}
+
+/* For luv and select: -1 where there is nothing to watch. */
+int hcl_interest_get_fd(lua_State *L, hc_interest interest) {
+  lua_pushinteger(L, interest.fd);
+  return 1;
+}
+
+/* For cqueues: nil where there is nothing to watch. */
+int hcl_interest_pollfd(lua_State *L, hc_interest interest) {
+  if (interest.fd < 0) lua_pushnil(L);
+  else lua_pushinteger(L, interest.fd);
+  return 1;
+}
+
+int hcl_interest_events(lua_State *L, hc_interest interest) {
+  static const char *const names[] = {NULL, "r", "w", "rw"};
+  const char *name = interest.fd < 0 ? NULL : names[interest.events & 3u];
+  lua_pushstring(L, name); /* nil for NULL */
+  return 1;
+}
+
+/* Seconds until the object must be called; 0 when it can do something now, nil when only an event counts. */
+int hcl_interest_timeout(lua_State *L, hc_interest interest) {
+  if (!interest.ready && interest.deadline == HC_NEVER) {
+    lua_pushnil(L);
+    return 1;
+  }
+  uint64_t now = hc_clock_now();
+  double seconds = interest.ready || interest.deadline <= now ? 0 : (double)(interest.deadline - now) / 1e9;
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+
+/* For LuaSocket's select: what needs no event is ready at once. */
+int hcl_interest_dirty(lua_State *L, hc_interest interest) {
+  lua_pushboolean(L, interest.ready);
+  return 1;
+}
+
+static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int client_pollfd(lua_State *L) {
+  hcl_client *self = hcl_check_client(L, 1);
+  hc_interest interest = interest_of(L);
+  self->is_shown = interest.fd >= 0;
+  self->shown_fd = interest.fd;
+  return hcl_interest_pollfd(L, interest);
+}
+
+/* Runs protected. */
+static int cancel_in_cqueues(lua_State *L) {
+  const int *fd = (const int *)lua_touserdata(L, 1);
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  if (!lua_istable(L, -1)) return 0;
+  lua_getfield(L, -1, "cqueues");
+  if (!lua_istable(L, -1)) return 0;
+  lua_getfield(L, -1, "cancel");
+  if (!lua_isfunction(L, -1)) return 0;
+  lua_pushinteger(L, *fd);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+void hcl_withdraw_descriptor(lua_State *L, int fd) {
+  if (hcl_call_protected(L, cancel_in_cqueues, &fd) > 0) lua_pop(L, 1);
+}
+
+void hcl_client_withdraw(lua_State *L, hcl_client *self) {
+  self->is_shown = false;
+  hcl_withdraw_descriptor(L, self->shown_fd);
+}
+
+static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
+static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+
+static int client_timeout(lua_State *L) {
+  hc_interest interest = interest_of(L);
+  if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
+  return hcl_interest_timeout(L, interest);
+}
+
+/* A list of our own keeps the clients alive: a body function may empty the caller's. Pushes it. */
+static void keep_clients(lua_State *L, hcl_client **objects, size_t count) {
+  lua_createtable(L, (int)(count < INT_MAX ? count : 0), 0);
+  int kept = lua_gettop(L);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (int)(i + 1));
+    if (!luaL_testudata(L, -1, HCL_HTTP_CLIENT))
+      luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
+    objects[i] = hcl_check_free_client(L, -1);
+    if (objects[i]->is_shown) hcl_client_withdraw(L, objects[i]);
+    lua_rawseti(L, kept, (int)(i + 1));
+  }
+}
+
+/* HTTPClient.wait_any(clients [, seconds]) */
+static int client_wait_any(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  double seconds = opt_seconds(L, 2);
+  size_t count = lua_rawlen(L, 1);
+  hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
+  bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);
+  hcl_client **objects = (hcl_client **)lua_newuserdata(L, (count + 1) * sizeof *objects);
+  keep_clients(L, objects, count);
+  int kept = lua_gettop(L);
+  /* Only now, when no finalizer can come in between. (A new client in place of one that is gone: that throws at most.) */
+  for (size_t i = 0; i < count; i++) clients[i] = hcl_client_need(L, objects[i]);
+  hcl_runtime *runtime = count ? objects[0]->runtime : NULL;
+  lua_State *previous = runtime ? runtime->current : NULL;
+  if (runtime) runtime->current = L;
+  hc_error code = hc_client_wait_any(clients, count, seconds, ready);
+  if (runtime) runtime->current = previous;
+  if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
+  lua_newtable(L);
+  int listed = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!ready[i]) continue;
+    lua_rawgeti(L, kept, (int)(i + 1));
+    lua_rawseti(L, -2, ++listed);
+  }
+  return 1;
+}
+
+const luaL_Reg hcl_client_wait_methods[] = {
+    {"wait", client_wait},     {"wait_any", client_wait_any}, {"get_fd", client_get_fd}, {"getfd", client_get_fd},
+    {"pollfd", client_pollfd}, {"events", client_events},     {"timeout", client_timeout}, {"dirty", client_dirty},
+    {NULL, NULL},
+};

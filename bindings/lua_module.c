@@ -1,0 +1,164 @@
+/* lua_module.c - httpclient.core, the table that the Lua side of the module builds on. */
+#include <string.h>
+
+#include "../core/platform/file.h"
+#include "lua_client_object.h"
+
+#if defined(_WIN32)
+#define MODULE_EXPORT __declspec(dllexport)
+#elif defined(__GNUC__)
+#define MODULE_EXPORT __attribute__((visibility("default")))
+#else
+#define MODULE_EXPORT
+#endif
+
+static int module_error_string(lua_State *L) {
+  int64_t code = hcl_check_integer(L, 1);
+  lua_pushstring(L, hc_error_string(code < 0 || code >= HC_ERROR_COUNT ? -1 : (int)code));
+  return 1;
+}
+
+/* Seconds on a clock that nobody sets; only differences mean something. */
+static int module_monotonic_time(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)hc_clock_now() / 1e9);
+  return 1;
+}
+
+static const char *check_path(lua_State *L, int index) {
+  hc_slice path = hcl_check_string(L, index);
+  luaL_argcheck(L, !memchr(path.data, '\0', path.size), index, "the path holds a NUL byte");
+  return path.data;
+}
+
+/* create_new_file(path [, old]) -> owner; nil, message, Error where it is there already, or can't be made. See file.h. */
+static int module_create_new_file(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  int64_t owner;
+  const char *old = lua_isnoneornil(L, 2) ? NULL : check_path(L, 2);
+  hc_error code = hc_file_create_new(check_path(L, 1), old, &owner, &why);
+  if (code == HC_OK) {
+    hcl_push_integer(L, owner);
+    return 1;
+  }
+  return hcl_push_refusal(L, code, &why);
+}
+
+/* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to replace */
+static int module_keep_file_mode(lua_State *L) {
+  lua_pushboolean(L, hc_file_keep_mode(check_path(L, 1), check_path(L, 2)));
+  return 1;
+}
+
+/* process_number() -> of the calling process */
+static int module_process_number(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_process_number());
+  return 1;
+}
+
+/* own_file_size(path) -> bytes, owner; nil where there is none, or one that others may have put there */
+static int module_own_file_size(lua_State *L) {
+  uint64_t size;
+  int64_t owner;
+  if (!hc_file_is_own(check_path(L, 1), &size, &owner)) return 0;
+  hcl_push_integer(L, (int64_t)size);
+  hcl_push_integer(L, owner);
+  return 2;
+}
+
+/* file_kind(path) -> "regular", "directory", "device" or "other"; nil where there is nothing */
+static int module_file_kind(lua_State *L) {
+  static const char *const names[] = {
+      [HC_FILE_REGULAR] = "regular", [HC_FILE_DIRECTORY] = "directory",
+      [HC_FILE_DEVICE] = "device",   [HC_FILE_OTHER] = "other",
+  };
+  lua_pushstring(L, names[hc_file_kind_of(check_path(L, 1))]);
+  return 1;
+}
+
+/* prepare_tls() -> boolean: is all that a first TLS connection needs there? Begins to load what is not. */
+static int module_prepare_tls(lua_State *L) {
+  lua_pushboolean(L, hc_tls_start_loading());
+  return 1;
+}
+
+/* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a plain field. */
+static int module_index(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error"))) return 0;
+  hcl_push_enum(L, HCL_ENUM_ERROR);
+  return 1;
+}
+
+static void set_error_enum(lua_State *L) {
+  if (!hcl_enums_are_raw(L)) {
+    hcl_push_enum(L, HCL_ENUM_ERROR);
+    lua_setfield(L, -2, "Error");
+    return;
+  }
+  lua_newtable(L);
+  lua_pushcfunction(L, module_index);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
+/* What the Lua half has to find again when it is loaded anew, and this half with it: a table of the registry. */
+static void set_kept(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "httpclient.kept");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "httpclient.kept");
+  }
+  lua_setfield(L, -2, "kept");
+}
+
+typedef struct class_entry {
+  const char *name;
+  void (*push)(lua_State *L);
+} class_entry;
+
+static const class_entry classes[] = {
+    {"TLSOptions", hcl_tls_options_register},       {"X509Certificate", hcl_x509_register},
+    {"CryptoKey", hcl_crypto_key_register},         {"StreamPeerTCP", hcl_stream_peer_tcp_register},
+    {"StreamPeerTLS", hcl_stream_peer_tls_register}, {"HTTPClient", hcl_http_client_register},
+    {"Poller", hcl_poller_register},                {"Inflater", hcl_inflater_register},
+};
+
+static const luaL_Reg functions[] = {
+    {"error_string", module_error_string},
+    {"monotonic_time", module_monotonic_time},
+    {"create_new_file", module_create_new_file},
+    {"keep_file_mode", module_keep_file_mode},
+    {"own_file_size", module_own_file_size},
+    {"process_number", module_process_number},
+    {"file_kind", module_file_kind},
+    {"prepare_tls", module_prepare_tls},
+    {"open_body_file", hcl_open_body_file},
+    {"is_present_file", hcl_is_present_file},
+    {"query_string_from_dict", hcl_query_string_from_dict},
+    {"uri_encode", hcl_uri_encode},
+    {"uri_decode", hcl_uri_decode},
+    {"http_escape", hcl_uri_encode}, /* the 3.x names */
+    {"http_unescape", hcl_uri_decode},
+    {NULL, NULL},
+};
+
+MODULE_EXPORT int luaopen_httpclient_core(lua_State *L) {
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+    classes[i].push(L);
+    lua_setfield(L, -2, classes[i].name);
+  }
+  lua_getfield(L, -1, "HTTPClient");
+  lua_getfield(L, -1, "new");
+  lua_setfield(L, -3, "new");
+  lua_pop(L, 1);
+  set_error_enum(L);
+  set_kept(L);
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+  lua_pushliteral(L, "httpclient " HC_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

@@ -1,0 +1,190 @@
+/* lua_poller.c - the class Poller. It keeps its clients alive: they are fields of its anchor, by address. */
+#include "../core/poller.h"
+
+#include "lua_client_object.h"
+
+typedef struct hcl_poller {
+  hc_poller *poller;
+  hcl_runtime *runtime;
+  bool busy;
+  bool is_shown; /* as of a client */
+  int shown_fd;
+} hcl_poller;
+
+/* The object, closed or not. Raises when the call comes out of its own round. */
+static hcl_poller *check_free_poller(lua_State *L) {
+  hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
+  if (self->busy) luaL_error(L, "the Poller is at work: a body function or stream may not use it");
+  return self;
+}
+
+static hcl_poller *check_poller(lua_State *L) {
+  hcl_poller *self = check_free_poller(L);
+  if (self->poller) return self;
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_poller_new(&self->poller, &why);
+  if (code == HC_ERR_OUT_OF_MEMORY) hcl_raise_memory(L);
+  if (code != HC_OK) luaL_error(L, "Poller: %s", why.text);
+  return self;
+}
+
+static int poller_new(lua_State *L) {
+  hcl_object_new(L, HCL_POLLER, sizeof(hcl_poller));
+  lua_newtable(L);
+  hcl_set_anchor(L, -2);
+  lua_insert(L, 1);
+  lua_settop(L, 1);
+  check_poller(L);
+  return 1;
+}
+
+static int poller_gc(lua_State *L) {
+  hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
+  if (self->busy) return 0; /* by hand, or by a lua_close out of a callback */
+  hc_poller_delete(self->poller);
+  self->poller = NULL;
+  return 0;
+}
+
+/* __close */
+static int poller_go_out_of_scope(lua_State *L) {
+  (void)check_free_poller(L);
+  return poller_gc(L);
+}
+
+/* Nothing is kept: used again, it is a new one. */
+static int poller_close(lua_State *L) {
+  hcl_poller *self = check_free_poller(L);
+  lua_newtable(L);
+  if (self->is_shown) hcl_withdraw_descriptor(L, self->shown_fd);
+  self->is_shown = false;
+  hc_poller_delete(self->poller);
+  self->poller = NULL;
+  hcl_set_anchor(L, 1);
+  return 0;
+}
+
+static void set_member(lua_State *L, hcl_client *client, int value) {
+  hcl_get_anchor(L, 1);
+  lua_pushlightuserdata(L, client);
+  lua_pushvalue(L, value);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+static bool is_member(lua_State *L, hcl_client *client) {
+  hcl_get_anchor(L, 1);
+  lua_pushlightuserdata(L, client);
+  lua_rawget(L, -2);
+  bool is = !lua_isnil(L, -1);
+  lua_pop(L, 2);
+  return is;
+}
+
+/* Room first. That can run a finalizer, which may close the Poller and with it forget the member, so then once more. */
+static void make_member(lua_State *L, hcl_client *client) {
+  do set_member(L, client, 2);
+  while (!is_member(L, client));
+}
+
+static int poller_add(lua_State *L) {
+  (void)check_poller(L);
+  hcl_client *client = hcl_check_free_client(L, 2);
+  lua_settop(L, 2);
+  hc_failure why = {HC_OK, ""};
+  make_member(L, client);
+  hcl_poller *self = check_poller(L);
+  hc_client *core = hcl_client_need(L, client);
+  self->runtime = client->runtime;
+  self->busy = true;
+  hc_error code = hc_poller_add(self->poller, core, client, &why);
+  self->busy = false;
+  if (code == HC_OK || code == HC_ERR_ALREADY_IN_USE) return hcl_push_result(L, code, &why);
+  lua_pushnil(L);
+  set_member(L, client, 3);
+  return hcl_push_result(L, code, &why);
+}
+
+static int poller_remove(lua_State *L) {
+  hcl_poller *self = check_poller(L);
+  hcl_client *client = hcl_check_free_client(L, 2);
+  hc_error code = hc_poller_remove(self->poller, client->client);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  if (code == HC_OK) set_member(L, client, 3);
+  return hcl_push_result(L, code, NULL);
+}
+
+static int poller_count(lua_State *L) {
+  hcl_push_integer(L, (int64_t)hc_poller_count(check_poller(L)->poller));
+  return 1;
+}
+
+/* --- what an event loop asks: a Poller in it stands for all its clients */
+
+static hc_interest interest_of(lua_State *L) {
+  hc_interest interest;
+  hc_poller_interest(check_poller(L)->poller, &interest);
+  return interest;
+}
+
+static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int poller_pollfd(lua_State *L) {
+  hc_interest interest = interest_of(L);
+  hcl_poller *self = check_poller(L);
+  self->is_shown = interest.fd >= 0;
+  self->shown_fd = interest.fd;
+  return hcl_interest_pollfd(L, interest);
+}
+static int poller_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
+static int poller_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
+static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+
+/* --- waiting */
+
+/* Returns the clients that moved, as an array. The Poller is busy: a finalizer can not take it away. */
+static int push_moved(lua_State *L) {
+  hcl_poller *self = (hcl_poller *)lua_touserdata(L, 1);
+  int count = 0;
+  lua_newtable(L);
+  hcl_get_anchor(L, 1);
+  int members = lua_gettop(L);
+  void *tag;
+  while ((tag = hc_poller_next(self->poller)) != NULL) {
+    lua_pushlightuserdata(L, tag);
+    lua_rawget(L, members);
+    lua_rawseti(L, members - 1, ++count);
+  }
+  lua_settop(L, members - 1);
+  return 1;
+}
+
+static int poller_wait(lua_State *L) {
+  hcl_poller *self = check_poller(L);
+  double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
+  if (seconds < 0 && !lua_isnoneornil(L, 2)) luaL_argerror(L, 2, "0 or more seconds are needed");
+  lua_pushcfunction(L, push_moved);
+  lua_pushvalue(L, 1);
+  self = check_poller(L);
+  lua_State *previous = self->runtime ? self->runtime->current : NULL;
+  if (self->runtime) self->runtime->current = L;
+  self->busy = true;
+  hc_error code = hc_poller_wait(self->poller, seconds);
+  int status = code == HC_OK ? lua_pcall(L, 1, 1, 0) : 0;
+  self->busy = false;
+  if (self->runtime) self->runtime->current = previous;
+  if (code != HC_OK) return luaL_error(L, "Poller: %s", hc_error_string((int)code));
+  return status != 0 ? lua_error(L) : 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"new", poller_new},     {"add", poller_add},   {"remove", poller_remove},
+    {"count", poller_count}, {"wait", poller_wait}, {"get_fd", poller_get_fd},
+    {"getfd", poller_get_fd}, {"pollfd", poller_pollfd}, {"events", poller_events},
+    {"timeout", poller_timeout}, {"dirty", poller_dirty}, {"close", poller_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {{"__gc", poller_gc}, {"__close", poller_go_out_of_scope}, {NULL, NULL}};
+
+void hcl_poller_register(lua_State *L) { hcl_class_new(L, HCL_POLLER, methods, meta); }

@@ -1,0 +1,244 @@
+/* lua_stream_peer_class.c - the classes StreamPeerTCP and StreamPeerTLS: connecting, and what they tell. */
+#include "lua_stream_object.h"
+
+static int new_object(lua_State *L, const char *class_name) {
+  hcl_stream *self = (hcl_stream *)hcl_object_new(L, class_name, sizeof *self);
+  hcl_stream_need_peer(L, -1, self);
+  return 1;
+}
+
+static int tcp_new(lua_State *L) { return new_object(L, HCL_STREAM_PEER_TCP); }
+static int tls_new(lua_State *L) { return new_object(L, HCL_STREAM_PEER_TLS); }
+
+/* --- StreamPeerTCP */
+
+static int tcp_connect_to_host(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
+  hc_slice text = hcl_check_string(L, 2);
+  int64_t port = hcl_check_integer(L, 3);
+  hc_failure why = {HC_OK, ""};
+  hc_host host;
+  hc_error code = hc_host_parse(text, &host, &why);
+  if (code == HC_OK && host.scheme != 0) {
+    code = hc_failure_set(&why, HC_ERR_INVALID_PARAMETER, "a host without scheme is needed");
+  }
+  if (code == HC_OK && (port < 1 || port > 65535)) {
+    code = hc_failure_set(&why, HC_ERR_INVALID_PARAMETER, "the port must be from 1 to 65535");
+  }
+  if (code == HC_OK) {
+    hcl_stream_reset(self);
+    code = hc_tcp_connect(hcl_stream_need_peer(L, 1, self), host.text, (unsigned)port, &why);
+  }
+  return hcl_push_result(L, code, &why);
+}
+
+static const char *const tcp_status_names[] = {"STATUS_NONE", "STATUS_CONNECTING", "STATUS_CONNECTED", "STATUS_ERROR"};
+
+/* The numbers of `standing` are those of the reference. */
+static int tcp_get_status(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
+  /* As in 3.x, which has no poll: asking is enough to get on. */
+  if (hcl_stream_standing(self) == HCL_UNDER_WAY) (void)hc_stream_peer_advance(self->peer, &self->failure);
+  lua_pushinteger(L, (lua_Integer)hcl_stream_standing(self));
+  return 1;
+}
+
+static int tcp_get_connected_host(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
+  hc_buffer *text = hcl_buffer_new(L);
+  hc_slice host = self->peer ? hc_tcp_host(self->peer) : HC_SLICE("");
+  if (hc_buffer_append(text, host, HCL_TEXT_LIMIT) != HC_OK) return hcl_raise_memory(L);
+  hcl_buffer_push(L, text);
+  return 1;
+}
+
+static int tcp_get_connected_port(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
+  lua_pushinteger(L, self->peer ? (lua_Integer)hc_tcp_port(self->peer) : 0);
+  return 1;
+}
+
+static int tcp_get_local_port(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
+  hc_address address;
+  bool known = self->peer && hc_tcp_local_address(self->peer, &address);
+  lua_pushinteger(L, known ? (lua_Integer)hc_address_port(&address) : 0);
+  return 1;
+}
+
+static int tcp_set_no_delay(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
+  bool on = hcl_check_boolean(L, 2);
+  hc_tcp_set_no_delay(hcl_stream_need_peer(L, 1, self), on);
+  return 0;
+}
+
+static int stream_tostring(lua_State *L) {
+  static const char *const tls_names[] = {"DISCONNECTED", "HANDSHAKING", "CONNECTED", "ERROR"};
+  hcl_stream *self = hcl_check_stream(L, 1, NULL);
+  bool is_tcp = luaL_testudata(L, 1, HCL_STREAM_PEER_TCP) != NULL;
+  hcl_standing now = hcl_stream_standing(self);
+  return hcl_push_object_text(L, 1, is_tcp ? tcp_status_names[now] + sizeof "STATUS" : tls_names[now]);
+}
+
+/* --- StreamPeerTLS */
+
+/* Does `stream` run over `peer`, through however many layers? */
+static bool runs_over(hc_stream_peer *stream, const hc_stream_peer *peer) {
+  for (; stream; stream = stream->ops->below ? stream->ops->below(stream) : NULL) {
+    if (stream == peer) return true;
+  }
+  return false;
+}
+
+static unsigned port_of(hc_stream_peer *stream) {
+  hc_slice host;
+  unsigned port = 0;
+  if (stream->ops->endpoint) stream->ops->endpoint(stream, &host, &port);
+  return port;
+}
+
+/* The name that is verified: without brackets, and there must be one unless nothing asks for it. */
+static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host, hc_failure *why) {
+  *host = (hc_host){HC_HOST_NAME, HC_SLICE(""), 0};
+  if (text.size == 0) {
+    if (hc_tls_options_is_unsafe(options) || hc_tls_options_common_name_override(options).size > 0) return HC_OK;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no name to verify the certificate against");
+  }
+  hc_error code = hc_host_parse(text, host, why);
+  if (code != HC_OK || host->scheme == 0) return code;
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a name without scheme is needed");
+}
+
+/* Asking for the port may call a script's method, and so may the end of what was connected before. */
+static hc_error connect_over(hcl_stream *self, hc_stream_peer *below, hc_slice name, hc_tls_options *options,
+                             hc_failure *why) {
+  hc_tls_options_retain(options);
+  unsigned port = port_of(below);
+  hcl_stream_reset(self);
+  hc_error code = hc_tls_connect(self->peer, below, name, port, options, why);
+  hc_tls_options_release(options);
+  return code;
+}
+
+static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text, hc_tls_options *options,
+                          hc_failure *why) {
+  hc_host name;
+  hc_error code = take_name(text, options, &name, why);
+  if (code != HC_OK) return code;
+  if (runs_over(below, self->peer)) {
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream runs over this one itself");
+  }
+  hc_failure below_why = {HC_OK, ""};
+  hc_stream_peer_retain(below); /* its method may let go of the object that holds it */
+  hc_io io = hc_stream_peer_advance(below, &below_why);
+  if (io == HC_IO_OK) code = connect_over(self, below, name.text, options, why);
+  hc_stream_peer_release(below);
+  if (io != HC_IO_OK) {
+    return hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream below is not connected%s%s",
+                          below_why.text[0] ? ": " : "", below_why.text);
+  }
+  return code;
+}
+
+static int tls_connect_to_stream(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
+  hc_failure why = {HC_OK, ""};
+  lua_settop(L, 4);
+  hc_slice name = hcl_check_string(L, 3);
+  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
+  hc_stream_peer *below = hcl_to_stream_peer(L, 2); /* stays on the stack, and so alive */
+  if (!below) return hcl_type_error(L, 2, "StreamPeer");
+  if (hcl_stream_peer_has_unsent(L, 2)) {
+    hc_failure_set(&why, HC_ERR_BUSY, "bytes of put_data are still on their way");
+    return hcl_push_result(L, why.code, &why);
+  }
+  hcl_anchor_reserve(L, 1, HCL_STREAM_SLOT);
+  hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
+  hcl_stream_need_peer(L, 1, self);
+  below = hcl_stream_peer_again(L, 5);
+  options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
+  if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
+  hcl_stream_push_holder(L, below);
+  self->busy = true;
+  hc_error code = start_tls(self, below, name, options, &why);
+  self->busy = false;
+  if (code == HC_OK) {
+    hcl_anchor_put(L, 1, HCL_HOLDER_SLOT);
+    lua_pushvalue(L, 2);
+    hcl_anchor_put(L, 1, HCL_STREAM_SLOT);
+  }
+  return hcl_push_result(L, code, &why);
+}
+
+static int tls_get_status(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
+  hc_tls_state state = self->peer ? hc_tls_get_state(self->peer) : HC_TLS_DISCONNECTED;
+  if (state == HC_TLS_CONNECTED && hcl_stream_standing(self) == HCL_BROKEN) state = HC_TLS_ERROR;
+  lua_pushinteger(L, (lua_Integer)state);
+  return 1;
+}
+
+/* The very object that was given; for a stream that a client made, the object for what is below. */
+static int make_stream(lua_State *L) {
+  const hcl_stream *self = hcl_to_stream(L, 1);
+  hc_stream_peer *below = self->peer ? hc_tls_below(self->peer) : NULL;
+  if (below) hcl_anchor_get(L, 1, HCL_STREAM_SLOT);
+  if (!below || !lua_toboolean(L, -1)) hcl_push_stream_peer(L, below);
+  return 1;
+}
+
+static int tls_get_stream(lua_State *L) {
+  hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
+  return hcl_call_busy(L, &self->busy, make_stream);
+}
+
+/* clang-format off */
+#define COMMON_METHODS \
+  {"put_data", hcl_stream_put_data}, \
+  {"put_partial_data", hcl_stream_put_partial_data}, \
+  {"get_data", hcl_stream_get_data}, \
+  {"get_partial_data", hcl_stream_get_partial_data}, \
+  {"get_available_bytes", hcl_stream_get_available_bytes}, \
+  {"poll", hcl_stream_poll}
+/* clang-format on */
+
+static const luaL_Reg meta[] = {{"__gc", hcl_stream_gc},
+                                {"__close", hcl_stream_go_out_of_scope},
+                                {"__tostring", stream_tostring},
+                                {NULL, NULL}};
+
+void hcl_stream_peer_tcp_register(lua_State *L) {
+  static const luaL_Reg methods[] = {COMMON_METHODS,
+                                     {"new", tcp_new},
+                                     {"connect_to_host", tcp_connect_to_host},
+                                     {"get_status", tcp_get_status},
+                                     {"get_connected_host", tcp_get_connected_host},
+                                     {"get_connected_port", tcp_get_connected_port},
+                                     {"get_local_port", tcp_get_local_port},
+                                     {"set_no_delay", tcp_set_no_delay},
+                                     {"disconnect_from_host", hcl_stream_disconnect},
+                                     {NULL, NULL}};
+  hcl_class_new(L, HCL_STREAM_PEER_TCP, methods, meta);
+  for (int i = 0; i < 4; i++) {
+    lua_pushinteger(L, i);
+    lua_setfield(L, -2, tcp_status_names[i]);
+  }
+}
+
+void hcl_stream_peer_tls_register(lua_State *L) {
+  static const luaL_Reg methods[] = {COMMON_METHODS,
+                                     {"new", tls_new},
+                                     {"connect_to_stream", tls_connect_to_stream},
+                                     {"get_status", tls_get_status},
+                                     {"get_stream", tls_get_stream},
+                                     {"disconnect_from_stream", hcl_stream_disconnect},
+                                     {NULL, NULL}};
+  static const char *const names[] = {"STATUS_DISCONNECTED", "STATUS_HANDSHAKING", "STATUS_CONNECTED", "STATUS_ERROR",
+                                      "STATUS_ERROR_HOSTNAME_MISMATCH"};
+  hcl_class_new(L, HCL_STREAM_PEER_TLS, methods, meta);
+  for (int i = 0; i < 5; i++) {
+    lua_pushinteger(L, i);
+    lua_setfield(L, -2, names[i]);
+  }
+}

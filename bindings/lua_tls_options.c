@@ -1,0 +1,303 @@
+/* lua_tls_options.c - the class TLSOptions: a checked table in, an immutable object out. */
+#include <string.h>
+
+#include "lua_binding.h"
+
+#define CHAIN_SLOT 1
+
+typedef struct options_object {
+  hc_tls_options *options;
+} options_object;
+
+/* What a constructor gathers. The slices point to Lua strings that the arguments keep alive, the arrays of slices and
+ * the objects made from PEM text stand on the stack. */
+typedef struct gathering {
+  hc_tls_settings settings;
+  int arg;         /* the place of `extra` */
+  const char *key; /* the field of `extra` under examination */
+} gathering;
+
+static int refuse(lua_State *L, const gathering *g, const char *problem) {
+  return luaL_argerror(L, g->arg, lua_pushfstring(L, "extra.%s: %s", g->key, problem));
+}
+
+static int refuse_type(lua_State *L, const gathering *g, int value, const char *expected) {
+  const char *got = hcl_type_name(L, value);
+  return refuse(L, g, lua_pushfstring(L, "%s expected, got %s", expected, got));
+}
+
+/* A text that OpenSSL or the file system gets as a C string. */
+static hc_slice check_text(lua_State *L, const gathering *g, int value) {
+  if (lua_type(L, value) != LUA_TSTRING) refuse_type(L, g, value, "string");
+  hc_slice text = hcl_to_slice(L, value);
+  if (text.size == 0) refuse(L, g, "the text is empty");
+  if (memchr(text.data, '\0', text.size)) refuse(L, g, "the text holds a NUL byte");
+  return text;
+}
+
+static int check_version(lua_State *L, const gathering *g, int value) {
+  static const char *const names[] = {"1.0", "1.1", "1.2", "1.3"};
+  hc_slice text = check_text(L, g, value);
+  for (int i = 0; i < 4; i++) {
+    if (hc_slice_equal(text, hc_slice_of(names[i]))) return 10 + i;
+  }
+  return refuse(L, g, "\"1.0\", \"1.1\", \"1.2\" or \"1.3\" expected");
+}
+
+/* Pushes the array of slices, which lives as long as it is on the stack. */
+static const hc_slice *check_strings(lua_State *L, const gathering *g, int value, size_t *count) {
+  if (!lua_istable(L, value)) refuse_type(L, g, value, "array of strings");
+  if (!hcl_is_sequence(L, value, count) || *count > INT32_MAX) refuse(L, g, "array of strings expected");
+  value = lua_absindex(L, value);
+  hc_slice *slices = (hc_slice *)lua_newuserdata(L, (*count + 1) * sizeof *slices);
+  for (size_t i = 0; i < *count; i++) {
+    lua_rawgeti(L, value, (int)i + 1);
+    if (lua_type(L, -1) != LUA_TSTRING) refuse_type(L, g, -1, "array of strings");
+    slices[i] = hcl_to_slice(L, -1); /* the caller's table holds the string */
+    lua_pop(L, 1);
+  }
+  return slices;
+}
+
+/* The object itself, or a new one of the PEM text; pushes it. NULL for other types; raises for text that is none. */
+static hc_certificates *push_certificates(lua_State *L, int value, hc_failure *why) {
+  value = lua_absindex(L, value);
+  if (lua_type(L, value) != LUA_TSTRING) {
+    lua_pushvalue(L, value);
+    return hcl_to_certificates(L, -1);
+  }
+  hcl_push_new_certificate(L);
+  hc_certificates *certificates = hcl_to_certificates(L, -1);
+  hc_certificates_load_text(certificates, hcl_to_slice(L, value), why);
+  return certificates;
+}
+
+static hc_certificates *check_certificate(lua_State *L, const gathering *g, int value) {
+  hc_failure why = {HC_OK, ""};
+  hc_certificates *certificates = push_certificates(L, value, &why);
+  if (!certificates) refuse_type(L, g, value, "X509Certificate or PEM text");
+  if (why.code != HC_OK) refuse(L, g, why.text);
+  return certificates;
+}
+
+static hc_key *check_key(lua_State *L, const gathering *g, int value) {
+  hc_failure why = {HC_OK, ""};
+  value = lua_absindex(L, value);
+  if (lua_type(L, value) != LUA_TSTRING) {
+    hc_key *key = hcl_to_key(L, value);
+    if (!key) refuse_type(L, g, value, "CryptoKey or PEM text");
+    lua_pushvalue(L, value);
+    return key;
+  }
+  hcl_push_new_key(L);
+  hc_key *key = hcl_to_key(L, -1);
+  if (hc_key_load_text(key, hcl_to_slice(L, value), false, &why) != HC_OK) refuse(L, g, why.text);
+  return key;
+}
+
+/* --- the keys of `extra`; each taker may leave one value on the stack that must live until the options are made */
+
+static void take_min_version(lua_State *L, gathering *g, int v) { g->settings.min_version = check_version(L, g, v); }
+static void take_max_version(lua_State *L, gathering *g, int v) { g->settings.max_version = check_version(L, g, v); }
+static void take_crl_file(lua_State *L, gathering *g, int v) { g->settings.crl_file = check_text(L, g, v); }
+static void take_ciphers(lua_State *L, gathering *g, int v) { g->settings.ciphers = check_text(L, g, v); }
+static void take_certificate(lua_State *L, gathering *g, int v) { g->settings.certificate = check_certificate(L, g, v); }
+static void take_private_key(lua_State *L, gathering *g, int v) { g->settings.private_key = check_key(L, g, v); }
+
+static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
+  if (!lua_isboolean(L, v)) refuse_type(L, g, v, "boolean");
+  g->settings.require_ocsp_stapling = lua_toboolean(L, v) != 0;
+}
+
+static void take_pinned_keys(lua_State *L, gathering *g, int v) {
+  g->settings.pinned_keys = check_strings(L, g, v, &g->settings.pinned_key_count);
+  /* A list that came out empty by mistake must not mean "anything goes". */
+  if (g->settings.pinned_key_count == 0) refuse(L, g, "the list is empty, so nothing could match it");
+}
+
+static void take_alpn(lua_State *L, gathering *g, int v) {
+  g->settings.alpn = check_strings(L, g, v, &g->settings.alpn_count);
+}
+
+typedef struct extra_key {
+  const char *name;
+  void (*take)(lua_State *L, gathering *g, int value);
+} extra_key;
+
+static const extra_key extra_keys[] = {
+    {"min_version", take_min_version},   {"max_version", take_max_version},
+    {"pinned_keys", take_pinned_keys},   {"crl_file", take_crl_file},
+    {"certificate", take_certificate},   {"require_ocsp_stapling", take_require_ocsp_stapling},
+    {"private_key", take_private_key},   {"ciphers", take_ciphers},
+    {"alpn", take_alpn},
+};
+#define EXTRA_KEY_COUNT (sizeof extra_keys / sizeof *extra_keys)
+
+static bool is_extra_key(hc_slice name) {
+  for (size_t i = 0; i < EXTRA_KEY_COUNT; i++) {
+    if (hc_slice_equal(name, hc_slice_of(extra_keys[i].name))) return true;
+  }
+  return false;
+}
+
+static void refuse_unknown_keys(lua_State *L, int arg) {
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      luaL_argerror(L, arg, lua_pushfstring(L, "extra: unknown key of type %s", luaL_typename(L, -2)));
+    }
+    if (!is_extra_key(hcl_to_slice(L, -2))) {
+      luaL_argerror(L, arg, lua_pushfstring(L, "extra.%s: unknown key", lua_tostring(L, -2)));
+    }
+  }
+}
+
+static void take_extra(lua_State *L, gathering *g) {
+  if (lua_isnoneornil(L, g->arg)) return;
+  if (!lua_istable(L, g->arg)) hcl_type_error(L, g->arg, "table");
+  luaL_checkstack(L, 2 * (int)EXTRA_KEY_COUNT + 20, "extra");
+  refuse_unknown_keys(L, g->arg);
+  for (size_t i = 0; i < EXTRA_KEY_COUNT; i++) {
+    g->key = extra_keys[i].name;
+    lua_pushstring(L, g->key);
+    lua_rawget(L, g->arg);
+    if (!lua_isnil(L, -1)) extra_keys[i].take(L, g, lua_gettop(L));
+  }
+}
+
+/* --- the constructors */
+
+static void push_options(lua_State *L) { hcl_object_new(L, HCL_TLS_OPTIONS, sizeof(options_object)); }
+
+/* Pushes the chain's object, or nil. */
+static hc_certificates *take_chain(lua_State *L, int arg) {
+  hc_failure why = {HC_OK, ""};
+  if (lua_isnoneornil(L, arg)) {
+    lua_pushnil(L);
+    return NULL;
+  }
+  hc_certificates *chain = push_certificates(L, arg, &why);
+  if (!chain) hcl_type_error(L, arg, "X509Certificate or PEM text");
+  if (why.code == HC_OK && hc_certificates_count(chain) == 0) {
+    hc_failure_set(&why, HC_ERR_INVALID_PARAMETER, "the trusted chain holds no certificate");
+  }
+  if (why.code != HC_OK) luaL_argerror(L, arg, why.text);
+  return chain;
+}
+
+/* The chain's object is on the stack at `chain`. */
+static int finish(lua_State *L, const gathering *g, int chain) {
+  hc_failure why = {HC_OK, ""};
+  push_options(L);
+  options_object *self = (options_object *)lua_touserdata(L, -1);
+  if (!lua_isnil(L, chain)) {
+    lua_pushvalue(L, chain);
+    hcl_anchor_put(L, -2, CHAIN_SLOT);
+  }
+  hc_error code = hc_tls_options_new(&g->settings, &self->options, &why);
+  if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
+  if (code != HC_OK) {
+    hcl_push_message(L, code, &why);
+    return luaL_error(L, "%s", lua_tostring(L, -1));
+  }
+  return 1;
+}
+
+static int options_client(lua_State *L) {
+  gathering g;
+  memset(&g, 0, sizeof g);
+  g.arg = 3;
+  lua_settop(L, 3);
+  hc_slice override = hcl_opt_string(L, 2, HC_SLICE(""));
+  if (override.size && memchr(override.data, '\0', override.size)) {
+    return luaL_argerror(L, 2, "the name holds a NUL byte");
+  }
+  g.settings.verify = HC_TLS_VERIFY_FULL;
+  g.settings.common_name_override = override;
+  g.settings.trusted_chain = take_chain(L, 1);
+  take_extra(L, &g);
+  return finish(L, &g, 4);
+}
+
+static int options_client_unsafe(lua_State *L) {
+  gathering g;
+  memset(&g, 0, sizeof g);
+  g.arg = 2;
+  lua_settop(L, 2);
+  g.settings.trusted_chain = take_chain(L, 1);
+  g.settings.verify = g.settings.trusted_chain ? HC_TLS_VERIFY_CHAIN : HC_TLS_VERIFY_NONE;
+  take_extra(L, &g);
+  return finish(L, &g, 3);
+}
+
+hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify) {
+  const char *name = verify ? "httpclient.options.verified" : "httpclient.options.unverified";
+  lua_getfield(L, LUA_REGISTRYINDEX, name);
+  hc_tls_options *options = hcl_to_tls_options(L, -1);
+  lua_pop(L, 1);
+  if (options) return options;
+  gathering g;
+  memset(&g, 0, sizeof g);
+  g.settings.verify = verify ? HC_TLS_VERIFY_FULL : HC_TLS_VERIFY_NONE;
+  int top = lua_gettop(L);
+  lua_pushnil(L); /* no chain */
+  finish(L, &g, top + 1);
+  options = hcl_to_tls_options(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, name);
+  lua_settop(L, top);
+  return options;
+}
+
+/* --- the object */
+
+static int options_gc(lua_State *L) {
+  options_object *self = (options_object *)luaL_testudata(L, 1, HCL_TLS_OPTIONS);
+  if (!self) return 0;
+  hc_tls_options_release(self->options);
+  self->options = NULL;
+  return 0;
+}
+
+hc_tls_options *hcl_to_tls_options(lua_State *L, int index) {
+  options_object *self = (options_object *)luaL_testudata(L, index, HCL_TLS_OPTIONS);
+  return self ? self->options : NULL;
+}
+
+hc_tls_options *hcl_check_tls_options(lua_State *L, int arg) {
+  options_object *self = (options_object *)hcl_check_object(L, arg, HCL_TLS_OPTIONS);
+  if (!self->options) luaL_argerror(L, arg, "the TLSOptions are closed");
+  return self->options;
+}
+
+static int options_is_unsafe_client(lua_State *L) {
+  lua_pushboolean(L, hc_tls_options_is_unsafe(hcl_check_tls_options(L, 1)));
+  return 1;
+}
+
+static int options_get_common_name_override(lua_State *L) {
+  hcl_push_slice(L, hc_tls_options_common_name_override(hcl_check_tls_options(L, 1)));
+  return 1;
+}
+
+static int options_get_trusted_ca_chain(lua_State *L) {
+  hcl_check_object(L, 1, HCL_TLS_OPTIONS);
+  hcl_anchor_get(L, 1, CHAIN_SLOT);
+  return 1;
+}
+
+static int options_is_server(lua_State *L) {
+  hcl_check_object(L, 1, HCL_TLS_OPTIONS);
+  lua_pushboolean(L, 0);
+  return 1;
+}
+
+void hcl_tls_options_register(lua_State *L) {
+  static const luaL_Reg methods[] = {{"client", options_client},
+                                     {"client_unsafe", options_client_unsafe},
+                                     {"is_unsafe_client", options_is_unsafe_client},
+                                     {"get_common_name_override", options_get_common_name_override},
+                                     {"get_trusted_ca_chain", options_get_trusted_ca_chain},
+                                     {"is_server", options_is_server},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", options_gc}, {NULL, NULL}};
+  hcl_class_new(L, HCL_TLS_OPTIONS, methods, meta);
+}

@@ -1,0 +1,235 @@
+/* lua_x509.c - the classes X509Certificate and CryptoKey: PEM in, PEM out. */
+#include <string.h>
+
+#include "lua_binding.h"
+
+/* A load makes a new core object and swaps it in: TLSOptions made before keep what they were given. */
+typedef struct certificate_object {
+  hc_certificates *certificates; /* NULL: empty */
+} certificate_object;
+
+typedef struct key_object {
+  hc_key *key; /* NULL: empty */
+} key_object;
+
+/* False, with the result pushed, when the text can not be a path. */
+static bool is_path(hc_slice path, hc_failure *why) {
+  if (path.size > 0 && !memchr(path.data, '\0', path.size)) return true;
+  hc_failure_set(why, HC_ERR_FILE_BAD_PATH, path.size ? "the path holds a NUL byte" : "the path is empty");
+  return false;
+}
+
+static int no_memory(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
+
+/* --- X509Certificate */
+
+static certificate_object *check_certificate(lua_State *L) {
+  return (certificate_object *)hcl_check_object(L, 1, HCL_X509_CERTIFICATE);
+}
+
+static int certificate_gc(lua_State *L) {
+  certificate_object *self = (certificate_object *)luaL_testudata(L, 1, HCL_X509_CERTIFICATE);
+  if (!self) return 0;
+  hc_certificates_release(self->certificates);
+  self->certificates = NULL;
+  return 0;
+}
+
+void hcl_push_new_certificate(lua_State *L) {
+  hcl_object_new(L, HCL_X509_CERTIFICATE, sizeof(certificate_object));
+}
+
+static int certificate_new(lua_State *L) {
+  hcl_push_new_certificate(L);
+  return 1;
+}
+
+/* Takes what `fill` makes of `source` in place of the old content; on failure the old content stays. */
+static int certificate_replace(lua_State *L, certificate_object *self, hc_slice source, bool is_file) {
+  hc_failure why = {HC_OK, ""};
+  if (is_file && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
+  hc_certificates *fresh = hc_certificates_new();
+  if (!fresh) return no_memory(L);
+  hc_error code = is_file ? hc_certificates_load_file(fresh, source.data, &why)
+                          : hc_certificates_load_text(fresh, source, &why);
+  if (code == HC_OK) {
+    hc_certificates_release(self->certificates);
+    self->certificates = fresh;
+  } else {
+    hc_certificates_release(fresh);
+  }
+  return hcl_push_result(L, code, &why);
+}
+
+static int certificate_load(lua_State *L) {
+  certificate_object *self = check_certificate(L);
+  return certificate_replace(L, self, hcl_check_string(L, 2), true);
+}
+
+static int certificate_load_from_string(lua_State *L) {
+  certificate_object *self = check_certificate(L);
+  return certificate_replace(L, self, hcl_check_string(L, 2), false);
+}
+
+static int certificate_save(lua_State *L) {
+  certificate_object *self = check_certificate(L);
+  hc_slice path = hcl_check_string(L, 2);
+  hc_failure why = {HC_OK, ""};
+  if (!is_path(path, &why)) return hcl_push_result(L, why.code, &why);
+  if (!self->certificates) {
+    hc_error code = hc_failure_set(&why, HC_ERR_UNCONFIGURED, "there is no certificate to save");
+    return hcl_push_result(L, code, &why);
+  }
+  hc_error code = hc_certificates_save_file(self->certificates, path.data, &why);
+  return hcl_push_result(L, code, &why);
+}
+
+/* "" for an empty object; on failure "" and a message. */
+static int push_saved(lua_State *L, hc_buffer *out, hc_error code, const hc_failure *why) {
+  if (code != HC_OK) hc_buffer_free(out);
+  hcl_buffer_push(L, out);
+  if (code == HC_OK) return 1;
+  hcl_push_message(L, code, why);
+  return 2;
+}
+
+static int certificate_save_to_string(lua_State *L) {
+  certificate_object *self = check_certificate(L);
+  hc_failure why = {HC_OK, ""};
+  hc_buffer *out = hcl_buffer_new(L);
+  hc_error code = self->certificates ? hc_certificates_save_text(self->certificates, out, &why) : HC_OK;
+  return push_saved(L, out, code, &why);
+}
+
+hc_certificates *hcl_to_certificates(lua_State *L, int index) {
+  certificate_object *self = (certificate_object *)luaL_testudata(L, index, HCL_X509_CERTIFICATE);
+  if (!self) return NULL;
+  if (!self->certificates) self->certificates = hc_certificates_new();
+  if (!self->certificates) hcl_raise_memory(L);
+  return self->certificates;
+}
+
+void hcl_x509_register(lua_State *L) {
+  static const luaL_Reg methods[] = {{"new", certificate_new},
+                                     {"load", certificate_load},
+                                     {"save", certificate_save},
+                                     {"load_from_string", certificate_load_from_string},
+                                     {"save_to_string", certificate_save_to_string},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", certificate_gc}, {NULL, NULL}};
+  hcl_class_new(L, HCL_X509_CERTIFICATE, methods, meta);
+}
+
+/* --- CryptoKey */
+
+static key_object *check_key(lua_State *L) { return (key_object *)hcl_check_object(L, 1, HCL_CRYPTO_KEY); }
+
+static int key_gc(lua_State *L) {
+  key_object *self = (key_object *)luaL_testudata(L, 1, HCL_CRYPTO_KEY);
+  if (!self) return 0;
+  hc_key_release(self->key);
+  self->key = NULL;
+  return 0;
+}
+
+void hcl_push_new_key(lua_State *L) { hcl_object_new(L, HCL_CRYPTO_KEY, sizeof(key_object)); }
+
+static int key_new(lua_State *L) {
+  hcl_push_new_key(L);
+  return 1;
+}
+
+static hc_error load_half(hc_key *key, hc_slice source, bool public_only, bool is_file, hc_failure *why) {
+  return is_file ? hc_key_load_file(key, source.data, public_only, why) : hc_key_load_text(key, source, public_only, why);
+}
+
+/* With nothing said about the half (argument 3), a text that holds no private key may hold a public one. */
+static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, bool is_file, hc_failure *why) {
+  bool is_said = !lua_isnoneornil(L, 3);
+  hc_error code = load_half(key, source, is_said && hcl_opt_boolean(L, 3, false), is_file, why);
+  if (code != HC_ERR_INVALID_DATA || is_said) return code;
+  hc_failure ignored = {HC_OK, ""};
+  if (load_half(key, source, true, is_file, &ignored) != HC_OK) return code;
+  hc_failure_clear(why);
+  return HC_OK;
+}
+
+static int key_replace(lua_State *L, key_object *self, hc_slice source, bool is_file) {
+  hc_failure why = {HC_OK, ""};
+  if (is_file && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
+  (void)hcl_opt_boolean(L, 3, false); /* raises before there is something to lose */
+  hc_key *fresh = hc_key_new();
+  if (!fresh) return no_memory(L);
+  hc_error code = load_key(L, fresh, source, is_file, &why);
+  if (code == HC_OK) {
+    hc_key_release(self->key);
+    self->key = fresh;
+  } else {
+    hc_key_release(fresh);
+  }
+  return hcl_push_result(L, code, &why);
+}
+
+static int key_load(lua_State *L) {
+  key_object *self = check_key(L);
+  return key_replace(L, self, hcl_check_string(L, 2), true);
+}
+
+static int key_load_from_string(lua_State *L) {
+  key_object *self = check_key(L);
+  return key_replace(L, self, hcl_check_string(L, 2), false);
+}
+
+/* Without the argument all that there is is saved. */
+static bool opt_public_only(lua_State *L, int arg, const key_object *self) {
+  return hcl_opt_boolean(L, arg, self->key && hc_key_is_public_only(self->key));
+}
+
+static int key_save(lua_State *L) {
+  key_object *self = check_key(L);
+  hc_slice path = hcl_check_string(L, 2);
+  bool public_only = opt_public_only(L, 3, self);
+  hc_failure why = {HC_OK, ""};
+  if (!is_path(path, &why)) return hcl_push_result(L, why.code, &why);
+  if (!self->key) {
+    hc_error code = hc_failure_set(&why, HC_ERR_UNCONFIGURED, "there is no key to save");
+    return hcl_push_result(L, code, &why);
+  }
+  hc_error code = hc_key_save_file(self->key, path.data, public_only, &why);
+  return hcl_push_result(L, code, &why);
+}
+
+static int key_save_to_string(lua_State *L) {
+  key_object *self = check_key(L);
+  bool public_only = opt_public_only(L, 2, self);
+  hc_failure why = {HC_OK, ""};
+  hc_buffer *out = hcl_buffer_new(L);
+  hc_error code = self->key ? hc_key_save_text(self->key, public_only, out, &why) : HC_OK;
+  return push_saved(L, out, code, &why);
+}
+
+static int key_is_public_only(lua_State *L) {
+  key_object *self = check_key(L);
+  lua_pushboolean(L, self->key && hc_key_is_public_only(self->key));
+  return 1;
+}
+
+hc_key *hcl_to_key(lua_State *L, int index) {
+  key_object *self = (key_object *)luaL_testudata(L, index, HCL_CRYPTO_KEY);
+  if (!self) return NULL;
+  if (!self->key) self->key = hc_key_new();
+  if (!self->key) hcl_raise_memory(L);
+  return self->key;
+}
+
+void hcl_crypto_key_register(lua_State *L) {
+  static const luaL_Reg methods[] = {{"new", key_new},
+                                     {"load", key_load},
+                                     {"save", key_save},
+                                     {"load_from_string", key_load_from_string},
+                                     {"save_to_string", key_save_to_string},
+                                     {"is_public_only", key_is_public_only},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", key_gc}, {NULL, NULL}};
+  hcl_class_new(L, HCL_CRYPTO_KEY, methods, meta);
+}

@@ -1,0 +1,66 @@
+/* chars.c - byte classes by table, and comma-separated lists. See chars.h. */
+#include "chars.h"
+
+#include <string.h>
+
+/* One row for 16 bytes; those from 80 on belong to no class. */
+const unsigned char hc_char_classes[256] = {
+     8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  /* 00 */
+     8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  /* 10 */
+     0, 17,  0,  1, 17,  1, 17, 17, 16, 16, 17, 17, 16, 19, 19,  0,  /* 20 */
+    23, 23, 23, 23, 23, 23, 23, 23, 23, 23,  0, 16,  0, 16,  0,  0,  /* 30 */
+     0, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,  /* 40 */
+    19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,  0,  0,  0,  1, 19,  /* 50 */
+     1, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,  /* 60 */
+    19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,  0,  1,  0, 19,  8,  /* 70 */
+};
+
+static unsigned class_at(const char *text) { return hc_char_classes[(unsigned char)*text]; }
+
+bool hc_bytes_equal_fold(const char *a, const char *b, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (a[i] != b[i] && hc_char_lower(a[i]) != hc_char_lower(b[i])) return false;
+  }
+  return true;
+}
+
+size_t hc_token_size(const char *text, size_t size) {
+  size_t i = 0;
+  while (size - i >= 4 && (class_at(text + i) & class_at(text + i + 1) & class_at(text + i + 2) & class_at(text + i + 3) &
+                           HC_CHAR_TOKEN) != 0)
+    i += 4;
+  while (i < size && hc_char_is_token(text[i])) i++;
+  return i;
+}
+
+bool hc_is_token(hc_slice s) { return s.size > 0 && hc_token_size(s.data, s.size) == s.size; }
+
+/* Every comma separates, also one inside a quoted string: none of the lists that are read here may hold quoted
+ * strings, and an element is better found once too often than hidden behind a quote that is never closed. */
+bool hc_list_next(hc_slice *rest, hc_slice *element) {
+  if (rest->data == NULL) return false;
+  const char *comma = rest->size > 0 ? memchr(rest->data, ',', rest->size) : NULL;
+  if (comma == NULL) {
+    *element = hc_slice_trim(*rest);
+    *rest = (hc_slice){NULL, 0};
+    return true;
+  }
+  size_t size = (size_t)(comma - rest->data);
+  *element = hc_slice_trim((hc_slice){rest->data, size});
+  *rest = (hc_slice){comma + 1, rest->size - size - 1};
+  return true;
+}
+
+static hc_slice without_parameters(hc_slice element) {
+  const char *semicolon = element.size > 0 ? memchr(element.data, ';', element.size) : NULL;
+  if (semicolon != NULL) element.size = (size_t)(semicolon - element.data);
+  return hc_slice_trim(element);
+}
+
+bool hc_list_has_token(hc_slice list, hc_slice token) {
+  hc_slice element;
+  while (hc_list_next(&list, &element)) {
+    if (hc_slice_equal_fold(without_parameters(element), token)) return true;
+  }
+  return false;
+}

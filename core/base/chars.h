@@ -1,0 +1,53 @@
+/* chars.h - byte classes of RFC 9110 and RFC 3986, independent of the locale. */
+#ifndef HC_CHARS_H
+#define HC_CHARS_H
+
+#include <stdbool.h>
+
+#include "slice.h"
+
+/* One byte of class bits for each byte value. Read it through the functions below. */
+extern const unsigned char hc_char_classes[256];
+enum { HC_CHAR_TOKEN = 1, HC_CHAR_UNRESERVED = 2, HC_CHAR_DIGIT = 4, HC_CHAR_CONTROL = 8, HC_CHAR_HOST = 16 };
+
+static inline bool hc_char_has_class(char c, unsigned wanted) {
+  return (hc_char_classes[(unsigned char)c] & wanted) != 0;
+}
+
+/* tchar, RFC 9110 section 5.6.2 */
+static inline bool hc_char_is_token(char c) { return hc_char_has_class(c, HC_CHAR_TOKEN); }
+/* RFC 3986 section 2.3 */
+static inline bool hc_char_is_unreserved(char c) { return hc_char_has_class(c, HC_CHAR_UNRESERVED); }
+/* unreserved or sub-delims: what a reg-name may hold besides percent-encoding, RFC 3986 section 3.2.2 */
+static inline bool hc_char_is_host(char c) { return hc_char_has_class(c, HC_CHAR_HOST); }
+static inline bool hc_char_is_digit(char c) { return hc_char_has_class(c, HC_CHAR_DIGIT); }
+/* 00-1F and 7F */
+static inline bool hc_char_is_control(char c) { return hc_char_has_class(c, HC_CHAR_CONTROL); }
+/* A-Z only */
+static inline char hc_char_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
+
+/* 0..15, or -1 */
+static inline int hc_char_hex_value(char c) {
+  if (hc_char_is_digit(c)) return c - '0';
+  char lower = hc_char_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* ASCII case only; never the locale's. */
+bool hc_bytes_equal_fold(const char *a, const char *b, size_t size);
+static inline bool hc_slice_equal_fold(hc_slice a, hc_slice b) {
+  return a.size == b.size && hc_bytes_equal_fold(a.data, b.data, a.size);
+}
+
+/* How many tchar the text starts with. */
+size_t hc_token_size(const char *text, size_t size);
+/* At least one byte, all of them tchar. */
+bool hc_is_token(hc_slice s);
+
+/* Walks a comma-separated list (RFC 9110 section 5.6.1): takes the next element, trimmed, possibly empty, from
+ * *rest. False when *rest is used up. Start with the whole value; a value "" gives one empty element. */
+bool hc_list_next(hc_slice *rest, hc_slice *element);
+/* Does the list hold this token, any letter case? Parameters (";...") do not count as part of the token. */
+bool hc_list_has_token(hc_slice list, hc_slice token);
+
+#endif

@@ -1,0 +1,220 @@
+/* client.c - the client's life, and what the steps of its connection mean: the engine's statuses are written here. */
+#include "client_state.h"
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+
+const char *hc_status_name(hc_status status) {
+  static const char *const names[] = {"DISCONNECTED", "RESOLVING",  "CANT_RESOLVE", "CONNECTING",       "CANT_CONNECT",
+                                      "CONNECTED",    "REQUESTING", "BODY",         "CONNECTION_ERROR", "TLS_HANDSHAKE_ERROR"};
+  unsigned index = (unsigned)status;
+  return index < sizeof names / sizeof names[0] ? names[index] : "?";
+}
+
+hc_client *hc_client_new(void) {
+  hc_client *c = hc_memory_allocate_zeroed(1, sizeof *c);
+  hc_connection *n = hc_memory_allocate_zeroed(1, sizeof *n);
+  if (!c || !n) {
+    hc_memory_release(c);
+    hc_memory_release(n);
+    return NULL;
+  }
+  c->settings.read_chunk_size = HC_READ_CHUNK_DEFAULT;
+  c->settings.max_header_size = HC_MAX_HEADER_DEFAULT;
+  c->is_clear = true;
+  c->connection = n;
+  hc_connection_init(n, &c->settings);
+  return c;
+}
+
+bool hc_client_is_at_work(const hc_client *c) { return c->at_work > 0; }
+
+hc_error hc_client_refuse(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_BUSY, "the client is at work: what it calls can't use it");
+}
+
+/* A stream that a script still holds outlives the client. */
+void hc_client_delete(hc_client *c) {
+  if (!c || c->at_work) return;
+  hc_client_begin(c);
+  hc_connection_free(c->connection);
+  hc_memory_release(c->connection);
+  hc_client_forget_proxies(c);
+  hc_memory_release(c);
+}
+
+hc_settings *hc_client_get_settings(hc_client *c) { return &c->settings; }
+hc_status hc_client_get_status(const hc_client *c) { return c->status; }
+hc_stream_peer *hc_client_get_stream(const hc_client *c) { return c->connection->stream; }
+
+static bool is_error(hc_status status) {
+  return status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR ||
+         status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+}
+
+const hc_failure *hc_client_last_error(const hc_client *c) {
+  static const hc_failure none;
+  /* A failure can be recorded while content that came before it is still handed out. */
+  return is_error(c->status) ? &c->failure : &none;
+}
+
+/* --- ends ------------------------------------------------------------------------------------------------------------- */
+
+static hc_error code_of(hc_status status) {
+  switch (status) {
+    case HC_STATUS_DISCONNECTED: return HC_ERR_UNCONFIGURED;
+    case HC_STATUS_CANT_RESOLVE: return HC_ERR_CANT_RESOLVE;
+    case HC_STATUS_CANT_CONNECT: return HC_ERR_CANT_CONNECT;
+    case HC_STATUS_CONNECTION_ERROR:
+    case HC_STATUS_TLS_HANDSHAKE_ERROR: return HC_ERR_CONNECTION_ERROR;
+    case HC_STATUS_RESOLVING:
+    case HC_STATUS_CONNECTING:
+    case HC_STATUS_CONNECTED:
+    case HC_STATUS_REQUESTING:
+    case HC_STATUS_BODY: break;
+  }
+  return HC_OK;
+}
+
+/* One code for one state; a timeout and memory keep theirs, so that get_last_error can tell them apart. */
+void hc_client_fail(hc_client *c, hc_status status) {
+  hc_error code = code_of(status);
+  hc_failure_set(&c->failure, code, "%s", hc_error_string((int)code));
+  if (c->failure.code != HC_ERR_TIMEOUT && c->failure.code != HC_ERR_OUT_OF_MEMORY) c->failure.code = code;
+  c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
+  c->status = status;
+  hc_connection_drop(c->connection);
+  hc_connection_notice(c->connection);
+}
+
+void hc_client_finish(hc_client *c) {
+  if (hc_connection_end_exchange(c->connection, &c->failure) == HC_BROKEN) {
+    hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+    return;
+  }
+  c->status = c->connection->state == HC_CONNECTION_CLOSED ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTED;
+  if (c->status == HC_STATUS_DISCONNECTED) hc_connection_notice(c->connection);
+}
+
+void hc_client_clear(hc_client *c) {
+  c->connection->is_shown = false;
+  if (c->is_clear) return;
+  hc_connection_close(c->connection);
+  hc_failure_clear(&c->failure);
+  c->timed_out_unreported = false;
+  c->status = HC_STATUS_DISCONNECTED;
+  c->is_clear = true;
+  hc_connection_notice(c->connection);
+}
+
+void hc_client_close(hc_client *c) {
+  if (c->at_work) return;
+  hc_client_begin(c);
+  hc_client_clear(c);
+  hc_client_end(c);
+}
+
+/* Is `peer` the stream `below`, or does it run over it? */
+static bool stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
+  while (peer && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  return peer != NULL;
+}
+
+hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
+  hc_connection *n = c->connection;
+  if (c->at_work) return HC_ERR_BUSY;
+  hc_client_begin(c);
+  if (peer) hc_stream_peer_retain(peer);
+  /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on it, it must not be
+   * closed on the way. */
+  if (peer && n->stream && stands_on(peer, n->stream)) hc_connection_let_go(n);
+  hc_client_clear(c);
+  if (peer) {
+    c->is_clear = false;
+    c->status = HC_STATUS_CONNECTED;
+    hc_connection_adopt(n, peer);
+    hc_stream_peer_release(peer);
+    hc_connection_notice(n);
+  }
+  hc_client_end(c);
+  return HC_OK;
+}
+
+/* --- poll ------------------------------------------------------------------------------------------------------------- */
+
+static hc_status status_within(hc_phase phase) {
+  return phase == HC_PHASE_LOOKUP ? HC_STATUS_RESOLVING : HC_STATUS_CONNECTING;
+}
+
+static hc_status status_of_failure(hc_phase phase) {
+  switch (phase) {
+    case HC_PHASE_LOOKUP: return HC_STATUS_CANT_RESOLVE;
+    case HC_PHASE_HANDSHAKE: return HC_STATUS_TLS_HANDSHAKE_ERROR;
+    case HC_PHASE_CONNECT: break;
+  }
+  return HC_STATUS_CANT_CONNECT;
+}
+
+static void poll_connecting(hc_client *c) {
+  hc_progress progress = hc_connection_advance(c->connection, &c->failure);
+  if (progress == HC_DONE) c->status = HC_STATUS_CONNECTED;
+  else if (progress == HC_BROKEN) hc_client_fail(c, status_of_failure(hc_connection_phase(c->connection)));
+  else c->status = status_within(hc_connection_phase(c->connection));
+}
+
+static void take_head(hc_client *c) {
+  if (c->connection->exchange.receiver.plan.framing == HC_FRAMING_NONE) hc_client_finish(c);
+  else c->status = HC_STATUS_BODY;
+}
+
+static void poll_requesting(hc_client *c) {
+  hc_progress progress;
+  do {
+    progress = hc_exchange_advance(&c->connection->exchange, &c->failure);
+    if (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c) != HC_OK) return;
+  } while (c->settings.blocking && (progress == HC_WAIT || progress == HC_MOVED));
+  if (progress == HC_DONE) take_head(c);
+  else if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+}
+
+/* In BODY the reads do the work; poll only sees that the idle timeout is kept. */
+static hc_progress check(hc_client *c) {
+  hc_connection *n = c->connection;
+  if (c->status == HC_STATUS_CONNECTED) return hc_connection_check(n, &c->failure);
+  return hc_exchange_check_idle(&n->exchange, &c->failure);
+}
+
+hc_error hc_client_advance(hc_client *c) {
+  hc_status before = c->status;
+  hc_connection *n = c->connection;
+  switch (before) {
+    case HC_STATUS_RESOLVING:
+    case HC_STATUS_CONNECTING: poll_connecting(c); break;
+    case HC_STATUS_REQUESTING: poll_requesting(c); break;
+    case HC_STATUS_CONNECTED:
+    case HC_STATUS_BODY:
+      if (check(c) == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+      break;
+    case HC_STATUS_DISCONNECTED:
+    case HC_STATUS_CANT_RESOLVE:
+    case HC_STATUS_CANT_CONNECT:
+    case HC_STATUS_CONNECTION_ERROR:
+    case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
+  }
+  n->has_event = n->is_quiet = n->has_just_begun = false;
+  if (c->timed_out_unreported) {
+    c->timed_out_unreported = false;
+    return HC_ERR_TIMEOUT;
+  }
+  /* A response without body can end the connection inside poll: all went well, and this poll says so. */
+  if (before == HC_STATUS_REQUESTING && c->status == HC_STATUS_DISCONNECTED) return HC_OK;
+  return code_of(c->status);
+}
+
+hc_error hc_client_poll(hc_client *c) {
+  if (c->at_work) return HC_ERR_BUSY;
+  hc_client_begin(c);
+  hc_error code = hc_client_advance(c);
+  hc_client_end(c);
+  return code;
+}

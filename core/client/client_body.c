@@ -1,0 +1,129 @@
+/* client_body.c - the answer: its content, by view, writer or file, and what is known of it. */
+#include "client_state.h"
+
+#include "../connection/body_file.h"
+
+/* --- views ------------------------------------------------------------------------------------------------------------ */
+
+/* What a read came to. */
+static void settle(hc_client *c, hc_progress progress) {
+  if (progress == HC_DONE) hc_client_finish(c);
+  else if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+}
+
+static void peek(hc_client *c, hc_slice *view) {
+  hc_progress progress;
+  do {
+    progress = hc_exchange_peek(&c->connection->exchange, view, &c->failure);
+  } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c) == HC_OK);
+  settle(c, progress);
+}
+
+void hc_client_body_peek(hc_client *c, hc_slice *view) {
+  *view = (hc_slice){NULL, 0};
+  if (c->at_work || c->status != HC_STATUS_BODY) return;
+  hc_client_begin(c);
+  peek(c, view);
+  hc_client_end(c);
+}
+
+/* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies here, or in the TLS
+ * stream. */
+static void notice_rest(hc_client *c) {
+  hc_interest interest;
+  if (!c->connection->watch) return;
+  hc_client_waits_for(c, &interest);
+  if (interest.ready) hc_connection_notice(c->connection);
+}
+
+void hc_client_body_consume(hc_client *c, size_t size) {
+  if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
+  hc_client_begin(c);
+  settle(c, hc_exchange_consume(&c->connection->exchange, size));
+  notice_rest(c);
+  hc_client_end(c);
+}
+
+/* --- writers and files ------------------------------------------------------------------------------------------------ */
+
+static hc_error report(const hc_client *c, hc_failure *why) {
+  const hc_failure *last = hc_client_last_error(c);
+  return last->code == HC_OK ? HC_OK : hc_failure_set(why, last->code, "%s", last->text);
+}
+
+static hc_error refuse(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
+}
+
+static void move_all(hc_client *c, hc_body_transfer *t) {
+  while (c->status == HC_STATUS_BODY && t->refusal.code == HC_OK) {
+    hc_progress progress = hc_body_transfer_advance(t, &c->connection->exchange, &c->failure);
+    settle(c, progress);
+    if (!c->settings.blocking || (progress == HC_WAIT && hc_client_sleep(c) != HC_OK)) return;
+  }
+}
+
+static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_failure *why) {
+  *moved = 0;
+  if (c->at_work) return hc_client_refuse(why);
+  if (c->status != HC_STATUS_BODY) return refuse(why);
+  hc_client_begin(c);
+  move_all(c, t);
+  hc_body_transfer_end(t, &c->connection->exchange);
+  notice_rest(c);
+  hc_client_end(c);
+  *moved = t->moved;
+  return t->refusal.code == HC_OK ? report(c, why) : hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
+}
+
+hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
+  hc_body_transfer t = {.write = write, .context = context, .file = HC_NO_FILE};
+  return move(c, &t, moved, why);
+}
+
+hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why) {
+  hc_body_transfer t = {.file = file};
+  return move(c, &t, moved, why);
+}
+
+/* --- facts -------------------------------------------------------------------------------------------------------------- */
+
+bool hc_client_has_response(const hc_client *c) { return c->connection->exchange.receiver.has_response; }
+bool hc_client_response_is_complete(const hc_client *c) { return c->connection->exchange.receiver.is_complete; }
+bool hc_client_has_response_begun(const hc_client *c) { return c->connection->exchange.receiver.has_begun; }
+
+int hc_client_response_code(const hc_client *c) { return c->connection->exchange.receiver.has_response ? c->connection->exchange.receiver.response.code : 0; }
+
+hc_slice hc_client_response_reason(const hc_client *c) {
+  const hc_buffer *reason = &c->connection->exchange.receiver.response.reason;
+  if (!c->connection->exchange.receiver.has_response) return (hc_slice){NULL, 0};
+  return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
+}
+
+bool hc_client_response_is_chunked(const hc_client *c) {
+  return c->connection->exchange.receiver.has_response && c->connection->exchange.receiver.plan.framing == HC_FRAMING_CHUNKED;
+}
+
+int64_t hc_client_response_body_length(const hc_client *c) {
+  if (!c->connection->exchange.receiver.has_response) return -1;
+  switch (c->connection->exchange.receiver.plan.framing) {
+    case HC_FRAMING_LENGTH: return (int64_t)c->connection->exchange.receiver.plan.length;
+    case HC_FRAMING_NONE:
+    case HC_FRAMING_HEAD: return 0;
+    case HC_FRAMING_CHUNKED:
+    case HC_FRAMING_UNTIL_CLOSE: break;
+  }
+  return -1;
+}
+
+const hc_headers *hc_client_response_headers(const hc_client *c) {
+  static const hc_headers none;
+  return c->connection->exchange.receiver.has_response ? &c->connection->exchange.receiver.response.headers : &none;
+}
+
+const hc_headers *hc_client_response_trailers(const hc_client *c) {
+  static const hc_headers none;
+  return c->connection->exchange.receiver.coding_ended ? &c->connection->exchange.receiver.chunked->trailers : &none;
+}
+
+uint64_t hc_client_body_received(const hc_client *c) { return c->connection->exchange.receiver.received; }

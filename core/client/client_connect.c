@@ -1,0 +1,105 @@
+/* client_connect.c - whom to connect to, and by way of whom: hosts, ports, proxies. */
+#include "../base/memory.h"
+#include "../http/uri.h"
+#include "client_state.h"
+
+/* --- proxies ------------------------------------------------------------------------------------------------------- */
+
+static void clear_proxy(hc_proxy *p) {
+  hc_memory_release(p->host);
+  p->host = NULL;
+  if (p->credentials.data) hc_memory_wipe(p->credentials.data, p->credentials.capacity);
+  hc_buffer_free(&p->credentials);
+}
+
+void hc_client_forget_proxies(hc_client *c) {
+  for (size_t i = 0; c->proxies && i < 2; i++) clear_proxy(&c->proxies[i]);
+  hc_memory_release(c->proxies);
+  c->proxies = NULL;
+}
+
+hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port, hc_slice user,
+                             hc_slice password, hc_failure *why) {
+  if (host.size == 0 || port == -1) {
+    if (c->proxies) clear_proxy(&c->proxies[kind]);
+    return HC_OK;
+  }
+  hc_host parsed;
+  hc_failure reason = {HC_OK, ""};
+  hc_error code = hc_host_parse(host, &parsed, &reason);
+  if (code != HC_OK) return hc_failure_set(why, code, "proxy: %s", reason.text);
+  if (parsed.scheme == 2) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy host: a proxy is reached without TLS");
+  if (port < 1 || port > 65535)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535", port);
+  hc_proxy made = {NULL, (unsigned)port, {0}};
+  if (user.size || password.size) {
+    code = hc_basic_credentials(user, password, &made.credentials, why);
+    if (code != HC_OK) {
+      clear_proxy(&made);
+      return code;
+    }
+  }
+  made.host = hc_memory_copy_text(parsed.text.data, parsed.text.size);
+  if (!c->proxies) c->proxies = hc_memory_allocate_zeroed(2, sizeof *c->proxies);
+  if (!made.host || !c->proxies) {
+    clear_proxy(&made);
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  }
+  clear_proxy(&c->proxies[kind]);
+  c->proxies[kind] = made;
+  return HC_OK;
+}
+
+/* --- start --------------------------------------------------------------------------------------------------------- */
+
+static void add_proxy(const hc_client *c, hc_connection_wish *wish) {
+  hc_proxy_kind kind = wish->way.security == HC_SECURITY_TLS ? HC_PROXY_HTTPS : HC_PROXY_HTTP;
+  const hc_proxy *proxy = c->proxies ? &c->proxies[kind] : NULL;
+  if (!proxy || !proxy->host) return;
+  wish->way.proxy = HC_PROXY_PLAIN;
+  wish->way.proxy_host = hc_slice_of(proxy->host);
+  wish->way.proxy_port = proxy->port;
+  wish->credentials = (hc_slice){hc_buffer_head(&proxy->credentials), hc_buffer_size(&proxy->credentials)};
+}
+
+static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *why) {
+  c->is_clear = false;
+  hc_error code = hc_connection_open(c->connection, wish, why);
+  if (code != HC_OK) {
+    hc_client_clear(c);
+    return code;
+  }
+  bool looks_up = hc_connection_phase(c->connection) == HC_PHASE_LOOKUP;
+  c->status = looks_up ? HC_STATUS_RESOLVING : HC_STATUS_CONNECTING;
+  hc_connection_notice(c->connection);
+  return HC_OK;
+}
+
+static hc_error connect_anew(hc_client *c, hc_slice host, long long port, hc_connect_security security,
+                             hc_tls_options *options, hc_failure *why) {
+  hc_client_clear(c);
+  hc_host parsed;
+  hc_error code = hc_host_parse(host, &parsed, why);
+  if (code != HC_OK) return code;
+  if (parsed.scheme == 1 && security == HC_CONNECT_TLS)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "host: \"http://\" contradicts the wish for TLS");
+  bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
+  if (port == -1) port = is_secure ? 443 : 80;
+  if (port < 1 || port > 65535)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1", port);
+  hc_connection_wish wish = {.options = options};
+  wish.way.host = parsed.text;
+  wish.way.port = (unsigned)port;
+  wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
+  add_proxy(c, &wish);
+  return start(c, &wish, why);
+}
+
+hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_connect_security security,
+                           hc_tls_options *options, hc_failure *why) {
+  if (c->at_work) return hc_client_refuse(why);
+  hc_client_begin(c);
+  hc_error code = connect_anew(c, host, port, security, options, why);
+  hc_client_end(c);
+  return code;
+}

@@ -1,0 +1,89 @@
+/* client_request.c - a request from the caller's words to what the connection sends. */
+#include <string.h>
+
+#include "../http/uri.h"
+#include "client_state.h"
+
+static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_slice *authority) {
+  hc_slice host = {NULL, 0};
+  unsigned port = 0;
+  hc_error code = HC_OK;
+  *authority = n->authority;
+  if (n->names) return HC_OK;
+  if (n->stream->ops->endpoint) n->stream->ops->endpoint(n->stream, &host, &port);
+  if (host.size) code = hc_authority_write(host, port ? port : n->default_port, n->default_port, scratch);
+  *authority = (hc_slice){hc_buffer_head(scratch), hc_buffer_size(scratch)};
+  return code;
+}
+
+static void describe_content(hc_request *request, const hc_body_source *body) {
+  request->content = HC_CONTENT_NONE;
+  if (body->kind == HC_BODY_BYTES && body->bytes.size) {
+    request->content = HC_CONTENT_SIZED;
+    request->content_length = body->bytes.size;
+  } else if (body->kind == HC_BODY_FILE) {
+    request->content = HC_CONTENT_SIZED;
+    request->content_length = body->file_length;
+  } else if (body->kind == HC_BODY_PULL) {
+    request->content = HC_CONTENT_STREAM;
+  }
+}
+
+static hc_error write_head(hc_connection *n, const hc_client_request_spec *spec, const hc_body_source *body,
+                           hc_buffer *out, hc_request_head *announced, hc_failure *why) {
+  hc_request request;
+  memset(&request, 0, sizeof request);
+  hc_buffer scratch = {0};
+  request.method = spec->method;
+  request.url = spec->url;
+  request.lines = spec->lines;
+  request.line_count = spec->line_count;
+  describe_content(&request, body);
+  hc_error code = authority_of_stream(n, &scratch, &request.authority);
+  request.authority_is_checked = n->names != NULL;
+  request.to_proxy = n->target == HC_TARGET_ABSOLUTE;
+  if (n->next == HC_PARTY_PROXY) request.proxy_credentials = n->credentials;
+  if (code == HC_OK) code = hc_request_write(&request, out, announced, why);
+  hc_buffer_free(&scratch);
+  return code;
+}
+
+static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+  hc_connection *n = c->connection;
+  hc_body_source body = spec->body;
+  if (c->status != HC_STATUS_CONNECTED) {
+    hc_body_source_drop(&body);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
+                          hc_status_name(c->status));
+  }
+  if (!spec->raw && spec->method == HC_METHOD_GET) hc_body_source_drop(&body);
+  hc_buffer head = {0};
+  hc_request_head announced;
+  memset(&announced, 0, sizeof announced);
+  hc_error code = write_head(n, spec, &body, &head, &announced, why);
+  if (code == HC_OK) code = hc_sender_queue(&n->exchange.sender, spec->method, &head, &announced, &body);
+  if (code != HC_OK) {
+    hc_buffer_free(&head);
+    hc_body_source_drop(&body);
+    return hc_failure_set(why, code, "out of memory");
+  }
+  hc_exchange_begin(&n->exchange);
+  n->state = HC_CONNECTION_OPEN;
+  c->status = HC_STATUS_REQUESTING;
+  hc_connection_notice(n);
+  return HC_OK;
+}
+
+hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+  if (c->at_work) {
+    hc_body_source body = spec->body;
+    hc_body_source_drop(&body);
+    return hc_client_refuse(why);
+  }
+  hc_client_begin(c);
+  hc_error code = queue(c, spec, why);
+  hc_client_end(c);
+  return code;
+}
+
+uint64_t hc_client_body_sent(const hc_client *c) { return c->connection->exchange.sender.sent; }

@@ -1,0 +1,69 @@
+/* client_state.h - what the files of the client share: client.c (life, statuses, poll), client_connect.c (hosts and
+ * proxies), client_request.c, client_body.c (content and what is known of an answer), client_wait.c, poller.c.
+ *
+ * Here, and nowhere below, what a connection and its exchange came to becomes a status of the engine's. */
+#ifndef HC_CLIENT_STATE_H
+#define HC_CLIENT_STATE_H
+
+#include "../connection/connection.h"
+#include "../httpclient.h"
+
+typedef struct hc_proxy {
+  char *host;          /* NULL: none */
+  unsigned port;
+  hc_buffer credentials;
+} hc_proxy;
+
+struct hc_client {
+  hc_settings settings;
+  unsigned at_work;        /* calls under way that may run others' code, see hc_client_begin */
+  bool is_missed;          /* a poller has found it at work, and wants to hear when it no longer is */
+  hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
+  hc_status status;
+  bool timed_out_unreported;
+  bool is_clear;           /* closed, and nothing has happened since */
+  hc_failure failure;
+  hc_connection *connection;  /* of its own, made with the client */
+};
+
+/* A body function, a writer or a stream of the host's can call back into the library. So each function of httpclient.h that
+ * may run one holds the client between these two, and those that change a client refuse one that is held. All that is
+ * inside can rely on it: after such a call the client is the same, and so is its stream. */
+static inline void hc_client_begin(hc_client *c) { c->at_work++; }
+static inline void hc_client_end(hc_client *c) {
+  if (--c->at_work > 0 || !c->is_missed) return;
+  c->is_missed = false;
+  hc_connection_notice(c->connection);
+}
+hc_error hc_client_refuse(hc_failure *why); /* HC_ERR_BUSY, of a client at work */
+/* The same of a stream that somebody else uses as well, and that runs code of the host's now. */
+static inline bool hc_client_is_taken(const hc_client *c) {
+  return c->at_work > 0 || hc_stream_peer_is_in_call(c->connection->stream);
+}
+
+/* In a call that has begun already: hc_client_close, hc_client_poll, and the two of a body. */
+void hc_client_clear(hc_client *c);
+hc_error hc_client_advance(hc_client *c);
+
+/* client.c: the ends. The failure record has what happened, or gets a general sentence; the stream is closed and let go. */
+void hc_client_fail(hc_client *c, hc_status status);
+/* The exchange is whole: CONNECTED, or DISCONNECTED. */
+void hc_client_finish(hc_client *c);
+
+/* client_connect.c */
+void hc_client_forget_proxies(hc_client *c);
+
+/* client_wait.c: hc_client_interest, for a wait of our own. */
+void hc_client_waits_for(hc_client *c, hc_interest *out);
+/* Sleeps for the client's present interest, at most until its deadline. */
+hc_error hc_client_sleep(hc_client *c);
+/* For waiters: where a client stood before a poll, and whether that poll did something. A deadline that went by without
+ * an event is no proof: it may only have been time to look again. */
+typedef struct hc_standing {
+  hc_status status;
+  uint64_t sent;
+} hc_standing;
+hc_standing hc_client_standing(const hc_client *c);
+bool hc_client_has_moved(hc_client *c, hc_standing before);
+
+#endif

@@ -1,0 +1,166 @@
+/* client_wait.c - what a client waits for, and sleeping for it in the kernel. */
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "client_state.h"
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+void hc_client_waits_for(hc_client *c, hc_interest *out) {
+  hc_connection *n = c->connection;
+  *out = (hc_interest){-1, 0, false, HC_NEVER};
+  switch (c->status) {
+    case HC_STATUS_RESOLVING:
+    case HC_STATUS_CONNECTING: hc_connection_interest(n, out); break;
+    case HC_STATUS_CONNECTED:
+      hc_connection_interest(n, out);
+      out->ready = out->ready || hc_buffer_size(&n->exchange.receiver.in) > 0; /* nobody's bytes, which poll refuses */
+      break;
+    case HC_STATUS_REQUESTING:
+    case HC_STATUS_BODY:
+      hc_connection_interest(n, out);
+      if (n->is_usable) hc_exchange_interest(&n->exchange, out);
+      break;
+    case HC_STATUS_DISCONNECTED:
+    case HC_STATUS_CANT_RESOLVE:
+    case HC_STATUS_CANT_CONNECT:
+    case HC_STATUS_CONNECTION_ERROR:
+    case HC_STATUS_TLS_HANDSHAKE_ERROR: out->ready = true; break;
+  }
+}
+
+void hc_client_interest(hc_client *c, hc_interest *out) {
+  c->connection->is_shown = true;
+  if (c->at_work) {
+    *out = (hc_interest){-1, 0, false, hc_clock_now() + HC_BLIND_STEP_NS};
+    return;
+  }
+  hc_client_begin(c);
+  hc_client_waits_for(c, out);
+  hc_client_end(c);
+}
+
+/* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went by. */
+static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *event) {
+  uint64_t until = earlier(deadline, interest->deadline);
+  size_t count = 0;
+  *event = false;
+  if (interest->fd < 0 && interest->deadline == HC_NEVER) until = earlier(until, hc_clock_now() + HC_BLIND_STEP_NS);
+  hc_wait_entry entry = {interest->fd, interest->events, 0};
+  hc_error code = hc_socket_wait(&entry, 1, until, &count);
+  *event = count > 0;
+  return code;
+}
+
+hc_error hc_client_sleep(hc_client *c) {
+  hc_interest interest;
+  bool event;
+  hc_client_waits_for(c, &interest);
+  if (interest.ready) return HC_OK;
+  return sleep_for(&interest, HC_NEVER, &event);
+}
+
+static uint64_t deadline_after(double seconds) {
+  if (seconds < 0) return HC_NEVER;
+  uint64_t now = hc_clock_now();
+  return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+}
+
+hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->status, c->connection->exchange.sender.sent}; }
+
+bool hc_client_has_moved(hc_client *c, hc_standing before) {
+  if (c->status != before.status || c->connection->exchange.sender.sent != before.sent) return true;
+  if (c->status != HC_STATUS_BODY) return false;
+  /* Here poll does not look at the stream. */
+  hc_failure ignored = {HC_OK, ""};
+  hc_io io = hc_stream_peer_peek(c->connection->stream, &ignored);
+  return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
+}
+
+static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
+  uint64_t deadline = deadline_after(seconds);
+  for (;;) {
+    hc_interest interest;
+    bool event = !c->connection->has_just_begun;
+    hc_client_waits_for(c, &interest);
+    if (!interest.ready && event) {
+      hc_error code = sleep_for(&interest, deadline, &event);
+      if (code != HC_OK) return code;
+      c->connection->has_event = event;
+    }
+    hc_standing before = hc_client_standing(c);
+    hc_error code = hc_client_advance(c);
+    *ready = event || hc_client_has_moved(c, before);
+    if (*ready || hc_clock_now() >= deadline) return code;
+  }
+}
+
+hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
+  *ready = false;
+  if (c->at_work) return HC_ERR_BUSY;
+  hc_client_begin(c);
+  hc_error code = wait_for_one(c, seconds, ready);
+  hc_client_end(c);
+  return code;
+}
+
+/* --- several clients ----------------------------------------------------------------------------------------------------- */
+
+/* Fills the entries; returns the time by which somebody must be polled, 0 for at once. */
+static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *entries, uint64_t *due) {
+  uint64_t until = HC_NEVER;
+  for (size_t i = 0; i < count; i++) {
+    hc_interest interest;
+    hc_client_waits_for(clients[i], &interest);
+    if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER)
+      interest.deadline = hc_clock_now() + HC_BLIND_STEP_NS;
+    entries[i] = (hc_wait_entry){interest.fd, interest.events, 0};
+    due[i] = interest.ready ? 0 : interest.deadline;
+    until = earlier(until, due[i]);
+  }
+  return until;
+}
+
+static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_entry *entries, const uint64_t *due,
+                       bool *ready) {
+  uint64_t now = hc_clock_now();
+  bool any = false;
+  for (size_t i = 0; i < count; i++) {
+    bool is_told = entries[i].ready || due[i] == 0;
+    if (!is_told && due[i] > now) continue;
+    hc_standing before = hc_client_standing(clients[i]);
+    clients[i]->connection->has_event = entries[i].ready != 0;
+    (void)hc_client_advance(clients[i]);
+    ready[i] = is_told || hc_client_has_moved(clients[i], before);
+    any = any || ready[i];
+  }
+  return any;
+}
+
+static hc_error wait_for_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
+  uint64_t deadline = deadline_after(seconds);
+  hc_wait_entry *entries = hc_memory_allocate_zeroed(count + 1, sizeof *entries);
+  uint64_t *due = hc_memory_allocate_zeroed(count + 1, sizeof *due);
+  hc_error code = entries && due ? HC_OK : HC_ERR_OUT_OF_MEMORY;
+  while (code == HC_OK) {
+    size_t events = 0;
+    uint64_t until = gather(clients, count, entries, due);
+    code = hc_socket_wait(entries, count, earlier(until, deadline), &events);
+    if (code != HC_OK || poll_ready(clients, count, entries, due, ready) || hc_clock_now() >= deadline) break;
+  }
+  hc_memory_release(entries);
+  hc_memory_release(due);
+  return code;
+}
+
+hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
+  bool is_refused = false;
+  for (size_t i = 0; i < count; i++) {
+    ready[i] = false;
+    is_refused = is_refused || clients[i]->at_work;
+  }
+  if (is_refused) return HC_ERR_BUSY;
+  for (size_t i = 0; i < count; i++) hc_client_begin(clients[i]);
+  hc_error code = wait_for_any(clients, count, seconds, ready);
+  for (size_t i = 0; i < count; i++) hc_client_end(clients[i]);
+  return code;
+}

@@ -1,0 +1,175 @@
+/* inflate.c - gzip and deflate on top of zlib. See inflate.h. */
+#include "inflate.h"
+
+#define ZLIB_CONST
+#include <zlib.h>
+
+#include "../base/chars.h"
+#include "../base/memory.h"
+
+/* zlib counts in unsigned int. */
+#define PIECE ((size_t)1 << 30)
+
+/* zlib's windowBits: 15 is the largest window, and the format is told by its sign or by what is added. */
+#define WINDOW_ZLIB 15
+#define WINDOW_RAW (-15)
+#define WINDOW_GZIP (15 + 16)
+
+typedef enum inflate_state {
+  AWAITS_START,   /* the first two bytes, which tell the format */
+  IN_STREAM,
+  BEHIND_MEMBER,  /* padding, another member, or the end */
+  BEHIND_ALL,     /* what comes is ignored */
+  FAILED
+} inflate_state;
+
+struct hc_inflate {
+  z_stream zlib;
+  hc_coding coding;
+  inflate_state state;
+  unsigned char head[2];  /* bytes that were looked at before zlib gets them */
+  unsigned head_size, head_used;
+  hc_failure failure;
+};
+
+bool hc_coding_of(hc_slice name, hc_coding *coding) {
+  bool is_gzip = hc_slice_equal_fold(name, HC_SLICE("gzip")) || hc_slice_equal_fold(name, HC_SLICE("x-gzip"));
+  if (!is_gzip && !hc_slice_equal_fold(name, HC_SLICE("deflate"))) return false;
+  *coding = is_gzip ? HC_CODING_GZIP : HC_CODING_DEFLATE;
+  return true;
+}
+
+static voidpf zlib_allocate(voidpf unused, uInt count, uInt size) {
+  (void)unused;
+  return hc_memory_allocate_zeroed(count, size);
+}
+
+static void zlib_release(voidpf unused, voidpf block) {
+  (void)unused;
+  hc_memory_release(block);
+}
+
+hc_inflate *hc_inflate_new(hc_coding coding) {
+  hc_inflate *d = hc_memory_allocate_zeroed(1, sizeof *d);
+  if (!d) return NULL;
+  d->coding = coding;
+  d->zlib.zalloc = zlib_allocate;
+  d->zlib.zfree = zlib_release;
+  /* deflate's format is not known yet: zlib's reset will tell it. */
+  if (inflateInit2(&d->zlib, coding == HC_CODING_GZIP ? WINDOW_GZIP : WINDOW_ZLIB) == Z_OK) return d;
+  hc_memory_release(d);
+  return NULL;
+}
+
+void hc_inflate_delete(hc_inflate *d) {
+  if (!d) return;
+  (void)inflateEnd(&d->zlib);
+  hc_memory_release(d);
+}
+
+static const char *coding_name(const hc_inflate *d) { return d->coding == HC_CODING_GZIP ? "gzip" : "deflate"; }
+
+static void fail(hc_inflate *d, int result) {
+  d->state = FAILED;
+  if (result == Z_MEM_ERROR) {
+    hc_failure_set(&d->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  } else if (result == Z_NEED_DICT) {
+    hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the deflate data needs a dictionary, which HTTP has no way to agree on");
+  } else {
+    hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data is broken: %s", coding_name(d),
+                   d->zlib.msg ? d->zlib.msg : "not in that format");
+  }
+}
+
+/* --- where a stream begins */
+
+/* RFC 1950 section 2.2: method 8, a window of at most 32 KiB, and a check that makes the two bytes a multiple of 31. In the
+ * bare format such a first byte would be a stored block with a bit set in its padding, which no encoder writes. */
+static bool is_zlib_head(const unsigned char head[2]) {
+  return (head[0] & 0x0f) == 8 && head[0] >> 4 <= 7 && ((unsigned)head[0] << 8 | head[1]) % 31 == 0;
+}
+
+/* Takes what is needed to know what begins here. */
+static size_t look(hc_inflate *d, hc_slice data) {
+  size_t used = 0;
+  while (d->head_size < 2 && used < data.size) {
+    unsigned char byte = (unsigned char)data.data[used++];
+    if (d->state == BEHIND_MEMBER) {
+      if (byte == 0 && d->head_size == 0) continue;
+      if (byte != (d->head_size == 0 ? 0x1f : 0x8b)) {
+        d->state = BEHIND_ALL;
+        return used;
+      }
+    }
+    d->head[d->head_size++] = byte;
+  }
+  if (d->head_size < 2) return used;
+  int window = d->coding == HC_CODING_GZIP ? WINDOW_GZIP : is_zlib_head(d->head) ? WINDOW_ZLIB : WINDOW_RAW;
+  int result = inflateReset2(&d->zlib, window);
+  d->head_used = 0;
+  d->state = IN_STREAM;
+  if (result != Z_OK) fail(d, result);
+  return used;
+}
+
+/* --- inside */
+
+static void end_stream(hc_inflate *d) {
+  d->head_size = d->head_used = 0;
+  d->state = d->coding == HC_CODING_GZIP ? BEHIND_MEMBER : BEHIND_ALL;
+}
+
+/* One call of zlib; returns how much of `data` it took, and adds what it wrote. */
+static size_t inflate_piece(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *produced) {
+  bool from_head = d->head_used < d->head_size;
+  size_t size = data.size < PIECE ? data.size : PIECE;
+  size_t space = room - *produced < PIECE ? room - *produced : PIECE;
+  if (from_head) size = d->head_size - d->head_used;
+  d->zlib.next_in = from_head ? d->head + d->head_used : (const unsigned char *)data.data;
+  d->zlib.avail_in = (uInt)size;
+  d->zlib.next_out = (unsigned char *)out + *produced;
+  d->zlib.avail_out = (uInt)space;
+  int result = inflate(&d->zlib, Z_NO_FLUSH);
+  size_t used = size - d->zlib.avail_in;
+  *produced += space - d->zlib.avail_out;
+  d->zlib.next_in = NULL;
+  d->zlib.next_out = NULL;
+  if (from_head) d->head_used += (unsigned)used;
+  if (result == Z_STREAM_END) end_stream(d);
+  else if (result != Z_OK && result != Z_BUF_ERROR) fail(d, result);
+  return from_head ? 0 : used;
+}
+
+static bool has_input(const hc_inflate *d, hc_slice data, size_t used) {
+  return used < data.size || (d->state == IN_STREAM && d->head_used < d->head_size);
+}
+
+hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *used, size_t *produced) {
+  bool first = true;
+  *used = *produced = 0;
+  if (!data.data) data = HC_SLICE("");
+  while (d->state != FAILED && *produced < room && (first || has_input(d, data, *used))) {
+    hc_slice rest = {data.data + *used, data.size - *used};
+    first = false;
+    if (d->state == IN_STREAM) *used += inflate_piece(d, rest, out, room, produced);
+    else if (d->state == BEHIND_ALL) *used = data.size;
+    else *used += look(d, rest);
+  }
+  if (d->state == FAILED) return HC_PARSE_ERROR;
+  return hc_inflate_is_done(d) && !has_input(d, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
+}
+
+/* --- the end */
+
+bool hc_inflate_is_done(const hc_inflate *d) {
+  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL || (d->state == AWAITS_START && d->head_size == 0);
+}
+
+hc_error hc_inflate_finish(hc_inflate *d) {
+  if (d->state == FAILED) return d->failure.code;
+  if (hc_inflate_is_done(d)) return HC_OK;
+  d->state = FAILED;
+  return hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data ends too early", coding_name(d));
+}
+
+const hc_failure *hc_inflate_failure(const hc_inflate *d) { return &d->failure; }

@@ -1,0 +1,68 @@
+/* route.c - from a wish to a list of hops. See route.h. */
+#include "route.h"
+
+static void add(hc_route *route, hc_hop_kind kind, hc_party party, hc_slice host, unsigned port) {
+  route->hops[route->count++] = (hc_hop){.kind = kind, .party = party, .host = host, .port = port};
+}
+
+static void add_tls(hc_route *route, hc_party party, hc_slice host, unsigned port, hc_alpn alpn) {
+  add(route, HC_HOP_TLS, party, host, port);
+  route->hops[route->count - 1].alpn = alpn;
+}
+
+/* What a handshake with the origin offers. Where HTTP/1.1 is all that is wanted the caller's own list stands. */
+static hc_alpn alpn_for(hc_version_wish version) {
+  switch (version) {
+    case HC_VERSION_AUTO: return HC_ALPN_BOTH;
+    case HC_VERSION_2: return HC_ALPN_HTTP2;
+    case HC_VERSION_1: break;
+  }
+  return HC_ALPN_CALLERS;
+}
+
+static hc_wire wire_for(const hc_wish *wish) {
+  if (wish->version == HC_VERSION_1) return HC_WIRE_HTTP1;
+  if (wish->security == HC_SECURITY_TLS) return HC_WIRE_BY_ALPN;
+  return wish->version == HC_VERSION_2 ? HC_WIRE_HTTP2 : HC_WIRE_HTTP1;
+}
+
+static int is_http_proxy(const hc_wish *wish) {
+  return wish->proxy == HC_PROXY_PLAIN || wish->proxy == HC_PROXY_TLS;
+}
+
+static hc_error check(const hc_wish *wish, hc_failure *why) {
+  if (wish->unix_path.size > 0 && wish->proxy != HC_PROXY_NONE)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a Unix socket and a proxy: there can only be one");
+  if (is_http_proxy(wish) && wish->security == HC_SECURITY_PLAIN && wish->version == HC_VERSION_2)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "HTTP/2 without TLS can't go by way of an HTTP proxy");
+  return HC_OK;
+}
+
+/* To the proxy, and through it where it is asked for a tunnel. */
+static void add_proxy(hc_route *route, const hc_wish *wish) {
+  add(route, HC_HOP_TCP, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port);
+  if (wish->proxy == HC_PROXY_TLS)
+    add_tls(route, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port, HC_ALPN_HTTP1);
+  if (!is_http_proxy(wish)) {
+    add(route, HC_HOP_SOCKS5, HC_PARTY_PROXY, wish->host, wish->port);
+    if (wish->proxy == HC_PROXY_SOCKS5H) route->hops[route->count - 1].lookup = HC_LOOKUP_BY_PROXY;
+  } else if (wish->security == HC_SECURITY_TLS) {
+    add(route, HC_HOP_HTTP_CONNECT, HC_PARTY_PROXY, wish->host, wish->port);
+  } else {
+    route->target = HC_TARGET_ABSOLUTE;
+    route->next = HC_PARTY_PROXY;
+  }
+}
+
+hc_error hc_route_make(const hc_wish *wish, hc_route *route, hc_failure *why) {
+  *route = (hc_route){.count = 0};
+  hc_error code = check(wish, why);
+  if (code != HC_OK) return code;
+  if (wish->unix_path.size > 0) add(route, HC_HOP_UNIX, HC_PARTY_ORIGIN, wish->unix_path, 0);
+  else if (wish->proxy != HC_PROXY_NONE) add_proxy(route, wish);
+  else add(route, HC_HOP_TCP, HC_PARTY_ORIGIN, wish->host, wish->port);
+  if (wish->security == HC_SECURITY_TLS)
+    add_tls(route, HC_PARTY_ORIGIN, wish->host, wish->port, alpn_for(wish->version));
+  route->wire = wire_for(wish);
+  return HC_OK;
+}

@@ -1,0 +1,147 @@
+/* walk.c - goes along a route. See walk.h. */
+#include "walk.h"
+
+#include "../base/memory.h"
+#include "../stream/stream_peer_tcp.h"
+#include "../stream/tls/stream_peer_tls.h"
+#include "tunnel.h"
+
+struct hc_walk {
+  hc_route route;
+  size_t at;
+  hc_phase phase;
+  hc_tls_options *options;
+  hc_slice credentials;
+  size_t head_limit;
+  hc_tunnel *tunnel;  /* while the present hop is a CONNECT */
+  bool is_begun;      /* the present step has started */
+};
+
+/* A step is begun once, and then advanced until it is done. */
+typedef struct hc_step {
+  hc_error (*begin)(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why);
+  hc_io (*advance)(hc_walk *w, hc_stream_peer *stream, hc_failure *why);
+} hc_step;
+
+static hc_error out_of_memory(hc_failure *why) { return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory"); }
+
+/* --- tcp */
+
+static void note_tcp_phase(hc_walk *w, const hc_stream_peer *stream) {
+  hc_tcp_state state = hc_tcp_get_state(stream);
+  bool looks_up = state == HC_TCP_RESOLVING || state == HC_TCP_CANT_RESOLVE;
+  w->phase = looks_up ? HC_PHASE_LOOKUP : HC_PHASE_CONNECT;
+}
+
+static hc_error begin_tcp(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
+  *stream = hc_tcp_new();
+  if (!*stream) return out_of_memory(why);
+  hc_error code = hc_tcp_connect(*stream, hop->host, hop->port, why);
+  note_tcp_phase(w, *stream);
+  return code;
+}
+
+static hc_io advance_tcp(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = hc_stream_peer_advance(stream, why);
+  note_tcp_phase(w, stream);
+  return io;
+}
+
+/* --- a tunnel through an HTTP proxy */
+
+static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
+  (void)stream;
+  hc_tunnel_wish wish = {hop->host, hop->port, w->credentials, w->head_limit};
+  hc_error code = hc_tunnel_new(&wish, &w->tunnel);
+  return code == HC_OK ? code : hc_failure_set(why, code, "out of memory");
+}
+
+static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = hc_tunnel_advance(w->tunnel, stream, why);
+  if (io != HC_IO_OK) return io;
+  hc_tunnel_delete(w->tunnel);
+  w->tunnel = NULL;
+  return io;
+}
+
+/* --- tls */
+
+static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
+  w->phase = hop->party == HC_PARTY_ORIGIN ? HC_PHASE_HANDSHAKE : HC_PHASE_CONNECT;
+  hc_stream_peer *tls = hc_tls_new();
+  if (!tls) return out_of_memory(why);
+  hc_error code = hc_tls_connect(tls, *stream, hop->host, hop->port, w->options, why);
+  if (code != HC_OK) {
+    hc_stream_peer_release(tls);
+    return code;
+  }
+  hc_stream_peer_release(*stream); /* the TLS stream holds it now */
+  *stream = tls;
+  return HC_OK;
+}
+
+static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
+  (void)w;
+  return hc_stream_peer_advance(stream, why);
+}
+
+/* --- along the route */
+
+static const hc_step *step_of(hc_hop_kind kind) {
+  static const hc_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
+                       tls = {begin_tls, advance_tls};
+  switch (kind) {
+    case HC_HOP_TCP: return &tcp;
+    case HC_HOP_HTTP_CONNECT: return &connect;
+    case HC_HOP_TLS: return &tls;
+    case HC_HOP_UNIX:
+    case HC_HOP_SOCKS5: break;
+  }
+  return NULL;
+}
+
+static hc_error begin(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
+  const hc_hop *hop = &w->route.hops[w->at];
+  const hc_step *step = step_of(hop->kind);
+  w->phase = HC_PHASE_CONNECT;
+  w->is_begun = true;
+  if (!step) return hc_failure_set(why, HC_ERR_UNAVAILABLE, "this way to a server is not built in");
+  return step->begin(w, hop, stream, why);
+}
+
+hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out, hc_stream_peer **stream,
+                       hc_failure *why) {
+  hc_walk *w = hc_memory_allocate_zeroed(1, sizeof *w);
+  if (!w) return out_of_memory(why);
+  w->route = *route;
+  w->credentials = wish->credentials;
+  w->head_limit = wish->head_limit;
+  if (wish->options) w->options = hc_tls_options_retain(wish->options);
+  *out = w;
+  return begin(w, stream, why);
+}
+
+hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
+  while (w->at < w->route.count) {
+    if (!w->is_begun && begin(w, stream, why) != HC_OK) return HC_IO_ERROR;
+    hc_io io = step_of(w->route.hops[w->at].kind)->advance(w, *stream, why);
+    if (io != HC_IO_OK) return io;
+    w->at++;
+    w->is_begun = false;
+  }
+  return HC_IO_OK;
+}
+
+hc_phase hc_walk_phase(const hc_walk *w) { return w->phase; }
+
+void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out) {
+  hc_stream_peer_interest(stream, out);
+  if (w->tunnel) out->events = hc_tunnel_wants(w->tunnel);
+}
+
+void hc_walk_delete(hc_walk *w) {
+  if (!w) return;
+  hc_tunnel_delete(w->tunnel);
+  hc_tls_options_release(w->options);
+  hc_memory_release(w);
+}

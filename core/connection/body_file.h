@@ -1,0 +1,29 @@
+/* body_file.h - content on its way to a writer or a file, in the kernel where that is possible. */
+#ifndef HC_BODY_FILE_H
+#define HC_BODY_FILE_H
+
+#include "body_writer.h"
+#include "exchange.h"
+
+#define HC_NO_FILE (-1)
+
+/* One transfer: zeroed but for where it goes to. Nothing stays in the pipe between two of its steps: what the file does not
+ * take goes back to the exchange, where the plain way finds it, and why the file does not take it. */
+typedef struct hc_body_transfer {
+  hc_body_writer write;    /* NULL: to `file` */
+  void *context;
+  int file;                /* a descriptor */
+  hc_pipe pipe;
+  bool pipe_is_refused;    /* by the stream or the file */
+  bool is_flowing;         /* the last look took all that it could: more is likely to be there */
+  bool was_dry;            /* the pipe brought nothing the last time */
+  uint64_t moved;
+  hc_failure refusal;      /* of the writer or the file; code HC_OK: none */
+} hc_body_transfer;
+
+/* Moves what is there, within a budget. MOVED: more may be there, or the file has refused; WAIT; DONE: that was all of the
+ * body; BROKEN: the connection's fault. */
+hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why);
+void hc_body_transfer_end(hc_body_transfer *t, hc_exchange *x);
+
+#endif

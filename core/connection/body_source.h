@@ -1,0 +1,32 @@
+/* body_source.h - where the content of a request comes from. */
+#ifndef HC_BODY_SOURCE_H
+#define HC_BODY_SOURCE_H
+
+#include <stdint.h>
+
+#include "../base/error.h"
+#include "../base/slice.h"
+
+typedef enum hc_pull_result {
+  HC_PULL_DATA,    /* *piece holds bytes that live until the next pull or the end of the request; empty: ask again later */
+  HC_PULL_END,     /* the content is complete */
+  HC_PULL_FAILED   /* `why` says it; the request ends in CONNECTION_ERROR */
+} hc_pull_result;
+typedef hc_pull_result (*hc_pull)(void *context, hc_slice *piece, hc_failure *why);
+
+typedef enum hc_body_kind { HC_BODY_NONE, HC_BODY_BYTES, HC_BODY_FILE, HC_BODY_PULL } hc_body_kind;
+
+typedef struct hc_body_source {
+  hc_body_kind kind;
+  hc_slice bytes;         /* HC_BODY_BYTES: lives until the next request, connect, close or delete. Not copied. */
+  int file;               /* HC_BODY_FILE: a descriptor of a regular file; taken over and closed by the client, also when
+                             the request is refused */
+  uint64_t file_offset, file_length;
+  hc_pull pull;           /* HC_BODY_PULL: called from poll, only when the socket takes more */
+  void *context;
+} hc_body_source;
+
+/* Closes the file, if there is one, and forgets the rest. */
+void hc_body_source_drop(hc_body_source *body);
+
+#endif

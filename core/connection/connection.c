@@ -1,0 +1,240 @@
+/* connection.c - one way to a server and the exchange on it. See connection.h. */
+#include "connection.h"
+
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "../http/uri.h"
+#include "../stream/tls/stream_peer_tls.h"
+
+void hc_connection_init(hc_connection *n, const hc_settings *settings) {
+  *n = (hc_connection){.connect_deadline = HC_NEVER};
+  n->exchange.connection = n;
+  n->exchange.settings = settings;
+  n->exchange.response_deadline = n->exchange.idle_deadline = HC_NEVER;
+}
+
+void hc_connection_free(hc_connection *n) {
+  if (n->watch) n->watch->gone(n->watch);
+  hc_connection_let_go(n);
+  hc_connection_close(n);
+  hc_receiver_free(&n->exchange.receiver);
+}
+
+void hc_connection_notice(hc_connection *n) {
+  if (n->watch) n->watch->due(n->watch);
+}
+
+/* --- ending ----------------------------------------------------------------------------------------------------------- */
+
+static void forget_names(hc_connection *n) {
+  if (n->credentials.size) hc_memory_wipe(n->names + (n->credentials.data - n->names), n->credentials.size);
+  hc_memory_release(n->names);
+  n->names = NULL;
+  n->host = n->authority = n->credentials = (hc_slice){NULL, 0};
+}
+
+/* The stream's place is empty from here on, whoever closes it calls back meanwhile. */
+static hc_stream_peer *take_stream(hc_connection *n) {
+  hc_stream_peer *stream = n->stream;
+  if (n->watch) n->watch->dropped(n->watch);
+  n->stream = NULL;
+  n->is_usable = false;
+  n->state = HC_CONNECTION_CLOSED;
+  hc_walk_delete(n->walk);
+  n->walk = NULL;
+  n->connect_deadline = HC_NEVER;
+  return stream;
+}
+
+void hc_connection_let_go(hc_connection *n) { hc_stream_peer_release(take_stream(n)); }
+
+void hc_connection_drop(hc_connection *n) {
+  hc_receiver *r = &n->exchange.receiver;
+  hc_stream_peer *stream = take_stream(n);
+  if (stream) {
+    hc_stream_peer_close(stream);
+    hc_stream_peer_release(stream);
+  }
+  hc_exchange_end(&n->exchange);
+  hc_buffer_free(&r->in);
+  r->decoded = r->gap = 0;
+}
+
+void hc_connection_close(hc_connection *n) {
+  hc_connection_drop(n);
+  hc_sender_reset(&n->exchange.sender);
+  hc_receiver_reset(&n->exchange.receiver);
+  forget_names(n);
+  n->target = HC_TARGET_ORIGIN;
+  n->is_shown = false;
+}
+
+hc_progress hc_connection_end_exchange(hc_connection *n, hc_failure *why) {
+  hc_receiver *r = &n->exchange.receiver;
+  r->is_complete = true;
+  hc_exchange_end(&n->exchange);
+  if (!r->plan.keeps_alive) {
+    hc_connection_drop(n);
+    return HC_DONE;
+  }
+  if (r->plan.upgraded) {
+    hc_slice rest = {hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
+    if (hc_stream_peer_unread(n->stream, rest) != HC_OK) {
+      hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+      return HC_BROKEN;
+    }
+    n->state = HC_CONNECTION_UPGRADED;
+    hc_buffer_consume(&r->in, rest.size);
+  }
+  /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses them. */
+  if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
+  if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
+  return HC_DONE;
+}
+
+/* --- connecting ------------------------------------------------------------------------------------------------------- */
+
+#define AUTHORITY_MORE 8 /* what an authority may be longer than its host: two brackets, a colon, five digits */
+
+/* A copy of `text` at the end of the block, which has room for it, with a NUL behind it. */
+static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
+  size_t at = hc_buffer_size(block);
+  if (*code == HC_OK) *code = hc_buffer_append(block, text, SIZE_MAX);
+  if (*code == HC_OK) *code = hc_buffer_append(block, (hc_slice){"", 1}, SIZE_MAX);
+  return (hc_slice){block->data + at, text.size};
+}
+
+/* All texts in one block: the walk and the requests look at them as long as the connection lives. */
+static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
+  hc_buffer block = {0};
+  char *at;
+  size_t room, total = wish->way.host.size;
+  const hc_slice others[] = {wish->way.host, wish->way.proxy_host, wish->way.unix_path, wish->credentials};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    if (others[i].size > SIZE_MAX / 8) return HC_ERR_OUT_OF_MEMORY;
+    total += others[i].size + 1;
+  }
+  hc_error code = hc_buffer_reserve(&block, total + AUTHORITY_MORE, SIZE_MAX, &at, &room);
+  if (code != HC_OK) return code;
+  n->host = wish->way.host = keep(&block, wish->way.host, &code);
+  wish->way.proxy_host = keep(&block, wish->way.proxy_host, &code);
+  wish->way.unix_path = keep(&block, wish->way.unix_path, &code);
+  n->credentials = wish->credentials = keep(&block, wish->credentials, &code);
+  size_t before = hc_buffer_size(&block);
+  if (code == HC_OK) code = hc_authority_write(n->host, wish->way.port, n->default_port, &block);
+  n->authority = (hc_slice){block.data + before, hc_buffer_size(&block) - before};
+  n->names = block.data;
+  if (code != HC_OK) forget_names(n);
+  return code;
+}
+
+static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish, hc_tls_options *options, hc_failure *why) {
+  hc_route route;
+  hc_error code = hc_route_make(&wish->way, &route, why);
+  if (code != HC_OK) return code;
+  n->target = route.target;
+  n->next = route.next;
+  hc_walk_wish walk = {wish->credentials, options, n->exchange.settings->max_header_size};
+  code = hc_walk_start(&walk, &route, &n->walk, &n->stream, why);
+  n->state = HC_CONNECTION_CONNECTING;
+  n->has_just_begun = code == HC_OK && hc_walk_phase(n->walk) == HC_PHASE_CONNECT;
+  return code;
+}
+
+/* What the options of TLS are when the caller names none: full verification. */
+static hc_error take_options(hc_tls_options *named, hc_tls_options **options, hc_failure *why) {
+  hc_tls_settings defaults;
+  if (named) {
+    *options = hc_tls_options_retain(named);
+    return HC_OK;
+  }
+  memset(&defaults, 0, sizeof defaults);
+  return hc_tls_options_new(&defaults, options, why);
+}
+
+hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why) {
+  hc_connection_wish kept = *wish;
+  hc_tls_options *options = NULL;
+  bool is_secure = wish->way.security == HC_SECURITY_TLS;
+  n->default_port = is_secure ? 443 : 80;
+  hc_error code = keep_names(n, &kept);
+  if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
+  if (n->exchange.settings->connect_timeout > 0)
+    n->connect_deadline = hc_clock_deadline(hc_clock_now(), n->exchange.settings->connect_timeout);
+  if (is_secure) code = take_options(wish->options, &options, why);
+  if (code == HC_OK && is_secure) hc_tls_options_start_loading(options); /* while the name is looked up and TCP connects */
+  if (code == HC_OK) code = start_walk(n, &kept, options, why);
+  hc_tls_options_release(options);
+  return code;
+}
+
+void hc_connection_adopt(hc_connection *n, hc_stream_peer *stream) {
+  n->stream = hc_stream_peer_retain(stream);
+  n->default_port = hc_stream_peer_is_tls(stream) ? 443 : 80;
+  n->state = HC_CONNECTION_OPEN;
+}
+
+hc_phase hc_connection_phase(const hc_connection *n) { return n->walk ? hc_walk_phase(n->walk) : HC_PHASE_CONNECT; }
+
+hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
+  hc_io io = hc_walk_advance(n->walk, &n->stream, why);
+  if (io == HC_IO_OK) {
+    hc_walk_delete(n->walk);
+    n->walk = NULL;
+    n->is_usable = true;
+    n->connect_deadline = HC_NEVER;
+    n->state = HC_CONNECTION_OPEN;
+    return HC_DONE;
+  }
+  if (io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE) return HC_BROKEN;
+  if (n->connect_deadline == HC_NEVER || hc_clock_now() < n->connect_deadline) return HC_WAIT;
+  hc_failure_clear(why);
+  hc_failure_set_timeout(why, "connect", n->exchange.settings->connect_timeout);
+  return HC_BROKEN;
+}
+
+/* --- between requests ------------------------------------------------------------------------------------------------- */
+
+/* Was the stream empty so short a time ago that nobody can have sent anything since, however near he is? That counts three
+ * quarters of the time that a send takes at least, and for a look at an idle connection half of it: a server in this very
+ * thread may be a little faster than the client. */
+static bool is_known_quiet(const hc_connection *n) {
+  const hc_exchange *x = &n->exchange;
+  uint64_t step = 0, at = 0;
+  if (!n->has_event && hc_buffer_size(&x->receiver.in) == 0) at = hc_stream_peer_empty_at(n->stream, &step);
+  if (at == 0) return false;
+  if (n->is_quiet) return true;
+  if (step > HC_LOOK_NS) step = HC_LOOK_NS;
+  return hc_clock_now() - at < (x->sender.state == HC_SEND_QUEUED ? step / 4 * 3 : step / 2);
+}
+
+static hc_progress make_usable(hc_connection *n, hc_failure *why) {
+  hc_io io = hc_stream_peer_advance(n->stream, why);
+  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
+  n->is_usable = io == HC_IO_OK;
+  return n->is_usable ? HC_DONE : HC_BROKEN;
+}
+
+hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
+  hc_progress usable = n->is_usable ? HC_DONE : make_usable(n, why);
+  if (usable != HC_DONE) return usable;
+  if (n->state == HC_CONNECTION_UPGRADED || is_known_quiet(n)) return HC_DONE;
+  hc_io io = hc_buffer_size(&n->exchange.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
+  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
+  if (io == HC_IO_OK) hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "unexpected bytes from the server before a request");
+  else if (io == HC_IO_EOF) hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server closed the idle connection");
+  return HC_BROKEN;
+}
+
+/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+
+void hc_connection_interest(hc_connection *n, hc_interest *out) {
+  if (n->walk) hc_walk_interest(n->walk, n->stream, out);
+  else hc_stream_peer_interest(n->stream, out);
+  if (n->connect_deadline < out->deadline) out->deadline = n->connect_deadline;
+  if (n->walk) return;
+  if (n->is_usable) out->events = HC_EVENT_READ;
+  else if (out->fd >= 0 && out->events == 0) out->ready = true; /* the caller's, usable: a look has yet to learn that */
+}

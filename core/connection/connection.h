@@ -1,0 +1,84 @@
+/* connection.h - one way to a server, from the first step to its end, and the exchange that is on it.
+ *
+ * A connection owns its stream, the walk that makes it, and what must be known of the server to write a request. It says
+ * whether it can take a request and whether it survived one; it has no statuses, and it does not know who uses it. For
+ * HTTP/1.1 the exchange is embedded: a request costs no allocation. A closed connection keeps the answer of its last
+ * exchange and the memory of a usual head, since whoever asks again soon will need both. */
+#ifndef HC_CONNECTION_H
+#define HC_CONNECTION_H
+
+#include "../connect/walk.h"
+#include "exchange.h"
+
+typedef enum hc_connection_state {
+  HC_CONNECTION_CLOSED,      /* never opened, closed, or at its end; the exchange's answer may still be read */
+  HC_CONNECTION_CONNECTING,  /* the walk is under way */
+  HC_CONNECTION_OPEN,        /* it can take a request, or has one */
+  HC_CONNECTION_UPGRADED     /* after a 101, or a tunnel: what comes is no HTTP of ours, and nobody watches it */
+} hc_connection_state;
+
+/* A poller's string on a connection: told when a descriptor goes, and when a look is due without an event. */
+typedef struct hc_watch {
+  void (*dropped)(struct hc_watch *w);  /* the descriptor last shown is about to be closed */
+  void (*due)(struct hc_watch *w);      /* something was queued */
+  void (*gone)(struct hc_watch *w);     /* the owner is being deleted; the watch ends here */
+} hc_watch;
+
+typedef struct hc_connection {
+  hc_connection_state state;
+  bool is_usable;          /* the stream's advance has said OK */
+  bool has_just_begun;     /* nobody has looked since the start: a near server may have answered already */
+  bool has_event;          /* the descriptor was seen to be ready: the next look must be made ... */
+  bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
+  bool is_shown;           /* a loop that is not ours may watch the descriptor */
+  hc_stream_peer *stream;  /* NULL when closed */
+  hc_walk *walk;           /* while connecting */
+  char *names;             /* the block in which the texts below stand; NULL: a stream of the caller's */
+  hc_slice host, authority;  /* of the origin, without brackets; the default Host */
+  hc_slice credentials;    /* for the proxy */
+  unsigned default_port;   /* that the authority leaves out */
+  hc_target_form target;
+  hc_party next;           /* who gets the request */
+  uint64_t connect_deadline;
+  hc_watch *watch;
+  hc_exchange exchange;
+} hc_connection;
+
+void hc_connection_init(hc_connection *n, const hc_settings *settings);
+void hc_connection_free(hc_connection *n);  /* a stream that somebody else retains stays open */
+
+/* What hc_connection_open is to do: the wish, and what no route needs. */
+typedef struct hc_connection_wish {
+  hc_wish way;
+  hc_slice credentials;     /* for the proxy */
+  hc_tls_options *options;  /* NULL: verify against the system's store. Counts where TLS is wished for. */
+} hc_connection_wish;
+
+/* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the route refuses: it is to
+ * be closed again. */
+hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why);
+/* Goes on over a stream of the caller's (retained), open at once. */
+void hc_connection_adopt(hc_connection *n, hc_stream_peer *stream);
+/* While connecting. DONE: open. WAIT. BROKEN, also when the connect timeout has run out: the phase tells in what. */
+hc_progress hc_connection_advance(hc_connection *n, hc_failure *why);
+hc_phase hc_connection_phase(const hc_connection *n);
+
+/* Between requests nothing may come, and the stream must not end. DONE: all is quiet. WAIT: a stream of the caller's is
+ * not usable yet. BROKEN. */
+hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
+
+/* After an exchange that is complete: open, or closed where it does not live on (RFC 9112 section 9.3). BROKEN when what
+ * stands behind an upgrade can't be given back to the stream: no memory. */
+hc_progress hc_connection_end_exchange(hc_connection *n, hc_failure *why);
+/* Closes and releases the stream; the answer stays. */
+void hc_connection_drop(hc_connection *n);
+/* As drop, and the answer is forgotten: ready to open again. */
+void hc_connection_close(hc_connection *n);
+/* Lets go of a stream that is to be used again, without closing it. */
+void hc_connection_let_go(hc_connection *n);
+
+void hc_connection_notice(hc_connection *n);  /* tells a poller that a look is due */
+/* While connecting or between requests; the exchange has its own. */
+void hc_connection_interest(hc_connection *n, hc_interest *out);
+
+#endif

@@ -1,0 +1,332 @@
+/* receiver.c - the receiving side of an HTTP/1.1 exchange. See receiver.h. */
+#include "receiver.h"
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "../http/response.h"
+
+#define HEAD_KEPT 2048u /* bytes that a closed client keeps for its next head */
+
+/* The memory of the last head stays: the next one on the connection is much like it. So do bytes that nobody took. */
+void hc_receiver_restart(hc_receiver *r) {
+  hc_response_restart(&r->response);
+  if (r->chunked) hc_chunked_reset(r->chunked);
+  *r = (hc_receiver){.response = r->response, .in = r->in, .chunked = r->chunked};
+}
+
+/* The memory of a usual head stays here as well: a client that connects again will need it. */
+void hc_receiver_reset(hc_receiver *r) {
+  const hc_headers *h = &r->response.headers;
+  bool is_usual = h->text.capacity + h->capacity * sizeof *h->fields + r->response.reason.capacity <= HEAD_KEPT;
+  if (!is_usual) hc_response_reset(&r->response);
+  hc_buffer_free(&r->in);
+  hc_receiver_restart(r);
+}
+
+void hc_receiver_free(hc_receiver *r) {
+  hc_receiver_reset(r);
+  hc_response_reset(&r->response);
+  hc_memory_release(r->chunked);
+  r->chunked = NULL;
+}
+
+/* --- the stream ------------------------------------------------------------------------------------------------------- */
+
+static hc_io recv_sleeping(hc_stream_peer *peer, char *at, size_t room, bool fill, size_t *got, hc_failure *why) {
+  if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);
+  return peer->ops->recv_blocking(peer, at, room, fill, got, why);
+}
+
+void hc_receiver_note(hc_receiver *r, hc_io io) {
+  if (io == HC_IO_OK) {
+    r->has_begun = true;
+    r->arrivals++;
+  } else if (io == HC_IO_EOF) {
+    r->ending = HC_ENDING_EOF;
+  } else if (io == HC_IO_ERROR) {
+    r->ending = HC_ENDING_FAILED;
+  }
+  r->starved = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE;
+  r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
+}
+
+/* One receive. */
+static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room, bool fill, size_t *got,
+                        hc_failure *why) {
+  hc_io io = from->patience == HC_SLEEPING ? recv_sleeping(from->stream, into, room, fill, got, why)
+                                           : hc_stream_peer_recv(from->stream, into, room, got, why);
+  hc_receiver_note(r, io);
+  return io;
+}
+
+/* Where the bytes of a page stand a little further behind the start of a page than in the kernel's memory, some processors
+ * copy them at a third of their speed; and large blocks from malloc begin like that. So content is put where it begins at
+ * a multiple of this, unless much is held already. */
+#define CONTENT_ALIGNMENT ((size_t)64)
+#define MOVED_AT_MOST ((size_t)4096)
+
+static hc_error make_room(hc_buffer *in, size_t want, size_t limit, char **at) {
+  size_t room;
+  bool is_moved = want >= MOVED_AT_MOST && hc_buffer_size(in) <= MOVED_AT_MOST;
+  size_t spare = is_moved ? CONTENT_ALIGNMENT - 1 : 0;
+  hc_error error = hc_buffer_reserve(in, want + spare, limit + spare, at, &room);
+  if (error != HC_OK || !is_moved) return error;
+  hc_buffer_align(in, CONTENT_ALIGNMENT);
+  *at = in->data + in->end;
+  return HC_OK;
+}
+
+/* The same, of at most `want` bytes to the end of `in`. */
+static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t limit, bool fill, hc_failure *why) {
+  char *at;
+  size_t got = 0;
+  if (make_room(&r->in, want, limit, &at) != HC_OK) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    r->ending = HC_ENDING_FAILED;
+    return HC_IO_ERROR;
+  }
+  hc_io io = receive_to(r, from, at, want, fill, &got, why);
+  if (io == HC_IO_OK) hc_buffer_commit(&r->in, got);
+  return io;
+}
+
+/* --- heads ------------------------------------------------------------------------------------------------------------ */
+
+/* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. */
+static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
+  bool is_continue = r->response.code == 100;
+  r->interim_size += r->response.size;
+  if (r->interim_size > limit) {
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the 1xx responses pass max_header_size (%zu bytes)", limit);
+    return HC_BROKEN;
+  }
+  hc_response_reset(&r->response);
+  return is_continue ? HC_MOVED : HC_WAIT;
+}
+
+/* DONE: the final head is in. WAIT: more bytes are needed; MOVED: the same, and a 100 was among them. *used counts in all
+ * cases. */
+static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, size_t *used, hc_failure *why) {
+  hc_progress progress = HC_WAIT;
+  while (*used < bytes.size) {
+    size_t taken = 0;
+    hc_parse parsed = hc_response_parse(&r->response, bytes.data + *used, bytes.size - *used, limit, &taken, why);
+    *used += taken;
+    if (parsed == HC_PARSE_ERROR) return HC_BROKEN;
+    if (parsed == HC_PARSE_MORE) return progress;
+    if (r->response.code / 100 != 1 || r->response.code == 101) return HC_DONE;
+    hc_progress skipped = skip_interim(r, limit, why);
+    if (skipped == HC_BROKEN) return skipped;
+    if (skipped == HC_MOVED) progress = skipped;
+  }
+  return progress;
+}
+
+/* What a receive that brought nothing means for a head. */
+static hc_progress end_in_head(const hc_receiver *r, hc_io io, hc_failure *why) {
+  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
+  bool is_inside = r->response.size || hc_buffer_size(&r->in);
+  if (io == HC_IO_EOF)
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_inside ? "the server closed the connection inside a response head"
+                                                           : "the server closed the connection without an answer");
+  return HC_BROKEN;
+}
+
+/* One receive, and what it brought is parsed. Nearly always that is the whole head: it is read to the stack, and only
+ * what stands behind it is kept. */
+static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_failure *why) {
+  char space[HC_HEAD_READ_SIZE];
+  hc_slice fresh = {space, 0};
+  bool is_apart = hc_buffer_size(&r->in) == 0;
+  size_t most = from->settings->max_header_size, limit = most + 2 * HC_HEAD_READ_SIZE, used = 0;
+  hc_io io = is_apart ? receive_to(r, from, space, sizeof space, false, &fresh.size, why)
+                      : receive(r, from, HC_HEAD_READ_SIZE, limit, false, why);
+  if (io != HC_IO_OK) return end_in_head(r, io, why);
+  if (!is_apart) fresh = (hc_slice){hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
+  hc_progress progress = parse_heads(r, fresh, most, &used, why);
+  if (!is_apart) {
+    hc_buffer_consume(&r->in, used);
+  } else if (hc_buffer_append(&r->in, (hc_slice){space + used, fresh.size - used}, limit) != HC_OK) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return HC_BROKEN;
+  }
+  return progress;
+}
+
+hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_failure *why) {
+  hc_progress progress;
+  do {
+    progress = read_head_once(r, from, why);
+  } while (progress == HC_WAIT && !r->starved);
+  return progress;
+}
+
+/* Where one is needed. */
+static bool has_decoder(hc_receiver *r) {
+  if (r->plan.framing == HC_FRAMING_CHUNKED && !r->chunked)
+    r->chunked = hc_memory_allocate_zeroed(1, sizeof *r->chunked);
+  return r->plan.framing != HC_FRAMING_CHUNKED || r->chunked;
+}
+
+hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method, hc_failure *why) {
+  if (hc_body_decide(&r->response, (hc_method)method, announced->closes, &r->plan, why) != HC_OK) return HC_BROKEN;
+  if (!has_decoder(r)) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return HC_BROKEN;
+  }
+  r->has_response = true;
+  r->left = r->plan.framing == HC_FRAMING_LENGTH ? r->plan.length : 0;
+  r->starved = false;
+  return HC_DONE;
+}
+
+/* --- content ---------------------------------------------------------------------------------------------------------- */
+
+bool hc_receiver_has_bytes(const hc_receiver *r) {
+  if (r->plan.framing == HC_FRAMING_HEAD) return true;
+  if (r->plan.framing == HC_FRAMING_LENGTH && r->left == 0) return true;
+  if (r->ending != HC_ENDING_NONE || r->coding_ended || r->decoded) return true;
+  return hc_buffer_size(&r->in) > 0 && !r->starved;
+}
+
+/* Nothing is left to hand out. Has the stream ended, and was that the end of the body? */
+static hc_progress settle(hc_receiver *r, hc_failure *why) {
+  if (r->ending == HC_ENDING_NONE) return HC_WAIT;
+  if (r->ending == HC_ENDING_EOF && r->plan.framing == HC_FRAMING_UNTIL_CLOSE) return HC_DONE;
+  if (r->ending == HC_ENDING_EOF && r->plan.framing == HC_FRAMING_LENGTH)
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the body was cut short: %llu of %llu bytes came",
+                   (unsigned long long)(r->plan.length - r->left), (unsigned long long)r->plan.length);
+  else if (r->ending == HC_ENDING_EOF)
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the body was cut short: the connection ended before the last chunk");
+  return HC_BROKEN;
+}
+
+/* Changes an empty buffer for a larger one, if that can be had. */
+static void enlarge(hc_buffer *empty, size_t size) {
+  hc_buffer larger = {0};
+  char *at;
+  size_t room;
+  if (empty->capacity >= size || hc_buffer_reserve(&larger, size, size, &at, &room) != HC_OK) return;
+  hc_buffer_free(empty);
+  *empty = larger;
+}
+
+/* How much one receive may take for several reads: where receive after receive got all that it asked for, the sender is
+ * ahead, and that saves system calls, acknowledgements and waking the sender. Never more than the body still has, and in
+ * proportion to what one read takes. Nothing that is held is moved for it, and the larger memory is made only where all of it
+ * will be filled, if it can be had. Not where somebody else's loop has the descriptor: it would not show what lies here. */
+static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
+  size_t held = hc_buffer_size(&r->in), most = HC_AHEAD_READS * from->settings->read_chunk_size;
+  uint64_t rest = r->plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
+  if (r->full_receives < HC_AHEAD_AFTER || from->greed == HC_MODEST) return want;
+  if (most > HC_RECEIVE_AHEAD) most = HC_RECEIVE_AHEAD;
+  if (held == 0 && rest >= most) enlarge(&r->in, most + CONTENT_ALIGNMENT);
+  size_t behind = r->in.capacity - r->in.end, ahead = behind > CONTENT_ALIGNMENT ? behind - CONTENT_ALIGNMENT : 0;
+  if (ahead > rest) ahead = (size_t)rest;
+  return ahead > want ? ahead : want;
+}
+
+/* One receive of up to `room` bytes for a reader who wants `want` of them. */
+static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, size_t want, bool fill, hc_failure *why) {
+  const hc_settings *settings = from->settings;
+  size_t before = hc_buffer_size(&r->in), extra = room - want;
+  size_t limit = 2 * settings->read_chunk_size + settings->max_header_size + 2 * HC_HEAD_READ_SIZE + extra;
+  hc_io io = receive(r, from, room, limit, fill, why);
+  size_t got = hc_buffer_size(&r->in) - before;
+  if (got < want) r->full_receives = 0;
+  else if (r->full_receives < HC_AHEAD_AFTER) r->full_receives++;
+  /* A client that waits does not hold what only a flood needs. */
+  bool is_large = before == 0 && r->in.capacity > settings->read_chunk_size + 2 * HC_HEAD_READ_SIZE;
+  if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && is_large) hc_buffer_free(&r->in);
+  return io;
+}
+
+/* Receives into `in`. True: new bytes are there. False: nothing is, or the stream has ended. A receive for several reads
+ * never sleeps: the reader would wait for more than he wants. */
+static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, bool fill, hc_failure *why) {
+  if (r->ending != HC_ENDING_NONE) return false;
+  size_t ahead = size_ahead(r, from, want);
+  if (ahead > want) {
+    hc_reading at_once = *from;
+    at_once.patience = HC_AT_ONCE;
+    if (receive_noted(r, &at_once, ahead, want, false, why) == HC_IO_OK) return true;
+    if (from->patience == HC_AT_ONCE || r->ending != HC_ENDING_NONE) return false;
+  }
+  return receive_noted(r, from, want, want, fill, why) == HC_IO_OK;
+}
+
+hc_slice hc_receiver_held(const hc_receiver *r, size_t limit) {
+  size_t have = hc_buffer_size(&r->in);
+  return (hc_slice){hc_buffer_head(&r->in), have < limit ? have : limit};
+}
+
+static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
+  bool is_sized = r->plan.framing == HC_FRAMING_LENGTH;
+  size_t limit = from->settings->read_chunk_size;
+  if (is_sized && r->left < limit) limit = (size_t)r->left;
+  if (limit == 0) return HC_DONE;
+  bool fill = is_sized && from->settings->blocking;
+  while (hc_buffer_size(&r->in) < limit && (fill || hc_buffer_size(&r->in) == 0))
+    if (!receive_content(r, from, limit - hc_buffer_size(&r->in), fill, why)) break;
+  *view = hc_receiver_held(r, limit);
+  if (view->size == 0) return settle(r, why);
+  if (view->size == limit || !fill || r->ending != HC_ENDING_NONE) return HC_MOVED;
+  *view = (hc_slice){NULL, 0};
+  return HC_WAIT;
+}
+
+/* Decodes what is in `in`. True: content or an end was found. */
+static bool decode(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
+  size_t used = 0, produced = 0;
+  hc_parse parsed = hc_chunked_decode(r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in), settings->read_chunk_size,
+                                      settings->max_header_size, &used, &produced, why);
+  r->decoded = produced;
+  r->gap = used - produced;
+  if (produced == 0) {
+    hc_buffer_consume(&r->in, used);
+    r->gap = 0;
+  }
+  r->coding_ended = parsed == HC_PARSE_DONE;
+  if (parsed == HC_PARSE_ERROR) r->ending = HC_ENDING_FAILED;
+  return produced || parsed != HC_PARSE_MORE;
+}
+
+static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
+  size_t limit = from->settings->read_chunk_size; /* it may have been lowered since */
+  while (r->decoded == 0) {
+    if (hc_buffer_size(&r->in) && !r->starved && decode(r, from->settings, why)) break;
+    if (!receive_content(r, from, limit, false, why)) break;
+  }
+  if (r->decoded == 0) return r->coding_ended ? HC_DONE : settle(r, why);
+  *view = hc_receiver_held(r, r->decoded < limit ? r->decoded : limit);
+  return HC_MOVED;
+}
+
+hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
+  switch (r->plan.framing) {
+    case HC_FRAMING_LENGTH:
+    case HC_FRAMING_UNTIL_CLOSE: return peek_identity(r, from, view, why);
+    case HC_FRAMING_CHUNKED: return peek_chunked(r, from, view, why);
+    case HC_FRAMING_HEAD:
+    case HC_FRAMING_NONE: break;
+  }
+  return HC_DONE;
+}
+
+hc_progress hc_receiver_pass(hc_receiver *r, size_t size) {
+  r->received += size;
+  if (r->plan.framing != HC_FRAMING_LENGTH) return HC_MOVED;
+  r->left -= size;
+  return r->left == 0 ? HC_DONE : HC_MOVED;
+}
+
+hc_progress hc_receiver_consume(hc_receiver *r, size_t size) {
+  hc_buffer_consume(&r->in, size);
+  hc_progress progress = hc_receiver_pass(r, size);
+  if (r->plan.framing != HC_FRAMING_CHUNKED) return progress;
+  r->decoded -= size;
+  if (r->decoded) return HC_MOVED;
+  hc_buffer_consume(&r->in, r->gap);
+  r->gap = 0;
+  return r->coding_ended ? HC_DONE : HC_MOVED;
+}

@@ -1,0 +1,287 @@
+/* sender.c - the sending side of an HTTP/1.1 exchange. See sender.h. */
+#include "sender.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "../platform/file.h"
+
+/* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking mode keep the client
+ * from seeing an early answer. */
+#define SEND_BUDGET ((size_t)1 << 20)
+/* A body function that gives little at a time is called this often in one go. */
+#define SENDS_MAX 64
+
+/* Where one attempt sends to, and what it came to. */
+typedef struct hc_sending {
+  hc_sender *sender;
+  hc_stream_peer *stream;
+  size_t moved;
+  hc_failure *why;
+} hc_sending;
+
+static void clear_content(hc_outgoing *o) {
+  hc_body_source_drop(&o->body);
+  hc_buffer_free(&o->file_piece);
+  memset(o, 0, sizeof *o);
+}
+
+void hc_sender_stop(hc_sender *s) {
+  if (s->content) clear_content(s->content);
+  if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity);  /* it may hold credentials */
+  hc_buffer_free(&s->head);
+  if (s->state != HC_SEND_IDLE) s->state = HC_SEND_STOPPED;
+  s->wants = 0;
+}
+
+void hc_sender_reset(hc_sender *s) {
+  hc_sender_stop(s);
+  hc_memory_release(s->content);
+  *s = (hc_sender){.state = HC_SEND_IDLE};
+}
+
+/* Room for the content's way, before anything has changed. */
+static hc_error need_content(hc_sender *s, const hc_body_source *body, const hc_request_head *announced) {
+  bool is_empty = announced->transfer == HC_TRANSFER_NONE && body->kind != HC_BODY_FILE && body->kind != HC_BODY_PULL;
+  if (s->content || is_empty) return HC_OK;
+  s->content = hc_memory_allocate_zeroed(1, sizeof *s->content);
+  return s->content ? HC_OK : HC_ERR_OUT_OF_MEMORY;
+}
+
+hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head, const hc_request_head *announced,
+                         const hc_body_source *body) {
+  hc_error code = need_content(s, body, announced);
+  if (code != HC_OK) return code;
+  hc_sender_stop(s);
+  *s = (hc_sender){.state = HC_SEND_QUEUED,
+                   .method = method,
+                   .head = *head,
+                   .announced = *announced,
+                   .content = s->content,
+                   .source_ended = announced->transfer == HC_TRANSFER_NONE};
+  if (s->content) s->content->body = *body;
+  return HC_OK;
+}
+
+void hc_sender_continue(hc_sender *s) {
+  if (s->state == HC_SEND_EXPECTING) s->state = HC_SEND_MOVING;
+}
+
+/* --- content: the next piece ----------------------------------------------------------------------------------------- */
+
+static hc_io source_failed(hc_sending *g, const char *what) {
+  g->sender->source_failed = true;
+  hc_failure_set(g->why, HC_ERR_CONNECTION_ERROR, "%s", what);
+  return HC_IO_ERROR;
+}
+
+static hc_io end_of_source(hc_sending *g) {
+  hc_sender *s = g->sender;
+  s->source_ended = true;
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->content->suffix = HC_SLICE("0\r\n\r\n");
+  else if (s->content->pulled != s->announced.content_length)
+    return source_failed(g, "the body ended before its Content-Length was reached");
+  return HC_IO_OK;
+}
+
+static void frame_chunk(hc_outgoing *o) {
+  int size = snprintf(o->prefix, sizeof o->prefix, "%zx\r\n", o->piece.size);
+  o->prefix_start = 0;
+  o->prefix_size = (uint8_t)size;
+  o->suffix = HC_SLICE("\r\n");
+}
+
+/* WANT_WRITE with wants 0: the function has nothing now; poll asks again. */
+static hc_io pull_from_function(hc_sending *g) {
+  hc_sender *s = g->sender;
+  hc_outgoing *o = s->content;
+  hc_slice piece = {NULL, 0};
+  hc_pull_result result = o->body.pull(o->body.context, &piece, g->why);
+  if (result == HC_PULL_FAILED) return source_failed(g, "the body function failed");
+  if (result == HC_PULL_END) return end_of_source(g);
+  if (piece.size == 0) {
+    s->wants = 0;
+    return HC_IO_WANT_WRITE;
+  }
+  if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - o->pulled)
+    return source_failed(g, "the body is longer than its Content-Length");
+  o->piece = piece;
+  o->pulled += piece.size;
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
+  return HC_IO_OK;
+}
+
+static hc_io read_from_file(hc_sending *g) {
+  hc_sender *s = g->sender;
+  hc_outgoing *o = s->content;
+  uint64_t left = s->announced.content_length - o->pulled;
+  if (left == 0) return end_of_source(g);
+  size_t want = left < HC_STREAM_BODY_PIECE ? (size_t)left : HC_STREAM_BODY_PIECE;
+  char *at;
+  size_t room, got = 0;
+  hc_buffer_consume(&o->file_piece, hc_buffer_size(&o->file_piece));
+  if (hc_buffer_reserve(&o->file_piece, want, HC_STREAM_BODY_PIECE, &at, &room) != HC_OK) {
+    hc_failure_set(g->why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return source_failed(g, "");
+  }
+  if (hc_file_read_at(o->body.file, o->body.file_offset, at, want, &got, g->why) != HC_OK) return source_failed(g, "");
+  if (got == 0) return source_failed(g, "the body file is shorter than it was");
+  hc_buffer_commit(&o->file_piece, got);
+  o->piece = (hc_slice){hc_buffer_head(&o->file_piece), got};
+  o->body.file_offset += got;
+  o->pulled += got;
+  return HC_IO_OK;
+}
+
+/* Sees to it that there is something to send. A chunk's CRLF may still wait when its content has left. */
+static hc_io load_piece(hc_sending *g) {
+  hc_sender *s = g->sender;
+  hc_outgoing *o = s->content;
+  if (s->source_ended || o->piece.size || o->suffix.size) return HC_IO_OK;
+  switch (o->body.kind) {
+    case HC_BODY_BYTES:
+      if (o->pulled == o->body.bytes.size) return end_of_source(g);
+      o->piece = o->body.bytes;
+      o->pulled = o->body.bytes.size;
+      return HC_IO_OK;
+    case HC_BODY_FILE: return read_from_file(g);
+    case HC_BODY_PULL: return pull_from_function(g);
+    case HC_BODY_NONE: break;
+  }
+  s->source_ended = true;
+  return HC_IO_OK;
+}
+
+/* --- moving ----------------------------------------------------------------------------------------------------------- */
+
+static size_t gather(const hc_sender *s, hc_slice parts[4]) {
+  size_t count = 0;
+  if (hc_buffer_size(&s->head)) parts[count++] = (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
+  const hc_outgoing *o = s->content;
+  if (!o) return count;
+  if (o->prefix_size > o->prefix_start)
+    parts[count++] = (hc_slice){o->prefix + o->prefix_start, (size_t)(o->prefix_size - o->prefix_start)};
+  if (o->piece.size) parts[count++] = o->piece;
+  if (o->suffix.size) parts[count++] = o->suffix;
+  return count;
+}
+
+static size_t take(size_t *sent, size_t available) {
+  size_t taken = *sent < available ? *sent : available;
+  *sent -= taken;
+  return taken;
+}
+
+static void advance_slice(hc_slice *slice, size_t size) {
+  slice->data += size;
+  slice->size -= size;
+}
+
+static void account(hc_sender *s, size_t sent) {
+  hc_buffer_consume(&s->head, take(&sent, hc_buffer_size(&s->head)));
+  hc_outgoing *o = s->content;
+  if (!o) return;
+  o->prefix_start = (uint8_t)(o->prefix_start + take(&sent, (size_t)(o->prefix_size - o->prefix_start)));
+  size_t content = take(&sent, o->piece.size);
+  if (content) advance_slice(&o->piece, content);
+  s->sent += content;
+  size_t behind = take(&sent, o->suffix.size);
+  if (behind) advance_slice(&o->suffix, behind);
+}
+
+/* File to socket without a detour, where the stream can. Only once the head is out. */
+static hc_io send_from_file(hc_sending *g) {
+  hc_sender *s = g->sender;
+  hc_outgoing *o = s->content;
+  uint64_t left = s->announced.content_length - o->pulled;
+  size_t want = left < SEND_BUDGET ? (size_t)left : SEND_BUDGET;
+  size_t moved = 0;
+  hc_io io = g->stream->ops->send_file(g->stream, o->body.file, &o->body.file_offset, want, &moved, g->why);
+  o->pulled += moved;
+  s->sent += moved;
+  g->moved += moved;
+  if (io == HC_IO_EOF) return source_failed(g, "the body file is shorter than it was");
+  return io;
+}
+
+static bool goes_through_kernel(const hc_sending *g) {
+  const hc_sender *s = g->sender;
+  const hc_outgoing *o = s->content;
+  return o && o->body.kind == HC_BODY_FILE && g->stream->ops->send_file && hc_buffer_size(&s->head) == 0 &&
+         !o->piece.size && o->pulled < s->announced.content_length;
+}
+
+/* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1). A function is not
+ * asked before the head is out either: what it does may depend on the connection. */
+static bool head_goes_alone(const hc_sending *g) {
+  const hc_sender *s = g->sender;
+  if (s->source_ended) return true;
+  hc_body_kind kind = s->content->body.kind;
+  return hc_buffer_size(&s->head) > 0 && (s->announced.expects_continue || kind == HC_BODY_PULL ||
+                                          (kind == HC_BODY_FILE && g->stream->ops->send_file));
+}
+
+static hc_io send_once(hc_sending *g) {
+  hc_sender *s = g->sender;
+  if (!head_goes_alone(g) && !goes_through_kernel(g)) {
+    hc_io io = load_piece(g);
+    if (io != HC_IO_OK) return io;
+  }
+  if (goes_through_kernel(g)) return send_from_file(g);
+  hc_slice parts[4];
+  size_t count = gather(s, parts), moved = 0;
+  if (count == 0) return HC_IO_OK;
+  hc_io io = hc_stream_peer_send(g->stream, parts, count, &moved, g->why);
+  if (io == HC_IO_OK) account(s, moved);
+  g->moved += moved;
+  return io;
+}
+
+static bool all_is_sent(const hc_sender *s) {
+  hc_slice parts[4];
+  return s->source_ended && gather(s, parts) == 0;
+}
+
+/* The content waits for an answer to the head, or for a while. */
+static void begin_expecting(hc_sender *s) {
+  s->announced.expects_continue = false;
+  s->state = HC_SEND_EXPECTING;
+  s->content->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
+  s->wants = 0;
+}
+
+static hc_progress move(hc_sending *g) {
+  hc_sender *s = g->sender;
+  for (int sends = 0; g->moved < SEND_BUDGET && sends < SENDS_MAX; sends++) {
+    s->wants = HC_EVENT_WRITE;
+    hc_io io = send_once(g);
+    if (io == HC_IO_WANT_READ) s->wants = HC_EVENT_READ;
+    if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return g->moved ? HC_MOVED : HC_WAIT;
+    if (io != HC_IO_OK) return HC_BROKEN;
+    if (s->announced.expects_continue && hc_buffer_size(&s->head) == 0) {
+      begin_expecting(s);
+      return HC_MOVED;
+    }
+    if (all_is_sent(s)) {
+      hc_sender_stop(s);
+      s->state = HC_SEND_IDLE;
+      return HC_DONE;
+    }
+  }
+  return HC_MOVED;
+}
+
+hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *moved, hc_failure *why) {
+  hc_sending g = {s, stream, 0, why};
+  if (s->state == HC_SEND_QUEUED) s->state = HC_SEND_MOVING;
+  if (s->state == HC_SEND_EXPECTING) {
+    *moved = 0;
+    if (hc_clock_now() < s->content->continue_deadline) return HC_WAIT;
+    hc_sender_continue(s);
+  }
+  hc_progress progress = move(&g);
+  *moved = g.moved;
+  return progress;
+}

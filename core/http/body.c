@@ -1,0 +1,143 @@
+/* body.c - how the body of a response is framed. See body.h. */
+#include "body.h"
+
+#include <string.h>
+
+#include "../base/chars.h"
+
+#define LENGTH_LIMIT ((uint64_t)INT64_MAX)
+
+static bool parse_decimal(hc_slice digits, uint64_t *number) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < digits.size; i++) {
+    if (!hc_char_is_digit(digits.data[i])) return false;
+    uint64_t digit = (uint64_t)(digits.data[i] - '0');
+    if (value > (LENGTH_LIMIT - digit) / 10) return false;
+    value = value * 10 + digit;
+  }
+  *number = value;
+  return digits.size > 0;
+}
+
+bool hc_content_length_parse(hc_slice value, uint64_t *length) {
+  hc_slice element;
+  uint64_t first = 0;
+  bool is_first = true;
+  if (parse_decimal(value, length)) return true; /* nearly always */
+  while (hc_list_next(&value, &element)) {
+    uint64_t number;
+    if (!parse_decimal(element, &number) || (!is_first && number != first)) return false;
+    first = number;
+    is_first = false;
+  }
+  *length = first;
+  return !is_first;
+}
+
+static hc_error refuse(hc_failure *why, const char *what) {
+  return hc_failure_set(why, HC_ERR_INVALID_DATA, "response %s", what);
+}
+
+/* What the fields say about framing and persistence, gathered in one pass and judged afterwards. */
+typedef struct survey {
+  bool is_old, closes, keeps_alive; /* is_old: HTTP/1.0 */
+  bool is_coding_bad, is_length_bad, has_length;
+  size_t codings;
+  uint64_t length;
+} survey;
+
+/* All Content-Length lines must say the same (RFC 9112 section 6.3, rule 5). */
+static void note_length(survey *s, hc_slice value) {
+  uint64_t length;
+  if (!hc_content_length_parse(value, &length) || (s->has_length && length != s->length)) {
+    s->is_length_bad = true;
+    return;
+  }
+  s->has_length = true;
+  s->length = length;
+}
+
+/* We offer no transfer coding (no TE is sent), so one "chunked" is all that may come (RFC 9112 sections 6.1 and 7), and
+ * without parameters (section 7.1). Empty list elements do not count (RFC 9110 section 5.6.1.2), but a line must name a
+ * coding. */
+static void note_coding(survey *s, hc_slice list) {
+  hc_slice element;
+  size_t before = s->codings;
+  while (hc_list_next(&list, &element)) {
+    if (element.size == 0) continue;
+    if (!hc_slice_equal_fold(element, HC_SLICE("chunked"))) s->is_coding_bad = true;
+    s->codings++;
+  }
+  if (s->codings == before || s->codings > 1) s->is_coding_bad = true;
+}
+
+/* RFC 9112 section 9.3: "close" beats all; then the version decides, and for HTTP/1.0 "keep-alive". */
+static void note_connection(survey *s, hc_slice list) {
+  if (!s->is_old && hc_slice_equal(list, HC_SLICE("keep-alive"))) return;
+  if (hc_list_has_token(list, HC_SLICE("close"))) s->closes = true;
+  if (s->is_old && hc_list_has_token(list, HC_SLICE("keep-alive"))) s->keeps_alive = true;
+}
+
+/* In the usual spelling it is found without folding the letters. */
+static inline bool is_named(hc_slice name, hc_slice known) {
+  return name.size == known.size && (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
+}
+
+static void note_field(survey *s, hc_slice name, hc_slice value) {
+  switch (name.size) { /* tells most names apart already */
+    case sizeof "Connection" - 1:
+      if (is_named(name, HC_SLICE("Connection"))) note_connection(s, value);
+      return;
+    case sizeof "Content-Length" - 1:
+      if (is_named(name, HC_SLICE("Content-Length"))) note_length(s, value);
+      return;
+    case sizeof "Transfer-Encoding" - 1:
+      if (is_named(name, HC_SLICE("Transfer-Encoding"))) note_coding(s, value);
+      return;
+    default: return;
+  }
+}
+
+static void survey_fields(const hc_response *r, survey *s) {
+  *s = (survey){.is_old = r->minor_version == 0};
+  for (size_t i = 0; i < r->headers.count; i++)
+    note_field(s, hc_headers_name(&r->headers, i), hc_headers_value(&r->headers, i));
+}
+
+static bool has_no_body(int code) { return code < 200 || code == 204 || code == 304; }
+
+/* RFC 9112 section 6.3, rules 3 to 5 and 8, for a response whose status allows a body. */
+static hc_error decide_by_fields(const survey *s, hc_body_plan *plan, hc_failure *why) {
+  if (s->is_coding_bad) return refuse(why, "Transfer-Encoding: it is not a single \"chunked\"");
+  if (s->codings > 0) {
+    plan->framing = HC_FRAMING_CHUNKED;
+    /* Section 6.1: with both fields, or with the coding in a version that has none, the framing is doubtful. */
+    if (s->has_length || s->is_length_bad || s->is_old) plan->keeps_alive = false;
+    return HC_OK;
+  }
+  if (s->is_length_bad) return refuse(why, "Content-Length: it is no plain decimal number, or differing ones");
+  plan->framing = s->has_length ? HC_FRAMING_LENGTH : HC_FRAMING_UNTIL_CLOSE;
+  plan->length = s->length;
+  if (!s->has_length) plan->keeps_alive = false;
+  return HC_OK;
+}
+
+hc_error hc_body_decide(const hc_response *response, hc_method method, bool request_closes, hc_body_plan *plan,
+                        hc_failure *why) {
+  int code = response->code;
+  survey s;
+  survey_fields(response, &s);
+  *plan = (hc_body_plan){.keeps_alive = !request_closes && !s.closes && (!s.is_old || s.keeps_alive)};
+  /* RFC 9110 sections 7.8 and 9.3.6: the connection goes on as something else, whatever Connection says. */
+  if (code == 101 || (method == HC_METHOD_CONNECT && code >= 200 && code <= 299)) {
+    plan->upgraded = plan->keeps_alive = true;
+    return HC_OK;
+  }
+  /* Rules 1 and 2: the fields are those of another message and say nothing about this one's end. */
+  if (has_no_body(code)) return HC_OK;
+  if (method == HC_METHOD_HEAD) {
+    plan->framing = HC_FRAMING_HEAD;
+    return HC_OK;
+  }
+  return decide_by_fields(&s, plan, why);
+}

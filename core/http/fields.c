@@ -1,0 +1,244 @@
+/* fields.c - field lines in one arena. See headers.h. */
+#include "fields.h"
+
+#include <string.h>
+
+#include "../base/chars.h"
+#include "../base/memory.h"
+
+/* Positions are 32 bits wide; heads are limited far below this. */
+#define ARENA_LIMIT 0x7fffffffu
+/* A usual head fits into the first allocation. */
+#define FIRST_ARENA 256u
+#define FIRST_FIELDS 8u
+
+static hc_error make_field_room(hc_headers *h) {
+  if (h->count < h->capacity) return HC_OK;
+  size_t capacity = h->capacity == 0 ? FIRST_FIELDS : h->capacity * 2;
+  if (capacity > ARENA_LIMIT / sizeof *h->fields) return HC_ERR_OUT_OF_MEMORY;
+  hc_field *fields = hc_memory_resize(h->fields, capacity * sizeof *fields);
+  if (fields == NULL) return HC_ERR_OUT_OF_MEMORY;
+  h->fields = fields;
+  h->capacity = capacity;
+  return HC_OK;
+}
+
+static char *put(char *at, hc_slice bytes) {
+  if (bytes.size > 0) memcpy(at, bytes.data, bytes.size);
+  return at + bytes.size;
+}
+
+/* Nothing is ever consumed here: what fits, fits behind. And nothing is ever written behind `text.end` but what moves it: the
+ * text of the fields before the last clear stands there. */
+static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
+  hc_buffer *text = &h->text;
+  size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
+  if (text->capacity - text->end < size) return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
+  *at = text->data + text->end;
+  return HC_OK;
+}
+
+/* Registers a field of `size` bytes in all; the caller writes them to *at. */
+static hc_error begin_field(hc_headers *h, size_t name_size, size_t size, char **at) {
+  hc_error error = make_field_room(h);
+  if (error == HC_OK) error = make_text_room(h, size, at);
+  if (error != HC_OK) return error;
+  h->fields[h->count++] = (hc_field){(uint32_t)h->text.end, (uint32_t)name_size, (uint32_t)size};
+  h->text.end += size;
+  return HC_OK;
+}
+
+hc_error hc_headers_add(hc_headers *h, hc_slice name, hc_slice value) {
+  if (value.size > ARENA_LIMIT - 2 || name.size > ARENA_LIMIT - 2 - value.size) return HC_ERR_OUT_OF_MEMORY;
+  char *at;
+  hc_error error = begin_field(h, name.size, name.size + 2 + value.size, &at);
+  if (error == HC_OK) put(put(put(at, name), HC_SLICE(": ")), value);
+  return error;
+}
+
+/* The last field's line is the last one in the arena: it grows in place. */
+hc_error hc_headers_fold(hc_headers *h, hc_slice value) {
+  if (value.size == 0) return HC_OK;
+  if (value.size >= ARENA_LIMIT) return HC_ERR_OUT_OF_MEMORY;
+  hc_field *last = &h->fields[h->count - 1];
+  bool was_empty = last->line_size == last->name_size + 2;
+  size_t size = value.size + (was_empty ? 0 : 1);
+  char *at;
+  size_t available;
+  hc_error error = hc_buffer_reserve(&h->text, size, ARENA_LIMIT, &at, &available);
+  if (error != HC_OK) return error;
+  put(put(at, was_empty ? HC_SLICE("") : HC_SLICE(" ")), value);
+  hc_buffer_commit(&h->text, size);
+  last->line_size += (uint32_t)size;
+  return HC_OK;
+}
+
+bool hc_headers_find(const hc_headers *h, hc_slice name, size_t from, size_t *index) {
+  for (size_t i = from; i < h->count; i++) {
+    if (!hc_slice_equal_fold(hc_headers_name(h, i), name)) continue;
+    *index = i;
+    return true;
+  }
+  return false;
+}
+
+bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token) {
+  for (size_t i = 0; hc_headers_find(h, name, i, &i); i++) {
+    if (hc_list_has_token(hc_headers_value(h, i), token)) return true;
+  }
+  return false;
+}
+
+/* Is so much of `held` unused that giving it back is worth a call of the allocator? */
+static bool is_wasteful(size_t used, size_t held) { return held - used > used / 4 + 64; }
+
+void hc_headers_trim(hc_headers *h) {
+  h->former = 0;
+  if (h->count == 0) return;
+  if (is_wasteful(h->text.end, h->text.capacity)) {
+    char *text = hc_memory_resize(h->text.data, h->text.end);
+    if (text != NULL) {
+      h->text.data = text;
+      h->text.capacity = h->text.end;
+    }
+  }
+  if (is_wasteful(h->count * sizeof *h->fields, h->capacity * sizeof *h->fields)) {
+    hc_field *fields = hc_memory_resize(h->fields, h->count * sizeof *fields);
+    if (fields != NULL) {
+      h->fields = fields;
+      h->capacity = h->count;
+    }
+  }
+}
+
+void hc_headers_clear(hc_headers *h) {
+  hc_buffer_consume(&h->text, hc_buffer_size(&h->text));
+  h->former = h->count;
+  h->count = 0;
+}
+
+void hc_headers_free(hc_headers *h) {
+  hc_buffer_free(&h->text);
+  hc_memory_release(h->fields);
+  *h = (hc_headers){0};
+}
+
+static hc_error refuse(hc_failure *why, const char *what) {
+  return hc_failure_set(why, HC_ERR_INVALID_DATA, "response header: %s", what);
+}
+
+static hc_error out_of_memory(hc_error error, hc_failure *why) {
+  return error == HC_OK ? HC_OK : hc_failure_set(why, error, "out of memory for the response's headers");
+}
+
+/* obs-fold: a user agent replaces it with a blank (RFC 9112 section 5.2). */
+static hc_error parse_continuation(hc_headers *h, hc_slice line, hc_failure *why) {
+  if (h->count == 0) return refuse(why, "white space before the first field line"); /* RFC 9112 section 2.2 */
+  return out_of_memory(hc_headers_fold(h, hc_slice_trim(line)), why);
+}
+
+/* No white space between name and colon either: RFC 9112 section 5.1. */
+static hc_error refuse_name(hc_slice line, size_t name_size, hc_failure *why) {
+  if (line.size == name_size || memchr(line.data, ':', line.size) == NULL)
+    return refuse(why, "a field line has no colon");
+  return refuse(why, name_size == 0 && line.data[0] == ':' ? "a field name is empty"
+                                                           : "a field name holds a byte that is no token character");
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Nearly all lines come as "Name: value" already, one blank and no more: those are copied in one piece. */
+static bool is_canonical(hc_slice line, size_t name_size) {
+  return line.size > name_size + 2 && line.data[name_size + 1] == ' ' && !is_blank(line.data[name_size + 2]) &&
+         !is_blank(line.data[line.size - 1]) && line.size <= ARENA_LIMIT;
+}
+
+static hc_error add_line(hc_headers *h, hc_slice line, size_t name_size) {
+  if (!is_canonical(line, name_size)) {
+    hc_slice value = {line.data + name_size + 1, line.size - name_size - 1};
+    return hc_headers_add(h, (hc_slice){line.data, name_size}, hc_slice_trim(value));
+  }
+  char *at;
+  hc_error error = begin_field(h, name_size, line.size, &at);
+  if (error == HC_OK) memcpy(at, line.data, line.size);
+  return error;
+}
+
+hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
+  if (line.size == 0) return refuse(why, "a field line has no colon");
+  /* RFC 9110 section 5.5: NUL, CR and LF are dangerous; the LF can't be here. */
+  if (memchr(line.data, '\0', line.size) != NULL) return refuse(why, "a field line holds a NUL byte");
+  if (memchr(line.data, '\r', line.size) != NULL) return refuse(why, "a field line holds a bare CR");
+  if (is_blank(line.data[0])) return parse_continuation(h, line, why);
+  size_t name_size = hc_token_size(line.data, line.size);
+  if (name_size == 0 || name_size == line.size || line.data[name_size] != ':') return refuse_name(line, name_size, why);
+  return out_of_memory(add_line(h, line, name_size), why);
+}
+
+/* The first byte below 20 at or behind `at`; `end` when there is none. Eight bytes at a time: such a byte borrows into its
+ * highest bit, which no byte of 7-bit text has; the lowest bit found is that of the first one. */
+static const char *find_control(const char *at, const char *end) {
+  const uint64_t lows = UINT64_C(0x2020202020202020), highs = UINT64_C(0x8080808080808080);
+  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+    memcpy(&word, at, sizeof word);
+    uint64_t found = (word - lows) & ~word & highs;
+    if (found == 0) continue;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return at + __builtin_ctzll(found) / 8;
+#else
+    break;
+#endif
+  }
+  while (at < end && (unsigned char)*at >= ' ') at++;
+  return at;
+}
+
+/* The size of the line at data[0] without its CRLF; 0 when it is no usual one. */
+static size_t usual_line_size(const char *data, size_t size, size_t *name_size) {
+  size_t name = *name_size = hc_token_size(data, size);
+  if (name == 0 || size - name < 5 || data[name] != ':' || data[name + 1] != ' ') return 0;
+  const char *value = data + name + 2, *end = find_control(value, data + size);
+  if (data + size - end < 2 || end[0] != '\r' || end[1] != '\n') return 0;
+  if (end == value || is_blank(value[0]) || is_blank(end[-1])) return 0;
+  return (size_t)(end - data);
+}
+
+/* Does the next field that was here before the last clear stand at this place, and is the line at data[0] the same? What was
+ * looked at once need not be looked at again. */
+static bool is_former_line(const hc_headers *h, size_t place, const char *data, size_t size) {
+  if (h->count >= h->former) return false;
+  const hc_field *former = &h->fields[h->count];
+  size_t line = former->line_size;
+  return former->line == place && size >= line + 2 && data[line] == '\r' && data[line + 1] == '\n' &&
+         memcmp(h->text.data + place, data, line) == 0;
+}
+
+/* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it may grow. Until then the
+ * fields are ahead of their text. */
+size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size) {
+  size_t taken = 0, before = h->count, line, name;
+  if (size > ARENA_LIMIT) size = ARENA_LIMIT;
+  if (h->text.end > ARENA_LIMIT - size) return 0;
+  for (;;) {
+    size_t place = h->text.end + taken;
+    if (is_former_line(h, place, data + taken, size - taken)) {
+      line = h->fields[h->count].line_size;
+    } else {
+      line = usual_line_size(data + taken, size - taken, &name);
+      if (line == 0 || make_field_room(h) != HC_OK) break;
+      h->fields[h->count] = (hc_field){(uint32_t)place, (uint32_t)name, (uint32_t)line};
+    }
+    h->count++;
+    taken += line + 2;
+  }
+  char *at;
+  if (taken == 0) return 0;
+  if (make_text_room(h, taken - 2, &at) != HC_OK) {
+    h->count = before;
+    h->former = 0; /* they may be written over by now */
+    return 0;
+  }
+  memcpy(at, data, taken - 2);
+  h->text.end += taken - 2;
+  return taken;
+}

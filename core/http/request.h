@@ -1,0 +1,76 @@
+/* request.h - validates a request and writes its head (RFC 9112 section 3). No I/O. */
+#ifndef HC_REQUEST_H
+#define HC_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/buffer.h"
+
+typedef enum hc_method {
+  HC_METHOD_GET,
+  HC_METHOD_HEAD,
+  HC_METHOD_POST,
+  HC_METHOD_PUT,
+  HC_METHOD_DELETE,
+  HC_METHOD_OPTIONS,
+  HC_METHOD_TRACE,
+  HC_METHOD_CONNECT,
+  HC_METHOD_PATCH,
+  HC_METHOD_MAX
+} hc_method;
+
+/* "GET" ...; NULL outside the enum. */
+const char *hc_method_name(int method);
+
+typedef enum hc_content {
+  HC_CONTENT_NONE,    /* no content */
+  HC_CONTENT_SIZED,   /* content_length bytes are known to come: a string or a file */
+  HC_CONTENT_STREAM   /* from a function: its Content-Length when the caller gave one, else chunked */
+} hc_content;
+
+/* What a request head is made of. All slices are views that live through the call. */
+typedef struct hc_request {
+  int method;                  /* hc_method; anything else is refused */
+  hc_slice url;                /* origin form, absolute form, "*" for OPTIONS, authority form for CONNECT */
+  const hc_slice *lines;       /* the caller's "Name: value" lines */
+  size_t line_count;
+  hc_content content;
+  uint64_t content_length;     /* for HC_CONTENT_SIZED */
+  hc_slice authority;          /* the connection's own host[:port], the default Host: see hc_authority_write */
+  bool authority_is_checked;   /* it was made of a checked host, not told by a stream that a script wrote */
+  bool to_proxy;               /* the next hop is a forward proxy: origin form becomes "http://" authority path */
+  hc_slice proxy_credentials;  /* the value of Proxy-Authorization, sent when not empty and the caller gave none */
+} hc_request;
+
+typedef enum hc_transfer {
+  HC_TRANSFER_NONE,    /* head only */
+  HC_TRANSFER_LENGTH,  /* content_length bytes follow */
+  HC_TRANSFER_CHUNKED  /* chunks follow */
+} hc_transfer;
+
+/* What the written head has announced. */
+typedef struct hc_request_head {
+  hc_transfer transfer;
+  uint64_t content_length;  /* for HC_TRANSFER_LENGTH */
+  bool closes;              /* Connection: close is in it */
+  bool expects_continue;    /* Expect: 100-continue is in it, and content follows (RFC 9110 section 10.1.1) */
+} hc_request_head;
+
+/* Appends the head to `out`, or refuses with HC_ERR_INVALID_PARAMETER, `out` untouched, the offending part named in
+ * `why` (never its value when it could be secret: the header's name, its index, the byte's position).
+ * Order: request line, Host (the caller's line in its place where one is given), the caller's other lines in order
+ * and spelling, then what the caller did not give: Content-Length (for content, and 0 for POST, PUT, PATCH without),
+ * or Transfer-Encoding: chunked for a stream of unknown length, User-Agent, Accept, Proxy-Authorization.
+ * A fragment is not sent; an absolute URL without a path gets "/" (OPTIONS apart).
+ * HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why);
+
+/* The head of the CONNECT that opens a proxy tunnel to `authority` (always host:port, RFC 9110 section 9.3.6). */
+hc_error hc_request_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out);
+
+/* "Basic ..." for Proxy-Authorization (RFC 7617) appended to `out`. HC_ERR_INVALID_PARAMETER for a ':' in the user
+ * name or control bytes in either. */
+hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why);
+
+#endif

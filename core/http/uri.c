@@ -1,0 +1,271 @@
+/* uri.c - percent-encoding, hosts and authorities. See uri.h. */
+#include "uri.h"
+
+#include <string.h>
+
+#include "../base/chars.h"
+
+#define HOST_NAME_LIMIT 255u
+
+hc_error hc_uri_encode(hc_slice text, hc_buffer *out) {
+  static const char digits[] = "0123456789ABCDEF";
+  if (text.size > SIZE_MAX / 3) return HC_ERR_OUT_OF_MEMORY;
+  size_t size = 0;
+  for (size_t i = 0; i < text.size; i++) size += hc_char_is_unreserved(text.data[i]) ? 1 : 3;
+  char *at;
+  size_t available;
+  hc_error error = hc_buffer_reserve(out, size, SIZE_MAX, &at, &available);
+  if (error != HC_OK) return error;
+  for (size_t i = 0; i < text.size; i++) {
+    unsigned char byte = (unsigned char)text.data[i];
+    if (hc_char_is_unreserved(text.data[i])) {
+      *at++ = text.data[i];
+    } else {
+      *at++ = '%';
+      *at++ = digits[byte >> 4];
+      *at++ = digits[byte & 15];
+    }
+  }
+  hc_buffer_commit(out, size);
+  return HC_OK;
+}
+
+/* The byte that "%XX" at text[i] stands for, or -1 where no such thing stands there. */
+static int encoded_byte(hc_slice text, size_t i) {
+  if (text.size - i < 3 || text.data[i] != '%') return -1;
+  int high = hc_char_hex_value(text.data[i + 1]);
+  int low = hc_char_hex_value(text.data[i + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+hc_error hc_uri_decode(hc_slice text, hc_buffer *out) {
+  char *at;
+  size_t available;
+  hc_error error = hc_buffer_reserve(out, text.size, SIZE_MAX, &at, &available);
+  if (error != HC_OK) return error;
+  size_t size = 0;
+  for (size_t i = 0; i < text.size;) {
+    int byte = encoded_byte(text, i);
+    at[size++] = (char)(byte < 0 ? text.data[i] : byte);
+    i += byte < 0 ? 1 : 3;
+  }
+  hc_buffer_commit(out, size);
+  return HC_OK;
+}
+
+static bool find(hc_slice s, char c, size_t *index) {
+  const char *found = s.size > 0 ? memchr(s.data, c, s.size) : NULL;
+  if (found != NULL) *index = (size_t)(found - s.data);
+  return found != NULL;
+}
+
+static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+
+/* dec-octet, RFC 3986 section 3.2.2: how many digits of a number 0..255 without leading zeros start here; 0: none. */
+static size_t octet_size(hc_slice s) {
+  unsigned value = 0;
+  size_t size = 0;
+  for (; size < s.size && size < 4 && hc_char_is_digit(s.data[size]); size++)
+    value = value * 10 + (unsigned)(s.data[size] - '0');
+  if (size > 1 && s.data[0] == '0') return 0;
+  return size > 3 || value > 255 ? 0 : size;
+}
+
+bool hc_is_ipv4_literal(hc_slice text) {
+  for (int octet = 0; octet < 4; octet++) {
+    size_t size = octet_size(text);
+    if (size == 0) return false;
+    text = rest_of(text, size);
+    if (octet == 3) break;
+    if (text.size == 0 || text.data[0] != '.') return false;
+    text = rest_of(text, 1);
+  }
+  return text.size == 0;
+}
+
+static size_t hex_run(hc_slice s) {
+  size_t size = 0;
+  while (size < s.size && hc_char_hex_value(s.data[size]) >= 0) size++;
+  return size;
+}
+
+/* IPv6address (RFC 3986 section 3.2.2): eight groups, or up to seven and one "::"; the last two may be IPv4. */
+static bool is_ipv6_address(hc_slice s) {
+  size_t groups = 0;
+  bool has_gap = s.size >= 2 && s.data[0] == ':' && s.data[1] == ':';
+  if (has_gap) s = rest_of(s, 2);
+  while (s.size > 0) {
+    size_t digits = hex_run(s);
+    if (digits == 0 || digits > 4) return false;
+    if (digits < s.size && s.data[digits] == '.') {
+      if (!hc_is_ipv4_literal(s)) return false;
+      groups += 2;
+      break;
+    }
+    groups++;
+    s = rest_of(s, digits);
+    if (s.size == 0) break;
+    if (s.data[0] != ':' || s.size == 1) return false;
+    s = rest_of(s, 1);
+    if (s.data[0] == ':') {
+      if (has_gap) return false;
+      has_gap = true;
+      s = rest_of(s, 1);
+    }
+  }
+  return has_gap ? groups <= 7 : groups == 8;
+}
+
+/* RFC 4007 section 11: what follows the '%' is up to the system; here it must at least be fit for a host. */
+static bool is_zone(hc_slice s) {
+  for (size_t i = 0; i < s.size; i++) {
+    if (!hc_char_is_host(s.data[i])) return false;
+  }
+  return s.size > 0;
+}
+
+bool hc_is_ipv6_literal(hc_slice text) {
+  size_t percent;
+  if (!find(text, '%', &percent)) return is_ipv6_address(text);
+  return is_ipv6_address((hc_slice){text.data, percent}) && is_zone(rest_of(text, percent + 1));
+}
+
+static hc_error refuse(hc_failure *why, const char *what) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
+}
+
+/* Names the thing that a byte which can't stand in a host belongs to. */
+static const char *offence_of(char c) {
+  switch (c) {
+    case ':': return "the host holds a port (or is a bad IPv6 address)";
+    case '/':
+    case '\\': return "the host holds a path";
+    case '?': return "the host holds a query";
+    case '#': return "the host holds a fragment";
+    case '@': return "the host holds user info";
+    case '%': return "the host holds a percent sign";
+    case ' ': return "the host holds a space";
+    default: break;
+  }
+  if (hc_char_is_control(c)) return "the host holds a control byte";
+  if ((unsigned char)c >= 0x80) return "the host holds a byte outside ASCII";
+  return "the host holds a byte that no host name has";
+}
+
+static hc_error check_name(hc_slice name, hc_failure *why) {
+  size_t index;
+  if (name.size == 0) return refuse(why, "the host is empty");
+  if (find(name, '@', &index)) return refuse(why, offence_of('@'));
+  for (size_t i = 0; i < name.size; i++) {
+    if (!hc_char_is_host(name.data[i])) return refuse(why, offence_of(name.data[i]));
+  }
+  return name.size > HOST_NAME_LIMIT ? refuse(why, "the host is longer than 255 bytes") : HC_OK;
+}
+
+static bool starts_with_fold(hc_slice s, hc_slice prefix) {
+  return s.size >= prefix.size && hc_slice_equal_fold((hc_slice){s.data, prefix.size}, prefix);
+}
+
+static hc_slice strip_scheme(hc_slice text, int *scheme) {
+  static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
+  *scheme = 0;
+  for (int i = 0; i < 2; i++) {
+    if (!starts_with_fold(text, schemes[i])) continue;
+    *scheme = i + 1;
+    return rest_of(text, schemes[i].size);
+  }
+  return text;
+}
+
+static hc_error parse_bracketed(hc_slice text, hc_host *host, hc_failure *why) {
+  size_t end;
+  if (!find(text, ']', &end)) return refuse(why, "the host has '[' without ']'");
+  if (end + 1 < text.size) return refuse(why, offence_of(text.data[end + 1]));
+  host->kind = HC_HOST_IPV6;
+  host->text = (hc_slice){text.data + 1, end - 1};
+  return hc_is_ipv6_literal(host->text) ? HC_OK : refuse(why, "no IPv6 address stands between the host's brackets");
+}
+
+hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
+  size_t colon;
+  text = strip_scheme(text, &host->scheme);
+  host->text = text;
+  host->kind = HC_HOST_NAME;
+  if (text.size > 0 && text.data[0] == '[') return parse_bracketed(text, host, why);
+  bool has_colon = find(text, ':', &colon);
+  if (has_colon && hc_is_ipv6_literal(text)) {
+    host->kind = HC_HOST_IPV6;
+    return HC_OK;
+  }
+  if (hc_is_ipv4_literal(text)) {
+    host->kind = HC_HOST_IPV4;
+    return HC_OK;
+  }
+  if (has_colon && text.size - colon >= 3 && text.data[colon + 1] == '/' && text.data[colon + 2] == '/')
+    return refuse(why, "the host has a scheme other than one http:// or https://");
+  return check_name(text, why);
+}
+
+static void append(hc_buffer *out, hc_slice bytes, hc_error *error) {
+  if (*error == HC_OK) *error = hc_buffer_append(out, bytes, SIZE_MAX);
+}
+
+hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port, hc_buffer *out) {
+  size_t index, held = hc_buffer_size(out);
+  bool needs_brackets = find(host, ':', &index);
+  if (needs_brackets && find(host, '%', &index)) host.size = index;
+  hc_error error = HC_OK;
+  if (needs_brackets) append(out, HC_SLICE("["), &error);
+  append(out, host, &error);
+  if (needs_brackets) append(out, HC_SLICE("]"), &error);
+  if (port != default_port || default_port == 0) {
+    append(out, HC_SLICE(":"), &error);
+    if (error == HC_OK) error = hc_buffer_append_number(out, port, SIZE_MAX);
+  }
+  if (error != HC_OK) out->end = out->start + held;
+  return error;
+}
+
+/* port = *DIGIT (RFC 3986 section 3.2.3): may be empty, and then none is written. */
+static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
+  unsigned value = 0;
+  for (size_t i = 0; i < digits.size; i++) {
+    if (!hc_char_is_digit(digits.data[i])) return refuse(why, "the port is no number");
+    value = value * 10 + (unsigned)(digits.data[i] - '0');
+    if (value > 65535) return refuse(why, "the port is over 65535");
+  }
+  if (digits.size > 0 && value == 0) return refuse(why, "the port is 0");
+  *port = value;
+  return HC_OK;
+}
+
+/* reg-name (RFC 3986 section 3.2.2), here with percent-encoding, since it stands in a URL. */
+static hc_error check_reg_name(hc_slice name, hc_failure *why) {
+  if (name.size == 0) return refuse(why, "the host is empty"); /* RFC 9110 section 4.2.1 */
+  for (size_t i = 0; i < name.size; i++) {
+    if (hc_char_is_host(name.data[i])) continue;
+    if (encoded_byte(name, i) < 0) return refuse(why, offence_of(name.data[i]));
+    i += 2;
+  }
+  return HC_OK;
+}
+
+hc_error hc_authority_check(hc_slice text, unsigned *port, hc_failure *why) {
+  size_t end = 0;
+  *port = 0;
+  /* RFC 9110 section 4.2.4: user info never goes on the wire. */
+  if (find(text, '@', &end)) return refuse(why, offence_of('@'));
+  if (text.size > 0 && text.data[0] == '[') {
+    if (!find(text, ']', &end)) return refuse(why, "the host has '[' without ']'");
+    /* RFC 6874 section 4: a zone means something on this machine only. */
+    if (!is_ipv6_address((hc_slice){text.data + 1, end - 1}))
+      return refuse(why, "no IPv6 address (without zone) stands between the host's brackets");
+    end++;
+    if (end < text.size && text.data[end] != ':') return refuse(why, "something stands behind the host's brackets");
+  } else {
+    if (!find(text, ':', &end)) end = text.size;
+    hc_error error = check_reg_name((hc_slice){text.data, end}, why);
+    if (error != HC_OK) return error;
+  }
+  return end == text.size ? HC_OK : check_port(rest_of(text, end + 1), port, why);
+}

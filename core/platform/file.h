@@ -1,0 +1,57 @@
+/* file.h - the little that the client does with files; file_posix.c is the POSIX side. */
+#ifndef HC_FILE_H
+#define HC_FILE_H
+
+#include <stdint.h>
+
+#include "../base/buffer.h"
+
+/* Reads up to `size` bytes at `offset`; *got 0 at the end of the file. HC_ERR_FILE_CANT_READ. */
+hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why);
+/* Writes all at the file's position; *written counts also when it fails. HC_ERR_FILE_CANT_WRITE with the reason. */
+hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why);
+/* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec. HC_ERR_FILE_CANT_OPEN,
+ * HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
+hc_error hc_file_create(const char *path, int *file, hc_failure *why);
+/* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is touched. Who may not touch
+ * the file `old`, which it is to replace (NULL: none), may not touch the new one either. *owner is the user whom it belongs
+ * to: not always the one who made it, as some file systems give all to one. The errors of hc_file_create, and
+ * HC_ERR_ALREADY_EXISTS. */
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why);
+/* Gives the user's file at `path` the permissions, and if possible the group, of the regular file `old` that it is about to
+ * replace: no more than it has where that one is somebody else's. False where nothing has changed. */
+bool hc_file_keep_mode(const char *path, const char *old);
+/* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
+ * gone on with. */
+bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner);
+#define HC_FILE_OF_NOBODY (-1)
+/* Is `file` open on what is found at `path`: a regular file with this one name, no link, of that owner; or, of
+ * HC_FILE_OF_NOBODY, a device? Between a look and an open others may have put something else there. */
+bool hc_file_is_present(int file, const char *path, int64_t owner);
+/* Opens it for writing behind what it holds, and anything else not. The errors of hc_file_create, and HC_ERR_FILE_CANT_OPEN. */
+hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_failure *why);
+
+typedef enum hc_file_kind {
+  HC_FILE_MISSING,  /* or nothing can be learned of it */
+  HC_FILE_REGULAR,
+  HC_FILE_DIRECTORY,
+  HC_FILE_DEVICE,   /* of characters, such as /dev/null: it is written to, and never replaced */
+  HC_FILE_OTHER     /* a pipe, a socket, a disk */
+} hc_file_kind;
+
+/* What the path leads to, through links. */
+hc_file_kind hc_file_kind_of(const char *path);
+/* Can a write to it raise no SIGPIPE? False on any doubt. */
+bool hc_file_is_regular(int file);
+/* A regular file that is written to at its position, not always at its end? */
+bool hc_file_is_positioned(int file);
+/* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
+ * HC_ERR_INVALID_PARAMETER when it is no regular file. */
+hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);
+/* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
+hc_error hc_file_finish(int file, hc_failure *why);
+void hc_file_close(int file);
+/* The number of the process that calls: a fork of the one that made a file is another. */
+uint64_t hc_process_number(void);
+
+#endif

@@ -1,0 +1,27 @@
+/* poller_backend.h - what the poller needs of the kernel: epoll, kqueue, or poll over all. */
+#ifndef HC_POLLER_BACKEND_H
+#define HC_POLLER_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/error.h"
+
+typedef struct hc_backend hc_backend;
+
+typedef struct hc_backend_event {
+  uint64_t key;
+} hc_backend_event;
+
+hc_backend *hc_backend_new(hc_failure *why);
+void hc_backend_delete(hc_backend *b);
+int hc_backend_fd(const hc_backend *b);  /* -1 where there is none */
+/* Watches `fd` (level-triggered) under `key`; a descriptor that is watched already gets the new key and events. A closed
+ * descriptor leaves by itself. False when memory or descriptors are out. */
+bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key);
+void hc_backend_unwatch(hc_backend *b, int fd);
+/* Up to `room` events; sleeps until one comes or the deadline. */
+size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline);
+
+#endif

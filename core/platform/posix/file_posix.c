@@ -1,0 +1,212 @@
+/* file_posix.c - files on POSIX. */
+#include "../file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../sigpipe.h"
+
+/* strerror is not thread-safe and follows the locale; these are what files really meet. */
+static const char *reason(int number) {
+  switch (number) {
+    case ENOSPC: return "no space left on device";
+    case EDQUOT: return "disk quota exceeded";
+    case EFBIG: return "file too large";
+    case EIO: return "input/output error";
+    case EROFS: return "read-only file system";
+    case ENOENT: return "no such file or directory";
+    case ENOTDIR: return "a part of the path is no directory";
+    case EEXIST: return "it is there already";
+    case EISDIR: return "is a directory";
+    case EACCES:
+    case EPERM: return "permission denied";
+    case EMFILE:
+    case ENFILE: return "too many open files";
+    case EPIPE: return "nobody reads it any more";
+    case EBADF: return "the file is not open for this";
+    case ENAMETOOLONG: return "the name is too long";
+    default: return NULL;
+  }
+}
+
+#define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
+
+static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
+  const char *text = reason(number);
+  const char *gap = path[0] ? " " : "";
+  if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
+  return hc_failure_set(why, code, "%s%s%.*s: error %d", what, gap, SHOWN_PATH_MAX, path, number);
+}
+
+hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why) {
+  *got = 0;
+  if (offset > (uint64_t)INT64_MAX) return HC_OK;
+  for (;;) {
+    ssize_t n = pread(file, into, size, (off_t)offset);
+    if (n >= 0) {
+      *got = (size_t)n;
+      return HC_OK;
+    }
+    if (errno != EINTR) return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+  }
+}
+
+/* *doubt: see sigpipe.h. */
+static bool write_all(int file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
+  *doubt = HC_SIGPIPE_NONE;
+  while (*written < bytes.size) {
+    ssize_t n = write(file, bytes.data + *written, bytes.size - *written);
+    if (n > 0) *written += (size_t)n;
+    if (*written == bytes.size) break;
+    *doubt = n < 0 && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE;
+    if (n < 0 && errno != EINTR) return false;
+  }
+  return true;
+}
+
+/* The file may be a pipe that nobody reads. */
+hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why) {
+  hc_sigpipe_guard guard;
+  hc_sigpipe_doubt doubt;
+  *written = 0;
+  (void)hc_sigpipe_block(&guard);
+  bool is_done = write_all(file, bytes, written, &doubt);
+  hc_sigpipe_restore(&guard, doubt);
+  return is_done ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+}
+
+#define MODE_USUAL 0666 /* less umask */
+
+static hc_error open_to_write(const char *path, int flags, mode_t mode, int *file, hc_failure *why) {
+  do *file = open(path, O_WRONLY | O_CLOEXEC | flags, mode);
+  while (*file < 0 && errno == EINTR);
+  if (*file >= 0) return HC_OK;
+  int number = errno;
+  hc_error code = HC_ERR_FILE_CANT_OPEN;
+  if (number == EEXIST) code = HC_ERR_ALREADY_EXISTS;
+  if (number == ENOENT || number == ENOTDIR) code = HC_ERR_FILE_NOT_FOUND;
+  if (number == EACCES || number == EPERM || number == EROFS) code = HC_ERR_FILE_NO_PERMISSION;
+  return fail(why, code, "can't open", path, number);
+}
+
+hc_error hc_file_create(const char *path, int *file, hc_failure *why) {
+  return open_to_write(path, O_CREAT | O_TRUNC, MODE_USUAL, file, why);
+}
+
+/* A link is not what it leads to: that one stays as it is. */
+static bool is_replaceable(const char *path, struct stat *facts) {
+  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode);
+}
+
+/* The user must be able to write it, whatever the old one allows. */
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
+  int file;
+  *owner = (int64_t)geteuid();
+  struct stat facts;
+  mode_t mode = MODE_USUAL;
+  if (old && is_replaceable(old, &facts)) mode &= facts.st_mode | S_IRUSR | S_IWUSR;
+  hc_error code = open_to_write(path, O_CREAT | O_EXCL, mode, &file, why);
+  if (code != HC_OK) return code;
+  if (fstat(file, &facts) == 0) *owner = (int64_t)facts.st_uid;
+  hc_file_close(file);
+  return code;
+}
+
+/* Set-user-id and its like belong to what the file has held, not to what comes. The group's rights in a group that the user
+ * can't give the file to would be others' rights. */
+static bool take_mode(int file, const struct stat *old) {
+  struct stat facts;
+  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid()) return false;
+  mode_t mode = old->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+  if (old->st_uid != facts.st_uid) mode &= facts.st_mode;
+  if (old->st_gid != facts.st_gid && fchown(file, (uid_t)-1, old->st_gid) != 0)
+    mode &= S_IRWXU | S_IRWXO | (mode & S_IRWXO) << 3;
+  return fchmod(file, mode) == 0;
+}
+
+bool hc_file_keep_mode(const char *path, const char *old) {
+  struct stat facts;
+  if (!is_replaceable(old, &facts)) return false;
+  int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return false;
+  bool is_taken = take_mode(file, &facts);
+  hc_file_close(file);
+  return is_taken;
+}
+
+static bool find(const char *path, int64_t owner, struct stat *facts) {
+  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 && (int64_t)facts->st_uid == owner;
+}
+
+bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
+  struct stat facts;
+  *owner = (int64_t)geteuid();
+  if (!find(path, *owner, &facts)) return false;
+  *size = (uint64_t)facts.st_size;
+  return true;
+}
+
+bool hc_file_is_present(int file, const char *path, int64_t owner) {
+  struct stat found, opened;
+  if (fstat(file, &opened) != 0) return false;
+  if (owner == HC_FILE_OF_NOBODY) return S_ISCHR(opened.st_mode);
+  return find(path, owner, &found) && found.st_dev == opened.st_dev && found.st_ino == opened.st_ino;
+}
+
+/* Without O_NONBLOCK the open of a pipe would wait for its reader. */
+#define PRESENT_FLAGS (O_APPEND | O_NONBLOCK | O_NOCTTY)
+
+hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_failure *why) {
+  hc_error code = open_to_write(path, PRESENT_FLAGS, 0, file, why);
+  if (code != HC_OK) return code;
+  off_t end = owner == HC_FILE_OF_NOBODY ? 0 : lseek(*file, 0, SEEK_END);
+  /* What is empty is the caller's alone, and need not be appended to: so the kernel can move whole pages there. */
+  if (hc_file_is_present(*file, path, owner) && end >= 0 && fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0) return HC_OK;
+  hc_file_close(*file);
+  *file = -1;
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
+}
+
+hc_file_kind hc_file_kind_of(const char *path) {
+  struct stat facts;
+  if (stat(path, &facts) != 0) return HC_FILE_MISSING;
+  if (S_ISREG(facts.st_mode)) return HC_FILE_REGULAR;
+  if (S_ISDIR(facts.st_mode)) return HC_FILE_DIRECTORY;
+  return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
+}
+
+bool hc_file_is_regular(int file) {
+  struct stat facts;
+  return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+bool hc_file_is_positioned(int file) {
+  int flags = fcntl(file, F_GETFL);
+  return flags >= 0 && (flags & O_APPEND) == 0 && hc_file_is_regular(file);
+}
+
+hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {
+  struct stat facts;
+  if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+  if (!S_ISREG(facts.st_mode))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a length");
+  uint64_t size = (uint64_t)facts.st_size;
+  *length = size > offset ? size - offset : 0;
+  *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
+  if (*shared < 0) return fail(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
+  return HC_OK;
+}
+
+hc_error hc_file_finish(int file, hc_failure *why) {
+  if (close(file) == 0 || errno == EINTR) return HC_OK;
+  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+}
+
+void hc_file_close(int file) {
+  if (file >= 0) (void)close(file);
+}
+
+uint64_t hc_process_number(void) { return (uint64_t)getpid(); }

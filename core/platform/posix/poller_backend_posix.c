@@ -1,0 +1,194 @@
+/* poller_backend_posix.c - epoll on Linux, kqueue on the BSDs and macOS, poll elsewhere. */
+#include "../poller_backend.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "../../base/memory.h"
+#include "../socket.h"
+
+#if defined(__linux__)
+#include <sys/epoll.h>
+#define USE_EPOLL 1
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#include <sys/types.h>
+#include <sys/event.h>
+#include <sys/time.h>
+#define USE_KQUEUE 1
+#endif
+
+enum { BATCH = 512 };
+
+#if defined(USE_EPOLL) || defined(USE_KQUEUE)
+
+struct hc_backend {
+  int fd;
+};
+
+hc_backend *hc_backend_new(hc_failure *why) {
+  hc_backend *b = hc_memory_allocate(sizeof *b);
+  if (!b) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return NULL;
+  }
+#if defined(USE_EPOLL)
+  b->fd = epoll_create1(EPOLL_CLOEXEC);
+#else
+  b->fd = kqueue();
+#endif
+  if (b->fd >= 0) return b;
+  hc_failure_set(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "no descriptor for the poller (error %d)", errno);
+  hc_memory_release(b);
+  return NULL;
+}
+
+void hc_backend_delete(hc_backend *b) {
+  if (!b) return;
+  (void)close(b->fd);
+  hc_memory_release(b);
+}
+
+int hc_backend_fd(const hc_backend *b) { return b->fd; }
+
+#endif
+
+#if defined(USE_EPOLL)
+
+bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
+  struct epoll_event e = {0};
+  e.events = (events & HC_EVENT_READ ? (uint32_t)EPOLLIN : 0u) | (events & HC_EVENT_WRITE ? (uint32_t)EPOLLOUT : 0u);
+  e.data.u64 = key;
+  if (epoll_ctl(b->fd, EPOLL_CTL_ADD, fd, &e) == 0) return true;
+  return errno == EEXIST && epoll_ctl(b->fd, EPOLL_CTL_MOD, fd, &e) == 0;
+}
+
+void hc_backend_unwatch(hc_backend *b, int fd) {
+  struct epoll_event unused = {0};
+  (void)epoll_ctl(b->fd, EPOLL_CTL_DEL, fd, &unused);
+}
+
+/* epoll_wait counts milliseconds: rounded up, or it would spin through the last one. */
+static int milliseconds_until(uint64_t deadline) {
+  if (deadline == HC_NEVER) return -1;
+  uint64_t now = hc_clock_now();
+  if (deadline <= now) return 0;
+  uint64_t ms = (deadline - now + 999999) / 1000000;
+  return ms > (uint64_t)INT_MAX ? INT_MAX : (int)ms;
+}
+
+size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
+  struct epoll_event got[BATCH];
+  int count;
+  do count = epoll_wait(b->fd, got, room < BATCH ? (int)room : BATCH, milliseconds_until(deadline));
+  while (count < 0 && errno == EINTR);
+  for (int i = 0; i < count; i++) events[i].key = got[i].data.u64;
+  return count > 0 ? (size_t)count : 0;
+}
+
+#elif defined(USE_KQUEUE)
+
+static bool change(hc_backend *b, int fd, int filter, bool on, uint64_t key) {
+  struct kevent e;
+  /* uintptr_t is 64 bits wide wherever 64-bit keys are used; narrower ones keep the slot, which is in the low half. */
+  EV_SET(&e, (uintptr_t)fd, (short)filter, on ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0, (void *)(uintptr_t)key);
+  return kevent(b->fd, &e, 1, NULL, 0, NULL) == 0 || (!on && errno == ENOENT);
+}
+
+bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
+  bool reads = change(b, fd, EVFILT_READ, (events & HC_EVENT_READ) != 0, key);
+  bool writes = change(b, fd, EVFILT_WRITE, (events & HC_EVENT_WRITE) != 0, key);
+  return reads && writes;
+}
+
+void hc_backend_unwatch(hc_backend *b, int fd) { (void)hc_backend_watch(b, fd, 0, 0); }
+
+size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
+  struct kevent got[BATCH];
+  int count;
+  do {
+    uint64_t now = hc_clock_now();
+    uint64_t left = deadline > now ? deadline - now : 0;
+    struct timespec time = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+    count = kevent(b->fd, NULL, 0, got, room < BATCH ? (int)room : BATCH, deadline == HC_NEVER ? NULL : &time);
+  } while (count < 0 && errno == EINTR);
+  for (int i = 0; i < count; i++) events[i].key = (uint64_t)(uintptr_t)got[i].udata;
+  return count > 0 ? (size_t)count : 0;
+}
+
+#else
+
+typedef struct watched {
+  int fd;
+  unsigned events;
+  uint64_t key;
+} watched;
+
+struct hc_backend {
+  watched *list;
+  hc_wait_entry *entries;
+  size_t count, capacity, next; /* next: where the last wait stopped, so that nobody starves */
+};
+
+hc_backend *hc_backend_new(hc_failure *why) {
+  hc_backend *b = hc_memory_allocate_zeroed(1, sizeof *b);
+  if (!b) hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return b;
+}
+
+void hc_backend_delete(hc_backend *b) {
+  if (!b) return;
+  hc_memory_release(b->list);
+  hc_memory_release(b->entries);
+  hc_memory_release(b);
+}
+
+int hc_backend_fd(const hc_backend *b) {
+  (void)b;
+  return -1;
+}
+
+static bool grow(hc_backend *b) {
+  if (b->count < b->capacity) return true;
+  size_t capacity = b->capacity ? 2 * b->capacity : 64;
+  watched *list = hc_memory_resize(b->list, capacity * sizeof *list);
+  if (!list) return false;
+  b->list = list;
+  hc_wait_entry *entries = hc_memory_resize(b->entries, capacity * sizeof *entries);
+  if (!entries) return false;
+  b->entries = entries;
+  b->capacity = capacity;
+  return true;
+}
+
+/* What the key watched before is forgotten, as the kernel's sets do when it is closed. */
+bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
+  for (size_t i = b->count; i-- > 0;)
+    if (b->list[i].fd == fd || b->list[i].key == key) b->list[i] = b->list[--b->count];
+  if (!grow(b)) return false;
+  b->list[b->count++] = (watched){fd, events, key};
+  return true;
+}
+
+void hc_backend_unwatch(hc_backend *b, int fd) {
+  for (size_t i = 0; i < b->count; i++) {
+    if (b->list[i].fd != fd) continue;
+    b->list[i] = b->list[--b->count];
+    return;
+  }
+}
+
+size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
+  size_t ready = 0, given = 0;
+  for (size_t i = 0; i < b->count; i++) b->entries[i] = (hc_wait_entry){b->list[i].fd, b->list[i].events, 0};
+  if (hc_socket_wait(b->entries, b->count, deadline, &ready) != HC_OK) return 0;
+  size_t looked = 0;
+  for (; looked < b->count && given < room; looked++) {
+    size_t at = (b->next + looked) % b->count;
+    if (b->entries[at].ready) events[given++].key = b->list[at].key;
+  }
+  b->next = b->count > 0 ? (b->next + looked) % b->count : 0;
+  return given;
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* stream_peer.h - the byte stream under an exchange: TCP, TLS over any other stream, or one that a host supplies. */
+#ifndef HC_STREAM_PEER_H
+#define HC_STREAM_PEER_H
+
+#include "../platform/socket.h"
+
+typedef struct hc_stream_peer hc_stream_peer;
+
+/* What a stream waits for while it can not go on. */
+typedef struct hc_interest {
+  int fd;             /* -1: there is no descriptor to wait on */
+  unsigned events;    /* HC_EVENT_… ; 0 with ready false: only the deadline counts */
+  bool ready;         /* no waiting at all: bytes or work are there already */
+  uint64_t deadline;  /* call again then at the latest; HC_NEVER */
+} hc_interest;
+
+/* The function table. Every slot but those marked optional is set. None of them blocks unless it says so.
+ * HC_IO_WANT_READ and HC_IO_WANT_WRITE name the event of `fd` to wait for; over TLS a send may want to read. */
+typedef struct hc_stream_peer_ops {
+  const char *name;  /* "StreamPeerTCP" ... */
+  /* Brings the stream nearer to being usable (resolve, connect, handshake). OK: usable, also when it was already.
+   * ERROR: it never will be; the code in `why` says the phase. EOF is not used. */
+  hc_io (*advance)(hc_stream_peer *self, hc_failure *why);
+  /* Sends a prefix of the parts' bytes. OK with *sent > 0 (which may be less than all), WANT_…, ERROR. */
+  hc_io (*send)(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
+  /* OK with *got > 0; EOF: an end in good order; ERROR: anything else, TLS truncation included. */
+  hc_io (*recv)(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why);
+  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with `fill` until room is full. */
+  hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
+  /* Optional: as recv, into a pipe, see hc_socket_fill_pipe. */
+  hc_io (*fill_pipe)(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why);
+  /* Looks whether bytes or the end have come, without taking any. OK: bytes; WANT_…: nothing; EOF; ERROR. Over TLS it
+   * processes what is no application data (session tickets, key updates). */
+  hc_io (*peek)(hc_stream_peer *self, hc_failure *why);
+  /* Optional: when (hc_clock_now) a receive or a look last found that nothing more was there; 0: not known. *step: how
+   * long it takes at least to send something, as it was seen on this stream; 0: not known. */
+  uint64_t (*empty_at)(hc_stream_peer *self, uint64_t *step);
+  /* Optional: nothing is expected for a while; memory that only moving bytes need can go. */
+  void (*rest)(hc_stream_peer *self);
+  /* Optional: file to stream in the kernel, see hc_socket_send_file. */
+  hc_io (*send_file)(hc_stream_peer *self, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why);
+  /* Bytes that recv can give without a system call for more (decrypted, or about to be); an estimate from the kernel
+   * is allowed. 0 when nothing is known to be there. */
+  size_t (*available)(hc_stream_peer *self);
+  /* For the states in which advance has not said OK yet: what to wait for. Afterwards: fd, with the events left to
+   * the caller, who knows from send or recv; `ready` when recv can give something at once without the descriptor. */
+  void (*interest)(hc_stream_peer *self, hc_interest *out);
+  /* Optional: the host it was asked to reach (view, "" if none) and port (0 if none), for the Host header. */
+  void (*endpoint)(hc_stream_peer *self, hc_slice *host, unsigned *port);
+  /* Optional: the stream below (TLS), not retained; NULL. The same until it is closed, if this stream closes it. */
+  hc_stream_peer *(*below)(hc_stream_peer *self);
+  /* Optional, for streams that a host supplies: is one of these functions running now, and with it code that may come
+   * back here? Then nobody may use this stream, nor one that runs over it. */
+  bool (*in_call)(const hc_stream_peer *self);
+  /* Ends the stream in good order as far as that needs no waiting (TLS: close_notify, then the stream below).
+   * Idempotent. The object stays valid and closed. */
+  void (*close)(hc_stream_peer *self);
+  /* Frees the object; called once, by the last release. Closes first. */
+  void (*destroy)(hc_stream_peer *self);
+} hc_stream_peer_ops;
+
+/* Somebody who has the stream's descriptor in a set of the kernel's: the number may be another one's as soon as it is
+ * closed. Zeroed but for `closing` it watches nothing. */
+typedef struct hc_stream_watcher {
+  void (*closing)(struct hc_stream_watcher *w);  /* the stream is about to be closed; this is no watcher any more */
+  hc_stream_peer *peer;
+  struct hc_stream_watcher *next;
+} hc_stream_watcher;
+
+/* The head of every stream peer. Reference-counted within one thread; not thread-safe. */
+struct hc_stream_peer {
+  const hc_stream_peer_ops *ops;
+  size_t references;
+  hc_buffer unread;  /* bytes that a reader took too many and gave back: they come out first */
+  hc_stream_watcher *watchers;
+};
+
+void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops);  /* references = 1 */
+hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer);
+void hc_stream_peer_release(hc_stream_peer *peer);  /* NULL is fine */
+
+/* The slots, with the unread bytes taken into account. Use these, not the table. */
+hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why);
+hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
+hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why);
+hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why);
+/* 0 also while there are unread bytes. */
+uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step);
+size_t hc_stream_peer_available(hc_stream_peer *peer);
+void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
+void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */
+/* The stream below all others that `peer` runs over, itself if there is none; NULL for NULL. Not retained. */
+hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
+/* Is the stream at the bottom in a call? NULL is fine. */
+bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
+/* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:
+ * none. It must be gone before its memory is. */
+void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);
+/* Gives bytes back: the next recv returns them first. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes);
+
+#endif

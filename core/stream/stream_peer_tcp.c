@@ -1,0 +1,369 @@
+/* stream_peer_tcp.c - a TCP connection as a stream peer. See stream_peer_tcp.h. */
+#include "stream_peer_tcp.h"
+
+#include <string.h>
+
+#include "../net/connector.h"
+#include "../base/memory.h"
+#include "../net/resolver.h"
+
+/* To ask again after, when no descriptor is left to wait for a lookup on. */
+#define BLIND_INTERVAL_NS 10000000u
+
+typedef struct hc_tcp {
+  hc_stream_peer base;
+  hc_tcp_state state;
+  hc_error ended_by;        /* in the end states: the code of the first failure, for all who ask later */
+  hc_socket socket;
+  bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
+  bool sleeps;              /* a blocking receive was made on the socket */
+  uint64_t fastest_send;    /* of the small ones, in nanoseconds */
+  unsigned timed_sends;     /* how many of them there were, up to SENDS_TIMED */
+  uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
+  bool counts_rest;         /* receives tell what they leave behind */
+  bool is_in_doubt;         /* the last receive may have emptied the socket, and could not tell */
+  unsigned doubts;          /* looks that were made for that reason, up to DOUBTS_MAX */
+  bool wants_delay;         /* Nagle's algorithm was asked for */
+  unsigned port;
+  char *host;               /* NULL before the first connect */
+  size_t host_size;
+  hc_lookup *lookup;        /* RESOLVING; NULL there until a worker could be had, and for names that need none */
+  hc_connector *connector;  /* CONNECTING, and RESOLVING for such names */
+} hc_tcp;
+
+static hc_tcp *tcp_of(hc_stream_peer *peer) { return (hc_tcp *)peer; }
+static const hc_tcp *const_tcp_of(const hc_stream_peer *peer) { return (const hc_tcp *)peer; }
+
+/* ---- opening ---- */
+
+static hc_io end_in(hc_tcp *t, hc_tcp_state state, const hc_failure *failure, hc_failure *why) {
+  t->state = state;
+  t->ended_by = failure->code;
+  hc_failure_set(why, failure->code, "%s", failure->text);
+  return HC_IO_ERROR;
+}
+
+static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
+  const hc_failure failure = {HC_ERR_OUT_OF_MEMORY, "out of memory"};
+  return end_in(t, HC_TCP_ERROR, &failure, why);
+}
+
+static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
+  hc_error error = hc_connector_start(addresses, count, hc_clock_now(), &t->connector, why);
+  if (error == HC_OK) t->state = HC_TCP_CONNECTING;
+  return error;
+}
+
+/* A name all the same: that it was resolved shows in the first advance, though the race has begun. */
+static hc_error start_local(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
+  hc_error error = start_connector(t, addresses, count, why);
+  if (error == HC_OK) t->state = HC_TCP_RESOLVING;
+  return error;
+}
+
+static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
+  hc_failure failure = {HC_OK, ""};
+  if (t->lookup == NULL) {
+    hc_error error = hc_lookup_start((hc_slice){t->host, t->host_size}, t->port, &t->lookup, &failure);
+    if (error == HC_ERR_OUT_OF_MEMORY) return end_out_of_memory(t, why);
+    if (error != HC_OK) return end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
+  }
+  hc_address *addresses;
+  size_t count;
+  hc_io io = hc_lookup_poll(t->lookup, &addresses, &count, &failure);
+  if (io == HC_IO_WANT_READ) return io;
+  hc_error error = io == HC_IO_OK ? start_connector(t, addresses, count, NULL) : HC_OK;
+  if (io == HC_IO_OK) hc_memory_release(addresses);
+  /* Only now, when the first attempt has its descriptor: so that its number is not the one of the lookup's, which
+   * an event loop may still hold. */
+  hc_lookup_forget(t->lookup);
+  t->lookup = NULL;
+  if (error != HC_OK) return end_out_of_memory(t, why);
+  return io == HC_IO_OK ? io : end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
+}
+
+static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
+  hc_failure failure = {HC_OK, ""};
+  hc_io io = hc_connector_poll(t->connector, hc_clock_now(), &t->socket, &failure);
+  if (io == HC_IO_WANT_WRITE) return io;
+  hc_connector_delete(t->connector);
+  t->connector = NULL;
+  if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
+  t->state = HC_TCP_CONNECTED;
+  if (t->wants_delay) hc_socket_set_no_delay(t->socket, false); /* new sockets send at once */
+  return HC_IO_OK;
+}
+
+/* Why no byte can move in this state. */
+static hc_io refuse(const hc_tcp *t, hc_failure *why) {
+  switch (t->state) {
+    case HC_TCP_CANT_RESOLVE:
+    case HC_TCP_ERROR: hc_failure_set(why, t->ended_by, "the connection has failed before"); break;
+    default: hc_failure_set(why, HC_ERR_UNCONFIGURED, "not connected"); break;
+  }
+  return HC_IO_ERROR;
+}
+
+static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  if (t->state == HC_TCP_RESOLVING && t->connector != NULL) t->state = HC_TCP_CONNECTING;
+  if (t->state == HC_TCP_RESOLVING) {
+    hc_io io = advance_lookup(t, why);
+    if (io != HC_IO_OK) return io;
+  }
+  if (t->state == HC_TCP_CONNECTING) return advance_connector(t, why);
+  return t->state == HC_TCP_CONNECTED ? HC_IO_OK : refuse(t, why);
+}
+
+/* ---- moving bytes ---- */
+
+/* After EPIPE the peer's side has ended in good order, and what it sent before can be read to its true end. Any other
+ * failure takes the place of that end; the system reports it only once. */
+static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
+  if (failure->code == HC_ERR_UNAVAILABLE) failure->code = HC_ERR_CONNECTION_ERROR;
+  else t->is_cut = true;
+  return end_in(t, HC_TCP_ERROR, failure, why);
+}
+
+/* Nobody sends anything in less time than the fastest of a few small sends took here: one alone may have been held up, and
+ * large ones are slow. */
+#define SENDS_TIMED 4u
+#define SMALL_SEND ((size_t)4096)
+
+static void note_send(hc_tcp *t, uint64_t duration, size_t sent) {
+  if (sent > SMALL_SEND) return;
+  if (t->timed_sends == 0 || duration < t->fastest_send) t->fastest_send = duration;
+  if (t->timed_sends < SENDS_TIMED) t->timed_sends++;
+}
+
+static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
+  hc_failure_clear(&failure);
+  uint64_t before = hc_clock_now();
+  hc_io io = hc_socket_send(t->socket, parts, count, sent, &failure);
+  if (io == HC_IO_OK) note_send(t, hc_clock_now() - before, *sent);
+  return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
+}
+
+static hc_io tcp_send_file(hc_stream_peer *self, int file, uint64_t *offset, size_t length, size_t *sent,
+                           hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  *sent = 0;
+  if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
+  hc_failure_clear(&failure);
+  hc_io io = hc_socket_send_file(t->socket, file, offset, length, sent, &failure);
+  if (io != HC_IO_ERROR) return io;
+  if (failure.code != HC_ERR_FILE_CANT_READ) return break_off(t, &failure, why);
+  hc_failure_set(why, failure.code, "%s", failure.text);
+  return io;
+}
+
+/* That the kernel holds no more bytes is known when a receive would block, or when the kernel says so. It is asked to say so
+ * once that has spared a look: a connection that has one or two exchanges does not pay for it. */
+#define DOUBTS_MAX 2u
+
+static hc_io note_empty(hc_tcp *t, hc_io io, bool is_empty) {
+  t->empty_at = is_empty || io == HC_IO_WANT_READ ? hc_clock_now() : 0;
+  t->is_in_doubt = io == HC_IO_OK && !t->counts_rest;
+  return io;
+}
+
+static void note_look(hc_tcp *t) {
+  if (!t->is_in_doubt) return;
+  t->is_in_doubt = false;
+  if (t->doubts < DOUBTS_MAX && ++t->doubts == DOUBTS_MAX) t->counts_rest = hc_socket_count_rest(t->socket);
+}
+
+/* Receiving goes on after a failed send: an answer that came before the failure is still there to be read. */
+static bool can_receive(const hc_tcp *t) { return t->socket != HC_NO_SOCKET; }
+
+static hc_io check_received(hc_tcp *t, hc_io io, hc_failure *failure, hc_failure *why) {
+  if (io == HC_IO_EOF && t->is_cut) {
+    hc_failure_set(failure, HC_ERR_CONNECTION_ERROR, "connection broken");
+    io = HC_IO_ERROR;
+  }
+  return io == HC_IO_ERROR ? break_off(t, failure, why) : io;
+}
+
+static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  if (!can_receive(t)) return refuse(t, why);
+  hc_failure_clear(&failure);
+  bool is_empty = false;
+  hc_io io = t->counts_rest ? hc_socket_recv_counted(t->socket, into, room, got, &is_empty, &failure)
+                            : hc_socket_recv(t->socket, into, room, got, &failure);
+  return check_received(t, note_empty(t, io, is_empty), &failure, why);
+}
+
+static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got,
+                               hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  *got = 0;
+  if (!can_receive(t)) return refuse(t, why);
+  hc_failure_clear(&failure);
+  if (!t->sleeps) hc_socket_expect_sleep(t->socket);
+  t->sleeps = true;
+  bool is_empty = false;
+  hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got, &is_empty, &failure)
+                            : hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
+  return check_received(t, note_empty(t, io, is_empty), &failure, why);
+}
+
+static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  if (!can_receive(t)) return refuse(t, why);
+  hc_failure_clear(&failure);
+  hc_io io = hc_socket_fill_pipe(t->socket, pipe, size, &failure);
+  t->sleeps = false; /* the socket does not block any more */
+  t->empty_at = 0; /* it stays dry where urgent data stands, too */
+  return check_received(t, io, &failure, why);
+}
+
+static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
+  hc_tcp *t = tcp_of(self);
+  hc_failure failure;
+  if (!can_receive(t)) return refuse(t, why);
+  uint64_t now = hc_clock_now();
+  hc_failure_clear(&failure);
+  hc_io io = hc_socket_peek(t->socket, &failure);
+  note_look(t);
+  t->empty_at = io == HC_IO_WANT_READ ? now : 0;
+  return check_received(t, io, &failure, why);
+}
+
+static uint64_t tcp_empty_at(hc_stream_peer *self, uint64_t *step) {
+  const hc_tcp *t = tcp_of(self);
+  *step = t->timed_sends == SENDS_TIMED ? t->fastest_send : 0;
+  return t->empty_at;
+}
+
+static size_t tcp_available(hc_stream_peer *self) {
+  hc_tcp *t = tcp_of(self);
+  return can_receive(t) ? hc_socket_available(t->socket) : 0;
+}
+
+/* ---- waiting, closing ---- */
+
+static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
+  out->fd = hc_lookup_fd(lookup);
+  if (out->fd >= 0) out->events = HC_EVENT_READ;
+  else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS;
+}
+
+static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
+  hc_tcp *t = tcp_of(self);
+  *out = (hc_interest){.fd = t->socket, .deadline = HC_NEVER};
+  if (t->connector != NULL) hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
+  else if (t->lookup != NULL) lookup_interest(t->lookup, out);
+  else out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
+}
+
+static void tcp_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
+  *host = hc_tcp_host(self);
+  *port = tcp_of(self)->port;
+}
+
+static void tcp_close(hc_stream_peer *self) {
+  hc_tcp *t = tcp_of(self);
+  hc_lookup_forget(t->lookup);
+  hc_connector_delete(t->connector);
+  hc_socket_close(t->socket);
+  t->lookup = NULL;
+  t->connector = NULL;
+  t->socket = HC_NO_SOCKET;
+  t->state = HC_TCP_NONE;
+  t->ended_by = HC_OK;
+  t->is_cut = false;
+  t->empty_at = t->fastest_send = 0;
+  t->timed_sends = t->doubts = 0;
+  t->sleeps = t->counts_rest = t->is_in_doubt = false;
+}
+
+static void tcp_destroy(hc_stream_peer *self) {
+  tcp_close(self);
+  hc_memory_release(tcp_of(self)->host);
+  hc_memory_release(self);
+}
+
+static const hc_stream_peer_ops tcp_ops = {
+    .name = "StreamPeerTCP",
+    .advance = tcp_advance,
+    .send = tcp_send,
+    .recv = tcp_recv,
+    .recv_blocking = tcp_recv_blocking,
+    .fill_pipe = tcp_fill_pipe,
+    .peek = tcp_peek,
+    .empty_at = tcp_empty_at,
+    .send_file = tcp_send_file,
+    .available = tcp_available,
+    .interest = tcp_interest,
+    .endpoint = tcp_endpoint,
+    .below = NULL,
+    .close = tcp_close,
+    .destroy = tcp_destroy,
+};
+
+/* ---- what only TCP has ---- */
+
+hc_stream_peer *hc_tcp_new(void) {
+  hc_tcp *t = hc_memory_allocate_zeroed(1, sizeof *t);
+  if (t == NULL) return NULL;
+  hc_stream_peer_init(&t->base, &tcp_ops);
+  t->socket = HC_NO_SOCKET;
+  return &t->base;
+}
+
+bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer != NULL && peer->ops == &tcp_ops; }
+
+hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
+  hc_tcp *t = tcp_of(peer);
+  hc_address addresses[HC_LOCALHOST_ADDRESSES];
+  char *copy = hc_memory_copy_text(host.data, host.size); /* `host` may be a view of the present one */
+  hc_stream_peer_close(peer);
+  if (copy == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_memory_release(t->host);
+  t->host = copy;
+  t->host_size = host.size;
+  t->port = port;
+  host = (hc_slice){copy, host.size};
+  if (hc_address_from_literal(host, port, &addresses[0])) return start_connector(t, addresses, 1, why);
+  size_t count = hc_localhost_addresses(host, port, addresses);
+  if (count > 0) return start_local(t, addresses, count, why);
+  t->state = HC_TCP_RESOLVING;
+  /* A name that can not be looked up shows in advance, which asks again and has the reason. */
+  hc_error error = hc_lookup_start(host, port, &t->lookup, NULL);
+  if (error != HC_ERR_OUT_OF_MEMORY) return HC_OK;
+  t->state = HC_TCP_NONE;
+  return hc_failure_set(why, error, "out of memory");
+}
+
+hc_tcp_state hc_tcp_get_state(const hc_stream_peer *peer) { return const_tcp_of(peer)->state; }
+
+hc_slice hc_tcp_host(const hc_stream_peer *peer) {
+  const hc_tcp *t = const_tcp_of(peer);
+  return t->host == NULL ? HC_SLICE("") : (hc_slice){t->host, t->host_size};
+}
+
+unsigned hc_tcp_port(const hc_stream_peer *peer) { return const_tcp_of(peer)->port; }
+
+bool hc_tcp_remote_address(const hc_stream_peer *peer, hc_address *address) {
+  const hc_tcp *t = const_tcp_of(peer);
+  return t->state == HC_TCP_CONNECTED && hc_socket_peer_address(t->socket, address);
+}
+
+bool hc_tcp_local_address(const hc_stream_peer *peer, hc_address *address) {
+  const hc_tcp *t = const_tcp_of(peer);
+  return t->state == HC_TCP_CONNECTED && hc_socket_local_address(t->socket, address);
+}
+
+void hc_tcp_set_no_delay(hc_stream_peer *peer, bool on) {
+  hc_tcp *t = tcp_of(peer);
+  t->wants_delay = !on;
+  if (t->state == HC_TCP_CONNECTED) hc_socket_set_no_delay(t->socket, on);
+}

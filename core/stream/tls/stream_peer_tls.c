@@ -1,0 +1,569 @@
+/* stream_peer_tls.c - TLS as a stream peer. See stream_peer_tls.h. */
+#include "stream_peer_tls.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+#include "../../base/memory.h"
+#include "tls_internal.h"
+
+#define RECORD_SIZE 16384u /* RFC 8446 section 5.1 */
+
+typedef struct tls_peer {
+  hc_stream_peer base;         /* first, so that the pointers convert */
+  hc_tls_state state;
+  SSL *ssl;                    /* NULL: disconnected, or HANDSHAKING and not begun */
+  hc_tls_handshake handshake;  /* its failure is the stream's, for all but sends */
+  hc_tls_carrier carrier;
+  hc_io wants;                 /* of the handshake */
+  bool below_is_ready;
+  bool resumed;
+  bool ended;                  /* close_notify has come */
+  bool drained;                /* OpenSSL has nothing more to give before new bytes come */
+  bool fatal;                  /* OpenSSL's state is of no use any more, not even for a close_notify */
+  size_t pending;              /* bytes of a record that OpenSSL holds and the stream below has not taken whole */
+} tls_peer;
+
+static tls_peer *peer_of(hc_stream_peer *peer) { return (tls_peer *)peer; }
+
+static const tls_peer *view_of(const hc_stream_peer *peer) { return (const tls_peer *)peer; }
+
+/* --- outcomes */
+
+/* The sticky failure, once more for this caller. */
+static hc_io report(const tls_peer *t, hc_failure *why) {
+  const hc_failure *failure = &t->handshake.failure;
+  hc_failure_set(why, failure->code == HC_OK ? HC_ERR_CONNECTION_ERROR : failure->code, "%s", failure->text);
+  return HC_IO_ERROR;
+}
+
+static hc_io refuse_unconnected(const tls_peer *t, hc_failure *why) {
+  if (t->state >= HC_TLS_ERROR) return report(t, why);
+  hc_failure_set(why, HC_ERR_UNCONFIGURED, "the TLS stream is not connected");
+  return HC_IO_ERROR;
+}
+
+static void fail(tls_peer *t) {
+  t->state = t->handshake.name_mismatch ? HC_TLS_ERROR_HOSTNAME_MISMATCH : HC_TLS_ERROR;
+  ERR_clear_error();
+}
+
+/* An end without close_notify may be an attacker's doing (RFC 8446 section 6.1), so it is no end in good order. */
+static void fail_truncated(tls_peer *t) {
+  bool in_handshake = t->state == HC_TLS_HANDSHAKING;
+  hc_failure_set(&t->handshake.failure, HC_ERR_CONNECTION_ERROR,
+                 in_handshake ? "TLS handshake: the server closed the connection"
+                              : "connection closed without close_notify");
+  fail(t);
+}
+
+/* The one place that maps what OpenSSL says to what a stream says; `result` is not a success. */
+static hc_io outcome(tls_peer *t, int result, bool *broke_protocol) {
+  int error = SSL_get_error(t->ssl, result);
+  *broke_protocol = error == SSL_ERROR_SSL;
+  switch (error) {
+    case SSL_ERROR_WANT_READ: return t->carrier.read_wants;
+    case SSL_ERROR_WANT_WRITE: return t->carrier.write_wants;
+    case SSL_ERROR_ZERO_RETURN: t->ended = true; return HC_IO_EOF;
+    case SSL_ERROR_SSL: t->fatal = true; return HC_IO_ERROR;
+    default: return HC_IO_ERROR; /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
+  }
+}
+
+static void fail_below(tls_peer *t, const hc_failure *below) {
+  hc_failure_set(&t->handshake.failure, below->code == HC_OK ? HC_ERR_CONNECTION_ERROR : below->code, "%s%s",
+                 t->state == HC_TLS_HANDSHAKING ? "TLS handshake: " : "",
+                 below->code == HC_OK ? "the stream below failed" : below->text);
+  fail(t);
+}
+
+/* As outcome, for all but sends: a failure becomes the stream's own. */
+static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
+  bool broke_protocol;
+  hc_io io = outcome(t, result, &broke_protocol);
+  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) t->drained = true;
+  if (io != HC_IO_ERROR) return io;
+  if (broke_protocol) {
+    hc_tls_failure_of_connection(&t->handshake, t->state == HC_TLS_HANDSHAKING);
+    fail(t);
+  } else if (t->carrier.ended) {
+    fail_truncated(t);
+  } else {
+    fail_below(t, below);
+  }
+  return HC_IO_ERROR;
+}
+
+/* Before each call of OpenSSL: an older error in the queue would be taken for the call's own. */
+static void begin(tls_peer *t, hc_failure *failure) {
+  ERR_clear_error();
+  t->carrier.failure = failure;
+  t->carrier.burst = HC_TLS_READ_BURST;
+}
+
+/* --- receiving */
+
+/* Of a stream that is connected and has not ended. */
+static hc_io read_once(tls_peer *t, char *into, size_t room, size_t *got) {
+  hc_failure below = {HC_OK, ""};
+  begin(t, &below);
+  int result = SSL_read_ex(t->ssl, into, room, got);
+  if (result != 1) return receive_outcome(t, result, &below);
+  t->drained = false;
+  return HC_IO_OK;
+}
+
+/* What else OpenSSL has read already, record by record. Whatever stops it comes up again at the next read. */
+static void read_buffered(tls_peer *t, char *into, size_t room, size_t *got) {
+  t->carrier.dry = true;
+  while (*got < room && SSL_has_pending(t->ssl) == 1) {
+    size_t more = 0;
+    if (read_once(t, into + *got, room - *got, &more) != HC_IO_OK) break;
+    *got += more;
+  }
+  t->carrier.dry = false;
+}
+
+static hc_io tls_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+  tls_peer *t = peer_of(self);
+  *got = 0;
+  if (t->ended) return HC_IO_EOF;
+  if (t->state != HC_TLS_CONNECTED) return refuse_unconnected(t, why);
+  hc_io io = read_once(t, into, room, got);
+  if (io == HC_IO_OK) read_buffered(t, into, room, got);
+  return io == HC_IO_ERROR ? report(t, why) : io;
+}
+
+/* For streams below that can not sleep in a read. False: there is nothing to sleep on. */
+static bool sleep_for(tls_peer *t, hc_io wants) {
+  hc_interest below;
+  hc_stream_peer_interest(t->carrier.below, &below);
+  if (below.ready && wants == HC_IO_WANT_READ) return true;
+  if (below.fd < 0) return false;
+  hc_wait_entry entry = {below.fd, wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ, 0};
+  size_t ready;
+  return hc_socket_wait(&entry, 1, below.deadline, &ready) == HC_OK;
+}
+
+static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got,
+                               hc_failure *why) {
+  tls_peer *t = peer_of(self);
+  hc_io io;
+  *got = 0;
+  t->carrier.sleeping = true;
+  do {
+    size_t more = 0;
+    io = tls_recv(self, into + *got, room - *got, &more, *got == 0 ? why : NULL);
+    *got += more;
+    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && sleep_for(t, io)) continue;
+    if (io != HC_IO_OK || !fill) break;
+  } while (*got < room);
+  t->carrier.sleeping = false;
+  return *got > 0 ? HC_IO_OK : io; /* a failure or an end behind the bytes is there for the next read */
+}
+
+static hc_io peek_once(tls_peer *t) {
+  char byte;
+  size_t got;
+  hc_failure below = {HC_OK, ""};
+  begin(t, &below);
+  int result = SSL_peek_ex(t->ssl, &byte, 1, &got);
+  return result == 1 ? HC_IO_OK : receive_outcome(t, result, &below);
+}
+
+/* Works off what OpenSSL has buffered, without a read of the stream below. Afterwards either something can be had at
+ * once (bytes, the end, a failure), or nothing can before new bytes come: so nobody sleeps on a descriptor while a whole
+ * record lies here, and nobody spins for half a one. */
+static bool has_something(tls_peer *t) {
+  if (t->state >= HC_TLS_ERROR || t->ended) return true;
+  if (t->state != HC_TLS_CONNECTED) return false;
+  if (SSL_pending(t->ssl) > 0) return true;
+  if (t->drained || SSL_has_pending(t->ssl) == 0) return false;
+  t->carrier.dry = true;
+  hc_io io = peek_once(t);
+  t->carrier.dry = false;
+  return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
+}
+
+/* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session ticket comes in. */
+static void tls_rest(hc_stream_peer *self) {
+  tls_peer *t = peer_of(self);
+  if (t->state == HC_TLS_CONNECTED) (void)SSL_free_buffers(t->ssl); /* keeps them where bytes are in them */
+}
+
+static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
+  tls_peer *t = peer_of(self);
+  if (t->state == HC_TLS_DISCONNECTED || t->state == HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
+  hc_io io = HC_IO_OK;
+  if (!has_something(t)) {
+    /* An idle connection is looked at often: the stream below can tell that there is nothing without OpenSSL. */
+    io = hc_stream_peer_peek(t->carrier.below, NULL);
+    if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return io;
+    io = peek_once(t);
+    if (io == HC_IO_WANT_READ) tls_rest(self);
+  }
+  if (t->state >= HC_TLS_ERROR) return report(t, why);
+  return t->ended ? HC_IO_EOF : io;
+}
+
+static uint64_t tls_empty_at(hc_stream_peer *self, uint64_t *step) {
+  tls_peer *t = peer_of(self);
+  return t->state != HC_TLS_CONNECTED || has_something(t) ? 0 : hc_stream_peer_empty_at(t->carrier.below, step);
+}
+
+static size_t tls_available(hc_stream_peer *self) {
+  tls_peer *t = peer_of(self);
+  if (t->state != HC_TLS_CONNECTED || !has_something(t) || t->state != HC_TLS_CONNECTED) return 0;
+  int pending = SSL_pending(t->ssl);
+  return pending > 0 ? (size_t)pending : 0;
+}
+
+/* --- sending */
+
+/* A place in the parts. */
+typedef struct cursor {
+  const hc_slice *parts;
+  size_t count, offset;
+} cursor;
+
+static void cursor_move(cursor *c, size_t size) {
+  while (c->count > 0 && size >= c->parts->size - c->offset) {
+    size -= c->parts->size - c->offset;
+    c->offset = 0;
+    c->parts++;
+    c->count--;
+  }
+  c->offset += size;
+}
+
+/* At most `limit` bytes from here on, gathered in `into` unless it is NULL. */
+static size_t cursor_gather(cursor c, size_t limit, char *into) {
+  size_t size = 0;
+  while (c.count > 0 && size < limit) {
+    size_t piece = c.parts->size - c.offset;
+    if (piece > limit - size) piece = limit - size;
+    if (into != NULL && piece > 0) memcpy(into + size, c.parts->data + c.offset, piece);
+    size += piece;
+    cursor_move(&c, piece);
+  }
+  return size;
+}
+
+/* One record: SSL_write moves no more, in the mode that is set. */
+static hc_io write_record(tls_peer *t, hc_slice piece, size_t *written) {
+  int result = SSL_write_ex(t->ssl, piece.data, piece.size, written);
+  if (result == 1) {
+    t->pending = 0;
+    return HC_IO_OK;
+  }
+  bool broke_protocol;
+  hc_io io = outcome(t, result, &broke_protocol);
+  t->pending = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE ? piece.size : 0;
+  return io;
+}
+
+/* A head and a small body leave in one record. A record under way must be offered again with the same length: its bytes
+ * are encrypted already. */
+static hc_io send_piece(tls_peer *t, cursor *c, hc_failure *why, size_t *written) {
+  size_t first = c->parts->size - c->offset;
+  size_t limit = t->pending > 0 ? t->pending : first >= HC_COALESCE_LIMIT ? RECORD_SIZE : HC_COALESCE_LIMIT;
+  size_t size = cursor_gather(*c, limit, NULL);
+  if (size < t->pending) {
+    hc_failure_set(why, HC_ERR_BUG, "a send that was under way must be repeated with the same bytes");
+    return HC_IO_ERROR;
+  }
+  if (size > first && t->pending == 0 && first >= HC_COALESCE_LIMIT) size = first; /* not worth a copy */
+  if (size <= first) return write_record(t, (hc_slice){c->parts->data + c->offset, size}, written);
+  char *joined = hc_memory_allocate(size);
+  if (joined == NULL) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return HC_IO_ERROR;
+  }
+  cursor_gather(*c, size, joined);
+  hc_io io = write_record(t, (hc_slice){joined, size}, written);
+  hc_memory_release(joined);
+  return io;
+}
+
+/* A failed send does not end the receiving: an answer may be there that says why the server closed. */
+static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  tls_peer *t = peer_of(self);
+  hc_failure own = {HC_OK, ""};
+  cursor c = {parts, count, 0};
+  *sent = 0;
+  if (t->state != HC_TLS_CONNECTED) return refuse_unconnected(t, why);
+  cursor_move(&c, 0); /* past empty parts */
+  hc_io io = HC_IO_OK;
+  while (io == HC_IO_OK && c.count > 0 && *sent < HC_TLS_SEND_BURST) {
+    size_t written = 0;
+    begin(t, &own);
+    io = send_piece(t, &c, &own, &written);
+    cursor_move(&c, written);
+    *sent += written;
+  }
+  if (io == HC_IO_ERROR && own.code == HC_OK && t->fatal) hc_tls_failure_set(&own, HC_ERR_CONNECTION_ERROR, "TLS");
+  if (io == HC_IO_ERROR || io == HC_IO_EOF) ERR_clear_error();
+  if (*sent > 0 || io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE || io == HC_IO_OK) return *sent > 0 ? HC_IO_OK : io;
+  hc_failure_set(why, own.code == HC_OK ? HC_ERR_CONNECTION_ERROR : own.code, "%s",
+                 own.code == HC_OK ? "the connection takes no more bytes" : own.text);
+  return HC_IO_ERROR;
+}
+
+/* --- the handshake */
+
+/* A session that led to a failure is not offered again. */
+static hc_io fail_handshake(tls_peer *t) {
+  hc_tls_session_forget(t->handshake.options, t->handshake.name, t->handshake.port);
+  fail(t);
+  return HC_IO_ERROR;
+}
+
+static hc_io shake_hands(tls_peer *t) {
+  hc_failure below = {HC_OK, ""};
+  begin(t, &below);
+  int result = SSL_do_handshake(t->ssl);
+  if (result != 1) {
+    t->wants = receive_outcome(t, result, &below);
+    if (t->wants == HC_IO_EOF) { /* close_notify before the end of the handshake: no stream that could end in order */
+      t->ended = false;
+      fail_truncated(t);
+    }
+    return t->wants == HC_IO_WANT_READ || t->wants == HC_IO_WANT_WRITE ? t->wants : fail_handshake(t);
+  }
+  t->resumed = SSL_session_reused(t->ssl) == 1;
+  t->drained = false;
+  if (!hc_tls_handshake_check(&t->handshake, t->ssl)) {
+    t->fatal = true;
+    return fail_handshake(t);
+  }
+  t->state = HC_TLS_CONNECTED;
+  ERR_clear_error();
+  return HC_IO_OK;
+}
+
+static hc_io advance_below(tls_peer *t) {
+  hc_io io = hc_stream_peer_advance(t->carrier.below, &t->handshake.failure);
+  t->below_is_ready = io == HC_IO_OK;
+  if (io == HC_IO_ERROR || io == HC_IO_EOF) {
+    fail(t);
+    return HC_IO_ERROR;
+  }
+  return io;
+}
+
+/* The SSL, as soon as what all connections share is there. */
+static hc_io begin_handshake(tls_peer *t, hc_failure *why) {
+  hc_io io = hc_tls_context_prepare(t->handshake.options, why);
+  if (io != HC_IO_OK) return io;
+  t->ssl = hc_tls_handshake_begin(&t->handshake, &t->carrier);
+  ERR_clear_error();
+  if (t->ssl != NULL) return HC_IO_OK;
+  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return HC_IO_ERROR;
+}
+
+static hc_io begin_late(tls_peer *t) {
+  hc_io io = begin_handshake(t, &t->handshake.failure);
+  if (io == HC_IO_ERROR) fail(t);
+  return io;
+}
+
+static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
+  tls_peer *t = peer_of(self);
+  if (t->state == HC_TLS_CONNECTED) return HC_IO_OK;
+  if (t->state != HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
+  hc_io io = t->below_is_ready ? HC_IO_OK : advance_below(t);
+  if (io == HC_IO_OK && t->ssl == NULL) io = begin_late(t);
+  if (io == HC_IO_OK) io = shake_hands(t);
+  return io == HC_IO_ERROR ? report(t, why) : io;
+}
+
+static void tls_interest(hc_stream_peer *self, hc_interest *out) {
+  tls_peer *t = peer_of(self);
+  *out = (hc_interest){-1, 0, false, HC_NEVER};
+  if (t->carrier.below == NULL) return;
+  hc_stream_peer_interest(t->carrier.below, out);
+  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && t->ssl == NULL) {
+    uint64_t next = hc_clock_now() + HC_TLS_STORE_STEP_NS; /* no descriptor tells when the store is there */
+    *out = (hc_interest){out->fd, HC_EVENT_READ, false, next};
+  } else if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready) {
+    out->events = t->wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
+    if (t->wants == HC_IO_WANT_WRITE) out->ready = false; /* bytes to read do not help a write */
+  } else if (t->state != HC_TLS_HANDSHAKING) {
+    out->events = 0;
+    out->ready = has_something(t) || out->ready;
+  }
+}
+
+/* --- life */
+
+/* Whoever is verified is whom the requests are for, not the one that carries the bytes, which may be a proxy (RFC 9110
+ * sections 4.3.4 and 7.2). */
+static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
+  tls_peer *t = peer_of(self);
+  hc_stream_peer *below = t->carrier.below;
+  *host = HC_SLICE("");
+  *port = 0;
+  if (below == NULL || t->handshake.options == NULL) return;
+  const char *asked = t->handshake.host != NULL ? t->handshake.host
+                      : t->handshake.options->override[0] == '\0' ? t->handshake.name : "";
+  if (asked[0] == '\0' && below->ops->endpoint != NULL) below->ops->endpoint(below, host, port);
+  if (host->size > 0) return;
+  *host = hc_slice_of(asked[0] != '\0' ? asked : t->handshake.name);
+  *port = t->handshake.port;
+}
+
+static hc_stream_peer *tls_below(hc_stream_peer *self) { return peer_of(self)->carrier.below; }
+
+/* One close_notify, as far as that needs no waiting (RFC 8446 section 6.1). Behind half a record it would only garble. */
+static void say_goodbye(tls_peer *t) {
+  if (t->ssl == NULL || t->fatal || SSL_is_init_finished(t->ssl) == 0) return;
+  if (t->pending > 0) {
+    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
+    return;
+  }
+  hc_failure ignored = {HC_OK, ""};
+  begin(t, &ignored);
+  SSL_shutdown(t->ssl);
+  ERR_clear_error();
+}
+
+static void tls_close(hc_stream_peer *self) {
+  tls_peer *t = peer_of(self);
+  hc_stream_peer *below = t->carrier.below;
+  say_goodbye(t);
+  SSL_free(t->ssl);
+  hc_tls_options_release(t->handshake.options);
+  hc_memory_release(t->handshake.name);
+  hc_memory_release(t->handshake.host);
+  /* What is below stays known until it is closed: it may be a script's, which must find that it is being called. */
+  tls_peer closed = {.base = t->base, .carrier.below = below};
+  *t = closed;
+  if (below == NULL) return;
+  hc_stream_peer_close(below);
+  t->carrier.below = NULL;
+  hc_stream_peer_release(below);
+}
+
+static void tls_destroy(hc_stream_peer *self) {
+  tls_close(self);
+  hc_memory_release(self);
+}
+
+static const hc_stream_peer_ops tls_ops = {.name = "StreamPeerTLS",
+                                           .advance = tls_advance,
+                                           .send = tls_send,
+                                           .recv = tls_recv,
+                                           .recv_blocking = tls_recv_blocking,
+                                           .peek = tls_peek,
+                                           .empty_at = tls_empty_at,
+                                           .rest = tls_rest,
+                                           .send_file = NULL,
+                                           .available = tls_available,
+                                           .interest = tls_interest,
+                                           .endpoint = tls_endpoint,
+                                           .below = tls_below,
+                                           .close = tls_close,
+                                           .destroy = tls_destroy};
+
+hc_stream_peer *hc_tls_new(void) {
+  tls_peer *t = hc_memory_allocate_zeroed(1, sizeof *t);
+  if (t == NULL) return NULL;
+  hc_stream_peer_init(&t->base, &tls_ops);
+  return &t->base;
+}
+
+bool hc_stream_peer_is_tls(const hc_stream_peer *peer) { return peer->ops == &tls_ops; }
+
+/* --- connecting */
+
+static bool runs_over(hc_stream_peer *above, const hc_stream_peer *peer) {
+  for (hc_stream_peer *s = above; s != NULL; s = s->ops->below == NULL ? NULL : s->ops->below(s)) {
+    if (s == peer) return true;
+  }
+  return false;
+}
+
+static hc_error start(tls_peer *t, hc_slice name, hc_failure *why) {
+  hc_failure own = {HC_OK, ""};
+  hc_error error = hc_tls_handshake_take_name(&t->handshake, name, why);
+  if (error != HC_OK) return error;
+  if (begin_handshake(t, &own) != HC_IO_ERROR) return HC_OK; /* what must be waited for, advance begins */
+  return hc_failure_set(why, own.code, "%s", own.text);
+}
+
+/* The options to use: the caller's, or plain ones. */
+static hc_tls_options *own_options(hc_tls_options *given, hc_failure *why) {
+  static const hc_tls_settings plain = {.verify = HC_TLS_VERIFY_FULL};
+  hc_tls_options *made = NULL;
+  if (given != NULL) return hc_tls_options_retain(given);
+  return hc_tls_options_new(&plain, &made, why) == HC_OK ? made : NULL;
+}
+
+hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
+                        hc_tls_options *options, hc_failure *why) {
+  tls_peer *t = peer_of(peer);
+  if (below == NULL) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no stream to run over");
+  if (hc_stream_peer_is_in_call(peer) || hc_stream_peer_is_in_call(below)) {
+    return hc_failure_set(why, HC_ERR_BUSY, "the stream is at work");
+  }
+  if (runs_over(below, peer)) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
+  hc_tls_options *own = own_options(options, why);
+  if (own == NULL) return HC_ERR_OUT_OF_MEMORY;
+  hc_stream_peer_retain(below);
+  hc_stream_peer_close(peer);
+  t->handshake.options = own;
+  t->handshake.port = port;
+  hc_error error = start(t, name, why);
+  if (error != HC_OK) { /* the stream below stays open: it is the caller's */
+    hc_stream_peer_release(below);
+    tls_close(peer);
+    return error;
+  }
+  t->carrier.below = below;
+  t->carrier.read_wants = HC_IO_WANT_READ;
+  t->carrier.write_wants = HC_IO_WANT_WRITE;
+  t->wants = HC_IO_WANT_WRITE; /* the ClientHello */
+  t->state = HC_TLS_HANDSHAKING;
+  return HC_OK;
+}
+
+/* --- facts */
+
+hc_tls_state hc_tls_get_state(const hc_stream_peer *peer) { return view_of(peer)->state; }
+
+hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) { return view_of(peer)->carrier.below; }
+
+/* The SSL behind a finished handshake, NULL before. */
+static const SSL *established(const hc_stream_peer *peer) {
+  const tls_peer *t = view_of(peer);
+  return t->ssl != NULL && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl : NULL;
+}
+
+hc_slice hc_tls_version(const hc_stream_peer *peer) {
+  const SSL *ssl = established(peer);
+  return ssl == NULL ? HC_SLICE("") : hc_slice_of(SSL_get_version(ssl));
+}
+
+hc_slice hc_tls_cipher(const hc_stream_peer *peer) {
+  const SSL *ssl = established(peer);
+  return ssl == NULL ? HC_SLICE("") : hc_slice_of(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)));
+}
+
+hc_slice hc_tls_alpn(const hc_stream_peer *peer) {
+  const SSL *ssl = established(peer);
+  const unsigned char *name = NULL;
+  unsigned size = 0;
+  if (ssl != NULL) SSL_get0_alpn_selected(ssl, &name, &size);
+  return size == 0 ? HC_SLICE("") : (hc_slice){(const char *)name, size};
+}
+
+bool hc_tls_resumed(const hc_stream_peer *peer) { return view_of(peer)->resumed; }
+
+hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out, hc_failure *why) {
+  *out = (hc_peer_certificate){0};
+  const SSL *ssl = established(peer);
+  X509 *certificate = ssl == NULL ? NULL : SSL_get0_peer_certificate(ssl);
+  if (certificate == NULL) return hc_failure_set(why, HC_ERR_UNAVAILABLE, "there is no peer certificate yet");
+  return hc_tls_certificate_describe(certificate, out, why);
+}

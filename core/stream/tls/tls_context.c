@@ -1,0 +1,320 @@
+/* tls_context.c - the SSL_CTX of an options object: what is offered, what is trusted, what is shown. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../base/memory.h"
+#include "tls_internal.h"
+
+static hc_error no_memory(hc_failure *why) {
+  ERR_clear_error();
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+/* 12 to TLS1_2_VERSION. */
+static int protocol_number(int version) { return TLS1_VERSION + (version - 10); }
+
+/* --- what is trusted */
+
+static bool uses_system_store(const hc_tls_options *o) {
+  return o->verify != HC_TLS_VERIFY_NONE && o->trusted_chain == NULL;
+}
+
+/* Every given certificate is an anchor, an intermediate or a server's own one as well: the caller said so. */
+static bool add_chain(X509_STORE *store, const STACK_OF(X509) *chain) {
+  for (int i = 0; i < sk_X509_num(chain); i++) {
+    if (X509_STORE_add_cert(store, sk_X509_value(chain, i)) != 1) return false;
+  }
+  return X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+}
+
+static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
+  if (o->verify == HC_TLS_VERIFY_NONE || o->trusted_chain == NULL) return HC_OK;
+  X509_STORE *store = X509_STORE_new();
+  if (store == NULL) return no_memory(why);
+  if (!add_chain(store, hc_certificates_list(o->trusted_chain))) {
+    X509_STORE_free(store);
+    return no_memory(why);
+  }
+  SSL_CTX_set_cert_store(o->context, store); /* takes it over */
+  o->store_number++;
+  return HC_OK;
+}
+
+static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) *list, hc_failure *why) {
+  bool asked = false;
+  X509_CRL *crl;
+  while ((crl = PEM_read_bio_X509_CRL(bio, NULL, hc_pem_refuse_passphrase, &asked)) != NULL) {
+    if (sk_X509_CRL_push(list, crl) > 0) continue;
+    X509_CRL_free(crl);
+    return no_memory(why);
+  }
+  int count = sk_X509_CRL_num(list);
+  hc_error end = hc_pem_end();
+  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
+  if (end != HC_OK) {
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: CRL number %d is malformed", count + 1);
+  }
+  if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: the file holds no CRL in PEM form");
+  return HC_OK;
+}
+
+/* hc_pem_file_read has its own limit, far under INT_MAX. */
+static hc_error parse_crls(hc_tls_options *o, const hc_buffer *text, hc_failure *why) {
+  BIO *bio = BIO_new_mem_buf(hc_buffer_size(text) > 0 ? hc_buffer_head(text) : "", (int)hc_buffer_size(text));
+  o->crls = sk_X509_CRL_new_null();
+  hc_error error = bio == NULL || o->crls == NULL ? no_memory(why) : read_crls(bio, o->crls, why);
+  BIO_free(bio);
+  return error;
+}
+
+static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
+  if (path.size == 0) return HC_OK;
+  hc_failure inner = {HC_OK, ""};
+  hc_buffer text = {0};
+  char *name = hc_memory_copy_text(path.data, path.size);
+  hc_error error = name == NULL ? no_memory(&inner) : hc_pem_file_read(name, &text, &inner);
+  hc_memory_release(name);
+  if (error == HC_OK)
+    error = parse_crls(o, &text, why);
+  else if (error == HC_ERR_OUT_OF_MEMORY)
+    no_memory(why);
+  else
+    error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: %s", inner.text);
+  hc_buffer_free(&text);
+  return error;
+}
+
+/* All certificates of the chain are checked; the verify callback lets those pass whose issuer gave no list, but for the
+ * server's own. */
+static bool set_verification(hc_tls_options *o) {
+  X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(o->context);
+  bool checks = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
+  SSL_CTX_set_verify(o->context, checks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+  SSL_CTX_set_cert_verify_callback(o->context, hc_tls_verify_callback, NULL);
+  if (o->crls == NULL) return true;
+  return X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
+}
+
+/* --- what is offered */
+
+/* The administrator's own restrictions (openssl.cnf) stand where the caller gives no version. */
+static hc_error set_versions(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  int low = protocol_number(o->min_version);
+  bool given = s != NULL && s->min_version != 0;
+  bool done = true;
+  if (given || SSL_CTX_get_min_proto_version(o->context) < low) {
+    done = SSL_CTX_set_min_proto_version(o->context, low) == 1;
+  }
+  if (done && s != NULL && s->max_version != 0) {
+    done = SSL_CTX_set_max_proto_version(o->context, protocol_number(o->max_version)) == 1;
+  }
+  return done ? HC_OK : hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "min_version, max_version");
+}
+
+/* TLS 1.0 and 1.1 sign their handshake with MD5 and SHA-1 (RFC 4346 section 7.4.3), which OpenSSL takes at level 0 only.
+ * The certificates need no such thing: they stay at the level that was. */
+static void lower_security(const hc_tls_options *o) {
+  if (o->min_version >= 12) return;
+  X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(o->context), SSL_CTX_get_security_level(o->context));
+  SSL_CTX_set_security_level(o->context, 0);
+}
+
+static bool is_separator(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
+
+static hc_slice next_word(hc_slice *text) {
+  while (text->size > 0 && is_separator(text->data[0])) text->data++, text->size--;
+  hc_slice word = {text->data, 0};
+  while (word.size < text->size && !is_separator(word.data[word.size])) word.size++;
+  text->data += word.size;
+  text->size -= word.size;
+  return word;
+}
+
+static hc_error append_word(hc_buffer *list, hc_slice word) {
+  if (hc_buffer_size(list) > 0 && hc_buffer_append(list, HC_SLICE(":"), SIZE_MAX) != HC_OK) {
+    return HC_ERR_OUT_OF_MEMORY;
+  }
+  return hc_buffer_append(list, word, SIZE_MAX);
+}
+
+/* OpenSSL takes the suites of TLS 1.3 (TLS_AES_128_GCM_SHA256) and the ciphers before by two calls. */
+static hc_error split_ciphers(hc_slice text, hc_buffer *ciphers, hc_buffer *suites) {
+  hc_slice word;
+  while ((word = next_word(&text)).size > 0) {
+    bool is_suite = word.size > 4 && memcmp(word.data, "TLS_", 4) == 0;
+    if (append_word(is_suite ? suites : ciphers, word) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
+  }
+  /* A connection without server authentication or without encryption is none that anybody may ask for by mistake. */
+  if (hc_buffer_size(ciphers) > 0 && append_word(ciphers, HC_SLICE("!aNULL:!eNULL")) != HC_OK) {
+    return HC_ERR_OUT_OF_MEMORY;
+  }
+  hc_slice end = {"", 1};
+  if (hc_buffer_append(ciphers, end, SIZE_MAX) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
+  return hc_buffer_append(suites, end, SIZE_MAX);
+}
+
+static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const hc_buffer *suites, hc_failure *why) {
+  int level = SSL_CTX_get_security_level(context);
+  const char *list = hc_buffer_head(ciphers), *names = hc_buffer_head(suites);
+  if (list[0] == '\0' && names[0] == '\0') {
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers: the text names none");
+  }
+  if ((list[0] != '\0' && SSL_CTX_set_cipher_list(context, list) != 1) ||
+      (names[0] != '\0' && SSL_CTX_set_ciphersuites(context, names) != 1)) {
+    return hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers");
+  }
+  if (SSL_CTX_get_security_level(context) < level) {
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers: the security level may be raised, not lowered");
+  }
+  return HC_OK;
+}
+
+static hc_error set_ciphers(hc_tls_options *o, hc_slice text, hc_failure *why) {
+  if (text.size == 0) return HC_OK;
+  if (memchr(text.data, '\0', text.size) != NULL) {
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers: the text holds a NUL byte");
+  }
+  hc_buffer ciphers = {0}, suites = {0};
+  hc_error error = split_ciphers(text, &ciphers, &suites);
+  error = error == HC_OK ? apply_ciphers(o->context, &ciphers, &suites, why) : no_memory(why);
+  hc_buffer_free(&ciphers);
+  hc_buffer_free(&suites);
+  return error;
+}
+
+/* 0 is success here, unlike everywhere else in OpenSSL. */
+static hc_error set_alpn(hc_tls_options *o, hc_failure *why) {
+  size_t size = hc_buffer_size(&o->alpn);
+  if (size == 0) return HC_OK;
+  const unsigned char *names = (const unsigned char *)hc_buffer_head(&o->alpn);
+  return SSL_CTX_set_alpn_protos(o->context, names, (unsigned)size) == 0 ? HC_OK : no_memory(why);
+}
+
+/* --- what is shown */
+
+/* The first certificate is the client's own, the others lead to its authority. */
+static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  if (s->certificate == NULL) return HC_OK;
+  STACK_OF(X509) *list = hc_certificates_list(s->certificate);
+  STACK_OF(X509) *chain = sk_X509_dup(list);
+  if (chain == NULL) return no_memory(why);
+  X509 *own = sk_X509_shift(chain); /* the references stay the list's */
+  EVP_PKEY *key = hc_key_handle(s->private_key);
+  hc_error error = HC_OK;
+  if (X509_check_private_key(own, key) != 1) {
+    ERR_clear_error();
+    error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "private_key: the key does not fit the certificate");
+  } else if (SSL_CTX_use_cert_and_key(o->context, own, key, chain, 1) != 1) {
+    error = hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "certificate");
+  }
+  sk_X509_free(chain);
+  return error;
+}
+
+/* Only called when there is no certificate to show. */
+static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
+  (void)certificate, (void)key;
+  hc_tls_handshake *handshake = SSL_get_app_data(ssl);
+  if (handshake != NULL) handshake->certificate_requested = true;
+  return 0;
+}
+
+/* --- the whole */
+
+static int keep_session(SSL *ssl, SSL_SESSION *session) {
+  hc_tls_handshake *h = SSL_get_app_data(ssl);
+  if (h == NULL || h->name[0] == '\0') return 0;
+  hc_tls_session_store(h, session, SSL_session_reused(ssl) == 1);
+  return 1;
+}
+
+/* Revocation is a matter of the moment: with it every handshake is a full one. */
+static void set_sessions(const hc_tls_options *o) {
+  if (o->crls != NULL || o->require_ocsp) {
+    SSL_CTX_set_session_cache_mode(o->context, SSL_SESS_CACHE_OFF);
+    return;
+  }
+  SSL_CTX_set_session_cache_mode(o->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(o->context, keep_session);
+}
+
+static void set_behaviour(const hc_tls_options *o) {
+  SSL_CTX *context = o->context;
+  SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, HC_TLS_READ_AHEAD);
+  SSL_CTX_set_client_cert_cb(context, note_request);
+  if (o->require_ocsp) SSL_CTX_set_tlsext_status_cb(context, hc_tls_ocsp_callback);
+  set_sessions(o);
+}
+
+static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  hc_error error = s == NULL ? HC_OK : load_crls(o, s->crl_file, why);
+  if (error == HC_OK) error = set_given_store(o, why);
+  if (error == HC_OK) error = set_versions(o, s, why);
+  if (error == HC_OK) error = set_alpn(o, why);
+  if (error == HC_OK && s != NULL) error = set_ciphers(o, s->ciphers, why);
+  if (error == HC_OK && s != NULL) error = set_client_certificate(o, s, why);
+  if (error == HC_OK && !set_verification(o)) error = no_memory(why);
+  if (error != HC_OK) return error;
+  lower_security(o);
+  set_behaviour(o);
+  return HC_OK;
+}
+
+hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
+  ERR_clear_error();
+  o->bio_method = hc_tls_bio_method_new();
+  o->context = o->bio_method == NULL ? NULL : SSL_CTX_new(TLS_client_method());
+  hc_error error = o->context == NULL ? no_memory(why) : fill(o, settings, why);
+  if (error != HC_OK) hc_tls_context_free(o);
+  ERR_clear_error();
+  return error;
+}
+
+/* Takes `s` over. */
+static void use_store(hc_tls_options *o, hc_tls_store *s) {
+  X509_STORE *handle = hc_tls_store_handle(s);
+  if (handle != NULL && s != o->store) {
+    hc_tls_session_forget_all(o); /* they were verified against the other store */
+    SSL_CTX_set1_cert_store(o->context, handle);
+    o->store_number++;
+  }
+  hc_tls_store_release(o->store);
+  o->store = s;
+}
+
+hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
+  if (o->context != NULL && !uses_system_store(o)) return HC_IO_OK;
+  hc_tls_store *s = hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
+  if (s == NULL) {
+    no_memory(why);
+    return HC_IO_ERROR;
+  }
+  hc_io io = hc_tls_store_poll(s, why);
+  if (io == HC_IO_OK && o->context == NULL && hc_tls_context_make(o, NULL, why) != HC_OK) io = HC_IO_ERROR;
+  if (io == HC_IO_OK)
+    use_store(o, s);
+  else
+    hc_tls_store_release(s);
+  return io;
+}
+
+void hc_tls_context_start(const hc_tls_options *o) {
+  if (o->context != NULL && !uses_system_store(o)) return;
+  hc_tls_store_release(hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE));
+}
+
+void hc_tls_context_free(hc_tls_options *o) {
+  SSL_CTX_free(o->context);
+  BIO_meth_free(o->bio_method);
+  sk_X509_CRL_pop_free(o->crls, X509_CRL_free);
+  o->context = NULL;
+  o->bio_method = NULL;
+  o->crls = NULL;
+}

@@ -1,0 +1,202 @@
+/* tls_options.c - the settings of TLS connections, checked and copied. See tls_options.h. */
+#include "tls_options.h"
+
+#include <string.h>
+
+#include "../../base/memory.h"
+#include "tls_internal.h"
+#include "../../http/uri.h"
+
+#define ALPN_NAME_MAX 255u
+#define ALPN_LIST_MAX 65533u /* RFC 7301 section 3.1: the list's own length takes two bytes */
+#define PIN_BASE64_SIZE 44u  /* of 32 bytes */
+
+static hc_error no_memory(hc_failure *why) { return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory"); }
+
+static hc_error refuse(hc_failure *why, const char *reason) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
+}
+
+/* --- versions */
+
+static bool is_version(int version) { return version == 0 || (version >= 10 && version <= 13); }
+
+static hc_error take_versions(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  if (!is_version(s->min_version)) return refuse(why, "min_version: it is none of TLS 1.0 to 1.3");
+  if (!is_version(s->max_version)) return refuse(why, "max_version: it is none of TLS 1.0 to 1.3");
+  o->min_version = s->min_version == 0 ? 12 : s->min_version;
+  o->max_version = s->max_version == 0 ? 13 : s->max_version;
+  if (o->min_version <= o->max_version) return HC_OK;
+  return refuse(why, s->min_version == 0 ? "max_version: it is below min_version, which is 1.2 where none is given"
+                                         : "max_version: it is below min_version");
+}
+
+/* --- pins */
+
+static int base64_value(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  return c == '/' ? 63 : -1;
+}
+
+/* 43 digits and one '=' (RFC 4648 section 4); the two bits that are left over must be 0. */
+static bool decode_digest(const char *base64, unsigned char digest[HC_PIN_SIZE]) {
+  unsigned bits = 0, held = 0;
+  size_t at = 0;
+  for (size_t i = 0; i < PIN_BASE64_SIZE - 1; i++) {
+    int value = base64_value(base64[i]);
+    if (value < 0) return false;
+    bits = (bits << 6 | (unsigned)value) & 0x3FFFu;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    digest[at++] = (unsigned char)(bits >> held & 0xFFu);
+  }
+  return at == HC_PIN_SIZE && (bits & 3u) == 0 && base64[PIN_BASE64_SIZE - 1] == '=';
+}
+
+/* "sha256/BASE64"; curl puts a second '/', which the size tells from one that belongs to the BASE64. */
+static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
+  static const char prefix[] = "sha256/";
+  const size_t prefix_size = sizeof prefix - 1;
+  if (pin.size < prefix_size || memcmp(pin.data, prefix, prefix_size) != 0) return false;
+  size_t size = pin.size - prefix_size;
+  const char *base64 = pin.data + prefix_size;
+  if (size == PIN_BASE64_SIZE + 1 && base64[0] == '/') base64++, size--;
+  return size == PIN_BASE64_SIZE && decode_digest(base64, digest);
+}
+
+static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  if (s->pinned_key_count == 0) return HC_OK;
+  o->pins = hc_memory_allocate_zeroed(s->pinned_key_count, HC_PIN_SIZE);
+  if (o->pins == NULL) return no_memory(why);
+  o->pin_count = s->pinned_key_count;
+  for (size_t i = 0; i < o->pin_count; i++) {
+    if (decode_pin(s->pinned_keys[i], o->pins + i * HC_PIN_SIZE)) continue;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "pinned_keys: number %zu is not \"sha256/\" and the base64 of a SHA-256 digest", i + 1);
+  }
+  return HC_OK;
+}
+
+/* --- protocol names */
+
+static hc_error take_alpn(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  for (size_t i = 0; i < s->alpn_count; i++) {
+    hc_slice name = s->alpn[i];
+    if (name.size == 0 || name.size > ALPN_NAME_MAX) {
+      return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "alpn: name number %zu is not 1 to 255 bytes long", i + 1);
+    }
+    if (hc_buffer_size(&o->alpn) + 1 + name.size > ALPN_LIST_MAX) return refuse(why, "alpn: the list is too long");
+    char size = (char)(unsigned char)name.size;
+    if (hc_buffer_append(&o->alpn, (hc_slice){&size, 1}, SIZE_MAX) != HC_OK ||
+        hc_buffer_append(&o->alpn, name, SIZE_MAX) != HC_OK) {
+      return no_memory(why);
+    }
+  }
+  return HC_OK;
+}
+
+/* --- the rest */
+
+static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  hc_host host;
+  hc_failure inner = {HC_OK, ""};
+  hc_slice name = s->common_name_override;
+  if (name.size > 0 && hc_host_parse(name, &host, &inner) != HC_OK) {
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "common name override: %s", inner.text);
+  }
+  if (name.size > 0 && host.scheme != 0) return refuse(why, "common name override: it has a scheme");
+  o->override = hc_memory_copy_text(name.size > 0 ? name.data : "", name.size);
+  return o->override != NULL ? HC_OK : no_memory(why);
+}
+
+static hc_error check_certificates(const hc_tls_settings *s, hc_failure *why) {
+  if (s->trusted_chain != NULL && hc_certificates_count(s->trusted_chain) == 0) {
+    return refuse(why, "trusted chain: it holds no certificate");
+  }
+  if (s->certificate == NULL && s->private_key == NULL) return HC_OK;
+  if (s->private_key == NULL) return refuse(why, "certificate: it needs a private_key beside it");
+  if (s->certificate == NULL) return refuse(why, "private_key: it needs a certificate beside it");
+  if (hc_certificates_count(s->certificate) == 0) return refuse(why, "certificate: it is empty");
+  if (hc_key_is_empty(s->private_key)) return refuse(why, "private_key: it is empty");
+  if (hc_key_is_public_only(s->private_key)) return refuse(why, "private_key: it is a public key");
+  return HC_OK;
+}
+
+/* A wish that could not be fulfilled must not look as if it were. */
+static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
+  if (s->verify < HC_TLS_VERIFY_FULL || s->verify > HC_TLS_VERIFY_NONE) return refuse(why, "verify: out of range");
+  if (s->verify != HC_TLS_VERIFY_NONE) return HC_OK;
+  if (s->crl_file.size > 0) return refuse(why, "crl_file: nothing is revoked where no chain is verified");
+  if (s->require_ocsp_stapling) return refuse(why, "require_ocsp_stapling: it needs a chain to be verified");
+  return HC_OK;
+}
+
+/* What OpenSSL has to judge is judged now; plain options wait for their first connection. */
+static bool needs_judgement(const hc_tls_settings *s) {
+  return s->trusted_chain != NULL || s->crl_file.size > 0 || s->certificate != NULL || s->ciphers.size > 0 ||
+         s->min_version != 0 || s->max_version != 0;
+}
+
+static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+  o->verify = s->verify;
+  o->require_ocsp = s->require_ocsp_stapling;
+  hc_error error = check_verification(s, why);
+  if (error == HC_OK) error = check_certificates(s, why);
+  if (error == HC_OK) error = take_versions(o, s, why);
+  if (error == HC_OK) error = take_override(o, s, why);
+  if (error == HC_OK) error = take_pins(o, s, why);
+  if (error == HC_OK) error = take_alpn(o, s, why);
+  if (error != HC_OK) return error;
+  /* Without verification a chain would only be ballast. */
+  if (s->verify != HC_TLS_VERIFY_NONE) o->trusted_chain = hc_certificates_retain(s->trusted_chain);
+  return needs_judgement(s) ? hc_tls_context_make(o, s, why) : HC_OK;
+}
+
+hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out, hc_failure *why) {
+  *out = NULL;
+  hc_tls_options *o = hc_memory_allocate_zeroed(1, sizeof *o);
+  if (o == NULL) return no_memory(why);
+  o->references = 1;
+  hc_error error = take_settings(o, settings, why);
+  if (error == HC_OK)
+    *out = o;
+  else
+    hc_tls_options_release(o);
+  return error;
+}
+
+hc_tls_options *hc_tls_options_retain(hc_tls_options *o) {
+  if (o != NULL) o->references++;
+  return o;
+}
+
+void hc_tls_options_release(hc_tls_options *o) {
+  if (o == NULL || --o->references > 0) return;
+  hc_tls_session_forget_all(o);
+  hc_tls_context_free(o);
+  hc_certificates_release(o->trusted_chain);
+  hc_buffer_free(&o->alpn);
+  hc_memory_release(o->pins);
+  hc_memory_release(o->override);
+  hc_tls_store_release(o->store);
+  hc_memory_release(o);
+}
+
+void hc_tls_options_start_loading(const hc_tls_options *o) { hc_tls_context_start(o); }
+
+bool hc_tls_start_loading(void) {
+  hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
+  bool is_there = s != NULL && hc_tls_store_poll(s, NULL) == HC_IO_OK;
+  hc_tls_store_release(s);
+  return is_there;
+}
+
+bool hc_tls_options_is_unsafe(const hc_tls_options *o) { return o->verify != HC_TLS_VERIFY_FULL; }
+
+hc_slice hc_tls_options_common_name_override(const hc_tls_options *o) { return hc_slice_of(o->override); }
+
+hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o) { return o->trusted_chain; }

@@ -1,0 +1,340 @@
+/* tls_store.c - what all TLS connections of a process share: OpenSSL, made ready, and the system's authorities.
+ *
+ * Both take tens of milliseconds of CPU, so a thread does them, once in a process for each pair of file and directory that
+ * the environment names. One lock guards the list of stores and every entry in it; what OpenSSL does for a store is done
+ * without it. A fork waits for that, since OpenSSL has locks of its own, which a child would find held for ever; and so does
+ * the end of the process, at which OpenSSL takes its tables down. Reading the file, which may hang, holds up neither. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../base/memory.h"
+#include "../../platform/thread.h"
+#include "tls_internal.h"
+
+typedef enum store_state {
+  STORE_WAITING, /* for a thread: new, or its thread was left behind by a fork */
+  STORE_LOADING,
+  STORE_READY,
+  STORE_FAILED   /* memory was out; in no list any more */
+} store_state;
+
+struct hc_tls_store {
+  hc_tls_store *next;
+  size_t references;           /* the list's, the thread's, and those of options */
+  store_state state;
+  hc_tls_store_kind kind;
+  char *file, *directory;      /* what the environment says; NULL: nothing */
+  hc_pem_file_stamp stamp;     /* of the file that was read */
+  X509_STORE *handle;          /* set once, before READY; NULL without authorities */
+};
+
+static struct {
+  hc_monitor monitor;
+  hc_tls_store *first;         /* the newest first */
+  unsigned forks;              /* threads that are about to fork: no work is begun */
+  unsigned busy;               /* threads that are in OpenSSL */
+  bool ended;                  /* OpenSSL is going */
+  long loads;
+} shared = {.monitor = HC_MONITOR};
+
+static void enter(void) { hc_monitor_enter(&shared.monitor); }
+static void leave(void) { hc_monitor_leave(&shared.monitor); }
+
+/* --- one store's life */
+
+/* Inside the lock; what is to be freed outside, or NULL. */
+static hc_tls_store *let_go(hc_tls_store *s) { return --s->references == 0 ? s : NULL; }
+
+static void store_free(hc_tls_store *s) {
+  if (s == NULL) return;
+  X509_STORE_free(s->handle);
+  hc_memory_release(s->file);
+  hc_memory_release(s->directory);
+  hc_memory_release(s);
+}
+
+void hc_tls_store_release(hc_tls_store *s) {
+  if (s == NULL) return;
+  enter();
+  hc_tls_store *last = let_go(s);
+  leave();
+  store_free(last);
+}
+
+/* Inside the lock. */
+static hc_tls_store *take_out(hc_tls_store *s) {
+  for (hc_tls_store **link = &shared.first; *link != NULL; link = &(*link)->next) {
+    if (*link != s) continue;
+    *link = s->next;
+    s->next = NULL;
+    return let_go(s);
+  }
+  return NULL;
+}
+
+static bool same_text(const char *a, const char *b) {
+  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool copy_variable(char **copy, const char *value) {
+  *copy = value == NULL ? NULL : hc_memory_copy_text(value, strlen(value));
+  return value == NULL || *copy != NULL;
+}
+
+/* --- loading */
+
+static const char *file_of(const hc_tls_store *s) {
+  return s->file != NULL ? s->file : X509_get_default_cert_file();
+}
+
+static const char *directory_of(const hc_tls_store *s) {
+  return s->directory != NULL ? s->directory : X509_get_default_cert_dir();
+}
+
+/* What a first connection would do for the first time: OpenSSL looks its algorithms up then. */
+static void warm_up(void) {
+  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+  SSL *ssl = context == NULL ? NULL : SSL_new(context);
+  BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+  if (ssl != NULL && in != NULL && out != NULL) {
+    SSL_set_bio(ssl, in, out); /* takes them over */
+    SSL_set_connect_state(ssl);
+    (void)SSL_do_handshake(ssl);
+  } else {
+    BIO_free(in);
+    BIO_free(out);
+  }
+  SSL_free(ssl);
+  SSL_CTX_free(context);
+}
+
+static bool add_pem(X509_STORE *store, const hc_buffer *text) {
+  bool asked = false, done = true;
+  BIO *bio = BIO_new_mem_buf(hc_buffer_head(text), (int)hc_buffer_size(text)); /* its limit is far under INT_MAX */
+  if (bio == NULL) return false;
+  STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, hc_pem_refuse_passphrase, &asked);
+  BIO_free(bio);
+  if (all == NULL) return !hc_tls_memory_was_out(); /* a malformed file gives nothing, as ever with OpenSSL */
+  for (int i = 0; done && i < sk_X509_INFO_num(all); i++) {
+    const X509_INFO *info = sk_X509_INFO_value(all, i);
+    if (info->x509 != NULL) done = X509_STORE_add_cert(store, info->x509) == 1;
+    if (done && info->crl != NULL) done = X509_STORE_add_crl(store, info->crl) == 1;
+  }
+  sk_X509_INFO_pop_free(all, X509_INFO_free);
+  return done;
+}
+
+/* The directory's certificates are looked up one by one, when a chain asks for them. */
+static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
+  X509_STORE *store = X509_STORE_new();
+  X509_LOOKUP *lookup = store == NULL ? NULL : X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+  bool done = lookup != NULL;
+  if (done) (void)X509_LOOKUP_add_dir(lookup, directory_of(s), X509_FILETYPE_PEM); /* an empty name is none */
+  if (done && hc_buffer_size(text) > 0) done = add_pem(store, text);
+  if (done) return store;
+  X509_STORE_free(store);
+  return NULL;
+}
+
+/* False when OpenSSL must not be used any more. */
+static bool begin_openssl(void) {
+  enter();
+  while (shared.forks > 0) hc_monitor_wait(&shared.monitor);
+  bool may = !shared.ended;
+  if (may) shared.busy++;
+  leave();
+  return may;
+}
+
+static void end_openssl(void) {
+  enter();
+  shared.busy--;
+  hc_monitor_tell(&shared.monitor);
+  leave();
+}
+
+/* False when memory is out. A file that is not there, or can't be read, is no failure here. */
+static bool read_file(hc_tls_store *s, hc_buffer *text) {
+  if (s->kind != HC_TLS_STORE_SYSTEM) return true;
+  s->stamp = hc_pem_file_stamp_of(file_of(s));
+  hc_error error = hc_pem_file_read(file_of(s), text, NULL);
+  if (error != HC_OK) hc_buffer_free(text);
+  return error != HC_ERR_OUT_OF_MEMORY;
+}
+
+static bool make_ready(hc_tls_store *s, const hc_buffer *text) {
+  warm_up();
+  ERR_clear_error();
+  if (s->kind != HC_TLS_STORE_SYSTEM) return true;
+  s->handle = fill(s, text);
+  ERR_clear_error();
+  return s->handle != NULL;
+}
+
+static void finish(hc_tls_store *s, store_state state) {
+  enter();
+  s->state = state;
+  hc_tls_store *listed = state == STORE_FAILED ? take_out(s) : NULL, *last = let_go(s);
+  leave();
+  store_free(listed != NULL ? listed : last);
+}
+
+/* The entry is the caller's but for its state. True: end_openssl is still to be called. */
+static bool load(hc_tls_store *s) {
+  hc_buffer text = {0};
+  bool was_read = read_file(s, &text), in_openssl = was_read && begin_openssl();
+  bool done = in_openssl && make_ready(s, &text);
+  hc_buffer_free(&text);
+  finish(s, done ? STORE_READY : STORE_FAILED);
+  return in_openssl;
+}
+
+static void *work(void *store) {
+  if (!load(store)) return NULL;
+  OPENSSL_thread_stop(); /* now, lest it happens at the thread's very end, when OpenSSL may be gone */
+  end_openssl();
+  return NULL;
+}
+
+/* --- once for each process */
+
+static void before_fork(void) {
+  enter();
+  shared.forks++;
+  while (shared.busy > 0) hc_monitor_wait(&shared.monitor);
+}
+
+static void after_fork_in_parent(void) {
+  shared.forks--;
+  hc_monitor_tell(&shared.monitor);
+  leave();
+}
+
+/* The child has no threads. What they were at is begun anew by whoever asks for it. */
+static void after_fork_in_child(void) {
+  for (hc_tls_store *s = shared.first; s != NULL; s = s->next) {
+    if (s->state != STORE_LOADING) continue;
+    s->state = STORE_WAITING;
+    s->references--;
+  }
+  shared.forks = 0;
+  hc_monitor_renew(&shared.monitor);
+  leave();
+}
+
+/* OpenSSL calls it before it takes its tables down. */
+static void at_end(void) {
+  enter();
+  shared.ended = true;
+  while (shared.busy > 0) hc_monitor_wait(&shared.monitor);
+  leave();
+}
+
+static void prepare(void) {
+  (void)OPENSSL_atexit(at_end); /* fails when memory is out: then only the end at the very moment of a load goes wrong */
+  hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* --- the asker's side */
+
+static const char *variable(const char *name) { return OPENSSL_issetugid() ? NULL : getenv(name); }
+
+static bool is_current(const hc_tls_store *s) {
+  if (s->kind != HC_TLS_STORE_SYSTEM || s->state != STORE_READY) return true;
+  hc_pem_file_stamp now = hc_pem_file_stamp_of(file_of(s));
+  return memcmp(&now, &s->stamp, sizeof now) == 0;
+}
+
+static hc_tls_store *store_new(hc_tls_store_kind kind, const char *file, const char *directory) {
+  hc_tls_store *s = hc_memory_allocate_zeroed(1, sizeof *s);
+  if (s == NULL) return NULL;
+  s->references = 2; /* the list's and the caller's */
+  s->kind = kind;
+  if (copy_variable(&s->file, file) && copy_variable(&s->directory, directory)) return s;
+  store_free(s);
+  return NULL;
+}
+
+/* Inside the lock: puts a new one in front. Behind the newest few, one that is ready leaves; it comes back if only the list
+ * held it. */
+static hc_tls_store *put_in(hc_tls_store *s) {
+  size_t count = 1;
+  s->next = shared.first;
+  shared.first = s;
+  for (hc_tls_store *i = s->next; i != NULL; i = i->next) {
+    if (++count > HC_TLS_STORES_MAX && i->state == STORE_READY) return take_out(i);
+  }
+  return NULL;
+}
+
+/* Inside the lock. */
+static hc_tls_store *find(hc_tls_store_kind kind, const char *file, const char *directory) {
+  hc_tls_store *s = shared.first;
+  while (s != NULL && !(s->kind == kind && same_text(s->file, file) && same_text(s->directory, directory))) s = s->next;
+  return s;
+}
+
+/* Inside the lock, which is left for a moment where no thread can be had: then it is done here. */
+static void start(hc_tls_store *s) {
+  if (s->state != STORE_WAITING) return;
+  s->state = STORE_LOADING;
+  s->references++;
+  shared.loads++;
+  if (hc_thread_start(work, s) == 0) return;
+  leave();
+  if (load(s)) end_openssl();
+  enter();
+}
+
+hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
+  static hc_once prepared = HC_ONCE;
+  bool is_system = kind == HC_TLS_STORE_SYSTEM;
+  const char *file = is_system ? variable(X509_get_default_cert_file_env()) : NULL;
+  const char *directory = is_system ? variable(X509_get_default_cert_dir_env()) : NULL;
+  hc_tls_store *old = NULL, *dropped = NULL;
+  hc_once_do(&prepared, prepare);
+  enter();
+  hc_tls_store *s = find(kind, file, directory);
+  if (s != NULL && !is_current(s)) {
+    old = take_out(s);
+    s = NULL;
+  }
+  if (s != NULL) {
+    s->references++;
+  } else {
+    s = store_new(kind, file, directory);
+    if (s != NULL) dropped = put_in(s);
+  }
+  if (s != NULL) start(s);
+  leave();
+  store_free(old);
+  store_free(dropped);
+  return s;
+}
+
+hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
+  enter();
+  start(s);
+  store_state state = s->state;
+  bool ended = shared.ended;
+  leave();
+  if (state == STORE_READY) return HC_IO_OK;
+  if (state != STORE_FAILED) return HC_IO_WANT_READ;
+  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s", ended ? "the process is ending" : "out of memory");
+  return HC_IO_ERROR;
+}
+
+X509_STORE *hc_tls_store_handle(const hc_tls_store *s) { return s->handle; }
+
+const char *hc_tls_store_file(const hc_tls_store *s) { return s == NULL ? NULL : s->file; }
+
+#ifdef HC_TEST_HOOKS
+long hc_tls_store_loads(void) {
+  enter();
+  long loads = shared.loads;
+  leave();
+  return loads;
+}
+#endif

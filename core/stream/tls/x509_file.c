@@ -1,0 +1,138 @@
+/* x509_file.c - PEM files, whole ones in and out. Only system calls: stdio's buffers would keep a copy of a private
+ * key. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../base/memory.h"
+#include "../../platform/sigpipe.h"
+#include "tls_internal.h"
+
+#define READ_SIZE 16384u
+
+/* The system's sentence for `number`, without the shared buffer of strerror. */
+static void reason_text(int number, char *text, size_t size) {
+  if (strerror_r(number, text, size) != 0 || text[0] == '\0') {
+    static const char fallback[] = "unknown reason";
+    memcpy(text, fallback, sizeof fallback);
+  }
+}
+
+static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
+  char reason[80];
+  reason_text(number, reason, sizeof reason);
+  return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason); /* a long path leaves room for the reason */
+}
+
+static int open_file(const char *path, int flags, mode_t mode) {
+  int file;
+  do {
+    file = open(path, flags | O_CLOEXEC, mode);
+  } while (file < 0 && errno == EINTR);
+  return file;
+}
+
+/* As hc_buffer_reserve, but the memory that is left behind is wiped. */
+static hc_error reserve_wiping(hc_buffer *out, char **at, size_t *room) {
+  if (out->capacity - out->end < READ_SIZE) {
+    size_t held = hc_buffer_size(out);
+    hc_buffer larger = {0};
+    if (hc_buffer_reserve(&larger, 2 * held + READ_SIZE, SIZE_MAX, at, room) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
+    if (held > 0) {
+      memcpy(*at, hc_buffer_head(out), held);
+      hc_memory_wipe(out->data, out->capacity);
+    }
+    hc_buffer_commit(&larger, held);
+    hc_buffer_free(out);
+    *out = larger;
+  }
+  *at = out->data + out->end;
+  *room = out->capacity - out->end;
+  return HC_OK;
+}
+
+/* One read of what is left: the size is 0 at the end of the file. */
+static hc_error read_piece(int file, const char *path, hc_buffer *out, size_t *size, hc_failure *why) {
+  char *at;
+  size_t room;
+  if (hc_buffer_size(out) > HC_PEM_FILE_MAX) {
+    return hc_failure_set(why, HC_ERR_FILE_CANT_READ, "can't read %s: the file is too large for a PEM file", path);
+  }
+  if (reserve_wiping(out, &at, &room) != HC_OK) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  ssize_t got;
+  do {
+    got = read(file, at, room);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return fail(why, HC_ERR_FILE_CANT_READ, "can't read", path, errno);
+  hc_buffer_commit(out, (size_t)got);
+  *size = (size_t)got;
+  return HC_OK;
+}
+
+hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
+  int file = open_file(path, O_RDONLY, 0);
+  if (file < 0) {
+    return fail(why, errno == ENOENT ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  }
+  size_t size = 0;
+  hc_error error;
+  do {
+    error = read_piece(file, path, out, &size, why);
+  } while (error == HC_OK && size > 0);
+  close(file); /* nothing was written: there is no failure that could matter */
+  return error;
+}
+
+/* 0, or what went wrong. */
+static int write_or_errno(int file, hc_slice text) {
+  while (text.size > 0) {
+    ssize_t put = write(file, text.data, text.size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return errno;
+    text.data += put;
+    text.size -= (size_t)put;
+  }
+  return 0;
+}
+
+/* The path may lead to a pipe that nobody reads any more. */
+hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
+  struct stat status;
+  if (stat(path, &status) != 0) return (hc_pem_file_stamp){0};
+  return (hc_pem_file_stamp){.device = (uint64_t)status.st_dev,
+                             .inode = (uint64_t)status.st_ino,
+                             .size = (uint64_t)status.st_size,
+                             .modified = (int64_t)status.st_mtime,
+                             .changed = (int64_t)status.st_ctime};
+}
+
+static hc_error write_all(int file, const char *path, hc_slice text, hc_failure *why) {
+  hc_sigpipe_guard guard;
+  (void)hc_sigpipe_block(&guard);
+  int number = write_or_errno(file, text);
+  hc_sigpipe_restore(&guard, number == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
+  return number == 0 ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, number);
+}
+
+/* A file that was there before may be open to others. A device or a pipe has no mode of its own to change. */
+static hc_error make_private(int file, const char *path, hc_failure *why) {
+  struct stat status;
+  if (fstat(file, &status) != 0) return fail(why, HC_ERR_FILE_CANT_WRITE, "can't examine", path, errno);
+  if (!S_ISREG(status.st_mode) || (status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return HC_OK;
+  if (fchmod(file, S_IRUSR | S_IWUSR) == 0) return HC_OK;
+  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, errno);
+}
+
+hc_error hc_pem_file_write(const char *path, hc_slice text, bool secret, hc_failure *why) {
+  int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, secret ? 0600 : 0666);
+  if (file < 0) return fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  hc_error error = secret ? make_private(file, path, why) : HC_OK;
+  if (error == HC_OK) error = write_all(file, path, text, why);
+  /* A full disk may show only now. */
+  if (close(file) != 0 && error == HC_OK && errno != EINTR) {
+    error = fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
+  }
+  return error;
+}
