@@ -34,10 +34,37 @@ static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
     snprintf(text, VERSIONS_TEXT, "TLS %d.%d to %d.%d", low / 10, low % 10, high / 10, high % 10);
 }
 
+typedef struct alert_name {
+  int number;
+  const char *name;
+} alert_name;
+
+/* RFC 8446 section 6 and appendix B.2, with those of RFC 5246, RFC 6066 and RFC 7507 that it reserves or leaves out. OpenSSL's
+ * own list lacks some and spells others in its own way. */
+static const alert_name alert_names[] = {
+    {0, "close notify"}, {10, "unexpected message"}, {20, "bad record mac"}, {21, "decryption failed"},
+    {22, "record overflow"}, {30, "decompression failure"}, {40, "handshake failure"}, {41, "no certificate"},
+    {42, "bad certificate"}, {43, "unsupported certificate"}, {44, "certificate revoked"}, {45, "certificate expired"},
+    {46, "certificate unknown"}, {47, "illegal parameter"}, {48, "unknown ca"}, {49, "access denied"},
+    {50, "decode error"}, {51, "decrypt error"}, {52, "too many cids requested"}, {60, "export restriction"},
+    {70, "protocol version"}, {71, "insufficient security"}, {80, "internal error"}, {86, "inappropriate fallback"},
+    {90, "user canceled"}, {100, "no renegotiation"}, {109, "missing extension"}, {110, "unsupported extension"},
+    {111, "certificate unobtainable"}, {112, "unrecognized name"}, {113, "bad certificate status response"},
+    {114, "bad certificate hash value"}, {115, "unknown psk identity"}, {116, "certificate required"},
+    {120, "no application protocol"}, {121, "ech required"},
+};
+
+static const char *name_of_alert(int number) {
+  for (size_t i = 0; i < sizeof alert_names / sizeof *alert_names; i++) {
+    if (alert_names[i].number == number) return alert_names[i].name;
+  }
+  return "unknown alert";
+}
+
 static void alert_failure(hc_tls_handshake *h, int alert) {
   char offered[VERSIONS_TEXT];
   versions_text(h->options, offered);
-  const char *name = SSL_alert_desc_string_long(alert);
+  const char *name = name_of_alert(alert);
   if (alert == SSL_AD_PROTOCOL_VERSION) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: protocol version (offered: %s)", offered);
   } else if (alert == SSL_AD_UNRECOGNIZED_NAME) {
