@@ -259,6 +259,11 @@ static int send_request(lua_State *L, bool raw) {
 static int client_request(lua_State *L) { return send_request(L, false); }
 static int client_request_raw(lua_State *L) { return send_request(L, true); }
 
+static int client_resume_body(lua_State *L) {
+  hc_client_resume_body(hcl_check_client(L, 1)->client);
+  return 0;
+}
+
 /* --- the response ------------------------------------------------------------------------------------------------------------ */
 
 static int client_has_response(lua_State *L) {
@@ -369,6 +374,7 @@ static int client_read_response_body_chunk(lua_State *L) {
 const luaL_Reg hcl_client_exchange_methods[] = {
     {"request", client_request},
     {"request_raw", client_request_raw},
+    {"resume_body", client_resume_body},
     {"has_response", client_has_response},
     {"has_response_begun", client_has_response_begun},
     {"is_response_complete", client_is_response_complete},

@@ -103,6 +103,9 @@ typedef struct hc_client_request_spec {
 /* Valid in CONNECTED: writes the head, queues, returns at once. HC_ERR_INVALID_PARAMETER with the offending part in `why`,
  * nothing sent and the last response kept; HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why);
+/* The pull has something again, after it gave empty data: the next poll asks, however long it would have left it in peace (a
+ * millisecond at first, then longer and longer, up to 50). Also from within a callback. */
+void hc_client_resume_body(hc_client *c);
 uint64_t hc_client_body_sent(const hc_client *c);  /* content bytes of the present request handed to the stream */
 
 /* --- response ------------------------------------------------------------------------------------------------------ */

@@ -86,4 +86,8 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
   return code;
 }
 
+void hc_client_resume_body(hc_client *c) {
+  if (hc_sender_resume(&c->connection->exchange.sender)) hc_connection_notice(c->connection);
+}
+
 uint64_t hc_client_body_sent(const hc_client *c) { return c->connection->exchange.sender.sent; }

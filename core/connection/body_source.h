@@ -8,7 +8,8 @@
 #include "../base/slice.h"
 
 typedef enum hc_pull_result {
-  HC_PULL_DATA,    /* *piece holds bytes that live until the next pull or the end of the request; empty: ask again later */
+  HC_PULL_DATA,    /* *piece holds bytes that live until the next pull or the end of the request; empty: ask again later,
+                      see hc_client_resume_body */
   HC_PULL_END,     /* the content is complete */
   HC_PULL_FAILED   /* `why` says it; the request ends in CONNECTION_ERROR */
 } hc_pull_result;

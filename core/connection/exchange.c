@@ -159,6 +159,13 @@ static void interest_of_body(const hc_exchange *x, hc_interest *out) {
   out->deadline = earlier(out->deadline, x->idle_deadline);
 }
 
+/* The source had nothing. A body function says when that has changed. */
+static void interest_of_source(const hc_sender *s, hc_interest *out) {
+  if (!hc_sender_calls_back(s)) out->deadline = earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
+  else if (s->content->ask_at == 0) out->ready = true;
+  else out->deadline = earlier(out->deadline, s->content->ask_at);
+}
+
 void hc_exchange_interest(const hc_exchange *x, hc_interest *out) {
   const hc_sender *s = &x->sender;
   bool is_sent = hc_sender_is_done(s);
@@ -170,7 +177,6 @@ void hc_exchange_interest(const hc_exchange *x, hc_interest *out) {
   out->events = is_sent ? wants : s->wants | HC_EVENT_READ;
   if (s->state == HC_SEND_QUEUED) out->ready = true;
   else if (s->state == HC_SEND_EXPECTING) out->deadline = earlier(out->deadline, s->content->continue_deadline);
-  else if (!is_sent && s->wants == 0) /* the body function had nothing */
-    out->deadline = earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
+  else if (!is_sent && s->wants == 0) interest_of_source(s, out);
   out->deadline = earlier(out->deadline, is_sent ? x->response_deadline : x->idle_deadline);
 }

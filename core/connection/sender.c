@@ -93,18 +93,46 @@ static void frame_chunk(hc_outgoing *o) {
   o->suffix = HC_SLICE("\r\n");
 }
 
-/* WANT_WRITE with wants 0: the function has nothing now; poll asks again. */
+/* A function that has nothing is asked again after a millisecond, then after twice as long, up to this. */
+#define ASK_FIRST_NS UINT64_C(1000000)
+#define ASK_LAST_NS UINT64_C(50000000)
+#define ASK_DOUBLINGS 6u
+
+static void ask_later(hc_outgoing *o) {
+  uint64_t pause = ASK_FIRST_NS << o->empty_asks;
+  if (o->empty_asks < ASK_DOUBLINGS) o->empty_asks++;
+  o->ask_at = o->is_resumed ? 0 : hc_clock_now() + (pause < ASK_LAST_NS ? pause : ASK_LAST_NS);
+}
+
+bool hc_sender_resume(hc_sender *s) {
+  hc_outgoing *o = s->content;
+  if (!o || o->body.kind != HC_BODY_PULL) return false;
+  o->is_resumed = true;
+  o->ask_at = 0;
+  o->empty_asks = 0;
+  return true;
+}
+
+/* WANT_WRITE with wants 0: the function has nothing now; poll asks again, see ask_at. */
 static hc_io pull_from_function(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_outgoing *o = s->content;
   hc_slice piece = {NULL, 0};
+  if (o->ask_at != 0 && hc_clock_now() < o->ask_at) {
+    s->wants = 0;
+    return HC_IO_WANT_WRITE;
+  }
+  o->is_resumed = false;
   hc_pull_result result = o->body.pull(o->body.context, &piece, g->why);
   if (result == HC_PULL_FAILED) return source_failed(g, "the body function failed");
   if (result == HC_PULL_END) return end_of_source(g);
   if (piece.size == 0) {
     s->wants = 0;
+    ask_later(o);
     return HC_IO_WANT_WRITE;
   }
+  o->ask_at = 0;
+  o->empty_asks = 0;
   if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - o->pulled)
     return source_failed(g, "the body is longer than its Content-Length");
   o->piece = piece;

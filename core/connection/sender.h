@@ -28,6 +28,9 @@ typedef struct hc_outgoing {
   hc_buffer file_piece;    /* file content for streams that can not send a file */
   uint64_t pulled;         /* content bytes that entered the way out */
   uint64_t continue_deadline;
+  uint64_t ask_at;         /* the body function had nothing, and is not asked before this; 0: at once */
+  uint8_t empty_asks;      /* how often in a row it had nothing, as far as that matters */
+  bool is_resumed;         /* hc_sender_resume was called since it was last asked */
 } hc_outgoing;
 
 typedef struct hc_sender {
@@ -51,6 +54,8 @@ hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head, const hc_req
 hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *moved, hc_failure *why);
 /* The content need not wait for a 100 (Continue) any longer. */
 void hc_sender_continue(hc_sender *s);
+/* The body function has something again: the next advance asks it. False: there is none. */
+bool hc_sender_resume(hc_sender *s);
 void hc_sender_stop(hc_sender *s);   /* lets the source go; what was not sent never will be */
 void hc_sender_reset(hc_sender *s);  /* frees all */
 static inline bool hc_sender_is_done(const hc_sender *s) {

@@ -307,6 +307,10 @@ function HTTPClient:request(method, url, headers, body) end
 ---@return string? message
 function HTTPClient:request_raw(method, url, headers, body) end
 
+---A body function that returned "" has something again: the next poll asks it, and whatever waits for the client wakes.
+---Without it the function is asked after a millisecond, then after longer and longer pauses, up to 50 milliseconds.
+function HTTPClient:resume_body() end
+
 ---@return integer
 function HTTPClient:get_request_body_sent() end
 
