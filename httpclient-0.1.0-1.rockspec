@@ -34,6 +34,7 @@ build = {
         "bindings/lua_module.c",
         "bindings/lua_poller.c",
         "bindings/lua_query_string.c",
+        "bindings/lua_signal.c",
         "bindings/lua_stream_peer.c",
         "bindings/lua_stream_peer_class.c",
         "bindings/lua_stream_peer_lua.c",

@@ -14,6 +14,7 @@
 /* Registry names of the metatables. What people see (__name) is the part behind the dot. */
 #define HCL_HTTP_CLIENT "httpclient.HTTPClient"
 #define HCL_POLLER "httpclient.Poller"
+#define HCL_SIGNAL "httpclient.Signal"
 #define HCL_INFLATER "httpclient.Inflater"
 #define HCL_TLS_OPTIONS "httpclient.TLSOptions"
 #define HCL_X509_CERTIFICATE "httpclient.X509Certificate"
@@ -159,6 +160,10 @@ void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
 
 void hcl_http_client_register(lua_State *L);
 void hcl_poller_register(lua_State *L);
+
+/* --- lua_signal.c ------------------------------------------------------------------------------------------------------ */
+
+void hcl_signal_register(lua_State *L);
 void hcl_inflater_register(lua_State *L);
 int luaopen_httpclient_core(lua_State *L);
 

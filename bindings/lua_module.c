@@ -122,6 +122,7 @@ static const class_entry classes[] = {
     {"CryptoKey", hcl_crypto_key_register},         {"StreamPeerTCP", hcl_stream_peer_tcp_register},
     {"StreamPeerTLS", hcl_stream_peer_tls_register}, {"HTTPClient", hcl_http_client_register},
     {"Poller", hcl_poller_register},                {"Inflater", hcl_inflater_register},
+    {"Signal", hcl_signal_register},
 };
 
 static const luaL_Reg functions[] = {

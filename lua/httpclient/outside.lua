@@ -9,7 +9,12 @@ local outside = {}
 -- One sleep in the kernel takes no longer: the interpreter notices Ctrl-C only in between.
 local SLICE = 0.5
 
-local state = kept("outside", { waiter = nil })
+local state = kept("outside", {
+  waiter = nil,
+  yields = false,                                  -- has it been seen to let other coroutines run?
+  inside = setmetatable({}, { __mode = "k" }),     -- coroutines that have called it -> true
+  callers = setmetatable({}, { __mode = "kv" }),   -- driven task -> the coroutine that drives it
+})
 
 -- In 5.1 nothing yields across pcall ...
 local pcall_yields = coroutine.wrap(function()
@@ -53,7 +58,7 @@ function outside.set_waiter(fn)
   if fn ~= nil and type(fn) ~= "function" then
     error("bad argument #1 to 'set_waiter' (function or nil expected, got " .. type(fn) .. ")", 2)
   end
-  state.waiter = fn
+  state.waiter, state.yields = fn, false
 end
 
 -- What of a wait until the deadline (nil: without end) is slept at once.
@@ -74,6 +79,66 @@ local function seconds_until(deadline, client)
   return left or own
 end
 
+-- --- whose turn another coroutine may wait for ----------------------------------------------------------------------------
+
+-- The calling coroutine; nil for the main one.
+local function this_coroutine()
+  local co, is_main = coroutine.running()
+  return not is_main and co or nil
+end
+
+-- The caller drives this task, in a coroutine of its own loop maybe.
+function outside.adopt(task)
+  local co = this_coroutine()
+  if co then
+    task.has_caller, state.callers[task] = true, co
+    task.may_pause = state.waiter ~= nil and outside.can_yield()
+  end
+end
+
+-- Has the coroutine that drives the task ended without it, or been given up by its loop?
+function outside.is_abandoned(task)
+  local caller = state.callers[task]
+  return task.has_caller and (not caller or coroutine.status(caller) == "dead") or false
+end
+
+-- A coroutine that is suspended in the waiter shows that this one lets others run.
+local function has_seen_yield()
+  if not state.yields then
+    for co in pairs(state.inside) do
+      state.yields = state.yields or coroutine.status(co) == "suspended"
+    end
+  end
+  return state.yields
+end
+
+-- Will the task go on while the caller waits in the waiter?
+function outside.can_move(task)
+  if not state.waiter or not has_seen_yield() then
+    return false
+  end
+  local caller = state.callers[task]
+  return task.is_scheduled or (caller ~= nil and coroutine.status(caller) == "suspended")
+end
+
+-- --- waiting --------------------------------------------------------------------------------------------------------------
+
+local function leave_waiter(co, ...)
+  if co then
+    state.inside[co] = nil
+  end
+  has_seen_yield()
+  return ...
+end
+
+local function ask_waiter(...)
+  local co = this_coroutine()
+  if co then
+    state.inside[co] = true
+  end
+  return leave_waiter(co, state.waiter(...))
+end
+
 -- Lets the waiter wait for the client, or the Poller, if there is something to wait for. -> true, or false and what it has
 -- raised (where nothing yields across pcall it is just raised)
 function outside.call_waiter(client, deadline)
@@ -81,9 +146,9 @@ function outside.call_waiter(client, deadline)
   if seconds == 0 then
     return true
   elseif outside.can_guard() then
-    return pcall(state.waiter, client, seconds)
+    return leave_waiter(this_coroutine(), pcall(ask_waiter, client, seconds))
   end
-  state.waiter(client, seconds)
+  ask_waiter(client, seconds)
   return true
 end
 
@@ -106,7 +171,7 @@ function outside.pause(deadline, is_pinned)
   local nobody = httpclient.Poller.new()
   repeat
     if state.waiter and not is_pinned then
-      state.waiter(nobody, math.max(0, deadline - now()))
+      ask_waiter(nobody, math.max(0, deadline - now()))
     else
       nobody:wait(outside.slice(deadline))
     end

@@ -1,7 +1,9 @@
 -- pool.lua: connections kept for the next request to the same place: origin, TLS options and proxy.
 --
--- At most max_per_host connections to one place are in use at a time; a task that needs another one waits its turn. Who
--- can not wait (a call outside of the scheduler, or one from inside a transfer's callback) gets one beyond that.
+-- At most max_per_host connections to one place are in use at a time; a task that needs another one waits its turn: in the
+-- scheduler, or in a coroutine of a loop that the waiter belongs to. Who can not wait (a call outside of both, or one from
+-- inside a transfer's callback) gets one beyond that.
+local core = require("httpclient.core")
 local httpclient = require("httpclient")
 local kept = require("httpclient.kept")
 local tasks = require("httpclient.tasks")
@@ -17,12 +19,15 @@ local pool = kept("pool", {
 })
 
 local state = kept("places", { idle_count = 0, by_key = {} })
-local places = state.by_key   -- key -> { idle = { { client, since } ... }, used = n, queue = { ticket ... } }
+local places = state.by_key   -- key -> { idle = { { client, since } ... }, used = n, queue = { ticket ... },
+                              --         holders = { [client or granted ticket] = task } }
+-- Who waits in a foreign loop looks so often, in seconds, whether a coroutine is gone that had a connection.
+local LOOK = 0.2
 
 local function place_of(key)
   local place = places[key]
   if not place then
-    place = { idle = {}, used = 0, queue = {} }
+    place = { idle = {}, used = 0, queue = {}, holders = {} }
     places[key] = place
   end
   return place
@@ -95,17 +100,80 @@ local function take_live(place)
   end
 end
 
-local function wait_for_turn(place, task, deadline)
-  local ticket = { task = task }
-  task.ticket = ticket
-  table.insert(place.queue, ticket)
+-- -> true; false when the deadline came first
+local function wait_in_scheduler(ticket, deadline)
   while not ticket.granted do
     if tasks.wait_for(nil, deadline) == "timeout" and not ticket.granted then
       return false
     end
   end
-  task.ticket = nil
   return true
+end
+
+-- Coroutines that nobody resumes any more give back what they had.
+local function drop_abandoned(place)
+  local tasks_there = {}
+  for _, task in pairs(place.holders) do
+    tasks_there[#tasks_there + 1] = task
+  end
+  for _, task in ipairs(tasks_there) do
+    tasks.drop_if_abandoned(task)
+  end
+end
+
+-- Will one of the connections be free while the caller waits? Not if all belong to what stands below it on the stack.
+local function has_moving_holder(place)
+  for _, task in pairs(place.holders) do
+    if tasks.can_move(task) then
+      return true
+    end
+  end
+  return false
+end
+
+local function leave_queue(place, ticket)
+  for index, other in ipairs(place.queue) do
+    if other == ticket then
+      table.remove(place.queue, index)
+      return
+    end
+  end
+end
+
+-- In a coroutine of a foreign loop, which watches the signal. -> as above; nil where nothing is to be waited for any more
+local function wait_in_loop(place, ticket, deadline)
+  ticket.signal = core.Signal.new()
+  while not ticket.granted and has_moving_holder(place) do
+    tasks.wait_for(ticket.signal, math.min(deadline or math.huge, now() + LOOK))
+    if not ticket.granted then
+      drop_abandoned(place)
+    end
+    if deadline and now() >= deadline and not ticket.granted then
+      return false
+    end
+  end
+  ticket.signal:close()
+  return ticket.granted
+end
+
+local function wait_for_turn(place, task, deadline)
+  local ticket = { task = task }
+  task.ticket = ticket
+  table.insert(place.queue, ticket)
+  local is_granted
+  if tasks.is_scheduled() then
+    is_granted = wait_in_scheduler(ticket, deadline)
+  else
+    is_granted = wait_in_loop(place, ticket, deadline)
+  end
+  if is_granted ~= false then
+    place.holders[ticket], task.ticket = nil, nil
+  end
+  if is_granted == nil then
+    leave_queue(place, ticket)
+    place.used = place.used + 1
+  end
+  return is_granted ~= false
 end
 
 -- Passes the right to a connection on to the first in the queue, or gives it back.
@@ -113,7 +181,12 @@ local function pass_on(key, place)
   local ticket = table.remove(place.queue, 1)
   if ticket then
     ticket.granted = true
-    tasks.wake(ticket.task)
+    place.holders[ticket] = ticket.task
+    if ticket.signal then
+      ticket.signal:raise()
+    else
+      tasks.wake(ticket.task)
+    end
     return
   end
   place.used = place.used - 1
@@ -135,8 +208,15 @@ end
 function pool.acquire(key, fresh, deadline)
   sweep()
   local task, place = tasks.current(), place_of(key)
-  local is_full = pool.max_per_host > 0 and place.used >= pool.max_per_host
-  if is_full and tasks.is_scheduled() and not has_holder_above(task) then
+  local function is_full()
+    return pool.max_per_host > 0 and place.used >= pool.max_per_host
+  end
+  if is_full() then
+    drop_abandoned(place)
+    place = place_of(key)
+  end
+  local can_wait = tasks.is_scheduled() or tasks.may_pause() and has_moving_holder(place)
+  if is_full() and can_wait and not has_holder_above(task) then
     if not wait_for_turn(place, task, deadline) then
       return nil
     end
@@ -144,10 +224,10 @@ function pool.acquire(key, fresh, deadline)
     place.used = place.used + 1
   end
   local client = not fresh and take_live(place)
-  if client then
-    return client, true
-  end
-  return httpclient.HTTPClient.new(), false
+  local is_used = client and true or false
+  client = client or httpclient.HTTPClient.new()
+  place.holders[client] = task
+  return client, is_used
 end
 
 -- The exchange is over and the connection lives: the next one may have it.
@@ -157,6 +237,7 @@ function pool.release(key, client)
     return pool.discard(key, client)
   end
   local place = place_of(key)
+  place.holders[client] = nil
   table.insert(place.idle, { client = client, since = now() })
   state.idle_count = state.idle_count + 1
   pass_on(key, place)
@@ -172,21 +253,22 @@ end
 function pool.discard(key, client)
   tasks.unwatch(client)
   client:close()
-  pass_on(key, place_of(key))
+  local place = place_of(key)
+  place.holders[client] = nil
+  pass_on(key, place)
 end
 
 -- A task that ended while it waited for its turn: its place in the queue, or the right that it was just given.
 function pool.leave(key, ticket)
   local place = place_of(key)
+  if ticket.signal then
+    ticket.signal:close()
+  end
   if ticket.granted then
+    place.holders[ticket] = nil
     return pass_on(key, place)
   end
-  for index, other in ipairs(place.queue) do
-    if other == ticket then
-      table.remove(place.queue, index)
-      break
-    end
-  end
+  leave_queue(place, ticket)
   forget_if_empty(key, place)
 end
 

@@ -15,21 +15,32 @@ function request_body.rewind(t)
   return true
 end
 
+-- What the caller's own field lines say.
+local function declared_size(headers)
+  for _, line in ipairs(headers) do
+    local name, value = line:match("^([^:]*):[ \t]*(%d+)[ \t]*$")
+    if name and name:lower() == "content-length" then
+      return tonumber(value)
+    end
+  end
+  return -1
+end
+
 -- -> bytes; -1 where that is not known in advance
-function request_body.size(body)
+function request_body.size(body, headers)
   if type(body) == "string" then
     return #body
   elseif body == nil then
     return 0
   elseif type(body) == "function" then
-    return -1
+    return declared_size(headers)
   end
   local at = body:seek("cur")
   local size = at and body:seek("end")
   if at then
     body:seek("set", at)
   end
-  return size and size - at or -1
+  return size and size - at or declared_size(headers)
 end
 
 return request_body

@@ -71,6 +71,27 @@ function tasks.is_scheduled()
   return task ~= nil and root_of(task).is_scheduled
 end
 
+-- The same of a loop around: is the calling task driven from a coroutine that can wait there?
+function tasks.may_pause()
+  local task = current()
+  return task ~= nil and root_of(task).may_pause == true
+end
+
+-- Can the task go on while the calling one waits?
+function tasks.can_move(task)
+  return outside.can_move(root_of(task))
+end
+
+-- Ends the task if the coroutine that drives it is gone. -> is it?
+function tasks.drop_if_abandoned(task)
+  local root = root_of(task)
+  local is_gone = not root.is_scheduled and outside.is_abandoned(root)
+  if is_gone then
+    drop(root)
+  end
+  return is_gone
+end
+
 -- --- a task that its caller drives --------------------------------------------------------------------------------------
 
 local function pass_on(yielded, parent, is_pinned)
@@ -141,6 +162,7 @@ function tasks.drive(fn, ...)
     parent.child = nil
     return task
   end
+  outside.adopt(task)
   if not outside.can_guard() then
     drive_unguarded(task)
     return task

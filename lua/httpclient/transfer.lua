@@ -548,7 +548,7 @@ function transfer.run(t)
   t.task = tasks.current()
   t.began = now()
   t.deadline = t.timeout and t.timeout > 0 and t.began + t.timeout or nil
-  t.redirects, t.received, t.timings, t.send_total = 0, 0, {}, request_body.size(t.body)
+  t.redirects, t.received, t.timings, t.send_total = 0, 0, {}, request_body.size(t.body, t.headers)
   t.task.on_abort = function()
     abort(t)
   end

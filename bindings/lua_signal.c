@@ -1,0 +1,81 @@
+/* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits for when no socket of its own tells
+ * it that its turn has come. To that loop it looks like a client. */
+#include "../core/platform/socket.h"
+#include "lua_client_object.h"
+
+typedef struct signal_object {
+  hc_signal signal; /* zeroed where no descriptor was to be had */
+  bool is_raised;
+  bool is_shown; /* as of a client */
+  int shown_fd;
+} signal_object;
+
+static signal_object *check_signal(lua_State *L) { return (signal_object *)hcl_check_object(L, 1, HCL_SIGNAL); }
+
+static int signal_new(lua_State *L) {
+  signal_object *self = (signal_object *)hcl_object_new(L, HCL_SIGNAL, sizeof *self);
+  (void)hc_signal_open(&self->signal); /* without it the loop comes back after a moment: see interest_of */
+  return 1;
+}
+
+static int signal_raise(lua_State *L) {
+  signal_object *self = check_signal(L);
+  self->is_raised = true;
+  hc_signal_raise(&self->signal);
+  return 0;
+}
+
+static int signal_gc(lua_State *L) {
+  hc_signal_close(&check_signal(L)->signal);
+  return 0;
+}
+
+static int signal_close(lua_State *L) {
+  signal_object *self = check_signal(L);
+  if (self->is_shown) hcl_withdraw_descriptor(L, self->shown_fd);
+  self->is_shown = false;
+  hc_signal_close(&self->signal);
+  return 0;
+}
+
+#define LOOK_AGAIN_NS 10000000u /* where nothing can be watched */
+
+static hc_interest interest_of(lua_State *L) {
+  signal_object *self = check_signal(L);
+  hc_interest interest = {.fd = -1, .ready = self->is_raised, .deadline = HC_NEVER};
+  if (self->signal.read_fd > 0) {
+    interest.fd = self->signal.read_fd;
+    interest.events = HC_EVENT_READ;
+  } else {
+    interest.deadline = hc_clock_now() + LOOK_AGAIN_NS;
+  }
+  return interest;
+}
+
+static int signal_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int signal_pollfd(lua_State *L) {
+  hc_interest interest = interest_of(L);
+  signal_object *self = check_signal(L);
+  self->is_shown = interest.fd >= 0;
+  self->shown_fd = interest.fd;
+  return hcl_interest_pollfd(L, interest);
+}
+static int signal_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
+static int signal_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
+static int signal_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+
+/* There is nothing to move. */
+static int signal_poll(lua_State *L) {
+  (void)check_signal(L);
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"new", signal_new},       {"raise", signal_raise},   {"close", signal_close}, {"get_fd", signal_get_fd},
+    {"getfd", signal_get_fd},  {"pollfd", signal_pollfd}, {"events", signal_events},
+    {"timeout", signal_timeout}, {"dirty", signal_dirty}, {"poll", signal_poll},   {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {{"__gc", signal_gc}, {NULL, NULL}};
+
+void hcl_signal_register(lua_State *L) { hcl_class_new(L, HCL_SIGNAL, methods, meta); }

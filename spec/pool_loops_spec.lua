@@ -1,0 +1,230 @@
+-- max_per_host in coroutines of loops that are not ours: they wait for a free connection as they wait for anything else.
+local httpclient = require("httpclient")
+local nginx = require("spec.support.nginx")
+local support = require("spec.support.client")
+local tempdir = require("spec.support.tempdir")
+require("luv") -- here: its loop stays open to the end of the process
+
+local fetch, pool = httpclient.fetch, httpclient.pool
+local server, most, order
+
+setup(function()
+  server = nginx.start({ plain = "location / { return 200 '$connection'; }" })
+end)
+
+teardown(function()
+  pool.close_idle()
+  server:stop()
+end)
+
+before_each(function()
+  pool.close_idle()
+  most, order = 0, {}
+end)
+
+after_each(function()
+  httpclient.set_waiter(nil)
+  pool.max_per_host = 6
+end)
+
+-- The recipe for this loop in the documentation, word for word.
+local function set_waiter(name)
+  for block in tempdir.read("docs/fetch.md"):gmatch("\n```lua\n(.-)\n```") do
+    local recipe = block:match("^(local %l+ = require%(\"" .. name .. "\"%)\n.-httpclient%.set_waiter%b())")
+    if recipe then
+      return assert((loadstring or load)("local httpclient = require('httpclient')\n" .. recipe, "=docs/fetch.md"))()
+    end
+  end
+  error("no recipe for " .. name)
+end
+
+local function note()
+  most = math.max(most, (pool.count()))
+end
+
+local function url()
+  return ("http://127.0.0.1:%d/"):format(server:port("plain"))
+end
+
+local function script(number)
+  local response = assert(fetch(url(), { on_data = note }))
+  assert(response.status == 200)
+  order[#order + 1] = number
+end
+
+local function assert_kept(count, limit)
+  assert.equal(count, #order)
+  assert.equal(limit, most)
+  local used, _, queued = pool.count()
+  assert.same({ 0, 0 }, { used, queued })
+end
+
+describe("max_per_host", function()
+  it("holds under cqueues, in order", function()
+    local cqueues = require("cqueues")
+    set_waiter("cqueues")
+    local queue = cqueues.new()
+    pool.max_per_host = 1
+    for i = 1, 40 do
+      queue:wrap(script, i)
+    end
+    local done, message = queue:loop()
+    queue:close()
+    assert(done, message)
+    assert_kept(40, 1)
+  end)
+
+  it("holds under luv, in order", function()
+    set_waiter("luv")
+    pool.max_per_host = 2
+    for i = 1, 40 do
+      assert(coroutine.resume(coroutine.create(script), i))
+    end
+    require("luv").run()
+    assert_kept(40, 2)
+  end)
+
+  it("holds under copas", function()
+    local ok, copas = pcall(require, "copas")
+    if not ok then
+      pending("copas does not load on this Lua")
+      return
+    end
+    set_waiter("copas")
+    pool.max_per_host = 2
+    for i = 1, 20 do
+      copas.addthread(function() script(i) end)
+    end
+    support.until_true(function()
+      copas.step(0.05)
+      return #order == 20 and pool.count() == 0
+    end)
+    assert_kept(20, 2)
+  end)
+end)
+
+-- A loop of a few lines: who waits goes on when it is asked for again.
+local function new_loop()
+  local loop = { waiting = {} }
+  httpclient.set_waiter(function(client, seconds)
+    local co = coroutine.running()
+    loop.waiting[#loop.waiting + 1] = { co = co, client = client, seconds = seconds }
+    coroutine.yield()
+  end)
+  function loop.start(fn, ...)
+    local co = coroutine.create(fn)
+    assert(coroutine.resume(co, ...))
+    return co
+  end
+  function loop.round()
+    local waiting = loop.waiting
+    loop.waiting = {}
+    for _, entry in ipairs(waiting) do
+      assert(coroutine.resume(entry.co))
+    end
+  end
+  return loop
+end
+
+-- Whom a coroutine waits for in the loop, as they came.
+local function last_waiting(loop)
+  return loop.waiting[#loop.waiting]
+end
+
+describe("a coroutine that waits for a connection", function()
+  it("is woken by what it watches, has its turn in order, and no sooner", function()
+    local loop = new_loop()
+    pool.max_per_host = 1
+    loop.start(script, 1)
+    loop.start(script, 2)
+    local second = last_waiting(loop)
+    loop.start(script, 3)
+    assert.same({ 1, 0, 2 }, { pool.count() })
+    assert.equal("r", second.client:events())
+    assert.is_true(second.client:get_fd() >= 0)
+    assert.is_true(second.client:timeout() == nil and second.seconds > 0)
+    support.until_true(function()
+      loop.round()
+      return #order == 1
+    end)
+    -- Signalled: not a moment later by the clock.
+    assert.equal(0, second.client:timeout())
+    support.until_true(function()
+      loop.round()
+      return #order == 3
+    end)
+    assert.same({ 1, 2, 3 }, order)
+    assert_kept(3, 1)
+  end)
+
+  it("has its place back where the one before is given up, dead, or out of time", function()
+    local loop = new_loop()
+    pool.max_per_host = 1
+    local given_up = loop.start(script, 1)
+    loop.start(function()
+      local response, message, code = fetch(url(), { timeout = 0.001 })
+      assert(not response and code == httpclient.Error.ERR_TIMEOUT, message)
+      order[#order + 1] = "late"
+    end)
+    loop.start(script, 2)
+    assert.same({ 1, 0, 2 }, { pool.count() })
+    -- The loop forgets the first.
+    for index, entry in ipairs(loop.waiting) do
+      if entry.co == given_up then
+        table.remove(loop.waiting, index)
+        break
+      end
+    end
+    given_up = nil -- luacheck: ignore
+    support.until_true(function()
+      collectgarbage()
+      loop.round()
+      return #order == 2
+    end)
+    assert.same({ "late", 2 }, order)
+    assert_kept(2, 1)
+  end)
+
+  it("goes ahead where all that have one stand below it, or nothing yields", function()
+    pool.max_per_host = 1
+    local inner
+    local response = fetch(url(), { on_data = function()
+      local co = coroutine.create(function() inner = fetch(url()) end)
+      assert(coroutine.resume(co))
+    end })
+    assert.equal(200, response.status)
+    assert.equal(200, inner.status)
+    httpclient.set_waiter(function(client, seconds) client:wait(seconds or 0.1) end)
+    inner = nil
+    response = fetch(url(), { on_data = function()
+      local co = coroutine.create(function() inner = fetch(url()) end)
+      assert(coroutine.resume(co))
+    end })
+    assert.equal(200, response.status)
+    assert.equal(200, inner.status)
+  end)
+end)
+
+describe("send_total", function()
+  it("of a body function is the Content-Length that the caller gave", function()
+    local totals, asked = {}, false
+    local response = assert(fetch(url(), {
+      method = "PUT",
+      headers = { ["content-length"] = 5 },
+      body = function()
+        if not asked then
+          asked = true
+          return "hello"
+        end
+      end,
+      on_progress = function(_, _, sent, total)
+        totals[#totals + 1] = sent .. " of " .. total
+      end,
+    }))
+    assert.is_number(response.status)
+    assert.truthy(totals[1])
+    for _, text in ipairs(totals) do
+      assert.truthy(text:find(" of 5$"), text)
+    end
+  end)
+end)
