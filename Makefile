@@ -313,6 +313,31 @@ fuzz-smoke:
 	@rm -rf $(BUILD)/fuzz/smoke
 	@$(MAKE) FUZZ_SECONDS=5 FUZZ_CORPUS=smoke FUZZ_FLAGS="-seed=1 -runs=60000" fuzz
 
+# Calls of the binding drawn by a seed, on each Lua for FUZZ_SECONDS; FUZZ_SEED=N FUZZ_SEEDS=1 plays one of them again. FUZZ_ASAN=1:
+# under the sanitizers.
+FUZZ_SMOKE_SECONDS ?= 10
+run_fuzz_lua = set -e; for lua in $(TEST_LUAS); do $(MAKE) -s -j$(JOBS) LUA=$$lua all native; \
+  BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/lua/run $$lua; done
+
+.PHONY: fuzz-lua fuzz-lua-smoke run-fuzz-lua
+fuzz-lua:
+	@.ci/deps test $(TEST_LUAS)
+ifeq ($(FUZZ_ASAN),1)
+	@LUA_WRAPPER="env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so)" \
+	  $(MAKE) BUILD=$(BUILD)/asan WERROR=1 HARDENING= LINK_HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZERS)" \
+	  FUZZ_SECONDS=$(FUZZ_SECONDS) TEST_LUAS="$(TEST_LUAS)" run-fuzz-lua
+else
+	@$(MAKE) WERROR=1 FUZZ_SECONDS=$(FUZZ_SECONDS) TEST_LUAS="$(TEST_LUAS)" run-fuzz-lua
+endif
+
+run-fuzz-lua:
+	@$(run_fuzz_lua)
+
+# The same seeds each time.
+fuzz-lua-smoke:
+	@FUZZ_SEED=1 $(MAKE) FUZZ_SECONDS=$(FUZZ_SMOKE_SECONDS) TEST_LUAS="$(LUAS)" fuzz-lua
+	@FUZZ_SEED=1 $(MAKE) FUZZ_SECONDS=$(FUZZ_SMOKE_SECONDS) TEST_LUAS="$(ASAN_LUAS)" FUZZ_ASAN=1 fuzz-lua
+
 # --- lint -------------------------------------------------------------------------------------------------------------
 
 lint:
@@ -331,7 +356,7 @@ check-rockspec:
 	@$(LUA) .ci/check-rockspec.lua $(wildcard *.rockspec)
 
 check-lua:
-	@luacheck -q lua spec examples bench .ci
+	@luacheck -q lua spec examples bench fuzz .ci
 
 check-compilers:
 	@set -e; for cc in gcc clang; do for lua in $(LUAS); do \
@@ -405,6 +430,7 @@ help:
 	@echo 'coverage        lines and branches of the C sources that the tests reach on lua5.4'
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, and the checks of the source tree'
 	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
+	@echo 'fuzz-lua        calls of the binding, drawn by FUZZ_SEED; FUZZ_ASAN=1: under the sanitizers'
 	@echo 'bench           comparison with a bare loop and other clients (BENCH=, RUNS=, QUICK=1); bench-plots: curves'
 	@echo 'install         into PREFIX=$(PREFIX) (DESTDIR=); uninstall'
 	@echo 'clean           removes $(BUILD)'

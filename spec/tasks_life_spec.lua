@@ -21,6 +21,21 @@ local function descriptors_left_by(fn)
 end
 
 describe("the scheduler", function()
+  it("gives its descriptor back, though a coroutine has stayed in the waiter", function()
+    finally(function() httpclient.set_waiter(nil) end)
+    collectgarbage()
+    local before = native.fd_count()
+    httpclient.set_waiter(function() coroutine.yield() end)
+    local task = async(httpclient.sleep, 0.001)
+    coroutine.wrap(run)()
+    httpclient.set_waiter(nil)
+    task:cancel()
+    for _ = 1, 3 do collectgarbage() end
+    async(httpclient.sleep, 0.0001)
+    run()
+    assert.equal(before, native.fd_count())
+  end)
+
   it("holds no descriptor while nothing is under way", function()
     assert.equal(0, descriptors_left_by(function()
       for _ = 1, 20 do

@@ -11,7 +11,8 @@ local shared = kept("life", {
   -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
   by_coroutine = setmetatable({}, { __mode = "kv" }),
   running_count = 0,
-  sleepers = 0,       -- how many loops sleep in the waiter
+  -- One for each loop that sleeps in the waiter. Weak: a coroutine that nobody resumes any more never comes back from it.
+  sleepers = setmetatable({}, { __mode = "k" }),
 })
 
 local life = { waiting = shared.waiting }
@@ -66,14 +67,20 @@ end
 
 -- The Poller's descriptor is for others while nothing is under way.
 function life.close_if_idle()
-  if shared.running_count == 0 and shared.sleepers == 0 then
+  if shared.running_count == 0 and next(shared.sleepers) == nil then
     watched.close()
   end
 end
 
--- A loop goes to sleep in the waiter, or comes back.
-function life.count_sleepers(difference)
-  shared.sleepers = shared.sleepers + difference
+-- A loop goes to sleep in the waiter. -> what stands for it; held by the caller, and by nobody else
+function life.fall_asleep()
+  local sleeper = {}
+  shared.sleepers[sleeper] = true
+  return sleeper
+end
+
+function life.wake_up(sleeper)
+  shared.sleepers[sleeper] = nil
 end
 
 -- The task no longer waits for another one ...

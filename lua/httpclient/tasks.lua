@@ -242,9 +242,9 @@ local function sleep(limit)
   -- All is at rest meanwhile: another coroutine of the waiter's loop may call process() or run() too.
   local mine = state.turn
   state.turn = nil
-  life.count_sleepers(1)
+  local sleeper = life.fall_asleep()
   local ok, message = outside.call_waiter(poller, math.min(deadline, now() + LONGEST_SLEEP))
-  life.count_sleepers(-1)
+  life.wake_up(sleeper)
   state.turn = mine
   if not ok then
     error(message, 0)
