@@ -95,6 +95,8 @@ void hcl_push_enum(lua_State *L, hcl_enum which);
 bool hcl_push_class_enum(lua_State *L, const char *name);
 /* Sets the flat constants of methods, statuses and response codes as fields of a table. */
 void hcl_set_constants(lua_State *L, int table);
+/* OK, FAILED, ERR_...: the same of the errors. */
+void hcl_set_error_constants(lua_State *L, int table);
 /* True where the tables are walked raw, and a write to an existing field can not be caught. */
 bool hcl_enums_are_raw(lua_State *L);
 

@@ -62,7 +62,9 @@ void hcl_client_close_sink(hcl_client *self);
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index);  /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
-/* What the module's table has for the downloads. */
+/* What the module's table has for the Lua part. */
+int hcl_response_fields(lua_State *L);   /* response_fields(client) -> dictionary, values of one name joined with ", " */
+int hcl_announced_length(lua_State *L);  /* announced_length(client) -> what Content-Length says, or -1 */
 int hcl_open_body_file(lua_State *L);
 int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */

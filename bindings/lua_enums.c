@@ -231,6 +231,8 @@ bool hcl_push_class_enum(lua_State *L, const char *name) {
   return false;
 }
 
+void hcl_set_error_constants(lua_State *L, int table) { set_raw(L, table, &tables[HCL_ENUM_ERROR]); }
+
 void hcl_set_constants(lua_State *L, int table) {
   for (int which = 0; which < HCL_ENUM_ERROR; which++) set_raw(L, table, &tables[which]);
 }

@@ -117,8 +117,15 @@ static bool is_first(uint64_t used[SLOTS / 64], size_t slot) {
   return before == 0;
 }
 
+/* The values of Set-Cookie hold commas (RFC 9110 section 5.3): in a list nobody could tell them apart. */
+static bool keeps_first(hcl_join join, hc_slice name) {
+  return join == HCL_JOIN_LISTS && hc_slice_equal_fold(name, HC_SLICE("set-cookie"));
+}
+
+static const char *separator_of(hcl_join join) { return join == HCL_JOIN_LISTS ? ", " : "; "; }
+
 /* The dictionary is on the top of the stack. */
-static void fill_small(lua_State *L, const hc_headers *headers) {
+static void fill_small(lua_State *L, const hc_headers *headers, hcl_join join) {
   int dictionary = lua_gettop(L), strings = dictionary + 1;
   known_field *known;
   uint64_t used[SLOTS / 64] = {0};
@@ -133,7 +140,8 @@ static void fill_small(lua_State *L, const hc_headers *headers) {
       /* Once more for each repetition, so that most fields cost nothing. */
       (void)hc_headers_find(headers, name, 0, &first);
       hcl_push_slice(L, hc_headers_name(headers, first));
-      hcl_push_joined(L, headers, name, first, "; ");
+      if (keeps_first(join, name)) hcl_push_slice(L, hc_headers_value(headers, first));
+      else hcl_push_joined(L, headers, name, first, separator_of(join));
     }
     lua_rawset(L, dictionary);
   }
@@ -150,7 +158,7 @@ static void push_lower(lua_State *L, hc_slice name) {
 }
 
 /* Lists by lower-case name first, so that the cost stays linear whatever a server sends. */
-static void fill_large(lua_State *L, const hc_headers *headers) {
+static void fill_large(lua_State *L, const hc_headers *headers, hcl_join join) {
   int dictionary = lua_gettop(L);
   lua_newtable(L); /* lower-case name -> list of values */
   int lists = lua_gettop(L);
@@ -168,8 +176,10 @@ static void fill_large(lua_State *L, const hc_headers *headers) {
       lua_pushvalue(L, -2);
       lua_rawset(L, dictionary);
     }
-    hcl_push_slice(L, hc_headers_value(headers, i));
-    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+    if (lua_rawlen(L, -1) == 0 || !keeps_first(join, hc_headers_name(headers, i))) {
+      hcl_push_slice(L, hc_headers_value(headers, i));
+      lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+    }
     lua_settop(L, lists);
   }
   lua_pushnil(L);
@@ -178,7 +188,7 @@ static void fill_large(lua_State *L, const hc_headers *headers) {
     size_t count = lua_rawlen(L, -1);
     luaL_buffinit(L, &b);
     for (size_t i = 1; i <= count; i++) {
-      if (i > 1) luaL_addstring(&b, "; ");
+      if (i > 1) luaL_addstring(&b, separator_of(join));
       lua_rawgeti(L, lists + 2, (int)i);
       luaL_addvalue(&b);
     }
@@ -191,11 +201,11 @@ static void fill_large(lua_State *L, const hc_headers *headers) {
   lua_settop(L, dictionary);
 }
 
-void hcl_push_header_dictionary(lua_State *L, const hc_headers *headers) {
+void hcl_push_header_dictionary(lua_State *L, const hc_headers *headers, hcl_join join) {
   luaL_checkstack(L, 12, NULL);
   bool small = headers->count <= FEW_FIELDS;
   lua_createtable(L, 0, small ? (int)headers->count : 0);
-  if (small) fill_small(L, headers);
-  else fill_large(L, headers);
+  if (small) fill_small(L, headers, join);
+  else fill_large(L, headers, join);
   set_dictionary_metatable(L);
 }

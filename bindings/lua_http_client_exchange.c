@@ -229,15 +229,25 @@ static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_
   return HC_OK;
 }
 
+static void take_method(lua_State *L, int arg, hc_client_request_spec *spec) {
+  if (lua_type(L, arg) == LUA_TSTRING) {
+    spec->method = HC_METHOD_OTHER;
+    spec->method_token = hcl_to_slice(L, arg);
+  } else {
+    int64_t method = hcl_check_integer(L, arg);
+    spec->method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
+  }
+}
+
 static int send_request(lua_State *L, bool raw) {
   hcl_client *self = hcl_check_free_client(L, 1);
-  int64_t method = hcl_check_integer(L, 2);
+  if (lua_type(L, 2) != LUA_TSTRING && lua_type(L, 2) != LUA_TNUMBER) return hcl_type_error(L, 2, "number or string");
   hc_slice url = hcl_check_string(L, 3);
   lua_settop(L, 5);
   hc_client_request_spec spec;
   hc_slice few[FEW_LINES];
   memset(&spec, 0, sizeof spec);
-  spec.method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
+  take_method(L, 2, &spec);
   spec.url = url;
   spec.raw = raw;
   hc_failure why = {HC_OK, ""};

@@ -70,8 +70,17 @@ static int client_get_response_header_values(lua_State *L) {
   return hcl_client_guarded(L, make_header_values);
 }
 
-static int make_dictionary(lua_State *L) {
-  hcl_push_header_dictionary(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
+static int push_dictionary(lua_State *L, hcl_join join) {
+  hcl_push_header_dictionary(L, hc_client_response_headers(hcl_check_client(L, 1)->client), join);
+  return 1;
+}
+
+static int make_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_REFERENCE); }
+static int make_list_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_LISTS); }
+int hcl_response_fields(lua_State *L) { return hcl_client_guarded(L, make_list_dictionary); }
+
+int hcl_announced_length(lua_State *L) {
+  hcl_push_integer(L, hc_client_announced_length(hcl_check_client(L, 1)->client));
   return 1;
 }
 

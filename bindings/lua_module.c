@@ -134,6 +134,8 @@ static const luaL_Reg functions[] = {
     {"process_number", module_process_number},
     {"file_kind", module_file_kind},
     {"prepare_tls", module_prepare_tls},
+    {"response_fields", hcl_response_fields},
+    {"announced_length", hcl_announced_length},
     {"open_body_file", hcl_open_body_file},
     {"is_present_file", hcl_is_present_file},
     {"query_string_from_dict", hcl_query_string_from_dict},
@@ -156,6 +158,7 @@ MODULE_EXPORT int luaopen_httpclient_core(lua_State *L) {
   lua_setfield(L, -3, "new");
   lua_pop(L, 1);
   set_error_enum(L);
+  hcl_set_error_constants(L, lua_gettop(L));
   set_kept(L);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");

@@ -93,6 +93,7 @@ hc_error hc_client_poll(hc_client *c);
 
 typedef struct hc_client_request_spec {
   int method;             /* hc_method */
+  hc_slice method_token;  /* for HC_METHOD_OTHER, "PROPFIND"; the name of one of the nine stands for its number */
   hc_slice url;
   const hc_slice *lines;  /* "Name: value" */
   size_t line_count;
@@ -120,6 +121,7 @@ int hc_client_response_code(const hc_client *c);                 /* 0 before */
 hc_slice hc_client_response_reason(const hc_client *c);          /* the reason phrase, may be empty */
 bool hc_client_response_is_chunked(const hc_client *c);
 int64_t hc_client_response_body_length(const hc_client *c);      /* -1 unknown or chunked, 0 when there can be none */
+int64_t hc_client_announced_length(const hc_client *c);          /* what Content-Length says, to HEAD too; -1 without */
 const hc_headers *hc_client_response_headers(const hc_client *c);  /* empty before; see http/fields.h */
 const hc_headers *hc_client_response_trailers(const hc_client *c);
 uint64_t hc_client_body_received(const hc_client *c);            /* content bytes taken off the stream and handed out */

@@ -126,7 +126,7 @@ describe("an HTTPRequest", function()
     end
     assert.equal(Error.ERR_INVALID_PARAMETER, (request:request("http://h/", {}, HTTPClient.METHOD_MAX)))
     assert.equal(Error.ERR_INVALID_PARAMETER, (request:request("http://h/", {}, -1)))
-    for _, arguments in ipairs({ { 5 }, { "http://h/", 5 }, { "http://h/", {}, "GET" }, { "http://h/", {}, 2, {} },
+    for _, arguments in ipairs({ { 5 }, { "http://h/", 5 }, { "http://h/", {}, {} }, { "http://h/", {}, 2, {} },
       { "http://h/", {}, 0, {} },
       { "http://h/", { 5 } } }) do
       assert.has_error(function() request:request((table.unpack or unpack)(arguments)) end) -- luacheck: ignore

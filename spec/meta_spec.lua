@@ -22,7 +22,7 @@ local function read()
       current.fields[field] = kind
     end
     local owner, name = line:match("^function ([%w_]+)[.:]([%w_]+)%(")
-    if owner == "StreamPeer" or owner == "Task" or owner == "Pool" then
+    if owner == "StreamPeer" or owner == "Task" or owner == "Pool" or owner == "Response" then
       owner = "httpclient." .. owner
     end
     if owner then

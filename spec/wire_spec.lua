@@ -115,7 +115,8 @@ describe("A request", function()
 
   it("raises for a wrong type, naming the argument", function()
     local client = HTTPClient.new()
-    assert.has_error(function() client:request("GET", "/", {}) end, "bad argument #1 to 'request' (number expected, got string)")
+    assert.has_error(function() client:request(true, "/", {}) end,
+      "bad argument #1 to 'request' (number or string expected, got boolean)")
     assert.has_error(function() client:request(0, 5, {}) end, "bad argument #2 to 'request' (string expected, got number)")
     assert.has_error(function() client:request(0, "/", "x") end, "bad argument #3 to 'request' (table expected, got string)")
     assert.has_error(function() client:connect_to_host("h", "80") end,

@@ -116,6 +116,11 @@ int64_t hc_client_response_body_length(const hc_client *c) {
   return -1;
 }
 
+int64_t hc_client_announced_length(const hc_client *c) {
+  const hc_receiver *r = &c->connection->exchange.receiver;
+  return r->has_response ? hc_body_announced_length(&r->response) : -1;
+}
+
 const hc_headers *hc_client_response_headers(const hc_client *c) {
   static const hc_headers none;
   return c->connection->exchange.receiver.has_response ? &c->connection->exchange.receiver.response.headers : &none;

@@ -29,12 +29,20 @@ static void describe_content(hc_request *request, const hc_body_source *body) {
   }
 }
 
+/* What is not even a token is left for the head's writer to refuse. */
+static int method_of(const hc_client_request_spec *spec) {
+  if (spec->method != HC_METHOD_OTHER) return spec->method;
+  hc_method method = hc_method_of(spec->method_token);
+  return method == HC_METHOD_MAX ? HC_METHOD_OTHER : (int)method;
+}
+
 static hc_error write_head(hc_connection *n, const hc_client_request_spec *spec, const hc_body_source *body,
                            hc_buffer *out, hc_request_head *announced, hc_failure *why) {
   hc_request request;
   memset(&request, 0, sizeof request);
   hc_buffer scratch = {0};
   request.method = spec->method;
+  request.method_token = spec->method_token;
   request.url = spec->url;
   request.lines = spec->lines;
   request.line_count = spec->line_count;
@@ -56,12 +64,13 @@ static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failu
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
                           hc_status_name(c->status));
   }
-  if (!spec->raw && spec->method == HC_METHOD_GET) hc_body_source_drop(&body);
+  int method = method_of(spec);
+  if (!spec->raw && method == HC_METHOD_GET) hc_body_source_drop(&body);
   hc_buffer head = {0};
   hc_request_head announced;
   memset(&announced, 0, sizeof announced);
   hc_error code = write_head(n, spec, &body, &head, &announced, why);
-  if (code == HC_OK) code = hc_sender_queue(&n->exchange.sender, spec->method, &head, &announced, &body);
+  if (code == HC_OK) code = hc_sender_queue(&n->exchange.sender, method, &head, &announced, &body);
   if (code != HC_OK) {
     hc_buffer_free(&head);
     hc_body_source_drop(&body);

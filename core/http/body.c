@@ -104,6 +104,12 @@ static void survey_fields(const hc_response *r, survey *s) {
     note_field(s, hc_headers_name(&r->headers, i), hc_headers_value(&r->headers, i));
 }
 
+int64_t hc_body_announced_length(const hc_response *response) {
+  survey s;
+  survey_fields(response, &s);
+  return s.has_length && !s.is_length_bad && !s.is_coding_bad && s.codings == 0 ? (int64_t)s.length : -1;
+}
+
 static bool has_no_body(int code) { return code < 200 || code == 204 || code == 304; }
 
 /* RFC 9112 section 6.3, rules 3 to 5 and 8, for a response whose status allows a body. */

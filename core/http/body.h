@@ -29,6 +29,10 @@ typedef struct hc_body_plan {
 hc_error hc_body_decide(const hc_response *response, hc_method method, bool request_closes, hc_body_plan *plan,
                         hc_failure *why);
 
+/* What Content-Length says, whether or not the response has a body: that to HEAD has none. -1 where it says nothing, or
+ * nothing that could be meant. */
+int64_t hc_body_announced_length(const hc_response *response);
+
 /* "12", or a list of equal numbers ("5, 5", "05,5"), each plain decimal and at most 2^63-1. False otherwise. */
 bool hc_content_length_parse(hc_slice value, uint64_t *length);
 

@@ -34,6 +34,13 @@ const char *hc_method_name(int method) {
   return method < 0 || method >= HC_METHOD_MAX ? NULL : names[method];
 }
 
+hc_method hc_method_of(hc_slice token) {
+  for (int method = 0; method < HC_METHOD_MAX; method++) {
+    if (hc_slice_equal(token, hc_slice_of(hc_method_name(method)))) return (hc_method)method;
+  }
+  return hc_is_token(token) ? HC_METHOD_OTHER : HC_METHOD_MAX;
+}
+
 /* The fields that decide something here; all others only pass. */
 typedef enum known_field {
   FIELD_HOST,
@@ -323,7 +330,7 @@ static bool lacks_path(const hc_request *r, const target *t) {
 }
 
 static void put_request_line(hc_buffer *out, const hc_request *r, const target *t, hc_error *error) {
-  put(out, hc_slice_of(hc_method_name(r->method)), error);
+  put(out, r->method == HC_METHOD_OTHER ? r->method_token : hc_slice_of(hc_method_name(r->method)), error);
   put(out, HC_SLICE(" "), error);
   put(out, t->scheme, error);
   put(out, t->site, error);
@@ -367,7 +374,7 @@ static void put_head(hc_buffer *out, const hc_request *r, const target *t, const
 
 /* One growth instead of several; the appends behind it still look after themselves. */
 static hc_error make_room(hc_buffer *out, const hc_request *r) {
-  size_t size = OWN_SIZE + r->url.size * 2 + r->authority.size * 2 + r->proxy_credentials.size;
+  size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 + r->proxy_credentials.size;
   for (size_t i = 0; i < r->line_count; i++) size += r->lines[i].size + 2;
   char *at;
   size_t available;
@@ -380,11 +387,16 @@ static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_fai
   return hc_failure_set(why, error, "out of memory for the request's head");
 }
 
-hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why) {
+static hc_error check_method(const hc_request *r, hc_failure *why) {
+  if (r->method == HC_METHOD_OTHER) return hc_is_token(r->method_token) ? HC_OK : refuse(why, "the method is no token");
+  return hc_method_name(r->method) != NULL ? HC_OK : refuse(why, "the method is out of range");
+}
+
+static hc_error write_request(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why) {
   target t = {0};
   survey s = {0};
-  if (hc_method_name(request->method) == NULL) return refuse(why, "the method is out of range");
-  hc_error error = take_target(request, &t, why);
+  hc_error error = check_method(request, why);
+  if (error == HC_OK) error = take_target(request, &t, why);
   if (error == HC_OK) error = survey_lines(request, &s, why);
   if (error == HC_OK) error = check_framing(request, &s, why);
   if (error == HC_OK) error = check_default_host(request, &t, &s, why);
@@ -394,6 +406,14 @@ hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_
   error = make_room(out, request);
   put_head(out, request, &t, &s, head, &error);
   return check_memory(error, out, held, why);
+}
+
+hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why) {
+  if (request->method != HC_METHOD_OTHER) return write_request(request, out, head, why);
+  hc_request known = *request;
+  hc_method method = hc_method_of(request->method_token);
+  if (method != HC_METHOD_MAX) known.method = method;
+  return write_request(&known, out, head, why);
 }
 
 hc_error hc_request_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out) {

@@ -17,11 +17,15 @@ typedef enum hc_method {
   HC_METHOD_TRACE,
   HC_METHOD_CONNECT,
   HC_METHOD_PATCH,
-  HC_METHOD_MAX
+  HC_METHOD_MAX,
+  HC_METHOD_OTHER   /* any other token (RFC 9110 section 9.1), which is given beside it */
 } hc_method;
 
-/* "GET" ...; NULL outside the enum. */
+/* "GET" ...; NULL for all but these nine. */
 const char *hc_method_name(int method);
+/* The method that the token names, HC_METHOD_OTHER for one that is none of the nine (letter case counts), HC_METHOD_MAX for
+ * what is no token at all. */
+hc_method hc_method_of(hc_slice token);
 
 typedef enum hc_content {
   HC_CONTENT_NONE,    /* no content */
@@ -31,7 +35,8 @@ typedef enum hc_content {
 
 /* What a request head is made of. All slices are views that live through the call. */
 typedef struct hc_request {
-  int method;                  /* hc_method; anything else is refused */
+  int method;                  /* hc_method; HC_METHOD_MAX, and what is outside of the enum, is refused */
+  hc_slice method_token;       /* for HC_METHOD_OTHER, which becomes one of the nine where it names one */
   hc_slice url;                /* origin form, absolute form, "*" for OPTIONS, authority form for CONNECT */
   const hc_slice *lines;       /* the caller's "Name: value" lines */
   size_t line_count;

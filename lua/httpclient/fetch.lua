@@ -1,14 +1,20 @@
 -- fetch.lua: one call, one response.
 local httpclient = require("httpclient")
 local fields = require("httpclient.fields")
+local methods = require("httpclient.methods")
 local proxies = require("httpclient.proxy")
+local response = require("httpclient.response")
 local results = require("httpclient.results")
 local tasks = require("httpclient.tasks")
 local transfer = require("httpclient.transfer")
 local urls = require("httpclient.url")
 
 local HTTPClient = httpclient.HTTPClient
+local Response = response.class
 local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
+
+-- So that no call hangs for ever; 0 switches one off.
+local DEFAULTS = { connect_timeout = 30, response_timeout = 300, idle_timeout = 300 }
 
 -- --- options ------------------------------------------------------------------------------------------------------------
 
@@ -81,27 +87,17 @@ local function check_options(options)
   end
 end
 
-local method_numbers = {}
-for name, number in pairs(HTTPClient.Method) do
-  if number < HTTPClient.METHOD_MAX then
-    method_numbers[name:match("^METHOD_(.*)$")] = number
-  end
-end
-
+-- -> name; nil and a message where the token is none
 local function method_of(options)
   local method = options.method
   if method == nil then
-    local has_body = options.body ~= nil or options.form
-    return has_body and HTTPClient.METHOD_POST or HTTPClient.METHOD_GET
-  elseif type(method) == "string" then
-    local number = method_numbers[method:upper()]
-    if number then
-      return number
-    end
-  elseif method >= 0 and method < HTTPClient.METHOD_MAX then
-    return method
+    return (options.body ~= nil or options.form) and "POST" or "GET"
   end
-  error(("bad option 'method' of fetch (there is no method %s)"):format(tostring(method)), 3)
+  local name, why = methods.name_of(method)
+  if not name and type(method) == "number" then
+    error(("bad option 'method' of fetch (%s)"):format(why), 3)
+  end
+  return name, why
 end
 
 local function headers_of(options)
@@ -142,7 +138,7 @@ end
 
 local function outcome_of(task)
   if task.state == "done" then
-    return task.results[1]
+    return setmetatable(task.results[1], Response)
   end
   local failure = task.results[2]
   if results.is_failure(failure) then
@@ -160,14 +156,15 @@ return function(text, options)
   end
   options = options or {}
   check_options(options)
-  local method, headers = method_of(options), headers_of(options)
+  local method, no_method = method_of(options)
+  local headers = headers_of(options)
   local body = options.body
   if options.form then
     body = HTTPClient.query_string_from_dict(options.form)
   end
   local url, why = urls.http(text)
-  if not url then
-    return nil, why, INVALID
+  if not method or not url then
+    return nil, no_method or why, INVALID
   end
   add_query(url, options.query)
   local find_proxy, no_proxy = proxy_finder(options.proxy)
@@ -181,9 +178,9 @@ return function(text, options)
     body = body,
     raw = true,
     timeout = options.timeout,
-    connect_timeout = options.connect_timeout,
-    response_timeout = options.response_timeout,
-    idle_timeout = options.idle_timeout,
+    connect_timeout = options.connect_timeout or DEFAULTS.connect_timeout,
+    response_timeout = options.response_timeout or DEFAULTS.response_timeout,
+    idle_timeout = options.idle_timeout or DEFAULTS.idle_timeout,
     max_redirects = options.max_redirects or 8,
     allow_downgrade = options.allow_downgrade,
     tls_options = options.tls_options,

@@ -1,6 +1,7 @@
 -- http_request.lua: the class HTTPRequest: one request at a time, with redirects, limits, files, and a completion.
 local httpclient = require("httpclient")
 local fields = require("httpclient.fields")
+local methods = require("httpclient.methods")
 local kept = require("httpclient.kept")
 local results = require("httpclient.results")
 local tasks = require("httpclient.tasks")
@@ -239,10 +240,10 @@ local function take_arguments(name, url, headers, ...)
   if type(third) == "boolean" or (third == nil and type(fourth) == "number") then
     verify, method, data = third ~= false, select(2, ...)
   end
-  if method ~= nil and not is_whole(method) then
-    error(("bad method to '%s' (integer expected, got %s)"):format(name, type(method)), 4)
+  if method ~= nil and type(method) ~= "string" and not is_whole(method) then
+    error(("bad method to '%s' (integer or string expected, got %s)"):format(name, type(method)), 4)
   end
-  return lines, verify, method or HTTPClient.METHOD_GET, data
+  return lines, verify, method or "GET", data
 end
 
 local function to_bytes(name, data, is_raw)
@@ -288,15 +289,16 @@ end
 
 local function start(self, name, is_raw, text, headers, ...)
   local state = check_self(self, name)
-  local lines, verify, method, data = take_arguments(name, text, headers, ...)
+  local lines, verify, given, data = take_arguments(name, text, headers, ...)
   local body = to_bytes(name, data, is_raw)
-  if method == HTTPClient.METHOD_GET and not is_raw then
+  local method, no_method = methods.name_of(given)
+  if method == "GET" and not is_raw then
     body = nil -- ignored, as by HTTPClient
   end
   if state.task then
     return Error.ERR_BUSY, "a request is under way"
-  elseif method < 0 or method >= HTTPClient.METHOD_MAX then
-    return Error.ERR_INVALID_PARAMETER, ("there is no method %d"):format(method)
+  elseif not method then
+    return Error.ERR_INVALID_PARAMETER, no_method
   end
   local url, why = urls.http(text)
   if not url then
@@ -348,7 +350,7 @@ end
 
 -- --- facts --------------------------------------------------------------------------------------------------------------
 
--- The Content-Length of the answer; -1 where there is none, or no answer yet.
+-- The Content-Length of the answer, to HEAD too; -1 where there is none, or no answer yet.
 function HTTPRequest:get_body_size()
   local t = check_self(self, "get_body_size").transfer
   return t and t.head and t.head.body_size or -1

@@ -15,6 +15,55 @@
 ---@field Inflater Inflater
 ---@field pool httpclient.Pool
 ---@field Error httpclient.Error
+---@field OK 0
+---@field FAILED 1
+---@field ERR_UNAVAILABLE 2
+---@field ERR_UNCONFIGURED 3
+---@field ERR_UNAUTHORIZED 4
+---@field ERR_PARAMETER_RANGE_ERROR 5
+---@field ERR_OUT_OF_MEMORY 6
+---@field ERR_FILE_NOT_FOUND 7
+---@field ERR_FILE_BAD_DRIVE 8
+---@field ERR_FILE_BAD_PATH 9
+---@field ERR_FILE_NO_PERMISSION 10
+---@field ERR_FILE_ALREADY_IN_USE 11
+---@field ERR_FILE_CANT_OPEN 12
+---@field ERR_FILE_CANT_WRITE 13
+---@field ERR_FILE_CANT_READ 14
+---@field ERR_FILE_UNRECOGNIZED 15
+---@field ERR_FILE_CORRUPT 16
+---@field ERR_FILE_MISSING_DEPENDENCIES 17
+---@field ERR_FILE_EOF 18
+---@field ERR_CANT_OPEN 19
+---@field ERR_CANT_CREATE 20
+---@field ERR_QUERY_FAILED 21
+---@field ERR_ALREADY_IN_USE 22
+---@field ERR_LOCKED 23
+---@field ERR_TIMEOUT 24
+---@field ERR_CANT_CONNECT 25
+---@field ERR_CANT_RESOLVE 26
+---@field ERR_CONNECTION_ERROR 27
+---@field ERR_CANT_ACQUIRE_RESOURCE 28
+---@field ERR_CANT_FORK 29
+---@field ERR_INVALID_DATA 30
+---@field ERR_INVALID_PARAMETER 31
+---@field ERR_ALREADY_EXISTS 32
+---@field ERR_DOES_NOT_EXIST 33
+---@field ERR_DATABASE_CANT_READ 34
+---@field ERR_DATABASE_CANT_WRITE 35
+---@field ERR_COMPILATION_FAILED 36
+---@field ERR_METHOD_NOT_FOUND 37
+---@field ERR_LINK_FAILED 38
+---@field ERR_SCRIPT_FAILED 39
+---@field ERR_CYCLIC_LINK 40
+---@field ERR_INVALID_DECLARATION 41
+---@field ERR_DUPLICATE_SYMBOL 42
+---@field ERR_PARSE_ERROR 43
+---@field ERR_BUSY 44
+---@field ERR_SKIP 45
+---@field ERR_HELP 46
+---@field ERR_BUG 47
+---@field ERR_PRINTER_ON_FIRE 48
 ---@field null lightuserdata stands for null in tables; equals cjson.null
 ---@field _VERSION string "httpclient X.Y.Z"
 local httpclient = {}
@@ -290,7 +339,7 @@ function HTTPClient:set_http_proxy(host, port, user, password) end
 ---@return string? message
 function HTTPClient:set_https_proxy(host, port, user, password) end
 
----@param method integer of HTTPClient.Method
+---@param method integer|string of HTTPClient.Method, or a token: "PROPFIND"
 ---@param url string
 ---@param headers? httpclient.Headers
 ---@param body? httpclient.Body
@@ -299,7 +348,7 @@ function HTTPClient:set_https_proxy(host, port, user, password) end
 function HTTPClient:request(method, url, headers, body) end
 
 ---As request, with the body sent for every method.
----@param method integer of HTTPClient.Method
+---@param method integer|string of HTTPClient.Method, or a token: "PROPFIND"
 ---@param url string
 ---@param headers? httpclient.Headers
 ---@param body? httpclient.Body|integer[]
@@ -768,20 +817,20 @@ local HTTPRequest = {}
 function HTTPRequest.new() end
 
 ---The 4.3 form, and that of 3.x with ssl_validate_domain as third argument.
----@overload fun(self: HTTPRequest, url: string, headers: httpclient.Headers?, ssl_validate_domain: boolean, method: integer?, data: httpclient.Body?): integer, string?
+---@overload fun(self: HTTPRequest, url: string, headers: httpclient.Headers?, verify: boolean, method: integer|string|nil, data: httpclient.Body?): integer, string?
 ---@param url string
 ---@param headers? httpclient.Headers
----@param method? integer of HTTPClient.Method
+---@param method? integer|string of HTTPClient.Method, or a token: "PROPFIND"
 ---@param data? httpclient.Body ignored for METHOD_GET
 ---@return integer code of httpclient.Error
 ---@return string? message
 function HTTPRequest:request(url, headers, method, data) end
 
 ---The same, with the data sent for every method.
----@overload fun(self: HTTPRequest, url: string, headers: httpclient.Headers?, verify: boolean, method: integer?, data: httpclient.Body|integer[]|nil): integer, string?
+---@overload fun(self: HTTPRequest, url: string, headers: httpclient.Headers?, verify: boolean, method: integer|string|nil, data: any): integer, string?
 ---@param url string
 ---@param headers? httpclient.Headers
----@param method? integer of HTTPClient.Method
+---@param method? integer|string of HTTPClient.Method, or a token: "PROPFIND"
 ---@param data? httpclient.Body|integer[]
 ---@return integer code of httpclient.Error
 ---@return string? message
@@ -913,15 +962,15 @@ function HTTPRequest:get_on_progress() end
 
 ---An unknown option raises.
 ---@class httpclient.FetchOptions
----@field method? string|integer a name or number; GET, and POST with a body or form
+---@field method? string|integer a token, sent as it is, or a number; GET, and POST with a body or form
 ---@field headers? httpclient.Headers
 ---@field body? httpclient.Body not together with form
 ---@field form? table a body made by query_string_from_dict
 ---@field query? table written behind the URL's own query
 ---@field timeout? number seconds for all; 0: none
----@field connect_timeout? number seconds; 0: none
----@field response_timeout? number seconds; 0: none
----@field idle_timeout? number seconds; 0: none
+---@field connect_timeout? number seconds: 30; 0: none
+---@field response_timeout? number seconds: 300; 0: none
+---@field idle_timeout? number seconds: 300; 0: none
 ---@field max_redirects? integer 8; negative: no limit
 ---@field allow_downgrade? boolean a redirect may lead from https to http
 ---@field tls_options? TLSOptions
@@ -937,14 +986,25 @@ function HTTPRequest:get_on_progress() end
 ---@field status integer
 ---@field ok boolean 200 to 299
 ---@field reason string
----@field headers httpclient.HeaderDictionary
+---@field headers httpclient.HeaderDictionary repeated ones joined with ", "; of Set-Cookie the first
 ---@field header_list string[] "Name: value" in arrival order
 ---@field trailers string[] the same, from behind the last chunk
 ---@field body string "" where it went to a file or to on_data
----@field body_size integer the Content-Length; -1 without one
+---@field body_size integer the Content-Length, of an answer to HEAD too; -1 without one
 ---@field url string the final one, without fragment and user information
 ---@field redirects integer how many were followed
 ---@field timings httpclient.Timings
+local Response = {}
+
+---All values of a header field, any letter case: the way to Set-Cookie.
+---@param name string
+---@return string[] values
+function Response:header_values(name) end
+
+---A trailing field, any letter case; repeated ones joined with ", ".
+---@param name string
+---@return string? value
+function Response:trailer(name) end
 
 ---Seconds, of the last exchange but for `total`.
 ---@class httpclient.Timings

@@ -3,9 +3,11 @@
 --
 -- A transfer runs inside a task (see tasks.lua), waits there, and ends by returning its response or by results.fail().
 local httpclient = require("httpclient")
+local core = require("httpclient.core")
 local decoder = require("httpclient.decoder")
 local download = require("httpclient.download")
 local fields = require("httpclient.fields")
+local methods = require("httpclient.methods")
 local kept = require("httpclient.kept")
 local pool = require("httpclient.pool")
 local redirect = require("httpclient.redirect")
@@ -32,20 +34,6 @@ local DRAIN_SECONDS = 0.25
 local STATUS = HTTPClient.Status
 local RESOLVING, CONNECTING, CONNECTED = STATUS.STATUS_RESOLVING, STATUS.STATUS_CONNECTING, STATUS.STATUS_CONNECTED
 local REQUESTING, BODY = STATUS.STATUS_REQUESTING, STATUS.STATUS_BODY
-
-local idempotent = {
-  [HTTPClient.METHOD_GET] = true,
-  [HTTPClient.METHOD_HEAD] = true,
-  [HTTPClient.METHOD_PUT] = true,
-  [HTTPClient.METHOD_DELETE] = true,
-  [HTTPClient.METHOD_OPTIONS] = true,
-  [HTTPClient.METHOD_TRACE] = true,
-}
-
-local method_names = {}
-for name, number in pairs(HTTPClient.Method) do
-  method_names[number] = name:match("^METHOD_(.*)$")
-end
 
 -- --- small things -------------------------------------------------------------------------------------------------------
 
@@ -219,13 +207,18 @@ local function own_lines(t)
   return lines
 end
 
+-- The size of the content; of an answer to HEAD what it would be (RFC 9110 section 8.6). -1: not known
+local function announced_size(t)
+  return t.method == "HEAD" and core.announced_length(t.client) or t.client:get_response_body_length()
+end
+
 local function report_progress(t)
   if not t.on_progress then
     return
   end
   local client = t.client
   local offset = t.sink and t.sink.offset or 0
-  local total = client:has_response() and client:get_response_body_length() or -1
+  local total = client:has_response() and announced_size(t) or -1
   call(t.on_progress, client:get_response_body_received() + offset, total >= 0 and total + offset or -1,
     client:get_request_body_sent(), t.send_total)
 end
@@ -260,7 +253,7 @@ end
 -- it did not see it, and an idempotent one may go out again (RFC 9110 section 9.2.2).
 local function may_ask_again(t)
   local code = t.client:get_last_error()
-  return code ~= Error.ERR_TIMEOUT and not t.client:has_response_begun() and idempotent[t.method] and request_body.rewind(t)
+  return code ~= Error.ERR_TIMEOUT and not t.client:has_response_begun() and methods.is_idempotent(t.method) and request_body.rewind(t)
 end
 
 local function fail_without_head(t)
@@ -275,8 +268,8 @@ local function note_head(t)
     status = client:get_response_code(),
     reason = client:get_response_reason(),
     header_list = client:get_response_headers(),
-    headers = client:get_response_headers_as_dictionary(),
-    body_size = client:get_response_body_length(),
+    headers = core.response_fields(client),
+    body_size = announced_size(t),
   }
 end
 
@@ -386,7 +379,7 @@ end
 -- What an error's page says is no download: it is handed over like any other body. Nor is an answer to HEAD, which would
 -- empty the file.
 local function choose_sink(t)
-  if t.file and t.method ~= HTTPClient.METHOD_HEAD and (is_success(t.head.status) or t.file:is_refused(t.client)) then
+  if t.file and t.method ~= "HEAD" and (is_success(t.head.status) or t.file:is_refused(t.client)) then
     return t.file
   elseif t.on_data then
     return sinks.call(t.on_data)
@@ -435,7 +428,7 @@ end
 local function receive(t)
   local began = now()
   if not t.decoder then
-    check_size(t, t.size + math.max(0, t.head.body_size))
+    check_size(t, t.size + math.max(0, t.client:get_response_body_length()))
   end
   read_all(t, t.sink.take and not t.decoder and take or read)
   if t.decoder then
@@ -478,7 +471,7 @@ end
 
 local function hop_of(t)
   return redirect.next({
-    method = method_names[t.method],
+    method = t.method,
     code = t.head.status,
     url = t.url,
     location = t.client:get_response_header_values("Location")[1],
@@ -500,7 +493,7 @@ local function follow(t)
   end
   forget_answer(t)
   t.redirects = t.redirects + 1
-  t.url, t.method, t.headers = hop.url, HTTPClient.Method["METHOD_" .. hop.method], hop.headers
+  t.url, t.method, t.headers = hop.url, hop.method, hop.headers
   adopt_credentials(t)
   if not hop.keeps_body then
     t.body, t.send_total = nil, 0
@@ -539,7 +532,7 @@ local function abort(t)
 end
 
 -- Runs the transfer t; only inside a task. -> response
---   url (see url.lua), method, headers (array of field lines), body (string, function, file or nil), raw (send the body
+--   url (see url.lua), method (its name), headers (array of field lines), body (string, function, file or nil), raw (send the body
 --   whatever the method), timeout, connect_timeout, response_timeout, idle_timeout (seconds or nil), max_redirects,
 --   allow_downgrade, tls_options or verify, find_proxy(url) -> proxy, accept_gzip, limit (bytes, -1 none), chunk_size,
 --   download_file, resume, on_data, on_progress
@@ -555,7 +548,7 @@ function transfer.run(t)
   adopt_credentials(t)
   if t.download_file then
     -- Range has a meaning for GET alone (RFC 9110 section 14.2), and what the caller asks for is the caller's.
-    local resume = t.resume and t.method == HTTPClient.METHOD_GET and not fields.have(t.headers, "range")
+    local resume = t.resume and t.method == "GET" and not fields.have(t.headers, "range")
     t.file = download.new(t.download_file, resume, urls.to_string(t.url))
     t.accept_gzip = t.accept_gzip and not resume -- a range counts the bytes as they are stored
   end

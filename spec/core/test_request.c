@@ -199,6 +199,7 @@ static const request_case cases[] = {
     {"CONNECT with a stream of length 0", CONNECT, "o:1", {"Content-Length: 0"}, .expected = "!CONNECT can have no body", STREAM},
     {"a method below the range", (hc_method)-1, "/", {0}, .expected = "!the method is out of range"},
     {"a method over the range", HC_METHOD_MAX, "/", {0}, .expected = "!the method is out of range"},
+    {"a method without its token", HC_METHOD_OTHER, "/", {0}, .expected = "!the method is no token"},
 };
 
 /* Our User-Agent names the system: "UA" stands for it here. */

@@ -1,0 +1,33 @@
+-- response.lua: what fetch gives back: a table of facts, and questions about its header fields.
+local urls = require("httpclient.url")
+
+local Response = {}
+Response.__index = Response
+
+-- The values of the lines with this name, letter case apart, in their order.
+local function values_of(lines, name, method)
+  if type(name) ~= "string" then
+    error(("bad argument #1 to '%s' (string expected, got %s)"):format(method, type(name)), 3)
+  end
+  local values, wanted = {}, urls.lower(name)
+  for _, line in ipairs(lines) do
+    local colon = line:find(":", 1, true)
+    if colon == #wanted + 1 and urls.lower(line:sub(1, colon - 1)) == wanted then
+      values[#values + 1] = line:sub(colon + 2) -- one blank stands behind it
+    end
+  end
+  return values
+end
+
+-- All values of a header field, for Set-Cookie, which can't be joined. -> array, empty where there is none
+function Response:header_values(name)
+  return values_of(self.header_list, name, "header_values")
+end
+
+-- A trailing field, repeated ones joined with ", " (RFC 9110 section 5.3). -> string, or nil
+function Response:trailer(name)
+  local values = values_of(self.trailers, name, "trailer")
+  return values[1] and table.concat(values, ", ")
+end
+
+return { class = Response }
