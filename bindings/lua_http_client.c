@@ -241,7 +241,6 @@ static int client_set_connection(lua_State *L) {
   if (!lua_isnil(L, 2)) {
     peer = hcl_to_stream_peer(L, 2); /* pushes what is at 3 */
     if (!peer) return hcl_type_error(L, 2, "connection: StreamPeer");
-    if (hc_stream_peer_is_in_call(peer)) return luaL_error(L, "the StreamPeer is at work: one of its methods is running");
   }
   hcl_anchor_reserve(L, 1, HCL_CLIENT_CONNECTION);
   hcl_anchor_reserve(L, 1, HCL_CLIENT_HOLDER);

@@ -381,10 +381,17 @@ int hcl_stream_disconnect(lua_State *L) {
 
 hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index) {
   hcl_stream *self = hcl_to_stream(L, index);
-  if (!self) return hcl_stream_adapter_of(L, index);
-  hcl_stream_need_peer(L, index, self);
-  lua_pushvalue(L, index);
-  return self->peer;
+  hc_stream_peer *peer = NULL;
+  if (self) {
+    peer = hcl_stream_need_peer(L, index, self);
+    lua_pushvalue(L, index);
+  } else {
+    peer = hcl_stream_adapter_of(L, index);
+  }
+  if ((self && self->busy) || hc_stream_peer_is_in_call(peer)) {
+    luaL_error(L, "the StreamPeer is at work: one of its methods, or of those below it, is running");
+  }
+  return peer;
 }
 
 hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index) {

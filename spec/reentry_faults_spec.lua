@@ -448,6 +448,7 @@ describe("A body that is still on its way", function()
     collect()
     local rubbish = {}
     for i = 1, 4 do rubbish[i] = ("%d"):format(i):rep(size) end
+    assert.equal(4, #rubbish)
     local parts, got = {}, 0
     local head = support.head_of(client, conn)
     support.until_true(function()
