@@ -10,7 +10,7 @@
 
 /* Slots of the anchor: what must live as long as the client may use it. */
 enum {
-  HCL_CLIENT_BODY = 1,    /* the request's body: string, function or file */
+  HCL_CLIENT_BODY = 1,    /* the request's body: string, function, file, or a table of file and bytes */
   HCL_CLIENT_PIECE,       /* the last string that a body function gave */
   HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
   HCL_CLIENT_HOLDER,      /* what keeps a script's own stream alive, see hcl_stream_push_holder */

@@ -175,6 +175,71 @@ static void check_body_type(lua_State *L, int arg) {
   if (!hcl_to_open_file(L, arg)) hcl_type_error(L, arg, "string, function or file");
 }
 
+/* A pipe, a terminal and their like, of which bytes may wait in the C library where no read of the descriptor finds them. These
+ * go out first: in the argument's place stands a table then, of the file and room for them. */
+static void make_room_for_buffered(lua_State *L, int arg) {
+  FILE *file = hcl_to_open_file(L, arg);
+  hc_slice waiting;
+  if (!file || hc_file_has_positions(fileno(file))) return;
+  if (!hc_file_buffered(file, &waiting) || waiting.size == 0) return;
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, arg);
+  lua_rawseti(L, -2, 1);
+  (void)lua_newuserdata(L, waiting.size);
+  lua_rawseti(L, -2, 2);
+  lua_replace(L, arg);
+}
+
+/* What is at `arg`, or in its table. NULL: no open file. */
+static FILE *find_file(lua_State *L, int arg, char **room, size_t *size) {
+  *room = NULL;
+  *size = 0;
+  if (!lua_istable(L, arg)) return hcl_file_if_open(L, arg);
+  lua_rawgeti(L, arg, 1);
+  lua_rawgeti(L, arg, 2);
+  FILE *file = hcl_file_if_open(L, -2);
+  *room = (char *)lua_touserdata(L, -1);
+  *size = lua_rawlen(L, -1);
+  lua_pop(L, 2);
+  return file;
+}
+
+static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source *body, hc_failure *why) {
+  hc_slice waiting;
+  if (!hc_file_buffered(file, &waiting))
+    return hc_failure_set(why, HC_ERR_UNAVAILABLE, "body file: what was read of a pipe before can't be known on this system");
+  if (waiting.size > size) return hc_failure_set(why, HC_ERR_BUSY, "body file: it has been read meanwhile");
+  if (waiting.size > 0) memcpy(room, waiting.data, waiting.size);
+  body->bytes = (hc_slice){room, waiting.size};
+  body->kind = HC_BODY_STREAM;
+  body->file_offset = HC_FILE_NO_OFFSET;
+  return hc_file_share(fileno(file), 0, &body->file, &body->file_length, why);
+}
+
+static hc_error share_file(lua_State *L, int arg, hc_body_source *body, hc_failure *why) {
+  char *room;
+  size_t size;
+  FILE *file = find_file(L, arg, &room, &size);
+  if (!file) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
+  if (!hc_file_has_positions(fileno(file))) return share_stream(file, room, size, body, why);
+  (void)hcl_flush_stdio(file);
+  off_t at = ftello(file);
+  if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: its position can't be known");
+  body->file_offset = (uint64_t)at;
+  hc_error code = hc_file_share(fileno(file), body->file_offset, &body->file, &body->file_length, why);
+  body->kind = body->file_length == HC_FILE_NO_LENGTH ? HC_BODY_STREAM : HC_BODY_FILE;
+  return code;
+}
+
+/* The request has them now. */
+static void skip_buffered(lua_State *L, int arg, const hcl_client *self, const hc_body_source *body) {
+  char *room;
+  size_t size;
+  if (body->kind != HC_BODY_STREAM || body->bytes.size == 0 || !hc_client_sends_body(self->client)) return;
+  FILE *file = find_file(L, arg, &room, &size);
+  if (file) hc_file_skip_buffered(file, body->bytes.size);
+}
+
 /* Of the types that check_body_type lets by; throws nothing. */
 static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body, hc_failure *why) {
   memset(body, 0, sizeof *body);
@@ -190,14 +255,7 @@ static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_sour
     body->context = self;
     return HC_OK;
   }
-  FILE *file = hcl_file_if_open(L, arg);
-  if (!file) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
-  (void)hcl_flush_stdio(file);
-  off_t at = ftello(file);
-  if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a position");
-  body->kind = HC_BODY_FILE;
-  body->file_offset = (uint64_t)at;
-  return hc_file_share(fileno(file), body->file_offset, &body->file, &body->file_length, why);
+  return share_file(L, arg, body, why);
 }
 
 /* Bytes that a script put into the connection and that still wait must not be overtaken. */
@@ -224,6 +282,7 @@ static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_
   if (code == HC_OK) code = hc_client_request(self->client, spec, why);
   hcl_client_leave(self, previous);
   if (code != HC_OK) return code;
+  skip_buffered(L, 5, self, &spec->body);
   hcl_client_close_sink(self);
   anchor_body(L, self);
   return HC_OK;
@@ -260,6 +319,7 @@ static int send_request(lua_State *L, bool raw) {
   }
   if (!lua_isnil(L, 5)) {
     check_body_type(L, 5);
+    make_room_for_buffered(L, 5);
     hcl_anchor_reserve(L, 1, HCL_CLIENT_BODY);
   }
   code = start_request(L, self, &spec, &why);

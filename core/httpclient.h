@@ -107,6 +107,7 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
 /* The pull has something again, after it gave empty data: the next poll asks, however long it would have left it in peace (a
  * millisecond at first, then longer and longer, up to 50). Also from within a callback. */
 void hc_client_resume_body(hc_client *c);
+bool hc_client_sends_body(const hc_client *c);     /* is there content of the present request that is not read to its end? */
 uint64_t hc_client_body_sent(const hc_client *c);  /* content bytes of the present request handed to the stream */
 
 /* --- response ------------------------------------------------------------------------------------------------------ */

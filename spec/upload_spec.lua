@@ -183,19 +183,6 @@ describe("a body file", function()
     assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
   end)
 
-  it("that is no regular one is refused, and the client goes on", function()
-    local client, conn = world()
-    for _, open in ipairs({ function() return io.popen("echo piped") end, function() return io.open("/dev/null") end }) do
-      local file = open()
-      local code, message = client:request(HTTPClient.METHOD_PUT, "/", {}, file)
-      assert.equal(Error.ERR_INVALID_PARAMETER, code)
-      assert.truthy(message:find("body file: only a regular file", 1, true), message)
-      file:close()
-    end
-    support.request(client, "PUT", "/", {}, "text")
-    client:poll()
-    assert.truthy(conn:recv_until("\r\n\r\ntext", support.LIMIT))
-  end)
 end)
 
 describe("Expect: 100-continue", function()

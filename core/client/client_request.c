@@ -24,7 +24,7 @@ static void describe_content(hc_request *request, const hc_body_source *body) {
   } else if (body->kind == HC_BODY_FILE) {
     request->content = HC_CONTENT_SIZED;
     request->content_length = body->file_length;
-  } else if (body->kind == HC_BODY_PULL) {
+  } else if (body->kind == HC_BODY_PULL || body->kind == HC_BODY_STREAM) {
     request->content = HC_CONTENT_STREAM;
   }
 }
@@ -97,6 +97,11 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
 
 void hc_client_resume_body(hc_client *c) {
   if (hc_sender_resume(&c->connection->exchange.sender)) hc_connection_notice(c->connection);
+}
+
+bool hc_client_sends_body(const hc_client *c) {
+  const hc_sender *s = &c->connection->exchange.sender;
+  return !hc_sender_is_done(s) && !s->source_ended;
 }
 
 uint64_t hc_client_body_sent(const hc_client *c) { return c->connection->exchange.sender.sent; }

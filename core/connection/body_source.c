@@ -4,6 +4,6 @@
 #include "../platform/file.h"
 
 void hc_body_source_drop(hc_body_source *body) {
-  if (body->kind == HC_BODY_FILE) hc_file_close(body->file);
+  if (body->kind == HC_BODY_FILE || body->kind == HC_BODY_STREAM) hc_file_close(body->file);
   *body = (hc_body_source){.kind = HC_BODY_NONE};
 }

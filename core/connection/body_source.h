@@ -15,14 +15,16 @@ typedef enum hc_pull_result {
 } hc_pull_result;
 typedef hc_pull_result (*hc_pull)(void *context, hc_slice *piece, hc_failure *why);
 
-typedef enum hc_body_kind { HC_BODY_NONE, HC_BODY_BYTES, HC_BODY_FILE, HC_BODY_PULL } hc_body_kind;
+typedef enum hc_body_kind { HC_BODY_NONE, HC_BODY_BYTES, HC_BODY_FILE, HC_BODY_STREAM, HC_BODY_PULL } hc_body_kind;
 
 typedef struct hc_body_source {
   hc_body_kind kind;
-  hc_slice bytes;         /* HC_BODY_BYTES: lives until the next request, connect, close or delete. Not copied. */
+  hc_slice bytes;         /* HC_BODY_BYTES: lives until the next request, connect, close or delete. Not copied.
+                             HC_BODY_STREAM: what goes out before the file's own bytes; lives as long */
   int file;               /* HC_BODY_FILE: a descriptor of a regular file; taken over and closed by the client, also when
-                             the request is refused */
-  uint64_t file_offset, file_length;
+                             the request is refused. HC_BODY_STREAM: the same of anything that can be read, to its end */
+  uint64_t file_offset;   /* HC_BODY_STREAM: UINT64_MAX for a pipe and its like, which have no positions */
+  uint64_t file_length;   /* HC_BODY_FILE */
   hc_pull pull;           /* HC_BODY_PULL: called from poll, only when the socket takes more */
   void *context;
 } hc_body_source;

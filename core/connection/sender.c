@@ -44,7 +44,7 @@ void hc_sender_reset(hc_sender *s) {
 
 /* Room for the content's way, before anything has changed. */
 static hc_error need_content(hc_sender *s, const hc_body_source *body, const hc_request_head *announced) {
-  bool is_empty = announced->transfer == HC_TRANSFER_NONE && body->kind != HC_BODY_FILE && body->kind != HC_BODY_PULL;
+  bool is_empty = announced->transfer == HC_TRANSFER_NONE && (body->kind == HC_BODY_NONE || body->kind == HC_BODY_BYTES);
   if (s->content || is_empty) return HC_OK;
   s->content = hc_memory_allocate_zeroed(1, sizeof *s->content);
   return s->content ? HC_OK : HC_ERR_OUT_OF_MEMORY;
@@ -93,7 +93,7 @@ static void frame_chunk(hc_outgoing *o) {
   o->suffix = HC_SLICE("\r\n");
 }
 
-/* A function that has nothing is asked again after a millisecond, then after twice as long, up to this. */
+/* A function or a pipe that has nothing is asked again after a millisecond, then after twice as long, up to this. */
 #define ASK_FIRST_NS UINT64_C(1000000)
 #define ASK_LAST_NS UINT64_C(50000000)
 #define ASK_DOUBLINGS 6u
@@ -106,31 +106,30 @@ static void ask_later(hc_outgoing *o) {
 
 bool hc_sender_resume(hc_sender *s) {
   hc_outgoing *o = s->content;
-  if (!o || o->body.kind != HC_BODY_PULL) return false;
+  if (!o || (o->body.kind != HC_BODY_PULL && o->body.kind != HC_BODY_STREAM)) return false;
   o->is_resumed = true;
   o->ask_at = 0;
   o->empty_asks = 0;
   return true;
 }
 
-/* WANT_WRITE with wants 0: the function has nothing now; poll asks again, see ask_at. */
-static hc_io pull_from_function(hc_sending *g) {
+static bool is_early(const hc_outgoing *o) { return o->ask_at != 0 && hc_clock_now() < o->ask_at; }
+
+/* WANT_WRITE with wants 0: poll asks again, see ask_at. */
+static hc_io come_back_later(hc_sending *g) {
+  g->sender->wants = 0;
+  return HC_IO_WANT_WRITE;
+}
+
+static hc_io has_nothing_now(hc_sending *g) {
+  ask_later(g->sender->content);
+  return come_back_later(g);
+}
+
+/* The next piece of content whose size nobody knew before. */
+static hc_io take_piece(hc_sending *g, hc_slice piece) {
   hc_sender *s = g->sender;
   hc_outgoing *o = s->content;
-  hc_slice piece = {NULL, 0};
-  if (o->ask_at != 0 && hc_clock_now() < o->ask_at) {
-    s->wants = 0;
-    return HC_IO_WANT_WRITE;
-  }
-  o->is_resumed = false;
-  hc_pull_result result = o->body.pull(o->body.context, &piece, g->why);
-  if (result == HC_PULL_FAILED) return source_failed(g, "the body function failed");
-  if (result == HC_PULL_END) return end_of_source(g);
-  if (piece.size == 0) {
-    s->wants = 0;
-    ask_later(o);
-    return HC_IO_WANT_WRITE;
-  }
   o->ask_at = 0;
   o->empty_asks = 0;
   if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - o->pulled)
@@ -141,6 +140,45 @@ static hc_io pull_from_function(hc_sending *g) {
   return HC_IO_OK;
 }
 
+static hc_io pull_from_function(hc_sending *g) {
+  hc_outgoing *o = g->sender->content;
+  hc_slice piece = {NULL, 0};
+  if (is_early(o)) return come_back_later(g);
+  o->is_resumed = false;
+  hc_pull_result result = o->body.pull(o->body.context, &piece, g->why);
+  if (result == HC_PULL_FAILED) return source_failed(g, "the body function failed");
+  if (result == HC_PULL_END) return end_of_source(g);
+  return piece.size > 0 ? take_piece(g, piece) : has_nothing_now(g);
+}
+
+/* Room in file_piece, which is emptied. */
+static bool make_room(hc_sending *g, size_t want, char **at) {
+  hc_buffer *piece = &g->sender->content->file_piece;
+  size_t room;
+  hc_buffer_consume(piece, hc_buffer_size(piece));
+  if (hc_buffer_reserve(piece, want, HC_STREAM_BODY_PIECE, at, &room) == HC_OK) return true;
+  hc_failure_set(g->why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return false;
+}
+
+static hc_io read_on(hc_sending *g) {
+  hc_outgoing *o = g->sender->content;
+  hc_slice before = o->body.bytes;
+  if (is_early(o)) return come_back_later(g);
+  o->is_resumed = false;
+  o->body.bytes = (hc_slice){NULL, 0};
+  if (before.size > 0) return take_piece(g, before);
+  char *at;
+  size_t got = 0;
+  if (!make_room(g, HC_STREAM_BODY_PIECE, &at)) return source_failed(g, "");
+  hc_error code = hc_file_read_on(o->body.file, &o->body.file_offset, at, HC_STREAM_BODY_PIECE, &got, g->why);
+  if (code == HC_ERR_BUSY) return has_nothing_now(g);
+  if (code != HC_OK) return source_failed(g, "");
+  if (got == 0) return end_of_source(g);
+  hc_buffer_commit(&o->file_piece, got);
+  return take_piece(g, (hc_slice){hc_buffer_head(&o->file_piece), got});
+}
+
 static hc_io read_from_file(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_outgoing *o = s->content;
@@ -148,12 +186,8 @@ static hc_io read_from_file(hc_sending *g) {
   if (left == 0) return end_of_source(g);
   size_t want = left < HC_STREAM_BODY_PIECE ? (size_t)left : HC_STREAM_BODY_PIECE;
   char *at;
-  size_t room, got = 0;
-  hc_buffer_consume(&o->file_piece, hc_buffer_size(&o->file_piece));
-  if (hc_buffer_reserve(&o->file_piece, want, HC_STREAM_BODY_PIECE, &at, &room) != HC_OK) {
-    hc_failure_set(g->why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-    return source_failed(g, "");
-  }
+  size_t got = 0;
+  if (!make_room(g, want, &at)) return source_failed(g, "");
   if (hc_file_read_at(o->body.file, o->body.file_offset, at, want, &got, g->why) != HC_OK) return source_failed(g, "");
   if (got == 0) return source_failed(g, "the body file is shorter than it was");
   hc_buffer_commit(&o->file_piece, got);
@@ -175,6 +209,7 @@ static hc_io load_piece(hc_sending *g) {
       o->pulled = o->body.bytes.size;
       return HC_IO_OK;
     case HC_BODY_FILE: return read_from_file(g);
+    case HC_BODY_STREAM: return read_on(g);
     case HC_BODY_PULL: return pull_from_function(g);
     case HC_BODY_NONE: break;
   }
@@ -247,7 +282,7 @@ static bool head_goes_alone(const hc_sending *g) {
   const hc_sender *s = g->sender;
   if (s->source_ended) return true;
   hc_body_kind kind = s->content->body.kind;
-  return hc_buffer_size(&s->head) > 0 && (s->announced.expects_continue || kind == HC_BODY_PULL ||
+  return hc_buffer_size(&s->head) > 0 && (s->announced.expects_continue || kind == HC_BODY_PULL || kind == HC_BODY_STREAM ||
                                           (kind == HC_BODY_FILE && g->stream->ops->send_file));
 }
 

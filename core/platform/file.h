@@ -3,6 +3,7 @@
 #define HC_FILE_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "../base/buffer.h"
 
@@ -45,9 +46,21 @@ hc_file_kind hc_file_kind_of(const char *path);
 bool hc_file_is_regular(int file);
 /* A regular file that is written to at its position, not always at its end? */
 bool hc_file_is_positioned(int file);
-/* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end.
- * HC_ERR_INVALID_PARAMETER when it is no regular file. */
+/* Has it positions: is it a file, no pipe, terminal, socket or device of characters? */
+bool hc_file_has_positions(int file);
+#define HC_FILE_NO_OFFSET UINT64_MAX /* of what has no positions: it is read as it comes */
+#define HC_FILE_NO_LENGTH UINT64_MAX /* nobody knows before its end */
+/* What a body from `file` would be: a duplicate of the descriptor (close-on-exec) and the bytes from `offset` to the end;
+ * HC_FILE_NO_LENGTH where the system does not say how many there are, or says what is not so (as Linux does of what stands
+ * below /proc and /sys). HC_ERR_INVALID_PARAMETER when it can't be read, HC_ERR_CANT_ACQUIRE_RESOURCE. */
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why);
+/* Reads on behind *offset, which it moves, or what comes next; never waits. *got 0: the end. HC_ERR_BUSY: there is nothing
+ * yet. HC_ERR_FILE_CANT_READ. */
+hc_error hc_file_read_on(int file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why);
+/* What has been read of the file and still waits in the memory of the C library, where a look at the descriptor does not
+ * find it: a view that lasts until the next call for the file. False where that can't be known. */
+bool hc_file_buffered(FILE *file, hc_slice *bytes);
+void hc_file_skip_buffered(FILE *file, size_t size);
 /* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
 hc_error hc_file_finish(int file, hc_failure *why);
 void hc_file_close(int file);

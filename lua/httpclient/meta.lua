@@ -68,7 +68,7 @@
 ---@field _VERSION string "httpclient X.Y.Z"
 local httpclient = {}
 
----A body that is sent: a string, an open file from its position on, or a function that returns the next piece, nil at the end.
+---A body that is sent: a string, an open file or pipe from its position on, or a function that returns the next piece, nil at the end.
 ---@alias httpclient.Body string|file*|fun(): string?
 ---`{"Name: value"}` or `{Name = "value"}`
 ---@alias httpclient.Headers string[]|table<string, string|integer>

@@ -1,4 +1,10 @@
 /* file_posix.c - files on POSIX. */
+#if defined(__APPLE__)
+#define _DARWIN_C_SOURCE
+#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#undef _POSIX_C_SOURCE /* it would hide what a FILE holds */
+#endif
+
 #include "../file.h"
 
 #include <errno.h>
@@ -8,6 +14,11 @@
 #include <unistd.h>
 
 #include "../sigpipe.h"
+#include "../socket.h"
+
+#if defined(__linux__) && !defined(__GLIBC__)
+#include <stdio_ext.h> /* musl's __freadptr */
+#endif
 
 /* strerror is not thread-safe and follows the locale; these are what files really meet. */
 static const char *reason(int number) {
@@ -188,16 +199,97 @@ bool hc_file_is_positioned(int file) {
   return flags >= 0 && (flags & O_APPEND) == 0 && hc_file_is_regular(file);
 }
 
+/* ---- bodies that are sent ---- */
+
+static bool mode_has_positions(mode_t mode) { return S_ISREG(mode) || S_ISBLK(mode); }
+
+bool hc_file_has_positions(int file) {
+  struct stat facts;
+  return fstat(file, &facts) != 0 || mode_has_positions(facts.st_mode);
+}
+
+/* Files that the kernel makes up when they are read have the size 0, or that of a page. For what is so small a look at its
+ * last byte, and behind it, costs little beside a request. */
+#define DOUBTED_SIZE 65536u
+
+static hc_error measure(int file, uint64_t offset, uint64_t size, uint64_t *length, hc_failure *why) {
+  char bytes[2];
+  size_t got;
+  *length = size > offset ? size - offset : 0;
+  if (*length > DOUBTED_SIZE) return HC_OK;
+  size_t last = *length > 0 ? 1 : 0;
+  hc_failure reason = {HC_OK, ""};
+  hc_error code = hc_file_read_at(file, offset + *length - last, bytes, last + 1, &got, &reason);
+  if (code != HC_OK) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: %s", reason.text);
+  if (got != last) *length = HC_FILE_NO_LENGTH;
+  return HC_OK;
+}
+
+static hc_error check_readable(int file, hc_failure *why) {
+  int flags = fcntl(file, F_GETFL);
+  if (flags < 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+  bool is_readable = (flags & O_ACCMODE) != O_WRONLY;
+  return is_readable ? HC_OK : hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it is not open for reading");
+}
+
 hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
-  if (!S_ISREG(facts.st_mode))
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: only a regular file has a length");
-  uint64_t size = (uint64_t)facts.st_size;
-  *length = size > offset ? size - offset : 0;
+  if (S_ISDIR(facts.st_mode)) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", EISDIR);
+  *length = HC_FILE_NO_LENGTH;
+  hc_error code = S_ISREG(facts.st_mode) ? measure(file, offset, (uint64_t)facts.st_size, length, why) : check_readable(file, why);
+  if (code != HC_OK) return code;
   *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
   if (*shared < 0) return fail(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
   return HC_OK;
+}
+
+/* The script's descriptor and ours share their flags: O_NONBLOCK would be set for both, so each read is preceded by a look. */
+static hc_error read_what_comes(int file, char *into, size_t size, size_t *got, hc_failure *why) {
+  hc_wait_entry entry = {file, HC_EVENT_READ, 0};
+  size_t ready = 0;
+  if (hc_socket_wait(&entry, 1, hc_clock_now(), &ready) != HC_OK || ready == 0) return HC_ERR_BUSY;
+  ssize_t n = read(file, into, size);
+  if (n > 0) *got = (size_t)n;
+  if (n >= 0) return HC_OK;
+  if (errno == EINTR || errno == EAGAIN) return HC_ERR_BUSY;
+  return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+}
+
+hc_error hc_file_read_on(int file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why) {
+  *got = 0;
+  if (*offset == HC_FILE_NO_OFFSET) return read_what_comes(file, into, size, got, why);
+  hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
+  *offset += *got;
+  return code;
+}
+
+bool hc_file_buffered(FILE *file, hc_slice *bytes) {
+#if defined(__GLIBC__)
+  *bytes = (hc_slice){file->_IO_read_ptr, (size_t)(file->_IO_read_end - file->_IO_read_ptr)};
+  return true;
+#elif defined(__linux__)
+  *bytes = (hc_slice){NULL, 0};
+  bytes->data = __freadptr(file, &bytes->size);
+  return true;
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__)
+  *bytes = (hc_slice){(const char *)file->_p, file->_r > 0 ? (size_t)file->_r : 0};
+  return true;
+#else
+  (void)file;
+  *bytes = (hc_slice){NULL, 0};
+  return false;
+#endif
+}
+
+/* Of what is there already: this does not wait. */
+void hc_file_skip_buffered(FILE *file, size_t size) {
+  char piece[512];
+  while (size > 0) {
+    size_t got = fread(piece, 1, size < sizeof piece ? size : sizeof piece, file);
+    if (got == 0) return;
+    size -= got;
+  }
 }
 
 hc_error hc_file_finish(int file, hc_failure *why) {
