@@ -109,6 +109,19 @@ static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
   g->settings.require_ocsp_stapling = lua_toboolean(L, v) != 0;
 }
 
+static bool check_flag(lua_State *L, const gathering *g, int v) {
+  if (!lua_isboolean(L, v)) refuse_type(L, g, v, "boolean");
+  return lua_toboolean(L, v) != 0;
+}
+
+static void take_post_handshake_auth(lua_State *L, gathering *g, int v) {
+  g->settings.post_handshake_auth = check_flag(L, g, v);
+}
+
+static void take_legacy_renegotiation(lua_State *L, gathering *g, int v) {
+  g->settings.legacy_renegotiation = check_flag(L, g, v);
+}
+
 static void take_pinned_keys(lua_State *L, gathering *g, int v) {
   g->settings.pinned_keys = check_strings(L, g, v, &g->settings.pinned_key_count);
   /* A list that came out empty by mistake must not mean "anything goes". */
@@ -129,7 +142,8 @@ static const extra_key extra_keys[] = {
     {"pinned_keys", take_pinned_keys},   {"crl_file", take_crl_file},
     {"certificate", take_certificate},   {"require_ocsp_stapling", take_require_ocsp_stapling},
     {"private_key", take_private_key},   {"ciphers", take_ciphers},
-    {"alpn", take_alpn},
+    {"alpn", take_alpn},                 {"post_handshake_auth", take_post_handshake_auth},
+    {"legacy_renegotiation", take_legacy_renegotiation},
 };
 #define EXTRA_KEY_COUNT (sizeof extra_keys / sizeof *extra_keys)
 

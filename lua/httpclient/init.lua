@@ -5,7 +5,7 @@ local core = require("httpclient.core")
 local internal = {
   response_fields = true, announced_length = true, prepare_tls = true,
   own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true, open_body_file = true,
-  is_present_file = true, process_number = true, kept = true, Signal = true,
+  is_present_file = true, process_number = true, kept = true, Signal = true, prepare_tls = true,
 }
 
 local httpclient = {}

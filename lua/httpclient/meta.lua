@@ -575,6 +575,8 @@ function Poller:close() end
 ---@field private_key? CryptoKey|string
 ---@field ciphers? string
 ---@field alpn? string[]
+---@field post_handshake_auth? boolean
+---@field legacy_renegotiation? boolean
 
 ---@class TLSOptions
 local TLSOptions = {}

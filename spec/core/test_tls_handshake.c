@@ -167,6 +167,35 @@ static void test_ciphers(void) {
   }
 }
 
+/* RFC 8446 section 4.6.2: a server may ask later only where the client has said so. */
+static void test_post_handshake_auth(void) {
+  for (int wished = 0; wished <= 1; wished++) {
+    server_spec spec = {.identity = &server_identity};
+    const hc_tls_settings s = {.trusted_chain = trusted, .post_handshake_auth = wished != 0};
+    SSL_CTX *context = server_context(&spec);
+    hc_tls_options *options = options_of(&s);
+    world w;
+    world_open(&w, context, options, "a.example");
+    CHECK(world_shake(&w) == HC_IO_OK);
+    server_step(&w);
+    SSL_set_verify(w.server, SSL_VERIFY_PEER, NULL);
+    CHECK((SSL_verify_client_post_handshake(w.server) == 1) == (wished != 0));
+    ERR_clear_error();
+    world_close(&w);
+    hc_tls_options_release(options);
+    SSL_CTX_free(context);
+  }
+}
+
+static void test_legacy_renegotiation(void) {
+  for (int wished = 0; wished <= 1; wished++) {
+    const hc_tls_settings s = {.trusted_chain = trusted, .legacy_renegotiation = wished != 0};
+    hc_tls_options *options = options_of(&s);
+    CHECK(((SSL_CTX_get_options(options->context) & SSL_OP_LEGACY_SERVER_CONNECT) != 0) == (wished != 0));
+    hc_tls_options_release(options);
+  }
+}
+
 int main(void) {
   root = make_authority("Root", NULL);
   server_identity = make_server("DNS:a.example", &root);
@@ -175,6 +204,8 @@ int main(void) {
   test_broken_handshakes();
   test_versions();
   test_old_versions_trust_no_weak_keys();
+  test_post_handshake_auth();
+  test_legacy_renegotiation();
   test_client_certificates();
   test_alpn();
   test_ciphers();

@@ -262,6 +262,8 @@ static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *wh
   if (error == HC_OK && s != NULL) error = set_client_certificate(o, s, why);
   if (error == HC_OK && !set_verification(o)) error = no_memory(why);
   if (error != HC_OK) return error;
+  if (s != NULL && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);
+  if (s != NULL && s->legacy_renegotiation) SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
   lower_security(o);
   set_behaviour(o);
   return HC_OK;

@@ -138,7 +138,7 @@ static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
 /* What OpenSSL has to judge is judged now; plain options wait for their first connection. */
 static bool needs_judgement(const hc_tls_settings *s) {
   return s->trusted_chain != NULL || s->crl_file.size > 0 || s->certificate != NULL || s->ciphers.size > 0 ||
-         s->min_version != 0 || s->max_version != 0;
+         s->min_version != 0 || s->max_version != 0 || s->post_handshake_auth || s->legacy_renegotiation;
 }
 
 static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {

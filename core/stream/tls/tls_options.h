@@ -32,6 +32,8 @@ typedef struct hc_tls_settings {
                                       encryption, and @SECLEVEL can only be raised. */
   const hc_slice *alpn;            /* protocol names, 1..255 bytes each */
   size_t alpn_count;
+  bool post_handshake_auth;        /* a server may ask for the client certificate later (RFC 8446 section 4.6.2) */
+  bool legacy_renegotiation;       /* servers that do not know RFC 5746 are taken too */
 } hc_tls_settings;
 
 /* Copies what it needs. crl_file: the list of the authority that issued the server's certificate must be in it, those of
