@@ -43,6 +43,7 @@ build = {
         "core/base/buffer.c",
         "core/base/chars.c",
         "core/base/error.c",
+        "core/base/handle_map.c",
         "core/base/memory.c",
         "core/base/slice.c",
         "core/client/client.c",

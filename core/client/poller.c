@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../base/handle_map.h"
 #include "../base/limits.h"
 #include "client_state.h"
 #include "../base/memory.h"
@@ -51,8 +52,7 @@ struct hc_poller {
   entry *moved, *moved_tail;
   entry **heap;            /* by deadline, the earliest first; room for every client */
   size_t heap_count;
-  entry **watched;         /* by descriptor: whose it is */
-  size_t watched_capacity;
+  hc_handle_map watched;   /* by descriptor: whose it is */
 };
 
 hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
@@ -131,7 +131,7 @@ static void on_dropped(hc_watch *w) {
   hc_stream_peer_watch(NULL, &e->watcher);
   if (e->fd < 0) return;
   hc_backend_unwatch(e->poller->backend, e->fd);
-  e->poller->watched[e->fd] = NULL;
+  hc_handle_map_remove(&e->poller->watched, (uint64_t)e->fd);
   e->fd = -1;
 }
 
@@ -195,32 +195,22 @@ static void note_final(hc_poller *p, entry *e, bool now) {
   e->is_final = now;
 }
 
-static bool reserve_descriptor(hc_poller *p, int fd) {
-  size_t before = p->watched_capacity, capacity = before ? before : 64;
-  if ((size_t)fd < before) return true;
-  while (capacity <= (size_t)fd) capacity *= 2;
-  entry **watched = hc_memory_resize(p->watched, capacity * sizeof *watched);
-  if (!watched) return false;
-  memset(watched + before, 0, (capacity - before) * sizeof *watched);
-  p->watched = watched;
-  p->watched_capacity = capacity;
-  return true;
-}
-
 static bool watch_descriptor(hc_poller *p, entry *e, int fd, unsigned events) {
-  if (!reserve_descriptor(p, fd)) return false;
   if (e->fd != fd) on_dropped(&e->watch);
-  entry *before = p->watched[fd];
+  entry *before = hc_handle_map_get(&p->watched, (uint64_t)fd);
   if (before && before != e) {
     /* A script's own stream has closed it, and the number was given away anew. */
     before->fd = -1;
     hc_stream_peer_watch(NULL, &before->watcher);
     mark_due(p, before);
   }
-  if (!hc_backend_watch(p->backend, fd, events, (uint64_t)e->generation << 32 | e->slot)) return false;
-  hc_stream_peer_watch(e->client->connection->stream, &e->watcher);
-  p->watched[fd] = e;
+  if (before != e && hc_handle_map_put(&p->watched, (uint64_t)fd, e) != HC_OK) return false;
   e->fd = fd;
+  if (!hc_backend_watch(p->backend, fd, events, (uint64_t)e->generation << 32 | e->slot)) {
+    on_dropped(&e->watch);
+    return false;
+  }
+  hc_stream_peer_watch(e->client->connection->stream, &e->watcher);
   e->events = events;
   return true;
 }
@@ -333,7 +323,7 @@ void hc_poller_delete(hc_poller *p) {
   hc_backend_delete(p->backend);
   hc_memory_release(p->slots);
   hc_memory_release(p->heap);
-  hc_memory_release(p->watched);
+  hc_handle_map_free(&p->watched);
   hc_memory_release(p);
 }
 

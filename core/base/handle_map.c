@@ -1,0 +1,69 @@
+/* handle_map.c - open addressing with linear probing; a removal moves up what had to step aside for it, so that no slot is
+ * ever a tombstone. See handle_map.h. */
+#include "handle_map.h"
+
+#include "memory.h"
+
+#define SMALLEST 16u
+
+/* Handles are often small neighbours, or multiples of four: the product spreads them (Knuth's multiplicative hashing). */
+static size_t home_of(const hc_handle_map *map, uint64_t handle) {
+  return (size_t)(handle * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (map->capacity - 1);
+}
+
+/* Where the handle is, or where it would go. There is always a free slot. */
+static size_t find(const hc_handle_map *map, uint64_t handle) {
+  size_t at = home_of(map, handle);
+  while (map->slots[at].owner != NULL && map->slots[at].handle != handle) at = (at + 1) & (map->capacity - 1);
+  return at;
+}
+
+void *hc_handle_map_get(const hc_handle_map *map, uint64_t handle) {
+  return map->capacity == 0 ? NULL : map->slots[find(map, handle)].owner;
+}
+
+static hc_error grow(hc_handle_map *map) {
+  size_t capacity = map->capacity == 0 ? SMALLEST : map->capacity * 2;
+  hc_handle_map larger = {NULL, map->count, capacity};
+  if (capacity < map->capacity) return HC_ERR_OUT_OF_MEMORY;
+  larger.slots = hc_memory_allocate_zeroed(capacity, sizeof *larger.slots);
+  if (larger.slots == NULL) return HC_ERR_OUT_OF_MEMORY;
+  for (size_t i = 0; i < map->capacity; i++) {
+    const hc_handle_slot *slot = &map->slots[i];
+    if (slot->owner != NULL) larger.slots[find(&larger, slot->handle)] = *slot;
+  }
+  hc_memory_release(map->slots);
+  *map = larger;
+  return HC_OK;
+}
+
+hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
+  if (2 * (map->count + 1) > map->capacity) {
+    hc_error error = grow(map);
+    if (error != HC_OK) return error;
+  }
+  hc_handle_slot *slot = &map->slots[find(map, handle)];
+  if (slot->owner == NULL) map->count++;
+  *slot = (hc_handle_slot){handle, owner};
+  return HC_OK;
+}
+
+void hc_handle_map_remove(hc_handle_map *map, uint64_t handle) {
+  if (map->capacity == 0) return;
+  size_t mask = map->capacity - 1, hole = find(map, handle);
+  if (map->slots[hole].owner == NULL) return;
+  for (size_t at = (hole + 1) & mask; map->slots[at].owner != NULL; at = (at + 1) & mask) {
+    size_t home = home_of(map, map->slots[at].handle);
+    /* Who is nearer to his home than the hole is has no use for it. */
+    if (((at - home) & mask) < ((at - hole) & mask)) continue;
+    map->slots[hole] = map->slots[at];
+    hole = at;
+  }
+  map->slots[hole] = (hc_handle_slot){0, NULL};
+  map->count--;
+}
+
+void hc_handle_map_free(hc_handle_map *map) {
+  hc_memory_release(map->slots);
+  *map = (hc_handle_map){NULL, 0, 0};
+}

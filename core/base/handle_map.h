@@ -1,0 +1,28 @@
+/* handle_map.h - from a system handle to whoever has it: a small hash table. On Windows a socket is no small number that
+ * could index an array. A zeroed map is a valid empty one. */
+#ifndef HC_HANDLE_MAP_H
+#define HC_HANDLE_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+typedef struct hc_handle_slot {
+  uint64_t handle;
+  void *owner;  /* NULL: the slot is free */
+} hc_handle_slot;
+
+typedef struct hc_handle_map {
+  hc_handle_slot *slots;
+  size_t count, capacity;  /* capacity: 0, or a power of two at least twice the count */
+} hc_handle_map;
+
+/* The owner of the handle; NULL when it has none. */
+void *hc_handle_map_get(const hc_handle_map *map, uint64_t handle);
+/* Sets the owner (not NULL) of the handle, in place of the one before. HC_ERR_OUT_OF_MEMORY: nothing has changed. */
+hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner);
+void hc_handle_map_remove(hc_handle_map *map, uint64_t handle);
+void hc_handle_map_free(hc_handle_map *map);
+
+#endif
