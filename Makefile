@@ -116,6 +116,10 @@ binding_tests := $(patsubst spec/bindings/%.c,%,$(filter spec/bindings/%,$(C_TES
 fuzzers := $(fuzz_sources:fuzz/%.c=$(BUILD)/%)
 
 library := $(BUILD)/libhttpclient.a
+# httpclient.h and what it includes.
+public_headers = $(sort $(patsubst $(CURDIR)/core/%,%,$(realpath $(filter %.h,\
+  $(shell $(CC) -std=c11 -MM $(wildcard core/httpclient.h core/poller.h) 2>/dev/null)))))
+headers := $(BUILD)/include/httpclient/.copied
 lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
 native := $(abi)/spec_native.so
@@ -123,10 +127,10 @@ native := $(abi)/spec_native.so
 .PHONY: all libraries objects c-tests binding-tests native fuzzers env demo test test-all asan valgrind tsan soak netem gc-stress coverage \
   lint bench bench-plots fuzz fuzz-smoke \
   install uninstall clean help FORCE
-.PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers
+.PHONY: check-includes check-rockspec check-functions check-symbols check-lua check-cppcheck check-tidy check-compilers check-modes
 
 all: $(module) libraries
-libraries: $(library) $(lua_library)
+libraries: $(library) $(lua_library) $(headers)
 objects: $(core_objects) $(hooked_objects) $(binding_objects) $(native_objects)
 c-tests: $(c_tests)
 binding-tests: $(binding_tests:%=$(abi)/%)
@@ -158,6 +162,12 @@ $(abi)/spec/support/native/%.o: spec/support/native/%.c $(BUILD)/flags
 $(library): $(core_objects)
 	@rm -f $@
 	$(call say,ar,$(AR) rcs $@ $^)
+
+# As they are installed: a host includes <httpclient/...> in either case.
+$(headers): $(shell find core -name '*.h')
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@set -e; for header in $(public_headers); do mkdir -p $$(dirname $(@D)/$$header); cp core/$$header $(@D)/$$header; done
+	@touch $@
 
 $(lua_library): $(core_objects) $(binding_objects)
 	@rm -f $@
@@ -343,7 +353,7 @@ fuzz-lua-smoke:
 lint:
 	@.ci/deps lint
 	@$(MAKE) check-includes check-functions check-rockspec check-lua
-	@$(MAKE) check-compilers check-symbols check-cppcheck check-tidy
+	@$(MAKE) check-compilers check-modes check-symbols check-cppcheck check-tidy
 	@echo "lint: nothing found"
 
 check-includes:
@@ -369,6 +379,12 @@ check-symbols: $(module)
 	  {print "exported: " $$3; bad = 1} END {exit bad}'
 	@nm -D --undefined-only $(module) | awk '$$2 ~ /^hcl?_/ {print "missing: " $$2; bad = 1} END {exit bad}'
 
+# Whatever a host's own build says of the standard and of the system's declarations.
+check-modes:
+	@set -e; for mode in -std=c11 "-std=c11 -D_GNU_SOURCE" -std=gnu17; do for cc in gcc clang; do \
+	  printf '%s\n' $(core_sources) | xargs -P $(JOBS) -n 8 sh -c 'for file; do '"$$cc $$mode"' -Wall -Wextra -Wpedantic -Werror \
+	    $(TLS_CFLAGS) -fsyntax-only $$file || exit 255; done' mode; done; done
+
 check-cppcheck:
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=.ci/cppcheck.txt -j $(JOBS) $(filter -D%,$(DEFINES)) $(filter -D%,$(CPPFLAGS)) core bindings spec/support/native
@@ -388,12 +404,10 @@ bench bench-plots: all
 
 version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/base/version.h 2>/dev/null)
 lua_files := $(wildcard lua/httpclient/*.lua)
-# httpclient.h and what it includes.
-public_headers = $(sort $(patsubst $(CURDIR)/core/%,%,$(realpath $(filter %.h,\
-  $(shell $(CC) -std=c11 -MM $(wildcard core/httpclient.h core/poller.h) 2>/dev/null)))))
 header_dir = $(DESTDIR)$(INCLUDEDIR)/httpclient
 pc_dir = $(DESTDIR)$(LIBDIR)/pkgconfig
 
+# The library is there as an archive alone: what it stands on is needed by whoever links with it, shared or not.
 install: all
 	$(INSTALL) -d $(DESTDIR)$(LUA_SHAREDIR)/httpclient $(DESTDIR)$(LUA_LIBDIR)/httpclient $(header_dir) $(pc_dir)
 	$(INSTALL) -m 644 $(lua_files) $(DESTDIR)$(LUA_SHAREDIR)/httpclient
@@ -402,8 +416,8 @@ install: all
 	@set -e; for header in $(public_headers); do $(INSTALL) -m 644 core/$$header $(header_dir)/$$header; done
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP/1.1 client with TLS that never blocks' 'Version: $(version)' \
-	  'Requires.private: openssl zlib' 'Cflags: -I$(INCLUDEDIR)/httpclient' \
-	  'Libs: -L$(LIBDIR) -lhttpclient' 'Libs.private: -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' >$(pc_dir)/httpclient.pc
+	  'Requires: openssl >= 3.0, zlib' 'Cflags: -I$(INCLUDEDIR)' \
+	  'Libs: -L$(LIBDIR) -lhttpclient -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' >$(pc_dir)/httpclient.pc
 	chmod 644 $(pc_dir)/httpclient.pc
 
 uninstall:

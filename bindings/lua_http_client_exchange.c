@@ -1,4 +1,6 @@
 /* lua_http_client_exchange.c - HTTPClient: the request, and the response in strings. */
+#include "../core/platform/system_features.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

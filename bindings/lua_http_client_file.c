@@ -1,4 +1,6 @@
 /* lua_http_client_file.c - HTTPClient: the files of a script, and the response's body into one. */
+#include "../core/platform/system_features.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

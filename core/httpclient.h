@@ -20,6 +20,10 @@
 #include "stream/tls/tls_options.h"
 #include "base/version.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hc_client hc_client;
 
 typedef enum hc_status {
@@ -148,5 +152,9 @@ void hc_client_interest(hc_client *c, hc_interest *out);
 hc_error hc_client_wait(hc_client *c, double seconds, bool *ready);
 /* One sleep for several clients; those that were ready are polled and marked. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

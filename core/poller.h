@@ -4,6 +4,10 @@
 
 #include "httpclient.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hc_poller hc_poller;
 
 hc_error hc_poller_new(hc_poller **out, hc_failure *why);
@@ -25,5 +29,9 @@ hc_error hc_poller_wait(hc_poller *p, double seconds);
 /* The tags of the clients that the last wait polled and that moved, one a call; NULL at the end. A client that is
  * removed meanwhile is left out. */
 void *hc_poller_next(hc_poller *p);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -101,7 +101,7 @@ describe("The installed C library", function()
     local out = folder:file("get")
     -- The flags of this build (sanitizers) come in through the environment's MAKEFLAGS; here a compiler is started by hand.
     local command = ([[set -e; export PKG_CONFIG_PATH='%s/lib/pkgconfig'
-      cp examples/embed/get.c '%s/'; cd '%s'; flags=$(pkg-config --static --cflags --libs httpclient)
+      cp examples/embed/get.c '%s/'; cd '%s'; flags=$(pkg-config --cflags --libs httpclient)
       ${CC:-cc} -std=c11 -Wall -Wextra -Werror %s get.c $flags -o '%s'; pkg-config --modversion httpclient]]):format(folder.path,
       folder.path, folder.path, os.getenv("SPEC_PIN") and "-fsanitize=address,undefined" or "", out)
     local built = program.run({ "sh", "-c", command }, { merge = true })
@@ -112,6 +112,24 @@ describe("The installed C library", function()
     server:stop()
     folder:close()
     assert.same({ code = 0, out = "hello", err = "200\n" }, result)
+  end)
+  it("has headers for C and C++ that are complete, and hides none of the system's", function()
+    local folder = tempdir.new()
+    make("install", "PREFIX=" .. folder.path)
+    local command = ([[cd '%s/include'; export LC_ALL=C
+      for header in $(find httpclient -name '*.h'); do
+        echo "#include <${header#httpclient/}>" | ${CC:-cc} -x c -E - >/dev/null 2>&1 && echo "$header hides the system's"
+        for language in 'c -std=c11' 'c -std=gnu17 -D_GNU_SOURCE' c++; do
+          printf "#include <$header>\n typedef int some;\n" | ${CC:-cc} -x $language -Wall -Wextra -Wpedantic -Werror -I. -fsyntax-only - 2>&1
+        done
+      done
+      printf '#include <httpclient/httpclient.h>\nint main() { hc_client_delete(hc_client_new()); }\n' >../host.cpp
+      flags=$(PKG_CONFIG_PATH=../lib/pkgconfig pkg-config --cflags --libs httpclient)
+      ${CXX:-c++} %s ../host.cpp $flags -o ../host && ../host]]):format(folder.path,
+      os.getenv("SPEC_PIN") and "-fsanitize=address,undefined" or "")
+    local result = program.run({ "sh", "-c", command }, { merge = true })
+    folder:close()
+    assert.same({ code = 0, out = "", err = "" }, result)
   end)
 end)
 

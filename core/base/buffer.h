@@ -9,6 +9,10 @@
 #include "error.h"
 #include "slice.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Bytes [start, end) are held. Zeroed is a valid empty buffer. */
 typedef struct hc_buffer {
   char *data;
@@ -37,5 +41,9 @@ hc_error hc_buffer_append_text(hc_buffer *b, const char *text, size_t limit);
 hc_error hc_buffer_append_number(hc_buffer *b, uint64_t number, size_t limit);
 /* Frees the memory; the buffer is empty and can be used again. */
 void hc_buffer_free(hc_buffer *b);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

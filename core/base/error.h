@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hc_error {
   HC_OK = 0,
   HC_FAILED = 1,
@@ -83,5 +87,9 @@ hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, 
 /* As set, HC_ERR_TIMEOUT: "`which` timeout after N s", without the locale. */
 void hc_failure_set_timeout(hc_failure *failure, const char *which, double seconds);
 void hc_failure_clear(hc_failure *failure);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

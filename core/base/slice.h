@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hc_slice {
   const char *data;
   size_t size;
@@ -24,5 +28,9 @@ hc_slice hc_slice_of(const char *text);
 bool hc_slice_equal(hc_slice a, hc_slice b);
 /* Without the SP and HTAB at both ends (OWS, RFC 9110 section 5.6.3). */
 hc_slice hc_slice_trim(hc_slice s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

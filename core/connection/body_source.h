@@ -7,6 +7,10 @@
 #include "../base/error.h"
 #include "../base/slice.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hc_pull_result {
   HC_PULL_DATA,    /* *piece holds bytes that live until the next pull or the end of the request; empty: ask again later,
                       see hc_client_resume_body */
@@ -31,5 +35,9 @@ typedef struct hc_body_source {
 
 /* Closes the file, if there is one, and forgets the rest. */
 void hc_body_source_drop(hc_body_source *body);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,8 +5,16 @@
 #include "../base/error.h"
 #include "../base/slice.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Returns how many of the bytes it took; fewer than given ends the transfer with HC_ERR_FILE_CANT_WRITE, or with what it put
  * into `why`. */
 typedef size_t (*hc_body_writer)(void *context, hc_slice bytes, hc_failure *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

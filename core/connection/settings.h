@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hc_settings {
   bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
   size_t read_chunk_size;       /* HC_READ_CHUNK_MIN..MAX, default HC_READ_CHUNK_DEFAULT */
@@ -13,5 +17,9 @@ typedef struct hc_settings {
   double response_timeout;      /* from the request's last byte to the end of the final head */
   double idle_timeout;          /* no byte either way while a request or a body moves */
 } hc_settings;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "../base/buffer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hc_field {
   uint32_t line;       /* offset of "Name: value" in the arena */
   uint32_t name_size;
@@ -63,5 +67,9 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why);
  * Returns the size of them all with each CRLF; 0, nothing added, when the first is not like that or memory is out: then
  * hc_headers_parse_line has to look. */
 size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

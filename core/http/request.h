@@ -7,6 +7,10 @@
 
 #include "../base/buffer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hc_method {
   HC_METHOD_GET,
   HC_METHOD_HEAD,
@@ -77,5 +81,9 @@ hc_error hc_request_write_tunnel(hc_slice authority, hc_slice proxy_credentials,
 /* "Basic ..." for Proxy-Authorization (RFC 7617) appended to `out`. HC_ERR_INVALID_PARAMETER for a ':' in the user
  * name or control bytes in either. */
 hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

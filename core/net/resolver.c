@@ -7,13 +7,8 @@
  * lookups at once is no fixed one: a few run at first, which is kind to the server. What nobody waits for any more is not
  * counted among them. And where the queue stands still for a moment, twice as many may run: a worker that is over keeps
  * watch for that. */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE
-#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE
-#elif !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* glibc declares dladdr only then */
-#endif
+#define HC_WANT_GNU /* glibc declares dladdr only then */
+#include "../platform/system_features.h"
 
 #include "resolver.h"
 

@@ -10,6 +10,10 @@
 #include "../base/buffer.h"
 #include "../base/error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef int hc_socket;
 #define HC_NO_SOCKET (-1)
 
@@ -132,5 +136,9 @@ void hc_signal_close(hc_signal *signal);
 hc_error hc_group_open(int *fd);
 hc_error hc_group_add(int group, int fd, unsigned events);
 void hc_group_close(int group);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

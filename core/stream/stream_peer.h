@@ -4,6 +4,10 @@
 
 #include "../platform/socket.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hc_stream_peer hc_stream_peer;
 
 /* What a stream waits for while it can not go on. */
@@ -98,5 +102,9 @@ bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);
 /* Gives bytes back: the next recv returns them first. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "stream_peer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hc_tcp_state {
   HC_TCP_NONE,        /* closed, or never opened */
   HC_TCP_RESOLVING,   /* the name is looked up */
@@ -28,5 +32,9 @@ unsigned hc_tcp_port(const hc_stream_peer *peer);
 bool hc_tcp_remote_address(const hc_stream_peer *peer, hc_address *address);
 bool hc_tcp_local_address(const hc_stream_peer *peer, hc_address *address);
 void hc_tcp_set_no_delay(hc_stream_peer *peer, bool on);  /* kept for the next connect too; default on */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

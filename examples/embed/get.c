@@ -2,8 +2,8 @@
  *
  *   make -C examples/embed get && examples/embed/get https://example.com -1 /
  *
- * With the installed library: cc get.c $(pkg-config --static --cflags --libs httpclient) */
-#include <httpclient.h>
+ * With the installed library: cc get.c $(pkg-config --cflags --libs httpclient) */
+#include <httpclient/httpclient.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,9 +1,5 @@
 /* file_posix.c - files on POSIX. */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE
-#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE /* it would hide what a FILE holds */
-#endif
+#include "../system_features.h"
 
 #include "../file.h"
 

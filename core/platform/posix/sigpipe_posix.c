@@ -1,4 +1,6 @@
 /* sigpipe_posix.c - SIGPIPE by the masks of POSIX threads. See sigpipe.h. */
+#include "../system_features.h"
+
 #include "../sigpipe.h"
 
 #include <errno.h>

@@ -1,14 +1,6 @@
 /* socket_file_posix.c - between files and sockets without a copy in the process. See socket.h. */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE /* sendfile */
-#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE /* it would hide sendfile there */
-#elif defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* splice, pipe2 */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64 /* files over 2 GiB on 32-bit systems */
-#endif
+#define HC_WANT_GNU /* splice, pipe2 */
+#include "../system_features.h"
 
 #include "socket_posix.h"
 

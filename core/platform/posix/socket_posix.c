@@ -1,15 +1,7 @@
 /* socket_posix.c - addresses and sockets on POSIX systems; the clock and waiting: socket_wait_posix.c; files:
  * socket_file_posix.c. See socket.h. */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE /* SO_NOSIGPIPE, FIONREAD */
-#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE /* it would hide much there */
-#elif defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* musl declares struct tcp_info only then */
-#endif
-#if !defined(_FILE_OFFSET_BITS)
-#define _FILE_OFFSET_BITS 64 /* files over 2 GiB on 32-bit systems */
-#endif
+#define HC_WANT_GNU /* musl declares struct tcp_info only then */
+#include "../system_features.h"
 
 #include "socket_posix.h"
 

@@ -1,9 +1,5 @@
 /* socket_wait_posix.c - the clock, waiting, signals between threads and groups of descriptors. See socket.h. */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE
-#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE /* it would hide kqueue there */
-#endif
+#include "../system_features.h"
 
 #include "../socket.h"
 

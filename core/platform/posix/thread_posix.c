@@ -1,11 +1,6 @@
 /* thread_posix.c - threads, locks and forks by POSIX threads. See thread.h. */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE
-#elif defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#undef _POSIX_C_SOURCE
-#elif !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* glibc declares dladdr only then */
-#endif
+#define HC_WANT_GNU /* glibc declares dladdr only then */
+#include "../system_features.h"
 
 #include "../thread.h"
 

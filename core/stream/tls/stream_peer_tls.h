@@ -5,6 +5,10 @@
 #include "../stream_peer.h"
 #include "tls_options.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum hc_tls_state {
   HC_TLS_DISCONNECTED = 0,
   HC_TLS_HANDSHAKING = 1,
@@ -45,5 +49,9 @@ typedef struct hc_peer_certificate {
 /* HC_ERR_UNAVAILABLE before the handshake is done. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out, hc_failure *why);
 void hc_peer_certificate_free(hc_peer_certificate *c);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

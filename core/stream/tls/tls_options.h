@@ -4,6 +4,10 @@
 
 #include "x509.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Immutable once made; reference-counted within one thread. Holds the SSL_CTX (made at the first connection, so that
  * nothing of OpenSSL starts before) and the session cache (RFC 8446 section 2.2): a session is offered again only to the
  * same verified name and port. */
@@ -53,5 +57,9 @@ bool hc_tls_start_loading(void);
 bool hc_tls_options_is_unsafe(const hc_tls_options *o);              /* verify is not FULL */
 hc_slice hc_tls_options_common_name_override(const hc_tls_options *o);
 hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o);  /* not retained; NULL */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "../../base/buffer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One or several certificates, in order. Reference-counted within one thread. */
 typedef struct hc_certificates hc_certificates;
 /* A private or a public key. */
@@ -35,5 +39,9 @@ hc_error hc_key_load_file(hc_key *k, const char *path, bool public_only, hc_fail
 /* public_only: the public half. Files with a private key are created with mode 0600. */
 hc_error hc_key_save_text(const hc_key *k, bool public_only, hc_buffer *out, hc_failure *why);
 hc_error hc_key_save_file(const hc_key *k, const char *path, bool public_only, hc_failure *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

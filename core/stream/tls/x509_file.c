@@ -1,5 +1,7 @@
 /* x509_file.c - PEM files, whole ones in and out. Only system calls: stdio's buffers would keep a copy of a private
  * key. */
+#include "../../platform/system_features.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,17 +14,28 @@
 
 #define READ_SIZE 16384u
 
-/* The system's sentence for `number`, without the shared buffer of strerror. */
-static void reason_text(int number, char *text, size_t size) {
-  if (strerror_r(number, text, size) != 0 || text[0] == '\0') {
-    static const char fallback[] = "unknown reason";
-    memcpy(text, fallback, sizeof fallback);
-  }
+typedef int posix_strerror(int number, char *text, size_t size);
+typedef char *gnu_strerror(int number, char *text, size_t size);
+
+static inline const char *posix_text(posix_strerror *call, int number, char *text, size_t size) {
+  return call(number, text, size) == 0 ? text : "";
+}
+
+static inline const char *gnu_text(gnu_strerror *call, int number, char *text, size_t size) {
+  return call(number, text, size); /* a constant, and `text` untouched, where the number is known */
+}
+
+/* The system's sentence for `number`, without the shared buffer of strerror. Under _GNU_SOURCE glibc declares a strerror_r
+ * of its own. */
+static const char *reason_text(int number, char *text, size_t size) {
+  const char *found =
+      _Generic(&strerror_r, posix_strerror *: posix_text, gnu_strerror *: gnu_text)(&strerror_r, number, text, size);
+  return found[0] == '\0' ? "unknown reason" : found;
 }
 
 static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
-  char reason[80];
-  reason_text(number, reason, sizeof reason);
+  char space[80];
+  const char *reason = reason_text(number, space, sizeof space);
   return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason); /* a long path leaves room for the reason */
 }
 
