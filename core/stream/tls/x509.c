@@ -27,9 +27,11 @@ int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked) {
 }
 
 hc_error hc_pem_end(void) {
-  unsigned long error = ERR_peek_last_error();
+  unsigned long first = ERR_peek_error(), error = ERR_peek_last_error();
   /* A block that is broken always leaves an error; OpenSSL does not always when it has no memory. */
   if (hc_tls_memory_was_out() || error == 0) return HC_ERR_OUT_OF_MEMORY;
+  /* At the bottom of a broken block's errors is a reason of its own, not just the name of a part of OpenSSL (3.5). */
+  if ((ERR_GET_REASON(first) & ERR_RFLAG_COMMON) != 0) return HC_ERR_OUT_OF_MEMORY;
   bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
   return is_end ? HC_OK : HC_ERR_INVALID_DATA;
 }
