@@ -160,12 +160,12 @@ static int push_moved(lua_State *L) {
 }
 
 static int poller_wait(lua_State *L) {
-  hcl_poller *self = check_poller(L);
+  (void)check_poller(L);
   double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
   if (seconds < 0 && !lua_isnoneornil(L, 2)) luaL_argerror(L, 2, "0 or more seconds are needed");
   lua_pushcfunction(L, push_moved);
   lua_pushvalue(L, 1);
-  self = check_poller(L);
+  hcl_poller *self = check_poller(L); /* a finalizer may have closed it */
   lua_State *previous = self->runtime ? self->runtime->current : NULL;
   if (self->runtime) self->runtime->current = L;
   self->busy = true;

@@ -146,7 +146,7 @@ static int tls_connect_to_stream(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   lua_settop(L, 4);
   hc_slice name = hcl_check_string(L, 3);
-  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
+  if (!lua_isnil(L, 4)) (void)hcl_check_tls_options(L, 4);
   hc_stream_peer *below = hcl_to_stream_peer(L, 2); /* stays on the stack, and so alive */
   if (!below) return hcl_type_error(L, 2, "StreamPeer");
   if (hcl_stream_peer_has_unsent(L, 2)) {
@@ -157,7 +157,7 @@ static int tls_connect_to_stream(lua_State *L) {
   hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
   hcl_stream_need_peer(L, 1, self);
   below = hcl_stream_peer_again(L, 5);
-  options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
+  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
   if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
   hcl_stream_push_holder(L, below);
   self->busy = true;

@@ -412,7 +412,7 @@ hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_
   if (request->method != HC_METHOD_OTHER) return write_request(request, out, head, why);
   hc_request known = *request;
   hc_method method = hc_method_of(request->method_token);
-  if (method != HC_METHOD_MAX) known.method = method;
+  if (method != HC_METHOD_MAX) known.method = (int)method;
   return write_request(&known, out, head, why);
 }
 
