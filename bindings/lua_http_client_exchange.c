@@ -422,16 +422,16 @@ static void push_chunk(lua_State *L, hcl_client *self) {
  * ones any more: a finalizer has read them, or closed the client. */
 static bool push_small_chunk(lua_State *L, hc_slice view) {
   char copy[SMALL_CHUNK];
-  size_t size = view.size;
-  memcpy(copy, view.data, size);
-  lua_pushlstring(L, copy, size);
+  hc_slice copied = {copy, view.size};
+  uint64_t received = hc_client_body_received(hcl_check_client(L, 1)->client);
+  memcpy(copy, view.data, view.size);
+  lua_pushlstring(L, copy, copied.size);
   hcl_client *self = hcl_check_client(L, 1);
-  view = peek_body(L, self);
-  if (view.size != size || memcmp(copy, view.data, size) != 0) {
+  if (!hc_client_body_is_next(self->client, copied, received)) {
     lua_pop(L, 1);
     return false;
   }
-  consume_body(L, self, size);
+  consume_body(L, self, copied.size);
   return true;
 }
 

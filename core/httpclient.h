@@ -136,6 +136,9 @@ uint64_t hc_client_body_received(const hc_client *c);            /* content byte
  * error, shows in the status after the consume that takes the last byte, or after a peek that finds no byte. */
 void hc_client_body_peek(hc_client *c, hc_slice *view);
 void hc_client_body_consume(hc_client *c, size_t size);
+/* Are these still the next bytes of content, `received` of them having been taken before? For a caller who copied a view and
+ * has run code since that may have read or closed: cheaper than another peek. */
+bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received);
 
 /* Takes content to a writer until no more is there (blocking mode: until the end). *moved counts, on failure too. */
 hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why);

@@ -1,4 +1,6 @@
 /* client_body.c - the answer: its content, by view, writer or file, and what is known of it. */
+#include <string.h>
+
 #include "client_state.h"
 
 #include "../connection/body_file.h"
@@ -42,6 +44,13 @@ void hc_client_body_consume(hc_client *c, size_t size) {
   settle(c, hc_exchange_consume(&c->connection->exchange, size));
   notice_rest(c);
   hc_client_end(c);
+}
+
+bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received) {
+  const hc_receiver *r = &c->connection->exchange.receiver;
+  if (c->status != HC_STATUS_BODY || r->received != received) return false;
+  hc_slice held = hc_receiver_held(r, r->plan.framing == HC_FRAMING_CHUNKED ? r->decoded : SIZE_MAX);
+  return bytes.size > 0 && held.size >= bytes.size && memcmp(held.data, bytes.data, bytes.size) == 0;
 }
 
 /* --- writers and files ------------------------------------------------------------------------------------------------ */
