@@ -176,6 +176,9 @@ describe("A server that falls silent", function()
         local came = outlast(client, blocking)
         assert.is_true(native.monotonic() - before >= SECONDS[kind] * 0.9)
         local code, message = client:get_last_error()
+        if name:find("^as a proxy") then
+          message = message:gsub("^the proxy 127%.0%.0%.1:%d+: ", "")
+        end
         assert.same({ status, Error.ERR_TIMEOUT, ("%s timeout after %.3f s"):format(kind, SECONDS[kind]), content or "" },
           { support.status_name(client:get_status()), code, message, came })
         assert.is_true(client:poll() ~= Error.OK)

@@ -134,6 +134,10 @@ hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
 
 hc_phase hc_walk_phase(const hc_walk *w) { return w->phase; }
 
+bool hc_walk_is_with_proxy(const hc_walk *w) {
+  return w->at < w->route.count && w->route.hops[w->at].party == HC_PARTY_PROXY;
+}
+
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out) {
   hc_stream_peer_interest(stream, out);
   if (w->tunnel) out->events = hc_tunnel_wants(w->tunnel);

@@ -28,9 +28,10 @@ typedef struct hc_walk_wish {
  * first step refuses. */
 hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out, hc_stream_peer **stream,
                        hc_failure *why);
-/* OK: all steps are done and *stream can be used. ERROR: `why` names the proxy where it was the proxy. */
+/* OK: all steps are done and *stream can be used. ERROR. */
 hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why);
 hc_phase hc_walk_phase(const hc_walk *w);
+bool hc_walk_is_with_proxy(const hc_walk *w);  /* is it a proxy that the present step deals with? */
 /* What the present step waits for. */
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out);
 void hc_walk_delete(hc_walk *w);  /* NULL is fine */

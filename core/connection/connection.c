@@ -32,7 +32,7 @@ static void forget_names(hc_connection *n) {
   if (n->credentials.size) hc_memory_wipe(n->names + (n->credentials.data - n->names), n->credentials.size);
   hc_memory_release(n->names);
   n->names = NULL;
-  n->host = n->authority = n->credentials = (hc_slice){NULL, 0};
+  n->host = n->authority = n->credentials = n->proxy = (hc_slice){NULL, 0};
 }
 
 /* The stream's place is empty from here on, whoever closes it calls back meanwhile. */
@@ -68,12 +68,14 @@ void hc_connection_close(hc_connection *n) {
   hc_receiver_reset(&n->exchange.receiver);
   forget_names(n);
   n->target = HC_TARGET_ORIGIN;
-  n->is_shown = false;
+  n->next = HC_PARTY_ORIGIN;
+  n->is_shown = n->was_used = false;
 }
 
 hc_progress hc_connection_end_exchange(hc_connection *n, hc_failure *why) {
   hc_receiver *r = &n->exchange.receiver;
   r->is_complete = true;
+  n->was_used = true;
   hc_exchange_end(&n->exchange);
   if (!r->plan.keeps_alive) {
     hc_connection_drop(n);
@@ -106,22 +108,30 @@ static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
   return (hc_slice){block->data + at, text.size};
 }
 
+/* The same of "host:port". */
+static hc_slice keep_authority(hc_buffer *block, hc_slice host, unsigned port, hc_error *code) {
+  size_t at = hc_buffer_size(block);
+  if (*code == HC_OK) *code = hc_authority_write(host, port, 0, block);
+  return (hc_slice){block->data + at, hc_buffer_size(block) - at};
+}
+
 /* All texts in one block: the walk and the requests look at them as long as the connection lives. */
 static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   hc_buffer block = {0};
   char *at;
-  size_t room, total = wish->way.host.size;
+  size_t room, total = wish->way.host.size + wish->way.proxy_host.size + 1;
   const hc_slice others[] = {wish->way.host, wish->way.proxy_host, wish->way.unix_path, wish->credentials};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     if (others[i].size > SIZE_MAX / 8) return HC_ERR_OUT_OF_MEMORY;
     total += others[i].size + 1;
   }
-  hc_error code = hc_buffer_reserve(&block, total + AUTHORITY_MORE, SIZE_MAX, &at, &room);
+  hc_error code = hc_buffer_reserve(&block, total + 2 * AUTHORITY_MORE, SIZE_MAX, &at, &room);
   if (code != HC_OK) return code;
   n->host = wish->way.host = keep(&block, wish->way.host, &code);
   wish->way.proxy_host = keep(&block, wish->way.proxy_host, &code);
   wish->way.unix_path = keep(&block, wish->way.unix_path, &code);
   n->credentials = wish->credentials = keep(&block, wish->credentials, &code);
+  if (wish->way.proxy != HC_PROXY_NONE) n->proxy = keep_authority(&block, wish->way.proxy_host, wish->way.proxy_port, &code);
   size_t before = hc_buffer_size(&block);
   if (code == HC_OK) code = hc_authority_write(n->host, wish->way.port, n->default_port, &block);
   n->authority = (hc_slice){block.data + before, hc_buffer_size(&block) - before};
@@ -176,6 +186,26 @@ void hc_connection_adopt(hc_connection *n, hc_stream_peer *stream) {
   n->state = HC_CONNECTION_OPEN;
 }
 
+#define SHOWN_PROXY_MAX 120 /* of a long name, so that the reason still fits the record */
+
+/* Into the text, in place of whom it blames, or in front of it. */
+static void name_proxy(const hc_connection *n, hc_failure *why) {
+  static const char server[] = "the server", proxy[] = "the proxy";
+  const hc_failure first = *why;
+  const char *rest = first.text;
+  int shown = n->proxy.size > SHOWN_PROXY_MAX ? SHOWN_PROXY_MAX : (int)n->proxy.size;
+  if (n->proxy.size == 0 || first.code == HC_ERR_OUT_OF_MEMORY) return;
+  if (strncmp(rest, server, sizeof server - 1) == 0) rest += sizeof server - 1;
+  else if (strncmp(rest, proxy, sizeof proxy - 1) == 0) rest += sizeof proxy - 1;
+  if (rest != first.text && strncmp(rest + 1, n->proxy.data, (size_t)shown) == 0) return; /* it stands there */
+  hc_failure_clear(why);
+  hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, n->proxy.data, rest == first.text ? ": " : "", rest);
+}
+
+void hc_connection_name_next(const hc_connection *n, hc_failure *why) {
+  if (n->next == HC_PARTY_PROXY) name_proxy(n, why);
+}
+
 hc_phase hc_connection_phase(const hc_connection *n) { return n->walk ? hc_walk_phase(n->walk) : HC_PHASE_CONNECT; }
 
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
@@ -188,10 +218,12 @@ hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
     n->state = HC_CONNECTION_OPEN;
     return HC_DONE;
   }
-  if (io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE) return HC_BROKEN;
-  if (n->connect_deadline == HC_NEVER || hc_clock_now() < n->connect_deadline) return HC_WAIT;
-  hc_failure_clear(why);
-  hc_failure_set_timeout(why, "connect", n->exchange.settings->connect_timeout);
+  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) {
+    if (n->connect_deadline == HC_NEVER || hc_clock_now() < n->connect_deadline) return HC_WAIT;
+    hc_failure_clear(why);
+    hc_failure_set_timeout(why, "connect", n->exchange.settings->connect_timeout);
+  }
+  if (hc_walk_is_with_proxy(n->walk)) name_proxy(n, why);
   return HC_BROKEN;
 }
 
@@ -217,14 +249,28 @@ static hc_progress make_usable(hc_connection *n, hc_failure *why) {
   return n->is_usable ? HC_DONE : HC_BROKEN;
 }
 
+/* The connection is lost with them: they are looked at for the reason's sake alone. */
+static void tell_of_bytes(hc_connection *n, hc_failure *why) {
+  char bytes[HC_HTTP2_START_SIZE];
+  size_t got = 0;
+  hc_failure ignored = {HC_OK, ""};
+  bool is_first = !n->was_used && hc_buffer_size(&n->exchange.receiver.in) == 0;
+  bool is_read = is_first && hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, &ignored) == HC_IO_OK;
+  bool is_http2 = is_read && hc_is_http2_start((hc_slice){bytes, got});
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
+}
+
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
   hc_progress usable = n->is_usable ? HC_DONE : make_usable(n, why);
   if (usable != HC_DONE) return usable;
   if (n->state == HC_CONNECTION_UPGRADED || is_known_quiet(n)) return HC_DONE;
   hc_io io = hc_buffer_size(&n->exchange.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
-  if (io == HC_IO_OK) hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "unexpected bytes from the server before a request");
-  else if (io == HC_IO_EOF) hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server closed the idle connection");
+  if (io == HC_IO_OK) tell_of_bytes(n, why);
+  else if (io == HC_IO_EOF)
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, n->was_used ? "the server closed the idle connection"
+                                                             : "the server closed the new connection before any request");
+  hc_connection_name_next(n, why);
   return HC_BROKEN;
 }
 

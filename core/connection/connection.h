@@ -27,6 +27,7 @@ typedef struct hc_watch {
 typedef struct hc_connection {
   hc_connection_state state;
   bool is_usable;          /* the stream's advance has said OK */
+  bool was_used;           /* an exchange on it is complete: what comes then comes between two */
   bool has_just_begun;     /* nobody has looked since the start: a near server may have answered already */
   bool has_event;          /* the descriptor was seen to be ready: the next look must be made ... */
   bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
@@ -36,6 +37,7 @@ typedef struct hc_connection {
   char *names;             /* the block in which the texts below stand; NULL: a stream of the caller's */
   hc_slice host, authority;  /* of the origin, without brackets; the default Host */
   hc_slice credentials;    /* for the proxy */
+  hc_slice proxy;          /* its host and port; empty: none */
   unsigned default_port;   /* that the authority leaves out */
   hc_target_form target;
   hc_party next;           /* who gets the request */
@@ -66,6 +68,9 @@ hc_phase hc_connection_phase(const hc_connection *n);
 /* Between requests nothing may come, and the stream must not end. DONE: all is quiet. WAIT: a stream of the caller's is
  * not usable yet. BROKEN. */
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
+
+/* Whoever reads of a failure must know that it was the proxy's, where the next hop is one: puts its name into the text. */
+void hc_connection_name_next(const hc_connection *n, hc_failure *why);
 
 /* After an exchange that is complete: open, or closed where it does not live on (RFC 9112 section 9.3). BROKEN when what
  * stands behind an upgrade can't be given back to the stream: no memory. */

@@ -105,6 +105,7 @@ static hc_progress advance(hc_exchange *x, hc_failure *why) {
 
 hc_progress hc_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_progress progress = advance(x, why);
+  if (progress == HC_BROKEN && !x->sender.source_failed) hc_connection_name_next(x->connection, why);
   if (progress != HC_MOVED && progress != HC_WAIT) return progress;
   bool is_sent = hc_exchange_is_sent(x);
   uint64_t deadline = is_sent ? x->response_deadline : x->idle_deadline;

@@ -16,6 +16,15 @@ static hc_parse refuse(hc_failure *why, const char *what) {
   return HC_PARSE_ERROR;
 }
 
+/* A server's first frame is SETTINGS (RFC 9113 section 3.4), or GOAWAY where it will have none of us. Both are of stream 0. */
+bool hc_is_http2_start(hc_slice bytes) {
+  if (bytes.size < HC_HTTP2_START_SIZE) return false;
+  const unsigned char *b = (const unsigned char *)bytes.data;
+  size_t length = (size_t)b[0] << 16 | (size_t)b[1] << 8 | b[2];
+  bool is_settings = b[3] == 4 && length % 6 == 0 && b[4] == 0, is_goaway = b[3] == 7 && length >= 8;
+  return (is_settings || is_goaway) && length <= 16384 && memcmp(b + 5, "\0\0\0", 4) == 0;
+}
+
 /* Why can't byte `i` of a status line be `c`? NULL when it can. */
 static const char *start_offence(size_t i, char c) {
   if (i < VERSION_SIZE) return c == version_text[i] ? NULL : "status line: expected \"HTTP/1.\"";
@@ -87,6 +96,11 @@ static hc_parse refuse_size(size_t limit, hc_failure *why) {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
+static hc_parse refuse_http2(hc_failure *why) {
+  hc_failure_set(why, HC_ERR_INVALID_DATA, HC_HTTP2_ONLY);
+  return HC_PARSE_ERROR;
+}
+
 /* Field lines as nearly all are, in one pass; a line that stands half read is none of them. */
 static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit, size_t *used) {
   if (!r->line_is_fields || r->scanned > 0 || size == *used) return;
@@ -106,6 +120,7 @@ hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t
     const char *line = left > 0 ? data + *used : data;
     if (!r->line_is_fields) {
       const char *offence = check_start(line, smaller(left, limit));
+      if (offence != NULL && hc_is_http2_start((hc_slice){line, left})) return refuse_http2(why);
       if (offence != NULL) return refuse(why, offence);
     }
     const char *end = left > r->scanned ? memchr(line + r->scanned, '\n', left - r->scanned) : NULL;

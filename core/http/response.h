@@ -27,6 +27,10 @@ typedef struct hc_response {
  * passes `limit` bytes (line ends counted, the unfinished line too).
  * Bare LF ends a line (RFC 9112 section 2.2). After the code comes SP, or the end of the line. */
 hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit, size_t *used, hc_failure *why);
+#define HC_HTTP2_START_SIZE 9 /* the head of a frame */
+#define HC_HTTP2_ONLY "the server speaks HTTP/2 only"
+/* Are these the first bytes of a server that speaks HTTP/2 to whoever connects? hc_response_parse refuses them as such. */
+bool hc_is_http2_start(hc_slice bytes);
 /* Makes it a valid start again and keeps the memory: the next head on a kept connection is much like the last. */
 void hc_response_restart(hc_response *r);
 /* Frees all and makes it a valid start again. */
