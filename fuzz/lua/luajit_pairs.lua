@@ -13,14 +13,12 @@ local named = {}
 for i = 1, 50 do named["name" .. i] = "x" end
 for _ = 1, 200 do walk(named) end
 local done = 0
-local object = newproxy(true)
-getmetatable(object).__gc = function()
+getmetatable(newproxy(true)).__gc = function()
   walk({ "a", "b" })
   walk({ a = "b", c = "d" })
   walk({ [1.5] = "x", b = { 1 } })
   done = done + 1
 end
-object = nil
 collectgarbage()
 collectgarbage()
 print("done", done)

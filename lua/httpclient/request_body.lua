@@ -1,9 +1,15 @@
 -- request_body.lua: what a transfer has to know of the body that it sends: how long it is, and how to send it again.
 local request_body = {}
 
+local function is_closed(body)
+  return io.type(body) == "closed file"
+end
+
 -- A function can be called once; a file is read again from where it stood. -> can the body of the transfer be sent?
 function request_body.rewind(t)
-  if type(t.body) == "function" then
+  if is_closed(t.body) then
+    return false -- since the call
+  elseif type(t.body) == "function" then
     return not t.body_is_used
   elseif t.body ~= nil and type(t.body) ~= "string" then
     t.body_start = t.body_start or t.body:seek("cur")
@@ -34,6 +40,9 @@ function request_body.size(body, headers)
     return 0
   elseif type(body) == "function" then
     return declared_size(headers)
+  end
+  if is_closed(body) then
+    return -1
   end
   local at = body:seek("cur")
   local size = at and body:seek("end")

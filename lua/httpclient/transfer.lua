@@ -227,7 +227,8 @@ end
 local function ask(t)
   local client, began, sent = t.client, now(), 0
   if not request_body.rewind(t) then
-    fail("REQUEST_FAILED", "the body comes from a function or a pipe, which can't give it a second time")
+    fail("REQUEST_FAILED", io.type(t.body) == "closed file" and "the file of the body has been closed"
+      or "the body comes from a function or a pipe, which can't give it a second time")
   end
   t.body_is_used = true
   local send = t.raw and client.request_raw or client.request
