@@ -59,6 +59,8 @@ local function let_go()
   collectgarbage("setpause", 200)
   collectgarbage("setstepmul", 200)
   collect()
+  lua_calls.finish() -- coroutines that stayed in the waiter are gone now
+  collect()
   values.remove_files()
 end
 
