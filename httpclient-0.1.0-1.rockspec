@@ -32,6 +32,7 @@ build = {
         "bindings/lua_http_client_wait.c",
         "bindings/lua_inflater.c",
         "bindings/lua_module.c",
+        "bindings/lua_names.c",
         "bindings/lua_poller.c",
         "bindings/lua_query_string.c",
         "bindings/lua_signal.c",

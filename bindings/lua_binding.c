@@ -17,20 +17,37 @@ static const char *short_name(const char *full_name) {
 
 static int object_tostring(lua_State *L) { return hcl_push_object_text(L, 1, NULL); }
 
-static void fill_metatable(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta) {
+static void push_class_table(lua_State *L, const hcl_class *class) {
   lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
+  hcl_name_value(L, "", short_name(class->full_name));
+  if (class->functions) hcl_set_functions(L, class->function_mark, class->functions);
+  if (class->methods) hcl_set_functions(L, class->method_mark, class->methods);
+}
+
+/* The metatable is on the top, and its functions in it. */
+static void name_metamethods(lua_State *L, const luaL_Reg *meta) {
+  for (; meta->name; meta++) {
+    lua_getfield(L, -1, meta->name);
+    hcl_name_value(L, "", meta->name);
+    lua_pop(L, 1);
+  }
+}
+
+static void fill_metatable(lua_State *L, const hcl_class *class) {
+  push_class_table(L, class);
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "__index");
-  lua_pushstring(L, short_name(full_name));
+  lua_pushstring(L, short_name(class->full_name));
   lua_setfield(L, -3, "__name");
   lua_pushboolean(L, 0); /* getmetatable gives false: __gc is not for scripts to call */
   lua_setfield(L, -3, "__metatable");
   lua_pushcfunction(L, object_tostring);
+  hcl_name_value(L, "", "__tostring");
   lua_setfield(L, -3, "__tostring");
   lua_pushvalue(L, -2);
   lua_pushvalue(L, -2);
-  luaL_setfuncs(L, meta, 1);
+  luaL_setfuncs(L, class->meta, 1);
+  name_metamethods(L, class->meta);
   lua_getfield(L, -1, "__close");
   bool has_own = !lua_isnil(L, -1);
   lua_pop(L, 1);
@@ -42,15 +59,21 @@ static void fill_metatable(lua_State *L, const char *full_name, const luaL_Reg *
   lua_setfield(L, -2, CLASS_FIELD);
 }
 
-void hcl_class_new(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta) {
-  luaL_newmetatable(L, full_name);
+void hcl_class_new(lua_State *L, const hcl_class *class) {
+  luaL_newmetatable(L, class->full_name);
   lua_getfield(L, -1, CLASS_FIELD);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
-    fill_metatable(L, full_name, methods, meta);
+    fill_metatable(L, class);
     lua_getfield(L, -1, CLASS_FIELD);
   }
   lua_remove(L, -2);
+}
+
+void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc) {
+  const luaL_Reg meta[] = {{"__gc", gc}, {NULL, NULL}};
+  const hcl_class class = {.full_name = full_name, .meta = meta};
+  hcl_class_new(L, &class);
 }
 
 void hcl_class_push(lua_State *L, const char *full_name) {
@@ -67,6 +90,7 @@ void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_C
   lua_pop(L, 1);
   if (is_set) return;
   lua_pushcfunction(L, function);
+  hcl_name_value(L, "", field);
   lua_setfield(L, -2, field);
 }
 
@@ -146,7 +170,7 @@ const char *hcl_type_name(lua_State *L, int index) {
 
 int hcl_type_error(lua_State *L, int arg, const char *expected) {
   const char *got = hcl_type_name(L, arg);
-  return luaL_argerror(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
+  return hcl_argument_error(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 
 hc_slice hcl_to_slice(lua_State *L, int index) {
@@ -163,14 +187,14 @@ hc_slice hcl_check_string(lua_State *L, int arg) {
 int64_t hcl_check_integer(lua_State *L, int arg) {
   int64_t value = 0;
   if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
-  if (!hcl_to_integer(L, arg, &value)) luaL_argerror(L, arg, "number has no integer representation");
+  if (!hcl_to_integer(L, arg, &value)) hcl_argument_error(L, arg, "number has no integer representation");
   return value;
 }
 
 double hcl_check_number(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
   double value = (double)lua_tonumber(L, arg);
-  luaL_argcheck(L, !isnan(value), arg, "number expected, got NaN");
+  if (isnan(value)) hcl_argument_error(L, arg, "number expected, got NaN");
   return value;
 }
 
@@ -258,9 +282,7 @@ static int buffer_gc(lua_State *L) {
 }
 
 hc_buffer *hcl_buffer_new(lua_State *L) {
-  static const luaL_Reg none[] = {{NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__gc", buffer_gc}, {NULL, NULL}};
-  hcl_class_new(L, BUFFER, none, meta);
+  hcl_hidden_class_new(L, BUFFER, buffer_gc);
   lua_pop(L, 1);
   return (hc_buffer *)hcl_object_new(L, BUFFER, sizeof(hc_buffer));
 }

@@ -22,11 +22,21 @@
 #define HCL_STREAM_PEER_TCP "httpclient.StreamPeerTCP"
 #define HCL_STREAM_PEER_TLS "httpclient.StreamPeerTLS"
 
-/* Registers the class `full_name` (one of the above) and pushes its class table, which holds `methods` and is the
- * metatable's __index. `meta` may name its own __index, __newindex, __tostring ...; those functions get the class table
- * as upvalue 1. __gc also becomes __close where `meta` has none of its own. The metatable itself stays out of the scripts' reach. When the class is
+typedef struct hcl_class {
+  const char *full_name;     /* one of the above */
+  const char *function_mark; /* how messages write what is called with a dot: "HTTPClient." */
+  const char *method_mark;   /* and what is called on an object: "client:" */
+  const luaL_Reg *functions, *methods;
+  const luaL_Reg *meta;
+} hcl_class;
+
+/* Registers the class and pushes its class table, which holds functions and methods and is the metatable's __index. `meta`
+ * may name its own __index, __newindex, __tostring ...; those functions get the class table as upvalue 1. __gc also becomes
+ * __close where `meta` has none of its own. The metatable itself stays out of the scripts' reach. When the class is
  * registered already (luaopen ran before in this state), pushes the class table of then. */
-void hcl_class_new(lua_State *L, const char *full_name, const luaL_Reg *methods, const luaL_Reg *meta);
+void hcl_class_new(lua_State *L, const hcl_class *class);
+/* The same of what no script sees, and which is only to be collected. */
+void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc);
 void hcl_class_push(lua_State *L, const char *full_name);  /* the class table; nil before hcl_class_new */
 
 /* Pushes the metatable of that registry name, which is made at first use and has one function. One that an error left
@@ -45,7 +55,18 @@ void hcl_anchor_put(lua_State *L, int object, int slot);
 void hcl_anchor_reserve(lua_State *L, int object, int slot);
 void hcl_anchor_get(lua_State *L, int object, int slot);
 
-/* --- arguments: strict, nothing is converted; a wrong one raises as luaL_argerror does ------------------------------- */
+/* --- names.c ------------------------------------------------------------------------------------------------------- */
+
+/* Sets the functions as fields of the table on the top. Messages know them by the mark and the name: "client:poll" is a
+ * method, "HTTPClient.wait_any" and "uri_encode" are none. */
+void hcl_set_functions(lua_State *L, const char *mark, const luaL_Reg *functions);
+/* Remembers that name of the value on the top, a function; or a class table's. */
+void hcl_name_value(lua_State *L, const char *mark, const char *name);
+/* Raises as luaL_argerror does, but always with the name of the function that is running, or that has called the running
+ * one as its helper. Of a method the object itself is not counted; where that is wrong, a dot was written for a colon. */
+int hcl_argument_error(lua_State *L, int arg, const char *problem);
+
+/* --- arguments: strict, nothing is converted; a wrong one raises as hcl_argument_error does --------------------------- */
 
 const char *hcl_type_name(lua_State *L, int index);  /* __name of objects, else the type; "no value" */
 int hcl_type_error(lua_State *L, int arg, const char *expected);
@@ -110,6 +131,10 @@ int hcl_uri_decode(lua_State *L);
 
 hc_certificates *hcl_to_certificates(lua_State *L, int index);  /* NULL: no X509Certificate */
 hc_key *hcl_to_key(lua_State *L, int index);                    /* NULL: no CryptoKey */
+/* As the core's, for a text that a script gives: where it is no PEM text at all, *why says what reads files. */
+hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why);
+hc_error hcl_load_key_text(hc_key *key, hc_slice text, bool public_only, hc_failure *why);
+bool hcl_holds_pem(hc_slice text);
 /* Push a new object, empty. */
 void hcl_push_new_certificate(lua_State *L);
 void hcl_push_new_key(lua_State *L);

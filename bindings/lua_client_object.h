@@ -81,6 +81,7 @@ int hcl_interest_dirty(lua_State *L, hc_interest interest);
 extern const luaL_Reg hcl_client_exchange_methods[];
 extern const luaL_Reg hcl_client_file_methods[];
 extern const luaL_Reg hcl_client_fact_methods[];
+extern const luaL_Reg hcl_client_wait_functions[];
 extern const luaL_Reg hcl_client_wait_methods[];
 
 #endif

@@ -24,6 +24,7 @@ void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, siz
 
 /* __index: another letter case finds the entry too. */
 static int dictionary_index(lua_State *L) {
+  if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   if (lua_type(L, 2) != LUA_TSTRING) return 0;
   hc_slice wanted = hcl_to_slice(L, 2);
   lua_pushnil(L);

@@ -8,6 +8,8 @@
 
 #define CLIENTS "httpclient.clients"
 #define RUNTIME "httpclient.runtime"
+#define FUNCTION_MARK "HTTPClient."
+#define METHOD_MARK "client:"
 
 /* --- the object ------------------------------------------------------------------------------------------------------- */
 
@@ -338,26 +340,46 @@ static int get_property(lua_State *L, const property *p) {
   return 1;
 }
 
+#define FIELD_VALUE 3 /* the argument of __newindex that is the value; a setter's is 2 */
+
+static int refuse_type(lua_State *L, int arg, const property *p, const char *expected) {
+  if (arg != FIELD_VALUE) return hcl_type_error(L, arg, expected);
+  return luaL_error(L, "HTTPClient.%s: %s expected, got %s", p->name, expected, hcl_type_name(L, arg));
+}
+
+static int refuse_value(lua_State *L, int arg, const property *p, const char *problem) {
+  if (arg == FIELD_VALUE) return luaL_error(L, "HTTPClient.%s %s", p->name, problem);
+  return hcl_argument_error(L, arg, lua_pushfstring(L, "%s %s", p->name, problem));
+}
+
+static bool check_flag(lua_State *L, int arg, const property *p) {
+  if (!lua_isboolean(L, arg)) refuse_type(L, arg, p, "boolean");
+  return lua_toboolean(L, arg) != 0;
+}
+
 static size_t check_size(lua_State *L, int arg, const property *p) {
-  int64_t value = hcl_check_integer(L, arg);
+  int64_t value = 0;
+  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type(L, arg, p, "number");
+  if (!hcl_to_integer(L, arg, &value)) refuse_value(L, arg, p, "must be an integer");
   if (value < (int64_t)p->least || value > (int64_t)p->most) {
     /* As text: lua_pushfstring of 5.1 has no %I, and %d is an int. */
-    luaL_argerror(L, arg, lua_pushfstring(L, "%s must be from %d to %d", p->name, (int)p->least, (int)p->most));
+    refuse_value(L, arg, p, lua_pushfstring(L, "must be from %d to %d", (int)p->least, (int)p->most));
   }
   return (size_t)value;
 }
 
 static double check_seconds(lua_State *L, int arg, const property *p) {
-  double value = hcl_check_number(L, arg);
-  if (!(value >= 0)) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be 0 or more seconds", p->name));
-  if (value > 1e18) luaL_argerror(L, arg, lua_pushfstring(L, "%s is over 1e18 seconds; 0 means no limit", p->name));
+  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type(L, arg, p, "number");
+  double value = (double)lua_tonumber(L, arg);
+  if (!(value >= 0)) refuse_value(L, arg, p, "must be 0 or more seconds");
+  if (value > 1e18) refuse_value(L, arg, p, "is over 1e18 seconds; 0 means no limit");
   return value;
 }
 
 static void set_property(lua_State *L, int arg, const property *p) {
   hcl_client *self = hcl_check_client(L, 1);
   char *field = (char *)hc_client_get_settings(self->client) + p->offset;
-  if (p->kind == PROPERTY_BOOLEAN) *(bool *)(void *)field = hcl_check_boolean(L, arg);
+  if (p->kind == PROPERTY_BOOLEAN) *(bool *)(void *)field = check_flag(L, arg, p);
   else if (p->kind == PROPERTY_SIZE) *(size_t *)(void *)field = check_size(L, arg, p);
   else *(double *)(void *)field = check_seconds(L, arg, p);
 }
@@ -380,6 +402,7 @@ static void add_accessor(lua_State *L, const char *prefix, const property *p, lu
   lua_pushfstring(L, "%s%s", prefix, p->kind == PROPERTY_BOOLEAN && prefix[0] == 's' ? "blocking_mode" : p->name);
   lua_pushlightuserdata(L, address.pointer);
   lua_pushcclosure(L, function, 1);
+  hcl_name_value(L, METHOD_MARK, lua_tostring(L, -2));
   lua_rawset(L, -3);
 }
 
@@ -403,25 +426,32 @@ static int client_index(lua_State *L) {
   return hcl_push_class_enum(L, name) ? 1 : 0;
 }
 
+static int write_connection(lua_State *L, const property *p) {
+  (void)hcl_check_free_client(L, 1);
+  lua_settop(L, FIELD_VALUE);
+  if (!lua_isnil(L, FIELD_VALUE) && !hcl_to_stream_peer(L, FIELD_VALUE)) refuse_type(L, FIELD_VALUE, p, "StreamPeer");
+  lua_settop(L, FIELD_VALUE);
+  lua_remove(L, 2);
+  return client_set_connection(L);
+}
+
 static int client_newindex(lua_State *L) {
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
   const property *p = name ? find_property(name) : NULL;
   if (!p) return luaL_error(L, "HTTPClient has no field '%s' to write", name ? name : luaL_typename(L, 2));
-  if (p->kind == PROPERTY_CONNECTION) {
-    lua_remove(L, 2);
-    return client_set_connection(L);
-  }
-  int expected = p->kind == PROPERTY_BOOLEAN ? LUA_TBOOLEAN : LUA_TNUMBER;
-  if (lua_type(L, 3) != expected)
-    return luaL_error(L, "HTTPClient.%s: %s expected, got %s", name, lua_typename(L, expected), hcl_type_name(L, 3));
-  set_property(L, 3, p);
+  if (p->kind == PROPERTY_CONNECTION) return write_connection(L, p);
+  set_property(L, FIELD_VALUE, p);
   return 0;
 }
 
 /* --- the class ------------------------------------------------------------------------------------------------------------ */
 
+static const luaL_Reg functions[] = {{"new", client_new}, {NULL, NULL}};
+
+/* With a dot or a colon. */
+static const luaL_Reg either[] = {{"query_string_from_dict", hcl_query_string_from_dict}, {NULL, NULL}};
+
 static const luaL_Reg methods[] = {
-    {"new", client_new},
     {"close", client_close},
     {"connect_to_host", client_connect_to_host},
     {"poll", client_poll},
@@ -431,7 +461,6 @@ static const luaL_Reg methods[] = {
     {"set_https_proxy", client_set_https_proxy},
     {"set_connection", client_set_connection},
     {"get_connection", client_get_connection},
-    {"query_string_from_dict", hcl_query_string_from_dict},
     {NULL, NULL},
 };
 
@@ -446,11 +475,14 @@ static int class_index(lua_State *L) {
 }
 
 void hcl_http_client_register(lua_State *L) {
-  hcl_class_new(L, HCL_HTTP_CLIENT, methods, meta);
-  luaL_setfuncs(L, hcl_client_exchange_methods, 0);
-  luaL_setfuncs(L, hcl_client_file_methods, 0);
-  luaL_setfuncs(L, hcl_client_fact_methods, 0);
-  luaL_setfuncs(L, hcl_client_wait_methods, 0);
+  static const hcl_class class = {HCL_HTTP_CLIENT, FUNCTION_MARK, METHOD_MARK, functions, methods, meta};
+  hcl_class_new(L, &class);
+  hcl_set_functions(L, FUNCTION_MARK, hcl_client_wait_functions);
+  hcl_set_functions(L, "", either);
+  hcl_set_functions(L, METHOD_MARK, hcl_client_exchange_methods);
+  hcl_set_functions(L, METHOD_MARK, hcl_client_file_methods);
+  hcl_set_functions(L, METHOD_MARK, hcl_client_fact_methods);
+  hcl_set_functions(L, METHOD_MARK, hcl_client_wait_methods);
   add_accessors(L);
   hcl_set_constants(L, lua_gettop(L));
   lua_newtable(L);

@@ -24,7 +24,7 @@ static hc_error check_map_name(hc_slice name, hc_failure *why) {
 
 /* "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
 static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
-  if (lua_type(L, -2) != LUA_TSTRING) luaL_argerror(L, arg, "a header's name must be a string");
+  if (lua_type(L, -2) != LUA_TSTRING) hcl_argument_error(L, arg, "a header's name must be a string");
   const char *name = lua_tostring(L, -2);
   hc_error code = check_map_name(hcl_to_slice(L, -2), why);
   int64_t number;
@@ -41,7 +41,7 @@ static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
     lua_pushlstring(L, text, (size_t)size);
     lua_concat(L, 3);
   } else {
-    luaL_argerror(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string or an integer, got %s", name, hcl_type_name(L, -1)));
+    hcl_argument_error(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string or an integer, got %s", name, hcl_type_name(L, -1)));
   }
   return code;
 }
@@ -68,7 +68,7 @@ static size_t count_entries(lua_State *L, int table) {
 static hc_slice push_line(lua_State *L, int arg, size_t i) {
   lua_rawgeti(L, arg, (int)(i + 1));
   if (lua_type(L, -1) != LUA_TSTRING)
-    luaL_argerror(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
+    hcl_argument_error(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
   return hcl_to_slice(L, -1);
 }
 
@@ -157,13 +157,13 @@ static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *
 /* request_raw takes an array of bytes too; it becomes a string in the argument's place. */
 static void bytes_to_string(lua_State *L, int arg) {
   size_t count;
-  if (!hcl_is_sequence(L, arg, &count)) luaL_argerror(L, arg, "a body's table must be an array of integers from 0 to 255");
+  if (!hcl_is_sequence(L, arg, &count)) hcl_argument_error(L, arg, "a body's table must be an array of integers from 0 to 255");
   hc_buffer *buffer = hcl_buffer_new(L);
   for (size_t i = 0; i < count; i++) {
     int64_t value;
     lua_rawgeti(L, arg, (int)(i + 1));
     if (!hcl_to_integer(L, -1, &value) || value < 0 || value > 255)
-      luaL_argerror(L, arg, lua_pushfstring(L, "element %d is no integer from 0 to 255", (int)(i + 1)));
+      hcl_argument_error(L, arg, lua_pushfstring(L, "element %d is no integer from 0 to 255", (int)(i + 1)));
     char byte = (char)value;
     if (hc_buffer_append(buffer, (hc_slice){&byte, 1}, HCL_TEXT_LIMIT) != HC_OK) hcl_raise_memory(L);
     lua_pop(L, 1);

@@ -24,7 +24,7 @@ FILE *hcl_file_if_open(lua_State *L, int index) {
 
 FILE *hcl_to_open_file(lua_State *L, int index) {
   void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
-  if (object && !file_of(object)) luaL_argerror(L, index, "the file is closed");
+  if (object && !file_of(object)) hcl_argument_error(L, index, "the file is closed");
   return object ? file_of(object) : NULL;
 }
 
@@ -110,7 +110,7 @@ static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
 /* Of what the owner is, by create_new_file or own_file_size: nil for a device. */
 static int64_t check_owner(lua_State *L, int index) {
   int64_t owner = HC_FILE_OF_NOBODY;
-  luaL_argcheck(L, lua_isnoneornil(L, index) || hcl_to_integer(L, index, &owner), index, "owner expected");
+  if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner)) hcl_argument_error(L, index, "owner expected");
   return owner;
 }
 
@@ -136,7 +136,8 @@ int hcl_open_body_file(lua_State *L) {
 /* is_present_file(path, file [, owner]) -> boolean: the same of a file that a script has opened */
 int hcl_is_present_file(lua_State *L) {
   FILE *file = hcl_to_open_file(L, 2);
-  lua_pushboolean(L, file && hc_file_is_present(fileno(file), luaL_checkstring(L, 1), check_owner(L, 3)));
+  hc_slice path = hcl_check_string(L, 1);
+  lua_pushboolean(L, file && hc_file_is_present(fileno(file), path.data, check_owner(L, 3)));
   return 1;
 }
 

@@ -6,7 +6,7 @@
 static double opt_seconds(lua_State *L, int arg) {
   if (lua_isnoneornil(L, arg)) return -1;
   double seconds = hcl_check_number(L, arg);
-  if (seconds < 0) luaL_argerror(L, arg, "0 or more seconds are needed");
+  if (seconds < 0) hcl_argument_error(L, arg, "0 or more seconds are needed");
   return seconds;
 }
 
@@ -69,6 +69,7 @@ int hcl_interest_dirty(lua_State *L, hc_interest interest) {
 }
 
 static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int client_getfd(lua_State *L) { return client_get_fd(L); }
 static int client_pollfd(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hc_interest interest = interest_of(L);
@@ -116,7 +117,7 @@ static void keep_clients(lua_State *L, hcl_client **objects, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)(i + 1));
     if (!luaL_testudata(L, -1, HCL_HTTP_CLIENT))
-      luaL_argerror(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
+      hcl_argument_error(L, 1, lua_pushfstring(L, "element %d is no HTTPClient", (int)(i + 1)));
     objects[i] = hcl_check_free_client(L, -1);
     if (objects[i]->is_shown) hcl_client_withdraw(L, objects[i]);
     lua_rawseti(L, kept, (int)(i + 1));
@@ -125,7 +126,7 @@ static void keep_clients(lua_State *L, hcl_client **objects, size_t count) {
 
 /* HTTPClient.wait_any(clients [, seconds]) */
 static int client_wait_any(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   double seconds = opt_seconds(L, 2);
   size_t count = lua_rawlen(L, 1);
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
@@ -151,8 +152,10 @@ static int client_wait_any(lua_State *L) {
   return 1;
 }
 
+const luaL_Reg hcl_client_wait_functions[] = {{"wait_any", client_wait_any}, {NULL, NULL}};
+
 const luaL_Reg hcl_client_wait_methods[] = {
-    {"wait", client_wait},     {"wait_any", client_wait_any}, {"get_fd", client_get_fd}, {"getfd", client_get_fd},
+    {"wait", client_wait},     {"get_fd", client_get_fd}, {"getfd", client_getfd},
     {"pollfd", client_pollfd}, {"events", client_events},     {"timeout", client_timeout}, {"dirty", client_dirty},
     {NULL, NULL},
 };

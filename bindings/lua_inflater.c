@@ -50,7 +50,7 @@ static int inflater_new(lua_State *L) {
   hc_coding coding;
   if (!hc_coding_of(hcl_check_string(L, 1), &coding)) {
     const char *message = "\"gzip\", \"x-gzip\" or \"deflate\" expected";
-    return luaL_argerror(L, 1, message);
+    return hcl_argument_error(L, 1, message);
   }
   inflater *self = (inflater *)hcl_object_new(L, HCL_INFLATER, sizeof *self);
   self->inflate = hc_inflate_new(coding);
@@ -110,7 +110,7 @@ static int inflater_feed(lua_State *L) {
   inflater *self = check_inflater(L);
   hc_slice data = hcl_check_string(L, 2);
   int64_t max = hcl_opt_integer(L, 3, MAX_DEFAULT);
-  luaL_argcheck(L, max >= 1 && max <= MAX_LIMIT, 3, "1 to 16777216 bytes are possible");
+  if (max < 1 || max > MAX_LIMIT) hcl_argument_error(L, 3, "1 to 16777216 bytes are possible");
   if (!self->inflate) return push_closed(L);
   bool is_pending = hc_buffer_size(&self->pending) > 0;
   if (is_pending) {
@@ -148,11 +148,16 @@ static int inflater_is_done(lua_State *L) {
   return 1;
 }
 
+static const luaL_Reg functions[] = {{"new", inflater_new}, {NULL, NULL}};
+
 static const luaL_Reg methods[] = {
-    {"new", inflater_new},         {"feed", inflater_feed},   {"finish", inflater_finish},
+    {"feed", inflater_feed},       {"finish", inflater_finish},
     {"is_done", inflater_is_done}, {"close", inflater_close}, {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", inflater_gc}, {"__close", inflater_close}, {NULL, NULL}};
 
-void hcl_inflater_register(lua_State *L) { hcl_class_new(L, HCL_INFLATER, methods, meta); }
+void hcl_inflater_register(lua_State *L) {
+  static const hcl_class class = {HCL_INFLATER, "Inflater.", "inflater:", functions, methods, meta};
+  hcl_class_new(L, &class);
+}

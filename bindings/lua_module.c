@@ -26,7 +26,7 @@ static int module_monotonic_time(lua_State *L) {
 
 static const char *check_path(lua_State *L, int index) {
   hc_slice path = hcl_check_string(L, index);
-  luaL_argcheck(L, !memchr(path.data, '\0', path.size), index, "the path holds a NUL byte");
+  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, index, "the path holds a NUL byte");
   return path.data;
 }
 
@@ -112,6 +112,10 @@ static void set_kept(lua_State *L) {
   lua_setfield(L, -2, "kept");
 }
 
+/* Functions of their own, so that messages name what was called. */
+static int module_http_escape(lua_State *L) { return hcl_uri_encode(L); }
+static int module_http_unescape(lua_State *L) { return hcl_uri_decode(L); }
+
 typedef struct class_entry {
   const char *name;
   void (*push)(lua_State *L);
@@ -141,14 +145,14 @@ static const luaL_Reg functions[] = {
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},
-    {"http_escape", hcl_uri_encode}, /* the 3.x names */
-    {"http_unescape", hcl_uri_decode},
+    {"http_escape", module_http_escape}, /* the 3.x names */
+    {"http_unescape", module_http_unescape},
     {NULL, NULL},
 };
 
 MODULE_EXPORT int luaopen_httpclient_core(lua_State *L) {
   lua_newtable(L);
-  luaL_setfuncs(L, functions, 0);
+  hcl_set_functions(L, "", functions);
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
     classes[i].push(L);
     lua_setfield(L, -2, classes[i].name);

@@ -129,6 +129,7 @@ static hc_interest interest_of(lua_State *L) {
 }
 
 static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int poller_getfd(lua_State *L) { return poller_get_fd(L); }
 static int poller_pollfd(lua_State *L) {
   hc_interest interest = interest_of(L);
   hcl_poller *self = check_poller(L);
@@ -162,7 +163,7 @@ static int push_moved(lua_State *L) {
 static int poller_wait(lua_State *L) {
   (void)check_poller(L);
   double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
-  if (seconds < 0 && !lua_isnoneornil(L, 2)) luaL_argerror(L, 2, "0 or more seconds are needed");
+  if (seconds < 0 && !lua_isnoneornil(L, 2)) hcl_argument_error(L, 2, "0 or more seconds are needed");
   lua_pushcfunction(L, push_moved);
   lua_pushvalue(L, 1);
   hcl_poller *self = check_poller(L); /* a finalizer may have closed it */
@@ -177,14 +178,19 @@ static int poller_wait(lua_State *L) {
   return status != 0 ? lua_error(L) : 1;
 }
 
+static const luaL_Reg functions[] = {{"new", poller_new}, {NULL, NULL}};
+
 static const luaL_Reg methods[] = {
-    {"new", poller_new},     {"add", poller_add},   {"remove", poller_remove},
+    {"add", poller_add},     {"remove", poller_remove},
     {"count", poller_count}, {"wait", poller_wait}, {"get_fd", poller_get_fd},
-    {"getfd", poller_get_fd}, {"pollfd", poller_pollfd}, {"events", poller_events},
+    {"getfd", poller_getfd}, {"pollfd", poller_pollfd}, {"events", poller_events},
     {"timeout", poller_timeout}, {"dirty", poller_dirty}, {"close", poller_close},
     {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", poller_gc}, {"__close", poller_go_out_of_scope}, {NULL, NULL}};
 
-void hcl_poller_register(lua_State *L) { hcl_class_new(L, HCL_POLLER, methods, meta); }
+void hcl_poller_register(lua_State *L) {
+  static const hcl_class class = {HCL_POLLER, "Poller.", "poller:", functions, methods, meta};
+  hcl_class_new(L, &class);
+}

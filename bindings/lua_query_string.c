@@ -13,7 +13,6 @@
 
 typedef struct writer {
   hc_buffer *out;
-  int arg;           /* the fields' place, for messages */
   bool *has_pairs;   /* the first one may have been empty */
 } writer;
 
@@ -55,12 +54,15 @@ static bool number_text(lua_State *L, int index, char text[NUMBER_TEXT]) {
 
 /* --- one pair */
 
+/* An object in front of the fields is not counted. */
+static int refuse(lua_State *L, const char *problem) { return hcl_argument_error(L, 1, problem); }
+
 /* Raises, and names the field. */
-static int refuse_field(lua_State *L, const writer *w, hc_slice key, const char *problem) {
+static int refuse_field(lua_State *L, hc_slice key, const char *problem) {
   bool cut = key.size > QUOTED_KEY;
   lua_pushlstring(L, key.data, cut ? QUOTED_KEY : key.size);
   const char *quoted = lua_tostring(L, -1);
-  return luaL_argerror(L, w->arg, lua_pushfstring(L, "field '%s%s': %s", quoted, cut ? "..." : "", problem));
+  return refuse(L, lua_pushfstring(L, "field '%s%s': %s", quoted, cut ? "..." : "", problem));
 }
 
 static void append(lua_State *L, const writer *w, hc_slice text, bool encoded) {
@@ -86,7 +88,7 @@ static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value)
   case LUA_TSTRING: write_text(L, w, key, hcl_to_slice(L, value)); return;
   case LUA_TBOOLEAN: write_text(L, w, key, lua_toboolean(L, value) ? HC_SLICE("true") : HC_SLICE("false")); return;
   case LUA_TNUMBER:
-    if (!number_text(L, value, text)) refuse_field(L, w, key, "an infinity or NaN can not be written");
+    if (!number_text(L, value, text)) refuse_field(L, key, "an infinity or NaN can not be written");
     write_text(L, w, key, hc_slice_of(text));
     return;
   default: break;
@@ -96,7 +98,7 @@ static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value)
     return;
   }
   const char *type = hcl_type_name(L, value);
-  refuse_field(L, w, key, lua_pushfstring(L, "a value of type %s can not be written", type));
+  refuse_field(L, key, lua_pushfstring(L, "a value of type %s can not be written", type));
 }
 
 static void write_field(lua_State *L, const writer *w, hc_slice key, int value) {
@@ -105,7 +107,7 @@ static void write_field(lua_State *L, const writer *w, hc_slice key, int value) 
     write_scalar(L, w, key, value);
     return;
   }
-  if (!hcl_is_sequence(L, value, &count)) refuse_field(L, w, key, "a table as value must be an array without gaps");
+  if (!hcl_is_sequence(L, value, &count)) refuse_field(L, key, "a table as value must be an array without gaps");
   value = lua_absindex(L, value);
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, value, (int)i);
@@ -115,13 +117,13 @@ static void write_field(lua_State *L, const writer *w, hc_slice key, int value) 
 }
 
 /* The text of the key at `index`; `text` is room for a number's. The value at the top of the stack may be the key's. */
-static hc_slice check_key(lua_State *L, const writer *w, int index, char text[NUMBER_TEXT]) {
+static hc_slice check_key(lua_State *L, int index, char text[NUMBER_TEXT]) {
   if (lua_type(L, index) == LUA_TSTRING) return hcl_to_slice(L, index);
   if (lua_type(L, index) != LUA_TNUMBER) {
     const char *type = hcl_type_name(L, index);
-    luaL_argerror(L, w->arg, lua_pushfstring(L, "a name must be a string or a number, got %s", type));
+    refuse(L, lua_pushfstring(L, "a name must be a string or a number, got %s", type));
   }
-  if (!number_text(L, index, text)) luaL_argerror(L, w->arg, "a name is an infinity or NaN");
+  if (!number_text(L, index, text)) refuse(L, "a name is an infinity or NaN");
   return hc_slice_of(text);
 }
 
@@ -138,7 +140,7 @@ static void write_in_own_order(lua_State *L, const writer *w, int fields) {
     lua_pushvalue(L, -3);
     lua_call(L, 2, 2); /* iterator, state, control, key, value */
     if (lua_isnil(L, -2)) return;
-    write_field(L, w, check_key(L, w, -2, text), -1);
+    write_field(L, w, check_key(L, -2, text), -1);
     lua_pop(L, 1);
     lua_remove(L, -2); /* the key is the next control */
   }
@@ -160,11 +162,11 @@ static void write_pairs(lua_State *L, const writer *w, int fields, size_t count)
     size_t size;
     lua_rawgeti(L, fields, (int)i);
     if (!hcl_is_sequence(L, -1, &size) || size != 2) {
-      luaL_argerror(L, w->arg, lua_pushfstring(L, "element %d is no pair {name, value}", (int)i));
+      refuse(L, lua_pushfstring(L, "element %d is no pair {name, value}", (int)i));
     }
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 2);
-    write_field(L, w, check_key(L, w, -2, text), -1);
+    write_field(L, w, check_key(L, -2, text), -1);
     lua_pop(L, 3);
   }
 }
@@ -191,7 +193,7 @@ static size_t count_fields(lua_State *L, int fields) {
 }
 
 /* Fills `keys` from the table; the tables on the stack behind it anchor the keys and the numbers' texts. */
-static size_t gather_keys(lua_State *L, const writer *w, int fields, sorted_key *keys, size_t room) {
+static size_t gather_keys(lua_State *L, int fields, sorted_key *keys, size_t room) {
   size_t count = 0;
   lua_newtable(L);
   lua_newtable(L);
@@ -202,7 +204,7 @@ static size_t gather_keys(lua_State *L, const writer *w, int fields, sorted_key 
     sorted_key *key = &keys[count++];
     key->place = (int)count;
     key->is_string = lua_type(L, -2) == LUA_TSTRING;
-    hc_slice name = check_key(L, w, -2, text);
+    hc_slice name = check_key(L, -2, text);
     hcl_push_slice(L, name);
     key->text = hcl_to_slice(L, -1);
     lua_rawseti(L, texts, key->place);
@@ -218,7 +220,7 @@ static void write_sorted(lua_State *L, const writer *w, int fields) {
   if (room == 0) return;
   if (room > INT32_MAX / 2) hcl_raise_memory(L);
   sorted_key *keys = (sorted_key *)lua_newuserdata(L, room * sizeof *keys);
-  size_t count = gather_keys(L, w, fields, keys, room);
+  size_t count = gather_keys(L, fields, keys, room);
   int originals = lua_gettop(L) - 1;
   qsort(keys, count, sizeof *keys, compare_keys);
   for (size_t i = 0; i < count; i++) {
@@ -252,12 +254,16 @@ static int fields_place(lua_State *L) {
 
 int hcl_query_string_from_dict(lua_State *L) {
   bool has_pairs = false;
-  writer w = {NULL, fields_place(L), &has_pairs};
-  if (!lua_istable(L, w.arg)) return hcl_type_error(L, w.arg, "table");
+  writer w = {NULL, &has_pairs};
+  int fields = fields_place(L);
+  if (!lua_istable(L, fields)) {
+    const char *got = hcl_type_name(L, fields);
+    return refuse(L, lua_pushfstring(L, "table expected, got %s", got));
+  }
   w.out = hcl_buffer_new(L);
   int top = lua_gettop(L);
   luaL_checkstack(L, 20, "query_string_from_dict");
-  write_fields(L, &w, w.arg);
+  write_fields(L, &w, fields);
   lua_settop(L, top);
   hcl_buffer_push(L, w.out);
   return 1;

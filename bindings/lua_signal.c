@@ -53,6 +53,7 @@ static hc_interest interest_of(lua_State *L) {
 }
 
 static int signal_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int signal_getfd(lua_State *L) { return signal_get_fd(L); }
 static int signal_pollfd(lua_State *L) {
   hc_interest interest = interest_of(L);
   signal_object *self = check_signal(L);
@@ -70,12 +71,17 @@ static int signal_poll(lua_State *L) {
   return 0;
 }
 
+static const luaL_Reg functions[] = {{"new", signal_new}, {NULL, NULL}};
+
 static const luaL_Reg methods[] = {
-    {"new", signal_new},       {"raise", signal_raise},   {"close", signal_close}, {"get_fd", signal_get_fd},
-    {"getfd", signal_get_fd},  {"pollfd", signal_pollfd}, {"events", signal_events},
+    {"raise", signal_raise},   {"close", signal_close}, {"get_fd", signal_get_fd},
+    {"getfd", signal_getfd},  {"pollfd", signal_pollfd}, {"events", signal_events},
     {"timeout", signal_timeout}, {"dirty", signal_dirty}, {"poll", signal_poll},   {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", signal_gc}, {NULL, NULL}};
 
-void hcl_signal_register(lua_State *L) { hcl_class_new(L, HCL_SIGNAL, methods, meta); }
+void hcl_signal_register(lua_State *L) {
+  static const hcl_class class = {HCL_SIGNAL, "Signal.", "signal:", functions, methods, meta};
+  hcl_class_new(L, &class);
+}

@@ -193,6 +193,10 @@ static int tls_get_stream(lua_State *L) {
   return hcl_call_busy(L, &self->busy, make_stream);
 }
 
+/* Two functions, so that messages name what was called. */
+static int tcp_disconnect_from_host(lua_State *L) { return hcl_stream_disconnect(L); }
+static int tls_disconnect_from_stream(lua_State *L) { return hcl_stream_disconnect(L); }
+
 /* clang-format off */
 #define COMMON_METHODS \
   {"put_data", hcl_stream_put_data}, \
@@ -210,16 +214,17 @@ static const luaL_Reg meta[] = {{"__gc", hcl_stream_gc},
 
 void hcl_stream_peer_tcp_register(lua_State *L) {
   static const luaL_Reg methods[] = {COMMON_METHODS,
-                                     {"new", tcp_new},
                                      {"connect_to_host", tcp_connect_to_host},
                                      {"get_status", tcp_get_status},
                                      {"get_connected_host", tcp_get_connected_host},
                                      {"get_connected_port", tcp_get_connected_port},
                                      {"get_local_port", tcp_get_local_port},
                                      {"set_no_delay", tcp_set_no_delay},
-                                     {"disconnect_from_host", hcl_stream_disconnect},
+                                     {"disconnect_from_host", tcp_disconnect_from_host},
                                      {NULL, NULL}};
-  hcl_class_new(L, HCL_STREAM_PEER_TCP, methods, meta);
+  static const luaL_Reg functions[] = {{"new", tcp_new}, {NULL, NULL}};
+  static const hcl_class class = {HCL_STREAM_PEER_TCP, "StreamPeerTCP.", "stream:", functions, methods, meta};
+  hcl_class_new(L, &class);
   for (int i = 0; i < 4; i++) {
     lua_pushinteger(L, i);
     lua_setfield(L, -2, tcp_status_names[i]);
@@ -228,15 +233,16 @@ void hcl_stream_peer_tcp_register(lua_State *L) {
 
 void hcl_stream_peer_tls_register(lua_State *L) {
   static const luaL_Reg methods[] = {COMMON_METHODS,
-                                     {"new", tls_new},
                                      {"connect_to_stream", tls_connect_to_stream},
                                      {"get_status", tls_get_status},
                                      {"get_stream", tls_get_stream},
-                                     {"disconnect_from_stream", hcl_stream_disconnect},
+                                     {"disconnect_from_stream", tls_disconnect_from_stream},
                                      {NULL, NULL}};
   static const char *const names[] = {"STATUS_DISCONNECTED", "STATUS_HANDSHAKING", "STATUS_CONNECTED", "STATUS_ERROR",
                                       "STATUS_ERROR_HOSTNAME_MISMATCH"};
-  hcl_class_new(L, HCL_STREAM_PEER_TLS, methods, meta);
+  static const luaL_Reg functions[] = {{"new", tls_new}, {NULL, NULL}};
+  static const hcl_class class = {HCL_STREAM_PEER_TLS, "StreamPeerTLS.", "stream:", functions, methods, meta};
+  hcl_class_new(L, &class);
   for (int i = 0; i < 5; i++) {
     lua_pushinteger(L, i);
     lua_setfield(L, -2, names[i]);

@@ -476,9 +476,7 @@ static bool looks_like_stream(lua_State *L, int index) {
 }
 
 static hc_stream_peer *push_new_holder(lua_State *L, int object) {
-  static const luaL_Reg none[] = {{NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__gc", holder_gc}, {NULL, NULL}};
-  hcl_class_new(L, ADAPTER, none, meta);
+  hcl_hidden_class_new(L, ADAPTER, holder_gc);
   lua_pop(L, 1);
   lua_State *thread = calls_thread(L);
   holder *held = (holder *)hcl_object_new(L, ADAPTER, sizeof *held);

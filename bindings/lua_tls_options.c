@@ -18,7 +18,7 @@ typedef struct gathering {
 } gathering;
 
 static int refuse(lua_State *L, const gathering *g, const char *problem) {
-  return luaL_argerror(L, g->arg, lua_pushfstring(L, "extra.%s: %s", g->key, problem));
+  return hcl_argument_error(L, g->arg, lua_pushfstring(L, "extra.%s: %s", g->key, problem));
 }
 
 static int refuse_type(lua_State *L, const gathering *g, int value, const char *expected) {
@@ -68,7 +68,7 @@ static hc_certificates *push_certificates(lua_State *L, int value, hc_failure *w
   }
   hcl_push_new_certificate(L);
   hc_certificates *certificates = hcl_to_certificates(L, -1);
-  hc_certificates_load_text(certificates, hcl_to_slice(L, value), why);
+  hcl_load_certificate_text(certificates, hcl_to_slice(L, value), why);
   return certificates;
 }
 
@@ -91,7 +91,7 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
   }
   hcl_push_new_key(L);
   hc_key *key = hcl_to_key(L, -1);
-  if (hc_key_load_text(key, hcl_to_slice(L, value), false, &why) != HC_OK) refuse(L, g, why.text);
+  if (hcl_load_key_text(key, hcl_to_slice(L, value), false, &why) != HC_OK) refuse(L, g, why.text);
   return key;
 }
 
@@ -99,10 +99,14 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
 
 static void take_min_version(lua_State *L, gathering *g, int v) { g->settings.min_version = check_version(L, g, v); }
 static void take_max_version(lua_State *L, gathering *g, int v) { g->settings.max_version = check_version(L, g, v); }
-static void take_crl_file(lua_State *L, gathering *g, int v) { g->settings.crl_file = check_text(L, g, v); }
 static void take_ciphers(lua_State *L, gathering *g, int v) { g->settings.ciphers = check_text(L, g, v); }
 static void take_certificate(lua_State *L, gathering *g, int v) { g->settings.certificate = check_certificate(L, g, v); }
 static void take_private_key(lua_State *L, gathering *g, int v) { g->settings.private_key = check_key(L, g, v); }
+
+static void take_crl_file(lua_State *L, gathering *g, int v) {
+  g->settings.crl_file = check_text(L, g, v);
+  if (hcl_holds_pem(g->settings.crl_file)) refuse(L, g, "a path is wanted, and this is PEM text");
+}
 
 static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
   if (!lua_isboolean(L, v)) refuse_type(L, g, v, "boolean");
@@ -157,10 +161,10 @@ static bool is_extra_key(hc_slice name) {
 static void refuse_unknown_keys(lua_State *L, int arg) {
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      luaL_argerror(L, arg, lua_pushfstring(L, "extra: unknown key of type %s", luaL_typename(L, -2)));
+      hcl_argument_error(L, arg, lua_pushfstring(L, "extra: unknown key of type %s", luaL_typename(L, -2)));
     }
     if (!is_extra_key(hcl_to_slice(L, -2))) {
-      luaL_argerror(L, arg, lua_pushfstring(L, "extra.%s: unknown key", lua_tostring(L, -2)));
+      hcl_argument_error(L, arg, lua_pushfstring(L, "extra.%s: unknown key", lua_tostring(L, -2)));
     }
   }
 }
@@ -194,7 +198,7 @@ static hc_certificates *take_chain(lua_State *L, int arg) {
   if (why.code == HC_OK && hc_certificates_count(chain) == 0) {
     hc_failure_set(&why, HC_ERR_INVALID_PARAMETER, "the trusted chain holds no certificate");
   }
-  if (why.code != HC_OK) luaL_argerror(L, arg, why.text);
+  if (why.code != HC_OK) hcl_argument_error(L, arg, why.text);
   return chain;
 }
 
@@ -223,7 +227,7 @@ static int options_client(lua_State *L) {
   lua_settop(L, 3);
   hc_slice override = hcl_opt_string(L, 2, HC_SLICE(""));
   if (override.size && memchr(override.data, '\0', override.size)) {
-    return luaL_argerror(L, 2, "the name holds a NUL byte");
+    return hcl_argument_error(L, 2, "the name holds a NUL byte");
   }
   g.settings.verify = HC_TLS_VERIFY_FULL;
   g.settings.common_name_override = override;
@@ -278,7 +282,7 @@ hc_tls_options *hcl_to_tls_options(lua_State *L, int index) {
 
 hc_tls_options *hcl_check_tls_options(lua_State *L, int arg) {
   options_object *self = (options_object *)hcl_check_object(L, arg, HCL_TLS_OPTIONS);
-  if (!self->options) luaL_argerror(L, arg, "the TLSOptions are closed");
+  if (!self->options) hcl_argument_error(L, arg, "the TLSOptions are closed");
   return self->options;
 }
 
@@ -305,13 +309,14 @@ static int options_is_server(lua_State *L) {
 }
 
 void hcl_tls_options_register(lua_State *L) {
-  static const luaL_Reg methods[] = {{"client", options_client},
-                                     {"client_unsafe", options_client_unsafe},
-                                     {"is_unsafe_client", options_is_unsafe_client},
+  static const luaL_Reg functions[] = {
+      {"client", options_client}, {"client_unsafe", options_client_unsafe}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"is_unsafe_client", options_is_unsafe_client},
                                      {"get_common_name_override", options_get_common_name_override},
                                      {"get_trusted_ca_chain", options_get_trusted_ca_chain},
                                      {"is_server", options_is_server},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", options_gc}, {NULL, NULL}};
-  hcl_class_new(L, HCL_TLS_OPTIONS, methods, meta);
+  static const hcl_class class = {HCL_TLS_OPTIONS, "TLSOptions.", "options:", functions, methods, meta};
+  hcl_class_new(L, &class);
 }

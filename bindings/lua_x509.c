@@ -12,11 +12,43 @@ typedef struct key_object {
   hc_key *key; /* NULL: empty */
 } key_object;
 
-/* False, with the result pushed, when the text can not be a path. */
-static bool is_path(hc_slice path, hc_failure *why) {
-  if (path.size > 0 && !memchr(path.data, '\0', path.size)) return true;
-  hc_failure_set(why, HC_ERR_FILE_BAD_PATH, path.size ? "the path holds a NUL byte" : "the path is empty");
+/* --- paths and PEM text: a script easily gives one for the other */
+
+bool hcl_holds_pem(hc_slice text) {
+  const hc_slice begin = HC_SLICE("-----BEGIN ");
+  for (size_t i = 0; i + begin.size <= text.size; i++) {
+    if (memcmp(text.data + i, begin.data, begin.size) == 0) return true;
+  }
   return false;
+}
+
+/* False, with the reason, when the text can not be a path. What it says of PEM text shows nothing of it: that may be a key. */
+static bool is_path(hc_slice path, hc_failure *why) {
+  const char *reason = NULL;
+  if (path.size == 0) reason = "the path is empty";
+  else if (memchr(path.data, '\0', path.size)) reason = "the path holds a NUL byte";
+  else if (hcl_holds_pem(path)) reason = "a path is wanted, and this is PEM text, which load_from_string(text) takes";
+  if (!reason) return true;
+  hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "%s", reason);
+  return false;
+}
+
+static hc_error explain_text(hc_slice text, hc_error code, const char *kind, const char *class_name, hc_failure *why) {
+  if (code != HC_ERR_INVALID_DATA || hcl_holds_pem(text)) return code;
+  hc_failure plain = *why;
+  hc_failure_clear(why);
+  return hc_failure_set(why, code, "%s: PEM text is wanted (\"-----BEGIN %s-----\"), and %s:load(path) reads files",
+                        plain.text, kind, class_name);
+}
+
+hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why) {
+  hc_error code = hc_certificates_load_text(certificates, text, why);
+  return explain_text(text, code, "CERTIFICATE", "X509Certificate", why);
+}
+
+hc_error hcl_load_key_text(hc_key *key, hc_slice text, bool public_only, hc_failure *why) {
+  hc_error code = hc_key_load_text(key, text, public_only, why);
+  return explain_text(text, code, public_only ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey", why);
 }
 
 static int no_memory(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
@@ -51,7 +83,7 @@ static int certificate_replace(lua_State *L, certificate_object *self, hc_slice 
   hc_certificates *fresh = hc_certificates_new();
   if (!fresh) return no_memory(L);
   hc_error code = is_file ? hc_certificates_load_file(fresh, source.data, &why)
-                          : hc_certificates_load_text(fresh, source, &why);
+                          : hcl_load_certificate_text(fresh, source, &why);
   if (code == HC_OK) {
     hc_certificates_release(self->certificates);
     self->certificates = fresh;
@@ -110,14 +142,15 @@ hc_certificates *hcl_to_certificates(lua_State *L, int index) {
 }
 
 void hcl_x509_register(lua_State *L) {
-  static const luaL_Reg methods[] = {{"new", certificate_new},
-                                     {"load", certificate_load},
+  static const luaL_Reg functions[] = {{"new", certificate_new}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"load", certificate_load},
                                      {"save", certificate_save},
                                      {"load_from_string", certificate_load_from_string},
                                      {"save_to_string", certificate_save_to_string},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", certificate_gc}, {NULL, NULL}};
-  hcl_class_new(L, HCL_X509_CERTIFICATE, methods, meta);
+  static const hcl_class class = {HCL_X509_CERTIFICATE, "X509Certificate.", "certificate:", functions, methods, meta};
+  hcl_class_new(L, &class);
 }
 
 /* --- CryptoKey */
@@ -140,7 +173,7 @@ static int key_new(lua_State *L) {
 }
 
 static hc_error load_half(hc_key *key, hc_slice source, bool public_only, bool is_file, hc_failure *why) {
-  return is_file ? hc_key_load_file(key, source.data, public_only, why) : hc_key_load_text(key, source, public_only, why);
+  return is_file ? hc_key_load_file(key, source.data, public_only, why) : hcl_load_key_text(key, source, public_only, why);
 }
 
 /* With nothing said about the half (argument 3), a text that holds no private key may hold a public one. */
@@ -223,13 +256,14 @@ hc_key *hcl_to_key(lua_State *L, int index) {
 }
 
 void hcl_crypto_key_register(lua_State *L) {
-  static const luaL_Reg methods[] = {{"new", key_new},
-                                     {"load", key_load},
+  static const luaL_Reg functions[] = {{"new", key_new}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"load", key_load},
                                      {"save", key_save},
                                      {"load_from_string", key_load_from_string},
                                      {"save_to_string", key_save_to_string},
                                      {"is_public_only", key_is_public_only},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", key_gc}, {NULL, NULL}};
-  hcl_class_new(L, HCL_CRYPTO_KEY, methods, meta);
+  static const hcl_class class = {HCL_CRYPTO_KEY, "CryptoKey.", "key:", functions, methods, meta};
+  hcl_class_new(L, &class);
 }
