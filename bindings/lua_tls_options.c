@@ -126,6 +126,10 @@ static void take_legacy_renegotiation(lua_State *L, gathering *g, int v) {
   g->settings.legacy_renegotiation = check_flag(L, g, v);
 }
 
+static void take_tolerate_missing_close_notify(lua_State *L, gathering *g, int v) {
+  g->settings.tolerate_missing_close_notify = check_flag(L, g, v);
+}
+
 static void take_pinned_keys(lua_State *L, gathering *g, int v) {
   g->settings.pinned_keys = check_strings(L, g, v, &g->settings.pinned_key_count);
   /* A list that came out empty by mistake must not mean "anything goes". */
@@ -148,6 +152,7 @@ static const extra_key extra_keys[] = {
     {"private_key", take_private_key},   {"ciphers", take_ciphers},
     {"alpn", take_alpn},                 {"post_handshake_auth", take_post_handshake_auth},
     {"legacy_renegotiation", take_legacy_renegotiation},
+    {"tolerate_missing_close_notify", take_tolerate_missing_close_notify},
 };
 #define EXTRA_KEY_COUNT (sizeof extra_keys / sizeof *extra_keys)
 

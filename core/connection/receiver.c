@@ -50,11 +50,19 @@ void hc_receiver_note(hc_receiver *r, hc_io io) {
   r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
 }
 
+/* Only content that nothing else delimits may end as the options tolerate it: everything else knows better where it ends. */
+static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc_failure *why) {
+  if (r->plan.framing != HC_FRAMING_UNTIL_CLOSE || !hc_stream_peer_is_tolerable_end(stream)) return HC_IO_ERROR;
+  hc_failure_clear(why);
+  return HC_IO_EOF;
+}
+
 /* One receive. */
 static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room, bool fill, size_t *got,
                         hc_failure *why) {
   hc_io io = from->patience == HC_SLEEPING ? recv_sleeping(from->stream, into, room, fill, got, why)
                                            : hc_stream_peer_recv(from->stream, into, room, got, why);
+  if (io == HC_IO_ERROR) io = tolerate_end(r, from->stream, why);
   hc_receiver_note(r, io);
   return io;
 }

@@ -50,6 +50,10 @@ hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
   return HC_IO_OK;
 }
 
+bool hc_stream_peer_is_tolerable_end(const hc_stream_peer *peer) {
+  return peer->ops->is_tolerable_end != NULL && peer->ops->is_tolerable_end(peer);
+}
+
 hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
   return hc_buffer_size(&peer->unread) > 0 ? HC_IO_OK : peer->ops->peek(peer, why);
 }

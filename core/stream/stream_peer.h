@@ -33,6 +33,9 @@ typedef struct hc_stream_peer_ops {
   hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
   /* Optional: as recv, into a pipe, see hc_socket_fill_pipe. */
   hc_io (*fill_pipe)(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why);
+  /* Optional: was the ERROR of the last recv nothing but an end that did not say it was one, and is that good enough where
+   * content runs to the end of the connection? */
+  bool (*is_tolerable_end)(const hc_stream_peer *self);
   /* Looks whether bytes or the end have come, without taking any. OK: bytes; WANT_…: nothing; EOF; ERROR. Over TLS it
    * processes what is no application data (session tickets, key updates). */
   hc_io (*peek)(hc_stream_peer *self, hc_failure *why);
@@ -87,6 +90,7 @@ void hc_stream_peer_release(hc_stream_peer *peer);  /* NULL is fine */
 hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why);
 hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
 hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why);
+bool hc_stream_peer_is_tolerable_end(const hc_stream_peer *peer);
 hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why);
 /* 0 also while there are unread bytes. */
 uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step);

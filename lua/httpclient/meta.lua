@@ -577,6 +577,7 @@ function Poller:close() end
 ---@field alpn? string[]
 ---@field post_handshake_auth? boolean
 ---@field legacy_renegotiation? boolean
+---@field tolerate_missing_close_notify? boolean
 
 ---@class TLSOptions
 local TLSOptions = {}

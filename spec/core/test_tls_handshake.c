@@ -196,6 +196,47 @@ static void test_legacy_renegotiation(void) {
   }
 }
 
+/* Ends the stream below behind `size` bytes of a record of five. True: the end may be tolerated. */
+static bool is_tolerated(SSL_CTX *context, hc_tls_options *options, size_t size, size_t *whole) {
+  world w;
+  char held[256], byte;
+  size_t got;
+  hc_failure why = {HC_OK, ""};
+  world_open(&w, context, options, "a.example");
+  NEED(world_shake(&w) == HC_IO_OK);
+  server_step(&w);
+  while (hc_stream_peer_recv(w.client, &byte, 1, &got, &why) == HC_IO_OK) continue;
+  NEED(SSL_write(w.server, "hello", 5) == 5);
+  *whole = (size_t)BIO_read(w.wire.to_client, held, sizeof held);
+  if (size > *whole) size = *whole;
+  if (size > 0) BIO_write(w.wire.to_client, held, (int)size);
+  w.wire.ended = true;
+  hc_io io;
+  do io = hc_stream_peer_recv(w.client, &byte, 1, &got, &why);
+  while (io == HC_IO_OK);
+  CHECK(io == HC_IO_ERROR && has_text(why.text, "close_notify"));
+  bool is_tolerable = hc_stream_peer_is_tolerable_end(w.client);
+  world_close(&w);
+  return is_tolerable;
+}
+
+/* An end between two records may be a server's habit, one inside a record is a loss. */
+static void test_missing_close_notify(void) {
+  for (int i = 0; i < 4; i++) {
+    server_spec spec = {.identity = &server_identity, .max_version = i % 2 == 0 ? TLS1_2_VERSION : 0};
+    const hc_tls_settings s = {.trusted_chain = trusted, .tolerate_missing_close_notify = i < 2};
+    SSL_CTX *context = server_context(&spec);
+    hc_tls_options *options = options_of(&s);
+    size_t whole = 1;
+    for (size_t size = 0; size <= whole; size++) {
+      bool is_tolerable = is_tolerated(context, options, size, &whole);
+      CHECK(is_tolerable == (i < 2 && (size == 0 || size == whole)));
+    }
+    hc_tls_options_release(options);
+    SSL_CTX_free(context);
+  }
+}
+
 int main(void) {
   root = make_authority("Root", NULL);
   server_identity = make_server("DNS:a.example", &root);
@@ -206,6 +247,7 @@ int main(void) {
   test_old_versions_trust_no_weak_keys();
   test_post_handshake_auth();
   test_legacy_renegotiation();
+  test_missing_close_notify();
   test_client_certificates();
   test_alpn();
   test_ciphers();

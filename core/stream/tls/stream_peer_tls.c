@@ -20,6 +20,7 @@ typedef struct tls_peer {
   bool resumed;
   bool ended;                  /* close_notify has come */
   bool drained;                /* OpenSSL has nothing more to give before new bytes come */
+  bool truncated;              /* the stream below ended without it, behind a whole record */
   bool fatal;                  /* OpenSSL's state is of no use any more, not even for a close_notify */
   size_t pending;              /* bytes of a record that OpenSSL holds and the stream below has not taken whole */
 } tls_peer;
@@ -48,12 +49,18 @@ static void fail(tls_peer *t) {
   ERR_clear_error();
 }
 
+/* Did the last record come whole? OpenSSL has taken a head out of its buffer already while it waits for the rest. */
+static bool is_between_records(const SSL *ssl) {
+  return SSL_has_pending(ssl) == 0 && strcmp(SSL_rstate_string(ssl), "RB") != 0;
+}
+
 /* An end without close_notify may be an attacker's doing (RFC 8446 section 6.1), so it is no end in good order. */
 static void fail_truncated(tls_peer *t) {
   bool in_handshake = t->state == HC_TLS_HANDSHAKING;
   hc_failure_set(&t->handshake.failure, HC_ERR_CONNECTION_ERROR,
                  in_handshake ? "TLS handshake: the server closed the connection"
                               : "connection closed without close_notify");
+  t->truncated = !in_handshake && is_between_records(t->ssl);
   fail(t);
 }
 
@@ -132,6 +139,11 @@ static hc_io tls_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   hc_io io = read_once(t, into, room, got);
   if (io == HC_IO_OK) read_buffered(t, into, room, got);
   return io == HC_IO_ERROR ? report(t, why) : io;
+}
+
+static bool tls_is_tolerable_end(const hc_stream_peer *self) {
+  const tls_peer *t = view_of(self);
+  return t->truncated && t->handshake.options->tolerates_missing_close_notify;
 }
 
 /* For streams below that can not sleep in a read. False: there is nothing to sleep on. */
@@ -455,6 +467,7 @@ static const hc_stream_peer_ops tls_ops = {.name = "StreamPeerTLS",
                                            .send = tls_send,
                                            .recv = tls_recv,
                                            .recv_blocking = tls_recv_blocking,
+                                           .is_tolerable_end = tls_is_tolerable_end,
                                            .peek = tls_peek,
                                            .empty_at = tls_empty_at,
                                            .rest = tls_rest,

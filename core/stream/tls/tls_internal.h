@@ -92,6 +92,7 @@ struct hc_tls_options {
   hc_buffer alpn;                  /* as on the wire, RFC 7301 section 3.1 */
   STACK_OF(X509_CRL) *crls;        /* NULL: no revocation lists are checked */
   bool require_ocsp;
+  bool tolerates_missing_close_notify;
   SSL_CTX *context;                /* NULL until it is needed */
   BIO_METHOD *bio_method;
   unsigned store_number;           /* another one for each store that was set; 0: none yet */

@@ -144,6 +144,7 @@ static bool needs_judgement(const hc_tls_settings *s) {
 static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   o->verify = s->verify;
   o->require_ocsp = s->require_ocsp_stapling;
+  o->tolerates_missing_close_notify = s->tolerate_missing_close_notify;
   hc_error error = check_verification(s, why);
   if (error == HC_OK) error = check_certificates(s, why);
   if (error == HC_OK) error = take_versions(o, s, why);

@@ -38,6 +38,8 @@ typedef struct hc_tls_settings {
   size_t alpn_count;
   bool post_handshake_auth;        /* a server may ask for the client certificate later (RFC 8446 section 4.6.2) */
   bool legacy_renegotiation;       /* servers that do not know RFC 5746 are taken too */
+  bool tolerate_missing_close_notify;  /* content that runs to the end of the connection may end so (RFC 9112 section 9.8
+                                          has it incomplete); nothing else may, nor may a record that is cut */
 } hc_tls_settings;
 
 /* Copies what it needs. crl_file: the list of the authority that issued the server's certificate must be in it, those of
