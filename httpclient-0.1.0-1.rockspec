@@ -86,6 +86,7 @@ build = {
         "core/stream/tls/tls_context.c",
         "core/stream/tls/tls_failure.c",
         "core/stream/tls/tls_handshake.c",
+        "core/stream/tls/tls_keylog.c",
         "core/stream/tls/tls_ocsp.c",
         "core/stream/tls/tls_options.c",
         "core/stream/tls/tls_session.c",

@@ -100,6 +100,7 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
 static void take_min_version(lua_State *L, gathering *g, int v) { g->settings.min_version = check_version(L, g, v); }
 static void take_max_version(lua_State *L, gathering *g, int v) { g->settings.max_version = check_version(L, g, v); }
 static void take_ciphers(lua_State *L, gathering *g, int v) { g->settings.ciphers = check_text(L, g, v); }
+static void take_keylog_file(lua_State *L, gathering *g, int v) { g->settings.keylog_file = check_text(L, g, v); }
 static void take_certificate(lua_State *L, gathering *g, int v) { g->settings.certificate = check_certificate(L, g, v); }
 static void take_private_key(lua_State *L, gathering *g, int v) { g->settings.private_key = check_key(L, g, v); }
 
@@ -153,6 +154,7 @@ static const extra_key extra_keys[] = {
     {"alpn", take_alpn},                 {"post_handshake_auth", take_post_handshake_auth},
     {"legacy_renegotiation", take_legacy_renegotiation},
     {"tolerate_missing_close_notify", take_tolerate_missing_close_notify},
+    {"keylog_file", take_keylog_file},
 };
 #define EXTRA_KEY_COUNT (sizeof extra_keys / sizeof *extra_keys)
 

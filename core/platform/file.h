@@ -31,6 +31,9 @@ bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner);
 bool hc_file_is_present(int file, const char *path, int64_t owner);
 /* Opens it for writing behind what it holds, and anything else not. The errors of hc_file_create, and HC_ERR_FILE_CANT_OPEN. */
 hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_failure *why);
+/* Opens a log for its owner alone: made with mode 0600, or one that is there is appended to, and made as private. Refused: a
+ * link, another's file, what has a second name or is no regular file. The errors of hc_file_create. */
+hc_error hc_file_open_log(const char *path, int *file, hc_failure *why);
 
 typedef enum hc_file_kind {
   HC_FILE_MISSING,  /* or nothing can be learned of it */

@@ -578,6 +578,7 @@ function Poller:close() end
 ---@field post_handshake_auth? boolean
 ---@field legacy_renegotiation? boolean
 ---@field tolerate_missing_close_notify? boolean
+---@field keylog_file? string
 
 ---@class TLSOptions
 local TLSOptions = {}

@@ -34,6 +34,8 @@ static const char *reason(int number) {
     case ENFILE: return "too many open files";
     case EPIPE: return "nobody reads it any more";
     case EBADF: return "the file is not open for this";
+    case ELOOP: return "it is a link";
+    case ENXIO: return "nobody reads it";
     case ENAMETOOLONG: return "the name is too long";
     default: return NULL;
   }
@@ -175,6 +177,21 @@ hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_fai
   hc_file_close(*file);
   *file = -1;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
+}
+
+static bool make_private(int file) {
+  struct stat facts;
+  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 || facts.st_uid != geteuid()) return false;
+  return (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0 || fchmod(file, S_IRUSR | S_IWUSR) == 0;
+}
+
+hc_error hc_file_open_log(const char *path, int *file, hc_failure *why) {
+  hc_error code = open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
+  if (code != HC_OK || make_private(*file)) return code;
+  hc_file_close(*file);
+  *file = -1;
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: it is no regular file of this user's alone",
+                        SHOWN_PATH_MAX, path);
 }
 
 hc_file_kind hc_file_kind_of(const char *path) {

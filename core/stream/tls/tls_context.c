@@ -260,6 +260,7 @@ static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *wh
   if (error == HC_OK) error = set_alpn(o, why);
   if (error == HC_OK && s != NULL) error = set_ciphers(o, s->ciphers, why);
   if (error == HC_OK && s != NULL) error = set_client_certificate(o, s, why);
+  if (error == HC_OK && s != NULL) error = hc_tls_keylog_open(o, s->keylog_file, why);
   if (error == HC_OK && !set_verification(o)) error = no_memory(why);
   if (error != HC_OK) return error;
   if (s != NULL && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);

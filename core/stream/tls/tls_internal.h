@@ -1,7 +1,7 @@
 /* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL:
  * x509.c, x509_file.c (certificates, keys, their files), tls_options.c (settings), tls_context.c (SSL_CTX),
  * tls_store.c (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?), tls_certificate.c (certificates as
- * text), tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one
+ * text), tls_keylog.c, tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one
  * connection asks for), stream_peer_tls.c. */
 #ifndef HC_TLS_INTERNAL_H
 #define HC_TLS_INTERNAL_H
@@ -93,6 +93,8 @@ struct hc_tls_options {
   STACK_OF(X509_CRL) *crls;        /* NULL: no revocation lists are checked */
   bool require_ocsp;
   bool tolerates_missing_close_notify;
+  bool logs_keys;
+  int keylog;                      /* a descriptor, where logs_keys */
   SSL_CTX *context;                /* NULL until it is needed */
   BIO_METHOD *bio_method;
   unsigned store_number;           /* another one for each store that was set; 0: none yet */
@@ -127,6 +129,12 @@ hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why);
 /* So that prepare need not wait long. */
 void hc_tls_context_start(const hc_tls_options *o);
 void hc_tls_context_free(hc_tls_options *o);
+
+/* --- tls_keylog.c */
+
+/* Opens the file ("": none) and has the context's connections write to it. HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_tls_keylog_open(hc_tls_options *o, hc_slice path, hc_failure *why);
+void hc_tls_keylog_close(hc_tls_options *o);
 
 /* --- tls_session.c */
 

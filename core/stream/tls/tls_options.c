@@ -138,6 +138,7 @@ static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
 /* What OpenSSL has to judge is judged now; plain options wait for their first connection. */
 static bool needs_judgement(const hc_tls_settings *s) {
   return s->trusted_chain != NULL || s->crl_file.size > 0 || s->certificate != NULL || s->ciphers.size > 0 ||
+         s->keylog_file.size > 0 ||
          s->min_version != 0 || s->max_version != 0 || s->post_handshake_auth || s->legacy_renegotiation;
 }
 
@@ -179,6 +180,7 @@ void hc_tls_options_release(hc_tls_options *o) {
   if (o == NULL || --o->references > 0) return;
   hc_tls_session_forget_all(o);
   hc_tls_context_free(o);
+  hc_tls_keylog_close(o);
   hc_certificates_release(o->trusted_chain);
   hc_buffer_free(&o->alpn);
   hc_memory_release(o->pins);

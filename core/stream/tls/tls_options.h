@@ -40,6 +40,7 @@ typedef struct hc_tls_settings {
   bool legacy_renegotiation;       /* servers that do not know RFC 5746 are taken too */
   bool tolerate_missing_close_notify;  /* content that runs to the end of the connection may end so (RFC 9112 section 9.8
                                           has it incomplete); nothing else may, nor may a record that is cut */
+  hc_slice keylog_file;            /* path; "" none. The secrets of all connections are appended (NSS key log format) */
 } hc_tls_settings;
 
 /* Copies what it needs. crl_file: the list of the authority that issued the server's certificate must be in it, those of

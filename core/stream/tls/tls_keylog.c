@@ -1,0 +1,44 @@
+/* tls_keylog.c - the secrets of each connection as lines of the NSS key log format, for who looks at its own traffic. */
+#include <string.h>
+
+#include "../../base/memory.h"
+#include "../../platform/file.h"
+#include "../../platform/socket.h"
+#include "tls_internal.h"
+
+#define LINE_MAX_SIZE 512u /* a label, 32 bytes and at most 64 more, in hex */
+
+/* One write each: several processes may append to the file. A full disk is no reason to end a connection. */
+static void write_line(const SSL *ssl, const char *line) {
+  const hc_tls_handshake *h = SSL_get_app_data(ssl);
+  char text[LINE_MAX_SIZE];
+  size_t size = strlen(line), written;
+  if (h == NULL || !h->options->logs_keys || size >= sizeof text) return;
+  memcpy(text, line, size);
+  text[size] = '\n';
+  (void)hc_file_write(h->options->keylog, (hc_slice){text, size + 1}, &written, NULL);
+  hc_memory_wipe(text, sizeof text);
+}
+
+static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
+  char *name = hc_memory_copy_text(path.data, path.size);
+  if (name == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure inner = {HC_OK, ""};
+  hc_error error = hc_file_open_log(name, &o->keylog, &inner);
+  hc_memory_release(name);
+  if (error != HC_OK) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "keylog_file: %s", inner.text);
+  o->logs_keys = true;
+  return HC_OK;
+}
+
+hc_error hc_tls_keylog_open(hc_tls_options *o, hc_slice path, hc_failure *why) {
+  if (path.size == 0) return HC_OK;
+  hc_error error = open_log(o, path, why);
+  if (error == HC_OK) SSL_CTX_set_keylog_callback(o->context, write_line);
+  return error;
+}
+
+void hc_tls_keylog_close(hc_tls_options *o) {
+  if (o->logs_keys) hc_file_close(o->keylog);
+  o->logs_keys = false;
+}
