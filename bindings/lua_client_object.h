@@ -65,6 +65,7 @@ bool hcl_flush_stdio(FILE *file);
 /* What the module's table has for the Lua part. */
 int hcl_response_fields(lua_State *L);   /* response_fields(client) -> dictionary, values of one name joined with ", " */
 int hcl_announced_length(lua_State *L);  /* announced_length(client) -> what Content-Length says, or -1 */
+int hcl_poller_round(lua_State *L);      /* poller_round(poller, seconds) -> as wait, the number of this wait */
 int hcl_open_body_file(lua_State *L);
 int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */

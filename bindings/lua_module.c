@@ -140,6 +140,7 @@ static const luaL_Reg functions[] = {
     {"prepare_tls", module_prepare_tls},
     {"response_fields", hcl_response_fields},
     {"announced_length", hcl_announced_length},
+    {"poller_round", hcl_poller_round},
     {"open_body_file", hcl_open_body_file},
     {"is_present_file", hcl_is_present_file},
     {"query_string_from_dict", hcl_query_string_from_dict},

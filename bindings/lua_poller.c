@@ -7,6 +7,7 @@ typedef struct hcl_poller {
   hc_poller *poller;
   hcl_runtime *runtime;
   bool busy;
+  uint32_t rounds; /* how often wait has been called */
   bool is_shown; /* as of a client */
   int shown_fd;
 } hcl_poller;
@@ -170,12 +171,19 @@ static int poller_wait(lua_State *L) {
   lua_State *previous = self->runtime ? self->runtime->current : NULL;
   if (self->runtime) self->runtime->current = L;
   self->busy = true;
+  self->rounds++;
   hc_error code = hc_poller_wait(self->poller, seconds);
   int status = code == HC_OK ? lua_pcall(L, 1, 1, 0) : 0;
   self->busy = false;
   if (self->runtime) self->runtime->current = previous;
   if (code != HC_OK) return luaL_error(L, "Poller: %s", hc_error_string((int)code));
   return status != 0 ? lua_error(L) : 1;
+}
+
+int hcl_poller_round(lua_State *L) {
+  poller_wait(L);
+  hcl_push_integer(L, ((hcl_poller *)lua_touserdata(L, 1))->rounds);
+  return 2;
 }
 
 static const luaL_Reg functions[] = {{"new", poller_new}, {NULL, NULL}};

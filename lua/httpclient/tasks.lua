@@ -222,12 +222,16 @@ local function step(task)
 end
 
 local function queue_moved(seconds)
-  for _, client in ipairs(watched.wait(seconds)) do
+  local moved, may_be_more = watched.wait(seconds)
+  for _, client in ipairs(moved) do
     if waiting[client] then
       enqueue(waiting[client], "ready")
     else
       watched.remove(client) -- it has something to read, and its task is at something else
     end
+  end
+  if may_be_more then
+    for _, task in pairs(waiting) do enqueue(task, "ready") end -- each looks for itself
   end
 end
 

@@ -1,5 +1,6 @@
 -- watched.lua: the Poller under the scheduler, made when it is first needed.
 local httpclient = require("httpclient")
+local core = require("httpclient.core")
 local kept = require("httpclient.kept")
 
 local watched = {}
@@ -8,6 +9,7 @@ local state = kept("watched", {
   poller = nil,
   registered = {},  -- clients in the poller -> true
   is_busy = false,
+  rounds = 0,       -- how often the Poller has waited here
 })
 
 function watched.poller()
@@ -44,26 +46,29 @@ function watched.remove(client)
   end
 end
 
--- Polls the clients that can move, after at most the seconds. -> those that have
+-- Polls the clients that can move, after at most the seconds. -> those that have; true when others may have moved before,
+-- and nobody was told: where the waiter has called the Poller's wait(), or memory was out
 function watched.wait(seconds)
   local poller = state.poller
   if not poller then
     return {}
   end
   state.is_busy = true
-  local ok, moved = pcall(poller.wait, poller, seconds)
+  local ok, moved, round = pcall(core.poller_round, poller, seconds)
   state.is_busy = false
   if not ok then
     error(moved, 0)
   end
-  return moved
+  local is_next = round == state.rounds + 1
+  state.rounds = round
+  return moved, not is_next
 end
 
 -- Forgets them all, and gives the descriptor back.
 function watched.close()
   if state.poller and not state.is_busy then
     state.poller:close()
-    state.poller, state.registered = nil, {}
+    state.poller, state.registered, state.rounds = nil, {}, 0
   end
 end
 
