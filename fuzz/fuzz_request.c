@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/http/request.h"
+#include "../core/http1/head_writer.h"
 #include "../core/http/uri.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

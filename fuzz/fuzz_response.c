@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../core/http/body.h"
-#include "../core/http/response.h"
+#include "../core/http1/head_parser.h"
 #include "reference.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);

@@ -24,6 +24,19 @@ bool hc_bytes_equal_fold(const char *a, const char *b, size_t size) {
   return true;
 }
 
+bool hc_parse_decimal(hc_slice digits, uint64_t *number) {
+  const uint64_t most = INT64_MAX;
+  uint64_t value = 0;
+  for (size_t i = 0; i < digits.size; i++) {
+    if (!hc_char_is_digit(digits.data[i])) return false;
+    uint64_t digit = (uint64_t)(digits.data[i] - '0');
+    if (value > (most - digit) / 10) return false;
+    value = value * 10 + digit;
+  }
+  *number = value;
+  return digits.size > 0;
+}
+
 size_t hc_token_size(const char *text, size_t size) {
   size_t i = 0;
   while (size - i >= 4 && (class_at(text + i) & class_at(text + i + 1) & class_at(text + i + 2) & class_at(text + i + 3) &

@@ -3,6 +3,7 @@
 #define HC_CHARS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "slice.h"
 
@@ -38,6 +39,9 @@ bool hc_bytes_equal_fold(const char *a, const char *b, size_t size);
 static inline bool hc_slice_equal_fold(hc_slice a, hc_slice b) {
   return a.size == b.size && hc_bytes_equal_fold(a.data, b.data, a.size);
 }
+
+/* Digits alone, at least one, of a number up to 2^63-1: what a length on the wire may be. */
+bool hc_parse_decimal(hc_slice digits, uint64_t *number);
 
 /* How many tchar the text starts with. */
 size_t hc_token_size(const char *text, size_t size);

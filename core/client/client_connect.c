@@ -1,5 +1,6 @@
 /* client_connect.c - whom to connect to, and by way of whom: hosts, ports, proxies. */
 #include "../base/memory.h"
+#include "../http/credentials.h"
 #include "../http/uri.h"
 #include "client_state.h"
 

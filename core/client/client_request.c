@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../http/uri.h"
+#include "../http1/head_writer.h"
 #include "client_state.h"
 
 static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_slice *authority) {

@@ -3,9 +3,9 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
-#include "../http/request.h"
-#include "../http/response.h"
 #include "../http/uri.h"
+#include "../http1/head_parser.h"
+#include "../http1/head_writer.h"
 
 struct hc_tunnel {
   hc_buffer out, in;
@@ -22,7 +22,7 @@ hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
   if (!t) return HC_ERR_OUT_OF_MEMORY;
   t->head_limit = wish->head_limit;
   hc_error code = hc_authority_write(wish->host, wish->port, 0, &authority);
-  if (code == HC_OK) code = hc_request_write_tunnel(view_of(&authority), wish->credentials, &t->out);
+  if (code == HC_OK) code = hc_head_write_tunnel(view_of(&authority), wish->credentials, &t->out);
   hc_buffer_free(&authority);
   if (code != HC_OK) hc_tunnel_delete(t);
   else *out = t;

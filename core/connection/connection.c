@@ -6,6 +6,7 @@
 #include "../base/limits.h"
 #include "../base/memory.h"
 #include "../http/uri.h"
+#include "../http1/head_parser.h"
 #include "../stream/tls/stream_peer_tls.h"
 
 void hc_connection_init(hc_connection *n, const hc_settings *settings) {

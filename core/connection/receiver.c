@@ -3,7 +3,7 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
-#include "../http/response.h"
+#include "../http1/head_parser.h"
 
 #define HEAD_KEPT 2048u /* bytes that a closed client keeps for its next head */
 

@@ -5,28 +5,14 @@
 
 #include "../base/chars.h"
 
-#define LENGTH_LIMIT ((uint64_t)INT64_MAX)
-
-static bool parse_decimal(hc_slice digits, uint64_t *number) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < digits.size; i++) {
-    if (!hc_char_is_digit(digits.data[i])) return false;
-    uint64_t digit = (uint64_t)(digits.data[i] - '0');
-    if (value > (LENGTH_LIMIT - digit) / 10) return false;
-    value = value * 10 + digit;
-  }
-  *number = value;
-  return digits.size > 0;
-}
-
 bool hc_content_length_parse(hc_slice value, uint64_t *length) {
   hc_slice element;
   uint64_t first = 0;
   bool is_first = true;
-  if (parse_decimal(value, length)) return true; /* nearly always */
+  if (hc_parse_decimal(value, length)) return true; /* nearly always */
   while (hc_list_next(&value, &element)) {
     uint64_t number;
-    if (!parse_decimal(element, &number) || (!is_first && number != first)) return false;
+    if (!hc_parse_decimal(element, &number) || (!is_first && number != first)) return false;
     first = number;
     is_first = false;
   }

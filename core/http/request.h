@@ -1,11 +1,11 @@
-/* request.h - validates a request and writes its head (RFC 9112 section 3). No I/O. */
+/* request.h - a request as the caller means it: method, target, fields, content (RFC 9110 sections 7 to 9). No I/O. */
 #ifndef HC_REQUEST_H
 #define HC_REQUEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/buffer.h"
+#include "../base/slice.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,22 +65,6 @@ typedef struct hc_request_head {
   bool closes;              /* Connection: close is in it */
   bool expects_continue;    /* Expect: 100-continue is in it, and content follows (RFC 9110 section 10.1.1) */
 } hc_request_head;
-
-/* Appends the head to `out`, or refuses with HC_ERR_INVALID_PARAMETER, `out` untouched, the offending part named in
- * `why` (never its value when it could be secret: the header's name, its index, the byte's position).
- * Order: request line, Host (the caller's line in its place where one is given), the caller's other lines in order
- * and spelling, then what the caller did not give: Content-Length (for content, and 0 for POST, PUT, PATCH without),
- * or Transfer-Encoding: chunked for a stream of unknown length, User-Agent, Accept, Proxy-Authorization.
- * A fragment is not sent; an absolute URL without a path gets "/" (OPTIONS apart).
- * HC_ERR_OUT_OF_MEMORY. */
-hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why);
-
-/* The head of the CONNECT that opens a proxy tunnel to `authority` (always host:port, RFC 9110 section 9.3.6). */
-hc_error hc_request_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out);
-
-/* "Basic ..." for Proxy-Authorization (RFC 7617) appended to `out`. HC_ERR_INVALID_PARAMETER for a ':' in the user
- * name or control bytes in either. */
-hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /* test_body.c - the framing decision of RFC 9112 section 6.3, and whether the connection lives on (section 9.3). */
 #include "../../core/http/body.h"
+#include "../../core/http1/head_parser.h"
 #include "wire.h"
 
 typedef struct body_case {

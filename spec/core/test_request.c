@@ -1,6 +1,7 @@
 /* test_request.c - what goes out, byte for byte, and what is refused (RFC 9112 section 3, RFC 9110). */
 #include "../../core/base/memory.h"
-#include "../../core/http/request.h"
+#include "../../core/http/credentials.h"
+#include "../../core/http1/head_writer.h"
 #include "../../core/base/version.h"
 #include "wire.h"
 
@@ -305,7 +306,7 @@ static bool writes_tunnel(const char *credentials, const char *expected) {
   static wire_log log;
   static char text[1024];
   hc_buffer out = {0};
-  hc_error error = hc_request_write_tunnel(wire_slice(0, "o:443"), wire_slice(1, credentials), &out);
+  hc_error error = hc_head_write_tunnel(wire_slice(0, "o:443"), wire_slice(1, credentials), &out);
   log.size = 0;
   memcpy(text, hc_buffer_head(&out), hc_buffer_size(&out));
   wire_add_bytes(&log, text, shorten(text, hc_buffer_size(&out)));

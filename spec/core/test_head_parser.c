@@ -1,6 +1,6 @@
-/* test_response.c - heads of responses, good and bad, in all splits (RFC 9112 sections 4 and 5). */
+/* test_head_parser.c - heads of responses, good and bad, in all splits (RFC 9112 sections 4 and 5). */
 #include "../../core/base/memory.h"
-#include "../../core/http/response.h"
+#include "../../core/http1/head_parser.h"
 #include "wire.h"
 
 typedef struct head_case {

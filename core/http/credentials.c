@@ -1,0 +1,57 @@
+/* credentials.c - Basic credentials. See credentials.h. */
+#include "credentials.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "../base/chars.h"
+
+static hc_error refuse(hc_failure *why, const char *what) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
+}
+
+static bool has_control(hc_slice s) {
+  for (size_t i = 0; i < s.size; i++) {
+    if (hc_char_is_control(s.data[i])) return true;
+  }
+  return false;
+}
+
+/* Byte `i` of "user:password", which is never put together, so that no copy of it needs wiping. */
+static unsigned pair_byte(hc_slice user, hc_slice password, size_t i) {
+  if (i < user.size) return (unsigned char)user.data[i];
+  return i == user.size ? ':' : (unsigned char)password.data[i - user.size - 1];
+}
+
+/* Base64 with padding (RFC 4648 section 4). */
+static char *encode_pair(hc_slice user, hc_slice password, char *at) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  size_t size = user.size + 1 + password.size;
+  for (size_t i = 0; i < size; i += 3) {
+    size_t left = size - i;
+    unsigned group = pair_byte(user, password, i) << 16;
+    if (left > 1) group |= pair_byte(user, password, i + 1) << 8;
+    if (left > 2) group |= pair_byte(user, password, i + 2);
+    *at++ = digits[group >> 18];
+    *at++ = digits[(group >> 12) & 63];
+    *at++ = (char)(left > 1 ? digits[(group >> 6) & 63] : '=');
+    *at++ = (char)(left > 2 ? digits[group & 63] : '=');
+  }
+  return at;
+}
+
+hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why) {
+  /* RFC 7617 section 2 */
+  if (user.size > 0 && memchr(user.data, ':', user.size) != NULL) return refuse(why, "the user name holds a colon");
+  if (has_control(user) || has_control(password)) return refuse(why, "user name or password holds a control byte");
+  if (user.size > SIZE_MAX / 4 || password.size > SIZE_MAX / 4) return HC_ERR_OUT_OF_MEMORY;
+  size_t size = user.size + 1 + password.size, encoded = sizeof "Basic " - 1 + (size + 2) / 3 * 4;
+  char *at;
+  size_t available;
+  hc_error error = hc_buffer_reserve(out, encoded, SIZE_MAX, &at, &available);
+  if (error != HC_OK) return hc_failure_set(why, error, "out of memory for the credentials");
+  memcpy(at, "Basic ", sizeof "Basic " - 1);
+  encode_pair(user, password, at + sizeof "Basic " - 1);
+  hc_buffer_commit(out, encoded);
+  return HC_OK;
+}

@@ -1,0 +1,251 @@
+/* request_check.c - may this request be sent? See request_check.h. */
+#include "request_check.h"
+
+#include <string.h>
+
+#include "../base/chars.h"
+#include "uri.h"
+
+static hc_error refuse(hc_failure *why, const char *what) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
+}
+
+static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+
+/* --- the request target ------------------------------------------------------------------------------------------- */
+
+/* A control byte or a space would end the request line early, or split it (RFC 9112 section 11.1). */
+static hc_error check_url_bytes(hc_slice url, hc_failure *why) {
+  for (size_t i = 0; i < url.size; i++) {
+    if (url.data[i] != ' ' && !hc_char_is_control(url.data[i])) continue;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "url: byte %zu is a space or a control byte", i + 1);
+  }
+  return HC_OK;
+}
+
+static hc_slice without_fragment(hc_slice url) {
+  const char *fragment = url.size > 0 ? memchr(url.data, '#', url.size) : NULL;
+  if (fragment != NULL) url.size = (size_t)(fragment - url.data);
+  return url;
+}
+
+static size_t scheme_size(hc_slice url) {
+  static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
+  for (size_t i = 0; i < 2; i++) {
+    hc_slice scheme = schemes[i];
+    if (url.size >= scheme.size && hc_slice_equal_fold((hc_slice){url.data, scheme.size}, scheme)) return scheme.size;
+  }
+  return 0;
+}
+
+static hc_error refuse_authority(hc_failure *why, const char *part, const hc_failure *reason) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s: %s", part, reason->text);
+}
+
+/* RFC 9112 section 3.2.2 */
+static hc_error take_absolute(hc_slice url, size_t prefix, hc_target *t, hc_failure *why) {
+  t->scheme = (hc_slice){url.data, prefix};
+  hc_slice rest = rest_of(url, prefix);
+  size_t size = 0;
+  while (size < rest.size && rest.data[size] != '/' && rest.data[size] != '?') size++;
+  t->site = t->authority = (hc_slice){rest.data, size};
+  t->path = rest_of(rest, size);
+  unsigned port;
+  hc_failure reason = {0};
+  return hc_authority_check(t->site, &port, &reason) == HC_OK ? HC_OK : refuse_authority(why, "url", &reason);
+}
+
+/* RFC 9112 section 3.2.3; there is no default port (RFC 9110 section 9.3.6). */
+static hc_error take_authority(hc_slice url, hc_target *t, hc_failure *why) {
+  unsigned port;
+  hc_failure reason = {0};
+  if (hc_authority_check(url, &port, &reason) != HC_OK) return refuse_authority(why, "CONNECT url", &reason);
+  if (port == 0) return refuse(why, "CONNECT url: the port is missing (host:port is needed)");
+  t->site = t->authority = url;
+  return HC_OK;
+}
+
+static hc_error take_asterisk(const hc_request *r, int method, hc_target *t, hc_failure *why) {
+  if (method != HC_METHOD_OPTIONS) return refuse(why, "url: \"*\" is for OPTIONS only");
+  if (!r->to_proxy) t->path = HC_SLICE("*"); /* else the empty path: RFC 9112 section 3.2.4 */
+  return HC_OK;
+}
+
+static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_failure *why) {
+  hc_error error = check_url_bytes(r->url, why);
+  if (error != HC_OK) return error;
+  *t = (hc_target){.authority = r->authority};
+  if (method == HC_METHOD_CONNECT) return take_authority(r->url, t, why);
+  hc_slice url = without_fragment(r->url);
+  bool is_path = url.size > 0 && url.data[0] == '/';
+  size_t prefix = is_path ? 0 : scheme_size(url);
+  if (prefix > 0) return take_absolute(url, prefix, t, why);
+  if (is_path) {
+    t->path = url;
+  } else if (hc_slice_equal(url, HC_SLICE("*"))) {
+    error = take_asterisk(r, method, t, why);
+  } else {
+    return refuse(why, "url: it must start with \"/\", \"http://\" or \"https://\"");
+  }
+  if (error != HC_OK || !r->to_proxy) return error;
+  if (r->authority.size == 0) return refuse(why, "url: a proxy needs an absolute one, and the connection has no host");
+  t->scheme = HC_SLICE("http://");
+  t->site = r->authority;
+  return HC_OK;
+}
+
+/* --- the caller's lines ------------------------------------------------------------------------------------------- */
+
+static hc_known_field known_field_of(hc_slice name) {
+  static const hc_slice names[HC_FIELD_OTHER] = {
+      [HC_FIELD_HOST] = {"host", 4},
+      [HC_FIELD_CONTENT_LENGTH] = {"content-length", 14},
+      [HC_FIELD_TRANSFER_ENCODING] = {"transfer-encoding", 17},
+      [HC_FIELD_USER_AGENT] = {"user-agent", 10},
+      [HC_FIELD_ACCEPT] = {"accept", 6},
+      [HC_FIELD_CONNECTION] = {"connection", 10},
+      [HC_FIELD_EXPECT] = {"expect", 6},
+      [HC_FIELD_PROXY_AUTHORIZATION] = {"proxy-authorization", 19},
+  };
+  int i = 0;
+  while (i < HC_FIELD_OTHER && !hc_slice_equal_fold(name, names[i])) i++;
+  return (hc_known_field)i;
+}
+
+static hc_error refuse_line(hc_failure *why, size_t index, const char *what) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header %zu: %s", index + 1, what);
+}
+
+/* Splits "Name: value" and checks both (RFC 9110 sections 5.1 and 5.5; bytes over 7F are obs-text and pass). */
+static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice *value, hc_failure *why) {
+  const char *colon = line.size > 0 ? memchr(line.data, ':', line.size) : NULL;
+  if (colon == NULL) return refuse_line(why, index, "it has no colon");
+  *name = (hc_slice){line.data, (size_t)(colon - line.data)};
+  if (name->size == 0) return refuse_line(why, index, "its name is empty");
+  if (!hc_is_token(*name)) return refuse_line(why, index, "its name holds a byte that is no token character");
+  *value = rest_of(line, name->size + 1);
+  for (size_t i = 0; i < value->size; i++) {
+    if (!hc_char_is_control(value->data[i]) || value->data[i] == '\t') continue;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header %zu (%.*s): byte %zu of its value is a control byte",
+                          index + 1, name->size > 64 ? 64 : (int)name->size, name->data, i + 1);
+  }
+  *value = hc_slice_trim(*value);
+  return HC_OK;
+}
+
+static hc_error note_host(hc_survey *s, size_t index, hc_slice value, hc_failure *why) {
+  unsigned port;
+  hc_failure reason = {0};
+  s->host_line = index;
+  /* RFC 9112 section 3.2: the value is empty, or an authority without user info. */
+  if (value.size == 0 || hc_authority_check(value, &port, &reason) == HC_OK) return HC_OK;
+  return refuse_authority(why, "Host header", &reason);
+}
+
+static hc_error note_field(hc_survey *s, hc_known_field field, size_t index, hc_slice value, hc_failure *why) {
+  if (field == HC_FIELD_OTHER) return HC_OK;
+  bool again = s->has[field];
+  s->has[field] = true;
+  switch (field) {
+    case HC_FIELD_HOST: return again ? refuse(why, "two Host headers") : note_host(s, index, value, why);
+    case HC_FIELD_CONTENT_LENGTH:
+      if (again) return refuse(why, "two Content-Length headers");
+      /* A list is for recipients to bear, not for us to send (RFC 9110 section 8.6). */
+      return hc_parse_decimal(value, &s->content_length) ? HC_OK : refuse(why, "Content-Length is no plain decimal number");
+    case HC_FIELD_TRANSFER_ENCODING:
+      if (!again && hc_slice_equal_fold(value, HC_SLICE("chunked"))) return HC_OK;
+      return refuse(why, "Transfer-Encoding: only one \"chunked\" can be sent");
+    case HC_FIELD_CONNECTION: s->closes = s->closes || hc_list_has_token(value, HC_SLICE("close")); return HC_OK;
+    case HC_FIELD_EXPECT:
+      s->expects_continue = s->expects_continue || hc_list_has_token(value, HC_SLICE("100-continue"));
+      return HC_OK;
+    default: return HC_OK;
+  }
+}
+
+static hc_error survey_lines(const hc_request *r, hc_survey *s, hc_failure *why) {
+  *s = (hc_survey){0};
+  for (size_t i = 0; i < r->line_count; i++) {
+    hc_slice name = {NULL, 0}, value = {NULL, 0};
+    hc_error error = split_line(r->lines[i], i, &name, &value, why);
+    if (error == HC_OK) error = note_field(s, known_field_of(name), i, value, why);
+    if (error != HC_OK) return error;
+  }
+  return HC_OK;
+}
+
+/* Our own Host may come from a stream that a script wrote: it is checked like the caller's. */
+static hc_error check_default_host(const hc_request *r, const hc_target *t, const hc_survey *s, hc_failure *why) {
+  unsigned port;
+  if (r->authority_is_checked && t->authority.data == r->authority.data) return HC_OK;
+  hc_failure reason = {0};
+  bool is_written = !s->has[HC_FIELD_HOST] || t->site.size > 0;
+  if (!is_written || t->authority.size == 0 || hc_authority_check(t->authority, &port, &reason) == HC_OK) return HC_OK;
+  return refuse_authority(why, "the connection's host", &reason);
+}
+
+/* --- the content's framing ---------------------------------------------------------------------------------------- */
+
+/* RFC 9112 section 6: one way of framing, and it must tell the truth. */
+static hc_error check_framing(const hc_request *r, int method, const hc_survey *s, hc_failure *why) {
+  bool has_length = s->has[HC_FIELD_CONTENT_LENGTH], is_stream = r->content == HC_CONTENT_STREAM;
+  uint64_t known = r->content == HC_CONTENT_SIZED ? r->content_length : 0;
+  /* RFC 9110 sections 9.3.6 and 9.3.8 */
+  if ((is_stream || known > 0) && (method == HC_METHOD_TRACE || method == HC_METHOD_CONNECT))
+    return refuse(why, method == HC_METHOD_TRACE ? "TRACE can have no body" : "CONNECT can have no body");
+  if (has_length && s->has[HC_FIELD_TRANSFER_ENCODING])
+    return refuse(why, "both Content-Length and Transfer-Encoding are given");
+  if (s->has[HC_FIELD_TRANSFER_ENCODING] && !is_stream)
+    return refuse(why, "Transfer-Encoding is only possible for a body from a function");
+  if (has_length && !is_stream && s->content_length != known)
+    return refuse(why, "Content-Length contradicts the size of the body");
+  return HC_OK;
+}
+
+static void decide_head(const hc_request *r, const hc_survey *s, hc_request_head *head) {
+  *head = (hc_request_head){.closes = s->closes};
+  if (r->content == HC_CONTENT_STREAM && !s->has[HC_FIELD_CONTENT_LENGTH]) {
+    head->transfer = HC_TRANSFER_CHUNKED;
+  } else if (r->content != HC_CONTENT_NONE) {
+    head->transfer = HC_TRANSFER_LENGTH;
+    head->content_length = r->content == HC_CONTENT_SIZED ? r->content_length : s->content_length;
+  }
+  bool has_content = head->transfer == HC_TRANSFER_CHUNKED || head->content_length > 0;
+  head->expects_continue = s->expects_continue && has_content;
+}
+
+/* RFC 9110 section 8.6: a method whose content has a meaning says 0 when there is none. */
+bool hc_request_says_length(const hc_checked_request *checked) {
+  switch (checked->method) {
+    case HC_METHOD_POST:
+    case HC_METHOD_PUT:
+    case HC_METHOD_PATCH: return true;
+    case HC_METHOD_TRACE:
+    case HC_METHOD_CONNECT: return false;
+    default: return checked->request->content == HC_CONTENT_SIZED;
+  }
+}
+
+static hc_error check_method(const hc_request *r, hc_failure *why) {
+  if (r->method == HC_METHOD_OTHER) return hc_is_token(r->method_token) ? HC_OK : refuse(why, "the method is no token");
+  return hc_method_name(r->method) != NULL ? HC_OK : refuse(why, "the method is out of range");
+}
+
+static int method_of(const hc_request *r) {
+  return r->method == HC_METHOD_OTHER ? (int)hc_method_of(r->method_token) : r->method;
+}
+
+hc_error hc_request_check(const hc_request *request, hc_checked_request *checked, hc_failure *why) {
+  hc_survey *s = &checked->survey;
+  int method = method_of(request);
+  hc_error error = check_method(request, why);
+  if (error == HC_OK) error = take_target(request, method, &checked->target, why);
+  if (error == HC_OK) error = survey_lines(request, s, why);
+  if (error == HC_OK) error = check_framing(request, method, s, why);
+  if (error == HC_OK) error = check_default_host(request, &checked->target, s, why);
+  if (error != HC_OK) return error;
+  checked->request = request;
+  checked->method = method;
+  decide_head(request, s, &checked->head);
+  return HC_OK;
+}

@@ -1,0 +1,140 @@
+/* head_parser.c - the head of a response, parsed as it comes. See head_parser.h. */
+#include "head_parser.h"
+
+#include <string.h>
+
+#include "../base/chars.h"
+
+/* "HTTP/1.x NNN": what comes before the reason phrase has fixed places (RFC 9112 section 4). */
+static const char version_text[] = "HTTP/1.";
+#define VERSION_SIZE (sizeof version_text - 1)
+#define CODE_AT (VERSION_SIZE + 2)
+#define START_SIZE (CODE_AT + 3)
+
+static hc_parse refuse(hc_failure *why, const char *what) {
+  hc_failure_set(why, HC_ERR_INVALID_DATA, "response %s", what);
+  return HC_PARSE_ERROR;
+}
+
+/* A server's first frame is SETTINGS (RFC 9113 section 3.4), or GOAWAY where it will have none of us. Both are of stream 0. */
+bool hc_is_http2_start(hc_slice bytes) {
+  if (bytes.size < HC_HTTP2_START_SIZE) return false;
+  const unsigned char *b = (const unsigned char *)bytes.data;
+  size_t length = (size_t)b[0] << 16 | (size_t)b[1] << 8 | b[2];
+  bool is_settings = b[3] == 4 && length % 6 == 0 && b[4] == 0, is_goaway = b[3] == 7 && length >= 8;
+  return (is_settings || is_goaway) && length <= 16384 && memcmp(b + 5, "\0\0\0", 4) == 0;
+}
+
+/* Why can't byte `i` of a status line be `c`? NULL when it can. */
+static const char *start_offence(size_t i, char c) {
+  if (i < VERSION_SIZE) return c == version_text[i] ? NULL : "status line: expected \"HTTP/1.\"";
+  if (i == VERSION_SIZE) return hc_char_is_digit(c) ? NULL : "status line: expected a digit behind \"HTTP/1.\"";
+  if (i < CODE_AT) return c == ' ' ? NULL : "status line: expected a space behind the version";
+  if (i == CODE_AT && c == '0') return "status line: the code is below 100";
+  if (i < START_SIZE) return hc_char_is_digit(c) ? NULL : "status line: expected a code of three digits";
+  return c == ' ' || c == '\r' || c == '\n' ? NULL : "status line: expected a space behind the code";
+}
+
+/* The fixed part of nearly all status lines. */
+static bool is_usual_start(const char *line, size_t size) {
+  return size > START_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 && hc_char_is_digit(line[VERSION_SIZE]) &&
+         line[VERSION_SIZE + 1] == ' ' && hc_char_is_digit(line[CODE_AT]) && line[CODE_AT] != '0' &&
+         hc_char_is_digit(line[CODE_AT + 1]) && hc_char_is_digit(line[CODE_AT + 2]) && line[START_SIZE] == ' ';
+}
+
+/* Who speaks something else is found out at the first wrong byte, not at the end of a line that may never come. */
+static const char *check_start(const char *line, size_t size) {
+  if (is_usual_start(line, size)) return NULL;
+  size_t fixed = size < START_SIZE + 1 ? size : START_SIZE + 1;
+  size_t known = size >= VERSION_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 ? VERSION_SIZE : 0;
+  for (size_t i = known; i < fixed; i++) {
+    const char *offence = start_offence(i, line[i]);
+    if (offence != NULL) return offence;
+  }
+  bool is_bare_cr = size > START_SIZE + 1 && line[START_SIZE] == '\r' && line[START_SIZE + 1] != '\n';
+  return is_bare_cr ? "status line: a bare CR behind the code" : NULL;
+}
+
+static bool holds(hc_slice s, char c) { return s.size > 0 && memchr(s.data, c, s.size) != NULL; }
+
+static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why) {
+  if (holds(line, '\0')) return refuse(why, "status line: it holds a NUL byte");
+  if (holds(line, '\r')) return refuse(why, "status line: it holds a bare CR");
+  /* check_start has seen all of the fixed part; the reason phrase may be left out together with its space. */
+  hc_slice reason = {"", 0};
+  if (line.size > START_SIZE) reason = (hc_slice){line.data + START_SIZE + 1, line.size - START_SIZE - 1};
+  if (hc_buffer_append(&r->reason, reason, SIZE_MAX) != HC_OK) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the response's head");
+    return HC_PARSE_ERROR;
+  }
+  r->minor_version = line.data[VERSION_SIZE] - '0';
+  for (size_t i = CODE_AT; i < START_SIZE; i++) r->code = r->code * 10 + (line.data[i] - '0');
+  r->line_is_fields = 1;
+  return HC_PARSE_MORE;
+}
+
+static hc_parse parse_line(hc_response *r, hc_slice line, hc_failure *why) {
+  if (!r->line_is_fields) return parse_status_line(r, line, why);
+  if (line.size == 0) {
+    hc_headers_trim(&r->headers);
+    return HC_PARSE_DONE;
+  }
+  return hc_headers_parse_line(&r->headers, line, why) == HC_OK ? HC_PARSE_MORE : HC_PARSE_ERROR;
+}
+
+/* A lone LF ends a line, and one CR before it belongs to it (RFC 9112 section 2.2). */
+static hc_slice without_line_end(const char *line, size_t size) {
+  size--;
+  if (size > 0 && line[size - 1] == '\r') size--;
+  return (hc_slice){line, size};
+}
+
+static hc_parse refuse_size(size_t limit, hc_failure *why) {
+  hc_failure_set(why, HC_ERR_INVALID_DATA, "response head: it is larger than the limit of %zu bytes", limit);
+  return HC_PARSE_ERROR;
+}
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+static hc_parse refuse_http2(hc_failure *why) {
+  hc_failure_set(why, HC_ERR_INVALID_DATA, HC_HTTP2_ONLY);
+  return HC_PARSE_ERROR;
+}
+
+/* Field lines as nearly all are, in one pass; a line that stands half read is none of them. */
+static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit, size_t *used) {
+  if (!r->line_is_fields || r->scanned > 0 || size == *used) return;
+  size_t room = limit > r->size ? limit - r->size : 0;
+  size_t taken = hc_headers_take_usual_lines(&r->headers, data + *used, smaller(size - *used, room));
+  *used += taken;
+  r->size += taken;
+}
+
+hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit, size_t *used, hc_failure *why) {
+  hc_parse result = HC_PARSE_MORE;
+  *used = 0;
+  while (result == HC_PARSE_MORE) {
+    take_usual_lines(r, data, size, limit, used);
+    size_t left = size - *used;
+    size_t room = limit > r->size ? limit - r->size : 0; /* the limit may be lowered while a head comes */
+    const char *line = left > 0 ? data + *used : data;
+    if (!r->line_is_fields) {
+      const char *offence = check_start(line, smaller(left, limit));
+      if (offence != NULL && hc_is_http2_start((hc_slice){line, left})) return refuse_http2(why);
+      if (offence != NULL) return refuse(why, offence);
+    }
+    const char *end = left > r->scanned ? memchr(line + r->scanned, '\n', left - r->scanned) : NULL;
+    if (end == NULL) {
+      r->scanned = left;
+      /* At least one more byte has to come: a head that has reached the limit is already too large. */
+      return left >= room ? refuse_size(limit, why) : HC_PARSE_MORE;
+    }
+    size_t line_size = (size_t)(end - line) + 1;
+    if (line_size > room) return refuse_size(limit, why);
+    r->scanned = 0;
+    r->size += line_size;
+    *used += line_size;
+    result = parse_line(r, without_line_end(line, line_size), why);
+  }
+  return result;
+}

@@ -1,0 +1,145 @@
+/* head_writer.c - the head of an HTTP/1.1 request as bytes. See head_writer.h. */
+#include "head_writer.h"
+
+#include <string.h>
+
+#include "../base/version.h"
+
+#if defined(__linux__)
+#define OS_NAME "Linux"
+#elif defined(__APPLE__)
+#define OS_NAME "macOS"
+#elif defined(__FreeBSD__)
+#define OS_NAME "FreeBSD"
+#elif defined(__OpenBSD__)
+#define OS_NAME "OpenBSD"
+#elif defined(__NetBSD__)
+#define OS_NAME "NetBSD"
+#elif defined(_WIN32)
+#define OS_NAME "Windows"
+#else
+#define OS_NAME "POSIX"
+#endif
+
+#define USER_AGENT "User-Agent: lua-httpclient/" HC_VERSION " (" OS_NAME ")\r\n"
+
+/* More than all that is written besides the caller's texts, so that one reserve serves the whole head. */
+#define OWN_SIZE 256u
+
+/* After make_room the first branch is the rule; small and inline, it turns the constant texts into plain stores. */
+static inline void put(hc_buffer *out, hc_slice bytes, hc_error *error) {
+  if (bytes.size > 0 && out->capacity - out->end >= bytes.size) {
+    memcpy(out->data + out->end, bytes.data, bytes.size);
+    out->end += bytes.size;
+  } else if (*error == HC_OK) {
+    *error = hc_buffer_append(out, bytes, SIZE_MAX);
+  }
+}
+
+static void put_line(hc_buffer *out, hc_slice line, hc_error *error) {
+  put(out, line, error);
+  put(out, HC_SLICE("\r\n"), error);
+}
+
+static void put_field(hc_buffer *out, hc_slice name, hc_slice value, hc_error *error) {
+  put(out, name, error);
+  put(out, HC_SLICE(": "), error);
+  put_line(out, value, error);
+}
+
+/* An empty path is written as "/" (RFC 9110 section 4.2.3), but for OPTIONS, where it means "*" (RFC 9112 3.2.4). */
+static bool lacks_path(const hc_checked_request *c) {
+  const hc_target *t = &c->target;
+  return t->scheme.size > 0 && c->method != HC_METHOD_OPTIONS && (t->path.size == 0 || t->path.data[0] == '?');
+}
+
+static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
+  const hc_target *t = &c->target;
+  bool is_other = c->method == HC_METHOD_OTHER;
+  put(out, is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)), error);
+  put(out, HC_SLICE(" "), error);
+  put(out, t->scheme, error);
+  put(out, t->site, error);
+  if (lacks_path(c)) put(out, HC_SLICE("/"), error);
+  put(out, t->path, error);
+  put(out, HC_SLICE(" HTTP/1.1\r\n"), error);
+}
+
+static void put_length(hc_buffer *out, uint64_t length, hc_error *error) {
+  put(out, HC_SLICE("Content-Length: "), error);
+  if (*error == HC_OK) *error = hc_buffer_append_number(out, length, SIZE_MAX);
+  put(out, HC_SLICE("\r\n"), error);
+}
+
+static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
+  const hc_survey *s = &c->survey;
+  hc_slice credentials = c->request->proxy_credentials;
+  if (c->head.transfer == HC_TRANSFER_CHUNKED) {
+    if (!s->has[HC_FIELD_TRANSFER_ENCODING]) put(out, HC_SLICE("Transfer-Encoding: chunked\r\n"), error);
+  } else if (!s->has[HC_FIELD_CONTENT_LENGTH] && hc_request_says_length(c)) {
+    put_length(out, c->head.content_length, error);
+  }
+  if (!s->has[HC_FIELD_USER_AGENT]) put(out, HC_SLICE(USER_AGENT), error);
+  if (!s->has[HC_FIELD_ACCEPT]) put(out, HC_SLICE("Accept: */*\r\n"), error);
+  if (credentials.size > 0 && !s->has[HC_FIELD_PROXY_AUTHORIZATION])
+    put_field(out, HC_SLICE("Proxy-Authorization"), credentials, error);
+}
+
+static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
+  const hc_request *r = c->request;
+  const hc_survey *s = &c->survey;
+  put_request_line(out, c, error);
+  if (s->has[HC_FIELD_HOST])
+    put_line(out, r->lines[s->host_line], error);
+  else
+    put_field(out, HC_SLICE("Host"), c->target.authority, error);
+  for (size_t i = 0; i < r->line_count; i++) {
+    if (!s->has[HC_FIELD_HOST] || i != s->host_line) put_line(out, r->lines[i], error);
+  }
+  put_own_fields(out, c, error);
+  put(out, HC_SLICE("\r\n"), error);
+}
+
+/* One growth instead of several; the appends behind it still look after themselves. */
+static hc_error make_room(hc_buffer *out, const hc_request *r) {
+  size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 + r->proxy_credentials.size;
+  for (size_t i = 0; i < r->line_count; i++) size += r->lines[i].size + 2;
+  char *at;
+  size_t available;
+  return hc_buffer_reserve(out, size, SIZE_MAX, &at, &available);
+}
+
+static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_failure *why) {
+  if (error == HC_OK) return HC_OK;
+  out->end = out->start + held;
+  return hc_failure_set(why, error, "out of memory for the request's head");
+}
+
+
+hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_failure *why) {
+  size_t held = hc_buffer_size(out);
+  hc_error error = make_room(out, checked->request);
+  put_head(out, checked, &error);
+  return check_memory(error, out, held, why);
+}
+
+hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why) {
+  hc_checked_request checked;
+  hc_error error = hc_request_check(request, &checked, why);
+  if (error != HC_OK) return error;
+  *head = checked.head;
+  return hc_head_write(&checked, out, why);
+}
+
+hc_error hc_head_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out) {
+  size_t held = hc_buffer_size(out);
+  hc_error error = HC_OK;
+  put(out, HC_SLICE("CONNECT "), &error);
+  put(out, authority, &error);
+  put(out, HC_SLICE(" HTTP/1.1\r\n"), &error);
+  put_field(out, HC_SLICE("Host"), authority, &error);
+  put(out, HC_SLICE(USER_AGENT), &error);
+  if (proxy_credentials.size > 0) put_field(out, HC_SLICE("Proxy-Authorization"), proxy_credentials, &error);
+  put(out, HC_SLICE("\r\n"), &error);
+  return check_memory(error, out, held, NULL);
+}
