@@ -182,6 +182,7 @@ build = {
     },
     ["httpclient"] = "lua/httpclient/init.lua",
     ["httpclient.agenda"] = "lua/httpclient/agenda.lua",
+    ["httpclient.check"] = "lua/httpclient/check.lua",
     ["httpclient.decoder"] = "lua/httpclient/decoder.lua",
     ["httpclient.download"] = "lua/httpclient/download.lua",
     ["httpclient.errors"] = "lua/httpclient/errors.lua",

@@ -1,5 +1,6 @@
 -- fetch.lua: one call, one response.
 local httpclient = require("httpclient")
+local check = require("httpclient.check")
 local fields = require("httpclient.fields")
 local methods = require("httpclient.methods")
 local proxies = require("httpclient.proxy")
@@ -75,7 +76,7 @@ local function check_options(options)
       error(("fetch has no option '%s'"):format(tostring(name)), 3)
     elseif not known[1](value) then
       error(("bad option '%s' of fetch (%s expected, got %s)"):format(name, known[2],
-        type(value) == "number" and tostring(value) or type(value)), 3)
+        type(value) == "number" and tostring(value) or check.name_of(value)), 3)
     end
   end
   if options.body ~= nil and options.form then
@@ -111,9 +112,24 @@ local function headers_of(options)
   return lines
 end
 
-local function add_query(url, query)
-  local text = query and HTTPClient.query_string_from_dict(query) or ""
-  if text ~= "" then
+-- The text of options.form, or options.query; its errors are told as those of the option, at the caller's line.
+local function encoded(options, name)
+  if not options[name] then
+    return nil
+  end
+  local ok, text = pcall(HTTPClient.query_string_from_dict, options[name])
+  if not ok then
+    local problem = type(text) == "string" and text:match("^bad argument #1 to 'query_string_from_dict' %((.*)%)$")
+    if not problem then
+      error(text, 0) -- of the table's own __pairs
+    end
+    error(("bad option '%s' of fetch (%s)"):format(name, problem), 3)
+  end
+  return text
+end
+
+local function add_query(url, text)
+  if text and text ~= "" then
     url.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
   end
 end
@@ -150,23 +166,24 @@ end
 -- fetch(url [, options]) -> response, or nil, message, Error. See docs/fetch.md.
 return function(text, options)
   if type(text) ~= "string" then
-    error(("bad argument #1 to 'fetch' (string expected, got %s)"):format(type(text)), 2)
+    check.fail_type(1, "fetch", "string", text, 2)
   elseif options ~= nil and type(options) ~= "table" then
-    error(("bad argument #2 to 'fetch' (table expected, got %s)"):format(type(options)), 2)
+    check.fail_type(2, "fetch", "table", options, 2)
   end
   options = options or {}
   check_options(options)
   local method, no_method = method_of(options)
   local headers = headers_of(options)
   local body = options.body
-  if options.form then
-    body = HTTPClient.query_string_from_dict(options.form)
+  local form, query = encoded(options, "form"), encoded(options, "query")
+  if form then
+    body = form
   end
   local url, why = urls.http(text)
   if not method or not url then
     return nil, no_method or why, INVALID
   end
-  add_query(url, options.query)
+  add_query(url, query)
   local find_proxy, no_proxy = proxy_finder(options.proxy)
   if not find_proxy then
     return nil, no_proxy, INVALID

@@ -1,5 +1,6 @@
 -- http_request.lua: the class HTTPRequest: one request at a time, with redirects, limits, files, and a completion.
 local httpclient = require("httpclient")
+local check = require("httpclient.check")
 local fields = require("httpclient.fields")
 local methods = require("httpclient.methods")
 local kept = require("httpclient.kept")
@@ -57,20 +58,34 @@ local properties = {
   on_progress = { is = is_callback, what = "a function or nil" },
 }
 
-local function set_property(self, name, value, level)
+-- -> what is wrong with the value; nil: nothing
+local function problem_of(name, value)
   if not properties[name].is(value) then
-    error(("HTTPRequest.%s must be %s, got %s"):format(name, properties[name].what,
-      type(value) == "number" and tostring(value) or type(value)), level + 1)
+    return ("%s must be %s, got %s"):format(name, properties[name].what,
+      type(value) == "number" and tostring(value) or check.name_of(value))
   end
-  self[STATE].values[name] = value
+end
+
+-- `level` is that of error(): 3 is whoever has called the method that calls.
+local function check_self(self, method, level)
+  local state = type(self) == "table" and rawget(self, STATE)
+  if not state then
+    check.fail_self(method, "HTTPRequest", "request", self, level or 3)
+  end
+  return state
 end
 
 for name, property in pairs(properties) do
-  HTTPRequest["set_" .. name] = function(self, value)
-    set_property(self, name, value, 2)
+  local setter, getter = "set_" .. name, property.getter or "get_" .. name
+  HTTPRequest[setter] = function(self, value)
+    local state, problem = check_self(self, setter), problem_of(name, value)
+    if problem then
+      check.fail(1, setter, problem, 2)
+    end
+    state.values[name] = value
   end
-  HTTPRequest[property.getter or "get_" .. name] = function(self)
-    return self[STATE].values[name]
+  HTTPRequest[getter] = function(self)
+    return check_self(self, getter).values[name]
   end
 end
 
@@ -87,16 +102,15 @@ function meta.__newindex(self, name, value)
   if not properties[name] then
     error(("HTTPRequest has no field '%s' to write"):format(tostring(name)), 2)
   end
-  set_property(self, name, value, 2)
+  local problem = problem_of(name, value)
+  if problem then
+    error("HTTPRequest." .. problem, 2)
+  end
+  self[STATE].values[name] = value
 end
 
 function meta.__tostring(self)
   return ("HTTPRequest (%s)"):format(self[STATE].task and "busy" or "idle")
-end
-
-local function check_self(self, name)
-  return type(self) == "table" and rawget(self, STATE)
-    or error(("bad self of '%s' (HTTPRequest expected, got %s)"):format(name, type(self)), 3)
 end
 
 -- A new, idle object.
@@ -114,15 +128,15 @@ local function check_proxy(name, ...)
   for index, expected in ipairs({ "string", "number", "string", "string" }) do
     local value = select(index, ...)
     if value ~= nil and type(value) ~= expected or index == 2 and type(value) == "number" and value % 1 ~= 0 then
-      error(("bad argument #%d to '%s' (%s expected, got %s)"):format(index, name,
-        index == 2 and "integer" or expected, type(value) == "number" and tostring(value) or type(value)), 4)
+      check.fail(index, name, ("%s expected, got %s"):format(index == 2 and "integer" or expected,
+        type(value) == "number" and tostring(value) or check.name_of(value)), 4)
     end
   end
 end
 
 local function set_proxy(self, scheme, host, port, user, password)
   local name = "set_" .. scheme .. "_proxy"
-  local state = check_self(self, name)
+  local state = check_self(self, name, 4)
   check_proxy(name, host, port, user, password)
   -- The client knows what a proxy may be.
   local probe = HTTPClient.new()
@@ -135,20 +149,22 @@ local function set_proxy(self, scheme, host, port, user, password)
   return Error.OK
 end
 
--- As HTTPClient's: host, port [, user, password]; unset with "" or -1.
+-- As HTTPClient's: host, port [, user, password]; unset with "" or -1. (No tail call: errors tell the caller's line.)
 function HTTPRequest:set_http_proxy(...)
-  return set_proxy(self, "http", ...)
+  local code, message = set_proxy(self, "http", ...)
+  return code, message
 end
 
 function HTTPRequest:set_https_proxy(...)
-  return set_proxy(self, "https", ...)
+  local code, message = set_proxy(self, "https", ...)
+  return code, message
 end
 
 -- TLSOptions for the requests to come; nil: full verification.
 function HTTPRequest:set_tls_options(options)
   local state = check_self(self, "set_tls_options")
   if options ~= nil and not (type(options) == "userdata" and tostring(options):find("^TLSOptions")) then
-    error("bad argument #1 to 'set_tls_options' (TLSOptions expected, got " .. type(options) .. ")", 2)
+    check.fail_type(1, "set_tls_options", "TLSOptions", options, 2)
   end
   state.tls_options = options
 end
@@ -159,7 +175,7 @@ function HTTPRequest:connect(name, handler)
   if name ~= "request_completed" then
     error(("HTTPRequest has no signal '%s'"):format(tostring(name)), 2)
   elseif type(handler) ~= "function" then
-    error("bad argument #2 to 'connect' (function expected, got " .. type(handler) .. ")", 2)
+    check.fail_type(2, "connect", "function", handler, 2)
   end
   table.insert(state.handlers, handler)
   return Error.OK
@@ -227,37 +243,37 @@ end
 -- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not.
 local function take_arguments(name, url, headers, ...)
   if type(url) ~= "string" then
-    error(("bad argument #1 to '%s' (string expected, got %s)"):format(name, type(url)), 4)
+    check.fail_type(1, name, "string", url, 4)
   elseif headers ~= nil and type(headers) ~= "table" then
-    error(("bad argument #2 to '%s' (table expected, got %s)"):format(name, type(headers)), 4)
+    check.fail_type(2, name, "table", headers, 4)
   end
   local lines, why = fields.normalize(headers or {})
   if not lines then
-    error(("bad argument #2 to '%s' (%s)"):format(name, why), 4)
+    check.fail(2, name, why, 4)
   end
-  local verify, method, data = true, ...
+  local verify, place, method, data = true, 3, ...
   local third, fourth = ...
   if type(third) == "boolean" or (third == nil and type(fourth) == "number") then
-    verify, method, data = third ~= false, select(2, ...)
+    verify, place, method, data = third ~= false, 4, select(2, ...)
   end
   if method ~= nil and type(method) ~= "string" and not is_whole(method) then
-    error(("bad method to '%s' (integer or string expected, got %s)"):format(name, type(method)), 4)
+    check.fail_type(place, name, "integer or string", method, 4)
   end
-  return lines, verify, method or "GET", data
+  return lines, verify, method or "GET", data, place + 1
 end
 
-local function to_bytes(name, data, is_raw)
+local function to_bytes(name, place, data, is_raw)
   if is_raw and type(data) == "table" then
     local parts = {}
     for index, byte in ipairs(data) do
       if not is_whole(byte) or byte < 0 or byte > 255 then
-        error(("bad data to '%s' (element %d is no integer from 0 to 255)"):format(name, index), 4)
+        check.fail(place, name, ("element %d is no integer from 0 to 255"):format(index), 4)
       end
       parts[index] = string.char(byte)
     end
     return table.concat(parts)
   elseif data ~= nil and type(data) ~= "string" and type(data) ~= "function" and io.type(data) ~= "file" then
-    error(("bad data to '%s' (string, function or file expected, got %s)"):format(name, type(data)), 4)
+    check.fail_type(place, name, "string, function or file", data, 4)
   end
   return data
 end
@@ -288,9 +304,9 @@ local function transfer_for(state, url, lines, verify, method, body, is_raw)
 end
 
 local function start(self, name, is_raw, text, headers, ...)
-  local state = check_self(self, name)
-  local lines, verify, given, data = take_arguments(name, text, headers, ...)
-  local body = to_bytes(name, data, is_raw)
+  local state = check_self(self, name, 4)
+  local lines, verify, given, data, place = take_arguments(name, text, headers, ...)
+  local body = to_bytes(name, place, data, is_raw)
   local method, no_method = methods.name_of(given)
   if method == "GET" and not is_raw then
     body = nil -- ignored, as by HTTPClient
@@ -317,12 +333,14 @@ end
 -- request(url, custom_headers = {}, method = METHOD_GET, request_data = "") -> Error [, message]. The answer comes by
 -- process() or run(). As in HTTPClient, data of a GET is ignored.
 function HTTPRequest:request(...)
-  return start(self, "request", false, ...)
+  local code, message = start(self, "request", false, ...)
+  return code, message
 end
 
 -- The same, with the data (which may be an array of bytes) sent for every method.
 function HTTPRequest:request_raw(...)
-  return start(self, "request_raw", true, ...)
+  local code, message = start(self, "request_raw", true, ...)
+  return code, message
 end
 
 -- Ends the request at once; no completion follows.

@@ -1,5 +1,6 @@
 -- life.lua: a task from its first step to its end, whoever moves it: the scheduler in tasks.lua, or a caller who waits.
 local agenda = require("httpclient.agenda")
+local check = require("httpclient.check")
 local kept = require("httpclient.kept")
 local watched = require("httpclient.watched")
 
@@ -22,6 +23,13 @@ Task.__index = Task
 life.Task = Task
 
 local by_coroutine = shared.by_coroutine
+
+-- For the methods that scripts call.
+function life.check_task(self, method)
+  if type(self) ~= "table" or rawget(self, "co") == nil then
+    check.fail_self(method, "Task", "task", self, 3)
+  end
+end
 
 local function pack(...)
   return { n = select("#", ...), ... }
@@ -164,11 +172,13 @@ end
 
 -- "running", "done", "failed" or "cancelled"
 function Task:status()
+  life.check_task(self, "status")
   return self.state
 end
 
 -- What the function has returned; nil and a message when it is still running, has failed or was cancelled.
 function Task:result()
+  life.check_task(self, "result")
   if self.state == "running" then
     return nil, "the task is still running"
   end
@@ -177,6 +187,7 @@ end
 
 -- Ends the task where it waits; its connection is closed at once. True when there was something to end.
 function Task:cancel()
+  life.check_task(self, "cancel")
   if self.state ~= "running" then
     return false
   end

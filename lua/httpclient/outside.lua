@@ -1,5 +1,6 @@
 -- outside.lua: waiting where no scheduler is: in the kernel, or in the loop that set_waiter() has handed it to.
 local httpclient = require("httpclient")
+local check = require("httpclient.check")
 local kept = require("httpclient.kept")
 
 local now = httpclient.monotonic_time
@@ -56,7 +57,7 @@ end
 -- nil: back to the kernel.
 function outside.set_waiter(fn)
   if fn ~= nil and type(fn) ~= "function" then
-    error("bad argument #1 to 'set_waiter' (function or nil expected, got " .. type(fn) .. ")", 2)
+    check.fail_type(1, "set_waiter", "function or nil", fn, 2)
   end
   state.waiter, state.yields = fn, false
 end

@@ -1,13 +1,17 @@
 -- response.lua: what fetch gives back: a table of facts, and questions about its header fields.
+local check = require("httpclient.check")
 local urls = require("httpclient.url")
 
 local Response = {}
 Response.__index = Response
 
--- The values of the lines with this name, letter case apart, in their order.
-local function values_of(lines, name, method)
-  if type(name) ~= "string" then
-    error(("bad argument #1 to '%s' (string expected, got %s)"):format(method, type(name)), 3)
+-- The values of the response's lines in `list` with this name, letter case apart, in their order.
+local function values_of(self, list, name, method)
+  local lines = type(self) == "table" and rawget(self, list)
+  if not lines then
+    check.fail_self(method, "Response", "response", self, 3)
+  elseif type(name) ~= "string" then
+    check.fail_type(1, method, "string", name, 3)
   end
   local values, wanted = {}, urls.lower(name)
   for _, line in ipairs(lines) do
@@ -21,12 +25,13 @@ end
 
 -- All values of a header field, for Set-Cookie, which can't be joined. -> array, empty where there is none
 function Response:header_values(name)
-  return values_of(self.header_list, name, "header_values")
+  local values = values_of(self, "header_list", name, "header_values")
+  return values
 end
 
 -- A trailing field, repeated ones joined with ", " (RFC 9110 section 5.3). -> string, or nil
 function Response:trailer(name)
-  local values = values_of(self.trailers, name, "trailer")
+  local values = values_of(self, "trailers", name, "trailer")
   return values[1] and table.concat(values, ", ")
 end
 

@@ -5,6 +5,7 @@
 -- single one, and sleeps in the kernel, or in the waiter that was set.
 local httpclient = require("httpclient")
 local agenda = require("httpclient.agenda")
+local check = require("httpclient.check")
 local errors = require("httpclient.errors")
 local finalizer = require("httpclient.finalizer")
 local kept = require("httpclient.kept")
@@ -306,7 +307,7 @@ end
 -- without it each one that is ready moves once. Raises what a callback has raised, after all have moved.
 function tasks.process(seconds)
   if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0 or seconds ~= seconds) then
-    error("bad argument #1 to 'process' (0 or more seconds are needed)", 2)
+    check.fail(1, "process", "0 or more seconds are needed", 2)
   end
   enter("process", seconds and now() + seconds)
   guarded(rounds, seconds)
@@ -420,7 +421,7 @@ end
 -- Runs fn(...) as a task, in process() and run(): a frame that begins a hundred pays for none of them. -> the task
 function tasks.async(fn, ...)
   if type(fn) ~= "function" then
-    error("bad argument #1 to 'async' (function expected, got " .. type(fn) .. ")", 2)
+    check.fail_type(1, "async", "function", fn, 2)
   end
   local task = tasks.new_scheduled(fn, ...)
   enqueue(task)
@@ -449,7 +450,7 @@ end
 -- Waits for the time in seconds: inside a task without holding up the others.
 function tasks.sleep(seconds)
   if not is_seconds(seconds) then
-    error("bad argument #1 to 'sleep' (number expected, got " .. type(seconds) .. ")", 2)
+    check.fail_type(1, "sleep", "number", seconds, 2)
   end
   local deadline = now() + seconds
   if not tasks.is_scheduled() then
@@ -483,8 +484,9 @@ end
 
 -- Waits until the task has ended, or the seconds are over. -> as result()
 function life.Task:wait(seconds)
+  life.check_task(self, "wait")
   if seconds ~= nil and not is_seconds(seconds) then
-    error("bad argument #1 to 'wait' (number or nil expected, got " .. type(seconds) .. ")", 2)
+    check.fail_type(1, "wait", "number or nil", seconds, 2)
   end
   local deadline = seconds and now() + seconds
   local caller = current()

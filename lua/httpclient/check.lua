@@ -1,0 +1,35 @@
+-- check.lua: what is raised for a wrong argument: the same words as the core's, at the place of the caller.
+local httpclient = require("httpclient")
+
+local check = {}
+
+-- What messages call the value: the class of an object, else the type.
+local function name_of(value)
+  if value == httpclient.null then
+    return "null"
+  end
+  local meta = type(value) == "table" and getmetatable(value)
+  local name = type(meta) == "table" and rawget(meta, "__name")
+  if type(value) == "userdata" then
+    name = tostring(value):match("^(%u%w*): ")
+  end
+  return type(name) == "string" and name or type(value)
+end
+check.name_of = name_of
+
+-- `level` is that of error(), as seen by the caller of each function here.
+function check.fail(index, method, problem, level)
+  error(("bad argument #%d to '%s' (%s)"):format(index, method, problem), level + 1)
+end
+
+function check.fail_type(index, method, expected, value, level)
+  check.fail(index, method, ("%s expected, got %s"):format(expected, name_of(value)), level + 1)
+end
+
+-- A method that was called on something else. `sample`: what a variable with such an object is called
+function check.fail_self(method, class, sample, value, level)
+  error(("calling '%s' on bad self (%s expected, got %s): use %s:%s(), with a colon (':')"):format(method, class,
+    value == nil and "no value" or name_of(value), sample, method), level + 1)
+end
+
+return check
