@@ -118,7 +118,8 @@ static void write_pem_to_nobody(void) {
   reader r = {open(path, O_RDONLY | O_NONBLOCK), 100000};
   loopback_need(r.fd >= 0 && fcntl(r.fd, F_SETFL, 0) == 0, "open");
   int holder = open(path, O_WRONLY); /* the reader does not meet an end before the library has come */
-  loopback_need(holder >= 0 && pthread_create(&thread, NULL, read_some, &r) == 0, "thread");
+  loopback_need(holder >= 0, "open");
+  loopback_need(pthread_create(&thread, NULL, read_some, &r) == 0, "thread");
   char *bytes = calloc(1, LARGE);
   loopback_need(bytes != NULL, "memory");
   CHECK(hc_pem_file_write(path, (hc_slice){bytes, LARGE}, false, NULL) == HC_ERR_FILE_CANT_WRITE);
