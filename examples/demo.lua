@@ -25,15 +25,20 @@ local function read_file(path)
   return text
 end
 
+local function read_line(command)
+  local output = assert(io.popen(command))
+  local line = output:read()
+  output:close()
+  return line
+end
+
 -- It ends when its standard input does: `hold` keeps that open until the demo is over, however it ends. The folder is
 -- needed only until both sides have opened what is in it.
 local function start_server()
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(os.execute("mkdir -m 700 '" .. folder .. "'"))
+  local folder = assert(read_line("mktemp -d"), "no temporary folder")
   local authority, input = folder .. "/ca.pem", folder .. "/input"
-  assert(os.execute(("mkfifo '%s'"):format(input)))
-  local output = assert(io.popen(("exec %s '%s' <'%s'"):format(quoted(server_path), authority, input)))
+  os.execute("mkfifo " .. quoted(input))
+  local output = assert(io.popen(("exec %s %s <%s"):format(quoted(server_path), quoted(authority), quoted(input))))
   local hold = assert(io.open(input, "w"))
   local plain, tls = (output:read() or ""):match("^plain (%d+)$"), (output:read() or ""):match("^tls (%d+)$")
   local server = plain and tls and {
@@ -45,7 +50,7 @@ local function start_server()
       output:close()
     end,
   }
-  os.execute(("rm -r '%s'"):format(folder))
+  os.execute("rm -r " .. quoted(folder))
   return server or error("the server did not start", 0)
 end
 
