@@ -65,6 +65,24 @@ local function stress(mode)
   debug.sethook(function() collectgarbage() end, "", 5000)
 end
 
+-- Busted keeps the last function that `finally` was given alone; here all of a test's run, the newest first.
+local function keep_all(environment)
+  local register, list = environment.finally, {}
+  function environment.finally(fn)
+    list[#list + 1] = fn
+    register(function()
+      local failure
+      for i = #list, 1, -1 do
+        local ok, message = pcall(list[i])
+        failure = failure or not ok and message
+      end
+      if failure then
+        error(failure, 0)
+      end
+    end)
+  end
+end
+
 return function()
   local busted = require("busted")
   local handler = require("busted.outputHandlers.base")()
@@ -75,7 +93,10 @@ return function()
     stress(os.getenv("SPEC_GC"))
   end
 
-  function handler.spec_test_start()
+  function handler.spec_test_start(element)
+    if element.env and element.env.finally then
+      keep_all(element.env)
+    end
     -- Not at the suite's start: what a spec file loads may keep descriptors of its own.
     if before == nil then
       collect()
