@@ -134,7 +134,11 @@ hc_key *hcl_to_key(lua_State *L, int index);                    /* NULL: no Cryp
 /* As the core's, for a text that a script gives: where it is no PEM text at all, *why says what reads files. */
 hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why);
 hc_error hcl_load_key_text(hc_key *key, hc_slice text, bool public_only, hc_failure *why);
+hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why); /* "": none */
 bool hcl_holds_pem(hc_slice text);
+/* Makes of a passphrase, a string or a function that gives one, a string; calls the function, so it comes before anything
+ * that must not change is looked at. Nil stays. Raises for everything else, "WHAT: ..." and never with the text. */
+void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what);
 /* Push a new object, empty. */
 void hcl_push_new_certificate(lua_State *L);
 void hcl_push_new_key(lua_State *L);

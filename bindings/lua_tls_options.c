@@ -14,6 +14,7 @@ typedef struct options_object {
 typedef struct gathering {
   hc_tls_settings settings;
   int arg;         /* the place of `extra` */
+  int passphrase;  /* its place on the stack; a string or nil */
   const char *key; /* the field of `extra` under examination */
 } gathering;
 
@@ -91,7 +92,8 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
   }
   hcl_push_new_key(L);
   hc_key *key = hcl_to_key(L, -1);
-  if (hcl_load_key_text(key, hcl_to_slice(L, value), false, &why) != HC_OK) refuse(L, g, why.text);
+  hc_slice passphrase = lua_isnil(L, g->passphrase) ? HC_SLICE("") : hcl_to_slice(L, g->passphrase);
+  if (hcl_load_private_key_text(key, hcl_to_slice(L, value), passphrase, &why) != HC_OK) refuse(L, g, why.text);
   return key;
 }
 
@@ -141,6 +143,15 @@ static void take_alpn(lua_State *L, gathering *g, int v) {
   g->settings.alpn = check_strings(L, g, v, &g->settings.alpn_count);
 }
 
+/* It was taken before all others. */
+static void take_passphrase(lua_State *L, gathering *g, int v) {
+  (void)v;
+  lua_pushliteral(L, "private_key");
+  lua_rawget(L, g->arg);
+  if (lua_isnil(L, -1)) refuse(L, g, "there is no private_key that it could be for");
+  lua_pop(L, 1);
+}
+
 typedef struct extra_key {
   const char *name;
   void (*take)(lua_State *L, gathering *g, int value);
@@ -155,6 +166,7 @@ static const extra_key extra_keys[] = {
     {"legacy_renegotiation", take_legacy_renegotiation},
     {"tolerate_missing_close_notify", take_tolerate_missing_close_notify},
     {"keylog_file", take_keylog_file},
+    {"passphrase", take_passphrase},
 };
 #define EXTRA_KEY_COUNT (sizeof extra_keys / sizeof *extra_keys)
 
@@ -174,6 +186,26 @@ static void refuse_unknown_keys(lua_State *L, int arg) {
       hcl_argument_error(L, arg, lua_pushfstring(L, "extra.%s: unknown key", lua_tostring(L, -2)));
     }
   }
+}
+
+/* Pushes it, or nil where no key needs it. It may be a function, which is called now: whatever that does to the arguments,
+ * they are looked at afterwards. */
+static void push_passphrase(lua_State *L, gathering *g) {
+  lua_pushnil(L);
+  g->passphrase = lua_gettop(L);
+  if (!lua_istable(L, g->arg)) return;
+  lua_pushliteral(L, "private_key");
+  lua_rawget(L, g->arg);
+  bool is_text = lua_type(L, -1) == LUA_TSTRING;
+  lua_pushliteral(L, "passphrase");
+  lua_rawget(L, g->arg);
+  if (lua_isfunction(L, -1) && !is_text) {
+    lua_settop(L, g->passphrase);
+    return;
+  }
+  lua_replace(L, g->passphrase);
+  lua_settop(L, g->passphrase);
+  hcl_resolve_passphrase(L, g->passphrase, g->arg, "extra.passphrase");
 }
 
 static void take_extra(lua_State *L, gathering *g) {
@@ -238,9 +270,10 @@ static int options_client(lua_State *L) {
   }
   g.settings.verify = HC_TLS_VERIFY_FULL;
   g.settings.common_name_override = override;
+  push_passphrase(L, &g);
   g.settings.trusted_chain = take_chain(L, 1);
   take_extra(L, &g);
-  return finish(L, &g, 4);
+  return finish(L, &g, 5);
 }
 
 static int options_client_unsafe(lua_State *L) {
@@ -248,10 +281,11 @@ static int options_client_unsafe(lua_State *L) {
   memset(&g, 0, sizeof g);
   g.arg = 2;
   lua_settop(L, 2);
+  push_passphrase(L, &g);
   g.settings.trusted_chain = take_chain(L, 1);
   g.settings.verify = g.settings.trusted_chain ? HC_TLS_VERIFY_CHAIN : HC_TLS_VERIFY_NONE;
   take_extra(L, &g);
-  return finish(L, &g, 3);
+  return finish(L, &g, 4);
 }
 
 hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify) {

@@ -51,6 +51,11 @@ hc_error hcl_load_key_text(hc_key *key, hc_slice text, bool public_only, hc_fail
   return explain_text(text, code, public_only ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey", why);
 }
 
+hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why) {
+  hc_error code = hc_key_load_encrypted_text(key, text, passphrase, why);
+  return explain_text(text, code, "PRIVATE KEY", "CryptoKey", why);
+}
+
 static int no_memory(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
 
 /* --- X509Certificate */
@@ -172,6 +177,46 @@ static int key_new(lua_State *L) {
   return 1;
 }
 
+void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what) {
+  if (lua_isnil(L, index)) return;
+  bool is_function = lua_isfunction(L, index);
+  if (is_function) {
+    lua_pushvalue(L, index);
+    lua_call(L, 0, 1);
+    lua_replace(L, index);
+  }
+  const char *problem = NULL;
+  if (lua_type(L, index) != LUA_TSTRING) {
+    const char *format = is_function ? "string expected of the function, got %s" : "string or function expected, got %s";
+    problem = lua_pushfstring(L, format, hcl_type_name(L, index));
+  } else {
+    hc_slice text = hcl_to_slice(L, index);
+    if (text.size == 0) problem = "the text is empty";
+    if (memchr(text.data, '\0', text.size)) problem = "the text holds a NUL byte";
+  }
+  if (problem) hcl_argument_error(L, arg, lua_pushfstring(L, "%s: %s", what, problem));
+}
+
+/* The arguments behind the source: public_only, passphrase, or the passphrase alone. */
+static void check_passphrase(lua_State *L) {
+  lua_settop(L, 4);
+  if (lua_type(L, 3) == LUA_TSTRING || lua_isfunction(L, 3)) {
+    lua_pushvalue(L, 3);
+    lua_replace(L, 4);
+    lua_pushnil(L); /* nothing is said of the half */
+    lua_replace(L, 3);
+  }
+  (void)hcl_opt_boolean(L, 3, false);
+  hcl_resolve_passphrase(L, 4, 4, "passphrase");
+}
+
+/* With a passphrase a private key is meant, unless public_only says otherwise. */
+static hc_error load_private(lua_State *L, hc_key *key, hc_slice source, bool is_file, hc_failure *why) {
+  hc_slice passphrase = hcl_to_slice(L, 4);
+  return is_file ? hc_key_load_encrypted_file(key, source.data, passphrase, why)
+                 : hcl_load_private_key_text(key, source, passphrase, why);
+}
+
 static hc_error load_half(hc_key *key, hc_slice source, bool public_only, bool is_file, hc_failure *why) {
   return is_file ? hc_key_load_file(key, source.data, public_only, why) : hcl_load_key_text(key, source, public_only, why);
 }
@@ -179,6 +224,7 @@ static hc_error load_half(hc_key *key, hc_slice source, bool public_only, bool i
 /* With nothing said about the half (argument 3), a text that holds no private key may hold a public one. */
 static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, bool is_file, hc_failure *why) {
   bool is_said = !lua_isnoneornil(L, 3);
+  if (lua_isstring(L, 4) && !lua_toboolean(L, 3)) return load_private(L, key, source, is_file, why);
   hc_error code = load_half(key, source, is_said && hcl_opt_boolean(L, 3, false), is_file, why);
   if (code != HC_ERR_INVALID_DATA || is_said) return code;
   hc_failure ignored = {HC_OK, ""};
@@ -190,7 +236,6 @@ static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, bool is_fil
 static int key_replace(lua_State *L, key_object *self, hc_slice source, bool is_file) {
   hc_failure why = {HC_OK, ""};
   if (is_file && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
-  (void)hcl_opt_boolean(L, 3, false); /* raises before there is something to lose */
   hc_key *fresh = hc_key_new();
   if (!fresh) return no_memory(L);
   hc_error code = load_key(L, fresh, source, is_file, &why);
@@ -205,12 +250,16 @@ static int key_replace(lua_State *L, key_object *self, hc_slice source, bool is_
 
 static int key_load(lua_State *L) {
   key_object *self = check_key(L);
-  return key_replace(L, self, hcl_check_string(L, 2), true);
+  hc_slice path = hcl_check_string(L, 2);
+  check_passphrase(L);
+  return key_replace(L, self, path, true);
 }
 
 static int key_load_from_string(lua_State *L) {
   key_object *self = check_key(L);
-  return key_replace(L, self, hcl_check_string(L, 2), false);
+  hc_slice text = hcl_check_string(L, 2);
+  check_passphrase(L);
+  return key_replace(L, self, text, false);
 }
 
 /* Without the argument all that there is is saved. */

@@ -45,5 +45,6 @@
 #define HC_OCSP_SKEW_SECONDS 300L        /* by how much two clocks may differ */
 #define HC_OCSP_AGE_SECONDS 604800L      /* of a response that does not say when the next one comes */
 #define HC_PEM_FILE_MAX 16777216u
+#define HC_PASSPHRASE_MAX 1024u /* OpenSSL's buffer for one, PEM_BUFSIZE */
 
 #endif

@@ -573,6 +573,7 @@ function Poller:close() end
 ---@field require_ocsp_stapling? boolean
 ---@field certificate? X509Certificate|string
 ---@field private_key? CryptoKey|string
+---@field passphrase? string|fun(): string
 ---@field ciphers? string
 ---@field alpn? string[]
 ---@field post_handshake_auth? boolean
@@ -638,10 +639,11 @@ local CryptoKey = {}
 function CryptoKey.new() end
 
 ---@param path string
----@param public_only? boolean
+---@param public_only? boolean|string|fun(): string the passphrase may stand here
+---@param passphrase? string|fun(): string
 ---@return integer code
 ---@return string? message
-function CryptoKey:load(path, public_only) end
+function CryptoKey:load(path, public_only, passphrase) end
 
 ---@param path string
 ---@param public_only? boolean
@@ -650,10 +652,11 @@ function CryptoKey:load(path, public_only) end
 function CryptoKey:save(path, public_only) end
 
 ---@param pem string
----@param public_only? boolean
+---@param public_only? boolean|string|fun(): string the passphrase may stand here
+---@param passphrase? string|fun(): string
 ---@return integer code
 ---@return string? message
-function CryptoKey:load_from_string(pem, public_only) end
+function CryptoKey:load_from_string(pem, public_only, passphrase) end
 
 ---@param public_only? boolean
 ---@return string

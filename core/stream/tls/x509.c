@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <string.h>
 
 #include "../../base/memory.h"
 #include "tls_internal.h"
@@ -185,25 +186,63 @@ bool hc_key_is_public_only(const hc_key *k) { return k->handle != NULL && k->pub
 
 EVP_PKEY *hc_key_handle(const hc_key *k) { return k->handle; }
 
-static hc_error explain_unread_key(bool public_only, bool asked, hc_failure *why) {
-  if (hc_tls_memory_was_out()) return no_memory(why);
-  if (asked) {
-    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the key is encrypted, and there is nobody to ask for a passphrase");
+/* What OpenSSL is told when it asks for a passphrase. */
+typedef struct key_answer {
+  hc_slice passphrase; /* "" there is none */
+  bool was_asked;
+} key_answer;
+
+/* OpenSSL's own buffer, which it wipes. */
+static int give_passphrase(char *buffer, int size, int writing, void *context) {
+  key_answer *answer = context;
+  (void)writing;
+  answer->was_asked = true;
+  size_t given = answer->passphrase.size;
+  if (given == 0 || size < 0 || given > (size_t)size) return -1;
+  memcpy(buffer, answer->passphrase.data, given);
+  return (int)given;
+}
+
+static bool is_about_algorithm(unsigned long error) {
+  int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
+  if (lib == ERR_LIB_PEM) return reason == PEM_R_UNSUPPORTED_ENCRYPTION || reason == PEM_R_UNSUPPORTED_CIPHER;
+  return lib == ERR_LIB_EVP && (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+                                reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_CIPHER ||
+                                reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION);
+}
+
+static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
+  bool is_unknown = false, was_out = false;
+  for (unsigned long error; (error = ERR_get_error()) != 0;) {
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) was_out = true;
+    if (is_about_algorithm(error)) is_unknown = true;
   }
+  if (was_out) return no_memory(why);
+  if (answer->passphrase.size == 0)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the key is encrypted, and no passphrase was given");
+  if (answer->passphrase.size > HC_PASSPHRASE_MAX)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the passphrase is longer than %u bytes", HC_PASSPHRASE_MAX);
+  return hc_failure_set(why, HC_ERR_INVALID_DATA, is_unknown ? "the key is encrypted in a way that OpenSSL can't read here"
+                                                             : "wrong passphrase for the encrypted key");
+}
+
+static hc_error explain_unread_key(bool public_only, const key_answer *answer, hc_failure *why) {
+  if (answer->was_asked) return explain_locked_key(answer, why);
+  if (hc_tls_memory_was_out()) return no_memory(why);
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
                         public_only ? "public" : "private");
 }
 
-hc_error hc_key_load_text(hc_key *k, hc_slice pem, bool public_only, hc_failure *why) {
+static hc_error load_text(hc_key *k, hc_slice pem, bool public_only, hc_slice passphrase, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   if (why == NULL) why = &own;
   BIO *bio = open_text(pem, why);
   if (bio == NULL) return why->code;
-  bool asked = false;
-  EVP_PKEY *handle = public_only ? PEM_read_bio_PUBKEY(bio, NULL, hc_pem_refuse_passphrase, &asked)
-                                 : PEM_read_bio_PrivateKey(bio, NULL, hc_pem_refuse_passphrase, &asked);
+  key_answer answer = {passphrase, false};
+  EVP_PKEY *handle = public_only ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
+                                 : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
   BIO_free(bio);
-  if (handle == NULL) return explain_unread_key(public_only, asked, why);
+  if (handle == NULL) return explain_unread_key(public_only, &answer, why);
   ERR_clear_error(); /* the decoders leave the traces of their attempts */
   EVP_PKEY_free(k->handle);
   k->handle = handle;
@@ -217,16 +256,32 @@ static void wipe(hc_buffer *text) {
   hc_buffer_free(text);
 }
 
-hc_error hc_key_load_file(hc_key *k, const char *path, bool public_only, hc_failure *why) {
+static hc_error load_file(hc_key *k, const char *path, bool public_only, hc_slice passphrase, hc_failure *why) {
   hc_buffer text = {0};
   hc_error error = hc_pem_file_read(path, &text, why);
   if (error == HC_OK) {
     hc_failure inner = {HC_OK, ""};
-    error = hc_key_load_text(k, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, public_only, &inner);
+    error = load_text(k, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, public_only, passphrase, &inner);
     if (error != HC_OK) hc_failure_set(why, error, "%s: %s", path, inner.text);
   }
   wipe(&text);
   return error;
+}
+
+hc_error hc_key_load_text(hc_key *k, hc_slice pem, bool public_only, hc_failure *why) {
+  return load_text(k, pem, public_only, HC_SLICE(""), why);
+}
+
+hc_error hc_key_load_file(hc_key *k, const char *path, bool public_only, hc_failure *why) {
+  return load_file(k, path, public_only, HC_SLICE(""), why);
+}
+
+hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase, hc_failure *why) {
+  return load_text(k, pem, false, passphrase, why);
+}
+
+hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase, hc_failure *why) {
+  return load_file(k, path, false, passphrase, why);
 }
 
 static bool write_key(BIO *bio, const hc_key *k, bool public_only) {

@@ -33,9 +33,12 @@ void hc_key_release(hc_key *k);  /* wipes what it can */
 bool hc_key_is_empty(const hc_key *k);
 bool hc_key_is_public_only(const hc_key *k);
 /* PEM of a private key (PKCS#8 or traditional), or with public_only of a public key. An encrypted key is refused with
- * a message (there is nobody to ask for a passphrase). */
+ * a message. Nobody is ever asked for a passphrase. */
 hc_error hc_key_load_text(hc_key *k, hc_slice pem, bool public_only, hc_failure *why);
 hc_error hc_key_load_file(hc_key *k, const char *path, bool public_only, hc_failure *why);
+/* A private key, encrypted with that passphrase or not at all. The passphrase is not kept, and stands in no message. */
+hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase, hc_failure *why);
+hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase, hc_failure *why);
 /* public_only: the public half. Files with a private key are created with mode 0600. */
 hc_error hc_key_save_text(const hc_key *k, bool public_only, hc_buffer *out, hc_failure *why);
 hc_error hc_key_save_file(const hc_key *k, const char *path, bool public_only, hc_failure *why);
