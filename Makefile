@@ -268,8 +268,8 @@ valgrind:
 
 # What threads share: the resolver's workers, OpenSSL, and Lua states in several threads. OpenSSL and Lua themselves are
 # not instrumented.
-TSAN_TESTS ?= $(wildcard spec/core/test_resolver*.c spec/core/test_tls.c spec/core/test_tls_session.c spec/core/test_tls_store.c \
-  spec/bindings/test_*.c)
+TSAN_TESTS ?= $(wildcard spec/core/test_file_release.c spec/core/test_resolver*.c spec/core/test_tls.c spec/core/test_tls_session.c \
+  spec/core/test_tls_store.c spec/bindings/test_*.c)
 export TSAN_OPTIONS ?= halt_on_error=1:die_after_fork=0
 
 tsan:

@@ -146,6 +146,7 @@ build = {
         "core/http1/chunked.c",
         "core/net/connector.c",
         "core/net/resolver.c",
+        "core/platform/file_release.c",
         "core/platform/posix/file_posix.c",
         "core/platform/posix/poller_backend_posix.c",
         "core/platform/posix/sigpipe_posix.c",

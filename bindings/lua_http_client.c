@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../core/platform/file.h"
+#include "../core/platform/file_release.h"
 #include "../core/base/limits.h"
 #include "lua_client_object.h"
 
@@ -114,7 +114,7 @@ int hcl_client_guarded(lua_State *L, lua_CFunction function) {
 }
 
 void hcl_client_close_sink(hcl_client *self) {
-  if (self->sink_is_open) hc_file_close(self->sink);
+  if (self->sink_is_open) hc_file_release(self->sink);
   self->sink_is_open = false;
 }
 

@@ -1,7 +1,7 @@
 /* lua_module.c - httpclient.core, the table that the Lua side of the module builds on. */
 #include <string.h>
 
-#include "../core/platform/file.h"
+#include "../core/platform/file_release.h"
 #include "lua_client_object.h"
 
 #if defined(_WIN32)
@@ -47,6 +47,20 @@ static int module_create_new_file(lua_State *L) {
 static int module_keep_file_mode(lua_State *L) {
   lua_pushboolean(L, hc_file_keep_mode(check_path(L, 1), check_path(L, 2)));
   return 1;
+}
+
+/* replace_file(from, to) -> true; nil, the reason alone, Error. See file_release.h. */
+static int module_replace_file(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_file_replace(check_path(L, 1), check_path(L, 2), &why);
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int module_remove_file(lua_State *L) {
+  hc_file_remove(check_path(L, 1));
+  return 0;
 }
 
 /* process_number() -> of the calling process */
@@ -134,6 +148,8 @@ static const luaL_Reg functions[] = {
     {"monotonic_time", module_monotonic_time},
     {"create_new_file", module_create_new_file},
     {"keep_file_mode", module_keep_file_mode},
+    {"replace_file", module_replace_file},
+    {"remove_file", module_remove_file},
     {"own_file_size", module_own_file_size},
     {"process_number", module_process_number},
     {"file_kind", module_file_kind},

@@ -33,6 +33,9 @@
 #define HC_RESOLVER_IDLE_SECONDS 10      /* a worker without work ends after this */
 #define HC_RESOLVER_FORK_NS 100000000L   /* how long a fork waits for lookups under way */
 
+#define HC_RELEASE_LEAST ((size_t)4 << 20) /* a file of less is freed where its end is; it takes half a millisecond */
+#define HC_RELEASE_MAX 64u               /* files that wait for a thread to free them */
+
 #define HC_TLS_SESSIONS_MAX 64u          /* sessions kept for resumption, per options object */
 #define HC_TLS_SESSIONS_PER_HOST 4u
 #define HC_TLS_DECLINES_MAX 8u           /* sessions that a server did not take, in a row; then none is offered ... */

@@ -1,9 +1,9 @@
 /* body_source.c - where the content of a request comes from. See body_source.h. */
 #include "body_source.h"
 
-#include "../platform/file.h"
+#include "../platform/file_release.h"
 
 void hc_body_source_drop(hc_body_source *body) {
-  if (body->kind == HC_BODY_FILE || body->kind == HC_BODY_STREAM) hc_file_close(body->file);
+  if (body->kind == HC_BODY_FILE || body->kind == HC_BODY_STREAM) hc_file_release(body->file);
   *body = (hc_body_source){.kind = HC_BODY_NONE};
 }

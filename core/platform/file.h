@@ -67,6 +67,17 @@ void hc_file_skip_buffered(FILE *file, size_t size);
 /* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
 hc_error hc_file_finish(int file, hc_failure *why);
 void hc_file_close(int file);
+/* HC_ERR_FILE_CANT_WRITE with the reason alone. */
+hc_error hc_file_rename(const char *from, const char *to, hc_failure *why);
+void hc_file_unlink(const char *path);
+
+typedef struct hc_file_id {
+  uint64_t device, number;
+} hc_file_id;
+/* Does a large file end with its last descriptor, since it has no name any more? And which one is it? */
+bool hc_file_is_costly(int file, hc_file_id *id);
+/* A descriptor that keeps the large file whose only name is `path`, and is good for nothing else; -1 where there is none. */
+int hc_file_hold(const char *path);
 /* The number of the process that calls: a fork of the one that made a file is another. */
 uint64_t hc_process_number(void);
 

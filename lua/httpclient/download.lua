@@ -115,8 +115,8 @@ end
 local function start_over(self)
   forget(self)
   if not in_use[self.temporary] then
-    os.remove(self.info)
-    os.remove(self.temporary)
+    core.remove_file(self.info)
+    core.remove_file(self.temporary)
   end
 end
 
@@ -142,7 +142,7 @@ end
 -- Without it what will be written can not be continued.
 local function note_validator(self, client)
   local validator, total = validator_of(client), client:get_response_body_length()
-  os.remove(self.info)
+  core.remove_file(self.info)
   local owner = validator and core.create_new_file(self.info, self.path)
   local info = owner and open_present(self.info, "ab", owner)
   if info then
@@ -209,7 +209,7 @@ local function open_temporary(self, is_rest)
     if in_use[self.temporary] then
       return nil, ("another download writes to %s"):format(self.temporary)
     elseif not is_rest then
-      os.remove(self.temporary)
+      core.remove_file(self.temporary)
     end
   end
   local size, message
@@ -269,7 +269,7 @@ function Download:begin(client, is_coded)
   end
   if self.resume and not is_rest then
     if is_coded or code ~= 200 then
-      os.remove(self.info)
+      core.remove_file(self.info)
     else
       note_validator(self, client)
     end
@@ -332,10 +332,6 @@ local function why_not_ours(self)
 end
 
 local function rename_failed(self, message)
-  local prefix = self.temporary .. ": " -- which 5.1 puts there
-  if message:sub(1, #prefix) == prefix then
-    message = message:sub(#prefix + 1)
-  end
   return nil, ("can't rename %s to %s: %s"):format(self.temporary, self.path, message), "DOWNLOAD_FILE_WRITE_ERROR"
 end
 
@@ -357,13 +353,13 @@ function Download:finish()
     return rename_failed(self, message)
   end
   core.keep_file_mode(self.temporary, self.path) -- not every file system knows it
-  ok, message = os.rename(self.temporary, self.path)
+  ok, message = core.replace_file(self.temporary, self.path)
   if not ok then
     return rename_failed(self, message)
   end
   self.has_file, in_use[self.temporary] = false, nil
   if self.resume then
-    os.remove(self.info)
+    core.remove_file(self.info)
   end
   return true
 end
@@ -372,9 +368,9 @@ end
 function Download:drop()
   if not self.validator then
     if self.resume then
-      os.remove(self.info)
+      core.remove_file(self.info)
     end
-    os.remove(self.temporary)
+    core.remove_file(self.temporary)
   end
 end
 

@@ -1,4 +1,5 @@
 /* file_posix.c - files on POSIX. */
+#define HC_WANT_GNU /* O_PATH */
 #include "../system_features.h"
 
 #include "../file.h"
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../base/limits.h"
 #include "../sigpipe.h"
 #include "../socket.h"
 
@@ -312,6 +314,39 @@ hc_error hc_file_finish(int file, hc_failure *why) {
 
 void hc_file_close(int file) {
   if (file >= 0) (void)close(file);
+}
+
+hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
+  if (rename(from, to) == 0) return HC_OK;
+  const char *text = reason(errno);
+  if (text) return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "%s", text);
+  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "error %d", errno);
+}
+
+void hc_file_unlink(const char *path) { (void)unlink(path); }
+
+static bool is_large(const struct stat *facts) {
+  return S_ISREG(facts->st_mode) && facts->st_size >= (off_t)HC_RELEASE_LEAST;
+}
+
+bool hc_file_is_costly(int file, hc_file_id *id) {
+  struct stat facts;
+  if (fstat(file, &facts) != 0 || facts.st_nlink > 0) return false;
+  *id = (hc_file_id){(uint64_t)facts.st_dev, (uint64_t)facts.st_ino};
+  return is_large(&facts);
+}
+
+/* O_PATH needs no right to read, and its end takes no lock off the file that the host holds. */
+#if defined(O_PATH)
+#define HOLD_FLAGS O_PATH
+#else
+#define HOLD_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
+#endif
+
+int hc_file_hold(const char *path) {
+  struct stat facts;
+  if (lstat(path, &facts) != 0 || facts.st_nlink != 1 || !is_large(&facts)) return -1;
+  return open(path, HOLD_FLAGS | O_NOFOLLOW | O_CLOEXEC);
 }
 
 uint64_t hc_process_number(void) { return (uint64_t)getpid(); }
