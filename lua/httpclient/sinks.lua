@@ -2,6 +2,8 @@
 --
 -- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
 -- that takes content from the client itself has take(client) -> bytes moved; nil, message, result, bytes moved before.
+local core = require("httpclient.core")
+
 local sinks = {}
 
 local Memory = {}
@@ -18,7 +20,7 @@ function Memory:write(bytes)
 end
 
 function Memory:finish()
-  self.body = table.concat(self.parts)
+  self.body = core.join(self.parts) or table.concat(self.parts)
   self.parts = {}
   return true
 end
