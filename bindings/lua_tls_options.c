@@ -4,6 +4,7 @@
 #include "lua_binding.h"
 
 #define CHAIN_SLOT 1
+#define NAME_SLOT 2
 
 typedef struct options_object {
   hc_tls_options *options;
@@ -15,6 +16,7 @@ typedef struct gathering {
   hc_tls_settings settings;
   int arg;         /* the place of `extra` */
   int passphrase;  /* its place on the stack; a string or nil */
+  int chain, certificate, private_key; /* the places of these objects, 0 none: see take_objects */
   const char *key; /* the field of `extra` under examination */
 } gathering;
 
@@ -45,17 +47,18 @@ static int check_version(lua_State *L, const gathering *g, int value) {
   return refuse(L, g, "\"1.0\", \"1.1\", \"1.2\" or \"1.3\" expected");
 }
 
-/* Pushes the array of slices, which lives as long as it is on the stack. */
+/* Pushes the array of slices and what holds their strings: they live as long as it is on the stack. */
 static const hc_slice *check_strings(lua_State *L, const gathering *g, int value, size_t *count) {
   if (!lua_istable(L, value)) refuse_type(L, g, value, "array of strings");
   if (!hcl_is_sequence(L, value, count) || *count > INT32_MAX) refuse(L, g, "array of strings expected");
   value = lua_absindex(L, value);
   hc_slice *slices = (hc_slice *)lua_newuserdata(L, (*count + 1) * sizeof *slices);
+  lua_createtable(L, (int)*count, 0); /* the caller's table may change before the options are made */
   for (size_t i = 0; i < *count; i++) {
     lua_rawgeti(L, value, (int)i + 1);
     if (lua_type(L, -1) != LUA_TSTRING) refuse_type(L, g, -1, "array of strings");
-    slices[i] = hcl_to_slice(L, -1); /* the caller's table holds the string */
-    lua_pop(L, 1);
+    slices[i] = hcl_to_slice(L, -1);
+    lua_rawseti(L, -2, (int)i + 1);
   }
   return slices;
 }
@@ -97,14 +100,22 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
   return key;
 }
 
-/* --- the keys of `extra`; each taker may leave one value on the stack that must live until the options are made */
+/* --- the keys of `extra`; each taker may leave two values on the stack that must live until the options are made */
 
 static void take_min_version(lua_State *L, gathering *g, int v) { g->settings.min_version = check_version(L, g, v); }
 static void take_max_version(lua_State *L, gathering *g, int v) { g->settings.max_version = check_version(L, g, v); }
 static void take_ciphers(lua_State *L, gathering *g, int v) { g->settings.ciphers = check_text(L, g, v); }
 static void take_keylog_file(lua_State *L, gathering *g, int v) { g->settings.keylog_file = check_text(L, g, v); }
-static void take_certificate(lua_State *L, gathering *g, int v) { g->settings.certificate = check_certificate(L, g, v); }
-static void take_private_key(lua_State *L, gathering *g, int v) { g->settings.private_key = check_key(L, g, v); }
+
+static void take_certificate(lua_State *L, gathering *g, int v) {
+  (void)check_certificate(L, g, v);
+  g->certificate = lua_gettop(L);
+}
+
+static void take_private_key(lua_State *L, gathering *g, int v) {
+  (void)check_key(L, g, v);
+  g->private_key = lua_gettop(L);
+}
 
 static void take_crl_file(lua_State *L, gathering *g, int v) {
   g->settings.crl_file = check_text(L, g, v);
@@ -211,7 +222,7 @@ static void push_passphrase(lua_State *L, gathering *g) {
 static void take_extra(lua_State *L, gathering *g) {
   if (lua_isnoneornil(L, g->arg)) return;
   if (!lua_istable(L, g->arg)) hcl_type_error(L, g->arg, "table");
-  luaL_checkstack(L, 2 * (int)EXTRA_KEY_COUNT + 20, "extra");
+  luaL_checkstack(L, 3 * (int)EXTRA_KEY_COUNT + 20, "extra");
   refuse_unknown_keys(L, g->arg);
   for (size_t i = 0; i < EXTRA_KEY_COUNT; i++) {
     g->key = extra_keys[i].name;
@@ -226,11 +237,11 @@ static void take_extra(lua_State *L, gathering *g) {
 static void push_options(lua_State *L) { hcl_object_new(L, HCL_TLS_OPTIONS, sizeof(options_object)); }
 
 /* Pushes the chain's object, or nil. */
-static hc_certificates *take_chain(lua_State *L, int arg) {
+static void take_chain(lua_State *L, gathering *g, int arg) {
   hc_failure why = {HC_OK, ""};
   if (lua_isnoneornil(L, arg)) {
     lua_pushnil(L);
-    return NULL;
+    return;
   }
   hc_certificates *chain = push_certificates(L, arg, &why);
   if (!chain) hcl_type_error(L, arg, "X509Certificate or PEM text");
@@ -238,18 +249,28 @@ static hc_certificates *take_chain(lua_State *L, int arg) {
     hc_failure_set(&why, HC_ERR_INVALID_PARAMETER, "the trusted chain holds no certificate");
   }
   if (why.code != HC_OK) hcl_argument_error(L, arg, why.text);
-  return chain;
+  g->chain = lua_gettop(L);
 }
 
-/* The chain's object is on the stack at `chain`. */
-static int finish(lua_State *L, const gathering *g, int chain) {
+/* A script that runs in between, as a finalizer does, may have loaded the objects anew: what they hold now counts, and
+ * nothing runs any more until the options are made. */
+static void take_objects(lua_State *L, gathering *g) {
+  if (g->chain) g->settings.trusted_chain = hcl_to_certificates(L, g->chain);
+  if (g->certificate) g->settings.certificate = hcl_to_certificates(L, g->certificate);
+  if (g->private_key) g->settings.private_key = hcl_to_key(L, g->private_key);
+}
+
+static int finish(lua_State *L, gathering *g) {
   hc_failure why = {HC_OK, ""};
   push_options(L);
   options_object *self = (options_object *)lua_touserdata(L, -1);
-  if (!lua_isnil(L, chain)) {
-    lua_pushvalue(L, chain);
+  if (g->chain) {
+    lua_pushvalue(L, g->chain);
     hcl_anchor_put(L, -2, CHAIN_SLOT);
   }
+  hcl_push_slice(L, g->settings.common_name_override);
+  hcl_anchor_put(L, -2, NAME_SLOT);
+  take_objects(L, g);
   hc_error code = hc_tls_options_new(&g->settings, &self->options, &why);
   if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
   if (code != HC_OK) {
@@ -271,9 +292,9 @@ static int options_client(lua_State *L) {
   g.settings.verify = HC_TLS_VERIFY_FULL;
   g.settings.common_name_override = override;
   push_passphrase(L, &g);
-  g.settings.trusted_chain = take_chain(L, 1);
+  take_chain(L, &g, 1);
   take_extra(L, &g);
-  return finish(L, &g, 5);
+  return finish(L, &g);
 }
 
 static int options_client_unsafe(lua_State *L) {
@@ -282,10 +303,10 @@ static int options_client_unsafe(lua_State *L) {
   g.arg = 2;
   lua_settop(L, 2);
   push_passphrase(L, &g);
-  g.settings.trusted_chain = take_chain(L, 1);
-  g.settings.verify = g.settings.trusted_chain ? HC_TLS_VERIFY_CHAIN : HC_TLS_VERIFY_NONE;
+  take_chain(L, &g, 1);
+  g.settings.verify = g.chain ? HC_TLS_VERIFY_CHAIN : HC_TLS_VERIFY_NONE;
   take_extra(L, &g);
-  return finish(L, &g, 4);
+  return finish(L, &g);
 }
 
 hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify) {
@@ -298,8 +319,7 @@ hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify) {
   memset(&g, 0, sizeof g);
   g.settings.verify = verify ? HC_TLS_VERIFY_FULL : HC_TLS_VERIFY_NONE;
   int top = lua_gettop(L);
-  lua_pushnil(L); /* no chain */
-  finish(L, &g, top + 1);
+  finish(L, &g);
   options = hcl_to_tls_options(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, name);
   lua_settop(L, top);
@@ -333,7 +353,8 @@ static int options_is_unsafe_client(lua_State *L) {
 }
 
 static int options_get_common_name_override(lua_State *L) {
-  hcl_push_slice(L, hc_tls_options_common_name_override(hcl_check_tls_options(L, 1)));
+  (void)hcl_check_tls_options(L, 1);
+  hcl_anchor_get(L, 1, NAME_SLOT);
   return 1;
 }
 
