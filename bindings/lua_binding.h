@@ -144,6 +144,7 @@ void hcl_push_new_certificate(lua_State *L);
 void hcl_push_new_key(lua_State *L);
 void hcl_x509_register(lua_State *L);        /* each register function pushes the class table */
 void hcl_crypto_key_register(lua_State *L);
+int hcl_load_pkcs12(lua_State *L);           /* (path [, passphrase]) -> certificate, key, chain or nil; nil, message, Error */
 
 /* --- tls_options.c ------------------------------------------------------------------------------------------------- */
 

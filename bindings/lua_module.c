@@ -170,6 +170,7 @@ static const luaL_Reg functions[] = {
     {"process_number", module_process_number},
     {"file_kind", module_file_kind},
     {"prepare_tls", module_prepare_tls},
+    {"load_pkcs12", hcl_load_pkcs12},
     {"response_fields", hcl_response_fields},
     {"announced_length", hcl_announced_length},
     {"poller_round", hcl_poller_round},

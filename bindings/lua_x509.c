@@ -304,6 +304,31 @@ hc_key *hcl_to_key(lua_State *L, int index) {
   return self->key;
 }
 
+/* --- PKCS#12 */
+
+int hcl_load_pkcs12(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  lua_settop(L, 2);
+  hc_slice path = hcl_check_string(L, 1);
+  if (!lua_isnil(L, 2) && lua_type(L, 2) != LUA_TSTRING && !lua_isfunction(L, 2)) return hcl_type_error(L, 2, "string or function");
+  bool is_empty = lua_type(L, 2) == LUA_TSTRING && hcl_to_slice(L, 2).size == 0; /* many such files have an empty one */
+  if (!is_empty) hcl_resolve_passphrase(L, 2, 2, "passphrase");
+  if (!is_path(path, &why)) return hcl_push_refusal(L, why.code, &why);
+  hcl_push_new_certificate(L);
+  hcl_push_new_key(L);
+  hcl_push_new_certificate(L);
+  hc_certificates *own = hcl_to_certificates(L, 3), *chain = hcl_to_certificates(L, 5);
+  hc_key *key = hcl_to_key(L, 4);
+  hc_slice passphrase = lua_isnil(L, 2) ? HC_SLICE("") : hcl_to_slice(L, 2);
+  hc_error code = hc_pkcs12_load_file(path.data, passphrase, own, key, chain, &why);
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  if (hc_certificates_count(chain) == 0) {
+    lua_pushnil(L);
+    lua_replace(L, 5);
+  }
+  return 3;
+}
+
 void hcl_crypto_key_register(lua_State *L) {
   static const luaL_Reg functions[] = {{"new", key_new}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"load", key_load},

@@ -43,6 +43,21 @@ local function load_part(name, part)
   return value
 end
 
+local WAIT_STEP, WAIT_MOST = 0.002, 10
+
+-- What the first uses would load inside a frame is loaded now: the Lua files, OpenSSL, and the system's authorities, for which
+-- it waits. It is not waited for longer than it can take: where memory is out, the first connection says so.
+function httpclient.prepare()
+  for name in pairs(lazy) do
+    local _ = httpclient[name]
+  end
+  local nobody, deadline = core.Poller.new(), core.monotonic_time() + WAIT_MOST
+  while not core.prepare_tls() and core.monotonic_time() < deadline do
+    nobody:wait(WAIT_STEP)
+  end
+  nobody:close()
+end
+
 return setmetatable(httpclient, {
   __index = function(self, name)
     local part = lazy[name]

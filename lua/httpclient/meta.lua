@@ -279,6 +279,16 @@ function httpclient.sleep(seconds) end
 ---Inside a task: goes on in the next process() call; in run() with what else there is to do.
 function httpclient.next_frame() end
 
+---Does all that the first uses would do: for a loading screen.
+function httpclient.prepare() end
+
+---@param path string
+---@param passphrase? string|fun(): string
+---@return X509Certificate? certificate of the key
+---@return CryptoKey|string key or message
+---@return X509Certificate|integer|nil chain the other certificates, or Error
+function httpclient.load_pkcs12(path, passphrase) end
+
 ---Hands the waiting outside of tasks, and run()'s, to an event loop; nil: back to the kernel.
 ---@param fn? fun(client: HTTPClient|Poller, seconds: number?)
 function httpclient.set_waiter(fn) end

@@ -1,5 +1,5 @@
 /* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL:
- * x509.c, x509_file.c (certificates, keys, their files), tls_options.c (settings), tls_context.c (SSL_CTX),
+ * x509.c, pkcs12.c, x509_file.c (certificates, keys, their files), tls_options.c (settings), tls_context.c (SSL_CTX),
  * tls_store.c (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?), tls_certificate.c (certificates as
  * text), tls_keylog.c, tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one
  * connection asks for), stream_peer_tls.c. */
@@ -15,6 +15,9 @@
 
 STACK_OF(X509) *hc_certificates_list(const hc_certificates *c);  /* a view; NULL when empty */
 EVP_PKEY *hc_key_handle(const hc_key *k);                        /* a view; NULL when empty */
+/* Of empty ones; the content is theirs then. */
+void hc_certificates_take(hc_certificates *c, STACK_OF(X509) *list);
+void hc_key_take(hc_key *k, EVP_PKEY *handle);
 
 /* OpenSSL's passphrase callback: without one of our own it would ask on the terminal. `asked`, a bool, becomes true. */
 int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked);

@@ -85,6 +85,8 @@ size_t hc_certificates_count(const hc_certificates *c) {
   return c->list == NULL ? 0 : (size_t)sk_X509_num(c->list);
 }
 
+void hc_certificates_take(hc_certificates *c, STACK_OF(X509) *list) { c->list = list; }
+
 STACK_OF(X509) *hc_certificates_list(const hc_certificates *c) { return c->list; }
 
 static hc_error append_certificate(STACK_OF(X509) *list, X509 *certificate, hc_failure *why) {
@@ -183,6 +185,8 @@ void hc_key_release(hc_key *k) {
 bool hc_key_is_empty(const hc_key *k) { return k->handle == NULL; }
 
 bool hc_key_is_public_only(const hc_key *k) { return k->handle != NULL && k->public_only; }
+
+void hc_key_take(hc_key *k, EVP_PKEY *handle) { k->handle = handle; }
 
 EVP_PKEY *hc_key_handle(const hc_key *k) { return k->handle; }
 

@@ -43,6 +43,12 @@ hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passph
 hc_error hc_key_save_text(const hc_key *k, bool public_only, hc_buffer *out, hc_failure *why);
 hc_error hc_key_save_file(const hc_key *k, const char *path, bool public_only, hc_failure *why);
 
+/* Out of one file (RFC 7292) the certificate of its key, the key, and what else it holds of certificates, if anything.
+ * `own`, `key` and `chain` are new and empty. The errors of files; HC_ERR_INVALID_DATA: a wrong passphrase (which stands in
+ * no message), no such file, no key in it, or algorithms that OpenSSL does not read here. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own, hc_key *key,
+                             hc_certificates *chain, hc_failure *why);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,112 @@
+/* pkcs12.c - certificate, key and chain out of one file (RFC 7292). See x509.h. */
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pkcs12.h>
+
+#include "../../base/memory.h"
+#include "tls_internal.h"
+
+typedef struct contents {
+  EVP_PKEY *key;
+  X509 *certificate;
+  STACK_OF(X509) *chain;
+} contents;
+
+static hc_error no_memory(hc_failure *why) {
+  ERR_clear_error();
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+static hc_error refuse(hc_failure *why, const char *reason) {
+  return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
+}
+
+static PKCS12 *decode(const hc_buffer *bytes) {
+  const unsigned char *at = (const unsigned char *)hc_buffer_head(bytes);
+  size_t size = hc_buffer_size(bytes);
+  return size > 0 && size <= LONG_MAX ? d2i_PKCS12(NULL, &at, (long)size) : NULL;
+}
+
+static hc_error explain_unopened(hc_failure *why) {
+  bool is_unknown = false, was_out = false, is_wrong = false;
+  for (unsigned long error; (error = ERR_get_error()) != 0;) {
+    int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
+    if (reason == ERR_R_MALLOC_FAILURE) was_out = true;
+    if (lib == ERR_LIB_PKCS12 && reason == PKCS12_R_MAC_VERIFY_FAILURE) is_wrong = true;
+    if (lib == ERR_LIB_EVP && (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+                               reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNKNOWN_CIPHER)) {
+      is_unknown = true;
+    }
+  }
+  if (was_out) return no_memory(why);
+  if (is_wrong) return refuse(why, "wrong passphrase");
+  if (is_unknown) {
+    return refuse(why, "it is encrypted with an old algorithm that OpenSSL reads with its legacy provider only; "
+                       "openssl pkcs12 -legacy can write it anew");
+  }
+  return refuse(why, "wrong passphrase, or malformed");
+}
+
+/* Without a MAC nothing tells a wrong passphrase from a malformed file. */
+static hc_error open_contents(const hc_buffer *bytes, const char *passphrase, contents *c, hc_failure *why) {
+  ERR_clear_error();
+  PKCS12 *file = decode(bytes);
+  if (file == NULL) return hc_tls_memory_was_out() ? no_memory(why) : refuse(why, "it is no PKCS#12 file");
+  bool is_open = PKCS12_parse(file, passphrase, &c->key, &c->certificate, &c->chain) == 1;
+  PKCS12_free(file);
+  if (!is_open) return explain_unopened(why);
+  ERR_clear_error();
+  if (c->key == NULL) return refuse(why, "it holds no private key");
+  if (c->certificate == NULL) return refuse(why, "it holds no certificate of its key");
+  return HC_OK;
+}
+
+static void close_contents(contents *c) {
+  EVP_PKEY_free(c->key);
+  X509_free(c->certificate);
+  sk_X509_pop_free(c->chain, X509_free);
+}
+
+/* Hands the parts over as far as there is memory for them. */
+static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certificates *chain, hc_failure *why) {
+  STACK_OF(X509) *list = sk_X509_new_null();
+  if (list == NULL || sk_X509_push(list, c->certificate) <= 0) {
+    sk_X509_free(list);
+    return no_memory(why);
+  }
+  c->certificate = NULL;
+  hc_certificates_take(own, list);
+  hc_key_take(key, c->key);
+  c->key = NULL;
+  if (sk_X509_num(c->chain) <= 0) return HC_OK;
+  hc_certificates_take(chain, c->chain);
+  c->chain = NULL;
+  return HC_OK;
+}
+
+static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, contents *c, hc_failure *why) {
+  char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
+  if (text == NULL) return no_memory(why);
+  hc_error error = open_contents(bytes, text, c, why);
+  hc_memory_wipe(text, passphrase.size);
+  hc_memory_release(text);
+  return error;
+}
+
+hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own, hc_key *key,
+                             hc_certificates *chain, hc_failure *why) {
+  hc_buffer bytes = {0};
+  hc_failure inner = {HC_OK, ""};
+  contents c = {NULL, NULL, NULL};
+  hc_error error = hc_pem_file_read(path, &bytes, why);
+  if (error == HC_OK) {
+    error = read_contents(&bytes, passphrase, &c, &inner);
+    if (error == HC_OK) error = share(&c, own, key, chain, &inner);
+    if (error != HC_OK) hc_failure_set(why, error, "%.130s: %s", path, inner.text);
+  }
+  close_contents(&c);
+  if (bytes.data != NULL) hc_memory_wipe(bytes.data, bytes.capacity);
+  hc_buffer_free(&bytes);
+  ERR_clear_error();
+  return error;
+}
