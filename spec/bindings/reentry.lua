@@ -135,7 +135,10 @@ local function haunt()
         end
         if world.poller then world.poller:count() end
         local other = HTTPClient.new()
-        other:set_connection({ put_partial_data = function() return 0, 0 end, get_partial_data = function() return 0, "" end })
+        other:set_connection({
+          put_partial_data = function() return 0, 0 end,
+          get_partial_data = function() return 0, "" end,
+        })
         other:request(HTTPClient.METHOD_GET, "/", {})
         other:poll()
         httpclient.query_string_from_dict({ a = { 1, 2 } })
