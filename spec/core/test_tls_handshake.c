@@ -187,6 +187,41 @@ static void test_post_handshake_auth(void) {
   }
 }
 
+/* The certificate is shown as soon as the client reads on. */
+static void test_certificate_after_handshake(void) {
+  identity_spec client_spec = {"client", NULL, "clientAuth", 0, -DAY, 30 * DAY, NULL, 0};
+  identity own = make_identity(&client_spec, &root);
+  hc_certificates *certificate = certificates_of(own.certificate);
+  hc_key *key = key_of(own.key);
+  server_spec spec = {.identity = &server_identity};
+  const hc_tls_settings s = {
+      .trusted_chain = trusted, .certificate = certificate, .private_key = key, .post_handshake_auth = true};
+  SSL_CTX *context = server_context(&spec);
+  X509_STORE_add_cert(SSL_CTX_get_cert_store(context), root.certificate);
+  hc_tls_options *options = options_of(&s);
+  world w;
+  world_open(&w, context, options, "a.example");
+  CHECK(world_shake(&w) == HC_IO_OK);
+  server_step(&w);
+  CHECK(SSL_get0_peer_certificate(w.server) == NULL);
+  SSL_set_verify(w.server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+  CHECK(SSL_verify_client_post_handshake(w.server) == 1);
+  server_step(&w);
+  char byte;
+  size_t got;
+  CHECK(hc_stream_peer_recv(w.client, &byte, 1, &got, &w.failure) == HC_IO_WANT_READ);
+  CHECK(SSL_read(w.server, &byte, 1) == -1);
+  const X509 *shown = SSL_get0_peer_certificate(w.server);
+  CHECK(shown != NULL && X509_cmp(shown, own.certificate) == 0);
+  ERR_clear_error();
+  world_close(&w);
+  hc_tls_options_release(options);
+  SSL_CTX_free(context);
+  hc_certificates_release(certificate);
+  hc_key_release(key);
+  identity_free(&own);
+}
+
 static void test_legacy_renegotiation(void) {
   for (int wished = 0; wished <= 1; wished++) {
     const hc_tls_settings s = {.trusted_chain = trusted, .legacy_renegotiation = wished != 0};
@@ -246,6 +281,7 @@ int main(void) {
   test_versions();
   test_old_versions_trust_no_weak_keys();
   test_post_handshake_auth();
+  test_certificate_after_handshake();
   test_legacy_renegotiation();
   test_missing_close_notify();
   test_client_certificates();
