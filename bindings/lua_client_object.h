@@ -54,6 +54,19 @@ lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, int fd);
 void hcl_client_leave(hcl_client *self, lua_State *previous);
+/* After a call that polled the client: in blocking mode the core comes back every now and then, and is called until it is
+ * done, with hcl_run_hooks in between. `code` is what it gave, and the last such is returned. */
+hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
+
+/* http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
+typedef struct hcl_wait {
+  uint64_t end;   /* HC_NEVER */
+  double part;    /* how long the next sleep may be, in seconds */
+} hcl_wait;
+hcl_wait hcl_wait_begin(double seconds);  /* negative: no end */
+/* True: it is not over, and the hooks have run: what is not on the stack has to be looked up again. */
+bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
+
 /* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the client holds. Each can
  * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);

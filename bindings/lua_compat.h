@@ -44,6 +44,10 @@ void hcl_push_integer(lua_State *L, int64_t value);
 /* Does this interpreter's pairs() honour __pairs? LuaJIT decides that when it is built, so it is tried. */
 bool hcl_pairs_has_metamethod(lua_State *L);
 
+/* Gives the script's hooks their chance, and with them the interpreter's Ctrl-C, which sets one that raises. They can do
+ * whatever a script can. In plain Lua a coroutine has hooks of its own. */
+void hcl_run_hooks(lua_State *L);
+
 /* Calls function(L) with `context` as a light userdata argument; nothing, not even the push, can throw out of it.
  * 0; Lua's status with the error object pushed; or -1 with nothing pushed when there is no stack left. */
 int hcl_call_protected(lua_State *L, lua_CFunction function, void *context);

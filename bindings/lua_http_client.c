@@ -46,8 +46,10 @@ void hcl_client_push_self(lua_State *L, hcl_client *self) {
 }
 
 hc_client *hcl_client_need(lua_State *L, hcl_client *self) {
-  if (!self->client) self->client = hc_client_new();
+  if (self->client) return self->client;
+  self->client = hc_client_new();
   if (!self->client) hcl_raise_memory(L);
+  hc_client_get_settings(self->client)->in_slices = true;
   return self->client;
 }
 
@@ -273,11 +275,27 @@ static int make_connection(lua_State *L) {
 
 static int client_get_connection(lua_State *L) { return hcl_client_guarded(L, make_connection); }
 
-static int client_poll(lua_State *L) {
-  hcl_client *self = hcl_check_free_client(L, 1);
+static hc_error poll_once(lua_State *L, hcl_client *self) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = hc_client_poll(self->client);
   hcl_client_leave(self, previous);
+  return code;
+}
+
+hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code) {
+  hcl_client *self = hcl_check_client(L, object);
+  while (hc_client_is_unfinished(self->client)) {
+    hcl_run_hooks(L);
+    self = hcl_check_free_client(L, object);
+    code = poll_once(L, self);
+  }
+  return code;
+}
+
+static int client_poll(lua_State *L) {
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_error code = poll_once(L, self);
+  if (hc_client_is_unfinished(self->client)) code = hcl_client_go_on_polling(L, 1, code);
   return hcl_push_result(L, code, hc_client_last_error(self->client));
 }
 

@@ -435,9 +435,20 @@ static bool push_small_chunk(lua_State *L, hc_slice view) {
   return true;
 }
 
-static int client_read_response_body_chunk(lua_State *L) {
+/* In blocking mode the core comes back every now and then. */
+static hc_slice await_body(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice view = peek_body(L, self);
+  while (view.size == 0 && hc_client_is_unfinished(self->client)) {
+    hcl_run_hooks(L);
+    self = hcl_check_free_client(L, 1);
+    view = peek_body(L, self);
+  }
+  return view;
+}
+
+static int client_read_response_body_chunk(lua_State *L) {
+  hc_slice view = await_body(L);
   if (view.size == 0) lua_pushliteral(L, "");
   else if (view.size > SMALL_CHUNK || !push_small_chunk(L, view)) push_chunk(L, hcl_check_free_client(L, 1));
   return 1;

@@ -156,21 +156,38 @@ static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc
   return code != HC_OK ? code : finished;
 }
 
-static int client_read_response_body_to_file(lua_State *L) {
+static hc_error move_once(lua_State *L, uint64_t *total, hc_failure *why) {
   hcl_client *self = hcl_check_free_client(L, 1);
+  uint64_t moved = 0;
+  hc_error code;
+  if (lua_type(L, 2) == LUA_TSTRING) {
+    code = move_to_path(L, self, &moved, why);
+  } else {
+    lua_State *previous = hcl_client_enter(L, self);
+    code = move_to_stdio(self, lua_touserdata(L, 2), &moved, why);
+    hcl_client_leave(self, previous);
+  }
+  *total += moved;
+  return code;
+}
+
+/* In blocking mode the core comes back every now and then. What the hooks have ended is at its end. */
+static bool goes_on(lua_State *L) {
+  if (!hc_client_is_unfinished(hcl_check_client(L, 1)->client)) return false;
+  hcl_run_hooks(L);
+  return hc_client_get_status(hcl_check_free_client(L, 1)->client) == HC_STATUS_BODY;
+}
+
+static int client_read_response_body_to_file(lua_State *L) {
+  (void)hcl_check_free_client(L, 1);
   lua_settop(L, 2);
   bool is_file = hcl_to_open_file(L, 2) != NULL;
   if (!is_file && lua_type(L, 2) != LUA_TSTRING) return hcl_type_error(L, 2, "path or file");
   hc_failure why = {HC_OK, ""};
   uint64_t moved = 0;
   hc_error code;
-  if (is_file) {
-    lua_State *previous = hcl_client_enter(L, self);
-    code = move_to_stdio(self, lua_touserdata(L, 2), &moved, &why);
-    hcl_client_leave(self, previous);
-  } else {
-    code = move_to_path(L, self, &moved, &why);
-  }
+  do code = move_once(L, &moved, &why);
+  while (code == HC_OK && goes_on(L));
   if (code == HC_OK) {
     hcl_push_integer(L, (int64_t)moved);
     return 1;

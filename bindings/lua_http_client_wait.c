@@ -10,13 +10,42 @@ static double opt_seconds(lua_State *L, int arg) {
   return seconds;
 }
 
+/* --- in parts --------------------------------------------------------------------------------------------------------- */
+
+#define PART 0.5
+
+hcl_wait hcl_wait_begin(double seconds) {
+  if (seconds >= 0 && seconds <= PART) return (hcl_wait){0, seconds};
+  return (hcl_wait){seconds < 0 ? HC_NEVER : hc_clock_deadline(hc_clock_now(), seconds), PART};
+}
+
+bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait) {
+  if (wait->end == 0 || hc_clock_now() >= wait->end) return false;
+  hcl_run_hooks(L);
+  uint64_t now = hc_clock_now();
+  if (wait->end == HC_NEVER) return true;
+  double left = now < wait->end ? (double)(wait->end - now) / 1e9 : 0;
+  if (left < wait->part) wait->part = left;
+  return true;
+}
+
+static hc_error wait_once(lua_State *L, hcl_client *self, double seconds, bool *ready) {
+  lua_State *previous = hcl_client_enter(L, self);
+  hc_error code = hc_client_wait(self->client, seconds, ready);
+  hcl_client_leave(self, previous);
+  return code;
+}
+
 static int client_wait(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
-  double seconds = opt_seconds(L, 2);
+  hcl_wait wait = hcl_wait_begin(opt_seconds(L, 2));
   bool ready = false;
-  lua_State *previous = hcl_client_enter(L, self);
-  hc_error code = hc_client_wait(self->client, seconds, &ready);
-  hcl_client_leave(self, previous);
+  hc_error code = wait_once(L, self, wait.part, &ready);
+  while (code == HC_OK && !ready && hcl_wait_goes_on(L, &wait)) {
+    self = hcl_check_free_client(L, 1);
+    code = wait_once(L, self, wait.part, &ready);
+  }
+  if (hc_client_is_unfinished(self->client)) code = hcl_client_go_on_polling(L, 1, code);
   lua_pushinteger(L, (lua_Integer)code);
   lua_pushboolean(L, ready);
   if (code == HC_OK) return 2;
@@ -124,29 +153,51 @@ static void keep_clients(lua_State *L, hcl_client **objects, size_t count) {
   }
 }
 
+typedef struct wait_any_call {
+  hcl_client **objects;
+  hc_client **clients;
+  bool *ready;
+  size_t count;
+} wait_any_call;
+
+static hc_error wait_any_once(lua_State *L, const wait_any_call *w, double seconds) {
+  /* Only now, when no finalizer can come in between. (A new client in place of one that is gone: that throws at most.) */
+  for (size_t i = 0; i < w->count; i++) w->clients[i] = hcl_client_need(L, w->objects[i]);
+  hcl_runtime *runtime = w->count ? w->objects[0]->runtime : NULL;
+  lua_State *previous = runtime ? runtime->current : NULL;
+  if (runtime) runtime->current = L;
+  hc_error code = hc_client_wait_any(w->clients, w->count, seconds, w->ready);
+  if (runtime) runtime->current = previous;
+  return code;
+}
+
+static bool is_one_ready(const wait_any_call *w) {
+  for (size_t i = 0; i < w->count; i++)
+    if (w->ready[i]) return true;
+  return false;
+}
+
 /* HTTPClient.wait_any(clients [, seconds]) */
 static int client_wait_any(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
-  double seconds = opt_seconds(L, 2);
+  hcl_wait wait = hcl_wait_begin(opt_seconds(L, 2));
   size_t count = lua_rawlen(L, 1);
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
   bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);
   hcl_client **objects = (hcl_client **)lua_newuserdata(L, (count + 1) * sizeof *objects);
   keep_clients(L, objects, count);
   int kept = lua_gettop(L);
-  /* Only now, when no finalizer can come in between. (A new client in place of one that is gone: that throws at most.) */
-  for (size_t i = 0; i < count; i++) clients[i] = hcl_client_need(L, objects[i]);
-  hcl_runtime *runtime = count ? objects[0]->runtime : NULL;
-  lua_State *previous = runtime ? runtime->current : NULL;
-  if (runtime) runtime->current = L;
-  hc_error code = hc_client_wait_any(clients, count, seconds, ready);
-  if (runtime) runtime->current = previous;
+  const wait_any_call call = {objects, clients, ready, count};
+  hc_error code;
+  do code = wait_any_once(L, &call, wait.part);
+  while (code == HC_OK && !is_one_ready(&call) && hcl_wait_goes_on(L, &wait));
   if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
   lua_newtable(L);
   int listed = 0;
   for (size_t i = 0; i < count; i++) {
     if (!ready[i]) continue;
     lua_rawgeti(L, kept, (int)(i + 1));
+    (void)hcl_client_go_on_polling(L, -1, HC_OK);
     lua_rawseti(L, -2, ++listed);
   }
   return 1;

@@ -142,7 +142,9 @@ static int poller_events(lua_State *L) { return hcl_interest_events(L, interest_
 static int poller_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
 static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
 
-/* --- waiting */
+/* --- waiting: in parts, with the script's hooks in between */
+
+#define PART 0.5
 
 /* Returns the clients that moved, as an array. The Poller is busy: a finalizer can not take it away. */
 static int push_moved(lua_State *L) {
@@ -161,21 +163,40 @@ static int push_moved(lua_State *L) {
   return 1;
 }
 
+/* How long a wait of so many seconds has left. */
+static double seconds_left(double seconds, uint64_t began) {
+  if (seconds < 0) return seconds;
+  double left = seconds - (double)(hc_clock_now() - began) / 1e9;
+  return left > 0 ? left : 0;
+}
+
+/* Above the stack's top: push_moved, with its argument. HC_OK: its result in their place, or what it raised. */
+static hc_error wait_part(lua_State *L, double seconds, int *status) {
+  hcl_poller *self = check_poller(L); /* a finalizer or a hook may have closed it */
+  lua_State *previous = self->runtime ? self->runtime->current : NULL;
+  if (self->runtime) self->runtime->current = L;
+  self->busy = true;
+  self->rounds++;
+  hc_error code = hc_poller_wait_part(self->poller, seconds, PART);
+  *status = code == HC_OK ? lua_pcall(L, 1, 1, 0) : 0;
+  self->busy = false;
+  if (self->runtime) self->runtime->current = previous;
+  return code;
+}
+
 static int poller_wait(lua_State *L) {
   (void)check_poller(L);
   double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
   if (seconds < 0 && !lua_isnoneornil(L, 2)) hcl_argument_error(L, 2, "0 or more seconds are needed");
   lua_pushcfunction(L, push_moved);
   lua_pushvalue(L, 1);
-  hcl_poller *self = check_poller(L); /* a finalizer may have closed it */
-  lua_State *previous = self->runtime ? self->runtime->current : NULL;
-  if (self->runtime) self->runtime->current = L;
-  self->busy = true;
-  self->rounds++;
-  hc_error code = hc_poller_wait(self->poller, seconds);
-  int status = code == HC_OK ? lua_pcall(L, 1, 1, 0) : 0;
-  self->busy = false;
-  if (self->runtime) self->runtime->current = previous;
+  uint64_t began = seconds > PART ? hc_clock_now() : 0;
+  int status = 0;
+  hc_error code = wait_part(L, seconds, &status);
+  while (code == HC_ERR_TIMEOUT) {
+    hcl_run_hooks(L);
+    code = wait_part(L, seconds_left(seconds, began), &status);
+  }
   if (code != HC_OK) return luaL_error(L, "Poller: %s", hc_error_string((int)code));
   return status != 0 ? lua_error(L) : 1;
 }

@@ -145,6 +145,11 @@ hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *cont
 /* The same into a file descriptor, in the kernel where the platform can. */
 hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why);
 
+/* With the setting in_slices: has the last poll or read in blocking mode come back before it was done, because it had taken
+ * long enough? It goes on when it is called once more: a head, and what has come of a view, is kept; what a writer or file has
+ * got counts in *moved. So a host can do something else in between, twice a second at the least. */
+bool hc_client_is_unfinished(const hc_client *c);
+
 /* --- waiting ------------------------------------------------------------------------------------------------------- */
 
 /* What poll (or in BODY a read) waits for now: for a loop of the caller's own. Who has asked can watch the descriptor alone: as

@@ -26,6 +26,8 @@ void hc_poller_interest(hc_poller *p, hc_interest *out);
 /* Sleeps until a client can move, or `seconds` (negative: no end), and polls those that can. A client that
  * is at work is passed over, and polled by the next wait. HC_ERR_BUSY: this wait runs the caller. */
 hc_error hc_poller_wait(hc_poller *p, double seconds);
+/* The same in parts: no longer than `most` seconds at once. HC_ERR_TIMEOUT: the wait is not over, and nobody has moved yet. */
+hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most);
 /* The tags of the clients that the last wait polled and that moved, one a call; NULL at the end. A client that is
  * removed meanwhile is left out. */
 void *hc_poller_next(hc_poller *p);

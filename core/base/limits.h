@@ -22,6 +22,7 @@
 #define HC_COALESCE_LIMIT 16000u         /* head and body up to this size leave as one TLS record */
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long the body waits for a 100 (Continue) */
 
+#define HC_SLICE_NS 250000000ull         /* a call that blocks in slices sleeps for so long at once */
 #define HC_BLIND_STEP_NS 2000000ull       /* a stream without a descriptor is asked again after this */
 #define HC_LOOK_NS 8000u                 /* a connection that was empty is looked at again after this at the latest */
 

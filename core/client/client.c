@@ -169,10 +169,13 @@ static void take_head(hc_client *c) {
 
 static void poll_requesting(hc_client *c) {
   hc_progress progress;
+  hc_client_begin_slice(c);
   do {
     progress = hc_exchange_advance(&c->connection->exchange, &c->failure);
-    if (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c) != HC_OK) return;
-  } while (c->settings.blocking && (progress == HC_WAIT || progress == HC_MOVED));
+    if (!c->settings.blocking) break;
+    if (progress == HC_WAIT && !hc_client_sleep(c)) return;
+    if (progress == HC_MOVED && hc_client_slice_is_over(c)) return;
+  } while (progress == HC_WAIT || progress == HC_MOVED);
   if (progress == HC_DONE) take_head(c);
   else if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
 }
@@ -187,6 +190,7 @@ static hc_progress check(hc_client *c) {
 hc_error hc_client_advance(hc_client *c) {
   hc_status before = c->status;
   hc_connection *n = c->connection;
+  c->is_unfinished = false;
   switch (before) {
     case HC_STATUS_RESOLVING:
     case HC_STATUS_CONNECTING: poll_connecting(c); break;

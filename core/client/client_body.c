@@ -15,15 +15,18 @@ static void settle(hc_client *c, hc_progress progress) {
 
 static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
+  hc_client_begin_slice(c);
   do {
     progress = hc_exchange_peek(&c->connection->exchange, view, &c->failure);
-  } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c) == HC_OK);
+  } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
   settle(c, progress);
 }
 
 void hc_client_body_peek(hc_client *c, hc_slice *view) {
   *view = (hc_slice){NULL, 0};
-  if (c->at_work || c->status != HC_STATUS_BODY) return;
+  if (c->at_work) return;
+  c->is_unfinished = false;
+  if (c->status != HC_STATUS_BODY) return;
   hc_client_begin(c);
   peek(c, view);
   hc_client_end(c);
@@ -65,16 +68,19 @@ static hc_error refuse(hc_failure *why) {
 }
 
 static void move_all(hc_client *c, hc_body_transfer *t) {
+  hc_client_begin_slice(c);
   while (c->status == HC_STATUS_BODY && t->refusal.code == HC_OK) {
     hc_progress progress = hc_body_transfer_advance(t, &c->connection->exchange, &c->failure);
     settle(c, progress);
-    if (!c->settings.blocking || (progress == HC_WAIT && hc_client_sleep(c) != HC_OK)) return;
+    if (!c->settings.blocking || c->status != HC_STATUS_BODY) return;
+    if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return;
   }
 }
 
 static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_failure *why) {
   *moved = 0;
   if (c->at_work) return hc_client_refuse(why);
+  c->is_unfinished = false;
   if (c->status != HC_STATUS_BODY) return refuse(why);
   hc_client_begin(c);
   move_all(c, t);

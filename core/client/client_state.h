@@ -21,6 +21,7 @@ struct hc_client {
   hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
   hc_status status;
   bool timed_out_unreported;
+  bool is_unfinished;      /* the last call that blocks has come back at the end of its slice */
   bool is_clear;           /* closed, and nothing has happened since */
   hc_failure failure;
   hc_connection *connection;  /* of its own, made with the client */
@@ -55,8 +56,12 @@ void hc_client_forget_proxies(hc_client *c);
 
 /* client_wait.c: hc_client_interest, for a wait of our own. */
 void hc_client_waits_for(hc_client *c, hc_interest *out);
-/* Sleeps for the client's present interest, at most until its deadline. */
-hc_error hc_client_sleep(hc_client *c);
+/* A call that may block begins: how long it may. */
+void hc_client_begin_slice(hc_client *c);
+/* Is that over? Then the call comes back as it is. */
+bool hc_client_slice_is_over(hc_client *c);
+/* Sleeps for the client's present interest, at most until its deadline. False: that is no use, or the slice is over. */
+bool hc_client_sleep(hc_client *c);
 /* For waiters: where a client stood before a poll, and whether that poll did something. A deadline that went by without
  * an event is no proof: it may only have been time to look again. */
 typedef struct hc_standing {

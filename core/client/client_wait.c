@@ -51,13 +51,32 @@ static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *
   return code;
 }
 
-hc_error hc_client_sleep(hc_client *c) {
+/* --- blocking mode ---------------------------------------------------------------------------------------------------- */
+
+void hc_client_begin_slice(hc_client *c) {
+  bool is_sliced = c->settings.blocking && c->settings.in_slices;
+  c->connection->exchange.sleep_until = is_sliced ? hc_clock_now() + HC_SLICE_NS : HC_NEVER;
+  c->is_unfinished = false;
+}
+
+bool hc_client_slice_is_over(hc_client *c) {
+  uint64_t until = c->connection->exchange.sleep_until;
+  c->is_unfinished = until != HC_NEVER && hc_clock_now() >= until;
+  return c->is_unfinished;
+}
+
+bool hc_client_is_unfinished(const hc_client *c) { return c->is_unfinished; }
+
+bool hc_client_sleep(hc_client *c) {
   hc_interest interest;
   bool event;
+  if (hc_client_slice_is_over(c)) return false;
   hc_client_waits_for(c, &interest);
-  if (interest.ready) return HC_OK;
-  return sleep_for(&interest, HC_NEVER, &event);
+  if (interest.ready) return true;
+  return sleep_for(&interest, c->connection->exchange.sleep_until, &event) == HC_OK;
 }
+
+/* --- one client ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t deadline_after(double seconds) {
   if (seconds < 0) return HC_NEVER;

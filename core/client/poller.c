@@ -451,31 +451,41 @@ static void clear_moved(hc_poller *p) {
   while (hc_poller_next(p)) continue;
 }
 
-static void wait_for_some(hc_poller *p, double seconds) {
-  uint64_t now = hc_clock_now();
-  uint64_t end = seconds < 0 ? HC_NEVER : seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+static uint64_t time_after(uint64_t now, double seconds) {
+  if (seconds < 0) return HC_NEVER;
+  return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+}
+
+/* HC_ERR_TIMEOUT: at `part`, before the end. */
+static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
+  if (part > end) part = end;
   clear_moved(p);
   for (;;) {
     bool has_looked = poll_due(p);
     /* With nobody left who could move, nothing would ever end the sleep. */
     bool endless = end == HC_NEVER && p->count == p->final_count;
     bool at_once = p->moved || p->due || endless;
-    uint64_t until = end;
+    uint64_t until = part;
     if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
     if (!at_once || !has_looked) (void)poll_events(p, at_once ? 0 : until);
     poll_late(p);
-    if (p->moved || endless) return;
-    if (end != HC_NEVER && hc_clock_now() >= end) return;
+    if (p->moved || endless) return HC_OK;
+    if (part == HC_NEVER) continue;
+    uint64_t now = hc_clock_now();
+    if (now >= part) return now >= end ? HC_OK : HC_ERR_TIMEOUT;
   }
 }
 
-hc_error hc_poller_wait(hc_poller *p, double seconds) {
+hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most) {
   if (p->at_work) return HC_ERR_BUSY;
+  uint64_t now = hc_clock_now();
   p->at_work++;
-  wait_for_some(p, seconds);
+  hc_error code = wait_for_some(p, time_after(now, seconds), time_after(now, most));
   p->at_work--;
-  return HC_OK;
+  return code;
 }
+
+hc_error hc_poller_wait(hc_poller *p, double seconds) { return hc_poller_wait_part(p, seconds, -1); }
 
 void *hc_poller_next(hc_poller *p) {
   entry *e = p->moved;

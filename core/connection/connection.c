@@ -13,7 +13,7 @@ void hc_connection_init(hc_connection *n, const hc_settings *settings) {
   *n = (hc_connection){.connect_deadline = HC_NEVER};
   n->exchange.connection = n;
   n->exchange.settings = settings;
-  n->exchange.response_deadline = n->exchange.idle_deadline = HC_NEVER;
+  n->exchange.response_deadline = n->exchange.idle_deadline = n->exchange.sleep_until = HC_NEVER;
 }
 
 void hc_connection_free(hc_connection *n) {

@@ -41,7 +41,7 @@ static hc_progress accept_head(hc_exchange *x, hc_failure *why) {
 }
 
 static hc_progress read_head(hc_exchange *x, hc_patience patience, hc_failure *why) {
-  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST};
+  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST, x->sleep_until};
   for (;;) {
     hc_progress progress = hc_receiver_read_head(&x->receiver, &from, why);
     if (progress == HC_DONE) return accept_head(x, why);
@@ -129,7 +129,7 @@ hc_progress hc_exchange_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_receiver *r = &x->receiver;
   bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
   const hc_reading from = {x->connection->stream, x->settings, may_sleep ? HC_SLEEPING : HC_AT_ONCE,
-                           x->connection->is_shown ? HC_MODEST : HC_AHEAD};
+                           x->connection->is_shown ? HC_MODEST : HC_AHEAD, x->sleep_until};
   unsigned before = r->arrivals;
   hc_progress progress = hc_receiver_peek(r, &from, view, why);
   if (r->arrivals != before) hc_exchange_touch(x);

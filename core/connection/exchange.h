@@ -17,6 +17,7 @@ typedef struct hc_exchange {
   hc_sender sender;
   hc_receiver receiver;
   uint64_t response_deadline, idle_deadline;
+  uint64_t sleep_until;              /* when receives have to come back from their sleep, about; HC_NEVER */
 } hc_exchange;
 
 /* Begins one that has been queued in x->sender; what the last one has left is forgotten. */

@@ -32,9 +32,10 @@ void hc_receiver_free(hc_receiver *r) {
 
 /* --- the stream ------------------------------------------------------------------------------------------------------- */
 
-static hc_io recv_sleeping(hc_stream_peer *peer, char *at, size_t room, bool fill, size_t *got, hc_failure *why) {
+static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, bool fill, size_t *got, hc_failure *why) {
+  hc_stream_peer *peer = from->stream;
   if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);
-  return peer->ops->recv_blocking(peer, at, room, fill, got, why);
+  return peer->ops->recv_blocking(peer, at, room, fill, from->sleep_until, got, why);
 }
 
 void hc_receiver_note(hc_receiver *r, hc_io io) {
@@ -60,7 +61,7 @@ static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc
 /* One receive. */
 static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room, bool fill, size_t *got,
                         hc_failure *why) {
-  hc_io io = from->patience == HC_SLEEPING ? recv_sleeping(from->stream, into, room, fill, got, why)
+  hc_io io = from->patience == HC_SLEEPING ? recv_sleeping(from, into, room, fill, got, why)
                                            : hc_stream_peer_recv(from->stream, into, room, got, why);
   if (io == HC_IO_ERROR) io = tolerate_end(r, from->stream, why);
   hc_receiver_note(r, io);

@@ -47,6 +47,7 @@ typedef struct hc_reading {
   const hc_settings *settings;
   hc_patience patience;
   hc_greed greed;
+  uint64_t sleep_until;  /* HC_SLEEPING: see the stream's recv_blocking */
 } hc_reading;
 
 /* DONE: a final head is in. MOVED: a 100 (Continue) is. WAIT. BROKEN. */

@@ -85,6 +85,12 @@ hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, 
 hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
 hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
                                       hc_failure *why);
+/* A receive that sleeps on this socket comes back after HC_SLICE_NS from now on. False where the system refuses. */
+bool hc_socket_limit_sleep(hc_socket s);
+/* On such a socket, as recv_blocking, but whatever ends the sleep ends the call: it may bring less than `fill` asks for, and
+ * WANT_READ after the time or a signal. `is_empty` as of recv_counted; NULL: nobody asks. */
+hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
+                             hc_failure *why);
 /* Spares the first of many blocking receives an attempt that fails; nothing else depends on it. */
 void hc_socket_expect_sleep(hc_socket s);
 /* Bytes on their way from a socket to a file that no copy in the process is made of. Zeroed: closed. */

@@ -29,8 +29,10 @@ typedef struct hc_stream_peer_ops {
   hc_io (*send)(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
   /* OK with *got > 0; EOF: an end in good order; ERROR: anything else, TLS truncation included. */
   hc_io (*recv)(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why);
-  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with `fill` until room is full. */
-  hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got, hc_failure *why);
+  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with `fill` until room is full. With `until`
+   * it comes back with what it has by then, or WANT_…; one sleep that has begun by then can be up to HC_SLICE_NS too long. */
+  hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, bool fill, uint64_t until, size_t *got,
+                         hc_failure *why);
   /* Optional: as recv, into a pipe, see hc_socket_fill_pipe. */
   hc_io (*fill_pipe)(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why);
   /* Optional: was the ERROR of the last recv nothing but an end that did not say it was one, and is that good enough where

@@ -17,6 +17,8 @@ typedef struct hc_tcp {
   hc_socket socket;
   bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
   bool sleeps;              /* a blocking receive was made on the socket */
+  bool is_limited;          /* and such a receive comes back before long */
+  bool has_waited;          /* a receive that had to come back was made, in whatever way */
   uint64_t fastest_send;    /* of the small ones, in nanoseconds */
   unsigned timed_sends;     /* how many of them there were, up to SENDS_TIMED */
   uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
@@ -199,15 +201,44 @@ static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   return check_received(t, note_empty(t, io, is_empty), &failure, why);
 }
 
-static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got,
+static void expect_sleep(hc_tcp *t) {
+  if (!t->sleeps) hc_socket_expect_sleep(t->socket);
+  t->sleeps = true;
+}
+
+/* On a connection that has one exchange this takes a system call less than to prepare the socket. */
+static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until, size_t *got, hc_failure *why) {
+  hc_wait_entry entry = {t->socket, HC_EVENT_READ, 0};
+  size_t ready;
+  t->has_waited = true;
+  (void)hc_socket_wait(&entry, 1, until, &ready);
+  return tcp_recv(&t->base, into, room, got, why);
+}
+
+static hc_io recv_until(hc_tcp *t, char *into, size_t room, bool fill, uint64_t until, size_t *got, hc_failure *why) {
+  hc_failure failure;
+  bool is_empty = false;
+  if (!t->has_waited) return recv_when_ready(t, into, room, until, got, why);
+  if (!t->is_limited) t->is_limited = hc_socket_limit_sleep(t->socket);
+  if (!t->is_limited || hc_clock_now() >= until) return tcp_recv(&t->base, into, room, got, why);
+  hc_failure_clear(&failure);
+  expect_sleep(t);
+  hc_io io = hc_socket_recv_limited(t->socket, into, room, fill, got, t->counts_rest ? &is_empty : NULL, &failure);
+  /* Nothing may have come in the time, or a signal has: that the socket is empty is not known. */
+  if (io == HC_IO_WANT_READ) return io;
+  return check_received(t, note_empty(t, io, is_empty), &failure, why);
+}
+
+static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, uint64_t until, size_t *got,
                                hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   *got = 0;
   if (!can_receive(t)) return refuse(t, why);
+  /* A socket stays limited: to whoever sets no time on it, a receive that comes back early is one that found nothing. */
+  if (until != HC_NEVER || t->is_limited) return recv_until(t, into, room, fill, until, got, why);
   hc_failure_clear(&failure);
-  if (!t->sleeps) hc_socket_expect_sleep(t->socket);
-  t->sleeps = true;
+  expect_sleep(t);
   bool is_empty = false;
   hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got, &is_empty, &failure)
                             : hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
@@ -282,7 +313,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->is_cut = false;
   t->empty_at = t->fastest_send = 0;
   t->timed_sends = t->doubts = 0;
-  t->sleeps = t->counts_rest = t->is_in_doubt = false;
+  t->sleeps = t->is_limited = t->has_waited = t->counts_rest = t->is_in_doubt = false;
 }
 
 static void tcp_destroy(hc_stream_peer *self) {

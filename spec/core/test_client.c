@@ -235,6 +235,63 @@ static void check_blind_stream(hc_client *c) {
   }
 }
 
+/* ---- in slices ---- */
+
+static bool comes_back(hc_client *c, uint64_t began) {
+  return hc_client_is_unfinished(c) && hc_clock_now() - began >= HC_SLICE_NS && hc_clock_now() - began < 8 * HC_SLICE_NS;
+}
+
+static void check_sliced_poll(hc_client *c, int theirs) {
+  static const char *const pieces[] = {"HTTP/1.1 2", "00 OK\r\nContent-", NULL};
+  for (size_t i = 0; i < 3; i++) {
+    uint64_t began = hc_clock_now();
+    CHECK(hc_client_poll(c) == HC_OK && comes_back(c, began) && hc_client_get_status(c) == HC_STATUS_REQUESTING);
+    if (pieces[i]) loopback_send(theirs, pieces[i]);
+  }
+  loopback_send(theirs, "Length: 6\r\n\r\nabc");
+  CHECK(hc_client_poll(c) == HC_OK && !hc_client_is_unfinished(c) && hc_client_get_status(c) == HC_STATUS_BODY);
+}
+
+/* A view keeps what has come of it; a host that sets no slices on the same socket gets all of it in one call. */
+static void check_sliced_read(hc_client *c, int theirs) {
+  hc_slice view;
+  for (int i = 0; i < 2; i++) {
+    uint64_t began = hc_clock_now();
+    hc_client_body_peek(c, &view);
+    CHECK(view.size == 0 && comes_back(c, began));
+  }
+  CHECK(hc_client_poll(c) == HC_OK && !hc_client_is_unfinished(c));
+  loopback_send(theirs, "def");
+  hc_client_get_settings(c)->in_slices = false;
+  hc_client_body_peek(c, &view);
+  CHECK(view.size == 6 && memcmp(view.data, "abcdef", 6) == 0 && !hc_client_is_unfinished(c));
+  hc_client_body_consume(c, 6);
+  CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED);
+}
+
+static void check_slices(hc_client *c) {
+  hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
+  hc_poller *poller = NULL;
+  unsigned port = 0;
+  bool ready;
+  int listener = loopback_listen("127.0.0.1", 1, &port);
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
+  int theirs = loopback_accept(listener);
+  while (hc_client_get_status(c) == HC_STATUS_CONNECTING) (void)hc_client_wait(c, 10, &ready);
+  CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, c, c, NULL) == HC_OK);
+  CHECK(hc_poller_wait_part(poller, -1, 0.001) == HC_ERR_TIMEOUT && hc_poller_next(poller) == NULL);
+  CHECK(hc_poller_wait_part(poller, 10, 0.001) == HC_ERR_TIMEOUT && hc_poller_wait_part(poller, 0.001, 10) == HC_OK);
+  hc_poller_delete(poller);
+  CHECK(hc_client_request(c, &spec, NULL) == HC_OK);
+  hc_client_get_settings(c)->blocking = hc_client_get_settings(c)->in_slices = true;
+  check_sliced_poll(c, theirs);
+  check_sliced_read(c, theirs);
+  hc_client_get_settings(c)->blocking = false;
+  hc_client_close(c);
+  hc_socket_close(theirs);
+  hc_socket_close(listener);
+}
+
 int main(void) {
   hc_client *c = hc_client_new();
   if (c == NULL) return 1;
@@ -245,6 +302,7 @@ int main(void) {
   check_pollers(c);
   check_contrary_stream(c);
   check_blind_stream(c);
+  check_slices(c);
   hc_client_delete(c);
   hc_client_delete(NULL);
   return check_report();

@@ -320,11 +320,11 @@ static void check_blocking(void) {
   char into[16];
   size_t got;
   loopback_need(pthread_create(&thread, NULL, send_in_pieces, &w) == 0, "thread");
-  CHECK(w.peer->ops->recv_blocking(w.peer, into, 5, true, &got, NULL) == HC_IO_OK && got == 5);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into + 5, 1, false, &got, NULL) == HC_IO_OK && got == 1);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into + 6, 10, true, &got, NULL) == HC_IO_OK && got == 2);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into, 5, true, HC_NEVER, &got, NULL) == HC_IO_OK && got == 5);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into + 5, 1, false, HC_NEVER, &got, NULL) == HC_IO_OK && got == 1);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into + 6, 10, true, HC_NEVER, &got, NULL) == HC_IO_OK && got == 2);
   CHECK(memcmp(into, "abcdefgh", 8) == 0);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into, 10, true, &got, NULL) == HC_IO_EOF && got == 0);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into, 10, true, HC_NEVER, &got, NULL) == HC_IO_EOF && got == 0);
   CHECK(hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED && pthread_join(thread, NULL) == 0);
   close_world(&w);
 }

@@ -17,9 +17,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "../../base/limits.h"
 
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it there */
@@ -375,13 +378,6 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
 
 /* ---- receiving ---- */
 
-static ssize_t receive(hc_socket s, char *into, size_t room, int flags) {
-  ssize_t got;
-  do got = recv(s, into, room, flags);
-  while (got < 0 && errno == EINTR);
-  return got;
-}
-
 #if defined(__linux__)
 #if !defined(TCP_INQ)
 #define TCP_INQ 36 /* Linux 4.18 */
@@ -409,9 +405,7 @@ static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, 
   } facts;
   struct iovec part = {.iov_base = into, .iov_len = room};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &facts, .msg_controllen = sizeof facts};
-  ssize_t got;
-  do got = recvmsg(s, &message, flags);
-  while (got < 0 && errno == EINTR);
+  ssize_t got = recvmsg(s, &message, flags);
   *is_empty = got > 0 && says_empty(&message);
   return got;
 }
@@ -423,13 +417,20 @@ bool hc_socket_count_rest(hc_socket s) {
 
 static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
   *is_empty = false;
-  return receive(s, into, room, flags);
+  return recv(s, into, room, flags);
 }
 #endif
 
 /* `is_empty` NULL: nobody asks. */
-static ssize_t receive_asked(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
-  return is_empty == NULL ? receive(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
+static ssize_t receive_once(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
+  return is_empty == NULL ? recv(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
+}
+
+static ssize_t receive(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
+  ssize_t got;
+  do got = receive_once(s, into, room, flags, is_empty);
+  while (got < 0 && errno == EINTR);
+  return got;
 }
 
 static hc_io receive_result(ssize_t got, hc_failure *why) {
@@ -440,13 +441,13 @@ static hc_io receive_result(ssize_t got, hc_failure *why) {
 }
 
 hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why) {
-  ssize_t count = receive(s, into, room, MSG_DONTWAIT);
+  ssize_t count = receive(s, into, room, MSG_DONTWAIT, NULL);
   *got = count > 0 ? (size_t)count : 0;
   return receive_result(count, why);
 }
 
 hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty, hc_failure *why) {
-  ssize_t count = receive_counted(s, into, room, MSG_DONTWAIT, is_empty);
+  ssize_t count = receive(s, into, room, MSG_DONTWAIT, is_empty);
   *got = count > 0 ? (size_t)count : 0;
   hc_io io = receive_result(count, why);
   if (io == HC_IO_WANT_READ) *is_empty = true;
@@ -472,7 +473,7 @@ static bool may_receive_more(hc_socket s) {
 static hc_io recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty, hc_failure *why) {
   *got = 0;
   for (;;) {
-    ssize_t count = receive_asked(s, into + *got, room - *got, fill ? MSG_WAITALL : 0, is_empty);
+    ssize_t count = receive(s, into + *got, room - *got, fill ? MSG_WAITALL : 0, is_empty);
     if (count <= 0 && *got > 0 && !(count < 0 && hc_errno_would_block(errno))) return HC_IO_OK;
     if (count < 0 && hc_errno_would_block(errno)) {
       if (!clear_nonblocking(s)) return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
@@ -493,9 +494,26 @@ hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, bool
   return recv_blocking(s, into, room, fill, got, is_empty, why);
 }
 
+bool hc_socket_limit_sleep(hc_socket s) {
+  const struct timeval limit = {.tv_sec = 0, .tv_usec = HC_SLICE_NS / 1000};
+  return setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;
+}
+
+/* A signal ends the sleep too: a time that began anew with each would have no end. Where the socket did not sleep, the next
+ * call will. */
+hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
+                             hc_failure *why) {
+  ssize_t count = receive_once(s, into, room, fill ? MSG_WAITALL : 0, is_empty);
+  *got = count > 0 ? (size_t)count : 0;
+  if (count < 0 && errno == EINTR) return HC_IO_WANT_READ;
+  if (count < 0 && hc_errno_would_block(errno) && !clear_nonblocking(s))
+    return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
+  return receive_result(count, why);
+}
+
 hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
   char byte;
-  return receive_result(receive(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT), why);
+  return receive_result(receive(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL), why);
 }
 
 size_t hc_socket_available(hc_socket s) {

@@ -154,22 +154,26 @@ static bool sleep_for(tls_peer *t, hc_io wants) {
   if (below.fd < 0) return false;
   hc_wait_entry entry = {below.fd, wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ, 0};
   size_t ready;
-  return hc_socket_wait(&entry, 1, below.deadline, &ready) == HC_OK;
+  uint64_t until = t->carrier.sleep_until < below.deadline ? t->carrier.sleep_until : below.deadline;
+  return hc_socket_wait(&entry, 1, until, &ready) == HC_OK;
 }
 
-static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, size_t *got,
+static bool is_over(uint64_t until) { return until != HC_NEVER && hc_clock_now() >= until; }
+
+static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, uint64_t until, size_t *got,
                                hc_failure *why) {
   tls_peer *t = peer_of(self);
   hc_io io;
   *got = 0;
   t->carrier.sleeping = true;
+  t->carrier.sleep_until = until;
   do {
     size_t more = 0;
     io = tls_recv(self, into + *got, room - *got, &more, *got == 0 ? why : NULL);
     *got += more;
-    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && sleep_for(t, io)) continue;
+    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && !is_over(until) && sleep_for(t, io)) continue;
     if (io != HC_IO_OK || !fill) break;
-  } while (*got < room);
+  } while (*got < room && !is_over(until));
   t->carrier.sleeping = false;
   return *got > 0 ? HC_IO_OK : io; /* a failure or an end behind the bytes is there for the next read */
 }

@@ -189,7 +189,8 @@ typedef struct hc_tls_carrier {
   hc_io write_wants;
   size_t burst;           /* what one operation may still read: a server can send records without content for ever */
   bool dry;               /* reads find nothing: only what OpenSSL has buffered is worked on */
-  bool sleeping;          /* reads may sleep in the kernel */
+  bool sleeping;          /* reads may sleep in the kernel ... */
+  uint64_t sleep_until;   /* ... until then, see recv_blocking */
   bool ended;             /* the stream below ended, with or without close_notify */
   bool read_failed, write_failed;
 } hc_tls_carrier;
