@@ -126,7 +126,7 @@ static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
     if (others[i].size > SIZE_MAX / 8) return HC_ERR_OUT_OF_MEMORY;
     total += others[i].size + 1;
   }
-  hc_error code = hc_buffer_reserve(&block, total + 2 * AUTHORITY_MORE, SIZE_MAX, &at, &room);
+  hc_error code = hc_buffer_reserve(&block, total + (size_t)2 * AUTHORITY_MORE, SIZE_MAX, &at, &room);
   if (code != HC_OK) return code;
   n->host = wish->way.host = keep(&block, wish->way.host, &code);
   wish->way.proxy_host = keep(&block, wish->way.proxy_host, &code);

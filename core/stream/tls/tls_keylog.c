@@ -14,7 +14,7 @@ static void write_line(const SSL *ssl, const char *line) {
   char text[LINE_MAX_SIZE];
   size_t size = strlen(line), written;
   if (h == NULL || !h->options->logs_keys || size >= sizeof text) return;
-  memcpy(text, line, size);
+  memcpy(text, line, size + 1);
   text[size] = '\n';
   (void)hc_file_write(h->options->keylog, (hc_slice){text, size + 1}, &written, NULL);
   hc_memory_wipe(text, sizeof text);
