@@ -35,6 +35,9 @@ local sources, modules = {}, {}
 for name, module in pairs(spec.build.modules) do
   if type(module) == "table" then
     for _, source in ipairs(module.sources) do
+      if sources[source] then
+        faults[#faults + 1] = ("%s: %s is named twice"):format(path, source)
+      end
       sources[source] = true
     end
   else

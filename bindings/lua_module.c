@@ -36,7 +36,7 @@ static const char *check_path(lua_State *L, int index) {
 /* join(parts) -> what table.concat gives, with one copy and no buffer that grows beside it, so in half the time; nil where
  * that can't be had: before 5.3 lua_concat has such a buffer too. */
 static int module_join(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   lua_settop(L, 1);
   size_t count = lua_rawlen(L, 1);
   if (LUA_VERSION_NUM < 503 || count > JOIN_MOST || !lua_checkstack(L, (int)count)) return 0;
