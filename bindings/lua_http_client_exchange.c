@@ -393,19 +393,13 @@ static hc_slice peek_body(lua_State *L, hcl_client *self) {
   return view;
 }
 
-static void consume_body(lua_State *L, hcl_client *self, size_t size) {
-  lua_State *previous = hcl_client_enter(L, self);
-  hc_client_body_consume(self->client, size);
-  hcl_client_leave(self, previous);
-}
-
 static int make_chunk(lua_State *L) {
   hcl_push_slice(L, *(const hc_slice *)lua_touserdata(L, 1));
   return 1;
 }
 
 /* Making a string can run finalizers, and one that closes this very client would take the bytes away: so it is busy
- * meanwhile. The function is pushed first, since that can run them, too. */
+ * meanwhile, and until they are consumed. The function is pushed first, since that can run them, too. */
 static void push_chunk(lua_State *L, hcl_client *self) {
   hc_slice view;
   lua_pushcfunction(L, make_chunk);
@@ -413,9 +407,9 @@ static void push_chunk(lua_State *L, hcl_client *self) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_client_body_peek(self->client, &view);
   int status = lua_pcall(L, 1, 1, 0);
+  if (status == 0) hc_client_body_consume(self->client, view.size);
   hcl_client_leave(self, previous);
   if (status != 0) lua_error(L); /* the bytes are still the client's */
-  consume_body(L, self, view.size);
 }
 
 /* The same of a copy, which costs less than a protected call. False, and nothing pushed, when these bytes are not the next
@@ -426,13 +420,14 @@ static bool push_small_chunk(lua_State *L, hc_slice view) {
   uint64_t received = hc_client_body_received(hcl_check_client(L, 1)->client);
   memcpy(copy, view.data, view.size);
   lua_pushlstring(L, copy, copied.size);
+  /* To enter may run a loop's code, too: nothing else comes between the question and the answer. */
   hcl_client *self = hcl_check_client(L, 1);
-  if (!hc_client_body_is_next(self->client, copied, received)) {
-    lua_pop(L, 1);
-    return false;
-  }
-  consume_body(L, self, copied.size);
-  return true;
+  lua_State *previous = hcl_client_enter(L, self);
+  bool is_next = hc_client_body_is_next(self->client, copied, received);
+  if (is_next) hc_client_body_consume(self->client, copied.size);
+  hcl_client_leave(self, previous);
+  if (!is_next) lua_pop(L, 1);
+  return is_next;
 }
 
 /* In blocking mode the core comes back every now and then. */

@@ -135,7 +135,7 @@ uint64_t hc_client_body_received(const hc_client *c);            /* content byte
  * until hc_client_body_consume says how many were used; a second peek before that gives the same bytes. The end, or an
  * error, shows in the status after the consume that takes the last byte, or after a peek that finds no byte. */
 void hc_client_body_peek(hc_client *c, hc_slice *view);
-void hc_client_body_consume(hc_client *c, size_t size);
+void hc_client_body_consume(hc_client *c, size_t size);  /* more than a view could have: all of that */
 /* Are these still the next bytes of content, `received` of them having been taken before? For a caller who copied a view and
  * has run code since that may have read or closed: cheaper than another peek. */
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received);

@@ -2,6 +2,8 @@
  * ever a tombstone. See handle_map.h. */
 #include "handle_map.h"
 
+#include <stdbool.h>
+
 #include "memory.h"
 
 #define SMALLEST 16u
@@ -38,7 +40,8 @@ static hc_error grow(hc_handle_map *map) {
 }
 
 hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
-  if (2 * (map->count + 1) > map->capacity) {
+  bool is_new = hc_handle_map_get(map, handle) == NULL;
+  if (is_new && 2 * (map->count + 1) > map->capacity) {
     hc_error error = grow(map);
     if (error != HC_OK) return error;
   }

@@ -41,8 +41,16 @@ static void notice_rest(hc_client *c) {
   if (interest.ready) hc_connection_notice(c->connection);
 }
 
+/* How many bytes of content a view could have. */
+static size_t held_content(const hc_client *c) {
+  const hc_receiver *r = &c->connection->exchange.receiver;
+  return r->plan.framing == HC_FRAMING_CHUNKED ? r->decoded : hc_buffer_size(&r->in);
+}
+
 void hc_client_body_consume(hc_client *c, size_t size) {
-  if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
+  if (c->at_work || c->status != HC_STATUS_BODY) return;
+  if (size > held_content(c)) size = held_content(c);
+  if (size == 0) return;
   hc_client_begin(c);
   settle(c, hc_exchange_consume(&c->connection->exchange, size));
   notice_rest(c);
@@ -52,7 +60,7 @@ void hc_client_body_consume(hc_client *c, size_t size) {
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received) {
   const hc_receiver *r = &c->connection->exchange.receiver;
   if (c->status != HC_STATUS_BODY || r->received != received) return false;
-  hc_slice held = hc_receiver_held(r, r->plan.framing == HC_FRAMING_CHUNKED ? r->decoded : SIZE_MAX);
+  hc_slice held = hc_receiver_held(r, held_content(c));
   return bytes.size > 0 && held.size >= bytes.size && memcmp(held.data, bytes.data, bytes.size) == 0;
 }
 

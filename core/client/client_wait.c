@@ -88,7 +88,8 @@ hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->sta
 
 bool hc_client_has_moved(hc_client *c, hc_standing before) {
   if (c->status != before.status || c->connection->exchange.sender.sent != before.sent) return true;
-  if (c->status != HC_STATUS_BODY) return false;
+  bool is_upgraded = c->status == HC_STATUS_CONNECTED && c->connection->state == HC_CONNECTION_UPGRADED;
+  if (c->status != HC_STATUS_BODY && !is_upgraded) return false;
   /* Here poll does not look at the stream. */
   hc_failure ignored = {HC_OK, ""};
   hc_io io = hc_stream_peer_peek(c->connection->stream, &ignored);

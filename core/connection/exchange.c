@@ -75,11 +75,12 @@ static void await_head(hc_exchange *x) {
 static hc_progress send(hc_exchange *x, hc_failure *why) {
   hc_sender *s = &x->sender;
   size_t moved = 0;
+  bool was_expecting = s->state == HC_SEND_EXPECTING;
   hc_progress progress = hc_sender_advance(s, x->connection->stream, &moved, why);
   if (progress == HC_BROKEN) return s->source_failed ? progress : hear_out(x, why);
   /* The silence behind an Expect is asked for: it has its own limit and is no idleness. */
   if (s->state == HC_SEND_EXPECTING) x->idle_deadline = HC_NEVER;
-  else if (moved) hc_exchange_touch(x);
+  else if (moved || was_expecting) hc_exchange_touch(x);
   if (progress == HC_DONE) await_head(x);
   return progress == HC_WAIT ? HC_WAIT : HC_MOVED;
 }
@@ -139,10 +140,16 @@ hc_progress hc_exchange_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
 
 hc_progress hc_exchange_consume(hc_exchange *x, size_t size) { return hc_receiver_consume(&x->receiver, size); }
 
+/* Part of a view that a blocking read has not been given whole: a read that does not block gives it at once. */
+static bool holds_plain(const hc_receiver *r) {
+  bool is_plain = r->plan.framing == HC_FRAMING_LENGTH || r->plan.framing == HC_FRAMING_UNTIL_CLOSE;
+  return is_plain && hc_buffer_size(&r->in) > 0;
+}
+
 /* Bytes that wait are no idleness. */
 hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why) {
   if (x->idle_deadline == HC_NEVER || hc_clock_now() < x->idle_deadline) return HC_WAIT;
-  if (hc_receiver_has_bytes(&x->receiver)) return HC_WAIT;
+  if (hc_receiver_has_bytes(&x->receiver) || holds_plain(&x->receiver)) return HC_WAIT;
   hc_failure ignored = {HC_OK, ""};
   hc_io io = hc_stream_peer_peek(x->connection->stream, &ignored);
   if (io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE) return HC_WAIT;
@@ -156,7 +163,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static void interest_of_body(const hc_exchange *x, hc_interest *out) {
   const hc_receiver *r = &x->receiver;
   out->events = r->wants ? r->wants : HC_EVENT_READ;
-  out->ready = out->ready || hc_receiver_has_bytes(r);
+  out->ready = out->ready || hc_receiver_has_bytes(r) || (!x->settings->blocking && holds_plain(r));
   out->deadline = earlier(out->deadline, x->idle_deadline);
 }
 

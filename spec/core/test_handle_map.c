@@ -69,6 +69,8 @@ static void check_memory(void) {
   for (unsigned i = 0; i < 8; i++) CHECK(hc_handle_map_put(&map, i, owners + i) == HC_OK);
   hc_memory_fail_after(0, 1);
   CHECK(hc_handle_map_put(&map, 8, owners) == HC_ERR_OUT_OF_MEMORY);
+  CHECK(hc_handle_map_put(&map, 3, owners + 9) == HC_OK && hc_handle_map_get(&map, 3) == owners + 9);
+  CHECK(hc_handle_map_put(&map, 3, owners + 3) == HC_OK);
   hc_memory_fail_after(-1, 0);
   for (unsigned i = 0; i < 8; i++) CHECK(hc_handle_map_get(&map, i) == owners + i);
   CHECK(hc_handle_map_get(&map, 8) == NULL && map.count == 8);

@@ -400,8 +400,8 @@ static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   if (t->carrier.below == NULL) return;
   hc_stream_peer_interest(t->carrier.below, out);
   if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && t->ssl == NULL) {
-    uint64_t next = hc_clock_now() + HC_TLS_STORE_STEP_NS; /* no descriptor tells when the store is there */
-    *out = (hc_interest){out->fd, HC_EVENT_READ, false, next};
+    /* No descriptor tells when the store is there; and what a server sends before is not read, so nobody waits for it. */
+    *out = (hc_interest){out->fd, 0, false, hc_clock_now() + HC_TLS_STORE_STEP_NS};
   } else if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready) {
     out->events = t->wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
     if (t->wants == HC_IO_WANT_WRITE) out->ready = false; /* bytes to read do not help a write */
