@@ -175,14 +175,6 @@ static void check_threads(void) {
 
 /* ---- fork ---- */
 
-/* The sanitizer's allocator has locks that a fork copies as they are: a child that was made while another thread held one
- * hangs at its first allocation, whatever the resolver does. There only quiet forks are tried. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CAN_FORK_BESIDE_THREADS 0
-#else
-#define CAN_FORK_BESIDE_THREADS 1
-#endif
-
 /* Runs `body` in a child; true when that says so. */
 static bool holds_in_child(bool (*body)(hc_lookup **), hc_lookup **lookups) {
   pid_t child = fork();

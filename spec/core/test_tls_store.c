@@ -179,7 +179,7 @@ int main(void) {
   test_changed_file();
   test_many();
   test_threads();
-  test_forks();
+  if (CAN_FORK_BESIDE_THREADS) test_forks();
 #ifdef HC_TEST_HOOKS
   test_memory_out();
 #endif

@@ -58,14 +58,17 @@ end
 
 -- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end; resolver: the text of its
 -- resolv.conf, in a network that has nothing but a loopback; line: how such a loopback queues (tc's words); disk: the
--- size of a small file system, whose path is arg[1]; seconds: how long it may take (30).
+-- size of a small file system, whose path is arg[1]; seconds: how long it may take (30); ends_open: it ends without closing
+-- its Lua state, so that nothing it holds is a leak.
 -- -> what it printed, then "exit " and its code; or nil and why this can not be done here.
 function isolated.run(program, options)
   options = options or {}
   local folder = tempdir.new()
   -- The sanitizers' library, which the specs do not hand on by themselves (see run.lua).
   local preload = "LD_PRELOAD=" .. (os.getenv("SPEC_PRELOAD") or "")
-  local command = { "env", preload, interpreter(), folder:write("program.lua", program), folder:file("disk") }
+  local leaks = options.ends_open and ":detect_leaks=0" or ""
+  local sanitizer = "ASAN_OPTIONS=" .. (os.getenv("ASAN_OPTIONS") or "") .. leaks
+  local command = { "env", preload, sanitizer, interpreter(), folder:write("program.lua", program), folder:file("disk") }
   local steps = prepare(folder, options)
   if steps ~= "" then
     local unshare = (options.resolver or options.line) and "-mn" or "-m"
