@@ -39,6 +39,9 @@ void hcl_class_new(lua_State *L, const hcl_class *class);
 void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc);
 void hcl_class_push(lua_State *L, const char *full_name);  /* the class table; nil before hcl_class_new */
 
+/* Pushes the table of that registry name, made at first use, whose values are weak: it keeps none of them alive. */
+void hcl_push_weak_table(lua_State *L, const char *name);
+
 /* Pushes the metatable of that registry name, which is made at first use and has one function. One that an error left
  * without it is mended. */
 void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function);

@@ -25,18 +25,7 @@ static hcl_runtime *runtime_of(lua_State *L) {
 }
 
 /* Object by address; weak, so that it keeps nothing alive. */
-static void push_clients(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, CLIENTS);
-  if (lua_istable(L, -1)) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, CLIENTS);
-}
+static void push_clients(lua_State *L) { hcl_push_weak_table(L, CLIENTS); }
 
 void hcl_client_push_self(lua_State *L, hcl_client *self) {
   push_clients(L);

@@ -60,18 +60,7 @@ void hcl_stream_reset(hcl_stream *self) {
 }
 
 /* This state's objects by their streams, weak. */
-static void push_streams(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, STREAMS);
-  if (lua_istable(L, -1)) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, STREAMS);
-}
+static void push_streams(lua_State *L) { hcl_push_weak_table(L, STREAMS); }
 
 /* Enters the object at `index` under its stream. */
 static void remember(lua_State *L, int index, hc_stream_peer *peer) {

@@ -114,12 +114,6 @@ void hc_client_close(hc_client *c) {
   hc_client_end(c);
 }
 
-/* Is `peer` the stream `below`, or does it run over it? */
-static bool stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
-  while (peer && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
-  return peer != NULL;
-}
-
 hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
   hc_connection *n = c->connection;
   if (c->at_work) return HC_ERR_BUSY;
@@ -127,7 +121,7 @@ hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
   if (peer) hc_stream_peer_retain(peer);
   /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on it, it must not be
    * closed on the way. */
-  if (peer && n->stream && stands_on(peer, n->stream)) hc_connection_let_go(n);
+  if (peer && n->stream && hc_stream_peer_stands_on(peer, n->stream)) hc_connection_let_go(n);
   hc_client_clear(c);
   if (peer) {
     c->is_clear = false;

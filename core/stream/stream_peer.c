@@ -85,6 +85,11 @@ hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
   return peer;
 }
 
+bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
+  while (peer != NULL && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  return peer != NULL;
+}
+
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer) {
   const hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   return bottom != NULL && bottom->ops->in_call != NULL && bottom->ops->in_call(bottom);

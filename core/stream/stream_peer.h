@@ -101,6 +101,8 @@ void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
 void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */
 /* The stream below all others that `peer` runs over, itself if there is none; NULL for NULL. Not retained. */
 hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
+/* Is `peer` the stream `below`, or does it run over it? False for NULL. */
+bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below);
 /* Is the stream at the bottom in a call? NULL is fine. */
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
 /* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:

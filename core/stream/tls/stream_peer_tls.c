@@ -494,13 +494,6 @@ bool hc_stream_peer_is_tls(const hc_stream_peer *peer) { return peer->ops == &tl
 
 /* --- connecting */
 
-static bool runs_over(hc_stream_peer *above, const hc_stream_peer *peer) {
-  for (hc_stream_peer *s = above; s != NULL; s = s->ops->below == NULL ? NULL : s->ops->below(s)) {
-    if (s == peer) return true;
-  }
-  return false;
-}
-
 static hc_error start(tls_peer *t, hc_slice name, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   hc_error error = hc_tls_handshake_take_name(&t->handshake, name, why);
@@ -524,7 +517,7 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
   if (hc_stream_peer_is_in_call(peer) || hc_stream_peer_is_in_call(below)) {
     return hc_failure_set(why, HC_ERR_BUSY, "the stream is at work");
   }
-  if (runs_over(below, peer)) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
+  if (hc_stream_peer_stands_on(below, peer)) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
   hc_tls_options *own = own_options(options, why);
   if (own == NULL) return HC_ERR_OUT_OF_MEMORY;
   hc_stream_peer_retain(below);
