@@ -74,7 +74,7 @@ end
 
 -- --- files ---------------------------------------------------------------------------------------------------------------
 
-local folder = assert(os.getenv("TMPDIR"), "TMPDIR is needed")
+local folder = assert(os.getenv("FUZZ_FOLDER"), "fuzz/lua/run starts this")
 local names = { "one", "two", "three" }
 
 function values.path()
