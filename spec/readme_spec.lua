@@ -248,8 +248,12 @@ describe("The README", function()
       assert(there, name)
       there:close()
     end
+    local rules = tempdir.read("Makefile")
+    for _, part in ipairs({ "test", "lint", "fuzz", "bench" }) do
+      rules = rules .. tempdir.read("mk/" .. part .. ".mk")
+    end
     for target in text:gmatch("make ([%l-]+)") do
-      assert.truthy(tempdir.read("Makefile"):find("\n" .. target .. "[ %w-]*:", 1), target)
+      assert.truthy(rules:find("\n" .. target .. "[ %w-]*:", 1), target)
     end
   end)
   it("starts with the two commands", function()

@@ -6,7 +6,7 @@ local program = {}
 
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
--- What the interpreter runs under, where the suite runs under something (see the Makefile, asan and valgrind).
+-- What the interpreter runs under, where the suite runs under something (see mk/test.mk, asan and valgrind).
 program.wrapper = os.getenv("LUA_WRAPPER") or ""
 
 -- argv; options: env, stdin (a path), merge (standard error goes where standard output goes), seconds

@@ -4,7 +4,7 @@
 -- descriptors left open at the end, and prints "N passed, N failed" as the last line.
 local native = require("spec_native")
 
--- What the specs start shall not inherit it (see the Makefile, asan).
+-- What the specs start shall not inherit it (see mk/test.mk, asan).
 native.setenv("SPEC_PRELOAD", os.getenv("LD_PRELOAD") or "")
 native.unsetenv("LD_PRELOAD")
 -- Servers on this machine are not to be reached through somebody's proxy.

@@ -1,0 +1,64 @@
+# Lint: what compilers and checkers find without running anything, and the rules of the source tree.
+
+.PHONY: lint
+lint:
+	@.ci/deps lint
+	@$(MAKE) check-includes check-functions check-rockspec check-lua
+	@$(MAKE) check-compilers check-modes check-symbols check-cppcheck check-tidy
+	@echo "lint: nothing found"
+
+# --- rules of the tree
+
+.PHONY: check-includes check-functions check-rockspec
+check-includes:
+	@$(LUA) .ci/check-includes.lua
+
+check-functions:
+	@$(LUA) .ci/check-functions.lua $(core_sources) $(binding_sources) $(native_sources)
+
+check-rockspec:
+	@$(LUA) .ci/check-rockspec.lua $(wildcard *.rockspec)
+
+# --- compilers
+
+.PHONY: check-compilers check-modes check-symbols
+check-compilers:
+	@set -e; for cc in gcc clang; do for lua in $(LUAS); do \
+	  $(MAKE) -s -j$(JOBS) CC=$$cc BUILD=$(BUILD)/lint-$$cc WERROR=1 LUA=$$lua objects; done; \
+	  $(MAKE) -s -j$(JOBS) CC=$$cc BUILD=$(BUILD)/lint-$$cc WERROR=1 c-tests; done
+
+# Whatever a host's own build says of the standard and of the system's declarations.
+check-modes:
+	@set -e; for mode in -std=c11 "-std=c11 -D_GNU_SOURCE" -std=gnu17; do for cc in gcc clang; do \
+	  printf '%s\n' $(core_sources) | xargs -P $(JOBS) -n 8 sh -c \
+	    'for file; do '"$$cc $$mode"' -Wall -Wextra -Wpedantic -Werror $(TLS_CFLAGS) \
+	    -fsyntax-only $$file || exit 255; done' mode; done; done
+
+# The module exports its door alone, and lacks nothing that the interpreter and the libraries do
+# not have.
+check-symbols: $(module)
+	@nm -D --defined-only $(module) | awk \
+	  '$$3 !~ /^(luaopen_httpclient_core|_init|_fini|_edata|_end|__bss_start)$$/ \
+	  {print "exported: " $$3; bad = 1} END {exit bad}'
+	@nm -D --undefined-only $(module) | awk \
+	  '$$2 ~ /^hcl?_/ {print "missing: " $$2; bad = 1} END {exit bad}'
+
+# --- checkers
+
+.PHONY: check-lua check-cppcheck check-tidy
+check-lua:
+	@luacheck -q lua spec examples bench fuzz .ci
+
+check-cppcheck:
+	@cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --error-exitcode=1 --suppressions-list=.ci/cppcheck.txt -j $(JOBS) \
+	  $(filter -D%,$(DEFINES)) $(filter -D%,$(CPPFLAGS)) core bindings spec/support/native
+
+check-tidy:
+	@printf '%s\n' $(core_sources) $(binding_sources) | xargs -P $(JOBS) -n 4 sh -c \
+	  'log=$(BUILD)/tidy.$$$$.log; clang-tidy --quiet "$$@" -- -std=c11 $(DEFINES) $(lua_flags) \
+	  2>$$log || { cat $$log; exit 1; }' tidy
+	@rm -f $(BUILD)/tidy.*.log
+
+help::
+	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, rules of the source tree'
