@@ -61,6 +61,8 @@ build = {
         "core/connection/body_source.c",
         "core/connection/connection.c",
         "core/connection/exchange.c",
+        "core/connection/h1_exchange.c",
+        "core/connection/h1_protocol.c",
         "core/connection/receiver.c",
         "core/connection/sender.c",
         "core/http/body.c",

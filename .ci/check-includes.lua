@@ -14,8 +14,9 @@ local rooms = {
   { "core/connect", { "core/base", "core/http", "core/http1", "core/platform", "core/net", "core/stream" } },
   { "core/connection", { "core/base", "core/http", "core/http1", "core/codec", "core/platform", "core/net", "core/stream",
     "core/connect" } },
-  { "core/client", { "core", "core/base", "core/http", "core/http1", "core/codec", "core/platform", "core/net", "core/stream",
-    "core/connect", "core/connection" } },
+  -- Which version of HTTP a connection speaks is not a client's business: no http1 here.
+  { "core/client", { "core", "core/base", "core/http", "core/codec", "core/platform", "core/net", "core/stream", "core/connect",
+    "core/connection" } },
   -- The public header; it stands at the top of the tree.
   { "core", { "core/base", "core/http", "core/platform", "core/stream", "core/connection" } },
   { "bindings", { "core", "core/base", "core/http", "core/codec", "core/platform", "core/stream", "core/client" } },

@@ -23,7 +23,7 @@ hc_client *hc_client_new(void) {
   c->settings.max_header_size = HC_MAX_HEADER_DEFAULT;
   c->is_clear = true;
   c->connection = n;
-  hc_connection_init(n, &c->settings);
+  hc_connection_init(n);
   return c;
 }
 
@@ -88,7 +88,7 @@ void hc_client_fail(hc_client *c, hc_status status) {
 }
 
 void hc_client_finish(hc_client *c) {
-  if (hc_connection_end_exchange(c->connection, &c->failure) == HC_BROKEN) {
+  if (hc_exchange_finish(c->exchange, &c->failure) == HC_BROKEN) {
     hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
     return;
   }
@@ -99,6 +99,7 @@ void hc_client_finish(hc_client *c) {
 void hc_client_clear(hc_client *c) {
   c->connection->is_shown = false;
   if (c->is_clear) return;
+  c->exchange = NULL;
   hc_connection_close(c->connection);
   hc_failure_clear(&c->failure);
   c->timed_out_unreported = false;
@@ -157,7 +158,7 @@ static void poll_connecting(hc_client *c) {
 }
 
 static void take_head(hc_client *c) {
-  if (c->connection->exchange.receiver.plan.framing == HC_FRAMING_NONE) hc_client_finish(c);
+  if (c->exchange->answer->plan.framing == HC_FRAMING_NONE) hc_client_finish(c);
   else c->status = HC_STATUS_BODY;
 }
 
@@ -165,7 +166,7 @@ static void poll_requesting(hc_client *c) {
   hc_progress progress;
   hc_client_begin_slice(c);
   do {
-    progress = hc_exchange_advance(&c->connection->exchange, &c->failure);
+    progress = hc_exchange_advance(c->exchange, &c->failure);
     if (!c->settings.blocking) break;
     if (progress == HC_WAIT && !hc_client_sleep(c)) return;
     if (progress == HC_MOVED && hc_client_slice_is_over(c)) return;
@@ -176,9 +177,8 @@ static void poll_requesting(hc_client *c) {
 
 /* In BODY the reads do the work; poll only sees that the idle timeout is kept. */
 static hc_progress check(hc_client *c) {
-  hc_connection *n = c->connection;
-  if (c->status == HC_STATUS_CONNECTED) return hc_connection_check(n, &c->failure);
-  return hc_exchange_check_idle(&n->exchange, &c->failure);
+  if (c->status == HC_STATUS_CONNECTED) return hc_connection_check(c->connection, &c->failure);
+  return hc_exchange_check_idle(c->exchange, &c->failure);
 }
 
 hc_error hc_client_advance(hc_client *c) {

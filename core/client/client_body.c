@@ -17,7 +17,7 @@ static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
   hc_client_begin_slice(c);
   do {
-    progress = hc_exchange_peek(&c->connection->exchange, view, &c->failure);
+    progress = hc_exchange_peek(c->exchange, view, &c->failure);
   } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
   settle(c, progress);
 }
@@ -41,26 +41,17 @@ static void notice_rest(hc_client *c) {
   if (interest.ready) hc_connection_notice(c->connection);
 }
 
-/* How many bytes of content a view could have. */
-static size_t held_content(const hc_client *c) {
-  const hc_receiver *r = &c->connection->exchange.receiver;
-  return r->plan.framing == HC_FRAMING_CHUNKED ? r->decoded : hc_buffer_size(&r->in);
-}
-
 void hc_client_body_consume(hc_client *c, size_t size) {
-  if (c->at_work || c->status != HC_STATUS_BODY) return;
-  if (size > held_content(c)) size = held_content(c);
-  if (size == 0) return;
+  if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  settle(c, hc_exchange_consume(&c->connection->exchange, size));
+  settle(c, hc_exchange_consume(c->exchange, size));
   notice_rest(c);
   hc_client_end(c);
 }
 
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received) {
-  const hc_receiver *r = &c->connection->exchange.receiver;
-  if (c->status != HC_STATUS_BODY || r->received != received) return false;
-  hc_slice held = hc_receiver_held(r, held_content(c));
+  if (c->status != HC_STATUS_BODY || c->exchange->answer->received != received) return false;
+  hc_slice held = hc_exchange_held(c->exchange);
   return bytes.size > 0 && held.size >= bytes.size && memcmp(held.data, bytes.data, bytes.size) == 0;
 }
 
@@ -78,7 +69,7 @@ static hc_error refuse(hc_failure *why) {
 static void move_all(hc_client *c, hc_body_transfer *t) {
   hc_client_begin_slice(c);
   while (c->status == HC_STATUS_BODY && t->refusal.code == HC_OK) {
-    hc_progress progress = hc_body_transfer_advance(t, &c->connection->exchange, &c->failure);
+    hc_progress progress = hc_body_transfer_advance(t, c->exchange, &c->failure);
     settle(c, progress);
     if (!c->settings.blocking || c->status != HC_STATUS_BODY) return;
     if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return;
@@ -92,7 +83,7 @@ static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_fail
   if (c->status != HC_STATUS_BODY) return refuse(why);
   hc_client_begin(c);
   move_all(c, t);
-  hc_body_transfer_end(t, &c->connection->exchange);
+  hc_body_transfer_end(t, c->exchange);
   notice_rest(c);
   hc_client_end(c);
   *moved = t->moved;
@@ -111,26 +102,38 @@ hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_fail
 
 /* --- facts -------------------------------------------------------------------------------------------------------------- */
 
-bool hc_client_has_response(const hc_client *c) { return c->connection->exchange.receiver.has_response; }
-bool hc_client_response_is_complete(const hc_client *c) { return c->connection->exchange.receiver.is_complete; }
-bool hc_client_has_response_begun(const hc_client *c) { return c->connection->exchange.receiver.has_begun; }
+/* Of nothing before the first request. */
+static const hc_answer *answer_of(const hc_client *c) {
+  static const hc_answer none;
+  return c->exchange ? c->exchange->answer : &none;
+}
 
-int hc_client_response_code(const hc_client *c) { return c->connection->exchange.receiver.has_response ? c->connection->exchange.receiver.response.code : 0; }
+bool hc_client_has_response(const hc_client *c) { return answer_of(c)->has_response; }
+bool hc_client_response_is_complete(const hc_client *c) { return answer_of(c)->is_complete; }
+bool hc_client_has_response_begun(const hc_client *c) { return answer_of(c)->has_begun; }
+
+int hc_client_response_code(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? answer->response.code : 0;
+}
 
 hc_slice hc_client_response_reason(const hc_client *c) {
-  const hc_buffer *reason = &c->connection->exchange.receiver.response.reason;
-  if (!c->connection->exchange.receiver.has_response) return (hc_slice){NULL, 0};
+  const hc_answer *answer = answer_of(c);
+  const hc_buffer *reason = &answer->response.reason;
+  if (!answer->has_response) return (hc_slice){NULL, 0};
   return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
 }
 
 bool hc_client_response_is_chunked(const hc_client *c) {
-  return c->connection->exchange.receiver.has_response && c->connection->exchange.receiver.plan.framing == HC_FRAMING_CHUNKED;
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response && answer->plan.framing == HC_FRAMING_CHUNKED;
 }
 
 int64_t hc_client_response_body_length(const hc_client *c) {
-  if (!c->connection->exchange.receiver.has_response) return -1;
-  switch (c->connection->exchange.receiver.plan.framing) {
-    case HC_FRAMING_LENGTH: return (int64_t)c->connection->exchange.receiver.plan.length;
+  const hc_answer *answer = answer_of(c);
+  if (!answer->has_response) return -1;
+  switch (answer->plan.framing) {
+    case HC_FRAMING_LENGTH: return (int64_t)answer->plan.length;
     case HC_FRAMING_NONE:
     case HC_FRAMING_HEAD: return 0;
     case HC_FRAMING_CHUNKED:
@@ -140,18 +143,20 @@ int64_t hc_client_response_body_length(const hc_client *c) {
 }
 
 int64_t hc_client_announced_length(const hc_client *c) {
-  const hc_receiver *r = &c->connection->exchange.receiver;
-  return r->has_response ? hc_body_announced_length(&r->response) : -1;
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? hc_body_announced_length(&answer->response) : -1;
 }
 
+static const hc_headers no_fields;
+
 const hc_headers *hc_client_response_headers(const hc_client *c) {
-  static const hc_headers none;
-  return c->connection->exchange.receiver.has_response ? &c->connection->exchange.receiver.response.headers : &none;
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? &answer->response.headers : &no_fields;
 }
 
 const hc_headers *hc_client_response_trailers(const hc_client *c) {
-  static const hc_headers none;
-  return c->connection->exchange.receiver.coding_ended ? &c->connection->exchange.receiver.chunked->trailers : &none;
+  const hc_headers *trailers = answer_of(c)->trailers;
+  return trailers ? trailers : &no_fields;
 }
 
-uint64_t hc_client_body_received(const hc_client *c) { return c->connection->exchange.receiver.received; }
+uint64_t hc_client_body_received(const hc_client *c) { return answer_of(c)->received; }

@@ -88,7 +88,9 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port, hc_con
   if (port == -1) port = is_secure ? 443 : 80;
   if (port < 1 || port > 65535)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1", port);
-  hc_connection_wish wish = {.options = options};
+  hc_connection_wish wish = {.options = options,
+                             .head_limit = c->settings.max_header_size,
+                             .connect_timeout = c->settings.connect_timeout};
   wish.way.host = parsed.text;
   wish.way.port = (unsigned)port;
   wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;

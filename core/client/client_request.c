@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "../http/uri.h"
-#include "../http1/head_writer.h"
 #include "client_state.h"
 
 static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_slice *authority) {
@@ -37,8 +36,8 @@ static int method_of(const hc_client_request_spec *spec) {
   return method == HC_METHOD_MAX ? HC_METHOD_OTHER : (int)method;
 }
 
-static hc_error write_head(hc_connection *n, const hc_client_request_spec *spec, const hc_body_source *body,
-                           hc_buffer *out, hc_request_head *announced, hc_failure *why) {
+static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body, hc_failure *why) {
+  hc_connection *n = c->connection;
   hc_request request;
   memset(&request, 0, sizeof request);
   hc_buffer scratch = {0};
@@ -52,35 +51,27 @@ static hc_error write_head(hc_connection *n, const hc_client_request_spec *spec,
   request.authority_is_checked = n->names != NULL;
   request.to_proxy = n->target == HC_TARGET_ABSOLUTE;
   if (n->next == HC_PARTY_PROXY) request.proxy_credentials = n->credentials;
-  if (code == HC_OK) code = hc_request_write(&request, out, announced, why);
+  const hc_exchange_wish wish = {&c->settings, &request, body};
+  if (code == HC_OK) code = hc_connection_begin(n, &wish, &c->exchange, why);
   hc_buffer_free(&scratch);
   return code;
 }
 
 static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
-  hc_connection *n = c->connection;
   hc_body_source body = spec->body;
   if (c->status != HC_STATUS_CONNECTED) {
     hc_body_source_drop(&body);
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
                           hc_status_name(c->status));
   }
-  int method = method_of(spec);
-  if (!spec->raw && method == HC_METHOD_GET) hc_body_source_drop(&body);
-  hc_buffer head = {0};
-  hc_request_head announced;
-  memset(&announced, 0, sizeof announced);
-  hc_error code = write_head(n, spec, &body, &head, &announced, why);
-  if (code == HC_OK) code = hc_sender_queue(&n->exchange.sender, method, &head, &announced, &body);
+  if (!spec->raw && method_of(spec) == HC_METHOD_GET) hc_body_source_drop(&body);
+  hc_error code = begin(c, spec, &body, why);
   if (code != HC_OK) {
-    hc_buffer_free(&head);
     hc_body_source_drop(&body);
     return hc_failure_set(why, code, "out of memory");
   }
-  hc_exchange_begin(&n->exchange);
-  n->state = HC_CONNECTION_OPEN;
   c->status = HC_STATUS_REQUESTING;
-  hc_connection_notice(n);
+  hc_connection_notice(c->connection);
   return HC_OK;
 }
 
@@ -97,12 +88,11 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
 }
 
 void hc_client_resume_body(hc_client *c) {
-  if (hc_sender_resume(&c->connection->exchange.sender)) hc_connection_notice(c->connection);
+  if (c->exchange && hc_exchange_resume(c->exchange)) hc_connection_notice(c->connection);
 }
 
 bool hc_client_sends_body(const hc_client *c) {
-  const hc_sender *s = &c->connection->exchange.sender;
-  return !hc_sender_is_done(s) && !s->source_ended;
+  return c->exchange && hc_exchange_upload(c->exchange) != HC_UPLOAD_NONE;
 }
 
-uint64_t hc_client_body_sent(const hc_client *c) { return c->connection->exchange.sender.sent; }
+uint64_t hc_client_body_sent(const hc_client *c) { return c->exchange ? c->exchange->sent : 0; }

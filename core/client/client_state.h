@@ -25,6 +25,7 @@ struct hc_client {
   bool is_clear;           /* closed, and nothing has happened since */
   hc_failure failure;
   hc_connection *connection;  /* of its own, made with the client */
+  hc_exchange *exchange;   /* the last request's; NULL: there was none on this connection */
 };
 
 /* A body function, a writer or a stream of the host's can call back into the library. So each function of httpclient.h that

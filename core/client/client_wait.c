@@ -6,20 +6,13 @@
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 void hc_client_waits_for(hc_client *c, hc_interest *out) {
-  hc_connection *n = c->connection;
   *out = (hc_interest){-1, 0, false, HC_NEVER};
   switch (c->status) {
     case HC_STATUS_RESOLVING:
-    case HC_STATUS_CONNECTING: hc_connection_interest(n, out); break;
-    case HC_STATUS_CONNECTED:
-      hc_connection_interest(n, out);
-      out->ready = out->ready || hc_buffer_size(&n->exchange.receiver.in) > 0; /* nobody's bytes, which poll refuses */
-      break;
+    case HC_STATUS_CONNECTING:
+    case HC_STATUS_CONNECTED: hc_connection_interest(c->connection, NULL, out); break;
     case HC_STATUS_REQUESTING:
-    case HC_STATUS_BODY:
-      hc_connection_interest(n, out);
-      if (n->is_usable) hc_exchange_interest(&n->exchange, out);
-      break;
+    case HC_STATUS_BODY: hc_connection_interest(c->connection, c->exchange, out); break;
     case HC_STATUS_DISCONNECTED:
     case HC_STATUS_CANT_RESOLVE:
     case HC_STATUS_CANT_CONNECT:
@@ -55,12 +48,12 @@ static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *
 
 void hc_client_begin_slice(hc_client *c) {
   bool is_sliced = c->settings.blocking && c->settings.in_slices;
-  c->connection->exchange.sleep_until = is_sliced ? hc_clock_now() + HC_SLICE_NS : HC_NEVER;
+  c->exchange->sleep_until = is_sliced ? hc_clock_now() + HC_SLICE_NS : HC_NEVER;
   c->is_unfinished = false;
 }
 
 bool hc_client_slice_is_over(hc_client *c) {
-  uint64_t until = c->connection->exchange.sleep_until;
+  uint64_t until = c->exchange->sleep_until;
   c->is_unfinished = until != HC_NEVER && hc_clock_now() >= until;
   return c->is_unfinished;
 }
@@ -73,7 +66,7 @@ bool hc_client_sleep(hc_client *c) {
   if (hc_client_slice_is_over(c)) return false;
   hc_client_waits_for(c, &interest);
   if (interest.ready) return true;
-  return sleep_for(&interest, c->connection->exchange.sleep_until, &event) == HC_OK;
+  return sleep_for(&interest, c->exchange->sleep_until, &event) == HC_OK;
 }
 
 /* --- one client ------------------------------------------------------------------------------------------------------- */
@@ -84,16 +77,13 @@ static uint64_t deadline_after(double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->status, c->connection->exchange.sender.sent}; }
+hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->status, hc_client_body_sent(c)}; }
 
 bool hc_client_has_moved(hc_client *c, hc_standing before) {
-  if (c->status != before.status || c->connection->exchange.sender.sent != before.sent) return true;
-  bool is_upgraded = c->status == HC_STATUS_CONNECTED && c->connection->state == HC_CONNECTION_UPGRADED;
-  if (c->status != HC_STATUS_BODY && !is_upgraded) return false;
+  if (c->status != before.status || hc_client_body_sent(c) != before.sent) return true;
   /* Here poll does not look at the stream. */
-  hc_failure ignored = {HC_OK, ""};
-  hc_io io = hc_stream_peer_peek(c->connection->stream, &ignored);
-  return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
+  if (c->status == HC_STATUS_BODY) return hc_exchange_is_readable(c->exchange);
+  return c->status == HC_STATUS_CONNECTED && hc_connection_has_upgraded_bytes(c->connection);
 }
 
 static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {

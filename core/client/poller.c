@@ -331,7 +331,7 @@ void hc_poller_delete(hc_poller *p) {
 
 /* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it takes time. */
 static bool calls_back(const hc_client *c) {
-  return hc_sender_calls_back(&c->connection->exchange.sender) ||
+  return (c->exchange && hc_exchange_upload(c->exchange) == HC_UPLOAD_HOSTS) ||
          (c->connection->stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->connection->stream)));
 }
 

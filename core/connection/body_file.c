@@ -30,11 +30,11 @@ static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *
 
 /* --- through the kernel ------------------------------------------------------------------------------------------------ */
 
-static bool is_worth_it(const hc_exchange *x) {
-  const hc_receiver *r = &x->receiver;
-  const hc_stream_peer *stream = x->connection->stream;
-  bool is_plain = r->plan.framing == HC_FRAMING_UNTIL_CLOSE ||
-                  (r->plan.framing == HC_FRAMING_LENGTH && r->left >= HC_PIPE_LEAST);
+static bool is_worth_it(const hc_h1_exchange *h) {
+  const hc_receiver *r = &h->receiver;
+  const hc_stream_peer *stream = h->common.connection->stream;
+  bool is_plain = r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE ||
+                  (r->answer.plan.framing == HC_FRAMING_LENGTH && r->left >= HC_PIPE_LEAST);
   return is_plain && r->ending == HC_ENDING_NONE && hc_buffer_size(&r->in) == 0 && stream->ops->fill_pipe &&
          hc_buffer_size(&stream->unread) == 0;
 }
@@ -67,23 +67,23 @@ static hc_progress take_back(hc_body_transfer *t, hc_receiver *r, hc_failure *wh
 }
 
 /* What the pipe holds goes to the file. */
-static hc_progress empty_pipe(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
+static hc_progress empty_pipe(hc_body_transfer *t, hc_h1_exchange *h, hc_failure *why) {
   size_t took = hc_pipe_to_file(&t->pipe, t->file);
   t->moved += took;
   hc_progress progress = HC_MOVED;
   if (t->pipe.held > 0) {
     t->pipe_is_refused = true;
-    progress = take_back(t, &x->receiver, why);
+    progress = take_back(t, &h->receiver, why);
   }
-  return progress == HC_MOVED && took > 0 ? hc_receiver_pass(&x->receiver, took) : progress;
+  return progress == HC_MOVED && took > 0 ? hc_receiver_pass(&h->receiver, took) : progress;
 }
 
 /* WAIT: nothing is there. Whatever else stops it the plain way finds out. */
-static hc_progress move_through_kernel(hc_body_transfer *t, hc_exchange *x, uint64_t most, hc_failure *why) {
-  hc_receiver *r = &x->receiver;
-  hc_stream_peer *stream = x->connection->stream;
+static hc_progress move_through_kernel(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most, hc_failure *why) {
+  hc_receiver *r = &h->receiver;
+  hc_stream_peer *stream = h->common.connection->stream;
   uint64_t size = most < HC_PIPE_SIZE ? most : HC_PIPE_SIZE;
-  if (r->plan.framing == HC_FRAMING_LENGTH && r->left < size) size = r->left;
+  if (r->answer.plan.framing == HC_FRAMING_LENGTH && r->left < size) size = r->left;
   hc_io io = stream->ops->fill_pipe(stream, &t->pipe, (size_t)size, why);
   if (io == HC_IO_OK && t->pipe.held == 0) {
     t->pipe_is_refused = true;
@@ -92,33 +92,35 @@ static hc_progress move_through_kernel(hc_body_transfer *t, hc_exchange *x, uint
   hc_receiver_note(r, io);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
   if (io != HC_IO_OK) return HC_MOVED;
-  hc_exchange_touch(x);
+  hc_exchange_touch(&h->common);
   r->full_receives = 0; /* the plain way is not to take ahead what can go this way */
-  return empty_pipe(t, x, why);
+  return empty_pipe(t, h, why);
 }
 
 /* A pipe is made only when more comes than one look takes. It stays dry where urgent data stands, though the socket is
  * readable: at the second time the plain way gets by that. */
-static hc_progress pump(hc_body_transfer *t, hc_exchange *x, uint64_t most, hc_failure *why) {
-  hc_progress progress = move_through_kernel(t, x, most, why);
+static hc_progress pump(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most, hc_failure *why) {
+  hc_progress progress = move_through_kernel(t, h, most, why);
   bool is_dry = progress == HC_WAIT;
   t->is_flowing = !is_dry || !t->was_dry;
-  if (is_dry) progress = t->was_dry ? HC_MOVED : hc_exchange_check_idle(x, why);
+  if (is_dry) progress = t->was_dry ? HC_MOVED : hc_exchange_check_idle(&h->common, why);
   t->was_dry = is_dry;
   return progress;
 }
 
 hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
+  hc_h1_exchange *h = t->write ? NULL : hc_h1_of(x);
   uint64_t end = t->moved + WRITER_BUDGET;
   hc_progress progress = HC_MOVED;
   while (progress == HC_MOVED && t->refusal.code == HC_OK && t->moved < end) {
-    bool by_pipe = !t->write && t->is_flowing && is_worth_it(x) && is_open(t, &x->receiver);
-    progress = by_pipe ? pump(t, x, end - t->moved, why) : write_piece(t, x, why);
+    bool by_pipe = h && t->is_flowing && is_worth_it(h) && is_open(t, &h->receiver);
+    progress = by_pipe ? pump(t, h, end - t->moved, why) : write_piece(t, x, why);
   }
   return progress;
 }
 
 void hc_body_transfer_end(hc_body_transfer *t, hc_exchange *x) {
-  if (t->pipe.is_open && hc_buffer_size(&x->receiver.in) == 0) hc_buffer_free(&x->receiver.in);
+  hc_h1_exchange *h = hc_h1_of(x);
+  if (h && t->pipe.is_open && hc_buffer_size(&h->receiver.in) == 0) hc_buffer_free(&h->receiver.in);
   hc_pipe_close(&t->pipe);
 }

@@ -3,24 +3,20 @@
 
 #include <string.h>
 
-#include "../base/limits.h"
 #include "../base/memory.h"
 #include "../http/uri.h"
-#include "../http1/head_parser.h"
 #include "../stream/tls/stream_peer_tls.h"
 
-void hc_connection_init(hc_connection *n, const hc_settings *settings) {
-  *n = (hc_connection){.connect_deadline = HC_NEVER};
-  n->exchange.connection = n;
-  n->exchange.settings = settings;
-  n->exchange.response_deadline = n->exchange.idle_deadline = n->exchange.sleep_until = HC_NEVER;
+void hc_connection_init(hc_connection *n) {
+  *n = (hc_connection){.connect_deadline = HC_NEVER, .protocol = &hc_protocol_h1};
+  hc_h1_init(&n->h1, n);
 }
 
 void hc_connection_free(hc_connection *n) {
   if (n->watch) n->watch->gone(n->watch);
   hc_connection_let_go(n);
   hc_connection_close(n);
-  hc_receiver_free(&n->exchange.receiver);
+  hc_h1_free(&n->h1);
 }
 
 void hc_connection_notice(hc_connection *n) {
@@ -52,49 +48,21 @@ static hc_stream_peer *take_stream(hc_connection *n) {
 void hc_connection_let_go(hc_connection *n) { hc_stream_peer_release(take_stream(n)); }
 
 void hc_connection_drop(hc_connection *n) {
-  hc_receiver *r = &n->exchange.receiver;
   hc_stream_peer *stream = take_stream(n);
-  if (stream) {
-    hc_stream_peer_close(stream);
-    hc_stream_peer_release(stream);
-  }
-  hc_exchange_end(&n->exchange);
-  hc_buffer_free(&r->in);
-  r->decoded = r->gap = 0;
+  n->protocol->shut_down(n, stream);
+  if (!stream) return;
+  hc_stream_peer_close(stream);
+  hc_stream_peer_release(stream);
 }
 
 void hc_connection_close(hc_connection *n) {
   hc_connection_drop(n);
-  hc_sender_reset(&n->exchange.sender);
-  hc_receiver_reset(&n->exchange.receiver);
+  hc_h1_reset(&n->h1);
+  n->protocol = &hc_protocol_h1;
   forget_names(n);
   n->target = HC_TARGET_ORIGIN;
   n->next = HC_PARTY_ORIGIN;
   n->is_shown = n->was_used = false;
-}
-
-hc_progress hc_connection_end_exchange(hc_connection *n, hc_failure *why) {
-  hc_receiver *r = &n->exchange.receiver;
-  r->is_complete = true;
-  n->was_used = true;
-  hc_exchange_end(&n->exchange);
-  if (!r->plan.keeps_alive) {
-    hc_connection_drop(n);
-    return HC_DONE;
-  }
-  if (r->plan.upgraded) {
-    hc_slice rest = {hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
-    if (hc_stream_peer_unread(n->stream, rest) != HC_OK) {
-      hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-      return HC_BROKEN;
-    }
-    n->state = HC_CONNECTION_UPGRADED;
-    hc_buffer_consume(&r->in, rest.size);
-  }
-  /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses them. */
-  if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
-  if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
-  return HC_DONE;
 }
 
 /* --- connecting ------------------------------------------------------------------------------------------------------- */
@@ -147,7 +115,7 @@ static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish, hc_
   if (code != HC_OK) return code;
   n->target = route.target;
   n->next = route.next;
-  hc_walk_wish walk = {wish->credentials, options, n->exchange.settings->max_header_size};
+  hc_walk_wish walk = {wish->credentials, options, wish->head_limit};
   code = hc_walk_start(&walk, &route, &n->walk, &n->stream, why);
   n->state = HC_CONNECTION_CONNECTING;
   n->has_just_begun = code == HC_OK && hc_walk_phase(n->walk) == HC_PHASE_CONNECT;
@@ -172,8 +140,8 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   n->default_port = is_secure ? 443 : 80;
   hc_error code = keep_names(n, &kept);
   if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
-  if (n->exchange.settings->connect_timeout > 0)
-    n->connect_deadline = hc_clock_deadline(hc_clock_now(), n->exchange.settings->connect_timeout);
+  n->connect_timeout = wish->connect_timeout;
+  if (wish->connect_timeout > 0) n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
   if (is_secure) code = take_options(wish->options, &options, why);
   if (code == HC_OK && is_secure) hc_tls_options_start_loading(options); /* while the name is looked up and TCP connects */
   if (code == HC_OK) code = start_walk(n, &kept, options, why);
@@ -222,26 +190,13 @@ hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) {
     if (n->connect_deadline == HC_NEVER || hc_clock_now() < n->connect_deadline) return HC_WAIT;
     hc_failure_clear(why);
-    hc_failure_set_timeout(why, "connect", n->exchange.settings->connect_timeout);
+    hc_failure_set_timeout(why, "connect", n->connect_timeout);
   }
   if (hc_walk_is_with_proxy(n->walk)) name_proxy(n, why);
   return HC_BROKEN;
 }
 
 /* --- between requests ------------------------------------------------------------------------------------------------- */
-
-/* Was the stream empty so short a time ago that nobody can have sent anything since, however near he is? That counts three
- * quarters of the time that a send takes at least, and for a look at an idle connection half of it: a server in this very
- * thread may be a little faster than the client. */
-static bool is_known_quiet(const hc_connection *n) {
-  const hc_exchange *x = &n->exchange;
-  uint64_t step = 0, at = 0;
-  if (!n->has_event && hc_buffer_size(&x->receiver.in) == 0) at = hc_stream_peer_empty_at(n->stream, &step);
-  if (at == 0) return false;
-  if (n->is_quiet) return true;
-  if (step > HC_LOOK_NS) step = HC_LOOK_NS;
-  return hc_clock_now() - at < (x->sender.state == HC_SEND_QUEUED ? step / 4 * 3 : step / 2);
-}
 
 static hc_progress make_usable(hc_connection *n, hc_failure *why) {
   hc_io io = hc_stream_peer_advance(n->stream, why);
@@ -250,38 +205,28 @@ static hc_progress make_usable(hc_connection *n, hc_failure *why) {
   return n->is_usable ? HC_DONE : HC_BROKEN;
 }
 
-/* The connection is lost with them: they are looked at for the reason's sake alone. */
-static void tell_of_bytes(hc_connection *n, hc_failure *why) {
-  char bytes[HC_HTTP2_START_SIZE];
-  size_t got = 0;
-  hc_failure ignored = {HC_OK, ""};
-  bool is_first = !n->was_used && hc_buffer_size(&n->exchange.receiver.in) == 0;
-  bool is_read = is_first && hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, &ignored) == HC_IO_OK;
-  bool is_http2 = is_read && hc_is_http2_start((hc_slice){bytes, got});
-  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
+hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
+  hc_progress progress = n->is_usable ? HC_DONE : make_usable(n, why);
+  if (progress != HC_DONE || n->state == HC_CONNECTION_UPGRADED) return progress;
+  progress = n->protocol->advance(n, why);
+  if (progress == HC_BROKEN) hc_connection_name_next(n, why);
+  return progress;
 }
 
-hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
-  hc_progress usable = n->is_usable ? HC_DONE : make_usable(n, why);
-  if (usable != HC_DONE) return usable;
-  if (n->state == HC_CONNECTION_UPGRADED || is_known_quiet(n)) return HC_DONE;
-  hc_io io = hc_buffer_size(&n->exchange.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
-  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
-  if (io == HC_IO_OK) tell_of_bytes(n, why);
-  else if (io == HC_IO_EOF)
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, n->was_used ? "the server closed the idle connection"
-                                                             : "the server closed the new connection before any request");
-  hc_connection_name_next(n, why);
-  return HC_BROKEN;
+bool hc_connection_has_upgraded_bytes(const hc_connection *n) {
+  hc_failure ignored = {HC_OK, ""};
+  if (n->state != HC_CONNECTION_UPGRADED) return false;
+  hc_io io = hc_stream_peer_peek(n->stream, &ignored);
+  return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------------------------------- */
 
-void hc_connection_interest(hc_connection *n, hc_interest *out) {
+void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out) {
   if (n->walk) hc_walk_interest(n->walk, n->stream, out);
   else hc_stream_peer_interest(n->stream, out);
   if (n->connect_deadline < out->deadline) out->deadline = n->connect_deadline;
   if (n->walk) return;
-  if (n->is_usable) out->events = HC_EVENT_READ;
+  if (n->is_usable) n->protocol->interest(n, x, out);
   else if (out->fd >= 0 && out->events == 0) out->ready = true; /* the caller's, usable: a look has yet to learn that */
 }

@@ -1,14 +1,15 @@
-/* connection.h - one way to a server, from the first step to its end, and the exchange that is on it.
+/* connection.h - one way to a server, from the first step to its end, and the exchanges that are on it.
  *
  * A connection owns its stream, the walk that makes it, and what must be known of the server to write a request. It says
- * whether it can take a request and whether it survived one; it has no statuses, and it does not know who uses it. For
- * HTTP/1.1 the exchange is embedded: a request costs no allocation. A closed connection keeps the answer of its last
+ * whether it can take a request and whether it survived one; it has no statuses, and it does not know who uses it. What
+ * differs between the versions of HTTP is in its protocol. For HTTP/1.1 the exchange is embedded: a request costs no
+ * allocation. A closed connection keeps the answer of its last
  * exchange and the memory of a usual head, since whoever asks again soon will need both. */
 #ifndef HC_CONNECTION_H
 #define HC_CONNECTION_H
 
 #include "../connect/walk.h"
-#include "exchange.h"
+#include "h1_exchange.h"
 
 typedef enum hc_connection_state {
   HC_CONNECTION_CLOSED,      /* never opened, closed, or at its end; the exchange's answer may still be read */
@@ -24,7 +25,7 @@ typedef struct hc_watch {
   void (*gone)(struct hc_watch *w);     /* the owner is being deleted; the watch ends here */
 } hc_watch;
 
-typedef struct hc_connection {
+struct hc_connection {
   hc_connection_state state;
   bool is_usable;          /* the stream's advance has said OK */
   bool was_used;           /* an exchange on it is complete: what comes then comes between two */
@@ -42,11 +43,13 @@ typedef struct hc_connection {
   hc_target_form target;
   hc_party next;           /* who gets the request */
   uint64_t connect_deadline;
+  double connect_timeout;
   hc_watch *watch;
-  hc_exchange exchange;
-} hc_connection;
+  const hc_protocol *protocol;  /* never NULL */
+  hc_h1_exchange h1;       /* the one that HTTP/1.1 can have, embedded: a request costs no allocation */
+};
 
-void hc_connection_init(hc_connection *n, const hc_settings *settings);
+void hc_connection_init(hc_connection *n);
 void hc_connection_free(hc_connection *n);  /* a stream that somebody else retains stays open */
 
 /* What hc_connection_open is to do: the wish, and what no route needs. */
@@ -54,6 +57,8 @@ typedef struct hc_connection_wish {
   hc_wish way;
   hc_slice credentials;     /* for the proxy */
   hc_tls_options *options;  /* NULL: verify against the system's store. Counts where TLS is wished for. */
+  size_t head_limit;        /* of a proxy's answer */
+  double connect_timeout;   /* seconds; 0 never */
 } hc_connection_wish;
 
 /* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the route refuses: it is to
@@ -72,9 +77,6 @@ hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
 /* Whoever reads of a failure must know that it was the proxy's, where the next hop is one: puts its name into the text. */
 void hc_connection_name_next(const hc_connection *n, hc_failure *why);
 
-/* After an exchange that is complete: open, or closed where it does not live on (RFC 9112 section 9.3). BROKEN when what
- * stands behind an upgrade can't be given back to the stream: no memory. */
-hc_progress hc_connection_end_exchange(hc_connection *n, hc_failure *why);
 /* Closes and releases the stream; the answer stays. */
 void hc_connection_drop(hc_connection *n);
 /* As drop, and the answer is forgotten: ready to open again. */
@@ -83,7 +85,16 @@ void hc_connection_close(hc_connection *n);
 void hc_connection_let_go(hc_connection *n);
 
 void hc_connection_notice(hc_connection *n);  /* tells a poller that a look is due */
-/* While connecting or between requests; the exchange has its own. */
-void hc_connection_interest(hc_connection *n, hc_interest *out);
+/* After an upgrade: has something come, be it the end, for the script that owns the stream now? */
+bool hc_connection_has_upgraded_bytes(const hc_connection *n);
+/* What it waits for, and with it `x` (NULL: none), an exchange on it. */
+void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out);
+/* How many more requests it takes now. */
+static inline size_t hc_connection_room(const hc_connection *n) { return n->protocol->room(n); }
+/* Begins an exchange; see protocol.h. */
+static inline hc_error hc_connection_begin(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
+                                           hc_failure *why) {
+  return n->protocol->open(n, wish, out, why);
+}
 
 #endif

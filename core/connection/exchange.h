@@ -1,41 +1,56 @@
-/* exchange.h - one request and its answer on an HTTP/1.1 connection: a sending and a receiving side, and their times.
+/* exchange.h - one request and its answer: what all of them have in common, whatever the version of the wire.
  *
- * Its functions say what happened and leave it to the caller what that means: a client makes statuses of it, a poller
+ * The functions say what happened and leave it to the caller what that means: a client makes statuses of it, a poller
  * wakes somebody. They change the exchange alone. What the connection may still be used for when an exchange has ended is
- * the connection's to know (connection.h). */
+ * the connection's to know (connection.h). An exchange stays readable after its end, until its user opens the next one
+ * or leaves the connection. */
 #ifndef HC_EXCHANGE_H
 #define HC_EXCHANGE_H
 
-#include "receiver.h"
-#include "sender.h"
+#include "answer.h"
+#include "protocol.h"
 
-struct hc_connection;
-
-typedef struct hc_exchange {
-  struct hc_connection *connection;  /* it is embedded there */
-  const hc_settings *settings;       /* of whoever asks: live */
-  hc_sender sender;
-  hc_receiver receiver;
+/* The head of every exchange; what stands behind it belongs to its protocol. */
+struct hc_exchange {
+  const hc_protocol *protocol;
+  hc_connection *connection;
+  const hc_settings *settings;
+  const hc_answer *answer;          /* in its receiving side */
+  bool is_under_way;                /* from its opening to its end, good or bad */
+  uint64_t sent;                    /* content bytes handed to the stream */
   uint64_t response_deadline, idle_deadline;
-  uint64_t sleep_until;              /* when receives have to come back from their sleep, about; HC_NEVER */
-} hc_exchange;
+  uint64_t sleep_until;             /* when receives have to come back from their sleep, about; HC_NEVER */
+};
 
-/* Begins one that has been queued in x->sender; what the last one has left is forgotten. */
-void hc_exchange_begin(hc_exchange *x);
-/* From the request to the final head. DONE: the head is in, and x->receiver.plan says what follows. BROKEN: also when a
- * timeout has run out (code HC_ERR_TIMEOUT). */
-hc_progress hc_exchange_advance(hc_exchange *x, hc_failure *why);
-/* Content, see hc_receiver_peek; and the idle timeout, which finds its end here. */
-hc_progress hc_exchange_peek(hc_exchange *x, hc_slice *view, hc_failure *why);
-hc_progress hc_exchange_consume(hc_exchange *x, size_t size);
-/* Without a look at the stream: has the idle timeout run out over a body that nobody sends on? BROKEN, else WAIT. */
-hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why);
-/* What the exchange waits for, of a stream that is usable. */
-void hc_exchange_interest(const hc_exchange *x, hc_interest *out);
+/* See protocol.h. */
+static inline hc_progress hc_exchange_advance(hc_exchange *x, hc_failure *why) {
+  return x->protocol->exchange_advance(x, why);
+}
+static inline hc_progress hc_exchange_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
+  return x->protocol->peek(x, view, why);
+}
+static inline hc_progress hc_exchange_consume(hc_exchange *x, size_t size) { return x->protocol->consume(x, size); }
+static inline hc_slice hc_exchange_held(const hc_exchange *x) { return x->protocol->held(x); }
+static inline hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why) {
+  return x->protocol->check_idle(x, why);
+}
+static inline bool hc_exchange_is_readable(hc_exchange *x) { return x->protocol->is_readable(x); }
+static inline hc_upload hc_exchange_upload(const hc_exchange *x) { return x->protocol->upload(x); }
+static inline bool hc_exchange_resume(hc_exchange *x) { return x->protocol->resume(x); }
+static inline hc_progress hc_exchange_finish(hc_exchange *x, hc_failure *why) { return x->protocol->finish(x, why); }
+
+/* --- for the protocols: the times, which are the same for all */
+
+void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n, const hc_answer *answer);
 /* A byte moved: the idle timeout starts anew. */
 void hc_exchange_touch(hc_exchange *x);
-static inline bool hc_exchange_is_sent(const hc_exchange *x) { return hc_sender_is_done(&x->sender); }
-/* The times end, and what was not sent never will be; the answer stays. */
-void hc_exchange_end(hc_exchange *x);
+/* All is sent: the response timeout runs in place of the idle timeout. */
+void hc_exchange_await_head(hc_exchange *x);
+bool hc_exchange_is_idle_too_long(const hc_exchange *x);
+/* Record the timeout in place of what `why` holds, and are BROKEN. */
+hc_progress hc_exchange_end_by_response_timeout(const hc_exchange *x, hc_failure *why);
+hc_progress hc_exchange_end_by_idle_timeout(const hc_exchange *x, hc_failure *why);
+/* It is under way no longer, and its times end. */
+void hc_exchange_retire(hc_exchange *x);
 
 #endif

@@ -9,23 +9,23 @@
 
 /* The memory of the last head stays: the next one on the connection is much like it. So do bytes that nobody took. */
 void hc_receiver_restart(hc_receiver *r) {
-  hc_response_restart(&r->response);
+  hc_response_restart(&r->answer.response);
   if (r->chunked) hc_chunked_reset(r->chunked);
-  *r = (hc_receiver){.response = r->response, .in = r->in, .chunked = r->chunked};
+  *r = (hc_receiver){.answer.response = r->answer.response, .in = r->in, .chunked = r->chunked};
 }
 
 /* The memory of a usual head stays here as well: a client that connects again will need it. */
 void hc_receiver_reset(hc_receiver *r) {
-  const hc_headers *h = &r->response.headers;
-  bool is_usual = h->text.capacity + h->capacity * sizeof *h->fields + r->response.reason.capacity <= HEAD_KEPT;
-  if (!is_usual) hc_response_reset(&r->response);
+  const hc_headers *h = &r->answer.response.headers;
+  bool is_usual = h->text.capacity + h->capacity * sizeof *h->fields + r->answer.response.reason.capacity <= HEAD_KEPT;
+  if (!is_usual) hc_response_reset(&r->answer.response);
   hc_buffer_free(&r->in);
   hc_receiver_restart(r);
 }
 
 void hc_receiver_free(hc_receiver *r) {
   hc_receiver_reset(r);
-  hc_response_reset(&r->response);
+  hc_response_reset(&r->answer.response);
   hc_memory_release(r->chunked);
   r->chunked = NULL;
 }
@@ -40,7 +40,7 @@ static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, bool f
 
 void hc_receiver_note(hc_receiver *r, hc_io io) {
   if (io == HC_IO_OK) {
-    r->has_begun = true;
+    r->answer.has_begun = true;
     r->arrivals++;
   } else if (io == HC_IO_EOF) {
     r->ending = HC_ENDING_EOF;
@@ -53,7 +53,7 @@ void hc_receiver_note(hc_receiver *r, hc_io io) {
 
 /* Only content that nothing else delimits may end as the options tolerate it: everything else knows better where it ends. */
 static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc_failure *why) {
-  if (r->plan.framing != HC_FRAMING_UNTIL_CLOSE || !hc_stream_peer_is_tolerable_end(stream)) return HC_IO_ERROR;
+  if (r->answer.plan.framing != HC_FRAMING_UNTIL_CLOSE || !hc_stream_peer_is_tolerable_end(stream)) return HC_IO_ERROR;
   hc_failure_clear(why);
   return HC_IO_EOF;
 }
@@ -103,13 +103,13 @@ static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t
 
 /* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. */
 static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
-  bool is_continue = r->response.code == 100;
-  r->interim_size += r->response.size;
+  bool is_continue = r->answer.response.code == 100;
+  r->interim_size += r->answer.response.size;
   if (r->interim_size > limit) {
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the 1xx responses pass max_header_size (%zu bytes)", limit);
     return HC_BROKEN;
   }
-  hc_response_reset(&r->response);
+  hc_response_reset(&r->answer.response);
   return is_continue ? HC_MOVED : HC_WAIT;
 }
 
@@ -119,11 +119,11 @@ static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, siz
   hc_progress progress = HC_WAIT;
   while (*used < bytes.size) {
     size_t taken = 0;
-    hc_parse parsed = hc_response_parse(&r->response, bytes.data + *used, bytes.size - *used, limit, &taken, why);
+    hc_parse parsed = hc_response_parse(&r->answer.response, bytes.data + *used, bytes.size - *used, limit, &taken, why);
     *used += taken;
     if (parsed == HC_PARSE_ERROR) return HC_BROKEN;
     if (parsed == HC_PARSE_MORE) return progress;
-    if (r->response.code / 100 != 1 || r->response.code == 101) return HC_DONE;
+    if (r->answer.response.code / 100 != 1 || r->answer.response.code == 101) return HC_DONE;
     hc_progress skipped = skip_interim(r, limit, why);
     if (skipped == HC_BROKEN) return skipped;
     if (skipped == HC_MOVED) progress = skipped;
@@ -134,7 +134,7 @@ static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, siz
 /* What a receive that brought nothing means for a head. */
 static hc_progress end_in_head(const hc_receiver *r, hc_io io, hc_failure *why) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
-  bool is_inside = r->response.size || hc_buffer_size(&r->in);
+  bool is_inside = r->answer.response.size || hc_buffer_size(&r->in);
   if (io == HC_IO_EOF)
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_inside ? "the server closed the connection inside a response head"
                                                            : "the server closed the connection without an answer");
@@ -172,19 +172,19 @@ hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_fai
 
 /* Where one is needed. */
 static bool has_decoder(hc_receiver *r) {
-  if (r->plan.framing == HC_FRAMING_CHUNKED && !r->chunked)
+  if (r->answer.plan.framing == HC_FRAMING_CHUNKED && !r->chunked)
     r->chunked = hc_memory_allocate_zeroed(1, sizeof *r->chunked);
-  return r->plan.framing != HC_FRAMING_CHUNKED || r->chunked;
+  return r->answer.plan.framing != HC_FRAMING_CHUNKED || r->chunked;
 }
 
 hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method, hc_failure *why) {
-  if (hc_body_decide(&r->response, (hc_method)method, announced->closes, &r->plan, why) != HC_OK) return HC_BROKEN;
+  if (hc_body_decide(&r->answer.response, (hc_method)method, announced->closes, &r->answer.plan, why) != HC_OK) return HC_BROKEN;
   if (!has_decoder(r)) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return HC_BROKEN;
   }
-  r->has_response = true;
-  r->left = r->plan.framing == HC_FRAMING_LENGTH ? r->plan.length : 0;
+  r->answer.has_response = true;
+  r->left = r->answer.plan.framing == HC_FRAMING_LENGTH ? r->answer.plan.length : 0;
   r->starved = false;
   return HC_DONE;
 }
@@ -192,8 +192,8 @@ hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced,
 /* --- content ---------------------------------------------------------------------------------------------------------- */
 
 bool hc_receiver_has_bytes(const hc_receiver *r) {
-  if (r->plan.framing == HC_FRAMING_HEAD) return true;
-  if (r->plan.framing == HC_FRAMING_LENGTH && r->left == 0) return true;
+  if (r->answer.plan.framing == HC_FRAMING_HEAD) return true;
+  if (r->answer.plan.framing == HC_FRAMING_LENGTH && r->left == 0) return true;
   if (r->ending != HC_ENDING_NONE || r->coding_ended || r->decoded) return true;
   return hc_buffer_size(&r->in) > 0 && !r->starved;
 }
@@ -201,10 +201,10 @@ bool hc_receiver_has_bytes(const hc_receiver *r) {
 /* Nothing is left to hand out. Has the stream ended, and was that the end of the body? */
 static hc_progress settle(hc_receiver *r, hc_failure *why) {
   if (r->ending == HC_ENDING_NONE) return HC_WAIT;
-  if (r->ending == HC_ENDING_EOF && r->plan.framing == HC_FRAMING_UNTIL_CLOSE) return HC_DONE;
-  if (r->ending == HC_ENDING_EOF && r->plan.framing == HC_FRAMING_LENGTH)
+  if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE) return HC_DONE;
+  if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_LENGTH)
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the body was cut short: %llu of %llu bytes came",
-                   (unsigned long long)(r->plan.length - r->left), (unsigned long long)r->plan.length);
+                   (unsigned long long)(r->answer.plan.length - r->left), (unsigned long long)r->answer.plan.length);
   else if (r->ending == HC_ENDING_EOF)
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the body was cut short: the connection ended before the last chunk");
   return HC_BROKEN;
@@ -226,7 +226,7 @@ static void enlarge(hc_buffer *empty, size_t size) {
  * will be filled, if it can be had. Not where somebody else's loop has the descriptor: it would not show what lies here. */
 static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
   size_t held = hc_buffer_size(&r->in), most = HC_AHEAD_READS * from->settings->read_chunk_size;
-  uint64_t rest = r->plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
+  uint64_t rest = r->answer.plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
   if (r->full_receives < HC_AHEAD_AFTER || from->greed == HC_MODEST) return want;
   if (most > HC_RECEIVE_AHEAD) most = HC_RECEIVE_AHEAD;
   if (held == 0 && rest >= most) enlarge(&r->in, most + CONTENT_ALIGNMENT);
@@ -270,7 +270,7 @@ hc_slice hc_receiver_held(const hc_receiver *r, size_t limit) {
 }
 
 static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
-  bool is_sized = r->plan.framing == HC_FRAMING_LENGTH;
+  bool is_sized = r->answer.plan.framing == HC_FRAMING_LENGTH;
   size_t limit = from->settings->read_chunk_size;
   if (is_sized && r->left < limit) limit = (size_t)r->left;
   if (limit == 0) return HC_DONE;
@@ -296,6 +296,7 @@ static bool decode(hc_receiver *r, const hc_settings *settings, hc_failure *why)
     r->gap = 0;
   }
   r->coding_ended = parsed == HC_PARSE_DONE;
+  if (r->coding_ended) r->answer.trailers = &r->chunked->trailers;
   if (parsed == HC_PARSE_ERROR) r->ending = HC_ENDING_FAILED;
   return produced || parsed != HC_PARSE_MORE;
 }
@@ -312,7 +313,7 @@ static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice
 }
 
 hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
-  switch (r->plan.framing) {
+  switch (r->answer.plan.framing) {
     case HC_FRAMING_LENGTH:
     case HC_FRAMING_UNTIL_CLOSE: return peek_identity(r, from, view, why);
     case HC_FRAMING_CHUNKED: return peek_chunked(r, from, view, why);
@@ -323,8 +324,8 @@ hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *v
 }
 
 hc_progress hc_receiver_pass(hc_receiver *r, size_t size) {
-  r->received += size;
-  if (r->plan.framing != HC_FRAMING_LENGTH) return HC_MOVED;
+  r->answer.received += size;
+  if (r->answer.plan.framing != HC_FRAMING_LENGTH) return HC_MOVED;
   r->left -= size;
   return r->left == 0 ? HC_DONE : HC_MOVED;
 }
@@ -332,7 +333,7 @@ hc_progress hc_receiver_pass(hc_receiver *r, size_t size) {
 hc_progress hc_receiver_consume(hc_receiver *r, size_t size) {
   hc_buffer_consume(&r->in, size);
   hc_progress progress = hc_receiver_pass(r, size);
-  if (r->plan.framing != HC_FRAMING_CHUNKED) return progress;
+  if (r->answer.plan.framing != HC_FRAMING_CHUNKED) return progress;
   r->decoded -= size;
   if (r->decoded) return HC_MOVED;
   hc_buffer_consume(&r->in, r->gap);

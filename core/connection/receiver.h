@@ -6,9 +6,9 @@
 #define HC_RECEIVER_H
 
 #include "../base/buffer.h"
-#include "../http/body.h"
 #include "../http1/chunked.h"
 #include "../stream/stream_peer.h"
+#include "answer.h"
 #include "progress.h"
 #include "settings.h"
 
@@ -16,18 +16,13 @@
 typedef enum hc_ending { HC_ENDING_NONE, HC_ENDING_EOF, HC_ENDING_FAILED } hc_ending;
 
 typedef struct hc_receiver {
-  hc_response response;
-  bool has_begun;          /* a byte of the answer has come */
-  bool has_response;
-  bool is_complete;        /* the response has been read to its end */
-  hc_body_plan plan;
+  hc_answer answer;
   hc_buffer in;            /* bytes read from the stream and not yet handed on */
   hc_chunked *chunked;     /* made by the first chunked body, kept for the next; NULL before */
   size_t decoded;          /* chunked: this many content bytes stand at the head of `in` ... */
   size_t gap;              /* ... and this many dead ones between them and what is still coded */
   bool coding_ended;       /* chunked: the last chunk and the trailer section are consumed */
   uint64_t left;           /* HC_FRAMING_LENGTH: content bytes still to hand out */
-  uint64_t received;
   size_t interim_size;     /* bytes of all 1xx heads */
   unsigned arrivals;       /* counts up with every receive that brought something */
   uint8_t full_receives;   /* content: how many in a row got all that was asked for, as far as that matters */

@@ -1,0 +1,18 @@
+/* answer.h - what is known of a response while it comes and afterwards, whatever version of the wire it came by. The
+ * receiving side of an exchange writes it, and everybody else reads. */
+#ifndef HC_ANSWER_H
+#define HC_ANSWER_H
+
+#include "../http/body.h"
+
+typedef struct hc_answer {
+  hc_response response;
+  bool has_begun;              /* a byte of it has come */
+  bool has_response;           /* the final head is in, and `plan` says what follows it */
+  bool is_complete;            /* it has been read to its end */
+  hc_body_plan plan;
+  uint64_t received;           /* content bytes handed out */
+  const hc_headers *trailers;  /* NULL: none, or not yet */
+} hc_answer;
+
+#endif

@@ -1,0 +1,216 @@
+/* h1_exchange.c - one request and its answer on an HTTP/1.1 connection. See h1_exchange.h. */
+#include "h1_exchange.h"
+
+#include "../base/limits.h"
+#include "connection.h"
+
+static hc_h1_exchange *of(hc_exchange *x) { return (hc_h1_exchange *)(void *)x; }
+static const hc_h1_exchange *of_const(const hc_exchange *x) { return (const hc_h1_exchange *)(const void *)x; }
+
+void hc_h1_init(hc_h1_exchange *h, hc_connection *n) {
+  *h = (hc_h1_exchange){.sender = {.state = HC_SEND_IDLE}};
+  hc_exchange_init(&h->common, &hc_protocol_h1, n, &h->receiver.answer);
+}
+
+void hc_h1_reset(hc_h1_exchange *h) {
+  hc_h1_retire(h);
+  hc_sender_reset(&h->sender);
+  hc_receiver_reset(&h->receiver);
+  h->common.sent = 0;
+}
+
+void hc_h1_free(hc_h1_exchange *h) {
+  hc_h1_reset(h);
+  hc_receiver_free(&h->receiver);
+}
+
+void hc_h1_retire(hc_h1_exchange *h) {
+  hc_exchange_retire(&h->common);
+  hc_sender_stop(&h->sender);
+}
+
+/* --- from the request to the head ------------------------------------------------------------------------------------- */
+
+/* The final head is in. The rest of the request is not sent: no later request could be told from it (RFC 9112 section
+ * 9.3). */
+static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
+  hc_receiver *r = &h->receiver;
+  if (hc_receiver_accept(r, &h->sender.announced, h->sender.method, why) == HC_BROKEN) return HC_BROKEN;
+  h->common.response_deadline = HC_NEVER;
+  if (h->sender.state != HC_SEND_IDLE) {
+    hc_sender_stop(&h->sender);
+    r->answer.plan.keeps_alive = false;
+  }
+  if (r->answer.plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
+  return HC_DONE;
+}
+
+static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure *why) {
+  const hc_exchange *x = &h->common;
+  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST, x->sleep_until};
+  for (;;) {
+    hc_progress progress = hc_receiver_read_head(&h->receiver, &from, why);
+    if (progress == HC_DONE) return accept_head(h, why);
+    if (progress != HC_MOVED) return progress;
+    if (h->sender.state != HC_SEND_EXPECTING) continue;
+    /* The way is open for the content. */
+    hc_sender_continue(&h->sender);
+    hc_exchange_touch(&h->common);
+    return HC_MOVED;
+  }
+}
+
+/* The stream takes no more, but the server may have said why before it closed: what it said is read first. */
+static hc_progress hear_out(hc_h1_exchange *h, hc_failure *why) {
+  hc_failure first = *why;
+  hc_sender_stop(&h->sender);
+  hc_failure_clear(why);
+  if (read_head(h, HC_AT_ONCE, why) == HC_DONE) return HC_DONE;
+  *why = first;
+  return HC_BROKEN;
+}
+
+/* MOVED, WAIT; DONE: an answer came although the stream takes no more; BROKEN. */
+static hc_progress send(hc_h1_exchange *h, hc_failure *why) {
+  hc_sender *s = &h->sender;
+  size_t moved = 0;
+  bool was_expecting = s->state == HC_SEND_EXPECTING;
+  hc_progress progress = hc_sender_advance(s, h->common.connection->stream, &moved, why);
+  h->common.sent = s->sent;
+  if (progress == HC_BROKEN) return s->source_failed ? progress : hear_out(h, why);
+  /* The silence behind an Expect is asked for: it has its own limit and is no idleness. */
+  if (s->state == HC_SEND_EXPECTING) h->common.idle_deadline = HC_NEVER;
+  else if (moved || was_expecting) hc_exchange_touch(&h->common);
+  if (progress == HC_DONE) hc_exchange_await_head(&h->common);
+  return progress == HC_WAIT ? HC_WAIT : HC_MOVED;
+}
+
+static hc_progress advance(hc_h1_exchange *h, hc_failure *why) {
+  hc_exchange *x = &h->common;
+  hc_progress sent = HC_WAIT;
+  if (h->sender.state == HC_SEND_QUEUED) {
+    sent = hc_connection_check(x->connection, why);
+    if (sent != HC_DONE) return sent;
+    hc_exchange_touch(x);
+  }
+  if (!hc_sender_is_done(&h->sender)) {
+    sent = send(h, why);
+    if (sent == HC_BROKEN || sent == HC_DONE) return sent;
+    /* The answer can not be there yet: looking for it would be a system call for nothing. */
+    if (h->sender.state == HC_SEND_IDLE && !x->settings->blocking) return HC_MOVED;
+  }
+  bool is_sent = hc_sender_is_done(&h->sender);
+  bool may_sleep = x->settings->blocking && is_sent && x->response_deadline == HC_NEVER;
+  hc_progress progress = read_head(h, may_sleep ? HC_SLEEPING : HC_AT_ONCE, why);
+  if (progress != HC_WAIT) return progress;
+  return sent == HC_MOVED && !is_sent ? HC_MOVED : HC_WAIT;
+}
+
+hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
+  hc_h1_exchange *h = of(x);
+  hc_progress progress = advance(h, why);
+  if (progress == HC_BROKEN && !h->sender.source_failed) hc_connection_name_next(x->connection, why);
+  if (progress != HC_MOVED && progress != HC_WAIT) return progress;
+  bool is_sent = hc_sender_is_done(&h->sender);
+  uint64_t deadline = is_sent ? x->response_deadline : x->idle_deadline;
+  if (deadline == HC_NEVER || hc_clock_now() < deadline) return progress;
+  return is_sent ? hc_exchange_end_by_response_timeout(x, why) : hc_exchange_end_by_idle_timeout(x, why);
+}
+
+hc_upload hc_h1_upload(const hc_exchange *x) {
+  const hc_sender *s = &of_const(x)->sender;
+  if (hc_sender_is_done(s) || s->source_ended) return HC_UPLOAD_NONE;
+  return hc_sender_calls_back(s) ? HC_UPLOAD_HOSTS : HC_UPLOAD_OURS;
+}
+
+bool hc_h1_resume(hc_exchange *x) { return hc_sender_resume(&of(x)->sender); }
+
+/* --- content ---------------------------------------------------------------------------------------------------------- */
+
+/* What had arrived is handed out before the timeout is found; the next read finds it again. */
+static hc_progress end_of_patience(hc_h1_exchange *h, hc_slice *view, hc_failure *why) {
+  const hc_receiver *r = &h->receiver;
+  if (r->answer.plan.framing == HC_FRAMING_CHUNKED || hc_buffer_size(&r->in) == 0)
+    return hc_exchange_end_by_idle_timeout(&h->common, why);
+  *view = hc_receiver_held(r, h->common.settings->read_chunk_size);
+  return HC_MOVED;
+}
+
+hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
+  hc_receiver *r = &of(x)->receiver;
+  bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
+  const hc_reading from = {x->connection->stream, x->settings, may_sleep ? HC_SLEEPING : HC_AT_ONCE,
+                           x->connection->is_shown ? HC_MODEST : HC_AHEAD, x->sleep_until};
+  unsigned before = r->arrivals;
+  hc_progress progress = hc_receiver_peek(r, &from, view, why);
+  if (r->arrivals != before) hc_exchange_touch(x);
+  return progress == HC_WAIT && hc_exchange_is_idle_too_long(x) ? end_of_patience(of(x), view, why) : progress;
+}
+
+hc_slice hc_h1_held(const hc_exchange *x) {
+  const hc_receiver *r = &of_const(x)->receiver;
+  bool is_coded = r->answer.plan.framing == HC_FRAMING_CHUNKED;
+  return hc_receiver_held(r, is_coded ? r->decoded : SIZE_MAX);
+}
+
+hc_progress hc_h1_consume(hc_exchange *x, size_t size) {
+  size_t held = hc_h1_held(x).size;
+  if (size > held) size = held;
+  return size == 0 ? HC_MOVED : hc_receiver_consume(&of(x)->receiver, size);
+}
+
+/* Part of a view that a blocking read has not been given whole: a read that does not block gives it at once. */
+static bool holds_plain(const hc_receiver *r) {
+  hc_framing framing = r->answer.plan.framing;
+  return (framing == HC_FRAMING_LENGTH || framing == HC_FRAMING_UNTIL_CLOSE) && hc_buffer_size(&r->in) > 0;
+}
+
+bool hc_h1_is_readable(hc_exchange *x) {
+  hc_failure ignored = {HC_OK, ""};
+  hc_io io = hc_stream_peer_peek(x->connection->stream, &ignored);
+  return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
+}
+
+/* Bytes that wait are no idleness. */
+hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
+  const hc_receiver *r = &of(x)->receiver;
+  if (!hc_exchange_is_idle_too_long(x) || hc_receiver_has_bytes(r) || holds_plain(r)) return HC_WAIT;
+  return hc_h1_is_readable(x) ? HC_WAIT : hc_exchange_end_by_idle_timeout(x, why);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+unsigned hc_h1_events(const hc_h1_exchange *h) {
+  const hc_sender *s = &h->sender;
+  unsigned wants = h->receiver.wants ? h->receiver.wants : HC_EVENT_READ;
+  bool is_sent = h->receiver.answer.has_response || hc_sender_is_done(s);
+  return is_sent ? wants : s->wants | HC_EVENT_READ;
+}
+
+static void times_of_body(const hc_h1_exchange *h, hc_interest *out) {
+  const hc_receiver *r = &h->receiver;
+  out->ready = out->ready || hc_receiver_has_bytes(r) || (!h->common.settings->blocking && holds_plain(r));
+  out->deadline = earlier(out->deadline, h->common.idle_deadline);
+}
+
+/* The source had nothing. A body function says when that has changed. */
+static void times_of_source(const hc_sender *s, hc_interest *out) {
+  if (!hc_sender_calls_back(s)) out->deadline = earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
+  else if (s->content->ask_at == 0) out->ready = true;
+  else out->deadline = earlier(out->deadline, s->content->ask_at);
+}
+
+void hc_h1_times(const hc_h1_exchange *h, hc_interest *out) {
+  const hc_sender *s = &h->sender;
+  bool is_sent = hc_sender_is_done(s);
+  if (h->receiver.answer.has_response) {
+    times_of_body(h, out);
+    return;
+  }
+  if (s->state == HC_SEND_QUEUED) out->ready = true;
+  else if (s->state == HC_SEND_EXPECTING) out->deadline = earlier(out->deadline, s->content->continue_deadline);
+  else if (!is_sent && s->wants == 0) times_of_source(s, out);
+  out->deadline = earlier(out->deadline, is_sent ? h->common.response_deadline : h->common.idle_deadline);
+}

@@ -1,0 +1,41 @@
+/* h1_exchange.h - one request and its answer on an HTTP/1.1 connection: a sending and a receiving side, two small state
+ * machines that do not know each other. It is embedded in its connection, which can have one at a time. */
+#ifndef HC_H1_EXCHANGE_H
+#define HC_H1_EXCHANGE_H
+
+#include "exchange.h"
+#include "receiver.h"
+#include "sender.h"
+
+typedef struct hc_h1_exchange {
+  hc_exchange common;  /* first: others point here */
+  hc_sender sender;
+  hc_receiver receiver;
+} hc_h1_exchange;
+
+extern const hc_protocol hc_protocol_h1;
+
+void hc_h1_init(hc_h1_exchange *h, hc_connection *n);
+void hc_h1_reset(hc_h1_exchange *h);  /* for another connection; the memory of a usual head stays */
+void hc_h1_free(hc_h1_exchange *h);
+/* NULL: it is of another protocol. */
+static inline hc_h1_exchange *hc_h1_of(hc_exchange *x) {
+  return x->protocol == &hc_protocol_h1 ? (hc_h1_exchange *)(void *)x : NULL;
+}
+
+/* For the table, see protocol.h; those of the connection are in h1_protocol.c, the others in h1_exchange.c. */
+hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why);
+hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why);
+hc_progress hc_h1_consume(hc_exchange *x, size_t size);
+hc_slice hc_h1_held(const hc_exchange *x);
+hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why);
+bool hc_h1_is_readable(hc_exchange *x);
+hc_upload hc_h1_upload(const hc_exchange *x);
+bool hc_h1_resume(hc_exchange *x);
+/* What the exchange alone waits for. */
+unsigned hc_h1_events(const hc_h1_exchange *h);
+void hc_h1_times(const hc_h1_exchange *h, hc_interest *out);
+/* It has come to its end: what was not sent never will be. */
+void hc_h1_retire(hc_h1_exchange *h);
+
+#endif

@@ -1,0 +1,141 @@
+/* h1_protocol.c - HTTP/1.1 as a connection sees it: one exchange at a time, silence in between. See protocol.h. */
+#include "../base/limits.h"
+#include "../http1/head_parser.h"
+#include "../http1/head_writer.h"
+#include "connection.h"
+
+/* --- between requests ------------------------------------------------------------------------------------------------- */
+
+/* Was the stream empty so short a time ago that nobody can have sent anything since, however near he is? That counts three
+ * quarters of the time that a send takes at least, and for a look at an idle connection half of it: a server in this very
+ * thread may be a little faster than the client. */
+static bool is_known_quiet(const hc_connection *n) {
+  const hc_h1_exchange *h = &n->h1;
+  uint64_t step = 0, at = 0;
+  if (!n->has_event && hc_buffer_size(&h->receiver.in) == 0) at = hc_stream_peer_empty_at(n->stream, &step);
+  if (at == 0) return false;
+  if (n->is_quiet) return true;
+  if (step > HC_LOOK_NS) step = HC_LOOK_NS;
+  return hc_clock_now() - at < (h->sender.state == HC_SEND_QUEUED ? step / 4 * 3 : step / 2);
+}
+
+/* The connection is lost with them: they are looked at for the reason's sake alone. */
+static void tell_of_bytes(hc_connection *n, hc_failure *why) {
+  char bytes[HC_HTTP2_START_SIZE];
+  size_t got = 0;
+  hc_failure ignored = {HC_OK, ""};
+  bool is_first = !n->was_used && hc_buffer_size(&n->h1.receiver.in) == 0;
+  bool is_read = is_first && hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, &ignored) == HC_IO_OK;
+  bool is_http2 = is_read && hc_is_http2_start((hc_slice){bytes, got});
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
+}
+
+static hc_progress advance(hc_connection *n, hc_failure *why) {
+  if (is_known_quiet(n)) return HC_DONE;
+  hc_io io = hc_buffer_size(&n->h1.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
+  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
+  if (io == HC_IO_OK) tell_of_bytes(n, why);
+  else if (io == HC_IO_EOF)
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, n->was_used ? "the server closed the idle connection"
+                                                             : "the server closed the new connection before any request");
+  return HC_BROKEN;
+}
+
+static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
+  const hc_h1_exchange *h = &n->h1;
+  if (!h->common.is_under_way) {
+    out->events = HC_EVENT_READ;
+    out->ready = out->ready || hc_buffer_size(&h->receiver.in) > 0; /* nobody's bytes, which a look refuses */
+    return;
+  }
+  out->events = hc_h1_events(h);
+  if (x == &h->common) hc_h1_times(h, out);
+}
+
+/* --- the one exchange ------------------------------------------------------------------------------------------------- */
+
+/* After a 101 the caller may as well go on with requests. */
+static size_t room(const hc_connection *n) {
+  bool is_open = n->state == HC_CONNECTION_OPEN || n->state == HC_CONNECTION_UPGRADED;
+  return is_open && !n->h1.common.is_under_way ? 1 : 0;
+}
+
+static hc_error queue(hc_sender *s, const hc_exchange_wish *wish, hc_failure *why) {
+  hc_buffer head = {0};
+  hc_checked_request checked;
+  hc_error code = hc_request_check(wish->request, &checked, why);
+  if (code == HC_OK) code = hc_head_write(&checked, &head, why);
+  if (code == HC_OK) code = hc_sender_queue(s, checked.method, &head, &checked.head, wish->body);
+  if (code != HC_OK) hc_buffer_free(&head);
+  return code;
+}
+
+/* Bytes behind an upgrade that nobody took stay, and are not this request's answer. */
+static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why) {
+  hc_h1_exchange *h = &n->h1;
+  hc_error code = queue(&h->sender, wish, why);
+  if (code != HC_OK) return code;
+  hc_receiver_restart(&h->receiver);
+  h->common.settings = wish->settings;
+  h->common.is_under_way = true;
+  h->common.sent = 0;
+  n->state = HC_CONNECTION_OPEN;
+  *out = &h->common;
+  return HC_OK;
+}
+
+/* Bytes behind an upgrade go back to the stream, which is the script's from here on. */
+static hc_progress hand_over(hc_connection *n, hc_buffer *in, hc_failure *why) {
+  hc_slice rest = {hc_buffer_head(in), hc_buffer_size(in)};
+  if (hc_stream_peer_unread(n->stream, rest) != HC_OK) {
+    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return HC_BROKEN;
+  }
+  n->state = HC_CONNECTION_UPGRADED;
+  hc_buffer_consume(in, rest.size);
+  return HC_DONE;
+}
+
+/* Whether the connection lives on is said by both heads and the way the content ended (RFC 9112 section 9.3). */
+static hc_progress finish(hc_exchange *x, hc_failure *why) {
+  hc_connection *n = x->connection;
+  hc_receiver *r = &n->h1.receiver;
+  r->answer.is_complete = true;
+  n->was_used = true;
+  hc_h1_retire(&n->h1);
+  if (!r->answer.plan.keeps_alive) {
+    hc_connection_drop(n);
+    return HC_DONE;
+  }
+  if (r->answer.plan.upgraded && hand_over(n, &r->in, why) == HC_BROKEN) return HC_BROKEN;
+  /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses them. */
+  if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
+  if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
+  return HC_DONE;
+}
+
+static void shut_down(hc_connection *n, hc_stream_peer *stream) {
+  hc_receiver *r = &n->h1.receiver;
+  (void)stream; /* HTTP/1.1 takes no leave */
+  hc_h1_retire(&n->h1);
+  hc_buffer_free(&r->in);
+  r->decoded = r->gap = 0;
+}
+
+const hc_protocol hc_protocol_h1 = {
+    .version = "1.1",
+    .advance = advance,
+    .room = room,
+    .open = open_exchange,
+    .interest = interest,
+    .shut_down = shut_down,
+    .exchange_advance = hc_h1_exchange_advance,
+    .peek = hc_h1_peek,
+    .consume = hc_h1_consume,
+    .held = hc_h1_held,
+    .check_idle = hc_h1_check_idle,
+    .is_readable = hc_h1_is_readable,
+    .upload = hc_h1_upload,
+    .resume = hc_h1_resume,
+    .finish = finish,
+};

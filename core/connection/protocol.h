@@ -1,0 +1,73 @@
+/* protocol.h - what differs between the versions of HTTP: a table of functions, which a connection gets once, by ALPN or
+ * by what the caller knows of the server.
+ *
+ * A connection calls the first half, whoever has an exchange the second, by way of connection.h and exchange.h. All of
+ * them say what happened (progress.h), and none blocks unless the exchange's settings ask for that. */
+#ifndef HC_PROTOCOL_H
+#define HC_PROTOCOL_H
+
+#include "../http/request.h"
+#include "../stream/stream_peer.h"
+#include "body_source.h"
+#include "progress.h"
+#include "settings.h"
+
+typedef struct hc_connection hc_connection;
+typedef struct hc_exchange hc_exchange;
+
+/* What an exchange is made of. */
+typedef struct hc_exchange_wish {
+  const hc_settings *settings;  /* of whoever asks: live, as long as the exchange is under way */
+  const hc_request *request;
+  const hc_body_source *body;   /* taken over when the exchange is opened */
+} hc_exchange_wish;
+
+/* What is left of the content to send. */
+typedef enum hc_upload {
+  HC_UPLOAD_NONE,   /* nothing: there was none, or its source has come to its end */
+  HC_UPLOAD_OURS,   /* a string, a file */
+  HC_UPLOAD_HOSTS   /* a function of the host's is asked for it: an advance runs code that is not ours */
+} hc_upload;
+
+typedef struct hc_protocol {
+  const char *version;  /* "1.1" */
+
+  /* --- the connection, whose stream is usable */
+
+  /* Between requests. DONE: all is as it should be. BROKEN: the server has ended it, or sends what nobody asked for. */
+  hc_progress (*advance)(hc_connection *n, hc_failure *why);
+  /* How many more exchanges it takes now. */
+  size_t (*room)(const hc_connection *n);
+  /* Begins one. HC_ERR_INVALID_PARAMETER: the request can't be sent; HC_ERR_OUT_OF_MEMORY. Nothing has changed then, the
+   * answer of the last one included, and the body is still the caller's. */
+  hc_error (*open)(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why);
+  /* The events that the connection waits for; and with `x` (NULL: none), what that exchange adds of times and of what
+   * needs no waiting. */
+  void (*interest)(const hc_connection *n, const hc_exchange *x, hc_interest *out);
+  /* The connection ends, and all that is under way on it with it; answers stay. `stream` (NULL: gone already) is closed
+   * afterwards. */
+  void (*shut_down)(hc_connection *n, hc_stream_peer *stream);
+
+  /* --- one exchange */
+
+  /* From the request to the final head. DONE: the head is in. BROKEN: also when a timeout has run out. */
+  hc_progress (*exchange_advance)(hc_exchange *x, hc_failure *why);
+  /* MOVED: *view holds content, which stays until consume says how much of it was used. WAIT; DONE: that was all;
+   * BROKEN: the body is cut short. */
+  hc_progress (*peek)(hc_exchange *x, hc_slice *view, hc_failure *why);
+  /* More than a view could have: all of that. DONE: that was all of the body; MOVED. */
+  hc_progress (*consume)(hc_exchange *x, size_t size);
+  /* The content that a consume can take. */
+  hc_slice (*held)(const hc_exchange *x);
+  /* Without a read: has the idle timeout run out over a body that nobody sends on? BROKEN, else WAIT. */
+  hc_progress (*check_idle)(hc_exchange *x, hc_failure *why);
+  /* Would a read give something, be it the end or an error? */
+  bool (*is_readable)(hc_exchange *x);
+  hc_upload (*upload)(const hc_exchange *x);
+  /* The body's source has something again. False: there is none. */
+  bool (*resume)(hc_exchange *x);
+  /* The answer was read to its end. BROKEN: what stands behind an upgrade can't be given back to the stream, no memory. */
+  hc_progress (*finish)(hc_exchange *x, hc_failure *why);
+} hc_protocol;
+
+#endif
