@@ -305,3 +305,12 @@ void hcl_buffer_push(lua_State *L, hc_buffer *buffer) {
   lua_pushlstring(L, size ? hc_buffer_head(buffer) : "", size);
   hc_buffer_free(buffer);
 }
+
+void hcl_push_handle(lua_State *L, hc_handle handle) {
+  lua_pushinteger(L, handle == HC_NO_HANDLE ? -1 : (lua_Integer)handle);
+}
+
+hc_handle hcl_handle_of(int64_t number) {
+  hc_handle handle = (hc_handle)number;
+  return number >= 0 && (int64_t)handle == number ? handle : HC_NO_HANDLE;
+}

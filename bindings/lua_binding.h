@@ -96,6 +96,9 @@ int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why);
 int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why);
 /* Pushes just that message. */
 void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why);
+/* What the system knows a socket or its like by, for loops of the host's: a number, -1 for HC_NO_HANDLE; and back. */
+void hcl_push_handle(lua_State *L, hc_handle handle);
+hc_handle hcl_handle_of(int64_t number);
 static inline void hcl_push_slice(lua_State *L, hc_slice s) { lua_pushlstring(L, s.size ? s.data : "", s.size); }
 int hcl_raise_memory(lua_State *L);
 /* Calls function(L), whose arguments and results are the caller's, with *busy true meanwhile: every allocation of Lua's can

@@ -28,10 +28,10 @@ typedef struct hcl_client {
   hcl_runtime *runtime;
   unsigned anchored;   /* a bit for each slot of the anchor that may be set */
   bool is_shown;       /* pollfd() has given shown_fd to a loop since the client was last at work */
-  int shown_fd;
+  hc_handle shown_fd;
   bool busy;           /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
   bool sink_is_open;
-  int sink;            /* read_response_body_to_file with a path: the open file */
+  hc_file sink;        /* read_response_body_to_file with a path: the open file */
 } hcl_client;
 
 /* The object, for looking at it. Raises when it is none. */
@@ -52,7 +52,7 @@ lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
 /* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
  * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
-void hcl_withdraw_descriptor(lua_State *L, int fd);
+void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
 void hcl_client_leave(hcl_client *self, lua_State *previous);
 /* After a call that polled the client: in blocking mode the core comes back every now and then, and is called until it is
  * done, with hcl_run_hooks in between. `code` is what it gave, and the last such is returned. */

@@ -61,20 +61,20 @@ static hc_interest interest_of(lua_State *L) {
 
 /* For luv and select: -1 where there is nothing to watch. */
 int hcl_interest_get_fd(lua_State *L, hc_interest interest) {
-  lua_pushinteger(L, interest.fd);
+  hcl_push_handle(L, interest.fd);
   return 1;
 }
 
 /* For cqueues: nil where there is nothing to watch. */
 int hcl_interest_pollfd(lua_State *L, hc_interest interest) {
-  if (interest.fd < 0) lua_pushnil(L);
-  else lua_pushinteger(L, interest.fd);
+  if (interest.fd == HC_NO_HANDLE) lua_pushnil(L);
+  else hcl_push_handle(L, interest.fd);
   return 1;
 }
 
 int hcl_interest_events(lua_State *L, hc_interest interest) {
   static const char *const names[] = {NULL, "r", "w", "rw"};
-  const char *name = interest.fd < 0 ? NULL : names[interest.events & 3u];
+  const char *name = interest.fd == HC_NO_HANDLE ? NULL : names[interest.events & 3u];
   lua_pushstring(L, name); /* nil for NULL */
   return 1;
 }
@@ -102,26 +102,26 @@ static int client_getfd(lua_State *L) { return client_get_fd(L); }
 static int client_pollfd(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hc_interest interest = interest_of(L);
-  self->is_shown = interest.fd >= 0;
+  self->is_shown = interest.fd != HC_NO_HANDLE;
   self->shown_fd = interest.fd;
   return hcl_interest_pollfd(L, interest);
 }
 
 /* Runs protected. */
 static int cancel_in_cqueues(lua_State *L) {
-  const int *fd = (const int *)lua_touserdata(L, 1);
+  const hc_handle *fd = (const hc_handle *)lua_touserdata(L, 1);
   lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
   if (!lua_istable(L, -1)) return 0;
   lua_getfield(L, -1, "cqueues");
   if (!lua_istable(L, -1)) return 0;
   lua_getfield(L, -1, "cancel");
   if (!lua_isfunction(L, -1)) return 0;
-  lua_pushinteger(L, *fd);
+  hcl_push_handle(L, *fd);
   lua_call(L, 1, 0);
   return 0;
 }
 
-void hcl_withdraw_descriptor(lua_State *L, int fd) {
+void hcl_withdraw_descriptor(lua_State *L, hc_handle fd) {
   if (hcl_call_protected(L, cancel_in_cqueues, &fd) > 0) lua_pop(L, 1);
 }
 
@@ -135,7 +135,7 @@ static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of
 
 static int client_timeout(lua_State *L) {
   hc_interest interest = interest_of(L);
-  if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
+  if (interest.fd == HC_NO_HANDLE && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
   return hcl_interest_timeout(L, interest);
 }
 

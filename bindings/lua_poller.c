@@ -9,7 +9,7 @@ typedef struct hcl_poller {
   bool busy;
   uint32_t rounds; /* how often wait has been called */
   bool is_shown; /* as of a client */
-  int shown_fd;
+  hc_handle shown_fd;
 } hcl_poller;
 
 /* The object, closed or not. Raises when the call comes out of its own round. */
@@ -134,7 +134,7 @@ static int poller_getfd(lua_State *L) { return poller_get_fd(L); }
 static int poller_pollfd(lua_State *L) {
   hc_interest interest = interest_of(L);
   hcl_poller *self = check_poller(L);
-  self->is_shown = interest.fd >= 0;
+  self->is_shown = interest.fd != HC_NO_HANDLE;
   self->shown_fd = interest.fd;
   return hcl_interest_pollfd(L, interest);
 }

@@ -1,13 +1,14 @@
 /* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits for when no socket of its own tells
  * it that its turn has come. To that loop it looks like a client. */
-#include "../core/platform/socket.h"
+#include "../core/platform/clock.h"
+#include "../core/platform/wait.h"
 #include "lua_client_object.h"
 
 typedef struct signal_object {
   hc_signal signal; /* zeroed where no descriptor was to be had */
   bool is_raised;
   bool is_shown; /* as of a client */
-  int shown_fd;
+  hc_handle shown_fd;
 } signal_object;
 
 static signal_object *check_signal(lua_State *L) { return (signal_object *)hcl_check_object(L, 1, HCL_SIGNAL); }
@@ -42,13 +43,10 @@ static int signal_close(lua_State *L) {
 
 static hc_interest interest_of(lua_State *L) {
   signal_object *self = check_signal(L);
-  hc_interest interest = {.fd = -1, .ready = self->is_raised, .deadline = HC_NEVER};
-  if (self->signal.read_fd > 0) {
-    interest.fd = self->signal.read_fd;
-    interest.events = HC_EVENT_READ;
-  } else {
-    interest.deadline = hc_clock_now() + LOOK_AGAIN_NS;
-  }
+  hc_interest interest = {.ready = self->is_raised, .deadline = HC_NEVER};
+  interest.fd = hc_signal_handle(&self->signal);
+  if (interest.fd != HC_NO_HANDLE) interest.events = HC_EVENT_READ;
+  else interest.deadline = hc_clock_now() + LOOK_AGAIN_NS;
   return interest;
 }
 
@@ -57,7 +55,7 @@ static int signal_getfd(lua_State *L) { return signal_get_fd(L); }
 static int signal_pollfd(lua_State *L) {
   hc_interest interest = interest_of(L);
   signal_object *self = check_signal(L);
-  self->is_shown = interest.fd >= 0;
+  self->is_shown = interest.fd != HC_NO_HANDLE;
   self->shown_fd = interest.fd;
   return hcl_interest_pollfd(L, interest);
 }

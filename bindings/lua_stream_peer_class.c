@@ -69,7 +69,9 @@ static int tcp_get_local_port(lua_State *L) {
 static int tcp_set_no_delay(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   bool on = hcl_check_boolean(L, 2);
-  hc_tcp_set_no_delay(hcl_stream_need_peer(L, 1, self), on);
+  hc_stream_peer *peer = hcl_stream_need_peer(L, 1, self);
+  if (on) hc_tcp_send_at_once(peer);
+  else hc_tcp_gather_small_sends(peer);
   return 0;
 }
 

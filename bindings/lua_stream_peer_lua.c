@@ -214,7 +214,7 @@ static int do_available(lua_State *L) {
 static int do_interest(lua_State *L) {
   adapter_call *call = call_of(L);
   int64_t fd = ask_integer(L, call, "get_fd", -1);
-  call->interest->fd = fd < 0 || fd > INT32_MAX ? -1 : (int)fd;
+  call->interest->fd = hcl_handle_of(fd);
   adapter *self = call->self;
   self->has_counted = ask_integer(L, call, "get_available_bytes", 0) > 0;
   if (!self->has_counted) self->is_doubted = false;
@@ -363,15 +363,15 @@ static hc_io adapter_peek(hc_stream_peer *peer, hc_failure *why) {
 
 static void adapter_interest(hc_stream_peer *peer, hc_interest *out) {
   adapter_call call = {.self = adapter_of(peer), .interest = out};
-  *out = (hc_interest){.fd = -1, .events = 0, .ready = call.self->ended, .deadline = HC_NEVER};
+  *out = (hc_interest){.fd = HC_NO_HANDLE, .events = 0, .ready = call.self->ended, .deadline = HC_NEVER};
   if (call.self->closed || call.self->in_call) return;
   hc_stream_peer_retain(peer);
   (void)run(&call, do_interest);
-  if (call.self->fruitless == FRUITLESS_MOST) out->fd = -1;
+  if (call.self->fruitless == FRUITLESS_MOST) out->fd = HC_NO_HANDLE;
   /* Before it is usable the descriptor may stand for another phase, and bytes that were counted may yet come without an
    * event: look again soon, too. */
-  if (out->fd < 0 || !call.self->usable || call.self->is_doubted) out->deadline = hc_clock_now() + RETRY_NS;
-  out->events = out->fd >= 0 && !call.self->usable ? HC_EVENT_READ : 0;
+  if (out->fd == HC_NO_HANDLE || !call.self->usable || call.self->is_doubted) out->deadline = hc_clock_now() + RETRY_NS;
+  out->events = out->fd != HC_NO_HANDLE && !call.self->usable ? HC_EVENT_READ : 0;
   hc_stream_peer_release(peer);
 }
 

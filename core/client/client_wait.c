@@ -1,12 +1,11 @@
 /* client_wait.c - what a client waits for, and sleeping for it in the kernel. */
 #include "../base/limits.h"
 #include "../base/memory.h"
+#include "../platform/wait.h"
 #include "client_state.h"
 
-static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
 void hc_client_waits_for(hc_client *c, hc_interest *out) {
-  *out = (hc_interest){-1, 0, false, HC_NEVER};
+  *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
   switch (c->status) {
     case HC_STATUS_RESOLVING:
     case HC_STATUS_CONNECTING:
@@ -24,7 +23,7 @@ void hc_client_waits_for(hc_client *c, hc_interest *out) {
 void hc_client_interest(hc_client *c, hc_interest *out) {
   c->connection->is_shown = true;
   if (c->at_work) {
-    *out = (hc_interest){-1, 0, false, hc_clock_now() + HC_BLIND_STEP_NS};
+    *out = (hc_interest){HC_NO_HANDLE, 0, false, hc_clock_now() + HC_BLIND_STEP_NS};
     return;
   }
   hc_client_begin(c);
@@ -34,12 +33,12 @@ void hc_client_interest(hc_client *c, hc_interest *out) {
 
 /* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went by. */
 static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *event) {
-  uint64_t until = earlier(deadline, interest->deadline);
+  uint64_t until = hc_clock_earlier(deadline, interest->deadline);
   size_t count = 0;
   *event = false;
-  if (interest->fd < 0 && interest->deadline == HC_NEVER) until = earlier(until, hc_clock_now() + HC_BLIND_STEP_NS);
+  if (interest->fd == HC_NO_HANDLE && interest->deadline == HC_NEVER) until = hc_clock_earlier(until, hc_clock_now() + HC_BLIND_STEP_NS);
   hc_wait_entry entry = {interest->fd, interest->events, 0};
-  hc_error code = hc_socket_wait(&entry, 1, until, &count);
+  hc_error code = hc_wait(&entry, 1, until, &count);
   *event = count > 0;
   return code;
 }
@@ -121,11 +120,11 @@ static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *e
   for (size_t i = 0; i < count; i++) {
     hc_interest interest;
     hc_client_waits_for(clients[i], &interest);
-    if (interest.fd < 0 && !interest.ready && interest.deadline == HC_NEVER)
+    if (interest.fd == HC_NO_HANDLE && !interest.ready && interest.deadline == HC_NEVER)
       interest.deadline = hc_clock_now() + HC_BLIND_STEP_NS;
     entries[i] = (hc_wait_entry){interest.fd, interest.events, 0};
     due[i] = interest.ready ? 0 : interest.deadline;
-    until = earlier(until, due[i]);
+    until = hc_clock_earlier(until, due[i]);
   }
   return until;
 }
@@ -154,7 +153,7 @@ static hc_error wait_for_any(hc_client *const *clients, size_t count, double sec
   while (code == HC_OK) {
     size_t events = 0;
     uint64_t until = gather(clients, count, entries, due);
-    code = hc_socket_wait(entries, count, earlier(until, deadline), &events);
+    code = hc_wait(entries, count, hc_clock_earlier(until, deadline), &events);
     if (code != HC_OK || poll_ready(clients, count, entries, due, ready) || hc_clock_now() >= deadline) break;
   }
   hc_memory_release(entries);

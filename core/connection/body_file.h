@@ -2,17 +2,16 @@
 #ifndef HC_BODY_FILE_H
 #define HC_BODY_FILE_H
 
+#include "../platform/socket_file.h"
 #include "body_writer.h"
 #include "exchange.h"
-
-#define HC_NO_FILE (-1)
 
 /* One transfer: zeroed but for where it goes to. Nothing stays in the pipe between two of its steps: what the file does not
  * take goes back to the exchange, where the plain way finds it, and why the file does not take it. */
 typedef struct hc_body_transfer {
   hc_body_writer write;    /* NULL: to `file` */
   void *context;
-  int file;                /* a descriptor */
+  hc_file file;            /* a descriptor */
   hc_pipe pipe;
   bool pipe_is_refused;    /* by the stream or the file */
   bool is_flowing;         /* the last look took all that it could: more is likely to be there */

@@ -6,6 +6,7 @@
 
 #include "../base/error.h"
 #include "../base/slice.h"
+#include "../platform/handle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +26,7 @@ typedef struct hc_body_source {
   hc_body_kind kind;
   hc_slice bytes;         /* HC_BODY_BYTES: lives until the next request, connect, close or delete. Not copied.
                              HC_BODY_STREAM: what goes out before the file's own bytes; lives as long */
-  int file;               /* HC_BODY_FILE: a descriptor of a regular file; taken over and closed by the client, also when
+  hc_file file;           /* HC_BODY_FILE: a descriptor of a regular file; taken over and closed by the client, also when
                              the request is refused. HC_BODY_STREAM: the same of anything that can be read, to its end */
   uint64_t file_offset;   /* HC_BODY_STREAM: UINT64_MAX for a pipe and its like, which have no positions */
   uint64_t file_length;   /* HC_BODY_FILE */

@@ -228,5 +228,5 @@ void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest 
   if (n->connect_deadline < out->deadline) out->deadline = n->connect_deadline;
   if (n->walk) return;
   if (n->is_usable) n->protocol->interest(n, x, out);
-  else if (out->fd >= 0 && out->events == 0) out->ready = true; /* the caller's, usable: a look has yet to learn that */
+  else if (out->fd != HC_NO_HANDLE && out->events == 0) out->ready = true; /* the caller's, usable: a look has yet to learn that */
 }

@@ -180,8 +180,6 @@ hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
 
 /* --- waiting ---------------------------------------------------------------------------------------------------------- */
 
-static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
 unsigned hc_h1_events(const hc_h1_exchange *h) {
   const hc_sender *s = &h->sender;
   unsigned wants = h->receiver.wants ? h->receiver.wants : HC_EVENT_READ;
@@ -192,14 +190,14 @@ unsigned hc_h1_events(const hc_h1_exchange *h) {
 static void times_of_body(const hc_h1_exchange *h, hc_interest *out) {
   const hc_receiver *r = &h->receiver;
   out->ready = out->ready || hc_receiver_has_bytes(r) || (!h->common.settings->blocking && holds_plain(r));
-  out->deadline = earlier(out->deadline, h->common.idle_deadline);
+  out->deadline = hc_clock_earlier(out->deadline, h->common.idle_deadline);
 }
 
 /* The source had nothing. A body function says when that has changed. */
 static void times_of_source(const hc_sender *s, hc_interest *out) {
-  if (!hc_sender_calls_back(s)) out->deadline = earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
+  if (!hc_sender_calls_back(s)) out->deadline = hc_clock_earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
   else if (s->content->ask_at == 0) out->ready = true;
-  else out->deadline = earlier(out->deadline, s->content->ask_at);
+  else out->deadline = hc_clock_earlier(out->deadline, s->content->ask_at);
 }
 
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out) {
@@ -210,7 +208,7 @@ void hc_h1_times(const hc_h1_exchange *h, hc_interest *out) {
     return;
   }
   if (s->state == HC_SEND_QUEUED) out->ready = true;
-  else if (s->state == HC_SEND_EXPECTING) out->deadline = earlier(out->deadline, s->content->continue_deadline);
+  else if (s->state == HC_SEND_EXPECTING) out->deadline = hc_clock_earlier(out->deadline, s->content->continue_deadline);
   else if (!is_sent && s->wants == 0) times_of_source(s, out);
-  out->deadline = earlier(out->deadline, is_sent ? h->common.response_deadline : h->common.idle_deadline);
+  out->deadline = hc_clock_earlier(out->deadline, is_sent ? h->common.response_deadline : h->common.idle_deadline);
 }

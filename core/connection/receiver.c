@@ -32,7 +32,7 @@ void hc_receiver_free(hc_receiver *r) {
 
 /* --- the stream ------------------------------------------------------------------------------------------------------- */
 
-static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, bool fill, size_t *got, hc_failure *why) {
+static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
   hc_stream_peer *peer = from->stream;
   if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);
   return peer->ops->recv_blocking(peer, at, room, fill, from->sleep_until, got, why);
@@ -59,7 +59,7 @@ static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc
 }
 
 /* One receive. */
-static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room, bool fill, size_t *got,
+static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room, hc_fill fill, size_t *got,
                         hc_failure *why) {
   hc_io io = from->patience == HC_SLEEPING ? recv_sleeping(from, into, room, fill, got, why)
                                            : hc_stream_peer_recv(from->stream, into, room, got, why);
@@ -86,7 +86,7 @@ static hc_error make_room(hc_buffer *in, size_t want, size_t limit, char **at) {
 }
 
 /* The same, of at most `want` bytes to the end of `in`. */
-static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t limit, bool fill, hc_failure *why) {
+static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t limit, hc_fill fill, hc_failure *why) {
   char *at;
   size_t got = 0;
   if (make_room(&r->in, want, limit, &at) != HC_OK) {
@@ -148,8 +148,8 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
   hc_slice fresh = {space, 0};
   bool is_apart = hc_buffer_size(&r->in) == 0;
   size_t most = from->settings->max_header_size, limit = most + 2 * HC_HEAD_READ_SIZE, used = 0;
-  hc_io io = is_apart ? receive_to(r, from, space, sizeof space, false, &fresh.size, why)
-                      : receive(r, from, HC_HEAD_READ_SIZE, limit, false, why);
+  hc_io io = is_apart ? receive_to(r, from, space, sizeof space, HC_FILL_SOME, &fresh.size, why)
+                      : receive(r, from, HC_HEAD_READ_SIZE, limit, HC_FILL_SOME, why);
   if (io != HC_IO_OK) return end_in_head(r, io, why);
   if (!is_apart) fresh = (hc_slice){hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
   hc_progress progress = parse_heads(r, fresh, most, &used, why);
@@ -236,7 +236,7 @@ static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
 }
 
 /* One receive of up to `room` bytes for a reader who wants `want` of them. */
-static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, size_t want, bool fill, hc_failure *why) {
+static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, size_t want, hc_fill fill, hc_failure *why) {
   const hc_settings *settings = from->settings;
   size_t before = hc_buffer_size(&r->in), extra = room - want;
   size_t limit = 2 * settings->read_chunk_size + settings->max_header_size + 2 * HC_HEAD_READ_SIZE + extra;
@@ -252,13 +252,13 @@ static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, 
 
 /* Receives into `in`. True: new bytes are there. False: nothing is, or the stream has ended. A receive for several reads
  * never sleeps: the reader would wait for more than he wants. */
-static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, bool fill, hc_failure *why) {
+static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, hc_fill fill, hc_failure *why) {
   if (r->ending != HC_ENDING_NONE) return false;
   size_t ahead = size_ahead(r, from, want);
   if (ahead > want) {
     hc_reading at_once = *from;
     at_once.patience = HC_AT_ONCE;
-    if (receive_noted(r, &at_once, ahead, want, false, why) == HC_IO_OK) return true;
+    if (receive_noted(r, &at_once, ahead, want, HC_FILL_SOME, why) == HC_IO_OK) return true;
     if (from->patience == HC_AT_ONCE || r->ending != HC_ENDING_NONE) return false;
   }
   return receive_noted(r, from, want, want, fill, why) == HC_IO_OK;
@@ -274,12 +274,12 @@ static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slic
   size_t limit = from->settings->read_chunk_size;
   if (is_sized && r->left < limit) limit = (size_t)r->left;
   if (limit == 0) return HC_DONE;
-  bool fill = is_sized && from->settings->blocking;
-  while (hc_buffer_size(&r->in) < limit && (fill || hc_buffer_size(&r->in) == 0))
+  hc_fill fill = is_sized && from->settings->blocking ? HC_FILL_ALL : HC_FILL_SOME;
+  while (hc_buffer_size(&r->in) < limit && (fill == HC_FILL_ALL || hc_buffer_size(&r->in) == 0))
     if (!receive_content(r, from, limit - hc_buffer_size(&r->in), fill, why)) break;
   *view = hc_receiver_held(r, limit);
   if (view->size == 0) return settle(r, why);
-  if (view->size == limit || !fill || r->ending != HC_ENDING_NONE) return HC_MOVED;
+  if (view->size == limit || fill == HC_FILL_SOME || r->ending != HC_ENDING_NONE) return HC_MOVED;
   *view = (hc_slice){NULL, 0};
   return HC_WAIT;
 }
@@ -305,7 +305,7 @@ static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice
   size_t limit = from->settings->read_chunk_size; /* it may have been lowered since */
   while (r->decoded == 0) {
     if (hc_buffer_size(&r->in) && !r->starved && decode(r, from->settings, why)) break;
-    if (!receive_content(r, from, limit, false, why)) break;
+    if (!receive_content(r, from, limit, HC_FILL_SOME, why)) break;
   }
   if (r->decoded == 0) return r->coding_ended ? HC_DONE : settle(r, why);
   *view = hc_receiver_held(r, r->decoded < limit ? r->decoded : limit);

@@ -5,6 +5,8 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
+#include "../platform/clock.h"
+#include "../platform/wait.h"
 
 /* Between two looks where several attempts can not be shown as one descriptor. */
 #define BLIND_INTERVAL_NS 10000000u
@@ -19,7 +21,7 @@ struct hc_connector {
   attempt attempts[HC_ATTEMPTS_MAX];  /* under way, oldest first */
   size_t active;
   hc_socket winner;
-  int group;            /* holds all attempts once there were two at a time; -1 */
+  hc_handle group;      /* holds all attempts once there were two at a time */
   bool group_is_whole;  /* false when it could not be made, or lacks one of them */
   uint64_t next_at;     /* when the next address is tried; 0: at once */
   hc_failure first_failure;
@@ -85,7 +87,7 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
   if (io != HC_IO_WANT_WRITE) return io;
   c->attempts[c->active++] = (attempt){s, address};
   c->next_at = now > HC_NEVER - HC_ATTEMPT_DELAY_NS ? HC_NEVER : now + HC_ATTEMPT_DELAY_NS;
-  if (c->group >= 0 && hc_group_add(c->group, s, HC_EVENT_WRITE) != HC_OK) c->group_is_whole = false;
+  if (c->group != HC_NO_HANDLE && hc_group_add(c->group, s, HC_EVENT_WRITE) != HC_OK) c->group_is_whole = false;
   return io;
 }
 
@@ -97,7 +99,7 @@ hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t 
   if (count > 0) interleave(addresses, count, c->addresses);
   c->count = count;
   c->winner = HC_NO_SOCKET;
-  c->group = -1;
+  c->group = HC_NO_HANDLE;
   hc_io io = HC_IO_ERROR; /* of the latest; when all fail that shows in poll */
   while (io == HC_IO_ERROR && c->next < c->count) io = start_next(c, now);
   return HC_OK;
@@ -131,7 +133,7 @@ static void close_attempts(hc_connector *c) {
   for (size_t i = 0; i < c->active; i++) hc_socket_close(c->attempts[i].socket);
   c->active = 0;
   hc_group_close(c->group);
-  c->group = -1;
+  c->group = HC_NO_HANDLE;
 }
 
 static hc_io advance(hc_connector *c, uint64_t now) {
@@ -163,14 +165,14 @@ hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_
 }
 
 static void make_group(hc_connector *c) {
-  if (hc_group_open(&c->group) != HC_OK) c->group = -1;
-  c->group_is_whole = c->group >= 0;
+  if (hc_group_open(&c->group) != HC_OK) c->group = HC_NO_HANDLE;
+  c->group_is_whole = c->group != HC_NO_HANDLE;
   for (size_t i = 0; i < c->active && c->group_is_whole; i++)
     c->group_is_whole = hc_group_add(c->group, c->attempts[i].socket, HC_EVENT_WRITE) == HC_OK;
 }
 
-void hc_connector_interest(hc_connector *c, int *fd, unsigned *events, uint64_t *deadline) {
-  *fd = -1;
+void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uint64_t *deadline) {
+  *fd = HC_NO_HANDLE;
   *events = 0;
   *deadline = c->next < c->count ? c->next_at : HC_NEVER;
   if (c->winner != HC_NO_SOCKET || c->active == 0) {
@@ -180,7 +182,7 @@ void hc_connector_interest(hc_connector *c, int *fd, unsigned *events, uint64_t 
   *events = HC_EVENT_WRITE;
   *fd = c->attempts[c->active - 1].socket;
   if (c->active == 1) return;
-  if (c->group < 0) make_group(c);
+  if (c->group == HC_NO_HANDLE) make_group(c);
   if (c->group_is_whole) {
     *fd = c->group;
     *events = HC_EVENT_READ;

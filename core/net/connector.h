@@ -3,6 +3,8 @@
 #ifndef HC_CONNECTOR_H
 #define HC_CONNECTOR_H
 
+#include "../base/error.h"
+#include "../base/io.h"
 #include "../platform/socket.h"
 
 typedef struct hc_connector hc_connector;
@@ -14,8 +16,8 @@ hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t 
  * attempt's reason with its address ("connection refused by 127.0.0.1 port 80"), code HC_ERR_CANT_CONNECT. */
 hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_failure *why);
 /* The one descriptor to watch for the given events: the only attempt's socket, or a group over several. *deadline is
- * when poll must be called even without an event. *fd is -1 when only the deadline counts. */
-void hc_connector_interest(hc_connector *c, int *fd, unsigned *events, uint64_t *deadline);
+ * when poll must be called even without an event. *fd is HC_NO_HANDLE when only the deadline counts. */
+void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uint64_t *deadline);
 /* Closes what is under way. NULL is fine. */
 void hc_connector_delete(hc_connector *c);
 

@@ -3,7 +3,10 @@
 #ifndef HC_RESOLVER_H
 #define HC_RESOLVER_H
 
-#include "../platform/socket.h"
+#include "../base/error.h"
+#include "../base/io.h"
+#include "../platform/address.h"
+#include "../platform/handle.h"
 
 typedef struct hc_lookup hc_lookup;
 
@@ -22,8 +25,8 @@ hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failu
 hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why);
 
 /* A descriptor that becomes readable when the answer is there; made at the first call, lives until forget.
- * -1 when descriptors are out (then ask again after a moment). */
-int hc_lookup_fd(hc_lookup *lookup);
+ * HC_NO_HANDLE when descriptors are out (then ask again after a moment). */
+hc_handle hc_lookup_handle(hc_lookup *lookup);
 
 /* Lets go at once, whatever the state; the worker frees what comes late. NULL is fine. */
 void hc_lookup_forget(hc_lookup *lookup);

@@ -5,15 +5,16 @@
 #include "thread.h"
 
 typedef struct ending {
-  int file;
+  hc_file file;
   hc_file_id id;
 } ending;
 
-#define NOTHING ((ending){-1, {0, 0}})
+#define NOTHING ((ending){HC_NO_FILE, {0, 0}})
 
 /* The lock is never held while a file is closed. */
 static struct {
-  hc_monitor monitor;
+  hc_mutex lock;
+  hc_condition changed;
   ending waiting[HC_RELEASE_MAX];
   size_t count;
   ending at_work; /* what the thread is closing */
@@ -22,14 +23,14 @@ static struct {
   bool is_stopped;
   long releases;
 #endif
-} shared = {.monitor = HC_MONITOR, .at_work = {-1, {0, 0}}};
+} shared = {.lock = HC_MUTEX, .changed = HC_CONDITION, .at_work = {HC_NO_FILE, {0, 0}}};
 
-static void enter(void) { hc_monitor_enter(&shared.monitor); }
-static void leave(void) { hc_monitor_leave(&shared.monitor); }
+static void enter(void) { hc_mutex_lock(&shared.lock); }
+static void leave(void) { hc_mutex_unlock(&shared.lock); }
 
 #ifdef HC_TEST_HOOKS
 static void obey_test(void) {
-  while (shared.is_stopped) hc_monitor_wait(&shared.monitor);
+  while (shared.is_stopped) hc_condition_wait(&shared.changed, &shared.lock);
   shared.releases++;
 }
 #else
@@ -51,7 +52,7 @@ static void *work(void *unused) {
   enter();
   while (shared.count > 0) close_next();
   shared.has_thread = false;
-  hc_monitor_tell(&shared.monitor);
+  hc_condition_wake_all(&shared.changed);
   leave();
   return NULL;
 }
@@ -64,7 +65,7 @@ static void after_fork_in_parent(void) { leave(); }
 /* Whether the thread had closed it already can't be known; the number may be that of another file by now. */
 static void close_if_still(ending e) {
   hc_file_id id;
-  if (e.file >= 0 && hc_file_is_costly(e.file, &id) && id.device == e.id.device && id.number == e.id.number)
+  if (e.file != HC_NO_FILE && hc_file_is_costly(e.file, &id) && id.device == e.id.device && id.number == e.id.number)
     hc_file_close(e.file);
 }
 
@@ -73,7 +74,7 @@ static void after_fork_in_child(void) {
   while (shared.count > 0) hc_file_close(shared.waiting[--shared.count].file);
   shared.at_work = NOTHING;
   shared.has_thread = false;
-  hc_monitor_renew(&shared.monitor);
+  hc_condition_init(&shared.changed);
   leave();
 }
 
@@ -86,45 +87,48 @@ static bool hand_over(ending e) {
   static hc_once prepared = HC_ONCE;
   hc_once_do(&prepared, prepare);
   enter();
-  if (!shared.has_thread) shared.has_thread = hc_thread_start(work, NULL) == 0;
+  if (!shared.has_thread) shared.has_thread = hc_thread_start(work, NULL, HC_STACK_USUAL) == 0;
   bool is_taken = shared.has_thread && shared.count < HC_RELEASE_MAX;
   if (is_taken) shared.waiting[shared.count++] = e;
   leave();
   return is_taken;
 }
 
-void hc_file_release(int file) {
+void hc_file_release(hc_file file) {
   ending e = {file, {0, 0}};
-  if (file >= 0 && !(hc_file_is_costly(file, &e.id) && hand_over(e))) hc_file_close(file);
+  if (file != HC_NO_FILE && !(hc_file_is_costly(file, &e.id) && hand_over(e))) hc_file_close(file);
 }
 
 hc_error hc_file_replace(const char *from, const char *to, hc_failure *why) {
-  int old = hc_file_hold(to);
+  hc_file old = hc_file_hold(to);
   hc_error code = hc_file_rename(from, to, why);
   hc_file_release(old);
   return code;
 }
 
 void hc_file_remove(const char *path) {
-  int old = hc_file_hold(path);
+  hc_file old = hc_file_hold(path);
   hc_file_unlink(path);
   hc_file_release(old);
 }
 
 #ifdef HC_TEST_HOOKS
-static void set_stopped(bool is_stopped) {
+void hc_file_release_stop(void) {
   enter();
-  shared.is_stopped = is_stopped;
-  hc_monitor_tell(&shared.monitor);
+  shared.is_stopped = true;
   leave();
 }
 
-void hc_file_release_stop(void) { set_stopped(true); }
-void hc_file_release_go(void) { set_stopped(false); }
+void hc_file_release_go(void) {
+  enter();
+  shared.is_stopped = false;
+  hc_condition_wake_all(&shared.changed);
+  leave();
+}
 
 void hc_file_release_settle(void) {
   enter();
-  while (shared.has_thread) hc_monitor_wait(&shared.monitor);
+  while (shared.has_thread) hc_condition_wait(&shared.changed, &shared.lock);
   leave();
 }
 

@@ -7,8 +7,8 @@
 
 #include "file.h"
 
-/* Closes the descriptor, unless it is -1: for files to which nothing was written that a close could still refuse. */
-void hc_file_release(int file);
+/* Closes the descriptor, unless it is HC_NO_FILE: for files to which nothing was written that a close could still refuse. */
+void hc_file_release(hc_file file);
 /* Renames over what is there. HC_ERR_FILE_CANT_WRITE with the reason alone. */
 hc_error hc_file_replace(const char *from, const char *to, hc_failure *why);
 void hc_file_remove(const char *path);

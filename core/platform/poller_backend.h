@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../base/error.h"
+#include "handle.h"
 
 typedef struct hc_backend hc_backend;
 
@@ -16,11 +17,11 @@ typedef struct hc_backend_event {
 
 hc_backend *hc_backend_new(hc_failure *why);
 void hc_backend_delete(hc_backend *b);
-int hc_backend_fd(const hc_backend *b);  /* -1 where there is none */
+hc_handle hc_backend_fd(const hc_backend *b);  /* HC_NO_HANDLE where there is none */
 /* Watches `fd` (level-triggered) under `key`; a descriptor that is watched already gets the new key and events. A closed
  * descriptor leaves by itself. False when memory or descriptors are out. */
-bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key);
-void hc_backend_unwatch(hc_backend *b, int fd);
+bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key);
+void hc_backend_unwatch(hc_backend *b, hc_handle fd);
 /* Up to `room` events; sleeps until one comes or the deadline. */
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline);
 

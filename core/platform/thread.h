@@ -1,31 +1,42 @@
-/* thread.h - what work in the background needs of the platform: a thread, a lock, and a place to wait. */
+/* thread.h - what work in the background needs of the platform: threads, locks, places to wait, and word of forks. */
 #ifndef HC_THREAD_H
 #define HC_THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* A lock, and one condition for all that may change under it. */
-typedef struct hc_monitor {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-} hc_monitor;
-#define HC_MONITOR {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER}
+typedef pthread_mutex_t hc_mutex;
+#define HC_MUTEX PTHREAD_MUTEX_INITIALIZER
 
-void hc_monitor_enter(hc_monitor *m);
-void hc_monitor_leave(hc_monitor *m);
-void hc_monitor_wait(hc_monitor *m);    /* inside; may return without a reason */
-void hc_monitor_tell(hc_monitor *m);    /* inside: wakes all who wait */
-/* In the child of a fork, inside: the condition may count waiters that do not exist there. */
-void hc_monitor_renew(hc_monitor *m);
+void hc_mutex_lock(hc_mutex *m);
+void hc_mutex_unlock(hc_mutex *m);
+
+typedef pthread_cond_t hc_condition;
+#define HC_CONDITION PTHREAD_COND_INITIALIZER
+
+/* Before the first wait_until; and in the child of a fork, since it may count waiters that do not exist there. */
+void hc_condition_init(hc_condition *c);
+/* With the lock held, as it is again afterwards; may return without a reason. */
+void hc_condition_wait(hc_condition *c, hc_mutex *m);
+/* The same until a time of hc_clock_now's at the latest: false when that has come. */
+bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline);
+void hc_condition_wake_one(hc_condition *c);
+void hc_condition_wake_all(hc_condition *c);
 
 typedef pthread_once_t hc_once;
 #define HC_ONCE PTHREAD_ONCE_INIT
 void hc_once_do(hc_once *once, void (*work)(void));
 
 /* Starts a thread that nobody joins: it blocks all signals, which are for the host's threads. The object that holds this
- * code is never unloaded from then on. 0, or an errno value. */
-int hc_thread_start(void *(*work)(void *), void *argument);
-/* Around each fork of the process: before it, afterwards in the parent, afterwards in the child. */
+ * code is never unloaded from then on, where the system can do that: lua_close unloads the module while a thread may be at
+ * work, with its way back through here. A program that holds the code itself needs nothing of this. The stack gets at least
+ * the size that the system asks for; HC_STACK_USUAL: what it gives. 0, or an errno value. */
+int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size);
+#define HC_STACK_USUAL ((size_t)0)
+/* Around each fork of the process: before it, afterwards in the parent, afterwards in the child. Where there are no forks
+ * nothing is called. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 #endif

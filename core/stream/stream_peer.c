@@ -69,7 +69,7 @@ size_t hc_stream_peer_available(hc_stream_peer *peer) {
 }
 
 void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out) {
-  *out = (hc_interest){.fd = -1, .deadline = HC_NEVER};
+  *out = (hc_interest){.fd = HC_NO_HANDLE, .deadline = HC_NEVER};
   peer->ops->interest(peer, out);
   if (hc_buffer_size(&peer->unread) > 0) out->ready = true;
 }

@@ -2,17 +2,21 @@
 #ifndef HC_STREAM_PEER_H
 #define HC_STREAM_PEER_H
 
-#include "../platform/socket.h"
+#include "../base/buffer.h"
+#include "../base/io.h"
+#include "../platform/clock.h"
+#include "../platform/handle.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct hc_stream_peer hc_stream_peer;
+struct hc_pipe; /* platform/socket_file.h */
 
 /* What a stream waits for while it can not go on. */
 typedef struct hc_interest {
-  int fd;             /* -1: there is no descriptor to wait on */
+  hc_handle fd;       /* HC_NO_HANDLE: there is nothing to wait on */
   unsigned events;    /* HC_EVENT_… ; 0 with ready false: only the deadline counts */
   bool ready;         /* no waiting at all: bytes or work are there already */
   uint64_t deadline;  /* call again then at the latest; HC_NEVER */
@@ -29,12 +33,12 @@ typedef struct hc_stream_peer_ops {
   hc_io (*send)(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
   /* OK with *got > 0; EOF: an end in good order; ERROR: anything else, TLS truncation included. */
   hc_io (*recv)(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why);
-  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with `fill` until room is full. With `until`
+  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with HC_FILL_ALL until room is full. With `until`
    * it comes back with what it has by then, or WANT_…; one sleep that has begun by then can be up to HC_SLICE_NS too long. */
-  hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, bool fill, uint64_t until, size_t *got,
+  hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
                          hc_failure *why);
   /* Optional: as recv, into a pipe, see hc_socket_fill_pipe. */
-  hc_io (*fill_pipe)(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why);
+  hc_io (*fill_pipe)(hc_stream_peer *self, struct hc_pipe *pipe, size_t size, hc_failure *why);
   /* Optional: was the ERROR of the last recv nothing but an end that did not say it was one, and is that good enough where
    * content runs to the end of the connection? */
   bool (*is_tolerable_end)(const hc_stream_peer *self);
@@ -47,7 +51,7 @@ typedef struct hc_stream_peer_ops {
   /* Optional: nothing is expected for a while; memory that only moving bytes need can go. */
   void (*rest)(hc_stream_peer *self);
   /* Optional: file to stream in the kernel, see hc_socket_send_file. */
-  hc_io (*send_file)(hc_stream_peer *self, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why);
+  hc_io (*send_file)(hc_stream_peer *self, hc_file file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why);
   /* Bytes that recv can give without a system call for more (decrypted, or about to be); an estimate from the kernel
    * is allowed. 0 when nothing is known to be there. */
   size_t (*available)(hc_stream_peer *self);

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
-#include "../net/connector.h"
 #include "../base/memory.h"
+#include "../net/connector.h"
 #include "../net/resolver.h"
+#include "../platform/socket.h"
+#include "../platform/socket_file.h"
+#include "../platform/wait.h"
 
 /* To ask again after, when no descriptor is left to wait for a lookup on. */
 #define BLIND_INTERVAL_NS 10000000u
@@ -92,7 +95,7 @@ static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
   t->connector = NULL;
   if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
   t->state = HC_TCP_CONNECTED;
-  if (t->wants_delay) hc_socket_set_no_delay(t->socket, false); /* new sockets send at once */
+  if (t->wants_delay) hc_socket_gather_small_sends(t->socket); /* new sockets send at once */
   return HC_IO_OK;
 }
 
@@ -149,7 +152,7 @@ static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
 }
 
-static hc_io tcp_send_file(hc_stream_peer *self, int file, uint64_t *offset, size_t length, size_t *sent,
+static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset, size_t length, size_t *sent,
                            hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
@@ -211,11 +214,11 @@ static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until,
   hc_wait_entry entry = {t->socket, HC_EVENT_READ, 0};
   size_t ready;
   t->has_waited = true;
-  (void)hc_socket_wait(&entry, 1, until, &ready);
+  (void)hc_wait(&entry, 1, until, &ready);
   return tcp_recv(&t->base, into, room, got, why);
 }
 
-static hc_io recv_until(hc_tcp *t, char *into, size_t room, bool fill, uint64_t until, size_t *got, hc_failure *why) {
+static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got, hc_failure *why) {
   hc_failure failure;
   bool is_empty = false;
   if (!t->has_waited) return recv_when_ready(t, into, room, until, got, why);
@@ -229,7 +232,7 @@ static hc_io recv_until(hc_tcp *t, char *into, size_t room, bool fill, uint64_t 
   return check_received(t, note_empty(t, io, is_empty), &failure, why);
 }
 
-static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, uint64_t until, size_t *got,
+static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
                                hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
@@ -282,8 +285,8 @@ static size_t tcp_available(hc_stream_peer *self) {
 /* ---- waiting, closing ---- */
 
 static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
-  out->fd = hc_lookup_fd(lookup);
-  if (out->fd >= 0) out->events = HC_EVENT_READ;
+  out->fd = hc_lookup_handle(lookup);
+  if (out->fd != HC_NO_HANDLE) out->events = HC_EVENT_READ;
   else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS;
 }
 
@@ -393,8 +396,14 @@ bool hc_tcp_local_address(const hc_stream_peer *peer, hc_address *address) {
   return t->state == HC_TCP_CONNECTED && hc_socket_local_address(t->socket, address);
 }
 
-void hc_tcp_set_no_delay(hc_stream_peer *peer, bool on) {
+void hc_tcp_send_at_once(hc_stream_peer *peer) {
   hc_tcp *t = tcp_of(peer);
-  t->wants_delay = !on;
-  if (t->state == HC_TCP_CONNECTED) hc_socket_set_no_delay(t->socket, on);
+  t->wants_delay = false;
+  if (t->state == HC_TCP_CONNECTED) hc_socket_send_at_once(t->socket);
+}
+
+void hc_tcp_gather_small_sends(hc_stream_peer *peer) {
+  hc_tcp *t = tcp_of(peer);
+  t->wants_delay = true;
+  if (t->state == HC_TCP_CONNECTED) hc_socket_gather_small_sends(t->socket);
 }

@@ -2,6 +2,7 @@
 #ifndef HC_STREAM_PEER_TCP_H
 #define HC_STREAM_PEER_TCP_H
 
+#include "../platform/address.h"
 #include "stream_peer.h"
 
 #ifdef __cplusplus
@@ -31,7 +32,9 @@ unsigned hc_tcp_port(const hc_stream_peer *peer);
 /* False when not connected. */
 bool hc_tcp_remote_address(const hc_stream_peer *peer, hc_address *address);
 bool hc_tcp_local_address(const hc_stream_peer *peer, hc_address *address);
-void hc_tcp_set_no_delay(hc_stream_peer *peer, bool on);  /* kept for the next connect too; default on */
+/* Nagle's algorithm is off at first: small sends go out at once. Either is kept for the next connect too. */
+void hc_tcp_send_at_once(hc_stream_peer *peer);
+void hc_tcp_gather_small_sends(hc_stream_peer *peer);
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,11 @@
 #include <unistd.h>
 
 #include "../../core/base/memory.h"
+#include "../../core/platform/clock.h"
 #include "../../core/platform/socket.h"
+#include "../../core/platform/socket_file.h"
+#include "../../core/platform/system_error.h"
+#include "../../core/platform/wait.h"
 #include "check.h"
 
 #define PATIENCE_MS 20000 /* nothing here takes that long unless it hangs */

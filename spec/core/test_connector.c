@@ -24,7 +24,7 @@ static hc_io run(hc_connector *c, uint64_t now, hc_socket *connected, hc_failure
     hc_connector_interest(c, &fd, &events, &deadline);
     hc_wait_entry entry = {fd, events, 0};
     uint64_t limit = hc_clock_deadline(hc_clock_now(), 5);
-    if (fd < 0 || hc_socket_wait(&entry, 1, limit, &ready) != HC_OK || ready == 0) break;
+    if (fd < 0 || hc_wait(&entry, 1, limit, &ready) != HC_OK || ready == 0) break;
   }
   return io;
 }

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "../../core/platform/file.h"
-#include "../../core/platform/socket.h"
+#include "../../core/platform/clock.h"
+#include "../../core/platform/system_error.h"
 #include "check.h"
 
 static char folder[64];

@@ -20,7 +20,7 @@ static hc_lookup *start(const char *host, unsigned port) {
 
 /* Waits on the lookup's own descriptor; the answer must be there when that is readable. */
 static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
-  int fd = hc_lookup_fd(lookup);
+  int fd = hc_lookup_handle(lookup);
   if (fd < 0 || !loopback_await(fd, POLLIN)) return HC_IO_WANT_READ;
   return hc_lookup_poll(lookup, addresses, count, why);
 }
@@ -48,8 +48,8 @@ static void check_localhost(void) {
   hc_lookup *lookup;
   CHECK(hc_lookup_start((hc_slice){name, 9}, 8080, &lookup, NULL) == HC_OK);
   memset(name, 'x', 9); /* the job has a copy */
-  int fd = hc_lookup_fd(lookup);
-  CHECK(fd > 0 && hc_lookup_fd(lookup) == fd && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+  int fd = hc_lookup_handle(lookup);
+  CHECK(fd > 0 && hc_lookup_handle(lookup) == fd && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   CHECK(finds_localhost(lookup, 8080));
   hc_address *addresses;
   size_t count;
@@ -66,7 +66,7 @@ static void check_late_descriptor(void) {
   hc_address *addresses;
   size_t count;
   while (hc_lookup_poll(lookup, &addresses, &count, NULL) == HC_IO_WANT_READ) (void)sched_yield();
-  CHECK(count > 0 && loopback_await(hc_lookup_fd(lookup), POLLIN));
+  CHECK(count > 0 && loopback_await(hc_lookup_handle(lookup), POLLIN));
   hc_memory_release(addresses);
   hc_lookup_forget(lookup);
 }
@@ -136,7 +136,7 @@ static void check_forgotten(void) {
   size_t found = 0;
   for (unsigned i = 0; i < MANY; i++) {
     lookups[i] = start("localhost", 7);
-    if (i % 5 == 0) (void)hc_lookup_fd(lookups[i]);
+    if (i % 5 == 0) (void)hc_lookup_handle(lookups[i]);
   }
   for (unsigned i = MANY; i-- > 0;) {
     if (i % 3 == 0) continue;
@@ -216,7 +216,7 @@ static void check_fork(void) {
   static hc_lookup *lookups[MANY];
   for (unsigned i = 0; i < MANY; i++) {
     lookups[i] = start("localhost", 5);
-    if (i % 2 == 0) CHECK(hc_lookup_fd(lookups[i]) > 0);
+    if (i % 2 == 0) CHECK(hc_lookup_handle(lookups[i]) > 0);
   }
   CHECK(holds_in_child(resolves_inherited, lookups));
   CHECK(resolves_inherited(lookups)); /* the parent's own are not disturbed */
@@ -226,7 +226,7 @@ static void check_fork(void) {
 static bool wakes_by_number(hc_lookup **lookup) {
   hc_address *addresses = NULL;
   size_t count = 0;
-  int fd = hc_lookup_fd(lookup[0]);
+  int fd = hc_lookup_handle(lookup[0]);
   if (fd <= 0) return false;
   hc_io io;
   while ((io = hc_lookup_poll(lookup[0], &addresses, &count, NULL)) == HC_IO_WANT_READ) {
@@ -239,7 +239,7 @@ static bool wakes_by_number(hc_lookup **lookup) {
 static void check_fork_descriptor(void) {
   for (unsigned i = 0; i < 20; i++) {
     hc_lookup *lookup = start("localhost", 5);
-    CHECK(hc_lookup_fd(lookup) > 0);
+    CHECK(hc_lookup_handle(lookup) > 0);
     CHECK(holds_in_child(wakes_by_number, &lookup));
     CHECK(finds_localhost(lookup, 5));
     hc_lookup_forget(lookup);

@@ -93,7 +93,7 @@ static hc_lookup *start(const char *host) {
 }
 
 static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
-  int fd = hc_lookup_fd(lookup);
+  int fd = hc_lookup_handle(lookup);
   if (fd < 0 || !loopback_await(fd, POLLIN)) return HC_IO_WANT_READ;
   return hc_lookup_poll(lookup, addresses, count, why);
 }
@@ -166,7 +166,7 @@ static void check_queue(void) {
   for (size_t i = 0; i < 5; i++) waiting[i] = start(names[i]);
   queued = start("x");
   CHECK(hc_lookup_poll(stuck[0], &addresses, &count, NULL) == HC_IO_WANT_READ);
-  CHECK(hc_lookup_poll(queued, &addresses, &count, NULL) == HC_IO_WANT_READ && hc_lookup_fd(queued) > 0);
+  CHECK(hc_lookup_poll(queued, &addresses, &count, NULL) == HC_IO_WANT_READ && hc_lookup_handle(queued) > 0);
   CHECK(highest == ALL);
   hc_lookup_forget(queued);     /* never starts */
   hc_lookup_forget(waiting[1]);
@@ -235,7 +235,7 @@ static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *u
   fault_set("thread", 0, EAGAIN);
   if (hc_lookup_poll(running, &addresses, &count, &why) != HC_IO_ERROR || fault_end() != 1) return false;
   if (strstr(why.text, "can't resolve stuck: no further thread") == NULL) return false;
-  int fd = hc_lookup_fd(running); /* starts workers, which meet the closed gate */
+  int fd = hc_lookup_handle(running); /* starts workers, which meet the closed gate */
   if (fd <= 0 || hc_lookup_poll(running, &addresses, &count, NULL) != HC_IO_WANT_READ) return false;
   hc_lookup_forget(unwanted);
   set_gate(true);
@@ -251,7 +251,7 @@ static void check_fork(const char *call, int number) {
   waiting = start("waiting");
   unwanted = start("unwanted");
   hc_lookup_forget(stuck[1]);
-  CHECK(hc_lookup_fd(stuck[0]) > 0 && hc_lookup_fd(waiting) > 0 && hc_lookup_fd(unwanted) > 0);
+  CHECK(hc_lookup_handle(stuck[0]) > 0 && hc_lookup_handle(waiting) > 0 && hc_lookup_handle(unwanted) > 0);
   if (call != NULL) fault_set(call, 0, number);
   pid_t child = fork();
   loopback_need(child >= 0, "fork");
@@ -266,7 +266,7 @@ static void check_fork(const char *call, int number) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   /* The child's answers have not woken anybody here. */
-  struct pollfd entry = {.fd = hc_lookup_fd(waiting), .events = POLLIN, .revents = 0};
+  struct pollfd entry = {.fd = hc_lookup_handle(waiting), .events = POLLIN, .revents = 0};
   CHECK(poll(&entry, 1, 0) == 0);
   set_gate(true);
   for (size_t i = 0; i < ALL; i++) {

@@ -185,7 +185,7 @@ static void check_no_descriptors(void) {
   loopback_need(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
   CHECK(io == HC_IO_ERROR && s == HC_NO_SOCKET && why.code == HC_ERR_CANT_CONNECT);
   CHECK(strcmp(why.text, "can't open a socket: too many open files") == 0);
-  CHECK(signal_error == HC_ERR_CANT_ACQUIRE_RESOURCE && signal.read_fd == 0 && signal.write_fd == 0);
+  CHECK(signal_error == HC_ERR_CANT_ACQUIRE_RESOURCE && signal.read_end == 0 && signal.write_end == 0);
   CHECK(group_error == (has_groups ? HC_ERR_CANT_ACQUIRE_RESOURCE : HC_OK) && group == -1);
 }
 
@@ -318,7 +318,7 @@ static void check_send_after_blocking(void) {
   uint64_t offset = 0;
   int file = file_with("content");
   loopback_send(pair.theirs, "ab");
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, true, &moved, NULL) == HC_IO_OK && moved == 2);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, HC_FILL_ALL, &moved, NULL) == HC_IO_OK && moved == 2);
   CHECK(fcntl(pair.ours, F_SETFL, 0) == 0);
   CHECK(hc_socket_recv(pair.ours, into, 2, &moved, NULL) == HC_IO_WANT_READ);
   CHECK(hc_socket_peek(pair.ours, NULL) == HC_IO_WANT_READ);
@@ -357,11 +357,11 @@ static void check_blocking(void) {
   size_t got, total = 0;
   sender s = {.fd = pair.theirs, .pieces = pieces, .ending = END_CLOSED};
   sender_start(&s);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 7, true, &got, &why) == HC_IO_OK && got == 7);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 7, HC_FILL_ALL, &got, &why) == HC_IO_OK && got == 7);
   total = got;
-  while (hc_socket_recv_blocking(pair.ours, into + total, 16, false, &got, &why) == HC_IO_OK) total += got;
+  while (hc_socket_recv_blocking(pair.ours, into + total, 16, HC_FILL_SOME, &got, &why) == HC_IO_OK) total += got;
   CHECK(total == 10 && memcmp(into, "abcdefghij", 10) == 0 && got == 0 && why.code == HC_OK);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &got, &why) == HC_IO_EOF && got == 0);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &got, &why) == HC_IO_EOF && got == 0);
   CHECK(pthread_join(s.thread, NULL) == 0);
   loopback_close(&pair);
 }
@@ -373,8 +373,8 @@ static void check_blocking_end(void) {
   size_t got;
   sender s = {.fd = pair.theirs, .pieces = pieces, .ending = END_CLOSED};
   sender_start(&s);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, true, &got, NULL) == HC_IO_OK && got == 5);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, true, &got, NULL) == HC_IO_EOF && got == 0);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, NULL) == HC_IO_OK && got == 5);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, NULL) == HC_IO_EOF && got == 0);
   CHECK(pthread_join(s.thread, NULL) == 0);
   loopback_close(&pair);
 }
@@ -390,11 +390,11 @@ static void check_blocking_reset(int first_is_there) {
   if (first_is_there) CHECK(loopback_await(pair.ours, POLLIN));
   sender s = {.fd = pair.theirs, .pieces = first_is_there ? none : pieces, .ending = END_RESET};
   sender_start(&s);
-  hc_io io = hc_socket_recv_blocking(pair.ours, into, 32, true, &got, &why);
+  hc_io io = hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, &why);
   CHECK(pthread_join(s.thread, NULL) == 0);
   if (io == HC_IO_OK) {
     CHECK(got == 5);
-    io = hc_socket_recv_blocking(pair.ours, into, 32, true, &got, &why);
+    io = hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, &why);
   }
   CHECK(io == HC_IO_ERROR && why.code == HC_ERR_CONNECTION_ERROR);
   pair.theirs = -1;
@@ -436,12 +436,12 @@ static void check_interrupted(void) {
   alarms = 0;
   set_timer(2000);
   loopback_need(pthread_create(&thread, NULL, send_after_alarms, &pair.theirs) == 0, "pthread_create");
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, true, &got, NULL) == HC_IO_OK && got == 2);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, HC_FILL_ALL, &got, NULL) == HC_IO_OK && got == 2);
   CHECK(pthread_join(thread, NULL) == 0 && alarms >= 5);
   hc_wait_entry entry = {pair.ours, HC_EVENT_READ, 0};
   uint64_t deadline = hc_clock_now() + 30 * MS;
   alarms = 0;
-  CHECK(hc_socket_wait(&entry, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+  CHECK(hc_wait(&entry, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
   CHECK(alarms > 0);
   set_timer(0);
   loopback_close(&pair);
@@ -454,21 +454,21 @@ static void check_wait(void) {
   size_t ready = 9;
   hc_wait_entry entries[3] = {
       {-1, HC_EVENT_READ, 3}, {pair.ours, HC_EVENT_READ, 3}, {pair.ours, HC_EVENT_READ | HC_EVENT_WRITE, 0}};
-  CHECK(hc_socket_wait(entries, 3, HC_NEVER, &ready) == HC_OK && ready == 1);
+  CHECK(hc_wait(entries, 3, HC_NEVER, &ready) == HC_OK && ready == 1);
   CHECK(entries[0].ready == 0 && entries[1].ready == 0 && entries[2].ready == HC_EVENT_WRITE);
-  CHECK(hc_socket_wait(entries, 2, 0, &ready) == HC_OK && ready == 0);
+  CHECK(hc_wait(entries, 2, 0, &ready) == HC_OK && ready == 0);
   for (unsigned i = 0; i < 20; i++) {
     uint64_t deadline = hc_clock_now() + 100000u * i + 1;
-    CHECK(hc_socket_wait(entries, 2, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+    CHECK(hc_wait(entries, 2, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
   }
   loopback_reset(pair.theirs);
   pair.theirs = -1;
   hc_wait_entry broken[3] = {{pair.ours, HC_EVENT_WRITE, 0}, {pair.ours, HC_EVENT_READ, 0}, {pair.ours, 0, 0}};
   CHECK(loopback_await(pair.ours, POLLIN));
-  CHECK(hc_socket_wait(broken, 3, HC_NEVER, &ready) == HC_OK && ready == 2);
+  CHECK(hc_wait(broken, 3, HC_NEVER, &ready) == HC_OK && ready == 2);
   CHECK(broken[0].ready == HC_EVENT_WRITE && broken[1].ready == HC_EVENT_READ && broken[2].ready == 0);
   uint64_t deadline = hc_clock_now() + 5 * MS;
-  CHECK(hc_socket_wait(broken + 2, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+  CHECK(hc_wait(broken + 2, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
   loopback_close(&pair);
 }
 
@@ -479,16 +479,16 @@ static void check_wait_many(void) {
   size_t ready;
   for (size_t i = 0; i < COUNT; i++) {
     loopback_need(hc_signal_open(&signals[i]) == HC_OK, "hc_signal_open");
-    entries[i] = (hc_wait_entry){signals[i].read_fd, HC_EVENT_READ, 0};
+    entries[i] = (hc_wait_entry){signals[i].read_end, HC_EVENT_READ, 0};
   }
   hc_signal_raise(&signals[0]);
   hc_signal_raise(&signals[99]);
   hc_signal_raise(&signals[99]);
-  CHECK(hc_socket_wait(entries, COUNT, HC_NEVER, &ready) == HC_OK && ready == 2);
+  CHECK(hc_wait(entries, COUNT, HC_NEVER, &ready) == HC_OK && ready == 2);
   CHECK(entries[0].ready == HC_EVENT_READ && entries[99].ready == HC_EVENT_READ && entries[50].ready == 0);
 #ifdef HC_TEST_HOOKS
   hc_memory_fail_after(0, 0);
-  CHECK(hc_socket_wait(entries, COUNT, HC_NEVER, &ready) == HC_ERR_OUT_OF_MEMORY && ready == 0);
+  CHECK(hc_wait(entries, COUNT, HC_NEVER, &ready) == HC_ERR_OUT_OF_MEMORY && ready == 0);
   hc_memory_fail_after(-1, 0);
 #endif
   for (size_t i = 0; i < COUNT; i++) hc_signal_close(&signals[i]);
@@ -503,15 +503,15 @@ static void check_signal(void) {
   CHECK(fcntl(0, F_GETFD) >= 0); /* a zeroed one is closed, it is not standard input */
   int input = dup(0);
   loopback_need(input > 0 && close(0) == 0, "dup");
-  CHECK(hc_signal_open(&signal) == HC_OK && signal.read_fd > 0 && signal.write_fd > 0);
+  CHECK(hc_signal_open(&signal) == HC_OK && signal.read_end > 0 && signal.write_end > 0);
   loopback_need(dup2(input, 0) == 0, "dup2");
   (void)close(input);
-  CHECK((fcntl(signal.read_fd, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK((fcntl(signal.read_end, F_GETFD) & FD_CLOEXEC) != 0);
   hc_signal_raise(&signal);
-  CHECK(loopback_await(signal.read_fd, POLLIN));
+  CHECK(loopback_await(signal.read_end, POLLIN));
   hc_signal_close(&signal);
   hc_signal_close(&signal);
-  CHECK(signal.read_fd == 0 && signal.write_fd == 0);
+  CHECK(signal.read_end == 0 && signal.write_end == 0);
 }
 
 static void check_group(void) {
@@ -522,13 +522,13 @@ static void check_group(void) {
   if (group < 0) return; /* a platform without */
   loopback_need(hc_signal_open(&signals[0]) == HC_OK && hc_signal_open(&signals[1]) == HC_OK, "hc_signal_open");
   CHECK((fcntl(group, F_GETFD) & FD_CLOEXEC) != 0);
-  for (size_t i = 0; i < 2; i++) CHECK(hc_group_add(group, signals[i].read_fd, HC_EVENT_READ) == HC_OK);
+  for (size_t i = 0; i < 2; i++) CHECK(hc_group_add(group, signals[i].read_end, HC_EVENT_READ) == HC_OK);
   hc_wait_entry entry = {group, HC_EVENT_READ, 0};
-  CHECK(hc_socket_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
+  CHECK(hc_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
   hc_signal_raise(&signals[1]);
-  CHECK(hc_socket_wait(&entry, 1, HC_NEVER, &ready) == HC_OK && ready == 1);
+  CHECK(hc_wait(&entry, 1, HC_NEVER, &ready) == HC_OK && ready == 1);
   hc_signal_close(&signals[1]);
-  CHECK(hc_socket_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
+  CHECK(hc_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
   CHECK(hc_group_add(group, -1, HC_EVENT_READ) != HC_OK);
   hc_signal_close(&signals[0]);
   hc_group_close(group);

@@ -16,7 +16,7 @@ static hc_io bring(hc_stream_peer *peer, hc_failure *why) {
     hc_wait_entry entry = {interest.fd, interest.events, 0};
     uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
     uint64_t until = interest.deadline < limit ? interest.deadline : limit;
-    if (hc_socket_wait(&entry, 1, until, &ready) != HC_OK || (ready == 0 && until == limit)) break;
+    if (hc_wait(&entry, 1, until, &ready) != HC_OK || (ready == 0 && until == limit)) break;
   }
   return io;
 }
@@ -86,7 +86,7 @@ static void check_fresh(void) {
   hc_interest interest;
   hc_stream_peer_interest(peer, &interest);
   CHECK(interest.fd == -1 && interest.ready); /* nothing to wait for */
-  hc_tcp_set_no_delay(peer, false);
+  hc_tcp_gather_small_sends(peer);
   hc_stream_peer_close(peer);
   hc_stream_peer_close(peer);
   hc_stream_peer_release(peer);
@@ -156,12 +156,13 @@ static bool has_no_delay(hc_stream_peer *peer) {
 static void check_no_delay(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
   CHECK(has_no_delay(w.peer));
-  hc_tcp_set_no_delay(w.peer, false);
+  hc_tcp_gather_small_sends(w.peer);
   CHECK(!has_no_delay(w.peer));
   for (int on = 0; on <= 1; on++) {
     (void)close(w.theirs);
     hc_stream_peer_close(w.peer);
-    hc_tcp_set_no_delay(w.peer, on != 0);
+    if (on != 0) hc_tcp_send_at_once(w.peer);
+    else hc_tcp_gather_small_sends(w.peer);
     CHECK(hc_tcp_connect(w.peer, HC_SLICE("127.0.0.1"), w.port, NULL) == HC_OK && bring(w.peer, NULL) == HC_IO_OK);
     w.theirs = loopback_accept(w.listener);
     CHECK(has_no_delay(w.peer) == (on != 0));
@@ -320,11 +321,11 @@ static void check_blocking(void) {
   char into[16];
   size_t got;
   loopback_need(pthread_create(&thread, NULL, send_in_pieces, &w) == 0, "thread");
-  CHECK(w.peer->ops->recv_blocking(w.peer, into, 5, true, HC_NEVER, &got, NULL) == HC_IO_OK && got == 5);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into + 5, 1, false, HC_NEVER, &got, NULL) == HC_IO_OK && got == 1);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into + 6, 10, true, HC_NEVER, &got, NULL) == HC_IO_OK && got == 2);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into, 5, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 5);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into + 5, 1, HC_FILL_SOME, HC_NEVER, &got, NULL) == HC_IO_OK && got == 1);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into + 6, 10, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 2);
   CHECK(memcmp(into, "abcdefgh", 8) == 0);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into, 10, true, HC_NEVER, &got, NULL) == HC_IO_EOF && got == 0);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into, 10, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_EOF && got == 0);
   CHECK(hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED && pthread_join(thread, NULL) == 0);
   close_world(&w);
 }

@@ -135,10 +135,10 @@ static void check_interrupted(void) {
   fault_set("recv", 0, EINTR);
   CHECK(hc_socket_recv(pair.ours, into, 3, &moved, NULL) == HC_IO_OK && moved == 3 && fault_end() == 1);
   fault_set("recv", 0, EINTR);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 3, true, &moved, NULL) == HC_IO_OK && moved == 3 && fault_end() == 1);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 3, HC_FILL_ALL, &moved, NULL) == HC_IO_OK && moved == 3 && fault_end() == 1);
   hc_wait_entry entry = {pair.ours, HC_EVENT_WRITE, 0};
   fault_set("poll", 0, EINTR);
-  CHECK(hc_socket_wait(&entry, 1, HC_NEVER, &moved) == HC_OK && moved == 1 && fault_end() == 1);
+  CHECK(hc_wait(&entry, 1, HC_NEVER, &moved) == HC_OK && moved == 1 && fault_end() == 1);
   loopback_close(&pair);
 }
 
@@ -222,10 +222,10 @@ static void check_blocking_error(void) {
   loopback_send(pair.theirs, "some");
   CHECK(shutdown(pair.theirs, SHUT_WR) == 0);
   fault_set("recv", 1, ETIMEDOUT);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_OK && moved == 4 && why.code == HC_OK);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &moved, &why) == HC_IO_OK && moved == 4 && why.code == HC_OK);
   CHECK(fault_end() == 1);
   fault_set("recv", 0, ETIMEDOUT);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_ERROR && moved == 0 && fault_end() == 1);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &moved, &why) == HC_IO_ERROR && moved == 0 && fault_end() == 1);
   CHECK(says(&why, HC_ERR_CONNECTION_ERROR, "connection timed out"));
   loopback_close(&pair);
 }
@@ -237,10 +237,10 @@ static void check_blocking(void) {
   char into[8];
   size_t moved;
   fault_set_for_good("ioctl", EBADF);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_ERROR && moved == 0);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &moved, &why) == HC_IO_ERROR && moved == 0);
   CHECK(says(&why, HC_ERR_CONNECTION_ERROR, "bad descriptor"));
   loopback_send(pair.theirs, "some");
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, true, &moved, &why) == HC_IO_OK && moved == 4);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &moved, &why) == HC_IO_OK && moved == 4);
   CHECK(fault_end() > 0);
   loopback_send(pair.theirs, "more");
   CHECK(loopback_await(pair.ours, POLLIN) && hc_socket_available(pair.ours) == 4);
@@ -277,10 +277,10 @@ static void check_waiting(void) {
   } cases[] = {{ENOMEM, HC_ERR_OUT_OF_MEMORY}, {EINVAL, HC_FAILED}};
   for (size_t i = 0; i < 2; i++) {
     fault_set("poll", 0, cases[i].number);
-    CHECK(hc_socket_wait(&entry, 1, HC_NEVER, &ready) == cases[i].code && ready == 0 && fault_end() == 1);
+    CHECK(hc_wait(&entry, 1, HC_NEVER, &ready) == cases[i].code && ready == 0 && fault_end() == 1);
   }
   uint64_t begin = hc_clock_now();
-  CHECK(hc_socket_wait(&entry, 1, begin + 3 * MS, &ready) == HC_OK && ready == 0 && hc_clock_now() >= begin + 3 * MS);
+  CHECK(hc_wait(&entry, 1, begin + 3 * MS, &ready) == HC_OK && ready == 0 && hc_clock_now() >= begin + 3 * MS);
   fault_set("clock", 0, EINVAL);
   CHECK(hc_clock_now() == 0 && fault_end() == 1);
 }
@@ -294,14 +294,14 @@ static void check_signal(void) {
   for (size_t i = 0; i < 2; i++) {
     int group = 9;
     fault_set("eventfd", 0, cases[i].number);
-    CHECK(hc_signal_open(&signal) == cases[i].code && signal.read_fd == 0 && signal.write_fd == 0 && fault_end() == 1);
+    CHECK(hc_signal_open(&signal) == cases[i].code && signal.read_end == 0 && signal.write_end == 0 && fault_end() == 1);
     fault_set("epoll_create", 0, cases[i].number);
     CHECK(hc_group_open(&group) == cases[i].code && group == -1 && fault_end() == 1);
   }
   CHECK(hc_signal_open(&signal) == HC_OK);
   fault_set("write", 0, EINTR);
   hc_signal_raise(&signal);
-  CHECK_CASE("a signal that was broken off is raised all the same", fault_end() == 1 && loopback_await(signal.read_fd, POLLIN));
+  CHECK_CASE("a signal that was broken off is raised all the same", fault_end() == 1 && loopback_await(signal.read_end, POLLIN));
   hc_signal_close(&signal);
 }
 

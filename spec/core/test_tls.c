@@ -320,9 +320,9 @@ static void test_filling_read(void) {
   server_write(&f, bytes + 32000, 16000);
   f.w.wire.read_limit = 1000;
   hc_stream_peer *c = f.w.client;
-  CHECK(c->ops->recv_blocking(c, in, 40000, true, HC_NEVER, &got, NULL) == HC_IO_OK && got == 40000 && memcmp(in, bytes, got) == 0);
-  CHECK(c->ops->recv_blocking(c, in, 40000, true, HC_NEVER, &got, NULL) == HC_IO_OK && got == 8000);
-  CHECK_CASE("nothing to sleep on", c->ops->recv_blocking(c, in, 1, false, HC_NEVER, &got, NULL) == HC_IO_WANT_READ);
+  CHECK(c->ops->recv_blocking(c, in, 40000, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 40000 && memcmp(in, bytes, got) == 0);
+  CHECK(c->ops->recv_blocking(c, in, 40000, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 8000);
+  CHECK_CASE("nothing to sleep on", c->ops->recv_blocking(c, in, 1, HC_FILL_SOME, HC_NEVER, &got, NULL) == HC_IO_WANT_READ);
   free(bytes);
   free(in);
   close_fixture(&f);

@@ -20,7 +20,7 @@ static hc_io await(hc_tls_store *s, hc_failure *why) {
   hc_io io;
   size_t none;
   while ((io = hc_tls_store_poll(s, why)) == HC_IO_WANT_READ) {
-    (void)hc_socket_wait(NULL, 0, hc_clock_now() + 1000000, &none);
+    (void)hc_wait(NULL, 0, hc_clock_now() + 1000000, &none);
   }
   return io;
 }
@@ -132,7 +132,7 @@ static void test_forks(void) {
     write_file(first.certificate, i % 2 ? "# odd\n" : "# even\n");
     hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
     size_t none;
-    (void)hc_socket_wait(NULL, 0, hc_clock_now() + (uint64_t)i * 50000, &none);
+    (void)hc_wait(NULL, 0, hc_clock_now() + (uint64_t)i * 50000, &none);
     pid_t child = fork();
     if (child == 0) leave(await(s, NULL) == HC_IO_OK && holds(s, first.certificate) ? 0 : 1);
     int status;

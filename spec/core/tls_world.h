@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../core/platform/wait.h"
 #include "../../core/stream/tls/stream_peer_tls.h"
 #include "../../core/stream/tls/tls_internal.h"
 #include "check.h"
@@ -410,7 +411,7 @@ static inline void await_shared(void) {
   hc_io io;
   while ((io = hc_tls_store_poll(s, NULL)) == HC_IO_WANT_READ) {
     size_t none;
-    (void)hc_socket_wait(NULL, 0, hc_clock_now() + 1000000, &none);
+    (void)hc_wait(NULL, 0, hc_clock_now() + 1000000, &none);
   }
   NEED(io == HC_IO_OK);
   hc_tls_store_release(s);

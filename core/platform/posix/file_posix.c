@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "../../base/limits.h"
+#include "../clock.h"
 #include "../sigpipe.h"
-#include "../socket.h"
+#include "../wait.h"
 
 #if defined(__linux__) && !defined(__GLIBC__)
 #include <stdio_ext.h> /* musl's __freadptr */
@@ -52,7 +53,7 @@ static hc_error fail(hc_failure *why, hc_error code, const char *what, const cha
   return hc_failure_set(why, code, "%s%s%.*s: error %d", what, gap, SHOWN_PATH_MAX, path, number);
 }
 
-hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why) {
+hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why) {
   *got = 0;
   if (offset > (uint64_t)INT64_MAX) return HC_OK;
   for (;;) {
@@ -66,7 +67,7 @@ hc_error hc_file_read_at(int file, uint64_t offset, char *into, size_t size, siz
 }
 
 /* *doubt: see sigpipe.h. */
-static bool write_all(int file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
+static bool write_all(hc_file file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
   *doubt = HC_SIGPIPE_NONE;
   while (*written < bytes.size) {
     ssize_t n = write(file, bytes.data + *written, bytes.size - *written);
@@ -79,7 +80,7 @@ static bool write_all(int file, hc_slice bytes, size_t *written, hc_sigpipe_doub
 }
 
 /* The file may be a pipe that nobody reads. */
-hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *why) {
+hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure *why) {
   hc_sigpipe_guard guard;
   hc_sigpipe_doubt doubt;
   *written = 0;
@@ -91,7 +92,7 @@ hc_error hc_file_write(int file, hc_slice bytes, size_t *written, hc_failure *wh
 
 #define MODE_USUAL 0666 /* less umask */
 
-static hc_error open_to_write(const char *path, int flags, mode_t mode, int *file, hc_failure *why) {
+static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file, hc_failure *why) {
   do *file = open(path, O_WRONLY | O_CLOEXEC | flags, mode);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
@@ -103,7 +104,7 @@ static hc_error open_to_write(const char *path, int flags, mode_t mode, int *fil
   return fail(why, code, "can't open", path, number);
 }
 
-hc_error hc_file_create(const char *path, int *file, hc_failure *why) {
+hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
   return open_to_write(path, O_CREAT | O_TRUNC, MODE_USUAL, file, why);
 }
 
@@ -114,7 +115,7 @@ static bool is_replaceable(const char *path, struct stat *facts) {
 
 /* The user must be able to write it, whatever the old one allows. */
 hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
-  int file;
+  hc_file file;
   *owner = (int64_t)geteuid();
   struct stat facts;
   mode_t mode = MODE_USUAL;
@@ -128,7 +129,7 @@ hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, h
 
 /* Set-user-id and its like belong to what the file has held, not to what comes. The group's rights in a group that the user
  * can't give the file to would be others' rights. */
-static bool take_mode(int file, const struct stat *old) {
+static bool take_mode(hc_file file, const struct stat *old) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid()) return false;
   mode_t mode = old->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
@@ -141,7 +142,7 @@ static bool take_mode(int file, const struct stat *old) {
 bool hc_file_keep_mode(const char *path, const char *old) {
   struct stat facts;
   if (!is_replaceable(old, &facts)) return false;
-  int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  hc_file file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return false;
   bool is_taken = take_mode(file, &facts);
   hc_file_close(file);
@@ -160,7 +161,7 @@ bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   return true;
 }
 
-bool hc_file_is_present(int file, const char *path, int64_t owner) {
+bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
   struct stat found, opened;
   if (fstat(file, &opened) != 0) return false;
   if (owner == HC_FILE_OF_NOBODY) return S_ISCHR(opened.st_mode);
@@ -170,28 +171,28 @@ bool hc_file_is_present(int file, const char *path, int64_t owner) {
 /* Without O_NONBLOCK the open of a pipe would wait for its reader. */
 #define PRESENT_FLAGS (O_APPEND | O_NONBLOCK | O_NOCTTY)
 
-hc_error hc_file_open_present(const char *path, int64_t owner, int *file, hc_failure *why) {
+hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc_failure *why) {
   hc_error code = open_to_write(path, PRESENT_FLAGS, 0, file, why);
   if (code != HC_OK) return code;
   off_t end = owner == HC_FILE_OF_NOBODY ? 0 : lseek(*file, 0, SEEK_END);
   /* What is empty is the caller's alone, and need not be appended to: so the kernel can move whole pages there. */
   if (hc_file_is_present(*file, path, owner) && end >= 0 && fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0) return HC_OK;
   hc_file_close(*file);
-  *file = -1;
+  *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
 }
 
-static bool make_private(int file) {
+static bool make_private(hc_file file) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 || facts.st_uid != geteuid()) return false;
   return (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0 || fchmod(file, S_IRUSR | S_IWUSR) == 0;
 }
 
-hc_error hc_file_open_log(const char *path, int *file, hc_failure *why) {
+hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   hc_error code = open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
   if (code != HC_OK || make_private(*file)) return code;
   hc_file_close(*file);
-  *file = -1;
+  *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: it is no regular file of this user's alone",
                         SHOWN_PATH_MAX, path);
 }
@@ -204,12 +205,12 @@ hc_file_kind hc_file_kind_of(const char *path) {
   return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
 }
 
-bool hc_file_is_regular(int file) {
+bool hc_file_is_regular(hc_file file) {
   struct stat facts;
   return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-bool hc_file_is_positioned(int file) {
+bool hc_file_is_positioned(hc_file file) {
   int flags = fcntl(file, F_GETFL);
   return flags >= 0 && (flags & O_APPEND) == 0 && hc_file_is_regular(file);
 }
@@ -218,7 +219,7 @@ bool hc_file_is_positioned(int file) {
 
 static bool mode_has_positions(mode_t mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
-bool hc_file_has_positions(int file) {
+bool hc_file_has_positions(hc_file file) {
   struct stat facts;
   return fstat(file, &facts) != 0 || mode_has_positions(facts.st_mode);
 }
@@ -227,7 +228,7 @@ bool hc_file_has_positions(int file) {
  * last byte, and behind it, costs little beside a request. */
 #define DOUBTED_SIZE 65536u
 
-static hc_error measure(int file, uint64_t offset, uint64_t size, uint64_t *length, hc_failure *why) {
+static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *length, hc_failure *why) {
   char bytes[2];
   size_t got;
   *length = size > offset ? size - offset : 0;
@@ -240,14 +241,14 @@ static hc_error measure(int file, uint64_t offset, uint64_t size, uint64_t *leng
   return HC_OK;
 }
 
-static hc_error check_readable(int file, hc_failure *why) {
+static hc_error check_readable(hc_file file, hc_failure *why) {
   int flags = fcntl(file, F_GETFL);
   if (flags < 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
   bool is_readable = (flags & O_ACCMODE) != O_WRONLY;
   return is_readable ? HC_OK : hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it is not open for reading");
 }
 
-hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length, hc_failure *why) {
+hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length, hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
   if (S_ISDIR(facts.st_mode)) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", EISDIR);
@@ -260,10 +261,10 @@ hc_error hc_file_share(int file, uint64_t offset, int *shared, uint64_t *length,
 }
 
 /* The script's descriptor and ours share their flags: O_NONBLOCK would be set for both, so each read is preceded by a look. */
-static hc_error read_what_comes(int file, char *into, size_t size, size_t *got, hc_failure *why) {
+static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got, hc_failure *why) {
   hc_wait_entry entry = {file, HC_EVENT_READ, 0};
   size_t ready = 0;
-  if (hc_socket_wait(&entry, 1, hc_clock_now(), &ready) != HC_OK || ready == 0) return HC_ERR_BUSY;
+  if (hc_wait(&entry, 1, hc_clock_now(), &ready) != HC_OK || ready == 0) return HC_ERR_BUSY;
   ssize_t n = read(file, into, size);
   if (n > 0) *got = (size_t)n;
   if (n >= 0) return HC_OK;
@@ -271,7 +272,7 @@ static hc_error read_what_comes(int file, char *into, size_t size, size_t *got, 
   return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
 }
 
-hc_error hc_file_read_on(int file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why) {
+hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why) {
   *got = 0;
   if (*offset == HC_FILE_NO_OFFSET) return read_what_comes(file, into, size, got, why);
   hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
@@ -307,12 +308,12 @@ void hc_file_skip_buffered(FILE *file, size_t size) {
   }
 }
 
-hc_error hc_file_finish(int file, hc_failure *why) {
+hc_error hc_file_finish(hc_file file, hc_failure *why) {
   if (close(file) == 0 || errno == EINTR) return HC_OK;
   return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
 }
 
-void hc_file_close(int file) {
+void hc_file_close(hc_file file) {
   if (file >= 0) (void)close(file);
 }
 
@@ -329,7 +330,7 @@ static bool is_large(const struct stat *facts) {
   return S_ISREG(facts->st_mode) && facts->st_size >= (off_t)HC_RELEASE_LEAST;
 }
 
-bool hc_file_is_costly(int file, hc_file_id *id) {
+bool hc_file_is_costly(hc_file file, hc_file_id *id) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || facts.st_nlink > 0) return false;
   *id = (hc_file_id){(uint64_t)facts.st_dev, (uint64_t)facts.st_ino};
@@ -343,9 +344,9 @@ bool hc_file_is_costly(int file, hc_file_id *id) {
 #define HOLD_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
 #endif
 
-int hc_file_hold(const char *path) {
+hc_file hc_file_hold(const char *path) {
   struct stat facts;
-  if (lstat(path, &facts) != 0 || facts.st_nlink != 1 || !is_large(&facts)) return -1;
+  if (lstat(path, &facts) != 0 || facts.st_nlink != 1 || !is_large(&facts)) return HC_NO_FILE;
   return open(path, HOLD_FLAGS | O_NOFOLLOW | O_CLOEXEC);
 }
 

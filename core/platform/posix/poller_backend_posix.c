@@ -2,11 +2,11 @@
 #include "../poller_backend.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include "../../base/memory.h"
-#include "../socket.h"
+#include "../clock.h"
+#include "../wait.h"
 
 #if defined(__linux__)
 #include <sys/epoll.h>
@@ -49,13 +49,13 @@ void hc_backend_delete(hc_backend *b) {
   hc_memory_release(b);
 }
 
-int hc_backend_fd(const hc_backend *b) { return b->fd; }
+hc_handle hc_backend_fd(const hc_backend *b) { return b->fd; }
 
 #endif
 
 #if defined(USE_EPOLL)
 
-bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
+bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
   struct epoll_event e = {0};
   e.events = (events & HC_EVENT_READ ? (uint32_t)EPOLLIN : 0u) | (events & HC_EVENT_WRITE ? (uint32_t)EPOLLOUT : 0u);
   e.data.u64 = key;
@@ -63,24 +63,15 @@ bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
   return errno == EEXIST && epoll_ctl(b->fd, EPOLL_CTL_MOD, fd, &e) == 0;
 }
 
-void hc_backend_unwatch(hc_backend *b, int fd) {
+void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
   struct epoll_event unused = {0};
   (void)epoll_ctl(b->fd, EPOLL_CTL_DEL, fd, &unused);
-}
-
-/* epoll_wait counts milliseconds: rounded up, or it would spin through the last one. */
-static int milliseconds_until(uint64_t deadline) {
-  if (deadline == HC_NEVER) return -1;
-  uint64_t now = hc_clock_now();
-  if (deadline <= now) return 0;
-  uint64_t ms = (deadline - now + 999999) / 1000000;
-  return ms > (uint64_t)INT_MAX ? INT_MAX : (int)ms;
 }
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   struct epoll_event got[BATCH];
   int count;
-  do count = epoll_wait(b->fd, got, room < BATCH ? (int)room : BATCH, milliseconds_until(deadline));
+  do count = epoll_wait(b->fd, got, room < BATCH ? (int)room : BATCH, hc_clock_milliseconds_until(deadline));
   while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) events[i].key = got[i].data.u64;
   return count > 0 ? (size_t)count : 0;
@@ -88,20 +79,20 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
 
 #elif defined(USE_KQUEUE)
 
-static bool change(hc_backend *b, int fd, int filter, bool on, uint64_t key) {
+static bool change(hc_backend *b, hc_handle fd, int filter, unsigned on, uint64_t key) {
   struct kevent e;
   /* uintptr_t is 64 bits wide wherever 64-bit keys are used; narrower ones keep the slot, which is in the low half. */
-  EV_SET(&e, (uintptr_t)fd, (short)filter, on ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0, (void *)(uintptr_t)key);
-  return kevent(b->fd, &e, 1, NULL, 0, NULL) == 0 || (!on && errno == ENOENT);
+  EV_SET(&e, (uintptr_t)fd, (short)filter, on != 0 ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0, (void *)(uintptr_t)key);
+  return kevent(b->fd, &e, 1, NULL, 0, NULL) == 0 || (on == 0 && errno == ENOENT);
 }
 
-bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
-  bool reads = change(b, fd, EVFILT_READ, (events & HC_EVENT_READ) != 0, key);
-  bool writes = change(b, fd, EVFILT_WRITE, (events & HC_EVENT_WRITE) != 0, key);
+bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
+  bool reads = change(b, fd, EVFILT_READ, events & HC_EVENT_READ, key);
+  bool writes = change(b, fd, EVFILT_WRITE, events & HC_EVENT_WRITE, key);
   return reads && writes;
 }
 
-void hc_backend_unwatch(hc_backend *b, int fd) { (void)hc_backend_watch(b, fd, 0, 0); }
+void hc_backend_unwatch(hc_backend *b, hc_handle fd) { (void)hc_backend_watch(b, fd, 0, 0); }
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   struct kevent got[BATCH];
@@ -143,9 +134,9 @@ void hc_backend_delete(hc_backend *b) {
   hc_memory_release(b);
 }
 
-int hc_backend_fd(const hc_backend *b) {
+hc_handle hc_backend_fd(const hc_backend *b) {
   (void)b;
-  return -1;
+  return HC_NO_HANDLE;
 }
 
 static bool grow(hc_backend *b) {
@@ -162,7 +153,7 @@ static bool grow(hc_backend *b) {
 }
 
 /* What the key watched before is forgotten, as the kernel's sets do when it is closed. */
-bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
+bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
   for (size_t i = b->count; i-- > 0;)
     if (b->list[i].fd == fd || b->list[i].key == key) b->list[i] = b->list[--b->count];
   if (!grow(b)) return false;
@@ -170,7 +161,7 @@ bool hc_backend_watch(hc_backend *b, int fd, unsigned events, uint64_t key) {
   return true;
 }
 
-void hc_backend_unwatch(hc_backend *b, int fd) {
+void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
   for (size_t i = 0; i < b->count; i++) {
     if (b->list[i].fd != fd) continue;
     b->list[i] = b->list[--b->count];
@@ -181,7 +172,7 @@ void hc_backend_unwatch(hc_backend *b, int fd) {
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   size_t ready = 0, given = 0;
   for (size_t i = 0; i < b->count; i++) b->entries[i] = (hc_wait_entry){b->list[i].fd, b->list[i].events, 0};
-  if (hc_socket_wait(b->entries, b->count, deadline, &ready) != HC_OK) return 0;
+  if (hc_wait(b->entries, b->count, deadline, &ready) != HC_OK) return 0;
   size_t looked = 0;
   for (; looked < b->count && given < room; looked++) {
     size_t at = (b->next + looked) % b->count;

@@ -1,8 +1,8 @@
-/* socket_file_posix.c - between files and sockets without a copy in the process. See socket.h. */
+/* socket_file_posix.c - between files and sockets without a copy in the process. See socket_file.h. */
 #define HC_WANT_GNU /* splice, pipe2 */
 #include "../system_features.h"
 
-#include "socket_posix.h"
+#include "../socket_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 
 #include "../../base/limits.h"
 #include "../sigpipe.h"
+#include "socket_posix.h"
 
 #define FILE_PIECE_SIZE 16384u
 
@@ -25,24 +26,24 @@
 
 /* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where there is none. */
 #if defined(__linux__)
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t at = (off_t)offset;
   return sendfile(s, file, &at, length);
 }
 #elif defined(__APPLE__)
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t moved = (off_t)length;
   int result = sendfile(file, s, (off_t)offset, &moved, NULL, 0);
   return result == 0 || moved > 0 ? (ssize_t)moved : -1;
 }
 #elif defined(__FreeBSD__) || defined(__DragonFly__)
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t moved = 0;
   int result = sendfile(file, s, (off_t)offset, length, NULL, &moved, 0);
   return result == 0 || moved > 0 ? (ssize_t)moved : -1;
 }
 #else
-static ssize_t kernel_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   (void)s, (void)file, (void)offset, (void)length;
   errno = ENOSYS;
   return -1;
@@ -62,7 +63,7 @@ static hc_sigpipe_doubt doubt_of(ssize_t moved, size_t length) {
   return hc_errno_would_block(errno) ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
 }
 
-static ssize_t guarded_send_file(hc_socket s, int file, uint64_t offset, size_t length) {
+static ssize_t guarded_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   hc_sigpipe_guard guard;
   if (!restore_nonblocking(s)) return -1;
   bool is_blocked = hc_sigpipe_block(&guard);
@@ -78,7 +79,7 @@ static ssize_t guarded_send_file(hc_socket s, int file, uint64_t offset, size_t 
   return moved;
 }
 
-static hc_io send_file_piece(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
+static hc_io send_file_piece(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
   char piece[FILE_PIECE_SIZE];
   size_t size = length < sizeof piece ? length : sizeof piece;
   ssize_t got;
@@ -99,7 +100,7 @@ static bool is_connection_error(int number) {
          number == EHOSTUNREACH || number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
 }
 
-hc_io hc_socket_send_file(hc_socket s, int file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
+hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
   *sent = 0;
   if (length == 0) return HC_IO_OK;
   if (*offset > INT64_MAX - (uint64_t)SSIZE_MAX / 2) return hc_socket_fail(why, HC_ERR_FILE_CANT_READ, "file offset: ", EINVAL);
@@ -140,7 +141,7 @@ hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *w
   return is_connection_error(errno) ? hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno) : HC_IO_OK;
 }
 
-size_t hc_pipe_to_file(hc_pipe *pipe, int file) {
+size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file) {
   size_t total = 0;
   while (pipe->held > 0) {
     ssize_t moved = splice(pipe->ends[0], NULL, file, NULL, pipe->held, SPLICE_F_MOVE);
@@ -164,7 +165,7 @@ hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *w
   return HC_IO_OK;
 }
 
-size_t hc_pipe_to_file(hc_pipe *pipe, int file) {
+size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file) {
   (void)pipe, (void)file;
   return 0;
 }

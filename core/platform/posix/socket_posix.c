@@ -1,19 +1,14 @@
-/* socket_posix.c - addresses and sockets on POSIX systems; the clock and waiting: socket_wait_posix.c; files:
- * socket_file_posix.c. See socket.h. */
+/* socket_posix.c - sockets on POSIX systems. See socket.h. */
 #define HC_WANT_GNU /* musl declares struct tcp_info only then */
 #include "../system_features.h"
 
 #include "socket_posix.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -23,6 +18,8 @@
 #include <unistd.h>
 
 #include "../../base/limits.h"
+#include "../system_error.h"
+#include "address_posix.h"
 
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it there */
@@ -30,40 +27,7 @@
 
 #define PARTS_MAX 8u
 
-_Static_assert(sizeof(struct sockaddr_in6) <= sizeof((hc_address){0}.raw), "an address must fit");
-
 /* ---- errors ---- */
-
-const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
-  switch (code) {
-    case ECONNREFUSED: return "connection refused";
-    case ECONNRESET: return "connection reset by peer";
-    case ECONNABORTED: return "connection aborted";
-    case EPIPE: return "connection closed by peer";
-    case ENOTCONN: return "not connected";
-    case ETIMEDOUT: return "connection timed out";
-    case EHOSTUNREACH: return "no route to host";
-    case ENETUNREACH: return "network is unreachable";
-    case ENETDOWN: return "network is down";
-    case EADDRNOTAVAIL: return "no local address or port available";
-    case EADDRINUSE: return "local address in use";
-    case EAFNOSUPPORT: return "address family not supported";
-    case EACCES: return "permission denied";
-    case EPERM: return "not permitted";
-    case EMFILE: return "too many open files";
-    case ENFILE: return "too many open files in the system";
-    case ENOBUFS: return "no buffer space";
-    case ENOMEM: return "out of memory";
-    case EBADF: return "bad descriptor";
-    case EINVAL: return "invalid argument";
-    case EIO: return "input/output error";
-    case EISDIR: return "is a directory";
-    case ESPIPE: return "has no positions";
-    default: break;
-  }
-  (void)snprintf(space, HC_ERRNO_TEXT, "errno %d", code);
-  return space;
-}
 
 bool hc_errno_would_block(int code) {
 #if EAGAIN != EWOULDBLOCK
@@ -84,110 +48,17 @@ hc_io hc_socket_fail_moving(hc_failure *why, int number) {
 
 /* ---- addresses ---- */
 
-static void get_ipv4(const hc_address *address, struct sockaddr_in *out) {
-  memcpy(out, address->raw.bytes, sizeof *out);
-}
-
-static void get_ipv6(const hc_address *address, struct sockaddr_in6 *out) {
-  memcpy(out, address->raw.bytes, sizeof *out);
-}
-
-static void set_ipv4(hc_address *address, const struct sockaddr_in *from) {
-  *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 0};
-  memcpy(address->raw.bytes, from, sizeof *from);
-}
-
-static void set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
-  *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 1};
-  memcpy(address->raw.bytes, from, sizeof *from);
-}
-
-/* The zone of a scoped address (RFC 4007 section 11), "%eth0" or "%2". */
-static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
-  char name[IF_NAMESIZE];
-  size_t length = strlen(text);
-  if (if_indextoname(scope, name) != NULL)
-    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%s", name);
-  else
-    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
-}
-
-void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
-  text[0] = '\0';
-  if (address->size == 0) return;
-  if (address->is_ipv6 == 0) {
-    struct sockaddr_in in;
-    get_ipv4(address, &in);
-    if (inet_ntop(AF_INET, &in.sin_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
-    return;
-  }
-  struct sockaddr_in6 in6;
-  get_ipv6(address, &in6);
-  if (inet_ntop(AF_INET6, &in6.sin6_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
-  else if (in6.sin6_scope_id != 0) append_zone(text, in6.sin6_scope_id);
-}
-
-unsigned hc_address_port(const hc_address *address) {
-  if (address->size == 0) return 0;
-  if (address->is_ipv6 == 0) {
-    struct sockaddr_in in;
-    get_ipv4(address, &in);
-    return ntohs(in.sin_port);
-  }
-  struct sockaddr_in6 in6;
-  get_ipv6(address, &in6);
-  return ntohs(in6.sin6_port);
-}
-
-/* An interface's name, or its number. */
-static bool parse_zone(const char *zone, uint32_t *scope) {
-  *scope = if_nametoindex(zone);
-  if (*scope != 0) return true;
-  uint32_t number = 0;
-  for (const char *at = zone; *at != '\0'; at++) {
-    if (*at < '0' || *at > '9' || number > (UINT32_MAX - 9) / 10) return false;
-    number = number * 10 + (uint32_t)(*at - '0');
-  }
-  *scope = number;
-  return number != 0;
-}
-
-bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) {
-  char copy[HC_ADDRESS_TEXT];
-  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL) return false;
-  memcpy(copy, text.data, text.size);
-  copy[text.size] = '\0';
-  struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  if (inet_pton(AF_INET, copy, &in.sin_addr) == 1) {
-    set_ipv4(address, &in);
-    return true;
-  }
-  struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-  char *zone = strchr(copy, '%');
-  if (zone != NULL) *zone++ = '\0';
-  if (inet_pton(AF_INET6, copy, &in6.sin6_addr) != 1) return false;
-  uint32_t scope = 0;
-  if (zone != NULL && !parse_zone(zone, &scope)) {
-    /* As it stands in a URL the zone begins with "%25" (RFC 6874 section 2). */
-    bool is_encoded = strncmp(zone, "25", 2) == 0 && parse_zone(zone + 2, &scope);
-    if (!is_encoded) return false;
-  }
-  in6.sin6_scope_id = scope;
-  set_ipv6(address, &in6);
-  return true;
-}
-
 static bool address_from_storage(const struct sockaddr_storage *storage, hc_address *address) {
   if (storage->ss_family == AF_INET) {
     struct sockaddr_in in;
     memcpy(&in, storage, sizeof in);
-    set_ipv4(address, &in);
+    hc_address_set_ipv4(address, &in);
     return true;
   }
   if (storage->ss_family != AF_INET6) return false;
   struct sockaddr_in6 in6;
   memcpy(&in6, storage, sizeof in6);
-  set_ipv6(address, &in6);
+  hc_address_set_ipv6(address, &in6);
   return true;
 }
 
@@ -225,10 +96,12 @@ static int open_socket(int family) {
 #endif
 }
 
-void hc_socket_set_no_delay(hc_socket s, bool on) {
-  int value = on ? 1 : 0;
+static void set_no_delay(hc_socket s, int value) {
   (void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value); /* a matter of speed only */
 }
+
+void hc_socket_send_at_once(hc_socket s) { set_no_delay(s, 1); }
+void hc_socket_gather_small_sends(hc_socket s) { set_no_delay(s, 0); }
 
 static void avoid_sigpipe(hc_socket s) {
 #if defined(SO_NOSIGPIPE)
@@ -265,7 +138,7 @@ hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *w
   memcpy(&storage, address->raw.bytes, address->size);
   int fd = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
   if (fd < 0) return hc_socket_fail(why, code_of_connect(errno), "can't open a socket: ", errno);
-  hc_socket_set_no_delay(fd, true);
+  hc_socket_send_at_once(fd);
   avoid_sigpipe(fd);
   bool is_done = connect(fd, (const struct sockaddr *)&storage, (socklen_t)address->size) == 0;
   /* After EINTR the connect goes on by itself (POSIX); calling again would only say EALREADY. */
@@ -454,6 +327,8 @@ hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, 
   return io;
 }
 
+static int flags_of(hc_fill fill) { return fill == HC_FILL_ALL ? MSG_WAITALL : 0; }
+
 static bool clear_nonblocking(hc_socket s) {
   int off = 0;
   return ioctl(s, FIONBIO, &off) == 0;
@@ -470,10 +345,10 @@ static bool may_receive_more(hc_socket s) {
 
 /* The flag is cleared when it shows, by EAGAIN or by a short count, so that all later calls cost one system call.
  * A short count has other causes as well (a signal, the end, an error), so it only leads to another look. */
-static hc_io recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty, hc_failure *why) {
+static hc_io recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty, hc_failure *why) {
   *got = 0;
   for (;;) {
-    ssize_t count = receive(s, into + *got, room - *got, fill ? MSG_WAITALL : 0, is_empty);
+    ssize_t count = receive(s, into + *got, room - *got, flags_of(fill), is_empty);
     if (count <= 0 && *got > 0 && !(count < 0 && hc_errno_would_block(errno))) return HC_IO_OK;
     if (count < 0 && hc_errno_would_block(errno)) {
       if (!clear_nonblocking(s)) return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
@@ -481,15 +356,15 @@ static hc_io recv_blocking(hc_socket s, char *into, size_t room, bool fill, size
     }
     if (count <= 0) return receive_result(count, why);
     *got += (size_t)count;
-    if (!fill || *got == room || !clear_nonblocking(s) || !may_receive_more(s)) return HC_IO_OK;
+    if (fill == HC_FILL_SOME || *got == room || !clear_nonblocking(s) || !may_receive_more(s)) return HC_IO_OK;
   }
 }
 
-hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, bool fill, size_t *got, hc_failure *why) {
+hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
   return recv_blocking(s, into, room, fill, got, NULL, why);
 }
 
-hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
+hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
                                       hc_failure *why) {
   return recv_blocking(s, into, room, fill, got, is_empty, why);
 }
@@ -501,9 +376,9 @@ bool hc_socket_limit_sleep(hc_socket s) {
 
 /* A signal ends the sleep too: a time that began anew with each would have no end. Where the socket did not sleep, the next
  * call will. */
-hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, bool fill, size_t *got, bool *is_empty,
+hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
                              hc_failure *why) {
-  ssize_t count = receive_once(s, into, room, fill ? MSG_WAITALL : 0, is_empty);
+  ssize_t count = receive_once(s, into, room, flags_of(fill), is_empty);
   *got = count > 0 ? (size_t)count : 0;
   if (count < 0 && errno == EINTR) return HC_IO_WANT_READ;
   if (count < 0 && hc_errno_would_block(errno) && !clear_nonblocking(s))

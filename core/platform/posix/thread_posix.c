@@ -5,19 +5,61 @@
 #include "../thread.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
-#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../clock.h"
+
+#define NANOSECONDS 1000000000u
+
+/* ---- locks ---- */
 
 /* These fail only for a lock that is broken or used wrongly. */
-void hc_monitor_enter(hc_monitor *m) { (void)pthread_mutex_lock(&m->lock); }
-void hc_monitor_leave(hc_monitor *m) { (void)pthread_mutex_unlock(&m->lock); }
-void hc_monitor_wait(hc_monitor *m) { (void)pthread_cond_wait(&m->changed, &m->lock); }
-void hc_monitor_tell(hc_monitor *m) { (void)pthread_cond_broadcast(&m->changed); }
-void hc_monitor_renew(hc_monitor *m) { (void)pthread_cond_init(&m->changed, NULL); }
+void hc_mutex_lock(hc_mutex *m) { (void)pthread_mutex_lock(m); }
+void hc_mutex_unlock(hc_mutex *m) { (void)pthread_mutex_unlock(m); }
+void hc_condition_wait(hc_condition *c, hc_mutex *m) { (void)pthread_cond_wait(c, m); }
+void hc_condition_wake_one(hc_condition *c) { (void)pthread_cond_signal(c); }
+void hc_condition_wake_all(hc_condition *c) { (void)pthread_cond_broadcast(c); }
+
+#if defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0
+
+void hc_condition_init(hc_condition *c) {
+  pthread_condattr_t attributes;
+  bool is_made = pthread_condattr_init(&attributes) == 0;
+  if (is_made) (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* checked when this was compiled */
+  (void)pthread_cond_init(c, is_made ? &attributes : NULL);
+  if (is_made) (void)pthread_condattr_destroy(&attributes);
+}
+
+bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
+  const struct timespec until = {(time_t)(deadline / NANOSECONDS), (long)(deadline % NANOSECONDS)};
+  return pthread_cond_timedwait(c, m, &until) == 0;
+}
+
+#else
+
+void hc_condition_init(hc_condition *c) { (void)pthread_cond_init(c, NULL); }
+
+/* On the clock of the wall, which somebody may set: then the wait ends early or late. */
+bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
+  struct timespec until;
+  uint64_t now = hc_clock_now();
+  if (deadline <= now || clock_gettime(CLOCK_REALTIME, &until) != 0) return false;
+  uint64_t at = (uint64_t)until.tv_nsec + (deadline - now);
+  until.tv_sec += (time_t)(at / NANOSECONDS);
+  until.tv_nsec = (long)(at % NANOSECONDS);
+  return pthread_cond_timedwait(c, m, &until) == 0;
+}
+
+#endif
 
 void hc_once_do(hc_once *once, void (*work)(void)) { (void)pthread_once(once, work); }
 
-/* lua_close unloads the module while a thread may be at work, with its way back through this code. */
+/* ---- threads ---- */
+
 static void pin_this_object(void) {
 #if defined(RTLD_NOLOAD) && defined(RTLD_NODELETE)
   static const char here = 0;
@@ -28,25 +70,35 @@ static void pin_this_object(void) {
 #endif
 }
 
-static int start_detached(void *(*work)(void *), void *argument) {
+static int start_detached(void *(*work)(void *), void *argument, size_t stack_size) {
   pthread_attr_t attributes;
   pthread_t thread;
   int error = pthread_attr_init(&attributes);
   if (error != 0) return error;
   error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (error == 0 && stack_size != HC_STACK_USUAL) error = pthread_attr_setstacksize(&attributes, stack_size);
   if (error == 0) error = pthread_create(&thread, &attributes, work, argument);
   (void)pthread_attr_destroy(&attributes);
   return error;
 }
 
-int hc_thread_start(void *(*work)(void *), void *argument) {
+static size_t enough_stack(size_t size) {
+#if defined(PTHREAD_STACK_MIN)
+  if (size > 0 && size < (size_t)PTHREAD_STACK_MIN) return (size_t)PTHREAD_STACK_MIN;
+#endif
+  return size;
+}
+
+int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   static hc_once pinned = HC_ONCE;
   sigset_t all, before;
   hc_once_do(&pinned, pin_this_object);
   (void)sigfillset(&all); /* can not fail */
   int error = pthread_sigmask(SIG_SETMASK, &all, &before);
   if (error != 0) return error;
-  error = start_detached(work, argument);
+  error = start_detached(work, argument, enough_stack(stack_size));
+  /* Too small where a program has much thread-local data. */
+  if (error == EINVAL) error = start_detached(work, argument, HC_STACK_USUAL);
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* fails for a bad first argument only */
   return error;
 }

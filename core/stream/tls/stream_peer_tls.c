@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../base/memory.h"
+#include "../../platform/wait.h"
 #include "tls_internal.h"
 
 #define RECORD_SIZE 16384u /* RFC 8446 section 5.1 */
@@ -151,16 +152,15 @@ static bool sleep_for(tls_peer *t, hc_io wants) {
   hc_interest below;
   hc_stream_peer_interest(t->carrier.below, &below);
   if (below.ready && wants == HC_IO_WANT_READ) return true;
-  if (below.fd < 0) return false;
+  if (below.fd == HC_NO_HANDLE) return false;
   hc_wait_entry entry = {below.fd, wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ, 0};
   size_t ready;
-  uint64_t until = t->carrier.sleep_until < below.deadline ? t->carrier.sleep_until : below.deadline;
-  return hc_socket_wait(&entry, 1, until, &ready) == HC_OK;
+  return hc_wait(&entry, 1, hc_clock_earlier(t->carrier.sleep_until, below.deadline), &ready) == HC_OK;
 }
 
 static bool is_over(uint64_t until) { return until != HC_NEVER && hc_clock_now() >= until; }
 
-static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, bool fill, uint64_t until, size_t *got,
+static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
                                hc_failure *why) {
   tls_peer *t = peer_of(self);
   hc_io io;
@@ -172,7 +172,7 @@ static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, bo
     io = tls_recv(self, into + *got, room - *got, &more, *got == 0 ? why : NULL);
     *got += more;
     if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && !is_over(until) && sleep_for(t, io)) continue;
-    if (io != HC_IO_OK || !fill) break;
+    if (io != HC_IO_OK || fill == HC_FILL_SOME) break;
   } while (*got < room && !is_over(until));
   t->carrier.sleeping = false;
   return *got > 0 ? HC_IO_OK : io; /* a failure or an end behind the bytes is there for the next read */
@@ -396,7 +396,7 @@ static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
 
 static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   tls_peer *t = peer_of(self);
-  *out = (hc_interest){-1, 0, false, HC_NEVER};
+  *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
   if (t->carrier.below == NULL) return;
   hc_stream_peer_interest(t->carrier.below, out);
   if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && t->ssl == NULL) {

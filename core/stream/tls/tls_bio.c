@@ -10,7 +10,7 @@
 static hc_io receive(hc_tls_carrier *c, char *into, size_t room, size_t *got) {
   hc_stream_peer *below = c->below;
   if (c->sleeping && below->ops->recv_blocking != NULL && hc_buffer_size(&below->unread) == 0) {
-    return below->ops->recv_blocking(below, into, room, false, c->sleep_until, got, c->failure);
+    return below->ops->recv_blocking(below, into, room, HC_FILL_SOME, c->sleep_until, got, c->failure);
   }
   return hc_stream_peer_recv(below, into, room, got, c->failure);
 }

@@ -97,7 +97,7 @@ struct hc_tls_options {
   bool require_ocsp;
   bool tolerates_missing_close_notify;
   bool logs_keys;
-  int keylog;                      /* a descriptor, where logs_keys */
+  hc_file keylog;                  /* open where logs_keys */
   SSL_CTX *context;                /* NULL until it is needed */
   BIO_METHOD *bio_method;
   unsigned store_number;           /* another one for each store that was set; 0: none yet */

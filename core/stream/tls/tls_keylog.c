@@ -3,7 +3,6 @@
 
 #include "../../base/memory.h"
 #include "../../platform/file.h"
-#include "../../platform/socket.h"
 #include "tls_internal.h"
 
 #define LINE_MAX_SIZE 512u /* a label, 32 bytes and at most 64 more, in hex */

@@ -31,16 +31,17 @@ struct hc_tls_store {
 };
 
 static struct {
-  hc_monitor monitor;
+  hc_mutex lock;
+  hc_condition changed;
   hc_tls_store *first;         /* the newest first */
   unsigned forks;              /* threads that are about to fork: no work is begun */
   unsigned busy;               /* threads that are in OpenSSL */
   bool ended;                  /* OpenSSL is going */
   long loads;
-} shared = {.monitor = HC_MONITOR};
+} shared = {.lock = HC_MUTEX, .changed = HC_CONDITION};
 
-static void enter(void) { hc_monitor_enter(&shared.monitor); }
-static void leave(void) { hc_monitor_leave(&shared.monitor); }
+static void enter(void) { hc_mutex_lock(&shared.lock); }
+static void leave(void) { hc_mutex_unlock(&shared.lock); }
 
 /* --- one store's life */
 
@@ -141,7 +142,7 @@ static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
 /* False when OpenSSL must not be used any more. */
 static bool begin_openssl(void) {
   enter();
-  while (shared.forks > 0) hc_monitor_wait(&shared.monitor);
+  while (shared.forks > 0) hc_condition_wait(&shared.changed, &shared.lock);
   bool may = !shared.ended;
   if (may) shared.busy++;
   leave();
@@ -151,7 +152,7 @@ static bool begin_openssl(void) {
 static void end_openssl(void) {
   enter();
   shared.busy--;
-  hc_monitor_tell(&shared.monitor);
+  hc_condition_wake_all(&shared.changed);
   leave();
 }
 
@@ -203,12 +204,12 @@ static void *work(void *store) {
 static void before_fork(void) {
   enter();
   shared.forks++;
-  while (shared.busy > 0) hc_monitor_wait(&shared.monitor);
+  while (shared.busy > 0) hc_condition_wait(&shared.changed, &shared.lock);
 }
 
 static void after_fork_in_parent(void) {
   shared.forks--;
-  hc_monitor_tell(&shared.monitor);
+  hc_condition_wake_all(&shared.changed);
   leave();
 }
 
@@ -220,7 +221,7 @@ static void after_fork_in_child(void) {
     s->references--;
   }
   shared.forks = 0;
-  hc_monitor_renew(&shared.monitor);
+  hc_condition_init(&shared.changed);
   leave();
 }
 
@@ -228,7 +229,7 @@ static void after_fork_in_child(void) {
 static void at_end(void) {
   enter();
   shared.ended = true;
-  while (shared.busy > 0) hc_monitor_wait(&shared.monitor);
+  while (shared.busy > 0) hc_condition_wait(&shared.changed, &shared.lock);
   leave();
 }
 
@@ -282,7 +283,7 @@ static void start(hc_tls_store *s) {
   s->state = STORE_LOADING;
   s->references++;
   shared.loads++;
-  if (hc_thread_start(work, s) == 0) return;
+  if (hc_thread_start(work, s, HC_STACK_USUAL) == 0) return;
   leave();
   if (load(s)) end_openssl();
   enter();

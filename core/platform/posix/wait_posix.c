@@ -1,13 +1,12 @@
-/* socket_wait_posix.c - the clock, waiting, signals between threads and groups of descriptors. See socket.h. */
+/* wait_posix.c - waiting, signals between threads and groups of descriptors. See wait.h. */
 #include "../system_features.h"
 
-#include "../socket.h"
+#include "../wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <time.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -21,27 +20,9 @@
 #endif
 
 #include "../../base/memory.h"
+#include "../clock.h"
 
-#define NANOSECONDS 1000000000u
-#define NANOSECONDS_PER_MS 1000000u
 #define WAIT_ENTRIES_ON_STACK 16u
-
-/* ---- the clock ---- */
-
-uint64_t hc_clock_now(void) {
-  struct timespec now;
-  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0; /* POSIX 2008 requires this clock */
-  return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
-}
-
-uint64_t hc_clock_deadline(uint64_t now, double seconds) {
-  if (!(seconds > 0)) return HC_NEVER; /* a NaN too */
-  /* 2^63 ns are 292 years: what is beyond never comes, and the conversion below stays defined. */
-  double nanoseconds = seconds * NANOSECONDS;
-  if (nanoseconds >= 9223372036854775808.0) return HC_NEVER;
-  uint64_t span = (uint64_t)nanoseconds;
-  return span > HC_NEVER - now ? HC_NEVER : now + span;
-}
 
 /* ---- waiting ---- */
 
@@ -67,25 +48,16 @@ static size_t take_poll_results(hc_wait_entry *to, const struct pollfd *from, si
   return ready;
 }
 
-/* Rounded up: a rounded down timeout would wake too early and make the caller spin through the last millisecond. */
-static int poll_timeout(uint64_t deadline) {
-  if (deadline == HC_NEVER) return -1;
-  uint64_t now = hc_clock_now();
-  if (deadline <= now) return 0;
-  uint64_t ms = (deadline - now - 1) / NANOSECONDS_PER_MS + 1;
-  return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 static hc_error poll_until(struct pollfd *entries, size_t count, uint64_t deadline) {
   for (;;) {
-    int timeout = poll_timeout(deadline);
+    int timeout = hc_clock_milliseconds_until(deadline);
     int found = poll(entries, (nfds_t)count, timeout);
     if (found > 0 || (found == 0 && timeout == 0)) return HC_OK;
     if (found < 0 && errno != EINTR) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_FAILED;
   }
 }
 
-hc_error hc_socket_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t *ready_count) {
+hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t *ready_count) {
   *ready_count = 0;
   struct pollfd few[WAIT_ENTRIES_ON_STACK], *all = few;
   if (count > WAIT_ENTRIES_ON_STACK) all = hc_memory_allocate_zeroed(count, sizeof *all);
@@ -131,49 +103,67 @@ hc_error hc_signal_open(hc_signal *signal) {
   int ends[2];
   *signal = (hc_signal){0};
   if (!open_pair(ends)) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
-  *signal = (hc_signal){.read_fd = ends[0], .write_fd = ends[1]};
+  *signal = (hc_signal){.read_end = ends[0], .write_end = ends[1]};
   return HC_OK;
 }
 
 void hc_signal_raise(const hc_signal *signal) {
   const uint64_t one = 1; /* what an eventfd takes; to a pipe any bytes will do */
-  if (signal->write_fd <= 0) return;
+  if (signal->write_end <= 0) return;
   /* EAGAIN means that it is raised already. */
-  while (write(signal->write_fd, &one, sizeof one) < 0 && errno == EINTR) continue;
+  while (write(signal->write_end, &one, sizeof one) < 0 && errno == EINTR) continue;
 }
 
 void hc_signal_close(hc_signal *signal) {
-  if (signal->read_fd > 0) (void)close(signal->read_fd);
-  if (signal->write_fd > 0 && signal->write_fd != signal->read_fd) (void)close(signal->write_fd);
+  if (signal->read_end > 0) (void)close(signal->read_end);
+  if (signal->write_end > 0 && signal->write_end != signal->read_end) (void)close(signal->write_end);
   *signal = (hc_signal){0};
+}
+
+hc_handle hc_signal_handle(const hc_signal *signal) { return signal->read_end > 0 ? signal->read_end : HC_NO_HANDLE; }
+
+static bool take_number(int fresh, int kept) { return dup2(fresh, kept) >= 0 && fcntl(kept, F_SETFD, FD_CLOEXEC) == 0; }
+
+void hc_signal_renew(hc_signal *signal) {
+  hc_signal fresh;
+  if (signal->read_end <= 0) return;
+  if (hc_signal_open(&fresh) != HC_OK) {
+    hc_signal_close(signal);
+    return;
+  }
+  bool is_pair = signal->read_end != signal->write_end;
+  bool is_moved = take_number(fresh.read_end, signal->read_end) &&
+                  (!is_pair || take_number(fresh.write_end, signal->write_end));
+  hc_signal_close(&fresh);
+  if (!is_moved) hc_signal_close(signal);
 }
 
 /* ---- groups of descriptors ---- */
 
 #if defined(__linux__)
-hc_error hc_group_open(int *fd) {
-  *fd = epoll_create1(EPOLL_CLOEXEC);
-  if (*fd >= 0) return HC_OK;
+hc_error hc_group_open(hc_handle *group) {
+  *group = epoll_create1(EPOLL_CLOEXEC);
+  if (*group >= 0) return HC_OK;
   return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 
-hc_error hc_group_add(int group, int fd, unsigned events) {
+hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   struct epoll_event event = {.events = (events & HC_EVENT_READ ? (uint32_t)EPOLLIN : 0u) |
                                         (events & HC_EVENT_WRITE ? (uint32_t)EPOLLOUT : 0u)};
   event.data.fd = fd;
   return epoll_ctl(group, EPOLL_CTL_ADD, fd, &event) == 0 ? HC_OK : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 #elif defined(HAS_KQUEUE)
-hc_error hc_group_open(int *fd) {
-  *fd = kqueue();
-  if (*fd < 0) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
-  if (fcntl(*fd, F_SETFD, FD_CLOEXEC) == 0) return HC_OK;
-  (void)close(*fd);
-  *fd = -1;
+hc_error hc_group_open(hc_handle *group) {
+  *group = kqueue();
+  if (*group < 0) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
+  if (fcntl(*group, F_SETFD, FD_CLOEXEC) == 0) return HC_OK;
+  (void)close(*group);
+  *group = HC_NO_HANDLE;
   return HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 
-hc_error hc_group_add(int group, int fd, unsigned events) {
+hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   struct kevent changes[2];
   int count = 0;
   if (events & HC_EVENT_READ) {
@@ -187,17 +177,17 @@ hc_error hc_group_add(int group, int fd, unsigned events) {
   return kevent(group, changes, count, NULL, 0, NULL) == 0 ? HC_OK : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 #else
-hc_error hc_group_open(int *fd) {
-  *fd = -1;
+hc_error hc_group_open(hc_handle *group) {
+  *group = HC_NO_HANDLE;
   return HC_OK;
 }
 
-hc_error hc_group_add(int group, int fd, unsigned events) {
+hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   (void)group, (void)fd, (void)events;
   return HC_ERR_UNAVAILABLE;
 }
 #endif
 
-void hc_group_close(int group) {
+void hc_group_close(hc_handle group) {
   if (group >= 0) (void)close(group);
 }

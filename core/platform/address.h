@@ -1,0 +1,36 @@
+/* address.h - Internet addresses: opaque bytes, so that those who use them need no header of the system's. */
+#ifndef HC_ADDRESS_H
+#define HC_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/slice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An address and a port. */
+typedef struct hc_address {
+  uint32_t size;
+  uint32_t is_ipv6;
+  union {
+    uint64_t align;
+    unsigned char bytes[32];
+  } raw;
+} hc_address;
+
+#define HC_ADDRESS_TEXT 64
+/* The address without port, as text, "::1" without brackets. */
+void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]);
+unsigned hc_address_port(const hc_address *address);
+/* An IPv4 or IPv6 literal (zone allowed, no brackets) without any lookup. False when it is none. */
+bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

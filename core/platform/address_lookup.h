@@ -1,0 +1,20 @@
+/* address_lookup.h - the system's own look-up of a host's name. It may take many seconds, and nothing can call it off. */
+#ifndef HC_ADDRESS_LOOKUP_H
+#define HC_ADDRESS_LOOKUP_H
+
+#include "address.h"
+#include "system_error.h"
+
+/* What it came to. Zeroed: nothing yet. */
+typedef struct hc_address_answer {
+  hc_address *addresses; /* ends with hc_memory_release; NULL where there is none, and a reason instead */
+  size_t count;
+  int code, system_error; /* the system's own reasons */
+} hc_address_answer;
+
+/* The addresses of `host`, each once, in the system's order (RFC 6724), with that port. Callable from any thread. */
+void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer);
+/* Why there is no address. */
+const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]);
+
+#endif

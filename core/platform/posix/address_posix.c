@@ -1,0 +1,104 @@
+/* address_posix.c - addresses and their texts, in the bytes of the system's sockaddr. See address.h. */
+#include "../system_features.h"
+
+#include "address_posix.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct sockaddr_in6) <= sizeof((hc_address){0}.raw), "an address must fit");
+
+static void get_ipv4(const hc_address *address, struct sockaddr_in *out) {
+  memcpy(out, address->raw.bytes, sizeof *out);
+}
+
+static void get_ipv6(const hc_address *address, struct sockaddr_in6 *out) {
+  memcpy(out, address->raw.bytes, sizeof *out);
+}
+
+void hc_address_set_ipv4(hc_address *address, const struct sockaddr_in *from) {
+  *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 0};
+  memcpy(address->raw.bytes, from, sizeof *from);
+}
+
+void hc_address_set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
+  *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 1};
+  memcpy(address->raw.bytes, from, sizeof *from);
+}
+
+/* The zone of a scoped address (RFC 4007 section 11), "%eth0" or "%2". */
+static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
+  char name[IF_NAMESIZE];
+  size_t length = strlen(text);
+  if (if_indextoname(scope, name) != NULL)
+    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%s", name);
+  else
+    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
+}
+
+void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
+  text[0] = '\0';
+  if (address->size == 0) return;
+  if (address->is_ipv6 == 0) {
+    struct sockaddr_in in;
+    get_ipv4(address, &in);
+    if (inet_ntop(AF_INET, &in.sin_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
+    return;
+  }
+  struct sockaddr_in6 in6;
+  get_ipv6(address, &in6);
+  if (inet_ntop(AF_INET6, &in6.sin6_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
+  else if (in6.sin6_scope_id != 0) append_zone(text, in6.sin6_scope_id);
+}
+
+unsigned hc_address_port(const hc_address *address) {
+  if (address->size == 0) return 0;
+  if (address->is_ipv6 == 0) {
+    struct sockaddr_in in;
+    get_ipv4(address, &in);
+    return ntohs(in.sin_port);
+  }
+  struct sockaddr_in6 in6;
+  get_ipv6(address, &in6);
+  return ntohs(in6.sin6_port);
+}
+
+/* An interface's name, or its number. */
+static bool parse_zone(const char *zone, uint32_t *scope) {
+  *scope = if_nametoindex(zone);
+  if (*scope != 0) return true;
+  uint32_t number = 0;
+  for (const char *at = zone; *at != '\0'; at++) {
+    if (*at < '0' || *at > '9' || number > (UINT32_MAX - 9) / 10) return false;
+    number = number * 10 + (uint32_t)(*at - '0');
+  }
+  *scope = number;
+  return number != 0;
+}
+
+bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) {
+  char copy[HC_ADDRESS_TEXT];
+  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL) return false;
+  memcpy(copy, text.data, text.size);
+  copy[text.size] = '\0';
+  struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  if (inet_pton(AF_INET, copy, &in.sin_addr) == 1) {
+    hc_address_set_ipv4(address, &in);
+    return true;
+  }
+  struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+  char *zone = strchr(copy, '%');
+  if (zone != NULL) *zone++ = '\0';
+  if (inet_pton(AF_INET6, copy, &in6.sin6_addr) != 1) return false;
+  uint32_t scope = 0;
+  if (zone != NULL && !parse_zone(zone, &scope)) {
+    /* As it stands in a URL the zone begins with "%25" (RFC 6874 section 2). */
+    bool is_encoded = strncmp(zone, "25", 2) == 0 && parse_zone(zone + 2, &scope);
+    if (!is_encoded) return false;
+  }
+  in6.sin6_scope_id = scope;
+  hc_address_set_ipv6(address, &in6);
+  return true;
+}
