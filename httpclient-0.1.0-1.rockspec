@@ -65,6 +65,7 @@ build = {
         "core/connection/h1_protocol.c",
         "core/connection/receiver.c",
         "core/connection/sender.c",
+        "core/connection/supply.c",
         "core/http/body.c",
         "core/http/credentials.c",
         "core/http/fields.c",

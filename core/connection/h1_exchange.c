@@ -196,8 +196,8 @@ static void times_of_body(const hc_h1_exchange *h, hc_interest *out) {
 /* The source had nothing. A body function says when that has changed. */
 static void times_of_source(const hc_sender *s, hc_interest *out) {
   if (!hc_sender_calls_back(s)) out->deadline = hc_clock_earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
-  else if (s->content->ask_at == 0) out->ready = true;
-  else out->deadline = hc_clock_earlier(out->deadline, s->content->ask_at);
+  else if (s->content->supply.ask_at == 0) out->ready = true;
+  else out->deadline = hc_clock_earlier(out->deadline, s->content->supply.ask_at);
 }
 
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out) {

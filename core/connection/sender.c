@@ -6,7 +6,6 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
-#include "../platform/file.h"
 
 /* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking mode keep the client
  * from seeing an early answer. */
@@ -23,8 +22,7 @@ typedef struct hc_sending {
 } hc_sending;
 
 static void clear_content(hc_outgoing *o) {
-  hc_body_source_drop(&o->body);
-  hc_buffer_free(&o->file_piece);
+  hc_supply_drop(&o->supply);
   memset(o, 0, sizeof *o);
 }
 
@@ -61,7 +59,7 @@ hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head, const hc_req
                    .announced = *announced,
                    .content = s->content,
                    .source_ended = announced->transfer == HC_TRANSFER_NONE};
-  if (s->content) s->content->body = *body;
+  if (s->content) s->content->supply.body = *body;
   return HC_OK;
 }
 
@@ -71,21 +69,6 @@ void hc_sender_continue(hc_sender *s) {
 
 /* --- content: the next piece ----------------------------------------------------------------------------------------- */
 
-static hc_io source_failed(hc_sending *g, const char *what) {
-  g->sender->source_failed = true;
-  hc_failure_set(g->why, HC_ERR_CONNECTION_ERROR, "%s", what);
-  return HC_IO_ERROR;
-}
-
-static hc_io end_of_source(hc_sending *g) {
-  hc_sender *s = g->sender;
-  s->source_ended = true;
-  if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->content->suffix = HC_SLICE("0\r\n\r\n");
-  else if (s->content->pulled != s->announced.content_length)
-    return source_failed(g, "the body ended before its Content-Length was reached");
-  return HC_IO_OK;
-}
-
 static void frame_chunk(hc_outgoing *o) {
   int size = snprintf(o->prefix, sizeof o->prefix, "%zx\r\n", o->piece.size);
   o->prefix_start = 0;
@@ -93,108 +76,20 @@ static void frame_chunk(hc_outgoing *o) {
   o->suffix = HC_SLICE("\r\n");
 }
 
-/* A function or a pipe that has nothing is asked again after a millisecond, then after twice as long, up to this. */
-#define ASK_FIRST_NS UINT64_C(1000000)
-#define ASK_LAST_NS UINT64_C(50000000)
-#define ASK_DOUBLINGS 6u
-
-static void ask_later(hc_outgoing *o) {
-  uint64_t pause = ASK_FIRST_NS << o->empty_asks;
-  if (o->empty_asks < ASK_DOUBLINGS) o->empty_asks++;
-  o->ask_at = o->is_resumed ? 0 : hc_clock_now() + (pause < ASK_LAST_NS ? pause : ASK_LAST_NS);
+static void end_content(hc_sender *s) {
+  s->source_ended = true;
+  if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->content->suffix = HC_SLICE("0\r\n\r\n");
 }
 
-bool hc_sender_resume(hc_sender *s) {
-  hc_outgoing *o = s->content;
-  if (!o || (o->body.kind != HC_BODY_PULL && o->body.kind != HC_BODY_STREAM)) return false;
-  o->is_resumed = true;
-  o->ask_at = 0;
-  o->empty_asks = 0;
-  return true;
-}
-
-static bool is_early(const hc_outgoing *o) { return o->ask_at != 0 && hc_clock_now() < o->ask_at; }
-
-/* WANT_WRITE with wants 0: poll asks again, see ask_at. */
-static hc_io come_back_later(hc_sending *g) {
-  g->sender->wants = 0;
+/* WANT_WRITE with wants 0: poll asks again, see the supply's ask_at. */
+static hc_io come_back_later(hc_sender *s) {
+  s->wants = 0;
   return HC_IO_WANT_WRITE;
 }
 
-static hc_io has_nothing_now(hc_sending *g) {
-  ask_later(g->sender->content);
-  return come_back_later(g);
-}
-
-/* The next piece of content whose size nobody knew before. */
-static hc_io take_piece(hc_sending *g, hc_slice piece) {
-  hc_sender *s = g->sender;
-  hc_outgoing *o = s->content;
-  o->ask_at = 0;
-  o->empty_asks = 0;
-  if (s->announced.transfer == HC_TRANSFER_LENGTH && piece.size > s->announced.content_length - o->pulled)
-    return source_failed(g, "the body is longer than its Content-Length");
-  o->piece = piece;
-  o->pulled += piece.size;
-  if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
-  return HC_IO_OK;
-}
-
-static hc_io pull_from_function(hc_sending *g) {
-  hc_outgoing *o = g->sender->content;
-  hc_slice piece = {NULL, 0};
-  if (is_early(o)) return come_back_later(g);
-  o->is_resumed = false;
-  hc_pull_result result = o->body.pull(o->body.context, &piece, g->why);
-  if (result == HC_PULL_FAILED) return source_failed(g, "the body function failed");
-  if (result == HC_PULL_END) return end_of_source(g);
-  return piece.size > 0 ? take_piece(g, piece) : has_nothing_now(g);
-}
-
-/* Room in file_piece, which is emptied. */
-static bool make_room(hc_sending *g, size_t want, char **at) {
-  hc_buffer *piece = &g->sender->content->file_piece;
-  size_t room;
-  hc_buffer_consume(piece, hc_buffer_size(piece));
-  if (hc_buffer_reserve(piece, want, HC_STREAM_BODY_PIECE, at, &room) == HC_OK) return true;
-  hc_failure_set(g->why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  return false;
-}
-
-static hc_io read_on(hc_sending *g) {
-  hc_outgoing *o = g->sender->content;
-  hc_slice before = o->body.bytes;
-  if (is_early(o)) return come_back_later(g);
-  o->is_resumed = false;
-  o->body.bytes = (hc_slice){NULL, 0};
-  if (before.size > 0) return take_piece(g, before);
-  char *at;
-  size_t got = 0;
-  if (!make_room(g, HC_STREAM_BODY_PIECE, &at)) return source_failed(g, "");
-  hc_error code = hc_file_read_on(o->body.file, &o->body.file_offset, at, HC_STREAM_BODY_PIECE, &got, g->why);
-  if (code == HC_ERR_BUSY) return has_nothing_now(g);
-  if (code != HC_OK) return source_failed(g, "");
-  if (got == 0) return end_of_source(g);
-  hc_buffer_commit(&o->file_piece, got);
-  return take_piece(g, (hc_slice){hc_buffer_head(&o->file_piece), got});
-}
-
-static hc_io read_from_file(hc_sending *g) {
-  hc_sender *s = g->sender;
-  hc_outgoing *o = s->content;
-  uint64_t left = s->announced.content_length - o->pulled;
-  if (left == 0) return end_of_source(g);
-  size_t want = left < HC_STREAM_BODY_PIECE ? (size_t)left : HC_STREAM_BODY_PIECE;
-  char *at;
-  size_t got = 0;
-  if (!make_room(g, want, &at)) return source_failed(g, "");
-  if (hc_file_read_at(o->body.file, o->body.file_offset, at, want, &got, g->why) != HC_OK) return source_failed(g, "");
-  if (got == 0) return source_failed(g, "the body file is shorter than it was");
-  hc_buffer_commit(&o->file_piece, got);
-  o->piece = (hc_slice){hc_buffer_head(&o->file_piece), got};
-  o->body.file_offset += got;
-  o->pulled += got;
-  return HC_IO_OK;
+static hc_io fail_source(hc_sender *s) {
+  s->source_failed = true;
+  return HC_IO_ERROR;
 }
 
 /* Sees to it that there is something to send. A chunk's CRLF may still wait when its content has left. */
@@ -202,20 +97,18 @@ static hc_io load_piece(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_outgoing *o = s->content;
   if (s->source_ended || o->piece.size || o->suffix.size) return HC_IO_OK;
-  switch (o->body.kind) {
-    case HC_BODY_BYTES:
-      if (o->pulled == o->body.bytes.size) return end_of_source(g);
-      o->piece = o->body.bytes;
-      o->pulled = o->body.bytes.size;
-      return HC_IO_OK;
-    case HC_BODY_FILE: return read_from_file(g);
-    case HC_BODY_STREAM: return read_on(g);
-    case HC_BODY_PULL: return pull_from_function(g);
-    case HC_BODY_NONE: break;
+  switch (hc_supply_next(&o->supply, &s->announced, &o->piece, g->why)) {
+    case HC_SUPPLY_PIECE:
+      if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
+      break;
+    case HC_SUPPLY_END: end_content(s); break;
+    case HC_SUPPLY_LATER: return come_back_later(s);
+    case HC_SUPPLY_FAILED: return fail_source(s);
   }
-  s->source_ended = true;
   return HC_IO_OK;
 }
+
+bool hc_sender_resume(hc_sender *s) { return s->content && hc_supply_resume(&s->content->supply); }
 
 /* --- moving ----------------------------------------------------------------------------------------------------------- */
 
@@ -257,23 +150,24 @@ static void account(hc_sender *s, size_t sent) {
 /* File to socket without a detour, where the stream can. Only once the head is out. */
 static hc_io send_from_file(hc_sending *g) {
   hc_sender *s = g->sender;
-  hc_outgoing *o = s->content;
-  uint64_t left = s->announced.content_length - o->pulled;
+  hc_supply *u = &s->content->supply;
+  uint64_t left = s->announced.content_length - u->pulled;
   size_t want = left < SEND_BUDGET ? (size_t)left : SEND_BUDGET;
   size_t moved = 0;
-  hc_io io = g->stream->ops->send_file(g->stream, o->body.file, &o->body.file_offset, want, &moved, g->why);
-  o->pulled += moved;
+  hc_io io = g->stream->ops->send_file(g->stream, u->body.file, &u->body.file_offset, want, &moved, g->why);
+  hc_supply_pass(u, moved);
   s->sent += moved;
   g->moved += moved;
-  if (io == HC_IO_EOF) return source_failed(g, "the body file is shorter than it was");
-  return io;
+  if (io != HC_IO_EOF) return io;
+  hc_failure_set(g->why, HC_ERR_CONNECTION_ERROR, "the body file is shorter than it was");
+  return fail_source(s);
 }
 
 static bool goes_through_kernel(const hc_sending *g) {
   const hc_sender *s = g->sender;
   const hc_outgoing *o = s->content;
-  return o && o->body.kind == HC_BODY_FILE && g->stream->ops->send_file && hc_buffer_size(&s->head) == 0 &&
-         !o->piece.size && o->pulled < s->announced.content_length;
+  return o && o->supply.body.kind == HC_BODY_FILE && g->stream->ops->send_file && hc_buffer_size(&s->head) == 0 &&
+         !o->piece.size && o->supply.pulled < s->announced.content_length;
 }
 
 /* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1). A function is not
@@ -281,7 +175,7 @@ static bool goes_through_kernel(const hc_sending *g) {
 static bool head_goes_alone(const hc_sending *g) {
   const hc_sender *s = g->sender;
   if (s->source_ended) return true;
-  hc_body_kind kind = s->content->body.kind;
+  hc_body_kind kind = s->content->supply.body.kind;
   return hc_buffer_size(&s->head) > 0 && (s->announced.expects_continue || kind == HC_BODY_PULL || kind == HC_BODY_STREAM ||
                                           (kind == HC_BODY_FILE && g->stream->ops->send_file));
 }

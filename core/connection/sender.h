@@ -7,8 +7,8 @@
 
 #include "../http/request.h"
 #include "../stream/stream_peer.h"
-#include "body_source.h"
 #include "progress.h"
+#include "supply.h"
 
 typedef enum hc_send_state {
   HC_SEND_IDLE,      /* nothing to send, or all sent */
@@ -20,17 +20,12 @@ typedef enum hc_send_state {
 
 /* Content on its way out: what goes next is prefix, piece, suffix, in this order. */
 typedef struct hc_outgoing {
-  hc_body_source body;
+  hc_supply supply;
   hc_slice piece;          /* content bytes not yet sent */
   char prefix[20];         /* a chunk-size line */
   uint8_t prefix_start, prefix_size;
   hc_slice suffix;         /* CRLF behind a chunk, or the last chunk */
-  hc_buffer file_piece;    /* file content for streams that can not send a file */
-  uint64_t pulled;         /* content bytes that entered the way out */
   uint64_t continue_deadline;
-  uint64_t ask_at;         /* the body function had nothing, and is not asked before this; 0: at once */
-  uint8_t empty_asks;      /* how often in a row it had nothing, as far as that matters */
-  bool is_resumed;         /* hc_sender_resume was called since it was last asked */
 } hc_outgoing;
 
 typedef struct hc_sender {
@@ -63,7 +58,7 @@ static inline bool hc_sender_is_done(const hc_sender *s) {
 }
 /* Does the next advance run a function of the host's? */
 static inline bool hc_sender_calls_back(const hc_sender *s) {
-  return s->content != NULL && s->content->body.kind == HC_BODY_PULL;
+  return s->content != NULL && s->content->supply.body.kind == HC_BODY_PULL;
 }
 
 #endif
