@@ -3,20 +3,22 @@ local certs = require("spec.support.certs")
 local isolated = require("spec.support.isolated")
 local nginx = require("spec.support.nginx")
 
--- Connects and shakes hands in a process of its own; prints each connection's outcome, the dearest poll's and all threads'
--- milliseconds of CPU.
+-- Connects and shakes hands in a process of its own; prints each connection's outcome, what OpenSSL allocated in the dearest
+-- call and what on all threads. To load the system's authorities takes more than a hundred thousand allocations, to shake
+-- hands two or three thousand.
 local script = [[
 local native = require("spec_native")
+native.crypto_allocations()
 local httpclient = require("httpclient")
 local HTTPClient = httpclient.HTTPClient
 local port = %d
 local function connect(...)
   local client = HTTPClient.new()
-  local dearest, before = 0, native.cputime()
+  local dearest, before = 0, select(2, native.crypto_allocations())
   local function step(name, ...)
-    local start = native.thread_cputime()
+    local start = native.crypto_allocations()
     local code, message = client[name](client, ...)
-    dearest = math.max(dearest, native.thread_cputime() - start)
+    dearest = math.max(dearest, native.crypto_allocations() - start)
     return code, message
   end
   assert(step("connect_to_host", "localhost", port, ...) == 0)
@@ -26,11 +28,11 @@ local function connect(...)
     _, message = step("poll")
     local status = client:get_status()
   until status ~= HTTPClient.STATUS_RESOLVING and status ~= HTTPClient.STATUS_CONNECTING
-  print(("%%d %%.2f %%.2f %%s"):format(client:get_status(), dearest * 1000, (native.cputime() - before) * 1000,
-    message or "-"))
+  print(("%%d %%d %%d %%s"):format(client:get_status(), dearest, select(2, native.crypto_allocations()) - before, message or "-"))
   client:close()
 end
 ]]
+local MOST = 10000 -- allocations
 
 describe("The first TLS connection", function()
   local server
@@ -46,36 +48,22 @@ describe("The first TLS connection", function()
     local text = assert(isolated.run(script:format(server:port("secure")) .. calls))
     assert.truthy(text:find("exit 0$"), text)
     local outcomes = {}
-    for status, poll, all, message in text:gmatch("(%d+) ([%d.]+) ([%d.]+) ([^\n]+)\n") do
+    for status, poll, all, message in text:gmatch("(%d+) (%d+) (%d+) ([^\n]+)\n") do
       outcomes[#outcomes + 1] = { status = tonumber(status), poll = tonumber(poll), all = tonumber(all), message = message }
     end
     return outcomes
   end
 
-  -- The best of a few fresh processes: what else the machine does is not ours.
-  local function cheapest(calls)
-    local best
-    for _ = 1, 3 do
-      local outcomes = run(calls)
-      if not best or outcomes[1].poll < best[1].poll then
-        best = outcomes
-      end
-    end
-    return best
-  end
-
-  local limit = 5 * (tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1)
-
-  it("takes no poll more than 5 ms of CPU, the system's store included", function()
-    local outcome = cheapest("connect(true)")[1]
+  it("takes no poll long, the system's store included", function()
+    local outcome = run("connect(true)")[1]
     assert.truthy(outcome.message:find("unable to get local issuer certificate", 1, true), outcome.message)
-    assert.is_true(outcome.poll < limit, ("%.2f ms"):format(outcome.poll))
+    assert.is_true(outcome.poll < MOST, tostring(outcome.poll))
   end)
 
-  it("takes no poll more without verification", function()
-    local outcome = cheapest("connect(true, false)")[1]
+  it("takes no poll long without verification", function()
+    local outcome = run("connect(true, false)")[1]
     assert.equal(5, outcome.status, outcome.message)
-    assert.is_true(outcome.poll < limit, ("%.2f ms"):format(outcome.poll))
+    assert.is_true(outcome.poll < MOST, tostring(outcome.poll))
   end)
 
   it("loads the store for all options at once", function()
@@ -83,10 +71,10 @@ describe("The first TLS connection", function()
     for i = 1, 5 do
       calls[i] = "connect(httpclient.TLSOptions.client())"
     end
-    local outcomes = cheapest(table.concat(calls, "\n"))
+    local outcomes = run(table.concat(calls, "\n"))
     for i = 2, 5 do
       assert.truthy(outcomes[i].message:find("unable to get local issuer certificate", 1, true), outcomes[i].message)
-      assert.is_true(outcomes[i].all < limit, ("number %d: %.2f ms"):format(i, outcomes[i].all))
+      assert.is_true(outcomes[i].all < MOST, ("number %d: %d"):format(i, outcomes[i].all))
     end
   end)
 
@@ -99,7 +87,7 @@ describe("The first TLS connection", function()
       end
       connect(true)
     ]])
-    assert.is_true(outcomes[1].all < 2 * limit, outcomes[1].all)
+    assert.is_true(outcomes[1].all < MOST, tostring(outcomes[1].all))
   end)
 
   it("is no trouble for a process that ends or closes its Lua state at once", function()

@@ -225,7 +225,7 @@ static void after_fork_in_child(void) {
   leave();
 }
 
-/* OpenSSL calls it before it takes its tables down. */
+/* Before OpenSSL takes its tables down. */
 static void at_end(void) {
   enter();
   shared.ended = true;
@@ -233,8 +233,16 @@ static void at_end(void) {
   leave();
 }
 
+/* A host may end OpenSSL itself, which calls what OPENSSL_atexit was given. The process's end must be waited for earlier: what
+ * a thread that is loading adds to that list while it is being called is lost. So atexit comes after OpenSSL's own, for which
+ * the cheapest of its beginnings is enough. Where memory is out, only the end at the very moment of a load goes wrong. */
+static void watch_end(void) {
+  (void)OPENSSL_atexit(at_end);
+  if (OPENSSL_init_crypto(OPENSSL_INIT_ATFORK, NULL) == 1) (void)atexit(at_end);
+}
+
 static void prepare(void) {
-  (void)OPENSSL_atexit(at_end); /* fails when memory is out: then only the end at the very moment of a load goes wrong */
+  watch_end();
   hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

@@ -83,6 +83,7 @@ __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L) {
   sn_open_system(L);
   sn_open_certificates(L);
   sn_open_starve(L);
+  sn_open_crypto(L);
   sn_open_udp(L);
   return 1;
 }

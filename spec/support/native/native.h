@@ -141,6 +141,7 @@ void sn_open_process(lua_State *L);
 void sn_open_system(lua_State *L);
 void sn_open_certificates(lua_State *L);
 void sn_open_starve(lua_State *L);
+void sn_open_crypto(lua_State *L);
 void sn_open_udp(lua_State *L);
 
 #endif
