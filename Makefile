@@ -179,7 +179,7 @@ $(demo_server): examples/demo/server.c $(BUILD)/flags
 # --- install
 
 version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/base/version.h 2>/dev/null)
-lua_files := $(wildcard lua/httpclient/*.lua)
+lua_files := $(patsubst lua/httpclient/%,%,$(wildcard lua/httpclient/*.lua lua/httpclient/*/*.lua))
 share_dir = $(DESTDIR)$(LUA_SHAREDIR)/httpclient
 lib_dir = $(DESTDIR)$(LUA_LIBDIR)/httpclient
 header_dir = $(DESTDIR)$(INCLUDEDIR)/httpclient
@@ -188,8 +188,9 @@ pc_dir = $(DESTDIR)$(LIBDIR)/pkgconfig
 # The library is there as an archive alone: what it stands on is needed by whoever links with it,
 # shared or not.
 install: all
-	$(INSTALL) -d $(share_dir) $(lib_dir) $(header_dir) $(pc_dir)
-	$(INSTALL) -m 644 $(lua_files) $(share_dir)
+	$(INSTALL) -d $(sort $(dir $(lua_files:%=$(share_dir)/%))) $(lib_dir) $(header_dir) $(pc_dir)
+	@set -e; for file in $(lua_files); do \
+	  $(INSTALL) -m 644 lua/httpclient/$$file $(share_dir)/$$file; done
 	$(INSTALL) -m 755 $(module) $(lib_dir)/core.so
 	$(INSTALL) -d $(sort $(dir $(public_headers:%=$(header_dir)/%)))
 	@set -e; for header in $(public_headers); do \
@@ -202,11 +203,12 @@ install: all
 	chmod 644 $(pc_dir)/httpclient.pc
 
 uninstall:
-	rm -f $(lua_files:lua/httpclient/%=$(share_dir)/%) $(lib_dir)/core.so
+	rm -f $(lua_files:%=$(share_dir)/%) $(lib_dir)/core.so
 	rm -f $(DESTDIR)$(LIBDIR)/libhttpclient.a $(pc_dir)/httpclient.pc
 	rm -f $(public_headers:%=$(header_dir)/%)
 	-find $(header_dir) -depth -type d -empty -delete 2>/dev/null
-	-rmdir $(share_dir) $(lib_dir) 2>/dev/null
+	-find $(share_dir) -depth -type d -empty -delete 2>/dev/null
+	-rmdir $(lib_dir) 2>/dev/null
 
 clean:
 	rm -rf $(BUILD)

@@ -42,14 +42,14 @@ for name, module in pairs(spec.build.modules) do
     end
   else
     modules[module] = true
-    local expected = "httpclient" .. (module:match("^lua/httpclient/(.*)%.lua$"):gsub("^", "."):gsub("^%.init$", ""))
+    local expected = "httpclient" .. (module:match("^lua/httpclient(/.*)%.lua$"):gsub("/", "."):gsub("^%.init$", ""))
     if name ~= expected then
       faults[#faults + 1] = ("%s should be the module %s"):format(module, expected)
     end
   end
 end
 compare(path, sources, files("core/*/*.c core/*/*/*.c bindings/*.c"))
-local lua_files = files("lua/httpclient/*.lua")
+local lua_files = files("lua/httpclient/*.lua lua/httpclient/*/*.lua")
 for name in pairs(lua_files) do
   local first = io.lines(name)()
   if first and first:find("^%-%-%-@meta") then -- for editors, not for running

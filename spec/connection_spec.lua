@@ -1,5 +1,5 @@
 -- A connection's life: hosts and ports, names and addresses, every state and what poll says in it, keeping alive, ends.
-local finalizer = require("httpclient.finalizer")
+local finalizer = require("httpclient.base.finalizer")
 local httpclient = require("httpclient")
 local isolated = require("spec.support.isolated")
 local native = require("spec_native")

@@ -1,11 +1,11 @@
 -- What a peer or a user can make 32 KiB of costs time in proportion to that, and no more.
 local cost = require("spec.support.cost")
-local decoder = require("httpclient.decoder")
-local fields = require("httpclient.fields")
+local decoder = require("httpclient.message.decoder")
+local fields = require("httpclient.message.fields")
 local httpclient = require("httpclient")
-local proxy = require("httpclient.proxy")
-local redirect = require("httpclient.redirect")
-local url = require("httpclient.url")
+local proxy = require("httpclient.connect.proxy")
+local redirect = require("httpclient.policies.redirect")
+local url = require("httpclient.url.http")
 
 local HTTPClient = httpclient.HTTPClient
 

@@ -3,7 +3,7 @@ local httpclient = require("httpclient")
 local native = require("spec_native")
 local pipe = require("spec.support.pipe")
 local serve = require("spec.support.serve")
-local urls = require("httpclient.url")
+local urls = require("httpclient.url.http")
 
 local Error, fetch = httpclient.Error, httpclient.fetch
 local HTTPRequest = httpclient.HTTPRequest

@@ -1,6 +1,6 @@
 -- Which proxy a request goes through.
-local proxy = require("httpclient.proxy")
-local url = require("httpclient.url")
+local proxy = require("httpclient.connect.proxy")
+local url = require("httpclient.url.http")
 
 describe("proxy.from_url", function()
   local cases = {

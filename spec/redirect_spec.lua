@@ -1,6 +1,6 @@
 -- What follows on a redirect.
-local redirect = require("httpclient.redirect")
-local url = require("httpclient.url")
+local redirect = require("httpclient.policies.redirect")
+local url = require("httpclient.url.http")
 
 local function follow(from, location, more)
   local state = { method = "GET", code = 302, url = assert(url.http(from)), location = location, headers = {} }

@@ -1,5 +1,5 @@
 -- URLs: parsed, resolved, and made ready for HTTP (RFC 3986).
-local url = require("httpclient.url")
+local url = require("httpclient.url.http")
 
 local function all_bytes(from, to)
   local bytes = {}

@@ -1,6 +1,6 @@
 -- callbacks.lua: what the library calls: body functions, handlers, streams of Lua, tables with metamethods, finalizers. Each
 -- may call the library again, raise, yield, or collect.
-local finalizer = require("httpclient.finalizer")
+local finalizer = require("httpclient.base.finalizer")
 local random = require("fuzz.lua.random")
 local server = require("fuzz.lua.server")
 local values = require("fuzz.lua.values")

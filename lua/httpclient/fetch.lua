@@ -1,14 +1,15 @@
 -- fetch.lua: one call, one response.
-local httpclient = require("httpclient")
-local check = require("httpclient.check")
-local fields = require("httpclient.fields")
-local methods = require("httpclient.methods")
-local proxies = require("httpclient.proxy")
-local response = require("httpclient.response")
-local results = require("httpclient.results")
-local tasks = require("httpclient.tasks")
-local transfer = require("httpclient.transfer")
-local urls = require("httpclient.url")
+local root = (...):match("^(.*)%.[^.]*$")
+local httpclient = require(root)
+local check = require(root .. ".base.check")
+local fields = require(root .. ".message.fields")
+local methods = require(root .. ".message.methods")
+local proxies = require(root .. ".connect.proxy")
+local response = require(root .. ".message.response")
+local results = require(root .. ".transfer.results")
+local tasks = require(root .. ".tasks.scheduler")
+local transfer = require(root .. ".transfer.run")
+local urls = require(root .. ".url.http")
 
 local HTTPClient = httpclient.HTTPClient
 local Response = response.class

@@ -1,13 +1,14 @@
 -- http_request.lua: the class HTTPRequest: one request at a time, with redirects, limits, files, and a completion.
-local httpclient = require("httpclient")
-local check = require("httpclient.check")
-local fields = require("httpclient.fields")
-local methods = require("httpclient.methods")
-local kept = require("httpclient.kept")
-local results = require("httpclient.results")
-local tasks = require("httpclient.tasks")
-local transfer = require("httpclient.transfer")
-local urls = require("httpclient.url")
+local root = (...):match("^(.*)%.[^.]*$")
+local httpclient = require(root)
+local check = require(root .. ".base.check")
+local fields = require(root .. ".message.fields")
+local methods = require(root .. ".message.methods")
+local kept = require(root .. ".base.kept")
+local results = require(root .. ".transfer.results")
+local tasks = require(root .. ".tasks.scheduler")
+local transfer = require(root .. ".transfer.run")
+local urls = require(root .. ".url.http")
 
 local HTTPClient = httpclient.HTTPClient
 local Error = httpclient.Error

@@ -1,4 +1,8 @@
 -- httpclient: the public table. The C core is loaded at once, the Lua parts on top of it when they are first used.
+--
+-- The parts find each other by where this file stands: under whichever name it was required, they are below that name. The
+-- C half has one name.
+local root = (((...) or "httpclient"):gsub("%.init$", ""))
 local core = require("httpclient.core")
 
 -- What the Lua half alone uses.
@@ -16,30 +20,30 @@ for name, value in pairs(core) do
   end
 end
 
--- Name in the public table -> the module that has it, and the field there (nil: the module's value is the thing).
+-- Name in the public table -> the part that has it, and the field there (nil: the part's value is the thing).
 local lazy = {
-  HTTPRequest = { module = "httpclient.http_request" },
-  fetch = { module = "httpclient.fetch" },
-  process = { module = "httpclient.tasks", field = "process" },
-  async = { module = "httpclient.tasks", field = "async" },
-  run = { module = "httpclient.tasks", field = "run" },
-  set_waiter = { module = "httpclient.tasks", field = "set_waiter" },
-  sleep = { module = "httpclient.tasks", field = "sleep" },
-  next_frame = { module = "httpclient.tasks", field = "next_frame" },
-  pool = { module = "httpclient.pool" },
+  HTTPRequest = { part = "http_request" },
+  fetch = { part = "fetch" },
+  process = { part = "tasks.scheduler", field = "process" },
+  async = { part = "tasks.scheduler", field = "async" },
+  run = { part = "tasks.scheduler", field = "run" },
+  set_waiter = { part = "tasks.scheduler", field = "set_waiter" },
+  sleep = { part = "tasks.scheduler", field = "sleep" },
+  next_frame = { part = "tasks.scheduler", field = "next_frame" },
+  pool = { part = "connect.pool" },
 }
 
-local function load_part(name, part)
-  local ok, module = pcall(require, part.module)
+local function load_part(name, entry)
+  local ok, module = pcall(require, root .. "." .. entry.part)
   if not ok then
     error(("httpclient.%s can't be loaded: %s"):format(name, tostring(module)), 3)
   end
   local value = module
-  if part.field then
-    value = type(module) == "table" and module[part.field] or nil
+  if entry.field then
+    value = type(module) == "table" and module[entry.field] or nil
   end
   if value == nil then
-    error(("httpclient.%s is missing in module '%s'"):format(name, part.module), 3)
+    error(("httpclient.%s is missing in module '%s.%s'"):format(name, root, entry.part), 3)
   end
   return value
 end
@@ -61,9 +65,9 @@ end
 
 return setmetatable(httpclient, {
   __index = function(self, name)
-    local part = lazy[name]
-    if part then
-      local value = load_part(name, part)
+    local entry = lazy[name]
+    if entry then
+      local value = load_part(name, entry)
       rawset(self, name, value)
       return value
     end

@@ -1,5 +1,5 @@
 -- Temporary folders that are removed when they are closed, at the latest when they are collected.
-local finalizer = require("httpclient.finalizer")
+local finalizer = require("httpclient.base.finalizer")
 local native = require("spec_native")
 
 local tempdir = {}

@@ -3,15 +3,16 @@
 --
 -- A task that is in the scheduler's hands moves in process() and run(). Outside of tasks drive() does the same for a
 -- single one, and sleeps in the kernel, or in the waiter that was set.
-local httpclient = require("httpclient")
-local agenda = require("httpclient.agenda")
-local check = require("httpclient.check")
-local errors = require("httpclient.errors")
-local finalizer = require("httpclient.finalizer")
-local kept = require("httpclient.kept")
-local life = require("httpclient.life")
-local outside = require("httpclient.outside")
-local watched = require("httpclient.watched")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local agenda = require(root .. ".tasks.agenda")
+local check = require(root .. ".base.check")
+local errors = require(root .. ".tasks.errors")
+local finalizer = require(root .. ".base.finalizer")
+local kept = require(root .. ".base.kept")
+local life = require(root .. ".tasks.life")
+local outside = require(root .. ".tasks.outside")
+local watched = require(root .. ".tasks.watched")
 
 local now = httpclient.monotonic_time
 local current, drop, new_task, resume, root_of = life.current, life.drop, life.new, life.resume, life.root_of
@@ -85,10 +86,10 @@ end
 
 -- Ends the task if the coroutine that drives it is gone. -> is it?
 function tasks.drop_if_abandoned(task)
-  local root = root_of(task)
-  local is_gone = not root.is_scheduled and outside.is_abandoned(root)
+  local top = root_of(task)
+  local is_gone = not top.is_scheduled and outside.is_abandoned(top)
   if is_gone then
-    drop(root)
+    drop(top)
   end
   return is_gone
 end
@@ -494,8 +495,8 @@ function life.Task:wait(seconds)
     return self.state ~= "running"
   end
   if caller then
-    local root = root_of(caller)
-    if root == self or root_of(self) == root then
+    local top = root_of(caller)
+    if top == self or root_of(self) == top then
       error("a task can't wait for itself", 2)
     elseif watched.is_busy() then
       error("wait() can't be called from inside a body function", 2)
@@ -505,17 +506,17 @@ function life.Task:wait(seconds)
       end, deadline)
       return self:result()
     end
-    if root.is_scheduled then
+    if top.is_scheduled then
       self.watchers = self.watchers or {}
-      self.watchers[#self.watchers + 1] = root
-      root.awaited = self
+      self.watchers[#self.watchers + 1] = top
+      top.awaited = self
     elseif state.turn then
       error("wait() can't be called from inside a body function", 2)
     end
     while not is_done() and not (deadline and now() >= deadline) do
       coroutine.yield(WAIT, nil, deadline)
     end
-    life.stop_watching(root)
+    life.stop_watching(top)
   elseif not is_done() then
     enter("wait")
     guarded(work_until, is_done, deadline)

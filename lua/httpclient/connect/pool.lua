@@ -3,10 +3,11 @@
 -- At most max_per_host connections to one place are in use at a time; a task that needs another one waits its turn: in the
 -- scheduler, or in a coroutine of a loop that the waiter belongs to. Who can not wait (a call outside of both, or one from
 -- inside a transfer's callback) gets one beyond that.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
-local httpclient = require("httpclient")
-local kept = require("httpclient.kept")
-local tasks = require("httpclient.tasks")
+local httpclient = require(root)
+local kept = require(root .. ".base.kept")
+local tasks = require(root .. ".tasks.scheduler")
 
 local now = httpclient.monotonic_time
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED

@@ -1,6 +1,7 @@
 -- response.lua: what fetch gives back: a table of facts, and questions about its header fields.
-local check = require("httpclient.check")
-local urls = require("httpclient.url")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local check = require(root .. ".base.check")
+local urls = require(root .. ".url.http")
 
 local Response = {}
 Response.__index = Response

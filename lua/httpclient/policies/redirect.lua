@@ -1,6 +1,7 @@
 -- What follows on a redirect: the next request, no request, or a refusal (RFC 9110 section 15.4). Internal, and pure policy:
 -- nothing is sent here, and nobody counts.
-local url = require("httpclient.url")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local url = require(root .. ".url.http")
 
 local redirect = {}
 

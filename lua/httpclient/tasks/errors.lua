@@ -1,5 +1,6 @@
 -- errors.lua: what callbacks have raised that nobody waits for. It comes out of process() and run().
-local kept = require("httpclient.kept")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local kept = require(root .. ".base.kept")
 
 local errors = {}
 

@@ -1,8 +1,9 @@
 -- life.lua: a task from its first step to its end, whoever moves it: the scheduler in tasks.lua, or a caller who waits.
-local agenda = require("httpclient.agenda")
-local check = require("httpclient.check")
-local kept = require("httpclient.kept")
-local watched = require("httpclient.watched")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local agenda = require(root .. ".tasks.agenda")
+local check = require(root .. ".base.check")
+local kept = require(root .. ".base.kept")
+local watched = require(root .. ".tasks.watched")
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 local enqueue = agenda.add

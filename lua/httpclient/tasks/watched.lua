@@ -1,7 +1,8 @@
 -- watched.lua: the Poller under the scheduler, made when it is first needed.
-local httpclient = require("httpclient")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 local core = require("httpclient.core")
-local kept = require("httpclient.kept")
+local kept = require(root .. ".base.kept")
 
 local watched = {}
 

@@ -1,5 +1,6 @@
 -- methods.lua: request methods by name. The Lua part knows them so: the client takes a token as well as a number.
-local httpclient = require("httpclient")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 
 local HTTPClient = httpclient.HTTPClient
 local methods = {}

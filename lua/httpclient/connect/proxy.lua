@@ -2,7 +2,8 @@
 --
 -- The variables are read as curl reads them: lower case first, an empty one counts as unset, hosts of this machine are no
 -- exception unless no_proxy names them.
-local url = require("httpclient.url")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local url = require(root .. ".url.http")
 
 local proxy = {}
 

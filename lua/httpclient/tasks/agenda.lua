@@ -1,7 +1,8 @@
 -- agenda.lua: which tasks are to be resumed: those whose turn it is, in order, those that have had it and come with the
 -- next round, and those whose time will come.
-local httpclient = require("httpclient")
-local kept = require("httpclient.kept")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local kept = require(root .. ".base.kept")
 
 local now = httpclient.monotonic_time
 local never = math.huge

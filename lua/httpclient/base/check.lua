@@ -1,5 +1,6 @@
 -- check.lua: what is raised for a wrong argument: the same words as the core's, at the place of the caller.
-local httpclient = require("httpclient")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 
 local check = {}
 

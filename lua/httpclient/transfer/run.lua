@@ -2,20 +2,21 @@
 -- connection, decoding, limits, files. fetch and HTTPRequest are two ways to call it.
 --
 -- A transfer runs inside a task (see tasks.lua), waits there, and ends by returning its response or by results.fail().
-local httpclient = require("httpclient")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 local core = require("httpclient.core")
-local decoder = require("httpclient.decoder")
-local download = require("httpclient.download")
-local fields = require("httpclient.fields")
-local methods = require("httpclient.methods")
-local kept = require("httpclient.kept")
-local pool = require("httpclient.pool")
-local redirect = require("httpclient.redirect")
-local request_body = require("httpclient.request_body")
-local results = require("httpclient.results")
-local sinks = require("httpclient.sinks")
-local tasks = require("httpclient.tasks")
-local urls = require("httpclient.url")
+local decoder = require(root .. ".message.decoder")
+local download = require(root .. ".download.sink")
+local fields = require(root .. ".message.fields")
+local methods = require(root .. ".message.methods")
+local kept = require(root .. ".base.kept")
+local pool = require(root .. ".connect.pool")
+local redirect = require(root .. ".policies.redirect")
+local request_body = require(root .. ".message.request_body")
+local results = require(root .. ".transfer.results")
+local sinks = require(root .. ".transfer.sinks")
+local tasks = require(root .. ".tasks.scheduler")
+local urls = require(root .. ".url.http")
 
 local HTTPClient = httpclient.HTTPClient
 local Error = httpclient.Error

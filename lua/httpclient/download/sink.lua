@@ -9,10 +9,11 @@
 -- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
 -- one of the user's own is continued; what has come in its place before it is open is not written to. A device (/dev/null)
 -- has no neighbour, and nothing takes its place: it is written to.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
-local finalizer = require("httpclient.finalizer")
-local httpclient = require("httpclient")
-local kept = require("httpclient.kept")
+local finalizer = require(root .. ".base.finalizer")
+local httpclient = require(root)
+local kept = require(root .. ".base.kept")
 
 local Error = httpclient.Error
 local BODY = httpclient.HTTPClient.STATUS_BODY

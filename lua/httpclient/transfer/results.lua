@@ -1,6 +1,7 @@
 -- results.lua: how a transfer can end: HTTPRequest's Result, and the Error that stands for it in fetch.
-local httpclient = require("httpclient")
-local kept = require("httpclient.kept")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local kept = require(root .. ".base.kept")
 
 local Error = httpclient.Error
 local results = {}

@@ -1,7 +1,8 @@
 -- outside.lua: waiting where no scheduler is: in the kernel, or in the loop that set_waiter() has handed it to.
-local httpclient = require("httpclient")
-local check = require("httpclient.check")
-local kept = require("httpclient.kept")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local check = require(root .. ".base.check")
+local kept = require(root .. ".base.kept")
 
 local now = httpclient.monotonic_time
 

@@ -1,6 +1,7 @@
 -- decoder.lua: content codings (RFC 9110 section 8.4) taken off content that comes in pieces.
-local httpclient = require("httpclient")
-local urls = require("httpclient.url")
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local urls = require(root .. ".url.http")
 
 local Decoder = {}
 Decoder.__index = Decoder
