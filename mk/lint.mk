@@ -12,6 +12,7 @@ lint:
 .PHONY: check-includes check-functions check-rockspec
 check-includes:
 	@$(LUA) .ci/check-includes.lua
+	@$(LUA) .ci/check-requires.lua
 
 check-functions:
 	@$(LUA) .ci/check-functions.lua $(core_sources) $(binding_sources) $(native_sources)

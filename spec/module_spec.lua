@@ -1,5 +1,22 @@
 -- The module table, and what all classes have in common.
 local httpclient = require("httpclient")
+local program = require("spec.support.program")
+local serve = require("spec.support.serve")
+local tempdir = require("spec.support.tempdir")
+
+-- Requires the module by another name and uses all of it; prints what was loaded under which name.
+local ELSEWHERE = [[
+local engine = require("lib.engine")
+engine.prepare()
+io.write(assert(engine.fetch(arg[1])).body, "\n")
+for name in pairs(package.loaded) do
+  if name:find("engine", 1, true) or name:find("httpclient", 1, true) then
+    names = (names or 0) + 1
+    assert(name == "httpclient.core" or name == "lib.engine" or name:find("^lib%.engine%."), name)
+  end
+end
+io.write(names > 10 and "below its name" or names)
+]]
 
 local makers = {
   HTTPClient = function() return httpclient.HTTPClient.new() end,
@@ -50,6 +67,18 @@ describe("the module table", function()
   end)
   it("leaves the globals alone", function()
     assert.is_nil(rawget(_G, "httpclient"))
+  end)
+  it("finds its parts below the name that it is required by", function()
+    local folder = tempdir.new()
+    assert.equal(0, program.run({ "sh", "-c", ("mkdir '%s/lib' && cp -R lua/httpclient '%s/lib/engine'"):format(folder.path,
+      folder.path) }).code)
+    local server = serve({ { serve.answer("hello") } })
+    local result = program.run(program.lua(folder:write("script.lua", ELSEWHERE), server:url()), {
+      env = { LUA_PATH = ("%s/?.lua;%s/?/init.lua"):format(folder.path, folder.path) },
+    })
+    server:stop()
+    folder:close()
+    assert.same({ code = 0, out = "hello\nbelow its name", err = "" }, result)
   end)
   it("says so when a part can not be loaded, only when that is used", function()
     local searched = package.loaded["httpclient.fetch"]

@@ -1,0 +1,143 @@
+-- Checks where things may be known in the Lua half: a file's room says which rooms it may require. What scripts can use is
+-- asked of the public module; the core's private functions have doors, and are named in init.lua. There is no circle among
+-- files. Run in the root of the tree.
+
+-- Each room and the rooms that it may look into, beside itself.
+local rooms = {
+  { "base", {} },
+  { "tasks", { "base" } },
+  { "url", { "base" } },
+  { "message", { "base", "url" } },
+  { "connect", { "base", "tasks", "url" } },
+  { "download", { "base" } },
+  { "policies", { "base", "tasks", "url", "message" } },
+  { "transfer", { "base", "tasks", "url", "message", "connect", "download", "policies" } },
+  -- What the public table gives out stands at the top: options, fetch, http_request.
+  { "", { "base", "tasks", "url", "message", "connect", "download", "policies", "transfer" } },
+}
+
+-- Files that may use what the core keeps for the Lua half.
+local doors = {
+  ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true, ["download.sink"] = true,
+  ["transfer.run"] = true, ["transfer.sinks"] = true,
+}
+
+local FOLDER = "lua/httpclient/"
+local LINES_MOST = 600
+
+local allowed = {}
+for _, room in ipairs(rooms) do
+  local may = { [room[1]] = true }
+  for _, other in ipairs(room[2]) do
+    may[other] = true
+  end
+  allowed[room[1]] = may
+end
+
+local faults = {}
+local function fault(...)
+  faults[#faults + 1] = string.format(...)
+end
+
+local function room_of(name)
+  return name:match("^(.*)%.[^.]*$") or ""
+end
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- The names in init.lua's list of what the Lua half alone uses.
+local private = {}
+for name in read(FOLDER .. "init.lua"):match("local internal = (%b{})"):gmatch("([%w_]+) = true") do
+  private[name] = true
+end
+
+local needs = {} -- module -> the modules that it requires while it is loaded
+
+local function check_own(path, number, name, target)
+  needs[name][#needs[name] + 1] = target
+  local from, to = room_of(name), room_of(target)
+  if not io.open(FOLDER .. target:gsub("%.", "/") .. ".lua") then
+    fault("%s:%d: there is no module %s", path, number, target)
+  elseif not allowed[to] then
+    fault("%s:%d: %s is in no room", path, number, target)
+  elseif not allowed[from][to] then
+    fault("%s:%d: %s may not look into %s", path, number, from, to == "" and "the top" or to)
+  end
+end
+
+local function check_line(path, number, name, line)
+  local target = line:match('require%(root %.%. "%.([%w_.]+)"%)')
+  if target then
+    check_own(path, number, name, target)
+  elseif line:find('require("httpclient.core")', 1, true) then
+    if not doors[name] then
+      fault("%s:%d: the core's private functions have no door here", path, number)
+    end
+  elseif line:find("require%(") and not line:find("require(root)", 1, true) then
+    fault("%s:%d: modules are required as seen from the root", path, number)
+  end
+  for used in line:gsub('"[^"]*"', ""):gmatch("%f[%w_]core%.([%w_]+)") do
+    if name ~= "init" and not private[used] then
+      fault("%s:%d: %s is public: ask the public module", path, number, used)
+    end
+  end
+end
+
+local function check_file(path)
+  local name = path:sub(#FOLDER + 1, -#".lua" - 1):gsub("/", ".")
+  local number = 0
+  needs[name] = {}
+  for line in io.lines(path) do
+    number = number + 1
+    if not line:find("^%s*%-%-") then
+      check_line(path, number, name, line)
+    end
+  end
+  if number > LINES_MOST and name ~= "meta" then
+    fault("%s has %d lines", path, number)
+  end
+end
+
+local state = {} -- module -> "open" while what it needs is looked at, "done"
+local function look_for_circle(name, way)
+  if state[name] == "open" then
+    fault("a circle: %s -> %s", table.concat(way, " -> "), name)
+  elseif not state[name] then
+    state[name] = "open"
+    way[#way + 1] = name
+    for _, other in ipairs(needs[name] or {}) do
+      look_for_circle(other, way)
+    end
+    way[#way] = nil
+    state[name] = "done"
+  end
+end
+
+local count = 0
+local listing = assert(io.popen("find " .. FOLDER .. " -name '*.lua' | LC_ALL=C sort"))
+for path in listing:lines() do
+  count = count + 1
+  local room = path:sub(#FOLDER + 1):match("^(.*)/[^/]*$") or ""
+  if allowed[room] then
+    check_file(path)
+  else
+    fault("%s is in no room: name it in .ci/check-requires.lua", path)
+  end
+end
+listing:close()
+for name in pairs(needs) do
+  look_for_circle(name, {})
+end
+
+for _, text in ipairs(faults) do
+  io.stderr:write(text, "\n")
+end
+if #faults > 0 or count == 0 then
+  os.exit(1)
+end
+print(("requires: %d files, one way"):format(count))
