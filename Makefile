@@ -113,9 +113,8 @@ core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 binding_objects := $(binding_sources:%.c=$(abi)/%.o)
 
 library := $(BUILD)/libhttpclient.a
-# httpclient.h and what it includes.
-public_headers = $(sort $(patsubst $(CURDIR)/core/%,%,$(realpath $(filter %.h,\
-  $(shell $(CC) -std=c11 -MM $(wildcard core/httpclient.h core/poller.h) 2>/dev/null)))))
+# What a host includes; these headers need no others.
+public_headers := $(patsubst core/%,%,$(wildcard core/*.h))
 headers := $(BUILD)/include/httpclient/.copied
 lua_library := $(abi)/libhttpclient_lua.a
 module := $(abi)/httpclient/core.so
@@ -143,10 +142,9 @@ $(library): $(core_objects)
 	$(call say,ar,$(AR) rcs $@ $^)
 
 # As they are installed: a host includes <httpclient/...> in either case.
-$(headers): $(shell find core -name '*.h')
+$(headers): $(public_headers:%=core/%)
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@set -e; for header in $(public_headers); do \
-	  mkdir -p $$(dirname $(@D)/$$header); cp core/$$header $(@D)/$$header; done
+	@cp $^ $(@D)
 	@touch $@
 
 $(lua_library): $(core_objects) $(binding_objects)
@@ -178,7 +176,7 @@ $(demo_server): examples/demo/server.c $(BUILD)/flags
 
 # --- install
 
-version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/base/version.h 2>/dev/null)
+version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/httpclient.h 2>/dev/null)
 lua_files := $(patsubst lua/httpclient/%,%,$(wildcard lua/httpclient/*.lua lua/httpclient/*/*.lua))
 share_dir = $(DESTDIR)$(LUA_SHAREDIR)/httpclient
 lib_dir = $(DESTDIR)$(LUA_LIBDIR)/httpclient
@@ -192,9 +190,7 @@ install: all
 	@set -e; for file in $(lua_files); do \
 	  $(INSTALL) -m 644 lua/httpclient/$$file $(share_dir)/$$file; done
 	$(INSTALL) -m 755 $(module) $(lib_dir)/core.so
-	$(INSTALL) -d $(sort $(dir $(public_headers:%=$(header_dir)/%)))
-	@set -e; for header in $(public_headers); do \
-	  $(INSTALL) -m 644 core/$$header $(header_dir)/$$header; done
+	$(INSTALL) -m 644 $(public_headers:%=core/%) $(header_dir)
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP/1.1 client with TLS that never blocks' \
 	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib' 'Cflags: -I$(INCLUDEDIR)' \
@@ -206,9 +202,8 @@ uninstall:
 	rm -f $(lua_files:%=$(share_dir)/%) $(lib_dir)/core.so
 	rm -f $(DESTDIR)$(LIBDIR)/libhttpclient.a $(pc_dir)/httpclient.pc
 	rm -f $(public_headers:%=$(header_dir)/%)
-	-find $(header_dir) -depth -type d -empty -delete 2>/dev/null
 	-find $(share_dir) -depth -type d -empty -delete 2>/dev/null
-	-rmdir $(lib_dir) 2>/dev/null
+	-rmdir $(header_dir) $(lib_dir) 2>/dev/null
 
 clean:
 	rm -rf $(BUILD)

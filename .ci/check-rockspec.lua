@@ -1,4 +1,4 @@
--- Checks that the rockspec names every source and Lua file of the tree, no other, and the version of core/base/version.h.
+-- Checks that the rockspec names every source and Lua file of the tree, no other, and the version of core/httpclient.h.
 local path = assert(arg[1], "no rockspec")
 local spec = {}
 if setfenv then -- 5.1
@@ -58,10 +58,10 @@ for name in pairs(lua_files) do
 end
 compare(path, modules, lua_files)
 
-for line in io.lines("core/base/version.h") do
+for line in io.lines("core/httpclient.h") do
   local version = line:match('HC_VERSION "(.-)"')
   if version and spec.version:match("^(.*)%-%d+$") ~= version then
-    faults[#faults + 1] = ("%s: version %s, core/base/version.h says %s"):format(path, spec.version, version)
+    faults[#faults + 1] = ("%s: version %s, core/httpclient.h says %s"):format(path, spec.version, version)
   end
 end
 

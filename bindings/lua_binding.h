@@ -5,9 +5,12 @@
 #ifndef HCL_BINDING_H
 #define HCL_BINDING_H
 
-#include "../core/httpclient.h"
+#include "../core/base/internal.h"
+#include "../core/client/client.h"
 #include "../core/http/uri.h"
 #include "lua_compat.h"
+
+HC_INTERNAL_BEGIN
 
 /* --- classes (binding.c) ------------------------------------------------------------------------------------------- */
 
@@ -203,6 +206,10 @@ void hcl_poller_register(lua_State *L);
 
 void hcl_signal_register(lua_State *L);
 void hcl_inflater_register(lua_State *L);
+
+HC_INTERNAL_END
+
+/* The module's door, the one function of it that is seen from outside. */
 int luaopen_httpclient_core(lua_State *L);
 
 #endif

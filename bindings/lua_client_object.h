@@ -6,7 +6,10 @@
 
 #include <stdio.h>
 
+#include "../core/base/internal.h"
 #include "lua_binding.h"
+
+HC_INTERNAL_BEGIN
 
 /* Slots of the anchor: what must live as long as the client may use it. */
 enum {
@@ -97,5 +100,7 @@ extern const luaL_Reg hcl_client_file_methods[];
 extern const luaL_Reg hcl_client_fact_methods[];
 extern const luaL_Reg hcl_client_wait_functions[];
 extern const luaL_Reg hcl_client_wait_methods[];
+
+HC_INTERNAL_END
 
 #endif

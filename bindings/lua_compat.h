@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../core/base/internal.h"
+
+HC_INTERNAL_BEGIN
+
 #if LUA_VERSION_NUM < 502
 /* LuaJIT has some of these itself; one set for both keeps the two builds alike. */
 #define lua_absindex hcl_absindex
@@ -51,5 +55,7 @@ void hcl_run_hooks(lua_State *L);
 /* Calls function(L) with `context` as a light userdata argument; nothing, not even the push, can throw out of it.
  * 0; Lua's status with the error object pushed; or -1 with nothing pushed when there is no stack left. */
 int hcl_call_protected(lua_State *L, lua_CFunction function, void *context);
+
+HC_INTERNAL_END
 
 #endif

@@ -3,7 +3,10 @@
 #ifndef HCL_STREAM_OBJECT_H
 #define HCL_STREAM_OBJECT_H
 
+#include "../core/base/internal.h"
 #include "lua_binding.h"
+
+HC_INTERNAL_BEGIN
 
 /* Slots of a StreamPeerTLS' anchor. */
 #define HCL_STREAM_SLOT 1  /* the object that it runs over */
@@ -41,5 +44,7 @@ int hcl_stream_poll(lua_State *L);
 int hcl_stream_disconnect(lua_State *L);
 int hcl_stream_gc(lua_State *L);
 int hcl_stream_go_out_of_scope(lua_State *L);
+
+HC_INTERNAL_END
 
 #endif

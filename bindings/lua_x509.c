@@ -1,6 +1,7 @@
 /* lua_x509.c - the classes X509Certificate and CryptoKey: PEM in, PEM out. */
 #include <string.h>
 
+#include "../core/stream/tls/x509.h"
 #include "lua_binding.h"
 
 /* A load makes a new core object and swaps it in: TLSOptions made before keep what they were given. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../core/http/fields.h"
-#include "../core/httpclient.h"
+#include "../core/client/client.h"
 #include "memory_peer.h"
 #include "reference.h"
 

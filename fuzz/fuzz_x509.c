@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../core/stream/tls/tls_options.h"
+#include "../core/stream/tls/x509.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

@@ -43,6 +43,7 @@ check-symbols: $(module)
 	  {print "exported: " $$3; bad = 1} END {exit bad}'
 	@nm -D --undefined-only $(module) | awk \
 	  '$$2 ~ /^hcl?_/ {print "missing: " $$2; bad = 1} END {exit bad}'
+	@set -e; for cc in gcc clang; do .ci/check-exports $$cc $(TLS_CFLAGS); done
 
 # --- checkers
 

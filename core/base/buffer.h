@@ -7,11 +7,10 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "internal.h"
 #include "slice.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+HC_INTERNAL_BEGIN
 
 /* Bytes [start, end) are held. Zeroed is a valid empty buffer. */
 typedef struct hc_buffer {
@@ -42,8 +41,6 @@ hc_error hc_buffer_append_number(hc_buffer *b, uint64_t number, size_t limit);
 /* Frees the memory; the buffer is empty and can be used again. */
 void hc_buffer_free(hc_buffer *b);
 
-#ifdef __cplusplus
-}
-#endif
+HC_INTERNAL_END
 
 #endif

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "internal.h"
 #include "slice.h"
+
+HC_INTERNAL_BEGIN
 
 /* One byte of class bits for each byte value. Read it through the functions below. */
 extern const unsigned char hc_char_classes[256];
@@ -53,5 +56,7 @@ bool hc_is_token(hc_slice s);
 bool hc_list_next(hc_slice *rest, hc_slice *element);
 /* Does the list hold this token, any letter case? Parameters (";...") do not count as part of the token. */
 bool hc_list_has_token(hc_slice list, hc_slice token);
+
+HC_INTERNAL_END
 
 #endif

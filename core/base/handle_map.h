@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "internal.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_handle_slot {
   uint64_t handle;
@@ -24,5 +27,7 @@ void *hc_handle_map_get(const hc_handle_map *map, uint64_t handle);
 hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner);
 void hc_handle_map_remove(hc_handle_map *map, uint64_t handle);
 void hc_handle_map_free(hc_handle_map *map);
+
+HC_INTERNAL_END
 
 #endif

@@ -1,16 +1,20 @@
-/* memory.c - the one door to the allocator. See memory.h. */
+/* memory.c - the one door to the allocator: the C library's, or the host's. See memory.h. */
 #include "memory.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../httpclient.h"
 
 #define SMALL_BLOCK 1024u
 
 #ifdef HC_TEST_HOOKS
 
-/* Lookup threads allocate as well; the counters are atomic so that a test build stays free of data races. */
-#include <stdatomic.h>
+/* Lookup threads allocate as well; the counters are atomic so that a test build stays free of data
+ * races. */
 
 static atomic_long countdown = -1;
 static atomic_int stays;
@@ -51,16 +55,58 @@ static void uncount(const void *block) { (void)block; }
 
 #endif
 
+/* --- the host's allocator */
+
+/* Written by hc_set_allocator alone, when no other call runs and nothing has been allocated; so it
+ * is read without a lock. */
+static hc_allocator host;
+
+/* What keeps hc_set_allocator from taking an allocator away from under its blocks. The C library's
+ * blocks are not counted, since all threads would write to that one number at each allocation: the
+ * first of them shuts the door for good. */
+static atomic_bool c_library_was_used;
+static atomic_size_t host_blocks;
+
+static void note_c_library(void) {
+  if (!atomic_load_explicit(&c_library_was_used, memory_order_relaxed))
+    atomic_store_explicit(&c_library_was_used, true, memory_order_relaxed);
+}
+
+static void *note_host_block(void *block) {
+  if (block != NULL) atomic_fetch_add_explicit(&host_blocks, 1, memory_order_relaxed);
+  return block;
+}
+
+hc_error hc_set_allocator(const hc_allocator *allocator) {
+  static const hc_allocator c_library;
+  bool is_whole = !allocator || (allocator->allocate && allocator->resize && allocator->release);
+  if (!is_whole) return HC_ERR_INVALID_PARAMETER;
+  if (host.allocate ? atomic_load(&host_blocks) > 0 : atomic_load(&c_library_was_used)) return HC_ERR_BUSY;
+  host = allocator ? *allocator : c_library;
+  return HC_OK;
+}
+
+/* --- allocations */
+
 /* A size of 0 may give NULL on some platforms, which would look like a failure. */
 static size_t at_least_one(size_t size) { return size > 0 ? size : 1; }
 
-void *hc_memory_allocate(size_t size) { return refuses() ? NULL : counted(malloc(at_least_one(size))); }
+static void *take(size_t size) {
+  if (host.allocate) return note_host_block(host.allocate(host.user, size));
+  note_c_library();
+  return malloc(size);
+}
 
-/* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc keeps for each thread. And not
- * by a plain memset, since compilers make a calloc of the two. */
+void *hc_memory_allocate(size_t size) { return refuses() ? NULL : counted(take(at_least_one(size))); }
+
+/* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc
+ * keeps for each thread. And not by a plain memset, since compilers make a calloc of the two. */
 static void *zeroed(size_t size) {
-  if (size > SMALL_BLOCK) return calloc(1, size);
-  void *block = malloc(size);
+  if (size > SMALL_BLOCK && !host.allocate) {
+    note_c_library();
+    return calloc(1, size);
+  }
+  void *block = take(size);
   if (block != NULL) hc_memory_wipe(block, size);
   return block;
 }
@@ -70,15 +116,26 @@ void *hc_memory_allocate_zeroed(size_t count, size_t size) {
   return refuses() ? NULL : counted(zeroed(at_least_one(count * size)));
 }
 
+static void *resize(void *block, size_t size) {
+  if (host.allocate) return host.resize(host.user, block, size);
+  note_c_library();
+  return realloc(block, size);
+}
+
 void *hc_memory_resize(void *block, size_t size) {
-  if (refuses()) return NULL;
-  void *moved = realloc(block, at_least_one(size));
-  return block == NULL ? counted(moved) : moved;
+  if (block == NULL) return hc_memory_allocate(size);
+  return refuses() ? NULL : resize(block, at_least_one(size));
 }
 
 void hc_memory_release(void *block) {
+  if (block == NULL) return;
   uncount(block);
-  free(block);
+  if (!host.allocate) {
+    free(block);
+    return;
+  }
+  atomic_fetch_sub_explicit(&host_blocks, 1, memory_order_relaxed);
+  host.release(host.user, block);
 }
 
 char *hc_memory_copy_text(const char *text, size_t size) {

@@ -1,11 +1,18 @@
-/* memory.h - the one door to the allocator, so that a test build can make any allocation fail. */
+/* memory.h - the one door to the allocator: the C library's, or the one that a host sets
+ * (hc_set_allocator). Nothing else in the library calls malloc, so a host sees every byte, and a
+ * test build can make any allocation fail. */
 #ifndef HC_MEMORY_H
 #define HC_MEMORY_H
 
 #include <stddef.h>
 
+#include "internal.h"
+
+HC_INTERNAL_BEGIN
+
 /* Like malloc, calloc, realloc and free. Each may return NULL, and every caller checks it.
- * hc_memory_allocate_zeroed checks count * size for overflow. hc_memory_release(NULL) does nothing. */
+ * hc_memory_allocate_zeroed checks count * size for overflow. hc_memory_release(NULL) does
+ * nothing. */
 void *hc_memory_allocate(size_t size);
 void *hc_memory_allocate_zeroed(size_t count, size_t size);
 void *hc_memory_resize(void *block, size_t size);
@@ -18,10 +25,12 @@ char *hc_memory_copy_text(const char *text, size_t size);
 void hc_memory_wipe(void *block, size_t size);
 
 #ifdef HC_TEST_HOOKS
-/* Test builds only, one thread only: the allocation number `countdown` from now (0 = the next) and, where
- * `sticky` is not 0, all after it, return NULL. A negative countdown turns the hook off. */
+/* Test builds only, one thread only: the allocation number `countdown` from now (0 = the next) and,
+ * where `sticky` is not 0, all after it, return NULL. A negative countdown turns the hook off. */
 void hc_memory_fail_after(long countdown, int sticky);
 long hc_memory_live_blocks(void);
 #endif
+
+HC_INTERNAL_END
 
 #endif

@@ -1,4 +1,4 @@
-/* client_body.c - the answer: its content, by view, writer or file, and what is known of it. */
+/* client_body.c - the content of an answer: by view, to a writer, to a file. */
 #include <string.h>
 
 #include "client_state.h"
@@ -99,64 +99,3 @@ hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_fail
   hc_body_transfer t = {.file = file};
   return move(c, &t, moved, why);
 }
-
-/* --- facts -------------------------------------------------------------------------------------------------------------- */
-
-/* Of nothing before the first request. */
-static const hc_answer *answer_of(const hc_client *c) {
-  static const hc_answer none;
-  return c->exchange ? c->exchange->answer : &none;
-}
-
-bool hc_client_has_response(const hc_client *c) { return answer_of(c)->has_response; }
-bool hc_client_response_is_complete(const hc_client *c) { return answer_of(c)->is_complete; }
-bool hc_client_has_response_begun(const hc_client *c) { return answer_of(c)->has_begun; }
-
-int hc_client_response_code(const hc_client *c) {
-  const hc_answer *answer = answer_of(c);
-  return answer->has_response ? answer->response.code : 0;
-}
-
-hc_slice hc_client_response_reason(const hc_client *c) {
-  const hc_answer *answer = answer_of(c);
-  const hc_buffer *reason = &answer->response.reason;
-  if (!answer->has_response) return (hc_slice){NULL, 0};
-  return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
-}
-
-bool hc_client_response_is_chunked(const hc_client *c) {
-  const hc_answer *answer = answer_of(c);
-  return answer->has_response && answer->plan.framing == HC_FRAMING_CHUNKED;
-}
-
-int64_t hc_client_response_body_length(const hc_client *c) {
-  const hc_answer *answer = answer_of(c);
-  if (!answer->has_response) return -1;
-  switch (answer->plan.framing) {
-    case HC_FRAMING_LENGTH: return (int64_t)answer->plan.length;
-    case HC_FRAMING_NONE:
-    case HC_FRAMING_HEAD: return 0;
-    case HC_FRAMING_CHUNKED:
-    case HC_FRAMING_UNTIL_CLOSE: break;
-  }
-  return -1;
-}
-
-int64_t hc_client_announced_length(const hc_client *c) {
-  const hc_answer *answer = answer_of(c);
-  return answer->has_response ? hc_body_announced_length(&answer->response) : -1;
-}
-
-static const hc_headers no_fields;
-
-const hc_headers *hc_client_response_headers(const hc_client *c) {
-  const hc_answer *answer = answer_of(c);
-  return answer->has_response ? &answer->response.headers : &no_fields;
-}
-
-const hc_headers *hc_client_response_trailers(const hc_client *c) {
-  const hc_headers *trailers = answer_of(c)->trailers;
-  return trailers ? trailers : &no_fields;
-}
-
-uint64_t hc_client_body_received(const hc_client *c) { return answer_of(c)->received; }

@@ -1,6 +1,7 @@
 /* client_request.c - a request from the caller's words to what the connection sends. */
 #include <string.h>
 
+#include "../base/sized.h"
 #include "../http/uri.h"
 #include "client_state.h"
 
@@ -75,7 +76,7 @@ static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failu
   return HC_OK;
 }
 
-hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+static hc_error request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
   if (c->at_work) {
     hc_body_source body = spec->body;
     hc_body_source_drop(&body);
@@ -85,6 +86,14 @@ hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_
   hc_error code = queue(c, spec, why);
   hc_client_end(c);
   return code;
+}
+
+hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spec, size_t size, hc_failure *why) {
+  hc_client_request_spec known;
+  if (size == sizeof *spec) return request(c, spec, why);
+  if (hc_sized_read(&known, sizeof known, spec, size)) return request(c, &known, why);
+  hc_body_source_drop(&known.body);
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the request asks for what this version of the library does not have");
 }
 
 void hc_client_resume_body(hc_client *c) {

@@ -1,12 +1,16 @@
 /* client_state.h - what the files of the client share: client.c (life, statuses, poll), client_connect.c (hosts and
- * proxies), client_request.c, client_body.c (content and what is known of an answer), client_wait.c, poller.c.
+ * proxies), client_request.c, client_body.c (content), client_response.c (what is known of an answer), client_settings.c,
+ * client_wait.c, poller.c.
  *
  * Here, and nowhere below, what a connection and its exchange came to becomes a status of the engine's. */
 #ifndef HC_CLIENT_STATE_H
 #define HC_CLIENT_STATE_H
 
+#include "../base/internal.h"
 #include "../connection/connection.h"
-#include "../httpclient.h"
+#include "client.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_proxy {
   char *host;          /* NULL: none */
@@ -71,5 +75,7 @@ typedef struct hc_standing {
 } hc_standing;
 hc_standing hc_client_standing(const hc_client *c);
 bool hc_client_has_moved(hc_client *c, hc_standing before);
+
+HC_INTERNAL_END
 
 #endif

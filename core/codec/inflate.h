@@ -11,7 +11,10 @@
 #include <stddef.h>
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
 #include "../base/parse.h"
+
+HC_INTERNAL_BEGIN
 
 typedef enum hc_coding {
   HC_CODING_GZIP,
@@ -38,5 +41,7 @@ bool hc_inflate_is_done(const hc_inflate *d);
 /* The input has ended. HC_ERR_INVALID_DATA when the stream is not complete: the failure says so, and stays. */
 hc_error hc_inflate_finish(hc_inflate *d);
 const hc_failure *hc_inflate_failure(const hc_inflate *d);
+
+HC_INTERNAL_END
 
 #endif

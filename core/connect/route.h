@@ -7,7 +7,10 @@
 #define HC_ROUTE_H
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "../base/slice.h"
+
+HC_INTERNAL_BEGIN
 
 typedef enum hc_hop_kind {
   HC_HOP_TCP,           /* look the host up and connect to it */
@@ -94,5 +97,7 @@ typedef struct hc_route {
 /* HC_ERR_INVALID_PARAMETER with both sides of the contradiction in `why`: a Unix socket and a proxy; HTTP/2 in clear by
  * way of an HTTP proxy, which would have to translate it. */
 hc_error hc_route_make(const hc_wish *wish, hc_route *route, hc_failure *why);
+
+HC_INTERNAL_END
 
 #endif

@@ -3,7 +3,10 @@
 #ifndef HC_TUNNEL_H
 #define HC_TUNNEL_H
 
+#include "../base/internal.h"
 #include "../stream/stream_peer.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_tunnel hc_tunnel;
 
@@ -21,5 +24,7 @@ hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out);
 hc_io hc_tunnel_advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why);
 unsigned hc_tunnel_wants(const hc_tunnel *t);  /* HC_EVENT_… that the last advance waits for */
 void hc_tunnel_delete(hc_tunnel *t);           /* wipes the credentials; NULL is fine */
+
+HC_INTERNAL_END
 
 #endif

@@ -5,9 +5,12 @@
 #ifndef HC_WALK_H
 #define HC_WALK_H
 
+#include "../base/internal.h"
 #include "../stream/stream_peer.h"
 #include "../stream/tls/tls_options.h"
 #include "route.h"
+
+HC_INTERNAL_BEGIN
 
 typedef enum hc_phase {
   HC_PHASE_LOOKUP,     /* a name is looked up */
@@ -35,5 +38,7 @@ bool hc_walk_is_with_proxy(const hc_walk *w);  /* is it a proxy that the present
 /* What the present step waits for. */
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out);
 void hc_walk_delete(hc_walk *w);  /* NULL is fine */
+
+HC_INTERNAL_END
 
 #endif

@@ -3,7 +3,10 @@
 #ifndef HC_ANSWER_H
 #define HC_ANSWER_H
 
+#include "../base/internal.h"
 #include "../http/body.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_answer {
   hc_response response;
@@ -14,5 +17,7 @@ typedef struct hc_answer {
   uint64_t received;           /* content bytes handed out */
   const hc_headers *trailers;  /* NULL: none, or not yet */
 } hc_answer;
+
+HC_INTERNAL_END
 
 #endif

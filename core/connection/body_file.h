@@ -2,9 +2,12 @@
 #ifndef HC_BODY_FILE_H
 #define HC_BODY_FILE_H
 
+#include "../base/internal.h"
+#include "../httpclient.h"
 #include "../platform/socket_file.h"
-#include "body_writer.h"
 #include "exchange.h"
+
+HC_INTERNAL_BEGIN
 
 /* One transfer: zeroed but for where it goes to. Nothing stays in the pipe between two of its steps: what the file does not
  * take goes back to the exchange, where the plain way finds it, and why the file does not take it. */
@@ -24,5 +27,7 @@ typedef struct hc_body_transfer {
  * body; BROKEN: the connection's fault. */
 hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why);
 void hc_body_transfer_end(hc_body_transfer *t, hc_exchange *x);
+
+HC_INTERNAL_END
 
 #endif

@@ -8,8 +8,11 @@
 #ifndef HC_CONNECTION_H
 #define HC_CONNECTION_H
 
+#include "../base/internal.h"
 #include "../connect/walk.h"
 #include "h1_exchange.h"
+
+HC_INTERNAL_BEGIN
 
 typedef enum hc_connection_state {
   HC_CONNECTION_CLOSED,      /* never opened, closed, or at its end; the exchange's answer may still be read */
@@ -96,5 +99,7 @@ static inline hc_error hc_connection_begin(hc_connection *n, const hc_exchange_w
                                            hc_failure *why) {
   return n->protocol->open(n, wish, out, why);
 }
+
+HC_INTERNAL_END
 
 #endif

@@ -7,8 +7,11 @@
 #ifndef HC_EXCHANGE_H
 #define HC_EXCHANGE_H
 
+#include "../base/internal.h"
 #include "answer.h"
 #include "protocol.h"
+
+HC_INTERNAL_BEGIN
 
 /* The head of every exchange; what stands behind it belongs to its protocol. */
 struct hc_exchange {
@@ -52,5 +55,7 @@ hc_progress hc_exchange_end_by_response_timeout(const hc_exchange *x, hc_failure
 hc_progress hc_exchange_end_by_idle_timeout(const hc_exchange *x, hc_failure *why);
 /* It is under way no longer, and its times end. */
 void hc_exchange_retire(hc_exchange *x);
+
+HC_INTERNAL_END
 
 #endif

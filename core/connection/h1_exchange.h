@@ -3,9 +3,12 @@
 #ifndef HC_H1_EXCHANGE_H
 #define HC_H1_EXCHANGE_H
 
+#include "../base/internal.h"
 #include "exchange.h"
 #include "receiver.h"
 #include "sender.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_h1_exchange {
   hc_exchange common;  /* first: others point here */
@@ -37,5 +40,7 @@ unsigned hc_h1_events(const hc_h1_exchange *h);
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out);
 /* It has come to its end: what was not sent never will be. */
 void hc_h1_retire(hc_h1_exchange *h);
+
+HC_INTERNAL_END
 
 #endif

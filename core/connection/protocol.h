@@ -6,11 +6,14 @@
 #ifndef HC_PROTOCOL_H
 #define HC_PROTOCOL_H
 
+#include "../base/internal.h"
 #include "../http/request.h"
 #include "../stream/stream_peer.h"
 #include "body_source.h"
 #include "progress.h"
 #include "settings.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_connection hc_connection;
 typedef struct hc_exchange hc_exchange;
@@ -69,5 +72,7 @@ typedef struct hc_protocol {
   /* The answer was read to its end. BROKEN: what stands behind an upgrade can't be given back to the stream, no memory. */
   hc_progress (*finish)(hc_exchange *x, hc_failure *why);
 } hc_protocol;
+
+HC_INTERNAL_END
 
 #endif

@@ -6,11 +6,14 @@
 #define HC_RECEIVER_H
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
 #include "../http1/chunked.h"
 #include "../stream/stream_peer.h"
 #include "answer.h"
 #include "progress.h"
 #include "settings.h"
+
+HC_INTERNAL_BEGIN
 
 /* What a reader of the stream has come to; held back while content is still to be handed out. */
 typedef enum hc_ending { HC_ENDING_NONE, HC_ENDING_EOF, HC_ENDING_FAILED } hc_ending;
@@ -63,5 +66,7 @@ void hc_receiver_restart(hc_receiver *r);          /* for the next exchange on t
 void hc_receiver_reset(hc_receiver *r);            /* for another connection */
 void hc_receiver_free(hc_receiver *r);
 bool hc_receiver_has_bytes(const hc_receiver *r);  /* is something to hand out without the stream? */
+
+HC_INTERNAL_END
 
 #endif

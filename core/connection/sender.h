@@ -5,10 +5,13 @@
 #ifndef HC_SENDER_H
 #define HC_SENDER_H
 
+#include "../base/internal.h"
 #include "../http/request.h"
 #include "../stream/stream_peer.h"
 #include "progress.h"
 #include "supply.h"
+
+HC_INTERNAL_BEGIN
 
 typedef enum hc_send_state {
   HC_SEND_IDLE,      /* nothing to send, or all sent */
@@ -60,5 +63,7 @@ static inline bool hc_sender_is_done(const hc_sender *s) {
 static inline bool hc_sender_calls_back(const hc_sender *s) {
   return s->content != NULL && s->content->supply.body.kind == HC_BODY_PULL;
 }
+
+HC_INTERNAL_END
 
 #endif

@@ -5,10 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct hc_settings {
   bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
   bool in_slices;               /* what blocks comes back now and then, see hc_client_is_unfinished */
@@ -18,9 +14,5 @@ typedef struct hc_settings {
   double response_timeout;      /* from the request's last byte to the end of the final head */
   double idle_timeout;          /* no byte either way while a request or a body moves */
 } hc_settings;
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

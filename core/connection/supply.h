@@ -7,8 +7,11 @@
 #define HC_SUPPLY_H
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
 #include "../http/request.h"
 #include "body_source.h"
+
+HC_INTERNAL_BEGIN
 
 /* Zeroed but for `body` is a valid start. */
 typedef struct hc_supply {
@@ -33,5 +36,7 @@ void hc_supply_pass(hc_supply *u, size_t size);
 /* The function or pipe has something again. False: it is none. */
 bool hc_supply_resume(hc_supply *u);
 void hc_supply_drop(hc_supply *u);  /* lets the source go; zeroed afterwards */
+
+HC_INTERNAL_END
 
 #endif

@@ -5,8 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/internal.h"
 #include "request.h"
 #include "response.h"
+
+HC_INTERNAL_BEGIN
 
 typedef enum hc_framing {
   HC_FRAMING_NONE,        /* no body by the status: 1xx final, 204, 304, 2xx to CONNECT. The fields are not looked at. */
@@ -35,5 +38,7 @@ int64_t hc_body_announced_length(const hc_response *response);
 
 /* "12", or a list of equal numbers ("5, 5", "05,5"), each plain decimal and at most 2^63-1. False otherwise. */
 bool hc_content_length_parse(hc_slice value, uint64_t *length);
+
+HC_INTERNAL_END
 
 #endif

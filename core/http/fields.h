@@ -7,10 +7,9 @@
 #include <stdint.h>
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+HC_INTERNAL_BEGIN
 
 typedef struct hc_field {
   uint32_t line;       /* offset of "Name: value" in the arena */
@@ -68,8 +67,6 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why);
  * hc_headers_parse_line has to look. */
 size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size);
 
-#ifdef __cplusplus
-}
-#endif
+HC_INTERNAL_END
 
 #endif

@@ -5,28 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/internal.h"
 #include "../base/slice.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+HC_INTERNAL_BEGIN
 
-typedef enum hc_method {
-  HC_METHOD_GET,
-  HC_METHOD_HEAD,
-  HC_METHOD_POST,
-  HC_METHOD_PUT,
-  HC_METHOD_DELETE,
-  HC_METHOD_OPTIONS,
-  HC_METHOD_TRACE,
-  HC_METHOD_CONNECT,
-  HC_METHOD_PATCH,
-  HC_METHOD_MAX,
-  HC_METHOD_OTHER   /* any other token (RFC 9110 section 9.1), which is given beside it */
-} hc_method;
-
-/* "GET" ...; NULL for all but these nine. */
-const char *hc_method_name(int method);
 /* The method that the token names, HC_METHOD_OTHER for one that is none of the nine (letter case counts), HC_METHOD_MAX for
  * what is no token at all. */
 hc_method hc_method_of(hc_slice token);
@@ -66,8 +49,6 @@ typedef struct hc_request_head {
   bool expects_continue;    /* Expect: 100-continue is in it, and content follows (RFC 9110 section 10.1.1) */
 } hc_request_head;
 
-#ifdef __cplusplus
-}
-#endif
+HC_INTERNAL_END
 
 #endif

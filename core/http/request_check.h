@@ -4,7 +4,10 @@
 #define HC_REQUEST_CHECK_H
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "request.h"
+
+HC_INTERNAL_BEGIN
 
 /* The fields that decide something here; all others only pass. */
 typedef enum hc_known_field {
@@ -48,5 +51,7 @@ typedef struct hc_checked_request {
 hc_error hc_request_check(const hc_request *request, hc_checked_request *checked, hc_failure *why);
 /* Is Content-Length to be written although the caller has not, 0 included (RFC 9110 section 8.6)? */
 bool hc_request_says_length(const hc_checked_request *checked);
+
+HC_INTERNAL_END
 
 #endif

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/internal.h"
 #include "fields.h"
+
+HC_INTERNAL_BEGIN
 
 /* One head, and how far its parser (http1/head_parser.h) is. Zeroed is a valid start. */
 typedef struct hc_response {
@@ -22,5 +25,7 @@ typedef struct hc_response {
 void hc_response_restart(hc_response *r);
 /* Frees all and makes it a valid start again. */
 void hc_response_reset(hc_response *r);
+
+HC_INTERNAL_END
 
 #endif

@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
+
+HC_INTERNAL_BEGIN
 
 /* Appends `text` with every byte but the unreserved ones percent-encoded, upper-case hex. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_uri_encode(hc_slice text, hc_buffer *out);
@@ -36,5 +39,7 @@ hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port,
 /* Is this a host with optional port, as in an absolute URL or authority form ("h", "h:80", "[::1]:80")? User info is
  * refused. *port is 0 where none is written. HC_ERR_INVALID_PARAMETER. */
 hc_error hc_authority_check(hc_slice text, unsigned *port, hc_failure *why);
+
+HC_INTERNAL_END
 
 #endif

@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/internal.h"
 #include "../http/fields.h"
 #include "../base/parse.h"
+
+HC_INTERNAL_BEGIN
 
 /* The longest chunk-size line (size, blanks and extensions; the CRLF not counted). */
 #define HC_CHUNK_LINE_LIMIT 4096
@@ -46,5 +49,7 @@ typedef struct hc_chunked {
 hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room, size_t trailer_limit, size_t *used,
                            size_t *produced, hc_failure *why);
 void hc_chunked_reset(hc_chunked *d);
+
+HC_INTERNAL_END
 
 #endif

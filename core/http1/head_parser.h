@@ -3,8 +3,11 @@
 #ifndef HC_HEAD_PARSER_H
 #define HC_HEAD_PARSER_H
 
+#include "../base/internal.h"
 #include "../base/parse.h"
 #include "../http/response.h"
+
+HC_INTERNAL_BEGIN
 
 /* Consumes whole lines from data[0..size) and says in *used how many bytes those were; call again with the rest
  * and what came since. The caller keeps the unused bytes in front of the new ones.
@@ -18,5 +21,7 @@ hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t
 #define HC_HTTP2_ONLY "the server speaks HTTP/2 only"
 /* Are these the first bytes of a server that speaks HTTP/2 to whoever connects? hc_response_parse refuses them as such. */
 bool hc_is_http2_start(hc_slice bytes);
+
+HC_INTERNAL_END
 
 #endif

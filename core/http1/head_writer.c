@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "../base/version.h"
 
 #if defined(__linux__)
 #define OS_NAME "Linux"

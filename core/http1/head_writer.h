@@ -3,7 +3,10 @@
 #define HC_HEAD_WRITER_H
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
 #include "../http/request_check.h"
+
+HC_INTERNAL_BEGIN
 
 /* Appends the head to `out`.
  * Order: request line, Host (the caller's line in its place where one is given), the caller's other lines in order
@@ -17,5 +20,7 @@ hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_
 
 /* The head of the CONNECT that opens a proxy tunnel to `authority` (always host:port, RFC 9110 section 9.3.6). */
 hc_error hc_head_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out);
+
+HC_INTERNAL_END
 
 #endif

@@ -4,8 +4,11 @@
 #define HC_CONNECTOR_H
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "../base/io.h"
 #include "../platform/socket.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_connector hc_connector;
 
@@ -20,5 +23,7 @@ hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_
 void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uint64_t *deadline);
 /* Closes what is under way. NULL is fine. */
 void hc_connector_delete(hc_connector *c);
+
+HC_INTERNAL_END
 
 #endif

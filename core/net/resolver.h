@@ -4,9 +4,12 @@
 #define HC_RESOLVER_H
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "../base/io.h"
 #include "../platform/address.h"
 #include "../platform/handle.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_lookup hc_lookup;
 
@@ -30,5 +33,7 @@ hc_handle hc_lookup_handle(hc_lookup *lookup);
 
 /* Lets go at once, whatever the state; the worker frees what comes late. NULL is fine. */
 void hc_lookup_forget(hc_lookup *lookup);
+
+HC_INTERNAL_END
 
 #endif

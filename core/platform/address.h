@@ -6,11 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/internal.h"
 #include "../base/slice.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+HC_INTERNAL_BEGIN
 
 /* An address and a port. */
 typedef struct hc_address {
@@ -29,8 +28,6 @@ unsigned hc_address_port(const hc_address *address);
 /* An IPv4 or IPv6 literal (zone allowed, no brackets) without any lookup. False when it is none. */
 bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address);
 
-#ifdef __cplusplus
-}
-#endif
+HC_INTERNAL_END
 
 #endif

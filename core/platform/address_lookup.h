@@ -2,8 +2,11 @@
 #ifndef HC_ADDRESS_LOOKUP_H
 #define HC_ADDRESS_LOOKUP_H
 
+#include "../base/internal.h"
 #include "address.h"
 #include "system_error.h"
+
+HC_INTERNAL_BEGIN
 
 /* What it came to. Zeroed: nothing yet. */
 typedef struct hc_address_answer {
@@ -16,5 +19,7 @@ typedef struct hc_address_answer {
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer);
 /* Why there is no address. */
 const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]);
+
+HC_INTERNAL_END
 
 #endif

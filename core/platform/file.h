@@ -7,8 +7,11 @@
 #include <stdio.h>
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "../base/slice.h"
 #include "handle.h"
+
+HC_INTERNAL_BEGIN
 
 /* Reads up to `size` bytes at `offset`; *got 0 at the end of the file. HC_ERR_FILE_CANT_READ. */
 hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why);
@@ -83,5 +86,7 @@ bool hc_file_is_costly(hc_file file, hc_file_id *id);
 hc_file hc_file_hold(const char *path);
 /* The number of the process that calls: a fork of the one that made a file is another. */
 uint64_t hc_process_number(void);
+
+HC_INTERNAL_END
 
 #endif

@@ -5,7 +5,10 @@
 #ifndef HC_FILE_RELEASE_H
 #define HC_FILE_RELEASE_H
 
+#include "../base/internal.h"
 #include "file.h"
+
+HC_INTERNAL_BEGIN
 
 /* Closes the descriptor, unless it is HC_NO_FILE: for files to which nothing was written that a close could still refuse. */
 void hc_file_release(hc_file file);
@@ -21,5 +24,7 @@ void hc_file_release_settle(void);
 /* How many files it has closed. */
 long hc_file_releases(void);
 #endif
+
+HC_INTERNAL_END
 
 #endif

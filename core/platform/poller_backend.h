@@ -7,7 +7,10 @@
 #include <stdint.h>
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "handle.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_backend hc_backend;
 
@@ -24,5 +27,7 @@ bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key
 void hc_backend_unwatch(hc_backend *b, hc_handle fd);
 /* Up to `room` events; sleeps until one comes or the deadline. */
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline);
+
+HC_INTERNAL_END
 
 #endif

@@ -5,6 +5,10 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "../base/internal.h"
+
+HC_INTERNAL_BEGIN
+
 /* The signal is blocked for this thread, and the one that a call has caused is taken out before it is unblocked. One that
  * was pending before stays. */
 typedef struct hc_sigpipe_guard {
@@ -24,5 +28,7 @@ typedef enum hc_sigpipe_doubt {
 bool hc_sigpipe_block(hc_sigpipe_guard *guard);
 /* After them. errno stays. */
 void hc_sigpipe_restore(const hc_sigpipe_guard *guard, hc_sigpipe_doubt doubt);
+
+HC_INTERNAL_END
 
 #endif

@@ -7,10 +7,13 @@
 #include <stdint.h>
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "../base/io.h"
 #include "../base/slice.h"
 #include "address.h"
 #include "handle.h"
+
+HC_INTERNAL_BEGIN
 
 typedef hc_handle hc_socket;
 #define HC_NO_SOCKET HC_NO_HANDLE
@@ -57,5 +60,7 @@ void hc_socket_send_at_once(hc_socket s);
 void hc_socket_gather_small_sends(hc_socket s);
 bool hc_socket_peer_address(hc_socket s, hc_address *address);
 bool hc_socket_local_address(hc_socket s, hc_address *address);
+
+HC_INTERNAL_END
 
 #endif

@@ -2,7 +2,10 @@
 #ifndef HC_SOCKET_FILE_H
 #define HC_SOCKET_FILE_H
 
+#include "../base/internal.h"
 #include "socket.h"
+
+HC_INTERNAL_BEGIN
 
 /* File to socket in the kernel (sendfile or the like; a read and send where there is none). Moves at most `length`
  * bytes from *offset and advances it; never a SIGPIPE. OK, WANT_WRITE, EOF (the file is shorter), ERROR: as send, or
@@ -26,5 +29,7 @@ size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file);
 /* Takes held bytes back; 0 when that fails. */
 size_t hc_pipe_take(hc_pipe *pipe, char *into, size_t room);
 void hc_pipe_close(hc_pipe *pipe);
+
+HC_INTERNAL_END
 
 #endif

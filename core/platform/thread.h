@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/internal.h"
+
+HC_INTERNAL_BEGIN
+
 typedef pthread_mutex_t hc_mutex;
 #define HC_MUTEX PTHREAD_MUTEX_INITIALIZER
 
@@ -38,5 +42,7 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size);
 /* Around each fork of the process: before it, afterwards in the parent, afterwards in the child. Where there are no forks
  * nothing is called. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+
+HC_INTERNAL_END
 
 #endif

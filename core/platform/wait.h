@@ -6,7 +6,10 @@
 #include <stdint.h>
 
 #include "../base/error.h"
+#include "../base/internal.h"
 #include "handle.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_wait_entry {
   hc_handle fd;        /* HC_NO_HANDLE: skipped */
@@ -35,5 +38,7 @@ void hc_signal_renew(hc_signal *signal);
 hc_error hc_group_open(hc_handle *group);
 hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events);
 void hc_group_close(hc_handle group);
+
+HC_INTERNAL_END
 
 #endif

@@ -1,26 +1,18 @@
-/* stream_peer.h - the byte stream under an exchange: TCP, TLS over any other stream, or one that a host supplies. */
+/* stream_peer.h - the byte stream under an exchange, from the inside: TCP, TLS over any other stream, or one that a host
+ * supplies. What users of a stream call is public: stream.h. */
 #ifndef HC_STREAM_PEER_H
 #define HC_STREAM_PEER_H
 
 #include "../base/buffer.h"
+#include "../base/internal.h"
 #include "../base/io.h"
 #include "../platform/clock.h"
 #include "../platform/handle.h"
+#include "../stream.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+HC_INTERNAL_BEGIN
 
-typedef struct hc_stream_peer hc_stream_peer;
 struct hc_pipe; /* platform/socket_file.h */
-
-/* What a stream waits for while it can not go on. */
-typedef struct hc_interest {
-  hc_handle fd;       /* HC_NO_HANDLE: there is nothing to wait on */
-  unsigned events;    /* HC_EVENT_… ; 0 with ready false: only the deadline counts */
-  bool ready;         /* no waiting at all: bytes or work are there already */
-  uint64_t deadline;  /* call again then at the latest; HC_NEVER */
-} hc_interest;
 
 /* The function table. Every slot but those marked optional is set. None of them blocks unless it says so.
  * HC_IO_WANT_READ and HC_IO_WANT_WRITE name the event of `fd` to wait for; over TLS a send may want to read. */
@@ -89,20 +81,12 @@ struct hc_stream_peer {
 };
 
 void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops);  /* references = 1 */
-hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer);
-void hc_stream_peer_release(hc_stream_peer *peer);  /* NULL is fine */
 
-/* The slots, with the unread bytes taken into account. Use these, not the table. */
-hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why);
-hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
-hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why);
+/* The slots, with the unread bytes taken into account. Use these and those of stream.h, not the table. */
 bool hc_stream_peer_is_tolerable_end(const hc_stream_peer *peer);
 hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why);
 /* 0 also while there are unread bytes. */
 uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step);
-size_t hc_stream_peer_available(hc_stream_peer *peer);
-void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out);
-void hc_stream_peer_close(hc_stream_peer *peer);  /* forgets unread bytes too */
 /* The stream below all others that `peer` runs over, itself if there is none; NULL for NULL. Not retained. */
 hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
 /* Is `peer` the stream `below`, or does it run over it? False for NULL. */
@@ -112,11 +96,7 @@ bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
 /* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:
  * none. It must be gone before its memory is. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);
-/* Gives bytes back: the next recv returns them first. HC_ERR_OUT_OF_MEMORY. */
-hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes);
 
-#ifdef __cplusplus
-}
-#endif
+HC_INTERNAL_END
 
 #endif

@@ -2,7 +2,7 @@
  * asks is answered, what would change the client is refused, and the exchange under way comes to its end. */
 #include <fcntl.h>
 
-#include "../../core/httpclient.h"
+#include "../../core/client/client.h"
 #include "../../core/poller.h"
 #include "loopback.h"
 

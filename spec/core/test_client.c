@@ -1,7 +1,7 @@
 /* test_client.c - the client's C API where no Lua stands before it: arguments that are refused, options that are left out,
  * calls at the wrong time; and several clients and pollers. */
 #include "../../core/client/client_state.h"
-#include "../../core/httpclient.h"
+#include "../../core/client/client.h"
 #include "../../core/base/limits.h"
 #include "../../core/poller.h"
 #include "loopback.h"

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "../../core/platform/file.h"
-#include "../../core/httpclient.h"
+#include "../../core/client/client.h"
 #include "../../core/base/limits.h"
 #include "loopback.h"
 

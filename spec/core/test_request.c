@@ -2,7 +2,6 @@
 #include "../../core/base/memory.h"
 #include "../../core/http/credentials.h"
 #include "../../core/http1/head_writer.h"
-#include "../../core/base/version.h"
 #include "wire.h"
 
 #define LINES_MAX 6u

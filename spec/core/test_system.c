@@ -6,7 +6,7 @@
 
 #include "../../core/net/connector.h"
 #include "../../core/platform/file.h"
-#include "../../core/httpclient.h"
+#include "../../core/client/client.h"
 #include "../../core/poller.h"
 #include "../../core/platform/poller_backend.h"
 #include "../../core/stream/tls/tls_internal.h"

@@ -577,3 +577,19 @@ hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate
   if (certificate == NULL) return hc_failure_set(why, HC_ERR_UNAVAILABLE, "there is no peer certificate yet");
   return hc_tls_certificate_describe(certificate, out, why);
 }
+
+hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out, hc_failure *why) {
+  *out = hc_memory_allocate(sizeof **out);
+  if (*out == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_error code = hc_tls_peer_certificate(peer, *out, why);
+  if (code == HC_OK) return HC_OK;
+  hc_memory_release(*out);
+  *out = NULL;
+  return code;
+}
+
+void hc_tls_delete_certificate(hc_peer_certificate *c) {
+  if (c == NULL) return;
+  hc_peer_certificate_free(c);
+  hc_memory_release(c);
+}

@@ -8,8 +8,11 @@
 
 #include <openssl/ssl.h>
 
+#include "../../base/internal.h"
 #include "../../base/limits.h"
 #include "stream_peer_tls.h"
+
+HC_INTERNAL_BEGIN
 
 /* --- x509.c, x509_file.c */
 
@@ -208,5 +211,7 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
 SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier);
 /* After OpenSSL has finished: what it does not ask about. On failure h->failure says why. */
 bool hc_tls_handshake_check(hc_tls_handshake *h, SSL *ssl);
+
+HC_INTERNAL_END
 
 #endif

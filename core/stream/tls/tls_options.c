@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "../../base/memory.h"
-#include "tls_internal.h"
+#include "../../base/sized.h"
 #include "../../http/uri.h"
+#include "tls_internal.h"
 
 #define ALPN_NAME_MAX 255u
 #define ALPN_LIST_MAX 65533u /* RFC 7301 section 3.1: the list's own length takes two bytes */
@@ -158,12 +159,15 @@ static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   return needs_judgement(s) ? hc_tls_context_make(o, s, why) : HC_OK;
 }
 
-hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out, hc_failure *why) {
+hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size, hc_tls_options **out, hc_failure *why) {
+  hc_tls_settings known;
   *out = NULL;
+  if (!hc_sized_read(&known, sizeof known, settings, size))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the settings ask for what this version of the library does not have");
   hc_tls_options *o = hc_memory_allocate_zeroed(1, sizeof *o);
   if (o == NULL) return no_memory(why);
   o->references = 1;
-  hc_error error = take_settings(o, settings, why);
+  hc_error error = take_settings(o, &known, why);
   if (error == HC_OK)
     *out = o;
   else

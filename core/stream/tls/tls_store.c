@@ -335,6 +335,24 @@ hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
+static hc_tls_store *find_loaded(void) {
+  hc_tls_store *s = shared.first;
+  while (s != NULL && s->state == STORE_LOADING) s = s->next;
+  return s;
+}
+
+/* What is still loading stays in the list, where a child of a fork would have to find it. */
+void hc_tls_forget_authorities(void) {
+  hc_tls_store *found;
+  do {
+    enter();
+    found = find_loaded();
+    hc_tls_store *last = found == NULL ? NULL : take_out(found);
+    leave();
+    store_free(last);
+  } while (found != NULL);
+}
+
 X509_STORE *hc_tls_store_handle(const hc_tls_store *s) { return s->handle; }
 
 const char *hc_tls_store_file(const hc_tls_store *s) { return s == NULL ? NULL : s->file; }

@@ -1,0 +1,35 @@
+/* client.h - what the bindings use of a client beyond the public API: its settings and fields as
+ * they are in memory.
+ *
+ * httpclient.h hides these so that they may change; whoever is built together with the core need
+ * not ask field by field. */
+#ifndef HC_CLIENT_H
+#define HC_CLIENT_H
+
+#include "../base/internal.h"
+#include "../connection/body_source.h"
+#include "../connection/settings.h"
+#include "../http/fields.h"
+#include "../http/request.h"
+#include "../httpclient.h"
+#include "../stream/stream_peer.h"
+#include "../stream/stream_peer_tcp.h"
+#include "../stream/tls/stream_peer_tls.h"
+#include "../stream/tls/tls_options.h"
+
+HC_INTERNAL_BEGIN
+
+/* The settings in use, to read and to write, as long as the client lives. A value out of range is
+ * the caller's bug. */
+hc_settings *hc_client_get_settings(hc_client *c);
+/* Empty before there is a response. */
+const hc_headers *hc_client_response_headers(const hc_client *c);
+const hc_headers *hc_client_response_trailers(const hc_client *c);
+/* Are these still the next bytes of content, `received` of them having been taken before? For a
+ * caller who copied a view and has run code since that may have read or closed: cheaper than
+ * another peek. */
+bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received);
+
+HC_INTERNAL_END
+
+#endif

@@ -1,0 +1,93 @@
+/* client_response.c - what is known of an answer, from its head on. Questions only: nothing here
+ * moves a byte. */
+#include "client_state.h"
+
+/* Of nothing before the first request. */
+static const hc_answer *answer_of(const hc_client *c) {
+  static const hc_answer none;
+  return c->exchange ? c->exchange->answer : &none;
+}
+
+bool hc_client_has_response(const hc_client *c) { return answer_of(c)->has_response; }
+bool hc_client_response_is_complete(const hc_client *c) { return answer_of(c)->is_complete; }
+bool hc_client_has_response_begun(const hc_client *c) { return answer_of(c)->has_begun; }
+uint64_t hc_client_body_received(const hc_client *c) { return answer_of(c)->received; }
+
+/* --- status line */
+
+int hc_client_response_code(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? answer->response.code : 0;
+}
+
+hc_slice hc_client_response_reason(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  const hc_buffer *reason = &answer->response.reason;
+  if (!answer->has_response) return (hc_slice){NULL, 0};
+  return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
+}
+
+int hc_client_response_version(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? 10 + answer->response.minor_version : 0;
+}
+
+/* --- framing */
+
+bool hc_client_response_is_chunked(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response && answer->plan.framing == HC_FRAMING_CHUNKED;
+}
+
+int64_t hc_client_response_body_length(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  if (!answer->has_response) return -1;
+  switch (answer->plan.framing) {
+    case HC_FRAMING_LENGTH: return (int64_t)answer->plan.length;
+    case HC_FRAMING_NONE:
+    case HC_FRAMING_HEAD: return 0;
+    case HC_FRAMING_CHUNKED:
+    case HC_FRAMING_UNTIL_CLOSE: break;
+  }
+  return -1;
+}
+
+int64_t hc_client_announced_length(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? hc_body_announced_length(&answer->response) : -1;
+}
+
+/* --- fields */
+
+static const hc_headers no_fields;
+
+const hc_headers *hc_client_response_headers(const hc_client *c) {
+  const hc_answer *answer = answer_of(c);
+  return answer->has_response ? &answer->response.headers : &no_fields;
+}
+
+const hc_headers *hc_client_response_trailers(const hc_client *c) {
+  const hc_headers *trailers = answer_of(c)->trailers;
+  return trailers ? trailers : &no_fields;
+}
+
+static const hc_headers *fields_of(const hc_client *c, hc_section section) {
+  return section == HC_SECTION_TRAILERS ? hc_client_response_trailers(c) : hc_client_response_headers(c);
+}
+
+size_t hc_client_response_field_count(const hc_client *c, hc_section section) { return fields_of(c, section)->count; }
+
+bool hc_client_response_field(const hc_client *c, hc_section section, size_t index, hc_slice *name, hc_slice *value) {
+  const hc_headers *fields = fields_of(c, section);
+  if (index >= fields->count) return false;
+  if (name) *name = hc_headers_name(fields, index);
+  if (value) *value = hc_headers_value(fields, index);
+  return true;
+}
+
+bool hc_client_response_find(const hc_client *c, hc_section section, hc_slice name, size_t *index, hc_slice *value) {
+  const hc_headers *fields = fields_of(c, section);
+  if (!hc_headers_find(fields, name, *index, index)) return false;
+  *value = hc_headers_value(fields, *index);
+  return true;
+}

@@ -1,0 +1,54 @@
+/* client_settings.c - the settings by number, for hosts that may be of another version than the
+ * library. */
+#include "../base/limits.h"
+#include "client_state.h"
+
+static bool set_size(size_t *setting, double value, double least, double most) {
+  if (!(value >= least && value <= most) || value != (double)(size_t)value) return false;
+  *setting = (size_t)value;
+  return true;
+}
+
+static bool set_flag(bool *setting, double value) {
+  if (value != 0 && value != 1) return false;
+  *setting = value == 1;
+  return true;
+}
+
+/* NaN is none. */
+static bool set_seconds(double *setting, double value) {
+  if (!(value >= 0)) return false;
+  *setting = value;
+  return true;
+}
+
+static bool set(hc_settings *s, hc_setting setting, double value) {
+  switch (setting) {
+    case HC_SETTING_BLOCKING: return set_flag(&s->blocking, value);
+    case HC_SETTING_IN_SLICES: return set_flag(&s->in_slices, value);
+    case HC_SETTING_READ_CHUNK_SIZE: return set_size(&s->read_chunk_size, value, HC_READ_CHUNK_MIN, HC_READ_CHUNK_MAX);
+    case HC_SETTING_MAX_HEADER_SIZE: return set_size(&s->max_header_size, value, HC_MAX_HEADER_MIN, HC_MAX_HEADER_MAX);
+    case HC_SETTING_CONNECT_TIMEOUT: return set_seconds(&s->connect_timeout, value);
+    case HC_SETTING_RESPONSE_TIMEOUT: return set_seconds(&s->response_timeout, value);
+    case HC_SETTING_IDLE_TIMEOUT: return set_seconds(&s->idle_timeout, value);
+  }
+  return false; /* a number that we do not know: the host is newer */
+}
+
+hc_error hc_client_set(hc_client *c, hc_setting setting, double value) {
+  return set(&c->settings, setting, value) ? HC_OK : HC_ERR_INVALID_PARAMETER;
+}
+
+double hc_client_get(const hc_client *c, hc_setting setting) {
+  const hc_settings *s = &c->settings;
+  switch (setting) {
+    case HC_SETTING_BLOCKING: return s->blocking;
+    case HC_SETTING_IN_SLICES: return s->in_slices;
+    case HC_SETTING_READ_CHUNK_SIZE: return (double)s->read_chunk_size;
+    case HC_SETTING_MAX_HEADER_SIZE: return (double)s->max_header_size;
+    case HC_SETTING_CONNECT_TIMEOUT: return s->connect_timeout;
+    case HC_SETTING_RESPONSE_TIMEOUT: return s->response_timeout;
+    case HC_SETTING_IDLE_TIMEOUT: return s->idle_timeout;
+  }
+  return -1;
+}

@@ -1,0 +1,169 @@
+/* stream_peer_host.c - a stream of the host's own: its table of functions (stream.h) behind the one
+ * that we use inside.
+ *
+ * The host's table is small and keeps its shape for ever; ours may change. What a function of the
+ * host's answers is believed only as far as it can be true, since a wrong count would have us read
+ * what is not there. */
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "../base/sized.h"
+#include "../platform/clock.h"
+#include "stream_peer.h"
+
+#define PEEK_SIZE 4096u
+
+typedef struct host_stream {
+  hc_stream_peer base;
+  hc_stream_functions functions;
+  void *context;
+  bool in_call;  /* one of the functions is running: it must not come back to this stream */
+  bool ended;
+  bool closed;
+} host_stream;
+
+static host_stream *of(hc_stream_peer *peer) { return (host_stream *)(void *)peer; }
+
+static hc_io fail(hc_failure *why, hc_error code, const char *text) {
+  hc_failure_set(why, code, "%s", text);
+  return HC_IO_ERROR;
+}
+
+/* True: a function of the host's may be called now. */
+static bool may_call(const host_stream *h, hc_failure *why) {
+  if (h->closed) (void)fail(why, HC_ERR_UNCONFIGURED, "the stream is closed");
+  else if (h->in_call) (void)fail(why, HC_ERR_BUSY, "the stream's function used the stream that it serves");
+  return !h->closed && !h->in_call;
+}
+
+/* A function may let go of the last reference to its own stream: it is held until the call is
+ * over. */
+static void begin(host_stream *h) {
+  hc_stream_peer_retain(&h->base);
+  h->in_call = true;
+}
+
+static void end(host_stream *h) {
+  h->in_call = false;
+  hc_stream_peer_release(&h->base);
+}
+
+/* --- the slots */
+
+static hc_io host_advance(hc_stream_peer *peer, hc_failure *why) {
+  return of(peer)->closed ? fail(why, HC_ERR_UNCONFIGURED, "the stream is closed") : HC_IO_OK;
+}
+
+/* What a host's function says, made to fit what it moved. */
+static hc_io check(hc_io io, size_t moved, size_t room, hc_io wants, hc_failure *why) {
+  if (moved > room) return fail(why, HC_ERR_INVALID_DATA, "the stream's function moved more than it was given room for");
+  if (io == HC_IO_OK) return moved > 0 ? HC_IO_OK : wants;
+  if (io == HC_IO_ERROR) return fail(why, HC_ERR_CONNECTION_ERROR, "the stream failed");
+  return io;
+}
+
+static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  host_stream *h = of(peer);
+  size_t i = 0;
+  *sent = 0;
+  if (!may_call(h, why)) return HC_IO_ERROR;
+  while (i < count && parts[i].size == 0) i++;
+  if (i == count) return HC_IO_OK;
+  begin(h);
+  hc_io said = h->functions.send(h->context, parts[i], sent, why);
+  hc_io io = check(said, *sent, parts[i].size, HC_IO_WANT_WRITE, why);
+  end(h);
+  if (io == HC_IO_EOF) io = fail(why, HC_ERR_CONNECTION_ERROR, "the stream takes no more");
+  if (io != HC_IO_OK) *sent = 0;
+  return io;
+}
+
+static hc_io host_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why) {
+  host_stream *h = of(peer);
+  *got = 0;
+  if (!may_call(h, why)) return HC_IO_ERROR;
+  if (h->ended) return HC_IO_EOF;
+  begin(h);
+  hc_io said = h->functions.recv(h->context, into, room, got, why);
+  hc_io io = check(said, *got, room, HC_IO_WANT_READ, why);
+  h->ended = io == HC_IO_EOF;
+  end(h);
+  if (io != HC_IO_OK) *got = 0;
+  return io;
+}
+
+/* The only way to look is to read, and to keep what comes. */
+static hc_io host_peek(hc_stream_peer *peer, hc_failure *why) {
+  char bytes[PEEK_SIZE];
+  size_t got;
+  hc_stream_peer_retain(peer);
+  hc_io io = host_recv(peer, bytes, sizeof bytes, &got, why);
+  if (io == HC_IO_OK && hc_stream_peer_unread(peer, hc_slice_make(bytes, got)) != HC_OK)
+    io = fail(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_stream_peer_release(peer);
+  return io;
+}
+
+static size_t host_available(hc_stream_peer *peer) {
+  (void)peer;
+  return 0;
+}
+
+static void host_interest(hc_stream_peer *peer, hc_interest *out) {
+  host_stream *h = of(peer);
+  *out = (hc_interest){.fd = HC_NO_HANDLE, .ready = h->ended, .deadline = HC_NEVER};
+  if (h->functions.descriptor != NULL && may_call(h, NULL)) {
+    begin(h);
+    out->fd = h->functions.descriptor(h->context);
+    end(h);
+  }
+  if (out->fd == HC_NO_HANDLE) out->deadline = hc_clock_now() + HC_BLIND_STEP_NS;
+}
+
+static bool host_is_in_call(const hc_stream_peer *peer) { return ((const host_stream *)(const void *)peer)->in_call; }
+
+static void host_close(hc_stream_peer *peer) {
+  host_stream *h = of(peer);
+  if (h->closed) return;
+  h->closed = true;
+  if (h->functions.close != NULL) h->functions.close(h->context);
+}
+
+static void host_destroy(hc_stream_peer *peer) {
+  host_stream *h = of(peer);
+  host_close(peer);
+  if (h->functions.destroy != NULL) h->functions.destroy(h->context);
+  hc_buffer_free(&peer->unread);
+  hc_memory_release(h);
+}
+
+static const hc_stream_peer_ops host_ops = {
+    .name = "StreamPeer",
+    .advance = host_advance,
+    .send = host_send,
+    .recv = host_recv,
+    .peek = host_peek,
+    .available = host_available,
+    .interest = host_interest,
+    .in_call = host_is_in_call,
+    .close = host_close,
+    .destroy = host_destroy,
+};
+
+hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, void *context, hc_stream_peer **out,
+                             hc_failure *why) {
+  hc_stream_functions known;
+  *out = NULL;
+  if (!hc_sized_read(&known, sizeof known, functions, size))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream has functions that this version of the library does not know");
+  if (known.send == NULL || known.recv == NULL)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream has no send or no recv");
+  host_stream *h = hc_memory_allocate_zeroed(1, sizeof *h);
+  if (h == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_stream_peer_init(&h->base, &host_ops);
+  h->functions = known;
+  h->context = context;
+  *out = &h->base;
+  return HC_OK;
+}
