@@ -291,26 +291,27 @@ static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_
 }
 
 static void take_method(lua_State *L, int arg, hc_client_request_spec *spec) {
-  if (lua_type(L, arg) == LUA_TSTRING) {
+  int type = lua_type(L, arg);
+  if (type == LUA_TSTRING) {
     spec->method = HC_METHOD_OTHER;
     spec->method_token = hcl_to_slice(L, arg);
-  } else {
+  } else if (type == LUA_TNUMBER) {
     int64_t method = hcl_check_integer(L, arg);
     spec->method = method < 0 || method > HC_METHOD_MAX ? HC_METHOD_MAX : (int)method;
+  } else {
+    hcl_type_error(L, arg, "number or string");
   }
 }
 
 static int send_request(lua_State *L, bool raw) {
   hcl_client *self = hcl_check_free_client(L, 1);
-  if (lua_type(L, 2) != LUA_TSTRING && lua_type(L, 2) != LUA_TNUMBER) return hcl_type_error(L, 2, "number or string");
-  hc_slice url = hcl_check_string(L, 3);
-  lua_settop(L, 5);
   hc_client_request_spec spec;
   hc_slice few[FEW_LINES];
   memset(&spec, 0, sizeof spec);
   take_method(L, 2, &spec);
-  spec.url = url;
+  spec.url = hcl_check_string(L, 3);
   spec.raw = raw;
+  lua_settop(L, 5);
   hc_failure why = {HC_OK, ""};
   hc_error code = check_headers(L, 4, few, &spec, &why);
   if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
@@ -412,16 +413,16 @@ static void push_chunk(lua_State *L, hcl_client *self) {
   if (status != 0) lua_error(L); /* the bytes are still the client's */
 }
 
-/* The same of a copy, which costs less than a protected call. False, and nothing pushed, when these bytes are not the next
- * ones any more: a finalizer has read them, or closed the client. */
-static bool push_small_chunk(lua_State *L, hc_slice view) {
+/* The same of a copy. False, and nothing pushed, when these bytes are not the next ones any more: a finalizer has read them, or
+ * closed the client, which stays an object all the same. The protected call that this spares is 4% of all instructions of a
+ * small GET. */
+static bool push_small_chunk(lua_State *L, hcl_client *self, hc_slice view) {
   char copy[SMALL_CHUNK];
   hc_slice copied = {copy, view.size};
-  uint64_t received = hc_client_body_received(hcl_check_client(L, 1)->client);
+  uint64_t received = hc_client_body_received(self->client);
   memcpy(copy, view.data, view.size);
   lua_pushlstring(L, copy, copied.size);
   /* To enter may run a loop's code, too: nothing else comes between the question and the answer. */
-  hcl_client *self = hcl_check_client(L, 1);
   lua_State *previous = hcl_client_enter(L, self);
   bool is_next = hc_client_body_is_next(self->client, copied, received);
   if (is_next) hc_client_body_consume(self->client, copied.size);
@@ -431,21 +432,20 @@ static bool push_small_chunk(lua_State *L, hc_slice view) {
 }
 
 /* In blocking mode the core comes back every now and then. */
-static hc_slice await_body(lua_State *L) {
-  hcl_client *self = hcl_check_free_client(L, 1);
+static hc_slice await_body(lua_State *L, hcl_client *self) {
   hc_slice view = peek_body(L, self);
   while (view.size == 0 && hc_client_is_unfinished(self->client)) {
     hcl_run_hooks(L);
-    self = hcl_check_free_client(L, 1);
-    view = peek_body(L, self);
+    view = peek_body(L, hcl_check_free_client(L, 1));
   }
   return view;
 }
 
 static int client_read_response_body_chunk(lua_State *L) {
-  hc_slice view = await_body(L);
+  hcl_client *self = hcl_check_free_client(L, 1);
+  hc_slice view = await_body(L, self);
   if (view.size == 0) lua_pushliteral(L, "");
-  else if (view.size > SMALL_CHUNK || !push_small_chunk(L, view)) push_chunk(L, hcl_check_free_client(L, 1));
+  else if (view.size > SMALL_CHUNK || !push_small_chunk(L, self, view)) push_chunk(L, hcl_check_free_client(L, 1));
   return 1;
 }
 

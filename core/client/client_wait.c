@@ -47,12 +47,12 @@ static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *
 
 void hc_client_begin_slice(hc_client *c) {
   bool is_sliced = c->settings.blocking && c->settings.in_slices;
-  c->exchange->sleep_until = is_sliced ? hc_clock_now() + HC_SLICE_NS : HC_NEVER;
+  c->exchange->sleep_until = is_sliced ? HC_SLICE_AHEAD : HC_NEVER;
   c->is_unfinished = false;
 }
 
 bool hc_client_slice_is_over(hc_client *c) {
-  uint64_t until = c->exchange->sleep_until;
+  uint64_t until = hc_slice_end(&c->exchange->sleep_until);
   c->is_unfinished = until != HC_NEVER && hc_clock_now() >= until;
   return c->is_unfinished;
 }

@@ -22,7 +22,7 @@ struct hc_exchange {
   bool is_under_way;                /* from its opening to its end, good or bad */
   uint64_t sent;                    /* content bytes handed to the stream */
   uint64_t response_deadline, idle_deadline;
-  uint64_t sleep_until;             /* when receives have to come back from their sleep, about; HC_NEVER */
+  uint64_t sleep_until;             /* see hc_slice_end */
 };
 
 /* See protocol.h. */

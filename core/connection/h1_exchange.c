@@ -46,8 +46,8 @@ static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
 }
 
 static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure *why) {
-  const hc_exchange *x = &h->common;
-  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST, x->sleep_until};
+  hc_exchange *x = &h->common;
+  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST, &x->sleep_until};
   for (;;) {
     hc_progress progress = hc_receiver_read_head(&h->receiver, &from, why);
     if (progress == HC_DONE) return accept_head(h, why);
@@ -140,7 +140,7 @@ hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_receiver *r = &of(x)->receiver;
   bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
   const hc_reading from = {x->connection->stream, x->settings, may_sleep ? HC_SLEEPING : HC_AT_ONCE,
-                           x->connection->is_shown ? HC_MODEST : HC_AHEAD, x->sleep_until};
+                           x->connection->is_shown ? HC_MODEST : HC_AHEAD, &x->sleep_until};
   unsigned before = r->arrivals;
   hc_progress progress = hc_receiver_peek(r, &from, view, why);
   if (r->arrivals != before) hc_exchange_touch(x);

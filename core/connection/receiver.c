@@ -1,6 +1,9 @@
 /* receiver.c - the receiving side of an HTTP/1.1 exchange. See receiver.h. */
 #include "receiver.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "../base/limits.h"
 #include "../base/memory.h"
 #include "../http1/head_parser.h"
@@ -11,7 +14,8 @@
 void hc_receiver_restart(hc_receiver *r) {
   hc_response_restart(&r->answer.response);
   if (r->chunked) hc_chunked_reset(r->chunked);
-  *r = (hc_receiver){.answer.response = r->answer.response, .in = r->in, .chunked = r->chunked};
+  size_t kept = offsetof(hc_receiver, answer.has_begun);
+  memset((char *)r + kept, 0, sizeof *r - kept);
 }
 
 /* The memory of a usual head stays here as well: a client that connects again will need it. */
@@ -32,10 +36,15 @@ void hc_receiver_free(hc_receiver *r) {
 
 /* --- the stream ------------------------------------------------------------------------------------------------------- */
 
+uint64_t hc_slice_end(uint64_t *until) {
+  if (*until == HC_SLICE_AHEAD) *until = hc_clock_now() + HC_SLICE_NS;
+  return *until;
+}
+
 static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
   hc_stream_peer *peer = from->stream;
   if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);
-  return peer->ops->recv_blocking(peer, at, room, fill, from->sleep_until, got, why);
+  return peer->ops->recv_blocking(peer, at, room, fill, hc_slice_end(from->sleep_until), got, why);
 }
 
 void hc_receiver_note(hc_receiver *r, hc_io io) {

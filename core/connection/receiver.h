@@ -19,9 +19,9 @@ HC_INTERNAL_BEGIN
 typedef enum hc_ending { HC_ENDING_NONE, HC_ENDING_EOF, HC_ENDING_FAILED } hc_ending;
 
 typedef struct hc_receiver {
-  hc_answer answer;
   hc_buffer in;            /* bytes read from the stream and not yet handed on */
   hc_chunked *chunked;     /* made by the first chunked body, kept for the next; NULL before */
+  hc_answer answer;        /* from behind its response on, all is zero when an exchange begins */
   size_t decoded;          /* chunked: this many content bytes stand at the head of `in` ... */
   size_t gap;              /* ... and this many dead ones between them and what is still coded */
   bool coding_ended;       /* chunked: the last chunk and the trailer section are consumed */
@@ -45,8 +45,13 @@ typedef struct hc_reading {
   const hc_settings *settings;
   hc_patience patience;
   hc_greed greed;
-  uint64_t sleep_until;  /* HC_SLEEPING: see the stream's recv_blocking */
+  uint64_t *sleep_until; /* HC_SLEEPING: see hc_slice_end, and the stream's recv_blocking */
 } hc_reading;
+
+/* When the sleep of a call that blocks has to be over: about HC_SLICE_NS after its first wait. A call that need not wait does not
+ * look at the clock. HC_NEVER stays. */
+#define HC_SLICE_AHEAD 0u
+uint64_t hc_slice_end(uint64_t *until);
 
 /* DONE: a final head is in. MOVED: a 100 (Continue) is. WAIT. BROKEN. */
 hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_failure *why);

@@ -26,11 +26,13 @@ static void clear_content(hc_outgoing *o) {
   memset(o, 0, sizeof *o);
 }
 
+/* One that is done holds nothing any more. */
 void hc_sender_stop(hc_sender *s) {
+  if (hc_sender_is_done(s)) return;
   if (s->content) clear_content(s->content);
   if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity);  /* it may hold credentials */
   hc_buffer_free(&s->head);
-  if (s->state != HC_SEND_IDLE) s->state = HC_SEND_STOPPED;
+  s->state = HC_SEND_STOPPED;
   s->wants = 0;
 }
 
@@ -197,8 +199,9 @@ static hc_io send_once(hc_sending *g) {
 }
 
 static bool all_is_sent(const hc_sender *s) {
-  hc_slice parts[4];
-  return s->source_ended && gather(s, parts) == 0;
+  const hc_outgoing *o = s->content;
+  if (!s->source_ended || hc_buffer_size(&s->head) > 0) return false;
+  return !o || (o->prefix_size == o->prefix_start && o->piece.size == 0 && o->suffix.size == 0);
 }
 
 /* The content waits for an answer to the head, or for a while. */

@@ -113,7 +113,7 @@ void hc_headers_trim(hc_headers *h) {
 
 void hc_headers_clear(hc_headers *h) {
   hc_buffer_consume(&h->text, hc_buffer_size(&h->text));
-  h->former = h->count;
+  if (h->count > 0) h->former = h->count;
   h->count = 0;
 }
 
@@ -195,6 +195,7 @@ static const char *find_control(const char *at, const char *end) {
 
 /* The size of the line at data[0] without its CRLF; 0 when it is no usual one. */
 static size_t usual_line_size(const char *data, size_t size, size_t *name_size) {
+  if (size == 0 || !hc_char_is_token(data[0])) return 0; /* the end of a head, most of the time */
   size_t name = *name_size = hc_token_size(data, size);
   if (name == 0 || size - name < 5 || data[name] != ':' || data[name + 1] != ' ') return 0;
   const char *value = data + name + 2, *end = find_control(value, data + size);

@@ -2,11 +2,10 @@
 #include "response.h"
 
 void hc_response_restart(hc_response *r) {
-  hc_headers headers = r->headers;
-  hc_buffer reason = r->reason;
-  hc_headers_clear(&headers);
-  hc_buffer_consume(&reason, hc_buffer_size(&reason));
-  *r = (hc_response){.headers = headers, .reason = reason};
+  hc_headers_clear(&r->headers);
+  hc_buffer_consume(&r->reason, hc_buffer_size(&r->reason));
+  r->code = r->minor_version = r->line_is_fields = 0;
+  r->size = r->scanned = 0;
 }
 
 void hc_response_reset(hc_response *r) {

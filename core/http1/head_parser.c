@@ -55,14 +55,14 @@ static const char *check_start(const char *line, size_t size) {
   return is_bare_cr ? "status line: a bare CR behind the code" : NULL;
 }
 
-static bool holds(hc_slice s, char c) { return s.size > 0 && memchr(s.data, c, s.size) != NULL; }
-
 static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why) {
-  if (holds(line, '\0')) return refuse(why, "status line: it holds a NUL byte");
-  if (holds(line, '\r')) return refuse(why, "status line: it holds a bare CR");
   /* check_start has seen all of the fixed part; the reason phrase may be left out together with its space. */
   hc_slice reason = {"", 0};
   if (line.size > START_SIZE) reason = (hc_slice){line.data + START_SIZE + 1, line.size - START_SIZE - 1};
+  for (size_t i = 0; i < reason.size; i++) {
+    if (reason.data[i] == '\0') return refuse(why, "status line: it holds a NUL byte");
+    if (reason.data[i] == '\r') return refuse(why, "status line: it holds a bare CR");
+  }
   if (hc_buffer_append(&r->reason, reason, SIZE_MAX) != HC_OK) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the response's head");
     return HC_PARSE_ERROR;

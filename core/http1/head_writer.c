@@ -30,7 +30,7 @@ static inline void put(hc_buffer *out, hc_slice bytes, hc_error *error) {
   if (bytes.size > 0 && out->capacity - out->end >= bytes.size) {
     memcpy(out->data + out->end, bytes.data, bytes.size);
     out->end += bytes.size;
-  } else if (*error == HC_OK) {
+  } else if (bytes.size > 0 && *error == HC_OK) {
     *error = hc_buffer_append(out, bytes, SIZE_MAX);
   }
 }
