@@ -1,27 +1,15 @@
 -- Bodies from files that do not say how long they are: what the kernel makes up below /proc and /sys, pipes, devices.
 local httpclient = require("httpclient")
-local native = require("spec_native")
 local serve = require("spec.support.serve")
 local support = require("spec.support.client")
 local tempdir = require("spec.support.tempdir")
 
 local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
+local wire = require("spec.support.wire")(after_each)
 
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 local OTHER = "HTTP/1.1 307 Other\r\nLocation: /other\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
--- A connected client, closed at the end of the test. -> client, conn
-local function world()
-  local listener = assert(native.listen({}))
-  local client, conn = support.connect(listener)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
-  return client, conn
-end
 
 local function opened(file)
   assert(file)
@@ -89,7 +77,7 @@ describe("A body file of which the system gives a wrong size", function()
         pending("there is none here")
         return
       end
-      local client, conn = world()
+      local client, conn = wire.connect()
       put(client, opened(io.open(path, "rb")))
       local head, content = receive(client, conn)
       assert.equal(expected, content)
@@ -104,7 +92,7 @@ describe("A body file of which the system gives a wrong size", function()
       pending("there is no /proc here")
       return
     end
-    local client, conn = world()
+    local client, conn = wire.connect()
     local file = opened(io.open("/proc/version", "rb"))
     assert.equal(expected:sub(1, 5), file:read(5))
     put(client, file, { "Content-Length: " .. #expected - 5 })
@@ -131,7 +119,7 @@ describe("A body file that", function()
   it("is really empty has a Content-Length of 0", function()
     local folder = tempdir.new()
     finally(function() folder:close() end)
-    local client, conn = world()
+    local client, conn = wire.connect()
     put(client, opened(io.open(folder:write("empty", ""), "rb")))
     client:poll()
     assert.truthy(conn:recv_until("\r\n\r\n", support.LIMIT):find("\r\nContent-Length: 0\r\n", 1, true))
@@ -141,7 +129,7 @@ describe("A body file that", function()
     local folder = tempdir.new()
     finally(function() folder:close() end)
     for _, size in ipairs({ 1, 2, 4096, 65536, 65537 }) do
-      local client, conn = world()
+      local client, conn = wire.connect()
       put(client, opened(io.open(folder:write("small", ("x"):rep(size)), "rb")))
       client:poll()
       assert.truthy(conn:recv_until("\r\n\r\n", support.LIMIT):find("\r\nContent-Length: " .. size .. "\r\n", 1, true))
@@ -151,7 +139,7 @@ describe("A body file that", function()
   it("can not be read is refused, and the client goes on", function()
     local folder = tempdir.new()
     finally(function() folder:close() end)
-    local client, conn = world()
+    local client, conn = wire.connect()
     local cases = {
       { io.open(folder:file("written"), "wb"), "body file: " },
       { io.popen("cat > /dev/null", "w"), "body file: it is not open for reading" },
@@ -170,7 +158,7 @@ end)
 
 describe("A pipe as body", function()
   it("is sent in chunks to its end", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     put(client, opened(io.popen("printf one; printf two", "r")))
     local head, content = receive(client, conn)
     assert.equal("onetwo", content)
@@ -179,7 +167,7 @@ describe("A pipe as body", function()
   end)
 
   it("is sent as it comes, and blocks no poll", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     local reader, writer = make_fifo()
     put(client, reader)
     support.until_true(function()
@@ -205,7 +193,7 @@ describe("A pipe as body", function()
   end)
 
   it("goes on where the script has stopped to read, whatever the C library holds of it", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     local file = opened(io.popen("printf 'first line\\nsecond line\\nthe rest'", "r"))
     assert.equal("first line", file:read("*l"))
     put(client, file)
@@ -215,7 +203,7 @@ describe("A pipe as body", function()
   end)
 
   it("loses nothing to a request that is refused, or that ignores its body", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     local file = opened(io.popen("printf 'line\\nrest'", "r"))
     assert.equal("line", file:read("*l"))
     assert.equal(Error.ERR_INVALID_PARAMETER, (client:request(HTTPClient.METHOD_PUT, "/", { "bad header" }, file)))
@@ -231,7 +219,7 @@ describe("A pipe as body", function()
 
   for _, case in ipairs({ { 7, "the body ended before" }, { 5, "the body is longer" } }) do
     it("with another Content-Length than it has: " .. case[2], function()
-      local client = world()
+      local client = wire.connect()
       put(client, opened(io.popen("printf 123456", "r")), { "Content-Length: " .. case[1] })
       support.until_true(function()
         client:poll()
@@ -253,7 +241,7 @@ describe("A pipe as body", function()
   end)
 
   it("lets a wait sleep, and go on when something comes", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     local reader, writer = make_fifo()
     put(client, reader)
     local before = os.clock()
@@ -270,14 +258,14 @@ end)
 
 describe("A device as body", function()
   it("/dev/null is empty", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     put(client, opened(io.open("/dev/null", "rb")))
     local _, content = receive(client, conn)
     assert.equal("", content)
   end)
 
   it("/dev/zero has no end, and no poll waits for it", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     put(client, opened(io.open("/dev/zero", "rb")))
     local received = 0
     support.until_true(function()

@@ -1,25 +1,15 @@
 -- What a response and its connection turned out to be.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
-local native = require("spec_native")
 local support = require("spec.support.client")
 
 local HTTPClient = httpclient.HTTPClient
+local wire = require("spec.support.wire")(after_each)
 
 local function world(answer, options)
-  local listener = assert(native.listen({}))
-  local client, conn = support.connect(listener, options)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
+  local client, conn, listener = wire.connect(options)
   if answer then
-    support.request(client)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.ask(client, conn)
     conn:send(answer)
     support.pump(client, HTTPClient.STATUS_BODY)
   end

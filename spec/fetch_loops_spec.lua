@@ -1,9 +1,8 @@
 -- The same script in every kind of loop: blocking, in tasks, under cqueues, luv and copas.
 local httpclient = require("httpclient")
+local loops = require("spec.support.loops")
 local nginx = require("spec.support.nginx")
 local support = require("spec.support.client")
-local tempdir = require("spec.support.tempdir")
-require("luv") -- here: its loop stays open to the end of the process
 
 local fetch = httpclient.fetch
 local server
@@ -18,17 +17,6 @@ teardown(function()
   httpclient.pool.close_idle()
   server:stop()
 end)
-
--- The recipe for this loop's module in the documentation, word for word: what stands before the example behind it.
-local function set_waiter(name)
-  for block in tempdir.read("docs/fetch.md"):gmatch("\n```lua\n(.-)\n```") do
-    local recipe = block:match("^(local %l+ = require%(\"" .. name .. "\"%)\n.-httpclient%.set_waiter%b())")
-    if recipe then
-      return assert((loadstring or load)("local httpclient = require('httpclient')\n" .. recipe, "=docs/fetch.md"))()
-    end
-  end
-  error("no recipe for " .. name)
-end
 
 -- What every loop has to do: three answers, one of which takes its time, and the order in which they came.
 local function script(order, name)
@@ -62,7 +50,7 @@ describe("the same script", function()
   it("works under cqueues", function()
     local cqueues = require("cqueues")
     local queue = cqueues.new()
-    set_waiter("cqueues")
+    loops.set_waiter("cqueues")
     finally(function() httpclient.set_waiter(nil) end)
     local order, ticks = {}, 0
     for _, name in ipairs({ "a", "b" }) do
@@ -117,7 +105,7 @@ describe("the same script", function()
   end)
 
   it("works under luv", function()
-    set_waiter("luv")
+    loops.set_waiter("luv")
     finally(function() httpclient.set_waiter(nil) end)
     local order = {}
     for _, name in ipairs({ "a", "b" }) do
@@ -134,7 +122,7 @@ describe("the same script", function()
       pending("copas does not load on this Lua")
       return
     end
-    set_waiter("copas")
+    loops.set_waiter("copas")
     finally(function() httpclient.set_waiter(nil) end)
     local order = {}
     for _, name in ipairs({ "a", "b" }) do

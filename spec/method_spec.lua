@@ -6,18 +6,13 @@ local support = require("spec.support.client")
 
 local HTTPClient, HTTPRequest, Error, fetch = httpclient.HTTPClient, httpclient.HTTPRequest, httpclient.Error, httpclient.fetch
 local with_server = require("spec.support.served")(after_each)
+local wire = require("spec.support.wire")(after_each)
 local EMPTY = "HTTP/1.1 204 No\r\n\r\n"
 local NO_TOKENS = { "", "A B", "A\r\nB: c", "A\0", "A/B", "A:B", "G\195\132T", '"GET"', "GET ", "\t" }
 
 -- The head of a request that a connected client sends, without the lines that are always there.
 local function head_of(method, path, body, send)
-  local listener = assert(native.listen({ host = "127.0.0.1" }))
-  local client, conn = support.connect(listener)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
+  local client, conn = wire.connect()
   local code, message = client[send or "request"](client, method, path or "/", {}, body)
   if code ~= Error.OK then
     return nil, message, code, client

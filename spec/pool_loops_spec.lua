@@ -1,9 +1,8 @@
 -- max_per_host in coroutines of loops that are not ours: they wait for a free connection as they wait for anything else.
 local httpclient = require("httpclient")
+local loops = require("spec.support.loops")
 local nginx = require("spec.support.nginx")
 local support = require("spec.support.client")
-local tempdir = require("spec.support.tempdir")
-require("luv") -- here: its loop stays open to the end of the process
 
 local fetch, pool = httpclient.fetch, httpclient.pool
 local server, most, order
@@ -26,17 +25,6 @@ after_each(function()
   httpclient.set_waiter(nil)
   pool.max_per_host = 6
 end)
-
--- The recipe for this loop in the documentation, word for word.
-local function set_waiter(name)
-  for block in tempdir.read("docs/fetch.md"):gmatch("\n```lua\n(.-)\n```") do
-    local recipe = block:match("^(local %l+ = require%(\"" .. name .. "\"%)\n.-httpclient%.set_waiter%b())")
-    if recipe then
-      return assert((loadstring or load)("local httpclient = require('httpclient')\n" .. recipe, "=docs/fetch.md"))()
-    end
-  end
-  error("no recipe for " .. name)
-end
 
 local function note()
   most = math.max(most, (pool.count()))
@@ -62,7 +50,7 @@ end
 describe("max_per_host", function()
   it("holds under cqueues, in order", function()
     local cqueues = require("cqueues")
-    set_waiter("cqueues")
+    loops.set_waiter("cqueues")
     local queue = cqueues.new()
     pool.max_per_host = 1
     for i = 1, 40 do
@@ -75,7 +63,7 @@ describe("max_per_host", function()
   end)
 
   it("holds under luv, in order", function()
-    set_waiter("luv")
+    loops.set_waiter("luv")
     pool.max_per_host = 2
     for i = 1, 40 do
       assert(coroutine.resume(coroutine.create(script), i))
@@ -90,7 +78,7 @@ describe("max_per_host", function()
       pending("copas does not load on this Lua")
       return
     end
-    set_waiter("copas")
+    loops.set_waiter("copas")
     pool.max_per_host = 2
     for i = 1, 20 do
       copas.addthread(function() script(i) end)

@@ -5,17 +5,7 @@ local support = require("spec.support.client")
 
 local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
-
-local function world(options)
-  local listener = assert(native.listen({}))
-  local client, conn = support.connect(listener, options)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
-  return client, conn
-end
+local wire = require("spec.support.wire")(after_each)
 
 local function expect_timeout(client, kind, status, code, message)
   assert.equal(HTTPClient.Status[status], client:get_status())
@@ -108,7 +98,7 @@ end)
 describe("response_timeout", function()
   for _, blocking in ipairs({ false, true }) do
     it("runs from the request's last byte, blocking mode " .. tostring(blocking), function()
-      local client = world()
+      local client = wire.connect()
       client.response_timeout = 0.08
       client.blocking_mode_enabled = blocking
       support.request(client)
@@ -120,7 +110,7 @@ describe("response_timeout", function()
   end
 
   it("is not restarted by a 1xx", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     client.response_timeout = 0.08
     support.request(client)
     support.until_true(function()
@@ -143,7 +133,7 @@ describe("response_timeout", function()
   end)
 
   it("does not run during the body", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     client.response_timeout = 0.08
     start_body(client, conn)
     assert.equal("ab", client:read_response_body_chunk())
@@ -155,7 +145,7 @@ end)
 describe("idle_timeout", function()
   for _, blocking in ipairs({ false, true }) do
     it("ends a body that has stopped, blocking mode " .. tostring(blocking), function()
-      local client, conn = world()
+      local client, conn = wire.connect()
       client.idle_timeout = 0.08
       start_body(client, conn)
       client.blocking_mode_enabled = blocking
@@ -176,7 +166,7 @@ describe("idle_timeout", function()
   end
 
   it("does not count data that nobody has read", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     client.idle_timeout = 0.03
     start_body(client, conn)
     native.sleep(0.1)
@@ -185,7 +175,7 @@ describe("idle_timeout", function()
   end)
 
   it("ends an upload that does not move", function()
-    local client = world()
+    local client = wire.connect()
     client.idle_timeout = 0.08
     support.request(client, "POST", "/", {}, ("x"):rep(32 * 1048576))
     local code, message = run_out(client)
@@ -193,7 +183,7 @@ describe("idle_timeout", function()
   end)
 
   it("does not run while the head is awaited, nor between requests", function()
-    local client, conn = world()
+    local client, conn = wire.connect()
     client.idle_timeout = 0.03
     assert.same({ Error.OK, false }, { client:wait(0.08) })
     support.request(client)

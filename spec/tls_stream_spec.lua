@@ -1,8 +1,8 @@
--- StreamPeerTLS over other streams under an HTTPClient: TLS in TLS, a script's own stream below; and all of them
--- collected in every state.
+-- StreamPeerTLS over other streams under an HTTPClient: TLS in TLS, and a script's own stream below.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local streams = require("spec.support.streams")
 local support = require("spec.support.client")
 local tls = require("spec.support.tls")
 
@@ -11,31 +11,6 @@ local HTTPClient = httpclient.HTTPClient
 local StreamPeerTCP = httpclient.StreamPeerTCP
 local StreamPeerTLS = httpclient.StreamPeerTLS
 local ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-local function collect()
-  if rawget(_G, "jit") then
-    require("jit").flush() -- its traces hold on to what they met
-  end
-  for _ = 1, 4 do
-    collectgarbage()
-  end
-end
-
-local function listen()
-  local listener = assert(native.listen({}))
-  finally(function() listener:close() end)
-  return listener
-end
-
-local function connect_tcp(port)
-  local peer = StreamPeerTCP.new()
-  assert.equal(Error.OK, (peer:connect_to_host("127.0.0.1", port)))
-  support.until_true(function()
-    assert.equal(Error.OK, (peer:poll()))
-    return peer:get_status() == StreamPeerTCP.STATUS_CONNECTED
-  end)
-  return peer
-end
 
 -- Polls the stream until its handshake is over. -> code, message of the last poll
 local function shake(stream, step)
@@ -50,12 +25,6 @@ local function shake(stream, step)
   return code, message
 end
 
-local function over(stream, name, options)
-  local peer = StreamPeerTLS.new()
-  assert.equal(Error.OK, (peer:connect_to_stream(stream, name or "localhost", options or tls.trusting())))
-  return peer
-end
-
 local function client_of(stream)
   local client = HTTPClient.new()
   finally(function() client:close() end)
@@ -63,34 +32,7 @@ local function client_of(stream)
   return client
 end
 
--- A script's own stream over a StreamPeerTCP, which moves at most `limit` bytes at once. `hook` runs in each call.
-local function table_over(peer, limit, hook)
-  local stream = { hook = hook }
-  local function note(name)
-    if stream.hook then
-      stream.hook(name)
-    end
-  end
-  function stream.put_partial_data(_, data)
-    note("put")
-    return peer:put_partial_data(data:sub(1, limit))
-  end
-  function stream.get_partial_data(_, count)
-    note("get")
-    return peer:get_partial_data(math.min(count, limit))
-  end
-  function stream.get_available_bytes()
-    note("available")
-    return peer:get_available_bytes()
-  end
-  function stream.disconnect_from_host()
-    note("disconnect")
-    peer:disconnect_from_host()
-  end
-  return stream
-end
-
-local keep = require("spec.support.kept")(after_each)
+local keep, listen = require("spec.support.world")(after_each)
 
 -- Two servers, one behind the other's TLS. -> the port of the outer one, both scripts
 local function nested_servers(outer, inner, steps)
@@ -112,9 +54,9 @@ describe("TLS in TLS", function()
         local port, front, behind = nested_servers({ max = outer }, { max = inner }, {
           { "recv_until", "\r\n\r\n" }, { "send", ANSWER }, { "recv_until", "\r\n\r\n" }, { "discard", #body },
           { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_eof" } })
-        local below = over(connect_tcp(port), "wrong.test")
+        local below = streams.tls(streams.tcp(port), "wrong.test")
         assert.equal(Error.OK, (shake(below)))
-        local client = client_of(over(below))
+        local client = client_of(streams.tls(below))
         assert.equal("hello", support.exchange(client, "GET", "/").body)
         assert.equal("TLSv" .. inner, client:get_tls_version())
         assert.equal("127.0.0.1", (client:get_remote_address()))
@@ -131,9 +73,9 @@ describe("TLS in TLS", function()
     local body = ("0123456789"):rep(4000)
     local port = nested_servers({}, {}, { { "recv_until", "\r\n\r\n" },
       { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_eof" } })
-    local below = over(connect_tcp(port), "wrong.test")
+    local below = streams.tls(streams.tcp(port), "wrong.test")
     assert.equal(Error.OK, (shake(below)))
-    local client = client_of(over(below))
+    local client = client_of(streams.tls(below))
     client.read_chunk_size = 256
     local poller = httpclient.Poller.new()
     poller:add(client)
@@ -156,16 +98,16 @@ describe("TLS in TLS", function()
 
   it("tells which of the two fails", function()
     local port = nested_servers({}, {}, { { "recv_eof" } })
-    local below = over(connect_tcp(port))
+    local below = streams.tls(streams.tcp(port))
     local code, message = shake(below)
     assert.equal(Error.ERR_CONNECTION_ERROR, code)
     assert.truthy(message:find("certificate is for wrong.test", 1, true), message)
     assert.equal(StreamPeerTLS.STATUS_ERROR_HOSTNAME_MISMATCH, below:get_status())
 
     port = nested_servers({}, {}, {})
-    below = over(connect_tcp(port), "wrong.test")
+    below = streams.tls(streams.tcp(port), "wrong.test")
     assert.equal(Error.OK, (shake(below)))
-    local above = over(below, "elsewhere.test")
+    local above = streams.tls(below, "elsewhere.test")
     code, message = shake(above)
     assert.equal(Error.ERR_CONNECTION_ERROR, code)
     assert.truthy(message:find("not elsewhere.test", 1, true), message)
@@ -175,9 +117,9 @@ describe("TLS in TLS", function()
 
   it("takes the end of the outer one for no end of the inner one", function()
     local port = nested_servers({}, {}, { { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nhello" }, { "close" } })
-    local below = over(connect_tcp(port), "wrong.test")
+    local below = streams.tls(streams.tcp(port), "wrong.test")
     assert.equal(Error.OK, (shake(below)))
-    local outcome = support.exchange(client_of(over(below)), "GET", "/")
+    local outcome = support.exchange(client_of(streams.tls(below)), "GET", "/")
     assert.equal("hello", outcome.body)
     assert.equal("STATUS_CONNECTION_ERROR", outcome.status)
     assert.truthy(outcome.message:find("close_notify", 1, true), outcome.message)
@@ -187,12 +129,12 @@ end)
 describe("TLS over a script's own stream", function()
   local function world(limit, hook)
     local listener = listen()
-    local peer = connect_tcp(listener:port())
+    local peer = streams.tcp(listener:port())
     local conn = assert(listener:accept())
     finally(function() conn:close() end)
     assert(conn:starttls(certs.localhost.tls()))
-    local below = table_over(peer, limit, hook)
-    local stream = over(below)
+    local below = streams.relayed(peer, limit, hook)
+    local stream = streams.tls(below)
     return stream, conn, below, function() conn:handshake("step") end
   end
 
@@ -236,7 +178,7 @@ describe("TLS over a script's own stream", function()
         if shown then
           function below.get_fd() return conn:fd() end
         end
-        local stream = over(below)
+        local stream = streams.tls(below)
         assert.equal(Error.OK, (shake(stream)))
         local client = client_of(stream)
         client.blocking_mode_enabled = true
@@ -272,7 +214,7 @@ describe("TLS over a script's own stream", function()
       above.client:get_tls_version()
       above.client:get_remote_address()
     end },
-    { "puts the client into TLS of its own", function(above) over(above.stream) end },
+    { "puts the client into TLS of its own", function(above) streams.tls(above.stream) end },
     { "collects the garbage", function() collectgarbage() end },
   }
   for _, act in ipairs(acts) do
@@ -312,7 +254,7 @@ describe("TLS over a script's own stream", function()
   end
 
   it("that fails while it is written to says so", function()
-    local stream = over({
+    local stream = streams.tls({
       put_partial_data = function() error("no ink", 0) end,
       get_partial_data = function() return Error.OK, "" end,
     })
@@ -356,7 +298,7 @@ describe("a StreamPeerTLS whose handshake has failed", function()
   for i, case in ipairs(cases) do
     it("goes on saying so, case " .. i, function()
       local listener = listen()
-      local stream = over(connect_tcp(listener:port()))
+      local stream = streams.tls(streams.tcp(listener:port()))
       local conn = assert(listener:accept())
       support.until_true(function()
         stream:poll()
@@ -381,140 +323,4 @@ describe("a StreamPeerTLS whose handshake has failed", function()
       conn:close()
     end)
   end
-end)
-
-describe("the collector", function()
-  -- Takes a client in the state that `lead` brings it to, and lets go of everything. The server's side sees the end.
-  local function collected(lead, below)
-    local listener = listen()
-    local function begin()
-      local client = HTTPClient.new()
-      local conn
-      if below then
-        local peer = connect_tcp(listener:port())
-        conn = assert(listener:accept())
-        client:set_connection(over(below(peer)))
-      else
-        assert.equal(Error.OK, (client:connect_to_host("localhost", listener:port(), tls.trusting())))
-        conn = support.accept(listener, client)
-      end
-      assert(conn:starttls(certs.localhost.tls()))
-      lead(client, conn)
-      return conn
-    end
-    local conn = begin()
-    collect()
-    support.until_true(function()
-      local data, why = conn:recv(65536, 0)
-      return data == "" or (not data and why ~= "timeout")
-    end, nil, function() return "the end" end)
-    conn:close()
-  end
-
-  local function steps(count)
-    return function(client, conn)
-      for _ = 1, count do
-        client:poll()
-        conn:handshake("step")
-        collectgarbage("step")
-      end
-    end
-  end
-  local function shaken(client, conn)
-    support.until_true(function()
-      client:poll()
-      return conn:handshake("step") and support.is_connected_or_failed(client)
-    end)
-    client:poll()
-  end
-  local function asked(client, conn)
-    shaken(client, conn)
-    tls.ask(client, conn)
-  end
-  local function in_body(client, conn)
-    asked(client, conn)
-    conn:send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" .. ("x"):rep(50000))
-    support.pump(client, HTTPClient.STATUS_BODY)
-    client:read_response_body_chunk()
-  end
-  local states = {
-    { "before the handshake", steps(0) }, { "at its beginning", steps(1) }, { "in its middle", steps(2) },
-    { "behind it", shaken }, { "with a request on its way", function(client, conn)
-      shaken(client, conn)
-      support.request(client, "PUT", "/", {}, ("x"):rep(4000000))
-      client:poll()
-      client:poll()
-    end },
-    { "waiting for an answer", asked }, { "in a body", in_body },
-    { "with a body read into a file", function(client, conn)
-      in_body(client, conn)
-      local file = assert(io.tmpfile())
-      client:read_response_body_to_file(file)
-      file:close()
-    end },
-    { "after an exchange", function(client, conn)
-      shaken(client, conn)
-      assert.equal("hello", tls.exchange(client, conn))
-    end },
-    { "after the server's good-bye", function(client, conn)
-      shaken(client, conn)
-      conn:close_notify()
-      support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
-    end },
-    { "while a Poller holds it", function(client, conn)
-      in_body(client, conn)
-      local poller = httpclient.Poller.new()
-      poller:add(client)
-      poller:wait(0)
-    end },
-  }
-  for _, state in ipairs(states) do
-    it("takes a client " .. state[1], function()
-      collected(state[2])
-    end)
-    it("takes a client over given streams " .. state[1], function()
-      collected(state[2], function(peer) return peer end)
-    end)
-    it("takes a client over a script's stream " .. state[1], function()
-      collected(state[2], function(peer) return table_over(peer, 100000) end)
-    end)
-  end
-
-  it("leaves a stream alone that the script still holds", function()
-    local listener = listen()
-    local stream = over(connect_tcp(listener:port()))
-    local conn = assert(listener:accept())
-    assert(conn:starttls(certs.localhost.tls()))
-    do
-      local client = HTTPClient.new()
-      client:set_connection(stream)
-      shaken(client, conn)
-      client = nil -- luacheck: ignore
-    end
-    collect()
-    assert.equal(StreamPeerTLS.STATUS_CONNECTED, stream:get_status())
-    assert.equal(Error.OK, (stream:put_data("still here")))
-    assert.equal("still here", conn:recv_n(10))
-    conn:close()
-  end)
-
-  it("takes options and certificates that a connection still needs", function()
-    local listener = listen()
-    local client = HTTPClient.new()
-    do
-      local chain = httpclient.X509Certificate.new()
-      chain:load_from_string(certs.ca.cert)
-      local options = httpclient.TLSOptions.client(chain, nil, { alpn = { "http/1.1" } })
-      assert.equal(Error.OK, (client:connect_to_host("localhost", listener:port(), options)))
-      chain, options = nil, nil -- luacheck: ignore
-    end
-    collect()
-    local conn = support.accept(listener, client)
-    assert(conn:starttls(certs.localhost.tls({ alpn = { "http/1.1" } })))
-    shaken(client, conn)
-    collect()
-    assert.equal("hello", tls.exchange(client, conn))
-    client:close()
-    conn:close()
-  end)
 end)

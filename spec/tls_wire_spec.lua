@@ -1,4 +1,4 @@
--- TLS end to end: handshakes that go wrong, how connections end, what comes between the records of a body.
+-- TLS end to end: trickling bytes, how connections end, what comes between the records of a body.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -17,118 +17,7 @@ local function world(server, options)
   return client, conn, outcome
 end
 
-local function expect_error(client, status, ...)
-  assert.equal(status, support.status_name(client:get_status()))
-  local code, message = client:get_last_error()
-  assert.equal(Error.ERR_CONNECTION_ERROR, code)
-  for _, words in ipairs({ ... }) do
-    assert.truthy(message:find(words, 1, true), message)
-  end
-  assert.same({ code, message }, { client:poll() })
-end
-
 local both = { "1.2", "1.3" }
-
-describe("a server that", function()
-  local HELLO = "\22\3\3\0\74\2\0\0\70"
-  -- What it does, the bytes that it sends, the ending, words of the message.
-  local cases = {
-    { "hangs up", "", "close", "the server closed the connection" },
-    { "resets", "", "reset", "reset" },
-    { "ends its side", "", "shutdown", "the server closed the connection" },
-    { "speaks HTTP", "HTTP/1.1 400 Bad Request\r\n\r\n", "keep", "no TLS record" },
-    { "speaks SMTP", "220 mail.example ESMTP\r\n", "keep", "no TLS record" },
-    { "speaks SSH", "SSH-2.0-OpenSSH_9.2\r\n", "keep", "no TLS record" },
-    { "sends zeros", ("\0"):rep(600), "keep", "no TLS record" },
-    { "sends FF", ("\255"):rep(600), "keep", "" },
-    { "sends a record that is too long", "\22\3\3\255\255" .. ("x"):rep(600), "keep", "length" },
-    { "sends a record of no known kind", "\99\3\3\0\1x", "keep", "" },
-    { "sends empty records", ("\22\3\3\0\0"):rep(100), "keep", "" },
-    { "sends application data", "\23\3\3\0\5hello", "keep", "" },
-    { "sends a change of ciphers", ("\20\3\3\0\1\1"):rep(100), "keep", "" },
-    { "sends a broken ServerHello", HELLO .. ("\255"):rep(70), "keep", "TLS handshake: " },
-    { "hangs up in the ServerHello", HELLO .. "\3\3", "close", "the server closed the connection" },
-    { "hangs up in a record's head", "\22\3", "close", "the server closed the connection" },
-    { "alerts a handshake failure", "\21\3\3\0\2\2\40", "close", "server alert: handshake failure (40)" },
-    { "alerts an unknown name", "\21\3\3\0\2\2\112", "close", "server alert: unrecognized name (localhost)" },
-    { "alerts a version", "\21\3\3\0\2\2\70", "close", "server alert: protocol version (offered: TLS 1.2 to 1.3)" },
-    { "alerts an internal error", "\21\3\3\0\2\2\80", "reset", "server alert: internal error (80)" },
-    { "alerts without an end", ("\21\3\3\0\2\1\90"):rep(100), "keep", "" },
-    { "says good-bye at once", "\21\3\3\0\2\1\0", "keep", "the server closed the connection" },
-  }
-  -- RFC 8446 section 6 and appendix B.2.
-  local alerts = {
-    [10] = "unexpected message", [20] = "bad record mac", [22] = "record overflow", [40] = "handshake failure",
-    [42] = "bad certificate", [43] = "unsupported certificate", [44] = "certificate revoked",
-    [45] = "certificate expired", [46] = "certificate unknown", [47] = "illegal parameter", [48] = "unknown ca",
-    [49] = "access denied", [50] = "decode error", [51] = "decrypt error", [71] = "insufficient security",
-    [80] = "internal error", [86] = "inappropriate fallback", [109] = "missing extension",
-    [110] = "unsupported extension", [113] = "bad certificate status response", [115] = "unknown psk identity",
-    [116] = "certificate required", [120] = "no application protocol", [99] = "unknown alert",
-  }
-  for number, name in pairs(alerts) do
-    cases[#cases + 1] = { ("alerts number %d"):format(number), "\21\3\3\0\2\2" .. string.char(number), "close",
-      ("server alert: %s (%d)"):format(name, number) }
-  end
-  for _, case in ipairs(cases) do
-    it(case[1] .. " is a handshake's failure, and says so", function()
-      local listener = assert(native.listen({}))
-      local client = HTTPClient.new()
-      assert.equal(Error.OK, client:connect_to_host("localhost", listener:port(), tls.trusting()))
-      local conn = support.accept(listener, client)
-      finally(function()
-        client:close()
-        conn:close()
-        listener:close()
-      end)
-      support.until_true(function()
-        client:poll()
-        return conn:recv(65536, 0) -- the ClientHello: a close must not become a reset by it
-      end)
-      conn:send(case[2])
-      if case[3] ~= "keep" then
-        conn[case[3]](conn)
-      end
-      support.pump(client, support.is_connected_or_failed)
-      expect_error(client, "STATUS_TLS_HANDSHAKE_ERROR", case[4])
-    end)
-  end
-
-  it("hangs up before the ClientHello is a handshake's failure", function()
-    local listener = assert(native.listen({}))
-    local client = HTTPClient.new()
-    assert.equal(Error.OK, client:connect_to_host("127.0.0.1", listener:port(), tls.trusting()))
-    local conn = assert(listener:accept())
-    conn:close()
-    support.pump(client, support.is_connected_or_failed)
-    listener:close()
-    expect_error(client, "STATUS_TLS_HANDSHAKE_ERROR", "TLS handshake: ")
-  end)
-
-  it("stays silent runs into the connect timeout, in the handshake's phase", function()
-    local listener = assert(native.listen({}))
-    local client = HTTPClient.new()
-    client.connect_timeout = 0.05
-    -- Without a poll: the timeout is told once.
-    assert.equal(Error.OK, client:connect_to_host("127.0.0.1", listener:port(), tls.trusting()))
-    local conn = assert(listener:accept())
-    finally(function()
-      conn:close()
-      listener:close()
-    end)
-    local code
-    support.until_true(function()
-      code = client:wait(1)
-      return support.is_connected_or_failed(client)
-    end)
-    assert.equal(Error.ERR_TIMEOUT, code)
-    local _, message = client:get_last_error()
-    assert.truthy(message:find("connect timeout after 0.050 s", 1, true), message)
-    assert.equal(HTTPClient.STATUS_TLS_HANDSHAKE_ERROR, client:get_status())
-    assert.equal(Error.ERR_CONNECTION_ERROR, (client:poll()))
-    assert.equal(Error.ERR_TIMEOUT, (client:get_last_error()))
-  end)
-end)
 
 -- A client whose bytes, both ways, pass through a relay that moves at most `size` at a time.
 local function through_relay(size, server, run)
@@ -237,7 +126,7 @@ for _, version in ipairs(both) do
         assert.equal(case[4], status, select(2, client:get_last_error()))
         assert.equal(case[2]:find("hello", 1, true) and "hello" or "", body)
         if case[5] then
-          expect_error(client, case[4], case[5])
+          tls.expect_error(client, case[4], case[5])
         end
       end)
     end
@@ -259,7 +148,7 @@ for _, version in ipairs(both) do
       local client, conn = world(server)
       conn:send("HTTP/1.1 408 Request Timeout\r\n\r\n")
       assert.equal(Error.ERR_CONNECTION_ERROR, (client:wait(support.LIMIT)))
-      expect_error(client, "STATUS_CONNECTION_ERROR", "unexpected bytes")
+      tls.expect_error(client, "STATUS_CONNECTION_ERROR", "unexpected bytes")
     end)
 
     it("application data behind the body of an answer are an error", function()
@@ -269,7 +158,7 @@ for _, version in ipairs(both) do
       support.pump(client, support.is_answered_or_failed)
       assert.equal("hello", (support.read_all(client)))
       support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
-      expect_error(client, "STATUS_CONNECTION_ERROR", "unexpected bytes")
+      tls.expect_error(client, "STATUS_CONNECTION_ERROR", "unexpected bytes")
     end)
 
     it("what is decrypted already keeps nobody waiting", function()
@@ -400,7 +289,7 @@ for _, version in ipairs(both) do
       conn:reset()
       support.request(client, "PUT", "/", {}, ("x"):rep(1000000))
       support.pump(client, support.is_answered_or_failed)
-      expect_error(client, "STATUS_CONNECTION_ERROR")
+      tls.expect_error(client, "STATUS_CONNECTION_ERROR")
       client:close()
     end)
   end)
@@ -481,7 +370,7 @@ describe("in a body", function()
     support.pump(client, support.is_answered_or_failed)
     local body = support.read_all(client)
     assert.equal("hello", body)
-    expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
+    tls.expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
   end)
 
   it("plain text between the records is an error", function()
@@ -489,16 +378,7 @@ describe("in a body", function()
     half(client, conn)
     conn:send_raw("world")
     support.read_all(client)
-    expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
-  end)
-end)
-
-describe("a connection", function()
-  it("is held to a higher security level where the ciphers ask for it", function()
-    local outcome = tls.attempt({ tls = tls.trusting(nil, { ciphers = "DEFAULT@SECLEVEL=3" }),
-      server = certs.localhost_rsa.tls() })
-    finally(function() tls.close(outcome) end)
-    expect_error(outcome.client, "STATUS_TLS_HANDSHAKE_ERROR", "key too weak")
+    tls.expect_error(client, "STATUS_CONNECTION_ERROR", "TLS: ")
   end)
 end)
 

@@ -6,18 +6,8 @@ local support = require("spec.support.client")
 
 local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
+local wire = require("spec.support.wire")(after_each)
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
-
-local function world(options)
-  local listener = assert(native.listen({}))
-  local client, conn = support.connect(listener, options)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
-  return client, conn
-end
 
 local function wait_for(client, status)
   support.until_true(function()
@@ -89,7 +79,7 @@ describe("wait", function()
   end)
 
   it("says that the time is over, without using the processor", function()
-    local client = world()
+    local client = wire.connect()
     local before, cpu = native.monotonic(), native.cputime()
     assert.same({ Error.OK, false }, { client:wait(0.2) })
     assert.is_true(native.monotonic() - before >= 0.19)
@@ -107,7 +97,7 @@ describe("wait", function()
   end)
 
   it("is ready at once for bytes that are decrypted already", function()
-    local client, conn = world({ tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() })
+    local client, conn = wire.connect({ tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() })
     client.read_chunk_size = 256
     support.request(client)
     support.until_true(function()
@@ -170,16 +160,16 @@ describe("what event loops ask", function()
       end)
       return client, listener, conn
     end, "r" },
-    { "CONNECTED", function() return world() end, "r", true },
+    { "CONNECTED", function() return wire.connect() end, "r", true },
     { "REQUESTING", function(options)
-      local client, conn = world()
+      local client, conn = wire.connect()
       client.response_timeout = options.timeout or 0
       support.request(client)
       client:poll()
       return client, conn
     end, "r" },
     { "REQUESTING, the socket full", function(options)
-      local client, conn = world()
+      local client, conn = wire.connect()
       client.idle_timeout = options.timeout or 0
       support.request(client, "POST", "/", {}, ("x"):rep(16 * 1048576))
       support.until_true(function()
@@ -191,7 +181,7 @@ describe("what event loops ask", function()
       return client, conn
     end, "rw" },
     { "BODY", function(options)
-      local client, conn = world()
+      local client, conn = wire.connect()
       client.idle_timeout = options.timeout or 0
       support.request(client)
       client:poll()
@@ -291,8 +281,8 @@ end)
 
 describe("wait_any", function()
   it("names those that are ready", function()
-    local a, conn_a = world()
-    local b, conn_b = world()
+    local a, conn_a = wire.connect()
+    local b, conn_b = wire.connect()
     for _, pair in ipairs({ { a, conn_a }, { b, conn_b } }) do
       support.request(pair[1])
       pair[1]:poll()
@@ -308,7 +298,7 @@ describe("wait_any", function()
   end)
 
   it("takes a client twice, and clients in every state together", function()
-    local a, conn = world()
+    local a, conn = wire.connect()
     local new, looking = HTTPClient.new(), HTTPClient.new()
     looking:connect_to_host("no-such-host.invalid", 1)
     local ready = HTTPClient.wait_any({ a, new, a }, 5)
@@ -324,8 +314,8 @@ describe("wait_any", function()
   end)
 
   it("keeps to its clients when a body function empties the list, or uses them", function()
-    local a, conn = world()
-    local list, refused = { a, (world()), (world()) }, 0
+    local a, conn = wire.connect()
+    local list, refused = { a, (wire.connect()), (wire.connect()) }, 0
     local done = false
     support.request(a, "POST", "/", {}, function()
       if done then return nil end

@@ -1,22 +1,11 @@
 -- The ways in which a script can give URL, headers and body, and what of it goes over the wire.
 local httpclient = require("httpclient")
-local native = require("spec_native")
 local support = require("spec.support.client")
 
 local HTTPClient = httpclient.HTTPClient
 local Error = httpclient.Error
 local Method = HTTPClient.Method
-
-local function with_connection(action)
-  local listener = assert(native.listen({ host = "127.0.0.1" }))
-  local client, conn = support.connect(listener)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
-  return action(client, conn, listener:port())
-end
+local wire = require("spec.support.wire")(after_each)
 
 -- What arrives until `ending`.
 local function arrived(client, conn, ending)
@@ -68,7 +57,7 @@ describe("The headers of a request", function()
   }
   for _, case in ipairs(taken) do
     it("can be " .. case[1], function()
-      with_connection(function(client, conn, port)
+      wire.with_connection(function(client, conn, port)
         assert.equal(Error.OK, (client:request(Method.METHOD_GET, "/", case[2])))
         assert.equal("GET / HTTP/1.1|Host: HERE" .. case[3], own_lines(arrived(client, conn), port))
       end)
@@ -92,7 +81,7 @@ describe("The headers of a request", function()
   }
   for _, case in ipairs(refused) do
     it("are refused with " .. case[1], function()
-      with_connection(function(client, conn)
+      wire.with_connection(function(client, conn)
         local code, message = client:request(Method.METHOD_GET, "/", case[2])
         assert.equal(Error.ERR_INVALID_PARAMETER, code)
         assert.truthy(message:find(case[3], 1, true), message)
@@ -121,7 +110,7 @@ describe("The headers of a request", function()
   end
 
   it("and the URL may be very long", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       local long = ("x"):rep(300000)
       assert.equal(Error.OK, (client:request(Method.METHOD_GET, "/" .. long, { "A: " .. long })))
       local head = arrived(client, conn)
@@ -131,7 +120,7 @@ describe("The headers of a request", function()
   end)
 
   it("may be very many", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       local lines = {}
       for i = 1, 3000 do lines[i] = "N" .. i .. ": " .. i end
       assert.equal(Error.OK, (client:request(Method.METHOD_GET, "/", lines)))
@@ -169,7 +158,7 @@ describe("The URL of a request", function()
   }
   for _, case in ipairs(taken) do
     it("can be " .. case[2] .. " with " .. case[1], function()
-      with_connection(function(client, conn, port)
+      wire.with_connection(function(client, conn, port)
         assert.equal(Error.OK, (client:request(Method["METHOD_" .. case[1]], case[2], {})))
         assert.equal(("%s %s HTTP/1.1|Host: %s"):format(case[1], case[3], case[4]), own_lines(arrived(client, conn), port))
       end)
@@ -192,7 +181,7 @@ describe("The URL of a request", function()
     { "CONNECT", "*" },
   }
   it("is refused when it is none", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       for _, case in ipairs(refused) do
         local code, message = client:request(Method["METHOD_" .. case[1]], case[2], {})
         assert.equal(Error.ERR_INVALID_PARAMETER, code, case[1] .. " " .. case[2])
@@ -238,7 +227,7 @@ describe("The body of a request", function()
   }
   for i, case in ipairs(taken) do
     it(("goes out as it is given, %d: %s %s"):format(i, case[1], case[2]), function()
-      with_connection(function(client, conn, port)
+      wire.with_connection(function(client, conn, port)
         local code, message = client[case[1]](client, Method["METHOD_" .. case[2]], "/", case[3], case[4])
         assert.equal(Error.OK, code, message)
         local head = own_lines(arrived(client, conn), port)
@@ -253,7 +242,7 @@ describe("The body of a request", function()
   end
 
   it("is counted without its framing", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       assert.equal(0, client:get_request_body_sent())
       support.request(client, "POST", "/", {}, text_body("hello", "!"))
       arrived(client, conn, "0\r\n\r\n")
@@ -286,7 +275,7 @@ describe("The body of a request", function()
     { { ["transfer-encoding"] = "chunked", ["content-length"] = "1" }, text_body("a"), "both" },
   }
   it("is refused when the headers contradict it", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       for i, case in ipairs(refused) do
         local code, message = client:request(Method.METHOD_POST, "/", case[1], case[2])
         assert.equal(Error.ERR_INVALID_PARAMETER, code, tostring(i))
@@ -341,7 +330,7 @@ describe("A request's Connection header", function()
   }
   for i, case in ipairs(cases) do
     it(("decides on the connection's life, %d"):format(i), function()
-      with_connection(function(client, conn)
+      wire.with_connection(function(client, conn)
         assert.equal(Error.OK, (client:request(Method["METHOD_" .. case[3]], "/", case[1])))
         arrived(client, conn)
         conn:send(case[2])
@@ -386,7 +375,7 @@ end)
 
 describe("A request that is refused", function()
   it("leaves the last response as it is", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       support.request(client)
       arrived(client, conn)
       conn:send("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 0\r\n\r\n")
@@ -408,7 +397,7 @@ describe("A request that is refused", function()
   end)
 
   it("is one more while one is under way", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       support.request(client, "GET", "/one")
       assert.equal(Error.ERR_INVALID_PARAMETER, (client:request(Method.METHOD_GET, "/two", {})))
       assert.truthy(arrived(client, conn):find("^GET /one "))

@@ -6,17 +6,7 @@ local support = require("spec.support.client")
 local HTTPClient = httpclient.HTTPClient
 local Error = httpclient.Error
 local AGENT = "User-Agent: lua-httpclient/" .. httpclient._VERSION:match("%S+$")
-
-local function with_connection(action)
-  local listener = assert(native.listen({ host = "127.0.0.1" }))
-  local client, conn = support.connect(listener)
-  finally(function()
-    client:close()
-    conn:close()
-    listener:close()
-  end)
-  return action(client, conn, listener:port())
-end
+local wire = require("spec.support.wire")(after_each)
 
 local function wire_of(client, conn)
   return support.until_true(function()
@@ -45,7 +35,7 @@ describe("A request", function()
   }
   for _, case in ipairs(sent) do
     it("is sent " .. case[1], function()
-      with_connection(function(client, conn, port)
+      wire.with_connection(function(client, conn, port)
         assert.equal(Error.OK, (client:request(HTTPClient.Method["METHOD_" .. case[2]], case[3], case[4], case[5])))
         local expected = case[6]:gsub("PORT", tostring(port))
         local head = wire_of(client, conn)
@@ -58,7 +48,7 @@ describe("A request", function()
   end
 
   it("by request_raw sends its body for GET, also from an array of bytes", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       assert.equal(Error.OK, (client:request_raw(HTTPClient.METHOD_GET, "/", {}, { 104, 105, 0, 255 })))
       assert.truthy(wire_of(client, conn):find("Content-Length: 4\r\n", 1, true))
       assert.equal("hi\0\255", conn:recv_n(4))
@@ -94,7 +84,7 @@ describe("A request", function()
   }
   for _, case in ipairs(refused) do
     it("is refused for " .. case[1] .. ", and nothing is sent", function()
-      with_connection(function(client, conn)
+      wire.with_connection(function(client, conn)
         local code, message = client:request(case[2], case[3], case[4], case[5])
         assert.equal(Error.ERR_INVALID_PARAMETER, code)
         assert.truthy(message:find(case[6]), message)
@@ -231,7 +221,7 @@ describe("A response", function()
   it("keeps to max_header_size to the byte", function()
     local head = OK .. "A: " .. ("x"):rep(100) .. "\r\nContent-Length: 0\r\n\r\n"
     for _, case in ipairs({ { #head, "STATUS_CONNECTED" }, { #head - 1, "STATUS_CONNECTION_ERROR" } }) do
-      with_connection(function(client, conn)
+      wire.with_connection(function(client, conn)
         client.max_header_size = case[1]
         support.request(client)
         wire_of(client, conn)
@@ -244,7 +234,7 @@ describe("A response", function()
   end)
 
   it("gives its fields in order, and as a dictionary of any letter case", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       support.request(client)
       wire_of(client, conn)
       conn:send(OK .. "X-A: 1\r\nSet-Cookie: a\r\nx-a: 2\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n")
@@ -267,7 +257,7 @@ end)
 
 describe("A connection", function()
   it("serves one request after another", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       for i = 1, 3 do
         support.request(client, "GET", "/" .. i)
         assert.equal(0, client:get_response_code())
@@ -286,7 +276,7 @@ describe("A connection", function()
   }
   for _, case in ipairs(between) do
     it("that brings " .. case[1] .. " between requests is an error at the next poll", function()
-      with_connection(function(client, conn)
+      wire.with_connection(function(client, conn)
         case[2](conn)
         local _, code, message = support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
         assert.equal(Error.ERR_CONNECTION_ERROR, code)
@@ -295,7 +285,7 @@ describe("A connection", function()
     end)
 
     it("that brings " .. case[1] .. " before a request goes out sends none", function()
-      with_connection(function(client, conn)
+      wire.with_connection(function(client, conn)
         case[2](conn)
         support.until_true(function() return client:get_connection():get_available_bytes() > 0 or case[3] == "closed" end)
         support.request(client)
@@ -306,7 +296,7 @@ describe("A connection", function()
   end
 
   it("gives the bytes behind a 101 to whoever takes it over", function()
-    with_connection(function(client, conn)
+    wire.with_connection(function(client, conn)
       support.request(client, "GET", "/", { "Upgrade: x", "Connection: Upgrade" })
       wire_of(client, conn)
       conn:send("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nfirst")
@@ -347,7 +337,7 @@ describe("A connection", function()
   end)
 
   it("can be closed in every state and made again", function()
-    with_connection(function(client, conn, port)
+    wire.with_connection(function(client, conn, port)
       local listener = assert(native.listen({ host = "127.0.0.1" }))
       local function again()
         client:close()

@@ -174,6 +174,29 @@ function support.ask(client, conn)
   return support.head_of(client, conn)
 end
 
+-- Sends a request and the answer to it, and polls until its head is in.
+function support.answer(client, conn, bytes, method)
+  support.request(client, method)
+  support.head_of(client, conn)
+  assert(conn:send(bytes))
+  support.pump(client, support.is_answered_or_failed)
+end
+
+-- Polls until the server has so many bytes behind what it took already. -> the bytes
+function support.receive(client, conn, size)
+  local parts, got = {}, 0
+  support.until_true(function()
+    client:poll()
+    local bytes = conn:recv(1048576, 0)
+    if bytes then
+      parts[#parts + 1] = bytes
+      got = got + #bytes
+    end
+    return got >= size
+  end)
+  return table.concat(parts)
+end
+
 -- Reads the body to its end. -> body, the status then
 function support.read_all(client, seconds)
   local parts = {}

@@ -1,4 +1,5 @@
 -- What the TLS specs share: a client and a scripted server that shake hands in this thread, whatever comes of it.
+local assert = require("luassert")
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -87,6 +88,17 @@ function tls.exchange(client, conn)
   assert(conn:send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))
   support.pump(client, support.is_answered_or_failed)
   return (support.read_all(client))
+end
+
+-- The client is in that status, the words are in its error's message, and poll goes on saying so.
+function tls.expect_error(client, status, ...)
+  assert.equal(status, support.status_of(client))
+  local code, message = client:get_last_error()
+  assert.equal(Error.ERR_CONNECTION_ERROR, code)
+  for _, words in ipairs({ ... }) do
+    assert.truthy(message:find(words, 1, true), message)
+  end
+  assert.same({ code, message }, { client:poll() })
 end
 
 return tls
