@@ -56,7 +56,7 @@ build = {
         "core/client/client_response.c",
         "core/client/client_settings.c",
         "core/client/client_wait.c",
-        "core/client/poller.c",
+        "core/poller/poller.c",
         "core/codec/inflate.c",
         "core/connect/route.c",
         "core/connect/tunnel.c",

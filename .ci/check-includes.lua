@@ -19,6 +19,7 @@ local rooms = {
   -- Which version of HTTP a connection speaks is not a client's business: no http1 here.
   { "core/client", { "core/base", "core/http", "core/codec", "core/platform", "core/net", "core/stream", "core/connect",
     "core/connection" } },
+  { "core/poller", { "core/base", "core/platform", "core/stream", "core/connection", "core/client" } },
   { "bindings", { "core/base", "core/http", "core/codec", "core/platform", "core/stream", "core/client" } },
 }
 

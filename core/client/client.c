@@ -13,18 +13,20 @@ const char *hc_status_name(hc_status status) {
 
 hc_client *hc_client_new(void) {
   hc_client *c = hc_memory_allocate_zeroed(1, sizeof *c);
-  hc_connection *n = hc_memory_allocate_zeroed(1, sizeof *n);
-  if (!c || !n) {
-    hc_memory_release(c);
-    hc_memory_release(n);
-    return NULL;
-  }
+  if (!c) return NULL;
   c->settings.read_chunk_size = HC_READ_CHUNK_DEFAULT;
   c->settings.max_header_size = HC_MAX_HEADER_DEFAULT;
   c->is_clear = true;
-  c->connection = n;
-  hc_connection_init(n);
   return c;
+}
+
+bool hc_client_has_place(hc_client *c) {
+  if (c->place.connection) return true;
+  hc_connection *n = hc_connection_new();
+  if (!n) return false;
+  hc_connection_join(n, &c->place);
+  hc_connection_release(n);
+  return true;
 }
 
 bool hc_client_is_at_work(const hc_client *c) { return c->at_work > 0; }
@@ -37,15 +39,17 @@ hc_error hc_client_refuse(hc_failure *why) {
 void hc_client_delete(hc_client *c) {
   if (!c || c->at_work) return;
   hc_client_begin(c);
-  hc_connection_free(c->connection);
-  hc_memory_release(c->connection);
+  if (c->place.seat) c->place.seat->gone(c->place.seat);
+  if (c->place.connection) hc_connection_leave(&c->place);
   hc_client_forget_proxies(c);
   hc_memory_release(c);
 }
 
 hc_settings *hc_client_get_settings(hc_client *c) { return &c->settings; }
 hc_status hc_client_get_status(const hc_client *c) { return c->status; }
-hc_stream_peer *hc_client_get_stream(const hc_client *c) { return c->connection->stream; }
+hc_stream_peer *hc_client_get_stream(const hc_client *c) {
+  return c->place.connection ? c->place.connection->stream : NULL;
+}
 
 static bool is_error(hc_status status) {
   return status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR ||
@@ -83,29 +87,30 @@ void hc_client_fail(hc_client *c, hc_status status) {
   if (c->failure.code != HC_ERR_TIMEOUT && c->failure.code != HC_ERR_OUT_OF_MEMORY) c->failure.code = code;
   c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
   c->status = status;
-  hc_connection_drop(c->connection);
-  hc_connection_notice(c->connection);
+  hc_exchange *x = c->place.exchange;
+  if (x && x->is_under_way) hc_exchange_cancel(x, &c->failure);
+  else hc_connection_fail(c->place.connection, &c->failure);
 }
 
 void hc_client_finish(hc_client *c) {
-  if (hc_exchange_finish(c->exchange, &c->failure) == HC_BROKEN) {
+  if (hc_exchange_finish(c->place.exchange, &c->failure) == HC_BROKEN) {
     hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
     return;
   }
-  c->status = c->connection->state == HC_CONNECTION_CLOSED ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTED;
-  if (c->status == HC_STATUS_DISCONNECTED) hc_connection_notice(c->connection);
+  c->status = c->place.connection->state == HC_CONNECTION_CLOSED ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTED;
 }
 
 void hc_client_clear(hc_client *c) {
-  c->connection->is_shown = false;
+  hc_connection *n = c->place.connection;
+  if (n) n->is_shown = false;
   if (c->is_clear) return;
-  c->exchange = NULL;
-  hc_connection_close(c->connection);
+  if (n && hc_connection_is_shared(n)) hc_connection_leave(&c->place);
+  else if (n) hc_connection_close(n);
   hc_failure_clear(&c->failure);
   c->timed_out_unreported = false;
   c->status = HC_STATUS_DISCONNECTED;
   c->is_clear = true;
-  hc_connection_notice(c->connection);
+  hc_place_notice(&c->place);
 }
 
 void hc_client_close(hc_client *c) {
@@ -115,24 +120,28 @@ void hc_client_close(hc_client *c) {
   hc_client_end(c);
 }
 
+static hc_error go_on_over(hc_client *c, hc_stream_peer *peer) {
+  if (!hc_client_has_place(c)) return HC_ERR_OUT_OF_MEMORY;
+  c->is_clear = false;
+  c->status = HC_STATUS_CONNECTED;
+  hc_connection_adopt(c->place.connection, peer);
+  hc_place_notice(&c->place);
+  return HC_OK;
+}
+
 hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
-  hc_connection *n = c->connection;
+  hc_connection *n = c->place.connection;
   if (c->at_work) return HC_ERR_BUSY;
   hc_client_begin(c);
   if (peer) hc_stream_peer_retain(peer);
   /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on it, it must not be
    * closed on the way. */
-  if (peer && n->stream && hc_stream_peer_stands_on(peer, n->stream)) hc_connection_let_go(n);
+  if (peer && n && n->stream && hc_stream_peer_stands_on(peer, n->stream)) hc_connection_let_go(n);
   hc_client_clear(c);
-  if (peer) {
-    c->is_clear = false;
-    c->status = HC_STATUS_CONNECTED;
-    hc_connection_adopt(n, peer);
-    hc_stream_peer_release(peer);
-    hc_connection_notice(n);
-  }
+  hc_error code = peer ? go_on_over(c, peer) : HC_OK;
+  hc_stream_peer_release(peer);
   hc_client_end(c);
-  return HC_OK;
+  return code;
 }
 
 /* --- poll ------------------------------------------------------------------------------------------------------------- */
@@ -151,14 +160,14 @@ static hc_status status_of_failure(hc_phase phase) {
 }
 
 static void poll_connecting(hc_client *c) {
-  hc_progress progress = hc_connection_advance(c->connection, &c->failure);
+  hc_progress progress = hc_connection_advance(c->place.connection, &c->failure);
   if (progress == HC_DONE) c->status = HC_STATUS_CONNECTED;
-  else if (progress == HC_BROKEN) hc_client_fail(c, status_of_failure(hc_connection_phase(c->connection)));
-  else c->status = status_within(hc_connection_phase(c->connection));
+  else if (progress == HC_BROKEN) hc_client_fail(c, status_of_failure(hc_connection_phase(c->place.connection)));
+  else c->status = status_within(hc_connection_phase(c->place.connection));
 }
 
 static void take_head(hc_client *c) {
-  if (c->exchange->answer->plan.framing == HC_FRAMING_NONE) hc_client_finish(c);
+  if (c->place.exchange->answer->plan.framing == HC_FRAMING_NONE) hc_client_finish(c);
   else c->status = HC_STATUS_BODY;
 }
 
@@ -166,7 +175,7 @@ static void poll_requesting(hc_client *c) {
   hc_progress progress;
   hc_client_begin_slice(c);
   do {
-    progress = hc_exchange_advance(c->exchange, &c->failure);
+    progress = hc_exchange_advance(c->place.exchange, &c->failure);
     if (!c->settings.blocking) break;
     if (progress == HC_WAIT && !hc_client_sleep(c)) return;
     if (progress == HC_MOVED && hc_client_slice_is_over(c)) return;
@@ -177,13 +186,13 @@ static void poll_requesting(hc_client *c) {
 
 /* In BODY the reads do the work; poll only sees that the idle timeout is kept. */
 static hc_progress check(hc_client *c) {
-  if (c->status == HC_STATUS_CONNECTED) return hc_connection_check(c->connection, &c->failure);
-  return hc_exchange_check_idle(c->exchange, &c->failure);
+  if (c->status == HC_STATUS_CONNECTED) return hc_connection_check(c->place.connection, &c->failure);
+  return hc_exchange_check_idle(c->place.exchange, &c->failure);
 }
 
 hc_error hc_client_advance(hc_client *c) {
   hc_status before = c->status;
-  hc_connection *n = c->connection;
+  hc_connection *n = c->place.connection;
   c->is_unfinished = false;
   switch (before) {
     case HC_STATUS_RESOLVING:
@@ -199,7 +208,7 @@ hc_error hc_client_advance(hc_client *c) {
     case HC_STATUS_CONNECTION_ERROR:
     case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
   }
-  n->has_event = n->is_quiet = n->has_just_begun = false;
+  if (n) n->has_event = n->is_quiet = n->has_just_begun = false;
   if (c->timed_out_unreported) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;

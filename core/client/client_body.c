@@ -17,7 +17,7 @@ static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
   hc_client_begin_slice(c);
   do {
-    progress = hc_exchange_peek(c->exchange, view, &c->failure);
+    progress = hc_exchange_peek(c->place.exchange, view, &c->failure);
   } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
   settle(c, progress);
 }
@@ -36,22 +36,22 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
  * stream. */
 static void notice_rest(hc_client *c) {
   hc_interest interest;
-  if (!c->connection->watch) return;
+  if (!c->place.seat) return;
   hc_client_waits_for(c, &interest);
-  if (interest.ready) hc_connection_notice(c->connection);
+  if (interest.ready) hc_place_notice(&c->place);
 }
 
 void hc_client_body_consume(hc_client *c, size_t size) {
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  settle(c, hc_exchange_consume(c->exchange, size));
+  settle(c, hc_exchange_consume(c->place.exchange, size));
   notice_rest(c);
   hc_client_end(c);
 }
 
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received) {
-  if (c->status != HC_STATUS_BODY || c->exchange->answer->received != received) return false;
-  hc_slice held = hc_exchange_held(c->exchange);
+  if (c->status != HC_STATUS_BODY || c->place.exchange->answer->received != received) return false;
+  hc_slice held = hc_exchange_held(c->place.exchange);
   return bytes.size > 0 && held.size >= bytes.size && memcmp(held.data, bytes.data, bytes.size) == 0;
 }
 
@@ -69,7 +69,7 @@ static hc_error refuse(hc_failure *why) {
 static void move_all(hc_client *c, hc_body_transfer *t) {
   hc_client_begin_slice(c);
   while (c->status == HC_STATUS_BODY && t->refusal.code == HC_OK) {
-    hc_progress progress = hc_body_transfer_advance(t, c->exchange, &c->failure);
+    hc_progress progress = hc_body_transfer_advance(t, c->place.exchange, &c->failure);
     settle(c, progress);
     if (!c->settings.blocking || c->status != HC_STATUS_BODY) return;
     if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return;
@@ -83,7 +83,7 @@ static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_fail
   if (c->status != HC_STATUS_BODY) return refuse(why);
   hc_client_begin(c);
   move_all(c, t);
-  hc_body_transfer_end(t, c->exchange);
+  hc_body_transfer_end(t, c->place.exchange);
   notice_rest(c);
   hc_client_end(c);
   *moved = t->moved;

@@ -64,15 +64,16 @@ static void add_proxy(const hc_client *c, hc_connection_wish *wish) {
 }
 
 static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *why) {
+  if (!hc_client_has_place(c)) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   c->is_clear = false;
-  hc_error code = hc_connection_open(c->connection, wish, why);
+  hc_error code = hc_connection_open(c->place.connection, wish, why);
   if (code != HC_OK) {
     hc_client_clear(c);
     return code;
   }
-  bool looks_up = hc_connection_phase(c->connection) == HC_PHASE_LOOKUP;
+  bool looks_up = hc_connection_phase(c->place.connection) == HC_PHASE_LOOKUP;
   c->status = looks_up ? HC_STATUS_RESOLVING : HC_STATUS_CONNECTING;
-  hc_connection_notice(c->connection);
+  hc_place_notice(&c->place);
   return HC_OK;
 }
 
@@ -105,4 +106,37 @@ hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_conne
   hc_error code = connect_anew(c, host, port, security, options, why);
   hc_client_end(c);
   return code;
+}
+
+/* --- beside another client ------------------------------------------------------------------------------------------ */
+
+static bool takes_requests(const hc_connection *n) {
+  return n && (n->state == HC_CONNECTION_CONNECTING || n->state == HC_CONNECTION_OPEN);
+}
+
+/* Is its descriptor another poller's than the seat is? */
+static bool is_watched_elsewhere(const hc_connection *n, const hc_seat *seat) {
+  for (const hc_place *p = n->places; seat && p; p = p->next)
+    if (p->seat && p->seat->owner != seat->owner) return true;
+  return false;
+}
+
+hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
+  hc_connection *n = other->place.connection;
+  if (c->at_work || other->at_work || c == other) return hc_client_refuse(why);
+  if (!takes_requests(n))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the other client has no connection that takes requests");
+  if (is_watched_elsewhere(n, c->place.seat))
+    return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the other client is in another poller");
+  hc_connection_retain(n);
+  hc_client_begin(c);
+  hc_client_clear(c);
+  if (c->place.connection) hc_connection_leave(&c->place);
+  hc_connection_join(n, &c->place);
+  hc_connection_release(n);
+  c->is_clear = false;
+  c->status = n->state == HC_CONNECTION_OPEN ? HC_STATUS_CONNECTED : other->status;
+  hc_place_notice(&c->place);
+  hc_client_end(c);
+  return HC_OK;
 }

@@ -38,7 +38,7 @@ static int method_of(const hc_client_request_spec *spec) {
 }
 
 static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body, hc_failure *why) {
-  hc_connection *n = c->connection;
+  hc_connection *n = c->place.connection;
   hc_request request;
   memset(&request, 0, sizeof request);
   hc_buffer scratch = {0};
@@ -53,7 +53,7 @@ static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc
   request.to_proxy = n->target == HC_TARGET_ABSOLUTE;
   if (n->next == HC_PARTY_PROXY) request.proxy_credentials = n->credentials;
   const hc_exchange_wish wish = {&c->settings, &request, body};
-  if (code == HC_OK) code = hc_connection_begin(n, &wish, &c->exchange, why);
+  if (code == HC_OK) code = hc_connection_begin(&c->place, &wish, why);
   hc_buffer_free(&scratch);
   return code;
 }
@@ -72,7 +72,7 @@ static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failu
     return hc_failure_set(why, code, "out of memory");
   }
   c->status = HC_STATUS_REQUESTING;
-  hc_connection_notice(c->connection);
+  hc_place_notice(&c->place);
   return HC_OK;
 }
 
@@ -97,11 +97,11 @@ hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spe
 }
 
 void hc_client_resume_body(hc_client *c) {
-  if (c->exchange && hc_exchange_resume(c->exchange)) hc_connection_notice(c->connection);
+  if (c->place.exchange && hc_exchange_resume(c->place.exchange)) hc_place_notice(&c->place);
 }
 
 bool hc_client_sends_body(const hc_client *c) {
-  return c->exchange && hc_exchange_upload(c->exchange) != HC_UPLOAD_NONE;
+  return c->place.exchange && hc_exchange_upload(c->place.exchange) != HC_UPLOAD_NONE;
 }
 
-uint64_t hc_client_body_sent(const hc_client *c) { return c->exchange ? c->exchange->sent : 0; }
+uint64_t hc_client_body_sent(const hc_client *c) { return c->place.exchange ? c->place.exchange->sent : 0; }

@@ -5,7 +5,7 @@
 /* Of nothing before the first request. */
 static const hc_answer *answer_of(const hc_client *c) {
   static const hc_answer none;
-  return c->exchange ? c->exchange->answer : &none;
+  return c->place.exchange ? c->place.exchange->answer : &none;
 }
 
 bool hc_client_has_response(const hc_client *c) { return answer_of(c)->has_response; }

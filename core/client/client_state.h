@@ -1,6 +1,6 @@
 /* client_state.h - what the files of the client share: client.c (life, statuses, poll), client_connect.c (hosts and
  * proxies), client_request.c, client_body.c (content), client_response.c (what is known of an answer), client_settings.c,
- * client_wait.c, poller.c.
+ * client_wait.c.
  *
  * Here, and nowhere below, what a connection and its exchange came to becomes a status of the engine's. */
 #ifndef HC_CLIENT_STATE_H
@@ -28,8 +28,7 @@ struct hc_client {
   bool is_unfinished;      /* the last call that blocks has come back at the end of its slice */
   bool is_clear;           /* closed, and nothing has happened since */
   hc_failure failure;
-  hc_connection *connection;  /* of its own, made with the client */
-  hc_exchange *exchange;   /* the last request's; NULL: there was none on this connection */
+  hc_place place;          /* on its connection, which stays when it has ended until the next one; none before the first */
 };
 
 /* A body function, a writer or a stream of the host's can call back into the library. So each function of httpclient.h that
@@ -39,12 +38,12 @@ static inline void hc_client_begin(hc_client *c) { c->at_work++; }
 static inline void hc_client_end(hc_client *c) {
   if (--c->at_work > 0 || !c->is_missed) return;
   c->is_missed = false;
-  hc_connection_notice(c->connection);
+  hc_place_notice(&c->place);
 }
 hc_error hc_client_refuse(hc_failure *why); /* HC_ERR_BUSY, of a client at work */
 /* The same of a stream that somebody else uses as well, and that runs code of the host's now. */
 static inline bool hc_client_is_taken(const hc_client *c) {
-  return c->at_work > 0 || hc_stream_peer_is_in_call(c->connection->stream);
+  return c->at_work > 0 || (c->place.connection && hc_stream_peer_is_in_call(c->place.connection->stream));
 }
 
 /* In a call that has begun already: hc_client_close, hc_client_poll, and the two of a body. */
@@ -56,7 +55,14 @@ void hc_client_fail(hc_client *c, hc_status status);
 /* The exchange is whole: CONNECTED, or DISCONNECTED. */
 void hc_client_finish(hc_client *c);
 
+/* client.c: a connection to stand on, a closed one of its own if there is none. False: out of memory. */
+bool hc_client_has_place(hc_client *c);
+
 /* client_connect.c */
+/* Closes `c`, which goes on beside `other` on the connection of that one, CONNECTED or on the way there. HC_ERR_BUSY;
+ * HC_ERR_INVALID_PARAMETER: that one has no connection that takes requests; HC_ERR_ALREADY_IN_USE: they are in different
+ * pollers. */
+hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why);
 void hc_client_forget_proxies(hc_client *c);
 
 /* client_wait.c: hc_client_interest, for a wait of our own. */

@@ -9,9 +9,9 @@ void hc_client_waits_for(hc_client *c, hc_interest *out) {
   switch (c->status) {
     case HC_STATUS_RESOLVING:
     case HC_STATUS_CONNECTING:
-    case HC_STATUS_CONNECTED: hc_connection_interest(c->connection, NULL, out); break;
+    case HC_STATUS_CONNECTED: hc_connection_interest(c->place.connection, NULL, out); break;
     case HC_STATUS_REQUESTING:
-    case HC_STATUS_BODY: hc_connection_interest(c->connection, c->exchange, out); break;
+    case HC_STATUS_BODY: hc_connection_interest(c->place.connection, c->place.exchange, out); break;
     case HC_STATUS_DISCONNECTED:
     case HC_STATUS_CANT_RESOLVE:
     case HC_STATUS_CANT_CONNECT:
@@ -21,7 +21,7 @@ void hc_client_waits_for(hc_client *c, hc_interest *out) {
 }
 
 void hc_client_interest(hc_client *c, hc_interest *out) {
-  c->connection->is_shown = true;
+  if (c->place.connection) c->place.connection->is_shown = true;
   if (c->at_work) {
     *out = (hc_interest){HC_NO_HANDLE, 0, false, hc_clock_now() + HC_BLIND_STEP_NS};
     return;
@@ -47,12 +47,12 @@ static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *
 
 void hc_client_begin_slice(hc_client *c) {
   bool is_sliced = c->settings.blocking && c->settings.in_slices;
-  c->exchange->sleep_until = is_sliced ? HC_SLICE_AHEAD : HC_NEVER;
+  c->place.exchange->sleep_until = is_sliced ? HC_SLICE_AHEAD : HC_NEVER;
   c->is_unfinished = false;
 }
 
 bool hc_client_slice_is_over(hc_client *c) {
-  uint64_t until = hc_slice_end(&c->exchange->sleep_until);
+  uint64_t until = hc_slice_end(&c->place.exchange->sleep_until);
   c->is_unfinished = until != HC_NEVER && hc_clock_now() >= until;
   return c->is_unfinished;
 }
@@ -65,7 +65,7 @@ bool hc_client_sleep(hc_client *c) {
   if (hc_client_slice_is_over(c)) return false;
   hc_client_waits_for(c, &interest);
   if (interest.ready) return true;
-  return sleep_for(&interest, c->exchange->sleep_until, &event) == HC_OK;
+  return sleep_for(&interest, c->place.exchange->sleep_until, &event) == HC_OK;
 }
 
 /* --- one client ------------------------------------------------------------------------------------------------------- */
@@ -81,20 +81,21 @@ hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->sta
 bool hc_client_has_moved(hc_client *c, hc_standing before) {
   if (c->status != before.status || hc_client_body_sent(c) != before.sent) return true;
   /* Here poll does not look at the stream. */
-  if (c->status == HC_STATUS_BODY) return hc_exchange_is_readable(c->exchange);
-  return c->status == HC_STATUS_CONNECTED && hc_connection_has_upgraded_bytes(c->connection);
+  if (c->status == HC_STATUS_BODY) return hc_exchange_is_readable(c->place.exchange);
+  return c->status == HC_STATUS_CONNECTED && c->place.exchange && hc_connection_has_upgraded_bytes(c->place.connection);
 }
 
 static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   for (;;) {
     hc_interest interest;
-    bool event = !c->connection->has_just_begun;
+    hc_connection *n = c->place.connection;
+    bool event = !n || !n->has_just_begun;
     hc_client_waits_for(c, &interest);
     if (!interest.ready && event) {
       hc_error code = sleep_for(&interest, deadline, &event);
       if (code != HC_OK) return code;
-      c->connection->has_event = event;
+      if (n) n->has_event = event;
     }
     hc_standing before = hc_client_standing(c);
     hc_error code = hc_client_advance(c);
@@ -137,7 +138,7 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
     hc_standing before = hc_client_standing(clients[i]);
-    clients[i]->connection->has_event = entries[i].ready != 0;
+    if (clients[i]->place.connection) clients[i]->place.connection->has_event = entries[i].ready != 0;
     (void)hc_client_advance(clients[i]);
     ready[i] = is_told || hc_client_has_moved(clients[i], before);
     any = any || ready[i];

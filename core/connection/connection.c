@@ -7,20 +7,85 @@
 #include "../http/uri.h"
 #include "../stream/tls/stream_peer_tls.h"
 
-void hc_connection_init(hc_connection *n) {
-  *n = (hc_connection){.connect_deadline = HC_NEVER, .protocol = &hc_protocol_h1};
+hc_connection *hc_connection_new(void) {
+  hc_connection *n = hc_memory_allocate_zeroed(1, sizeof *n);
+  if (!n) return NULL;
+  n->references = 1;
+  n->failed_in = HC_PHASE_CONNECT;
+  n->connect_deadline = HC_NEVER;
+  n->protocol = &hc_protocol_h1;
   hc_h1_init(&n->h1, n);
+  return n;
 }
 
-void hc_connection_free(hc_connection *n) {
-  if (n->watch) n->watch->gone(n->watch);
+void hc_connection_release(hc_connection *n) {
+  if (--n->references > 0) return;
   hc_connection_let_go(n);
   hc_connection_close(n);
   hc_h1_free(&n->h1);
+  hc_memory_release(n);
 }
 
-void hc_connection_notice(hc_connection *n) {
-  if (n->watch) n->watch->due(n->watch);
+/* --- places ----------------------------------------------------------------------------------------------------------- */
+
+void hc_connection_join(hc_connection *n, hc_place *place) {
+  hc_connection_retain(n);
+  place->connection = n;
+  place->exchange = NULL;
+  place->next = n->places;
+  n->places = place;
+}
+
+static void forget_exchange(hc_place *place) {
+  hc_exchange *x = place->exchange;
+  place->exchange = NULL;
+  if (x) x->protocol->forget(x);
+}
+
+static bool is_seated(const hc_connection *n) {
+  for (const hc_place *p = n->places; p; p = p->next)
+    if (p->seat) return true;
+  return false;
+}
+
+void hc_connection_leave(hc_place *place) {
+  static const hc_failure given_up = {HC_ERR_CONNECTION_ERROR, "the connection ended with the request of another client"};
+  hc_connection *n = place->connection;
+  hc_place **at = &n->places;
+  while (*at != place) at = &(*at)->next;
+  *at = place->next;
+  place->next = NULL;
+  if (n->watch.dropped && !is_seated(n)) n->watch.dropped(&n->watch);
+  if (place->exchange && place->exchange->is_under_way) hc_exchange_cancel(place->exchange, &given_up);
+  forget_exchange(place);
+  place->connection = NULL;
+  hc_connection_release(n);
+}
+
+void hc_connection_notice_all(hc_connection *n) {
+  for (hc_place *p = n->places; p; p = p->next) hc_place_notice(p);
+}
+
+void hc_connection_take_event(hc_connection *n) {
+  n->has_event = true;
+  hc_connection_retain(n); /* a stream of the host's may let all clients go */
+  if (n->is_usable) n->protocol->advance(n);
+  else hc_connection_notice_all(n);
+  hc_connection_release(n);
+}
+
+hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_failure *why) {
+  hc_connection *n = place->connection;
+  hc_exchange *x = NULL;
+  if (n->protocol->room(n) == 0)
+    return hc_failure_set(why, HC_ERR_BUSY, "the connection has no room for another request now");
+  hc_error code = n->protocol->open(n, wish, &x, why);
+  if (code != HC_OK) return code;
+  if (x->place && x->place != place) x->place->exchange = NULL; /* embedded: the answer of the one before makes room */
+  if (place->exchange != x) forget_exchange(place);
+  place->exchange = x;
+  x->place = place;
+  return HC_OK;
 }
 
 /* --- ending ----------------------------------------------------------------------------------------------------------- */
@@ -35,7 +100,7 @@ static void forget_names(hc_connection *n) {
 /* The stream's place is empty from here on, whoever closes it calls back meanwhile. */
 static hc_stream_peer *take_stream(hc_connection *n) {
   hc_stream_peer *stream = n->stream;
-  if (n->watch) n->watch->dropped(n->watch);
+  if (n->watch.dropped) n->watch.dropped(&n->watch);
   n->stream = NULL;
   n->is_usable = false;
   n->state = HC_CONNECTION_CLOSED;
@@ -50,13 +115,23 @@ void hc_connection_let_go(hc_connection *n) { hc_stream_peer_release(take_stream
 void hc_connection_drop(hc_connection *n) {
   hc_stream_peer *stream = take_stream(n);
   n->protocol->shut_down(n, stream);
+  hc_connection_notice_all(n);
   if (!stream) return;
   hc_stream_peer_close(stream);
   hc_stream_peer_release(stream);
 }
 
+void hc_connection_fail(hc_connection *n, const hc_failure *why) {
+  if (n->state == HC_CONNECTION_CLOSED) return;
+  n->failure = *why;
+  n->failed_in = hc_connection_phase(n);
+  hc_connection_drop(n);
+}
+
 void hc_connection_close(hc_connection *n) {
   hc_connection_drop(n);
+  if (n->places) forget_exchange(n->places);
+  hc_failure_clear(&n->failure);
   hc_h1_reset(&n->h1);
   n->protocol = &hc_protocol_h1;
   forget_names(n);
@@ -175,9 +250,17 @@ void hc_connection_name_next(const hc_connection *n, hc_failure *why) {
   if (n->next == HC_PARTY_PROXY) name_proxy(n, why);
 }
 
-hc_phase hc_connection_phase(const hc_connection *n) { return n->walk ? hc_walk_phase(n->walk) : HC_PHASE_CONNECT; }
+hc_phase hc_connection_phase(const hc_connection *n) { return n->walk ? hc_walk_phase(n->walk) : n->failed_in; }
+
+/* Somebody else has found out that it has ended, or has ended it. */
+static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
+  if (n->failure.code != HC_OK) *why = n->failure;
+  else hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the connection ended with the request of another client");
+  return HC_BROKEN;
+}
 
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
+  if (!n->walk) return n->state == HC_CONNECTION_CLOSED ? tell_end(n, why) : HC_DONE;
   hc_io io = hc_walk_advance(n->walk, &n->stream, why);
   if (io == HC_IO_OK) {
     hc_walk_delete(n->walk);
@@ -198,7 +281,9 @@ hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
 
 /* --- between requests ------------------------------------------------------------------------------------------------- */
 
-static hc_progress make_usable(hc_connection *n, hc_failure *why) {
+hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why) {
+  if (n->is_usable) return HC_DONE;
+  if (n->state == HC_CONNECTION_CLOSED) return tell_end(n, why);
   hc_io io = hc_stream_peer_advance(n->stream, why);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
   n->is_usable = io == HC_IO_OK;
@@ -206,9 +291,9 @@ static hc_progress make_usable(hc_connection *n, hc_failure *why) {
 }
 
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
-  hc_progress progress = n->is_usable ? HC_DONE : make_usable(n, why);
+  hc_progress progress = hc_connection_make_usable(n, why);
   if (progress != HC_DONE || n->state == HC_CONNECTION_UPGRADED) return progress;
-  progress = n->protocol->advance(n, why);
+  progress = n->protocol->check(n, why);
   if (progress == HC_BROKEN) hc_connection_name_next(n, why);
   return progress;
 }
@@ -223,6 +308,10 @@ bool hc_connection_has_upgraded_bytes(const hc_connection *n) {
 /* --- waiting ---------------------------------------------------------------------------------------------------------- */
 
 void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out) {
+  if (n->state == HC_CONNECTION_CLOSED) {
+    out->ready = true;
+    return;
+  }
   if (n->walk) hc_walk_interest(n->walk, n->stream, out);
   else hc_stream_peer_interest(n->stream, out);
   if (n->connect_deadline < out->deadline) out->deadline = n->connect_deadline;

@@ -3,29 +3,34 @@
  * A connection owns its stream, the walk that makes it, and what must be known of the server to write a request. It says
  * whether it can take a request and whether it survived one; it has no statuses, and it does not know who uses it. What
  * differs between the versions of HTTP is in its protocol. For HTTP/1.1 the exchange is embedded: a request costs no
- * allocation. A closed connection keeps the answer of its last
- * exchange and the memory of a usual head, since whoever asks again soon will need both. */
+ * allocation. A closed connection keeps the answers and the memory of a usual head, since whoever asks again soon will need
+ * both. */
 #ifndef HC_CONNECTION_H
 #define HC_CONNECTION_H
 
 #include "../base/internal.h"
 #include "../connect/walk.h"
 #include "h1_exchange.h"
+#include "place.h"
 
 HC_INTERNAL_BEGIN
 
 typedef enum hc_connection_state {
-  HC_CONNECTION_CLOSED,      /* never opened, closed, or at its end; the exchange's answer may still be read */
+  HC_CONNECTION_CLOSED,      /* never opened, closed, or at its end; the answers may still be read */
   HC_CONNECTION_CONNECTING,  /* the walk is under way */
-  HC_CONNECTION_OPEN,        /* it can take a request, or has one */
+  HC_CONNECTION_OPEN,        /* it takes requests, as many as its protocol has room for */
+  HC_CONNECTION_DRAINING,    /* it takes no more, and ends when those under way have */
   HC_CONNECTION_UPGRADED     /* after a 101, or a tunnel: what comes is no HTTP of ours, and nobody watches it */
 } hc_connection_state;
 
-/* A poller's string on a connection: told when a descriptor goes, and when a look is due without an event. */
+/* A poller's entry for a connection: what it has of its descriptor. All but `dropped` is the poller's business. */
 typedef struct hc_watch {
-  void (*dropped)(struct hc_watch *w);  /* the descriptor last shown is about to be closed */
-  void (*due)(struct hc_watch *w);      /* something was queued */
-  void (*gone)(struct hc_watch *w);     /* the owner is being deleted; the watch ends here */
+  void (*dropped)(struct hc_watch *w);  /* the descriptor is about to be closed, or to interest nobody; NULL: none is watched */
+  hc_stream_watcher watcher;
+  void *poller;
+  hc_handle fd;
+  unsigned events;
+  uint32_t slot;
 } hc_watch;
 
 struct hc_connection {
@@ -47,13 +52,30 @@ struct hc_connection {
   hc_party next;           /* who gets the request */
   uint64_t connect_deadline;
   double connect_timeout;
-  hc_watch *watch;
+  size_t references;       /* the places on it, and whoever keeps it besides */
+  hc_place *places;
+  hc_failure failure;      /* why it ended, for those who were not there when that was found out; code HC_OK: in good order */
+  hc_phase failed_in;      /* and in what, while connecting */
+  hc_watch watch;
   const hc_protocol *protocol;  /* never NULL */
   hc_h1_exchange h1;       /* the one that HTTP/1.1 can have, embedded: a request costs no allocation */
 };
 
-void hc_connection_init(hc_connection *n);
-void hc_connection_free(hc_connection *n);  /* a stream that somebody else retains stays open */
+/* A closed one, with one reference. NULL: out of memory. */
+hc_connection *hc_connection_new(void);
+static inline void hc_connection_retain(hc_connection *n) { n->references++; }
+/* The last one ends it; a stream that somebody else retains stays open. */
+void hc_connection_release(hc_connection *n);
+
+/* A place that is on no connection comes to stand on this one, which it retains. */
+void hc_connection_join(hc_connection *n, hc_place *place);
+/* What is under way from the place is given up, its answer forgotten. */
+void hc_connection_leave(hc_place *place);
+static inline bool hc_connection_is_shared(const hc_connection *n) { return n->references > 1; }
+/* Something has changed for all who stand on it. */
+void hc_connection_notice_all(hc_connection *n);
+/* An event of the descriptor's: one advance, which notices the places that it concerns. */
+void hc_connection_take_event(hc_connection *n);
 
 /* What hc_connection_open is to do: the wish, and what no route needs. */
 typedef struct hc_connection_wish {
@@ -73,6 +95,8 @@ void hc_connection_adopt(hc_connection *n, hc_stream_peer *stream);
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why);
 hc_phase hc_connection_phase(const hc_connection *n);
 
+/* A stream of the caller's may have its way to go yet. DONE, WAIT, BROKEN. */
+hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why);
 /* Between requests nothing may come, and the stream must not end. DONE: all is quiet. WAIT: a stream of the caller's is
  * not usable yet. BROKEN. */
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
@@ -80,25 +104,23 @@ hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
 /* Whoever reads of a failure must know that it was the proxy's, where the next hop is one: puts its name into the text. */
 void hc_connection_name_next(const hc_connection *n, hc_failure *why);
 
-/* Closes and releases the stream; the answer stays. */
+/* Closes and releases the stream; the answers stay. All who stand on it are noticed, and hear why in their next step. */
 void hc_connection_drop(hc_connection *n);
-/* As drop, and the answer is forgotten: ready to open again. */
+void hc_connection_fail(hc_connection *n, const hc_failure *why);
+/* As drop, of one that is not shared, and the answer is forgotten: ready to open again. */
 void hc_connection_close(hc_connection *n);
 /* Lets go of a stream that is to be used again, without closing it. */
 void hc_connection_let_go(hc_connection *n);
 
-void hc_connection_notice(hc_connection *n);  /* tells a poller that a look is due */
 /* After an upgrade: has something come, be it the end, for the script that owns the stream now? */
 bool hc_connection_has_upgraded_bytes(const hc_connection *n);
 /* What it waits for, and with it `x` (NULL: none), an exchange on it. */
 void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out);
 /* How many more requests it takes now. */
 static inline size_t hc_connection_room(const hc_connection *n) { return n->protocol->room(n); }
-/* Begins an exchange; see protocol.h. */
-static inline hc_error hc_connection_begin(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
-                                           hc_failure *why) {
-  return n->protocol->open(n, wish, out, why);
-}
+/* Begins an exchange, which is the place's from then on in place of the last; see protocol.h. HC_ERR_BUSY: there is no
+ * room. */
+hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_failure *why);
 
 HC_INTERNAL_END
 

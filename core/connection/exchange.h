@@ -17,6 +17,7 @@ HC_INTERNAL_BEGIN
 struct hc_exchange {
   const hc_protocol *protocol;
   hc_connection *connection;
+  hc_place *place;                  /* of whom it is; NULL: nobody's any more */
   const hc_settings *settings;
   const hc_answer *answer;          /* in its receiving side */
   bool is_under_way;                /* from its opening to its end, good or bad */
@@ -40,6 +41,7 @@ static inline hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why
 static inline bool hc_exchange_is_readable(hc_exchange *x) { return x->protocol->is_readable(x); }
 static inline hc_upload hc_exchange_upload(const hc_exchange *x) { return x->protocol->upload(x); }
 static inline bool hc_exchange_resume(hc_exchange *x) { return x->protocol->resume(x); }
+static inline void hc_exchange_cancel(hc_exchange *x, const hc_failure *why) { x->protocol->cancel(x, why); }
 static inline hc_progress hc_exchange_finish(hc_exchange *x, hc_failure *why) { return x->protocol->finish(x, why); }
 
 /* --- for the protocols: the times, which are the same for all */

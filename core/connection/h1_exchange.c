@@ -41,6 +41,7 @@ static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
     hc_sender_stop(&h->sender);
     r->answer.plan.keeps_alive = false;
   }
+  if (!r->answer.plan.keeps_alive) h->common.connection->state = HC_CONNECTION_DRAINING;
   if (r->answer.plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
   return HC_DONE;
 }
@@ -89,7 +90,8 @@ static hc_progress advance(hc_h1_exchange *h, hc_failure *why) {
   hc_exchange *x = &h->common;
   hc_progress sent = HC_WAIT;
   if (h->sender.state == HC_SEND_QUEUED) {
-    sent = hc_connection_check(x->connection, why);
+    sent = hc_connection_make_usable(x->connection, why);
+    if (sent == HC_DONE) sent = hc_h1_look(x->connection, why);
     if (sent != HC_DONE) return sent;
     hc_exchange_touch(x);
   }

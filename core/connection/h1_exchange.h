@@ -38,6 +38,8 @@ bool hc_h1_resume(hc_exchange *x);
 /* What the exchange alone waits for. */
 unsigned hc_h1_events(const hc_h1_exchange *h);
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out);
+/* Is the connection as quiet as it has to be before a request? DONE, or BROKEN. */
+hc_progress hc_h1_look(hc_connection *n, hc_failure *why);
 /* It has come to its end: what was not sent never will be. */
 void hc_h1_retire(hc_h1_exchange *h);
 

@@ -30,7 +30,7 @@ static void tell_of_bytes(hc_connection *n, hc_failure *why) {
   hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
 }
 
-static hc_progress advance(hc_connection *n, hc_failure *why) {
+hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
   if (is_known_quiet(n)) return HC_DONE;
   hc_io io = hc_buffer_size(&n->h1.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
@@ -39,6 +39,17 @@ static hc_progress advance(hc_connection *n, hc_failure *why) {
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, n->was_used ? "the server closed the idle connection"
                                                              : "the server closed the new connection before any request");
   return HC_BROKEN;
+}
+
+/* While an exchange is under way, what comes is for that one. */
+static hc_progress check(hc_connection *n, hc_failure *why) {
+  return n->h1.common.is_under_way ? HC_DONE : hc_h1_look(n, why);
+}
+
+/* The exchange itself reads, when its user polls it. */
+static void advance(hc_connection *n) {
+  if (n->h1.common.is_under_way) hc_place_notice(n->h1.common.place);
+  else hc_connection_notice_all(n);
 }
 
 static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
@@ -111,8 +122,14 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
   /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses them. */
   if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
   if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
+  if (n->places->next) hc_connection_notice_all(n); /* there is room for the others now */
   return HC_DONE;
 }
+
+/* Nothing but the end of the connection tells the server that nobody reads on. */
+static void cancel(hc_exchange *x, const hc_failure *why) { hc_connection_fail(x->connection, why); }
+
+static void forget(hc_exchange *x) { x->place = NULL; }
 
 static void shut_down(hc_connection *n, hc_stream_peer *stream) {
   hc_receiver *r = &n->h1.receiver;
@@ -125,6 +142,7 @@ static void shut_down(hc_connection *n, hc_stream_peer *stream) {
 const hc_protocol hc_protocol_h1 = {
     .version = "1.1",
     .advance = advance,
+    .check = check,
     .room = room,
     .open = open_exchange,
     .interest = interest,
@@ -137,5 +155,7 @@ const hc_protocol hc_protocol_h1 = {
     .is_readable = hc_h1_is_readable,
     .upload = hc_h1_upload,
     .resume = hc_h1_resume,
+    .cancel = cancel,
+    .forget = forget,
     .finish = finish,
 };

@@ -17,6 +17,7 @@ HC_INTERNAL_BEGIN
 
 typedef struct hc_connection hc_connection;
 typedef struct hc_exchange hc_exchange;
+typedef struct hc_place hc_place;
 
 /* What an exchange is made of. */
 typedef struct hc_exchange_wish {
@@ -37,8 +38,12 @@ typedef struct hc_protocol {
 
   /* --- the connection, whose stream is usable */
 
-  /* Between requests. DONE: all is as it should be. BROKEN: the server has ended it, or sends what nobody asked for. */
-  hc_progress (*advance)(hc_connection *n, hc_failure *why);
+  /* The descriptor has an event: takes what came, where that is not left to the exchanges, and notices the places for
+   * which something may have changed (place.h). */
+  void (*advance)(hc_connection *n);
+  /* Asked by one who has nothing under way. DONE: all is as it should be. BROKEN: the server has ended the connection, or
+   * sends what nobody asked for. */
+  hc_progress (*check)(hc_connection *n, hc_failure *why);
   /* How many more exchanges it takes now. */
   size_t (*room)(const hc_connection *n);
   /* Begins one. HC_ERR_INVALID_PARAMETER: the request can't be sent; HC_ERR_OUT_OF_MEMORY. Nothing has changed then, the
@@ -69,6 +74,11 @@ typedef struct hc_protocol {
   hc_upload (*upload)(const hc_exchange *x);
   /* The body's source has something again. False: there is none. */
   bool (*resume)(hc_exchange *x);
+  /* It has failed, or nobody wants it any more: the other side is told where the wire has words for that, else the
+   * connection ends with it (hc_connection_fail). */
+  void (*cancel)(hc_exchange *x, const hc_failure *why);
+  /* Its user leaves it, ended as it is. */
+  void (*forget)(hc_exchange *x);
   /* The answer was read to its end. BROKEN: what stands behind an upgrade can't be given back to the stream, no memory. */
   hc_progress (*finish)(hc_exchange *x, hc_failure *why);
 } hc_protocol;

@@ -200,7 +200,7 @@ static void demand_all(hc_tls_settings *s) {
 /* The facts of the server's certificate, all of them or an error. */
 static hc_error ask_certificate(run *r) {
   hc_peer_certificate facts;
-  hc_error code = hc_tls_peer_certificate(r->client->connection->stream, &facts, &r->why);
+  hc_error code = hc_tls_peer_certificate(r->client->place.connection->stream, &facts, &r->why);
   if (code != HC_OK) return code;
   bool is_whole = strcmp(facts.subject, "CN=server") == 0 && strcmp(facts.issuer, "CN=test") == 0 && facts.name_count == 2 &&
                   strcmp(facts.names[0], "a.example") == 0 && strcmp(facts.names[1], "::1") == 0 &&

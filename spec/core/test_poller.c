@@ -203,14 +203,14 @@ static void check_memory(void) {
   for (size_t i = 0; i < MANY; i++) {
     clients[i] = hc_client_new();
     /* Its slot, the heap, the entry: whichever fails, the client is not in, and the next attempt is as good as the first. */
-    for (long n = 0; n < 4 && clients[i]->connection->watch == NULL; n++) {
+    for (long n = 0; n < 4 && clients[i]->place.seat == NULL; n++) {
       hc_memory_fail_after(n, 0);
       hc_error code = hc_poller_add(poller, clients[i], &clients[i], &why);
       hc_memory_fail_after(-1, 0);
-      CHECK(code == HC_OK ? clients[i]->connection->watch != NULL : code == HC_ERR_OUT_OF_MEMORY && clients[i]->connection->watch == NULL);
+      CHECK(code == HC_OK ? clients[i]->place.seat != NULL : code == HC_ERR_OUT_OF_MEMORY && clients[i]->place.seat == NULL);
       CHECK(hc_poller_count(poller) == i + (code == HC_OK ? 1 : 0));
     }
-    CHECK(clients[i]->connection->watch != NULL);
+    CHECK(clients[i]->place.seat != NULL);
   }
   bool ready[2];
   for (long n = 0; n < 2; n++) {

@@ -111,7 +111,7 @@ static bool read_what_is_there(hc_client *c, uint64_t *place) {
   return holds;
 }
 
-static size_t capacity_of(const hc_client *c) { return c->connection->h1.receiver.in.capacity; }
+static size_t capacity_of(const hc_client *c) { return c->place.connection->h1.receiver.in.capacity; }
 
 static void end(hc_client *c) { hc_client_delete(c); }
 

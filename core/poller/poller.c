@@ -1,0 +1,586 @@
+/* poller.c - many clients, one wait.
+ *
+ * An entry of the kernel's set is a connection, since a connection has the descriptor; its part of the poller's knowledge is
+ * its watch (connection.h). One event is one advance of the connection, which notices those of its places for which
+ * something may have changed, and their clients are polled. What belongs to a client alone is its seat: the tag, the next
+ * deadline, whether it is due or has moved. There is a slot for each descriptor in the set, a list of the seats that are
+ * due, and a heap of deadlines. */
+#include "../poller.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "../base/handle_map.h"
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "../client/client_state.h"
+#include "../platform/poller_backend.h"
+
+enum { BATCH = 512, FEW = 32 };
+/* So long what a look at all descriptors has shown counts for what is there: bytes are on their way for longer, even in a
+ * local network, and nobody can see those. */
+#define SWEPT_NS 200000u
+#define NOWHERE SIZE_MAX
+
+typedef struct seat {
+  hc_seat hook;            /* first: the client's place points here */
+  hc_poller *poller;
+  hc_client *client;
+  void *tag;
+  uint64_t deadline;
+  size_t heap_index;       /* NOWHERE: has no deadline */
+  bool is_due;             /* in the due list, or in what is being polled of it */
+  bool is_touched;         /* in the touched list */
+  bool is_final;           /* was in a state that nothing but its owner can change */
+  bool has_moved;          /* in the moved list */
+  struct seat *next_due, *next_touched, *next_moved;
+  struct seat *previous, *next;  /* of all */
+} seat;
+
+/* A descriptor in the kernel's set; the event names slot and generation. */
+typedef struct slot {
+  hc_connection *connection;  /* NULL: free */
+  uint32_t generation;
+  uint32_t next_free;
+} slot;
+
+struct hc_poller {
+  hc_backend *backend;
+  slot *slots;             /* room for every client, as in the heap: there are no more connections than that */
+  uint32_t slot_count, capacity, free_slot;  /* free_slot: index + 1, 0 none */
+  seat *seats;
+  size_t count, final_count;
+  unsigned at_work;        /* calls under way that may run others' code */
+  bool has_called_back;    /* a client has run others' code */
+  bool is_shown;           /* a loop that is not ours may watch the descriptor */
+  bool takes_event;        /* whoever is noticed now has an event */
+  seat *due;               /* polled by the next round without an event */
+  seat *polling;           /* what this round has still to poll of them */
+  seat *touched;           /* whom the present event concerns */
+  seat *moved, *moved_tail;
+  seat **heap;             /* by deadline, the earliest first */
+  size_t heap_count;
+  hc_handle_map watched;   /* by descriptor: whose it is */
+};
+
+hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
+  hc_poller *p = hc_memory_allocate_zeroed(1, sizeof *p);
+  if (!p) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure reason = {HC_OK, ""};
+  p->backend = hc_backend_new(&reason);
+  if (!p->backend) {
+    hc_memory_release(p);
+    return hc_failure_set(why, reason.code, "%s", reason.text);
+  }
+  *out = p;
+  return HC_OK;
+}
+
+size_t hc_poller_count(const hc_poller *p) { return p->count; }
+hc_handle hc_poller_fd(const hc_poller *p) { return hc_backend_fd(p->backend); }
+
+/* --- deadlines: a binary heap ------------------------------------------------------------------------------------------- */
+
+static void place(hc_poller *p, seat *s, size_t at) {
+  p->heap[at] = s;
+  s->heap_index = at;
+}
+
+static void sift(hc_poller *p, seat *s, size_t at) {
+  while (at > 0 && p->heap[(at - 1) / 2]->deadline > s->deadline) {
+    place(p, p->heap[(at - 1) / 2], at);
+    at = (at - 1) / 2;
+  }
+  for (;;) {
+    size_t child = 2 * at + 1;
+    if (child >= p->heap_count) break;
+    if (child + 1 < p->heap_count && p->heap[child + 1]->deadline < p->heap[child]->deadline) child++;
+    if (p->heap[child]->deadline >= s->deadline) break;
+    place(p, p->heap[child], at);
+    at = child;
+  }
+  place(p, s, at);
+}
+
+static void set_deadline(hc_poller *p, seat *s, uint64_t deadline) {
+  if (s->deadline == deadline) return;
+  s->deadline = deadline;
+  if (deadline != HC_NEVER) {
+    if (s->heap_index == NOWHERE) s->heap_index = p->heap_count++;
+    sift(p, s, s->heap_index);
+    return;
+  }
+  size_t at = s->heap_index;
+  s->heap_index = NOWHERE;
+  seat *last = p->heap[--p->heap_count];
+  if (last != s) sift(p, last, at);
+}
+
+/* --- the lists ---------------------------------------------------------------------------------------------------------- */
+
+static void mark_due(hc_poller *p, seat *s) {
+  if (s->is_due) return;
+  s->is_due = true;
+  s->next_due = p->due;
+  p->due = s;
+}
+
+static void unlink_due(seat **list, const seat *s) {
+  while (*list && *list != s) list = &(*list)->next_due;
+  if (*list) *list = s->next_due;
+}
+
+static void mark_touched(hc_poller *p, seat *s) {
+  if (s->is_touched) return;
+  s->is_touched = true;
+  s->next_touched = p->touched;
+  p->touched = s;
+}
+
+static void unlink_touched(hc_poller *p, const seat *s) {
+  seat **at = &p->touched;
+  while (*at != s) at = &(*at)->next_touched;
+  *at = s->next_touched;
+}
+
+static void mark_moved(hc_poller *p, seat *s) {
+  if (s->has_moved) return;
+  s->has_moved = true;
+  s->next_moved = NULL;
+  if (p->moved) p->moved_tail->next_moved = s;
+  else p->moved = s;
+  p->moved_tail = s;
+}
+
+static void unlink_moved(hc_poller *p, seat *s) {
+  seat **at = &p->moved, *before = NULL;
+  while (*at != s) {
+    before = *at;
+    at = &before->next_moved;
+  }
+  *at = s->next_moved;
+  if (p->moved_tail == s) p->moved_tail = before;
+}
+
+static void on_due(hc_seat *hook) {
+  seat *s = (seat *)(void *)hook;
+  if (s->poller->takes_event) mark_touched(s->poller, s);
+  else mark_due(s->poller, s);
+}
+
+/* --- the descriptors ---------------------------------------------------------------------------------------------------- */
+
+static bool take_slot(hc_poller *p, hc_connection *n) {
+  uint32_t index = p->slot_count;
+  if (p->free_slot) {
+    index = p->free_slot - 1;
+    p->free_slot = p->slots[index].next_free;
+  } else {
+    if (index == p->capacity) return false;
+    p->slots[p->slot_count++] = (slot){NULL, 0, 0};
+  }
+  p->slots[index].connection = n;
+  n->watch.slot = index;
+  return true;
+}
+
+/* The watch ends: the slot is free, and an event that is under way already means nobody. */
+static void forget_watch(hc_poller *p, hc_watch *w) {
+  slot *s = &p->slots[w->slot];
+  hc_stream_peer_watch(NULL, &w->watcher);
+  s->connection = NULL;
+  s->generation++;
+  s->next_free = p->free_slot;
+  p->free_slot = w->slot + 1;
+  w->dropped = NULL;
+}
+
+static void on_dropped(hc_watch *w) {
+  hc_poller *p = w->poller;
+  hc_backend_unwatch(p->backend, w->fd);
+  hc_handle_map_remove(&p->watched, (uint64_t)w->fd);
+  forget_watch(p, w);
+}
+
+static void unwatch(hc_connection *n) {
+  if (n && n->watch.dropped) n->watch.dropped(&n->watch);
+}
+
+/* Somebody else closes the connection's stream, and who stands on it does not know yet. */
+static void on_closing(hc_stream_watcher *watcher) {
+  hc_watch *w = (hc_watch *)(void *)((char *)watcher - offsetof(hc_watch, watcher));
+  hc_poller *p = w->poller;
+  hc_connection *n = p->slots[w->slot].connection;
+  on_dropped(w);
+  hc_connection_notice_all(n);
+}
+
+/* A script's own stream has closed the descriptor, and the number was given away anew. */
+static void forget_stale(hc_poller *p, hc_connection *n) {
+  hc_handle_map_remove(&p->watched, (uint64_t)n->watch.fd);
+  forget_watch(p, &n->watch);
+  hc_connection_notice_all(n);
+}
+
+static bool start_watch(hc_poller *p, hc_connection *n, hc_handle fd) {
+  if (!take_slot(p, n)) return false;
+  n->watch.poller = p;
+  n->watch.fd = fd;
+  n->watch.dropped = on_dropped;
+  n->watch.watcher.closing = on_closing;
+  if (hc_handle_map_put(&p->watched, (uint64_t)fd, n) == HC_OK) return true;
+  forget_watch(p, &n->watch);
+  return false;
+}
+
+static bool watch_descriptor(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events) {
+  hc_watch *w = &n->watch;
+  if (w->dropped && w->fd != fd) on_dropped(w);
+  hc_connection *before = hc_handle_map_get(&p->watched, (uint64_t)fd);
+  if (before && before != n) forget_stale(p, before);
+  if (!w->dropped && !start_watch(p, n, fd)) return false;
+  if (!hc_backend_watch(p->backend, fd, events, (uint64_t)p->slots[w->slot].generation << 32 | w->slot)) {
+    on_dropped(w);
+    return false;
+  }
+  hc_stream_peer_watch(n->stream, &w->watcher);
+  w->events = events;
+  return true;
+}
+
+/* --- what a client waits for -------------------------------------------------------------------------------------------- */
+
+static bool is_final(hc_status status) {
+  return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
+         status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+}
+
+static void note_final(hc_poller *p, seat *s, bool now) {
+  if (s->is_final && !now) p->final_count--;
+  if (!s->is_final && now) p->final_count++;
+  s->is_final = now;
+}
+
+/* Is the client of the seat still in this poller, after a call of it? What that called back may have taken it out, or in
+ * again. The client itself is there, since it was at work. */
+static bool is_there(const hc_poller *p, const hc_client *c, const seat *s) {
+  return c->place.seat == &s->hook && s->poller == p;
+}
+
+/* Registers what the client waits for now. One that needs no event is due again. */
+static void arm(hc_poller *p, seat *s) {
+  hc_interest interest;
+  hc_client *c = s->client;
+  hc_connection *n = c->place.connection;
+  note_final(p, s, is_final(c->status));
+  if (s->is_final) {
+    set_deadline(p, s, HC_NEVER);
+    return;
+  }
+  hc_client_waits_for(c, &interest);
+  if (!is_there(p, c, s)) return;
+  if (p->is_shown) n->is_shown = true; /* what lies in a client does not show on the descriptor */
+  if (interest.ready) mark_due(p, s);
+  uint64_t deadline = interest.deadline;
+  if (interest.fd == HC_NO_HANDLE && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + HC_BLIND_STEP_NS;
+  set_deadline(p, s, deadline);
+  if (interest.fd == HC_NO_HANDLE) unwatch(n);
+  else if (n->watch.dropped && interest.fd == n->watch.fd && interest.events == n->watch.events) return;
+  else if (!watch_descriptor(p, n, interest.fd, interest.events))
+    set_deadline(p, s, hc_clock_now() + HC_BLIND_STEP_NS); /* not watched: looked at instead */
+}
+
+/* --- adding and removing ------------------------------------------------------------------------------------------------- */
+
+static bool grow(hc_poller *p) {
+  if (p->count < p->capacity) return true;
+  if (p->capacity > UINT32_MAX / 4) return false;
+  uint32_t capacity = p->capacity ? 2 * p->capacity : 16;
+  slot *slots = hc_memory_resize(p->slots, capacity * sizeof *slots);
+  if (!slots) return false;
+  p->slots = slots;
+  seat **heap = hc_memory_resize(p->heap, capacity * sizeof *heap);
+  if (!heap) return false;
+  p->heap = heap;
+  p->capacity = capacity;
+  return true;
+}
+
+/* Is another client in the poller by which this connection's descriptor is watched? */
+static bool has_other_seat(const hc_connection *n, const hc_place *place) {
+  for (const hc_place *other = n->places; other; other = other->next)
+    if (other != place && other->seat) return true;
+  return false;
+}
+
+static void forget(hc_poller *p, seat *s) {
+  hc_place *place = &s->client->place;
+  if (place->connection && !has_other_seat(place->connection, place)) unwatch(place->connection);
+  place->seat = NULL;
+  set_deadline(p, s, HC_NEVER);
+  if (s->is_due) {
+    unlink_due(&p->due, s);
+    unlink_due(&p->polling, s);
+  }
+  if (s->is_touched) unlink_touched(p, s);
+  if (s->has_moved) unlink_moved(p, s);
+  if (s->previous) s->previous->next = s->next;
+  else p->seats = s->next;
+  if (s->next) s->next->previous = s->previous;
+  p->count--;
+  if (s->is_final) p->final_count--;
+  hc_memory_release(s);
+}
+
+static void on_gone(hc_seat *hook) {
+  seat *s = (seat *)(void *)hook;
+  forget(s->poller, s);
+}
+
+/* What the client waits for may be asked of a script's stream. */
+static void arm_guarded(hc_poller *p, seat *s) {
+  hc_client *c = s->client;
+  p->at_work++;
+  hc_client_begin(c);
+  arm(p, s);
+  hc_client_end(c);
+  p->at_work--;
+}
+
+/* A descriptor is in one poller's set: who stands on one connection belongs into the same. */
+static bool is_taken_by_another(const hc_poller *p, const hc_place *place) {
+  const hc_place *other = place->connection ? place->connection->places : NULL;
+  while (other && (!other->seat || other->seat->owner == p)) other = other->next;
+  return other != NULL;
+}
+
+static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
+  seat *s = grow(p) ? hc_memory_allocate_zeroed(1, sizeof *s) : NULL;
+  if (!s) return NULL;
+  *s = (seat){.hook = {on_due, on_gone, p}, .poller = p, .client = c, .tag = tag, .deadline = HC_NEVER,
+              .heap_index = NOWHERE, .next = p->seats};
+  if (p->seats) p->seats->previous = s;
+  p->seats = s;
+  p->count++;
+  return s;
+}
+
+/* An idle client that has taken all that came needs no look: what comes now is an event. */
+static bool is_known_empty(const hc_client *c) {
+  uint64_t step;
+  return c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) && c->place.connection->stream &&
+         hc_stream_peer_empty_at(c->place.connection->stream, &step) != 0;
+}
+
+hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
+  if (c->place.seat) return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client is in a poller already");
+  if (is_taken_by_another(p, &c->place))
+    return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client's connection is in another poller");
+  seat *s = make_seat(p, c, tag);
+  if (!s) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  c->place.seat = &s->hook;
+  if (is_known_empty(c)) arm_guarded(p, s);
+  else mark_due(p, s);
+  return HC_OK;
+}
+
+hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
+  if (!c->place.seat || c->place.seat->owner != p) return HC_ERR_DOES_NOT_EXIST;
+  forget(p, (seat *)(void *)c->place.seat);
+  return HC_OK;
+}
+
+void hc_poller_delete(hc_poller *p) {
+  if (!p || p->at_work) return;
+  while (p->seats) forget(p, p->seats);
+  hc_backend_delete(p->backend);
+  hc_memory_release(p->slots);
+  hc_memory_release(p->heap);
+  hc_handle_map_free(&p->watched);
+  hc_memory_release(p);
+}
+
+/* --- waiting --------------------------------------------------------------------------------------------------------------- */
+
+/* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it takes time. */
+static bool calls_back(const hc_client *c) {
+  return (c->place.exchange && hc_exchange_upload(c->place.exchange) == HC_UPLOAD_HOSTS) ||
+         (c->place.connection->stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->place.connection->stream)));
+}
+
+/* The client is at work further out: what it calls has come to this wait. It is nobody's turn then, so nothing is left that
+ * could end a sleep, neither descriptor nor deadline; and its call, when it ends, makes it due. One whose stream alone is at
+ * work has no such call, and is looked at again soon. */
+static void put_off(hc_poller *p, seat *s) {
+  hc_client *c = s->client;
+  unwatch(c->place.connection);
+  note_final(p, s, true);
+  if (c->at_work) c->is_missed = true;
+  set_deadline(p, s, c->at_work ? HC_NEVER : hc_clock_now() + HC_BLIND_STEP_NS);
+}
+
+/* What made a client's turn come. */
+typedef enum cause {
+  BY_DEADLINE,
+  BY_EVENT,
+  BY_ITSELF,
+  BY_ITSELF_QUIET  /* and its descriptor has nothing */
+} cause;
+
+static void poll_seat(hc_poller *p, seat *s, cause why) {
+  hc_client *c = s->client;
+  if (hc_client_is_taken(c)) {
+    put_off(p, s);
+    return;
+  }
+  hc_standing before = hc_client_standing(c);
+  note_final(p, s, is_final(before.status));
+  if (s->is_final) return;
+  if (why == BY_EVENT) c->place.connection->has_event = true;
+  else c->place.connection->is_quiet = why == BY_ITSELF_QUIET;
+  if (calls_back(c)) p->has_called_back = true;
+  hc_client_begin(c);
+  (void)hc_client_advance(c);
+  bool has_moved = (why != BY_DEADLINE && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before);
+  if (is_there(p, c, s)) {
+    if (has_moved) mark_moved(p, s);
+    arm(p, s);
+  }
+  hc_client_end(c);
+}
+
+/* One event, one advance; then those of whom it was. */
+static void take_event(hc_poller *p, hc_connection *n) {
+  p->takes_event = true;
+  hc_connection_take_event(n);
+  p->takes_event = false;
+  while (p->touched) {
+    seat *s = p->touched;
+    p->touched = s->next_touched;
+    s->is_touched = false;
+    poll_seat(p, s, BY_EVENT);
+  }
+}
+
+static void poll_late(hc_poller *p) {
+  if (!p->heap_count) return;
+  uint64_t now = hc_clock_now();
+  for (size_t guard = p->heap_count; guard && p->heap_count && p->heap[0]->deadline <= now; guard--) {
+    seat *s = p->heap[0];
+    set_deadline(p, s, HC_NEVER);
+    poll_seat(p, s, BY_DEADLINE);
+  }
+}
+
+/* Returns how many events came. */
+static size_t poll_events(hc_poller *p, uint64_t deadline) {
+  hc_backend_event events[BATCH];
+  size_t count = hc_backend_wait(p->backend, events, BATCH, deadline);
+  for (size_t i = 0; i < count; i++) {
+    uint32_t index = (uint32_t)events[i].key;
+    uint32_t generation = (uint32_t)(events[i].key >> 32);
+    if (index >= p->slot_count || !p->slots[index].connection || p->slots[index].generation != generation) continue;
+    take_event(p, p->slots[index].connection);
+  }
+  return count;
+}
+
+/* Works off the events until few are left. Returns when all descriptors were looked at; 0: too many have one again and
+ * again, such as bytes that nobody reads. */
+static uint64_t sweep(hc_poller *p) {
+  for (size_t tries = p->count / BATCH + 2; tries > 0; tries--) {
+    uint64_t now = hc_clock_now();
+    p->has_called_back = false;
+    if (poll_events(p, 0) < FEW && !p->has_called_back) return now;
+  }
+  return 0;
+}
+
+static bool is_watched_for_reading(const hc_client *c) {
+  const hc_connection *n = c->place.connection;
+  return n && n->watch.dropped && (n->watch.events & HC_EVENT_READ) != 0;
+}
+
+/* Events first: they spare each client that is about to send a look of its own, since one that is watched and was due before
+ * had none. False: nobody was due. */
+static bool poll_due(hc_poller *p) {
+  /* What is marked again while it is polled waits for the next round; what goes away meanwhile leaves both lists. */
+  p->polling = p->due;
+  p->due = NULL;
+  if (!p->polling) return false;
+  uint64_t swept_at = sweep(p);
+  while (p->polling) {
+    uint64_t now = hc_clock_now();
+    if (swept_at != 0 && (p->has_called_back || now - swept_at >= SWEPT_NS)) {
+      swept_at = sweep(p);
+      now = hc_clock_now();
+    }
+    if (!p->polling) break;
+    seat *s = p->polling;
+    p->polling = s->next_due;
+    s->is_due = false;
+    bool is_fresh = swept_at != 0 && now - swept_at < SWEPT_NS;
+    poll_seat(p, s, is_fresh && is_watched_for_reading(s->client) ? BY_ITSELF_QUIET : BY_ITSELF);
+  }
+  return true;
+}
+
+void hc_poller_interest(hc_poller *p, hc_interest *out) {
+  for (uint32_t i = 0; !p->is_shown && i < p->slot_count; i++)
+    if (p->slots[i].connection) p->slots[i].connection->is_shown = true;
+  p->is_shown = true;
+  *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
+  if (p->heap_count) out->deadline = p->heap[0]->deadline;
+  /* Where the kernel has no descriptor for all of them, the clients are looked at now and then. */
+  if (out->fd != HC_NO_HANDLE || p->count == p->final_count) return;
+  uint64_t soon = hc_clock_now() + HC_BLIND_STEP_NS;
+  if (soon < out->deadline) out->deadline = soon;
+}
+
+static void clear_moved(hc_poller *p) {
+  while (hc_poller_next(p)) continue;
+}
+
+static uint64_t time_after(uint64_t now, double seconds) {
+  if (seconds < 0) return HC_NEVER;
+  return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+}
+
+/* HC_ERR_TIMEOUT: at `part`, before the end. */
+static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
+  if (part > end) part = end;
+  clear_moved(p);
+  for (;;) {
+    bool has_looked = poll_due(p);
+    /* With nobody left who could move, nothing would ever end the sleep. */
+    bool endless = end == HC_NEVER && p->count == p->final_count;
+    bool at_once = p->moved || p->due || endless;
+    uint64_t until = part;
+    if (p->heap_count && p->heap[0]->deadline < until) until = p->heap[0]->deadline;
+    if (!at_once || !has_looked) (void)poll_events(p, at_once ? 0 : until);
+    poll_late(p);
+    if (p->moved || endless) return HC_OK;
+    if (part == HC_NEVER) continue;
+    uint64_t now = hc_clock_now();
+    if (now >= part) return now >= end ? HC_OK : HC_ERR_TIMEOUT;
+  }
+}
+
+hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most) {
+  if (p->at_work) return HC_ERR_BUSY;
+  uint64_t now = hc_clock_now();
+  p->at_work++;
+  hc_error code = wait_for_some(p, time_after(now, seconds), time_after(now, most));
+  p->at_work--;
+  return code;
+}
+
+hc_error hc_poller_wait(hc_poller *p, double seconds) { return hc_poller_wait_part(p, seconds, -1); }
+
+void *hc_poller_next(hc_poller *p) {
+  seat *s = p->moved;
+  if (!s) return NULL;
+  p->moved = s->next_moved;
+  s->has_moved = false;
+  return s->tag;
+}

@@ -1,0 +1,472 @@
+/* test_connection.c - several clients on one connection: HTTP/1.1 serves them one after the other. */
+#include "../../core/client/client_state.h"
+#include "../../core/poller.h"
+#include "loopback.h"
+
+#define EMPTY_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+/* A server's side, which the test plays, and two clients on the one connection to it. */
+typedef struct world {
+  int listener, theirs;
+  unsigned port;
+  hc_client *a, *b;
+} world;
+
+static hc_client *connected_client(const world *w) {
+  hc_client *c = hc_client_new();
+  bool ready;
+  loopback_need(c && hc_client_connect(c, HC_SLICE("127.0.0.1"), w->port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK, "connect");
+  while (hc_client_get_status(c) == HC_STATUS_CONNECTING) (void)hc_client_wait(c, 10, &ready);
+  CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED);
+  return c;
+}
+
+static void open_world(world *w) {
+  w->listener = loopback_listen("127.0.0.1", 16, &w->port);
+  loopback_need(w->listener >= 0, "a listener");
+  w->a = connected_client(w);
+  w->theirs = loopback_accept(w->listener);
+  w->b = hc_client_new();
+  CHECK(hc_client_join(w->b, w->a, NULL) == HC_OK && hc_client_get_status(w->b) == HC_STATUS_CONNECTED);
+  CHECK(hc_client_get_stream(w->b) == hc_client_get_stream(w->a));
+}
+
+static void hang_up(world *w) {
+  if (w->theirs >= 0) (void)close(w->theirs);
+  w->theirs = -1;
+}
+
+static void close_world(world *w) {
+  hc_client_delete(w->a);
+  hc_client_delete(w->b);
+  hang_up(w);
+  (void)close(w->listener);
+}
+
+static hc_error ask(hc_client *c, const char *path, hc_failure *why) {
+  hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = hc_slice_of(path)};
+  return hc_client_request(c, &spec, why);
+}
+
+/* Sends what is queued, so that the server has it. */
+static void send_request(const world *w, hc_client *c, const char *path) {
+  char text[512] = "";
+  size_t got = 0;
+  CHECK(ask(c, path, NULL) == HC_OK && hc_client_get_status(c) == HC_STATUS_REQUESTING);
+  CHECK(hc_client_poll(c) == HC_OK);
+  while (!strstr(text, "\r\n\r\n") && loopback_await(w->theirs, POLLIN)) {
+    ssize_t size = recv(w->theirs, text + got, sizeof text - 1 - got, 0);
+    if (size <= 0) break;
+    got += (size_t)size;
+    text[got] = '\0';
+  }
+  CHECK_CASE(path, strncmp(text, "GET ", 4) == 0 && strncmp(text + 4, path, strlen(path)) == 0);
+}
+
+static void await_status(hc_client *c, hc_status status) {
+  bool ready;
+  uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
+  while (hc_client_get_status(c) != status && hc_clock_now() < limit) (void)hc_client_wait(c, 1, &ready);
+  CHECK_CASE(hc_status_name(status), hc_client_get_status(c) == status);
+}
+
+/* Reads the body to its end, which holds `text`. */
+static void read_body(hc_client *c, const char *text) {
+  char body[64] = "";
+  size_t size = 0;
+  bool ready;
+  await_status(c, HC_STATUS_BODY);
+  while (hc_client_get_status(c) == HC_STATUS_BODY) {
+    hc_slice view;
+    hc_client_body_peek(c, &view);
+    if (view.size > 0 && size + view.size < sizeof body) memcpy(body + size, view.data, view.size);
+    size += view.size;
+    if (view.size == 0) (void)hc_client_wait(c, 1, &ready);
+    else hc_client_body_consume(c, view.size);
+  }
+  CHECK_CASE(text, strcmp(body, text) == 0);
+}
+
+static bool says(const hc_client *c, const char *text) { return strstr(hc_client_last_error(c)->text, text) != NULL; }
+
+/* Has the server seen the end of the connection? */
+static bool sees_end(const world *w) {
+  char byte;
+  return loopback_await(w->theirs, POLLIN) && recv(w->theirs, &byte, 1, MSG_DONTWAIT) == 0;
+}
+static bool sees_nothing(const world *w) {
+  char byte;
+  return recv(w->theirs, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+static void check_turns(void) {
+  world w;
+  hc_failure why = {HC_OK, ""};
+  open_world(&w);
+  CHECK(hc_connection_room(w.a->place.connection) == 1);
+  send_request(&w, w.a, "/a");
+  CHECK(hc_connection_room(w.a->place.connection) == 0);
+  CHECK(ask(w.b, "/b", &why) == HC_ERR_BUSY && strstr(why.text, "no room") != NULL);
+  CHECK_CASE("the one who waits is none the worse",
+             hc_client_poll(w.b) == HC_OK && hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+  await_status(w.a, HC_STATUS_BODY);
+  CHECK_CASE("bytes for the other are not looked at", hc_client_poll(w.b) == HC_OK);
+  CHECK(ask(w.b, "/b", NULL) == HC_ERR_BUSY);
+  read_body(w.a, "first");
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTED && hc_client_response_code(w.a) == 200);
+  CHECK(hc_client_response_code(w.b) == 0 && !hc_client_has_response(w.b));
+  send_request(&w, w.b, "/b");
+  CHECK_CASE("the answer of the one before made room", hc_client_response_code(w.a) == 0 && !hc_client_sends_body(w.a));
+  loopback_send(w.theirs, "HTTP/1.1 201 Created\r\nContent-Length: 6\r\n\r\nsecond");
+  read_body(w.b, "second");
+  CHECK(hc_client_response_code(w.b) == 201 && hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
+  send_request(&w, w.a, "/again");
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  read_body(w.a, "");
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTED);
+  close_world(&w);
+}
+
+/* A request that can't be sent changes nothing, the answer of the other included. */
+static void check_refused_request(void) {
+  world w;
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  read_body(w.a, "");
+  CHECK(ask(w.b, "no path", NULL) == HC_ERR_INVALID_PARAMETER && hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
+  CHECK(hc_client_response_code(w.a) == 200 && hc_client_response_code(w.b) == 0);
+  close_world(&w);
+}
+
+static void check_leaving(void) {
+  world w;
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  hc_client_close(w.b);
+  CHECK(hc_client_get_status(w.b) == HC_STATUS_DISCONNECTED && hc_client_get_stream(w.b) == NULL);
+  CHECK_CASE("the other goes on", hc_client_poll(w.a) == HC_OK && sees_nothing(&w));
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  read_body(w.a, "");
+  CHECK(hc_client_join(w.b, w.a, NULL) == HC_OK);
+  hc_client_delete(w.a);
+  w.a = NULL;
+  CHECK_CASE("one is left", sees_nothing(&w));
+  send_request(&w, w.b, "/");
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  read_body(w.b, "");
+  hc_client_close(w.b);
+  CHECK_CASE("the last one ends the connection", sees_end(&w));
+  close_world(&w);
+}
+
+/* HTTP/1.1 can not give up a request and keep the connection. */
+static void check_leaving_in_the_middle(void) {
+  for (int deleted = 0; deleted < 2; deleted++) {
+    world w;
+    open_world(&w);
+    send_request(&w, w.a, "/");
+    if (deleted) hc_client_delete(w.a);
+    else hc_client_close(w.a);
+    if (deleted) w.a = NULL;
+    CHECK(sees_end(&w) && hc_client_poll(w.b) == HC_ERR_CONNECTION_ERROR);
+    CHECK(hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR && says(w.b, "the request of another client"));
+    hc_client_close(w.b);
+    CHECK(hc_client_last_error(w.b)->code == HC_OK);
+    close_world(&w);
+  }
+}
+
+static void check_server_ends(void) {
+  world w;
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  read_body(w.a, "");
+  hang_up(&w);
+  await_status(w.b, HC_STATUS_CONNECTION_ERROR);
+  await_status(w.a, HC_STATUS_CONNECTION_ERROR);
+  CHECK_CASE("both in the same words", says(w.a, "closed the idle connection") && says(w.b, "closed the idle connection"));
+  close_world(&w);
+  /* In the middle of an answer: whose it was, and who only stood by. */
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfi");
+  hang_up(&w);
+  read_body(w.a, "fi");
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR && hc_client_poll(w.b) == HC_ERR_CONNECTION_ERROR);
+  CHECK(says(w.a, "cut short: 2 of 5") && says(w.b, "cut short: 2 of 5"));
+  close_world(&w);
+}
+
+/* "Connection: close": running out, then at its end. */
+static void check_draining(void) {
+  world w;
+  hc_client *late = hc_client_new();
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n");
+  await_status(w.a, HC_STATUS_BODY);
+  const hc_connection *n = w.a->place.connection;
+  CHECK(n->state == HC_CONNECTION_DRAINING && hc_connection_room(n) == 0 && ask(w.b, "/", NULL) == HC_ERR_BUSY);
+  CHECK_CASE("nobody comes to stand on it", hc_client_join(late, w.a, NULL) == HC_ERR_INVALID_PARAMETER);
+  loopback_send(w.theirs, "last");
+  read_body(w.a, "last");
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_DISCONNECTED && n->state == HC_CONNECTION_CLOSED);
+  CHECK(hc_client_response_code(w.a) == 200 && sees_end(&w));
+  await_status(w.b, HC_STATUS_CONNECTION_ERROR);
+  hc_client_delete(late);
+  close_world(&w);
+}
+
+/* Before the connection stands: both get there, or both hear in what it failed. */
+static void check_connecting(void) {
+  int holder;
+  unsigned dead = loopback_dead_port("127.0.0.1", &holder);
+  world w;
+  open_world(&w);
+  for (int fails = 0; fails < 2; fails++) {
+    bool ready;
+    hc_client *c = hc_client_new(), *beside = hc_client_new();
+    CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), fails ? dead : w.port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
+    CHECK(hc_client_join(beside, c, NULL) == HC_OK && hc_client_get_status(beside) == hc_client_get_status(c));
+    while (hc_client_get_status(beside) == HC_STATUS_CONNECTING) (void)hc_client_wait(beside, 10, &ready);
+    (void)hc_client_poll(c);
+    hc_status expected = fails ? HC_STATUS_CANT_CONNECT : HC_STATUS_CONNECTED;
+    CHECK(hc_client_get_status(beside) == expected && hc_client_get_status(c) == expected);
+    CHECK(strcmp(hc_client_last_error(c)->text, hc_client_last_error(beside)->text) == 0);
+    hc_client_delete(c);
+    hc_client_delete(beside);
+  }
+  close_world(&w);
+  (void)close(holder);
+}
+
+static void check_refusals(void) {
+  world w;
+  hc_failure why = {HC_OK, ""};
+  hc_client *c = hc_client_new();
+  open_world(&w);
+  CHECK(hc_client_join(w.a, c, &why) == HC_ERR_INVALID_PARAMETER && strstr(why.text, "no connection") != NULL);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTED);
+  CHECK(hc_client_join(w.a, w.a, NULL) == HC_ERR_BUSY);
+  hc_client_begin(w.a);
+  CHECK(hc_client_join(c, w.a, NULL) == HC_ERR_BUSY && hc_client_join(w.a, w.b, NULL) == HC_ERR_BUSY);
+  hc_client_end(w.a);
+  hc_client_delete(c);
+  close_world(&w);
+}
+
+/* One that leaves a shared connection gets one of its own for the next. */
+static void check_going_elsewhere(void) {
+  world w;
+  bool ready;
+  open_world(&w);
+  hc_stream_peer *stream = hc_client_get_stream(w.a);
+  CHECK(hc_client_connect(w.b, HC_SLICE("127.0.0.1"), w.port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
+  while (hc_client_get_status(w.b) == HC_STATUS_CONNECTING) (void)hc_client_wait(w.b, 10, &ready);
+  int second = loopback_accept(w.listener);
+  CHECK(hc_client_get_stream(w.b) != stream && hc_client_get_stream(w.a) == stream && sees_nothing(&w));
+  CHECK(hc_client_set_stream(w.b, stream) == HC_OK && hc_client_get_stream(w.b) == stream);
+  CHECK(hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
+  (void)close(second);
+  close_world(&w);
+}
+
+/* Whoever keeps a connection besides its clients keeps it open. */
+static void check_kept(void) {
+  world w;
+  open_world(&w);
+  hc_connection *n = w.a->place.connection;
+  hc_connection_retain(n);
+  hc_client_close(w.a);
+  hc_client_delete(w.b);
+  w.b = hc_client_new();
+  CHECK(sees_nothing(&w) && n->state == HC_CONNECTION_OPEN && n->references == 1);
+  hc_connection_release(n);
+  CHECK(sees_end(&w));
+  close_world(&w);
+}
+
+/* ---- in a poller: one descriptor, one entry ---- */
+
+static unsigned told_by(const world *w, hc_poller *p, double seconds) {
+  unsigned told = 0;
+  CHECK(hc_poller_wait(p, seconds) == HC_OK);
+  for (const void *tag; (tag = hc_poller_next(p)) != NULL;) told |= tag == w->a ? 1 : tag == w->b ? 2 : 4;
+  return told;
+}
+
+/* Waits until these, and no others, have been told. */
+static bool tells(const world *w, hc_poller *p, unsigned expected) {
+  unsigned told = 0;
+  uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
+  while (told != expected && hc_clock_now() < limit) told |= told_by(w, p, 1);
+  return told == expected;
+}
+
+static hc_poller *open_watched(world *w) {
+  hc_poller *p = NULL;
+  open_world(w);
+  CHECK(hc_poller_new(&p, NULL) == HC_OK);
+  CHECK(hc_poller_add(p, w->a, w->a, NULL) == HC_OK && hc_poller_add(p, w->b, w->b, NULL) == HC_OK);
+  CHECK(hc_poller_count(p) == 2 && told_by(w, p, 0) == 0);
+  return p;
+}
+
+static void check_watched(void) {
+  world w;
+  hc_poller *p = open_watched(&w);
+  send_request(&w, w.a, "/a");
+  CHECK(told_by(&w, p, 0) == 0);
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+  CHECK_CASE("whose answer it is", tells(&w, p, 1));
+  read_body(w.a, "first");
+  CHECK(told_by(&w, p, 0) == 0);
+  send_request(&w, w.b, "/b");
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond");
+  CHECK_CASE("whose answer it is", tells(&w, p, 2));
+  read_body(w.b, "second");
+  CHECK(told_by(&w, p, 0) == 0);
+  hang_up(&w);
+  CHECK_CASE("what concerns both is told to both", tells(&w, p, 3));
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR && hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR);
+  hc_poller_delete(p);
+  close_world(&w);
+}
+
+/* A deadline is one client's, though the descriptor is both's. */
+static void check_deadline(void) {
+  world w;
+  hc_poller *p = open_watched(&w);
+  hc_client_get_settings(w.a)->response_timeout = 0.05;
+  send_request(&w, w.a, "/");
+  CHECK(tells(&w, p, 3));
+  CHECK(hc_client_last_error(w.a)->code == HC_ERR_TIMEOUT && says(w.b, "response timeout"));
+  hc_poller_delete(p);
+  close_world(&w);
+}
+
+static void check_watched_leaving(void) {
+  for (int way = 0; way < 3; way++) {
+    world w;
+    hc_poller *p = open_watched(&w);
+    if (way == 0) CHECK(hc_poller_remove(p, w.a) == HC_OK);
+    else if (way == 1) hc_client_close(w.a);
+    else hc_client_delete(w.a);
+    if (way == 2) w.a = NULL;
+    CHECK(told_by(&w, p, 0) == 0 && hc_poller_count(p) == (way == 1 ? 2u : 1u));
+    hang_up(&w);
+    CHECK_CASE("the descriptor is watched for the other", tells(&w, p, 2));
+    hc_poller_delete(p);
+    close_world(&w);
+  }
+}
+
+/* When the last who is in the poller goes, the descriptor goes with it, though somebody is left on the connection. */
+static void check_half_watched(void) {
+  for (int way = 0; way < 2; way++) {
+    world w;
+    hc_poller *p = open_watched(&w);
+    CHECK(hc_poller_remove(p, w.b) == HC_OK);
+    if (way == 0) CHECK(hc_poller_remove(p, w.a) == HC_OK);
+    else hc_client_close(w.a);
+    loopback_send(w.theirs, "stray");
+    hc_interest interest;
+    hc_client_interest(w.b, &interest);
+    CHECK(loopback_await(interest.fd, POLLIN));
+    int fd = hc_poller_fd(p);
+    struct pollfd entry = {.fd = fd, .events = POLLIN, .revents = 0};
+    CHECK_CASE("it shows nothing", fd < 0 || poll(&entry, 1, 0) == 0);
+    CHECK(told_by(&w, p, 0) == 0);
+    hc_poller_delete(p);
+    close_world(&w);
+  }
+}
+
+static void check_two_pollers(void) {
+  world w;
+  hc_poller *p = open_watched(&w), *other = NULL;
+  hc_failure why = {HC_OK, ""};
+  CHECK(hc_poller_new(&other, NULL) == HC_OK && hc_poller_remove(p, w.b) == HC_OK);
+  CHECK(hc_poller_add(other, w.b, w.b, &why) == HC_ERR_ALREADY_IN_USE && strstr(why.text, "in another poller") != NULL);
+  hc_client_close(w.b);
+  CHECK(hc_poller_add(other, w.b, w.b, NULL) == HC_OK && hc_client_join(w.b, w.a, NULL) == HC_ERR_ALREADY_IN_USE);
+  CHECK(hc_poller_remove(other, w.b) == HC_OK && hc_client_join(w.b, w.a, NULL) == HC_OK);
+  CHECK(hc_poller_add(p, w.b, w.b, NULL) == HC_OK);
+  hang_up(&w);
+  CHECK(tells(&w, p, 3));
+  hc_poller_delete(other);
+  hc_poller_delete(p);
+  close_world(&w);
+}
+
+/* A body function takes the other client off their connection, and out of the poller. */
+static hc_pull_result remove_other(void *context, hc_slice *piece, hc_failure *why) {
+  world *w = context;
+  (void)why;
+  *piece = HC_SLICE("");
+  hc_client_delete(w->b);
+  w->b = NULL;
+  return HC_PULL_END;
+}
+
+static void check_removal_at_work(void) {
+  world w;
+  hc_poller *p = open_watched(&w);
+  hc_client_request_spec spec = {.method = HC_METHOD_POST,
+                                 .url = HC_SLICE("/"),
+                                 .body = {.kind = HC_BODY_PULL, .pull = remove_other, .context = &w}};
+  CHECK(hc_client_request(w.a, &spec, NULL) == HC_OK);
+  uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
+  while (w.b && hc_clock_now() < limit) (void)hc_poller_wait(p, 1);
+  CHECK(w.b == NULL && hc_poller_count(p) == 1);
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  await_status(w.a, HC_STATUS_BODY);
+  hc_poller_delete(p);
+  close_world(&w);
+}
+
+#ifdef HC_TEST_HOOKS
+static void check_memory(void) {
+  long before = hc_memory_live_blocks();
+  world w;
+  open_world(&w);
+  hc_memory_fail_after(0, 1);
+  hc_client_close(w.b);
+  CHECK_CASE("joining needs no memory", hc_client_join(w.b, w.a, NULL) == HC_OK);
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_client_connect(w.b, HC_SLICE("127.0.0.1"), w.port, HC_CONNECT_PLAIN, NULL, &why);
+  CHECK(code == HC_ERR_OUT_OF_MEMORY && hc_client_get_status(w.b) == HC_STATUS_DISCONNECTED);
+  CHECK(hc_client_set_stream(w.b, hc_client_get_stream(w.a)) == HC_ERR_OUT_OF_MEMORY);
+  hc_memory_fail_after(-1, 0);
+  CHECK(sees_nothing(&w) && hc_client_get_status(w.a) == HC_STATUS_CONNECTED);
+  CHECK(hc_client_join(w.b, w.a, NULL) == HC_OK);
+  close_world(&w);
+  CHECK(hc_memory_live_blocks() == before);
+}
+#endif
+
+int main(void) {
+  check_turns();
+  check_refused_request();
+  check_leaving();
+  check_leaving_in_the_middle();
+  check_server_ends();
+  check_draining();
+  check_connecting();
+  check_refusals();
+  check_going_elsewhere();
+  check_kept();
+  check_watched();
+  check_deadline();
+  check_watched_leaving();
+  check_half_watched();
+  check_two_pollers();
+  check_removal_at_work();
+#ifdef HC_TEST_HOOKS
+  check_memory();
+#endif
+  return check_report();
+}
