@@ -111,10 +111,7 @@ void *hcl_object_new(lua_State *L, const char *full_name, size_t size) {
   void *object = lua_newuserdata(L, size);
   memset(object, 0, size);
   luaL_getmetatable(L, full_name);
-#if LUA_VERSION_NUM < 502
-  lua_pushvalue(L, -1);
-  lua_setfenv(L, -3); /* no anchor yet, see compat.c */
-#endif
+  hcl_init_anchor(L, -2);
   lua_setmetatable(L, -2);
   return object;
 }

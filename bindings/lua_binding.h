@@ -142,7 +142,7 @@ hc_certificates *hcl_to_certificates(lua_State *L, int index);  /* NULL: no X509
 hc_key *hcl_to_key(lua_State *L, int index);                    /* NULL: no CryptoKey */
 /* As the core's, for a text that a script gives: where it is no PEM text at all, *why says what reads files. */
 hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why);
-hc_error hcl_load_key_text(hc_key *key, hc_slice text, bool public_only, hc_failure *why);
+hc_error hcl_load_key_text(hc_key *key, hc_slice text, hc_key_half half, hc_failure *why);
 hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why); /* "": none */
 bool hcl_holds_pem(hc_slice text);
 /* Makes of a passphrase, a string or a function that gives one, a string; calls the function, so it comes before anything

@@ -45,8 +45,14 @@ const char *hcl_tolstring(lua_State *L, int index, size_t *size) {
 #endif
 
 #if LUA_VERSION_NUM < 502
-/* Every userdata of 5.1 has an environment, first that of the running function. The metatable stands for "none": the
- * maker of an object sets it (see hcl_object_new). */
+/* Every userdata of 5.1 has an environment, first that of the running function. The metatable stands for
+ * "none". */
+void hcl_init_anchor(lua_State *L, int userdata) {
+  userdata = lua_absindex(L, userdata);
+  lua_pushvalue(L, -1);
+  lua_setfenv(L, userdata);
+}
+
 void hcl_set_anchor(lua_State *L, int userdata) { lua_setfenv(L, userdata); }
 
 void hcl_get_anchor(lua_State *L, int userdata) {
@@ -59,6 +65,8 @@ void hcl_get_anchor(lua_State *L, int userdata) {
   lua_pushnil(L);
 }
 #else
+void hcl_init_anchor(lua_State *L, int userdata) { (void)L, (void)userdata; }
+
 #if LUA_VERSION_NUM >= 504
 void hcl_set_anchor(lua_State *L, int userdata) { (void)lua_setiuservalue(L, userdata, 1); }
 #else
@@ -73,6 +81,13 @@ void hcl_get_anchor(lua_State *L, int userdata) {
 #endif
 }
 #endif
+
+FILE *hcl_file_of(void *object) {
+#if LUA_VERSION_NUM >= 502
+  if (!((luaL_Stream *)object)->closef) return NULL;
+#endif
+  return *(FILE **)object;
+}
 
 bool hcl_to_integer(lua_State *L, int index, int64_t *value) {
   if (lua_type(L, index) != LUA_TNUMBER) return false;

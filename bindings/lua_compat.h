@@ -7,6 +7,16 @@
 #include <lualib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+
+/* The one function that the module shows. */
+#if defined(_WIN32)
+#define HCL_EXPORT __declspec(dllexport)
+#elif defined(__GNUC__)
+#define HCL_EXPORT __attribute__((visibility("default")))
+#else
+#define HCL_EXPORT
+#endif
 
 #include "../core/base/internal.h"
 
@@ -36,7 +46,9 @@ static inline int hcl_rawget(lua_State *L, int index) {
 }
 
 /* The anchor of a userdata: one table that keeps Lua values alive with it (user value, or environment on 5.1).
- * set pops the table from the stack; get pushes it, or nil when there is none. */
+ * set pops the table from the stack; get pushes it, or nil when there is none. init makes it so that there is none, before the
+ * userdata gets its metatable, which is on top of the stack. */
+void hcl_init_anchor(lua_State *L, int userdata);
 void hcl_set_anchor(lua_State *L, int userdata);
 void hcl_get_anchor(lua_State *L, int userdata);
 
@@ -47,6 +59,9 @@ void hcl_push_integer(lua_State *L, int64_t value);
 
 /* Does this interpreter's pairs() honour __pairs? LuaJIT decides that when it is built, so it is tried. */
 bool hcl_pairs_has_metamethod(lua_State *L);
+
+/* The FILE of what luaL_testudata(LUA_FILEHANDLE) has found; NULL once it is closed. */
+FILE *hcl_file_of(void *object);
 
 /* Gives the script's hooks their chance, and with them the interpreter's Ctrl-C, which sets one that raises. They can do
  * whatever a script can. In plain Lua a coroutine has hooks of its own. */

@@ -1,12 +1,10 @@
 /* lua_http_client_exchange.c - HTTPClient: the request, and the response in strings. */
-#include "../core/platform/system_features.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
 #include "../core/platform/file.h"
+#include "../core/platform/stdio_file.h"
 #include "../core/http/fields.h"
 #include "lua_client_object.h"
 
@@ -182,8 +180,8 @@ static void check_body_type(lua_State *L, int arg) {
 static void make_room_for_buffered(lua_State *L, int arg) {
   FILE *file = hcl_to_open_file(L, arg);
   hc_slice waiting;
-  if (!file || hc_file_has_positions(fileno(file))) return;
-  if (!hc_file_buffered(file, &waiting) || waiting.size == 0) return;
+  if (!file || hc_file_has_positions(hc_stdio_file(file))) return;
+  if (!hc_stdio_buffered(file, &waiting) || waiting.size == 0) return;
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, arg);
   lua_rawseti(L, -2, 1);
@@ -208,14 +206,14 @@ static FILE *find_file(lua_State *L, int arg, char **room, size_t *size) {
 
 static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source *body, hc_failure *why) {
   hc_slice waiting;
-  if (!hc_file_buffered(file, &waiting))
+  if (!hc_stdio_buffered(file, &waiting))
     return hc_failure_set(why, HC_ERR_UNAVAILABLE, "body file: what was read of a pipe before can't be known on this system");
   if (waiting.size > size) return hc_failure_set(why, HC_ERR_BUSY, "body file: it has been read meanwhile");
   if (waiting.size > 0) memcpy(room, waiting.data, waiting.size);
   body->bytes = (hc_slice){room, waiting.size};
   body->kind = HC_BODY_STREAM;
   body->file_offset = HC_FILE_NO_OFFSET;
-  return hc_file_share(fileno(file), 0, &body->file, &body->file_length, why);
+  return hc_file_share(hc_stdio_file(file), 0, &body->file, &body->file_length, why);
 }
 
 static hc_error share_file(lua_State *L, int arg, hc_body_source *body, hc_failure *why) {
@@ -223,12 +221,11 @@ static hc_error share_file(lua_State *L, int arg, hc_body_source *body, hc_failu
   size_t size;
   FILE *file = find_file(L, arg, &room, &size);
   if (!file) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
-  if (!hc_file_has_positions(fileno(file))) return share_stream(file, room, size, body, why);
+  if (!hc_file_has_positions(hc_stdio_file(file))) return share_stream(file, room, size, body, why);
   (void)hcl_flush_stdio(file);
-  off_t at = ftello(file);
-  if (at < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: its position can't be known");
-  body->file_offset = (uint64_t)at;
-  hc_error code = hc_file_share(fileno(file), body->file_offset, &body->file, &body->file_length, why);
+  if (!hc_stdio_position(file, &body->file_offset))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: its position can't be known");
+  hc_error code = hc_file_share(hc_stdio_file(file), body->file_offset, &body->file, &body->file_length, why);
   body->kind = body->file_length == HC_FILE_NO_LENGTH ? HC_BODY_STREAM : HC_BODY_FILE;
   return code;
 }
@@ -239,7 +236,7 @@ static void skip_buffered(lua_State *L, int arg, const hcl_client *self, const h
   size_t size;
   if (body->kind != HC_BODY_STREAM || body->bytes.size == 0 || !hc_client_sends_body(self->client)) return;
   FILE *file = find_file(L, arg, &room, &size);
-  if (file) hc_file_skip_buffered(file, body->bytes.size);
+  if (file) hc_stdio_skip_buffered(file, body->bytes.size);
 }
 
 /* Of the types that check_body_type lets by; throws nothing. */

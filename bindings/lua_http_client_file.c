@@ -1,45 +1,25 @@
 /* lua_http_client_file.c - HTTPClient: the files of a script, and the response's body into one. */
-#include "../core/platform/system_features.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../core/platform/file.h"
-#include "../core/platform/sigpipe.h"
+#include "../core/platform/stdio_file.h"
 #include "lua_client_object.h"
-
-/* A Lua file's FILE; NULL once it is closed. */
-static FILE *file_of(void *object) {
-#if LUA_VERSION_NUM >= 502
-  if (!((luaL_Stream *)object)->closef) return NULL;
-#endif
-  return *(FILE **)object;
-}
 
 FILE *hcl_file_if_open(lua_State *L, int index) {
   void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
-  return object ? file_of(object) : NULL;
+  return object ? hcl_file_of(object) : NULL;
 }
 
 FILE *hcl_to_open_file(lua_State *L, int index) {
   void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
-  if (object && !file_of(object)) hcl_argument_error(L, index, "the file is closed");
-  return object ? file_of(object) : NULL;
+  if (object && !hcl_file_of(object)) hcl_argument_error(L, index, "the file is closed");
+  return object ? hcl_file_of(object) : NULL;
 }
 
-/* stdio writes at its own times and more than once, and can take all and yet have met an end: where that raises a signal, it
- * is looked for behind each call. */
-static bool flush(FILE *file, bool is_regular) {
-  hc_sigpipe_guard guard;
-  if (is_regular) return fflush(file) == 0;
-  (void)hc_sigpipe_block(&guard);
-  bool is_done = fflush(file) == 0;
-  hc_sigpipe_restore(&guard, !is_done && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
-  return is_done;
+bool hcl_flush_stdio(FILE *file) {
+  return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
 }
-
-bool hcl_flush_stdio(FILE *file) { return flush(file, hc_file_is_regular(fileno(file))); }
 
 /* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may close it between two writes. */
 typedef struct stdio_sink {
@@ -53,28 +33,24 @@ static hc_error refuse_closed(hc_failure *why) {
 
 static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
   const stdio_sink *sink = (const stdio_sink *)context;
-  FILE *file = file_of(sink->object);
-  hc_sigpipe_guard guard;
+  FILE *file = hcl_file_of(sink->object);
   if (!file) {
     (void)refuse_closed(why);
     return 0;
   }
-  if (sink->is_regular) return fwrite(bytes.data, 1, bytes.size, file);
-  (void)hc_sigpipe_block(&guard);
-  size_t written = fwrite(bytes.data, 1, bytes.size, file);
-  hc_sigpipe_restore(&guard, written < bytes.size && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
-  return written;
+  return sink->is_regular ? hc_stdio_write_regular(file, bytes) : hc_stdio_write(file, bytes);
 }
 
 static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, hc_failure *why) {
-  FILE *file = file_of(object);
+  FILE *file = hcl_file_of(object);
   if (!file) return refuse_closed(why);
-  stdio_sink sink = {object, hc_file_is_regular(fileno(file))};
+  stdio_sink sink = {object, hc_file_is_regular(hc_stdio_file(file))};
   hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, &sink, moved, why);
-  file = file_of(object);
+  file = hcl_file_of(object);
   if (!file) return code != HC_OK ? code : refuse_closed(why);
   /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
-  if (!flush(file, sink.is_regular) && code == HC_OK)
+  bool is_flushed = sink.is_regular ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
+  if (!is_flushed && code == HC_OK)
     code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
   return code;
 }
@@ -137,7 +113,7 @@ int hcl_open_body_file(lua_State *L) {
 int hcl_is_present_file(lua_State *L) {
   FILE *file = hcl_to_open_file(L, 2);
   hc_slice path = hcl_check_string(L, 1);
-  lua_pushboolean(L, file && hc_file_is_present(fileno(file), path.data, check_owner(L, 3)));
+  lua_pushboolean(L, file && hc_file_is_present(hc_stdio_file(file), path.data, check_owner(L, 3)));
   return 1;
 }
 

@@ -4,14 +4,6 @@
 #include "../core/platform/file_release.h"
 #include "lua_client_object.h"
 
-#if defined(_WIN32)
-#define MODULE_EXPORT __declspec(dllexport)
-#elif defined(__GNUC__)
-#define MODULE_EXPORT __attribute__((visibility("default")))
-#else
-#define MODULE_EXPORT
-#endif
-
 static int module_error_string(lua_State *L) {
   int64_t code = hcl_check_integer(L, 1);
   lua_pushstring(L, hc_error_string(code < 0 || code >= HC_ERROR_COUNT ? -1 : (int)code));
@@ -184,7 +176,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-MODULE_EXPORT int luaopen_httpclient_core(lua_State *L) {
+HCL_EXPORT int luaopen_httpclient_core(lua_State *L) {
   lua_newtable(L);
   hcl_set_functions(L, "", functions);
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {

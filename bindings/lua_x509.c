@@ -47,15 +47,18 @@ hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text,
   return explain_text(text, code, "CERTIFICATE", "X509Certificate", why);
 }
 
-hc_error hcl_load_key_text(hc_key *key, hc_slice text, bool public_only, hc_failure *why) {
-  hc_error code = hc_key_load_text(key, text, public_only, why);
-  return explain_text(text, code, public_only ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey", why);
+hc_error hcl_load_key_text(hc_key *key, hc_slice text, hc_key_half half, hc_failure *why) {
+  hc_error code = hc_key_load_text(key, text, half, why);
+  return explain_text(text, code, half == HC_KEY_PUBLIC ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey", why);
 }
 
 hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why) {
   hc_error code = hc_key_load_encrypted_text(key, text, passphrase, why);
   return explain_text(text, code, "PRIVATE KEY", "CryptoKey", why);
 }
+
+/* What the argument of a load names. */
+typedef enum source_kind { SOURCE_TEXT, SOURCE_FILE } source_kind;
 
 static int no_memory(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
 
@@ -83,13 +86,13 @@ static int certificate_new(lua_State *L) {
 }
 
 /* Takes what `fill` makes of `source` in place of the old content; on failure the old content stays. */
-static int certificate_replace(lua_State *L, certificate_object *self, hc_slice source, bool is_file) {
+static int certificate_replace(lua_State *L, certificate_object *self, hc_slice source, source_kind kind) {
   hc_failure why = {HC_OK, ""};
-  if (is_file && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
+  if (kind == SOURCE_FILE && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
   hc_certificates *fresh = hc_certificates_new();
   if (!fresh) return no_memory(L);
-  hc_error code = is_file ? hc_certificates_load_file(fresh, source.data, &why)
-                          : hcl_load_certificate_text(fresh, source, &why);
+  hc_error code = kind == SOURCE_FILE ? hc_certificates_load_file(fresh, source.data, &why)
+                                      : hcl_load_certificate_text(fresh, source, &why);
   if (code == HC_OK) {
     hc_certificates_release(self->certificates);
     self->certificates = fresh;
@@ -101,12 +104,12 @@ static int certificate_replace(lua_State *L, certificate_object *self, hc_slice 
 
 static int certificate_load(lua_State *L) {
   certificate_object *self = check_certificate(L);
-  return certificate_replace(L, self, hcl_check_string(L, 2), true);
+  return certificate_replace(L, self, hcl_check_string(L, 2), SOURCE_FILE);
 }
 
 static int certificate_load_from_string(lua_State *L) {
   certificate_object *self = check_certificate(L);
-  return certificate_replace(L, self, hcl_check_string(L, 2), false);
+  return certificate_replace(L, self, hcl_check_string(L, 2), SOURCE_TEXT);
 }
 
 static int certificate_save(lua_State *L) {
@@ -212,34 +215,35 @@ static void check_passphrase(lua_State *L) {
 }
 
 /* With a passphrase a private key is meant, unless public_only says otherwise. */
-static hc_error load_private(lua_State *L, hc_key *key, hc_slice source, bool is_file, hc_failure *why) {
+static hc_error load_private(lua_State *L, hc_key *key, hc_slice source, source_kind kind, hc_failure *why) {
   hc_slice passphrase = hcl_to_slice(L, 4);
-  return is_file ? hc_key_load_encrypted_file(key, source.data, passphrase, why)
-                 : hcl_load_private_key_text(key, source, passphrase, why);
+  return kind == SOURCE_FILE ? hc_key_load_encrypted_file(key, source.data, passphrase, why)
+                             : hcl_load_private_key_text(key, source, passphrase, why);
 }
 
-static hc_error load_half(hc_key *key, hc_slice source, bool public_only, bool is_file, hc_failure *why) {
-  return is_file ? hc_key_load_file(key, source.data, public_only, why) : hcl_load_key_text(key, source, public_only, why);
+static hc_error load_half(hc_key *key, hc_slice source, hc_key_half half, source_kind kind, hc_failure *why) {
+  return kind == SOURCE_FILE ? hc_key_load_file(key, source.data, half, why) : hcl_load_key_text(key, source, half, why);
 }
 
 /* With nothing said about the half (argument 3), a text that holds no private key may hold a public one. */
-static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, bool is_file, hc_failure *why) {
+static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, source_kind kind, hc_failure *why) {
   bool is_said = !lua_isnoneornil(L, 3);
-  if (lua_isstring(L, 4) && !lua_toboolean(L, 3)) return load_private(L, key, source, is_file, why);
-  hc_error code = load_half(key, source, is_said && hcl_opt_boolean(L, 3, false), is_file, why);
+  if (lua_isstring(L, 4) && !lua_toboolean(L, 3)) return load_private(L, key, source, kind, why);
+  hc_key_half half = is_said && hcl_opt_boolean(L, 3, false) ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
+  hc_error code = load_half(key, source, half, kind, why);
   if (code != HC_ERR_INVALID_DATA || is_said) return code;
   hc_failure ignored = {HC_OK, ""};
-  if (load_half(key, source, true, is_file, &ignored) != HC_OK) return code;
+  if (load_half(key, source, HC_KEY_PUBLIC, kind, &ignored) != HC_OK) return code;
   hc_failure_clear(why);
   return HC_OK;
 }
 
-static int key_replace(lua_State *L, key_object *self, hc_slice source, bool is_file) {
+static int key_replace(lua_State *L, key_object *self, hc_slice source, source_kind kind) {
   hc_failure why = {HC_OK, ""};
-  if (is_file && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
+  if (kind == SOURCE_FILE && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
   hc_key *fresh = hc_key_new();
   if (!fresh) return no_memory(L);
-  hc_error code = load_key(L, fresh, source, is_file, &why);
+  hc_error code = load_key(L, fresh, source, kind, &why);
   if (code == HC_OK) {
     hc_key_release(self->key);
     self->key = fresh;
@@ -253,41 +257,42 @@ static int key_load(lua_State *L) {
   key_object *self = check_key(L);
   hc_slice path = hcl_check_string(L, 2);
   check_passphrase(L);
-  return key_replace(L, self, path, true);
+  return key_replace(L, self, path, SOURCE_FILE);
 }
 
 static int key_load_from_string(lua_State *L) {
   key_object *self = check_key(L);
   hc_slice text = hcl_check_string(L, 2);
   check_passphrase(L);
-  return key_replace(L, self, text, false);
+  return key_replace(L, self, text, SOURCE_TEXT);
 }
 
 /* Without the argument all that there is is saved. */
-static bool opt_public_only(lua_State *L, int arg, const key_object *self) {
-  return hcl_opt_boolean(L, arg, self->key && hc_key_is_public_only(self->key));
+static hc_key_half opt_half(lua_State *L, int arg, const key_object *self) {
+  bool is_public = hcl_opt_boolean(L, arg, self->key && hc_key_is_public_only(self->key));
+  return is_public ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
 }
 
 static int key_save(lua_State *L) {
   key_object *self = check_key(L);
   hc_slice path = hcl_check_string(L, 2);
-  bool public_only = opt_public_only(L, 3, self);
+  hc_key_half half = opt_half(L, 3, self);
   hc_failure why = {HC_OK, ""};
   if (!is_path(path, &why)) return hcl_push_result(L, why.code, &why);
   if (!self->key) {
     hc_error code = hc_failure_set(&why, HC_ERR_UNCONFIGURED, "there is no key to save");
     return hcl_push_result(L, code, &why);
   }
-  hc_error code = hc_key_save_file(self->key, path.data, public_only, &why);
+  hc_error code = hc_key_save_file(self->key, path.data, half, &why);
   return hcl_push_result(L, code, &why);
 }
 
 static int key_save_to_string(lua_State *L) {
   key_object *self = check_key(L);
-  bool public_only = opt_public_only(L, 2, self);
+  hc_key_half half = opt_half(L, 2, self);
   hc_failure why = {HC_OK, ""};
   hc_buffer *out = hcl_buffer_new(L);
-  hc_error code = self->key ? hc_key_save_text(self->key, public_only, out, &why) : HC_OK;
+  hc_error code = self->key ? hc_key_save_text(self->key, half, out, &why) : HC_OK;
   return push_saved(L, out, code, &why);
 }
 

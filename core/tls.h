@@ -41,18 +41,24 @@ HC_API hc_key *hc_key_new(void);          /* empty; NULL when memory is out */
 HC_API void hc_key_release(hc_key *k);    /* wipes what it can; NULL is fine */
 HC_API bool hc_key_is_empty(const hc_key *k);
 HC_API bool hc_key_is_public_only(const hc_key *k);
-/* PEM of a private key (PKCS#8 or traditional), or with `public_only` of a public one. The errors
+
+typedef enum hc_key_half {
+  HC_KEY_PRIVATE = 0,  /* and the public one with it */
+  HC_KEY_PUBLIC = 1
+} hc_key_half;
+
+/* PEM of a private key (PKCS#8 or traditional), or of a public one, whichever `half` says. The errors
  * are those of certificates. An encrypted key is refused with a message: nobody is ever asked for a
  * passphrase. */
-HC_API hc_error hc_key_load_text(hc_key *k, hc_slice pem, bool public_only, hc_failure *why);
-HC_API hc_error hc_key_load_file(hc_key *k, const char *path, bool public_only, hc_failure *why);
+HC_API hc_error hc_key_load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_failure *why);
+HC_API hc_error hc_key_load_file(hc_key *k, const char *path, hc_key_half half, hc_failure *why);
 /* A private key, encrypted with that passphrase or not at all. The passphrase is not kept, and is
  * in no message. */
 HC_API hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase, hc_failure *why);
 HC_API hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase, hc_failure *why);
-/* With `public_only` the public half. A file with a private key is readable by its owner alone
+/* A file with a private key is readable by its owner alone
  * (mode 0600). */
-HC_API hc_error hc_key_save_file(const hc_key *k, const char *path, bool public_only, hc_failure *why);
+HC_API hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half, hc_failure *why);
 
 /* Reads a PKCS#12 file (RFC 7292): the certificate that belongs to its key, the key, and the other
  * certificates in it, if any. `own`, `key` and `chain` are new and empty. HC_ERR_INVALID_DATA: a

@@ -67,18 +67,18 @@ static void try_certificates(hc_slice pem) {
   hc_certificates_release(c);
 }
 
-static void try_key(hc_slice pem, bool public_only) {
+static void try_key(hc_slice pem, hc_key_half half) {
   hc_key *k = hc_key_new();
   hc_failure why = {HC_OK, ""};
   hc_buffer once = {0};
   if (!k) abort();
-  hc_error code = hc_key_load_text(k, pem, public_only, &why);
+  hc_error code = hc_key_load_text(k, pem, half, &why);
   check((code == HC_OK) == !hc_key_is_empty(k), "a key is there when it says so");
   check((code == HC_OK) == (why.text[0] == 0), "a refusal has a message, and nothing else has");
   if (code == HC_OK) {
-    check(hc_key_is_public_only(k) == public_only, "it is of the kind that was asked for");
+    check(hc_key_is_public_only(k) == (half == HC_KEY_PUBLIC), "it is of the kind that was asked for");
     /* A key may be decoded and yet make no sense; then its encoding may be refused, with a message. */
-    code = hc_key_save_text(k, public_only, &once, &why);
+    code = hc_key_save_text(k, half, &once, &why);
     check((code == HC_OK) == (hc_buffer_size(&once) > 0), "a text is there when it says so");
     check(code == HC_OK || why.text[0], "a refusal has a message");
   }
@@ -96,8 +96,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   if (kind < count) wrap(labels[kind], data + 1, size - 1, &pem);
   else if (hc_buffer_append(&pem, (hc_slice){(const char *)data + 1, size - 1}, SIZE_MAX) != HC_OK) abort();
   try_certificates(held(&pem));
-  try_key(held(&pem), false);
-  try_key(held(&pem), true);
+  try_key(held(&pem), HC_KEY_PRIVATE);
+  try_key(held(&pem), HC_KEY_PUBLIC);
   check(ERR_peek_error() == 0, "no error is left in the queue");
   hc_buffer_free(&pem);
   return 0;

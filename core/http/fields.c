@@ -175,19 +175,26 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   return out_of_memory(add_line(h, line, name_size), why);
 }
 
+/* Eight bytes as a number, the first one lowest: compilers make one load of it where the processor has them so. */
+static inline uint64_t load_word(const char *at) {
+  const unsigned char *b = (const unsigned char *)at;
+  return b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
+         (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
+}
+
+/* The number of the byte whose highest bit is the lowest one set: below it stand as many whole bytes, which are counted. */
+static inline unsigned first_byte(uint64_t highest_bits) {
+  uint64_t below = (highest_bits & (0 - highest_bits)) - 1;
+  return (unsigned)(((below & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101)) >> 56) - 1;
+}
+
 /* The first byte below 20 at or behind `at`; `end` when there is none. Eight bytes at a time: such a byte borrows into its
  * highest bit, which no byte of 7-bit text has; the lowest bit found is that of the first one. */
 static const char *find_control(const char *at, const char *end) {
   const uint64_t lows = UINT64_C(0x2020202020202020), highs = UINT64_C(0x8080808080808080);
-  for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
-    memcpy(&word, at, sizeof word);
-    uint64_t found = (word - lows) & ~word & highs;
-    if (found == 0) continue;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return at + __builtin_ctzll(found) / 8;
-#else
-    break;
-#endif
+  for (; end - at >= (ptrdiff_t)sizeof(uint64_t); at += sizeof(uint64_t)) {
+    uint64_t word = load_word(at), found = (word - lows) & ~word & highs;
+    if (found != 0) return at + first_byte(found);
   }
   while (at < end && (unsigned char)*at >= ' ') at++;
   return at;

@@ -3,24 +3,9 @@
 
 #include <string.h>
 
+#include "../platform/system_name.h"
 
-#if defined(__linux__)
-#define OS_NAME "Linux"
-#elif defined(__APPLE__)
-#define OS_NAME "macOS"
-#elif defined(__FreeBSD__)
-#define OS_NAME "FreeBSD"
-#elif defined(__OpenBSD__)
-#define OS_NAME "OpenBSD"
-#elif defined(__NetBSD__)
-#define OS_NAME "NetBSD"
-#elif defined(_WIN32)
-#define OS_NAME "Windows"
-#else
-#define OS_NAME "POSIX"
-#endif
-
-#define USER_AGENT "User-Agent: lua-httpclient/" HC_VERSION " (" OS_NAME ")\r\n"
+#define USER_AGENT "User-Agent: lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")\r\n"
 
 /* More than all that is written besides the caller's texts, so that one reserve serves the whole head. */
 #define OWN_SIZE 256u

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "../base/error.h"
 #include "../base/internal.h"
@@ -51,7 +50,7 @@ typedef enum hc_file_kind {
 
 /* What the path leads to, through links. */
 hc_file_kind hc_file_kind_of(const char *path);
-/* Can a write to it raise no SIGPIPE? False on any doubt. */
+/* False on any doubt. */
 bool hc_file_is_regular(hc_file file);
 /* A regular file that is written to at its position, not always at its end? */
 bool hc_file_is_positioned(hc_file file);
@@ -66,10 +65,6 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
 /* Reads on behind *offset, which it moves, or what comes next; never waits. *got 0: the end. HC_ERR_BUSY: there is nothing
  * yet. HC_ERR_FILE_CANT_READ. */
 hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why);
-/* What has been read of the file and still waits in the memory of the C library, where a look at the descriptor does not
- * find it: a view that lasts until the next call for the file. False where that can't be known. */
-bool hc_file_buffered(FILE *file, hc_slice *bytes);
-void hc_file_skip_buffered(FILE *file, size_t size);
 /* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
 hc_error hc_file_finish(hc_file file, hc_failure *why);
 void hc_file_close(hc_file file);

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 
 #include "../../core/platform/file.h"
-#include "../../core/platform/sigpipe.h"
+#include "../../core/platform/posix/sigpipe_posix.h"
 #include "../../core/stream/tls/tls_internal.h"
 #include "loopback.h"
 
@@ -122,7 +122,7 @@ static void write_pem_to_nobody(void) {
   loopback_need(pthread_create(&thread, NULL, read_some, &r) == 0, "thread");
   char *bytes = calloc(1, LARGE);
   loopback_need(bytes != NULL, "memory");
-  CHECK(hc_pem_file_write(path, (hc_slice){bytes, LARGE}, false, NULL) == HC_ERR_FILE_CANT_WRITE);
+  CHECK(hc_pem_file_write(path, (hc_slice){bytes, LARGE}, NULL) == HC_ERR_FILE_CANT_WRITE);
   loopback_need(pthread_join(thread, NULL) == 0, "join");
   free(bytes);
   (void)close(holder);

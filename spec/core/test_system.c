@@ -504,17 +504,17 @@ static void check_pem_writes(void) {
     loopback_need(fchmod(file, 0644) == 0 && close(file) == 0, "fchmod");
     int free_one = next_descriptor();
     fault_set(cases[i].call, 0, cases[i].number);
-    CHECK_CASE(cases[i].call, hc_pem_file_write(in_folder("key"), HC_SLICE("secret"), true, &why) == cases[i].code && fault_end() == 1);
+    CHECK_CASE(cases[i].call, hc_pem_file_write_private(in_folder("key"), HC_SLICE("secret"), &why) == cases[i].code && fault_end() == 1);
     CHECK(strncmp(why.text, cases[i].text, strlen(cases[i].text)) == 0 && next_descriptor() == free_one);
     CHECK_CASE(cases[i].text, file_is("key", cases[i].left));
   }
   struct stat facts;
-  CHECK(hc_pem_file_write(in_folder("key"), HC_SLICE("secret"), true, NULL) == HC_OK && stat(in_folder("key"), &facts) == 0);
+  CHECK(hc_pem_file_write_private(in_folder("key"), HC_SLICE("secret"), NULL) == HC_OK && stat(in_folder("key"), &facts) == 0);
   CHECK((facts.st_mode & 0777) == 0600);
   hc_failure why = {HC_OK, ""};
   fault_set("write", 0, ENOSPC);
   fault_add("close", 0, EIO, false);
-  CHECK_CASE("the first error is told", hc_pem_file_write(in_folder("key"), HC_SLICE("secret"), true, &why) == HC_ERR_FILE_CANT_WRITE);
+  CHECK_CASE("the first error is told", hc_pem_file_write_private(in_folder("key"), HC_SLICE("secret"), &why) == HC_ERR_FILE_CANT_WRITE);
   CHECK(fault_end() == 2 && strstr(why.text, strerror(ENOSPC)) != NULL);
 }
 

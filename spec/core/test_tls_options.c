@@ -1,6 +1,7 @@
 /* test_tls_options.c - what options are refused, and what they keep. */
 #include <unistd.h>
 
+#include "../../core/stream/tls/x509.h"
 #include "../../core/base/memory.h"
 #include "../../core/stream/tls/tls_options.h"
 #include "tls_world.h"
@@ -158,8 +159,8 @@ int main(void) {
   empty_key = hc_key_new();
   public_key = hc_key_new();
   hc_buffer pem = {0};
-  NEED(hc_key_save_text(key, true, &pem, NULL) == HC_OK);
-  NEED(hc_key_load_text(public_key, (hc_slice){hc_buffer_head(&pem), hc_buffer_size(&pem)}, true, NULL) == HC_OK);
+  NEED(hc_key_save_text(key, HC_KEY_PUBLIC, &pem, NULL) == HC_OK);
+  NEED(hc_key_load_text(public_key, (hc_slice){hc_buffer_head(&pem), hc_buffer_size(&pem)}, HC_KEY_PUBLIC, NULL) == HC_OK);
   hc_buffer_free(&pem);
   test_settings();
   test_getters();

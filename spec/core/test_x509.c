@@ -115,11 +115,11 @@ static char *written_public_key(EVP_PKEY *key) {
   return bio_text(bio);
 }
 
-static void expect_key(const char *name, const char *text, bool public_only, const char *refusal) {
+static void expect_key(const char *name, const char *text, hc_key_half half, const char *refusal) {
   hc_key *k = hc_key_new();
   hc_failure why = {HC_OK, ""};
-  hc_error error = hc_key_load_text(k, hc_slice_of(text), public_only, &why);
-  CHECK_CASE(name, refusal == NULL ? error == HC_OK && !hc_key_is_empty(k) && hc_key_is_public_only(k) == public_only
+  hc_error error = hc_key_load_text(k, hc_slice_of(text), half, &why);
+  CHECK_CASE(name, refusal == NULL ? error == HC_OK && !hc_key_is_empty(k) && hc_key_is_public_only(k) == (half == HC_KEY_PUBLIC)
                                    : error == HC_ERR_INVALID_DATA && has_text(why.text, refusal) && hc_key_is_empty(k));
   if (refusal != NULL && !has_text(why.text, refusal)) fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
   CHECK(ERR_peek_error() == 0);
@@ -134,21 +134,21 @@ static void test_keys(void) {
     char *locked = written_key(keys[i], false, EVP_aes_128_cbc()), *old_locked = written_key(keys[i], true, EVP_aes_128_cbc());
     char *public = written_public_key(keys[i]);
     char *behind = joined(certificate, plain, ""), *before = joined(plain, certificate, "");
-    expect_key("PKCS#8", plain, false, NULL);
-    expect_key("traditional", traditional, false, NULL);
-    expect_key("behind a certificate", behind, false, NULL);
-    expect_key("before a certificate", before, false, NULL);
-    expect_key("encrypted", locked, false, "encrypted");
-    expect_key("encrypted, traditional", old_locked, false, "encrypted");
-    expect_key("public", public, true, NULL);
-    expect_key("public where a private one is wanted", public, false, "holds no private key");
-    expect_key("private where a public one is wanted", plain, true, "holds no public key");
+    expect_key("PKCS#8", plain, HC_KEY_PRIVATE, NULL);
+    expect_key("traditional", traditional, HC_KEY_PRIVATE, NULL);
+    expect_key("behind a certificate", behind, HC_KEY_PRIVATE, NULL);
+    expect_key("before a certificate", before, HC_KEY_PRIVATE, NULL);
+    expect_key("encrypted", locked, HC_KEY_PRIVATE, "encrypted");
+    expect_key("encrypted, traditional", old_locked, HC_KEY_PRIVATE, "encrypted");
+    expect_key("public", public, HC_KEY_PUBLIC, NULL);
+    expect_key("public where a private one is wanted", public, HC_KEY_PRIVATE, "holds no private key");
+    expect_key("private where a public one is wanted", plain, HC_KEY_PUBLIC, "holds no public key");
     plain[strlen(plain) / 2] = '\0';
-    expect_key("cut short", plain, false, "holds no private key");
+    expect_key("cut short", plain, HC_KEY_PRIVATE, "holds no private key");
     free(plain), free(traditional), free(locked), free(old_locked), free(public), free(behind), free(before);
   }
-  expect_key("nothing", "", false, "holds no private key");
-  expect_key("a certificate", certificate, false, "holds no private key");
+  expect_key("nothing", "", HC_KEY_PRIVATE, "holds no private key");
+  expect_key("a certificate", certificate, HC_KEY_PRIVATE, "holds no private key");
   free(certificate);
   EVP_PKEY_free(rsa);
 }
@@ -156,27 +156,27 @@ static void test_keys(void) {
 static void test_saved_keys(void) {
   hc_key *k = key_of(first.key), *again = hc_key_new(), *public = hc_key_new();
   hc_buffer text = {0};
-  CHECK(hc_key_save_text(k, true, &text, NULL) == HC_OK);
+  CHECK(hc_key_save_text(k, HC_KEY_PUBLIC, &text, NULL) == HC_OK);
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
-  CHECK(hc_key_load_text(public, pem, true, NULL) == HC_OK && hc_key_is_public_only(public));
+  CHECK(hc_key_load_text(public, pem, HC_KEY_PUBLIC, NULL) == HC_OK && hc_key_is_public_only(public));
   hc_buffer_free(&text);
-  CHECK(hc_key_save_text(public, false, &text, NULL) == HC_ERR_INVALID_PARAMETER && hc_buffer_size(&text) == 0);
-  CHECK(hc_key_save_text(again, false, &text, NULL) == HC_ERR_UNCONFIGURED);
-  CHECK(hc_key_load_text(k, HC_SLICE("nothing"), false, NULL) == HC_ERR_INVALID_DATA && !hc_key_is_empty(k));
+  CHECK(hc_key_save_text(public, HC_KEY_PRIVATE, &text, NULL) == HC_ERR_INVALID_PARAMETER && hc_buffer_size(&text) == 0);
+  CHECK(hc_key_save_text(again, HC_KEY_PRIVATE, &text, NULL) == HC_ERR_UNCONFIGURED);
+  CHECK(hc_key_load_text(k, HC_SLICE("nothing"), HC_KEY_PRIVATE, NULL) == HC_ERR_INVALID_DATA && !hc_key_is_empty(k));
 
   struct stat status;
   mode_t mask = umask(0);
   int open_to_all = open(path_of("old.pem"), O_WRONLY | O_CREAT, 0644);
   NEED(open_to_all >= 0 && close(open_to_all) == 0);
-  CHECK(hc_key_save_file(k, path_of("k.pem"), false, NULL) == HC_OK && stat(path_of("k.pem"), &status) == 0);
+  CHECK(hc_key_save_file(k, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK && stat(path_of("k.pem"), &status) == 0);
   CHECK_CASE("a new file is its owner's alone", (status.st_mode & 0777) == 0600);
-  CHECK(hc_key_save_file(k, path_of("old.pem"), false, NULL) == HC_OK && stat(path_of("old.pem"), &status) == 0);
+  CHECK(hc_key_save_file(k, path_of("old.pem"), HC_KEY_PRIVATE, NULL) == HC_OK && stat(path_of("old.pem"), &status) == 0);
   CHECK_CASE("an old file becomes so", (status.st_mode & 0777) == 0600);
-  CHECK(hc_key_load_file(again, path_of("k.pem"), false, NULL) == HC_OK && !hc_key_is_public_only(again));
-  CHECK(hc_key_save_file(k, path_of("p.pem"), true, NULL) == HC_OK && stat(path_of("p.pem"), &status) == 0);
+  CHECK(hc_key_load_file(again, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK && !hc_key_is_public_only(again));
+  CHECK(hc_key_save_file(k, path_of("p.pem"), HC_KEY_PUBLIC, NULL) == HC_OK && stat(path_of("p.pem"), &status) == 0);
   CHECK_CASE("a public key is no secret", (status.st_mode & 0777) == 0666);
   umask(mask);
-  CHECK(hc_key_load_file(again, path_of("none"), false, NULL) == HC_ERR_FILE_NOT_FOUND);
+  CHECK(hc_key_load_file(again, path_of("none"), HC_KEY_PRIVATE, NULL) == HC_ERR_FILE_NOT_FOUND);
   unlink(path_of("k.pem"));
   unlink(path_of("old.pem"));
   unlink(path_of("p.pem"));
@@ -249,29 +249,29 @@ static hc_error save_certificate_file(hc_failure *why) {
   return hc_certificates_save_file(two_certificates, path_of("saved.pem"), why);
 }
 
-static hc_error load_key(hc_failure *why, const char *pem, bool public_only) {
+static hc_error load_key(hc_failure *why, const char *pem, hc_key_half half) {
   hc_key *k = hc_key_new();
   if (k == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
-  hc_error code = hc_key_load_text(k, hc_slice_of(pem), public_only, why);
+  hc_error code = hc_key_load_text(k, hc_slice_of(pem), half, why);
   if (hc_key_is_empty(k) != (code != HC_OK)) code = HC_FAILED;
   hc_key_release(k);
   return code;
 }
 
-static hc_error load_private_key(hc_failure *why) { return load_key(why, private_pem, false); }
-static hc_error load_public_key(hc_failure *why) { return load_key(why, public_pem, true); }
+static hc_error load_private_key(hc_failure *why) { return load_key(why, private_pem, HC_KEY_PRIVATE); }
+static hc_error load_public_key(hc_failure *why) { return load_key(why, public_pem, HC_KEY_PUBLIC); }
 
-static hc_error save_key(hc_failure *why, const char *pem, bool public_only) {
+static hc_error save_key(hc_failure *why, const char *pem, hc_key_half half) {
   hc_buffer text = {0};
-  hc_error code = hc_key_save_text(whole_key, public_only, &text, why);
+  hc_error code = hc_key_save_text(whole_key, half, &text, why);
   if (code == HC_OK ? !holds(&text, pem) : hc_buffer_size(&text) > 0) code = HC_FAILED;
   hc_buffer_free(&text);
   return code;
 }
 
-static hc_error save_private_key(hc_failure *why) { return save_key(why, private_pem, false); }
-static hc_error save_public_key(hc_failure *why) { return save_key(why, public_pem, true); }
-static hc_error save_key_file(hc_failure *why) { return hc_key_save_file(whole_key, path_of("key.pem"), false, why); }
+static hc_error save_private_key(hc_failure *why) { return save_key(why, private_pem, HC_KEY_PRIVATE); }
+static hc_error save_public_key(hc_failure *why) { return save_key(why, public_pem, HC_KEY_PUBLIC); }
+static hc_error save_key_file(hc_failure *why) { return hc_key_save_file(whole_key, path_of("key.pem"), HC_KEY_PRIVATE, why); }
 
 static const memory_case memory_cases[] = {
     {"load certificates", load_certificates, true}, {"load a file of them", load_certificate_file, true},

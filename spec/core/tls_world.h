@@ -129,7 +129,7 @@ static inline hc_certificates *certificates_of(const X509 *certificate) {
 static inline hc_key *key_of(const EVP_PKEY *key) {
   hc_key *k = hc_key_new();
   char *pem = key_pem(key);
-  NEED(k != NULL && hc_key_load_text(k, hc_slice_of(pem), false, NULL) == HC_OK);
+  NEED(k != NULL && hc_key_load_text(k, hc_slice_of(pem), HC_KEY_PRIVATE, NULL) == HC_OK);
   free(pem);
   return k;
 }

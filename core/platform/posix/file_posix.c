@@ -7,17 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../base/limits.h"
 #include "../clock.h"
-#include "../sigpipe.h"
+#include "sigpipe_posix.h"
 #include "../wait.h"
-
-#if defined(__linux__) && !defined(__GLIBC__)
-#include <stdio_ext.h> /* musl's __freadptr */
-#endif
 
 /* strerror is not thread-safe and follows the locale; these are what files really meet. */
 static const char *reason(int number) {
@@ -66,7 +63,7 @@ hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size,
   }
 }
 
-/* *doubt: see sigpipe.h. */
+/* *doubt: see sigpipe_posix.h. */
 static bool write_all(hc_file file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
   *doubt = HC_SIGPIPE_NONE;
   while (*written < bytes.size) {
@@ -278,34 +275,6 @@ hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size
   hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
   *offset += *got;
   return code;
-}
-
-bool hc_file_buffered(FILE *file, hc_slice *bytes) {
-#if defined(__GLIBC__)
-  *bytes = (hc_slice){file->_IO_read_ptr, (size_t)(file->_IO_read_end - file->_IO_read_ptr)};
-  return true;
-#elif defined(__linux__)
-  *bytes = (hc_slice){NULL, 0};
-  bytes->data = __freadptr(file, &bytes->size);
-  return true;
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__)
-  *bytes = (hc_slice){(const char *)file->_p, file->_r > 0 ? (size_t)file->_r : 0};
-  return true;
-#else
-  (void)file;
-  *bytes = (hc_slice){NULL, 0};
-  return false;
-#endif
-}
-
-/* Of what is there already: this does not wait. */
-void hc_file_skip_buffered(FILE *file, size_t size) {
-  char piece[512];
-  while (size > 0) {
-    size_t got = fread(piece, 1, size < sizeof piece ? size : sizeof piece, file);
-    if (got == 0) return;
-    size -= got;
-  }
 }
 
 hc_error hc_file_finish(hc_file file, hc_failure *why) {

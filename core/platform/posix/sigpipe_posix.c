@@ -1,7 +1,7 @@
-/* sigpipe_posix.c - SIGPIPE by the masks of POSIX threads. See sigpipe.h. */
+/* sigpipe_posix.c - SIGPIPE by the masks of POSIX threads. See sigpipe_posix.h. */
 #include "../system_features.h"
 
-#include "../sigpipe.h"
+#include "sigpipe_posix.h"
 
 #include <errno.h>
 #include <time.h>

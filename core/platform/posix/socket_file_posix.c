@@ -17,7 +17,7 @@
 #endif
 
 #include "../../base/limits.h"
-#include "../sigpipe.h"
+#include "sigpipe_posix.h"
 #include "socket_posix.h"
 
 #define FILE_PIECE_SIZE 16384u

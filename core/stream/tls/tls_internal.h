@@ -1,5 +1,5 @@
 /* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL:
- * x509.c, pkcs12.c, x509_file.c (certificates, keys, their files), tls_options.c (settings), tls_context.c (SSL_CTX),
+ * x509.c, pkcs12.c (certificates, keys), tls_options.c (settings), tls_context.c (SSL_CTX),
  * tls_store.c (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?), tls_certificate.c (certificates as
  * text), tls_keylog.c, tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one
  * connection asks for), stream_peer_tls.c. */
@@ -10,11 +10,13 @@
 
 #include "../../base/internal.h"
 #include "../../base/limits.h"
+#include "../../platform/handle.h"
+#include "../../platform/pem_file.h"
 #include "stream_peer_tls.h"
 
 HC_INTERNAL_BEGIN
 
-/* --- x509.c, x509_file.c */
+/* --- x509.c */
 
 STACK_OF(X509) *hc_certificates_list(const hc_certificates *c);  /* a view; NULL when empty */
 EVP_PKEY *hc_key_handle(const hc_key *k);                        /* a view; NULL when empty */
@@ -27,18 +29,6 @@ int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked);
 /* Why the last PEM read gave nothing: HC_OK, there was no further block; HC_ERR_INVALID_DATA, a broken one;
  * HC_ERR_OUT_OF_MEMORY. Empties the error queue. */
 hc_error hc_pem_end(void);
-
-/* Appends the file to `out`; HC_ERR_FILE_… with path and reason. */
-hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why);
-/* `secret`: the file is for its owner alone, also where it existed before. */
-hc_error hc_pem_file_write(const char *path, hc_slice text, bool secret, hc_failure *why);
-
-/* Tells one state of a file from another; zeroed where there is none. */
-typedef struct hc_pem_file_stamp {
-  uint64_t device, inode, size;
-  int64_t modified, changed;
-} hc_pem_file_stamp;
-hc_pem_file_stamp hc_pem_file_stamp_of(const char *path);
 
 /* --- tls_store.c: thread-safe */
 

@@ -163,7 +163,7 @@ hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, h
   hc_buffer text = {0};
   hc_error error = hc_certificates_save_text(c, &text, why);
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
-  if (error == HC_OK) error = hc_pem_file_write(path, pem, false, why);
+  if (error == HC_OK) error = hc_pem_file_write(path, pem, why);
   hc_buffer_free(&text);
   return error;
 }
@@ -230,27 +230,27 @@ static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
                                                              : "wrong passphrase for the encrypted key");
 }
 
-static hc_error explain_unread_key(bool public_only, const key_answer *answer, hc_failure *why) {
+static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, hc_failure *why) {
   if (answer->was_asked) return explain_locked_key(answer, why);
   if (hc_tls_memory_was_out()) return no_memory(why);
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
-                        public_only ? "public" : "private");
+                        half == HC_KEY_PUBLIC ? "public" : "private");
 }
 
-static hc_error load_text(hc_key *k, hc_slice pem, bool public_only, hc_slice passphrase, hc_failure *why) {
+static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice passphrase, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   if (why == NULL) why = &own;
   BIO *bio = open_text(pem, why);
   if (bio == NULL) return why->code;
   key_answer answer = {passphrase, false};
-  EVP_PKEY *handle = public_only ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
-                                 : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
+  EVP_PKEY *handle = half == HC_KEY_PUBLIC ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
+                                          : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
   BIO_free(bio);
-  if (handle == NULL) return explain_unread_key(public_only, &answer, why);
+  if (handle == NULL) return explain_unread_key(half, &answer, why);
   ERR_clear_error(); /* the decoders leave the traces of their attempts */
   EVP_PKEY_free(k->handle);
   k->handle = handle;
-  k->public_only = public_only;
+  k->public_only = half == HC_KEY_PUBLIC;
   return HC_OK;
 }
 
@@ -260,65 +260,66 @@ static void wipe(hc_buffer *text) {
   hc_buffer_free(text);
 }
 
-static hc_error load_file(hc_key *k, const char *path, bool public_only, hc_slice passphrase, hc_failure *why) {
+static hc_error load_file(hc_key *k, const char *path, hc_key_half half, hc_slice passphrase, hc_failure *why) {
   hc_buffer text = {0};
   hc_error error = hc_pem_file_read(path, &text, why);
   if (error == HC_OK) {
     hc_failure inner = {HC_OK, ""};
-    error = load_text(k, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, public_only, passphrase, &inner);
+    error = load_text(k, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, half, passphrase, &inner);
     if (error != HC_OK) hc_failure_set(why, error, "%s: %s", path, inner.text);
   }
   wipe(&text);
   return error;
 }
 
-hc_error hc_key_load_text(hc_key *k, hc_slice pem, bool public_only, hc_failure *why) {
-  return load_text(k, pem, public_only, HC_SLICE(""), why);
+hc_error hc_key_load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_failure *why) {
+  return load_text(k, pem, half, HC_SLICE(""), why);
 }
 
-hc_error hc_key_load_file(hc_key *k, const char *path, bool public_only, hc_failure *why) {
-  return load_file(k, path, public_only, HC_SLICE(""), why);
+hc_error hc_key_load_file(hc_key *k, const char *path, hc_key_half half, hc_failure *why) {
+  return load_file(k, path, half, HC_SLICE(""), why);
 }
 
 hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase, hc_failure *why) {
-  return load_text(k, pem, false, passphrase, why);
+  return load_text(k, pem, HC_KEY_PRIVATE, passphrase, why);
 }
 
 hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase, hc_failure *why) {
-  return load_file(k, path, false, passphrase, why);
+  return load_file(k, path, HC_KEY_PRIVATE, passphrase, why);
 }
 
-static bool write_key(BIO *bio, const hc_key *k, bool public_only) {
-  if (public_only) return PEM_write_bio_PUBKEY(bio, k->handle) == 1;
+static bool write_key(BIO *bio, const hc_key *k, hc_key_half half) {
+  if (half == HC_KEY_PUBLIC) return PEM_write_bio_PUBKEY(bio, k->handle) == 1;
   return PEM_write_bio_PKCS8PrivateKey(bio, k->handle, NULL, NULL, 0, NULL, NULL) == 1;
 }
 
-static hc_error check_saveable(const hc_key *k, bool public_only, hc_failure *why) {
+static hc_error check_saveable(const hc_key *k, hc_key_half half, hc_failure *why) {
   if (k->handle == NULL) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no key to save");
-  if (k->public_only && !public_only) {
+  if (k->public_only && half == HC_KEY_PRIVATE) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the key is a public one; it has no private half to save");
   }
   return HC_OK;
 }
 
-hc_error hc_key_save_text(const hc_key *k, bool public_only, hc_buffer *out, hc_failure *why) {
-  hc_error error = check_saveable(k, public_only, why);
+hc_error hc_key_save_text(const hc_key *k, hc_key_half half, hc_buffer *out, hc_failure *why) {
+  hc_error error = check_saveable(k, half, why);
   if (error != HC_OK) return error;
   ERR_clear_error();
   BIO *bio = BIO_new(BIO_s_mem());
   if (bio == NULL) return no_memory(why);
-  error = write_key(bio, k, public_only) ? append_written(bio, out, why)
+  error = write_key(bio, k, half) ? append_written(bio, out, why)
                                          : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");
   BIO_free(bio);     /* wipes its memory */
   ERR_clear_error(); /* the encoders leave the traces of their attempts */
   return error;
 }
 
-hc_error hc_key_save_file(const hc_key *k, const char *path, bool public_only, hc_failure *why) {
+hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half, hc_failure *why) {
   hc_buffer text = {0};
-  hc_error error = hc_key_save_text(k, public_only, &text, why);
+  hc_error error = hc_key_save_text(k, half, &text, why);
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
-  if (error == HC_OK) error = hc_pem_file_write(path, pem, !public_only, why);
+  if (error == HC_OK && half == HC_KEY_PUBLIC) error = hc_pem_file_write(path, pem, why);
+  else if (error == HC_OK) error = hc_pem_file_write_private(path, pem, why);
   wipe(&text);
   return error;
 }

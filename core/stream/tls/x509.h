@@ -10,8 +10,7 @@ HC_INTERNAL_BEGIN
 
 /* Appends the PEM of all. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_failure *why);
-/* public_only: the public half. */
-hc_error hc_key_save_text(const hc_key *k, bool public_only, hc_buffer *out, hc_failure *why);
+hc_error hc_key_save_text(const hc_key *k, hc_key_half half, hc_buffer *out, hc_failure *why);
 
 HC_INTERNAL_END
 

@@ -1,6 +1,8 @@
-/* x509_file.c - PEM files, whole ones in and out. Only system calls: stdio's buffers would keep a copy of a private
- * key. */
-#include "../../platform/system_features.h"
+/* pem_file_posix.c - small files as a whole, in and out. Only system calls: stdio's buffers would keep a copy of a private
+ * key. See pem_file.h. */
+#include "../system_features.h"
+
+#include "../pem_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../base/limits.h"
 #include "../../base/memory.h"
-#include "../../platform/sigpipe.h"
-#include "tls_internal.h"
+#include "sigpipe_posix.h"
 
 #define READ_SIZE 16384u
 
@@ -110,7 +112,6 @@ static int write_or_errno(int file, hc_slice text) {
   return 0;
 }
 
-/* The path may lead to a pipe that nobody reads any more. */
 hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
   struct stat status;
   if (stat(path, &status) != 0) return (hc_pem_file_stamp){0};
@@ -121,6 +122,7 @@ hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
                              .changed = (int64_t)status.st_ctime};
 }
 
+/* The path may lead to a pipe that nobody reads any more. */
 static hc_error write_all(int file, const char *path, hc_slice text, hc_failure *why) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);
@@ -138,14 +140,22 @@ static hc_error make_private(int file, const char *path, hc_failure *why) {
   return fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, errno);
 }
 
-hc_error hc_pem_file_write(const char *path, hc_slice text, bool secret, hc_failure *why) {
-  int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, secret ? 0600 : 0666);
+/* A full disk may show only now. */
+static hc_error finish(int file, const char *path, hc_error error, hc_failure *why) {
+  if (close(file) == 0 || error != HC_OK || errno == EINTR) return error;
+  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
+}
+
+hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
+  int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (file < 0) return fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
-  hc_error error = secret ? make_private(file, path, why) : HC_OK;
+  return finish(file, path, write_all(file, path, text, why), why);
+}
+
+hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *why) {
+  int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (file < 0) return fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  hc_error error = make_private(file, path, why);
   if (error == HC_OK) error = write_all(file, path, text, why);
-  /* A full disk may show only now. */
-  if (close(file) != 0 && error == HC_OK && errno != EINTR) {
-    error = fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
-  }
-  return error;
+  return finish(file, path, error, why);
 }

@@ -1,11 +1,11 @@
-/* sigpipe.h - keeps the signal of a write that nobody reads from the host, where the call has no flag against it. */
-#ifndef HC_SIGPIPE_H
-#define HC_SIGPIPE_H
+/* sigpipe_posix.h - keeps the signal of a write that nobody reads from the host, where the call has no flag against it. */
+#ifndef HC_SIGPIPE_POSIX_H
+#define HC_SIGPIPE_POSIX_H
 
 #include <signal.h>
 #include <stdbool.h>
 
-#include "../base/internal.h"
+#include "../../base/internal.h"
 
 HC_INTERNAL_BEGIN
 

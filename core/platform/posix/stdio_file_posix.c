@@ -1,0 +1,74 @@
+/* stdio_file_posix.c - see stdio_file.h. */
+#include "../system_features.h"
+
+#include "../stdio_file.h"
+
+#include <errno.h>
+#include <sys/types.h>
+
+#if defined(__linux__) && !defined(__GLIBC__)
+#include <stdio_ext.h> /* musl's __freadptr */
+#endif
+
+#include "sigpipe_posix.h"
+
+hc_file hc_stdio_file(FILE *file) { return fileno(file); }
+
+bool hc_stdio_position(FILE *file, uint64_t *at) {
+  off_t position = ftello(file);
+  *at = position >= 0 ? (uint64_t)position : 0;
+  return position >= 0;
+}
+
+/* stdio writes at its own times and more than once, and can take all and yet have met an end: the signal is looked for behind
+ * each call. */
+static void restore(const hc_sigpipe_guard *guard, bool is_done) {
+  hc_sigpipe_restore(guard, !is_done && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
+}
+
+size_t hc_stdio_write_regular(FILE *file, hc_slice bytes) { return fwrite(bytes.data, 1, bytes.size, file); }
+bool hc_stdio_flush_regular(FILE *file) { return fflush(file) == 0; }
+
+size_t hc_stdio_write(FILE *file, hc_slice bytes) {
+  hc_sigpipe_guard guard;
+  (void)hc_sigpipe_block(&guard);
+  size_t written = hc_stdio_write_regular(file, bytes);
+  restore(&guard, written == bytes.size);
+  return written;
+}
+
+bool hc_stdio_flush(FILE *file) {
+  hc_sigpipe_guard guard;
+  (void)hc_sigpipe_block(&guard);
+  bool is_done = hc_stdio_flush_regular(file);
+  restore(&guard, is_done);
+  return is_done;
+}
+
+bool hc_stdio_buffered(FILE *file, hc_slice *bytes) {
+#if defined(__GLIBC__)
+  *bytes = (hc_slice){file->_IO_read_ptr, (size_t)(file->_IO_read_end - file->_IO_read_ptr)};
+  return true;
+#elif defined(__linux__)
+  *bytes = (hc_slice){NULL, 0};
+  bytes->data = __freadptr(file, &bytes->size);
+  return true;
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__)
+  *bytes = (hc_slice){(const char *)file->_p, file->_r > 0 ? (size_t)file->_r : 0};
+  return true;
+#else
+  (void)file;
+  *bytes = (hc_slice){NULL, 0};
+  return false;
+#endif
+}
+
+/* Of what is there already: this does not wait. */
+void hc_stdio_skip_buffered(FILE *file, size_t size) {
+  char piece[512];
+  while (size > 0) {
+    size_t got = fread(piece, 1, size < sizeof piece ? size : sizeof piece, file);
+    if (got == 0) return;
+    size -= got;
+  }
+}
