@@ -113,17 +113,19 @@ describe("The installed C library", function()
     local result = program.run({ out, "127.0.0.1", tostring(server:port()), "/" })
     server:stop()
     folder:close()
-    assert.same({ code = 0, out = "hello", err = "200\n" }, result)
+    assert.same({ code = 0, out = "hello", err = "HTTP/1.1 200\nContent-Length: 5\n" }, result)
   end)
   it("has headers for C and C++ that are complete, and hides none of the system's", function()
     local folder = tempdir.new()
     make("install", "PREFIX=" .. folder.path)
     local command = ([[cd '%s/include'; export LC_ALL=C
+      compilers="${CC:-cc}"
+      if command -v clang >/dev/null; then compilers="$compilers clang"; fi
       for header in $(find httpclient -name '*.h'); do
         echo "#include <${header#httpclient/}>" | ${CC:-cc} -x c -E - >/dev/null 2>&1 && echo "$header hides the system's"
-        for language in 'c -std=c11' 'c -std=gnu17 -D_GNU_SOURCE' c++; do
-          printf "#include <$header>\n typedef int some;\n" | ${CC:-cc} -x $language -Wall -Wextra -Wpedantic -Werror -I. -fsyntax-only - 2>&1
-        done
+        for cc in $compilers; do for language in 'c -std=c11' 'c -std=gnu17 -D_GNU_SOURCE' 'c++ -std=c++11' 'c++ -std=c++20'; do
+          printf "#include <$header>\n typedef int some;\n" | $cc -x $language -Wall -Wextra -pedantic -Werror -I. -fsyntax-only - 2>&1
+        done; done
       done
       printf '#include <httpclient/httpclient.h>\nint main() { hc_client_delete(hc_client_new()); }\n' >../host.cpp
       flags=$(PKG_CONFIG_PATH=../lib/pkgconfig pkg-config --cflags --libs httpclient)

@@ -1,5 +1,5 @@
 -- What the README and the docs show is true: every Lua block runs, against the demo server in the place of example.com, and
--- prints what its "-->" comments say, if it has any; every C block stands word for word in a file that is built and run by another spec; every
+-- prints what its "-->" comments say, if it has any; every block of C or C++ stands word for word in a file that is built and run by another spec; every
 -- link leads somewhere.
 --
 -- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only compiled. A C block has
@@ -181,6 +181,8 @@ function kinds.c(_, block, name)
     assert.truthy(tempdir.read(block.value):find(block.text, 1, true), "not word for word in " .. block.value)
   end)
 end
+
+kinds.cpp = kinds.c
 
 function kinds.sh(_, block, name)
   it(name .. " is a script for the shell", function()
