@@ -196,8 +196,9 @@ hc_slice hcl_check_string(lua_State *L, int arg) {
 
 int64_t hcl_check_integer(lua_State *L, int arg) {
   int64_t value = 0;
+  if (hcl_to_integer(L, arg, &value)) return value;
   if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
-  if (!hcl_to_integer(L, arg, &value)) hcl_argument_error(L, arg, "number has no integer representation");
+  hcl_argument_error(L, arg, "number has no integer representation");
   return value;
 }
 

@@ -48,15 +48,25 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self);
 /* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that costs nothing. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
- * can not throw. leave takes what enter gave. enter itself may run a script's code, and sees to it that there is a client
- * afterwards. */
-lua_State *hcl_client_enter(lua_State *L, hcl_client *self);
 /* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
  * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
-void hcl_client_leave(hcl_client *self, lua_State *previous);
+/* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
+ * can not throw. leave takes what enter gave. enter itself may run a script's code, and sees to it that there is a client
+ * afterwards. */
+static inline lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
+  if (self->is_shown) hcl_client_withdraw(L, self);
+  if (!self->client) (void)hcl_client_need(L, self);
+  lua_State *previous = self->runtime->current;
+  self->runtime->current = L;
+  self->busy = true;
+  return previous;
+}
+static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
+  self->runtime->current = previous;
+  self->busy = false;
+}
 /* After a call that polled the client: in blocking mode the core comes back every now and then, and is called until it is
  * done, with hcl_run_hooks in between. `code` is what it gave, and the last such is returned. */
 hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);

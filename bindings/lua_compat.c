@@ -90,13 +90,13 @@ FILE *hcl_file_of(void *object) {
 }
 
 bool hcl_to_integer(lua_State *L, int index, int64_t *value) {
-  if (lua_type(L, index) != LUA_TNUMBER) return false;
 #if LUA_VERSION_NUM >= 503
   if (lua_isinteger(L, index)) {
     *value = lua_tointeger(L, index);
     return true;
   }
 #endif
+  if (lua_type(L, index) != LUA_TNUMBER) return false;
   double number = (double)lua_tonumber(L, index);
   /* -2^63 and 2^63 are exact doubles; the comparison is false for NaN. */
   if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0)) return false;

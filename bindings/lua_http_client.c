@@ -85,20 +85,6 @@ hcl_client *hcl_check_free_client(lua_State *L, int arg) {
   return self;
 }
 
-lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
-  if (self->is_shown) hcl_client_withdraw(L, self);
-  (void)hcl_client_need(L, self);
-  lua_State *previous = self->runtime->current;
-  self->runtime->current = L;
-  self->busy = true;
-  return previous;
-}
-
-void hcl_client_leave(hcl_client *self, lua_State *previous) {
-  self->runtime->current = previous;
-  self->busy = false;
-}
-
 int hcl_client_guarded(lua_State *L, lua_CFunction function) {
   hcl_client *self = hcl_check_client(L, 1);
   return is_at_work(self) ? function(L) : hcl_call_busy(L, &self->busy, function);

@@ -30,8 +30,8 @@ bool hc_parse_decimal(hc_slice digits, uint64_t *number) {
   const uint64_t most = INT64_MAX;
   uint64_t value = 0;
   for (size_t i = 0; i < digits.size; i++) {
-    if (!hc_char_is_digit(digits.data[i])) return false;
-    uint64_t digit = (uint64_t)(digits.data[i] - '0');
+    unsigned digit = (unsigned char)digits.data[i] - (unsigned)'0';
+    if (digit > 9) return false;
     if (i >= DIGITS_ALWAYS_FIT && value > (most - digit) / 10) return false;
     value = value * 10 + digit;
   }

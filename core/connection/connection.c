@@ -146,6 +146,7 @@ void hc_connection_close(hc_connection *n) {
 
 /* A copy of `text` at the end of the block, which has room for it, with a NUL behind it. */
 static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
+  if (text.size == 0) return HC_SLICE("");
   size_t at = hc_buffer_size(block);
   if (*code == HC_OK) *code = hc_buffer_append(block, text, SIZE_MAX);
   if (*code == HC_OK) *code = hc_buffer_append(block, (hc_slice){"", 1}, SIZE_MAX);

@@ -69,16 +69,16 @@ static inline bool is_named(hc_slice name, hc_slice known) {
   return name.size == known.size && (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
 }
 
-static void note_field(survey *s, hc_slice name, hc_slice value) {
-  switch (name.size) { /* tells most names apart already */
+static void note_field(survey *s, const hc_headers *h, size_t i) {
+  switch (h->fields[i].name_size) { /* tells most names apart already */
     case sizeof "Connection" - 1:
-      if (is_named(name, HC_SLICE("Connection"))) note_connection(s, value);
+      if (is_named(hc_headers_name(h, i), HC_SLICE("Connection"))) note_connection(s, hc_headers_value(h, i));
       return;
     case sizeof "Content-Length" - 1:
-      if (is_named(name, HC_SLICE("Content-Length"))) note_length(s, value);
+      if (is_named(hc_headers_name(h, i), HC_SLICE("Content-Length"))) note_length(s, hc_headers_value(h, i));
       return;
     case sizeof "Transfer-Encoding" - 1:
-      if (is_named(name, HC_SLICE("Transfer-Encoding"))) note_coding(s, value);
+      if (is_named(hc_headers_name(h, i), HC_SLICE("Transfer-Encoding"))) note_coding(s, hc_headers_value(h, i));
       return;
     default: return;
   }
@@ -86,8 +86,7 @@ static void note_field(survey *s, hc_slice name, hc_slice value) {
 
 static void survey_fields(const hc_response *r, survey *s) {
   *s = (survey){.is_old = r->minor_version == 0};
-  for (size_t i = 0; i < r->headers.count; i++)
-    note_field(s, hc_headers_name(&r->headers, i), hc_headers_value(&r->headers, i));
+  for (size_t i = 0; i < r->headers.count; i++) note_field(s, &r->headers, i);
 }
 
 int64_t hc_body_announced_length(const hc_response *response) {

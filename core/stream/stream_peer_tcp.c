@@ -131,14 +131,19 @@ static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
 }
 
 /* Nobody sends anything in less time than the fastest of a few small sends took here: one alone may have been held up, and
- * large ones are slow. */
-#define SENDS_TIMED 4u
+ * large ones are slow. The first of them all are timed; after that the clock is spared. */
+#define SENDS_NEEDED 4u
+#define SENDS_TIMED 32u
 #define SMALL_SEND ((size_t)4096)
 
-static void note_send(hc_tcp *t, uint64_t duration, size_t sent) {
-  if (sent > SMALL_SEND) return;
+static hc_io send_timed(hc_tcp *t, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+  uint64_t before = hc_clock_now();
+  hc_io io = hc_socket_send(t->socket, parts, count, sent, why);
+  if (io != HC_IO_OK || *sent > SMALL_SEND) return io;
+  uint64_t duration = hc_clock_now() - before;
   if (t->timed_sends == 0 || duration < t->fastest_send) t->fastest_send = duration;
-  if (t->timed_sends < SENDS_TIMED) t->timed_sends++;
+  t->timed_sends++;
+  return io;
 }
 
 static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
@@ -146,9 +151,8 @@ static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
   hc_failure failure;
   if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
   hc_failure_clear(&failure);
-  uint64_t before = hc_clock_now();
-  hc_io io = hc_socket_send(t->socket, parts, count, sent, &failure);
-  if (io == HC_IO_OK) note_send(t, hc_clock_now() - before, *sent);
+  hc_io io = t->timed_sends < SENDS_TIMED ? send_timed(t, parts, count, sent, &failure)
+                                          : hc_socket_send(t->socket, parts, count, sent, &failure);
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
 }
 
@@ -273,7 +277,7 @@ static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
 
 static uint64_t tcp_empty_at(hc_stream_peer *self, uint64_t *step) {
   const hc_tcp *t = tcp_of(self);
-  *step = t->timed_sends == SENDS_TIMED ? t->fastest_send : 0;
+  *step = t->timed_sends >= SENDS_NEEDED ? t->fastest_send : 0;
   return t->empty_at;
 }
 
