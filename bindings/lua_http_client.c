@@ -319,13 +319,13 @@ static const property *find_property(const char *name) {
 static int get_property(lua_State *L, const property *p) {
   if (p->kind == PROPERTY_CONNECTION) return client_get_connection(L);
   hcl_client *self = hcl_check_client(L, 1);
-  const char *field = (const char *)hc_client_get_settings(self->client) + p->offset;
+  const void *field = (const char *)hc_client_get_settings(self->client) + p->offset;
   if (p->kind == PROPERTY_BOOLEAN) {
-    lua_pushboolean(L, *(const bool *)(const void *)field);
+    lua_pushboolean(L, *(const bool *)field);
   } else if (p->kind == PROPERTY_SIZE) {
-    lua_pushinteger(L, (lua_Integer) * (const size_t *)(const void *)field);
+    lua_pushinteger(L, (lua_Integer) * (const size_t *)field);
   } else {
-    double seconds = *(const double *)(const void *)field;
+    double seconds = *(const double *)field;
     /* 0 is read back as the integer 0, so that it prints as it was written. */
     if (seconds == floor(seconds) && seconds < 1e15) hcl_push_integer(L, (int64_t)seconds);
     else lua_pushnumber(L, seconds);
@@ -371,10 +371,10 @@ static double check_seconds(lua_State *L, int arg, const property *p) {
 
 static void set_property(lua_State *L, int arg, const property *p) {
   hcl_client *self = hcl_check_client(L, 1);
-  char *field = (char *)hc_client_get_settings(self->client) + p->offset;
-  if (p->kind == PROPERTY_BOOLEAN) *(bool *)(void *)field = check_flag(L, arg, p);
-  else if (p->kind == PROPERTY_SIZE) *(size_t *)(void *)field = check_size(L, arg, p);
-  else *(double *)(void *)field = check_seconds(L, arg, p);
+  void *field = (char *)hc_client_get_settings(self->client) + p->offset;
+  if (p->kind == PROPERTY_BOOLEAN) *(bool *)field = check_flag(L, arg, p);
+  else if (p->kind == PROPERTY_SIZE) *(size_t *)field = check_size(L, arg, p);
+  else *(double *)field = check_seconds(L, arg, p);
 }
 
 /* Both are closures over the property. */

@@ -52,7 +52,7 @@ typedef struct adapter_call {
   unsigned port;
 } adapter_call;
 
-static adapter *adapter_of(hc_stream_peer *peer) { return (adapter *)(void *)peer; }
+static adapter *adapter_of(hc_stream_peer *peer) { return (adapter *)peer; }
 
 /* --- inside the protected call */
 
@@ -402,7 +402,7 @@ static void adapter_destroy(hc_stream_peer *peer) {
   hc_memory_release(call.self);
 }
 
-static bool adapter_is_in_call(const hc_stream_peer *peer) { return ((const adapter *)(const void *)peer)->in_call; }
+static bool adapter_is_in_call(const hc_stream_peer *peer) { return ((const adapter *)peer)->in_call; }
 
 static const hc_stream_peer_ops adapter_ops = {
     .name = "StreamPeer",

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static memory_peer *of(hc_stream_peer *self) { return (memory_peer *)(void *)self; }
+static memory_peer *of(hc_stream_peer *self) { return (memory_peer *)self; }
 
 static hc_io advance(hc_stream_peer *self, hc_failure *why) {
   (void)self;

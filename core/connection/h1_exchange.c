@@ -4,8 +4,8 @@
 #include "../base/limits.h"
 #include "connection.h"
 
-static hc_h1_exchange *of(hc_exchange *x) { return (hc_h1_exchange *)(void *)x; }
-static const hc_h1_exchange *of_const(const hc_exchange *x) { return (const hc_h1_exchange *)(const void *)x; }
+static hc_h1_exchange *of(hc_exchange *x) { return (hc_h1_exchange *)x; }
+static const hc_h1_exchange *of_const(const hc_exchange *x) { return (const hc_h1_exchange *)x; }
 
 void hc_h1_init(hc_h1_exchange *h, hc_connection *n) {
   *h = (hc_h1_exchange){.sender = {.state = HC_SEND_IDLE}};

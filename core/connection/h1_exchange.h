@@ -23,7 +23,7 @@ void hc_h1_reset(hc_h1_exchange *h);  /* for another connection; the memory of a
 void hc_h1_free(hc_h1_exchange *h);
 /* NULL: it is of another protocol. */
 static inline hc_h1_exchange *hc_h1_of(hc_exchange *x) {
-  return x->protocol == &hc_protocol_h1 ? (hc_h1_exchange *)(void *)x : NULL;
+  return x->protocol == &hc_protocol_h1 ? (hc_h1_exchange *)x : NULL;
 }
 
 /* For the table, see protocol.h; those of the connection are in h1_protocol.c, the others in h1_exchange.c. */

@@ -163,7 +163,7 @@ static void unlink_moved(hc_poller *p, seat *s) {
 }
 
 static void on_due(hc_seat *hook) {
-  seat *s = (seat *)(void *)hook;
+  seat *s = (seat *)hook;
   if (s->poller->takes_event) mark_touched(s->poller, s);
   else mark_due(s->poller, s);
 }
@@ -208,7 +208,7 @@ static void unwatch(hc_connection *n) {
 
 /* Somebody else closes the connection's stream, and who stands on it does not know yet. */
 static void on_closing(hc_stream_watcher *watcher) {
-  hc_watch *w = (hc_watch *)(void *)((char *)watcher - offsetof(hc_watch, watcher));
+  hc_watch *w = (void *)((char *)watcher - offsetof(hc_watch, watcher));
   hc_poller *p = w->poller;
   hc_connection *n = p->slots[w->slot].connection;
   on_dropped(w);
@@ -333,7 +333,7 @@ static void forget(hc_poller *p, seat *s) {
 }
 
 static void on_gone(hc_seat *hook) {
-  seat *s = (seat *)(void *)hook;
+  seat *s = (seat *)hook;
   forget(s->poller, s);
 }
 
@@ -386,7 +386,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
 
 hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   if (!c->place.seat || c->place.seat->owner != p) return HC_ERR_DOES_NOT_EXIST;
-  forget(p, (seat *)(void *)c->place.seat);
+  forget(p, (seat *)c->place.seat);
   return HC_OK;
 }
 

@@ -23,7 +23,7 @@ typedef struct host_stream {
   bool closed;
 } host_stream;
 
-static host_stream *of(hc_stream_peer *peer) { return (host_stream *)(void *)peer; }
+static host_stream *of(hc_stream_peer *peer) { return (host_stream *)peer; }
 
 static hc_io fail(hc_failure *why, hc_error code, const char *text) {
   hc_failure_set(why, code, "%s", text);
@@ -121,7 +121,7 @@ static void host_interest(hc_stream_peer *peer, hc_interest *out) {
   if (out->fd == HC_NO_HANDLE) out->deadline = hc_clock_now() + HC_BLIND_STEP_NS;
 }
 
-static bool host_is_in_call(const hc_stream_peer *peer) { return ((const host_stream *)(const void *)peer)->in_call; }
+static bool host_is_in_call(const hc_stream_peer *peer) { return ((const host_stream *)peer)->in_call; }
 
 static void host_close(hc_stream_peer *peer) {
   host_stream *h = of(peer);
