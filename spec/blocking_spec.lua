@@ -16,7 +16,8 @@ local keep = require("spec.support.kept")(after_each)
 
 local status_of = support.status_of
 
--- A client in blocking mode, connected to a server in another thread that does the steps after the request's head.
+-- A client in blocking mode, connected to a server in another thread that does the steps after the request's head, and
+-- closes the connection behind them only where they say so.
 local function world(steps, secure)
   local all = { { "accept" } }
   if secure then all[2] = { "starttls", certs.localhost.tls() } end
@@ -24,6 +25,7 @@ local function world(steps, secure)
   for _, step in ipairs(steps) do
     all[#all + 1] = step
   end
+  all[#all + 1] = { "stall" }
   local server = keep(native.script(all))
   local client = keep(support.connect_port(server:port(), { tls = secure and TLSOptions.client(certs.ca.cert) or nil }))
   client.blocking_mode_enabled = true

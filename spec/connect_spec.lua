@@ -270,7 +270,7 @@ describe("the race between addresses", function()
       assert(client:connect_to_host("both.test", port) == 0)
       local before = native.monotonic()
       while client:get_status() == client.STATUS_RESOLVING or client:get_status() == client.STATUS_CONNECTING do
-        client:wait(5)
+        client:wait(support.LIMIT)
       end
       print(support.status_name(client:get_status()), native.monotonic() - before, (client:get_remote_address()))
     ]], { hosts = "::1 both.test\n127.0.0.1 both.test\n" })

@@ -226,7 +226,7 @@ describe("between requests", function()
     it("bytes that came in one piece with the answer before are no answer, blocking mode " .. tostring(blocking), function()
       for _, poll_between in ipairs({ false, true }) do
         local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
-          { "send", OK .. "Content-Length: 2\r\n\r\nhi" .. OK .. "Content-Length: 4\r\n\r\nevil" } })
+          { "send", OK .. "Content-Length: 2\r\n\r\nhi" .. OK .. "Content-Length: 4\r\n\r\nevil" }, { "stall" } })
         local client = support.connect_port(server:port())
         client.blocking_mode_enabled = blocking
         support.request(client)

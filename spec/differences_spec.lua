@@ -60,7 +60,7 @@ describe("unlike the reference", function()
     local size = 16 * 1048576 + 1
     local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
       { "send", OK .. ("Transfer-Encoding: chunked\r\n\r\n%x\r\n"):format(size) }, { "send", ("x"):rep(65536), 256 },
-      { "send", "y\r\n0\r\n\r\n" } })
+      { "send", "y\r\n0\r\n\r\n" }, { "stall" } })
     local client = keep(support.connect_port(server:port()))
     support.request(client)
     support.pump(client, HTTPClient.STATUS_BODY)

@@ -545,7 +545,7 @@ describe("a download that is cut short", function()
       httpclient.process(0.01)
     end
     server:open_gate("go")
-    assert(server.script:wait(10))
+    assert(server.script:wait(60))
     local result = request:await()
     return result, request:get_downloaded_bytes(), last
   end

@@ -631,7 +631,7 @@ describe("fetch in tasks", function()
     httpclient.pool.max_per_host = 6
     httpclient.run()
     assert.equal("cancelled", task:status())
-    assert.is_true(script:wait(5))
+    assert.is_true(script:wait(60))
     assert.is_nil(script:error())
     script:stop()
     assert.same({ 0, 0, 0 }, { httpclient.pool.count() })

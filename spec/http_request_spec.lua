@@ -22,7 +22,7 @@ local function frames(request, seconds)
     completion = { ... }
   end
   request:connect("request_completed", note)
-  local limit = native.monotonic() + (seconds or 10) * factor
+  local limit = native.monotonic() + (seconds or 60) * factor
   while not completion do
     httpclient.process(0.004)
     assert(native.monotonic() < limit, "no completion")

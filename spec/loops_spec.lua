@@ -16,6 +16,7 @@ local function exchange(wait)
     { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcde" },
     { "sleep", 0.05 },
     { "send", "fghij" },
+    { "stall" },
   })
   local client = HTTPClient.new()
   finally(function()
@@ -56,7 +57,7 @@ local function exchanges(wait)
       { "send", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na" },
       { "sleep", 0.02 },
       { "send", "b" },
-      { "close" },
+      { "stall" },
     })
     local client = HTTPClient.new()
     client:connect_to_host("localhost", scripts[i]:port())

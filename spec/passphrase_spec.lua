@@ -150,7 +150,7 @@ describe("A passphrase", function()
     local words = {}
     for i, word in ipairs(argv) do words[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
     local run = program.run({ "script", "-qec", table.concat(words, " "), folder:file("typescript") },
-      { env = { SPEC_KEY = certs.file(locked .. certs.client.cert) }, seconds = 20 })
+      { env = { SPEC_KEY = certs.file(locked .. certs.client.cert) }, seconds = 60 })
     assert.equal(0, run.code, run.out)
     expect_words("no passphrase was given", run.out)
     expect_words("wrong passphrase", run.out)

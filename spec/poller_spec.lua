@@ -41,7 +41,7 @@ describe("a Poller", function()
     support.request(clients[2])
     wait_until(poller, function() return conns[2]:recv_until("\r\n\r\n", 0) end)
     conns[2]:send("HTTP/1.1 204 No\r\n\r\n")
-    local moved = poller:wait(5)
+    local moved = poller:wait(support.LIMIT)
     assert.equal(1, #moved)
     assert.is_true(rawequal(clients[2], moved[1]))
     assert.equal(204, clients[2]:get_response_code())
@@ -225,7 +225,7 @@ describe("a Poller", function()
     wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_BODY end)
     local got = 0
     while clients[1]:get_status() == HTTPClient.STATUS_BODY do
-      assert.equal(1, #poller:wait(5))
+      assert.equal(1, #poller:wait(support.LIMIT))
       got = got + #clients[1]:read_response_body_chunk()
     end
     assert.equal(2000, got)

@@ -85,7 +85,7 @@ describe("fetch's own limits of time", function()
         limits = { client.connect_timeout, client.response_timeout, client.idle_timeout }
         longest = math.max(longest, seconds or math.huge)
       end
-      client:wait(5)
+      client:wait(60)
     end)
     act()
     return limits, longest

@@ -74,7 +74,7 @@ describe("a body function without content", function()
         step(0)
         assert.is_true(asks >= 1)
         assert.equal("", content)
-        assert(conn:recv_until(text, 5))
+        assert(conn:recv_until(text, support.LIMIT))
       end
     end)
   end

@@ -56,7 +56,7 @@ local function partial(text, range, more)
 end
 
 local function resume(server, more)
-  local options = { download_file = folder:file("file"), resume = true, timeout = 20 }
+  local options = { download_file = folder:file("file"), resume = true, timeout = 60 }
   for name, value in pairs(more or {}) do
     options[name] = value
   end

@@ -28,7 +28,7 @@ local uploads = {
   fetch = [[
 for _ = 1, tries do
   local file = assert(io.open(path, "rb"))
-  httpclient.fetch("http://127.0.0.1:" .. port .. "/", { method = "PUT", body = file, timeout = 20 })
+  httpclient.fetch("http://127.0.0.1:" .. port .. "/", { method = "PUT", body = file, timeout = 60 })
   file:close()
 end
 ]],

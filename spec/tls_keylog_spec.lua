@@ -53,7 +53,7 @@ describe("keylog_file", function()
       local response, why = httpclient.fetch("https://127.0.0.1:" .. text:match("ACCEPT [^\n]*:(%d+)\n") .. "/",
         { tls_options = tls.trusting(nil, { keylog_file = ours, tolerate_missing_close_notify = true }) })
       assert.equal(200, response and response.status, why)
-      server:wait(10)
+      server:wait(60)
       assert.same(lines_of(theirs), lines_of(ours))
       assert.truthy(tempdir.read(ours):find(version == "1.2" and "CLIENT_RANDOM " or "CLIENT_TRAFFIC_SECRET_0 ", 1, true))
     end)

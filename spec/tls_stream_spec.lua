@@ -163,7 +163,8 @@ describe("TLS over a script's own stream", function()
       it(("sleeps in blocking mode, %d bytes at once, %s a descriptor"):format(limit, shown and "with" or "without"), function()
         local pause, factor = 0.06, tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
         local server = keep(assert(native.script({ { "accept" }, { "starttls", certs.localhost.tls() }, { "recv_until", "\r\n\r\n" },
-          { "sleep", pause }, { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" }, { "sleep", pause }, { "send", "world" } })))
+          { "sleep", pause }, { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" }, { "sleep", pause }, { "send", "world" },
+          { "stall" } })))
         local below, held, reads = {}, "", 0
         local conn = keep(assert(native.connect({ port = server:port() })))
         function below.put_partial_data(_, data) return 0, (conn:send_some(data:sub(1, limit))) end

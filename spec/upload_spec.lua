@@ -360,7 +360,7 @@ describe("a large upload", function()
         got = got + #bytes
       end
       return got == SIZE
-    end, 30 * support.LIMIT / 10)
+    end)
     conn:send(OK)
     support.pump(client, HTTPClient.STATUS_BODY)
     assert.equal(SIZE, client:get_request_body_sent())

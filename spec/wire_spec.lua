@@ -374,7 +374,7 @@ describe("A connection", function()
     local body = ("0123456789"):rep(100)
     local server = native.script({
       { "accept" }, { "recv_until", "\r\n\r\n" },
-      { "drip", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" .. body },
+      { "drip", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" .. body }, { "stall" },
     })
     local client = support.connect_port(server:port())
     client.blocking_mode_enabled = true

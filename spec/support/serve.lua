@@ -44,7 +44,7 @@ end
 
 local function serve(connections, options)
   options = options or {}
-  local steps = { seconds = options.seconds or 10 * factor, host = options.host }
+  local steps = { seconds = options.seconds or 60 * factor, host = options.host }
   for _, answers in ipairs(connections) do
     steps[#steps + 1] = { "accept" }
     if options.tls then

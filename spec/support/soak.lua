@@ -205,7 +205,7 @@ end
 -- --- the run ----------------------------------------------------------------------------------------------------------
 
 local function play_batch(run, count)
-  local connections, all, total = {}, { seconds = support.LIMIT * 3 }, 0
+  local connections, all, total = {}, { seconds = support.LIMIT }, 0
   while total < count do
     local connection = new_connection(run.chance, run.matter, count - total)
     connections[#connections + 1] = connection

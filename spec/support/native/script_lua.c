@@ -1,6 +1,6 @@
 /* script_lua.c - the class Script: native.script{ {"accept"}, {"recv_until", "\r\n\r\n"}, {"send", "..."}, ... }.
  *
- * Further fields of the table: host ("127.0.0.1"), port (0), backlog (128), seconds (the limit of each step, 10).
+ * Further fields of the table: host ("127.0.0.1"), port (0), backlog (128), seconds (the limit of each step, 60).
  * Connections that the script does not close stay open until stop(). See sn_actions for the steps, and
  * {"repeat", times, {steps}}. */
 #include "script.h"
