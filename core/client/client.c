@@ -97,7 +97,9 @@ void hc_client_finish(hc_client *c) {
     hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
     return;
   }
-  c->status = c->place.connection->state == HC_CONNECTION_CLOSED ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTED;
+  hc_connection_state state = c->place.connection->state;
+  bool goes_on = state == HC_CONNECTION_OPEN || state == HC_CONNECTION_UPGRADED;
+  c->status = goes_on ? HC_STATUS_CONNECTED : HC_STATUS_DISCONNECTED;
 }
 
 void hc_client_clear(hc_client *c) {

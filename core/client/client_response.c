@@ -29,7 +29,8 @@ hc_slice hc_client_response_reason(const hc_client *c) {
 
 int hc_client_response_version(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
-  return answer->has_response ? 10 + answer->response.minor_version : 0;
+  if (!answer->has_response) return 0;
+  return 10 * c->place.exchange->protocol->major_version + answer->response.minor_version;
 }
 
 /* --- framing */

@@ -85,6 +85,11 @@ bool hc_client_has_moved(hc_client *c, hc_standing before) {
   return c->status == HC_STATUS_CONNECTED && c->place.exchange && hc_connection_has_upgraded_bytes(c->place.connection);
 }
 
+/* Does an event of the descriptor's alone say that this client can do something? Not where others wait for the same. */
+static bool has_own_events(const hc_client *c) {
+  return !c->place.connection || !hc_connection_is_crowded(c->place.connection);
+}
+
 static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   for (;;) {
@@ -99,7 +104,7 @@ static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
     }
     hc_standing before = hc_client_standing(c);
     hc_error code = hc_client_advance(c);
-    *ready = event || hc_client_has_moved(c, before);
+    *ready = (event && has_own_events(c)) || hc_client_has_moved(c, before);
     if (*ready || hc_clock_now() >= deadline) return code;
   }
 }
@@ -140,7 +145,7 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
     hc_standing before = hc_client_standing(clients[i]);
     if (clients[i]->place.connection) clients[i]->place.connection->has_event = entries[i].ready != 0;
     (void)hc_client_advance(clients[i]);
-    ready[i] = is_told || hc_client_has_moved(clients[i], before);
+    ready[i] = (is_told && has_own_events(clients[i])) || hc_client_has_moved(clients[i], before);
     any = any || ready[i];
   }
   return any;

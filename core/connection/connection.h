@@ -72,6 +72,8 @@ void hc_connection_join(hc_connection *n, hc_place *place);
 /* What is under way from the place is given up, its answer forgotten. */
 void hc_connection_leave(hc_place *place);
 static inline bool hc_connection_is_shared(const hc_connection *n) { return n->references > 1; }
+/* Is there somebody else on it than the one who asks? */
+static inline bool hc_connection_is_crowded(const hc_connection *n) { return n->places && n->places->next; }
 /* Something has changed for all who stand on it. */
 void hc_connection_notice_all(hc_connection *n);
 /* An event of the descriptor's: one advance, which notices the places that it concerns. */

@@ -10,6 +10,7 @@
 #include "../base/internal.h"
 #include "answer.h"
 #include "protocol.h"
+#include "sleep_slice.h"
 
 HC_INTERNAL_BEGIN
 

@@ -167,7 +167,14 @@ static bool holds_plain(const hc_receiver *r) {
   return (framing == HC_FRAMING_LENGTH || framing == HC_FRAMING_UNTIL_CLOSE) && hc_buffer_size(&r->in) > 0;
 }
 
+/* Is there something that the next read hands out without the stream? */
+static bool has_content(const hc_h1_exchange *h) {
+  const hc_receiver *r = &h->receiver;
+  return hc_receiver_has_bytes(r) || (!h->common.settings->blocking && holds_plain(r));
+}
+
 bool hc_h1_is_readable(hc_exchange *x) {
+  if (has_content(of(x))) return true;
   hc_failure ignored = {HC_OK, ""};
   hc_io io = hc_stream_peer_peek(x->connection->stream, &ignored);
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
@@ -190,8 +197,7 @@ unsigned hc_h1_events(const hc_h1_exchange *h) {
 }
 
 static void times_of_body(const hc_h1_exchange *h, hc_interest *out) {
-  const hc_receiver *r = &h->receiver;
-  out->ready = out->ready || hc_receiver_has_bytes(r) || (!h->common.settings->blocking && holds_plain(r));
+  out->ready = out->ready || has_content(h);
   out->deadline = hc_clock_earlier(out->deadline, h->common.idle_deadline);
 }
 

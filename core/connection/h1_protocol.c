@@ -57,10 +57,12 @@ static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *
   if (!h->common.is_under_way) {
     out->events = HC_EVENT_READ;
     out->ready = out->ready || hc_buffer_size(&h->receiver.in) > 0; /* nobody's bytes, which a look refuses */
-    return;
+  } else if (x == &h->common) {
+    out->events = hc_h1_events(h);
+    hc_h1_times(h, out);
+  } else {
+    *out = (hc_interest){.fd = HC_NO_HANDLE, .deadline = HC_NEVER}; /* what comes now is for somebody else */
   }
-  out->events = hc_h1_events(h);
-  if (x == &h->common) hc_h1_times(h, out);
 }
 
 /* --- the one exchange ------------------------------------------------------------------------------------------------- */
@@ -122,7 +124,7 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
   /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses them. */
   if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
   if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
-  if (n->places->next) hc_connection_notice_all(n); /* there is room for the others now */
+  if (hc_connection_is_crowded(n)) hc_connection_notice_all(n); /* there is room for the others now */
   return HC_DONE;
 }
 
@@ -140,7 +142,7 @@ static void shut_down(hc_connection *n, hc_stream_peer *stream) {
 }
 
 const hc_protocol hc_protocol_h1 = {
-    .version = "1.1",
+    .major_version = 1,
     .advance = advance,
     .check = check,
     .room = room,

@@ -34,7 +34,7 @@ typedef enum hc_upload {
 } hc_upload;
 
 typedef struct hc_protocol {
-  const char *version;  /* "1.1" */
+  int major_version;
 
   /* --- the connection, whose stream is usable */
 
@@ -49,8 +49,8 @@ typedef struct hc_protocol {
   /* Begins one. HC_ERR_INVALID_PARAMETER: the request can't be sent; HC_ERR_OUT_OF_MEMORY. Nothing has changed then, the
    * answer of the last one included, and the body is still the caller's. */
   hc_error (*open)(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why);
-  /* The events that the connection waits for; and with `x` (NULL: none), what that exchange adds of times and of what
-   * needs no waiting. */
+  /* What the connection waits for, as seen by whoever has `x` (NULL: none) on it; what that exchange adds is its times and
+   * what needs no waiting. In `out` stands what the stream says. */
   void (*interest)(const hc_connection *n, const hc_exchange *x, hc_interest *out);
   /* The connection ends, and all that is under way on it with it; answers stay. `stream` (NULL: gone already) is closed
    * afterwards. */

@@ -36,11 +36,6 @@ void hc_receiver_free(hc_receiver *r) {
 
 /* --- the stream ------------------------------------------------------------------------------------------------------- */
 
-uint64_t hc_slice_end(uint64_t *until) {
-  if (*until == HC_SLICE_AHEAD) *until = hc_clock_now() + HC_SLICE_NS;
-  return *until;
-}
-
 static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
   hc_stream_peer *peer = from->stream;
   if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);

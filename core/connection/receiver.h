@@ -12,6 +12,7 @@
 #include "answer.h"
 #include "progress.h"
 #include "settings.h"
+#include "sleep_slice.h"
 
 HC_INTERNAL_BEGIN
 
@@ -47,11 +48,6 @@ typedef struct hc_reading {
   hc_greed greed;
   uint64_t *sleep_until; /* HC_SLEEPING: see hc_slice_end, and the stream's recv_blocking */
 } hc_reading;
-
-/* When the sleep of a call that blocks has to be over: about HC_SLICE_NS after its first wait. A call that need not wait does not
- * look at the clock. HC_NEVER stays. */
-#define HC_SLICE_AHEAD 0u
-uint64_t hc_slice_end(uint64_t *until);
 
 /* DONE: a final head is in. MOVED: a 100 (Continue) is. WAIT. BROKEN. */
 hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_failure *why);

@@ -140,6 +140,27 @@ static void check_refused_request(void) {
   close_world(&w);
 }
 
+/* What comes for another wakes nobody, also when that one leaves it lying. */
+static void check_waiting_beside(void) {
+  world w;
+  bool ready = true, any[2] = {false, false};
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+  await_status(w.a, HC_STATUS_BODY);
+  CHECK(hc_client_wait(w.b, 0.01, &ready) == HC_OK && !ready);
+  hc_client *both[2] = {w.a, w.b};
+  CHECK(hc_client_wait_any(both, 2, 10, any) == HC_OK && any[0] && !any[1]);
+  read_body(w.a, "first");
+  CHECK(hc_client_wait(w.b, 0, &ready) == HC_OK && !ready);
+  hang_up(&w);
+  CHECK_CASE("an end is for both", hc_client_wait(w.b, 10, &ready) == HC_ERR_CONNECTION_ERROR && ready);
+  any[0] = any[1] = false;
+  CHECK(hc_client_wait_any(both, 2, 10, any) == HC_OK && any[0]);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR);
+  close_world(&w);
+}
+
 static void check_leaving(void) {
   world w;
   open_world(&w);
@@ -451,6 +472,7 @@ static void check_memory(void) {
 int main(void) {
   check_turns();
   check_refused_request();
+  check_waiting_beside();
   check_leaving();
   check_leaving_in_the_middle();
   check_server_ends();
