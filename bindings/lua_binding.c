@@ -226,9 +226,8 @@ double hcl_opt_number(lua_State *L, int arg, double fallback) {
   return lua_isnoneornil(L, arg) ? fallback : hcl_check_number(L, arg);
 }
 
-bool hcl_opt_boolean(lua_State *L, int arg, bool fallback) {
-  return lua_isnoneornil(L, arg) ? fallback : hcl_check_boolean(L, arg);
-}
+bool hcl_opt_true(lua_State *L, int arg) { return lua_isnoneornil(L, arg) || hcl_check_boolean(L, arg); }
+bool hcl_opt_false(lua_State *L, int arg) { return !lua_isnoneornil(L, arg) && hcl_check_boolean(L, arg); }
 
 bool hcl_is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;

@@ -85,7 +85,8 @@ bool hcl_check_boolean(lua_State *L, int arg);
 hc_slice hcl_opt_string(lua_State *L, int arg, hc_slice fallback);
 int64_t hcl_opt_integer(lua_State *L, int arg, int64_t fallback);
 double hcl_opt_number(lua_State *L, int arg, double fallback);
-bool hcl_opt_boolean(lua_State *L, int arg, bool fallback);
+bool hcl_opt_true(lua_State *L, int arg);   /* a boolean; true when it is left out */
+bool hcl_opt_false(lua_State *L, int arg);  /* ... false */
 bool hcl_is_null(lua_State *L, int index);           /* httpclient.null */
 /* Is the table at `index` (no metamethods) made of the keys 1..*count alone? An empty one is, with *count 0. */
 bool hcl_is_sequence(lua_State *L, int index, size_t *count);
@@ -160,7 +161,7 @@ int hcl_load_pkcs12(lua_State *L);           /* (path [, passphrase]) -> certifi
 hc_tls_options *hcl_to_tls_options(lua_State *L, int index);    /* NULL: no TLSOptions; not retained */
 hc_tls_options *hcl_check_tls_options(lua_State *L, int arg);
 /* Those of this Lua state for calls that name none, made at first use: one that verifies, one that does not. */
-hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify);
+hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify);
 void hcl_tls_options_register(lua_State *L);
 
 /* --- stream_peer.c ------------------------------------------------------------------------------------------------- */

@@ -172,7 +172,7 @@ static int client_connect_to_host(lua_State *L) {
   long long port = check_port(L, 3);
   hc_tls_options *options = hcl_to_tls_options(L, 4);
   hc_connect_security security = HC_CONNECT_PLAIN;
-  bool verify = hcl_opt_boolean(L, 5, true);
+  hc_tls_verify verify = hcl_opt_true(L, 5) ? HC_TLS_VERIFY_FULL : HC_TLS_VERIFY_NONE;
   if (options) {
     security = HC_CONNECT_TLS;
   } else {

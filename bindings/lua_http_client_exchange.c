@@ -300,18 +300,21 @@ static void take_method(lua_State *L, int arg, hc_client_request_spec *spec) {
   }
 }
 
-static int send_request(lua_State *L, bool raw) {
+/* Raw: a body may be a table of bytes, as in the engine. */
+typedef enum request_kind { REQUEST_OF_TEXT, REQUEST_RAW } request_kind;
+
+static int send_request(lua_State *L, request_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_client_request_spec spec;
   hc_slice few[FEW_LINES];
   memset(&spec, 0, sizeof spec);
   take_method(L, 2, &spec);
   spec.url = hcl_check_string(L, 3);
-  spec.raw = raw;
+  spec.raw = kind == REQUEST_RAW;
   lua_settop(L, 5);
   hc_failure why = {HC_OK, ""};
   hc_error code = check_headers(L, 4, few, &spec, &why);
-  if (raw && lua_istable(L, 5)) bytes_to_string(L, 5);
+  if (spec.raw && lua_istable(L, 5)) bytes_to_string(L, 5);
   if (code != HC_OK) return hcl_push_result(L, code, &why);
   if (connection_has_unsent(L, self)) {
     hc_failure_set(&why, HC_ERR_BUSY, "bytes put into the connection have not left yet");
@@ -326,8 +329,8 @@ static int send_request(lua_State *L, bool raw) {
   return hcl_push_result(L, code, &why);
 }
 
-static int client_request(lua_State *L) { return send_request(L, false); }
-static int client_request_raw(lua_State *L) { return send_request(L, true); }
+static int client_request(lua_State *L) { return send_request(L, REQUEST_OF_TEXT); }
+static int client_request_raw(lua_State *L) { return send_request(L, REQUEST_RAW); }
 
 static int client_resume_body(lua_State *L) {
   hc_client_resume_body(hcl_check_client(L, 1)->client);

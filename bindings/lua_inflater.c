@@ -90,11 +90,7 @@ static hc_parse decode(lua_State *L, inflater *self, hc_slice data, size_t max, 
 }
 
 /* Keeps what of the input was not used. */
-static void keep_rest(lua_State *L, inflater *self, hc_slice data, size_t used, bool is_pending) {
-  if (is_pending) {
-    hc_buffer_consume(&self->pending, used);
-    return;
-  }
+static void keep_rest(lua_State *L, inflater *self, hc_slice data, size_t used) {
   hc_slice rest = {data.data + used, data.size - used};
   if (hc_buffer_append(&self->pending, rest, HCL_TEXT_LIMIT) != HC_OK) out_of_memory(L, self);
 }
@@ -119,7 +115,8 @@ static int inflater_feed(lua_State *L) {
   }
   size_t used;
   hc_parse result = decode(L, self, data, (size_t)max, &used);
-  keep_rest(L, self, data, used, is_pending);
+  if (is_pending) hc_buffer_consume(&self->pending, used);
+  else keep_rest(L, self, data, used);
   size_t size = hc_buffer_size(&self->out);
   /* What was decoded before the broken byte is handed out first. */
   if (result == HC_PARSE_ERROR && size == 0) {

@@ -65,21 +65,26 @@ static int refuse_field(lua_State *L, hc_slice key, const char *problem) {
   return refuse(L, lua_pushfstring(L, "field '%s%s': %s", quoted, cut ? "..." : "", problem));
 }
 
-static void append(lua_State *L, const writer *w, hc_slice text, bool encoded) {
-  hc_error code = encoded ? hc_uri_encode(text, w->out) : hc_buffer_append(w->out, text, HCL_TEXT_LIMIT);
+static void check_written(lua_State *L, const writer *w, hc_error code) {
   if (code != HC_OK || hc_buffer_size(w->out) > HCL_TEXT_LIMIT) hcl_raise_memory(L);
 }
 
+static void append(lua_State *L, const writer *w, hc_slice text) {
+  check_written(L, w, hc_buffer_append(w->out, text, HCL_TEXT_LIMIT));
+}
+
+static void append_encoded(lua_State *L, const writer *w, hc_slice text) { check_written(L, w, hc_uri_encode(text, w->out)); }
+
 static void write_key(lua_State *L, const writer *w, hc_slice key) {
-  if (*w->has_pairs) append(L, w, HC_SLICE("&"), false);
+  if (*w->has_pairs) append(L, w, HC_SLICE("&"));
   *w->has_pairs = true;
-  append(L, w, key, true);
+  append_encoded(L, w, key);
 }
 
 static void write_text(lua_State *L, const writer *w, hc_slice key, hc_slice value) {
   write_key(L, w, key);
-  append(L, w, HC_SLICE("="), false);
-  append(L, w, value, true);
+  append(L, w, HC_SLICE("="));
+  append_encoded(L, w, value);
 }
 
 static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value) {

@@ -159,7 +159,7 @@ static int tls_connect_to_stream(lua_State *L) {
   hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
   hcl_stream_need_peer(L, 1, self);
   below = hcl_stream_peer_again(L, 5);
-  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, true) : hcl_check_tls_options(L, 4);
+  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, HC_TLS_VERIFY_FULL) : hcl_check_tls_options(L, 4);
   if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
   hcl_stream_push_holder(L, below);
   self->busy = true;

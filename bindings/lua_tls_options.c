@@ -309,15 +309,15 @@ static int options_client_unsafe(lua_State *L) {
   return finish(L, &g);
 }
 
-hc_tls_options *hcl_default_tls_options(lua_State *L, bool verify) {
-  const char *name = verify ? "httpclient.options.verified" : "httpclient.options.unverified";
+hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify) {
+  const char *name = verify == HC_TLS_VERIFY_FULL ? "httpclient.options.verified" : "httpclient.options.unverified";
   lua_getfield(L, LUA_REGISTRYINDEX, name);
   hc_tls_options *options = hcl_to_tls_options(L, -1);
   lua_pop(L, 1);
   if (options) return options;
   gathering g;
   memset(&g, 0, sizeof g);
-  g.settings.verify = verify ? HC_TLS_VERIFY_FULL : HC_TLS_VERIFY_NONE;
+  g.settings.verify = verify;
   int top = lua_gettop(L);
   finish(L, &g);
   options = hcl_to_tls_options(L, -1);

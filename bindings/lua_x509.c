@@ -210,7 +210,7 @@ static void check_passphrase(lua_State *L) {
     lua_pushnil(L); /* nothing is said of the half */
     lua_replace(L, 3);
   }
-  (void)hcl_opt_boolean(L, 3, false);
+  (void)hcl_opt_false(L, 3);
   hcl_resolve_passphrase(L, 4, 4, "passphrase");
 }
 
@@ -229,7 +229,7 @@ static hc_error load_half(hc_key *key, hc_slice source, hc_key_half half, source
 static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, source_kind kind, hc_failure *why) {
   bool is_said = !lua_isnoneornil(L, 3);
   if (lua_isstring(L, 4) && !lua_toboolean(L, 3)) return load_private(L, key, source, kind, why);
-  hc_key_half half = is_said && hcl_opt_boolean(L, 3, false) ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
+  hc_key_half half = hcl_opt_false(L, 3) ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
   hc_error code = load_half(key, source, half, kind, why);
   if (code != HC_ERR_INVALID_DATA || is_said) return code;
   hc_failure ignored = {HC_OK, ""};
@@ -269,7 +269,8 @@ static int key_load_from_string(lua_State *L) {
 
 /* Without the argument all that there is is saved. */
 static hc_key_half opt_half(lua_State *L, int arg, const key_object *self) {
-  bool is_public = hcl_opt_boolean(L, arg, self->key && hc_key_is_public_only(self->key));
+  bool is_all_there_is = self->key && hc_key_is_public_only(self->key);
+  bool is_public = is_all_there_is ? hcl_opt_true(L, arg) : hcl_opt_false(L, arg);
   return is_public ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
 }
 

@@ -61,7 +61,7 @@ static void check_framing(const hc_response *r, int method, const reference_read
   hc_body_plan plan;
   hc_failure why = {HC_OK, ""};
   reference_framing wanted = reference_decide(method, head);
-  hc_error code = hc_body_decide(r, (hc_method)method, false, &plan, &why);
+  hc_error code = hc_body_decide(r, (hc_method)method, HC_AFTER_KEEP, &plan, &why);
   check((code != HC_OK) == (wanted.kind == '!'), "the framing is taken or refused");
   if (code != HC_OK) return;
   check(kinds[plan.framing] == wanted.kind, "the same framing");

@@ -182,7 +182,8 @@ static bool has_decoder(hc_receiver *r) {
 }
 
 hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method, hc_failure *why) {
-  if (hc_body_decide(&r->answer.response, (hc_method)method, announced->closes, &r->answer.plan, why) != HC_OK) return HC_BROKEN;
+  hc_body_after after = announced->closes ? HC_AFTER_CLOSE : HC_AFTER_KEEP;
+  if (hc_body_decide(&r->answer.response, (hc_method)method, after, &r->answer.plan, why) != HC_OK) return HC_BROKEN;
   if (!has_decoder(r)) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return HC_BROKEN;

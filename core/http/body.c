@@ -113,12 +113,12 @@ static hc_error decide_by_fields(const survey *s, hc_body_plan *plan, hc_failure
   return HC_OK;
 }
 
-hc_error hc_body_decide(const hc_response *response, hc_method method, bool request_closes, hc_body_plan *plan,
+hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after, hc_body_plan *plan,
                         hc_failure *why) {
   int code = response->code;
   survey s;
   survey_fields(response, &s);
-  *plan = (hc_body_plan){.keeps_alive = !request_closes && !s.closes && (!s.is_old || s.keeps_alive)};
+  *plan = (hc_body_plan){.keeps_alive = after == HC_AFTER_KEEP && !s.closes && (!s.is_old || s.keeps_alive)};
   /* RFC 9110 sections 7.8 and 9.3.6: the connection goes on as something else, whatever Connection says. */
   if (code == 101 || (method == HC_METHOD_CONNECT && code >= 200 && code <= 299)) {
     plan->upgraded = plan->keeps_alive = true;

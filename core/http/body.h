@@ -26,10 +26,16 @@ typedef struct hc_body_plan {
   bool keeps_alive;       /* may the connection serve another request (RFC 9112 section 9.3)? any doubt clears it */
 } hc_body_plan;
 
-/* Decides for a complete final head. `request_closes`: the request said Connection: close.
+/* What the request said of its connection. */
+typedef enum hc_body_after {
+  HC_AFTER_KEEP,
+  HC_AFTER_CLOSE  /* Connection: close */
+} hc_body_after;
+
+/* Decides for a complete final head.
  * HC_ERR_INVALID_DATA with the reason in `why`: differing or malformed Content-Length, over 2^63-1, any
  * Transfer-Encoding but one single "chunked". Both fields: chunked wins, keeps_alive is false. */
-hc_error hc_body_decide(const hc_response *response, hc_method method, bool request_closes, hc_body_plan *plan,
+hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after, hc_body_plan *plan,
                         hc_failure *why);
 
 /* What Content-Length says, whether or not the response has a body: that to HEAD has none. -1 where it says nothing, or

@@ -255,10 +255,18 @@ static bool is_final(hc_status status) {
          status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
 }
 
-static void note_final(hc_poller *p, seat *s, bool now) {
-  if (s->is_final && !now) p->final_count--;
-  if (!s->is_final && now) p->final_count++;
-  s->is_final = now;
+static void note_final(hc_poller *p, seat *s) {
+  if (!s->is_final) p->final_count++;
+  s->is_final = true;
+}
+
+static void note_status(hc_poller *p, seat *s, hc_status status) {
+  if (is_final(status)) {
+    note_final(p, s);
+    return;
+  }
+  if (s->is_final) p->final_count--;
+  s->is_final = false;
 }
 
 /* Is the client of the seat still in this poller, after a call of it? What that called back may have taken it out, or in
@@ -272,7 +280,7 @@ static void arm(hc_poller *p, seat *s) {
   hc_interest interest;
   hc_client *c = s->client;
   hc_connection *n = c->place.connection;
-  note_final(p, s, is_final(c->status));
+  note_status(p, s, c->status);
   if (s->is_final) {
     set_deadline(p, s, HC_NEVER);
     return;
@@ -415,7 +423,7 @@ static bool calls_back(const hc_client *c) {
 static void put_off(hc_poller *p, seat *s) {
   hc_client *c = s->client;
   unwatch(c->place.connection);
-  note_final(p, s, true);
+  note_final(p, s);
   if (c->at_work) c->is_missed = true;
   set_deadline(p, s, c->at_work ? HC_NEVER : hc_clock_now() + HC_BLIND_STEP_NS);
 }
@@ -435,7 +443,7 @@ static void poll_seat(hc_poller *p, seat *s, cause why) {
     return;
   }
   hc_standing before = hc_client_standing(c);
-  note_final(p, s, is_final(before.status));
+  note_status(p, s, before.status);
   if (s->is_final) return;
   if (why == BY_EVENT) c->place.connection->has_event = true;
   else c->place.connection->is_quiet = why == BY_ITSELF_QUIET;

@@ -26,6 +26,7 @@ typedef struct hc_tcp {
   unsigned timed_sends;     /* how many of them there were, up to SENDS_TIMED */
   uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
   bool counts_rest;         /* receives tell what they leave behind */
+  bool left_nothing;        /* the last one said so */
   bool is_in_doubt;         /* the last receive may have emptied the socket, and could not tell */
   unsigned doubts;          /* looks that were made for that reason, up to DOUBTS_MAX */
   bool wants_delay;         /* Nagle's algorithm was asked for */
@@ -174,8 +175,8 @@ static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset,
  * once that has spared a look: a connection that has one or two exchanges does not pay for it. */
 #define DOUBTS_MAX 2u
 
-static hc_io note_empty(hc_tcp *t, hc_io io, bool is_empty) {
-  t->empty_at = is_empty || io == HC_IO_WANT_READ ? hc_clock_now() : 0;
+static hc_io note_empty(hc_tcp *t, hc_io io) {
+  t->empty_at = t->left_nothing || io == HC_IO_WANT_READ ? hc_clock_now() : 0;
   t->is_in_doubt = io == HC_IO_OK && !t->counts_rest;
   return io;
 }
@@ -202,10 +203,10 @@ static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   hc_failure failure;
   if (!can_receive(t)) return refuse(t, why);
   hc_failure_clear(&failure);
-  bool is_empty = false;
-  hc_io io = t->counts_rest ? hc_socket_recv_counted(t->socket, into, room, got, &is_empty, &failure)
+  t->left_nothing = false;
+  hc_io io = t->counts_rest ? hc_socket_recv_counted(t->socket, into, room, got, &t->left_nothing, &failure)
                             : hc_socket_recv(t->socket, into, room, got, &failure);
-  return check_received(t, note_empty(t, io, is_empty), &failure, why);
+  return check_received(t, note_empty(t, io), &failure, why);
 }
 
 static void expect_sleep(hc_tcp *t) {
@@ -224,16 +225,16 @@ static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until,
 
 static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got, hc_failure *why) {
   hc_failure failure;
-  bool is_empty = false;
+  t->left_nothing = false;
   if (!t->has_waited) return recv_when_ready(t, into, room, until, got, why);
   if (!t->is_limited) t->is_limited = hc_socket_limit_sleep(t->socket);
   if (!t->is_limited || hc_clock_now() >= until) return tcp_recv(&t->base, into, room, got, why);
   hc_failure_clear(&failure);
   expect_sleep(t);
-  hc_io io = hc_socket_recv_limited(t->socket, into, room, fill, got, t->counts_rest ? &is_empty : NULL, &failure);
+  hc_io io = hc_socket_recv_limited(t->socket, into, room, fill, got, t->counts_rest ? &t->left_nothing : NULL, &failure);
   /* Nothing may have come in the time, or a signal has: that the socket is empty is not known. */
   if (io == HC_IO_WANT_READ) return io;
-  return check_received(t, note_empty(t, io, is_empty), &failure, why);
+  return check_received(t, note_empty(t, io), &failure, why);
 }
 
 static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
@@ -246,10 +247,10 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
   if (until != HC_NEVER || t->is_limited) return recv_until(t, into, room, fill, until, got, why);
   hc_failure_clear(&failure);
   expect_sleep(t);
-  bool is_empty = false;
-  hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got, &is_empty, &failure)
+  t->left_nothing = false;
+  hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got, &t->left_nothing, &failure)
                             : hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
-  return check_received(t, note_empty(t, io, is_empty), &failure, why);
+  return check_received(t, note_empty(t, io), &failure, why);
 }
 
 static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why) {

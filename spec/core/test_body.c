@@ -112,7 +112,7 @@ static void run_body(const body_case *c, wire_log *log) {
   hc_body_plan plan;
   if (hc_response_parse(&r, head, size, sizeof head, &used, &why) != HC_PARSE_DONE) {
     wire_add(log, "no head: %s", why.text);
-  } else if (hc_body_decide(&r, c->method, c->request_closes, &plan, &why) != HC_OK) {
+  } else if (hc_body_decide(&r, c->method, c->request_closes ? HC_AFTER_CLOSE : HC_AFTER_KEEP, &plan, &why) != HC_OK) {
     wire_add(log, "%s%s", why.text, why.code == HC_ERR_INVALID_DATA ? "" : " (code)");
   } else {
     wire_add(log, "%s", framings[plan.framing]);

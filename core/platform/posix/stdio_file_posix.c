@@ -22,8 +22,8 @@ bool hc_stdio_position(FILE *file, uint64_t *at) {
 
 /* stdio writes at its own times and more than once, and can take all and yet have met an end: the signal is looked for behind
  * each call. */
-static void restore(const hc_sigpipe_guard *guard, bool is_done) {
-  hc_sigpipe_restore(guard, !is_done && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
+static hc_sigpipe_doubt doubt_of(size_t done, size_t all) {
+  return done < all && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE;
 }
 
 size_t hc_stdio_write_regular(FILE *file, hc_slice bytes) { return fwrite(bytes.data, 1, bytes.size, file); }
@@ -33,7 +33,7 @@ size_t hc_stdio_write(FILE *file, hc_slice bytes) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);
   size_t written = hc_stdio_write_regular(file, bytes);
-  restore(&guard, written == bytes.size);
+  hc_sigpipe_restore(&guard, doubt_of(written, bytes.size));
   return written;
 }
 
@@ -41,7 +41,7 @@ bool hc_stdio_flush(FILE *file) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);
   bool is_done = hc_stdio_flush_regular(file);
-  restore(&guard, is_done);
+  hc_sigpipe_restore(&guard, doubt_of(is_done ? 1 : 0, 1));
   return is_done;
 }
 

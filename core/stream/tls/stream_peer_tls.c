@@ -92,7 +92,7 @@ static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) t->drained = true;
   if (io != HC_IO_ERROR) return io;
   if (broke_protocol) {
-    hc_tls_failure_of_connection(&t->handshake, t->state == HC_TLS_HANDSHAKING);
+    hc_tls_failure_of_connection(&t->handshake, t->state == HC_TLS_HANDSHAKING ? HC_TLS_PHASE_HANDSHAKE : HC_TLS_PHASE_DATA);
     fail(t);
   } else if (t->carrier.ended) {
     fail_truncated(t);

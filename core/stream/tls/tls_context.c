@@ -226,7 +226,7 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
   hc_tls_handshake *h = SSL_get_app_data(ssl);
   if (h == NULL || h->name[0] == '\0') return 0;
-  hc_tls_session_store(h, session, SSL_session_reused(ssl) == 1);
+  hc_tls_session_store(h, session, SSL_session_reused(ssl) == 1 ? HC_TLS_RESUMED : HC_TLS_FULL);
   return 1;
 }
 

@@ -82,10 +82,10 @@ static bool is_version_trouble(int reason) {
          reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH || reason == SSL_R_NO_PROTOCOLS_AVAILABLE;
 }
 
-static void reason_failure(hc_tls_handshake *h, unsigned long error, bool in_handshake) {
+static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phase phase) {
   int reason = ERR_GET_REASON(error);
   const char *text = ERR_reason_error_string(error);
-  if (in_handshake && reason == SSL_R_WRONG_VERSION_NUMBER) {
+  if (phase == HC_TLS_PHASE_HANDSHAKE && reason == SSL_R_WRONG_VERSION_NUMBER) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
                    "TLS handshake: what the server sent is no TLS record (wrong version number)");
   } else if (is_version_trouble(reason)) {
@@ -94,12 +94,12 @@ static void reason_failure(hc_tls_handshake *h, unsigned long error, bool in_han
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "TLS handshake: protocol version: %s (offered: %s)", text,
                    offered);
   } else {
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s: %s", in_handshake ? "TLS handshake" : "TLS",
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s: %s", phase == HC_TLS_PHASE_HANDSHAKE ? "TLS handshake" : "TLS",
                    text == NULL ? "protocol error" : text);
   }
 }
 
-void hc_tls_failure_of_connection(hc_tls_handshake *handshake, bool in_handshake) {
+void hc_tls_failure_of_connection(hc_tls_handshake *handshake, hc_tls_phase phase) {
   unsigned long error = ERR_peek_error();
   int reason = ERR_GET_REASON(error);
   if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE && reason < ALERT_BASE + ALERT_NUMBERS) {
@@ -107,7 +107,7 @@ void hc_tls_failure_of_connection(hc_tls_handshake *handshake, bool in_handshake
   } else if (hc_tls_memory_was_out()) {
     hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
   } else {
-    reason_failure(handshake, error, in_handshake);
+    reason_failure(handshake, error, phase);
   }
   ERR_clear_error();
 }

@@ -135,7 +135,8 @@ void hc_tls_keylog_close(hc_tls_options *o);
 /* --- tls_session.c */
 
 /* Keeps a session that a server gave on this connection; takes it over (also on failure, when it is dropped). */
-void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, bool is_resumed);
+typedef enum hc_tls_way { HC_TLS_FULL, HC_TLS_RESUMED } hc_tls_way; /* of a handshake */
+void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tls_way way);
 /* The newest one that can still be used for h's name and port, owned by the caller; NULL. What is known of it goes to `h`. A
  * ticket of TLS 1.3 leaves the cache: it is used once, lest an observer links two connections (RFC 8446 appendix C.4). */
 SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h);
@@ -171,7 +172,8 @@ bool hc_tls_memory_was_out(void);
 /* Records the oldest error of OpenSSL's queue as a sentence behind `what`, and empties the queue. */
 hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what);
 /* As that, for a connection: an alert, a version, a server that speaks no TLS. */
-void hc_tls_failure_of_connection(hc_tls_handshake *handshake, bool in_handshake);
+typedef enum hc_tls_phase { HC_TLS_PHASE_HANDSHAKE, HC_TLS_PHASE_DATA } hc_tls_phase;
+void hc_tls_failure_of_connection(hc_tls_handshake *handshake, hc_tls_phase phase);
 
 /* --- tls_bio.c: OpenSSL's reads and writes, carried to the stream below */
 

@@ -38,12 +38,12 @@ static void trim(hc_tls_options *o, const char *name, unsigned port) {
   }
 }
 
-static hc_tls_declined declined_now(const hc_tls_handshake *h, bool is_resumed) {
-  if (is_resumed) return (hc_tls_declined){0};
+static hc_tls_declined declined_now(const hc_tls_handshake *h, hc_tls_way way) {
+  if (way == HC_TLS_RESUMED) return (hc_tls_declined){0};
   return h->offers_session ? (hc_tls_declined){h->declined.count + 1, (int64_t)time(NULL)} : h->declined;
 }
 
-void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, bool is_resumed) {
+void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tls_way way) {
   hc_tls_options *o = h->options;
   hc_tls_session *entry = hc_memory_allocate_zeroed(1, sizeof *entry);
   char *copy = hc_memory_copy_text(h->name, strlen(h->name));
@@ -53,7 +53,7 @@ void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, bool 
     SSL_SESSION_free(session);
     return;
   }
-  *entry = (hc_tls_session){o->sessions, copy, h->port, session, h->verified, declined_now(h, is_resumed)};
+  *entry = (hc_tls_session){o->sessions, copy, h->port, session, h->verified, declined_now(h, way)};
   o->sessions = entry;
   o->session_count++;
   trim(o, h->name, h->port);
