@@ -15,7 +15,8 @@ check-includes:
 	@$(LUA) .ci/check-requires.lua
 
 check-functions:
-	@$(LUA) .ci/check-functions.lua $(core_sources) $(binding_sources) $(native_sources)
+	@$(LUA) .ci/check-functions.lua $(core_sources) $(binding_sources) $(native_sources) \
+	  $(shell find core bindings -name '*.h')
 
 check-rockspec:
 	@$(LUA) .ci/check-rockspec.lua $(wildcard *.rockspec)
@@ -28,12 +29,8 @@ check-compilers:
 	  $(MAKE) -s -j$(JOBS) CC=$$cc BUILD=$(BUILD)/lint-$$cc WERROR=1 LUA=$$lua objects; done; \
 	  $(MAKE) -s -j$(JOBS) CC=$$cc BUILD=$(BUILD)/lint-$$cc WERROR=1 c-tests; done
 
-# Whatever a host's own build says of the standard and of the system's declarations.
 check-modes:
-	@set -e; for mode in -std=c11 "-std=c11 -D_GNU_SOURCE" -std=gnu17; do for cc in gcc clang; do \
-	  printf '%s\n' $(core_sources) | xargs -P $(JOBS) -n 8 sh -c \
-	    'for file; do '"$$cc $$mode"' -Wall -Wextra -Wpedantic -Werror $(TLS_CFLAGS) \
-	    -fsyntax-only $$file || exit 255; done' mode; done; done
+	@.ci/check-modes $(TLS_CFLAGS)
 
 # The module exports its door alone, and lacks nothing that the interpreter and the libraries do
 # not have.
