@@ -99,6 +99,14 @@ TLS_CFLAGS := $(TLS_CFLAGS)
 LIBS ?= $(or $(shell $(PKG_CONFIG) --libs openssl zlib 2>/dev/null),-lssl -lcrypto -lz) \
   $(if $(filter Linux,$(SYSTEM)),-ldl)
 LIBS := $(LIBS)
+comma := ,
+# Optional: without it there is no HTTP/2. NGHTTP2= builds without it though it is there.
+NGHTTP2 ?= $(shell $(PKG_CONFIG) --exists libnghttp2 2>/dev/null && echo libnghttp2)
+NGHTTP2 := $(NGHTTP2)
+ifneq ($(NGHTTP2),)
+TLS_CFLAGS += -DHC_WITH_NGHTTP2 $(shell $(PKG_CONFIG) --cflags $(NGHTTP2))
+LIBS += $(shell $(PKG_CONFIG) --libs $(NGHTTP2))
+endif
 # V=1 shows the commands.
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(filter 1,$(V)),,@$(if $(silent),,echo '  $(1) $@';) )$(2)
@@ -192,8 +200,8 @@ install: all
 	$(INSTALL) -m 755 $(module) $(lib_dir)/core.so
 	$(INSTALL) -m 644 $(public_headers:%=core/%) $(header_dir)
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
-	@printf '%s\n' 'Name: httpclient' 'Description: HTTP/1.1 client with TLS that never blocks' \
-	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib' 'Cflags: -I$(INCLUDEDIR)' \
+	@printf '%s\n' 'Name: httpclient' 'Description: HTTP client with TLS that never blocks' \
+	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))' 'Cflags: -I$(INCLUDEDIR)' \
 	  'Libs: -L$(LIBDIR) -lhttpclient -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' \
 	  >$(pc_dir)/httpclient.pc
 	chmod 644 $(pc_dir)/httpclient.pc

@@ -8,13 +8,14 @@ local rooms = {
   { "core/base", {} },
   { "core/http", { "core/base" } },
   { "core/http1", { "core/base", "core/http" } },
+  { "core/http2", { "core/base", "core/http" } },
   { "core/codec", { "core/base" } },
   { "core/platform", { "core/base" } },
   { "core/net", { "core/base", "core/platform" } },
   -- Of http a stream needs the rules for host names: which name does a certificate have to have?
   { "core/stream", { "core/base", "core/http", "core/platform", "core/net" } },
   { "core/connect", { "core/base", "core/http", "core/http1", "core/platform", "core/net", "core/stream" } },
-  { "core/connection", { "core/base", "core/http", "core/http1", "core/codec", "core/platform", "core/net", "core/stream",
+  { "core/connection", { "core/base", "core/http", "core/http1", "core/http2", "core/codec", "core/platform", "core/net", "core/stream",
     "core/connect" } },
   -- Which version of HTTP a connection speaks is not a client's business: no http1 here.
   { "core/client", { "core/base", "core/http", "core/codec", "core/platform", "core/net", "core/stream", "core/connect",
@@ -24,7 +25,10 @@ local rooms = {
 }
 
 -- The writers of heads name the system that they run on.
-local single = { ["core/http1/head_writer.c"] = { ["core/platform/system_name.h"] = true } }
+local single = {
+  ["core/http1/head_writer.c"] = { ["core/platform/system_name.h"] = true },
+  ["core/http2/h2_request.c"] = { ["core/platform/system_name.h"] = true },
+}
 
 -- C11's own headers can be had everywhere. Any other needs a reason: pattern -> folders that may include it. All of the
 -- system's stand in platform/.
@@ -35,6 +39,7 @@ for name in ([[assert ctype errno float inttypes limits math stdarg stdatomic st
 end
 local doors = {
   { "^openssl/", { "core/stream/tls/" } },
+  { "^nghttp2/", { "core/http2/" } },
   { "^zlib%.h$", { "core/codec/" } },
   { "^lua%.h$", { "bindings/" } },
   { "^lualib%.h$", { "bindings/" } },
@@ -48,6 +53,7 @@ local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h"
 local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",
   "^ifdef HC_TEST_HOOKS$", "^else$", -- what only the C tests see
+  "^ifdef HC_WITH_NGHTTP2$", -- what needs a library that not all builds have
 }
 
 local allowed = {}

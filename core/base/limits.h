@@ -48,6 +48,12 @@
 #define HC_TLS_SEND_BURST 262144u        /* one send moves at most about this much */
 #define HC_OCSP_SKEW_SECONDS 300L        /* by how much two clocks may differ */
 #define HC_OCSP_AGE_SECONDS 604800L      /* of a response that does not say when the next one comes */
+#define HC_H2_STREAM_WINDOW (1 << 20)    /* content that a stream may hold unread, RFC 9113 section 5.2 */
+#define HC_H2_CONNECTION_WINDOW (1 << 24) /* ... and all of a connection's together: more than one, so that none stops all */
+#define HC_H2_STREAMS_MAX 100u           /* open on a connection at once */
+#define HC_H2_GATHER_SIZE ((size_t)65536) /* output is gathered up to about this size ... */
+#define HC_H2_PARTS_MAX 32u              /* ... in so many parts */
+#define HC_H2_IDLE_FRAMES_MAX 10000u     /* frames in a row that bring and move nothing */
 #define HC_PEM_FILE_MAX 16777216u
 #define HC_PASSPHRASE_MAX 1024u /* OpenSSL's buffer for one, PEM_BUFSIZE */
 

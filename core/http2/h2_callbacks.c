@@ -1,0 +1,283 @@
+/* h2_callbacks.c - what nghttp2 tells, written down in the streams and in the session. See h2_state.h.
+ *
+ * nghttp2 keeps the protocol: frames, HPACK, windows, the states of streams, what a well-formed message is. Nothing is
+ * decided here about what an event means for the connection; whoever called nghttp2 looks when it has returned. */
+#include "h2_session.h"
+
+#ifdef HC_WITH_NGHTTP2 /* else the file is empty */
+
+#include <string.h>
+
+#include "h2_state.h"
+
+/* --- errors ------------------------------------------------------------------------------------------------------------ */
+
+/* "HTTP_1_1_REQUIRED", "unknown": static text. */
+static const char *code_name(uint32_t code) { return nghttp2_http2_strerror(code); }
+
+int hc_h2_out_of_memory(hc_h2_session *s) {
+  hc_failure_set(&s->failure, HC_ERR_OUT_OF_MEMORY, "out of memory for the HTTP/2 connection");
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+void hc_h2_stream_break(hc_h2_stream *stream, hc_error code, const char *what) {
+  if (hc_h2_stream_is_done(stream)) return;
+  stream->stage = HC_H2_BROKEN;
+  hc_failure_set(&stream->failure, code, "%s", what);
+}
+
+/* The answer is nothing that HTTP knows, or more than we take: the stream ends, the connection goes on. */
+static int refuse_answer(hc_h2_stream *stream, uint32_t code, const char *what) {
+  if (hc_h2_stream_is_done(stream)) return 0;
+  hc_h2_stream_break(stream, HC_ERR_INVALID_DATA, what);
+  int result = nghttp2_submit_rst_stream(stream->session->h2, NGHTTP2_FLAG_NONE, stream->id, code);
+  return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(stream->session) : 0;
+}
+
+/* --- what comes ---------------------------------------------------------------------------------------------------------- */
+
+static hc_h2_stream *stream_of(nghttp2_session *h2, int32_t id) { return nghttp2_session_get_stream_user_data(h2, id); }
+
+static void count_arrival(hc_h2_session *s, hc_h2_stream *stream) {
+  stream->arrivals++;
+  s->idle_frames = 0;
+}
+
+static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
+  hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
+  (void)user;
+  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  if (stream->stage == HC_H2_HEAD) hc_response_restart(&stream->response);
+  stream->head_size = 0;
+  return 0;
+}
+
+/* The size as both sides count it: RFC 9113 section 6.5.2. */
+static bool is_too_large(hc_h2_stream *stream, size_t name_size, size_t value_size) {
+  stream->head_size += name_size + value_size + 32;
+  return stream->head_size + stream->interim_size > stream->session->max_header_size;
+}
+
+static int refuse_size(hc_h2_stream *stream) {
+  hc_failure text = {HC_OK, ""};
+  hc_failure_set(&text, HC_ERR_INVALID_DATA, "response head: it is larger than the limit of %zu bytes",
+                 stream->session->max_header_size);
+  return refuse_answer(stream, NGHTTP2_CANCEL, text.text);
+}
+
+/* nghttp2 has seen to it that :status is the first and the only pseudo-field, and three digits. */
+static void take_status(hc_response *r, hc_slice value) {
+  r->code = 0;
+  for (size_t i = 0; i < value.size; i++) r->code = r->code * 10 + (value.data[i] - '0');
+}
+
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
+                     const uint8_t *value, size_t value_size, uint8_t flags, void *user) {
+  hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
+  hc_slice n = {(const char *)name, name_size}, v = {(const char *)value, value_size};
+  (void)flags;
+  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  if (is_too_large(stream, name_size, value_size)) return refuse_size(stream);
+  if (name_size > 0 && name[0] == ':') {
+    take_status(&stream->response, v);
+    return 0;
+  }
+  hc_headers *into = stream->stage == HC_H2_HEAD ? &stream->response.headers : &stream->trailers;
+  return hc_headers_add(into, n, v) == HC_OK ? 0 : hc_h2_out_of_memory(user);
+}
+
+/* nghttp2 would leave such a field out. A message that has one is malformed (section 8.2.1). */
+static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
+                             const uint8_t *value, size_t value_size, uint8_t flags, void *user) {
+  hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
+  hc_failure text = {HC_OK, ""};
+  (void)value;
+  (void)value_size;
+  (void)flags;
+  (void)user;
+  if (stream == NULL) return 0;
+  hc_failure_set(&text, HC_ERR_INVALID_DATA, "response head: the field \"%.*s\" is malformed",
+                 name_size > 64 ? 64 : (int)name_size, (const char *)name);
+  return refuse_answer(stream, NGHTTP2_PROTOCOL_ERROR, text.text);
+}
+
+/* A head of 1xx is over when it is whole; only 100 has a meaning here. */
+static void end_head(hc_h2_stream *stream) {
+  hc_response *r = &stream->response;
+  if (r->code >= 200) {
+    hc_headers_trim(&r->headers);
+    stream->stage = HC_H2_CONTENT;
+    stream->has_head = true;
+    return;
+  }
+  if (r->code == 100) stream->has_continued = true;
+  stream->interim_size += stream->head_size;
+  hc_response_restart(r);
+}
+
+static void end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
+  if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->stage = HC_H2_COMPLETE;
+}
+
+static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
+  int size = goaway->opaque_data_len > 64 ? 64 : (int)goaway->opaque_data_len;
+  s->has_goaway = true;
+  s->goaway_code = goaway->error_code;
+  if (goaway->error_code == NGHTTP2_NO_ERROR) return;
+  hc_failure_clear(&s->goaway);
+  hc_failure_set(&s->goaway, HC_ERR_CONNECTION_ERROR, "HTTP/2: the server ends the connection (%s%s%.*s)",
+                 code_name(goaway->error_code), size > 0 ? ": " : "", size,
+                 size > 0 ? (const char *)goaway->opaque_data : "");
+}
+
+static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
+  hc_h2_session *s = user;
+  hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
+  switch (frame->hd.type) {
+    case NGHTTP2_SETTINGS: s->has_settings = s->has_settings || !(frame->hd.flags & NGHTTP2_FLAG_ACK); return 0;
+    case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
+    case NGHTTP2_HEADERS:
+      if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+      count_arrival(s, stream);
+      if (stream->stage == HC_H2_HEAD) end_head(stream);
+      end_message(stream, frame);
+      return 0;
+    case NGHTTP2_DATA:
+      if (stream != NULL && !hc_h2_stream_is_done(stream)) end_message(stream, frame);
+      return 0;
+    default: return 0;
+  }
+}
+
+static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size, void *user) {
+  hc_h2_session *s = user;
+  hc_h2_stream *stream = stream_of(h2, id);
+  hc_slice bytes = {(const char *)data, size};
+  (void)flags;
+  if (stream == NULL || hc_h2_stream_is_done(stream)) {
+    int result = nghttp2_session_consume_connection(h2, size);
+    return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(s) : 0;
+  }
+  if (hc_buffer_append(&stream->content, bytes, HC_H2_STREAM_WINDOW) != HC_OK) return hc_h2_out_of_memory(s);
+  if (size > 0) count_arrival(s, stream);
+  return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error, void *user) {
+  hc_h2_stream *stream = frame->hd.type == NGHTTP2_HEADERS ? stream_of(h2, frame->hd.stream_id) : NULL;
+  (void)user;
+  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  hc_failure text = {HC_OK, ""};
+  hc_failure_set(&text, HC_ERR_INVALID_DATA, "HTTP/2: the server's answer is malformed (%s)", nghttp2_strerror(error));
+  hc_h2_stream_break(stream, HC_ERR_INVALID_DATA, text.text);
+  return 0;
+}
+
+/* NO_ERROR before the answer's end is no end of it, though it looks like one. */
+static void note_reset(hc_h2_session *s, hc_h2_stream *stream, uint32_t code) {
+  hc_failure text = {HC_OK, ""};
+  if (hc_h2_stream_is_done(stream)) return;
+  stream->is_unprocessed = code == NGHTTP2_REFUSED_STREAM || !stream->is_sent;
+  stream->wants_http1 = code == NGHTTP2_HTTP_1_1_REQUIRED || s->goaway_code == NGHTTP2_HTTP_1_1_REQUIRED;
+  if (s->has_goaway && s->goaway.code != HC_OK) {
+    hc_h2_stream_break(stream, s->goaway.code, s->goaway.text);
+    return;
+  }
+  hc_failure_set(&text, HC_ERR_CONNECTION_ERROR, "HTTP/2: the server ended the stream before its answer was complete (%s)",
+                 code_name(code));
+  hc_h2_stream_break(stream, HC_ERR_CONNECTION_ERROR, text.text);
+}
+
+static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user) {
+  hc_h2_session *s = user;
+  hc_h2_stream *stream = stream_of(h2, id);
+  s->open--;
+  if (stream == NULL) return 0;
+  note_reset(s, stream, code);
+  stream->is_open = false;
+  if (stream->is_deferred) s->deferred--;
+  stream->is_deferred = false;
+  return 0;
+}
+
+/* --- what goes ----------------------------------------------------------------------------------------------------------- */
+
+static ssize_t defer(hc_h2_session *s, hc_h2_stream *stream) {
+  if (!stream->is_deferred) s->deferred++;
+  stream->is_deferred = true;
+  return NGHTTP2_ERR_DEFERRED;
+}
+
+ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room, uint32_t *flags,
+                               nghttp2_data_source *source, void *user) {
+  hc_h2_session *s = user;
+  hc_h2_stream *stream = stream_of(h2, id);
+  (void)into;
+  (void)source;
+  if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (stream->offered.size == 0 && !stream->offer_is_last) return defer(s, stream);
+  if (!hc_h2_output_has_room(&s->output)) return defer(s, stream);
+  size_t size = stream->offered.size < room ? stream->offered.size : room;
+  if (size > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (size == stream->offered.size && stream->offer_is_last) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return (ssize_t)size;
+}
+
+/* A frame whose content stays where it is. */
+static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head, size_t size,
+                           nghttp2_data_source *source, void *user) {
+  hc_h2_session *s = user;
+  hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
+  (void)source;
+  if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  hc_slice content = {stream->offered.data, size};
+  if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)head, 9}) != HC_OK) return hc_h2_out_of_memory(s);
+  if (hc_h2_output_add_view(&s->output, content, &stream->in_flight) != HC_OK) return hc_h2_out_of_memory(s);
+  stream->offered.data += size;
+  stream->offered.size -= size;
+  s->idle_frames = 0;
+  return 0;
+}
+
+/* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it tells of them. */
+static void note_own_reset(hc_h2_stream *stream, uint32_t code) {
+  hc_failure text = {HC_OK, ""};
+  hc_failure_set(&text, HC_ERR_INVALID_DATA, "HTTP/2: the server's answer is malformed (%s)", code_name(code));
+  hc_h2_stream_break(stream, HC_ERR_INVALID_DATA, text.text);
+}
+
+static void note_own_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
+  int size = goaway->opaque_data_len > 64 ? 64 : (int)goaway->opaque_data_len;
+  if (goaway->error_code == NGHTTP2_NO_ERROR) return;
+  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s%s%.*s)",
+                 code_name(goaway->error_code), size > 0 ? ": " : "", size,
+                 size > 0 ? (const char *)goaway->opaque_data : "");
+}
+
+static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
+  hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
+  if (frame->hd.type == NGHTTP2_GOAWAY) note_own_goaway(user, &frame->goaway);
+  if (stream == NULL) return 0;
+  if (frame->hd.type == NGHTTP2_HEADERS) stream->is_sent = true;
+  if (frame->hd.type == NGHTTP2_RST_STREAM) note_own_reset(stream, frame->rst_stream.error_code);
+  if (frame->hd.type == NGHTTP2_DATA && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->has_content = false;
+  return 0;
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------------------ */
+
+hc_error hc_h2_set_callbacks(nghttp2_session_callbacks **out) {
+  if (nghttp2_session_callbacks_new(out) != 0) return HC_ERR_OUT_OF_MEMORY;
+  nghttp2_session_callbacks_set_on_begin_headers_callback(*out, on_begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(*out, on_header);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(*out, on_invalid_header);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(*out, on_frame);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(*out, on_data);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(*out, on_invalid_frame);
+  nghttp2_session_callbacks_set_on_stream_close_callback(*out, on_stream_close);
+  nghttp2_session_callbacks_set_on_frame_send_callback(*out, on_sent);
+  nghttp2_session_callbacks_set_send_data_callback(*out, on_send_content);
+  return HC_OK;
+}
+
+#endif

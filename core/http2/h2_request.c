@@ -1,0 +1,149 @@
+/* h2_request.c - the head of a request as a list of fields. See h2_request.h. */
+#include "h2_request.h"
+
+#include <string.h>
+
+#include "../base/chars.h"
+#include "../base/memory.h"
+#include "../platform/system_name.h"
+
+/* Pseudo-fields and fields of our own, at most. */
+#define OWN_FIELDS 8u
+
+static hc_slice put_text(hc_buffer *out, hc_slice s) {
+  char *at = out->data + out->end;
+  if (s.size > 0) memcpy(at, s.data, s.size);
+  out->end += s.size;
+  return (hc_slice){at, s.size};
+}
+
+static hc_slice put_lower(hc_buffer *out, hc_slice s) {
+  char *at = out->data + out->end;
+  for (size_t i = 0; i < s.size; i++) at[i] = hc_char_lower(s.data[i]);
+  out->end += s.size;
+  return (hc_slice){at, s.size};
+}
+
+static void add(hc_h2_fields *f, hc_slice name, hc_slice value) {
+  f->fields[f->count++] = (hc_h2_field){name, value};
+}
+
+/* --- pseudo-fields --------------------------------------------------------------------------------------------------- */
+
+/* "HTTP://" is a scheme of the caller's in an absolute URL. */
+static hc_slice scheme_of(const hc_checked_request *c, hc_h2_scheme scheme, hc_buffer *text) {
+  hc_slice given = c->target.scheme;
+  if (given.size > 0) return put_lower(text, (hc_slice){given.data, given.size - (sizeof "://" - 1)});
+  return scheme == HC_H2_HTTPS ? HC_SLICE("https") : HC_SLICE("http");
+}
+
+/* An empty path is "/" (RFC 9110 section 4.2.3), but "*" for OPTIONS (RFC 9113 section 8.3.1). */
+static hc_slice path_of(const hc_checked_request *c, hc_buffer *text) {
+  hc_slice path = c->target.path;
+  if (path.size > 0 && path.data[0] != '?') return path;
+  if (path.size == 0) return c->method == HC_METHOD_OPTIONS ? HC_SLICE("*") : HC_SLICE("/");
+  hc_slice root = put_text(text, HC_SLICE("/"));
+  root.size += put_text(text, path).size;
+  return root;
+}
+
+static hc_slice value_of(hc_slice line, hc_slice name) {
+  size_t from = name.size + 1;
+  return hc_slice_trim((hc_slice){line.data + from, line.size - from});
+}
+
+static hc_slice name_of(hc_slice line) {
+  const char *colon = memchr(line.data, ':', line.size);
+  return (hc_slice){line.data, (size_t)(colon - line.data)};
+}
+
+static hc_slice authority_of(const hc_checked_request *c) {
+  if (!c->survey.has[HC_FIELD_HOST]) return c->target.authority;
+  hc_slice line = c->request->lines[c->survey.host_line];
+  return value_of(line, name_of(line));
+}
+
+static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h2_scheme scheme) {
+  bool is_other = c->method == HC_METHOD_OTHER;
+  hc_slice authority = authority_of(c);
+  add(f, HC_SLICE(":method"), is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)));
+  add(f, HC_SLICE(":scheme"), scheme_of(c, scheme, &f->text));
+  if (authority.size > 0) add(f, HC_SLICE(":authority"), authority);
+  add(f, HC_SLICE(":path"), path_of(c, &f->text));
+}
+
+/* --- the caller's fields --------------------------------------------------------------------------------------------- */
+
+static bool is_of_connection(hc_slice name) {
+  static const hc_slice names[] = {{"connection", 10},       {"keep-alive", 10}, {"proxy-connection", 16},
+                                   {"transfer-encoding", 17}, {"upgrade", 7},     {"http2-settings", 14},
+                                   {"host", 4}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (hc_slice_equal_fold(name, names[i])) return true;
+  }
+  return false;
+}
+
+/* Does a Connection field of the caller's name it? What frames the content is never the connection's alone. */
+static bool is_named_by_connection(const hc_request *r, hc_slice name) {
+  if (hc_slice_equal_fold(name, HC_SLICE("content-length"))) return false;
+  for (size_t i = 0; i < r->line_count; i++) {
+    hc_slice other = name_of(r->lines[i]);
+    if (!hc_slice_equal_fold(other, HC_SLICE("connection"))) continue;
+    if (hc_list_has_token(value_of(r->lines[i], other), name)) return true;
+  }
+  return false;
+}
+
+static void add_line(hc_h2_fields *f, const hc_checked_request *c, hc_slice line) {
+  hc_slice name = name_of(line), value = value_of(line, name);
+  if (is_of_connection(name)) return;
+  if (hc_slice_equal_fold(name, HC_SLICE("te"))) {
+    if (hc_list_has_token(value, HC_SLICE("trailers"))) add(f, HC_SLICE("te"), HC_SLICE("trailers"));
+    return;
+  }
+  if (c->survey.has[HC_FIELD_CONNECTION] && is_named_by_connection(c->request, name)) return;
+  add(f, put_lower(&f->text, name), value);
+}
+
+static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
+  const hc_survey *s = &c->survey;
+  bool is_known = c->head.transfer != HC_TRANSFER_CHUNKED;
+  if (is_known && !s->has[HC_FIELD_CONTENT_LENGTH] && hc_request_says_length(c)) {
+    size_t before = f->text.end;
+    (void)hc_buffer_append_number(&f->text, c->head.content_length, SIZE_MAX); /* there is room */
+    add(f, HC_SLICE("content-length"), (hc_slice){f->text.data + before, f->text.end - before});
+  }
+  if (!s->has[HC_FIELD_USER_AGENT]) add(f, HC_SLICE("user-agent"), HC_SLICE("lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")"));
+  if (!s->has[HC_FIELD_ACCEPT]) add(f, HC_SLICE("accept"), HC_SLICE("*/*"));
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------------ */
+
+/* All of it at once: views into the text must not move. */
+static hc_error make_room(hc_h2_fields *f, const hc_checked_request *c) {
+  size_t size = c->target.scheme.size + c->target.path.size + 1 + 20, available;
+  char *at;
+  for (size_t i = 0; i < c->request->line_count; i++) size += c->request->lines[i].size;
+  f->capacity = c->request->line_count + OWN_FIELDS;
+  f->fields = hc_memory_allocate_zeroed(f->capacity, sizeof *f->fields);
+  return f->fields == NULL ? HC_ERR_OUT_OF_MEMORY : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
+}
+
+hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme, hc_h2_fields *out, hc_failure *why) {
+  if (make_room(out, checked) != HC_OK) {
+    hc_h2_fields_free(out);
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the request's head");
+  }
+  add_pseudo_fields(out, checked, scheme);
+  for (size_t i = 0; i < checked->request->line_count; i++) add_line(out, checked, checked->request->lines[i]);
+  add_own_fields(out, checked);
+  return HC_OK;
+}
+
+void hc_h2_fields_free(hc_h2_fields *fields) {
+  if (fields->text.data != NULL) hc_memory_wipe(fields->text.data, fields->text.capacity);
+  hc_buffer_free(&fields->text);
+  hc_memory_release(fields->fields);
+  *fields = (hc_h2_fields){0};
+}

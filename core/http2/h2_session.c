@@ -1,0 +1,363 @@
+/* h2_session.c - an HTTP/2 connection, by libnghttp2: its life, the bytes in and out, its streams. See h2_session.h. */
+#include "h2_session.h"
+
+#ifdef HC_WITH_NGHTTP2 /* else the file is empty */
+
+#include <string.h>
+
+#include "../base/memory.h"
+#include "h2_state.h"
+
+/* --- life ------------------------------------------------------------------------------------------------------------------ */
+
+static void *allocate(size_t size, void *user) {
+  (void)user;
+  return hc_memory_allocate(size);
+}
+
+static void *allocate_zeroed(size_t count, size_t size, void *user) {
+  (void)user;
+  return hc_memory_allocate_zeroed(count, size);
+}
+
+static void *resize(void *block, size_t size, void *user) {
+  (void)user;
+  return hc_memory_resize(block, size);
+}
+
+static void release(void *block, void *user) {
+  (void)user;
+  hc_memory_release(block);
+}
+
+static int make_session(hc_h2_session *s, const nghttp2_session_callbacks *callbacks) {
+  nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, resize};
+  nghttp2_option *options;
+  int result = nghttp2_option_new(&options);
+  if (result != 0) return result;
+  nghttp2_option_set_no_auto_window_update(options, 1);
+  nghttp2_option_set_peer_max_concurrent_streams(options, HC_H2_STREAMS_MAX);
+  nghttp2_option_set_no_closed_streams(options, 1);
+  result = nghttp2_session_client_new3(&s->h2, callbacks, s, options, &memory);
+  nghttp2_option_del(options);
+  return result;
+}
+
+static int introduce(hc_h2_session *s) {
+  size_t limit = s->max_header_size < UINT32_MAX ? s->max_header_size : UINT32_MAX;
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HC_H2_STREAM_WINDOW},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limit},
+  };
+  int result = nghttp2_submit_settings(s->h2, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings);
+  if (result != 0) return result;
+  return nghttp2_session_set_local_window_size(s->h2, NGHTTP2_FLAG_NONE, 0, HC_H2_CONNECTION_WINDOW);
+}
+
+hc_h2_session *hc_h2_session_new(size_t max_header_size) {
+  nghttp2_session_callbacks *callbacks = NULL;
+  hc_h2_session *s = hc_memory_allocate_zeroed(1, sizeof *s);
+  if (s == NULL) return NULL;
+  s->max_header_size = max_header_size;
+  bool is_made = hc_h2_set_callbacks(&callbacks) == HC_OK && make_session(s, callbacks) == 0 && introduce(s) == 0;
+  nghttp2_session_callbacks_del(callbacks);
+  if (is_made) return s;
+  hc_h2_session_delete(s);
+  return NULL;
+}
+
+/* Its streams stay their owners', broken. */
+static void let_go(hc_h2_session *s) {
+  static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
+  hc_h2_session_end(s, &closed);
+  while (s->streams != NULL) {
+    hc_h2_stream *stream = s->streams;
+    s->streams = stream->behind;
+    stream->session = NULL;
+    stream->before = stream->behind = NULL;
+    stream->is_open = false;
+    stream->in_flight = 0;
+  }
+}
+
+void hc_h2_session_delete(hc_h2_session *s) {
+  if (s == NULL) return;
+  let_go(s);
+  nghttp2_session_del(s->h2);
+  hc_h2_output_free(&s->output);
+  hc_memory_release(s);
+}
+
+/* --- ends ------------------------------------------------------------------------------------------------------------------ */
+
+void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
+  s->is_over = true;
+  for (hc_h2_stream *stream = s->streams; stream != NULL; stream = stream->behind) {
+    if (hc_h2_stream_is_done(stream)) continue;
+    stream->is_unprocessed = !stream->is_sent;
+    hc_h2_stream_break(stream, reason->code, reason->text);
+  }
+}
+
+/* A connection's error: what a callback has seen of it says more than the code that nghttp2 returned. */
+static hc_error fail(hc_h2_session *s, int result, hc_failure *why) {
+  if (result == NGHTTP2_ERR_NOMEM) (void)hc_h2_out_of_memory(s);
+  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s)", nghttp2_strerror(result));
+  hc_h2_session_end(s, &s->failure);
+  return hc_failure_set(why, s->failure.code, "%s", s->failure.text);
+}
+
+bool hc_h2_session_is_over(const hc_h2_session *s) { return s->is_over; }
+
+bool hc_h2_session_is_draining(const hc_h2_session *s) {
+  return s->is_over || s->has_goaway || !nghttp2_session_check_request_allowed(s->h2);
+}
+
+void hc_h2_session_goodbye(hc_h2_session *s) {
+  static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
+  if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR); /* without memory: unsaid */
+  hc_h2_session_end(s, &closed);
+}
+
+hc_error hc_h2_session_ping(hc_h2_session *s) {
+  if (nghttp2_submit_ping(s->h2, NGHTTP2_FLAG_NONE, NULL) != 0) return HC_ERR_OUT_OF_MEMORY;
+  s->awaits_pong = true;
+  return HC_OK;
+}
+
+bool hc_h2_session_awaits_pong(const hc_h2_session *s) { return s->awaits_pong; }
+
+/* --- bytes ----------------------------------------------------------------------------------------------------------------- */
+
+/* A stream had nothing to send, or found no room for it. */
+static int wake(hc_h2_stream *stream) {
+  if (!stream->is_deferred || (stream->offered.size == 0 && !stream->offer_is_last)) return 0;
+  stream->is_deferred = false;
+  stream->session->deferred--;
+  int result = nghttp2_session_resume_data(stream->session->h2, stream->id);
+  return result == NGHTTP2_ERR_NOMEM ? result : 0;
+}
+
+static int wake_content(hc_h2_session *s) {
+  int result = 0;
+  if (s->deferred == 0 || !hc_h2_output_has_room(&s->output)) return 0;
+  for (hc_h2_stream *stream = s->streams; stream != NULL && result == 0; stream = stream->behind) result = wake(stream);
+  return result;
+}
+
+/* What nghttp2 has to say goes into the output, content as views. */
+static int pump(hc_h2_session *s, size_t limit) {
+  int result = wake_content(s);
+  if (result != 0) return result;
+  while (s->output.size < limit) {
+    const uint8_t *data;
+    ssize_t size = nghttp2_session_mem_send(s->h2, &data);
+    if (size <= 0) return (int)size;
+    if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)data, (size_t)size}) != HC_OK) return NGHTTP2_ERR_NOMEM;
+  }
+  return 0;
+}
+
+static int receive(hc_h2_session *s, hc_slice bytes) {
+  ssize_t taken = bytes.size > 0 ? nghttp2_session_mem_recv(s->h2, (const uint8_t *)bytes.data, bytes.size) : 0;
+  return taken < 0 ? (int)taken : 0;
+}
+
+static void begin_frame(hc_h2_session *s, const unsigned char *head) {
+  s->frame_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+  s->idle_frames++;
+  s->awaits_pong = false;
+}
+
+/* A frame's head that was begun earlier is made whole. Returns how many of the bytes it took. */
+static size_t complete_head(hc_h2_session *s, hc_slice bytes) {
+  size_t size = HC_H2_FRAME_HEAD - s->head_size;
+  if (size > bytes.size) size = bytes.size;
+  if (size > 0) memcpy(s->head + s->head_size, bytes.data, size);
+  s->head_size += size;
+  if (s->head_size == HC_H2_FRAME_HEAD) begin_frame(s, s->head);
+  return size;
+}
+
+/* How many of the bytes stand before a frame's head that is not whole? */
+static size_t whole_heads(hc_h2_session *s, hc_slice bytes) {
+  size_t at = 0;
+  for (;;) {
+    size_t step = s->frame_left < bytes.size - at ? s->frame_left : bytes.size - at;
+    at += step;
+    s->frame_left -= step;
+    if (bytes.size - at < HC_H2_FRAME_HEAD) return at;
+    begin_frame(s, (const unsigned char *)bytes.data + at);
+    at += HC_H2_FRAME_HEAD;
+  }
+}
+
+/* nghttp2 counts a CONTINUATION anew with each piece of its head, and takes many of them for an attack: it is given heads
+ * whole. */
+static int receive_by_heads(hc_h2_session *s, hc_slice bytes) {
+  if (s->head_size > 0) {
+    size_t size = complete_head(s, bytes);
+    if (s->head_size < HC_H2_FRAME_HEAD) return 0;
+    s->head_size = 0;
+    int result = receive(s, (hc_slice){(const char *)s->head, HC_H2_FRAME_HEAD});
+    if (result != 0) return result;
+    bytes = (hc_slice){bytes.data + size, bytes.size - size};
+  }
+  size_t size = whole_heads(s, bytes);
+  int result = receive(s, (hc_slice){bytes.data, size});
+  if (result == 0 && size < bytes.size) (void)complete_head(s, (hc_slice){bytes.data + size, bytes.size - size});
+  return result;
+}
+
+/* Frames that bring nothing cost the peer little and us more: so many in a row are an attack, or a broken server. */
+static int check_idle_frames(hc_h2_session *s) {
+  if (s->idle_frames <= HC_H2_IDLE_FRAMES_MAX) return 0;
+  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server sends frames that bring nothing (ENHANCE_YOUR_CALM)");
+  return nghttp2_session_terminate_session(s->h2, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* nghttp2 acts on a fault of the peer's when it sends the frame that tells of it. So what it has to say is asked for at
+ * once, behind content that waits for its turn. */
+hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
+  if (s->is_over) return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection is over");
+  int result = receive_by_heads(s, bytes);
+  if (result == 0) result = check_idle_frames(s);
+  int sent = pump(s, 2 * HC_H2_GATHER_SIZE);
+  if (result == 0) result = sent;
+  if (result != 0 || s->failure.code != HC_OK) return fail(s, result, why);
+  if (!nghttp2_session_want_read(s->h2)) s->is_over = true; /* after a goodbye, when the last stream has ended */
+  return HC_OK;
+}
+
+hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, size_t *count, hc_failure *why) {
+  *count = 0;
+  int result = pump(s, HC_H2_GATHER_SIZE);
+  if (result < 0) return fail(s, result, why);
+  *count = hc_h2_output_peek(&s->output, parts, room);
+  return HC_OK;
+}
+
+void hc_h2_session_sent(hc_h2_session *s, size_t size) { hc_h2_output_sent(&s->output, size); }
+
+bool hc_h2_session_has_output(const hc_h2_session *s) { return s->output.size > 0 || nghttp2_session_want_write(s->h2); }
+
+/* --- streams ----------------------------------------------------------------------------------------------------------------- */
+
+size_t hc_h2_session_count(const hc_h2_session *s) { return s->open; }
+
+size_t hc_h2_session_room(const hc_h2_session *s) {
+  size_t limit = HC_H2_STREAMS_MAX;
+  if (hc_h2_session_is_draining(s)) return 0;
+  if (s->has_settings) {
+    uint32_t theirs = nghttp2_session_get_remote_settings(s->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    if (theirs < limit) limit = theirs;
+  }
+  return s->open < limit ? limit - s->open : 0;
+}
+
+static nghttp2_nv pair_of(const hc_h2_field *field) {
+  /* nghttp2 copies both, and does not write into them. */
+  return (nghttp2_nv){(uint8_t *)(uintptr_t)field->name.data, (uint8_t *)(uintptr_t)field->value.data, field->name.size,
+                      field->value.size, NGHTTP2_NV_FLAG_NONE};
+}
+
+static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list, hc_h2_more content) {
+  nghttp2_data_provider provider = {.read_callback = hc_h2_read_content};
+  nghttp2_nv *pairs = hc_memory_allocate_zeroed(list->count, sizeof *pairs);
+  if (pairs == NULL) return NGHTTP2_ERR_NOMEM;
+  for (size_t i = 0; i < list->count; i++) pairs[i] = pair_of(&list->fields[i]);
+  int32_t id = nghttp2_submit_request(s->h2, NULL, pairs, list->count, content == HC_H2_MORE ? &provider : NULL, stream);
+  hc_memory_release(pairs);
+  return id;
+}
+
+static void put_on(hc_h2_session *s, hc_h2_stream *stream, int32_t id, hc_h2_more content) {
+  stream->session = s;
+  stream->id = id;
+  stream->stage = HC_H2_HEAD;
+  stream->is_open = true;
+  stream->has_content = content == HC_H2_MORE;
+  stream->behind = s->streams;
+  if (s->streams != NULL) s->streams->before = stream;
+  s->streams = stream;
+  s->open++;
+}
+
+hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream, const hc_checked_request *checked, hc_h2_scheme scheme,
+                           hc_h2_more content, hc_failure *why) {
+  hc_h2_fields list = {0};
+  if (hc_h2_session_room(s) == 0) return hc_failure_set(why, HC_ERR_BUSY, "the HTTP/2 connection takes no more streams");
+  hc_error code = hc_h2_request_list(checked, scheme, &list, why);
+  if (code != HC_OK) return code;
+  int32_t id = submit(s, stream, &list, content);
+  hc_h2_fields_free(&list);
+  if (id < 0) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "HTTP/2 request: %s", nghttp2_strerror(id));
+  put_on(s, stream, id, content);
+  return HC_OK;
+}
+
+bool hc_h2_stream_takes_content(const hc_h2_stream *stream) {
+  return stream->has_content && stream->is_open && !hc_h2_stream_is_done(stream) && !stream->offer_is_last &&
+         stream->offered.size == 0 && stream->in_flight == 0;
+}
+
+void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
+  stream->offered = piece;
+  stream->offer_is_last = more == HC_H2_LAST;
+  if (wake(stream) != 0) (void)fail(stream->session, NGHTTP2_ERR_NOMEM, NULL);
+}
+
+hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size) {
+  hc_buffer_consume(&stream->content, size);
+  if (stream->session == NULL || stream->session->is_over) return HC_OK;
+  int result = nghttp2_session_consume(stream->session->h2, stream->id, size);
+  return result == NGHTTP2_ERR_NOMEM ? HC_ERR_OUT_OF_MEMORY : HC_OK;
+}
+
+/* Without memory for a copy the frame can't be sent to its end, nor anything behind it. */
+void hc_h2_stream_withdraw(hc_h2_stream *stream) {
+  hc_h2_session *s = stream->session;
+  stream->offered = (hc_slice){NULL, 0};
+  stream->offer_is_last = false;
+  if (s == NULL || stream->in_flight == 0) return;
+  bool is_kept = hc_h2_output_keep(&s->output, &stream->in_flight) == HC_OK;
+  stream->in_flight = 0;
+  if (is_kept) return;
+  hc_h2_output_free(&s->output);
+  (void)fail(s, NGHTTP2_ERR_NOMEM, NULL);
+}
+
+static void take_off(hc_h2_stream *stream) {
+  if (stream->behind != NULL) stream->behind->before = stream->before;
+  if (stream->before != NULL) stream->before->behind = stream->behind;
+  else stream->session->streams = stream->behind;
+}
+
+/* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. */
+static void cancel(hc_h2_session *s, hc_h2_stream *stream) {
+  size_t held = hc_buffer_size(&stream->content);
+  int result = 0;
+  if (held > 0) result = nghttp2_session_consume_connection(s->h2, held);
+  if (stream->is_open) {
+    (void)nghttp2_session_set_stream_user_data(s->h2, stream->id, NULL);
+    if (result == 0) result = nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
+  }
+  if (result == NGHTTP2_ERR_NOMEM) (void)fail(s, result, NULL);
+}
+
+void hc_h2_stream_close(hc_h2_stream *stream) {
+  hc_h2_session *s = stream->session;
+  hc_h2_stream_withdraw(stream);
+  if (s != NULL) {
+    take_off(stream);
+    if (stream->is_deferred) s->deferred--;
+    if (!s->is_over) cancel(s, stream);
+  }
+  hc_response_reset(&stream->response);
+  hc_headers_free(&stream->trailers);
+  hc_buffer_free(&stream->content);
+  memset(stream, 0, sizeof *stream);
+}
+
+#endif

@@ -1,0 +1,559 @@
+/* test_h2_session.c - a session of HTTP/2 against frames written by hand, whole and in all splits: what a server may send, and
+ * what it must not (RFC 9113). */
+#include "../../core/base/limits.h"
+#include "../../core/base/memory.h"
+#include "../../core/http2/h2_session.h"
+#include "h2_frames.h"
+#include "wire.h"
+
+#ifdef HC_WITH_NGHTTP2
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define HEAD_LIMIT 400
+
+typedef struct world {
+  hc_h2_session *session;
+  hc_h2_stream streams[3]; /* 1, 3, 5 */
+  h2_bytes sent;
+} world;
+
+static void send_all(world *w) {
+  hc_slice parts[4];
+  size_t count;
+  hc_failure why = {HC_OK, ""};
+  while (hc_h2_session_gather(w->session, parts, 4, &count, &why) == HC_OK && count > 0) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+      h2_put(&w->sent, parts[i].data, parts[i].size);
+      size += parts[i].size;
+    }
+    hc_h2_session_sent(w->session, size);
+  }
+}
+
+static void check_request(hc_request *r, hc_checked_request *c) {
+  hc_failure why = {HC_OK, ""};
+  r->authority = HC_SLICE("example.test");
+  if (r->url.size == 0) r->url = HC_SLICE("/");
+  if (hc_request_check(r, c, &why) != HC_OK) abort();
+}
+
+static hc_error open_stream(world *w, size_t index, hc_method method, hc_h2_more content) {
+  hc_request r = {.method = (int)method};
+  hc_checked_request c;
+  hc_failure why = {HC_OK, ""};
+  r.content = content == HC_H2_MORE ? HC_CONTENT_STREAM : HC_CONTENT_NONE;
+  check_request(&r, &c);
+  return hc_h2_stream_open(w->session, &w->streams[index], &c, HC_H2_HTTPS, content, &why);
+}
+
+static bool begin(world *w) {
+  memset(w, 0, sizeof *w);
+  w->session = hc_h2_session_new(HEAD_LIMIT);
+  return w->session != NULL;
+}
+
+static void finish(world *w) {
+  for (size_t i = 0; i < 3; i++) hc_h2_stream_close(&w->streams[i]);
+  hc_h2_session_delete(w->session);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------------- */
+
+typedef struct answer_case {
+  const char *name;
+  const char *frames;
+  const char *expected;  /* stream 1, then how the session stands: "ok", "draining", "over", "!" and its error */
+  const char *sent;      /* behind the two requests; NULL: not looked at */
+  hc_method method;
+} answer_case;
+
+static void log_stream(const hc_h2_stream *stream, wire_log *log) {
+  static const char *const stages[] = {"idle", "head", "content", "complete", "broken"};
+  wire_add(log, "%s", stages[stream->stage]);
+  if (stream->stage == HC_H2_CONTENT || stream->stage == HC_H2_COMPLETE) {
+    wire_add(log, " %d", stream->response.code);
+    wire_add_headers(log, &stream->response.headers);
+    wire_add(log, " [");
+    wire_add_bytes(log, hc_buffer_head(&stream->content), hc_buffer_size(&stream->content));
+    wire_add(log, "]");
+    wire_add_headers(log, &stream->trailers);
+  }
+  if (stream->has_continued) wire_add(log, " continued");
+  if (stream->stage == HC_H2_BROKEN) wire_add(log, " !%s", stream->failure.text);
+  if (stream->is_unprocessed) wire_add(log, " unprocessed");
+  if (stream->wants_http1) wire_add(log, " http1");
+}
+
+static char sent_frames[4096];
+
+static void run_answer(const void *test_case, size_t split, wire_log *log) {
+  const answer_case *c = test_case;
+  static world w;
+  static h2_bytes frames;
+  hc_failure why = {HC_OK, ""};
+  frames.size = 0;
+  h2_write(&frames, c->frames);
+  if (!begin(&w) || open_stream(&w, 0, c->method, HC_H2_LAST) != HC_OK || open_stream(&w, 1, c->method, HC_H2_LAST) != HC_OK) abort();
+  send_all(&w);
+  size_t before = w.sent.size, fed = 0;
+  while (fed < frames.size && why.code == HC_OK && !hc_h2_session_is_over(w.session)) {
+    size_t until = split == WIRE_BYTE_BY_BYTE ? fed + 1 : fed < split && split < frames.size ? split : frames.size;
+    (void)hc_h2_session_feed(w.session, (hc_slice){wire_place(0, (const char *)frames.data + fed, until - fed), until - fed}, &why);
+    fed = until;
+  }
+  log_stream(&w.streams[0], log);
+  if (why.code != HC_OK) wire_add(log, " / !%s", why.text);
+  else wire_add(log, " / %s", hc_h2_session_is_over(w.session) ? "over" : hc_h2_session_is_draining(w.session) ? "draining" : "ok");
+  send_all(&w);
+  if (!h2_read(&w.sent, before, sent_frames, sizeof sent_frames)) wire_add(log, " (a frame is cut)");
+  if (c->sent != NULL && strcmp(c->sent, sent_frames) != 0) wire_add(log, " (sent %s)", sent_frames);
+  finish(&w);
+}
+
+#define RESET "broken !HTTP/2: the server ended the stream before its answer was complete "
+#define MALFORMED "broken !response head: the field "
+#define BROKE "HTTP/2: the server broke the protocol "
+
+static const answer_case answers[] = {
+    {.name = "head and content", .frames = "S|H1 :status=200;a=b|D1 hel|D1e lo", .expected = "complete 200{a: b} [hello] / ok", .sent = "SETTINGS+"},
+    {.name = "no content", .frames = "S|H1e :status=204", .expected = "complete 204 [] / ok"},
+    {.name = "an empty end", .frames = "S|H1 :status=200|D1 x|D1e ", .expected = "complete 200 [x] / ok"},
+    {.name = "trailing fields", .frames = "S|H1 :status=200|D1 x|H1e t=1;u=2", .expected = "complete 200 [x]{t: 1}{u: 2} / ok"},
+    {.name = "no end yet", .frames = "S|H1 :status=200|D1 x", .expected = "content 200 [x] / ok"},
+    {.name = "100 and 103 before it", .frames = "S|H1 :status=100;x=y|H1 :status=103;link=z|H1 :status=200;a=b|D1e x", .expected = "complete 200{a: b} [x] continued / ok"},
+    {.name = "a head in pieces", .frames = "S|H1c :status=200;a=b|C1c c=d|C1 e=f|D1e x", .expected = "complete 200{a: b}{c: d}{e: f} [x] / ok"},
+    {.name = "the length that was announced", .frames = "S|H1 :status=200;content-length=3|D1e abc", .expected = "complete 200{content-length: 3} [abc] / ok"},
+    {.name = "an answer to HEAD", .frames = "S|H1e :status=200;content-length=300", .expected = "complete 200{content-length: 300} [] / ok", .method = HC_METHOD_HEAD},
+    {.name = "304 with a length", .frames = "S|H1e :status=304;content-length=300", .expected = "complete 304{content-length: 300} [] / ok"},
+    {.name = "several cookies", .frames = "S|H1e :status=200;set-cookie=a=1;set-cookie=b=2", .expected = "complete 200{set-cookie: a=1}{set-cookie: b=2} [] / ok"},
+    {.name = "an unknown frame", .frames = "S|X 77 0 1 abc|X 78 255 0 abc|H1e :status=200", .expected = "complete 200 [] / ok"},
+    {.name = "an unknown setting", .frames = "S 4096=1|H1e :status=200", .expected = "complete 200 [] / ok"},
+    {.name = "PING is answered", .frames = "S|P|H1e :status=200", .expected = "complete 200 [] / ok"},
+
+    {.name = "less than announced", .frames = "S|H1 :status=200;content-length=5|D1e abc", .expected = "broken !~", .sent = "SETTINGS+ RST01(1)"},
+    {.name = "more than announced", .frames = "S|H1 :status=200;content-length=2|D1 abc", .expected = "broken !~"},
+    {.name = "content of an answer to HEAD", .frames = "S|H1 :status=200|D1e abc", .expected = "broken !~", .method = HC_METHOD_HEAD},
+    {.name = "two lengths", .frames = "S|H1 :status=200;content-length=2;content-length=3|D1e abc", .expected = "broken !~"},
+    {.name = "a length that is none", .frames = "S|H1e :status=200;content-length=2,2", .expected = "broken !~"},
+    {.name = "a name with capitals", .frames = "S|H1e :status=200;Ab=c", .expected = "broken !HTTP/2: the server's answer is malformed (Invalid HTTP header field was received) / ok", .sent = "SETTINGS+ RST01(1)"},
+    {.name = "a name with a blank", .frames = "S|H1e :status=200;a_b=c", .expected = MALFORMED "\"a b\" is malformed / ok"},
+    {.name = "a value with a control byte", .frames = "S|H1e :status=200;a=b\001c", .expected = MALFORMED "\"a\" is malformed / ok"},
+    {.name = "a value with CR", .frames = "S|H1e :status=200;a=b\rc", .expected = MALFORMED "\"a\" is malformed / ok"},
+    {.name = "a value with LF", .frames = "S|H1e :status=200;a=b\nc", .expected = MALFORMED "\"a\" is malformed / ok"},
+    {.name = "a field of the connection", .frames = "S|H1e :status=200;connection=close", .expected = "broken !~"},
+    {.name = "a coding", .frames = "S|H1e :status=200;transfer-encoding=chunked", .expected = "broken !~"},
+    {.name = "no status", .frames = "S|H1e a=b", .expected = "broken !~"},
+    {.name = "two of it", .frames = "S|H1e :status=200;:status=200", .expected = "broken !~"},
+    {.name = "a status that is none", .frames = "S|H1e :status=2x0", .expected = "broken !~"},
+    {.name = "a status of two digits", .frames = "S|H1e :status=20", .expected = "broken !~"},
+    {.name = "a request's pseudo-field", .frames = "S|H1e :status=200;:path=/", .expected = "broken !~"},
+    {.name = "a pseudo-field behind others", .frames = "S|H1e a=b;:status=200", .expected = "broken !~"},
+    {.name = "a pseudo-field behind the content", .frames = "S|H1 :status=200|D1 x|H1e :status=200", .expected = "broken !~"},
+    {.name = "trailing fields without an end", .frames = "S|H1 :status=200|D1 x|H1 a=b|D1e y", .expected = "broken !~"},
+    {.name = "content before the head", .frames = "S|D1 x", .expected = "broken !~"},
+    {.name = "content behind a 1xx", .frames = "S|H1 :status=103|D1 x", .expected = "broken !~"},
+    {.name = "an end with a 1xx", .frames = "S|H1e :status=103", .expected = "broken !~"},
+    {.name = "101", .frames = "S|H1e :status=101", .expected = "broken !~"},
+    {.name = "a head that is too large", .frames = "S|H1e :status=200;a=1;b=2;c=3;d=4;e=5;f=6;g=7;h=8;i=9;j=10;k=11;l=12", .expected = "broken !response head: it is larger than the limit of 400 bytes / ok", .sent = "SETTINGS+ RST01(8)"},
+    {.name = "trailing fields that are too large", .frames = "S|H1 :status=200|H1e a=1;b=2;c=3;d=4;e=5;f=6;g=7;h=8;i=9;j=10;k=11;l=12", .expected = "broken !response head: it is larger than the limit of 400 bytes / ok"},
+    {.name = "1xx without end", .frames = "S|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103|H1 :status=103", .expected = "broken !response head: it is larger than the limit of 400 bytes / ok"},
+
+    {.name = "a reset", .frames = "S|R1 8", .expected = RESET "(CANCEL) / ok"},
+    {.name = "a reset in the content", .frames = "S|H1 :status=200|D1 x|R1 2", .expected = RESET "(INTERNAL_ERROR) / ok"},
+    {.name = "NO_ERROR with half of the content", .frames = "S|H1 :status=200|D1 x|R1 0", .expected = RESET "(NO_ERROR) / ok"},
+    {.name = "NO_ERROR with all of it", .frames = "S|H1 :status=200|D1e x|R1 0", .expected = "complete 200 [x] / ok"},
+    {.name = "refused", .frames = "S|R1 7", .expected = RESET "(REFUSED_STREAM) unprocessed / ok"},
+    {.name = "HTTP/1.1 is wanted", .frames = "S|R1 13", .expected = RESET "(HTTP_1_1_REQUIRED) http1 / ok"},
+    {.name = "an unknown code", .frames = "S|R1 4711", .expected = RESET "(unknown) / ok"},
+    {.name = "a goodbye below it", .frames = "S|G 0 0", .expected = "broken !~"},
+    {.name = "a goodbye above it", .frames = "S|G 1 0|H1e :status=200", .expected = "complete 200 [] / over"},
+    {.name = "a first goodbye", .frames = "S|G 2147483647 0|H1e :status=200", .expected = "complete 200 [] / draining"},
+    {.name = "a goodbye that says why", .frames = "S|G 0 11 too hot", .expected = "broken !HTTP/2: the server ends the connection (ENHANCE_YOUR_CALM: too hot) unprocessed / over"},
+    {.name = "the other stream's reset", .frames = "S|R3 2|H1e :status=200", .expected = "complete 200 [] / ok"},
+
+    {.name = "no settings first", .frames = "H1e :status=200", .expected = "broken !~", .sent = "GOAWAY(1)"},
+    {.name = "something else", .frames = "X 72 84 80808080 HTTP/1.1 200 OK", .expected = "broken !~"},
+    {.name = "a push", .frames = "S|SA|X 5 4 1 \001\001\001\002", .expected = "broken !~", .sent = "SETTINGS+ GOAWAY(1)"},
+    {.name = "a frame for stream 0", .frames = "S|D0 x", .expected = "broken !" BROKE "~"},
+    {.name = "a stream that was not opened", .frames = "S|H7e :status=200", .expected = "broken !" BROKE "~"},
+    {.name = "a stream of the server's", .frames = "S|H2e :status=200", .expected = "broken !" BROKE "~"},
+    {.name = "a head that is not continued", .frames = "S|H1c :status=200|D1 x", .expected = "broken !" BROKE "~"},
+    {.name = "a piece of a head alone", .frames = "S|C1 a=b", .expected = "broken !" BROKE "~"},
+    {.name = "HPACK that is none", .frames = "S|X 1 5 1 zzzzzzz", .expected = "broken !" BROKE "~"},
+    {.name = "a window past its end", .frames = "S|W0 2147483647", .expected = "broken !" BROKE "(FLOW_CONTROL_ERROR~"},
+    {.name = "a stream's window past its end", .frames = "S|W1 2147483647", .expected = "broken !~"},
+    {.name = "a window of nothing", .frames = "S|W0 0", .expected = "broken !" BROKE "~"},
+    {.name = "a frame that is too long", .frames = "S|X 6 0 0 123456789", .expected = "broken !" BROKE "(FRAME_SIZE_ERROR~"},
+    {.name = "settings that are out of range", .frames = "S 4=2147483648", .expected = "broken !" BROKE "(FLOW_CONTROL_ERROR~"},
+    {.name = "frames behind the end", .frames = "S|H1e :status=200|D1 x", .expected = "complete 200 [] / ~"},
+};
+
+static void check_answers(void) {
+  static h2_bytes frames;
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    frames.size = 0;
+    h2_write(&frames, answers[i].frames);
+    wire_check(answers[i].name, answers[i].expected, frames.size, run_answer, &answers[i]);
+  }
+}
+
+/* --- requests ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct request_case {
+  const char *name, *url;
+  hc_method method;
+  hc_content content;
+  uint64_t size;
+  const char *lines[4];
+  const char *expected;
+} request_case;
+
+#define OURS "user-agent={ours} accept={*/*}"
+#define AT_EXAMPLE ":method={GET} :scheme={https} :authority={example.test} "
+
+static const request_case requests[] = {
+    {"a path", "/a?b", HC_METHOD_GET, HC_CONTENT_NONE, 0, {NULL}, AT_EXAMPLE ":path={/a?b} " OURS},
+    {"names become small", "/", HC_METHOD_GET, HC_CONTENT_NONE, 0, {"X-Ab: Cd", "Accept:  text/plain "}, AT_EXAMPLE ":path={/} x-ab={Cd} accept={text/plain} user-agent={ours}"},
+    {"Host becomes :authority", "/", HC_METHOD_GET, HC_CONTENT_NONE, 0, {"hOST: other.test:8"}, ":method={GET} :scheme={https} :authority={other.test:8} :path={/} " OURS},
+    {"an absolute URL", "HTTP://other.test?x", HC_METHOD_GET, HC_CONTENT_NONE, 0, {NULL}, ":method={GET} :scheme={http} :authority={other.test} :path={/?x} " OURS},
+    {"one without a path", "https://other.test", HC_METHOD_GET, HC_CONTENT_NONE, 0, {NULL}, ":method={GET} :scheme={https} :authority={other.test} :path={/} " OURS},
+    {"OPTIONS of all", "*", HC_METHOD_OPTIONS, HC_CONTENT_NONE, 0, {NULL}, ":method={OPTIONS} :scheme={https} :authority={example.test} :path={*} " OURS},
+    {"OPTIONS of a site", "http://other.test", HC_METHOD_OPTIONS, HC_CONTENT_NONE, 0, {NULL}, ":method={OPTIONS} :scheme={http} :authority={other.test} :path={*} " OURS},
+    {"fields of the connection", "/", HC_METHOD_GET, HC_CONTENT_NONE, 0, {"Connection: keep-alive, X-Hop", "Keep-Alive: 5", "X-Hop: 1", "Upgrade: h2c"}, AT_EXAMPLE ":path={/} " OURS},
+    {"TE", "/", HC_METHOD_GET, HC_CONTENT_NONE, 0, {"TE: gzip, Trailers", "Proxy-Connection: x"}, AT_EXAMPLE ":path={/} te={trailers} " OURS},
+    {"TE without trailers", "/", HC_METHOD_GET, HC_CONTENT_NONE, 0, {"TE: gzip"}, AT_EXAMPLE ":path={/} " OURS},
+    {"a length", "/", HC_METHOD_POST, HC_CONTENT_SIZED, 12, {NULL}, ":method={POST} :scheme={https} :authority={example.test} :path={/} content-length={12} " OURS},
+    {"the length 0", "/", HC_METHOD_PUT, HC_CONTENT_NONE, 0, {NULL}, ":method={PUT} :scheme={https} :authority={example.test} :path={/} content-length={0} " OURS},
+    {"content of unknown length", "/", HC_METHOD_POST, HC_CONTENT_STREAM, 0, {"Transfer-Encoding: chunked"}, ":method={POST} :scheme={https} :authority={example.test} :path={/} " OURS},
+    {"a length of the caller's", "/", HC_METHOD_POST, HC_CONTENT_STREAM, 0, {"Content-Length: 7", "Connection: content-length"}, ":method={POST} :scheme={https} :authority={example.test} :path={/} content-length={7} " OURS},
+};
+
+static void check_requests(void) {
+  static wire_log log;
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+    const request_case *c = &requests[i];
+    hc_slice lines[4];
+    hc_request r = {.method = (int)c->method, .content = c->content, .content_length = c->size, .lines = lines};
+    hc_checked_request checked;
+    hc_h2_fields list = {0};
+    hc_failure why = {HC_OK, ""};
+    r.url = hc_slice_of(c->url);
+    for (; r.line_count < 4 && c->lines[r.line_count]; r.line_count++) lines[r.line_count] = hc_slice_of(c->lines[r.line_count]);
+    check_request(&r, &checked);
+    log.size = 0;
+    CHECK(hc_h2_request_list(&checked, HC_H2_HTTPS, &list, &why) == HC_OK);
+    for (size_t k = 0; k < list.count; k++) {
+      bool is_agent = hc_slice_equal(list.fields[k].name, HC_SLICE("user-agent"));
+      wire_add(&log, "%s%.*s={%.*s}", k > 0 ? " " : "", (int)list.fields[k].name.size, list.fields[k].name.data,
+               is_agent ? 4 : (int)list.fields[k].value.size, is_agent ? "ours" : list.fields[k].value.data);
+    }
+    hc_h2_fields_free(&list);
+    if (strcmp(log.text, c->expected) != 0) fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", c->name, c->expected, log.text);
+    CHECK_CASE(c->name, strcmp(log.text, c->expected) == 0);
+  }
+}
+
+/* --- windows, content, ends ---------------------------------------------------------------------------------------------- */
+
+static hc_error feed(world *w, const char *words) {
+  static h2_bytes frames;
+  hc_failure why = {HC_OK, ""};
+  frames.size = 0;
+  h2_write(&frames, words);
+  return hc_h2_session_feed(w->session, (hc_slice){(const char *)frames.data, frames.size}, &why);
+}
+
+/* The frames that went out since the last call. */
+static const char *went_out(world *w) {
+  w->sent.size = 0;
+  send_all(w);
+  if (!h2_read(&w->sent, 0, sent_frames, sizeof sent_frames)) return "(a frame is cut)";
+  return sent_frames;
+}
+
+static bool begin_quietly(world *w) {
+  if (!begin(w)) return false;
+  send_all(w);
+  if (feed(w, "S|SA") != HC_OK) return false;
+  send_all(w);
+  return true;
+}
+
+static void check_introduction(void) {
+  static world w;
+  CHECK(begin(&w));
+  send_all(&w);
+  CHECK(w.sent.size > 24 && memcmp(w.sent.data, PREFACE, 24) == 0);
+  CHECK(h2_read(&w.sent, 24, sent_frames, sizeof sent_frames) && strcmp(sent_frames, "SETTINGS WINDOW") == 0);
+  CHECK(hc_h2_session_room(w.session) == HC_H2_STREAMS_MAX);
+  finish(&w);
+}
+
+static void check_room(void) {
+  static world w;
+  CHECK(begin(&w));
+  CHECK(feed(&w, "S 3=2") == HC_OK && hc_h2_session_room(w.session) == 2);
+  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK && open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  CHECK(hc_h2_session_room(w.session) == 0 && open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY);
+  CHECK(w.streams[2].session == NULL);
+  send_all(&w);
+  CHECK(feed(&w, "H1e :status=200") == HC_OK && hc_h2_session_room(w.session) == 1);
+  CHECK(feed(&w, "S 3=0") == HC_OK && hc_h2_session_room(w.session) == 0);
+  CHECK(feed(&w, "S 3=1000") == HC_OK && hc_h2_session_room(w.session) == HC_H2_STREAMS_MAX - 1);
+  CHECK(feed(&w, "G 3 0") == HC_OK && hc_h2_session_room(w.session) == 0 && hc_h2_session_is_draining(w.session));
+  CHECK(open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY && !hc_h2_session_is_over(w.session));
+  finish(&w);
+}
+
+static void check_upload(void) {
+  static world w;
+  char text[] = "hello";
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  CHECK(strcmp(went_out(&w), "HEADERS01") == 0);
+  CHECK(hc_h2_stream_takes_content(&w.streams[0]) && !hc_h2_session_has_output(w.session));
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, 5}, HC_H2_MORE);
+  CHECK(!hc_h2_stream_takes_content(&w.streams[0]) && hc_h2_session_has_output(w.session));
+  CHECK(strcmp(went_out(&w), "DATA01(5)") == 0 && hc_h2_stream_takes_content(&w.streams[0]));
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, 2}, HC_H2_LAST);
+  CHECK(strcmp(went_out(&w), "DATA01(2)e") == 0 && !hc_h2_stream_takes_content(&w.streams[0]));
+  CHECK(feed(&w, "H1e :status=200") == HC_OK && w.streams[0].stage == HC_H2_COMPLETE);
+  hc_h2_stream_close(&w.streams[0]);
+  CHECK(strcmp(went_out(&w), "") == 0);
+  finish(&w);
+}
+
+static void check_empty_end(void) {
+  static world w;
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){NULL, 0}, HC_H2_LAST);
+  CHECK(strcmp(went_out(&w), "HEADERS01 DATA01(0)e") == 0);
+  finish(&w);
+}
+
+/* Content stops at the smaller of the two windows, and goes on when the server opens it. */
+static void check_peer_window(void) {
+  static world w;
+  static char text[100];
+  CHECK(begin(&w));
+  send_all(&w);
+  CHECK(feed(&w, "S 4=10|SA") == HC_OK && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, sizeof text}, HC_H2_LAST);
+  CHECK(strcmp(went_out(&w), "SETTINGS+ HEADERS01 DATA01(10)") == 0);
+  CHECK(!hc_h2_session_has_output(w.session) && !hc_h2_stream_takes_content(&w.streams[0]));
+  CHECK(feed(&w, "W1 20") == HC_OK && strcmp(went_out(&w), "DATA01(20)") == 0);
+  CHECK(feed(&w, "S 4=0") == HC_OK && strcmp(went_out(&w), "SETTINGS+") == 0); /* the window is below 0 now */
+  CHECK(feed(&w, "W1 5") == HC_OK && strcmp(went_out(&w), "") == 0);
+  CHECK(feed(&w, "W1 75") == HC_OK && strcmp(went_out(&w), "DATA01(70)e") == 0);
+  finish(&w);
+}
+
+/* An early answer: what is left of the content is never sent, and nothing pretends that it was all. */
+static void check_early_answer(void) {
+  static world w;
+  char text[] = "hello";
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, 5}, HC_H2_MORE);
+  CHECK(strcmp(went_out(&w), "HEADERS01 DATA01(5)") == 0);
+  CHECK(feed(&w, "H1e :status=413") == HC_OK && w.streams[0].stage == HC_H2_COMPLETE);
+  CHECK(!hc_h2_stream_takes_content(&w.streams[0]));
+  hc_h2_stream_close(&w.streams[0]);
+  CHECK(strcmp(went_out(&w), "RST01(8)") == 0 && hc_h2_session_count(w.session) == 0);
+  finish(&w);
+}
+
+/* A frame that is half out is sent to its end, though its stream and the content's memory are gone. */
+static void check_close_inside_frame(void) {
+  static world w;
+  hc_slice parts[8];
+  size_t count;
+  hc_failure why = {HC_OK, ""};
+  char *text = malloc(50);
+  if (text == NULL) abort();
+  memset(text, 'x', 50);
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  (void)went_out(&w);
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, 50}, HC_H2_MORE);
+  CHECK(hc_h2_session_gather(w.session, parts, 8, &count, &why) == HC_OK && count == 2 && parts[1].size == 50);
+  w.sent.size = 0;
+  h2_put(&w.sent, parts[0].data, 9);
+  h2_put(&w.sent, parts[1].data, 11);
+  hc_h2_session_sent(w.session, 20);
+  CHECK(w.streams[0].in_flight == 39 && !hc_h2_stream_takes_content(&w.streams[0]));
+  hc_h2_stream_close(&w.streams[0]);
+  memset(text, '?', 50);
+  free(text);
+  send_all(&w);
+  CHECK(h2_read(&w.sent, 0, sent_frames, sizeof sent_frames) && strcmp(sent_frames, "DATA01(50) RST01(8)") == 0);
+  size_t good = 0;
+  while (good < 50 && w.sent.data[9 + good] == 'x') good++;
+  CHECK(good == 50);
+  finish(&w);
+}
+
+/* Content that nobody reads, of a stream that goes, gives its part of the connection's window back. */
+static void check_window_of_cancelled(void) {
+  static world w;
+  static char piece[16385];
+  static h2_bytes frames;
+  memset(piece, 'x', 16384);
+  CHECK(begin_quietly(&w));
+  unsigned long given = 0;
+  for (int round = 0; round < 1200; round++) { /* more than the connection's window in all */
+    char words[64];
+    CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+    int id = w.streams[0].id;
+    w.sent.size = 0;
+    send_all(&w);
+    snprintf(words, sizeof words, "H%d :status=200", id);
+    CHECK(feed(&w, words) == HC_OK);
+    frames.size = 0;
+    h2_put_number(&frames, 16384, 3);
+    h2_put_number(&frames, 0, 2);
+    h2_put_number(&frames, (unsigned long)id, 4);
+    h2_put(&frames, piece, 16384);
+    hc_failure why = {HC_OK, ""};
+    if (hc_h2_session_feed(w.session, (hc_slice){(char *)frames.data, frames.size}, &why) != HC_OK) break;
+    hc_h2_stream_close(&w.streams[0]);
+    given++;
+  }
+  CHECK(given == 1200 && !hc_h2_session_is_over(w.session));
+  finish(&w);
+}
+
+/* A window that is read is opened again; one that is not is the end of the server's sending. */
+static void check_own_window(void) {
+  static world w;
+  static char words[16400];
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  (void)went_out(&w);
+  CHECK(feed(&w, "H1 :status=200") == HC_OK);
+  int size = snprintf(words, sizeof words, "D1 ");
+  memset(words + size, 'x', 16384);
+  for (int i = 0; i < 64; i++) CHECK(feed(&w, words) == HC_OK);
+  CHECK(strcmp(went_out(&w), "") == 0 && hc_buffer_size(&w.streams[0].content) == HC_H2_STREAM_WINDOW);
+  CHECK(hc_h2_stream_consume(&w.streams[0], 700000) == HC_OK);
+  CHECK(strcmp(went_out(&w), "WINDOW01") == 0);
+  for (int i = 0; i < 42; i++) CHECK(feed(&w, words) == HC_OK);
+  CHECK(feed(&w, words) != HC_OK || w.streams[0].stage == HC_H2_BROKEN); /* past the window: a fault of the server's */
+  finish(&w);
+}
+
+static void check_floods(void) {
+  static const char *const floods[] = {"P", "S", "SA", "W0 1", "W1 1", "X 99 0 1 x", "D1 ", "X 2 0 1 12345", "H1 :status=103"};
+  for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
+    static world w;
+    CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+    (void)went_out(&w);
+    if (floods[i][0] == 'D') CHECK(feed(&w, "H1 :status=200") == HC_OK);
+    int fed = 0;
+    while (fed < 200000 && feed(&w, floods[i]) == HC_OK && w.streams[0].stage != HC_H2_BROKEN) {
+      fed++;
+      w.sent.size = 0;
+      send_all(&w);
+    }
+    CHECK_CASE(floods[i], fed <= (int)HC_H2_IDLE_FRAMES_MAX + 1 && w.streams[0].stage == HC_H2_BROKEN);
+    finish(&w);
+  }
+}
+
+/* The same where nothing of ours leaves: what is to be said stays bounded. */
+static void check_blocked_flood(void) {
+  static world w;
+  CHECK(begin_quietly(&w));
+  int fed = 0;
+  while (fed < 200000 && feed(&w, "P") == HC_OK) fed++;
+  CHECK(fed < 20000 && hc_h2_session_is_over(w.session));
+  finish(&w);
+}
+
+static void check_end(void) {
+  static world w;
+  const hc_failure lost = {HC_ERR_CONNECTION_ERROR, "the connection was lost"};
+  CHECK(begin_quietly(&w));
+  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK && open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  send_all(&w);
+  CHECK(open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_OK && feed(&w, "H1e :status=200") == HC_OK);
+  hc_h2_session_end(w.session, &lost);
+  CHECK(w.streams[0].stage == HC_H2_COMPLETE && w.streams[1].stage == HC_H2_BROKEN && !w.streams[1].is_unprocessed);
+  CHECK(w.streams[2].stage == HC_H2_BROKEN && strcmp(w.streams[1].failure.text, lost.text) == 0);
+  hc_failure why = {HC_OK, ""};
+  CHECK(hc_h2_session_feed(w.session, HC_SLICE("x"), &why) != HC_OK);
+  finish(&w);
+}
+
+static void check_ping(void) {
+  static world w;
+  CHECK(begin_quietly(&w) && hc_h2_session_ping(w.session) == HC_OK && hc_h2_session_awaits_pong(w.session));
+  CHECK(strcmp(went_out(&w), "PING") == 0 && feed(&w, "X 6 1 0 \001\001\001\001\001\001\001\001") == HC_OK);
+  CHECK(!hc_h2_session_awaits_pong(w.session));
+  hc_h2_session_goodbye(w.session);
+  CHECK(strcmp(went_out(&w), "GOAWAY(0)") == 0 && hc_h2_session_is_over(w.session));
+  finish(&w);
+}
+
+#ifdef HC_TEST_HOOKS
+/* A whole exchange with memory out at each allocation in turn, once or for good. */
+static bool play(world *w) {
+  static char text[] = "hello";
+  if (!begin(w)) return false;
+  bool is_good = open_stream(w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK;
+  if (is_good) hc_h2_stream_offer(&w->streams[0], (hc_slice){text, 5}, HC_H2_LAST);
+  is_good = is_good && open_stream(w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK;
+  w->sent.size = 0;
+  send_all(w);
+  is_good = is_good && feed(w, "S|SA|H1 :status=103;a=b|H1 :status=200;c=d|D1 abc|H1e t=1|H3 :status=200|D3 x") == HC_OK;
+  hc_h2_stream_close(&w->streams[1]);
+  is_good = is_good && hc_h2_stream_consume(&w->streams[0], 3) == HC_OK;
+  send_all(w);
+  is_good = is_good && w->streams[0].stage == HC_H2_COMPLETE && w->streams[0].trailers.count == 1;
+  finish(w);
+  return is_good;
+}
+
+static void check_memory_failures(void) {
+  static world w;
+  long before = hc_memory_live_blocks();
+  for (int sticky = 0; sticky < 2; sticky++) {
+    bool is_good = false;
+    for (long n = 0; !is_good && n < 2000; n++) {
+      hc_memory_fail_after(n, sticky);
+      is_good = play(&w);
+      hc_memory_fail_after(-1, 0);
+      if (hc_memory_live_blocks() != before) {
+        CHECK_CASE("no block is left", 0);
+        return;
+      }
+    }
+    CHECK(is_good);
+  }
+}
+#endif
+
+int main(void) {
+  check_introduction();
+  check_answers();
+  check_requests();
+  check_room();
+  check_upload();
+  check_empty_end();
+  check_peer_window();
+  check_early_answer();
+  check_close_inside_frame();
+  check_window_of_cancelled();
+  check_own_window();
+  check_floods();
+  check_blocked_flood();
+  check_end();
+  check_ping();
+#ifdef HC_TEST_HOOKS
+  check_memory_failures();
+#endif
+  return check_report();
+}
+
+#else /* built without libnghttp2 */
+
+int main(void) { return check_report(); }
+
+#endif
