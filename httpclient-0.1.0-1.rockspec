@@ -65,6 +65,8 @@ build = {
         "core/connection/body_source.c",
         "core/connection/connection.c",
         "core/connection/exchange.c",
+        "core/connection/h2_exchange.c",
+        "core/connection/h2_protocol.c",
         "core/connection/h1_exchange.c",
         "core/connection/h1_protocol.c",
         "core/connection/receiver.c",

@@ -250,6 +250,34 @@ static int make_connection(lua_State *L) {
 
 static int client_get_connection(lua_State *L) { return hcl_client_guarded(L, make_connection); }
 
+/* Another client on the same connection, with the same settings. */
+static int client_share_connection(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  int version = hc_client_spoken_version(hcl_check_free_client(L, 1)->client);
+  lua_settop(L, 1);
+  if (version != 20) {
+    lua_pushnil(L);
+    lua_pushstring(L, version == 0 ? "there is no connection" : "the connection speaks HTTP/1.1, which has one request at a time");
+    lua_pushinteger(L, (lua_Integer)HC_ERR_UNAVAILABLE);
+    return 3;
+  }
+  client_new(L);
+  hcl_client *made = hcl_check_client(L, 2);
+  const hcl_client *self = hcl_check_free_client(L, 1);
+  *hc_client_get_settings(made->client) = *hc_client_get_settings(self->client);
+  hc_error code = hc_client_join(made->client, self->client, &why);
+  if (code == HC_OK) return 1;
+  lua_pushnil(L);
+  lua_pushstring(L, why.text);
+  lua_pushinteger(L, (lua_Integer)code);
+  return 3;
+}
+
+static int client_get_free_streams(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)hc_client_free_streams(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
 static hc_error poll_once(lua_State *L, hcl_client *self) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = hc_client_poll(self->client);
@@ -289,7 +317,13 @@ static int client_get_last_error(lua_State *L) {
 
 /* --- properties ---------------------------------------------------------------------------------------------------------- */
 
-typedef enum property_kind { PROPERTY_BOOLEAN, PROPERTY_SIZE, PROPERTY_SECONDS, PROPERTY_CONNECTION } property_kind;
+typedef enum property_kind {
+  PROPERTY_BOOLEAN,
+  PROPERTY_SIZE,
+  PROPERTY_SECONDS,
+  PROPERTY_VERSION,
+  PROPERTY_CONNECTION
+} property_kind;
 
 typedef struct property {
   const char *name;
@@ -305,6 +339,7 @@ static const property properties[] = {
     {"connect_timeout", PROPERTY_SECONDS, offsetof(hc_settings, connect_timeout), 0, 0},
     {"response_timeout", PROPERTY_SECONDS, offsetof(hc_settings, response_timeout), 0, 0},
     {"idle_timeout", PROPERTY_SECONDS, offsetof(hc_settings, idle_timeout), 0, 0},
+    {"http_version", PROPERTY_VERSION, offsetof(hc_settings, version), 0, 0},
     {"connection", PROPERTY_CONNECTION, 0, 0, 0},
 };
 
@@ -316,6 +351,8 @@ static const property *find_property(const char *name) {
   return NULL;
 }
 
+static const char *const version_names[] = {[HC_VERSION_1] = "1.1", [HC_VERSION_AUTO] = "auto", [HC_VERSION_2] = "2"};
+
 static int get_property(lua_State *L, const property *p) {
   if (p->kind == PROPERTY_CONNECTION) return client_get_connection(L);
   hcl_client *self = hcl_check_client(L, 1);
@@ -324,6 +361,8 @@ static int get_property(lua_State *L, const property *p) {
     lua_pushboolean(L, *(const bool *)field);
   } else if (p->kind == PROPERTY_SIZE) {
     lua_pushinteger(L, (lua_Integer) * (const size_t *)field);
+  } else if (p->kind == PROPERTY_VERSION) {
+    lua_pushstring(L, version_names[*(const hc_version_wish *)field]);
   } else {
     double seconds = *(const double *)field;
     /* 0 is read back as the integer 0, so that it prints as it was written. */
@@ -369,11 +408,20 @@ static double check_seconds(lua_State *L, int arg, const property *p) {
   return value;
 }
 
+static hc_version_wish check_version(lua_State *L, int arg, const property *p) {
+  if (lua_type(L, arg) != LUA_TSTRING) refuse_type(L, arg, p, "string");
+  for (int i = 0; i < 3; i++)
+    if (strcmp(version_names[i], lua_tostring(L, arg)) == 0) return (hc_version_wish)i;
+  refuse_value(L, arg, p, "must be \"1.1\", \"auto\" or \"2\"");
+  return HC_VERSION_1;
+}
+
 static void set_property(lua_State *L, int arg, const property *p) {
   hcl_client *self = hcl_check_client(L, 1);
   void *field = (char *)hc_client_get_settings(self->client) + p->offset;
   if (p->kind == PROPERTY_BOOLEAN) *(bool *)field = check_flag(L, arg, p);
   else if (p->kind == PROPERTY_SIZE) *(size_t *)field = check_size(L, arg, p);
+  else if (p->kind == PROPERTY_VERSION) *(hc_version_wish *)field = check_version(L, arg, p);
   else *(double *)field = check_seconds(L, arg, p);
 }
 
@@ -454,6 +502,8 @@ static const luaL_Reg methods[] = {
     {"set_https_proxy", client_set_https_proxy},
     {"set_connection", client_set_connection},
     {"get_connection", client_get_connection},
+    {"share_connection", client_share_connection},
+    {"get_free_streams", client_get_free_streams},
     {NULL, NULL},
 };
 

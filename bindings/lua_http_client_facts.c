@@ -108,6 +108,13 @@ static int client_get_tls_version(lua_State *L) { return hcl_client_guarded(L, m
 static int client_get_tls_cipher(lua_State *L) { return hcl_client_guarded(L, make_tls_cipher); }
 static int client_get_alpn(lua_State *L) { return hcl_client_guarded(L, make_alpn); }
 
+/* "" without a response. */
+static int client_get_response_version(lua_State *L) {
+  int version = hc_client_response_version(hcl_check_client(L, 1)->client);
+  lua_pushstring(L, version == 20 ? "2" : version == 11 ? "1.1" : version == 10 ? "1.0" : "");
+  return 1;
+}
+
 static int client_get_remote_address(lua_State *L) {
   hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
   while (peer && !hc_stream_peer_is_tcp(peer)) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
@@ -175,6 +182,7 @@ const luaL_Reg hcl_client_fact_methods[] = {
     {"get_response_header", client_get_response_header},
     {"get_response_header_values", client_get_response_header_values},
     {"get_response_trailers", client_get_response_trailers},
+    {"get_response_version", client_get_response_version},
     {"get_tls_version", client_get_tls_version},
     {"get_tls_cipher", client_get_tls_cipher},
     {"get_alpn", client_get_alpn},

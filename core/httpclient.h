@@ -255,6 +255,13 @@ HC_API const hc_failure *hc_client_last_error(const hc_client *c);
 
 /* --- settings */
 
+/* Which version of HTTP is spoken. HTTP/2 needs a library that was built with libnghttp2. */
+typedef enum hc_version_wish {
+  HC_VERSION_1,     /* HTTP/1.1, and ALPN offers nothing else */
+  HC_VERSION_AUTO,  /* HTTP/2 where TLS agrees on it by ALPN (RFC 7301); in clear HTTP/1.1 */
+  HC_VERSION_2      /* HTTP/2, or no connection; in clear by prior knowledge (RFC 9113 section 3.3) */
+} hc_version_wish;
+
 /* They may change at any time, and count from the next step on. */
 typedef enum hc_setting {
   HC_SETTING_BLOCKING = 0,          /* 1: poll waits for the head, and reads wait for data; default 0 */
@@ -263,7 +270,8 @@ typedef enum hc_setting {
   HC_SETTING_MAX_HEADER_SIZE = 3,   /* the most bytes of a response's head: 1 to 16777216, default 65536 */
   HC_SETTING_CONNECT_TIMEOUT = 4,   /* seconds from connect to CONNECTED; 0, the default: no end, also of the next two */
   HC_SETTING_RESPONSE_TIMEOUT = 5,  /* seconds from the last byte of the request to the end of the response's head */
-  HC_SETTING_IDLE_TIMEOUT = 6       /* seconds without a byte either way while a request or its answer moves */
+  HC_SETTING_IDLE_TIMEOUT = 6,      /* seconds without a byte either way while a request or its answer moves */
+  HC_SETTING_HTTP_VERSION = 7       /* an hc_version_wish, for the next connection; default HC_VERSION_1 */
 } hc_setting;
 
 /* HC_ERR_INVALID_PARAMETER: no such setting (in this version of the library), or a value that it
@@ -305,6 +313,17 @@ HC_API hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer);
 /* The stream in use, still the client's own (retain it to keep it); NULL when there is none. After
  * a 101 or a CONNECT the bytes that came behind the head are the first that it gives. */
 HC_API hc_stream_peer *hc_client_get_stream(const hc_client *c);
+
+/* The client leaves the connection that it has, and goes on beside `other` on the connection of that
+ * one: with HTTP/2 its requests are streams of their own there (RFC 9113 section 5). Closing one of
+ * the two ends its own stream; the connection ends with the last client on it.
+ * HC_ERR_INVALID_PARAMETER: there is no connection that takes requests; HC_ERR_ALREADY_IN_USE: the
+ * two are in different pollers; HC_ERR_BUSY. */
+HC_API hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why);
+/* What is spoken on the connection, major * 10 + minor: 11, or 20 for HTTP/2; 0 without one that stands. */
+HC_API int hc_client_spoken_version(const hc_client *c);
+/* How many more requests the connection takes now: with HTTP/1.1 one, or none while one is under way. */
+HC_API size_t hc_client_free_streams(const hc_client *c);
 
 /* Goes on as far as it can without waiting; with HC_SETTING_BLOCKING, in REQUESTING, until the head
  * is in. HC_OK; HC_ERR_UNCONFIGURED when it is disconnected; HC_ERR_CANT_RESOLVE,
@@ -404,7 +423,8 @@ HC_API bool hc_client_response_is_complete(const hc_client *c);
 
 HC_API int hc_client_response_code(const hc_client *c);         /* 200 (RFC 9110 section 15); 0 without a response */
 HC_API hc_slice hc_client_response_reason(const hc_client *c);  /* the reason phrase, may be empty */
-/* What the server says it speaks, major * 10 + minor: 11 for HTTP/1.1; 0 without a response. */
+/* What the response came by, major * 10 + minor: 11 for HTTP/1.1 and 20 for HTTP/2; 0 without a
+ * response. */
 HC_API int hc_client_response_version(const hc_client *c);
 /* Bytes of content to come: -1 where that is not known beforehand, 0 where there can be none (RFC
  * 9112 section 6.3). */

@@ -88,7 +88,9 @@ void hc_client_fail(hc_client *c, hc_status status) {
   c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
   c->status = status;
   hc_exchange *x = c->place.exchange;
+  hc_connection *n = c->place.connection;
   if (x && x->is_under_way) hc_exchange_cancel(x, &c->failure);
+  else if (n->state == HC_CONNECTION_DRAINING && hc_connection_is_shared(n)) hc_connection_leave(&c->place); /* others go on */
   else hc_connection_fail(c->place.connection, &c->failure);
 }
 
@@ -126,7 +128,8 @@ static hc_error go_on_over(hc_client *c, hc_stream_peer *peer) {
   if (!hc_client_has_place(c)) return HC_ERR_OUT_OF_MEMORY;
   c->is_clear = false;
   c->status = HC_STATUS_CONNECTED;
-  hc_connection_adopt(c->place.connection, peer);
+  hc_error code = hc_connection_adopt(c->place.connection, peer, c->settings.version, c->settings.max_header_size);
+  if (code != HC_OK) return code;
   hc_place_notice(&c->place);
   return HC_OK;
 }

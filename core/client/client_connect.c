@@ -92,6 +92,7 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port, hc_con
   hc_connection_wish wish = {.options = options,
                              .head_limit = c->settings.max_header_size,
                              .connect_timeout = c->settings.connect_timeout};
+  wish.way.version = c->settings.version;
   wish.way.host = parsed.text;
   wish.way.port = (unsigned)port;
   wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
@@ -140,3 +141,14 @@ hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
   hc_client_end(c);
   return HC_OK;
 }
+
+static bool has_connection(const hc_client *c) {
+  return c->status == HC_STATUS_CONNECTED || c->status == HC_STATUS_REQUESTING || c->status == HC_STATUS_BODY;
+}
+
+int hc_client_spoken_version(const hc_client *c) {
+  if (!has_connection(c)) return 0;
+  return c->place.connection->protocol->major_version == 1 ? 11 : 20;
+}
+
+size_t hc_client_free_streams(const hc_client *c) { return has_connection(c) ? hc_connection_room(c->place.connection) : 0; }

@@ -15,6 +15,12 @@ static bool set_flag(bool *setting, double value) {
   return true;
 }
 
+static bool set_version(hc_version_wish *setting, double value) {
+  if (value != HC_VERSION_1 && value != HC_VERSION_AUTO && value != HC_VERSION_2) return false;
+  *setting = (hc_version_wish)value;
+  return true;
+}
+
 /* NaN is none. */
 static bool set_seconds(double *setting, double value) {
   if (!(value >= 0)) return false;
@@ -31,6 +37,7 @@ static bool set(hc_settings *s, hc_setting setting, double value) {
     case HC_SETTING_CONNECT_TIMEOUT: return set_seconds(&s->connect_timeout, value);
     case HC_SETTING_RESPONSE_TIMEOUT: return set_seconds(&s->response_timeout, value);
     case HC_SETTING_IDLE_TIMEOUT: return set_seconds(&s->idle_timeout, value);
+    case HC_SETTING_HTTP_VERSION: return set_version(&s->version, value);
   }
   return false; /* a number that we do not know: the host is newer */
 }
@@ -49,6 +56,7 @@ double hc_client_get(const hc_client *c, hc_setting setting) {
     case HC_SETTING_CONNECT_TIMEOUT: return s->connect_timeout;
     case HC_SETTING_RESPONSE_TIMEOUT: return s->response_timeout;
     case HC_SETTING_IDLE_TIMEOUT: return s->idle_timeout;
+    case HC_SETTING_HTTP_VERSION: return s->version;
   }
   return -1;
 }

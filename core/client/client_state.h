@@ -59,10 +59,6 @@ void hc_client_finish(hc_client *c);
 bool hc_client_has_place(hc_client *c);
 
 /* client_connect.c */
-/* Closes `c`, which goes on beside `other` on the connection of that one, CONNECTED or on the way there. HC_ERR_BUSY;
- * HC_ERR_INVALID_PARAMETER: that one has no connection that takes requests; HC_ERR_ALREADY_IN_USE: they are in different
- * pollers. */
-hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why);
 void hc_client_forget_proxies(hc_client *c);
 
 /* client_wait.c: hc_client_interest, for a wait of our own. */

@@ -9,6 +9,7 @@
 #include "../base/error.h"
 #include "../base/internal.h"
 #include "../base/slice.h"
+#include "../httpclient.h"
 
 HC_INTERNAL_BEGIN
 
@@ -52,12 +53,6 @@ typedef enum hc_proxy_scheme {
 } hc_proxy_scheme;
 
 typedef enum hc_security { HC_SECURITY_PLAIN, HC_SECURITY_TLS } hc_security;
-
-typedef enum hc_version_wish {
-  HC_VERSION_1,      /* HTTP/1.1 */
-  HC_VERSION_AUTO,   /* HTTP/2 where ALPN gives it; in clear HTTP/1.1 */
-  HC_VERSION_2       /* HTTP/2 or no connection; in clear by prior knowledge (RFC 9113 section 3.3) */
-} hc_version_wish;
 
 /* What the caller wants. Hosts are as hc_host_parse gives them. */
 typedef struct hc_wish {

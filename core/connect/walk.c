@@ -66,11 +66,27 @@ static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why
 
 /* --- tls */
 
+/* The caller's own list is offered where it leaves the choice. */
+static hc_slice alpn_of(const hc_hop *hop, const hc_tls_options *options) {
+  bool has_own = hop->party == HC_PARTY_ORIGIN && hc_tls_options_have_alpn(options);
+  switch (hop->alpn) {
+    case HC_ALPN_HTTP2: return HC_SLICE("\2h2");
+    case HC_ALPN_BOTH: return has_own ? (hc_slice){NULL, 0} : HC_SLICE("\2h2\10http/1.1");
+    case HC_ALPN_HTTP1: return HC_SLICE("\10http/1.1");
+    case HC_ALPN_CALLERS: break;
+  }
+  return has_own ? (hc_slice){NULL, 0} : HC_SLICE("\10http/1.1");
+}
+
 static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   w->phase = hop->party == HC_PARTY_ORIGIN ? HC_PHASE_HANDSHAKE : HC_PHASE_CONNECT;
   hc_stream_peer *tls = hc_tls_new();
   if (!tls) return out_of_memory(why);
   hc_error code = hc_tls_connect(tls, *stream, hop->host, hop->port, w->options, why);
+  if (code == HC_OK && hc_tls_offer_alpn(tls, alpn_of(hop, w->options)) != HC_OK) {
+    hc_stream_peer_release(tls); /* and what is below, which it has retained */
+    return out_of_memory(why);
+  }
   if (code != HC_OK) {
     hc_stream_peer_release(tls);
     return code;

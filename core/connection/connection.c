@@ -190,6 +190,7 @@ static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish, hc_
   hc_error code = hc_route_make(&wish->way, &route, why);
   if (code != HC_OK) return code;
   n->target = route.target;
+  n->wire = route.wire;
   n->next = route.next;
   hc_walk_wish walk = {wish->credentials, options, wish->head_limit};
   code = hc_walk_start(&walk, &route, &n->walk, &n->stream, why);
@@ -209,12 +210,29 @@ static hc_error take_options(hc_tls_options *named, hc_tls_options **options, hc
   return hc_tls_options_new(&defaults, options, why);
 }
 
+static hc_error check_version(const hc_connection_wish *wish, hc_failure *why) {
+  const hc_tls_options *o = wish->options;
+  if (wish->way.version == HC_VERSION_1 || hc_http2_is_built()) {
+    bool is_left_out = o && hc_tls_options_have_alpn(o) && !hc_tls_options_offer(o, HC_SLICE("h2"));
+    bool is_wanted = wish->way.version == HC_VERSION_2 && wish->way.security == HC_SECURITY_TLS;
+    if (!is_wanted || !is_left_out) return HC_OK;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "HTTP/2 is wanted, and the alpn of the TLS options has no \"h2\"");
+  }
+  if (wish->way.version == HC_VERSION_AUTO) return HC_OK;
+  return hc_failure_set(why, HC_ERR_UNAVAILABLE, "HTTP/2 is not built in: the build had no libnghttp2");
+}
+
 hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why) {
   hc_connection_wish kept = *wish;
   hc_tls_options *options = NULL;
   bool is_secure = wish->way.security == HC_SECURITY_TLS;
   n->default_port = is_secure ? 443 : 80;
-  hc_error code = keep_names(n, &kept);
+  hc_error code = check_version(wish, why);
+  if (code != HC_OK) return code;
+  if (!hc_http2_is_built()) kept.way.version = HC_VERSION_1;
+  n->version = kept.way.version;
+  n->head_limit = wish->head_limit;
+  code = keep_names(n, &kept);
   if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
   n->connect_timeout = wish->connect_timeout;
   if (wish->connect_timeout > 0) n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
@@ -225,10 +243,17 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   return code;
 }
 
-void hc_connection_adopt(hc_connection *n, hc_stream_peer *stream) {
+static bool has_agreed_on_http2(const hc_stream_peer *stream) {
+  return hc_stream_peer_is_tls(stream) && hc_slice_equal(hc_tls_alpn(stream), HC_SLICE("h2"));
+}
+
+hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version, size_t head_limit) {
+  bool is_http2 = version == HC_VERSION_2 || (version == HC_VERSION_AUTO && has_agreed_on_http2(stream));
+  if (is_http2 && !hc_http2_is_built()) return HC_ERR_UNAVAILABLE;
   n->stream = hc_stream_peer_retain(stream);
   n->default_port = hc_stream_peer_is_tls(stream) ? 443 : 80;
   n->state = HC_CONNECTION_OPEN;
+  return is_http2 ? hc_http2_start(n, head_limit) : HC_OK;
 }
 
 #define SHOWN_PROXY_MAX 120 /* of a long name, so that the reason still fits the record */
@@ -260,10 +285,23 @@ static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
   return HC_BROKEN;
 }
 
+/* What is spoken from here on. */
+static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
+  bool is_http2 = n->wire == HC_WIRE_HTTP2 || (n->wire == HC_WIRE_BY_ALPN && has_agreed_on_http2(n->stream));
+  if (n->version == HC_VERSION_2 && !is_http2) {
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server does not speak HTTP/2 (ALPN)");
+    return HC_BROKEN;
+  }
+  if (!is_http2 || hc_http2_start(n, n->head_limit) == HC_OK) return HC_DONE;
+  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return HC_BROKEN;
+}
+
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
   if (!n->walk) return n->state == HC_CONNECTION_CLOSED ? tell_end(n, why) : HC_DONE;
   hc_io io = hc_walk_advance(n->walk, &n->stream, why);
   if (io == HC_IO_OK) {
+    if (choose_protocol(n, why) == HC_BROKEN) return HC_BROKEN;
     hc_walk_delete(n->walk);
     n->walk = NULL;
     n->is_usable = true;

@@ -57,9 +57,18 @@ struct hc_connection {
   hc_failure failure;      /* why it ended, for those who were not there when that was found out; code HC_OK: in good order */
   hc_phase failed_in;      /* and in what, while connecting */
   hc_watch watch;
+  hc_wire wire;            /* what is to be spoken, as far as it is decided before the handshake */
+  hc_version_wish version; /* what was wished for */
+  size_t head_limit;
   const hc_protocol *protocol;  /* never NULL */
+  struct hc_h2_link *h2;   /* NULL: HTTP/1.1 */
   hc_h1_exchange h1;       /* the one that HTTP/1.1 can have, embedded: a request costs no allocation */
 };
+
+/* Was the library built with HTTP/2? */
+bool hc_http2_is_built(void);
+/* The connection, whose stream stands, speaks HTTP/2 from here on. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_http2_start(hc_connection *n, size_t max_header_size);
 
 /* A closed one, with one reference. NULL: out of memory. */
 hc_connection *hc_connection_new(void);
@@ -91,8 +100,9 @@ typedef struct hc_connection_wish {
 /* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the route refuses: it is to
  * be closed again. */
 hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why);
-/* Goes on over a stream of the caller's (retained), open at once. */
-void hc_connection_adopt(hc_connection *n, hc_stream_peer *stream);
+/* Goes on over a stream of the caller's (retained), open at once. HTTP/2 is spoken where it is wished for (prior knowledge),
+ * or where the stream's handshake has agreed on it. HC_ERR_OUT_OF_MEMORY; HC_ERR_UNAVAILABLE, not built in. */
+hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version, size_t head_limit);
 /* While connecting. DONE: open. WAIT. BROKEN, also when the connect timeout has run out: the phase tells in what. */
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why);
 hc_phase hc_connection_phase(const hc_connection *n);

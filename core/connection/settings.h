@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../httpclient.h"
+
 typedef struct hc_settings {
   bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
   bool in_slices;               /* what blocks comes back now and then, see hc_client_is_unfinished */
@@ -13,6 +15,7 @@ typedef struct hc_settings {
   double connect_timeout;       /* seconds from connect to CONNECTED; 0 never, as below */
   double response_timeout;      /* from the request's last byte to the end of the final head */
   double idle_timeout;          /* no byte either way while a request or a body moves */
+  hc_version_wish version;      /* for the next connection; default HC_VERSION_1 */
 } hc_settings;
 
 #endif

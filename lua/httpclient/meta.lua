@@ -298,6 +298,7 @@ function httpclient.set_waiter(fn) end
 ---@field Status HTTPClient.Status
 ---@field ResponseCode HTTPClient.ResponseCode
 ---@field blocking_mode_enabled boolean
+---@field http_version "1.1"|"auto"|"2"
 ---@field read_chunk_size integer
 ---@field max_header_size integer
 ---@field connect_timeout number
@@ -501,6 +502,24 @@ function HTTPClient:dirty() end
 ---@return string? address
 ---@return integer? port
 function HTTPClient:get_remote_address() end
+
+---@param version "1.1"|"auto"|"2"
+function HTTPClient:set_http_version(version) end
+
+---@return "1.1"|"auto"|"2"
+function HTTPClient:get_http_version() end
+
+---@return "1.0"|"1.1"|"2"|"" # of the last response
+function HTTPClient:get_response_version() end
+
+---Another client on the same HTTP/2 connection.
+---@return HTTPClient?
+---@return string? message
+---@return integer? code
+function HTTPClient:share_connection() end
+
+---@return integer # how many more requests the connection takes now
+function HTTPClient:get_free_streams() end
 
 ---@return string?
 function HTTPClient:get_tls_version() end

@@ -27,7 +27,6 @@ typedef struct tls_peer {
 } tls_peer;
 
 static tls_peer *peer_of(hc_stream_peer *peer) { return (tls_peer *)peer; }
-
 static const tls_peer *view_of(const hc_stream_peer *peer) { return (const tls_peer *)peer; }
 
 /* --- outcomes */
@@ -536,6 +535,12 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
   t->wants = HC_IO_WANT_WRITE; /* the ClientHello */
   t->state = HC_TLS_HANDSHAKING;
   return HC_OK;
+}
+
+hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list) {
+  tls_peer *t = peer_of(peer);
+  t->handshake.alpn = list;
+  return t->ssl == NULL || hc_tls_handshake_set_alpn(&t->handshake, t->ssl) ? HC_OK : HC_ERR_OUT_OF_MEMORY;
 }
 
 /* --- facts */

@@ -12,6 +12,11 @@
 
 HC_INTERNAL_BEGIN
 
+/* Behind hc_tls_connect, before the first advance: what is offered by ALPN in place of the options'
+ * list, as on the wire (RFC 7301 section 3.1: each name behind its length). Static text.
+ * HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list);
+
 /* Fills *out with texts that are allocated, see free. HC_ERR_UNAVAILABLE before the handshake is
  * done; HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out, hc_failure *why);

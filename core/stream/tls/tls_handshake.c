@@ -71,6 +71,16 @@ static bool set_sent_name(const hc_tls_handshake *h, SSL *ssl) {
   return h->name_is_address || h->name[0] == '\0' || SSL_set_tlsext_host_name(ssl, h->name) == 1;
 }
 
+static hc_slice offered_alpn(const hc_tls_handshake *h) {
+  const hc_buffer *list = &h->options->alpn;
+  return h->alpn.size > 0 ? h->alpn : (hc_slice){hc_buffer_head(list), hc_buffer_size(list)};
+}
+
+/* The options' list stands in the context already. */
+bool hc_tls_handshake_set_alpn(const hc_tls_handshake *h, SSL *ssl) {
+  return h->alpn.size == 0 || SSL_set_alpn_protos(ssl, (const unsigned char *)h->alpn.data, (unsigned)h->alpn.size) == 0;
+}
+
 /* --- the beginning */
 
 /* A session that OpenSSL does not take (its version is out of range now) is no reason to fail. */
@@ -93,7 +103,7 @@ SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   SSL_set_bio(ssl, bio, bio); /* takes it over */
   SSL_set_connect_state(ssl);
   if (SSL_set_app_data(ssl, h) != 1 || !set_verified_name(h, ssl) || !set_sent_name(h, ssl) ||
-      (o->require_ocsp && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) != 1)) {
+      !hc_tls_handshake_set_alpn(h, ssl) || (o->require_ocsp && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) != 1)) {
     SSL_free(ssl);
     return NULL;
   }
@@ -103,17 +113,20 @@ SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
 
 /* --- the end */
 
+bool hc_alpn_list_has(hc_slice list, hc_slice name) {
+  for (size_t at = 0; at < list.size; at += 1u + (unsigned char)list.data[at]) {
+    if ((unsigned char)list.data[at] == name.size && memcmp(list.data + at + 1, name.data, name.size) == 0) return true;
+  }
+  return false;
+}
+
 /* RFC 7301 section 3.2: the server chooses from the list. */
 static bool alpn_was_offered(const hc_tls_handshake *h, const SSL *ssl) {
   const unsigned char *chosen;
   unsigned size;
   SSL_get0_alpn_selected(ssl, &chosen, &size);
   if (size == 0) return true;
-  const hc_buffer *list = &h->options->alpn;
-  for (size_t at = list->start; at < list->end; at += 1u + (unsigned char)list->data[at]) {
-    if ((unsigned char)list->data[at] == size && memcmp(list->data + at + 1, chosen, size) == 0) return true;
-  }
-  return false;
+  return hc_alpn_list_has(offered_alpn(h), (hc_slice){(const char *)chosen, size});
 }
 
 /* OpenSSL did its checks on the way: the second look costs nothing. A session brings no certificates of its own. */

@@ -105,6 +105,7 @@ typedef struct hc_tls_handshake {
   char *name;                  /* to be verified and sent; "" none. Allocated by take_name, as is ... */
   char *host;                  /* ... the host that was asked for, where an override has taken its place; else NULL */
   bool name_is_address;
+  hc_slice alpn;               /* what is offered in place of the options' list, on the wire's form; static; empty: nothing */
   unsigned port;
   bool name_mismatch;          /* the failure is about the name */
   bool certificate_requested;  /* the server asked for a client certificate and there is none */
@@ -114,6 +115,9 @@ typedef struct hc_tls_handshake {
   bool offers_session;
   hc_failure failure;
 } hc_tls_handshake;
+
+/* Is the name on a list of the wire's form (RFC 7301 section 3.1)? */
+bool hc_alpn_list_has(hc_slice list, hc_slice name);
 
 /* --- tls_context.c */
 
@@ -200,6 +204,8 @@ BIO *hc_tls_bio_new(const BIO_METHOD *method, hc_tls_carrier *carrier);
  * HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failure *why);
 /* An SSL over `carrier` that asks for and verifies what `h` says; NULL when memory is out. */
+/* Offers what h->alpn says, if anything. False: no memory. */
+bool hc_tls_handshake_set_alpn(const hc_tls_handshake *h, SSL *ssl);
 SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier);
 /* After OpenSSL has finished: what it does not ask about. On failure h->failure says why. */
 bool hc_tls_handshake_check(hc_tls_handshake *h, SSL *ssl);

@@ -207,3 +207,9 @@ bool hc_tls_options_is_unsafe(const hc_tls_options *o) { return o->verify != HC_
 hc_slice hc_tls_options_common_name_override(const hc_tls_options *o) { return hc_slice_of(o->override); }
 
 hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o) { return o->trusted_chain; }
+
+bool hc_tls_options_have_alpn(const hc_tls_options *options) { return hc_buffer_size(&options->alpn) > 0; }
+
+bool hc_tls_options_offer(const hc_tls_options *options, hc_slice name) {
+  return hc_alpn_list_has((hc_slice){hc_buffer_head(&options->alpn), hc_buffer_size(&options->alpn)}, name);
+}

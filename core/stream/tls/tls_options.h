@@ -11,6 +11,10 @@
 
 HC_INTERNAL_BEGIN
 
+/* Has the caller given a list of protocols, and is this name on it? */
+bool hc_tls_options_have_alpn(const hc_tls_options *options);
+bool hc_tls_options_offer(const hc_tls_options *options, hc_slice name);
+
 hc_slice hc_tls_options_common_name_override(const hc_tls_options *o);   /* "" none */
 hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o);  /* not retained; NULL */
 

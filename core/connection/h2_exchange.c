@@ -1,0 +1,328 @@
+/* h2_exchange.c - one request and its answer on an HTTP/2 connection. See h2_exchange.h. */
+#include "h2_exchange.h"
+
+#ifdef HC_WITH_NGHTTP2 /* else the file is empty */
+
+#include "../base/chars.h"
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "../stream/tls/stream_peer_tls.h"
+#include "h2_link.h"
+
+/* One go hands over at most this much content, and asks a body function at most so often. */
+#define SUPPLY_BUDGET ((size_t)1 << 20)
+#define SUPPLIES_MAX 64
+
+static hc_h2_exchange *of(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
+static const hc_h2_exchange *of_const(const hc_exchange *x) { return (const hc_h2_exchange *)(const void *)x; }
+
+static bool is_over(const hc_h2_exchange *h) { return h->stream.stage == HC_H2_COMPLETE || h->stream.stage == HC_H2_BROKEN; }
+
+/* --- the request -------------------------------------------------------------------------------------------------------- */
+
+/* What HTTP/2 has no words for (RFC 9113 sections 8.5 and 8.6). */
+static hc_error check(const hc_request *r, const hc_checked_request *checked, hc_failure *why) {
+  if (checked->method == HC_METHOD_CONNECT)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "CONNECT needs HTTP/1.1, and this connection speaks HTTP/2");
+  for (size_t i = 0; i < r->line_count; i++) {
+    if (r->lines[i].size < 8 || !hc_bytes_equal_fold(r->lines[i].data, "upgrade:", 8)) continue;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "Upgrade needs HTTP/1.1, and this connection speaks HTTP/2");
+  }
+  return HC_OK;
+}
+
+static bool has_content(const hc_request_head *head) {
+  return head->transfer == HC_TRANSFER_CHUNKED || (head->transfer == HC_TRANSFER_LENGTH && head->content_length > 0);
+}
+
+static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session, const hc_checked_request *checked, hc_failure *why) {
+  bool is_secure = hc_stream_peer_is_tls(h->common.connection->stream);
+  hc_h2_more more = has_content(&checked->head) ? HC_H2_MORE : HC_H2_LAST;
+  h->announced = checked->head;
+  h->method = checked->method;
+  h->upload = more == HC_H2_LAST ? HC_H2_UPLOAD_NONE : h->announced.expects_continue ? HC_H2_UPLOAD_EXPECTING : HC_H2_UPLOAD_MOVING;
+  h->source_ended = more == HC_H2_LAST;
+  return hc_h2_stream_open(session, &h->stream, checked, is_secure ? HC_H2_HTTPS : HC_H2_HTTP, more, why);
+}
+
+hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish, hc_exchange **out,
+                             hc_failure *why) {
+  hc_checked_request checked;
+  hc_error code = hc_request_check(wish->request, &checked, why);
+  if (code == HC_OK) code = check(wish->request, &checked, why);
+  if (code != HC_OK) return code;
+  hc_h2_exchange *h = hc_memory_allocate_zeroed(1, sizeof *h);
+  if (!h) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_exchange_init(&h->common, &hc_protocol_h2, n, &h->answer);
+  h->common.settings = wish->settings;
+  h->continue_deadline = HC_NEVER;
+  code = open_stream(h, session, &checked, why);
+  if (code != HC_OK) {
+    hc_memory_release(h);
+    return code;
+  }
+  h->supply.body = *wish->body;
+  h->common.is_under_way = true;
+  hc_exchange_touch(&h->common);
+  *out = &h->common;
+  return HC_OK;
+}
+
+/* --- content on its way out --------------------------------------------------------------------------------------------- */
+
+static void end_upload(hc_h2_exchange *h) {
+  h->upload = HC_H2_UPLOAD_NONE;
+  h->source_ended = true;
+  hc_h2_stream_withdraw(&h->stream);
+  hc_supply_drop(&h->supply);
+}
+
+/* The next piece is offered. MOVED, WAIT, BROKEN; DONE: that was the last. */
+static hc_progress offer_piece(hc_h2_exchange *h, hc_failure *why) {
+  hc_slice piece = {NULL, 0};
+  switch (hc_supply_next(&h->supply, &h->announced, &piece, why)) {
+    case HC_SUPPLY_PIECE: {
+      bool is_last = h->announced.transfer == HC_TRANSFER_LENGTH && h->supply.pulled == h->announced.content_length &&
+                     h->supply.body.kind != HC_BODY_PULL && h->supply.body.kind != HC_BODY_STREAM;
+      h->source_ended = is_last;
+      hc_h2_stream_offer(&h->stream, piece, is_last ? HC_H2_LAST : HC_H2_MORE);
+      return is_last ? HC_DONE : HC_MOVED;
+    }
+    case HC_SUPPLY_END:
+      h->source_ended = true;
+      hc_h2_stream_offer(&h->stream, (hc_slice){NULL, 0}, HC_H2_LAST);
+      return HC_DONE;
+    case HC_SUPPLY_LATER: return HC_WAIT;
+    case HC_SUPPLY_FAILED: break;
+  }
+  return HC_BROKEN;
+}
+
+/* The content need not wait for a 100 (Continue) any longer, or does not. */
+static void look_at_expectation(hc_h2_exchange *h) {
+  if (h->upload != HC_H2_UPLOAD_EXPECTING) return;
+  if (h->continue_deadline == HC_NEVER && h->stream.is_sent) {
+    h->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
+    h->common.idle_deadline = HC_NEVER; /* the silence is asked for: it has its own limit and is no idleness */
+  }
+  if (!h->stream.has_continued && (h->continue_deadline == HC_NEVER || hc_clock_now() < h->continue_deadline)) return;
+  h->upload = HC_H2_UPLOAD_MOVING;
+  hc_exchange_touch(&h->common);
+}
+
+static uint64_t count_sent(const hc_h2_exchange *h) {
+  return h->supply.pulled - h->stream.offered.size - h->stream.in_flight;
+}
+
+/* Content goes out as fast as the stream and the server's windows take it. MOVED, WAIT; BROKEN. */
+static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
+  uint64_t end = h->supply.pulled + SUPPLY_BUDGET;
+  hc_progress progress = HC_WAIT;
+  look_at_expectation(h);
+  for (int i = 0; i < SUPPLIES_MAX && h->upload == HC_H2_UPLOAD_MOVING && h->supply.pulled < end; i++) {
+    if (h->source_ended || !hc_h2_stream_takes_content(&h->stream)) break;
+    hc_progress offered = offer_piece(h, why);
+    if (offered == HC_WAIT || offered == HC_BROKEN) return offered == HC_WAIT ? progress : HC_BROKEN;
+    progress = hc_h2_link_move(h->common.connection, why);
+    if (progress == HC_BROKEN) return HC_MOVED; /* the stream tells of it */
+  }
+  if (h->common.sent != count_sent(h)) hc_exchange_touch(&h->common);
+  h->common.sent = count_sent(h);
+  return progress;
+}
+
+static bool is_all_out(const hc_h2_exchange *h) {
+  return h->stream.is_sent && h->source_ended && !h->stream.has_content && h->stream.in_flight == 0;
+}
+
+/* All is sent: the response timeout runs in place of the idle timeout. */
+static void look_whether_sent(hc_h2_exchange *h) {
+  if (h->is_awaited || !is_all_out(h)) return;
+  h->is_awaited = true;
+  if (h->upload != HC_H2_UPLOAD_NONE) end_upload(h);
+  hc_exchange_await_head(&h->common);
+}
+
+/* --- from the request to the head --------------------------------------------------------------------------------------- */
+
+static hc_progress fail(const hc_h2_exchange *h, hc_failure *why) {
+  hc_failure_clear(why);
+  *why = h->stream.failure;
+  return HC_BROKEN;
+}
+
+/* The final head is in. What is left of the content is not sent. */
+static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
+  hc_answer *a = &h->answer;
+  hc_response empty = {0};
+  a->response = h->stream.response;
+  h->stream.response = empty;
+  a->response.minor_version = 1; /* as for the rules of framing, of which Content-Length is left */
+  if (hc_body_decide(&a->response, (hc_method)h->method, false, &a->plan, why) != HC_OK) return HC_BROKEN;
+  a->response.minor_version = 0;
+  a->plan.keeps_alive = true;
+  bool is_empty = h->stream.stage == HC_H2_COMPLETE && hc_buffer_size(&h->stream.content) == 0;
+  if (is_empty && a->plan.framing == HC_FRAMING_UNTIL_CLOSE) a->plan.framing = HC_FRAMING_NONE;
+  a->has_response = true;
+  h->common.response_deadline = HC_NEVER;
+  if (h->upload != HC_H2_UPLOAD_NONE) end_upload(h);
+  if (a->plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
+  return HC_DONE;
+}
+
+static void note_arrivals(hc_h2_exchange *h) {
+  if (h->stream.arrivals == h->seen) return;
+  h->seen = h->stream.arrivals;
+  h->answer.has_begun = true;
+  if (h->answer.has_response || !h->is_awaited) hc_exchange_touch(&h->common);
+}
+
+static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failure *why) {
+  hc_exchange *x = &h->common;
+  note_arrivals(h);
+  if (h->stream.has_head) return accept_head(h, why);
+  if (h->stream.stage == HC_H2_BROKEN) return fail(h, why);
+  look_whether_sent(h);
+  uint64_t deadline = h->is_awaited ? x->response_deadline : x->idle_deadline;
+  if (deadline == HC_NEVER || hc_clock_now() < deadline) return moved;
+  return h->is_awaited ? hc_exchange_end_by_response_timeout(x, why) : hc_exchange_end_by_idle_timeout(x, why);
+}
+
+hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
+  hc_h2_exchange *h = of(x);
+  hc_failure connection = {HC_OK, ""};
+  hc_progress content = HC_WAIT, moved = HC_WAIT;
+  if (!is_over(h)) content = send_content(h, why);
+  if (content == HC_BROKEN) return HC_BROKEN; /* the source's fault */
+  if (!is_over(h)) moved = hc_h2_link_move(x->connection, &connection);
+  if (content == HC_MOVED || moved == HC_BROKEN) moved = HC_MOVED;
+  return look_for_head(h, moved, why);
+}
+
+hc_upload hc_h2_upload_of(const hc_exchange *x) {
+  const hc_h2_exchange *h = of_const(x);
+  if (h->upload == HC_H2_UPLOAD_NONE || h->source_ended) return HC_UPLOAD_NONE;
+  return h->supply.body.kind == HC_BODY_PULL ? HC_UPLOAD_HOSTS : HC_UPLOAD_OURS;
+}
+
+bool hc_h2_resume(hc_exchange *x) { return hc_supply_resume(&of(x)->supply); }
+
+/* --- content ---------------------------------------------------------------------------------------------------------------- */
+
+static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failure *why) {
+  size_t held = hc_buffer_size(&h->stream.content), most = h->common.settings->read_chunk_size;
+  note_arrivals(h);
+  /* A read that blocks waits for all it can get, which is never more than half of the window. */
+  size_t wanted = h->common.settings->blocking ? most : 1;
+  if (wanted > HC_H2_STREAM_WINDOW / 2) wanted = HC_H2_STREAM_WINDOW / 2;
+  if (held == 0 && h->stream.stage == HC_H2_COMPLETE) return HC_DONE;
+  if (held == 0 && h->stream.stage == HC_H2_BROKEN) return fail(h, why);
+  if (held == 0 || (held < wanted && !is_over(h))) return HC_WAIT;
+  *view = (hc_slice){hc_buffer_head(&h->stream.content), held < most ? held : most};
+  return HC_MOVED;
+}
+
+hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
+  hc_h2_exchange *h = of(x);
+  hc_failure connection = {HC_OK, ""};
+  hc_progress progress = look_for_content(h, view, why);
+  if (progress != HC_WAIT) return progress;
+  (void)hc_h2_link_move(x->connection, &connection); /* the stream tells of its end */
+  progress = look_for_content(h, view, why);
+  if (progress != HC_WAIT || !hc_exchange_is_idle_too_long(x)) return progress;
+  *view = hc_h2_held(x);
+  return view->size > 0 ? HC_MOVED : hc_exchange_end_by_idle_timeout(x, why);
+}
+
+hc_slice hc_h2_held(const hc_exchange *x) {
+  const hc_buffer *content = &of_const(x)->stream.content;
+  return (hc_slice){hc_buffer_head(content), hc_buffer_size(content)};
+}
+
+hc_progress hc_h2_consume(hc_exchange *x, size_t size) {
+  hc_h2_exchange *h = of(x);
+  size_t held = hc_buffer_size(&h->stream.content);
+  if (size > held) size = held;
+  if (size == 0) return HC_MOVED;
+  (void)hc_h2_stream_consume(&h->stream, size); /* without memory the window stays shut, and the idle timeout finds it */
+  h->answer.received += size;
+  return size == held && h->stream.stage == HC_H2_COMPLETE ? HC_DONE : HC_MOVED;
+}
+
+bool hc_h2_is_readable(hc_exchange *x) { return hc_buffer_size(&of(x)->stream.content) > 0 || is_over(of(x)); }
+
+hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
+  hc_h2_exchange *h = of(x);
+  hc_failure connection = {HC_OK, ""};
+  if (!is_over(h)) (void)hc_h2_link_move(x->connection, &connection);
+  note_arrivals(h);
+  if (hc_h2_is_readable(x) || !hc_exchange_is_idle_too_long(x)) return HC_WAIT;
+  return hc_exchange_end_by_idle_timeout(x, why);
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------------------- */
+
+static void retire(hc_h2_exchange *h) {
+  hc_exchange_retire(&h->common);
+  if (h->upload != HC_H2_UPLOAD_NONE) end_upload(h);
+  hc_headers_free(&h->trailers);
+  h->trailers = h->stream.trailers;
+  h->stream.trailers = (hc_headers){0};
+  hc_h2_stream_close(&h->stream);
+}
+
+/* The stream ends; the connection is the others'. */
+void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
+  hc_connection *n = x->connection;
+  retire(of(x));
+  if (!hc_connection_is_shared(n)) hc_connection_fail(n, why);
+}
+
+/* A connection that takes no more requests ends with the last exchange on it. */
+hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
+  hc_h2_exchange *h = of(x);
+  hc_connection *n = x->connection;
+  (void)why;
+  h->answer.is_complete = true;
+  n->was_used = true;
+  retire(h);
+  h->answer.trailers = &h->trailers;
+  if (!n->h2) return HC_DONE;
+  if (n->state == HC_CONNECTION_DRAINING && hc_h2_session_count(n->h2->session) == 0) hc_connection_drop(n);
+  else if (hc_connection_is_crowded(n)) hc_connection_notice_all(n); /* there is room for the others now */
+  return HC_DONE;
+}
+
+void hc_h2_forget(hc_exchange *x) {
+  hc_h2_exchange *h = of(x);
+  retire(h);
+  hc_response_reset(&h->answer.response);
+  hc_headers_free(&h->trailers);
+  hc_supply_drop(&h->supply);
+  hc_memory_release(h);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------------------------------------- */
+
+bool hc_h2_has_news(const hc_exchange *x) {
+  const hc_h2_exchange *h = of_const(x);
+  if (is_over(h) || h->stream.arrivals != h->seen) return true;
+  return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended && hc_h2_stream_takes_content(&h->stream);
+}
+
+static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
+  if (h->upload == HC_H2_UPLOAD_EXPECTING) out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);
+  if (h->upload != HC_H2_UPLOAD_MOVING || h->source_ended || !hc_h2_stream_takes_content(&h->stream)) return;
+  if (h->supply.ask_at == 0) out->ready = true;
+  else out->deadline = hc_clock_earlier(out->deadline, h->supply.ask_at);
+}
+
+void hc_h2_times(const hc_exchange *x, hc_interest *out) {
+  const hc_h2_exchange *h = of_const(x);
+  bool is_readable = h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : h->stream.has_head;
+  if (is_readable || is_over(h)) out->ready = true;
+  if (!h->answer.has_response) times_of_upload(h, out);
+  out->deadline = hc_clock_earlier(out->deadline, hc_clock_earlier(x->response_deadline, x->idle_deadline));
+}
+
+#endif

@@ -1,0 +1,175 @@
+/* h2_protocol.c - HTTP/2 as a connection sees it: many exchanges, one session, one descriptor. See protocol.h, h2_link.h. */
+#include "h2_link.h"
+
+#ifdef HC_WITH_NGHTTP2
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+#include "h2_exchange.h"
+
+#define PARTS 16u
+#define RECEIVE_SIZE ((size_t)16384)
+/* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. */
+#define RECEIVE_BUDGET ((size_t)1 << 19)
+#define SEND_BUDGET ((size_t)1 << 20)
+
+/* --- bytes -------------------------------------------------------------------------------------------------------------- */
+
+/* MOVED, WAIT; BROKEN. */
+static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure *why) {
+  hc_h2_link *link = n->h2;
+  size_t moved = 0;
+  link->send_wants = 0;
+  while (moved < SEND_BUDGET) {
+    hc_slice parts[PARTS];
+    size_t count = 0, sent = 0;
+    if (hc_h2_session_gather(link->session, parts, PARTS, &count, why) != HC_OK) return HC_BROKEN;
+    if (count == 0) break;
+    hc_io io = hc_stream_peer_send(stream, parts, count, &sent, why);
+    if (io == HC_IO_WANT_READ) link->send_wants = HC_EVENT_READ;
+    if (io == HC_IO_WANT_WRITE) link->send_wants = HC_EVENT_WRITE;
+    if (link->send_wants) break;
+    if (io != HC_IO_OK) return HC_BROKEN;
+    hc_h2_session_sent(link->session, sent);
+    moved += sent;
+  }
+  return moved > 0 ? HC_MOVED : HC_WAIT;
+}
+
+static hc_progress end_of_stream(hc_failure *why) {
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server closed the connection");
+  return HC_BROKEN;
+}
+
+/* MOVED, WAIT; BROKEN. */
+static hc_progress receive_all(hc_connection *n, hc_failure *why) {
+  size_t moved = 0;
+  while (moved < RECEIVE_BUDGET) {
+    char bytes[RECEIVE_SIZE];
+    size_t got = 0;
+    hc_io io = hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, why);
+    if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) break;
+    if (io == HC_IO_EOF) return end_of_stream(why);
+    if (io != HC_IO_OK) return HC_BROKEN;
+    moved += got;
+    if (hc_h2_session_feed(n->h2->session, (hc_slice){bytes, got}, why) != HC_OK) return HC_BROKEN;
+    if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
+  }
+  return moved > 0 ? HC_MOVED : HC_WAIT;
+}
+
+hc_progress hc_h2_link_move(hc_connection *n, hc_failure *why) {
+  if (!n->h2) return HC_BROKEN;
+  hc_progress sent = send_all(n, n->stream, why);
+  hc_progress got = sent == HC_BROKEN ? HC_BROKEN : receive_all(n, why);
+  if (got == HC_MOVED && hc_h2_session_has_output(n->h2->session)) sent = send_all(n, n->stream, why);
+  if (sent != HC_BROKEN && got != HC_BROKEN) return sent == HC_MOVED || got == HC_MOVED ? HC_MOVED : HC_WAIT;
+  hc_connection_name_next(n, why);
+  hc_h2_session_end(n->h2->session, why);
+  hc_connection_fail(n, why);
+  return HC_BROKEN;
+}
+
+bool hc_http2_is_built(void) { return true; }
+
+/* --- the connection -------------------------------------------------------------------------------------------------------- */
+
+hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
+  n->h2 = hc_memory_allocate_zeroed(1, sizeof *n->h2);
+  if (n->h2) n->h2->session = hc_h2_session_new(max_header_size);
+  if (n->h2 && n->h2->session) {
+    n->protocol = &hc_protocol_h2;
+    return HC_OK;
+  }
+  hc_memory_release(n->h2);
+  n->h2 = NULL;
+  return HC_ERR_OUT_OF_MEMORY;
+}
+
+/* No further request: the peer says so, or one of ours has. */
+static void note_draining(hc_connection *n) {
+  if (n->state != HC_CONNECTION_OPEN) return;
+  if (n->h2->takes_no_more || hc_h2_session_is_draining(n->h2->session)) n->state = HC_CONNECTION_DRAINING;
+}
+
+static void advance(hc_connection *n) {
+  hc_failure why = {HC_OK, ""};
+  if (hc_h2_link_move(n, &why) == HC_BROKEN) return; /* and all have been noticed */
+  note_draining(n);
+  for (hc_place *p = n->places; p; p = p->next) {
+    bool is_idle = !p->exchange || !p->exchange->is_under_way;
+    if (is_idle ? n->state == HC_CONNECTION_DRAINING : hc_h2_has_news(p->exchange)) hc_place_notice(p);
+  }
+}
+
+static hc_progress check(hc_connection *n, hc_failure *why) {
+  if (hc_h2_link_move(n, why) == HC_BROKEN) return HC_BROKEN;
+  note_draining(n);
+  if (n->state != HC_CONNECTION_DRAINING) return HC_DONE;
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server closed the idle connection (GOAWAY)");
+  return HC_BROKEN;
+}
+
+static size_t room(const hc_connection *n) {
+  bool is_open = n->h2 && n->state == HC_CONNECTION_OPEN && !n->h2->takes_no_more;
+  return is_open ? hc_h2_session_room(n->h2->session) : 0;
+}
+
+static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why) {
+  hc_error code = hc_h2_exchange_open(n, n->h2->session, wish, out, why);
+  if (code != HC_OK) return code;
+  if (((hc_h2_exchange *)(void *)*out)->announced.closes) n->h2->takes_no_more = true;
+  note_draining(n);
+  return HC_OK;
+}
+
+static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
+  const hc_h2_link *link = n->h2;
+  out->events = HC_EVENT_READ | link->send_wants;
+  if (link->send_wants == 0 && hc_h2_session_has_output(link->session)) out->ready = true;
+  if (x && x->is_under_way) hc_h2_times(x, out);
+}
+
+/* The peer hears that it was meant so, if it can hear it at once. */
+static void shut_down(hc_connection *n, hc_stream_peer *stream) {
+  hc_failure ignored = {HC_OK, ""};
+  if (!n->h2) return;
+  hc_h2_session_goodbye(n->h2->session);
+  if (stream && n->failure.code == HC_OK) (void)send_all(n, stream, &ignored);
+  hc_h2_session_delete(n->h2->session);
+  hc_memory_release(n->h2);
+  n->h2 = NULL;
+}
+
+const hc_protocol hc_protocol_h2 = {
+    .major_version = 2,
+    .advance = advance,
+    .check = check,
+    .room = room,
+    .open = open_exchange,
+    .interest = interest,
+    .shut_down = shut_down,
+    .exchange_advance = hc_h2_exchange_advance,
+    .peek = hc_h2_peek,
+    .consume = hc_h2_consume,
+    .held = hc_h2_held,
+    .check_idle = hc_h2_check_idle,
+    .is_readable = hc_h2_is_readable,
+    .upload = hc_h2_upload_of,
+    .resume = hc_h2_resume,
+    .cancel = hc_h2_cancel,
+    .forget = hc_h2_forget,
+    .finish = hc_h2_finish,
+};
+
+#else
+
+bool hc_http2_is_built(void) { return false; }
+
+hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
+  (void)n;
+  (void)max_header_size;
+  return HC_ERR_UNAVAILABLE;
+}
+
+#endif
