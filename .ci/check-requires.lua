@@ -5,6 +5,7 @@
 -- Each room and the rooms that it may look into, beside itself.
 local rooms = {
   { "base", {} },
+  { "options", { "base" } }, -- a file, in which all of them stand
   { "tasks", { "base" } },
   { "url", { "base" } },
   { "message", { "base", "url" } },
@@ -12,14 +13,16 @@ local rooms = {
   { "download", { "base" } },
   { "policies", { "base", "tasks", "url", "message" } },
   { "transfer", { "base", "tasks", "url", "message", "connect", "download", "policies" } },
-  -- What the public table gives out stands at the top: options, fetch, http_request.
-  { "", { "base", "tasks", "url", "message", "connect", "download", "policies", "transfer" } },
+  { "http_request", { "base", "options", "tasks", "url", "message", "transfer" } },
+  -- What the public table gives out stands at the top.
+  { "", { "base", "options", "tasks", "url", "message", "connect", "transfer", "http_request" } },
 }
 
 -- Files that may use what the core keeps for the Lua half.
 local doors = {
-  ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true, ["download.sink"] = true,
-  ["transfer.run"] = true, ["transfer.sinks"] = true,
+  ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true,
+  ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true, ["transfer.exchange"] = true,
+  ["transfer.sinks"] = true,
 }
 
 local FOLDER = "lua/httpclient/"
@@ -40,7 +43,7 @@ local function fault(...)
 end
 
 local function room_of(name)
-  return name:match("^(.*)%.[^.]*$") or ""
+  return name == "options" and name or name:match("^(.*)%.[^.]*$") or ""
 end
 
 local function read(path)

@@ -3,9 +3,12 @@ local cost = require("spec.support.cost")
 local decoder = require("httpclient.message.decoder")
 local fields = require("httpclient.message.fields")
 local httpclient = require("httpclient")
+local no_proxy = require("httpclient.connect.no_proxy")
 local proxy = require("httpclient.connect.proxy")
 local redirect = require("httpclient.policies.redirect")
-local url = require("httpclient.url.http")
+local http = require("httpclient.url.http")
+local reference = require("httpclient.url.reference")
+local write = require("httpclient.url.write")
 
 local HTTPClient = httpclient.HTTPClient
 
@@ -27,36 +30,36 @@ describe("32 KiB of anything cost no more than in proportion", function()
   }
 
   local function use_url(text)
-    local u = url.http(text)
+    local u = http.from_text(text)
     if u then
-      url.to_string(u)
-      url.display(u)
-      url.origin(u)
-      url.target(u)
+      write.to_string(u)
+      write.display(u)
+      write.origin(u)
+      write.target(u)
     end
   end
 
   for _, part in ipairs(parts) do
     it("in " .. part[1] .. ", which may be a reference or a base", function()
-      local base = assert(url.http("http://u@h/a/b/c?d"))
+      local base = assert(http.from_text("http://u@h/a/b/c?d"))
       cost.check_texts(part[1], function(text)
         local made = part[2] .. text .. (part[3] or "")
         use_url(made)
-        url.resolve(base, made)
-        url.resolve(made, "../../x/../y")
+        reference.resolve(base, made)
+        reference.resolve(made, "../../x/../y")
       end)
     end)
   end
 
   it("in a relative reference, behind a long base", function()
-    local base = assert(url.http("http://h/" .. ("a/"):rep(8192)))
+    local base = assert(http.from_text("http://h/" .. ("a/"):rep(8192)))
     cost.check_texts("a reference", function(text)
-      url.resolve(base, text)
+      reference.resolve(base, text)
     end)
   end)
 
   it("in a Location, and in the headers that a redirect keeps", function()
-    local from = assert(url.http("http://h/a/b"))
+    local from = assert(http.from_text("http://h/a/b"))
     for _, code in ipairs({ 302, 303, 307 }) do
       cost.check_texts("Location", function(text)
         redirect.next({ method = "POST", code = code, url = from, location = text, headers = {} })
@@ -76,8 +79,8 @@ describe("32 KiB of anything cost no more than in proportion", function()
   end)
 
   it("in a proxy's URL and in what the environment says", function()
-    local target = assert(url.http("http://www.example.com/"))
-    local addresses = { assert(url.http("http://10.1.2.3/")), assert(url.http("http://[2001:db8::1]/")) }
+    local target = assert(http.from_text("http://www.example.com/"))
+    local addresses = { assert(http.from_text("http://10.1.2.3/")), assert(http.from_text("http://[2001:db8::1]/")) }
     cost.check_texts("a proxy's URL", function(text)
       proxy.from_url(text)
       proxy.from_url("http://" .. text .. "@h:1")
@@ -88,10 +91,10 @@ describe("32 KiB of anything cost no more than in proportion", function()
       proxy.from_environment(target, function(name) return values[name] end)
     end)
     cost.check_texts("no_proxy", function(text)
-      proxy.is_excepted(target, text)
-      proxy.is_excepted(addresses[1], text)
-      proxy.is_excepted(addresses[2], text)
-      proxy.is_excepted(target, text:gsub("[ ,]", "."))
+      no_proxy.matches(target, text)
+      no_proxy.matches(addresses[1], text)
+      no_proxy.matches(addresses[2], text)
+      no_proxy.matches(target, text:gsub("[ ,]", "."))
     end)
   end)
 

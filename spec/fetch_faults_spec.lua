@@ -3,7 +3,8 @@ local httpclient = require("httpclient")
 local native = require("spec_native")
 local pipe = require("spec.support.pipe")
 local serve = require("spec.support.serve")
-local urls = require("httpclient.url.http")
+local http = require("httpclient.url.http")
+local write = require("httpclient.url.write")
 
 local Error, fetch = httpclient.Error, httpclient.fetch
 local HTTPRequest = httpclient.HTTPRequest
@@ -213,7 +214,7 @@ end)
 describe("an origin", function()
   it("is the same for an IPv6 address in any spelling", function()
     local function origin(text)
-      return urls.origin(assert(urls.http(text)))
+      return write.origin(assert(http.from_text(text)))
     end
     for _, spelling in ipairs({ "[0:0:0:0:0:0:0:1]", "[::0001]", "[0::1]", "[::0.0.0.1]", "[::0:1]:80" }) do
       assert.equal(origin("http://[::1]/"), origin("http://" .. spelling .. "/"), spelling)

@@ -1,6 +1,7 @@
 -- Which proxy a request goes through.
+local no_proxy = require("httpclient.connect.no_proxy")
 local proxy = require("httpclient.connect.proxy")
-local url = require("httpclient.url.http")
+local http = require("httpclient.url.http")
 
 describe("proxy.from_url", function()
   local cases = {
@@ -49,7 +50,7 @@ describe("proxy.from_url", function()
 end)
 
 local function look_up(text, variables)
-  return proxy.from_environment(assert(url.http(text)), function(name) return variables[name] end)
+  return proxy.from_environment(assert(http.from_text(text)), function(name) return variables[name] end)
 end
 
 describe("proxy.from_environment", function()
@@ -102,7 +103,7 @@ describe("proxy.from_environment", function()
     os.getenv = function(name) -- luacheck: ignore
       asked[name] = true
     end
-    local found = proxy.from_environment(url.http("http://h/"))
+    local found = proxy.from_environment(http.from_text("http://h/"))
     os.getenv = before -- luacheck: ignore
     assert.is_nil(found)
     assert.is_true(asked.http_proxy and asked.HTTP_PROXY and asked.all_proxy)
@@ -152,16 +153,16 @@ describe("no_proxy", function()
   for _, case in ipairs(cases) do
     it("understands '" .. case[1] .. "'", function()
       for host in case[2]:gmatch("%S+") do
-        assert.is_true(proxy.is_excepted(url.http("http://" .. host .. "/"), case[1]), host)
+        assert.is_true(no_proxy.matches(http.from_text("http://" .. host .. "/"), case[1]), host)
       end
       for host in case[3]:gmatch("%S+") do
-        assert.is_false(proxy.is_excepted(url.http("http://" .. host .. "/"), case[1]), host)
+        assert.is_false(no_proxy.matches(http.from_text("http://" .. host .. "/"), case[1]), host)
       end
     end)
   end
 
   it("compares the port with the scheme's default", function()
-    assert.is_true(proxy.is_excepted(url.http("https://h/"), "h:443"))
-    assert.is_false(proxy.is_excepted(url.http("https://h/"), "h:80"))
+    assert.is_true(no_proxy.matches(http.from_text("https://h/"), "h:443"))
+    assert.is_false(no_proxy.matches(http.from_text("https://h/"), "h:80"))
   end)
 end)

@@ -1,9 +1,10 @@
 -- What follows on a redirect.
 local redirect = require("httpclient.policies.redirect")
-local url = require("httpclient.url.http")
+local http = require("httpclient.url.http")
+local write = require("httpclient.url.write")
 
 local function follow(from, location, more)
-  local state = { method = "GET", code = 302, url = assert(url.http(from)), location = location, headers = {} }
+  local state = { method = "GET", code = 302, url = assert(http.from_text(from)), location = location, headers = {} }
   for name, value in pairs(more or {}) do
     state[name] = value
   end
@@ -22,7 +23,7 @@ describe("redirect.next", function()
 
   it("takes a response without a Location, or with an empty one, as final", function()
     for _, location in ipairs({ false, "", " ", "\t \t" }) do
-      local next, message = redirect.next({ method = "GET", code = 302, url = url.http("http://h/"), location = location or nil,
+      local next, message = redirect.next({ method = "GET", code = 302, url = http.from_text("http://h/"), location = location or nil,
         headers = {} })
       assert.is_nil(next)
       assert.is_nil(message)
@@ -133,7 +134,7 @@ describe("redirect.next", function()
   for _, case in ipairs(locations) do
     it(("goes from %s by '%s' to %s"):format(case[1], case[2], case[3]), function()
       local next, message = follow(case[1], case[2])
-      assert.equal(case[3], next and url.to_string(next.url) or message)
+      assert.equal(case[3], next and write.to_string(next.url) or message)
     end)
   end
 
@@ -159,7 +160,7 @@ describe("redirect.next", function()
 
   it("goes from https to http when that is allowed by name", function()
     local next = assert(follow("https://h/", "http://h/", { allow_downgrade = true, headers = { "Cookie: x", "A: b" } }))
-    assert.equal("http://h/", url.to_string(next.url))
+    assert.equal("http://h/", write.to_string(next.url))
     assert.same({ "A: b" }, next.headers)
   end)
 

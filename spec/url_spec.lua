@@ -1,5 +1,8 @@
 -- URLs: parsed, resolved, and made ready for HTTP (RFC 3986).
-local url = require("httpclient.url.http")
+local address = require("httpclient.url.address")
+local http = require("httpclient.url.http")
+local references = require("httpclient.url.reference")
+local write = require("httpclient.url.write")
 
 local function all_bytes(from, to)
   local bytes = {}
@@ -54,7 +57,7 @@ describe("url.parse", function()
   for _, case in ipairs(cases) do
     it("takes '" .. case[1] .. "' apart", function()
       case[2].is_ipv6 = case[2].is_ipv6 or false
-      assert.same(case[2], (url.parse(case[1])))
+      assert.same(case[2], (references.parse(case[1])))
     end)
   end
 
@@ -95,7 +98,7 @@ describe("url.parse", function()
   }
   for _, case in ipairs(refused) do
     it("refuses '" .. case[1] .. "'", function()
-      local parts, reason = url.parse(case[1])
+      local parts, reason = references.parse(case[1])
       assert.is_nil(parts)
       assert.truthy(reason:find(case[2], 1, true), reason)
     end)
@@ -106,7 +109,7 @@ describe("url.parse", function()
     bytes[#bytes + 1] = "\127"
     for _, byte in ipairs(bytes) do
       for _, text in ipairs({ "%shttp://h", "ht%stp://h", "http://h%s", "http://h/%s", "http://h/?%s", "http://h/#%s", "%s" }) do
-        local parts, reason = url.parse((text:gsub("%%s", function() return byte end)))
+        local parts, reason = references.parse((text:gsub("%%s", function() return byte end)))
         assert.is_nil(parts)
         assert.truthy(reason:find("control", 1, true), reason)
       end
@@ -116,7 +119,7 @@ describe("url.parse", function()
   it("never quotes the URL in a reason", function()
     for _, text in ipairs({ "http://u:SECRET@b@c", "http://u:SECRET@[x", "http://u:SECRET@h:x", "SECRET://h", "http://SE CRET@h",
       "http://u%0a:SECRET@h", "http://u%3a:SECRET@h", "http://u:SECRET@h\200", "http://u:SECRET@" }) do
-      local parts, reason = url.http(text)
+      local parts, reason = http.from_text(text)
       assert.is_nil(parts)
       assert.is_nil(reason:find("SECRET", 1, true), reason)
     end
@@ -139,10 +142,10 @@ describe("IP literals", function()
   for name, cases in pairs({ is_ipv6 = ipv6, is_ipv4 = ipv4 }) do
     it("are told by " .. name, function()
       for _, text in ipairs(cases.yes) do
-        assert.is_true(url[name](text), text)
+        assert.is_true(address[name](text), text)
       end
       for _, text in ipairs(cases.no) do
-        assert.is_false(url[name](text), text)
+        assert.is_false(address[name](text), text)
       end
     end)
   end
@@ -150,8 +153,8 @@ end)
 
 describe("url.resolve", function()
   local function check(base, reference, expected)
-    local parts, reason = url.resolve(base, reference)
-    assert.equal(expected, parts and url.to_string(parts) or reason, reference)
+    local parts, reason = references.resolve(base, reference)
+    assert.equal(expected, parts and write.to_string(parts) or reason, reference)
   end
 
   -- RFC 3986 sections 5.4.1 and 5.4.2.
@@ -215,16 +218,16 @@ describe("url.resolve", function()
   end
 
   it("takes parts as well as text, and changes neither", function()
-    local base, reference = url.parse("http://a/b?q#f"), url.parse("../c#g")
-    assert.equal("http://a/c#g", url.to_string(url.resolve(base, reference)))
-    assert.equal("http://a/b?q#f", url.to_string(base))
-    assert.equal("../c#g", url.to_string(reference))
+    local base, reference = references.parse("http://a/b?q#f"), references.parse("../c#g")
+    assert.equal("http://a/c#g", write.to_string(references.resolve(base, reference)))
+    assert.equal("http://a/b?q#f", write.to_string(base))
+    assert.equal("../c#g", write.to_string(reference))
   end)
 
   it("takes a path of very many segments", function()
-    assert.equal("/b", url.resolve("http://a/", "/" .. ("a/../"):rep(100000) .. "b").path)
-    assert.equal("b", url.resolve("http://a/", "x:" .. ("../"):rep(100000) .. "b").path)
-    assert.equal("/b", url.resolve("http://a/", ("../"):rep(100000) .. "b").path)
+    assert.equal("/b", references.resolve("http://a/", "/" .. ("a/../"):rep(100000) .. "b").path)
+    assert.equal("b", references.resolve("http://a/", "x:" .. ("../"):rep(100000) .. "b").path)
+    assert.equal("/b", references.resolve("http://a/", ("../"):rep(100000) .. "b").path)
   end)
 
   it("needs no more than linear time for the worst of texts", function()
@@ -233,8 +236,8 @@ describe("url.resolve", function()
       local long = piece:rep(math.floor(20000 / #piece))
       for _, text in ipairs({ long .. "[", "[::" .. long .. "x]", "u:" .. long .. "@h", "h/" .. long }) do
         local started = os.clock()
-        url.http("http://" .. text)
-        url.resolve("http://a/b", text)
+        http.from_text("http://" .. text)
+        references.resolve("http://a/b", text)
         assert.is_true(os.clock() - started < limit, text:sub(1, 20))
       end
     end
@@ -283,10 +286,10 @@ describe("url.http", function()
   }
   for _, case in ipairs(cases) do
     it("makes '" .. case[1] .. "' ready", function()
-      local u, reason = url.http(case[1])
-      assert.equal(case[2], u and url.to_string(u) or reason)
-      assert.equal(case[3], url.target(u))
-      local again = url.http(url.to_string(u))
+      local u, reason = http.from_text(case[1])
+      assert.equal(case[2], u and write.to_string(u) or reason)
+      assert.equal(case[3], write.target(u))
+      local again = http.from_text(write.to_string(u))
       assert.same(u, again)
     end)
   end
@@ -314,7 +317,7 @@ describe("url.http", function()
   }
   for _, case in ipairs(refused) do
     it("refuses '" .. case[1]:sub(1, 40) .. "'", function()
-      local u, reason = url.http(case[1])
+      local u, reason = http.from_text(case[1])
       assert.is_nil(u)
       assert.truthy(reason:find(case[2], 1, true), reason)
     end)
@@ -328,7 +331,7 @@ describe("url.http", function()
   }
   for _, case in ipairs(users) do
     it("reads the user information of '" .. case[1] .. "'", function()
-      local u = assert(url.http(case[1]))
+      local u = assert(http.from_text(case[1]))
       assert.equal(case[2], u.user)
       assert.equal(case[3], u.password)
       assert.equal("h", u.host)
@@ -340,15 +343,15 @@ describe("url.http", function()
       local kept = byte:find("[A-Za-z0-9%-._~!$&'()*+,;=:@/%%%[%]]")
       if not byte:find("[#?\127]") then
         local expected = kept and byte or ("%%%02X"):format(byte:byte())
-        assert.equal("/x" .. expected, url.target(url.http("http://h/x" .. byte)))
-        assert.equal("/?" .. expected, url.target(url.http("http://h/?" .. byte)))
+        assert.equal("/x" .. expected, write.target(http.from_text("http://h/x" .. byte)))
+        assert.equal("/?" .. expected, write.target(http.from_text("http://h/?" .. byte)))
       end
     end
   end)
 
   it("always has a port, and says whether TLS is wanted", function()
     for text, port in pairs({ ["http://h"] = 80, ["https://h"] = 443, ["https://h:80"] = 80, ["http://h:443"] = 443 }) do
-      local u = url.http(text)
+      local u = http.from_text(text)
       assert.equal(port, u.port)
       assert.equal(text:find("https", 1, true) ~= nil, u.tls)
     end
@@ -369,26 +372,26 @@ describe("the texts of a URL", function()
   }
   for _, case in ipairs(cases) do
     it("are right for " .. case[1], function()
-      local u = url.http(case[1])
-      assert.equal(case[2], url.authority(u))
-      assert.equal(case[3], url.origin(u))
+      local u = http.from_text(case[1])
+      assert.equal(case[2], write.authority(u))
+      assert.equal(case[3], write.origin(u))
     end)
   end
 
   it("are right for parts that have no port", function()
-    local parts = url.parse("https://h")
-    assert.equal("https://h:443", url.origin(parts))
-    assert.equal("h", url.authority(parts))
-    assert.equal("/", url.target(parts))
+    local parts = references.parse("https://h")
+    assert.equal("https://h:443", write.origin(parts))
+    assert.equal("h", write.authority(parts))
+    assert.equal("/", write.target(parts))
   end)
 
   it("keep the user information out of what is displayed", function()
-    assert.equal("http://h:81/a?b#c", url.display(url.http("http://u:p@h:81/a?b#c")))
+    assert.equal("http://h:81/a?b#c", write.display(http.from_text("http://u:p@h:81/a?b#c")))
   end)
 
   it("come back as they were", function()
     for _, text in ipairs({ "http://u:p@h:81/a?b#c", "mailto:a@b", "//h/p", "/p?q#f", "", "?", "#", "a:", "http:///p", "x://h:80/" }) do
-      assert.equal(text, url.to_string(url.parse(text)))
+      assert.equal(text, write.to_string(references.parse(text)))
     end
   end)
 end)

@@ -1,14 +1,19 @@
 -- http_request.lua: the class HTTPRequest: one request at a time, with redirects, limits, files, and a completion.
 local root = (...):match("^(.*)%.[^.]*$")
 local httpclient = require(root)
+local arguments = require(root .. ".http_request.arguments")
 local check = require(root .. ".base.check")
-local fields = require(root .. ".message.fields")
-local methods = require(root .. ".message.methods")
+local completions = require(root .. ".http_request.completion")
+local drive = require(root .. ".tasks.drive")
+local http = require(root .. ".url.http")
 local kept = require(root .. ".base.kept")
-local results = require(root .. ".transfer.results")
-local tasks = require(root .. ".tasks.scheduler")
+local methods = require(root .. ".message.methods")
+local options = require(root .. ".options")
+local results = require(root .. ".base.results")
+local scheduler = require(root .. ".tasks.scheduler")
+local task_class = require(root .. ".tasks.task")
 local transfer = require(root .. ".transfer.run")
-local urls = require(root .. ".url.http")
+local waits = require(root .. ".tasks.waits")
 
 local HTTPClient = httpclient.HTTPClient
 local Error = httpclient.Error
@@ -21,49 +26,14 @@ local STATE = kept("HTTPRequest", {})
 
 -- --- properties ---------------------------------------------------------------------------------------------------------
 
-local function is_whole(value)
-  return type(value) == "number" and value % 1 == 0
-end
+local properties = options.of("HTTPRequest")
 
-local function is_boolean(value)
-  return type(value) == "boolean"
-end
-
-local function is_callback(value)
-  return value == nil or type(value) == "function"
-end
-
-local properties = {
-  accept_gzip = { default = true, is = is_boolean, what = "a boolean", getter = "is_accepting_gzip" },
-  allow_downgrade = { default = false, is = is_boolean, what = "a boolean" },
-  body_size_limit = { default = -1, is = is_whole, what = "a whole number of bytes" },
-  download_chunk_size = {
-    default = 65536,
-    is = function(value) return is_whole(value) and value >= 256 and value <= 16777216 end,
-    what = "from 256 to 16777216",
-  },
-  download_file = {
-    default = "",
-    is = function(value) return type(value) == "string" and not value:find("\0", 1, true) end,
-    what = "a path or \"\"",
-  },
-  max_redirects = { default = 8, is = is_whole, what = "a whole number" },
-  resume = { default = false, is = is_boolean, what = "a boolean" },
-  timeout = {
-    default = 0,
-    is = function(value) return type(value) == "number" and value >= 0 and value < math.huge end,
-    what = "0 or more seconds",
-  },
-  use_threads = { default = false, is = is_boolean, what = "a boolean", getter = "is_using_threads" },
-  on_request_completed = { is = is_callback, what = "a function or nil" },
-  on_progress = { is = is_callback, what = "a function or nil" },
-}
-
--- -> what is wrong with the value; nil: nothing
+-- -> what is wrong with the value; nil: nothing. One without a default may be nil.
 local function problem_of(name, value)
-  if not properties[name].is(value) then
-    return ("%s must be %s, got %s"):format(name, properties[name].what,
-      type(value) == "number" and tostring(value) or check.name_of(value))
+  local property = properties[name]
+  local may_be_nil = property.default == nil
+  if not property.kind.is(value) and not (may_be_nil and value == nil) then
+    return ("%s must be %s%s, got %s"):format(name, property.kind.what, may_be_nil and " or nil" or "", options.shown(value))
   end
 end
 
@@ -77,7 +47,7 @@ local function check_self(self, method, level)
 end
 
 for name, property in pairs(properties) do
-  local setter, getter = "set_" .. name, property.getter or "get_" .. name
+  local setter, getter = "set_" .. name, property.getter
   HTTPRequest[setter] = function(self, value)
     local state, problem = check_self(self, setter), problem_of(name, value)
     if problem then
@@ -125,20 +95,10 @@ end
 
 -- --- settings -----------------------------------------------------------------------------------------------------------
 
-local function check_proxy(name, ...)
-  for index, expected in ipairs({ "string", "number", "string", "string" }) do
-    local value = select(index, ...)
-    if value ~= nil and type(value) ~= expected or index == 2 and type(value) == "number" and value % 1 ~= 0 then
-      check.fail(index, name, ("%s expected, got %s"):format(index == 2 and "integer" or expected,
-        type(value) == "number" and tostring(value) or check.name_of(value)), 4)
-    end
-  end
-end
-
 local function set_proxy(self, scheme, host, port, user, password)
   local name = "set_" .. scheme .. "_proxy"
   local state = check_self(self, name, 4)
-  check_proxy(name, host, port, user, password)
+  arguments.check_proxy(name, host, port, user, password)
   -- The client knows what a proxy may be.
   local probe = HTTPClient.new()
   local code, message = probe[name](probe, host, port, user, password)
@@ -162,12 +122,12 @@ function HTTPRequest:set_https_proxy(...)
 end
 
 -- TLSOptions for the requests to come; nil: full verification.
-function HTTPRequest:set_tls_options(options)
+function HTTPRequest:set_tls_options(value)
   local state = check_self(self, "set_tls_options")
-  if options ~= nil and not (type(options) == "userdata" and tostring(options):find("^TLSOptions")) then
-    check.fail_type(1, "set_tls_options", "TLSOptions", options, 2)
+  if value ~= nil and not options.kinds.tls_options.is(value) then
+    check.fail_type(1, "set_tls_options", "TLSOptions", value, 2)
   end
-  state.tls_options = options
+  state.tls_options = value
 end
 
 -- connect("request_completed", function(result, response_code, headers, body) end); several are called in turn.
@@ -194,120 +154,39 @@ function HTTPRequest:disconnect(name, handler)
   return Error.ERR_DOES_NOT_EXIST, "the handler is not connected"
 end
 
--- --- completion ---------------------------------------------------------------------------------------------------------
-
-local function completion_of(t, ended)
-  if ended.state == "done" then
-    local response = ended.results[1]
-    return { n = 4, results.Result.RESULT_SUCCESS, response.status, response.header_list, response.body }
-  end
-  local failure = ended.results[2]
-  local result = results.is_failure(failure) and failure.result or results.Result.RESULT_REQUEST_FAILED
-  return { n = 4, result, t.head and t.head.status or 0, t.head and t.head.header_list or {}, "" }
-end
-
--- The handlers that there are at this moment, however they change meanwhile. All are called; then the first error of
--- theirs is raised. Each is a task of its own and not in a pcall, across which it could not wait in 5.1.
-local function call_handlers(state, completion)
-  local handlers, failed = { state.values.on_request_completed }, nil
-  for _, handler in ipairs(state.handlers) do
-    handlers[#handlers + 1] = handler
-  end
-  for _, handler in ipairs(handlers) do
-    local ended = tasks.drive(handler, unpack(completion, 1, completion.n))
-    failed = failed or ended.state == "failed" and ended or nil
-    tasks.leave_if_dropped()
-  end
-  if failed then
-    error(failed.trace, 0)
-  end
-end
+-- --- requests -----------------------------------------------------------------------------------------------------------
 
 local function work(state, t)
-  local ended = tasks.drive(transfer.run, t)
+  local ended = drive(transfer.run, t)
   if state.is_starting then
-    tasks.yield() -- no completion from inside request()
+    waits.yield() -- no completion from inside request()
   end
-  tasks.leave_if_dropped()
+  waits.leave_if_dropped()
   local failure = ended.state ~= "done" and ended.results[2] or nil
-  local completion = completion_of(t, ended)
+  local completion = completions.of(t, ended)
   state.task.completion, state.task = completion, nil
   if failure ~= nil and not results.is_failure(failure) then
     error(ended.trace or failure, 0) -- a callback's own
   end
   state.message = failure and failure.message or ""
-  call_handlers(state, completion)
+  completions.hand_out(state, completion)
 end
 
--- --- requests -----------------------------------------------------------------------------------------------------------
-
--- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not.
-local function take_arguments(name, url, headers, ...)
-  if type(url) ~= "string" then
-    check.fail_type(1, name, "string", url, 4)
-  elseif headers ~= nil and type(headers) ~= "table" then
-    check.fail_type(2, name, "table", headers, 4)
+-- What a request goes by is what the properties are now.
+local function transfer_for(state, request, verifies, is_raw)
+  request.options = options.complete("HTTPRequest", state.values)
+  request.options.tls_options = state.tls_options
+  request.sends_every_body, request.verifies = is_raw, verifies
+  request.find_proxy = function(url)
+    return state.proxies[url.scheme]
   end
-  local lines, why = fields.normalize(headers or {})
-  if not lines then
-    check.fail(2, name, why, 4)
-  end
-  local verify, place, method, data = true, 3, ...
-  local third, fourth = ...
-  if type(third) == "boolean" or (third == nil and type(fourth) == "number") then
-    verify, place, method, data = third ~= false, 4, select(2, ...)
-  end
-  if method ~= nil and type(method) ~= "string" and not is_whole(method) then
-    check.fail_type(place, name, "integer or string", method, 4)
-  end
-  return lines, verify, method or "GET", data, place + 1
-end
-
-local function to_bytes(name, place, data, is_raw)
-  if is_raw and type(data) == "table" then
-    local parts = {}
-    for index, byte in ipairs(data) do
-      if not is_whole(byte) or byte < 0 or byte > 255 then
-        check.fail(place, name, ("element %d is no integer from 0 to 255"):format(index), 4)
-      end
-      parts[index] = string.char(byte)
-    end
-    return table.concat(parts)
-  elseif data ~= nil and type(data) ~= "string" and type(data) ~= "function" and io.type(data) ~= "file" then
-    check.fail_type(place, name, "string, function or file", data, 4)
-  end
-  return data
-end
-
-local function transfer_for(state, url, lines, verify, method, body, is_raw)
-  local values = state.values
-  return {
-    url = url,
-    method = method,
-    headers = lines,
-    body = body,
-    raw = is_raw,
-    timeout = values.timeout,
-    max_redirects = values.max_redirects,
-    allow_downgrade = values.allow_downgrade,
-    tls_options = state.tls_options,
-    verify = verify,
-    find_proxy = function(target)
-      return state.proxies[target.scheme]
-    end,
-    accept_gzip = values.accept_gzip,
-    limit = values.body_size_limit,
-    chunk_size = values.download_chunk_size,
-    download_file = values.download_file ~= "" and values.download_file or nil,
-    resume = values.resume,
-    on_progress = values.on_progress,
-  }
+  return request
 end
 
 local function start(self, name, is_raw, text, headers, ...)
   local state = check_self(self, name, 4)
-  local lines, verify, given, data, place = take_arguments(name, text, headers, ...)
-  local body = to_bytes(name, place, data, is_raw)
+  local lines, verifies, given, data, place = arguments.of_request(name, text, headers, ...)
+  local body = arguments.body(name, place, data, is_raw)
   local method, no_method = methods.name_of(given)
   if method == "GET" and not is_raw then
     body = nil -- ignored, as by HTTPClient
@@ -317,16 +196,16 @@ local function start(self, name, is_raw, text, headers, ...)
   elseif not method then
     return Error.ERR_INVALID_PARAMETER, no_method
   end
-  local url, why = urls.http(text)
+  local url, why = http.from_text(text)
   if not url then
     return Error.ERR_INVALID_PARAMETER, why
   end
-  state.transfer = transfer_for(state, url, lines, verify, method, body, is_raw)
-  local task = tasks.new_scheduled(work, state, state.transfer)
+  state.transfer = transfer_for(state, { method = method, url = url, headers = lines, body = body }, verifies, is_raw)
+  local task = scheduler.new_scheduled(work, state, state.transfer)
   task.raises = true
   state.task, state.last = task, task
   state.is_starting = true
-  tasks.start(task)
+  scheduler.start(task)
   state.is_starting = false
   return Error.OK
 end
@@ -350,7 +229,7 @@ function HTTPRequest:cancel_request()
   local task = state.task
   state.task = nil
   if task then
-    task:cancel()
+    task_class.cancel(task)
   end
 end
 
@@ -360,7 +239,7 @@ function HTTPRequest:await()
   local state = check_self(self, "await")
   local task = state.last or error("await() needs a request", 2)
   if not task.completion then
-    task:wait()
+    task_class.wait(task)
   end
   if task.completion then
     return unpack(task.completion, 1, task.completion.n)

@@ -25,11 +25,11 @@ local lazy = {
   HTTPRequest = { part = "http_request" },
   fetch = { part = "fetch" },
   process = { part = "tasks.scheduler", field = "process" },
-  async = { part = "tasks.scheduler", field = "async" },
+  async = { part = "tasks.calls", field = "async" },
   run = { part = "tasks.scheduler", field = "run" },
-  set_waiter = { part = "tasks.scheduler", field = "set_waiter" },
-  sleep = { part = "tasks.scheduler", field = "sleep" },
-  next_frame = { part = "tasks.scheduler", field = "next_frame" },
+  set_waiter = { part = "tasks.outside", field = "set_waiter" },
+  sleep = { part = "tasks.calls", field = "sleep" },
+  next_frame = { part = "tasks.calls", field = "next_frame" },
   pool = { part = "connect.pool" },
 }
 

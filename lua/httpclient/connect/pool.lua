@@ -7,7 +7,8 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
-local tasks = require(root .. ".tasks.scheduler")
+local scheduler = require(root .. ".tasks.scheduler")
+local waits = require(root .. ".tasks.waits")
 
 local now = httpclient.monotonic_time
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
@@ -104,7 +105,7 @@ end
 -- -> true; false when the deadline came first
 local function wait_in_scheduler(ticket, deadline)
   while not ticket.granted do
-    if tasks.wait_for(nil, deadline) == "timeout" and not ticket.granted then
+    if waits.wait_for(nil, deadline) == "timeout" and not ticket.granted then
       return false
     end
   end
@@ -118,14 +119,14 @@ local function drop_abandoned(place)
     tasks_there[#tasks_there + 1] = task
   end
   for _, task in ipairs(tasks_there) do
-    tasks.drop_if_abandoned(task)
+    waits.drop_if_abandoned(task)
   end
 end
 
 -- Will one of the connections be free while the caller waits? Not if all belong to what stands below it on the stack.
 local function has_moving_holder(place)
   for _, task in pairs(place.holders) do
-    if tasks.can_move(task) then
+    if waits.can_move(task) then
       return true
     end
   end
@@ -145,7 +146,7 @@ end
 local function wait_in_loop(place, ticket, deadline)
   ticket.signal = core.Signal.new()
   while not ticket.granted and has_moving_holder(place) do
-    tasks.wait_for(ticket.signal, math.min(deadline or math.huge, now() + LOOK))
+    waits.wait_for(ticket.signal, math.min(deadline or math.huge, now() + LOOK))
     if not ticket.granted then
       drop_abandoned(place)
     end
@@ -162,7 +163,7 @@ local function wait_for_turn(place, task, deadline)
   task.ticket = ticket
   table.insert(place.queue, ticket)
   local is_granted
-  if tasks.is_scheduled() then
+  if waits.is_scheduled() then
     is_granted = wait_in_scheduler(ticket, deadline)
   else
     is_granted = wait_in_loop(place, ticket, deadline)
@@ -186,7 +187,7 @@ local function pass_on(key, place)
     if ticket.signal then
       ticket.signal:raise()
     else
-      tasks.wake(ticket.task)
+      scheduler.wake(ticket.task)
     end
     return
   end
@@ -208,7 +209,7 @@ end
 -- task waits for its turn it has a field `ticket`: see leave().
 function pool.acquire(key, fresh, deadline)
   sweep()
-  local task, place = tasks.current(), place_of(key)
+  local task, place = waits.current(), place_of(key)
   local function is_full()
     return pool.max_per_host > 0 and place.used >= pool.max_per_host
   end
@@ -216,7 +217,7 @@ function pool.acquire(key, fresh, deadline)
     drop_abandoned(place)
     place = place_of(key)
   end
-  local can_wait = tasks.is_scheduled() or tasks.may_pause() and has_moving_holder(place)
+  local can_wait = waits.is_scheduled() or waits.may_pause() and has_moving_holder(place)
   if is_full() and can_wait and not has_holder_above(task) then
     if not wait_for_turn(place, task, deadline) then
       return nil
@@ -233,7 +234,7 @@ end
 
 -- The exchange is over and the connection lives: the next one may have it.
 function pool.release(key, client)
-  tasks.unwatch(client)
+  scheduler.unwatch(client)
   if client:get_status() ~= CONNECTED or pool.idle_timeout <= 0 then
     return pool.discard(key, client)
   end
@@ -252,7 +253,7 @@ end
 
 -- The connection is of no more use.
 function pool.discard(key, client)
-  tasks.unwatch(client)
+  scheduler.unwatch(client)
   client:close()
   local place = place_of(key)
   place.holders[client] = nil

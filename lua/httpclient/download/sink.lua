@@ -1,86 +1,23 @@
--- download.lua: a sink that is a file. Content goes to a temporary neighbour, which takes the file's name when it is
+-- sink.lua: a sink that is a file. Content goes to a temporary neighbour, which takes the file's name when it is
 -- complete: until then the old file stays as it was.
 --
--- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is the beginning: the
--- validator (RFC 9110 section 8.8) in the first line, a checksum of the URL, which may hold secrets, in the second, then
--- the content codings and the size of the whole, each line empty where there is none. What does not fit to that is not
--- put behind it, and what was put there in vain does not stay.
---
--- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only
--- one of the user's own is continued; what has come in its place before it is open is not written to. A device (/dev/null)
--- has no neighbour, and nothing takes its place: it is written to.
+-- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is the beginning. What does
+-- not fit to that is not put behind it, and what was put there in vain does not stay. A device (/dev/null) has no neighbour,
+-- and nothing takes its place: it is written to.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
-local finalizer = require(root .. ".base.finalizer")
+local content_range = require(root .. ".download.content_range")
 local httpclient = require(root)
-local kept = require(root .. ".base.kept")
+local info = require(root .. ".download.info")
+local places = require(root .. ".download.places")
+local version = require(root .. ".download.version")
 
 local Error = httpclient.Error
 local BODY = httpclient.HTTPClient.STATUS_BODY
+local in_use = places.in_use
 
 local Download = {}
 Download.__index = Download
-
-local state = kept("downloads", {
-  serial = 0,
-  in_use = {},     -- temporary name -> the download that writes to it now
-  at_exit = nil,
-})
-local in_use = state.in_use
-
--- A program may end in the midst of its downloads; a fork of it ends without them.
-state.at_exit = state.at_exit or finalizer(function()
-  for _, download in pairs(in_use) do
-    if download.process == core.process_number() then
-      download:drop()
-    end
-  end
-end)
-
--- Not to be guessed by others who may write to the folder, nor used twice.
-local function temporary_name(path)
-  state.serial = state.serial + 1
-  local address = tostring({}):match("0x(%x+)") or "0"
-  return ("%s.%s%06x%d.tmp"):format(path, address, math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, state.serial)
-end
-
--- A validator is sent as it stands here.
-local function is_validator(text)
-  return text ~= nil and text ~= "" and not text:find("[%z\1-\31\127]")
-end
-
-local function checksum(text)
-  local a, b = 0, 0
-  for at = 1, #text do
-    local byte = text:byte(at)
-    a, b = (a * 31 + byte) % 4294967296, (b * 65599 + byte) % 4294967296
-  end
-  return ("%08x%08x"):format(a, b)
-end
-
--- -> file; nil and a message. What `path` leads to may be another thing than a moment ago.
-local function open_present(path, mode, owner)
-  local file, message = io.open(path, mode)
-  if file and not core.is_present_file(path, file, owner) then
-    file:close()
-    return nil, ("can't open %s: something else is in its place"):format(path)
-  end
-  return file, message
-end
-
--- -> validator, content codings, size of the whole or nil; nothing where it is no information on this URL
-local function read_info(path, url)
-  local size, owner = core.own_file_size(path)
-  local file = size and open_present(path, "rb", owner)
-  if not file then
-    return nil
-  end
-  local validator, of_url, coding, total = file:read("*l"), file:read("*l"), file:read("*l"), file:read("*l")
-  file:close()
-  if of_url == url and is_validator(validator) then
-    return validator, coding or "", tonumber(total)
-  end
-end
 
 -- The file at `path`; with resume what an earlier call for the same URL left is continued.
 local function new(path, resume, url)
@@ -90,12 +27,12 @@ local function new(path, resume, url)
   if self.kind == "device" then
     self.temporary = path
   elseif resume then
-    self.url = checksum(url)
+    self.url = url
     self.temporary, self.info = path .. ".part", path .. ".part.info"
-    self.validator, self.coding, self.total = read_info(self.info, self.url)
+    self.validator, self.coding, self.total = info.read(self.info, url)
     self.offset = self.validator and core.own_file_size(self.temporary) or 0
   else
-    self.temporary = temporary_name(path)
+    self.temporary = places.temporary_name(path)
   end
   return self
 end
@@ -121,68 +58,10 @@ local function start_over(self)
   end
 end
 
--- What a later If-Range may name: a strong entity tag, or a date that is older than the answer itself (RFC 9110 section
--- 13.1.5).
-local function validator_of(client)
-  local tag = client:get_response_header("ETag")
-  if tag and tag:find('^"') then
-    return tag
-  end
-  local modified = client:get_response_header("Last-Modified")
-  if modified and modified ~= "" and modified ~= client:get_response_header("Date") then
-    return modified
-  end
-end
-
--- The content codings (RFC 9110 section 8.4) as the answer has them, or "".
-local function coding_of(client)
-  local coding = (client:get_response_header("Content-Encoding") or ""):lower():gsub("[ \t]", "")
-  return coding == "identity" and "" or coding
-end
-
--- Without it what will be written can not be continued.
-local function note_validator(self, client)
-  local validator, total = validator_of(client), client:get_response_body_length()
-  core.remove_file(self.info)
-  local owner = validator and core.create_new_file(self.info, self.path)
-  local info = owner and open_present(self.info, "ab", owner)
-  if info then
-    local size = total >= 0 and ("%.0f"):format(total) or ""
-    local is_written = info:write(table.concat({ validator, self.url, coding_of(client), size, "" }, "\n"))
-    self.validator = info:close() and is_written and validator or nil
-  end
-end
-
--- A server that knows no If-Range may send the rest of another version (RFC 9110 section 15.3.7.3).
-local function is_other_version(self, client)
-  local name = self.validator:find('^"') and "ETag" or "Last-Modified"
-  local value = client:get_response_header(name)
-  return value ~= nil and value ~= self.validator
-end
-
--- Digits that a number can hold exactly in every Lua.
-local DIGITS_MAX = 15
-
--- -> first position, last position, size of the whole or nil where that is "*"; nothing where the value is no valid range
--- of bytes, which nobody may combine with anything (RFC 9110 section 14.4)
-local function content_range(value)
-  local first, last, total = value:match("^[Bb][Yy][Tt][Ee][Ss] +(%d+)%-(%d+)/(%d+)$")
-  if not first then
-    first, last = value:match("^[Bb][Yy][Tt][Ee][Ss] +(%d+)%-(%d+)/%*$")
-  end
-  if not first or #first > DIGITS_MAX or #last > DIGITS_MAX or #(total or "") > DIGITS_MAX then
-    return nil
-  end
-  first, last, total = tonumber(first), tonumber(last), tonumber(total)
-  if first <= last and (not total or last < total) then
-    return first, last, total
-  end
-end
-
 -- Does the 206 carry on where the file ends, and is it known where the whole ends? Several ranges, which come without a
 -- Content-Range, do not; nor does what says itself that it has less than its range. Sets `total`, and `stop`, the size that the file has when this answer is complete.
 local function continues(self, client)
-  if is_other_version(self, client) or coding_of(client) ~= self.coding then
+  if version.is_other(self.validator, client) or version.coding_of(client) ~= self.coding then
     return false
   end
   local first, last, total = content_range(client:get_response_header("Content-Range") or "")
@@ -233,7 +112,7 @@ end
 local function open_for_content(self, client, is_coded)
   if is_coded then
     local message
-    self.file, message = open_present(self.temporary, "ab", self.owner)
+    self.file, message = places.open(self.temporary, "ab", self.owner)
     return self.file, message
   elseif client:get_status() == BODY then
     return core.open_body_file(client, self.temporary, self.owner)
@@ -272,7 +151,7 @@ function Download:begin(client, is_coded)
     if is_coded or code ~= 200 then
       core.remove_file(self.info)
     else
-      note_validator(self, client)
+      self.validator = info.write(self.info, self.url, self.path, client)
     end
   end
   return true

@@ -1,7 +1,7 @@
 -- decoder.lua: content codings (RFC 9110 section 8.4) taken off content that comes in pieces.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
-local urls = require(root .. ".url.http")
+local texts = require(root .. ".base.text")
 
 local Decoder = {}
 Decoder.__index = Decoder
@@ -17,8 +17,8 @@ local coding_of = { gzip = "gzip", ["x-gzip"] = "gzip", deflate = "deflate", ide
 local function codings_of(value)
   local codings = {}
   for element in value:gmatch("[^,]+") do
-    local name = urls.trim(element)
-    local coding = name == "" and "" or coding_of[urls.lower(name)]
+    local name = texts.trim(element)
+    local coding = name == "" and "" or coding_of[texts.lower(name)]
     if not coding then
       return nil
     elseif coding ~= "" then

@@ -1,7 +1,7 @@
 -- response.lua: what fetch gives back: a table of facts, and questions about its header fields.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local check = require(root .. ".base.check")
-local urls = require(root .. ".url.http")
+local texts = require(root .. ".base.text")
 
 local Response = {}
 Response.__index = Response
@@ -14,10 +14,10 @@ local function values_of(self, list, name, method)
   elseif type(name) ~= "string" then
     check.fail_type(1, method, "string", name, 3)
   end
-  local values, wanted = {}, urls.lower(name)
+  local values, wanted = {}, texts.lower(name)
   for _, line in ipairs(lines) do
     local colon = line:find(":", 1, true)
-    if colon == #wanted + 1 and urls.lower(line:sub(1, colon - 1)) == wanted then
+    if colon == #wanted + 1 and texts.lower(line:sub(1, colon - 1)) == wanted then
       values[#values + 1] = line:sub(colon + 2) -- one blank stands behind it
     end
   end

@@ -1,7 +1,10 @@
--- What follows on a redirect: the next request, no request, or a refusal (RFC 9110 section 15.4). Internal, and pure policy:
--- nothing is sent here, and nobody counts.
+-- redirect.lua: what follows on a redirect: the next request, no request, or a refusal (RFC 9110 section 15.4).
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
-local url = require(root .. ".url.http")
+local http = require(root .. ".url.http")
+local references = require(root .. ".url.reference")
+local results = require(root .. ".base.results")
+local texts = require(root .. ".base.text")
+local write = require(root .. ".url.write")
 
 local redirect = {}
 
@@ -20,7 +23,7 @@ local OF_ORIGIN = {
 local function kept_headers(headers, has_body, same_origin)
   local kept = {}
   for _, line in ipairs(headers) do
-    local name = url.lower(url.trim(line:match("^[^:]*")))
+    local name = texts.lower(texts.trim(line:match("^[^:]*")))
     local of_body = OF_BODY[name] or name:sub(1, 8) == "content-"
     if (has_body or not of_body) and (same_origin or not OF_ORIGIN[name]) then
       kept[#kept + 1] = line
@@ -37,10 +40,10 @@ local function next_method(method, code)
 end
 
 local function next_url(from, location, allow_downgrade)
-  local parts, reason = url.resolve(from, location)
+  local parts, reason = references.resolve(from, location)
   local to
   if parts then
-    to, reason = url.to_http(parts)
+    to, reason = http.from_parts(parts)
   end
   if not to then
     return nil, "the redirect can't be followed: " .. reason
@@ -51,7 +54,7 @@ local function next_url(from, location, allow_downgrade)
   return to
 end
 
--- `state`: method (its name), code, url (from url.http), location (the field's value; nil: none), headers (an array of
+-- `state`: method (its name), code, url (from url/http.lua), location (the field's value; nil: none), headers (an array of
 -- "Name: value"), allow_downgrade. The result has method, url, headers, keeps_body; a fragment and, within one origin, user
 -- information that the Location does not have come from the present URL. nil: this is the final response. nil and a message:
 -- a redirect that is not followed.
@@ -59,7 +62,7 @@ function redirect.next(state)
   if not CODES[state.code] or not state.location then
     return nil
   end
-  local location = url.trim(state.location)
+  local location = texts.trim(state.location)
   if location == "" then
     return nil
   end
@@ -69,7 +72,7 @@ function redirect.next(state)
     return nil, message
   end
   to.fragment = to.fragment or from.fragment
-  local same_origin = url.origin(from) == url.origin(to)
+  local same_origin = write.origin(from) == write.origin(to)
   if same_origin and not to.userinfo then
     to.userinfo, to.user, to.password = from.userinfo, from.user, from.password
   end
@@ -81,6 +84,33 @@ function redirect.next(state)
     headers = kept_headers(state.headers or {}, keeps_body, same_origin),
     keeps_body = keeps_body,
   }
+end
+
+-- Goes where the answer points to. -> false when it is no redirect
+function redirect.after_head(t)
+  local options = t.options
+  local hop, message = redirect.next({
+    method = t.method,
+    code = t.head.status,
+    url = t.url,
+    location = t.client:get_response_header_values("Location")[1],
+    headers = t.headers,
+    allow_downgrade = options.allow_downgrade,
+  })
+  if message then
+    results.fail("REQUEST_FAILED", message)
+  elseif not hop then
+    return false
+  end
+  if options.max_redirects >= 0 and t.redirects >= options.max_redirects then
+    results.fail("REDIRECT_LIMIT_REACHED", ("more than %d redirects"):format(options.max_redirects))
+  end
+  t.redirects = t.redirects + 1
+  t.url, t.method, t.headers = hop.url, hop.method, hop.headers
+  if not hop.keeps_body then
+    t.body, t.send_total = nil, 0
+  end
+  return true
 end
 
 return redirect

@@ -1,7 +1,6 @@
--- life.lua: a task from its first step to its end, whoever moves it: the scheduler in tasks.lua, or a caller who waits.
+-- life.lua: a task from its first step to its end, whoever moves it: the scheduler, or a caller who waits.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local agenda = require(root .. ".tasks.agenda")
-local check = require(root .. ".base.check")
 local kept = require(root .. ".base.kept")
 local watched = require(root .. ".tasks.watched")
 
@@ -24,13 +23,6 @@ Task.__index = Task
 life.Task = Task
 
 local by_coroutine = shared.by_coroutine
-
--- For the methods that scripts call.
-function life.check_task(self, method)
-  if type(self) ~= "table" or rawget(self, "co") == nil then
-    check.fail_self(method, "Task", "task", self, 3)
-  end
-end
 
 local function pack(...)
   return { n = select("#", ...), ... }
@@ -169,43 +161,6 @@ end
 -- Moves the task on. -> what it has yielded, or nil when it has ended
 function life.resume(task, ...)
   return settle(task, coroutine.resume(task.co, ...))
-end
-
--- "running", "done", "failed" or "cancelled"
-function Task:status()
-  life.check_task(self, "status")
-  return self.state
-end
-
--- What the function has returned; nil and a message when it is still running, has failed or was cancelled.
-function Task:result()
-  life.check_task(self, "result")
-  if self.state == "running" then
-    return nil, "the task is still running"
-  end
-  return unpack(self.results, 1, self.results.n)
-end
-
--- Ends the task where it waits; its connection is closed at once. True when there was something to end.
-function Task:cancel()
-  life.check_task(self, "cancel")
-  if self.state ~= "running" then
-    return false
-  end
-  local status = coroutine.status(self.co)
-  if status == "running" or status == "normal" then
-    self.is_dropped = true -- its own callback has called: it ends at its next wait
-  elseif watched.is_busy() then
-    self.is_dropped = true -- a body function has called, and its client can't be closed under it
-    enqueue(self)
-  else
-    life.drop(self)
-  end
-  return true
-end
-
-function Task:__tostring()
-  return ("Task (%s): %s"):format(self.state, tostring(self.co):match("0x%x+") or "")
 end
 
 return life

@@ -1,4 +1,5 @@
--- results.lua: how a transfer can end: HTTPRequest's Result, and the Error that stands for it in fetch.
+-- results.lua: how a transfer can end: HTTPRequest's Result, the Error that stands for it in fetch, and the failure that
+-- carries it there.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
@@ -50,7 +51,8 @@ results.error_of = {
   Error.ERR_TIMEOUT,
 }
 
--- A Failure travels as an error value through the functions of a transfer, and becomes a return value at its end.
+-- A Failure is a value as long as something else may be tried, then travels as an error through the functions of a transfer,
+-- and becomes a return value at its end.
 local Failure = kept("Failure", {})
 Failure.__index = Failure
 
@@ -58,9 +60,14 @@ function Failure:__tostring()
   return self.message
 end
 
+-- `name`: of a Result, without its RESULT_
+function results.failure(name, message)
+  return setmetatable({ result = results.Result["RESULT_" .. name], message = message or name }, Failure)
+end
+
 -- Ends the transfer that calls.
 function results.fail(name, message)
-  error(setmetatable({ result = results.Result["RESULT_" .. name], message = message or name }, Failure), 0)
+  error(results.failure(name, message), 0)
 end
 
 function results.is_failure(value)

@@ -1,0 +1,20 @@
+-- text.lua: what all of HTTP's grammars do with text: letter case, blanks and control characters as ASCII has them, whatever
+-- the locale says. None of it takes more than linear time.
+local text = {}
+
+-- ASCII only.
+function text.lower(value)
+  return (value:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end))
+end
+
+-- Without blanks and tabs at both ends. `^[ \t]*(.-)[ \t]*$` would look at each run of blanks from each of its blanks.
+function text.trim(value)
+  local from = value:find("[^ \t]")
+  return from and value:match("^.*[^ \t]", from) or ""
+end
+
+function text.has_control(value)
+  return value:find("[\1-\31\127]") ~= nil or value:find("\0", 1, true) ~= nil
+end
+
+return text

@@ -1,0 +1,181 @@
+-- options.lua: every option there is, once: its name, what it may be, what it is when nobody says it, and who takes it.
+--
+-- fetch checks its table by this one, HTTPRequest makes its properties of it, and the tables in docs/ and the types in
+-- meta.lua are compared with it by a spec. A transfer has them as t.options, by name: what an option does stands where that
+-- is asked.
+local root = (...):match("^(.*)%.[^.]*$")
+local check = require(root .. ".base.check")
+
+local options = {}
+
+-- --- what a value may be ------------------------------------------------------------------------------------------------
+
+local function is_whole(value)
+  return type(value) == "number" and value % 1 == 0
+end
+
+local function is_path(value)
+  return type(value) == "string" and not value:find("\0", 1, true)
+end
+
+local function is_a(name)
+  return function(value)
+    return type(value) == name
+  end
+end
+
+-- is: the check; what: how messages call it; type: how meta.lua does
+local kinds = {
+  boolean = { is = is_a("boolean"), what = "a boolean", type = "boolean" },
+  whole = { is = is_whole, what = "a whole number", type = "integer" },
+  bytes = { is = is_whole, what = "a whole number of bytes", type = "integer" },
+  chunk = {
+    is = function(value) return is_whole(value) and value >= 256 and value <= 16777216 end,
+    what = "from 256 to 16777216", type = "integer",
+  },
+  seconds = {
+    is = function(value) return type(value) == "number" and value >= 0 and value < math.huge end,
+    what = "0 or more seconds", type = "number",
+  },
+  method = {
+    is = function(value) return type(value) == "string" or is_whole(value) end,
+    what = "a method's name or number", type = "string|integer",
+  },
+  headers = { is = is_a("table"), what = "a table", type = "httpclient.Headers" },
+  body = {
+    is = function(value)
+      return type(value) == "string" or type(value) == "function" or io.type(value) == "file"
+    end,
+    what = "a string, a function or an open file", type = "httpclient.Body",
+  },
+  pairs = { is = is_a("table"), what = "a table", type = "table" },
+  tls_options = {
+    is = function(value) return type(value) == "userdata" and tostring(value):find("^TLSOptions") ~= nil end,
+    what = "TLSOptions", type = "TLSOptions",
+  },
+  proxy = {
+    is = function(value) return value == false or type(value) == "string" end,
+    what = "a URL or false", type = "string|false",
+  },
+  path = { is = function(value) return is_path(value) and value ~= "" end, what = "a path", type = "string" },
+  path_or_none = { is = is_path, what = "a path or \"\"", type = "string" },
+  on_data = { is = is_a("function"), what = "a function", type = "fun(chunk:" },
+  on_progress = { is = is_a("function"), what = "a function", type = "httpclient.Progress" },
+  on_completed = { is = is_a("function"), what = "a function", type = "httpclient.Completed" },
+}
+
+-- --- the table ----------------------------------------------------------------------------------------------------------
+
+-- A taker's entry: true, or what is otherwise with this taker. The defaults of the three timeouts are such that no call
+-- hangs for ever; 0 switches one off.
+local list = {
+  { name = "method", kind = kinds.method, fetch = true },
+  { name = "headers", kind = kinds.headers, fetch = true },
+  { name = "body", kind = kinds.body, fetch = true },
+  { name = "form", kind = kinds.pairs, fetch = true },
+  { name = "query", kind = kinds.pairs, fetch = true },
+  { name = "timeout", kind = kinds.seconds, default = 0, fetch = true, HTTPRequest = true },
+  { name = "connect_timeout", kind = kinds.seconds, default = 30, fetch = true },
+  { name = "response_timeout", kind = kinds.seconds, default = 300, fetch = true },
+  { name = "idle_timeout", kind = kinds.seconds, default = 300, fetch = true },
+  { name = "max_redirects", kind = kinds.whole, default = 8, fetch = true, HTTPRequest = true },
+  { name = "allow_downgrade", kind = kinds.boolean, default = false, fetch = true, HTTPRequest = true },
+  { name = "tls_options", kind = kinds.tls_options, fetch = true },
+  { name = "proxy", kind = kinds.proxy, fetch = true },
+  { name = "accept_gzip", kind = kinds.boolean, default = true, fetch = true,
+    HTTPRequest = { getter = "is_accepting_gzip" } },
+  { name = "body_size_limit", kind = kinds.bytes, default = -1, fetch = true, HTTPRequest = true },
+  { name = "download_chunk_size", kind = kinds.chunk, default = 65536, HTTPRequest = true },
+  { name = "download_file", kind = kinds.path, fetch = true,
+    HTTPRequest = { kind = kinds.path_or_none, default = "" } },
+  { name = "resume", kind = kinds.boolean, default = false, fetch = true, HTTPRequest = true },
+  { name = "use_threads", kind = kinds.boolean, default = false, HTTPRequest = { getter = "is_using_threads" } },
+  { name = "on_data", kind = kinds.on_data, fetch = true },
+  { name = "on_progress", kind = kinds.on_progress, fetch = true, HTTPRequest = true },
+  { name = "on_request_completed", kind = kinds.on_completed, HTTPRequest = true },
+}
+
+-- One excludes the other.
+local contradictions = {
+  { "body", "form" },
+  { "on_data", "download_file" },
+}
+
+-- The first means nothing without the second.
+local needs = {
+  { "resume", "download_file" },
+}
+
+options.kinds = kinds
+
+local takers = {}
+for _, option in ipairs(list) do
+  for _, taker in ipairs({ "fetch", "HTTPRequest" }) do
+    local own = option[taker]
+    if own then
+      own = own == true and {} or own
+      local default = own.default
+      if default == nil then
+        default = option.default
+      end
+      takers[taker] = takers[taker] or {}
+      takers[taker][option.name] = {
+        kind = own.kind or option.kind,
+        default = default,
+        getter = own.getter or "get_" .. option.name,
+      }
+    end
+  end
+end
+
+-- --- what is asked of it ------------------------------------------------------------------------------------------------
+
+-- -> name -> { kind = { is, what, type }, default, getter } of all that this one takes
+function options.of(taker)
+  return takers[taker]
+end
+
+-- How messages call a value that is wrong.
+function options.shown(value)
+  return type(value) == "number" and tostring(value) or check.name_of(value)
+end
+
+-- Raises for a name that the taker does not know, a value of the wrong kind, and options that contradict each other. `level`
+-- is that of error().
+function options.check(taker, given, level)
+  local known = takers[taker]
+  for name, value in pairs(given) do
+    local option = known[name]
+    if not option then
+      error(("%s has no option '%s'"):format(taker, tostring(name)), level + 1)
+    elseif not option.kind.is(value) then
+      error(("bad option '%s' of %s (%s expected, got %s)"):format(name, taker, option.kind.what, options.shown(value)),
+        level + 1)
+    end
+  end
+  for _, pair in ipairs(contradictions) do
+    if given[pair[1]] ~= nil and given[pair[2]] ~= nil then
+      error(("%s takes '%s' or '%s', not both"):format(taker, pair[1], pair[2]), level + 1)
+    end
+  end
+  for _, pair in ipairs(needs) do
+    if given[pair[1]] and given[pair[2]] == nil then
+      error(("%s takes '%s' only with '%s'"):format(taker, pair[1], pair[2]), level + 1)
+    end
+  end
+end
+
+-- -> name -> value, with the taker's defaults where nothing is given
+function options.complete(taker, given)
+  local values = {}
+  for name, option in pairs(takers[taker]) do
+    local value = given[name]
+    if value == nil then
+      value = option.default
+    end
+    values[name] = value
+  end
+  return values
+end
+
+return options

@@ -1,0 +1,22 @@
+-- stale.lua: the server may have closed a kept connection while the request was on its way. Then it did not see it, and an
+-- idempotent one goes out once more (RFC 9110 section 9.2.2), on a new connection.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local methods = require(root .. ".message.methods")
+local request_body = require(root .. ".message.request_body")
+
+local ERR_TIMEOUT = httpclient.Error.ERR_TIMEOUT
+
+local stale = {}
+
+function stale.after_failure(t, failure)
+  if not t.is_reused or not failure.is_unanswered then
+    return false
+  end
+  local is_safe = t.client:get_last_error() ~= ERR_TIMEOUT and not t.client:has_response_begun()
+    and methods.is_idempotent(t.method) and request_body.rewind(t)
+  t.wants_new = is_safe or nil
+  return is_safe
+end
+
+return stale

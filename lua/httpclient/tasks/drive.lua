@@ -1,0 +1,119 @@
+-- drive.lua: a function that runs as a task of its own, moved by whoever calls: inside a task it waits as that one does,
+-- outside of tasks in the kernel, or in the waiter that was set.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local finalizer = require(root .. ".base.finalizer")
+local kept = require(root .. ".base.kept")
+local life = require(root .. ".tasks.life")
+local outside = require(root .. ".tasks.outside")
+local scheduler = require(root .. ".tasks.scheduler")
+local waits = require(root .. ".tasks.waits")
+local watched = require(root .. ".tasks.watched")
+
+local current, drop, new_task, resume, root_of = life.current, life.drop, life.new, life.resume, life.root_of
+local pack = life.pack
+local AGAIN, WAIT = waits.AGAIN, waits.WAIT
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local lost = kept("lost", {})     -- tasks that an error has left behind: see drive_unguarded()
+
+local function pass_on(yielded, parent, is_pinned)
+  if yielded[1] == AGAIN then
+    if parent then
+      coroutine.yield(AGAIN)
+    end
+    return nil
+  elseif yielded[1] == WAIT then
+    if parent then
+      return pack(coroutine.yield(WAIT, yielded[2], yielded[3]))
+    end
+    if not yielded[2] then
+      return scheduler.work_once(yielded[3])
+    end
+    return pack(outside.wait(yielded[2], yielded[3], is_pinned))
+  end
+  return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
+end
+
+local function drive_on(task, parent, is_pinned)
+  local back = { n = 0 }
+  while true do
+    local yielded = resume(task, unpack(back, 1, back.n))
+    if not yielded then
+      return
+    end
+    back = pass_on(yielded, parent, is_pinned) or { n = 0 }
+  end
+end
+
+-- Where nothing yields across pcall, what the waiter raises goes right through, and leaves the task where it was. What
+-- stands on the stack is then collected, and says so; a finalizer may come at any moment and does no more than that.
+local function drive_unguarded(task)
+  local sentinel = finalizer(function()
+    if task.state == "running" then
+      lost[#lost + 1] = task
+    end
+  end)
+  drive_on(task)
+  return sentinel
+end
+
+local function drop_lost()
+  while lost[1] do
+    drop(table.remove(lost))
+  end
+end
+
+-- drive() for a task that can't yield. Where nothing schedules it, and in the midst of the Poller's work, the others stand.
+local function drive_here(parent, fn, ...)
+  local ok, message, task
+  if watched.is_busy() or not root_of(parent).is_scheduled then
+    task = new_task(fn, ...)
+    ok, message = pcall(drive_on, task, nil, true)
+  else
+    task = scheduler.new_scheduled(fn, ...)
+    task.host = parent
+    scheduler.start(task)
+    ok, message = pcall(scheduler.work_here, function()
+      return task.state ~= "running" or waits.is_dropped(parent)
+    end, nil, true)
+  end
+  drop(task) -- it has ended, or nobody wants it any more
+  if not ok then
+    error(message, 0)
+  end
+  return task
+end
+
+-- Runs fn(...) as a task of its own to its end, and waits where the caller waits: inside a task for the scheduler, else
+-- in the kernel or the waiter. -> the task, which has ended
+local function drive(fn, ...)
+  drop_lost()
+  local parent = current()
+  if parent and not outside.can_yield() then
+    return drive_here(parent, fn, ...)
+  end
+  local task = new_task(fn, ...)
+  if parent then
+    if parent.child then
+      drop(parent.child) -- an error has passed it by: there was a C function in between, which nothing yields across
+    end
+    task.parent = parent
+    parent.child = task
+    drive_on(task, parent)
+    parent.child = nil
+    return task
+  end
+  outside.adopt(task)
+  if not outside.can_guard() then
+    drive_unguarded(task)
+    return task
+  end
+  local ok, message = pcall(drive_on, task)
+  if not ok then
+    drop(task)
+    error(message, 0)
+  end
+  return task
+end
+
+return drive

@@ -1,0 +1,79 @@
+-- waits.lua: what code that runs inside a task can do: wait, let others go first, and ask what may be waited for.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local kept = require(root .. ".base.kept")
+local life = require(root .. ".tasks.life")
+local outside = require(root .. ".tasks.outside")
+
+local current, drop, root_of = life.current, life.drop, life.root_of
+
+local waits = {}
+
+-- What a task yields, first of all values: it waits, it lets others go first, it goes no further. Everything else that it
+-- yields is its own business: for the scheduler its turn is over, and who drives it passes it on to the loop around.
+local WAIT, AGAIN, DROPPED = kept("WAIT", {}), kept("AGAIN", {}), kept("DROPPED", {})
+-- What it gets back when the Poller can't be made.
+local CANT_WAIT = kept("CANT_WAIT", {})
+waits.WAIT, waits.AGAIN, waits.CANT_WAIT = WAIT, AGAIN, CANT_WAIT
+
+-- The task that calls, or nil outside of tasks.
+waits.current = current
+
+-- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task.
+-- -> "ready" or "timeout"; nil and a message where nothing can wait for the client
+function waits.wait_for(client, deadline)
+  local reason, message = coroutine.yield(WAIT, client, deadline)
+  if reason == CANT_WAIT then
+    return nil, message
+  end
+  return reason
+end
+
+-- Lets others go first.
+function waits.yield()
+  coroutine.yield(AGAIN)
+end
+
+-- Can the calling task be woken by another one? Not when it is driven from outside of the scheduler.
+function waits.is_scheduled()
+  local task = current()
+  return task ~= nil and root_of(task).is_scheduled
+end
+
+-- The same of a loop around: is the calling task driven from a coroutine that can wait there?
+function waits.may_pause()
+  local task = current()
+  return task ~= nil and root_of(task).may_pause == true
+end
+
+-- Can the task go on while the calling one waits?
+function waits.can_move(task)
+  return outside.can_move(root_of(task))
+end
+
+-- Ends the task if the coroutine that drives it is gone. -> is it?
+function waits.drop_if_abandoned(task)
+  local top = root_of(task)
+  local is_gone = not top.is_scheduled and outside.is_abandoned(top)
+  if is_gone then
+    drop(top)
+  end
+  return is_gone
+end
+
+-- Has the task (none: the calling one) been cancelled by a callback that it was calling?
+function waits.is_dropped(task)
+  task = task or current()
+  while task and not task.is_dropped do
+    task = task.parent or task.host
+  end
+  return task ~= nil
+end
+
+-- Then nothing more comes of it.
+function waits.leave_if_dropped()
+  if waits.is_dropped() then
+    coroutine.yield(DROPPED)
+  end
+end
+
+return waits

@@ -1,0 +1,158 @@
+-- connection.lua: a transfer's connection: taken from the pool or made anew, set up as the options say, and given back.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local kept = require(root .. ".base.kept")
+local pool = require(root .. ".connect.pool")
+local results = require(root .. ".base.results")
+local write = require(root .. ".url.write")
+
+local Error = httpclient.Error
+local STATUS = httpclient.HTTPClient.Status
+local RESOLVING, CONNECTING, CONNECTED = STATUS.STATUS_RESOLVING, STATUS.STATUS_CONNECTING, STATUS.STATUS_CONNECTED
+local now = httpclient.monotonic_time
+local failure = results.failure
+
+local connection = {}
+
+-- --- which connections are alike ----------------------------------------------------------------------------------------
+
+-- A number for each TLSOptions, so that a text can stand for it.
+local numbers = kept("TLSOptions", { last = 0, of = setmetatable({}, { __mode = "k" }) })
+
+local function number_of(object)
+  if not numbers.of[object] then
+    numbers.last = numbers.last + 1
+    numbers.of[object] = numbers.last
+  end
+  return numbers.of[object]
+end
+
+local function key_of(t)
+  local options, proxy = t.options.tls_options, t.proxy
+  local tls = options and number_of(options) or t.verifies and "verified" or "unverified"
+  local way = proxy and table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" }, "\0") or ""
+  return table.concat({ write.origin(t.url), tls, way }, "\0")
+end
+
+-- --- a new one ----------------------------------------------------------------------------------------------------------
+
+local failure_names = {
+  [STATUS.STATUS_CANT_RESOLVE] = "CANT_RESOLVE",
+  [STATUS.STATUS_CANT_CONNECT] = "CANT_CONNECT",
+  [STATUS.STATUS_TLS_HANDSHAKE_ERROR] = "TLS_HANDSHAKE_ERROR",
+}
+
+-- The client is in an error state. -> the failure that this is
+function connection.failure_of(t, otherwise)
+  local code, message = t.client:get_last_error()
+  if code == Error.ERR_TIMEOUT then
+    return failure("TIMEOUT", message)
+  end
+  return failure(failure_names[t.client:get_status()] or otherwise, message)
+end
+
+local function set_proxy(t)
+  local proxy = t.proxy
+  if not proxy then
+    return Error.OK
+  end
+  local set = t.url.tls and t.client.set_https_proxy or t.client.set_http_proxy
+  return set(t.client, proxy.host, proxy.port, proxy.user or "", proxy.password or "")
+end
+
+local function start_to_connect(t)
+  local url, client, options = t.url, t.client, t.options.tls_options
+  if not url.tls then
+    return client:connect_to_host(url.host, url.port)
+  elseif options then
+    return client:connect_to_host(url.host, url.port, options)
+  end
+  return client:connect_to_host(url.host, url.port, true, t.verifies)
+end
+
+-- -> nil, or why there is no connection
+local function connect(t)
+  local client, began = t.client, now()
+  local code, message = set_proxy(t)
+  if code == Error.OK then
+    code, message = start_to_connect(t)
+  end
+  if code ~= Error.OK then
+    return failure("CANT_CONNECT", message)
+  end
+  local resolved = client:get_status() ~= RESOLVING and began or nil
+  while client:get_status() == RESOLVING or client:get_status() == CONNECTING do
+    t:wait()
+    if not resolved and client:get_status() ~= RESOLVING then
+      resolved = now()
+    end
+  end
+  if client:get_status() ~= CONNECTED then
+    return connection.failure_of(t, "CANT_CONNECT")
+  end
+  resolved = resolved or now()
+  t.timings.resolve = resolved - began
+  t.timings.connect = now() - resolved
+end
+
+-- --- taken and given back -----------------------------------------------------------------------------------------------
+
+-- What an option says of the connection becomes a property of the client's, which makes a deadline of it.
+local function apply_options(t)
+  local client, options = t.client, t.options
+  client.connect_timeout = options.connect_timeout or 0
+  client.response_timeout = options.response_timeout or 0
+  client.idle_timeout = options.idle_timeout or 0
+  client.read_chunk_size = options.download_chunk_size or 65536
+end
+
+-- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been used before. -> nil, or
+-- the failure
+function connection.obtain(t)
+  local proxy, why = t.find_proxy(t.url)
+  if why then
+    return failure("CANT_CONNECT", why)
+  end
+  t.proxy = proxy
+  t.key = key_of(t)
+  local client, is_reused = pool.acquire(t.key, t.wants_new, t.deadline)
+  if not client then
+    t:check_deadline()
+  end
+  t.client, t.task.is_holder, t.wants_new, t.is_reused = client, true, nil, is_reused
+  apply_options(t)
+  t.timings.resolve, t.timings.connect, t.timings.reused = 0, 0, is_reused
+  if not is_reused then
+    return connect(t)
+  end
+end
+
+local function let_go(t, give)
+  local client, key = t.client, t.key
+  t.client, t.key = nil, nil
+  t.task.is_holder = false
+  if client then
+    give(key, client)
+  end
+end
+
+-- The exchange is over, and the connection can be used again.
+function connection.release(t)
+  let_go(t, pool.release)
+end
+
+function connection.discard(t)
+  let_go(t, pool.discard)
+end
+
+-- The transfer ends, whatever it was at: it may be waiting for its turn, too.
+function connection.abandon(t)
+  if t.task.ticket then
+    pool.leave(t.key, t.task.ticket)
+    t.task.ticket = nil
+    t.key = nil
+  end
+  connection.discard(t)
+end
+
+return connection

@@ -1,0 +1,181 @@
+-- content.lua: the content of a transfer's last answer: read, counted, and written to where it belongs, by way of what the
+-- policies put before that.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local connection = require(root .. ".transfer.connection")
+local exchange = require(root .. ".transfer.exchange")
+local fields = require(root .. ".message.fields")
+local policies = require(root .. ".transfer.policies")
+local results = require(root .. ".base.results")
+local sinks = require(root .. ".transfer.sinks")
+local turn = require(root .. ".tasks.turn")
+local waits = require(root .. ".tasks.waits")
+
+local OK = httpclient.Error.OK
+local BODY = httpclient.HTTPClient.STATUS_BODY
+local fail, now = results.fail, httpclient.monotonic_time
+
+-- Others get their turn after this many bytes, or reads.
+local TURN_SIZE = 1048576
+local TURN_READS = 64
+
+local content = {}
+
+local function fail_cut_short(t)
+  error(connection.failure_of(t, t.client:is_response_chunked() and "CHUNKED_BODY_SIZE_MISMATCH" or "CONNECTION_ERROR"), 0)
+end
+
+local function check_size(t, size)
+  local limit = t.options.body_size_limit
+  if limit >= 0 and size > limit then
+    fail("BODY_SIZE_LIMIT_EXCEEDED", ("the body has more than %.0f bytes"):format(limit))
+  end
+end
+
+-- --- the way to the sink ------------------------------------------------------------------------------------------------
+
+-- The last part of the way: counts what comes, and hands it to the sink.
+local Counter = {}
+Counter.__index = Counter
+
+function Counter:write(bytes)
+  local t = self.t
+  t.size = t.size + #bytes
+  check_size(t, t.size)
+  local ok, message, result = t.sink:write(bytes)
+  if not ok then
+    return nil, message, result
+  end
+  waits.leave_if_dropped()
+  return true
+end
+
+function Counter:finish()
+  return self.t.sink:finish()
+end
+
+-- What an error's page says is no download: it is handed over like any other body. Nor is an answer to HEAD, which would
+-- empty the file.
+local function choose_sink(t)
+  if t.file and t.method ~= "HEAD" and (content.is_success(t.head.status) or t.file:is_refused(t.client)) then
+    return t.file
+  elseif t.options.on_data then
+    return sinks.call(t.options.on_data)
+  end
+  return sinks.memory()
+end
+
+-- -> true; false when the whole request has to be made again, since the file can not be continued
+local function begin_file(t)
+  if t.head.status == 206 and t.file.offset == 0 and not fields.have(t.headers, "range") then
+    fail("CONNECTION_ERROR", "the server has sent a part of what was asked for")
+  end
+  local ok, message, result = t.file:begin(t.client, t.entry ~= t.counter)
+  if ok == nil then
+    fail(result, message)
+  end
+  t.size = t.file.offset
+  return ok
+end
+
+-- Chooses where the content goes. -> as begin_file()
+function content.open(t)
+  t.sink, t.size = choose_sink(t), 0
+  t.counter = setmetatable({ t = t }, Counter)
+  t.entry = policies.wrap_sink(t, t.counter)
+  return t.sink ~= t.file or begin_file(t)
+end
+
+-- Nothing more comes. What stands before the sink ends; the sink stays as it is.
+function content.close(t)
+  while t.entry and t.entry ~= t.counter do
+    t.entry:close()
+    t.entry = t.entry.inner
+  end
+end
+
+-- Nothing comes of what has been written.
+function content.abort(t)
+  if t.sink and not t.is_finished then
+    t.sink:abort()
+  end
+  content.close(t)
+end
+
+-- --- reading ------------------------------------------------------------------------------------------------------------
+
+-- Each step moves some of the content. -> how much came
+
+-- By the sink itself, without strings.
+local function take(t)
+  local moved, message, result, moved_before = t.sink:take(t.client)
+  t.received = t.client:get_response_body_received()
+  if not moved then
+    if moved_before > 0 then
+      exchange.report_progress(t)
+    end
+    if result == "CONNECTION_ERROR" and t.client:get_last_error() ~= OK then
+      fail_cut_short(t)
+    end
+    fail(result, message)
+  end
+  t.size = t.size + moved
+  check_size(t, t.size)
+  return moved
+end
+
+local function read(t)
+  local bytes = t.client:read_response_body_chunk()
+  t.received = t.client:get_response_body_received()
+  if bytes ~= "" then
+    local ok, message, result = t.entry:write(bytes)
+    if not ok then
+      fail(result, message)
+    end
+  end
+  return #bytes
+end
+
+local function read_all(t, step)
+  local size, reads = 0, 0
+  while t.client:get_status() == BODY do
+    local moved = step(t)
+    if moved > 0 then
+      exchange.report_progress(t)
+      size, reads = size + moved, reads + 1
+      t:check_deadline()
+      if size >= TURN_SIZE or reads >= TURN_READS or turn.is_over_budget() then
+        size, reads = 0, 0
+        waits.yield()
+      end
+    elseif t.client:get_status() == BODY then
+      size, reads = 0, 0
+      t:wait()
+    end
+  end
+  -- Not the status: the connection may have ended since, with all that was to come.
+  if not t.client:is_response_complete() then
+    fail_cut_short(t)
+  end
+end
+
+-- Reads all of it to where open() has chosen.
+function content.receive(t)
+  local began, is_direct = now(), t.entry == t.counter
+  if is_direct then
+    check_size(t, t.size + math.max(0, t.client:get_response_body_length()))
+  end
+  read_all(t, is_direct and t.sink.take and take or read)
+  local ok, message, result = t.entry:finish()
+  if not ok then
+    fail(result, message)
+  end
+  t.is_finished = true
+  t.timings.body = now() - began
+end
+
+function content.is_success(code)
+  return code >= 200 and code <= 299
+end
+
+return content

@@ -1,0 +1,111 @@
+-- exchange.lua: one request of a transfer and the head of its answer, tried again where a policy says so.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local connection = require(root .. ".transfer.connection")
+local core = require("httpclient.core")
+local fields = require(root .. ".message.fields")
+local policies = require(root .. ".transfer.policies")
+local request_body = require(root .. ".message.request_body")
+local results = require(root .. ".base.results")
+local write = require(root .. ".url.write")
+
+local OK = httpclient.Error.OK
+local REQUESTING = httpclient.HTTPClient.STATUS_REQUESTING
+local now = httpclient.monotonic_time
+
+local exchange = {}
+
+-- The size of the content; of an answer to HEAD what it would be (RFC 9110 section 8.6). -1: not known
+local function announced_size(t)
+  return t.method == "HEAD" and core.announced_length(t.client) or t.client:get_response_body_length()
+end
+
+function exchange.report_progress(t)
+  local on_progress = t.options.on_progress
+  if not on_progress then
+    return
+  end
+  local client = t.client
+  local offset = t.sink and t.sink.offset or 0
+  local total = client:has_response() and announced_size(t) or -1
+  t:call(on_progress, client:get_response_body_received() + offset, total >= 0 and total + offset or -1,
+    client:get_request_body_sent(), t.send_total)
+end
+
+-- -> nil, or the failure
+local function send(t)
+  if not request_body.rewind(t) then
+    return results.failure("REQUEST_FAILED", io.type(t.body) == "closed file" and "the file of the body has been closed"
+      or "the body comes from a function or a pipe, which can't give it a second time")
+  end
+  t.body_is_used = true
+  local lines = fields.join(t.headers, {})
+  policies.before_send(t, lines)
+  local request = t.sends_every_body and t.client.request_raw or t.client.request
+  local code, message = request(t.client, t.method, write.target(t.url), lines, t.body or "")
+  return code ~= OK and results.failure("REQUEST_FAILED", message) or nil
+end
+
+local function await_head(t)
+  local client, sent = t.client, 0
+  while client:get_status() == REQUESTING do
+    t:wait()
+    if client:get_request_body_sent() ~= sent and client:get_status() == REQUESTING then
+      sent = client:get_request_body_sent()
+      exchange.report_progress(t)
+    end
+  end
+  if client:get_request_body_sent() ~= sent then
+    exchange.report_progress(t)
+  end
+end
+
+local function no_answer(t)
+  local _, message = t.client:get_last_error()
+  local is_silent = not t.client:has_response_begun() and message:find("without an answer", 1, true)
+  local failure = connection.failure_of(t, is_silent and "NO_RESPONSE" or "CONNECTION_ERROR")
+  failure.is_unanswered = true
+  return failure
+end
+
+-- -> nil when the head is there, or the failure
+local function attempt(t)
+  local failure = connection.obtain(t)
+  if failure then
+    return failure
+  end
+  local began = now()
+  failure = send(t)
+  if failure then
+    return failure
+  end
+  await_head(t)
+  t.timings.response = now() - began
+  return not t.client:has_response() and no_answer(t) or nil
+end
+
+local function note_head(t)
+  local client = t.client
+  t.head = {
+    status = client:get_response_code(),
+    reason = client:get_response_reason(),
+    header_list = client:get_response_headers(),
+    headers = core.response_fields(client),
+    body_size = announced_size(t),
+  }
+end
+
+-- Sends the request as it stands now, over a connection of its own, and waits for the head of the answer.
+function exchange.run(t)
+  local failure = attempt(t)
+  while failure do
+    if not policies.after_failure(t, failure) then
+      error(failure, 0)
+    end
+    connection.discard(t)
+    failure = attempt(t)
+  end
+  note_head(t)
+end
+
+return exchange

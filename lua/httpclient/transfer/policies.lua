@@ -1,0 +1,69 @@
+-- policies.lua: what a transfer does beyond one request and one answer. Each policy is a file in policies/ and a line in the
+-- list here; it has one or more of four hooks, which are called in the order of the list:
+--
+--   before_send(t, lines)    the request goes out now: add to its field lines, or change t
+--   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead
+--   after_failure(t, failure)  there is no answer: true to send the request once more
+--   wrap_sink(t, sink)       -> what stands before the sink, with write(bytes), finish(), close() and `inner`, the sink; nil
+--                            for nothing; nil, message and the name of a result to end the transfer
+--
+-- `t` is the transfer, see transfer.lua. A hook may wait by its methods, and end it by results.fail().
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local results = require(root .. ".base.results")
+
+local list = {
+  require(root .. ".policies.credentials"),
+  require(root .. ".policies.range"),
+  require(root .. ".policies.decoding"),
+  require(root .. ".policies.redirect"),
+  require(root .. ".policies.stale"),
+}
+
+local hooks = { before_send = {}, after_head = {}, after_failure = {}, wrap_sink = {} }
+for _, policy in ipairs(list) do
+  for name, of_name in pairs(hooks) do
+    of_name[#of_name + 1] = policy[name]
+  end
+end
+
+local policies = {}
+
+function policies.before_send(t, lines)
+  for _, hook in ipairs(hooks.before_send) do
+    hook(t, lines)
+  end
+end
+
+-- -> does one of them want another request?
+function policies.after_head(t)
+  for _, hook in ipairs(hooks.after_head) do
+    if hook(t) then
+      return true
+    end
+  end
+  return false
+end
+
+-- -> does one of them want the request to go out once more?
+function policies.after_failure(t, failure)
+  for _, hook in ipairs(hooks.after_failure) do
+    if hook(t, failure) then
+      return true
+    end
+  end
+  return false
+end
+
+-- -> what content is written to, in the end to the sink
+function policies.wrap_sink(t, sink)
+  for _, hook in ipairs(hooks.wrap_sink) do
+    local wrapper, message, result = hook(t, sink)
+    if message then
+      results.fail(result, message)
+    end
+    sink = wrapper or sink
+  end
+  return sink
+end
+
+return policies

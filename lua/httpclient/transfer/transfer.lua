@@ -1,0 +1,71 @@
+-- transfer.lua: what a transfer is while it runs: the request as it stands now, what is known of the answer, and how to wait.
+--
+-- A transfer comes as a table with
+--   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or nil)
+--   options               by name, see options.lua; HTTPRequest has its properties here
+--   find_proxy(url)       -> proxy, nil for none; or nil and why that is an error
+--   sends_every_body      send the body whatever the method is
+--   verifies              without TLSOptions: check the server's certificate
+-- and has from there on
+--   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
+--   client, key, proxy    the connection in use and its place in the pool; is_reused: it has been used before
+--   head                  what is known of the answer, see exchange.lua; received: bytes of its content
+--   sink, entry, size     where decoded content goes, what stands before that, and how much has come there
+--   file                  the sink that is a file, where one is wanted
+--   redirects, timings    for the response
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local request_body = require(root .. ".message.request_body")
+local results = require(root .. ".base.results")
+local turn = require(root .. ".tasks.turn")
+local waits = require(root .. ".tasks.waits")
+
+local now = httpclient.monotonic_time
+
+local Transfer = {}
+Transfer.__index = Transfer
+
+-- Begins it, in the task that calls.
+function Transfer.begin(t)
+  setmetatable(t, Transfer)
+  local timeout = t.options.timeout
+  t.task = waits.current()
+  t.began = now()
+  t.deadline = timeout > 0 and t.began + timeout or nil
+  t.redirects, t.received, t.timings = 0, 0, {}
+  t.send_total = request_body.size(t.body, t.headers)
+  return t
+end
+
+function Transfer:check_deadline()
+  if self.deadline and now() >= self.deadline then
+    results.fail("TIMEOUT", ("timeout after %g s"):format(self.options.timeout))
+  end
+end
+
+-- Waits until the client has moved. Whatever woke it: a server that always has one more byte does not put the deadline off.
+function Transfer:wait()
+  local reason, message = waits.wait_for(self.client, self.deadline)
+  if not reason then
+    results.fail("CANT_CONNECT", message)
+  end
+  self:check_deadline()
+end
+
+-- Between two pieces of work of which there may be many.
+function Transfer:pause()
+  self:check_deadline()
+  if turn.is_over_budget() then
+    waits.yield()
+  end
+end
+
+-- Calls a function of the script's, if there is one: it may cancel the transfer.
+function Transfer.call(_, fn, ...)
+  if fn then
+    fn(...)
+    waits.leave_if_dropped()
+  end
+end
+
+return Transfer
