@@ -1,7 +1,14 @@
 -- Which proxy a request goes through.
+local http = require("httpclient.url.http")
+local httpclient = require("httpclient")
+local native = require("spec_native")
 local no_proxy = require("httpclient.connect.no_proxy")
 local proxy = require("httpclient.connect.proxy")
-local http = require("httpclient.url.http")
+local serve = require("spec.support.serve")
+
+local fetch = httpclient.fetch
+local answer = serve.answer
+local with_server = require("spec.support.served")(after_each)
 
 describe("proxy.from_url", function()
   local cases = {
@@ -164,5 +171,53 @@ describe("no_proxy", function()
   it("compares the port with the scheme's default", function()
     assert.is_true(no_proxy.matches(http.from_text("https://h/"), "h:443"))
     assert.is_false(no_proxy.matches(http.from_text("https://h/"), "h:80"))
+  end)
+end)
+
+describe("a proxy", function()
+  local function with_env(values, fn)
+    for name, value in pairs(values) do
+      native.setenv(name, value)
+    end
+    finally(function()
+      httpclient.pool.close_idle()
+      for name in pairs(values) do
+        native.unsetenv(name)
+      end
+    end)
+    fn()
+  end
+
+  it("comes from the option or from the environment, and no_proxy excepts hosts", function()
+    local server = serve({ { answer("1"), answer("2") } })
+    local direct = serve({ { answer("direct"), answer("direct") } })
+    local through = ("http://127.0.0.1:%d"):format(server:port())
+    with_env({ http_proxy = through, no_proxy = "example.test,127.0.0.1" }, function()
+      assert.equal("1", assert(fetch("http://h.invalid/a")).body)
+      assert.equal("direct", assert(fetch(direct:url())).body)
+      native.setenv("no_proxy", "")
+      assert.equal("direct", assert(fetch(direct:url(), { proxy = false })).body)
+      assert.equal("2", assert(fetch("http://h.invalid/b", { proxy = through })).body)
+    end)
+    assert.truthy(server:requests()[1]:find("^GET http://h.invalid/a HTTP"))
+    server:stop()
+    direct:stop()
+  end)
+
+  it("is never HTTP_PROXY in a CGI program", function()
+    local direct = with_server({ { answer("direct") } })
+    with_env({ HTTP_PROXY = "http://127.0.0.1:1", REQUEST_METHOD = "GET" }, function()
+      assert.equal("direct", assert(fetch(direct:url())).body)
+    end)
+  end)
+
+  it("of the environment that can't be used is an error, and no direct request", function()
+    local direct = with_server({ { answer("direct") } })
+    with_env({ http_proxy = "socks5://127.0.0.1:1" }, function()
+      local response, message = fetch(direct:url())
+      assert.is_nil(response)
+      assert.truthy(message:find("http_proxy", 1, true), message)
+    end)
+    assert.equal(0, #direct:requests())
   end)
 end)
