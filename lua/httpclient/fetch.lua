@@ -8,7 +8,8 @@ local proxies = require(root .. ".connect.proxy")
 local request = require(root .. ".message.request")
 local response = require(root .. ".message.response")
 local results = require(root .. ".base.results")
-local transfer = require(root .. ".transfer.run")
+local run = require(root .. ".transfer.run")
+local transfer = require(root .. ".transfer.transfer")
 
 local Response = response.class
 local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
@@ -24,6 +25,21 @@ local function outcome_of(task)
   error(failure, 0) -- a callback's, or the caller's own task was cancelled
 end
 
+-- What most calls have.
+local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true, verifies = true }
+
+-- -> see transfer/transfer.lua; or nil and why the proxy is none
+local function way_of(given)
+  if given.proxy == nil and given.tls_options == nil then
+    return USUAL_WAY
+  end
+  local find_proxy, why = proxies.finder(given.proxy)
+  if not find_proxy then
+    return nil, why
+  end
+  return { find_proxy = find_proxy, tls_options = given.tls_options, sends_every_body = true, verifies = true }
+end
+
 -- fetch(url [, options]) -> response, or nil, message, Error. See docs/fetch.md.
 return function(text, given)
   if type(text) ~= "string" then
@@ -33,15 +49,13 @@ return function(text, given)
   end
   given = given or {}
   options.check("fetch", given, 2)
-  local t, why = request.from_options("fetch", text, given, 2)
-  if not t then
-    return nil, why, INVALID
+  local sent, no_request = request.from_options("fetch", text, given, 2)
+  if not sent then
+    return nil, no_request, INVALID
   end
-  t.find_proxy, why = proxies.finder(given.proxy)
-  if not t.find_proxy then
-    return nil, why, INVALID
+  local way, no_way = way_of(given)
+  if not way then
+    return nil, no_way, INVALID
   end
-  t.options = options.complete("fetch", given)
-  t.sends_every_body, t.verifies = true, true
-  return outcome_of(drive(transfer.run, t))
+  return outcome_of(drive(run, transfer.new(sent, options.complete("fetch", given), way)))
 end

@@ -12,7 +12,8 @@ local options = require(root .. ".options")
 local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
 local task_class = require(root .. ".tasks.task")
-local transfer = require(root .. ".transfer.run")
+local run = require(root .. ".transfer.run")
+local transfer = require(root .. ".transfer.transfer")
 local waits = require(root .. ".tasks.waits")
 
 local HTTPClient = httpclient.HTTPClient
@@ -86,11 +87,7 @@ end
 
 -- A new, idle object.
 function HTTPRequest.new()
-  local values = {}
-  for name, property in pairs(properties) do
-    values[name] = property.default
-  end
-  return setmetatable({ [STATE] = { values = values, handlers = {}, proxies = {} } }, meta)
+  return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = {}, proxies = {} } }, meta)
 end
 
 -- --- settings -----------------------------------------------------------------------------------------------------------
@@ -157,7 +154,7 @@ end
 -- --- requests -----------------------------------------------------------------------------------------------------------
 
 local function work(state, t)
-  local ended = drive(transfer.run, t)
+  local ended = drive(run, t)
   if state.is_starting then
     waits.yield() -- no completion from inside request()
   end
@@ -174,13 +171,14 @@ end
 
 -- What a request goes by is what the properties are now.
 local function transfer_for(state, request, verifies, is_raw)
-  request.options = options.complete("HTTPRequest", state.values)
-  request.options.tls_options = state.tls_options
-  request.sends_every_body, request.verifies = is_raw, verifies
-  request.find_proxy = function(url)
-    return state.proxies[url.scheme]
-  end
-  return request
+  return transfer.new(request, options.complete("HTTPRequest", state.values), {
+    find_proxy = function(url)
+      return state.proxies[url.scheme]
+    end,
+    tls_options = state.tls_options,
+    sends_every_body = is_raw,
+    verifies = verifies,
+  })
 end
 
 local function start(self, name, is_raw, text, headers, ...)

@@ -108,7 +108,8 @@ local needs = {
 
 options.kinds = kinds
 
-local takers = {}
+-- taker -> name -> { kind, default, getter }; and a metatable that gives the defaults
+local takers, defaults = {}, {}
 for _, option in ipairs(list) do
   for _, taker in ipairs({ "fetch", "HTTPRequest" }) do
     local own = option[taker]
@@ -119,6 +120,8 @@ for _, option in ipairs(list) do
         default = option.default
       end
       takers[taker] = takers[taker] or {}
+      defaults[taker] = defaults[taker] or { __index = {} }
+      defaults[taker].__index[option.name] = default
       takers[taker][option.name] = {
         kind = own.kind or option.kind,
         default = default,
@@ -165,15 +168,27 @@ function options.check(taker, given, level)
   end
 end
 
--- -> name -> value, with the taker's defaults where nothing is given
+-- -> an empty table in which every option has the taker's default
+function options.new(taker)
+  return setmetatable({}, defaults[taker])
+end
+
+-- -> name -> value; where nothing is given, the taker's default. What the caller does to its table later does not count. Not
+-- to be written to.
 function options.complete(taker, given)
-  local values = {}
-  for name, option in pairs(takers[taker]) do
-    local value = given[name]
-    if value == nil then
-      value = option.default
+  local meta, own = getmetatable(given), defaults[taker]
+  if meta == nil and next(given) == nil then
+    return own.__index
+  end
+  local values = setmetatable({}, own)
+  if meta == nil or meta == own then
+    for name, value in pairs(given) do
+      values[name] = value
     end
-    values[name] = value
+    return values
+  end
+  for name in pairs(takers[taker]) do -- it may have options that pairs() does not show
+    values[name] = given[name]
   end
   return values
 end

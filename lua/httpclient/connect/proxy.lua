@@ -27,24 +27,24 @@ function proxy.from_url(text)
   return { host = u.host, port = u.port, user = u.user, password = u.password }
 end
 
-local function first_set(getenv, ...)
-  for _, name in ipairs({ ... }) do
-    local value = getenv(name)
+-- -> the value of the first of the variables that is set, and its name
+local function first_set(getenv, names)
+  for index = 1, #names do
+    local value = getenv(names[index])
     if value and texts.trim(value) ~= "" then
-      return value, name
+      return value, names[index]
     end
   end
 end
 
+local HTTPS = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
+local HTTP = { "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY" }
+-- A CGI program has the client's "Proxy:" header field in HTTP_PROXY.
+local HTTP_IN_CGI = { "http_proxy", "all_proxy", "ALL_PROXY" }
+local EXCEPTIONS = { "no_proxy", "NO_PROXY" }
+
 local function variables_of(u, getenv)
-  if u.scheme == "https" then
-    return "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"
-  end
-  -- A CGI program has the client's "Proxy:" header field in HTTP_PROXY.
-  if getenv("REQUEST_METHOD") then
-    return "http_proxy", "all_proxy", "ALL_PROXY"
-  end
-  return "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"
+  return u.scheme == "https" and HTTPS or getenv("REQUEST_METHOD") and HTTP_IN_CGI or HTTP
 end
 
 -- The proxy for a URL (from url.http) as in from_url; nil when it is reached without; nil and a message when the environment
@@ -55,7 +55,7 @@ function proxy.from_environment(u, getenv)
   if not text then
     return nil
   end
-  if no_proxy.matches(u, first_set(getenv, "no_proxy", "NO_PROXY") or "") then
+  if no_proxy.matches(u, first_set(getenv, EXCEPTIONS) or "") then
     return nil
   end
   local found, reason = proxy.from_url(text)

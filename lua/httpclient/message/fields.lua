@@ -31,11 +31,16 @@ function fields.have(lines, name)
   return false
 end
 
-function fields.join(first, second)
-  local lines, count = {}, #first
-  for index = 1, count do
-    lines[index] = first[index]
+function fields.copy(list)
+  local lines = {}
+  for index = 1, #list do
+    lines[index] = list[index]
   end
+  return lines
+end
+
+function fields.join(first, second)
+  local lines, count = fields.copy(first), #first
   for index = 1, #second do
     lines[count + index] = second[index]
   end

@@ -2,8 +2,10 @@
 local range = {}
 
 function range.before_send(t, lines)
-  for _, line in ipairs(t.file and t.file:range_lines() or {}) do
-    lines[#lines + 1] = line
+  if t.file then
+    for _, line in ipairs(t.file:range_lines()) do
+      lines[#lines + 1] = line
+    end
   end
 end
 

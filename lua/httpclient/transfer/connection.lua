@@ -28,10 +28,13 @@ local function number_of(object)
 end
 
 local function key_of(t)
-  local options, proxy = t.options.tls_options, t.proxy
-  local tls = options and number_of(options) or t.verifies and "verified" or "unverified"
-  local way = proxy and table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" }, "\0") or ""
-  return table.concat({ write.origin(t.url), tls, way }, "\0")
+  local way, proxy = t.way, t.proxy
+  local tls = way.tls_options and number_of(way.tls_options) or way.verifies and "verified" or "unverified"
+  local key = write.origin(t.url) .. "\0" .. tls .. "\0"
+  if proxy then
+    key = key .. table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" }, "\0")
+  end
+  return key
 end
 
 -- --- a new one ----------------------------------------------------------------------------------------------------------
@@ -61,13 +64,13 @@ local function set_proxy(t)
 end
 
 local function start_to_connect(t)
-  local url, client, options = t.url, t.client, t.options.tls_options
+  local url, client, options = t.url, t.client, t.way.tls_options
   if not url.tls then
     return client:connect_to_host(url.host, url.port)
   elseif options then
     return client:connect_to_host(url.host, url.port, options)
   end
-  return client:connect_to_host(url.host, url.port, true, t.verifies)
+  return client:connect_to_host(url.host, url.port, true, t.way.verifies)
 end
 
 -- -> nil, or why there is no connection
@@ -109,7 +112,7 @@ end
 -- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been used before. -> nil, or
 -- the failure
 function connection.obtain(t)
-  local proxy, why = t.find_proxy(t.url)
+  local proxy, why = t.way.find_proxy(t.url)
   if why then
     return failure("CANT_CONNECT", why)
   end

@@ -39,9 +39,9 @@ local function send(t)
       or "the body comes from a function or a pipe, which can't give it a second time")
   end
   t.body_is_used = true
-  local lines = fields.join(t.headers, {})
+  local lines = fields.copy(t.headers)
   policies.before_send(t, lines)
-  local request = t.sends_every_body and t.client.request_raw or t.client.request
+  local request = t.way.sends_every_body and t.client.request_raw or t.client.request
   local code, message = request(t.client, t.method, write.target(t.url), lines, t.body or "")
   return code ~= OK and results.failure("REQUEST_FAILED", message) or nil
 end

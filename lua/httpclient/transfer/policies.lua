@@ -26,18 +26,20 @@ for _, policy in ipairs(list) do
   end
 end
 
+local before_send, after_head, after_failure = hooks.before_send, hooks.after_head, hooks.after_failure
+local wrap_sink = hooks.wrap_sink
 local policies = {}
 
 function policies.before_send(t, lines)
-  for _, hook in ipairs(hooks.before_send) do
-    hook(t, lines)
+  for index = 1, #before_send do
+    before_send[index](t, lines)
   end
 end
 
 -- -> does one of them want another request?
 function policies.after_head(t)
-  for _, hook in ipairs(hooks.after_head) do
-    if hook(t) then
+  for index = 1, #after_head do
+    if after_head[index](t) then
       return true
     end
   end
@@ -46,8 +48,8 @@ end
 
 -- -> does one of them want the request to go out once more?
 function policies.after_failure(t, failure)
-  for _, hook in ipairs(hooks.after_failure) do
-    if hook(t, failure) then
+  for index = 1, #after_failure do
+    if after_failure[index](t, failure) then
       return true
     end
   end
@@ -56,8 +58,8 @@ end
 
 -- -> what content is written to, in the end to the sink
 function policies.wrap_sink(t, sink)
-  for _, hook in ipairs(hooks.wrap_sink) do
-    local wrapper, message, result = hook(t, sink)
+  for index = 1, #wrap_sink do
+    local wrapper, message, result = wrap_sink[index](t, sink)
     if message then
       results.fail(result, message)
     end

@@ -3,7 +3,6 @@
 -- A transfer runs inside a task, waits there, and ends by returning its response or by results.fail().
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
-local Transfer = require(root .. ".transfer.transfer")
 local connection = require(root .. ".transfer.connection")
 local content = require(root .. ".transfer.content")
 local download = require(root .. ".download.sink")
@@ -37,7 +36,7 @@ local function response_of(t)
   response.ok = content.is_success(response.status)
   response.trailers = t.client:get_response_trailers()
   response.body = t.sink.body
-  response.url = (write.display(t.url):gsub("#.*", ""))
+  response.url = write.place(t.url)
   response.redirects = t.redirects
   response.timings = t.timings
   return response
@@ -58,8 +57,8 @@ local function conclude(t)
 end
 
 -- Runs the transfer t (see transfer.lua); only inside a task. -> response
-local function run(t)
-  Transfer.begin(t)
+return function(t)
+  t:begin()
   t.task.on_abort = function()
     abort(t)
   end
@@ -71,5 +70,3 @@ local function run(t)
   end
   return conclude(t)
 end
-
-return { run = run }

@@ -1,17 +1,19 @@
 -- transfer.lua: what a transfer is while it runs: the request as it stands now, what is known of the answer, and how to wait.
 --
--- A transfer comes as a table with
+-- A transfer goes by
 --   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or nil)
 --   options               by name, see options.lua; HTTPRequest has its properties here
---   find_proxy(url)       -> proxy, nil for none; or nil and why that is an error
---   sends_every_body      send the body whatever the method is
---   verifies              without TLSOptions: check the server's certificate
--- and has from there on
+--   way                   what fetch and HTTPRequest are told in ways of their own:
+--     find_proxy(url)       -> proxy, nil for none; or nil and why that is an error
+--     tls_options           TLSOptions or nil
+--     sends_every_body      send the body whatever the method is
+--     verifies              without TLSOptions: check the server's certificate
+-- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
 --   client, key, proxy    the connection in use and its place in the pool; is_reused: it has been used before
 --   head                  what is known of the answer, see exchange.lua; received: bytes of its content
 --   sink, entry, size     where decoded content goes, what stands before that, and how much has come there
---   file                  the sink that is a file, where one is wanted
+--   file                  the sink that is a file, where one is wanted; is_resumable: with resume
 --   redirects, timings    for the response
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
@@ -25,16 +27,26 @@ local now = httpclient.monotonic_time
 local Transfer = {}
 Transfer.__index = Transfer
 
+-- request: { method, url, headers, body }. (All fields stand here, so that the table is made large enough at once.)
+function Transfer.new(request, options, way)
+  return setmetatable({
+    method = request.method, url = request.url, headers = request.headers, body = request.body,
+    options = options, way = way,
+    task = nil, began = nil, deadline = nil,
+    client = nil, key = nil, proxy = nil, is_reused = nil, wants_new = nil,
+    head = nil, received = 0, redirects = 0, timings = nil, send_total = nil, body_is_used = nil,
+    file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0, is_finished = nil,
+  }, Transfer)
+end
+
 -- Begins it, in the task that calls.
-function Transfer.begin(t)
-  setmetatable(t, Transfer)
-  local timeout = t.options.timeout
-  t.task = waits.current()
-  t.began = now()
-  t.deadline = timeout > 0 and t.began + timeout or nil
-  t.redirects, t.received, t.timings = 0, 0, {}
-  t.send_total = request_body.size(t.body, t.headers)
-  return t
+function Transfer:begin()
+  local timeout = self.options.timeout
+  self.task = waits.current()
+  self.began = now()
+  self.deadline = timeout > 0 and self.began + timeout or nil
+  self.timings = { resolve = 0, connect = 0, response = 0, body = 0, total = 0, reused = false }
+  self.send_total = request_body.size(self.body, self.headers)
 end
 
 function Transfer:check_deadline()

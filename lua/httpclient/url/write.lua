@@ -36,16 +36,25 @@ local function compose(u, userinfo)
     local port = u.port and u.port ~= default_ports[u.scheme or ""] and (":%d"):format(u.port) or ""
     text = text .. "//" .. (userinfo and userinfo .. "@" or "") .. bracketed(u, host) .. port
   end
-  return text .. u.path .. (u.query and "?" .. u.query or "") .. (u.fragment and "#" .. u.fragment or "")
+  return text .. u.path .. (u.query and "?" .. u.query or "")
+end
+
+local function fragment_of(u)
+  return u.fragment and "#" .. u.fragment or ""
 end
 
 -- RFC 3986 section 5.3; a default port is left out.
 function write.to_string(u)
-  return compose(u, u.userinfo)
+  return compose(u, u.userinfo) .. fragment_of(u)
 end
 
 -- The same without user information: for people, and for logs.
 function write.display(u)
+  return compose(u, nil) .. fragment_of(u)
+end
+
+-- Without fragment, too: where an answer came from.
+function write.place(u)
   return compose(u, nil)
 end
 
