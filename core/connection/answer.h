@@ -1,5 +1,5 @@
-/* answer.h - what is known of a response while it comes and afterwards, whatever version of the wire it came by. The
- * receiving side of an exchange writes it, and everybody else reads. */
+/* answer.h - what is known of a response while it comes and afterwards, whatever version of the
+ * wire it came by. The receiving side of an exchange writes it, and everybody else reads. */
 #ifndef HC_ANSWER_H
 #define HC_ANSWER_H
 

@@ -7,6 +7,8 @@
 #include "../http/uri.h"
 #include "../stream/tls/stream_peer_tls.h"
 
+#define ENDED_WITH_ANOTHER "the connection ended with the request of another client"
+
 hc_connection *hc_connection_new(void) {
   hc_connection *n = hc_memory_allocate_zeroed(1, sizeof *n);
   if (!n) return NULL;
@@ -26,7 +28,7 @@ void hc_connection_release(hc_connection *n) {
   hc_memory_release(n);
 }
 
-/* --- places ----------------------------------------------------------------------------------------------------------- */
+/* --- places */
 
 void hc_connection_join(hc_connection *n, hc_place *place) {
   hc_connection_retain(n);
@@ -49,7 +51,7 @@ static bool is_seated(const hc_connection *n) {
 }
 
 void hc_connection_leave(hc_place *place) {
-  static const hc_failure given_up = {HC_ERR_CONNECTION_ERROR, "the connection ended with the request of another client"};
+  static const hc_failure given_up = {HC_ERR_CONNECTION_ERROR, ENDED_WITH_ANOTHER};
   hc_connection *n = place->connection;
   hc_place **at = &n->places;
   while (*at != place) at = &(*at)->next;
@@ -88,7 +90,7 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
   return HC_OK;
 }
 
-/* --- ending ----------------------------------------------------------------------------------------------------------- */
+/* --- ending */
 
 static void forget_names(hc_connection *n) {
   if (n->credentials.size) hc_memory_wipe(n->names + (n->credentials.data - n->names), n->credentials.size);
@@ -140,7 +142,7 @@ void hc_connection_close(hc_connection *n) {
   n->is_shown = n->was_used = false;
 }
 
-/* --- connecting ------------------------------------------------------------------------------------------------------- */
+/* --- connecting */
 
 #define AUTHORITY_MORE 8 /* what an authority may be longer than its host: two brackets, a colon, five digits */
 
@@ -160,7 +162,8 @@ static hc_slice keep_authority(hc_buffer *block, hc_slice host, unsigned port, h
   return (hc_slice){block->data + at, hc_buffer_size(block) - at};
 }
 
-/* All texts in one block: the walk and the requests look at them as long as the connection lives. */
+/* All texts in one block: the walk and the requests look at them as long as the connection
+ * lives. */
 static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   hc_buffer block = {0};
   char *at;
@@ -281,7 +284,7 @@ hc_phase hc_connection_phase(const hc_connection *n) { return n->walk ? hc_walk_
 /* Somebody else has found out that it has ended, or has ended it. */
 static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
   if (n->failure.code != HC_OK) *why = n->failure;
-  else hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the connection ended with the request of another client");
+  else hc_failure_set(why, HC_ERR_CONNECTION_ERROR, ENDED_WITH_ANOTHER);
   return HC_BROKEN;
 }
 
@@ -318,7 +321,7 @@ hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* --- between requests ------------------------------------------------------------------------------------------------- */
+/* --- between requests */
 
 hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why) {
   if (n->is_usable) return HC_DONE;
@@ -344,7 +347,7 @@ bool hc_connection_has_upgraded_bytes(const hc_connection *n) {
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+/* --- waiting */
 
 void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out) {
   if (n->state == HC_CONNECTION_CLOSED) {
@@ -356,5 +359,6 @@ void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest 
   if (n->connect_deadline < out->deadline) out->deadline = n->connect_deadline;
   if (n->walk) return;
   if (n->is_usable) n->protocol->interest(n, x, out);
-  else if (out->fd != HC_NO_HANDLE && out->events == 0) out->ready = true; /* the caller's, usable: a look has yet to learn that */
+  else if (out->fd != HC_NO_HANDLE && out->events == 0)
+    out->ready = true; /* the caller's, usable: a look has yet to learn that */
 }

@@ -1,10 +1,12 @@
-/* connection.h - one way to a server, from the first step to its end, and the exchanges that are on it.
+/* connection.h - one way to a server, from the first step to its end, and the exchanges that are on
+ * it.
  *
- * A connection owns its stream, the walk that makes it, and what must be known of the server to write a request. It says
- * whether it can take a request and whether it survived one; it has no statuses, and it does not know who uses it. What
- * differs between the versions of HTTP is in its protocol. For HTTP/1.1 the exchange is embedded: a request costs no
- * allocation. A closed connection keeps the answers and the memory of a usual head, since whoever asks again soon will need
- * both. */
+ * A connection owns its stream, the walk that makes it, and what must be known of the server to
+ * write a request. It says whether it can take a request and whether it survived one; it has no
+ * statuses, and it does not know who uses it. What differs between the versions of HTTP is in
+ * its protocol. For HTTP/1.1 the exchange is embedded: a request costs no allocation. A closed
+ * connection keeps the answers and the memory of a usual head, since whoever asks again soon
+ * will need both. */
 #ifndef HC_CONNECTION_H
 #define HC_CONNECTION_H
 
@@ -23,9 +25,11 @@ typedef enum hc_connection_state {
   HC_CONNECTION_UPGRADED     /* after a 101, or a tunnel: what comes is no HTTP of ours, and nobody watches it */
 } hc_connection_state;
 
-/* A poller's entry for a connection: what it has of its descriptor. All but `dropped` is the poller's business. */
+/* A poller's entry for a connection: what it has of its descriptor. All but `dropped` is the
+ * poller's business. */
 typedef struct hc_watch {
-  void (*dropped)(struct hc_watch *w);  /* the descriptor is about to be closed, or to interest nobody; NULL: none is watched */
+  /* The descriptor is about to be closed, or interests nobody any more. NULL: none is watched. */
+  void (*dropped)(struct hc_watch *w);
   hc_stream_watcher watcher;
   void *poller;
   hc_handle fd;
@@ -54,8 +58,10 @@ struct hc_connection {
   double connect_timeout;
   size_t references;       /* the places on it, and whoever keeps it besides */
   hc_place *places;
-  hc_failure failure;      /* why it ended, for those who were not there when that was found out; code HC_OK: in good order */
-  hc_phase failed_in;      /* and in what, while connecting */
+  /* Why it ended, and while connecting in what, for those who were not there when that was found
+   * out; code HC_OK: in good order. */
+  hc_failure failure;
+  hc_phase failed_in;
   hc_watch watch;
   hc_wire wire;            /* what is to be spoken, as far as it is decided before the handshake */
   hc_version_wish version; /* what was wished for */
@@ -97,26 +103,30 @@ typedef struct hc_connection_wish {
   double connect_timeout;   /* seconds; 0 never */
 } hc_connection_wish;
 
-/* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the route refuses: it is to
- * be closed again. */
+/* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the
+ * route refuses: it is to be closed again. */
 hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why);
-/* Goes on over a stream of the caller's (retained), open at once. HTTP/2 is spoken where it is wished for (prior knowledge),
- * or where the stream's handshake has agreed on it. HC_ERR_OUT_OF_MEMORY; HC_ERR_UNAVAILABLE, not built in. */
+/* Goes on over a stream of the caller's (retained), open at once. HTTP/2 is spoken where it is
+ * wished for (prior knowledge), or where the stream's handshake has agreed on it.
+ * HC_ERR_OUT_OF_MEMORY; HC_ERR_UNAVAILABLE, not built in. */
 hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version, size_t head_limit);
-/* While connecting. DONE: open. WAIT. BROKEN, also when the connect timeout has run out: the phase tells in what. */
+/* While connecting. DONE: open. WAIT. BROKEN, also when the connect timeout has run out: the
+ * phase tells in what. */
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why);
 hc_phase hc_connection_phase(const hc_connection *n);
 
 /* A stream of the caller's may have its way to go yet. DONE, WAIT, BROKEN. */
 hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why);
-/* Between requests nothing may come, and the stream must not end. DONE: all is quiet. WAIT: a stream of the caller's is
- * not usable yet. BROKEN. */
+/* Between requests nothing may come, and the stream must not end. DONE: all is quiet. WAIT: a
+ * stream of the caller's is not usable yet. BROKEN. */
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
 
-/* Whoever reads of a failure must know that it was the proxy's, where the next hop is one: puts its name into the text. */
+/* Whoever reads of a failure must know that it was the proxy's, where the next hop is one: puts
+ * its name into the text. */
 void hc_connection_name_next(const hc_connection *n, hc_failure *why);
 
-/* Closes and releases the stream; the answers stay. All who stand on it are noticed, and hear why in their next step. */
+/* Closes and releases the stream; the answers stay. All who stand on it are noticed, and hear
+ * why in their next step. */
 void hc_connection_drop(hc_connection *n);
 void hc_connection_fail(hc_connection *n, const hc_failure *why);
 /* As drop, of one that is not shared, and the answer is forgotten: ready to open again. */
@@ -130,8 +140,8 @@ bool hc_connection_has_upgraded_bytes(const hc_connection *n);
 void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out);
 /* How many more requests it takes now. */
 static inline size_t hc_connection_room(const hc_connection *n) { return n->protocol->room(n); }
-/* Begins an exchange, which is the place's from then on in place of the last; see protocol.h. HC_ERR_BUSY: there is no
- * room. */
+/* Begins an exchange, which is the place's from then on in place of the last; see protocol.h.
+ * HC_ERR_BUSY: there is no room. */
 hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_failure *why);
 
 HC_INTERNAL_END

@@ -1,9 +1,11 @@
-/* exchange.h - one request and its answer: what all of them have in common, whatever the version of the wire.
+/* exchange.h - one request and its answer: what all of them have in common, whatever the version of
+ * the wire.
  *
- * The functions say what happened and leave it to the caller what that means: a client makes statuses of it, a poller
- * wakes somebody. They change the exchange alone. What the connection may still be used for when an exchange has ended is
- * the connection's to know (connection.h). An exchange stays readable after its end, until its user opens the next one
- * or leaves the connection. */
+ * The functions say what happened and leave it to the caller what that means: a client makes
+ * statuses of it, a poller wakes somebody. They change the exchange alone. What the connection
+ * may still be used for when an exchange has ended is the connection's to know (connection.h).
+ * An exchange stays readable after its end, until its user opens the next one or leaves the
+ * connection. */
 #ifndef HC_EXCHANGE_H
 #define HC_EXCHANGE_H
 

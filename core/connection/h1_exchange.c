@@ -29,10 +29,10 @@ void hc_h1_retire(hc_h1_exchange *h) {
   hc_sender_stop(&h->sender);
 }
 
-/* --- from the request to the head ------------------------------------------------------------------------------------- */
+/* --- from the request to the head */
 
-/* The final head is in. The rest of the request is not sent: no later request could be told from it (RFC 9112 section
- * 9.3). */
+/* The final head is in. The rest of the request is not sent: no later request could be told from
+ * it (RFC 9112 section 9.3). */
 static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
   hc_receiver *r = &h->receiver;
   if (hc_receiver_accept(r, &h->sender.announced, h->sender.method, why) == HC_BROKEN) return HC_BROKEN;
@@ -61,7 +61,8 @@ static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure
   }
 }
 
-/* The stream takes no more, but the server may have said why before it closed: what it said is read first. */
+/* The stream takes no more, but the server may have said why before it closed: what it said is
+ * read first. */
 static hc_progress hear_out(hc_h1_exchange *h, hc_failure *why) {
   hc_failure first = *why;
   hc_sender_stop(&h->sender);
@@ -127,7 +128,7 @@ hc_upload hc_h1_upload(const hc_exchange *x) {
 
 bool hc_h1_resume(hc_exchange *x) { return hc_sender_resume(&of(x)->sender); }
 
-/* --- content ---------------------------------------------------------------------------------------------------------- */
+/* --- content */
 
 /* What had arrived is handed out before the timeout is found; the next read finds it again. */
 static hc_progress end_of_patience(hc_h1_exchange *h, hc_slice *view, hc_failure *why) {
@@ -161,7 +162,8 @@ hc_progress hc_h1_consume(hc_exchange *x, size_t size) {
   return size == 0 ? HC_MOVED : hc_receiver_consume(&of(x)->receiver, size);
 }
 
-/* Part of a view that a blocking read has not been given whole: a read that does not block gives it at once. */
+/* Part of a view that a blocking read has not been given whole: a read that does not block gives
+ * it at once. */
 static bool holds_plain(const hc_receiver *r) {
   hc_framing framing = r->answer.plan.framing;
   return (framing == HC_FRAMING_LENGTH || framing == HC_FRAMING_UNTIL_CLOSE) && hc_buffer_size(&r->in) > 0;
@@ -187,7 +189,7 @@ hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
   return hc_h1_is_readable(x) ? HC_WAIT : hc_exchange_end_by_idle_timeout(x, why);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+/* --- waiting */
 
 unsigned hc_h1_events(const hc_h1_exchange *h) {
   const hc_sender *s = &h->sender;

@@ -1,5 +1,6 @@
-/* h1_exchange.h - one request and its answer on an HTTP/1.1 connection: a sending and a receiving side, two small state
- * machines that do not know each other. It is embedded in its connection, which can have one at a time. */
+/* h1_exchange.h - one request and its answer on an HTTP/1.1 connection: a sending and a
+ * receiving side, two small state machines that do not know each other. It is embedded in its
+ * connection, which can have one at a time. */
 #ifndef HC_H1_EXCHANGE_H
 #define HC_H1_EXCHANGE_H
 
@@ -26,7 +27,8 @@ static inline hc_h1_exchange *hc_h1_of(hc_exchange *x) {
   return x->protocol == &hc_protocol_h1 ? (hc_h1_exchange *)x : NULL;
 }
 
-/* For the table, see protocol.h; those of the connection are in h1_protocol.c, the others in h1_exchange.c. */
+/* For the table, see protocol.h; those of the connection are in h1_protocol.c, the others in
+ * h1_exchange.c. */
 hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why);
 hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why);
 hc_progress hc_h1_consume(hc_exchange *x, size_t size);

@@ -1,14 +1,16 @@
-/* h1_protocol.c - HTTP/1.1 as a connection sees it: one exchange at a time, silence in between. See protocol.h. */
+/* h1_protocol.c - HTTP/1.1 as a connection sees it: one exchange at a time, silence in between.
+ * See protocol.h. */
 #include "../base/limits.h"
 #include "../http1/head_parser.h"
 #include "../http1/head_writer.h"
 #include "connection.h"
 
-/* --- between requests ------------------------------------------------------------------------------------------------- */
+/* --- between requests */
 
-/* Was the stream empty so short a time ago that nobody can have sent anything since, however near he is? That counts three
- * quarters of the time that a send takes at least, and for a look at an idle connection half of it: a server in this very
- * thread may be a little faster than the client. */
+/* Was the stream empty so short a time ago that nobody can have sent anything since, however
+ * near he is? That counts three quarters of the time that a send takes at least, and for a look
+ * at an idle connection half of it: a server in this very thread may be a little faster than the
+ * client. */
 static bool is_known_quiet(const hc_connection *n) {
   const hc_h1_exchange *h = &n->h1;
   uint64_t step = 0, at = 0;
@@ -65,7 +67,7 @@ static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *
   }
 }
 
-/* --- the one exchange ------------------------------------------------------------------------------------------------- */
+/* --- the one exchange */
 
 /* After a 101 the caller may as well go on with requests. */
 static size_t room(const hc_connection *n) {
@@ -109,7 +111,8 @@ static hc_progress hand_over(hc_connection *n, hc_buffer *in, hc_failure *why) {
   return HC_DONE;
 }
 
-/* Whether the connection lives on is said by both heads and the way the content ended (RFC 9112 section 9.3). */
+/* Whether the connection lives on is said by both heads and the way the content ended (RFC 9112
+ * section 9.3). */
 static hc_progress finish(hc_exchange *x, hc_failure *why) {
   hc_connection *n = x->connection;
   hc_receiver *r = &n->h1.receiver;
@@ -121,7 +124,8 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
     return HC_DONE;
   }
   if (r->answer.plan.upgraded && hand_over(n, &r->in, why) == HC_BROKEN) return HC_BROKEN;
-  /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses them. */
+  /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses
+   * them. */
   if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
   if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
   if (hc_connection_is_crowded(n)) hc_connection_notice_all(n); /* there is room for the others now */

@@ -1,7 +1,9 @@
-/* place.h - where a client stands on a connection, and who wants to hear when something happens there.
+/* place.h - where a client stands on a connection, and who wants to hear when something happens
+ * there.
  *
- * Several clients may stand on one connection: with HTTP/2 side by side, with HTTP/1.1 one after the other. The connection
- * knows their places and not them, so that it can say for which of them something has changed. */
+ * Several clients may stand on one connection: with HTTP/2 side by side, with HTTP/1.1 one after
+ * the other. The connection knows their places and not them, so that it can say for which of
+ * them something has changed. */
 #ifndef HC_PLACE_H
 #define HC_PLACE_H
 

@@ -1,8 +1,9 @@
-/* protocol.h - what differs between the versions of HTTP: a table of functions, which a connection gets once, by ALPN or
- * by what the caller knows of the server.
+/* protocol.h - what differs between the versions of HTTP: a table of functions, which a connection
+ * gets once, by ALPN or by what the caller knows of the server.
  *
- * A connection calls the first half, whoever has an exchange the second, by way of connection.h and exchange.h. All of
- * them say what happened (progress.h), and none blocks unless the exchange's settings ask for that. */
+ * A connection calls the first half, whoever has an exchange the second, by way of connection.h
+ * and exchange.h. All of them say what happened (progress.h), and none blocks unless the
+ * exchange's settings ask for that. */
 #ifndef HC_PROTOCOL_H
 #define HC_PROTOCOL_H
 
@@ -38,48 +39,52 @@ typedef struct hc_protocol {
 
   /* --- the connection, whose stream is usable */
 
-  /* The descriptor has an event: takes what came, where that is not left to the exchanges, and notices the places for
-   * which something may have changed (place.h). */
+  /* The descriptor has an event: takes what came, where that is not left to the exchanges, and
+   * notices the places for which something may have changed (place.h). */
   void (*advance)(hc_connection *n);
-  /* Asked by one who has nothing under way. DONE: all is as it should be. BROKEN: the server has ended the connection, or
-   * sends what nobody asked for. */
+  /* Asked by one who has nothing under way. DONE: all is as it should be. BROKEN: the server has
+   * ended the connection, or sends what nobody asked for. */
   hc_progress (*check)(hc_connection *n, hc_failure *why);
   /* How many more exchanges it takes now. */
   size_t (*room)(const hc_connection *n);
-  /* Begins one. HC_ERR_INVALID_PARAMETER: the request can't be sent; HC_ERR_OUT_OF_MEMORY. Nothing has changed then, the
-   * answer of the last one included, and the body is still the caller's. */
+  /* Begins one. HC_ERR_INVALID_PARAMETER: the request can't be sent; HC_ERR_OUT_OF_MEMORY.
+   * Nothing has changed then, the answer of the last one included, and the body is still the
+   * caller's. */
   hc_error (*open)(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why);
-  /* What the connection waits for, as seen by whoever has `x` (NULL: none) on it; what that exchange adds is its times and
-   * what needs no waiting. In `out` stands what the stream says. */
+  /* What the connection waits for, as seen by whoever has `x` (NULL: none) on it; what that
+   * exchange adds is its times and what needs no waiting. In `out` stands what the stream says. */
   void (*interest)(const hc_connection *n, const hc_exchange *x, hc_interest *out);
-  /* The connection ends, and all that is under way on it with it; answers stay. `stream` (NULL: gone already) is closed
-   * afterwards. */
+  /* The connection ends, and all that is under way on it with it; answers stay. `stream` (NULL:
+   * gone already) is closed afterwards. */
   void (*shut_down)(hc_connection *n, hc_stream_peer *stream);
 
   /* --- one exchange */
 
-  /* From the request to the final head. DONE: the head is in. BROKEN: also when a timeout has run out. */
+  /* From the request to the final head. DONE: the head is in. BROKEN: also when a timeout has
+   * run out. */
   hc_progress (*exchange_advance)(hc_exchange *x, hc_failure *why);
-  /* MOVED: *view holds content, which stays until consume says how much of it was used. WAIT; DONE: that was all;
-   * BROKEN: the body is cut short. */
+  /* MOVED: *view holds content, which stays until consume says how much of it was used. WAIT;
+   * DONE: that was all; BROKEN: the body is cut short. */
   hc_progress (*peek)(hc_exchange *x, hc_slice *view, hc_failure *why);
   /* More than a view could have: all of that. DONE: that was all of the body; MOVED. */
   hc_progress (*consume)(hc_exchange *x, size_t size);
   /* The content that a consume can take. */
   hc_slice (*held)(const hc_exchange *x);
-  /* Without a read: has the idle timeout run out over a body that nobody sends on? BROKEN, else WAIT. */
+  /* Without a read: has the idle timeout run out over a body that nobody sends on? BROKEN, else
+   * WAIT. */
   hc_progress (*check_idle)(hc_exchange *x, hc_failure *why);
   /* Would a read give something, be it the end or an error? */
   bool (*is_readable)(hc_exchange *x);
   hc_upload (*upload)(const hc_exchange *x);
   /* The body's source has something again. False: there is none. */
   bool (*resume)(hc_exchange *x);
-  /* It has failed, or nobody wants it any more: the other side is told where the wire has words for that, else the
-   * connection ends with it (hc_connection_fail). */
+  /* It has failed, or nobody wants it any more: the other side is told where the wire has words
+   * for that, else the connection ends with it (hc_connection_fail). */
   void (*cancel)(hc_exchange *x, const hc_failure *why);
   /* Its user leaves it, ended as it is. */
   void (*forget)(hc_exchange *x);
-  /* The answer was read to its end. BROKEN: what stands behind an upgrade can't be given back to the stream, no memory. */
+  /* The answer was read to its end. BROKEN: what stands behind an upgrade can't be given back to
+   * the stream, no memory. */
   hc_progress (*finish)(hc_exchange *x, hc_failure *why);
 } hc_protocol;
 

@@ -1,5 +1,5 @@
-/* sleep_slice.h - when the sleep of a call that blocks has to be over: about HC_SLICE_NS after its first wait. A call that
- * need not wait does not look at the clock for it. */
+/* sleep_slice.h - when the sleep of a call that blocks has to be over: about HC_SLICE_NS after
+ * its first wait. A call that need not wait does not look at the clock for it. */
 #ifndef HC_SLEEP_SLICE_H
 #define HC_SLEEP_SLICE_H
 

@@ -1,10 +1,11 @@
 /* poller.c - many clients, one wait.
  *
- * An entry of the kernel's set is a connection, since a connection has the descriptor; its part of the poller's knowledge is
- * its watch (connection.h). One event is one advance of the connection, which notices those of its places for which
- * something may have changed, and their clients are polled. What belongs to a client alone is its seat: the tag, the next
- * deadline, whether it is due or has moved. There is a slot for each descriptor in the set, a list of the seats that are
- * due, and a heap of deadlines. */
+ * An entry of the kernel's set is a connection, since a connection has the descriptor; its part
+ * of the poller's knowledge is its watch (connection.h). One event is one advance of the
+ * connection, which notices those of its places for which something may have changed, and their
+ * clients are polled. What belongs to a client alone is its seat: the tag, the next deadline,
+ * whether it is due or has moved. There is a slot for each descriptor in the set, a list of the
+ * seats that are due, and a heap of deadlines. */
 #include "../poller.h"
 
 #include <stddef.h>
@@ -17,8 +18,8 @@
 #include "../platform/poller_backend.h"
 
 enum { BATCH = 512, FEW = 32 };
-/* So long what a look at all descriptors has shown counts for what is there: bytes are on their way for longer, even in a
- * local network, and nobody can see those. */
+/* So long what a look at all descriptors has shown counts for what is there: bytes are on their
+ * way for longer, even in a local network, and nobody can see those. */
 #define SWEPT_NS 200000u
 #define NOWHERE SIZE_MAX
 
@@ -79,7 +80,7 @@ hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
 size_t hc_poller_count(const hc_poller *p) { return p->count; }
 hc_handle hc_poller_fd(const hc_poller *p) { return hc_backend_fd(p->backend); }
 
-/* --- deadlines: a binary heap ------------------------------------------------------------------------------------------- */
+/* --- deadlines: a binary heap */
 
 static void place(hc_poller *p, seat *s, size_t at) {
   p->heap[at] = s;
@@ -116,7 +117,7 @@ static void set_deadline(hc_poller *p, seat *s, uint64_t deadline) {
   if (last != s) sift(p, last, at);
 }
 
-/* --- the lists ---------------------------------------------------------------------------------------------------------- */
+/* --- the lists */
 
 static void mark_due(hc_poller *p, seat *s) {
   if (s->is_due) return;
@@ -168,7 +169,7 @@ static void on_due(hc_seat *hook) {
   else mark_due(s->poller, s);
 }
 
-/* --- the descriptors ---------------------------------------------------------------------------------------------------- */
+/* --- the descriptors */
 
 static bool take_slot(hc_poller *p, hc_connection *n) {
   uint32_t index = p->slot_count;
@@ -248,7 +249,7 @@ static bool watch_descriptor(hc_poller *p, hc_connection *n, hc_handle fd, unsig
   return true;
 }
 
-/* --- what a client waits for -------------------------------------------------------------------------------------------- */
+/* --- what a client waits for */
 
 static bool is_final(hc_status status) {
   return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
@@ -269,8 +270,8 @@ static void note_status(hc_poller *p, seat *s, hc_status status) {
   s->is_final = false;
 }
 
-/* Is the client of the seat still in this poller, after a call of it? What that called back may have taken it out, or in
- * again. The client itself is there, since it was at work. */
+/* Is the client of the seat still in this poller, after a call of it? What that called back may
+ * have taken it out, or in again. The client itself is there, since it was at work. */
 static bool is_there(const hc_poller *p, const hc_client *c, const seat *s) {
   return c->place.seat == &s->hook && s->poller == p;
 }
@@ -290,7 +291,8 @@ static void arm(hc_poller *p, seat *s) {
   if (p->is_shown) n->is_shown = true; /* what lies in a client does not show on the descriptor */
   if (interest.ready) mark_due(p, s);
   uint64_t deadline = interest.deadline;
-  if (interest.fd == HC_NO_HANDLE && !interest.ready && deadline == HC_NEVER) deadline = hc_clock_now() + HC_BLIND_STEP_NS;
+  if (interest.fd == HC_NO_HANDLE && !interest.ready && deadline == HC_NEVER)
+    deadline = hc_clock_now() + HC_BLIND_STEP_NS;
   set_deadline(p, s, deadline);
   if (interest.fd == HC_NO_HANDLE && hc_connection_is_crowded(n)) return; /* somebody else may wait by it */
   if (interest.fd == HC_NO_HANDLE) unwatch(n);
@@ -299,7 +301,7 @@ static void arm(hc_poller *p, seat *s) {
     set_deadline(p, s, hc_clock_now() + HC_BLIND_STEP_NS); /* not watched: looked at instead */
 }
 
-/* --- adding and removing ------------------------------------------------------------------------------------------------- */
+/* --- adding and removing */
 
 static bool grow(hc_poller *p) {
   if (p->count < p->capacity) return true;
@@ -409,17 +411,19 @@ void hc_poller_delete(hc_poller *p) {
   hc_memory_release(p);
 }
 
-/* --- waiting --------------------------------------------------------------------------------------------------------------- */
+/* --- waiting */
 
-/* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it takes time. */
+/* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it
+ * takes time. */
 static bool calls_back(const hc_client *c) {
   return (c->place.exchange && hc_exchange_upload(c->place.exchange) == HC_UPLOAD_HOSTS) ||
          (c->place.connection->stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->place.connection->stream)));
 }
 
-/* The client is at work further out: what it calls has come to this wait. It is nobody's turn then, so nothing is left that
- * could end a sleep, neither descriptor nor deadline; and its call, when it ends, makes it due. One whose stream alone is at
- * work has no such call, and is looked at again soon. */
+/* The client is at work further out: what it calls has come to this wait. It is nobody's turn
+ * then, so nothing is left that could end a sleep, neither descriptor nor deadline; and its
+ * call, when it ends, makes it due. One whose stream alone is at work has no such call, and is
+ * looked at again soon. */
 static void put_off(hc_poller *p, seat *s) {
   hc_client *c = s->client;
   unwatch(c->place.connection);
@@ -494,8 +498,8 @@ static size_t poll_events(hc_poller *p, uint64_t deadline) {
   return count;
 }
 
-/* Works off the events until few are left. Returns when all descriptors were looked at; 0: too many have one again and
- * again, such as bytes that nobody reads. */
+/* Works off the events until few are left. Returns when all descriptors were looked at; 0: too
+ * many have one again and again, such as bytes that nobody reads. */
 static uint64_t sweep(hc_poller *p) {
   for (size_t tries = p->count / BATCH + 2; tries > 0; tries--) {
     uint64_t now = hc_clock_now();
@@ -510,10 +514,11 @@ static bool is_watched_for_reading(const hc_client *c) {
   return n && n->watch.dropped && (n->watch.events & HC_EVENT_READ) != 0;
 }
 
-/* Events first: they spare each client that is about to send a look of its own, since one that is watched and was due before
- * had none. False: nobody was due. */
+/* Events first: they spare each client that is about to send a look of its own, since one that
+ * is watched and was due before had none. False: nobody was due. */
 static bool poll_due(hc_poller *p) {
-  /* What is marked again while it is polled waits for the next round; what goes away meanwhile leaves both lists. */
+  /* What is marked again while it is polled waits for the next round; what goes away meanwhile
+   * leaves both lists. */
   p->polling = p->due;
   p->due = NULL;
   if (!p->polling) return false;

@@ -1,4 +1,5 @@
-/* test_connection.c - several clients on one connection: HTTP/1.1 serves them one after the other. */
+/* test_connection.c - several clients on one connection: HTTP/1.1 serves them one after the
+ * other. */
 #include "../../core/client/client_state.h"
 #include "../../core/poller.h"
 #include "loopback.h"
@@ -310,7 +311,7 @@ static void check_kept(void) {
   close_world(&w);
 }
 
-/* ---- in a poller: one descriptor, one entry ---- */
+/* --- in a poller: one descriptor, one entry */
 
 static unsigned told_by(const world *w, hc_poller *p, double seconds) {
   unsigned told = 0;
@@ -385,7 +386,8 @@ static void check_watched_leaving(void) {
   }
 }
 
-/* When the last who is in the poller goes, the descriptor goes with it, though somebody is left on the connection. */
+/* When the last who is in the poller goes, the descriptor goes with it, though somebody is left
+ * on the connection. */
 static void check_half_watched(void) {
   for (int way = 0; way < 2; way++) {
     world w;
