@@ -167,4 +167,14 @@ static inline void blackhole_close(blackhole *b) {
   if (b->listener >= 0) (void)close(b->listener);
 }
 
+/* Fills the way until it takes no more. */
+static inline void loopback_fill(hc_socket s) {
+  static const char zeros[65536];
+  hc_slice part = {zeros, sizeof zeros};
+  size_t moved, total = 0;
+  hc_io io;
+  while ((io = hc_socket_send(s, &part, 1, &moved, NULL)) == HC_IO_OK) total += moved;
+  CHECK(io == HC_IO_WANT_WRITE && total > 0);
+}
+
 #endif
