@@ -2,8 +2,8 @@
 --
 --   lua .ci/wrap.lua [--check] FILE...
 --
--- Never changes what the code means. Lines without a good place to break stay as they are, as comments do: luacheck tells
--- when they are longer than 120 columns. --check: changes nothing, names the files that it would change, and fails.
+-- Never changes what the code means. Lines without a good place to break stay as they are, as comments do. --check:
+-- changes nothing, names the files that it would change, and fails.
 local WIDTH = 100
 
 local openers = { ["("] = true, ["{"] = true, ["["] = true, ["function"] = true, ["do"] = true, ["then"] = true,
