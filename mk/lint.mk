@@ -41,8 +41,10 @@ check-format:
 # --- compilers
 
 .PHONY: check-compilers check-modes check-symbols
+COMPILERS ?= gcc clang
+
 check-compilers:
-	@set -e; for cc in gcc clang; do for lua in $(LUAS); do \
+	@set -e; for cc in $(COMPILERS); do for lua in $(LUAS); do \
 	  $(MAKE) -s -j$(JOBS) CC=$$cc BUILD=$(BUILD)/lint-$$cc WERROR=1 LUA=$$lua objects; done; \
 	  $(MAKE) -s -j$(JOBS) CC=$$cc BUILD=$(BUILD)/lint-$$cc WERROR=1 c-tests; done
 
