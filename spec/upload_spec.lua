@@ -2,6 +2,7 @@
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local streams = require("spec.support.streams")
 local support = require("spec.support.client")
 local tempdir = require("spec.support.tempdir")
 
@@ -399,4 +400,39 @@ describe("a request that is refused", function()
     assert.equal(Error.ERR_INVALID_PARAMETER, code)
     assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
   end)
+end)
+
+-- A go of the client's is 1 MiB at the most, and here ends with the body; the answer is there when it looks next.
+describe("an answer to all of a body is no early one", function()
+  local SIZE = 1048576
+  local answered = "\r\n\r\n" .. ("x"):rep(SIZE)
+  local function serve(sent)
+    return sent:sub(-#answered) == answered and "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" or ""
+  end
+
+  local bodies = {
+    ["a string"] = function() return ("x"):rep(SIZE) end,
+    ["a file"] = function()
+      local file = assert(io.tmpfile())
+      file:write(("x"):rep(SIZE))
+      file:seek("set", 0)
+      return file
+    end,
+    ["a function"] = function()
+      local left = { ("x"):rep(SIZE) }
+      return function() return table.remove(left) end
+    end,
+  }
+  for name, make in pairs(bodies) do
+    it(name, function()
+      local client = HTTPClient.new()
+      client:set_connection(streams.served(serve))
+      support.request(client, "PUT", "/", { "Content-Length: " .. SIZE }, make())
+      support.pump(client, HTTPClient.STATUS_BODY)
+      assert.equal("hi", (support.read_all(client)))
+      assert.equal(SIZE, client:get_request_body_sent())
+      assert.equal("STATUS_CONNECTED", support.status_of(client))
+      client:close()
+    end)
+  end
 end)

@@ -212,9 +212,17 @@ static void begin_expecting(hc_sender *s) {
   s->wants = 0;
 }
 
+/* Content of a known length is all out, and its source has not said yet that it ends. It is asked at once, whatever the
+ * budget says: an answer that comes before would pass for an early one. */
+static bool is_end_untold(const hc_sender *s) {
+  const hc_outgoing *o = s->content;
+  return !s->source_ended && s->announced.transfer == HC_TRANSFER_LENGTH && hc_buffer_size(&s->head) == 0 &&
+         o->piece.size == 0 && o->supply.pulled == s->announced.content_length;
+}
+
 static hc_progress move(hc_sending *g) {
   hc_sender *s = g->sender;
-  for (int sends = 0; g->moved < SEND_BUDGET && sends < SENDS_MAX; sends++) {
+  for (int sends = 0; (g->moved < SEND_BUDGET && sends < SENDS_MAX) || is_end_untold(s); sends++) {
     s->wants = HC_EVENT_WRITE;
     hc_io io = send_once(g);
     if (io == HC_IO_WANT_READ) s->wants = HC_EVENT_READ;
