@@ -16,7 +16,7 @@ static void move_to_front(hc_buffer *b) {
   b->end = held;
 }
 
-/* Doubling makes n appends cost O(n); the limit caps it. `needed` <= `limit` is the caller's promise. */
+/* Doubling keeps the cost of n appends at O(n). The caller has made sure that `needed` <= `limit`. */
 static hc_error grow(hc_buffer *b, size_t needed, size_t limit) {
   size_t capacity = b->capacity > limit / 2 ? limit : b->capacity * 2;
   if (capacity < SMALLEST_CAPACITY) capacity = limit < SMALLEST_CAPACITY ? limit : SMALLEST_CAPACITY;
@@ -32,8 +32,8 @@ hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, s
   size_t held = hc_buffer_size(b);
   if (held > limit || room > limit - held) return HC_ERR_OUT_OF_MEMORY;
   if (b->data == NULL || b->capacity - b->end < room) {
-    /* Moving is only worth it when it frees at least as much as it moves: else many small consumes would each
-     * move the whole buffer. A buffer that can not grow has no choice. */
+    /* Moving pays only when it frees at least as much as it moves; otherwise each of many small consumes
+     * would move the whole buffer. A buffer that may not grow has no choice. */
     bool moving_is_cheap = b->start >= held || b->capacity >= limit;
     bool fits = b->data != NULL && b->capacity - held >= room;
     move_to_front(b);

@@ -1,4 +1,8 @@
-/* chars.h - byte classes of RFC 9110 and RFC 3986, independent of the locale. */
+/* chars.h - what kind of character a byte is, by RFC 9110 and RFC 3986, and the small rules that
+ * all parsers share: tokens, decimal numbers, comma-separated lists.
+ *
+ * <ctype.h> is not used, since it follows the host's locale. Everything here looks at bytes that
+ * somebody else owns; it allocates nothing and keeps nothing. */
 #ifndef HC_CHARS_H
 #define HC_CHARS_H
 
@@ -10,7 +14,7 @@
 
 HC_INTERNAL_BEGIN
 
-/* One byte of class bits for each byte value. Read it through the functions below. */
+/* The classes of each byte value, as bits. Use the functions below to read it. */
 extern const unsigned char hc_char_classes[256];
 enum { HC_CHAR_TOKEN = 1, HC_CHAR_UNRESERVED = 2, HC_CHAR_DIGIT = 4, HC_CHAR_CONTROL = 8, HC_CHAR_HOST = 16 };
 
@@ -22,7 +26,8 @@ static inline bool hc_char_has_class(char c, unsigned wanted) {
 static inline bool hc_char_is_token(char c) { return hc_char_has_class(c, HC_CHAR_TOKEN); }
 /* RFC 3986 section 2.3 */
 static inline bool hc_char_is_unreserved(char c) { return hc_char_has_class(c, HC_CHAR_UNRESERVED); }
-/* unreserved or sub-delims: what a reg-name may hold besides percent-encoding, RFC 3986 section 3.2.2 */
+/* unreserved or sub-delims: what a host's name may consist of, percent-encoding aside (RFC 3986
+ * section 3.2.2) */
 static inline bool hc_char_is_host(char c) { return hc_char_has_class(c, HC_CHAR_HOST); }
 static inline bool hc_char_is_digit(char c) { return hc_char_has_class(c, HC_CHAR_DIGIT); }
 /* 00-1F and 7F */
@@ -37,24 +42,26 @@ static inline int hc_char_hex_value(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* ASCII case only; never the locale's. */
+/* Letters are equal in either case; only ASCII letters, whatever the locale. */
 bool hc_bytes_equal_fold(const char *a, const char *b, size_t size);
 static inline bool hc_slice_equal_fold(hc_slice a, hc_slice b) {
   return a.size == b.size && hc_bytes_equal_fold(a.data, b.data, a.size);
 }
 
-/* Digits alone, at least one, of a number up to 2^63-1: what a length on the wire may be. */
+/* One or more digits and nothing else, for a number up to 2^63-1: what a length on the wire may
+ * be. */
 bool hc_parse_decimal(hc_slice digits, uint64_t *number);
 
-/* How many tchar the text starts with. */
+/* How many bytes at the start of the text are tchar. */
 size_t hc_token_size(const char *text, size_t size);
 /* At least one byte, all of them tchar. */
 bool hc_is_token(hc_slice s);
 
-/* Walks a comma-separated list (RFC 9110 section 5.6.1): takes the next element, trimmed, possibly empty, from
- * *rest. False when *rest is used up. Start with the whole value; a value "" gives one empty element. */
+/* Walks a comma-separated list (RFC 9110 section 5.6.1): takes the next element from *rest, without
+ * white space at its ends; it may be empty. False when *rest is used up. Start with the whole
+ * value; the value "" gives one empty element. */
 bool hc_list_next(hc_slice *rest, hc_slice *element);
-/* Does the list hold this token, any letter case? Parameters (";...") do not count as part of the token. */
+/* Is this token in the list, in any letter case? Parameters (";...") are no part of a token. */
 bool hc_list_has_token(hc_slice list, hc_slice token);
 
 HC_INTERNAL_END

@@ -71,7 +71,7 @@ const char *hc_error_string(int code) {
   return code < 0 || code >= HC_ERROR_COUNT ? "unknown error" : texts[code].sentence;
 }
 
-/* Whatever a peer put into the text must not steer a terminal or forge a line in a log. */
+/* A text may quote a peer. It must not control a terminal or fake a line in a log. */
 static void sanitize(char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     if (hc_char_is_control(text[i])) text[i] = '?';
@@ -99,7 +99,7 @@ void hc_failure_clear(hc_failure *failure) {
   failure->text[0] = '\0';
 }
 
-/* Whole numbers and milliseconds by hand: %g would follow the host's locale. */
+/* By hand, since %g would follow the host's locale. */
 void hc_failure_set_timeout(hc_failure *failure, const char *which, double seconds) {
   double capped = seconds < 1e12 ? seconds : 1e12;
   unsigned long long milliseconds = (unsigned long long)(capped * 1000.0 + 0.5);

@@ -1,5 +1,9 @@
-/* error.h - result codes and the failure record (both are public: httpclient.h), and what only we
- * record. */
+/* error.h - result codes and the failure record. Both are public (httpclient.h); here is what only
+ * we record.
+ *
+ * The first failure sticks: where something went wrong, code and sentence are written into the
+ * record of whoever asked, without allocating, and what fails afterwards for that reason leaves it
+ * alone. */
 #ifndef HC_ERROR_H
 #define HC_ERROR_H
 

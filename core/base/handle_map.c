@@ -1,5 +1,7 @@
-/* handle_map.c - open addressing with linear probing; a removal moves up what had to step aside for it, so that no slot is
- * ever a tombstone. See handle_map.h. */
+/* handle_map.c - open addressing with linear probing. See handle_map.h.
+ *
+ * A removal closes the gap: it moves up the entries that only stand where they do because the slot was
+ * taken. So there are no tombstones, and a map whose handles come and go stays as fast as a new one. */
 #include "handle_map.h"
 
 #include <stdbool.h>
@@ -8,12 +10,13 @@
 
 #define SMALLEST 16u
 
-/* Handles are often small neighbours, or multiples of four: the product spreads them (Knuth's multiplicative hashing). */
+/* Handles are often small numbers in a row, or multiples of four. The product spreads them (Knuth's
+ * multiplicative hashing). */
 static size_t home_of(const hc_handle_map *map, uint64_t handle) {
   return (size_t)(handle * UINT64_C(0x9E3779B97F4A7C15) >> 32) & (map->capacity - 1);
 }
 
-/* Where the handle is, or where it would go. There is always a free slot. */
+/* Where the handle is, or where it would go. The table is never full. */
 static size_t find(const hc_handle_map *map, uint64_t handle) {
   size_t at = home_of(map, handle);
   while (map->slots[at].owner != NULL && map->slots[at].handle != handle) at = (at + 1) & (map->capacity - 1);
@@ -57,7 +60,7 @@ void hc_handle_map_remove(hc_handle_map *map, uint64_t handle) {
   if (map->slots[hole].owner == NULL) return;
   for (size_t at = (hole + 1) & mask; map->slots[at].owner != NULL; at = (at + 1) & mask) {
     size_t home = home_of(map, map->slots[at].handle);
-    /* Who is nearer to his home than the hole is has no use for it. */
+    /* An entry that is nearer to its own place than the gap is stays where it is. */
     if (((at - home) & mask) < ((at - hole) & mask)) continue;
     map->slots[hole] = map->slots[at];
     hole = at;

@@ -1,5 +1,8 @@
-/* handle_map.h - from a system handle to whoever has it: a small hash table. On Windows a socket is no small number that
- * could index an array. A zeroed map is a valid empty one. */
+/* handle_map.h - who owns this handle? A small hash table, for pollers: the kernel says which
+ * handle is ready, and the poller has to find the connection.
+ *
+ * On POSIX an array would do, since descriptors are small numbers. On Windows a socket is not one.
+ * All zero: a valid empty map. */
 #ifndef HC_HANDLE_MAP_H
 #define HC_HANDLE_MAP_H
 
@@ -23,7 +26,8 @@ typedef struct hc_handle_map {
 
 /* The owner of the handle; NULL when it has none. */
 void *hc_handle_map_get(const hc_handle_map *map, uint64_t handle);
-/* Sets the owner (not NULL) of the handle, in place of the one before. HC_ERR_OUT_OF_MEMORY: nothing has changed. */
+/* Sets the owner, which is not NULL, in place of the last one. HC_ERR_OUT_OF_MEMORY: nothing has
+ * changed. */
 hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner);
 void hc_handle_map_remove(hc_handle_map *map, uint64_t handle);
 void hc_handle_map_free(hc_handle_map *map);

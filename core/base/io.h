@@ -1,5 +1,5 @@
-/* io.h - what an operation that never waits came to (hc_io, which is public: stream.h), and how much one that sleeps waits
- * for. */
+/* io.h - what an operation that never waits came to (hc_io, which is public: stream.h), and how
+ * much one that sleeps waits for. */
 #ifndef HC_IO_H
 #define HC_IO_H
 

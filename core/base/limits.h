@@ -1,9 +1,14 @@
-/* limits.h - every limit and default of the library in one table. */
+/* limits.h - every limit and default of the library, in one table.
+ *
+ * A number that a peer could drive up, or that somebody might want to tune, stands here and nowhere
+ * else, so that the docs (docs/security.md) and the code can be compared in one place. Times end in
+ * their unit; sizes are bytes. */
 #ifndef HC_LIMITS_H
 #define HC_LIMITS_H
 
 #include <stddef.h>
 
+/* What a host may set, and within which bounds. */
 #define HC_READ_CHUNK_DEFAULT 65536u
 #define HC_READ_CHUNK_MIN 256u
 #define HC_READ_CHUNK_MAX 16777216u
@@ -12,49 +17,56 @@
 #define HC_MAX_HEADER_MIN 1u
 #define HC_MAX_HEADER_MAX 16777216u
 
-#define HC_HEAD_READ_SIZE ((size_t)4096)          /* room for the first read of a head; grows as a head needs it */
-#define HC_RECEIVE_AHEAD ((size_t)1 << 19)        /* one receive of content takes up to this much for several reads ... */
-#define HC_AHEAD_READS 8u                         /* ... but for no more than so many ... */
-#define HC_AHEAD_AFTER 4u                         /* ... after so many in a row that got all they asked for */
-#define HC_STREAM_BODY_PIECE ((size_t)65536)      /* the most that a streamed or file body puts in one send */
-#define HC_PIPE_SIZE ((size_t)1 << 20)            /* the most that is on its way from a socket to a file */
-#define HC_PIPE_LEAST ((size_t)1 << 18)           /* for less of a body a pipe is not worth its making */
-#define HC_COALESCE_LIMIT 16000u         /* head and body up to this size leave as one TLS record */
-#define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long the body waits for a 100 (Continue) */
+/* Moving bytes. */
+#define HC_HEAD_READ_SIZE ((size_t)4096)      /* room for the first read of a head; it grows with the head */
+#define HC_RECEIVE_AHEAD ((size_t)1 << 19)    /* one receive may take this much content, enough for several reads ... */
+#define HC_AHEAD_READS 8u                     /* ... but for no more reads than this ... */
+#define HC_AHEAD_AFTER 4u                     /* ... and only after this many receives in a row were filled */
+#define HC_STREAM_BODY_PIECE ((size_t)65536)  /* the most that one send takes of a body from a file or a function */
+#define HC_PIPE_SIZE ((size_t)1 << 20)        /* the most that is in a pipe between a socket and a file */
+#define HC_PIPE_LEAST ((size_t)1 << 18)       /* a body smaller than this is not worth making a pipe for */
+#define HC_COALESCE_LIMIT 16000u              /* a head and body up to this size go out as one TLS record */
+#define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long a body waits for a 100 (Continue) */
 
-#define HC_SLICE_NS 250000000ull         /* a call that blocks in slices sleeps for so long at once */
-#define HC_BLIND_STEP_NS 2000000ull       /* a stream without a descriptor is asked again after this */
-#define HC_LOOK_NS 8000u                 /* a connection that was empty is looked at again after this at the latest */
+/* Waiting. */
+#define HC_SLICE_NS 250000000ull     /* a call that blocks in slices sleeps this long at a time */
+#define HC_BLIND_STEP_NS 2000000ull  /* a stream without a descriptor is asked again after this */
+#define HC_LOOK_NS 8000u             /* a connection that was empty is looked at again after this at the latest */
 
-#define HC_ATTEMPT_DELAY_NS 250000000ull /* between two connection attempts, RFC 8305 section 5 */
-#define HC_ATTEMPTS_MAX 16u              /* connection attempts under way at once */
-#define HC_RESOLVER_THREADS 16u          /* lookups under way at once; more are queued, but where the queue ... */
-#define HC_RESOLVER_STALL_NS 20000000L   /* ... does not move for so long, twice as many may run ... */
-#define HC_RESOLVER_THREADS_MAX 256u     /* ... up to this, together with those that nobody waits for any more */
-#define HC_RESOLVER_IDLE_SECONDS 10      /* a worker without work ends after this */
-#define HC_RESOLVER_FORK_NS 100000000L   /* how long a fork waits for lookups under way */
+/* Connecting. */
+#define HC_ATTEMPT_DELAY_NS 250000000ull  /* between two connection attempts, RFC 8305 section 5 */
+#define HC_ATTEMPTS_MAX 16u               /* connection attempts under way at once */
+#define HC_RESOLVER_THREADS 16u           /* lookups at once; more are queued. When the queue ... */
+#define HC_RESOLVER_STALL_NS 20000000L    /* ... has not moved for this long, twice as many may run ... */
+#define HC_RESOLVER_THREADS_MAX 256u      /* ... up to this many, with those that nobody waits for any more */
+#define HC_RESOLVER_IDLE_SECONDS 10       /* a worker that has had no work for this long ends */
+#define HC_RESOLVER_FORK_NS 100000000L    /* how long a fork waits for lookups under way */
 
-#define HC_RELEASE_LEAST ((size_t)4 << 20) /* a file of less is freed where its end is; it takes half a millisecond */
-#define HC_RELEASE_MAX 64u               /* files that wait for a thread to free them */
+/* Files: freeing a large one takes long, so a thread does it. */
+#define HC_RELEASE_LEAST ((size_t)4 << 20)  /* a smaller one is freed at once, which takes half a millisecond */
+#define HC_RELEASE_MAX 64u                  /* files that wait for a thread to free them */
 
-#define HC_TLS_SESSIONS_MAX 64u          /* sessions kept for resumption, per options object */
+/* HTTP/2. */
+#define HC_H2_STREAM_WINDOW (1 << 20)      /* content that a stream may hold unread, RFC 9113 section 5.2 */
+#define HC_H2_CONNECTION_WINDOW (1 << 24)  /* ... and all streams of a connection together: more, so that one can't stop all */
+#define HC_H2_STREAMS_MAX 100u             /* open on a connection at once */
+#define HC_H2_GATHER_SIZE ((size_t)65536)  /* output is gathered up to about this size ... */
+#define HC_H2_PARTS_MAX 32u                /* ... in this many parts */
+#define HC_H2_IDLE_FRAMES_MAX 10000u       /* frames in a row that bring nothing and move nothing */
+
+/* TLS. */
+#define HC_TLS_SESSIONS_MAX 64u        /* sessions kept for resumption, per options object */
 #define HC_TLS_SESSIONS_PER_HOST 4u
-#define HC_TLS_DECLINES_MAX 8u           /* sessions that a server did not take, in a row; then none is offered ... */
-#define HC_TLS_DECLINED_SECONDS 60       /* ... for so long */
-#define HC_TLS_STORES_MAX 8u             /* stores of authorities kept in a process, for as many values of the environment */
-#define HC_TLS_STORE_STEP_NS 2000000u    /* how often a connection that waits for one looks */
-#define HC_TLS_READ_AHEAD 34816u         /* one read of the stream below takes up to this much */
-#define HC_TLS_READ_BURST 131072u        /* one receive takes at most this much off the stream below */
-#define HC_TLS_SEND_BURST 262144u        /* one send moves at most about this much */
-#define HC_OCSP_SKEW_SECONDS 300L        /* by how much two clocks may differ */
-#define HC_OCSP_AGE_SECONDS 604800L      /* of a response that does not say when the next one comes */
-#define HC_H2_STREAM_WINDOW (1 << 20)    /* content that a stream may hold unread, RFC 9113 section 5.2 */
-#define HC_H2_CONNECTION_WINDOW (1 << 24) /* ... and all of a connection's together: more than one, so that none stops all */
-#define HC_H2_STREAMS_MAX 100u           /* open on a connection at once */
-#define HC_H2_GATHER_SIZE ((size_t)65536) /* output is gathered up to about this size ... */
-#define HC_H2_PARTS_MAX 32u              /* ... in so many parts */
-#define HC_H2_IDLE_FRAMES_MAX 10000u     /* frames in a row that bring and move nothing */
+#define HC_TLS_DECLINES_MAX 8u         /* after a server has declined this many sessions in a row, none is offered ... */
+#define HC_TLS_DECLINED_SECONDS 60     /* ... for this long */
+#define HC_TLS_STORES_MAX 8u           /* loaded authorities kept in a process, one for each value of the environment */
+#define HC_TLS_STORE_STEP_NS 2000000u  /* a connection that waits for them looks again after this */
+#define HC_TLS_READ_AHEAD 34816u       /* one read of the stream below takes up to this much */
+#define HC_TLS_READ_BURST 131072u      /* one receive takes at most this much off the stream below */
+#define HC_TLS_SEND_BURST 262144u      /* one send moves at most about this much */
+#define HC_OCSP_SKEW_SECONDS 300L      /* how far the server's clock may be from ours */
+#define HC_OCSP_AGE_SECONDS 604800L    /* the oldest response that is taken, if it does not say when the next one comes */
 #define HC_PEM_FILE_MAX 16777216u
-#define HC_PASSPHRASE_MAX 1024u /* OpenSSL's buffer for one, PEM_BUFSIZE */
+#define HC_PASSPHRASE_MAX 1024u        /* OpenSSL's buffer for one, PEM_BUFSIZE */
 
 #endif

@@ -1,5 +1,8 @@
-/* slice.h - views of bytes that somebody else owns. The type and how to make one are public:
- * httpclient.h. */
+/* slice.h - views of bytes that somebody else owns. The type and how to make one are public
+ * (httpclient.h); here is what we do with them inside.
+ *
+ * A view is how text goes through the core: from the buffer that received it to the caller, without
+ * a copy on the way. Whoever keeps one has to know how long its bytes live. */
 #ifndef HC_SLICE_H
 #define HC_SLICE_H
 
