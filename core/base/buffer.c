@@ -16,7 +16,8 @@ static void move_to_front(hc_buffer *b) {
   b->end = held;
 }
 
-/* Doubling keeps the cost of n appends at O(n). The caller has made sure that `needed` <= `limit`. */
+/* Doubling keeps the cost of n appends at O(n). The caller has made sure that `needed` <=
+ * `limit`. */
 static hc_error grow(hc_buffer *b, size_t needed, size_t limit) {
   size_t capacity = b->capacity > limit / 2 ? limit : b->capacity * 2;
   if (capacity < SMALLEST_CAPACITY) capacity = limit < SMALLEST_CAPACITY ? limit : SMALLEST_CAPACITY;

@@ -50,9 +50,9 @@ size_t hc_token_size(const char *text, size_t size) {
 
 bool hc_is_token(hc_slice s) { return s.size > 0 && hc_token_size(s.data, s.size) == s.size; }
 
-/* Every comma separates, even one inside a quoted string. None of the lists that we read may contain
- * quoted strings, and it is better to see an element too many than to miss one behind a quote that is
- * never closed. */
+/* Every comma separates, even one inside a quoted string. None of the lists that we read may
+ * contain quoted strings, and it is better to see an element too many than to miss one behind a
+ * quote that is never closed. */
 bool hc_list_next(hc_slice *rest, hc_slice *element) {
   if (rest->data == NULL) return false;
   const char *comma = rest->size > 0 ? memchr(rest->data, ',', rest->size) : NULL;

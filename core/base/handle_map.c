@@ -1,7 +1,8 @@
 /* handle_map.c - open addressing with linear probing. See handle_map.h.
  *
- * A removal closes the gap: it moves up the entries that only stand where they do because the slot was
- * taken. So there are no tombstones, and a map whose handles come and go stays as fast as a new one. */
+ * A removal closes the gap: it moves up the entries that only stand where they do because the slot
+ * was taken. So there are no tombstones, and a map whose handles come and go stays as fast as a new
+ * one. */
 #include "handle_map.h"
 
 #include <stdbool.h>

@@ -1,4 +1,7 @@
-/* body.c - how the body of a response is framed. See body.h. */
+/* body.c - how the body of a response is framed. See body.h.
+ *
+ * One pass over the fields gathers what they say about framing and persistence; then the rules of
+ * RFC 9112 section 6.3 are applied in their order, to what was gathered. */
 #include "body.h"
 
 #include <string.h>
@@ -24,7 +27,7 @@ static hc_error refuse(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "response %s", what);
 }
 
-/* What the fields say about framing and persistence, gathered in one pass and judged afterwards. */
+/* What the fields say. */
 typedef struct survey {
   bool is_old, closes, keeps_alive; /* is_old: HTTP/1.0 */
   bool is_coding_bad, is_length_bad, has_length;
@@ -32,7 +35,7 @@ typedef struct survey {
   uint64_t length;
 } survey;
 
-/* All Content-Length lines must say the same (RFC 9112 section 6.3, rule 5). */
+/* All Content-Length fields have to say the same number (RFC 9112 section 6.3, rule 5). */
 static void note_length(survey *s, hc_slice value) {
   uint64_t length;
   if (!hc_content_length_parse(value, &length) || (s->has_length && length != s->length)) {
@@ -43,9 +46,9 @@ static void note_length(survey *s, hc_slice value) {
   s->length = length;
 }
 
-/* We offer no transfer coding (no TE is sent), so one "chunked" is all that may come (RFC 9112 sections 6.1 and 7), and
- * without parameters (section 7.1). Empty list elements do not count (RFC 9110 section 5.6.1.2), but a line must name a
- * coding. */
+/* We send no TE, so a single "chunked" is all that the server may use (RFC 9112 sections 6.1 and
+ * 7), and it has no parameters (section 7.1). Empty list elements do not count (RFC 9110 section
+ * 5.6.1.2), but each field has to name a coding. */
 static void note_coding(survey *s, hc_slice list) {
   hc_slice element;
   size_t before = s->codings;
@@ -57,14 +60,15 @@ static void note_coding(survey *s, hc_slice list) {
   if (s->codings == before || s->codings > 1) s->is_coding_bad = true;
 }
 
-/* RFC 9112 section 9.3: "close" beats all; then the version decides, and for HTTP/1.0 "keep-alive". */
+/* RFC 9112 section 9.3: "close" decides first; then the version does, and for HTTP/1.0
+ * "keep-alive". */
 static void note_connection(survey *s, hc_slice list) {
   if (!s->is_old && hc_slice_equal(list, HC_SLICE("keep-alive"))) return;
   if (hc_list_has_token(list, HC_SLICE("close"))) s->closes = true;
   if (s->is_old && hc_list_has_token(list, HC_SLICE("keep-alive"))) s->keeps_alive = true;
 }
 
-/* In the usual spelling it is found without folding the letters. */
+/* Compares as it is usually spelled first, which is cheaper. */
 static inline bool is_named(hc_slice name, hc_slice known) {
   return name.size == known.size && (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
 }
@@ -124,7 +128,7 @@ hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_a
     plan->upgraded = plan->keeps_alive = true;
     return HC_OK;
   }
-  /* Rules 1 and 2: the fields are those of another message and say nothing about this one's end. */
+  /* Rules 1 and 2: the fields describe another message, and say nothing about the end of this one. */
   if (has_no_body(code)) return HC_OK;
   if (method == HC_METHOD_HEAD) {
     plan->framing = HC_FRAMING_HEAD;

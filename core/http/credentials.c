@@ -17,7 +17,7 @@ static bool has_control(hc_slice s) {
   return false;
 }
 
-/* Byte `i` of "user:password", which is never put together, so that no copy of it needs wiping. */
+/* Byte `i` of "user:password". The two are never joined in memory, so there is no copy to wipe. */
 static unsigned pair_byte(hc_slice user, hc_slice password, size_t i) {
   if (i < user.size) return (unsigned char)user.data[i];
   return i == user.size ? ':' : (unsigned char)password.data[i - user.size - 1];

@@ -1,4 +1,7 @@
-/* credentials.h - credentials for a proxy or a server as a field's value. No I/O. */
+/* credentials.h - user name and password as the value of a field, for a proxy or a server.
+ *
+ * It turns text into text. Who gets the credentials, and who must not, is decided elsewhere: by the
+ * route (connect/route.h) and, in the Lua half, by the rules for redirects. */
 #ifndef HC_CREDENTIALS_H
 #define HC_CREDENTIALS_H
 
@@ -7,7 +10,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* "Basic ..." (RFC 7617) appended to `out`. HC_ERR_INVALID_PARAMETER for a ':' in the user name or control bytes in either. */
+/* Appends "Basic ..." (RFC 7617). HC_ERR_INVALID_PARAMETER for a ':' in the user name, and for
+ * control bytes in either text; HC_ERR_OUT_OF_MEMORY. The caller wipes `out`. */
 hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why);
 
 HC_INTERNAL_END

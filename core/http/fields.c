@@ -28,8 +28,8 @@ static char *put(char *at, hc_slice bytes) {
   return at + bytes.size;
 }
 
-/* Nothing is ever consumed here: what fits, fits behind. And nothing is ever written behind `text.end` but what moves it: the
- * text of the fields before the last clear stands there. */
+/* Nothing is ever consumed here: what fits, fits behind. And nothing is ever written behind
+ * `text.end` but what moves it: the text of the fields before the last clear stands there. */
 static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
   hc_buffer *text = &h->text;
   size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
@@ -147,7 +147,8 @@ static hc_error refuse_name(hc_slice line, size_t name_size, hc_failure *why) {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* Nearly all lines come as "Name: value" already, one blank and no more: those are copied in one piece. */
+/* Nearly all lines come as "Name: value" already, one blank and no more: those are copied in one
+ * piece. */
 static bool is_canonical(hc_slice line, size_t name_size) {
   return line.size > name_size + 2 && line.data[name_size + 1] == ' ' && !is_blank(line.data[name_size + 2]) &&
          !is_blank(line.data[line.size - 1]) && line.size <= ARENA_LIMIT;
@@ -175,21 +176,24 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   return out_of_memory(add_line(h, line, name_size), why);
 }
 
-/* Eight bytes as a number, the first one lowest: compilers make one load of it where the processor has them so. */
+/* Eight bytes as a number, the first one lowest: compilers make one load of it where the processor
+ * has them so. */
 static inline uint64_t load_word(const char *at) {
   const unsigned char *b = (const unsigned char *)at;
   return b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
          (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
-/* The number of the byte whose highest bit is the lowest one set: below it stand as many whole bytes, which are counted. */
+/* The number of the byte whose highest bit is the lowest one set: below it stand as many whole
+ * bytes, which are counted. */
 static inline unsigned first_byte(uint64_t highest_bits) {
   uint64_t below = (highest_bits & (0 - highest_bits)) - 1;
   return (unsigned)(((below & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101)) >> 56) - 1;
 }
 
-/* The first byte below 20 at or behind `at`; `end` when there is none. Eight bytes at a time: such a byte borrows into its
- * highest bit, which no byte of 7-bit text has; the lowest bit found is that of the first one. */
+/* The first byte below 20 at or behind `at`; `end` when there is none. Eight bytes at a time: such
+ * a byte borrows into its highest bit, which no byte of 7-bit text has; the lowest bit found is
+ * that of the first one. */
 static const char *find_control(const char *at, const char *end) {
   const uint64_t lows = UINT64_C(0x2020202020202020), highs = UINT64_C(0x8080808080808080);
   for (; end - at >= (ptrdiff_t)sizeof(uint64_t); at += sizeof(uint64_t)) {
@@ -211,8 +215,8 @@ static size_t usual_line_size(const char *data, size_t size, size_t *name_size) 
   return (size_t)(end - data);
 }
 
-/* Does the next field that was here before the last clear stand at this place, and is the line at data[0] the same? What was
- * looked at once need not be looked at again. */
+/* Does the next field that was here before the last clear stand at this place, and is the line at
+ * data[0] the same? What was looked at once need not be looked at again. */
 static bool is_former_line(const hc_headers *h, size_t place, const char *data, size_t size) {
   if (h->count >= h->former) return false;
   const hc_field *former = &h->fields[h->count];
@@ -221,8 +225,8 @@ static bool is_former_line(const hc_headers *h, size_t place, const char *data, 
          memcmp(h->text.data + place, data, line) == 0;
 }
 
-/* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it may grow. Until then the
- * fields are ahead of their text. */
+/* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it
+ * may grow. Until then the fields are ahead of their text. */
 size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size) {
   size_t taken = 0, before = h->count, line, name;
   if (size > ARENA_LIMIT) size = ARENA_LIMIT;

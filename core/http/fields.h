@@ -1,4 +1,8 @@
-/* fields.h - the field lines of one head or trailer section, in arrival order, in one arena. */
+/* fields.h - the header or trailer fields of one message, in the order in which they came.
+ *
+ * On the way of a byte in, a parser copies each field line once, into one piece of memory; from
+ * then on everybody has views of it, up to the Lua string that a script sees. How a line has to
+ * look is checked here (RFC 9112 section 5). What a field means is for others to know. */
 #ifndef HC_HEADERS_H
 #define HC_HEADERS_H
 
@@ -12,13 +16,14 @@
 HC_INTERNAL_BEGIN
 
 typedef struct hc_field {
-  uint32_t line;       /* offset of "Name: value" in the arena */
+  uint32_t line;       /* where "Name: value" begins in the text */
   uint32_t name_size;
   uint32_t line_size;  /* name + ": " + value */
 } hc_field;
 
-/* Zeroed is a valid empty set. Views into it live until the next add, fold, clear or free. What was there before the last
- * clear is kept to compare with, since the heads on one connection are much alike. */
+/* All zero: a valid empty set. Views of it live until the next add, fold, clear or free. The fields
+ * from before the last clear are kept to compare with, since the heads on one connection are much
+ * alike. */
 typedef struct hc_headers {
   hc_buffer text;
   hc_field *fields;
@@ -28,8 +33,9 @@ typedef struct hc_headers {
 
 /* Appends one field. Name and value are copied, as "Name: value". HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_headers_add(hc_headers *h, hc_slice name, hc_slice value);
-/* obs-fold (RFC 9112 section 5.2): " " + value goes to the last field's value (no blank is put where the value
- * was empty, and an empty continuation adds nothing). Needs count > 0. HC_ERR_OUT_OF_MEMORY. */
+/* A line that continues the last field (obs-fold, RFC 9112 section 5.2): appends a blank and
+ * `value` to that field's value, or `value` alone where that was empty, or nothing where `value`
+ * is. There has to be a field. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_headers_fold(hc_headers *h, hc_slice value);
 /* "Name: value" */
 static inline hc_slice hc_headers_line(const hc_headers *h, size_t index) {
@@ -48,23 +54,25 @@ static inline hc_slice hc_headers_value(const hc_headers *h, size_t index) {
   return hc_slice_make(h->text.data + field->line + before, field->line_size - before);
 }
 
-/* The first field of that name, any letter case, at `from` or behind it. False when there is none. */
+/* The first field of that name, in any letter case, from number `from` on. False when there is
+ * none. */
 bool hc_headers_find(const hc_headers *h, hc_slice name, size_t from, size_t *index);
-/* Does any field of that name, read as a list, hold the token (RFC 9110 section 5.6.1)? */
+/* Is the token in a field of that name, read as a list (RFC 9110 section 5.6.1)? */
 bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token);
-/* Gives unused memory back, where it is much: called when a head is complete. Failure to shrink is no error. */
+/* Gives memory back when much of it is unused. To be called when a head is complete. */
 void hc_headers_trim(hc_headers *h);
-/* Empties the set and keeps its memory. */
+/* Empties the set, and keeps its memory for the next one. */
 void hc_headers_clear(hc_headers *h);
 void hc_headers_free(hc_headers *h);
 
-/* Adds one received field line (without its line end; *no* CR at the end) to `h`, or folds it into the last one
- * when it starts with SP or HTAB. Refuses (HC_ERR_INVALID_DATA, the reason in `why`): no colon, a name that is no
- * token (RFC 9112 section 5.1), NUL or CR in the line, white space before the first field line. HC_ERR_OUT_OF_MEMORY. */
+/* Adds one field line as it was received, without the CRLF (or LF) at its end. A line that starts
+ * with SP or HTAB continues the field before. HC_ERR_INVALID_DATA, with the reason in `why`: no
+ * colon, a name that is no token (RFC 9112 section 5.1), NUL or CR in the line, white space before
+ * the first field. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why);
-/* The same for the lines from data[0] on that are as nearly all are: "Name: value" with one blank, ended by CRLF and whole.
- * Returns the size of them all with each CRLF; 0, nothing added, when the first is not like that or memory is out: then
- * hc_headers_parse_line has to look. */
+/* The same for the lines from data[0] on that are as nearly all are: "Name: value" with one blank,
+ * ended by CRLF and whole. Returns the size of them all with each CRLF; 0, nothing added, when the
+ * first is not like that or memory is out: then hc_headers_parse_line has to look. */
 size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size);
 
 HC_INTERNAL_END

@@ -1,4 +1,4 @@
-/* request.c - the names of the methods. See request.h. */
+/* request.c - the names of the methods (RFC 9110 section 9.3, RFC 5789). See request.h. */
 #include "request.h"
 
 #include <stddef.h>

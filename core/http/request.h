@@ -1,4 +1,8 @@
-/* request.h - a request as the caller means it: method, target, fields, content (RFC 9110 sections 7 to 9). No I/O. */
+/* request.h - a request as its caller means it: method, target, fields, content (RFC 9110 sections
+ * 7 to 9).
+ *
+ * These are only records. request_check.h says whether such a request may be sent, and http1/ how
+ * it is written. */
 #ifndef HC_REQUEST_H
 #define HC_REQUEST_H
 
@@ -10,29 +14,29 @@
 
 HC_INTERNAL_BEGIN
 
-/* The method that the token names, HC_METHOD_OTHER for one that is none of the nine (letter case counts), HC_METHOD_MAX for
- * what is no token at all. */
+/* The method that the token names; letter case counts. HC_METHOD_OTHER for a token that is none of
+ * the nine, HC_METHOD_MAX for text that is no token. */
 hc_method hc_method_of(hc_slice token);
 
 typedef enum hc_content {
   HC_CONTENT_NONE,    /* no content */
-  HC_CONTENT_SIZED,   /* content_length bytes are known to come: a string or a file */
-  HC_CONTENT_STREAM   /* from a function: its Content-Length when the caller gave one, else chunked */
+  HC_CONTENT_SIZED,   /* content_length bytes will come, from a string or a file */
+  HC_CONTENT_STREAM   /* from a function: as long as the caller's Content-Length says, or chunked without one */
 } hc_content;
 
-/* What a request head is made of. All slices are views that live through the call. */
+/* What the head of a request is made from. The slices are views that live as long as the call. */
 typedef struct hc_request {
-  int method;                  /* hc_method; HC_METHOD_MAX, and what is outside of the enum, is refused */
-  hc_slice method_token;       /* for HC_METHOD_OTHER, which becomes one of the nine where it names one */
+  int method;                  /* hc_method; any other number, and HC_METHOD_MAX, is refused */
+  hc_slice method_token;       /* for HC_METHOD_OTHER. One that names one of the nine is taken for it */
   hc_slice url;                /* origin form, absolute form, "*" for OPTIONS, authority form for CONNECT */
   const hc_slice *lines;       /* the caller's "Name: value" lines */
   size_t line_count;
   hc_content content;
   uint64_t content_length;     /* for HC_CONTENT_SIZED */
-  hc_slice authority;          /* the connection's own host[:port], the default Host: see hc_authority_write */
-  bool authority_is_checked;   /* it was made of a checked host, not told by a stream that a script wrote */
-  bool to_proxy;               /* the next hop is a forward proxy: origin form becomes "http://" authority path */
-  hc_slice proxy_credentials;  /* the value of Proxy-Authorization, sent when not empty and the caller gave none */
+  hc_slice authority;          /* host[:port] of the connection, for Host when the caller gives none: see hc_authority_write */
+  bool authority_is_checked;   /* it was made from a checked host, and not told by a stream of the script's */
+  bool to_proxy;               /* a proxy reads the request next: "/path" becomes "http://authority/path" */
+  hc_slice proxy_credentials;  /* for Proxy-Authorization, unless the caller gives one; empty: none */
 } hc_request;
 
 typedef enum hc_transfer {
@@ -41,12 +45,12 @@ typedef enum hc_transfer {
   HC_TRANSFER_CHUNKED  /* chunks follow */
 } hc_transfer;
 
-/* What the written head has announced. */
+/* What the head has promised about the content, once it is written. */
 typedef struct hc_request_head {
   hc_transfer transfer;
   uint64_t content_length;  /* for HC_TRANSFER_LENGTH */
-  bool closes;              /* Connection: close is in it */
-  bool expects_continue;    /* Expect: 100-continue is in it, and content follows (RFC 9110 section 10.1.1) */
+  bool closes;              /* it says Connection: close */
+  bool expects_continue;    /* it says Expect: 100-continue, and content follows (RFC 9110 section 10.1.1) */
 } hc_request_head;
 
 HC_INTERNAL_END

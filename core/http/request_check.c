@@ -1,4 +1,7 @@
-/* request_check.c - may this request be sent? See request_check.h. */
+/* request_check.c - may this request be sent? See request_check.h.
+ *
+ * Three parts, in the order of the checks: the target, the caller's fields, and whether both fit
+ * the content. */
 #include "request_check.h"
 
 #include <string.h>
@@ -14,7 +17,8 @@ static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + fr
 
 /* --- the request target ------------------------------------------------------------------------------------------- */
 
-/* A control byte or a space would end the request line early, or split it (RFC 9112 section 11.1). */
+/* A control byte or a space would end the request line early, or split it (RFC 9112 section
+ * 11.1). */
 static hc_error check_url_bytes(hc_slice url, hc_failure *why) {
   for (size_t i = 0; i < url.size; i++) {
     if (url.data[i] != ' ' && !hc_char_is_control(url.data[i])) continue;
@@ -116,7 +120,8 @@ static hc_error refuse_line(hc_failure *why, size_t index, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header %zu: %s", index + 1, what);
 }
 
-/* Splits "Name: value" and checks both (RFC 9110 sections 5.1 and 5.5; bytes over 7F are obs-text and pass). */
+/* Splits "Name: value" and checks both (RFC 9110 sections 5.1 and 5.5; bytes over 7F are obs-text
+ * and pass). */
 static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice *value, hc_failure *why) {
   const char *colon = line.size > 0 ? memchr(line.data, ':', line.size) : NULL;
   if (colon == NULL) return refuse_line(why, index, "it has no colon");
@@ -150,7 +155,7 @@ static hc_error note_field(hc_survey *s, hc_known_field field, size_t index, hc_
     case HC_FIELD_HOST: return again ? refuse(why, "two Host headers") : note_host(s, index, value, why);
     case HC_FIELD_CONTENT_LENGTH:
       if (again) return refuse(why, "two Content-Length headers");
-      /* A list is for recipients to bear, not for us to send (RFC 9110 section 8.6). */
+      /* Recipients have to put up with a list; we do not send one (RFC 9110 section 8.6). */
       return hc_parse_decimal(value, &s->content_length) ? HC_OK : refuse(why, "Content-Length is no plain decimal number");
     case HC_FIELD_TRANSFER_ENCODING:
       if (!again && hc_slice_equal_fold(value, HC_SLICE("chunked"))) return HC_OK;
@@ -174,7 +179,7 @@ static hc_error survey_lines(const hc_request *r, hc_survey *s, hc_failure *why)
   return HC_OK;
 }
 
-/* Our own Host may come from a stream that a script wrote: it is checked like the caller's. */
+/* The default Host may come from a stream of the script's, so it is checked like the caller's. */
 static hc_error check_default_host(const hc_request *r, const hc_target *t, const hc_survey *s, hc_failure *why) {
   unsigned port;
   if (r->authority_is_checked && t->authority.data == r->authority.data) return HC_OK;
@@ -186,7 +191,7 @@ static hc_error check_default_host(const hc_request *r, const hc_target *t, cons
 
 /* --- the content's framing ---------------------------------------------------------------------------------------- */
 
-/* RFC 9112 section 6: one way of framing, and it must tell the truth. */
+/* RFC 9112 section 6: the content is framed in one way only, and that has to be true. */
 static hc_error check_framing(const hc_request *r, int method, const hc_survey *s, hc_failure *why) {
   bool has_length = s->has[HC_FIELD_CONTENT_LENGTH], is_stream = r->content == HC_CONTENT_STREAM;
   uint64_t known = r->content == HC_CONTENT_SIZED ? r->content_length : 0;
@@ -214,7 +219,7 @@ static void decide_head(const hc_request *r, const hc_survey *s, hc_request_head
   head->expects_continue = s->expects_continue && has_content;
 }
 
-/* RFC 9110 section 8.6: a method whose content has a meaning says 0 when there is none. */
+/* RFC 9110 section 8.6: a method that can have content says 0 when it has none. */
 bool hc_request_says_length(const hc_checked_request *checked) {
   switch (checked->method) {
     case HC_METHOD_POST:

@@ -1,4 +1,8 @@
-/* response.h - what the head of a response said, whatever version of the wire it came by (RFC 9110 sections 5 and 15). No I/O. */
+/* response.h - what the head of a response said, in whatever version of HTTP it came (RFC 9110
+ * sections 5 and 15).
+ *
+ * A record that a parser fills (http1/head_parser.h) and everybody else reads: body.h for the
+ * framing, the client for its caller. */
 #ifndef HC_RESPONSE_H
 #define HC_RESPONSE_H
 
@@ -10,20 +14,21 @@
 
 HC_INTERNAL_BEGIN
 
-/* One head, and how far its parser (http1/head_parser.h) is. Zeroed is a valid start. */
+/* One head, and how far its parser has got. All zero: a valid start. */
 typedef struct hc_response {
   int code;                /* 100..999; 0 before the status line is whole */
   int minor_version;       /* the x of HTTP/1.x */
   hc_headers headers;
   hc_buffer reason;        /* the reason phrase, may be empty */
-  size_t size;             /* bytes of this head consumed so far, line ends counted */
-  size_t scanned;          /* of the bytes still unconsumed, this many hold no LF: they are not looked at again */
+  size_t size;             /* bytes of this head that were consumed so far, with line ends */
+  size_t scanned;          /* this many of the bytes that are not consumed yet have no LF in them: no need to look again */
   int line_is_fields;      /* 0: the status line is awaited, 1: field lines are */
 } hc_response;
 
-/* Makes it a valid start again and keeps the memory: the next head on a kept connection is much like the last. */
+/* Ready for another head. Keeps the memory, since the next head on a connection is much like the
+ * last. */
 void hc_response_restart(hc_response *r);
-/* Frees all and makes it a valid start again. */
+/* Ready for another head, with all memory freed. */
 void hc_response_reset(hc_response *r);
 
 HC_INTERNAL_END

@@ -30,7 +30,7 @@ hc_error hc_uri_encode(hc_slice text, hc_buffer *out) {
   return HC_OK;
 }
 
-/* The byte that "%XX" at text[i] stands for, or -1 where no such thing stands there. */
+/* The byte that "%XX" at text[i] stands for; -1 when there is no "%XX". */
 static int encoded_byte(hc_slice text, size_t i) {
   if (text.size - i < 3 || text.data[i] != '%') return -1;
   int high = hc_char_hex_value(text.data[i + 1]);
@@ -61,7 +61,8 @@ static bool find(hc_slice s, char c, size_t *index) {
 
 static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
 
-/* dec-octet, RFC 3986 section 3.2.2: how many digits of a number 0..255 without leading zeros start here; 0: none. */
+/* dec-octet, RFC 3986 section 3.2.2: how many digits of a number 0..255 without leading zeros start
+ * here; 0: none. */
 static size_t octet_size(hc_slice s) {
   unsigned value = 0;
   size_t size = 0;
@@ -89,7 +90,8 @@ static size_t hex_run(hc_slice s) {
   return size;
 }
 
-/* IPv6address (RFC 3986 section 3.2.2): eight groups, or up to seven and one "::"; the last two may be IPv4. */
+/* IPv6address (RFC 3986 section 3.2.2): eight groups, or up to seven and one "::"; the last two may
+ * be IPv4. */
 static bool is_ipv6_address(hc_slice s) {
   size_t groups = 0;
   bool has_gap = s.size >= 2 && s.data[0] == ':' && s.data[1] == ':';
@@ -116,7 +118,8 @@ static bool is_ipv6_address(hc_slice s) {
   return has_gap ? groups <= 7 : groups == 8;
 }
 
-/* RFC 4007 section 11: what follows the '%' is up to the system; here it must at least be fit for a host. */
+/* RFC 4007 section 11: what follows the '%' is up to the system; here it has to be text that a host
+ * may consist of. */
 static bool is_zone(hc_slice s) {
   for (size_t i = 0; i < s.size; i++) {
     if (!hc_char_is_host(s.data[i])) return false;
@@ -134,7 +137,7 @@ static hc_error refuse(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
-/* Names the thing that a byte which can't stand in a host belongs to. */
+/* What somebody probably wrote when this byte is in a host, where it can't be. */
 static const char *offence_of(char c) {
   switch (c) {
     case ':': return "the host holds a port (or is a bad IPv6 address)";
@@ -239,7 +242,7 @@ static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
   return HC_OK;
 }
 
-/* reg-name (RFC 3986 section 3.2.2), here with percent-encoding, since it stands in a URL. */
+/* reg-name (RFC 3986 section 3.2.2); with percent-encoding, since this one is in a URL. */
 static hc_error check_reg_name(hc_slice name, hc_failure *why) {
   if (name.size == 0) return refuse(why, "the host is empty"); /* RFC 9110 section 4.2.1 */
   for (size_t i = 0; i < name.size; i++) {
