@@ -57,7 +57,7 @@
 /* TLS. */
 #define HC_TLS_SESSIONS_MAX 64u        /* sessions kept for resumption, per options object */
 #define HC_TLS_SESSIONS_PER_HOST 4u
-#define HC_TLS_DECLINES_MAX 8u         /* after a server has declined this many sessions in a row, none is offered ... */
+#define HC_TLS_DECLINES_MAX 8u         /* when a server has declined this many in a row, none is offered ... */
 #define HC_TLS_DECLINED_SECONDS 60     /* ... for this long */
 #define HC_TLS_STORES_MAX 8u           /* loaded authorities kept in a process, one for each value of the environment */
 #define HC_TLS_STORE_STEP_NS 2000000u  /* a connection that waits for them looks again after this */
@@ -65,7 +65,7 @@
 #define HC_TLS_READ_BURST 131072u      /* one receive takes at most this much off the stream below */
 #define HC_TLS_SEND_BURST 262144u      /* one send moves at most about this much */
 #define HC_OCSP_SKEW_SECONDS 300L      /* how far the server's clock may be from ours */
-#define HC_OCSP_AGE_SECONDS 604800L    /* the oldest response that is taken, if it does not say when the next one comes */
+#define HC_OCSP_AGE_SECONDS 604800L    /* the oldest response that is taken, if it names no next one */
 #define HC_PEM_FILE_MAX 16777216u
 #define HC_PASSPHRASE_MAX 1024u        /* OpenSSL's buffer for one, PEM_BUFSIZE */
 

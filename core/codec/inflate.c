@@ -1,4 +1,7 @@
-/* inflate.c - gzip and deflate on top of zlib. See inflate.h. */
+/* inflate.c - gzip and deflate on top of zlib. See inflate.h.
+ *
+ * zlib decodes one member; where one begins, what may stand between two, and which format "deflate"
+ * means this time, is found out here. zlib's memory is ours too (base/memory.h). */
 #include "inflate.h"
 
 #define ZLIB_CONST
@@ -10,7 +13,8 @@
 /* zlib counts in unsigned int. */
 #define PIECE ((size_t)1 << 30)
 
-/* zlib's windowBits: 15 is the largest window, and the format is told by its sign or by what is added. */
+/* zlib's windowBits: 15 is the largest window, and the sign, or 16 added to it, says which
+ * format. */
 #define WINDOW_ZLIB 15
 #define WINDOW_RAW (-15)
 #define WINDOW_GZIP (15 + 16)
@@ -55,7 +59,7 @@ hc_inflate *hc_inflate_new(hc_coding coding) {
   d->coding = coding;
   d->zlib.zalloc = zlib_allocate;
   d->zlib.zfree = zlib_release;
-  /* deflate's format is not known yet: zlib's reset will tell it. */
+  /* Which format "deflate" means is not known yet; a reset tells zlib later. */
   if (inflateInit2(&d->zlib, coding == HC_CODING_GZIP ? WINDOW_GZIP : WINDOW_ZLIB) == Z_OK) return d;
   hc_memory_release(d);
   return NULL;
@@ -83,13 +87,14 @@ static void fail(hc_inflate *d, int result) {
 
 /* --- where a stream begins */
 
-/* RFC 1950 section 2.2: method 8, a window of at most 32 KiB, and a check that makes the two bytes a multiple of 31. In the
- * bare format such a first byte would be a stored block with a bit set in its padding, which no encoder writes. */
+/* RFC 1950 section 2.2: method 8, a window of at most 32 KiB, and a check that makes the two bytes
+ * a multiple of 31. In the bare format such a first byte would be a stored block with a bit set in
+ * its padding, which no encoder writes. */
 static bool is_zlib_head(const unsigned char head[2]) {
   return (head[0] & 0x0f) == 8 && head[0] >> 4 <= 7 && ((unsigned)head[0] << 8 | head[1]) % 31 == 0;
 }
 
-/* Takes what is needed to know what begins here. */
+/* Takes as many bytes as it needs to know what begins here. */
 static size_t look(hc_inflate *d, hc_slice data) {
   size_t used = 0;
   while (d->head_size < 2 && used < data.size) {
@@ -119,7 +124,7 @@ static void end_stream(hc_inflate *d) {
   d->state = d->coding == HC_CODING_GZIP ? BEHIND_MEMBER : BEHIND_ALL;
 }
 
-/* One call of zlib; returns how much of `data` it took, and adds what it wrote. */
+/* One call of zlib. Returns how much of `data` it took, and adds to what was written. */
 static size_t inflate_piece(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *produced) {
   bool from_head = d->head_used < d->head_size;
   size_t size = data.size < PIECE ? data.size : PIECE;

@@ -18,7 +18,7 @@ HC_INTERNAL_BEGIN
 
 typedef enum hc_framing {
   HC_FRAMING_NONE,        /* the status says there is no body: 1xx, 204, 304, 2xx to CONNECT. The fields do not matter */
-  HC_FRAMING_HEAD,        /* the answer to HEAD: there is no body either, but the client passes through STATUS_BODY */
+  HC_FRAMING_HEAD,        /* the answer to HEAD: no body either, but the client passes through BODY */
   HC_FRAMING_LENGTH,      /* Content-Length, may be 0 */
   HC_FRAMING_CHUNKED,     /* Transfer-Encoding: chunked */
   HC_FRAMING_UNTIL_CLOSE  /* until the server ends the connection */

@@ -35,7 +35,7 @@ typedef struct hc_request {
   uint64_t content_length;     /* for HC_CONTENT_SIZED */
   hc_slice authority;          /* host[:port] of the connection, for Host when the caller gives none: see hc_authority_write */
   bool authority_is_checked;   /* it was made from a checked host, and not told by a stream of the script's */
-  bool to_proxy;               /* a proxy reads the request next: "/path" becomes "http://authority/path" */
+  bool to_proxy;               /* a proxy reads it next: "/path" becomes "http://authority/path" */
   hc_slice proxy_credentials;  /* for Proxy-Authorization, unless the caller gives one; empty: none */
 } hc_request;
 

@@ -1,4 +1,7 @@
-/* chunked.c - the chunked transfer coding, decoded in place. See chunked.h. */
+/* chunked.c - the chunked transfer coding, decoded in place. See chunked.h.
+ *
+ * A state for each thing that can be awaited, one step for each byte of framing, and one memmove
+ * for the data of a chunk. The usual chunk-size line is taken as a whole. */
 #include "chunked.h"
 
 #include <stdbool.h>
@@ -8,7 +11,8 @@
 
 #define SIZE_LIMIT ((uint64_t)INT64_MAX)
 
-/* One call's view: raw bytes are read at `at`, decoded ones written at `produced`, which never passes `at`. */
+/* One call: raw bytes are read at `at`, and decoded ones written at `produced`, which never passes
+ * `at`. */
 typedef struct cursor {
   char *data;
   size_t size, at, room, produced;
@@ -41,7 +45,8 @@ static void end_size_line(hc_chunked *d) {
   d->state = d->left > 0 ? HC_CHUNKED_DATA : HC_CHUNKED_TRAILER; /* last-chunk = 1*("0") */
 }
 
-/* The usual line, digits and CRLF all in view, without a state for each byte. False leaves everything as it was. */
+/* The usual line, when all of it is there: digits and CRLF. False: it is another one, and nothing
+ * has changed. */
 static bool take_plain_size_line(hc_chunked *d, cursor *c) {
   enum { DIGITS_MAX = 15 }; /* these can't overflow */
   const char *line = c->data + c->at;
@@ -57,7 +62,8 @@ static bool take_plain_size_line(hc_chunked *d, cursor *c) {
   return true;
 }
 
-/* What may follow the digits of a chunk size: BWS, then an extension or the end of the line (section 7.1.1). */
+/* What may follow the digits of a chunk size: BWS, then an extension or the end of the line
+ * (section 7.1.1). */
 static hc_parse take_behind_digits(hc_chunked *d, cursor *c, char byte) {
   if (byte == '\r')
     d->state = HC_CHUNKED_SIZE_LF;
@@ -72,7 +78,7 @@ static hc_parse take_behind_digits(hc_chunked *d, cursor *c, char byte) {
   return HC_PARSE_MORE;
 }
 
-/* Extensions mean nothing here, but what could hide a line end in them is refused. */
+/* Extensions are ignored, but not what could hide a line end in them. */
 static hc_parse take_extension(hc_chunked *d, cursor *c, char byte) {
   if (byte == '\r') d->state = HC_CHUNKED_SIZE_LF;
   if (byte == '\n') return refuse(d, c, "a bare LF ends the chunk-size line");
@@ -80,7 +86,7 @@ static hc_parse take_extension(hc_chunked *d, cursor *c, char byte) {
   return HC_PARSE_MORE;
 }
 
-/* One byte of the chunk-size line behind its digits. The CRLF is not counted. */
+/* One byte of the chunk-size line, behind its digits. The CRLF does not count. */
 static hc_parse take_size_line(hc_chunked *d, cursor *c) {
   char byte = c->data[c->at];
   hc_parse result =
@@ -122,13 +128,14 @@ static hc_parse take_data_end(hc_chunked *d, cursor *c) {
   return HC_PARSE_MORE;
 }
 
-/* One line of the trailer section (section 7.1.2), or MORE with nothing taken while its end has not come. */
+/* One line of the trailer section (section 7.1.2). MORE, and nothing taken: its end has not
+ * come. */
 static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
   size_t left = c->size - c->at;
   const char *line = c->data + c->at;
   const char *end = left > d->scanned ? memchr(line + d->scanned, '\n', left - d->scanned) : NULL;
   size_t size = end == NULL ? left : (size_t)(end - line) + 1;
-  /* A line that waits for its end will get at least one byte longer; the limit may be lowered at any time. */
+  /* A line whose end has not come gets at least one byte longer; and the limit can change at any time. */
   size_t room = limit > d->trailer_size ? limit - d->trailer_size : 0;
   if (size > room || (size == room && end == NULL)) return refuse(d, c, "the trailer section is too large");
   d->scanned = end == NULL ? left : 0;
@@ -146,7 +153,7 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
   return HC_PARSE_DONE;
 }
 
-/* One step from a byte that has come. */
+/* One step, with a byte that has come. */
 static hc_parse step(hc_chunked *d, cursor *c, size_t trailer_limit) {
   switch (d->state) {
     case HC_CHUNKED_SIZE:

@@ -1,4 +1,7 @@
-/* head_parser.c - the head of a response, parsed as it comes. See head_parser.h. */
+/* head_parser.c - the head of a response, parsed as it comes. See head_parser.h.
+ *
+ * The start of a status line has fixed places, so it is checked byte by byte as it comes; the rest
+ * waits for the end of its line. Fields go to http/fields.c. */
 #include "head_parser.h"
 
 #include <string.h>
@@ -16,7 +19,8 @@ static hc_parse refuse(hc_failure *why, const char *what) {
   return HC_PARSE_ERROR;
 }
 
-/* A server's first frame is SETTINGS (RFC 9113 section 3.4), or GOAWAY where it will have none of us. Both are of stream 0. */
+/* The first frame of a server is SETTINGS (RFC 9113 section 3.4), or GOAWAY if it does not want us.
+ * Both are of stream 0. */
 bool hc_is_http2_start(hc_slice bytes) {
   if (bytes.size < HC_HTTP2_START_SIZE) return false;
   const unsigned char *b = (const unsigned char *)bytes.data;
@@ -25,7 +29,7 @@ bool hc_is_http2_start(hc_slice bytes) {
   return (is_settings || is_goaway) && length <= 16384 && memcmp(b + 5, "\0\0\0", 4) == 0;
 }
 
-/* Why can't byte `i` of a status line be `c`? NULL when it can. */
+/* What is wrong with a `c` as byte `i` of a status line; NULL: nothing. */
 static const char *start_offence(size_t i, char c) {
   if (i < VERSION_SIZE) return c == version_text[i] ? NULL : "status line: expected \"HTTP/1.\"";
   if (i == VERSION_SIZE) return hc_char_is_digit(c) ? NULL : "status line: expected a digit behind \"HTTP/1.\"";
@@ -35,14 +39,15 @@ static const char *start_offence(size_t i, char c) {
   return c == ' ' || c == '\r' || c == '\n' ? NULL : "status line: expected a space behind the code";
 }
 
-/* The fixed part of nearly all status lines. */
+/* How nearly every status line begins. */
 static bool is_usual_start(const char *line, size_t size) {
   return size > START_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 && hc_char_is_digit(line[VERSION_SIZE]) &&
          line[VERSION_SIZE + 1] == ' ' && hc_char_is_digit(line[CODE_AT]) && line[CODE_AT] != '0' &&
          hc_char_is_digit(line[CODE_AT + 1]) && hc_char_is_digit(line[CODE_AT + 2]) && line[START_SIZE] == ' ';
 }
 
-/* Who speaks something else is found out at the first wrong byte, not at the end of a line that may never come. */
+/* A server that speaks something else shows at the first wrong byte. The end of its line may never
+ * come. */
 static const char *check_start(const char *line, size_t size) {
   if (is_usual_start(line, size)) return NULL;
   size_t fixed = size < START_SIZE + 1 ? size : START_SIZE + 1;

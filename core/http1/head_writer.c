@@ -1,4 +1,7 @@
-/* head_writer.c - the head of an HTTP/1.1 request as bytes. See head_writer.h. */
+/* head_writer.c - the head of an HTTP/1.1 request as bytes. See head_writer.h.
+ *
+ * The size is estimated once, so that the buffer grows once; each append checks for itself all the
+ * same. */
 #include "head_writer.h"
 
 #include <string.h>
@@ -7,10 +10,12 @@
 
 #define USER_AGENT "User-Agent: lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")\r\n"
 
-/* More than all that is written besides the caller's texts, so that one reserve serves the whole head. */
+/* More than we write besides the caller's texts, so that one reserve is enough for the whole
+ * head. */
 #define OWN_SIZE 256u
 
-/* After make_room the first branch is the rule; small and inline, it turns the constant texts into plain stores. */
+/* After make_room the first branch is the rule; small and inline, it turns the constant texts into
+ * plain stores. */
 static inline void put(hc_buffer *out, hc_slice bytes, hc_error *error) {
   if (bytes.size > 0 && out->capacity - out->end >= bytes.size) {
     memcpy(out->data + out->end, bytes.data, bytes.size);
@@ -31,7 +36,8 @@ static void put_field(hc_buffer *out, hc_slice name, hc_slice value, hc_error *e
   put_line(out, value, error);
 }
 
-/* An empty path is written as "/" (RFC 9110 section 4.2.3), but for OPTIONS, where it means "*" (RFC 9112 3.2.4). */
+/* An empty path is written as "/" (RFC 9110 section 4.2.3). For OPTIONS it means "*" (RFC 9112
+ * section 3.2.4). */
 static bool lacks_path(const hc_checked_request *c) {
   const hc_target *t = &c->target;
   return t->scheme.size > 0 && c->method != HC_METHOD_OPTIONS && (t->path.size == 0 || t->path.data[0] == '?');
@@ -84,7 +90,7 @@ static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *erro
   put(out, HC_SLICE("\r\n"), error);
 }
 
-/* One growth instead of several; the appends behind it still look after themselves. */
+/* Grows once instead of several times. */
 static hc_error make_room(hc_buffer *out, const hc_request *r) {
   size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 + r->proxy_credentials.size;
   for (size_t i = 0; i < r->line_count; i++) size += r->lines[i].size + 2;
