@@ -540,8 +540,9 @@ static bool poll_due(hc_poller *p) {
 }
 
 void hc_poller_interest(hc_poller *p, hc_interest *out) {
-  for (uint32_t i = 0; !p->is_shown && i < p->slot_count; i++)
-    if (p->slots[i].connection) p->slots[i].connection->is_shown = true;
+  /* Those too that have not had their first round yet. */
+  for (const seat *s = p->seats; !p->is_shown && s; s = s->next)
+    if (s->client->place.connection) s->client->place.connection->is_shown = true;
   p->is_shown = true;
   *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
   if (p->heap_count) out->deadline = p->heap[0]->deadline;
