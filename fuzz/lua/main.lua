@@ -89,12 +89,34 @@ local function count(list)
   return number
 end
 
+-- The system's line about a socket.
+local function line_of_socket(inode)
+  for _, kind in ipairs({ "tcp", "tcp6", "udp", "udp6", "netlink", "unix" }) do
+    local file = io.open("/proc/net/" .. kind)
+    for line in file and file:lines() or function() end do
+      if (" " .. line .. " "):find(" " .. inode .. " ", 1, true) then
+        file:close()
+        return kind .. " " .. line
+      end
+    end
+    if file then
+      file:close()
+    end
+  end
+  return "of no kind that is known"
+end
+
+local function description(name)
+  local inode = name:match("^socket:%[(%d+)%]$")
+  return inode and name .. ", " .. line_of_socket(inode) or name
+end
+
 -- -> what has grown; nil when nothing has
 local function growth(before, after)
   if count(after.descriptors) > count(before.descriptors) then
     for fd, name in pairs(after.descriptors) do
       if not before.descriptors[fd] then
-        return ("descriptor %d is left open: %s"):format(fd, name)
+        return ("descriptor %d is left open: %s"):format(fd, description(name))
       end
     end
   end

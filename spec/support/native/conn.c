@@ -38,6 +38,7 @@ static BIO_METHOD *bio_method;
 static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
 
 static void make_bio_method(void) {
+  if (!sn_stay_loaded()) return;
   bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "spec_native");
   if (bio_method == NULL) return;
   BIO_meth_set_write(bio_method, bio_write);

@@ -1,9 +1,7 @@
 /* crypto.c - how much OpenSSL does, counted: its allocations, on one thread and on all. To read one certificate takes hundreds
  * of them, to begin using the library thousands, on a fast machine and on a slow one. */
-#define _GNU_SOURCE /* glibc declares dladdr only then */
 #include "native.h"
 
-#include <dlfcn.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -36,15 +34,9 @@ static void crypto_free(void *block, const char *file, int line) {
   free(block);
 }
 
-/* OpenSSL calls these to the end of the process, when Lua has unloaded its modules. */
-static bool stay_loaded(void) {
-  Dl_info here;
-  return dladdr(&all, &here) != 0 && dlopen(here.dli_fname, RTLD_NOW | RTLD_NODELETE) != NULL;
-}
-
 static bool begin(void) {
   watched = pthread_self();
-  return stay_loaded() && CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1;
+  return sn_stay_loaded() && CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1;
 }
 
 /* native.crypto_allocations() -> what the thread of the first of these calls has allocated in OpenSSL since then; what all

@@ -1,7 +1,16 @@
 /* native.c - the spec_native module, and what its files need of Lua in all five versions. */
+#define _GNU_SOURCE /* glibc declares dladdr only then */
 #include "native.h"
 
+#include <dlfcn.h>
+
 #include <string.h>
+
+bool sn_stay_loaded(void) {
+  static const char here = 0;
+  Dl_info where;
+  return dladdr(&here, &where) != 0 && dlopen(where.dli_fname, RTLD_NOW | RTLD_NODELETE) != NULL;
+}
 
 void sn_set_functions(lua_State *L, const luaL_Reg *functions) {
   for (; functions->name != NULL; functions++) {
