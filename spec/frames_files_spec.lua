@@ -48,6 +48,13 @@ local function least(prepare, call)
   return freeing, costs
 end
 
+-- Who frees it here takes that time and more. (The sanitizers make all else dearer, and not that.)
+local function assert_saves(costs, freeing)
+  if factor == 1 then
+    assert.is_true(costs < freeing * 0.8, costs .. " of " .. freeing)
+  end
+end
+
 -- The thread may still be at it.
 local function has_descriptors(count)
   support.until_true(function() return native.fd_count() == count end)
@@ -73,9 +80,7 @@ describe("a large file", function()
     end)
     assert.equal("new", tempdir.read(folder:file("old")))
     has_descriptors(before)
-    if factor == 1 then
-      assert.is_true(costs < freeing / 2, costs .. " of " .. freeing)
-    end
+    assert_saves(costs, freeing)
   end)
 
   it("that is removed is freed by another thread", function()
@@ -83,9 +88,7 @@ describe("a large file", function()
     local freeing, costs = least(function() return write_large("old") end, core.remove_file)
     assert.is_nil((io.open(folder:file("old"))))
     has_descriptors(before)
-    if factor == 1 then
-      assert.is_true(costs < freeing / 2, costs .. " of " .. freeing)
-    end
+    assert_saves(costs, freeing)
   end)
 
   it("that a download replaces takes no frame's time, and none of its descriptors stay", function()
@@ -101,9 +104,7 @@ describe("a large file", function()
     end
     httpclient.pool.close_idle()
     has_descriptors(before)
-    if factor == 1 then
-      assert.is_true(longest < freeing / 2, longest .. " of " .. freeing)
-    end
+    assert_saves(longest, freeing)
   end)
 
   it("that a cancelled download has begun goes, with its descriptor", function()

@@ -347,7 +347,7 @@ describe("a fetch that is", function()
         local began = native.monotonic()
         local response, message, code = fetch(url, options)
         assert.is_nil(response)
-        assert.is_true(native.monotonic() - began < 0.05 + 1 * factor)
+        assert.is_true(native.monotonic() - began < 5 * factor)
         if not place.url then
           assert.equal(httpclient.Error.ERR_TIMEOUT, code, message)
         end

