@@ -36,6 +36,23 @@ describe("the scheduler", function()
     assert.equal(before, native.fd_count())
   end)
 
+  it("closes what a waiter's error has left behind, at its next turn", function()
+    finally(function() httpclient.set_waiter(nil) end)
+    local server = with_server({ { { send = "", ending = "stall" } } })
+    for _, turn in ipairs({ httpclient.process, run }) do
+      collectgarbage()
+      collectgarbage()
+      local before = native.fd_count()
+      httpclient.set_waiter(function() error("thrown", 0) end)
+      assert.is_false((coroutine.resume(coroutine.create(fetch), "http://127.0.0.1:" .. server:url():match(":(%d+)/"))))
+      httpclient.set_waiter(nil)
+      for _ = 1, 4 do collectgarbage() end
+      turn()
+      for _ = 1, 2 do collectgarbage() end
+      assert.is_true(native.fd_count() <= before + 1) -- the server's end
+    end
+  end)
+
   it("holds no descriptor while nothing is under way", function()
     assert.equal(0, descriptors_left_by(function()
       for _ = 1, 20 do

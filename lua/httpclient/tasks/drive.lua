@@ -2,7 +2,6 @@
 -- outside of tasks in the kernel, or in the waiter that was set.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local finalizer = require(root .. ".base.finalizer")
-local kept = require(root .. ".base.kept")
 local life = require(root .. ".tasks.life")
 local outside = require(root .. ".tasks.outside")
 local scheduler = require(root .. ".tasks.scheduler")
@@ -13,8 +12,6 @@ local current, drop, new_task, resume, root_of = life.current, life.drop, life.n
 local pack = life.pack
 local AGAIN, WAIT = waits.AGAIN, waits.WAIT
 local unpack = table.unpack or unpack -- luacheck: ignore
-
-local lost = kept("lost", {})     -- tasks that an error has left behind: see drive_unguarded()
 
 local function pass_on(yielded, parent, is_pinned)
   if yielded[1] == AGAIN then
@@ -50,17 +47,11 @@ end
 local function drive_unguarded(task)
   local sentinel = finalizer(function()
     if task.state == "running" then
-      lost[#lost + 1] = task
+      life.lose(task)
     end
   end)
   drive_on(task)
   return sentinel
-end
-
-local function drop_lost()
-  while lost[1] do
-    drop(table.remove(lost))
-  end
 end
 
 -- drive() for a task that can't yield. Where nothing schedules it, and in the midst of the Poller's work, the others stand.
@@ -87,7 +78,7 @@ end
 -- Runs fn(...) as a task of its own to its end, and waits where the caller waits: inside a task for the scheduler, else
 -- in the kernel or the waiter. -> the task, which has ended
 local function drive(fn, ...)
-  drop_lost()
+  life.drop_lost()
   local parent = current()
   if parent and not outside.can_yield() then
     return drive_here(parent, fn, ...)

@@ -7,6 +7,7 @@ local watched = require(root .. ".tasks.watched")
 local unpack = table.unpack or unpack -- luacheck: ignore
 local enqueue = agenda.add
 
+local lost = kept("lost", {})
 local shared = kept("life", {
   waiting = {},       -- client -> the task that waits for it
   -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
@@ -137,6 +138,17 @@ function life.drop(task)
   conclude(task, "cancelled", nil, "the task was cancelled")
   if coroutine.close and coroutine.status(task.co) == "suspended" then
     coroutine.close(task.co)
+  end
+end
+
+-- An error has gone past the one who moved the task, and a finalizer has seen that: it ends with the next call that moves tasks.
+function life.lose(task)
+  lost[#lost + 1] = task
+end
+
+function life.drop_lost()
+  while lost[1] do
+    life.drop(table.remove(lost))
   end
 end
 

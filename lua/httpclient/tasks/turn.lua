@@ -21,6 +21,7 @@ function turn.enter(name, ends, level)
   if state.current or life.current() then
     error(name .. "() can't be called from inside a task or a callback", level)
   end
+  life.drop_lost()
   state.current = { ends = ends }
 end
 
