@@ -148,7 +148,16 @@ function harness.run(driver, workload, count, as)
   return result
 end
 
-local function traced(driver, workload, as, count, tool, log, pattern)
+local function last_number(pattern)
+  return function(text)
+    local found
+    for number in text:gmatch(pattern) do found = tonumber(number) end
+    return found
+  end
+end
+
+--- `read` makes one or two numbers of what the tool has written.
+local function traced(driver, workload, as, count, tool, log, read)
   -- The one start of an interpreter is traced without the process that repeats it.
   local command = workload.spawn and driver.load or command_of(driver, workload, as, count)
   local ok, output = shell(quote(pinned(driver, workload, "600", tool, command)))
@@ -156,28 +165,47 @@ local function traced(driver, workload, as, count, tool, log, pattern)
   local file = io.open(log, "r")
   local text = file and file:read("*a") or ""
   if file then file:close() end
-  local found
-  for number in text:gmatch(pattern) do found = tonumber(number) end
   os.remove(log)
+  local found, other = read(text)
   if not ok or not found then return nil, short(output) end
-  return found
+  return found, other
 end
 
-local function for_one_operation(driver, workload, as, tool, log, pattern)
-  if workload.spawn then return traced(driver, workload, as, 1, tool, log, pattern) end
+local function for_one_operation(driver, workload, as, tool, log, read)
+  if workload.spawn then return traced(driver, workload, as, 1, tool, log, read) end
   if not workload.trace then return nil end
   local few, many = workload.trace[1], workload.trace[2]
-  local first, why = traced(driver, workload, as, few, tool, log, pattern)
-  if not first then return nil, why end
-  local second, why_not = traced(driver, workload, as, many, tool, log, pattern)
-  if not second then return nil, why_not end
-  return (second - first) / (many - few)
+  local first, first_other = traced(driver, workload, as, few, tool, log, read)
+  if not first then return nil, first_other end
+  local second, second_other = traced(driver, workload, as, many, tool, log, read)
+  if not second then return nil, second_other end
+  local other = first_other and (second_other - first_other) / (many - few)
+  return (second - first) / (many - few), other
 end
 
 function harness.syscalls(driver, workload, as)
   local log = config.work .. "/strace"
   return for_one_operation(driver, workload, as or workload.as or workload.name,
-    { "strace", "-f", "-c", "-U", "calls,name", "-o", log }, log, "(%d+)%s+total")
+    { "strace", "-f", "-c", "-U", "calls,name", "-o", log }, log, last_number("(%d+)%s+total"))
+end
+
+-- A call that another thread interrupts has a second line, which tells of its end.
+local function calls_and_looks(text)
+  local calls, looks = 0, 0
+  for line in text:gmatch("[^\n]+") do
+    if line:find("^%d*%s*[%l_][%l%d_]*%(") then
+      calls = calls + 1
+      if line:find("MSG_PEEK", 1, true) then looks = looks + 1 end
+    end
+  end
+  if calls > 0 then return calls, looks end
+end
+
+--- The system calls; and how many of them only look whether something has come.
+function harness.calls_and_looks(driver, workload)
+  local log = config.work .. "/strace"
+  return for_one_operation(driver, workload, workload.as or workload.name, { "strace", "-f", "-o", log }, log,
+    calls_and_looks)
 end
 
 --- Lines that say where the work goes; none for what has no two counts.
@@ -207,11 +235,25 @@ function harness.instructions(driver, workload, as)
   as = as or workload.as or workload.name
   if by == "perf" then
     return for_one_operation(driver, workload, as, { "perf", "stat", "-x,", "-e", "instructions:u", "-o", log }, log,
-      "(%d+),[^\n]*instructions")
+      last_number("(%d+),[^\n]*instructions"))
   elseif by == "callgrind" then
     return for_one_operation(driver, workload, as, { "valgrind", "--tool=callgrind",
-      "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log, "Collected : (%d+)")
+      "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log, last_number("Collected : (%d+)"))
   end
+end
+
+-- The C library has its string functions several times, and takes those that suit the processor: these names are of all that
+-- glibc on x86 asks for, so that every machine is left with the same ones.
+local plainest = "glibc.cpu.hwcaps=-AVX,-AVX_Usable,-AVX2,-AVX2_Usable,-AVX512F,-AVX512VL,-AVX512BW,-BMI1,-BMI2,-MOVBE,-LZCNT," ..
+  "-SSSE3,-SSE4_1,-SSE4_2,-ERMS,-FSRM,-RTM,-XSAVE,-XSAVEC,-Fast_Unaligned_Copy,-Fast_Unaligned_Load,-Fast_Copy_Backward," ..
+  "-AVX_Fast_Unaligned_Load,-Prefer_PMINUB_for_stringop"
+
+--- Counted by valgrind, in such a way that the processor of the machine has no part in it.
+function harness.instructions_anywhere(driver, workload)
+  local log = config.work .. "/instructions"
+  return for_one_operation(driver, workload, workload.as or workload.name, { "env", "GLIBC_TUNABLES=" .. plainest,
+    "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log,
+    last_number("Collected : (%d+)"))
 end
 
 -- --- the machine -------------------------------------------------------------------------------------------

@@ -62,8 +62,8 @@ static int client_new(lua_State *L) {
   return 1;
 }
 
-/* The mark saves the look into the registry for the metatable, which costs many times as much. The size is that of full
- * userdata alone: a light one has none. */
+/* The mark saves the look into the registry for the metatable: without it a small GET takes 16% more
+ * instructions. The size is that of full userdata alone: a light one has none. */
 hcl_client *hcl_check_client(lua_State *L, int arg) {
   hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
   if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
@@ -72,11 +72,11 @@ hcl_client *hcl_check_client(lua_State *L, int arg) {
   return self;
 }
 
-/* In a Poller's round it is the core alone that knows. */
+/* In a Poller's round it is the core alone that knows. Of all streams only a script's own calls back. */
 static bool is_at_work(const hcl_client *self) {
   if (self->busy || hc_client_is_at_work(self->client)) return true;
-  hc_stream_peer *stream = hc_client_get_stream(self->client);
-  return stream && !hc_stream_peer_is_tcp(stream) && hc_stream_peer_is_in_call(stream);
+  bool has_own = (self->anchored & 1u << HCL_CLIENT_HOLDER) != 0;
+  return has_own && hc_stream_peer_is_in_call(hc_client_get_stream(self->client));
 }
 
 hcl_client *hcl_check_free_client(lua_State *L, int arg) {

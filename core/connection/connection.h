@@ -43,7 +43,8 @@ struct hc_connection {
   bool was_used;           /* an exchange on it is complete: what comes then comes between two */
   bool has_just_begun;     /* nobody has looked since the start: a near server may have answered already */
   bool has_event;          /* the descriptor was seen to be ready: the next look must be made ... */
-  bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not */
+  bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not (one
+                              system call of 3.3 for a request among 1000 connections) */
   bool is_shown;           /* a loop that is not ours may watch the descriptor */
   hc_stream_peer *stream;  /* NULL when closed */
   hc_walk *walk;           /* while connecting */

