@@ -113,7 +113,7 @@ local function compare(name)
   if verdict then bad = true end
   print(("%-12s %14s %14s %10s %10s  %s"):format(name, shown(instructions, "%.0f"),
     shown(was and was.instructions, "%.0f"), shown(calls, "%.2f"), shown(was and was.calls, "%.2f"), verdict or
-    oftener == "looks" and ("fine; %.2f of the calls are looks"):format(looks) or was and "fine" or "new"))
+    oftener == "looks" and ("fine; %.2f of the calls are looks"):format(looks) or not (instructions or calls) and "not counted" or was and "fine" or "new"))
   lines[#lines + 1] = ("%-12s %12.0f %8.2f %8.2f\n"):format(name, instructions or 0, calls or 0, looks or 0)
 end
 
