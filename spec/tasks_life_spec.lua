@@ -53,6 +53,21 @@ describe("the scheduler", function()
     end
   end)
 
+  it("lets close_idle close what a coroutine has held that is gone", function()
+    finally(function() httpclient.set_waiter(nil) end)
+    local server = with_server({ { { send = "", ending = "stall" } } })
+    httpclient.pool.close_idle()
+    for _ = 1, 3 do collectgarbage() end
+    local before = native.fd_count()
+    httpclient.set_waiter(function() coroutine.yield() end)
+    assert.is_true((coroutine.resume(coroutine.create(fetch), "http://127.0.0.1:" .. server:url():match(":(%d+)/"))))
+    httpclient.set_waiter(nil)
+    for _ = 1, 4 do collectgarbage() end
+    httpclient.pool.close_idle()
+    for _ = 1, 2 do collectgarbage() end
+    assert.is_true(native.fd_count() <= before + 1) -- the server's end
+  end)
+
   it("holds no descriptor while nothing is under way", function()
     assert.equal(0, descriptors_left_by(function()
       for _ = 1, 20 do

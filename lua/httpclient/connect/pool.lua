@@ -80,15 +80,6 @@ local function close_oldest_of_all()
   forget_if_empty(key, place)
 end
 
--- Closes every connection that is not in use.
-function pool.close_idle()
-  for key, place in pairs(places) do
-    close_oldest(key, place, function()
-      return true
-    end)
-  end
-end
-
 -- The newest first: it is the one that the server has kept most likely. poll() finds what has been closed, and bytes
 -- that nobody asked for.
 local function take_live(place)
@@ -120,6 +111,22 @@ local function drop_abandoned(place)
   end
   for _, task in ipairs(tasks_there) do
     waits.drop_if_abandoned(task)
+  end
+end
+
+-- Closes every connection that is not in use. What a coroutine holds that nobody resumes any more is in nobody's use.
+function pool.close_idle()
+  local all = {}
+  for _, place in pairs(places) do
+    all[#all + 1] = place
+  end
+  for _, place in ipairs(all) do
+    drop_abandoned(place)
+  end
+  for key, place in pairs(places) do
+    close_oldest(key, place, function()
+      return true
+    end)
   end
 end
 
