@@ -251,7 +251,8 @@ describe("alpn", function()
     { { "x", "http/1.1" }, { "http/1.1", "x" }, "http/1.1" },
     { { "x" }, { "http/1.1" }, "" },
     { { "http/1.1" }, {}, "" },
-    { nil, { "http/1.1" }, "" },
+    { nil, { "h2", "http/1.1" }, "http/1.1" }, -- what http_version offers of itself
+    { nil, {}, "" },
   }
   for i, case in ipairs(cases) do
     for _, version in ipairs({ "1.2", "1.3" }) do
