@@ -76,7 +76,7 @@ static void let_go(hc_h2_session *s) {
     s->streams = stream->behind;
     stream->session = NULL;
     stream->before = stream->behind = NULL;
-    stream->is_open = false;
+    stream->is_open = stream->is_deferred = false;
     stream->in_flight = 0;
   }
 }
@@ -130,9 +130,13 @@ bool hc_h2_session_awaits_pong(const hc_h2_session *s) { return s->awaits_pong; 
 
 /* --- bytes ----------------------------------------------------------------------------------------------------------------- */
 
-/* A stream had nothing to send, or found no room for it. */
+/* It had nothing to send, or found no room for it, and could go on. */
+static bool can_wake(const hc_h2_stream *stream) {
+  return stream->is_deferred && (stream->offered.size > 0 || stream->offer_is_last);
+}
+
 static int wake(hc_h2_stream *stream) {
-  if (!stream->is_deferred || (stream->offered.size == 0 && !stream->offer_is_last)) return 0;
+  if (!can_wake(stream)) return 0;
   stream->is_deferred = false;
   stream->session->deferred--;
   int result = nghttp2_session_resume_data(stream->session->h2, stream->id);
@@ -240,7 +244,13 @@ hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, si
 
 void hc_h2_session_sent(hc_h2_session *s, size_t size) { hc_h2_output_sent(&s->output, size); }
 
-bool hc_h2_session_has_output(const hc_h2_session *s) { return s->output.size > 0 || nghttp2_session_want_write(s->h2); }
+/* A stream that found no room in the output is nothing that nghttp2 would want to write. */
+bool hc_h2_session_has_output(const hc_h2_session *s) {
+  if (s->output.size > 0 || nghttp2_session_want_write(s->h2)) return true;
+  const hc_h2_stream *stream = s->deferred > 0 ? s->streams : NULL;
+  while (stream != NULL && !can_wake(stream)) stream = stream->behind;
+  return stream != NULL;
+}
 
 /* --- streams ----------------------------------------------------------------------------------------------------------------- */
 

@@ -323,6 +323,40 @@ static void check_upload(void) {
   finish(&w);
 }
 
+/* More than is gathered at once: what is left is to be sent as well, whoever asks when. */
+static void check_long_upload(void) {
+  static world w;
+  static char text[3 * HC_H2_GATHER_SIZE];
+  hc_slice parts[32];
+  size_t count = 0, left = 0;
+  hc_failure why = {HC_OK, ""};
+  CHECK(begin(&w));
+  send_all(&w);
+  CHECK(feed(&w, "S 4=2147483647|SA|W0 2000000000") == HC_OK && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, sizeof text}, HC_H2_LAST);
+  for (left = 0; hc_h2_session_has_output(w.session) && left < 100; left++) {
+    size_t size = 0;
+    CHECK(hc_h2_session_gather(w.session, parts, 32, &count, &why) == HC_OK && count > 0);
+    for (size_t i = 0; i < count; i++) size += parts[i].size;
+    hc_h2_session_sent(w.session, size);
+  }
+  CHECK(left < 100 && w.streams[0].offered.size == 0 && !w.streams[0].has_content);
+  finish(&w);
+}
+
+/* An offer to a stream whose session has gone meanwhile. */
+static void check_offer_to_nobody(void) {
+  static world w;
+  static char text[] = "hello";
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  (void)went_out(&w);
+  hc_h2_session_delete(w.session);
+  w.session = NULL;
+  CHECK(w.streams[0].stage == HC_H2_BROKEN && !hc_h2_stream_takes_content(&w.streams[0]));
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, 5}, HC_H2_MORE);
+  finish(&w);
+}
+
 static void check_empty_end(void) {
   static world w;
   CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
@@ -536,6 +570,8 @@ int main(void) {
   check_requests();
   check_room();
   check_upload();
+  check_long_upload();
+  check_offer_to_nobody();
   check_empty_end();
   check_peer_window();
   check_early_answer();
