@@ -263,10 +263,15 @@ static int client_share_connection(lua_State *L) {
   }
   client_new(L);
   hcl_client *made = hcl_check_client(L, 2);
-  const hcl_client *self = hcl_check_free_client(L, 1);
+  hcl_anchor_reserve(L, 2, HCL_CLIENT_HOLDER);
+  hcl_client *self = hcl_check_free_client(L, 1);
   *hc_client_get_settings(made->client) = *hc_client_get_settings(self->client);
   hc_error code = hc_client_join(made->client, self->client, &why);
-  if (code == HC_OK) return 1;
+  if (code == HC_OK) {
+    hcl_client_anchor_get(L, self, 1, HCL_CLIENT_HOLDER); /* the script's own stream is at work for both */
+    hcl_client_anchor_put(L, made, 2, HCL_CLIENT_HOLDER);
+    return 1;
+  }
   lua_pushnil(L);
   lua_pushstring(L, why.text);
   lua_pushinteger(L, (lua_Integer)code);

@@ -1,0 +1,67 @@
+-- HTTP/2 over a stream that is a table of the script's own, which several clients share.
+local httpclient = require("httpclient")
+local h2 = require("spec.support.h2")
+local support = require("spec.support.client")
+
+local HTTPClient = httpclient.HTTPClient
+
+local OK = { { ":status", "200" } }
+
+-- A script's own stream that takes all, and gives what `given` holds.
+local function own_stream(during)
+  local stream = { given = {} }
+  function stream.get_status() return 2 end
+  function stream.poll() return 0 end
+  function stream.put_partial_data(_, data)
+    during("put")
+    return 0, #data
+  end
+  function stream.get_partial_data(self)
+    during("get")
+    return 0, table.remove(self.given, 1) or ""
+  end
+  function stream.get_available_bytes(self) return self.given[1] and #self.given[1] or 0 end
+  function stream.disconnect_from_host() during("close") end
+  return stream
+end
+
+describe("A connection of HTTP/2 over a script's own stream", function()
+  for _, what in ipairs({ "poll", "close", "request", "wait", "read_response_body_chunk", "get_connection" }) do
+    it("is not entered again by another client's " .. what, function()
+      local client, other, calls = HTTPClient.new(), nil, 0
+      local stream = own_stream(function()
+        if not other then return end
+        calls = calls + 1
+        pcall(other[what], other, HTTPClient.METHOD_GET, "/", {})
+        collectgarbage()
+      end)
+      client.http_version = "2"
+      client:set_connection(stream)
+      other = assert(client:share_connection())
+      stream.given = { h2.settings({}), h2.headers(1, OK), h2.data(1, "x", h2.END_STREAM) }
+      support.request(client, "GET", "/")
+      for _ = 1, 5 do client:poll() end
+      assert.equal("x", (support.read_all(client)))
+      assert.is_true(calls > 0)
+      client:close()
+      other:close()
+    end)
+  end
+
+  it("keeps the stream for the client that is left", function()
+    local other
+    do
+      local client, stream = HTTPClient.new(), own_stream(function() end)
+      client.http_version = "2"
+      client:set_connection(stream)
+      other = assert(client:share_connection())
+      stream.given = { h2.settings({}), h2.headers(1, OK, h2.END_STREAM) }
+    end
+    collectgarbage()
+    collectgarbage()
+    support.request(other, "GET", "/")
+    for _ = 1, 5 do other:poll() end
+    assert.equal(200, other:get_response_code())
+    other:close()
+  end)
+end)
