@@ -112,7 +112,13 @@ static hc_stream_peer *take_stream(hc_connection *n) {
   return stream;
 }
 
-void hc_connection_let_go(hc_connection *n) { hc_stream_peer_release(take_stream(n)); }
+/* Others may have something under way on it. */
+void hc_connection_let_go(hc_connection *n) {
+  hc_stream_peer *stream = take_stream(n);
+  n->protocol->shut_down(n, NULL);
+  hc_connection_notice_all(n);
+  hc_stream_peer_release(stream);
+}
 
 void hc_connection_drop(hc_connection *n) {
   hc_stream_peer *stream = take_stream(n);
