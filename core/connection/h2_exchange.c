@@ -110,6 +110,10 @@ static void look_at_expectation(hc_h2_exchange *h) {
   hc_exchange_touch(&h->common);
 }
 
+static bool is_all_out(const hc_h2_exchange *h) {
+  return h->stream.is_sent && h->source_ended && !h->stream.has_content && h->stream.in_flight == 0;
+}
+
 static uint64_t count_sent(const hc_h2_exchange *h) {
   return h->supply.pulled - h->stream.offered.size - h->stream.in_flight;
 }
@@ -123,16 +127,12 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
     if (h->source_ended || !hc_h2_stream_takes_content(&h->stream)) break;
     hc_progress offered = offer_piece(h, why);
     if (offered == HC_WAIT || offered == HC_BROKEN) return offered == HC_WAIT ? progress : HC_BROKEN;
-    progress = hc_h2_link_move(h->common.connection, why);
+    progress = hc_h2_link_move(h->common.connection, &h->common, why);
     if (progress == HC_BROKEN) return HC_MOVED; /* the stream tells of it */
   }
   if (h->common.sent != count_sent(h)) hc_exchange_touch(&h->common);
   h->common.sent = count_sent(h);
   return progress;
-}
-
-static bool is_all_out(const hc_h2_exchange *h) {
-  return h->stream.is_sent && h->source_ended && !h->stream.has_content && h->stream.in_flight == 0;
 }
 
 /* All is sent: the response timeout runs in place of the idle timeout. */
@@ -194,7 +194,7 @@ hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_progress content = HC_WAIT, moved = HC_WAIT;
   if (!is_over(h)) content = send_content(h, why);
   if (content == HC_BROKEN) return HC_BROKEN; /* the source's fault */
-  if (!is_over(h)) moved = hc_h2_link_move(x->connection, &connection);
+  if (!is_over(h)) moved = hc_h2_link_move(x->connection, x, &connection);
   if (content == HC_MOVED || moved == HC_BROKEN) moved = HC_MOVED;
   return look_for_head(h, moved, why);
 }
@@ -227,7 +227,7 @@ hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_failure connection = {HC_OK, ""};
   hc_progress progress = look_for_content(h, view, why);
   if (progress != HC_WAIT) return progress;
-  (void)hc_h2_link_move(x->connection, &connection); /* the stream tells of its end */
+  (void)hc_h2_link_move(x->connection, x, &connection); /* the stream tells of its end */
   progress = look_for_content(h, view, why);
   if (progress != HC_WAIT || !hc_exchange_is_idle_too_long(x)) return progress;
   *view = hc_h2_held(x);
@@ -254,7 +254,7 @@ bool hc_h2_is_readable(hc_exchange *x) { return hc_buffer_size(&of(x)->stream.co
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
   hc_failure connection = {HC_OK, ""};
-  if (!is_over(h)) (void)hc_h2_link_move(x->connection, &connection);
+  if (!is_over(h)) (void)hc_h2_link_move(x->connection, x, &connection);
   note_arrivals(h);
   if (hc_h2_is_readable(x) || !hc_exchange_is_idle_too_long(x)) return HC_WAIT;
   return hc_exchange_end_by_idle_timeout(x, why);
@@ -271,14 +271,24 @@ static void retire(hc_h2_exchange *h) {
   hc_h2_stream_close(&h->stream);
 }
 
-/* The stream ends; the connection is the others'. */
+/* A connection that takes no more requests ends with the last exchange on it. */
+static bool is_at_its_end(hc_connection *n) {
+  hc_h2_link_note_draining(n);
+  if (n->state != HC_CONNECTION_DRAINING || hc_stream_peer_is_in_call(n->stream)) return false;
+  for (const hc_place *p = n->places; p; p = p->next)
+    if (p->exchange && p->exchange->is_under_way) return false;
+  return true;
+}
+
+/* The stream ends; the connection is the others', one of whom is to send the reset. */
 void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
   hc_connection *n = x->connection;
   retire(of(x));
   if (!hc_connection_is_shared(n)) hc_connection_fail(n, why);
+  else if (is_at_its_end(n)) hc_connection_drop(n);
+  else hc_connection_notice_all(n);
 }
 
-/* A connection that takes no more requests ends with the last exchange on it. */
 hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
   hc_connection *n = x->connection;
@@ -288,7 +298,7 @@ hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   retire(h);
   h->answer.trailers = &h->trailers;
   if (!n->h2) return HC_DONE;
-  if (n->state == HC_CONNECTION_DRAINING && hc_h2_session_count(n->h2->session) == 0) hc_connection_drop(n);
+  if (is_at_its_end(n)) hc_connection_drop(n);
   else if (hc_connection_is_crowded(n)) hc_connection_notice_all(n); /* there is room for the others now */
   return HC_DONE;
 }
@@ -307,11 +317,13 @@ void hc_h2_forget(hc_exchange *x) {
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const(x);
   if (is_over(h) || h->stream.arrivals != h->seen) return true;
+  if (!h->answer.has_response && !h->is_awaited && (is_all_out(h) || x->sent != count_sent(h))) return true;
   return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended && hc_h2_stream_takes_content(&h->stream);
 }
 
 static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
   if (h->upload == HC_H2_UPLOAD_EXPECTING) out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);
+  if (h->upload == HC_H2_UPLOAD_EXPECTING && h->stream.has_continued) out->ready = true;
   if (h->upload != HC_H2_UPLOAD_MOVING || h->source_ended || !hc_h2_stream_takes_content(&h->stream)) return;
   if (h->supply.ask_at == 0) out->ready = true;
   else out->deadline = hc_clock_earlier(out->deadline, h->supply.ask_at);

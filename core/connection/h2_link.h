@@ -19,9 +19,11 @@ typedef struct hc_h2_link {
 
 extern const hc_protocol hc_protocol_h2;
 
-/* Sends what is to be sent and takes what has come. MOVED: something was; WAIT; BROKEN: the connection has ended, and so
- * has all that was on it. */
-hc_progress hc_h2_link_move(hc_connection *n, hc_failure *why);
+/* Sends what is to be sent and takes what has come, and notices the places of all but `mover` (NULL: of all) for which that
+ * changes something. MOVED: something was; WAIT; BROKEN: the connection has ended, and so has all that was on it. */
+hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why);
+/* No further request, where the peer says so, or one of ours has. */
+void hc_h2_link_note_draining(hc_connection *n);
 
 HC_INTERNAL_END
 

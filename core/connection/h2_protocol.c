@@ -58,12 +58,33 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
-hc_progress hc_h2_link_move(hc_connection *n, hc_failure *why) {
-  if (!n->h2) return HC_BROKEN;
+/* MOVED, WAIT; BROKEN. */
+static hc_progress move(hc_connection *n, hc_failure *why) {
+  hc_progress usable = hc_connection_make_usable(n, why);
+  if (usable != HC_DONE) return usable;
   hc_progress sent = send_all(n, n->stream, why);
   hc_progress got = sent == HC_BROKEN ? HC_BROKEN : receive_all(n, why);
   if (got == HC_MOVED && hc_h2_session_has_output(n->h2->session)) sent = send_all(n, n->stream, why);
-  if (sent != HC_BROKEN && got != HC_BROKEN) return sent == HC_MOVED || got == HC_MOVED ? HC_MOVED : HC_WAIT;
+  if (sent == HC_BROKEN || got == HC_BROKEN) return HC_BROKEN;
+  return sent == HC_MOVED || got == HC_MOVED ? HC_MOVED : HC_WAIT;
+}
+
+/* No event of the descriptor's tells the others of what was taken for them. */
+static void notice_news(const hc_connection *n, const hc_exchange *mover) {
+  for (hc_place *p = n->places; p; p = p->next) {
+    const hc_exchange *x = p->exchange;
+    if (x && x != mover && x->is_under_way && hc_h2_has_news(x)) hc_place_notice(p);
+  }
+}
+
+hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
+  if (!n->h2) return HC_BROKEN;
+  if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT; /* a move further out, of which this is a part */
+  unsigned wanted = n->h2->send_wants;
+  hc_progress progress = move(n, why);
+  if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
+  if (n->h2->send_wants != wanted) hc_connection_notice_all(n); /* the descriptor is watched for something else now */
+  if (progress != HC_BROKEN) return progress;
   hc_connection_name_next(n, why);
   hc_h2_session_end(n->h2->session, why);
   hc_connection_fail(n, why);
@@ -86,16 +107,15 @@ hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   return HC_ERR_OUT_OF_MEMORY;
 }
 
-/* No further request: the peer says so, or one of ours has. */
-static void note_draining(hc_connection *n) {
-  if (n->state != HC_CONNECTION_OPEN) return;
+void hc_h2_link_note_draining(hc_connection *n) {
+  if (!n->h2 || n->state != HC_CONNECTION_OPEN) return;
   if (n->h2->takes_no_more || hc_h2_session_is_draining(n->h2->session)) n->state = HC_CONNECTION_DRAINING;
 }
 
 static void advance(hc_connection *n) {
   hc_failure why = {HC_OK, ""};
-  if (hc_h2_link_move(n, &why) == HC_BROKEN) return; /* and all have been noticed */
-  note_draining(n);
+  if (hc_h2_link_move(n, NULL, &why) == HC_BROKEN) return; /* and all have been noticed */
+  hc_h2_link_note_draining(n);
   for (hc_place *p = n->places; p; p = p->next) {
     bool is_idle = !p->exchange || !p->exchange->is_under_way;
     if (is_idle ? n->state == HC_CONNECTION_DRAINING : hc_h2_has_news(p->exchange)) hc_place_notice(p);
@@ -103,8 +123,8 @@ static void advance(hc_connection *n) {
 }
 
 static hc_progress check(hc_connection *n, hc_failure *why) {
-  if (hc_h2_link_move(n, why) == HC_BROKEN) return HC_BROKEN;
-  note_draining(n);
+  if (hc_h2_link_move(n, NULL, why) == HC_BROKEN) return HC_BROKEN;
+  hc_h2_link_note_draining(n);
   if (n->state != HC_CONNECTION_DRAINING) return HC_DONE;
   hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server closed the idle connection (GOAWAY)");
   return HC_BROKEN;
@@ -119,7 +139,7 @@ static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc
   hc_error code = hc_h2_exchange_open(n, n->h2->session, wish, out, why);
   if (code != HC_OK) return code;
   if (((hc_h2_exchange *)(void *)*out)->announced.closes) n->h2->takes_no_more = true;
-  note_draining(n);
+  hc_h2_link_note_draining(n);
   return HC_OK;
 }
 
@@ -143,6 +163,7 @@ static void shut_down(hc_connection *n, hc_stream_peer *stream) {
 
 const hc_protocol hc_protocol_h2 = {
     .major_version = 2,
+    .takes_for_all = true,
     .advance = advance,
     .check = check,
     .room = room,

@@ -36,6 +36,7 @@ typedef enum hc_upload {
 
 typedef struct hc_protocol {
   int major_version;
+  bool takes_for_all;  /* its advance takes what has come, whosever it is */
 
   /* --- the connection, whose stream is usable */
 

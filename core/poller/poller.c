@@ -420,13 +420,19 @@ static bool calls_back(const hc_client *c) {
          (c->place.connection->stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->place.connection->stream)));
 }
 
+/* While the client is at work, does its descriptor serve others? */
+static bool serves_others(const hc_client *c) {
+  const hc_connection *n = c->place.connection;
+  return n && n->protocol->takes_for_all && has_other_seat(n, &c->place) && !hc_stream_peer_is_in_call(n->stream);
+}
+
 /* The client is at work further out: what it calls has come to this wait. It is nobody's turn
  * then, so nothing is left that could end a sleep, neither descriptor nor deadline; and its
  * call, when it ends, makes it due. One whose stream alone is at work has no such call, and is
  * looked at again soon. */
 static void put_off(hc_poller *p, seat *s) {
   hc_client *c = s->client;
-  unwatch(c->place.connection);
+  if (!serves_others(c)) unwatch(c->place.connection);
   note_final(p, s);
   if (c->at_work) c->is_missed = true;
   set_deadline(p, s, c->at_work ? HC_NEVER : hc_clock_now() + HC_BLIND_STEP_NS);
