@@ -123,6 +123,16 @@ describe("An HTTP/2 client", function()
     end)
   end
 
+  it("tells the server of its fault before it ends the connection", function()
+    with_peer({}, function(client, peer)
+      ask(client, peer)
+      peer:send(h2.data(0, "x"))
+      support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
+      local goodbye = peer:await("GOAWAY")
+      assert.equal(1, h2.number(goodbye.payload:sub(5, 8)))
+    end)
+  end)
+
   it("does not take the end of the connection for the end of the content", function()
     with_peer({}, function(client, peer)
       ask(client, peer)

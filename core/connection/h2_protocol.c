@@ -41,6 +41,13 @@ static hc_progress end_of_stream(hc_failure *why) {
   return HC_BROKEN;
 }
 
+/* The peer's fault, and it hears of it, if it can hear at once (RFC 9113 section 5.4.1). */
+static hc_progress tell_fault(hc_connection *n) {
+  hc_failure ignored = {HC_OK, ""};
+  (void)send_all(n, n->stream, &ignored);
+  return HC_BROKEN;
+}
+
 /* MOVED, WAIT; BROKEN. */
 static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
@@ -52,7 +59,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
     if (io == HC_IO_EOF) return end_of_stream(why);
     if (io != HC_IO_OK) return HC_BROKEN;
     moved += got;
-    if (hc_h2_session_feed(n->h2->session, (hc_slice){bytes, got}, why) != HC_OK) return HC_BROKEN;
+    if (hc_h2_session_feed(n->h2->session, (hc_slice){bytes, got}, why) != HC_OK) return tell_fault(n);
     if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
   }
   return moved > 0 ? HC_MOVED : HC_WAIT;
