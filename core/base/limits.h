@@ -48,8 +48,9 @@
 
 /* HTTP/2. */
 #define HC_H2_STREAM_WINDOW (1 << 20)      /* content that a stream may hold unread, RFC 9113 section 5.2 */
-#define HC_H2_CONNECTION_WINDOW (1 << 24)  /* ... and all streams of a connection together: more, so that one can't stop all */
 #define HC_H2_STREAMS_MAX 100u             /* open on a connection at once */
+/* All streams can be full, so that none that is not read stops another that is. */
+#define HC_H2_CONNECTION_WINDOW ((int)HC_H2_STREAMS_MAX * HC_H2_STREAM_WINDOW)
 #define HC_H2_GATHER_SIZE ((size_t)65536)  /* output is gathered up to about this size ... */
 #define HC_H2_PARTS_MAX 32u                /* ... in this many parts */
 #define HC_H2_IDLE_FRAMES_MAX 10000u       /* frames in a row that bring nothing and move nothing */
