@@ -114,6 +114,7 @@ SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
 /* --- the end */
 
 bool hc_alpn_list_has(hc_slice list, hc_slice name) {
+  if (list.data == NULL) return false;
   for (size_t at = 0; at < list.size; at += 1u + (unsigned char)list.data[at]) {
     if ((unsigned char)list.data[at] == name.size && memcmp(list.data + at + 1, name.data, name.size) == 0) return true;
   }
