@@ -72,11 +72,11 @@ check-cppcheck:
 	@cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  $$(cppcheck --help | grep -q -e --check-level && echo --check-level=exhaustive) \
 	  --error-exitcode=1 --suppressions-list=.ci/cppcheck.txt -j $(JOBS) \
-	  $(filter -D%,$(DEFINES)) $(filter -D%,$(CPPFLAGS)) core bindings spec/support/native
+	  $(filter -D%,$(DEFINES) $(CPPFLAGS) $(TLS_CFLAGS)) core bindings spec/support/native
 
 check-tidy:
 	@printf '%s\n' $(core_sources) $(binding_sources) | xargs -P $(JOBS) -n 4 sh -c \
-	  'log=$(BUILD)/tidy.$$$$.log; clang-tidy --quiet "$$@" -- -std=c11 $(DEFINES) $(lua_flags) \
+	  'log=$(BUILD)/tidy.$$$$.log; clang-tidy --quiet "$$@" -- -std=c11 $(DEFINES) $(TLS_CFLAGS) $(lua_flags) \
 	  2>$$log || { cat $$log; exit 1; }' tidy
 	@rm -f $(BUILD)/tidy.*.log
 
