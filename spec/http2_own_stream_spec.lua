@@ -5,7 +5,7 @@ local support = require("spec.support.client")
 
 local HTTPClient = httpclient.HTTPClient
 
-local OK = { { ":status", "200" } }
+local OK = h2.OK
 
 -- A script's own stream that takes all, and gives what `given` holds.
 local function own_stream(during)

@@ -6,31 +6,9 @@ local support = require("spec.support.client")
 
 local HTTPClient = httpclient.HTTPClient
 
-local OK = { { ":status", "200" } }
+local OK, ask = h2.OK, h2.ask
 
-local function with_peer(settings, action)
-  local listener = assert(native.listen({ host = "127.0.0.1" }))
-  local client, peer = h2.connect(listener, { settings = settings })
-  local others = {}
-  finally(function()
-    for _, other in ipairs(others) do other:close() end
-    client:close()
-    peer:close()
-    listener:close()
-  end)
-  function peer:share()
-    local other = assert(client:share_connection())
-    others[#others + 1] = other
-    self.clients[#self.clients + 1] = other
-    return other
-  end
-  return action(client, peer)
-end
-
-local function ask(client, peer, method, headers, body)
-  support.request(client, method, "/", headers, body)
-  return peer:await("HEADERS")
-end
+local function with_peer(settings, action) return h2.with_peer(finally, settings, action) end
 
 local function has(list, wanted)
   for _, one in ipairs(list) do

@@ -16,7 +16,13 @@
 static hc_h2_exchange *of(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
 static const hc_h2_exchange *of_const(const hc_exchange *x) { return (const hc_h2_exchange *)(const void *)x; }
 
-static bool is_over(const hc_h2_exchange *h) { return h->stream.stage == HC_H2_COMPLETE || h->stream.stage == HC_H2_BROKEN; }
+static bool is_over(const hc_h2_exchange *h) { return hc_h2_stream_is_done(&h->stream); }
+
+/* The stream tells of what became of the connection, and whether that is this request's end. */
+static hc_progress move_bytes(hc_exchange *x) {
+  hc_failure connection = {HC_OK, ""};
+  return hc_h2_link_move(x->connection, x, &connection);
+}
 
 /* --- the request -------------------------------------------------------------------------------------------------------- */
 
@@ -31,13 +37,9 @@ static hc_error check(const hc_request *r, const hc_checked_request *checked, hc
   return HC_OK;
 }
 
-static bool has_content(const hc_request_head *head) {
-  return head->transfer == HC_TRANSFER_CHUNKED || (head->transfer == HC_TRANSFER_LENGTH && head->content_length > 0);
-}
-
 static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session, const hc_checked_request *checked, hc_failure *why) {
   bool is_secure = hc_stream_peer_is_tls(h->common.connection->stream);
-  hc_h2_more more = has_content(&checked->head) ? HC_H2_MORE : HC_H2_LAST;
+  hc_h2_more more = hc_request_head_has_content(&checked->head) ? HC_H2_MORE : HC_H2_LAST;
   h->announced = checked->head;
   h->method = checked->method;
   h->upload = more == HC_H2_LAST ? HC_H2_UPLOAD_NONE : h->announced.expects_continue ? HC_H2_UPLOAD_EXPECTING : HC_H2_UPLOAD_MOVING;
@@ -71,6 +73,7 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
 /* --- content on its way out --------------------------------------------------------------------------------------------- */
 
 static void end_upload(hc_h2_exchange *h) {
+  if (h->upload == HC_H2_UPLOAD_NONE) return;
   h->upload = HC_H2_UPLOAD_NONE;
   h->source_ended = true;
   hc_h2_stream_withdraw(&h->stream);
@@ -114,6 +117,11 @@ static bool is_all_out(const hc_h2_exchange *h) {
   return h->stream.is_sent && h->source_ended && !h->stream.has_content && h->stream.in_flight == 0;
 }
 
+/* Is it the turn of the body's source? */
+static bool wants_piece(const hc_h2_exchange *h) {
+  return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended && hc_h2_stream_takes_content(&h->stream);
+}
+
 static uint64_t count_sent(const hc_h2_exchange *h) {
   return h->supply.pulled - h->stream.offered.size - h->stream.in_flight;
 }
@@ -123,12 +131,11 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   uint64_t end = h->supply.pulled + SUPPLY_BUDGET;
   hc_progress progress = HC_WAIT;
   look_at_expectation(h);
-  for (int i = 0; i < SUPPLIES_MAX && h->upload == HC_H2_UPLOAD_MOVING && h->supply.pulled < end; i++) {
-    if (h->source_ended || !hc_h2_stream_takes_content(&h->stream)) break;
+  for (int i = 0; i < SUPPLIES_MAX && h->supply.pulled < end && wants_piece(h); i++) {
     hc_progress offered = offer_piece(h, why);
     if (offered == HC_WAIT || offered == HC_BROKEN) return offered == HC_WAIT ? progress : HC_BROKEN;
-    progress = hc_h2_link_move(h->common.connection, &h->common, why);
-    if (progress == HC_BROKEN) return HC_MOVED; /* the stream tells of it */
+    progress = move_bytes(&h->common);
+    if (progress == HC_BROKEN) return HC_MOVED;
   }
   if (h->common.sent != count_sent(h)) hc_exchange_touch(&h->common);
   h->common.sent = count_sent(h);
@@ -139,7 +146,7 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
 static void look_whether_sent(hc_h2_exchange *h) {
   if (h->is_awaited || !is_all_out(h)) return;
   h->is_awaited = true;
-  if (h->upload != HC_H2_UPLOAD_NONE) end_upload(h);
+  end_upload(h);
   hc_exchange_await_head(&h->common);
 }
 
@@ -165,7 +172,7 @@ static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
   if (is_empty && a->plan.framing == HC_FRAMING_UNTIL_CLOSE) a->plan.framing = HC_FRAMING_NONE;
   a->has_response = true;
   h->common.response_deadline = HC_NEVER;
-  if (h->upload != HC_H2_UPLOAD_NONE) end_upload(h);
+  end_upload(h);
   if (a->plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
   return HC_DONE;
 }
@@ -190,11 +197,10 @@ static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failur
 
 hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
-  hc_failure connection = {HC_OK, ""};
   hc_progress content = HC_WAIT, moved = HC_WAIT;
   if (!is_over(h)) content = send_content(h, why);
   if (content == HC_BROKEN) return HC_BROKEN; /* the source's fault */
-  if (!is_over(h)) moved = hc_h2_link_move(x->connection, x, &connection);
+  if (!is_over(h)) moved = move_bytes(x);
   if (content == HC_MOVED || moved == HC_BROKEN) moved = HC_MOVED;
   return look_for_head(h, moved, why);
 }
@@ -224,10 +230,9 @@ static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failur
 
 hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_h2_exchange *h = of(x);
-  hc_failure connection = {HC_OK, ""};
   hc_progress progress = look_for_content(h, view, why);
   if (progress != HC_WAIT) return progress;
-  (void)hc_h2_link_move(x->connection, x, &connection); /* the stream tells of its end */
+  (void)move_bytes(x);
   progress = look_for_content(h, view, why);
   if (progress != HC_WAIT || !hc_exchange_is_idle_too_long(x)) return progress;
   *view = hc_h2_held(x);
@@ -253,8 +258,7 @@ bool hc_h2_is_readable(hc_exchange *x) { return hc_buffer_size(&of(x)->stream.co
 
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
-  hc_failure connection = {HC_OK, ""};
-  if (!is_over(h)) (void)hc_h2_link_move(x->connection, x, &connection);
+  if (!is_over(h)) (void)move_bytes(x);
   note_arrivals(h);
   if (hc_h2_is_readable(x) || !hc_exchange_is_idle_too_long(x)) return HC_WAIT;
   return hc_exchange_end_by_idle_timeout(x, why);
@@ -264,7 +268,7 @@ hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
 
 static void retire(hc_h2_exchange *h) {
   hc_exchange_retire(&h->common);
-  if (h->upload != HC_H2_UPLOAD_NONE) end_upload(h);
+  end_upload(h);
   hc_headers_free(&h->trailers);
   h->trailers = h->stream.trailers;
   h->stream.trailers = (hc_headers){0};
@@ -318,13 +322,13 @@ bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const(x);
   if (is_over(h) || h->stream.arrivals != h->seen) return true;
   if (!h->answer.has_response && !h->is_awaited && (is_all_out(h) || x->sent != count_sent(h))) return true;
-  return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended && hc_h2_stream_takes_content(&h->stream);
+  return wants_piece(h);
 }
 
 static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
   if (h->upload == HC_H2_UPLOAD_EXPECTING) out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);
   if (h->upload == HC_H2_UPLOAD_EXPECTING && h->stream.has_continued) out->ready = true;
-  if (h->upload != HC_H2_UPLOAD_MOVING || h->source_ended || !hc_h2_stream_takes_content(&h->stream)) return;
+  if (!wants_piece(h)) return;
   if (h->supply.ask_at == 0) out->ready = true;
   else out->deadline = hc_clock_earlier(out->deadline, h->supply.ask_at);
 }

@@ -53,6 +53,11 @@ typedef struct hc_request_head {
   bool expects_continue;    /* it says Expect: 100-continue, and content follows (RFC 9110 section 10.1.1) */
 } hc_request_head;
 
+/* Does content follow that is not empty? */
+static inline bool hc_request_head_has_content(const hc_request_head *head) {
+  return head->transfer == HC_TRANSFER_CHUNKED || head->content_length > 0;
+}
+
 HC_INTERNAL_END
 
 #endif

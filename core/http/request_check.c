@@ -215,8 +215,7 @@ static void decide_head(const hc_request *r, const hc_survey *s, hc_request_head
     head->transfer = HC_TRANSFER_LENGTH;
     head->content_length = r->content == HC_CONTENT_SIZED ? r->content_length : s->content_length;
   }
-  bool has_content = head->transfer == HC_TRANSFER_CHUNKED || head->content_length > 0;
-  head->expects_continue = s->expects_continue && has_content;
+  head->expects_continue = s->expects_continue && hc_request_head_has_content(head);
 }
 
 /* RFC 9110 section 8.6: a method that can have content says 0 when it has none. */

@@ -20,16 +20,14 @@ int hc_h2_out_of_memory(hc_h2_session *s) {
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-void hc_h2_stream_break(hc_h2_stream *stream, hc_error code, const char *what) {
-  if (hc_h2_stream_is_done(stream)) return;
+hc_failure *hc_h2_stream_break(hc_h2_stream *stream) {
+  if (hc_h2_stream_is_done(stream)) return NULL;
   stream->stage = HC_H2_BROKEN;
-  hc_failure_set(&stream->failure, code, "%s", what);
+  return &stream->failure;
 }
 
-/* The answer is nothing that HTTP knows, or more than we take: the stream ends, the connection goes on. */
-static int refuse_answer(hc_h2_stream *stream, uint32_t code, const char *what) {
-  if (hc_h2_stream_is_done(stream)) return 0;
-  hc_h2_stream_break(stream, HC_ERR_INVALID_DATA, what);
+/* The answer of a stream that was just broken is nothing that HTTP knows, or more than we take; the connection goes on. */
+static int reset(const hc_h2_stream *stream, uint32_t code) {
   int result = nghttp2_submit_rst_stream(stream->session->h2, NGHTTP2_FLAG_NONE, stream->id, code);
   return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(stream->session) : 0;
 }
@@ -59,10 +57,9 @@ static bool is_too_large(hc_h2_stream *stream, size_t name_size, size_t value_si
 }
 
 static int refuse_size(hc_h2_stream *stream) {
-  hc_failure text = {HC_OK, ""};
-  hc_failure_set(&text, HC_ERR_INVALID_DATA, "response head: it is larger than the limit of %zu bytes",
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA, "response head: it is larger than the limit of %zu bytes",
                  stream->session->max_header_size);
-  return refuse_answer(stream, NGHTTP2_CANCEL, text.text);
+  return reset(stream, NGHTTP2_CANCEL);
 }
 
 /* nghttp2 has seen to it that :status is the first and the only pseudo-field, and three digits. */
@@ -90,15 +87,14 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
                              const uint8_t *value, size_t value_size, uint8_t flags, void *user) {
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
-  hc_failure text = {HC_OK, ""};
   (void)value;
   (void)value_size;
   (void)flags;
   (void)user;
-  if (stream == NULL) return 0;
-  hc_failure_set(&text, HC_ERR_INVALID_DATA, "response head: the field \"%.*s\" is malformed",
+  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA, "response head: the field \"%.*s\" is malformed",
                  name_size > 64 ? 64 : (int)name_size, (const char *)name);
-  return refuse_answer(stream, NGHTTP2_PROTOCOL_ERROR, text.text);
+  return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
 
 /* A head of 1xx is over when it is whole; only 100 has a meaning here. */
@@ -119,15 +115,19 @@ static void end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
   if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->stage = HC_H2_COMPLETE;
 }
 
-static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
+/* `what`, and behind it the code and what the frame adds in words. */
+static void tell_goaway(hc_failure *into, hc_error code, const char *what, const nghttp2_goaway *goaway) {
   int size = goaway->opaque_data_len > 64 ? 64 : (int)goaway->opaque_data_len;
+  hc_failure_set(into, code, "HTTP/2: the server %s (%s%s%.*s)", what, code_name(goaway->error_code), size > 0 ? ": " : "",
+                 size, size > 0 ? (const char *)goaway->opaque_data : "");
+}
+
+static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
   s->has_goaway = true;
   s->goaway_code = goaway->error_code;
   if (goaway->error_code == NGHTTP2_NO_ERROR) return;
   hc_failure_clear(&s->goaway);
-  hc_failure_set(&s->goaway, HC_ERR_CONNECTION_ERROR, "HTTP/2: the server ends the connection (%s%s%.*s)",
-                 code_name(goaway->error_code), size > 0 ? ": " : "", size,
-                 size > 0 ? (const char *)goaway->opaque_data : "");
+  tell_goaway(&s->goaway, HC_ERR_CONNECTION_ERROR, "ends the connection", goaway);
 }
 
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
@@ -163,29 +163,27 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
   return 0;
 }
 
+static void tell_malformed(hc_h2_stream *stream, const char *reason) {
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA, "HTTP/2: the server's answer is malformed (%s)", reason);
+}
+
 static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error, void *user) {
   hc_h2_stream *stream = frame->hd.type == NGHTTP2_HEADERS ? stream_of(h2, frame->hd.stream_id) : NULL;
   (void)user;
-  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
-  hc_failure text = {HC_OK, ""};
-  hc_failure_set(&text, HC_ERR_INVALID_DATA, "HTTP/2: the server's answer is malformed (%s)", nghttp2_strerror(error));
-  hc_h2_stream_break(stream, HC_ERR_INVALID_DATA, text.text);
+  if (stream != NULL) tell_malformed(stream, nghttp2_strerror(error));
   return 0;
 }
 
 /* NO_ERROR before the answer's end is no end of it, though it looks like one. */
 static void note_reset(hc_h2_session *s, hc_h2_stream *stream, uint32_t code) {
-  hc_failure text = {HC_OK, ""};
   if (hc_h2_stream_is_done(stream)) return;
   stream->is_unprocessed = code == NGHTTP2_REFUSED_STREAM || !stream->is_sent;
   stream->wants_http1 = code == NGHTTP2_HTTP_1_1_REQUIRED || s->goaway_code == NGHTTP2_HTTP_1_1_REQUIRED;
-  if (s->has_goaway && s->goaway.code != HC_OK) {
-    hc_h2_stream_break(stream, s->goaway.code, s->goaway.text);
-    return;
-  }
-  hc_failure_set(&text, HC_ERR_CONNECTION_ERROR, "HTTP/2: the server ended the stream before its answer was complete (%s)",
-                 code_name(code));
-  hc_h2_stream_break(stream, HC_ERR_CONNECTION_ERROR, text.text);
+  hc_failure *why = hc_h2_stream_break(stream);
+  if (s->goaway.code != HC_OK) *why = s->goaway;
+  else
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "HTTP/2: the server ended the stream before its answer was complete (%s)",
+                   code_name(code));
 }
 
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user) {
@@ -209,7 +207,7 @@ static ssize_t defer(hc_h2_session *s, hc_h2_stream *stream) {
 }
 
 ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room, uint32_t *flags,
-                               nghttp2_data_source *source, void *user) {
+                           nghttp2_data_source *source, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, id);
   (void)into;
@@ -231,7 +229,7 @@ static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint
   (void)source;
   if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   hc_slice content = {stream->offered.data, size};
-  if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)head, 9}) != HC_OK) return hc_h2_out_of_memory(s);
+  if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)head, HC_H2_FRAME_HEAD}) != HC_OK) return hc_h2_out_of_memory(s);
   if (hc_h2_output_add_view(&s->output, content, &stream->in_flight) != HC_OK) return hc_h2_out_of_memory(s);
   stream->offered.data += size;
   stream->offered.size -= size;
@@ -239,27 +237,15 @@ static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint
   return 0;
 }
 
-/* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it tells of them. */
-static void note_own_reset(hc_h2_stream *stream, uint32_t code) {
-  hc_failure text = {HC_OK, ""};
-  hc_failure_set(&text, HC_ERR_INVALID_DATA, "HTTP/2: the server's answer is malformed (%s)", code_name(code));
-  hc_h2_stream_break(stream, HC_ERR_INVALID_DATA, text.text);
-}
-
-static void note_own_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
-  int size = goaway->opaque_data_len > 64 ? 64 : (int)goaway->opaque_data_len;
-  if (goaway->error_code == NGHTTP2_NO_ERROR) return;
-  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s%s%.*s)",
-                 code_name(goaway->error_code), size > 0 ? ": " : "", size,
-                 size > 0 ? (const char *)goaway->opaque_data : "");
-}
-
 static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
+  hc_h2_session *s = user;
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
-  if (frame->hd.type == NGHTTP2_GOAWAY) note_own_goaway(user, &frame->goaway);
+  if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+    tell_goaway(&s->failure, HC_ERR_INVALID_DATA, "broke the protocol", &frame->goaway);
   if (stream == NULL) return 0;
   if (frame->hd.type == NGHTTP2_HEADERS) stream->is_sent = true;
-  if (frame->hd.type == NGHTTP2_RST_STREAM) note_own_reset(stream, frame->rst_stream.error_code);
+  /* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it tells of them. */
+  if (frame->hd.type == NGHTTP2_RST_STREAM) tell_malformed(stream, code_name(frame->rst_stream.error_code));
   if (frame->hd.type == NGHTTP2_DATA && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->has_content = false;
   return 0;
 }

@@ -30,6 +30,8 @@ static void release(void *block, void *user) {
   hc_memory_release(block);
 }
 
+static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
+
 static int make_session(hc_h2_session *s, const nghttp2_session_callbacks *callbacks) {
   nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, resize};
   nghttp2_option *options;
@@ -69,7 +71,6 @@ hc_h2_session *hc_h2_session_new(size_t max_header_size) {
 
 /* Its streams stay their owners', broken. */
 static void let_go(hc_h2_session *s) {
-  static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
   hc_h2_session_end(s, &closed);
   while (s->streams != NULL) {
     hc_h2_stream *stream = s->streams;
@@ -96,7 +97,7 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   for (hc_h2_stream *stream = s->streams; stream != NULL; stream = stream->behind) {
     if (hc_h2_stream_is_done(stream)) continue;
     stream->is_unprocessed = !stream->is_sent;
-    hc_h2_stream_break(stream, reason->code, reason->text);
+    *hc_h2_stream_break(stream) = *reason;
   }
 }
 
@@ -115,7 +116,6 @@ bool hc_h2_session_is_draining(const hc_h2_session *s) {
 }
 
 void hc_h2_session_goodbye(hc_h2_session *s) {
-  static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
   if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR); /* without memory: unsaid */
   hc_h2_session_end(s, &closed);
 }

@@ -54,6 +54,11 @@ typedef struct hc_h2_stream {
   size_t in_flight;           /* framed, and not yet out */
 } hc_h2_stream;
 
+/* Has its answer come to its end, good or bad? */
+static inline bool hc_h2_stream_is_done(const hc_h2_stream *stream) {
+  return stream->stage == HC_H2_COMPLETE || stream->stage == HC_H2_BROKEN;
+}
+
 /* A session whose preface and settings are the first bytes to gather. Push is off. A head may have so many bytes, counted
  * decoded and with 32 for each field (section 6.5.2). NULL: out of memory. */
 hc_h2_session *hc_h2_session_new(size_t max_header_size);

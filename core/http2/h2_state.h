@@ -33,11 +33,9 @@ struct hc_h2_session {
   hc_failure failure;        /* the connection's, as a callback has seen it */
 };
 
-static inline bool hc_h2_stream_is_done(const hc_h2_stream *stream) {
-  return stream->stage == HC_H2_COMPLETE || stream->stage == HC_H2_BROKEN;
-}
-/* Breaks a stream that is not done. Content that has come before stays for its reader. */
-void hc_h2_stream_break(hc_h2_stream *stream, hc_error code, const char *what);
+/* Breaks a stream, whose content that has come before stays for its reader. Returns where to write why; NULL, which
+ * hc_failure_set takes as well, if it was done already. */
+hc_failure *hc_h2_stream_break(hc_h2_stream *stream);
 /* Notes in the session that memory is out; returns what a callback returns then. */
 int hc_h2_out_of_memory(hc_h2_session *s);
 /* Where nghttp2 gets the content of a stream. */

@@ -4,6 +4,7 @@
 --   local peer = h2.accept(listener, client)      -- a client with http_version "2"; the preface and SETTINGS are read
 --   peer:send(h2.settings({}), h2.headers(1, { { ":status", "200" } }), h2.data(1, "hello", h2.END_STREAM))
 --   local frame = peer:await("HEADERS")           -- polls the clients; { type =, flags =, stream =, payload = }
+local native = require("spec_native")
 local support = require("spec.support.client")
 
 local h2 = { END_STREAM = 1, END_HEADERS = 4, ACK = 1 }
@@ -147,6 +148,37 @@ function h2.connect(listener, options)
   client.http_version = "2"
   local _, conn = support.connect(listener, { client = client })
   return client, h2.greet(conn, { client }, options.settings)
+end
+
+-- --- what specs do again and again
+
+h2.OK = { { ":status", "200" } }
+
+-- action(client, peer) with a connected client; peer:share() gives another client on the connection. All end with the test,
+-- whose `finally` is given.
+function h2.with_peer(finally, settings, action)
+  local listener = assert(native.listen({ host = "127.0.0.1" }))
+  local client, peer = h2.connect(listener, { settings = settings })
+  local others = {}
+  finally(function()
+    for _, other in ipairs(others) do other:close() end
+    client:close()
+    peer:close()
+    listener:close()
+  end)
+  function peer:share()
+    local other = assert(client:share_connection())
+    others[#others + 1] = other
+    self.clients[#self.clients + 1] = other
+    return other
+  end
+  return action(client, peer)
+end
+
+-- Sends a request. -> its HEADERS
+function h2.ask(client, peer, method, headers, body)
+  support.request(client, method, "/", headers, body)
+  return peer:await("HEADERS")
 end
 
 return h2
