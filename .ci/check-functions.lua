@@ -1,11 +1,14 @@
 -- Measures the C functions (a definition begins and ends at the left edge). Fails for a function over 80 lines that is not
 -- allowed below, for a file over 600, and in core and bindings for a parameter that is a bool: two functions or a named
 -- flag say at the call what is meant. (A pointer to one is a result.)
+local rules = dofile(".ci/rules.lua")
+local fault = rules.fault
+
 local allowed = {
   -- name = why it may be long: a switch over states
 }
 
-local lengths, faults = {}, {}
+local lengths = {}
 
 -- A parameter stands behind a parenthesis or a comma, or begins a line of a head that goes on: members end with a semicolon.
 local function check_parameters(path, number, line)
@@ -14,7 +17,7 @@ local function check_parameters(path, number, line)
   local behind = code:find("[(,]%s*bool%s+[%a_][%w_]*%s*[,)]") or code:find("[(,]%s*bool%s*[,)]")
   local begins = code:find("^%s+bool%s+[%a_][%w_]*%s*%)") or code:find("^%s+bool%s+[%a_][%w_]*%s*,[^;]*$")
   if is_ours and (behind or begins) then
-    faults[#faults + 1] = ("%s:%d: a bool as parameter"):format(path, number)
+    fault("%s:%d: a bool as parameter", path, number)
   end
 end
 
@@ -32,13 +35,13 @@ local function measure(path)
       local length = number - start + 1
       lengths[#lengths + 1] = length
       if length > 80 and not allowed[name] then
-        faults[#faults + 1] = ("%s:%d: %s has %d lines"):format(path, start, tostring(name), length)
+        fault("%s:%d: %s has %d lines", path, start, tostring(name), length)
       end
       start, name = nil, nil
     end
   end
   if number > 600 then
-    faults[#faults + 1] = ("%s has %d lines"):format(path, number)
+    fault("%s has %d lines", path, number)
   end
 end
 
@@ -50,11 +53,6 @@ local count, under = #lengths, 0
 for _, length in ipairs(lengths) do
   under = under + (length < 50 and 1 or 0)
 end
-for _, text in ipairs(faults) do
-  io.stderr:write(text, "\n")
-end
-if #faults > 0 or count == 0 then
-  os.exit(1)
-end
+rules.finish(count)
 print(("functions: %d, median %d lines, %.0f%% under 50, longest %d"):format(count, lengths[math.floor((count + 1) / 2)],
   100 * under / count, lengths[count]))

@@ -1,6 +1,9 @@
 -- Checks where things may be known: a file's folder says what it may include, and which doors to the system's libraries
 -- it has. Names are unique, so that sources can be compiled in any order into one folder. Run in the root of the tree.
 
+local rules = dofile(".ci/rules.lua")
+local fault = rules.fault
+
 -- Each room and the rooms that it may look into, beside itself. The public headers, in core itself, look into none, and every
 -- room may use what they declare.
 local rooms = {
@@ -56,14 +59,7 @@ local conditions = {
   "^ifdef HC_WITH_NGHTTP2$", -- what needs a library that not all builds have
 }
 
-local allowed = {}
-for _, room in ipairs(rooms) do
-  local may = { [room[1]] = true, core = true }
-  for _, other in ipairs(room[2]) do
-    may[other] = true
-  end
-  allowed[room[1]] = may
-end
+local allowed = rules.rooms(rooms, { "core" })
 
 -- The room of a file is the nearest folder above it that is one: core/stream/tls/ belongs to core/stream.
 local function room_of(path)
@@ -85,11 +81,6 @@ local function normal(path)
     end
   end
   return table.concat(parts, "/")
-end
-
-local faults = {}
-local function fault(...)
-  faults[#faults + 1] = string.format(...)
 end
 
 local function exists(path)
@@ -182,10 +173,5 @@ for path in listing:lines() do
 end
 listing:close()
 
-for _, text in ipairs(faults) do
-  io.stderr:write(text, "\n")
-end
-if #faults > 0 or count == 0 then
-  os.exit(1)
-end
+rules.finish(count)
 print(("includes: %d files, one way"):format(count))

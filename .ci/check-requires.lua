@@ -2,6 +2,9 @@
 -- asked of the public module; the core's private functions have doors, and are named in init.lua. There is no circle among
 -- files. Run in the root of the tree.
 
+local rules = dofile(".ci/rules.lua")
+local fault = rules.fault
+
 -- Each room and the rooms that it may look into, beside itself.
 local rooms = {
   { "base", {} },
@@ -28,19 +31,7 @@ local doors = {
 local FOLDER = "lua/httpclient/"
 local LINES_MOST = 600
 
-local allowed = {}
-for _, room in ipairs(rooms) do
-  local may = { [room[1]] = true }
-  for _, other in ipairs(room[2]) do
-    may[other] = true
-  end
-  allowed[room[1]] = may
-end
-
-local faults = {}
-local function fault(...)
-  faults[#faults + 1] = string.format(...)
-end
+local allowed = rules.rooms(rooms)
 
 local function room_of(name)
   return name == "options" and name or name:match("^(.*)%.[^.]*$") or ""
@@ -137,10 +128,5 @@ for name in pairs(needs) do
   look_for_circle(name, {})
 end
 
-for _, text in ipairs(faults) do
-  io.stderr:write(text, "\n")
-end
-if #faults > 0 or count == 0 then
-  os.exit(1)
-end
+rules.finish(count)
 print(("requires: %d files, one way"):format(count))

@@ -1,4 +1,7 @@
 -- Checks that the rockspec names every source and Lua file of the tree, no other, and the version of core/httpclient.h.
+local rules = dofile(".ci/rules.lua")
+local fault = rules.fault
+
 local path = assert(arg[1], "no rockspec")
 local spec = {}
 if setfenv then -- 5.1
@@ -7,7 +10,6 @@ else
   assert(loadfile(path, "t", spec))()
 end
 
-local faults = {}
 local function files(pattern)
   local listing = assert(io.popen("ls " .. pattern .. " 2>/dev/null"))
   local list = {}
@@ -21,12 +23,12 @@ end
 local function compare(what, named, existing)
   for name in pairs(existing) do
     if not named[name] then
-      faults[#faults + 1] = ("%s: %s is missing"):format(what, name)
+      fault("%s: %s is missing", what, name)
     end
   end
   for name in pairs(named) do
     if not existing[name] then
-      faults[#faults + 1] = ("%s: %s does not exist"):format(what, name)
+      fault("%s: %s does not exist", what, name)
     end
   end
 end
@@ -36,7 +38,7 @@ for name, module in pairs(spec.build.modules) do
   if type(module) == "table" then
     for _, source in ipairs(module.sources) do
       if sources[source] then
-        faults[#faults + 1] = ("%s: %s is named twice"):format(path, source)
+        fault("%s: %s is named twice", path, source)
       end
       sources[source] = true
     end
@@ -44,7 +46,7 @@ for name, module in pairs(spec.build.modules) do
     modules[module] = true
     local expected = "httpclient" .. (module:match("^lua/httpclient(/.*)%.lua$"):gsub("/", "."):gsub("^%.init$", ""))
     if name ~= expected then
-      faults[#faults + 1] = ("%s should be the module %s"):format(module, expected)
+      fault("%s should be the module %s", module, expected)
     end
   end
 end
@@ -61,14 +63,9 @@ compare(path, modules, lua_files)
 for line in io.lines("core/httpclient.h") do
   local version = line:match('HC_VERSION "(.-)"')
   if version and spec.version:match("^(.*)%-%d+$") ~= version then
-    faults[#faults + 1] = ("%s: version %s, core/httpclient.h says %s"):format(path, spec.version, version)
+    fault("%s: version %s, core/httpclient.h says %s", path, spec.version, version)
   end
 end
 
-for _, text in ipairs(faults) do
-  io.stderr:write(text, "\n")
-end
-if #faults > 0 then
-  os.exit(1)
-end
+rules.finish()
 print("rockspec: complete")
