@@ -3,7 +3,7 @@
 .PHONY: lint
 lint:
 	@.ci/deps lint
-	@$(MAKE) check-includes check-functions check-rockspec check-lua
+	@$(MAKE) check-includes check-functions check-rockspec check-lua check-format
 	@$(MAKE) check-compilers check-modes check-symbols check-cppcheck check-tidy
 	@echo "lint: nothing found"
 
@@ -82,4 +82,4 @@ check-tidy:
 
 help::
 	@echo 'lint            both compilers, luacheck, cppcheck, clang-tidy, rules of the source tree'
-	@echo 'format          lays the C and Lua files out; check-format only looks'
+	@echo 'format          lays the C and Lua files out as lint wants them'
