@@ -50,8 +50,8 @@ local doors = {
   { "^[%w_/]+%.h$", { "core/platform/" } },
 }
 
--- What is compiled is the same everywhere but here: the system's ways in platform/, the Lua versions' in the bindings' shim,
--- and in headers what a compiler has to be told.
+-- What is compiled is the same everywhere but here: the system's ways in platform/, the Lua
+-- versions' in the bindings' shim, and in headers what a compiler has to be told.
 local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h", "core/base/internal.h" }
 local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",

@@ -1,6 +1,6 @@
--- Checks where things may be known in the Lua half: a file's room says which rooms it may require. What scripts can use is
--- asked of the public module; the core's private functions have doors, and are named in init.lua. There is no circle among
--- files. Run in the root of the tree.
+-- Checks where things may be known in the Lua half: a file's room says which rooms it may require.
+-- What scripts can use is asked of the public module; the core's private functions have doors, and
+-- are named in init.lua. There is no circle among files. Run in the root of the tree.
 
 local rules = dofile(".ci/rules.lua")
 local fault = rules.fault

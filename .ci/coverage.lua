@@ -2,8 +2,8 @@
 --
 --   lua .ci/coverage.lua BUILD
 --
--- Each source is compiled twice or more (with and without the C tests' hooks): what one build reached counts. The lines and
--- branches that none reached are listed in BUILD/unreached.txt.
+-- Each source is compiled twice or more (with and without the C tests' hooks): what one build
+-- reached counts. The lines and branches that none reached are listed in BUILD/unreached.txt.
 local build = arg[1] or "build/coverage"
 local gcov = os.getenv("GCOV") or "gcov"
 

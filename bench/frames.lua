@@ -1,10 +1,12 @@
--- frames.lua: what a game's frame pays. The longest call, and the one that 99 of 100 are shorter than, of process(0.004) in some
--- workloads that have had long ones. The server is a thread of this program; the CPU time is this thread's alone.
+-- frames.lua: what a game's frame pays. The longest call, and the one that 99 of 100 are shorter
+-- than, of process(0.004) in some workloads that have had long ones. The server is a thread of this
+-- program; the CPU time is this thread's alone.
 --
 --   make all native && eval "$(make -s env)" && lua5.4 bench/frames.lua [RUNS [FOLDER]]
 --
--- Each workload runs RUNS times (5); shown is the run whose longest call took the least CPU time, since others use the machine
--- too. FOLDER (/tmp) is where the files go: what it costs to free and to rename one is the file system's.
+-- Each workload runs RUNS times (5); shown is the run whose longest call took the least CPU time,
+-- since others use the machine too. FOLDER (/tmp) is where the files go: what it costs to free and
+-- to rename one is the file system's.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")

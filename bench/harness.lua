@@ -40,7 +40,7 @@ local function append(list, ...)
   return list
 end
 
--- --- the drivers -------------------------------------------------------------------------------------------
+-- --- the drivers
 
 local function lua_environment(abi, paths)
   local native = config.build .. "/bench/" .. abi
@@ -84,7 +84,7 @@ function harness.driver(label)
   end
 end
 
--- --- one run -----------------------------------------------------------------------------------------------
+-- --- one run
 
 local function make_input(mib)
   local path = ("%s/www/%dm"):format(config.work, mib)

@@ -12,7 +12,7 @@
 
 HC_INTERNAL_BEGIN
 
-/* --- classes (binding.c) ------------------------------------------------------------------------------------------- */
+/* --- classes (binding.c) */
 
 /* Registry names of the metatables. What people see (__name) is the part behind the dot. */
 #define HCL_HTTP_CLIENT "httpclient.HTTPClient"
@@ -33,14 +33,16 @@ typedef struct hcl_class {
   const luaL_Reg *meta;
 } hcl_class;
 
-/* Registers the class and pushes its class table, which holds functions and methods and is the metatable's __index. `meta`
- * may name its own __index, __newindex, __tostring ...; those functions get the class table as upvalue 1. __gc also becomes
- * __close where `meta` has none of its own. The metatable itself stays out of the scripts' reach. When the class is
- * registered already (luaopen ran before in this state), pushes the class table of then. */
+/* Registers the class and pushes its class table, which holds functions and methods and is the
+ * metatable's __index. `meta` may name its own __index, __newindex, __tostring ...; those functions
+ * get the class table as upvalue 1. __gc also becomes __close where `meta` has none of its own. The
+ * metatable itself stays out of the scripts' reach. When the class is registered already (luaopen
+ * ran before in this state), pushes the class table of then. */
 void hcl_class_new(lua_State *L, const hcl_class *class);
 /* The same of what no script sees, and which is only to be collected. */
 void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc);
-void hcl_class_push(lua_State *L, const char *full_name);  /* the class table; nil before hcl_class_new */
+/* the class table; nil before hcl_class_new */
+void hcl_class_push(lua_State *L, const char *full_name);
 
 /* Pushes the table of that registry name, made at first use, whose values are weak: it keeps none of them alive. */
 void hcl_push_weak_table(lua_State *L, const char *name);
@@ -61,20 +63,22 @@ void hcl_anchor_put(lua_State *L, int object, int slot);
 void hcl_anchor_reserve(lua_State *L, int object, int slot);
 void hcl_anchor_get(lua_State *L, int object, int slot);
 
-/* --- names.c ------------------------------------------------------------------------------------------------------- */
+/* --- names.c */
 
 /* Sets the functions as fields of the table on the top. Messages know them by the mark and the name: "client:poll" is a
  * method, "HTTPClient.wait_any" and "uri_encode" are none. */
 void hcl_set_functions(lua_State *L, const char *mark, const luaL_Reg *functions);
 /* Remembers that name of the value on the top, a function; or a class table's. */
 void hcl_name_value(lua_State *L, const char *mark, const char *name);
-/* Raises as luaL_argerror does, but always with the name of the function that is running, or that has called the running
- * one as its helper. Of a method the object itself is not counted; where that is wrong, a dot was written for a colon. */
+/* Raises as luaL_argerror does, but always with the name of the function that is running, or that
+ * has called the running one as its helper. Of a method the object itself is not counted; where
+ * that is wrong, a dot was written for a colon. */
 int hcl_argument_error(lua_State *L, int arg, const char *problem);
 
-/* --- arguments: strict, nothing is converted; a wrong one raises as hcl_argument_error does --------------------------- */
+/* --- arguments: strict, nothing is converted; a wrong one raises as hcl_argument_error does */
 
-const char *hcl_type_name(lua_State *L, int index);  /* __name of objects, else the type; "no value" */
+/* __name of objects, else the type; "no value" */
+const char *hcl_type_name(lua_State *L, int index);
 int hcl_type_error(lua_State *L, int arg, const char *expected);
 hc_slice hcl_to_slice(lua_State *L, int index);      /* of a value that is a string */
 hc_slice hcl_check_string(lua_State *L, int arg);    /* lives as long as the argument */
@@ -91,7 +95,7 @@ bool hcl_is_null(lua_State *L, int index);           /* httpclient.null */
 /* Is the table at `index` (no metamethods) made of the keys 1..*count alone? An empty one is, with *count 0. */
 bool hcl_is_sequence(lua_State *L, int index, size_t *count);
 
-/* --- results ------------------------------------------------------------------------------------------------------- */
+/* --- results */
 
 /* Pushes the code, and behind one that is not HC_OK a message: that of `why` (may be NULL), else the code's own.
  * Returns how many values that are. */
@@ -105,22 +109,24 @@ void hcl_push_handle(lua_State *L, hc_handle handle);
 hc_handle hcl_handle_of(int64_t number);
 static inline void hcl_push_slice(lua_State *L, hc_slice s) { lua_pushlstring(L, s.size ? s.data : "", s.size); }
 int hcl_raise_memory(lua_State *L);
-/* Calls function(L), whose arguments and results are the caller's, with *busy true meanwhile: every allocation of Lua's can
- * run finalizers, and with them whatever a script does. */
+/* Calls function(L), whose arguments and results are the caller's, with *busy true meanwhile: every
+ * allocation of Lua's can run finalizers, and with them whatever a script does. */
 int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function);
 
 /* The most that a text built here may hold: what every Lua's strings can. */
 #define HCL_TEXT_LIMIT ((size_t)0x7fffff00)
 /* Pushes a userdata that owns the buffer: an error thrown while it is filled leaks nothing. */
 hc_buffer *hcl_buffer_new(lua_State *L);
-void hcl_buffer_push(lua_State *L, hc_buffer *buffer);  /* pushes the held bytes as a string and frees them */
+/* pushes the held bytes as a string and frees them */
+void hcl_buffer_push(lua_State *L, hc_buffer *buffer);
 
-/* --- enums.c ------------------------------------------------------------------------------------------------------- */
+/* --- enums.c */
 
 typedef enum hcl_enum { HCL_ENUM_METHOD, HCL_ENUM_STATUS, HCL_ENUM_RESPONSE_CODE, HCL_ENUM_ERROR, HCL_ENUM_COUNT } hcl_enum;
 
-/* Pushes the read-only table. Plain 5.1 can not walk a table with pairs and catch writes to its fields too: there a write to
- * an existing field goes through, and the next push of the enum undoes it. So push it anew at each access. */
+/* Pushes the read-only table. Plain 5.1 can not walk a table with pairs and catch writes to its
+ * fields too: there a write to an existing field goes through, and the next push of the enum undoes
+ * it. So push it anew at each access. */
 void hcl_push_enum(lua_State *L, hcl_enum which);
 /* "Method", "Status", "ResponseCode": pushes the table. False, nothing pushed, for any other name. */
 bool hcl_push_class_enum(lua_State *L, const char *name);
@@ -131,47 +137,52 @@ void hcl_set_error_constants(lua_State *L, int table);
 /* True where the tables are walked raw, and a write to an existing field can not be caught. */
 bool hcl_enums_are_raw(lua_State *L);
 
-/* --- query_string.c: lua_CFunctions -------------------------------------------------------------------------------- */
+/* --- query_string.c: lua_CFunctions */
 
-int hcl_query_string_from_dict(lua_State *L);  /* the fields are argument 1, or 2 behind an object or HTTPClient itself */
+/* the fields are argument 1, or 2 behind an object or HTTPClient itself */
+int hcl_query_string_from_dict(lua_State *L);
 int hcl_uri_encode(lua_State *L);
 int hcl_uri_decode(lua_State *L);
 
-/* --- x509.c -------------------------------------------------------------------------------------------------------- */
+/* --- x509.c */
 
 hc_certificates *hcl_to_certificates(lua_State *L, int index);  /* NULL: no X509Certificate */
 hc_key *hcl_to_key(lua_State *L, int index);                    /* NULL: no CryptoKey */
 /* As the core's, for a text that a script gives: where it is no PEM text at all, *why says what reads files. */
 hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why);
 hc_error hcl_load_key_text(hc_key *key, hc_slice text, hc_key_half half, hc_failure *why);
-hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why); /* "": none */
+/* "": none */
+hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why);
 bool hcl_holds_pem(hc_slice text);
-/* Makes of a passphrase, a string or a function that gives one, a string; calls the function, so it comes before anything
- * that must not change is looked at. Nil stays. Raises for everything else, "WHAT: ..." and never with the text. */
+/* Makes of a passphrase, a string or a function that gives one, a string; calls the function, so it
+ * comes before anything that must not change is looked at. Nil stays. Raises for everything else,
+ * "WHAT: ..." and never with the text. */
 void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what);
 /* Push a new object, empty. */
 void hcl_push_new_certificate(lua_State *L);
 void hcl_push_new_key(lua_State *L);
 void hcl_x509_register(lua_State *L);        /* each register function pushes the class table */
 void hcl_crypto_key_register(lua_State *L);
-int hcl_load_pkcs12(lua_State *L);           /* (path [, passphrase]) -> certificate, key, chain or nil; nil, message, Error */
+/* (path [, passphrase]) -> certificate, key, chain or nil; nil, message, Error */
+int hcl_load_pkcs12(lua_State *L);
 
-/* --- tls_options.c ------------------------------------------------------------------------------------------------- */
+/* --- tls_options.c */
 
-hc_tls_options *hcl_to_tls_options(lua_State *L, int index);    /* NULL: no TLSOptions; not retained */
+/* NULL: no TLSOptions; not retained */
+hc_tls_options *hcl_to_tls_options(lua_State *L, int index);
 hc_tls_options *hcl_check_tls_options(lua_State *L, int arg);
 /* Those of this Lua state for calls that name none, made at first use: one that verifies, one that does not. */
 hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify);
 void hcl_tls_options_register(lua_State *L);
 
-/* --- stream_peer.c ------------------------------------------------------------------------------------------------- */
+/* --- stream_peer.c */
 
-/* The stream behind a StreamPeerTCP, a StreamPeerTLS, or any object with put_partial_data and get_partial_data. Not
- * retained: it pushes one value, and the stream lives at least as long as that is on the stack. NULL, nothing pushed, for
- * everything else. */
+/* The stream behind a StreamPeerTCP, a StreamPeerTLS, or any object with put_partial_data and
+ * get_partial_data. Not retained: it pushes one value, and the stream lives at least as long as
+ * that is on the stack. NULL, nothing pushed, for everything else. */
 hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index);
-/* The stream behind the value that it pushed, once more: finalizers may have run since. Nothing is called or allocated. NULL:
- * they have let it go. */
+/* The stream behind the value that it pushed, once more: finalizers may have run since. Nothing is
+ * called or allocated. NULL: they have let it go. */
 hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index);
 /* Does what put_data took still wait in the object at `index`? Tries to send it first. Somebody else's bytes would
  * overtake it. */
@@ -182,28 +193,28 @@ void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer);
 void hcl_stream_peer_tcp_register(lua_State *L);
 void hcl_stream_peer_tls_register(lua_State *L);
 
-/* --- stream_peer_lua.c --------------------------------------------------------------------------------------------- */
+/* --- stream_peer_lua.c */
 
 /* As hcl_to_stream_peer, for objects of the script's own. */
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);
 hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index);  /* see hcl_stream_peer_again */
 /* Pushes the script's object; false, nothing pushed, when the stream is no adapter. */
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer);
-/* Pushes what keeps the script's object at the bottom of the stream alive, for the anchor of whoever uses the stream; nil
- * when there is no such object. */
+/* Pushes what keeps the script's object at the bottom of the stream alive, for the anchor of
+ * whoever uses the stream; nil when there is no such object. */
 void hcl_stream_push_holder(lua_State *L, hc_stream_peer *peer);
-/* For finalizers: when an object and all that it keeps are collected together, nothing finds the script's object any more
- * but the holder in the anchor of `owner`. Between these two calls the stream finds it. Neither can throw. take_back takes
- * what lend gave. */
+/* For finalizers: when an object and all that it keeps are collected together, nothing finds the
+ * script's object any more but the holder in the anchor of `owner`. Between these two calls the
+ * stream finds it. Neither can throw. take_back takes what lend gave. */
 hc_stream_peer *hcl_stream_lend(lua_State *L, int owner, int slot, hc_stream_peer *peer);
 void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
 
-/* --- http_client.c, poller.c, inflater.c, module.c ------------------------------------------------------------------------------- */
+/* --- http_client.c, poller.c, inflater.c, module.c */
 
 void hcl_http_client_register(lua_State *L);
 void hcl_poller_register(lua_State *L);
 
-/* --- lua_signal.c ------------------------------------------------------------------------------------------------------ */
+/* --- lua_signal.c */
 
 void hcl_signal_register(lua_State *L);
 void hcl_inflater_register(lua_State *L);

@@ -13,7 +13,8 @@ HC_INTERNAL_BEGIN
 
 /* Slots of the anchor: what must live as long as the client may use it. */
 enum {
-  HCL_CLIENT_BODY = 1,    /* the request's body: string, function, file, or a table of file and bytes */
+  /* the request's body: string, function, file, or a table of file and bytes */
+  HCL_CLIENT_BODY = 1,
   HCL_CLIENT_PIECE,       /* the last string that a body function gave */
   HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
   HCL_CLIENT_HOLDER,      /* what keeps a script's own stream alive, see hcl_stream_push_holder */
@@ -32,16 +33,17 @@ typedef struct hcl_client {
   unsigned anchored;   /* a bit for each slot of the anchor that may be set */
   bool is_shown;       /* pollfd() has given shown_fd to a loop since the client was last at work */
   hc_handle shown_fd;
-  bool busy;           /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
+  /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
+  bool busy;
   bool sink_is_open;
   hc_file sink;        /* read_response_body_to_file with a path: the open file */
 } hcl_client;
 
 /* The object, for looking at it. Raises when it is none. */
 hcl_client *hcl_check_client(lua_State *L, int arg);
-/* The object, for changing it. Raises when the call comes out of one that is at work on it: out of its body function, a
- * method of its stream, or a finalizer. All entry points that change something begin with this; what they look up before
- * an allocation has to be looked up again after it. */
+/* The object, for changing it. Raises when the call comes out of one that is at work on it: out of
+ * its body function, a method of its stream, or a finalizer. All entry points that change something
+ * begin with this; what they look up before an allocation has to be looked up again after it. */
 hcl_client *hcl_check_free_client(lua_State *L, int arg);
 /* The core's client; a new one where a finalizer has taken it away. */
 hc_client *hcl_client_need(lua_State *L, hcl_client *self);
@@ -52,9 +54,9 @@ void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot)
  * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
-/* Around every call into the core that may call back: notes the calling thread and marks the client as busy. Such calls
- * can not throw. leave takes what enter gave. enter itself may run a script's code, and sees to it that there is a client
- * afterwards. */
+/* Around every call into the core that may call back: notes the calling thread and marks the client
+ * as busy. Such calls can not throw. leave takes what enter gave. enter itself may run a script's
+ * code, and sees to it that there is a client afterwards. */
 static inline lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
   if (self->is_shown) hcl_client_withdraw(L, self);
   if (!self->client) (void)hcl_client_need(L, self);
@@ -67,8 +69,9 @@ static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
   self->runtime->current = previous;
   self->busy = false;
 }
-/* After a call that polled the client: in blocking mode the core comes back every now and then, and is called until it is
- * done, with hcl_run_hooks in between. `code` is what it gave, and the last such is returned. */
+/* After a call that polled the client: in blocking mode the core comes back every now and then, and
+ * is called until it is done, with hcl_run_hooks in between. `code` is what it gave, and the last
+ * such is returned. */
 hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
 
 /* http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
@@ -84,14 +87,18 @@ bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
  * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
-/* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else. Raises for a closed one. */
+/* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else.
+ * Raises for a closed one. */
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index);  /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
 /* What the module's table has for the Lua part. */
-int hcl_response_fields(lua_State *L);   /* response_fields(client) -> dictionary, values of one name joined with ", " */
-int hcl_announced_length(lua_State *L);  /* announced_length(client) -> what Content-Length says, or -1 */
-int hcl_poller_round(lua_State *L);      /* poller_round(poller, seconds) -> as wait, the number of this wait */
+/* response_fields(client) -> dictionary, values of one name joined with ", " */
+int hcl_response_fields(lua_State *L);
+/* announced_length(client) -> what Content-Length says, or -1 */
+int hcl_announced_length(lua_State *L);
+/* poller_round(poller, seconds) -> as wait, the number of this wait */
+int hcl_poller_round(lua_State *L);
 int hcl_open_body_file(lua_State *L);
 int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */

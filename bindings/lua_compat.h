@@ -45,9 +45,10 @@ static inline int hcl_rawget(lua_State *L, int index) {
 #endif
 }
 
-/* The anchor of a userdata: one table that keeps Lua values alive with it (user value, or environment on 5.1).
- * set pops the table from the stack; get pushes it, or nil when there is none. init makes it so that there is none, before the
- * userdata gets its metatable, which is on top of the stack. */
+/* The anchor of a userdata: one table that keeps Lua values alive with it (user value, or
+ * environment on 5.1). set pops the table from the stack; get pushes it, or nil when there is none.
+ * init makes it so that there is none, before the userdata gets its metatable, which is on top of
+ * the stack. */
 void hcl_init_anchor(lua_State *L, int userdata);
 void hcl_set_anchor(lua_State *L, int userdata);
 void hcl_get_anchor(lua_State *L, int userdata);
@@ -63,8 +64,8 @@ bool hcl_pairs_has_metamethod(lua_State *L);
 /* The FILE of what luaL_testudata(LUA_FILEHANDLE) has found; NULL once it is closed. */
 FILE *hcl_file_of(void *object);
 
-/* Gives the script's hooks their chance, and with them the interpreter's Ctrl-C, which sets one that raises. They can do
- * whatever a script can. In plain Lua a coroutine has hooks of its own. */
+/* Gives the script's hooks their chance, and with them the interpreter's Ctrl-C, which sets one
+ * that raises. They can do whatever a script can. In plain Lua a coroutine has hooks of its own. */
 void hcl_run_hooks(lua_State *L);
 
 /* Calls function(L) with `context` as a light userdata argument; nothing, not even the push, can throw out of it.

@@ -40,7 +40,7 @@ static void set_dictionary_metatable(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
-/* --- few fields ----------------------------------------------------------------------------------------------------------- */
+/* --- few fields */
 
 #define FEW_FIELDS 64u
 #define SLOTS ((size_t)256) /* a power of two, more than FEW_FIELDS */
@@ -53,14 +53,14 @@ typedef struct known_text {
   size_t size;
 } known_text;
 
-/* Responses have nearly the same fields: the strings of the last ones are found again here by the hash of the name, so that
- * they need not be made again. One per Lua state. */
+/* Responses have nearly the same fields: the strings of the last ones are found again here by the
+ * hash of the name, so that they need not be made again. One per Lua state. */
 typedef struct known_field {
   known_text name, value;
 } known_field;
 
-/* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to collide cost a comparison
- * with each field before, and there are few of them. */
+/* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to
+ * collide cost a comparison with each field before, and there are few of them. */
 static size_t hash_name(hc_slice name) {
   uint64_t first = 0, last = 0;
   size_t size = name.size < sizeof first ? name.size : sizeof first;
@@ -75,8 +75,8 @@ static size_t hash_name(hc_slice name) {
   return (size_t)(both >> 56) % SLOTS;
 }
 
-/* Pushes the table of strings, two for each slot; what they say is in *known. The table has the record as its last element,
- * and false where no string is. */
+/* Pushes the table of strings, two for each slot; what they say is in *known. The table has the
+ * record as its last element, and false where no string is. */
 static void push_known(lua_State *L, known_field **known) {
   lua_getfield(L, LUA_REGISTRYINDEX, KNOWN);
   if (!lua_istable(L, -1)) {
@@ -149,7 +149,7 @@ static void fill_small(lua_State *L, const hc_headers *headers, hcl_join join) {
   lua_settop(L, dictionary);
 }
 
-/* --- many fields ---------------------------------------------------------------------------------------------------------- */
+/* --- many fields */
 
 static void push_lower(lua_State *L, hc_slice name) {
   luaL_Buffer b;
@@ -184,7 +184,8 @@ static void fill_large(lua_State *L, const hc_headers *headers, hcl_join join) {
     lua_settop(L, lists);
   }
   lua_pushnil(L);
-  while (lua_next(L, dictionary)) { /* an assignment to an existing field is allowed while walking */
+  /* an assignment to an existing field is allowed while walking */
+  while (lua_next(L, dictionary)) {
     luaL_Buffer b;
     size_t count = lua_rawlen(L, -1);
     luaL_buffinit(L, &b);

@@ -11,7 +11,7 @@
 #define FUNCTION_MARK "HTTPClient."
 #define METHOD_MARK "client:"
 
-/* --- the object ------------------------------------------------------------------------------------------------------- */
+/* --- the object */
 
 static hcl_runtime *runtime_of(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, RUNTIME);
@@ -127,8 +127,8 @@ static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_cl
 static int client_gc(lua_State *L) {
   hcl_client *self = (hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT);
   self->is_shown = false; /* the loop may be half taken down as well */
-  /* By hand, or by a lua_close out of a callback: somebody further out still needs it. (One whose stream alone is at work,
-   * for somebody else, may well be garbage.) */
+  /* By hand, or by a lua_close out of a callback: somebody further out still needs it. (One whose
+   * stream alone is at work, for somebody else, may well be garbage.) */
   if (self->busy || (self->client && hc_client_is_at_work(self->client))) return 0;
   hcl_client_close_sink(self);
   hc_stream_peer *lent =
@@ -159,7 +159,7 @@ static int client_tostring(lua_State *L) {
   return hcl_push_object_text(L, 1, hc_status_name(hc_client_get_status(self->client)));
 }
 
-/* --- connection --------------------------------------------------------------------------------------------------------- */
+/* --- connection */
 
 static long long check_port(lua_State *L, int arg) {
   int64_t port = hcl_opt_integer(L, arg, -1);
@@ -314,13 +314,14 @@ static int client_get_status(lua_State *L) {
 }
 
 static int client_get_last_error(lua_State *L) {
-  hc_failure last = *hc_client_last_error(hcl_check_client(L, 1)->client); /* a copy: see hcl_push_message */
+  /* a copy: see hcl_push_message */
+  hc_failure last = *hc_client_last_error(hcl_check_client(L, 1)->client);
   lua_pushinteger(L, (lua_Integer)last.code);
   lua_pushstring(L, last.text);
   return 2;
 }
 
-/* --- properties ---------------------------------------------------------------------------------------------------------- */
+/* --- properties */
 
 typedef enum property_kind {
   PROPERTY_BOOLEAN,
@@ -490,7 +491,7 @@ static int client_newindex(lua_State *L) {
   return 0;
 }
 
-/* --- the class ------------------------------------------------------------------------------------------------------------ */
+/* --- the class */
 
 static const luaL_Reg functions[] = {{"new", client_new}, {NULL, NULL}};
 

@@ -11,7 +11,7 @@
 #define FEW_LINES 16
 #define SMALL_CHUNK 2048u
 
-/* --- the caller's headers ------------------------------------------------------------------------------------------------ */
+/* --- the caller's headers */
 
 /* In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. */
 static hc_error check_map_name(hc_slice name, hc_failure *why) {
@@ -70,8 +70,9 @@ static hc_slice push_line(lua_State *L, int arg, size_t i) {
   return hcl_to_slice(L, -1);
 }
 
-/* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table has no order. Leaves
- * values on the stack that keep the lines alive; `few` has room for FEW_LINES, the usual case that allocates nothing. */
+/* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table
+ * has no order. Leaves values on the stack that keep the lines alive; `few` has room for FEW_LINES,
+ * the usual case that allocates nothing. */
 static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_request_spec *spec, hc_failure *why) {
   if (lua_isnoneornil(L, arg)) return HC_OK;
   if (!lua_istable(L, arg)) hcl_type_error(L, arg, "table");
@@ -112,7 +113,7 @@ static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_re
   return code;
 }
 
-/* --- the body ------------------------------------------------------------------------------------------------------------- */
+/* --- the body */
 
 typedef struct pull_call {
   hcl_client *self;
@@ -175,8 +176,9 @@ static void check_body_type(lua_State *L, int arg) {
   if (!hcl_to_open_file(L, arg)) hcl_type_error(L, arg, "string, function or file");
 }
 
-/* A pipe, a terminal and their like, of which bytes may wait in the C library where no read of the descriptor finds them. These
- * go out first: in the argument's place stands a table then, of the file and room for them. */
+/* A pipe, a terminal and their like, of which bytes may wait in the C library where no read of the
+ * descriptor finds them. These go out first: in the argument's place stands a table then, of the
+ * file and room for them. */
 static void make_room_for_buffered(lua_State *L, int arg) {
   FILE *file = hcl_to_open_file(L, arg);
   hc_slice waiting;
@@ -273,8 +275,8 @@ static void anchor_body(lua_State *L, hcl_client *self) {
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY);
 }
 
-/* From here to the end nothing can be thrown: what check_body acquires is not lost, and the body of a request that is still on
- * its way is let go only when this one takes its place. */
+/* From here to the end nothing can be thrown: what check_body acquires is not lost, and the body of
+ * a request that is still on its way is let go only when this one takes its place. */
 static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_spec *spec, hc_failure *why) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = check_body(L, 5, self, &spec->body, why);
@@ -337,7 +339,7 @@ static int client_resume_body(lua_State *L) {
   return 0;
 }
 
-/* --- the response ------------------------------------------------------------------------------------------------------------ */
+/* --- the response */
 
 static int client_has_response(lua_State *L) {
   lua_pushboolean(L, hc_client_has_response(hcl_check_client(L, 1)->client));
@@ -413,9 +415,9 @@ static void push_chunk(lua_State *L, hcl_client *self) {
   if (status != 0) lua_error(L); /* the bytes are still the client's */
 }
 
-/* The same of a copy. False, and nothing pushed, when these bytes are not the next ones any more: a finalizer has read them, or
- * closed the client, which stays an object all the same. The protected call that this spares is 4% of all instructions of a
- * small GET. */
+/* The same of a copy. False, and nothing pushed, when these bytes are not the next ones any more: a
+ * finalizer has read them, or closed the client, which stays an object all the same. The protected
+ * call that this spares is 4% of all instructions of a small GET. */
 static bool push_small_chunk(lua_State *L, hcl_client *self, hc_slice view) {
   char copy[SMALL_CHUNK];
   hc_slice copied = {copy, view.size};

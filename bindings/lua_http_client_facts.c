@@ -5,7 +5,7 @@
 #include "lua_client_object.h"
 #include "lua_header_dictionary.h"
 
-/* --- header fields ------------------------------------------------------------------------------------------------------ */
+/* --- header fields */
 
 /* A value, so that it can stand as an argument too. */
 static int push_nil(lua_State *L) {
@@ -86,7 +86,7 @@ int hcl_announced_length(lua_State *L) {
 
 static int client_get_response_headers_as_dictionary(lua_State *L) { return hcl_client_guarded(L, make_dictionary); }
 
-/* --- the connection ---------------------------------------------------------------------------------------------------------- */
+/* --- the connection */
 
 static const hc_stream_peer *tls_of(lua_State *L) {
   const hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);

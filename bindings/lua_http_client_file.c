@@ -21,7 +21,8 @@ bool hcl_flush_stdio(FILE *file) {
   return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
 }
 
-/* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may close it between two writes. */
+/* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may
+ * close it between two writes. */
 typedef struct stdio_sink {
   void *object;
   bool is_regular;
@@ -90,8 +91,9 @@ static int64_t check_owner(lua_State *L, int index) {
   return owner;
 }
 
-/* open_body_file(client, path [, owner]) -> true; nil, message, Error. read_response_body_to_file(path) then writes behind
- * what the file holds, and only to a file of that owner, or a device: see file.h. */
+/* open_body_file(client, path [, owner]) -> true; nil, message, Error.
+ * read_response_body_to_file(path) then writes behind what the file holds, and only to a file of
+ * that owner, or a device: see file.h. */
 int hcl_open_body_file(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_failure why = {HC_OK, ""};

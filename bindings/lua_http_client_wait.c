@@ -10,7 +10,7 @@ static double opt_seconds(lua_State *L, int arg) {
   return seconds;
 }
 
-/* --- in parts --------------------------------------------------------------------------------------------------------- */
+/* --- in parts */
 
 #define PART 0.5
 
@@ -161,7 +161,8 @@ typedef struct wait_any_call {
 } wait_any_call;
 
 static hc_error wait_any_once(lua_State *L, const wait_any_call *w, double seconds) {
-  /* Only now, when no finalizer can come in between. (A new client in place of one that is gone: that throws at most.) */
+  /* Only now, when no finalizer can come in between. (A new client in place of one that is gone:
+   * that throws at most.) */
   for (size_t i = 0; i < w->count; i++) w->clients[i] = hcl_client_need(L, w->objects[i]);
   hcl_runtime *runtime = w->count ? w->objects[0]->runtime : NULL;
   lua_State *previous = runtime ? runtime->current : NULL;

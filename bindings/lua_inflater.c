@@ -1,4 +1,5 @@
-/* lua_inflater.c - the class Inflater: gzip and deflate bodies, decoded as a stream with a bound on what a call gives. */
+/* lua_inflater.c - the class Inflater: gzip and deflate bodies, decoded as a stream with a bound on
+ * what a call gives. */
 #include "../core/codec/inflate.h"
 
 #include "lua_binding.h"
@@ -12,7 +13,8 @@ typedef struct inflater {
   hc_inflate *inflate;  /* NULL: closed */
   hc_buffer pending;    /* input that was not used yet */
   hc_buffer out;
-  bool busy;            /* bytes of `out` become a string; that can run a finalizer, which must not use this object */
+  /* bytes of `out` become a string; that can run a finalizer, which must not use this object */
+  bool busy;
 } inflater;
 
 static inflater *check_inflater(lua_State *L) {

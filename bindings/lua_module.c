@@ -25,8 +25,8 @@ static const char *check_path(lua_State *L, int index) {
 /* Each takes a place on the stack while they are joined. */
 #define JOIN_MOST 8192
 
-/* join(parts) -> what table.concat gives, with one copy and no buffer that grows beside it, so in half the time; nil where
- * that can't be had: before 5.3 lua_concat has such a buffer too. */
+/* join(parts) -> what table.concat gives, with one copy and no buffer that grows beside it, so in
+ * half the time; nil where that can't be had: before 5.3 lua_concat has such a buffer too. */
 static int module_join(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   lua_settop(L, 1);
@@ -37,7 +37,8 @@ static int module_join(lua_State *L) {
   return 1;
 }
 
-/* create_new_file(path [, old]) -> owner; nil, message, Error where it is there already, or can't be made. See file.h. */
+/* create_new_file(path [, old]) -> owner; nil, message, Error where it is there already, or can't
+ * be made. See file.h. */
 static int module_create_new_file(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   int64_t owner;

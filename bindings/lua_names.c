@@ -1,5 +1,6 @@
-/* lua_names.c - what messages call the functions of the module. luaL_argerror asks how a function was reached: through a field it
- * is "?" in most Luas, and so it is in a pcall. Here each is remembered by the name that it was registered with. */
+/* lua_names.c - what messages call the functions of the module. luaL_argerror asks how a function
+ * was reached: through a field it is "?" in most Luas, and so it is in a pcall. Here each is
+ * remembered by the name that it was registered with. */
 #include <string.h>
 
 #include "lua_binding.h"

@@ -1,5 +1,5 @@
-/* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits for when no socket of its own tells
- * it that its turn has come. To that loop it looks like a client. */
+/* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits for
+ * when no socket of its own tells it that its turn has come. To that loop it looks like a client. */
 #include "../core/platform/clock.h"
 #include "../core/platform/wait.h"
 #include "lua_client_object.h"
@@ -15,7 +15,8 @@ static signal_object *check_signal(lua_State *L) { return (signal_object *)hcl_c
 
 static int signal_new(lua_State *L) {
   signal_object *self = (signal_object *)hcl_object_new(L, HCL_SIGNAL, sizeof *self);
-  (void)hc_signal_open(&self->signal); /* without it the loop comes back after a moment: see interest_of */
+  /* without it the loop comes back after a moment: see interest_of */
+  (void)hc_signal_open(&self->signal);
   return 1;
 }
 

@@ -26,7 +26,8 @@ hcl_standing hcl_stream_standing(const hcl_stream *self);
 
 hcl_stream *hcl_to_stream(lua_State *L, int index);  /* NULL: neither class */
 /* The object as `self`. Raises when it is called out of a method of a script's stream below it. */
-hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name);  /* NULL: either class */
+/* NULL: either class */
+hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name);
 /* Its stream; a new one when __close took the old one away. */
 hc_stream_peer *hcl_stream_need_peer(lua_State *L, int index, hcl_stream *self);
 /* Forgets what belonged to the last connection. */

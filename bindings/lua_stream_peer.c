@@ -1,5 +1,6 @@
-/* lua_stream_peer.c - the classes StreamPeerTCP and StreamPeerTLS. Nothing here waits: what the stream does not take at once
- * is queued in the object and goes out with the next call, and a get_data that can not be served takes nothing. */
+/* lua_stream_peer.c - the classes StreamPeerTCP and StreamPeerTLS. Nothing here waits: what the
+ * stream does not take at once is queued in the object and goes out with the next call, and a
+ * get_data that can not be served takes nothing. */
 #include <string.h>
 
 #include "lua_stream_object.h"
@@ -334,8 +335,8 @@ static void try_flush(hcl_stream *self) {
 
 int hcl_stream_gc(lua_State *L) {
   hcl_stream *self = hcl_to_stream(L, 1);
-  /* Busy: by hand, or by a lua_close out of a callback. In a call that somebody else has made it may be garbage, and whoever
-   * made the call has a reference of his own. */
+  /* Busy: by hand, or by a lua_close out of a callback. In a call that somebody else has made it
+   * may be garbage, and whoever made the call has a reference of his own. */
   if (!self || !self->peer || self->busy) return 0;
   hc_stream_peer *lent = hcl_stream_lend(L, 1, HCL_HOLDER_SLOT, self->peer);
   if (!hc_stream_peer_is_in_call(self->peer)) try_flush(self);

@@ -27,12 +27,14 @@
 typedef struct adapter {
   hc_stream_peer base;
   lua_State *L;        /* the thread for calls; lives as long as the Lua state */
-  int lent;            /* reference in the registry: the object while a finalizer lends it, else false */
+  /* reference in the registry: the object while a finalizer lends it, else false */
+  int lent;
   bool in_call;        /* the object's method is running: it must not come back to this stream */
   bool usable;         /* advance has said so */
   bool ended;          /* the object has said ERR_FILE_EOF */
   bool has_counted;    /* it has told of bytes to read since the last receive */
-  bool is_doubted;     /* it did, and gave none: that goes for nothing until it gives some, or counts none */
+  /* it did, and gave none: that goes for nothing until it gives some, or counts none */
+  bool is_doubted;
   unsigned fruitless;  /* see FRUITLESS_MOST */
   uint64_t fruitless_at;
   bool closed;

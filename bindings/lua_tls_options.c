@@ -53,7 +53,8 @@ static const hc_slice *check_strings(lua_State *L, const gathering *g, int value
   if (!hcl_is_sequence(L, value, count) || *count > INT32_MAX) refuse(L, g, "array of strings expected");
   value = lua_absindex(L, value);
   hc_slice *slices = (hc_slice *)lua_newuserdata(L, (*count + 1) * sizeof *slices);
-  lua_createtable(L, (int)*count, 0); /* the caller's table may change before the options are made */
+  /* the caller's table may change before the options are made */
+  lua_createtable(L, (int)*count, 0);
   for (size_t i = 0; i < *count; i++) {
     lua_rawgeti(L, value, (int)i + 1);
     if (lua_type(L, -1) != LUA_TSTRING) refuse_type(L, g, -1, "array of strings");
@@ -199,8 +200,8 @@ static void refuse_unknown_keys(lua_State *L, int arg) {
   }
 }
 
-/* Pushes it, or nil where no key needs it. It may be a function, which is called now: whatever that does to the arguments,
- * they are looked at afterwards. */
+/* Pushes it, or nil where no key needs it. It may be a function, which is called now: whatever that
+ * does to the arguments, they are looked at afterwards. */
 static void push_passphrase(lua_State *L, gathering *g) {
   lua_pushnil(L);
   g->passphrase = lua_gettop(L);

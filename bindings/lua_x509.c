@@ -23,7 +23,8 @@ bool hcl_holds_pem(hc_slice text) {
   return false;
 }
 
-/* False, with the reason, when the text can not be a path. What it says of PEM text shows nothing of it: that may be a key. */
+/* False, with the reason, when the text can not be a path. What it says of PEM text shows nothing
+ * of it: that may be a key. */
 static bool is_path(hc_slice path, hc_failure *why) {
   const char *reason = NULL;
   if (path.size == 0) reason = "the path is empty";
@@ -318,7 +319,8 @@ int hcl_load_pkcs12(lua_State *L) {
   lua_settop(L, 2);
   hc_slice path = hcl_check_string(L, 1);
   if (!lua_isnil(L, 2) && lua_type(L, 2) != LUA_TSTRING && !lua_isfunction(L, 2)) return hcl_type_error(L, 2, "string or function");
-  bool is_empty = lua_type(L, 2) == LUA_TSTRING && hcl_to_slice(L, 2).size == 0; /* many such files have an empty one */
+  /* many such files have an empty one */
+  bool is_empty = lua_type(L, 2) == LUA_TSTRING && hcl_to_slice(L, 2).size == 0;
   if (!is_empty) hcl_resolve_passphrase(L, 2, 2, "passphrase");
   if (!is_path(path, &why)) return hcl_push_refusal(L, why.code, &why);
   hcl_push_new_certificate(L);

@@ -370,7 +370,8 @@ typedef struct hc_body_source {
                              close or delete. HC_BODY_STREAM: what goes out before the bytes of the file; lives as long */
   hc_file file;           /* HC_BODY_FILE: a descriptor of a regular file. HC_BODY_STREAM: of anything that can be read to
                              its end. The client closes it in either case, also when it refuses the request */
-  uint64_t file_offset;   /* HC_BODY_FILE, HC_BODY_STREAM: where to begin. UINT64_MAX for a pipe, which has no positions */
+  /* HC_BODY_FILE, HC_BODY_STREAM: where to begin. UINT64_MAX for a pipe, which has no positions */
+  uint64_t file_offset;
   uint64_t file_length;   /* HC_BODY_FILE: how many bytes */
   hc_pull pull;           /* HC_BODY_PULL */
   void *context;          /* for `pull` */
@@ -379,8 +380,10 @@ typedef struct hc_body_source {
 /* What is to be sent. Set it to zero first: `memset`, or `= {}` in C++. */
 typedef struct hc_client_request_spec {
   int method;             /* hc_method; 0 is GET */
-  hc_slice method_token;  /* with HC_METHOD_OTHER: "PROPFIND". The name of one of the nine stands for its number */
-  hc_slice url;           /* "/path?query", or an absolute URL, "*", "host:port": RFC 9112 section 3.2 */
+  /* with HC_METHOD_OTHER: "PROPFIND". The name of one of the nine stands for its number */
+  hc_slice method_token;
+  /* "/path?query", or an absolute URL, "*", "host:port": RFC 9112 section 3.2 */
+  hc_slice url;
   const hc_slice *lines;  /* the header fields, "Name: value" each */
   size_t line_count;
   hc_body_source body;
@@ -433,7 +436,8 @@ HC_API int64_t hc_client_response_body_length(const hc_client *c);
  * be meant. */
 HC_API int64_t hc_client_announced_length(const hc_client *c);
 HC_API bool hc_client_response_is_chunked(const hc_client *c);
-HC_API uint64_t hc_client_body_received(const hc_client *c);    /* bytes of content that have been handed out */
+/* bytes of content that have been handed out */
+HC_API uint64_t hc_client_body_received(const hc_client *c);
 
 /* The header fields, and the trailer fields that can follow content in chunks (RFC 9110 section
  * 6.5). */

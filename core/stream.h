@@ -22,7 +22,8 @@ typedef enum hc_io {
   HC_IO_OK,          /* done; of data: at least one byte has moved */
   HC_IO_WANT_READ,   /* nothing can be done until the descriptor is readable */
   HC_IO_WANT_WRITE,  /* nothing can be done until the descriptor is writable */
-  HC_IO_EOF,         /* the other side has ended in good order (FIN; with TLS a close_notify, RFC 8446 section 6.1) */
+  /* the other side has ended in good order (FIN; with TLS a close_notify, RFC 8446 section 6.1) */
+  HC_IO_EOF,
   HC_IO_ERROR        /* reset, cut off, failed: `why` says it */
 } hc_io;
 

@@ -81,13 +81,16 @@ typedef struct hc_tls_settings {
   hc_tls_verify verify;
   hc_certificates *trusted_chain;  /* takes the place of the system's authorities. Each one in it is trusted, be it an
                                       authority, an intermediate or the server's own. Retained */
-  hc_slice common_name_override;   /* verified, and sent as SNI (RFC 6066 section 3), in place of the host; an address too */
+  /* verified, and sent as SNI (RFC 6066 section 3), in place of the host; an address too */
+  hc_slice common_name_override;
   int min_version, max_version;    /* 10, 11, 12, 13 for TLS 1.0 to 1.3 */
-  const hc_slice *pinned_keys;     /* "sha256/BASE64" of the SubjectPublicKeyInfo: one of the chain has to match */
+  /* "sha256/BASE64" of the SubjectPublicKeyInfo: one of the chain has to match */
+  const hc_slice *pinned_keys;
   size_t pinned_key_count;
   hc_slice crl_file;               /* path of revocation lists (RFC 5280 section 5). The one of the authority that issued the
                                       server's certificate has to be in it; lists of those above count where they are */
-  bool require_ocsp_stapling;      /* the server has to send proof that its certificate is not revoked (RFC 6066 section 8) */
+  /* the server has to send proof that its certificate is not revoked (RFC 6066 section 8) */
+  bool require_ocsp_stapling;
   hc_certificates *certificate;    /* the client's own, with its chain. Retained */
   hc_key *private_key;             /* and its key. Retained */
   hc_slice ciphers;                /* OpenSSL's text: a cipher list of TLS 1.2, names of TLS 1.3 suites (TLS_...), or both.
@@ -95,11 +98,13 @@ typedef struct hc_tls_settings {
                                       authentication or encryption, and @SECLEVEL can only be raised */
   const hc_slice *alpn;            /* protocol names, 1 to 255 bytes each (RFC 7301) */
   size_t alpn_count;
-  bool post_handshake_auth;        /* the server may ask for the client's certificate later (RFC 8446 section 4.6.2) */
+  /* the server may ask for the client's certificate later (RFC 8446 section 4.6.2) */
+  bool post_handshake_auth;
   bool legacy_renegotiation;       /* servers that do not know RFC 5746 are accepted too */
   bool tolerate_missing_close_notify;  /* content that runs to the end of the connection may end without close_notify, which
                                           RFC 9112 section 9.8 calls incomplete. Nothing else may */
-  hc_slice keylog_file;            /* path. The secrets of every connection are appended, as key log files have them */
+  /* path. The secrets of every connection are appended, as key log files have them */
+  hc_slice keylog_file;
 } hc_tls_settings;
 
 /* For other languages: `size` is how many bytes of the struct above there are. */
@@ -116,7 +121,8 @@ static inline hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tl
   return hc_tls_options_new_sized(settings, sizeof *settings, out, why);
 }
 
-HC_API hc_tls_options *hc_tls_options_retain(hc_tls_options *o);  /* returns its argument; NULL is fine */
+/* returns its argument; NULL is fine */
+HC_API hc_tls_options *hc_tls_options_retain(hc_tls_options *o);
 HC_API void hc_tls_options_release(hc_tls_options *o);            /* NULL is fine */
 /* The first connection of a process makes OpenSSL ready and loads the system's authorities, on a
  * thread, and its handshake waits for that. This begins it earlier. */
@@ -126,7 +132,8 @@ HC_API bool hc_tls_start_loading(void);
 /* Lets go of the authorities that are kept for the next options. Those in use stay until their
  * options go, and so does what is still loading. Any thread may call it. */
 HC_API void hc_tls_forget_authorities(void);
-HC_API bool hc_tls_options_is_unsafe(const hc_tls_options *o);  /* `verify` is not HC_TLS_VERIFY_FULL */
+/* `verify` is not HC_TLS_VERIFY_FULL */
+HC_API bool hc_tls_options_is_unsafe(const hc_tls_options *o);
 
 /* --- TLS as a stream */
 
@@ -152,12 +159,14 @@ HC_API bool hc_stream_peer_is_tls(const hc_stream_peer *peer);
 HC_API hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
                                hc_tls_options *options, hc_failure *why);
 HC_API hc_tls_state hc_tls_get_state(const hc_stream_peer *peer);
-HC_API hc_stream_peer *hc_tls_below(const hc_stream_peer *peer);  /* not retained; NULL when disconnected */
+/* not retained; NULL when disconnected */
+HC_API hc_stream_peer *hc_tls_below(const hc_stream_peer *peer);
 
 /* Facts of the connection that is there; empty before. The views live as long as it does. */
 HC_API hc_slice hc_tls_version(const hc_stream_peer *peer);  /* "TLSv1.3" */
 HC_API hc_slice hc_tls_cipher(const hc_stream_peer *peer);   /* "TLS_AES_256_GCM_SHA384" */
-HC_API hc_slice hc_tls_alpn(const hc_stream_peer *peer);     /* the protocol that was agreed on; empty when none was */
+/* the protocol that was agreed on; empty when none was */
+HC_API hc_slice hc_tls_alpn(const hc_stream_peer *peer);
 HC_API bool hc_tls_resumed(const hc_stream_peer *peer);
 
 /* The server's certificate. Times are seconds since 1970, UTC. The library makes these, so they may
@@ -167,7 +176,8 @@ typedef struct hc_peer_certificate {
   char **names;                  /* subjectAltName: DNS names, and addresses as text */
   size_t name_count;
   int64_t not_before, not_after;
-  char *fingerprint;             /* SHA-256 of the DER: hex pairs in lower case with ':' in between */
+  /* SHA-256 of the DER: hex pairs in lower case with ':' in between */
+  char *fingerprint;
   char *public_key_pin;          /* "sha256/BASE64", as `pinned_keys` takes it */
   char *pem;
 } hc_peer_certificate;

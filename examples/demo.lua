@@ -12,7 +12,7 @@ for name, number in pairs(HTTPClient.Status) do
   end
 end
 
--- --- the server ------------------------------------------------------------------------------------------------------
+-- --- the server
 
 local function quoted(path)
   return "'" .. path:gsub("'", "'\\''") .. "'"
@@ -54,7 +54,7 @@ local function start_server()
   return server or error("the server did not start", 0)
 end
 
--- --- what is shown ---------------------------------------------------------------------------------------------------
+-- --- what is shown
 
 local function headline(text)
   print(("\n== %s"):format(text))
@@ -102,7 +102,7 @@ local function draw_bar(received, total)
   io.flush()
 end
 
--- --- the client ------------------------------------------------------------------------------------------------------
+-- --- the client
 
 local function fail_with(client)
   local _, why = client:get_last_error()

@@ -2,10 +2,11 @@
 --
 --   lua examples/download.lua URL FILE
 --
--- FILE stays as it was until all of the new one is there. What came before the connection broke, or Ctrl-C was pressed, is kept in
--- FILE.part for the next run, if the server gives it a name (ETag, Last-Modified). On a terminal a bar shows how far it is.
--- Exit status: 0 done, 1 for an answer that is no 2xx, 2 for a wrong call, 3 when there is no connection, 4 when it broke, 5 when
--- the file can't be written, 130 after Ctrl-C.
+-- FILE stays as it was until all of the new one is there. What came before the connection broke, or
+-- Ctrl-C was pressed, is kept in FILE.part for the next run, if the server gives it a name (ETag,
+-- Last-Modified). On a terminal a bar shows how far it is. Exit status: 0 done, 1 for an answer
+-- that is no 2xx, 2 for a wrong call, 3 when there is no connection, 4 when it broke, 5 when the
+-- file can't be written, 130 after Ctrl-C.
 local httpclient = require("httpclient")
 local Error, now = httpclient.Error, httpclient.monotonic_time
 
@@ -33,7 +34,7 @@ local function time_text(seconds)
   return ("%d:%02d"):format(math.floor(seconds / 60), math.floor(seconds % 60))
 end
 
--- --- the bar ---------------------------------------------------------------------------------------------------------
+-- --- the bar
 
 local on_terminal = os.execute("test -t 2")
 on_terminal = on_terminal == true or on_terminal == 0
@@ -86,7 +87,7 @@ local function end_bar()
   end
 end
 
--- --- the download ----------------------------------------------------------------------------------------------------
+-- --- the download
 
 local function quit(status, message)
   end_bar()

@@ -2,8 +2,8 @@
 --
 --   lua examples/fetch.lua URL
 --
--- Redirects are followed, gzip is decoded, a proxy is taken from the environment. Exit status: 0 for a 2xx answer, 1 for another
--- one, 2 for a wrong call, 4 when there is no complete answer.
+-- Redirects are followed, gzip is decoded, a proxy is taken from the environment. Exit status: 0
+-- for a 2xx answer, 1 for another one, 2 for a wrong call, 4 when there is no complete answer.
 local httpclient = require("httpclient")
 
 local function quit(status, message)

@@ -2,8 +2,9 @@
 --
 --   lua examples/frame_loop.lua URL [FILE]
 --
--- Says how many frames there were, how long the longest one was, and how much of a frame the network took. Exit status: 0 for a
--- 2xx answer, 1 for another one, 2 for a wrong call, 4 when there is no complete answer.
+-- Says how many frames there were, how long the longest one was, and how much of a frame the
+-- network took. Exit status: 0 for a 2xx answer, 1 for another one, 2 for a wrong call, 4 when
+-- there is no complete answer.
 local httpclient = require("httpclient")
 local HTTPRequest, now = httpclient.HTTPRequest, httpclient.monotonic_time
 

@@ -3,8 +3,9 @@
 --   lua examples/parallel.lua [-j JOBS] BASE [COUNT]    BASE1, BASE2 ... to BASE50, or COUNT
 --   lua examples/parallel.lua [-j JOBS] -f LIST         the URLs of a file, one in each line; "-" is standard input
 --
--- A line for each URL, in the order in which they are done: status, size, the time until the answer began, the whole time.
--- Exit status: 0 when all answers were 2xx, 1 when one was not, 2 for a wrong call.
+-- A line for each URL, in the order in which they are done: status, size, the time until the answer
+-- began, the whole time. Exit status: 0 when all answers were 2xx, 1 when one was not, 2 for a
+-- wrong call.
 local httpclient = require("httpclient")
 local now = httpclient.monotonic_time
 

@@ -1,5 +1,6 @@
-/* fuzz_chunked.c - the chunked coding. Checked: whatever the splits and the room, the body is complete, open or refused just
- * as a slow second reading says, with the same content and trailers, and what was decoded before an error is given. */
+/* fuzz_chunked.c - the chunked coding. Checked: whatever the splits and the room, the body is
+ * complete, open or refused just as a slow second reading says, with the same content and trailers,
+ * and what was decoded before an error is given. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

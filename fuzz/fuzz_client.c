@@ -1,6 +1,7 @@
-/* fuzz_client.c - the whole client over a memory stream. The input chooses the method, the splits, the end and the bytes.
- * Checked: the same bytes give the same outcome however they are split; the state behind it and the content that was handed
- * out are those of a slow second reading of the bytes; afterwards the client can be used again. */
+/* fuzz_client.c - the whole client over a memory stream. The input chooses the method, the splits,
+ * the end and the bytes. Checked: the same bytes give the same outcome however they are split; the
+ * state behind it and the content that was handed out are those of a slow second reading of the
+ * bytes; afterwards the client can be used again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* fuzz_query.c - query_string_from_dict, in a Lua state. The input makes pairs: as an array of pairs they are read back in
- * their order, as a table by their names in bytewise order; each time by a slow reading of the string. */
+/* fuzz_query.c - query_string_from_dict, in a Lua state. The input makes pairs: as an array of
+ * pairs they are read back in their order, as a table by their names in bytewise order; each time
+ * by a slow reading of the string. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>

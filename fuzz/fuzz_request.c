@@ -1,5 +1,5 @@
-/* fuzz_request.c - request validation: what is written is one well-formed head with one Host and one framing, the announced
- * one, whatever URL and headers were given. */
+/* fuzz_request.c - request validation: what is written is one well-formed head with one Host and
+ * one framing, the announced one, whatever URL and headers were given. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* fuzz_response.c - heads of responses and their framing. Checked: the head is taken, refused or still open just as a slow
- * second reading says, however the bytes are split; so are its fields, and what frames the body; the memory that it holds
- * stays within a small multiple of the limit. */
+/* fuzz_response.c - heads of responses and their framing. Checked: the head is taken, refused or
+ * still open just as a slow second reading says, however the bytes are split; so are its fields,
+ * and what frames the body; the memory that it holds stays within a small multiple of the limit. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

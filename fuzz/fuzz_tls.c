@@ -1,7 +1,8 @@
-/* fuzz_tls.c - a TLS connection whose server is OpenSSL in the same thread and whose wire is not to be trusted: the input
- * says which bytes from the server are changed, doubled, lost, or come out of nowhere. Checked: whatever happens, what the
- * client hands out is the beginning of what the server sent, its end is only believed when all of it was handed out, and a
- * connection that failed stays failed and has a message. */
+/* fuzz_tls.c - a TLS connection whose server is OpenSSL in the same thread and whose wire is not to
+ * be trusted: the input says which bytes from the server are changed, doubled, lost, or come out of
+ * nowhere. Checked: whatever happens, what the client hands out is the beginning of what the server
+ * sent, its end is only believed when all of it was handed out, and a connection that failed stays
+ * failed and has a message. */
 #include "../spec/core/tls_world.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -1,5 +1,5 @@
-/* fuzz_uri.c - hosts, authorities and percent-encoding. Checked: against slow second ones, and the C library's reading of
- * addresses. */
+/* fuzz_uri.c - hosts, authorities and percent-encoding. Checked: against slow second ones, and the
+ * C library's reading of addresses. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

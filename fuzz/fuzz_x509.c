@@ -1,6 +1,7 @@
-/* fuzz_x509.c - certificates and keys from texts that may be anything. The first byte chooses what the rest is: DER, put
- * into PEM here so that a mutation reaches the decoder, or a text as it is. Checked: what was loaded can be saved and
- * loaded again, to the same text; what was refused has a message and changes nothing. */
+/* fuzz_x509.c - certificates and keys from texts that may be anything. The first byte chooses what
+ * the rest is: DER, put into PEM here so that a mutation reaches the decoder, or a text as it is.
+ * Checked: what was loaded can be saved and loaded again, to the same text; what was refused has a
+ * message and changes nothing. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>

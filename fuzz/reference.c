@@ -46,7 +46,7 @@ static size_t find_line_feed(const char *bytes, size_t size) {
   return i;
 }
 
-/* --- field lines --------------------------------------------------------------------------------------------------- */
+/* --- field lines */
 
 static bool is_token_char(char c) {
   if (is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z')) return true;
@@ -89,7 +89,7 @@ static bool take_field(reference_reading *r, text line) {
   return true;
 }
 
-/* --- heads --------------------------------------------------------------------------------------------------------- */
+/* --- heads */
 
 /* May these bytes be the beginning of a status line, as far as they go? */
 static bool may_be_status_line(const char *bytes, size_t size) {
@@ -134,7 +134,7 @@ reference_verdict reference_head(const char *bytes, size_t size, size_t limit, r
   }
 }
 
-/* --- framing -------------------------------------------------------------------------------------------------------- */
+/* --- framing */
 
 /* The next element of a comma-separated list. */
 static bool next_element(text *list, text *element) {
@@ -232,7 +232,7 @@ reference_framing reference_decide(int method, const reference_reading *head) {
   return out;
 }
 
-/* --- chunks --------------------------------------------------------------------------------------------------------- */
+/* --- chunks */
 
 static int hex(char c) {
   if (is_digit(c)) return c - '0';
@@ -298,7 +298,7 @@ reference_verdict reference_chunked(const char *bytes, size_t size, size_t limit
   }
 }
 
-/* --- exchanges ------------------------------------------------------------------------------------------------------ */
+/* --- exchanges */
 
 /* The final head behind the 1xx; false where it does not come to one. *at is behind it. */
 static bool take_final_head(const char *bytes, size_t size, size_t limit, reference_reading *r, size_t *at) {

@@ -1,5 +1,5 @@
--- What the C side still needs lives, though the script has let it go: the collector runs between any two steps, and what it frees
--- is written over.
+-- What the C side still needs lives, though the script has let it go: the collector runs between
+-- any two steps, and what it frees is written over.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")

@@ -1,5 +1,5 @@
--- Where HTTPClient differs from the reference on purpose: one test for each row of the contract's table. The details are
--- in the other specs.
+-- Where HTTPClient differs from the reference on purpose: one test for each row of the contract's
+-- table. The details are in the other specs.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local isolated = require("spec.support.isolated")

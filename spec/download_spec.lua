@@ -327,7 +327,8 @@ describe("a program that ends in the midst of a download", function()
 end)
 
 describe("a download that is cut short", function()
-  -- All that comes is there, the end too, before the client looks: so the look that finds the end moves content as well.
+  -- All that comes is there, the end too, before the client looks: so the look that finds the end
+  -- moves content as well.
   local function cut(text, more)
     local server = with_server({ { { gate = "go", send = text, ending = "close" } } })
     local request, last = httpclient.HTTPRequest.new(), nil

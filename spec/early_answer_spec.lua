@@ -1,5 +1,6 @@
--- An answer that comes before its request was sent is nobody's: it is never taken for the next request's, however it was sent.
--- Client and server are in one thread, so that nothing is left to chance.
+-- An answer that comes before its request was sent is nobody's: it is never taken for the next
+-- request's, however it was sent. Client and server are in one thread, so that nothing is left to
+-- chance.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")

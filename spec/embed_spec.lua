@@ -1,5 +1,5 @@
--- The host programs of examples/embed, built against the static libraries: C with the C API, C++ with the C API, and C with Lua
--- and the module in it.
+-- The host programs of examples/embed, built against the static libraries: C with the C API, C++
+-- with the C API, and C with Lua and the module in it.
 local native = require("spec_native")
 local nginx = require("spec.support.nginx")
 local program = require("spec.support.program")

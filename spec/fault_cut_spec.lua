@@ -1,5 +1,6 @@
--- The connection ends or breaks behind every single byte of an answer: what had come is handed out, nothing that is cut short
--- looks whole, nothing that is whole looks cut, and the same object works again afterwards.
+-- The connection ends or breaks behind every single byte of an answer: what had come is handed out,
+-- nothing that is cut short looks whole, nothing that is whole looks cut, and the same object works
+-- again afterwards.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -10,7 +11,7 @@ local tls = require("spec.support.tls")
 local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
 
--- --- what must come of it --------------------------------------------------------------------------------------------
+-- --- what must come of it
 
 local STATUS_LINE = "HTTP/1.1 200 OK\r\nX-A: b\r\n"
 
@@ -54,7 +55,7 @@ local function expected(shape, size, is_orderly)
   }
 end
 
--- --- what came of it -------------------------------------------------------------------------------------------------
+-- --- what came of it
 
 -- Reads to the state behind the answer.
 local function conclude(client)
@@ -116,7 +117,7 @@ describe("An answer", function()
   end
 end)
 
--- --- the same over TLS -----------------------------------------------------------------------------------------------
+-- --- the same over TLS
 
 local tls_endings = {
   { name = "close_notify", is_orderly = true, run = function(conn)
@@ -165,7 +166,7 @@ describe("An answer over TLS", function()
   end
 end)
 
--- --- through fetch ---------------------------------------------------------------------------------------------------
+-- --- through fetch
 
 describe("fetch", function()
   for _, shape in ipairs(shapes) do
@@ -191,7 +192,7 @@ describe("fetch", function()
   end
 end)
 
--- --- half-close ------------------------------------------------------------------------------------------------------
+-- --- half-close
 
 describe("A server that sends no more", function()
   local listener
@@ -238,7 +239,7 @@ describe("A server that sends no more", function()
   end)
 end)
 
--- --- proxies ---------------------------------------------------------------------------------------------------------
+-- --- proxies
 
 local garbage = {
   { "zero bytes", ("\0"):rep(100) },

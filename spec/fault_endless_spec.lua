@@ -1,5 +1,6 @@
--- A server that never comes to an end: with every part of an answer that could go on for ever. It is refused after a bounded
--- number of bytes, or handed out as it comes; in both cases with little memory, and without keeping anybody in one call.
+-- A server that never comes to an end: with every part of an answer that could go on for ever. It
+-- is refused after a bounded number of bytes, or handed out as it comes; in both cases with little
+-- memory, and without keeping anybody in one call.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -148,7 +149,7 @@ describe("An endless", function()
   end)
 end)
 
--- --- what may be endless ---------------------------------------------------------------------------------------------
+-- --- what may be endless
 
 local LONG = 8 * 1048576 -- stands in for ever
 
@@ -215,7 +216,7 @@ describe("Endless", function()
   end)
 end)
 
--- --- below TLS -------------------------------------------------------------------------------------------------------
+-- --- below TLS
 
 local function record(kind, content)
   return ("%s\3\3%s%s%s"):format(string.char(kind), string.char(math.floor(#content / 256)), string.char(#content % 256), content)

@@ -1,5 +1,5 @@
--- The other side falls silent, at every stage there is: the timeout of that stage ends it, what had come is handed out, and
--- the same object works again afterwards.
+-- The other side falls silent, at every stage there is: the timeout of that stage ends it, what had
+-- come is handed out, and the same object works again afterwards.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -13,7 +13,7 @@ local HTTPClient = httpclient.HTTPClient
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 local SECONDS = { connect = 0.2 * factor, response = 0.05, idle = 0.05 }
 
--- --- the stages ------------------------------------------------------------------------------------------------------
+-- --- the stages
 
 -- Each leads the client to where the other side says no more. -> the server's side, which stays open
 
@@ -121,7 +121,7 @@ local stages = {
   { "and takes nothing of a function's content", stuck_function, "idle", "STATUS_CONNECTION_ERROR" },
 }
 
--- --- the matrix ------------------------------------------------------------------------------------------------------
+-- --- the matrix
 
 -- Polls, waits and reads until the client has left what it was in. -> content, code of the call that ended it
 local function outlast(client, blocking)
@@ -204,7 +204,7 @@ describe("A server that falls silent", function()
   end
 end)
 
--- --- inside the handshake --------------------------------------------------------------------------------------------
+-- --- inside the handshake
 
 -- A client, and a server that gets through to it with its first `most` bytes only. -> client, what to close
 local function begin_handshake(front, back, context, options, most)

@@ -10,7 +10,7 @@ local tls = require("spec.support.tls")
 local Error = httpclient.Error
 local HTTPClient = httpclient.HTTPClient
 
--- --- name servers ----------------------------------------------------------------------------------------------------
+-- --- name servers
 
 -- What the programs in a network of their own share: a name server at its place, and an HTTP server.
 local WORLD = [[
@@ -135,7 +135,7 @@ describe("A name server that", function()
   end)
 end)
 
--- --- descriptors -----------------------------------------------------------------------------------------------------
+-- --- descriptors
 
 -- Runs fn while not one descriptor more can be had. -> what it gives
 local function without_descriptors(fn)
@@ -292,7 +292,7 @@ describe("Without descriptors", function()
   end)
 end)
 
--- --- a full disk -----------------------------------------------------------------------------------------------------
+-- --- a full disk
 
 local DISK = [[
   local native, support = require("spec_native"), require("spec.support.client")

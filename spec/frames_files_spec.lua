@@ -1,5 +1,5 @@
--- What a frame does not pay for: large files whose end comes are freed by a thread of the core's, and a body is joined with
--- one copy.
+-- What a frame does not pay for: large files whose end comes are freed by a thread of the core's,
+-- and a body is joined with one copy.
 local core = require("httpclient.core")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -35,8 +35,8 @@ local function cost_of(call)
   return native.thread_cputime() - before
 end
 
--- What the system takes to free such a file, and what this thread takes for `call` on another: the least of several, since
--- others use the machine too.
+-- What the system takes to free such a file, and what this thread takes for `call` on another: the
+-- least of several, since others use the machine too.
 local function least(prepare, call)
   local freeing, costs = math.huge, math.huge
   for _ = 1, 4 do

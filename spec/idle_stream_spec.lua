@@ -1,4 +1,5 @@
--- Streams of the script's own that call themselves ready and move nothing: whoever waits sleeps all the same, and time limits hold.
+-- Streams of the script's own that call themselves ready and move nothing: whoever waits sleeps all
+-- the same, and time limits hold.
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")
@@ -87,7 +88,8 @@ local function client_over(idler, in_body)
   return client, peer
 end
 
--- Runs fn, which waits for SLEPT, and sees how busy the stream was meanwhile. `since`: when that time began, if before now.
+-- Runs fn, which waits for SLEPT, and sees how busy the stream was meanwhile. `since`: when that
+-- time began, if before now.
 local function assert_sleeps(peer, fn, since)
   local cpu, begun = native.cputime(), since or httpclient.monotonic_time()
   fn(begun + SLEPT)

@@ -1,5 +1,5 @@
--- Ctrl-C: the interpreter's handler sets a hook that raises, which all that waits gives its chance in good time. What is
--- interrupted, or comes in parts for that reason, is as whole as ever.
+-- Ctrl-C: the interpreter's handler sets a hook that raises, which all that waits gives its chance
+-- in good time. What is interrupted, or comes in parts for that reason, is as whole as ever.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -15,10 +15,10 @@ local SOON = 4 * factor -- what it interrupts would take 20 s and more
 local OK = "HTTP/1.1 200 OK\r\n"
 local WHOLE = OK .. "Content-Length: 6\r\n\r\nabcdef"
 
--- --- a program that is interrupted ------------------------------------------------------------------------------------
+-- --- a program that is interrupted
 
--- Connects, sends a request, says that it waits, calls, and says what the call has raised. Then it reads the rest of the
--- answer, and is ended by the error.
+-- Connects, sends a request, says that it waits, calls, and says what the call has raised. Then it
+-- reads the rest of the answer, and is ended by the error.
 local SCRIPT = [[
 local httpclient = require("httpclient")
 local HTTPClient = httpclient.HTTPClient
@@ -53,7 +53,8 @@ say("body " .. table.concat(parts))
 error(why, 0)
 ]]
 
--- what the program calls (a wait also ends for bytes that are nobody's, such as TLS's tickets), the answer's bytes before the interruption, those behind it
+-- what the program calls (a wait also ends for bytes that are nobody's, such as TLS's tickets), the
+-- answer's bytes before the interruption, those behind it
 local BLOCKING = "client.blocking_mode_enabled = true "
 local calls = {
   { "client:wait()", "client:poll() say('waiting') while true do client:wait() end", "", WHOLE },
@@ -178,7 +179,7 @@ describe("Ctrl-C ends", function()
   end
 end)
 
--- --- what comes in parts ----------------------------------------------------------------------------------------------
+-- --- what comes in parts
 
 -- A client connected to a server in another thread that does the steps after the request's head.
 local function world(steps, secure)

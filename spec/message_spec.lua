@@ -1,4 +1,5 @@
--- Messages name the one whose fault it was: the proxy, the server that hangs up at once, the one that speaks HTTP/2 only.
+-- Messages name the one whose fault it was: the proxy, the server that hangs up at once, the one
+-- that speaks HTTP/2 only.
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")

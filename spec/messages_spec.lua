@@ -1,5 +1,5 @@
--- What messages of wrong calls say, for every function of every class, however it is reached: its name, and where a dot was
--- written for a colon.
+-- What messages of wrong calls say, for every function of every class, however it is reached: its
+-- name, and where a dot was written for a colon.
 local httpclient = require("httpclient")
 local core = require("httpclient.core")
 local support = require("spec.support.messages")

@@ -1,5 +1,5 @@
--- Large transfers over bad lines come whole: the kernel's netem and tbf where there are such, and a relay of our own everywhere.
--- `make netem` runs it with NETEM_MB megabytes.
+-- Large transfers over bad lines come whole: the kernel's netem and tbf where there are such, and a
+-- relay of our own everywhere. `make netem` runs it with NETEM_MB megabytes.
 local isolated = require("spec.support.isolated")
 local line = require("spec.support.line")
 

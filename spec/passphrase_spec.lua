@@ -1,4 +1,5 @@
--- Encrypted private keys: passphrases as text and as functions, wrong ones, none at all, and nobody asked on the terminal.
+-- Encrypted private keys: passphrases as text and as functions, wrong ones, none at all, and nobody
+-- asked on the terminal.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local program = require("spec.support.program")

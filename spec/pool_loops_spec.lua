@@ -1,4 +1,5 @@
--- max_per_host in coroutines of loops that are not ours: they wait for a free connection as they wait for anything else.
+-- max_per_host in coroutines of loops that are not ours: they wait for a free connection as they
+-- wait for anything else.
 local httpclient = require("httpclient")
 local loops = require("spec.support.loops")
 local nginx = require("spec.support.nginx")

@@ -1,5 +1,5 @@
--- Between requests a connection is not looked at again at once. What the server does is found all the same, however soon
--- it comes: here the server is in the same process and loses no time.
+-- Between requests a connection is not looked at again at once. What the server does is found all
+-- the same, however soon it comes: here the server is in the same process and loses no time.
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")
@@ -65,8 +65,8 @@ describe("a quiet connection", function()
     end
   end
 
-  -- Both are due in the same round of the Poller, which has seen that neither has an event. The one that became due last
-  -- is polled first.
+  -- Both are due in the same round of the Poller, which has seen that neither has an event. The one
+  -- that became due last is polled first.
   for what, disturb in pairs(disturbances) do
     it(("that gets %s from within another client's body function is found out"):format(what), function()
       local listener = assert(native.listen({}))

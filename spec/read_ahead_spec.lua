@@ -41,7 +41,8 @@ end
 
 for _, blocking in ipairs({ false, true }) do
   describe("content from a sender that is ahead" .. (blocking and ", in blocking mode" or ""), function()
-    -- A client with all of a body on its connection; and reads until one takes more off it than it hands out, or all is read.
+    -- A client with all of a body on its connection; and reads until one takes more off it than it
+    -- hands out, or all is read.
     local function read_some(body, prepare)
       local client = world({ { "send", OK .. "Content-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_until", "\r\n\r\n" } },
         blocking)

@@ -1,9 +1,11 @@
--- What the README and the docs show is true: every Lua block runs, against the demo server in the place of example.com, and
--- prints what its "-->" comments say, if it has any; every block of C or C++ stands word for word in a file that is built and run by another spec; every
--- link leads somewhere.
+-- What the README and the docs show is true: every Lua block runs, against the demo server in the
+-- place of example.com, and prints what its "-->" comments say, if it has any; every block of C or
+-- C++ stands word for word in a file that is built and run by another spec; every link leads
+-- somewhere.
 --
--- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only compiled. A C block has
--- <!-- file: PATH -->. In a block `httpclient` is the module, `HTTPClient` its class, `client` a client that is connected.
+-- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only
+-- compiled. A C block has <!-- file: PATH -->. In a block `httpclient` is the module, `HTTPClient`
+-- its class, `client` a client that is connected.
 local demo_server = require("spec.support.demo_server")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -17,7 +19,7 @@ for name in program.run({ "ls", "docs" }).out:gmatch("[^\n]+%.md") do
   pages[#pages + 1] = "docs/" .. name
 end
 
--- --- reading ---------------------------------------------------------------------------------------------------------
+-- --- reading
 
 -- -> list of { language =, text =, mark =, value =, line = }; mark and value: of the comment before the block
 local function blocks_of(path)
@@ -78,7 +80,7 @@ local function join(folder, relative)
   return table.concat(parts, "/")
 end
 
--- --- running ---------------------------------------------------------------------------------------------------------
+-- --- running
 
 -- The demo server in the place of example.com.
 local function localized(text, server)
@@ -146,7 +148,7 @@ local function missing_module(text)
   end
 end
 
--- --- the tests -------------------------------------------------------------------------------------------------------
+-- --- the tests
 
 local server
 

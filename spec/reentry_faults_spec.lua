@@ -1,5 +1,6 @@
--- What a script could break by calling the library out of one of its callbacks: each of these ended in a crash, or in other
--- bytes on the wire. The whole of it, callback by callback and call by call, is in reentry_spec.lua.
+-- What a script could break by calling the library out of one of its callbacks: each of these ended
+-- in a crash, or in other bytes on the wire. The whole of it, callback by callback and call by
+-- call, is in reentry_spec.lua.
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")
@@ -44,7 +45,7 @@ local function script_stream(methods)
   return stream
 end
 
--- --- a Poller in the midst of a client's own call ------------------------------------------------------------------------
+-- --- a Poller in the midst of a client's own call
 
 local drivers = {
   { "poll", function(client) client:poll() end },
@@ -250,7 +251,7 @@ describe("A method of the stream under TLS", function()
   end
 end)
 
--- --- files that are closed under a body ------------------------------------------------------------------------------------
+-- --- files that are closed under a body
 
 describe("A body on its way to a file", function()
   local function client_in_body(on_read)
@@ -309,7 +310,7 @@ describe("A body on its way to a file", function()
   end
 end)
 
--- --- objects that go out of scope in their own callbacks ---------------------------------------------------------------------
+-- --- objects that go out of scope in their own callbacks
 
 -- `local x <close> = object` where there is such a thing, and what it calls where there is not.
 local leave_scope = (loadstring or load)("local object = ... local x <close> = object")
@@ -430,7 +431,7 @@ describe("An object that goes out of scope in its own callback", function()
   end
 end)
 
--- --- what a call that is refused must not take with it ---------------------------------------------------------------------
+-- --- what a call that is refused must not take with it
 
 describe("A body that is still on its way", function()
   it("is kept when a further request raises an error for the type of its own", function()

@@ -1,5 +1,6 @@
--- Every call out of every callback: what is asked gets an answer, what would change an object that is at work raises an error
--- that says so, and the exchange under way comes to its right end. docs/api.md has the table.
+-- Every call out of every callback: what is asked gets an answer, what would change an object that
+-- is at work raises an error that says so, and the exchange under way comes to its right end.
+-- docs/api.md has the table.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local reentry = require("spec.support.reentry")
@@ -39,7 +40,7 @@ local function do_everything(w, at_work)
   collect()
 end
 
--- --- body functions ----------------------------------------------------------------------------------------------------------
+-- --- body functions
 
 local drivers = {
   { "poll", function(w) w.client:poll() end },
@@ -79,7 +80,7 @@ describe("Out of a body function called by", function()
   end
 end)
 
--- --- methods of a script's stream ----------------------------------------------------------------------------------------------
+-- --- methods of a script's stream
 
 local hooked = { "put_partial_data", "get_partial_data", "get_available_bytes", "poll", "get_status", "get_fd",
   "get_connected_host", "get_connected_port", "disconnect_from_host" }
@@ -234,7 +235,7 @@ describe("Out of the method of a stream under a StreamPeerTLS every call is answ
   end
 end)
 
--- --- what Lua calls in between ---------------------------------------------------------------------------------------------------
+-- --- what Lua calls in between
 
 describe("Out of a metamethod every call works:", function()
   it("__index of a stream that becomes a connection", function()

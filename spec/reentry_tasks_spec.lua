@@ -10,7 +10,7 @@ local async, fetch, process, run = httpclient.async, httpclient.fetch, httpclien
 local answer = serve.answer
 local with_server = require("spec.support.served")(after_each)
 
--- --- the calls: { name, fn(w), check = fn(w) after all is over } ---------------------------------------------------
+-- --- the calls: { name, fn(w), check = fn(w) after all is over }
 
 local calls = {
   { "fetch", function(w) assert(assert(fetch(w.inner)).body == "inner") end },
@@ -101,7 +101,7 @@ local calls = {
   { "yield", function() coroutine.yield() end, goes_through = true },
 }
 
--- --- what is expected ----------------------------------------------------------------------------------------------
+-- --- what is expected
 
 local IS_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 local OUT_OF_PLACE = "can't be called from inside a task or a callback"
@@ -138,7 +138,7 @@ local function ending(name, way, driver)
   return name:find("^an error") and "boom" or nil
 end
 
--- --- one cell ------------------------------------------------------------------------------------------------------
+-- --- one cell
 
 local function new_world(way)
   local outer = with_server({ { { content = way.content, send = answer("outer") } } })
@@ -217,7 +217,7 @@ local function test_all(way, driver, cell)
   assert.same({}, problems)
 end
 
--- --- fetch ---------------------------------------------------------------------------------------------------------
+-- --- fetch
 
 local function pull(hook)
   local count = 0
@@ -310,7 +310,7 @@ describe("Every call of tasks is answered or refused out of", function()
   end
 end)
 
--- --- HTTPRequest ---------------------------------------------------------------------------------------------------
+-- --- HTTPRequest
 
 local request_ways = {
   { "on_request_completed", kind = "callback", is_completion = true, set = function(request, hook)

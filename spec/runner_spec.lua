@@ -1,4 +1,5 @@
--- The runner of the tests: what a job leaves behind is seen, named and taken away; a run that is stopped ends what it started.
+-- The runner of the tests: what a job leaves behind is seen, named and taken away; a run that is
+-- stopped ends what it started.
 local kept = require("spec.support.kept")
 local native = require("spec_native")
 local program = require("spec.support.program")

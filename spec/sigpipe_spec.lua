@@ -1,5 +1,5 @@
--- Nothing that a server does raises SIGPIPE in the host, whose default is to end: here in a process of its own, where nobody
--- has set anything else.
+-- Nothing that a server does raises SIGPIPE in the host, whose default is to end: here in a process
+-- of its own, where nobody has set anything else.
 local native = require("spec_native")
 local program = require("spec.support.program")
 local tempdir = require("spec.support.tempdir")

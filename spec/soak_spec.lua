@@ -1,5 +1,5 @@
--- Many requests, some of which go wrong: every content is right, and neither memory nor descriptors grow. `make soak` runs the
--- same for SOAK_REQUESTS requests.
+-- Many requests, some of which go wrong: every content is right, and neither memory nor descriptors
+-- grow. `make soak` runs the same for SOAK_REQUESTS requests.
 local soak = require("spec.support.soak")
 
 local requests = tonumber(os.getenv("SOAK_REQUESTS")) or 2000

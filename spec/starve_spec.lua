@@ -1,5 +1,6 @@
--- Lua's memory runs out at every allocation in turn, in the middle of every call: what the script gets is an error, and
--- everything is still usable, can be closed, and is let go. Leaks show under the sanitizers; descriptors are counted here.
+-- Lua's memory runs out at every allocation in turn, in the middle of every call: what the script
+-- gets is an error, and everything is still usable, can be closed, and is let go. Leaks show under
+-- the sanitizers; descriptors are counted here.
 local certs = require("spec.support.certs")
 local native = require("spec_native")
 

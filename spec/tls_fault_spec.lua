@@ -1,5 +1,6 @@
--- TLS with an attacker on the line: every byte that the server sends is once flipped and once the last one. Whatever that
--- does, nothing wrong is ever handed out, nothing hangs, and nothing cut short looks whole.
+-- TLS with an attacker on the line: every byte that the server sends is once flipped and once the
+-- last one. Whatever that does, nothing wrong is ever handed out, nothing hangs, and nothing cut
+-- short looks whole.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -9,8 +10,9 @@ local tls = require("spec.support.tls")
 local HTTPClient = httpclient.HTTPClient
 local Error = httpclient.Error
 
--- One exchange through a relay. `change(bytes, at)` gets what the server sent, which starts behind `at` bytes, and gives
--- what goes on to the client, and true where the line is cut behind it. -> what came of it
+-- One exchange through a relay. `change(bytes, at)` gets what the server sent, which starts behind
+-- `at` bytes, and gives what goes on to the client, and true where the line is cut behind it. ->
+-- what came of it
 local function play(listeners, context, options, answer, change)
   local client = HTTPClient.new()
   assert.equal(Error.OK, (client:connect_to_host("127.0.0.1", listeners.front:port(), options)))

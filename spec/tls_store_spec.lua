@@ -3,9 +3,9 @@ local certs = require("spec.support.certs")
 local isolated = require("spec.support.isolated")
 local nginx = require("spec.support.nginx")
 
--- Connects and shakes hands in a process of its own; prints each connection's outcome, what OpenSSL allocated in the dearest
--- call and what on all threads. To load the system's authorities takes more than a hundred thousand allocations, to shake
--- hands two or three thousand.
+-- Connects and shakes hands in a process of its own; prints each connection's outcome, what OpenSSL
+-- allocated in the dearest call and what on all threads. To load the system's authorities takes
+-- more than a hundred thousand allocations, to shake hands two or three thousand.
 local script = [[
 local native = require("spec_native")
 native.crypto_allocations()

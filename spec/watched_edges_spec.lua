@@ -1,5 +1,6 @@
--- Edges of waiting and reading: what stands behind an upgrade is news for a Poller, silence behind an Expect that nobody
--- answered is idleness again, and what an event loop is told while bytes are handed out does not hand them out twice.
+-- Edges of waiting and reading: what stands behind an upgrade is news for a Poller, silence behind
+-- an Expect that nobody answered is idleness again, and what an event loop is told while bytes are
+-- handed out does not hand them out twice.
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")

@@ -1,5 +1,6 @@
-/* bare.c - the least that each workload needs, as a blocking C loop (epoll for many connections). It is what the ratios
- * in the report are ratios to: it knows beforehand what will come, so it parses one answer and then only counts bytes. */
+/* bare.c - the least that each workload needs, as a blocking C loop (epoll for many connections).
+ * It is what the ratios in the report are ratios to: it knows beforehand what will come, so it
+ * parses one answer and then only counts bytes. */
 #include "bare.h"
 
 #include <arpa/inet.h>

@@ -4,7 +4,8 @@
 
 #include "common.h"
 
-/* A request as bytes, and how long its whole answer is. The first exchange learns that by parsing; the loops only count. */
+/* A request as bytes, and how long its whole answer is. The first exchange learns that by parsing;
+ * the loops only count. */
 typedef struct bare_exchange {
   char *request;
   size_t request_size;

@@ -1,4 +1,5 @@
-/* bare_tls.c - the bare loops over TLS: OpenSSL with its defaults, a blocking socket, the peer's certificate checked. */
+/* bare_tls.c - the bare loops over TLS: OpenSSL with its defaults, a blocking socket, the peer's
+ * certificate checked. */
 #include "bare.h"
 
 #include <errno.h>

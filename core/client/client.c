@@ -62,7 +62,7 @@ const hc_failure *hc_client_last_error(const hc_client *c) {
   return is_error(c->status) ? &c->failure : &none;
 }
 
-/* --- ends ------------------------------------------------------------------------------------------------------------- */
+/* --- ends */
 
 static hc_error code_of(hc_status status) {
   switch (status) {
@@ -149,7 +149,7 @@ hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
   return code;
 }
 
-/* --- poll ------------------------------------------------------------------------------------------------------------- */
+/* --- poll */
 
 static hc_status status_within(hc_phase phase) {
   return phase == HC_PHASE_LOOKUP ? HC_STATUS_RESOLVING : HC_STATUS_CONNECTING;

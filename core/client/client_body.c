@@ -5,7 +5,7 @@
 
 #include "../connection/body_file.h"
 
-/* --- views ------------------------------------------------------------------------------------------------------------ */
+/* --- views */
 
 /* What a read came to. */
 static void settle(hc_client *c, hc_progress progress) {
@@ -55,7 +55,7 @@ bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t receive
   return bytes.size > 0 && held.size >= bytes.size && memcmp(held.data, bytes.data, bytes.size) == 0;
 }
 
-/* --- writers and files ------------------------------------------------------------------------------------------------ */
+/* --- writers and files */
 
 static hc_error report(const hc_client *c, hc_failure *why) {
   const hc_failure *last = hc_client_last_error(c);

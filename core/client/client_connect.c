@@ -4,7 +4,7 @@
 #include "../http/uri.h"
 #include "client_state.h"
 
-/* --- proxies ------------------------------------------------------------------------------------------------------- */
+/* --- proxies */
 
 static void clear_proxy(hc_proxy *p) {
   hc_memory_release(p->host);
@@ -51,7 +51,7 @@ hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, lo
   return HC_OK;
 }
 
-/* --- start --------------------------------------------------------------------------------------------------------- */
+/* --- start */
 
 static void add_proxy(const hc_client *c, hc_connection_wish *wish) {
   hc_proxy_kind kind = wish->way.security == HC_SECURITY_TLS ? HC_PROXY_HTTPS : HC_PROXY_HTTP;
@@ -109,7 +109,7 @@ hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_conne
   return code;
 }
 
-/* --- beside another client ------------------------------------------------------------------------------------------ */
+/* --- beside another client */
 
 static bool takes_requests(const hc_connection *n) {
   return n && (n->state == HC_CONNECTION_CONNECTING || n->state == HC_CONNECTION_OPEN);

@@ -21,19 +21,22 @@ typedef struct hc_proxy {
 struct hc_client {
   hc_settings settings;
   unsigned at_work;        /* calls under way that may run others' code, see hc_client_begin */
-  bool is_missed;          /* a poller has found it at work, and wants to hear when it no longer is */
+  /* a poller has found it at work, and wants to hear when it no longer is */
+  bool is_missed;
   hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
   hc_status status;
   bool timed_out_unreported;
   bool is_unfinished;      /* the last call that blocks has come back at the end of its slice */
   bool is_clear;           /* closed, and nothing has happened since */
   hc_failure failure;
-  hc_place place;          /* on its connection, which stays when it has ended until the next one; none before the first */
+  /* on its connection, which stays when it has ended until the next one; none before the first */
+  hc_place place;
 };
 
-/* A body function, a writer or a stream of the host's can call back into the library. So each function of httpclient.h that
- * may run one holds the client between these two, and those that change a client refuse one that is held. All that is
- * inside can rely on it: after such a call the client is the same, and so is its stream. */
+/* A body function, a writer or a stream of the host's can call back into the library. So each
+ * function of httpclient.h that may run one holds the client between these two, and those that
+ * change a client refuse one that is held. All that is inside can rely on it: after such a call the
+ * client is the same, and so is its stream. */
 static inline void hc_client_begin(hc_client *c) { c->at_work++; }
 static inline void hc_client_end(hc_client *c) {
   if (--c->at_work > 0 || !c->is_missed) return;
@@ -50,7 +53,8 @@ static inline bool hc_client_is_taken(const hc_client *c) {
 void hc_client_clear(hc_client *c);
 hc_error hc_client_advance(hc_client *c);
 
-/* client.c: the ends. The failure record has what happened, or gets a general sentence; the stream is closed and let go. */
+/* client.c: the ends. The failure record has what happened, or gets a general sentence; the stream
+ * is closed and let go. */
 void hc_client_fail(hc_client *c, hc_status status);
 /* The exchange is whole: CONNECTED, or DISCONNECTED. */
 void hc_client_finish(hc_client *c);

@@ -43,7 +43,7 @@ static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *
   return code;
 }
 
-/* --- blocking mode ---------------------------------------------------------------------------------------------------- */
+/* --- blocking mode */
 
 void hc_client_begin_slice(hc_client *c) {
   bool is_sliced = c->settings.blocking && c->settings.in_slices;
@@ -68,7 +68,7 @@ bool hc_client_sleep(hc_client *c) {
   return sleep_for(&interest, c->place.exchange->sleep_until, &event) == HC_OK;
 }
 
-/* --- one client ------------------------------------------------------------------------------------------------------- */
+/* --- one client */
 
 static uint64_t deadline_after(double seconds) {
   if (seconds < 0) return HC_NEVER;
@@ -118,7 +118,7 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
   return code;
 }
 
-/* --- several clients ----------------------------------------------------------------------------------------------------- */
+/* --- several clients */
 
 /* Fills the entries; returns the time by which somebody must be polled, 0 for at once. */
 static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *entries, uint64_t *due) {

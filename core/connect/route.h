@@ -86,7 +86,8 @@ typedef struct hc_route {
   size_t count;
   hc_target_form target;
   hc_wire wire;
-  hc_party next;     /* who reads the request first: credentials for a proxy are for that one alone */
+  /* who reads the request first: credentials for a proxy are for that one alone */
+  hc_party next;
 } hc_route;
 
 /* HC_ERR_INVALID_PARAMETER with both sides of the contradiction in `why`: a Unix socket and a proxy; HTTP/2 in clear by

@@ -22,13 +22,14 @@ typedef struct hc_walk hc_walk;
 
 typedef struct hc_walk_wish {
   hc_slice credentials;      /* for the proxy; kept by the caller as long as the walk */
-  hc_tls_options *options;   /* for the handshake with the origin; NULL: none will be needed. Retained */
+  /* for the handshake with the origin; NULL: none will be needed. Retained */
+  hc_tls_options *options;
   size_t head_limit;         /* of a proxy's answer */
 } hc_walk_wish;
 
-/* Takes the first step as far as that needs no waiting. *stream is the caller's from then on, and the walk changes it for
- * the one above as it goes. The texts of the wish live as long as the walk. HC_ERR_OUT_OF_MEMORY, or what the route or the
- * first step refuses. */
+/* Takes the first step as far as that needs no waiting. *stream is the caller's from then on, and
+ * the walk changes it for the one above as it goes. The texts of the wish live as long as the walk.
+ * HC_ERR_OUT_OF_MEMORY, or what the route or the first step refuses. */
 hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out, hc_stream_peer **stream,
                        hc_failure *why);
 /* OK: all steps are done and *stream can be used. ERROR. */

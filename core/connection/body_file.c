@@ -28,7 +28,7 @@ static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *
   return took > 0 ? hc_exchange_consume(x, took) : HC_MOVED;
 }
 
-/* --- through the kernel ------------------------------------------------------------------------------------------------ */
+/* --- through the kernel */
 
 static bool is_worth_it(const hc_h1_exchange *h) {
   const hc_receiver *r = &h->receiver;

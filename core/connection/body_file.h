@@ -9,8 +9,9 @@
 
 HC_INTERNAL_BEGIN
 
-/* One transfer: zeroed but for where it goes to. Nothing stays in the pipe between two of its steps: what the file does not
- * take goes back to the exchange, where the plain way finds it, and why the file does not take it. */
+/* One transfer: zeroed but for where it goes to. Nothing stays in the pipe between two of its
+ * steps: what the file does not take goes back to the exchange, where the plain way finds it, and
+ * why the file does not take it. */
 typedef struct hc_body_transfer {
   hc_body_writer write;    /* NULL: to `file` */
   void *context;
@@ -23,8 +24,8 @@ typedef struct hc_body_transfer {
   hc_failure refusal;      /* of the writer or the file; code HC_OK: none */
 } hc_body_transfer;
 
-/* Moves what is there, within a budget. MOVED: more may be there, or the file has refused; WAIT; DONE: that was all of the
- * body; BROKEN: the connection's fault. */
+/* Moves what is there, within a budget. MOVED: more may be there, or the file has refused; WAIT;
+ * DONE: that was all of the body; BROKEN: the connection's fault. */
 hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why);
 void hc_body_transfer_end(hc_body_transfer *t, hc_exchange *x);
 

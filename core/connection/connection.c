@@ -83,7 +83,8 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
     return hc_failure_set(why, HC_ERR_BUSY, "the connection has no room for another request now");
   hc_error code = n->protocol->open(n, wish, &x, why);
   if (code != HC_OK) return code;
-  if (x->place && x->place != place) x->place->exchange = NULL; /* embedded: the answer of the one before makes room */
+  /* embedded: the answer of the one before makes room */
+  if (x->place && x->place != place) x->place->exchange = NULL;
   if (place->exchange != x) forget_exchange(place);
   place->exchange = x;
   x->place = place;
@@ -246,7 +247,8 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   n->connect_timeout = wish->connect_timeout;
   if (wish->connect_timeout > 0) n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
   if (is_secure) code = take_options(wish->options, &options, why);
-  if (code == HC_OK && is_secure) hc_tls_options_start_loading(options); /* while the name is looked up and TCP connects */
+  /* while the name is looked up and TCP connects */
+  if (code == HC_OK && is_secure) hc_tls_options_start_loading(options);
   if (code == HC_OK) code = start_walk(n, &kept, options, why);
   hc_tls_options_release(options);
   return code;
@@ -276,7 +278,8 @@ static void name_proxy(const hc_connection *n, hc_failure *why) {
   if (n->proxy.size == 0 || first.code == HC_ERR_OUT_OF_MEMORY) return;
   if (strncmp(rest, server, sizeof server - 1) == 0) rest += sizeof server - 1;
   else if (strncmp(rest, proxy, sizeof proxy - 1) == 0) rest += sizeof proxy - 1;
-  if (rest != first.text && strncmp(rest + 1, n->proxy.data, (size_t)shown) == 0) return; /* it stands there */
+  /* it stands there */
+  if (rest != first.text && strncmp(rest + 1, n->proxy.data, (size_t)shown) == 0) return;
   hc_failure_clear(why);
   hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, n->proxy.data, rest == first.text ? ": " : "", rest);
 }

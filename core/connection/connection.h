@@ -18,11 +18,13 @@
 HC_INTERNAL_BEGIN
 
 typedef enum hc_connection_state {
-  HC_CONNECTION_CLOSED,      /* never opened, closed, or at its end; the answers may still be read */
+  /* never opened, closed, or at its end; the answers may still be read */
+  HC_CONNECTION_CLOSED,
   HC_CONNECTION_CONNECTING,  /* the walk is under way */
   HC_CONNECTION_OPEN,        /* it takes requests, as many as its protocol has room for */
   HC_CONNECTION_DRAINING,    /* it takes no more, and ends when those under way have */
-  HC_CONNECTION_UPGRADED     /* after a 101, or a tunnel: what comes is no HTTP of ours, and nobody watches it */
+  /* after a 101, or a tunnel: what comes is no HTTP of ours, and nobody watches it */
+  HC_CONNECTION_UPGRADED
 } hc_connection_state;
 
 /* A poller's entry for a connection: what it has of its descriptor. All but `dropped` is the
@@ -41,14 +43,16 @@ struct hc_connection {
   hc_connection_state state;
   bool is_usable;          /* the stream's advance has said OK */
   bool was_used;           /* an exchange on it is complete: what comes then comes between two */
-  bool has_just_begun;     /* nobody has looked since the start: a near server may have answered already */
+  /* nobody has looked since the start: a near server may have answered already */
+  bool has_just_begun;
   bool has_event;          /* the descriptor was seen to be ready: the next look must be made ... */
   bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not (one
                               system call of 3.3 for a request among 1000 connections) */
   bool is_shown;           /* a loop that is not ours may watch the descriptor */
   hc_stream_peer *stream;  /* NULL when closed */
   hc_walk *walk;           /* while connecting */
-  char *names;             /* the block in which the texts below stand; NULL: a stream of the caller's */
+  /* the block in which the texts below stand; NULL: a stream of the caller's */
+  char *names;
   hc_slice host, authority;  /* of the origin, without brackets; the default Host */
   hc_slice credentials;    /* for the proxy */
   hc_slice proxy;          /* its host and port; empty: none */
@@ -99,7 +103,8 @@ void hc_connection_take_event(hc_connection *n);
 typedef struct hc_connection_wish {
   hc_wish way;
   hc_slice credentials;     /* for the proxy */
-  hc_tls_options *options;  /* NULL: verify against the system's store. Counts where TLS is wished for. */
+  /* NULL: verify against the system's store. Counts where TLS is wished for. */
+  hc_tls_options *options;
   size_t head_limit;        /* of a proxy's answer */
   double connect_timeout;   /* seconds; 0 never */
 } hc_connection_wish;

@@ -59,12 +59,14 @@ static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *
   const hc_h1_exchange *h = &n->h1;
   if (!h->common.is_under_way) {
     out->events = HC_EVENT_READ;
-    out->ready = out->ready || hc_buffer_size(&h->receiver.in) > 0; /* nobody's bytes, which a look refuses */
+    /* nobody's bytes, which a look refuses */
+    out->ready = out->ready || hc_buffer_size(&h->receiver.in) > 0;
   } else if (x == &h->common) {
     out->events = hc_h1_events(h);
     hc_h1_times(h, out);
   } else {
-    *out = (hc_interest){.fd = HC_NO_HANDLE, .deadline = HC_NEVER}; /* what comes now is for somebody else */
+    /* what comes now is for somebody else */
+    *out = (hc_interest){.fd = HC_NO_HANDLE, .deadline = HC_NEVER};
   }
 }
 
@@ -129,7 +131,8 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
    * them. */
   if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
   if (n->stream->ops->rest && n->state == HC_CONNECTION_OPEN) n->stream->ops->rest(n->stream);
-  if (hc_connection_is_crowded(n)) hc_connection_notice_all(n); /* there is room for the others now */
+  /* there is room for the others now */
+  if (hc_connection_is_crowded(n)) hc_connection_notice_all(n);
   return HC_DONE;
 }
 

@@ -14,9 +14,11 @@ HC_INTERNAL_BEGIN
 
 /* A poller's hold on a place. */
 typedef struct hc_seat {
-  void (*due)(struct hc_seat *s);   /* whoever stands there is to be polled without an event of its own */
+  /* whoever stands there is to be polled without an event of its own */
+  void (*due)(struct hc_seat *s);
   void (*gone)(struct hc_seat *s);  /* whoever stands there is being deleted; the seat ends here */
-  const void *owner;                /* the poller: those of one connection are in one poller, which has its descriptor */
+  /* the poller: those of one connection are in one poller, which has its descriptor */
+  const void *owner;
 } hc_seat;
 
 typedef struct hc_place {

@@ -31,7 +31,8 @@ typedef struct hc_exchange_wish {
 typedef enum hc_upload {
   HC_UPLOAD_NONE,   /* nothing: there was none, or its source has come to its end */
   HC_UPLOAD_OURS,   /* a string, a file */
-  HC_UPLOAD_HOSTS   /* a function of the host's is asked for it: an advance runs code that is not ours */
+  /* a function of the host's is asked for it: an advance runs code that is not ours */
+  HC_UPLOAD_HOSTS
 } hc_upload;
 
 typedef struct hc_protocol {

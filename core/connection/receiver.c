@@ -34,7 +34,7 @@ void hc_receiver_free(hc_receiver *r) {
   r->chunked = NULL;
 }
 
-/* --- the stream ------------------------------------------------------------------------------------------------------- */
+/* --- the stream */
 
 static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
   hc_stream_peer *peer = from->stream;
@@ -55,7 +55,8 @@ void hc_receiver_note(hc_receiver *r, hc_io io) {
   r->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
 }
 
-/* Only content that nothing else delimits may end as the options tolerate it: everything else knows better where it ends. */
+/* Only content that nothing else delimits may end as the options tolerate it: everything else knows
+ * better where it ends. */
 static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc_failure *why) {
   if (r->answer.plan.framing != HC_FRAMING_UNTIL_CLOSE || !hc_stream_peer_is_tolerable_end(stream)) return HC_IO_ERROR;
   hc_failure_clear(why);
@@ -72,9 +73,9 @@ static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size
   return io;
 }
 
-/* Where the bytes of a page stand a little further behind the start of a page than in the kernel's memory, some processors
- * copy them at a third of their speed; and large blocks from malloc begin like that. So content is put where it begins at
- * a multiple of this, unless much is held already. */
+/* Where the bytes of a page stand a little further behind the start of a page than in the kernel's
+ * memory, some processors copy them at a third of their speed; and large blocks from malloc begin
+ * like that. So content is put where it begins at a multiple of this, unless much is held already. */
 #define CONTENT_ALIGNMENT ((size_t)64)
 #define MOVED_AT_MOST ((size_t)4096)
 
@@ -103,7 +104,7 @@ static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t
   return io;
 }
 
-/* --- heads ------------------------------------------------------------------------------------------------------------ */
+/* --- heads */
 
 /* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. */
 static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
@@ -117,8 +118,8 @@ static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
   return is_continue ? HC_MOVED : HC_WAIT;
 }
 
-/* DONE: the final head is in. WAIT: more bytes are needed; MOVED: the same, and a 100 was among them. *used counts in all
- * cases. */
+/* DONE: the final head is in. WAIT: more bytes are needed; MOVED: the same, and a 100 was among
+ * them. *used counts in all cases. */
 static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, size_t *used, hc_failure *why) {
   hc_progress progress = HC_WAIT;
   while (*used < bytes.size) {
@@ -194,7 +195,7 @@ hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced,
   return HC_DONE;
 }
 
-/* --- content ---------------------------------------------------------------------------------------------------------- */
+/* --- content */
 
 bool hc_receiver_has_bytes(const hc_receiver *r) {
   if (r->answer.plan.framing == HC_FRAMING_HEAD) return true;
@@ -225,10 +226,12 @@ static void enlarge(hc_buffer *empty, size_t size) {
   *empty = larger;
 }
 
-/* How much one receive may take for several reads: where receive after receive got all that it asked for, the sender is
- * ahead, and that saves system calls, acknowledgements and waking the sender. Never more than the body still has, and in
- * proportion to what one read takes. Nothing that is held is moved for it, and the larger memory is made only where all of it
- * will be filled, if it can be had. Not where somebody else's loop has the descriptor: it would not show what lies here. */
+/* How much one receive may take for several reads: where receive after receive got all that it
+ * asked for, the sender is ahead, and that saves system calls, acknowledgements and waking the
+ * sender. Never more than the body still has, and in proportion to what one read takes. Nothing
+ * that is held is moved for it, and the larger memory is made only where all of it will be filled,
+ * if it can be had. Not where somebody else's loop has the descriptor: it would not show what lies
+ * here. */
 static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
   size_t held = hc_buffer_size(&r->in), most = HC_AHEAD_READS * from->settings->read_chunk_size;
   uint64_t rest = r->answer.plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
@@ -255,8 +258,8 @@ static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, 
   return io;
 }
 
-/* Receives into `in`. True: new bytes are there. False: nothing is, or the stream has ended. A receive for several reads
- * never sleeps: the reader would wait for more than he wants. */
+/* Receives into `in`. True: new bytes are there. False: nothing is, or the stream has ended. A
+ * receive for several reads never sleeps: the reader would wait for more than he wants. */
 static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, hc_fill fill, hc_failure *why) {
   if (r->ending != HC_ENDING_NONE) return false;
   size_t ahead = size_ahead(r, from, want);

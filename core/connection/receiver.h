@@ -29,9 +29,11 @@ typedef struct hc_receiver {
   uint64_t left;           /* HC_FRAMING_LENGTH: content bytes still to hand out */
   size_t interim_size;     /* bytes of all 1xx heads */
   unsigned arrivals;       /* counts up with every receive that brought something */
-  uint8_t full_receives;   /* content: how many in a row got all that was asked for, as far as that matters */
+  /* content: how many in a row got all that was asked for, as far as that matters */
+  uint8_t full_receives;
   hc_ending ending;
-  bool starved;            /* the last look gave nothing: only new bytes from the stream can change that */
+  /* the last look gave nothing: only new bytes from the stream can change that */
+  bool starved;
   unsigned wants;
 } hc_receiver;
 
@@ -62,11 +64,13 @@ hc_slice hc_receiver_held(const hc_receiver *r, size_t limit);
 hc_progress hc_receiver_consume(hc_receiver *r, size_t size);
 /* As consume, of content that went by the buffer. */
 hc_progress hc_receiver_pass(hc_receiver *r, size_t size);
-void hc_receiver_note(hc_receiver *r, hc_io io);   /* what a receive came to: the stream's ends are kept */
+/* what a receive came to: the stream's ends are kept */
+void hc_receiver_note(hc_receiver *r, hc_io io);
 void hc_receiver_restart(hc_receiver *r);          /* for the next exchange on the connection */
 void hc_receiver_reset(hc_receiver *r);            /* for another connection */
 void hc_receiver_free(hc_receiver *r);
-bool hc_receiver_has_bytes(const hc_receiver *r);  /* is something to hand out without the stream? */
+/* is something to hand out without the stream? */
+bool hc_receiver_has_bytes(const hc_receiver *r);
 
 HC_INTERNAL_END
 

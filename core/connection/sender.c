@@ -7,8 +7,8 @@
 #include "../base/limits.h"
 #include "../base/memory.h"
 
-/* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking mode keep the client
- * from seeing an early answer. */
+/* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking
+ * mode keep the client from seeing an early answer. */
 #define SEND_BUDGET ((size_t)1 << 20)
 /* A body function that gives little at a time is called this often in one go. */
 #define SENDS_MAX 64
@@ -69,7 +69,7 @@ void hc_sender_continue(hc_sender *s) {
   if (s->state == HC_SEND_EXPECTING) s->state = HC_SEND_MOVING;
 }
 
-/* --- content: the next piece ----------------------------------------------------------------------------------------- */
+/* --- content: the next piece */
 
 static void frame_chunk(hc_outgoing *o) {
   int size = snprintf(o->prefix, sizeof o->prefix, "%zx\r\n", o->piece.size);
@@ -112,7 +112,7 @@ static hc_io load_piece(hc_sending *g) {
 
 bool hc_sender_resume(hc_sender *s) { return s->content && hc_supply_resume(&s->content->supply); }
 
-/* --- moving ----------------------------------------------------------------------------------------------------------- */
+/* --- moving */
 
 static size_t gather(const hc_sender *s, hc_slice parts[4]) {
   size_t count = 0;

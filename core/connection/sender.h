@@ -36,11 +36,13 @@ typedef struct hc_sender {
   int method;              /* hc_method of the request, also when all is sent */
   hc_buffer head;
   hc_request_head announced;
-  hc_outgoing *content;    /* made by the first request that has content, kept for the next; NULL before */
+  /* made by the first request that has content, kept for the next; NULL before */
+  hc_outgoing *content;
   uint64_t sent;           /* content bytes that left */
   bool source_ended;       /* true where there is no content */
   bool source_failed;      /* the file or function, not the stream, has failed */
-  unsigned wants;          /* HC_EVENT_… that the last attempt waits for; 0: the source had nothing */
+  /* HC_EVENT_… that the last attempt waits for; 0: the source had nothing */
+  unsigned wants;
 } hc_sender;
 
 /* Takes over head and body for the next request on the connection. HC_ERR_OUT_OF_MEMORY: nothing has changed, and both

@@ -9,7 +9,8 @@
 
 typedef struct hc_settings {
   bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
-  bool in_slices;               /* what blocks comes back now and then, see hc_client_is_unfinished */
+  /* what blocks comes back now and then, see hc_client_is_unfinished */
+  bool in_slices;
   size_t read_chunk_size;       /* HC_READ_CHUNK_MIN..MAX, default HC_READ_CHUNK_DEFAULT */
   size_t max_header_size;       /* HC_MAX_HEADER_MIN..MAX, default HC_MAX_HEADER_DEFAULT */
   double connect_timeout;       /* seconds from connect to CONNECTED; 0 never, as below */

@@ -133,7 +133,8 @@ static hc_error out_of_memory(hc_error error, hc_failure *why) {
 
 /* obs-fold: a user agent replaces it with a blank (RFC 9112 section 5.2). */
 static hc_error parse_continuation(hc_headers *h, hc_slice line, hc_failure *why) {
-  if (h->count == 0) return refuse(why, "white space before the first field line"); /* RFC 9112 section 2.2 */
+  /* RFC 9112 section 2.2 */
+  if (h->count == 0) return refuse(why, "white space before the first field line");
   return out_of_memory(hc_headers_fold(h, hc_slice_trim(line)), why);
 }
 

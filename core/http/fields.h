@@ -28,7 +28,8 @@ typedef struct hc_headers {
   hc_buffer text;
   hc_field *fields;
   size_t count, capacity;
-  size_t former;       /* fields[count..former) and their text, from text.end on, are those before the last clear */
+  /* fields[count..former) and their text, from text.end on, are those before the last clear */
+  size_t former;
 } hc_headers;
 
 /* Appends one field. Name and value are copied, as "Name: value". HC_ERR_OUT_OF_MEMORY. */

@@ -15,7 +15,7 @@ static hc_error refuse(hc_failure *why, const char *what) {
 
 static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
 
-/* --- the request target ------------------------------------------------------------------------------------------- */
+/* --- the request target */
 
 /* A control byte or a space would end the request line early, or split it (RFC 9112 section
  * 11.1). */
@@ -98,7 +98,7 @@ static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_fa
   return HC_OK;
 }
 
-/* --- the caller's lines ------------------------------------------------------------------------------------------- */
+/* --- the caller's lines */
 
 static hc_known_field known_field_of(hc_slice name) {
   static const hc_slice names[HC_FIELD_OTHER] = {
@@ -189,7 +189,7 @@ static hc_error check_default_host(const hc_request *r, const hc_target *t, cons
   return refuse_authority(why, "the connection's host", &reason);
 }
 
-/* --- the content's framing ---------------------------------------------------------------------------------------- */
+/* --- the content's framing */
 
 /* RFC 9112 section 6: the content is framed in one way only, and that has to be true. */
 static hc_error check_framing(const hc_request *r, int method, const hc_survey *s, hc_failure *why) {

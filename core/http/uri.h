@@ -25,7 +25,8 @@ typedef enum hc_host_kind { HC_HOST_NAME, HC_HOST_IPV4, HC_HOST_IPV6 } hc_host_k
 /* A host as the caller wrote it, taken apart. The slices are views of the caller's text. */
 typedef struct hc_host {
   hc_host_kind kind;
-  hc_slice text;   /* without scheme and brackets; an IPv6 literal keeps its zone ("fe80::1%eth0") */
+  /* without scheme and brackets; an IPv6 literal keeps its zone ("fe80::1%eth0") */
+  hc_slice text;
   int scheme;      /* 0 none, 1 "http://", 2 "https://" */
 } hc_host;
 

@@ -121,7 +121,8 @@ hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t
   while (result == HC_PARSE_MORE) {
     take_usual_lines(r, data, size, limit, used);
     size_t left = size - *used;
-    size_t room = limit > r->size ? limit - r->size : 0; /* the limit may be lowered while a head comes */
+    /* the limit may be lowered while a head comes */
+    size_t room = limit > r->size ? limit - r->size : 0;
     const char *line = left > 0 ? data + *used : data;
     if (!r->line_is_fields) {
       const char *offence = check_start(line, smaller(left, limit));

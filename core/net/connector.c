@@ -33,7 +33,8 @@ struct hc_connector {
  * the resolver's (RFC 6724). */
 static void interleave(const hc_address *from, size_t count, hc_address *to) {
   uint32_t family = from[0].is_ipv6;
-  size_t at[2] = {0, 0};  /* how far each family has been walked: [0] the first address's, [1] the other */
+  /* how far each family has been walked: [0] the first address's, [1] the other */
+  size_t at[2] = {0, 0};
   for (size_t used = 0, turn = 0; used < count; turn ^= 1) {
     size_t i = at[turn];
     while (i < count && (from[i].is_ipv6 == family) != (turn == 0)) i++;
@@ -42,8 +43,9 @@ static void interleave(const hc_address *from, size_t count, hc_address *to) {
   }
 }
 
-/* The first attempt's reason is kept: the first address is the one that the resolver thinks best. That this machine has no
- * way to an address is worth less than what another one says: "localhost" has two where only one may be in use. */
+/* The first attempt's reason is kept: the first address is the one that the resolver thinks best.
+ * That this machine has no way to an address is worth less than what another one says: "localhost"
+ * has two where only one may be in use. */
 static void note_failure(hc_connector *c, size_t address, const hc_failure *why) {
   char text[HC_ADDRESS_TEXT];
   bool is_telling = why->code != HC_ERR_UNAVAILABLE;

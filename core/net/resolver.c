@@ -55,7 +55,8 @@ static struct {
   job_list waiting, running;
   size_t abandoned;     /* running jobs that nobody waits for any more */
   size_t places;        /* so many of the others may run */
-  uint64_t taken;       /* jobs that have left the queue for a worker: while this does not change the queue stands still */
+  /* jobs that have left the queue for a worker: while this does not change the queue stands still */
+  uint64_t taken;
   unsigned workers, idle; /* idle: asleep, or started or woken and not yet at the lock */
 } pool = {.lock = HC_MUTEX, .places = HC_RESOLVER_THREADS};
 
@@ -64,7 +65,7 @@ static hc_once prepared = HC_ONCE;
 static void lock(void) { hc_mutex_lock(&pool.lock); }
 static void unlock(void) { hc_mutex_unlock(&pool.lock); }
 
-/* ---- lists ---- */
+/* --- lists */
 
 static void append(job_list *list, hc_lookup *job) {
   job->previous = list->last;
@@ -90,7 +91,7 @@ static void free_job(hc_lookup *job) {
   hc_memory_release(job);
 }
 
-/* ---- workers ---- */
+/* --- workers */
 
 static int ensure_workers(void);
 
@@ -133,8 +134,8 @@ static void make_places(void) {
   hc_condition_wake_all(&pool.work);
 }
 
-/* Sleeps until there may be something new to see: a job, a fork that is over, a queue that does not move. False when the
- * time has passed and nothing came. */
+/* Sleeps until there may be something new to see: a job, a fork that is over, a queue that does not
+ * move. False when the time has passed and nothing came. */
 static bool sleep_a_while(void) {
   bool is_on_watch = pool.waiting.first != NULL && pool.forks == 0;
   uint64_t taken = pool.taken;
@@ -175,8 +176,8 @@ static int start_worker(void) {
   return 0;
 }
 
-/* A worker for each job that has a place, and one to keep watch where there are more. An error only where not a single one
- * is there to do the job. */
+/* A worker for each job that has a place, and one to keep watch where there are more. An error only
+ * where not a single one is there to do the job. */
 static int ensure_workers(void) {
   int error = 0;
   size_t places = count_free_places(), needed = pool.waiting.size > places ? places + 1 : pool.waiting.size;
@@ -184,15 +185,16 @@ static int ensure_workers(void) {
   return pool.workers > 0 ? 0 : error;
 }
 
-/* ---- once for each process ---- */
+/* --- once for each process */
 
 static void make_conditions(void) {
   hc_condition_init(&pool.work);
   hc_condition_init(&pool.quiet);
 }
 
-/* getaddrinfo has locks of its own, which a child would find held for ever when a worker held one at the fork. So a fork
- * waits a moment for the lookups under way. Those that take longer wait for the network, and hold no lock. */
+/* getaddrinfo has locks of its own, which a child would find held for ever when a worker held one
+ * at the fork. So a fork waits a moment for the lookups under way. Those that take longer wait for
+ * the network, and hold no lock. */
 static void before_fork(void) {
   lock();
   pool.forks++;
@@ -234,7 +236,7 @@ static void prepare(void) {
   hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-/* ---- what needs no lookup ---- */
+/* --- what needs no lookup */
 
 static bool is_localhost(hc_slice host) {
   static const char name[] = "localhost";
@@ -250,7 +252,7 @@ size_t hc_localhost_addresses(hc_slice host, unsigned port, hc_address addresses
   return is_made ? HC_LOCALHOST_ADDRESSES : 0;
 }
 
-/* ---- the asker's side ---- */
+/* --- the asker's side */
 
 static hc_error refuse(hc_failure *why, hc_slice host, const char *reason) {
   int shown = host.size > SHOWN_HOST_MAX ? (int)SHOWN_HOST_MAX : (int)host.size;

@@ -14,13 +14,16 @@ HC_INTERNAL_BEGIN
 typedef struct hc_lookup hc_lookup;
 
 #define HC_LOCALHOST_ADDRESSES 2
-/* "localhost" and the names under it, in any letter case, with or without a dot at the end, are this machine, and nobody is
- * asked (RFC 6761 section 6.3): ::1 and 127.0.0.1, in this order. 0 for any other name. */
+/* "localhost" and the names under it, in any letter case, with or without a dot at the end, are
+ * this machine, and nobody is asked (RFC 6761 section 6.3): ::1 and 127.0.0.1, in this order. 0 for
+ * any other name. */
 size_t hc_localhost_addresses(hc_slice host, unsigned port, hc_address addresses[HC_LOCALHOST_ADDRESSES]);
 
-/* Queues a lookup of `host` (name, not a literal); any number may wait. A lookup that hangs does not hold up another for
- * long: see HC_RESOLVER_THREADS in limits.h. The workers start at first use, end when idle, block all signals, and pin the shared object that holds this code, so that unloading it while getaddrinfo hangs is
- * safe. After fork() the child starts a pool of its own. HC_ERR_OUT_OF_MEMORY, HC_ERR_CANT_RESOLVE (no thread). */
+/* Queues a lookup of `host` (name, not a literal); any number may wait. A lookup that hangs does
+ * not hold up another for long: see HC_RESOLVER_THREADS in limits.h. The workers start at first
+ * use, end when idle, block all signals, and pin the shared object that holds this code, so that
+ * unloading it while getaddrinfo hangs is safe. After fork() the child starts a pool of its own.
+ * HC_ERR_OUT_OF_MEMORY, HC_ERR_CANT_RESOLVE (no thread). */
 hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why);
 
 /* WANT_READ: not yet. OK: *addresses is an array of *count > 0 addresses in getaddrinfo's order (RFC 6724), the

@@ -1,4 +1,5 @@
-/* address_lookup.h - the system's own look-up of a host's name. It may take many seconds, and nothing can call it off. */
+/* address_lookup.h - the system's own look-up of a host's name. It may take many seconds, and
+ * nothing can call it off. */
 #ifndef HC_ADDRESS_LOOKUP_H
 #define HC_ADDRESS_LOOKUP_H
 
@@ -10,7 +11,8 @@ HC_INTERNAL_BEGIN
 
 /* What it came to. Zeroed: nothing yet. */
 typedef struct hc_address_answer {
-  hc_address *addresses; /* ends with hc_memory_release; NULL where there is none, and a reason instead */
+  /* ends with hc_memory_release; NULL where there is none, and a reason instead */
+  hc_address *addresses;
   size_t count;
   int code, system_error; /* the system's own reasons */
 } hc_address_answer;

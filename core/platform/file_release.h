@@ -1,7 +1,8 @@
-/* file_release.h - the end of large files. The system frees the blocks of a file, and the memory that holds them, when its last
- * name and its last descriptor are gone, on the time of whoever lets go last: tens of milliseconds for some hundred MiB. Here
- * the last one is a thread, which comes when there is work for it and then ends. Where none can be had, or too many files wait
- * already, it is done on the caller's time. */
+/* file_release.h - the end of large files. The system frees the blocks of a file, and the memory
+ * that holds them, when its last name and its last descriptor are gone, on the time of whoever lets
+ * go last: tens of milliseconds for some hundred MiB. Here the last one is a thread, which comes
+ * when there is work for it and then ends. Where none can be had, or too many files wait already,
+ * it is done on the caller's time. */
 #ifndef HC_FILE_RELEASE_H
 #define HC_FILE_RELEASE_H
 
@@ -10,7 +11,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* Closes the descriptor, unless it is HC_NO_FILE: for files to which nothing was written that a close could still refuse. */
+/* Closes the descriptor, unless it is HC_NO_FILE: for files to which nothing was written that a
+ * close could still refuse. */
 void hc_file_release(hc_file file);
 /* Renames over what is there. HC_ERR_FILE_CANT_WRITE with the reason alone. */
 hc_error hc_file_replace(const char *from, const char *to, hc_failure *why);

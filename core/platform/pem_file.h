@@ -1,5 +1,5 @@
-/* pem_file.h - small files as a whole, in and out: certificates, and keys that nobody else may see. No copy of what is in them
- * stays in memory that is given back. */
+/* pem_file.h - small files as a whole, in and out: certificates, and keys that nobody else may see.
+ * No copy of what is in them stays in memory that is given back. */
 #ifndef HC_PEM_FILE_H
 #define HC_PEM_FILE_H
 

@@ -21,8 +21,8 @@ typedef struct hc_backend_event {
 hc_backend *hc_backend_new(hc_failure *why);
 void hc_backend_delete(hc_backend *b);
 hc_handle hc_backend_fd(const hc_backend *b);  /* HC_NO_HANDLE where there is none */
-/* Watches `fd` (level-triggered) under `key`; a descriptor that is watched already gets the new key and events. A closed
- * descriptor leaves by itself. False when memory or descriptors are out. */
+/* Watches `fd` (level-triggered) under `key`; a descriptor that is watched already gets the new key
+ * and events. A closed descriptor leaves by itself. False when memory or descriptors are out. */
 bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key);
 void hc_backend_unwatch(hc_backend *b, hc_handle fd);
 /* Up to `room` events; sleeps until one comes or the deadline. */

@@ -21,8 +21,8 @@ typedef struct hc_pipe {
 
 /* HC_ERR_UNAVAILABLE where the system has nothing of the kind, HC_ERR_CANT_ACQUIRE_RESOURCE. */
 hc_error hc_pipe_open(hc_pipe *pipe);
-/* Takes up to `size` bytes off the socket into the empty pipe. OK with held > 0, or with 0: this socket can't be emptied in
- * this way, nothing was taken. WANT_READ, EOF, ERROR as recv. */
+/* Takes up to `size` bytes off the socket into the empty pipe. OK with held > 0, or with 0: this
+ * socket can't be emptied in this way, nothing was taken. WANT_READ, EOF, ERROR as recv. */
 hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *why);
 /* Moves what is held to the file's position, as much as the file takes; how much that was. */
 size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file);

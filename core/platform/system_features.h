@@ -1,6 +1,6 @@
-/* system_features.h - makes the system's headers declare what POSIX and the system have, whatever -std and -D the compiler
- * was started with. The first include of each file that calls the system; GNU's own calls, where a file needs them, are
- * asked for by HC_WANT_GNU before it. */
+/* system_features.h - makes the system's headers declare what POSIX and the system have, whatever
+ * -std and -D the compiler was started with. The first include of each file that calls the system;
+ * GNU's own calls, where a file needs them, are asked for by HC_WANT_GNU before it. */
 #ifndef HC_SYSTEM_FEATURES_H
 #define HC_SYSTEM_FEATURES_H
 

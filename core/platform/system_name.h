@@ -1,5 +1,5 @@
-/* system_name.h - what the system is called, for the User-Agent. The one header of the platform that the writers of heads may
- * know. */
+/* system_name.h - what the system is called, for the User-Agent. The one header of the platform
+ * that the writers of heads may know. */
 #ifndef HC_SYSTEM_NAME_H
 #define HC_SYSTEM_NAME_H
 

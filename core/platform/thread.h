@@ -33,14 +33,15 @@ typedef pthread_once_t hc_once;
 #define HC_ONCE PTHREAD_ONCE_INIT
 void hc_once_do(hc_once *once, void (*work)(void));
 
-/* Starts a thread that nobody joins: it blocks all signals, which are for the host's threads. The object that holds this
- * code is never unloaded from then on, where the system can do that: lua_close unloads the module while a thread may be at
- * work, with its way back through here. A program that holds the code itself needs nothing of this. The stack gets at least
- * the size that the system asks for; HC_STACK_USUAL: what it gives. 0, or an errno value. */
+/* Starts a thread that nobody joins: it blocks all signals, which are for the host's threads. The
+ * object that holds this code is never unloaded from then on, where the system can do that:
+ * lua_close unloads the module while a thread may be at work, with its way back through here. A
+ * program that holds the code itself needs nothing of this. The stack gets at least the size that
+ * the system asks for; HC_STACK_USUAL: what it gives. 0, or an errno value. */
 int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size);
 #define HC_STACK_USUAL ((size_t)0)
-/* Around each fork of the process: before it, afterwards in the parent, afterwards in the child. Where there are no forks
- * nothing is called. */
+/* Around each fork of the process: before it, afterwards in the parent, afterwards in the child.
+ * Where there are no forks nothing is called. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 HC_INTERNAL_END

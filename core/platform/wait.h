@@ -28,13 +28,16 @@ typedef struct hc_signal {
 hc_error hc_signal_open(hc_signal *signal);
 void hc_signal_raise(const hc_signal *signal);  /* callable from any thread */
 void hc_signal_close(hc_signal *signal);
-hc_handle hc_signal_handle(const hc_signal *signal);  /* what to watch for reading; HC_NO_HANDLE when it is closed */
-/* In the child of a fork, where the copy of a descriptor is the parent's too: one of the child's own under the same number,
- * since an event loop may hold that; closed where none can be had. Calls only what is allowed between fork and exec. */
+/* what to watch for reading; HC_NO_HANDLE when it is closed */
+hc_handle hc_signal_handle(const hc_signal *signal);
+/* In the child of a fork, where the copy of a descriptor is the parent's too: one of the child's
+ * own under the same number, since an event loop may hold that; closed where none can be had. Calls
+ * only what is allowed between fork and exec. */
 void hc_signal_renew(hc_signal *signal);
 
-/* What is readable when any of a few others has its event: an epoll or kqueue set, so that a client with several connection
- * attempts under way can show one. HC_NO_HANDLE in *group where the platform has none. */
+/* What is readable when any of a few others has its event: an epoll or kqueue set, so that a client
+ * with several connection attempts under way can show one. HC_NO_HANDLE in *group where the
+ * platform has none. */
 hc_error hc_group_open(hc_handle *group);
 hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events);
 void hc_group_close(hc_handle group);

@@ -250,7 +250,8 @@ static void arm(hc_poller *p, seat *s) {
   if (interest.fd == HC_NO_HANDLE && !interest.ready && deadline == HC_NEVER)
     deadline = hc_clock_now() + HC_BLIND_STEP_NS;
   set_deadline(p, s, deadline);
-  if (interest.fd == HC_NO_HANDLE && hc_connection_is_crowded(n)) return; /* somebody else may wait by it */
+  /* somebody else may wait by it */
+  if (interest.fd == HC_NO_HANDLE && hc_connection_is_crowded(n)) return;
   if (interest.fd == HC_NO_HANDLE) unwatch(n);
   else if (n->watch.dropped && interest.fd == n->watch.fd && interest.events == n->watch.events) return;
   else if (!watch_descriptor(p, n, interest.fd, interest.events))

@@ -38,7 +38,8 @@ static size_t take_unread(hc_buffer *unread, char *into, size_t room) {
   size_t held = hc_buffer_size(unread);
   size_t size = held < room ? held : room;
   memcpy(into, hc_buffer_head(unread), size);
-  if (size == held) hc_buffer_free(unread); /* it is rarely needed, and a connection may live long */
+  /* it is rarely needed, and a connection may live long */
+  if (size == held) hc_buffer_free(unread);
   else hc_buffer_consume(unread, size);
   return size;
 }

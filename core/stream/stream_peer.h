@@ -1,5 +1,5 @@
-/* stream_peer.h - the byte stream under an exchange, from the inside: TCP, TLS over any other stream, or one that a host
- * supplies. What users of a stream call is public: stream.h. */
+/* stream_peer.h - the byte stream under an exchange, from the inside: TCP, TLS over any other
+ * stream, or one that a host supplies. What users of a stream call is public: stream.h. */
 #ifndef HC_STREAM_PEER_H
 #define HC_STREAM_PEER_H
 
@@ -25,14 +25,15 @@ typedef struct hc_stream_peer_ops {
   hc_io (*send)(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
   /* OK with *got > 0; EOF: an end in good order; ERROR: anything else, TLS truncation included. */
   hc_io (*recv)(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why);
-  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with HC_FILL_ALL until room is full. With `until`
-   * it comes back with what it has by then, or WANT_…; one sleep that has begun by then can be up to HC_SLICE_NS too long. */
+  /* Optional (NULL): as recv, but sleeps in the kernel for the first byte, or with HC_FILL_ALL
+   * until room is full. With `until` it comes back with what it has by then, or WANT_…; one sleep
+   * that has begun by then can be up to HC_SLICE_NS too long. */
   hc_io (*recv_blocking)(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
                          hc_failure *why);
   /* Optional: as recv, into a pipe, see hc_socket_fill_pipe. */
   hc_io (*fill_pipe)(hc_stream_peer *self, struct hc_pipe *pipe, size_t size, hc_failure *why);
-  /* Optional: was the ERROR of the last recv nothing but an end that did not say it was one, and is that good enough where
-   * content runs to the end of the connection? */
+  /* Optional: was the ERROR of the last recv nothing but an end that did not say it was one, and is
+   * that good enough where content runs to the end of the connection? */
   bool (*is_tolerable_end)(const hc_stream_peer *self);
   /* Looks whether bytes or the end have come, without taking any. OK: bytes; WANT_…: nothing; EOF; ERROR. Over TLS it
    * processes what is no application data (session tickets, key updates). */
@@ -67,7 +68,8 @@ typedef struct hc_stream_peer_ops {
 /* Somebody who has the stream's descriptor in a set of the kernel's: the number may be another one's as soon as it is
  * closed. Zeroed but for `closing` it watches nothing. */
 typedef struct hc_stream_watcher {
-  void (*closing)(struct hc_stream_watcher *w);  /* the stream is about to be closed; this is no watcher any more */
+  /* the stream is about to be closed; this is no watcher any more */
+  void (*closing)(struct hc_stream_watcher *w);
   hc_stream_peer *peer;
   struct hc_stream_watcher *next;
 } hc_stream_watcher;
@@ -93,8 +95,8 @@ hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
 bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below);
 /* Is the stream at the bottom in a call? NULL is fine. */
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
-/* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose descriptor it is. NULL:
- * none. It must be gone before its memory is. */
+/* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose
+ * descriptor it is. NULL: none. It must be gone before its memory is. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);
 
 HC_INTERNAL_END

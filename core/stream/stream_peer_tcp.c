@@ -16,9 +16,11 @@
 typedef struct hc_tcp {
   hc_stream_peer base;
   hc_tcp_state state;
-  hc_error ended_by;        /* in the end states: the code of the first failure, for all who ask later */
+  /* in the end states: the code of the first failure, for all who ask later */
+  hc_error ended_by;
   hc_socket socket;
-  bool is_cut;              /* the connection broke without an end of the peer's side: what looks like one is none */
+  /* the connection broke without an end of the peer's side: what looks like one is none */
+  bool is_cut;
   bool sleeps;              /* a blocking receive was made on the socket */
   bool is_limited;          /* and such a receive comes back before long */
   bool has_waited;          /* a receive that had to come back was made, in whatever way */
@@ -33,14 +35,15 @@ typedef struct hc_tcp {
   unsigned port;
   char *host;               /* NULL before the first connect */
   size_t host_size;
-  hc_lookup *lookup;        /* RESOLVING; NULL there until a worker could be had, and for names that need none */
+  /* RESOLVING; NULL there until a worker could be had, and for names that need none */
+  hc_lookup *lookup;
   hc_connector *connector;  /* CONNECTING, and RESOLVING for such names */
 } hc_tcp;
 
 static hc_tcp *tcp_of(hc_stream_peer *peer) { return (hc_tcp *)peer; }
 static const hc_tcp *const_tcp_of(const hc_stream_peer *peer) { return (const hc_tcp *)peer; }
 
-/* ---- opening ---- */
+/* --- opening */
 
 static hc_io end_in(hc_tcp *t, hc_tcp_state state, const hc_failure *failure, hc_failure *why) {
   t->state = state;
@@ -121,7 +124,7 @@ static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   return t->state == HC_TCP_CONNECTED ? HC_IO_OK : refuse(t, why);
 }
 
-/* ---- moving bytes ---- */
+/* --- moving bytes */
 
 /* After EPIPE the peer's side has ended in good order, and what it sent before can be read to its true end. Any other
  * failure takes the place of that end; the system reports it only once. */
@@ -131,8 +134,9 @@ static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
   return end_in(t, HC_TCP_ERROR, failure, why);
 }
 
-/* Nobody sends anything in less time than the fastest of a few small sends took here: one alone may have been held up, and
- * large ones are slow. The first of them all are timed; after that the clock is spared. */
+/* Nobody sends anything in less time than the fastest of a few small sends took here: one alone may
+ * have been held up, and large ones are slow. The first of them all are timed; after that the clock
+ * is spared. */
 #define SENDS_NEEDED 4u
 #define SENDS_TIMED 32u
 #define SMALL_SEND ((size_t)4096)
@@ -244,7 +248,8 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
   hc_failure failure;
   *got = 0;
   if (!can_receive(t)) return refuse(t, why);
-  /* A socket stays limited: to whoever sets no time on it, a receive that comes back early is one that found nothing. */
+  /* A socket stays limited: to whoever sets no time on it, a receive that comes back early is one
+   * that found nothing. */
   if (until != HC_NEVER || t->is_limited) return recv_until(t, into, room, fill, until, got, why);
   hc_failure_clear(&failure);
   expect_sleep(t);
@@ -288,7 +293,7 @@ static size_t tcp_available(hc_stream_peer *self) {
   return can_receive(t) ? hc_socket_available(t->socket) : 0;
 }
 
-/* ---- waiting, closing ---- */
+/* --- waiting, closing */
 
 static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
   out->fd = hc_lookup_handle(lookup);
@@ -349,7 +354,7 @@ static const hc_stream_peer_ops tcp_ops = {
     .destroy = tcp_destroy,
 };
 
-/* ---- what only TCP has ---- */
+/* --- what only TCP has */
 
 hc_stream_peer *hc_tcp_new(void) {
   hc_tcp *t = hc_memory_allocate_zeroed(1, sizeof *t);
@@ -364,7 +369,8 @@ bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer != NULL && 
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
   hc_address addresses[HC_LOCALHOST_ADDRESSES];
-  char *copy = hc_memory_copy_text(host.data, host.size); /* `host` may be a view of the present one */
+  /* `host` may be a view of the present one */
+  char *copy = hc_memory_copy_text(host.data, host.size);
   hc_stream_peer_close(peer);
   if (copy == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   hc_memory_release(t->host);

@@ -1,5 +1,5 @@
-/* stream_peer_tcp.h - a TCP connection as a stream peer: lookup, connection race, socket. How to make and use one is public:
- * stream.h. */
+/* stream_peer_tcp.h - a TCP connection as a stream peer: lookup, connection race, socket. How to
+ * make and use one is public: stream.h. */
 #ifndef HC_STREAM_PEER_TCP_H
 #define HC_STREAM_PEER_TCP_H
 

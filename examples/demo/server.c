@@ -44,7 +44,7 @@ static void fail(const char *what) {
   exit(1);
 }
 
-/* --- certificates ------------------------------------------------------------------------------------------------------- */
+/* --- certificates */
 
 static void add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
   X509V3_CTX context;
@@ -87,7 +87,7 @@ static SSL_CTX *make_context(const char *authority_path) {
   return context;
 }
 
-/* --- bytes ------------------------------------------------------------------------------------------------------------------ */
+/* --- bytes */
 
 static int receive(peer *p, char *into, int room) {
   return p->tls ? SSL_read(p->tls, into, room) : (int)recv(p->fd, into, (size_t)room, 0);
@@ -106,7 +106,7 @@ static bool send_all(peer *p, const char *bytes, size_t size) {
 
 static bool send_text(peer *p, const char *text) { return send_all(p, text, strlen(text)); }
 
-/* --- requests ---------------------------------------------------------------------------------------------------------------- */
+/* --- requests */
 
 static bool answer_text(peer *p, const char *status, const char *body, size_t size) {
   char head[256];
@@ -234,7 +234,7 @@ static void serve(int fd, SSL_CTX *context) {
   if (p.tls) SSL_shutdown(p.tls);
 }
 
-/* --- listening ---------------------------------------------------------------------------------------------------------------- */
+/* --- listening */
 
 static int listen_on_free_port(const char *what) {
   struct sockaddr_in address = {0};

@@ -1,5 +1,5 @@
--- callbacks.lua: what the library calls: body functions, handlers, streams of Lua, tables with metamethods, finalizers. Each
--- may call the library again, raise, yield, or collect.
+-- callbacks.lua: what the library calls: body functions, handlers, streams of Lua, tables with
+-- metamethods, finalizers. Each may call the library again, raise, yield, or collect.
 local finalizer = require("httpclient.base.finalizer")
 local random = require("fuzz.lua.random")
 local server = require("fuzz.lua.server")
@@ -104,7 +104,7 @@ function callbacks.headers()
   })
 end
 
--- --- streams of Lua ---------------------------------------------------------------------------------------------------------
+-- --- streams of Lua
 
 local canned = {
   "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -178,7 +178,8 @@ function callbacks.stream()
   return values.keep("stream", stream)
 end
 
--- An object that calls the library when it is collected. Not where a LuaJIT that hangs then (luajit_pairs.lua) compiles.
+-- An object that calls the library when it is collected. Not where a LuaJIT that hangs then
+-- (luajit_pairs.lua) compiles.
 function callbacks.finalized()
   if not os.getenv("FUZZ_FINALIZERS") and rawget(_G, "jit") and jit.status() then -- luacheck: ignore
     return

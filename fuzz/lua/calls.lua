@@ -1,5 +1,5 @@
--- calls.lua: makes one call after the other, drawn from all of them, and looks at what it gave: an error is a clean Lua error, and
--- no object is in a state that it can't be in.
+-- calls.lua: makes one call after the other, drawn from all of them, and looks at what it gave: an
+-- error is a clean Lua error, and no object is in a state that it can't be in.
 local httpclient = require("httpclient")
 local callbacks = require("fuzz.lua.callbacks")
 local core_calls = require("fuzz.lua.core_calls")
@@ -28,7 +28,7 @@ local function trace(...)
   end
 end
 
--- --- what must hold -------------------------------------------------------------------------------------------------------------
+-- --- what must hold
 
 -- Mistakes in the library's own Lua show as such an error with its place.
 local unclean = { "attempt to [^y]", "assertion failed", "bad argument .* %(.* expected, got no value%)$", "table overflow", "C stack overflow",
@@ -96,7 +96,7 @@ end
 local checks = { client = check_client, tcp = check_stream, tls = check_stream, poller = check_poller, task = check_task }
 
 
--- --- methods ----------------------------------------------------------------------------------------------------------------------
+-- --- methods
 
 local kinds, methods, makers = {}, {}, {}
 for _, part in ipairs({ core_calls, lua_calls }) do
@@ -179,7 +179,7 @@ local function set_field()
   end
 end
 
--- --- other things -----------------------------------------------------------------------------------------------------------------
+-- --- other things
 
 local close_scope = _VERSION == "Lua 5.4" and load("local x <close> = ...")
 

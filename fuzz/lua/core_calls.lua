@@ -8,7 +8,7 @@ local values = require("fuzz.lua.values")
 
 local HTTPClient = httpclient.HTTPClient
 
--- --- arguments --------------------------------------------------------------------------------------------------------------
+-- --- arguments
 
 local function stream()
   local kind = random.below(10)
@@ -87,7 +87,7 @@ local function clients()
   return list
 end
 
--- --- the calls ---------------------------------------------------------------------------------------------------------------
+-- --- the calls
 
 -- By kind of object: name -> what makes the arguments. A name with a weight is drawn more often.
 local methods = {

@@ -84,7 +84,7 @@ local function work()
   end
 end
 
--- --- the calls ---------------------------------------------------------------------------------------------------------------
+-- --- the calls
 
 local request_methods = {
   { "request", 6, url, callbacks.headers, function() return random.below(9) - 1 end, core_calls.body },

@@ -1,7 +1,8 @@
--- luajit_pairs.lua: does this LuaJIT hang where a finalizer runs a loop over pairs() that was compiled for other keys? The loop's
--- trace is left at once, for the place where it begins, and entered again, for ever: the exit is extended by a side trace, or
--- left to the interpreter, only where no finalizer is running. LuaJIT has mended it in August 2023 (commit 119fd1fa). Nothing
--- of this project takes part.
+-- luajit_pairs.lua: does this LuaJIT hang where a finalizer runs a loop over pairs() that was
+-- compiled for other keys? The loop's trace is left at once, for the place where it begins, and
+-- entered again, for ever: the exit is extended by a side trace, or left to the interpreter, only
+-- where no finalizer is running. LuaJIT has mended it in August 2023 (commit 119fd1fa). Nothing of
+-- this project takes part.
 local function walk(t)
   local n = 0
   for _, value in pairs(t) do

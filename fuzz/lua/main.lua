@@ -1,5 +1,6 @@
--- main.lua: one seed of the fuzzer of the binding; fuzz/lua/run starts it, in a folder that may be filled with files of any name.
--- Several rounds of drawn calls; after each one everything is let go, and must be gone: objects, descriptors, memory.
+-- main.lua: one seed of the fuzzer of the binding; fuzz/lua/run starts it, in a folder that may be
+-- filled with files of any name. Several rounds of drawn calls; after each one everything is let
+-- go, and must be gone: objects, descriptors, memory.
 local native = require("spec_native")
 
 native.unsetenv("LD_PRELOAD") -- the sanitizers' library is not for what is started from here

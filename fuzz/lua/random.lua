@@ -1,4 +1,5 @@
--- random.lua: the same numbers on every Lua. Finalizers draw from a second stream: when they run is the collector's affair.
+-- random.lua: the same numbers on every Lua. Finalizers draw from a second stream: when they run is
+-- the collector's affair.
 local random = {}
 
 local streams, current = { 1, 1 }, 1

@@ -1,5 +1,6 @@
--- server.lua: listeners in this very thread, plain and TLS, that play server and proxy. step() moves every connection as far
--- as it goes without waiting; what is answered is drawn, well or badly formed.
+-- server.lua: listeners in this very thread, plain and TLS, that play server and proxy. step()
+-- moves every connection as far as it goes without waiting; what is answered is drawn, well or
+-- badly formed.
 local certs = require("spec.support.certs")
 local native = require("spec_native")
 local random = require("fuzz.lua.random")

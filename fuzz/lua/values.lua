@@ -72,7 +72,7 @@ function values.left()
   return counts
 end
 
--- --- files ---------------------------------------------------------------------------------------------------------------
+-- --- files
 
 local folder = assert(os.getenv("FUZZ_FOLDER"), "fuzz/lua/run starts this")
 local names = { "one", "two", "three" }
@@ -102,7 +102,7 @@ function values.file()
   return values.keep("file", file)
 end
 
--- --- values ----------------------------------------------------------------------------------------------------------------
+-- --- values
 
 local texts = { "", "x", "\0", "\r\n", "a: b", ("long"):rep(3000), "127.0.0.1", "GET", "/", "%zz", "\255\254", "http://[", "-1", "0x10" }
 local numbers = { 0, 1, -1, 0.5, 255, 65536, -2147483649, 2 ^ 53, -2 ^ 53, 1e308, 0 / 0 }

@@ -21,11 +21,11 @@ local Error = httpclient.Error
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 local HTTPRequest = {}
--- What belongs to an object is in this one field of it, so that every write to another is seen. (Not in a weak table: 5.1
--- would never collect an object that its own callback knows.)
+-- What belongs to an object is in this one field of it, so that every write to another is seen.
+-- (Not in a weak table: 5.1 would never collect an object that its own callback knows.)
 local STATE = kept("HTTPRequest", {})
 
--- --- properties ---------------------------------------------------------------------------------------------------------
+-- --- properties
 
 local properties = options.of("HTTPRequest")
 
@@ -90,7 +90,7 @@ function HTTPRequest.new()
   return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = {}, proxies = {} } }, meta)
 end
 
--- --- settings -----------------------------------------------------------------------------------------------------------
+-- --- settings
 
 local function set_proxy(self, scheme, host, port, user, password)
   local name = "set_" .. scheme .. "_proxy"
@@ -244,7 +244,7 @@ function HTTPRequest:await()
   end
 end
 
--- --- facts --------------------------------------------------------------------------------------------------------------
+-- --- facts
 
 -- The Content-Length of the answer, to HEAD too; -1 where there is none, or no answer yet.
 function HTTPRequest:get_body_size()

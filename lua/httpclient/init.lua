@@ -1,7 +1,7 @@
 -- httpclient: the public table. The C core is loaded at once, the Lua parts on top of it when they are first used.
 --
--- The parts find each other by where this file stands: under whichever name it was required, they are below that name. The
--- C half has one name.
+-- The parts find each other by where this file stands: under whichever name it was required, they
+-- are below that name. The C half has one name.
 local root = (((...) or "httpclient"):gsub("%.init$", ""))
 local core = require("httpclient.core")
 
@@ -50,8 +50,9 @@ end
 
 local WAIT_STEP, WAIT_MOST = 0.002, 10
 
--- What the first uses would load inside a frame is loaded now: the Lua files, OpenSSL, and the system's authorities, for which
--- it waits. It is not waited for longer than it can take: where memory is out, the first connection says so.
+-- What the first uses would load inside a frame is loaded now: the Lua files, OpenSSL, and the
+-- system's authorities, for which it waits. It is not waited for longer than it can take: where
+-- memory is out, the first connection says so.
 function httpclient.prepare()
   for name in pairs(lazy) do
     local _ = httpclient[name]

@@ -1,6 +1,7 @@
-/* test_reentry.c - exchanges that call Lua, with an allocator that fails at every single place, and with a collection every
- * few instructions whose finalizers use the same objects. Each ends well or with "not enough memory", and leaves nothing at
- * work. Runs where the sources are; see reentry.lua. */
+/* test_reentry.c - exchanges that call Lua, with an allocator that fails at every single place, and
+ * with a collection every few instructions whose finalizers use the same objects. Each ends well or
+ * with "not enough memory", and leaves nothing at work. Runs where the sources are; see
+ * reentry.lua. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>

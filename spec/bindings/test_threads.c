@@ -1,5 +1,6 @@
-/* test_threads.c - Lua states in several threads use the module at the same time; what they share (the resolver's workers,
- * OpenSSL, the process) must not show. Runs where the sources are; see threads.lua. */
+/* test_threads.c - Lua states in several threads use the module at the same time; what they share
+ * (the resolver's workers, OpenSSL, the process) must not show. Runs where the sources are; see
+ * threads.lua. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>

@@ -1,5 +1,5 @@
--- What each state of test_threads.c does, in a thread of its own: plain and TLS, lookups, fetch, tasks. It leaves a lookup
--- and some connections behind for lua_close.
+-- What each state of test_threads.c does, in a thread of its own: plain and TLS, lookups, fetch,
+-- tasks. It leaves a lookup and some connections behind for lua_close.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")

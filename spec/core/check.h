@@ -30,8 +30,9 @@ static inline void leave(int code) {
   _exit(code);
 }
 
-/* The sanitizer's allocator has locks that a fork copies as they are: a child that was made while another thread held one
- * hangs at its first allocation, whatever the library does. There only quiet forks are tried. */
+/* The sanitizer's allocator has locks that a fork copies as they are: a child that was made while
+ * another thread held one hangs at its first allocation, whatever the library does. There only
+ * quiet forks are tried. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAN_FORK_BESIDE_THREADS 0
 #else

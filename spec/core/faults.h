@@ -1,5 +1,5 @@
-/* faults.h - lets a system call of this thread fail: the functions here stand before those of the C library. Included first,
- * in one file of a program. */
+/* faults.h - lets a system call of this thread fail: the functions here stand before those of the C
+ * library. Included first, in one file of a program. */
 #ifndef SPEC_FAULTS_H
 #define SPEC_FAULTS_H
 
@@ -26,8 +26,9 @@
 
 #define FAULTS_MAX 2
 
-/* The call number `left` from now (0: the next) of `call`, or of any where that is NULL, fails with `number`; with 0 it gives
- * 0 and does nothing. `stays`: all such calls behind it too. left < 0: none. */
+/* The call number `left` from now (0: the next) of `call`, or of any where that is NULL, fails with
+ * `number`; with 0 it gives 0 and does nothing. `stays`: all such calls behind it too. left < 0:
+ * none. */
 typedef struct fault_plan {
   const char *call;
   long left;

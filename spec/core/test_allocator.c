@@ -1,5 +1,5 @@
-/* test_allocator.c - a host's allocator: every byte that the library and zlib take comes from it and goes back to it, and
- * when it has no more, whatever the library was about ends in an error. */
+/* test_allocator.c - a host's allocator: every byte that the library and zlib take comes from it
+ * and goes back to it, and when it has no more, whatever the library was about ends in an error. */
 #include <pthread.h>
 
 #include "../../core/codec/inflate.h"

@@ -1,5 +1,5 @@
-/* test_api.c - the public C API as a host sees it, by its four headers alone: versions, settings by number, structs of another
- * version, the fields of a response, streams of the host's own. */
+/* test_api.c - the public C API as a host sees it, by its four headers alone: versions, settings by
+ * number, structs of another version, the fields of a response, streams of the host's own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -130,7 +130,8 @@ static void put(int fd, const char *text) {
   if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) exit(2);
 }
 
-/* Sends a GET, has the other end answer, and waits for the head. (What came before the request would be no answer to it.) */
+/* Sends a GET, has the other end answer, and waits for the head. (What came before the request
+ * would be no answer to it.) */
 static hc_error get(hc_client *c, int theirs, const char *answer) {
   hc_client_request_spec spec;
   bool ready;

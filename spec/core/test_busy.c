@@ -107,7 +107,7 @@ static void call_everything(host *h) {
   if (h->poller) check_poller(h);
 }
 
-/* ---- the callbacks ---- */
+/* --- the callbacks */
 
 static hc_pull_result pull(void *context, hc_slice *piece, hc_failure *why) {
   host *h = context;
@@ -187,7 +187,7 @@ static const hc_stream_peer_ops ops = {.name = "host",
                                        .close = host_close,
                                        .destroy = host_close};
 
-/* ---- one exchange ---- */
+/* --- one exchange */
 
 typedef void (*driver)(host *h);
 

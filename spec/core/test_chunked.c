@@ -6,7 +6,8 @@
 typedef struct chunked_case {
   const char *name;
   const char *bytes;
-  const char *expected; /* content, then [trailers] and what is left; or the content before the failure, '!', its text */
+  /* content, then [trailers] and what is left; or the content before the failure, '!', its text */
+  const char *expected;
   size_t size;          /* where the bytes hold a NUL */
   size_t trailer_limit; /* 0: 4096 */
 } chunked_case;

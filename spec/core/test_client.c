@@ -1,5 +1,5 @@
-/* test_client.c - the client's C API where no Lua stands before it: arguments that are refused, options that are left out,
- * calls at the wrong time; and several clients and pollers. */
+/* test_client.c - the client's C API where no Lua stands before it: arguments that are refused,
+ * options that are left out, calls at the wrong time; and several clients and pollers. */
 #include "../../core/client/client_state.h"
 #include "../../core/client/client.h"
 #include "../../core/base/limits.h"
@@ -100,7 +100,7 @@ static void check_pollers(hc_client *c) {
   hc_poller_delete(NULL);
 }
 
-/* ---- a stream that must read in order to write, and write in order to read, as TLS may ---- */
+/* --- a stream that must read in order to write, and write in order to read, as TLS may */
 
 typedef struct contrary {
   hc_stream_peer base;
@@ -235,7 +235,7 @@ static void check_blind_stream(hc_client *c) {
   }
 }
 
-/* ---- in slices ---- */
+/* --- in slices */
 
 static bool comes_back(hc_client *c, uint64_t began) {
   return hc_client_is_unfinished(c) && hc_clock_now() - began >= HC_SLICE_NS && hc_clock_now() - began < 8 * HC_SLICE_NS;

@@ -1,5 +1,5 @@
-/* test_client_file.c - bodies into files, most of it through the kernel: every byte gets there once and in order, whatever
- * the socket, the pipe or the file refuses, and no descriptor stays behind. */
+/* test_client_file.c - bodies into files, most of it through the kernel: every byte gets there once
+ * and in order, whatever the socket, the pipe or the file refuses, and no descriptor stays behind. */
 #include "faults.h"
 
 #include <sys/resource.h>
@@ -20,7 +20,8 @@ typedef struct script {
   size_t size;        /* bytes of the body that it sends */
   bool closes, stalls; /* and then: ends the connection, or waits until the client has ended it */
   const char *behind; /* bytes behind the body; NULL none */
-  size_t urgent;      /* a byte of urgent data, which is no part of the stream, comes behind so many; 0 none */
+  /* a byte of urgent data, which is no part of the stream, comes behind so many; 0 none */
+  size_t urgent;
 } script;
 
 typedef struct world {
@@ -223,7 +224,8 @@ static void check_silence(void) {
     begin(&w, &silent, blocking, 0);
     hc_client_get_settings(w.client)->idle_timeout = 0.2;
     hc_error code = move(&w, w.file);
-    CHECK(code == HC_ERR_TIMEOUT || code == HC_ERR_INVALID_PARAMETER); /* found by the read, or by the wait before it */
+    /* found by the read, or by the wait before it */
+    CHECK(code == HC_ERR_TIMEOUT || code == HC_ERR_INVALID_PARAMETER);
     CHECK(hc_client_last_error(w.client)->code == HC_ERR_TIMEOUT && file_holds(&w, 3000000));
     end(&w);
   }

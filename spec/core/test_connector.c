@@ -44,7 +44,8 @@ static void check_single(const char *literal) {
   hc_failure why = {HC_OK, ""};
   CHECK(run(c, 1000, &s, &why) == HC_IO_OK && s != HC_NO_SOCKET && remote_port(s) == port && why.code == HC_OK);
   hc_socket again;
-  CHECK(hc_connector_poll(c, 1000, &again, NULL) == HC_IO_ERROR && again == HC_NO_SOCKET); /* handed over once */
+  /* handed over once */
+  CHECK(hc_connector_poll(c, 1000, &again, NULL) == HC_IO_ERROR && again == HC_NO_SOCKET);
   hc_connector_delete(c);
   CHECK(hc_socket_peek(s, NULL) == HC_IO_WANT_READ); /* the winner outlives the race */
   hc_socket_close(s);
@@ -94,7 +95,7 @@ static void check_none(void) {
   hc_connector_delete(NULL);
 }
 
-/* ---- with addresses that do not answer ---- */
+/* --- with addresses that do not answer */
 
 static void check_race(const blackhole *hole) {
   unsigned port;
@@ -214,7 +215,7 @@ static void check_order(void) {
   blackhole_close(&hole);
 }
 
-/* ---- shortages ---- */
+/* --- shortages */
 
 static void check_no_descriptors(void) {
   struct rlimit before, none;

@@ -1,4 +1,5 @@
-/* test_file.c - files: what each call gives, and what it says when the system refuses; and the texts of the system's errors. */
+/* test_file.c - files: what each call gives, and what it says when the system refuses; and the
+ * texts of the system's errors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

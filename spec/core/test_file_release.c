@@ -130,7 +130,8 @@ static void check_crowd(void) {
   }
   for (size_t i = 0; i < COUNT; i++) hc_file_release(files[i]);
   for (size_t i = 0; i < COUNT; i++) waiting += is_open(files[i]);
-  CHECK(waiting == HC_RELEASE_MAX || waiting == HC_RELEASE_MAX + 1); /* with that which the thread holds */
+  /* with that which the thread holds */
+  CHECK(waiting == HC_RELEASE_MAX || waiting == HC_RELEASE_MAX + 1);
   hc_file_release_go();
   hc_file_release_settle();
   for (size_t i = 0; i < COUNT; i++) CHECK(!is_open(files[i]));

@@ -1,5 +1,5 @@
-/* test_handle_map.c - the table of handles against a plain array: small numbers, sparse ones, all that collide, and memory
- * that runs out. */
+/* test_handle_map.c - the table of handles against a plain array: small numbers, sparse ones, all
+ * that collide, and memory that runs out. */
 #include <string.h>
 
 #include "../../core/base/handle_map.h"

@@ -6,7 +6,8 @@
 typedef struct head_case {
   const char *name;
   const char *bytes;
-  const char *expected; /* code, minor version, [reason], {lines}, what is left; or the failure; or "more" */
+  /* code, minor version, [reason], {lines}, what is left; or the failure; or "more" */
+  const char *expected;
   size_t size;          /* where the bytes hold a NUL */
   size_t limit;         /* 0: 4096 */
 } head_case;

@@ -32,8 +32,8 @@ static void append(hc_buffer *to, hc_slice bytes) {
   if (hc_buffer_append(to, bytes, SIZE_MAX) != HC_OK) abort();
 }
 
-/* A case is written down as pieces: "g:text" is a gzip member, "z:" zlib, "r:" bare deflate (at level 9), "s:" bare at level
- * 0 (stored), "=" bytes as they are, "<N" drops the last N bytes. */
+/* A case is written down as pieces: "g:text" is a gzip member, "z:" zlib, "r:" bare deflate (at
+ * level 9), "s:" bare at level 0 (stored), "=" bytes as they are, "<N" drops the last N bytes. */
 typedef struct piece {
   const char *text;
   size_t size; /* 0: strlen */

@@ -1,6 +1,7 @@
-/* test_oom.c - memory runs out at every allocation in turn, the library's own and OpenSSL's, once or for good, and every
- * system call fails in turn, on the whole way of an exchange: connect, tunnel, handshake, request, response, file, close.
- * Each time the exchange either comes to its full and right end, or to an error with a message; nothing stays behind. */
+/* test_oom.c - memory runs out at every allocation in turn, the library's own and OpenSSL's, once
+ * or for good, and every system call fails in turn, on the whole way of an exchange: connect,
+ * tunnel, handshake, request, response, file, close. Each time the exchange either comes to its
+ * full and right end, or to an error with a message; nothing stays behind. */
 #include "faults.h"
 
 #include <netinet/tcp.h>
@@ -53,7 +54,7 @@ static const scenario scenarios[] = {
     {"TLS through a tunnel", .tls = true, .tunnel = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
 };
 
-/* --- the server: one connection, in this thread, never blocking ------------------------------------------------------ */
+/* --- the server: one connection, in this thread, never blocking */
 
 typedef struct server {
   const scenario *play;
@@ -138,7 +139,7 @@ static void server_close(server *s) {
   for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) (void)close(fd);
 }
 
-/* --- one exchange ------------------------------------------------------------------------------------------------------ */
+/* --- one exchange */
 
 typedef struct run {
   const scenario *play;
@@ -337,7 +338,7 @@ static outcome play(const scenario *p) {
   return o;
 }
 
-/* --- every allocation in turn ------------------------------------------------------------------------------------------ */
+/* --- every allocation in turn */
 
 /* Is the hook still waiting for its allocation? Then the exchange needed fewer. */
 static bool hook_is_waiting(long n) {

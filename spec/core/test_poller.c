@@ -104,7 +104,7 @@ static void check_removal_of_told(void) {
   }
 }
 
-/* ---- clients that go away while the poller works on them ---- */
+/* --- clients that go away while the poller works on them */
 
 #define OWN 2u              /* the client whose body function it is */
 #define ALL_OTHERS CLIENTS
@@ -183,7 +183,7 @@ static void check_same_stream(void) {
   close_world(&w);
 }
 
-/* ---- memory ---- */
+/* --- memory */
 
 #ifdef HC_TEST_HOOKS
 static void check_memory(void) {
@@ -202,7 +202,8 @@ static void check_memory(void) {
   CHECK(hc_poller_new(&poller, &why) == HC_OK);
   for (size_t i = 0; i < MANY; i++) {
     clients[i] = hc_client_new();
-    /* Its slot, the heap, the entry: whichever fails, the client is not in, and the next attempt is as good as the first. */
+    /* Its slot, the heap, the entry: whichever fails, the client is not in, and the next attempt is
+     * as good as the first. */
     for (long n = 0; n < 4 && clients[i]->place.seat == NULL; n++) {
       hc_memory_fail_after(n, 0);
       hc_error code = hc_poller_add(poller, clients[i], &clients[i], &why);

@@ -1,4 +1,5 @@
-/* test_read_ahead.c - how much content one receive takes, and what memory stays: on a stream that gives what the test says. */
+/* test_read_ahead.c - how much content one receive takes, and what memory stays: on a stream that
+ * gives what the test says. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

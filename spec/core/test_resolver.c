@@ -147,7 +147,7 @@ static void check_forgotten(void) {
   for (unsigned i = 0; i < MANY; i += 3) hc_lookup_forget(lookups[i]);
 }
 
-/* ---- several threads at once ---- */
+/* --- several threads at once */
 
 static void *look_up_many(void *argument) {
   size_t *found = argument;
@@ -173,7 +173,7 @@ static void check_threads(void) {
   }
 }
 
-/* ---- fork ---- */
+/* --- fork */
 
 /* Runs `body` in a child; true when that says so. */
 static bool holds_in_child(bool (*body)(hc_lookup **), hc_lookup **lookups) {
@@ -263,7 +263,7 @@ static void check_fork_in_thread(void) {
   CHECK(pthread_join(thread, NULL) == 0 && is_right && found == 1500);
 }
 
-/* ---- shortages, signals ---- */
+/* --- shortages, signals */
 
 static volatile sig_atomic_t wrong_thread;
 static pthread_t main_thread;

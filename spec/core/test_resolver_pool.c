@@ -222,7 +222,7 @@ static void check_one_at_a_time(void) {
   CHECK(highest == 1);
 }
 
-/* ---- fork, while workers are stuck ---- */
+/* --- fork, while workers are stuck */
 
 static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *unwanted) {
   hc_address *addresses;

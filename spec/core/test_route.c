@@ -1,4 +1,5 @@
-/* test_route.c - the route: each combination of TLS, proxy, Unix socket and HTTP version gives its hops, or is refused. */
+/* test_route.c - the route: each combination of TLS, proxy, Unix socket and HTTP version gives its
+ * hops, or is refused. */
 #include <string.h>
 
 #include "../../core/connect/route.h"

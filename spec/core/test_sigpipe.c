@@ -1,4 +1,5 @@
-/* test_sigpipe.c - whatever a call answers, the host sees no SIGPIPE that the library has caused, and each of its own. */
+/* test_sigpipe.c - whatever a call answers, the host sees no SIGPIPE that the library has caused,
+ * and each of its own. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -54,7 +55,7 @@ static int empty_file(void) {
   return file;
 }
 
-/* ---- what meets an end that nobody reads ---- */
+/* --- what meets an end that nobody reads */
 
 /* The peer has closed in good order. What leaves first brings a reset back before the call has moved all: so it answers
  * with a short count, and the signal. */
@@ -117,7 +118,8 @@ static void write_pem_to_nobody(void) {
   loopback_need(mkfifo(path, 0600) == 0, "mkfifo");
   reader r = {open(path, O_RDONLY | O_NONBLOCK), 100000};
   loopback_need(r.fd >= 0 && fcntl(r.fd, F_SETFL, 0) == 0, "open");
-  int holder = open(path, O_WRONLY); /* the reader does not meet an end before the library has come */
+  /* the reader does not meet an end before the library has come */
+  int holder = open(path, O_WRONLY);
   loopback_need(holder >= 0, "open");
   loopback_need(pthread_create(&thread, NULL, read_some, &r) == 0, "thread");
   char *bytes = calloc(1, LARGE);
@@ -136,7 +138,7 @@ static void meet_nobody(void) {
   for (size_t i = 0; i < MEETINGS; i++) meetings[i]();
 }
 
-/* ---- hosts ---- */
+/* --- hosts */
 
 static void check_handler(void) {
   set_handler(count);

@@ -7,7 +7,7 @@
 
 static const char *const families[] = {"127.0.0.1", "::1"};
 
-/* ---- addresses ---- */
+/* --- addresses */
 
 static void check_literals(void) {
   static const struct {
@@ -38,7 +38,7 @@ static void check_literals(void) {
   CHECK(hc_address_from_literal((hc_slice){"127.0.0.1x", 9}, 80, &address));
 }
 
-/* ---- one connection ---- */
+/* --- one connection */
 
 static void check_bytes(const char *literal) {
   loopback_pair pair = loopback_connect(literal);
@@ -62,7 +62,8 @@ static void check_bytes(const char *literal) {
   CHECK(shutdown(pair.theirs, SHUT_WR) == 0 && loopback_await(pair.ours, POLLIN));
   CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_EOF);
   CHECK(hc_socket_recv(pair.ours, into, 16, &moved, &why) == HC_IO_EOF && moved == 0);
-  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why) == HC_IO_OK); /* only the peer's side has ended */
+  /* only the peer's side has ended */
+  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why) == HC_IO_OK);
   hc_address remote, local;
   CHECK(hc_socket_peer_address(pair.ours, &remote) && hc_socket_local_address(pair.ours, &local));
   char text[HC_ADDRESS_TEXT];
@@ -186,7 +187,7 @@ static void check_reset(void) {
   loopback_close(&pair);
 }
 
-/* ---- SIGPIPE: its default action would end this program ---- */
+/* --- SIGPIPE: its default action would end this program */
 
 static bool sigpipe_is_waiting(void) {
   sigset_t pending;
@@ -239,7 +240,7 @@ static void check_sigpipe(void) {
   CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0 && sigismember(&after, SIGPIPE) == 0);
 }
 
-/* ---- files ---- */
+/* --- files */
 
 static void check_send_file(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -302,7 +303,7 @@ static void check_send_after_blocking(void) {
   loopback_close(&pair);
 }
 
-/* ---- words ---- */
+/* --- words */
 
 static void check_errno_text(void) {
   char space[HC_ERRNO_TEXT];

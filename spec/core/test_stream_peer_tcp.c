@@ -210,7 +210,7 @@ static void check_unknown_names(void) {
   }
 }
 
-/* ---- breaks ---- */
+/* --- breaks */
 
 static void check_reset(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
@@ -246,7 +246,8 @@ static void check_answer_before_reset(void) {
   CHECK(send_text(w.peer, "x", &why) == HC_IO_ERROR && why.code == HC_ERR_CONNECTION_ERROR);
   CHECK(hc_tcp_get_state(w.peer) == HC_TCP_ERROR);
 #if defined(__linux__)
-  CHECK(receives(w.peer, 16, "early")); /* other systems throw away what was not read before a reset */
+  /* other systems throw away what was not read before a reset */
+  CHECK(receives(w.peer, 16, "early"));
 #endif
   hc_io io;
   while ((io = hc_stream_peer_recv(w.peer, into, 4, &got, &end)) == HC_IO_OK) continue;
@@ -278,7 +279,7 @@ static void check_answer_before_refusal(void) {
   close_world(&w);
 }
 
-/* ---- files and blocking ---- */
+/* --- files and blocking */
 
 static void check_file(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
@@ -330,7 +331,7 @@ static void check_blocking(void) {
   close_world(&w);
 }
 
-/* ---- bytes given back ---- */
+/* --- bytes given back */
 
 static void check_unread(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
@@ -365,7 +366,7 @@ static void check_unread(void) {
   close_world(&w);
 }
 
-/* ---- let go in every state, and without memory ---- */
+/* --- let go in every state, and without memory */
 
 static void check_release_early(void) {
   unsigned port;
@@ -384,7 +385,8 @@ static void check_release_early(void) {
 }
 
 #ifdef HC_TEST_HOOKS
-/* The lookup (of a name, for us, that needs no name server), the answer's addresses, the connector: it connects, or says that memory is out. */
+/* The lookup (of a name, for us, that needs no name server), the answer's addresses, the connector:
+ * it connects, or says that memory is out. */
 static void check_name_without_memory(void) {
   long live = hc_memory_live_blocks();
   unsigned port, refused = 0, connected = 0;

@@ -1,5 +1,6 @@
-/* test_system.c - system calls that fail, one by one: what a signal breaks off is made again, every other error is told in
- * words or gone around, and no descriptor stays behind. (test_oom.c lets each call of a whole exchange fail.) */
+/* test_system.c - system calls that fail, one by one: what a signal breaks off is made again, every
+ * other error is told in words or gone around, and no descriptor stays behind. (test_oom.c lets
+ * each call of a whole exchange fail.) */
 #include "faults.h"
 
 #include <signal.h>
@@ -14,7 +15,7 @@
 
 #define MS 1000000u
 
-/* ---- connecting ---- */
+/* --- connecting */
 
 static void check_connect(void) {
   unsigned port;
@@ -29,7 +30,8 @@ static void check_connect(void) {
   fault_set("connect", 0, EINTR);
   CHECK_CASE("a connect goes on behind a signal", hc_socket_connect(&address, &s, &why) == HC_IO_WANT_WRITE && fault_end() == 1);
   CHECK(loopback_finish(s, &address, &why) == HC_IO_OK && why.code == HC_OK);
-  fault_set("getsockopt", 0, EINVAL); /* the quick question, and then the one that all systems know */
+  /* the quick question, and then the one that all systems know */
+  fault_set("getsockopt", 0, EINVAL);
   CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_OK && fault_end() == 1);
   fault_set_for_good("getsockopt", ENOBUFS);
   CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_ERROR && fault_end() == 2);
@@ -80,7 +82,7 @@ static void check_connect_poll(void) {
   blackhole_close(&hole);
 }
 
-/* ---- moving bytes ---- */
+/* --- moving bytes */
 
 static void check_interrupted(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -212,7 +214,7 @@ static void check_blocking(void) {
   loopback_close(&pair);
 }
 
-/* ---- what a socket is ---- */
+/* --- what a socket is */
 
 static void check_addresses(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -229,7 +231,7 @@ static void check_addresses(void) {
   loopback_close(&pair);
 }
 
-/* ---- waiting, signals, groups ---- */
+/* --- waiting, signals, groups */
 
 static void check_waiting(void) {
   hc_wait_entry entry = {-1, 0, 0};
@@ -268,7 +270,7 @@ static void check_signal(void) {
   hc_signal_close(&signal);
 }
 
-/* ---- the poller ---- */
+/* --- the poller */
 
 static void check_backend(void) {
   hc_failure why = {HC_OK, ""};

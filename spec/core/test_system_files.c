@@ -1,12 +1,12 @@
-/* test_system_files.c - system calls on files that fail, one by one: every error is told in words, and neither a descriptor
- * nor half a file stays behind. */
+/* test_system_files.c - system calls on files that fail, one by one: every error is told in words,
+ * and neither a descriptor nor half a file stays behind. */
 #include "faults.h"
 
 #include "../../core/platform/file.h"
 #include "../../core/stream/tls/tls_internal.h"
 #include "scratch.h"
 
-/* ---- files ---- */
+/* --- files */
 
 static void check_files(void) {
   hc_failure why = {HC_OK, ""};
@@ -73,7 +73,7 @@ static void check_file_texts(void) {
   (void)close(file);
 }
 
-/* ---- PEM files ---- */
+/* --- PEM files */
 
 static hc_error read_pem(hc_failure *why, const char *expected) {
   hc_buffer text = {0};

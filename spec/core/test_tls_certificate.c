@@ -1,4 +1,5 @@
-/* test_tls_certificate.c - certificates as text: names, addresses and dates in messages, and the facts for the caller. */
+/* test_tls_certificate.c - certificates as text: names, addresses and dates in messages, and the
+ * facts for the caller. */
 #include <arpa/inet.h>
 
 #include "../../core/base/memory.h"
@@ -191,7 +192,8 @@ static void test_memory_out(void) {
   const unsigned char *at = der;
   X509 *received = d2i_X509(NULL, &at, size); /* as it comes off the wire */
   hc_peer_certificate whole = {0};
-  NEED(received != NULL && X509_check_purpose(received, -1, 0) == 1); /* and verified: with its SHA-1 at hand */
+  /* and verified: with its SHA-1 at hand */
+  NEED(received != NULL && X509_check_purpose(received, -1, 0) == 1);
   CHECK(hc_tls_certificate_describe(received, &whole, NULL) == HC_OK);
   long before = hc_memory_live_blocks();
   for (int whose = 0; whose <= 2; whose++) {

@@ -139,7 +139,8 @@ static void test_alpn(void) {
   server_spec good = {.identity = &server_identity, .alpn = (const unsigned char *)"http/1.1", .alpn_size = 8};
   server_spec bad = {.identity = &server_identity, .alpn = (const unsigned char *)"http/1.0", .alpn_size = 8};
   expect_shake("none chosen", &none, &s, NULL);
-  expect_shake("one that was not offered", &bad, &s, "TLS handshake: "); /* newer OpenSSL sees it before us */
+  /* newer OpenSSL sees it before us */
+  expect_shake("one that was not offered", &bad, &s, "TLS handshake: ");
   world w;
   SSL_CTX *context = server_context(&good);
   hc_tls_options *options = options_of(&s);

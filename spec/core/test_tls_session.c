@@ -1,4 +1,5 @@
-/* test_tls_session.c - resumption (RFC 8446 section 2.2): what is offered again, to whom, and that it proves no less. */
+/* test_tls_session.c - resumption (RFC 8446 section 2.2): what is offered again, to whom, and that
+ * it proves no less. */
 #include <time.h>
 
 #include "../../core/stream/tls/tls_internal.h"
@@ -85,7 +86,8 @@ static void test_many_hosts(void) {
   SSL_CTX_free(context);
 }
 
-/* The chain is not verified anew while its outcome stands; when it does not, the session is of no use, or is judged again. */
+/* The chain is not verified anew while its outcome stands; when it does not, the session is of no
+ * use, or is judged again. */
 static void test_outcome_of_verification(void) {
   enum { WHOLE, EXPIRED, NOT_YET, OTHER_STORE, UNKNOWN };
   for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {

@@ -1,4 +1,5 @@
-/* test_tls_store.c - what all TLS connections of a process share: loaded once, by a thread, for each pair of variables. */
+/* test_tls_store.c - what all TLS connections of a process share: loaded once, by a thread, for
+ * each pair of variables. */
 #include <pthread.h>
 #include <sys/wait.h>
 

@@ -1,4 +1,5 @@
-/* test_tls_verify.c - is it the right server? Chain, names (RFC 9525), times, pins, revocation; and that a refusal says why. */
+/* test_tls_verify.c - is it the right server? Chain, names (RFC 9525), times, pins, revocation; and
+ * that a refusal says why. */
 #include "tls_world.h"
 
 typedef struct authorities {

@@ -8,7 +8,7 @@
 
 #define MS 1000000u
 
-/* ---- the clock ---- */
+/* --- the clock */
 
 static void check_clock(void) {
   uint64_t now = hc_clock_now();
@@ -20,7 +20,7 @@ static void check_clock(void) {
   CHECK(hc_clock_deadline(100, not_a_number) == HC_NEVER && hc_clock_deadline(100, 1e-12) == 100);
 }
 
-/* ---- blocking receive ---- */
+/* --- blocking receive */
 
 typedef struct sender {
   int fd;
@@ -93,7 +93,7 @@ static void check_blocking_reset(int first_is_there) {
   loopback_close(&pair);
 }
 
-/* ---- interrupted by signals ---- */
+/* --- interrupted by signals */
 
 static atomic_int alarms; /* read by another thread too */
 static void on_alarm(int number) {
@@ -110,7 +110,8 @@ static void *send_after_alarms(void *argument) {
   const int *fd = argument;
   sigset_t set;
   loopback_need(sigemptyset(&set) == 0 && sigaddset(&set, SIGALRM) == 0, "sigset");
-  loopback_need(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0, "sigmask"); /* they go to the receiver */
+  /* they go to the receiver */
+  loopback_need(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0, "sigmask");
   loopback_send(*fd, "a");
   while (alarms < 5) (void)sched_yield();
   loopback_send(*fd, "b");
@@ -139,7 +140,7 @@ static void check_interrupted(void) {
   loopback_close(&pair);
 }
 
-/* ---- waiting ---- */
+/* --- waiting */
 
 static void check_wait(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -186,7 +187,7 @@ static void check_wait_many(void) {
   for (size_t i = 0; i < COUNT; i++) hc_signal_close(&signals[i]);
 }
 
-/* ---- signals and groups ---- */
+/* --- signals and groups */
 
 static void check_signal(void) {
   hc_signal closed = {0}, signal;

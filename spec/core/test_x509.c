@@ -207,8 +207,10 @@ static void test_long_file(void) {
 
 typedef struct memory_case {
   const char *name;
-  hc_error (*call)(hc_failure *why); /* HC_FAILED: it says that it succeeded, and what it made is wrong */
-  bool tells_always;                 /* OpenSSL's decoders and encoders of keys hide some of their reasons */
+  /* HC_FAILED: it says that it succeeded, and what it made is wrong */
+  hc_error (*call)(hc_failure *why);
+  /* OpenSSL's decoders and encoders of keys hide some of their reasons */
+  bool tells_always;
 } memory_case;
 
 static char *first_pem, *two_pem, *private_pem, *public_pem;

@@ -196,8 +196,8 @@ local ocsp_kinds = {
   try_later = { failure = 3 },
 }
 
--- The OCSP response (DER) about an entry: a kind of the above, or such a table, for starttls' ocsp_response. `signer` is
--- a name or an entry.
+-- The OCSP response (DER) about an entry: a kind of the above, or such a table, for starttls'
+-- ocsp_response. `signer` is a name or an entry.
 function certs.ocsp(entry, kind)
   local options = type(kind) == "table" and kind or assert(ocsp_kinds[kind or "good"], "unknown kind of OCSP response")
   local issuer = entry.issuer or entry

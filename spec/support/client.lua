@@ -22,7 +22,7 @@ function support.status_name(status)
   return names[status] or tostring(status)
 end
 
--- --- waiting -------------------------------------------------------------------------------------------------------
+-- --- waiting
 
 -- Calls step() until it returns something true, which is returned. An error after the limit.
 function support.until_true(step, seconds, what)
@@ -99,7 +99,7 @@ end
 support.is_connected_or_failed = not_in("STATUS_RESOLVING", "STATUS_CONNECTING")
 support.is_answered_or_failed = not_in("STATUS_REQUESTING")
 
--- --- connecting ------------------------------------------------------------------------------------------------------
+-- --- connecting
 
 -- Polls the client until the listener has its connection. -> conn
 function support.accept(listener, client)
@@ -160,7 +160,7 @@ function support.connect_port(port, options)
   return client
 end
 
--- --- requests --------------------------------------------------------------------------------------------------------
+-- --- requests
 
 function support.request(client, method, path, headers, body)
   local number = type(method) == "number" and method or HTTPClient.Method["METHOD_" .. (method or "GET")]
@@ -255,7 +255,7 @@ function support.get(port, path, options)
   return outcome
 end
 
--- --- responses in pieces ---------------------------------------------------------------------------------------------
+-- --- responses in pieces
 
 local endings = {
   keep = function() end,

@@ -7,8 +7,8 @@ local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 cost.LARGE = 32768
 local SMALL = 4096
 local RUNS = 3
--- What costs less than this for the large input is not looked at further. To look at each byte from each other one takes
--- a second or more.
+-- What costs less than this for the large input is not looked at further. To look at each byte from
+-- each other one takes a second or more.
 local CHEAP = 0.04 * factor
 local MOST = 0.3 * factor
 

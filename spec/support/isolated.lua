@@ -56,11 +56,12 @@ local function is_allowed(unshare, steps, folder)
   return text:find("prepared", 1, true) ~= nil
 end
 
--- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end; resolver: the text of its
--- resolv.conf, in a network that has nothing but a loopback; line: how such a loopback queues (tc's words); disk: the
--- size of a small file system, whose path is arg[1]; seconds: how long it may take (30); ends_open: it ends without closing
--- its Lua state, so that nothing it holds is a leak.
--- -> what it printed, then "exit " and its code; or nil and why this can not be done here.
+-- Runs the program's text. Options: hosts, the text of its hosts file; hang: lookups never end;
+-- resolver: the text of its resolv.conf, in a network that has nothing but a loopback; line: how
+-- such a loopback queues (tc's words); disk: the size of a small file system, whose path is arg[1];
+-- seconds: how long it may take (30); ends_open: it ends without closing its Lua state, so that
+-- nothing it holds is a leak. -> what it printed, then "exit " and its code; or nil and why this
+-- can not be done here.
 function isolated.run(program, options)
   options = options or {}
   local folder = tempdir.new()

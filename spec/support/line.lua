@@ -1,5 +1,6 @@
--- A large download and upload over a bad line, compared byte for byte on the other side. The line is the kernel's (the caller
--- has made it so), or a relay in this thread that holds bytes back, cuts them to pieces, and lets only so many through.
+-- A large download and upload over a bad line, compared byte for byte on the other side. The line
+-- is the kernel's (the caller has made it so), or a relay in this thread that holds bytes back,
+-- cuts them to pieces, and lets only so many through.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -10,7 +11,7 @@ local HTTPClient = httpclient.HTTPClient
 
 local line = {}
 
--- --- what is sent -----------------------------------------------------------------------------------------------------
+-- --- what is sent
 
 local PERIOD = 999983 -- a prime: no buffer's size hides a block that is lost or comes twice
 
@@ -47,7 +48,7 @@ local function new_checker(block)
   return checker
 end
 
--- --- the relay --------------------------------------------------------------------------------------------------------
+-- --- the relay
 
 local QUEUE = 262144 -- bytes that the relay holds, at most, each way
 
@@ -126,9 +127,10 @@ local function new_relay(front, client, port, quality)
   end
 end
 
--- --- the exchanges ----------------------------------------------------------------------------------------------------
+-- --- the exchanges
 
--- The server's side of the connection: it takes the upload in and sends the download. -> step(); state.taken, state.sent
+-- The server's side of the connection: it takes the upload in and sends the download. -> step();
+-- state.taken, state.sent
 local function new_server(conn, block, size, secure)
   local state = { taken = new_checker(block), sent = 0, head = nil }
   local out = ""

@@ -48,9 +48,9 @@ local function left_open(before)
   return list
 end
 
--- SPEC_GC=stress: the collector never rests, and a whole round comes every few thousand instructions, wherever those are (in
--- compiled code there is no such place, so LuaJIT interprets). SPEC_GC=generational: the other collector of 5.4, at its
--- smallest steps.
+-- SPEC_GC=stress: the collector never rests, and a whole round comes every few thousand
+-- instructions, wherever those are (in compiled code there is no such place, so LuaJIT interprets).
+-- SPEC_GC=generational: the other collector of 5.4, at its smallest steps.
 local function stress(mode)
   if mode == "generational" then
     return pcall(collectgarbage, "generational", 1, 1)

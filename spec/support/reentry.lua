@@ -1,5 +1,6 @@
--- Every call that a script can make on an object of the library, for the specs that make them out of callbacks. A call is
--- { name, fn(object, w) }; `w` is what the spec built: client, poller, folder.
+-- Every call that a script can make on an object of the library, for the specs that make them out
+-- of callbacks. A call is { name, fn(object, w) }; `w` is what the spec built: client, poller,
+-- folder.
 local httpclient = require("httpclient")
 local certs = require("spec.support.certs")
 
@@ -50,7 +51,7 @@ end
 reentry.leave_scope = { "__close", metamethod("__close") }
 reentry.collect = { "__gc", metamethod("__gc") }
 
--- --- HTTPClient ------------------------------------------------------------------------------------------------------------
+-- --- HTTPClient
 
 -- What is asked, and settings: goes at any time.
 reentry.client_facts = join(methods([[get_status get_last_error has_response has_response_begun is_response_complete
@@ -100,7 +101,7 @@ reentry.client_changes = {
   reentry.leave_scope,
 }
 
--- --- Poller ------------------------------------------------------------------------------------------------------------------
+-- --- Poller
 
 reentry.poller_calls = {
   { "add", function(poller) return poller:add(HTTPClient.new()) end },
@@ -109,7 +110,7 @@ reentry.poller_calls = {
   method("wait", 0), method("close"), reentry.leave_scope,
 }
 
--- --- streams -------------------------------------------------------------------------------------------------------------------
+-- --- streams
 
 local stream_calls = join(methods("get_available_bytes poll get_status"), {
   method("put_data", "x"), method("put_partial_data", "x"), method("get_data", 1), method("get_partial_data", 1),
@@ -129,7 +130,7 @@ reentry.tls_stream_calls = join(stream_calls, {
   method("disconnect_from_stream"), method("get_stream"), method("connect_to_stream", nothing(), "localhost"),
 })
 
--- --- what belongs to no connection -----------------------------------------------------------------------------------------------
+-- --- what belongs to no connection
 
 -- Calls on whatever they make themselves. They go everywhere.
 reentry.free_calls = {
@@ -198,9 +199,10 @@ reentry.free_calls = {
   end },
 }
 
--- --- making them all ---------------------------------------------------------------------------------------------------------------
+-- --- making them all
 
--- Makes the calls and notes each that ended otherwise than it should. `refused`: with the message that the object is at work.
+-- Makes the calls and notes each that ended otherwise than it should. `refused`: with the message
+-- that the object is at work.
 function reentry.make(problems, calls, object, refused, w)
   for _, call in ipairs(calls) do
     local ok, message = pcall(call[2], object, w)

@@ -3,9 +3,10 @@
 --   local server = serve({ { "HTTP/1.1 200 OK\r\n...", another answer }, { answers of the second connection } })
 --   server:requests() -> what it received on each connection; server:url("/path"); server:stop()
 --
--- An answer is a text, or a table: `content` how many bytes of request content are read first, `send` the answer's text,
--- `times` how often it is sent, `gate` what must be opened before (by server:open_gate), `ending` = "close" (the default
--- after the last answer), "reset", "stall" (holds the connection until stop) or "keep" (goes on with the next step).
+-- An answer is a text, or a table: `content` how many bytes of request content are read first,
+-- `send` the answer's text, `times` how often it is sent, `gate` what must be opened before (by
+-- server:open_gate), `ending` = "close" (the default after the last answer), "reset", "stall"
+-- (holds the connection until stop) or "keep" (goes on with the next step).
 local native = require("spec_native")
 
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1

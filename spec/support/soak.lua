@@ -1,6 +1,6 @@
--- A long run of requests over kept and new connections, plain and TLS, some of which go wrong in every way. What goes wrong is
--- decided beforehand from a seed; the server's side works through the same plan in a thread of its own. Every body is compared
--- with what it must be, byte for byte.
+-- A long run of requests over kept and new connections, plain and TLS, some of which go wrong in
+-- every way. What goes wrong is decided beforehand from a seed; the server's side works through the
+-- same plan in a thread of its own. Every body is compared with what it must be, byte for byte.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -15,7 +15,7 @@ local BATCH = 250            -- requests for each server
 local TIMEOUT = 0.02         -- of stalls
 local MATTER_SIZE = 1048576
 
--- --- chance, the same everywhere --------------------------------------------------------------------------------------
+-- --- chance, the same everywhere
 
 local Chance = {}
 Chance.__index = Chance
@@ -43,7 +43,7 @@ local function new_matter(chance)
   return table.concat(parts)
 end
 
--- --- the plan ---------------------------------------------------------------------------------------------------------
+-- --- the plan
 
 local shapes = {
   sized = function(body)
@@ -148,7 +148,7 @@ local function steps_of(connection, context, chance)
   return steps
 end
 
--- --- the client's side ------------------------------------------------------------------------------------------------
+-- --- the client's side
 
 -- One request; -> its content, and whether it came to its end.
 local function exchange_on(client, way)
@@ -202,7 +202,7 @@ local function run_fetch(run, connection, port)
   httpclient.pool.close_idle()
 end
 
--- --- the run ----------------------------------------------------------------------------------------------------------
+-- --- the run
 
 local function play_batch(run, count)
   local connections, all, total = {}, { seconds = support.LIMIT }, 0
@@ -222,8 +222,9 @@ local function play_batch(run, count)
   assert(not why, why)
 end
 
--- Options: requests, seed, tell(text). An error when a content is wrong. -> counts of the right ones and of those that were
--- broken on purpose, and samples {requests, memory, lua, descriptors} taken after each batch
+-- Options: requests, seed, tell(text). An error when a content is wrong. -> counts of the right
+-- ones and of those that were broken on purpose, and samples {requests, memory, lua, descriptors}
+-- taken after each batch
 function soak.run(options)
   local report = { right = 0, broken = 0, samples = {} }
   local chance = new_chance(options.seed or 1)

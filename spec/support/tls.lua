@@ -24,10 +24,11 @@ local function step_server(side)
   side.done, side.why = done, why
 end
 
--- Connects a client to a listener of this thread. Options: host ("localhost"), listen (the listener's address), listener,
--- client, args (what follows the port in connect_to_host) or tls (its third argument), server (for starttls).
--- -> what came of it: client, conn, listener, status (name), code and message of the last poll, last_code and
--- last_message, info (what the server saw), why (what the server's side complained of)
+-- Connects a client to a listener of this thread. Options: host ("localhost"), listen (the
+-- listener's address), listener, client, args (what follows the port in connect_to_host) or tls
+-- (its third argument), server (for starttls). -> what came of it: client, conn, listener, status
+-- (name), code and message of the last poll, last_code and last_message, info (what the server
+-- saw), why (what the server's side complained of)
 function tls.attempt(options)
   local listener = options.listener or assert(native.listen({ host = options.listen }))
   local client = options.client or HTTPClient.new()

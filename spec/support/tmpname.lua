@@ -1,5 +1,5 @@
--- os.tmpname in the folder that TMPDIR names, where the runner sees what stays (LUA_INIT of the jobs, unless that folder is
--- mounted on /tmp: glibc's tmpnam doesn't look at TMPDIR).
+-- os.tmpname in the folder that TMPDIR names, where the runner sees what stays (LUA_INIT of the
+-- jobs, unless that folder is mounted on /tmp: glibc's tmpnam doesn't look at TMPDIR).
 local folder, tmpname = os.getenv("TMPDIR"), os.tmpname
 
 function os.tmpname() -- luacheck: ignore

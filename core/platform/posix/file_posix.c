@@ -124,8 +124,8 @@ hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, h
   return code;
 }
 
-/* Set-user-id and its like belong to what the file has held, not to what comes. The group's rights in a group that the user
- * can't give the file to would be others' rights. */
+/* Set-user-id and its like belong to what the file has held, not to what comes. The group's rights
+ * in a group that the user can't give the file to would be others' rights. */
 static bool take_mode(hc_file file, const struct stat *old) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid()) return false;
@@ -212,7 +212,7 @@ bool hc_file_is_positioned(hc_file file) {
   return flags >= 0 && (flags & O_APPEND) == 0 && hc_file_is_regular(file);
 }
 
-/* ---- bodies that are sent ---- */
+/* --- bodies that are sent */
 
 static bool mode_has_positions(mode_t mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
@@ -221,8 +221,8 @@ bool hc_file_has_positions(hc_file file) {
   return fstat(file, &facts) != 0 || mode_has_positions(facts.st_mode);
 }
 
-/* Files that the kernel makes up when they are read have the size 0, or that of a page. For what is so small a look at its
- * last byte, and behind it, costs little beside a request. */
+/* Files that the kernel makes up when they are read have the size 0, or that of a page. For what is
+ * so small a look at its last byte, and behind it, costs little beside a request. */
 #define DOUBTED_SIZE 65536u
 
 static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *length, hc_failure *why) {
@@ -257,7 +257,8 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
   return HC_OK;
 }
 
-/* The script's descriptor and ours share their flags: O_NONBLOCK would be set for both, so each read is preceded by a look. */
+/* The script's descriptor and ours share their flags: O_NONBLOCK would be set for both, so each
+ * read is preceded by a look. */
 static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got, hc_failure *why) {
   hc_wait_entry entry = {file, HC_EVENT_READ, 0};
   size_t ready = 0;

@@ -1,5 +1,5 @@
-/* pem_file_posix.c - small files as a whole, in and out. Only system calls: stdio's buffers would keep a copy of a private
- * key. See pem_file.h. */
+/* pem_file_posix.c - small files as a whole, in and out. Only system calls: stdio's buffers would
+ * keep a copy of a private key. See pem_file.h. */
 #include "../system_features.h"
 
 #include "../pem_file.h"
@@ -27,8 +27,8 @@ static inline const char *gnu_text(gnu_strerror *call, int number, char *text, s
   return call(number, text, size); /* a constant, and `text` untouched, where the number is known */
 }
 
-/* The system's sentence for `number`, without the shared buffer of strerror. Under _GNU_SOURCE glibc declares a strerror_r
- * of its own. */
+/* The system's sentence for `number`, without the shared buffer of strerror. Under _GNU_SOURCE
+ * glibc declares a strerror_r of its own. */
 static const char *reason_text(int number, char *text, size_t size) {
   const char *found =
       _Generic(&strerror_r, posix_strerror *: posix_text, gnu_strerror *: gnu_text)(&strerror_r, number, text, size);
@@ -38,7 +38,8 @@ static const char *reason_text(int number, char *text, size_t size) {
 static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
   char space[80];
   const char *reason = reason_text(number, space, sizeof space);
-  return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason); /* a long path leaves room for the reason */
+  /* a long path leaves room for the reason */
+  return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason);
 }
 
 static int open_file(const char *path, int flags, mode_t mode) {

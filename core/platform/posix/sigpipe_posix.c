@@ -26,7 +26,8 @@ bool hc_sigpipe_block(hc_sigpipe_guard *guard) {
   return guard->is_set;
 }
 
-/* Takes one out, if there is one. The thread's own comes before one of the whole process, and a write's is the thread's own. */
+/* Takes one out, if there is one. The thread's own comes before one of the whole process, and a
+ * write's is the thread's own. */
 static void swallow(void) {
   sigset_t set;
   make_set(&set);
@@ -44,8 +45,8 @@ static void swallow(void) {
 #endif
 }
 
-/* Beside the host's own there are two if that one was sent to the process, and one if it was the thread's, too: they are
- * not counted. */
+/* Beside the host's own there are two if that one was sent to the process, and one if it was the
+ * thread's, too: they are not counted. */
 static void swallow_beside(void) {
   swallow();
   if (!is_pending()) (void)raise(SIGPIPE);
@@ -57,6 +58,7 @@ void hc_sigpipe_restore(const hc_sigpipe_guard *guard, hc_sigpipe_doubt doubt) {
   /* What was there before is not put at risk for what may not have come. */
   if (guard->was_pending && doubt == HC_SIGPIPE_CERTAIN) swallow_beside();
   else if (!guard->was_pending && doubt != HC_SIGPIPE_NONE) swallow();
-  (void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL); /* fails for a bad first argument only */
+  /* fails for a bad first argument only */
+  (void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
   errno = number;
 }

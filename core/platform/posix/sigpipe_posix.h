@@ -1,4 +1,5 @@
-/* sigpipe_posix.h - keeps the signal of a write that nobody reads from the host, where the call has no flag against it. */
+/* sigpipe_posix.h - keeps the signal of a write that nobody reads from the host, where the call has
+ * no flag against it. */
 #ifndef HC_SIGPIPE_POSIX_H
 #define HC_SIGPIPE_POSIX_H
 
@@ -9,15 +10,15 @@
 
 HC_INTERNAL_BEGIN
 
-/* The signal is blocked for this thread, and the one that a call has caused is taken out before it is unblocked. One that
- * was pending before stays. */
+/* The signal is blocked for this thread, and the one that a call has caused is taken out before it
+ * is unblocked. One that was pending before stays. */
 typedef struct hc_sigpipe_guard {
   sigset_t before;
   bool is_set, was_pending;
 } hc_sigpipe_guard;
 
-/* What the calls in between say of it. A call that moves some bytes and then meets a closed end answers with a short count:
- * the signal is there, and EPIPE is not. */
+/* What the calls in between say of it. A call that moves some bytes and then meets a closed end
+ * answers with a short count: the signal is there, and EPIPE is not. */
 typedef enum hc_sigpipe_doubt {
   HC_SIGPIPE_NONE,      /* each has moved all that it was given, or nothing for want of room */
   HC_SIGPIPE_POSSIBLE,  /* one has moved less, or nobody can tell */

@@ -22,7 +22,7 @@
 
 #define FILE_PIECE_SIZE 16384u
 
-/* ---- sending a file ---- */
+/* --- sending a file */
 
 /* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where there is none. */
 #if defined(__linux__)
@@ -56,7 +56,8 @@ static bool restore_nonblocking(hc_socket s) {
   return flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl(s, F_SETFL, flags | O_NONBLOCK) == 0);
 }
 
-/* A count that is less than asked for may be all that there was room for, or all that a peer who is gone has let through. */
+/* A count that is less than asked for may be all that there was room for, or all that a peer who is
+ * gone has let through. */
 static hc_sigpipe_doubt doubt_of(ssize_t moved, size_t length) {
   if (moved >= 0) return (size_t)moved == length ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
   if (errno == EPIPE) return HC_SIGPIPE_CERTAIN;
@@ -93,8 +94,8 @@ static hc_io send_file_piece(hc_socket s, hc_file file, uint64_t *offset, size_t
   return io;
 }
 
-/* Errors of the connection are final. All others may come from the file, or from a pair of descriptors that the system's
- * call does not serve: reading and sending tells them apart. */
+/* Errors of the connection are final. All others may come from the file, or from a pair of
+ * descriptors that the system's call does not serve: reading and sending tells them apart. */
 static bool is_connection_error(int number) {
   return number == EPIPE || number == ECONNRESET || number == ETIMEDOUT || number == ENOTCONN ||
          number == EHOSTUNREACH || number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
@@ -117,7 +118,7 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
   return send_file_piece(s, file, offset, length, sent, why);
 }
 
-/* ---- receiving to a file ---- */
+/* --- receiving to a file */
 
 #if defined(__linux__)
 
@@ -125,7 +126,8 @@ hc_error hc_pipe_open(hc_pipe *pipe) {
   *pipe = (hc_pipe){.is_open = false};
   if (pipe2(pipe->ends, O_CLOEXEC) != 0) return HC_ERR_CANT_ACQUIRE_RESOURCE;
   pipe->is_open = true;
-  (void)fcntl(pipe->ends[1], F_SETPIPE_SZ, (int)HC_PIPE_SIZE); /* a matter of speed only; users have a limit for all */
+  /* a matter of speed only; users have a limit for all */
+  (void)fcntl(pipe->ends[1], F_SETPIPE_SZ, (int)HC_PIPE_SIZE);
   return HC_OK;
 }
 

@@ -27,7 +27,7 @@
 
 #define PARTS_MAX 8u
 
-/* ---- errors ---- */
+/* --- errors */
 
 bool hc_errno_would_block(int code) {
 #if EAGAIN != EWOULDBLOCK
@@ -46,7 +46,7 @@ hc_io hc_socket_fail_moving(hc_failure *why, int number) {
   return hc_socket_fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "", number);
 }
 
-/* ---- addresses ---- */
+/* --- addresses */
 
 static bool address_from_storage(const struct sockaddr_storage *storage, hc_address *address) {
   if (storage->ss_family == AF_INET) {
@@ -74,7 +74,7 @@ bool hc_socket_local_address(hc_socket s, hc_address *address) {
   return getsockname(s, (struct sockaddr *)&storage, &size) == 0 && address_from_storage(&storage, address);
 }
 
-/* ---- connecting ---- */
+/* --- connecting */
 
 #if !defined(SOCK_CLOEXEC) || !defined(SOCK_NONBLOCK)
 static bool set_flags(int fd) {
@@ -210,7 +210,7 @@ void hc_socket_close(hc_socket s) {
   if (s >= 0) (void)close(s);
 }
 
-/* ---- sending ---- */
+/* --- sending */
 
 /* struct iovec serves both directions and so lacks the const. */
 static void *without_const(const char *data) {
@@ -249,7 +249,7 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
   }
 }
 
-/* ---- receiving ---- */
+/* --- receiving */
 
 #if defined(__linux__)
 #if !defined(TCP_INQ)
@@ -374,8 +374,8 @@ bool hc_socket_limit_sleep(hc_socket s) {
   return setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;
 }
 
-/* A signal ends the sleep too: a time that began anew with each would have no end. Where the socket did not sleep, the next
- * call will. */
+/* A signal ends the sleep too: a time that began anew with each would have no end. Where the socket
+ * did not sleep, the next call will. */
 hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
                              hc_failure *why) {
   ssize_t count = receive_once(s, into, room, flags_of(fill), is_empty);

@@ -15,7 +15,7 @@
 
 #define NANOSECONDS 1000000000u
 
-/* ---- locks ---- */
+/* --- locks */
 
 /* These fail only for a lock that is broken or used wrongly. */
 void hc_mutex_lock(hc_mutex *m) { (void)pthread_mutex_lock(m); }
@@ -29,7 +29,8 @@ void hc_condition_wake_all(hc_condition *c) { (void)pthread_cond_broadcast(c); }
 void hc_condition_init(hc_condition *c) {
   pthread_condattr_t attributes;
   bool is_made = pthread_condattr_init(&attributes) == 0;
-  if (is_made) (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* checked when this was compiled */
+  /* checked when this was compiled */
+  if (is_made) (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   (void)pthread_cond_init(c, is_made ? &attributes : NULL);
   if (is_made) (void)pthread_condattr_destroy(&attributes);
 }
@@ -58,7 +59,7 @@ bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
 
 void hc_once_do(hc_once *once, void (*work)(void)) { (void)pthread_once(once, work); }
 
-/* ---- threads ---- */
+/* --- threads */
 
 static void pin_this_object(void) {
 #if defined(RTLD_NOLOAD) && defined(RTLD_NODELETE)

@@ -24,7 +24,7 @@
 
 #define WAIT_ENTRIES_ON_STACK 16u
 
-/* ---- waiting ---- */
+/* --- waiting */
 
 static void fill_poll_entries(struct pollfd *to, const hc_wait_entry *from, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -69,7 +69,7 @@ hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t
   return error;
 }
 
-/* ---- signals between threads ---- */
+/* --- signals between threads */
 
 /* Zero stands for "closed", so that a zeroed struct is valid: a descriptor 0 moves up. */
 static int move_off_zero(int fd) {
@@ -138,7 +138,7 @@ void hc_signal_renew(hc_signal *signal) {
   if (!is_moved) hc_signal_close(signal);
 }
 
-/* ---- groups of descriptors ---- */
+/* --- groups of descriptors */
 
 #if defined(__linux__)
 hc_error hc_group_open(hc_handle *group) {

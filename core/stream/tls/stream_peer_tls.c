@@ -22,8 +22,10 @@ typedef struct tls_peer {
   bool ended;                  /* close_notify has come */
   bool drained;                /* OpenSSL has nothing more to give before new bytes come */
   bool truncated;              /* the stream below ended without it, behind a whole record */
-  bool fatal;                  /* OpenSSL's state is of no use any more, not even for a close_notify */
-  size_t pending;              /* bytes of a record that OpenSSL holds and the stream below has not taken whole */
+  /* OpenSSL's state is of no use any more, not even for a close_notify */
+  bool fatal;
+  /* bytes of a record that OpenSSL holds and the stream below has not taken whole */
+  size_t pending;
 } tls_peer;
 
 static tls_peer *peer_of(hc_stream_peer *peer) { return (tls_peer *)peer; }
@@ -73,7 +75,8 @@ static hc_io outcome(tls_peer *t, int result, bool *broke_protocol) {
     case SSL_ERROR_WANT_WRITE: return t->carrier.write_wants;
     case SSL_ERROR_ZERO_RETURN: t->ended = true; return HC_IO_EOF;
     case SSL_ERROR_SSL: t->fatal = true; return HC_IO_ERROR;
-    default: return HC_IO_ERROR; /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
+    /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
+    default: return HC_IO_ERROR;
   }
 }
 
@@ -174,7 +177,8 @@ static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
     if (io != HC_IO_OK || fill == HC_FILL_SOME) break;
   } while (*got < room && !is_over(until));
   t->carrier.sleeping = false;
-  return *got > 0 ? HC_IO_OK : io; /* a failure or an end behind the bytes is there for the next read */
+  /* a failure or an end behind the bytes is there for the next read */
+  return *got > 0 ? HC_IO_OK : io;
 }
 
 static hc_io peek_once(tls_peer *t) {
@@ -186,9 +190,9 @@ static hc_io peek_once(tls_peer *t) {
   return result == 1 ? HC_IO_OK : receive_outcome(t, result, &below);
 }
 
-/* Works off what OpenSSL has buffered, without a read of the stream below. Afterwards either something can be had at
- * once (bytes, the end, a failure), or nothing can before new bytes come: so nobody sleeps on a descriptor while a whole
- * record lies here, and nobody spins for half a one. */
+/* Works off what OpenSSL has buffered, without a read of the stream below. Afterwards either
+ * something can be had at once (bytes, the end, a failure), or nothing can before new bytes come:
+ * so nobody sleeps on a descriptor while a whole record lies here, and nobody spins for half a one. */
 static bool has_something(tls_peer *t) {
   if (t->state >= HC_TLS_ERROR || t->ended) return true;
   if (t->state != HC_TLS_CONNECTED) return false;
@@ -203,7 +207,8 @@ static bool has_something(tls_peer *t) {
 /* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session ticket comes in. */
 static void tls_rest(hc_stream_peer *self) {
   tls_peer *t = peer_of(self);
-  if (t->state == HC_TLS_CONNECTED) (void)SSL_free_buffers(t->ssl); /* keeps them where bytes are in them */
+  /* keeps them where bytes are in them */
+  if (t->state == HC_TLS_CONNECTED) (void)SSL_free_buffers(t->ssl);
 }
 
 static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
@@ -287,7 +292,8 @@ static hc_io send_piece(tls_peer *t, cursor *c, hc_failure *why, size_t *written
     hc_failure_set(why, HC_ERR_BUG, "a send that was under way must be repeated with the same bytes");
     return HC_IO_ERROR;
   }
-  if (size > first && t->pending == 0 && first >= HC_COALESCE_LIMIT) size = first; /* not worth a copy */
+  /* not worth a copy */
+  if (size > first && t->pending == 0 && first >= HC_COALESCE_LIMIT) size = first;
   if (size <= first) return write_record(t, (hc_slice){c->parts->data + c->offset, size}, written);
   char *joined = hc_memory_allocate(size);
   if (joined == NULL) {
@@ -339,7 +345,8 @@ static hc_io shake_hands(tls_peer *t) {
   int result = SSL_do_handshake(t->ssl);
   if (result != 1) {
     t->wants = receive_outcome(t, result, &below);
-    if (t->wants == HC_IO_EOF) { /* close_notify before the end of the handshake: no stream that could end in order */
+    /* close_notify before the end of the handshake: no stream that could end in order */
+    if (t->wants == HC_IO_EOF) {
       t->ended = false;
       fail_truncated(t);
     }
@@ -399,7 +406,8 @@ static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   if (t->carrier.below == NULL) return;
   hc_stream_peer_interest(t->carrier.below, out);
   if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && t->ssl == NULL) {
-    /* No descriptor tells when the store is there; and what a server sends before is not read, so nobody waits for it. */
+    /* No descriptor tells when the store is there; and what a server sends before is not read, so
+     * nobody waits for it. */
     *out = (hc_interest){out->fd, 0, false, hc_clock_now() + HC_TLS_STORE_STEP_NS};
   } else if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready) {
     out->events = t->wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
@@ -430,7 +438,8 @@ static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
 
 static hc_stream_peer *tls_below(hc_stream_peer *self) { return peer_of(self)->carrier.below; }
 
-/* One close_notify, as far as that needs no waiting (RFC 8446 section 6.1). Behind half a record it would only garble. */
+/* One close_notify, as far as that needs no waiting (RFC 8446 section 6.1). Behind half a record it
+ * would only garble. */
 static void say_goodbye(tls_peer *t) {
   if (t->ssl == NULL || t->fatal || SSL_is_init_finished(t->ssl) == 0) return;
   if (t->pending > 0) {
@@ -497,7 +506,8 @@ static hc_error start(tls_peer *t, hc_slice name, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   hc_error error = hc_tls_handshake_take_name(&t->handshake, name, why);
   if (error != HC_OK) return error;
-  if (begin_handshake(t, &own) != HC_IO_ERROR) return HC_OK; /* what must be waited for, advance begins */
+  /* what must be waited for, advance begins */
+  if (begin_handshake(t, &own) != HC_IO_ERROR) return HC_OK;
   return hc_failure_set(why, own.code, "%s", own.text);
 }
 

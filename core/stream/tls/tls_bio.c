@@ -69,8 +69,9 @@ static long bio_control(BIO *bio, int command, long number, void *pointer) {
   switch (command) {
     case BIO_CTRL_FLUSH:
     case BIO_CTRL_DUP: return 1;
-    /* BIO_CTRL_EOF stays 0 on purpose: OpenSSL would take the end for a fatal error and make the session useless, though
-     * a missing close_notify is no reason for that (RFC 5246 section 7.2.1). `ended` tells us all the same. */
+    /* BIO_CTRL_EOF stays 0 on purpose: OpenSSL would take the end for a fatal error and make the
+     * session useless, though a missing close_notify is no reason for that (RFC 5246 section
+     * 7.2.1). `ended` tells us all the same. */
     default: return 0;
   }
 }

@@ -89,8 +89,9 @@ static bool alternative_names(const X509 *certificate, GENERAL_NAMES **names) {
   ERR_clear_error();
   *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
   if (*names != NULL || critical < 0) return true; /* decoded, or no extension */
-  /* What is malformed has a reason of its own at the bottom of the queue. Where memory is out, OpenSSL does not always say so:
-   * sometimes there is nothing, sometimes (3.5) only the name of one of its parts. */
+  /* What is malformed has a reason of its own at the bottom of the queue. Where memory is out,
+   * OpenSSL does not always say so: sometimes there is nothing, sometimes (3.5) only the name of
+   * one of its parts. */
   unsigned long first = ERR_peek_error();
   bool is_malformed = first != 0 && (ERR_GET_REASON(first) & ERR_RFLAG_COMMON) == 0;
   return !hc_tls_memory_was_out() && is_malformed;

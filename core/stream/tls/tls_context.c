@@ -113,8 +113,8 @@ static hc_error set_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fai
   return done ? HC_OK : hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "min_version, max_version");
 }
 
-/* TLS 1.0 and 1.1 sign their handshake with MD5 and SHA-1 (RFC 4346 section 7.4.3), which OpenSSL takes at level 0 only.
- * The certificates need no such thing: they stay at the level that was. */
+/* TLS 1.0 and 1.1 sign their handshake with MD5 and SHA-1 (RFC 4346 section 7.4.3), which OpenSSL
+ * takes at level 0 only. The certificates need no such thing: they stay at the level that was. */
 static void lower_security(const hc_tls_options *o) {
   if (o->min_version >= 12) return;
   X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(o->context), SSL_CTX_get_security_level(o->context));

@@ -39,8 +39,8 @@ typedef struct alert_name {
   const char *name;
 } alert_name;
 
-/* RFC 8446 section 6 and appendix B.2, with those of RFC 5246, RFC 6066 and RFC 7507 that it reserves or leaves out. OpenSSL's
- * own list lacks some and spells others in its own way. */
+/* RFC 8446 section 6 and appendix B.2, with those of RFC 5246, RFC 6066 and RFC 7507 that it
+ * reserves or leaves out. OpenSSL's own list lacks some and spells others in its own way. */
 static const alert_name alert_names[] = {
     {0, "close notify"}, {10, "unexpected message"}, {20, "bad record mac"}, {21, "decryption failed"},
     {22, "record overflow"}, {30, "decompression failure"}, {40, "handshake failure"}, {41, "no certificate"},

@@ -1,8 +1,9 @@
-/* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL:
- * x509.c, pkcs12.c (certificates, keys), tls_options.c (settings), tls_context.c (SSL_CTX),
- * tls_store.c (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?), tls_certificate.c (certificates as
- * text), tls_keylog.c, tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one
- * connection asks for), stream_peer_tls.c. */
+/* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL: x509.c,
+ * pkcs12.c (certificates, keys), tls_options.c (settings), tls_context.c (SSL_CTX), tls_store.c
+ * (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?),
+ * tls_certificate.c (certificates as text), tls_keylog.c, tls_failure.c (OpenSSL's errors as
+ * sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one connection asks
+ * for), stream_peer_tls.c. */
 #ifndef HC_TLS_INTERNAL_H
 #define HC_TLS_INTERNAL_H
 
@@ -38,14 +39,16 @@ typedef enum hc_tls_store_kind {
 } hc_tls_store_kind;
 typedef struct hc_tls_store hc_tls_store;
 
-/* Never waits: a thread loads what is not there yet. One for all who ask while the environment and the file stay the same.
- * The caller's to release; NULL when memory is out. */
+/* Never waits: a thread loads what is not there yet. One for all who ask while the environment and
+ * the file stay the same. The caller's to release; NULL when memory is out. */
 hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind);
 void hc_tls_store_release(hc_tls_store *s);
 /* OK: it can be used. WANT_READ: ask again in a moment. ERROR: it never can; memory was out. */
 hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why);
-X509_STORE *hc_tls_store_handle(const hc_tls_store *s);  /* a view, of a SYSTEM one that can be used */
-const char *hc_tls_store_file(const hc_tls_store *s);    /* what SSL_CERT_FILE said; NULL nothing, and for NULL */
+/* a view, of a SYSTEM one that can be used */
+X509_STORE *hc_tls_store_handle(const hc_tls_store *s);
+/* what SSL_CERT_FILE said; NULL nothing, and for NULL */
+const char *hc_tls_store_file(const hc_tls_store *s);
 #ifdef HC_TEST_HOOKS
 long hc_tls_store_loads(void);
 #endif
@@ -54,11 +57,13 @@ long hc_tls_store_loads(void);
 
 #define HC_PIN_SIZE 32u /* SHA-256 */
 
-/* For how long the outcome of a verification stands: the same certificates, judged by the same options for the same name,
- * can fail only when the store or the date has changed. Zeroed: nothing was verified. */
+/* For how long the outcome of a verification stands: the same certificates, judged by the same
+ * options for the same name, can fail only when the store or the date has changed. Zeroed: nothing
+ * was verified. */
 typedef struct hc_tls_verified {
   unsigned store;       /* the options' store_number */
-  int64_t from, until;  /* seconds since 1970: all certificates of the chain are valid at `from` and after, before `until` */
+  /* seconds since 1970: all certificates of the chain are valid at `from` and after, before `until` */
+  int64_t from, until;
 } hc_tls_verified;
 
 /* How often in a row a server has made a full handshake though a session was offered. Some give sessions out and never
@@ -94,7 +99,8 @@ struct hc_tls_options {
   SSL_CTX *context;                /* NULL until it is needed */
   BIO_METHOD *bio_method;
   unsigned store_number;           /* another one for each store that was set; 0: none yet */
-  hc_tls_store *store;             /* what the context was made ready with; NULL: nothing that is shared */
+  /* what the context was made ready with; NULL: nothing that is shared */
+  hc_tls_store *store;
   hc_tls_session *sessions;        /* the newest first */
   size_t session_count;
 };
@@ -102,15 +108,18 @@ struct hc_tls_options {
 /* The SSL's application data: what the checks of one connection need, and what they find. */
 typedef struct hc_tls_handshake {
   hc_tls_options *options;
-  char *name;                  /* to be verified and sent; "" none. Allocated by take_name, as is ... */
-  char *host;                  /* ... the host that was asked for, where an override has taken its place; else NULL */
+  /* to be verified and sent; "" none. Allocated by take_name, as is ... */
+  char *name;
+  /* ... the host that was asked for, where an override has taken its place; else NULL */
+  char *host;
   bool name_is_address;
   hc_slice alpn;               /* what is offered in place of the options' list, on the wire's form; static; empty: nothing */
   unsigned port;
   bool name_mismatch;          /* the failure is about the name */
   bool certificate_requested;  /* the server asked for a client certificate and there is none */
   bool ocsp_passed;
-  hc_tls_verified verified;    /* of this connection's certificates; before that, of those of the session that it offers */
+  /* of this connection's certificates; before that, of those of the session that it offers */
+  hc_tls_verified verified;
   hc_tls_declined declined;    /* before this connection */
   bool offers_session;
   hc_failure failure;
@@ -121,7 +130,8 @@ bool hc_alpn_list_has(hc_slice list, hc_slice name);
 
 /* --- tls_context.c */
 
-/* The context with all that the settings say, but for the system's store. HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY. */
+/* The context with all that the settings say, but for the system's store. HC_ERR_INVALID_PARAMETER,
+ * HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why);
 /* Before a connection: makes the context of plain options, and sets the system's store where it is another one now.
  * WANT_READ: what is shared is still loading; ask again in a moment. */
@@ -132,7 +142,8 @@ void hc_tls_context_free(hc_tls_options *o);
 
 /* --- tls_keylog.c */
 
-/* Opens the file ("": none) and has the context's connections write to it. HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY. */
+/* Opens the file ("": none) and has the context's connections write to it.
+ * HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tls_keylog_open(hc_tls_options *o, hc_slice path, hc_failure *why);
 void hc_tls_keylog_close(hc_tls_options *o);
 
@@ -163,8 +174,10 @@ int hc_tls_ocsp_callback(SSL *ssl, void *unused);
 #define HC_TLS_NAME_TEXT 96
 #define HC_TLS_DATE_TEXT 16
 void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]);          /* "CN=..." */
-void hc_tls_date_text(const ASN1_TIME *time, char text[HC_TLS_DATE_TEXT]);          /* "2024-01-31" */
-void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]);     /* "a.example, 127.0.0.1"; "" none */
+/* "2024-01-31" */
+void hc_tls_date_text(const ASN1_TIME *time, char text[HC_TLS_DATE_TEXT]);
+/* "a.example, 127.0.0.1"; "" none */
+void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]);
 /* SHA-256 of the SubjectPublicKeyInfo. False when memory is out. */
 bool hc_tls_public_key_digest(X509 *certificate, unsigned char digest[HC_PIN_SIZE]);
 hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out, hc_failure *why);
@@ -184,9 +197,11 @@ void hc_tls_failure_of_connection(hc_tls_handshake *handshake, hc_tls_phase phas
 typedef struct hc_tls_carrier {
   hc_stream_peer *below;
   hc_failure *failure;    /* where a failure of the stream below goes; set by each operation */
-  hc_io read_wants;       /* what the stream below asked for, last: over TLS in TLS a read may want to write */
+  /* what the stream below asked for, last: over TLS in TLS a read may want to write */
+  hc_io read_wants;
   hc_io write_wants;
-  size_t burst;           /* what one operation may still read: a server can send records without content for ever */
+  /* what one operation may still read: a server can send records without content for ever */
+  size_t burst;
   bool dry;               /* reads find nothing: only what OpenSSL has buffered is worked on */
   bool sleeping;          /* reads may sleep in the kernel ... */
   uint64_t sleep_until;   /* ... until then, see recv_blocking */

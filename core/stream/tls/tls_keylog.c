@@ -1,4 +1,5 @@
-/* tls_keylog.c - the secrets of each connection as lines of the NSS key log format, for who looks at its own traffic. */
+/* tls_keylog.c - the secrets of each connection as lines of the NSS key log format, for who looks
+ * at its own traffic. */
 #include <string.h>
 
 #include "../../base/memory.h"

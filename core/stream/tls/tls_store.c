@@ -113,11 +113,13 @@ static void warm_up(void) {
 
 static bool add_pem(X509_STORE *store, const hc_buffer *text) {
   bool asked = false, done = true;
-  BIO *bio = BIO_new_mem_buf(hc_buffer_head(text), (int)hc_buffer_size(text)); /* its limit is far under INT_MAX */
+  /* its limit is far under INT_MAX */
+  BIO *bio = BIO_new_mem_buf(hc_buffer_head(text), (int)hc_buffer_size(text));
   if (bio == NULL) return false;
   STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, hc_pem_refuse_passphrase, &asked);
   BIO_free(bio);
-  if (all == NULL) return !hc_tls_memory_was_out(); /* a malformed file gives nothing, as ever with OpenSSL */
+  /* a malformed file gives nothing, as ever with OpenSSL */
+  if (all == NULL) return !hc_tls_memory_was_out();
   for (int i = 0; done && i < sk_X509_INFO_num(all); i++) {
     const X509_INFO *info = sk_X509_INFO_value(all, i);
     if (info->x509 != NULL) done = X509_STORE_add_cert(store, info->x509) == 1;
@@ -132,7 +134,8 @@ static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
   X509_STORE *store = X509_STORE_new();
   X509_LOOKUP *lookup = store == NULL ? NULL : X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
   bool done = lookup != NULL;
-  if (done) (void)X509_LOOKUP_add_dir(lookup, directory_of(s), X509_FILETYPE_PEM); /* an empty name is none */
+  /* an empty name is none */
+  if (done) (void)X509_LOOKUP_add_dir(lookup, directory_of(s), X509_FILETYPE_PEM);
   if (done && hc_buffer_size(text) > 0) done = add_pem(store, text);
   if (done) return store;
   X509_STORE_free(store);
@@ -194,7 +197,8 @@ static bool load(hc_tls_store *s) {
 
 static void *work(void *store) {
   if (!load(store)) return NULL;
-  OPENSSL_thread_stop(); /* now, lest it happens at the thread's very end, when OpenSSL may be gone */
+  /* now, lest it happens at the thread's very end, when OpenSSL may be gone */
+  OPENSSL_thread_stop();
   end_openssl();
   return NULL;
 }
@@ -233,9 +237,10 @@ static void at_end(void) {
   leave();
 }
 
-/* A host may end OpenSSL itself, which calls what OPENSSL_atexit was given. The process's end must be waited for earlier: what
- * a thread that is loading adds to that list while it is being called is lost. So atexit comes after OpenSSL's own, for which
- * the cheapest of its beginnings is enough. Where memory is out, only the end at the very moment of a load goes wrong. */
+/* A host may end OpenSSL itself, which calls what OPENSSL_atexit was given. The process's end must
+ * be waited for earlier: what a thread that is loading adds to that list while it is being called
+ * is lost. So atexit comes after OpenSSL's own, for which the cheapest of its beginnings is enough.
+ * Where memory is out, only the end at the very moment of a load goes wrong. */
 static void watch_end(void) {
   (void)OPENSSL_atexit(at_end);
   if (OPENSSL_init_crypto(OPENSSL_INIT_ATFORK, NULL) == 1) (void)atexit(at_end);
@@ -266,8 +271,8 @@ static hc_tls_store *store_new(hc_tls_store_kind kind, const char *file, const c
   return NULL;
 }
 
-/* Inside the lock: puts a new one in front. Behind the newest few, one that is ready leaves; it comes back if only the list
- * held it. */
+/* Inside the lock: puts a new one in front. Behind the newest few, one that is ready leaves; it
+ * comes back if only the list held it. */
 static hc_tls_store *put_in(hc_tls_store *s) {
   size_t count = 1;
   s->next = shared.first;

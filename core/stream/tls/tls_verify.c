@@ -109,8 +109,8 @@ static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) *ve
 
 /* --- the verification */
 
-/* Is it about an anchor that is no root? OpenSSL asks for the list that its issuer gave, and takes the anchor for the one
- * who signed it. The list still counts when it names the anchor. */
+/* Is it about an anchor that is no root? OpenSSL asks for the list that its issuer gave, and takes
+ * the anchor for the one who signed it. The list still counts when it names the anchor. */
 static bool is_about_anchor(int error, X509_STORE_CTX *context) {
   if (error != X509_V_ERR_CRL_SIGNATURE_FAILURE && error != X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER &&
       error != X509_V_ERR_KEYUSAGE_NO_CRL_SIGN) {
@@ -142,7 +142,8 @@ static bool wildcard_matches(const ASN1_STRING *pattern, const char *name) {
   return memchr(text + 2, '.', stands_for.size - 1) != NULL && hc_slice_equal_fold(stands_for, hc_slice_of(rest));
 }
 
-/* OpenSSL knows wildcards for, and before, letters, digits and hyphens alone; names like my_bucket.example.com are in use. */
+/* OpenSSL knows wildcards for, and before, letters, digits and hyphens alone; names like
+ * my_bucket.example.com are in use. */
 static bool matches_with_underscore(const hc_tls_handshake *h, X509 *leaf) {
   if (h->name_is_address || strchr(h->name, '_') == NULL) return false;
   GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
@@ -172,7 +173,8 @@ static int judge(int passed, X509_STORE_CTX *context) {
 
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509_STORE_CTX_set_verify_cb(context, judge);
-  if (h->options->crls != NULL) X509_STORE_CTX_set0_crls(context, h->options->crls); /* a store may be others' too */
+  /* a store may be others' too */
+  if (h->options->crls != NULL) X509_STORE_CTX_set0_crls(context, h->options->crls);
   if (X509_verify_cert(context) == 1) return true;
   explain(h, context);
   /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */

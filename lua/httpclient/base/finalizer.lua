@@ -1,5 +1,6 @@
--- finalizer.lua: a function that runs when what this gives is collected. 5.1 and LuaJIT do not honour __gc of a table, but
--- have newproxy. It may run at any moment; at the latest when the Lua state is closed.
+-- finalizer.lua: a function that runs when what this gives is collected. 5.1 and LuaJIT do not
+-- honour __gc of a table, but have newproxy. It may run at any moment; at the latest when the Lua
+-- state is closed.
 local newproxy = rawget(_G, "newproxy")
 
 return function(fn)

@@ -1,8 +1,8 @@
 -- pool.lua: connections kept for the next request to the same place: origin, TLS options and proxy.
 --
--- At most max_per_host connections to one place are in use at a time; a task that needs another one waits its turn: in the
--- scheduler, or in a coroutine of a loop that the waiter belongs to. Who can not wait (a call outside of both, or one from
--- inside a transfer's callback) gets one beyond that.
+-- At most max_per_host connections to one place are in use at a time; a task that needs another one
+-- waits its turn: in the scheduler, or in a coroutine of a loop that the waiter belongs to. Who can
+-- not wait (a call outside of both, or one from inside a transfer's callback) gets one beyond that.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
@@ -149,7 +149,8 @@ local function leave_queue(place, ticket)
   end
 end
 
--- In a coroutine of a foreign loop, which watches the signal. -> as above; nil where nothing is to be waited for any more
+-- In a coroutine of a foreign loop, which watches the signal. -> as above; nil where nothing is to
+-- be waited for any more
 local function wait_in_loop(place, ticket, deadline)
   ticket.signal = core.Signal.new()
   while not ticket.granted and has_moving_holder(place) do

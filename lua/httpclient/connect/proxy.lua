@@ -1,7 +1,7 @@
 -- proxy.lua: which proxy a request goes through: that of a URL, or the one that the environment names.
 --
--- The variables are read as curl reads them: lower case first, an empty one counts as unset, hosts of this machine are no
--- exception unless no_proxy names them.
+-- The variables are read as curl reads them: lower case first, an empty one counts as unset, hosts
+-- of this machine are no exception unless no_proxy names them.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local http = require(root .. ".url.http")
 local no_proxy = require(root .. ".connect.no_proxy")
@@ -9,8 +9,9 @@ local texts = require(root .. ".base.text")
 
 local proxy = {}
 
--- {host, port, user, password} of "http://user:password@host:port" or the same without scheme (user and password are nil
--- where there is no user information; port 80 where none is written). Or nil and the reason.
+-- {host, port, user, password} of "http://user:password@host:port" or the same without scheme (user
+-- and password are nil where there is no user information; port 80 where none is written). Or nil
+-- and the reason.
 function proxy.from_url(text)
   text = texts.trim(text)
   if text == "" then
@@ -47,8 +48,9 @@ local function variables_of(u, getenv)
   return u.scheme == "https" and HTTPS or getenv("REQUEST_METHOD") and HTTP_IN_CGI or HTTP
 end
 
--- The proxy for a URL (from url.http) as in from_url; nil when it is reached without; nil and a message when the environment
--- names a proxy that can't be used: going without would be against its owner's will.
+-- The proxy for a URL (from url.http) as in from_url; nil when it is reached without; nil and a
+-- message when the environment names a proxy that can't be used: going without would be against its
+-- owner's will.
 function proxy.from_environment(u, getenv)
   getenv = getenv or os.getenv
   local text, name = first_set(getenv, variables_of(u, getenv))

@@ -28,8 +28,8 @@ local function codings_of(value)
   return codings
 end
 
--- For the value of Content-Encoding, or nil. -> a decoder; nil where content is taken as it is, which is so with unknown
--- codings too; nil and a message where it is refused
+-- For the value of Content-Encoding, or nil. -> a decoder; nil where content is taken as it is,
+-- which is so with unknown codings too; nil and a message where it is refused
 local function new(value)
   local codings = value and codings_of(value)
   if not codings or #codings == 0 then

@@ -56,8 +56,8 @@ local function value_text(name, value)
   return nil, ("the value of header '%s' must be a string, got %s"):format(name, type(value))
 end
 
--- The lines of an array, then those of a map, sorted by name since a table has no order: what HTTPClient makes of the same
--- table. -> list, or nil and why the table is none
+-- The lines of an array, then those of a map, sorted by name since a table has no order: what
+-- HTTPClient makes of the same table. -> list, or nil and why the table is none
 function fields.normalize(headers)
   local lines, count = {}, 0
   if next(headers) == nil then

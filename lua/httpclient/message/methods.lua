@@ -12,8 +12,8 @@ for name, number in pairs(HTTPClient.Method) do
   end
 end
 
--- What may go out again when nobody knows whether it has arrived: what RFC 9110 section 9.2.2 names, and what the RFCs of
--- QUERY, WebDAV, versioning and searching say of theirs.
+-- What may go out again when nobody knows whether it has arrived: what RFC 9110 section 9.2.2
+-- names, and what the RFCs of QUERY, WebDAV, versioning and searching say of theirs.
 local idempotent = {
   GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true,
   QUERY = true, PROPFIND = true, REPORT = true, SEARCH = true,

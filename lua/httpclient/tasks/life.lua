@@ -13,7 +13,8 @@ local shared = kept("life", {
   -- Task by coroutine. Both weak: a value leads to its key, and 5.1 knows no ephemerons.
   by_coroutine = setmetatable({}, { __mode = "kv" }),
   running_count = 0,
-  -- One for each loop that sleeps in the waiter. Weak: a coroutine that nobody resumes any more never comes back from it.
+  -- One for each loop that sleeps in the waiter. Weak: a coroutine that nobody resumes any more
+  -- never comes back from it.
   sleepers = setmetatable({}, { __mode = "k" }),
 })
 

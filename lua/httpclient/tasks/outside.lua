@@ -53,9 +53,9 @@ function outside.can_yield()
   return true
 end
 
--- Hands all waiting outside of tasks, and run()'s, to fn(client, seconds): it returns when the client (or the Poller that
--- stands for many: it has the same get_fd, pollfd, events and timeout) is ready or the seconds (nil: no limit) are over.
--- nil: back to the kernel.
+-- Hands all waiting outside of tasks, and run()'s, to fn(client, seconds): it returns when the
+-- client (or the Poller that stands for many: it has the same get_fd, pollfd, events and timeout)
+-- is ready or the seconds (nil: no limit) are over. nil: back to the kernel.
 function outside.set_waiter(fn)
   if fn ~= nil and type(fn) ~= "function" then
     check.fail_type(1, "set_waiter", "function or nil", fn, 2)
@@ -81,7 +81,7 @@ local function seconds_until(deadline, client)
   return left or own
 end
 
--- --- whose turn another coroutine may wait for ----------------------------------------------------------------------------
+-- --- whose turn another coroutine may wait for
 
 -- The calling coroutine; nil for the main one.
 local function this_coroutine()
@@ -123,7 +123,7 @@ function outside.can_move(task)
   return task.is_scheduled or (caller ~= nil and coroutine.status(caller) == "suspended")
 end
 
--- --- waiting --------------------------------------------------------------------------------------------------------------
+-- --- waiting
 
 local function leave_waiter(co, ...)
   if co then
@@ -141,8 +141,8 @@ local function ask_waiter(...)
   return leave_waiter(co, state.waiter(...))
 end
 
--- Lets the waiter wait for the client, or the Poller, if there is something to wait for. -> true, or false and what it has
--- raised (where nothing yields across pcall it is just raised)
+-- Lets the waiter wait for the client, or the Poller, if there is something to wait for. -> true,
+-- or false and what it has raised (where nothing yields across pcall it is just raised)
 function outside.call_waiter(client, deadline)
   local seconds = seconds_until(deadline, client)
   if seconds == 0 then

@@ -47,8 +47,9 @@ function watched.remove(client)
   end
 end
 
--- Polls the clients that can move, after at most the seconds. -> those that have; true when others may have moved before,
--- and nobody was told: where the waiter has called the Poller's wait(), or memory was out
+-- Polls the clients that can move, after at most the seconds. -> those that have; true when others
+-- may have moved before, and nobody was told: where the waiter has called the Poller's wait(), or
+-- memory was out
 function watched.wait(seconds)
   local poller = state.poller
   if not poller then

@@ -16,7 +16,8 @@ local function percent_encode_byte(byte)
   return ("%%%02X"):format(byte:byte())
 end
 
--- What a path or a query may not hold as it is. A '%' stays, encoded or not, and so do brackets: as in browsers and curl.
+-- What a path or a query may not hold as it is. A '%' stays, encoded or not, and so do brackets: as
+-- in browsers and curl.
 local function escape(text)
   return (text:gsub("[^A-Za-z0-9%-._~!$&'()*+,;=:@/?%%%[%]]", percent_encode_byte))
 end

@@ -87,7 +87,7 @@ static int native_make_key(lua_State *L) {
   return push_output(L, &w);
 }
 
-/* --- certificates ----------------------------------------------------------------------------------------------------- */
+/* --- certificates */
 
 static bool set_serial(X509 *certificate) {
   unsigned char bytes[8];
@@ -170,7 +170,7 @@ static int native_make_certificate(lua_State *L) {
   return push_output(L, &w);
 }
 
-/* --- revocation lists ------------------------------------------------------------------------------------------------- */
+/* --- revocation lists */
 
 static bool add_revoked(X509_CRL *crl, X509 *certificate, ASN1_TIME *when) {
   X509_REVOKED *entry = X509_REVOKED_new();
@@ -225,7 +225,7 @@ static int native_make_crl(lua_State *L) {
   return fine ? push_output(L, &w) : give_up(L, &w, "make_crl");
 }
 
-/* --- OCSP ------------------------------------------------------------------------------------------------------------- */
+/* --- OCSP */
 
 static int status_number(lua_State *L) {
   const char *text = sn_field_text(L, 1, "status", NULL);

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- a BIO over the socket: OpenSSL's own would raise SIGPIPE --------------------------------------------------------- */
+/* --- a BIO over the socket: OpenSSL's own would raise SIGPIPE */
 
 static int bio_result(BIO *bio, ssize_t moved, int retry_flag) {
   BIO_clear_retry_flags(bio);
@@ -69,7 +69,7 @@ bool sn_conn_start_tls(sn_conn *c, sn_context *context, const char *server_name)
   return size == 0 || SSL_set_tlsext_host_name(c->ssl, name) == 1;
 }
 
-/* --- steps ------------------------------------------------------------------------------------------------------------ */
+/* --- steps */
 
 static sn_result tls_result(sn_conn *c, int code) {
   int system_error = errno;
@@ -131,7 +131,7 @@ sn_result sn_conn_handshake_step(sn_conn *c) {
   return SN_OK;
 }
 
-/* --- the same with a limit -------------------------------------------------------------------------------------------- */
+/* --- the same with a limit */
 
 sn_result sn_conn_wait(const sn_conn *c, sn_result wanted, sn_limit limit) {
   if (wanted != SN_WANT_READ && wanted != SN_WANT_WRITE) return wanted;

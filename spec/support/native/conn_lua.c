@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- Listener --------------------------------------------------------------------------------------------------------- */
+/* --- Listener */
 
 #define FILLERS 8
 
@@ -104,7 +104,7 @@ static int listener_fd(lua_State *L) {
   return 1;
 }
 
-/* --- Conn: bytes ------------------------------------------------------------------------------------------------------ */
+/* --- Conn: bytes */
 
 static sn_conn *check_conn(lua_State *L) {
   return luaL_checkudata(L, 1, SN_CONN);
@@ -236,7 +236,7 @@ static int conn_recv_all(lua_State *L) {
   return result == SN_EOF ? push_received(L, c, c->in.size) : push_short(L, c, result);
 }
 
-/* --- Conn: endings and knobs ------------------------------------------------------------------------------------------ */
+/* --- Conn: endings and knobs */
 
 static int conn_close(lua_State *L) {
   sn_conn_close(check_conn(L));
@@ -279,7 +279,7 @@ static int conn_fd(lua_State *L) {
   return 1;
 }
 
-/* --- Conn: TLS -------------------------------------------------------------------------------------------------------- */
+/* --- Conn: TLS */
 
 /* conn:starttls(options or context[, server_name]): no byte moves yet, see handshake */
 static int conn_starttls(lua_State *L) {

@@ -1,5 +1,6 @@
-/* crypto.c - how much OpenSSL does, counted: its allocations, on one thread and on all. To read one certificate takes hundreds
- * of them, to begin using the library thousands, on a fast machine and on a slow one. */
+/* crypto.c - how much OpenSSL does, counted: its allocations, on one thread and on all. To read one
+ * certificate takes hundreds of them, to begin using the library thousands, on a fast machine and
+ * on a slow one. */
 #include "native.h"
 
 #include <openssl/crypto.h>
@@ -39,8 +40,8 @@ static bool begin(void) {
   return sn_stay_loaded() && CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1;
 }
 
-/* native.crypto_allocations() -> what the thread of the first of these calls has allocated in OpenSSL since then; what all
- * threads have. That call must come before all else that uses OpenSSL. */
+/* native.crypto_allocations() -> what the thread of the first of these calls has allocated in
+ * OpenSSL since then; what all threads have. That call must come before all else that uses OpenSSL. */
 static int native_crypto_allocations(lua_State *L) {
   static bool counts;
   if (!counts && !begin()) return luaL_error(L, "OpenSSL is in use already");

@@ -1,5 +1,6 @@
-/* native.h - what the files of spec_native share: real sockets, TLS and processes for the specs. Every blocking call has
- * a time limit, so that a broken client can't hang a run. Out of memory ends the process: these are tests. */
+/* native.h - what the files of spec_native share: real sockets, TLS and processes for the specs.
+ * Every blocking call has a time limit, so that a broken client can't hang a run. Out of memory
+ * ends the process: these are tests. */
 #ifndef SPEC_NATIVE_H
 #define SPEC_NATIVE_H
 
@@ -18,7 +19,7 @@
 #define MSG_NOSIGNAL 0 /* there SO_NOSIGPIPE does it */
 #endif
 
-/* --- bytes, clock (net.c) -------------------------------------------------------------------------------------------- */
+/* --- bytes, clock (net.c) */
 
 void *sn_allocate(size_t size);  /* zeroed, never NULL */
 void *sn_resize(void *block, size_t size);
@@ -37,7 +38,7 @@ size_t sn_bytes_find_end(const sn_bytes *b, const char *text, size_t size);
 double sn_now(void);
 void sn_sleep(double seconds);
 
-/* --- sockets (net.c) ------------------------------------------------------------------------------------------------- */
+/* --- sockets (net.c) */
 
 typedef enum sn_result { SN_OK, SN_WANT_READ, SN_WANT_WRITE, SN_EOF, SN_TIMEOUT, SN_STOPPED, SN_ERROR } sn_result;
 
@@ -60,7 +61,7 @@ int sn_port_of(int fd);
 sn_result sn_accept(int listener, sn_limit limit, int *out, char why[SN_WHY]);
 sn_result sn_connect(const char *host, int port, sn_limit limit, int *out, char why[SN_WHY]);
 
-/* --- TLS contexts (tls.c) -------------------------------------------------------------------------------------------- */
+/* --- TLS contexts (tls.c) */
 
 typedef struct sn_context {
   SSL_CTX *ssl;
@@ -69,7 +70,8 @@ typedef struct sn_context {
   atomic_int references;
 } sn_context;
 void sn_context_release(sn_context *context);
-/* A TLSContext object, or a table of options: in each case a reference that the caller owns. Raises on wrong options. */
+/* A TLSContext object, or a table of options: in each case a reference that the caller owns. Raises
+ * on wrong options. */
 sn_context *sn_check_context(lua_State *L, int index);
 int sn_context_new_lua(lua_State *L);
 
@@ -82,7 +84,7 @@ void sn_tls_info_push(lua_State *L, const sn_tls_info *info);
 /* The newest entry of OpenSSL's error queue, which is emptied. */
 void sn_tls_reason(char why[SN_WHY], const char *fallback);
 
-/* --- connections (conn.c) -------------------------------------------------------------------------------------------- */
+/* --- connections (conn.c) */
 
 typedef struct sn_conn {
   int fd; /* -1: closed */
@@ -100,7 +102,8 @@ sn_result sn_conn_write(sn_conn *c, const void *data, size_t size, size_t *sent)
 /* The next bytes into c->in. */
 sn_result sn_conn_fill(sn_conn *c, sn_limit limit);
 sn_result sn_conn_send(sn_conn *c, const void *data, size_t size, sn_limit limit, size_t *sent);
-sn_result sn_conn_send_raw(sn_conn *c, const void *data, size_t size, sn_limit limit); /* below TLS */
+/* below TLS */
+sn_result sn_conn_send_raw(sn_conn *c, const void *data, size_t size, sn_limit limit);
 /* Puts TLS on the connection; the reference to `context` becomes the connection's. `server_name` is for clients. */
 bool sn_conn_start_tls(sn_conn *c, sn_context *context, const char *server_name);
 sn_result sn_conn_handshake_step(sn_conn *c);
@@ -109,7 +112,7 @@ sn_result sn_conn_close_notify(sn_conn *c, sn_limit limit);
 /* Waits for what the step wanted, within the limit. OK: try again. */
 sn_result sn_conn_wait(const sn_conn *c, sn_result wanted, sn_limit limit);
 
-/* --- Lua (native.c) -------------------------------------------------------------------------------------------------- */
+/* --- Lua (native.c) */
 
 #if LUA_VERSION_NUM < 502
 #define sn_length(L, index) lua_objlen(L, index)
@@ -123,8 +126,8 @@ sn_result sn_conn_wait(const sn_conn *c, sn_result wanted, sn_limit limit);
 #define SN_SCRIPT "spec_native.Script"
 #define SN_PROCESS "spec_native.Process"
 
-/* Keeps this module to the end of the process, which Lua unloads before: for what OpenSSL calls then, and what only this module
- * knows of. */
+/* Keeps this module to the end of the process, which Lua unloads before: for what OpenSSL calls
+ * then, and what only this module knows of. */
 bool sn_stay_loaded(void);
 void sn_set_functions(lua_State *L, const luaL_Reg *functions);
 void sn_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);

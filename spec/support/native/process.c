@@ -25,7 +25,7 @@ static process *check_process(lua_State *L) {
   return luaL_checkudata(L, 1, SN_PROCESS);
 }
 
-/* --- spawn ------------------------------------------------------------------------------------------------------------ */
+/* --- spawn */
 
 /* argv and the environment live in one block of pointers, anchored as userdata; the texts in the tables. */
 static char **read_arguments(lua_State *L, int index) {
@@ -110,8 +110,8 @@ static void close_end(int *fd) {
   *fd = -1;
 }
 
-/* native.spawn(argv[, {env={}, stdin=, stdout=, stderr=}]) -> process, or nil, reason. The streams: "pipe" (not stderr),
- * "inherit", a path, "stdout" (stderr only); left out: /dev/null. */
+/* native.spawn(argv[, {env={}, stdin=, stdout=, stderr=}]) -> process, or nil, reason. The streams:
+ * "pipe" (not stderr), "inherit", a path, "stdout" (stderr only); left out: /dev/null. */
 static int native_spawn(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
@@ -150,7 +150,7 @@ static int native_spawn(lua_State *L) {
   return 1;
 }
 
-/* --- methods ---------------------------------------------------------------------------------------------------------- */
+/* --- methods */
 
 static bool reap(process *p, int options) {
   if (!p->is_running) return true;

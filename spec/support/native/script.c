@@ -48,7 +48,7 @@ static bool need_conn(sn_script *script) {
   return (script->current != NULL && script->current->conn.fd >= 0) || fail(script, "no connection");
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------------ */
+/* --- connections */
 
 static bool do_accept(sn_script *script, const sn_step *step) {
   (void)step;
@@ -108,7 +108,7 @@ static bool do_rcvbuf(sn_script *script, const sn_step *step) {
   return true;
 }
 
-/* --- receiving -------------------------------------------------------------------------------------------------------- */
+/* --- receiving */
 
 static sn_result fill(sn_script *script, sn_limit limit, bool is_recorded) {
   sn_peer *peer = script->current;
@@ -170,7 +170,7 @@ static bool do_recv_eof(sn_script *script, const sn_step *step) {
   }
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------------- */
+/* --- sending */
 
 static bool send_bytes(sn_script *script, const char *text, size_t size) {
   size_t sent;
@@ -221,7 +221,7 @@ static bool do_drip(sn_script *script, const sn_step *step) {
   return true;
 }
 
-/* --- TLS -------------------------------------------------------------------------------------------------------------- */
+/* --- TLS */
 
 static bool start_tls(sn_script *script, const sn_step *step) {
   sn_conn *conn = &script->current->conn;
@@ -261,7 +261,7 @@ static bool do_close_notify(sn_script *script, const sn_step *step) {
          conclude(script, sn_conn_close_notify(&script->current->conn, sn_script_limit(script)));
 }
 
-/* --- a tunnel, for proxies -------------------------------------------------------------------------------------------- */
+/* --- a tunnel, for proxies */
 
 /* Moves what there is. False: this side is at its end. */
 static bool move_bytes(sn_conn *from, sn_conn *to, sn_limit limit) {
@@ -300,7 +300,7 @@ static bool do_tunnel(sn_script *script, const sn_step *step) {
   return fine;
 }
 
-/* --- gates and repeats ------------------------------------------------------------------------------------------------ */
+/* --- gates and repeats */
 
 static bool gate_is_open(const sn_script *script, const char *name) {
   for (size_t i = 0; i < script->gate_count; i++)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- from the table to steps ------------------------------------------------------------------------------------------ */
+/* --- from the table to steps */
 
 static sn_step *add_step(sn_script *script) {
   script->steps = sn_resize(script->steps, (script->step_count + 1) * sizeof *script->steps);
@@ -95,7 +95,7 @@ static void read_steps(lua_State *L, sn_script *script, int table, int depth) {
   }
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------- */
+/* --- life */
 
 static sn_script *check_script(lua_State *L) {
   sn_script **slot = luaL_checkudata(L, 1, SN_SCRIPT);
@@ -181,7 +181,7 @@ static int native_script(lua_State *L) {
   return 1;
 }
 
-/* --- methods ---------------------------------------------------------------------------------------------------------- */
+/* --- methods */
 
 static int script_port(lua_State *L) {
   lua_pushinteger(L, check_script(L)->port);

@@ -10,7 +10,8 @@ typedef struct starving {
   lua_Alloc allocate;
   void *context;
   long left;     /* allocations until the first one fails; negative: none does */
-  long width;    /* so many fail in a row; Lua 5.2 and later try a second time, after a collection */
+  /* so many fail in a row; Lua 5.2 and later try a second time, after a collection */
+  long width;
   bool fired;
 } starving;
 
@@ -72,9 +73,10 @@ static int starve_state(lua_State *L, lua_State *S, starving *s, const texts *t,
   return problem != NULL ? sn_fail(L, problem) : 2;
 }
 
-/* native.starve{setup =, trial =, after =, at =, width =}: runs the three texts in a new state. In `trial` the allocation
- * number `at` (0: the first) and those behind it, `width` in all, fail. -> whether it came to that, the error that ended the
- * trial ("": none); or nil and what went wrong in setup or after */
+/* native.starve{setup =, trial =, after =, at =, width =}: runs the three texts in a new state. In
+ * `trial` the allocation number `at` (0: the first) and those behind it, `width` in all, fail. ->
+ * whether it came to that, the error that ended the trial ("": none); or nil and what went wrong in
+ * setup or after */
 static int native_starve(lua_State *L) {
   texts t;
   starving s;

@@ -74,7 +74,7 @@ static int native_sleep(lua_State *L) {
   return 0;
 }
 
-/* --- descriptors ------------------------------------------------------------------------------------------------------ */
+/* --- descriptors */
 
 static void add_descriptor(lua_State *L, const char *folder, int fd) {
   char path[64], target[256];
@@ -147,10 +147,10 @@ static int native_wait_fd(lua_State *L) {
   return 1;
 }
 
-/* --- memory, signals, files ------------------------------------------------------------------------------------------- */
+/* --- memory, signals, files */
 
-/* Bytes of this process in memory; the peak where the system does not tell. What an allocator keeps though it is free is
- * given back first, where that can be asked for. */
+/* Bytes of this process in memory; the peak where the system does not tell. What an allocator keeps
+ * though it is free is given back first, where that can be asked for. */
 static int native_resident_memory(lua_State *L) {
 #ifdef __GLIBC__
   (void)malloc_trim(0);

@@ -22,7 +22,7 @@ void sn_context_release(sn_context *context) {
   free(context);
 }
 
-/* --- certificates and keys from PEM text or a path -------------------------------------------------------------------- */
+/* --- certificates and keys from PEM text or a path */
 
 static BIO *open_pem(const char *text, size_t size) {
   if (strstr(text, "-----BEGIN") != NULL) return BIO_new_mem_buf(text, (int)size);
@@ -71,7 +71,7 @@ static bool use_authorities(SSL_CTX *ssl, const char *text, size_t size) {
   return true;
 }
 
-/* --- callbacks -------------------------------------------------------------------------------------------------------- */
+/* --- callbacks */
 
 static int staple(SSL *ssl, void *data) {
   const sn_context *context = data;
@@ -93,7 +93,7 @@ static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
   return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-/* --- options ---------------------------------------------------------------------------------------------------------- */
+/* --- options */
 
 static int version_number(lua_State *L, const char *text) {
   static const struct {
@@ -197,8 +197,9 @@ static void read_options(lua_State *L, int index, sn_context *context) {
     (void)SSL_CTX_set_alpn_protos(context->ssl, (const unsigned char *)context->alpn.data, (unsigned)context->alpn.size);
 }
 
-/* native.tls_context{cert=, key=, chain=, ca=, verify_client=, min=, max=, ciphers=, ciphersuites=, alpn=,
- * ocsp_response=, session_tickets=, weak=, client=}: one context for several connections, which may resume its sessions. */
+/* native.tls_context{cert=, key=, chain=, ca=, verify_client=, min=, max=, ciphers=, ciphersuites=,
+ * alpn=, ocsp_response=, session_tickets=, weak=, client=}: one context for several connections,
+ * which may resume its sessions. */
 int sn_context_new_lua(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   sn_context **slot = sn_object(L, SN_CONTEXT, sizeof *slot);
@@ -236,7 +237,7 @@ static int context_gc(lua_State *L) {
   return 0;
 }
 
-/* --- what the handshake came to --------------------------------------------------------------------------------------- */
+/* --- what the handshake came to */
 
 void sn_tls_info_take(SSL *ssl, bool is_client, sn_tls_info *info) {
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
