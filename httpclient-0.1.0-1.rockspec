@@ -109,6 +109,7 @@ build = {
         "core/stream/tls/tls_bio.c",
         "core/stream/tls/tls_certificate.c",
         "core/stream/tls/tls_context.c",
+        "core/stream/tls/tls_facts.c",
         "core/stream/tls/tls_failure.c",
         "core/stream/tls/tls_handshake.c",
         "core/stream/tls/tls_ocsp.c",

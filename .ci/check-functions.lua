@@ -1,6 +1,7 @@
--- Measures the C functions (a definition begins and ends at the left edge). Fails for a function over 80 lines that is not
--- allowed below, for a file over 600, and in core and bindings for a parameter that is a bool: two functions or a named
--- flag say at the call what is meant. (A pointer to one is a result.)
+-- Measures the C functions (a definition begins and ends at the left edge). Fails for a function
+-- over 80 lines that is not allowed below, for a file over 600, and in core and bindings for a
+-- parameter that is a bool: two functions or a named flag say at the call what is meant. (A pointer
+-- to one is a result.)
 local rules = dofile(".ci/rules.lua")
 local fault = rules.fault
 
@@ -10,12 +11,14 @@ local allowed = {
 
 local lengths = {}
 
--- A parameter stands behind a parenthesis or a comma, or begins a line of a head that goes on: members end with a semicolon.
+-- A parameter stands behind a parenthesis or a comma, or begins a line of a head that goes on:
+-- members end with a semicolon.
 local function check_parameters(path, number, line)
   local code = line:gsub("/%*.-%*/", ""):gsub("\"[^\"]*\"", "")
   local is_ours = path:find("^core/") or path:find("^bindings/")
   local behind = code:find("[(,]%s*bool%s+[%a_][%w_]*%s*[,)]") or code:find("[(,]%s*bool%s*[,)]")
-  local begins = code:find("^%s+bool%s+[%a_][%w_]*%s*%)") or code:find("^%s+bool%s+[%a_][%w_]*%s*,[^;]*$")
+  local begins = code:find("^%s+bool%s+[%a_][%w_]*%s*%)")
+    or code:find("^%s+bool%s+[%a_][%w_]*%s*,[^;]*$")
   if is_ours and (behind or begins) then
     fault("%s:%d: a bool as parameter", path, number)
   end
@@ -26,7 +29,8 @@ local function measure(path)
   for line in io.lines(path) do
     number = number + 1
     check_parameters(path, number, line)
-    if not start and line:find("^[%a_].*%)%s*{%s*$") or (not start and line:find("^ .*%)%s*{$") and name) then
+    if not start and line:find("^[%a_].*%)%s*{%s*$")
+      or (not start and line:find("^ .*%)%s*{$") and name) then
       start = number
       name = line:match("([%w_]+)%s*%(") or name
     elseif not start and line:find("^[%a_][^;=]*%([^;]*,$") then
@@ -54,5 +58,6 @@ for _, length in ipairs(lengths) do
   under = under + (length < 50 and 1 or 0)
 end
 rules.finish(count)
-print(("functions: %d, median %d lines, %.0f%% under 50, longest %d"):format(count, lengths[math.floor((count + 1) / 2)],
+print(("functions: %d, median %d lines, %.0f%% under 50, longest %d"):format(count,
+  lengths[math.floor((count + 1) / 2)],
   100 * under / count, lengths[count]))

@@ -4,8 +4,8 @@
 local rules = dofile(".ci/rules.lua")
 local fault = rules.fault
 
--- Each room and the rooms that it may look into, beside itself. The public headers, in core itself, look into none, and every
--- room may use what they declare.
+-- Each room and the rooms that it may look into, beside itself. The public headers, in core itself,
+-- look into none, and every room may use what they declare.
 local rooms = {
   { "core", {} },
   { "core/base", {} },
@@ -17,14 +17,19 @@ local rooms = {
   { "core/net", { "core/base", "core/platform" } },
   -- Of http a stream needs the rules for host names: which name does a certificate have to have?
   { "core/stream", { "core/base", "core/http", "core/platform", "core/net" } },
-  { "core/connect", { "core/base", "core/http", "core/http1", "core/platform", "core/net", "core/stream" } },
-  { "core/connection", { "core/base", "core/http", "core/http1", "core/http2", "core/codec", "core/platform", "core/net", "core/stream",
+  { "core/connect", { "core/base", "core/http", "core/http1", "core/platform", "core/net",
+    "core/stream" } },
+  { "core/connection", { "core/base", "core/http", "core/http1", "core/http2", "core/codec",
+    "core/platform", "core/net", "core/stream",
     "core/connect" } },
   -- Which version of HTTP a connection speaks is not a client's business: no http1 here.
-  { "core/client", { "core/base", "core/http", "core/codec", "core/platform", "core/net", "core/stream", "core/connect",
+  { "core/client", { "core/base", "core/http", "core/codec", "core/platform", "core/net",
+    "core/stream", "core/connect",
     "core/connection" } },
-  { "core/poller", { "core/base", "core/platform", "core/stream", "core/connection", "core/client" } },
-  { "bindings", { "core/base", "core/http", "core/codec", "core/platform", "core/stream", "core/client" } },
+  { "core/poller", { "core/base", "core/platform", "core/stream", "core/connection",
+    "core/client" } },
+  { "bindings", { "core/base", "core/http", "core/codec", "core/platform", "core/stream",
+    "core/client" } },
 }
 
 -- The writers of heads name the system that they run on.
@@ -36,8 +41,8 @@ local single = {
 -- C11's own headers can be had everywhere. Any other needs a reason: pattern -> folders that may include it. All of the
 -- system's stand in platform/.
 local c11 = {}
-for name in ([[assert ctype errno float inttypes limits math stdarg stdatomic stdbool stddef stdint stdio stdlib string time]])
-  :gmatch("%S+") do
+for name in ([[assert ctype errno float inttypes limits math stdarg stdatomic stdbool stddef stdint stdio
+  stdlib string time]]):gmatch("%S+") do
   c11[name .. ".h"] = true
 end
 local doors = {
@@ -52,7 +57,8 @@ local doors = {
 
 -- What is compiled is the same everywhere but here: the system's ways in platform/, the Lua
 -- versions' in the bindings' shim, and in headers what a compiler has to be told.
-local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h", "core/base/internal.h" }
+local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h",
+  "core/base/internal.h" }
 local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",
   "^ifdef HC_TEST_HOOKS$", "^else$", -- what only the C tests see

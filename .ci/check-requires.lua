@@ -24,7 +24,8 @@ local rooms = {
 -- Files that may use what the core keeps for the Lua half.
 local doors = {
   ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true,
-  ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true, ["transfer.exchange"] = true,
+  ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
+  ["transfer.exchange"] = true,
   ["transfer.sinks"] = true,
 }
 

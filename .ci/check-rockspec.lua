@@ -44,7 +44,8 @@ for name, module in pairs(spec.build.modules) do
     end
   else
     modules[module] = true
-    local expected = "httpclient" .. (module:match("^lua/httpclient(/.*)%.lua$"):gsub("/", "."):gsub("^%.init$", ""))
+    local expected = "httpclient"
+      .. (module:match("^lua/httpclient(/.*)%.lua$"):gsub("/", "."):gsub("^%.init$", ""))
     if name ~= expected then
       fault("%s should be the module %s", module, expected)
     end

@@ -39,7 +39,8 @@ local function read_report(text)
       end
     elseif line and row:find("^branch") then
       branch = branch + 1
-      line.branches[branch] = (line.branches[branch] or 0) + (tonumber(row:match("taken (%d+)")) or 0)
+      line.branches[branch] = (line.branches[branch] or 0) + (tonumber(row:match("taken (%d+)"))
+        or 0)
     end
   end
 end
@@ -60,7 +61,8 @@ end
 local unreached = assert(io.open(build .. "/unreached.txt", "w"))
 
 local function count_up(file)
-  local numbers, sum = {}, { name = file.name, lines = 0, lines_hit = 0, branches = 0, branches_hit = 0 }
+  local numbers, sum = {}, { name = file.name, lines = 0, lines_hit = 0, branches = 0,
+    branches_hit = 0 }
   for number in pairs(file.lines) do
     numbers[#numbers + 1] = number
   end
@@ -80,7 +82,8 @@ local function count_up(file)
     if line.count == 0 then
       unreached:write(("%s:%d: line: %s\n"):format(file.name, number, line.text))
     elseif #missed > 0 then
-      unreached:write(("%s:%d: branch %s of %d: %s\n"):format(file.name, number, table.concat(missed, ","), #line.branches, line.text))
+      unreached:write(("%s:%d: branch %s of %d: %s\n"):format(file.name, number,
+        table.concat(missed, ","), #line.branches, line.text))
     end
   end
   return sum
@@ -91,7 +94,8 @@ local function percent(hit, all)
 end
 
 local function print_row(row)
-  print(("%-34s %6d %6.1f%% %8d %6.1f%%"):format(row.name, row.lines, percent(row.lines_hit, row.lines), row.branches,
+  print(("%-34s %6d %6.1f%% %8d %6.1f%%"):format(row.name, row.lines,
+    percent(row.lines_hit, row.lines), row.branches,
     percent(row.branches_hit, row.branches)))
 end
 
@@ -102,7 +106,8 @@ for name in pairs(files) do
 end
 table.sort(order)
 for _, folder in ipairs({ "bindings", "core" }) do
-  local total = { name = folder .. ", all", lines = 0, lines_hit = 0, branches = 0, branches_hit = 0 }
+  local total = { name = folder .. ", all", lines = 0, lines_hit = 0, branches = 0,
+    branches_hit = 0 }
   local rows = {}
   for _, name in ipairs(order) do
     if name:find("^" .. folder .. "/") then

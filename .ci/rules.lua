@@ -3,8 +3,8 @@
 --   local rules = dofile(".ci/rules.lua")
 local rules = {}
 
--- list: { { room, { rooms that it may look into } } ... } -> room -> set of rooms, its own among them; more: rooms that all
--- may look into.
+-- list: { { room, { rooms that it may look into } } ... } -> room -> set of rooms, its own among
+-- them; more: rooms that all may look into.
 function rules.rooms(list, more)
   local allowed = {}
   for _, room in ipairs(list) do

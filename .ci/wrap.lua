@@ -6,10 +6,13 @@
 -- changes nothing, names the files that it would change, and fails.
 local WIDTH = 100
 
-local openers = { ["("] = true, ["{"] = true, ["["] = true, ["function"] = true, ["do"] = true, ["then"] = true,
+local openers = { ["("] = true, ["{"] = true, ["["] = true, ["function"] = true, ["do"] = true,
+  ["then"] = true,
   ["repeat"] = true }
-local closers = { [")"] = true, ["}"] = true, ["]"] = true, ["end"] = true, ["until"] = true, ["elseif"] = true }
-local before = { [".."] = true, ["and"] = true, ["or"] = true } -- a break comes before these, and behind a comma
+local closers = { [")"] = true, ["}"] = true, ["]"] = true, ["end"] = true, ["until"] = true,
+  ["elseif"] = true }
+local before = { [".."] = true, ["and"] = true,
+  ["or"] = true } -- a break comes before these, and behind a comma
 
 -- -> the offset behind a string, comment or long bracket that begins at `at`; nil for anything else
 local function skip_text(text, at)
@@ -41,7 +44,8 @@ local function each_token(source, token)
       return
     end
     at = skip_text(source, from)
-      or select(2, source:find("^[%a_][%w_]*", from)) and select(2, source:find("^[%a_][%w_]*", from)) + 1
+      or select(2, source:find("^[%a_][%w_]*", from))
+      and select(2, source:find("^[%a_][%w_]*", from)) + 1
       or select(2, source:find("^%.%.+", from)) and select(2, source:find("^%.%.+", from)) + 1
       or from + 1
     token(from, at - 1, source:sub(from, at - 1))
@@ -119,7 +123,8 @@ local function best_break(line)
   local function consider(at, operator, extra)
     local price = #open * 25 + extra + (WIDTH - at) * 0.5
     if at <= WIDTH and at > indent + 10 and at > assigned and price < cost then
-      best, cost = { at = at, depth = #open, operator = operator, body = outermost_function(line, open) }, price
+      best, cost = { at = at, depth = #open, operator = operator,
+        body = outermost_function(line, open) }, price
     end
   end
   for i, token in ipairs(line.tokens) do
@@ -139,7 +144,8 @@ end
 local function unfold_function(line, body)
   local from = select(2, line.text:find("%b()", body.from.to))
   local indent = line.text:match("^ *")
-  return { line.text:sub(1, from), indent .. "  " .. line.text:sub(from + 1, body.to.from - 1):match("^%s*(.-)%s*$"),
+  return { line.text:sub(1, from), indent .. "  "
+    .. line.text:sub(from + 1, body.to.from - 1):match("^%s*(.-)%s*$"),
     indent .. line.text:sub(body.to.from) }
 end
 
@@ -166,7 +172,8 @@ end
 
 -- -> the lines that take its place, or nil
 local function wrap(line, previous)
-  if #line.text <= WIDTH or line.is_text or #line.tokens == 0 or line.tokens[1].text:find("^%-%-") then
+  if #line.text <= WIDTH or line.is_text or #line.tokens == 0
+    or line.tokens[1].text:find("^%-%-") then
     return nil
   end
   local parts = unfold(line)
@@ -181,7 +188,8 @@ local function wrap(line, previous)
     return unfold_function(line, place.body)
   end
   local indent = line.text:match("^ *")
-  local goes_on = before[line.tokens[1].text] or before[last_token(previous)] or last_token(previous) == "="
+  local goes_on = before[line.tokens[1].text] or before[last_token(previous)]
+    or last_token(previous) == "="
     or not place.operator and line.is_in_brackets
   if place.depth > 0 or not goes_on then
     indent = indent .. "  "
@@ -201,9 +209,11 @@ end
 
 -- Rows of such a list flow on: what is too much for one begins the next.
 local function flows_into(line, following)
-  return line.is_in_brackets and following and following.nesting == line.nesting and not following.is_text
+  return line.is_in_brackets and following and following.nesting == line.nesting
+    and not following.is_text
     and last_token(line) == "," and last_token(following) == ","
-    and line.text:match("^ *") == following.text:match("^ *") and is_packed(line) and is_packed(following)
+    and line.text:match("^ *") == following.text:match("^ *") and is_packed(line)
+    and is_packed(following)
 end
 
 -- One round; -> the text, whether anything changed
@@ -213,9 +223,11 @@ local function wrap_all(source)
   for i, line in ipairs(lines) do
     local parts = not carried and wrap(line, lines[i - 1])
     if carried then
-      line.text, carried = line.text:match("^ *") .. carried .. " " .. line.text:match("^ *(.*)"), nil
+      line.text, carried = line.text:match("^ *") .. carried .. " " .. line.text:match("^ *(.*)"),
+        nil
     end
-    if parts and #parts == 2 and flows_into(line, lines[i + 1]) and parts[2]:match("^ *") == line.text:match("^ *") then
+    if parts and #parts == 2 and flows_into(line, lines[i + 1])
+      and parts[2]:match("^ *") == line.text:match("^ *") then
       carried, parts = parts[2]:match("^ *(.*)"), { parts[1] }
     end
     changed = changed or parts and true

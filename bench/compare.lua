@@ -17,7 +17,8 @@ local function contenders(workload)
   local function add(label, as, share, shown)
     local driver = harness.driver(label)
     list[#list + 1] =
-      { driver = driver, label = shown or label, as = as, share = share, runs = {}, error = driver.missing }
+      { driver = driver, label = shown or label, as = as, share = share, runs = {},
+        error = driver.missing }
   end
   add("bare", workload.bare_as, 1)
   for _, extra in ipairs(workload.extra or {}) do add(extra.driver, extra.as, 1, extra.label) end
@@ -50,11 +51,13 @@ local function trace(workload, list)
   for _, contender in ipairs(list) do
     if not contender.error and not workload.memory then
       if config.syscalls == 1 then
-        contender.syscalls, contender.note = harness.syscalls(contender.driver, workload, contender.as)
+        contender.syscalls, contender.note = harness.syscalls(contender.driver, workload,
+          contender.as)
       end
       -- In a quick run only where a target asks for it: an instruction count takes seconds.
       if config.instructions == 1 and (not config.quick or workload.target.instructions) then
-        contender.instructions, contender.note = harness.instructions(contender.driver, workload, contender.as)
+        contender.instructions, contender.note = harness.instructions(contender.driver, workload,
+          contender.as)
       end
     end
   end
@@ -92,7 +95,8 @@ end
 
 local function summarise(contender, bare)
   if contender.error then return end
-  local row = { driver = contender.label, syscalls = contender.syscalls, instructions = contender.instructions }
+  local row = { driver = contender.label, syscalls = contender.syscalls,
+    instructions = contender.instructions }
   row.cpu_us = median(for_each_operation(contender, "cpu")) * 1e6
   row.wall_us = median(for_each_operation(contender, "wall")) * 1e6
   row.maxrss_kib = median(collect(contender, "maxrss"))
@@ -120,10 +124,12 @@ local function print_row(contender, workload)
     say("  %-13s %10s KiB for each client   maxrss %s MiB", contender.label, number(row.memory_kib),
       number(row.maxrss_kib / 1024, 1))
   else
-    local spread = row.cpu_ratio and number(row.cpu_ratio_low) .. ".." .. number(row.cpu_ratio_high) or "-"
-    say("  %-13s %10s %6s %7s %13s %10s %6s %9s %6s %11s %6s %7s", contender.label, number(row.cpu_us),
-      number(row.cpu_ratio), number(row.cpu_ratio_of_best), spread, number(row.wall_us), number(row.wall_ratio),
-      number(row.syscalls), number(row.syscalls_ratio),
+    local spread = row.cpu_ratio and number(row.cpu_ratio_low) .. ".." .. number(row.cpu_ratio_high)
+      or "-"
+    say("  %-13s %10s %6s %7s %13s %10s %6s %9s %6s %11s %6s %7s", contender.label,
+      number(row.cpu_us),
+      number(row.cpu_ratio), number(row.cpu_ratio_of_best), spread, number(row.wall_us),
+      number(row.wall_ratio), number(row.syscalls), number(row.syscalls_ratio),
       number(row.instructions, 0), number(row.instructions_ratio), number(row.maxrss_kib / 1024, 1))
   end
 end
@@ -132,10 +138,12 @@ local function print_workload(workload, list)
   local unit = workload.mib and "MiB" or workload.spawn and "start" or "operation"
   say("\n%s: %s (%s, %s)", workload.name, workload.title,
     workload.memory and "kept connections, one request each" or
-    ("%d %s"):format(config.quick and workload.quick or workload.count, unit .. (unit == "MiB" and "" or "s")),
+    ("%d %s"):format(config.quick and workload.quick or workload.count,
+      unit .. (unit == "MiB" and "" or "s")),
     workload.shared and "one processor for both sides" or "a processor for each side")
   if not workload.memory then
-    say("  %-13s %10s %6s %7s %13s %10s %6s %9s %6s %11s %6s %7s", "for one " .. unit, "CPU us", "ratio", "of best",
+    say("  %-13s %10s %6s %7s %13s %10s %6s %9s %6s %11s %6s %7s", "for one " .. unit, "CPU us",
+      "ratio", "of best",
       "low..high", "wall us", "ratio", "syscalls", "ratio", "instr.", "ratio", "RSS MiB")
   end
   for _, contender in ipairs(list) do print_row(contender, workload) end
@@ -144,7 +152,8 @@ end
 local function print_profile(workload, list)
   for _, contender in ipairs(list) do
     if contender.label == "httpclient" and not contender.error then
-      contender.profile = harness.profile(contender.driver, workload, contender.as or workload.as or workload.name)
+      contender.profile = harness.profile(contender.driver, workload, contender.as or workload.as
+        or workload.name)
       for _, line in ipairs(contender.profile) do say("  %s", line) end
     end
   end
@@ -155,7 +164,8 @@ local function judge(workload, row, verdicts)
   local target, own = workload.target, row or {}
   local function add(what, aim, got, digits)
     if aim == nil then return end
-    verdicts[#verdicts + 1] = { name = workload.name, what = what, aim = aim, got = got, digits = digits,
+    verdicts[#verdicts + 1] = { name = workload.name, what = what, aim = aim, got = got,
+      digits = digits,
       verdict = got == nil and "not measured" or got <= aim * 1.0000001 and "met" or "missed" }
   end
   add("CPU ratio", target.cpu, own.cpu_ratio, 2)
@@ -168,7 +178,8 @@ end
 local function print_verdicts(verdicts)
   say("\nTargets of httpclient\n  %-15s %-15s %9s %9s", "workload", "number", "at most", "measured")
   for _, v in ipairs(verdicts) do
-    say("  %-15s %-15s %9s %9s  %s", v.name, v.what, number(v.aim, v.digits), number(v.got, v.digits), v.verdict)
+    say("  %-15s %-15s %9s %9s  %s", v.name, v.what, number(v.aim, v.digits),
+      number(v.got, v.digits), v.verdict)
   end
 end
 
@@ -179,7 +190,8 @@ local function run_workload(workload)
   for _, contender in ipairs(list) do
     summarise(contender, list[1])
     -- A peer that fails is a gap in the table; the bare loop or our own client failing is a failure of the run.
-    if contender.error and (contender.driver.label == "bare" or contender.label == "httpclient") then
+    if contender.error
+      and (contender.driver.label == "bare" or contender.label == "httpclient") then
       failures = failures + 1
     end
   end
@@ -208,7 +220,8 @@ end
 local function main()
   local machine, results, verdicts = harness.machine(), {}, {}
   harness.find_missing()
-  for _, key in ipairs({ "processor", "kernel", "load", "compiler", "openssl", "nginx", "libcurl", "lua", "luasocket",
+  for _, key in ipairs({ "processor", "kernel", "load", "compiler", "openssl", "nginx", "libcurl",
+    "lua", "luasocket",
     "lua_http" }) do
     say("%-10s %s", key, machine[key])
   end
@@ -223,12 +236,14 @@ local function main()
         if contender.label == "httpclient" then judge(workload, contender.row, verdicts) end
       end
       results[#results + 1] =
-        { name = workload.name, title = workload.title, target = workload.target, rows = rows_of(list) }
+        { name = workload.name, title = workload.title, target = workload.target,
+          rows = rows_of(list) }
     end
   end
   assert(#results > 0, "BENCH selects no workload")
   print_verdicts(verdicts)
-  local path = harness.write_file("latest.json", json.encode({ machine = machine, runs = config.runs,
+  local path = harness.write_file("latest.json",
+    json.encode({ machine = machine, runs = config.runs,
     quick = config.quick, workloads = results, targets = verdicts }))
   say("\nwritten: %s", path)
   return failures == 0

@@ -18,23 +18,33 @@ local function powers(first, last, step)
 end
 
 local curves = {
-  { name = "requests", title = "Requests on one connection", x = "requests", xs = powers(1, 100000, 10),
+  { name = "requests", title = "Requests on one connection", x = "requests",
+    xs = powers(1, 100000, 10),
     workload = function() return { name = "get", on = "plain", path = "/small", shared = true } end,
     count = function(x) return x end },
   { name = "connections", title = "Kept connections in one thread, all busy", x = "connections",
     xs = powers(1, 10000, 10),
-    workload = function(x) return { name = "many", on = "plain", path = "/small", shared = true, connections = x } end,
+    workload = function(x)
+      return { name = "many", on = "plain", path = "/small", shared = true, connections = x }
+    end,
     count = function(x) return math.max(config.quick and 1000 or 10000, x) end },
   { name = "fields", title = "Fields in the head, read as a dictionary", x = "fields",
     xs = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 },
     workload = function(x)
-      return { name = "head", on = "server", path = ("/head/%d"):format(x), shared = true, size = x }
+      return { name = "head", on = "server", path = ("/head/%d"):format(x), shared = true,
+        size = x }
     end,
     -- A client may need a time that grows with the square of the number.
-    count = function(x) return math.max(10, math.min(config.quick and 200 or 2000, math.floor(20000 / x))) end },
+    count = function(x)
+      return math.max(10, math.min(config.quick and 200 or 2000, math.floor(20000 / x)))
+    end },
   { name = "body", title = "Size of the body", x = "bytes", xs = powers(1024, 67108864, 4),
-    workload = function(x) return { name = "get", on = "server", path = ("/cl/%d"):format(x), shared = true } end,
-    count = function(x) return math.max(1, math.min(config.quick and 200 or 2000, math.floor(134217728 / x))) end },
+    workload = function(x)
+      return { name = "get", on = "server", path = ("/cl/%d"):format(x), shared = true }
+    end,
+    count = function(x)
+      return math.max(1, math.min(config.quick and 200 or 2000, math.floor(134217728 / x)))
+    end },
 }
 
 --- The medians of one point: CPU microseconds for an operation, by driver. A driver that can't do it has none.
@@ -71,7 +81,8 @@ local function measure(curve)
       if y then table.insert(line.points, { x = x, y = y }) end
     end
   end
-  return { name = curve.name, title = curve.title, x = curve.x, y = "CPU microseconds for one operation",
+  return { name = curve.name, title = curve.title, x = curve.x,
+    y = "CPU microseconds for one operation",
     lines = lines }
 end
 
@@ -81,4 +92,5 @@ for _, curve in ipairs(curves) do
   if harness.selected(curve.name) then measured[#measured + 1] = measure(curve) end
 end
 assert(#measured > 0, "BENCH selects no curve")
-harness.write_file("curves.json", json.encode({ machine = harness.machine(), runs = config.runs, curves = measured }))
+harness.write_file("curves.json",
+  json.encode({ machine = harness.machine(), runs = config.runs, curves = measured }))

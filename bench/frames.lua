@@ -51,7 +51,8 @@ end
 local function measure(calls, call)
   local cpu, wall = native.thread_cputime(), native.monotonic()
   call()
-  calls[#calls + 1] = { cpu = (native.thread_cputime() - cpu) * 1e3, wall = (native.monotonic() - wall) * 1e3 }
+  calls[#calls + 1] = { cpu = (native.thread_cputime() - cpu) * 1e3,
+    wall = (native.monotonic() - wall) * 1e3 }
 end
 
 local function frame(calls)
@@ -91,7 +92,8 @@ end
 
 local function cancelled(calls, url)
   local received = 0
-  local task = async(fetch, url, { download_file = path, on_progress = function(bytes) received = bytes end })
+  local task = async(fetch, url,
+    { download_file = path, on_progress = function(bytes) received = bytes end })
   while received < (FILE - 1) * #MIB do
     frame(calls)
   end
@@ -118,7 +120,8 @@ local function first_fetch(port, is_prepared)
 end
 
 local function first_use(mode)
-  local server = assert(native.script({ { "accept" }, { "trytls", certs.localhost.tls() }, { "close" }, seconds = 60 }))
+  local server = assert(native.script({ { "accept" }, { "trytls", certs.localhost.tls() },
+    { "close" }, seconds = 60 }))
   local command = ("exec %s %s %s %d"):format(arg[-1], arg[0], mode, server:port())
   local output, calls = assert(io.popen(command)), {}
   for line in output:lines() do
@@ -190,10 +193,12 @@ if arg[1] == "first" or arg[1] == "prepared" then
   return
 end
 
-print(("%-34s %7s %9s %9s %9s %9s"):format("process(0.004), in ms", "calls", "cpu 99%", "longest", "wall 99%", "longest"))
+print(("%-34s %7s %9s %9s %9s %9s"):format("process(0.004), in ms", "calls", "cpu 99%", "longest",
+  "wall 99%", "longest"))
 for _, workload in ipairs(workloads) do
   local calls = best(workload)
-  print(("%-34s %7d %9.2f %9.2f %9.2f %9.2f"):format(workload[1], #calls, figure(calls, "cpu", 0.99), figure(calls, "cpu", 1),
+  print(("%-34s %7d %9.2f %9.2f %9.2f %9.2f"):format(workload[1], #calls,
+    figure(calls, "cpu", 0.99), figure(calls, "cpu", 1),
     figure(calls, "wall", 0.99), figure(calls, "wall", 1)))
   io.stdout:flush()
 end

@@ -1,15 +1,17 @@
--- gate.lua: what no noise moves. Counts instructions and system calls of this client alone for a few workloads, and
--- compares them with the committed numbers: more than 3% (or a twentieth of a system call) above them is a failure, for
--- which the change that causes it has to give its reason by changing the numbers. UPDATE=1 writes them anew.
+-- gate.lua: what no noise moves. Counts instructions and system calls of this client alone for a
+-- few workloads, and compares them with the committed numbers: more than 3% (or a twentieth of a
+-- system call) above them is a failure, for which the change that causes it has to give its reason
+-- by changing the numbers. UPDATE=1 writes them anew.
 --
--- Two things are left to chance, so what is too much is counted again, and the least counts: Lua's tables hash with a number
--- that each process draws, and the client looks at a connection once more when some microseconds have passed since it saw
--- it empty. A slow or busy machine has more of these looks, so they are counted apart and told, and don't fail.
--- How many receives bring a MiB depends on how far the server is ahead: a stream's calls are told as well, and its
--- instructions may be a quarter more. How many events one wait of a Poller brings depends on how the two processes are run:
--- the calls of many clients are told, too.
--- Instructions depend on what has compiled the client and its interpreter: with another compiler or another Lua than the
--- numbers were taken with they are only shown.
+-- Two things are left to chance, so what is too much is counted again, and the least counts: Lua's
+-- tables hash with a number that each process draws, and the client looks at a connection once more
+-- when some microseconds have passed since it saw it empty. A slow or busy machine has more of
+-- these looks, so they are counted apart and told, and don't fail. How many receives bring a MiB
+-- depends on how far the server is ahead: a stream's calls are told as well, and its instructions
+-- may be a quarter more. How many events one wait of a Poller brings depends on how the two
+-- processes are run: the calls of many clients are told, too. Instructions depend on what has
+-- compiled the client and its interpreter: with another compiler or another Lua than the numbers
+-- were taken with they are only shown.
 local harness = require("harness")
 
 local config = harness.config
@@ -31,7 +33,8 @@ local function tools()
     return output:match("[^\n]+") or "?"
   end
   local lua = first_line("'" .. config.lua .. "' -v"):match("^%S+ %S+") or "?"
-  return ("%s, %s %s, %s"):format(first_line("uname -m"), first_line("${CC:-cc} --version"):match("^%S+"),
+  return ("%s, %s %s, %s"):format(first_line("uname -m"),
+    first_line("${CC:-cc} --version"):match("^%S+"),
     first_line("${CC:-cc} -dumpfullversion -dumpversion"), lua)
 end
 
@@ -42,7 +45,8 @@ local function committed()
     with = line:match("^with%s+(.-)%s*$") or with
     local name, instructions, calls, looks = line:match("^([%w_]+)%s+([%d.]+)%s+([%d.]+)%s+([%d.]+)%s*$")
     if name then
-      numbers[name] = { instructions = tonumber(instructions), calls = tonumber(calls), looks = tonumber(looks) }
+      numbers[name] = { instructions = tonumber(instructions), calls = tonumber(calls),
+        looks = tonumber(looks) }
     end
   end
   if file then file:close() end
@@ -98,7 +102,9 @@ local function calls_of(workload, was)
     return nil, nil
   end
   if calls <= most then return calls, looks end
-  if calls - looks > (was.calls - was.looks) * more + more_calls then return calls, looks, "MORE" end
+  if calls - looks > (was.calls - was.looks) * more + more_calls then
+    return calls, looks, "MORE"
+  end
   return calls, looks, "looks"
 end
 
@@ -114,9 +120,12 @@ local function compare(name)
   local verdict = dearer or oftener == "MORE" and oftener
   if verdict then bad = true end
   print(("%-12s %14s %14s %10s %10s  %s"):format(name, shown(instructions, "%.0f"),
-    shown(was and was.instructions, "%.0f"), shown(calls, "%.2f"), shown(was and was.calls, "%.2f"), verdict or
-    oftener == "looks" and ("fine; %.2f of the calls are looks"):format(looks) or not (instructions or calls) and "not counted" or was and "fine" or "new"))
-  lines[#lines + 1] = ("%-12s %12.0f %8.2f %8.2f\n"):format(name, instructions or 0, calls or 0, looks or 0)
+    shown(was and was.instructions, "%.0f"), shown(calls, "%.2f"), shown(was and was.calls, "%.2f"),
+    verdict or
+    oftener == "looks" and ("fine; %.2f of the calls are looks"):format(looks)
+    or not (instructions or calls) and "not counted" or was and "fine" or "new"))
+  lines[#lines + 1] = ("%-12s %12.0f %8.2f %8.2f\n"):format(name, instructions or 0, calls or 0,
+    looks or 0)
 end
 
 for _, name in ipairs(names) do
@@ -126,7 +135,8 @@ end
 for _, line in ipairs(skipped) do print(line) end
 if os.getenv("UPDATE") == "1" then
   assert(#lines == #names, "only all numbers can be written")
-  assert(#skipped == 0 or not (skipped["system calls"] or skipped.instructions and with == here), "nothing to write")
+  assert(#skipped == 0 or not (skipped["system calls"] or skipped.instructions and with == here),
+    "nothing to write")
   local file = assert(io.open(path, "w"))
   file:write("# Instructions and system calls of one operation, and how many of the calls are looks; see gate.lua.\n",
     "with ", here, "\n", table.concat(lines))

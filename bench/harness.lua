@@ -45,12 +45,14 @@ end
 local function lua_environment(abi, paths)
   local native = config.build .. "/bench/" .. abi
   return { "env", ("LUA_PATH=%s/drivers/?.lua;%s;"):format(config.bench, paths or ""),
-    ("LUA_CPATH=%s/?.so;%s;"):format(native, paths and ("%s/%s/?.so;"):format(config.build, config.abi) or "") }
+    ("LUA_CPATH=%s/?.so;%s;"):format(native,
+      paths and ("%s/%s/?.so;"):format(config.build, config.abi) or "") }
 end
 
 local function lua_driver(label, interpreter, abi, script, load, paths)
   local environment = lua_environment(abi, paths)
-  return { label = label, environment = environment, command = { interpreter, config.bench .. "/drivers/" .. script },
+  return { label = label, environment = environment,
+    command = { interpreter, config.bench .. "/drivers/" .. script },
     load = { interpreter, "-e", load } }
 end
 
@@ -60,12 +62,14 @@ local lua_http_on = shell("command -v luajit") and { "luajit", "luajit" } or { "
 
 --- In the order of the report; `bare` first, because the others are compared with it.
 harness.drivers = {
-  { label = "bare", environment = lua_environment(config.abi), command = { config.build .. "/bench/bare" },
+  { label = "bare", environment = lua_environment(config.abi),
+    command = { config.build .. "/bench/bare" },
     load = { config.lua, "-e", 'require "bench_empty"' } },
   lua_driver("httpclient", config.lua, config.abi, "ours.lua", 'require "httpclient"', our_paths),
   { label = "libcurl", environment = {}, command = { config.build .. "/bench/curl" },
     load = { config.build .. "/bench/curl", "nothing" } },
-  lua_driver("luasocket", "lua5.4", "5.4", "luasocket.lua", 'require "socket.http" require "ssl.https"'),
+  lua_driver("luasocket", "lua5.4", "5.4", "luasocket.lua",
+    'require "socket.http" require "ssl.https"'),
   lua_driver("lua-http", lua_http_on[1], lua_http_on[2], "luahttp.lua", 'require "http.request"'),
 }
 harness.lua_http_on = lua_http_on[1]
@@ -95,7 +99,8 @@ local function make_input(mib)
   return path
 end
 
-local ports = { plain = "plain_port", full = "full_port", resumed = "resumed_port", server = "server_port" }
+local ports = { plain = "plain_port", full = "full_port", resumed = "resumed_port",
+  server = "server_port" }
 
 --- The driver's arguments for `count` operations; makes the files that are asked for.
 local function arguments_of(workload, as, count)
@@ -110,24 +115,32 @@ local function arguments_of(workload, as, count)
   local port = config[ports[workload.on]]
   local words = { as, ("count=%d"):format(count), ("port=%d"):format(port), "path=" .. path }
   local function option(key, value)
-    if value then words[#words + 1] = key .. "=" .. (type(value) == "number" and ("%d"):format(value) or value) end
+    if value then
+      words[#words + 1] = key .. "=" .. (type(value) == "number" and ("%d"):format(value) or value)
+    end
   end
   option("size", size)
   option("file", file)
   option("connections", config.quick and workload.quick_connections or workload.connections)
   option("busy", workload.busy)
-  if workload.on == "full" or workload.on == "resumed" then option("ca", config.work .. "/ca.pem") end
+  if workload.on == "full" or workload.on == "resumed" then
+    option("ca", config.work .. "/ca.pem")
+  end
   return words
 end
 
 local function command_of(driver, workload, as, count)
-  if not workload.spawn then return append({}, driver.command, arguments_of(workload, as, count)) end
-  return append({ config.build .. "/bench/bare", "spawn", ("count=%d"):format(count), "--" }, driver.load)
+  if not workload.spawn then
+    return append({}, driver.command, arguments_of(workload, as, count))
+  end
+  return append({ config.build .. "/bench/bare", "spawn", ("count=%d"):format(count), "--" },
+    driver.load)
 end
 
 local function pinned(driver, workload, seconds, ...)
   local core = workload.shared and config.server_core or config.other_core
-  return append({}, driver.environment, "timeout", "--foreground", "-k", "5", seconds, "taskset", "-c", core, ...)
+  return append({}, driver.environment, "timeout", "--foreground", "-k", "5", seconds, "taskset",
+    "-c", core, ...)
 end
 
 local function short(output)
@@ -204,7 +217,8 @@ end
 --- The system calls; and how many of them only look whether something has come.
 function harness.calls_and_looks(driver, workload)
   local log = config.work .. "/strace"
-  return for_one_operation(driver, workload, workload.as or workload.name, { "strace", "-f", "-o", log }, log,
+  return for_one_operation(driver, workload, workload.as or workload.name,
+    { "strace", "-f", "-o", log }, log,
     calls_and_looks)
 end
 
@@ -234,16 +248,19 @@ function harness.instructions(driver, workload, as)
   local log, by = config.work .. "/instructions", harness.instructions_by()
   as = as or workload.as or workload.name
   if by == "perf" then
-    return for_one_operation(driver, workload, as, { "perf", "stat", "-x,", "-e", "instructions:u", "-o", log }, log,
+    return for_one_operation(driver, workload, as,
+      { "perf", "stat", "-x,", "-e", "instructions:u", "-o", log }, log,
       last_number("(%d+),[^\n]*instructions"))
   elseif by == "callgrind" then
     return for_one_operation(driver, workload, as, { "valgrind", "--tool=callgrind",
-      "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log, last_number("Collected : (%d+)"))
+      "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log,
+      last_number("Collected : (%d+)"))
   end
 end
 
--- The C library has its string functions several times, and takes those that suit the processor: these names are of all that
--- glibc on x86 asks for, so that every machine is left with the same ones.
+-- The C library has its string functions several times, and takes those that suit the processor:
+-- these names are of all that glibc on x86 asks for, so that every machine is left with the same
+-- ones.
 local plainest = "glibc.cpu.hwcaps=-AVX,-AVX_Usable,-AVX2,-AVX2_Usable,-AVX512F,-AVX512VL,-AVX512BW,-BMI1,-BMI2,-MOVBE,-LZCNT," ..
   "-SSSE3,-SSE4_1,-SSE4_2,-ERMS,-FSRM,-RTM,-XSAVE,-XSAVEC,-Fast_Unaligned_Copy,-Fast_Unaligned_Load,-Fast_Copy_Backward," ..
   "-AVX_Fast_Unaligned_Load,-Prefer_PMINUB_for_stringop"
@@ -251,12 +268,13 @@ local plainest = "glibc.cpu.hwcaps=-AVX,-AVX_Usable,-AVX2,-AVX2_Usable,-AVX512F,
 --- Counted by valgrind, in such a way that the processor of the machine has no part in it.
 function harness.instructions_anywhere(driver, workload)
   local log = config.work .. "/instructions"
-  return for_one_operation(driver, workload, workload.as or workload.name, { "env", "GLIBC_TUNABLES=" .. plainest,
+  return for_one_operation(driver, workload, workload.as or workload.name,
+    { "env", "GLIBC_TUNABLES=" .. plainest,
     "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log,
     last_number("Collected : (%d+)"))
 end
 
--- --- the machine -------------------------------------------------------------------------------------------
+-- --- the machine
 
 function harness.machine()
   local function first_line(command)
@@ -292,7 +310,9 @@ end
 function harness.selected(name)
   if config.only == nil or config.only == "" then return true end
   for wanted in config.only:gmatch("[^,%s]+") do
-    if name == wanted or wanted:match("^%l+$") and name:match("^(%l+)%d+$") == wanted then return true end
+    if name == wanted or wanted:match("^%l+$") and name:match("^(%l+)%d+$") == wanted then
+      return true
+    end
   end
   return false
 end

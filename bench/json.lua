@@ -4,12 +4,15 @@ local json = {}
 local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quote(text)
-  return '"' .. text:gsub('[%c"\\]', function(c) return escapes[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
+  return '"' .. text:gsub('[%c"\\]',
+    function(c) return escapes[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
 end
 
 local function encode_number(number)
   if number ~= number or number == math.huge or number == -math.huge then return "null" end
-  if number == math.floor(number) and math.abs(number) < 2 ^ 53 then return ("%.0f"):format(number) end
+  if number == math.floor(number) and math.abs(number) < 2 ^ 53 then
+    return ("%.0f"):format(number)
+  end
   return ("%.9g"):format(number)
 end
 
@@ -29,7 +32,8 @@ function json.encode(value, indent)
   local inner, parts = (indent or "") .. "  ", {}
   local is_array = value[1] ~= nil or next(value) == nil
   for _, key in ipairs(is_array and value or sorted_keys(value)) do
-    local member = is_array and json.encode(key, inner) or quote(key) .. ": " .. json.encode(value[key], inner)
+    local member = is_array and json.encode(key, inner) or quote(key) .. ": "
+      .. json.encode(value[key], inner)
     parts[#parts + 1] = inner .. member
   end
   if #parts == 0 then return "[]" end
@@ -39,7 +43,9 @@ end
 
 local parse
 
-local function fail(text, at) error(("no JSON at byte %d: %s"):format(at, text:sub(at, at + 20))) end
+local function fail(text, at)
+  error(("no JSON at byte %d: %s"):format(at, text:sub(at, at + 20)))
+end
 
 local function skip(text, at) return text:match("^%s*()", at) end
 

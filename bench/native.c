@@ -1,4 +1,5 @@
-/* native.c - the clocks for the Lua drivers: the same that common.c reads for the C ones. One source for every Lua. */
+/* native.c - the clocks for the Lua drivers: the same that common.c reads for the C ones. One
+ * source for every Lua. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
@@ -50,7 +51,8 @@ int luaopen_bench_native(lua_State *L) {
   return 1;
 }
 
-/* The bare module for the `require` workload: linked with the same libraries as the client, and nothing in it. */
+/* The bare module for the `require` workload: linked with the same libraries as the client, and
+ * nothing in it. */
 int luaopen_bench_empty(lua_State *L) {
   lua_createtable(L, 0, 0);
   return 1;

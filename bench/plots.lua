@@ -4,11 +4,13 @@ local json = require("json")
 
 local width, height = 760, 440
 local left, right, top, bottom = 70, 130, 44, 56
-local colours = { bare = "#444444", httpclient = "#c0392b", libcurl = "#2471a3", luasocket = "#1e8449",
+local colours = { bare = "#444444", httpclient = "#c0392b", libcurl = "#2471a3",
+  luasocket = "#1e8449",
   ["lua-http"] = "#8e44ad" }
 
 local function escape(text)
-  return (text:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }))
+  return (text:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;",
+    ['"'] = "&quot;" }))
 end
 
 local function log10(value) return math.log(value) / math.log(10) end
@@ -27,7 +29,9 @@ local function decades(curve, coordinate)
 end
 
 local function scale(low, high, from, to)
-  return function(value) return from + (log10(math.max(value, 1e-3)) - low) / (high - low) * (to - from) end
+  return function(value)
+    return from + (log10(math.max(value, 1e-3)) - low) / (high - low) * (to - from)
+  end
 end
 
 local function decade_text(exponent)
@@ -43,7 +47,8 @@ local function text(x, y, words, more)
 end
 
 local function line(x1, y1, x2, y2, colour)
-  return ('<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>'):format(x1, y1, x2, y2, colour)
+  return ('<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>'):format(x1, y1, x2, y2,
+    colour)
 end
 
 local function draw_axes(out, curve, x, y)
@@ -70,7 +75,8 @@ local function draw_line(out, one, x, y)
   local colour, path = colours[one.label] or "#000000", {}
   for i, point in ipairs(one.points) do
     path[i] = ("%.1f,%.1f"):format(x(point.x), y(point.y))
-    out[#out + 1] = ('<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>'):format(x(point.x), y(point.y), colour)
+    out[#out + 1] = ('<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>'):format(x(point.x), y(point.y),
+      colour)
   end
   out[#out + 1] = ('<polyline points="%s" fill="none" stroke="%s" stroke-width="%s"/>'):format(
     table.concat(path, " "), colour, one.label == "httpclient" and "2.5" or "1.5")
@@ -99,7 +105,9 @@ local function draw(curve)
   }, {}
   draw_axes(out, curve, x, y)
   for _, one in ipairs(curve.lines) do
-    if #one.points > 0 then names[#names + 1] = { label = one.label, at = draw_line(out, one, x, y) } end
+    if #one.points > 0 then
+      names[#names + 1] = { label = one.label, at = draw_line(out, one, x, y) }
+    end
   end
   draw_names(out, names)
   out[#out + 1] = "</svg>\n"

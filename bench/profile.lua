@@ -51,14 +51,18 @@ local function difference(few, many, operations)
       objects[object] = (objects[object] or 0) + count
     end
   end
-  table.sort(list, function(a, b) return a.count > b.count or a.count == b.count and a.name < b.name end)
+  table.sort(list, function(a, b)
+    return a.count > b.count or a.count == b.count and a.name < b.name
+  end)
   return list, total, objects
 end
 
 local function sorted(objects)
   local list = {}
   for name, count in pairs(objects) do list[#list + 1] = { name = name, count = count } end
-  table.sort(list, function(a, b) return a.count > b.count or a.count == b.count and a.name < b.name end)
+  table.sort(list, function(a, b)
+    return a.count > b.count or a.count == b.count and a.name < b.name
+  end)
   return list
 end
 
@@ -93,7 +97,8 @@ function profile.lines(run, shell, work, few, many)
     os.remove(path)
     return difference(found[1], found[2], many - few)
   end
-  local list, total, objects = recorded({ "valgrind", "--tool=callgrind", "--callgrind-out-file=" .. path,
+  local list, total, objects = recorded({ "valgrind", "--tool=callgrind", "--callgrind-out-file="
+    .. path,
     "--log-file=/dev/null" }, function(file) return by_function(shell, file) end)
   if total > 0 then
     lines[1] = ("instructions: %.0f; %s"):format(total, shares(sorted(objects), total, 6))

@@ -1,5 +1,6 @@
-/* server.c - the benchmark's own server, for what a general one cannot be told to do exactly: chunk sizes, numbers of
- * fields, uploads that are read and forgotten. One thread for each connection, blocking. Not a web server.
+/* server.c - the benchmark's own server, for what a general one cannot be told to do exactly: chunk
+ * sizes, numbers of fields, uploads that are read and forgotten. One thread for each connection,
+ * blocking. Not a web server.
  *
  *   server ports N     prints N port numbers that are free now
  *   server run         prints the port that it listens on, then serves until it is killed
@@ -32,7 +33,7 @@
 
 typedef struct connection {
   int fd;
-  size_t size;                 /* bytes in `head`, which may go on behind the present request */
+  size_t size; /* bytes in `head`, which may go on behind the present request */
   char head[HEAD_ROOM + 1];
   char out[SEND_ROOM + LONGEST_CHUNK + 16];
 } connection;
@@ -64,7 +65,8 @@ static void fill(char *bytes, size_t size) {
 
 static bool send_length(connection *c, uint64_t bytes) {
   char head[128];
-  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", (unsigned long long)bytes);
+  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n",
+           (unsigned long long)bytes);
   size_t size = strlen(head);
   fill(c->out, SEND_ROOM);
   /* A short body leaves together with its head, as from any server. */
@@ -133,7 +135,8 @@ static bool take_upload(connection *c, uint64_t early) {
 static bool answer_get(connection *c) {
   unsigned long long first = 0, second = 0;
   if (sscanf(c->head, "GET /cl/%llu", &first) == 1) return send_length(c, first);
-  if (sscanf(c->head, "GET /chunked/%llu/%llu", &first, &second) == 2) return send_chunks(c, (size_t)first, second);
+  if (sscanf(c->head, "GET /chunked/%llu/%llu", &first, &second) == 2)
+    return send_chunks(c, (size_t)first, second);
   if (sscanf(c->head, "GET /head/%llu", &first) == 1) return send_fields(c, (size_t)first);
   return send_text(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 }
@@ -160,7 +163,8 @@ static bool serve_one(connection *c) {
 
 static void *serve(void *argument) {
   connection *c = argument;
-  while (serve_one(c)) {}
+  while (serve_one(c)) {
+  }
   close(c->fd);
   free(c);
   return NULL;
@@ -183,7 +187,8 @@ static void start_connection(int fd) {
   pthread_t thread;
   int one = 1;
   connection *c = malloc(sizeof *c);
-  if (c == NULL || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0) die("connection");
+  if (c == NULL || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
+    die("connection");
   c->fd = fd;
   c->size = 0;
   if (pthread_create(&thread, NULL, serve, c) != 0) die("thread");
@@ -207,7 +212,7 @@ static void run(void) {
 static void print_ports(int count) {
   unsigned port;
   for (int i = 0; i < count && i < MOST_PORTS; i++) {
-    listen_on(0, &port);   /* stays open to the end, so that no port comes twice */
+    listen_on(0, &port); /* stays open to the end, so that no port comes twice */
     printf("%u\n", port);
   }
 }

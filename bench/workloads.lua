@@ -9,73 +9,106 @@ local everyone = { libcurl = 1, luasocket = 1, ["lua-http"] = 0.2 }
 local all = { libcurl = 1, luasocket = 1, ["lua-http"] = 1 }
 
 local list = {
-  { name = "get", title = "small GET on a kept connection, blocking", on = "plain", path = "/small", shared = true,
+  { name = "get", title = "small GET on a kept connection, blocking", on = "plain", path = "/small",
+    shared = true,
     count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone,
     target = { cpu = 1.25, syscalls = 2, instructions = 6000 } },
-  { name = "get_wait", title = "small GET on a kept connection, with wait", on = "plain", path = "/small",
-    shared = true, count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone, bare_as = "get",
-    extra = { { driver = "bare", as = "get_wait", label = "bare + epoll" } }, target = { cpu = 1.4, syscalls = 3 } },
-  { name = "post", title = "small POST on a kept connection", on = "plain", path = "/small", shared = true, size = 200,
+  { name = "get_wait", title = "small GET on a kept connection, with wait", on = "plain",
+    path = "/small",
+    shared = true, count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone,
+    bare_as = "get", extra = { { driver = "bare", as = "get_wait", label = "bare + epoll" } },
+    target = { cpu = 1.4, syscalls = 3 } },
+  { name = "post", title = "small POST on a kept connection", on = "plain", path = "/small",
+    shared = true, size = 200,
     count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone, target = { cpu = 1.15 } },
-  { name = "stream", title = "Content-Length body into strings", on = "plain", path = "/%dm", mib = true, rounds = 3,
+  { name = "stream", title = "Content-Length body into strings", on = "plain", path = "/%dm",
+    mib = true, rounds = 3,
     count = 256, quick = 128, trace = { 4, 12 }, peers = all,
-    extra = { { driver = "bare", as = "stream_copy", label = "bare + copy" } }, target = { cpu = 1.08 } },
-  { name = "file", title = "Content-Length body into a file", on = "plain", path = "/%dm", mib = true, rounds = 3,
-    file = "out", count = 256, quick = 128, trace = { 4, 12 }, peers = all, target = { cpu = 1.0 } },
+    extra = { { driver = "bare", as = "stream_copy", label = "bare + copy" } },
+    target = { cpu = 1.08 } },
+  { name = "file", title = "Content-Length body into a file", on = "plain", path = "/%dm",
+    mib = true, rounds = 3,
+    file = "out", count = 256, quick = 128, trace = { 4, 12 }, peers = all,
+    target = { cpu = 1.0 } },
   { name = "chunked16k", as = "chunked", title = "chunked body, chunks of 16 KiB", on = "server",
-    path = "/chunked/16384/%s", mib = true, rounds = 3, count = 256, quick = 128, trace = { 4, 12 }, peers = all,
+    path = "/chunked/16384/%s", mib = true, rounds = 3, count = 256, quick = 128, trace = { 4, 12 },
+    peers = all,
     target = { cpu = 1.08 } },
   { name = "chunked512", as = "chunked", title = "chunked body, chunks of 512 bytes", on = "server",
     path = "/chunked/512/%s", mib = true, rounds = 3, count = 256, quick = 128, trace = { 2, 6 },
     peers = { libcurl = 1, luasocket = 0.25, ["lua-http"] = 0.125 }, target = { cpu = 1.25 } },
-  { name = "tls_stream", title = "Content-Length body over TLS 1.3", on = "full", path = "/%dm", mib = true,
-    shared = true, count = 256, quick = 128, trace = { 2, 6 }, peers = all, target = { cpu = 1.05 } },
+  { name = "tls_stream", title = "Content-Length body over TLS 1.3", on = "full", path = "/%dm",
+    mib = true,
+    shared = true, count = 256, quick = 128, trace = { 2, 6 }, peers = all,
+    target = { cpu = 1.05 } },
 }
 
 local function add(workload) list[#list + 1] = workload end
 
 for _, connections in ipairs({ 1, 10, 100, 1000, 10000 }) do
-  add({ name = "many" .. connections, as = "many", title = connections .. " kept connections, all busy", on = "plain",
-    path = "/small", shared = true, connections = connections, count = 30000, quick = math.max(2000, connections),
-    trace = connections <= 1000 and { math.max(100, connections), math.max(400, connections * 2) } or nil,
+  add({ name = "many" .. connections, as = "many", title = connections
+    .. " kept connections, all busy", on = "plain",
+    path = "/small", shared = true, connections = connections, count = 30000,
+    quick = math.max(2000, connections),
+    trace = connections <= 1000 and { math.max(100, connections), math.max(400, connections * 2) }
+      or nil,
     peers = { libcurl = 1, luasocket = connections <= 1000 and 0.5 or nil, ["lua-http"] = 0.4 },
     target = connections == 1000 and { cpu = 1.1 } or {} })
 end
 
-add({ name = "busy10of1000", as = "many", title = "1000 kept connections, 10 busy", on = "plain", path = "/small",
+add({ name = "busy10of1000", as = "many", title = "1000 kept connections, 10 busy", on = "plain",
+  path = "/small",
   shared = true, connections = 1000, busy = 10, count = 30000, quick = 2000, trace = { 100, 400 },
   peers = { libcurl = 1, luasocket = 0.2, ["lua-http"] = 0.2 }, target = { cpu = 1.2 } })
 
-add({ name = "new_plain", as = "new", title = "new connection for each request", on = "plain", path = "/small",
-  shared = true, count = 5000, quick = 500, trace = { 20, 120 }, peers = everyone, target = { cpu = 1.1 } })
-add({ name = "new_tls", as = "tls_new", title = "new TLS connection for each request", on = "full", path = "/small",
+add({ name = "new_plain", as = "new", title = "new connection for each request", on = "plain",
+  path = "/small",
+  shared = true, count = 5000, quick = 500, trace = { 20, 120 }, peers = everyone,
+  target = { cpu = 1.1 } })
+add({ name = "new_tls", as = "tls_new", title = "new TLS connection for each request", on = "full",
+  path = "/small",
   shared = true, count = 500, quick = 60, trace = { 5, 15 }, peers = all, target = { cpu = 1.05 } })
-add({ name = "new_resumed", as = "tls_resumed", title = "new TLS connection, session resumed", on = "resumed",
-  path = "/small", shared = true, count = 1000, quick = 100, trace = { 5, 25 }, peers = { libcurl = 1 },
+add({ name = "new_resumed", as = "tls_resumed", title = "new TLS connection, session resumed",
+  on = "resumed",
+  path = "/small", shared = true, count = 1000, quick = 100, trace = { 5, 25 },
+  peers = { libcurl = 1 },
   target = { cpu = 1.1 } })
 
-add({ name = "upload_string", title = "upload from a string", on = "server", path = "/upload", mib = true,
-  shared = true, count = 256, quick = 128, trace = { 4, 12 }, peers = all, target = { cpu = 1.08 } })
-add({ name = "upload_file", title = "upload from a file", on = "server", path = "/upload", mib = true, shared = true,
+add({ name = "upload_string", title = "upload from a string", on = "server", path = "/upload",
+  mib = true,
+  shared = true, count = 256, quick = 128, trace = { 4, 12 }, peers = all,
+  target = { cpu = 1.08 } })
+add({ name = "upload_file", title = "upload from a file", on = "server", path = "/upload",
+  mib = true, shared = true,
   file = "in", count = 256, quick = 128, trace = { 4, 12 }, peers = all, target = { cpu = 1.0 } })
 
-add({ name = "head40", as = "head", title = "head of 40 fields as a dictionary", on = "server", path = "/head/40",
+add({ name = "head40", as = "head", title = "head of 40 fields as a dictionary", on = "server",
+  path = "/head/40",
   size = 40, shared = true, count = 20000, quick = 1500, trace = { 100, 300 },
   peers = { libcurl = 1, luasocket = 0.5, ["lua-http"] = 0.1 }, target = { cpu = 1.4 } })
 
-add({ name = "poll_plain", as = "poll", title = "poll() of an idle client", on = "plain", path = "/small",
-  shared = true, count = 1000000, quick = 100000, trace = { 100, 600 }, peers = {}, target = { cpu = 1.3 } })
-add({ name = "poll_tls", as = "tls_poll", title = "poll() of an idle client over TLS", on = "full", path = "/small",
-  shared = true, count = 1000000, quick = 100000, trace = { 100, 600 }, peers = {}, target = { cpu = 1.3 } })
+add({ name = "poll_plain", as = "poll", title = "poll() of an idle client", on = "plain",
+  path = "/small",
+  shared = true, count = 1000000, quick = 100000, trace = { 100, 600 }, peers = {},
+  target = { cpu = 1.3 } })
+add({ name = "poll_tls", as = "tls_poll", title = "poll() of an idle client over TLS", on = "full",
+  path = "/small",
+  shared = true, count = 1000000, quick = 100000, trace = { 100, 600 }, peers = {},
+  target = { cpu = 1.3 } })
 
-add({ name = "memory_plain", as = "memory", title = "memory of an idle client", on = "plain", path = "/small",
-  shared = true, connections = 1000, quick_connections = 300, memory = true, count = 1, quick = 1, peers = all,
+add({ name = "memory_plain", as = "memory", title = "memory of an idle client", on = "plain",
+  path = "/small",
+  shared = true, connections = 1000, quick_connections = 300, memory = true, count = 1, quick = 1,
+  peers = all,
   target = { memory = 1.5 } })
-add({ name = "memory_tls", as = "tls_memory", title = "memory of an idle client over TLS", on = "full", path = "/small",
-  shared = true, connections = 1000, quick_connections = 100, memory = true, count = 1, quick = 1, peers = all,
+add({ name = "memory_tls", as = "tls_memory", title = "memory of an idle client over TLS",
+  on = "full", path = "/small",
+  shared = true, connections = 1000, quick_connections = 100, memory = true, count = 1, quick = 1,
+  peers = all,
   target = { memory = 27 } })
 
-add({ name = "require", title = "start the interpreter and load the module", spawn = true, shared = true, count = 100,
+add({ name = "require", title = "start the interpreter and load the module", spawn = true,
+  shared = true, count = 100,
   quick = 10, peers = all, target = { cpu = 1.3 } })
 
 return list

@@ -168,7 +168,8 @@ void hcl_anchor_get(lua_State *L, int object, int slot) {
 
 const char *hcl_type_name(lua_State *L, int index) {
   if (lua_isnone(L, index)) return "no value";
-  if (lua_type(L, index) == LUA_TLIGHTUSERDATA) return hcl_is_null(L, index) ? "null" : "light userdata";
+  if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
+    return hcl_is_null(L, index) ? "null" : "light userdata";
   const char *name = NULL;
   if (luaL_getmetafield(L, index, "__name")) {
     /* The metatable keeps the text alive. */
@@ -226,8 +227,12 @@ double hcl_opt_number(lua_State *L, int arg, double fallback) {
   return lua_isnoneornil(L, arg) ? fallback : hcl_check_number(L, arg);
 }
 
-bool hcl_opt_true(lua_State *L, int arg) { return lua_isnoneornil(L, arg) || hcl_check_boolean(L, arg); }
-bool hcl_opt_false(lua_State *L, int arg) { return !lua_isnoneornil(L, arg) && hcl_check_boolean(L, arg); }
+bool hcl_opt_true(lua_State *L, int arg) {
+  return lua_isnoneornil(L, arg) || hcl_check_boolean(L, arg);
+}
+bool hcl_opt_false(lua_State *L, int arg) {
+  return !lua_isnoneornil(L, arg) && hcl_check_boolean(L, arg);
+}
 
 bool hcl_is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;

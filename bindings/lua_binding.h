@@ -1,7 +1,8 @@
-/* lua_binding.h - what the files of the Lua binding share: classes, argument checks, result shapes, and each file's door.
+/* lua_binding.h - what the files of the Lua binding share: classes, argument checks, result shapes,
+ * and each file's door.
  *
- * Objects are userdata that are allocated closed (zeroed), get their metatable, and only then acquire what they hold, so
- * that an error thrown at any point leaks nothing. */
+ * Objects are userdata that are allocated closed (zeroed), get their metatable, and only then
+ * acquire what they hold, so that an error thrown at any point leaks nothing. */
 #ifndef HCL_BINDING_H
 #define HCL_BINDING_H
 
@@ -26,9 +27,9 @@ HC_INTERNAL_BEGIN
 #define HCL_STREAM_PEER_TLS "httpclient.StreamPeerTLS"
 
 typedef struct hcl_class {
-  const char *full_name;     /* one of the above */
+  const char *full_name; /* one of the above */
   const char *function_mark; /* how messages write what is called with a dot: "HTTPClient." */
-  const char *method_mark;   /* and what is called on an object: "client:" */
+  const char *method_mark; /* and what is called on an object: "client:" */
   const luaL_Reg *functions, *methods;
   const luaL_Reg *meta;
 } hcl_class;
@@ -44,11 +45,12 @@ void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc)
 /* the class table; nil before hcl_class_new */
 void hcl_class_push(lua_State *L, const char *full_name);
 
-/* Pushes the table of that registry name, made at first use, whose values are weak: it keeps none of them alive. */
+/* Pushes the table of that registry name, made at first use, whose values are weak: it keeps none
+ * of them alive. */
 void hcl_push_weak_table(lua_State *L, const char *name);
 
-/* Pushes the metatable of that registry name, which is made at first use and has one function. One that an error left
- * without it is mended. */
+/* Pushes the metatable of that registry name, which is made at first use and has one function. One
+ * that an error left without it is mended. */
 void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function);
 
 /* Pushes a zeroed object of that class, without anchor. */
@@ -57,16 +59,18 @@ void *hcl_check_object(lua_State *L, int arg, const char *full_name);
 /* Pushes "HTTPClient: 0x...", with " (detail)" behind it unless `detail` is NULL. Returns 1. */
 int hcl_push_object_text(lua_State *L, int object, const char *detail);
 
-/* Slots of the object's anchor, which is made at the first put. put pops the value; get pushes it, or nil. */
+/* Slots of the object's anchor, which is made at the first put. put pops the value; get pushes it,
+ * or nil. */
 void hcl_anchor_put(lua_State *L, int object, int slot);
-/* Takes the memory that the next put into this slot needs, so that it can not throw. An empty slot holds false then. */
+/* Takes the memory that the next put into this slot needs, so that it can not throw. An empty slot
+ * holds false then. */
 void hcl_anchor_reserve(lua_State *L, int object, int slot);
 void hcl_anchor_get(lua_State *L, int object, int slot);
 
 /* --- names.c */
 
-/* Sets the functions as fields of the table on the top. Messages know them by the mark and the name: "client:poll" is a
- * method, "HTTPClient.wait_any" and "uri_encode" are none. */
+/* Sets the functions as fields of the table on the top. Messages know them by the mark and the
+ * name: "client:poll" is a method, "HTTPClient.wait_any" and "uri_encode" are none. */
 void hcl_set_functions(lua_State *L, const char *mark, const luaL_Reg *functions);
 /* Remembers that name of the value on the top, a function; or a class table's. */
 void hcl_name_value(lua_State *L, const char *mark, const char *name);
@@ -80,34 +84,39 @@ int hcl_argument_error(lua_State *L, int arg, const char *problem);
 /* __name of objects, else the type; "no value" */
 const char *hcl_type_name(lua_State *L, int index);
 int hcl_type_error(lua_State *L, int arg, const char *expected);
-hc_slice hcl_to_slice(lua_State *L, int index);      /* of a value that is a string */
-hc_slice hcl_check_string(lua_State *L, int arg);    /* lives as long as the argument */
-int64_t hcl_check_integer(lua_State *L, int arg);    /* numbers with an integer value */
-double hcl_check_number(lua_State *L, int arg);      /* any number but NaN */
+hc_slice hcl_to_slice(lua_State *L, int index); /* of a value that is a string */
+hc_slice hcl_check_string(lua_State *L, int arg); /* lives as long as the argument */
+int64_t hcl_check_integer(lua_State *L, int arg); /* numbers with an integer value */
+double hcl_check_number(lua_State *L, int arg); /* any number but NaN */
 bool hcl_check_boolean(lua_State *L, int arg);
 /* nil or none: the fallback. */
 hc_slice hcl_opt_string(lua_State *L, int arg, hc_slice fallback);
 int64_t hcl_opt_integer(lua_State *L, int arg, int64_t fallback);
 double hcl_opt_number(lua_State *L, int arg, double fallback);
-bool hcl_opt_true(lua_State *L, int arg);   /* a boolean; true when it is left out */
-bool hcl_opt_false(lua_State *L, int arg);  /* ... false */
-bool hcl_is_null(lua_State *L, int index);           /* httpclient.null */
-/* Is the table at `index` (no metamethods) made of the keys 1..*count alone? An empty one is, with *count 0. */
+bool hcl_opt_true(lua_State *L, int arg); /* a boolean; true when it is left out */
+bool hcl_opt_false(lua_State *L, int arg); /* ... false */
+bool hcl_is_null(lua_State *L, int index); /* httpclient.null */
+/* Is the table at `index` (no metamethods) made of the keys 1..*count alone? An empty one is, with
+ * *count 0. */
 bool hcl_is_sequence(lua_State *L, int index, size_t *count);
 
 /* --- results */
 
-/* Pushes the code, and behind one that is not HC_OK a message: that of `why` (may be NULL), else the code's own.
- * Returns how many values that are. */
+/* Pushes the code, and behind one that is not HC_OK a message: that of `why` (may be NULL), else
+ * the code's own. Returns how many values that are. */
 int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why);
-/* Pushes nil, the message that hcl_push_result would, and the code, of a call that has a value otherwise. Returns 3. */
+/* Pushes nil, the message that hcl_push_result would, and the code, of a call that has a value
+ * otherwise. Returns 3. */
 int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why);
 /* Pushes just that message. */
 void hcl_push_message(lua_State *L, hc_error code, const hc_failure *why);
-/* What the system knows a socket or its like by, for loops of the host's: a number, -1 for HC_NO_HANDLE; and back. */
+/* What the system knows a socket or its like by, for loops of the host's: a number, -1 for
+ * HC_NO_HANDLE; and back. */
 void hcl_push_handle(lua_State *L, hc_handle handle);
 hc_handle hcl_handle_of(int64_t number);
-static inline void hcl_push_slice(lua_State *L, hc_slice s) { lua_pushlstring(L, s.size ? s.data : "", s.size); }
+static inline void hcl_push_slice(lua_State *L, hc_slice s) {
+  lua_pushlstring(L, s.size ? s.data : "", s.size);
+}
 int hcl_raise_memory(lua_State *L);
 /* Calls function(L), whose arguments and results are the caller's, with *busy true meanwhile: every
  * allocation of Lua's can run finalizers, and with them whatever a script does. */
@@ -122,7 +131,13 @@ void hcl_buffer_push(lua_State *L, hc_buffer *buffer);
 
 /* --- enums.c */
 
-typedef enum hcl_enum { HCL_ENUM_METHOD, HCL_ENUM_STATUS, HCL_ENUM_RESPONSE_CODE, HCL_ENUM_ERROR, HCL_ENUM_COUNT } hcl_enum;
+typedef enum hcl_enum {
+  HCL_ENUM_METHOD,
+  HCL_ENUM_STATUS,
+  HCL_ENUM_RESPONSE_CODE,
+  HCL_ENUM_ERROR,
+  HCL_ENUM_COUNT
+} hcl_enum;
 
 /* Pushes the read-only table. Plain 5.1 can not walk a table with pairs and catch writes to its
  * fields too: there a write to an existing field goes through, and the next push of the enum undoes
@@ -146,13 +161,15 @@ int hcl_uri_decode(lua_State *L);
 
 /* --- x509.c */
 
-hc_certificates *hcl_to_certificates(lua_State *L, int index);  /* NULL: no X509Certificate */
-hc_key *hcl_to_key(lua_State *L, int index);                    /* NULL: no CryptoKey */
-/* As the core's, for a text that a script gives: where it is no PEM text at all, *why says what reads files. */
+hc_certificates *hcl_to_certificates(lua_State *L, int index); /* NULL: no X509Certificate */
+hc_key *hcl_to_key(lua_State *L, int index); /* NULL: no CryptoKey */
+/* As the core's, for a text that a script gives: where it is no PEM text at all, *why says what
+ * reads files. */
 hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why);
 hc_error hcl_load_key_text(hc_key *key, hc_slice text, hc_key_half half, hc_failure *why);
 /* "": none */
-hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why);
+hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase,
+                                   hc_failure *why);
 bool hcl_holds_pem(hc_slice text);
 /* Makes of a passphrase, a string or a function that gives one, a string; calls the function, so it
  * comes before anything that must not change is looked at. Nil stays. Raises for everything else,
@@ -161,7 +178,7 @@ void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what);
 /* Push a new object, empty. */
 void hcl_push_new_certificate(lua_State *L);
 void hcl_push_new_key(lua_State *L);
-void hcl_x509_register(lua_State *L);        /* each register function pushes the class table */
+void hcl_x509_register(lua_State *L); /* each register function pushes the class table */
 void hcl_crypto_key_register(lua_State *L);
 /* (path [, passphrase]) -> certificate, key, chain or nil; nil, message, Error */
 int hcl_load_pkcs12(lua_State *L);
@@ -171,7 +188,8 @@ int hcl_load_pkcs12(lua_State *L);
 /* NULL: no TLSOptions; not retained */
 hc_tls_options *hcl_to_tls_options(lua_State *L, int index);
 hc_tls_options *hcl_check_tls_options(lua_State *L, int arg);
-/* Those of this Lua state for calls that name none, made at first use: one that verifies, one that does not. */
+/* Those of this Lua state for calls that name none, made at first use: one that verifies, one that
+ * does not. */
 hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify);
 void hcl_tls_options_register(lua_State *L);
 
@@ -184,11 +202,12 @@ hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index);
 /* The stream behind the value that it pushed, once more: finalizers may have run since. Nothing is
  * called or allocated. NULL: they have let it go. */
 hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index);
-/* Does what put_data took still wait in the object at `index`? Tries to send it first. Somebody else's bytes would
- * overtake it. */
+/* Does what put_data took still wait in the object at `index`? Tries to send it first. Somebody
+ * else's bytes would overtake it. */
 bool hcl_stream_peer_has_unsent(lua_State *L, int index);
-/* Pushes the object for a stream, the same one as long as it lives; nil for NULL. Whoever hands it out again and again
- * keeps it (see hcl_anchor_put), because bytes that put_data could not send yet live in it. */
+/* Pushes the object for a stream, the same one as long as it lives; nil for NULL. Whoever hands it
+ * out again and again keeps it (see hcl_anchor_put), because bytes that put_data could not send yet
+ * live in it. */
 void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer);
 void hcl_stream_peer_tcp_register(lua_State *L);
 void hcl_stream_peer_tls_register(lua_State *L);
@@ -197,7 +216,7 @@ void hcl_stream_peer_tls_register(lua_State *L);
 
 /* As hcl_to_stream_peer, for objects of the script's own. */
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);
-hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index);  /* see hcl_stream_peer_again */
+hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index); /* see hcl_stream_peer_again */
 /* Pushes the script's object; false, nothing pushed, when the stream is no adapter. */
 bool hcl_stream_adapter_push_object(lua_State *L, hc_stream_peer *peer);
 /* Pushes what keeps the script's object at the bottom of the stream alive, for the anchor of

@@ -1,6 +1,6 @@
-/* lua_client_object.h - what the files of the class HTTPClient share: http_client.c (class, properties, connection),
- * http_client_exchange.c (request and response), http_client_file.c (bodies into files), http_client_facts.c (headers,
- * certificate), http_client_wait.c. */
+/* lua_client_object.h - what the files of the class HTTPClient share: http_client.c (class,
+ * properties, connection), http_client_exchange.c (request and response), http_client_file.c
+ * (bodies into files), http_client_facts.c (headers, certificate), http_client_wait.c. */
 #ifndef HCL_CLIENT_OBJECT_H
 #define HCL_CLIENT_OBJECT_H
 
@@ -31,12 +31,12 @@ typedef struct hcl_client {
   hc_client *client;
   hcl_runtime *runtime;
   unsigned anchored;   /* a bit for each slot of the anchor that may be set */
-  bool is_shown;       /* pollfd() has given shown_fd to a loop since the client was last at work */
+  bool is_shown; /* pollfd() has given shown_fd to a loop since the client was last at work */
   hc_handle shown_fd;
   /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
   bool busy;
   bool sink_is_open;
-  hc_file sink;        /* read_response_body_to_file with a path: the open file */
+  hc_file sink; /* read_response_body_to_file with a path: the open file */
 } hcl_client;
 
 /* The object, for looking at it. Raises when it is none. */
@@ -47,11 +47,13 @@ hcl_client *hcl_check_client(lua_State *L, int arg);
 hcl_client *hcl_check_free_client(lua_State *L, int arg);
 /* The core's client; a new one where a finalizer has taken it away. */
 hc_client *hcl_client_need(lua_State *L, hcl_client *self);
-/* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that costs nothing. */
+/* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that
+ * costs nothing. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to forget it: it keeps
- * what it was once told of, and fails at the next one of that number. Does nothing where cqueues is not loaded. */
+/* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to
+ * forget it: it keeps what it was once told of, and fails at the next one of that number. Does
+ * nothing where cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
 /* Around every call into the core that may call back: notes the calling thread and marks the client
@@ -76,21 +78,23 @@ hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
 
 /* http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
 typedef struct hcl_wait {
-  uint64_t end;   /* HC_NEVER */
-  double part;    /* how long the next sleep may be, in seconds */
+  uint64_t end; /* HC_NEVER */
+  double part; /* how long the next sleep may be, in seconds */
 } hcl_wait;
-hcl_wait hcl_wait_begin(double seconds);  /* negative: no end */
-/* True: it is not over, and the hooks have run: what is not on the stack has to be looked up again. */
+hcl_wait hcl_wait_begin(double seconds); /* negative: no end */
+/* True: it is not over, and the hooks have run: what is not on the stack has to be looked up again.
+ */
 bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
 
-/* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the client holds. Each can
- * run finalizers, and one that closes this very client would take it away meanwhile: so it is busy. */
+/* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the
+ * client holds. Each can run finalizers, and one that closes this very client would take it away
+ * meanwhile: so it is busy. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
 /* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else.
  * Raises for a closed one. */
 FILE *hcl_to_open_file(lua_State *L, int index);
-FILE *hcl_file_if_open(lua_State *L, int index);  /* NULL for a closed one, too */
+FILE *hcl_file_if_open(lua_State *L, int index); /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
 /* What the module's table has for the Lua part. */
 /* response_fields(client) -> dictionary, values of one name joined with ", " */
@@ -104,8 +108,8 @@ int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);
 
-/* http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the same. Each returns how many
- * values that is: 0 for "none". */
+/* http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the same.
+ * Each returns how many values that is: 0 for "none". */
 int hcl_interest_get_fd(lua_State *L, hc_interest interest);
 int hcl_interest_pollfd(lua_State *L, hc_interest interest);
 int hcl_interest_events(lua_State *L, hc_interest interest);

@@ -45,8 +45,8 @@ const char *hcl_tolstring(lua_State *L, int index, size_t *size) {
 #endif
 
 #if LUA_VERSION_NUM < 502
-/* Every userdata of 5.1 has an environment, first that of the running function. The metatable stands for
- * "none". */
+/* Every userdata of 5.1 has an environment, first that of the running function. The metatable
+ * stands for "none". */
 void hcl_init_anchor(lua_State *L, int userdata) {
   userdata = lua_absindex(L, userdata);
   lua_pushvalue(L, -1);
@@ -147,7 +147,8 @@ static int do_nothing(lua_State *L) {
   return 0;
 }
 
-/* A count of instructions alone does not go on here, but the interpreters' handlers ask for calls as well. */
+/* A count of instructions alone does not go on here, but the interpreters' handlers ask for calls
+ * as well. */
 void hcl_run_hooks(lua_State *L) {
   lua_pushcfunction(L, do_nothing);
   lua_call(L, 0, 0);

@@ -1,4 +1,5 @@
-/* lua_compat.h - one Lua C API for Lua 5.1 to 5.4 and LuaJIT: the names of 5.2 on 5.1, and what differs everywhere. */
+/* lua_compat.h - one Lua C API for Lua 5.1 to 5.4 and LuaJIT: the names of 5.2 on 5.1, and what
+ * differs everywhere. */
 #ifndef HCL_COMPAT_H
 #define HCL_COMPAT_H
 
@@ -53,12 +54,14 @@ void hcl_init_anchor(lua_State *L, int userdata);
 void hcl_set_anchor(lua_State *L, int userdata);
 void hcl_get_anchor(lua_State *L, int userdata);
 
-/* The number at `index` as an integer. False for other types (strings too) and for numbers without integer value. */
+/* The number at `index` as an integer. False for other types (strings too) and for numbers without
+ * integer value. */
 bool hcl_to_integer(lua_State *L, int index, int64_t *value);
 /* As an integer where Lua has them, else as a float, exact up to 2^53. */
 void hcl_push_integer(lua_State *L, int64_t value);
 
-/* Does this interpreter's pairs() honour __pairs? LuaJIT decides that when it is built, so it is tried. */
+/* Does this interpreter's pairs() honour __pairs? LuaJIT decides that when it is built, so it is
+ * tried. */
 bool hcl_pairs_has_metamethod(lua_State *L);
 
 /* The FILE of what luaL_testudata(LUA_FILEHANDLE) has found; NULL once it is closed. */
@@ -68,8 +71,9 @@ FILE *hcl_file_of(void *object);
  * that raises. They can do whatever a script can. In plain Lua a coroutine has hooks of its own. */
 void hcl_run_hooks(lua_State *L);
 
-/* Calls function(L) with `context` as a light userdata argument; nothing, not even the push, can throw out of it.
- * 0; Lua's status with the error object pushed; or -1 with nothing pushed when there is no stack left. */
+/* Calls function(L) with `context` as a light userdata argument; nothing, not even the push, can
+ * throw out of it. 0; Lua's status with the error object pushed; or -1 with nothing pushed when
+ * there is no stack left. */
 int hcl_call_protected(lua_State *L, lua_CFunction function, void *context);
 
 HC_INTERNAL_END

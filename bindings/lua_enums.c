@@ -9,8 +9,9 @@ typedef struct constant {
 } constant;
 
 static const constant methods[] = {
-    {"METHOD_GET", 0},     {"METHOD_HEAD", 1},  {"METHOD_POST", 2},    {"METHOD_PUT", 3},   {"METHOD_DELETE", 4},
-    {"METHOD_OPTIONS", 5}, {"METHOD_TRACE", 6}, {"METHOD_CONNECT", 7}, {"METHOD_PATCH", 8}, {"METHOD_MAX", 9},
+    {"METHOD_GET", 0},    {"METHOD_HEAD", 1},    {"METHOD_POST", 2},  {"METHOD_PUT", 3},
+    {"METHOD_DELETE", 4}, {"METHOD_OPTIONS", 5}, {"METHOD_TRACE", 6}, {"METHOD_CONNECT", 7},
+    {"METHOD_PATCH", 8},  {"METHOD_MAX", 9},
 };
 
 static const constant statuses[] = {
@@ -178,8 +179,10 @@ static void set_raw(lua_State *L, int table, const enum_table *t) {
 
 /* Pushes the enum's table, an empty one in front of the constants. */
 static void push_new_table(lua_State *L, hcl_enum which) {
-  static const luaL_Reg meta[] = {
-      {"__index", enum_index}, {"__newindex", enum_newindex}, {"__pairs", enum_pairs}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__index", enum_index},
+                                  {"__newindex", enum_newindex},
+                                  {"__pairs", enum_pairs},
+                                  {NULL, NULL}};
   lua_newtable(L);
   lua_newtable(L);
   lua_pushinteger(L, (lua_Integer)which);
@@ -231,7 +234,9 @@ bool hcl_push_class_enum(lua_State *L, const char *name) {
   return false;
 }
 
-void hcl_set_error_constants(lua_State *L, int table) { set_raw(L, table, &tables[HCL_ENUM_ERROR]); }
+void hcl_set_error_constants(lua_State *L, int table) {
+  set_raw(L, table, &tables[HCL_ENUM_ERROR]);
+}
 
 void hcl_set_constants(lua_State *L, int table) {
   for (int which = 0; which < HCL_ENUM_ERROR; which++) set_raw(L, table, &tables[which]);

@@ -5,7 +5,8 @@
 
 #include "../core/base/chars.h"
 
-void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first, const char *separator) {
+void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first,
+                     const char *separator) {
   size_t index = first, next;
   if (!hc_headers_find(headers, name, first + 1, &next)) {
     hcl_push_slice(L, hc_headers_value(headers, first));
@@ -29,7 +30,8 @@ static int dictionary_index(lua_State *L) {
   hc_slice wanted = hcl_to_slice(L, 2);
   lua_pushnil(L);
   while (lua_next(L, 1)) {
-    if (lua_type(L, -2) == LUA_TSTRING && hc_slice_equal_fold(hcl_to_slice(L, -2), wanted)) return 1;
+    if (lua_type(L, -2) == LUA_TSTRING && hc_slice_equal_fold(hcl_to_slice(L, -2), wanted))
+      return 1;
     lua_pop(L, 1);
   }
   return 0;
@@ -96,10 +98,12 @@ static void push_known(lua_State *L, known_field **known) {
   lua_pop(L, 1);
 }
 
-/* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept. */
+/* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept.
+ */
 static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
   int index = (int)place + 1;
-  if (kept->data != NULL && kept->size == text.size && memcmp(kept->data, text.data, text.size) == 0) {
+  if (kept->data != NULL && kept->size == text.size &&
+      memcmp(kept->data, text.data, text.size) == 0) {
     lua_rawgeti(L, strings, index);
     return;
   }
@@ -118,7 +122,8 @@ static bool is_first(uint64_t used[SLOTS / 64], size_t slot) {
   return before == 0;
 }
 
-/* The values of Set-Cookie hold commas (RFC 9110 section 5.3): in a list nobody could tell them apart. */
+/* The values of Set-Cookie hold commas (RFC 9110 section 5.3): in a list nobody could tell them
+ * apart. */
 static bool keeps_first(hcl_join join, hc_slice name) {
   return join == HCL_JOIN_LISTS && hc_slice_equal_fold(name, HC_SLICE("set-cookie"));
 }

@@ -42,7 +42,8 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self) {
   return self->client;
 }
 
-/* What no other userdata can hold: the collector takes it out before the memory can become another object's. */
+/* What no other userdata can hold: the collector takes it out before the memory can become another
+ * object's. */
 static uintptr_t mark_of(const hcl_client *self) {
   static const char secret = 0;
   return (uintptr_t)self ^ (uintptr_t)&secret;
@@ -62,8 +63,8 @@ static int client_new(lua_State *L) {
   return 1;
 }
 
-/* The mark saves the look into the registry for the metatable: without it a small GET takes 16% more
- * instructions. The size is that of full userdata alone: a light one has none. */
+/* The mark saves the look into the registry for the metatable: without it a small GET takes 16%
+ * more instructions. The size is that of full userdata alone: a light one has none. */
 hcl_client *hcl_check_client(lua_State *L, int arg) {
   hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
   if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
@@ -72,7 +73,8 @@ hcl_client *hcl_check_client(lua_State *L, int arg) {
   return self;
 }
 
-/* In a Poller's round it is the core alone that knows. Of all streams only a script's own calls back. */
+/* In a Poller's round it is the core alone that knows. Of all streams only a script's own calls
+ * back. */
 static bool is_at_work(const hcl_client *self) {
   if (self->busy || hc_client_is_at_work(self->client)) return true;
   bool has_own = (self->anchored & 1u << HCL_CLIENT_HOLDER) != 0;
@@ -81,7 +83,8 @@ static bool is_at_work(const hcl_client *self) {
 
 hcl_client *hcl_check_free_client(lua_State *L, int arg) {
   hcl_client *self = hcl_check_client(L, arg);
-  if (is_at_work(self)) luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
+  if (is_at_work(self))
+    luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
   return self;
 }
 
@@ -132,7 +135,8 @@ static int client_gc(lua_State *L) {
   if (self->busy || (self->client && hc_client_is_at_work(self->client))) return 0;
   hcl_client_close_sink(self);
   hc_stream_peer *lent =
-      self->client ? hcl_stream_lend(L, 1, HCL_CLIENT_HOLDER, hc_client_get_stream(self->client)) : NULL;
+      self->client ? hcl_stream_lend(L, 1, HCL_CLIENT_HOLDER, hc_client_get_stream(self->client))
+                   : NULL;
   if (self->client) enter_and_close(L, self, hc_client_delete);
   self->client = NULL;
   self->mark = 0;
@@ -142,7 +146,8 @@ static int client_gc(lua_State *L) {
 
 /* __close */
 static int client_go_out_of_scope(lua_State *L) {
-  if (((hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT))->client) (void)hcl_check_free_client(L, 1);
+  if (((hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT))->client)
+    (void)hcl_check_free_client(L, 1);
   return client_gc(L);
 }
 
@@ -176,10 +181,12 @@ static int client_connect_to_host(lua_State *L) {
   if (options) {
     security = HC_CONNECT_TLS;
   } else {
-    if (!lua_isnoneornil(L, 4) && !lua_isboolean(L, 4)) return hcl_type_error(L, 4, "boolean or TLSOptions");
+    if (!lua_isnoneornil(L, 4) && !lua_isboolean(L, 4))
+      return hcl_type_error(L, 4, "boolean or TLSOptions");
     if (lua_toboolean(L, 4)) security = HC_CONNECT_TLS;
     /* Without a '/' there is no scheme that could ask for TLS. */
-    if (security == HC_CONNECT_TLS || memchr(host.data, '/', host.size)) options = hcl_default_tls_options(L, verify);
+    if (security == HC_CONNECT_TLS || memchr(host.data, '/', host.size))
+      options = hcl_default_tls_options(L, verify);
   }
   bool is_given = lua_isuserdata(L, 4);
   hcl_client_close_sink(self);
@@ -201,7 +208,8 @@ static int set_proxy(lua_State *L, hc_proxy_kind kind) {
   hc_slice user = hcl_opt_string(L, 4, HC_SLICE(""));
   hc_slice password = hcl_opt_string(L, 5, HC_SLICE(""));
   hc_failure why = {HC_OK, ""};
-  return hcl_push_result(L, hc_client_set_proxy(self->client, kind, host, port, user, password, &why), &why);
+  return hcl_push_result(
+      L, hc_client_set_proxy(self->client, kind, host, port, user, password, &why), &why);
 }
 
 static int client_set_http_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTP); }
@@ -257,7 +265,9 @@ static int client_share_connection(lua_State *L) {
   lua_settop(L, 1);
   if (version != 20) {
     lua_pushnil(L);
-    lua_pushstring(L, version == 0 ? "there is no connection" : "the connection speaks HTTP/1.1, which has one request at a time");
+    lua_pushstring(L, version == 0
+                          ? "there is no connection"
+                          : "the connection speaks HTTP/1.1, which has one request at a time");
     lua_pushinteger(L, (lua_Integer)HC_ERR_UNAVAILABLE);
     return 3;
   }
@@ -268,7 +278,8 @@ static int client_share_connection(lua_State *L) {
   *hc_client_get_settings(made->client) = *hc_client_get_settings(self->client);
   hc_error code = hc_client_join(made->client, self->client, &why);
   if (code == HC_OK) {
-    hcl_client_anchor_get(L, self, 1, HCL_CLIENT_HOLDER); /* the script's own stream is at work for both */
+    /* the script's own stream is at work for both */
+    hcl_client_anchor_get(L, self, 1, HCL_CLIENT_HOLDER);
     hcl_client_anchor_put(L, made, 2, HCL_CLIENT_HOLDER);
     return 1;
   }
@@ -334,14 +345,16 @@ typedef enum property_kind {
 typedef struct property {
   const char *name;
   property_kind kind;
-  size_t offset;          /* in hc_settings */
-  size_t least, most;     /* PROPERTY_SIZE */
+  size_t offset; /* in hc_settings */
+  size_t least, most; /* PROPERTY_SIZE */
 } property;
 
 static const property properties[] = {
     {"blocking_mode_enabled", PROPERTY_BOOLEAN, offsetof(hc_settings, blocking), 0, 0},
-    {"read_chunk_size", PROPERTY_SIZE, offsetof(hc_settings, read_chunk_size), HC_READ_CHUNK_MIN, HC_READ_CHUNK_MAX},
-    {"max_header_size", PROPERTY_SIZE, offsetof(hc_settings, max_header_size), HC_MAX_HEADER_MIN, HC_MAX_HEADER_MAX},
+    {"read_chunk_size", PROPERTY_SIZE, offsetof(hc_settings, read_chunk_size), HC_READ_CHUNK_MIN,
+     HC_READ_CHUNK_MAX},
+    {"max_header_size", PROPERTY_SIZE, offsetof(hc_settings, max_header_size), HC_MAX_HEADER_MIN,
+     HC_MAX_HEADER_MAX},
     {"connect_timeout", PROPERTY_SECONDS, offsetof(hc_settings, connect_timeout), 0, 0},
     {"response_timeout", PROPERTY_SECONDS, offsetof(hc_settings, response_timeout), 0, 0},
     {"idle_timeout", PROPERTY_SECONDS, offsetof(hc_settings, idle_timeout), 0, 0},
@@ -357,7 +370,8 @@ static const property *find_property(const char *name) {
   return NULL;
 }
 
-static const char *const version_names[] = {[HC_VERSION_1] = "1.1", [HC_VERSION_AUTO] = "auto", [HC_VERSION_2] = "2"};
+static const char *const version_names[] = {
+    [HC_VERSION_1] = "1.1", [HC_VERSION_AUTO] = "auto", [HC_VERSION_2] = "2"};
 
 static int get_property(lua_State *L, const property *p) {
   if (p->kind == PROPERTY_CONNECTION) return client_get_connection(L);
@@ -382,7 +396,8 @@ static int get_property(lua_State *L, const property *p) {
 
 static int refuse_type(lua_State *L, int arg, const property *p, const char *expected) {
   if (arg != FIELD_VALUE) return hcl_type_error(L, arg, expected);
-  return luaL_error(L, "HTTPClient.%s: %s expected, got %s", p->name, expected, hcl_type_name(L, arg));
+  return luaL_error(L, "HTTPClient.%s: %s expected, got %s", p->name, expected,
+                    hcl_type_name(L, arg));
 }
 
 static int refuse_value(lua_State *L, int arg, const property *p, const char *problem) {
@@ -401,7 +416,8 @@ static size_t check_size(lua_State *L, int arg, const property *p) {
   if (!hcl_to_integer(L, arg, &value)) refuse_value(L, arg, p, "must be an integer");
   if (value < (int64_t)p->least || value > (int64_t)p->most) {
     /* As text: lua_pushfstring of 5.1 has no %I, and %d is an int. */
-    refuse_value(L, arg, p, lua_pushfstring(L, "must be from %d to %d", (int)p->least, (int)p->most));
+    refuse_value(L, arg, p,
+                 lua_pushfstring(L, "must be from %d to %d", (int)p->least, (int)p->most));
   }
   return (size_t)value;
 }
@@ -441,12 +457,14 @@ static int property_setter(lua_State *L) {
   return 0;
 }
 
-static void add_accessor(lua_State *L, const char *prefix, const property *p, lua_CFunction function) {
+static void add_accessor(lua_State *L, const char *prefix, const property *p,
+                         lua_CFunction function) {
   union {
     const void *constant;
     void *pointer;
   } address = {p};
-  lua_pushfstring(L, "%s%s", prefix, p->kind == PROPERTY_BOOLEAN && prefix[0] == 's' ? "blocking_mode" : p->name);
+  lua_pushfstring(L, "%s%s", prefix,
+                  p->kind == PROPERTY_BOOLEAN && prefix[0] == 's' ? "blocking_mode" : p->name);
   lua_pushlightuserdata(L, address.pointer);
   lua_pushcclosure(L, function, 1);
   hcl_name_value(L, METHOD_MARK, lua_tostring(L, -2));
@@ -476,7 +494,8 @@ static int client_index(lua_State *L) {
 static int write_connection(lua_State *L, const property *p) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, FIELD_VALUE);
-  if (!lua_isnil(L, FIELD_VALUE) && !hcl_to_stream_peer(L, FIELD_VALUE)) refuse_type(L, FIELD_VALUE, p, "StreamPeer");
+  if (!lua_isnil(L, FIELD_VALUE) && !hcl_to_stream_peer(L, FIELD_VALUE))
+    refuse_type(L, FIELD_VALUE, p, "StreamPeer");
   lua_settop(L, FIELD_VALUE);
   lua_remove(L, 2);
   return client_set_connection(L);
@@ -485,7 +504,9 @@ static int write_connection(lua_State *L, const property *p) {
 static int client_newindex(lua_State *L) {
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
   const property *p = name ? find_property(name) : NULL;
-  if (!p) return luaL_error(L, "HTTPClient has no field '%s' to write", name ? name : luaL_typename(L, 2));
+  if (!p)
+    return luaL_error(L, "HTTPClient has no field '%s' to write",
+                      name ? name : luaL_typename(L, 2));
   if (p->kind == PROPERTY_CONNECTION) return write_connection(L, p);
   set_property(L, FIELD_VALUE, p);
   return 0;
@@ -496,7 +517,8 @@ static int client_newindex(lua_State *L) {
 static const luaL_Reg functions[] = {{"new", client_new}, {NULL, NULL}};
 
 /* With a dot or a colon. */
-static const luaL_Reg either[] = {{"query_string_from_dict", hcl_query_string_from_dict}, {NULL, NULL}};
+static const luaL_Reg either[] = {{"query_string_from_dict", hcl_query_string_from_dict},
+                                  {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
     {"close", client_close},
@@ -514,8 +536,12 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg meta[] = {
-    {"__gc", client_gc},          {"__index", client_index},          {"__newindex", client_newindex},
-    {"__tostring", client_tostring}, {"__close", client_go_out_of_scope}, {NULL, NULL},
+    {"__gc", client_gc},
+    {"__index", client_index},
+    {"__newindex", client_newindex},
+    {"__tostring", client_tostring},
+    {"__close", client_go_out_of_scope},
+    {NULL, NULL},
 };
 
 /* HTTPClient.Method and its like; made anew where the tables can be written to. */
@@ -524,7 +550,8 @@ static int class_index(lua_State *L) {
 }
 
 void hcl_http_client_register(lua_State *L) {
-  static const hcl_class class = {HCL_HTTP_CLIENT, FUNCTION_MARK, METHOD_MARK, functions, methods, meta};
+  static const hcl_class class = {HCL_HTTP_CLIENT, FUNCTION_MARK, METHOD_MARK,
+                                  functions,       methods,       meta};
   hcl_class_new(L, &class);
   hcl_set_functions(L, FUNCTION_MARK, hcl_client_wait_functions);
   hcl_set_functions(L, "", either);

@@ -13,16 +13,19 @@
 
 /* --- the caller's headers */
 
-/* In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. */
+/* In a line the first colon ends the name: one in a map's key would move bytes of the name into the
+ * value. */
 static hc_error check_map_name(hc_slice name, hc_failure *why) {
   if (name.size == 0 || memchr(name.data, ':', name.size) == NULL) return HC_OK;
-  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header '%.64s': its name holds a byte that is no token character",
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                        "header '%.64s': its name holds a byte that is no token character",
                         name.data);
 }
 
 /* "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
 static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
-  if (lua_type(L, -2) != LUA_TSTRING) hcl_argument_error(L, arg, "a header's name must be a string");
+  if (lua_type(L, -2) != LUA_TSTRING)
+    hcl_argument_error(L, arg, "a header's name must be a string");
   const char *name = lua_tostring(L, -2);
   hc_error code = check_map_name(hcl_to_slice(L, -2), why);
   int64_t number;
@@ -39,7 +42,10 @@ static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
     lua_pushlstring(L, text, (size_t)size);
     lua_concat(L, 3);
   } else {
-    hcl_argument_error(L, arg, lua_pushfstring(L, "the value of header '%s' must be a string or an integer, got %s", name, hcl_type_name(L, -1)));
+    hcl_argument_error(
+        L, arg,
+        lua_pushfstring(L, "the value of header '%s' must be a string or an integer, got %s", name,
+                        hcl_type_name(L, -1)));
   }
   return code;
 }
@@ -66,14 +72,17 @@ static size_t count_entries(lua_State *L, int table) {
 static hc_slice push_line(lua_State *L, int arg, size_t i) {
   lua_rawgeti(L, arg, (int)(i + 1));
   if (lua_type(L, -1) != LUA_TSTRING)
-    hcl_argument_error(L, arg, lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1), hcl_type_name(L, -1)));
+    hcl_argument_error(L, arg,
+                       lua_pushfstring(L, "header %d must be a string, got %s", (int)(i + 1),
+                                       hcl_type_name(L, -1)));
   return hcl_to_slice(L, -1);
 }
 
 /* An array of lines, a map, or both: the array first, then the map's lines, sorted since a table
  * has no order. Leaves values on the stack that keep the lines alive; `few` has room for FEW_LINES,
  * the usual case that allocates nothing. */
-static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_request_spec *spec, hc_failure *why) {
+static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_request_spec *spec,
+                              hc_failure *why) {
   if (lua_isnoneornil(L, arg)) return HC_OK;
   if (!lua_istable(L, arg)) hcl_type_error(L, arg, "table");
   size_t total = count_entries(L, arg);
@@ -132,7 +141,8 @@ static int call_body_function(lua_State *L) {
     return 0;
   }
   if (lua_type(L, -1) != LUA_TSTRING)
-    return luaL_error(L, "the body function must return a string or nil, it returned a %s", hcl_type_name(L, -1));
+    return luaL_error(L, "the body function must return a string or nil, it returned a %s",
+                      hcl_type_name(L, -1));
   call->piece = hcl_to_slice(L, -1);
   hcl_client_anchor_put(L, call->self, 2, HCL_CLIENT_PIECE);
   call->result = HC_PULL_DATA;
@@ -147,7 +157,8 @@ static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *
     *piece = call.piece;
     return call.result;
   }
-  const char *text = status > 0 && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error in the body function";
+  const char *text = status > 0 && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
+                                                                  : "error in the body function";
   hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "%s", text);
   if (status > 0) lua_pop(L, 1);
   return HC_PULL_FAILED;
@@ -156,15 +167,18 @@ static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *
 /* request_raw takes an array of bytes too; it becomes a string in the argument's place. */
 static void bytes_to_string(lua_State *L, int arg) {
   size_t count;
-  if (!hcl_is_sequence(L, arg, &count)) hcl_argument_error(L, arg, "a body's table must be an array of integers from 0 to 255");
+  if (!hcl_is_sequence(L, arg, &count))
+    hcl_argument_error(L, arg, "a body's table must be an array of integers from 0 to 255");
   hc_buffer *buffer = hcl_buffer_new(L);
   for (size_t i = 0; i < count; i++) {
     int64_t value;
     lua_rawgeti(L, arg, (int)(i + 1));
     if (!hcl_to_integer(L, -1, &value) || value < 0 || value > 255)
-      hcl_argument_error(L, arg, lua_pushfstring(L, "element %d is no integer from 0 to 255", (int)(i + 1)));
+      hcl_argument_error(
+          L, arg, lua_pushfstring(L, "element %d is no integer from 0 to 255", (int)(i + 1)));
     char byte = (char)value;
-    if (hc_buffer_append(buffer, (hc_slice){&byte, 1}, HCL_TEXT_LIMIT) != HC_OK) hcl_raise_memory(L);
+    if (hc_buffer_append(buffer, (hc_slice){&byte, 1}, HCL_TEXT_LIMIT) != HC_OK)
+      hcl_raise_memory(L);
     lua_pop(L, 1);
   }
   hcl_buffer_push(L, buffer);
@@ -206,11 +220,15 @@ static FILE *find_file(lua_State *L, int arg, char **room, size_t *size) {
   return file;
 }
 
-static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source *body, hc_failure *why) {
+static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source *body,
+                             hc_failure *why) {
   hc_slice waiting;
   if (!hc_stdio_buffered(file, &waiting))
-    return hc_failure_set(why, HC_ERR_UNAVAILABLE, "body file: what was read of a pipe before can't be known on this system");
-  if (waiting.size > size) return hc_failure_set(why, HC_ERR_BUSY, "body file: it has been read meanwhile");
+    return hc_failure_set(
+        why, HC_ERR_UNAVAILABLE,
+        "body file: what was read of a pipe before can't be known on this system");
+  if (waiting.size > size)
+    return hc_failure_set(why, HC_ERR_BUSY, "body file: it has been read meanwhile");
   if (waiting.size > 0) memcpy(room, waiting.data, waiting.size);
   body->bytes = (hc_slice){room, waiting.size};
   body->kind = HC_BODY_STREAM;
@@ -222,27 +240,32 @@ static hc_error share_file(lua_State *L, int arg, hc_body_source *body, hc_failu
   char *room;
   size_t size;
   FILE *file = find_file(L, arg, &room, &size);
-  if (!file) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
+  if (!file)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it has been closed meanwhile");
   if (!hc_file_has_positions(hc_stdio_file(file))) return share_stream(file, room, size, body, why);
   (void)hcl_flush_stdio(file);
   if (!hc_stdio_position(file, &body->file_offset))
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: its position can't be known");
-  hc_error code = hc_file_share(hc_stdio_file(file), body->file_offset, &body->file, &body->file_length, why);
+  hc_error code =
+      hc_file_share(hc_stdio_file(file), body->file_offset, &body->file, &body->file_length, why);
   body->kind = body->file_length == HC_FILE_NO_LENGTH ? HC_BODY_STREAM : HC_BODY_FILE;
   return code;
 }
 
 /* The request has them now. */
-static void skip_buffered(lua_State *L, int arg, const hcl_client *self, const hc_body_source *body) {
+static void skip_buffered(lua_State *L, int arg, const hcl_client *self,
+                          const hc_body_source *body) {
   char *room;
   size_t size;
-  if (body->kind != HC_BODY_STREAM || body->bytes.size == 0 || !hc_client_sends_body(self->client)) return;
+  if (body->kind != HC_BODY_STREAM || body->bytes.size == 0 || !hc_client_sends_body(self->client))
+    return;
   FILE *file = find_file(L, arg, &room, &size);
   if (file) hc_stdio_skip_buffered(file, body->bytes.size);
 }
 
 /* Of the types that check_body_type lets by; throws nothing. */
-static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body, hc_failure *why) {
+static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body,
+                           hc_failure *why) {
   memset(body, 0, sizeof *body);
   if (lua_isnoneornil(L, arg)) return HC_OK;
   if (lua_type(L, arg) == LUA_TSTRING) {
@@ -277,7 +300,8 @@ static void anchor_body(lua_State *L, hcl_client *self) {
 
 /* From here to the end nothing can be thrown: what check_body acquires is not lost, and the body of
  * a request that is still on its way is let go only when this one takes its place. */
-static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_spec *spec, hc_failure *why) {
+static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_spec *spec,
+                              hc_failure *why) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = check_body(L, 5, self, &spec->body, why);
   if (code == HC_OK) code = hc_client_request(self->client, spec, why);
@@ -401,8 +425,9 @@ static int make_chunk(lua_State *L) {
   return 1;
 }
 
-/* Making a string can run finalizers, and one that closes this very client would take the bytes away: so it is busy
- * meanwhile, and until they are consumed. The function is pushed first, since that can run them, too. */
+/* Making a string can run finalizers, and one that closes this very client would take the bytes
+ * away: so it is busy meanwhile, and until they are consumed. The function is pushed first, since
+ * that can run them, too. */
 static void push_chunk(lua_State *L, hcl_client *self) {
   hc_slice view;
   lua_pushcfunction(L, make_chunk);
@@ -447,7 +472,8 @@ static int client_read_response_body_chunk(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice view = await_body(L, self);
   if (view.size == 0) lua_pushliteral(L, "");
-  else if (view.size > SMALL_CHUNK || !push_small_chunk(L, self, view)) push_chunk(L, hcl_check_free_client(L, 1));
+  else if (view.size > SMALL_CHUNK || !push_small_chunk(L, self, view))
+    push_chunk(L, hcl_check_free_client(L, 1));
   return 1;
 }
 

@@ -1,4 +1,5 @@
-/* lua_http_client_facts.c - HTTPClient: header fields, trailers, and what the connection turned out to be. */
+/* lua_http_client_facts.c - HTTPClient: header fields, trailers, and what the connection turned out
+ * to be. */
 #include <string.h>
 
 #include "../core/http/fields.h"
@@ -31,7 +32,9 @@ static int make_trailers(lua_State *L) {
 }
 
 static int client_get_response_headers(lua_State *L) { return hcl_client_guarded(L, make_headers); }
-static int client_get_response_trailers(lua_State *L) { return hcl_client_guarded(L, make_trailers); }
+static int client_get_response_trailers(lua_State *L) {
+  return hcl_client_guarded(L, make_trailers);
+}
 
 static int make_header(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
@@ -84,7 +87,9 @@ int hcl_announced_length(lua_State *L) {
   return 1;
 }
 
-static int client_get_response_headers_as_dictionary(lua_State *L) { return hcl_client_guarded(L, make_dictionary); }
+static int client_get_response_headers_as_dictionary(lua_State *L) {
+  return hcl_client_guarded(L, make_dictionary);
+}
 
 /* --- the connection */
 
@@ -117,7 +122,8 @@ static int client_get_response_version(lua_State *L) {
 
 static int client_get_remote_address(lua_State *L) {
   hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
-  while (peer && !hc_stream_peer_is_tcp(peer)) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  while (peer && !hc_stream_peer_is_tcp(peer))
+    peer = peer->ops->below ? peer->ops->below(peer) : NULL;
   hc_address address;
   if (!peer || !hc_tcp_remote_address(peer, &address)) return push_nil(L);
   char text[HC_ADDRESS_TEXT];

@@ -18,7 +18,8 @@ FILE *hcl_to_open_file(lua_State *L, int index) {
 }
 
 bool hcl_flush_stdio(FILE *file) {
-  return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
+  return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file)
+                                                 : hc_stdio_flush(file);
 }
 
 /* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may
@@ -29,7 +30,8 @@ typedef struct stdio_sink {
 } stdio_sink;
 
 static hc_error refuse_closed(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "the file was closed while the body was being written to it");
+  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE,
+                        "the file was closed while the body was being written to it");
 }
 
 static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
@@ -49,7 +51,8 @@ static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, h
   hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, &sink, moved, why);
   file = hcl_file_of(object);
   if (!file) return code != HC_OK ? code : refuse_closed(why);
-  /* Later writes of the script follow these; and a full disk shows now, not when the file is closed. */
+  /* Later writes of the script follow these; and a full disk shows now, not when the file is
+   * closed. */
   bool is_flushed = sink.is_regular ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
   if (!is_flushed && code == HC_OK)
     code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
@@ -66,7 +69,8 @@ static bool is_same_path(lua_State *L, hcl_client *self) {
 /* Makes room for another file of the path at index 2. */
 static hc_error change_sink(lua_State *L, hcl_client *self, hc_slice *path, hc_failure *why) {
   *path = hcl_to_slice(L, 2);
-  if (strlen(path->data) != path->size) return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
+  if (strlen(path->data) != path->size)
+    return hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "the path holds a NUL byte");
   hcl_anchor_reserve(L, 1, HCL_CLIENT_PATH);
   hcl_client_close_sink(self);
   lua_pushvalue(L, 2);
@@ -87,7 +91,8 @@ static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
 /* Of what the owner is, by create_new_file or own_file_size: nil for a device. */
 static int64_t check_owner(lua_State *L, int index) {
   int64_t owner = HC_FILE_OF_NOBODY;
-  if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner)) hcl_argument_error(L, index, "owner expected");
+  if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner))
+    hcl_argument_error(L, index, "owner expected");
   return owner;
 }
 
@@ -149,7 +154,8 @@ static hc_error move_once(lua_State *L, uint64_t *total, hc_failure *why) {
   return code;
 }
 
-/* In blocking mode the core comes back every now and then. What the hooks have ended is at its end. */
+/* In blocking mode the core comes back every now and then. What the hooks have ended is at its end.
+ */
 static bool goes_on(lua_State *L) {
   if (!hc_client_is_unfinished(hcl_check_client(L, 1)->client)) return false;
   hcl_run_hooks(L);
@@ -175,4 +181,5 @@ static int client_read_response_body_to_file(lua_State *L) {
   return count + 1;
 }
 
-const luaL_Reg hcl_client_file_methods[] = {{"read_response_body_to_file", client_read_response_body_to_file}, {NULL, NULL}};
+const luaL_Reg hcl_client_file_methods[] = {
+    {"read_response_body_to_file", client_read_response_body_to_file}, {NULL, NULL}};

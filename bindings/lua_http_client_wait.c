@@ -79,14 +79,16 @@ int hcl_interest_events(lua_State *L, hc_interest interest) {
   return 1;
 }
 
-/* Seconds until the object must be called; 0 when it can do something now, nil when only an event counts. */
+/* Seconds until the object must be called; 0 when it can do something now, nil when only an event
+ * counts. */
 int hcl_interest_timeout(lua_State *L, hc_interest interest) {
   if (!interest.ready && interest.deadline == HC_NEVER) {
     lua_pushnil(L);
     return 1;
   }
   uint64_t now = hc_clock_now();
-  double seconds = interest.ready || interest.deadline <= now ? 0 : (double)(interest.deadline - now) / 1e9;
+  double seconds =
+      interest.ready || interest.deadline <= now ? 0 : (double)(interest.deadline - now) / 1e9;
   lua_pushnumber(L, seconds);
   return 1;
 }
@@ -135,7 +137,8 @@ static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of
 
 static int client_timeout(lua_State *L) {
   hc_interest interest = interest_of(L);
-  if (interest.fd == HC_NO_HANDLE && !interest.ready && interest.deadline == HC_NEVER) interest.deadline = hc_clock_now() + 2000000;
+  if (interest.fd == HC_NO_HANDLE && !interest.ready && interest.deadline == HC_NEVER)
+    interest.deadline = hc_clock_now() + 2000000;
   return hcl_interest_timeout(L, interest);
 }
 
@@ -207,7 +210,8 @@ static int client_wait_any(lua_State *L) {
 const luaL_Reg hcl_client_wait_functions[] = {{"wait_any", client_wait_any}, {NULL, NULL}};
 
 const luaL_Reg hcl_client_wait_methods[] = {
-    {"wait", client_wait},     {"get_fd", client_get_fd}, {"getfd", client_getfd},
-    {"pollfd", client_pollfd}, {"events", client_events},     {"timeout", client_timeout}, {"dirty", client_dirty},
-    {NULL, NULL},
+    {"wait", client_wait},     {"get_fd", client_get_fd},
+    {"getfd", client_getfd},   {"pollfd", client_pollfd},
+    {"events", client_events}, {"timeout", client_timeout},
+    {"dirty", client_dirty},   {NULL, NULL},
 };

@@ -10,8 +10,8 @@
 #define ROOM_FIRST ((size_t)4096)
 
 typedef struct inflater {
-  hc_inflate *inflate;  /* NULL: closed */
-  hc_buffer pending;    /* input that was not used yet */
+  hc_inflate *inflate; /* NULL: closed */
+  hc_buffer pending; /* input that was not used yet */
   hc_buffer out;
   /* bytes of `out` become a string; that can run a finalizer, which must not use this object */
   bool busy;
@@ -103,7 +103,8 @@ static int make_bytes(lua_State *L) {
   return 1;
 }
 
-/* inflater:feed(bytes [, max]) -> decoded bytes, whether more can be had without new input; nil, message, Error */
+/* inflater:feed(bytes [, max]) -> decoded bytes, whether more can be had without new input; nil,
+ * message, Error */
 static int inflater_feed(lua_State *L) {
   inflater *self = check_inflater(L);
   hc_slice data = hcl_check_string(L, 2);
@@ -112,7 +113,8 @@ static int inflater_feed(lua_State *L) {
   if (!self->inflate) return push_closed(L);
   bool is_pending = hc_buffer_size(&self->pending) > 0;
   if (is_pending) {
-    if (hc_buffer_append(&self->pending, data, HCL_TEXT_LIMIT) != HC_OK) return out_of_memory(L, self);
+    if (hc_buffer_append(&self->pending, data, HCL_TEXT_LIMIT) != HC_OK)
+      return out_of_memory(L, self);
     data = (hc_slice){hc_buffer_head(&self->pending), hc_buffer_size(&self->pending)};
   }
   size_t used;
@@ -150,8 +152,11 @@ static int inflater_is_done(lua_State *L) {
 static const luaL_Reg functions[] = {{"new", inflater_new}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"feed", inflater_feed},       {"finish", inflater_finish},
-    {"is_done", inflater_is_done}, {"close", inflater_close}, {NULL, NULL},
+    {"feed", inflater_feed},
+    {"finish", inflater_finish},
+    {"is_done", inflater_is_done},
+    {"close", inflater_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", inflater_gc}, {"__close", inflater_close}, {NULL, NULL}};

@@ -51,7 +51,8 @@ static int module_create_new_file(lua_State *L) {
   return hcl_push_refusal(L, code, &why);
 }
 
-/* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to replace */
+/* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to
+ * replace */
 static int module_keep_file_mode(lua_State *L) {
   lua_pushboolean(L, hc_file_keep_mode(check_path(L, 1), check_path(L, 2)));
   return 1;
@@ -77,7 +78,8 @@ static int module_process_number(lua_State *L) {
   return 1;
 }
 
-/* own_file_size(path) -> bytes, owner; nil where there is none, or one that others may have put there */
+/* own_file_size(path) -> bytes, owner; nil where there is none, or one that others may have put
+ * there */
 static int module_own_file_size(lua_State *L) {
   uint64_t size;
   int64_t owner;
@@ -90,22 +92,27 @@ static int module_own_file_size(lua_State *L) {
 /* file_kind(path) -> "regular", "directory", "device" or "other"; nil where there is nothing */
 static int module_file_kind(lua_State *L) {
   static const char *const names[] = {
-      [HC_FILE_REGULAR] = "regular", [HC_FILE_DIRECTORY] = "directory",
-      [HC_FILE_DEVICE] = "device",   [HC_FILE_OTHER] = "other",
+      [HC_FILE_REGULAR] = "regular",
+      [HC_FILE_DIRECTORY] = "directory",
+      [HC_FILE_DEVICE] = "device",
+      [HC_FILE_OTHER] = "other",
   };
   lua_pushstring(L, names[hc_file_kind_of(check_path(L, 1))]);
   return 1;
 }
 
-/* prepare_tls() -> boolean: is all that a first TLS connection needs there? Begins to load what is not. */
+/* prepare_tls() -> boolean: is all that a first TLS connection needs there? Begins to load what is
+ * not. */
 static int module_prepare_tls(lua_State *L) {
   lua_pushboolean(L, hc_tls_start_loading());
   return 1;
 }
 
-/* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a plain field. */
+/* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a
+ * plain field. */
 static int module_index(lua_State *L) {
-  if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error"))) return 0;
+  if (lua_type(L, 2) != LUA_TSTRING || !hc_slice_equal(hcl_to_slice(L, 2), HC_SLICE("Error")))
+    return 0;
   hcl_push_enum(L, HCL_ENUM_ERROR);
   return 1;
 }
@@ -122,7 +129,8 @@ static void set_error_enum(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
-/* What the Lua half has to find again when it is loaded anew, and this half with it: a table of the registry. */
+/* What the Lua half has to find again when it is loaded anew, and this half with it: a table of the
+ * registry. */
 static void set_kept(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "httpclient.kept");
   if (lua_isnil(L, -1)) {
@@ -144,10 +152,14 @@ typedef struct class_entry {
 } class_entry;
 
 static const class_entry classes[] = {
-    {"TLSOptions", hcl_tls_options_register},       {"X509Certificate", hcl_x509_register},
-    {"CryptoKey", hcl_crypto_key_register},         {"StreamPeerTCP", hcl_stream_peer_tcp_register},
-    {"StreamPeerTLS", hcl_stream_peer_tls_register}, {"HTTPClient", hcl_http_client_register},
-    {"Poller", hcl_poller_register},                {"Inflater", hcl_inflater_register},
+    {"TLSOptions", hcl_tls_options_register},
+    {"X509Certificate", hcl_x509_register},
+    {"CryptoKey", hcl_crypto_key_register},
+    {"StreamPeerTCP", hcl_stream_peer_tcp_register},
+    {"StreamPeerTLS", hcl_stream_peer_tls_register},
+    {"HTTPClient", hcl_http_client_register},
+    {"Poller", hcl_poller_register},
+    {"Inflater", hcl_inflater_register},
     {"Signal", hcl_signal_register},
 };
 

@@ -5,7 +5,8 @@
 
 #include "lua_binding.h"
 
-#define NAMES "httpclient.names" /* function or class table -> its text; weak, so that a module loaded anew leaves nothing */
+/* function or class table -> its text; weak, so that a module loaded anew leaves nothing */
+#define NAMES "httpclient.names"
 #define LEVEL_MOST 4             /* a method calls its helpers through one or two protected calls */
 
 static void push_names(lua_State *L) {
@@ -73,20 +74,24 @@ static const char *class_of_first(lua_State *L) {
 static void push_self_text(lua_State *L, const char *full, const char *name, const char *problem) {
   const char *class_name = class_of_first(L);
   if (class_name) {
-    lua_pushfstring(L, "calling '%s' on bad self (%s, the class %s): %s() needs an object", name, problem, class_name, full);
+    lua_pushfstring(L, "calling '%s' on bad self (%s, the class %s): %s() needs an object", name,
+                    problem, class_name, full);
   } else {
-    lua_pushfstring(L, "calling '%s' on bad self (%s): use %s(), with a colon (':')", name, problem, full);
+    lua_pushfstring(L, "calling '%s' on bad self (%s): use %s(), with a colon (':')", name, problem,
+                    full);
   }
 }
 
 /* `full` is "HTTPClient.wait_any". */
-static void push_argument_text(lua_State *L, int arg, const char *full, const char *name, const char *problem) {
+static void push_argument_text(lua_State *L, int arg, const char *full, const char *name,
+                               const char *problem) {
   const char *hint = "", *hint_end = "";
   if (class_of_first(L) && name != full) {
     hint = ": use ";
     hint_end = "(), with a dot ('.')";
   }
-  lua_pushfstring(L, "bad argument #%d to '%s' (%s)%s%s%s", arg, name, problem, hint, *hint ? full : "", hint_end);
+  lua_pushfstring(L, "bad argument #%d to '%s' (%s)%s%s%s", arg, name, problem, hint,
+                  *hint ? full : "", hint_end);
 }
 
 int hcl_argument_error(lua_State *L, int arg, const char *problem) {

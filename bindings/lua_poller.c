@@ -1,4 +1,5 @@
-/* lua_poller.c - the class Poller. It keeps its clients alive: they are fields of its anchor, by address. */
+/* lua_poller.c - the class Poller. It keeps its clients alive: they are fields of its anchor, by
+ * address. */
 #include "../core/poller.h"
 
 #include "lua_client_object.h"
@@ -82,7 +83,8 @@ static bool is_member(lua_State *L, hcl_client *client) {
   return is;
 }
 
-/* Room first. That can run a finalizer, which may close the Poller and with it forget the member, so then once more. */
+/* Room first. That can run a finalizer, which may close the Poller and with it forget the member,
+ * so then once more. */
 static void make_member(lua_State *L, hcl_client *client) {
   do set_member(L, client, 2);
   while (!is_member(L, client));
@@ -146,7 +148,8 @@ static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of
 
 #define PART 0.5
 
-/* Returns the clients that moved, as an array. The Poller is busy: a finalizer can not take it away. */
+/* Returns the clients that moved, as an array. The Poller is busy: a finalizer can not take it
+ * away. */
 static int push_moved(lua_State *L) {
   hcl_poller *self = (hcl_poller *)lua_touserdata(L, 1);
   int count = 0;
@@ -170,7 +173,8 @@ static double seconds_left(double seconds, uint64_t began) {
   return left > 0 ? left : 0;
 }
 
-/* Above the stack's top: push_moved, with its argument. HC_OK: its result in their place, or what it raised. */
+/* Above the stack's top: push_moved, with its argument. HC_OK: its result in their place, or what
+ * it raised. */
 static hc_error wait_part(lua_State *L, double seconds, int *status) {
   hcl_poller *self = check_poller(L); /* a finalizer or a hook may have closed it */
   lua_State *previous = self->runtime ? self->runtime->current : NULL;
@@ -187,7 +191,8 @@ static hc_error wait_part(lua_State *L, double seconds, int *status) {
 static int poller_wait(lua_State *L) {
   (void)check_poller(L);
   double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
-  if (seconds < 0 && !lua_isnoneornil(L, 2)) hcl_argument_error(L, 2, "0 or more seconds are needed");
+  if (seconds < 0 && !lua_isnoneornil(L, 2))
+    hcl_argument_error(L, 2, "0 or more seconds are needed");
   lua_pushcfunction(L, push_moved);
   lua_pushvalue(L, 1);
   uint64_t began = seconds > PART ? hc_clock_now() : 0;
@@ -210,14 +215,14 @@ int hcl_poller_round(lua_State *L) {
 static const luaL_Reg functions[] = {{"new", poller_new}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"add", poller_add},     {"remove", poller_remove},
-    {"count", poller_count}, {"wait", poller_wait}, {"get_fd", poller_get_fd},
-    {"getfd", poller_getfd}, {"pollfd", poller_pollfd}, {"events", poller_events},
-    {"timeout", poller_timeout}, {"dirty", poller_dirty}, {"close", poller_close},
-    {NULL, NULL},
+    {"add", poller_add},       {"remove", poller_remove}, {"count", poller_count},
+    {"wait", poller_wait},     {"get_fd", poller_get_fd}, {"getfd", poller_getfd},
+    {"pollfd", poller_pollfd}, {"events", poller_events}, {"timeout", poller_timeout},
+    {"dirty", poller_dirty},   {"close", poller_close},   {NULL, NULL},
 };
 
-static const luaL_Reg meta[] = {{"__gc", poller_gc}, {"__close", poller_go_out_of_scope}, {NULL, NULL}};
+static const luaL_Reg meta[] = {
+    {"__gc", poller_gc}, {"__close", poller_go_out_of_scope}, {NULL, NULL}};
 
 void hcl_poller_register(lua_State *L) {
   static const hcl_class class = {HCL_POLLER, "Poller.", "poller:", functions, methods, meta};

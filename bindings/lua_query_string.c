@@ -36,7 +36,8 @@ static bool float_text(double number, char text[NUMBER_TEXT]) {
   if (!(number >= -DBL_MAX && number <= DBL_MAX)) return false;
   int size = snprintf(text, NUMBER_TEXT, "%.0f", number);
   if (size > 0 && size < NUMBER_TEXT && strtod(text, NULL) == number) return true;
-  /* 15 digits are the shortest for all numbers that they can tell apart; the subnormal ones have fewer. */
+  /* 15 digits are the shortest for all numbers that they can tell apart; the subnormal ones have
+   * fewer. */
   int precision = number < DBL_MIN && number > -DBL_MIN ? 1 : 15;
   do {
     size = snprintf(text, NUMBER_TEXT, "%.*g", precision, number);
@@ -73,7 +74,9 @@ static void append(lua_State *L, const writer *w, hc_slice text) {
   check_written(L, w, hc_buffer_append(w->out, text, HCL_TEXT_LIMIT));
 }
 
-static void append_encoded(lua_State *L, const writer *w, hc_slice text) { check_written(L, w, hc_uri_encode(text, w->out)); }
+static void append_encoded(lua_State *L, const writer *w, hc_slice text) {
+  check_written(L, w, hc_uri_encode(text, w->out));
+}
 
 static void write_key(lua_State *L, const writer *w, hc_slice key) {
   if (*w->has_pairs) append(L, w, HC_SLICE("&"));
@@ -91,7 +94,9 @@ static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value)
   char text[NUMBER_TEXT];
   switch (lua_type(L, value)) {
   case LUA_TSTRING: write_text(L, w, key, hcl_to_slice(L, value)); return;
-  case LUA_TBOOLEAN: write_text(L, w, key, lua_toboolean(L, value) ? HC_SLICE("true") : HC_SLICE("false")); return;
+  case LUA_TBOOLEAN:
+    write_text(L, w, key, lua_toboolean(L, value) ? HC_SLICE("true") : HC_SLICE("false"));
+    return;
   case LUA_TNUMBER:
     if (!number_text(L, value, text)) refuse_field(L, key, "an infinity or NaN can not be written");
     write_text(L, w, key, hc_slice_of(text));
@@ -112,7 +117,8 @@ static void write_field(lua_State *L, const writer *w, hc_slice key, int value) 
     write_scalar(L, w, key, value);
     return;
   }
-  if (!hcl_is_sequence(L, value, &count)) refuse_field(L, key, "a table as value must be an array without gaps");
+  if (!hcl_is_sequence(L, value, &count))
+    refuse_field(L, key, "a table as value must be an array without gaps");
   value = lua_absindex(L, value);
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, value, (int)i);
@@ -121,7 +127,8 @@ static void write_field(lua_State *L, const writer *w, hc_slice key, int value) 
   }
 }
 
-/* The text of the key at `index`; `text` is room for a number's. The value at the top of the stack may be the key's. */
+/* The text of the key at `index`; `text` is room for a number's. The value at the top of the stack
+ * may be the key's. */
 static hc_slice check_key(lua_State *L, int index, char text[NUMBER_TEXT]) {
   if (lua_type(L, index) == LUA_TSTRING) return hcl_to_slice(L, index);
   if (lua_type(L, index) != LUA_TNUMBER) {
@@ -178,8 +185,8 @@ static void write_pairs(lua_State *L, const writer *w, int fields, size_t count)
 
 typedef struct sorted_key {
   hc_slice text;
-  int place;       /* in the table of keys */
-  bool is_string;  /* the number 1 and the string "1" may both be there */
+  int place; /* in the table of keys */
+  bool is_string; /* the number 1 and the string "1" may both be there */
 } sorted_key;
 
 static int compare_keys(const void *a, const void *b) {
@@ -197,7 +204,8 @@ static size_t count_fields(lua_State *L, int fields) {
   return count;
 }
 
-/* Fills `keys` from the table; the tables on the stack behind it anchor the keys and the numbers' texts. */
+/* Fills `keys` from the table; the tables on the stack behind it anchor the keys and the numbers'
+ * texts. */
 static size_t gather_keys(lua_State *L, int fields, sorted_key *keys, size_t room) {
   size_t count = 0;
   lua_newtable(L);

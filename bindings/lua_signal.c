@@ -11,7 +11,9 @@ typedef struct signal_object {
   hc_handle shown_fd;
 } signal_object;
 
-static signal_object *check_signal(lua_State *L) { return (signal_object *)hcl_check_object(L, 1, HCL_SIGNAL); }
+static signal_object *check_signal(lua_State *L) {
+  return (signal_object *)hcl_check_object(L, 1, HCL_SIGNAL);
+}
 
 static int signal_new(lua_State *L) {
   signal_object *self = (signal_object *)hcl_object_new(L, HCL_SIGNAL, sizeof *self);
@@ -73,9 +75,11 @@ static int signal_poll(lua_State *L) {
 static const luaL_Reg functions[] = {{"new", signal_new}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {
-    {"raise", signal_raise},   {"close", signal_close}, {"get_fd", signal_get_fd},
-    {"getfd", signal_getfd},  {"pollfd", signal_pollfd}, {"events", signal_events},
-    {"timeout", signal_timeout}, {"dirty", signal_dirty}, {"poll", signal_poll},   {NULL, NULL},
+    {"raise", signal_raise},     {"close", signal_close},
+    {"get_fd", signal_get_fd},   {"getfd", signal_getfd},
+    {"pollfd", signal_pollfd},   {"events", signal_events},
+    {"timeout", signal_timeout}, {"dirty", signal_dirty},
+    {"poll", signal_poll},       {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", signal_gc}, {NULL, NULL}};

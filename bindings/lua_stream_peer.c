@@ -18,7 +18,8 @@ hcl_stream *hcl_to_stream(lua_State *L, int index) {
 }
 
 hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name) {
-  hcl_stream *self = full_name ? (hcl_stream *)hcl_check_object(L, arg, full_name) : hcl_to_stream(L, arg);
+  hcl_stream *self =
+      full_name ? (hcl_stream *)hcl_check_object(L, arg, full_name) : hcl_to_stream(L, arg);
   if (!self) {
     hcl_type_error(L, arg, "StreamPeerTCP or StreamPeerTLS");
     return NULL;
@@ -50,7 +51,8 @@ static hcl_standing tls_standing(const hc_stream_peer *peer) {
 
 hcl_standing hcl_stream_standing(const hcl_stream *self) {
   if (!self->peer) return HCL_CLOSED;
-  hcl_standing now = hc_stream_peer_is_tcp(self->peer) ? tcp_standing(self->peer) : tls_standing(self->peer);
+  hcl_standing now =
+      hc_stream_peer_is_tcp(self->peer) ? tcp_standing(self->peer) : tls_standing(self->peer);
   return now == HCL_USABLE && self->failure.code != HC_OK ? HCL_BROKEN : now;
 }
 
@@ -85,7 +87,8 @@ hc_stream_peer *hcl_stream_need_peer(lua_State *L, int index, hcl_stream *self) 
 
 /* --- sending */
 
-/* The message of a stream that is broken; asked of the stream itself when somebody else found the failure. */
+/* The message of a stream that is broken; asked of the stream itself when somebody else found the
+ * failure. */
 static hc_error broken(hcl_stream *self) {
   if (self->failure.code == HC_OK) (void)hc_stream_peer_advance(self->peer, &self->failure);
   return HC_ERR_CONNECTION_ERROR;
@@ -98,8 +101,9 @@ static hc_error check_usable(hcl_stream *self, hc_failure *why) {
     return hc_failure_set(why, code, "%s", self->failure.text);
   }
   if (now == HCL_USABLE) return HC_OK;
-  return hc_failure_set(why, HC_ERR_UNCONFIGURED, now == HCL_CLOSED ? "the stream is not connected"
-                                                                : "the stream is not connected yet");
+  return hc_failure_set(why, HC_ERR_UNCONFIGURED,
+                        now == HCL_CLOSED ? "the stream is not connected"
+                                          : "the stream is not connected yet");
 }
 
 /* Sends from `bytes` as much as the stream takes; *sent counts. False: the stream broke. */
@@ -133,7 +137,8 @@ static hc_error broke(const hcl_stream *self, hc_failure *why) {
   return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "%s", self->failure.text);
 }
 
-/* A part of these bytes is out already, so without memory for the rest the stream can not be saved. */
+/* A part of these bytes is out already, so without memory for the rest the stream can not be saved.
+ */
 static hc_error enqueue(hcl_stream *self, hc_slice bytes, hc_failure *why) {
   if (hc_buffer_append(&self->out, bytes, SIZE_MAX / 4) == HC_OK) return HC_OK;
   hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY, "not enough memory for the bytes to send");
@@ -151,11 +156,12 @@ static hc_error put_all(hcl_stream *self, hc_slice data, hc_failure *why) {
     return hc_failure_set(why, HC_ERR_BUSY, "the peer does not take what was sent before");
   }
   if (waiting == 0 && !send_some(self, data, &sent)) return broke(self, why);
-  return sent < data.size ? enqueue(self, (hc_slice){data.data + sent, data.size - sent}, why) : HC_OK;
+  return sent < data.size ? enqueue(self, (hc_slice){data.data + sent, data.size - sent}, why)
+                          : HC_OK;
 }
 
-/* Over TLS bytes that were offered once may be in a record already, and must be offered again as they were: the queue
- * takes them. */
+/* Over TLS bytes that were offered once may be in a record already, and must be offered again as
+ * they were: the queue takes them. */
 static hc_error put_partial(hcl_stream *self, hc_slice data, size_t *sent, hc_failure *why) {
   *sent = 0;
   hc_error code = check_usable(self, why);
@@ -203,16 +209,20 @@ int hcl_stream_put_partial_data(lua_State *L) {
 
 /* --- receiving */
 
-/* Reads into `in` until it holds `wanted` bytes or the stream has no more at once. OK: there may be more later. */
+/* Reads into `in` until it holds `wanted` bytes or the stream has no more at once. OK: there may be
+ * more later. */
 static hc_io gather(hcl_stream *self, hc_buffer *in, size_t wanted) {
   while (hc_buffer_size(in) < wanted) {
     size_t missing = wanted - hc_buffer_size(in), room, got;
     char *at;
-    if (hc_buffer_reserve(in, missing < READ_ROOM ? missing : READ_ROOM, HCL_TEXT_LIMIT, &at, &room) != HC_OK) {
-      hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY, "not enough memory for the bytes received");
+    if (hc_buffer_reserve(in, missing < READ_ROOM ? missing : READ_ROOM, HCL_TEXT_LIMIT, &at,
+                          &room) != HC_OK) {
+      hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY,
+                     "not enough memory for the bytes received");
       return HC_IO_ERROR;
     }
-    hc_io io = hc_stream_peer_recv(self->peer, at, room < missing ? room : missing, &got, &self->failure);
+    hc_io io =
+        hc_stream_peer_recv(self->peer, at, room < missing ? room : missing, &got, &self->failure);
     if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_IO_OK;
     if (io != HC_IO_OK) return io;
     hc_buffer_commit(in, got);
@@ -222,10 +232,12 @@ static hc_io gather(hcl_stream *self, hc_buffer *in, size_t wanted) {
 
 /* What both reads check first. OK: the stream can be read. */
 static hc_error prepare_read(hcl_stream *self, int64_t wanted, hc_failure *why) {
-  if (wanted < 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a negative number of bytes");
+  if (wanted < 0)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a negative number of bytes");
   if (self->ended) return hc_failure_set(why, HC_ERR_FILE_EOF, "the peer has ended the stream");
   hc_error code = check_usable(self, why);
-  /* A stream that broke while the queue went out may still hold bytes that came before: the read finds out. */
+  /* A stream that broke while the queue went out may still hold bytes that came before: the read
+   * finds out. */
   if (code == HC_OK && !hcl_stream_flush(self)) hc_failure_clear(&self->failure);
   return code;
 }
@@ -239,15 +251,18 @@ static hc_error read_ending(hcl_stream *self, hc_io io, hc_failure *why) {
 /* Other readers of the stream must find what is not handed out. */
 static hc_error give_back(hcl_stream *self, hc_buffer *in, hc_failure *why) {
   size_t size = hc_buffer_size(in);
-  if (size > 0 && hc_stream_peer_unread(self->peer, (hc_slice){hc_buffer_head(in), size}) != HC_OK) {
-    hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY, "not enough memory for the bytes received");
+  if (size > 0 &&
+      hc_stream_peer_unread(self->peer, (hc_slice){hc_buffer_head(in), size}) != HC_OK) {
+    hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY,
+                   "not enough memory for the bytes received");
     return broke(self, why);
   }
   hc_buffer_free(in);
   return hc_failure_set(why, HC_ERR_BUSY, "fewer bytes than asked for have come so far");
 }
 
-/* All or nothing: ERR_BUSY while fewer are there, which stay; with the end or a failure the rest comes along. */
+/* All or nothing: ERR_BUSY while fewer are there, which stay; with the end or a failure the rest
+ * comes along. */
 static hc_error get_all(hcl_stream *self, int64_t wanted, hc_buffer *in, hc_failure *why) {
   hc_error code = prepare_read(self, wanted, why);
   if (code != HC_OK) return code;
@@ -293,7 +308,8 @@ int hcl_stream_get_available_bytes(lua_State *L) {
 
 /* --- state */
 
-/* The end in good order: as in the reference, poll closes. But not under somebody else who uses the stream. */
+/* The end in good order: as in the reference, poll closes. But not under somebody else who uses the
+ * stream. */
 static void note_end(hcl_stream *self) {
   if (self->peer->references > 1 || hc_buffer_size(&self->out) > 0) return;
   hc_stream_peer_close(self->peer);
@@ -302,7 +318,8 @@ static void note_end(hcl_stream *self) {
 
 static hc_error advance(hcl_stream *self, hc_failure *why) {
   if (hcl_stream_standing(self) == HCL_CLOSED) {
-    return self->ended ? HC_OK : hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream is not connected");
+    return self->ended ? HC_OK
+                       : hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream is not connected");
   }
   hc_io io = hc_stream_peer_advance(self->peer, &self->failure);
   if (io == HC_IO_OK) {
@@ -379,7 +396,8 @@ hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index) {
     peer = hcl_stream_adapter_of(L, index);
   }
   if ((self && self->busy) || hc_stream_peer_is_in_call(peer)) {
-    luaL_error(L, "the StreamPeer is at work: one of its methods, or of those below it, is running");
+    luaL_error(L,
+               "the StreamPeer is at work: one of its methods, or of those below it, is running");
   }
   return peer;
 }

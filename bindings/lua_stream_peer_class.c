@@ -1,4 +1,5 @@
-/* lua_stream_peer_class.c - the classes StreamPeerTCP and StreamPeerTLS: connecting, and what they tell. */
+/* lua_stream_peer_class.c - the classes StreamPeerTCP and StreamPeerTLS: connecting, and what they
+ * tell. */
 #include "lua_stream_object.h"
 
 static int new_object(lua_State *L, const char *class_name) {
@@ -32,13 +33,15 @@ static int tcp_connect_to_host(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
-static const char *const tcp_status_names[] = {"STATUS_NONE", "STATUS_CONNECTING", "STATUS_CONNECTED", "STATUS_ERROR"};
+static const char *const tcp_status_names[] = {"STATUS_NONE", "STATUS_CONNECTING",
+                                               "STATUS_CONNECTED", "STATUS_ERROR"};
 
 /* The numbers of `standing` are those of the reference. */
 static int tcp_get_status(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   /* As in 3.x, which has no poll: asking is enough to get on. */
-  if (hcl_stream_standing(self) == HCL_UNDER_WAY) (void)hc_stream_peer_advance(self->peer, &self->failure);
+  if (hcl_stream_standing(self) == HCL_UNDER_WAY)
+    (void)hc_stream_peer_advance(self->peer, &self->failure);
   lua_pushinteger(L, (lua_Integer)hcl_stream_standing(self));
   return 1;
 }
@@ -80,7 +83,8 @@ static int stream_tostring(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   bool is_tcp = luaL_testudata(L, 1, HCL_STREAM_PEER_TCP) != NULL;
   hcl_standing now = hcl_stream_standing(self);
-  return hcl_push_object_text(L, 1, is_tcp ? tcp_status_names[now] + sizeof "STATUS" : tls_names[now]);
+  return hcl_push_object_text(L, 1,
+                              is_tcp ? tcp_status_names[now] + sizeof "STATUS" : tls_names[now]);
 }
 
 /* --- StreamPeerTLS */
@@ -104,8 +108,10 @@ static unsigned port_of(hc_stream_peer *stream) {
 static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host, hc_failure *why) {
   *host = (hc_host){HC_HOST_NAME, HC_SLICE(""), 0};
   if (text.size == 0) {
-    if (hc_tls_options_is_unsafe(options) || hc_tls_options_common_name_override(options).size > 0) return HC_OK;
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no name to verify the certificate against");
+    if (hc_tls_options_is_unsafe(options) || hc_tls_options_common_name_override(options).size > 0)
+      return HC_OK;
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "there is no name to verify the certificate against");
   }
   hc_error code = hc_host_parse(text, host, why);
   if (code != HC_OK || host->scheme == 0) return code;
@@ -113,8 +119,8 @@ static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host,
 }
 
 /* Asking for the port may call a script's method, and so may the end of what was connected before. */
-static hc_error connect_over(hcl_stream *self, hc_stream_peer *below, hc_slice name, hc_tls_options *options,
-                             hc_failure *why) {
+static hc_error connect_over(hcl_stream *self, hc_stream_peer *below, hc_slice name,
+                             hc_tls_options *options, hc_failure *why) {
   hc_tls_options_retain(options);
   unsigned port = port_of(below);
   hcl_stream_reset(self);
@@ -123,8 +129,8 @@ static hc_error connect_over(hcl_stream *self, hc_stream_peer *below, hc_slice n
   return code;
 }
 
-static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text, hc_tls_options *options,
-                          hc_failure *why) {
+static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text,
+                          hc_tls_options *options, hc_failure *why) {
   hc_host name;
   hc_error code = take_name(text, options, &name, why);
   if (code != HC_OK) return code;
@@ -159,7 +165,8 @@ static int tls_connect_to_stream(lua_State *L) {
   hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
   hcl_stream_need_peer(L, 1, self);
   below = hcl_stream_peer_again(L, 5);
-  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, HC_TLS_VERIFY_FULL) : hcl_check_tls_options(L, 4);
+  hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, HC_TLS_VERIFY_FULL)
+                                            : hcl_check_tls_options(L, 4);
   if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
   hcl_stream_push_holder(L, below);
   self->busy = true;
@@ -225,7 +232,8 @@ void hcl_stream_peer_tcp_register(lua_State *L) {
                                      {"disconnect_from_host", tcp_disconnect_from_host},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new", tcp_new}, {NULL, NULL}};
-  static const hcl_class class = {HCL_STREAM_PEER_TCP, "StreamPeerTCP.", "stream:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_STREAM_PEER_TCP, "StreamPeerTCP.", "stream:", functions, methods, meta};
   hcl_class_new(L, &class);
   for (int i = 0; i < 4; i++) {
     lua_pushinteger(L, i);
@@ -240,10 +248,12 @@ void hcl_stream_peer_tls_register(lua_State *L) {
                                      {"get_stream", tls_get_stream},
                                      {"disconnect_from_stream", tls_disconnect_from_stream},
                                      {NULL, NULL}};
-  static const char *const names[] = {"STATUS_DISCONNECTED", "STATUS_HANDSHAKING", "STATUS_CONNECTED", "STATUS_ERROR",
+  static const char *const names[] = {"STATUS_DISCONNECTED", "STATUS_HANDSHAKING",
+                                      "STATUS_CONNECTED", "STATUS_ERROR",
                                       "STATUS_ERROR_HOSTNAME_MISMATCH"};
   static const luaL_Reg functions[] = {{"new", tls_new}, {NULL, NULL}};
-  static const hcl_class class = {HCL_STREAM_PEER_TLS, "StreamPeerTLS.", "stream:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_STREAM_PEER_TLS, "StreamPeerTLS.", "stream:", functions, methods, meta};
   hcl_class_new(L, &class);
   for (int i = 0; i < 5; i++) {
     lua_pushinteger(L, i);

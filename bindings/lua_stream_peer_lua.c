@@ -1,11 +1,13 @@
-/* lua_stream_peer_lua.c - a stream peer around an object of the script's own: any table or userdata with the methods
- * put_partial_data and get_partial_data.
+/* lua_stream_peer_lua.c - a stream peer around an object of the script's own: any table or userdata
+ * with the methods put_partial_data and get_partial_data.
  *
- * Every call into Lua is protected and runs on one thread that is kept for this and never resumed: the caller may be any
- * coroutine, even one that is gone by the next call. What the object answers is believed only after checks.
+ * Every call into Lua is protected and runs on one thread that is kept for this and never resumed:
+ * the caller may be any coroutine, even one that is gone by the next call. What the object answers
+ * is believed only after checks.
  *
- * The stream does not keep the object alive, or one that knows its own client would never be collected. A holder does, a
- * userdata with the object in its anchor, and whoever uses the stream keeps the holder in an anchor of his own. */
+ * The stream does not keep the object alive, or one that knows its own client would never be
+ * collected. A holder does, a userdata with the object in its anchor, and whoever uses the stream
+ * keeps the holder in an anchor of his own. */
 #include <string.h>
 
 #include "../core/base/memory.h"
@@ -17,37 +19,41 @@
 #define OBJECT_SLOT 1                   /* of a holder: the script's object */
 #define CALLS_THREAD "httpclient.calls"
 
-#define PIECE_LIMIT 65536u        /* the most that one call of put_partial_data or get_partial_data is asked to move */
+/* the most that one call of put_partial_data or get_partial_data is asked to move */
+#define PIECE_LIMIT 65536u
 #define PEEK_SIZE 4096u
-#define RETRY_NS 5000000ull       /* without a descriptor there is nothing to sleep on but the clock */
-#define FRUITLESS_MOST 8          /* so many calls in a row, none RETRY_NS after the other, may move nothing */
+/* without a descriptor there is nothing to sleep on but the clock */
+#define RETRY_NS 5000000ull
+/* so many calls in a row, none RETRY_NS after the other, may move nothing */
+#define FRUITLESS_MOST 8
 #define STATUS_CONNECTING 1
 #define STATUS_CONNECTED 2
 
 typedef struct adapter {
   hc_stream_peer base;
-  lua_State *L;        /* the thread for calls; lives as long as the Lua state */
+  lua_State *L; /* the thread for calls; lives as long as the Lua state */
   /* reference in the registry: the object while a finalizer lends it, else false */
   int lent;
-  bool in_call;        /* the object's method is running: it must not come back to this stream */
-  bool usable;         /* advance has said so */
-  bool ended;          /* the object has said ERR_FILE_EOF */
-  bool has_counted;    /* it has told of bytes to read since the last receive */
+  bool in_call; /* the object's method is running: it must not come back to this stream */
+  bool usable; /* advance has said so */
+  bool ended; /* the object has said ERR_FILE_EOF */
+  bool has_counted; /* it has told of bytes to read since the last receive */
   /* it did, and gave none: that goes for nothing until it gives some, or counts none */
   bool is_doubted;
-  unsigned fruitless;  /* see FRUITLESS_MOST */
+  unsigned fruitless; /* see FRUITLESS_MOST */
   uint64_t fruitless_at;
   bool closed;
-  hc_buffer host;      /* what endpoint shows */
+  hc_buffer host; /* what endpoint shows */
 } adapter;
 
-/* One call into the object: what goes in and what comes out, so that the protected function needs nothing else. */
+/* One call into the object: what goes in and what comes out, so that the protected function needs
+ * nothing else. */
 typedef struct adapter_call {
   adapter *self;
-  hc_slice data;       /* in: to send */
-  char *into;          /* in: room for data */
+  hc_slice data; /* in: to send */
+  char *into; /* in: room for data */
   size_t room;
-  hc_io io;            /* out */
+  hc_io io; /* out */
   size_t moved;
   hc_failure *why;
   hc_interest *interest;
@@ -108,8 +114,10 @@ static bool call_plain(lua_State *L, const adapter_call *call, const char *name,
   return true;
 }
 
-/* The integer that object:name() gives, or `fallback` when there is no such method or it gives something else. */
-static int64_t ask_integer(lua_State *L, const adapter_call *call, const char *name, int64_t fallback) {
+/* The integer that object:name() gives, or `fallback` when there is no such method or it gives
+ * something else. */
+static int64_t ask_integer(lua_State *L, const adapter_call *call, const char *name,
+                           int64_t fallback) {
   int64_t value = fallback;
   if (!call_plain(L, call, name, 1)) return fallback;
   if (!hcl_to_integer(L, -1, &value)) value = fallback;
@@ -117,8 +125,10 @@ static int64_t ask_integer(lua_State *L, const adapter_call *call, const char *n
   return value;
 }
 
-/* Records the failure that a method answered with: its code, and the first text at `from` or behind it. */
-static void record_answer(lua_State *L, adapter_call *call, const char *method, int64_t code, int from) {
+/* Records the failure that a method answered with: its code, and the first text at `from` or behind
+ * it. */
+static void record_answer(lua_State *L, adapter_call *call, const char *method, int64_t code,
+                          int from) {
   const char *text = NULL;
   for (int i = from; !text && i <= lua_gettop(L); i++) {
     if (lua_type(L, i) == LUA_TSTRING && lua_rawlen(L, i) > 0) text = lua_tostring(L, i);
@@ -129,7 +139,8 @@ static void record_answer(lua_State *L, adapter_call *call, const char *method, 
   hc_failure_set(call->why, (hc_error)code, "stream's %s: %s", method, text);
 }
 
-static int refuse_answer(lua_State *L, adapter_call *call, const char *method, const char *problem) {
+static int refuse_answer(lua_State *L, adapter_call *call, const char *method,
+                         const char *problem) {
   (void)L;
   call->io = HC_IO_ERROR;
   hc_failure_set(call->why, HC_ERR_INVALID_DATA, "stream's %s: %s", method, problem);
@@ -140,11 +151,13 @@ static int do_send(lua_State *L) {
   static const char name[] = "put_partial_data";
   adapter_call *call = call_of(L);
   int64_t code, sent;
-  if (!push_method(L, call, name)) return refuse_answer(L, call, name, "there is no such method any more");
+  if (!push_method(L, call, name))
+    return refuse_answer(L, call, name, "there is no such method any more");
   hcl_push_slice(L, call->data);
   lua_call(L, 2, 3);
   int first = lua_gettop(L) - 2;
-  if (!hcl_to_integer(L, first, &code)) return refuse_answer(L, call, name, "the first result is no Error");
+  if (!hcl_to_integer(L, first, &code))
+    return refuse_answer(L, call, name, "the first result is no Error");
   if (code != HC_OK) {
     record_answer(L, call, name, code, first + 1);
     return 0;
@@ -161,11 +174,13 @@ static int do_recv(lua_State *L) {
   static const char name[] = "get_partial_data";
   adapter_call *call = call_of(L);
   int64_t code;
-  if (!push_method(L, call, name)) return refuse_answer(L, call, name, "there is no such method any more");
+  if (!push_method(L, call, name))
+    return refuse_answer(L, call, name, "there is no such method any more");
   hcl_push_integer(L, (int64_t)call->room);
   lua_call(L, 2, 3);
   int first = lua_gettop(L) - 2;
-  if (!hcl_to_integer(L, first, &code)) return refuse_answer(L, call, name, "the first result is no Error");
+  if (!hcl_to_integer(L, first, &code))
+    return refuse_answer(L, call, name, "the first result is no Error");
   if (code != HC_OK && code != HC_ERR_FILE_EOF) {
     record_answer(L, call, name, code, first + 1);
     return 0;
@@ -173,9 +188,11 @@ static int do_recv(lua_State *L) {
   call->self->ended = code == HC_ERR_FILE_EOF;
   call->io = call->self->ended ? HC_IO_EOF : HC_IO_WANT_READ;
   if (lua_isnil(L, first + 1)) return 0;
-  if (lua_type(L, first + 1) != LUA_TSTRING) return refuse_answer(L, call, name, "the second result is no string");
+  if (lua_type(L, first + 1) != LUA_TSTRING)
+    return refuse_answer(L, call, name, "the second result is no string");
   hc_slice data = hcl_to_slice(L, first + 1);
-  if (data.size > call->room) return refuse_answer(L, call, name, "it gave more than was asked for");
+  if (data.size > call->room)
+    return refuse_answer(L, call, name, "it gave more than was asked for");
   if (data.size == 0) return 0;
   /* The last bytes may come together with the end, which the next read then finds in `ended`. */
   memcpy(call->into, data.data, data.size);
@@ -199,7 +216,8 @@ static int do_advance(lua_State *L) {
     record_answer(L, call, "poll", code, top + 2);
   } else {
     call->io = HC_IO_ERROR;
-    hc_failure_set(call->why, HC_ERR_CONNECTION_ERROR, "the stream is not connected (its status is %d)",
+    hc_failure_set(call->why, HC_ERR_CONNECTION_ERROR,
+                   "the stream is not connected (its status is %d)",
                    (int)(status < 0 || status > 99 ? -1 : status));
   }
   return 0;
@@ -263,12 +281,13 @@ static hc_io run_protected(lua_State *L, adapter_call *call, lua_CFunction funct
   return HC_IO_ERROR;
 }
 
-/* The method may let go of the last reference to this stream: after run the caller reads from `call` alone, unless it
- * holds a reference of its own. */
+/* The method may let go of the last reference to this stream: after run the caller reads from
+ * `call` alone, unless it holds a reference of its own. */
 static hc_io run(adapter_call *call, lua_CFunction function) {
   adapter *self = call->self;
   if (self->in_call) {
-    hc_failure_set(call->why, HC_ERR_BUSY, "the stream's method used the connection that it serves");
+    hc_failure_set(call->why, HC_ERR_BUSY,
+                   "the stream's method used the connection that it serves");
     return HC_IO_ERROR;
   }
   hc_stream_peer_retain(&self->base);
@@ -284,7 +303,8 @@ static hc_io refuse_closed(hc_failure *why) {
   return HC_IO_ERROR;
 }
 
-/* An object whose descriptor is always ready, and that moves nothing, must not keep the waiters from sleeping. */
+/* An object whose descriptor is always ready, and that moves nothing, must not keep the waiters
+ * from sleeping. */
 static hc_io note_fruit(adapter *self, hc_io io) {
   if (io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE) {
     self->fruitless = 0;
@@ -307,7 +327,8 @@ static hc_io adapter_advance(hc_stream_peer *peer, hc_failure *why) {
   return io;
 }
 
-static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
+                          hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .why = why};
   *sent = 0;
   if (call.self->closed) return refuse_closed(why);
@@ -321,7 +342,8 @@ static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t co
   return io;
 }
 
-static hc_io adapter_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io adapter_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
+                          hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .into = into, .room = room, .why = why};
   *got = 0;
   if (call.self->closed) return refuse_closed(why);
@@ -329,7 +351,8 @@ static hc_io adapter_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
   if (call.room > PIECE_LIMIT) call.room = PIECE_LIMIT;
   hc_stream_peer_retain(peer);
   hc_io io = note_fruit(call.self, run(&call, do_recv));
-  call.self->is_doubted = io == HC_IO_WANT_READ && (call.self->is_doubted || call.self->has_counted);
+  call.self->is_doubted =
+      io == HC_IO_WANT_READ && (call.self->is_doubted || call.self->has_counted);
   call.self->has_counted = false;
   hc_stream_peer_release(peer);
   *got = io == HC_IO_OK ? call.moved : 0;
@@ -365,14 +388,16 @@ static hc_io adapter_peek(hc_stream_peer *peer, hc_failure *why) {
 
 static void adapter_interest(hc_stream_peer *peer, hc_interest *out) {
   adapter_call call = {.self = adapter_of(peer), .interest = out};
-  *out = (hc_interest){.fd = HC_NO_HANDLE, .events = 0, .ready = call.self->ended, .deadline = HC_NEVER};
+  *out = (hc_interest){
+      .fd = HC_NO_HANDLE, .events = 0, .ready = call.self->ended, .deadline = HC_NEVER};
   if (call.self->closed || call.self->in_call) return;
   hc_stream_peer_retain(peer);
   (void)run(&call, do_interest);
   if (call.self->fruitless == FRUITLESS_MOST) out->fd = HC_NO_HANDLE;
-  /* Before it is usable the descriptor may stand for another phase, and bytes that were counted may yet come without an
-   * event: look again soon, too. */
-  if (out->fd == HC_NO_HANDLE || !call.self->usable || call.self->is_doubted) out->deadline = hc_clock_now() + RETRY_NS;
+  /* Before it is usable the descriptor may stand for another phase, and bytes that were counted may
+   * yet come without an event: look again soon, too. */
+  if (out->fd == HC_NO_HANDLE || !call.self->usable || call.self->is_doubted)
+    out->deadline = hc_clock_now() + RETRY_NS;
   out->events = out->fd != HC_NO_HANDLE && !call.self->usable ? HC_EVENT_READ : 0;
   hc_stream_peer_release(peer);
 }
@@ -404,7 +429,9 @@ static void adapter_destroy(hc_stream_peer *peer) {
   hc_memory_release(call.self);
 }
 
-static bool adapter_is_in_call(const hc_stream_peer *peer) { return ((const adapter *)peer)->in_call; }
+static bool adapter_is_in_call(const hc_stream_peer *peer) {
+  return ((const adapter *)peer)->in_call;
+}
 
 static const hc_stream_peer_ops adapter_ops = {
     .name = "StreamPeer",
@@ -424,7 +451,7 @@ static const hc_stream_peer_ops adapter_ops = {
 
 typedef struct holder {
   hc_stream_peer *peer;
-  const adapter *adapter;  /* the same, also when `peer` is let go */
+  const adapter *adapter; /* the same, also when `peer` is let go */
 } holder;
 
 static int holder_gc(lua_State *L) {

@@ -10,8 +10,8 @@ typedef struct options_object {
   hc_tls_options *options;
 } options_object;
 
-/* What a constructor gathers. The slices point to Lua strings that the arguments keep alive, the arrays of slices and
- * the objects made from PEM text stand on the stack. */
+/* What a constructor gathers. The slices point to Lua strings that the arguments keep alive, the
+ * arrays of slices and the objects made from PEM text stand on the stack. */
 typedef struct gathering {
   hc_tls_settings settings;
   int arg;         /* the place of `extra` */
@@ -47,10 +47,12 @@ static int check_version(lua_State *L, const gathering *g, int value) {
   return refuse(L, g, "\"1.0\", \"1.1\", \"1.2\" or \"1.3\" expected");
 }
 
-/* Pushes the array of slices and what holds their strings: they live as long as it is on the stack. */
+/* Pushes the array of slices and what holds their strings: they live as long as it is on the stack.
+ */
 static const hc_slice *check_strings(lua_State *L, const gathering *g, int value, size_t *count) {
   if (!lua_istable(L, value)) refuse_type(L, g, value, "array of strings");
-  if (!hcl_is_sequence(L, value, count) || *count > INT32_MAX) refuse(L, g, "array of strings expected");
+  if (!hcl_is_sequence(L, value, count) || *count > INT32_MAX)
+    refuse(L, g, "array of strings expected");
   value = lua_absindex(L, value);
   hc_slice *slices = (hc_slice *)lua_newuserdata(L, (*count + 1) * sizeof *slices);
   /* the caller's table may change before the options are made */
@@ -64,7 +66,8 @@ static const hc_slice *check_strings(lua_State *L, const gathering *g, int value
   return slices;
 }
 
-/* The object itself, or a new one of the PEM text; pushes it. NULL for other types; raises for text that is none. */
+/* The object itself, or a new one of the PEM text; pushes it. NULL for other types; raises for text
+ * that is none. */
 static hc_certificates *push_certificates(lua_State *L, int value, hc_failure *why) {
   value = lua_absindex(L, value);
   if (lua_type(L, value) != LUA_TSTRING) {
@@ -97,16 +100,26 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
   hcl_push_new_key(L);
   hc_key *key = hcl_to_key(L, -1);
   hc_slice passphrase = lua_isnil(L, g->passphrase) ? HC_SLICE("") : hcl_to_slice(L, g->passphrase);
-  if (hcl_load_private_key_text(key, hcl_to_slice(L, value), passphrase, &why) != HC_OK) refuse(L, g, why.text);
+  if (hcl_load_private_key_text(key, hcl_to_slice(L, value), passphrase, &why) != HC_OK)
+    refuse(L, g, why.text);
   return key;
 }
 
-/* --- the keys of `extra`; each taker may leave two values on the stack that must live until the options are made */
+/* --- the keys of `extra`; each taker may leave two values on the stack that must live until the
+ * options are made */
 
-static void take_min_version(lua_State *L, gathering *g, int v) { g->settings.min_version = check_version(L, g, v); }
-static void take_max_version(lua_State *L, gathering *g, int v) { g->settings.max_version = check_version(L, g, v); }
-static void take_ciphers(lua_State *L, gathering *g, int v) { g->settings.ciphers = check_text(L, g, v); }
-static void take_keylog_file(lua_State *L, gathering *g, int v) { g->settings.keylog_file = check_text(L, g, v); }
+static void take_min_version(lua_State *L, gathering *g, int v) {
+  g->settings.min_version = check_version(L, g, v);
+}
+static void take_max_version(lua_State *L, gathering *g, int v) {
+  g->settings.max_version = check_version(L, g, v);
+}
+static void take_ciphers(lua_State *L, gathering *g, int v) {
+  g->settings.ciphers = check_text(L, g, v);
+}
+static void take_keylog_file(lua_State *L, gathering *g, int v) {
+  g->settings.keylog_file = check_text(L, g, v);
+}
 
 static void take_certificate(lua_State *L, gathering *g, int v) {
   (void)check_certificate(L, g, v);
@@ -148,7 +161,8 @@ static void take_tolerate_missing_close_notify(lua_State *L, gathering *g, int v
 static void take_pinned_keys(lua_State *L, gathering *g, int v) {
   g->settings.pinned_keys = check_strings(L, g, v, &g->settings.pinned_key_count);
   /* A list that came out empty by mistake must not mean "anything goes". */
-  if (g->settings.pinned_key_count == 0) refuse(L, g, "the list is empty, so nothing could match it");
+  if (g->settings.pinned_key_count == 0)
+    refuse(L, g, "the list is empty, so nothing could match it");
 }
 
 static void take_alpn(lua_State *L, gathering *g, int v) {
@@ -170,11 +184,16 @@ typedef struct extra_key {
 } extra_key;
 
 static const extra_key extra_keys[] = {
-    {"min_version", take_min_version},   {"max_version", take_max_version},
-    {"pinned_keys", take_pinned_keys},   {"crl_file", take_crl_file},
-    {"certificate", take_certificate},   {"require_ocsp_stapling", take_require_ocsp_stapling},
-    {"private_key", take_private_key},   {"ciphers", take_ciphers},
-    {"alpn", take_alpn},                 {"post_handshake_auth", take_post_handshake_auth},
+    {"min_version", take_min_version},
+    {"max_version", take_max_version},
+    {"pinned_keys", take_pinned_keys},
+    {"crl_file", take_crl_file},
+    {"certificate", take_certificate},
+    {"require_ocsp_stapling", take_require_ocsp_stapling},
+    {"private_key", take_private_key},
+    {"ciphers", take_ciphers},
+    {"alpn", take_alpn},
+    {"post_handshake_auth", take_post_handshake_auth},
     {"legacy_renegotiation", take_legacy_renegotiation},
     {"tolerate_missing_close_notify", take_tolerate_missing_close_notify},
     {"keylog_file", take_keylog_file},
@@ -192,7 +211,8 @@ static bool is_extra_key(hc_slice name) {
 static void refuse_unknown_keys(lua_State *L, int arg) {
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
-      hcl_argument_error(L, arg, lua_pushfstring(L, "extra: unknown key of type %s", luaL_typename(L, -2)));
+      hcl_argument_error(L, arg,
+                         lua_pushfstring(L, "extra: unknown key of type %s", luaL_typename(L, -2)));
     }
     if (!is_extra_key(hcl_to_slice(L, -2))) {
       hcl_argument_error(L, arg, lua_pushfstring(L, "extra.%s: unknown key", lua_tostring(L, -2)));
@@ -235,7 +255,9 @@ static void take_extra(lua_State *L, gathering *g) {
 
 /* --- the constructors */
 
-static void push_options(lua_State *L) { hcl_object_new(L, HCL_TLS_OPTIONS, sizeof(options_object)); }
+static void push_options(lua_State *L) {
+  hcl_object_new(L, HCL_TLS_OPTIONS, sizeof(options_object));
+}
 
 /* Pushes the chain's object, or nil. */
 static void take_chain(lua_State *L, gathering *g, int arg) {
@@ -253,8 +275,8 @@ static void take_chain(lua_State *L, gathering *g, int arg) {
   g->chain = lua_gettop(L);
 }
 
-/* A script that runs in between, as a finalizer does, may have loaded the objects anew: what they hold now counts, and
- * nothing runs any more until the options are made. */
+/* A script that runs in between, as a finalizer does, may have loaded the objects anew: what they
+ * hold now counts, and nothing runs any more until the options are made. */
 static void take_objects(lua_State *L, gathering *g) {
   if (g->chain) g->settings.trusted_chain = hcl_to_certificates(L, g->chain);
   if (g->certificate) g->settings.certificate = hcl_to_certificates(L, g->certificate);
@@ -311,7 +333,8 @@ static int options_client_unsafe(lua_State *L) {
 }
 
 hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify) {
-  const char *name = verify == HC_TLS_VERIFY_FULL ? "httpclient.options.verified" : "httpclient.options.unverified";
+  const char *name = verify == HC_TLS_VERIFY_FULL ? "httpclient.options.verified"
+                                                  : "httpclient.options.unverified";
   lua_getfield(L, LUA_REGISTRYINDEX, name);
   hc_tls_options *options = hcl_to_tls_options(L, -1);
   lua_pop(L, 1);
@@ -380,6 +403,7 @@ void hcl_tls_options_register(lua_State *L) {
                                      {"is_server", options_is_server},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", options_gc}, {NULL, NULL}};
-  static const hcl_class class = {HCL_TLS_OPTIONS, "TLSOptions.", "options:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_TLS_OPTIONS, "TLSOptions.", "options:", functions, methods, meta};
   hcl_class_new(L, &class);
 }

@@ -4,7 +4,8 @@
 #include "../core/stream/tls/x509.h"
 #include "lua_binding.h"
 
-/* A load makes a new core object and swaps it in: TLSOptions made before keep what they were given. */
+/* A load makes a new core object and swaps it in: TLSOptions made before keep what they were given.
+ */
 typedef struct certificate_object {
   hc_certificates *certificates; /* NULL: empty */
 } certificate_object;
@@ -29,18 +30,21 @@ static bool is_path(hc_slice path, hc_failure *why) {
   const char *reason = NULL;
   if (path.size == 0) reason = "the path is empty";
   else if (memchr(path.data, '\0', path.size)) reason = "the path holds a NUL byte";
-  else if (hcl_holds_pem(path)) reason = "a path is wanted, and this is PEM text, which load_from_string(text) takes";
+  else if (hcl_holds_pem(path))
+    reason = "a path is wanted, and this is PEM text, which load_from_string(text) takes";
   if (!reason) return true;
   hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "%s", reason);
   return false;
 }
 
-static hc_error explain_text(hc_slice text, hc_error code, const char *kind, const char *class_name, hc_failure *why) {
+static hc_error explain_text(hc_slice text, hc_error code, const char *kind, const char *class_name,
+                             hc_failure *why) {
   if (code != HC_ERR_INVALID_DATA || hcl_holds_pem(text)) return code;
   hc_failure plain = *why;
   hc_failure_clear(why);
-  return hc_failure_set(why, code, "%s: PEM text is wanted (\"-----BEGIN %s-----\"), and %s:load(path) reads files",
-                        plain.text, kind, class_name);
+  return hc_failure_set(
+      why, code, "%s: PEM text is wanted (\"-----BEGIN %s-----\"), and %s:load(path) reads files",
+      plain.text, kind, class_name);
 }
 
 hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text, hc_failure *why) {
@@ -50,10 +54,12 @@ hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text,
 
 hc_error hcl_load_key_text(hc_key *key, hc_slice text, hc_key_half half, hc_failure *why) {
   hc_error code = hc_key_load_text(key, text, half, why);
-  return explain_text(text, code, half == HC_KEY_PUBLIC ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey", why);
+  return explain_text(text, code, half == HC_KEY_PUBLIC ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey",
+                      why);
 }
 
-hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase, hc_failure *why) {
+hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphrase,
+                                   hc_failure *why) {
   hc_error code = hc_key_load_encrypted_text(key, text, passphrase, why);
   return explain_text(text, code, "PRIVATE KEY", "CryptoKey", why);
 }
@@ -86,8 +92,10 @@ static int certificate_new(lua_State *L) {
   return 1;
 }
 
-/* Takes what `fill` makes of `source` in place of the old content; on failure the old content stays. */
-static int certificate_replace(lua_State *L, certificate_object *self, hc_slice source, source_kind kind) {
+/* Takes what `fill` makes of `source` in place of the old content; on failure the old content
+ * stays. */
+static int certificate_replace(lua_State *L, certificate_object *self, hc_slice source,
+                               source_kind kind) {
   hc_failure why = {HC_OK, ""};
   if (kind == SOURCE_FILE && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
   hc_certificates *fresh = hc_certificates_new();
@@ -139,7 +147,8 @@ static int certificate_save_to_string(lua_State *L) {
   certificate_object *self = check_certificate(L);
   hc_failure why = {HC_OK, ""};
   hc_buffer *out = hcl_buffer_new(L);
-  hc_error code = self->certificates ? hc_certificates_save_text(self->certificates, out, &why) : HC_OK;
+  hc_error code =
+      self->certificates ? hc_certificates_save_text(self->certificates, out, &why) : HC_OK;
   return push_saved(L, out, code, &why);
 }
 
@@ -159,13 +168,16 @@ void hcl_x509_register(lua_State *L) {
                                      {"save_to_string", certificate_save_to_string},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", certificate_gc}, {NULL, NULL}};
-  static const hcl_class class = {HCL_X509_CERTIFICATE, "X509Certificate.", "certificate:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_X509_CERTIFICATE, "X509Certificate.", "certificate:", functions, methods, meta};
   hcl_class_new(L, &class);
 }
 
 /* --- CryptoKey */
 
-static key_object *check_key(lua_State *L) { return (key_object *)hcl_check_object(L, 1, HCL_CRYPTO_KEY); }
+static key_object *check_key(lua_State *L) {
+  return (key_object *)hcl_check_object(L, 1, HCL_CRYPTO_KEY);
+}
 
 static int key_gc(lua_State *L) {
   key_object *self = (key_object *)luaL_testudata(L, 1, HCL_CRYPTO_KEY);
@@ -192,7 +204,8 @@ void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what) 
   }
   const char *problem = NULL;
   if (lua_type(L, index) != LUA_TSTRING) {
-    const char *format = is_function ? "string expected of the function, got %s" : "string or function expected, got %s";
+    const char *format = is_function ? "string expected of the function, got %s"
+                                     : "string or function expected, got %s";
     problem = lua_pushfstring(L, format, hcl_type_name(L, index));
   } else {
     hc_slice text = hcl_to_slice(L, index);
@@ -216,18 +229,23 @@ static void check_passphrase(lua_State *L) {
 }
 
 /* With a passphrase a private key is meant, unless public_only says otherwise. */
-static hc_error load_private(lua_State *L, hc_key *key, hc_slice source, source_kind kind, hc_failure *why) {
+static hc_error load_private(lua_State *L, hc_key *key, hc_slice source, source_kind kind,
+                             hc_failure *why) {
   hc_slice passphrase = hcl_to_slice(L, 4);
   return kind == SOURCE_FILE ? hc_key_load_encrypted_file(key, source.data, passphrase, why)
                              : hcl_load_private_key_text(key, source, passphrase, why);
 }
 
-static hc_error load_half(hc_key *key, hc_slice source, hc_key_half half, source_kind kind, hc_failure *why) {
-  return kind == SOURCE_FILE ? hc_key_load_file(key, source.data, half, why) : hcl_load_key_text(key, source, half, why);
+static hc_error load_half(hc_key *key, hc_slice source, hc_key_half half, source_kind kind,
+                          hc_failure *why) {
+  return kind == SOURCE_FILE ? hc_key_load_file(key, source.data, half, why)
+                             : hcl_load_key_text(key, source, half, why);
 }
 
-/* With nothing said about the half (argument 3), a text that holds no private key may hold a public one. */
-static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, source_kind kind, hc_failure *why) {
+/* With nothing said about the half (argument 3), a text that holds no private key may hold a public
+ * one. */
+static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, source_kind kind,
+                         hc_failure *why) {
   bool is_said = !lua_isnoneornil(L, 3);
   if (lua_isstring(L, 4) && !lua_toboolean(L, 3)) return load_private(L, key, source, kind, why);
   hc_key_half half = hcl_opt_false(L, 3) ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
@@ -318,7 +336,8 @@ int hcl_load_pkcs12(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   lua_settop(L, 2);
   hc_slice path = hcl_check_string(L, 1);
-  if (!lua_isnil(L, 2) && lua_type(L, 2) != LUA_TSTRING && !lua_isfunction(L, 2)) return hcl_type_error(L, 2, "string or function");
+  if (!lua_isnil(L, 2) && lua_type(L, 2) != LUA_TSTRING && !lua_isfunction(L, 2))
+    return hcl_type_error(L, 2, "string or function");
   /* many such files have an empty one */
   bool is_empty = lua_type(L, 2) == LUA_TSTRING && hcl_to_slice(L, 2).size == 0;
   if (!is_empty) hcl_resolve_passphrase(L, 2, 2, "passphrase");

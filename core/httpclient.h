@@ -83,7 +83,9 @@ HC_API int hc_version_number(void);
 HC_API int hc_abi(void);
 /* Can code that was compiled with this header use the library that is there? Ask once, where the
  * library is shared. */
-static inline bool hc_abi_fits(void) { return hc_abi() == HC_ABI && hc_version_number() >= HC_VERSION_NUMBER; }
+static inline bool hc_abi_fits(void) {
+  return hc_abi() == HC_ABI && hc_version_number() >= HC_VERSION_NUMBER;
+}
 
 /* --- results */
 
@@ -161,7 +163,8 @@ typedef struct hc_failure {
  * recorded already (the first one tells the cause, later ones are its echo). Control bytes become
  * '?', since the text may quote a server; a text that is too long is cut. `failure` may be NULL.
  * Returns `code`, so that `return hc_failure_set(...)` reads well. */
-HC_API hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, ...) HC_PRINTF(3, 4);
+HC_API hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, ...)
+    HC_PRINTF(3, 4);
 HC_API void hc_failure_clear(hc_failure *failure);
 
 /* --- bytes */
@@ -221,18 +224,18 @@ HC_API hc_error hc_set_allocator(const hc_allocator *allocator);
 /* --- client */
 
 typedef struct hc_client hc_client;
-typedef struct hc_stream_peer hc_stream_peer;  /* a byte stream: stream.h */
-typedef struct hc_tls_options hc_tls_options;  /* how TLS is to be made: tls.h */
+typedef struct hc_stream_peer hc_stream_peer; /* a byte stream: stream.h */
+typedef struct hc_tls_options hc_tls_options; /* how TLS is to be made: tls.h */
 
 typedef enum hc_status {
   HC_STATUS_DISCONNECTED = 0,
-  HC_STATUS_RESOLVING = 1,         /* the host's name is being looked up */
+  HC_STATUS_RESOLVING = 1, /* the host's name is being looked up */
   HC_STATUS_CANT_RESOLVE = 2,
-  HC_STATUS_CONNECTING = 3,        /* TCP, proxy tunnel or TLS handshake under way */
+  HC_STATUS_CONNECTING = 3, /* TCP, proxy tunnel or TLS handshake under way */
   HC_STATUS_CANT_CONNECT = 4,
-  HC_STATUS_CONNECTED = 5,         /* ready for a request */
-  HC_STATUS_REQUESTING = 6,        /* the request goes out, or the head of its answer is awaited */
-  HC_STATUS_BODY = 7,              /* the head is in; the content can be read */
+  HC_STATUS_CONNECTED = 5, /* ready for a request */
+  HC_STATUS_REQUESTING = 6, /* the request goes out, or the head of its answer is awaited */
+  HC_STATUS_BODY = 7, /* the head is in; the content can be read */
   HC_STATUS_CONNECTION_ERROR = 8,
   HC_STATUS_TLS_HANDSHAKE_ERROR = 9
 } hc_status;
@@ -257,21 +260,29 @@ HC_API const hc_failure *hc_client_last_error(const hc_client *c);
 
 /* Which version of HTTP is spoken. HTTP/2 needs a library that was built with libnghttp2. */
 typedef enum hc_version_wish {
-  HC_VERSION_1,     /* HTTP/1.1, and ALPN offers nothing else */
-  HC_VERSION_AUTO,  /* HTTP/2 where TLS agrees on it by ALPN (RFC 7301); in clear HTTP/1.1 */
-  HC_VERSION_2      /* HTTP/2, or no connection; in clear by prior knowledge (RFC 9113 section 3.3) */
+  HC_VERSION_1, /* HTTP/1.1, and ALPN offers nothing else */
+  HC_VERSION_AUTO, /* HTTP/2 where TLS agrees on it by ALPN (RFC 7301); in clear HTTP/1.1 */
+  HC_VERSION_2 /* HTTP/2, or no connection; in clear by prior knowledge (RFC 9113 section 3.3) */
 } hc_version_wish;
 
 /* They may change at any time, and count from the next step on. */
 typedef enum hc_setting {
-  HC_SETTING_BLOCKING = 0,          /* 1: poll waits for the head, and reads wait for data; default 0 */
-  HC_SETTING_IN_SLICES = 1,         /* 1: calls that block come back now and then, see hc_client_is_unfinished; default 0 */
-  HC_SETTING_READ_CHUNK_SIZE = 2,   /* the most bytes that one view of content has: 256 to 16777216, default 65536 */
-  HC_SETTING_MAX_HEADER_SIZE = 3,   /* the most bytes of a response's head: 1 to 16777216, default 65536 */
-  HC_SETTING_CONNECT_TIMEOUT = 4,   /* seconds from connect to CONNECTED; 0, the default: no end, also of the next two */
-  HC_SETTING_RESPONSE_TIMEOUT = 5,  /* seconds from the last byte of the request to the end of the response's head */
-  HC_SETTING_IDLE_TIMEOUT = 6,      /* seconds without a byte either way while a request or its answer moves */
-  HC_SETTING_HTTP_VERSION = 7       /* an hc_version_wish, for the next connection; default HC_VERSION_1 */
+  /* 1: poll waits for the head, and reads wait for data; default 0 */
+  HC_SETTING_BLOCKING = 0,
+  /* 1: calls that block come back now and then, see hc_client_is_unfinished; default 0 */
+  HC_SETTING_IN_SLICES = 1,
+  /* the most bytes that one view of content has: 256 to 16777216, default 65536 */
+  HC_SETTING_READ_CHUNK_SIZE = 2,
+  /* the most bytes of a response's head: 1 to 16777216, default 65536 */
+  HC_SETTING_MAX_HEADER_SIZE = 3,
+  /* seconds from connect to CONNECTED; 0, the default: no end, also of the next two */
+  HC_SETTING_CONNECT_TIMEOUT = 4,
+  /* seconds from the last byte of the request to the end of the response's head */
+  HC_SETTING_RESPONSE_TIMEOUT = 5,
+  /* seconds without a byte either way while a request or its answer moves */
+  HC_SETTING_IDLE_TIMEOUT = 6,
+  HC_SETTING_HTTP_VERSION =
+      7 /* an hc_version_wish, for the next connection; default HC_VERSION_1 */
 } hc_setting;
 
 /* HC_ERR_INVALID_PARAMETER: no such setting (in this version of the library), or a value that it
@@ -281,21 +292,21 @@ HC_API hc_error hc_client_set(hc_client *c, hc_setting setting, double value);
 HC_API double hc_client_get(const hc_client *c, hc_setting setting);
 
 typedef enum hc_proxy_kind {
-  HC_PROXY_HTTP,  /* for plain requests, in absolute form (RFC 9112 section 3.2.2) */
-  HC_PROXY_HTTPS  /* for TLS, through a CONNECT tunnel (RFC 9110 section 9.3.6) */
+  HC_PROXY_HTTP, /* for plain requests, in absolute form (RFC 9112 section 3.2.2) */
+  HC_PROXY_HTTPS /* for TLS, through a CONNECT tunnel (RFC 9110 section 9.3.6) */
 } hc_proxy_kind;
 
 /* Counts from the next connect on. `host` empty or `port` -1: no proxy. With a `user` or a
  * `password` it gets Basic credentials (RFC 7617). All texts are copied. HC_ERR_INVALID_PARAMETER
  * and HC_ERR_OUT_OF_MEMORY leave the old proxy. */
-HC_API hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port, hc_slice user,
-                                    hc_slice password, hc_failure *why);
+HC_API hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port,
+                                    hc_slice user, hc_slice password, hc_failure *why);
 
 /* --- connection */
 
 typedef enum hc_connect_security {
-  HC_CONNECT_PLAIN,  /* no TLS, unless `host` starts with https:// */
-  HC_CONNECT_TLS     /* TLS; a `host` that starts with http:// is refused, since that contradicts */
+  HC_CONNECT_PLAIN, /* no TLS, unless `host` starts with https:// */
+  HC_CONNECT_TLS /* TLS; a `host` that starts with http:// is refused, since that contradicts */
 } hc_connect_security;
 
 /* Closes what is open and starts to connect. `host` is a name or an address, copied; an IPv6
@@ -303,8 +314,9 @@ typedef enum hc_connect_security {
  * retained; NULL: the certificate and its name are verified against the system's authorities (RFC
  * 9525). HC_ERR_INVALID_PARAMETER for a bad host or port, HC_ERR_OUT_OF_MEMORY; the client is
  * closed then. What the network has to say comes with hc_client_poll. */
-HC_API hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_connect_security security,
-                                  hc_tls_options *options, hc_failure *why);
+HC_API hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
+                                  hc_connect_security security, hc_tls_options *options,
+                                  hc_failure *why);
 /* Ends the connection in any state, and forgets the response and the failure. */
 HC_API void hc_client_close(hc_client *c);
 /* Closes the present connection and goes on over `peer`, which it retains; the client is CONNECTED.
@@ -314,15 +326,17 @@ HC_API hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer);
  * a 101 or a CONNECT the bytes that came behind the head are the first that it gives. */
 HC_API hc_stream_peer *hc_client_get_stream(const hc_client *c);
 
-/* The client leaves the connection that it has, and goes on beside `other` on the connection of that
- * one: with HTTP/2 its requests are streams of their own there (RFC 9113 section 5). Closing one of
- * the two ends its own stream; the connection ends with the last client on it.
+/* The client leaves the connection that it has, and goes on beside `other` on the connection of
+ * that one: with HTTP/2 its requests are streams of their own there (RFC 9113 section 5). Closing
+ * one of the two ends its own stream; the connection ends with the last client on it.
  * HC_ERR_INVALID_PARAMETER: there is no connection that takes requests; HC_ERR_ALREADY_IN_USE: the
  * two are in different pollers; HC_ERR_BUSY. */
 HC_API hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why);
-/* What is spoken on the connection, major * 10 + minor: 11, or 20 for HTTP/2; 0 without one that stands. */
+/* What is spoken on the connection, major * 10 + minor: 11, or 20 for HTTP/2; 0 without one that
+ * stands. */
 HC_API int hc_client_spoken_version(const hc_client *c);
-/* How many more requests the connection takes now: with HTTP/1.1 one, or none while one is under way. */
+/* How many more requests the connection takes now: with HTTP/1.1 one, or none while one is under
+ * way. */
 HC_API size_t hc_client_free_streams(const hc_client *c);
 
 /* Goes on as far as it can without waiting; with HC_SETTING_BLOCKING, in REQUESTING, until the head
@@ -343,62 +357,74 @@ typedef enum hc_method {
   HC_METHOD_TRACE,
   HC_METHOD_CONNECT,
   HC_METHOD_PATCH,
-  HC_METHOD_MAX,   /* no method, but how many have a number */
-  HC_METHOD_OTHER  /* any other token (RFC 9110 section 9.1), which is given beside it */
+  HC_METHOD_MAX, /* no method, but how many have a number */
+  HC_METHOD_OTHER /* any other token (RFC 9110 section 9.1), which is given beside it */
 } hc_method;
 
 /* "GET" and so on; NULL for all but those nine. Static text. */
 HC_API const char *hc_method_name(int method);
 
 typedef enum hc_pull_result {
-  HC_PULL_DATA,   /* *piece holds bytes that live until the next pull or the end of the request. None: there is nothing
-                     now, ask again later (see hc_client_resume_body) */
-  HC_PULL_END,    /* that was all of the content */
-  HC_PULL_FAILED  /* `why` may say what is wrong; the client ends in CONNECTION_ERROR */
+  /* *piece holds bytes that live until the next pull or the end of the request. None: there is
+   * nothing now, ask again later (see hc_client_resume_body) */
+  HC_PULL_DATA,
+  HC_PULL_END, /* that was all of the content */
+  HC_PULL_FAILED /* `why` may say what is wrong; the client ends in CONNECTION_ERROR */
 } hc_pull_result;
 
 /* Gives the next piece of a body. It runs inside hc_client_poll, and only when the connection can
  * take more. */
 typedef hc_pull_result (*hc_pull)(void *context, hc_slice *piece, hc_failure *why);
 
-typedef enum hc_body_kind { HC_BODY_NONE, HC_BODY_BYTES, HC_BODY_FILE, HC_BODY_STREAM, HC_BODY_PULL } hc_body_kind;
+typedef enum hc_body_kind {
+  HC_BODY_NONE,
+  HC_BODY_BYTES,
+  HC_BODY_FILE,
+  HC_BODY_STREAM,
+  HC_BODY_PULL
+} hc_body_kind;
 
 /* Where the content of a request comes from. All zero: there is none. */
 typedef struct hc_body_source {
   hc_body_kind kind;
-  hc_slice bytes;         /* HC_BODY_BYTES: the content. It is not copied: it has to live until the next request, connect,
-                             close or delete. HC_BODY_STREAM: what goes out before the bytes of the file; lives as long */
-  hc_file file;           /* HC_BODY_FILE: a descriptor of a regular file. HC_BODY_STREAM: of anything that can be read to
-                             its end. The client closes it in either case, also when it refuses the request */
+  /* HC_BODY_BYTES: the content. It is not copied: it has to live until the next request,
+   * connect, close or delete. HC_BODY_STREAM: what goes out before the bytes of the file; lives
+   * as long */
+  hc_slice bytes;
+  /* HC_BODY_FILE: a descriptor of a regular file. HC_BODY_STREAM: of anything that can be read
+   * to its end. The client closes it in either case, also when it refuses the request */
+  hc_file file;
   /* HC_BODY_FILE, HC_BODY_STREAM: where to begin. UINT64_MAX for a pipe, which has no positions */
   uint64_t file_offset;
-  uint64_t file_length;   /* HC_BODY_FILE: how many bytes */
-  hc_pull pull;           /* HC_BODY_PULL */
-  void *context;          /* for `pull` */
+  uint64_t file_length; /* HC_BODY_FILE: how many bytes */
+  hc_pull pull; /* HC_BODY_PULL */
+  void *context; /* for `pull` */
 } hc_body_source;
 
 /* What is to be sent. Set it to zero first: `memset`, or `= {}` in C++. */
 typedef struct hc_client_request_spec {
-  int method;             /* hc_method; 0 is GET */
+  int method; /* hc_method; 0 is GET */
   /* with HC_METHOD_OTHER: "PROPFIND". The name of one of the nine stands for its number */
   hc_slice method_token;
   /* "/path?query", or an absolute URL, "*", "host:port": RFC 9112 section 3.2 */
   hc_slice url;
-  const hc_slice *lines;  /* the header fields, "Name: value" each */
+  const hc_slice *lines; /* the header fields, "Name: value" each */
   size_t line_count;
   hc_body_source body;
-  bool raw;               /* send the body whatever the method is; else that of a GET is left out */
+  bool raw; /* send the body whatever the method is; else that of a GET is left out */
 } hc_client_request_spec;
 
 /* For other languages, which have no sizeof of the struct above: `size` is how many bytes of it
  * there are. */
-HC_API hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spec, size_t size, hc_failure *why);
+HC_API hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spec,
+                                        size_t size, hc_failure *why);
 
 /* Valid in CONNECTED: writes the head, queues all of it and returns at once; hc_client_poll sends.
  * The texts of `spec` are copied, the body's bytes are not. HC_ERR_INVALID_PARAMETER with the
  * faulty part in `why`: nothing is sent, and the last response is kept. HC_ERR_OUT_OF_MEMORY,
  * HC_ERR_BUSY. */
-static inline hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+static inline hc_error hc_client_request(hc_client *c, const hc_client_request_spec *spec,
+                                         hc_failure *why) {
   return hc_client_request_sized(c, spec, sizeof *spec, why);
 }
 
@@ -424,8 +450,9 @@ HC_API bool hc_client_has_response_begun(const hc_client *c);
 /* Has the response been read to its end? Stays true when the connection fails afterwards. */
 HC_API bool hc_client_response_is_complete(const hc_client *c);
 
-HC_API int hc_client_response_code(const hc_client *c);         /* 200 (RFC 9110 section 15); 0 without a response */
-HC_API hc_slice hc_client_response_reason(const hc_client *c);  /* the reason phrase, may be empty */
+HC_API int
+hc_client_response_code(const hc_client *c); /* 200 (RFC 9110 section 15); 0 without a response */
+HC_API hc_slice hc_client_response_reason(const hc_client *c); /* the reason phrase, may be empty */
 /* What the response came by, major * 10 + minor: 11 for HTTP/1.1 and 20 for HTTP/2; 0 without a
  * response. */
 HC_API int hc_client_response_version(const hc_client *c);
@@ -449,11 +476,13 @@ HC_API size_t hc_client_response_field_count(const hc_client *c, hc_section sect
 /* Field number `index`, from 0 on, in the order in which they came. The name is as the server wrote
  * it; the value has no white space at its ends. `name` and `value` may be NULL. False: there is no
  * such field. */
-HC_API bool hc_client_response_field(const hc_client *c, hc_section section, size_t index, hc_slice *name, hc_slice *value);
+HC_API bool hc_client_response_field(const hc_client *c, hc_section section, size_t index,
+                                     hc_slice *name, hc_slice *value);
 /* The first field of that name, in any letter case, from number *index on: its number goes to
  * *index and its value to *value. To go through all of a name: start with *index 0 and add 1 after
  * each. False: there is none. */
-HC_API bool hc_client_response_find(const hc_client *c, hc_section section, hc_slice name, size_t *index, hc_slice *value);
+HC_API bool hc_client_response_find(const hc_client *c, hc_section section, hc_slice name,
+                                    size_t *index, hc_slice *value);
 
 /* Content, where it lies: *view gets up to HC_SETTING_READ_CHUNK_SIZE bytes, or none when nothing
  * is there (or the status is not BODY). They stay until hc_client_body_consume says how many of
@@ -471,11 +500,12 @@ typedef size_t (*hc_body_writer)(void *context, hc_slice bytes, hc_failure *why)
 /* Hands the content that is there to a writer; with HC_SETTING_BLOCKING all of it, to the end.
  * *moved counts bytes, also on failure. HC_OK; HC_ERR_INVALID_PARAMETER when the status is not
  * BODY; the writer's error or the connection's; HC_ERR_BUSY. */
-HC_API hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved,
-                                         hc_failure *why);
+HC_API hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context,
+                                         uint64_t *moved, hc_failure *why);
 /* The same into a file descriptor, which stays yours; inside the kernel where the platform can do
  * that. */
-HC_API hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved, hc_failure *why);
+HC_API hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved,
+                                       hc_failure *why);
 
 /* With HC_SETTING_IN_SLICES: did the last call that blocks come back before it was done, since it
  * had taken a quarter of a second? It goes on when you make it again. Nothing is lost: a head and a
@@ -495,10 +525,10 @@ HC_API uint64_t hc_clock_now(void);
 
 /* What somebody waits for who can't go on. */
 typedef struct hc_interest {
-  hc_handle fd;       /* to be watched and otherwise left alone; HC_NO_HANDLE: there is none */
-  unsigned events;    /* HC_EVENT_...; 0 with `ready` false: only the deadline counts */
-  bool ready;         /* do not wait: there is something to do already */
-  uint64_t deadline;  /* go on then at the latest; HC_NEVER */
+  hc_handle fd; /* to be watched and otherwise left alone; HC_NO_HANDLE: there is none */
+  unsigned events; /* HC_EVENT_...; 0 with `ready` false: only the deadline counts */
+  bool ready; /* do not wait: there is something to do already */
+  uint64_t deadline; /* go on then at the latest; HC_NEVER */
 } hc_interest;
 
 /* What poll (in BODY: a read) waits for now, for a loop of your own. From then on you may watch the
@@ -512,7 +542,8 @@ HC_API hc_error hc_client_wait(hc_client *c, double seconds, bool *ready);
 /* One sleep for several clients. Those that can do something are polled, and their ready[i] is
  * true. HC_OK; HC_ERR_OUT_OF_MEMORY; HC_ERR_BUSY when one of them is at work. For more than a few
  * use a poller: poller.h. */
-HC_API hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready);
+HC_API hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds,
+                                   bool *ready);
 
 #ifdef __cplusplus
 }

@@ -19,26 +19,28 @@ extern "C" {
 
 /* What an operation came to. Counts come back by pointer. */
 typedef enum hc_io {
-  HC_IO_OK,          /* done; of data: at least one byte has moved */
-  HC_IO_WANT_READ,   /* nothing can be done until the descriptor is readable */
-  HC_IO_WANT_WRITE,  /* nothing can be done until the descriptor is writable */
+  HC_IO_OK, /* done; of data: at least one byte has moved */
+  HC_IO_WANT_READ, /* nothing can be done until the descriptor is readable */
+  HC_IO_WANT_WRITE, /* nothing can be done until the descriptor is writable */
   /* the other side has ended in good order (FIN; with TLS a close_notify, RFC 8446 section 6.1) */
   HC_IO_EOF,
-  HC_IO_ERROR        /* reset, cut off, failed: `why` says it */
+  HC_IO_ERROR /* reset, cut off, failed: `why` says it */
 } hc_io;
 
 /* Returns its argument. */
 HC_API hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer);
-HC_API void hc_stream_peer_release(hc_stream_peer *peer);  /* NULL is fine */
+HC_API void hc_stream_peer_release(hc_stream_peer *peer); /* NULL is fine */
 
 /* Brings the stream nearer to being usable (lookup, connect, handshake). OK: it is. ERROR: it never
  * will be. */
 HC_API hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why);
 /* Sends what the stream takes of the parts, one behind the other; *sent counts bytes. Which event
  * it wants is for the stream to say: over TLS a send may have to read first. */
-HC_API hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
+HC_API hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count,
+                                 size_t *sent, hc_failure *why);
 /* Receives up to `room` bytes, which is not 0. */
-HC_API hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why);
+HC_API hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
+                                 hc_failure *why);
 /* Gives bytes back, which are copied: the next receive returns them first. HC_ERR_OUT_OF_MEMORY. */
 HC_API hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes);
 /* How many bytes can be received without waiting, as far as that is known. */
@@ -54,12 +56,12 @@ HC_API void hc_stream_peer_close(hc_stream_peer *peer);
 /* --- TCP */
 
 typedef enum hc_tcp_state {
-  HC_TCP_NONE,          /* closed, or never opened */
-  HC_TCP_RESOLVING,     /* the name is being looked up */
-  HC_TCP_CONNECTING,    /* attempts are under way, to one address after the other (RFC 8305) */
+  HC_TCP_NONE, /* closed, or never opened */
+  HC_TCP_RESOLVING, /* the name is being looked up */
+  HC_TCP_CONNECTING, /* attempts are under way, to one address after the other (RFC 8305) */
   HC_TCP_CONNECTED,
   HC_TCP_CANT_RESOLVE,
-  HC_TCP_ERROR          /* could not connect, or the connection broke */
+  HC_TCP_ERROR /* could not connect, or the connection broke */
 } hc_tcp_state;
 
 /* A closed stream with one reference; NULL when memory is out. The functions below are for such
@@ -87,10 +89,11 @@ HC_API void hc_tcp_gather_small_sends(hc_stream_peer *peer);
 typedef struct hc_stream_functions {
   /* Sends what it can of the bytes: OK with *sent > 0, WANT_READ, WANT_WRITE, or ERROR with `why`. */
   hc_io (*send)(void *context, hc_slice bytes, size_t *sent, hc_failure *why);
-  /* Receives up to `room` bytes: OK with *got > 0, WANT_READ, WANT_WRITE, EOF, or ERROR with `why`. */
+  /* Receives up to `room` bytes: OK with *got > 0, WANT_READ, WANT_WRITE, EOF, or ERROR with `why`.
+   */
   hc_io (*recv)(void *context, char *into, size_t room, size_t *got, hc_failure *why);
-  /* May be NULL. What the two above wait for, HC_NO_HANDLE where there is nothing now. A stream without one is asked
-   * again every few milliseconds. */
+  /* May be NULL. What the two above wait for, HC_NO_HANDLE where there is nothing now. A stream
+   * without one is asked again every few milliseconds. */
   hc_handle (*descriptor)(void *context);
   /* May be NULL. No more bytes will be sent or received. Called once. */
   void (*close)(void *context);
@@ -99,13 +102,13 @@ typedef struct hc_stream_functions {
 } hc_stream_functions;
 
 /* For other languages: `size` is how many bytes of the struct above there are. */
-HC_API hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, void *context,
-                                    hc_stream_peer **out, hc_failure *why);
+HC_API hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size,
+                                    void *context, hc_stream_peer **out, hc_failure *why);
 
 /* An open stream with one reference. The table is copied. HC_ERR_INVALID_PARAMETER when `send` or
  * `recv` is missing, and HC_ERR_OUT_OF_MEMORY: `context` is still yours then. */
-static inline hc_error hc_stream_new(const hc_stream_functions *functions, void *context, hc_stream_peer **out,
-                                     hc_failure *why) {
+static inline hc_error hc_stream_new(const hc_stream_functions *functions, void *context,
+                                     hc_stream_peer **out, hc_failure *why) {
   return hc_stream_new_sized(functions, sizeof *functions, context, out, why);
 }
 

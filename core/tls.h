@@ -35,7 +35,8 @@ HC_API hc_error hc_certificates_load_text(hc_certificates *c, hc_slice pem, hc_f
 HC_API hc_error hc_certificates_load_file(hc_certificates *c, const char *path, hc_failure *why);
 /* Writes all of them as PEM. HC_ERR_FILE_CANT_OPEN, HC_ERR_FILE_CANT_WRITE,
  * HC_ERR_OUT_OF_MEMORY. */
-HC_API hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, hc_failure *why);
+HC_API hc_error hc_certificates_save_file(const hc_certificates *c, const char *path,
+                                          hc_failure *why);
 
 HC_API hc_key *hc_key_new(void);          /* empty; NULL when memory is out */
 HC_API void hc_key_release(hc_key *k);    /* wipes what it can; NULL is fine */
@@ -47,25 +48,28 @@ typedef enum hc_key_half {
   HC_KEY_PUBLIC = 1
 } hc_key_half;
 
-/* PEM of a private key (PKCS#8 or traditional), or of a public one, whichever `half` says. The errors
- * are those of certificates. An encrypted key is refused with a message: nobody is ever asked for a
- * passphrase. */
+/* PEM of a private key (PKCS#8 or traditional), or of a public one, whichever `half` says. The
+ * errors are those of certificates. An encrypted key is refused with a message: nobody is ever
+ * asked for a passphrase. */
 HC_API hc_error hc_key_load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_failure *why);
 HC_API hc_error hc_key_load_file(hc_key *k, const char *path, hc_key_half half, hc_failure *why);
 /* A private key, encrypted with that passphrase or not at all. The passphrase is not kept, and is
  * in no message. */
-HC_API hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase, hc_failure *why);
-HC_API hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase, hc_failure *why);
+HC_API hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase,
+                                           hc_failure *why);
+HC_API hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase,
+                                           hc_failure *why);
 /* A file with a private key is readable by its owner alone
  * (mode 0600). */
-HC_API hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half, hc_failure *why);
+HC_API hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half,
+                                 hc_failure *why);
 
 /* Reads a PKCS#12 file (RFC 7292): the certificate that belongs to its key, the key, and the other
  * certificates in it, if any. `own`, `key` and `chain` are new and empty. HC_ERR_INVALID_DATA: a
  * wrong passphrase (it is in no message), no PKCS#12 file, one without a key, or algorithms that
  * OpenSSL does not read here. Else as of certificates. */
-HC_API hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own, hc_key *key,
-                                    hc_certificates *chain, hc_failure *why);
+HC_API hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own,
+                                    hc_key *key, hc_certificates *chain, hc_failure *why);
 
 /* --- options */
 
@@ -79,37 +83,41 @@ typedef enum hc_tls_verify {
  * defaults everywhere. */
 typedef struct hc_tls_settings {
   hc_tls_verify verify;
-  hc_certificates *trusted_chain;  /* takes the place of the system's authorities. Each one in it is trusted, be it an
-                                      authority, an intermediate or the server's own. Retained */
+  /* takes the place of the system's authorities. Each one in it is trusted, be it an authority,
+   * an intermediate or the server's own. Retained */
+  hc_certificates *trusted_chain;
   /* verified, and sent as SNI (RFC 6066 section 3), in place of the host; an address too */
   hc_slice common_name_override;
   int min_version, max_version;    /* 10, 11, 12, 13 for TLS 1.0 to 1.3 */
   /* "sha256/BASE64" of the SubjectPublicKeyInfo: one of the chain has to match */
   const hc_slice *pinned_keys;
   size_t pinned_key_count;
-  hc_slice crl_file;               /* path of revocation lists (RFC 5280 section 5). The one of the authority that issued the
-                                      server's certificate has to be in it; lists of those above count where they are */
+  /* path of revocation lists (RFC 5280 section 5). The one of the authority that issued the
+   * server's certificate has to be in it; lists of those above count where they are */
+  hc_slice crl_file;
   /* the server has to send proof that its certificate is not revoked (RFC 6066 section 8) */
   bool require_ocsp_stapling;
   hc_certificates *certificate;    /* the client's own, with its chain. Retained */
   hc_key *private_key;             /* and its key. Retained */
-  hc_slice ciphers;                /* OpenSSL's text: a cipher list of TLS 1.2, names of TLS 1.3 suites (TLS_...), or both.
-                                      The kind that is not named keeps its default. There is no way to ciphers without
-                                      authentication or encryption, and @SECLEVEL can only be raised */
+  /* OpenSSL's text: a cipher list of TLS 1.2, names of TLS 1.3 suites (TLS_...), or both. The
+   * kind that is not named keeps its default. There is no way to ciphers without authentication
+   * or encryption, and @SECLEVEL can only be raised */
+  hc_slice ciphers;
   const hc_slice *alpn;            /* protocol names, 1 to 255 bytes each (RFC 7301) */
   size_t alpn_count;
   /* the server may ask for the client's certificate later (RFC 8446 section 4.6.2) */
   bool post_handshake_auth;
   bool legacy_renegotiation;       /* servers that do not know RFC 5746 are accepted too */
-  bool tolerate_missing_close_notify;  /* content that runs to the end of the connection may end without close_notify, which
-                                          RFC 9112 section 9.8 calls incomplete. Nothing else may */
+  /* content that runs to the end of the connection may end without close_notify, which RFC 9112
+   * section 9.8 calls incomplete. Nothing else may */
+  bool tolerate_missing_close_notify;
   /* path. The secrets of every connection are appended, as key log files have them */
   hc_slice keylog_file;
 } hc_tls_settings;
 
 /* For other languages: `size` is how many bytes of the struct above there are. */
-HC_API hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size, hc_tls_options **out,
-                                         hc_failure *why);
+HC_API hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
+                                         hc_tls_options **out, hc_failure *why);
 
 /* Copies what it needs; *out has one reference. What can be known to be wrong is refused here, and
  * named in `why`: HC_ERR_INVALID_PARAMETER for versions out of range or crossed, a malformed pin,
@@ -117,7 +125,8 @@ HC_API hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t
  * the two without the other, ciphers that can't be used, a bad ALPN name, a CRL file that can't be
  * read, revocation checks without verification. HC_ERR_OUT_OF_MEMORY. With crl_file or
  * require_ocsp_stapling no session is resumed. */
-static inline hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out, hc_failure *why) {
+static inline hc_error hc_tls_options_new(const hc_tls_settings *settings, hc_tls_options **out,
+                                          hc_failure *why) {
   return hc_tls_options_new_sized(settings, sizeof *settings, out, why);
 }
 
@@ -156,15 +165,15 @@ HC_API bool hc_stream_peer_is_tls(const hc_stream_peer *peer);
  * sessions can be resumed. The options are retained. What comes of the handshake is told by
  * hc_stream_peer_advance: HC_ERR_CONNECTION_ERROR, with a sentence that says what was wrong with
  * which certificate. HC_ERR_OUT_OF_MEMORY and HC_ERR_INVALID_PARAMETER here. */
-HC_API hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
-                               hc_tls_options *options, hc_failure *why);
+HC_API hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name,
+                               unsigned port, hc_tls_options *options, hc_failure *why);
 HC_API hc_tls_state hc_tls_get_state(const hc_stream_peer *peer);
 /* not retained; NULL when disconnected */
 HC_API hc_stream_peer *hc_tls_below(const hc_stream_peer *peer);
 
 /* Facts of the connection that is there; empty before. The views live as long as it does. */
-HC_API hc_slice hc_tls_version(const hc_stream_peer *peer);  /* "TLSv1.3" */
-HC_API hc_slice hc_tls_cipher(const hc_stream_peer *peer);   /* "TLS_AES_256_GCM_SHA384" */
+HC_API hc_slice hc_tls_version(const hc_stream_peer *peer); /* "TLSv1.3" */
+HC_API hc_slice hc_tls_cipher(const hc_stream_peer *peer); /* "TLS_AES_256_GCM_SHA384" */
 /* the protocol that was agreed on; empty when none was */
 HC_API hc_slice hc_tls_alpn(const hc_stream_peer *peer);
 HC_API bool hc_tls_resumed(const hc_stream_peer *peer);
@@ -172,20 +181,21 @@ HC_API bool hc_tls_resumed(const hc_stream_peer *peer);
 /* The server's certificate. Times are seconds since 1970, UTC. The library makes these, so they may
  * grow at their end. */
 typedef struct hc_peer_certificate {
-  char *subject, *issuer;        /* names as RFC 2253 writes them */
-  char **names;                  /* subjectAltName: DNS names, and addresses as text */
+  char *subject, *issuer; /* names as RFC 2253 writes them */
+  char **names; /* subjectAltName: DNS names, and addresses as text */
   size_t name_count;
   int64_t not_before, not_after;
   /* SHA-256 of the DER: hex pairs in lower case with ':' in between */
   char *fingerprint;
-  char *public_key_pin;          /* "sha256/BASE64", as `pinned_keys` takes it */
+  char *public_key_pin; /* "sha256/BASE64", as `pinned_keys` takes it */
   char *pem;
 } hc_peer_certificate;
 
 /* *out is yours to delete. HC_ERR_UNAVAILABLE before the handshake is done;
  * HC_ERR_OUT_OF_MEMORY. */
-HC_API hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out, hc_failure *why);
-HC_API void hc_tls_delete_certificate(hc_peer_certificate *c);  /* NULL is fine */
+HC_API hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out,
+                                       hc_failure *why);
+HC_API void hc_tls_delete_certificate(hc_peer_certificate *c); /* NULL is fine */
 
 #ifdef __cplusplus
 }

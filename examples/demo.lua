@@ -38,9 +38,11 @@ local function start_server()
   local folder = assert(read_line("mktemp -d"), "no temporary folder")
   local authority, input = folder .. "/ca.pem", folder .. "/input"
   os.execute("mkfifo " .. quoted(input))
-  local output = assert(io.popen(("exec %s %s <%s"):format(quoted(server_path), quoted(authority), quoted(input))))
+  local output = assert(io.popen(("exec %s %s <%s"):format(quoted(server_path), quoted(authority),
+    quoted(input))))
   local hold = assert(io.open(input, "w"))
-  local plain, tls = (output:read() or ""):match("^plain (%d+)$"), (output:read() or ""):match("^tls (%d+)$")
+  local plain, tls = (output:read() or ""):match("^plain (%d+)$"),
+    (output:read() or ""):match("^tls (%d+)$")
   local server = plain and tls and {
     plain = tonumber(plain),
     tls = tonumber(tls),
@@ -97,7 +99,8 @@ local function draw_bar(received, total)
   end
   drawn = percent
   local filled = math.floor(percent * 0.4)
-  io.write(("%s   [%s%s] %3d%% %6.1f of %.1f MiB"):format(on_terminal and "\r" or "", ("#"):rep(filled),
+  io.write(("%s   [%s%s] %3d%% %6.1f of %.1f MiB"):format(on_terminal and "\r" or "",
+    ("#"):rep(filled),
     ("."):rep(40 - filled), percent, received / 1048576, total / 1048576))
   io.flush()
 end
@@ -168,9 +171,11 @@ local function show_requests(server)
   print("   " .. read_body(client):gsub("\n", ""))
 
   headline("POST of a form, on the same connection")
-  local form = httpclient.query_string_from_dict({ { "name", "Ada Lovelace" }, { "langs", { "lua", "c" } }, { "ok", true } })
+  local form = httpclient.query_string_from_dict({ { "name", "Ada Lovelace" },
+    { "langs", { "lua", "c" } }, { "ok", true } })
   begin(client)
-  exchange(client, HTTPClient.METHOD_POST, "/form", { "Content-Type: application/x-www-form-urlencoded" }, form)
+  exchange(client, HTTPClient.METHOD_POST, "/form",
+    { "Content-Type: application/x-www-form-urlencoded" }, form)
   print("   the server got: " .. read_body(client))
 
   headline("Chunked download")
@@ -208,7 +213,8 @@ local function show_fetch(server)
   headline("And all of it in one call: fetch(url)")
   local response = assert(httpclient.fetch(("https://localhost:%d/hello"):format(server.tls),
     { tls_options = httpclient.TLSOptions.client(server.authority), proxy = false }))
-  print(("   %d %s, %d bytes: %s"):format(response.status, response.reason, #response.body, response.body:gsub("\n", "")))
+  print(("   %d %s, %d bytes: %s"):format(response.status, response.reason, #response.body,
+    response.body:gsub("\n", "")))
   httpclient.pool.close_idle()
 end
 

@@ -63,7 +63,8 @@ local function bar_text()
   end
   local share = math.min(received / total, 1)
   local filled = math.floor(share * BAR_WIDTH)
-  return ("[%s%s] %3d%%  %s of %s%s%s"):format(("#"):rep(filled), ("."):rep(BAR_WIDTH - filled), math.floor(share * 100),
+  return ("[%s%s] %3d%%  %s of %s%s%s"):format(("#"):rep(filled), ("."):rep(BAR_WIDTH - filled),
+    math.floor(share * 100),
     size_text(received), size_text(total), rate_text,
     share < 1 and rate > 0 and "  " .. time_text((total - received) / rate) .. " left" or "")
 end
@@ -104,7 +105,8 @@ local function can_go_on(path)
 end
 
 local function hint(path)
-  return can_go_on(path) and ("\nwhat has come is kept in %s.part; the same call goes on from there"):format(path) or ""
+  return can_go_on(path)
+    and ("\nwhat has come is kept in %s.part; the same call goes on from there"):format(path) or ""
 end
 
 -- The interpreter makes an error of Ctrl-C: in this loop, or (LuaJIT) inside the task.
@@ -148,5 +150,6 @@ end
 local response = download(url, path)
 end_bar()
 local continued_at = response.status == 206 and response.headers["Content-Range"]:match("(%d+)%-")
-io.stderr:write(("%s: %s in %.1f s%s\n"):format(path, size_text(progress.received), response.timings.total,
+io.stderr:write(("%s: %s in %.1f s%s\n"):format(path, size_text(progress.received),
+  response.timings.total,
   continued_at and ", continued at " .. size_text(tonumber(continued_at)) or ""))

@@ -23,7 +23,8 @@ end
 local request, completion = HTTPRequest.new(), nil
 request.download_file = arg[2] or ""
 request:connect("request_completed", function(result, code, _, body)
-  completion = { result = result, code = code, size = arg[2] and request:get_downloaded_bytes() or #body }
+  completion = { result = result, code = code, size = arg[2] and request:get_downloaded_bytes()
+    or #body }
 end)
 local code, message = request:request(arg[1])
 if code ~= httpclient.Error.OK then

@@ -114,7 +114,8 @@ local function save(client, output)
     client:wait() -- at once where something can be read, the end of the body included
     local moved, message, code = client:read_response_body_to_file(output or io.stdout)
     if not moved then
-      local is_network = code == httpclient.Error.ERR_CONNECTION_ERROR or code == httpclient.Error.ERR_TIMEOUT
+      local is_network = code == httpclient.Error.ERR_CONNECTION_ERROR
+        or code == httpclient.Error.ERR_TIMEOUT
       quit(is_network and 4 or 5, message)
     end
     if progress and os.time() ~= shown then

@@ -32,10 +32,13 @@ static hc_parse decode_piece(decoding *d, size_t *used) {
   hc_failure why = {HC_OK, ""};
   if (!piece) abort();
   if (size) memcpy(piece, d->bytes + d->total, size);
-  hc_parse result = hc_chunked_decode(&d->decoder, piece, size, d->room, d->limit, used, &produced, &why);
+  hc_parse result =
+      hc_chunked_decode(&d->decoder, piece, size, d->room, d->limit, used, &produced, &why);
   check(produced <= d->room && produced <= *used && *used <= size, "the counts are possible");
-  check(memcmp(piece + *used, d->bytes + d->total + *used, size - *used) == 0, "unused bytes are not touched");
-  check((result == HC_PARSE_ERROR) == (why.code != HC_OK && why.text[0] != 0), "a refusal has a message, and nothing else has");
+  check(memcmp(piece + *used, d->bytes + d->total + *used, size - *used) == 0,
+        "unused bytes are not touched");
+  check((result == HC_PARSE_ERROR) == (why.code != HC_OK && why.text[0] != 0),
+        "a refusal has a message, and nothing else has");
   if (produced) memcpy(d->content + d->content_size, piece, produced);
   d->content_size += produced;
   d->total += *used;
@@ -55,10 +58,13 @@ static void run(decoding *d, reference_verdict verdict, const reference_reading 
   }
   check(result == results[verdict], "the body is complete, open or refused");
   check(d->content_size == wanted->content_size, "as much content");
-  check(d->content_size == 0 || memcmp(d->content, wanted->content, d->content_size) == 0, "the same content");
+  check(d->content_size == 0 || memcmp(d->content, wanted->content, d->content_size) == 0,
+        "the same content");
   check(result != HC_PARSE_DONE || d->total == wanted->used, "the body ends where it ends");
-  check(result != HC_PARSE_DONE || d->decoder.trailers.count == wanted->field_count, "as many trailers");
-  check(d->decoder.trailers.text.capacity <= 4 * d->limit + 4096, "the trailers' memory is bounded");
+  check(result != HC_PARSE_DONE || d->decoder.trailers.count == wanted->field_count,
+        "as many trailers");
+  check(d->decoder.trailers.text.capacity <= 4 * d->limit + 4096,
+        "the trailers' memory is bounded");
   free(d->content);
   hc_chunked_reset(&d->decoder);
 }
@@ -72,7 +78,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   reference_reading wanted;
   reference_open(&wanted, size);
   reference_verdict verdict = reference_chunked(bytes, size, limit, &wanted);
-  const size_t steps[] = {SIZE_MAX, SIZE_MAX, step, 1, 1}, rooms[] = {SIZE_MAX, room, room, 1, SIZE_MAX};
+  const size_t steps[] = {SIZE_MAX, SIZE_MAX, step, 1, 1},
+               rooms[] = {SIZE_MAX, room, room, 1, SIZE_MAX};
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
     decoding d = {.bytes = bytes, .size = size, .step = steps[i], .room = rooms[i], .limit = limit};
     run(&d, verdict, &wanted);

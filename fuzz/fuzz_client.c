@@ -38,7 +38,8 @@ static void read_body(hc_client *c, outcome *o) {
     check(guard < 200000, "a body ends");
     hc_client_body_peek(c, &view);
     if (!view.size) continue;
-    check(view.size <= hc_client_get_settings(c)->read_chunk_size, "a view keeps to read_chunk_size");
+    check(view.size <= hc_client_get_settings(c)->read_chunk_size,
+          "a view keeps to read_chunk_size");
     o->body = realloc(o->body, o->body_size + view.size);
     if (!o->body) abort();
     memcpy(o->body + o->body_size, view.data, view.size);
@@ -72,9 +73,11 @@ static void run(int method, memory_peer *peer, size_t chunk, outcome *o) {
   o->header_count = hc_client_response_headers(c)->count;
   o->trailer_count = hc_client_response_trailers(c)->count;
   memcpy(o->last, hc_client_last_error(c)->text, sizeof o->last);
-  check((o->status == HC_STATUS_CONNECTION_ERROR) == (o->last[0] != 0), "an error has a message, and nothing else has");
+  check((o->status == HC_STATUS_CONNECTION_ERROR) == (o->last[0] != 0),
+        "an error has a message, and nothing else has");
   hc_client_close(c);
-  check(hc_client_get_status(c) == HC_STATUS_DISCONNECTED && !hc_client_has_response(c), "close forgets all");
+  check(hc_client_get_status(c) == HC_STATUS_DISCONNECTED && !hc_client_has_response(c),
+        "close forgets all");
   check(peer->closed, "the stream is closed");
   check(hc_client_set_stream(c, &peer->base) == HC_OK, "the client can be used again");
   hc_client_delete(c);
@@ -82,13 +85,19 @@ static void run(int method, memory_peer *peer, size_t chunk, outcome *o) {
 
 static void compare(const outcome *a, const outcome *b) {
   check(a->status == b->status, "the state does not depend on the splits");
-  check(a->code == b->code && a->chunked == b->chunked && a->length == b->length, "nor does the head");
-  check(a->header_count == b->header_count && a->trailer_count == b->trailer_count, "nor do the fields");
-  check(a->body_size == b->body_size && (!a->body_size || memcmp(a->body, b->body, a->body_size) == 0), "nor does the body");
+  check(a->code == b->code && a->chunked == b->chunked && a->length == b->length,
+        "nor does the head");
+  check(a->header_count == b->header_count && a->trailer_count == b->trailer_count,
+        "nor do the fields");
+  check(a->body_size == b->body_size &&
+            (!a->body_size || memcmp(a->body, b->body, a->body_size) == 0),
+        "nor does the body");
 }
 
-static void check_by_reference(const outcome *o, int method, const char *bytes, size_t size, bool clean_end) {
-  static const hc_status ends[] = {HC_STATUS_CONNECTED, HC_STATUS_DISCONNECTED, HC_STATUS_CONNECTION_ERROR};
+static void check_by_reference(const outcome *o, int method, const char *bytes, size_t size,
+                               bool clean_end) {
+  static const hc_status ends[] = {HC_STATUS_CONNECTED, HC_STATUS_DISCONNECTED,
+                                   HC_STATUS_CONNECTION_ERROR};
   reference_reading wanted;
   reference_open(&wanted, size);
   reference_outcome end = reference_exchange(method, bytes, size, LIMIT, clean_end, &wanted);

@@ -1,4 +1,5 @@
-/* fuzz_inflate.c - gzip and deflate: a stream in pieces gives what it gives whole, within the bounds. */
+/* fuzz_inflate.c - gzip and deflate: a stream in pieces gives what it gives whole, within the
+ * bounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,18 @@ static void decode(hc_coding coding, hc_slice data, size_t piece, size_t room, o
   size_t at = 0, used, produced, available;
   char *into;
   check(d != NULL, "there is memory");
-  for (bool full = false; (at < data.size || full) && result != HC_PARSE_ERROR && hc_buffer_size(&out->bytes) < OUTPUT_MAX;) {
+  for (bool full = false; (at < data.size || full) && result != HC_PARSE_ERROR &&
+                          hc_buffer_size(&out->bytes) < OUTPUT_MAX;) {
     size_t left = data.size - at;
     hc_slice part = {data.data + at, left < piece ? left : piece};
-    check(hc_buffer_reserve(&out->bytes, room, SIZE_MAX, &into, &available) == HC_OK, "there is memory");
+    check(hc_buffer_reserve(&out->bytes, room, SIZE_MAX, &into, &available) == HC_OK,
+          "there is memory");
     result = hc_inflate_decode(d, part, into, room, &used, &produced);
     check(used <= part.size && produced <= room, "bounds are kept");
-    check(result != HC_PARSE_DONE || (used == part.size && hc_inflate_is_done(d)), "done means done");
-    check(result != HC_PARSE_MORE || used == part.size || produced == room, "all is used while there is room");
+    check(result != HC_PARSE_DONE || (used == part.size && hc_inflate_is_done(d)),
+          "done means done");
+    check(result != HC_PARSE_MORE || used == part.size || produced == room,
+          "all is used while there is room");
     hc_buffer_commit(&out->bytes, produced);
     full = produced == room && result == HC_PARSE_MORE;
     at += used;
@@ -52,7 +57,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   decode(coding, stream, 1 + data[0] / 2u, 1 + (size_t)data[1], &split);
   size_t a = hc_buffer_size(&whole.bytes), b = hc_buffer_size(&split.bytes);
   size_t common = a < b ? a : b;
-  check(common == 0 || memcmp(hc_buffer_head(&whole.bytes), hc_buffer_head(&split.bytes), common) == 0, "the same bytes");
+  check(common == 0 ||
+            memcmp(hc_buffer_head(&whole.bytes), hc_buffer_head(&split.bytes), common) == 0,
+        "the same bytes");
   if (a < OUTPUT_MAX && b < OUTPUT_MAX) check(a == b && whole.code == split.code, "the same end");
   hc_buffer_free(&whole.bytes);
   hc_buffer_free(&split.bytes);

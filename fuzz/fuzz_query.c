@@ -30,7 +30,8 @@ static void check(bool holds, const char *what) {
 }
 
 static int digit(char c) {
-  check((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'), "digits of a code are hexadecimal, in capitals");
+  check((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'),
+        "digits of a code are hexadecimal, in capitals");
   return c <= '9' ? c - '0' : c - 'A' + 10;
 }
 
@@ -40,10 +41,11 @@ static void take(text *string, text wanted) {
     check(string->size > 0, "the string goes on");
     size_t used = string->at[0] == '%' ? 3 : 1;
     check(used <= string->size, "a code is whole");
-    char byte = used == 3 ? (char)(digit(string->at[1]) * 16 + digit(string->at[2])) : string->at[0];
+    char byte =
+        used == 3 ? (char)(digit(string->at[1]) * 16 + digit(string->at[2])) : string->at[0];
     check(byte == wanted.at[i], "the same byte");
-    bool is_plain = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
-                    (byte != 0 && strchr("-._~", byte) != NULL);
+    bool is_plain = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+                    (byte >= '0' && byte <= '9') || (byte != 0 && strchr("-._~", byte) != NULL);
     check(is_plain == (used == 1), "encoded when it must be, and only then");
     string->at += used;
     string->size -= used;
@@ -115,7 +117,8 @@ static size_t sort(pair *pairs, size_t count) {
     pair p = pairs[i];
     size_t at = 0;
     while (at < kept && compare(pairs[at].name, p.name) < 0) at++;
-    if (at == kept || compare(pairs[at].name, p.name) != 0) memmove(pairs + at + 1, pairs + at, (kept++ - at) * sizeof *pairs);
+    if (at == kept || compare(pairs[at].name, p.name) != 0)
+      memmove(pairs + at + 1, pairs + at, (kept++ - at) * sizeof *pairs);
     pairs[at] = p;
   }
   return kept;

@@ -15,7 +15,8 @@ static void check(bool holds, const char *what) {
   abort();
 }
 
-/* Lines end with CRLF, no other control byte but HTAB is in them, and the empty line comes once, at the end. */
+/* Lines end with CRLF, no other control byte but HTAB is in them, and the empty line comes once, at
+ * the end. */
 static void check_head(const char *at, size_t size) {
   size_t line = 0;
   check(size >= 4 && memcmp(at + size - 4, "\r\n\r\n", 4) == 0, "the head ends with an empty line");
@@ -53,15 +54,20 @@ static void check_fields(const char *at, size_t size, const hc_request_head *hea
       lengths++;
       const char *digit = memchr(line, ':', left);
       for (length = 0; ++digit < stop;)
-        if (*digit >= '0' && *digit <= '9') length = length * 10 + (unsigned long long)(*digit - '0');
+        if (*digit >= '0' && *digit <= '9')
+          length = length * 10 + (unsigned long long)(*digit - '0');
     }
     line = stop + 1;
   }
   check(hosts == 1, "there is one Host");
   check(lengths + codings <= 1, "there is one framing");
-  check((head->transfer == HC_TRANSFER_CHUNKED) == (codings == 1), "chunks are announced when they come");
-  if (head->transfer == HC_TRANSFER_LENGTH && head->content_length > 0) check(lengths == 1, "so is a length");
-  if (lengths) check(length == (head->transfer == HC_TRANSFER_LENGTH ? head->content_length : 0), "the right one");
+  check((head->transfer == HC_TRANSFER_CHUNKED) == (codings == 1),
+        "chunks are announced when they come");
+  if (head->transfer == HC_TRANSFER_LENGTH && head->content_length > 0)
+    check(lengths == 1, "so is a length");
+  if (lengths)
+    check(length == (head->transfer == HC_TRANSFER_LENGTH ? head->content_length : 0),
+          "the right one");
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
@@ -93,8 +99,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   if (code == HC_OK) {
     check_head(hc_buffer_head(&out), hc_buffer_size(&out));
     check_fields(hc_buffer_head(&out), hc_buffer_size(&out), &head);
-  }
-  else check(hc_buffer_size(&out) == 0 && why.text[0], "a refusal writes nothing and says why");
+  } else check(hc_buffer_size(&out) == 0 && why.text[0], "a refusal writes nothing and says why");
   hc_buffer_free(&out);
   return 0;
 }

@@ -18,20 +18,23 @@ static void check(bool holds, const char *what) {
 }
 
 /* The bytes in a block of just their size, so that a look behind them is seen. */
-static hc_parse parse_piece(hc_response *r, const char *from, size_t size, size_t limit, size_t *used) {
+static hc_parse parse_piece(hc_response *r, const char *from, size_t size, size_t limit,
+                            size_t *used) {
   char *copy = malloc(size ? size : 1);
   hc_failure why = {HC_OK, ""};
   if (!copy) abort();
   if (size) memcpy(copy, from, size);
   hc_parse result = hc_response_parse(r, copy, size, limit, used, &why);
   free(copy);
-  check((result == HC_PARSE_ERROR) == (why.code != HC_OK && why.text[0] != 0), "a refusal has a message, and nothing else has");
+  check((result == HC_PARSE_ERROR) == (why.code != HC_OK && why.text[0] != 0),
+        "a refusal has a message, and nothing else has");
   check(*used <= size, "no more is used than there is");
   return result;
 }
 
 /* `step`: so many bytes come at a time. *total: those that were used. */
-static hc_parse parse(hc_response *r, const char *bytes, size_t size, size_t step, size_t limit, size_t *total) {
+static hc_parse parse(hc_response *r, const char *bytes, size_t size, size_t step, size_t limit,
+                      size_t *total) {
   hc_parse result = HC_PARSE_MORE;
   size_t come = 0;
   *total = 0;
@@ -49,7 +52,9 @@ static void check_fields(const hc_headers *headers, const reference_reading *wan
   check(headers->count == wanted->field_count, "as many fields");
   for (size_t i = 0; i < headers->count; i++) {
     hc_slice line = hc_headers_line(headers, i);
-    check(at + line.size < wanted->fields_size && memcmp(wanted->fields + at, line.data, line.size) == 0, "the same fields");
+    check(at + line.size < wanted->fields_size &&
+              memcmp(wanted->fields + at, line.data, line.size) == 0,
+          "the same fields");
     check(wanted->fields[at + line.size] == '\n', "fields of the same size");
     at += line.size + 1;
   }
@@ -69,8 +74,10 @@ static void check_framing(const hc_response *r, int method, const reference_read
   check(plan.keeps_alive == wanted.keeps_alive, "the same life of the connection");
 }
 
-/* Leaves what a head before this one leaves, much like it: the byte at `other` is gone, or another one. */
-static void run_former(hc_response *r, const char *bytes, size_t size, size_t other, bool is_gone, size_t limit) {
+/* Leaves what a head before this one leaves, much like it: the byte at `other` is gone, or another
+ * one. */
+static void run_former(hc_response *r, const char *bytes, size_t size, size_t other, bool is_gone,
+                       size_t limit) {
   char *copy = malloc(size + 1);
   size_t used;
   if (!copy) abort();
@@ -82,8 +89,8 @@ static void run_former(hc_response *r, const char *bytes, size_t size, size_t ot
   free(copy);
 }
 
-static void run(hc_response r, const char *bytes, size_t size, size_t step, size_t limit, int method,
-                reference_verdict verdict, const reference_reading *wanted) {
+static void run(hc_response r, const char *bytes, size_t size, size_t step, size_t limit,
+                int method, reference_verdict verdict, const reference_reading *wanted) {
   static const hc_parse results[] = {HC_PARSE_DONE, HC_PARSE_MORE, HC_PARSE_ERROR};
   size_t used;
   hc_parse result = parse(&r, bytes, size, step, limit, &used);
@@ -103,7 +110,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   static const int methods[] = {HC_METHOD_GET, HC_METHOD_HEAD, HC_METHOD_POST, HC_METHOD_CONNECT};
   if (size < 2) return 0;
   int method = methods[data[0] & 3];
-  size_t limit = data[0] & 4 ? (size_t)(data[0] >> 3) * 8 + 1 : 1024, step = (size_t)(data[1] & 31) + 2;
+  size_t limit = data[0] & 4 ? (size_t)(data[0] >> 3) * 8 + 1 : 1024,
+         step = (size_t)(data[1] & 31) + 2;
   const char *bytes = (const char *)data + 2;
   size -= 2;
   reference_reading wanted;

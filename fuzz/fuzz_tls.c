@@ -21,10 +21,10 @@ typedef struct mutation {
 typedef struct script {
   mutation mutations[MUTATIONS_MAX];
   size_t count;
-  unsigned position;       /* in the stream from the server */
-  bool is_cut, is_honest;  /* honest: nothing has been changed so far */
+  unsigned position; /* in the stream from the server */
+  bool is_cut, is_honest; /* honest: nothing has been changed so far */
   const unsigned char *rubbish;
-  size_t rubbish_size;     /* what comes in place of a server's bytes */
+  size_t rubbish_size; /* what comes in place of a server's bytes */
 } script;
 
 static identity authority, server_identity;
@@ -47,7 +47,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   server_identity = make_server("DNS:a.example", &authority);
   trusted = certificates_of(authority.certificate);
   for (int i = 0; i < 2; i++) {
-    specs[i] = (server_spec){.identity = &server_identity, .max_version = i == 0 ? 0 : TLS1_2_VERSION};
+    specs[i] =
+        (server_spec){.identity = &server_identity, .max_version = i == 0 ? 0 : TLS1_2_VERSION};
     contexts[i] = server_context(&specs[i]);
   }
   options[0] = options_of(&(hc_tls_settings){.trusted_chain = trusted});
@@ -57,14 +58,16 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 }
 
 /* The bytes up to the next mutation, or that mutation itself. */
-static hc_io recv_mutated(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io recv_mutated(hc_stream_peer *self, char *into, size_t room, size_t *got,
+                          hc_failure *why) {
   script *s = &the_script;
   const mutation *next = NULL;
   *got = 0;
   if (s->is_cut) return HC_IO_EOF;
   for (size_t i = 0; i < s->count && next == NULL; i++)
     if (s->mutations[i].at >= s->position) next = &s->mutations[i];
-  if (next != NULL && next->at > s->position && room > next->at - s->position) room = next->at - s->position;
+  if (next != NULL && next->at > s->position && room > next->at - s->position)
+    room = next->at - s->position;
   if (next == NULL || next->at > s->position) {
     hc_io io = wire_recv(self, into, room, got, why);
     s->position += (unsigned)*got;
@@ -88,7 +91,8 @@ static hc_io recv_mutated(hc_stream_peer *self, char *into, size_t room, size_t 
   return HC_IO_OK;
 }
 
-static hc_io recv_rubbish(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io recv_rubbish(hc_stream_peer *self, char *into, size_t room, size_t *got,
+                          hc_failure *why) {
   script *s = &the_script;
   (void)self, (void)why;
   *got = s->rubbish_size < room ? s->rubbish_size : room;
@@ -104,7 +108,8 @@ static hc_io read_all(world *w, char *into, size_t *size, size_t piece) {
   hc_io io = HC_IO_OK;
   for (int quiet = 0; quiet < 4 && *size < CONTENT_SIZE + 1;) {
     size_t got = 0, room = CONTENT_SIZE + 1 - *size;
-    io = hc_stream_peer_recv(w->client, into + *size, room < piece ? room : piece, &got, &w->failure);
+    io = hc_stream_peer_recv(w->client, into + *size, room < piece ? room : piece, &got,
+                             &w->failure);
     if (io == HC_IO_OK) check(got > 0 && got <= room, "OK brings bytes");
     if (io == HC_IO_EOF || io == HC_IO_ERROR) break;
     *size += got;
@@ -127,8 +132,10 @@ static void exchange(world *w, size_t piece, bool says_goodbye) {
   ERR_clear_error();
   w->wire.ended = true;
   io = read_all(w, received, &size, piece);
-  check(size <= CONTENT_SIZE && memcmp(received, content, size) == 0, "what is handed out is what was sent");
-  check(io != HC_IO_EOF || (size == CONTENT_SIZE && says_goodbye), "an end is believed when it is the end");
+  check(size <= CONTENT_SIZE && memcmp(received, content, size) == 0,
+        "what is handed out is what was sent");
+  check(io != HC_IO_EOF || (size == CONTENT_SIZE && says_goodbye),
+        "an end is believed when it is the end");
   check(io != HC_IO_ERROR || w->failure.text[0], "an error has a message");
   check(!the_script.is_honest || size == CONTENT_SIZE, "an honest wire brings all");
 }
@@ -141,9 +148,11 @@ static void run(world *w, size_t piece, bool says_goodbye) {
   } else if (io == HC_IO_ERROR) {
     size_t got = 0;
     char byte;
-    check(w->failure.text[0] != 0 && !the_script.is_honest, "only a broken wire breaks a handshake, and it says so");
+    check(w->failure.text[0] != 0 && !the_script.is_honest,
+          "only a broken wire breaks a handshake, and it says so");
     check(hc_tls_get_state(w->client) >= HC_TLS_ERROR, "an error is a state");
-    check(hc_stream_peer_recv(w->client, &byte, 1, &got, &w->failure) == HC_IO_ERROR, "what failed stays failed");
+    check(hc_stream_peer_recv(w->client, &byte, 1, &got, &w->failure) == HC_IO_ERROR,
+          "what failed stays failed");
     check(hc_stream_peer_advance(w->client, &w->failure) == HC_IO_ERROR, "and never gets usable");
   }
   hc_stream_peer_close(w->client);

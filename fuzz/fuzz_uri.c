@@ -16,7 +16,8 @@ static void check(bool holds, const char *what) {
 }
 
 static bool is_plain(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != 0 && strchr("-._~", c) != NULL);
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+         (c != 0 && strchr("-._~", c) != NULL);
 }
 
 static int digit(char c) {
@@ -35,7 +36,8 @@ static void check_encoded(hc_slice text, hc_slice encoded) {
     snprintf(three, sizeof three, "%%%02X", (unsigned)(unsigned char)text.data[i]);
     size_t size = is_plain(text.data[i]) ? 1 : 3;
     check(at + size <= encoded.size, "all bytes are encoded");
-    check(memcmp(encoded.data + at, size == 1 ? &text.data[i] : three, size) == 0, "each as it must be");
+    check(memcmp(encoded.data + at, size == 1 ? &text.data[i] : three, size) == 0,
+          "each as it must be");
     at += size;
   }
   check(at == encoded.size, "nothing stands behind them");
@@ -48,8 +50,10 @@ static void check_decoded(hc_slice text) {
   check(hc_uri_decode(text, &decoded) == HC_OK, "any bytes can be decoded");
   const char *bytes = hc_buffer_head(&decoded);
   for (size_t i = 0; i < text.size; i++, at++) {
-    bool is_code = text.data[i] == '%' && i + 2 < text.size && digit(text.data[i + 1]) >= 0 && digit(text.data[i + 2]) >= 0;
-    char wanted = is_code ? (char)(digit(text.data[i + 1]) * 16 + digit(text.data[i + 2])) : text.data[i];
+    bool is_code = text.data[i] == '%' && i + 2 < text.size && digit(text.data[i + 1]) >= 0 &&
+                   digit(text.data[i + 2]) >= 0;
+    char wanted =
+        is_code ? (char)(digit(text.data[i + 1]) * 16 + digit(text.data[i + 2])) : text.data[i];
     check(at < hc_buffer_size(&decoded) && bytes[at] == wanted, "each byte is decoded");
     if (is_code) i += 2;
   }
@@ -63,9 +67,11 @@ static void check_addresses(hc_slice text) {
   if (text.size >= sizeof copy || (text.size && memchr(text.data, 0, text.size))) return;
   if (text.size) memcpy(copy, text.data, text.size);
   copy[text.size] = 0;
-  check(hc_is_ipv4_literal(text) == (inet_pton(AF_INET, copy, address) == 1), "IPv4 addresses are those of the C library");
+  check(hc_is_ipv4_literal(text) == (inet_pton(AF_INET, copy, address) == 1),
+        "IPv4 addresses are those of the C library");
   if (strchr(copy, '%')) return; /* zones: inet_pton has none */
-  check(hc_is_ipv6_literal(text) == (inet_pton(AF_INET6, copy, address) == 1), "so are IPv6 addresses");
+  check(hc_is_ipv6_literal(text) == (inet_pton(AF_INET6, copy, address) == 1),
+        "so are IPv6 addresses");
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
@@ -80,9 +86,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   check_decoded(text);
   check_addresses(text);
   check(hc_uri_decode(once, &decoded) == HC_OK, "what was encoded can be decoded");
-  check(hc_buffer_size(&decoded) == size && (!size || memcmp(hc_buffer_head(&decoded), data, size) == 0), "to the same bytes");
+  check(hc_buffer_size(&decoded) == size &&
+            (!size || memcmp(hc_buffer_head(&decoded), data, size) == 0),
+        "to the same bytes");
   if (hc_host_parse(text, &host, &why) == HC_OK) {
-    check(hc_authority_write(host.text, 8080, 80, &authority) == HC_OK, "a host makes an authority");
+    check(hc_authority_write(host.text, 8080, 80, &authority) == HC_OK,
+          "a host makes an authority");
     hc_slice written = {hc_buffer_head(&authority), hc_buffer_size(&authority)};
     check(hc_authority_check(written, &port, NULL) == HC_OK && port == 8080, "that is well-formed");
   }

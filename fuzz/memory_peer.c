@@ -10,7 +10,8 @@ static hc_io advance(hc_stream_peer *self, hc_failure *why) {
   return HC_IO_OK;
 }
 
-static hc_io send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
+                  hc_failure *why) {
   (void)why;
   of(self)->is_open = true;
   *sent = 0;
@@ -71,8 +72,8 @@ static const hc_stream_peer_ops ops = {.name = "Memory",
                                        .close = close_peer,
                                        .destroy = destroy};
 
-void memory_peer_init(memory_peer *p, const char *bytes, size_t size, const unsigned char *pieces, size_t piece_count,
-                      memory_end end) {
+void memory_peer_init(memory_peer *p, const char *bytes, size_t size, const unsigned char *pieces,
+                      size_t piece_count, memory_end end) {
   memset(p, 0, sizeof *p);
   hc_stream_peer_init(&p->base, &ops);
   p->bytes = bytes;

@@ -1,5 +1,6 @@
-/* memory_peer.h - a stream peer whose other side is a script of bytes: it gives them in pieces of chosen sizes, with
- * would-block between, and ends or breaks where the script says. What is sent to it is counted and dropped. */
+/* memory_peer.h - a stream peer whose other side is a script of bytes: it gives them in pieces of
+ * chosen sizes, with would-block between, and ends or breaks where the script says. What is sent to
+ * it is counted and dropped. */
 #ifndef FUZZ_MEMORY_PEER_H
 #define FUZZ_MEMORY_PEER_H
 
@@ -19,7 +20,7 @@ typedef struct memory_peer {
   bool closed;
 } memory_peer;
 
-void memory_peer_init(memory_peer *p, const char *bytes, size_t size, const unsigned char *pieces, size_t piece_count,
-                      memory_end end);
+void memory_peer_init(memory_peer *p, const char *bytes, size_t size, const unsigned char *pieces,
+                      size_t piece_count, memory_end end);
 
 #endif

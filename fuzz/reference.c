@@ -1,4 +1,5 @@
-/* reference.c - heads, framing and chunks once more, byte after byte and without haste. See reference.h. */
+/* reference.c - heads, framing and chunks once more, byte after byte and without haste. See
+ * reference.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,8 @@ static bool take_field(reference_reading *r, text line) {
     if (was_empty) { /* or a value that ends with a colon: then there is no blank behind it */
       size_t start = r->fields_size;
       while (start > 0 && r->fields[start - 1] != '\n') start--;
-      was_empty = memchr(r->fields + start, ':', r->fields_size - start) == r->fields + r->fields_size - 2;
+      was_empty =
+          memchr(r->fields + start, ':', r->fields_size - start) == r->fields + r->fields_size - 2;
     }
     if (more.size && !was_empty) add(r, " ", 1);
     add(r, more.at, more.size);
@@ -99,7 +101,9 @@ static bool may_be_status_line(const char *bytes, size_t size) {
       if (bytes[i] == ' ' || bytes[i] == '\n') return true;
       return bytes[i] == '\r' && (size == 13 || bytes[13] == '\n');
     }
-    bool fits = form[i] == 'd' ? is_digit(bytes[i]) : form[i] == 'D' ? is_digit(bytes[i]) && bytes[i] != '0' : bytes[i] == form[i];
+    bool fits = form[i] == 'd'   ? is_digit(bytes[i])
+                : form[i] == 'D' ? is_digit(bytes[i]) && bytes[i] != '0'
+                                 : bytes[i] == form[i];
     if (!fits) return false;
   }
   return true;
@@ -113,11 +117,13 @@ static bool take_status_line(reference_reading *r, text line) {
   return true;
 }
 
-reference_verdict reference_head(const char *bytes, size_t size, size_t limit, reference_reading *r) {
+reference_verdict reference_head(const char *bytes, size_t size, size_t limit,
+                                 reference_reading *r) {
   size_t at = 0;
   for (bool is_first = true;; is_first = false) {
     size_t end = at + find_line_feed(bytes + at, size - at);
-    if (is_first && !may_be_status_line(bytes, size < limit ? size : limit)) return REFERENCE_REFUSED;
+    if (is_first && !may_be_status_line(bytes, size < limit ? size : limit))
+      return REFERENCE_REFUSED;
     if (end == size) return size >= limit ? REFERENCE_REFUSED : REFERENCE_OPEN;
     if (end + 1 > limit) return REFERENCE_REFUSED;
     text line = {bytes + at, end - at};
@@ -190,7 +196,8 @@ static void take_fact(facts *f, text name, text value) {
     if (named == 0) f->bad_coding = true;
   } else if (is_same(name, "content-length")) {
     while (next_element(&value, &element)) {
-      if (!read_number(element, &number) || (f->has_length && number != f->length)) f->bad_length = true;
+      if (!read_number(element, &number) || (f->has_length && number != f->length))
+        f->bad_length = true;
       f->length = number;
       f->has_length = true;
     }
@@ -278,7 +285,8 @@ static reference_verdict take_trailers(text t, size_t at, size_t limit, referenc
   }
 }
 
-reference_verdict reference_chunked(const char *bytes, size_t size, size_t limit, reference_reading *r) {
+reference_verdict reference_chunked(const char *bytes, size_t size, size_t limit,
+                                    reference_reading *r) {
   text t = {bytes, size};
   size_t at = 0;
   for (;;) {
@@ -301,7 +309,8 @@ reference_verdict reference_chunked(const char *bytes, size_t size, size_t limit
 /* --- exchanges */
 
 /* The final head behind the 1xx; false where it does not come to one. *at is behind it. */
-static bool take_final_head(const char *bytes, size_t size, size_t limit, reference_reading *r, size_t *at) {
+static bool take_final_head(const char *bytes, size_t size, size_t limit, reference_reading *r,
+                            size_t *at) {
   size_t interim = 0;
   for (*at = 0;;) {
     r->fields_size = r->field_count = 0;
@@ -313,12 +322,13 @@ static bool take_final_head(const char *bytes, size_t size, size_t limit, refere
   }
 }
 
-static reference_outcome take_content(const reference_framing *f, text rest, size_t limit, bool clean_end,
-                                      reference_reading *r) {
+static reference_outcome take_content(const reference_framing *f, text rest, size_t limit,
+                                      bool clean_end, reference_reading *r) {
   reference_outcome good = f->keeps_alive ? REFERENCE_KEEPS : REFERENCE_CLOSES;
   if (f->kind == 'c') {
     r->fields_size = r->field_count = 0;
-    return reference_chunked(rest.at, rest.size, limit, r) == REFERENCE_COMPLETE ? good : REFERENCE_FAILS;
+    return reference_chunked(rest.at, rest.size, limit, r) == REFERENCE_COMPLETE ? good
+                                                                                 : REFERENCE_FAILS;
   }
   if (f->kind != 'l' && f->kind != 'e') return f->kind == '!' ? REFERENCE_FAILS : good;
   r->content_size = f->kind == 'l' && f->length < rest.size ? (size_t)f->length : rest.size;
@@ -327,8 +337,8 @@ static reference_outcome take_content(const reference_framing *f, text rest, siz
   return clean_end ? REFERENCE_CLOSES : REFERENCE_FAILS;
 }
 
-reference_outcome reference_exchange(int method, const char *bytes, size_t size, size_t limit, bool clean_end,
-                                     reference_reading *r) {
+reference_outcome reference_exchange(int method, const char *bytes, size_t size, size_t limit,
+                                     bool clean_end, reference_reading *r) {
   size_t at;
   if (!take_final_head(bytes, size, limit, r, &at)) return REFERENCE_FAILS;
   reference_framing framing = reference_decide(method, r);

@@ -1,4 +1,5 @@
-/* reference.h - a slow second reading of a response, written from the RFC and sharing no code with the library. */
+/* reference.h - a slow second reading of a response, written from the RFC and sharing no code with
+ * the library. */
 #ifndef FUZZ_REFERENCE_H
 #define FUZZ_REFERENCE_H
 
@@ -27,10 +28,12 @@ void reference_open(reference_reading *r, size_t size);
 void reference_close(reference_reading *r);
 
 /* One head, 1xx or final, of at most `limit` bytes. */
-reference_verdict reference_head(const char *bytes, size_t size, size_t limit, reference_reading *r);
+reference_verdict reference_head(const char *bytes, size_t size, size_t limit,
+                                 reference_reading *r);
 /* A whole chunked body with its trailer section of at most `limit` bytes, its fields in r->fields.
  * Where REFUSED or OPEN, r->content is what came before. */
-reference_verdict reference_chunked(const char *bytes, size_t size, size_t limit, reference_reading *r);
+reference_verdict reference_chunked(const char *bytes, size_t size, size_t limit,
+                                    reference_reading *r);
 
 typedef struct reference_framing {
   /* 'n'one, 'h'ead, 'l'ength, 'c'hunked, 'e'nd of the connection; '!' refused */
@@ -43,8 +46,12 @@ reference_framing reference_decide(int method, const reference_reading *head);
 /* A whole exchange: 1xx heads, the final head, the content and the end of the connection behind
  * `bytes`, in good order or not. r->content is what must have been handed out, whatever the
  * outcome. */
-typedef enum reference_outcome { REFERENCE_KEEPS, REFERENCE_CLOSES, REFERENCE_FAILS } reference_outcome;
-reference_outcome reference_exchange(int method, const char *bytes, size_t size, size_t limit, bool clean_end,
-                                     reference_reading *r);
+typedef enum reference_outcome {
+  REFERENCE_KEEPS,
+  REFERENCE_CLOSES,
+  REFERENCE_FAILS
+} reference_outcome;
+reference_outcome reference_exchange(int method, const char *bytes, size_t size, size_t limit,
+                                     bool clean_end, reference_reading *r);
 
 #endif

@@ -25,7 +25,7 @@ check-rockspec:
 
 # The version is named since every one breaks lines in its own way. Debian 12 and 13 have this one.
 CLANG_FORMAT ?= clang-format-19
-c_files = $(shell find core bindings spec fuzz examples -name '*.[ch]' | sort)
+c_files = $(shell find core bindings spec fuzz examples bench -name '*.[ch]' | sort)
 lua_scripts = $(shell find lua spec examples bench fuzz .ci -name '*.lua' | sort)
 
 .PHONY: format check-format

@@ -84,7 +84,8 @@ describe("A request lives on with", function()
     for _, secure in ipairs({ false, true }) do
       it(request[1] .. " that nobody holds, TLS " .. tostring(secure), function()
         local listener = assert(native.listen({}))
-        local client, conn = support.connect(listener, secure and { tls = httpclient.TLSOptions.client_unsafe(),
+        local client, conn = support.connect(listener, secure
+          and { tls = httpclient.TLSOptions.client_unsafe(),
           server_tls = certs.localhost.tls() } or {})
         local expected, size = request[2](client)
         churn()
@@ -99,7 +100,8 @@ describe("A request lives on with", function()
   it("fields and URL that nobody holds", function()
     local listener = assert(native.listen({}))
     local client, conn = support.connect(listener)
-    client:request(HTTPClient.METHOD_GET, "/" .. ("p"):rep(3000), { ("X-A: %s"):format(("v"):rep(3000)), ["X-B"] = ("w"):rep(3000) })
+    client:request(HTTPClient.METHOD_GET, "/" .. ("p"):rep(3000),
+      { ("X-A: %s"):format(("v"):rep(3000)), ["X-B"] = ("w"):rep(3000) })
     churn()
     local _, head = receive(client, conn, 0)
     assert.truthy(head:find(("GET /%s HTTP/1.1\r\n"):format(("p"):rep(3000)), 1, true))

@@ -27,7 +27,8 @@ local function world(steps, secure)
   end
   all[#all + 1] = { "stall" }
   local server = keep(native.script(all))
-  local client = keep(support.connect_port(server:port(), { tls = secure and TLSOptions.client(certs.ca.cert) or nil }))
+  local client = keep(support.connect_port(server:port(),
+    { tls = secure and TLSOptions.client(certs.ca.cert) or nil }))
   client.blocking_mode_enabled = true
   return client, server
 end
@@ -47,13 +48,19 @@ for _, secure in ipairs({ false, true }) do
   describe("poll in blocking mode" .. how, function()
     -- steps behind the request, the status, the code
     local heads = {
-      { "that comes late", { { "sleep", PAUSE }, { "send", OK .. "Content-Length: 1\r\n\r\na" } }, "BODY", 200 },
-      { "in pieces", { { "send", "HTTP/1.1 2" }, { "sleep", PAUSE }, { "send", "00 OK\r\nContent-Le" }, { "sleep", 0.02 },
-        { "send", "ngth: 1\r\n\r\na" } }, "BODY", 200 },
-      { "behind a 1xx", { { "send", "HTTP/1.1 103 Hints\r\n\r\n" }, { "sleep", PAUSE }, { "send", OK .. "Content-Length: 1\r\n\r\na" } },
+      { "that comes late", { { "sleep", PAUSE }, { "send", OK .. "Content-Length: 1\r\n\r\na" } },
         "BODY", 200 },
-      { "without a body", { { "sleep", PAUSE }, { "send", "HTTP/1.1 204 No\r\n\r\n" } }, "CONNECTED", 204 },
-      { "that ends the connection", { { "sleep", PAUSE }, { "send", "HTTP/1.0 204 No\r\n\r\n" } }, "DISCONNECTED", 204 },
+      { "in pieces",
+        { { "send", "HTTP/1.1 2" }, { "sleep", PAUSE }, { "send", "00 OK\r\nContent-Le" },
+          { "sleep", 0.02 },
+        { "send", "ngth: 1\r\n\r\na" } }, "BODY", 200 },
+      { "behind a 1xx", { { "send", "HTTP/1.1 103 Hints\r\n\r\n" }, { "sleep", PAUSE },
+        { "send", OK .. "Content-Length: 1\r\n\r\na" } },
+        "BODY", 200 },
+      { "without a body", { { "sleep", PAUSE }, { "send", "HTTP/1.1 204 No\r\n\r\n" } },
+        "CONNECTED", 204 },
+      { "that ends the connection", { { "sleep", PAUSE }, { "send", "HTTP/1.0 204 No\r\n\r\n" } },
+        "DISCONNECTED", 204 },
     }
     for _, case in ipairs(heads) do
       it("returns once the head is in, " .. case[1] .. ", asleep till then", function()
@@ -71,7 +78,8 @@ for _, secure in ipairs({ false, true }) do
     -- steps, a part of the message
     local failures = {
       { "hangs up", { { "sleep", PAUSE }, { "close" } }, "closed" },
-      { "hangs up in the head", { { "send", "HTTP/1.1 200 OK\r\nA" }, { "sleep", PAUSE }, { "close" } }, "closed" },
+      { "hangs up in the head", { { "send", "HTTP/1.1 200 OK\r\nA" }, { "sleep", PAUSE },
+        { "close" } }, "closed" },
       { "speaks nonsense", { { "sleep", PAUSE }, { "send", "220 ready\r\n" } }, "status line" },
       { "resets", { { "sleep", PAUSE }, { "reset" } }, "" },
     }
@@ -89,7 +97,8 @@ for _, secure in ipairs({ false, true }) do
 
     it("uploads all before it waits for the head", function()
       local size = 8 * 1048576
-      local client = world({ { "sleep", PAUSE }, { "discard", size }, { "sleep", PAUSE }, { "send", "HTTP/1.1 204 No\r\n\r\n" } }, secure)
+      local client = world({ { "sleep", PAUSE }, { "discard", size }, { "sleep", PAUSE },
+        { "send", "HTTP/1.1 204 No\r\n\r\n" } }, secure)
       support.request(client, "POST", "/", {}, ("x"):rep(size))
       assert.equal(Error.OK, (client:poll()))
       assert.equal("STATUS_CONNECTED", status_of(client))
@@ -97,7 +106,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("waits for a body function that has nothing yet", function()
-      local client = world({ { "recv_until", "0\r\n\r\n" }, { "send", "HTTP/1.1 204 No\r\n\r\n" } }, secure)
+      local client = world({ { "recv_until", "0\r\n\r\n" }, { "send", "HTTP/1.1 204 No\r\n\r\n" } },
+        secure)
       local ready = native.monotonic() + PAUSE
       local done = false
       support.request(client, "POST", "/", {}, function()
@@ -112,7 +122,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("waits for a 100 (Continue), then for the final head", function()
-      local client = world({ { "sleep", PAUSE }, { "send", "HTTP/1.1 100 Continue\r\n\r\n" }, { "recv_n", 7 },
+      local client = world({ { "sleep", PAUSE }, { "send", "HTTP/1.1 100 Continue\r\n\r\n" },
+        { "recv_n", 7 },
         { "send", "HTTP/1.1 204 No\r\n\r\n" } }, secure)
       support.request(client, "POST", "/", { "Expect: 100-continue" }, "content")
       assert.equal(Error.OK, (asleep(function() return client:poll() end)))
@@ -120,7 +131,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("sees an answer that comes early, and stops the upload", function()
-      local client = world({ { "send", "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno" }, { "stall" } }, secure)
+      local client = world({ { "send", "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno" },
+        { "stall" } }, secure)
       support.request(client, "POST", "/", {}, ("x"):rep(16 * 1048576))
       assert.equal(Error.OK, (client:poll()))
       assert.equal(413, client:get_response_code())
@@ -132,13 +144,15 @@ for _, secure in ipairs({ false, true }) do
   describe("read_response_body_chunk in blocking mode" .. how, function()
     it("returns read_chunk_size bytes, then what is left, for a Content-Length", function()
       local body = ("0123456789"):rep(70)
-      local client = world({ { "send", OK .. "Content-Length: 700\r\n\r\n" }, { "send", body:sub(1, 10) }, { "sleep", PAUSE },
+      local client = world({ { "send", OK .. "Content-Length: 700\r\n\r\n" },
+        { "send", body:sub(1, 10) }, { "sleep", PAUSE },
         { "send", body:sub(11, 300) }, { "sleep", PAUSE }, { "send", body:sub(301) } }, secure)
       client.read_chunk_size = 256
       support.request(client)
       client:poll()
       for _, range in ipairs({ { 1, 256 }, { 257, 512 }, { 513, 700 } }) do
-        assert.equal(body:sub(range[1], range[2]), (asleep(function() return client:read_response_body_chunk() end)))
+        assert.equal(body:sub(range[1], range[2]),
+          (asleep(function() return client:read_response_body_chunk() end)))
       end
       assert.equal("STATUS_CONNECTED", status_of(client))
       assert.equal("", client:read_response_body_chunk())
@@ -146,14 +160,18 @@ for _, secure in ipairs({ false, true }) do
 
     -- head, first piece on the wire, second, the ending
     local flowing = {
-      { "chunked", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n", "3\r\ndef\r\n0\r\n\r\n", "STATUS_CONNECTED" },
-      { "in the midst of a chunk", "Transfer-Encoding: chunked\r\n", "6\r\nabc", "def\r\n0\r\n\r\n", "STATUS_CONNECTED" },
+      { "chunked", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n", "3\r\ndef\r\n0\r\n\r\n",
+        "STATUS_CONNECTED" },
+      { "in the midst of a chunk", "Transfer-Encoding: chunked\r\n", "6\r\nabc", "def\r\n0\r\n\r\n",
+        "STATUS_CONNECTED" },
       { "to the end of the connection", "", "abc", "def", "STATUS_DISCONNECTED" },
     }
     for _, case in ipairs(flowing) do
       it("returns as soon as there is any data, for a body " .. case[1], function()
-        local client, server = world({ { "sleep", PAUSE }, { "send", OK .. case[2] .. "\r\n" }, { "sleep", PAUSE }, { "send", case[3] },
-          { "gate", "read" }, { "sleep", PAUSE }, { "send", case[4] }, { case[2] == "" and (secure and "close_notify" or "close") or "stall" } },
+        local client, server = world({ { "sleep", PAUSE }, { "send", OK .. case[2] .. "\r\n" },
+          { "sleep", PAUSE }, { "send", case[3] },
+          { "gate", "read" }, { "sleep", PAUSE }, { "send", case[4] },
+          { case[2] == "" and (secure and "close_notify" or "close") or "stall" } },
           secure)
         client.read_chunk_size = 256
         support.request(client)
@@ -169,7 +187,8 @@ for _, secure in ipairs({ false, true }) do
     end
 
     it("gives an empty string only at the end", function()
-      local wire = OK .. "Transfer-Encoding: chunked\r\n\r\n" .. ("1;x=y\r\na\r\n"):rep(30) .. "0\r\nA: b\r\n\r\n"
+      local wire = OK .. "Transfer-Encoding: chunked\r\n\r\n" .. ("1;x=y\r\na\r\n"):rep(30)
+        .. "0\r\nA: b\r\n\r\n"
       local client = world({ { "drip", wire, 0.0002 } }, secure)
       support.request(client)
       client:poll()
@@ -184,7 +203,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("hands out what came of a body that is cut short, then fails", function()
-      for _, head in ipairs({ "Content-Length: 9\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n9\r\nabc" }) do
+      for _, head in ipairs({ "Content-Length: 9\r\n\r\nabc",
+        "Transfer-Encoding: chunked\r\n\r\n9\r\nabc" }) do
         local client = world({ { "send", OK .. head }, { "sleep", PAUSE }, { "close" } }, secure)
         support.request(client)
         client:poll()
@@ -196,7 +216,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("keeps to the idle timeout", function()
-      for _, head in ipairs({ "Content-Length: 9\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n9\r\nabc", "\r\nabc" }) do
+      for _, head in ipairs({ "Content-Length: 9\r\n\r\nabc",
+        "Transfer-Encoding: chunked\r\n\r\n9\r\nabc", "\r\nabc" }) do
         local client = world({ { "send", OK .. head }, { "stall" } }, secure)
         client.idle_timeout = 0.1
         support.request(client)
@@ -214,7 +235,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("returns at once for HEAD and for a length of 0", function()
-      local client = world({ { "send", OK .. "Content-Length: 0\r\n\r\n" }, { "recv_until", "\r\n\r\n" },
+      local client = world({ { "send", OK .. "Content-Length: 0\r\n\r\n" },
+        { "recv_until", "\r\n\r\n" },
         { "send", OK .. "Content-Length: 5\r\n\r\n" }, { "stall" } }, secure)
       for _, method in ipairs({ "GET", "HEAD" }) do
         support.request(client, method)
@@ -227,7 +249,8 @@ for _, secure in ipairs({ false, true }) do
 
     it("moves all of the body to a file", function()
       local folder = keep(tempdir.new())
-      local client = world({ { "send", OK .. "Content-Length: 300000\r\n\r\n" }, { "send", ("x"):rep(1000), 100 }, { "sleep", PAUSE },
+      local client = world({ { "send", OK .. "Content-Length: 300000\r\n\r\n" },
+        { "send", ("x"):rep(1000), 100 }, { "sleep", PAUSE },
         { "send", ("x"):rep(1000), 200 } }, secure)
       support.request(client)
       client:poll()
@@ -237,7 +260,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("does not wait any longer when the mode is switched off", function()
-      local client = world({ { "send", OK .. "Content-Length: 900\r\n\r\n" .. ("x"):rep(300) }, { "stall" } }, secure)
+      local client = world({ { "send", OK .. "Content-Length: 900\r\n\r\n" .. ("x"):rep(300) },
+        { "stall" } }, secure)
       client.read_chunk_size = 256
       support.request(client)
       client:poll()
@@ -252,7 +276,8 @@ for _, secure in ipairs({ false, true }) do
     end)
 
     it("goes on when signals interrupt it", function()
-      local client = world({ { "sleep", PAUSE }, { "send", OK .. "Content-Length: 6\r\n\r\nabc" }, { "sleep", PAUSE }, { "send", "def" } }, secure)
+      local client = world({ { "sleep", PAUSE }, { "send", OK .. "Content-Length: 6\r\n\r\nabc" },
+        { "sleep", PAUSE }, { "send", "def" } }, secure)
       native.interrupt_every(0.01)
       keep({ close = function() native.interrupt_every(0) end })
       support.request(client)
@@ -285,7 +310,8 @@ describe("blocking mode", function()
   end)
 
   it("waits for a chunk that comes in very many pieces", function()
-    local client = world({ { "send", OK .. "Content-Length: 2000\r\n\r\n" }, { "drip", ("x"):rep(2000), 0.0001 } })
+    local client = world({ { "send", OK .. "Content-Length: 2000\r\n\r\n" },
+      { "drip", ("x"):rep(2000), 0.0001 } })
     client.read_chunk_size = 4096
     support.request(client)
     client:poll()

@@ -93,7 +93,8 @@ describe("read_response_body_to_file", function()
   end)
 
   for _, kind in ipairs({ "path", "file" }) do
-    it("reports a pipe without a reader, and its signal does not reach the program: " .. kind, function()
+    it("reports a pipe without a reader, and its signal does not reach the program: "
+      .. kind, function()
       local client, conn, folder = world("Content-Length: 4", "ab")
       local target = folder:file("pipe")
       os.execute(("mkfifo '%s'"):format(target))

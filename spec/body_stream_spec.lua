@@ -70,7 +70,8 @@ describe("A body file of which the system gives a wrong size", function()
     return text
   end
 
-  for _, path in ipairs({ "/proc/version", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum" }) do
+  for _, path in ipairs({ "/proc/version", "/proc/filesystems",
+    "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum" }) do
     it("is sent whole: " .. path, function()
       local expected = content_of(path)
       if not expected or expected == "" then
@@ -105,9 +106,11 @@ describe("A body file of which the system gives a wrong size", function()
     assert.truthy(text:find("\r\nContent-Length: " .. #expected - 5 .. "\r\n", 1, true))
 
     local coded = ("%x\r\n%s\r\n0\r\n\r\n"):format(#expected, expected)
-    local server = serve({ { { content = #coded, send = OTHER } }, { { content = #coded, send = OK } } })
+    local server = serve({ { { content = #coded, send = OTHER } },
+      { { content = #coded, send = OK } } })
     file:seek("set", 0)
-    local response = assert(httpclient.fetch(server:url(), { method = "PUT", body = file, timeout = support.LIMIT }))
+    local response = assert(httpclient.fetch(server:url(),
+      { method = "PUT", body = file, timeout = support.LIMIT }))
     assert.equal(200, response.status)
     for i, request in ipairs(server:requests()) do
       assert.equal(coded, request:match("\r\n\r\n(.*)$"), i)
@@ -122,7 +125,8 @@ describe("A body file that", function()
     local client, conn = wire.connect()
     put(client, opened(io.open(folder:write("empty", ""), "rb")))
     client:poll()
-    assert.truthy(conn:recv_until("\r\n\r\n", support.LIMIT):find("\r\nContent-Length: 0\r\n", 1, true))
+    assert.truthy(conn:recv_until("\r\n\r\n", support.LIMIT):find("\r\nContent-Length: 0\r\n", 1,
+      true))
   end)
 
   it("is a small one has its Content-Length", function()
@@ -132,7 +136,8 @@ describe("A body file that", function()
       local client, conn = wire.connect()
       put(client, opened(io.open(folder:write("small", ("x"):rep(size)), "rb")))
       client:poll()
-      assert.truthy(conn:recv_until("\r\n\r\n", support.LIMIT):find("\r\nContent-Length: " .. size .. "\r\n", 1, true))
+      assert.truthy(conn:recv_until("\r\n\r\n", support.LIMIT):find("\r\nContent-Length: " .. size
+        .. "\r\n", 1, true))
     end
   end)
 
@@ -206,7 +211,8 @@ describe("A pipe as body", function()
     local client, conn = wire.connect()
     local file = opened(io.popen("printf 'line\\nrest'", "r"))
     assert.equal("line", file:read("*l"))
-    assert.equal(Error.ERR_INVALID_PARAMETER, (client:request(HTTPClient.METHOD_PUT, "/", { "bad header" }, file)))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (client:request(HTTPClient.METHOD_PUT, "/", { "bad header" }, file)))
     assert.equal(Error.OK, (client:request(HTTPClient.METHOD_GET, "/", {}, file)))
     support.until_true(function()
       client:poll()
@@ -233,9 +239,11 @@ describe("A pipe as body", function()
 
   it("is sent by fetch, but not a second time", function()
     local server = serve({ { { content = #"5\r\ntext\n\r\n0\r\n\r\n", send = OK } }, { OTHER } })
-    local response = assert(httpclient.fetch(server:url(), { method = "PUT", body = opened(io.popen("echo text", "r")), timeout = support.LIMIT }))
+    local response = assert(httpclient.fetch(server:url(),
+      { method = "PUT", body = opened(io.popen("echo text", "r")), timeout = support.LIMIT }))
     assert.equal(200, response.status)
-    local none, message = httpclient.fetch(server:url(), { method = "PUT", body = opened(io.popen("echo text", "r")), timeout = support.LIMIT })
+    local none, message = httpclient.fetch(server:url(),
+      { method = "PUT", body = opened(io.popen("echo text", "r")), timeout = support.LIMIT })
     assert.is_nil(none)
     assert.truthy(message:find("can't give it a second time", 1, true), message)
   end)

@@ -28,7 +28,8 @@ describe("connect_to_host", function()
     it("with " .. case[1] .. (case[3] and " speaks TLS" or " speaks plainly"), function()
       local listener = listen()
       local client = HTTPClient.new()
-      assert.equal(Error.OK, (client:connect_to_host("127.0.0.1", listener:port(), case[2][1], case[2][2])))
+      assert.equal(Error.OK,
+        (client:connect_to_host("127.0.0.1", listener:port(), case[2][1], case[2][2])))
       local conn = support.accept(listener, client)
       if case[3] then
         local hello = support.until_true(function()
@@ -50,7 +51,8 @@ describe("connect_to_host", function()
     it("strips " .. scheme, function()
       local client, conn, listener = world({ host = scheme .. "127.0.0.1" })
       support.request(client)
-      assert.truthy(head_of(client, conn):find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n", 1, true))
+      assert.truthy(head_of(client, conn):find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n",
+        1, true))
     end)
   end
 
@@ -79,7 +81,8 @@ describe("connect_to_host", function()
       support.request(client)
       local bare = host:gsub("^http://", ""):gsub("[%[%]]", "")
       local expected = bare:find(":", 1, true) and "[" .. bare .. "]" or bare
-      assert.truthy(head_of(client, conn):find("\r\nHost: " .. expected .. ":" .. listener:port() .. "\r\n", 1, true))
+      assert.truthy(head_of(client, conn):find("\r\nHost: " .. expected .. ":" .. listener:port()
+        .. "\r\n", 1, true))
       conn:close()
     end)
   end
@@ -93,7 +96,8 @@ describe("connect_to_host", function()
       local listener = listen("::1")
       local client, conn = support.connect(listener, { host = host })
       support.request(client)
-      assert.truthy(head_of(client, conn):find("\r\nHost: [::1]:" .. listener:port() .. "\r\n", 1, true))
+      assert.truthy(head_of(client, conn):find("\r\nHost: [::1]:" .. listener:port() .. "\r\n", 1,
+        true))
       conn:close()
     end)
   end
@@ -106,7 +110,8 @@ describe("connect_to_host", function()
     local conn = support.accept(listener, client)
     support.pump(client, HTTPClient.STATUS_CONNECTED)
     support.request(client)
-    assert.truthy(head_of(client, conn):find("\r\nHost: localhost:" .. listener:port() .. "\r\n", 1, true))
+    assert.truthy(head_of(client, conn):find("\r\nHost: localhost:" .. listener:port() .. "\r\n", 1,
+      true))
     conn:close()
   end)
 
@@ -132,13 +137,15 @@ describe("connect_to_host", function()
 
   -- host, a part of the message
   local hosts = {
-    { "", "empty" }, { "http://", "empty" }, { "https://", "empty" }, { "a b", "space" }, { " a", "space" },
-    { "a ", "space" }, { "a:80", "port" }, { "[::1]:80", "port" }, { "http://h:80", "port" }, { "a/", "path" },
-    { "http://a/b", "path" }, { "a?b", "query" }, { "a#b", "fragment" }, { "u@h", "user info" },
-    { "u:p@h", "user info" }, { "https://u:p@h", "user info" }, { "h\0", "control" }, { "h\r\n", "control" },
+    { "", "empty" }, { "http://", "empty" }, { "https://", "empty" }, { "a b", "space" },
+    { " a", "space" }, { "a ", "space" }, { "a:80", "port" }, { "[::1]:80", "port" },
+    { "http://h:80", "port" }, { "a/", "path" }, { "http://a/b", "path" }, { "a?b", "query" },
+    { "a#b", "fragment" }, { "u@h", "user info" }, { "u:p@h", "user info" },
+    { "https://u:p@h", "user info" }, { "h\0", "control" }, { "h\r\n", "control" },
     { "h\127", "control" }, { "h\195\164", "ASCII" }, { "a%41", "percent" }, { "[::1", "without" },
-    { "[]", "IPv6" }, { "[::1%]", "IPv6" }, { "[1.2.3.4]", "IPv6" }, { "1::2::3", "IPv6" }, { "ftp://h", "scheme" },
-    { ("a"):rep(256), "255" }, { "a<b", "no host name" },
+    { "[]", "IPv6" }, { "[::1%]", "IPv6" }, { "[1.2.3.4]", "IPv6" }, { "1::2::3", "IPv6" },
+    { "ftp://h", "scheme" }, { ("a"):rep(256), "255" },
+    { "a<b", "no host name" },
   }
   for _, case in ipairs(hosts) do
     it(("refuses the host %q and says why"):format(case[1]:sub(1, 20)), function()
@@ -176,12 +183,16 @@ describe("connect_to_host", function()
     { {}, "bad argument #1 to 'connect_to_host' (string expected, got nil)" },
     { { 5 }, "bad argument #1 to 'connect_to_host' (string expected, got number)" },
     { { "h", "80" }, "bad argument #2 to 'connect_to_host' (number expected, got string)" },
-    { { "h", 80.5 }, "bad argument #2 to 'connect_to_host' (number has no integer representation)" },
-    { { "h", 80, 1 }, "bad argument #3 to 'connect_to_host' (boolean or TLSOptions expected, got number)" },
-    { { "h", 80, {} }, "bad argument #3 to 'connect_to_host' (boolean or TLSOptions expected, got table)" },
+    { { "h", 80.5 },
+      "bad argument #2 to 'connect_to_host' (number has no integer representation)" },
+    { { "h", 80, 1 },
+      "bad argument #3 to 'connect_to_host' (boolean or TLSOptions expected, got number)" },
+    { { "h", 80, {} },
+      "bad argument #3 to 'connect_to_host' (boolean or TLSOptions expected, got table)" },
     { { "h", 80, httpclient.X509Certificate.new() },
       "bad argument #3 to 'connect_to_host' (boolean or TLSOptions expected, got X509Certificate)" },
-    { { "h", 80, true, "no" }, "bad argument #4 to 'connect_to_host' (boolean expected, got string)" },
+    { { "h", 80, true, "no" },
+      "bad argument #4 to 'connect_to_host' (boolean expected, got string)" },
   }
   for i, case in ipairs(wrong) do
     it("raises for a wrong type and leaves the connection alone, case " .. i, function()
@@ -199,7 +210,8 @@ describe("connect_to_host", function()
       client:connect_to_host(host, listener:port())
       assert.is_false(client:has_response())
       assert.equal("", conn:recv())
-      assert.equal(host == "a b" and "STATUS_DISCONNECTED" or "STATUS_CONNECTING", status_of(client))
+      assert.equal(host == "a b" and "STATUS_DISCONNECTED" or "STATUS_CONNECTING",
+        status_of(client))
     end
   end)
 end)
@@ -246,7 +258,8 @@ describe("a connection that can not be made", function()
       named:wait(0.02)
       return support.is_connected_or_failed(named)
     end)
-    local status, other, message = status_of(client), status_of(named), select(2, client:get_last_error())
+    local status, other, message = status_of(client), status_of(named),
+      select(2, client:get_last_error())
     native.rlimit_nofile(before)
     assert.equal("STATUS_CANT_CONNECT", status)
     assert.truthy(message:find("open files", 1, true), message)

@@ -79,7 +79,8 @@ describe("poll", function()
       client:close()
     end)
 
-    it("and all else in " .. name .. " is safe; close leads out, and the client connects again", function()
+    it("and all else in " .. name
+      .. " is safe; close leads out, and the client connects again", function()
       local client = lead()
       client:wait(0)
       client:get_fd()
@@ -189,7 +190,9 @@ describe("between requests", function()
 
   -- what comes, a part of the message
   local intrusions = {
-    { "a late 408", function(conn) conn:send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n") end, "unexpected" },
+    { "a late 408",
+      function(conn) conn:send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n") end,
+      "unexpected" },
     { "a line end", function(conn) conn:send("\r\n") end, "unexpected" },
     { "the end of the connection", function(conn) conn:shutdown() end, "closed" },
     { "a reset", function(conn) conn:reset() end, "reset" },
@@ -223,10 +226,12 @@ describe("between requests", function()
   end
 
   for _, blocking in ipairs({ false, true }) do
-    it("bytes that came in one piece with the answer before are no answer, blocking mode " .. tostring(blocking), function()
+    it("bytes that came in one piece with the answer before are no answer, blocking mode "
+      .. tostring(blocking), function()
       for _, poll_between in ipairs({ false, true }) do
         local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
-          { "send", OK .. "Content-Length: 2\r\n\r\nhi" .. OK .. "Content-Length: 4\r\n\r\nevil" }, { "stall" } })
+          { "send", OK .. "Content-Length: 2\r\n\r\nhi" .. OK .. "Content-Length: 4\r\n\r\nevil" },
+          { "stall" } })
         local client = support.connect_port(server:port())
         client.blocking_mode_enabled = blocking
         support.request(client)
@@ -288,22 +293,28 @@ describe("the response", function()
   -- name, request method, answer, status behind the head, status behind the body
   local ends = {
     { "with a body", "GET", OK .. "Content-Length: 1\r\n\r\nx", "BODY", "CONNECTED" },
-    { "with a body, and Connection: close", "GET", OK .. "Connection: close\r\nContent-Length: 1\r\n\r\nx", "BODY", "DISCONNECTED" },
+    { "with a body, and Connection: close", "GET",
+      OK .. "Connection: close\r\nContent-Length: 1\r\n\r\nx", "BODY", "DISCONNECTED" },
     { "with Content-Length 0", "GET", OK .. "Content-Length: 0\r\n\r\n", "BODY", "CONNECTED" },
-    { "with Content-Length 0, and Connection: close", "GET", OK .. "Connection: close\r\nContent-Length: 0\r\n\r\n", "BODY", "DISCONNECTED" },
-    { "with an empty chunked body", "GET", OK .. "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "BODY", "CONNECTED" },
+    { "with Content-Length 0, and Connection: close", "GET",
+      OK .. "Connection: close\r\nContent-Length: 0\r\n\r\n", "BODY", "DISCONNECTED" },
+    { "with an empty chunked body", "GET", OK .. "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "BODY", "CONNECTED" },
     { "to HEAD", "HEAD", OK .. "Content-Length: 9\r\n\r\n", "BODY", "CONNECTED" },
     { "to HEAD, chunked", "HEAD", OK .. "Transfer-Encoding: chunked\r\n\r\n", "BODY", "CONNECTED" },
-    { "to HEAD, and Connection: close", "HEAD", OK .. "Connection: close\r\n\r\n", "BODY", "DISCONNECTED" },
+    { "to HEAD, and Connection: close", "HEAD", OK .. "Connection: close\r\n\r\n", "BODY",
+      "DISCONNECTED" },
     { "204", "GET", "HTTP/1.1 204 No\r\n\r\n", "CONNECTED" },
-    { "204, and Connection: close", "GET", "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n", "DISCONNECTED" },
+    { "204, and Connection: close", "GET", "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n",
+      "DISCONNECTED" },
     { "204 of HTTP/1.0", "GET", "HTTP/1.0 204 No\r\n\r\n", "DISCONNECTED" },
     { "304", "GET", "HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n", "CONNECTED" },
     { "101", "GET", "HTTP/1.1 101 Up\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "CONNECTED" },
     { "204 to HEAD", "HEAD", "HTTP/1.1 204 No\r\n\r\n", "CONNECTED" },
   }
   for _, case in ipairs(ends) do
-    it(("%s goes to %s%s"):format(case[1], case[4], case[5] and ", and its end to " .. case[5] or ""), function()
+    it(("%s goes to %s%s"):format(case[1], case[4], case[5] and ", and its end to " .. case[5]
+      or ""), function()
       local client, conn = world()
       support.answer(client, conn, case[3], case[2])
       assert.equal("STATUS_" .. case[4], status_of(client))

@@ -10,9 +10,11 @@ local with_server = require("spec.support.served")(after_each)
 local SIZE = 65000
 
 local names = {
-  "Content-Encoding", "Content-Type", "Content-Disposition", "Content-Length", "Content-Range", "Content-Location", "Retry-After", "ETag",
-  "Last-Modified", "Date", "Connection", "Transfer-Encoding", "Set-Cookie", "Vary", "Cache-Control", "Link", "WWW-Authenticate",
-  "Authentication-Info", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Connection", "Keep-Alive", "Upgrade", "Trailer", "X-A",
+  "Content-Encoding", "Content-Type", "Content-Disposition", "Content-Length", "Content-Range",
+  "Content-Location", "Retry-After", "ETag", "Last-Modified", "Date", "Connection",
+  "Transfer-Encoding", "Set-Cookie", "Vary", "Cache-Control", "Link", "WWW-Authenticate",
+  "Authentication-Info", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Connection",
+  "Keep-Alive", "Upgrade", "Trailer", "X-A",
 }
 
 -- One answer on a connection of its own for each.
@@ -48,7 +50,8 @@ describe("64 KB of anything cost no more than in proportion", function()
       return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " .. text .. "\r\n\r\n"
     end)
     for index = 1, count do
-      cost.check_once(("Location, answer %d"):format(index), fetch, server:url("/a/b/c"), { max_redirects = 0 })
+      cost.check_once(("Location, answer %d"):format(index), fetch, server:url("/a/b/c"),
+        { max_redirects = 0 })
     end
   end)
 
@@ -57,7 +60,9 @@ describe("64 KB of anything cost no more than in proportion", function()
       function(text) return "HTTP/1.1 200 " .. text .. "\r\nContent-Length: 0\r\n\r\n" end,
       function(text) return "HTTP/1.1 200" .. text .. "\r\nContent-Length: 0\r\n\r\n" end,
       function(text) return "HTTP/1.1 200 OK\r\n" .. text .. ": 1\r\nContent-Length: 0\r\n\r\n" end,
-      function(text) return "HTTP/1.1 200 OK\r\nX: 1\r\n " .. text .. "\r\nContent-Length: 0\r\n\r\n" end,
+      function(text)
+        return "HTTP/1.1 200 OK\r\nX: 1\r\n " .. text .. "\r\nContent-Length: 0\r\n\r\n"
+      end,
     }) do
       local server, count = serve_each(make)
       for index = 1, count do
@@ -68,7 +73,8 @@ describe("64 KB of anything cost no more than in proportion", function()
   end)
 
   it("in thousands of fields and of folded lines", function()
-    local many = { ("a:1\r\n"):rep(12000), ("Set-Cookie:\r\n"):rep(4900), ("X:1\r\n y\r\n"):rep(6000), "X:1\r\n" .. (" y\r\n"):rep(12000) }
+    local many = { ("a:1\r\n"):rep(12000), ("Set-Cookie:\r\n"):rep(4900),
+      ("X:1\r\n y\r\n"):rep(6000), "X:1\r\n" .. (" y\r\n"):rep(12000) }
     local different = {}
     for index = 1, 6000 do different[index] = ("f%x:1\r\n"):format(index) end
     many[#many + 1] = table.concat(different)
@@ -92,8 +98,10 @@ describe("64 KB of anything cost no more than in proportion", function()
         for _, text in ipairs(cost.shapes(filler, SIZE)) do
           connections[#connections + 1] = { 'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 9\r\n\r\nabc' }
           local line = name .. ": bytes " .. text .. "\r\n"
-          connections[#connections + 1] = { "HTTP/1.1 206 Partial Content\r\n" .. line .. "Content-Length: 6\r\n\r\ndefghi" }
-          connections[#connections + 1] = { "HTTP/1.1 200 OK\r\n" .. line .. "Content-Length: 3\r\n\r\nxyz" }
+          connections[#connections + 1] = { "HTTP/1.1 206 Partial Content\r\n" .. line
+            .. "Content-Length: 6\r\n\r\ndefghi" }
+          connections[#connections + 1] = { "HTTP/1.1 200 OK\r\n" .. line
+            .. "Content-Length: 3\r\n\r\nxyz" }
           cases = cases + 1
         end
       end

@@ -63,10 +63,12 @@ describe("32 KiB of anything cost no more than in proportion", function()
     for _, code in ipairs({ 302, 303, 307 }) do
       cost.check_texts("Location", function(text)
         redirect.next({ method = "POST", code = code, url = from, location = text, headers = {} })
-        redirect.next({ method = "POST", code = code, url = from, location = " " .. text .. " ", headers = {} })
+        redirect.next({ method = "POST", code = code, url = from, location = " " .. text .. " ",
+          headers = {} })
       end)
       cost.check_texts("headers", function(text)
-        redirect.next({ method = "POST", code = code, url = from, location = "/", headers = { text, text .. ": " .. text, "X: " .. text } })
+        redirect.next({ method = "POST", code = code, url = from, location = "/",
+          headers = { text, text .. ": " .. text, "X: " .. text } })
       end)
     end
   end)
@@ -80,7 +82,8 @@ describe("32 KiB of anything cost no more than in proportion", function()
 
   it("in a proxy's URL and in what the environment says", function()
     local target = assert(http.from_text("http://www.example.com/"))
-    local addresses = { assert(http.from_text("http://10.1.2.3/")), assert(http.from_text("http://[2001:db8::1]/")) }
+    local addresses = { assert(http.from_text("http://10.1.2.3/")),
+      assert(http.from_text("http://[2001:db8::1]/")) }
     cost.check_texts("a proxy's URL", function(text)
       proxy.from_url(text)
       proxy.from_url("http://" .. text .. "@h:1")

@@ -15,12 +15,15 @@ local head_of, status_of = support.head_of, support.status_of
 local keep, listen, world = require("spec.support.world")(after_each)
 
 -- What the answer comes to; options as for support.play.
-local function play(answer, options) return support.play(listen(), { answer }, options or { ending = "keep" }) end
+local function play(answer, options)
+  return support.play(listen(), { answer }, options or { ending = "keep" })
+end
 
 describe("unlike the reference", function()
   it("an http:// prefix together with TLS options is refused", function()
     local client = HTTPClient.new()
-    assert.equal(Error.ERR_INVALID_PARAMETER, (client:connect_to_host("http://h", 443, TLSOptions.client())))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (client:connect_to_host("http://h", 443, TLSOptions.client())))
   end)
 
   it("get_response_headers leaves the list as it is", function()
@@ -38,8 +41,10 @@ describe("unlike the reference", function()
   end)
 
   it("100 and 103 are not the final response", function()
-    local outcome = play("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nA: b\r\n\r\n" .. OK .. "Content-Length: 1\r\n\r\nx")
-    assert.same({ 200, "x", "Content-Length: 1" }, { outcome.code, outcome.body, table.concat(outcome.headers, "|") })
+    local outcome = play("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nA: b\r\n\r\n" .. OK
+      .. "Content-Length: 1\r\n\r\nx")
+    assert.same({ 200, "x", "Content-Length: 1" },
+      { outcome.code, outcome.body, table.concat(outcome.headers, "|") })
   end)
 
   it("204 and 304 have no body, whatever their Content-Length says", function()
@@ -51,15 +56,18 @@ describe("unlike the reference", function()
 
   it("a body without Content-Length and without Connection: close runs to the end of the connection", function()
     local outcome = play(OK .. "\r\nall of it", { ending = "shutdown" })
-    assert.same({ "all of it", "STATUS_DISCONNECTED", -1 }, { outcome.body, outcome.status, outcome.length })
+    assert.same({ "all of it", "STATUS_DISCONNECTED", -1 },
+      { outcome.body, outcome.status, outcome.length })
   end)
 
   it("a chunk over 16 MiB, and one with an extension, work", function()
-    local outcome = play(OK .. "Transfer-Encoding: chunked\r\n\r\n3;name=\"va;lue\"\r\nabc\r\n0\r\n\r\n")
+    local outcome = play(OK
+      .. "Transfer-Encoding: chunked\r\n\r\n3;name=\"va;lue\"\r\nabc\r\n0\r\n\r\n")
     assert.equal("abc", outcome.body)
     local size = 16 * 1048576 + 1
     local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
-      { "send", OK .. ("Transfer-Encoding: chunked\r\n\r\n%x\r\n"):format(size) }, { "send", ("x"):rep(65536), 256 },
+      { "send", OK .. ("Transfer-Encoding: chunked\r\n\r\n%x\r\n"):format(size) },
+      { "send", ("x"):rep(65536), 256 },
       { "send", "y\r\n0\r\n\r\n" }, { "stall" } })
     local client = keep(support.connect_port(server:port()))
     support.request(client)
@@ -71,7 +79,8 @@ describe("unlike the reference", function()
   end)
 
   it("an endless head, banner or 1xx is refused, not waited for", function()
-    for _, answer in ipairs({ OK .. "A: " .. ("x"):rep(70000), "220 mail server ready", ("HTTP/1.1 100 C\r\n\r\n"):rep(4000) }) do
+    for _, answer in ipairs({ OK .. "A: " .. ("x"):rep(70000), "220 mail server ready",
+      ("HTTP/1.1 100 C\r\n\r\n"):rep(4000) }) do
       assert.equal("STATUS_CONNECTION_ERROR", play(answer).status)
     end
   end)
@@ -94,9 +103,11 @@ describe("unlike the reference", function()
   end)
 
   it("TLS 1.3 is spoken, and versions below 1.2 only by extra", function()
-    local client = world({ tls = TLSOptions.client(certs.ca.cert), server_tls = certs.localhost.tls() })
+    local client = world({ tls = TLSOptions.client(certs.ca.cert),
+      server_tls = certs.localhost.tls() })
     assert.equal("TLSv1.3", client:get_tls_version())
-    client = world({ tls = TLSOptions.client(certs.ca.cert), server_tls = certs.localhost.tls({ max = "1.1", min = "1.0" }) })
+    client = world({ tls = TLSOptions.client(certs.ca.cert),
+      server_tls = certs.localhost.tls({ max = "1.1", min = "1.0" }) })
     assert.equal("STATUS_TLS_HANDSHAKE_ERROR", status_of(client))
     client = world({ tls = TLSOptions.client(certs.ca.cert, "", { min_version = "1.0" }),
       server_tls = certs.localhost.tls({ max = "1.1", min = "1.0" }) })
@@ -105,11 +116,15 @@ describe("unlike the reference", function()
 
   it("revocation and pinning are there, by extra", function()
     for _, case in ipairs({
-      { "localhost", { pinned_keys = { certs.localhost.pin } }, true }, { "localhost", { pinned_keys = { certs.revoked.pin } }, false },
-      { "localhost", { crl_file = certs.crl_file("good") }, true }, { "revoked", { crl_file = certs.crl_file("good") }, false },
+      { "localhost", { pinned_keys = { certs.localhost.pin } }, true },
+      { "localhost", { pinned_keys = { certs.revoked.pin } }, false },
+      { "localhost", { crl_file = certs.crl_file("good") }, true },
+      { "revoked", { crl_file = certs.crl_file("good") }, false },
     }) do
-      local client = world({ tls = TLSOptions.client(certs.ca.cert, "", case[2]), server_tls = certs[case[1]].tls() })
-      assert.equal(case[3] and "STATUS_CONNECTED" or "STATUS_TLS_HANDSHAKE_ERROR", status_of(client))
+      local client = world({ tls = TLSOptions.client(certs.ca.cert, "", case[2]),
+        server_tls = certs[case[1]].tls() })
+      assert.equal(case[3] and "STATUS_CONNECTED" or "STATUS_TLS_HANDSHAKE_ERROR",
+        status_of(client))
     end
   end)
 
@@ -124,7 +139,8 @@ describe("unlike the reference", function()
   end)
 
   it("blocking mode sleeps", function()
-    local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "sleep", 0.1 }, { "send", "HTTP/1.1 204 No\r\n\r\n" } })
+    local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "sleep", 0.1 },
+      { "send", "HTTP/1.1 204 No\r\n\r\n" } })
     local client = keep(support.connect_port(server:port()))
     client.blocking_mode_enabled = true
     support.request(client)
@@ -163,16 +179,19 @@ describe("unlike the reference", function()
     local client, conn = support.connect(listener, { host = "::1" })
     keep(client)
     support.request(client)
-    assert.truthy(head_of(client, keep(conn)):find("\r\nHost: [::1]:" .. listener:port() .. "\r\n", 1, true))
+    assert.truthy(head_of(client, keep(conn)):find("\r\nHost: [::1]:" .. listener:port() .. "\r\n",
+      1, true))
   end)
 
   it("a line end inside a header value is refused", function()
     local client = world()
-    assert.equal(Error.ERR_INVALID_PARAMETER, (client:request(HTTPClient.METHOD_GET, "/", { "A: b\r\nC: d" })))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (client:request(HTTPClient.METHOD_GET, "/", { "A: b\r\nC: d" })))
   end)
 
   it("chunked is known in any letter case, and close anywhere in a list", function()
-    local outcome = play(OK .. "Connection: x, Close\r\nTransfer-Encoding: CHUNKED\r\n\r\n1\r\na\r\n0\r\n\r\n")
+    local outcome = play(OK
+      .. "Connection: x, Close\r\nTransfer-Encoding: CHUNKED\r\n\r\n1\r\na\r\n0\r\n\r\n")
     assert.same({ "a", "STATUS_DISCONNECTED" }, { outcome.body, outcome.status })
   end)
 
@@ -193,8 +212,10 @@ describe("unlike the reference", function()
   end)
 
   it("CONNECT is answered by any 2xx, which has no body", function()
-    local outcome = play("HTTP/1.1 201 Yes\r\nContent-Length: 5\r\n\r\n", { method = "CONNECT", path = "h:1", ending = "keep" })
-    assert.same({ 201, "", 0, "STATUS_CONNECTED" }, { outcome.code, outcome.body, outcome.length, outcome.status })
+    local outcome = play("HTTP/1.1 201 Yes\r\nContent-Length: 5\r\n\r\n",
+      { method = "CONNECT", path = "h:1", ending = "keep" })
+    assert.same({ 201, "", 0, "STATUS_CONNECTED" },
+      { outcome.code, outcome.body, outcome.length, outcome.status })
     local listener = listen()
     local client = keep(HTTPClient.new())
     client:set_https_proxy("127.0.0.1", listener:port())
@@ -246,7 +267,8 @@ describe("unlike the reference", function()
     local client = keep(HTTPClient.new())
     client:set_connection(peer)
     support.request(client)
-    assert.truthy(head_of(client, conn):find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n", 1, true))
+    assert.truthy(head_of(client, conn):find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n", 1,
+      true))
     conn:send("HTTP/1.1 204 No\r\n\r\n")
     support.pump(client, HTTPClient.STATUS_CONNECTED)
     conn:shutdown()

@@ -12,7 +12,8 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 
 local with_server = require("spec.support.served")(after_each)
 local downloads = require("spec.support.download")(before_each, after_each)
-local names, tagged, cut_short, rest = downloads.names, downloads.tagged, downloads.cut_short, downloads.rest
+local names, tagged, cut_short, rest = downloads.names, downloads.tagged, downloads.cut_short,
+  downloads.rest
 local folder
 
 before_each(function() folder = downloads.folder end)
@@ -28,7 +29,8 @@ describe("a download into a folder where others write", function()
 
   it("never goes through a link at its temporary name", function()
     for _, name in ipairs({ "file.part", "file.part.info" }) do
-      local server = with_server({ { answer("body", tagged) }, { cut_short("abc", "abcdef") }, { answer("body", tagged) } })
+      local server = with_server({ { answer("body", tagged) }, { cut_short("abc", "abcdef") },
+        { answer("body", tagged) } })
       local other = folder:write("other", '"v1"\n' .. server:url() .. "\n")
       local path = folder:file("file")
       link(other, name)
@@ -56,15 +58,19 @@ describe("a download into a folder where others write", function()
 
   -- Through links: what replaced a device here would replace it for all.
   for _, coding in ipairs({ "", "Content-Encoding: gzip\r\n" }) do
-    it("writes to a device, and takes no place of it" .. (coding == "" and "" or ", what was coded too"), function()
+    it("writes to a device, and takes no place of it"
+      .. (coding == "" and "" or ", what was coded too"), function()
       local body = coding == "" and "body" or gzip("body")
       for _, resume in ipairs({ false, true }) do
-        local server = with_server({ { answer(body, tagged .. coding) }, { answer(body, tagged .. coding) } })
+        local server = with_server({ { answer(body, tagged .. coding) },
+          { answer(body, tagged .. coding) } })
         link("/dev/null", "null")
         link("/dev/full", "full")
         local null, full = folder:file("null"), folder:file("full")
-        assert.equal(200, assert(fetch(server:url(), { download_file = null, resume = resume })).status)
-        local response, message, code = fetch(server:url(), { download_file = full, resume = resume })
+        assert.equal(200,
+          assert(fetch(server:url(), { download_file = null, resume = resume })).status)
+        local response, message, code = fetch(server:url(),
+          { download_file = full, resume = resume })
         assert.is_nil(response)
         assert.truthy(message:lower():find("no space left", 1, true), message)
         assert.equal(Error.ERR_FILE_CANT_WRITE, code)
@@ -97,15 +103,18 @@ describe("a download into a folder where others write", function()
 
   for _, case in ipairs({
     { "a new file", "create_new_file", 1, "file" },
-    { "a new file whose content is coded", "create_new_file", 1, "file", coding = "Content-Encoding: gzip\r\n" },
+    { "a new file whose content is coded", "create_new_file", 1, "file",
+      coding = "Content-Encoding: gzip\r\n" },
     { "a part", "own_file_size", 2, "file.part", is_rest = true },
     { "a device", "file_kind", 1, "file", is_device = true },
-    { "a device for what is coded", "file_kind", 1, "file", is_device = true, coding = "Content-Encoding: gzip\r\n" },
+    { "a device for what is coded", "file_kind", 1, "file", is_device = true,
+      coding = "Content-Encoding: gzip\r\n" },
   }) do
     local what, name, number, start = unpack(case)
     it("writes to nothing that has taken the place of " .. what, function()
       local body, other = case.coding and gzip("body") or "body", folder:write("other", "untouched")
-      local server = with_server({ { case.is_rest and cut_short("bo", "body") or answer(body, case.coding) }, { rest("dy", 2, 4) } })
+      local server = with_server({ { case.is_rest and cut_short("bo", "body")
+        or answer(body, case.coding) }, { rest("dy", 2, 4) } })
       local options = { download_file = folder:file("file"), resume = case.is_rest }
       if case.is_device then
         link("/dev/null", "file")
@@ -113,7 +122,8 @@ describe("a download into a folder where others write", function()
         assert.is_nil((fetch(server:url(), options)))
         number = number + 1 -- that of its information
       end
-      local response, message, code = fetch_beside(name, number, start, other, server:url(), options)
+      local response, message, code = fetch_beside(name, number, start, other, server:url(),
+        options)
       assert.is_nil(response)
       assert.equal(Error.ERR_FILE_CANT_OPEN, code)
       assert.truthy(message:find("something else is in its place", 1, true), message)
@@ -122,14 +132,18 @@ describe("a download into a folder where others write", function()
   end
 
   it("reads and writes no information that has taken the place of its own", function()
-    local server = with_server({ { cut_short("bo", "body") }, { answer("body", tagged) }, { cut_short("bo", "body") } })
+    local server = with_server({ { cut_short("bo", "body") }, { answer("body", tagged) },
+      { cut_short("bo", "body") } })
     local options = { download_file = folder:file("file"), resume = true }
     assert.is_nil((fetch(server:url(), options)))
     local text = '"v2"' .. tempdir.read(folder:file("file.part.info")):sub(5)
     local other = folder:write("other", text)
-    assert.equal(200, assert(fetch_beside("own_file_size", 1, "file.part.info", other, server:url(), options)).status)
+    assert.equal(200,
+      assert(fetch_beside("own_file_size", 1, "file.part.info", other, server:url(),
+        options)).status)
     assert.is_nil(server:requests()[2]:find("Range", 1, true))
-    assert.is_nil((fetch_beside("create_new_file", 1, "file.part.info", other, server:url(), options)))
+    assert.is_nil((fetch_beside("create_new_file", 1, "file.part.info", other, server:url(),
+      options)))
     assert.equal(text, tempdir.read(other))
     assert.same({ "file", "other" }, names())
   end)
@@ -147,8 +161,10 @@ describe("a download into a folder where others write", function()
   end)
 
   it("sends nothing of an information file that is not its own writing", function()
-    local server = with_server({ { answer("body") }, { answer("body") }, { answer("body") }, { answer("body") } })
-    for _, text in ipairs({ "", "\n", '"v1"\r\n' .. server:url() .. "\n", '"v1"\0\n' .. server:url() .. "\n" }) do
+    local server = with_server({ { answer("body") }, { answer("body") }, { answer("body") },
+      { answer("body") } })
+    for _, text in ipairs({ "", "\n", '"v1"\r\n' .. server:url() .. "\n", '"v1"\0\n' .. server:url()
+      .. "\n" }) do
       folder:write("file.part", "abc")
       folder:write("file.part.info", text)
       assert(fetch(server:url(), { download_file = folder:file("file"), resume = true }))
@@ -160,7 +176,8 @@ describe("a download into a folder where others write", function()
   end)
 
   it("is no download of two at the same time", function()
-    local server = with_server({ { { send = cut_short("abc", "abcdef"), gate_after = "go", ending = "close" } } })
+    local server = with_server({ { { send = cut_short("abc", "abcdef"), gate_after = "go",
+      ending = "close" } } })
     local other = with_server({ { answer("body") } })
     local options = { download_file = folder:file("file"), resume = true }
     local second
@@ -184,7 +201,8 @@ describe("a download into a folder where others write", function()
   end)
 
   it("takes no part of a file that it did not ask for", function()
-    local server = with_server({ { rest("def", 3, 6) }, { rest("def", 3, 6) }, { rest("def", 3, 6) } })
+    local server = with_server({ { rest("def", 3, 6) }, { rest("def", 3, 6) },
+      { rest("def", 3, 6) } })
     local path = folder:write("file", "old")
     for _, resume in ipairs({ false, true }) do
       local response, message, code = fetch(server:url(), { download_file = path, resume = resume })

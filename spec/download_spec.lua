@@ -11,7 +11,8 @@ local answer = serve.answer
 
 local with_server = require("spec.support.served")(after_each)
 local downloads = require("spec.support.download")(before_each, after_each)
-local names, tagged, cut_short, rest = downloads.names, downloads.tagged, downloads.cut_short, downloads.rest
+local names, tagged, cut_short, rest = downloads.names, downloads.tagged, downloads.cut_short,
+  downloads.rest
 local folder
 
 before_each(function() folder = downloads.folder end)
@@ -23,7 +24,8 @@ end
 describe("a download", function()
   it("replaces the file when it is complete", function()
     local body = ("0123456789"):rep(300000)
-    for _, text in ipairs({ answer(body), "HTTP/1.1 200 OK\r\n\r\n" .. body, "HTTP/1.1 204 No\r\n\r\n", answer("") }) do
+    for _, text in ipairs({ answer(body), "HTTP/1.1 200 OK\r\n\r\n" .. body,
+      "HTTP/1.1 204 No\r\n\r\n", answer("") }) do
       local server = with_server({ { text } })
       local path = folder:write("file", "old")
       local response = assert(fetch(server:url(), { download_file = path }))
@@ -43,7 +45,8 @@ describe("a download", function()
     for index, text in ipairs(cases) do
       local server = with_server({ { text } })
       local path = folder:write("file", "old")
-      local response, message = fetch(server:url(), { download_file = path, body_size_limit = 1000 })
+      local response, message = fetch(server:url(),
+        { download_file = path, body_size_limit = 1000 })
       assert.is_nil(response, index)
       assert.is_string(message)
       assert.equal("old", tempdir.read(path))
@@ -52,7 +55,8 @@ describe("a download", function()
     local server = with_server({ { { send = cut_short("abc", "abcdef"), ending = "stall" } } })
     local path = folder:write("file", "old")
     local task
-    task = httpclient.async(fetch, server:url(), { download_file = path, on_progress = function() task:cancel() end })
+    task = httpclient.async(fetch, server:url(),
+      { download_file = path, on_progress = function() task:cancel() end })
     httpclient.run()
     assert.equal("cancelled", task:status())
     assert.same({ "file" }, names())
@@ -73,7 +77,9 @@ describe("a download", function()
     local server = with_server({ { "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" } })
     local path = folder:write("file", "old")
     for _, resume in ipairs({ false, true }) do
-      assert.equal(200, assert(fetch(server:url(), { method = "HEAD", download_file = path, resume = resume })).status)
+      assert.equal(200,
+        assert(fetch(server:url(),
+          { method = "HEAD", download_file = path, resume = resume })).status)
       assert.equal("old", tempdir.read(path))
       assert.same({ "file" }, names())
       server = with_server({ { "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" } })
@@ -106,11 +112,13 @@ describe("a download", function()
     assert.equal(Error.ERR_FILE_CANT_OPEN, code)
     assert.truthy(message:find("none/file", 1, true), message)
     server = with_server({ { answer("x") } })
-    _, message, code = fetch(server:url(), { download_file = folder:file("target"), on_progress = function()
+    _, message, code = fetch(server:url(),
+      { download_file = folder:file("target"), on_progress = function()
       os.execute("mkdir -p " .. folder:file("target/full"))
     end })
     assert.equal(Error.ERR_FILE_CANT_WRITE, code, message)
-    assert.truthy(message:find("^can't rename %S+ to " .. folder:file("target"):gsub("%p", "%%%0") .. ": %a[%a ]+$"), message)
+    assert.truthy(message:find("^can't rename %S+ to " .. folder:file("target"):gsub("%p", "%%%0")
+      .. ": %a[%a ]+$"), message)
     assert.same({ "target" }, names())
   end)
 
@@ -144,7 +152,8 @@ describe("a download", function()
       { { rest("xyz", 3, 6, 'ETag: "v2"\r\n'), answer("uvwxyz") }, "uvwxyz" },
       { { rest("def", 3, 6, 'Last-Modified: Tue, 01 Jan 2030 00:00:00 GMT\r\n') }, "abcdef" },
       { { "HTTP/1.1 206 P\r\nContent-Length: 3\r\n\r\ndef", answer("uvwxyz") }, "uvwxyz" },
-      { { "HTTP/1.1 416 R\r\nContent-Range: bytes */2\r\nContent-Length: 0\r\n\r\n", answer("uv") }, "uv" },
+      { { "HTTP/1.1 416 R\r\nContent-Range: bytes */2\r\nContent-Length: 0\r\n\r\n", answer("uv") },
+        "uv" },
     }
     for index, case in ipairs(cases) do
       local server = with_server({ { cut_short("abc", "abcdef") }, case[1] })
@@ -197,7 +206,8 @@ describe("a download", function()
   end)
 
   it("that got less of the rest than there is does not count as complete", function()
-    local server = with_server({ { cut_short("ab", "abcdef") }, { rest("cd", 2, 6) }, { rest("ef", 4, 6) } })
+    local server = with_server({ { cut_short("ab", "abcdef") }, { rest("cd", 2, 6) },
+      { rest("ef", 4, 6) } })
     local path = folder:file("file")
     local options = { download_file = path, resume = true }
     assert.is_nil((fetch(server:url(), options)))
@@ -230,7 +240,8 @@ describe("the permissions of a download", function()
   end
 
   it("are those of the file that it replaces", function()
-    for mode, text in pairs({ ["640"] = "-rw-r-----", ["600"] = "-rw-------", ["444"] = "-r--r--r--", ["755"] = "-rwxr-xr-x" }) do
+    for mode, text in pairs({ ["640"] = "-rw-r-----", ["600"] = "-rw-------",
+      ["444"] = "-r--r--r--", ["755"] = "-rwxr-xr-x" }) do
       for _, options in ipairs({ { resume = false }, { resume = true }, { method = "POST" } }) do
         local server = with_server({ { answer("body", tagged) } })
         options.download_file = folder:file("file")
@@ -265,7 +276,8 @@ describe("the permissions of a download", function()
       folder:write("file", "old")
       chmod("600", "file")
       local seen = {}
-      assert.is_nil((fetch(server:url(), { download_file = folder:file("file"), resume = resume, on_progress = function()
+      assert.is_nil((fetch(server:url(), { download_file = folder:file("file"), resume = resume,
+        on_progress = function()
         for _, name in ipairs(names()) do
           seen[#seen + 1] = mode_of(name)
         end
@@ -281,7 +293,8 @@ end)
 describe("a program that ends in the midst of a download", function()
   -- The script is over while the server still owes the rest.
   local function leave(more, resume, fork)
-    local server = with_server({ { { send = cut_short("abc", "abcdef", more), ending = "stall" } } })
+    local server = with_server({ { { send = cut_short("abc", "abcdef", more),
+      ending = "stall" } } })
     local path = folder:write("file", "old")
     local script = folder:write("script.lua", [[
       local httpclient = require("httpclient")
@@ -298,7 +311,8 @@ describe("a program that ends in the midst of a download", function()
         assert(code == 3 and io.popen("ls " .. arg[2] .. "*"):read("*a"):find("%.tmp\n"))
       end
     ]])
-    local run = program.run(program.lua(script, server:url(), path, tostring(resume), tostring(fork)))
+    local run = program.run(program.lua(script, server:url(), path, tostring(resume),
+      tostring(fork)))
     assert.same({ 0, "", "" }, { run.code, run.out, run.err })
     os.remove(script)
     assert.equal("old", tempdir.read(path))
@@ -351,7 +365,8 @@ describe("a download that is cut short", function()
   it("counts all bytes that have come, wherever they go", function()
     with_server({})
     local Result = httpclient.HTTPRequest.Result
-    for _, more in ipairs({ {}, { download_file = folder:file("file") }, { download_file = folder:file("file"), resume = true } }) do
+    for _, more in ipairs({ {}, { download_file = folder:file("file") },
+      { download_file = folder:file("file"), resume = true } }) do
       local result, downloaded, last = cut(cut_short("abc", "abcdef"), more)
       assert.same({ Result.RESULT_CONNECTION_ERROR, 3, 3 }, { result, downloaded, last })
       result, downloaded, last = cut("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcd", more)

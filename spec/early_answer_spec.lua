@@ -67,9 +67,12 @@ local function is_taken(listener, options, way, look, exchanges)
   assert(read_answer(client) == "first")
   if later then later() end
   local answer
-  if client:get_status() == HTTPClient.STATUS_CONNECTED and client:request(HTTPClient.METHOD_GET, "/", {}) == 0 then
+  if client:get_status() == HTTPClient.STATUS_CONNECTED
+    and client:request(HTTPClient.METHOD_GET, "/", {}) == 0 then
     look(client)
-    if client:get_status() ~= HTTPClient.STATUS_CONNECTION_ERROR then answer = read_answer(client) end
+    if client:get_status() ~= HTTPClient.STATUS_CONNECTION_ERROR then
+      answer = read_answer(client)
+    end
   end
   client:close()
   conn:close()
@@ -96,7 +99,8 @@ describe("an early answer", function()
 
     it(("that comes %s is never the next request's: over TLS"):format(name), function()
       local server = certs.localhost.tls()
-      local options = { host = "localhost", tls = httpclient.TLSOptions.client(certs.ca.cert), server_tls = server }
+      local options = { host = "localhost", tls = httpclient.TLSOptions.client(certs.ca.cert),
+        server_tls = server }
       assert.equal(0, count_taken(TRIES / 5, options, way, looks.poll))
     end)
   end

@@ -8,14 +8,16 @@ local tempdir = require("spec.support.tempdir")
 local HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 local function serve(answer)
-  return native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", answer }, { "close" } })
+  return native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", answer },
+    { "close" } })
 end
 
 local folder = tempdir.new()
 local host, get, many = folder:file("host"), folder:file("get"), folder:file("many")
 
 local function build(out, ...)
-  local argv = { "make", "-s", "-C", "examples/embed", "LUA=" .. os.getenv("LUA"), "BUILD=" .. program.build(), "OUT=" .. out, ... }
+  local argv = { "make", "-s", "-C", "examples/embed", "LUA=" .. os.getenv("LUA"), "BUILD="
+    .. program.build(), "OUT=" .. out, ... }
   return program.run(argv, { merge = true, seconds = 240 })
 end
 
@@ -38,7 +40,8 @@ describe("The host programs", function()
         return pending("clang is not there")
       end
       local other = tempdir.new()
-      local result = build(other.path, "CC=clang", "CXX=clang++", other:file("get"), other:file("many"))
+      local result = build(other.path, "CC=clang", "CXX=clang++", other:file("get"),
+        other:file("many"))
       other:close()
       assert.same({ code = 0, out = "", err = "" }, result)
     end)
@@ -48,9 +51,11 @@ end)
 describe("A host program with Lua and the client in it", function()
   it("runs a script that requires the module and fetches with it", function()
     local server = serve(HELLO)
-    local result = program.run({ host, "examples/embed/script.lua", "127.0.0.1", tostring(server:port()), "/x" })
+    local result = program.run({ host, "examples/embed/script.lua", "127.0.0.1",
+      tostring(server:port()), "/x" })
     server:stop()
-    assert.same({ code = 0, out = require("httpclient")._VERSION .. "\n200\nhello", err = "" }, result)
+    assert.same({ code = 0, out = require("httpclient")._VERSION .. "\n200\nhello", err = "" },
+      result)
   end)
 
   it("says what is wrong with a script", function()
@@ -92,16 +97,19 @@ describe("A host program in C", function()
 end)
 
 describe("A host program in C++", function()
-  it("fetches many paths at once in a loop of its own, and gets every block of memory back", function()
+  it("fetches many paths at once in a loop of its own, and gets every block of memory back",
+    function()
     local server = nginx.start({ plain = [[
       location = /none { return 204; }
       location = /hello { return 200 'hello'; }
       location / { root {{root}}; }]] }, { files = { big = ("x"):rep(300000) } })
-    local result = program.run({ many, "127.0.0.1", tostring(server:port("plain")), "/hello", "/big", "/none", "/missing" })
+    local result = program.run({ many, "127.0.0.1", tostring(server:port("plain")), "/hello",
+      "/big", "/none", "/missing" })
     server:stop()
     assert.equal("0 blocks are left\n", result.err)
     local missing = result.out:match("404 (%d+) /missing\n")
-    assert.equal(("200 5 /hello\n200 300000 /big\n204 0 /none\n404 %s /missing\n"):format(missing), result.out)
+    assert.equal(("200 5 /hello\n200 300000 /big\n204 0 /none\n404 %s /missing\n"):format(missing),
+      result.out)
     assert.equal(0, result.code)
   end)
   it("says of each path what went wrong", function()

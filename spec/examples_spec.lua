@@ -81,7 +81,8 @@ describe("fetch.lua", function()
     assert.equal("", result.out)
     assert_one_line("fetch", result)
   end)
-  for what, arguments in pairs({ ["no URL"] = {}, ["two"] = { "http://a/", "http://b/" }, ["no http URL"] = { "ftp://a/" } }) do
+  for what, arguments in pairs({ ["no URL"] = {}, ["two"] = { "http://a/", "http://b/" },
+    ["no http URL"] = { "ftp://a/" } }) do
     it("ends with status 2 for " .. what, function()
       local result = example("fetch", arguments[1], arguments[2])
       assert.equal(2, result.code)
@@ -134,7 +135,8 @@ describe("download.lua", function()
     assert.equal("abcdef", tempdir.read(path))
     local requests = server:requests()
     server:stop()
-    assert.truthy(requests[2]:find('\r\nRange: bytes=3-\r\nIf-Range: "1"\r\n', 1, true), requests[2])
+    assert.truthy(requests[2]:find('\r\nRange: bytes=3-\r\nIf-Range: "1"\r\n', 1, true),
+      requests[2])
   end)
   it("does not promise to go on where the server gives no name to what it sends", function()
     local server = serve({ { (CUT_SHORT:gsub("ETag[^\n]+\n", "")) } })
@@ -145,8 +147,10 @@ describe("download.lua", function()
     assert.is_false(exists(path .. ".part"))
   end)
   it("is ended by Ctrl-C while nothing comes, and goes on later", function()
-    local server = serve({ { { send = CUT_SHORT, ending = "close", gate_after = "never" } }, { REST } })
-    local process = assert(native.spawn(program.lua("examples/download.lua", server:url("/f"), path),
+    local server = serve({ { { send = CUT_SHORT, ending = "close", gate_after = "never" } },
+      { REST } })
+    local process = assert(native.spawn(program.lua("examples/download.lua", server:url("/f"),
+      path),
       { stdout = "pipe", stderr = "stdout" }))
     support.until_true(function()
       return exists(path .. ".part") and #tempdir.read(path .. ".part") == 3
@@ -193,7 +197,8 @@ describe("download.lua", function()
 
   if program.wrapper == "" then
     it("draws a bar over itself on a terminal", function()
-      local result = on_terminal(("%s examples/download.lua %s %s"):format(os.getenv("LUA"), url("/slow"), path))
+      local result = on_terminal(("%s examples/download.lua %s %s"):format(os.getenv("LUA"),
+        url("/slow"), path))
       if not result then
         return pending("there is no util-linux script(1)")
       end
@@ -204,12 +209,14 @@ describe("download.lua", function()
       end
       assert.is_true(drawn > 1, result.out)
       assert.is_true(widest < 80, result.out)
-      assert.truthy(result.out:find("\r[" .. ("#"):rep(25) .. "] 100%  97.7 KiB of 97.7 KiB", 1, true), result.out)
+      assert.truthy(result.out:find("\r[" .. ("#"):rep(25) .. "] 100%  97.7 KiB of 97.7 KiB", 1,
+        true), result.out)
       assert.truthy(result.out:find("/file: 97%.7 KiB in %d+%.%d s\r\n$"), result.out)
     end)
     it("says how much has come where nobody knows how much it will be", function()
       local server = serve({ { "HTTP/1.1 200 OK\r\n\r\nhello" } })
-      local result = on_terminal(("%s examples/download.lua %s %s"):format(os.getenv("LUA"), server:url(), path))
+      local result = on_terminal(("%s examples/download.lua %s %s"):format(os.getenv("LUA"),
+        server:url(), path))
       server:stop()
       if not result then
         return pending("there is no util-linux script(1)")
@@ -267,11 +274,13 @@ describe("parallel.lua", function()
       local result = example("parallel", unpack(arguments))
       server:stop()
       assert.equal(0, result.code, result.out)
-      assert.truthy(result.out:find(("\n%d of %d URLs"):format(jobs + 1, jobs + 1), 1, true), result.out)
+      assert.truthy(result.out:find(("\n%d of %d URLs"):format(jobs + 1, jobs + 1), 1, true),
+        result.out)
     end
   end)
   it("takes the URLs of a list, and says what went wrong with one, status 1", function()
-    local list = folder:write("list", ("# comment\n%s\n\n  %s  \n%s\nfoo\n"):format(url("/small"), url("/none"), refused))
+    local list = folder:write("list", ("# comment\n%s\n\n  %s  \n%s\nfoo\n"):format(url("/small"),
+      url("/none"), refused))
     local result = example("parallel", "-f", list, "-j", "1")
     assert.equal(1, result.code)
     local lines = lines_of(result.out)
@@ -282,7 +291,8 @@ describe("parallel.lua", function()
     assert.truthy(lines[5]:find("^  4    %-  foo: only http"), lines[5])
     assert.truthy(lines[6]:find("^1 of 4 URLs answered 2xx, "), lines[6])
   end)
-  for what, arguments in pairs({ ["nothing"] = {}, ["jobs that are none"] = { "-j", "x" }, ["a count of 0"] = { "http://a/", "0" },
+  for what, arguments in pairs({ ["nothing"] = {}, ["jobs that are none"] = { "-j", "x" },
+    ["a count of 0"] = { "http://a/", "0" },
     ["a list that is not there"] = { "-f", "/no/such/list" } }) do
     it("ends with status 2 for " .. what, function()
       local result = example("parallel", arguments[1], arguments[2])
@@ -304,7 +314,8 @@ describe("frame_loop.lua", function()
     assert.equal("", result.err)
     local count, longest, processed = result.out:match(frames)
     assert.is_true(tonumber(count) > 5, result.out)
-    assert.is_true(tonumber(longest) >= 1000 / 60 and tonumber(longest) >= tonumber(processed), result.out)
+    assert.is_true(tonumber(longest) >= 1000 / 60 and tonumber(longest) >= tonumber(processed),
+      result.out)
     assert.truthy(result.out:find("\n200, 100000 bytes\n$"), result.out)
     assert.equal(CONTENT, tempdir.read(path))
   end)

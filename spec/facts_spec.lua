@@ -44,7 +44,8 @@ describe("the connection", function()
     local client, _, listener = world()
     local address, port = client:get_remote_address()
     assert.same({ "127.0.0.1", listener:port() }, { address, port })
-    for _, name in ipairs({ "get_peer_certificate", "get_tls_version", "get_tls_cipher", "get_alpn" }) do
+    for _, name in ipairs({ "get_peer_certificate", "get_tls_version", "get_tls_cipher",
+      "get_alpn" }) do
       assert.is_nil((client[name](client)))
       assert.is_nil((client[name](HTTPClient.new())))
     end

@@ -17,14 +17,18 @@ local STATUS_LINE = "HTTP/1.1 200 OK\r\nX-A: b\r\n"
 
 -- parts: what follows the head, as wire text and the content that is in it (true: all of it is content).
 local shapes = {
-  { name = "with a Content-Length", head = STATUS_LINE .. "Content-Length: 12\r\n\r\n", parts = { { "hello, world", true } },
+  { name = "with a Content-Length", head = STATUS_LINE .. "Content-Length: 12\r\n\r\n",
+    parts = { { "hello, world", true } },
     after = "STATUS_CONNECTED" },
   { name = "in chunks", head = STATUS_LINE .. "Transfer-Encoding: chunked\r\n\r\n",
-    parts = { { "5;a=\"b\"\r\n" }, { "hello", true }, { "\r\n007\r\n" }, { ", world", true }, { "\r\n0\r\nT: 1\r\n\r\n" } },
+    parts = { { "5;a=\"b\"\r\n" }, { "hello", true }, { "\r\n007\r\n" }, { ", world", true },
+      { "\r\n0\r\nT: 1\r\n\r\n" } },
     after = "STATUS_CONNECTED" },
-  { name = "to the end of the connection", head = STATUS_LINE .. "\r\n", parts = { { "hello, world", true } },
+  { name = "to the end of the connection", head = STATUS_LINE .. "\r\n",
+    parts = { { "hello, world", true } },
     after = "STATUS_DISCONNECTED", ends_anywhere = true },
-  { name = "without content", head = "HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n", parts = {}, after = "STATUS_CONNECTED" },
+  { name = "without content", head = "HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n", parts = {},
+    after = "STATUS_CONNECTED" },
 }
 for _, shape in ipairs(shapes) do
   local texts = {}
@@ -94,7 +98,8 @@ describe("An answer", function()
 
   for _, shape in ipairs(shapes) do
     for _, ending in ipairs(endings) do
-      it(shape.name .. " that is cut by a " .. ending.name .. " behind any of its bytes is never taken for another", function()
+      it(shape.name .. " that is cut by a " .. ending.name
+        .. " behind any of its bytes is never taken for another", function()
         local client = HTTPClient.new() -- the same object all the time
         for size = 0, #shape.answer do
           local _, conn = support.connect(listener, { client = client })
@@ -143,17 +148,21 @@ describe("An answer over TLS", function()
 
   for index, shape in ipairs(shapes) do
     for _, ending in ipairs(tls_endings) do
-      it(shape.name .. " that is cut by " .. ending.name .. " behind any of its records is never taken for another", function()
+      it(shape.name .. " that is cut by " .. ending.name
+        .. " behind any of its records is never taken for another", function()
         local client = HTTPClient.new()
         local step = index == 3 and 3 or 6
         for size = 0, #shape.answer + step - 1, step do
           size = math.min(size, #shape.answer)
-          local _, conn = tls.connect({ client = client, listener = listener, tls = options, server = context })
+          local _, conn = tls.connect({ client = client, listener = listener, tls = options,
+            server = context })
           support.ask(client, conn)
           -- Few records: a new connection may send some ten segments before the first of them is acknowledged, and what
           -- it has not sent a reset takes away.
           local piece = math.max(1, math.ceil(size / 6))
-          for at = 1, size, piece do assert(conn:send(shape.answer:sub(at, math.min(size, at + piece - 1)))) end
+          for at = 1, size, piece do
+            assert(conn:send(shape.answer:sub(at, math.min(size, at + piece - 1))))
+          end
           local early = size == #shape.answer and not shape.ends_anywhere and conclude(client)
           ending.run(conn)
           local outcome = early or conclude(client)
@@ -170,7 +179,8 @@ end)
 
 describe("fetch", function()
   for _, shape in ipairs(shapes) do
-    it("of an answer " .. shape.name .. " that is cut behind any of its bytes is an error or whole", function()
+    it("of an answer " .. shape.name
+      .. " that is cut behind any of its bytes is an error or whole", function()
       local connections = {}
       for size = 0, #shape.answer do
         connections[#connections + 1] = { { send = shape.answer:sub(1, size), ending = "close" } }
@@ -207,7 +217,8 @@ describe("A server that sends no more", function()
       return conn:recv_until("\r\n\r\n", 0)
     end)
     conn:shutdown()
-    assert.same({ status = "STATUS_CONNECTION_ERROR", error = Error.ERR_CONNECTION_ERROR, content = "", has_response = false },
+    assert.same({ status = "STATUS_CONNECTION_ERROR", error = Error.ERR_CONNECTION_ERROR,
+      content = "", has_response = false },
       conclude(client))
     client:close()
     conn:close()
@@ -222,7 +233,8 @@ describe("A server that sends no more", function()
     end)
     assert(conn:send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"))
     conn:shutdown()
-    assert.same({ status = "STATUS_DISCONNECTED", error = Error.OK, content = "no", has_response = true }, conclude(client))
+    assert.same({ status = "STATUS_DISCONNECTED", error = Error.OK, content = "no",
+      has_response = true }, conclude(client))
     assert.equal(413, client:get_response_code())
     client:close()
     conn:close()
@@ -277,7 +289,8 @@ describe("A proxy that answers CONNECT with", function()
 
   for _, case in ipairs(garbage) do
     for _, how in ipairs({ "whole", "byte by byte" }) do
-      it(case[1] .. ", " .. how .. ", is CANT_CONNECT, and no byte of a handshake goes out", function()
+      it(case[1] .. ", " .. how
+        .. ", is CANT_CONNECT, and no byte of a handshake goes out", function()
         local client = HTTPClient.new()
         local conn = ask_proxy(client)
         if how == "whole" then
@@ -323,7 +336,8 @@ describe("A proxy that answers CONNECT with", function()
     conn:close()
     support.pump(client, support.is_connected_or_failed)
     local code, message = client:get_last_error()
-    assert.same({ "STATUS_CANT_CONNECT", Error.ERR_CANT_CONNECT }, { support.status_name(client:get_status()), code }, message)
+    assert.same({ "STATUS_CANT_CONNECT", Error.ERR_CANT_CONNECT },
+      { support.status_name(client:get_status()), code }, message)
     assert.truthy(message:find("407", 1, true), message)
     assert.is_nil(message:find("ppp", 1, true))
     client:close()

@@ -35,7 +35,8 @@ local refused = {
   { "empty fields", begin = head, again = repeated("X:\n") },
   { "empty lines before the answer", begin = "", again = repeated("\r\n") },
   { "1xx heads", begin = "", again = repeated("HTTP/1.1 100 Continue\r\n\r\n") },
-  { "1xx heads with fields", begin = "", again = repeated("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n") },
+  { "1xx heads with fields", begin = "",
+    again = repeated("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n") },
   { "zeros of a chunk size", begin = chunked, again = repeated("0"), most = 4096 },
   { "blanks behind a chunk size", begin = chunked .. "1", again = repeated(" "), most = 4096 },
   { "chunk extension", begin = chunked .. "1;a=", again = repeated("b"), most = 4096 },
@@ -141,7 +142,8 @@ describe("An endless", function()
   end)
 
   it("head ends a fetch", function()
-    local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send_some", repeated("a"), 1e6 }, { "close" } })
+    local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
+      { "send_some", repeated("a"), 1e6 }, { "close" } })
     local response, message, code = httpclient.fetch(("http://127.0.0.1:%d/"):format(server:port()))
     server:stop()
     assert.same({ nil, Error.ERR_CONNECTION_ERROR }, { response, code })
@@ -154,12 +156,18 @@ end)
 local LONG = 8 * 1048576 -- stands in for ever
 
 local allowed = {
-  { "content to the end of the connection", begin = head .. "\r\n", again = repeated("a"), share = 1 },
-  { "chunked content", begin = chunked, again = "1000\r\n" .. ("a"):rep(4096) .. "\r\n", share = 4096 / 4104 },
-  { "content in chunks of one byte", begin = chunked, again = repeated("1\r\na\r\n"), share = 1 / 6 },
-  { "content in chunks of one byte with extensions", begin = chunked, again = repeated("1;abcdefghijkl\r\na\r\n"), share = 1 / 19 },
-  { "content in one chunk", begin = chunked .. "7fffffffffffffff\r\n", again = repeated("a"), share = 1 },
-  { "content of the greatest length", begin = head .. "Content-Length: 9223372036854775807\r\n\r\n", again = repeated("a"),
+  { "content to the end of the connection", begin = head .. "\r\n", again = repeated("a"),
+    share = 1 },
+  { "chunked content", begin = chunked, again = "1000\r\n" .. ("a"):rep(4096) .. "\r\n",
+    share = 4096 / 4104 },
+  { "content in chunks of one byte", begin = chunked, again = repeated("1\r\na\r\n"),
+    share = 1 / 6 },
+  { "content in chunks of one byte with extensions", begin = chunked,
+    again = repeated("1;abcdefghijkl\r\na\r\n"), share = 1 / 19 },
+  { "content in one chunk", begin = chunked .. "7fffffffffffffff\r\n", again = repeated("a"),
+    share = 1 },
+  { "content of the greatest length", begin = head .. "Content-Length: 9223372036854775807\r\n\r\n",
+    again = repeated("a"),
     share = 1 },
 }
 
@@ -179,7 +187,8 @@ describe("Endless", function()
       end))
       assert.equal("STATUS_BODY", support.status_name(client:get_status()))
       assert.is_true(sent >= LONG and pure)
-      assert.is_true(content > (sent - 2 * SLACK) * case.share * 0.95 - 1, content .. " of " .. sent)
+      assert.is_true(content > (sent - 2 * SLACK) * case.share * 0.95 - 1, content .. " of "
+        .. sent)
       assert.is_true(memory() - before < MEMORY)
       conn:close()
       exchange_again(client, listener)
@@ -208,7 +217,8 @@ describe("Endless", function()
     local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", chunked },
       { "send_some", repeated("1\r\na\r\n"), 1e6 }, { "close" } })
     local before = memory()
-    local response, message, code = httpclient.fetch(("http://127.0.0.1:%d/"):format(server:port()), { body_size_limit = 100000 })
+    local response, message, code = httpclient.fetch(("http://127.0.0.1:%d/"):format(server:port()),
+      { body_size_limit = 100000 })
     server:stop()
     assert.is_nil(response)
     assert.is_true(code ~= Error.OK and message:find("100000", 1, true) ~= nil, message)
@@ -219,12 +229,14 @@ end)
 -- --- below TLS
 
 local function record(kind, content)
-  return ("%s\3\3%s%s%s"):format(string.char(kind), string.char(math.floor(#content / 256)), string.char(#content % 256), content)
+  return ("%s\3\3%s%s%s"):format(string.char(kind), string.char(math.floor(#content / 256)),
+    string.char(#content % 256), content)
 end
 
 -- A ServerHello of TLS 1.2 with a suite that needs a certificate; what follows it is the case's.
 local hello = "\3\3" .. ("r"):rep(32) .. "\0" .. "\192\47" .. "\0" .. "\0\5\255\1\0\1\0"
-local server_hello = record(22, "\2\0" .. string.char(math.floor(#hello / 256), #hello % 256) .. hello)
+local server_hello = record(22, "\2\0" .. string.char(math.floor(#hello / 256), #hello % 256)
+  .. hello)
 
 local handshakes = {
   { "of bytes that are no record", begin = "", again = repeated("a") },
@@ -232,8 +244,10 @@ local handshakes = {
   { "of changes of the cipher", begin = "", again = record(20, "\1") },
   { "of warnings", begin = "", again = record(21, "\1\90") },
   { "of unknown records", begin = "", again = record(99, "a") },
-  { "with a ServerHello of 16 MB", begin = record(22, "\2\255\255\255"), again = record(22, ("a"):rep(4000)) },
-  { "with a certificate of 16 MB", begin = server_hello .. record(22, "\11\255\255\255"), again = record(22, ("a"):rep(4000)) },
+  { "with a ServerHello of 16 MB", begin = record(22, "\2\255\255\255"),
+    again = record(22, ("a"):rep(4000)) },
+  { "with a certificate of 16 MB", begin = server_hello .. record(22, "\11\255\255\255"),
+    again = record(22, ("a"):rep(4000)) },
   { "of requests for another one", begin = "", again = record(22, "\0\0\0\0") },
 }
 
@@ -274,7 +288,8 @@ describe("An endless handshake", function()
   end
 
   it("of new keys ends with the response timeout at the latest", function()
-    local client, conn = tls.connect({ listener = listener, tls = tls.trusting(), server = certs.localhost.tls({ min = "1.3" }) })
+    local client, conn = tls.connect({ listener = listener, tls = tls.trusting(),
+      server = certs.localhost.tls({ min = "1.3" }) })
     client.response_timeout = 0.5
     support.ask(client, conn)
     local before, started = memory(), native.monotonic()

@@ -62,7 +62,8 @@ local function answered(text, options)
 end
 
 local function inside_record(client, listener)
-  local conn = answered("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", { version = "1.3" })(client, listener)
+  local conn = answered("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+    { version = "1.3" })(client, listener)
   assert(conn:send_raw("\23\3\3\0\64half of a record"))
   return conn
 end
@@ -86,39 +87,57 @@ local chunked = head .. "Transfer-Encoding: chunked\r\n\r\n"
 
 -- Name, how to get there, the timeout, the state, the content that had come. With `fetch`: the answer, for fetch too.
 local stages = {
-  { "after it accepted a client that wants TLS", accepted, "connect", "STATUS_TLS_HANDSHAKE_ERROR" },
+  { "after it accepted a client that wants TLS", accepted, "connect",
+    "STATUS_TLS_HANDSHAKE_ERROR" },
   { "as a proxy, at once", asked_proxy, "connect", "STATUS_CANT_CONNECT" },
-  { "as a proxy, inside the status line", proxy_says("HTTP/1.1 2"), "connect", "STATUS_CANT_CONNECT" },
-  { "as a proxy, inside the head", proxy_says("HTTP/1.1 200 OK\r\nVia: x\r\n"), "connect", "STATUS_CANT_CONNECT" },
-  { "as a proxy, after a 100", proxy_says("HTTP/1.1 100 Continue\r\n\r\n"), "connect", "STATUS_CANT_CONNECT" },
-  { "behind the tunnel", proxy_says("HTTP/1.1 200 OK\r\n\r\n"), "connect", "STATUS_TLS_HANDSHAKE_ERROR" },
-  { "behind the tunnel, inside a record", proxy_says("HTTP/1.1 200 OK\r\n\r\n\22\3\3\0\90\2"), "connect",
+  { "as a proxy, inside the status line", proxy_says("HTTP/1.1 2"), "connect",
+    "STATUS_CANT_CONNECT" },
+  { "as a proxy, inside the head", proxy_says("HTTP/1.1 200 OK\r\nVia: x\r\n"), "connect",
+    "STATUS_CANT_CONNECT" },
+  { "as a proxy, after a 100", proxy_says("HTTP/1.1 100 Continue\r\n\r\n"), "connect",
+    "STATUS_CANT_CONNECT" },
+  { "behind the tunnel", proxy_says("HTTP/1.1 200 OK\r\n\r\n"), "connect",
+    "STATUS_TLS_HANDSHAKE_ERROR" },
+  { "behind the tunnel, inside a record", proxy_says("HTTP/1.1 200 OK\r\n\r\n\22\3\3\0\90\2"),
+    "connect",
     "STATUS_TLS_HANDSHAKE_ERROR" },
   { "without an answer", answered(""), "response", "STATUS_CONNECTION_ERROR", fetch = "" },
-  { "inside the status line", answered("HTTP/1.1 20"), "response", "STATUS_CONNECTION_ERROR", fetch = "HTTP/1.1 20" },
-  { "inside a field", answered(head .. "X: ab"), "response", "STATUS_CONNECTION_ERROR", fetch = head .. "X: ab" },
+  { "inside the status line", answered("HTTP/1.1 20"), "response", "STATUS_CONNECTION_ERROR",
+    fetch = "HTTP/1.1 20" },
+  { "inside a field", answered(head .. "X: ab"), "response", "STATUS_CONNECTION_ERROR", fetch = head
+    .. "X: ab" },
   { "before the blank line", answered(head .. "X: ab\r\n"), "response", "STATUS_CONNECTION_ERROR" },
   { "after a 103", answered("HTTP/1.1 103 Early\r\n\r\n"), "response", "STATUS_CONNECTION_ERROR" },
-  { "before any of the content", answered(sized), "idle", "STATUS_CONNECTION_ERROR", "", fetch = sized },
-  { "inside the content", answered(sized .. "abc"), "idle", "STATUS_CONNECTION_ERROR", "abc", fetch = sized .. "abc" },
-  { "in content to the end", answered(head .. "\r\nabc"), "idle", "STATUS_CONNECTION_ERROR", "abc" },
+  { "before any of the content", answered(sized), "idle", "STATUS_CONNECTION_ERROR", "",
+    fetch = sized },
+  { "inside the content", answered(sized .. "abc"), "idle", "STATUS_CONNECTION_ERROR", "abc",
+    fetch = sized .. "abc" },
+  { "in content to the end", answered(head .. "\r\nabc"), "idle", "STATUS_CONNECTION_ERROR",
+    "abc" },
   { "before a chunk", answered(chunked), "idle", "STATUS_CONNECTION_ERROR", "", fetch = chunked },
   { "inside a chunk size", answered(chunked .. "1"), "idle", "STATUS_CONNECTION_ERROR", "" },
   { "inside an extension", answered(chunked .. "4;a=b"), "idle", "STATUS_CONNECTION_ERROR", "" },
   { "inside a chunk", answered(chunked .. "4\r\nabc"), "idle", "STATUS_CONNECTION_ERROR", "abc",
     fetch = chunked .. "4\r\nabc" },
   { "behind a chunk", answered(chunked .. "3\r\nabc"), "idle", "STATUS_CONNECTION_ERROR", "abc" },
-  { "between two chunks", answered(chunked .. "3\r\nabc\r\n"), "idle", "STATUS_CONNECTION_ERROR", "abc" },
-  { "behind the last chunk", answered(chunked .. "3\r\nabc\r\n0\r\n"), "idle", "STATUS_CONNECTION_ERROR", "abc",
+  { "between two chunks", answered(chunked .. "3\r\nabc\r\n"), "idle", "STATUS_CONNECTION_ERROR",
+    "abc" },
+  { "behind the last chunk", answered(chunked .. "3\r\nabc\r\n0\r\n"), "idle",
+    "STATUS_CONNECTION_ERROR", "abc",
     fetch = chunked .. "3\r\nabc\r\n0\r\n" },
-  { "inside a trailer", answered(chunked .. "3\r\nabc\r\n0\r\nT: 1"), "idle", "STATUS_CONNECTION_ERROR", "abc",
+  { "inside a trailer", answered(chunked .. "3\r\nabc\r\n0\r\nT: 1"), "idle",
+    "STATUS_CONNECTION_ERROR", "abc",
     fetch = chunked .. "3\r\nabc\r\n0\r\nT: 1" },
-  { "without an answer, TLS 1.2", answered("", { version = "1.2" }), "response", "STATUS_CONNECTION_ERROR" },
-  { "without an answer, TLS 1.3", answered("", { version = "1.3" }), "response", "STATUS_CONNECTION_ERROR" },
-  { "inside the content, TLS", answered(sized .. "abc", { version = "1.3" }), "idle", "STATUS_CONNECTION_ERROR", "abc" },
+  { "without an answer, TLS 1.2", answered("", { version = "1.2" }), "response",
+    "STATUS_CONNECTION_ERROR" },
+  { "without an answer, TLS 1.3", answered("", { version = "1.3" }), "response",
+    "STATUS_CONNECTION_ERROR" },
+  { "inside the content, TLS", answered(sized .. "abc", { version = "1.3" }), "idle",
+    "STATUS_CONNECTION_ERROR", "abc" },
   { "inside a record of the content", inside_record, "idle", "STATUS_CONNECTION_ERROR", "ab" },
   { "and takes nothing of an upload", stuck_upload, "idle", "STATUS_CONNECTION_ERROR" },
-  { "and takes nothing of a function's content", stuck_function, "idle", "STATUS_CONNECTION_ERROR" },
+  { "and takes nothing of a function's content", stuck_function, "idle",
+    "STATUS_CONNECTION_ERROR" },
 }
 
 -- --- the matrix
@@ -141,7 +160,9 @@ local function outlast(client, blocking)
       code, _ = client:wait(1)
     end
     return code ~= Error.OK
-  end, nil, function() return "the timeout; the client is in " .. support.status_name(client:get_status()) end)
+  end, nil, function()
+    return "the timeout; the client is in " .. support.status_name(client:get_status())
+  end)
   client.blocking_mode_enabled = false
   return table.concat(parts), code
 end
@@ -149,7 +170,9 @@ end
 local function works_again(client, listener)
   client:close()
   client:set_https_proxy("", -1)
-  for _, name in ipairs({ "connect_timeout", "response_timeout", "idle_timeout" }) do client[name] = 0 end
+  for _, name in ipairs({ "connect_timeout", "response_timeout", "idle_timeout" }) do
+    client[name] = 0
+  end
   assert.equal(HTTPClient.STATUS_DISCONNECTED, client:get_status())
   assert.same({ Error.OK, "" }, { client:get_last_error() })
   local _, conn = support.connect(listener, { client = client })
@@ -167,7 +190,8 @@ describe("A server that falls silent", function()
   for _, stage in ipairs(stages) do
     local name, reach, kind, status, content = stage[1], stage[2], stage[3], stage[4], stage[5]
     for _, blocking in ipairs({ false, true }) do
-      it(name .. " runs into the " .. kind .. " timeout" .. (blocking and ", in blocking mode too" or ""), function()
+      it(name .. " runs into the " .. kind .. " timeout"
+        .. (blocking and ", in blocking mode too" or ""), function()
         local client = HTTPClient.new()
         -- Only the one that fits runs, so that no other can have ended it.
         client[kind .. "_timeout"] = SECONDS[kind]
@@ -179,7 +203,8 @@ describe("A server that falls silent", function()
         if name:find("^as a proxy") then
           message = message:gsub("^the proxy 127%.0%.0%.1:%d+: ", "")
         end
-        assert.same({ status, Error.ERR_TIMEOUT, ("%s timeout after %.3f s"):format(kind, SECONDS[kind]), content or "" },
+        assert.same({ status, Error.ERR_TIMEOUT,
+          ("%s timeout after %.3f s"):format(kind, SECONDS[kind]), content or "" },
           { support.status_name(client:get_status()), code, message, came })
         assert.is_true(client:poll() ~= Error.OK)
         conn:close()
@@ -192,7 +217,8 @@ describe("A server that falls silent", function()
     if stage.fetch then
       it(stage[1] .. " ends a fetch with its " .. stage[3] .. " timeout", function()
         local option = stage[3] .. "_timeout"
-        local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", stage.fetch }, { "stall" } })
+        local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
+          { "send", stage.fetch }, { "stall" } })
         finally(function() server:stop() end)
         local response, message, code = httpclient.fetch(("http://127.0.0.1:%d/"):format(server:port()), {
           [option] = SECONDS[stage[3]], headers = { Connection = "close" } })
@@ -237,10 +263,12 @@ local function begin_handshake(front, back, context, options, most)
 end
 
 for _, version in ipairs({ "1.2", "1.3" }) do
-  it("A handshake over TLS " .. version .. " that stops at any of its bytes runs into the connect timeout", function()
+  it("A handshake over TLS " .. version
+    .. " that stops at any of its bytes runs into the connect timeout", function()
     local front, back = assert(native.listen({})), assert(native.listen({}))
     -- With RSA the flight is always of the same size; without tickets the handshake ends with it.
-    local context = native.tls_context(certs.localhost_rsa.tls({ max = version, session_tickets = false }))
+    local context = native.tls_context(certs.localhost_rsa.tls({ max = version,
+      session_tickets = false }))
     local options = tls.trusting()
     local whole, closing, size = begin_handshake(front, back, context, options)
     assert.equal("STATUS_CONNECTED", support.status_name(whole:get_status()))
@@ -265,7 +293,8 @@ for _, version in ipairs({ "1.2", "1.3" }) do
       return #clients == 0
     end)
     for _, client in ipairs(final) do
-      assert.same({ Error.ERR_TIMEOUT, "connect timeout after 0.300 s" }, { client:get_last_error() })
+      assert.same({ Error.ERR_TIMEOUT, "connect timeout after 0.300 s" },
+        { client:get_last_error() })
       assert.equal("STATUS_TLS_HANDSHAKE_ERROR", support.status_name(client:get_status()))
       client:close()
     end

@@ -66,13 +66,16 @@ local servers = {
     ]], "STATUS_CANT_RESOLVE\t24\tconnect timeout after 0.100 s\n" },
   { "says nothing, until the resolver gives up", [[ resolve("silent.test", function() end) ]],
     "STATUS_CANT_RESOLVE\t26\tcan't resolve silent.test: .+\n" },
-  { "knows no such name", [[ resolve("none.test", function(query) return answer(query, "\129\131", {}) end) ]],
+  { "knows no such name",
+    [[ resolve("none.test", function(query) return answer(query, "\129\131", {}) end) ]],
     "STATUS_CANT_RESOLVE\t26\tcan't resolve none.test: .+\n" },
   { "fails", [[ resolve("failing.test", function(query) return answer(query, "\129\130", {}) end) ]],
     "STATUS_CANT_RESOLVE\t26\tcan't resolve failing.test: .+\n" },
-  { "refuses", [[ resolve("refused.test", function(query) return answer(query, "\129\133", {}) end) ]],
+  { "refuses",
+    [[ resolve("refused.test", function(query) return answer(query, "\129\133", {}) end) ]],
     "STATUS_CANT_RESOLVE\t26\tcan't resolve refused.test: .+\n" },
-  { "has no address", [[ resolve("empty.test", function(query) return answer(query, "\129\128", {}) end) ]],
+  { "has no address",
+    [[ resolve("empty.test", function(query) return answer(query, "\129\128", {}) end) ]],
     "STATUS_CANT_RESOLVE\t26\tcan't resolve empty.test: .+\n" },
   { "sends garbage", [[ resolve("garbage.test", function(query) return ("\255"):rep(200) end) ]],
     "STATUS_CANT_RESOLVE\t26\tcan't resolve garbage.test: .+\n" },
@@ -104,7 +107,8 @@ local CONFIGURATION = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 describe("A name server that", function()
   for _, case in ipairs(servers) do
     it(case[1] .. " leads to the right state, and the client works again", function()
-      local text, why = isolated.run(WORLD .. case[2] .. " works_again()", { resolver = CONFIGURATION })
+      local text, why = isolated.run(WORLD .. case[2] .. " works_again()",
+        { resolver = CONFIGURATION })
       if not text then
         pending(why)
         return
@@ -199,7 +203,8 @@ describe("Without descriptors", function()
 
   it("a handshake trusts nobody, and says what it lacks", function()
     local client = HTTPClient.new()
-    assert.equal(Error.OK, (client:connect_to_host("localhost", listener:port(), httpclient.TLSOptions.client())))
+    assert.equal(Error.OK,
+      (client:connect_to_host("localhost", listener:port(), httpclient.TLSOptions.client())))
     local conn = support.accept(listener, client)
     assert(conn:starttls(certs.localhost.tls()))
     local outcome = without_descriptors(function()
@@ -210,7 +215,8 @@ describe("Without descriptors", function()
       end)
       return settled(client)
     end)
-    assert.same({ "STATUS_TLS_HANDSHAKE_ERROR", Error.ERR_CONNECTION_ERROR }, { outcome[1], outcome[2] }, outcome[3])
+    assert.same({ "STATUS_TLS_HANDSHAKE_ERROR", Error.ERR_CONNECTION_ERROR },
+      { outcome[1], outcome[2] }, outcome[3])
     conn:close()
     works_again(client)
   end)
@@ -274,7 +280,8 @@ describe("Without descriptors", function()
     local folder = tempdir.new()
     finally(function() folder:close() end)
     local server = native.script({ { "repeat", 2, { { "accept" }, { "recv_until", "\r\n\r\n" },
-      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello" }, { "close" } } } })
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello" },
+      { "close" } } } })
     local url = ("http://127.0.0.1:%d/"):format(server:port())
     local fetch = httpclient.fetch -- loads its files, too
     local outcome = without_descriptors(function() return { fetch(url) } end)
@@ -287,7 +294,8 @@ describe("Without descriptors", function()
     end)
     assert.is_nil(outcome[1])
     assert.is_true(outcome[3] ~= Error.OK and #outcome[2] > 10, outcome[2])
-    assert.equal("hello", assert(httpclient.fetch(url, { download_file = folder:file("file") })) and tempdir.read(folder:file("file")))
+    assert.equal("hello", assert(httpclient.fetch(url, { download_file = folder:file("file") }))
+      and tempdir.read(folder:file("file")))
     server:stop()
   end)
 end)

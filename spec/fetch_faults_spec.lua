@@ -42,8 +42,10 @@ end
 
 describe("a timeout", function()
   it("ends an answer that always has one more byte", function()
-    for _, head in ipairs({ "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n",
-      "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 60000\r\n\r\n", "HTTP/1.1 200 OK\r\nX-Endless: " }) do
+    for _, head in ipairs({ "HTTP/1.1 200 OK\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n",
+      "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 60000\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nX-Endless: " }) do
       local url, step = endless(head, "x")
       local began, limit = native.monotonic(), native.monotonic() + 8 * factor
       local task = httpclient.async(fetch, url, { timeout = 0.1 })
@@ -70,7 +72,8 @@ describe("a timeout", function()
       file:close()
       os.remove(name)
     end)
-    for _, body in ipairs({ ("x"):rep(20000000), function() return ("x"):rep(10000) end, function() return "" end, file }) do
+    for _, body in ipairs({ ("x"):rep(20000000), function() return ("x"):rep(10000) end,
+      function() return "" end, file }) do
       local server = with_server({ { { send = "", ending = "stall" } } })
       local response, message, code = fetch(server:url(), { body = body, timeout = 0.1 })
       assert.is_nil(response)
@@ -85,16 +88,19 @@ end)
 
 describe("a redirect with a body that does not come", function()
   it("is followed without it", function()
-    for _, head in ipairs({ "Content-Length: 60000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nab", "\r\n" }) do
+    for _, head in ipairs({ "Content-Length: 60000\r\n\r\nabc",
+      "Transfer-Encoding: chunked\r\n\r\n5\r\nab", "\r\n" }) do
       local text = "HTTP/1.1 302 Found\r\nLocation: /there\r\n" .. head
-      local script = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", text }, { "recv_eof" },
+      local script = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", text },
+        { "recv_eof" },
         { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", answer("there") }, { "close" } })
       finally(function()
         httpclient.pool.close_idle()
         script:stop()
       end)
       local began = native.monotonic()
-      local response = assert(fetch(("http://127.0.0.1:%d/"):format(script:port()), { timeout = 60 * factor }))
+      local response = assert(fetch(("http://127.0.0.1:%d/"):format(script:port()),
+        { timeout = 60 * factor }))
       assert.equal("there", response.body)
       assert.is_true(native.monotonic() - began < 10 * factor)
       httpclient.pool.close_idle()
@@ -128,7 +134,8 @@ describe("coded content", function()
   end)
 
   it("in more codings than anybody means is refused", function()
-    local server = with_server({ { answer("x", "Content-Encoding: " .. ("gzip, "):rep(6) .. "gzip\r\n") } })
+    local server = with_server({ { answer("x", "Content-Encoding: " .. ("gzip, "):rep(6)
+      .. "gzip\r\n") } })
     local response, message, code = fetch(server:url())
     assert.is_nil(response)
     assert.equal(Error.ERR_INVALID_DATA, code, message)
@@ -141,7 +148,8 @@ describe("coded content", function()
       local server = with_server({ { answer(body, "Content-Encoding: gzip\r\n") } })
       assert.equal("one two", assert(fetch(server:url())).body)
     end
-    local cut = with_server({ { answer(gzip("one ") .. gzip(("two"):rep(1000)):sub(1, -3), "Content-Encoding: gzip\r\n") } })
+    local cut = with_server({ { answer(gzip("one ") .. gzip(("two"):rep(1000)):sub(1, -3),
+      "Content-Encoding: gzip\r\n") } })
     assert.equal(Error.ERR_INVALID_DATA, (select(3, fetch(cut:url()))))
   end)
 
@@ -219,7 +227,8 @@ describe("an origin", function()
     local function origin(text)
       return write.origin(assert(http.from_text(text)))
     end
-    for _, spelling in ipairs({ "[0:0:0:0:0:0:0:1]", "[::0001]", "[0::1]", "[::0.0.0.1]", "[::0:1]:80" }) do
+    for _, spelling in ipairs({ "[0:0:0:0:0:0:0:1]", "[::0001]", "[0::1]", "[::0.0.0.1]",
+      "[::0:1]:80" }) do
       assert.equal(origin("http://[::1]/"), origin("http://" .. spelling .. "/"), spelling)
     end
     assert.equal(origin("http://[2001:DB8::A:0:0:1]/"), origin("http://[2001:db8:0:0:a::1]/"))
@@ -240,14 +249,18 @@ describe("a secret", function()
     local server = with_server({ { "HTTP/1.1 302 F\r\nLocation: http://u:s3cret@127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n" },
       { "HTTP/1.1 302 F\r\nLocation: ftp://u:s3cret@h/?s3cret\r\nContent-Length: 0\r\n\r\n" },
       { "HTTP/1.1 302 F\r\nLocation: http://u:s3cret@h:x/\r\nContent-Length: 0\r\n\r\n" },
-      { { send = "", ending = "close" } }, { 'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 9\r\n\r\nabc' } })
+      { { send = "", ending = "close" } },
+      { 'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 9\r\n\r\nabc' } })
     local secret = server:url("/?token=s3cret"):gsub("//", "//me:s3cret@")
     local file = folder:file("file")
     local cases = {
-      { server:url() }, { server:url() }, { server:url() }, { secret }, { secret, { download_file = file, resume = true } },
-      { "http://me:s3cret@127.0.0.1:1/?s3cret" }, { "http://me:s3cret@@h/" }, { "http://me:s3cret@h:s3cret/" },
-      { "http://me:s3cret@h h/" }, { "http://me:s3\ncret@h/" }, { "ftp://me:s3cret@h/" },
-      { "http://h/", { proxy = "http://me:s3cret@127.0.0.1:1" } }, { "http://h/", { proxy = "http://me:s3cret@h:x" } },
+      { server:url() }, { server:url() }, { server:url() }, { secret },
+      { secret, { download_file = file, resume = true } },
+      { "http://me:s3cret@127.0.0.1:1/?s3cret" }, { "http://me:s3cret@@h/" },
+      { "http://me:s3cret@h:s3cret/" }, { "http://me:s3cret@h h/" }, { "http://me:s3\ncret@h/" },
+      { "ftp://me:s3cret@h/" },
+      { "http://h/", { proxy = "http://me:s3cret@127.0.0.1:1" } },
+      { "http://h/", { proxy = "http://me:s3cret@h:x" } },
       { "http://h/", { proxy = "socks5://me:s3cret@h" } },
       { server:url(), { headers = { "Authorization: s3cret\r\nX: y" } } },
       { server:url(), { headers = { Authorization = "s3cret\0" } } },
@@ -270,8 +283,10 @@ describe("a file as body", function()
     local body = assert(io.tmpfile())
     body:write("content")
     body:seek("set", 0)
-    local server = with_server({ { { content = 7, send = "HTTP/1.1 307 T\r\nLocation: /\r\nContent-Length: 0\r\n\r\n" } } })
-    local response, message = fetch(server:url(), { method = "PUT", body = body, on_progress = function(_, _, sent)
+    local server = with_server({ { { content = 7,
+      send = "HTTP/1.1 307 T\r\nLocation: /\r\nContent-Length: 0\r\n\r\n" } } })
+    local response, message = fetch(server:url(),
+      { method = "PUT", body = body, on_progress = function(_, _, sent)
       if sent == 7 and io.type(body) == "file" then
         body:close()
       end

@@ -39,7 +39,8 @@ describe("fetch", function()
   end)
 
   it("says ok for 2xx alone", function()
-    for code, ok in pairs({ [200] = true, [299] = true, [404] = false, [500] = false, [304] = false }) do
+    for code, ok in pairs({ [200] = true, [299] = true, [404] = false, [500] = false,
+      [304] = false }) do
       local server = with_server({ { ("HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n"):format(code) } })
       local response = assert(fetch(server:url()))
       assert.equal(code, response.status)
@@ -51,11 +52,13 @@ describe("fetch", function()
     local empty = "HTTP/1.1 204 No\r\n\r\n"
     local cases = {
       { { method = "DELETE" }, "^DELETE /p HTTP" },
-      { { method = httpclient.HTTPClient.METHOD_PATCH, body = "abc" }, "^PATCH /p HTTP.*Content%-Length: 3\r\n.*\r\n\r\nabc$", 3 },
+      { { method = httpclient.HTTPClient.METHOD_PATCH, body = "abc" },
+        "^PATCH /p HTTP.*Content%-Length: 3\r\n.*\r\n\r\nabc$", 3 },
       { { body = "abc" }, "^POST /p HTTP.*\r\n\r\nabc$", 3 },
       { { form = { a = "1 2", b = true } },
         "^POST /p .*Content%-Type: application/x%-www%-form%-urlencoded\r\n.*\r\n\r\na=1%%202&b=true$", 14 },
-      { { form = { a = 1 }, headers = { ["content-type"] = "text/x" } }, "content%-type: text/x\r\n.*\r\n\r\na=1$", 3 },
+      { { form = { a = 1 }, headers = { ["content-type"] = "text/x" } },
+        "content%-type: text/x\r\n.*\r\n\r\na=1$", 3 },
       { { query = { x = { 1, 2 } } }, "^GET /p%?x=1&x=2 HTTP" },
       { { query = {} }, "^GET /p HTTP" },
       { { headers = { "X-One: 1", ["X-Two"] = 2 } }, "\r\nX%-One: 1\r\nX%-Two: 2\r\n" },
@@ -78,7 +81,8 @@ describe("fetch", function()
     local server = with_server({ { answer("x") } })
     local url = server:url("/"):gsub("//", "//me:s%%20ecret@")
     local response = assert(fetch(url))
-    assert.truthy(server:requests()[1]:find("\r\nAuthorization: Basic bWU6cyBlY3JldA==\r\n", 1, true))
+    assert.truthy(server:requests()[1]:find("\r\nAuthorization: Basic bWU6cyBlY3JldA==\r\n", 1,
+      true))
     assert.equal(server:url("/"), response.url)
   end)
 
@@ -112,7 +116,8 @@ describe("fetch", function()
   end)
 
   it("says what is wrong with a URL", function()
-    for _, url in ipairs({ "", "/path", "ftp://h/", "http://", "http:///x", "http://h:99999/", "http://a b/", "http://h/\r\nX: y",
+    for _, url in ipairs({ "", "/path", "ftp://h/", "http://", "http:///x", "http://h:99999/",
+      "http://a b/", "http://h/\r\nX: y",
       "http://[::1", "http://h:0/" }) do
       local response, message, code = fetch(url)
       assert.is_nil(response, url)
@@ -148,7 +153,8 @@ describe("fetch", function()
   end)
 
   it("keeps connections for the next request to the same place", function()
-    local server = with_server({ { answer("1"), answer("2"), answer("3", "Connection: close\r\n") }, { answer("4") } })
+    local server = with_server({ { answer("1"), answer("2"), answer("3", "Connection: close\r\n") },
+      { answer("4") } })
     local bodies = {}
     for i = 1, 4 do
       local response = assert(fetch(server:url("/" .. i)))
@@ -178,7 +184,8 @@ describe("fetch", function()
     assert.equal(Error.ERR_CONNECTION_ERROR, code, message)
     assert.equal(1, #post_server:requests())
     -- With a byte of the answer there, or on a new connection, there is no second try.
-    local late = with_server({ { answer("first"), { send = "HTTP/1.1 200", ending = "reset" } }, { answer("again") } })
+    local late = with_server({ { answer("first"), { send = "HTTP/1.1 200", ending = "reset" } },
+      { answer("again") } })
     assert.equal("first", fetch(late:url()).body)
     assert.is_nil((fetch(late:url())))
     assert.equal(1, #late:requests())
@@ -245,7 +252,8 @@ describe("fetch", function()
 
   it("refuses content that is coded wrongly, or cut short inside the coding", function()
     local packed = gzip(("x"):rep(10000))
-    for _, body in ipairs({ "no gzip at all", packed:sub(1, -5), packed:sub(1, 12) .. "\255\255\255" .. packed:sub(16) }) do
+    for _, body in ipairs({ "no gzip at all", packed:sub(1, -5), packed:sub(1, 12) .. "\255\255\255"
+      .. packed:sub(16) }) do
       local server = with_server({ { answer(body, "Content-Encoding: gzip\r\n") } })
       local response, message, code = fetch(server:url())
       assert.is_nil(response)
@@ -258,7 +266,8 @@ describe("fetch", function()
     local server = with_server({ { answer(bomb, "Content-Encoding: gzip\r\n") } })
     collectgarbage()
     local before, most = collectgarbage("count"), 0
-    local response, message, code = fetch(server:url(), { body_size_limit = 1000000, on_data = function()
+    local response, message, code = fetch(server:url(),
+      { body_size_limit = 1000000, on_data = function()
       most = math.max(most, collectgarbage("count"))
     end })
     assert.is_nil(response)
@@ -266,7 +275,8 @@ describe("fetch", function()
     assert.truthy(message:find("1000000", 1, true), message)
     assert.is_true(most - before < 8000, tostring(most - before))
     for _, case in ipairs({
-      { answer(("x"):rep(11)), nil }, { "HTTP/1.1 200 OK\r\n\r\n" .. ("x"):rep(11), nil }, { answer(("x"):rep(10)), 10 },
+      { answer(("x"):rep(11)), nil }, { "HTTP/1.1 200 OK\r\n\r\n" .. ("x"):rep(11), nil },
+      { answer(("x"):rep(10)), 10 },
       { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n0\r\n\r\n", nil },
     }) do
       local limited = with_server({ { case[1] } })
@@ -276,12 +286,14 @@ describe("fetch", function()
   end)
 
   it("hands content to on_data as it comes, and says how far it is", function()
-    local server = with_server({ { { send = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", gate_after = "more", ending = "keep" } } })
+    local server = with_server({ { { send = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc",
+      gate_after = "more", ending = "keep" } } })
     -- The rest of the body follows the gate.
     server:stop()
     local script = native.script({
-      { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc" },
-      { "gate", "more" }, { "send", "def" }, { "close" },
+      { "accept" }, { "recv_until", "\r\n\r\n" },
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc" }, { "gate", "more" },
+      { "send", "def" }, { "close" },
     })
     local pieces, progress = {}, {}
     local response = assert(fetch(("http://127.0.0.1:%d/"):format(script:port()), {
@@ -336,7 +348,8 @@ describe("fetch", function()
     os.remove(name)
     assert.truthy(server:requests()[1]:find("Content%-Length: 6\r\n.*\r\n\r\nabcdef$"))
     local parts, at = { "ab", "cd" }, 0
-    server = with_server({ { { send = answer("ok"), content = #"2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n" } } })
+    server = with_server({ { { send = answer("ok"),
+      content = #"2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n" } } })
     assert.equal("ok", assert(fetch(server:url(), { body = function()
       at = at + 1
       return parts[at]
@@ -347,7 +360,8 @@ end)
 
 describe("fetch over TLS", function()
   it("verifies by default, and takes TLSOptions", function()
-    local server = nginx.start({ secure = { tls = certs.localhost, body = "location / { return 200 '$ssl_session_reused'; }" } })
+    local server = nginx.start({ secure = { tls = certs.localhost,
+      body = "location / { return 200 '$ssl_session_reused'; }" } })
     finally(function()
       httpclient.pool.close_idle()
       server:stop()
@@ -363,7 +377,8 @@ describe("fetch over TLS", function()
     assert.equal(".", assert(fetch(url, { tls_options = options })).body)
     assert.is_true(fetch(url, { tls_options = options }).timings.reused)
     -- Other options: another connection.
-    assert.is_false(fetch(url, { tls_options = httpclient.TLSOptions.client_unsafe() }).timings.reused)
+    assert.is_false(fetch(url,
+      { tls_options = httpclient.TLSOptions.client_unsafe() }).timings.reused)
     httpclient.pool.close_idle()
     assert.equal("r", fetch(url, { tls_options = options }).body) -- the session, resumed
   end)

@@ -113,7 +113,8 @@ describe("a large file", function()
     local server = with_server({ { { send = ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(size + 1) .. MIB:rep(16),
       ending = "stall" } } })
     local received = 0
-    local task = async(fetch, server:url(), { download_file = folder:file("new"), on_progress = function(bytes)
+    local task = async(fetch, server:url(),
+      { download_file = folder:file("new"), on_progress = function(bytes)
       received = bytes
     end })
     support.until_true(function()
@@ -132,7 +133,8 @@ describe("a large file", function()
 
   it("that is not there is no reason to fail but for a rename", function()
     assert.is_nil((core.replace_file(folder:file("none"), folder:file("other"))))
-    assert.equal("no such file or directory", (select(2, core.replace_file(folder:file("none"), folder:file("other")))))
+    assert.equal("no such file or directory",
+      (select(2, core.replace_file(folder:file("none"), folder:file("other")))))
     core.remove_file(folder:file("none"))
   end)
 end)

@@ -39,7 +39,8 @@ describe("a turn of a task", function()
       assert.equal(62, counts.turns)
     end)
 
-    it("comes again in run() and wait() after " .. rest[1] .. ", and does not take the whole processor", function()
+    it("comes again in run() and wait() after " .. rest[1]
+      .. ", and does not take the whole processor", function()
       local counts, began = {}, native.monotonic()
       local task = counter(counts, rest[2])
       local sleeper = async(function() httpclient.sleep(0.2) return "slept" end)
@@ -88,7 +89,8 @@ describe("next_frame", function()
       end)
     end)
     process()
-    assert.truthy(select(2, task:result()):find("does not let it yield", 1, true), (select(2, task:result())))
+    assert.truthy(select(2, task:result()):find("does not let it yield", 1, true),
+      (select(2, task:result())))
   end)
 
   it("ends the turn of the whole task in a handler", function()

@@ -38,13 +38,16 @@ describe("get_connection", function()
 
   -- name, method, url, headers, answer
   local takeovers = {
-    { "101", "GET", "/", { "Upgrade: x", "Connection: upgrade" }, "HTTP/1.1 101 Up\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" },
-    { "a 2xx to CONNECT", "CONNECT", "h.test:25", {}, "HTTP/1.1 200 Yes\r\nContent-Length: 4\r\n\r\n" },
+    { "101", "GET", "/", { "Upgrade: x", "Connection: upgrade" },
+      "HTTP/1.1 101 Up\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" },
+    { "a 2xx to CONNECT", "CONNECT", "h.test:25", {},
+      "HTTP/1.1 200 Yes\r\nContent-Length: 4\r\n\r\n" },
   }
   for _, case in ipairs(takeovers) do
     it("hands out the bytes behind " .. case[1] .. " first, then the stream's", function()
       for _, blocking in ipairs({ false, true }) do
-        local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", case[5] .. "first" },
+        local server = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" },
+          { "send", case[5] .. "first" },
           { "recv_until", "go" }, { "send", " second" }, { "recv_eof" } })
         local client = support.connect_port(server:port())
         client.blocking_mode_enabled = blocking
@@ -100,7 +103,9 @@ describe("get_connection", function()
     conn:send("HTTP/1.1 200 Yes\r\n\r\n")
     support.pump(client, HTTPClient.STATUS_CONNECTED)
     local tls = StreamPeerTLS.new()
-    assert.equal(Error.OK, (tls:connect_to_stream(client:get_connection(), "localhost", httpclient.TLSOptions.client(certs.ca.cert))))
+    assert.equal(Error.OK,
+      (tls:connect_to_stream(client:get_connection(), "localhost",
+        httpclient.TLSOptions.client(certs.ca.cert))))
     client:set_connection(tls)
     assert.equal("STATUS_CONNECTED", status_of(client))
     support.request(client, "GET", "/", { "Host: localhost" })

@@ -35,7 +35,8 @@ local function fetch(answer, options)
   for i, argument in ipairs(options.arguments or {}) do
     arguments[i] = argument
   end
-  arguments[#arguments + 1] = ("%s://%s:%d%s"):format(options.scheme or "http", options.authority or "127.0.0.1",
+  arguments[#arguments + 1] = ("%s://%s:%d%s"):format(options.scheme or "http", options.authority
+    or "127.0.0.1",
     server:port(), options.path or "/")
   local result = get(arguments, { env = options.env })
   local received = server:received(1)
@@ -99,7 +100,8 @@ describe("get.lua", function()
       assert.same({ code = 0, out = "hello", err = "" }, result)
     end)
     it("refuses a certificate of an unknown authority", function()
-      local result, received = fetch(HELLO, with({ env = { SSL_CERT_FILE = certs.other_ca.cert_file } }))
+      local result, received = fetch(HELLO,
+        with({ env = { SSL_CERT_FILE = certs.other_ca.cert_file } }))
       assert.equal(3, result.code)
       assert.equal("", result.out)
       assert.truthy(result.err:find("unknown authority", 1, true), result.err)
@@ -107,9 +109,11 @@ describe("get.lua", function()
       assert.equal("", received or "")
     end)
     it("refuses a certificate for another host", function()
-      local result = fetch(HELLO, with({ tls = certs.wrong_host.tls(), env = { SSL_CERT_FILE = certs.ca.cert_file } }))
+      local result = fetch(HELLO,
+        with({ tls = certs.wrong_host.tls(), env = { SSL_CERT_FILE = certs.ca.cert_file } }))
       assert.equal(3, result.code)
-      assert.truthy(result.err:find("hostname mismatch: certificate is for wrong.test", 1, true), result.err)
+      assert.truthy(result.err:find("hostname mismatch: certificate is for wrong.test", 1, true),
+        result.err)
       assert_one_line(result)
     end)
   end)
@@ -155,14 +159,19 @@ describe("get.lua", function()
 
   -- What the server answers -> exit status, output, part of the message.
   local answers = {
-    { "an answer of 404", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone", 1, "gone", "404 Not Found" },
+    { "an answer of 404", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone", 1, "gone",
+      "404 Not Found" },
     { "an answer of 500", "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", 1, "", "500 Oh" },
-    { "a redirect, which it does not follow", "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 1, "",
+    { "a redirect, which it does not follow",
+      "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 1, "",
       "302 Found, Location: /x" },
     { "an empty body", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, "" },
-    { "a chunked body", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 0, "abc" },
+    { "a chunked body",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 0,
+      "abc" },
     { "a body cut short", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", 4, "hello", "" },
-    { "chunks cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 4, "hello", "" },
+    { "chunks cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 4,
+      "hello", "" },
     { "no answer", "", 4, "", "" },
     { "something that is not HTTP", "SSH-2.0-OpenSSH\r\n", 4, "", "" },
   }

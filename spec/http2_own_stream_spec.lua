@@ -26,7 +26,8 @@ local function own_stream(during)
 end
 
 describe("A connection of HTTP/2 over a script's own stream", function()
-  for _, what in ipairs({ "poll", "close", "request", "wait", "read_response_body_chunk", "get_connection" }) do
+  for _, what in ipairs({ "poll", "close", "request", "wait", "read_response_body_chunk",
+    "get_connection" }) do
     it("is not entered again by another client's " .. what, function()
       local client, other, calls = HTTPClient.new(), nil, 0
       local stream = own_stream(function()

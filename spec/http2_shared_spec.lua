@@ -56,7 +56,9 @@ describe("A connection of HTTP/2 that is shared", function()
       native.sleep(0.05)
       assert.equal("", client:read_response_body_chunk())
       local started = native.monotonic()
-      support.until_true(function() return has(poller:wait(2), other) or native.monotonic() > started + 5 end)
+      support.until_true(function()
+        return has(poller:wait(2), other) or native.monotonic() > started + 5
+      end)
       assert.is_true(native.monotonic() < started + 1)
       assert.equal(200, other:get_response_code())
     end)
@@ -154,7 +156,10 @@ describe("A connection of HTTP/2 that is shared", function()
         poller:wait(0.05)
         peer:send(h2.headers(1, OK, h2.END_STREAM))
         local started = native.monotonic()
-        while other:get_status() == HTTPClient.STATUS_REQUESTING and native.monotonic() < started + 2 do poller:wait(1) end
+        while other:get_status() == HTTPClient.STATUS_REQUESTING
+          and native.monotonic() < started + 2 do
+          poller:wait(1)
+        end
         took = native.monotonic() - started
         return "x"
       end)
@@ -163,7 +168,8 @@ describe("A connection of HTTP/2 that is shared", function()
     end)
   end)
 
-  it("rests, and keeps the response timeout, when all of a body is out that the socket held back", function()
+  it("rests, and keeps the response timeout, when all of a body is out that the socket held back",
+    function()
     with_peer({ [4] = 2147483647 }, function(client, peer)
       local poller = httpclient.Poller.new()
       finally(function() poller:close() end)
@@ -181,7 +187,8 @@ describe("A connection of HTTP/2 that is shared", function()
       local started = os.clock()
       for _ = 1, 4 do poller:wait(0.2) end
       assert.is_true(os.clock() - started < 0.2)
-      assert.same({ httpclient.Error.ERR_TIMEOUT, "response timeout after 0.300 s" }, { client:get_last_error() })
+      assert.same({ httpclient.Error.ERR_TIMEOUT, "response timeout after 0.300 s" },
+        { client:get_last_error() })
     end)
   end)
 end)

@@ -16,7 +16,8 @@ local function options() return httpclient.TLSOptions.client(certs.ca.cert) end
 local function connect(version, port, tls)
   local client = HTTPClient.new()
   client.http_version = version
-  return support.connect_port(port, { client = client, host = tls and "localhost" or "127.0.0.1", tls = tls })
+  return support.connect_port(port, { client = client, host = tls and "localhost" or "127.0.0.1",
+    tls = tls })
 end
 
 local function exchange(client, method, path, headers, body)
@@ -36,8 +37,10 @@ describe("http_version", function()
     end
     client:set_http_version("auto")
     assert.equal("auto", client.http_version)
-    assert.has_error(function() client.http_version = "3" end, 'HTTPClient.http_version must be "1.1", "auto" or "2"')
-    assert.has_error(function() client.http_version = 2 end, "HTTPClient.http_version: string expected, got number")
+    assert.has_error(function() client.http_version = "3" end,
+      'HTTPClient.http_version must be "1.1", "auto" or "2"')
+    assert.has_error(function() client.http_version = 2 end,
+      "HTTPClient.http_version: string expected, got number")
   end)
 end)
 
@@ -50,12 +53,15 @@ describe("HTTP/2", function()
     folder:write("hello", "hello")
     folder:write("big", ("0123456789abcdef"):rep(262144))
     local process, list = ports.start(2, function(free)
-      local started = native.spawn({ nghttpd, "-d", folder.path, "--no-tls", "--echo-upload", "--trailer=x-end: yes", tostring(free[1]) }, {})
-      folder.other = native.spawn({ nghttpd, "-d", folder.path, tostring(free[2]), certs.localhost.key_file, certs.localhost.chain_file }, {})
+      local started = native.spawn({ nghttpd, "-d", folder.path, "--no-tls", "--echo-upload",
+        "--trailer=x-end: yes", tostring(free[1]) }, {})
+      folder.other = native.spawn({ nghttpd, "-d", folder.path, tostring(free[2]),
+        certs.localhost.key_file, certs.localhost.chain_file }, {})
       return started
     end)
     folder.process, plain, secure = process, list[1], list[2]
-    only1 = nginx.start({ secure = { tls = certs.localhost, body = "location / { return 200 'one'; }" } })
+    only1 = nginx.start({ secure = { tls = certs.localhost,
+      body = "location / { return 200 'one'; }" } })
   end)
   teardown(function()
     folder.process:close()
@@ -96,7 +102,8 @@ describe("HTTP/2", function()
     local code, body, version = exchange(client, "GET", "/")
     assert.same({ 200, "one", "1.1" }, { code, body, version })
     local other, message, error = client:share_connection()
-    assert.same({ "the connection speaks HTTP/1.1, which has one request at a time", Error.ERR_UNAVAILABLE }, { message, error })
+    assert.same({ "the connection speaks HTTP/1.1, which has one request at a time",
+      Error.ERR_UNAVAILABLE }, { message, error })
     assert.is_nil(other)
   end)
 
@@ -115,7 +122,8 @@ describe("HTTP/2", function()
     local client = connect("2", only1:port("secure"), options())
     assert.equal("TLS_HANDSHAKE_ERROR", (support.status_of(client):gsub("^STATUS_", "")))
     assert.truthy(select(2, client:get_last_error()):find("no application protocol", 1, true) or
-      select(2, client:get_last_error()):find("does not speak HTTP/2", 1, true), select(2, client:get_last_error()))
+      select(2, client:get_last_error()):find("does not speak HTTP/2", 1, true),
+      select(2, client:get_last_error()))
   end)
 
   it("contradicts TLS options that leave it out", function()
@@ -243,7 +251,8 @@ describe("HTTP/2", function()
     local code, message = client:request(HTTPClient.METHOD_CONNECT, "a.test:1", {})
     assert.equal(Error.ERR_INVALID_PARAMETER, code)
     assert.equal("CONNECT needs HTTP/1.1, and this connection speaks HTTP/2", message)
-    code, message = client:request(HTTPClient.METHOD_GET, "/", { "Upgrade: websocket", "Connection: upgrade" })
+    code, message = client:request(HTTPClient.METHOD_GET, "/",
+      { "Upgrade: websocket", "Connection: upgrade" })
     assert.equal(Error.ERR_INVALID_PARAMETER, code)
     assert.equal("Upgrade needs HTTP/1.1, and this connection speaks HTTP/2", message)
     code = exchange(client, "GET", "/hello")

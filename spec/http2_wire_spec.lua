@@ -1,4 +1,5 @@
--- HTTP/2 frame by frame, against a server of the spec's own: what a server may send, and what becomes of what it must not.
+-- HTTP/2 frame by frame, against a server of the spec's own: what a server may send, and what
+-- becomes of what it must not.
 local httpclient = require("httpclient")
 local h2 = require("spec.support.h2")
 local native = require("spec_native")
@@ -44,7 +45,8 @@ describe("An HTTP/2 client", function()
         local answer = h2.headers(1, { { ":status", "103" }, { "link", "x" } }) ..
           h2.frame("HEADERS", 0, 1, h2.hpack({ { ":status", "200" }, { "a", "b" } })) ..
           h2.frame("CONTINUATION", h2.END_HEADERS, 1, h2.hpack({ { "c", "d" } })) ..
-          h2.data(1, "hel") .. h2.frame("PING", 0, 0, "12345678") .. h2.data(1, "") .. h2.data(1, "lo") ..
+          h2.data(1, "hel") .. h2.frame("PING", 0, 0, "12345678") .. h2.data(1, "")
+          .. h2.data(1, "lo") ..
           h2.headers(1, { { "t", "1" } }, h2.END_STREAM)
         if split == "whole" then peer:send(answer) else peer:trickle(answer) end
         support.pump(client, support.is_answered_or_failed)
@@ -69,23 +71,31 @@ describe("An HTTP/2 client", function()
 
   -- what the server sends behind the request, what was read by then, the message
   local broken = {
-    { "a reset", h2.rst(1, 8), "", "HTTP/2: the server ended the stream before its answer was complete (CANCEL)" },
-    { "a reset with NO_ERROR and half of the content", h2.headers(1, OK) .. h2.data(1, "half") .. h2.rst(1, 0), "half",
+    { "a reset", h2.rst(1, 8), "",
+      "HTTP/2: the server ended the stream before its answer was complete (CANCEL)" },
+    { "a reset with NO_ERROR and half of the content", h2.headers(1, OK) .. h2.data(1, "half")
+      .. h2.rst(1, 0), "half",
       "HTTP/2: the server ended the stream before its answer was complete (NO_ERROR)" },
-    { "a refusal", h2.rst(1, 7), "", "HTTP/2: the server ended the stream before its answer was complete (REFUSED_STREAM)" },
+    { "a refusal", h2.rst(1, 7), "",
+      "HTTP/2: the server ended the stream before its answer was complete (REFUSED_STREAM)" },
     { "a goodbye that leaves it out", h2.goaway(0, 2, "out of order"), "",
       "HTTP/2: the server ends the connection (INTERNAL_ERROR: out of order)" },
-    { "less content than announced", h2.headers(1, { { ":status", "200" }, { "content-length", "5" } }) ..
-      h2.data(1, "abc", h2.END_STREAM), "abc", "HTTP/2: the server's answer is malformed (PROTOCOL_ERROR)" },
-    { "a field name with capitals", h2.headers(1, { { ":status", "200" }, { "Ab", "c" } }, h2.END_STREAM), "",
+    { "less content than announced",
+      h2.headers(1, { { ":status", "200" }, { "content-length", "5" } }) ..
+      h2.data(1, "abc", h2.END_STREAM), "abc",
+      "HTTP/2: the server's answer is malformed (PROTOCOL_ERROR)" },
+    { "a field name with capitals", h2.headers(1, { { ":status", "200" }, { "Ab", "c" } },
+      h2.END_STREAM), "",
       "HTTP/2: the server's answer is malformed (Invalid HTTP header field was received)" },
-    { "a value with a line end", h2.headers(1, { { ":status", "200" }, { "a", "b\nc" } }, h2.END_STREAM), "",
+    { "a value with a line end", h2.headers(1, { { ":status", "200" }, { "a", "b\nc" } },
+      h2.END_STREAM), "",
       'response head: the field "a" is malformed' },
     { "101", h2.headers(1, { { ":status", "101" } }, h2.END_STREAM), "",
       "HTTP/2: the server's answer is malformed (Invalid HTTP header field was received)" },
     { "a push", h2.frame("PUSH_PROMISE", h2.END_HEADERS, 1, h2.big_endian(2, 4)), "",
       "HTTP/2: the server broke the protocol (PROTOCOL_ERROR: PUSH_PROMISE: push disabled)" },
-    { "content on no stream", h2.data(0, "x"), "", "HTTP/2: the server broke the protocol (PROTOCOL_ERROR: DATA: stream_id == 0)" },
+    { "content on no stream", h2.data(0, "x"), "",
+      "HTTP/2: the server broke the protocol (PROTOCOL_ERROR: DATA: stream_id == 0)" },
   }
   for _, case in ipairs(broken) do
     it("fails for " .. case[1], function()
@@ -194,7 +204,8 @@ describe("An HTTP/2 client", function()
 
   it("ends an upload by a reset when the answer comes early, never as if it were whole", function()
     with_peer({}, function(client, peer)
-      ask(client, peer, "POST", { "Content-Length: 1000000" }, function() return ("x"):rep(1000) end)
+      ask(client, peer, "POST",
+        { "Content-Length: 1000000" }, function() return ("x"):rep(1000) end)
       peer:send(h2.headers(1, { { ":status", "413" } }), h2.data(1, "too large", h2.END_STREAM))
       assert.equal("too large", read_to_failure(client))
       assert.equal(413, client:get_response_code())
@@ -258,7 +269,8 @@ describe("An HTTP/2 client", function()
         peer:poll()
         return other:get_status() ~= HTTPClient.STATUS_CONNECTED
       end)
-      assert.equal("the server closed the idle connection (GOAWAY)", select(2, other:get_last_error()))
+      assert.equal("the server closed the idle connection (GOAWAY)",
+        select(2, other:get_last_error()))
       peer:send(h2.headers(1, OK), h2.data(1, "late", h2.END_STREAM))
       peer.clients = { client }
       assert.equal("late", read_to_failure(client))
@@ -296,7 +308,8 @@ describe("An HTTP/2 client", function()
   end)
 
   it("ends a connection that is flooded", function()
-    for _, frame in ipairs({ h2.frame("PING", 0, 0, "12345678"), h2.settings({}), h2.data(1, ""), h2.window(0, 1) }) do
+    for _, frame in ipairs({ h2.frame("PING", 0, 0, "12345678"), h2.settings({}), h2.data(1, ""),
+      h2.window(0, 1) }) do
       with_peer({}, function(client, peer)
         ask(client, peer)
         peer:send(h2.headers(1, OK))
@@ -325,9 +338,11 @@ describe("An HTTP/2 client", function()
       local block = h2.hpack(fields)
       peer:send(h2.frame("HEADERS", 0, 1, block:sub(1, 16000)))
       for at = 16001, #block, 16000 do
-        peer:send(h2.frame("CONTINUATION", at + 16000 > #block and h2.END_HEADERS or 0, 1, block:sub(at, at + 15999)))
+        peer:send(h2.frame("CONTINUATION", at + 16000 > #block and h2.END_HEADERS or 0, 1,
+          block:sub(at, at + 15999)))
       end
-      assert.equal("response head: it is larger than the limit of 65536 bytes", select(2, failure(client)))
+      assert.equal("response head: it is larger than the limit of 65536 bytes",
+        select(2, failure(client)))
       peer:send(h2.headers(3, OK, h2.END_STREAM))
       support.pump(other, support.is_answered_or_failed)
       assert.equal(200, other:get_response_code())

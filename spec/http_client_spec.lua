@@ -26,8 +26,8 @@ describe("the object", function()
   it("has its properties as fields and by setter and getter", function()
     local client = HTTPClient.new()
     for _, case in ipairs({
-      { "read_chunk_size", 65536, 4096 }, { "max_header_size", 65536, 1000 }, { "connect_timeout", 0, 1.5 },
-      { "response_timeout", 0, 2 }, { "idle_timeout", 0, 0.25 },
+      { "read_chunk_size", 65536, 4096 }, { "max_header_size", 65536, 1000 },
+      { "connect_timeout", 0, 1.5 }, { "response_timeout", 0, 2 }, { "idle_timeout", 0, 0.25 },
     }) do
       local name, default, value = case[1], case[2], case[3]
       assert.equal(default, client[name])
@@ -58,19 +58,28 @@ describe("the object", function()
     { "an unknown field", function(c) c.no_such = 1 end, "no_such" },
     { "a method's name", function(c) c.poll = 1 end, "poll" },
     { "a number for a field's name", function(c) c[1] = 1 end, "number" },
-    { "a small read_chunk_size", function(c) c.read_chunk_size = 255 end, "read_chunk_size must be from 256 to 16777216" },
-    { "a large read_chunk_size", function(c) c:set_read_chunk_size(16777217) end, "read_chunk_size must be from 256" },
-    { "a read_chunk_size that is no number", function(c) c.read_chunk_size = "256" end, "read_chunk_size: number expected, got string" },
+    { "a small read_chunk_size", function(c) c.read_chunk_size = 255 end,
+      "read_chunk_size must be from 256 to 16777216" },
+    { "a large read_chunk_size", function(c) c:set_read_chunk_size(16777217) end,
+      "read_chunk_size must be from 256" },
+    { "a read_chunk_size that is no number", function(c) c.read_chunk_size = "256" end,
+      "read_chunk_size: number expected, got string" },
     { "a read_chunk_size with a fraction", function(c) c.read_chunk_size = 256.5 end, "integer" },
     { "a max_header_size of 0", function(c) c.max_header_size = 0 end, "max_header_size" },
     { "a negative timeout", function(c) c.connect_timeout = -1 end, "connect_timeout" },
-    { "nil for a boolean", function(c) c.blocking_mode_enabled = nil end, "blocking_mode_enabled: boolean expected, got nil" },
-    { "a number for a boolean", function(c) c:set_blocking_mode(1) end, "boolean expected, got number" },
-    { "no stream", function(c) c.connection = 5 end, "connection: StreamPeer expected, got number" },
-    { "an empty table as stream", function(c) c:set_connection({}) end, "StreamPeer expected, got table" },
+    { "nil for a boolean", function(c) c.blocking_mode_enabled = nil end,
+      "blocking_mode_enabled: boolean expected, got nil" },
+    { "a number for a boolean", function(c) c:set_blocking_mode(1) end,
+      "boolean expected, got number" },
+    { "no stream", function(c) c.connection = 5 end,
+      "connection: StreamPeer expected, got number" },
+    { "an empty table as stream", function(c) c:set_connection({}) end,
+      "StreamPeer expected, got table" },
     { "a call without the object", function(c) c.poll() end, "HTTPClient expected, got no value" },
-    { "a call on another object", function(c) c.poll(httpclient.TLSOptions.client()) end, "HTTPClient expected, got TLSOptions" },
-    { "a proxy host that is no string", function(c) c:set_http_proxy({}, 1) end, "string expected, got table" },
+    { "a call on another object", function(c) c.poll(httpclient.TLSOptions.client()) end,
+      "HTTPClient expected, got TLSOptions" },
+    { "a proxy host that is no string", function(c) c:set_http_proxy({}, 1) end,
+      "string expected, got table" },
   }
   for _, case in ipairs(wrong) do
     it("raises for " .. case[1], function()
@@ -117,12 +126,14 @@ describe("the object", function()
     local fields = {}
     for i = 1, 20 do fields[i] = ("X-%d: %s\r\n"):format(i, ("v"):rep(i)) end
     collect_whole_cycles(finally)
-    for _, name in ipairs({ "get_response_headers", "get_response_headers_as_dictionary", "get_response_reason",
+    for _, name in ipairs({ "get_response_headers", "get_response_headers_as_dictionary",
+      "get_response_reason",
       "read_response_body_chunk" }) do
       collectgarbage()
       collectgarbage("stop")
       local _, conn = support.connect(listen(), { client = client })
-      support.answer(client, conn, "HTTP/1.1 200 Very fine\r\n" .. table.concat(fields) .. "Content-Length: 30000\r\n\r\n" .. ("x"):rep(30000))
+      support.answer(client, conn, "HTTP/1.1 200 Very fine\r\n" .. table.concat(fields)
+        .. "Content-Length: 30000\r\n\r\n" .. ("x"):rep(30000))
       native.wait_fd(client:get_fd(), "r", 5)
       litter()
       collectgarbage("restart")
@@ -140,7 +151,8 @@ describe("the object", function()
     local pieces, wanted, ran = {}, {}, 0
     for i = 1, 300 do wanted[i] = ("piece %03d "):format(i) .. ("."):rep(246) end
     client.read_chunk_size = 256
-    support.answer(client, conn, OK .. "Content-Length: " .. 256 * #wanted .. "\r\n\r\n" .. table.concat(wanted))
+    support.answer(client, conn, OK .. "Content-Length: " .. 256 * #wanted .. "\r\n\r\n"
+      .. table.concat(wanted))
     client.blocking_mode_enabled = true -- for pieces of just that size
     local function finalize()
       ran = ran + 1

@@ -6,7 +6,8 @@ local ports = require("spec.support.ports")
 local serve = require("spec.support.serve")
 local tempdir = require("spec.support.tempdir")
 
-local Error, HTTPClient, HTTPRequest = httpclient.Error, httpclient.HTTPClient, httpclient.HTTPRequest
+local Error, HTTPClient, HTTPRequest = httpclient.Error, httpclient.HTTPClient,
+  httpclient.HTTPRequest
 local unpack = table.unpack or unpack -- luacheck: ignore
 local Result = HTTPRequest.Result
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
@@ -86,7 +87,8 @@ describe("an HTTPRequest", function()
     assert.equal("HTTPRequest (busy)", tostring(request))
     assert.equal(Error.ERR_BUSY, (request:request(server:url())))
     local status = request:get_http_client_status()
-    assert.is_true(status == HTTPClient.STATUS_CONNECTING or status == HTTPClient.STATUS_CONNECTED, tostring(status))
+    assert.is_true(status == HTTPClient.STATUS_CONNECTING or status == HTTPClient.STATUS_CONNECTED,
+      tostring(status))
     httpclient.run()
     assert.equal(1, calls)
     assert.equal(5, request:get_body_size())
@@ -103,18 +105,23 @@ describe("an HTTPRequest", function()
 
   it("takes both call forms", function()
     local options = { tls = certs.localhost }
-    local server = with_server({ { { send = answer("a"), content = 1 }, { send = answer("b"), content = 1 } },
+    local server = with_server({ { { send = answer("a"), content = 1 },
+      { send = answer("b"), content = 1 } },
       { answer("c") } }, options)
     local request = HTTPRequest.new()
     -- 3.x: the boolean is there, and switches the verification off.
-    assert.equal(Result.RESULT_SUCCESS, (result_of(request, server:url(), {}, false, HTTPClient.METHOD_POST, "x")))
-    assert.equal(Result.RESULT_SUCCESS, (result_of(request, server:url(), nil, false, HTTPClient.METHOD_PUT, "y")))
-    assert.equal(Result.RESULT_TLS_HANDSHAKE_ERROR, (result_of(request, server:url(), {}, HTTPClient.METHOD_GET)))
+    assert.equal(Result.RESULT_SUCCESS,
+      (result_of(request, server:url(), {}, false, HTTPClient.METHOD_POST, "x")))
+    assert.equal(Result.RESULT_SUCCESS,
+      (result_of(request, server:url(), nil, false, HTTPClient.METHOD_PUT, "y")))
+    assert.equal(Result.RESULT_TLS_HANDSHAKE_ERROR,
+      (result_of(request, server:url(), {}, HTTPClient.METHOD_GET)))
     local received = server:requests()[1]
     assert.truthy(received:find("^POST / .*\r\n\r\nxPUT / .*\r\n\r\ny$"), received)
     -- nil in its place: verified.
     server = with_server({ { answer("d") } }, options)
-    assert.equal(Result.RESULT_TLS_HANDSHAKE_ERROR, (result_of(request, server:url(), {}, nil, HTTPClient.METHOD_POST, "x")))
+    assert.equal(Result.RESULT_TLS_HANDSHAKE_ERROR,
+      (result_of(request, server:url(), {}, nil, HTTPClient.METHOD_POST, "x")))
   end)
 
   it("refuses what is no request", function()
@@ -124,12 +131,16 @@ describe("an HTTPRequest", function()
       assert.equal(Error.ERR_INVALID_PARAMETER, code, url)
       assert.is_true(#message > 5)
     end
-    assert.equal(Error.ERR_INVALID_PARAMETER, (request:request("http://h/", {}, HTTPClient.METHOD_MAX)))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (request:request("http://h/", {}, HTTPClient.METHOD_MAX)))
     assert.equal(Error.ERR_INVALID_PARAMETER, (request:request("http://h/", {}, -1)))
-    for _, arguments in ipairs({ { 5 }, { "http://h/", 5 }, { "http://h/", {}, {} }, { "http://h/", {}, 2, {} },
+    for _, arguments in ipairs({ { 5 }, { "http://h/", 5 }, { "http://h/", {}, {} },
+      { "http://h/", {}, 2, {} },
       { "http://h/", {}, 0, {} },
       { "http://h/", { 5 } } }) do
-      assert.has_error(function() request:request((table.unpack or unpack)(arguments)) end) -- luacheck: ignore
+      assert.has_error(function()
+        request:request((table.unpack or unpack)(arguments))
+      end) -- luacheck: ignore
     end
     assert.has_error(function() request:request_raw("http://h/", {}, 2, { 256 }) end)
     assert.has_error(function() request:connect("no_such_signal", print) end)
@@ -142,8 +153,10 @@ describe("an HTTPRequest", function()
   it("ignores the data of a GET, but not request_raw", function()
     local server = with_server({ { answer("a"), { send = answer("b"), content = 3 } } })
     local request = HTTPRequest.new()
-    assert.equal(Result.RESULT_SUCCESS, (result_of(request, server:url(), {}, HTTPClient.METHOD_GET, "abc")))
-    assert.equal(Error.OK, (request:request_raw(server:url(), {}, HTTPClient.METHOD_GET, { 97, 0, 255 })))
+    assert.equal(Result.RESULT_SUCCESS,
+      (result_of(request, server:url(), {}, HTTPClient.METHOD_GET, "abc")))
+    assert.equal(Error.OK,
+      (request:request_raw(server:url(), {}, HTTPClient.METHOD_GET, { 97, 0, 255 })))
     assert.equal(Result.RESULT_SUCCESS, (frames(request)))
     local first, second = server:requests()[1]:match("^(.-\r\n\r\n)(.*)$")
     assert.is_nil(first:find("Content-Length", 1, true))
@@ -170,7 +183,8 @@ describe("an HTTPRequest", function()
   end)
 
   it("tells the upload's progress to its end", function()
-    local server = with_server({ { { send = "HTTP/1.1 204 No\r\n\r\n", content = 100000 }, answer("x") } })
+    local server = with_server({ { { send = "HTTP/1.1 204 No\r\n\r\n", content = 100000 },
+      answer("x") } })
     local request, seen = HTTPRequest.new(), nil
     request.on_progress = function(...) seen = { ... } end
     request:request(server:url(), {}, HTTPClient.METHOD_PUT, ("x"):rep(100000))
@@ -211,7 +225,8 @@ describe("an HTTPRequest", function()
   end)
 
   it("is cancelled at any moment, without a completion", function()
-    local server = with_server({ { { send = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", ending = "stall" } },
+    local server = with_server({ { { send = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+      ending = "stall" } },
       { answer("next") } })
     local request, calls = HTTPRequest.new(), 0
     request.on_request_completed = function() calls = calls + 1 end
@@ -221,7 +236,8 @@ describe("an HTTPRequest", function()
     httpclient.process()
     assert.equal(0, calls)
     server:stop()
-    server = with_server({ { { send = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", ending = "stall" } } })
+    server = with_server({ { { send = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+      ending = "stall" } } })
     request.on_progress = function() request:cancel_request() end
     request:request(server:url())
     httpclient.run()
@@ -323,12 +339,14 @@ describe("an HTTPRequest", function()
     assert.truthy(received:find("^GET http://example%.test:81/x HTTP/1%.1\r\n"), received)
     assert.truthy(received:find("\r\nProxy-Authorization: Basic dTpw\r\n", 1, true), received)
     assert.equal(Error.ERR_INVALID_PARAMETER, (request:set_http_proxy("a b", 80)))
-    for index, arguments in ipairs({ { 1, 80 }, { "h", "80" }, { "h", 80, 1 }, { "h", 80, "u", true } }) do
+    for index, arguments in ipairs({ { 1, 80 }, { "h", "80" }, { "h", 80, 1 },
+      { "h", 80, "u", true } }) do
       assert.has_error(function() request:set_https_proxy(unpack(arguments)) end,
         ("bad argument #%d to 'set_https_proxy' (%s expected, got %s)"):format(index,
           index == 2 and "integer" or "string", ({ "1", "string", "1", "boolean" })[index]))
     end
-    assert.has_error(function() request:set_http_proxy("h", 80.5) end, "bad argument #2 to 'set_http_proxy' (integer expected, got 80.5)")
+    assert.has_error(function() request:set_http_proxy("h", 80.5) end,
+      "bad argument #2 to 'set_http_proxy' (integer expected, got 80.5)")
     assert.equal(Error.OK, (request:set_http_proxy("", -1)))
     assert.equal(Result.RESULT_CANT_RESOLVE, (result_of(request, "http://no-such-host.invalid/")))
   end)
@@ -345,8 +363,10 @@ end)
 
 describe("the Result of an HTTPRequest", function()
   it("has the numbers of 4.3", function()
-    local expected = { [0] = "SUCCESS", "CHUNKED_BODY_SIZE_MISMATCH", "CANT_CONNECT", "CANT_RESOLVE", "CONNECTION_ERROR",
-      "TLS_HANDSHAKE_ERROR", "NO_RESPONSE", "BODY_SIZE_LIMIT_EXCEEDED", "BODY_DECOMPRESS_FAILED", "REQUEST_FAILED",
+    local expected = { [0] = "SUCCESS", "CHUNKED_BODY_SIZE_MISMATCH", "CANT_CONNECT",
+      "CANT_RESOLVE", "CONNECTION_ERROR",
+      "TLS_HANDSHAKE_ERROR", "NO_RESPONSE", "BODY_SIZE_LIMIT_EXCEEDED", "BODY_DECOMPRESS_FAILED",
+      "REQUEST_FAILED",
       "DOWNLOAD_FILE_CANT_OPEN", "DOWNLOAD_FILE_WRITE_ERROR", "REDIRECT_LIMIT_REACHED", "TIMEOUT" }
     for value, name in pairs(expected) do
       assert.equal(value, Result["RESULT_" .. name], name)
@@ -361,7 +381,8 @@ describe("the Result of an HTTPRequest", function()
   local refused = ("http://127.0.0.1:%d/"):format(ports.free(1)[1])
   local head = "HTTP/1.1 200 OK\r\n"
   local cases = {
-    { "CHUNKED_BODY_SIZE_MISMATCH", answer = head .. "Transfer-Encoding: chunked\r\n\r\n5\r\nabc", code = 200 },
+    { "CHUNKED_BODY_SIZE_MISMATCH", answer = head .. "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+      code = 200 },
     { "CANT_CONNECT", url = refused },
     { "CANT_RESOLVE", url = "http://no-such-host.invalid/" },
     { "CONNECTION_ERROR", answer = head .. "Content-Length: 9\r\n\r\nabc", code = 200 },
@@ -369,13 +390,18 @@ describe("the Result of an HTTPRequest", function()
     { "CONNECTION_ERROR", answer = { send = "", ending = "reset" } },
     { "TLS_HANDSHAKE_ERROR", answer = answer("x"), tls = certs.localhost },
     { "NO_RESPONSE", answer = { send = "", ending = "close" } },
-    { "BODY_SIZE_LIMIT_EXCEEDED", answer = answer("12345"), set = { body_size_limit = 4 }, code = 200 },
-    { "BODY_DECOMPRESS_FAILED", answer = answer("nonsense", "Content-Encoding: gzip\r\n"), code = 200 },
+    { "BODY_SIZE_LIMIT_EXCEEDED", answer = answer("12345"), set = { body_size_limit = 4 },
+      code = 200 },
+    { "BODY_DECOMPRESS_FAILED", answer = answer("nonsense", "Content-Encoding: gzip\r\n"),
+      code = 200 },
     { "REQUEST_FAILED", answer = answer("x"), headers = { "no colon" } },
-    { "REQUEST_FAILED", answer = "HTTP/1.1 302 F\r\nLocation: ftp://h/\r\nContent-Length: 0\r\n\r\n", code = 302 },
-    { "DOWNLOAD_FILE_CANT_OPEN", answer = answer("x"), set = { download_file = "/nonexistent/folder/file" }, code = 200 },
+    { "REQUEST_FAILED",
+      answer = "HTTP/1.1 302 F\r\nLocation: ftp://h/\r\nContent-Length: 0\r\n\r\n", code = 302 },
+    { "DOWNLOAD_FILE_CANT_OPEN", answer = answer("x"),
+      set = { download_file = "/nonexistent/folder/file" }, code = 200 },
     { "DOWNLOAD_FILE_WRITE_ERROR", answer = answer("x"), is_folder = true, code = 200 },
-    { "REDIRECT_LIMIT_REACHED", answer = "HTTP/1.1 302 F\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+    { "REDIRECT_LIMIT_REACHED",
+      answer = "HTTP/1.1 302 F\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
       set = { max_redirects = 0 }, code = 302 },
     { "TIMEOUT", answer = { send = "", ending = "stall" }, set = { timeout = 0.05 } },
   }

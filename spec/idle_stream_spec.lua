@@ -50,7 +50,8 @@ local function is_connecting() return StreamPeerTCP.STATUS_CONNECTING end
 
 -- what the stream does, its methods, whether a request gets under way over it, and whether it can be in a body
 local idlers = {
-  { "counts bytes and gives none", function() return { get_available_bytes = one } end, true, true },
+  { "counts bytes and gives none", function() return { get_available_bytes = one } end, true,
+    true },
   { "has a descriptor that is ready and gives nothing", function()
     local fd = ready_descriptor()
     return { get_fd = function() return fd end }
@@ -63,7 +64,8 @@ local idlers = {
     local fd = ready_descriptor()
     return { get_fd = function() return fd end, put_partial_data = function() return 0, 0 end }
   end, true },
-  { "counts bytes while it connects", function() return { get_available_bytes = one, get_status = is_connecting } end },
+  { "counts bytes while it connects",
+    function() return { get_available_bytes = one, get_status = is_connecting } end },
   { "has a descriptor that is ready while it connects", function()
     local fd = ready_descriptor()
     return { get_fd = function() return fd end, get_status = is_connecting }
@@ -97,7 +99,8 @@ local function assert_sleeps(peer, fn, since)
   local took = httpclient.monotonic_time() - begun
   assert.is_true(took >= SLEPT * 0.9, "took " .. took)
   assert.is_true(peer.calls < 10000 * took, peer.calls .. " calls")
-  assert.is_true(native.cputime() - cpu < (0.3 * took + 0.05) * factor, "busy for " .. native.cputime() - cpu)
+  assert.is_true(native.cputime() - cpu < (0.3 * took + 0.05) * factor, "busy for "
+    .. native.cputime() - cpu)
 end
 
 -- how it waits, and whether for a body
@@ -138,7 +141,8 @@ describe("A stream that", function()
         it(idler[1] .. " lets sleep " .. wait[1], function()
           local client, peer = client_over(idler, wait[2])
           assert_sleeps(peer, function(deadline) wait[3](client, deadline) end)
-          assert.equal(wait[2] and HTTPClient.STATUS_BODY or HTTPClient.STATUS_REQUESTING, client:get_status())
+          assert.equal(wait[2] and HTTPClient.STATUS_BODY or HTTPClient.STATUS_REQUESTING,
+            client:get_status())
         end)
       end
     end
@@ -194,7 +198,8 @@ describe("A stream that", function()
   it("counts bytes and gives none lets sleep below TLS too", function()
     local peer = stream({ get_available_bytes = one })
     local tls = StreamPeerTLS.new()
-    assert.equal(Error.OK, (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client_unsafe())))
+    assert.equal(Error.OK,
+      (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client_unsafe())))
     local client = keep(HTTPClient.new())
     client:set_connection(tls)
     support.request(client, "GET", "/", { "Host: a.test" })

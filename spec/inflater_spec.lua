@@ -70,7 +70,8 @@ describe("an Inflater", function()
 
   local broken = {
     { "no gzip", "gzip", "hello", "header" },
-    { "a wrong checksum", "gzip", hello.gzip:sub(1, -9) .. "xxxx" .. hello.gzip:sub(-4), "data check" },
+    { "a wrong checksum", "gzip", hello.gzip:sub(1, -9) .. "xxxx" .. hello.gzip:sub(-4),
+      "data check" },
     { "a cut gzip stream", "gzip", hello.gzip:sub(1, -2), "too early" },
     { "a cut second member", "gzip", hello.gzip .. hello.gzip:sub(1, 5), "too early" },
     { "a cut zlib stream", "deflate", hello.zlib:sub(1, -2), "too early" },

@@ -58,9 +58,13 @@ error(why, 0)
 local BLOCKING = "client.blocking_mode_enabled = true "
 local calls = {
   { "client:wait()", "client:poll() say('waiting') while true do client:wait() end", "", WHOLE },
-  { "client:wait(seconds)", "client:poll() say('waiting') while true do client:wait(100) end", "", WHOLE },
-  { "HTTPClient.wait_any", "client:poll() say('waiting') while true do HTTPClient.wait_any({ client }, 100) end", "", WHOLE },
-  { "HTTPClient.wait_any without end", "client:poll() say('waiting') while true do HTTPClient.wait_any({ client }) end", "", WHOLE },
+  { "client:wait(seconds)", "client:poll() say('waiting') while true do client:wait(100) end", "",
+    WHOLE },
+  { "HTTPClient.wait_any",
+    "client:poll() say('waiting') while true do HTTPClient.wait_any({ client }, 100) end", "",
+    WHOLE },
+  { "HTTPClient.wait_any without end",
+    "client:poll() say('waiting') while true do HTTPClient.wait_any({ client }) end", "", WHOLE },
   { "Poller:wait", [[
     client:poll()
     local poller = httpclient.Poller.new()
@@ -76,16 +80,20 @@ local calls = {
     say('waiting')
     while true do poller:wait() end ]], "", WHOLE },
   { "a blocking poll", BLOCKING .. "say('waiting') client:poll()", "", WHOLE },
-  { "a blocking poll with a time limit", BLOCKING .. "client.response_timeout = 100 say('waiting') client:poll()", "", WHOLE },
-  { "a blocking poll inside a head", BLOCKING .. "say('waiting') client:poll()", WHOLE:sub(1, 20), WHOLE:sub(21) },
+  { "a blocking poll with a time limit", BLOCKING
+    .. "client.response_timeout = 100 say('waiting') client:poll()", "", WHOLE },
+  { "a blocking poll inside a head", BLOCKING .. "say('waiting') client:poll()", WHOLE:sub(1, 20),
+    WHOLE:sub(21) },
   { "a blocking read", BLOCKING .. "read_head() say('waiting') client:read_response_body_chunk()",
     WHOLE:sub(1, -4), WHOLE:sub(-3) },
   { "a blocking read with a time limit",
     BLOCKING .. "client.idle_timeout = 100 read_head() say('waiting') client:read_response_body_chunk()",
     WHOLE:sub(1, -4), WHOLE:sub(-3) },
-  { "a blocking read of a chunked body", BLOCKING .. "read_head() say('waiting') client:read_response_body_chunk()",
+  { "a blocking read of a chunked body", BLOCKING
+    .. "read_head() say('waiting') client:read_response_body_chunk()",
     OK .. "Transfer-Encoding: chunked\r\n\r\n6;", "x=1\r\nabcdef\r\n0\r\n\r\n" },
-  { "a blocking read to a path", BLOCKING .. "read_head() say('waiting') client:read_response_body_to_file(path)",
+  { "a blocking read to a path", BLOCKING
+    .. "read_head() say('waiting') client:read_response_body_to_file(path)",
     WHOLE:sub(1, -4), WHOLE:sub(-3) },
   { "a blocking read to a file", BLOCKING .. [[
     local file = io.open(path, "wb")
@@ -157,7 +165,8 @@ describe("Ctrl-C ends", function()
     -- Something comes all the time, but never what is waited for.
     local trickles = {
       { "a blocking poll, while a head trickles in", calls[7][2], "", OK .. "X: " },
-      { "a blocking read, while a body trickles in", calls[10][2], OK .. "Content-Length: 9000\r\n\r\n", "" },
+      { "a blocking read, while a body trickles in", calls[10][2],
+        OK .. "Content-Length: 9000\r\n\r\n", "" },
       { "a blocking read, while the extension of a chunk trickles in", calls[12][2],
         OK .. "Transfer-Encoding: chunked\r\n\r\n6;", "" },
       { "a blocking read to a path, while a body trickles in", calls[13][2], OK .. "\r\n", "" },
@@ -165,7 +174,8 @@ describe("Ctrl-C ends", function()
     }
     for _, case in ipairs(trickles) do
       it(case[1] .. (secure and ", over TLS" or ""), function()
-        local server = server_of({ nil, nil, case[3] .. case[4], "" }, secure, { "drip", ("x"):rep(1000), 0.02 })
+        local server = server_of({ nil, nil, case[3] .. case[4], "" }, secure,
+          { "drip", ("x"):rep(1000), 0.02 })
         local child = start(script_of(case), tostring(server:port()), secure and "tls" or "plain")
         local heard = { text = "" }
         hear(child, heard, "waiting\n")
@@ -183,12 +193,14 @@ end)
 
 -- A client connected to a server in another thread that does the steps after the request's head.
 local function world(steps, secure)
-  local all = { { "accept" }, secure and { "starttls", certs.localhost.tls() } or { "sleep", 0 }, { "recv_until", "\r\n\r\n" } }
+  local all = { { "accept" }, secure and { "starttls", certs.localhost.tls() } or { "sleep", 0 },
+    { "recv_until", "\r\n\r\n" } }
   for _, step in ipairs(steps) do
     all[#all + 1] = step
   end
   local server = keep(native.script(all))
-  return keep(support.connect_port(server:port(), { tls = secure and httpclient.TLSOptions.client(certs.ca.cert) or nil }))
+  return keep(support.connect_port(server:port(),
+    { tls = secure and httpclient.TLSOptions.client(certs.ca.cert) or nil }))
 end
 
 local function timed(action)
@@ -216,7 +228,9 @@ for _, signals in ipairs({ false, true }) do
         local took, code, ready = timed(function() return client:wait(seconds) end)
         assert.is_true(took >= seconds and took < seconds + 3 * factor, tostring(took))
         assert.same({ Error.OK, false }, { code, ready })
-        took, ready = timed(function() return httpclient.HTTPClient.wait_any({ client }, seconds) end)
+        took, ready = timed(function()
+          return httpclient.HTTPClient.wait_any({ client }, seconds)
+        end)
         assert.is_true(took >= seconds and took < seconds + 3 * factor, tostring(took))
         assert.same({}, ready)
       end
@@ -253,8 +267,10 @@ for _, signals in ipairs({ false, true }) do
     for _, secure in ipairs({ false, true }) do
       local how = secure and ", over TLS" or ""
       it("blocking mode waits over several sleeps, and loses nothing" .. how, function()
-        local client = world({ { "sleep", 0.6 }, { "send", OK .. "Content-" }, { "sleep", 0.4 }, { "send", "Length: 900\r\n\r\n" },
-          { "sleep", 0.6 }, { "send", "abc" }, { "sleep", 0.4 }, { "send", ("x"):rep(897) }, { "stall" } }, secure)
+        local client = world({ { "sleep", 0.6 }, { "send", OK .. "Content-" }, { "sleep", 0.4 },
+          { "send", "Length: 900\r\n\r\n" },
+          { "sleep", 0.6 }, { "send", "abc" }, { "sleep", 0.4 }, { "send", ("x"):rep(897) },
+          { "stall" } }, secure)
         client.blocking_mode_enabled = true
         support.request(client)
         timed(function()
@@ -269,12 +285,15 @@ for _, signals in ipairs({ false, true }) do
         local folder = keep(tempdir.new())
         local body = ("x"):rep(500)
         for _, by_path in ipairs({ true, false }) do
-          local client = world({ { "send", OK .. "Content-Length: 1500\r\n\r\n" }, { "sleep", 0.4 }, { "send", body },
-            { "sleep", 0.4 }, { "send", body }, { "sleep", 0.4 }, { "send", body }, { "stall" } }, secure)
+          local client = world({ { "send", OK .. "Content-Length: 1500\r\n\r\n" }, { "sleep", 0.4 },
+            { "send", body },
+            { "sleep", 0.4 }, { "send", body }, { "sleep", 0.4 }, { "send", body }, { "stall" } },
+            secure)
           client.blocking_mode_enabled = true
           support.request(client)
           client:poll()
-          local target = by_path and folder:file("body") or assert(io.open(folder:file("other"), "wb"))
+          local target = by_path and folder:file("body")
+            or assert(io.open(folder:file("other"), "wb"))
           assert.equal(1500, (client:read_response_body_to_file(target)))
           assert.equal("STATUS_CONNECTED", support.status_of(client))
           if not by_path then target:close() end

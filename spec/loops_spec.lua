@@ -121,7 +121,8 @@ end
 
 local function wait_in_select(object)
   local events = object:events() or ""
-  require("socket").select(events:find("r") and { object } or {}, events:find("w") and { object } or {},
+  require("socket").select(events:find("r") and { object } or {}, events:find("w") and { object }
+    or {},
     object:timeout() or 5)
 end
 

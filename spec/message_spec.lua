@@ -51,7 +51,8 @@ describe("A server that speaks only HTTP/2 is called that,", function()
   end)
 
   it("when it answers a request so", function()
-    for _, answer in ipairs({ SETTINGS, "\0\0\0\4\0\0\0\0\0", "\0\0\8\7\0\0\0\0\0\0\0\0\0\0\0\0\13" }) do
+    for _, answer in ipairs({ SETTINGS, "\0\0\0\4\0\0\0\0\0",
+      "\0\0\8\7\0\0\0\0\0\0\0\0\0\0\0\0\13" }) do
       local client, conn = support.connect(listen())
       support.ask(client, conn)
       conn:send(answer)
@@ -61,7 +62,8 @@ describe("A server that speaks only HTTP/2 is called that,", function()
   end)
 
   it("but not one that sends other bytes", function()
-    for _, answer in ipairs({ "\0\0\7\4\0\0\0\0\0", "\0\0\6\4\0\0\0\0\1", "\0\0\6\3\0\0\0\0\0", "\0" }) do
+    for _, answer in ipairs({ "\0\0\7\4\0\0\0\0\0", "\0\0\6\4\0\0\0\0\1", "\0\0\6\3\0\0\0\0\0",
+      "\0" }) do
       local client, conn = support.connect(listen())
       support.ask(client, conn)
       conn:send(answer)
@@ -74,7 +76,8 @@ end)
 describe("A proxy that fails is named as the proxy:", function()
   local function through(listener, secure, act)
     local client = HTTPClient.new()
-    client[secure and "set_https_proxy" or "set_http_proxy"](client, "127.0.0.1", listener:port(), "user", "SECRET")
+    client[secure and "set_https_proxy" or "set_http_proxy"](client, "127.0.0.1", listener:port(),
+      "user", "SECRET")
     assert.equal(0, (client:connect_to_host("origin.test", -1, secure)))
     local conn
     support.until_true(function()
@@ -95,14 +98,20 @@ describe("A proxy that fails is named as the proxy:", function()
   end
 
   local cases = {
-    { "it closes at once", false, function(conn) conn:close() end, " closed the new connection before any request" },
-    { "it does not answer", false, function(conn, client) ask(client, conn) conn:close() end, " closed the connection without an answer" },
-    { "it answers garbage", false, function(conn, client) ask(client, conn) conn:send("garbage\r\n") end,
+    { "it closes at once", false, function(conn) conn:close() end,
+      " closed the new connection before any request" },
+    { "it does not answer", false, function(conn, client) ask(client, conn) conn:close() end,
+      " closed the connection without an answer" },
+    { "it answers garbage", false,
+      function(conn, client) ask(client, conn) conn:send("garbage\r\n") end,
       ": response status line: expected \"HTTP/1.\"" },
-    { "it speaks HTTP/2 only", false, function(conn, client) ask(client, conn) conn:send(SETTINGS) end, " speaks HTTP/2 only" },
-    { "it closes before it answers CONNECT", true, function(conn) conn:recv_until("\r\n\r\n", support.LIMIT) conn:close() end,
+    { "it speaks HTTP/2 only", false,
+      function(conn, client) ask(client, conn) conn:send(SETTINGS) end, " speaks HTTP/2 only" },
+    { "it closes before it answers CONNECT", true,
+      function(conn) conn:recv_until("\r\n\r\n", support.LIMIT) conn:close() end,
       " closed the connection before it answered CONNECT" },
-    { "it refuses the tunnel", true, function(conn) conn:send("HTTP/1.1 403 No\r\n\r\n") end, " refused the tunnel: 403 No" },
+    { "it refuses the tunnel", true, function(conn) conn:send("HTTP/1.1 403 No\r\n\r\n") end,
+      " refused the tunnel: 403 No" },
     { "it answers CONNECT with garbage", true, function(conn) conn:send("garbage\r\n") end,
       "'s answer to CONNECT: response status line: expected \"HTTP/1.\"" },
   }
@@ -121,12 +130,14 @@ describe("A proxy that fails is named as the proxy:", function()
       local client = HTTPClient.new()
       client[secure and "set_https_proxy" or "set_http_proxy"](client, "127.0.0.1", port)
       client:connect_to_host("origin.test", -1, secure)
-      assert.equal(("the proxy 127.0.0.1:%d: connection refused by 127.0.0.1 port %d"):format(port, port), finish(client))
+      assert.equal(("the proxy 127.0.0.1:%d: connection refused by 127.0.0.1 port %d"):format(port,
+        port), finish(client))
     end)
 
     it("its name can not be found, TLS " .. tostring(secure), function()
       local client = HTTPClient.new()
-      client[secure and "set_https_proxy" or "set_http_proxy"](client, "no_such_proxy.invalid", 3128)
+      client[secure and "set_https_proxy" or "set_http_proxy"](client, "no_such_proxy.invalid",
+        3128)
       client:connect_to_host("origin.test", -1, secure)
       assert.truthy(finish(client):find("^the proxy no_such_proxy%.invalid:3128: can't resolve no_such_proxy%.invalid: "))
     end)
@@ -138,7 +149,8 @@ describe("A proxy that fails is named as the proxy:", function()
     client.connect_timeout = 0.05
     client:set_https_proxy("127.0.0.1", listener:port())
     client:connect_to_host("origin.test", -1, true)
-    assert.equal(("the proxy 127.0.0.1:%d: connect timeout after 0.050 s"):format(listener:port()), finish(client))
+    assert.equal(("the proxy 127.0.0.1:%d: connect timeout after 0.050 s"):format(listener:port()),
+      finish(client))
   end)
 
   it("but the server behind its tunnel is itself", function()

@@ -16,7 +16,9 @@ end
 local function methods_of(class)
   local names = {}
   for name, value in pairs(class) do
-    if type(value) == "function" and name ~= "new" and not name:find("^__") then names[#names + 1] = name end
+    if type(value) == "function" and name ~= "new" and not name:find("^__") then
+      names[#names + 1] = name
+    end
   end
   table.sort(names)
   return names
@@ -43,7 +45,8 @@ for _, case in ipairs(classes) do
         for _, self in ipairs(support.wrong_selves) do
           for _, message in ipairs(fails(class[name], self.n, self[1], "example.com", 80)) do
             local got = self.text == "nil" and "no value" or self.text
-            local expected = ("calling '%s' on bad self (%s expected, got %s"):format(name, case[3], got)
+            local expected = ("calling '%s' on bad self (%s expected, got %s"):format(name, case[3],
+              got)
             assert.equal(expected, message:sub(1, #expected))
             local hint = ("): use %s:%s(), with a colon (':')"):format(case[4], name)
             assert.equal(hint, message:sub(-#hint))
@@ -59,37 +62,57 @@ describe("Wrong arguments of the Lua half", function()
   local thread = coroutine.create(function() end)
   local cases = {
     { fetch, { 5 }, "bad argument #1 to 'fetch' (string expected, got number)" },
-    { fetch, { httpclient.HTTPClient.new() }, "bad argument #1 to 'fetch' (string expected, got HTTPClient)" },
+    { fetch, { httpclient.HTTPClient.new() },
+      "bad argument #1 to 'fetch' (string expected, got HTTPClient)" },
     { fetch, { "http://a/", 5 }, "bad argument #2 to 'fetch' (table expected, got number)" },
     { fetch, { "http://a/", { no_such = 1 } }, "fetch has no option 'no_such'" },
-    { fetch, { "http://a/", { tls_options = request } }, "bad option 'tls_options' of fetch (TLSOptions expected, got HTTPRequest)" },
-    { fetch, { "http://a/", { method = 99 } }, "bad option 'method' of fetch (there is no method 99)" },
-    { fetch, { "http://a/", { headers = { 5 } } }, "bad option 'headers' of fetch (header 1 must be a string, got number)" },
-    { fetch, { "http://a/", { form = { a = print } } }, "bad option 'form' of fetch (field 'a': a value of type function can not be written)" },
-    { fetch, { "http://a/", { query = { a = 0 / 0 } } }, "bad option 'query' of fetch (field 'a': an infinity or NaN can not be written)" },
+    { fetch, { "http://a/", { tls_options = request } },
+      "bad option 'tls_options' of fetch (TLSOptions expected, got HTTPRequest)" },
+    { fetch, { "http://a/", { method = 99 } },
+      "bad option 'method' of fetch (there is no method 99)" },
+    { fetch, { "http://a/", { headers = { 5 } } },
+      "bad option 'headers' of fetch (header 1 must be a string, got number)" },
+    { fetch, { "http://a/", { form = { a = print } } },
+      "bad option 'form' of fetch (field 'a': a value of type function can not be written)" },
+    { fetch, { "http://a/", { query = { a = 0 / 0 } } },
+      "bad option 'query' of fetch (field 'a': an infinity or NaN can not be written)" },
     { async, { 5 }, "bad argument #1 to 'async' (function expected, got number)" },
     { async, {}, "bad argument #1 to 'async' (function expected, got nil)" },
     { httpclient.sleep, { "1" }, "bad argument #1 to 'sleep' (number expected, got string)" },
     { httpclient.process, { -1 }, "bad argument #1 to 'process' (0 or more seconds are needed)" },
-    { httpclient.set_waiter, { 5 }, "bad argument #1 to 'set_waiter' (function or nil expected, got number)" },
-    { request.request, { request, 5 }, "bad argument #1 to 'request' (string expected, got number)" },
-    { request.request, { request, "http://a/", 5 }, "bad argument #2 to 'request' (table expected, got number)" },
-    { request.request, { request, "http://a/", { 5 } }, "bad argument #2 to 'request' (header 1 must be a string, got number)" },
-    { request.request, { request, "http://a/", {}, {} }, "bad argument #3 to 'request' (integer or string expected, got table)" },
-    { request.request, { request, "http://a/", {}, true, {} }, "bad argument #4 to 'request' (integer or string expected, got table)" },
-    { request.request, { request, "http://a/", {}, 2, 5 }, "bad argument #4 to 'request' (string, function or file expected, got number)" },
+    { httpclient.set_waiter, { 5 },
+      "bad argument #1 to 'set_waiter' (function or nil expected, got number)" },
+    { request.request, { request, 5 },
+      "bad argument #1 to 'request' (string expected, got number)" },
+    { request.request, { request, "http://a/", 5 },
+      "bad argument #2 to 'request' (table expected, got number)" },
+    { request.request, { request, "http://a/", { 5 } },
+      "bad argument #2 to 'request' (header 1 must be a string, got number)" },
+    { request.request, { request, "http://a/", {}, {} },
+      "bad argument #3 to 'request' (integer or string expected, got table)" },
+    { request.request, { request, "http://a/", {}, true, {} },
+      "bad argument #4 to 'request' (integer or string expected, got table)" },
+    { request.request, { request, "http://a/", {}, 2, 5 },
+      "bad argument #4 to 'request' (string, function or file expected, got number)" },
     { request.request, { request, "http://a/", {}, true, 2, thread },
       "bad argument #5 to 'request' (string, function or file expected, got thread)" },
-    { request.request_raw, { request, "http://a/", {}, 2, { 256 } }, "bad argument #4 to 'request_raw' (element 1 is no integer from 0 to 255)" },
-    { request.set_timeout, { request, -1 }, "bad argument #1 to 'set_timeout' (timeout must be 0 or more seconds, got -1)" },
-    { request.set_accept_gzip, { request }, "bad argument #1 to 'set_accept_gzip' (accept_gzip must be a boolean, got nil)" },
-    { request.set_http_proxy, { request, 5 }, "bad argument #1 to 'set_http_proxy' (string expected, got 5)" },
-    { request.set_https_proxy, { request, "h", "80" }, "bad argument #2 to 'set_https_proxy' (integer expected, got string)" },
+    { request.request_raw, { request, "http://a/", {}, 2, { 256 } },
+      "bad argument #4 to 'request_raw' (element 1 is no integer from 0 to 255)" },
+    { request.set_timeout, { request, -1 },
+      "bad argument #1 to 'set_timeout' (timeout must be 0 or more seconds, got -1)" },
+    { request.set_accept_gzip, { request },
+      "bad argument #1 to 'set_accept_gzip' (accept_gzip must be a boolean, got nil)" },
+    { request.set_http_proxy, { request, 5 },
+      "bad argument #1 to 'set_http_proxy' (string expected, got 5)" },
+    { request.set_https_proxy, { request, "h", "80" },
+      "bad argument #2 to 'set_https_proxy' (integer expected, got string)" },
     { request.set_tls_options, { request, httpclient.CryptoKey.new() },
       "bad argument #1 to 'set_tls_options' (TLSOptions expected, got CryptoKey)" },
-    { request.connect, { request, "request_completed" }, "bad argument #2 to 'connect' (function expected, got nil)" },
+    { request.connect, { request, "request_completed" },
+      "bad argument #2 to 'connect' (function expected, got nil)" },
     { request.connect, { request, "completed", print }, "HTTPRequest has no signal 'completed'" },
-    { function(value) request.timeout = value end, { "1" }, "HTTPRequest.timeout must be 0 or more seconds, got string", true },
+    { function(value) request.timeout = value end, { "1" },
+      "HTTPRequest.timeout must be 0 or more seconds, got string", true },
   }
   for _, case in ipairs(cases) do
     it("are told: " .. case[3], function()
@@ -113,7 +136,8 @@ describe("Wrong arguments of the Lua half", function()
     end
     for _, name in ipairs({ "header_values", "trailer" }) do
       for _, message in ipairs(fails(answer[name], 2, answer, 5)) do
-        assert.equal(("bad argument #1 to '%s' (string expected, got number)"):format(name), message)
+        assert.equal(("bad argument #1 to '%s' (string expected, got number)"):format(name),
+          message)
       end
     end
     httpclient.run()

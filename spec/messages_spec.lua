@@ -8,7 +8,8 @@ local fails, text_of_call = support.fails, support.text_of_call
 
 -- class, an object, what messages call one, what is called with a dot
 local classes = {
-  { "HTTPClient", core.HTTPClient.new, "client", { new = true, wait_any = true, query_string_from_dict = true } },
+  { "HTTPClient", core.HTTPClient.new, "client",
+    { new = true, wait_any = true, query_string_from_dict = true } },
   { "Poller", core.Poller.new, "poller", { new = true } },
   { "StreamPeerTCP", core.StreamPeerTCP.new, "stream", { new = true } },
   { "StreamPeerTLS", core.StreamPeerTLS.new, "stream", { new = true } },
@@ -38,7 +39,8 @@ for _, case in ipairs(classes) do
       for _, name in ipairs(functions_of(class)) do
         for _, self in ipairs(not statics[name] and support.wrong_selves or {}) do
           for _, message in ipairs(fails(class[name], self.n, self[1], "example.com", 80)) do
-            local start = ("calling '%s' on bad self (%s"):format(name, class_name:find("^Stream") and "Stream" or class_name)
+            local start = ("calling '%s' on bad self (%s"):format(name, class_name:find("^Stream")
+              and "Stream" or class_name)
             assert.equal(start, message:sub(1, #start))
             local hint = ("): use %s:%s(), with a colon (':')"):format(sample, name)
             assert.equal(hint, message:sub(-#hint))
@@ -61,7 +63,8 @@ for _, case in ipairs(classes) do
       local object, count = make(), 0
       for _, name in ipairs(functions_of(class)) do
         for _, arguments in ipairs(support.junk) do
-          local ok, message = pcall(class[name], statics[name] and arguments[1] or object, support.unpack(arguments, 1, 4))
+          local ok, message = pcall(class[name], statics[name] and arguments[1] or object,
+            support.unpack(arguments, 1, 4))
           if not ok then count = count + support.check_name(message, name) end
         end
       end
@@ -86,10 +89,13 @@ describe("The module's functions", function()
     local count = 0
     for name, fn in pairs(core) do
       local ok, message = true, nil
-      if type(fn) == "function" and name ~= "new" then ok, message = pcall(fn, print, print, print) end
+      if type(fn) == "function" and name ~= "new" then
+        ok, message = pcall(fn, print, print, print)
+      end
       if not ok then
         count = count + support.check_name(message, name)
-        assert.equal(("bad argument #%d to '%s' ("):format(message:match("#(%d)") or 0, name), message:match("^.-%("))
+        assert.equal(("bad argument #%d to '%s' ("):format(message:match("#(%d)") or 0, name),
+          message:match("^.-%("))
       end
     end
     assert.truthy(count >= 14, count)
@@ -106,7 +112,8 @@ describe("The module's functions", function()
     assert.equal("a=1", core.HTTPClient.query_string_from_dict({ a = 1 }))
   end)
 
-  it("count the fields of a query string as the first argument, whatever stands in front of them", function()
+  it("count the fields of a query string as the first argument, whatever stands in front of them",
+    function()
     local client = core.HTTPClient.new()
     local expected = "bad argument #1 to 'query_string_from_dict' (table expected, got number)"
     assert.equal(expected, text_of_call(core.query_string_from_dict, 5))
@@ -118,12 +125,14 @@ end)
 describe("Fields of HTTPClient", function()
   it("are named when a wrong value is written", function()
     local client = core.HTTPClient.new()
-    for name, value in pairs({ read_chunk_size = 5, max_header_size = 2.5, connect_timeout = -1, response_timeout = 1e19,
+    for name, value in pairs({ read_chunk_size = 5, max_header_size = 2.5, connect_timeout = -1,
+      response_timeout = 1e19,
       idle_timeout = "1", blocking_mode_enabled = 1, connection = 5 }) do
       for _, wrong in ipairs({ value, print }) do
         local ok, message = pcall(function() client[name] = wrong end)
         assert.is_false(ok)
-        assert.truthy(message:find("messages_spec.lua:%d+: HTTPClient%." .. name .. "[: ]"), message)
+        assert.truthy(message:find("messages_spec.lua:%d+: HTTPClient%." .. name .. "[: ]"),
+          message)
         assert.is_nil(message:find("argument", 1, true), message)
       end
     end
@@ -133,7 +142,8 @@ describe("Fields of HTTPClient", function()
     local index = debug.getmetatable(core.HTTPClient.new():get_response_headers_as_dictionary()).__index
     for _, arguments in ipairs(support.junk) do
       if type(arguments[1]) ~= "table" then
-        assert.truthy(text_of_call(index, arguments[1], "x"):find("bad argument #1 to '__index' (table expected", 1, true))
+        assert.truthy(text_of_call(index, arguments[1],
+          "x"):find("bad argument #1 to '__index' (table expected", 1, true))
       end
     end
   end)
@@ -145,7 +155,8 @@ describe("A text that is no PEM text", function()
   local key = wanted:format("PRIVATE KEY", "CryptoKey")
   local TLSOptions = httpclient.TLSOptions
 
-  for _, text in ipairs({ "ca.pem", "/etc/ssl/certs/ca-certificates.crt", "", "-----BEGIN", ("-"):rep(65536) }) do
+  for _, text in ipairs({ "ca.pem", "/etc/ssl/certs/ca-certificates.crt", "", "-----BEGIN",
+    ("-"):rep(65536) }) do
     it(("is taken for a path: '%.40s'"):format(text), function()
       for _, message in ipairs({
         text_of_call(TLSOptions.client, text),
@@ -167,7 +178,8 @@ describe("A text that is no PEM text", function()
   it("is told apart from PEM text of another kind", function()
     local text = "-----BEGIN SECRET-----\nsecret\n-----END SECRET-----\n"
     local message = text_of_call(TLSOptions.client, text)
-    assert.truthy(message:find("(certificate number 1 of the PEM text is malformed)", 1, true), message)
+    assert.truthy(message:find("(certificate number 1 of the PEM text is malformed)", 1, true),
+      message)
     assert.is_nil(message:find("load", 1, true))
   end)
 
@@ -176,10 +188,12 @@ describe("A text that is no PEM text", function()
     for _, object in ipairs({ httpclient.X509Certificate.new(), httpclient.CryptoKey.new() }) do
       local code, message = object:load(text)
       assert.equal(httpclient.Error.ERR_FILE_BAD_PATH, code)
-      assert.equal("a path is wanted, and this is PEM text, which load_from_string(text) takes", message)
+      assert.equal("a path is wanted, and this is PEM text, which load_from_string(text) takes",
+        message)
     end
     local message = text_of_call(TLSOptions.client, nil, nil, { crl_file = text })
-    assert.truthy(message:find("extra.crl_file: a path is wanted, and this is PEM text", 1, true), message)
+    assert.truthy(message:find("extra.crl_file: a path is wanted, and this is PEM text", 1, true),
+      message)
     assert.is_nil(message:find("secret", 1, true))
   end)
 end)

@@ -162,17 +162,20 @@ describe("meta.lua", function()
     end
     for name in pairs(listed.functions) do
       local property = name:match("^set_(.*)$")
-      assert(not property or property:find("proxy$") or property == "tls_options" or listed.fields[property], name)
+      assert(not property or property:find("proxy$") or property == "tls_options"
+        or listed.fields[property], name)
     end
     for name, kind in pairs(classes["HTTPRequest.Result"].fields) do
       assert.equal(tonumber(kind), class.Result[name], name)
     end
-    assert.same(names_of(class.Result, always), names_of(classes["HTTPRequest.Result"].fields, always))
+    assert.same(names_of(class.Result, always),
+      names_of(classes["HTTPRequest.Result"].fields, always))
   end)
   it("has the options of fetch", function()
     local listed = classes["httpclient.FetchOptions"].fields
     for name in pairs(listed) do
-      local ok, message = pcall(httpclient.fetch, "http://localhost/", { [name] = coroutine.create(function() end) })
+      local ok, message = pcall(httpclient.fetch, "http://localhost/",
+        { [name] = coroutine.create(function() end) })
       assert.is_false(ok)
       assert.truthy(message:find(("bad option '%s'"):format(name), 1, true), message)
     end
@@ -192,7 +195,8 @@ describe("meta.lua", function()
     httpclient.pool.close_idle()
     server:stop()
     assert.same(names_of(response, always), names_of(classes["httpclient.Response"].fields, always))
-    assert.same(names_of(response.timings, always), names_of(classes["httpclient.Timings"].fields, always))
+    assert.same(names_of(response.timings, always),
+      names_of(classes["httpclient.Timings"].fields, always))
     local documentation = tempdir.read("docs/fetch.md"):match("\n### The response\n(.-)\n### ")
     for name in pairs(response) do
       assert.truthy(documentation:find("`" .. name .. "`", 1, true), name)

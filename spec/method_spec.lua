@@ -4,11 +4,13 @@ local native = require("spec_native")
 local serve = require("spec.support.serve")
 local support = require("spec.support.client")
 
-local HTTPClient, HTTPRequest, Error, fetch = httpclient.HTTPClient, httpclient.HTTPRequest, httpclient.Error, httpclient.fetch
+local HTTPClient, HTTPRequest, Error, fetch = httpclient.HTTPClient, httpclient.HTTPRequest,
+  httpclient.Error, httpclient.fetch
 local with_server = require("spec.support.served")(after_each)
 local wire = require("spec.support.wire")(after_each)
 local EMPTY = "HTTP/1.1 204 No\r\n\r\n"
-local NO_TOKENS = { "", "A B", "A\r\nB: c", "A\0", "A/B", "A:B", "G\195\132T", '"GET"', "GET ", "\t" }
+local NO_TOKENS = { "", "A B", "A\r\nB: c", "A\0", "A/B", "A:B", "G\195\132T", '"GET"', "GET ",
+  "\t" }
 
 -- The head of a request that a connected client sends, without the lines that are always there.
 local function head_of(method, path, body, send)
@@ -18,7 +20,8 @@ local function head_of(method, path, body, send)
     return nil, message, code, client
   end
   local head = support.head_of(client, conn)
-  return (head:gsub("User%-Agent: [^\r]*\r\n", ""):gsub("Accept: [^\r]*\r\n", ""):gsub("Host: [^\r]*\r\n", "")), client, conn
+  return (head:gsub("User%-Agent: [^\r]*\r\n", ""):gsub("Accept: [^\r]*\r\n",
+    ""):gsub("Host: [^\r]*\r\n", "")), client, conn
 end
 
 describe("HTTPClient takes a method by name", function()
@@ -34,18 +37,22 @@ describe("HTTPClient takes a method by name", function()
     end
   end
 
-  for _, token in ipairs({ "PROPFIND", "get", "head", "M-SEARCH", "X", "!#$%&'*+-.^_`|~", "1", ("A"):rep(5000) }) do
+  for _, token in ipairs({ "PROPFIND", "get", "head", "M-SEARCH", "X", "!#$%&'*+-.^_`|~", "1",
+    ("A"):rep(5000) }) do
     it("as it is: " .. token:sub(1, 20), function()
       assert.equal(token .. " / HTTP/1.1\r\n\r\n", (head_of(token)))
-      assert.equal(token .. " /x HTTP/1.1\r\nContent-Length: 3\r\n\r\n", (head_of(token, "/x", "abc")))
+      assert.equal(token .. " /x HTTP/1.1\r\nContent-Length: 3\r\n\r\n",
+        (head_of(token, "/x", "abc")))
     end)
   end
 
   it("and goes by it: no body with GET, CONNECT and TRACE, \"*\" with OPTIONS", function()
     assert.equal("GET / HTTP/1.1\r\n\r\n", (head_of("GET", "/", "abc")))
-    assert.equal("GET / HTTP/1.1\r\nContent-Length: 3\r\n\r\n", (head_of("GET", "/", "abc", "request_raw")))
+    assert.equal("GET / HTTP/1.1\r\nContent-Length: 3\r\n\r\n",
+      (head_of("GET", "/", "abc", "request_raw")))
     assert.equal("OPTIONS * HTTP/1.1\r\n\r\n", (head_of("OPTIONS", "*")))
-    for _, case in ipairs({ { "TRACE", "/", "abc" }, { "CONNECT", "h:1", "abc" }, { "CONNECT", "/" }, { "options", "*" } }) do
+    for _, case in ipairs({ { "TRACE", "/", "abc" }, { "CONNECT", "h:1", "abc" },
+      { "CONNECT", "/" }, { "options", "*" } }) do
       local head, message, code = head_of(case[1], case[2], case[3])
       assert.is_nil(head)
       assert.equal(Error.ERR_INVALID_PARAMETER, code, message)
@@ -53,7 +60,8 @@ describe("HTTPClient takes a method by name", function()
   end)
 
   it("and reads no body behind HEAD", function()
-    local outcome = support.play(assert(native.listen({ host = "127.0.0.1" })), { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" },
+    local outcome = support.play(assert(native.listen({ host = "127.0.0.1" })),
+      { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" },
       { method = HTTPClient.METHOD_HEAD, ending = "keep" })
     local _, client, conn = head_of("HEAD")
     conn:send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
@@ -95,12 +103,14 @@ describe("fetch and HTTPRequest take a method by name", function()
       local response, message, code = fetch("http://127.0.0.1:1/", { method = token })
       assert.is_nil(response)
       assert.same({ "the method is no token", Error.ERR_INVALID_PARAMETER }, { message, code })
-      assert.same({ code, message }, { HTTPRequest.new():request("http://127.0.0.1:1/", {}, token) })
+      assert.same({ code, message },
+        { HTTPRequest.new():request("http://127.0.0.1:1/", {}, token) })
     end
   end)
 
   it("and follow redirects by it", function()
-    for _, case in ipairs({ { 302, "PROPFIND", "PROPFIND" }, { 303, "PROPFIND", "GET" }, { 303, "HEAD", "HEAD" }, { 302, "POST", "GET" },
+    for _, case in ipairs({ { 302, "PROPFIND", "PROPFIND" }, { 303, "PROPFIND", "GET" },
+      { 303, "HEAD", "HEAD" }, { 302, "POST", "GET" },
       { 301, "post", "post" }, { 307, "POST", "POST" } }) do
       local server = with_server({ { ("HTTP/1.1 %d F\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"):format(case[1]), EMPTY } })
       assert(fetch(server:url("/a"), { method = case[2] }))
@@ -116,7 +126,8 @@ describe("fetch and HTTPRequest take a method by name", function()
   end
 
   it("and send what is idempotent once more where a kept connection has died", function()
-    for _, method in ipairs({ "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "QUERY", "PROPFIND", "REPORT", "SEARCH" }) do
+    for _, method in ipairs({ "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "QUERY", "PROPFIND",
+      "REPORT", "SEARCH" }) do
       assert.is_false(ends_on_a_dead_connection(method), method)
     end
     for _, method in ipairs({ "POST", "PATCH", "get", "MKCOL", "LOCK" }) do

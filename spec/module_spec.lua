@@ -70,7 +70,9 @@ describe("the module table", function()
   end)
   it("finds its parts below the name that it is required by", function()
     local folder = tempdir.new()
-    assert.equal(0, program.run({ "sh", "-c", ("mkdir '%s/lib' && cp -R lua/httpclient '%s/lib/engine'"):format(folder.path,
+    assert.equal(0,
+      program.run({ "sh", "-c",
+        ("mkdir '%s/lib' && cp -R lua/httpclient '%s/lib/engine'"):format(folder.path,
       folder.path) }).code)
     local server = serve({ { serve.answer("hello") } })
     local result = program.run(program.lua(folder:write("script.lua", ELSEWHERE), server:url()), {
@@ -136,8 +138,10 @@ for name, make in pairs(makers) do
     end)
     it("answers its getters with a value, if only nil", function()
       for member, method in pairs(httpclient[name]) do
-        if member:find("^get_") or member:find("^is_") or ("pollfd events timeout"):find(member, 1, true) then
-          assert.is_true(select("#", method(make(), member:find("data$") and 1 or "x")) >= 1, member)
+        if member:find("^get_") or member:find("^is_") or ("pollfd events timeout"):find(member, 1,
+          true) then
+          assert.is_true(select("#", method(make(), member:find("data$") and 1 or "x")) >= 1,
+            member)
         end
       end
     end)

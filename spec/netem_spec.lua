@@ -25,12 +25,14 @@ describe("Over a line that", function()
     { "delays", { delay = 0.004, jitter = 0.004, piece = 20000 } },
     { "collects", { gather = 0.01 } },
     { "is narrow", { rate = 20 * 1048576, piece = 1400 } },
-    { "does all of it", { rate = 20 * 1048576, piece = 1400, delay = 0.002, jitter = 0.003, gather = 0.002 } },
+    { "does all of it", { rate = 20 * 1048576, piece = 1400, delay = 0.002, jitter = 0.003,
+      gather = 0.002 } },
   }
   for _, quality in ipairs(qualities) do
     for _, way in ipairs(ways) do
       it(quality[1] .. ", " .. way[1] .. " comes whole", function()
-        tell(quality[1] .. ", " .. way[1], line.transfer({ size = SIZE, upload = way.upload, secure = way.secure,
+        tell(quality[1] .. ", " .. way[1],
+          line.transfer({ size = SIZE, upload = way.upload, secure = way.secure,
           quality = quality[2], seconds = SECONDS }))
       end)
     end
@@ -57,13 +59,16 @@ describe("Over a line that the kernel", function()
         program[#program + 1] = ([[print(%q, require("spec.support.line").transfer({ size = %d, upload = %s, secure = %s,
           seconds = %d }))]]):format(way[1], SIZE, tostring(way.upload), tostring(way.secure), SECONDS)
       end
-      local text, why = isolated.run(table.concat(program, "\n"), { line = discipline[2], seconds = 4 * SECONDS })
+      local text, why = isolated.run(table.concat(program, "\n"),
+        { line = discipline[2], seconds = 4 * SECONDS })
       if not text then
         pending(why .. ", or no " .. discipline[2]:match("%S+") .. " in this kernel")
         return
       end
       assert.truthy(text:find("exit 0$"), text)
-      for name, seconds in text:gmatch("(an? [%a ]+)\t([%d.]+)\n") do tell(discipline[1] .. ", " .. name, tonumber(seconds)) end
+      for name, seconds in text:gmatch("(an? [%a ]+)\t([%d.]+)\n") do
+        tell(discipline[1] .. ", " .. name, tonumber(seconds))
+      end
     end)
   end
 end)

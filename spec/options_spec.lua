@@ -1,5 +1,5 @@
--- The one table of options, lua/httpclient/options.lua: what fetch and HTTPRequest take is what it says, and the tables in
--- docs/ and the types in meta.lua say the same.
+-- The one table of options, lua/httpclient/options.lua: what fetch and HTTPRequest take is what it
+-- says, and the tables in docs/ and the types in meta.lua say the same.
 local httpclient = require("httpclient")
 local options = require("httpclient.options")
 local tempdir = require("spec.support.tempdir")
@@ -37,8 +37,10 @@ end
 -- name -> type, of a class's fields in meta.lua
 local function annotated(class)
   local found = {}
-  local text = tempdir.read("lua/httpclient/meta.lua"):match("\n%-%-%-@class " .. class .. "\n(.-)\n\n") or
-    tempdir.read("lua/httpclient/meta.lua"):match("\n%-%-%-@class " .. class .. ":[^\n]*\n(.-)\nlocal ")
+  local text = tempdir.read("lua/httpclient/meta.lua"):match("\n%-%-%-@class " .. class
+    .. "\n(.-)\n\n") or
+    tempdir.read("lua/httpclient/meta.lua"):match("\n%-%-%-@class " .. class
+      .. ":[^\n]*\n(.-)\nlocal ")
   for name, kind in text:gmatch("%-%-%-@field ([%l_]+)%??%s+(%S+)") do
     found[name] = kind
   end
@@ -46,8 +48,10 @@ local function annotated(class)
 end
 
 local takers = {
-  { name = "fetch", docs = { "docs/fetch.md", "### Options", "### The response" }, class = "httpclient.FetchOptions" },
-  { name = "HTTPRequest", docs = { "docs/http_request.md", "## Properties", "## Requests" }, class = "HTTPRequest" },
+  { name = "fetch", docs = { "docs/fetch.md", "### Options", "### The response" },
+    class = "httpclient.FetchOptions" },
+  { name = "HTTPRequest", docs = { "docs/http_request.md", "## Properties", "## Requests" },
+    class = "HTTPRequest" },
 }
 
 for _, taker in ipairs(takers) do
@@ -57,7 +61,8 @@ for _, taker in ipairs(takers) do
     it("are those of its documentation", function()
       assert.same(names_of(known), names_of((function()
         local found = documented((table.unpack or unpack)(taker.docs))
-        found.set_http_proxy, found.set_https_proxy, found.set_tls_options = nil, nil, nil -- methods
+        found.set_http_proxy, found.set_https_proxy, found.set_tls_options = nil, nil,
+          nil -- methods
         return found
       end)()))
     end)
@@ -87,7 +92,8 @@ describe("fetch", function()
     for name, option in pairs(known) do
       local ok, message = pcall(httpclient.fetch, "http://localhost/", { [name] = UNUSABLE })
       assert.is_false(ok)
-      local expected = ("bad option '%s' of fetch (%s expected, got thread)"):format(name, option.kind.what)
+      local expected = ("bad option '%s' of fetch (%s expected, got thread)"):format(name,
+        option.kind.what)
       assert.truthy(message:find(expected, 1, true), message)
     end
   end)
@@ -104,7 +110,8 @@ describe("fetch", function()
     local function nothing() end
     local cases = {
       { { body = "b", form = {} }, "fetch takes 'body' or 'form', not both" },
-      { { on_data = nothing, download_file = "f" }, "fetch takes 'on_data' or 'download_file', not both" },
+      { { on_data = nothing, download_file = "f" },
+        "fetch takes 'on_data' or 'download_file', not both" },
       { { resume = true }, "fetch takes 'resume' only with 'download_file'" },
       { { resume = true, on_data = nothing }, "fetch takes 'resume' only with 'download_file'" },
     }

@@ -20,7 +20,8 @@ io.write(client:read_response_body_chunk())
 ]]
 
 local function serve()
-  return native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", HELLO }, { "close" } })
+  return native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", HELLO },
+    { "close" } })
 end
 
 local function make(...)
@@ -47,7 +48,8 @@ local function fetch_with(folder, prefix)
   local argv = program.lua(script, tostring(server:port()))
   local result = program.run(argv, {
     env = {
-      LUA_PATH = ("%s/share/lua/%s/?.lua;%s/share/lua/%s/?/init.lua"):format(root, version, root, version),
+      LUA_PATH = ("%s/share/lua/%s/?.lua;%s/share/lua/%s/?/init.lua"):format(root, version, root,
+        version),
       LUA_CPATH = ("%s/lib/lua/%s/?.so"):format(root, version),
     },
   })
@@ -67,9 +69,11 @@ describe("make install", function()
       there[name] = true
     end
     for _, name in ipairs({
-      "share/lua/" .. version .. "/httpclient/init.lua", "share/lua/" .. version .. "/httpclient/meta.lua",
-      "lib/lua/" .. version .. "/httpclient/core.so", "lib/libhttpclient.a", "lib/pkgconfig/httpclient.pc",
-      "include/httpclient/httpclient.h", "include/httpclient/poller.h",
+      "share/lua/" .. version .. "/httpclient/init.lua", "share/lua/" .. version
+        .. "/httpclient/meta.lua",
+      "lib/lua/" .. version .. "/httpclient/core.so", "lib/libhttpclient.a",
+      "lib/pkgconfig/httpclient.pc", "include/httpclient/httpclient.h",
+      "include/httpclient/poller.h",
     }) do
       assert.is_true(there["opt/x/" .. name], name)
     end
@@ -81,11 +85,13 @@ describe("make install", function()
     local names = files_below("lua/httpclient")
     assert.truthy(#names > 20)
     for _, name in ipairs(names) do
-      assert(io.open(("%s/opt/x/share/lua/%s/httpclient/%s"):format(folder.path, version, name)), name):close()
+      assert(io.open(("%s/opt/x/share/lua/%s/httpclient/%s"):format(folder.path, version, name)),
+        name):close()
     end
   end)
   it("leaves no trace of DESTDIR in what it installs", function()
-    local result = program.run({ "grep", "-rlF", folder.path, folder.path .. "/opt/x/lib/pkgconfig", folder.path .. "/opt/x/share" })
+    local result = program.run({ "grep", "-rlF", folder.path, folder.path .. "/opt/x/lib/pkgconfig",
+      folder.path .. "/opt/x/share" })
     assert.equal("", result.out)
   end)
   it("is undone by make uninstall, to the last file", function()
@@ -101,7 +107,8 @@ describe("make env", function()
     local lines = make("env")
     assert.truthy(lines:find('^export LUA_PATH="[^"\n]+"\nexport LUA_CPATH="[^"\n]+"\n$'), lines)
     local command = ([[%scd /; exec %s %s -e 'print(require("httpclient")._VERSION)']]):format(lines, program.wrapper, interpreter)
-    local result = program.run({ "sh", "-c", command }, { env = { LUA_PATH = false, LUA_CPATH = false } })
+    local result = program.run({ "sh", "-c", command },
+      { env = { LUA_PATH = false, LUA_CPATH = false } })
     assert.same({ code = 0, out = require("httpclient")._VERSION .. "\n", err = "" }, result)
   end)
 end)
@@ -113,11 +120,13 @@ if interpreter == "lua5.4" then
       local folder = tempdir.new()
       make("install", "PREFIX=" .. folder.path)
       local out = folder:file("get")
-      -- The flags of this build (sanitizers) come in through the environment's MAKEFLAGS; here a compiler is started by hand.
+      -- The flags of this build (sanitizers) come in through the environment's MAKEFLAGS; here a
+      -- compiler is started by hand.
       local command = ([[set -e; export PKG_CONFIG_PATH='%s/lib/pkgconfig'
         cp examples/embed/get.c '%s/'; cd '%s'; flags=$(pkg-config --cflags --libs httpclient)
         ${CC:-cc} -std=c11 -Wall -Wextra -Werror %s get.c $flags -o '%s'; pkg-config --modversion httpclient]]):format(folder.path,
-        folder.path, folder.path, os.getenv("SPEC_PIN") and "-fsanitize=address,undefined" or "", out)
+        folder.path, folder.path, os.getenv("SPEC_PIN") and "-fsanitize=address,undefined" or "",
+        out)
       local built = program.run({ "sh", "-c", command }, { merge = true })
       assert.equal(0, built.code, built.out)
       assert.equal(require("httpclient")._VERSION:match("%S+$") .. "\n", built.out)

@@ -12,7 +12,8 @@ local SECRET = "correct horse"
 -- How a key is encrypted: name, arguments of openssl.
 local ways = {
   { "PKCS#8, AES-256 and PBKDF2", "pkcs8", "-topk8", "-v2", "aes-256-cbc" },
-  { "PKCS#8, AES-128 and HMAC-SHA512", "pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA512" },
+  { "PKCS#8, AES-128 and HMAC-SHA512", "pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf",
+    "hmacWithSHA512" },
   { "PKCS#8, scrypt", "pkcs8", "-topk8", "-scrypt" },
   { "PKCS#8, triple DES", "pkcs8", "-topk8", "-v2", "des3" },
   { "traditional PEM, AES-256", "pkey", "-traditional", "-aes256" },
@@ -22,7 +23,9 @@ local ways = {
 local function encrypt(way)
   local argv = { "openssl" }
   for i = 2, #way do argv[i] = way[i] end
-  for _, word in ipairs({ "-in", certs.client.key_file, "-passout", "pass:" .. SECRET }) do argv[#argv + 1] = word end
+  for _, word in ipairs({ "-in", certs.client.key_file, "-passout", "pass:" .. SECRET }) do
+    argv[#argv + 1] = word
+  end
   local run = program.run(argv)
   assert(run.code == 0, run.err)
   return run.out
@@ -32,7 +35,8 @@ local locked
 setup(function() locked = encrypt(ways[1]) end)
 
 local function options_of(passphrase, key)
-  return tls.trusting(nil, { certificate = certs.client.cert, private_key = key or locked, passphrase = passphrase })
+  return tls.trusting(nil, { certificate = certs.client.cert, private_key = key or locked,
+    passphrase = passphrase })
 end
 
 local function refusal(...)
@@ -57,17 +61,20 @@ describe("A passphrase", function()
       assert.equal(certs.client.key, key:save_to_string())
       for _, wrong in ipairs({ "wrong", SECRET .. " ", SECRET:sub(1, -2), ("x"):rep(1024) }) do
         local code, message = key:load_from_string(text, wrong)
-        assert.same({ Error.ERR_INVALID_DATA, "wrong passphrase for the encrypted key" }, { code, message })
+        assert.same({ Error.ERR_INVALID_DATA, "wrong passphrase for the encrypted key" },
+          { code, message })
       end
       local code, message = key:load_from_string(text)
-      assert.same({ Error.ERR_INVALID_DATA, "the key is encrypted, and no passphrase was given" }, { code, message })
+      assert.same({ Error.ERR_INVALID_DATA, "the key is encrypted, and no passphrase was given" },
+        { code, message })
       code, message = key:load(certs.file(text))
       assert.equal(Error.ERR_INVALID_DATA, code)
       expect_words("the key is encrypted, and no passphrase was given", message)
       assert.equal(certs.client.key, key:save_to_string())
       options_of(SECRET, text)
       expect_words("extra.private_key: wrong passphrase", refusal("wrong", text))
-      expect_words("extra.private_key: the key is encrypted, and no passphrase was given", refusal(nil, text))
+      expect_words("extra.private_key: the key is encrypted, and no passphrase was given",
+        refusal(nil, text))
     end)
   end
 
@@ -102,21 +109,29 @@ describe("A passphrase", function()
     expect_words("extra.passphrase: string or function expected, got number", refusal(5))
     expect_words("extra.passphrase: the text is empty", refusal(""))
     expect_words("extra.passphrase: the text holds a NUL byte", refusal(SECRET .. "\0"))
-    expect_words("extra.passphrase: string expected of the function, got nil", refusal(function() end))
-    expect_words("extra.passphrase: string expected of the function, got table", refusal(function() return { SECRET } end))
+    expect_words("extra.passphrase: string expected of the function, got nil",
+      refusal(function() end))
+    expect_words("extra.passphrase: string expected of the function, got table",
+      refusal(function() return { SECRET } end))
     expect_words("the vault is shut", refusal(function() error("the vault is shut") end))
     local thrown = {}
     assert.equal(thrown, select(2, pcall(options_of, function() error(thrown) end)))
-    assert.has_error(function() CryptoKey.new():load_from_string(locked, function() error("shut") end) end)
-    assert.has_error(function() CryptoKey.new():load_from_string(locked, function() return 1 end) end)
+    assert.has_error(function()
+      CryptoKey.new():load_from_string(locked, function() error("shut") end)
+    end)
+    assert.has_error(function()
+      CryptoKey.new():load_from_string(locked, function() return 1 end)
+    end)
     assert.has_error(function() CryptoKey.new():load_from_string(locked, false, 5) end)
-    expect_words("there is no private_key", select(2, pcall(tls.trusting, nil, { passphrase = SECRET })))
+    expect_words("there is no private_key",
+      select(2, pcall(tls.trusting, nil, { passphrase = SECRET })))
   end)
 
   it("function may change or drop all that was given", function()
     local chain = httpclient.X509Certificate.new()
     chain:load_from_string(certs.ca.cert)
-    local extra = { certificate = certs.client.cert, private_key = locked, alpn = { "a" .. #locked },
+    local extra = { certificate = certs.client.cert, private_key = locked,
+      alpn = { "a" .. #locked },
       pinned_keys = { certs.localhost.pin .. "" } }
     extra.passphrase = function()
       chain:load_from_string(certs.other_ca.cert)
@@ -150,7 +165,8 @@ describe("A passphrase", function()
     ]])
     local words = {}
     for i, word in ipairs(argv) do words[i] = "'" .. word:gsub("'", "'\\''") .. "'" end
-    local run = program.run({ "script", "-qec", table.concat(words, " "), folder:file("typescript") },
+    local run = program.run({ "script", "-qec", table.concat(words, " "),
+      folder:file("typescript") },
       { env = { SPEC_KEY = certs.file(locked .. certs.client.cert) }, seconds = 60 })
     assert.equal(0, run.code, run.out)
     expect_words("no passphrase was given", run.out)

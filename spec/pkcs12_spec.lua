@@ -46,7 +46,8 @@ describe("load_pkcs12", function()
 
   it("gives the other certificates too", function()
     local more = certs.file(certs.intermediate.cert .. certs.ca.cert)
-    local certificate, key, chain = httpclient.load_pkcs12(client(SECRET, "-certfile", more), SECRET)
+    local certificate, key, chain = httpclient.load_pkcs12(client(SECRET, "-certfile", more),
+      SECRET)
     assert.equal(certs.client.cert, certificate:save_to_string())
     assert.is_false(key:is_public_only())
     local text = chain:save_to_string()
@@ -57,7 +58,8 @@ describe("load_pkcs12", function()
 
   it("gives what TLSOptions take", function()
     local certificate, key = httpclient.load_pkcs12(client(SECRET), SECRET)
-    local c, conn, outcome = tls.connect({ tls = tls.trusting(nil, { certificate = certificate, private_key = key }),
+    local c, conn, outcome = tls.connect({ tls = tls.trusting(nil,
+      { certificate = certificate, private_key = key }),
       server = certs.localhost.tls({ ca = certs.ca.cert, verify_client = true }) })
     assert.equal("hello", tls.exchange(c, conn))
     assert.truthy(outcome.info.peer:find("spec client", 1, true))
@@ -76,14 +78,17 @@ describe("load_pkcs12", function()
     refuses("wrong passphrase", Error.ERR_INVALID_DATA, path, "wrong")
     refuses("wrong passphrase", Error.ERR_INVALID_DATA, path)
     refuses("No such file", Error.ERR_FILE_NOT_FOUND, folder:file("none"), SECRET)
-    refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, folder:write("garbage", "garbage"), SECRET)
+    refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, folder:write("garbage", "garbage"),
+      SECRET)
     refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, folder:write("empty", ""), SECRET)
     refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, certs.client.cert_file, SECRET)
-    refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, folder:write("cut", tempdir.read(path):sub(1, -2)), SECRET)
+    refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA,
+      folder:write("cut", tempdir.read(path):sub(1, -2)), SECRET)
     refuses("can't read", Error.ERR_FILE_CANT_READ, folder.path, SECRET)
     refuses("too large", Error.ERR_FILE_CANT_READ, "/dev/zero", SECRET)
     refuses("the path is empty", Error.ERR_FILE_BAD_PATH, "", SECRET)
-    refuses("it holds no private key", Error.ERR_INVALID_DATA, export(SECRET, "-nokeys", "-in", certs.client.cert_file), SECRET)
+    refuses("it holds no private key", Error.ERR_INVALID_DATA,
+      export(SECRET, "-nokeys", "-in", certs.client.cert_file), SECRET)
   end)
 
   it("says that an old algorithm is one", function()

@@ -53,7 +53,8 @@ describe("a Poller", function()
     client.read_chunk_size = 256
     support.request(client)
     wait_until(poller, function() return conn:recv_until("\r\n\r\n", 0) end)
-    conn:send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("2\r\nab\r\n"):rep(600) .. "0\r\n\r\nstray")
+    conn:send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. ("2\r\nab\r\n"):rep(600)
+      .. "0\r\n\r\nstray")
     local body = ""
     repeat
       assert.equal(client, poller:wait(support.LIMIT)[1], "after " .. #body .. " bytes")
@@ -86,14 +87,16 @@ describe("a Poller", function()
     assert.equal(Error.OK, clients[1]:connect_to_host("localhost", listener:port()))
     wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTED end)
     assert(listener:accept()):close()
-    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
+    wait_until(poller,
+      function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
   end)
 
   it("keeps the clients' timeouts", function()
     local poller, clients = world(2)
     clients[1].response_timeout = 0.05
     support.request(clients[1])
-    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
+    wait_until(poller,
+      function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
     assert.equal(Error.ERR_TIMEOUT, (clients[1]:get_last_error()))
   end)
 
@@ -257,7 +260,8 @@ describe("a Poller", function()
     conn:send("HTTP/1.1 204 No\r\n\r\n")
     wait_until(poller, function() return clients[1]:get_response_code() == 204 end)
     conn:close()
-    wait_until(poller, function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
+    wait_until(poller,
+      function() return clients[1]:get_status() == HTTPClient.STATUS_CONNECTION_ERROR end)
     listener:close()
   end)
 
@@ -346,7 +350,8 @@ describe("a Poller", function()
       support.request(clients[at])
       wait_until(poller, function() return conns[at]:recv_until("\r\n\r\n", 0) end)
       conns[at]:send("HTTP/1.1 204 No\r\n\r\n")
-      wait_until(poller, function() return clients[at]:get_status() == HTTPClient.STATUS_CONNECTED end)
+      wait_until(poller,
+        function() return clients[at]:get_status() == HTTPClient.STATUS_CONNECTED end)
     end
     assert.equal(n, poller:count())
     assert.is_true(native.cputime() - cpu < 0.5 * factor, tostring(native.cputime() - cpu))
@@ -405,7 +410,8 @@ describe("a stream that is disconnected by hand under a client in a Poller", fun
     end },
   }
   for _, ending in ipairs(ends) do
-    it("leaves to another client the number of its descriptor, when the first " .. ending[1], function()
+    it("leaves to another client the number of its descriptor, when the first "
+      .. ending[1], function()
       local poller, clients, _, listener = world(1)
       local number = clients[1]:get_fd()
       clients[1]:get_connection():disconnect_from_host()

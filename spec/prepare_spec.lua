@@ -14,7 +14,8 @@ end
 describe("prepare", function()
   local server
   setup(function()
-    server = nginx.start({ secure = { tls = certs.localhost, body = "location / { return 200 'hello'; }" } })
+    server = nginx.start({ secure = { tls = certs.localhost,
+      body = "location / { return 200 'hello'; }" } })
   end)
   teardown(function() server:stop() end)
 

@@ -35,9 +35,10 @@ describe("proxy.from_url", function()
 
   local refused = {
     { "", "empty" }, { "  ", "empty" },
-    { "https://p:1", "only http://" }, { "socks5://p:1", "only http://" }, { "socks5h://u:w@p:1", "only http://" },
-    { "://p", "only http://" }, { "ftp://p", "only http://" }, { "httpx://p", "only http://" },
-    { "http://", "no host" }, { ":3128", "no host" }, { "p:0", "port is 0" }, { "p:x", "no number" }, { "p:70000", "65535" },
+    { "https://p:1", "only http://" }, { "socks5://p:1", "only http://" },
+    { "socks5h://u:w@p:1", "only http://" }, { "://p", "only http://" },
+    { "ftp://p", "only http://" }, { "httpx://p", "only http://" }, { "http://", "no host" },
+    { ":3128", "no host" }, { "p:0", "port is 0" }, { "p:x", "no number" }, { "p:70000", "65535" },
     { "p q:1", "space" }, { "p\r\n:1", "control" }, { "::1:3128", "':'" }, { "[::1", "brackets" },
   }
   for _, case in ipairs(refused) do
@@ -49,7 +50,8 @@ describe("proxy.from_url", function()
   end
 
   it("quotes no password in a reason", function()
-    for _, text in ipairs({ "http://u:SECRET@p:x", "socks5://u:SECRET@p", "u:SECRET@", "http://u:SECRET@a@b" }) do
+    for _, text in ipairs({ "http://u:SECRET@p:x", "socks5://u:SECRET@p", "u:SECRET@",
+      "http://u:SECRET@a@b" }) do
       local _, reason = proxy.from_url(text)
       assert.is_nil(reason:find("SECRET", 1, true), reason)
     end
@@ -57,7 +59,8 @@ describe("proxy.from_url", function()
 end)
 
 local function look_up(text, variables)
-  return proxy.from_environment(assert(http.from_text(text)), function(name) return variables[name] end)
+  return proxy.from_environment(assert(http.from_text(text)),
+    function(name) return variables[name] end)
 end
 
 describe("proxy.from_environment", function()
@@ -73,20 +76,28 @@ describe("proxy.from_environment", function()
     { "upper case", "http://h/", { HTTP_PROXY = "p:1" }, "p:1" },
     { "upper case for https", "https://h/", { HTTPS_PROXY = "p:1" }, "p:1" },
     { "ALL_PROXY", "https://h/", { ALL_PROXY = "p:1" }, "p:1" },
-    { "lower case before upper case", "http://h/", { HTTP_PROXY = "p:1", http_proxy = "p:2" }, "p:2" },
+    { "lower case before upper case", "http://h/", { HTTP_PROXY = "p:1", http_proxy = "p:2" },
+      "p:2" },
     { "an empty one", "http://h/", { http_proxy = "", all_proxy = "p:1" }, "p:1" },
     { "blanks", "http://h/", { http_proxy = " ", HTTP_PROXY = "p:1" }, "p:1" },
-    { "HTTP_PROXY in a CGI program", "http://h/", { HTTP_PROXY = "p:1", REQUEST_METHOD = "GET" }, nil },
+    { "HTTP_PROXY in a CGI program", "http://h/", { HTTP_PROXY = "p:1", REQUEST_METHOD = "GET" },
+      nil },
     { "an empty request method", "http://h/", { HTTP_PROXY = "p:1", REQUEST_METHOD = "" }, nil },
-    { "http_proxy in a CGI program", "http://h/", { http_proxy = "p:1", REQUEST_METHOD = "GET" }, "p:1" },
-    { "HTTPS_PROXY in a CGI program", "https://h/", { HTTPS_PROXY = "p:1", REQUEST_METHOD = "GET" }, "p:1" },
-    { "ALL_PROXY in a CGI program", "http://h/", { HTTP_PROXY = "p:2", ALL_PROXY = "p:1", REQUEST_METHOD = "GET" }, "p:1" },
+    { "http_proxy in a CGI program", "http://h/", { http_proxy = "p:1", REQUEST_METHOD = "GET" },
+      "p:1" },
+    { "HTTPS_PROXY in a CGI program", "https://h/", { HTTPS_PROXY = "p:1", REQUEST_METHOD = "GET" },
+      "p:1" },
+    { "ALL_PROXY in a CGI program", "http://h/",
+      { HTTP_PROXY = "p:2", ALL_PROXY = "p:1", REQUEST_METHOD = "GET" }, "p:1" },
     { "a host of this machine", "http://127.0.0.1/", { http_proxy = "p:1" }, "p:1" },
-    { "localhost in no_proxy", "http://localhost:81/", { http_proxy = "p:1", no_proxy = "localhost" }, nil },
+    { "localhost in no_proxy", "http://localhost:81/",
+      { http_proxy = "p:1", no_proxy = "localhost" }, nil },
     { "no_proxy", "http://h/", { http_proxy = "p:1", no_proxy = "h" }, nil },
     { "NO_PROXY", "http://h/", { http_proxy = "p:1", NO_PROXY = "h" }, nil },
-    { "lower-case no_proxy first", "http://h/", { http_proxy = "p:1", no_proxy = "x", NO_PROXY = "h" }, "p:1" },
-    { "an empty no_proxy", "http://h/", { http_proxy = "p:1", no_proxy = "", NO_PROXY = "h" }, nil },
+    { "lower-case no_proxy first", "http://h/",
+      { http_proxy = "p:1", no_proxy = "x", NO_PROXY = "h" }, "p:1" },
+    { "an empty no_proxy", "http://h/", { http_proxy = "p:1", no_proxy = "", NO_PROXY = "h" },
+      nil },
     { "no_proxy for all_proxy", "https://h/", { all_proxy = "p:1", no_proxy = "*" }, nil },
   }
   for _, case in ipairs(cases) do
@@ -122,7 +133,8 @@ describe("no_proxy", function()
     -- list, hosts that are named, hosts that are not
     { "*", "h a.b 1.2.3.4 [::1]", "" },
     { "x,*", "h", "" },
-    { "example.com", "example.com www.example.com a.b.example.com EXAMPLE.COM example.com. example.com:81",
+    { "example.com",
+      "example.com www.example.com a.b.example.com EXAMPLE.COM example.com. example.com:81",
       "example.org badexample.com com example.com.evil.org" },
     { ".example.com", "example.com www.example.com", "badexample.com com" },
     { "*.example.com", "example.com www.example.com", "badexample.com" },

@@ -68,7 +68,8 @@ describe("a quiet connection", function()
   -- Both are due in the same round of the Poller, which has seen that neither has an event. The one
   -- that became due last is polled first.
   for what, disturb in pairs(disturbances) do
-    it(("that gets %s from within another client's body function is found out"):format(what), function()
+    it(("that gets %s from within another client's body function is found out"):format(what),
+      function()
       local listener = assert(native.listen({}))
       finally(function() listener:close() end)
       local poller = httpclient.Poller.new()

@@ -40,11 +40,13 @@ local function chunked(body, size)
 end
 
 for _, blocking in ipairs({ false, true }) do
-  describe("content from a sender that is ahead" .. (blocking and ", in blocking mode" or ""), function()
+  describe("content from a sender that is ahead"
+    .. (blocking and ", in blocking mode" or ""), function()
     -- A client with all of a body on its connection; and reads until one takes more off it than it
     -- hands out, or all is read.
     local function read_some(body, prepare)
-      local client = world({ { "send", OK .. "Content-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_until", "\r\n\r\n" } },
+      local client = world({ { "send", OK .. "Content-Length: " .. #body .. "\r\n\r\n" .. body },
+        { "recv_until", "\r\n\r\n" } },
         blocking)
       local connection = client.connection
       client.read_chunk_size = 4096
@@ -76,7 +78,8 @@ for _, blocking in ipairs({ false, true }) do
 
     it("stays there where a loop may watch the descriptor", function()
       for _, name in ipairs({ "get_fd", "pollfd" }) do
-        local _, count = read_some(body_of(60000), function(client) assert(client[name](client)) end)
+        local _, count = read_some(body_of(60000),
+          function(client) assert(client[name](client)) end)
         assert.is_true(count > 14, name .. ": " .. count)
       end
       local poller = httpclient.Poller.new()
@@ -91,7 +94,8 @@ for _, blocking in ipairs({ false, true }) do
     local body = body_of(size)
     local framings = {
       ["with a length"] = { OK .. "Content-Length: " .. size .. "\r\n\r\n" .. body, "CONNECTED" },
-      ["in chunks"] = { OK .. "Transfer-Encoding: chunked\r\n\r\n" .. chunked(body, 7001), "CONNECTED" },
+      ["in chunks"] = { OK .. "Transfer-Encoding: chunked\r\n\r\n" .. chunked(body, 7001),
+        "CONNECTED" },
       ["until the end"] = { OK .. "\r\n" .. body, "DISCONNECTED" },
     }
     for name, case in pairs(framings) do
@@ -107,7 +111,8 @@ for _, blocking in ipairs({ false, true }) do
     end
 
     it("ends where the body ends: what stands behind it is no answer", function()
-      local client = world({ { "send", OK .. "Content-Length: " .. size .. "\r\n\r\n" .. body .. "x" },
+      local client = world({ { "send", OK .. "Content-Length: " .. size .. "\r\n\r\n" .. body
+        .. "x" },
         { "recv_until", "\r\n\r\n" } }, blocking)
       assert.is_true(support.read_all(client) == body)
       support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
@@ -115,14 +120,16 @@ for _, blocking in ipairs({ false, true }) do
     end)
 
     it("that is cut is handed out before the failure shows", function()
-      local client = world({ { "send", OK .. "Content-Length: " .. size + 1 .. "\r\n\r\n" .. body }, { "close" } }, blocking)
+      local client = world({ { "send", OK .. "Content-Length: " .. size + 1 .. "\r\n\r\n" .. body },
+        { "close" } }, blocking)
       assert.is_true(support.read_all(client) == body)
       assert.equal("STATUS_CONNECTION_ERROR", support.status_of(client))
       assert.truthy(select(2, client:get_last_error()):find("3000000 of 3000001 bytes", 1, true))
     end)
 
     it("may be read in smaller pieces half way", function()
-      local client = world({ { "send", OK .. "Content-Length: " .. size .. "\r\n\r\n" .. body }, { "recv_until", "\r\n\r\n" } },
+      local client = world({ { "send", OK .. "Content-Length: " .. size .. "\r\n\r\n" .. body },
+        { "recv_until", "\r\n\r\n" } },
         blocking)
       local parts, read = {}, 0
       while read < size / 2 do

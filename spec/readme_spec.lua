@@ -34,7 +34,8 @@ local function blocks_of(path)
       block.lines[#block.lines + 1] = line
     elseif line:find("^```") then
       local mark, value = (comment or ""):match("^<!%-%- (%l+): (.-) %-%->$")
-      block = { language = line:match("^```(%S*)"), lines = {}, mark = mark, value = value, line = number }
+      block = { language = line:match("^```(%S*)"), lines = {}, mark = mark, value = value,
+        line = number }
     elseif line ~= "" then
       comment = line
     end
@@ -180,7 +181,8 @@ end
 function kinds.c(_, block, name)
   it(name .. " is part of the file that it names", function()
     assert.equal("file", block.mark)
-    assert.truthy(tempdir.read(block.value):find(block.text, 1, true), "not word for word in " .. block.value)
+    assert.truthy(tempdir.read(block.value):find(block.text, 1, true), "not word for word in "
+      .. block.value)
   end)
 end
 
@@ -211,7 +213,9 @@ describe("The examples:", function()
     server.stop()
   end)
   -- What they print depends on the server, so it does not stand there.
-  for number, expected in ipairs({ "28\n200\n200", "200\ttext/plain\nHello from the demo server.\n", "TLSv1.3" }) do
+  for number,
+    expected in ipairs({ "28\n200\n200", "200\ttext/plain\nHello from the demo server.\n",
+      "TLSv1.3" }) do
     it(("block %d of the README prints what the server has"):format(number), function()
       assert.equal(expected, run(blocks_of("README.md")[number].text, "README", server))
       collectgarbage()
@@ -221,7 +225,8 @@ describe("The examples:", function()
   for _, path in ipairs(pages) do
     for _, block in ipairs(blocks_of(path)) do
       local name = ("%s:%d"):format(path, block.line)
-      assert(kinds[block.language], name .. ": unknown language " .. block.language)(path, block, name)
+      assert(kinds[block.language], name .. ": unknown language " .. block.language)(path, block,
+        name)
     end
   end
 end)
@@ -237,7 +242,8 @@ describe("The links in", function()
           local there = io.open(full)
           assert(there, ("%s: there is no %s"):format(path, full))
           there:close()
-          assert(anchor == "" or anchors_of(full)[anchor], ("%s: %s has no heading for #%s"):format(path, full, anchor))
+          assert(anchor == "" or anchors_of(full)[anchor],
+            ("%s: %s has no heading for #%s"):format(path, full, anchor))
         end
       end
     end)

@@ -8,12 +8,14 @@ local answer = serve.answer
 local with_server = require("spec.support.served")(after_each)
 
 local function moved(code, location, more)
-  return ("HTTP/1.1 %d Moved\r\nLocation: %s\r\nContent-Length: 4\r\n%s\r\ngone"):format(code, location, more or "")
+  return ("HTTP/1.1 %d Moved\r\nLocation: %s\r\nContent-Length: 4\r\n%s\r\ngone"):format(code,
+    location, more or "")
 end
 
 describe("a redirect", function()
   it("is followed on the same connection, relative to where it is", function()
-    local server = with_server({ { moved(301, "../c?d#e"), moved(302, "?x"), moved(307, "/end"), answer("there") } })
+    local server = with_server({ { moved(301, "../c?d#e"), moved(302, "?x"), moved(307, "/end"),
+      answer("there") } })
     local response = assert(fetch(server:url("/a/b")))
     assert.equal("there", response.body)
     assert.equal(3, response.redirects)
@@ -29,14 +31,16 @@ describe("a redirect", function()
 
   it("keeps or changes the method as its code says", function()
     local cases = {
-      { 301, "POST", "GET" }, { 302, "POST", "GET" }, { 303, "POST", "GET" }, { 307, "POST", "POST" }, { 308, "POST", "POST" },
-      { 301, "PUT", "PUT" }, { 302, "PUT", "PUT" }, { 303, "PUT", "GET" }, { 308, "PUT", "PUT" },
+      { 301, "POST", "GET" }, { 302, "POST", "GET" }, { 303, "POST", "GET" },
+      { 307, "POST", "POST" }, { 308, "POST", "POST" }, { 301, "PUT", "PUT" },
+      { 302, "PUT", "PUT" }, { 303, "PUT", "GET" }, { 308, "PUT", "PUT" },
     }
     for _, case in ipairs(cases) do
       local keeps = case[2] == case[3]
       local server = with_server({ { { send = moved(case[1], "/new"), content = 3 },
         { send = answer("end"), content = keeps and 3 or nil } } })
-      local response = assert(fetch(server:url("/old"), { method = case[2], body = "abc", headers = { "Content-Type: a/b" } }))
+      local response = assert(fetch(server:url("/old"),
+        { method = case[2], body = "abc", headers = { "Content-Type: a/b" } }))
       assert.equal("end", response.body)
       local second = server:requests()[1]:match("%u+ /new .*$")
       assert.truthy(second:find("^" .. case[3] .. " "), second)
@@ -90,7 +94,8 @@ describe("a redirect", function()
       assert.truthy(message:find("redirect", 1, true), message)
     end
     local plain = with_server({ { answer("plain") }, { answer("plain") } })
-    local server = serve({ { moved(302, plain:url()), moved(302, plain:url()) } }, { tls = certs.localhost })
+    local server = serve({ { moved(302, plain:url()), moved(302, plain:url()) } },
+      { tls = certs.localhost })
     local options = { tls_options = httpclient.TLSOptions.client_unsafe() }
     local response, message = fetch(server:url(), options)
     assert.is_nil(response)
@@ -110,7 +115,8 @@ describe("a redirect", function()
   end)
 
   it("can not take a function's body along", function()
-    local server = with_server({ { { send = moved(307, "/new"), content = #"1\r\na\r\n0\r\n\r\n" } } })
+    local server = with_server({ { { send = moved(307, "/new"),
+      content = #"1\r\na\r\n0\r\n\r\n" } } })
     local sent
     local response, message, code = fetch(server:url(), { body = function()
       if not sent then
@@ -124,7 +130,8 @@ describe("a redirect", function()
   end)
 
   it("takes a file's body along", function()
-    local server = with_server({ { { send = moved(307, "/new"), content = 3 }, { send = answer("end"), content = 3 } } })
+    local server = with_server({ { { send = moved(307, "/new"), content = 3 },
+      { send = answer("end"), content = 3 } } })
     local name = os.tmpname()
     local file = assert(io.open(name, "wb"))
     file:write("abc")

@@ -4,7 +4,8 @@ local http = require("httpclient.url.http")
 local write = require("httpclient.url.write")
 
 local function follow(from, location, more)
-  local state = { method = "GET", code = 302, url = assert(http.from_text(from)), location = location, headers = {} }
+  local state = { method = "GET", code = 302, url = assert(http.from_text(from)),
+    location = location, headers = {} }
   for name, value in pairs(more or {}) do
     state[name] = value
   end
@@ -23,7 +24,8 @@ describe("redirect.next", function()
 
   it("takes a response without a Location, or with an empty one, as final", function()
     for _, location in ipairs({ false, "", " ", "\t \t" }) do
-      local next, message = redirect.next({ method = "GET", code = 302, url = http.from_text("http://h/"), location = location or nil,
+      local next, message = redirect.next({ method = "GET", code = 302,
+        url = http.from_text("http://h/"), location = location or nil,
         headers = {} })
       assert.is_nil(next)
       assert.is_nil(message)
@@ -32,16 +34,19 @@ describe("redirect.next", function()
 
   local methods = {
     -- code, method, the next method, is the body kept
-    { 301, "GET", "GET", true }, { 301, "HEAD", "HEAD", true }, { 301, "POST", "GET", false }, { 301, "PUT", "PUT", true },
-    { 301, "DELETE", "DELETE", true }, { 301, "PATCH", "PATCH", true }, { 301, "OPTIONS", "OPTIONS", true },
-    { 302, "GET", "GET", true }, { 302, "HEAD", "HEAD", true }, { 302, "POST", "GET", false }, { 302, "PUT", "PUT", true },
-    { 303, "GET", "GET", false }, { 303, "HEAD", "HEAD", false }, { 303, "POST", "GET", false }, { 303, "PUT", "GET", false },
-    { 303, "DELETE", "GET", false }, { 303, "PATCH", "GET", false }, { 303, "OPTIONS", "GET", false },
-    { 307, "GET", "GET", true }, { 307, "POST", "POST", true }, { 307, "PUT", "PUT", true }, { 307, "HEAD", "HEAD", true },
-    { 308, "GET", "GET", true }, { 308, "POST", "POST", true }, { 308, "DELETE", "DELETE", true },
+    { 301, "GET", "GET", true }, { 301, "HEAD", "HEAD", true }, { 301, "POST", "GET", false },
+    { 301, "PUT", "PUT", true }, { 301, "DELETE", "DELETE", true }, { 301, "PATCH", "PATCH", true },
+    { 301, "OPTIONS", "OPTIONS", true }, { 302, "GET", "GET", true }, { 302, "HEAD", "HEAD", true },
+    { 302, "POST", "GET", false }, { 302, "PUT", "PUT", true }, { 303, "GET", "GET", false },
+    { 303, "HEAD", "HEAD", false }, { 303, "POST", "GET", false }, { 303, "PUT", "GET", false },
+    { 303, "DELETE", "GET", false }, { 303, "PATCH", "GET", false },
+    { 303, "OPTIONS", "GET", false }, { 307, "GET", "GET", true }, { 307, "POST", "POST", true },
+    { 307, "PUT", "PUT", true }, { 307, "HEAD", "HEAD", true }, { 308, "GET", "GET", true },
+    { 308, "POST", "POST", true }, { 308, "DELETE", "DELETE", true },
   }
   for _, case in ipairs(methods) do
-    it(("turns %d for %s into %s %s body"):format(case[1], case[2], case[3], case[4] and "with the" or "without"), function()
+    it(("turns %d for %s into %s %s body"):format(case[1], case[2], case[3], case[4] and "with the"
+      or "without"), function()
       local next = follow("http://h/", "/x", { code = case[1], method = case[2] })
       assert.equal(case[3], next.method)
       assert.equal(case[4], next.keeps_body)
@@ -49,21 +54,27 @@ describe("redirect.next", function()
   end
 
   local headers = {
-    "Accept: a", "Content-Type: text/plain", "content-length: 3", "CONTENT-ENCODING: gzip", "Content-MD5: x", "Transfer-Encoding: chunked",
-    "Trailer: X", "Expect: 100-continue", "Digest: x", "Authorization: Basic x", "COOKIE: a=b", "Proxy-Authorization : Basic y",
-    "cookie2: x", "Host: other", "X-Content-Type: kept", "User-Agent: me", "Contents: kept", "Accept: b",
+    "Accept: a", "Content-Type: text/plain", "content-length: 3", "CONTENT-ENCODING: gzip",
+    "Content-MD5: x", "Transfer-Encoding: chunked", "Trailer: X", "Expect: 100-continue",
+    "Digest: x", "Authorization: Basic x", "COOKIE: a=b", "Proxy-Authorization : Basic y",
+    "cookie2: x", "Host: other", "X-Content-Type: kept", "User-Agent: me", "Contents: kept",
+    "Accept: b",
   }
   local dropped = {
     ["without a body"] = { code = 302, method = "POST", location = "/x",
-      left = { "Accept: a", "Authorization: Basic x", "COOKIE: a=b", "Proxy-Authorization : Basic y", "cookie2: x", "Host: other",
+      left = { "Accept: a", "Authorization: Basic x", "COOKIE: a=b",
+        "Proxy-Authorization : Basic y", "cookie2: x", "Host: other",
         "X-Content-Type: kept", "User-Agent: me", "Contents: kept", "Accept: b" } },
     ["to another origin"] = { code = 307, method = "POST", location = "http://g/x",
-      left = { "Accept: a", "Content-Type: text/plain", "content-length: 3", "CONTENT-ENCODING: gzip", "Content-MD5: x",
-        "Transfer-Encoding: chunked", "Trailer: X", "Expect: 100-continue", "Digest: x", "X-Content-Type: kept", "User-Agent: me",
-        "Contents: kept", "Accept: b" } },
+      left = { "Accept: a", "Content-Type: text/plain", "content-length: 3",
+        "CONTENT-ENCODING: gzip", "Content-MD5: x",
+        "Transfer-Encoding: chunked", "Trailer: X", "Expect: 100-continue", "Digest: x",
+        "X-Content-Type: kept", "User-Agent: me", "Contents: kept", "Accept: b" } },
     ["to another origin without a body"] = { code = 303, method = "PUT", location = "http://g/x",
-      left = { "Accept: a", "X-Content-Type: kept", "User-Agent: me", "Contents: kept", "Accept: b" } },
-    ["to the same origin with the body"] = { code = 308, method = "PUT", location = "http://H:80/x", left = headers },
+      left = { "Accept: a", "X-Content-Type: kept", "User-Agent: me", "Contents: kept",
+        "Accept: b" } },
+    ["to the same origin with the body"] = { code = 308, method = "PUT", location = "http://H:80/x",
+      left = headers },
   }
   for title, case in pairs(dropped) do
     it("keeps the right headers " .. title, function()
@@ -77,16 +88,21 @@ describe("redirect.next", function()
 
   local origins = {
     -- from, Location, is it the same origin
-    { "http://h/", "/x", true }, { "http://h/", "http://h/x", true }, { "http://h/", "http://h:80/x", true },
-    { "http://h:81/", "x", true }, { "http://h/", "http://H/x", true }, { "https://h/", "https://h:443/", true },
+    { "http://h/", "/x", true }, { "http://h/", "http://h/x", true },
+    { "http://h/", "http://h:80/x", true }, { "http://h:81/", "x", true },
+    { "http://h/", "http://H/x", true }, { "https://h/", "https://h:443/", true },
     { "http://[::1]/", "http://[::1]:80/", true },
-    { "http://h/", "https://h/", false }, { "http://h/", "http://h:81/", false }, { "http://h:81/", "//h/x", false },
-    { "http://h/", "http://www.h/", false }, { "http://www.h/", "http://h/", false }, { "http://h/", "//g/", false },
-    { "http://h/", "http://h.g/", false }, { "http://h/", "http://h@g/", false }, { "http://127.0.0.1/", "http://127.0.0.2/", false },
+    { "http://h/", "https://h/", false }, { "http://h/", "http://h:81/", false },
+    { "http://h:81/", "//h/x", false }, { "http://h/", "http://www.h/", false },
+    { "http://www.h/", "http://h/", false }, { "http://h/", "//g/", false },
+    { "http://h/", "http://h.g/", false }, { "http://h/", "http://h@g/", false },
+    { "http://127.0.0.1/", "http://127.0.0.2/", false },
   }
   for _, case in ipairs(origins) do
-    it(("%s secrets from %s to %s"):format(case[3] and "takes" or "does not take", case[1], case[2]), function()
-      local next = assert(follow(case[1], case[2], { headers = { "Authorization: x", "Cookie: y" } }))
+    it(("%s secrets from %s to %s"):format(case[3] and "takes" or "does not take", case[1],
+      case[2]), function()
+      local next = assert(follow(case[1], case[2],
+        { headers = { "Authorization: x", "Cookie: y" } }))
       assert.equal(case[3] and 2 or 0, #next.headers)
     end)
   end
@@ -139,15 +155,20 @@ describe("redirect.next", function()
   end
 
   local refused = {
-    { "http://h/", "ftp://h/", "only http://" }, { "http://h/", "file:///etc/passwd", "only http://" },
-    { "http://h/", "javascript:alert(1)", "only http://" }, { "http://h/", "data:,x", "only http://" },
-    { "http://h/", "mailto:a@b", "only http://" }, { "http://h/", "h:80/x", "only http://" },
-    { "http://h/", "http:x", "no host" }, { "http://h/", "http:///x", "no host" }, { "http://h/", "//", "no host" },
-    { "http://h/", "http://g:0/", "port is 0" }, { "http://h/", "http://g:99999/", "65535" }, { "http://h/", "http://a@b@c/", "'@'" },
-    { "http://h/", "//g\\x/", "backslash" }, { "http://h/", "/a\0b", "control" }, { "http://h/", "/a\tb", "control" },
-    { "http://h/", "/a\r\nX: y", "control" }, { "http://h/", "http://b\195\188cher.example/", "xn--" },
+    { "http://h/", "ftp://h/", "only http://" },
+    { "http://h/", "file:///etc/passwd", "only http://" },
+    { "http://h/", "javascript:alert(1)", "only http://" },
+    { "http://h/", "data:,x", "only http://" }, { "http://h/", "mailto:a@b", "only http://" },
+    { "http://h/", "h:80/x", "only http://" }, { "http://h/", "http:x", "no host" },
+    { "http://h/", "http:///x", "no host" }, { "http://h/", "//", "no host" },
+    { "http://h/", "http://g:0/", "port is 0" }, { "http://h/", "http://g:99999/", "65535" },
+    { "http://h/", "http://a@b@c/", "'@'" }, { "http://h/", "//g\\x/", "backslash" },
+    { "http://h/", "/a\0b", "control" }, { "http://h/", "/a\tb", "control" },
+    { "http://h/", "/a\r\nX: y", "control" },
+    { "http://h/", "http://b\195\188cher.example/", "xn--" },
     { "http://h/", "http://[::1", "brackets" },
-    { "https://h/", "http://h/", "from https to http" }, { "https://h/", "HTTP://g/", "from https to http" },
+    { "https://h/", "http://h/", "from https to http" },
+    { "https://h/", "HTTP://g/", "from https to http" },
   }
   for _, case in ipairs(refused) do
     it(("refuses to go from %s by '%s'"):format(case[1], case[2]), function()
@@ -159,19 +180,22 @@ describe("redirect.next", function()
   end
 
   it("goes from https to http when that is allowed by name", function()
-    local next = assert(follow("https://h/", "http://h/", { allow_downgrade = true, headers = { "Cookie: x", "A: b" } }))
+    local next = assert(follow("https://h/", "http://h/",
+      { allow_downgrade = true, headers = { "Cookie: x", "A: b" } }))
     assert.equal("http://h/", write.to_string(next.url))
     assert.same({ "A: b" }, next.headers)
   end)
 
   it("does not bring back what another origin was not given", function()
     local next = assert(follow("http://h/", "http://g/", { headers = { "Cookie: x", "A: b" } }))
-    next = assert(redirect.next({ method = next.method, code = 302, url = next.url, location = "http://h/", headers = next.headers }))
+    next = assert(redirect.next({ method = next.method, code = 302, url = next.url,
+      location = "http://h/", headers = next.headers }))
     assert.same({ "A: b" }, next.headers)
   end)
 
   it("quotes no secret of a Location", function()
-    for _, location in ipairs({ "http://u:SECRET@g:0/", "ftp://u:SECRET@g/", "http://u:SECRET@[/", "http://u:SECRET@b@c" }) do
+    for _, location in ipairs({ "http://u:SECRET@g:0/", "ftp://u:SECRET@g/", "http://u:SECRET@[/",
+      "http://u:SECRET@b@c" }) do
       local _, message = follow("http://h/", location)
       assert.is_nil(message:find("SECRET", 1, true), message)
     end

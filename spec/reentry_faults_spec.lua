@@ -55,7 +55,8 @@ local drivers = {
 
 describe("A Poller that is waited for out of a body function", function()
   for _, driver in ipairs(drivers) do
-    it("passes over the client whose " .. driver[1] .. " asked for the body, and has it again afterwards", function()
+    it("passes over the client whose " .. driver[1]
+      .. " asked for the body, and has it again afterwards", function()
       local client, conn = world()
       local poller = keep(httpclient.Poller.new())
       local depth, deepest, moved, count = 0, 0, 0, 0
@@ -73,7 +74,8 @@ describe("A Poller that is waited for out of a body function", function()
       assert.equal(1, deepest)
       assert.equal(0, moved)
       local chunk = "3e8\r\n%s\r\n"
-      local expected = chunk:format(("1"):rep(1000)) .. chunk:format(("2"):rep(1000)) .. chunk:format(("3"):rep(1000)) .. "0\r\n\r\n"
+      local expected = chunk:format(("1"):rep(1000)) .. chunk:format(("2"):rep(1000))
+        .. chunk:format(("3"):rep(1000)) .. "0\r\n\r\n"
       assert.equal(expected, text:sub(text:find("\r\n\r\n", 1, true) + 4))
       conn:send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
       local answered = support.until_true(function() return poller:wait(0.01)[1] end)
@@ -176,12 +178,15 @@ end)
 
 describe("A stream that ends inside a Poller's round", function()
   local deeds = {
-    { "connect its client anew", function(client) return client:connect_to_host("127.0.0.1", 9) end },
-    { "give its client another stream", function(client) return client:set_connection(script_stream()) end },
+    { "connect its client anew",
+      function(client) return client:connect_to_host("127.0.0.1", 9) end },
+    { "give its client another stream",
+      function(client) return client:set_connection(script_stream()) end },
     { "take the stream from its client", function(client) return client:set_connection(nil) end },
     { "close its client", function(client) return client:close() end },
     { "poll its client", function(client) return client:poll() end },
-    { "take its client out of the Poller", function(client, poller) return poller:remove(client) end },
+    { "take its client out of the Poller",
+      function(client, poller) return poller:remove(client) end },
     { "close the Poller", function(_, poller) return poller:close() end },
     { "wait for the Poller", function(_, poller) return poller:wait(0) end },
   }
@@ -223,7 +228,8 @@ describe("A method of the stream under TLS", function()
     it(name .. " may wait for a Poller: the client over that TLS is passed over", function()
       local client, poller = HTTPClient.new(), keep(httpclient.Poller.new())
       local tls, depth, deepest = StreamPeerTLS.new(), 0, 0
-      local stream = script_stream({ get_status = function() return 2 end, poll = function() return 0 end })
+      local stream = script_stream({ get_status = function() return 2 end,
+        poll = function() return 0 end })
       local method, is_on = stream[name], false
       stream[name] = function(...)
         if is_on then
@@ -329,12 +335,14 @@ describe("An object that goes out of scope in its own callback", function()
   local ways = {
     { "poll", function(client) return function() client:poll() end end },
     { "wait", function(client) return function() client:wait(0.01) end end },
-    { "wait_any", function(client) return function() HTTPClient.wait_any({ client }, 0.01) end end },
+    { "wait_any",
+      function(client) return function() HTTPClient.wait_any({ client }, 0.01) end end },
     { "a Poller's round", round },
   }
   for _, finish in ipairs(ends) do
     for _, way in ipairs(ways) do
-      it(("lives on: a client in its body function, by %s, in %s"):format(finish[1], way[1]), function()
+      it(("lives on: a client in its body function, by %s, in %s"):format(finish[1],
+        way[1]), function()
         local client, conn = world()
         local poller = keep(httpclient.Poller.new())
         local step = way[2](client, poller)
@@ -376,7 +384,8 @@ describe("An object that goes out of scope in its own callback", function()
       client:close()
     end)
 
-    it(("lives on: the TLS stream that another one is being put on, by %s"):format(finish[1]), function()
+    it(("lives on: the TLS stream that another one is being put on, by %s"):format(finish[1]),
+      function()
       local below, above = StreamPeerTLS.new(), StreamPeerTLS.new()
       local is_on, done, message = false, nil, nil
       local stream = script_stream()
@@ -445,7 +454,8 @@ describe("A body that is still on its way", function()
     local closed = assert(io.tmpfile())
     closed:close()
     assert.is_false((pcall(client.request, client, HTTPClient.METHOD_POST, "/", {}, closed)))
-    assert.equal(Error.ERR_INVALID_PARAMETER, (client:request(HTTPClient.METHOD_POST, "/", {}, "another")))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (client:request(HTTPClient.METHOD_POST, "/", {}, "another")))
     collect()
     local rubbish = {}
     for i = 1, 4 do rubbish[i] = ("%d"):format(i):rep(size) end

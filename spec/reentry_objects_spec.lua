@@ -33,7 +33,8 @@ local function haunt(fn)
 end
 
 describe("TLSOptions that are being made", function()
-  it("take what their objects hold in the end, whatever finalizers load and close meanwhile", function()
+  it("take what their objects hold in the end, whatever finalizers load and close meanwhile",
+    function()
     local chain, certificate = httpclient.X509Certificate.new(), httpclient.X509Certificate.new()
     local key = httpclient.CryptoKey.new()
     local pair = certs.localhost
@@ -67,7 +68,8 @@ describe("TLSOptions that are being made", function()
         if read then assert.equal(("n"):rep(30) .. worked, name) end
         worked = worked + 1
       else
-        assert.truthy(options:find("no certificate", 1, true) or options:find("is empty", 1, true), options)
+        assert.truthy(options:find("no certificate", 1, true) or options:find("is empty", 1, true),
+          options)
         chain:load_from_string(certs.ca.cert)
       end
     end
@@ -96,7 +98,8 @@ describe("A body function may use the stream of its client", function()
     it("to ask it: " .. kind[1], function()
       local facts
       local client, conn = upload(function(stream)
-        facts = { stream:get_status(), stream:get_available_bytes(), (stream:poll()) or 0, tostring(stream) }
+        facts = { stream:get_status(), stream:get_available_bytes(), (stream:poll()) or 0,
+          tostring(stream) }
       end)
       local text = support.until_true(function()
         client:poll()

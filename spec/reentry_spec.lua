@@ -35,7 +35,9 @@ local function do_everything(w, at_work)
   end
   for _, call in ipairs(reentry.free_calls) do
     local ok, message = pcall(call[2], { folder = w.folder })
-    if not ok then problems[#problems + 1] = ("%s failed: %s"):format(call[1], tostring(message)) end
+    if not ok then
+      problems[#problems + 1] = ("%s failed: %s"):format(call[1], tostring(message))
+    end
   end
   collect()
 end
@@ -52,9 +54,12 @@ local drivers = {
 describe("Out of a body function called by", function()
   for _, driver in ipairs(drivers) do
     for _, secure in ipairs({ false, true }) do
-      it(driver[1] .. (secure and " over TLS" or "") .. " every call is answered or refused", function()
-        local client, conn = world(secure and { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() })
-        local w = { client = client, poller = keep(httpclient.Poller.new()), folder = keep(tempdir.new()), problems = {} }
+      it(driver[1] .. (secure and " over TLS" or "")
+        .. " every call is answered or refused", function()
+        local client, conn = world(secure and { tls = httpclient.TLSOptions.client_unsafe(),
+          server_tls = certs.localhost.tls() })
+        local w = { client = client, poller = keep(httpclient.Poller.new()),
+          folder = keep(tempdir.new()), problems = {} }
         local calls = 0
         w.poller:add(client)
         support.request(client, "POST", "/", {}, function()
@@ -69,7 +74,8 @@ describe("Out of a body function called by", function()
         end)
         assert.same({}, w.problems)
         assert.equal(4, calls)
-        local chunks = ("64\r\n%s\r\nc8\r\n%s\r\n12c\r\n%s\r\n0\r\n\r\n"):format(("p"):rep(100), ("p"):rep(200), ("p"):rep(300))
+        local chunks = ("64\r\n%s\r\nc8\r\n%s\r\n12c\r\n%s\r\n0\r\n\r\n"):format(("p"):rep(100),
+          ("p"):rep(200), ("p"):rep(300))
         assert.equal(chunks, text:sub(text:find("\r\n\r\n", 1, true) + 4))
         conn:send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         support.pump(client, HTTPClient.STATUS_BODY)
@@ -82,7 +88,8 @@ end)
 
 -- --- methods of a script's stream
 
-local hooked = { "put_partial_data", "get_partial_data", "get_available_bytes", "poll", "get_status", "get_fd",
+local hooked = { "put_partial_data", "get_partial_data", "get_available_bytes", "poll",
+  "get_status", "get_fd",
   "get_connected_host", "get_connected_port", "disconnect_from_host" }
 
 -- A stream of the script's own around a connection. Every call of `name` runs hook() first, while there is one.
@@ -142,7 +149,10 @@ local function script_world(name, secure)
 end
 
 local function set_up(w)
-  if w.tls then assert(w.tls:connect_to_stream(w.stream, "localhost", httpclient.TLSOptions.client_unsafe()) == 0) end
+  if w.tls then
+    assert(w.tls:connect_to_stream(w.stream, "localhost",
+      httpclient.TLSOptions.client_unsafe()) == 0)
+  end
   w.client:set_connection(w.tls or w.stream)
   w.stream.hook = w.hook -- from here on the client is at work
   w.poller:add(w.client)
@@ -156,7 +166,9 @@ local function exchange(w, drive)
     drive(w)
     done = done or w.conn:handshake("step")
     return done and w.client:get_status() == HTTPClient.STATUS_CONNECTED
-  end, nil, function() return "the handshake; " .. tostring(w.client) .. " " .. select(2, w.client:get_last_error()) end)
+  end, nil, function()
+    return "the handshake; " .. tostring(w.client) .. " " .. select(2, w.client:get_last_error())
+  end)
   support.request(w.client, "POST", "/", {}, BODY)
   local head = support.until_true(function()
     drive(w)
@@ -178,7 +190,8 @@ describe("Out of a stream's method", function()
     for _, driver in ipairs(drivers) do
       -- Whom TLS is for is known to TLS itself.
       for _, secure in ipairs(name:find("connected", 1, true) and { false } or { false, true }) do
-        it(("%s called by %s%s every call is answered or refused"):format(name, driver[1], secure and " under TLS" or ""), function()
+        it(("%s called by %s%s every call is answered or refused"):format(name, driver[1], secure
+          and " under TLS" or ""), function()
           local w = script_world(name, secure)
           local in_round = false
           w.hook = function()
@@ -202,17 +215,20 @@ describe("Out of a stream's method", function()
   end
 end)
 
-describe("Out of the method of a stream under a StreamPeerTLS every call is answered or refused", function()
+describe("Out of the method of a stream under a StreamPeerTLS every call is answered or refused",
+  function()
   for _, name in ipairs(hooked) do
     it("in " .. name, function()
       local w = script_world(name, true)
       w.stream.hook = function()
         -- The client has another connection: it is free.
         reentry.make(w.problems, reentry.tls_stream_calls, w.tls, true, w)
-        do_everything({ client = HTTPClient.new(), folder = w.folder, problems = w.problems, tls = w.tls }, { stream = true })
+        do_everything({ client = HTTPClient.new(), folder = w.folder, problems = w.problems,
+          tls = w.tls }, { stream = true })
       end
       local done = false
-      assert(w.tls:connect_to_stream(w.stream, "localhost", httpclient.TLSOptions.client_unsafe()) == 0)
+      assert(w.tls:connect_to_stream(w.stream, "localhost",
+        httpclient.TLSOptions.client_unsafe()) == 0)
       support.until_true(function()
         w.tls:poll()
         done = done or w.conn:handshake("step")
@@ -345,18 +361,21 @@ describe("Out of a finalizer that comes at any allocation nothing is corrupted:"
     for _, calls in ipairs({ reentry.client_facts, reentry.client_changes }) do
       for _, call in ipairs(calls) do list[#list + 1] = call end
     end
-    torment(client, list, { folder = keep(tempdir.new()), poller = keep(httpclient.Poller.new()) }, 20)
+    torment(client, list, { folder = keep(tempdir.new()), poller = keep(httpclient.Poller.new()) },
+      20)
     client:close()
     assert.equal(HTTPClient.STATUS_DISCONNECTED, client:get_status())
   end)
 
   it("a client with an answer", function()
     for _ = 1, 10 do
-      local client, conn = world({ tls = httpclient.TLSOptions.client_unsafe(nil, { alpn = { "http/1.1" } }),
+      local client, conn = world({ tls = httpclient.TLSOptions.client_unsafe(nil,
+        { alpn = { "http/1.1" } }),
         server_tls = certs.localhost.tls() })
       support.request(client)
       support.head_of(client, conn)
-      conn:send("HTTP/1.1 200 OK\r\nServer: " .. ("s"):rep(100) .. "\r\nX-A: a\r\nX-A: b\r\nContent-Length: " .. #BODY .. "\r\n\r\n" .. BODY)
+      conn:send("HTTP/1.1 200 OK\r\nServer: " .. ("s"):rep(100)
+        .. "\r\nX-A: a\r\nX-A: b\r\nContent-Length: " .. #BODY .. "\r\n\r\n" .. BODY)
       support.pump(client, HTTPClient.STATUS_BODY)
       torment(client, reentry.client_facts, {}, 1)
       client:close()

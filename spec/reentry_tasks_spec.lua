@@ -5,8 +5,10 @@ local native = require("spec_native")
 local serve = require("spec.support.serve")
 local support = require("spec.support.client")
 
-local HTTPClient, HTTPRequest, Error = httpclient.HTTPClient, httpclient.HTTPRequest, httpclient.Error
-local async, fetch, process, run = httpclient.async, httpclient.fetch, httpclient.process, httpclient.run
+local HTTPClient, HTTPRequest, Error = httpclient.HTTPClient, httpclient.HTTPRequest,
+  httpclient.Error
+local async, fetch, process, run = httpclient.async, httpclient.fetch, httpclient.process,
+  httpclient.run
 local answer = serve.answer
 local with_server = require("spec.support.served")(after_each)
 
@@ -46,7 +48,9 @@ local calls = {
   end, own = true },
   { "another request", function(w)
     w.other_request = HTTPRequest.new()
-    w.other_request.on_request_completed = function(result, code, _, body) w.got = { result, code, body } end
+    w.other_request.on_request_completed = function(result, code, _, body)
+      w.got = { result, code, body }
+    end
     assert(w.other_request:request(w.inner) == 0)
   end, check = function(w)
     run()
@@ -106,7 +110,8 @@ local calls = {
 local IS_51 = _VERSION == "Lua 5.1" and not rawget(_G, "jit")
 local OUT_OF_PLACE = "can't be called from inside a task or a callback"
 local no_scheduler_within = { process = true, ["process(0)"] = true, run = true }
-local waits_for_tasks = { ["wait for another"] = true, ["wait a while for another"] = true, ["wait for itself"] = true,
+local waits_for_tasks = { ["wait for another"] = true, ["wait a while for another"] = true,
+  ["wait for itself"] = true,
   ["another request's await"] = true, ["its request's await"] = true }
 
 -- The message with which the call is refused; nil: it works. `way` is the callback, `driver` who has called it.
@@ -115,7 +120,9 @@ local function refusal(name, way, driver)
   if no_scheduler_within[name] then
     return in_task and OUT_OF_PLACE or nil
   elseif name == "next_frame" then
-    if way.kind == "waiter" or way.kind == "body" or not driver.scheduled then return "is for tasks" end
+    if way.kind == "waiter" or way.kind == "body" or not driver.scheduled then
+      return "is for tasks"
+    end
     return (way.below_c or (way.kind == "metamethod" and IS_51)) and "can't wait here" or nil
   elseif way.kind == "body" and driver.scheduled and waits_for_tasks[name] then
     return OUT_OF_PLACE
@@ -128,7 +135,8 @@ end
 local function ending(name, way, driver)
   if name == "yield" then
     local has_place = (driver.scheduled and way.kind ~= "waiter") or driver.is_coroutine
-    local can = has_place and way.kind ~= "body" and not way.below_c and not (way.kind == "metamethod" and IS_51)
+    local can = has_place and way.kind ~= "body" and not way.below_c
+      and not (way.kind == "metamethod" and IS_51)
     return not can and "yield" or nil
   elseif name == "cancel of itself" then
     return "the task was cancelled"
@@ -170,7 +178,9 @@ local function hook_for(w, call, way, driver)
     else
       local ok, message = pcall(call[2], w)
       local is_right = ok == not expected and (ok or tostring(message):find(expected, 1, true))
-      if not is_right then w.problem = ("expected %s, got %s"):format(expected or "success", tostring(message)) end
+      if not is_right then
+        w.problem = ("expected %s, got %s"):format(expected or "success", tostring(message))
+      end
     end
     w.is_over = true
   end
@@ -204,7 +214,8 @@ end
 local function test_all(way, driver, cell)
   local problems = {}
   for _, call in ipairs(calls) do
-    if (not call.own or (driver.scheduled and way.kind ~= "waiter")) and (not call.request or way.is_request) then
+    if (not call.own or (driver.scheduled and way.kind ~= "waiter"))
+      and (not call.request or way.is_request) then
       local w = new_world(way)
       finally(function() httpclient.set_waiter(nil) end)
       local problem = cell(w, call)
@@ -274,7 +285,8 @@ end
 
 local drivers = {
   { "fetch", fn = function(_, fn) return fn() end },
-  { "fetch in a coroutine", is_coroutine = true, fn = function(_, fn) return resume_to_the_end(fn) end },
+  { "fetch in a coroutine", is_coroutine = true,
+    fn = function(_, fn) return resume_to_the_end(fn) end },
   { "run", scheduled = true, fn = function(w, fn)
     w.own = async(fn)
     run()
@@ -294,13 +306,16 @@ local drivers = {
 describe("Every call of tasks is answered or refused out of", function()
   for _, way in ipairs(ways) do
     for _, driver in ipairs(drivers) do
-      if way.kind ~= "waiter" or driver.is_waiting ~= false then -- the waiter may have nothing to do there
+      if way.kind ~= "waiter"
+        or driver.is_waiting ~= false then -- the waiter may have nothing to do there
         it(("%s, called by %s"):format(way[1], driver[1]), function()
           test_all(way, driver, function(w, call)
             local options = way.options(hook_for(w, call, way, driver))
             return check_after(w, call, ending(call[1], way, driver), pcall(driver.fn, w, function()
               local response, message = fetch(w.outer, options)
-              if response and response.body ~= (options.on_data and "" or "outer") then return nil, "a wrong body" end
+              if response and response.body ~= (options.on_data and "" or "outer") then
+                return nil, "a wrong body"
+              end
               return response, message
             end))
           end)
@@ -319,7 +334,8 @@ local request_ways = {
   { "a connected handler", kind = "callback", is_completion = true, set = function(request, hook)
     request:connect("request_completed", hook)
   end },
-  { "on_progress", kind = "callback", set = function(request, hook) request.on_progress = hook end },
+  { "on_progress", kind = "callback",
+    set = function(request, hook) request.on_progress = hook end },
   { "a body function", kind = "body", content = 2, set = function() end },
 }
 
@@ -350,23 +366,30 @@ local function request_cell(w, call, way, driver)
     completions[#completions + 1] = { result, code, body }
   end)
   local is_pulled = way.kind == "body"
-  assert(request:request(w.outer, is_pulled and { "Content-Length: 2" } or {}, is_pulled and "POST" or "GET",
+  assert(request:request(w.outer, is_pulled and { "Content-Length: 2" } or {}, is_pulled and "POST"
+    or "GET",
     is_pulled and pull(hook) or nil) == Error.OK)
   local how, raised = request_ending(call, way)
-  local ok, message = pcall(driver.fn, w, function() return completions[1] or how == "none" and w.count end)
+  local ok, message = pcall(driver.fn,
+    w, function() return completions[1] or how == "none" and w.count end)
   local ran, later = pcall(run)
   if not ran then ok, message = ran, later end
   if ok == (raised ~= nil) or (raised and not tostring(message):find(raised, 1, true)) then
     return ("expected %s to be raised, got %s"):format(tostring(raised), tostring(message))
   end
   local first = completions[1] or {}
-  local got = first[1] == nil and "none" or first[1] == 0 and first[3] == "outer" and "seen" or "failed"
-  if got ~= how then return ("expected completion %s, got %s, result %s"):format(how, got, tostring(first[1])) end
+  local got = first[1] == nil and "none" or first[1] == 0 and first[3] == "outer" and "seen"
+    or "failed"
+  if got ~= how then
+    return ("expected completion %s, got %s, result %s"):format(how, got, tostring(first[1]))
+  end
   if call[1] == "its request" then
     local last = completions[2]
     local has_worked = w.code == Error.OK and last and last[3] == "inner"
     if way.is_completion and not has_worked then return "no second request" end
-    if not way.is_completion and w.code ~= Error.ERR_BUSY then return "not busy, but " .. tostring(w.code) end
+    if not way.is_completion and w.code ~= Error.ERR_BUSY then
+      return "not busy, but " .. tostring(w.code)
+    end
   end
   return check_after(w, call, nil, true, true)
 end

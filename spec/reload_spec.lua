@@ -104,7 +104,8 @@ describe("A half that is loaded anew", function()
   end)
 
   it("cancels, and counts one pool of connections", function()
-    local server = with_server({ { { send = answer("one"), content = 0 }, { gate = "never", send = answer("two") } } })
+    local server = with_server({ { { send = answer("one"), content = 0 },
+      { gate = "never", send = answer("two") } } })
     httpclient.pool.close_idle()
     assert(httpclient.fetch(server:url()))
     httpclient.pool.max_idle = 31
@@ -123,7 +124,8 @@ describe("A half that is loaded anew", function()
   it("keeps a connection for the TLSOptions that it was made with", function()
     local certs = require("spec.support.certs")
     local tls = { tls = certs.localhost }
-    local server = with_server({ { { send = answer("a"), content = 0 }, { send = answer("b"), content = 0 } },
+    local server = with_server({ { { send = answer("a"), content = 0 },
+      { send = answer("b"), content = 0 } },
       { answer("c") } }, tls)
     local unsafe = httpclient.TLSOptions.client_unsafe()
     assert(httpclient.fetch(server:url(), { tls_options = unsafe }))

@@ -23,7 +23,8 @@ describe("fetch's response", function()
     assert.same({}, response:header_values(""))
     local ok, message = pcall(response.header_values, response)
     assert.is_false(ok)
-    assert.truthy(message:find("bad argument #1 to 'header_values' (string expected, got nil)", 1, true), message)
+    assert.truthy(message:find("bad argument #1 to 'header_values' (string expected, got nil)", 1,
+      true), message)
   end
 
   it("joins values with commas, but for Set-Cookie", function()
@@ -49,15 +50,19 @@ describe("fetch's response", function()
   end)
 
   local sizes = {
-    { "Content-Length: 5", 5 }, { "Content-Length: 5, 5", 5 }, { "X: 1", -1 }, { "Content-Length: x", -1 }, { "Content-Length: 5, 6", -1 },
-    { "Transfer-Encoding: chunked", -1 }, { "Content-Length: 5\r\nTransfer-Encoding: chunked", -1 }, { "Content-Length: 5000000000", 5e9 },
+    { "Content-Length: 5", 5 }, { "Content-Length: 5, 5", 5 }, { "X: 1", -1 },
+    { "Content-Length: x", -1 }, { "Content-Length: 5, 6", -1 },
+    { "Transfer-Encoding: chunked", -1 }, { "Content-Length: 5\r\nTransfer-Encoding: chunked", -1 },
+    { "Content-Length: 5000000000", 5e9 },
   }
   for _, case in ipairs(sizes) do
-    it(("says to HEAD with '%s' that the size is %.0f"):format(case[1]:gsub("\r\n", " "), case[2]), function()
+    it(("says to HEAD with '%s' that the size is %.0f"):format(case[1]:gsub("\r\n", " "),
+      case[2]), function()
       local head = "HTTP/1.1 200 OK\r\n" .. case[1] .. "\r\n\r\n"
       local server = with_server({ { head } })
       local totals = {}
-      local response = assert(fetch(server:url("/"), { method = "HEAD", body = "a", body_size_limit = 10,
+      local response = assert(fetch(server:url("/"),
+        { method = "HEAD", body = "a", body_size_limit = 10,
         on_progress = function(_, total) totals[#totals + 1] = total end }))
       assert.equal(case[2], response.body_size)
       assert.equal("", response.body)
@@ -101,7 +106,8 @@ describe("fetch's own limits of time", function()
   it("can be set, and switched off with 0", function()
     local server = with_server({ { serve.answer("a") } })
     local limits = seen(function()
-      assert(fetch(server:url("/"), { connect_timeout = 0, response_timeout = 7, idle_timeout = 0 }))
+      assert(fetch(server:url("/"),
+        { connect_timeout = 0, response_timeout = 7, idle_timeout = 0 }))
     end)
     assert.same({ 0, 7, 0 }, limits)
   end)

@@ -10,7 +10,9 @@ local keep, _, world = require("spec.support.world")(after_each)
 -- How somebody waits for the client, in steps of some seconds.
 local ways = {
   wait = function(client) return function(seconds) client:wait(seconds) end end,
-  wait_any = function(client) return function(seconds) HTTPClient.wait_any({ client }, seconds) end end,
+  wait_any = function(client)
+    return function(seconds) HTTPClient.wait_any({ client }, seconds) end
+  end,
   Poller = function(client)
     local poller = keep(httpclient.Poller.new())
     poller:add(client)

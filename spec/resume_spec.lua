@@ -52,7 +52,8 @@ end
 
 local function partial(text, range, more)
   local line = range and ("Content-Range: %s\r\n"):format(range) or ""
-  return ("HTTP/1.1 206 Partial\r\nContent-Length: %d\r\n%s%s%s\r\n"):format(#text, line, tagged, more or "") .. text
+  return ("HTTP/1.1 206 Partial\r\nContent-Length: %d\r\n%s%s%s\r\n"):format(#text, line, tagged,
+    more or "") .. text
 end
 
 local function resume(server, more)
@@ -67,12 +68,15 @@ describe("a rest that does not fit to the part", function()
   local gzip = "Content-Encoding: gzip\r\n"
   local zipped = pipe({ "gzip", "-c" }, "def")
   local boundary = "--b\r\nContent-Type: text/plain\r\nContent-Range: bytes 3-5/6\r\n\r\ndef\r\n--b--\r\n"
-  local unsized = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" .. tagged .. "\r\n3\r\nabc\r\n"
+  local unsized = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" .. tagged
+    .. "\r\n3\r\nabc\r\n"
   local cases = {
     ["coded"] = { partial(zipped, ("bytes 3-%d/%d"):format(2 + #zipped, 3 + #zipped), gzip) },
     ["coded, of the same size"] = { partial("xyz", "bytes 3-5/6", gzip) },
-    ["coded otherwise"] = { partial("xyz", "bytes 3-5/6", "Content-Encoding: br\r\n"), first = cut_short(gzip) },
-    ["not coded, behind what was coded"] = { partial("xyz", "bytes 3-5/6"), first = cut_short(gzip) },
+    ["coded otherwise"] = { partial("xyz", "bytes 3-5/6", "Content-Encoding: br\r\n"),
+      first = cut_short(gzip) },
+    ["not coded, behind what was coded"] = { partial("xyz", "bytes 3-5/6"),
+      first = cut_short(gzip) },
     ["the end before the beginning"] = { partial("", "bytes 3-2/6") },
     ["the end behind the whole"] = { partial("defghi", "bytes 3-8/6") },
     ["the end at the size of the whole"] = { partial("defg", "bytes 3-6/6") },
@@ -86,7 +90,8 @@ describe("a rest that does not fit to the part", function()
     ["in another unit"] = { partial("def", "items 3-5/6") },
     ["without a range"] = { partial("def") },
     ["with two ranges"] = { partial("def", "bytes 3-5/6\r\nContent-Range: bytes 0-5/6") },
-    ["in several parts"] = { partial(boundary, nil, "Content-Type: multipart/byteranges; boundary=b\r\n") },
+    ["in several parts"] = { partial(boundary, nil,
+      "Content-Type: multipart/byteranges; boundary=b\r\n") },
     ["with no positions"] = { partial("def", "bytes */6") },
     ["without the end"] = { partial("def", "bytes 3-/6") },
     ["without the size"] = { partial("def", "bytes 3-5") },
@@ -96,7 +101,8 @@ describe("a rest that does not fit to the part", function()
   }
   for what, case in pairs(cases) do
     it("is not put behind it: " .. what, function()
-      local server = with_server({ { case.first or cut_short() }, { case[1], answer("uvwxyz", tagged) } })
+      local server = with_server({ { case.first or cut_short() },
+        { case[1], answer("uvwxyz", tagged) } })
       assert.is_nil((resume(server)))
       assert_left("file.part", "file.part.info")
       local response, message = resume(server)
@@ -113,8 +119,10 @@ describe("a rest that fits to the part", function()
   local cases = {
     ["with the unit in capitals"] = { partial("def", "BYTES 3-5/6") },
     ["of a whole whose size was known before"] = { partial("def", "bytes 3-5/*") },
-    ["in the identity coding"] = { partial("def", "bytes 3-5/6", "Content-Encoding: identity\r\n") },
-    ["coded like the part"] = { partial("def", "bytes 3-5/6", "Content-Encoding: GZIP\r\n"), "Content-Encoding: gzip\r\n" },
+    ["in the identity coding"] = { partial("def", "bytes 3-5/6",
+      "Content-Encoding: identity\r\n") },
+    ["coded like the part"] = { partial("def", "bytes 3-5/6", "Content-Encoding: GZIP\r\n"),
+      "Content-Encoding: gzip\r\n" },
     ["in chunks"] = { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-5/6\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n0\r\n\r\n" },
     ["to the end of the connection"] = { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-5/6\r\n\r\ndef" },
   }
@@ -130,7 +138,8 @@ describe("a rest that fits to the part", function()
 
   it("is kept as far as it came", function()
     local server = with_server({ { cut_short() },
-      { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-5/6\r\n" .. tagged .. "\r\nde" }, { partial("f", "bytes 5-5/6") } })
+      { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-5/6\r\n" .. tagged .. "\r\nde" },
+      { partial("f", "bytes 5-5/6") } })
     assert.is_nil((resume(server)))
     local response, message, code = resume(server)
     assert.is_nil(response)
@@ -156,14 +165,16 @@ describe("a rest that is longer than its range", function()
   local cases = {
     ["with a Content-Length"] = partial("defEXTRA", "bytes 3-5/6"),
     ["in one chunk"] = head .. "Transfer-Encoding: chunked\r\n\r\n8\r\ndefEXTRA\r\n0\r\n\r\n",
-    ["in a chunk more"] = head .. "Transfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n5\r\nEXTRA\r\n0\r\n\r\n",
+    ["in a chunk more"] = head
+      .. "Transfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n5\r\nEXTRA\r\n0\r\n\r\n",
     ["to the end of the connection"] = head .. "\r\ndefEXTRA",
     ["without an end"] = head .. "Content-Length: 1000000\r\n\r\ndefEXTRA",
     ["and ends before the whole"] = partial("deEXTRA", "bytes 3-4/6"),
   }
   for what, text in pairs(cases) do
     it("is told as that, and nothing of it stays: " .. what, function()
-      local server = with_server({ { cut_short() }, { { send = text, ending = "close" } }, { answer("uvwxyz", tagged) } })
+      local server = with_server({ { cut_short() }, { { send = text, ending = "close" } },
+        { answer("uvwxyz", tagged) } })
       assert.is_nil((resume(server)))
       local response, message, code = resume(server)
       assert.is_nil(response)
@@ -201,7 +212,8 @@ end)
 describe("a request that has no rest", function()
   it("is any but GET: all is fetched, and what an earlier GET has left stays", function()
     for _, method in ipairs({ "POST", "PUT", "DELETE", "OPTIONS" }) do
-      local server = with_server({ { cut_short() }, { answer("posted", tagged) }, { partial("def", "bytes 3-5/6") } })
+      local server = with_server({ { cut_short() }, { answer("posted", tagged) },
+        { partial("def", "bytes 3-5/6") } })
       assert.is_nil((resume(server)))
       assert.equal(200, assert(resume(server, { method = method, body = "x" })).status)
       assert.is_nil(server:requests()[2]:find("Range", 1, true), method)
@@ -243,7 +255,8 @@ end)
 
 describe("progress of a resumed download", function()
   it("does not count the part where the answer is an error's page", function()
-    local server = with_server({ { cut_short() }, { "HTTP/1.1 404 Not\r\nContent-Length: 4\r\n\r\nsome" } })
+    local server = with_server({ { cut_short() },
+      { "HTTP/1.1 404 Not\r\nContent-Length: 4\r\n\r\nsome" } })
     assert.is_nil((resume(server)))
     local last
     local response = assert(resume(server, { on_progress = function(...)

@@ -9,10 +9,12 @@ local tempdir = require("spec.support.tempdir")
 local keep = kept(after_each)
 
 -- Names below /tmp in the environment keep the runner from mounting on it.
-local mounts = { ["with a /tmp of its own, where it may have one,"] = "", ["without a mount"] = "/tmp/none/?.lua" }
+local mounts = { ["with a /tmp of its own, where it may have one,"] = "",
+  ["without a mount"] = "/tmp/none/?.lua" }
 
 local function environment(leave, more)
-  local env = { LEAVE = leave, LUA_PATH = "", TMPDIR = keep(tempdir.new()).path, BUILD = program.build() }
+  local env = { LEAVE = leave, LUA_PATH = "", TMPDIR = keep(tempdir.new()).path,
+    BUILD = program.build() }
   for name, value in pairs(more or {}) do
     env[name] = value
   end
@@ -42,7 +44,8 @@ for what, path in pairs(mounts) do
       assert.equal(0, result.code, result.out)
       assert.truthy(result.out:find("\n1 passed, 0 failed\n$"), result.out)
     end)
-    for leave, name in pairs({ name = "lua_%w+", name_of_a_child = "lua_%w+", folder = "httpclient%-spec%.%w+" }) do
+    for leave, name in pairs({ name = "lua_%w+", name_of_a_child = "lua_%w+",
+      folder = "httpclient%-spec%.%w+" }) do
       it("fails when it leaves a file, which is named: " .. leave, function()
         local result = run(leave, { LUA_PATH = path })
         assert.equal(1, result.code)
@@ -75,10 +78,12 @@ end)
 
 describe("a run", function()
   for name, signal in pairs({ SIGHUP = 1, SIGINT = 2, SIGTERM = 15 }) do
-    it("that " .. name .. " ends takes with it what its jobs have started, and its files", function()
+    it("that " .. name
+      .. " ends takes with it what its jobs have started, and its files", function()
       local listener = keep(native.listen({}))
       local env = environment("itself", { LEAVE_PORT = tostring(listener:port()) })
-      local runner = keep(assert(native.spawn(argv(), { env = env, stdout = "pipe", stderr = "stdout" })))
+      local runner = keep(assert(native.spawn(argv(),
+        { env = env, stdout = "pipe", stderr = "stdout" })))
       local conn = keep(assert(listener:accept()))
       local daemon = assert(conn:recv_until("\n")):match("%d+")
       assert.is_true(is_alive(daemon))
@@ -96,7 +101,8 @@ describe("a run", function()
     local commands = [[
       cp --parents spec/run spec/support/leftovers.sh spec/support/with_tmp "$1" && cp "$2" "$1/job" && cd "$1" && git init -q . &&
       chmod +x job && mkdir build && echo >build/flags && echo /build/ >.gitignore && git add -A && env -u SPEC_JOB spec/run c:./job]]
-    local job = keep(tempdir.new()):write("job", "#!/bin/sh\n" .. script .. "\necho 1 passed, 0 failed\n")
+    local job = keep(tempdir.new()):write("job", "#!/bin/sh\n" .. script
+      .. "\necho 1 passed, 0 failed\n")
     return program.run({ "sh", "-c", commands, "sh", folder.path, job }, { merge = true })
   end
   local has_git = native.spawn({ "git", "--version" }, { stdout = "pipe" })

@@ -84,7 +84,8 @@ describe("a stream that the script connected", function()
     assert.equal("127.0.0.1", (client:get_remote_address()))
     for i = 1, 2 do
       support.request(client, "GET", "/" .. i)
-      assert.truthy(head_of(client, conn):find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n", 1, true))
+      assert.truthy(head_of(client, conn):find("\r\nHost: 127.0.0.1:" .. listener:port() .. "\r\n",
+        1, true))
       conn:send(OK .. "Content-Length: 1\r\n\r\n" .. i)
       support.pump(client, HTTPClient.STATUS_BODY)
       assert.equal(tostring(i), (support.read_all(client)))
@@ -101,7 +102,8 @@ describe("a stream that the script connected", function()
     assert.equal("STATUS_CONNECTED", status_of(client))
     support.request(client)
     local conn = keep(support.accept(listener, client))
-    assert.truthy(head_of(client, conn):find("\r\nHost: localhost:" .. listener:port() .. "\r\n", 1, true))
+    assert.truthy(head_of(client, conn):find("\r\nHost: localhost:" .. listener:port() .. "\r\n", 1,
+      true))
   end)
 
   it("keeps requests and TLS back while bytes of put_data have not left", function()
@@ -144,16 +146,19 @@ describe("a stream that the script connected", function()
     { "the name that would be verified", "a.test", false, "a.test" },
     { "an address that is verified", "127.0.0.1", { certs.ca.cert }, "127.0.0.1" },
     { "an IPv6 address", "::1", false, "[::1]" },
-    { "the name that an override stands in for", "a.test", { certs.ca.cert, "localhost" }, "a.test" },
+    { "the name that an override stands in for", "a.test", { certs.ca.cert, "localhost" },
+      "a.test" },
     { "that of the stream below, for want of a name", "", false, "127.0.0.1" },
-    { "that of the stream below, for want of a name but the override", "", { certs.ca.cert, "localhost" }, "127.0.0.1" },
+    { "that of the stream below, for want of a name but the override", "",
+      { certs.ca.cert, "localhost" }, "127.0.0.1" },
   }
   for _, case in ipairs(names) do
     it("can be a StreamPeerTLS, with the Host of " .. case[1], function()
       local listener = listen()
       local peer, conn = tcp(listener)
       local tls = StreamPeerTLS.new()
-      local options = case[3] and httpclient.TLSOptions.client(unpack(case[3])) or httpclient.TLSOptions.client_unsafe()
+      local options = case[3] and httpclient.TLSOptions.client(unpack(case[3]))
+        or httpclient.TLSOptions.client_unsafe()
       assert.equal(Error.OK, (tls:connect_to_stream(peer, case[2], options)))
       conn:starttls(case[2] == "127.0.0.1" and certs.ip_only.tls() or certs.localhost.tls())
       support.until_true(function()
@@ -163,7 +168,8 @@ describe("a stream that the script connected", function()
       local client = over(tls)
       support.request(client)
       local head = head_of(client, conn)
-      assert.truthy(head:find("\r\nHost: " .. case[4] .. ":" .. listener:port() .. "\r\n", 1, true), head)
+      assert.truthy(head:find("\r\nHost: " .. case[4] .. ":" .. listener:port() .. "\r\n", 1, true),
+        head)
       conn:send(OK .. "Content-Length: 2\r\n\r\nhi")
       support.pump(client, HTTPClient.STATUS_BODY)
       assert.equal("hi", (support.read_all(client)))
@@ -304,14 +310,16 @@ describe("set_connection", function()
     end },
     { "a stream whose methods know its client", function()
       local client = HTTPClient.new()
-      local peer = streams.served(streams.numbering, { get_connected_host = function() return client and "table.test" end })
+      local peer = streams.served(streams.numbering,
+        { get_connected_host = function() return client and "table.test" end })
       client:set_connection(peer)
       assert.equal("1", streams.ask(client))
       return client, peer
     end },
     { "a StreamPeerTLS over a stream that knows both", function()
       local peer, tls = streams.served(function() return "" end), StreamPeerTLS.new()
-      assert.equal(Error.OK, (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client_unsafe())))
+      assert.equal(Error.OK,
+        (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client_unsafe())))
       tls:poll()
       peer.client, peer.tls = HTTPClient.new(), tls
       peer.client:set_connection(tls)
@@ -320,7 +328,8 @@ describe("set_connection", function()
       return peer.client, peer, tls
     end },
     { "a client that failed over a stream that knows it", function()
-      local peer = streams.served(streams.numbering, { put_partial_data = function() error("no ink") end })
+      local peer = streams.served(streams.numbering,
+        { put_partial_data = function() error("no ink") end })
       peer.client = HTTPClient.new()
       peer.client:set_connection(peer)
       assert.is_nil((streams.ask(peer.client)))
@@ -353,7 +362,8 @@ describe("set_connection", function()
       end
       function peer.get_partial_data(_, n) return wire:get_partial_data(n) end
       local tls = StreamPeerTLS.new()
-      assert.equal(Error.OK, (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client(certs.ca.cert,
+      assert.equal(Error.OK,
+        (tls:connect_to_stream(peer, "localhost", httpclient.TLSOptions.client(certs.ca.cert,
         nil, { max_version = "1.2" }))))
       conn:starttls(certs.localhost.tls())
       support.until_true(function()

@@ -93,25 +93,45 @@ describe("a table as connection", function()
   local bad = {
     { "raises while it sends", { put_partial_data = function() error("no ink") end }, "no ink" },
     { "raises a table while it sends", { put_partial_data = function() error({}) end }, "stream" },
-    { "raises while it receives", { get_partial_data = function() error("no paper") end, get_available_bytes = false }, "no paper" },
+    { "raises while it receives", { get_partial_data = function() error("no paper") end,
+      get_available_bytes = false }, "no paper" },
     { "raises in poll", { poll = function() error("no power") end }, "no power" },
     { "raises in get_status", { get_status = function() error("no state") end }, "no state" },
-    { "answers sending with an Error", { put_partial_data = function() return Error.ERR_CONNECTION_ERROR, 0, "line cut" end }, "line cut" },
-    { "answers receiving with an Error", { get_partial_data = function() return Error.FAILED, "" end, get_available_bytes = false }, "get_partial_data" },
+    { "answers sending with an Error",
+      { put_partial_data = function() return Error.ERR_CONNECTION_ERROR, 0, "line cut" end },
+      "line cut" },
+    { "answers receiving with an Error",
+      { get_partial_data = function() return Error.FAILED, "" end, get_available_bytes = false },
+      "get_partial_data" },
     { "answers sending with nothing", { put_partial_data = function() end }, "put_partial_data" },
-    { "answers sending with a string", { put_partial_data = function() return "ok" end }, "put_partial_data" },
-    { "says that it sent more than there was", { put_partial_data = function(_, d) return 0, #d + 1 end }, "put_partial_data" },
-    { "says that it sent less than nothing", { put_partial_data = function() return 0, -1 end }, "put_partial_data" },
-    { "says that it sent half a byte", { put_partial_data = function() return 0, 0.5 end }, "put_partial_data" },
-    { "gives more than was asked for", { get_partial_data = function(_, n) return 0, ("x"):rep(n + 1) end, get_available_bytes = false }, "more than was asked" },
-    { "gives a table", { get_partial_data = function() return 0, {} end, get_available_bytes = false }, "get_partial_data" },
-    { "gives a number", { get_partial_data = function() return 0, 5 end, get_available_bytes = false }, "get_partial_data" },
-    { "answers receiving with nothing", { get_partial_data = function() end, get_available_bytes = false }, "get_partial_data" },
+    { "answers sending with a string", { put_partial_data = function() return "ok" end },
+      "put_partial_data" },
+    { "says that it sent more than there was",
+      { put_partial_data = function(_, d) return 0, #d + 1 end }, "put_partial_data" },
+    { "says that it sent less than nothing", { put_partial_data = function() return 0, -1 end },
+      "put_partial_data" },
+    { "says that it sent half a byte", { put_partial_data = function() return 0, 0.5 end },
+      "put_partial_data" },
+    { "gives more than was asked for",
+      { get_partial_data = function(_, n) return 0, ("x"):rep(n + 1) end,
+        get_available_bytes = false }, "more than was asked" },
+    { "gives a table",
+      { get_partial_data = function() return 0, {} end, get_available_bytes = false },
+      "get_partial_data" },
+    { "gives a number",
+      { get_partial_data = function() return 0, 5 end, get_available_bytes = false },
+      "get_partial_data" },
+    { "answers receiving with nothing",
+      { get_partial_data = function() end, get_available_bytes = false }, "get_partial_data" },
     { "yields", { put_partial_data = function() coroutine.yield() end }, "stream's method" },
-    { "answers poll with an Error", { poll = function() return Error.ERR_CONNECTION_ERROR, "cable pulled" end }, "cable pulled" },
-    { "answers poll with an Error alone", { poll = function() return Error.ERR_CONNECTION_ERROR end }, "stream's poll: " },
-    { "answers with a code that is no Error", { put_partial_data = function() return -7, 0, "code from below" end }, "code from below" },
-    { "answers with a code above all Errors", { put_partial_data = function() return 4711, 0, "code from above" end }, "code from above" },
+    { "answers poll with an Error",
+      { poll = function() return Error.ERR_CONNECTION_ERROR, "cable pulled" end }, "cable pulled" },
+    { "answers poll with an Error alone",
+      { poll = function() return Error.ERR_CONNECTION_ERROR end }, "stream's poll: " },
+    { "answers with a code that is no Error",
+      { put_partial_data = function() return -7, 0, "code from below" end }, "code from below" },
+    { "answers with a code above all Errors",
+      { put_partial_data = function() return 4711, 0, "code from above" end }, "code from above" },
     { "loses its method to send", { put_partial_data = function(self)
       self.put_partial_data = nil
       return 0, 1
@@ -123,11 +143,14 @@ describe("a table as connection", function()
     { "has a status that is none", { get_status = function() return 12345 end }, "not connected" },
     { "has a status below all", { get_status = function() return -2 end }, "not connected" },
     { "is not connected", { get_status = function() return 3 end }, "not connected" },
-    { "ends", { get_partial_data = function() return Error.ERR_FILE_EOF, "" end, get_available_bytes = false }, "closed" },
-    { "names a host that is none", { get_connected_host = function() return "a b\r\nX: y" end }, false },
+    { "ends", { get_partial_data = function() return Error.ERR_FILE_EOF, "" end,
+      get_available_bytes = false }, "closed" },
+    { "names a host that is none", { get_connected_host = function() return "a b\r\nX: y" end },
+      false },
   }
   for _, case in ipairs(bad) do
-    it("that " .. case[1] .. " ends in CONNECTION_ERROR with a message, never in a Lua error", function()
+    it("that " .. case[1]
+      .. " ends in CONNECTION_ERROR with a message, never in a Lua error", function()
       for _, blocking in ipairs({ false, true }) do
         local client = over(streams.served(streams.numbering, case[2]))
         client.blocking_mode_enabled = blocking
@@ -154,7 +177,8 @@ describe("a table as connection", function()
   it("that uses its own client is refused there, and the client goes on", function()
     local client, refusals = nil, 0
     local peer = streams.served(streams.numbering)
-    for _, name in ipairs({ "put_partial_data", "get_partial_data", "get_available_bytes", "get_connected_host" }) do
+    for _, name in ipairs({ "put_partial_data", "get_partial_data", "get_available_bytes",
+      "get_connected_host" }) do
       local method = peer[name]
       peer[name] = function(...)
         for _, call in ipairs({ "poll", "close", "read_response_body_chunk", "wait" }) do
@@ -213,7 +237,9 @@ describe("a table as connection", function()
   end)
 
   it("ends a body to its end", function()
-    local peer = streams.served(function(sent) return sent ~= "" and OK .. "\r\nall of it" or "" end)
+    local peer = streams.served(function(sent)
+      return sent ~= "" and OK .. "\r\nall of it" or ""
+    end)
     local receive = peer.get_partial_data
     function peer:get_partial_data(n)
       local code, data = receive(self, n)
@@ -226,10 +252,13 @@ describe("a table as connection", function()
     assert.is_true(peer.closed)
   end)
 
-  it("gets the framing of a body function's chunks whole, however little it takes at a time", function()
+  it("gets the framing of a body function's chunks whole, however little it takes at a time",
+    function()
     local expected = "5\r\nhello\r\n1\r\n \r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"
     for most = 1, 40 do
-      local peer = streams.served(function(sent) return sent:find("0\r\n\r\n$") and streams.numbering("\r\n\r\n") or "" end)
+      local peer = streams.served(function(sent)
+        return sent:find("0\r\n\r\n$") and streams.numbering("\r\n\r\n") or ""
+      end)
       function peer:put_partial_data(data)
         self.sent = self.sent .. data:sub(1, most)
         return 0, math.min(most, #data)
@@ -244,7 +273,9 @@ describe("a table as connection", function()
   end)
 
   it("sends body functions and large bodies", function()
-    local function whole(sent) return sent:find("0\r\n\r\n$") and streams.numbering("\r\n\r\n") or "" end
+    local function whole(sent)
+      return sent:find("0\r\n\r\n$") and streams.numbering("\r\n\r\n") or ""
+    end
     local peer = streams.served(whole)
     local client = over(peer)
     local left = { "abc", "def" }
@@ -253,7 +284,9 @@ describe("a table as connection", function()
     assert.truthy(peer.sent:find("\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n", 1, true), peer.sent)
     client:close()
     local large = ("0123456789abcdef"):rep(65536 / 4)
-    peer = streams.served(function(sent) return sent:sub(-#large) == large and streams.numbering("\r\n\r\n") or "" end)
+    peer = streams.served(function(sent)
+      return sent:sub(-#large) == large and streams.numbering("\r\n\r\n") or ""
+    end)
     client = over(peer)
     support.request(client, "POST", "/", {}, large)
     support.pump(client, HTTPClient.STATUS_BODY)

@@ -71,7 +71,8 @@ describe("an upload that the server refuses", function()
       assert(file:seek("set", SIZE - 1)) -- a sparse one: nothing is written but its end
       assert(file:write("x") and file:close())
       local script = folder:write("upload.lua", PRELUDE .. body .. "print('alive')\n")
-      local run = program.run(program.lua(script, tostring(server:port()), folder:file("body"), tostring(TRIES)))
+      local run = program.run(program.lua(script, tostring(server:port()), folder:file("body"),
+        tostring(TRIES)))
       assert.same({ code = 0, out = "alive\n", err = "" }, run)
     end)
   end
@@ -80,7 +81,8 @@ end)
 describe("a body that goes to a pipe", function()
   -- stdio takes all of what it was given, and meets the end when it makes room for it.
   for _, buffering in ipairs({ "no", "line", "full" }) do
-    it(("does not end the program when its reader goes, with buffering %q"):format(buffering), function()
+    it(("does not end the program when its reader goes, with buffering %q"):format(buffering),
+      function()
       local folder = tempdir.new()
       local server = assert(native.script({
         { "repeat", 5, {

@@ -15,7 +15,8 @@ end
 
 describe("A soak", function()
   it("of " .. requests .. " requests brings every content, and leaves nothing behind", function()
-    local report = soak.run({ requests = requests, seed = tonumber(os.getenv("SOAK_SEED")) or 20240229,
+    local report = soak.run({ requests = requests, seed = tonumber(os.getenv("SOAK_SEED"))
+      or 20240229,
       tell = requests > 10000 and function(text) print("note: " .. text) end or nil })
     print(("note: %d right, %d broken on purpose"):format(report.right, report.broken))
     assert.equal(requests, report.right + report.broken)
@@ -26,7 +27,8 @@ describe("A soak", function()
     local first, last = math.ceil(count / 4), math.ceil(count * 3 / 4)
     assert.equal(samples[first].descriptors, samples[count].descriptors)
     for _, name in ipairs({ "memory", "allocated", "lua" }) do
-      local before, after = mean(samples, first, math.ceil(count / 2), name), mean(samples, last, count, name)
+      local before, after = mean(samples, first, math.ceil(count / 2), name),
+        mean(samples, last, count, name)
       print(("note: %s %.2f MB, then %.2f MB"):format(name, before / 1048576, after / 1048576))
       assert.is_true(after - before < limits[name] or not measured, name .. " grows")
     end

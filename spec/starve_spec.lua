@@ -192,7 +192,8 @@ local scenarios = {
 local function complete(scenario)
   local setup = SETUP .. scenario.setup
   if scenario.with_identity then
-    setup = SETUP .. scenario.setup:format(scenario.tls and certs.ca.cert or certs.localhost.cert, certs.localhost.key)
+    setup = SETUP .. scenario.setup:format(scenario.tls and certs.ca.cert or certs.localhost.cert,
+      certs.localhost.key)
   end
   return { setup = setup, trial = scenario.trial, after = scenario.after }
 end
@@ -213,7 +214,9 @@ local function round(scenario, at, width)
   local stop = serve(task, scenario)
   local fired, message = native.starve(task)
   stop()
-  if fired == nil then error(("allocation %d, %d in a row: afterwards: %s"):format(at, width, message), 2) end
+  if fired == nil then
+    error(("allocation %d, %d in a row: afterwards: %s"):format(at, width, message), 2)
+  end
   return fired, message
 end
 

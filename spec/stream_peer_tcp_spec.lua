@@ -13,7 +13,8 @@ describe("StreamPeerTCP", function()
   local Class = httpclient.StreamPeerTCP
 
   it("has the reference's statuses on class and object", function()
-    for name, value in pairs({ STATUS_NONE = 0, STATUS_CONNECTING = 1, STATUS_CONNECTED = 2, STATUS_ERROR = 3 }) do
+    for name, value in pairs({ STATUS_NONE = 0, STATUS_CONNECTING = 1, STATUS_CONNECTED = 2,
+      STATUS_ERROR = 3 }) do
       assert.equal(value, Class[name])
       assert.equal(value, Class.new()[name])
     end
@@ -55,7 +56,9 @@ describe("StreamPeerTCP", function()
     local listener, port = listen()
     local peer = Class.new()
     assert.equal(Error.OK, peer:connect_to_host("localhost", port))
-    wait_for(function() return peer:poll() ~= Error.OK or peer:get_status() == Class.STATUS_CONNECTED end)
+    wait_for(function()
+      return peer:poll() ~= Error.OK or peer:get_status() == Class.STATUS_CONNECTED
+    end)
     assert.equal(Class.STATUS_CONNECTED, peer:get_status())
     assert.equal("localhost", peer:get_connected_host())
     listener:accept():close()
@@ -86,7 +89,8 @@ describe("StreamPeerTCP", function()
     assert.equal(Error.ERR_CONNECTION_ERROR, (peer:get_partial_data(1)))
   end)
 
-  for _, host in ipairs({ "", "http://127.0.0.1", "127.0.0.1:80", "user@host", "a b", "host/path", "[::1", "a\0b" }) do
+  for _, host in ipairs({ "", "http://127.0.0.1", "127.0.0.1:80", "user@host", "a b", "host/path",
+    "[::1", "a\0b" }) do
     it("refuses the host '" .. host:gsub("%z", "\\0") .. "'", function()
       local code, message = Class.new():connect_to_host(host, 80)
       assert.equal(Error.ERR_INVALID_PARAMETER, code)
@@ -101,12 +105,17 @@ describe("StreamPeerTCP", function()
   it("raises on wrong types, with the argument named", function()
     local peer = Class.new()
     local calls = {
-      { function() peer:connect_to_host() end, "bad argument #1 to 'connect_to_host' (string expected, got no value)" },
-      { function() peer:connect_to_host("h", "1") end, "#2 to 'connect_to_host' (number expected, got string)" },
+      { function() peer:connect_to_host() end,
+        "bad argument #1 to 'connect_to_host' (string expected, got no value)" },
+      { function() peer:connect_to_host("h", "1") end,
+        "#2 to 'connect_to_host' (number expected, got string)" },
       { function() peer:connect_to_host("h", 80.5) end, "number has no integer representation" },
-      { function() peer:put_data(3) end, "bad argument #1 to 'put_data' (string expected, got number)" },
-      { function() peer:get_data("3") end, "bad argument #1 to 'get_data' (number expected, got string)" },
-      { function() peer:set_no_delay(1) end, "bad argument #1 to 'set_no_delay' (boolean expected, got number)" },
+      { function() peer:put_data(3) end,
+        "bad argument #1 to 'put_data' (string expected, got number)" },
+      { function() peer:get_data("3") end,
+        "bad argument #1 to 'get_data' (number expected, got string)" },
+      { function() peer:set_no_delay(1) end,
+        "bad argument #1 to 'set_no_delay' (boolean expected, got number)" },
     }
     for _, call in ipairs(calls) do
       local ok, message = pcall(call[1])

@@ -10,7 +10,8 @@ describe("StreamPeerTLS", function()
   local Class = httpclient.StreamPeerTLS
 
   it("has the reference's statuses on class and object", function()
-    local statuses = { STATUS_DISCONNECTED = 0, STATUS_HANDSHAKING = 1, STATUS_CONNECTED = 2, STATUS_ERROR = 3,
+    local statuses = { STATUS_DISCONNECTED = 0, STATUS_HANDSHAKING = 1, STATUS_CONNECTED = 2,
+      STATUS_ERROR = 3,
       STATUS_ERROR_HOSTNAME_MISMATCH = 4 }
     for name, value in pairs(statuses) do
       assert.equal(value, Class[name])
@@ -30,10 +31,12 @@ describe("StreamPeerTLS", function()
 
   it("raises on what is no stream", function()
     local tls = Class.new()
-    for _, wrong in ipairs({ 3, "x", {}, io.stdout, httpclient.null, httpclient.X509Certificate.new() }) do
+    for _, wrong in ipairs({ 3, "x", {}, io.stdout, httpclient.null,
+      httpclient.X509Certificate.new() }) do
       local ok, message = pcall(function() tls:connect_to_stream(wrong, "localhost") end)
       assert.is_false(ok)
-      assert.truthy(message:find("bad argument #1 to 'connect_to_stream' (StreamPeer expected", 1, true), message)
+      assert.truthy(message:find("bad argument #1 to 'connect_to_stream' (StreamPeer expected", 1,
+        true), message)
     end
     local peer = httpclient.StreamPeerTCP.new()
     assert.is_false((pcall(tls.connect_to_stream, tls, peer)))
@@ -49,9 +52,11 @@ describe("StreamPeerTLS", function()
   it("needs a name to verify, unless nothing asks for one", function()
     local peer = connect()
     assert.equal(Error.ERR_INVALID_PARAMETER, (Class.new():connect_to_stream(peer, "")))
-    assert.equal(Error.ERR_INVALID_PARAMETER, (Class.new():connect_to_stream(peer, "https://localhost")))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (Class.new():connect_to_stream(peer, "https://localhost")))
     assert.equal(Error.ERR_INVALID_PARAMETER, (Class.new():connect_to_stream(peer, "a\0b")))
-    assert.equal(Error.OK, (Class.new():connect_to_stream(peer, "", httpclient.TLSOptions.client_unsafe())))
+    assert.equal(Error.OK,
+      (Class.new():connect_to_stream(peer, "", httpclient.TLSOptions.client_unsafe())))
   end)
 
   it("does not run over itself", function()
@@ -88,7 +93,8 @@ local function get_identity()
       .. "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout %s.key -out %s.pem 2>/dev/null"
     os.execute(command:format(base, base))
     local file = assert(io.open(base .. ".pem"))
-    identity = { base = base, key = base .. ".key", certificate = base .. ".pem", pem = file:read("*a") }
+    identity = { base = base, key = base .. ".key", certificate = base .. ".pem",
+      pem = file:read("*a") }
     file:close()
   end
   return identity
@@ -104,7 +110,8 @@ end)
 local function serve_tls(other)
   local ssl = require("ssl")
   local id = get_identity()
-  local server = assert(ssl.wrap(other, { mode = "server", protocol = "any", key = id.key, certificate = id.certificate,
+  local server = assert(ssl.wrap(other, { mode = "server", protocol = "any", key = id.key,
+    certificate = id.certificate,
     options = { "all" } }))
   server:settimeout(0)
   return server

@@ -168,13 +168,15 @@ describe("TLS", function()
     assert.truthy(why:find("protocol version") or why:find("unsupported protocol"), why)
   end)
   it("asks for a client certificate", function()
-    local near, far = tls_pair(certs.localhost.tls({ ca = certs.ca.cert, verify_client = true, max = "1.2" }),
+    local near, far = tls_pair(certs.localhost.tls({ ca = certs.ca.cert, verify_client = true,
+      max = "1.2" }),
       { cert = certs.client.cert, key = certs.client.key })
     assert(near, far)
     assert.truthy(far:client_subject():find("spec client", 1, true), far:client_subject())
     near:close()
     far:close()
-    local none, why = tls_pair(certs.localhost.tls({ ca = certs.ca.cert, verify_client = true, max = "1.2" }), {})
+    local none, why = tls_pair(certs.localhost.tls({ ca = certs.ca.cert, verify_client = true,
+      max = "1.2" }), {})
     assert.falsy(none)
     assert.truthy(why:find("certificate"), why)
   end)
@@ -189,11 +191,15 @@ describe("TLS", function()
   end)
   it("is understood by openssl's client", function()
     local server = native.script({
-      { "accept" }, { "starttls", certs.localhost.tls({ ocsp_response = certs.ocsp(certs.localhost) }) },
-      { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nfine" }, { "close_notify" }, { "close" },
+      { "accept" },
+      { "starttls", certs.localhost.tls({ ocsp_response = certs.ocsp(certs.localhost) }) },
+      { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nfine" }, { "close_notify" },
+      { "close" },
     })
-    local process = assert(native.spawn({ "openssl", "s_client", "-connect", "127.0.0.1:" .. server:port(), "-CAfile",
-      certs.ca.cert_file, "-verify_return_error", "-verify_hostname", "localhost", "-servername", "localhost", "-status",
+    local process = assert(native.spawn({ "openssl", "s_client", "-connect", "127.0.0.1:"
+      .. server:port(), "-CAfile",
+      certs.ca.cert_file, "-verify_return_error", "-verify_hostname", "localhost", "-servername",
+      "localhost", "-status",
       "-ign_eof" }, { stdin = "pipe", stdout = "pipe" }))
     process:write("GET / HTTP/1.1\r\n\r\n")
     local text = process:read()
@@ -227,7 +233,8 @@ describe("scripts", function()
     assert.is_true(server:stop())
   end)
   it("wait at gates", function()
-    local server = native.script({ { "accept" }, { "gate", "go" }, { "send", "x", 3 }, { "stall" } })
+    local server = native.script({ { "accept" }, { "gate", "go" }, { "send", "x", 3 },
+      { "stall" } })
     local conn = assert(native.connect({ port = server:port() }))
     assert.is_true(server:wait_gate("go"))
     assert.equal("timeout", select(2, conn:recv(1, 0)))
@@ -249,7 +256,8 @@ describe("scripts", function()
   end)
   it("reset, refuse and keep connections apart", function()
     local server = native.script({
-      { "accept" }, { "accept" }, { "refuse" }, { "select", 1 }, { "send", "first" }, { "reset" }, { "select", 2 },
+      { "accept" }, { "accept" }, { "refuse" }, { "select", 1 }, { "send", "first" }, { "reset" },
+      { "select", 2 },
       { "send", "second" },
     })
     local first = assert(native.connect({ port = server:port() }))
@@ -263,8 +271,10 @@ describe("scripts", function()
     server:stop()
   end)
   it("tunnel", function()
-    local target = native.script({ { "accept" }, { "recv_until", "\n" }, { "send", "through" }, { "close" } })
-    local tunnel = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", "OK\n" }, { "tunnel", target:port() } })
+    local target = native.script({ { "accept" }, { "recv_until", "\n" }, { "send", "through" },
+      { "close" } })
+    local tunnel = native.script({ { "accept" }, { "recv_until", "\r\n\r\n" }, { "send", "OK\n" },
+      { "tunnel", target:port() } })
     local conn = assert(native.connect({ port = tunnel:port() }))
     conn:send("CONNECT\r\n\r\nhello\n")
     assert.equal("OK\n", conn:recv_until("\n"))

@@ -23,17 +23,21 @@ describe("certificates", function()
     return run((unpack or table.unpack)(command))
   end
   it("are right where they should be", function()
-    for _, name in ipairs({ "localhost", "localhost_rsa", "wrong_host", "wildcard", "ip_only", "cn_only", "revoked" }) do
+    for _, name in ipairs({ "localhost", "localhost_rsa", "wrong_host", "wildcard", "ip_only",
+      "cn_only", "revoked" }) do
       assert.equal(0, (verify_with(certs[name], "-purpose", "sslserver")), name)
     end
-    assert.equal(0, (verify_with(certs.via_intermediate, "-untrusted", certs.intermediate.cert_file)))
+    assert.equal(0,
+      (verify_with(certs.via_intermediate, "-untrusted", certs.intermediate.cert_file)))
     assert.equal(0, (verify_with(certs.client, "-purpose", "sslclient")))
   end)
   it("are wrong as their name says", function()
     local faults = {
       expired = "certificate has expired", not_yet_valid = "certificate is not yet valid",
-      self_signed = "self%-?.?signed certificate", unknown_root = "unable to get local issuer certificate",
-      missing_intermediate = "unable to get local issuer certificate", client_purpose = "unsuitable certificate purpose",
+      self_signed = "self%-?.?signed certificate",
+      unknown_root = "unable to get local issuer certificate",
+      missing_intermediate = "unable to get local issuer certificate",
+      client_purpose = "unsuitable certificate purpose",
     }
     for name, fault in pairs(faults) do
       local code, text = verify_with(certs[name], "-purpose", "sslserver")
@@ -60,13 +64,15 @@ describe("certificates", function()
     assert.equal(0, (revocation(certs.revoked, "empty")))
     assert.truthy(select(2, revocation(certs.revoked, "good")):find("certificate revoked"))
     assert.truthy(select(2, revocation(certs.localhost, "expired")):find("CRL has expired"))
-    assert.truthy(select(2, revocation(certs.localhost, "other")):find("unable to get certificate CRL"))
+    assert.truthy(select(2,
+      revocation(certs.localhost, "other")):find("unable to get certificate CRL"))
   end)
   it("have OCSP responses", function()
     local folder = tempdir.new()
     local function check(kind)
       local path = folder:write(kind .. ".der", certs.ocsp(certs.localhost, kind))
-      local _, text = run("openssl", "ocsp", "-issuer", certs.ca.cert_file, "-cert", certs.localhost.cert_file, "-respin",
+      local _, text = run("openssl", "ocsp", "-issuer", certs.ca.cert_file, "-cert",
+        certs.localhost.cert_file, "-respin",
         path, "-CAfile", certs.ca.cert_file, "-no_nonce")
       return text
     end
@@ -80,7 +86,8 @@ describe("certificates", function()
     folder:close()
   end)
   it("have pins as curl writes them", function()
-    local _, text = run("sh", "-c", "openssl x509 -in " .. certs.localhost.cert_file .. " -pubkey -noout | " ..
+    local _, text = run("sh", "-c", "openssl x509 -in " .. certs.localhost.cert_file
+      .. " -pubkey -noout | " ..
       "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl enc -base64")
     assert.equal("sha256/" .. text:gsub("%s", ""), certs.localhost.pin)
   end)
@@ -102,10 +109,12 @@ describe("nginx", function()
   it("answers, plain and over TLS", function()
     local server = nginx.start({
       plain = nginx.common, backend = nginx.backend,
-      secure = { tls = certs.localhost, protocols = "TLSv1.2", body = "location / { return 200 '$ssl_protocol'; }" },
+      secure = { tls = certs.localhost, protocols = "TLSv1.2",
+        body = "location / { return 200 '$ssl_protocol'; }" },
     }, { files = { ["file.txt"] = "from a file" } })
     local function get(path, more)
-      return raw_get(server:port("plain"), "GET " .. path .. " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" .. (more or "") .. "\r\n")
+      return raw_get(server:port("plain"), "GET " .. path
+        .. " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" .. (more or "") .. "\r\n")
     end
     assert.truthy(get("/hello"):find("^HTTP/1.1 200 OK\r\n.*\r\n\r\nhello$"))
     assert.truthy(get("/file.txt"):find("\r\n\r\nfrom a file$"))
@@ -131,19 +140,23 @@ describe("proxies", function()
       it(name .. " forwards for those with credentials alone", function()
         local target = native.script({
           { "accept" }, { "recv_until", "\r\n\r\n" },
-          { "send", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngood" }, { "close" },
+          { "send", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngood" },
+          { "close" },
         })
         local proxy = proxies[name]({ user = "user", password = "pass" })
         local request = ("GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n%%s\r\n"):format(
           target:port(), target:port())
         assert.truthy(raw_get(proxy:port(), request:format("")):find("^HTTP/1.. 407"))
-        assert.truthy(raw_get(proxy:port(), request:format("Proxy-Authorization: Basic dXNlcjp3cm9uZw==\r\n")):find("^HTTP/1.. 40[17]"))
-        assert.truthy(raw_get(proxy:port(), request:format("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n")):find("good$"))
+        assert.truthy(raw_get(proxy:port(),
+          request:format("Proxy-Authorization: Basic dXNlcjp3cm9uZw==\r\n")):find("^HTTP/1.. 40[17]"))
+        assert.truthy(raw_get(proxy:port(),
+          request:format("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n")):find("good$"))
         proxy:stop()
         target:stop()
       end)
       it(name .. " tunnels", function()
-        local target = native.script({ { "accept" }, { "recv_until", "\n" }, { "send", "pong" }, { "close" } })
+        local target = native.script({ { "accept" }, { "recv_until", "\n" }, { "send", "pong" },
+          { "close" } })
         local proxy = proxies[name]()
         local conn = assert(native.connect({ port = proxy:port() }))
         conn:send(("CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n"):format(target:port(), target:port()))

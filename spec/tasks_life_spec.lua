@@ -44,7 +44,8 @@ describe("the scheduler", function()
       collectgarbage()
       local before = native.fd_count()
       httpclient.set_waiter(function() error("thrown", 0) end)
-      assert.is_false((coroutine.resume(coroutine.create(fetch), "http://127.0.0.1:" .. server:url():match(":(%d+)/"))))
+      assert.is_false((coroutine.resume(coroutine.create(fetch), "http://127.0.0.1:"
+        .. server:url():match(":(%d+)/"))))
       httpclient.set_waiter(nil)
       for _ = 1, 4 do collectgarbage() end
       turn()
@@ -60,7 +61,8 @@ describe("the scheduler", function()
     for _ = 1, 3 do collectgarbage() end
     local before = native.fd_count()
     httpclient.set_waiter(function() coroutine.yield() end)
-    assert.is_true((coroutine.resume(coroutine.create(fetch), "http://127.0.0.1:" .. server:url():match(":(%d+)/"))))
+    assert.is_true((coroutine.resume(coroutine.create(fetch), "http://127.0.0.1:"
+      .. server:url():match(":(%d+)/"))))
     httpclient.set_waiter(nil)
     for _ = 1, 4 do collectgarbage() end
     httpclient.pool.close_idle()
@@ -277,7 +279,8 @@ describe("a body function", function()
   end)
 
   it("that fails, or calls process(), ends the request with its message", function()
-    for _, fn in ipairs({ function() error("no more to send", 0) end, httpclient.process, function() return 5 end }) do
+    for _, fn in ipairs({ function() error("no more to send", 0) end, httpclient.process,
+      function() return 5 end }) do
       local server = with_server({ { { send = "", ending = "stall" } } })
       local task = async(fetch, server:url(), { body = fn })
       run()
@@ -306,7 +309,8 @@ describe("without a descriptor left", function()
       listener:close()
     end)
     table.remove(files):close() -- this one is the connection's
-    local task = async(fetch, ("http://127.0.0.1:%d/"):format(listener:port()), { timeout = 5 * factor })
+    local task = async(fetch, ("http://127.0.0.1:%d/"):format(listener:port()),
+      { timeout = 5 * factor })
     local other = async(coroutine.yield)
     for _ = 1, 5 do
       httpclient.process()
@@ -325,14 +329,19 @@ end)
 local places = {
   { "resolving", url = "http://slow-name.invalid/" },
   { "the TLS handshake", tls = true, server = { { send = "", ending = "stall" } } },
-  { "an upload", options = { body = ("x"):rep(20000000) }, server = { { send = "", ending = "stall" } } },
+  { "an upload", options = { body = ("x"):rep(20000000) },
+    server = { { send = "", ending = "stall" } } },
   { "waiting for the head", server = { { send = "HTTP/1.1 200", ending = "stall" } } },
   { "the body", server = { { send = "HTTP/1.1 200 OK\r\n\r\nabc", ending = "stall" } } },
-  { "a coded body", server = { { send = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\31\139", ending = "stall" } } },
+  { "a coded body",
+    server = { { send = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\31\139",
+      ending = "stall" } } },
   { "a redirect's body",
-    server = { { send = "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 9\r\n\r\nabc", ending = "stall" } } },
+    server = { { send = "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 9\r\n\r\nabc",
+      ending = "stall" } } },
   { "the second hop",
-    server = { "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", { send = "", ending = "stall" } } },
+    server = { "HTTP/1.1 302 F\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+      { send = "", ending = "stall" } } },
 }
 
 describe("a fetch that is", function()

@@ -35,10 +35,13 @@ describe("a task", function()
     assert.has_error(function() process(-1) end)
     assert.has_error(function() process("1") end)
     for _, seconds in ipairs({ "1", {}, 0 / 0 }) do
-      assert.error_matches(function() httpclient.sleep(seconds) end, "bad argument #1 to 'sleep'", 1, true)
-      assert.error_matches(function() async(function() end):wait(seconds) end, "bad argument #1 to 'wait'", 1, true)
+      assert.error_matches(function() httpclient.sleep(seconds) end, "bad argument #1 to 'sleep'",
+        1, true)
+      assert.error_matches(function() async(function() end):wait(seconds) end,
+        "bad argument #1 to 'wait'", 1, true)
     end
-    assert.error_matches(function() httpclient.sleep() end, "bad argument #1 to 'sleep' (number expected, got nil)", 1, true)
+    assert.error_matches(function() httpclient.sleep() end,
+      "bad argument #1 to 'sleep' (number expected, got nil)", 1, true)
   end)
 
   it("goes on at the next process() after it has yielded", function()
@@ -216,10 +219,12 @@ describe("Ctrl-C", function()
   }
   for what, text in pairs(scripts) do
     it("ends " .. what, function()
-      local server = with_server({ { { send = what == "sleep" and answer("") or "", ending = "stall" } } })
+      local server = with_server({ { { send = what == "sleep" and answer("") or "",
+        ending = "stall" } } })
       local folder = tempdir.new()
       local path = folder:write("script.lua", "local httpclient = require('httpclient') " .. text)
-      local child = assert(native.spawn(program.lua(path, server:url()), { stdout = "pipe", stderr = "stdout" }))
+      local child = assert(native.spawn(program.lua(path, server:url()),
+        { stdout = "pipe", stderr = "stdout" }))
       support.until_true(function()
         local request = server:requests()[1]
         return request and request:find("\r\n\r\n", 1, true)
@@ -283,13 +288,15 @@ describe("process", function()
     end
     assert.equal("done", task:status())
     assert.equal(2000000, #task:result().body)
-    assert.is_true(calls < 60, tostring(calls)) -- 2,000,000 bytes in pieces of 64 KiB would be 31 calls at the least
+    assert.is_true(calls < 60,
+      tostring(calls)) -- 2,000,000 bytes in pieces of 64 KiB would be 31 calls at the least
   end)
 end)
 
 describe("a waiter", function()
   it("does the waiting of fetch and run", function()
-    local server = with_server({ { { gate = "go", send = answer("one") } }, { { gate = "again", send = answer("two") } } })
+    local server = with_server({ { { gate = "go", send = answer("one") } },
+      { { gate = "again", send = answer("two") } } })
     local calls, gate = 0, "go"
     httpclient.set_waiter(function(client, seconds)
       calls = calls + 1

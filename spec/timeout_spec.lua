@@ -213,7 +213,8 @@ describe("the timeouts' settings", function()
       for _, seconds in ipairs({ math.huge, 1e19 }) do
         local ok, message = pcall(function() client[name] = seconds end)
         assert.is_false(ok)
-        assert.truthy(message:find(name .. " is over 1e18 seconds; 0 means no limit", 1, true), message)
+        assert.truthy(message:find(name .. " is over 1e18 seconds; 0 means no limit", 1, true),
+          message)
       end
       client[name] = 1e18
       assert.equal(1e18, client[name])

@@ -18,7 +18,8 @@ local endings = {
 for _, version in ipairs({ "1.2", "1.3" }) do
   describe("tolerate_missing_close_notify, TLS " .. version, function()
     local function world(extra)
-      local client, conn, outcome = tls.connect({ tls = tls.trusting(nil, extra), server = certs.localhost.tls({ max = version }) })
+      local client, conn, outcome = tls.connect({ tls = tls.trusting(nil, extra),
+        server = certs.localhost.tls({ max = version }) })
       finally(function() tls.close(outcome) end)
       return client, conn
     end
@@ -42,17 +43,23 @@ for _, version in ipairs({ "1.2", "1.3" }) do
       { HEAD .. "\r\nhello", "close", "STATUS_DISCONNECTED" },
       { HEAD .. "\r\n", "close", "STATUS_DISCONNECTED" },
       { "HTTP/1.0 200 OK\r\n\r\n" .. ("x"):rep(200000), "close", "STATUS_DISCONNECTED" },
-      { HEAD .. "Content-Length: 5\r\nConnection: close\r\n\r\nhello", "close", "STATUS_DISCONNECTED" },
-      { HEAD .. "Content-Length: 6\r\n\r\nhello", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
-      { HEAD .. CHUNKED .. "5\r\nhello\r\n", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
-      { HEAD .. CHUNKED .. "5\r\nhello\r\n0\r\n", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
+      { HEAD .. "Content-Length: 5\r\nConnection: close\r\n\r\nhello", "close",
+        "STATUS_DISCONNECTED" },
+      { HEAD .. "Content-Length: 6\r\n\r\nhello", "close", "STATUS_CONNECTION_ERROR",
+        "without close_notify" },
+      { HEAD .. CHUNKED .. "5\r\nhello\r\n", "close", "STATUS_CONNECTION_ERROR",
+        "without close_notify" },
+      { HEAD .. CHUNKED .. "5\r\nhello\r\n0\r\n", "close", "STATUS_CONNECTION_ERROR",
+        "without close_notify" },
       { HEAD .. "Content-Le", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
       { "", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
       { HEAD .. "\r\nhello", "reset", "STATUS_CONNECTION_ERROR", "reset" },
     }
     for _, case in ipairs(cases) do
-      it(("takes %q, ended by %s, for %s"):format(case[1]:sub(1, 60):gsub("%c+", " "), case[2], case[3]), function()
-        local body, status, message = play({ tolerate_missing_close_notify = true }, case[1], case[2])
+      it(("takes %q, ended by %s, for %s"):format(case[1]:sub(1, 60):gsub("%c+", " "), case[2],
+        case[3]), function()
+        local body, status, message = play({ tolerate_missing_close_notify = true }, case[1],
+          case[2])
         assert.equal(case[3], status, message)
         assert.truthy(message:find(case[4] or "", 1, true), message)
         if not case[4] then
@@ -92,5 +99,6 @@ end
 it("tolerate_missing_close_notify is a boolean", function()
   local ok, message = pcall(tls.trusting, nil, { tolerate_missing_close_notify = 1 })
   assert.is_false(ok)
-  assert.truthy(message:find("extra.tolerate_missing_close_notify: boolean expected, got number", 1, true), message)
+  assert.truthy(message:find("extra.tolerate_missing_close_notify: boolean expected, got number", 1,
+    true), message)
 end)

@@ -31,7 +31,8 @@ describe("the collector", function()
         conn = assert(listener:accept())
         client:set_connection(streams.tls(below(peer)))
       else
-        assert.equal(Error.OK, (client:connect_to_host("localhost", listener:port(), tls.trusting())))
+        assert.equal(Error.OK,
+          (client:connect_to_host("localhost", listener:port(), tls.trusting())))
         conn = support.accept(listener, client)
       end
       assert(conn:starttls(certs.localhost.tls()))
@@ -74,7 +75,8 @@ describe("the collector", function()
     client:read_response_body_chunk()
   end
   local states = {
-    { "before the handshake", steps(0) }, { "at its beginning", steps(1) }, { "in its middle", steps(2) },
+    { "before the handshake", steps(0) }, { "at its beginning", steps(1) },
+    { "in its middle", steps(2) },
     { "behind it", shaken }, { "with a request on its way", function(client, conn)
       shaken(client, conn)
       support.request(client, "PUT", "/", {}, ("x"):rep(4000000))

@@ -95,7 +95,8 @@ local function flip(position, mask)
     end
     local value = bytes:byte(i)
     local bit = math.floor(value / mask) % 2
-    return bytes:sub(1, i - 1) .. string.char(bit == 1 and value - mask or value + mask) .. bytes:sub(i + 1), false
+    return bytes:sub(1, i - 1) .. string.char(bit == 1 and value - mask or value + mask)
+      .. bytes:sub(i + 1), false
   end
 end
 
@@ -120,7 +121,8 @@ for _, version in ipairs({ "1.2", "1.3" }) do
     setup(function()
       listeners = { front = assert(native.listen({})), back = assert(native.listen({})) }
       -- With RSA the flight is always of the same size.
-      context = native.tls_context(certs.localhost_rsa.tls({ max = version, session_tickets = false }))
+      context = native.tls_context(certs.localhost_rsa.tls({ max = version,
+        session_tickets = false }))
       options = tls.trusting()
     end)
     teardown(function()
@@ -130,20 +132,23 @@ for _, version in ipairs({ "1.2", "1.3" }) do
 
     local function whole_size()
       local outcome = play(listeners, context, options, answer, pass)
-      assert.same({ "STATUS_DISCONNECTED", "hello" }, { outcome.status, outcome.body }, describe_failure(outcome))
+      assert.same({ "STATUS_DISCONNECTED", "hello" }, { outcome.status, outcome.body },
+        describe_failure(outcome))
       return outcome.size
     end
 
     it("a flipped bit never changes what is handed out", function()
       local intact = 0
       for position = 1, whole_size(), 5 do
-        local outcome = play(listeners, context, options, answer, flip(position, 2 ^ (position % 8)))
+        local outcome = play(listeners, context, options, answer,
+          flip(position, 2 ^ (position % 8)))
         if outcome.status == "STATUS_DISCONNECTED" then
           assert.equal("hello", outcome.body, "byte " .. position)
           intact = intact + 1
         else
           local text = "byte " .. position .. ": " .. describe_failure(outcome)
-          assert.equal(outcome.shaken and "STATUS_CONNECTION_ERROR" or "STATUS_TLS_HANDSHAKE_ERROR", outcome.status, text)
+          assert.equal(outcome.shaken and "STATUS_CONNECTION_ERROR" or "STATUS_TLS_HANDSHAKE_ERROR",
+            outcome.status, text)
           assert.equal(Error.ERR_CONNECTION_ERROR, outcome.code, text)
           assert.is_true(#outcome.message > 10, text)
           assert.is_true(outcome.body == "" or outcome.body == "hello", text)
@@ -158,7 +163,8 @@ for _, version in ipairs({ "1.2", "1.3" }) do
       for position = 0, size - 1, 5 do
         local outcome = play(listeners, context, options, answer, cut(position))
         local text = ("cut behind %d of %d: %s"):format(position, size, describe_failure(outcome))
-        assert.equal(outcome.shaken and "STATUS_CONNECTION_ERROR" or "STATUS_TLS_HANDSHAKE_ERROR", outcome.status, text)
+        assert.equal(outcome.shaken and "STATUS_CONNECTION_ERROR" or "STATUS_TLS_HANDSHAKE_ERROR",
+          outcome.status, text)
         assert.equal(Error.ERR_CONNECTION_ERROR, outcome.code, text)
         assert.is_true(outcome.body == "" or outcome.body == "hello", text)
       end

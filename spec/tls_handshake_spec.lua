@@ -28,25 +28,31 @@ describe("a server that", function()
     { "sends a broken ServerHello", HELLO .. ("\255"):rep(70), "keep", "TLS handshake: " },
     { "hangs up in the ServerHello", HELLO .. "\3\3", "close", "the server closed the connection" },
     { "hangs up in a record's head", "\22\3", "close", "the server closed the connection" },
-    { "alerts a handshake failure", "\21\3\3\0\2\2\40", "close", "server alert: handshake failure (40)" },
-    { "alerts an unknown name", "\21\3\3\0\2\2\112", "close", "server alert: unrecognized name (localhost)" },
-    { "alerts a version", "\21\3\3\0\2\2\70", "close", "server alert: protocol version (offered: TLS 1.2 to 1.3)" },
-    { "alerts an internal error", "\21\3\3\0\2\2\80", "reset", "server alert: internal error (80)" },
+    { "alerts a handshake failure", "\21\3\3\0\2\2\40", "close",
+      "server alert: handshake failure (40)" },
+    { "alerts an unknown name", "\21\3\3\0\2\2\112", "close",
+      "server alert: unrecognized name (localhost)" },
+    { "alerts a version", "\21\3\3\0\2\2\70", "close",
+      "server alert: protocol version (offered: TLS 1.2 to 1.3)" },
+    { "alerts an internal error", "\21\3\3\0\2\2\80", "reset",
+      "server alert: internal error (80)" },
     { "alerts without an end", ("\21\3\3\0\2\1\90"):rep(100), "keep", "" },
     { "says good-bye at once", "\21\3\3\0\2\1\0", "keep", "the server closed the connection" },
   }
   -- RFC 8446 section 6 and appendix B.2.
   local alerts = {
-    [10] = "unexpected message", [20] = "bad record mac", [22] = "record overflow", [40] = "handshake failure",
-    [42] = "bad certificate", [43] = "unsupported certificate", [44] = "certificate revoked",
-    [45] = "certificate expired", [46] = "certificate unknown", [47] = "illegal parameter", [48] = "unknown ca",
-    [49] = "access denied", [50] = "decode error", [51] = "decrypt error", [71] = "insufficient security",
-    [80] = "internal error", [86] = "inappropriate fallback", [109] = "missing extension",
-    [110] = "unsupported extension", [113] = "bad certificate status response", [115] = "unknown psk identity",
+    [10] = "unexpected message", [20] = "bad record mac", [22] = "record overflow",
+    [40] = "handshake failure", [42] = "bad certificate", [43] = "unsupported certificate",
+    [44] = "certificate revoked", [45] = "certificate expired", [46] = "certificate unknown",
+    [47] = "illegal parameter", [48] = "unknown ca", [49] = "access denied", [50] = "decode error",
+    [51] = "decrypt error", [71] = "insufficient security", [80] = "internal error",
+    [86] = "inappropriate fallback", [109] = "missing extension", [110] = "unsupported extension",
+    [113] = "bad certificate status response", [115] = "unknown psk identity",
     [116] = "certificate required", [120] = "no application protocol", [99] = "unknown alert",
   }
   for number, name in pairs(alerts) do
-    cases[#cases + 1] = { ("alerts number %d"):format(number), "\21\3\3\0\2\2" .. string.char(number), "close",
+    cases[#cases + 1] = { ("alerts number %d"):format(number), "\21\3\3\0\2\2"
+      .. string.char(number), "close",
       ("server alert: %s (%d)"):format(name, number) }
   end
   for _, case in ipairs(cases) do

@@ -24,7 +24,8 @@ local function lines_of(path)
 end
 
 local function exchange(path, version)
-  local client, conn, outcome = tls.connect({ tls = tls.trusting(nil, { keylog_file = path, max_version = version }),
+  local client, conn, outcome = tls.connect({ tls = tls.trusting(nil,
+    { keylog_file = path, max_version = version }),
     server = certs.localhost.tls() })
   assert.equal("hello", tls.exchange(client, conn))
   tls.close(outcome)
@@ -40,7 +41,8 @@ describe("keylog_file", function()
   for _, version in ipairs({ "1.2", "1.3" }) do
     it("has the lines that openssl's server writes, TLS " .. version, function()
       local ours, theirs = folder:file("ours" .. version), folder:file("theirs" .. version)
-      local server = assert(native.spawn({ "openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-www",
+      local server = assert(native.spawn({ "openssl", "s_server", "-accept", "127.0.0.1:0",
+        "-naccept", "1", "-www",
         "-cert", certs.localhost.cert_file, "-key", certs.localhost.key_file, "-keylogfile", theirs,
         version == "1.2" and "-tls1_2" or "-tls1_3" }, { stdout = "pipe" }))
       finally(function() server:kill()
@@ -50,12 +52,15 @@ describe("keylog_file", function()
       while not text:find("ACCEPT [^\n]*:%d+\n") do
         text = text .. assert(server:read_some(10), text)
       end
-      local response, why = httpclient.fetch("https://127.0.0.1:" .. text:match("ACCEPT [^\n]*:(%d+)\n") .. "/",
-        { tls_options = tls.trusting(nil, { keylog_file = ours, tolerate_missing_close_notify = true }) })
+      local response, why = httpclient.fetch("https://127.0.0.1:"
+        .. text:match("ACCEPT [^\n]*:(%d+)\n") .. "/",
+        { tls_options = tls.trusting(nil,
+          { keylog_file = ours, tolerate_missing_close_notify = true }) })
       assert.equal(200, response and response.status, why)
       server:wait(60)
       assert.same(lines_of(theirs), lines_of(ours))
-      assert.truthy(tempdir.read(ours):find(version == "1.2" and "CLIENT_RANDOM " or "CLIENT_TRAFFIC_SECRET_0 ", 1, true))
+      assert.truthy(tempdir.read(ours):find(version == "1.2" and "CLIENT_RANDOM "
+        or "CLIENT_TRAFFIC_SECRET_0 ", 1, true))
     end)
   end
 
@@ -87,10 +92,12 @@ describe("keylog_file", function()
     output("ln", "-s", target, folder:file("link"))
     output("ln", folder:write("one", ""), folder:file("other"))
     output("mkfifo", folder:file("pipe"))
-    for name, words in pairs({ link = "it is a link", other = "no regular file of this user's alone", pipe = "pipe",
+    for name, words in pairs({ link = "it is a link",
+      other = "no regular file of this user's alone", pipe = "pipe",
       ["no/such/folder"] = "no such file or directory", [""] = "is a directory" }) do
       local message = refusal(folder:file(name))
-      assert.truthy(message:find("keylog_file: ", 1, true) and message:find(words, 1, true), message)
+      assert.truthy(message:find("keylog_file: ", 1, true) and message:find(words, 1, true),
+        message)
     end
     assert.equal("", tempdir.read(target))
     assert.truthy(refusal(""):find("the text is empty", 1, true))

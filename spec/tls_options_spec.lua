@@ -80,13 +80,16 @@ describe("TLSOptions.client", function()
     assert.equal(CERTIFICATE, options:get_trusted_ca_chain():save_to_string())
   end)
   it("gives back the name", function()
-    assert.equal("other.example", TLSOptions.client(nil, "other.example"):get_common_name_override())
+    assert.equal("other.example",
+      TLSOptions.client(nil, "other.example"):get_common_name_override())
     assert.equal("::1", TLSOptions.client(nil, "::1"):get_common_name_override())
   end)
   local refused = {
-    { "a chain of another type", { 3 }, "bad argument #1", "X509Certificate or PEM text expected, got number" },
+    { "a chain of another type", { 3 }, "bad argument #1",
+      "X509Certificate or PEM text expected, got number" },
     { "a key as chain", { httpclient.CryptoKey.new() }, "bad argument #1", "got CryptoKey" },
-    { "an empty certificate as chain", { httpclient.X509Certificate.new() }, "bad argument #1", "no certificate" },
+    { "an empty certificate as chain", { httpclient.X509Certificate.new() }, "bad argument #1",
+      "no certificate" },
     { "a text without certificate as chain", { "hello" }, "bad argument #1", "no certificate" },
     { "a name of another type", { nil, 3 }, "bad argument #2", "string expected" },
     { "a name with a NUL byte", { nil, "good.example\0.bad" }, "bad argument #2", "NUL" },
@@ -146,33 +149,43 @@ for _, constructor in ipairs(constructors) do
     it("takes a client certificate as objects", function()
       local key = httpclient.CryptoKey.new()
       key:load_from_string(KEY)
-      assert.equal("userdata", type(make({ certificate = certificate(CERTIFICATE), private_key = key })))
+      assert.equal("userdata",
+        type(make({ certificate = certificate(CERTIFICATE), private_key = key })))
     end)
 
     local refused = {
       { "an unknown key", { min_verison = "1.2" }, "extra.min_verison: unknown key" },
       { "a key that is no string", { "x" }, "unknown key of type number" },
-      { "a version as number", { min_version = 1.2 }, "extra.min_version: string expected, got number" },
+      { "a version as number", { min_version = 1.2 },
+        "extra.min_version: string expected, got number" },
       { "an unknown version", { max_version = "1.4" }, "extra.max_version:" },
       { "SSL 3", { min_version = "3.0" }, "extra.min_version:" },
       { "versions the wrong way round", { min_version = "1.3", max_version = "1.2" }, "version" },
-      { "a pin that is no list", { pinned_keys = PIN }, "extra.pinned_keys: array of strings expected, got string" },
+      { "a pin that is no list", { pinned_keys = PIN },
+        "extra.pinned_keys: array of strings expected, got string" },
       { "a malformed pin", { pinned_keys = { PIN, "sha256/short" } }, "pin" },
       { "a pin with another digest", { pinned_keys = { "sha1/AAAA" } }, "pin" },
       { "an empty list of pins", { pinned_keys = {} }, "extra.pinned_keys:" },
-      { "a list of pins with a gap", { pinned_keys = { [1] = PIN, [3] = PIN } }, "extra.pinned_keys:" },
-      { "a pin of another type", { pinned_keys = { 3 } }, "extra.pinned_keys: array of strings expected, got number" },
+      { "a list of pins with a gap", { pinned_keys = { [1] = PIN, [3] = PIN } },
+        "extra.pinned_keys:" },
+      { "a pin of another type", { pinned_keys = { 3 } },
+        "extra.pinned_keys: array of strings expected, got number" },
       { "a CRL file of another type", { crl_file = true }, "extra.crl_file: string expected" },
       { "an empty path", { crl_file = "" }, "extra.crl_file:" },
       { "a CRL file that is not there", { crl_file = "/no/such/file.pem" }, "/no/such/file.pem" },
-      { "stapling as a word", { require_ocsp_stapling = "yes" }, "extra.require_ocsp_stapling: boolean expected" },
-      { "a certificate of another type", { certificate = 1, private_key = KEY }, "extra.certificate: X509Certificate" },
+      { "stapling as a word", { require_ocsp_stapling = "yes" },
+        "extra.require_ocsp_stapling: boolean expected" },
+      { "a certificate of another type", { certificate = 1, private_key = KEY },
+        "extra.certificate: X509Certificate" },
       { "a certificate without key", { certificate = CERTIFICATE }, "key" },
       { "a key without certificate", { private_key = KEY }, "certificate" },
       { "a key of another certificate", { certificate = OTHER, private_key = KEY }, "key" },
-      { "a certificate text that is none", { certificate = "x", private_key = KEY }, "extra.certificate:" },
-      { "a key text that is none", { certificate = CERTIFICATE, private_key = "x" }, "extra.private_key:" },
-      { "a certificate as key", { private_key = certificate(CERTIFICATE) }, "extra.private_key: CryptoKey" },
+      { "a certificate text that is none", { certificate = "x", private_key = KEY },
+        "extra.certificate:" },
+      { "a key text that is none", { certificate = CERTIFICATE, private_key = "x" },
+        "extra.private_key:" },
+      { "a certificate as key", { private_key = certificate(CERTIFICATE) },
+        "extra.private_key: CryptoKey" },
       { "ciphers of another type", { ciphers = {} }, "extra.ciphers: string expected" },
       { "ciphers that are none", { ciphers = "NO-SUCH-CIPHER" }, "cipher" },
       { "protocol names as text", { alpn = "h2" }, "extra.alpn: array of strings" },

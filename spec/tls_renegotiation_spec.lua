@@ -4,9 +4,13 @@ local httpclient = require("httpclient")
 local support = require("spec.support.client")
 local tls = require("spec.support.tls")
 
-local function record(message) return "\22\3\3" .. string.char(math.floor(#message / 256), #message % 256) .. message end
+local function record(message)
+  return "\22\3\3" .. string.char(math.floor(#message / 256), #message % 256) .. message
+end
 
-local function handshake(kind, body) return string.char(kind, 0, math.floor(#body / 256), #body % 256) .. body end
+local function handshake(kind, body)
+  return string.char(kind, 0, math.floor(#body / 256), #body % 256) .. body
+end
 
 -- TLS 1.2, ECDHE-RSA-AES128-GCM-SHA256, no compression; with the extension it is empty (RFC 5746 section 3.4).
 local function server_hello(extensions)

@@ -18,7 +18,8 @@ describe("A session", function()
       local options = tls.trusting()
       local context = native.tls_context(certs.localhost.tls({ max = version }))
       local function connect()
-        local client, conn, outcome = tls.connect({ listener = listener, tls = options, server = context })
+        local client, conn, outcome = tls.connect({ listener = listener, tls = options,
+          server = context })
         tls.exchange(client, conn)
         client:close()
         conn:close()
@@ -26,7 +27,8 @@ describe("A session", function()
       end
       assert.is_false(connect())
       assert.is_true(connect())
-      local failing = tls.attempt({ listener = listener, tls = options, server = certs.expired.tls({ max = version }) })
+      local failing = tls.attempt({ listener = listener, tls = options,
+        server = certs.expired.tls({ max = version }) })
       assert.equal("STATUS_TLS_HANDSHAKE_ERROR", failing.status)
       failing.client:close()
       failing.conn:close()
@@ -52,7 +54,8 @@ describe("nginx", function()
   teardown(function() server.stop() end)
 
   local function ask(name, extra, options)
-    return support.get(server:port(name), "/", { host = "localhost", tls = options or tls.trusting(nil, extra) })
+    return support.get(server:port(name), "/",
+      { host = "localhost", tls = options or tls.trusting(nil, extra) })
   end
 
   for name, version in pairs({ any = "TLSv1.3", old = "TLSv1.2", new = "TLSv1.3" }) do
@@ -66,12 +69,14 @@ describe("nginx", function()
 
   -- min_version, max_version, server, the version agreed on (nil: none).
   local versions = {
-    { nil, "1.2", "any", "TLSv1.2" }, { "1.3", nil, "any", "TLSv1.3" }, { "1.2", "1.2", "old", "TLSv1.2" },
-    { "1.3", nil, "old", nil }, { nil, "1.2", "new", nil }, { "1.0", nil, "any", "TLSv1.3" },
-    { "1.0", "1.2", "old", "TLSv1.2" }, { "1.0", "1.1", "old", nil },
+    { nil, "1.2", "any", "TLSv1.2" }, { "1.3", nil, "any", "TLSv1.3" },
+    { "1.2", "1.2", "old", "TLSv1.2" }, { "1.3", nil, "old", nil }, { nil, "1.2", "new", nil },
+    { "1.0", nil, "any", "TLSv1.3" }, { "1.0", "1.2", "old", "TLSv1.2" },
+    { "1.0", "1.1", "old", nil },
   }
   for _, case in ipairs(versions) do
-    it(("between %s and %s, and an '%s' server, agree on %s"):format(tostring(case[1]), tostring(case[2]), case[3],
+    it(("between %s and %s, and an '%s' server, agree on %s"):format(tostring(case[1]),
+      tostring(case[2]), case[3],
       tostring(case[4])), function()
       local outcome = ask(case[3], { min_version = case[1], max_version = case[2] })
       if case[4] then
@@ -79,7 +84,8 @@ describe("nginx", function()
       else
         assert.equal("STATUS_TLS_HANDSHAKE_ERROR", outcome.status)
         assert.equal(Error.ERR_CONNECTION_ERROR, outcome.error)
-        assert.truthy(outcome.message:find("protocol version (offered: TLS ", 1, true), outcome.message)
+        assert.truthy(outcome.message:find("protocol version (offered: TLS ", 1, true),
+          outcome.message)
       end
     end)
   end
@@ -99,8 +105,10 @@ describe("nginx", function()
     certificate:load_from_string(certs.client.cert)
     key:load_from_string(certs.client.key)
     for _, version in ipairs({ "1.2", "1.3" }) do
-      for _, identity in ipairs({ { certificate, key }, { certs.client.cert, certs.client.key } }) do
-        local outcome = ask("private", { certificate = identity[1], private_key = identity[2], max_version = version })
+      for _, identity in ipairs({ { certificate, key },
+        { certs.client.cert, certs.client.key } }) do
+        local outcome = ask("private", { certificate = identity[1], private_key = identity[2],
+          max_version = version })
         assert.equal(200, outcome.code, outcome.message)
         assert.truthy(outcome.body:find("CN=spec client", 1, true), outcome.body)
       end
@@ -112,7 +120,8 @@ describe("nginx", function()
       local outcome = ask("private", { max_version = version })
       assert.equal(400, outcome.code)
       assert.truthy(outcome.body:find("No required SSL certificate", 1, true), outcome.body)
-      outcome = ask("private", { certificate = certs.other_client.cert, private_key = certs.other_client.key,
+      outcome = ask("private",
+        { certificate = certs.other_client.cert, private_key = certs.other_client.key,
         max_version = version })
       assert.equal(400, outcome.code)
     end
@@ -121,7 +130,8 @@ describe("nginx", function()
   for _, version in ipairs({ "1.2", "1.3" }) do
     describe("over TLS " .. version, function()
       local function reused(options, host, name)
-        local outcome = support.get(server:port(name or "any"), "/", { host = host or "localhost", tls = options })
+        local outcome = support.get(server:port(name or "any"), "/",
+          { host = host or "localhost", tls = options })
         assert.equal(200, outcome.code, outcome.message)
         return outcome.body:match(" ([r.]) ") == "r"
       end
@@ -160,7 +170,8 @@ describe("nginx", function()
     local before = os.getenv("SSL_CERT_FILE")
     native.setenv("SSL_CERT_FILE", certs.ca.cert_file)
     finally(function()
-      if before then native.setenv("SSL_CERT_FILE", before) else native.unsetenv("SSL_CERT_FILE") end
+      if before then native.setenv("SSL_CERT_FILE",
+        before) else native.unsetenv("SSL_CERT_FILE") end
     end)
     local function reused()
       local outcome = support.get(server:port("new"), "/", { host = "localhost", tls = true })
@@ -183,7 +194,8 @@ describe("sessions", function()
     local function world()
       local context = native.tls_context(certs.localhost.tls({ max = version }))
       return function(options, listener, exchange)
-        local client, conn, outcome = tls.connect({ tls = options, server = context, listener = listener })
+        local client, conn, outcome = tls.connect({ tls = options, server = context,
+          listener = listener })
         if exchange ~= false then
           assert.equal("hello", tls.exchange(client, conn))
         end
@@ -209,7 +221,8 @@ describe("sessions", function()
       local context = native.tls_context(certs.localhost.tls({ max = version }))
       local options = tls.trusting()
       for i, host in ipairs({ "localhost", "127.0.0.1", "localhost", "127.0.0.1" }) do
-        local client, conn, outcome = tls.connect({ host = host, tls = options, server = context, listener = listener })
+        local client, conn, outcome = tls.connect({ host = host, tls = options, server = context,
+          listener = listener })
         assert.equal("hello", tls.exchange(client, conn))
         assert.equal(i > 2, outcome.info.reused)
         client:close()
@@ -228,10 +241,13 @@ describe("sessions", function()
 
     it("are verified again, a resumed one tells the certificate, TLS " .. version, function()
       local listener = assert(native.listen({}))
-      local context = native.tls_context(certs.localhost.tls({ max = version, alpn = { "http/1.1" } }))
-      local options = tls.trusting(nil, { alpn = { "http/1.1" }, pinned_keys = { certs.localhost.pin } })
+      local context = native.tls_context(certs.localhost.tls({ max = version,
+        alpn = { "http/1.1" } }))
+      local options = tls.trusting(nil,
+        { alpn = { "http/1.1" }, pinned_keys = { certs.localhost.pin } })
       for round = 1, 2 do
-        local client, conn, outcome = tls.connect({ tls = options, server = context, listener = listener })
+        local client, conn, outcome = tls.connect({ tls = options, server = context,
+          listener = listener })
         assert.equal("hello", tls.exchange(client, conn))
         assert.equal(round == 2, outcome.info.reused)
         assert.equal(certs.localhost.cert, client:get_peer_certificate().pem)
@@ -282,14 +298,18 @@ describe("old versions", function()
       tls.close(outcome)
     end)
 
-    it(("bring back no weak keys and no servers without a certificate, TLS %s"):format(version), function()
-      local weak = certs.make({ subject = "localhost", issuer = certs.ca, kind = "rsa", bits = 768, names = "DNS:localhost" })
+    it(("bring back no weak keys and no servers without a certificate, TLS %s"):format(version),
+      function()
+      local weak = certs.make({ subject = "localhost", issuer = certs.ca, kind = "rsa", bits = 768,
+        names = "DNS:localhost" })
       local options = tls.trusting(nil, { min_version = version })
-      local outcome = tls.attempt({ tls = options, server = weak.tls({ min = version, max = version }) })
+      local outcome = tls.attempt({ tls = options,
+        server = weak.tls({ min = version, max = version }) })
       assert.equal("STATUS_TLS_HANDSHAKE_ERROR", outcome.status)
       assert.truthy(outcome.last_message:find("key too weak", 1, true), outcome.last_message)
       tls.close(outcome)
-      outcome = tls.attempt({ tls = options, server = { min = version, max = version, ciphers = "aNULL:@SECLEVEL=0" } })
+      outcome = tls.attempt({ tls = options,
+        server = { min = version, max = version, ciphers = "aNULL:@SECLEVEL=0" } })
       assert.equal("STATUS_TLS_HANDSHAKE_ERROR", outcome.status)
       tls.close(outcome)
       outcome = tls.attempt({ tls = TLSOptions.client_unsafe(nil, { min_version = version }),
@@ -314,7 +334,8 @@ describe("a server that misses a client certificate", function()
       end
       local code, message = client:get_last_error()
       assert.equal(Error.ERR_CONNECTION_ERROR, code)
-      assert.truthy(message:find("it asked for a client certificate, and none was given", 1, true), message)
+      assert.truthy(message:find("it asked for a client certificate, and none was given", 1, true),
+        message)
     end)
   end
 end)

@@ -38,7 +38,8 @@ end
 
 -- Runs with SSL_CERT_FILE and SSL_CERT_DIR as given (nil: unset).
 local function with_store(file, dir, run)
-  local before = { SSL_CERT_FILE = os.getenv("SSL_CERT_FILE"), SSL_CERT_DIR = os.getenv("SSL_CERT_DIR") }
+  local before = { SSL_CERT_FILE = os.getenv("SSL_CERT_FILE"),
+    SSL_CERT_DIR = os.getenv("SSL_CERT_DIR") }
   local function set(name, value)
     if value then native.setenv(name, value) else native.unsetenv(name) end
   end
@@ -55,30 +56,37 @@ end
 describe("a certificate", function()
   local weak = {}
   local function weak_key()
-    weak.key = weak.key or certs.make({ subject = "localhost", issuer = certs.ca, kind = "rsa", bits = 768,
+    weak.key = weak.key
+      or certs.make({ subject = "localhost", issuer = certs.ca, kind = "rsa", bits = 768,
       names = "DNS:localhost" })
     return weak.key
   end
   local function weak_digest()
-    weak.digest = weak.digest or certs.make({ subject = "localhost", issuer = certs.ca, digest = "SHA1",
+    weak.digest = weak.digest
+      or certs.make({ subject = "localhost", issuer = certs.ca, digest = "SHA1",
       names = "DNS:localhost" })
     return weak.digest
   end
   local function not_an_authority()
-    return certs.make({ subject = "leaf", issuer = certs.localhost, names = "DNS:localhost", chain = { certs.localhost } })
+    return certs.make({ subject = "leaf", issuer = certs.localhost, names = "DNS:localhost",
+      chain = { certs.localhost } })
   end
 
   -- A certificate for localhost below an authority with these extensions.
   local function below(extensions, issuer, chain)
-    local authority = certs.make({ subject = "Spec Sub CA", issuer = issuer or certs.ca, extensions = extensions })
-    return certs.make({ subject = "leaf", issuer = authority, names = "DNS:localhost", chain = { authority, chain } })
+    local authority = certs.make({ subject = "Spec Sub CA", issuer = issuer or certs.ca,
+      extensions = extensions })
+    return certs.make({ subject = "leaf", issuer = authority, names = "DNS:localhost",
+      chain = { authority, chain } })
   end
   local function constrained()
-    return below({ { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" },
+    return below({ { "basicConstraints", "critical,CA:TRUE" },
+      { "keyUsage", "critical,keyCertSign" },
       { "nameConstraints", "critical,permitted;DNS:elsewhere.test" } })
   end
   local function too_deep()
-    return below({ { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" } },
+    return below({ { "basicConstraints", "critical,CA:TRUE" },
+      { "keyUsage", "critical,keyCertSign" } },
       certs.intermediate, certs.intermediate)
   end
   local function no_signer()
@@ -86,12 +94,15 @@ describe("a certificate", function()
   end
   local function expired_authority()
     local day = 86400
-    local authority = certs.make({ subject = "Spec Old CA", issuer = certs.ca, from = -9 * day, to = -day, extensions = {
+    local authority = certs.make({ subject = "Spec Old CA", issuer = certs.ca, from = -9 * day,
+      to = -day, extensions = {
       { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" } } })
-    return certs.make({ subject = "leaf", issuer = authority, names = "DNS:localhost", chain = { authority } })
+    return certs.make({ subject = "leaf", issuer = authority, names = "DNS:localhost",
+      chain = { authority } })
   end
   local function unknown_extension()
-    return certs.make({ subject = "leaf", issuer = certs.ca, extensions = { { "subjectAltName", "DNS:localhost" },
+    return certs.make({ subject = "leaf", issuer = certs.ca,
+      extensions = { { "subjectAltName", "DNS:localhost" },
       { "1.2.3.4.5.6", "critical,DER:0500" } } })
   end
 
@@ -102,20 +113,26 @@ describe("a certificate", function()
     { "with its intermediate", "via_intermediate" },
     { "without its intermediate", "missing_intermediate", "unable to get local issuer certificate",
       "Spec Intermediate CA" },
-    { "that has expired", "expired", "certificate has expired", os.date("!%Y-", os.time() - 86400) },
+    { "that has expired", "expired", "certificate has expired",
+      os.date("!%Y-", os.time() - 86400) },
     { "that is not yet valid", "not_yet_valid", "certificate is not yet valid" },
-    { "for other hosts", "wrong_host", "hostname mismatch: certificate is for wrong.test, other.test, not localhost" },
-    { "for addresses only", "ip_only", "hostname mismatch: certificate is for 127.0.0.1, ::1, not localhost" },
+    { "for other hosts", "wrong_host",
+      "hostname mismatch: certificate is for wrong.test, other.test, not localhost" },
+    { "for addresses only", "ip_only",
+      "hostname mismatch: certificate is for 127.0.0.1, ::1, not localhost" },
     { "with the name in the subject only", "cn_only", "hostname mismatch", "CN=localhost" },
-    { "of an unknown root", "unknown_root", "unable to get local issuer certificate", "Spec Other Root CA" },
+    { "of an unknown root", "unknown_root", "unable to get local issuer certificate",
+      "Spec Other Root CA" },
     { "that is self-signed", "self_signed", "self-signed certificate" },
     { "for clients", "client_purpose", "purpose" },
     { "signed by what is no authority", not_an_authority, "invalid CA certificate" },
     { "outside its authority's name constraints", constrained, "permitted subtree violation" },
     { "below an authority that may have none below", too_deep, "path length constraint exceeded" },
     { "of an authority that may not sign", no_signer, "invalid CA certificate" },
-    { "of an authority that has expired", expired_authority, "certificate has expired", "Spec Old CA" },
-    { "with a critical extension that nobody knows", unknown_extension, "unhandled critical extension" },
+    { "of an authority that has expired", expired_authority, "certificate has expired",
+      "Spec Old CA" },
+    { "with a critical extension that nobody knows", unknown_extension,
+      "unhandled critical extension" },
     { "with a weak key", weak_key, "key too weak" },
     { "with a weak signature", weak_digest, "digest algorithm too weak" },
   }
@@ -133,7 +150,8 @@ describe("a certificate", function()
 
   it("is verified under TLS 1.2 just the same", function()
     expect_trusted(attempt({ tls = tls.trusting(), server = certs.localhost.tls({ max = "1.2" }) }))
-    expect_refused(attempt({ tls = tls.trusting(), server = certs.expired.tls({ max = "1.2" }) }), "has expired")
+    expect_refused(attempt({ tls = tls.trusting(), server = certs.expired.tls({ max = "1.2" }) }),
+      "has expired")
   end)
 
   it("can't put control bytes into a message", function()
@@ -142,7 +160,8 @@ describe("a certificate", function()
     local outcome = attempt({ tls = tls.trusting(), server = entry.tls() })
     expect_refused(outcome, "hostname mismatch")
     assert.is_nil(outcome.message:find("%c"), outcome.message)
-    entry = certs.make({ subject = "a\nb\27[31m", issuer = certs.other_ca, names = "DNS:localhost" })
+    entry = certs.make({ subject = "a\nb\27[31m", issuer = certs.other_ca,
+      names = "DNS:localhost" })
     outcome = attempt({ tls = tls.trusting(), server = entry.tls() })
     expect_refused(outcome, "issuer")
     assert.is_nil(outcome.message:find("%c"), outcome.message)
@@ -201,7 +220,8 @@ describe("the name", function()
   }
   for _, case in ipairs(sent) do
     it(("%s is verified, and '%s' sent as server name"):format(case[1], case[4]), function()
-      local outcome = attempt({ host = case[1], listen = case[2], tls = tls.trusting(), server = certs[case[3]].tls() })
+      local outcome = attempt({ host = case[1], listen = case[2], tls = tls.trusting(),
+        server = certs[case[3]].tls() })
       expect_trusted(outcome)
       assert.equal(case[4]:lower(), outcome.info.sni:lower())
     end)
@@ -211,7 +231,8 @@ describe("the name", function()
     local outcome = attempt({ tls = tls.trusting("wrong.test"), server = certs.wrong_host.tls() })
     expect_trusted(outcome)
     assert.equal("wrong.test", outcome.info.sni)
-    outcome = attempt({ host = "127.0.0.1", tls = tls.trusting("other.test"), server = certs.wrong_host.tls() })
+    outcome = attempt({ host = "127.0.0.1", tls = tls.trusting("other.test"),
+      server = certs.wrong_host.tls() })
     expect_trusted(outcome)
     assert.equal("other.test", outcome.info.sni)
   end)
@@ -225,7 +246,8 @@ describe("the name", function()
     local outcome = attempt({ tls = tls.trusting("127.0.0.1"), server = certs.ip_only.tls() })
     expect_trusted(outcome)
     assert.equal("", outcome.info.sni)
-    expect_refused(attempt({ tls = tls.trusting("127.0.0.1"), server = certs.dns_only.tls() }), "not 127.0.0.1")
+    expect_refused(attempt({ tls = tls.trusting("127.0.0.1"), server = certs.dns_only.tls() }),
+      "not 127.0.0.1")
     expect_trusted(attempt({ tls = tls.trusting("::1"), server = certs.ip_only.tls() }))
   end)
 end)
@@ -240,28 +262,35 @@ describe("what is trusted", function()
   end)
 
   it("can be an intermediate, or the server's own certificate", function()
-    expect_trusted(attempt({ tls = TLSOptions.client(certs.intermediate.cert), server = certs.missing_intermediate.tls() }))
-    expect_trusted(attempt({ tls = TLSOptions.client(certs.self_signed.cert), server = certs.self_signed.tls() }))
+    expect_trusted(attempt({ tls = TLSOptions.client(certs.intermediate.cert),
+      server = certs.missing_intermediate.tls() }))
+    expect_trusted(attempt({ tls = TLSOptions.client(certs.self_signed.cert),
+      server = certs.self_signed.tls() }))
     expect_trusted(attempt({ tls = TLSOptions.client(certs.localhost.cert) }))
-    expect_refused(attempt({ tls = TLSOptions.client(certs.expired.cert), server = certs.expired.tls() }), "expired")
-    expect_refused(attempt({ tls = TLSOptions.client(certs.wrong_host.cert), server = certs.wrong_host.tls() }),
+    expect_refused(attempt({ tls = TLSOptions.client(certs.expired.cert),
+      server = certs.expired.tls() }), "expired")
+    expect_refused(attempt({ tls = TLSOptions.client(certs.wrong_host.cert),
+      server = certs.wrong_host.tls() }),
       "hostname mismatch")
   end)
 
   it("is not what shares an authority's name only", function()
     local impostor = certs.make({ subject = "Spec Root CA", extensions = {
       { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" } } })
-    local leaf = certs.make({ subject = "localhost", issuer = impostor, names = "DNS:localhost", chain = { impostor } })
+    local leaf = certs.make({ subject = "localhost", issuer = impostor, names = "DNS:localhost",
+      chain = { impostor } })
     local outcome = attempt({ tls = tls.trusting(), server = leaf.tls() })
     expect_refused(outcome)
   end)
 
   it("is the system's store without a chain, which does not know the specs' authority", function()
     with_store(nil, nil, function()
-      expect_refused(attempt({ tls = TLSOptions.client() }), "unable to get local issuer certificate", "SSL_CERT_FILE")
+      expect_refused(attempt({ tls = TLSOptions.client() }),
+        "unable to get local issuer certificate", "SSL_CERT_FILE")
       expect_refused(attempt({ args = { true } }), "unable to get local issuer certificate")
       expect_refused(attempt({ args = { true, true } }), "unable to get local issuer certificate")
-      expect_refused(attempt({ host = "https://localhost", args = {} }), "unable to get local issuer certificate")
+      expect_refused(attempt({ host = "https://localhost", args = {} }),
+        "unable to get local issuer certificate")
     end)
   end)
 
@@ -271,10 +300,12 @@ describe("what is trusted", function()
       expect_trusted(attempt({ tls = options }))
       expect_trusted(attempt({ args = { true } }))
       expect_trusted(attempt({ host = "https://localhost", args = {} }))
-      expect_refused(attempt({ tls = options, server = certs.wrong_host.tls() }), "hostname mismatch")
+      expect_refused(attempt({ tls = options, server = certs.wrong_host.tls() }),
+        "hostname mismatch")
     end)
     with_store(certs.other_ca.cert_file, nil, function()
-      expect_refused(attempt({ tls = options }), "unable to get local issuer certificate", certs.other_ca.cert_file)
+      expect_refused(attempt({ tls = options }), "unable to get local issuer certificate",
+        certs.other_ca.cert_file)
     end)
   end)
 
@@ -286,13 +317,15 @@ describe("what is trusted", function()
     assert.equal(0, rehash:wait())
     with_store("/nonexistent", folder.path, function()
       expect_trusted(attempt({ tls = TLSOptions.client() }))
-      expect_refused(attempt({ tls = TLSOptions.client(), server = certs.unknown_root.tls() }), "local issuer")
+      expect_refused(attempt({ tls = TLSOptions.client(), server = certs.unknown_root.tls() }),
+        "local issuer")
     end)
   end)
 
   it("is nothing of SSL_CERT_FILE beside a given chain", function()
     with_store(certs.ca.cert_file, nil, function()
-      expect_refused(attempt({ tls = TLSOptions.client(certs.other_ca.cert) }), "the given trusted chain")
+      expect_refused(attempt({ tls = TLSOptions.client(certs.other_ca.cert) }),
+        "the given trusted chain")
     end)
   end)
 end)
@@ -306,18 +339,23 @@ describe("the unsafe forms", function()
       expect_trusted(outcome)
       assert.equal("localhost", outcome.info.sni)
       expect_trusted(attempt({ args = { true, false }, server = certs[name].tls() }))
-      expect_trusted(attempt({ host = "https://localhost", args = { true, false }, server = certs[name].tls() }))
+      expect_trusted(attempt({ host = "https://localhost", args = { true, false },
+        server = certs[name].tls() }))
     end
   end)
 
   it("check a given chain, but no name", function()
     local options = TLSOptions.client_unsafe(certs.ca.cert)
-    for _, name in ipairs({ "localhost", "wrong_host", "cn_only", "ip_only", "via_intermediate" }) do
+    for _, name in ipairs({ "localhost", "wrong_host", "cn_only", "ip_only",
+      "via_intermediate" }) do
       expect_trusted(attempt({ tls = options, server = certs[name].tls() }))
     end
-    expect_refused(attempt({ tls = options, server = certs.unknown_root.tls() }), "the given trusted chain")
-    expect_refused(attempt({ tls = options, server = certs.self_signed.tls() }), "self-signed certificate")
-    expect_refused(attempt({ tls = options, server = certs.expired.tls() }), "certificate has expired")
+    expect_refused(attempt({ tls = options, server = certs.unknown_root.tls() }),
+      "the given trusted chain")
+    expect_refused(attempt({ tls = options, server = certs.self_signed.tls() }),
+      "self-signed certificate")
+    expect_refused(attempt({ tls = options, server = certs.expired.tls() }),
+      "certificate has expired")
     expect_refused(attempt({ tls = options, server = certs.client_purpose.tls() }), "purpose")
   end)
 end)
@@ -336,7 +374,8 @@ describe("connect_to_host", function()
   it("refuses http with a wish for TLS", function()
     local client = HTTPClient.new()
     for _, prefix in ipairs({ "http://", "HTTP://" }) do
-      for _, args in ipairs({ { true }, { true, false }, { tls.trusting() }, { TLSOptions.client_unsafe() } }) do
+      for _, args in ipairs({ { true }, { true, false }, { tls.trusting() },
+        { TLSOptions.client_unsafe() } }) do
         local code, message = client:connect_to_host(prefix .. "localhost", 443, args[1], args[2])
         assert.equal(Error.ERR_INVALID_PARAMETER, code)
         assert.equal("string", type(message))
@@ -354,7 +393,8 @@ describe("connect_to_host", function()
   end)
 
   it("tells what the connection turned out to be, and nothing before and after", function()
-    local client, conn, outcome = tls.connect({ tls = tls.trusting(nil, { alpn = { "x", "http/1.1" } }),
+    local client, conn, outcome = tls.connect({ tls = tls.trusting(nil,
+      { alpn = { "x", "http/1.1" } }),
       server = certs.via_intermediate.tls({ alpn = { "http/1.1" }, max = "1.2" }) })
     finally(function() tls.close(outcome) end)
     assert.equal("TLSv1.2", client:get_tls_version())

@@ -37,7 +37,8 @@ local MOST = 10000 -- allocations
 describe("The first TLS connection", function()
   local server
   setup(function()
-    server = nginx.start({ secure = { tls = certs.localhost, body = "location / { return 200 'hello'; }" } })
+    server = nginx.start({ secure = { tls = certs.localhost,
+      body = "location / { return 200 'hello'; }" } })
   end)
   teardown(function()
     server:stop()
@@ -49,14 +50,16 @@ describe("The first TLS connection", function()
     assert.truthy(text:find("exit 0$"), text)
     local outcomes = {}
     for status, poll, all, message in text:gmatch("(%d+) (%d+) (%d+) ([^\n]+)\n") do
-      outcomes[#outcomes + 1] = { status = tonumber(status), poll = tonumber(poll), all = tonumber(all), message = message }
+      outcomes[#outcomes + 1] = { status = tonumber(status), poll = tonumber(poll),
+        all = tonumber(all), message = message }
     end
     return outcomes
   end
 
   it("takes no poll long, the system's store included", function()
     local outcome = run("connect(true)")[1]
-    assert.truthy(outcome.message:find("unable to get local issuer certificate", 1, true), outcome.message)
+    assert.truthy(outcome.message:find("unable to get local issuer certificate", 1, true),
+      outcome.message)
     assert.is_true(outcome.poll < MOST, tostring(outcome.poll))
   end)
 
@@ -73,7 +76,8 @@ describe("The first TLS connection", function()
     end
     local outcomes = run(table.concat(calls, "\n"))
     for i = 2, 5 do
-      assert.truthy(outcomes[i].message:find("unable to get local issuer certificate", 1, true), outcomes[i].message)
+      assert.truthy(outcomes[i].message:find("unable to get local issuer certificate", 1, true),
+        outcomes[i].message)
       assert.is_true(outcomes[i].all < MOST, ("number %d: %d"):format(i, outcomes[i].all))
     end
   end)
@@ -91,7 +95,8 @@ describe("The first TLS connection", function()
   end)
 
   it("is no trouble for a process that ends or closes its Lua state at once", function()
-    for _, ending in ipairs({ "os.exit(0)", "os.exit(0, true)", "", "client:close() client = nil collectgarbage()" }) do
+    for _, ending in ipairs({ "os.exit(0)", "os.exit(0, true)", "",
+      "client:close() client = nil collectgarbage()" }) do
       for _ = 1, 5 do
         assert.equal("exit 0", isolated.run(([[
           local client = require("httpclient").new()
@@ -104,7 +109,9 @@ describe("The first TLS connection", function()
 
   it("is made by a fork's child as well, whatever the parent has begun", function()
     -- Its allocator has locks that a fork copies as they are, held by whichever thread allocates just then.
-    if (os.getenv("SPEC_PRELOAD") or ""):find("asan", 1, true) then pending("the sanitizer can't be forked beside threads") end
+    if (os.getenv("SPEC_PRELOAD") or ""):find("asan", 1, true) then
+      pending("the sanitizer can't be forked beside threads")
+    end
     local text = isolated.run(script:format(server:port("secure")) .. [[
       for i = 0, 20 do
         local client = HTTPClient.new()

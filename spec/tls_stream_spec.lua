@@ -41,7 +41,8 @@ local function nested_servers(outer, inner, steps)
     list[i + 2] = step
   end
   local behind = keep(assert(native.script(list)))
-  local front = keep(assert(native.script({ { "accept" }, { "starttls", certs.wrong_host.tls(outer) }, { "tunnel", behind:port() },
+  local front = keep(assert(native.script({ { "accept" },
+    { "starttls", certs.wrong_host.tls(outer) }, { "tunnel", behind:port() },
     seconds = support.LIMIT })))
   return front:port(), front, behind
 end
@@ -52,8 +53,10 @@ describe("TLS in TLS", function()
       it(("serves requests, TLS %s in %s"):format(inner, outer), function()
         local body = ("0123456789"):rep(30000)
         local port, front, behind = nested_servers({ max = outer }, { max = inner }, {
-          { "recv_until", "\r\n\r\n" }, { "send", ANSWER }, { "recv_until", "\r\n\r\n" }, { "discard", #body },
-          { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_eof" } })
+          { "recv_until", "\r\n\r\n" }, { "send", ANSWER }, { "recv_until", "\r\n\r\n" },
+          { "discard", #body },
+          { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body },
+          { "recv_eof" } })
         local below = streams.tls(streams.tcp(port), "wrong.test")
         assert.equal(Error.OK, (shake(below)))
         local client = client_of(streams.tls(below))
@@ -72,7 +75,8 @@ describe("TLS in TLS", function()
   it("does not sleep over what lies in either of the two", function()
     local body = ("0123456789"):rep(4000)
     local port = nested_servers({}, {}, { { "recv_until", "\r\n\r\n" },
-      { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body }, { "recv_eof" } })
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body },
+      { "recv_eof" } })
     local below = streams.tls(streams.tcp(port), "wrong.test")
     assert.equal(Error.OK, (shake(below)))
     local client = client_of(streams.tls(below))
@@ -116,7 +120,8 @@ describe("TLS in TLS", function()
   end)
 
   it("takes the end of the outer one for no end of the inner one", function()
-    local port = nested_servers({}, {}, { { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nhello" }, { "close" } })
+    local port = nested_servers({}, {},
+      { { "recv_until", "\r\n\r\n" }, { "send", "HTTP/1.1 200 OK\r\n\r\nhello" }, { "close" } })
     local below = streams.tls(streams.tcp(port), "wrong.test")
     assert.equal(Error.OK, (shake(below)))
     local outcome = support.exchange(client_of(streams.tls(below)), "GET", "/")
@@ -160,10 +165,13 @@ describe("TLS over a script's own stream", function()
 
   for _, limit in ipairs({ 1, 1e6 }) do
     for _, shown in ipairs({ true, false }) do
-      it(("sleeps in blocking mode, %d bytes at once, %s a descriptor"):format(limit, shown and "with" or "without"), function()
+      it(("sleeps in blocking mode, %d bytes at once, %s a descriptor"):format(limit,
+        shown and "with" or "without"), function()
         local pause, factor = 0.06, tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
-        local server = keep(assert(native.script({ { "accept" }, { "starttls", certs.localhost.tls() }, { "recv_until", "\r\n\r\n" },
-          { "sleep", pause }, { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" }, { "sleep", pause }, { "send", "world" },
+        local server = keep(assert(native.script({ { "accept" },
+          { "starttls", certs.localhost.tls() }, { "recv_until", "\r\n\r\n" },
+          { "sleep", pause }, { "send", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello" },
+          { "sleep", pause }, { "send", "world" },
           { "stall" } })))
         local below, held, reads = {}, "", 0
         local conn = keep(assert(native.connect({ port = server:port() })))
@@ -203,13 +211,15 @@ describe("TLS over a script's own stream", function()
   local acts = {
     { "polls the stream above", function(above) above.stream:poll() end },
     { "disconnects the stream above", function(above) above.stream:disconnect_from_stream() end },
-    { "connects the stream above anew", function(above) above.stream:connect_to_stream(above.below, "localhost") end },
+    { "connects the stream above anew",
+      function(above) above.stream:connect_to_stream(above.below, "localhost") end },
     { "sends over the stream above", function(above) above.stream:put_data("x") end },
     { "reads from the stream above", function(above) above.stream:get_partial_data(10) end },
     { "closes the client", function(above) above.client:close() end },
     { "polls the client", function(above) above.client:poll() end },
     { "takes the client's connection away", function(above) above.client:set_connection(nil) end },
-    { "sends the client elsewhere", function(above) above.client:connect_to_host("127.0.0.1", 9) end },
+    { "sends the client elsewhere",
+      function(above) above.client:connect_to_host("127.0.0.1", 9) end },
     { "asks for the client's facts", function(above)
       above.client:get_peer_certificate()
       above.client:get_tls_version()
@@ -293,7 +303,8 @@ end)
 describe("a StreamPeerTLS whose handshake has failed", function()
   -- The bytes of the server, the ending.
   local cases = {
-    { "HTTP/1.1 400 No\r\n\r\n", "keep" }, { "", "close" }, { "", "reset" }, { "\21\3\3\0\2\1\0", "keep" },
+    { "HTTP/1.1 400 No\r\n\r\n", "keep" }, { "", "close" }, { "", "reset" },
+    { "\21\3\3\0\2\1\0", "keep" },
     { "\21\3\3\0\2\2\40", "close" },
   }
   for i, case in ipairs(cases) do

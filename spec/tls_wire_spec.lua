@@ -12,7 +12,8 @@ local HEAD = "HTTP/1.1 200 OK\r\n"
 -- A client and its server behind a handshake. Options as tls.attempt, `server` being extra options for starttls.
 local function world(server, options)
   options = options or {}
-  local client, conn, outcome = tls.connect({ tls = options.tls or tls.trusting(), server = certs.localhost.tls(server) })
+  local client, conn, outcome = tls.connect({ tls = options.tls or tls.trusting(),
+    server = certs.localhost.tls(server) })
   finally(function() tls.close(outcome) end)
   return client, conn, outcome
 end
@@ -110,17 +111,21 @@ for _, version in ipairs(both) do
       { "Content-Length: 5\r\n", "hello", "close", "STATUS_CONNECTED" },
       { "Content-Length: 5\r\n", "hello", "close_notify", "STATUS_CONNECTED" },
       { "Content-Length: 5\r\nConnection: close\r\n", "hello", "close", "STATUS_DISCONNECTED" },
-      { "Content-Length: 6\r\n", "hello", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
-      { "Content-Length: 6\r\n", "hello", "close_notify", "STATUS_CONNECTION_ERROR", "cut short: 5 of 6 bytes" },
+      { "Content-Length: 6\r\n", "hello", "close", "STATUS_CONNECTION_ERROR",
+        "without close_notify" },
+      { "Content-Length: 6\r\n", "hello", "close_notify", "STATUS_CONNECTION_ERROR",
+        "cut short: 5 of 6 bytes" },
       { "Content-Length: 6\r\n", "hello", "reset", "STATUS_CONNECTION_ERROR", "reset" },
       { chunked, "5\r\nhello\r\n0\r\n\r\n", "close", "STATUS_CONNECTED" },
       { chunked, "5\r\nhello\r\n0\r\n", "close_notify", "STATUS_CONNECTION_ERROR", "cut short" },
       { chunked, "5\r\nhello\r\n", "close", "STATUS_CONNECTION_ERROR", "without close_notify" },
       { chunked, "6\r\nhello", "close_notify", "STATUS_CONNECTION_ERROR", "cut short" },
-      { "Connection: close\r\n" .. chunked, "5\r\nhello\r\n0\r\n\r\n", "close", "STATUS_DISCONNECTED" },
+      { "Connection: close\r\n" .. chunked, "5\r\nhello\r\n0\r\n\r\n", "close",
+        "STATUS_DISCONNECTED" },
     }
     for _, case in ipairs(cases) do
-      it(("%s with %s, ended by %s, is %s"):format(#case[1] == 0 and "no length" or case[1]:gsub("%c+", ", "),
+      it(("%s with %s, ended by %s, is %s"):format(#case[1] == 0 and "no length"
+        or case[1]:gsub("%c+", ", "),
         ("%q"):format(case[2]):gsub("\\?%c+", "."), case[3], case[4]), function()
         local client, body, status = play(case[1], case[2], case[3])
         assert.equal(case[4], status, select(2, client:get_last_error()))
@@ -131,9 +136,11 @@ for _, version in ipairs(both) do
       end)
     end
 
-    it("an idle connection that ends is an error at the next poll, with and without close_notify", function()
+    it("an idle connection that ends is an error at the next poll, with and without close_notify",
+      function()
       for _, ending in ipairs({ "close_notify", "close", "reset" }) do
-        local client, conn, outcome = tls.connect({ tls = tls.trusting(), server = certs.localhost.tls(server) })
+        local client, conn, outcome = tls.connect({ tls = tls.trusting(),
+          server = certs.localhost.tls(server) })
         assert.equal("hello", tls.exchange(client, conn))
         assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
         assert.equal(Error.OK, (client:poll()))
@@ -261,10 +268,14 @@ for _, version in ipairs(both) do
     end)
 
     it("blocking mode works from the request to the end of the body", function()
-      local script = assert(native.script({ { "accept" }, { "starttls", certs.localhost.tls(server) },
-        { "recv_until", "\r\n\r\n" }, { "drip", HEAD .. "Transfer-Encoding: chunked\r\n\r\n", 0.0002 },
-        { "drip", "5\r\nhello\r\n", 0.0002 }, { "drip", "6\r\n world\r\n0\r\n\r\n", 0.0002 }, { "recv_eof" } }))
-      local client = support.connect_port(script:port(), { host = "localhost", tls = tls.trusting() })
+      local script = assert(native.script({ { "accept" },
+        { "starttls", certs.localhost.tls(server) },
+        { "recv_until", "\r\n\r\n" }, { "drip", HEAD .. "Transfer-Encoding: chunked\r\n\r\n",
+          0.0002 },
+        { "drip", "5\r\nhello\r\n", 0.0002 }, { "drip", "6\r\n world\r\n0\r\n\r\n", 0.0002 },
+        { "recv_eof" } }))
+      local client = support.connect_port(script:port(),
+        { host = "localhost", tls = tls.trusting() })
       finally(function()
         client:close()
         script:stop()
@@ -345,7 +356,8 @@ describe("in a body", function()
       end
       return size > #body and table.concat(got):match("\r\n\r\n(.*)$") == body
     end, nil, function()
-      return ("the end of the body; %d bytes came, the client says %s"):format(size, select(2, client:get_last_error()))
+      return ("the end of the body; %d bytes came, the client says %s"):format(size,
+        select(2, client:get_last_error()))
     end)
     conn:send(HEAD .. "Content-Length: 5\r\n\r\nhello")
     support.pump(client, support.is_answered_or_failed)

@@ -20,7 +20,8 @@ end
 
 -- The options of a world, plain or over TLS.
 local function over(secure)
-  return secure and { tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() } or nil
+  return secure and { tls = httpclient.TLSOptions.client_unsafe(),
+    server_tls = certs.localhost.tls() } or nil
 end
 
 local function list(...)
@@ -52,7 +53,8 @@ describe("a body function", function()
     local head = receive_until(client, conn, "\r\n\r\n")
     assert.truthy(head:find("\r\nTransfer-Encoding: chunked\r\n", 1, true))
     assert.is_nil(head:find("Content-Length", 1, true))
-    assert.equal("3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n", receive_until(client, conn, "0\r\n\r\n"))
+    assert.equal("3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n",
+      receive_until(client, conn, "0\r\n\r\n"))
     assert.equal(19, client:get_request_body_sent())
     conn:send(OK)
     support.pump(client, HTTPClient.STATUS_BODY)
@@ -76,7 +78,8 @@ describe("a body function", function()
     { "raises nothing", function() error() end, {}, "body function" },
     { "raises a control byte", function() error("a\nb\0c", 0) end, {}, "a?b" },
     { "yields", function() coroutine.yield("x") end, {}, "yield" },
-    { "recurses for ever", function() local function f() return f() .. "" end return f() end, {}, "stack" },
+    { "recurses for ever", function() local function f() return f() .. "" end return f() end, {},
+      "stack" },
     { "gives nothing for a length", function() end, { "Content-Length: 1" }, "ended before" },
     { "ends too early", list("ab"), { "Content-Length: 3" }, "ended before" },
     { "gives too much", function() return "abcd" end, { "Content-Length: 3" }, "longer than" },
@@ -123,7 +126,8 @@ describe("a body function", function()
     for _ = 1, 200 do
       client:poll()
     end
-    assert.is_true(calls < full + 20, calls .. " calls, and it was full after " .. full) -- a busy kernel may find a little room yet
+    assert.is_true(calls < full + 20, calls .. " calls, and it was full after "
+      .. full) -- a busy kernel may find a little room yet
     assert.is_true(full < 1000, tostring(full))
     local got = 0
     support.until_true(function()
@@ -288,10 +292,12 @@ describe("an early answer", function()
   end)
 
   for _, framed in ipairs({ false, true }) do
-    it("stops a body function, which is not asked again, Content-Length " .. tostring(framed), function()
+    it("stops a body function, which is not asked again, Content-Length "
+      .. tostring(framed), function()
       local client, conn = world()
       local calls = 0
-      support.request(client, "POST", "/", framed and { "Content-Length: 1000000000" } or {}, function()
+      support.request(client, "POST", "/", framed and { "Content-Length: 1000000000" }
+        or {}, function()
         calls = calls + 1
         return ("x"):rep(100000)
       end)
@@ -388,7 +394,8 @@ describe("a large upload", function()
   for name, make in pairs({ ["a function"] = from_function, ["a file"] = from_file }) do
     it("arrives whole from " .. name .. ", plain", function() check(nil, make) end)
     it("arrives whole from " .. name .. ", TLS", function()
-      check({ tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() }, make)
+      check({ tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() },
+        make)
     end)
   end
 end)
@@ -407,7 +414,8 @@ describe("an answer to all of a body is no early one", function()
   local SIZE = 1048576
   local answered = "\r\n\r\n" .. ("x"):rep(SIZE)
   local function serve(sent)
-    return sent:sub(-#answered) == answered and "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi" or ""
+    return sent:sub(-#answered) == answered and "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+      or ""
   end
 
   local bodies = {

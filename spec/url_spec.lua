@@ -16,7 +16,8 @@ describe("url.parse", function()
   local cases = {
     { "http://h", { scheme = "http", host = "h", path = "" } },
     { "HTTP://H.Example/P", { scheme = "http", host = "h.example", path = "/P" } },
-    { "ftp://u:p@h:21/a;b?c=d#e", { scheme = "ftp", userinfo = "u:p", host = "h", port = 21, path = "/a;b", query = "c=d",
+    { "ftp://u:p@h:21/a;b?c=d#e", { scheme = "ftp", userinfo = "u:p", host = "h", port = 21,
+      path = "/a;b", query = "c=d",
       fragment = "e" } },
     { "mailto:a@b", { scheme = "mailto", path = "a@b" } },
     { "urn:a:b:c", { scheme = "urn", path = "a:b:c" } },
@@ -47,9 +48,11 @@ describe("url.parse", function()
     { "http://:@h", { scheme = "http", userinfo = ":", host = "h", path = "" } },
     { "http://u:p:q@h", { scheme = "http", userinfo = "u:p:q", host = "h", path = "" } },
     { "http://[::1]", { scheme = "http", host = "::1", is_ipv6 = true, path = "" } },
-    { "http://u@[FE80::A%25Eth0]:81/", { scheme = "http", userinfo = "u", host = "fe80::a%Eth0", is_ipv6 = true, port = 81,
+    { "http://u@[FE80::A%25Eth0]:81/", { scheme = "http", userinfo = "u", host = "fe80::a%Eth0",
+      is_ipv6 = true, port = 81,
       path = "/" } },
-    { "http://[fe80::a%eth0]", { scheme = "http", host = "fe80::a%eth0", is_ipv6 = true, path = "" } },
+    { "http://[fe80::a%eth0]", { scheme = "http", host = "fe80::a%eth0", is_ipv6 = true,
+      path = "" } },
     { "http://%41/%41", { scheme = "http", host = "%41", path = "/%41" } },
     { "http://h//a//b", { scheme = "http", host = "h", path = "//a//b" } },
     { "/a b\200", { path = "/a b\200" } },
@@ -108,7 +111,8 @@ describe("url.parse", function()
     local bytes = all_bytes(0, 31)
     bytes[#bytes + 1] = "\127"
     for _, byte in ipairs(bytes) do
-      for _, text in ipairs({ "%shttp://h", "ht%stp://h", "http://h%s", "http://h/%s", "http://h/?%s", "http://h/#%s", "%s" }) do
+      for _, text in ipairs({ "%shttp://h", "ht%stp://h", "http://h%s", "http://h/%s",
+        "http://h/?%s", "http://h/#%s", "%s" }) do
         local parts, reason = references.parse((text:gsub("%%s", function() return byte end)))
         assert.is_nil(parts)
         assert.truthy(reason:find("control", 1, true), reason)
@@ -117,8 +121,10 @@ describe("url.parse", function()
   end)
 
   it("never quotes the URL in a reason", function()
-    for _, text in ipairs({ "http://u:SECRET@b@c", "http://u:SECRET@[x", "http://u:SECRET@h:x", "SECRET://h", "http://SE CRET@h",
-      "http://u%0a:SECRET@h", "http://u%3a:SECRET@h", "http://u:SECRET@h\200", "http://u:SECRET@" }) do
+    for _, text in ipairs({ "http://u:SECRET@b@c", "http://u:SECRET@[x", "http://u:SECRET@h:x",
+      "SECRET://h", "http://SE CRET@h",
+      "http://u%0a:SECRET@h", "http://u%3a:SECRET@h", "http://u:SECRET@h\200",
+      "http://u:SECRET@" }) do
       local parts, reason = http.from_text(text)
       assert.is_nil(parts)
       assert.is_nil(reason:find("SECRET", 1, true), reason)
@@ -128,15 +134,19 @@ end)
 
 describe("IP literals", function()
   local ipv6 = {
-    yes = { "::", "::1", "1::", "1::8", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "FE80::aBcD", "::127.0.0.1",
+    yes = { "::", "::1", "1::", "1::8", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
+      "FE80::aBcD", "::127.0.0.1",
       "::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5::1.2.3.4" },
-    no = { "", ":", ":::", "1", "1:", ":1", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4::5:6:7:8", "1:2:3:4:5:6:7:8::",
-      "1::2::3", "::1:", ":1:2:3:4:5:6:7:8", "12345::", "::g", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:1.2.3.4",
-      "1:2:3:4:5:6::1.2.3.4", "::1.2.3", "::1.2.3.4:5", "::1.2.3.400", "::01.2.3.4", "1.2.3.4::", "1.2.3.4", "[::1]", "::1%e" },
+    no = { "", ":", ":::", "1", "1:", ":1", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
+      "1:2:3:4::5:6:7:8", "1:2:3:4:5:6:7:8::",
+      "1::2::3", "::1:", ":1:2:3:4:5:6:7:8", "12345::", "::g", "1:2:3:4:5:6:7:1.2.3.4",
+      "1:2:3:4:5:1.2.3.4", "1:2:3:4:5:6::1.2.3.4", "::1.2.3", "::1.2.3.4:5", "::1.2.3.400",
+      "::01.2.3.4", "1.2.3.4::", "1.2.3.4", "[::1]", "::1%e" },
   }
   local ipv4 = {
     yes = { "127.0.0.1", "0.0.0.0", "255.255.255.255" },
-    no = { "", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.", ".1.2.3", "1..2.3", "01.2.3.4", "00.0.0.0", "1.2.3.4 ", "1.2.3.a",
+    no = { "", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.", ".1.2.3", "1..2.3", "01.2.3.4",
+      "00.0.0.0", "1.2.3.4 ", "1.2.3.a",
       "0x1.2.3.4", "1.2.3.1000" },
   }
   for name, cases in pairs({ is_ipv6 = ipv6, is_ipv4 = ipv4 }) do
@@ -159,19 +169,24 @@ describe("url.resolve", function()
 
   -- RFC 3986 sections 5.4.1 and 5.4.2.
   local normal = {
-    ["g:h"] = "g:h", ["g"] = "http://a/b/c/g", ["./g"] = "http://a/b/c/g", ["g/"] = "http://a/b/c/g/", ["/g"] = "http://a/g",
-    ["//g"] = "http://g", ["?y"] = "http://a/b/c/d;p?y", ["g?y"] = "http://a/b/c/g?y", ["#s"] = "http://a/b/c/d;p?q#s",
-    ["g#s"] = "http://a/b/c/g#s", ["g?y#s"] = "http://a/b/c/g?y#s", [";x"] = "http://a/b/c/;x", ["g;x"] = "http://a/b/c/g;x",
-    ["g;x?y#s"] = "http://a/b/c/g;x?y#s", [""] = "http://a/b/c/d;p?q", ["."] = "http://a/b/c/", ["./"] = "http://a/b/c/",
-    [".."] = "http://a/b/", ["../"] = "http://a/b/", ["../g"] = "http://a/b/g", ["../.."] = "http://a/",
+    ["g:h"] = "g:h", ["g"] = "http://a/b/c/g", ["./g"] = "http://a/b/c/g",
+    ["g/"] = "http://a/b/c/g/", ["/g"] = "http://a/g", ["//g"] = "http://g",
+    ["?y"] = "http://a/b/c/d;p?y", ["g?y"] = "http://a/b/c/g?y", ["#s"] = "http://a/b/c/d;p?q#s",
+    ["g#s"] = "http://a/b/c/g#s", ["g?y#s"] = "http://a/b/c/g?y#s", [";x"] = "http://a/b/c/;x",
+    ["g;x"] = "http://a/b/c/g;x", ["g;x?y#s"] = "http://a/b/c/g;x?y#s", [""] = "http://a/b/c/d;p?q",
+    ["."] = "http://a/b/c/", ["./"] = "http://a/b/c/", [".."] = "http://a/b/",
+    ["../"] = "http://a/b/", ["../g"] = "http://a/b/g", ["../.."] = "http://a/",
     ["../../"] = "http://a/", ["../../g"] = "http://a/g",
   }
   local abnormal = {
-    ["../../../g"] = "http://a/g", ["../../../../g"] = "http://a/g", ["/./g"] = "http://a/g", ["/../g"] = "http://a/g",
-    ["g."] = "http://a/b/c/g.", [".g"] = "http://a/b/c/.g", ["g.."] = "http://a/b/c/g..", ["..g"] = "http://a/b/c/..g",
-    ["./../g"] = "http://a/b/g", ["./g/."] = "http://a/b/c/g/", ["g/./h"] = "http://a/b/c/g/h", ["g/../h"] = "http://a/b/c/h",
-    ["g;x=1/./y"] = "http://a/b/c/g;x=1/y", ["g;x=1/../y"] = "http://a/b/c/y", ["g?y/./x"] = "http://a/b/c/g?y/./x",
-    ["g?y/../x"] = "http://a/b/c/g?y/../x", ["g#s/./x"] = "http://a/b/c/g#s/./x", ["g#s/../x"] = "http://a/b/c/g#s/../x",
+    ["../../../g"] = "http://a/g", ["../../../../g"] = "http://a/g", ["/./g"] = "http://a/g",
+    ["/../g"] = "http://a/g", ["g."] = "http://a/b/c/g.", [".g"] = "http://a/b/c/.g",
+    ["g.."] = "http://a/b/c/g..", ["..g"] = "http://a/b/c/..g", ["./../g"] = "http://a/b/g",
+    ["./g/."] = "http://a/b/c/g/", ["g/./h"] = "http://a/b/c/g/h", ["g/../h"] = "http://a/b/c/h",
+    ["g;x=1/./y"] = "http://a/b/c/g;x=1/y", ["g;x=1/../y"] = "http://a/b/c/y",
+    ["g?y/./x"] = "http://a/b/c/g?y/./x", ["g?y/../x"] = "http://a/b/c/g?y/../x",
+    ["g#s/./x"] = "http://a/b/c/g#s/./x",
+    ["g#s/../x"] = "http://a/b/c/g#s/../x",
     ["http:g"] = "http:g",
   }
   for title, cases in pairs({ ["5.4.1"] = normal, ["5.4.2"] = abnormal }) do
@@ -232,9 +247,11 @@ describe("url.resolve", function()
 
   it("needs no more than linear time for the worst of texts", function()
     local limit = 0.5 * (tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1)
-    for _, piece in ipairs({ "a", ":", "[", "@", "%", "::", "%41", "a:", ".", "//", "?", "#", " ", "a@", "..", "../" }) do
+    for _, piece in ipairs({ "a", ":", "[", "@", "%", "::", "%41", "a:", ".", "//", "?", "#", " ",
+      "a@", "..", "../" }) do
       local long = piece:rep(math.floor(20000 / #piece))
-      for _, text in ipairs({ long .. "[", "[::" .. long .. "x]", "u:" .. long .. "@h", "h/" .. long }) do
+      for _, text in ipairs({ long .. "[", "[::" .. long .. "x]", "u:" .. long .. "@h",
+        "h/" .. long }) do
         local started = os.clock()
         http.from_text("http://" .. text)
         references.resolve("http://a/b", text)
@@ -268,7 +285,8 @@ describe("url.http", function()
     { "http://h/a\\b?c\\d", "http://h/a%5Cb?c%5Cd", "/a%5Cb?c%5Cd" },
     { "http://h/\"<>^`{|}", "http://h/%22%3C%3E%5E%60%7B%7C%7D", "/%22%3C%3E%5E%60%7B%7C%7D" },
     { "http://h/a[1]?b[]=2", "http://h/a[1]?b[]=2", "/a[1]?b[]=2" },
-    { "http://h/-._~!$&'()*+,;=:@/?/?", "http://h/-._~!$&'()*+,;=:@/?/?", "/-._~!$&'()*+,;=:@/?/?" },
+    { "http://h/-._~!$&'()*+,;=:@/?/?", "http://h/-._~!$&'()*+,;=:@/?/?",
+      "/-._~!$&'()*+,;=:@/?/?" },
     { "http://h//a//b", "http://h//a//b", "//a//b" },
     { "http://h/a/./b/../c", "http://h/a/c", "/a/c" },
     { "http://h/../../etc", "http://h/etc", "/etc" },
@@ -295,25 +313,33 @@ describe("url.http", function()
   end
 
   local refused = {
-    { "", "only http://" }, { "h", "only http://" }, { "//h/", "only http://" }, { "/p", "only http://" },
-    { " http://h", "only http://" }, { "ftp://h", "only http://" }, { "file:///etc/passwd", "only http://" },
-    { "ws://h", "only http://" }, { "javascript:alert(1)", "only http://" }, { "h:80/x", "only http://" },
-    { "httpx://h", "only http://" }, { "http", "only http://" }, { "http//h", "only http://" }, { "http+unix://h", "only http://" },
-    { "http:", "no host" }, { "http:/", "no host" }, { "http://", "no host" }, { "http:///x", "no host" }, { "http:x", "no host" },
-    { "http:/h/x", "no host" }, { "http:\\\\h\\x", "no host" }, { "http://?q", "no host" }, { "http://#f", "no host" },
-    { "http://:80/", "no host" }, { "http://u:p@/", "no host" }, { "http://u@:80", "no host" },
-    { "http://h:0", "port is 0" }, { "http://h:00/", "port is 0" }, { "http://h:99999", "over 65535" },
-    { "http://h:80a", "no number" }, { "http://a@b@c", "more than one '@'" }, { "http://a:80:90", "more than one ':'" },
+    { "", "only http://" }, { "h", "only http://" }, { "//h/", "only http://" },
+    { "/p", "only http://" }, { " http://h", "only http://" }, { "ftp://h", "only http://" },
+    { "file:///etc/passwd", "only http://" }, { "ws://h", "only http://" },
+    { "javascript:alert(1)", "only http://" }, { "h:80/x", "only http://" },
+    { "httpx://h", "only http://" }, { "http", "only http://" }, { "http//h", "only http://" },
+    { "http+unix://h", "only http://" }, { "http:", "no host" }, { "http:/", "no host" },
+    { "http://", "no host" }, { "http:///x", "no host" }, { "http:x", "no host" },
+    { "http:/h/x", "no host" }, { "http:\\\\h\\x", "no host" }, { "http://?q", "no host" },
+    { "http://#f", "no host" }, { "http://:80/", "no host" }, { "http://u:p@/", "no host" },
+    { "http://u@:80", "no host" }, { "http://h:0", "port is 0" }, { "http://h:00/", "port is 0" },
+    { "http://h:99999", "over 65535" }, { "http://h:80a", "no number" },
+    { "http://a@b@c", "more than one '@'" }, { "http://a:80:90", "more than one ':'" },
     { "http://[::1", "brackets" }, { "http://[v7.a]/", "not supported" },
-    { "http://h h/", "space" }, { "http://h\\@evil/", "backslash" }, { "http://h\r\nX: y/", "control" }, { "http://h/\0", "control" },
+    { "http://h h/", "space" }, { "http://h\\@evil/", "backslash" },
+    { "http://h\r\nX: y/", "control" }, { "http://h/\0", "control" },
     { "http://b\195\188cher.example/", "xn--" }, { "http://b%C3%BCcher.example/", "xn--" },
-    { "http://h%20h/", "no host name" }, { "http://h%00/", "no host name" }, { "http://h%2Fe/", "no host name" },
-    { "http://h%40e/", "no host name" }, { "http://h%3A80/", "no host name" }, { "http://h%0d%0a/", "no host name" },
-    { "http://h%/", "no host name" }, { "http://h%2541/", "no host name" }, { "http://<h>/", "no host name" },
-    { "http://h|e/", "no host name" }, { "http://h^e/", "no host name" }, { 'http://"h"/', "no host name" },
+    { "http://h%20h/", "no host name" }, { "http://h%00/", "no host name" },
+    { "http://h%2Fe/", "no host name" }, { "http://h%40e/", "no host name" },
+    { "http://h%3A80/", "no host name" }, { "http://h%0d%0a/", "no host name" },
+    { "http://h%/", "no host name" }, { "http://h%2541/", "no host name" },
+    { "http://<h>/", "no host name" }, { "http://h|e/", "no host name" },
+    { "http://h^e/", "no host name" },
+    { 'http://"h"/', "no host name" },
     { "http://%5B::1%5D/", "more than one ':'" },
     { "http://" .. ("h"):rep(256) .. "/", "255" },
-    { "http://u%0a@h/", "control" }, { "http://u:%00@h/", "control" }, { "http://u%3Av:p@h/", "user name" },
+    { "http://u%0a@h/", "control" }, { "http://u:%00@h/", "control" },
+    { "http://u%3Av:p@h/", "user name" },
   }
   for _, case in ipairs(refused) do
     it("refuses '" .. case[1]:sub(1, 40) .. "'", function()
@@ -324,9 +350,11 @@ describe("url.http", function()
   end
 
   local users = {
-    { "http://h/" }, { "http://@h/" }, { "http://u@h/", "u", "" }, { "http://u:@h/", "u", "" }, { "http://:p@h/", "", "p" },
-    { "http://:@h/", "", "" }, { "http://u:p@h/", "u", "p" }, { "http://u:p:q@h/", "u", "p:q" },
-    { "http://u%40x:p%3A%2F%25@h/", "u@x", "p:/%" }, { "http://%C3%A9:\195\169@h/", "\195\169", "\195\169" },
+    { "http://h/" }, { "http://@h/" }, { "http://u@h/", "u", "" }, { "http://u:@h/", "u", "" },
+    { "http://:p@h/", "", "p" }, { "http://:@h/", "", "" }, { "http://u:p@h/", "u", "p" },
+    { "http://u:p:q@h/", "u", "p:q" },
+    { "http://u%40x:p%3A%2F%25@h/", "u@x", "p:/%" },
+    { "http://%C3%A9:\195\169@h/", "\195\169", "\195\169" },
     { "http://u+v:p%zz@h/", "u+v", "p%zz" },
   }
   for _, case in ipairs(users) do
@@ -350,7 +378,8 @@ describe("url.http", function()
   end)
 
   it("always has a port, and says whether TLS is wanted", function()
-    for text, port in pairs({ ["http://h"] = 80, ["https://h"] = 443, ["https://h:80"] = 80, ["http://h:443"] = 443 }) do
+    for text, port in pairs({ ["http://h"] = 80, ["https://h"] = 443, ["https://h:80"] = 80,
+      ["http://h:443"] = 443 }) do
       local u = http.from_text(text)
       assert.equal(port, u.port)
       assert.equal(text:find("https", 1, true) ~= nil, u.tls)
@@ -390,7 +419,8 @@ describe("the texts of a URL", function()
   end)
 
   it("come back as they were", function()
-    for _, text in ipairs({ "http://u:p@h:81/a?b#c", "mailto:a@b", "//h/p", "/p?q#f", "", "?", "#", "a:", "http:///p", "x://h:80/" }) do
+    for _, text in ipairs({ "http://u:p@h:81/a?b#c", "mailto:a@b", "//h/p", "/p?q#f", "", "?", "#",
+      "a:", "http:///p", "x://h:80/" }) do
       assert.equal(text, write.to_string(references.parse(text)))
     end
   end)

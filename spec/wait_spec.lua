@@ -97,7 +97,8 @@ describe("wait", function()
   end)
 
   it("is ready at once for bytes that are decrypted already", function()
-    local client, conn = wire.connect({ tls = httpclient.TLSOptions.client_unsafe(), server_tls = certs.localhost.tls() })
+    local client, conn = wire.connect({ tls = httpclient.TLSOptions.client_unsafe(),
+      server_tls = certs.localhost.tls() })
     client.read_chunk_size = 256
     support.request(client)
     support.until_true(function()
@@ -176,7 +177,8 @@ describe("what event loops ask", function()
         -- Some systems find more room after a while.
         local before = client:get_request_body_sent()
         client:wait(0.1)
-        return client:get_request_body_sent() == before and native.wait_fd(client:get_fd(), "w", 0.1) == ""
+        return client:get_request_body_sent() == before
+          and native.wait_fd(client:get_fd(), "w", 0.1) == ""
       end)
       return client, conn
     end, "rw" },
@@ -234,12 +236,14 @@ describe("what event loops ask", function()
 
   it("is enough to go through a whole exchange with few polls", function()
     for _, secure in ipairs({ false, true }) do
-      local steps = { { "accept" }, { "recv_until", "\r\n\r\n" }, { "discard", 4000000 }, { "sleep", 0.05 },
+      local steps = { { "accept" }, { "recv_until", "\r\n\r\n" }, { "discard", 4000000 },
+        { "sleep", 0.05 },
         { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" }, { "drip", "hello", 0.01 } }
       if secure then table.insert(steps, 2, { "starttls", certs.localhost.tls() }) end
       local server = native.script(steps)
       local client, polls = HTTPClient.new(), 0
-      client:connect_to_host("localhost", server:port(), secure and httpclient.TLSOptions.client(certs.ca.cert) or nil)
+      client:connect_to_host("localhost", server:port(), secure
+        and httpclient.TLSOptions.client(certs.ca.cert) or nil)
       local function turn()
         local time, fd = client:timeout(), client:get_fd()
         if time ~= 0 then native.wait_fd(fd, client:events() or "r", time or 5) end

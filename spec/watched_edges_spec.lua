@@ -47,7 +47,8 @@ describe("A body that an Expect held back", function()
   it("has the idle timeout again when nobody has answered", function()
     local client = connected()
     client.idle_timeout = 0.2
-    client:request(HTTPClient.METHOD_POST, "/", { "Expect: 100-continue" }, function() return "" end)
+    client:request(HTTPClient.METHOD_POST, "/",
+      { "Expect: 100-continue" }, function() return "" end)
     support.until_true(function()
       client:wait(0.5)
       return client:get_status() ~= HTTPClient.STATUS_REQUESTING

@@ -20,7 +20,8 @@ describe("The framing of a response", function()
     { "Content-Length: \t 1 \r\n\r\na", "CONNECTED", "a", 1 },
     { "Content-Length: 00000000000000000000000000000001\r\n\r\na", "CONNECTED", "a", 1 },
     { "Content-Length: 1,1,\t01 , 1\r\n\r\na", "CONNECTED", "a", 1 },
-    { "Content-Length: 1\r\ncontent-length: 1\r\nCONTENT-LENGTH: 01\r\n\r\na", "CONNECTED", "a", 1 },
+    { "Content-Length: 1\r\ncontent-length: 1\r\nCONTENT-LENGTH: 01\r\n\r\na", "CONNECTED", "a",
+      1 },
     { "Content-Length: 1\r\nConnection: keep-alive\r\n\r\na", "CONNECTED", "a", 1 },
     { "Content-Length: 1\r\nConnection: Close\r\n\r\na", "DISCONNECTED", "a", 1 },
     { "Content-Length: 1\r\nConnection: x,\tcLOSE ,y\r\n\r\na", "DISCONNECTED", "a", 1 },
@@ -33,17 +34,23 @@ describe("The framing of a response", function()
     { CODING .. "Connection: close\r\n\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true },
     { CODING .. "Content-Length: 9\r\n\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true },
     { "Content-Length: 9\r\n" .. CODING .. "\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true },
-    { "Content-Length: 0\r\n" .. CODING .. "Connection: keep-alive\r\n\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true },
+    { "Content-Length: 0\r\n" .. CODING .. "Connection: keep-alive\r\n\r\n" .. CHUNK_1,
+      "DISCONNECTED", "a", -1, true },
     { CODING .. "Content-Length: x\r\n\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true },
     { "Connection: keep-alive\r\n\r\nabc", "DISCONNECTED", "abc", -1, ending = "shutdown" },
     { "\r\n", "DISCONNECTED", "", -1, ending = "shutdown" },
     { "Content-Length: 1\r\n\r\na", "DISCONNECTED", "a", 1, line = "HTTP/1.0 200 OK\r\n" },
-    { "Content-Length: 1\r\nConnection: x, Keep-ALIVE\r\n\r\na", "CONNECTED", "a", 1, line = "HTTP/1.0 200 OK\r\n" },
-    { "Content-Length: 1\r\nConnection: keep-alive\r\nConnection: close\r\n\r\na", "DISCONNECTED", "a", 1, line = "HTTP/1.0 200 OK\r\n" },
-    { CODING .. "Connection: keep-alive\r\n\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true, line = "HTTP/1.0 200 OK\r\n" },
-    { "Connection: keep-alive\r\n\r\nabc", "DISCONNECTED", "abc", -1, line = "HTTP/1.0 200 OK\r\n", ending = "shutdown" },
+    { "Content-Length: 1\r\nConnection: x, Keep-ALIVE\r\n\r\na", "CONNECTED", "a", 1,
+      line = "HTTP/1.0 200 OK\r\n" },
+    { "Content-Length: 1\r\nConnection: keep-alive\r\nConnection: close\r\n\r\na", "DISCONNECTED",
+      "a", 1, line = "HTTP/1.0 200 OK\r\n" },
+    { CODING .. "Connection: keep-alive\r\n\r\n" .. CHUNK_1, "DISCONNECTED", "a", -1, true,
+      line = "HTTP/1.0 200 OK\r\n" },
+    { "Connection: keep-alive\r\n\r\nabc", "DISCONNECTED", "abc", -1, line = "HTTP/1.0 200 OK\r\n",
+      ending = "shutdown" },
     { "Content-Length: 1\r\n\r\na", "CONNECTED", "a", 1, line = "HTTP/1.1 205 Reset Content\r\n" },
-    { CODING .. "\r\n0\r\n\r\n", "CONNECTED", "", -1, true, line = "HTTP/1.1 205 Reset Content\r\n" },
+    { CODING .. "\r\n0\r\n\r\n", "CONNECTED", "", -1, true,
+      line = "HTTP/1.1 205 Reset Content\r\n" },
     { "Content-Length: 5\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 304 Not Modified\r\n" },
     { "Content-Length: x\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 304 Not Modified\r\n" },
     { CODING .. "\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 204 No Content\r\n" },
@@ -53,38 +60,53 @@ describe("The framing of a response", function()
     { "Content-Length: 99\r\n\r\n", "CONNECTED", "", 0, method = "HEAD" },
     { "\r\n", "CONNECTED", "", 0, method = "HEAD" },
     { "Connection: close\r\n\r\n", "DISCONNECTED", "", 0, method = "HEAD" },
-    { "Content-Length: 5\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 404 No\r\n", method = "HEAD" },
+    { "Content-Length: 5\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 404 No\r\n",
+      method = "HEAD" },
     { CODING .. "\r\n", "CONNECTED", "", 0, method = "CONNECT" },
-    { "Content-Length: 5\r\nConnection: close\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 299 x\r\n", method = "CONNECT" },
-    { "Content-Length: 1\r\n\r\na", "CONNECTED", "a", 1, line = "HTTP/1.1 407 No\r\n", method = "CONNECT" },
-    { CODING .. "\r\n" .. CHUNK_1, "CONNECTED", "a", -1, true, line = "HTTP/1.1 300 x\r\n", method = "CONNECT" },
-    { "Upgrade: x\r\nConnection: Upgrade\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 101 Switching\r\n" },
+    { "Content-Length: 5\r\nConnection: close\r\n\r\n", "CONNECTED", "", 0,
+      line = "HTTP/1.1 299 x\r\n", method = "CONNECT" },
+    { "Content-Length: 1\r\n\r\na", "CONNECTED", "a", 1, line = "HTTP/1.1 407 No\r\n",
+      method = "CONNECT" },
+    { CODING .. "\r\n" .. CHUNK_1, "CONNECTED", "a", -1, true, line = "HTTP/1.1 300 x\r\n",
+      method = "CONNECT" },
+    { "Upgrade: x\r\nConnection: Upgrade\r\n\r\n", "CONNECTED", "", 0,
+      line = "HTTP/1.1 101 Switching\r\n" },
     { "Content-Length: 5\r\n\r\n", "CONNECTED", "", 0, line = "HTTP/1.1 101\r\n" },
   }
   for i, case in ipairs(taken) do
-    it(("is taken, %d: %s%s%q"):format(i, case.method and case.method .. " " or "", case.line or "", case[1]), function()
+    it(("is taken, %d: %s%s%q"):format(i, case.method and case.method .. " " or "", case.line or "",
+      case[1]), function()
       support.split_play((case.line or OK) .. case[1], function(outcome)
         assert.equal("STATUS_" .. case[2], outcome.status)
         assert.equal(case[3], outcome.body)
         assert.equal(case[4], outcome.length)
         assert.equal(case[5] or false, outcome.chunked)
         assert.equal(0, outcome.error)
-      end, { method = case.method, path = case.method == "CONNECT" and "a:1" or "/", ending = case.ending or "keep", points = POINTS })
+      end, { method = case.method, path = case.method == "CONNECT" and "a:1" or "/",
+        ending = case.ending or "keep", points = POINTS })
     end)
   end
 
   local refused = {
-    "Content-Length: 1\r\nContent-Length: 2\r\n", "Content-Length: 1, 2\r\n", "Content-Length: 1,\r\n", "Content-Length: ,1\r\n",
-    "Content-Length:\r\n", "Content-Length: \t\r\n", "Content-Length: +1\r\n", "Content-Length: -1\r\n", "Content-Length: 1.0\r\n",
-    "Content-Length: 0x1\r\n", "Content-Length: 1 1\r\n", "Content-Length: 1;x\r\n", "Content-Length: \"1\"\r\n",
-    "Content-Length: one\r\n", "Content-Length: 1e0\r\n", "Content-Length: \194\185\r\n",
-    "Content-Length: 9223372036854775808\r\n", "Content-Length: 18446744073709551617\r\n", "Content-Length: 99999999999999999999999\r\n",
-    "Content-Length: 1\r\n 1\r\n", "Content-Length: 1\r\nContent-Length:\r\n",
-    "Transfer-Encoding:\r\n", "Transfer-Encoding: ,\r\n", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: identity\r\n",
-    "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, gzip\r\n", "Transfer-Encoding: chunked, chunked\r\n",
-    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
-    "Transfer-Encoding: chunked;a=b\r\n", "Transfer-Encoding: \"chunked\"\r\n", "Transfer-Encoding: xchunked\r\n",
-    "Transfer-Encoding: chunked x\r\n", "Transfer-Encoding: chunked\r\n chunked\r\n", "Transfer-Encoding: x\r\nContent-Length: 1\r\n",
+    "Content-Length: 1\r\nContent-Length: 2\r\n", "Content-Length: 1, 2\r\n",
+    "Content-Length: 1,\r\n", "Content-Length: ,1\r\n", "Content-Length:\r\n",
+    "Content-Length: \t\r\n", "Content-Length: +1\r\n", "Content-Length: -1\r\n",
+    "Content-Length: 1.0\r\n", "Content-Length: 0x1\r\n", "Content-Length: 1 1\r\n",
+    "Content-Length: 1;x\r\n", "Content-Length: \"1\"\r\n", "Content-Length: one\r\n",
+    "Content-Length: 1e0\r\n", "Content-Length: \194\185\r\n",
+    "Content-Length: 9223372036854775808\r\n", "Content-Length: 18446744073709551617\r\n",
+    "Content-Length: 99999999999999999999999\r\n", "Content-Length: 1\r\n 1\r\n",
+    "Content-Length: 1\r\nContent-Length:\r\n", "Transfer-Encoding:\r\n",
+    "Transfer-Encoding: ,\r\n", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: identity\r\n",
+    "Transfer-Encoding: gzip, chunked\r\n",
+    "Transfer-Encoding: chunked, gzip\r\n",
+    "Transfer-Encoding: chunked, chunked\r\n",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: chunked;a=b\r\n", "Transfer-Encoding: \"chunked\"\r\n",
+    "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunked x\r\n",
+    "Transfer-Encoding: chunked\r\n chunked\r\n",
+    "Transfer-Encoding: x\r\nContent-Length: 1\r\n",
     "Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n",
   }
   for _, lines in ipairs(refused) do
@@ -139,14 +161,18 @@ describe("Chunks", function()
 
   -- bytes, what was there before
   local refused = {
-    { "\r\n" }, { "x\r\n" }, { "-1\r\n" }, { "+1\r\n" }, { " 1\r\n" }, { "\t1\r\n" }, { ";x\r\n" }, { "0x1\r\n" }, { "1g\r\n" },
-    { "1 1\r\n" }, { "1\0\r\n" }, { "1.\r\n" }, { "8000000000000000\r\n" }, { "10000000000000000\r\n" }, { "ffffffffffffffff\r\n" },
+    { "\r\n" }, { "x\r\n" }, { "-1\r\n" }, { "+1\r\n" }, { " 1\r\n" }, { "\t1\r\n" }, { ";x\r\n" },
+    { "0x1\r\n" }, { "1g\r\n" }, { "1 1\r\n" }, { "1\0\r\n" }, { "1.\r\n" },
+    { "8000000000000000\r\n" }, { "10000000000000000\r\n" }, { "ffffffffffffffff\r\n" },
     { "00000000000000008000000000000000\r\n" },
-    { "1\na\r\n0\r\n\r\n" }, { "1 \na" }, { "1;x\na" }, { "1;x\ry\r\na" }, { "1\r\r\na" }, { "1;\"\r\"\r\na" }, { "1;\0\r\na" },
-    { "1\r\nab\r\n", "a" }, { "1\r\na\n0\r\n\r\n", "a" }, { "1\r\na\r0\r\n\r\n", "a" }, { "1\r\na0\r\n\r\n", "a" },
-    { "1\r\na\r\n\r\n", "a" }, { "1\r\na\r\ng", "a" }, { "1\r\na\r\n8000000000000000\r\n", "a" },
-    { "1\r\na\r\n0\n\r\n", "a" }, { "1\r\na\r\n0\r\n\n", "a" }, { "1\r\na\r\n0\r\nA: b\n\r\n", "a" }, { "1\r\na\r\n0\r\nA\r\n\r\n", "a" },
-    { "1\r\na\r\n0\r\n A: b\r\n\r\n", "a" }, { "1\r\na\r\n0\r\nA: b\0\r\n\r\n", "a" }, { "1\r\na\r\n0\r\nA: b\rc\r\n\r\n", "a" },
+    { "1\na\r\n0\r\n\r\n" }, { "1 \na" }, { "1;x\na" }, { "1;x\ry\r\na" }, { "1\r\r\na" },
+    { "1;\"\r\"\r\na" }, { "1;\0\r\na" }, { "1\r\nab\r\n", "a" }, { "1\r\na\n0\r\n\r\n", "a" },
+    { "1\r\na\r0\r\n\r\n", "a" }, { "1\r\na0\r\n\r\n", "a" }, { "1\r\na\r\n\r\n", "a" },
+    { "1\r\na\r\ng", "a" }, { "1\r\na\r\n8000000000000000\r\n", "a" }, { "1\r\na\r\n0\n\r\n", "a" },
+    { "1\r\na\r\n0\r\n\n", "a" }, { "1\r\na\r\n0\r\nA: b\n\r\n", "a" },
+    { "1\r\na\r\n0\r\nA\r\n\r\n", "a" }, { "1\r\na\r\n0\r\n A: b\r\n\r\n", "a" },
+    { "1\r\na\r\n0\r\nA: b\0\r\n\r\n", "a" },
+    { "1\r\na\r\n0\r\nA: b\rc\r\n\r\n", "a" },
     { "1\r\na\r\n0\r\nA : b\r\n\r\n", "a" },
   }
   for _, case in ipairs(refused) do
@@ -167,7 +193,8 @@ describe("Chunks", function()
         wire.answered(CHUNKED .. line .. "\r\na\r\n0\r\n\r\n", function(client)
           local body, status = support.read_all(client)
           assert.equal(over == 0 and "a" or "", body)
-          assert.equal(over == 0 and HTTPClient.STATUS_CONNECTED or HTTPClient.STATUS_CONNECTION_ERROR, status)
+          assert.equal(over == 0 and HTTPClient.STATUS_CONNECTED
+            or HTTPClient.STATUS_CONNECTION_ERROR, status)
         end)
       end
     end
@@ -199,7 +226,9 @@ describe("Chunks", function()
     if not full then return pending("no /dev/full here") end
     full:close()
     wire.answered(CHUNKED .. "3e8\r\n" .. ("x"):rep(1000) .. "\r\n0\r\n\r\n", function(client)
-      local code = support.until_true(function() return select(3, client:read_response_body_to_file("/dev/full")) end)
+      local code = support.until_true(function()
+        return select(3, client:read_response_body_to_file("/dev/full"))
+      end)
       assert.equal(Error.ERR_FILE_CANT_WRITE, code)
       client.read_chunk_size = 256
       local body = ""
@@ -269,7 +298,8 @@ describe("A read", function()
         local chunk = client:read_response_body_chunk()
         assert.is_true(#chunk <= 256)
         total = total + #chunk
-        assert.equal(total < 600 and HTTPClient.STATUS_BODY or HTTPClient.STATUS_CONNECTED, client:get_status())
+        assert.equal(total < 600 and HTTPClient.STATUS_BODY or HTTPClient.STATUS_CONNECTED,
+          client:get_status())
         return total == 600
       end)
       assert.equal("", client:read_response_body_chunk())
@@ -282,7 +312,8 @@ describe("A read", function()
   end)
 
   it("of an empty body finds its end", function()
-    for _, case in ipairs({ { OK .. "Content-Length: 0\r\n\r\n" }, { OK .. LENGTH_1, "HEAD" }, { CHUNKED, "HEAD" } }) do
+    for _, case in ipairs({ { OK .. "Content-Length: 0\r\n\r\n" }, { OK .. LENGTH_1, "HEAD" },
+      { CHUNKED, "HEAD" } }) do
       wire.answered(case[1]:gsub("a$", ""), function(client)
         assert.equal(HTTPClient.STATUS_BODY, client:get_status())
         client:poll()

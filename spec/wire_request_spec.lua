@@ -19,7 +19,9 @@ end
 local function own_lines(head, port)
   local lines = {}
   for line in head:gmatch("(.-)\r\n") do
-    if line ~= "" and not line:find("^User%-Agent: lua%-httpclient/") and line ~= "Accept: */*" then lines[#lines + 1] = line end
+    if line ~= "" and not line:find("^User%-Agent: lua%-httpclient/") and line ~= "Accept: */*" then
+      lines[#lines + 1] = line
+    end
   end
   return (table.concat(lines, "|"):gsub("127%.0%.0%.1:" .. port, "HERE"))
 end
@@ -94,9 +96,12 @@ describe("The headers of a request", function()
   local wrong = {
     { "a number in the array", { 5 }, "header 1 must be a string, got number" },
     { "a gap in the array", { "A: 1", nil, "B: 2" }, "header" },
-    { "a fraction in a map", { A = 1.5 }, "the value of header 'A' must be a string or an integer, got number" },
-    { "a boolean in a map", { A = true }, "the value of header 'A' must be a string or an integer, got boolean" },
-    { "a table in a map", { A = {} }, "the value of header 'A' must be a string or an integer, got table" },
+    { "a fraction in a map", { A = 1.5 },
+      "the value of header 'A' must be a string or an integer, got number" },
+    { "a boolean in a map", { A = true },
+      "the value of header 'A' must be a string or an integer, got boolean" },
+    { "a table in a map", { A = {} },
+      "the value of header 'A' must be a string or an integer, got table" },
     { "a key that is no string", { [true] = "x" }, "a header's name must be a string" },
   }
   for _, case in ipairs(wrong) do
@@ -124,7 +129,8 @@ describe("The headers of a request", function()
       local lines = {}
       for i = 1, 3000 do lines[i] = "N" .. i .. ": " .. i end
       assert.equal(Error.OK, (client:request(Method.METHOD_GET, "/", lines)))
-      assert.truthy(arrived(client, conn):find("\r\n" .. table.concat(lines, "\r\n") .. "\r\n", 1, true))
+      assert.truthy(arrived(client, conn):find("\r\n" .. table.concat(lines, "\r\n") .. "\r\n", 1,
+        true))
     end)
   end)
 end)
@@ -160,24 +166,28 @@ describe("The URL of a request", function()
     it("can be " .. case[2] .. " with " .. case[1], function()
       wire.with_connection(function(client, conn, port)
         assert.equal(Error.OK, (client:request(Method["METHOD_" .. case[1]], case[2], {})))
-        assert.equal(("%s %s HTTP/1.1|Host: %s"):format(case[1], case[3], case[4]), own_lines(arrived(client, conn), port))
+        assert.equal(("%s %s HTTP/1.1|Host: %s"):format(case[1], case[3], case[4]),
+          own_lines(arrived(client, conn), port))
       end)
     end)
   end
 
   local refused = {
-    { "GET", "" }, { "GET", "a" }, { "GET", "?a" }, { "GET", "#a" }, { "GET", "*" }, { "GET", "**" }, { "GET", "a.test:80" },
-    { "GET", "http:/a" }, { "GET", "http://" }, { "GET", "http:///a" }, { "GET", "http://:80/" }, { "GET", "http://?a" },
-    { "GET", "http://u@a/" }, { "GET", "http://u:p@a/" }, { "GET", "http://@a/" }, { "GET", "http://a:x/" },
-    { "GET", "http://a:0/" }, { "GET", "http://a:65536/" }, { "GET", "http://a:-1/" }, { "GET", "http://[::1/" },
-    { "GET", "http://[::1]x/" }, { "GET", "http://[]/" }, { "GET", "http://[1.2.3.4]/" }, { "GET", "http://a\\b/" },
-    { "GET", "http://a/b c" }, { "GET", "http://a/\r\nX: y" }, { "GET", "http://a?\127" }, { "GET", "http://a/#\0" },
-    { "CONNECT", "a:1 " }, { "CONNECT", "a:1\r\n" }, { "OPTIONS", "* " },
-    { "GET", "ftp://a/" }, { "GET", "file:///a" }, { "GET", " /" }, { "GET", "/ " }, { "GET", "/\t" }, { "GET", "/\127" },
-    { "GET", "/\0" }, { "GET", "/\1" }, { "GET", "/\31" }, { "GET", "/a HTTP/1.1\r\nX: y" }, { "GET", "/#\n" },
-    { "POST", "*" }, { "OPTIONS", "*a" }, { "OPTIONS", "*?a" },
-    { "CONNECT", "" }, { "CONNECT", "a" }, { "CONNECT", "a:" }, { "CONNECT", ":1" }, { "CONNECT", "a:0" }, { "CONNECT", "/" },
-    { "CONNECT", "http://a:1" }, { "CONNECT", "a:1/" }, { "CONNECT", "a:1#b" }, { "CONNECT", "u@a:1" }, { "CONNECT", "::1:1" },
+    { "GET", "" }, { "GET", "a" }, { "GET", "?a" }, { "GET", "#a" }, { "GET", "*" },
+    { "GET", "**" }, { "GET", "a.test:80" }, { "GET", "http:/a" }, { "GET", "http://" },
+    { "GET", "http:///a" }, { "GET", "http://:80/" }, { "GET", "http://?a" },
+    { "GET", "http://u@a/" }, { "GET", "http://u:p@a/" }, { "GET", "http://@a/" },
+    { "GET", "http://a:x/" }, { "GET", "http://a:0/" }, { "GET", "http://a:65536/" },
+    { "GET", "http://a:-1/" }, { "GET", "http://[::1/" }, { "GET", "http://[::1]x/" },
+    { "GET", "http://[]/" }, { "GET", "http://[1.2.3.4]/" }, { "GET", "http://a\\b/" },
+    { "GET", "http://a/b c" }, { "GET", "http://a/\r\nX: y" }, { "GET", "http://a?\127" },
+    { "GET", "http://a/#\0" }, { "CONNECT", "a:1 " }, { "CONNECT", "a:1\r\n" }, { "OPTIONS", "* " },
+    { "GET", "ftp://a/" }, { "GET", "file:///a" }, { "GET", " /" }, { "GET", "/ " },
+    { "GET", "/\t" }, { "GET", "/\127" }, { "GET", "/\0" }, { "GET", "/\1" }, { "GET", "/\31" },
+    { "GET", "/a HTTP/1.1\r\nX: y" }, { "GET", "/#\n" }, { "POST", "*" }, { "OPTIONS", "*a" },
+    { "OPTIONS", "*?a" }, { "CONNECT", "" }, { "CONNECT", "a" }, { "CONNECT", "a:" },
+    { "CONNECT", ":1" }, { "CONNECT", "a:0" }, { "CONNECT", "/" }, { "CONNECT", "http://a:1" },
+    { "CONNECT", "a:1/" }, { "CONNECT", "a:1#b" }, { "CONNECT", "u@a:1" }, { "CONNECT", "::1:1" },
     { "CONNECT", "*" },
   }
   it("is refused when it is none", function()
@@ -217,18 +227,24 @@ describe("The body of a request", function()
     { "request", "POST", { "content-length: 5" }, "hello", "|content-length: 5", "hello" },
     { "request", "POST", { "Content-Length: 0" }, nil, "|Content-Length: 0", "" },
     { "request", "GET", { "Content-Length: 0" }, nil, "|Content-Length: 0", "" },
-    { "request", "POST", {}, text_body("he", "llo"), "|Transfer-Encoding: chunked", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n" },
-    { "request", "POST", { "Transfer-Encoding:chunked" }, text_body("hello"), "|Transfer-Encoding:chunked", "5\r\nhello\r\n0\r\n\r\n" },
-    { "request", "POST", { "transfer-encoding: CHUNKED" }, text_body(), "|transfer-encoding: CHUNKED", "0\r\n\r\n" },
+    { "request", "POST", {}, text_body("he", "llo"), "|Transfer-Encoding: chunked",
+      "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n" },
+    { "request", "POST", { "Transfer-Encoding:chunked" }, text_body("hello"),
+      "|Transfer-Encoding:chunked", "5\r\nhello\r\n0\r\n\r\n" },
+    { "request", "POST", { "transfer-encoding: CHUNKED" }, text_body(),
+      "|transfer-encoding: CHUNKED", "0\r\n\r\n" },
     { "request", "POST", { "Content-Length: 5" }, text_body("he", "llo"), LENGTH_5, "hello" },
     { "request", "POST", { "Content-Length: 0" }, text_body(), LENGTH_0, "" },
-    { "request", "PUT", {}, text_body(("x"):rep(4096)), "|Transfer-Encoding: chunked", "1000\r\n" .. ("x"):rep(4096) .. "\r\n0\r\n\r\n" },
-    { "request_raw", "GET", {}, text_body("a", "", "b"), "|Transfer-Encoding: chunked", "1\r\na\r\n1\r\nb\r\n0\r\n\r\n" },
+    { "request", "PUT", {}, text_body(("x"):rep(4096)), "|Transfer-Encoding: chunked", "1000\r\n"
+      .. ("x"):rep(4096) .. "\r\n0\r\n\r\n" },
+    { "request_raw", "GET", {}, text_body("a", "", "b"), "|Transfer-Encoding: chunked",
+      "1\r\na\r\n1\r\nb\r\n0\r\n\r\n" },
   }
   for i, case in ipairs(taken) do
     it(("goes out as it is given, %d: %s %s"):format(i, case[1], case[2]), function()
       wire.with_connection(function(client, conn, port)
-        local code, message = client[case[1]](client, Method["METHOD_" .. case[2]], "/", case[3], case[4])
+        local code, message = client[case[1]](client, Method["METHOD_" .. case[2]], "/", case[3],
+          case[4])
         assert.equal(Error.OK, code, message)
         local head = own_lines(arrived(client, conn), port)
         assert.equal(case[2] .. " / HTTP/1.1|Host: HERE" .. case[5], head)
@@ -283,7 +299,8 @@ describe("The body of a request", function()
       end
       for _, method in ipairs({ "TRACE", "CONNECT" }) do
         for _, body in ipairs({ "x", text_body("x"), text_body() }) do
-          local code, message = client:request(Method["METHOD_" .. method], method == "TRACE" and "/" or "a:1", {}, body)
+          local code, message = client:request(Method["METHOD_" .. method], method == "TRACE"
+            and "/" or "a:1", {}, body)
           assert.equal(Error.ERR_INVALID_PARAMETER, code)
           assert.truthy(message:find(method, 1, true), message)
         end
@@ -301,12 +318,16 @@ describe("The body of a request", function()
       assert.truthy(message:find("bad argument #4", 1, true), message)
     end
     for _, body in ipairs({ { 256 }, { -1 }, { 1.5 }, { "a" }, { 1, false } }) do
-      local ok, message = pcall(function() client:request_raw(Method.METHOD_POST, "/", {}, body) end)
+      local ok, message = pcall(function()
+        client:request_raw(Method.METHOD_POST, "/", {}, body)
+      end)
       assert.is_false(ok)
       assert.truthy(message:find("is no integer from 0 to 255", 1, true), message)
     end
     for _, body in ipairs({ { a = 1 }, { 1, 2, a = 3 }, { [2] = 1 }, { [0] = 1, 2 } }) do
-      local ok, message = pcall(function() client:request_raw(Method.METHOD_POST, "/", {}, body) end)
+      local ok, message = pcall(function()
+        client:request_raw(Method.METHOD_POST, "/", {}, body)
+      end)
       assert.is_false(ok)
       assert.truthy(message:find("must be an array of integers", 1, true), message)
     end
@@ -322,7 +343,9 @@ describe("A request's Connection header", function()
     { { "Connection: te", "Connection: x, close" }, OK, "GET", true },
     { { "Connection: close" }, "HTTP/1.1 204 No\r\n\r\n", "GET", true },
     { { "Connection: close" }, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD", true },
-    { { "Connection: close" }, "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "GET", true },
+    { { "Connection: close" },
+      "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "GET", true },
     { { "Connection: keep-alive" }, OK, "GET", false },
     { { "Connection: closed" }, OK, "GET", false },
     { { "X-Connection: close" }, OK, "GET", false },
@@ -336,7 +359,8 @@ describe("A request's Connection header", function()
         conn:send(case[2])
         support.pump(client, support.is_answered_or_failed)
         support.read_all(client)
-        assert.equal(case[4] and HTTPClient.STATUS_DISCONNECTED or HTTPClient.STATUS_CONNECTED, client:get_status())
+        assert.equal(case[4] and HTTPClient.STATUS_DISCONNECTED or HTTPClient.STATUS_CONNECTED,
+          client:get_status())
         assert.is_true(client:has_response())
         assert.equal(0, (client:get_last_error()))
         if case[4] then assert.equal("eof", (select(2, conn:recv_n(1, support.LIMIT)))) end
@@ -364,10 +388,12 @@ describe("The Host of a stream of the script's own", function()
         get_available_bytes = function() return 0 end,
         get_connected_host = function() return case[1] end,
       })
-      assert.equal(case[2] and Error.OK or Error.ERR_INVALID_PARAMETER, (client:request(Method.METHOD_GET, "/", {})))
+      assert.equal(case[2] and Error.OK or Error.ERR_INVALID_PARAMETER,
+        (client:request(Method.METHOD_GET, "/", {})))
       for _ = 1, 3 do client:poll() end
       local head = table.concat(out)
-      assert.equal(case[2] and "GET / HTTP/1.1\r\nHost: " .. case[2] .. "\r\n" or "", head:sub(1, case[2] and 24 + #case[2] or 1))
+      assert.equal(case[2] and "GET / HTTP/1.1\r\nHost: " .. case[2] .. "\r\n" or "",
+        head:sub(1, case[2] and 24 + #case[2] or 1))
       client:close()
     end)
   end

@@ -38,18 +38,21 @@ describe("A status line", function()
         assert.equal("a", outcome.body)
         assert.equal("", outcome.message)
       end, { ending = "keep", points = POINTS })
-      wire.answered(case[1] .. LENGTH_1, function(client) assert.equal(case[3], client:get_response_reason()) end)
+      wire.answered(case[1]
+        .. LENGTH_1, function(client) assert.equal(case[3], client:get_response_reason()) end)
     end)
   end
 
   local refused = {
-    "\r\nHTTP/1.1 200 OK\r\n", "\nHTTP/1.1 200 OK\r\n", " HTTP/1.1 200 OK\r\n", "http/1.1 200 OK\r\n", "HTTP/2 200 OK\r\n",
-    "HTTP/2.0 200 OK\r\n", "HTTP/0.9 200 OK\r\n", "HTTP/1 200 OK\r\n", "HTTP/1.10 200 OK\r\n", "HTTP/1.x 200 OK\r\n",
-    "HTTP/01.1 200 OK\r\n", "HTTP/1.1200 OK\r\n", "HTTP/1.1  200 OK\r\n", "HTTP/1.1\t200 OK\r\n", "HTTP/1.1 200OK\r\n",
-    "HTTP/1.1 200\tOK\r\n", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 099 OK\r\n", "HTTP/1.1 000 OK\r\n",
-    "HTTP/1.1 1000 OK\r\n", "HTTP/1.1 -20 OK\r\n", "HTTP/1.1 2x0 OK\r\n", "HTTP/1.1\r\n", "HTTP/1.1 \r\n", "\r\n\r\n",
-    "HTTP/1.1 200 O\rK\r\n", "HTTP/1.1 200 OK\r\r\n", "HTTP/1.1 200 O\0K\r\n", "HTTP/1.1 200\r", "ICY 200 OK\r\n", "<html>",
-    "HTTPS/1.1 200 OK\r\n", "\0", "\255",
+    "\r\nHTTP/1.1 200 OK\r\n", "\nHTTP/1.1 200 OK\r\n", " HTTP/1.1 200 OK\r\n",
+    "http/1.1 200 OK\r\n", "HTTP/2 200 OK\r\n", "HTTP/2.0 200 OK\r\n", "HTTP/0.9 200 OK\r\n",
+    "HTTP/1 200 OK\r\n", "HTTP/1.10 200 OK\r\n", "HTTP/1.x 200 OK\r\n", "HTTP/01.1 200 OK\r\n",
+    "HTTP/1.1200 OK\r\n", "HTTP/1.1  200 OK\r\n", "HTTP/1.1\t200 OK\r\n", "HTTP/1.1 200OK\r\n",
+    "HTTP/1.1 200\tOK\r\n", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 099 OK\r\n",
+    "HTTP/1.1 000 OK\r\n", "HTTP/1.1 1000 OK\r\n", "HTTP/1.1 -20 OK\r\n", "HTTP/1.1 2x0 OK\r\n",
+    "HTTP/1.1\r\n", "HTTP/1.1 \r\n", "\r\n\r\n", "HTTP/1.1 200 O\rK\r\n", "HTTP/1.1 200 OK\r\r\n",
+    "HTTP/1.1 200 O\0K\r\n", "HTTP/1.1 200\r", "ICY 200 OK\r\n", "<html>", "HTTPS/1.1 200 OK\r\n",
+    "\0", "\255",
   }
   for _, line in ipairs(refused) do
     it("is refused when it is " .. ("%q"):format(line), function()
@@ -63,7 +66,8 @@ describe("A status line", function()
   end
 
   it("is refused at its first wrong byte, without waiting for its end", function()
-    for _, line in ipairs({ "S", "HTTQ", "HTTP/2", "HTTP/1.1 0", "HTTP/1.1 2a", "HTTP/1.1 200x", "\r" }) do
+    for _, line in ipairs({ "S", "HTTQ", "HTTP/2", "HTTP/1.1 0", "HTTP/1.1 2a", "HTTP/1.1 200x",
+      "\r" }) do
       wire.answered(line, function(client)
         assert.equal(HTTPClient.STATUS_CONNECTION_ERROR, client:get_status())
       end)
@@ -100,8 +104,9 @@ describe("The fields of a head", function()
   end
 
   local refused = {
-    "A\r\n", "A b\r\n", ":\r\n", ": b\r\n", "A : b\r\n", "A\t: b\r\n", " A: b\r\n", "\tA: b\r\n", " \r\n", "A\0: b\r\n", "A: b\0\r\n",
-    "A: b\rc\r\n", "A: b\r\r\n", "\rA: b\r\n", "A(: b\r\n", "A/B: c\r\n", "\195\164: b\r\n", "A\127: b\r\n", "\1: b\r\n", "\"A\": b\r\n",
+    "A\r\n", "A b\r\n", ":\r\n", ": b\r\n", "A : b\r\n", "A\t: b\r\n", " A: b\r\n", "\tA: b\r\n",
+    " \r\n", "A\0: b\r\n", "A: b\0\r\n", "A: b\rc\r\n", "A: b\r\r\n", "\rA: b\r\n", "A(: b\r\n",
+    "A/B: c\r\n", "\195\164: b\r\n", "A\127: b\r\n", "\1: b\r\n", "\"A\": b\r\n",
     "A: b\r\n c\0\r\n", "A: b\r\n c\rd\r\n", "A: b\r\nC\r\n",
   }
   for _, lines in ipairs(refused) do
@@ -129,7 +134,9 @@ describe("The fields of a head", function()
   end)
 
   it("make a dictionary that has no other fields, and lists of values", function()
-    wire.answered(OK .. "__index: x\r\nLink: <a>, <b>\r\nLINK:\r\nSet-Cookie: a=b, c\r\nContent-Length: 0\r\n\r\n", function(client)
+    wire.answered(OK
+      .. "__index: x\r\nLink: <a>, <b>\r\nLINK:\r\nSet-Cookie: a=b, c\r\nContent-Length: 0\r\n\r\n",
+      function(client)
       local dictionary = client:get_response_headers_as_dictionary()
       assert.equal("x", dictionary.__index)
       assert.is_nil(dictionary.Lin)
@@ -146,9 +153,11 @@ describe("The fields of a head", function()
 
   it("make a dictionary of this response, whatever the ones before it said", function()
     local long = ("v"):rep(41)
-    for _, value in ipairs({ "a", "b", "a", "", long, "ab", long:sub(1, 40), long:sub(1, 39) .. "w", "a" }) do
+    for _, value in ipairs({ "a", "b", "a", "", long, "ab", long:sub(1, 40), long:sub(1, 39) .. "w",
+      "a" }) do
       wire.answered(OK .. "Field: " .. value .. "\r\nContent-Length: 0\r\n\r\n", function(client)
-        assert.same({ Field = value, ["Content-Length"] = "0" }, client:get_response_headers_as_dictionary())
+        assert.same({ Field = value, ["Content-Length"] = "0" },
+          client:get_response_headers_as_dictionary())
       end)
     end
   end)
@@ -162,9 +171,11 @@ describe("max_header_size", function()
     local client = HTTPClient.new()
     client.max_header_size = limit
     local outcomes = {}
-    for _, pieces in ipairs({ { bytes }, { bytes:sub(1, #bytes - 1), bytes:sub(-1) }, { bytes:sub(1, 1), bytes:sub(2) } }) do
+    for _, pieces in ipairs({ { bytes }, { bytes:sub(1, #bytes - 1), bytes:sub(-1) },
+      { bytes:sub(1, 1), bytes:sub(2) } }) do
       local outcome = support.play(listener, pieces, { client = client, ending = "keep" })
-      outcomes[#outcomes + 1] = outcome.status .. " " .. outcome.body .. " " .. table.concat(outcome.trailers, "|")
+      outcomes[#outcomes + 1] = outcome.status .. " " .. outcome.body .. " "
+        .. table.concat(outcome.trailers, "|")
     end
     listener:close()
     assert.equal(outcomes[1], outcomes[2])
@@ -195,7 +206,8 @@ describe("max_header_size", function()
   it("counts the trailer section with its last empty line", function()
     local trailers = "A: " .. ("z"):rep(300) .. "\r\nB: c\r\n\r\n"
     local bytes = CHUNKED .. "1\r\na\r\n0\r\n" .. trailers
-    assert.equal("STATUS_CONNECTED a A: " .. ("z"):rep(300) .. "|B: c", outcome_with(#trailers, bytes))
+    assert.equal("STATUS_CONNECTED a A: " .. ("z"):rep(300) .. "|B: c",
+      outcome_with(#trailers, bytes))
     assert.equal("STATUS_CONNECTION_ERROR a ", outcome_with(#trailers - 1, bytes))
   end)
 
@@ -206,17 +218,21 @@ describe("max_header_size", function()
       local rest = "\r\nContent-Length: 5\r\n\r\n"
       return OK .. "A: " .. ("x"):rep(size - #OK - 3 - #rest) .. rest
     end
-    for _, size in ipairs({ 4091, 4092, 4095, 4096, 4097, 8191, 8192, 8193, 65535, 65536, 65537 }) do
+    for _, size in ipairs({ 4091, 4092, 4095, 4096, 4097, 8191, 8192, 8193, 65535, 65536,
+      65537 }) do
       local outcome = support.play(listener, { head_of(size) .. "hello" }, { ending = "keep" })
-      assert.equal(size <= 65536 and "STATUS_CONNECTED" or "STATUS_CONNECTION_ERROR", outcome.status, tostring(size))
+      assert.equal(size <= 65536 and "STATUS_CONNECTED" or "STATUS_CONNECTION_ERROR",
+        outcome.status, tostring(size))
       assert.equal(size <= 65536 and "hello" or "", outcome.body)
     end
   end)
 
   it("ends a head, 1xx and trailers that have no end", function()
     local endless = {
-      OK .. ("A: b\r\n"):rep(2000), OK .. "A: " .. ("x"):rep(10000), ("HTTP/1.1 100\r\n\r\n"):rep(1000), "HTTP/1.1 200 " .. ("x"):rep(10000),
-      CHUNKED .. "0\r\n" .. ("A: b\r\n"):rep(2000), CHUNKED .. "0\r\nA: " .. ("x"):rep(10000), OK .. "A: b\r\n" .. (" c\r\n"):rep(4000),
+      OK .. ("A: b\r\n"):rep(2000), OK .. "A: " .. ("x"):rep(10000),
+      ("HTTP/1.1 100\r\n\r\n"):rep(1000), "HTTP/1.1 200 " .. ("x"):rep(10000), CHUNKED .. "0\r\n"
+        .. ("A: b\r\n"):rep(2000), CHUNKED .. "0\r\nA: " .. ("x"):rep(10000), OK .. "A: b\r\n"
+        .. (" c\r\n"):rep(4000),
     }
     for i, bytes in ipairs(endless) do
       wire.answered(bytes, function(client)

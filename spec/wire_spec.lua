@@ -20,23 +20,35 @@ describe("A request", function()
   local sent = {
     { "in origin form", "GET", "/a?b", {}, nil, "GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
     { "without its fragment", "GET", "/a#b", {}, nil, "GET /a HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
-    { "in absolute form, whose authority is the Host", "GET", "http://Ex.test:80?x=1", {}, nil, "GET http://Ex.test:80/?x=1 HTTP/1.1\r\nHost: Ex.test:80" },
+    { "in absolute form, whose authority is the Host", "GET", "http://Ex.test:80?x=1", {}, nil,
+      "GET http://Ex.test:80/?x=1 HTTP/1.1\r\nHost: Ex.test:80" },
     { "in asterisk form", "OPTIONS", "*", {}, nil, "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
-    { "in authority form", "CONNECT", "h.test:443", {}, nil, "CONNECT h.test:443 HTTP/1.1\r\nHost: h.test:443" },
-    { "with bytes over 7F as they are", "GET", "/\195\164", {}, nil, "GET /\195\164 HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
-    { "with the caller's headers in order and spelling", "GET", "/", { "b: 1", "A:2" }, nil, "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nb: 1\r\nA:2" },
-    { "with headers from a map, sorted", "GET", "/", { ["X-B"] = "2", ["X-A"] = 1 }, nil, "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX-A: 1\r\nX-B: 2" },
-    { "with the caller's Host", "GET", "/", { "A: 1", "host: z.test" }, nil, "GET / HTTP/1.1\r\nhost: z.test\r\nA: 1" },
-    { "with the length of its body", "POST", "/", {}, "hello", "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 5" },
-    { "with a length of 0 for an empty POST", "POST", "/", {}, nil, "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0" },
-    { "with a length of 0 for an empty PUT", "PUT", "/", {}, "", "PUT / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0" },
-    { "without a length for an empty DELETE", "DELETE", "/", {}, nil, "DELETE / HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
-    { "by GET without its body", "GET", "/", {}, "ignored", "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
+    { "in authority form", "CONNECT", "h.test:443", {}, nil,
+      "CONNECT h.test:443 HTTP/1.1\r\nHost: h.test:443" },
+    { "with bytes over 7F as they are", "GET", "/\195\164", {}, nil,
+      "GET /\195\164 HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
+    { "with the caller's headers in order and spelling", "GET", "/", { "b: 1", "A:2" }, nil,
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nb: 1\r\nA:2" },
+    { "with headers from a map, sorted", "GET", "/", { ["X-B"] = "2", ["X-A"] = 1 }, nil,
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX-A: 1\r\nX-B: 2" },
+    { "with the caller's Host", "GET", "/", { "A: 1", "host: z.test" }, nil,
+      "GET / HTTP/1.1\r\nhost: z.test\r\nA: 1" },
+    { "with the length of its body", "POST", "/", {}, "hello",
+      "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 5" },
+    { "with a length of 0 for an empty POST", "POST", "/", {}, nil,
+      "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0" },
+    { "with a length of 0 for an empty PUT", "PUT", "/", {}, "",
+      "PUT / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0" },
+    { "without a length for an empty DELETE", "DELETE", "/", {}, nil,
+      "DELETE / HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
+    { "by GET without its body", "GET", "/", {}, "ignored",
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT" },
   }
   for _, case in ipairs(sent) do
     it("is sent " .. case[1], function()
       wire.with_connection(function(client, conn, port)
-        assert.equal(Error.OK, (client:request(HTTPClient.Method["METHOD_" .. case[2]], case[3], case[4], case[5])))
+        assert.equal(Error.OK,
+          (client:request(HTTPClient.Method["METHOD_" .. case[2]], case[3], case[4], case[5])))
         local expected = case[6]:gsub("PORT", tostring(port))
         local head = wire_of(client, conn)
         local own = head:find("\r\n" .. AGENT, 1, true)
@@ -49,7 +61,8 @@ describe("A request", function()
 
   it("by request_raw sends its body for GET, also from an array of bytes", function()
     wire.with_connection(function(client, conn)
-      assert.equal(Error.OK, (client:request_raw(HTTPClient.METHOD_GET, "/", {}, { 104, 105, 0, 255 })))
+      assert.equal(Error.OK,
+        (client:request_raw(HTTPClient.METHOD_GET, "/", {}, { 104, 105, 0, 255 })))
       assert.truthy(wire_of(client, conn):find("Content-Length: 4\r\n", 1, true))
       assert.equal("hi\0\255", conn:recv_n(4))
     end)
@@ -74,11 +87,15 @@ describe("A request", function()
     { "CR LF in a header", 0, "/", { "A: b\r\nC: d" }, nil, "A" },
     { "NUL in a header", 0, "/", { "A: b\0" }, nil, "A" },
     { "two Hosts", 0, "/", { "Host: a", "host: b" }, nil, "Host" },
-    { "a body that is not as long as its Content-Length", 2, "/", { "Content-Length: 3" }, "ab", "Content%-Length" },
+    { "a body that is not as long as its Content-Length", 2, "/", { "Content-Length: 3" }, "ab",
+      "Content%-Length" },
     { "a Content-Length without body", 0, "/", { "Content-Length: 3" }, nil, "Content%-Length" },
-    { "a Content-Length that is no number", 2, "/", { "Content-Length: x" }, "ab", "Content%-Length" },
-    { "both framings", 2, "/", { "Content-Length: 2", "Transfer-Encoding: chunked" }, "ab", "Transfer%-Encoding" },
-    { "Transfer-Encoding with a string", 2, "/", { "Transfer-Encoding: chunked" }, "ab", "Transfer%-Encoding" },
+    { "a Content-Length that is no number", 2, "/", { "Content-Length: x" }, "ab",
+      "Content%-Length" },
+    { "both framings", 2, "/", { "Content-Length: 2", "Transfer-Encoding: chunked" }, "ab",
+      "Transfer%-Encoding" },
+    { "Transfer-Encoding with a string", 2, "/", { "Transfer-Encoding: chunked" }, "ab",
+      "Transfer%-Encoding" },
     { "a body with TRACE", 6, "/", {}, "ab", "TRACE" },
     { "a body with CONNECT", 7, "h:1", {}, "ab", "CONNECT" },
   }
@@ -107,8 +124,10 @@ describe("A request", function()
     local client = HTTPClient.new()
     assert.has_error(function() client:request(true, "/", {}) end,
       "bad argument #1 to 'request' (number or string expected, got boolean)")
-    assert.has_error(function() client:request(0, 5, {}) end, "bad argument #2 to 'request' (string expected, got number)")
-    assert.has_error(function() client:request(0, "/", "x") end, "bad argument #3 to 'request' (table expected, got string)")
+    assert.has_error(function() client:request(0, 5, {}) end,
+      "bad argument #2 to 'request' (string expected, got number)")
+    assert.has_error(function() client:request(0, "/", "x") end,
+      "bad argument #3 to 'request' (table expected, got string)")
     assert.has_error(function() client:connect_to_host("h", "80") end,
       "bad argument #2 to 'connect_to_host' (number expected, got string)")
     assert.has_error(function() client.read_chunk_size = 255 end)
@@ -121,25 +140,43 @@ describe("A response", function()
   local CHUNKED = OK .. "Transfer-Encoding: chunked\r\n\r\n"
   -- name, bytes, status then, body, options: method, code, length, chunked, headers, trailers, ending ("keep")
   local taken = {
-    { "with a Content-Length", OK .. "Content-Length: 5\r\n\r\nhello", "CONNECTED", "hello", length = 5 },
-    { "with a Content-Length of 0", OK .. "Content-Length: 0\r\n\r\n", "CONNECTED", "", length = 0 },
-    { "with equal Content-Lengths", OK .. "Content-Length: 5, 05\r\nContent-Length: 5\r\n\r\nhello", "CONNECTED", "hello", length = 5 },
-    { "in chunks", CHUNKED .. "5\r\nhello\r\n1 \t;a=\"b\"\r\n!\r\n000\r\n\r\n", "CONNECTED", "hello!", chunked = true, length = -1 },
-    { "in chunks, with trailers", CHUNKED .. "2\r\nhi\r\n0\r\nA: b\r\nC:\r\n\r\n", "CONNECTED", "hi", chunked = true, length = -1, trailers = "A: b|C: " },
-    { "to the end of the connection", OK .. "\r\nhello", "DISCONNECTED", "hello", length = -1, ending = "shutdown" },
-    { "that says it closes", OK .. "Connection: x, CLOSE\r\nContent-Length: 1\r\n\r\na", "DISCONNECTED", "a", length = 1 },
-    { "of HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na", "DISCONNECTED", "a", length = 1 },
-    { "of HTTP/1.0 that keeps alive", "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\na", "CONNECTED", "a", length = 1 },
-    { "with both framings", OK .. "Transfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n1\r\na\r\n0\r\n\r\n", "DISCONNECTED", "a", chunked = true, length = -1 },
+    { "with a Content-Length", OK .. "Content-Length: 5\r\n\r\nhello", "CONNECTED", "hello",
+      length = 5 },
+    { "with a Content-Length of 0", OK .. "Content-Length: 0\r\n\r\n", "CONNECTED", "",
+      length = 0 },
+    { "with equal Content-Lengths", OK .. "Content-Length: 5, 05\r\nContent-Length: 5\r\n\r\nhello",
+      "CONNECTED", "hello", length = 5 },
+    { "in chunks", CHUNKED .. "5\r\nhello\r\n1 \t;a=\"b\"\r\n!\r\n000\r\n\r\n", "CONNECTED",
+      "hello!", chunked = true, length = -1 },
+    { "in chunks, with trailers", CHUNKED .. "2\r\nhi\r\n0\r\nA: b\r\nC:\r\n\r\n", "CONNECTED",
+      "hi", chunked = true, length = -1, trailers = "A: b|C: " },
+    { "to the end of the connection", OK .. "\r\nhello", "DISCONNECTED", "hello", length = -1,
+      ending = "shutdown" },
+    { "that says it closes", OK .. "Connection: x, CLOSE\r\nContent-Length: 1\r\n\r\na",
+      "DISCONNECTED", "a", length = 1 },
+    { "of HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na", "DISCONNECTED", "a",
+      length = 1 },
+    { "of HTTP/1.0 that keeps alive",
+      "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\na", "CONNECTED", "a", length = 1 },
+    { "with both framings",
+      OK .. "Transfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n1\r\na\r\n0\r\n\r\n", "DISCONNECTED", "a", chunked = true, length = -1 },
     { "to HEAD", OK .. "Content-Length: 5\r\n\r\n", "CONNECTED", "", method = "HEAD", length = 0 },
-    { "204 with a Content-Length", "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", "CONNECTED", "", code = 204, length = 0 },
-    { "304 in chunks", "HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", "CONNECTED", "", code = 304, length = 0 },
-    { "behind 100 and 103", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103\r\nLink: x\r\n\r\n" .. OK .. "Content-Length: 1\r\n\r\na", "CONNECTED", "a", length = 1 },
-    { "with any code", "HTTP/1.1 999\r\nContent-Length: 0\r\n\r\n", "CONNECTED", "", code = 999, length = 0 },
-    { "with bare LF in its head", "HTTP/1.1 200 OK\nA: b\nContent-Length: 1\n\na", "CONNECTED", "a", length = 1, headers = "A: b|Content-Length: 1" },
-    { "with obs-fold", OK .. "A: b\r\n\t c\r\nContent-Length: 0\r\n\r\n", "CONNECTED", "", length = 0, headers = "A: b c|Content-Length: 0" },
-    { "with odd but fair fields", OK .. "a:\r\nA:  \255 \r\nContent-Length:0\r\n\r\n", "CONNECTED", "", length = 0, headers = "a: |A: \255|Content-Length: 0" },
-    { "to CONNECT, with framing fields", OK .. "Content-Length: 5\r\n\r\n", "CONNECTED", "", method = "CONNECT", path = "h:1", length = 0 },
+    { "204 with a Content-Length", "HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", "CONNECTED", "",
+      code = 204, length = 0 },
+    { "304 in chunks", "HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", "CONNECTED", "",
+      code = 304, length = 0 },
+    { "behind 100 and 103", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103\r\nLink: x\r\n\r\n" .. OK
+      .. "Content-Length: 1\r\n\r\na", "CONNECTED", "a", length = 1 },
+    { "with any code", "HTTP/1.1 999\r\nContent-Length: 0\r\n\r\n", "CONNECTED", "", code = 999,
+      length = 0 },
+    { "with bare LF in its head", "HTTP/1.1 200 OK\nA: b\nContent-Length: 1\n\na", "CONNECTED", "a",
+      length = 1, headers = "A: b|Content-Length: 1" },
+    { "with obs-fold", OK .. "A: b\r\n\t c\r\nContent-Length: 0\r\n\r\n", "CONNECTED", "",
+      length = 0, headers = "A: b c|Content-Length: 0" },
+    { "with odd but fair fields", OK .. "a:\r\nA:  \255 \r\nContent-Length:0\r\n\r\n", "CONNECTED",
+      "", length = 0, headers = "a: |A: \255|Content-Length: 0" },
+    { "to CONNECT, with framing fields", OK .. "Content-Length: 5\r\n\r\n", "CONNECTED", "",
+      method = "CONNECT", path = "h:1", length = 0 },
   }
   for _, case in ipairs(taken) do
     it("is taken " .. case[1], function()
@@ -209,9 +246,11 @@ describe("A response", function()
   it("is never complete before its last byte", function()
     local listener = assert(native.listen({ host = "127.0.0.1" }))
     finally(function() listener:close() end)
-    for _, answer in ipairs({ OK .. "Content-Length: 5\r\n\r\nhello", CHUNKED .. "5\r\nhello\r\n0\r\nA: b\r\n\r\n" }) do
+    for _, answer in ipairs({ OK .. "Content-Length: 5\r\n\r\nhello", CHUNKED
+      .. "5\r\nhello\r\n0\r\nA: b\r\n\r\n" }) do
       for size = 0, #answer - 1 do
-        local outcome = support.play(listener, { answer:sub(1, size) }, { ending = size % 2 == 0 and "shutdown" or "reset" })
+        local outcome = support.play(listener, { answer:sub(1, size) },
+          { ending = size % 2 == 0 and "shutdown" or "reset" })
         assert.equal("STATUS_CONNECTION_ERROR", outcome.status, answer:sub(1, size))
         assert.equal(("hello"):sub(1, #outcome.body), outcome.body)
       end
@@ -220,7 +259,8 @@ describe("A response", function()
 
   it("keeps to max_header_size to the byte", function()
     local head = OK .. "A: " .. ("x"):rep(100) .. "\r\nContent-Length: 0\r\n\r\n"
-    for _, case in ipairs({ { #head, "STATUS_CONNECTED" }, { #head - 1, "STATUS_CONNECTION_ERROR" } }) do
+    for _, case in ipairs({ { #head, "STATUS_CONNECTED" },
+      { #head - 1, "STATUS_CONNECTION_ERROR" } }) do
       wire.with_connection(function(client, conn)
         client.max_header_size = case[1]
         support.request(client)
@@ -237,7 +277,8 @@ describe("A response", function()
     wire.with_connection(function(client, conn)
       support.request(client)
       wire_of(client, conn)
-      conn:send(OK .. "X-A: 1\r\nSet-Cookie: a\r\nx-a: 2\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n")
+      conn:send(OK
+        .. "X-A: 1\r\nSet-Cookie: a\r\nx-a: 2\r\nSet-Cookie: b\r\nContent-Length: 0\r\n\r\n")
       support.pump(client, HTTPClient.STATUS_BODY)
       local dictionary = client:get_response_headers_as_dictionary()
       assert.equal("1; 2", dictionary["X-A"])
@@ -271,7 +312,8 @@ describe("A connection", function()
   end)
 
   local between = {
-    { "bytes that nobody asked for", function(conn) conn:send("HTTP/1.1 408 Late\r\n\r\n") end, "unexpected" },
+    { "bytes that nobody asked for", function(conn) conn:send("HTTP/1.1 408 Late\r\n\r\n") end,
+      "unexpected" },
     { "an end", function(conn) conn:shutdown() end, "closed" },
   }
   for _, case in ipairs(between) do
@@ -287,7 +329,9 @@ describe("A connection", function()
     it("that brings " .. case[1] .. " before a request goes out sends none", function()
       wire.with_connection(function(client, conn)
         case[2](conn)
-        support.until_true(function() return client:get_connection():get_available_bytes() > 0 or case[3] == "closed" end)
+        support.until_true(function()
+          return client:get_connection():get_available_bytes() > 0 or case[3] == "closed"
+        end)
         support.request(client)
         support.pump(client, HTTPClient.STATUS_CONNECTION_ERROR)
         assert.equal(0, client:get_response_code())
@@ -392,7 +436,8 @@ describe("A connection", function()
   end)
 
   it("to a host that is none is refused", function()
-    for _, host in ipairs({ "", "a b", "a:80", "a/b", "u@h", "[::1", "1::2::3", "h\0", "ftp://x", "a?b", "https://" }) do
+    for _, host in ipairs({ "", "a b", "a:80", "a/b", "u@h", "[::1", "1::2::3", "h\0", "ftp://x",
+      "a?b", "https://" }) do
       local code, message = HTTPClient.new():connect_to_host(host)
       assert.equal(Error.ERR_INVALID_PARAMETER, code, host)
       assert.truthy(message:find("host"), message)
@@ -402,7 +447,8 @@ describe("A connection", function()
     end
     local contradictory = HTTPClient.new()
     assert.equal(Error.ERR_INVALID_PARAMETER, (contradictory:connect_to_host("http://h", 80, true)))
-    assert.equal(Error.ERR_INVALID_PARAMETER, (contradictory:connect_to_host("http://h", 80, httpclient.TLSOptions.client())))
+    assert.equal(Error.ERR_INVALID_PARAMETER,
+      (contradictory:connect_to_host("http://h", 80, httpclient.TLSOptions.client())))
   end)
 
   it("is let go by the collector in every state", function()

@@ -37,10 +37,12 @@ int bare_connect(int port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) bench_die("socket: %s", strerror(errno));
   int one = 1;
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0) bench_die("TCP_NODELAY: %s", strerror(errno));
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
+    bench_die("TCP_NODELAY: %s", strerror(errno));
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) bench_die("connect: %s", strerror(errno));
+  if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
+    bench_die("connect: %s", strerror(errno));
   return fd;
 }
 
@@ -60,10 +62,12 @@ static size_t receive(int fd, char *room, size_t size) {
 }
 
 /* Every request of this driver: the three fields that the other clients send too, then `extra`. */
-static bare_exchange make_exchange(const char *method, const bench_options *options, const char *extra) {
+static bare_exchange make_exchange(const char *method, const bench_options *options,
+                                   const char *extra) {
   bare_exchange exchange = {.request = bench_allocate(1, REQUEST_SIZE)};
   int size = snprintf(exchange.request, REQUEST_SIZE,
-                      "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bare/1.0 (Linux)\r\nAccept: */*\r\n%s\r\n",
+                      "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bare/1.0 "
+                      "(Linux)\r\nAccept: */*\r\n%s\r\n",
                       method, options->path, options->port, extra);
   if (size < 0 || (size_t)size >= REQUEST_SIZE) bench_die("the request is too long");
   exchange.request_size = (size_t)size;
@@ -85,11 +89,13 @@ size_t bare_answer_size(const char *bytes, size_t size) {
   if (end == NULL) return 0;
   size_t head = (size_t)(end - bytes) + 4;
   const char *length = find(bytes, head, "\r\ncontent-length:");
-  if (strncmp(bytes, "HTTP/1.1 200", 12) != 0 || length == NULL) bench_die("unexpected answer: %.60s", bytes);
+  if (strncmp(bytes, "HTTP/1.1 200", 12) != 0 || length == NULL)
+    bench_die("unexpected answer: %.60s", bytes);
   return head + (size_t)strtoull(length + 17, NULL, 10);
 }
 
-/* Reads at least the head; returns the size of the whole answer, and in *got how much of it is there. */
+/* Reads at least the head; returns the size of the whole answer, and in *got how much of it is
+ * there. */
 static size_t read_head(int fd, size_t *got) {
   size_t whole = 0;
   *got = 0;
@@ -124,7 +130,9 @@ static void run_kept(const bench_options *options, bare_exchange exchange) {
   for (uint64_t i = 0; i < options->count; i++) repeat(fd, &exchange);
   bench_meter_stop(&meter);
   bench_report("bare", options, &meter,
-               (bench_result){.ops = options->count, .bytes = options->count * exchange.answer_size, .memory = -1});
+               (bench_result){.ops = options->count,
+                              .bytes = options->count * exchange.answer_size,
+                              .memory = -1});
 }
 
 static void kept_get(const bench_options *options) { run_kept(options, bare_get(options)); }
@@ -136,7 +144,8 @@ static void kept_get_wait(const bench_options *options) {
   struct epoll_event event = {.events = EPOLLIN};
   int fd = bare_connect(options->port);
   int poller = epoll_create1(EPOLL_CLOEXEC);
-  if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0) bench_die("epoll: %s", strerror(errno));
+  if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0)
+    bench_die("epoll: %s", strerror(errno));
   learn(fd, &exchange);
   bench_meter_start(&meter);
   for (uint64_t i = 0; i < options->count; i++) {
@@ -147,14 +156,17 @@ static void kept_get_wait(const bench_options *options) {
   }
   bench_meter_stop(&meter);
   bench_report("bare", options, &meter,
-               (bench_result){.ops = options->count, .bytes = options->count * exchange.answer_size, .memory = -1});
+               (bench_result){.ops = options->count,
+                              .bytes = options->count * exchange.answer_size,
+                              .memory = -1});
 }
 
 static void kept_post(const bench_options *options) {
   char extra[256];
   char *body = bench_allocate(1, options->size + 1);
   memset(body, 'x', options->size);
-  snprintf(extra, sizeof extra, "Content-Type: text/plain\r\nContent-Length: %zu\r\n", (size_t)options->size);
+  snprintf(extra, sizeof extra, "Content-Type: text/plain\r\nContent-Length: %zu\r\n",
+           (size_t)options->size);
   bare_exchange exchange = make_exchange("POST", options, extra);
   if (exchange.request_size + options->size >= REQUEST_SIZE) bench_die("the body is too long");
   memcpy(exchange.request + exchange.request_size, body, options->size);
@@ -162,7 +174,8 @@ static void kept_post(const bench_options *options) {
   run_kept(options, exchange);
 }
 
-/* Finds the fields of a head as pairs of name and value: what there is to do before any table can be made of them. */
+/* Finds the fields of a head as pairs of name and value: what there is to do before any table can
+ * be made of them. */
 static size_t split_fields(const char *bytes, size_t size) {
   size_t count = 0;
   const char *end = bytes + size;
@@ -171,8 +184,10 @@ static size_t split_fields(const char *bytes, size_t size) {
     const char *next = memchr(line, '\n', (size_t)(end - line));
     const char *colon = memchr(line, ':', (size_t)(end - line));
     if (next == NULL || colon == NULL || colon > next) bench_die("a field line without colon");
-    fields[count++] = (field){.name = line, .name_size = (size_t)(colon - line),
-                              .value = colon + 2, .value_size = (size_t)(next - colon) - 3};
+    fields[count++] = (field){.name = line,
+                              .name_size = (size_t)(colon - line),
+                              .value = colon + 2,
+                              .value_size = (size_t)(next - colon) - 3};
     line = next;
   }
   return count;
@@ -193,13 +208,16 @@ static void kept_head(const bench_options *options) {
     found += split_fields(buffer, got);
   }
   bench_meter_stop(&meter);
-  if (found != options->count * options->size) bench_die("%zu fields in all, not what was asked for", found);
+  if (found != options->count * options->size)
+    bench_die("%zu fields in all, not what was asked for", found);
   bench_report("bare", options, &meter,
-               (bench_result){.ops = options->count, .bytes = options->count * exchange.answer_size, .memory = -1});
+               (bench_result){.ops = options->count,
+                              .bytes = options->count * exchange.answer_size,
+                              .memory = -1});
 }
 
-/* What nobody who makes strings gets around: each piece is copied into new memory, and those of before are given back
- * some pieces later, as a collector does. */
+/* What nobody who makes strings gets around: each piece is copied into new memory, and those of
+ * before are given back some pieces later, as a collector does. */
 static void copy_to_new_memory(size_t size) {
   static char *pieces[3];
   static size_t next;
@@ -217,7 +235,8 @@ static uint64_t stream_rest(int fd, uint64_t rest, int out) {
   while (total < rest) {
     size_t got = receive(fd, buffer, sizeof buffer);
     if (copies) copy_to_new_memory(got);
-    if (out >= 0 && write(out, buffer, got) != (ssize_t)got) bench_die("write: %s", strerror(errno));
+    if (out >= 0 && write(out, buffer, got) != (ssize_t)got)
+      bench_die("write: %s", strerror(errno));
     total += got;
   }
   return total;
@@ -240,7 +259,8 @@ static void run_stream(const bench_options *options, int out) {
   total += stream_rest(fd, whole - got, out);
   bench_meter_stop(&meter);
   if (total != whole) bench_die("the body has the wrong size");
-  bench_report("bare", options, &meter, (bench_result){.ops = options->count, .bytes = total, .memory = -1});
+  bench_report("bare", options, &meter,
+               (bench_result){.ops = options->count, .bytes = total, .memory = -1});
 }
 
 static void stream(const bench_options *options) { run_stream(options, -1); }
@@ -277,7 +297,8 @@ static void stream_chunked(const bench_options *options) {
     total += got;
   } while (total < options->size || memcmp(tail, last, sizeof tail) != 0);
   bench_meter_stop(&meter);
-  bench_report("bare", options, &meter, (bench_result){.ops = options->count, .bytes = total, .memory = -1});
+  bench_report("bare", options, &meter,
+               (bench_result){.ops = options->count, .bytes = total, .memory = -1});
 }
 
 static void new_connections(const bench_options *options) {
@@ -294,12 +315,15 @@ static void new_connections(const bench_options *options) {
   }
   bench_meter_stop(&meter);
   bench_report("bare", options, &meter,
-               (bench_result){.ops = options->count, .bytes = options->count * exchange.answer_size, .memory = -1});
+               (bench_result){.ops = options->count,
+                              .bytes = options->count * exchange.answer_size,
+                              .memory = -1});
 }
 
 static bare_exchange upload_head(const bench_options *options) {
   char extra[128];
-  snprintf(extra, sizeof extra, "Content-Type: application/octet-stream\r\nContent-Length: %llu\r\n",
+  snprintf(extra, sizeof extra,
+           "Content-Type: application/octet-stream\r\nContent-Length: %llu\r\n",
            (unsigned long long)options->size);
   return make_exchange("POST", options, extra);
 }
@@ -309,7 +333,8 @@ static void finish_upload(int fd, const bench_options *options, bench_meter *met
   size_t whole = read_head(fd, &got);
   while (got < whole) got += receive(fd, buffer, sizeof buffer);
   bench_meter_stop(meter);
-  bench_report("bare", options, meter, (bench_result){.ops = options->count, .bytes = options->size, .memory = -1});
+  bench_report("bare", options, meter,
+               (bench_result){.ops = options->count, .bytes = options->size, .memory = -1});
 }
 
 static void upload_string(const bench_options *options) {
@@ -346,7 +371,8 @@ typedef struct connection {
   size_t got;
 } connection;
 
-/* Answers one event: reads, and when the answer is whole, asks again while requests are left. Counts what ended. */
+/* Answers one event: reads, and when the answer is whole, asks again while requests are left.
+ * Counts what ended. */
 static uint64_t advance(connection *c, const bare_exchange *exchange, uint64_t *left) {
   c->got += receive(c->fd, buffer, sizeof buffer);
   if (c->got < exchange->answer_size) return 0;
@@ -358,7 +384,8 @@ static uint64_t advance(connection *c, const bare_exchange *exchange, uint64_t *
   return 1;
 }
 
-static void run_loop(int poller, connection *connections, const bench_options *options, const bare_exchange *exchange) {
+static void run_loop(int poller, connection *connections, const bench_options *options,
+                     const bare_exchange *exchange) {
   struct epoll_event events[BATCH];
   uint64_t left = options->count, done = 0;
   for (size_t i = 0; i < options->busy && left > 0; i++, left--) {
@@ -381,13 +408,16 @@ static void many(const bench_options *options) {
     struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = &connections[i]}};
     connections[i].fd = bare_connect(options->port);
     learn(connections[i].fd, &exchange);
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, connections[i].fd, &event) != 0) bench_die("epoll_ctl: %s", strerror(errno));
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, connections[i].fd, &event) != 0)
+      bench_die("epoll_ctl: %s", strerror(errno));
   }
   bench_meter_start(&meter);
   run_loop(poller, connections, options, &exchange);
   bench_meter_stop(&meter);
   bench_report("bare", options, &meter,
-               (bench_result){.ops = options->count, .bytes = options->count * exchange.answer_size, .memory = -1});
+               (bench_result){.ops = options->count,
+                              .bytes = options->count * exchange.answer_size,
+                              .memory = -1});
 }
 
 static void poll_idle(const bench_options *options) {
@@ -396,7 +426,8 @@ static void poll_idle(const bench_options *options) {
   struct epoll_event event = {.events = EPOLLIN};
   int fd = bare_connect(options->port);
   int poller = epoll_create1(EPOLL_CLOEXEC);
-  if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0) bench_die("epoll: %s", strerror(errno));
+  if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0)
+    bench_die("epoll: %s", strerror(errno));
   learn(fd, &exchange);
   bench_meter_start(&meter);
   for (uint64_t i = 0; i < options->count; i++) {
@@ -419,40 +450,60 @@ static void memory(const bench_options *options) {
   }
   bench_meter_stop(&meter);
   double grown = (double)bench_resident() - (double)before;
-  bench_report("bare", options, &meter,
-               (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
+  bench_report(
+      "bare", options, &meter,
+      (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
 }
 
-/* Runs the command behind "--" again and again; its resources are what is measured, not this process's. */
+/* Runs the command behind "--" again and again; its resources are what is measured, not this
+ * process's. */
 static void spawn(const bench_options *options) {
   bench_meter meter;
   struct rusage usage;
-  if (options->command == NULL || options->command[0] == NULL) bench_die("spawn needs a command behind --");
+  if (options->command == NULL || options->command[0] == NULL)
+    bench_die("spawn needs a command behind --");
   bench_meter_start(&meter);
   for (uint64_t i = 0; i < options->count; i++) {
     pid_t child;
     int status;
     int failure = posix_spawnp(&child, options->command[0], NULL, NULL, options->command, environ);
     if (failure != 0) bench_die("%s: %s", options->command[0], strerror(failure));
-    if (waitpid(child, &status, 0) != child || status != 0) bench_die("%s failed", options->command[0]);
+    if (waitpid(child, &status, 0) != child || status != 0)
+      bench_die("%s failed", options->command[0]);
   }
   bench_meter_stop(&meter);
   if (getrusage(RUSAGE_CHILDREN, &usage) != 0) bench_die("no resource usage");
   meter.user = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
   meter.sys = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
   meter.cpu = meter.user + meter.sys;
-  bench_report("bare", options, &meter, (bench_result){.ops = options->count, .memory = -1, .maxrss = usage.ru_maxrss});
+  bench_report("bare", options, &meter,
+               (bench_result){.ops = options->count, .memory = -1, .maxrss = usage.ru_maxrss});
 }
 
-static const struct { const char *name; bare_workload run; } workloads[] = {
-  {"get", kept_get},           {"get_wait", kept_get_wait}, {"post", kept_post},
-  {"head", kept_head},         {"stream", stream},          {"stream_copy", stream_and_copy},
-  {"file", stream_to_file},
-  {"chunked", stream_chunked}, {"new", new_connections},    {"upload_string", upload_string},
-  {"upload_file", upload_file}, {"many", many},             {"poll", poll_idle},
-  {"memory", memory},          {"spawn", spawn},            {"tls_stream", bare_tls_stream},
-  {"tls_new", bare_tls_new},   {"tls_resumed", bare_tls_resumed}, {"tls_poll", bare_tls_poll},
-  {"tls_memory", bare_tls_memory},
+static const struct {
+  const char *name;
+  bare_workload run;
+} workloads[] = {
+    {"get", kept_get},
+    {"get_wait", kept_get_wait},
+    {"post", kept_post},
+    {"head", kept_head},
+    {"stream", stream},
+    {"stream_copy", stream_and_copy},
+    {"file", stream_to_file},
+    {"chunked", stream_chunked},
+    {"new", new_connections},
+    {"upload_string", upload_string},
+    {"upload_file", upload_file},
+    {"many", many},
+    {"poll", poll_idle},
+    {"memory", memory},
+    {"spawn", spawn},
+    {"tls_stream", bare_tls_stream},
+    {"tls_new", bare_tls_new},
+    {"tls_resumed", bare_tls_resumed},
+    {"tls_poll", bare_tls_poll},
+    {"tls_memory", bare_tls_memory},
 };
 
 int main(int argc, char **argv) {

@@ -17,8 +17,8 @@ typedef void (*bare_workload)(const bench_options *options);
 int bare_connect(int port);
 /* GET of options->path with the fields that every driver sends. */
 bare_exchange bare_get(const bench_options *options);
-/* The size of head and body, once the head is whole in `bytes`; 0 before. Dies unless the answer is a 200 with a
- * Content-Length. */
+/* The size of head and body, once the head is whole in `bytes`; 0 before. Dies unless the answer is
+ * a 200 with a Content-Length. */
 size_t bare_answer_size(const char *bytes, size_t size);
 
 void bare_tls_stream(const bench_options *options);

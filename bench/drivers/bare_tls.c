@@ -30,7 +30,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *fresh) {
 
 static SSL_CTX *make_context(const bench_options *options) {
   SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-  if (context == NULL || SSL_CTX_load_verify_locations(context, options->ca, NULL) != 1) die_tls("context");
+  if (context == NULL || SSL_CTX_load_verify_locations(context, options->ca, NULL) != 1)
+    die_tls("context");
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
@@ -45,7 +46,8 @@ static void keep_sessions(SSL_CTX *context) {
 static tls tls_connect(SSL_CTX *context, int port) {
   tls connection = {.ssl = SSL_new(context), .fd = bare_connect(port)};
   if (connection.ssl == NULL || SSL_set_fd(connection.ssl, connection.fd) != 1) die_tls("SSL");
-  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection.ssl), "127.0.0.1") != 1) die_tls("name");
+  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection.ssl), "127.0.0.1") != 1)
+    die_tls("name");
   if (session != NULL && SSL_set_session(connection.ssl, session) != 1) die_tls("session");
   if (SSL_connect(connection.ssl) != 1) die_tls("handshake");
   return connection;
@@ -64,7 +66,8 @@ static size_t receive(const tls *connection, char *room, size_t size) {
 }
 
 static void send_request(const tls *connection, const bare_exchange *exchange) {
-  if (SSL_write(connection->ssl, exchange->request, (int)exchange->request_size) <= 0) die_tls("SSL_write");
+  if (SSL_write(connection->ssl, exchange->request, (int)exchange->request_size) <= 0)
+    die_tls("SSL_write");
 }
 
 /* Asks, and leaves what has come of the answer, head and maybe more, in the buffer. */
@@ -100,7 +103,8 @@ void bare_tls_stream(const bench_options *options) {
   uint64_t total = got;
   while (total < exchange.answer_size) total += receive(&connection, buffer, sizeof buffer);
   bench_meter_stop(&meter);
-  bench_report("bare", options, &meter, (bench_result){.ops = options->count, .bytes = total, .memory = -1});
+  bench_report("bare", options, &meter,
+               (bench_result){.ops = options->count, .bytes = total, .memory = -1});
 }
 
 /* The server says in the body whether the session was resumed: "r" or ".". */
@@ -113,13 +117,16 @@ static void run_new(const bench_options *options, SSL_CTX *context, int resumed)
   bench_meter_start(&meter);
   for (uint64_t i = 0; i < options->count; i++) {
     connection = tls_connect(context, options->port);
-    if (SSL_session_reused(connection.ssl) != resumed) bench_die("the handshake is of the wrong kind");
+    if (SSL_session_reused(connection.ssl) != resumed)
+      bench_die("the handshake is of the wrong kind");
     repeat(&connection, &exchange);
     tls_close(connection);
   }
   bench_meter_stop(&meter);
   bench_report("bare", options, &meter,
-               (bench_result){.ops = options->count, .bytes = options->count * exchange.answer_size, .memory = -1});
+               (bench_result){.ops = options->count,
+                              .bytes = options->count * exchange.answer_size,
+                              .memory = -1});
 }
 
 void bare_tls_new(const bench_options *options) { run_new(options, make_context(options), 0); }
@@ -136,7 +143,8 @@ void bare_tls_poll(const bench_options *options) {
   struct epoll_event event = {.events = EPOLLIN};
   tls connection = tls_connect(make_context(options), options->port);
   int poller = epoll_create1(EPOLL_CLOEXEC);
-  if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, connection.fd, &event) != 0) bench_die("epoll: %s", strerror(errno));
+  if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, connection.fd, &event) != 0)
+    bench_die("epoll: %s", strerror(errno));
   learn(&connection, &exchange);
   bench_meter_start(&meter);
   for (uint64_t i = 0; i < options->count; i++) {
@@ -161,6 +169,7 @@ void bare_tls_memory(const bench_options *options) {
   }
   bench_meter_stop(&meter);
   double grown = (double)bench_resident() - (double)before;
-  bench_report("bare", options, &meter,
-               (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
+  bench_report(
+      "bare", options, &meter,
+      (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
 }

@@ -91,13 +91,15 @@ void bench_meter_stop(bench_meter *meter) {
   meter->wall = now.wall - meter->wall;
 }
 
-void bench_report(const char *driver, const bench_options *options, const bench_meter *meter, bench_result result) {
+void bench_report(const char *driver, const bench_options *options, const bench_meter *meter,
+                  bench_result result) {
   struct rusage usage;
   if (getrusage(RUSAGE_SELF, &usage) != 0) bench_die("no resource usage");
-  printf("{\"driver\":\"%s\",\"workload\":\"%s\",\"ops\":%" PRIu64 ",\"cpu\":%.6f,\"user\":%.6f,\"sys\":%.6f,"
+  printf("{\"driver\":\"%s\",\"workload\":\"%s\",\"ops\":%" PRIu64
+         ",\"cpu\":%.6f,\"user\":%.6f,\"sys\":%.6f,"
          "\"wall\":%.6f,\"bytes\":%" PRIu64 ",\"maxrss\":%ld",
-         driver, options->workload, result.ops, meter->cpu, meter->user, meter->sys, meter->wall, result.bytes,
-         result.maxrss != 0 ? result.maxrss : usage.ru_maxrss);
+         driver, options->workload, result.ops, meter->cpu, meter->user, meter->sys, meter->wall,
+         result.bytes, result.maxrss != 0 ? result.maxrss : usage.ru_maxrss);
   if (result.memory >= 0) printf(",\"memory\":%.1f", result.memory);
   puts("}");
   if (fflush(stdout) != 0) bench_die("cannot write the result");
@@ -106,7 +108,8 @@ void bench_report(const char *driver, const bench_options *options, const bench_
 uint64_t bench_resident(void) {
   char text[128];
   FILE *file = fopen("/proc/self/statm", "r");
-  if (file == NULL || fgets(text, sizeof text, file) == NULL) bench_die("cannot read /proc/self/statm");
+  if (file == NULL || fgets(text, sizeof text, file) == NULL)
+    bench_die("cannot read /proc/self/statm");
   fclose(file);
   char *second = strchr(text, ' ');
   if (second == NULL) bench_die("/proc/self/statm has an unknown form");

@@ -18,7 +18,8 @@ function common.parse(arguments)
     options[key] = value
   end
   options.busy = options.busy or options.connections
-  options.url = ("%s://127.0.0.1:%d%s"):format(options.ca and "https" or "http", options.port or 0, options.path)
+  options.url = ("%s://127.0.0.1:%d%s"):format(options.ca and "https" or "http", options.port or 0,
+    options.path)
   return options
 end
 
@@ -34,7 +35,8 @@ function common.measure(work)
   local cpu, user, sys, wall = native.usage()
   local result = work()
   local cpu2, user2, sys2, wall2 = native.usage()
-  return { cpu = cpu2 - cpu, user = user2 - user, sys = sys2 - sys, wall = wall2 - wall, result = result }
+  return { cpu = cpu2 - cpu, user = user2 - user, sys = sys2 - sys, wall = wall2 - wall,
+    result = result }
 end
 
 --- The growth of this process for each of `count` things that `work` makes and keeps.
@@ -53,13 +55,15 @@ function common.report(driver, options, used, bytes)
   local _, _, _, _, maxrss = native.usage()
   local memory = used.memory and (',"memory":%.1f'):format(used.memory) or ""
   print(('{"driver":"%s","workload":"%s","ops":%d,"cpu":%.6f,"user":%.6f,"sys":%.6f,"wall":%.6f,'
-    .. '"bytes":%.0f,"maxrss":%d%s}'):format(driver, options.workload, options.ops or options.count, used.cpu,
+    .. '"bytes":%.0f,"maxrss":%d%s}'):format(driver, options.workload, options.ops or options.count,
+      used.cpu,
     used.user, used.sys, used.wall, bytes or 0, maxrss, memory))
 end
 
 function common.run(driver, workloads)
   local options = common.parse(arg)
-  local workload = common.check(workloads[options.workload], "unknown workload " .. tostring(options.workload))
+  local workload = common.check(workloads[options.workload], "unknown workload "
+    .. tostring(options.workload))
   local used, bytes = workload(options)
   if used then common.report(driver, options, used, bytes) end
 end

@@ -1,5 +1,6 @@
-/* curl.c - the workloads with libcurl: easy handles where one request runs at a time, a multi handle driven by epoll
- * through its socket callbacks (the fastest way that it documents) where many do. */
+/* curl.c - the workloads with libcurl: easy handles where one request runs at a time, a multi
+ * handle driven by epoll through its socket callbacks (the fastest way that it documents) where
+ * many do. */
 #include "common.h"
 
 #include <curl/curl.h>
@@ -40,7 +41,8 @@ static void check(CURLcode code) {
 static CURL *make_easy(const bench_options *options) {
   CURL *easy = curl_easy_init();
   if (easy == NULL) bench_die("curl_easy_init");
-  snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", options->ca != NULL ? "https" : "http", options->port, options->path);
+  snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", options->ca != NULL ? "https" : "http",
+           options->port, options->path);
   check(curl_easy_setopt(easy, CURLOPT_URL, url));
   check(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, count_body));
   check(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BENCH_BUFFER_SIZE));
@@ -64,7 +66,8 @@ static void perform(CURL *easy) {
 }
 
 static void report(const bench_options *options, const bench_meter *meter) {
-  bench_report("libcurl", options, meter, (bench_result){.ops = options->count, .bytes = body_bytes, .memory = -1});
+  bench_report("libcurl", options, meter,
+               (bench_result){.ops = options->count, .bytes = body_bytes, .memory = -1});
 }
 
 static void run_easy(const bench_options *options, CURL *easy) {
@@ -138,7 +141,8 @@ static void head(const bench_options *options) {
     read_fields(easy);
   }
   bench_meter_stop(&meter);
-  if (field_count != options->count * options->size) bench_die("%" PRIu64 " fields in all", field_count);
+  if (field_count != options->count * options->size)
+    bench_die("%" PRIu64 " fields in all", field_count);
   report(options, &meter);
 }
 
@@ -219,7 +223,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
   }
   if (what != CURL_POLL_OUT) event.events |= EPOLLIN;
   if (what != CURL_POLL_IN) event.events |= EPOLLOUT;
-  if (epoll_ctl(l->poller, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) bench_die("epoll_ctl");
+  if (epoll_ctl(l->poller, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
+    bench_die("epoll_ctl");
   curl_multi_assign(l->multi, fd, &mark);
   return 0;
 }
@@ -242,17 +247,20 @@ static void make_loop(loop *l, long connections) {
 
 static void turn(loop *l) {
   struct epoll_event events[BATCH];
-  int ready = epoll_wait(l->poller, events, BATCH, l->timeout < 0 || l->timeout > 10000 ? 10000 : (int)l->timeout);
+  int ready = epoll_wait(l->poller, events, BATCH,
+                         l->timeout < 0 || l->timeout > 10000 ? 10000 : (int)l->timeout);
   if (ready < 0) bench_die("epoll_wait: %s", strerror(errno));
   if (ready == 0 && l->timeout < 0) bench_die("epoll_wait found nothing");
   if (ready == 0) curl_multi_socket_action(l->multi, CURL_SOCKET_TIMEOUT, 0, &l->running);
   for (int i = 0; i < ready; i++) {
-    int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0);
+    int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+               (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0);
     curl_multi_socket_action(l->multi, events[i].data.fd, mask, &l->running);
   }
 }
 
-/* Takes the finished transfers out, and starts them again as long as *left allows; returns how many had finished. */
+/* Takes the finished transfers out, and starts them again as long as *left allows; returns how many
+ * had finished. */
 static uint64_t collect(loop *l, uint64_t *left) {
   int rest;
   long made;
@@ -273,7 +281,8 @@ static uint64_t collect(loop *l, uint64_t *left) {
 
 static void run_all(loop *l, CURL **handles, size_t active, uint64_t count) {
   uint64_t left = count, done = 0;
-  for (size_t i = 0; i < active && left > 0; i++, left--) curl_multi_add_handle(l->multi, handles[i]);
+  for (size_t i = 0; i < active && left > 0; i++, left--)
+    curl_multi_add_handle(l->multi, handles[i]);
   while (done < count) {
     turn(l);
     done += collect(l, &left);
@@ -291,7 +300,8 @@ static CURL **open_all(loop *l, const bench_options *options) {
     }
     run_all(l, handles + first, size, size);
   }
-  for (size_t i = 0; i < options->connections; i++) check(curl_easy_setopt(handles[i], CURLOPT_FRESH_CONNECT, 0L));
+  for (size_t i = 0; i < options->connections; i++)
+    check(curl_easy_setopt(handles[i], CURLOPT_FRESH_CONNECT, 0L));
   run_all(l, handles, options->connections, options->connections);
   connects = 0;
   return handles;
@@ -320,17 +330,34 @@ static void memory(const bench_options *options) {
   open_all(&l, options);
   bench_meter_stop(&meter);
   double grown = (double)bench_resident() - (double)before;
-  bench_report("libcurl", options, &meter,
-               (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
+  bench_report(
+      "libcurl", options, &meter,
+      (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
 }
 
 static void nothing(const bench_options *options) { (void)options; }
 
-static const struct { const char *name; void (*run)(const bench_options *options); } workloads[] = {
-  {"get", get}, {"get_wait", get_wait}, {"post", post}, {"head", head}, {"stream", stream}, {"file", file},
-  {"chunked", stream}, {"tls_stream", stream}, {"new", new_connections}, {"tls_new", new_connections},
-  {"tls_resumed", tls_resumed}, {"upload_string", upload_string}, {"upload_file", upload_file}, {"many", many},
-  {"memory", memory}, {"tls_memory", memory}, {"nothing", nothing},
+static const struct {
+  const char *name;
+  void (*run)(const bench_options *options);
+} workloads[] = {
+    {"get", get},
+    {"get_wait", get_wait},
+    {"post", post},
+    {"head", head},
+    {"stream", stream},
+    {"file", file},
+    {"chunked", stream},
+    {"tls_stream", stream},
+    {"new", new_connections},
+    {"tls_new", new_connections},
+    {"tls_resumed", tls_resumed},
+    {"upload_string", upload_string},
+    {"upload_file", upload_file},
+    {"many", many},
+    {"memory", memory},
+    {"tls_memory", memory},
+    {"nothing", nothing},
 };
 
 int main(int argc, char **argv) {

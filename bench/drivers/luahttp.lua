@@ -80,7 +80,8 @@ function workloads.get(options) return run_kept(options, make_headers(options, "
 workloads.get_wait = workloads.get
 
 function workloads.post(options)
-  return run_kept(options, make_headers(options, "POST", options.size, "text/plain"), ("x"):rep(options.size))
+  return run_kept(options, make_headers(options, "POST", options.size, "text/plain"),
+    ("x"):rep(options.size))
 end
 
 function workloads.head(options)
@@ -131,7 +132,9 @@ local function upload(options, body, from_file)
 end
 
 function workloads.upload_string(options) return upload(options, ("x"):rep(options.size)) end
-function workloads.upload_file(options) return upload(options, check(io.open(options.file, "rb")), true) end
+function workloads.upload_file(options)
+  return upload(options, check(io.open(options.file, "rb")), true)
+end
 
 workloads["new"] = function(options)
   local headers = make_headers(options, "GET")
@@ -181,7 +184,9 @@ function workloads.memory(options)
   local headers = make_headers(options, "GET")
   exchange(open(options), headers)
   options.ops = options.connections
-  return common.measure_memory(options.connections, function() return open_many(options, headers) end)
+  return common.measure_memory(options.connections, function()
+    return open_many(options, headers)
+  end)
 end
 
 workloads.tls_memory = workloads.memory

@@ -14,7 +14,8 @@ socket.BLOCKSIZE = common.buffer_size
 ltn12.BLOCKSIZE = common.buffer_size
 
 local function tls_parameters(options)
-  return { mode = "client", protocol = "any", verify = "peer", cafile = options.ca, options = { "all", "no_sslv3" } }
+  return { mode = "client", protocol = "any", verify = "peer", cafile = options.ca,
+    options = { "all", "no_sslv3" } }
 end
 
 local function open(options)
@@ -84,7 +85,8 @@ end
 function workloads.post(options)
   local body = ("x"):rep(options.size)
   return run_kept(options,
-    make_request(options, "POST", ("Content-Type: text/plain\r\nContent-Length: %d\r\n"):format(#body), body))
+    make_request(options, "POST",
+      ("Content-Type: text/plain\r\nContent-Length: %d\r\n"):format(#body), body))
 end
 
 local function counting_sink()
@@ -122,12 +124,14 @@ workloads.chunked = workloads.stream
 workloads.tls_stream = workloads.stream
 
 function workloads.file(options)
-  return run_stream(options, { sink = ltn12.sink.file(check(io.open(options.file, "wb"))) }), options.size
+  return run_stream(options, { sink = ltn12.sink.file(check(io.open(options.file, "wb"))) }),
+    options.size
 end
 
 local function upload(options, source)
   return run_stream(options, { method = "POST", source = source,
-    headers = { ["Content-Type"] = "application/octet-stream", ["Content-Length"] = ("%d"):format(options.size) } })
+    headers = { ["Content-Type"] = "application/octet-stream",
+      ["Content-Length"] = ("%d"):format(options.size) } })
 end
 
 function workloads.upload_string(options)
@@ -190,7 +194,9 @@ function workloads.memory(options)
   local request = make_request(options, "GET")
   exchange(open(options), request)
   options.ops = options.connections
-  return common.measure_memory(options.connections, function() return open_many(options, request) end)
+  return common.measure_memory(options.connections, function()
+    return open_many(options, request)
+  end)
 end
 
 workloads.tls_memory = workloads.memory

@@ -77,7 +77,9 @@ local function repeat_blocking(options, method, fields, body)
   blocking_exchange(client, method, path, fields, body)
   local used = measure(function()
     local bytes = 0
-    for _ = 1, options.count do bytes = bytes + blocking_exchange(client, method, path, fields, body) end
+    for _ = 1, options.count do
+      bytes = bytes + blocking_exchange(client, method, path, fields, body)
+    end
     return bytes
   end)
   if client:get_status() ~= CONNECTED then fail(client) end
@@ -131,7 +133,9 @@ end
 
 function workloads.stream(options)
   local client = open(options, true)
-  local used = measure(function() return (blocking_exchange(client, GET, options.path, no_fields)) end)
+  local used = measure(function()
+    return (blocking_exchange(client, GET, options.path, no_fields))
+  end)
   check(used.result == options.size, "the body has the wrong size")
   return used, used.result
 end
@@ -141,7 +145,9 @@ workloads.chunked = workloads.stream
 function workloads.tls_stream(options)
   local client = open(options, true)
   check(client:get_tls_version():find("1.3", 1, true), "not TLS 1.3")
-  local used = measure(function() return (blocking_exchange(client, GET, options.path, no_fields)) end)
+  local used = measure(function()
+    return (blocking_exchange(client, GET, options.path, no_fields))
+  end)
   check(used.result == options.size, "the body has the wrong size")
   return used, used.result
 end
@@ -165,7 +171,8 @@ end
 function workloads.upload_string(options)
   local client, body = open(options, true), ("x"):rep(options.size)
   local used = measure(function()
-    blocking_exchange(client, POST, options.path, { "Content-Type: application/octet-stream" }, body)
+    blocking_exchange(client, POST, options.path, { "Content-Type: application/octet-stream" },
+      body)
   end)
   return used, options.size
 end
@@ -173,7 +180,8 @@ end
 function workloads.upload_file(options)
   local client, body = open(options, true), check(io.open(options.file, "rb"))
   local used = measure(function()
-    blocking_exchange(client, POST, options.path, { "Content-Type: application/octet-stream" }, body)
+    blocking_exchange(client, POST, options.path, { "Content-Type: application/octet-stream" },
+      body)
   end)
   return used, options.size
 end
@@ -249,7 +257,9 @@ function workloads.many(options)
     client.blocking_mode_enabled = false
     poller:add(client)
   end
-  local used = measure(function() return run_loop(poller, clients, options.busy, options.count, options.path) end)
+  local used = measure(function()
+    return run_loop(poller, clients, options.busy, options.count, options.path)
+  end)
   return used, used.result
 end
 

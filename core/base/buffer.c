@@ -20,7 +20,8 @@ static void move_to_front(hc_buffer *b) {
  * `limit`. */
 static hc_error grow(hc_buffer *b, size_t needed, size_t limit) {
   size_t capacity = b->capacity > limit / 2 ? limit : b->capacity * 2;
-  if (capacity < SMALLEST_CAPACITY) capacity = limit < SMALLEST_CAPACITY ? limit : SMALLEST_CAPACITY;
+  if (capacity < SMALLEST_CAPACITY)
+    capacity = limit < SMALLEST_CAPACITY ? limit : SMALLEST_CAPACITY;
   if (capacity < needed) capacity = needed;
   char *data = hc_memory_resize(b->data, capacity);
   if (data == NULL) return HC_ERR_OUT_OF_MEMORY;
@@ -33,8 +34,8 @@ hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, s
   size_t held = hc_buffer_size(b);
   if (held > limit || room > limit - held) return HC_ERR_OUT_OF_MEMORY;
   if (b->data == NULL || b->capacity - b->end < room) {
-    /* Moving pays only when it frees at least as much as it moves; otherwise each of many small consumes
-     * would move the whole buffer. A buffer that may not grow has no choice. */
+    /* Moving pays only when it frees at least as much as it moves; otherwise each of many small
+     * consumes would move the whole buffer. A buffer that may not grow has no choice. */
     bool moving_is_cheap = b->start >= held || b->capacity >= limit;
     bool fits = b->data != NULL && b->capacity - held >= room;
     move_to_front(b);

@@ -25,7 +25,9 @@ typedef struct hc_buffer {
 static inline size_t hc_buffer_size(const hc_buffer *b) { return b->end - b->start; }
 /* The first held byte. NULL before the first reserve, and checked for: adding even 0 to a null
  * pointer is undefined. */
-static inline char *hc_buffer_head(const hc_buffer *b) { return b->data == NULL ? NULL : b->data + b->start; }
+static inline char *hc_buffer_head(const hc_buffer *b) {
+  return b->data == NULL ? NULL : b->data + b->start;
+}
 
 /* Makes room for at least `room` more bytes behind the held ones, by moving these to the front or
  * by growing. It doubles when it grows, but never to where more than `limit` bytes could be held.

@@ -16,7 +16,13 @@ HC_INTERNAL_BEGIN
 
 /* The classes of each byte value, as bits. Use the functions below to read it. */
 extern const unsigned char hc_char_classes[256];
-enum { HC_CHAR_TOKEN = 1, HC_CHAR_UNRESERVED = 2, HC_CHAR_DIGIT = 4, HC_CHAR_CONTROL = 8, HC_CHAR_HOST = 16 };
+enum {
+  HC_CHAR_TOKEN = 1,
+  HC_CHAR_UNRESERVED = 2,
+  HC_CHAR_DIGIT = 4,
+  HC_CHAR_CONTROL = 8,
+  HC_CHAR_HOST = 16
+};
 
 static inline bool hc_char_has_class(char c, unsigned wanted) {
   return (hc_char_classes[(unsigned char)c] & wanted) != 0;
@@ -25,7 +31,9 @@ static inline bool hc_char_has_class(char c, unsigned wanted) {
 /* tchar, RFC 9110 section 5.6.2 */
 static inline bool hc_char_is_token(char c) { return hc_char_has_class(c, HC_CHAR_TOKEN); }
 /* RFC 3986 section 2.3 */
-static inline bool hc_char_is_unreserved(char c) { return hc_char_has_class(c, HC_CHAR_UNRESERVED); }
+static inline bool hc_char_is_unreserved(char c) {
+  return hc_char_has_class(c, HC_CHAR_UNRESERVED);
+}
 /* unreserved or sub-delims: what a host's name may consist of, percent-encoding aside (RFC 3986
  * section 3.2.2) */
 static inline bool hc_char_is_host(char c) { return hc_char_has_class(c, HC_CHAR_HOST); }

@@ -65,7 +65,9 @@ static const code_text texts[] = {
 };
 _Static_assert(sizeof texts / sizeof texts[0] == HC_ERROR_COUNT, "one text for each code");
 
-const char *hc_error_name(int code) { return code < 0 || code >= HC_ERROR_COUNT ? NULL : texts[code].name; }
+const char *hc_error_name(int code) {
+  return code < 0 || code >= HC_ERROR_COUNT ? NULL : texts[code].name;
+}
 
 const char *hc_error_string(int code) {
   return code < 0 || code >= HC_ERROR_COUNT ? "unknown error" : texts[code].sentence;
@@ -103,5 +105,6 @@ void hc_failure_clear(hc_failure *failure) {
 void hc_failure_set_timeout(hc_failure *failure, const char *which, double seconds) {
   double capped = seconds < 1e12 ? seconds : 1e12;
   unsigned long long milliseconds = (unsigned long long)(capped * 1000.0 + 0.5);
-  hc_failure_set(failure, HC_ERR_TIMEOUT, "%s timeout after %llu.%03llu s", which, milliseconds / 1000, milliseconds % 1000);
+  hc_failure_set(failure, HC_ERR_TIMEOUT, "%s timeout after %llu.%03llu s", which,
+                 milliseconds / 1000, milliseconds % 1000);
 }

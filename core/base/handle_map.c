@@ -20,7 +20,8 @@ static size_t home_of(const hc_handle_map *map, uint64_t handle) {
 /* Where the handle is, or where it would go. The table is never full. */
 static size_t find(const hc_handle_map *map, uint64_t handle) {
   size_t at = home_of(map, handle);
-  while (map->slots[at].owner != NULL && map->slots[at].handle != handle) at = (at + 1) & (map->capacity - 1);
+  while (map->slots[at].owner != NULL && map->slots[at].handle != handle)
+    at = (at + 1) & (map->capacity - 1);
   return at;
 }
 

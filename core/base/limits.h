@@ -18,36 +18,48 @@
 #define HC_MAX_HEADER_MAX 16777216u
 
 /* Moving bytes. */
-#define HC_HEAD_READ_SIZE ((size_t)4096)      /* room for the first read of a head; it grows with the head */
-#define HC_RECEIVE_AHEAD ((size_t)1 << 19)    /* one receive may take this much content, enough for several reads ... */
+/* room for the first read of a head; it grows with the head */
+#define HC_HEAD_READ_SIZE ((size_t)4096)
+/* one receive may take this much content, enough for several reads ... */
+#define HC_RECEIVE_AHEAD ((size_t)1 << 19)
 #define HC_AHEAD_READS 8u                     /* ... but for no more reads than this ... */
-#define HC_AHEAD_AFTER 4u                     /* ... and only after this many receives in a row were filled */
-#define HC_STREAM_BODY_PIECE ((size_t)65536)  /* the most that one send takes of a body from a file or a function */
-#define HC_PIPE_SIZE ((size_t)1 << 20)        /* the most that is in a pipe between a socket and a file */
-#define HC_PIPE_LEAST ((size_t)1 << 18)       /* a body smaller than this is not worth making a pipe for */
-#define HC_COALESCE_LIMIT 16000u              /* a head and body up to this size go out as one TLS record */
+/* ... and only after this many receives in a row were filled */
+#define HC_AHEAD_AFTER 4u
+/* the most that one send takes of a body from a file or a function */
+#define HC_STREAM_BODY_PIECE ((size_t)65536)
+/* the most that is in a pipe between a socket and a file */
+#define HC_PIPE_SIZE ((size_t)1 << 20)
+/* a body smaller than this is not worth making a pipe for */
+#define HC_PIPE_LEAST ((size_t)1 << 18)
+/* a head and body up to this size go out as one TLS record */
+#define HC_COALESCE_LIMIT 16000u
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long a body waits for a 100 (Continue) */
 
 /* Waiting. */
 #define HC_SLICE_NS 250000000ull     /* a call that blocks in slices sleeps this long at a time */
 #define HC_BLIND_STEP_NS 2000000ull  /* a stream without a descriptor is asked again after this */
-#define HC_LOOK_NS 8000u             /* a connection that was empty is looked at again after this at the latest */
+/* a connection that was empty is looked at again after this at the latest */
+#define HC_LOOK_NS 8000u
 
 /* Connecting. */
 #define HC_ATTEMPT_DELAY_NS 250000000ull  /* between two connection attempts, RFC 8305 section 5 */
 #define HC_ATTEMPTS_MAX 16u               /* connection attempts under way at once */
 #define HC_RESOLVER_THREADS 16u           /* lookups at once; more are queued. When the queue ... */
-#define HC_RESOLVER_STALL_NS 20000000L    /* ... has not moved for this long, twice as many may run ... */
-#define HC_RESOLVER_THREADS_MAX 256u      /* ... up to this many, with those that nobody waits for any more */
+/* ... has not moved for this long, twice as many may run ... */
+#define HC_RESOLVER_STALL_NS 20000000L
+/* ... up to this many, with those that nobody waits for any more */
+#define HC_RESOLVER_THREADS_MAX 256u
 #define HC_RESOLVER_IDLE_SECONDS 10       /* a worker that has had no work for this long ends */
 #define HC_RESOLVER_FORK_NS 100000000L    /* how long a fork waits for lookups under way */
 
 /* Files: freeing a large one takes long, so a thread does it. */
-#define HC_RELEASE_LEAST ((size_t)4 << 20)  /* a smaller one is freed at once, which takes half a millisecond */
+/* a smaller one is freed at once, which takes half a millisecond */
+#define HC_RELEASE_LEAST ((size_t)4 << 20)
 #define HC_RELEASE_MAX 64u                  /* files that wait for a thread to free them */
 
 /* HTTP/2. */
-#define HC_H2_STREAM_WINDOW (1 << 20)      /* content that a stream may hold unread, RFC 9113 section 5.2 */
+/* content that a stream may hold unread, RFC 9113 section 5.2 */
+#define HC_H2_STREAM_WINDOW (1 << 20)
 #define HC_H2_STREAMS_MAX 100u             /* open on a connection at once */
 /* All streams can be full, so that none that is not read stops another that is. */
 #define HC_H2_CONNECTION_WINDOW ((int)HC_H2_STREAMS_MAX * HC_H2_STREAM_WINDOW)
@@ -58,15 +70,19 @@
 /* TLS. */
 #define HC_TLS_SESSIONS_MAX 64u        /* sessions kept for resumption, per options object */
 #define HC_TLS_SESSIONS_PER_HOST 4u
-#define HC_TLS_DECLINES_MAX 8u         /* when a server has declined this many in a row, none is offered ... */
+/* when a server has declined this many in a row, none is offered ... */
+#define HC_TLS_DECLINES_MAX 8u
 #define HC_TLS_DECLINED_SECONDS 60     /* ... for this long */
-#define HC_TLS_STORES_MAX 8u           /* loaded authorities kept in a process, one for each value of the environment */
+/* loaded authorities kept in a process, one for each value of the environment */
+#define HC_TLS_STORES_MAX 8u
 #define HC_TLS_STORE_STEP_NS 2000000u  /* a connection that waits for them looks again after this */
 #define HC_TLS_READ_AHEAD 34816u       /* one read of the stream below takes up to this much */
-#define HC_TLS_READ_BURST 131072u      /* one receive takes at most this much off the stream below */
+/* one receive takes at most this much off the stream below */
+#define HC_TLS_READ_BURST 131072u
 #define HC_TLS_SEND_BURST 262144u      /* one send moves at most about this much */
 #define HC_OCSP_SKEW_SECONDS 300L      /* how far the server's clock may be from ours */
-#define HC_OCSP_AGE_SECONDS 604800L    /* the oldest response that is taken, if it names no next one */
+/* the oldest response that is taken, if it names no next one */
+#define HC_OCSP_AGE_SECONDS 604800L
 #define HC_PEM_FILE_MAX 16777216u
 #define HC_PASSPHRASE_MAX 1024u        /* OpenSSL's buffer for one, PEM_BUFSIZE */
 

@@ -81,7 +81,8 @@ hc_error hc_set_allocator(const hc_allocator *allocator) {
   static const hc_allocator c_library;
   bool is_whole = !allocator || (allocator->allocate && allocator->resize && allocator->release);
   if (!is_whole) return HC_ERR_INVALID_PARAMETER;
-  if (host.allocate ? atomic_load(&host_blocks) > 0 : atomic_load(&c_library_was_used)) return HC_ERR_BUSY;
+  if (host.allocate ? atomic_load(&host_blocks) > 0 : atomic_load(&c_library_was_used))
+    return HC_ERR_BUSY;
   host = allocator ? *allocator : c_library;
   return HC_OK;
 }
@@ -97,7 +98,9 @@ static void *take(size_t size) {
   return malloc(size);
 }
 
-void *hc_memory_allocate(size_t size) { return refuses() ? NULL : counted(take(at_least_one(size))); }
+void *hc_memory_allocate(size_t size) {
+  return refuses() ? NULL : counted(take(at_least_one(size)));
+}
 
 /* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc
  * keeps for each thread. And not by a plain memset, since compilers make a calloc of the two. */

@@ -1,12 +1,14 @@
-/* client.c - the client's life, and what the steps of its connection mean: the engine's statuses are written here. */
+/* client.c - the client's life, and what the steps of its connection mean: the engine's statuses
+ * are written here. */
 #include "client_state.h"
 
 #include "../base/limits.h"
 #include "../base/memory.h"
 
 const char *hc_status_name(hc_status status) {
-  static const char *const names[] = {"DISCONNECTED", "RESOLVING",  "CANT_RESOLVE", "CONNECTING",       "CANT_CONNECT",
-                                      "CONNECTED",    "REQUESTING", "BODY",         "CONNECTION_ERROR", "TLS_HANDSHAKE_ERROR"};
+  static const char *const names[] = {
+      "DISCONNECTED", "RESOLVING",  "CANT_RESOLVE", "CONNECTING",       "CANT_CONNECT",
+      "CONNECTED",    "REQUESTING", "BODY",         "CONNECTION_ERROR", "TLS_HANDSHAKE_ERROR"};
   unsigned index = (unsigned)status;
   return index < sizeof names / sizeof names[0] ? names[index] : "?";
 }
@@ -52,8 +54,8 @@ hc_stream_peer *hc_client_get_stream(const hc_client *c) {
 }
 
 static bool is_error(hc_status status) {
-  return status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR ||
-         status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+  return status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
+         status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
 }
 
 const hc_failure *hc_client_last_error(const hc_client *c) {
@@ -66,31 +68,35 @@ const hc_failure *hc_client_last_error(const hc_client *c) {
 
 static hc_error code_of(hc_status status) {
   switch (status) {
-    case HC_STATUS_DISCONNECTED: return HC_ERR_UNCONFIGURED;
-    case HC_STATUS_CANT_RESOLVE: return HC_ERR_CANT_RESOLVE;
-    case HC_STATUS_CANT_CONNECT: return HC_ERR_CANT_CONNECT;
-    case HC_STATUS_CONNECTION_ERROR:
-    case HC_STATUS_TLS_HANDSHAKE_ERROR: return HC_ERR_CONNECTION_ERROR;
-    case HC_STATUS_RESOLVING:
-    case HC_STATUS_CONNECTING:
-    case HC_STATUS_CONNECTED:
-    case HC_STATUS_REQUESTING:
-    case HC_STATUS_BODY: break;
+  case HC_STATUS_DISCONNECTED: return HC_ERR_UNCONFIGURED;
+  case HC_STATUS_CANT_RESOLVE: return HC_ERR_CANT_RESOLVE;
+  case HC_STATUS_CANT_CONNECT: return HC_ERR_CANT_CONNECT;
+  case HC_STATUS_CONNECTION_ERROR:
+  case HC_STATUS_TLS_HANDSHAKE_ERROR: return HC_ERR_CONNECTION_ERROR;
+  case HC_STATUS_RESOLVING:
+  case HC_STATUS_CONNECTING:
+  case HC_STATUS_CONNECTED:
+  case HC_STATUS_REQUESTING:
+  case HC_STATUS_BODY: break;
   }
   return HC_OK;
 }
 
-/* One code for one state; a timeout and memory keep theirs, so that get_last_error can tell them apart. */
+/* One code for one state; a timeout and memory keep theirs, so that get_last_error can tell them
+ * apart. */
 void hc_client_fail(hc_client *c, hc_status status) {
   hc_error code = code_of(status);
   hc_failure_set(&c->failure, code, "%s", hc_error_string((int)code));
-  if (c->failure.code != HC_ERR_TIMEOUT && c->failure.code != HC_ERR_OUT_OF_MEMORY) c->failure.code = code;
+  if (c->failure.code != HC_ERR_TIMEOUT && c->failure.code != HC_ERR_OUT_OF_MEMORY)
+    c->failure.code = code;
   c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
   c->status = status;
   hc_exchange *x = c->place.exchange;
   hc_connection *n = c->place.connection;
   if (x && x->is_under_way) hc_exchange_cancel(x, &c->failure);
-  else if (n->state == HC_CONNECTION_DRAINING && hc_connection_is_shared(n)) hc_connection_leave(&c->place); /* others go on */
+  /* others go on */
+  else if (n->state == HC_CONNECTION_DRAINING && hc_connection_is_shared(n))
+    hc_connection_leave(&c->place);
   else hc_connection_fail(c->place.connection, &c->failure);
 }
 
@@ -128,7 +134,8 @@ static hc_error go_on_over(hc_client *c, hc_stream_peer *peer) {
   if (!hc_client_has_place(c)) return HC_ERR_OUT_OF_MEMORY;
   c->is_clear = false;
   c->status = HC_STATUS_CONNECTED;
-  hc_error code = hc_connection_adopt(c->place.connection, peer, c->settings.version, c->settings.max_header_size);
+  hc_error code = hc_connection_adopt(c->place.connection, peer, c->settings.version,
+                                      c->settings.max_header_size);
   if (code != HC_OK) return code;
   hc_place_notice(&c->place);
   return HC_OK;
@@ -139,8 +146,8 @@ hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
   if (c->at_work) return HC_ERR_BUSY;
   hc_client_begin(c);
   if (peer) hc_stream_peer_retain(peer);
-  /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on it, it must not be
-   * closed on the way. */
+  /* The same stream again, or TLS over it, as after a CONNECT of the script's own: a fresh start on
+   * it, it must not be closed on the way. */
   if (peer && n && n->stream && hc_stream_peer_stands_on(peer, n->stream)) hc_connection_let_go(n);
   hc_client_clear(c);
   hc_error code = peer ? go_on_over(c, peer) : HC_OK;
@@ -157,9 +164,9 @@ static hc_status status_within(hc_phase phase) {
 
 static hc_status status_of_failure(hc_phase phase) {
   switch (phase) {
-    case HC_PHASE_LOOKUP: return HC_STATUS_CANT_RESOLVE;
-    case HC_PHASE_HANDSHAKE: return HC_STATUS_TLS_HANDSHAKE_ERROR;
-    case HC_PHASE_CONNECT: break;
+  case HC_PHASE_LOOKUP: return HC_STATUS_CANT_RESOLVE;
+  case HC_PHASE_HANDSHAKE: return HC_STATUS_TLS_HANDSHAKE_ERROR;
+  case HC_PHASE_CONNECT: break;
   }
   return HC_STATUS_CANT_CONNECT;
 }
@@ -167,7 +174,8 @@ static hc_status status_of_failure(hc_phase phase) {
 static void poll_connecting(hc_client *c) {
   hc_progress progress = hc_connection_advance(c->place.connection, &c->failure);
   if (progress == HC_DONE) c->status = HC_STATUS_CONNECTED;
-  else if (progress == HC_BROKEN) hc_client_fail(c, status_of_failure(hc_connection_phase(c->place.connection)));
+  else if (progress == HC_BROKEN)
+    hc_client_fail(c, status_of_failure(hc_connection_phase(c->place.connection)));
   else c->status = status_within(hc_connection_phase(c->place.connection));
 }
 
@@ -191,7 +199,8 @@ static void poll_requesting(hc_client *c) {
 
 /* In BODY the reads do the work; poll only sees that the idle timeout is kept. */
 static hc_progress check(hc_client *c) {
-  if (c->status == HC_STATUS_CONNECTED) return hc_connection_check(c->place.connection, &c->failure);
+  if (c->status == HC_STATUS_CONNECTED)
+    return hc_connection_check(c->place.connection, &c->failure);
   return hc_exchange_check_idle(c->place.exchange, &c->failure);
 }
 
@@ -200,25 +209,26 @@ hc_error hc_client_advance(hc_client *c) {
   hc_connection *n = c->place.connection;
   c->is_unfinished = false;
   switch (before) {
-    case HC_STATUS_RESOLVING:
-    case HC_STATUS_CONNECTING: poll_connecting(c); break;
-    case HC_STATUS_REQUESTING: poll_requesting(c); break;
-    case HC_STATUS_CONNECTED:
-    case HC_STATUS_BODY:
-      if (check(c) == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
-      break;
-    case HC_STATUS_DISCONNECTED:
-    case HC_STATUS_CANT_RESOLVE:
-    case HC_STATUS_CANT_CONNECT:
-    case HC_STATUS_CONNECTION_ERROR:
-    case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
+  case HC_STATUS_RESOLVING:
+  case HC_STATUS_CONNECTING: poll_connecting(c); break;
+  case HC_STATUS_REQUESTING: poll_requesting(c); break;
+  case HC_STATUS_CONNECTED:
+  case HC_STATUS_BODY:
+    if (check(c) == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+    break;
+  case HC_STATUS_DISCONNECTED:
+  case HC_STATUS_CANT_RESOLVE:
+  case HC_STATUS_CANT_CONNECT:
+  case HC_STATUS_CONNECTION_ERROR:
+  case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
   }
   if (n) n->has_event = n->is_quiet = n->has_just_begun = false;
   if (c->timed_out_unreported) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;
   }
-  /* A response without body can end the connection inside poll: all went well, and this poll says so. */
+  /* A response without body can end the connection inside poll: all went well, and this poll says
+   * so. */
   if (before == HC_STATUS_REQUESTING && c->status == HC_STATUS_DISCONNECTED) return HC_OK;
   return code_of(c->status);
 }

@@ -32,8 +32,8 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   hc_client_end(c);
 }
 
-/* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies here, or in the TLS
- * stream. */
+/* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies
+ * here, or in the TLS stream. */
 static void notice_rest(hc_client *c) {
   hc_interest interest;
   if (!c->place.seat) return;
@@ -52,7 +52,8 @@ void hc_client_body_consume(hc_client *c, size_t size) {
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received) {
   if (c->status != HC_STATUS_BODY || c->place.exchange->answer->received != received) return false;
   hc_slice held = hc_exchange_held(c->place.exchange);
-  return bytes.size > 0 && held.size >= bytes.size && memcmp(held.data, bytes.data, bytes.size) == 0;
+  return bytes.size > 0 && held.size >= bytes.size &&
+         memcmp(held.data, bytes.data, bytes.size) == 0;
 }
 
 /* --- writers and files */
@@ -87,10 +88,12 @@ static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_fail
   notice_rest(c);
   hc_client_end(c);
   *moved = t->moved;
-  return t->refusal.code == HC_OK ? report(c, why) : hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
+  return t->refusal.code == HC_OK ? report(c, why)
+                                  : hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
 }
 
-hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context, uint64_t *moved, hc_failure *why) {
+hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context,
+                                  uint64_t *moved, hc_failure *why) {
   hc_body_transfer t = {.write = write, .context = context, .file = HC_NO_FILE};
   return move(c, &t, moved, why);
 }

@@ -19,8 +19,8 @@ void hc_client_forget_proxies(hc_client *c) {
   c->proxies = NULL;
 }
 
-hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port, hc_slice user,
-                             hc_slice password, hc_failure *why) {
+hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port,
+                             hc_slice user, hc_slice password, hc_failure *why) {
   if (host.size == 0 || port == -1) {
     if (c->proxies) clear_proxy(&c->proxies[kind]);
     return HC_OK;
@@ -29,9 +29,12 @@ hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, lo
   hc_failure reason = {HC_OK, ""};
   hc_error code = hc_host_parse(host, &parsed, &reason);
   if (code != HC_OK) return hc_failure_set(why, code, "proxy: %s", reason.text);
-  if (parsed.scheme == 2) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy host: a proxy is reached without TLS");
+  if (parsed.scheme == 2)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "proxy host: a proxy is reached without TLS");
   if (port < 1 || port > 65535)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535", port);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535",
+                          port);
   hc_proxy made = {NULL, (unsigned)port, {0}};
   if (user.size || password.size) {
     code = hc_basic_credentials(user, password, &made.credentials, why);
@@ -60,7 +63,8 @@ static void add_proxy(const hc_client *c, hc_connection_wish *wish) {
   wish->way.proxy = HC_PROXY_PLAIN;
   wish->way.proxy_host = hc_slice_of(proxy->host);
   wish->way.proxy_port = proxy->port;
-  wish->credentials = (hc_slice){hc_buffer_head(&proxy->credentials), hc_buffer_size(&proxy->credentials)};
+  wish->credentials =
+      (hc_slice){hc_buffer_head(&proxy->credentials), hc_buffer_size(&proxy->credentials)};
 }
 
 static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *why) {
@@ -77,18 +81,21 @@ static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *
   return HC_OK;
 }
 
-static hc_error connect_anew(hc_client *c, hc_slice host, long long port, hc_connect_security security,
-                             hc_tls_options *options, hc_failure *why) {
+static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
+                             hc_connect_security security, hc_tls_options *options,
+                             hc_failure *why) {
   hc_client_clear(c);
   hc_host parsed;
   hc_error code = hc_host_parse(host, &parsed, why);
   if (code != HC_OK) return code;
   if (parsed.scheme == 1 && security == HC_CONNECT_TLS)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "host: \"http://\" contradicts the wish for TLS");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "host: \"http://\" contradicts the wish for TLS");
   bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
   if (port == -1) port = is_secure ? 443 : 80;
   if (port < 1 || port > 65535)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1", port);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1",
+                          port);
   hc_connection_wish wish = {.options = options,
                              .head_limit = c->settings.max_header_size,
                              .connect_timeout = c->settings.connect_timeout};
@@ -100,8 +107,8 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port, hc_con
   return start(c, &wish, why);
 }
 
-hc_error hc_client_connect(hc_client *c, hc_slice host, long long port, hc_connect_security security,
-                           hc_tls_options *options, hc_failure *why) {
+hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
+                           hc_connect_security security, hc_tls_options *options, hc_failure *why) {
   if (c->at_work) return hc_client_refuse(why);
   hc_client_begin(c);
   hc_error code = connect_anew(c, host, port, security, options, why);
@@ -126,7 +133,8 @@ hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
   hc_connection *n = other->place.connection;
   if (c->at_work || other->at_work || c == other) return hc_client_refuse(why);
   if (!takes_requests(n))
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the other client has no connection that takes requests");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "the other client has no connection that takes requests");
   if (is_watched_elsewhere(n, c->place.seat))
     return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the other client is in another poller");
   hc_connection_retain(n);
@@ -143,7 +151,8 @@ hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
 }
 
 static bool has_connection(const hc_client *c) {
-  return c->status == HC_STATUS_CONNECTED || c->status == HC_STATUS_REQUESTING || c->status == HC_STATUS_BODY;
+  return c->status == HC_STATUS_CONNECTED || c->status == HC_STATUS_REQUESTING ||
+         c->status == HC_STATUS_BODY;
 }
 
 int hc_client_spoken_version(const hc_client *c) {
@@ -151,4 +160,6 @@ int hc_client_spoken_version(const hc_client *c) {
   return c->place.connection->protocol->major_version == 1 ? 11 : 20;
 }
 
-size_t hc_client_free_streams(const hc_client *c) { return has_connection(c) ? hc_connection_room(c->place.connection) : 0; }
+size_t hc_client_free_streams(const hc_client *c) {
+  return has_connection(c) ? hc_connection_room(c->place.connection) : 0;
+}

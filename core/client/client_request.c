@@ -12,7 +12,8 @@ static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_sli
   *authority = n->authority;
   if (n->names) return HC_OK;
   if (n->stream->ops->endpoint) n->stream->ops->endpoint(n->stream, &host, &port);
-  if (host.size) code = hc_authority_write(host, port ? port : n->default_port, n->default_port, scratch);
+  if (host.size)
+    code = hc_authority_write(host, port ? port : n->default_port, n->default_port, scratch);
   *authority = (hc_slice){hc_buffer_head(scratch), hc_buffer_size(scratch)};
   return code;
 }
@@ -37,7 +38,8 @@ static int method_of(const hc_client_request_spec *spec) {
   return method == HC_METHOD_MAX ? HC_METHOD_OTHER : (int)method;
 }
 
-static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body, hc_failure *why) {
+static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body,
+                      hc_failure *why) {
   hc_connection *n = c->place.connection;
   hc_request request;
   memset(&request, 0, sizeof request);
@@ -62,7 +64,8 @@ static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failu
   hc_body_source body = spec->body;
   if (c->status != HC_STATUS_CONNECTED) {
     hc_body_source_drop(&body);
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
                           hc_status_name(c->status));
   }
   if (!spec->raw && method_of(spec) == HC_METHOD_GET) hc_body_source_drop(&body);
@@ -88,12 +91,14 @@ static hc_error request(hc_client *c, const hc_client_request_spec *spec, hc_fai
   return code;
 }
 
-hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spec, size_t size, hc_failure *why) {
+hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spec, size_t size,
+                                 hc_failure *why) {
   hc_client_request_spec known;
   if (size == sizeof *spec) return request(c, spec, why);
   if (hc_sized_read(&known, sizeof known, spec, size)) return request(c, &known, why);
   hc_body_source_drop(&known.body);
-  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the request asks for what this version of the library does not have");
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                        "the request asks for what this version of the library does not have");
 }
 
 void hc_client_resume_body(hc_client *c) {
@@ -104,4 +109,6 @@ bool hc_client_sends_body(const hc_client *c) {
   return c->place.exchange && hc_exchange_upload(c->place.exchange) != HC_UPLOAD_NONE;
 }
 
-uint64_t hc_client_body_sent(const hc_client *c) { return c->place.exchange ? c->place.exchange->sent : 0; }
+uint64_t hc_client_body_sent(const hc_client *c) {
+  return c->place.exchange ? c->place.exchange->sent : 0;
+}

@@ -44,11 +44,11 @@ int64_t hc_client_response_body_length(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
   if (!answer->has_response) return -1;
   switch (answer->plan.framing) {
-    case HC_FRAMING_LENGTH: return (int64_t)answer->plan.length;
-    case HC_FRAMING_NONE:
-    case HC_FRAMING_HEAD: return 0;
-    case HC_FRAMING_CHUNKED:
-    case HC_FRAMING_UNTIL_CLOSE: break;
+  case HC_FRAMING_LENGTH: return (int64_t)answer->plan.length;
+  case HC_FRAMING_NONE:
+  case HC_FRAMING_HEAD: return 0;
+  case HC_FRAMING_CHUNKED:
+  case HC_FRAMING_UNTIL_CLOSE: break;
   }
   return -1;
 }
@@ -73,12 +73,16 @@ const hc_headers *hc_client_response_trailers(const hc_client *c) {
 }
 
 static const hc_headers *fields_of(const hc_client *c, hc_section section) {
-  return section == HC_SECTION_TRAILERS ? hc_client_response_trailers(c) : hc_client_response_headers(c);
+  return section == HC_SECTION_TRAILERS ? hc_client_response_trailers(c)
+                                        : hc_client_response_headers(c);
 }
 
-size_t hc_client_response_field_count(const hc_client *c, hc_section section) { return fields_of(c, section)->count; }
+size_t hc_client_response_field_count(const hc_client *c, hc_section section) {
+  return fields_of(c, section)->count;
+}
 
-bool hc_client_response_field(const hc_client *c, hc_section section, size_t index, hc_slice *name, hc_slice *value) {
+bool hc_client_response_field(const hc_client *c, hc_section section, size_t index, hc_slice *name,
+                              hc_slice *value) {
   const hc_headers *fields = fields_of(c, section);
   if (index >= fields->count) return false;
   if (name) *name = hc_headers_name(fields, index);
@@ -86,7 +90,8 @@ bool hc_client_response_field(const hc_client *c, hc_section section, size_t ind
   return true;
 }
 
-bool hc_client_response_find(const hc_client *c, hc_section section, hc_slice name, size_t *index, hc_slice *value) {
+bool hc_client_response_find(const hc_client *c, hc_section section, hc_slice name, size_t *index,
+                             hc_slice *value) {
   const hc_headers *fields = fields_of(c, section);
   if (!hc_headers_find(fields, name, *index, index)) return false;
   *value = hc_headers_value(fields, *index);

@@ -30,14 +30,16 @@ static bool set_seconds(double *setting, double value) {
 
 static bool set(hc_settings *s, hc_setting setting, double value) {
   switch (setting) {
-    case HC_SETTING_BLOCKING: return set_flag(&s->blocking, value);
-    case HC_SETTING_IN_SLICES: return set_flag(&s->in_slices, value);
-    case HC_SETTING_READ_CHUNK_SIZE: return set_size(&s->read_chunk_size, value, HC_READ_CHUNK_MIN, HC_READ_CHUNK_MAX);
-    case HC_SETTING_MAX_HEADER_SIZE: return set_size(&s->max_header_size, value, HC_MAX_HEADER_MIN, HC_MAX_HEADER_MAX);
-    case HC_SETTING_CONNECT_TIMEOUT: return set_seconds(&s->connect_timeout, value);
-    case HC_SETTING_RESPONSE_TIMEOUT: return set_seconds(&s->response_timeout, value);
-    case HC_SETTING_IDLE_TIMEOUT: return set_seconds(&s->idle_timeout, value);
-    case HC_SETTING_HTTP_VERSION: return set_version(&s->version, value);
+  case HC_SETTING_BLOCKING: return set_flag(&s->blocking, value);
+  case HC_SETTING_IN_SLICES: return set_flag(&s->in_slices, value);
+  case HC_SETTING_READ_CHUNK_SIZE:
+    return set_size(&s->read_chunk_size, value, HC_READ_CHUNK_MIN, HC_READ_CHUNK_MAX);
+  case HC_SETTING_MAX_HEADER_SIZE:
+    return set_size(&s->max_header_size, value, HC_MAX_HEADER_MIN, HC_MAX_HEADER_MAX);
+  case HC_SETTING_CONNECT_TIMEOUT: return set_seconds(&s->connect_timeout, value);
+  case HC_SETTING_RESPONSE_TIMEOUT: return set_seconds(&s->response_timeout, value);
+  case HC_SETTING_IDLE_TIMEOUT: return set_seconds(&s->idle_timeout, value);
+  case HC_SETTING_HTTP_VERSION: return set_version(&s->version, value);
   }
   return false; /* a number that we do not know: the host is newer */
 }
@@ -49,14 +51,14 @@ hc_error hc_client_set(hc_client *c, hc_setting setting, double value) {
 double hc_client_get(const hc_client *c, hc_setting setting) {
   const hc_settings *s = &c->settings;
   switch (setting) {
-    case HC_SETTING_BLOCKING: return s->blocking;
-    case HC_SETTING_IN_SLICES: return s->in_slices;
-    case HC_SETTING_READ_CHUNK_SIZE: return (double)s->read_chunk_size;
-    case HC_SETTING_MAX_HEADER_SIZE: return (double)s->max_header_size;
-    case HC_SETTING_CONNECT_TIMEOUT: return s->connect_timeout;
-    case HC_SETTING_RESPONSE_TIMEOUT: return s->response_timeout;
-    case HC_SETTING_IDLE_TIMEOUT: return s->idle_timeout;
-    case HC_SETTING_HTTP_VERSION: return s->version;
+  case HC_SETTING_BLOCKING: return s->blocking;
+  case HC_SETTING_IN_SLICES: return s->in_slices;
+  case HC_SETTING_READ_CHUNK_SIZE: return (double)s->read_chunk_size;
+  case HC_SETTING_MAX_HEADER_SIZE: return (double)s->max_header_size;
+  case HC_SETTING_CONNECT_TIMEOUT: return s->connect_timeout;
+  case HC_SETTING_RESPONSE_TIMEOUT: return s->response_timeout;
+  case HC_SETTING_IDLE_TIMEOUT: return s->idle_timeout;
+  case HC_SETTING_HTTP_VERSION: return s->version;
   }
   return -1;
 }

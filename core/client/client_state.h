@@ -1,8 +1,9 @@
-/* client_state.h - what the files of the client share: client.c (life, statuses, poll), client_connect.c (hosts and
- * proxies), client_request.c, client_body.c (content), client_response.c (what is known of an answer), client_settings.c,
- * client_wait.c.
+/* client_state.h - what the files of the client share: client.c (life, statuses, poll),
+ * client_connect.c (hosts and proxies), client_request.c, client_body.c (content),
+ * client_response.c (what is known of an answer), client_settings.c, client_wait.c.
  *
- * Here, and nowhere below, what a connection and its exchange came to becomes a status of the engine's. */
+ * Here, and nowhere below, what a connection and its exchange came to becomes a status of the
+ * engine's. */
 #ifndef HC_CLIENT_STATE_H
 #define HC_CLIENT_STATE_H
 
@@ -46,7 +47,8 @@ static inline void hc_client_end(hc_client *c) {
 hc_error hc_client_refuse(hc_failure *why); /* HC_ERR_BUSY, of a client at work */
 /* The same of a stream that somebody else uses as well, and that runs code of the host's now. */
 static inline bool hc_client_is_taken(const hc_client *c) {
-  return c->at_work > 0 || (c->place.connection && hc_stream_peer_is_in_call(c->place.connection->stream));
+  return c->at_work > 0 ||
+         (c->place.connection && hc_stream_peer_is_in_call(c->place.connection->stream));
 }
 
 /* In a call that has begun already: hc_client_close, hc_client_poll, and the two of a body. */
@@ -59,7 +61,8 @@ void hc_client_fail(hc_client *c, hc_status status);
 /* The exchange is whole: CONNECTED, or DISCONNECTED. */
 void hc_client_finish(hc_client *c);
 
-/* client.c: a connection to stand on, a closed one of its own if there is none. False: out of memory. */
+/* client.c: a connection to stand on, a closed one of its own if there is none. False: out of
+ * memory. */
 bool hc_client_has_place(hc_client *c);
 
 /* client_connect.c */
@@ -71,10 +74,11 @@ void hc_client_waits_for(hc_client *c, hc_interest *out);
 void hc_client_begin_slice(hc_client *c);
 /* Is that over? Then the call comes back as it is. */
 bool hc_client_slice_is_over(hc_client *c);
-/* Sleeps for the client's present interest, at most until its deadline. False: that is no use, or the slice is over. */
+/* Sleeps for the client's present interest, at most until its deadline. False: that is no use, or
+ * the slice is over. */
 bool hc_client_sleep(hc_client *c);
-/* For waiters: where a client stood before a poll, and whether that poll did something. A deadline that went by without
- * an event is no proof: it may only have been time to look again. */
+/* For waiters: where a client stood before a poll, and whether that poll did something. A deadline
+ * that went by without an event is no proof: it may only have been time to look again. */
 typedef struct hc_standing {
   hc_status status;
   uint64_t sent;

@@ -7,16 +7,16 @@
 void hc_client_waits_for(hc_client *c, hc_interest *out) {
   *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
   switch (c->status) {
-    case HC_STATUS_RESOLVING:
-    case HC_STATUS_CONNECTING:
-    case HC_STATUS_CONNECTED: hc_connection_interest(c->place.connection, NULL, out); break;
-    case HC_STATUS_REQUESTING:
-    case HC_STATUS_BODY: hc_connection_interest(c->place.connection, c->place.exchange, out); break;
-    case HC_STATUS_DISCONNECTED:
-    case HC_STATUS_CANT_RESOLVE:
-    case HC_STATUS_CANT_CONNECT:
-    case HC_STATUS_CONNECTION_ERROR:
-    case HC_STATUS_TLS_HANDSHAKE_ERROR: out->ready = true; break;
+  case HC_STATUS_RESOLVING:
+  case HC_STATUS_CONNECTING:
+  case HC_STATUS_CONNECTED: hc_connection_interest(c->place.connection, NULL, out); break;
+  case HC_STATUS_REQUESTING:
+  case HC_STATUS_BODY: hc_connection_interest(c->place.connection, c->place.exchange, out); break;
+  case HC_STATUS_DISCONNECTED:
+  case HC_STATUS_CANT_RESOLVE:
+  case HC_STATUS_CANT_CONNECT:
+  case HC_STATUS_CONNECTION_ERROR:
+  case HC_STATUS_TLS_HANDSHAKE_ERROR: out->ready = true; break;
   }
 }
 
@@ -31,12 +31,14 @@ void hc_client_interest(hc_client *c, hc_interest *out) {
   hc_client_end(c);
 }
 
-/* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went by. */
+/* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went
+ * by. */
 static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *event) {
   uint64_t until = hc_clock_earlier(deadline, interest->deadline);
   size_t count = 0;
   *event = false;
-  if (interest->fd == HC_NO_HANDLE && interest->deadline == HC_NEVER) until = hc_clock_earlier(until, hc_clock_now() + HC_BLIND_STEP_NS);
+  if (interest->fd == HC_NO_HANDLE && interest->deadline == HC_NEVER)
+    until = hc_clock_earlier(until, hc_clock_now() + HC_BLIND_STEP_NS);
   hc_wait_entry entry = {interest->fd, interest->events, 0};
   hc_error code = hc_wait(&entry, 1, until, &count);
   *event = count > 0;
@@ -76,16 +78,20 @@ static uint64_t deadline_after(double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-hc_standing hc_client_standing(const hc_client *c) { return (hc_standing){c->status, hc_client_body_sent(c)}; }
+hc_standing hc_client_standing(const hc_client *c) {
+  return (hc_standing){c->status, hc_client_body_sent(c)};
+}
 
 bool hc_client_has_moved(hc_client *c, hc_standing before) {
   if (c->status != before.status || hc_client_body_sent(c) != before.sent) return true;
   /* Here poll does not look at the stream. */
   if (c->status == HC_STATUS_BODY) return hc_exchange_is_readable(c->place.exchange);
-  return c->status == HC_STATUS_CONNECTED && c->place.exchange && hc_connection_has_upgraded_bytes(c->place.connection);
+  return c->status == HC_STATUS_CONNECTED && c->place.exchange &&
+         hc_connection_has_upgraded_bytes(c->place.connection);
 }
 
-/* Does an event of the descriptor's alone say that this client can do something? Not where others wait for the same. */
+/* Does an event of the descriptor's alone say that this client can do something? Not where others
+ * wait for the same. */
 static bool has_own_events(const hc_client *c) {
   return !c->place.connection || !hc_connection_is_crowded(c->place.connection);
 }
@@ -121,7 +127,8 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
 /* --- several clients */
 
 /* Fills the entries; returns the time by which somebody must be polled, 0 for at once. */
-static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *entries, uint64_t *due) {
+static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *entries,
+                       uint64_t *due) {
   uint64_t until = HC_NEVER;
   for (size_t i = 0; i < count; i++) {
     hc_interest interest;
@@ -135,15 +142,16 @@ static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *e
   return until;
 }
 
-static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_entry *entries, const uint64_t *due,
-                       bool *ready) {
+static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_entry *entries,
+                       const uint64_t *due, bool *ready) {
   uint64_t now = hc_clock_now();
   bool any = false;
   for (size_t i = 0; i < count; i++) {
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
     hc_standing before = hc_client_standing(clients[i]);
-    if (clients[i]->place.connection) clients[i]->place.connection->has_event = entries[i].ready != 0;
+    if (clients[i]->place.connection)
+      clients[i]->place.connection->has_event = entries[i].ready != 0;
     (void)hc_client_advance(clients[i]);
     ready[i] = (is_told && has_own_events(clients[i])) || hc_client_has_moved(clients[i], before);
     any = any || ready[i];
@@ -160,7 +168,9 @@ static hc_error wait_for_any(hc_client *const *clients, size_t count, double sec
     size_t events = 0;
     uint64_t until = gather(clients, count, entries, due);
     code = hc_wait(entries, count, hc_clock_earlier(until, deadline), &events);
-    if (code != HC_OK || poll_ready(clients, count, entries, due, ready) || hc_clock_now() >= deadline) break;
+    if (code != HC_OK || poll_ready(clients, count, entries, due, ready) ||
+        hc_clock_now() >= deadline)
+      break;
   }
   hc_memory_release(entries);
   hc_memory_release(due);

@@ -37,7 +37,8 @@ struct hc_inflate {
 };
 
 bool hc_coding_of(hc_slice name, hc_coding *coding) {
-  bool is_gzip = hc_slice_equal_fold(name, HC_SLICE("gzip")) || hc_slice_equal_fold(name, HC_SLICE("x-gzip"));
+  bool is_gzip =
+      hc_slice_equal_fold(name, HC_SLICE("gzip")) || hc_slice_equal_fold(name, HC_SLICE("x-gzip"));
   if (!is_gzip && !hc_slice_equal_fold(name, HC_SLICE("deflate"))) return false;
   *coding = is_gzip ? HC_CODING_GZIP : HC_CODING_DEFLATE;
   return true;
@@ -60,7 +61,8 @@ hc_inflate *hc_inflate_new(hc_coding coding) {
   d->zlib.zalloc = zlib_allocate;
   d->zlib.zfree = zlib_release;
   /* Which format "deflate" means is not known yet; a reset tells zlib later. */
-  if (inflateInit2(&d->zlib, coding == HC_CODING_GZIP ? WINDOW_GZIP : WINDOW_ZLIB) == Z_OK) return d;
+  if (inflateInit2(&d->zlib, coding == HC_CODING_GZIP ? WINDOW_GZIP : WINDOW_ZLIB) == Z_OK)
+    return d;
   hc_memory_release(d);
   return NULL;
 }
@@ -71,14 +73,17 @@ void hc_inflate_delete(hc_inflate *d) {
   hc_memory_release(d);
 }
 
-static const char *coding_name(const hc_inflate *d) { return d->coding == HC_CODING_GZIP ? "gzip" : "deflate"; }
+static const char *coding_name(const hc_inflate *d) {
+  return d->coding == HC_CODING_GZIP ? "gzip" : "deflate";
+}
 
 static void fail(hc_inflate *d, int result) {
   d->state = FAILED;
   if (result == Z_MEM_ERROR) {
     hc_failure_set(&d->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
   } else if (result == Z_NEED_DICT) {
-    hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the deflate data needs a dictionary, which HTTP has no way to agree on");
+    hc_failure_set(&d->failure, HC_ERR_INVALID_DATA,
+                   "the deflate data needs a dictionary, which HTTP has no way to agree on");
   } else {
     hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data is broken: %s", coding_name(d),
                    d->zlib.msg ? d->zlib.msg : "not in that format");
@@ -109,7 +114,9 @@ static size_t look(hc_inflate *d, hc_slice data) {
     d->head[d->head_size++] = byte;
   }
   if (d->head_size < 2) return used;
-  int window = d->coding == HC_CODING_GZIP ? WINDOW_GZIP : is_zlib_head(d->head) ? WINDOW_ZLIB : WINDOW_RAW;
+  int window = d->coding == HC_CODING_GZIP ? WINDOW_GZIP
+               : is_zlib_head(d->head)     ? WINDOW_ZLIB
+                                           : WINDOW_RAW;
   int result = inflateReset2(&d->zlib, window);
   d->head_used = 0;
   d->state = IN_STREAM;
@@ -125,7 +132,8 @@ static void end_stream(hc_inflate *d) {
 }
 
 /* One call of zlib. Returns how much of `data` it took, and adds to what was written. */
-static size_t inflate_piece(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *produced) {
+static size_t inflate_piece(hc_inflate *d, hc_slice data, char *out, size_t room,
+                            size_t *produced) {
   bool from_head = d->head_used < d->head_size;
   size_t size = data.size < PIECE ? data.size : PIECE;
   size_t space = room - *produced < PIECE ? room - *produced : PIECE;
@@ -149,7 +157,8 @@ static bool has_input(const hc_inflate *d, hc_slice data, size_t used) {
   return used < data.size || (d->state == IN_STREAM && d->head_used < d->head_size);
 }
 
-hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *used, size_t *produced) {
+hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *used,
+                           size_t *produced) {
   bool first = true;
   *used = *produced = 0;
   if (!data.data) data = HC_SLICE("");
@@ -167,14 +176,16 @@ hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room,
 /* --- the end */
 
 bool hc_inflate_is_done(const hc_inflate *d) {
-  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL || (d->state == AWAITS_START && d->head_size == 0);
+  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL ||
+         (d->state == AWAITS_START && d->head_size == 0);
 }
 
 hc_error hc_inflate_finish(hc_inflate *d) {
   if (d->state == FAILED) return d->failure.code;
   if (hc_inflate_is_done(d)) return HC_OK;
   d->state = FAILED;
-  return hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data ends too early", coding_name(d));
+  return hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data ends too early",
+                        coding_name(d));
 }
 
 const hc_failure *hc_inflate_failure(const hc_inflate *d) { return &d->failure; }

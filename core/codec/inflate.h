@@ -21,10 +21,7 @@
 
 HC_INTERNAL_BEGIN
 
-typedef enum hc_coding {
-  HC_CODING_GZIP,
-  HC_CODING_DEFLATE
-} hc_coding;
+typedef enum hc_coding { HC_CODING_GZIP, HC_CODING_DEFLATE } hc_coding;
 
 typedef struct hc_inflate hc_inflate;
 
@@ -41,7 +38,8 @@ void hc_inflate_delete(hc_inflate *d);         /* NULL is fine */
  * with *produced == room: there may be more output without more input. MORE otherwise: more input
  * is needed. ERROR, also from then on: HC_ERR_INVALID_DATA for broken data, HC_ERR_OUT_OF_MEMORY;
  * what was decoded before is still given. */
-hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *used, size_t *produced);
+hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *used,
+                           size_t *produced);
 
 /* Is the stream complete, if nothing more comes? */
 bool hc_inflate_is_done(const hc_inflate *d);

@@ -10,12 +10,13 @@ static void add_tls(hc_route *route, hc_party party, hc_slice host, unsigned por
   route->hops[route->count - 1].alpn = alpn;
 }
 
-/* What a handshake with the origin offers. Where HTTP/1.1 is all that is wanted the caller's own list stands. */
+/* What a handshake with the origin offers. Where HTTP/1.1 is all that is wanted the caller's own
+ * list stands. */
 static hc_alpn alpn_for(hc_version_wish version) {
   switch (version) {
-    case HC_VERSION_AUTO: return HC_ALPN_BOTH;
-    case HC_VERSION_2: return HC_ALPN_HTTP2;
-    case HC_VERSION_1: break;
+  case HC_VERSION_AUTO: return HC_ALPN_BOTH;
+  case HC_VERSION_2: return HC_ALPN_HTTP2;
+  case HC_VERSION_1: break;
   }
   return HC_ALPN_CALLERS;
 }
@@ -32,9 +33,11 @@ static int is_http_proxy(const hc_wish *wish) {
 
 static hc_error check(const hc_wish *wish, hc_failure *why) {
   if (wish->unix_path.size > 0 && wish->proxy != HC_PROXY_NONE)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a Unix socket and a proxy: there can only be one");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "a Unix socket and a proxy: there can only be one");
   if (is_http_proxy(wish) && wish->security == HC_SECURITY_PLAIN && wish->version == HC_VERSION_2)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "HTTP/2 without TLS can't go by way of an HTTP proxy");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "HTTP/2 without TLS can't go by way of an HTTP proxy");
   return HC_OK;
 }
 

@@ -1,8 +1,9 @@
 /* route.h - the way to a server as a plain list of hops, made from a wish by one pure function.
  *
- * A hop says what has to be done and with whom; how that is done is the business of the steps (steps.h), and what it
- * means to a caller is the client's. So every combination of proxy, TLS, socket and HTTP version can be tested without
- * a socket, and a new kind of proxy is a line here and a step there. No I/O, no memory: all texts are the wish's. */
+ * A hop says what has to be done and with whom; how that is done is the business of the steps
+ * (steps.h), and what it means to a caller is the client's. So every combination of proxy, TLS,
+ * socket and HTTP version can be tested without a socket, and a new kind of proxy is a line here
+ * and a step there. No I/O, no memory: all texts are the wish's. */
 #ifndef HC_ROUTE_H
 #define HC_ROUTE_H
 
@@ -90,8 +91,8 @@ typedef struct hc_route {
   hc_party next;
 } hc_route;
 
-/* HC_ERR_INVALID_PARAMETER with both sides of the contradiction in `why`: a Unix socket and a proxy; HTTP/2 in clear by
- * way of an HTTP proxy, which would have to translate it. */
+/* HC_ERR_INVALID_PARAMETER with both sides of the contradiction in `why`: a Unix socket and a
+ * proxy; HTTP/2 in clear by way of an HTTP proxy, which would have to translate it. */
 hc_error hc_route_make(const hc_wish *wish, hc_route *route, hc_failure *why);
 
 HC_INTERNAL_END

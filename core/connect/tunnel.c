@@ -14,7 +14,9 @@ struct hc_tunnel {
   unsigned wants;
 };
 
-static hc_slice view_of(const hc_buffer *b) { return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)}; }
+static hc_slice view_of(const hc_buffer *b) {
+  return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
+}
 
 hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
   hc_buffer authority = {0};
@@ -61,15 +63,16 @@ static hc_io parse_answer(hc_tunnel *t, hc_failure *why) {
   hc_failure reason = {HC_OK, ""};
   for (;;) {
     size_t used = 0;
-    hc_parse parsed = hc_response_parse(&t->response, hc_buffer_head(&t->in), hc_buffer_size(&t->in), t->head_limit, &used,
-                                        &reason);
+    hc_parse parsed = hc_response_parse(&t->response, hc_buffer_head(&t->in),
+                                        hc_buffer_size(&t->in), t->head_limit, &used, &reason);
     hc_buffer_consume(&t->in, used);
     if (parsed == HC_PARSE_ERROR) return fail(why, &reason);
     if (parsed == HC_PARSE_MORE) return HC_IO_WANT_READ;
     if (t->response.code / 100 != 1 || t->response.code == 101) return HC_IO_OK;
     t->interim_size += t->response.size;
     if (t->interim_size > t->head_limit) {
-      hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy's 1xx responses pass the limit of %zu bytes", t->head_limit);
+      hc_failure_set(why, HC_ERR_CANT_CONNECT,
+                     "the proxy's 1xx responses pass the limit of %zu bytes", t->head_limit);
       return HC_IO_ERROR;
     }
     hc_response_reset(&t->response);
@@ -88,7 +91,8 @@ static hc_io receive_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *wh
     hc_io io = hc_stream_peer_recv(stream, at, room, &got, &reason);
     if (io == HC_IO_ERROR) return fail(why, &reason);
     if (io == HC_IO_EOF) {
-      hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy closed the connection before it answered CONNECT");
+      hc_failure_set(why, HC_ERR_CANT_CONNECT,
+                     "the proxy closed the connection before it answered CONNECT");
       return HC_IO_ERROR;
     }
     if (io != HC_IO_OK) return io;
@@ -111,8 +115,9 @@ static hc_io hear_out(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
 static hc_io take_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_slice reason = view_of(&t->response.reason);
   if (t->response.code / 100 != 2) {
-    hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s", t->response.code,
-                   (int)(reason.size > 100 ? 100 : reason.size), reason.size ? reason.data : "");
+    hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s",
+                   t->response.code, (int)(reason.size > 100 ? 100 : reason.size),
+                   reason.size ? reason.data : "");
     return HC_IO_ERROR;
   }
   if (hc_stream_peer_unread(stream, view_of(&t->in)) == HC_OK) return HC_IO_OK;

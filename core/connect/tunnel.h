@@ -1,5 +1,6 @@
-/* tunnel.h - a CONNECT with an HTTP proxy (RFC 9110 section 9.3.6): what a stream to the proxy becomes a stream to the
- * origin by. It knows a stream and the parser of heads, nothing of routes or clients. */
+/* tunnel.h - a CONNECT with an HTTP proxy (RFC 9110 section 9.3.6): what a stream to the proxy
+ * becomes a stream to the origin by. It knows a stream and the parser of heads, nothing of routes
+ * or clients. */
 #ifndef HC_TUNNEL_H
 #define HC_TUNNEL_H
 
@@ -19,11 +20,11 @@ typedef struct hc_tunnel_wish {
 
 /* HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out);
-/* OK: the proxy has agreed, and what it sent behind its answer is given back to the stream. WANT_…: see wants. ERROR:
- * HC_ERR_CANT_CONNECT with what the proxy did, or HC_ERR_OUT_OF_MEMORY. */
+/* OK: the proxy has agreed, and what it sent behind its answer is given back to the stream. WANT_…:
+ * see wants. ERROR: HC_ERR_CANT_CONNECT with what the proxy did, or HC_ERR_OUT_OF_MEMORY. */
 hc_io hc_tunnel_advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why);
-unsigned hc_tunnel_wants(const hc_tunnel *t);  /* HC_EVENT_… that the last advance waits for */
-void hc_tunnel_delete(hc_tunnel *t);           /* wipes the credentials; NULL is fine */
+unsigned hc_tunnel_wants(const hc_tunnel *t); /* HC_EVENT_… that the last advance waits for */
+void hc_tunnel_delete(hc_tunnel *t); /* wipes the credentials; NULL is fine */
 
 HC_INTERNAL_END
 

@@ -23,7 +23,9 @@ typedef struct hc_step {
   hc_io (*advance)(hc_walk *w, hc_stream_peer *stream, hc_failure *why);
 } hc_step;
 
-static hc_error out_of_memory(hc_failure *why) { return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory"); }
+static hc_error out_of_memory(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
 
 /* --- tcp */
 
@@ -49,7 +51,8 @@ static hc_io advance_tcp(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 
 /* --- a tunnel through an HTTP proxy */
 
-static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
+static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream,
+                              hc_failure *why) {
   (void)stream;
   hc_tunnel_wish wish = {hop->host, hop->port, w->credentials, w->head_limit};
   hc_error code = hc_tunnel_new(&wish, &w->tunnel);
@@ -70,10 +73,10 @@ static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why
 static hc_slice alpn_of(const hc_hop *hop, const hc_tls_options *options) {
   bool has_own = hop->party == HC_PARTY_ORIGIN && hc_tls_options_have_alpn(options);
   switch (hop->alpn) {
-    case HC_ALPN_HTTP2: return HC_SLICE("\2h2");
-    case HC_ALPN_BOTH: return has_own ? (hc_slice){NULL, 0} : HC_SLICE("\2h2\10http/1.1");
-    case HC_ALPN_HTTP1: return HC_SLICE("\10http/1.1");
-    case HC_ALPN_CALLERS: break;
+  case HC_ALPN_HTTP2: return HC_SLICE("\2h2");
+  case HC_ALPN_BOTH: return has_own ? (hc_slice){NULL, 0} : HC_SLICE("\2h2\10http/1.1");
+  case HC_ALPN_HTTP1: return HC_SLICE("\10http/1.1");
+  case HC_ALPN_CALLERS: break;
   }
   return has_own ? (hc_slice){NULL, 0} : HC_SLICE("\10http/1.1");
 }
@@ -107,11 +110,11 @@ static const hc_step *step_of(hc_hop_kind kind) {
   static const hc_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
                        tls = {begin_tls, advance_tls};
   switch (kind) {
-    case HC_HOP_TCP: return &tcp;
-    case HC_HOP_HTTP_CONNECT: return &connect;
-    case HC_HOP_TLS: return &tls;
-    case HC_HOP_UNIX:
-    case HC_HOP_SOCKS5: break;
+  case HC_HOP_TCP: return &tcp;
+  case HC_HOP_HTTP_CONNECT: return &connect;
+  case HC_HOP_TLS: return &tls;
+  case HC_HOP_UNIX:
+  case HC_HOP_SOCKS5: break;
   }
   return NULL;
 }
@@ -125,8 +128,8 @@ static hc_error begin(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   return step->begin(w, hop, stream, why);
 }
 
-hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out, hc_stream_peer **stream,
-                       hc_failure *why) {
+hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out,
+                       hc_stream_peer **stream, hc_failure *why) {
   hc_walk *w = hc_memory_allocate_zeroed(1, sizeof *w);
   if (!w) return out_of_memory(why);
   w->route = *route;

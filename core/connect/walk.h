@@ -1,7 +1,9 @@
-/* walk.h - goes along a route: each step takes the stream below and gives the stream above, until the last one stands.
+/* walk.h - goes along a route: each step takes the stream below and gives the stream above, until
+ * the last one stands.
  *
- * The walk knows streams and how each kind of hop is taken; it does not know who walks, nor for how long he waits. What
- * a step was about when it failed, or is about now, is its phase; the client has a status for each. */
+ * The walk knows streams and how each kind of hop is taken; it does not know who walks, nor for how
+ * long he waits. What a step was about when it failed, or is about now, is its phase; the client
+ * has a status for each. */
 #ifndef HC_WALK_H
 #define HC_WALK_H
 
@@ -30,15 +32,15 @@ typedef struct hc_walk_wish {
 /* Takes the first step as far as that needs no waiting. *stream is the caller's from then on, and
  * the walk changes it for the one above as it goes. The texts of the wish live as long as the walk.
  * HC_ERR_OUT_OF_MEMORY, or what the route or the first step refuses. */
-hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out, hc_stream_peer **stream,
-                       hc_failure *why);
+hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out,
+                       hc_stream_peer **stream, hc_failure *why);
 /* OK: all steps are done and *stream can be used. ERROR. */
 hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why);
 hc_phase hc_walk_phase(const hc_walk *w);
-bool hc_walk_is_with_proxy(const hc_walk *w);  /* is it a proxy that the present step deals with? */
+bool hc_walk_is_with_proxy(const hc_walk *w); /* is it a proxy that the present step deals with? */
 /* What the present step waits for. */
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out);
-void hc_walk_delete(hc_walk *w);  /* NULL is fine */
+void hc_walk_delete(hc_walk *w); /* NULL is fine */
 
 HC_INTERNAL_END
 

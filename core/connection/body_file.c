@@ -35,20 +35,22 @@ static bool is_worth_it(const hc_h1_exchange *h) {
   const hc_stream_peer *stream = h->common.connection->stream;
   bool is_plain = r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE ||
                   (r->answer.plan.framing == HC_FRAMING_LENGTH && r->left >= HC_PIPE_LEAST);
-  return is_plain && r->ending == HC_ENDING_NONE && hc_buffer_size(&r->in) == 0 && stream->ops->fill_pipe &&
-         hc_buffer_size(&stream->unread) == 0;
+  return is_plain && r->ending == HC_ENDING_NONE && hc_buffer_size(&r->in) == 0 &&
+         stream->ops->fill_pipe && hc_buffer_size(&stream->unread) == 0;
 }
 
 static bool has_pipe(hc_body_transfer *t) {
   return t->pipe.is_open || (hc_file_is_positioned(t->file) && hc_pipe_open(&t->pipe) == HC_OK);
 }
 
-/* Room to take back all that a pipe can hold comes first. Memory that is not written to costs next to nothing. */
+/* Room to take back all that a pipe can hold comes first. Memory that is not written to costs next
+ * to nothing. */
 static bool is_open(hc_body_transfer *t, hc_receiver *r) {
   char *at;
   size_t room;
   if (!t->pipe_is_refused)
-    t->pipe_is_refused = !has_pipe(t) || hc_buffer_reserve(&r->in, HC_PIPE_SIZE, HC_PIPE_SIZE, &at, &room) != HC_OK;
+    t->pipe_is_refused =
+        !has_pipe(t) || hc_buffer_reserve(&r->in, HC_PIPE_SIZE, HC_PIPE_SIZE, &at, &room) != HC_OK;
   return !t->pipe_is_refused;
 }
 
@@ -79,7 +81,8 @@ static hc_progress empty_pipe(hc_body_transfer *t, hc_h1_exchange *h, hc_failure
 }
 
 /* WAIT: nothing is there. Whatever else stops it the plain way finds out. */
-static hc_progress move_through_kernel(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most, hc_failure *why) {
+static hc_progress move_through_kernel(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most,
+                                       hc_failure *why) {
   hc_receiver *r = &h->receiver;
   hc_stream_peer *stream = h->common.connection->stream;
   uint64_t size = most < HC_PIPE_SIZE ? most : HC_PIPE_SIZE;
@@ -97,8 +100,8 @@ static hc_progress move_through_kernel(hc_body_transfer *t, hc_h1_exchange *h, u
   return empty_pipe(t, h, why);
 }
 
-/* A pipe is made only when more comes than one look takes. It stays dry where urgent data stands, though the socket is
- * readable: at the second time the plain way gets by that. */
+/* A pipe is made only when more comes than one look takes. It stays dry where urgent data stands,
+ * though the socket is readable: at the second time the plain way gets by that. */
 static hc_progress pump(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most, hc_failure *why) {
   hc_progress progress = move_through_kernel(t, h, most, why);
   bool is_dry = progress == HC_WAIT;

@@ -58,7 +58,8 @@ void hc_connection_leave(hc_place *place) {
   *at = place->next;
   place->next = NULL;
   if (n->watch.dropped && !is_seated(n)) n->watch.dropped(&n->watch);
-  if (place->exchange && place->exchange->is_under_way) hc_exchange_cancel(place->exchange, &given_up);
+  if (place->exchange && place->exchange->is_under_way)
+    hc_exchange_cancel(place->exchange, &given_up);
   forget_exchange(place);
   place->connection = NULL;
   hc_connection_release(n);
@@ -94,7 +95,8 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
 /* --- ending */
 
 static void forget_names(hc_connection *n) {
-  if (n->credentials.size) hc_memory_wipe(n->names + (n->credentials.data - n->names), n->credentials.size);
+  if (n->credentials.size)
+    hc_memory_wipe(n->names + (n->credentials.data - n->names), n->credentials.size);
   hc_memory_release(n->names);
   n->names = NULL;
   n->host = n->authority = n->credentials = n->proxy = (hc_slice){NULL, 0};
@@ -151,7 +153,8 @@ void hc_connection_close(hc_connection *n) {
 
 /* --- connecting */
 
-#define AUTHORITY_MORE 8 /* what an authority may be longer than its host: two brackets, a colon, five digits */
+/* what an authority may be longer than its host: two brackets, a colon, five digits */
+#define AUTHORITY_MORE 8
 
 /* A copy of `text` at the end of the block, which has room for it, with a NUL behind it. */
 static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
@@ -175,18 +178,21 @@ static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   hc_buffer block = {0};
   char *at;
   size_t room, total = wish->way.host.size + wish->way.proxy_host.size + 1;
-  const hc_slice others[] = {wish->way.host, wish->way.proxy_host, wish->way.unix_path, wish->credentials};
+  const hc_slice others[] = {wish->way.host, wish->way.proxy_host, wish->way.unix_path,
+                             wish->credentials};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     if (others[i].size > SIZE_MAX / 8) return HC_ERR_OUT_OF_MEMORY;
     total += others[i].size + 1;
   }
-  hc_error code = hc_buffer_reserve(&block, total + (size_t)2 * AUTHORITY_MORE, SIZE_MAX, &at, &room);
+  hc_error code =
+      hc_buffer_reserve(&block, total + (size_t)2 * AUTHORITY_MORE, SIZE_MAX, &at, &room);
   if (code != HC_OK) return code;
   n->host = wish->way.host = keep(&block, wish->way.host, &code);
   wish->way.proxy_host = keep(&block, wish->way.proxy_host, &code);
   wish->way.unix_path = keep(&block, wish->way.unix_path, &code);
   n->credentials = wish->credentials = keep(&block, wish->credentials, &code);
-  if (wish->way.proxy != HC_PROXY_NONE) n->proxy = keep_authority(&block, wish->way.proxy_host, wish->way.proxy_port, &code);
+  if (wish->way.proxy != HC_PROXY_NONE)
+    n->proxy = keep_authority(&block, wish->way.proxy_host, wish->way.proxy_port, &code);
   size_t before = hc_buffer_size(&block);
   if (code == HC_OK) code = hc_authority_write(n->host, wish->way.port, n->default_port, &block);
   n->authority = (hc_slice){block.data + before, hc_buffer_size(&block) - before};
@@ -195,7 +201,8 @@ static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   return code;
 }
 
-static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish, hc_tls_options *options, hc_failure *why) {
+static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish,
+                           hc_tls_options *options, hc_failure *why) {
   hc_route route;
   hc_error code = hc_route_make(&wish->way, &route, why);
   if (code != HC_OK) return code;
@@ -226,10 +233,12 @@ static hc_error check_version(const hc_connection_wish *wish, hc_failure *why) {
     bool is_left_out = o && hc_tls_options_have_alpn(o) && !hc_tls_options_offer(o, HC_SLICE("h2"));
     bool is_wanted = wish->way.version == HC_VERSION_2 && wish->way.security == HC_SECURITY_TLS;
     if (!is_wanted || !is_left_out) return HC_OK;
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "HTTP/2 is wanted, and the alpn of the TLS options has no \"h2\"");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "HTTP/2 is wanted, and the alpn of the TLS options has no \"h2\"");
   }
   if (wish->way.version == HC_VERSION_AUTO) return HC_OK;
-  return hc_failure_set(why, HC_ERR_UNAVAILABLE, "HTTP/2 is not built in: the build had no libnghttp2");
+  return hc_failure_set(why, HC_ERR_UNAVAILABLE,
+                        "HTTP/2 is not built in: the build had no libnghttp2");
 }
 
 hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why) {
@@ -245,7 +254,8 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   code = keep_names(n, &kept);
   if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
   n->connect_timeout = wish->connect_timeout;
-  if (wish->connect_timeout > 0) n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
+  if (wish->connect_timeout > 0)
+    n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
   if (is_secure) code = take_options(wish->options, &options, why);
   /* while the name is looked up and TCP connects */
   if (code == HC_OK && is_secure) hc_tls_options_start_loading(options);
@@ -258,8 +268,10 @@ static bool has_agreed_on_http2(const hc_stream_peer *stream) {
   return hc_stream_peer_is_tls(stream) && hc_slice_equal(hc_tls_alpn(stream), HC_SLICE("h2"));
 }
 
-hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version, size_t head_limit) {
-  bool is_http2 = version == HC_VERSION_2 || (version == HC_VERSION_AUTO && has_agreed_on_http2(stream));
+hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version,
+                             size_t head_limit) {
+  bool is_http2 =
+      version == HC_VERSION_2 || (version == HC_VERSION_AUTO && has_agreed_on_http2(stream));
   if (is_http2 && !hc_http2_is_built()) return HC_ERR_UNAVAILABLE;
   n->stream = hc_stream_peer_retain(stream);
   n->default_port = hc_stream_peer_is_tls(stream) ? 443 : 80;
@@ -281,14 +293,17 @@ static void name_proxy(const hc_connection *n, hc_failure *why) {
   /* it stands there */
   if (rest != first.text && strncmp(rest + 1, n->proxy.data, (size_t)shown) == 0) return;
   hc_failure_clear(why);
-  hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, n->proxy.data, rest == first.text ? ": " : "", rest);
+  hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, n->proxy.data,
+                 rest == first.text ? ": " : "", rest);
 }
 
 void hc_connection_name_next(const hc_connection *n, hc_failure *why) {
   if (n->next == HC_PARTY_PROXY) name_proxy(n, why);
 }
 
-hc_phase hc_connection_phase(const hc_connection *n) { return n->walk ? hc_walk_phase(n->walk) : n->failed_in; }
+hc_phase hc_connection_phase(const hc_connection *n) {
+  return n->walk ? hc_walk_phase(n->walk) : n->failed_in;
+}
 
 /* Somebody else has found out that it has ended, or has ended it. */
 static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
@@ -299,7 +314,8 @@ static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
 
 /* What is spoken from here on. */
 static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
-  bool is_http2 = n->wire == HC_WIRE_HTTP2 || (n->wire == HC_WIRE_BY_ALPN && has_agreed_on_http2(n->stream));
+  bool is_http2 =
+      n->wire == HC_WIRE_HTTP2 || (n->wire == HC_WIRE_BY_ALPN && has_agreed_on_http2(n->stream));
   if (n->version == HC_VERSION_2 && !is_http2) {
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the server does not speak HTTP/2 (ALPN)");
     return HC_BROKEN;

@@ -20,9 +20,9 @@ HC_INTERNAL_BEGIN
 typedef enum hc_connection_state {
   /* never opened, closed, or at its end; the answers may still be read */
   HC_CONNECTION_CLOSED,
-  HC_CONNECTION_CONNECTING,  /* the walk is under way */
-  HC_CONNECTION_OPEN,        /* it takes requests, as many as its protocol has room for */
-  HC_CONNECTION_DRAINING,    /* it takes no more, and ends when those under way have */
+  HC_CONNECTION_CONNECTING, /* the walk is under way */
+  HC_CONNECTION_OPEN, /* it takes requests, as many as its protocol has room for */
+  HC_CONNECTION_DRAINING, /* it takes no more, and ends when those under way have */
   /* after a 101, or a tunnel: what comes is no HTTP of ours, and nobody watches it */
   HC_CONNECTION_UPGRADED
 } hc_connection_state;
@@ -41,39 +41,41 @@ typedef struct hc_watch {
 
 struct hc_connection {
   hc_connection_state state;
-  bool is_usable;          /* the stream's advance has said OK */
-  bool was_used;           /* an exchange on it is complete: what comes then comes between two */
+  bool is_usable; /* the stream's advance has said OK */
+  bool was_used; /* an exchange on it is complete: what comes then comes between two */
   /* nobody has looked since the start: a near server may have answered already */
   bool has_just_begun;
-  bool has_event;          /* the descriptor was seen to be ready: the next look must be made ... */
-  bool is_quiet;           /* ... or was seen not to be, since it was emptied: it need not (one
-                              system call of 3.3 for a request among 1000 connections) */
-  bool is_shown;           /* a loop that is not ours may watch the descriptor */
-  hc_stream_peer *stream;  /* NULL when closed */
-  hc_walk *walk;           /* while connecting */
+  bool has_event; /* the descriptor was seen to be ready: the next look must be made ... */
+  /* ... or was seen not to be, since it was emptied: it need not (one system call of 3.3 for a
+   * request among 1000 connections) */
+  bool is_quiet;
+  bool is_shown; /* a loop that is not ours may watch the descriptor */
+  hc_stream_peer *stream; /* NULL when closed */
+  hc_walk *walk; /* while connecting */
   /* the block in which the texts below stand; NULL: a stream of the caller's */
   char *names;
-  hc_slice host, authority;  /* of the origin, without brackets; the default Host */
-  hc_slice credentials;    /* for the proxy */
-  hc_slice proxy;          /* its host and port; empty: none */
-  unsigned default_port;   /* that the authority leaves out */
+  hc_slice host, authority; /* of the origin, without brackets; the default Host */
+  hc_slice credentials; /* for the proxy */
+  hc_slice proxy; /* its host and port; empty: none */
+  unsigned default_port; /* that the authority leaves out */
   hc_target_form target;
-  hc_party next;           /* who gets the request */
+  hc_party next; /* who gets the request */
   uint64_t connect_deadline;
   double connect_timeout;
-  size_t references;       /* the places on it, and whoever keeps it besides */
+  size_t references; /* the places on it, and whoever keeps it besides */
   hc_place *places;
   /* Why it ended, and while connecting in what, for those who were not there when that was found
    * out; code HC_OK: in good order. */
   hc_failure failure;
   hc_phase failed_in;
   hc_watch watch;
-  hc_wire wire;            /* what is to be spoken, as far as it is decided before the handshake */
+  hc_wire wire; /* what is to be spoken, as far as it is decided before the handshake */
   hc_version_wish version; /* what was wished for */
   size_t head_limit;
-  const hc_protocol *protocol;  /* never NULL */
-  struct hc_h2_link *h2;   /* NULL: HTTP/1.1 */
-  hc_h1_exchange h1;       /* the one that HTTP/1.1 can have, embedded: a request costs no allocation */
+  const hc_protocol *protocol; /* never NULL */
+  struct hc_h2_link *h2; /* NULL: HTTP/1.1 */
+  /* the one that HTTP/1.1 can have, embedded: a request costs no allocation */
+  hc_h1_exchange h1;
 };
 
 /* Was the library built with HTTP/2? */
@@ -93,7 +95,9 @@ void hc_connection_join(hc_connection *n, hc_place *place);
 void hc_connection_leave(hc_place *place);
 static inline bool hc_connection_is_shared(const hc_connection *n) { return n->references > 1; }
 /* Is there somebody else on it than the one who asks? */
-static inline bool hc_connection_is_crowded(const hc_connection *n) { return n->places && n->places->next; }
+static inline bool hc_connection_is_crowded(const hc_connection *n) {
+  return n->places && n->places->next;
+}
 /* Something has changed for all who stand on it. */
 void hc_connection_notice_all(hc_connection *n);
 /* An event of the descriptor's: one advance, which notices the places that it concerns. */
@@ -102,11 +106,11 @@ void hc_connection_take_event(hc_connection *n);
 /* What hc_connection_open is to do: the wish, and what no route needs. */
 typedef struct hc_connection_wish {
   hc_wish way;
-  hc_slice credentials;     /* for the proxy */
+  hc_slice credentials; /* for the proxy */
   /* NULL: verify against the system's store. Counts where TLS is wished for. */
   hc_tls_options *options;
-  size_t head_limit;        /* of a proxy's answer */
-  double connect_timeout;   /* seconds; 0 never */
+  size_t head_limit; /* of a proxy's answer */
+  double connect_timeout; /* seconds; 0 never */
 } hc_connection_wish;
 
 /* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the
@@ -115,7 +119,8 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
 /* Goes on over a stream of the caller's (retained), open at once. HTTP/2 is spoken where it is
  * wished for (prior knowledge), or where the stream's handshake has agreed on it.
  * HC_ERR_OUT_OF_MEMORY; HC_ERR_UNAVAILABLE, not built in. */
-hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version, size_t head_limit);
+hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version,
+                             size_t head_limit);
 /* While connecting. DONE: open. WAIT. BROKEN, also when the connect timeout has run out: the
  * phase tells in what. */
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why);

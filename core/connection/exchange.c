@@ -1,13 +1,15 @@
 /* exchange.c - the times of an exchange. See exchange.h. */
 #include "exchange.h"
 
-void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n, const hc_answer *answer) {
+void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n,
+                      const hc_answer *answer) {
   *x = (hc_exchange){.protocol = protocol, .connection = n, .answer = answer};
   x->response_deadline = x->idle_deadline = x->sleep_until = HC_NEVER;
 }
 
 void hc_exchange_touch(hc_exchange *x) {
-  if (x->settings->idle_timeout > 0) x->idle_deadline = hc_clock_deadline(hc_clock_now(), x->settings->idle_timeout);
+  if (x->settings->idle_timeout > 0)
+    x->idle_deadline = hc_clock_deadline(hc_clock_now(), x->settings->idle_timeout);
 }
 
 void hc_exchange_await_head(hc_exchange *x) {

@@ -20,13 +20,13 @@ HC_INTERNAL_BEGIN
 struct hc_exchange {
   const hc_protocol *protocol;
   hc_connection *connection;
-  hc_place *place;                  /* of whom it is; NULL: nobody's any more */
+  hc_place *place; /* of whom it is; NULL: nobody's any more */
   const hc_settings *settings;
-  const hc_answer *answer;          /* in its receiving side */
-  bool is_under_way;                /* from its opening to its end, good or bad */
-  uint64_t sent;                    /* content bytes handed to the stream */
+  const hc_answer *answer; /* in its receiving side */
+  bool is_under_way; /* from its opening to its end, good or bad */
+  uint64_t sent; /* content bytes handed to the stream */
   uint64_t response_deadline, idle_deadline;
-  uint64_t sleep_until;             /* see hc_slice_end */
+  uint64_t sleep_until; /* see hc_slice_end */
 };
 
 /* See protocol.h. */
@@ -36,7 +36,9 @@ static inline hc_progress hc_exchange_advance(hc_exchange *x, hc_failure *why) {
 static inline hc_progress hc_exchange_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   return x->protocol->peek(x, view, why);
 }
-static inline hc_progress hc_exchange_consume(hc_exchange *x, size_t size) { return x->protocol->consume(x, size); }
+static inline hc_progress hc_exchange_consume(hc_exchange *x, size_t size) {
+  return x->protocol->consume(x, size);
+}
 static inline hc_slice hc_exchange_held(const hc_exchange *x) { return x->protocol->held(x); }
 static inline hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why) {
   return x->protocol->check_idle(x, why);
@@ -44,12 +46,17 @@ static inline hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why
 static inline bool hc_exchange_is_readable(hc_exchange *x) { return x->protocol->is_readable(x); }
 static inline hc_upload hc_exchange_upload(const hc_exchange *x) { return x->protocol->upload(x); }
 static inline bool hc_exchange_resume(hc_exchange *x) { return x->protocol->resume(x); }
-static inline void hc_exchange_cancel(hc_exchange *x, const hc_failure *why) { x->protocol->cancel(x, why); }
-static inline hc_progress hc_exchange_finish(hc_exchange *x, hc_failure *why) { return x->protocol->finish(x, why); }
+static inline void hc_exchange_cancel(hc_exchange *x, const hc_failure *why) {
+  x->protocol->cancel(x, why);
+}
+static inline hc_progress hc_exchange_finish(hc_exchange *x, hc_failure *why) {
+  return x->protocol->finish(x, why);
+}
 
 /* --- for the protocols: the times, which are the same for all */
 
-void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n, const hc_answer *answer);
+void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n,
+                      const hc_answer *answer);
 /* A byte moved: the idle timeout starts anew. */
 void hc_exchange_touch(hc_exchange *x);
 /* All is sent: the response timeout runs in place of the idle timeout. */

@@ -35,7 +35,8 @@ void hc_h1_retire(hc_h1_exchange *h) {
  * it (RFC 9112 section 9.3). */
 static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
   hc_receiver *r = &h->receiver;
-  if (hc_receiver_accept(r, &h->sender.announced, h->sender.method, why) == HC_BROKEN) return HC_BROKEN;
+  if (hc_receiver_accept(r, &h->sender.announced, h->sender.method, why) == HC_BROKEN)
+    return HC_BROKEN;
   h->common.response_deadline = HC_NEVER;
   if (h->sender.state != HC_SEND_IDLE) {
     hc_sender_stop(&h->sender);
@@ -48,7 +49,8 @@ static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
 
 static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure *why) {
   hc_exchange *x = &h->common;
-  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST, &x->sleep_until};
+  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST,
+                           &x->sleep_until};
   for (;;) {
     hc_progress progress = hc_receiver_read_head(&h->receiver, &from, why);
     if (progress == HC_DONE) return accept_head(h, why);
@@ -112,12 +114,14 @@ static hc_progress advance(hc_h1_exchange *h, hc_failure *why) {
 hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_h1_exchange *h = of(x);
   hc_progress progress = advance(h, why);
-  if (progress == HC_BROKEN && !h->sender.source_failed) hc_connection_name_next(x->connection, why);
+  if (progress == HC_BROKEN && !h->sender.source_failed)
+    hc_connection_name_next(x->connection, why);
   if (progress != HC_MOVED && progress != HC_WAIT) return progress;
   bool is_sent = hc_sender_is_done(&h->sender);
   uint64_t deadline = is_sent ? x->response_deadline : x->idle_deadline;
   if (deadline == HC_NEVER || hc_clock_now() < deadline) return progress;
-  return is_sent ? hc_exchange_end_by_response_timeout(x, why) : hc_exchange_end_by_idle_timeout(x, why);
+  return is_sent ? hc_exchange_end_by_response_timeout(x, why)
+                 : hc_exchange_end_by_idle_timeout(x, why);
 }
 
 hc_upload hc_h1_upload(const hc_exchange *x) {
@@ -147,7 +151,8 @@ hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   unsigned before = r->arrivals;
   hc_progress progress = hc_receiver_peek(r, &from, view, why);
   if (r->arrivals != before) hc_exchange_touch(x);
-  return progress == HC_WAIT && hc_exchange_is_idle_too_long(x) ? end_of_patience(of(x), view, why) : progress;
+  return progress == HC_WAIT && hc_exchange_is_idle_too_long(x) ? end_of_patience(of(x), view, why)
+                                                                : progress;
 }
 
 hc_slice hc_h1_held(const hc_exchange *x) {
@@ -166,7 +171,8 @@ hc_progress hc_h1_consume(hc_exchange *x, size_t size) {
  * it at once. */
 static bool holds_plain(const hc_receiver *r) {
   hc_framing framing = r->answer.plan.framing;
-  return (framing == HC_FRAMING_LENGTH || framing == HC_FRAMING_UNTIL_CLOSE) && hc_buffer_size(&r->in) > 0;
+  return (framing == HC_FRAMING_LENGTH || framing == HC_FRAMING_UNTIL_CLOSE) &&
+         hc_buffer_size(&r->in) > 0;
 }
 
 /* Is there something that the next read hands out without the stream? */
@@ -185,7 +191,8 @@ bool hc_h1_is_readable(hc_exchange *x) {
 /* Bytes that wait are no idleness. */
 hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
   const hc_receiver *r = &of(x)->receiver;
-  if (!hc_exchange_is_idle_too_long(x) || hc_receiver_has_bytes(r) || holds_plain(r)) return HC_WAIT;
+  if (!hc_exchange_is_idle_too_long(x) || hc_receiver_has_bytes(r) || holds_plain(r))
+    return HC_WAIT;
   return hc_h1_is_readable(x) ? HC_WAIT : hc_exchange_end_by_idle_timeout(x, why);
 }
 
@@ -205,7 +212,8 @@ static void times_of_body(const hc_h1_exchange *h, hc_interest *out) {
 
 /* The source had nothing. A body function says when that has changed. */
 static void times_of_source(const hc_sender *s, hc_interest *out) {
-  if (!hc_sender_calls_back(s)) out->deadline = hc_clock_earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
+  if (!hc_sender_calls_back(s))
+    out->deadline = hc_clock_earlier(out->deadline, hc_clock_now() + HC_BLIND_STEP_NS);
   else if (s->content->supply.ask_at == 0) out->ready = true;
   else out->deadline = hc_clock_earlier(out->deadline, s->content->supply.ask_at);
 }
@@ -218,7 +226,9 @@ void hc_h1_times(const hc_h1_exchange *h, hc_interest *out) {
     return;
   }
   if (s->state == HC_SEND_QUEUED) out->ready = true;
-  else if (s->state == HC_SEND_EXPECTING) out->deadline = hc_clock_earlier(out->deadline, s->content->continue_deadline);
+  else if (s->state == HC_SEND_EXPECTING)
+    out->deadline = hc_clock_earlier(out->deadline, s->content->continue_deadline);
   else if (!is_sent && s->wants == 0) times_of_source(s, out);
-  out->deadline = hc_clock_earlier(out->deadline, is_sent ? h->common.response_deadline : h->common.idle_deadline);
+  out->deadline = hc_clock_earlier(out->deadline,
+                                   is_sent ? h->common.response_deadline : h->common.idle_deadline);
 }

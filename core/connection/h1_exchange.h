@@ -20,7 +20,7 @@ typedef struct hc_h1_exchange {
 extern const hc_protocol hc_protocol_h1;
 
 void hc_h1_init(hc_h1_exchange *h, hc_connection *n);
-void hc_h1_reset(hc_h1_exchange *h);  /* for another connection; the memory of a usual head stays */
+void hc_h1_reset(hc_h1_exchange *h); /* for another connection; the memory of a usual head stays */
 void hc_h1_free(hc_h1_exchange *h);
 /* NULL: it is of another protocol. */
 static inline hc_h1_exchange *hc_h1_of(hc_exchange *x) {

@@ -15,7 +15,8 @@
 static bool is_known_quiet(const hc_connection *n) {
   const hc_h1_exchange *h = &n->h1;
   uint64_t step = 0, at = 0;
-  if (!n->has_event && hc_buffer_size(&h->receiver.in) == 0) at = hc_stream_peer_empty_at(n->stream, &step);
+  if (!n->has_event && hc_buffer_size(&h->receiver.in) == 0)
+    at = hc_stream_peer_empty_at(n->stream, &step);
   if (at == 0) return false;
   if (n->is_quiet) return true;
   if (step > HC_LOOK_NS) step = HC_LOOK_NS;
@@ -28,9 +29,11 @@ static void tell_of_bytes(hc_connection *n, hc_failure *why) {
   size_t got = 0;
   hc_failure ignored = {HC_OK, ""};
   bool is_first = !n->was_used && hc_buffer_size(&n->h1.receiver.in) == 0;
-  bool is_read = is_first && hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, &ignored) == HC_IO_OK;
+  bool is_read =
+      is_first && hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, &ignored) == HC_IO_OK;
   bool is_http2 = is_read && hc_is_http2_start((hc_slice){bytes, got});
-  hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                 is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
 }
 
 hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
@@ -39,8 +42,9 @@ hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
   if (io == HC_IO_OK) tell_of_bytes(n, why);
   else if (io == HC_IO_EOF)
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, n->was_used ? "the server closed the idle connection"
-                                                             : "the server closed the new connection before any request");
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                   n->was_used ? "the server closed the idle connection"
+                               : "the server closed the new connection before any request");
   return HC_BROKEN;
 }
 
@@ -89,7 +93,8 @@ static hc_error queue(hc_sender *s, const hc_exchange_wish *wish, hc_failure *wh
 }
 
 /* Bytes behind an upgrade that nobody took stay, and are not this request's answer. */
-static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why) {
+static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
+                              hc_failure *why) {
   hc_h1_exchange *h = &n->h1;
   hc_error code = queue(&h->sender, wish, why);
   if (code != HC_OK) return code;
@@ -137,7 +142,9 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
 }
 
 /* Nothing but the end of the connection tells the server that nobody reads on. */
-static void cancel(hc_exchange *x, const hc_failure *why) { hc_connection_fail(x->connection, why); }
+static void cancel(hc_exchange *x, const hc_failure *why) {
+  hc_connection_fail(x->connection, why);
+}
 
 static void forget(hc_exchange *x) { x->place = NULL; }
 

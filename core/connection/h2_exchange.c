@@ -14,7 +14,9 @@
 #define SUPPLIES_MAX 64
 
 static hc_h2_exchange *of(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
-static const hc_h2_exchange *of_const(const hc_exchange *x) { return (const hc_h2_exchange *)(const void *)x; }
+static const hc_h2_exchange *of_const(const hc_exchange *x) {
+  return (const hc_h2_exchange *)(const void *)x;
+}
 
 static bool is_over(const hc_h2_exchange *h) { return hc_h2_stream_is_done(&h->stream); }
 
@@ -24,31 +26,39 @@ static hc_progress move_bytes(hc_exchange *x) {
   return hc_h2_link_move(x->connection, x, &connection);
 }
 
-/* --- the request -------------------------------------------------------------------------------------------------------- */
+/* --- the request
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /* What HTTP/2 has no words for (RFC 9113 sections 8.5 and 8.6). */
 static hc_error check(const hc_request *r, const hc_checked_request *checked, hc_failure *why) {
   if (checked->method == HC_METHOD_CONNECT)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "CONNECT needs HTTP/1.1, and this connection speaks HTTP/2");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "CONNECT needs HTTP/1.1, and this connection speaks HTTP/2");
   for (size_t i = 0; i < r->line_count; i++) {
     if (r->lines[i].size < 8 || !hc_bytes_equal_fold(r->lines[i].data, "upgrade:", 8)) continue;
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "Upgrade needs HTTP/1.1, and this connection speaks HTTP/2");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "Upgrade needs HTTP/1.1, and this connection speaks HTTP/2");
   }
   return HC_OK;
 }
 
-static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session, const hc_checked_request *checked, hc_failure *why) {
+static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session,
+                            const hc_checked_request *checked, hc_failure *why) {
   bool is_secure = hc_stream_peer_is_tls(h->common.connection->stream);
   hc_h2_more more = hc_request_head_has_content(&checked->head) ? HC_H2_MORE : HC_H2_LAST;
   h->announced = checked->head;
   h->method = checked->method;
-  h->upload = more == HC_H2_LAST ? HC_H2_UPLOAD_NONE : h->announced.expects_continue ? HC_H2_UPLOAD_EXPECTING : HC_H2_UPLOAD_MOVING;
+  h->upload = more == HC_H2_LAST              ? HC_H2_UPLOAD_NONE
+              : h->announced.expects_continue ? HC_H2_UPLOAD_EXPECTING
+                                              : HC_H2_UPLOAD_MOVING;
   h->source_ended = more == HC_H2_LAST;
-  return hc_h2_stream_open(session, &h->stream, checked, is_secure ? HC_H2_HTTPS : HC_H2_HTTP, more, why);
+  return hc_h2_stream_open(session, &h->stream, checked, is_secure ? HC_H2_HTTPS : HC_H2_HTTP, more,
+                           why);
 }
 
-hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish, hc_exchange **out,
-                             hc_failure *why) {
+hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish,
+                             hc_exchange **out, hc_failure *why) {
   hc_checked_request checked;
   hc_error code = hc_request_check(wish->request, &checked, why);
   if (code == HC_OK) code = check(wish->request, &checked, why);
@@ -70,7 +80,8 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   return HC_OK;
 }
 
-/* --- content on its way out --------------------------------------------------------------------------------------------- */
+/* --- content on its way out
+ * --------------------------------------------------------------------------------------------- */
 
 static void end_upload(hc_h2_exchange *h) {
   if (h->upload == HC_H2_UPLOAD_NONE) return;
@@ -84,19 +95,20 @@ static void end_upload(hc_h2_exchange *h) {
 static hc_progress offer_piece(hc_h2_exchange *h, hc_failure *why) {
   hc_slice piece = {NULL, 0};
   switch (hc_supply_next(&h->supply, &h->announced, &piece, why)) {
-    case HC_SUPPLY_PIECE: {
-      bool is_last = h->announced.transfer == HC_TRANSFER_LENGTH && h->supply.pulled == h->announced.content_length &&
-                     h->supply.body.kind != HC_BODY_PULL && h->supply.body.kind != HC_BODY_STREAM;
-      h->source_ended = is_last;
-      hc_h2_stream_offer(&h->stream, piece, is_last ? HC_H2_LAST : HC_H2_MORE);
-      return is_last ? HC_DONE : HC_MOVED;
-    }
-    case HC_SUPPLY_END:
-      h->source_ended = true;
-      hc_h2_stream_offer(&h->stream, (hc_slice){NULL, 0}, HC_H2_LAST);
-      return HC_DONE;
-    case HC_SUPPLY_LATER: return HC_WAIT;
-    case HC_SUPPLY_FAILED: break;
+  case HC_SUPPLY_PIECE: {
+    bool is_last = h->announced.transfer == HC_TRANSFER_LENGTH &&
+                   h->supply.pulled == h->announced.content_length &&
+                   h->supply.body.kind != HC_BODY_PULL && h->supply.body.kind != HC_BODY_STREAM;
+    h->source_ended = is_last;
+    hc_h2_stream_offer(&h->stream, piece, is_last ? HC_H2_LAST : HC_H2_MORE);
+    return is_last ? HC_DONE : HC_MOVED;
+  }
+  case HC_SUPPLY_END:
+    h->source_ended = true;
+    hc_h2_stream_offer(&h->stream, (hc_slice){NULL, 0}, HC_H2_LAST);
+    return HC_DONE;
+  case HC_SUPPLY_LATER: return HC_WAIT;
+  case HC_SUPPLY_FAILED: break;
   }
   return HC_BROKEN;
 }
@@ -106,9 +118,12 @@ static void look_at_expectation(hc_h2_exchange *h) {
   if (h->upload != HC_H2_UPLOAD_EXPECTING) return;
   if (h->continue_deadline == HC_NEVER && h->stream.is_sent) {
     h->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
-    h->common.idle_deadline = HC_NEVER; /* the silence is asked for: it has its own limit and is no idleness */
+    /* the silence is asked for: it has its own limit and is no idleness */
+    h->common.idle_deadline = HC_NEVER;
   }
-  if (!h->stream.has_continued && (h->continue_deadline == HC_NEVER || hc_clock_now() < h->continue_deadline)) return;
+  if (!h->stream.has_continued &&
+      (h->continue_deadline == HC_NEVER || hc_clock_now() < h->continue_deadline))
+    return;
   h->upload = HC_H2_UPLOAD_MOVING;
   hc_exchange_touch(&h->common);
 }
@@ -119,7 +134,8 @@ static bool is_all_out(const hc_h2_exchange *h) {
 
 /* Is it the turn of the body's source? */
 static bool wants_piece(const hc_h2_exchange *h) {
-  return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended && hc_h2_stream_takes_content(&h->stream);
+  return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended &&
+         hc_h2_stream_takes_content(&h->stream);
 }
 
 static uint64_t count_sent(const hc_h2_exchange *h) {
@@ -133,7 +149,8 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   look_at_expectation(h);
   for (int i = 0; i < SUPPLIES_MAX && h->supply.pulled < end && wants_piece(h); i++) {
     hc_progress offered = offer_piece(h, why);
-    if (offered == HC_WAIT || offered == HC_BROKEN) return offered == HC_WAIT ? progress : HC_BROKEN;
+    if (offered == HC_WAIT || offered == HC_BROKEN)
+      return offered == HC_WAIT ? progress : HC_BROKEN;
     progress = move_bytes(&h->common);
     if (progress == HC_BROKEN) return HC_MOVED;
   }
@@ -150,7 +167,8 @@ static void look_whether_sent(hc_h2_exchange *h) {
   hc_exchange_await_head(&h->common);
 }
 
-/* --- from the request to the head --------------------------------------------------------------------------------------- */
+/* --- from the request to the head
+ * --------------------------------------------------------------------------------------- */
 
 static hc_progress fail(const hc_h2_exchange *h, hc_failure *why) {
   hc_failure_clear(why);
@@ -165,7 +183,8 @@ static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
   a->response = h->stream.response;
   h->stream.response = empty;
   a->response.minor_version = 1; /* as for the rules of framing, of which Content-Length is left */
-  if (hc_body_decide(&a->response, (hc_method)h->method, false, &a->plan, why) != HC_OK) return HC_BROKEN;
+  if (hc_body_decide(&a->response, (hc_method)h->method, false, &a->plan, why) != HC_OK)
+    return HC_BROKEN;
   a->response.minor_version = 0;
   a->plan.keeps_alive = true;
   bool is_empty = h->stream.stage == HC_H2_COMPLETE && hc_buffer_size(&h->stream.content) == 0;
@@ -192,7 +211,8 @@ static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failur
   look_whether_sent(h);
   uint64_t deadline = h->is_awaited ? x->response_deadline : x->idle_deadline;
   if (deadline == HC_NEVER || hc_clock_now() < deadline) return moved;
-  return h->is_awaited ? hc_exchange_end_by_response_timeout(x, why) : hc_exchange_end_by_idle_timeout(x, why);
+  return h->is_awaited ? hc_exchange_end_by_response_timeout(x, why)
+                       : hc_exchange_end_by_idle_timeout(x, why);
 }
 
 hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
@@ -213,7 +233,9 @@ hc_upload hc_h2_upload_of(const hc_exchange *x) {
 
 bool hc_h2_resume(hc_exchange *x) { return hc_supply_resume(&of(x)->supply); }
 
-/* --- content ---------------------------------------------------------------------------------------------------------------- */
+/* --- content
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failure *why) {
   size_t held = hc_buffer_size(&h->stream.content), most = h->common.settings->read_chunk_size;
@@ -249,12 +271,15 @@ hc_progress hc_h2_consume(hc_exchange *x, size_t size) {
   size_t held = hc_buffer_size(&h->stream.content);
   if (size > held) size = held;
   if (size == 0) return HC_MOVED;
-  (void)hc_h2_stream_consume(&h->stream, size); /* without memory the window stays shut, and the idle timeout finds it */
+  /* without memory the window stays shut, and the idle timeout finds it */
+  (void)hc_h2_stream_consume(&h->stream, size);
   h->answer.received += size;
   return size == held && h->stream.stage == HC_H2_COMPLETE ? HC_DONE : HC_MOVED;
 }
 
-bool hc_h2_is_readable(hc_exchange *x) { return hc_buffer_size(&of(x)->stream.content) > 0 || is_over(of(x)); }
+bool hc_h2_is_readable(hc_exchange *x) {
+  return hc_buffer_size(&of(x)->stream.content) > 0 || is_over(of(x));
+}
 
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
@@ -264,7 +289,9 @@ hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   return hc_exchange_end_by_idle_timeout(x, why);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------------------- */
+/* --- the end
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static void retire(hc_h2_exchange *h) {
   hc_exchange_retire(&h->common);
@@ -303,7 +330,8 @@ hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   h->answer.trailers = &h->trailers;
   if (!n->h2) return HC_DONE;
   if (is_at_its_end(n)) hc_connection_drop(n);
-  else if (hc_connection_is_crowded(n)) hc_connection_notice_all(n); /* there is room for the others now */
+  /* there is room for the others now */
+  else if (hc_connection_is_crowded(n)) hc_connection_notice_all(n);
   return HC_DONE;
 }
 
@@ -316,17 +344,21 @@ void hc_h2_forget(hc_exchange *x) {
   hc_memory_release(h);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------------- */
+/* --- waiting
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const(x);
   if (is_over(h) || h->stream.arrivals != h->seen) return true;
-  if (!h->answer.has_response && !h->is_awaited && (is_all_out(h) || x->sent != count_sent(h))) return true;
+  if (!h->answer.has_response && !h->is_awaited && (is_all_out(h) || x->sent != count_sent(h)))
+    return true;
   return wants_piece(h);
 }
 
 static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
-  if (h->upload == HC_H2_UPLOAD_EXPECTING) out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);
+  if (h->upload == HC_H2_UPLOAD_EXPECTING)
+    out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);
   if (h->upload == HC_H2_UPLOAD_EXPECTING && h->stream.has_continued) out->ready = true;
   if (!wants_piece(h)) return;
   if (h->supply.ask_at == 0) out->ready = true;
@@ -335,10 +367,12 @@ static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
 
 void hc_h2_times(const hc_exchange *x, hc_interest *out) {
   const hc_h2_exchange *h = of_const(x);
-  bool is_readable = h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : h->stream.has_head;
+  bool is_readable =
+      h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : h->stream.has_head;
   if (is_readable || is_over(h)) out->ready = true;
   if (!h->answer.has_response) times_of_upload(h, out);
-  out->deadline = hc_clock_earlier(out->deadline, hc_clock_earlier(x->response_deadline, x->idle_deadline));
+  out->deadline =
+      hc_clock_earlier(out->deadline, hc_clock_earlier(x->response_deadline, x->idle_deadline));
 }
 
 #endif

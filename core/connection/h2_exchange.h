@@ -1,6 +1,6 @@
-/* h2_exchange.h - one request and its answer on an HTTP/2 connection: a stream of its session, and where the content that is
- * sent comes from. There can be many on a connection; each is allocated when it is opened, and freed when its user leaves it.
- */
+/* h2_exchange.h - one request and its answer on an HTTP/2 connection: a stream of its session, and
+ * where the content that is sent comes from. There can be many on a connection; each is allocated
+ * when it is opened, and freed when its user leaves it. */
 #ifndef HC_H2_EXCHANGE_H
 #define HC_H2_EXCHANGE_H
 
@@ -33,8 +33,8 @@ typedef struct hc_h2_exchange {
 } hc_h2_exchange;
 
 /* Opens a stream for the request on the session; the body is taken over. See protocol.h. */
-hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish, hc_exchange **out,
-                             hc_failure *why);
+hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish,
+                             hc_exchange **out, hc_failure *why);
 /* Has something come, or become possible, since its user last looked? */
 bool hc_h2_has_news(const hc_exchange *x);
 /* What it adds to what its connection waits for. */

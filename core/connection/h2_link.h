@@ -1,7 +1,9 @@
-/* h2_link.h - what a connection of HTTP/2 has beside its stream: the session, and how far its bytes are.
+/* h2_link.h - what a connection of HTTP/2 has beside its stream: the session, and how far its bytes
+ * are.
  *
- * Any step of any exchange moves all bytes that can be moved, those of the others as well: frames come in no order that
- * would let one wait for its own alone. Windows keep what is held for each in bounds. */
+ * Any step of any exchange moves all bytes that can be moved, those of the others as well: frames
+ * come in no order that would let one wait for its own alone. Windows keep what is held for each in
+ * bounds. */
 #ifndef HC_H2_LINK_H
 #define HC_H2_LINK_H
 
@@ -13,14 +15,16 @@ HC_INTERNAL_BEGIN
 
 typedef struct hc_h2_link {
   hc_h2_session *session;
-  unsigned send_wants;     /* HC_EVENT_…: the stream took no more, and waits for this; 0: it takes more */
-  bool takes_no_more;      /* a request has said "Connection: close" */
+  /* HC_EVENT_…: the stream took no more, and waits for this; 0: it takes more */
+  unsigned send_wants;
+  bool takes_no_more; /* a request has said "Connection: close" */
 } hc_h2_link;
 
 extern const hc_protocol hc_protocol_h2;
 
-/* Sends what is to be sent and takes what has come, and notices the places of all but `mover` (NULL: of all) for which that
- * changes something. MOVED: something was; WAIT; BROKEN: the connection has ended, and so has all that was on it. */
+/* Sends what is to be sent and takes what has come, and notices the places of all but `mover`
+ * (NULL: of all) for which that changes something. MOVED: something was; WAIT; BROKEN: the
+ * connection has ended, and so has all that was on it. */
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why);
 /* No further request, where the peer says so, or one of ours has. */
 void hc_h2_link_note_draining(hc_connection *n);

@@ -1,4 +1,5 @@
-/* h2_protocol.c - HTTP/2 as a connection sees it: many exchanges, one session, one descriptor. See protocol.h, h2_link.h. */
+/* h2_protocol.c - HTTP/2 as a connection sees it: many exchanges, one session, one descriptor. See
+ * protocol.h, h2_link.h. */
 #include "h2_link.h"
 
 #ifdef HC_WITH_NGHTTP2
@@ -13,7 +14,9 @@
 #define RECEIVE_BUDGET ((size_t)1 << 19)
 #define SEND_BUDGET ((size_t)1 << 20)
 
-/* --- bytes -------------------------------------------------------------------------------------------------------------- */
+/* --- bytes
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 /* MOVED, WAIT; BROKEN. */
 static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure *why) {
@@ -59,7 +62,8 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
     if (io == HC_IO_EOF) return end_of_stream(why);
     if (io != HC_IO_OK) return HC_BROKEN;
     moved += got;
-    if (hc_h2_session_feed(n->h2->session, (hc_slice){bytes, got}, why) != HC_OK) return tell_fault(n);
+    if (hc_h2_session_feed(n->h2->session, (hc_slice){bytes, got}, why) != HC_OK)
+      return tell_fault(n);
     if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
   }
   return moved > 0 ? HC_MOVED : HC_WAIT;
@@ -71,7 +75,8 @@ static hc_progress move(hc_connection *n, hc_failure *why) {
   if (usable != HC_DONE) return usable;
   hc_progress sent = send_all(n, n->stream, why);
   hc_progress got = sent == HC_BROKEN ? HC_BROKEN : receive_all(n, why);
-  if (got == HC_MOVED && hc_h2_session_has_output(n->h2->session)) sent = send_all(n, n->stream, why);
+  if (got == HC_MOVED && hc_h2_session_has_output(n->h2->session))
+    sent = send_all(n, n->stream, why);
   if (sent == HC_BROKEN || got == HC_BROKEN) return HC_BROKEN;
   return sent == HC_MOVED || got == HC_MOVED ? HC_MOVED : HC_WAIT;
 }
@@ -86,11 +91,13 @@ static void notice_news(const hc_connection *n, const hc_exchange *mover) {
 
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
   if (!n->h2) return HC_BROKEN;
-  if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT; /* a move further out, of which this is a part */
+  /* a move further out, of which this is a part */
+  if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT;
   unsigned wanted = n->h2->send_wants;
   hc_progress progress = move(n, why);
   if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
-  if (n->h2->send_wants != wanted) hc_connection_notice_all(n); /* the descriptor is watched for something else now */
+  /* the descriptor is watched for something else now */
+  if (n->h2->send_wants != wanted) hc_connection_notice_all(n);
   if (progress != HC_BROKEN) return progress;
   hc_connection_name_next(n, why);
   hc_h2_session_end(n->h2->session, why);
@@ -100,7 +107,9 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
 
 bool hc_http2_is_built(void) { return true; }
 
-/* --- the connection -------------------------------------------------------------------------------------------------------- */
+/* --- the connection
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   n->h2 = hc_memory_allocate_zeroed(1, sizeof *n->h2);
@@ -116,7 +125,8 @@ hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
 
 void hc_h2_link_note_draining(hc_connection *n) {
   if (!n->h2 || n->state != HC_CONNECTION_OPEN) return;
-  if (n->h2->takes_no_more || hc_h2_session_is_draining(n->h2->session)) n->state = HC_CONNECTION_DRAINING;
+  if (n->h2->takes_no_more || hc_h2_session_is_draining(n->h2->session))
+    n->state = HC_CONNECTION_DRAINING;
 }
 
 static void advance(hc_connection *n) {
@@ -125,7 +135,8 @@ static void advance(hc_connection *n) {
   hc_h2_link_note_draining(n);
   for (hc_place *p = n->places; p; p = p->next) {
     bool is_idle = !p->exchange || !p->exchange->is_under_way;
-    if (is_idle ? n->state == HC_CONNECTION_DRAINING : hc_h2_has_news(p->exchange)) hc_place_notice(p);
+    if (is_idle ? n->state == HC_CONNECTION_DRAINING : hc_h2_has_news(p->exchange))
+      hc_place_notice(p);
   }
 }
 
@@ -142,7 +153,8 @@ static size_t room(const hc_connection *n) {
   return is_open ? hc_h2_session_room(n->h2->session) : 0;
 }
 
-static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why) {
+static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
+                              hc_failure *why) {
   hc_error code = hc_h2_exchange_open(n, n->h2->session, wish, out, why);
   if (code != HC_OK) return code;
   if (((hc_h2_exchange *)(void *)*out)->announced.closes) n->h2->takes_no_more = true;

@@ -16,16 +16,16 @@ HC_INTERNAL_BEGIN
 typedef struct hc_seat {
   /* whoever stands there is to be polled without an event of its own */
   void (*due)(struct hc_seat *s);
-  void (*gone)(struct hc_seat *s);  /* whoever stands there is being deleted; the seat ends here */
+  void (*gone)(struct hc_seat *s); /* whoever stands there is being deleted; the seat ends here */
   /* the poller: those of one connection are in one poller, which has its descriptor */
   const void *owner;
 } hc_seat;
 
 typedef struct hc_place {
-  hc_connection *connection;  /* NULL: on none */
-  hc_exchange *exchange;      /* the last that was begun from here; NULL: none */
-  hc_seat *seat;              /* NULL: in no poller */
-  struct hc_place *next;      /* on the same connection */
+  hc_connection *connection; /* NULL: on none */
+  hc_exchange *exchange; /* the last that was begun from here; NULL: none */
+  hc_seat *seat; /* NULL: in no poller */
+  struct hc_place *next; /* on the same connection */
 } hc_place;
 
 static inline void hc_place_notice(hc_place *p) {

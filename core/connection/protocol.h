@@ -52,7 +52,8 @@ typedef struct hc_protocol {
   /* Begins one. HC_ERR_INVALID_PARAMETER: the request can't be sent; HC_ERR_OUT_OF_MEMORY.
    * Nothing has changed then, the answer of the last one included, and the body is still the
    * caller's. */
-  hc_error (*open)(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out, hc_failure *why);
+  hc_error (*open)(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
+                   hc_failure *why);
   /* What the connection waits for, as seen by whoever has `x` (NULL: none) on it; what that
    * exchange adds is its times and what needs no waiting. In `out` stands what the stream says. */
   void (*interest)(const hc_connection *n, const hc_exchange *x, hc_interest *out);

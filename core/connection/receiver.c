@@ -10,7 +10,8 @@
 
 #define HEAD_KEPT 2048u /* bytes that a closed client keeps for its next head */
 
-/* The memory of the last head stays: the next one on the connection is much like it. So do bytes that nobody took. */
+/* The memory of the last head stays: the next one on the connection is much like it. So do bytes
+ * that nobody took. */
 void hc_receiver_restart(hc_receiver *r) {
   hc_response_restart(&r->answer.response);
   if (r->chunked) hc_chunked_reset(r->chunked);
@@ -21,7 +22,9 @@ void hc_receiver_restart(hc_receiver *r) {
 /* The memory of a usual head stays here as well: a client that connects again will need it. */
 void hc_receiver_reset(hc_receiver *r) {
   const hc_headers *h = &r->answer.response.headers;
-  bool is_usual = h->text.capacity + h->capacity * sizeof *h->fields + r->answer.response.reason.capacity <= HEAD_KEPT;
+  bool is_usual =
+      h->text.capacity + h->capacity * sizeof *h->fields + r->answer.response.reason.capacity <=
+      HEAD_KEPT;
   if (!is_usual) hc_response_reset(&r->answer.response);
   hc_buffer_free(&r->in);
   hc_receiver_restart(r);
@@ -36,9 +39,11 @@ void hc_receiver_free(hc_receiver *r) {
 
 /* --- the stream */
 
-static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
+static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got,
+                           hc_failure *why) {
   hc_stream_peer *peer = from->stream;
-  if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread)) return hc_stream_peer_recv(peer, at, room, got, why);
+  if (!peer->ops->recv_blocking || hc_buffer_size(&peer->unread))
+    return hc_stream_peer_recv(peer, at, room, got, why);
   return peer->ops->recv_blocking(peer, at, room, fill, hc_slice_end(from->sleep_until), got, why);
 }
 
@@ -58,16 +63,18 @@ void hc_receiver_note(hc_receiver *r, hc_io io) {
 /* Only content that nothing else delimits may end as the options tolerate it: everything else knows
  * better where it ends. */
 static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc_failure *why) {
-  if (r->answer.plan.framing != HC_FRAMING_UNTIL_CLOSE || !hc_stream_peer_is_tolerable_end(stream)) return HC_IO_ERROR;
+  if (r->answer.plan.framing != HC_FRAMING_UNTIL_CLOSE || !hc_stream_peer_is_tolerable_end(stream))
+    return HC_IO_ERROR;
   hc_failure_clear(why);
   return HC_IO_EOF;
 }
 
 /* One receive. */
-static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room, hc_fill fill, size_t *got,
-                        hc_failure *why) {
-  hc_io io = from->patience == HC_SLEEPING ? recv_sleeping(from, into, room, fill, got, why)
-                                           : hc_stream_peer_recv(from->stream, into, room, got, why);
+static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room,
+                        hc_fill fill, size_t *got, hc_failure *why) {
+  hc_io io = from->patience == HC_SLEEPING
+                 ? recv_sleeping(from, into, room, fill, got, why)
+                 : hc_stream_peer_recv(from->stream, into, room, got, why);
   if (io == HC_IO_ERROR) io = tolerate_end(r, from->stream, why);
   hc_receiver_note(r, io);
   return io;
@@ -91,7 +98,8 @@ static hc_error make_room(hc_buffer *in, size_t want, size_t limit, char **at) {
 }
 
 /* The same, of at most `want` bytes to the end of `in`. */
-static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t limit, hc_fill fill, hc_failure *why) {
+static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t limit,
+                     hc_fill fill, hc_failure *why) {
   char *at;
   size_t got = 0;
   if (make_room(&r->in, want, limit, &at) != HC_OK) {
@@ -111,7 +119,8 @@ static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
   bool is_continue = r->answer.response.code == 100;
   r->interim_size += r->answer.response.size;
   if (r->interim_size > limit) {
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the 1xx responses pass max_header_size (%zu bytes)", limit);
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                   "the 1xx responses pass max_header_size (%zu bytes)", limit);
     return HC_BROKEN;
   }
   hc_response_reset(&r->answer.response);
@@ -120,11 +129,13 @@ static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
 
 /* DONE: the final head is in. WAIT: more bytes are needed; MOVED: the same, and a 100 was among
  * them. *used counts in all cases. */
-static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, size_t *used, hc_failure *why) {
+static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, size_t *used,
+                               hc_failure *why) {
   hc_progress progress = HC_WAIT;
   while (*used < bytes.size) {
     size_t taken = 0;
-    hc_parse parsed = hc_response_parse(&r->answer.response, bytes.data + *used, bytes.size - *used, limit, &taken, why);
+    hc_parse parsed = hc_response_parse(&r->answer.response, bytes.data + *used, bytes.size - *used,
+                                        limit, &taken, why);
     *used += taken;
     if (parsed == HC_PARSE_ERROR) return HC_BROKEN;
     if (parsed == HC_PARSE_MORE) return progress;
@@ -141,13 +152,14 @@ static hc_progress end_in_head(const hc_receiver *r, hc_io io, hc_failure *why) 
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
   bool is_inside = r->answer.response.size || hc_buffer_size(&r->in);
   if (io == HC_IO_EOF)
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, is_inside ? "the server closed the connection inside a response head"
-                                                           : "the server closed the connection without an answer");
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                   is_inside ? "the server closed the connection inside a response head"
+                             : "the server closed the connection without an answer");
   return HC_BROKEN;
 }
 
-/* One receive, and what it brought is parsed. Nearly always that is the whole head: it is read to the stack, and only
- * what stands behind it is kept. */
+/* One receive, and what it brought is parsed. Nearly always that is the whole head: it is read to
+ * the stack, and only what stands behind it is kept. */
 static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_failure *why) {
   char space[HC_HEAD_READ_SIZE];
   hc_slice fresh = {space, 0};
@@ -160,7 +172,8 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
   hc_progress progress = parse_heads(r, fresh, most, &used, why);
   if (!is_apart) {
     hc_buffer_consume(&r->in, used);
-  } else if (hc_buffer_append(&r->in, (hc_slice){space + used, fresh.size - used}, limit) != HC_OK) {
+  } else if (hc_buffer_append(&r->in, (hc_slice){space + used, fresh.size - used}, limit) !=
+             HC_OK) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return HC_BROKEN;
   }
@@ -182,9 +195,11 @@ static bool has_decoder(hc_receiver *r) {
   return r->answer.plan.framing != HC_FRAMING_CHUNKED || r->chunked;
 }
 
-hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method, hc_failure *why) {
+hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method,
+                               hc_failure *why) {
   hc_body_after after = announced->closes ? HC_AFTER_CLOSE : HC_AFTER_KEEP;
-  if (hc_body_decide(&r->answer.response, (hc_method)method, after, &r->answer.plan, why) != HC_OK) return HC_BROKEN;
+  if (hc_body_decide(&r->answer.response, (hc_method)method, after, &r->answer.plan, why) != HC_OK)
+    return HC_BROKEN;
   if (!has_decoder(r)) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return HC_BROKEN;
@@ -207,12 +222,15 @@ bool hc_receiver_has_bytes(const hc_receiver *r) {
 /* Nothing is left to hand out. Has the stream ended, and was that the end of the body? */
 static hc_progress settle(hc_receiver *r, hc_failure *why) {
   if (r->ending == HC_ENDING_NONE) return HC_WAIT;
-  if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE) return HC_DONE;
+  if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE)
+    return HC_DONE;
   if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_LENGTH)
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the body was cut short: %llu of %llu bytes came",
-                   (unsigned long long)(r->answer.plan.length - r->left), (unsigned long long)r->answer.plan.length);
+                   (unsigned long long)(r->answer.plan.length - r->left),
+                   (unsigned long long)r->answer.plan.length);
   else if (r->ending == HC_ENDING_EOF)
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the body was cut short: the connection ended before the last chunk");
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                   "the body was cut short: the connection ended before the last chunk");
   return HC_BROKEN;
 }
 
@@ -221,7 +239,8 @@ static void enlarge(hc_buffer *empty, size_t size) {
   hc_buffer larger = {0};
   char *at;
   size_t room;
-  if (empty->capacity >= size || hc_buffer_reserve(&larger, size, size, &at, &room) != HC_OK) return;
+  if (empty->capacity >= size || hc_buffer_reserve(&larger, size, size, &at, &room) != HC_OK)
+    return;
   hc_buffer_free(empty);
   *empty = larger;
 }
@@ -238,16 +257,19 @@ static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
   if (r->full_receives < HC_AHEAD_AFTER || from->greed == HC_MODEST) return want;
   if (most > HC_RECEIVE_AHEAD) most = HC_RECEIVE_AHEAD;
   if (held == 0 && rest >= most) enlarge(&r->in, most + CONTENT_ALIGNMENT);
-  size_t behind = r->in.capacity - r->in.end, ahead = behind > CONTENT_ALIGNMENT ? behind - CONTENT_ALIGNMENT : 0;
+  size_t behind = r->in.capacity - r->in.end,
+         ahead = behind > CONTENT_ALIGNMENT ? behind - CONTENT_ALIGNMENT : 0;
   if (ahead > rest) ahead = (size_t)rest;
   return ahead > want ? ahead : want;
 }
 
 /* One receive of up to `room` bytes for a reader who wants `want` of them. */
-static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, size_t want, hc_fill fill, hc_failure *why) {
+static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, size_t want,
+                           hc_fill fill, hc_failure *why) {
   const hc_settings *settings = from->settings;
   size_t before = hc_buffer_size(&r->in), extra = room - want;
-  size_t limit = 2 * settings->read_chunk_size + settings->max_header_size + 2 * HC_HEAD_READ_SIZE + extra;
+  size_t limit =
+      2 * settings->read_chunk_size + settings->max_header_size + 2 * HC_HEAD_READ_SIZE + extra;
   hc_io io = receive(r, from, room, limit, fill, why);
   size_t got = hc_buffer_size(&r->in) - before;
   if (got < want) r->full_receives = 0;
@@ -260,7 +282,8 @@ static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, 
 
 /* Receives into `in`. True: new bytes are there. False: nothing is, or the stream has ended. A
  * receive for several reads never sleeps: the reader would wait for more than he wants. */
-static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, hc_fill fill, hc_failure *why) {
+static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, hc_fill fill,
+                            hc_failure *why) {
   if (r->ending != HC_ENDING_NONE) return false;
   size_t ahead = size_ahead(r, from, want);
   if (ahead > want) {
@@ -277,7 +300,8 @@ hc_slice hc_receiver_held(const hc_receiver *r, size_t limit) {
   return (hc_slice){hc_buffer_head(&r->in), have < limit ? have : limit};
 }
 
-static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
+static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slice *view,
+                                 hc_failure *why) {
   bool is_sized = r->answer.plan.framing == HC_FRAMING_LENGTH;
   size_t limit = from->settings->read_chunk_size;
   if (is_sized && r->left < limit) limit = (size_t)r->left;
@@ -295,8 +319,9 @@ static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slic
 /* Decodes what is in `in`. True: content or an end was found. */
 static bool decode(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
   size_t used = 0, produced = 0;
-  hc_parse parsed = hc_chunked_decode(r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in), settings->read_chunk_size,
-                                      settings->max_header_size, &used, &produced, why);
+  hc_parse parsed = hc_chunked_decode(r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
+                                      settings->read_chunk_size, settings->max_header_size, &used,
+                                      &produced, why);
   r->decoded = produced;
   r->gap = used - produced;
   if (produced == 0) {
@@ -309,7 +334,8 @@ static bool decode(hc_receiver *r, const hc_settings *settings, hc_failure *why)
   return produced || parsed != HC_PARSE_MORE;
 }
 
-static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
+static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice *view,
+                                hc_failure *why) {
   size_t limit = from->settings->read_chunk_size; /* it may have been lowered since */
   while (r->decoded == 0) {
     if (hc_buffer_size(&r->in) && !r->starved && decode(r, from->settings, why)) break;
@@ -320,13 +346,14 @@ static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice
   return HC_MOVED;
 }
 
-hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why) {
+hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view,
+                             hc_failure *why) {
   switch (r->answer.plan.framing) {
-    case HC_FRAMING_LENGTH:
-    case HC_FRAMING_UNTIL_CLOSE: return peek_identity(r, from, view, why);
-    case HC_FRAMING_CHUNKED: return peek_chunked(r, from, view, why);
-    case HC_FRAMING_HEAD:
-    case HC_FRAMING_NONE: break;
+  case HC_FRAMING_LENGTH:
+  case HC_FRAMING_UNTIL_CLOSE: return peek_identity(r, from, view, why);
+  case HC_FRAMING_CHUNKED: return peek_chunked(r, from, view, why);
+  case HC_FRAMING_HEAD:
+  case HC_FRAMING_NONE: break;
   }
   return HC_DONE;
 }

@@ -1,7 +1,9 @@
-/* receiver.h - the receiving side of an HTTP/1.1 exchange: heads, then content, from the stream to the reader's view.
+/* receiver.h - the receiving side of an HTTP/1.1 exchange: heads, then content, from the stream to
+ * the reader's view.
  *
- * On the way of a byte in this stands between the stream and whoever reads the body. It asks the parsers what the bytes
- * mean and keeps what nobody has taken yet; it does not send, and it does not know what becomes of the connection. */
+ * On the way of a byte in this stands between the stream and whoever reads the body. It asks the
+ * parsers what the bytes mean and keeps what nobody has taken yet; it does not send, and it does
+ * not know what becomes of the connection. */
 #ifndef HC_RECEIVER_H
 #define HC_RECEIVER_H
 
@@ -39,7 +41,8 @@ typedef struct hc_receiver {
 
 /* May a receive sleep in the kernel until something comes? */
 typedef enum hc_patience { HC_AT_ONCE, HC_SLEEPING } hc_patience;
-/* May it take more off the stream than the reader asked for? Not where somebody else's loop has the descriptor. */
+/* May it take more off the stream than the reader asked for? Not where somebody else's loop has the
+ * descriptor. */
 typedef enum hc_greed { HC_MODEST, HC_AHEAD } hc_greed;
 
 /* From where, and how, a receiver reads. */
@@ -54,10 +57,13 @@ typedef struct hc_reading {
 /* DONE: a final head is in. MOVED: a 100 (Continue) is. WAIT. BROKEN. */
 hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_failure *why);
 /* Decides by the final head how the content is framed (RFC 9112 section 6.3). BROKEN, else DONE. */
-hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method, hc_failure *why);
-/* MOVED: *view holds content, which stays until consume says how much of it was used. WAIT; DONE: that was all; BROKEN:
- * the body is cut short. In blocking mode a body of known length is WAIT until a whole view of it is there. */
-hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view, hc_failure *why);
+hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method,
+                               hc_failure *why);
+/* MOVED: *view holds content, which stays until consume says how much of it was used. WAIT; DONE:
+ * that was all; BROKEN: the body is cut short. In blocking mode a body of known length is WAIT
+ * until a whole view of it is there. */
+hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view,
+                             hc_failure *why);
 /* What is held of a plain body, though more was wanted. */
 hc_slice hc_receiver_held(const hc_receiver *r, size_t limit);
 /* DONE: that was all of it; MOVED. */
@@ -66,8 +72,8 @@ hc_progress hc_receiver_consume(hc_receiver *r, size_t size);
 hc_progress hc_receiver_pass(hc_receiver *r, size_t size);
 /* what a receive came to: the stream's ends are kept */
 void hc_receiver_note(hc_receiver *r, hc_io io);
-void hc_receiver_restart(hc_receiver *r);          /* for the next exchange on the connection */
-void hc_receiver_reset(hc_receiver *r);            /* for another connection */
+void hc_receiver_restart(hc_receiver *r); /* for the next exchange on the connection */
+void hc_receiver_reset(hc_receiver *r); /* for another connection */
 void hc_receiver_free(hc_receiver *r);
 /* is something to hand out without the stream? */
 bool hc_receiver_has_bytes(const hc_receiver *r);

@@ -30,7 +30,7 @@ static void clear_content(hc_outgoing *o) {
 void hc_sender_stop(hc_sender *s) {
   if (hc_sender_is_done(s)) return;
   if (s->content) clear_content(s->content);
-  if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity);  /* it may hold credentials */
+  if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity); /* it may hold credentials */
   hc_buffer_free(&s->head);
   s->state = HC_SEND_STOPPED;
   s->wants = 0;
@@ -43,15 +43,17 @@ void hc_sender_reset(hc_sender *s) {
 }
 
 /* Room for the content's way, before anything has changed. */
-static hc_error need_content(hc_sender *s, const hc_body_source *body, const hc_request_head *announced) {
-  bool is_empty = announced->transfer == HC_TRANSFER_NONE && (body->kind == HC_BODY_NONE || body->kind == HC_BODY_BYTES);
+static hc_error need_content(hc_sender *s, const hc_body_source *body,
+                             const hc_request_head *announced) {
+  bool is_empty = announced->transfer == HC_TRANSFER_NONE &&
+                  (body->kind == HC_BODY_NONE || body->kind == HC_BODY_BYTES);
   if (s->content || is_empty) return HC_OK;
   s->content = hc_memory_allocate_zeroed(1, sizeof *s->content);
   return s->content ? HC_OK : HC_ERR_OUT_OF_MEMORY;
 }
 
-hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head, const hc_request_head *announced,
-                         const hc_body_source *body) {
+hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head,
+                         const hc_request_head *announced, const hc_body_source *body) {
   hc_error code = need_content(s, body, announced);
   if (code != HC_OK) return code;
   hc_sender_stop(s);
@@ -94,18 +96,19 @@ static hc_io fail_source(hc_sender *s) {
   return HC_IO_ERROR;
 }
 
-/* Sees to it that there is something to send. A chunk's CRLF may still wait when its content has left. */
+/* Sees to it that there is something to send. A chunk's CRLF may still wait when its content has
+ * left. */
 static hc_io load_piece(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_outgoing *o = s->content;
   if (s->source_ended || o->piece.size || o->suffix.size) return HC_IO_OK;
   switch (hc_supply_next(&o->supply, &s->announced, &o->piece, g->why)) {
-    case HC_SUPPLY_PIECE:
-      if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
-      break;
-    case HC_SUPPLY_END: end_content(s); break;
-    case HC_SUPPLY_LATER: return come_back_later(s);
-    case HC_SUPPLY_FAILED: return fail_source(s);
+  case HC_SUPPLY_PIECE:
+    if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
+    break;
+  case HC_SUPPLY_END: end_content(s); break;
+  case HC_SUPPLY_LATER: return come_back_later(s);
+  case HC_SUPPLY_FAILED: return fail_source(s);
   }
   return HC_IO_OK;
 }
@@ -116,11 +119,13 @@ bool hc_sender_resume(hc_sender *s) { return s->content && hc_supply_resume(&s->
 
 static size_t gather(const hc_sender *s, hc_slice parts[4]) {
   size_t count = 0;
-  if (hc_buffer_size(&s->head)) parts[count++] = (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
+  if (hc_buffer_size(&s->head))
+    parts[count++] = (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
   const hc_outgoing *o = s->content;
   if (!o) return count;
   if (o->prefix_size > o->prefix_start)
-    parts[count++] = (hc_slice){o->prefix + o->prefix_start, (size_t)(o->prefix_size - o->prefix_start)};
+    parts[count++] =
+        (hc_slice){o->prefix + o->prefix_start, (size_t)(o->prefix_size - o->prefix_start)};
   if (o->piece.size) parts[count++] = o->piece;
   if (o->suffix.size) parts[count++] = o->suffix;
   return count;
@@ -141,7 +146,8 @@ static void account(hc_sender *s, size_t sent) {
   hc_buffer_consume(&s->head, take(&sent, hc_buffer_size(&s->head)));
   hc_outgoing *o = s->content;
   if (!o) return;
-  o->prefix_start = (uint8_t)(o->prefix_start + take(&sent, (size_t)(o->prefix_size - o->prefix_start)));
+  o->prefix_start =
+      (uint8_t)(o->prefix_start + take(&sent, (size_t)(o->prefix_size - o->prefix_start)));
   size_t content = take(&sent, o->piece.size);
   if (content) advance_slice(&o->piece, content);
   s->sent += content;
@@ -156,7 +162,8 @@ static hc_io send_from_file(hc_sending *g) {
   uint64_t left = s->announced.content_length - u->pulled;
   size_t want = left < SEND_BUDGET ? (size_t)left : SEND_BUDGET;
   size_t moved = 0;
-  hc_io io = g->stream->ops->send_file(g->stream, u->body.file, &u->body.file_offset, want, &moved, g->why);
+  hc_io io = g->stream->ops->send_file(g->stream, u->body.file, &u->body.file_offset, want, &moved,
+                                       g->why);
   hc_supply_pass(u, moved);
   s->sent += moved;
   g->moved += moved;
@@ -168,18 +175,21 @@ static hc_io send_from_file(hc_sending *g) {
 static bool goes_through_kernel(const hc_sending *g) {
   const hc_sender *s = g->sender;
   const hc_outgoing *o = s->content;
-  return o && o->supply.body.kind == HC_BODY_FILE && g->stream->ops->send_file && hc_buffer_size(&s->head) == 0 &&
-         !o->piece.size && o->supply.pulled < s->announced.content_length;
+  return o && o->supply.body.kind == HC_BODY_FILE && g->stream->ops->send_file &&
+         hc_buffer_size(&s->head) == 0 && !o->piece.size &&
+         o->supply.pulled < s->announced.content_length;
 }
 
-/* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1). A function is not
- * asked before the head is out either: what it does may depend on the connection. */
+/* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1).
+ * A function is not asked before the head is out either: what it does may depend on the connection.
+ */
 static bool head_goes_alone(const hc_sending *g) {
   const hc_sender *s = g->sender;
   if (s->source_ended) return true;
   hc_body_kind kind = s->content->supply.body.kind;
-  return hc_buffer_size(&s->head) > 0 && (s->announced.expects_continue || kind == HC_BODY_PULL || kind == HC_BODY_STREAM ||
-                                          (kind == HC_BODY_FILE && g->stream->ops->send_file));
+  return hc_buffer_size(&s->head) > 0 &&
+         (s->announced.expects_continue || kind == HC_BODY_PULL || kind == HC_BODY_STREAM ||
+          (kind == HC_BODY_FILE && g->stream->ops->send_file));
 }
 
 static hc_io send_once(hc_sending *g) {
@@ -212,12 +222,13 @@ static void begin_expecting(hc_sender *s) {
   s->wants = 0;
 }
 
-/* Content of a known length is all out, and its source has not said yet that it ends. It is asked at once, whatever the
- * budget says: an answer that comes before would pass for an early one. */
+/* Content of a known length is all out, and its source has not said yet that it ends. It is asked
+ * at once, whatever the budget says: an answer that comes before would pass for an early one. */
 static bool is_end_untold(const hc_sender *s) {
   const hc_outgoing *o = s->content;
-  return !s->source_ended && s->announced.transfer == HC_TRANSFER_LENGTH && hc_buffer_size(&s->head) == 0 &&
-         o->piece.size == 0 && o->supply.pulled == s->announced.content_length;
+  return !s->source_ended && s->announced.transfer == HC_TRANSFER_LENGTH &&
+         hc_buffer_size(&s->head) == 0 && o->piece.size == 0 &&
+         o->supply.pulled == s->announced.content_length;
 }
 
 static hc_progress move(hc_sending *g) {
@@ -241,7 +252,8 @@ static hc_progress move(hc_sending *g) {
   return HC_MOVED;
 }
 
-hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *moved, hc_failure *why) {
+hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *moved,
+                              hc_failure *why) {
   hc_sending g = {s, stream, 0, why};
   if (s->state == HC_SEND_QUEUED) s->state = HC_SEND_MOVING;
   if (s->state == HC_SEND_EXPECTING) {

@@ -1,4 +1,5 @@
-/* settings.h - what a caller may set for the exchanges of a connection, live: it counts from the next step on. */
+/* settings.h - what a caller may set for the exchanges of a connection, live: it counts from the
+ * next step on. */
 #ifndef HC_SETTINGS_H
 #define HC_SETTINGS_H
 

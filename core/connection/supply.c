@@ -21,11 +21,13 @@ static hc_supply_step fail(const hc_pull_call *g, const char *what) {
 }
 
 static hc_supply_step end(const hc_pull_call *g) {
-  bool is_short = g->announced->transfer == HC_TRANSFER_LENGTH && g->supply->pulled != g->announced->content_length;
+  bool is_short = g->announced->transfer == HC_TRANSFER_LENGTH &&
+                  g->supply->pulled != g->announced->content_length;
   return is_short ? fail(g, "the body ended before its Content-Length was reached") : HC_SUPPLY_END;
 }
 
-/* A function or a pipe that has nothing is asked again after a millisecond, then after twice as long, up to this. */
+/* A function or a pipe that has nothing is asked again after a millisecond, then after twice as
+ * long, up to this. */
 #define ASK_FIRST_NS UINT64_C(1000000)
 #define ASK_LAST_NS UINT64_C(50000000)
 #define ASK_DOUBLINGS 6u
@@ -44,7 +46,8 @@ static hc_supply_step take_piece(const hc_pull_call *g, hc_slice piece) {
   hc_supply *u = g->supply;
   u->ask_at = 0;
   u->empty_asks = 0;
-  if (g->announced->transfer == HC_TRANSFER_LENGTH && piece.size > g->announced->content_length - u->pulled)
+  if (g->announced->transfer == HC_TRANSFER_LENGTH &&
+      piece.size > g->announced->content_length - u->pulled)
     return fail(g, "the body is longer than its Content-Length");
   u->pulled += piece.size;
   *g->piece = piece;
@@ -88,7 +91,8 @@ static hc_supply_step read_on(const hc_pull_call *g) {
   size_t got = 0;
   char *at = make_room(g, HC_STREAM_BODY_PIECE);
   if (!at) return HC_SUPPLY_FAILED;
-  hc_error code = hc_file_read_on(u->body.file, &u->body.file_offset, at, HC_STREAM_BODY_PIECE, &got, g->why);
+  hc_error code =
+      hc_file_read_on(u->body.file, &u->body.file_offset, at, HC_STREAM_BODY_PIECE, &got, g->why);
   if (code == HC_ERR_BUSY) return has_nothing_now(u);
   if (code != HC_OK) return fail(g, "");
   return got == 0 ? end(g) : take_piece(g, read_piece(u, got));
@@ -102,7 +106,8 @@ static hc_supply_step read_from_file(const hc_pull_call *g) {
   size_t got = 0;
   char *at = make_room(g, want);
   if (!at) return HC_SUPPLY_FAILED;
-  if (hc_file_read_at(u->body.file, u->body.file_offset, at, want, &got, g->why) != HC_OK) return fail(g, "");
+  if (hc_file_read_at(u->body.file, u->body.file_offset, at, want, &got, g->why) != HC_OK)
+    return fail(g, "");
   if (got == 0) return fail(g, "the body file is shorter than it was");
   u->body.file_offset += got;
   u->pulled += got;
@@ -118,14 +123,15 @@ static hc_supply_step give_string(const hc_pull_call *g) {
   return HC_SUPPLY_PIECE;
 }
 
-hc_supply_step hc_supply_next(hc_supply *u, const hc_request_head *announced, hc_slice *piece, hc_failure *why) {
+hc_supply_step hc_supply_next(hc_supply *u, const hc_request_head *announced, hc_slice *piece,
+                              hc_failure *why) {
   const hc_pull_call g = {u, announced, piece, why};
   switch (u->body.kind) {
-    case HC_BODY_BYTES: return give_string(&g);
-    case HC_BODY_FILE: return read_from_file(&g);
-    case HC_BODY_STREAM: return read_on(&g);
-    case HC_BODY_PULL: return pull_from_function(&g);
-    case HC_BODY_NONE: break;
+  case HC_BODY_BYTES: return give_string(&g);
+  case HC_BODY_FILE: return read_from_file(&g);
+  case HC_BODY_STREAM: return read_on(&g);
+  case HC_BODY_PULL: return pull_from_function(&g);
+  case HC_BODY_NONE: break;
   }
   return HC_SUPPLY_END;
 }

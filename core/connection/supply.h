@@ -1,8 +1,9 @@
 /* supply.h - the content of a request, piece by piece, from wherever it comes.
  *
- * On the way of a byte out this is the first place: a string is one piece, a file is read, a pipe is read as far as it has
- * something, a function of the host's is asked. It keeps to the length that the head has announced. It knows no framing and
- * no stream; a sender puts the pieces on the wire. */
+ * On the way of a byte out this is the first place: a string is one piece, a file is read, a pipe
+ * is read as far as it has something, a function of the host's is asked. It keeps to the length
+ * that the head has announced. It knows no framing and no stream; a sender puts the pieces on the
+ * wire. */
 #ifndef HC_SUPPLY_H
 #define HC_SUPPLY_H
 
@@ -30,7 +31,8 @@ typedef enum hc_supply_step {
   HC_SUPPLY_FAILED   /* `why` says it: the source, or a length that is not the announced one */
 } hc_supply_step;
 
-hc_supply_step hc_supply_next(hc_supply *u, const hc_request_head *announced, hc_slice *piece, hc_failure *why);
+hc_supply_step hc_supply_next(hc_supply *u, const hc_request_head *announced, hc_slice *piece,
+                              hc_failure *why);
 /* So many bytes of a file have gone without having been given out. */
 void hc_supply_pass(hc_supply *u, size_t size);
 /* The function or pipe has something again. False: it is none. */

@@ -70,21 +70,25 @@ static void note_connection(survey *s, hc_slice list) {
 
 /* Compares as it is usually spelled first, which is cheaper. */
 static inline bool is_named(hc_slice name, hc_slice known) {
-  return name.size == known.size && (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
+  return name.size == known.size &&
+         (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
 }
 
 static void note_field(survey *s, const hc_headers *h, size_t i) {
   switch (h->fields[i].name_size) { /* tells most names apart already */
-    case sizeof "Connection" - 1:
-      if (is_named(hc_headers_name(h, i), HC_SLICE("Connection"))) note_connection(s, hc_headers_value(h, i));
-      return;
-    case sizeof "Content-Length" - 1:
-      if (is_named(hc_headers_name(h, i), HC_SLICE("Content-Length"))) note_length(s, hc_headers_value(h, i));
-      return;
-    case sizeof "Transfer-Encoding" - 1:
-      if (is_named(hc_headers_name(h, i), HC_SLICE("Transfer-Encoding"))) note_coding(s, hc_headers_value(h, i));
-      return;
-    default: return;
+  case sizeof "Connection" - 1:
+    if (is_named(hc_headers_name(h, i), HC_SLICE("Connection")))
+      note_connection(s, hc_headers_value(h, i));
+    return;
+  case sizeof "Content-Length" - 1:
+    if (is_named(hc_headers_name(h, i), HC_SLICE("Content-Length")))
+      note_length(s, hc_headers_value(h, i));
+    return;
+  case sizeof "Transfer-Encoding" - 1:
+    if (is_named(hc_headers_name(h, i), HC_SLICE("Transfer-Encoding")))
+      note_coding(s, hc_headers_value(h, i));
+    return;
+  default: return;
   }
 }
 
@@ -96,7 +100,8 @@ static void survey_fields(const hc_response *r, survey *s) {
 int64_t hc_body_announced_length(const hc_response *response) {
   survey s;
   survey_fields(response, &s);
-  return s.has_length && !s.is_length_bad && !s.is_coding_bad && s.codings == 0 ? (int64_t)s.length : -1;
+  return s.has_length && !s.is_length_bad && !s.is_coding_bad && s.codings == 0 ? (int64_t)s.length
+                                                                                : -1;
 }
 
 static bool has_no_body(int code) { return code < 200 || code == 204 || code == 304; }
@@ -106,24 +111,28 @@ static hc_error decide_by_fields(const survey *s, hc_body_plan *plan, hc_failure
   if (s->is_coding_bad) return refuse(why, "Transfer-Encoding: it is not a single \"chunked\"");
   if (s->codings > 0) {
     plan->framing = HC_FRAMING_CHUNKED;
-    /* Section 6.1: with both fields, or with the coding in a version that has none, the framing is doubtful. */
+    /* Section 6.1: with both fields, or with the coding in a version that has none, the framing is
+     * doubtful. */
     if (s->has_length || s->is_length_bad || s->is_old) plan->keeps_alive = false;
     return HC_OK;
   }
-  if (s->is_length_bad) return refuse(why, "Content-Length: it is no plain decimal number, or differing ones");
+  if (s->is_length_bad)
+    return refuse(why, "Content-Length: it is no plain decimal number, or differing ones");
   plan->framing = s->has_length ? HC_FRAMING_LENGTH : HC_FRAMING_UNTIL_CLOSE;
   plan->length = s->length;
   if (!s->has_length) plan->keeps_alive = false;
   return HC_OK;
 }
 
-hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after, hc_body_plan *plan,
-                        hc_failure *why) {
+hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after,
+                        hc_body_plan *plan, hc_failure *why) {
   int code = response->code;
   survey s;
   survey_fields(response, &s);
-  *plan = (hc_body_plan){.keeps_alive = after == HC_AFTER_KEEP && !s.closes && (!s.is_old || s.keeps_alive)};
-  /* RFC 9110 sections 7.8 and 9.3.6: the connection goes on as something else, whatever Connection says. */
+  *plan = (hc_body_plan){.keeps_alive =
+                             after == HC_AFTER_KEEP && !s.closes && (!s.is_old || s.keeps_alive)};
+  /* RFC 9110 sections 7.8 and 9.3.6: the connection goes on as something else, whatever Connection
+   * says. */
   if (code == 101 || (method == HC_METHOD_CONNECT && code >= 200 && code <= 299)) {
     plan->upgraded = plan->keeps_alive = true;
     return HC_OK;

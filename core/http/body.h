@@ -17,8 +17,10 @@
 HC_INTERNAL_BEGIN
 
 typedef enum hc_framing {
-  HC_FRAMING_NONE,        /* the status says there is no body: 1xx, 204, 304, 2xx to CONNECT. The fields do not matter */
-  HC_FRAMING_HEAD,        /* the answer to HEAD: no body either, but the client passes through BODY */
+  /* the status says there is no body: 1xx, 204, 304, 2xx to CONNECT. The fields do not matter */
+  HC_FRAMING_NONE,
+  /* the answer to HEAD: no body either, but the client passes through BODY */
+  HC_FRAMING_HEAD,
   HC_FRAMING_LENGTH,      /* Content-Length, may be 0 */
   HC_FRAMING_CHUNKED,     /* Transfer-Encoding: chunked */
   HC_FRAMING_UNTIL_CLOSE  /* until the server ends the connection */
@@ -27,21 +29,22 @@ typedef enum hc_framing {
 typedef struct hc_body_plan {
   hc_framing framing;
   uint64_t length;        /* for HC_FRAMING_LENGTH */
-  bool upgraded;          /* 101, or 2xx to CONNECT: the bytes that follow are not HTTP any more */
-  bool keeps_alive;       /* can the connection serve another request (RFC 9112 section 9.3)? Any doubt says no */
+  bool upgraded; /* 101, or 2xx to CONNECT: the bytes that follow are not HTTP any more */
+  /* can the connection serve another request (RFC 9112 section 9.3)? Any doubt says no */
+  bool keeps_alive;
 } hc_body_plan;
 
 /* What the request said of its connection. */
 typedef enum hc_body_after {
   HC_AFTER_KEEP,
-  HC_AFTER_CLOSE  /* Connection: close */
+  HC_AFTER_CLOSE /* Connection: close */
 } hc_body_after;
 
-/* Decides for a complete final head.
- * HC_ERR_INVALID_DATA with the reason in `why`: differing or malformed Content-Length, over 2^63-1, any
- * Transfer-Encoding but one single "chunked". Both fields: chunked wins, keeps_alive is false. */
-hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after, hc_body_plan *plan,
-                        hc_failure *why);
+/* Decides for a complete final head. HC_ERR_INVALID_DATA with the reason in `why`: differing or
+ * malformed Content-Length, over 2^63-1, any Transfer-Encoding but one single "chunked". Both
+ * fields: chunked wins, keeps_alive is false. */
+hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after,
+                        hc_body_plan *plan, hc_failure *why);
 
 /* What Content-Length says, whether or not there is a body: the answer to HEAD has one and no body.
  * -1 when it is not there or makes no sense. */

@@ -42,8 +42,10 @@ static char *encode_pair(hc_slice user, hc_slice password, char *at) {
 
 hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why) {
   /* RFC 7617 section 2 */
-  if (user.size > 0 && memchr(user.data, ':', user.size) != NULL) return refuse(why, "the user name holds a colon");
-  if (has_control(user) || has_control(password)) return refuse(why, "user name or password holds a control byte");
+  if (user.size > 0 && memchr(user.data, ':', user.size) != NULL)
+    return refuse(why, "the user name holds a colon");
+  if (has_control(user) || has_control(password))
+    return refuse(why, "user name or password holds a control byte");
   if (user.size > SIZE_MAX / 4 || password.size > SIZE_MAX / 4) return HC_ERR_OUT_OF_MEMORY;
   size_t size = user.size + 1 + password.size, encoded = sizeof "Basic " - 1 + (size + 2) / 3 * 4;
   char *at;

@@ -33,7 +33,8 @@ static char *put(char *at, hc_slice bytes) {
 static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
   hc_buffer *text = &h->text;
   size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
-  if (text->capacity - text->end < size) return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
+  if (text->capacity - text->end < size)
+    return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
   *at = text->data + text->end;
   return HC_OK;
 }
@@ -49,7 +50,8 @@ static hc_error begin_field(hc_headers *h, size_t name_size, size_t size, char *
 }
 
 hc_error hc_headers_add(hc_headers *h, hc_slice name, hc_slice value) {
-  if (value.size > ARENA_LIMIT - 2 || name.size > ARENA_LIMIT - 2 - value.size) return HC_ERR_OUT_OF_MEMORY;
+  if (value.size > ARENA_LIMIT - 2 || name.size > ARENA_LIMIT - 2 - value.size)
+    return HC_ERR_OUT_OF_MEMORY;
   char *at;
   hc_error error = begin_field(h, name.size, name.size + 2 + value.size, &at);
   if (error == HC_OK) put(put(put(at, name), HC_SLICE(": ")), value);
@@ -128,7 +130,8 @@ static hc_error refuse(hc_failure *why, const char *what) {
 }
 
 static hc_error out_of_memory(hc_error error, hc_failure *why) {
-  return error == HC_OK ? HC_OK : hc_failure_set(why, error, "out of memory for the response's headers");
+  return error == HC_OK ? HC_OK
+                        : hc_failure_set(why, error, "out of memory for the response's headers");
 }
 
 /* obs-fold: a user agent replaces it with a blank (RFC 9112 section 5.2). */
@@ -142,8 +145,9 @@ static hc_error parse_continuation(hc_headers *h, hc_slice line, hc_failure *why
 static hc_error refuse_name(hc_slice line, size_t name_size, hc_failure *why) {
   if (line.size == name_size || memchr(line.data, ':', line.size) == NULL)
     return refuse(why, "a field line has no colon");
-  return refuse(why, name_size == 0 && line.data[0] == ':' ? "a field name is empty"
-                                                           : "a field name holds a byte that is no token character");
+  return refuse(why, name_size == 0 && line.data[0] == ':'
+                         ? "a field name is empty"
+                         : "a field name holds a byte that is no token character");
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -151,8 +155,9 @@ static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 /* Nearly all lines come as "Name: value" already, one blank and no more: those are copied in one
  * piece. */
 static bool is_canonical(hc_slice line, size_t name_size) {
-  return line.size > name_size + 2 && line.data[name_size + 1] == ' ' && !is_blank(line.data[name_size + 2]) &&
-         !is_blank(line.data[line.size - 1]) && line.size <= ARENA_LIMIT;
+  return line.size > name_size + 2 && line.data[name_size + 1] == ' ' &&
+         !is_blank(line.data[name_size + 2]) && !is_blank(line.data[line.size - 1]) &&
+         line.size <= ARENA_LIMIT;
 }
 
 static hc_error add_line(hc_headers *h, hc_slice line, size_t name_size) {
@@ -169,11 +174,14 @@ static hc_error add_line(hc_headers *h, hc_slice line, size_t name_size) {
 hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   if (line.size == 0) return refuse(why, "a field line has no colon");
   /* RFC 9110 section 5.5: NUL, CR and LF are dangerous; the LF can't be here. */
-  if (memchr(line.data, '\0', line.size) != NULL) return refuse(why, "a field line holds a NUL byte");
-  if (memchr(line.data, '\r', line.size) != NULL) return refuse(why, "a field line holds a bare CR");
+  if (memchr(line.data, '\0', line.size) != NULL)
+    return refuse(why, "a field line holds a NUL byte");
+  if (memchr(line.data, '\r', line.size) != NULL)
+    return refuse(why, "a field line holds a bare CR");
   if (is_blank(line.data[0])) return parse_continuation(h, line, why);
   size_t name_size = hc_token_size(line.data, line.size);
-  if (name_size == 0 || name_size == line.size || line.data[name_size] != ':') return refuse_name(line, name_size, why);
+  if (name_size == 0 || name_size == line.size || line.data[name_size] != ':')
+    return refuse_name(line, name_size, why);
   return out_of_memory(add_line(h, line, name_size), why);
 }
 
@@ -181,15 +189,16 @@ hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
  * has them so. */
 static inline uint64_t load_word(const char *at) {
   const unsigned char *b = (const unsigned char *)at;
-  return b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
-         (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
+  return b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
+         (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
 /* The number of the byte whose highest bit is the lowest one set: below it stand as many whole
  * bytes, which are counted. */
 static inline unsigned first_byte(uint64_t highest_bits) {
   uint64_t below = (highest_bits & (0 - highest_bits)) - 1;
-  return (unsigned)(((below & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101)) >> 56) - 1;
+  return (unsigned)(((below & UINT64_C(0x0101010101010101)) * UINT64_C(0x0101010101010101)) >> 56) -
+         1;
 }
 
 /* The first byte below 20 at or behind `at`; `end` when there is none. Eight bytes at a time: such
@@ -222,8 +231,8 @@ static size_t usual_line_size(const char *data, size_t size, size_t *name_size) 
 static bool is_former_line(const hc_headers *h, const hc_field *former, size_t place,
                            const char *data, size_t size) {
   size_t line = former->line_size;
-  return former->line == place && size >= line + 2 && data[line] == '\r' && data[line + 1] == '\n' &&
-         memcmp(h->text.data + place, data, line) == 0;
+  return former->line == place && size >= line + 2 && data[line] == '\r' &&
+         data[line + 1] == '\n' && memcmp(h->text.data + place, data, line) == 0;
 }
 
 /* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it

@@ -6,7 +6,8 @@
 #include "../base/chars.h"
 
 const char *hc_method_name(int method) {
-  static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH"};
+  static const char *const names[] = {"GET",     "HEAD",  "POST",    "PUT",  "DELETE",
+                                      "OPTIONS", "TRACE", "CONNECT", "PATCH"};
   return method < 0 || method >= HC_METHOD_MAX ? NULL : names[method];
 }
 

@@ -21,36 +21,42 @@ hc_method hc_method_of(hc_slice token);
 typedef enum hc_content {
   HC_CONTENT_NONE,    /* no content */
   HC_CONTENT_SIZED,   /* content_length bytes will come, from a string or a file */
-  HC_CONTENT_STREAM   /* from a function: as long as the caller's Content-Length says, or chunked without one */
+  HC_CONTENT_STREAM /* from a function: as long as the caller's Content-Length says, or chunked without one */
 } hc_content;
 
 /* What the head of a request is made from. The slices are views that live as long as the call. */
 typedef struct hc_request {
-  int method;                  /* hc_method; any other number, and HC_METHOD_MAX, is refused */
-  hc_slice method_token;       /* for HC_METHOD_OTHER. One that names one of the nine is taken for it */
-  hc_slice url;                /* origin form, absolute form, "*" for OPTIONS, authority form for CONNECT */
-  const hc_slice *lines;       /* the caller's "Name: value" lines */
+  int method; /* hc_method; any other number, and HC_METHOD_MAX, is refused */
+  /* for HC_METHOD_OTHER. One that names one of the nine is taken for it */
+  hc_slice method_token;
+  /* origin form, absolute form, "*" for OPTIONS, authority form for CONNECT */
+  hc_slice url;
+  const hc_slice *lines; /* the caller's "Name: value" lines */
   size_t line_count;
   hc_content content;
-  uint64_t content_length;     /* for HC_CONTENT_SIZED */
-  hc_slice authority;          /* host[:port] of the connection, for Host when the caller gives none: see hc_authority_write */
-  bool authority_is_checked;   /* it was made from a checked host, and not told by a stream of the script's */
-  bool to_proxy;               /* a proxy reads it next: "/path" becomes "http://authority/path" */
-  hc_slice proxy_credentials;  /* for Proxy-Authorization, unless the caller gives one; empty: none */
+  uint64_t content_length; /* for HC_CONTENT_SIZED */
+  /* host[:port] of the connection, for Host when the caller gives none: see hc_authority_write */
+  hc_slice authority;
+  /* it was made from a checked host, and not told by a stream of the script's */
+  bool authority_is_checked;
+  bool to_proxy; /* a proxy reads it next: "/path" becomes "http://authority/path" */
+  /* for Proxy-Authorization, unless the caller gives one; empty: none */
+  hc_slice proxy_credentials;
 } hc_request;
 
 typedef enum hc_transfer {
-  HC_TRANSFER_NONE,    /* head only */
-  HC_TRANSFER_LENGTH,  /* content_length bytes follow */
-  HC_TRANSFER_CHUNKED  /* chunks follow */
+  HC_TRANSFER_NONE, /* head only */
+  HC_TRANSFER_LENGTH, /* content_length bytes follow */
+  HC_TRANSFER_CHUNKED /* chunks follow */
 } hc_transfer;
 
 /* What the head has promised about the content, once it is written. */
 typedef struct hc_request_head {
   hc_transfer transfer;
-  uint64_t content_length;  /* for HC_TRANSFER_LENGTH */
-  bool closes;              /* it says Connection: close */
-  bool expects_continue;    /* it says Expect: 100-continue, and content follows (RFC 9110 section 10.1.1) */
+  uint64_t content_length; /* for HC_TRANSFER_LENGTH */
+  bool closes; /* it says Connection: close */
+  /* it says Expect: 100-continue, and content follows (RFC 9110 section 10.1.1) */
+  bool expects_continue;
 } hc_request_head;
 
 /* Does content follow that is not empty? */

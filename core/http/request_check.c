@@ -13,7 +13,9 @@ static hc_error refuse(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
-static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+static hc_slice rest_of(hc_slice s, size_t from) {
+  return (hc_slice){s.data + from, s.size - from};
+}
 
 /* --- the request target */
 
@@ -22,7 +24,8 @@ static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + fr
 static hc_error check_url_bytes(hc_slice url, hc_failure *why) {
   for (size_t i = 0; i < url.size; i++) {
     if (url.data[i] != ' ' && !hc_char_is_control(url.data[i])) continue;
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "url: byte %zu is a space or a control byte", i + 1);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "url: byte %zu is a space or a control byte", i + 1);
   }
   return HC_OK;
 }
@@ -37,7 +40,8 @@ static size_t scheme_size(hc_slice url) {
   static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
   for (size_t i = 0; i < 2; i++) {
     hc_slice scheme = schemes[i];
-    if (url.size >= scheme.size && hc_slice_equal_fold((hc_slice){url.data, scheme.size}, scheme)) return scheme.size;
+    if (url.size >= scheme.size && hc_slice_equal_fold((hc_slice){url.data, scheme.size}, scheme))
+      return scheme.size;
   }
   return 0;
 }
@@ -56,14 +60,17 @@ static hc_error take_absolute(hc_slice url, size_t prefix, hc_target *t, hc_fail
   t->path = rest_of(rest, size);
   unsigned port;
   hc_failure reason = {0};
-  return hc_authority_check(t->site, &port, &reason) == HC_OK ? HC_OK : refuse_authority(why, "url", &reason);
+  return hc_authority_check(t->site, &port, &reason) == HC_OK
+             ? HC_OK
+             : refuse_authority(why, "url", &reason);
 }
 
 /* RFC 9112 section 3.2.3; there is no default port (RFC 9110 section 9.3.6). */
 static hc_error take_authority(hc_slice url, hc_target *t, hc_failure *why) {
   unsigned port;
   hc_failure reason = {0};
-  if (hc_authority_check(url, &port, &reason) != HC_OK) return refuse_authority(why, "CONNECT url", &reason);
+  if (hc_authority_check(url, &port, &reason) != HC_OK)
+    return refuse_authority(why, "CONNECT url", &reason);
   if (port == 0) return refuse(why, "CONNECT url: the port is missing (host:port is needed)");
   t->site = t->authority = url;
   return HC_OK;
@@ -92,7 +99,8 @@ static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_fa
     return refuse(why, "url: it must start with \"/\", \"http://\" or \"https://\"");
   }
   if (error != HC_OK || !r->to_proxy) return error;
-  if (r->authority.size == 0) return refuse(why, "url: a proxy needs an absolute one, and the connection has no host");
+  if (r->authority.size == 0)
+    return refuse(why, "url: a proxy needs an absolute one, and the connection has no host");
   t->scheme = HC_SLICE("http://");
   t->site = r->authority;
   return HC_OK;
@@ -122,17 +130,20 @@ static hc_error refuse_line(hc_failure *why, size_t index, const char *what) {
 
 /* Splits "Name: value" and checks both (RFC 9110 sections 5.1 and 5.5; bytes over 7F are obs-text
  * and pass). */
-static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice *value, hc_failure *why) {
+static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice *value,
+                           hc_failure *why) {
   const char *colon = line.size > 0 ? memchr(line.data, ':', line.size) : NULL;
   if (colon == NULL) return refuse_line(why, index, "it has no colon");
   *name = (hc_slice){line.data, (size_t)(colon - line.data)};
   if (name->size == 0) return refuse_line(why, index, "its name is empty");
-  if (!hc_is_token(*name)) return refuse_line(why, index, "its name holds a byte that is no token character");
+  if (!hc_is_token(*name))
+    return refuse_line(why, index, "its name holds a byte that is no token character");
   *value = rest_of(line, name->size + 1);
   for (size_t i = 0; i < value->size; i++) {
     if (!hc_char_is_control(value->data[i]) || value->data[i] == '\t') continue;
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header %zu (%.*s): byte %zu of its value is a control byte",
-                          index + 1, name->size > 64 ? 64 : (int)name->size, name->data, i + 1);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "header %zu (%.*s): byte %zu of its value is a control byte", index + 1,
+                          name->size > 64 ? 64 : (int)name->size, name->data, i + 1);
   }
   *value = hc_slice_trim(*value);
   return HC_OK;
@@ -147,24 +158,30 @@ static hc_error note_host(hc_survey *s, size_t index, hc_slice value, hc_failure
   return refuse_authority(why, "Host header", &reason);
 }
 
-static hc_error note_field(hc_survey *s, hc_known_field field, size_t index, hc_slice value, hc_failure *why) {
+static hc_error note_field(hc_survey *s, hc_known_field field, size_t index, hc_slice value,
+                           hc_failure *why) {
   if (field == HC_FIELD_OTHER) return HC_OK;
   bool again = s->has[field];
   s->has[field] = true;
   switch (field) {
-    case HC_FIELD_HOST: return again ? refuse(why, "two Host headers") : note_host(s, index, value, why);
-    case HC_FIELD_CONTENT_LENGTH:
-      if (again) return refuse(why, "two Content-Length headers");
+  case HC_FIELD_HOST:
+    return again ? refuse(why, "two Host headers") : note_host(s, index, value, why);
+  case HC_FIELD_CONTENT_LENGTH:
+    if (again) return refuse(why, "two Content-Length headers");
       /* Recipients have to put up with a list; we do not send one (RFC 9110 section 8.6). */
-      return hc_parse_decimal(value, &s->content_length) ? HC_OK : refuse(why, "Content-Length is no plain decimal number");
-    case HC_FIELD_TRANSFER_ENCODING:
-      if (!again && hc_slice_equal_fold(value, HC_SLICE("chunked"))) return HC_OK;
-      return refuse(why, "Transfer-Encoding: only one \"chunked\" can be sent");
-    case HC_FIELD_CONNECTION: s->closes = s->closes || hc_list_has_token(value, HC_SLICE("close")); return HC_OK;
-    case HC_FIELD_EXPECT:
-      s->expects_continue = s->expects_continue || hc_list_has_token(value, HC_SLICE("100-continue"));
-      return HC_OK;
-    default: return HC_OK;
+    return hc_parse_decimal(value, &s->content_length)
+               ? HC_OK
+               : refuse(why, "Content-Length is no plain decimal number");
+  case HC_FIELD_TRANSFER_ENCODING:
+    if (!again && hc_slice_equal_fold(value, HC_SLICE("chunked"))) return HC_OK;
+    return refuse(why, "Transfer-Encoding: only one \"chunked\" can be sent");
+  case HC_FIELD_CONNECTION:
+    s->closes = s->closes || hc_list_has_token(value, HC_SLICE("close"));
+    return HC_OK;
+  case HC_FIELD_EXPECT:
+    s->expects_continue = s->expects_continue || hc_list_has_token(value, HC_SLICE("100-continue"));
+    return HC_OK;
+  default: return HC_OK;
   }
 }
 
@@ -180,24 +197,29 @@ static hc_error survey_lines(const hc_request *r, hc_survey *s, hc_failure *why)
 }
 
 /* The default Host may come from a stream of the script's, so it is checked like the caller's. */
-static hc_error check_default_host(const hc_request *r, const hc_target *t, const hc_survey *s, hc_failure *why) {
+static hc_error check_default_host(const hc_request *r, const hc_target *t, const hc_survey *s,
+                                   hc_failure *why) {
   unsigned port;
   if (r->authority_is_checked && t->authority.data == r->authority.data) return HC_OK;
   hc_failure reason = {0};
   bool is_written = !s->has[HC_FIELD_HOST] || t->site.size > 0;
-  if (!is_written || t->authority.size == 0 || hc_authority_check(t->authority, &port, &reason) == HC_OK) return HC_OK;
+  if (!is_written || t->authority.size == 0 ||
+      hc_authority_check(t->authority, &port, &reason) == HC_OK)
+    return HC_OK;
   return refuse_authority(why, "the connection's host", &reason);
 }
 
 /* --- the content's framing */
 
 /* RFC 9112 section 6: the content is framed in one way only, and that has to be true. */
-static hc_error check_framing(const hc_request *r, int method, const hc_survey *s, hc_failure *why) {
+static hc_error check_framing(const hc_request *r, int method, const hc_survey *s,
+                              hc_failure *why) {
   bool has_length = s->has[HC_FIELD_CONTENT_LENGTH], is_stream = r->content == HC_CONTENT_STREAM;
   uint64_t known = r->content == HC_CONTENT_SIZED ? r->content_length : 0;
   /* RFC 9110 sections 9.3.6 and 9.3.8 */
   if ((is_stream || known > 0) && (method == HC_METHOD_TRACE || method == HC_METHOD_CONNECT))
-    return refuse(why, method == HC_METHOD_TRACE ? "TRACE can have no body" : "CONNECT can have no body");
+    return refuse(why, method == HC_METHOD_TRACE ? "TRACE can have no body"
+                                                 : "CONNECT can have no body");
   if (has_length && s->has[HC_FIELD_TRANSFER_ENCODING])
     return refuse(why, "both Content-Length and Transfer-Encoding are given");
   if (s->has[HC_FIELD_TRANSFER_ENCODING] && !is_stream)
@@ -221,17 +243,18 @@ static void decide_head(const hc_request *r, const hc_survey *s, hc_request_head
 /* RFC 9110 section 8.6: a method that can have content says 0 when it has none. */
 bool hc_request_says_length(const hc_checked_request *checked) {
   switch (checked->method) {
-    case HC_METHOD_POST:
-    case HC_METHOD_PUT:
-    case HC_METHOD_PATCH: return true;
-    case HC_METHOD_TRACE:
-    case HC_METHOD_CONNECT: return false;
-    default: return checked->request->content == HC_CONTENT_SIZED;
+  case HC_METHOD_POST:
+  case HC_METHOD_PUT:
+  case HC_METHOD_PATCH: return true;
+  case HC_METHOD_TRACE:
+  case HC_METHOD_CONNECT: return false;
+  default: return checked->request->content == HC_CONTENT_SIZED;
   }
 }
 
 static hc_error check_method(const hc_request *r, hc_failure *why) {
-  if (r->method == HC_METHOD_OTHER) return hc_is_token(r->method_token) ? HC_OK : refuse(why, "the method is no token");
+  if (r->method == HC_METHOD_OTHER)
+    return hc_is_token(r->method_token) ? HC_OK : refuse(why, "the method is no token");
   return hc_method_name(r->method) != NULL ? HC_OK : refuse(why, "the method is out of range");
 }
 

@@ -21,7 +21,8 @@ typedef struct hc_response {
   hc_headers headers;
   hc_buffer reason;        /* the reason phrase, may be empty */
   size_t size;             /* bytes of this head that were consumed so far, with line ends */
-  size_t scanned;          /* of the bytes not consumed yet, this many have no LF in them: no need to look again */
+  /* of the bytes not consumed yet, this many have no LF in them: no need to look again */
+  size_t scanned;
   int line_is_fields;      /* 0: the status line is awaited, 1: field lines are */
 } hc_response;
 

@@ -59,7 +59,9 @@ static bool find(hc_slice s, char c, size_t *index) {
   return found != NULL;
 }
 
-static hc_slice rest_of(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+static hc_slice rest_of(hc_slice s, size_t from) {
+  return (hc_slice){s.data + from, s.size - from};
+}
 
 /* dec-octet, RFC 3986 section 3.2.2: how many digits of a number 0..255 without leading zeros start
  * here; 0: none. */
@@ -140,15 +142,15 @@ static hc_error refuse(hc_failure *why, const char *what) {
 /* What somebody probably wrote when this byte is in a host, where it can't be. */
 static const char *offence_of(char c) {
   switch (c) {
-    case ':': return "the host holds a port (or is a bad IPv6 address)";
-    case '/':
-    case '\\': return "the host holds a path";
-    case '?': return "the host holds a query";
-    case '#': return "the host holds a fragment";
-    case '@': return "the host holds user info";
-    case '%': return "the host holds a percent sign";
-    case ' ': return "the host holds a space";
-    default: break;
+  case ':': return "the host holds a port (or is a bad IPv6 address)";
+  case '/':
+  case '\\': return "the host holds a path";
+  case '?': return "the host holds a query";
+  case '#': return "the host holds a fragment";
+  case '@': return "the host holds user info";
+  case '%': return "the host holds a percent sign";
+  case ' ': return "the host holds a space";
+  default: break;
   }
   if (hc_char_is_control(c)) return "the host holds a control byte";
   if ((unsigned char)c >= 0x80) return "the host holds a byte outside ASCII";
@@ -186,7 +188,9 @@ static hc_error parse_bracketed(hc_slice text, hc_host *host, hc_failure *why) {
   if (end + 1 < text.size) return refuse(why, offence_of(text.data[end + 1]));
   host->kind = HC_HOST_IPV6;
   host->text = (hc_slice){text.data + 1, end - 1};
-  return hc_is_ipv6_literal(host->text) ? HC_OK : refuse(why, "no IPv6 address stands between the host's brackets");
+  return hc_is_ipv6_literal(host->text)
+             ? HC_OK
+             : refuse(why, "no IPv6 address stands between the host's brackets");
 }
 
 hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
@@ -204,7 +208,8 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
     host->kind = HC_HOST_IPV4;
     return HC_OK;
   }
-  if (has_colon && text.size - colon >= 3 && text.data[colon + 1] == '/' && text.data[colon + 2] == '/')
+  if (has_colon && text.size - colon >= 3 && text.data[colon + 1] == '/' &&
+      text.data[colon + 2] == '/')
     return refuse(why, "the host has a scheme other than one http:// or https://");
   return check_name(text, why);
 }
@@ -264,7 +269,8 @@ hc_error hc_authority_check(hc_slice text, unsigned *port, hc_failure *why) {
     if (!is_ipv6_address((hc_slice){text.data + 1, end - 1}))
       return refuse(why, "no IPv6 address (without zone) stands between the host's brackets");
     end++;
-    if (end < text.size && text.data[end] != ':') return refuse(why, "something stands behind the host's brackets");
+    if (end < text.size && text.data[end] != ':')
+      return refuse(why, "something stands behind the host's brackets");
   } else {
     if (!find(text, ':', &end)) end = text.size;
     hc_error error = check_reg_name((hc_slice){text.data, end}, why);

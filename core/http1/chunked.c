@@ -34,7 +34,8 @@ static hc_parse take_digits(hc_chunked *d, cursor *c) {
     if (digit < 0) break;
     if (d->left > SIZE_LIMIT >> 4) return refuse(d, c, "the chunk size is over 2^63-1");
     d->left = d->left << 4 | (uint64_t)digit;
-    if (++d->line_size > HC_CHUNK_LINE_LIMIT) return refuse(d, c, "the chunk-size line is too long");
+    if (++d->line_size > HC_CHUNK_LINE_LIMIT)
+      return refuse(d, c, "the chunk-size line is too long");
     d->state = HC_CHUNKED_DIGITS;
   } while (++c->at < c->size);
   return HC_PARSE_MORE;
@@ -52,9 +53,12 @@ static bool take_plain_size_line(hc_chunked *d, cursor *c) {
   const char *line = c->data + c->at;
   size_t left = c->size - c->at, digits = 0;
   uint64_t size = 0;
-  for (int digit; digits < left && digits <= DIGITS_MAX && (digit = hc_char_hex_value(line[digits])) >= 0; digits++)
+  for (int digit;
+       digits < left && digits <= DIGITS_MAX && (digit = hc_char_hex_value(line[digits])) >= 0;
+       digits++)
     size = size << 4 | (uint64_t)digit;
-  if (digits == 0 || digits > DIGITS_MAX || left - digits < 2 || line[digits] != '\r' || line[digits + 1] != '\n')
+  if (digits == 0 || digits > DIGITS_MAX || left - digits < 2 || line[digits] != '\r' ||
+      line[digits + 1] != '\n')
     return false;
   d->left = size;
   c->at += digits + 2;
@@ -65,16 +69,11 @@ static bool take_plain_size_line(hc_chunked *d, cursor *c) {
 /* What may follow the digits of a chunk size: BWS, then an extension or the end of the line
  * (section 7.1.1). */
 static hc_parse take_behind_digits(hc_chunked *d, cursor *c, char byte) {
-  if (byte == '\r')
-    d->state = HC_CHUNKED_SIZE_LF;
-  else if (byte == ';')
-    d->state = HC_CHUNKED_EXTENSION;
-  else if (is_blank(byte))
-    d->state = HC_CHUNKED_BLANKS;
-  else if (byte == '\n')
-    return refuse(d, c, "a bare LF ends the chunk-size line");
-  else
-    return refuse(d, c, "the chunk size is no hexadecimal number");
+  if (byte == '\r') d->state = HC_CHUNKED_SIZE_LF;
+  else if (byte == ';') d->state = HC_CHUNKED_EXTENSION;
+  else if (is_blank(byte)) d->state = HC_CHUNKED_BLANKS;
+  else if (byte == '\n') return refuse(d, c, "a bare LF ends the chunk-size line");
+  else return refuse(d, c, "the chunk size is no hexadecimal number");
   return HC_PARSE_MORE;
 }
 
@@ -89,10 +88,11 @@ static hc_parse take_extension(hc_chunked *d, cursor *c, char byte) {
 /* One byte of the chunk-size line, behind its digits. The CRLF does not count. */
 static hc_parse take_size_line(hc_chunked *d, cursor *c) {
   char byte = c->data[c->at];
-  hc_parse result =
-      d->state == HC_CHUNKED_EXTENSION ? take_extension(d, c, byte) : take_behind_digits(d, c, byte);
+  hc_parse result = d->state == HC_CHUNKED_EXTENSION ? take_extension(d, c, byte)
+                                                     : take_behind_digits(d, c, byte);
   if (result == HC_PARSE_ERROR) return result;
-  if (byte != '\r' && ++d->line_size > HC_CHUNK_LINE_LIMIT) return refuse(d, c, "the chunk-size line is too long");
+  if (byte != '\r' && ++d->line_size > HC_CHUNK_LINE_LIMIT)
+    return refuse(d, c, "the chunk-size line is too long");
   c->at++;
   return HC_PARSE_MORE;
 }
@@ -122,7 +122,8 @@ static void take_data(hc_chunked *d, cursor *c) {
 
 static hc_parse take_data_end(hc_chunked *d, cursor *c) {
   bool awaits_cr = d->state == HC_CHUNKED_DATA_CR;
-  if (c->data[c->at] != (awaits_cr ? '\r' : '\n')) return refuse(d, c, "no CRLF stands behind a chunk's data");
+  if (c->data[c->at] != (awaits_cr ? '\r' : '\n'))
+    return refuse(d, c, "no CRLF stands behind a chunk's data");
   c->at++;
   d->state = awaits_cr ? HC_CHUNKED_DATA_LF : HC_CHUNKED_SIZE;
   return HC_PARSE_MORE;
@@ -135,13 +136,16 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
   const char *line = c->data + c->at;
   const char *end = left > d->scanned ? memchr(line + d->scanned, '\n', left - d->scanned) : NULL;
   size_t size = end == NULL ? left : (size_t)(end - line) + 1;
-  /* A line whose end has not come gets at least one byte longer; and the limit can change at any time. */
+  /* A line whose end has not come gets at least one byte longer; and the limit can change at any
+   * time. */
   size_t room = limit > d->trailer_size ? limit - d->trailer_size : 0;
-  if (size > room || (size == room && end == NULL)) return refuse(d, c, "the trailer section is too large");
+  if (size > room || (size == room && end == NULL))
+    return refuse(d, c, "the trailer section is too large");
   d->scanned = end == NULL ? left : 0;
   if (end == NULL) return HC_PARSE_MORE;
   if (size < 2 || line[size - 2] != '\r') return refuse(d, c, "a bare LF ends a trailer line");
-  if (size > 2 && hc_headers_parse_line(&d->trailers, (hc_slice){line, size - 2}, c->why) != HC_OK) {
+  if (size > 2 &&
+      hc_headers_parse_line(&d->trailers, (hc_slice){line, size - 2}, c->why) != HC_OK) {
     d->state = HC_CHUNKED_FAILED;
     return HC_PARSE_ERROR;
   }
@@ -156,29 +160,29 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
 /* One step, with a byte that has come. */
 static hc_parse step(hc_chunked *d, cursor *c, size_t trailer_limit) {
   switch (d->state) {
-    case HC_CHUNKED_SIZE:
-      if (take_plain_size_line(d, c)) return HC_PARSE_MORE;
-      if (hc_char_hex_value(c->data[c->at]) < 0) return refuse(d, c, "a chunk size was expected");
-      return take_digits(d, c);
-    case HC_CHUNKED_DIGITS: {
-      hc_parse result = take_digits(d, c);
-      return result == HC_PARSE_MORE && c->at < c->size ? take_size_line(d, c) : result;
-    }
-    case HC_CHUNKED_BLANKS:
-    case HC_CHUNKED_EXTENSION: return take_size_line(d, c);
-    case HC_CHUNKED_SIZE_LF: return take_size_end(d, c);
-    case HC_CHUNKED_DATA: take_data(d, c); return HC_PARSE_MORE;
-    case HC_CHUNKED_DATA_CR:
-    case HC_CHUNKED_DATA_LF: return take_data_end(d, c);
-    case HC_CHUNKED_TRAILER: return take_trailer_line(d, c, trailer_limit);
-    case HC_CHUNKED_DONE: return HC_PARSE_DONE;
-    case HC_CHUNKED_FAILED: break;
+  case HC_CHUNKED_SIZE:
+    if (take_plain_size_line(d, c)) return HC_PARSE_MORE;
+    if (hc_char_hex_value(c->data[c->at]) < 0) return refuse(d, c, "a chunk size was expected");
+    return take_digits(d, c);
+  case HC_CHUNKED_DIGITS: {
+    hc_parse result = take_digits(d, c);
+    return result == HC_PARSE_MORE && c->at < c->size ? take_size_line(d, c) : result;
+  }
+  case HC_CHUNKED_BLANKS:
+  case HC_CHUNKED_EXTENSION: return take_size_line(d, c);
+  case HC_CHUNKED_SIZE_LF: return take_size_end(d, c);
+  case HC_CHUNKED_DATA: take_data(d, c); return HC_PARSE_MORE;
+  case HC_CHUNKED_DATA_CR:
+  case HC_CHUNKED_DATA_LF: return take_data_end(d, c);
+  case HC_CHUNKED_TRAILER: return take_trailer_line(d, c, trailer_limit);
+  case HC_CHUNKED_DONE: return HC_PARSE_DONE;
+  case HC_CHUNKED_FAILED: break;
   }
   return refuse(d, c, "it was broken before");
 }
 
-hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room, size_t trailer_limit, size_t *used,
-                           size_t *produced, hc_failure *why) {
+hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room,
+                           size_t trailer_limit, size_t *used, size_t *produced, hc_failure *why) {
   cursor c = {data, size, 0, room, 0, why};
   hc_parse result = HC_PARSE_MORE;
   if (d->state >= HC_CHUNKED_DONE) result = step(d, &c, trailer_limit);

@@ -19,7 +19,8 @@ HC_INTERNAL_BEGIN
 #define HC_CHUNK_LINE_LIMIT 4096
 
 typedef enum hc_chunked_state {
-  HC_CHUNKED_SIZE,        /* awaits the first digit of a chunk size. Zero, so that a zeroed decoder is a valid start */
+  /* awaits the first digit of a chunk size. Zero, so that a zeroed decoder is a valid start */
+  HC_CHUNKED_SIZE,
   HC_CHUNKED_DIGITS,      /* awaits more digits, a blank, ';' or CR */
   HC_CHUNKED_BLANKS,      /* awaits blanks, ';' or CR */
   HC_CHUNKED_EXTENSION,   /* awaits the CR behind the extensions, which are ignored */
@@ -34,9 +35,11 @@ typedef enum hc_chunked_state {
 
 typedef struct hc_chunked {
   hc_chunked_state state;
-  uint64_t left;          /* bytes of this chunk still to come; while digits come, its size so far */
+  /* bytes of this chunk still to come; while digits come, its size so far */
+  uint64_t left;
   size_t line_size;       /* bytes of the present chunk-size line */
-  size_t trailer_size;    /* bytes of the trailer section so far, with line ends and the empty line */
+  /* bytes of the trailer section so far, with line ends and the empty line */
+  size_t trailer_size;
   size_t scanned;         /* this many bytes of an unfinished trailer line have no LF in them */
   hc_headers trailers;
 } hc_chunked;
@@ -54,8 +57,8 @@ typedef struct hc_chunked {
  * Refused are a size that is no hex or over 2^63-1, a line over HC_CHUNK_LINE_LIMIT, a missing CRLF
  * or a bare LF in the framing or the trailer section, a bare CR or NUL in the extensions, a trailer
  * section over `trailer_limit`, and what hc_headers_parse_line refuses. */
-hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room, size_t trailer_limit, size_t *used,
-                           size_t *produced, hc_failure *why);
+hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room,
+                           size_t trailer_limit, size_t *used, size_t *produced, hc_failure *why);
 void hc_chunked_reset(hc_chunked *d);
 
 HC_INTERNAL_END

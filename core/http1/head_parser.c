@@ -25,25 +25,31 @@ bool hc_is_http2_start(hc_slice bytes) {
   if (bytes.size < HC_HTTP2_START_SIZE) return false;
   const unsigned char *b = (const unsigned char *)bytes.data;
   size_t length = (size_t)b[0] << 16 | (size_t)b[1] << 8 | b[2];
-  bool is_settings = b[3] == 4 && length % 6 == 0 && b[4] == 0, is_goaway = b[3] == 7 && length >= 8;
+  bool is_settings = b[3] == 4 && length % 6 == 0 && b[4] == 0,
+       is_goaway = b[3] == 7 && length >= 8;
   return (is_settings || is_goaway) && length <= 16384 && memcmp(b + 5, "\0\0\0", 4) == 0;
 }
 
 /* What is wrong with a `c` as byte `i` of a status line; NULL: nothing. */
 static const char *start_offence(size_t i, char c) {
   if (i < VERSION_SIZE) return c == version_text[i] ? NULL : "status line: expected \"HTTP/1.\"";
-  if (i == VERSION_SIZE) return hc_char_is_digit(c) ? NULL : "status line: expected a digit behind \"HTTP/1.\"";
+  if (i == VERSION_SIZE)
+    return hc_char_is_digit(c) ? NULL : "status line: expected a digit behind \"HTTP/1.\"";
   if (i < CODE_AT) return c == ' ' ? NULL : "status line: expected a space behind the version";
   if (i == CODE_AT && c == '0') return "status line: the code is below 100";
-  if (i < START_SIZE) return hc_char_is_digit(c) ? NULL : "status line: expected a code of three digits";
-  return c == ' ' || c == '\r' || c == '\n' ? NULL : "status line: expected a space behind the code";
+  if (i < START_SIZE)
+    return hc_char_is_digit(c) ? NULL : "status line: expected a code of three digits";
+  return c == ' ' || c == '\r' || c == '\n' ? NULL
+                                            : "status line: expected a space behind the code";
 }
 
 /* How nearly every status line begins. */
 static bool is_usual_start(const char *line, size_t size) {
-  return size > START_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 && hc_char_is_digit(line[VERSION_SIZE]) &&
-         line[VERSION_SIZE + 1] == ' ' && hc_char_is_digit(line[CODE_AT]) && line[CODE_AT] != '0' &&
-         hc_char_is_digit(line[CODE_AT + 1]) && hc_char_is_digit(line[CODE_AT + 2]) && line[START_SIZE] == ' ';
+  return size > START_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 &&
+         hc_char_is_digit(line[VERSION_SIZE]) && line[VERSION_SIZE + 1] == ' ' &&
+         hc_char_is_digit(line[CODE_AT]) && line[CODE_AT] != '0' &&
+         hc_char_is_digit(line[CODE_AT + 1]) && hc_char_is_digit(line[CODE_AT + 2]) &&
+         line[START_SIZE] == ' ';
 }
 
 /* A server that speaks something else shows at the first wrong byte. The end of its line may never
@@ -51,19 +57,23 @@ static bool is_usual_start(const char *line, size_t size) {
 static const char *check_start(const char *line, size_t size) {
   if (is_usual_start(line, size)) return NULL;
   size_t fixed = size < START_SIZE + 1 ? size : START_SIZE + 1;
-  size_t known = size >= VERSION_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 ? VERSION_SIZE : 0;
+  size_t known =
+      size >= VERSION_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 ? VERSION_SIZE : 0;
   for (size_t i = known; i < fixed; i++) {
     const char *offence = start_offence(i, line[i]);
     if (offence != NULL) return offence;
   }
-  bool is_bare_cr = size > START_SIZE + 1 && line[START_SIZE] == '\r' && line[START_SIZE + 1] != '\n';
+  bool is_bare_cr =
+      size > START_SIZE + 1 && line[START_SIZE] == '\r' && line[START_SIZE + 1] != '\n';
   return is_bare_cr ? "status line: a bare CR behind the code" : NULL;
 }
 
 static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why) {
-  /* check_start has seen all of the fixed part; the reason phrase may be left out together with its space. */
+  /* check_start has seen all of the fixed part; the reason phrase may be left out together with its
+   * space. */
   hc_slice reason = {"", 0};
-  if (line.size > START_SIZE) reason = (hc_slice){line.data + START_SIZE + 1, line.size - START_SIZE - 1};
+  if (line.size > START_SIZE)
+    reason = (hc_slice){line.data + START_SIZE + 1, line.size - START_SIZE - 1};
   for (size_t i = 0; i < reason.size; i++) {
     if (reason.data[i] == '\0') return refuse(why, "status line: it holds a NUL byte");
     if (reason.data[i] == '\r') return refuse(why, "status line: it holds a bare CR");
@@ -95,7 +105,8 @@ static hc_slice without_line_end(const char *line, size_t size) {
 }
 
 static hc_parse refuse_size(size_t limit, hc_failure *why) {
-  hc_failure_set(why, HC_ERR_INVALID_DATA, "response head: it is larger than the limit of %zu bytes", limit);
+  hc_failure_set(why, HC_ERR_INVALID_DATA,
+                 "response head: it is larger than the limit of %zu bytes", limit);
   return HC_PARSE_ERROR;
 }
 
@@ -107,15 +118,18 @@ static hc_parse refuse_http2(hc_failure *why) {
 }
 
 /* Field lines as nearly all are, in one pass; a line that stands half read is none of them. */
-static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit, size_t *used) {
+static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit,
+                             size_t *used) {
   if (!r->line_is_fields || r->scanned > 0 || size == *used) return;
   size_t room = limit > r->size ? limit - r->size : 0;
-  size_t taken = hc_headers_take_usual_lines(&r->headers, data + *used, smaller(size - *used, room));
+  size_t taken =
+      hc_headers_take_usual_lines(&r->headers, data + *used, smaller(size - *used, room));
   *used += taken;
   r->size += taken;
 }
 
-hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit, size_t *used, hc_failure *why) {
+hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit,
+                           size_t *used, hc_failure *why) {
   hc_parse result = HC_PARSE_MORE;
   *used = 0;
   while (result == HC_PARSE_MORE) {
@@ -132,7 +146,8 @@ hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t
     const char *end = left > r->scanned ? memchr(line + r->scanned, '\n', left - r->scanned) : NULL;
     if (end == NULL) {
       r->scanned = left;
-      /* At least one more byte has to come: a head that has reached the limit is already too large. */
+      /* At least one more byte has to come: a head that has reached the limit is already too large.
+       */
       return left >= room ? refuse_size(limit, why) : HC_PARSE_MORE;
     }
     size_t line_size = (size_t)(end - line) + 1;

@@ -22,7 +22,8 @@ HC_INTERNAL_BEGIN
  *
  * A bare LF ends a line too (RFC 9112 section 2.2). Behind the code there is a space, or the end of
  * the line. */
-hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit, size_t *used, hc_failure *why);
+hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit,
+                           size_t *used, hc_failure *why);
 #define HC_HTTP2_START_SIZE 9 /* the head of a frame */
 #define HC_HTTP2_ONLY "the server speaks HTTP/2 only"
 /* Do these bytes come from a server that speaks HTTP/2 to everybody who connects? hc_response_parse

@@ -40,7 +40,8 @@ static void put_field(hc_buffer *out, hc_slice name, hc_slice value, hc_error *e
  * section 3.2.4). */
 static bool lacks_path(const hc_checked_request *c) {
   const hc_target *t = &c->target;
-  return t->scheme.size > 0 && c->method != HC_METHOD_OPTIONS && (t->path.size == 0 || t->path.data[0] == '?');
+  return t->scheme.size > 0 && c->method != HC_METHOD_OPTIONS &&
+         (t->path.size == 0 || t->path.data[0] == '?');
 }
 
 static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
@@ -65,7 +66,8 @@ static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error
   const hc_survey *s = &c->survey;
   hc_slice credentials = c->request->proxy_credentials;
   if (c->head.transfer == HC_TRANSFER_CHUNKED) {
-    if (!s->has[HC_FIELD_TRANSFER_ENCODING]) put(out, HC_SLICE("Transfer-Encoding: chunked\r\n"), error);
+    if (!s->has[HC_FIELD_TRANSFER_ENCODING])
+      put(out, HC_SLICE("Transfer-Encoding: chunked\r\n"), error);
   } else if (!s->has[HC_FIELD_CONTENT_LENGTH] && hc_request_says_length(c)) {
     put_length(out, c->head.content_length, error);
   }
@@ -79,10 +81,8 @@ static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *erro
   const hc_request *r = c->request;
   const hc_survey *s = &c->survey;
   put_request_line(out, c, error);
-  if (s->has[HC_FIELD_HOST])
-    put_line(out, r->lines[s->host_line], error);
-  else
-    put_field(out, HC_SLICE("Host"), c->target.authority, error);
+  if (s->has[HC_FIELD_HOST]) put_line(out, r->lines[s->host_line], error);
+  else put_field(out, HC_SLICE("Host"), c->target.authority, error);
   for (size_t i = 0; i < r->line_count; i++) {
     if (!s->has[HC_FIELD_HOST] || i != s->host_line) put_line(out, r->lines[i], error);
   }
@@ -92,7 +92,8 @@ static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *erro
 
 /* Grows once instead of several times. */
 static hc_error make_room(hc_buffer *out, const hc_request *r) {
-  size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 + r->proxy_credentials.size;
+  size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 +
+                r->proxy_credentials.size;
   for (size_t i = 0; i < r->line_count; i++) size += r->lines[i].size + 2;
   char *at;
   size_t available;
@@ -105,7 +106,6 @@ static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_fai
   return hc_failure_set(why, error, "out of memory for the request's head");
 }
 
-
 hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_failure *why) {
   size_t held = hc_buffer_size(out);
   hc_error error = make_room(out, checked->request);
@@ -113,7 +113,8 @@ hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_fai
   return check_memory(error, out, held, why);
 }
 
-hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why) {
+hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head,
+                          hc_failure *why) {
   hc_checked_request checked;
   hc_error error = hc_request_check(request, &checked, why);
   if (error != HC_OK) return error;
@@ -129,7 +130,8 @@ hc_error hc_head_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc
   put(out, HC_SLICE(" HTTP/1.1\r\n"), &error);
   put_field(out, HC_SLICE("Host"), authority, &error);
   put(out, HC_SLICE(USER_AGENT), &error);
-  if (proxy_credentials.size > 0) put_field(out, HC_SLICE("Proxy-Authorization"), proxy_credentials, &error);
+  if (proxy_credentials.size > 0)
+    put_field(out, HC_SLICE("Proxy-Authorization"), proxy_credentials, &error);
   put(out, HC_SLICE("\r\n"), &error);
   return check_memory(error, out, held, NULL);
 }

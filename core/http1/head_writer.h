@@ -19,7 +19,8 @@ HC_INTERNAL_BEGIN
 hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_failure *why);
 
 /* hc_request_check and hc_head_write in one. */
-hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head, hc_failure *why);
+hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head,
+                          hc_failure *why);
 
 /* The head of the CONNECT that opens a proxy tunnel to `authority` (always host:port, RFC 9110
  * section 9.3.6). */

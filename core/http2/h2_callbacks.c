@@ -1,7 +1,9 @@
-/* h2_callbacks.c - what nghttp2 tells, written down in the streams and in the session. See h2_state.h.
+/* h2_callbacks.c - what nghttp2 tells, written down in the streams and in the session. See
+ * h2_state.h.
  *
- * nghttp2 keeps the protocol: frames, HPACK, windows, the states of streams, what a well-formed message is. Nothing is
- * decided here about what an event means for the connection; whoever called nghttp2 looks when it has returned. */
+ * nghttp2 keeps the protocol: frames, HPACK, windows, the states of streams, what a well-formed
+ * message is. Nothing is decided here about what an event means for the connection; whoever called
+ * nghttp2 looks when it has returned. */
 #include "h2_session.h"
 
 #ifdef HC_WITH_NGHTTP2 /* else the file is empty */
@@ -10,7 +12,9 @@
 
 #include "h2_state.h"
 
-/* --- errors ------------------------------------------------------------------------------------------------------------ */
+/* --- errors
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* "HTTP_1_1_REQUIRED", "unknown": static text. */
 static const char *code_name(uint32_t code) { return nghttp2_http2_strerror(code); }
@@ -26,15 +30,20 @@ hc_failure *hc_h2_stream_break(hc_h2_stream *stream) {
   return &stream->failure;
 }
 
-/* The answer of a stream that was just broken is nothing that HTTP knows, or more than we take; the connection goes on. */
+/* The answer of a stream that was just broken is nothing that HTTP knows, or more than we take; the
+ * connection goes on. */
 static int reset(const hc_h2_stream *stream, uint32_t code) {
   int result = nghttp2_submit_rst_stream(stream->session->h2, NGHTTP2_FLAG_NONE, stream->id, code);
   return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(stream->session) : 0;
 }
 
-/* --- what comes ---------------------------------------------------------------------------------------------------------- */
+/* --- what comes
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-static hc_h2_stream *stream_of(nghttp2_session *h2, int32_t id) { return nghttp2_session_get_stream_user_data(h2, id); }
+static hc_h2_stream *stream_of(nghttp2_session *h2, int32_t id) {
+  return nghttp2_session_get_stream_user_data(h2, id);
+}
 
 static void count_arrival(hc_h2_session *s, hc_h2_stream *stream) {
   stream->arrivals++;
@@ -57,7 +66,8 @@ static bool is_too_large(hc_h2_stream *stream, size_t name_size, size_t value_si
 }
 
 static int refuse_size(hc_h2_stream *stream) {
-  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA, "response head: it is larger than the limit of %zu bytes",
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
+                 "response head: it is larger than the limit of %zu bytes",
                  stream->session->max_header_size);
   return reset(stream, NGHTTP2_CANCEL);
 }
@@ -68,8 +78,9 @@ static void take_status(hc_response *r, hc_slice value) {
   for (size_t i = 0; i < value.size; i++) r->code = r->code * 10 + (value.data[i] - '0');
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
-                     const uint8_t *value, size_t value_size, uint8_t flags, void *user) {
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
+                     void *user) {
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   hc_slice n = {(const char *)name, name_size}, v = {(const char *)value, value_size};
   (void)flags;
@@ -84,15 +95,17 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 }
 
 /* nghttp2 would leave such a field out. A message that has one is malformed (section 8.2.1). */
-static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
-                             const uint8_t *value, size_t value_size, uint8_t flags, void *user) {
+static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                             size_t name_size, const uint8_t *value, size_t value_size,
+                             uint8_t flags, void *user) {
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   (void)value;
   (void)value_size;
   (void)flags;
   (void)user;
   if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
-  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA, "response head: the field \"%.*s\" is malformed",
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
+                 "response head: the field \"%.*s\" is malformed",
                  name_size > 64 ? 64 : (int)name_size, (const char *)name);
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
@@ -116,10 +129,12 @@ static void end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
 }
 
 /* `what`, and behind it the code and what the frame adds in words. */
-static void tell_goaway(hc_failure *into, hc_error code, const char *what, const nghttp2_goaway *goaway) {
+static void tell_goaway(hc_failure *into, hc_error code, const char *what,
+                        const nghttp2_goaway *goaway) {
   int size = goaway->opaque_data_len > 64 ? 64 : (int)goaway->opaque_data_len;
-  hc_failure_set(into, code, "HTTP/2: the server %s (%s%s%.*s)", what, code_name(goaway->error_code), size > 0 ? ": " : "",
-                 size, size > 0 ? (const char *)goaway->opaque_data : "");
+  hc_failure_set(into, code, "HTTP/2: the server %s (%s%s%.*s)", what,
+                 code_name(goaway->error_code), size > 0 ? ": " : "", size,
+                 size > 0 ? (const char *)goaway->opaque_data : "");
 }
 
 static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
@@ -134,22 +149,25 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   hc_h2_session *s = user;
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
   switch (frame->hd.type) {
-    case NGHTTP2_SETTINGS: s->has_settings = s->has_settings || !(frame->hd.flags & NGHTTP2_FLAG_ACK); return 0;
-    case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
-    case NGHTTP2_HEADERS:
-      if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
-      count_arrival(s, stream);
-      if (stream->stage == HC_H2_HEAD) end_head(stream);
-      end_message(stream, frame);
-      return 0;
-    case NGHTTP2_DATA:
-      if (stream != NULL && !hc_h2_stream_is_done(stream)) end_message(stream, frame);
-      return 0;
-    default: return 0;
+  case NGHTTP2_SETTINGS:
+    s->has_settings = s->has_settings || !(frame->hd.flags & NGHTTP2_FLAG_ACK);
+    return 0;
+  case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
+  case NGHTTP2_HEADERS:
+    if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+    count_arrival(s, stream);
+    if (stream->stage == HC_H2_HEAD) end_head(stream);
+    end_message(stream, frame);
+    return 0;
+  case NGHTTP2_DATA:
+    if (stream != NULL && !hc_h2_stream_is_done(stream)) end_message(stream, frame);
+    return 0;
+  default: return 0;
   }
 }
 
-static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size, void *user) {
+static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
+                   void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, id);
   hc_slice bytes = {(const char *)data, size};
@@ -158,17 +176,21 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     int result = nghttp2_session_consume_connection(h2, size);
     return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(s) : 0;
   }
-  if (hc_buffer_append(&stream->content, bytes, HC_H2_STREAM_WINDOW) != HC_OK) return hc_h2_out_of_memory(s);
+  if (hc_buffer_append(&stream->content, bytes, HC_H2_STREAM_WINDOW) != HC_OK)
+    return hc_h2_out_of_memory(s);
   if (size > 0) count_arrival(s, stream);
   return 0;
 }
 
 static void tell_malformed(hc_h2_stream *stream, const char *reason) {
-  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA, "HTTP/2: the server's answer is malformed (%s)", reason);
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
+                 "HTTP/2: the server's answer is malformed (%s)", reason);
 }
 
-static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error, void *user) {
-  hc_h2_stream *stream = frame->hd.type == NGHTTP2_HEADERS ? stream_of(h2, frame->hd.stream_id) : NULL;
+static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error,
+                            void *user) {
+  hc_h2_stream *stream =
+      frame->hd.type == NGHTTP2_HEADERS ? stream_of(h2, frame->hd.stream_id) : NULL;
   (void)user;
   if (stream != NULL) tell_malformed(stream, nghttp2_strerror(error));
   return 0;
@@ -178,11 +200,13 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
 static void note_reset(hc_h2_session *s, hc_h2_stream *stream, uint32_t code) {
   if (hc_h2_stream_is_done(stream)) return;
   stream->is_unprocessed = code == NGHTTP2_REFUSED_STREAM || !stream->is_sent;
-  stream->wants_http1 = code == NGHTTP2_HTTP_1_1_REQUIRED || s->goaway_code == NGHTTP2_HTTP_1_1_REQUIRED;
+  stream->wants_http1 =
+      code == NGHTTP2_HTTP_1_1_REQUIRED || s->goaway_code == NGHTTP2_HTTP_1_1_REQUIRED;
   hc_failure *why = hc_h2_stream_break(stream);
   if (s->goaway.code != HC_OK) *why = s->goaway;
   else
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "HTTP/2: the server ended the stream before its answer was complete (%s)",
+    hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                   "HTTP/2: the server ended the stream before its answer was complete (%s)",
                    code_name(code));
 }
 
@@ -198,7 +222,9 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
   return 0;
 }
 
-/* --- what goes ----------------------------------------------------------------------------------------------------------- */
+/* --- what goes
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static ssize_t defer(hc_h2_session *s, hc_h2_stream *stream) {
   if (!stream->is_deferred) s->deferred++;
@@ -206,8 +232,8 @@ static ssize_t defer(hc_h2_session *s, hc_h2_stream *stream) {
   return NGHTTP2_ERR_DEFERRED;
 }
 
-ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room, uint32_t *flags,
-                           nghttp2_data_source *source, void *user) {
+ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room,
+                           uint32_t *flags, nghttp2_data_source *source, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, id);
   (void)into;
@@ -222,15 +248,17 @@ ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_
 }
 
 /* A frame whose content stays where it is. */
-static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head, size_t size,
-                           nghttp2_data_source *source, void *user) {
+static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head,
+                           size_t size, nghttp2_data_source *source, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   (void)source;
   if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   hc_slice content = {stream->offered.data, size};
-  if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)head, HC_H2_FRAME_HEAD}) != HC_OK) return hc_h2_out_of_memory(s);
-  if (hc_h2_output_add_view(&s->output, content, &stream->in_flight) != HC_OK) return hc_h2_out_of_memory(s);
+  if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)head, HC_H2_FRAME_HEAD}) != HC_OK)
+    return hc_h2_out_of_memory(s);
+  if (hc_h2_output_add_view(&s->output, content, &stream->in_flight) != HC_OK)
+    return hc_h2_out_of_memory(s);
   stream->offered.data += size;
   stream->offered.size -= size;
   s->idle_frames = 0;
@@ -244,13 +272,18 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) 
     tell_goaway(&s->failure, HC_ERR_INVALID_DATA, "broke the protocol", &frame->goaway);
   if (stream == NULL) return 0;
   if (frame->hd.type == NGHTTP2_HEADERS) stream->is_sent = true;
-  /* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it tells of them. */
-  if (frame->hd.type == NGHTTP2_RST_STREAM) tell_malformed(stream, code_name(frame->rst_stream.error_code));
-  if (frame->hd.type == NGHTTP2_DATA && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->has_content = false;
+  /* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it
+   * tells of them. */
+  if (frame->hd.type == NGHTTP2_RST_STREAM)
+    tell_malformed(stream, code_name(frame->rst_stream.error_code));
+  if (frame->hd.type == NGHTTP2_DATA && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+    stream->has_content = false;
   return 0;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------ */
+/* --- the table
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 hc_error hc_h2_set_callbacks(nghttp2_session_callbacks **out) {
   if (nghttp2_session_callbacks_new(out) != 0) return HC_ERR_OUT_OF_MEMORY;

@@ -28,12 +28,15 @@ static void add(hc_h2_fields *f, hc_slice name, hc_slice value) {
   f->fields[f->count++] = (hc_h2_field){name, value};
 }
 
-/* --- pseudo-fields --------------------------------------------------------------------------------------------------- */
+/* --- pseudo-fields
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* "HTTP://" is a scheme of the caller's in an absolute URL. */
 static hc_slice scheme_of(const hc_checked_request *c, hc_h2_scheme scheme, hc_buffer *text) {
   hc_slice given = c->target.scheme;
-  if (given.size > 0) return put_lower(text, (hc_slice){given.data, given.size - (sizeof "://" - 1)});
+  if (given.size > 0)
+    return put_lower(text, (hc_slice){given.data, given.size - (sizeof "://" - 1)});
   return scheme == HC_H2_HTTPS ? HC_SLICE("https") : HC_SLICE("http");
 }
 
@@ -66,17 +69,23 @@ static hc_slice authority_of(const hc_checked_request *c) {
 static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h2_scheme scheme) {
   bool is_other = c->method == HC_METHOD_OTHER;
   hc_slice authority = authority_of(c);
-  add(f, HC_SLICE(":method"), is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)));
+  add(f, HC_SLICE(":method"),
+      is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)));
   add(f, HC_SLICE(":scheme"), scheme_of(c, scheme, &f->text));
   if (authority.size > 0) add(f, HC_SLICE(":authority"), authority);
   add(f, HC_SLICE(":path"), path_of(c, &f->text));
 }
 
-/* --- the caller's fields --------------------------------------------------------------------------------------------- */
+/* --- the caller's fields
+ * --------------------------------------------------------------------------------------------- */
 
 static bool is_of_connection(hc_slice name) {
-  static const hc_slice names[] = {{"connection", 10},       {"keep-alive", 10}, {"proxy-connection", 16},
-                                   {"transfer-encoding", 17}, {"upgrade", 7},     {"http2-settings", 14},
+  static const hc_slice names[] = {{"connection", 10},
+                                   {"keep-alive", 10},
+                                   {"proxy-connection", 16},
+                                   {"transfer-encoding", 17},
+                                   {"upgrade", 7},
+                                   {"http2-settings", 14},
                                    {"host", 4}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (hc_slice_equal_fold(name, names[i])) return true;
@@ -84,7 +93,8 @@ static bool is_of_connection(hc_slice name) {
   return false;
 }
 
-/* Does a Connection field of the caller's name it? What frames the content is never the connection's alone. */
+/* Does a Connection field of the caller's name it? What frames the content is never the
+ * connection's alone. */
 static bool is_named_by_connection(const hc_request *r, hc_slice name) {
   if (hc_slice_equal_fold(name, HC_SLICE("content-length"))) return false;
   for (size_t i = 0; i < r->line_count; i++) {
@@ -99,7 +109,8 @@ static void add_line(hc_h2_fields *f, const hc_checked_request *c, hc_slice line
   hc_slice name = name_of(line), value = value_of(line, name);
   if (is_of_connection(name)) return;
   if (hc_slice_equal_fold(name, HC_SLICE("te"))) {
-    if (hc_list_has_token(value, HC_SLICE("trailers"))) add(f, HC_SLICE("te"), HC_SLICE("trailers"));
+    if (hc_list_has_token(value, HC_SLICE("trailers")))
+      add(f, HC_SLICE("te"), HC_SLICE("trailers"));
     return;
   }
   if (c->survey.has[HC_FIELD_CONNECTION] && is_named_by_connection(c->request, name)) return;
@@ -114,11 +125,14 @@ static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
     (void)hc_buffer_append_number(&f->text, c->head.content_length, SIZE_MAX); /* there is room */
     add(f, HC_SLICE("content-length"), (hc_slice){f->text.data + before, f->text.end - before});
   }
-  if (!s->has[HC_FIELD_USER_AGENT]) add(f, HC_SLICE("user-agent"), HC_SLICE("lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")"));
+  if (!s->has[HC_FIELD_USER_AGENT])
+    add(f, HC_SLICE("user-agent"), HC_SLICE("lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")"));
   if (!s->has[HC_FIELD_ACCEPT]) add(f, HC_SLICE("accept"), HC_SLICE("*/*"));
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------------ */
+/* --- memory
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* All of it at once: views into the text must not move. */
 static hc_error make_room(hc_h2_fields *f, const hc_checked_request *c) {
@@ -127,16 +141,19 @@ static hc_error make_room(hc_h2_fields *f, const hc_checked_request *c) {
   for (size_t i = 0; i < c->request->line_count; i++) size += c->request->lines[i].size;
   f->capacity = c->request->line_count + OWN_FIELDS;
   f->fields = hc_memory_allocate_zeroed(f->capacity, sizeof *f->fields);
-  return f->fields == NULL ? HC_ERR_OUT_OF_MEMORY : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
+  return f->fields == NULL ? HC_ERR_OUT_OF_MEMORY
+                           : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
 }
 
-hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme, hc_h2_fields *out, hc_failure *why) {
+hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
+                            hc_h2_fields *out, hc_failure *why) {
   if (make_room(out, checked) != HC_OK) {
     hc_h2_fields_free(out);
     return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the request's head");
   }
   add_pseudo_fields(out, checked, scheme);
-  for (size_t i = 0; i < checked->request->line_count; i++) add_line(out, checked, checked->request->lines[i]);
+  for (size_t i = 0; i < checked->request->line_count; i++)
+    add_line(out, checked, checked->request->lines[i]);
   add_own_fields(out, checked);
   return HC_OK;
 }

@@ -1,7 +1,9 @@
-/* h2_request.h - the head of a request as the list of fields that HTTP/2 sends (RFC 9113 section 8.3.1).
+/* h2_request.h - the head of a request as the list of fields that HTTP/2 sends (RFC 9113 section
+ * 8.3.1).
  *
- * On the way of a request out this stands where head_writer.h stands for HTTP/1.1: the same checked request goes in, and
- * instead of bytes a list comes out, which the session codes. No I/O; it knows nothing of frames. */
+ * On the way of a request out this stands where head_writer.h stands for HTTP/1.1: the same checked
+ * request goes in, and instead of bytes a list comes out, which the session codes. No I/O; it knows
+ * nothing of frames. */
 #ifndef HC_H2_REQUEST_H
 #define HC_H2_REQUEST_H
 
@@ -24,12 +26,14 @@ typedef struct hc_h2_fields {
 
 typedef enum hc_h2_scheme { HC_H2_HTTP, HC_H2_HTTPS } hc_h2_scheme;
 
-/* Fills an empty list: the pseudo-fields (the caller's Host becomes :authority), the caller's fields in their order, then
- * what the caller did not give: content-length, user-agent, accept. Fields that belong to a connection of HTTP/1.1 are
- * left out, together with those that the caller's Connection names (section 8.2.2); of TE only "trailers" is sent.
- * `scheme` is that of the connection; an absolute URL brings its own. HC_ERR_OUT_OF_MEMORY. The request must live as long
+/* Fills an empty list: the pseudo-fields (the caller's Host becomes :authority), the caller's
+ * fields in their order, then what the caller did not give: content-length, user-agent, accept.
+ * Fields that belong to a connection of HTTP/1.1 are left out, together with those that the
+ * caller's Connection names (section 8.2.2); of TE only "trailers" is sent. `scheme` is that of the
+ * connection; an absolute URL brings its own. HC_ERR_OUT_OF_MEMORY. The request must live as long
  * as the list is used; hc_h2_fields_free ends it. */
-hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme, hc_h2_fields *out, hc_failure *why);
+hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
+                            hc_h2_fields *out, hc_failure *why);
 void hc_h2_fields_free(hc_h2_fields *fields);
 
 HC_INTERNAL_END

@@ -1,4 +1,5 @@
-/* h2_session.c - an HTTP/2 connection, by libnghttp2: its life, the bytes in and out, its streams. See h2_session.h. */
+/* h2_session.c - an HTTP/2 connection, by libnghttp2: its life, the bytes in and out, its streams.
+ * See h2_session.h. */
 #include "h2_session.h"
 
 #ifdef HC_WITH_NGHTTP2 /* else the file is empty */
@@ -8,7 +9,9 @@
 #include "../base/memory.h"
 #include "h2_state.h"
 
-/* --- life ------------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static void *allocate(size_t size, void *user) {
   (void)user;
@@ -52,9 +55,11 @@ static int introduce(hc_h2_session *s) {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HC_H2_STREAM_WINDOW},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limit},
   };
-  int result = nghttp2_submit_settings(s->h2, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings);
+  int result = nghttp2_submit_settings(s->h2, NGHTTP2_FLAG_NONE, settings,
+                                       sizeof settings / sizeof *settings);
   if (result != 0) return result;
-  return nghttp2_session_set_local_window_size(s->h2, NGHTTP2_FLAG_NONE, 0, HC_H2_CONNECTION_WINDOW);
+  return nghttp2_session_set_local_window_size(s->h2, NGHTTP2_FLAG_NONE, 0,
+                                               HC_H2_CONNECTION_WINDOW);
 }
 
 hc_h2_session *hc_h2_session_new(size_t max_header_size) {
@@ -62,7 +67,8 @@ hc_h2_session *hc_h2_session_new(size_t max_header_size) {
   hc_h2_session *s = hc_memory_allocate_zeroed(1, sizeof *s);
   if (s == NULL) return NULL;
   s->max_header_size = max_header_size;
-  bool is_made = hc_h2_set_callbacks(&callbacks) == HC_OK && make_session(s, callbacks) == 0 && introduce(s) == 0;
+  bool is_made = hc_h2_set_callbacks(&callbacks) == HC_OK && make_session(s, callbacks) == 0 &&
+                 introduce(s) == 0;
   nghttp2_session_callbacks_del(callbacks);
   if (is_made) return s;
   hc_h2_session_delete(s);
@@ -90,7 +96,9 @@ void hc_h2_session_delete(hc_h2_session *s) {
   hc_memory_release(s);
 }
 
-/* --- ends ------------------------------------------------------------------------------------------------------------------ */
+/* --- ends
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   s->is_over = true;
@@ -101,10 +109,12 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   }
 }
 
-/* A connection's error: what a callback has seen of it says more than the code that nghttp2 returned. */
+/* A connection's error: what a callback has seen of it says more than the code that nghttp2
+ * returned. */
 static hc_error fail(hc_h2_session *s, int result, hc_failure *why) {
   if (result == NGHTTP2_ERR_NOMEM) (void)hc_h2_out_of_memory(s);
-  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s)", nghttp2_strerror(result));
+  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s)",
+                 nghttp2_strerror(result));
   hc_h2_session_end(s, &s->failure);
   return hc_failure_set(why, s->failure.code, "%s", s->failure.text);
 }
@@ -116,7 +126,8 @@ bool hc_h2_session_is_draining(const hc_h2_session *s) {
 }
 
 void hc_h2_session_goodbye(hc_h2_session *s) {
-  if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR); /* without memory: unsaid */
+  /* without memory: unsaid */
+  if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR);
   hc_h2_session_end(s, &closed);
 }
 
@@ -128,7 +139,9 @@ hc_error hc_h2_session_ping(hc_h2_session *s) {
 
 bool hc_h2_session_awaits_pong(const hc_h2_session *s) { return s->awaits_pong; }
 
-/* --- bytes ----------------------------------------------------------------------------------------------------------------- */
+/* --- bytes
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 /* It had nothing to send, or found no room for it, and could go on. */
 static bool can_wake(const hc_h2_stream *stream) {
@@ -146,7 +159,8 @@ static int wake(hc_h2_stream *stream) {
 static int wake_content(hc_h2_session *s) {
   int result = 0;
   if (s->deferred == 0 || !hc_h2_output_has_room(&s->output)) return 0;
-  for (hc_h2_stream *stream = s->streams; stream != NULL && result == 0; stream = stream->behind) result = wake(stream);
+  for (hc_h2_stream *stream = s->streams; stream != NULL && result == 0; stream = stream->behind)
+    result = wake(stream);
   return result;
 }
 
@@ -158,13 +172,15 @@ static int pump(hc_h2_session *s, size_t limit) {
     const uint8_t *data;
     ssize_t size = nghttp2_session_mem_send(s->h2, &data);
     if (size <= 0) return (int)size;
-    if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)data, (size_t)size}) != HC_OK) return NGHTTP2_ERR_NOMEM;
+    if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)data, (size_t)size}) != HC_OK)
+      return NGHTTP2_ERR_NOMEM;
   }
   return 0;
 }
 
 static int receive(hc_h2_session *s, hc_slice bytes) {
-  ssize_t taken = bytes.size > 0 ? nghttp2_session_mem_recv(s->h2, (const uint8_t *)bytes.data, bytes.size) : 0;
+  ssize_t taken =
+      bytes.size > 0 ? nghttp2_session_mem_recv(s->h2, (const uint8_t *)bytes.data, bytes.size) : 0;
   return taken < 0 ? (int)taken : 0;
 }
 
@@ -197,8 +213,8 @@ static size_t whole_heads(hc_h2_session *s, hc_slice bytes) {
   }
 }
 
-/* nghttp2 counts a CONTINUATION anew with each piece of its head, and takes many of them for an attack: it is given heads
- * whole. */
+/* nghttp2 counts a CONTINUATION anew with each piece of its head, and takes many of them for an
+ * attack: it is given heads whole. */
 static int receive_by_heads(hc_h2_session *s, hc_slice bytes) {
   if (s->head_size > 0) {
     size_t size = complete_head(s, bytes);
@@ -210,31 +226,37 @@ static int receive_by_heads(hc_h2_session *s, hc_slice bytes) {
   }
   size_t size = whole_heads(s, bytes);
   int result = receive(s, (hc_slice){bytes.data, size});
-  if (result == 0 && size < bytes.size) (void)complete_head(s, (hc_slice){bytes.data + size, bytes.size - size});
+  if (result == 0 && size < bytes.size)
+    (void)complete_head(s, (hc_slice){bytes.data + size, bytes.size - size});
   return result;
 }
 
-/* Frames that bring nothing cost the peer little and us more: so many in a row are an attack, or a broken server. */
+/* Frames that bring nothing cost the peer little and us more: so many in a row are an attack, or a
+ * broken server. */
 static int check_idle_frames(hc_h2_session *s) {
   if (s->idle_frames <= HC_H2_IDLE_FRAMES_MAX) return 0;
-  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server sends frames that bring nothing (ENHANCE_YOUR_CALM)");
+  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA,
+                 "HTTP/2: the server sends frames that bring nothing (ENHANCE_YOUR_CALM)");
   return nghttp2_session_terminate_session(s->h2, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-/* nghttp2 acts on a fault of the peer's when it sends the frame that tells of it. So what it has to say is asked for at
- * once, behind content that waits for its turn. */
+/* nghttp2 acts on a fault of the peer's when it sends the frame that tells of it. So what it has to
+ * say is asked for at once, behind content that waits for its turn. */
 hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
-  if (s->is_over) return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection is over");
+  if (s->is_over)
+    return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection is over");
   int result = receive_by_heads(s, bytes);
   if (result == 0) result = check_idle_frames(s);
   int sent = pump(s, 2 * HC_H2_GATHER_SIZE);
   if (result == 0) result = sent;
   if (result != 0 || s->failure.code != HC_OK) return fail(s, result, why);
-  if (!nghttp2_session_want_read(s->h2)) s->is_over = true; /* after a goodbye, when the last stream has ended */
+  /* after a goodbye, when the last stream has ended */
+  if (!nghttp2_session_want_read(s->h2)) s->is_over = true;
   return HC_OK;
 }
 
-hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, size_t *count, hc_failure *why) {
+hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, size_t *count,
+                              hc_failure *why) {
   *count = 0;
   int result = pump(s, HC_H2_GATHER_SIZE);
   if (result < 0) return fail(s, result, why);
@@ -252,7 +274,9 @@ bool hc_h2_session_has_output(const hc_h2_session *s) {
   return stream != NULL;
 }
 
-/* --- streams ----------------------------------------------------------------------------------------------------------------- */
+/* --- streams
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 size_t hc_h2_session_count(const hc_h2_session *s) { return s->open; }
 
@@ -260,7 +284,8 @@ size_t hc_h2_session_room(const hc_h2_session *s) {
   size_t limit = HC_H2_STREAMS_MAX;
   if (hc_h2_session_is_draining(s)) return 0;
   if (s->has_settings) {
-    uint32_t theirs = nghttp2_session_get_remote_settings(s->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    uint32_t theirs =
+        nghttp2_session_get_remote_settings(s->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     if (theirs < limit) limit = theirs;
   }
   return s->open < limit ? limit - s->open : 0;
@@ -268,16 +293,19 @@ size_t hc_h2_session_room(const hc_h2_session *s) {
 
 static nghttp2_nv pair_of(const hc_h2_field *field) {
   /* nghttp2 copies both, and does not write into them. */
-  return (nghttp2_nv){(uint8_t *)(uintptr_t)field->name.data, (uint8_t *)(uintptr_t)field->value.data, field->name.size,
-                      field->value.size, NGHTTP2_NV_FLAG_NONE};
+  return (nghttp2_nv){(uint8_t *)(uintptr_t)field->name.data,
+                      (uint8_t *)(uintptr_t)field->value.data, field->name.size, field->value.size,
+                      NGHTTP2_NV_FLAG_NONE};
 }
 
-static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list, hc_h2_more content) {
+static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list,
+                      hc_h2_more content) {
   nghttp2_data_provider provider = {.read_callback = hc_h2_read_content};
   nghttp2_nv *pairs = hc_memory_allocate_zeroed(list->count, sizeof *pairs);
   if (pairs == NULL) return NGHTTP2_ERR_NOMEM;
   for (size_t i = 0; i < list->count; i++) pairs[i] = pair_of(&list->fields[i]);
-  int32_t id = nghttp2_submit_request(s->h2, NULL, pairs, list->count, content == HC_H2_MORE ? &provider : NULL, stream);
+  int32_t id = nghttp2_submit_request(s->h2, NULL, pairs, list->count,
+                                      content == HC_H2_MORE ? &provider : NULL, stream);
   hc_memory_release(pairs);
   return id;
 }
@@ -294,22 +322,25 @@ static void put_on(hc_h2_session *s, hc_h2_stream *stream, int32_t id, hc_h2_mor
   s->open++;
 }
 
-hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream, const hc_checked_request *checked, hc_h2_scheme scheme,
+hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
+                           const hc_checked_request *checked, hc_h2_scheme scheme,
                            hc_h2_more content, hc_failure *why) {
   hc_h2_fields list = {0};
-  if (hc_h2_session_room(s) == 0) return hc_failure_set(why, HC_ERR_BUSY, "the HTTP/2 connection takes no more streams");
+  if (hc_h2_session_room(s) == 0)
+    return hc_failure_set(why, HC_ERR_BUSY, "the HTTP/2 connection takes no more streams");
   hc_error code = hc_h2_request_list(checked, scheme, &list, why);
   if (code != HC_OK) return code;
   int32_t id = submit(s, stream, &list, content);
   hc_h2_fields_free(&list);
-  if (id < 0) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "HTTP/2 request: %s", nghttp2_strerror(id));
+  if (id < 0)
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "HTTP/2 request: %s", nghttp2_strerror(id));
   put_on(s, stream, id, content);
   return HC_OK;
 }
 
 bool hc_h2_stream_takes_content(const hc_h2_stream *stream) {
-  return stream->has_content && stream->is_open && !hc_h2_stream_is_done(stream) && !stream->offer_is_last &&
-         stream->offered.size == 0 && stream->in_flight == 0;
+  return stream->has_content && stream->is_open && !hc_h2_stream_is_done(stream) &&
+         !stream->offer_is_last && stream->offered.size == 0 && stream->in_flight == 0;
 }
 
 void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
@@ -351,7 +382,8 @@ static void cancel(hc_h2_session *s, hc_h2_stream *stream) {
   if (held > 0) result = nghttp2_session_consume_connection(s->h2, held);
   if (stream->is_open) {
     (void)nghttp2_session_set_stream_user_data(s->h2, stream->id, NULL);
-    if (result == 0) result = nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
+    if (result == 0)
+      result = nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
   }
   if (result == NGHTTP2_ERR_NOMEM) (void)fail(s, result, NULL);
 }

@@ -1,5 +1,5 @@
-/* h2_state.h - what the files of a session share: h2_session.c (life, bytes, streams) and h2_callbacks.c (what nghttp2 tells).
- */
+/* h2_state.h - what the files of a session share: h2_session.c (life, bytes, streams) and
+ * h2_callbacks.c (what nghttp2 tells). */
 #ifndef HC_H2_STATE_H
 #define HC_H2_STATE_H
 
@@ -16,7 +16,8 @@ HC_INTERNAL_BEGIN
 struct hc_h2_session {
   nghttp2_session *h2;
   hc_h2_stream *streams;     /* all that have been opened and not closed by their owners */
-  size_t open;               /* those of them that nghttp2 has, and those that it has though their owners are gone */
+  /* those of them that nghttp2 has, and those that it has though their owners are gone */
+  size_t open;
   size_t deferred;           /* streams that wait for an offer, or for room in the output */
   size_t max_header_size;
   hc_h2_output output;
@@ -33,14 +34,14 @@ struct hc_h2_session {
   hc_failure failure;        /* the connection's, as a callback has seen it */
 };
 
-/* Breaks a stream, whose content that has come before stays for its reader. Returns where to write why; NULL, which
- * hc_failure_set takes as well, if it was done already. */
+/* Breaks a stream, whose content that has come before stays for its reader. Returns where to write
+ * why; NULL, which hc_failure_set takes as well, if it was done already. */
 hc_failure *hc_h2_stream_break(hc_h2_stream *stream);
 /* Notes in the session that memory is out; returns what a callback returns then. */
 int hc_h2_out_of_memory(hc_h2_session *s);
 /* Where nghttp2 gets the content of a stream. */
-ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room, uint32_t *flags,
-                           nghttp2_data_source *source, void *user);
+ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room,
+                           uint32_t *flags, nghttp2_data_source *source, void *user);
 /* Of nghttp2_session_callbacks_del's kind. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_h2_set_callbacks(nghttp2_session_callbacks **out);
 

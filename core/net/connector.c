@@ -29,8 +29,8 @@ struct hc_connector {
   hc_address addresses[];  /* in the order in which they are tried */
 };
 
-/* RFC 8305 section 4: the families alternate, beginning with that of the first address; inside a family the order is
- * the resolver's (RFC 6724). */
+/* RFC 8305 section 4: the families alternate, beginning with that of the first address; inside a
+ * family the order is the resolver's (RFC 6724). */
 static void interleave(const hc_address *from, size_t count, hc_address *to) {
   uint32_t family = from[0].is_ipv6;
   /* how far each family has been walked: [0] the first address's, [1] the other */
@@ -56,17 +56,21 @@ static void note_failure(hc_connector *c, size_t address, const hc_failure *why)
   unsigned port = hc_address_port(&c->addresses[address]);
   hc_failure_clear(&c->first_failure);
   if (strcmp(why->text, "connection refused") == 0)
-    hc_failure_set(&c->first_failure, HC_ERR_CANT_CONNECT, "%s by %s port %u", why->text, text, port);
+    hc_failure_set(&c->first_failure, HC_ERR_CANT_CONNECT, "%s by %s port %u", why->text, text,
+                   port);
   else
-    hc_failure_set(&c->first_failure, HC_ERR_CANT_CONNECT, "%s (%s port %u)", why->text, text, port);
+    hc_failure_set(&c->first_failure, HC_ERR_CANT_CONNECT, "%s (%s port %u)", why->text, text,
+                   port);
 }
 
 static void remove_attempt(hc_connector *c, size_t index) {
   c->active--;
-  memmove(&c->attempts[index], &c->attempts[index + 1], (c->active - index) * sizeof c->attempts[0]);
+  memmove(&c->attempts[index], &c->attempts[index + 1],
+          (c->active - index) * sizeof c->attempts[0]);
 }
 
-/* A host with very many dead addresses must not take all descriptors: the oldest attempt makes room. */
+/* A host with very many dead addresses must not take all descriptors: the oldest attempt makes
+ * room. */
 static void drop_oldest(hc_connector *c) {
   hc_failure why = {HC_ERR_CANT_CONNECT, "no answer"};
   note_failure(c, c->attempts[0].address, &why);
@@ -74,7 +78,8 @@ static void drop_oldest(hc_connector *c) {
   remove_attempt(c, 0);
 }
 
-/* OK: the winner is there; WANT_WRITE: one more attempt is under way; ERROR: this address is done with. */
+/* OK: the winner is there; WANT_WRITE: one more attempt is under way; ERROR: this address is done
+ * with. */
 static hc_io start_next(hc_connector *c, uint64_t now) {
   if (c->active == HC_ATTEMPTS_MAX) drop_oldest(c);
   size_t address = c->next++;
@@ -89,13 +94,16 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
   if (io != HC_IO_WANT_WRITE) return io;
   c->attempts[c->active++] = (attempt){s, address};
   c->next_at = now > HC_NEVER - HC_ATTEMPT_DELAY_NS ? HC_NEVER : now + HC_ATTEMPT_DELAY_NS;
-  if (c->group != HC_NO_HANDLE && hc_group_add(c->group, s, HC_EVENT_WRITE) != HC_OK) c->group_is_whole = false;
+  if (c->group != HC_NO_HANDLE && hc_group_add(c->group, s, HC_EVENT_WRITE) != HC_OK)
+    c->group_is_whole = false;
   return io;
 }
 
-hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now, hc_connector **out, hc_failure *why) {
+hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now,
+                            hc_connector **out, hc_failure *why) {
   bool fits = count <= (SIZE_MAX - sizeof(hc_connector)) / sizeof *addresses;
-  hc_connector *c = fits ? hc_memory_allocate_zeroed(1, sizeof *c + count * sizeof *addresses) : NULL;
+  hc_connector *c =
+      fits ? hc_memory_allocate_zeroed(1, sizeof *c + count * sizeof *addresses) : NULL;
   *out = c;
   if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   if (count > 0) interleave(addresses, count, c->addresses);
@@ -107,9 +115,11 @@ hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t 
   return HC_OK;
 }
 
-/* Asks every attempt how it stands. The ones that failed are taken out, into *failed: they are closed only after a
- * next one was started, so that this gets another descriptor number and an event loop sees that it is a new one. */
-static bool look_at_attempts(hc_connector *c, hc_socket failed[HC_ATTEMPTS_MAX], size_t *failed_count) {
+/* Asks every attempt how it stands. The ones that failed are taken out, into *failed: they are
+ * closed only after a next one was started, so that this gets another descriptor number and an
+ * event loop sees that it is a new one. */
+static bool look_at_attempts(hc_connector *c, hc_socket failed[HC_ATTEMPTS_MAX],
+                             size_t *failed_count) {
   for (size_t i = 0; i < c->active;) {
     attempt a = c->attempts[i];
     hc_failure why = {HC_OK, ""};
@@ -160,8 +170,10 @@ hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_
     c->next = c->count;  /* the race is over, whoever asks again */
     return io;
   }
-  const char *reason = c->first_failure.code == HC_OK ? "no address to connect to" : c->first_failure.text;
-  if (c->count > 1) hc_failure_set(why, HC_ERR_CANT_CONNECT, "%s; %zu addresses tried", reason, c->count);
+  const char *reason =
+      c->first_failure.code == HC_OK ? "no address to connect to" : c->first_failure.text;
+  if (c->count > 1)
+    hc_failure_set(why, HC_ERR_CANT_CONNECT, "%s; %zu addresses tried", reason, c->count);
   else hc_failure_set(why, HC_ERR_CANT_CONNECT, "%s", reason);
   return io;
 }

@@ -1,5 +1,6 @@
-/* connector.h - the race over a host's addresses (RFC 8305): families interleaved, a new attempt every 250 ms or as
- * soon as the last one has failed, the first to connect wins and the others are closed. */
+/* connector.h - the race over a host's addresses (RFC 8305): families interleaved, a new attempt
+ * every 250 ms or as soon as the last one has failed, the first to connect wins and the others are
+ * closed. */
 #ifndef HC_CONNECTOR_H
 #define HC_CONNECTOR_H
 
@@ -12,14 +13,17 @@ HC_INTERNAL_BEGIN
 
 typedef struct hc_connector hc_connector;
 
-/* Copies the addresses and starts the first attempt that does not fail at once. Failures of attempts show in poll only.
- * HC_ERR_OUT_OF_MEMORY. */
-hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now, hc_connector **out, hc_failure *why);
-/* OK: *connected is the caller's now. WANT_WRITE: attempts are under way. ERROR: all failed; `why` holds the first
- * attempt's reason with its address ("connection refused by 127.0.0.1 port 80"), code HC_ERR_CANT_CONNECT. */
+/* Copies the addresses and starts the first attempt that does not fail at once. Failures of
+ * attempts show in poll only. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now,
+                            hc_connector **out, hc_failure *why);
+/* OK: *connected is the caller's now. WANT_WRITE: attempts are under way. ERROR: all failed; `why`
+ * holds the first attempt's reason with its address ("connection refused by 127.0.0.1 port 80"),
+ * code HC_ERR_CANT_CONNECT. */
 hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_failure *why);
-/* The one descriptor to watch for the given events: the only attempt's socket, or a group over several. *deadline is
- * when poll must be called even without an event. *fd is HC_NO_HANDLE when only the deadline counts. */
+/* The one descriptor to watch for the given events: the only attempt's socket, or a group over
+ * several. *deadline is when poll must be called even without an event. *fd is HC_NO_HANDLE when
+ * only the deadline counts. */
 void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uint64_t *deadline);
 /* Closes what is under way. NULL is fine. */
 void hc_connector_delete(hc_connector *c);

@@ -1,12 +1,13 @@
 /* resolver.c - getaddrinfo on worker threads. See resolver.h.
  *
- * One lock guards the pool and every job in it. A job is in one of two lists, waiting or running, until it is done;
- * then it belongs to its asker alone. Nothing but getaddrinfo itself runs without the lock.
+ * One lock guards the pool and every job in it. A job is in one of two lists, waiting or running,
+ * until it is done; then it belongs to its asker alone. Nothing but getaddrinfo itself runs without
+ * the lock.
  *
- * A name server that keeps silent holds a thread for many seconds, and nothing can call getaddrinfo off. So the number of
- * lookups at once is no fixed one: a few run at first, which is kind to the server. What nobody waits for any more is not
- * counted among them. And where the queue stands still for a moment, twice as many may run: a worker that is over keeps
- * watch for that. */
+ * A name server that keeps silent holds a thread for many seconds, and nothing can call getaddrinfo
+ * off. So the number of lookups at once is no fixed one: a few run at first, which is kind to the
+ * server. What nobody waits for any more is not counted among them. And where the queue stands
+ * still for a moment, twice as many may run: a worker that is over keeps watch for that. */
 #include "resolver.h"
 
 #include <errno.h>
@@ -106,9 +107,12 @@ static void take_places_back(void) {
   if (count_wanted() < HC_RESOLVER_THREADS) pool.places = HC_RESOLVER_THREADS;
 }
 
-static bool has_work(void) { return pool.waiting.first != NULL && pool.forks == 0 && count_free_places() > 0; }
+static bool has_work(void) {
+  return pool.waiting.first != NULL && pool.forks == 0 && count_free_places() > 0;
+}
 
-/* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never change. */
+/* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never
+ * change. */
 static void run(hc_lookup *job) {
   hc_address_answer answer;
   job->state = JOB_RUNNING;
@@ -126,7 +130,8 @@ static void run(hc_lookup *job) {
   if (pool.forks > 0 && pool.running.first == NULL) hc_condition_wake_all(&pool.quiet);
 }
 
-/* The lookups under way have not moved for a moment: they may hang, and those behind them must not hang with them. */
+/* The lookups under way have not moved for a moment: they may hang, and those behind them must not
+ * hang with them. */
 static void make_places(void) {
   size_t wanted = count_wanted();
   pool.places = 2 * (wanted > HC_RESOLVER_THREADS ? wanted : HC_RESOLVER_THREADS);
@@ -143,7 +148,8 @@ static bool sleep_a_while(void) {
   pool.idle++;
   bool is_woken = hc_condition_wait_until(&pool.work, &pool.lock, until);
   pool.idle--;
-  bool is_stalled = is_on_watch && pool.waiting.first != NULL && pool.forks == 0 && pool.taken == taken;
+  bool is_stalled =
+      is_on_watch && pool.waiting.first != NULL && pool.forks == 0 && pool.taken == taken;
   if (!is_woken && is_stalled && !has_work()) make_places();
   return is_woken || pool.waiting.first != NULL;
 }
@@ -180,8 +186,10 @@ static int start_worker(void) {
  * where not a single one is there to do the job. */
 static int ensure_workers(void) {
   int error = 0;
-  size_t places = count_free_places(), needed = pool.waiting.size > places ? places + 1 : pool.waiting.size;
-  while (error == 0 && pool.workers < HC_RESOLVER_THREADS_MAX && needed > pool.idle) error = start_worker();
+  size_t places = count_free_places(),
+         needed = pool.waiting.size > places ? places + 1 : pool.waiting.size;
+  while (error == 0 && pool.workers < HC_RESOLVER_THREADS_MAX && needed > pool.idle)
+    error = start_worker();
   return pool.workers > 0 ? 0 : error;
 }
 
@@ -199,7 +207,8 @@ static void before_fork(void) {
   lock();
   pool.forks++;
   uint64_t until = hc_clock_now() + (uint64_t)HC_RESOLVER_FORK_NS;
-  while (pool.running.first != NULL && hc_condition_wait_until(&pool.quiet, &pool.lock, until)) continue;
+  while (pool.running.first != NULL && hc_condition_wait_until(&pool.quiet, &pool.lock, until))
+    continue;
 }
 
 static void after_fork_in_parent(void) {
@@ -208,8 +217,9 @@ static void after_fork_in_parent(void) {
   unlock();
 }
 
-/* The child has no workers. What they were at goes back to the queue, in front of what waited; the next call for a
- * lookup starts new ones. Only the calls that are allowed between fork and exec are made here. */
+/* The child has no workers. What they were at goes back to the queue, in front of what waited; the
+ * next call for a lookup starts new ones. Only the calls that are allowed between fork and exec are
+ * made here. */
 static void after_fork_in_child(void) {
   job_list all = pool.running;
   for (hc_lookup *job = all.first; job != NULL; job = job->next) job->state = JOB_WAITING;
@@ -240,12 +250,14 @@ static void prepare(void) {
 
 static bool is_localhost(hc_slice host) {
   static const char name[] = "localhost";
-  size_t size = host.size > 0 && host.data[host.size - 1] == '.' ? host.size - 1 : host.size, length = sizeof name - 1;
+  size_t size = host.size > 0 && host.data[host.size - 1] == '.' ? host.size - 1 : host.size,
+         length = sizeof name - 1;
   if (size < length || (size > length && host.data[size - length - 1] != '.')) return false;
   return hc_bytes_equal_fold(host.data + size - length, name, length);
 }
 
-size_t hc_localhost_addresses(hc_slice host, unsigned port, hc_address addresses[HC_LOCALHOST_ADDRESSES]) {
+size_t hc_localhost_addresses(hc_slice host, unsigned port,
+                              hc_address addresses[HC_LOCALHOST_ADDRESSES]) {
   if (!is_localhost(host)) return 0;
   bool is_made = hc_address_from_literal(HC_SLICE("::1"), port, &addresses[0]) &&
                  hc_address_from_literal(HC_SLICE("127.0.0.1"), port, &addresses[1]);
@@ -263,7 +275,8 @@ static hc_error refuse(hc_failure *why, hc_slice host, const char *reason) {
 /* For an error of ensure_workers. */
 static hc_error refuse_thread(hc_failure *why, hc_slice host, int error) {
   char space[HC_ERRNO_TEXT];
-  const char *reason = error == EAGAIN ? "no further thread can be started, a limit is reached" : hc_errno_text(error, space);
+  const char *reason = error == EAGAIN ? "no further thread can be started, a limit is reached"
+                                       : hc_errno_text(error, space);
   return refuse(why, host, reason);
 }
 
@@ -279,7 +292,8 @@ static hc_lookup *new_job(hc_slice host, unsigned port) {
 hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why) {
   *out = NULL;
   if (host.size == 0) return refuse(why, host, "the name is empty");
-  if (memchr(host.data, '\0', host.size) != NULL) return refuse(why, host, "a NUL byte in the name");
+  if (memchr(host.data, '\0', host.size) != NULL)
+    return refuse(why, host, "a NUL byte in the name");
   hc_once_do(&prepared, prepare);
   hc_lookup *job = new_job(host, port);
   if (job == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
@@ -314,7 +328,9 @@ hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, h
   hc_address_answer *answer = &lookup->answer;
   if (answer->addresses == NULL) {
     bool is_taken = answer->code == 0;
-    (void)refuse(why, host, is_taken ? "the answer was taken before" : hc_address_lookup_reason(answer, space));
+    (void)refuse(why, host,
+                 is_taken ? "the answer was taken before"
+                          : hc_address_lookup_reason(answer, space));
     return HC_IO_ERROR;
   }
   *addresses = answer->addresses;

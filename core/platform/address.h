@@ -1,4 +1,5 @@
-/* address.h - Internet addresses: opaque bytes, so that those who use them need no header of the system's. */
+/* address.h - Internet addresses: opaque bytes, so that those who use them need no header of the
+ * system's. */
 #ifndef HC_ADDRESS_H
 #define HC_ADDRESS_H
 

@@ -17,7 +17,8 @@ typedef struct hc_address_answer {
   int code, system_error; /* the system's own reasons */
 } hc_address_answer;
 
-/* The addresses of `host`, each once, in the system's order (RFC 6724), with that port. Callable from any thread. */
+/* The addresses of `host`, each once, in the system's order (RFC 6724), with that port. Callable
+ * from any thread. */
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer);
 /* Why there is no address. */
 const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]);

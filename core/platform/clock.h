@@ -9,7 +9,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* now (of hc_clock_now) + seconds without overflow; seconds <= 0 gives HC_NEVER (0 means: no timeout). */
+/* now (of hc_clock_now) + seconds without overflow; seconds <= 0 gives HC_NEVER (0 means: no
+ * timeout). */
 uint64_t hc_clock_deadline(uint64_t now, double seconds);
 /* From now to the deadline in milliseconds, for the system's calls that sleep: -1 for HC_NEVER.
  * Rounded up, since a time that is too short would make the caller spin through its last

@@ -13,11 +13,13 @@
 HC_INTERNAL_BEGIN
 
 /* Reads up to `size` bytes at `offset`; *got 0 at the end of the file. HC_ERR_FILE_CANT_READ. */
-hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why);
-/* Writes all at the file's position; *written counts also when it fails. HC_ERR_FILE_CANT_WRITE with the reason. */
+hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got,
+                         hc_failure *why);
+/* Writes all at the file's position; *written counts also when it fails. HC_ERR_FILE_CANT_WRITE
+ * with the reason. */
 hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure *why);
-/* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec. HC_ERR_FILE_CANT_OPEN,
- * HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
+/* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec.
+ * HC_ERR_FILE_CANT_OPEN, HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why);
 /* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is
  * touched. Who may not touch the file `old`, which it is to replace (NULL: none), may not touch the
@@ -28,12 +30,13 @@ hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, h
  * `old` that it is about to replace: no more than it has where that one is somebody else's. False
  * where nothing has changed. */
 bool hc_file_keep_mode(const char *path, const char *old);
-/* Is there a regular file with this one name, no link, that belongs to the user? What others may have put there is not
- * gone on with. */
+/* Is there a regular file with this one name, no link, that belongs to the user? What others may
+ * have put there is not gone on with. */
 bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner);
 #define HC_FILE_OF_NOBODY (-1)
-/* Is `file` open on what is found at `path`: a regular file with this one name, no link, of that owner; or, of
- * HC_FILE_OF_NOBODY, a device? Between a look and an open others may have put something else there. */
+/* Is `file` open on what is found at `path`: a regular file with this one name, no link, of that
+ * owner; or, of HC_FILE_OF_NOBODY, a device? Between a look and an open others may have put
+ * something else there. */
 bool hc_file_is_present(hc_file file, const char *path, int64_t owner);
 /* Opens it for writing behind what it holds, and anything else not. The errors of hc_file_create,
  * and HC_ERR_FILE_CANT_OPEN. */
@@ -65,10 +68,12 @@ bool hc_file_has_positions(hc_file file);
  * from `offset` to the end; HC_FILE_NO_LENGTH where the system does not say how many there are, or
  * says what is not so (as Linux does of what stands below /proc and /sys). HC_ERR_INVALID_PARAMETER
  * when it can't be read, HC_ERR_CANT_ACQUIRE_RESOURCE. */
-hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length, hc_failure *why);
+hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length,
+                       hc_failure *why);
 /* Reads on behind *offset, which it moves, or what comes next; never waits. *got 0: the end.
  * HC_ERR_BUSY: there is nothing yet. HC_ERR_FILE_CANT_READ. */
-hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why);
+hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
+                         hc_failure *why);
 /* HC_ERR_FILE_CANT_WRITE when the system reports a write error only now. */
 hc_error hc_file_finish(hc_file file, hc_failure *why);
 void hc_file_close(hc_file file);
@@ -79,7 +84,8 @@ void hc_file_unlink(const char *path);
 typedef struct hc_file_id {
   uint64_t device, number;
 } hc_file_id;
-/* Does a large file end with its last descriptor, since it has no name any more? And which one is it? */
+/* Does a large file end with its last descriptor, since it has no name any more? And which one is
+ * it? */
 bool hc_file_is_costly(hc_file file, hc_file_id *id);
 /* A descriptor that keeps the large file whose only name is `path`, and is good for nothing else;
  * HC_NO_FILE where there is none. */

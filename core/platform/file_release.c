@@ -62,10 +62,12 @@ static void *work(void *unused) {
 static void before_fork(void) { enter(); }
 static void after_fork_in_parent(void) { leave(); }
 
-/* Whether the thread had closed it already can't be known; the number may be that of another file by now. */
+/* Whether the thread had closed it already can't be known; the number may be that of another file
+ * by now. */
 static void close_if_still(ending e) {
   hc_file_id id;
-  if (e.file != HC_NO_FILE && hc_file_is_costly(e.file, &id) && id.device == e.id.device && id.number == e.id.number)
+  if (e.file != HC_NO_FILE && hc_file_is_costly(e.file, &id) && id.device == e.id.device &&
+      id.number == e.id.number)
     hc_file_close(e.file);
 }
 
@@ -78,7 +80,9 @@ static void after_fork_in_child(void) {
   leave();
 }
 
-static void prepare(void) { hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child); }
+static void prepare(void) {
+  hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child);
+}
 
 /* --- the caller's side */
 

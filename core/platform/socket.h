@@ -29,27 +29,31 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
 /* One sendmsg of up to 8 parts, never a SIGPIPE. OK with *sent > 0 (0 only when the parts are
  * empty), WANT_WRITE, ERROR: HC_ERR_CONNECTION_ERROR, or HC_ERR_UNAVAILABLE when the peer had ended
  * its side before and is gone (EPIPE): what it sent can still be read to its true end. */
-hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why);
+hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent,
+                     hc_failure *why);
 /* OK with *got > 0, WANT_READ, EOF, ERROR. `room` > 0. */
 hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why);
 /* From now on the receives below tell what they leave behind. False where the system has nothing of
  * the kind. A count short of the room does not tell: urgent data stops a receive. */
 bool hc_socket_count_rest(hc_socket s);
 /* As recv. *is_empty: it has left nothing behind; true only where that is known. */
-hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty, hc_failure *why);
+hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty,
+                             hc_failure *why);
 /* As recv, but sleeps in recv(2) itself until there is a byte (HC_FILL_ALL: until `room` is full),
  * the end or an error: one system call. Clears O_NONBLOCK on the socket; the other functions here
  * do not rely on it. */
-hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, hc_failure *why);
-hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
-                                      hc_failure *why);
-/* A receive that sleeps on this socket comes back after HC_SLICE_NS from now on. False where the system refuses. */
+hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                              hc_failure *why);
+hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill,
+                                      size_t *got, bool *is_empty, hc_failure *why);
+/* A receive that sleeps on this socket comes back after HC_SLICE_NS from now on. False where the
+ * system refuses. */
 bool hc_socket_limit_sleep(hc_socket s);
 /* On such a socket, as recv_blocking, but whatever ends the sleep ends the call: it may bring less
  * than HC_FILL_ALL asks for, and WANT_READ after the time or a signal. `is_empty` as of
  * recv_counted; NULL: nobody asks. */
-hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
-                             hc_failure *why);
+hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                             bool *is_empty, hc_failure *why);
 /* Spares the first of many blocking receives an attempt that fails; nothing else depends on it. */
 void hc_socket_expect_sleep(hc_socket s);
 /* Is there anything to read, without taking it? OK: bytes; WANT_READ: nothing; EOF; ERROR. */

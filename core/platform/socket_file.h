@@ -7,12 +7,15 @@
 
 HC_INTERNAL_BEGIN
 
-/* File to socket in the kernel (sendfile or the like; a read and send where there is none). Moves at most `length`
- * bytes from *offset and advances it; never a SIGPIPE. OK, WANT_WRITE, EOF (the file is shorter), ERROR: as send, or
- * HC_ERR_FILE_CANT_READ, which leaves the connection as it was. */
-hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why);
+/* File to socket in the kernel (sendfile or the like; a read and send where there is none). Moves
+ * at most `length` bytes from *offset and advances it; never a SIGPIPE. OK, WANT_WRITE, EOF (the
+ * file is shorter), ERROR: as send, or HC_ERR_FILE_CANT_READ, which leaves the connection as it
+ * was. */
+hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent,
+                          hc_failure *why);
 
-/* Bytes on their way from a socket to a file that no copy in the process is made of. Zeroed: closed. */
+/* Bytes on their way from a socket to a file that no copy in the process is made of. Zeroed:
+ * closed. */
 typedef struct hc_pipe {
   hc_handle ends[2];
   bool is_open;

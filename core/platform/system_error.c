@@ -6,30 +6,30 @@
 
 const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   switch (code) {
-    case ECONNREFUSED: return "connection refused";
-    case ECONNRESET: return "connection reset by peer";
-    case ECONNABORTED: return "connection aborted";
-    case EPIPE: return "connection closed by peer";
-    case ENOTCONN: return "not connected";
-    case ETIMEDOUT: return "connection timed out";
-    case EHOSTUNREACH: return "no route to host";
-    case ENETUNREACH: return "network is unreachable";
-    case ENETDOWN: return "network is down";
-    case EADDRNOTAVAIL: return "no local address or port available";
-    case EADDRINUSE: return "local address in use";
-    case EAFNOSUPPORT: return "address family not supported";
-    case EACCES: return "permission denied";
-    case EPERM: return "not permitted";
-    case EMFILE: return "too many open files";
-    case ENFILE: return "too many open files in the system";
-    case ENOBUFS: return "no buffer space";
-    case ENOMEM: return "out of memory";
-    case EBADF: return "bad descriptor";
-    case EINVAL: return "invalid argument";
-    case EIO: return "input/output error";
-    case EISDIR: return "is a directory";
-    case ESPIPE: return "has no positions";
-    default: break;
+  case ECONNREFUSED: return "connection refused";
+  case ECONNRESET: return "connection reset by peer";
+  case ECONNABORTED: return "connection aborted";
+  case EPIPE: return "connection closed by peer";
+  case ENOTCONN: return "not connected";
+  case ETIMEDOUT: return "connection timed out";
+  case EHOSTUNREACH: return "no route to host";
+  case ENETUNREACH: return "network is unreachable";
+  case ENETDOWN: return "network is down";
+  case EADDRNOTAVAIL: return "no local address or port available";
+  case EADDRINUSE: return "local address in use";
+  case EAFNOSUPPORT: return "address family not supported";
+  case EACCES: return "permission denied";
+  case EPERM: return "not permitted";
+  case EMFILE: return "too many open files";
+  case ENFILE: return "too many open files in the system";
+  case ENOBUFS: return "no buffer space";
+  case ENOMEM: return "out of memory";
+  case EBADF: return "bad descriptor";
+  case EINVAL: return "invalid argument";
+  case EIO: return "input/output error";
+  case EISDIR: return "is a directory";
+  case ESPIPE: return "has no positions";
+  default: break;
   }
   (void)snprintf(space, HC_ERRNO_TEXT, "errno %d", code);
   return space;

@@ -1,4 +1,5 @@
-/* thread.h - what work in the background needs of the platform: threads, locks, places to wait, and word of forks. */
+/* thread.h - what work in the background needs of the platform: threads, locks, places to wait, and
+ * word of forks. */
 #ifndef HC_THREAD_H
 #define HC_THREAD_H
 
@@ -20,7 +21,8 @@ void hc_mutex_unlock(hc_mutex *m);
 typedef pthread_cond_t hc_condition;
 #define HC_CONDITION PTHREAD_COND_INITIALIZER
 
-/* Before the first wait_until; and in the child of a fork, since it may count waiters that do not exist there. */
+/* Before the first wait_until; and in the child of a fork, since it may count waiters that do not
+ * exist there. */
 void hc_condition_init(hc_condition *c);
 /* With the lock held, as it is again afterwards; may return without a reason. */
 void hc_condition_wait(hc_condition *c, hc_mutex *m);

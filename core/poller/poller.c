@@ -51,7 +51,8 @@ static void sift(hc_poller *p, seat *s, size_t at) {
   for (;;) {
     size_t child = 2 * at + 1;
     if (child >= p->heap_count) break;
-    if (child + 1 < p->heap_count && p->heap[child + 1]->deadline < p->heap[child]->deadline) child++;
+    if (child + 1 < p->heap_count && p->heap[child + 1]->deadline < p->heap[child]->deadline)
+      child++;
     if (p->heap[child]->deadline >= s->deadline) break;
     place(p, p->heap[child], at);
     at = child;
@@ -196,7 +197,8 @@ static bool watch_descriptor(hc_poller *p, hc_connection *n, hc_handle fd, unsig
   hc_connection *before = hc_handle_map_get(&p->watched, (uint64_t)fd);
   if (before && before != n) forget_stale(p, before);
   if (!w->dropped && !start_watch(p, n, fd)) return false;
-  if (!hc_backend_watch(p->backend, fd, events, (uint64_t)p->slots[w->slot].generation << 32 | w->slot)) {
+  if (!hc_backend_watch(p->backend, fd, events,
+                        (uint64_t)p->slots[w->slot].generation << 32 | w->slot)) {
     on_dropped(w);
     return false;
   }
@@ -208,8 +210,9 @@ static bool watch_descriptor(hc_poller *p, hc_connection *n, hc_handle fd, unsig
 /* --- what a client waits for */
 
 static bool is_final(hc_status status) {
-  return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
-         status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+  return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE ||
+         status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR ||
+         status == HC_STATUS_TLS_HANDSHAKE_ERROR;
 }
 
 static void note_final(hc_poller *p, seat *s) {
@@ -253,7 +256,8 @@ static void arm(hc_poller *p, seat *s) {
   /* somebody else may wait by it */
   if (interest.fd == HC_NO_HANDLE && hc_connection_is_crowded(n)) return;
   if (interest.fd == HC_NO_HANDLE) unwatch(n);
-  else if (n->watch.dropped && interest.fd == n->watch.fd && interest.events == n->watch.events) return;
+  else if (n->watch.dropped && interest.fd == n->watch.fd && interest.events == n->watch.events)
+    return;
   else if (!watch_descriptor(p, n, interest.fd, interest.events))
     set_deadline(p, s, hc_clock_now() + HC_BLIND_STEP_NS); /* not watched: looked at instead */
 }
@@ -325,8 +329,13 @@ static bool is_taken_by_another(const hc_poller *p, const hc_place *place) {
 static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
   seat *s = grow(p) ? hc_memory_allocate_zeroed(1, sizeof *s) : NULL;
   if (!s) return NULL;
-  *s = (seat){.hook = {on_due, on_gone, p}, .poller = p, .client = c, .tag = tag, .deadline = HC_NEVER,
-              .heap_index = NOWHERE, .next = p->seats};
+  *s = (seat){.hook = {on_due, on_gone, p},
+              .poller = p,
+              .client = c,
+              .tag = tag,
+              .deadline = HC_NEVER,
+              .heap_index = NOWHERE,
+              .next = p->seats};
   if (p->seats) p->seats->previous = s;
   p->seats = s;
   p->count++;
@@ -336,14 +345,17 @@ static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
 /* An idle client that has taken all that came needs no look: what comes now is an event. */
 static bool is_known_empty(const hc_client *c) {
   uint64_t step;
-  return c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) && c->place.connection->stream &&
+  return c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) &&
+         c->place.connection->stream &&
          hc_stream_peer_empty_at(c->place.connection->stream, &step) != 0;
 }
 
 hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
-  if (c->place.seat) return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client is in a poller already");
+  if (c->place.seat)
+    return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client is in a poller already");
   if (is_taken_by_another(p, &c->place))
-    return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client's connection is in another poller");
+    return hc_failure_set(why, HC_ERR_ALREADY_IN_USE,
+                          "the client's connection is in another poller");
   seat *s = make_seat(p, c, tag);
   if (!s) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   c->place.seat = &s->hook;
@@ -374,13 +386,15 @@ void hc_poller_delete(hc_poller *p) {
  * takes time. */
 static bool calls_back(const hc_client *c) {
   return (c->place.exchange && hc_exchange_upload(c->place.exchange) == HC_UPLOAD_HOSTS) ||
-         (c->place.connection->stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->place.connection->stream)));
+         (c->place.connection->stream &&
+          !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->place.connection->stream)));
 }
 
 /* While the client is at work, does its descriptor serve others? */
 static bool serves_others(const hc_client *c) {
   const hc_connection *n = c->place.connection;
-  return n && n->protocol->takes_for_all && has_other_seat(n, &c->place) && !hc_stream_peer_is_in_call(n->stream);
+  return n && n->protocol->takes_for_all && has_other_seat(n, &c->place) &&
+         !hc_stream_peer_is_in_call(n->stream);
 }
 
 /* The client is at work further out: what it calls has come to this wait. It is nobody's turn
@@ -417,7 +431,8 @@ static void poll_seat(hc_poller *p, seat *s, cause why) {
   if (calls_back(c)) p->has_called_back = true;
   hc_client_begin(c);
   (void)hc_client_advance(c);
-  bool has_moved = (why != BY_DEADLINE && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before);
+  bool has_moved =
+      (why != BY_DEADLINE && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before);
   if (is_there(p, c, s)) {
     if (has_moved) mark_moved(p, s);
     arm(p, s);
@@ -441,7 +456,8 @@ static void take_event(hc_poller *p, hc_connection *n) {
 static void poll_late(hc_poller *p) {
   if (!p->heap_count) return;
   uint64_t now = hc_clock_now();
-  for (size_t guard = p->heap_count; guard && p->heap_count && p->heap[0]->deadline <= now; guard--) {
+  for (size_t guard = p->heap_count; guard && p->heap_count && p->heap[0]->deadline <= now;
+       guard--) {
     seat *s = p->heap[0];
     set_deadline(p, s, HC_NEVER);
     poll_seat(p, s, BY_DEADLINE);
@@ -455,7 +471,9 @@ static size_t poll_events(hc_poller *p, uint64_t deadline) {
   for (size_t i = 0; i < count; i++) {
     uint32_t index = (uint32_t)events[i].key;
     uint32_t generation = (uint32_t)(events[i].key >> 32);
-    if (index >= p->slot_count || !p->slots[index].connection || p->slots[index].generation != generation) continue;
+    if (index >= p->slot_count || !p->slots[index].connection ||
+        p->slots[index].generation != generation)
+      continue;
     take_event(p, p->slots[index].connection);
   }
   return count;
@@ -553,7 +571,9 @@ hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most) {
   return code;
 }
 
-hc_error hc_poller_wait(hc_poller *p, double seconds) { return hc_poller_wait_part(p, seconds, -1); }
+hc_error hc_poller_wait(hc_poller *p, double seconds) {
+  return hc_poller_wait_part(p, seconds, -1);
+}
 
 void *hc_poller_next(hc_poller *p) {
   seat *s = p->moved;

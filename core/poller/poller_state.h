@@ -1,5 +1,5 @@
-/* poller_state.h - what a poller knows: of each client its seat, of each descriptor in the kernel's set a slot, and the lists and
- * the heap that say whose turn is next. For poller.c alone. */
+/* poller_state.h - what a poller knows: of each client its seat, of each descriptor in the kernel's
+ * set a slot, and the lists and the heap that say whose turn is next. For poller.c alone. */
 #ifndef HC_POLLER_STATE_H
 #define HC_POLLER_STATE_H
 
@@ -16,44 +16,45 @@ HC_INTERNAL_BEGIN
 #define NOWHERE SIZE_MAX
 
 typedef struct seat {
-  hc_seat hook;            /* first: the client's place points here */
+  hc_seat hook; /* first: the client's place points here */
   hc_poller *poller;
   hc_client *client;
   void *tag;
   uint64_t deadline;
-  size_t heap_index;       /* NOWHERE: has no deadline */
-  bool is_due;             /* in the due list, or in what is being polled of it */
-  bool is_touched;         /* in the touched list */
-  bool is_final;           /* was in a state that nothing but its owner can change */
-  bool has_moved;          /* in the moved list */
+  size_t heap_index; /* NOWHERE: has no deadline */
+  bool is_due; /* in the due list, or in what is being polled of it */
+  bool is_touched; /* in the touched list */
+  bool is_final; /* was in a state that nothing but its owner can change */
+  bool has_moved; /* in the moved list */
   struct seat *next_due, *next_touched, *next_moved;
-  struct seat *previous, *next;  /* of all */
+  struct seat *previous, *next; /* of all */
 } seat;
 
 /* A descriptor in the kernel's set; the event names slot and generation. */
 typedef struct slot {
-  hc_connection *connection;  /* NULL: free */
+  hc_connection *connection; /* NULL: free */
   uint32_t generation;
   uint32_t next_free;
 } slot;
 
 struct hc_poller {
   hc_backend *backend;
-  slot *slots;             /* room for every client, as in the heap: there are no more connections than that */
-  uint32_t slot_count, capacity, free_slot;  /* free_slot: index + 1, 0 none */
+  /* room for every client, as in the heap: there are no more connections than that */
+  slot *slots;
+  uint32_t slot_count, capacity, free_slot; /* free_slot: index + 1, 0 none */
   seat *seats;
   size_t count, final_count;
-  unsigned at_work;        /* calls under way that may run others' code */
-  bool has_called_back;    /* a client has run others' code */
-  bool is_shown;           /* a loop that is not ours may watch the descriptor */
-  bool takes_event;        /* whoever is noticed now has an event */
-  seat *due;               /* polled by the next round without an event */
-  seat *polling;           /* what this round has still to poll of them */
-  seat *touched;           /* whom the present event concerns */
+  unsigned at_work; /* calls under way that may run others' code */
+  bool has_called_back; /* a client has run others' code */
+  bool is_shown; /* a loop that is not ours may watch the descriptor */
+  bool takes_event; /* whoever is noticed now has an event */
+  seat *due; /* polled by the next round without an event */
+  seat *polling; /* what this round has still to poll of them */
+  seat *touched; /* whom the present event concerns */
   seat *moved, *moved_tail;
-  seat **heap;             /* by deadline, the earliest first */
+  seat **heap; /* by deadline, the earliest first */
   size_t heap_count;
-  hc_handle_map watched;   /* by descriptor: whose it is */
+  hc_handle_map watched; /* by descriptor: whose it is */
 };
 
 HC_INTERNAL_END

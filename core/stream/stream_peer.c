@@ -1,4 +1,5 @@
-/* stream_peer.c - what all stream peers share: the count of references and the bytes given back. See stream_peer.h. */
+/* stream_peer.c - what all stream peers share: the count of references and the bytes given back.
+ * See stream_peer.h. */
 #include "stream_peer.h"
 
 #include <string.h>
@@ -27,9 +28,12 @@ void hc_stream_peer_release(hc_stream_peer *peer) {
   peer->ops->destroy(peer);
 }
 
-hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why) { return peer->ops->advance(peer, why); }
+hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why) {
+  return peer->ops->advance(peer, why);
+}
 
-hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
+                          hc_failure *why) {
   *sent = 0;
   return peer->ops->send(peer, parts, count, sent, why);
 }
@@ -44,7 +48,8 @@ static size_t take_unread(hc_buffer *unread, char *into, size_t room) {
   return size;
 }
 
-hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why) {
+hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
+                          hc_failure *why) {
   *got = 0;
   if (hc_buffer_size(&peer->unread) == 0) return peer->ops->recv(peer, into, room, got, why);
   *got = take_unread(&peer->unread, into, room);
@@ -61,7 +66,9 @@ hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
 
 uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step) {
   *step = 0;
-  return peer->ops->empty_at != NULL && hc_buffer_size(&peer->unread) == 0 ? peer->ops->empty_at(peer, step) : 0;
+  return peer->ops->empty_at != NULL && hc_buffer_size(&peer->unread) == 0
+             ? peer->ops->empty_at(peer, step)
+             : 0;
 }
 
 size_t hc_stream_peer_available(hc_stream_peer *peer) {
@@ -82,7 +89,9 @@ void hc_stream_peer_close(hc_stream_peer *peer) {
 }
 
 hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
-  for (hc_stream_peer *below = peer; below != NULL; below = peer->ops->below ? peer->ops->below(peer) : NULL) peer = below;
+  for (hc_stream_peer *below = peer; below != NULL;
+       below = peer->ops->below ? peer->ops->below(peer) : NULL)
+    peer = below;
   return peer;
 }
 

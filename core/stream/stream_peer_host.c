@@ -18,7 +18,7 @@ typedef struct host_stream {
   hc_stream_peer base;
   hc_stream_functions functions;
   void *context;
-  bool in_call;  /* one of the functions is running: it must not come back to this stream */
+  bool in_call; /* one of the functions is running: it must not come back to this stream */
   bool ended;
   bool closed;
 } host_stream;
@@ -33,7 +33,8 @@ static hc_io fail(hc_failure *why, hc_error code, const char *text) {
 /* True: a function of the host's may be called now. */
 static bool may_call(const host_stream *h, hc_failure *why) {
   if (h->closed) (void)fail(why, HC_ERR_UNCONFIGURED, "the stream is closed");
-  else if (h->in_call) (void)fail(why, HC_ERR_BUSY, "the stream's function used the stream that it serves");
+  else if (h->in_call)
+    (void)fail(why, HC_ERR_BUSY, "the stream's function used the stream that it serves");
   return !h->closed && !h->in_call;
 }
 
@@ -57,13 +58,16 @@ static hc_io host_advance(hc_stream_peer *peer, hc_failure *why) {
 
 /* What a host's function says, made to fit what it moved. */
 static hc_io check(hc_io io, size_t moved, size_t room, hc_io wants, hc_failure *why) {
-  if (moved > room) return fail(why, HC_ERR_INVALID_DATA, "the stream's function moved more than it was given room for");
+  if (moved > room)
+    return fail(why, HC_ERR_INVALID_DATA,
+                "the stream's function moved more than it was given room for");
   if (io == HC_IO_OK) return moved > 0 ? HC_IO_OK : wants;
   if (io == HC_IO_ERROR) return fail(why, HC_ERR_CONNECTION_ERROR, "the stream failed");
   return io;
 }
 
-static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
+                       hc_failure *why) {
   host_stream *h = of(peer);
   size_t i = 0;
   *sent = 0;
@@ -79,7 +83,8 @@ static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count
   return io;
 }
 
-static hc_io host_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io host_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
+                       hc_failure *why) {
   host_stream *h = of(peer);
   *got = 0;
   if (!may_call(h, why)) return HC_IO_ERROR;
@@ -121,7 +126,9 @@ static void host_interest(hc_stream_peer *peer, hc_interest *out) {
   if (out->fd == HC_NO_HANDLE) out->deadline = hc_clock_now() + HC_BLIND_STEP_NS;
 }
 
-static bool host_is_in_call(const hc_stream_peer *peer) { return ((const host_stream *)peer)->in_call; }
+static bool host_is_in_call(const hc_stream_peer *peer) {
+  return ((const host_stream *)peer)->in_call;
+}
 
 static void host_close(hc_stream_peer *peer) {
   host_stream *h = of(peer);
@@ -151,12 +158,14 @@ static const hc_stream_peer_ops host_ops = {
     .destroy = host_destroy,
 };
 
-hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, void *context, hc_stream_peer **out,
-                             hc_failure *why) {
+hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, void *context,
+                             hc_stream_peer **out, hc_failure *why) {
   hc_stream_functions known;
   *out = NULL;
   if (!hc_sized_read(&known, sizeof known, functions, size))
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream has functions that this version of the library does not know");
+    return hc_failure_set(
+        why, HC_ERR_INVALID_PARAMETER,
+        "the stream has functions that this version of the library does not know");
   if (known.send == NULL || known.recv == NULL)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream has no send or no recv");
   host_stream *h = hc_memory_allocate_zeroed(1, sizeof *h);

@@ -57,7 +57,8 @@ static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
   return end_in(t, HC_TCP_ERROR, &failure, why);
 }
 
-static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
+static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count,
+                                hc_failure *why) {
   hc_error error = hc_connector_start(addresses, count, hc_clock_now(), &t->connector, why);
   if (error == HC_OK) t->state = HC_TCP_CONNECTING;
   return error;
@@ -73,7 +74,8 @@ static hc_error start_local(hc_tcp *t, const hc_address *addresses, size_t count
 static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   hc_failure failure = {HC_OK, ""};
   if (t->lookup == NULL) {
-    hc_error error = hc_lookup_start((hc_slice){t->host, t->host_size}, t->port, &t->lookup, &failure);
+    hc_error error =
+        hc_lookup_start((hc_slice){t->host, t->host_size}, t->port, &t->lookup, &failure);
     if (error == HC_ERR_OUT_OF_MEMORY) return end_out_of_memory(t, why);
     if (error != HC_OK) return end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
   }
@@ -83,8 +85,8 @@ static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   if (io == HC_IO_WANT_READ) return io;
   hc_error error = io == HC_IO_OK ? start_connector(t, addresses, count, NULL) : HC_OK;
   if (io == HC_IO_OK) hc_memory_release(addresses);
-  /* Only now, when the first attempt has its descriptor: so that its number is not the one of the lookup's, which
-   * an event loop may still hold. */
+  /* Only now, when the first attempt has its descriptor: so that its number is not the one of the
+   * lookup's, which an event loop may still hold. */
   hc_lookup_forget(t->lookup);
   t->lookup = NULL;
   if (error != HC_OK) return end_out_of_memory(t, why);
@@ -106,9 +108,9 @@ static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
 /* Why no byte can move in this state. */
 static hc_io refuse(const hc_tcp *t, hc_failure *why) {
   switch (t->state) {
-    case HC_TCP_CANT_RESOLVE:
-    case HC_TCP_ERROR: hc_failure_set(why, t->ended_by, "the connection has failed before"); break;
-    default: hc_failure_set(why, HC_ERR_UNCONFIGURED, "not connected"); break;
+  case HC_TCP_CANT_RESOLVE:
+  case HC_TCP_ERROR: hc_failure_set(why, t->ended_by, "the connection has failed before"); break;
+  default: hc_failure_set(why, HC_ERR_UNCONFIGURED, "not connected"); break;
   }
   return HC_IO_ERROR;
 }
@@ -126,8 +128,8 @@ static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
 
 /* --- moving bytes */
 
-/* After EPIPE the peer's side has ended in good order, and what it sent before can be read to its true end. Any other
- * failure takes the place of that end; the system reports it only once. */
+/* After EPIPE the peer's side has ended in good order, and what it sent before can be read to its
+ * true end. Any other failure takes the place of that end; the system reports it only once. */
 static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
   if (failure->code == HC_ERR_UNAVAILABLE) failure->code = HC_ERR_CONNECTION_ERROR;
   else t->is_cut = true;
@@ -141,7 +143,8 @@ static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
 #define SENDS_TIMED 32u
 #define SMALL_SEND ((size_t)4096)
 
-static hc_io send_timed(hc_tcp *t, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io send_timed(hc_tcp *t, const hc_slice *parts, size_t count, size_t *sent,
+                        hc_failure *why) {
   uint64_t before = hc_clock_now();
   hc_io io = hc_socket_send(t->socket, parts, count, sent, why);
   if (io != HC_IO_OK || *sent > SMALL_SEND) return io;
@@ -151,7 +154,8 @@ static hc_io send_timed(hc_tcp *t, const hc_slice *parts, size_t count, size_t *
   return io;
 }
 
-static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
+                      hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
@@ -161,8 +165,8 @@ static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
 }
 
-static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset, size_t length, size_t *sent,
-                           hc_failure *why) {
+static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset, size_t length,
+                           size_t *sent, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   *sent = 0;
@@ -175,9 +179,10 @@ static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset,
   return io;
 }
 
-/* That the kernel holds no more bytes is known when a receive would block, or when the kernel says so. It is asked to say so
- * once that has spared a look: a connection that has one or two exchanges does not pay for it. Later ones pay with 1% of the
- * instructions of a small GET, and need two system calls instead of three. */
+/* That the kernel holds no more bytes is known when a receive would block, or when the kernel says
+ * so. It is asked to say so once that has spared a look: a connection that has one or two exchanges
+ * does not pay for it. Later ones pay with 1% of the instructions of a small GET, and need two
+ * system calls instead of three. */
 #define DOUBTS_MAX 2u
 
 static hc_io note_empty(hc_tcp *t, hc_io io) {
@@ -189,10 +194,12 @@ static hc_io note_empty(hc_tcp *t, hc_io io) {
 static void note_look(hc_tcp *t) {
   if (!t->is_in_doubt) return;
   t->is_in_doubt = false;
-  if (t->doubts < DOUBTS_MAX && ++t->doubts == DOUBTS_MAX) t->counts_rest = hc_socket_count_rest(t->socket);
+  if (t->doubts < DOUBTS_MAX && ++t->doubts == DOUBTS_MAX)
+    t->counts_rest = hc_socket_count_rest(t->socket);
 }
 
-/* Receiving goes on after a failed send: an answer that came before the failure is still there to be read. */
+/* Receiving goes on after a failed send: an answer that came before the failure is still there to
+ * be read. */
 static bool can_receive(const hc_tcp *t) { return t->socket != HC_NO_SOCKET; }
 
 static hc_io check_received(hc_tcp *t, hc_io io, hc_failure *failure, hc_failure *why) {
@@ -209,8 +216,9 @@ static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   if (!can_receive(t)) return refuse(t, why);
   hc_failure_clear(&failure);
   t->left_nothing = false;
-  hc_io io = t->counts_rest ? hc_socket_recv_counted(t->socket, into, room, got, &t->left_nothing, &failure)
-                            : hc_socket_recv(t->socket, into, room, got, &failure);
+  hc_io io = t->counts_rest
+                 ? hc_socket_recv_counted(t->socket, into, room, got, &t->left_nothing, &failure)
+                 : hc_socket_recv(t->socket, into, room, got, &failure);
   return check_received(t, note_empty(t, io), &failure, why);
 }
 
@@ -220,7 +228,8 @@ static void expect_sleep(hc_tcp *t) {
 }
 
 /* On a connection that has one exchange this takes a system call less than to prepare the socket. */
-static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until, size_t *got, hc_failure *why) {
+static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until, size_t *got,
+                             hc_failure *why) {
   hc_wait_entry entry = {t->socket, HC_EVENT_READ, 0};
   size_t ready;
   t->has_waited = true;
@@ -228,7 +237,8 @@ static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until,
   return tcp_recv(&t->base, into, room, got, why);
 }
 
-static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got, hc_failure *why) {
+static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64_t until,
+                        size_t *got, hc_failure *why) {
   hc_failure failure;
   t->left_nothing = false;
   if (!t->has_waited) return recv_when_ready(t, into, room, until, got, why);
@@ -236,14 +246,15 @@ static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64
   if (!t->is_limited || hc_clock_now() >= until) return tcp_recv(&t->base, into, room, got, why);
   hc_failure_clear(&failure);
   expect_sleep(t);
-  hc_io io = hc_socket_recv_limited(t->socket, into, room, fill, got, t->counts_rest ? &t->left_nothing : NULL, &failure);
+  hc_io io = hc_socket_recv_limited(t->socket, into, room, fill, got,
+                                    t->counts_rest ? &t->left_nothing : NULL, &failure);
   /* Nothing may have come in the time, or a signal has: that the socket is empty is not known. */
   if (io == HC_IO_WANT_READ) return io;
   return check_received(t, note_empty(t, io), &failure, why);
 }
 
-static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
-                               hc_failure *why) {
+static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill,
+                               uint64_t until, size_t *got, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   *got = 0;
@@ -254,7 +265,8 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
   hc_failure_clear(&failure);
   expect_sleep(t);
   t->left_nothing = false;
-  hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got, &t->left_nothing, &failure)
+  hc_io io = t->counts_rest ? hc_socket_recv_blocking_counted(t->socket, into, room, fill, got,
+                                                              &t->left_nothing, &failure)
                             : hc_socket_recv_blocking(t->socket, into, room, fill, got, &failure);
   return check_received(t, note_empty(t, io), &failure, why);
 }
@@ -304,7 +316,8 @@ static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
 static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
   hc_tcp *t = tcp_of(self);
   *out = (hc_interest){.fd = t->socket, .deadline = HC_NEVER};
-  if (t->connector != NULL) hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
+  if (t->connector != NULL)
+    hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
   else if (t->lookup != NULL) lookup_interest(t->lookup, out);
   else out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
 }
@@ -364,7 +377,9 @@ hc_stream_peer *hc_tcp_new(void) {
   return &t->base;
 }
 
-bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer != NULL && peer->ops == &tcp_ops; }
+bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) {
+  return peer != NULL && peer->ops == &tcp_ops;
+}
 
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
@@ -378,7 +393,8 @@ hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_f
   t->host_size = host.size;
   t->port = port;
   host = (hc_slice){copy, host.size};
-  if (hc_address_from_literal(host, port, &addresses[0])) return start_connector(t, addresses, 1, why);
+  if (hc_address_from_literal(host, port, &addresses[0]))
+    return start_connector(t, addresses, 1, why);
   size_t count = hc_localhost_addresses(host, port, addresses);
   if (count > 0) return start_local(t, addresses, count, why);
   t->state = HC_TCP_RESOLVING;

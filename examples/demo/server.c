@@ -1,13 +1,13 @@
-/* server.c - the small server that ships with the examples: HTTP/1.1, plain and TLS, for `make demo` and for trying things
- * out. It listens on two free ports of 127.0.0.1, prints "plain PORT" and "tls PORT", writes the certificate that signs
- * its own into the file that it is given, and ends when its standard input does. One process for each connection.
+/* server.c - the small server that ships with the examples: HTTP/1.1, plain and TLS, for `make
+ * demo` and for trying things out. It listens on two free ports of 127.0.0.1, prints "plain PORT"
+ * and "tls PORT", writes the certificate that signs its own into the file that it is given, and
+ * ends when its standard input does. One process for each connection.
  *
  *   GET  /, /hello       a short text (HEAD /hello: its head)
  *   POST /form           what was posted, back (of up to 1 MiB)
  *   PUT  /upload         how many bytes of content came, with a Content-Length or in chunks
  *   GET  /chunked        64 chunks of 16 KiB
- *   GET  /large          64 MiB with a Content-Length
- */
+ *   GET  /large          64 MiB with a Content-Length */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
@@ -62,10 +62,12 @@ static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), issuer ? 2 : 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
   X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                             (const unsigned char *)name, -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
   X509_set_pubkey(certificate, key);
-  add_extension(certificate, issuer ? issuer : certificate, NID_basic_constraints, issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
+  add_extension(certificate, issuer ? issuer : certificate, NID_basic_constraints,
+                issuer ? "critical,CA:FALSE" : "critical,CA:TRUE");
   if (issuer) add_extension(certificate, issuer, NID_subject_alt_name, "DNS:localhost");
   if (!X509_sign(certificate, issuer_key, EVP_sha256())) fail("can't sign the certificate");
   return certificate;
@@ -77,9 +79,11 @@ static SSL_CTX *make_context(const char *authority_path) {
   X509 *root = make_certificate("Demo CA", root_key, NULL, root_key);
   X509 *own = make_certificate("localhost", key, root, root_key);
   FILE *file = fopen(authority_path, "w");
-  if (!file || !PEM_write_X509(file, root) || fclose(file) != 0) fail("can't write the certificate");
+  if (!file || !PEM_write_X509(file, root) || fclose(file) != 0)
+    fail("can't write the certificate");
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-  if (!context || !SSL_CTX_use_certificate(context, own) || !SSL_CTX_use_PrivateKey(context, key)) fail("can't set up TLS");
+  if (!context || !SSL_CTX_use_certificate(context, own) || !SSL_CTX_use_PrivateKey(context, key))
+    fail("can't set up TLS");
   X509_free(root);
   X509_free(own);
   EVP_PKEY_free(root_key);
@@ -110,7 +114,8 @@ static bool send_text(peer *p, const char *text) { return send_all(p, text, strl
 
 static bool answer_text(peer *p, const char *status, const char *body, size_t size) {
   char head[256];
-  snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", status, size);
+  snprintf(head, sizeof head,
+           "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", status, size);
   return send_text(p, head) && send_all(p, body, size);
 }
 
@@ -119,7 +124,8 @@ static bool answer_large(peer *p) {
   char head[128];
   size_t blocks = (size_t)LARGE_MIB * 16;
   memset(block, 'x', sizeof block);
-  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", blocks * sizeof block);
+  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
+           blocks * sizeof block);
   if (!send_text(p, head)) return false;
   while (blocks--)
     if (!send_all(p, block, sizeof block)) return false;
@@ -133,14 +139,16 @@ static bool answer_chunked(peer *p) {
   if (!send_text(p, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")) return false;
   snprintf(size, sizeof size, "%x\r\n", CHUNK);
   for (int i = 0; i < CHUNKS; i++)
-    if (!send_text(p, size) || !send_all(p, block, sizeof block) || !send_text(p, "\r\n")) return false;
+    if (!send_text(p, size) || !send_all(p, block, sizeof block) || !send_text(p, "\r\n"))
+      return false;
   return send_text(p, "0\r\nX-Chunks: 64\r\n\r\n");
 }
 
 /* The value of the field in the head, "" without one. `name` is "\r\nName:". */
 static const char *field(const char *head, const char *name) {
   for (; *head; head++) {
-    if (strncasecmp(head, name, strlen(name)) == 0) return head + strlen(name) + strspn(head + strlen(name), " \t");
+    if (strncasecmp(head, name, strlen(name)) == 0)
+      return head + strlen(name) + strspn(head + strlen(name), " \t");
   }
   return head;
 }
@@ -207,20 +215,26 @@ static bool read_body(peer *p, request *r) {
   return true;
 }
 
-static bool is_for(const request *r, const char *start) { return strncmp(r->head, start, strlen(start)) == 0; }
+static bool is_for(const request *r, const char *start) {
+  return strncmp(r->head, start, strlen(start)) == 0;
+}
 
 /* One request: head, body, answer. False: the connection ends. */
 static bool serve_one(peer *p) {
   static request r;
   char text[64];
   if (!read_head(p, &r) || !read_body(p, &r)) return false;
-  if (is_for(&r, "GET / ") || is_for(&r, "GET /?") || is_for(&r, "GET /hello ")) return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
-  if (is_for(&r, "HEAD /hello ")) return send_text(p, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n\r\n");
+  if (is_for(&r, "GET / ") || is_for(&r, "GET /?") || is_for(&r, "GET /hello "))
+    return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
+  if (is_for(&r, "HEAD /hello "))
+    return send_text(p,
+                     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n\r\n");
   if (is_for(&r, "POST /form ")) return answer_text(p, "200 OK", r.body, r.kept);
   if (is_for(&r, "GET /chunked ")) return answer_chunked(p);
   if (is_for(&r, "GET /large ")) return answer_large(p);
   if (!is_for(&r, "PUT /upload ")) return answer_text(p, "404 Not Found", "not here\n", 9);
-  return answer_text(p, "201 Created", text, (size_t)snprintf(text, sizeof text, "%zu bytes\n", r.content));
+  return answer_text(p, "201 Created", text,
+                     (size_t)snprintf(text, sizeof text, "%zu bytes\n", r.content));
 }
 
 static void serve(int fd, SSL_CTX *context) {
@@ -242,7 +256,8 @@ static int listen_on_free_port(const char *what) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 16)) fail("can't listen");
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 16))
+    fail("can't listen");
   if (getsockname(fd, (struct sockaddr *)&address, &size)) fail("no port");
   printf("%s %d\n", what, ntohs(address.sin_port));
   return fd;

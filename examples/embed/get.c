@@ -1,5 +1,5 @@
-/* get.c - a host program in C, without Lua: fetches a path from a host, with TLS when the host begins
- * with https://. Everything but the network's own waits is in fetch().
+/* get.c - a host program in C, without Lua: fetches a path from a host, with TLS when the host
+ * begins with https://. Everything but the network's own waits is in fetch().
  *
  *   make -C examples/embed get && examples/embed/get https://example.com -1 /
  *
@@ -13,7 +13,8 @@
 static hc_error leave(hc_client *client, hc_status one, hc_status other) {
   hc_error code = HC_OK;
   bool ready;
-  while (code == HC_OK && (hc_client_get_status(client) == one || hc_client_get_status(client) == other))
+  while (code == HC_OK &&
+         (hc_client_get_status(client) == one || hc_client_get_status(client) == other))
     code = hc_client_wait(client, -1, &ready);
   return code;
 }
@@ -27,7 +28,8 @@ static void show_head(const hc_client *client) {
     fprintf(stderr, "%.*s: %.*s\n", (int)name.size, name.data, (int)value.size, value.data);
 }
 
-static hc_error fetch(hc_client *client, const char *host, long port, const char *path, hc_failure *why) {
+static hc_error fetch(hc_client *client, const char *host, long port, const char *path,
+                      hc_failure *why) {
   hc_error code = hc_client_connect(client, hc_slice_of(host), port, HC_CONNECT_PLAIN, NULL, why);
   if (code == HC_OK) code = leave(client, HC_STATUS_RESOLVING, HC_STATUS_CONNECTING);
   if (code != HC_OK) return code;
@@ -57,7 +59,8 @@ int main(int argc, char **argv) {
   hc_client_set(client, HC_SETTING_IDLE_TIMEOUT, 30);
   hc_failure why = {HC_OK, ""};
   hc_error code = fetch(client, argv[1], strtol(argv[2], NULL, 10), argv[3], &why);
-  if (code != HC_OK) fprintf(stderr, "get: %s\n", why.code ? why.text : hc_client_last_error(client)->text);
+  if (code != HC_OK)
+    fprintf(stderr, "get: %s\n", why.code ? why.text : hc_client_last_error(client)->text);
   hc_client_delete(client);
   return code != HC_OK;
 }

@@ -1,4 +1,5 @@
-/* main.c - a host program: embeds Lua, links the client in, and runs a script that can require("httpclient").
+/* main.c - a host program: embeds Lua, links the client in, and runs a script that can
+ * require("httpclient").
  *
  *   make -C examples/embed LUA=lua5.4 host && examples/embed/host examples/embed/script.lua [ARGUMENT...]
  */
@@ -43,7 +44,8 @@ int main(int argc, char **argv) {
   luaL_openlibs(L);
   preload_core(L);
   set_arguments(L, argc, argv);
-  /* The Lua half (lua/httpclient) is found through package.path; a host can ship it in any way it likes. */
+  /* The Lua half (lua/httpclient) is found through package.path; a host can ship it in any way it
+   * likes. */
   int failed = luaL_loadfile(L, argv[1]) || lua_pcall(L, 0, 0, 0);
   if (failed) fprintf(stderr, "%s\n", lua_tostring(L, -1));
   lua_close(L);

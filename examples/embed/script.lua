@@ -7,7 +7,8 @@ local host, port, path = arg[1], tonumber(arg[2]), arg[3] or "/"
 if host then
   local client = HTTPClient.new()
   assert(client:connect_to_host(host, port) == 0)
-  while client:get_status() == HTTPClient.STATUS_RESOLVING or client:get_status() == HTTPClient.STATUS_CONNECTING do
+  while client:get_status() == HTTPClient.STATUS_RESOLVING
+    or client:get_status() == HTTPClient.STATUS_CONNECTING do
     client:wait(5)
   end
   assert(client:request(HTTPClient.METHOD_GET, path, {}) == 0, select(2, client:get_last_error()))

@@ -88,8 +88,10 @@ end
 -- Fields whose metamethods call.
 function callbacks.headers()
   if random.chance(60) then
-    return random.pick({ {}, { "X-A: b" }, { ["X-A"] = "b" }, { "Content-Length: 5" }, { "Transfer-Encoding: chunked" },
-      { "Connection: close" }, { "Host: h" }, { "bad" }, { "A: \r\n" }, { [1] = "A: b", x = "y" }, { Accept = 1 } })
+    return random.pick({ {}, { "X-A: b" }, { ["X-A"] = "b" }, { "Content-Length: 5" },
+      { "Transfer-Encoding: chunked" },
+      { "Connection: close" }, { "Host: h" }, { "bad" }, { "A: \r\n" }, { [1] = "A: b", x = "y" },
+      { Accept = 1 } })
   end
   local function called(_, key)
     callbacks.nested()
@@ -181,7 +183,8 @@ end
 -- An object that calls the library when it is collected. Not where a LuaJIT that hangs then
 -- (luajit_pairs.lua) compiles.
 function callbacks.finalized()
-  if not os.getenv("FUZZ_FINALIZERS") and rawget(_G, "jit") and jit.status() then -- luacheck: ignore
+  if not os.getenv("FUZZ_FINALIZERS") and rawget(_G, "jit")
+    and jit.status() then -- luacheck: ignore
     return
   end
   return values.keep("finalized", finalizer(function()

@@ -31,7 +31,8 @@ end
 -- --- what must hold
 
 -- Mistakes in the library's own Lua show as such an error with its place.
-local unclean = { "attempt to [^y]", "assertion failed", "bad argument .* %(.* expected, got no value%)$", "table overflow", "C stack overflow",
+local unclean = { "attempt to [^y]", "assertion failed",
+  "bad argument .* %(.* expected, got no value%)$", "table overflow", "C stack overflow",
   "invalid order function" }
 
 local function check_error(what, message)
@@ -63,7 +64,8 @@ local function check_client(what, client)
       calls.fail("%s: %s of a client is %s", what, fact[1], tostring(value))
     end
   end
-  local is_broken = status == HTTPClient.STATUS_CANT_RESOLVE or status == HTTPClient.STATUS_CANT_CONNECT
+  local is_broken = status == HTTPClient.STATUS_CANT_RESOLVE
+    or status == HTTPClient.STATUS_CANT_CONNECT
     or status >= HTTPClient.STATUS_CONNECTION_ERROR
   if is_broken and code == 0 then
     calls.fail("%s: status %d without an error", what, status)
@@ -82,7 +84,8 @@ end
 local function check_poller(what, poller)
   local count, seconds = poller:count(), poller:timeout()
   if type(count) ~= "number" or count < 0 or count > 1000 or (seconds and seconds < 0) then
-    calls.fail("%s: a Poller with %s clients and %s seconds", what, tostring(count), tostring(seconds))
+    calls.fail("%s: a Poller with %s clients and %s seconds", what, tostring(count),
+      tostring(seconds))
   end
 end
 
@@ -93,7 +96,8 @@ local function check_task(what, task)
   end
 end
 
-local checks = { client = check_client, tcp = check_stream, tls = check_stream, poller = check_poller, task = check_task }
+local checks = { client = check_client, tcp = check_stream, tls = check_stream,
+  poller = check_poller, task = check_task }
 
 
 -- --- methods
@@ -132,7 +136,8 @@ local function check_taken(name, before, taken_before, client, code)
     return
   elseif callbacks.changes == taken_before and before ~= HTTPClient.STATUS_CONNECTED then
     calls.fail("%s was taken in status %d", name, before)
-  elseif callbacks.changes == taken_before and client:get_status() ~= HTTPClient.STATUS_REQUESTING then
+  elseif callbacks.changes == taken_before
+    and client:get_status() ~= HTTPClient.STATUS_REQUESTING then
     calls.fail("%s was taken, and the status is %d", name, client:get_status())
   end
 end
@@ -140,7 +145,8 @@ end
 local function call_method(kind)
   local object = values.some(kind)
   if not object or random.chance(8) then
-    object = values.keep(kind, kind == "client" and random.chance(60) and core_calls.connected() or makers[kind]())
+    object = values.keep(kind, kind == "client" and random.chance(60) and core_calls.connected()
+      or makers[kind]())
   end
   local entry = random.pick(methods[kind])
   local list, count = arguments_of(entry)
@@ -198,9 +204,11 @@ local other = {
   { "connected", 6, function() values.keep("client", core_calls.connected()) end },
   { "finalized", 3, callbacks.finalized },
   { "field", 4, set_field },
-  { "wait_any", 3, function() return HTTPClient.wait_any(core_calls.clients(), values.seconds()) end },
+  { "wait_any", 3,
+    function() return HTTPClient.wait_any(core_calls.clients(), values.seconds()) end },
   { "new wrong", 1, function()
-    local class = random.pick({ "HTTPClient", "Poller", "Inflater", "X509Certificate", "StreamPeerTLS" })
+    local class = random.pick({ "HTTPClient", "Poller", "Inflater", "X509Certificate",
+      "StreamPeerTLS" })
     return httpclient[class].new(values.any())
   end },
   { "close file", 1, function() local file = values.some("file") return file and file:close() end },

@@ -11,11 +11,14 @@ local function url()
   if kind == 12 then
     return values.any()
   elseif kind == 11 then
-    return random.pick({ "http://", "x://y", "/", "http://127.0.0.1:99999/", "http://[::1", "http://a b/" })
+    return random.pick({ "http://", "x://y", "/", "http://127.0.0.1:99999/", "http://[::1",
+      "http://a b/" })
   end
   local scheme = random.pick({ "http", "http", "https" })
-  local name = random.chance(80) and (scheme == "http" and "plain" or "tls") or random.pick({ "silent", "refused", "tls", "plain" })
-  return ("%s://%s:%d/%s"):format(scheme, random.pick({ "127.0.0.1", "127.0.0.1", "localhost" }), server.port(name), random.pick({ "", "a?b#c" }))
+  local name = random.chance(80) and (scheme == "http" and "plain" or "tls")
+    or random.pick({ "silent", "refused", "tls", "plain" })
+  return ("%s://%s:%d/%s"):format(scheme, random.pick({ "127.0.0.1", "127.0.0.1", "localhost" }),
+    server.port(name), random.pick({ "", "a?b#c" }))
 end
 
 -- Ends soon, whatever the other side does.
@@ -24,7 +27,9 @@ local function short()
 end
 
 local optional = {
-  method = function() return random.pick({ "GET", "HEAD", "POST", "put", 2, "x y", values.any() }) end,
+  method = function()
+    return random.pick({ "GET", "HEAD", "POST", "put", 2, "x y", values.any() })
+  end,
   headers = callbacks.headers,
   body = core_calls.body,
   form = function() return random.pick({ { a = 1 }, {}, values.any() }) end,
@@ -34,7 +39,9 @@ local optional = {
   max_redirects = function() return random.between(-1, 3) end,
   allow_downgrade = values.boolean,
   tls_options = function() return values.some("options") end,
-  proxy = function() return random.pick({ false, "http://127.0.0.1:" .. server.port("plain"), values.text() }) end,
+  proxy = function()
+    return random.pick({ false, "http://127.0.0.1:" .. server.port("plain"), values.text() })
+  end,
   accept_gzip = values.boolean,
   body_size_limit = values.integer,
   download_file = values.path,
@@ -87,15 +94,21 @@ end
 -- --- the calls
 
 local request_methods = {
-  { "request", 6, url, callbacks.headers, function() return random.below(9) - 1 end, core_calls.body },
-  { "request_raw", 2, url, callbacks.headers, function() return random.below(9) - 1 end, core_calls.body },
-  { "cancel_request", 2 }, { "connect", 2, function() return "request_completed" end, callbacks.handler },
-  { "get_body_size" }, { "get_downloaded_bytes" }, { "get_http_client_status" }, { "get_last_message" }, { "await", 3 },
-  { "set_http_proxy", 1, core_calls.host, core_calls.port }, { "set_https_proxy", 1, core_calls.host, core_calls.port },
-  { "set_tls_options", 2, function() return values.some("options") end }, { "set_download_file", 1, values.path },
-  { "set_resume", 1, values.boolean }, { "set_body_size_limit", 1, values.integer }, { "set_max_redirects", 1, values.integer },
+  { "request", 6, url, callbacks.headers, function() return random.below(9) - 1 end,
+    core_calls.body },
+  { "request_raw", 2, url, callbacks.headers, function() return random.below(9) - 1 end,
+    core_calls.body },
+  { "cancel_request", 2 }, { "connect", 2, function() return "request_completed" end,
+    callbacks.handler },
+  { "get_body_size" }, { "get_downloaded_bytes" }, { "get_http_client_status" },
+  { "get_last_message" }, { "await", 3 }, { "set_http_proxy", 1, core_calls.host, core_calls.port },
+  { "set_https_proxy", 1, core_calls.host, core_calls.port },
+  { "set_tls_options", 2, function() return values.some("options") end },
+  { "set_download_file", 1, values.path }, { "set_resume", 1, values.boolean },
+  { "set_body_size_limit", 1, values.integer }, { "set_max_redirects", 1, values.integer },
   { "set_accept_gzip", 1, values.boolean }, { "set_download_chunk_size", 1, values.integer },
-  { "set_on_progress", 2, callbacks.handler }, { "set_on_request_completed", 2, callbacks.handler }, { "set_timeout", 1, short },
+  { "set_on_progress", 2, callbacks.handler }, { "set_on_request_completed", 2, callbacks.handler },
+  { "set_timeout", 1, short },
 }
 
 local task_methods = {
@@ -141,7 +154,8 @@ local function in_coroutine()
     values.keep("coroutine", co)
   end
   coroutine.resume(co)
-  if coroutine.close and random.chance(10) and coroutine.status(co) ~= "running" and coroutine.status(co) ~= "normal" then
+  if coroutine.close and random.chance(10) and coroutine.status(co) ~= "running"
+    and coroutine.status(co) ~= "normal" then
     coroutine.close(co)
   end
 end
@@ -153,11 +167,16 @@ local calls = {
     end
     return httpclient.fetch(url(), fetch_options())
   end },
-  { "async fetch", 5, function() return values.keep("task", httpclient.async(httpclient.fetch, url(), fetch_options())) end },
-  { "process", 8, function() return httpclient.process(random.chance(50) and values.seconds() or nil) end },
+  { "async fetch", 5,
+    function()
+      return values.keep("task", httpclient.async(httpclient.fetch, url(), fetch_options()))
+    end },
+  { "process", 8,
+    function() return httpclient.process(random.chance(50) and values.seconds() or nil) end },
   { "run", 2, run },
   { "sleep", 1, function() return httpclient.sleep(values.seconds()) end },
-  { "set_waiter", 1, function() return httpclient.set_waiter(random.chance(50) and callbacks.waiter() or nil) end },
+  { "set_waiter", 1,
+    function() return httpclient.set_waiter(random.chance(50) and callbacks.waiter() or nil) end },
   { "coroutine", 5, in_coroutine },
   { "pool", 1, function()
     httpclient.pool.max_per_host = random.pick({ 6, 1, 2, 0 })
@@ -166,8 +185,15 @@ local calls = {
     return httpclient.pool.count()
   end },
   { "close_idle", 1, function() return httpclient.pool.close_idle() end },
-  { "query string", 1, function() return httpclient.query_string_from_dict(random.chance(50) and callbacks.headers() or values.any()) end },
-  { "uri_encode", 1, function() return httpclient.uri_decode(httpclient.uri_encode(values.text())), httpclient.uri_encode(values.any()) end },
+  { "query string", 1,
+    function()
+      return httpclient.query_string_from_dict(random.chance(50) and callbacks.headers()
+        or values.any())
+    end },
+  { "uri_encode", 1, function()
+    return httpclient.uri_decode(httpclient.uri_encode(values.text())),
+      httpclient.uri_encode(values.any())
+  end },
   { "error_string", 1, function() return httpclient.error_string(values.any()) end },
 }
 

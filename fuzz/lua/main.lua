@@ -79,7 +79,8 @@ local function check_left()
 end
 
 local function measure()
-  return { descriptors = native.descriptors(), lua = collectgarbage("count") * 1024, c = native.allocated_memory() }
+  return { descriptors = native.descriptors(), lua = collectgarbage("count") * 1024,
+    c = native.allocated_memory() }
 end
 
 local function count(list)

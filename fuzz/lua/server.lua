@@ -14,11 +14,13 @@ local listeners, conns, free_port
 server.gzipped = "\31\139\8\0\0\0\0\0\2\3\203H\205\201\201WH+\173\170R\200\192\202\4\0\173\12U\212!\0\0\0"
 
 local function body()
-  return (random.pick({ "x", "0123456789", "\0\r\n", "body " })):rep(random.pick({ 0, 1, 7, 300, 9000 }))
+  return (random.pick({ "x", "0123456789", "\0\r\n", "body " })):rep(random.pick({ 0, 1, 7, 300,
+    9000 }))
 end
 
 local function head(status, ...)
-  return ("HTTP/1.1 %s\r\n%s\r\n"):format(status, table.concat({ ... }, "\r\n") .. (select("#", ...) > 0 and "\r\n" or ""))
+  return ("HTTP/1.1 %s\r\n%s\r\n"):format(status, table.concat({ ... }, "\r\n")
+    .. (select("#", ...) > 0 and "\r\n" or ""))
 end
 
 local function chunked(text)
@@ -43,24 +45,31 @@ local answers = {
     return head("200", "Connection: close") .. body(), "close"
   end,
   function()
-    return head("200 OK", "Content-Encoding: gzip", "Content-Length: " .. #server.gzipped) .. server.gzipped
+    return head("200 OK", "Content-Encoding: gzip", "Content-Length: " .. #server.gzipped)
+      .. server.gzipped
   end,
   function()
-    return head("200 OK", "Content-Encoding: " .. random.pick({ "gzip", "deflate" }), "Content-Length: 40") .. random.bytes(40)
+    return head("200 OK", "Content-Encoding: " .. random.pick({ "gzip", "deflate" }),
+      "Content-Length: 40") .. random.bytes(40)
   end,
   function()
-    return head(random.pick({ "301 M", "302 F", "303 S", "307 T", "308 P" }), "Content-Length: 0", "Location: "
-      .. random.pick({ "/", "/other", "http://127.0.0.1:" .. listeners.plain:port() .. "/", "..", "http://", "https://[::1", "" }))
+    return head(random.pick({ "301 M", "302 F", "303 S", "307 T", "308 P" }), "Content-Length: 0",
+      "Location: "
+      .. random.pick({ "/", "/other", "http://127.0.0.1:" .. listeners.plain:port() .. "/", "..",
+        "http://", "https://[::1", "" }))
   end,
   function()
-    return head(random.pick({ "204 No Content", "304 Not Modified", "404 Not Found", "416 Range", "503 Busy" }), "Content-Length: 0")
+    return head(random.pick({ "204 No Content", "304 Not Modified", "404 Not Found", "416 Range",
+      "503 Busy" }), "Content-Length: 0")
   end,
   function()
-    return head("100 Continue") .. head("103 Early", "Link: x") .. head("200 OK", "Content-Length: 2") .. "ok"
+    return head("100 Continue") .. head("103 Early", "Link: x")
+      .. head("200 OK", "Content-Length: 2") .. "ok"
   end,
   function()
     local text = body()
-    return head("206 Partial", "Content-Range: bytes 5-9/10", 'ETag: "a"', "Content-Length: " .. #text) .. text
+    return head("206 Partial", "Content-Range: bytes 5-9/10", 'ETag: "a"', "Content-Length: "
+      .. #text) .. text
   end,
   function()
     return head("200 OK", "Content-Length: 1000") .. "short", "close"
@@ -90,7 +99,8 @@ local function answer()
 end
 
 function server.open()
-  listeners = { plain = assert(native.listen({})), tls = assert(native.listen({})), silent = assert(native.blackhole()) }
+  listeners = { plain = assert(native.listen({})), tls = assert(native.listen({})),
+    silent = assert(native.blackhole()) }
   local gone = assert(native.listen({}))
   free_port = gone:port()
   gone:close()
@@ -130,7 +140,8 @@ end
 local function take_in(conn, is_tls)
   conns[#conns + 1] = { conn = conn, input = "", output = "", is_shaking = is_tls }
   if is_tls then
-    conn:starttls(random.pick({ certs.localhost, certs.localhost, certs.expired }).tls(random.chance(30) and { alpn = "http/1.1" } or nil))
+    conn:starttls(random.pick({ certs.localhost, certs.localhost,
+      certs.expired }).tls(random.chance(30) and { alpn = "http/1.1" } or nil))
   end
   if #conns > MOST then
     close(conns[1])

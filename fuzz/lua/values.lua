@@ -104,7 +104,8 @@ end
 
 -- --- values
 
-local texts = { "", "x", "\0", "\r\n", "a: b", ("long"):rep(3000), "127.0.0.1", "GET", "/", "%zz", "\255\254", "http://[", "-1", "0x10" }
+local texts = { "", "x", "\0", "\r\n", "a: b", ("long"):rep(3000), "127.0.0.1", "GET", "/", "%zz",
+  "\255\254", "http://[", "-1", "0x10" }
 local numbers = { 0, 1, -1, 0.5, 255, 65536, -2147483649, 2 ^ 53, -2 ^ 53, 1e308, 0 / 0 }
 
 local makers = {
@@ -133,7 +134,8 @@ function values.text()
 end
 
 function values.integer()
-  return random.chance(70) and random.between(-2, 700) or random.pick({ 256, 65536, 16777216, 2 ^ 31, 2 ^ 53 })
+  return random.chance(70) and random.between(-2, 700)
+    or random.pick({ 256, 65536, 16777216, 2 ^ 31, 2 ^ 53 })
 end
 
 -- Never long: the other side is in this thread.

@@ -26,7 +26,8 @@ local function outcome_of(task)
 end
 
 -- What most calls have.
-local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true, verifies = true }
+local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true,
+  verifies = true }
 
 -- -> see transfer/transfer.lua; or nil and why the proxy is none
 local function way_of(given)
@@ -37,7 +38,8 @@ local function way_of(given)
   if not find_proxy then
     return nil, why
   end
-  return { find_proxy = find_proxy, tls_options = given.tls_options, sends_every_body = true, verifies = true }
+  return { find_proxy = find_proxy, tls_options = given.tls_options, sends_every_body = true,
+    verifies = true }
 end
 
 -- fetch(url [, options]) -> response, or nil, message, Error. See docs/fetch.md.

@@ -34,7 +34,8 @@ local function problem_of(name, value)
   local property = properties[name]
   local may_be_nil = property.default == nil
   if not property.kind.is(value) and not (may_be_nil and value == nil) then
-    return ("%s must be %s%s, got %s"):format(name, property.kind.what, may_be_nil and " or nil" or "", options.shown(value))
+    return ("%s must be %s%s, got %s"):format(name, property.kind.what, may_be_nil and " or nil"
+      or "", options.shown(value))
   end
 end
 
@@ -87,7 +88,8 @@ end
 
 -- A new, idle object.
 function HTTPRequest.new()
-  return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = {}, proxies = {} } }, meta)
+  return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = {},
+    proxies = {} } }, meta)
 end
 
 -- --- settings
@@ -103,7 +105,8 @@ local function set_proxy(self, scheme, host, port, user, password)
     return code, message
   end
   local is_set = host ~= nil and host ~= "" and (port or -1) ~= -1
-  state.proxies[scheme] = is_set and { host = host, port = port, user = user, password = password } or nil
+  state.proxies[scheme] = is_set and { host = host, port = port, user = user, password = password }
+    or nil
   return Error.OK
 end
 
@@ -151,7 +154,8 @@ function HTTPRequest:disconnect(name, handler)
   return Error.ERR_DOES_NOT_EXIST, "the handler is not connected"
 end
 
--- --- requests -----------------------------------------------------------------------------------------------------------
+-- --- requests
+-- -----------------------------------------------------------------------------------------------------------
 
 local function work(state, t)
   local ended = drive(run, t)
@@ -198,7 +202,8 @@ local function start(self, name, is_raw, text, headers, ...)
   if not url then
     return Error.ERR_INVALID_PARAMETER, why
   end
-  state.transfer = transfer_for(state, { method = method, url = url, headers = lines, body = body }, verifies, is_raw)
+  state.transfer = transfer_for(state, { method = method, url = url, headers = lines, body = body },
+    verifies, is_raw)
   local task = scheduler.new_scheduled(work, state, state.transfer)
   task.raises = true
   state.task, state.last = task, task

@@ -8,9 +8,9 @@ local core = require("httpclient.core")
 -- What the Lua half alone uses.
 local internal = {
   response_fields = true, announced_length = true, poller_round = true,
-  own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true, open_body_file = true,
-  is_present_file = true, process_number = true, kept = true, Signal = true, prepare_tls = true,
-  join = true, replace_file = true, remove_file = true,
+  own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true,
+  open_body_file = true, is_present_file = true, process_number = true, kept = true, Signal = true,
+  prepare_tls = true, join = true, replace_file = true, remove_file = true,
 }
 
 local httpclient = {}

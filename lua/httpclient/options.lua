@@ -1,14 +1,16 @@
--- options.lua: every option there is, once: its name, what it may be, what it is when nobody says it, and who takes it.
+-- options.lua: every option there is, once: its name, what it may be, what it is when nobody says
+-- it, and who takes it.
 --
--- fetch checks its table by this one, HTTPRequest makes its properties of it, and the tables in docs/ and the types in
--- meta.lua are compared with it by a spec. A transfer has them as t.options, by name: what an option does stands where that
--- is asked.
+-- fetch checks its table by this one, HTTPRequest makes its properties of it, and the tables in
+-- docs/ and the types in meta.lua are compared with it by a spec. A transfer has them as t.options,
+-- by name: what an option does stands where that is asked.
 local root = (...):match("^(.*)%.[^.]*$")
 local check = require(root .. ".base.check")
 
 local options = {}
 
--- --- what a value may be ------------------------------------------------------------------------------------------------
+-- --- what a value may be
+-- ------------------------------------------------------------------------------------------------
 
 local function is_whole(value)
   return type(value) == "number" and value % 1 == 0
@@ -50,21 +52,25 @@ local kinds = {
   },
   pairs = { is = is_a("table"), what = "a table", type = "table" },
   tls_options = {
-    is = function(value) return type(value) == "userdata" and tostring(value):find("^TLSOptions") ~= nil end,
+    is = function(value)
+      return type(value) == "userdata" and tostring(value):find("^TLSOptions") ~= nil
+    end,
     what = "TLSOptions", type = "TLSOptions",
   },
   proxy = {
     is = function(value) return value == false or type(value) == "string" end,
     what = "a URL or false", type = "string|false",
   },
-  path = { is = function(value) return is_path(value) and value ~= "" end, what = "a path", type = "string" },
+  path = { is = function(value) return is_path(value) and value ~= "" end, what = "a path",
+    type = "string" },
   path_or_none = { is = is_path, what = "a path or \"\"", type = "string" },
   on_data = { is = is_a("function"), what = "a function", type = "fun(chunk:" },
   on_progress = { is = is_a("function"), what = "a function", type = "httpclient.Progress" },
   on_completed = { is = is_a("function"), what = "a function", type = "httpclient.Completed" },
 }
 
--- --- the table ----------------------------------------------------------------------------------------------------------
+-- --- the table
+-- ----------------------------------------------------------------------------------------------------------
 
 -- A taker's entry: true, or what is otherwise with this taker. The defaults of the three timeouts are such that no call
 -- hangs for ever; 0 switches one off.
@@ -79,7 +85,8 @@ local list = {
   { name = "response_timeout", kind = kinds.seconds, default = 300, fetch = true },
   { name = "idle_timeout", kind = kinds.seconds, default = 300, fetch = true },
   { name = "max_redirects", kind = kinds.whole, default = 8, fetch = true, HTTPRequest = true },
-  { name = "allow_downgrade", kind = kinds.boolean, default = false, fetch = true, HTTPRequest = true },
+  { name = "allow_downgrade", kind = kinds.boolean, default = false, fetch = true,
+    HTTPRequest = true },
   { name = "tls_options", kind = kinds.tls_options, fetch = true },
   { name = "proxy", kind = kinds.proxy, fetch = true },
   { name = "accept_gzip", kind = kinds.boolean, default = true, fetch = true,
@@ -89,7 +96,8 @@ local list = {
   { name = "download_file", kind = kinds.path, fetch = true,
     HTTPRequest = { kind = kinds.path_or_none, default = "" } },
   { name = "resume", kind = kinds.boolean, default = false, fetch = true, HTTPRequest = true },
-  { name = "use_threads", kind = kinds.boolean, default = false, HTTPRequest = { getter = "is_using_threads" } },
+  { name = "use_threads", kind = kinds.boolean, default = false,
+    HTTPRequest = { getter = "is_using_threads" } },
   { name = "on_data", kind = kinds.on_data, fetch = true },
   { name = "on_progress", kind = kinds.on_progress, fetch = true, HTTPRequest = true },
   { name = "on_request_completed", kind = kinds.on_completed, HTTPRequest = true },
@@ -131,7 +139,8 @@ for _, option in ipairs(list) do
   end
 end
 
--- --- what is asked of it ------------------------------------------------------------------------------------------------
+-- --- what is asked of it
+-- ------------------------------------------------------------------------------------------------
 
 -- -> name -> { kind = { is, what, type }, default, getter } of all that this one takes
 function options.of(taker)
@@ -143,8 +152,8 @@ function options.shown(value)
   return type(value) == "number" and tostring(value) or check.name_of(value)
 end
 
--- Raises for a name that the taker does not know, a value of the wrong kind, and options that contradict each other. `level`
--- is that of error().
+-- Raises for a name that the taker does not know, a value of the wrong kind, and options that
+-- contradict each other. `level` is that of error().
 function options.check(taker, given, level)
   local known = takers[taker]
   for name, value in pairs(given) do
@@ -152,7 +161,8 @@ function options.check(taker, given, level)
     if not option then
       error(("%s has no option '%s'"):format(taker, tostring(name)), level + 1)
     elseif not option.kind.is(value) then
-      error(("bad option '%s' of %s (%s expected, got %s)"):format(name, taker, option.kind.what, options.shown(value)),
+      error(("bad option '%s' of %s (%s expected, got %s)"):format(name, taker, option.kind.what,
+        options.shown(value)),
         level + 1)
     end
   end
@@ -173,8 +183,8 @@ function options.new(taker)
   return setmetatable({}, defaults[taker])
 end
 
--- -> name -> value; where nothing is given, the taker's default. What the caller does to its table later does not count. Not
--- to be written to.
+-- -> name -> value; where nothing is given, the taker's default. What the caller does to its table
+-- later does not count. Not to be written to.
 function options.complete(taker, given)
   local meta, own = getmetatable(given), defaults[taker]
   if meta == nil and next(given) == nil then

@@ -135,7 +135,8 @@ int main(void) {
   static const char *const exchanges[] = {"by_poller", "by_stream"};
   for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++) {
     CHECK(works(L, exchanges[i]) && works(L, "check"));
-    for (int instructions = 1; instructions <= 13; instructions += 4) check_collections(L, exchanges[i], instructions);
+    for (int instructions = 1; instructions <= 13; instructions += 4)
+      check_collections(L, exchanges[i], instructions);
     check_outages(L, &m, exchanges[i], OUTAGE_ONCE);
     check_outages(L, &m, exchanges[i], OUTAGE_FROM_THERE_ON);
   }

@@ -66,7 +66,8 @@ int main(void) {
   }
   for (int i = 0; i < THREADS; i++) {
     (void)pthread_join(workers[i].thread, NULL);
-    CHECK_CASE(workers[i].failure[0] == '\0' ? "a thread" : workers[i].failure, workers[i].failure[0] == '\0');
+    CHECK_CASE(workers[i].failure[0] == '\0' ? "a thread" : workers[i].failure,
+               workers[i].failure[0] == '\0');
   }
   return check_report();
 }

@@ -29,7 +29,8 @@ local function exchanges(port, options)
   assert(client:get_status() == HTTPClient.STATUS_CONNECTED, code .. " " .. message)
   for _ = 1, REQUESTS do
     local outcome = support.exchange(client, "GET", "/" .. number)
-    assert(outcome.body == "hello" and outcome.status == "STATUS_CONNECTED", support.describe(outcome))
+    assert(outcome.body == "hello" and outcome.status == "STATUS_CONNECTED",
+      support.describe(outcome))
   end
   client:close()
 end
@@ -48,7 +49,8 @@ for i = 1, FETCHES do
     return assert(httpclient.fetch(("http://localhost:%d/"):format(plain:port()))).body
   end)
 end
-local response = assert(httpclient.fetch(("https://localhost:%d/"):format(secure:port()), { tls_options = options }))
+local response = assert(httpclient.fetch(("https://localhost:%d/"):format(secure:port()),
+  { tls_options = options }))
 assert(response.body == "hello")
 httpclient.run()
 for i = 1, FETCHES do

@@ -6,8 +6,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* The allocation number `left` from now that OpenSSL makes for the client fails, and with `stays` all behind it. */
-static struct { long left; bool stays, server_works, is_tried; } crypto = {-1, false, false, false};
+/* The allocation number `left` from now that OpenSSL makes for the client fails, and with `stays`
+ * all behind it. */
+static struct {
+  long left;
+  bool stays, server_works, is_tried;
+} crypto = {-1, false, false, false};
 
 static inline bool crypto_refuses(void) {
   if (crypto.server_works || crypto.left < 0) return false;

@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 #ifndef RTLD_NEXT
-#define RTLD_NEXT ((void *)-1L) /* glibc declares it with _GNU_SOURCE only, and that changes the functions' types */
+/* glibc declares it with _GNU_SOURCE only, and that changes the functions' types */
+#define RTLD_NEXT ((void *)-1L)
 #endif
 
 #define FAULTS_MAX 2
@@ -42,7 +43,7 @@ static _Thread_local struct {
   bool is_paused;
   unsigned fired;
   const char *last; /* the one that failed last, */
-  int number;       /* and with what */
+  int number; /* and with what */
 } fault;
 
 static inline void fault_add(const char *call, long left, int number, bool stays) {
@@ -68,8 +69,9 @@ static inline unsigned fault_end(void) {
 
 /* A signal breaks off only what may sleep, and the clock that POSIX requires fails by wish alone. */
 static inline bool fault_is_possible(const fault_plan *plan, const char *call) {
-  static const char *const sleepers[] = {"recv", "send", "read", "write", "pread", "poll", "epoll_wait", "sendfile", "splice_in",
-                                         "splice_out", "open", "connect", "close"};
+  static const char *const sleepers[] = {
+      "recv",     "send",      "read",       "write", "pread",   "poll", "epoll_wait",
+      "sendfile", "splice_in", "splice_out", "open",  "connect", "close"};
   if (plan->call != NULL) return strcmp(plan->call, call) == 0;
   for (size_t i = 0; i < sizeof sleepers / sizeof *sleepers; i++) {
     if (strcmp(sleepers[i], call) == 0) return true;
@@ -112,7 +114,8 @@ static inline int fault_result(void) { return fault.number == 0 ? 0 : -1; }
     return real arguments;                                    \
   }
 
-/* A call that is made all the same: a connect goes on and a descriptor is closed, whatever they answer. */
+/* A call that is made all the same: a connect goes on and a descriptor is closed, whatever they
+ * answer. */
 #define FAULT_CALL_DONE(call, result, name, parameters, arguments) \
   result name parameters {                                         \
     static result(*real) parameters;                               \
@@ -162,24 +165,31 @@ static inline int fault_result(void) { return fault.number == 0 ? 0 : -1; }
 #pragma clang diagnostic ignored "-Wreserved-identifier"
 #endif
 
-FAULT_CALL("recv", ssize_t, recv, (int fd, void *into, size_t size, int flags), (fd, into, size, flags))
-FAULT_CALL("send", ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
-FAULT_CALL("send", ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+FAULT_CALL("recv", ssize_t, recv, (int fd, void *into, size_t size, int flags),
+           (fd, into, size, flags))
+FAULT_CALL("send", ssize_t, send, (int fd, const void *data, size_t size, int flags),
+           (fd, data, size, flags))
+FAULT_CALL("send", ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
+           (fd, message, flags))
 FAULT_CALL("read", ssize_t, read, (int fd, void *into, size_t size), (fd, into, size))
 FAULT_CALL("write", ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
-FAULT_CALL("pread", ssize_t, pread, (int fd, void *into, size_t size, off_t at), (fd, into, size, at))
-FAULT_CALL("poll", int, poll, (struct pollfd *entries, nfds_t count, int timeout), (entries, count, timeout))
+FAULT_CALL("pread", ssize_t, pread, (int fd, void *into, size_t size, off_t at),
+           (fd, into, size, at))
+FAULT_CALL("poll", int, poll, (struct pollfd * entries, nfds_t count, int timeout),
+           (entries, count, timeout))
 FAULT_CALL("socket", int, socket, (int family, int type, int protocol), (family, type, protocol))
 FAULT_CALL("fstat", int, fstat, (int fd, struct stat *facts), (fd, facts))
 FAULT_CALL("fchmod", int, fchmod, (int fd, mode_t mode), (fd, mode))
 FAULT_CALL("dup2", int, dup2, (int from, int to), (from, to))
 FAULT_CALL("clock", int, clock_gettime, (clockid_t clock, struct timespec *now), (clock, now))
-FAULT_CALL("sigpending", int, sigpending, (sigset_t *set), (set))
+FAULT_CALL("sigpending", int, sigpending, (sigset_t * set), (set))
 FAULT_CALL_DONE("close", int, close, (int fd), (fd))
-FAULT_THREAD("sigmask", pthread_sigmask, (int how, const sigset_t *set, sigset_t *before), (how, set, before))
-FAULT_THREAD("attributes", pthread_attr_init, (pthread_attr_t *attributes), (attributes))
+FAULT_THREAD("sigmask", pthread_sigmask, (int how, const sigset_t *set, sigset_t *before),
+             (how, set, before))
+FAULT_THREAD("attributes", pthread_attr_init, (pthread_attr_t * attributes), (attributes))
 FAULT_THREAD("thread", pthread_create,
-             (pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument),
+             (pthread_t * thread, const pthread_attr_t *attributes, void *(*function)(void *),
+              void *argument),
              (thread, attributes, function, argument))
 FAULT_OPEN(open)
 FAULT_CONTROL("fcntl", fcntl, int)
@@ -189,16 +199,23 @@ FAULT_CONTROL("fcntl", fcntl, int)
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
-FAULT_CALL_DONE("connect", int, connect, (int fd, const struct sockaddr *to, socklen_t size), (fd, to, size))
-FAULT_CALL("getsockname", int, getsockname, (int fd, struct sockaddr *out, socklen_t *size), (fd, out, size))
-FAULT_CALL("getpeername", int, getpeername, (int fd, struct sockaddr *out, socklen_t *size), (fd, out, size))
-FAULT_CALL("getsockopt", int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
+FAULT_CALL_DONE("connect", int, connect, (int fd, const struct sockaddr *to, socklen_t size),
+                (fd, to, size))
+FAULT_CALL("getsockname", int, getsockname, (int fd, struct sockaddr *out, socklen_t *size),
+           (fd, out, size))
+FAULT_CALL("getpeername", int, getpeername, (int fd, struct sockaddr *out, socklen_t *size),
+           (fd, out, size))
+FAULT_CALL("getsockopt", int, getsockopt,
+           (int fd, int level, int name, void *value, socklen_t *size),
            (fd, level, name, value, size))
-FAULT_CALL("epoll_wait", int, epoll_wait, (int fd, struct epoll_event *out, int room, int timeout), (fd, out, room, timeout))
-FAULT_CALL("epoll_ctl", int, epoll_ctl, (int set, int what, int fd, struct epoll_event *event), (set, what, fd, event))
+FAULT_CALL("epoll_wait", int, epoll_wait, (int fd, struct epoll_event *out, int room, int timeout),
+           (fd, out, room, timeout))
+FAULT_CALL("epoll_ctl", int, epoll_ctl, (int set, int what, int fd, struct epoll_event *event),
+           (set, what, fd, event))
 FAULT_CALL("epoll_create", int, epoll_create1, (int flags), (flags))
 FAULT_CALL("eventfd", int, eventfd, (unsigned start, int flags), (start, flags))
-FAULT_CALL("sendfile", ssize_t, sendfile, (int to, int from, off_t *at, size_t size), (to, from, at, size))
+FAULT_CALL("sendfile", ssize_t, sendfile, (int to, int from, off_t *at, size_t size),
+           (to, from, at, size))
 FAULT_CALL("pipe", int, pipe2, (int ends[2], int flags), (ends, flags))
 /* Out of a socket, and out of the pipe into a file: told as two calls. */
 ssize_t splice(int from, int64_t *from_at, int to, int64_t *to_at, size_t size, unsigned flags);
@@ -218,12 +235,18 @@ FAULT_CONTROL("ioctl", ioctl, unsigned long)
 
 #if defined(__GLIBC__)
 /* What glibc calls some of them, for files over 2 GiB and for arrays of a known size. */
-FAULT_CALL("pread", ssize_t, pread64, (int fd, void *into, size_t size, off_t at), (fd, into, size, at))
-FAULT_CALL("pread", ssize_t, __pread64_chk, (int fd, void *into, size_t size, off_t at, size_t room), (fd, into, size, at, room))
-FAULT_CALL("poll", int, __poll_chk, (struct pollfd * entries, nfds_t count, int timeout, size_t room), (entries, count, timeout, room))
-FAULT_CALL("sendfile", ssize_t, sendfile64, (int to, int from, off_t *at, size_t size), (to, from, at, size))
+FAULT_CALL("pread", ssize_t, pread64, (int fd, void *into, size_t size, off_t at),
+           (fd, into, size, at))
+FAULT_CALL("pread", ssize_t, __pread64_chk,
+           (int fd, void *into, size_t size, off_t at, size_t room), (fd, into, size, at, room))
+FAULT_CALL("poll", int, __poll_chk,
+           (struct pollfd * entries, nfds_t count, int timeout, size_t room),
+           (entries, count, timeout, room))
+FAULT_CALL("sendfile", ssize_t, sendfile64, (int to, int from, off_t *at, size_t size),
+           (to, from, at, size))
 FAULT_CALL("fstat", int, fstat64, (int fd, struct stat *facts), (fd, facts))
-FAULT_CALL("strerror", int, __xpg_strerror_r, (int number, char *text, size_t size), (number, text, size))
+FAULT_CALL("strerror", int, __xpg_strerror_r, (int number, char *text, size_t size),
+           (number, text, size))
 FAULT_OPEN(open64)
 FAULT_CONTROL("fcntl", fcntl64, int)
 #endif

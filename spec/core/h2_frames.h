@@ -1,9 +1,11 @@
-/* h2_frames.h - frames of HTTP/2 from a short text and back into one, for tests of a session (RFC 9113 section 4.1). What a
- * well-behaved library never sends can be written as well.
+/* h2_frames.h - frames of HTTP/2 from a short text and back into one, for tests of a session (RFC
+ * 9113 section 4.1). What a well-behaved library never sends can be written as well.
  *
- * Words, divided by "|":  S [id=value ...]   SA   H<stream>[e][c] name=value;...   C<stream>[c] name=value;...   D<stream>[e] text
+ * Words, divided by "|":  S [id=value ...]   SA   H<stream>[e][c] name=value;...   C<stream>[c]
+ * name=value;...   D<stream>[e] text
  *   R<stream> code   G last code text   P   W<stream> size   X type flags stream text
- * "e" is END_STREAM, "c" leaves END_HEADERS out. In fields "_" is a blank and "\1" a byte that none should hold. */
+ * "e" is END_STREAM, "c" leaves END_HEADERS out. In fields "_" is a blank and "\1" a byte that none
+ * should hold. */
 #ifndef SPEC_H2_FRAMES_H
 #define SPEC_H2_FRAMES_H
 
@@ -31,7 +33,8 @@ static inline void h2_put_number(h2_bytes *b, unsigned long number, size_t size)
   }
 }
 
-static inline void h2_put_frame(h2_bytes *b, unsigned type, unsigned flags, unsigned long stream, const h2_bytes *payload) {
+static inline void h2_put_frame(h2_bytes *b, unsigned type, unsigned flags, unsigned long stream,
+                                const h2_bytes *payload) {
   h2_put_number(b, payload->size, 3);
   h2_put_number(b, type, 1);
   h2_put_number(b, flags, 1);
@@ -86,41 +89,42 @@ static inline void h2_write_one(h2_bytes *out, const char *word) {
   for (; *rest == 'e' || *rest == 'c'; rest++) flags |= *rest == 'e' ? 1u : 8u;
   if (*rest == ' ') rest++;
   switch (word[0]) {
-    case 'S':
-      h2_put_settings(&payload, word + (word[1] == 'A' ? 2 : 1));
-      h2_put_frame(out, 4, word[1] == 'A' ? 1 : 0, 0, &payload);
-      return;
-    case 'H':
-    case 'C':
-      h2_put_fields(&payload, rest);
-      h2_put_frame(out, word[0] == 'H' ? 1 : 9, (flags & 1u) | (flags & 8u ? 0u : 4u), stream, &payload);
-      return;
-    case 'D':
-      h2_put(&payload, rest, strlen(rest));
-      h2_put_frame(out, 0, flags & 1u, stream, &payload);
-      return;
-    case 'R':
-    case 'W':
-      h2_put_number(&payload, strtoul(rest, NULL, 10), 4);
-      h2_put_frame(out, word[0] == 'R' ? 3 : 8, 0, stream, &payload);
-      return;
-    case 'G':
-      if (sscanf(word + 1, " %lu %lu %n", &last, &code, &used) < 2) abort();
-      h2_put_number(&payload, last, 4);
-      h2_put_number(&payload, code, 4);
-      h2_put(&payload, word + 1 + used, strlen(word + 1 + used));
-      h2_put_frame(out, 7, 0, 0, &payload);
-      return;
-    case 'P':
-      h2_put(&payload, "pingping", 8);
-      h2_put_frame(out, 6, 0, 0, &payload);
-      return;
-    case 'X':
-      if (sscanf(word + 1, " %u %u %lu %n", &type, &flags, &stream, &used) < 3) abort();
-      h2_put(&payload, word + 1 + used, strlen(word + 1 + used));
-      h2_put_frame(out, type, flags, stream, &payload);
-      return;
-    default: abort();
+  case 'S':
+    h2_put_settings(&payload, word + (word[1] == 'A' ? 2 : 1));
+    h2_put_frame(out, 4, word[1] == 'A' ? 1 : 0, 0, &payload);
+    return;
+  case 'H':
+  case 'C':
+    h2_put_fields(&payload, rest);
+    h2_put_frame(out, word[0] == 'H' ? 1 : 9, (flags & 1u) | (flags & 8u ? 0u : 4u), stream,
+                 &payload);
+    return;
+  case 'D':
+    h2_put(&payload, rest, strlen(rest));
+    h2_put_frame(out, 0, flags & 1u, stream, &payload);
+    return;
+  case 'R':
+  case 'W':
+    h2_put_number(&payload, strtoul(rest, NULL, 10), 4);
+    h2_put_frame(out, word[0] == 'R' ? 3 : 8, 0, stream, &payload);
+    return;
+  case 'G':
+    if (sscanf(word + 1, " %lu %lu %n", &last, &code, &used) < 2) abort();
+    h2_put_number(&payload, last, 4);
+    h2_put_number(&payload, code, 4);
+    h2_put(&payload, word + 1 + used, strlen(word + 1 + used));
+    h2_put_frame(out, 7, 0, 0, &payload);
+    return;
+  case 'P':
+    h2_put(&payload, "pingping", 8);
+    h2_put_frame(out, 6, 0, 0, &payload);
+    return;
+  case 'X':
+    if (sscanf(word + 1, " %u %u %lu %n", &type, &flags, &stream, &used) < 3) abort();
+    h2_put(&payload, word + 1 + used, strlen(word + 1 + used));
+    h2_put_frame(out, type, flags, stream, &payload);
+    return;
+  default: abort();
   }
 }
 
@@ -142,10 +146,11 @@ static inline unsigned long h2_number(const unsigned char *at, size_t size) {
   return number;
 }
 
-/* What a client has sent, behind its preface: "SETTINGS HEADERS1e DATA1(5)e RST1(8) GOAWAY(1) WINDOW0". Returns 0 where
- * the last frame is not whole. */
+/* What a client has sent, behind its preface: "SETTINGS HEADERS1e DATA1(5)e RST1(8) GOAWAY(1)
+ * WINDOW0". Returns 0 where the last frame is not whole. */
 static inline int h2_read(const h2_bytes *b, size_t from, char *out, size_t room) {
-  static const char *const names[] = {"DATA", "HEADERS", "PRIORITY", "RST", "SETTINGS", "PUSH", "PING", "GOAWAY", "WINDOW", "CONTINUATION"};
+  static const char *const names[] = {"DATA", "HEADERS", "PRIORITY", "RST",    "SETTINGS",
+                                      "PUSH", "PING",    "GOAWAY",   "WINDOW", "CONTINUATION"};
   size_t used = 0;
   out[0] = '\0';
   while (from + 9 <= b->size) {
@@ -156,9 +161,11 @@ static inline int h2_read(const h2_bytes *b, size_t from, char *out, size_t room
     if (f[3] == 0) snprintf(more, sizeof more, "(%lu)", size);
     if (f[3] == 3) snprintf(more, sizeof more, "(%lu)", h2_number(f + 9, 4));
     if (f[3] == 7) snprintf(more, sizeof more, "(%lu)", h2_number(f + 13, 4));
-    int length = snprintf(out + used, room - used, "%s%s%s%s%s", used > 0 ? " " : "", f[3] < 10 ? names[f[3]] : "UNKNOWN",
-                          stream > 0 ? (char[]){(char)('0' + stream % 100 / 10), (char)('0' + stream % 10), 0} : "", more,
-                          (f[4] & 1u) && (f[3] <= 1 || f[3] == 4 || f[3] == 6) ? (f[3] <= 1 ? "e" : "+") : "");
+    int length = snprintf(
+        out + used, room - used, "%s%s%s%s%s", used > 0 ? " " : "",
+        f[3] < 10 ? names[f[3]] : "UNKNOWN",
+        stream > 0 ? (char[]){(char)('0' + stream % 100 / 10), (char)('0' + stream % 10), 0} : "",
+        more, (f[4] & 1u) && (f[3] <= 1 || f[3] == 4 || f[3] == 6) ? (f[3] <= 1 ? "e" : "+") : "");
     if (length < 0 || (size_t)length >= room - used) abort();
     used += (size_t)length;
     from += 9 + size;

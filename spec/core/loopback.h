@@ -1,4 +1,5 @@
-/* loopback.h - listeners and raw connections on the loopback interface, for the tests of the transport. */
+/* loopback.h - listeners and raw connections on the loopback interface, for the tests of the
+ * transport. */
 #ifndef SPEC_LOOPBACK_H
 #define SPEC_LOOPBACK_H
 
@@ -78,7 +79,8 @@ static inline int loopback_accept(int listener) {
   return fd;
 }
 
-/* The port of nobody: bound, so that nobody else gets it, and not listening. The caller closes *holder. */
+/* The port of nobody: bound, so that nobody else gets it, and not listening. The caller closes
+ * *holder. */
 static inline unsigned loopback_dead_port(const char *literal, int *holder) {
   unsigned port = 0;
   *holder = loopback_bind(literal, &port);
@@ -138,7 +140,8 @@ static inline bool loopback_has_groups(void) {
   return has;
 }
 
-/* A listener whose queue is full: it leaves new connects without an answer. False where that can not be had. */
+/* A listener whose queue is full: it leaves new connects without an answer. False where that can
+ * not be had. */
 #define BLACKHOLE_MAX 8
 typedef struct blackhole {
   int listener, filling[BLACKHOLE_MAX];

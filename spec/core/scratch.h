@@ -1,4 +1,5 @@
-/* scratch.h - a folder of the test's own with files in it, and small questions about what a call has left behind. */
+/* scratch.h - a folder of the test's own with files in it, and small questions about what a call
+ * has left behind. */
 #ifndef SPEC_SCRATCH_H
 #define SPEC_SCRATCH_H
 
@@ -22,7 +23,8 @@ static inline int next_descriptor(void) {
 
 static inline bool says(const hc_failure *why, hc_error code, const char *text) {
   bool right = why->code == code && strcmp(why->text, text) == 0;
-  if (!right) fprintf(stderr, "  %d \"%s\", not %d \"%s\"\n", (int)why->code, why->text, (int)code, text);
+  if (!right)
+    fprintf(stderr, "  %d \"%s\", not %d \"%s\"\n", (int)why->code, why->text, (int)code, text);
   return right;
 }
 

@@ -106,15 +106,17 @@ static bool is_empty(void) {
 static int listener;
 static unsigned port;
 
-/* A server for one connection: reads what comes, and once that is a whole request it answers and closes. */
+/* A server for one connection: reads what comes, and once that is a whole request it answers and
+ * closes. */
 typedef struct server {
   int fd;
   char request[4096];
   size_t size;
 } server;
 
-static const char answer[] = "HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\nX-One: 1\r\nx-two: 2\r\n\r\n"
-                             "5\r\nhello\r\n0\r\nX-Sum: 9\r\n\r\n";
+static const char answer[] =
+    "HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\nX-One: 1\r\nx-two: 2\r\n\r\n"
+    "5\r\nhello\r\n0\r\nX-Sum: 9\r\n\r\n";
 
 static void serve(server *s) {
   if (s->fd == -1) s->fd = accept(listener, NULL, NULL);
@@ -173,12 +175,18 @@ static hc_error read_answer(hc_client *c, hc_poller *p, server *s) {
 static hc_error exchange(hc_client *c, hc_poller *p, server *s) {
   unsigned pieces = 3;
   hc_failure why = {HC_OK, ""};
-  hc_error code = hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), 8080, HC_SLICE("me"), HC_SLICE("it"), &why);
-  if (code == HC_OK) code = hc_client_connect(c, HC_SLICE("localhost"), port, HC_CONNECT_PLAIN, NULL, &why);
+  hc_error code = hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), 8080,
+                                      HC_SLICE("me"), HC_SLICE("it"), &why);
+  if (code == HC_OK)
+    code = hc_client_connect(c, HC_SLICE("localhost"), port, HC_CONNECT_PLAIN, NULL, &why);
   if (code == HC_OK) code = reach(c, p, s, HC_STATUS_CONNECTED);
   const hc_slice lines[] = {HC_SLICE("X-Name: value")};
-  const hc_client_request_spec spec = {.method = HC_METHOD_POST, .url = HC_SLICE("/path"), .lines = lines, .line_count = 1,
-                                       .body = {.kind = HC_BODY_PULL, .pull = pull, .context = &pieces}};
+  const hc_client_request_spec spec = {
+      .method = HC_METHOD_POST,
+      .url = HC_SLICE("/path"),
+      .lines = lines,
+      .line_count = 1,
+      .body = {.kind = HC_BODY_PULL, .pull = pull, .context = &pieces}};
   if (code == HC_OK) code = hc_client_request(c, &spec, &why);
   if (code == HC_OK) code = reach(c, p, s, HC_STATUS_BODY);
   return code == HC_OK ? read_answer(c, p, s) : code;
@@ -204,12 +212,14 @@ static hc_error try_exchange(void) {
 static hc_error decode(hc_inflate *d, hc_slice coded) {
   char out[64];
   size_t used, produced;
-  if (hc_inflate_decode(d, coded, out, sizeof out, &used, &produced) == HC_PARSE_ERROR) return hc_inflate_failure(d)->code;
+  if (hc_inflate_decode(d, coded, out, sizeof out, &used, &produced) == HC_PARSE_ERROR)
+    return hc_inflate_failure(d)->code;
   return hc_inflate_finish(d);
 }
 
 static hc_error try_inflate(void) {
-  static const char coded[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
+  static const char coded[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00"
+                              "\x86\xa6\x10\x36\x05\x00\x00\x00";
   hc_inflate *d = hc_inflate_new(HC_CODING_GZIP);
   if (!d) return HC_ERR_OUT_OF_MEMORY;
   hc_error code = decode(d, (hc_slice){coded, sizeof coded - 1});
@@ -219,9 +229,13 @@ static hc_error try_inflate(void) {
 
 /* OpenSSL's own memory is not the allocator's; ours around it is. */
 static hc_error try_tls(void) {
-  const hc_slice pins[] = {HC_SLICE("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")}, alpn[] = {HC_SLICE("http/1.1")};
-  const hc_tls_settings settings = {.common_name_override = HC_SLICE("a.example"), .pinned_keys = pins, .pinned_key_count = 1,
-                                    .alpn = alpn, .alpn_count = 1};
+  const hc_slice pins[] = {HC_SLICE("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")},
+                 alpn[] = {HC_SLICE("http/1.1")};
+  const hc_tls_settings settings = {.common_name_override = HC_SLICE("a.example"),
+                                    .pinned_keys = pins,
+                                    .pinned_key_count = 1,
+                                    .alpn = alpn,
+                                    .alpn_count = 1};
   hc_tls_options *o = NULL;
   hc_certificates *empty = hc_certificates_new();
   hc_failure why = {HC_OK, ""};
@@ -253,7 +267,8 @@ static void check_shortage(const char *name, attempt try, bool stays) {
     fail_after(NEVER, false);
     each_ends = code == HC_OK || code == HC_ERR_OUT_OF_MEMORY;
     each_is_empty = is_empty();
-    if (!each_ends || !each_is_empty) fprintf(stderr, "%s, allocation %ld: error %d\n", name, n, (int)code);
+    if (!each_ends || !each_is_empty)
+      fprintf(stderr, "%s, allocation %ld: error %d\n", name, n, (int)code);
     if (code == HC_OK && is_over) break; /* it needs no more than these */
   }
   CHECK_CASE(name, code == HC_OK && n > 1);
@@ -265,9 +280,11 @@ static void check_rules(void) {
   const hc_allocator lacking = {book_allocate, NULL, book_release, &book};
   CHECK(hc_set_allocator(&lacking) == HC_ERR_INVALID_PARAMETER);
   hc_client *c = hc_client_new();
-  CHECK(c && book.blocks > 0 && hc_set_allocator(NULL) == HC_ERR_BUSY && hc_set_allocator(&keeper) == HC_ERR_BUSY);
+  CHECK(c && book.blocks > 0 && hc_set_allocator(NULL) == HC_ERR_BUSY &&
+        hc_set_allocator(&keeper) == HC_ERR_BUSY);
   hc_client_delete(c);
-  CHECK(hc_set_allocator(&keeper) == HC_OK && hc_set_allocator(NULL) == HC_OK && hc_set_allocator(&keeper) == HC_OK);
+  CHECK(hc_set_allocator(&keeper) == HC_OK && hc_set_allocator(NULL) == HC_OK &&
+        hc_set_allocator(&keeper) == HC_OK);
 }
 
 /* Loaded once for all who need them, and kept until somebody says otherwise. */
@@ -293,7 +310,8 @@ int main(void) {
   static const struct {
     const char *name;
     attempt try;
-  } attempts[] = {{"an exchange in a poller", try_exchange}, {"zlib", try_inflate}, {"TLS options", try_tls}};
+  } attempts[] = {
+      {"an exchange in a poller", try_exchange}, {"zlib", try_inflate}, {"TLS options", try_tls}};
   for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
     check_returned(attempts[i].name, attempts[i].try);
     check_shortage(attempts[i].name, attempts[i].try, false);

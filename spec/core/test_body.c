@@ -1,4 +1,5 @@
-/* test_body.c - the framing decision of RFC 9112 section 6.3, and whether the connection lives on (section 9.3). */
+/* test_body.c - the framing decision of RFC 9112 section 6.3, and whether the connection lives on
+ * (section 9.3). */
 #include "../../core/http/body.h"
 #include "../../core/http1/head_parser.h"
 #include "wire.h"
@@ -6,7 +7,7 @@
 typedef struct body_case {
   const char *name;
   const char *head;      /* without the last empty line */
-  const char *expected;  /* framing, length, then "keeps" or "closes", "upgraded"; or the failure */
+  const char *expected; /* framing, length, then "keeps" or "closes", "upgraded"; or the failure */
   hc_method method;
   bool request_closes;
 } body_case;
@@ -16,6 +17,7 @@ typedef struct body_case {
 #define BAD_LENGTH "response Content-Length: it is no plain decimal number, or differing ones"
 #define BAD_CODING "response Transfer-Encoding: it is not a single \"chunked\""
 
+// clang-format off: a case a line
 static const body_case cases[] = {
     {"a length", OK "Content-Length: 5\r\n", "length 5 keeps", 0, 0},
     {"a length of 0", OK "Content-Length: 0\r\n", "length 0 keeps", 0, 0},
@@ -102,6 +104,7 @@ static const body_case cases[] = {
     {"HTTP/1.0, chunked, is decoded, then closed", OLD "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n", "chunked closes", 0, 0},
     {"a higher minor version is HTTP/1.1", "HTTP/1.7 200 OK\r\nContent-Length: 5\r\n", "length 5 keeps", 0, 0},
 };
+// clang-format on
 
 static void run_body(const body_case *c, wire_log *log) {
   static const char *const framings[] = {"none", "head", "length", "chunked", "until close"};
@@ -112,7 +115,8 @@ static void run_body(const body_case *c, wire_log *log) {
   hc_body_plan plan;
   if (hc_response_parse(&r, head, size, sizeof head, &used, &why) != HC_PARSE_DONE) {
     wire_add(log, "no head: %s", why.text);
-  } else if (hc_body_decide(&r, c->method, c->request_closes ? HC_AFTER_CLOSE : HC_AFTER_KEEP, &plan, &why) != HC_OK) {
+  } else if (hc_body_decide(&r, c->method, c->request_closes ? HC_AFTER_CLOSE : HC_AFTER_KEEP,
+                            &plan, &why) != HC_OK) {
     wire_add(log, "%s%s", why.text, why.code == HC_ERR_INVALID_DATA ? "" : " (code)");
   } else {
     wire_add(log, "%s", framings[plan.framing]);
@@ -149,7 +153,9 @@ int main(void) {
     log.size = 0;
     run_body(&cases[i], &log);
     int holds = strcmp(log.text, cases[i].expected) == 0;
-    if (!holds) fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", cases[i].name, cases[i].expected, log.text);
+    if (!holds)
+      fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", cases[i].name, cases[i].expected,
+              log.text);
     CHECK_CASE(cases[i].name, holds);
   }
   check_lengths();

@@ -32,7 +32,8 @@ static void check_memory(void) {
 static void check_hooks(void) {
   long before = hc_memory_live_blocks();
   hc_memory_fail_after(1, 0);
-  void *first = hc_memory_allocate(1), *second = hc_memory_allocate(1), *third = hc_memory_allocate(1);
+  void *first = hc_memory_allocate(1), *second = hc_memory_allocate(1),
+       *third = hc_memory_allocate(1);
   CHECK(first != NULL && second == NULL && third != NULL);
   CHECK(hc_memory_live_blocks() == before + 2);
   hc_memory_fail_after(0, 1);
@@ -67,7 +68,8 @@ static void check_room_without_memory(void) {
   size_t held = hc_buffer_size(&b);
 #ifdef HC_TEST_HOOKS
   hc_memory_fail_after(0, 1);
-  CHECK(hc_buffer_append(&b, (hc_slice){text, 11}, 10000) == HC_ERR_OUT_OF_MEMORY && is_all(&b, 'x', held));
+  CHECK(hc_buffer_append(&b, (hc_slice){text, 11}, 10000) == HC_ERR_OUT_OF_MEMORY &&
+        is_all(&b, 'x', held));
   CHECK(hc_buffer_append(&b, (hc_slice){text, 10}, 10000) == HC_OK && is_all(&b, 'x', held + 10));
   hc_memory_fail_after(-1, 0);
   hc_buffer_consume(&b, 10);
@@ -75,15 +77,19 @@ static void check_room_without_memory(void) {
 #endif
   hc_buffer_consume(&b, held / 2);
   held = hc_buffer_size(&b);
-  CHECK_CASE("a limit below what is held", hc_buffer_append(&b, (hc_slice){text, 1}, held - 1) == HC_ERR_OUT_OF_MEMORY && is_all(&b, 'x', held));
-  CHECK_CASE("a limit that one byte passes", hc_buffer_append(&b, (hc_slice){text, 2}, held + 1) == HC_ERR_OUT_OF_MEMORY);
+  CHECK_CASE("a limit below what is held",
+             hc_buffer_append(&b, (hc_slice){text, 1}, held - 1) == HC_ERR_OUT_OF_MEMORY &&
+                 is_all(&b, 'x', held));
+  CHECK_CASE("a limit that one byte passes",
+             hc_buffer_append(&b, (hc_slice){text, 2}, held + 1) == HC_ERR_OUT_OF_MEMORY);
   CHECK(hc_buffer_append(&b, (hc_slice){text, 1}, held + 1) == HC_OK && is_all(&b, 'x', held + 1));
   hc_buffer_free(&b);
 }
 
 static void check_errors(void) {
   int all = 1;
-  for (int i = 0; i < HC_ERROR_COUNT; i++) all = all && hc_error_name(i) != NULL && hc_error_string(i)[0] != '\0';
+  for (int i = 0; i < HC_ERROR_COUNT; i++)
+    all = all && hc_error_name(i) != NULL && hc_error_string(i)[0] != '\0';
   CHECK(all);
   CHECK(strcmp(hc_error_name(HC_OK), "OK") == 0);
   CHECK(strcmp(hc_error_name(HC_FAILED), "FAILED") == 0);
@@ -91,7 +97,8 @@ static void check_errors(void) {
   CHECK(strcmp(hc_error_name(HC_ERR_INVALID_PARAMETER), "ERR_INVALID_PARAMETER") == 0);
   CHECK(strcmp(hc_error_name(HC_ERR_PRINTER_ON_FIRE), "ERR_PRINTER_ON_FIRE") == 0);
   CHECK(hc_error_name(-1) == NULL && hc_error_name(HC_ERROR_COUNT) == NULL);
-  CHECK(strcmp(hc_error_string(-1), "unknown error") == 0 && strcmp(hc_error_string(49), "unknown error") == 0);
+  CHECK(strcmp(hc_error_string(-1), "unknown error") == 0 &&
+        strcmp(hc_error_string(49), "unknown error") == 0);
 }
 
 static void check_failures(void) {
@@ -139,13 +146,16 @@ static void check_appending(void) {
   CHECK(hc_buffer_append_text(&b, "abc", 10) == HC_OK && holds(&b, "abc"));
   CHECK(hc_buffer_append_number(&b, 0, 10) == HC_OK && holds(&b, "abc0"));
   CHECK(hc_buffer_append_text(&b, "1234567", 10) == HC_ERR_OUT_OF_MEMORY && holds(&b, "abc0"));
-  CHECK(hc_buffer_append_text(&b, "123456", 10) == HC_OK && holds(&b, "abc0123456") && b.capacity <= 10);
+  CHECK(hc_buffer_append_text(&b, "123456", 10) == HC_OK && holds(&b, "abc0123456") &&
+        b.capacity <= 10);
   hc_buffer_consume(&b, 9);
   CHECK(holds(&b, "6"));
-  CHECK(hc_buffer_append_text(&b, "abcdefghi", 10) == HC_OK && holds(&b, "6abcdefghi") && b.capacity <= 10);
+  CHECK(hc_buffer_append_text(&b, "abcdefghi", 10) == HC_OK && holds(&b, "6abcdefghi") &&
+        b.capacity <= 10);
   hc_buffer_consume(&b, 10);
   CHECK(b.start == 0 && b.end == 0 && b.data != NULL);
-  CHECK(hc_buffer_append_number(&b, UINT64_MAX, SIZE_MAX) == HC_OK && holds(&b, "18446744073709551615"));
+  CHECK(hc_buffer_append_number(&b, UINT64_MAX, SIZE_MAX) == HC_OK &&
+        holds(&b, "18446744073709551615"));
   CHECK(hc_buffer_append(&b, (hc_slice){"", SIZE_MAX}, SIZE_MAX) == HC_ERR_OUT_OF_MEMORY);
   hc_buffer_free(&b);
   hc_buffer_free(&b);
@@ -156,19 +166,24 @@ static void check_reserving(void) {
   hc_buffer b = {0};
   char *at;
   size_t available;
-  CHECK(hc_buffer_reserve(&b, 1000, 1000, &at, &available) == HC_OK && available == 1000 && b.capacity == 1000);
+  CHECK(hc_buffer_reserve(&b, 1000, 1000, &at, &available) == HC_OK && available == 1000 &&
+        b.capacity == 1000);
   memset(at, 'x', 1000);
   hc_buffer_commit(&b, 600);
   CHECK(hc_buffer_reserve(&b, 400, 1000, &at, &available) == HC_OK && available == 400);
-  CHECK(hc_buffer_reserve(&b, 401, 1000, &at, &available) == HC_ERR_OUT_OF_MEMORY && hc_buffer_size(&b) == 600);
+  CHECK(hc_buffer_reserve(&b, 401, 1000, &at, &available) == HC_ERR_OUT_OF_MEMORY &&
+        hc_buffer_size(&b) == 600);
   CHECK(hc_buffer_reserve(&b, 1, 600, &at, &available) == HC_ERR_OUT_OF_MEMORY);
   CHECK(hc_buffer_reserve(&b, 1, 500, &at, &available) == HC_ERR_OUT_OF_MEMORY);
   CHECK(hc_buffer_reserve(&b, 10, 620, &at, &available) == HC_OK && available == 20);
   hc_buffer_consume(&b, 100);
-  CHECK(hc_buffer_reserve(&b, 500, 1000, &at, &available) == HC_OK && available == 500 && b.capacity == 1000);
+  CHECK(hc_buffer_reserve(&b, 500, 1000, &at, &available) == HC_OK && available == 500 &&
+        b.capacity == 1000);
   CHECK(hc_buffer_size(&b) == 500 && hc_buffer_head(&b)[499] == 'x');
-  CHECK(hc_buffer_reserve(&b, 501, 5000, &at, &available) == HC_OK && b.capacity == 2000 && available == 1500);
-  CHECK(hc_buffer_size(&b) == 500 && hc_buffer_head(&b)[0] == 'x' && hc_buffer_head(&b)[499] == 'x');
+  CHECK(hc_buffer_reserve(&b, 501, 5000, &at, &available) == HC_OK && b.capacity == 2000 &&
+        available == 1500);
+  CHECK(hc_buffer_size(&b) == 500 && hc_buffer_head(&b)[0] == 'x' &&
+        hc_buffer_head(&b)[499] == 'x');
   hc_buffer_free(&b);
   CHECK(hc_buffer_reserve(&b, 0, 0, &at, &available) == HC_OK && at != NULL && available == 0);
   hc_buffer_free(&b);

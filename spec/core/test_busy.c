@@ -1,5 +1,6 @@
-/* test_busy.c - every function of httpclient.h and poller.h out of a pull function, a writer and a host's stream: what
- * asks is answered, what would change the client is refused, and the exchange under way comes to its end. */
+/* test_busy.c - every function of httpclient.h and poller.h out of a pull function, a writer and a
+ * host's stream: what asks is answered, what would change the client is refused, and the exchange
+ * under way comes to its end. */
 #include <fcntl.h>
 
 #include "../../core/client/client.h"
@@ -22,11 +23,14 @@ static void check_what_asks(hc_client *c) {
   hc_interest interest;
   hc_status status = hc_client_get_status(c);
   CHECK(hc_client_is_at_work(c));
-  CHECK(status == HC_STATUS_REQUESTING || status == HC_STATUS_BODY || status == HC_STATUS_CONNECTED);
-  CHECK(hc_client_get_settings(c) != NULL && hc_client_get_stream(c) != NULL && hc_client_last_error(c)->code == HC_OK);
+  CHECK(status == HC_STATUS_REQUESTING || status == HC_STATUS_BODY ||
+        status == HC_STATUS_CONNECTED);
+  CHECK(hc_client_get_settings(c) != NULL && hc_client_get_stream(c) != NULL &&
+        hc_client_last_error(c)->code == HC_OK);
   CHECK(hc_client_response_code(c) == (hc_client_has_response(c) ? 200 : 0));
   CHECK(hc_client_has_response(c) || hc_client_response_reason(c).size == 0);
-  CHECK(!hc_client_response_is_chunked(c) && hc_client_response_headers(c) && hc_client_response_trailers(c));
+  CHECK(!hc_client_response_is_chunked(c) && hc_client_response_headers(c) &&
+        hc_client_response_trailers(c));
   (void)hc_client_response_body_length(c);
   (void)hc_client_announced_length(c);
   (void)hc_client_has_response_begun(c);
@@ -49,7 +53,8 @@ static size_t write_nothing(void *context, hc_slice bytes, hc_failure *why) {
 static void check_requests(hc_client *c) {
   hc_failure why = {HC_OK, ""};
   hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
-  CHECK(hc_client_request(c, &spec, &why) == HC_ERR_BUSY && why.code == HC_ERR_BUSY && why.text[0] != '\0');
+  CHECK(hc_client_request(c, &spec, &why) == HC_ERR_BUSY && why.code == HC_ERR_BUSY &&
+        why.text[0] != '\0');
   int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
   spec.method = HC_METHOD_POST;
   spec.body = (hc_body_source){.kind = HC_BODY_STREAM, .file = file, .file_offset = UINT64_MAX};
@@ -66,17 +71,21 @@ static void check_what_changes(hc_client *c) {
   uint64_t moved = 7;
   bool ready[2] = {true, true};
   CHECK(hc_client_poll(c) == HC_ERR_BUSY);
-  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 9, HC_CONNECT_PLAIN, NULL, &why) == HC_ERR_BUSY);
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 9, HC_CONNECT_PLAIN, NULL, &why) ==
+        HC_ERR_BUSY);
   CHECK(why.code == HC_ERR_BUSY);
-  CHECK(hc_client_set_stream(c, NULL) == HC_ERR_BUSY && hc_client_set_stream(c, stream) == HC_ERR_BUSY);
+  CHECK(hc_client_set_stream(c, NULL) == HC_ERR_BUSY &&
+        hc_client_set_stream(c, stream) == HC_ERR_BUSY);
   check_requests(c);
   hc_client_body_peek(c, &view);
   CHECK(view.size == 0);
   hc_client_body_consume(c, 1);
-  CHECK(hc_client_body_to_writer(c, write_nothing, NULL, &moved, &why) == HC_ERR_BUSY && moved == 0);
+  CHECK(hc_client_body_to_writer(c, write_nothing, NULL, &moved, &why) == HC_ERR_BUSY &&
+        moved == 0);
   CHECK(hc_client_body_to_file(c, 1, &moved, NULL) == HC_ERR_BUSY && moved == 0);
   CHECK(hc_client_wait(c, 0, ready) == HC_ERR_BUSY && !ready[0]);
-  CHECK(hc_client_wait_any(&c, 1, 0, ready) == HC_ERR_BUSY && hc_client_wait_any(both, 2, 0, ready) == HC_ERR_BUSY);
+  CHECK(hc_client_wait_any(&c, 1, 0, ready) == HC_ERR_BUSY &&
+        hc_client_wait_any(both, 2, 0, ready) == HC_ERR_BUSY);
   hc_client_close(c);
   hc_client_delete(c);
   hc_client_delete(both[0]);
@@ -137,7 +146,8 @@ static hc_io host_advance(hc_stream_peer *self, hc_failure *why) {
   return HC_IO_OK;
 }
 
-static hc_io host_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io host_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
+                       hc_failure *why) {
   (void)why;
   from_stream(self);
   *sent = 0;
@@ -146,7 +156,8 @@ static hc_io host_send(hc_stream_peer *self, const hc_slice *parts, size_t count
   return HC_IO_OK;
 }
 
-static hc_io host_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io host_recv(hc_stream_peer *self, char *into, size_t room, size_t *got,
+                       hc_failure *why) {
   host *h = (host *)self;
   (void)why;
   from_stream(self);
@@ -214,12 +225,14 @@ static void exchange(host *h, driver drive, bool has_pull) {
   if (has_pull) spec.body = (hc_body_source){.kind = HC_BODY_PULL, .pull = pull, .context = h};
   CHECK(hc_client_request(h->client, &spec, NULL) == HC_OK);
   uint64_t limit = hc_clock_deadline(hc_clock_now(), 10), moved = 0, all = 0;
-  while (hc_client_get_status(h->client) == HC_STATUS_REQUESTING && hc_clock_now() < limit) drive(h);
+  while (hc_client_get_status(h->client) == HC_STATUS_REQUESTING && hc_clock_now() < limit)
+    drive(h);
   while (hc_client_get_status(h->client) == HC_STATUS_BODY && hc_clock_now() < limit) {
     CHECK(hc_client_body_to_writer(h->client, write_some, h, &moved, NULL) == HC_OK);
     all += moved;
   }
-  CHECK(all == 3 && hc_client_get_status(h->client) == HC_STATUS_CONNECTED && !hc_client_is_at_work(h->client));
+  CHECK(all == 3 && hc_client_get_status(h->client) == HC_STATUS_CONNECTED &&
+        !hc_client_is_at_work(h->client));
 }
 
 static void check_exchange(driver drive, bool from_the_stream, bool has_poller) {
@@ -227,7 +240,8 @@ static void check_exchange(driver drive, bool from_the_stream, bool has_poller) 
   hc_stream_peer_init(&h.base, &ops);
   CHECK(hc_client_set_stream(h.client, &h.base) == HC_OK);
   if (has_poller) {
-    CHECK(hc_poller_new(&h.poller, NULL) == HC_OK && hc_poller_add(h.poller, h.client, &h, NULL) == HC_OK);
+    CHECK(hc_poller_new(&h.poller, NULL) == HC_OK &&
+          hc_poller_add(h.poller, h.client, &h, NULL) == HC_OK);
   }
   h.is_on = from_the_stream;
   exchange(&h, drive, !from_the_stream);

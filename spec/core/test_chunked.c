@@ -1,4 +1,5 @@
-/* test_chunked.c - the chunked coding, good and bad, in all splits and with little room (RFC 9112 section 7.1). */
+/* test_chunked.c - the chunked coding, good and bad, in all splits and with little room (RFC 9112
+ * section 7.1). */
 #include "../../core/http1/chunked.h"
 #include "../../core/base/memory.h"
 #include "wire.h"
@@ -8,7 +9,7 @@ typedef struct chunked_case {
   const char *bytes;
   /* content, then [trailers] and what is left; or the content before the failure, '!', its text */
   const char *expected;
-  size_t size;          /* where the bytes hold a NUL */
+  size_t size; /* where the bytes hold a NUL */
   size_t trailer_limit; /* 0: 4096 */
 } chunked_case;
 
@@ -17,8 +18,8 @@ typedef struct chunked_run {
   size_t room;
 } chunked_run;
 
-/* The way a client works: decoded bytes are taken out, unused ones stay in front of what comes. A call that stops
- * because its room is full is repeated before more is fed. */
+/* The way a client works: decoded bytes are taken out, unused ones stay in front of what comes. A
+ * call that stops because its room is full is repeated before more is fed. */
 static void run_chunked(const void *test_case, size_t split, wire_log *log) {
   const chunked_run *run = test_case;
   const chunked_case *c = run->c;
@@ -35,12 +36,15 @@ static void run_chunked(const void *test_case, size_t split, wire_log *log) {
   size_t used = 0, produced = 0;
   while (result == HC_PARSE_MORE && (used > 0 || wire_next(&feed))) {
     char *data = wire_place(0, feed.kept, feed.kept_size);
-    result = hc_chunked_decode(&d, data, feed.kept_size, run->room, c->trailer_limit > 0 ? c->trailer_limit : 4096, &used,
-                               &produced, &why);
-    if (produced > run->room || produced > used || used > feed.kept_size) wire_add(log, "(bad counts)");
+    result =
+        hc_chunked_decode(&d, data, feed.kept_size, run->room,
+                          c->trailer_limit > 0 ? c->trailer_limit : 4096, &used, &produced, &why);
+    if (produced > run->room || produced > used || used > feed.kept_size)
+      wire_add(log, "(bad counts)");
     memcpy(content + content_size, data, produced);
     content_size += produced;
-    if (memcmp(data + used, feed.kept + used, feed.kept_size - used) != 0) wire_add(log, "(touched bytes behind)");
+    if (memcmp(data + used, feed.kept + used, feed.kept_size - used) != 0)
+      wire_add(log, "(touched bytes behind)");
     wire_drop(&feed, used);
   }
   wire_add_bytes(log, content, content_size);
@@ -64,6 +68,7 @@ static void run_chunked(const void *test_case, size_t split, wire_log *log) {
 #define TOO_BIG "!chunked body: the chunk size is over 2^63-1"
 #define BIG_TRAILER "!chunked body: the trailer section is too large"
 
+// clang-format off: a case a line
 static const chunked_case cases[] = {
     {"an empty body", "0\r\n\r\n", " [] left 0", 0, 0},
     {"one chunk", "5\r\nhello\r\n0\r\n\r\n", "hello [] left 0", 0, 0},
@@ -127,6 +132,7 @@ static const chunked_case cases[] = {
     {"an unfinished trailer line that fills the limit", "0\r\nA: 1", BIG_TRAILER, 0, 4},
     {"an empty trailer section of just the limit", "0\r\n\r\n", " [] left 0", 0, 2},
 };
+// clang-format on
 
 static void check_cases(void) {
   static const size_t rooms[] = {WIRE_CAPACITY, 1, 2, 3, 5};
@@ -135,12 +141,14 @@ static void check_cases(void) {
     for (size_t k = 0; k < sizeof rooms / sizeof rooms[0]; k++) {
       chunked_run run = {&cases[i], rooms[k]};
       (void)snprintf(name, sizeof name, "%s, room %zu", cases[i].name, rooms[k]);
-      wire_check(name, cases[i].expected, cases[i].size > 0 ? cases[i].size : strlen(cases[i].bytes), run_chunked, &run);
+      wire_check(name, cases[i].expected,
+                 cases[i].size > 0 ? cases[i].size : strlen(cases[i].bytes), run_chunked, &run);
     }
   }
 }
 
-/* The chunk-size line may be as long as its limit, and not one byte longer, whatever it is made of. */
+/* The chunk-size line may be as long as its limit, and not one byte longer, whatever it is made of.
+ */
 static void check_line_limit(void) {
   static const char fills[] = {'0', ' ', ';', 'x'};
   static const char tail[] = "\r\na\r\n0;xxxxxxx\r\n\r\n";
@@ -150,12 +158,17 @@ static void check_line_limit(void) {
     for (size_t over = 0; over <= 1; over++) {
       size_t line = HC_CHUNK_LINE_LIMIT + over;
       memset(bytes, fills[i], line);
-      memcpy(bytes, fills[i] == 'x' ? "1;" : fills[i] == '0' ? "00" : "1", fills[i] == 'x' || fills[i] == '0' ? 2 : 1);
+      memcpy(bytes,
+             fills[i] == 'x'   ? "1;"
+             : fills[i] == '0' ? "00"
+                               : "1",
+             fills[i] == 'x' || fills[i] == '0' ? 2 : 1);
       if (fills[i] == '0') bytes[line - 1] = '1';
       memcpy(bytes + line, tail, sizeof tail);
       chunked_case c = {"", bytes, "", 0, 0};
       chunked_run run = {&c, WIRE_CAPACITY};
-      const char *expected = over ? "!chunked body: the chunk-size line is too long" : "a [] left 0";
+      const char *expected =
+          over ? "!chunked body: the chunk-size line is too long" : "a [] left 0";
       size_t splits[] = {0, 1, 2, 3, line - 1, line, line + 1, line + 2, WIRE_BYTE_BY_BYTE};
       int holds = 1;
       for (size_t k = 0; k < sizeof splits / sizeof splits[0]; k++) {
@@ -183,8 +196,10 @@ static void check_full_room(void) {
   hc_failure why = {0};
   size_t used, produced;
   hc_parse result = hc_chunked_decode(&d, bytes, sizeof bytes - 1, 3, 100, &used, &produced, &why);
-  CHECK_CASE("the read that takes the last byte finds the end", result == HC_PARSE_DONE && produced == 3);
-  CHECK_CASE("the message's end is exact", used == sizeof bytes - 1 - 4 && memcmp(bytes, "abc", 3) == 0);
+  CHECK_CASE("the read that takes the last byte finds the end",
+             result == HC_PARSE_DONE && produced == 3);
+  CHECK_CASE("the message's end is exact",
+             used == sizeof bytes - 1 - 4 && memcmp(bytes, "abc", 3) == 0);
   result = hc_chunked_decode(&d, bytes, 5, 3, 100, &used, &produced, &why);
   CHECK_CASE("what is done stays done", result == HC_PARSE_DONE && used == 0 && produced == 0);
   CHECK(d.trailers.count == 1);
@@ -193,23 +208,27 @@ static void check_full_room(void) {
 
   char two[] = "3\r\nabc\r\n3\r\ndef\r\n";
   result = hc_chunked_decode(&d, two, sizeof two - 1, 3, 100, &used, &produced, &why);
-  CHECK_CASE("a full room stops before the next data", result == HC_PARSE_MORE && produced == 3 && used == 11);
+  CHECK_CASE("a full room stops before the next data",
+             result == HC_PARSE_MORE && produced == 3 && used == 11);
   result = hc_chunked_decode(&d, two + 11, sizeof two - 12, 0, 100, &used, &produced, &why);
-  CHECK_CASE("without room nothing is decoded", result == HC_PARSE_MORE && produced == 0 && used == 0);
+  CHECK_CASE("without room nothing is decoded",
+             result == HC_PARSE_MORE && produced == 0 && used == 0);
   result = hc_chunked_decode(&d, NULL, 0, 10, 100, &used, &produced, &why);
   CHECK_CASE("no bytes, no change", result == HC_PARSE_MORE && used == 0 && produced == 0);
   hc_chunked_reset(&d);
 
   char broken[] = "1\r\na\r\nx";
   result = hc_chunked_decode(&d, broken, sizeof broken - 1, 10, 100, &used, &produced, &why);
-  CHECK_CASE("what was decoded before an error is given", result == HC_PARSE_ERROR && produced == 1 && broken[0] == 'a');
+  CHECK_CASE("what was decoded before an error is given",
+             result == HC_PARSE_ERROR && produced == 1 && broken[0] == 'a');
   CHECK_CASE("it is invalid data", why.code == HC_ERR_INVALID_DATA);
   result = hc_chunked_decode(&d, two, 3, 10, 100, &used, &produced, &why);
   CHECK_CASE("what failed stays failed", result == HC_PARSE_ERROR && used == 0 && produced == 0);
   hc_chunked_reset(&d);
 
   char bad_trailer[] = "0\r\nA\r\n";
-  result = hc_chunked_decode(&d, bad_trailer, sizeof bad_trailer - 1, 10, 100, &used, &produced, &why);
+  result =
+      hc_chunked_decode(&d, bad_trailer, sizeof bad_trailer - 1, 10, 100, &used, &produced, &why);
   CHECK_CASE("a trailer line can be wrong", result == HC_PARSE_ERROR);
   char end[] = "\r\n";
   result = hc_chunked_decode(&d, end, 2, 10, 100, &used, &produced, &why);
@@ -260,9 +279,12 @@ static void check_lowered_limit(void) {
     hc_chunked d = {0};
     hc_failure why = {0};
     size_t used, produced;
-    CHECK(hc_chunked_decode(&d, first, sizeof first - 1, 1, 100, &used, &produced, &why) == HC_PARSE_MORE && used == 16);
+    CHECK(hc_chunked_decode(&d, first, sizeof first - 1, 1, 100, &used, &produced, &why) ==
+              HC_PARSE_MORE &&
+          used == 16);
     bool fits = limits[i] >= 13 + 2; /* the line and the end of the section */
-    CHECK(hc_chunked_decode(&d, rest, 2, 1, limits[i], &used, &produced, &why) == (fits ? HC_PARSE_DONE : HC_PARSE_ERROR));
+    CHECK(hc_chunked_decode(&d, rest, 2, 1, limits[i], &used, &produced, &why) ==
+          (fits ? HC_PARSE_DONE : HC_PARSE_ERROR));
     CHECK(fits || strstr(why.text, "too large") != NULL);
     hc_chunked_reset(&d);
   }

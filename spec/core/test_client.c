@@ -8,35 +8,46 @@
 
 static const hc_slice none = {NULL, 0};
 
-static bool says(const hc_failure *why, const char *text) { return strstr(why->text, text) != NULL; }
+static bool says(const hc_failure *why, const char *text) {
+  return strstr(why->text, text) != NULL;
+}
 
 static void check_proxies(hc_client *c) {
   static const struct {
     const char *host;
     long long port;
     const char *text;
-  } wrong[] = {{"proxy.test", 0, "proxy port 0"},           {"proxy.test", 65536, "proxy port 65536"},
-               {"proxy.test", -2, "proxy port -2"},         {"https://proxy.test", 80, "without TLS"},
+  } wrong[] = {{"proxy.test", 0, "proxy port 0"},
+               {"proxy.test", 65536, "proxy port 65536"},
+               {"proxy.test", -2, "proxy port -2"},
+               {"https://proxy.test", 80, "without TLS"},
                {"bad host", 80, "proxy: "}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     hc_failure why = {HC_OK, ""};
-    hc_error code = hc_client_set_proxy(c, HC_PROXY_HTTP, hc_slice_of(wrong[i].host), wrong[i].port, none, none, &why);
+    hc_error code = hc_client_set_proxy(c, HC_PROXY_HTTP, hc_slice_of(wrong[i].host), wrong[i].port,
+                                        none, none, &why);
     CHECK_CASE(wrong[i].text, code == HC_ERR_INVALID_PARAMETER && says(&why, wrong[i].text));
   }
   hc_failure why = {HC_OK, ""};
-  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE("proxy.test"), 80, none, HC_SLICE("secret"), &why) == HC_OK);
-  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE("proxy.test"), 80, HC_SLICE("a:b"), none, &why) != HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE("proxy.test"), 80, none, HC_SLICE("secret"),
+                            &why) == HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE("proxy.test"), 80, HC_SLICE("a:b"), none,
+                            &why) != HC_OK);
   CHECK(hc_client_set_proxy(c, HC_PROXY_HTTP, HC_SLICE(""), 80, none, none, &why) == HC_OK);
-  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), 80, none, none, &why) == HC_OK);
-  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), -1, none, none, &why) == HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), 80, none, none, &why) ==
+        HC_OK);
+  CHECK(hc_client_set_proxy(c, HC_PROXY_HTTPS, HC_SLICE("proxy.test"), -1, none, none, &why) ==
+        HC_OK);
 }
 
 static void check_connects(hc_client *c) {
   hc_failure why = {HC_OK, ""};
-  CHECK(hc_client_connect(c, HC_SLICE("http://a.test"), 80, HC_CONNECT_TLS, NULL, &why) == HC_ERR_INVALID_PARAMETER);
+  CHECK(hc_client_connect(c, HC_SLICE("http://a.test"), 80, HC_CONNECT_TLS, NULL, &why) ==
+        HC_ERR_INVALID_PARAMETER);
   CHECK(says(&why, "contradicts"));
   hc_failure_clear(&why);
-  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 70000, HC_CONNECT_PLAIN, NULL, &why) == HC_ERR_INVALID_PARAMETER);
+  CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 70000, HC_CONNECT_PLAIN, NULL, &why) ==
+        HC_ERR_INVALID_PARAMETER);
   CHECK(says(&why, "port 70000") && hc_client_get_status(c) == HC_STATUS_DISCONNECTED);
   /* Without options all is verified; nobody listens at the discard port of this address. */
   CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), 9, HC_CONNECT_TLS, NULL, &why) == HC_OK);
@@ -53,17 +64,21 @@ static void check_wrong_times(hc_client *c) {
   hc_failure why = {HC_OK, ""};
   uint64_t moved = 9;
   hc_slice view = {"x", 1};
-  CHECK(hc_client_body_to_writer(c, write_nothing, NULL, &moved, &why) == HC_ERR_INVALID_PARAMETER && moved == 0);
+  CHECK(hc_client_body_to_writer(c, write_nothing, NULL, &moved, &why) ==
+            HC_ERR_INVALID_PARAMETER &&
+        moved == 0);
   CHECK(says(&why, "no body"));
   hc_client_body_peek(c, &view);
   hc_client_body_consume(c, 1);
   CHECK(view.size == 0 && hc_client_poll(c) == HC_ERR_UNCONFIGURED);
-  CHECK(hc_client_response_code(c) == 0 && hc_client_response_reason(c).size == 0 && !hc_client_has_response(c));
+  CHECK(hc_client_response_code(c) == 0 && hc_client_response_reason(c).size == 0 &&
+        !hc_client_has_response(c));
   CHECK(hc_client_response_body_length(c) == -1 && !hc_client_response_is_chunked(c));
   hc_client_request_spec spec = {.method = 0, .url = HC_SLICE("/")};
   CHECK(hc_client_request(c, &spec, &why) != HC_OK);
   CHECK(hc_client_set_stream(c, NULL) == HC_OK);
-  CHECK(strcmp(hc_status_name((hc_status)99), "?") == 0 && strcmp(hc_status_name(HC_STATUS_BODY), "BODY") == 0);
+  CHECK(strcmp(hc_status_name((hc_status)99), "?") == 0 &&
+        strcmp(hc_status_name(HC_STATUS_BODY), "BODY") == 0);
 }
 
 static void check_waits(hc_client *c) {
@@ -107,7 +122,7 @@ typedef struct contrary {
   int fd;
   hc_io send_says, recv_says;
   const char *answer; /* what is still to be received, */
-  unsigned looks;     /* but only after so many looks in vain */
+  unsigned looks; /* but only after so many looks in vain */
   size_t sent;
 } contrary;
 
@@ -116,7 +131,8 @@ static hc_io contrary_advance(hc_stream_peer *self, hc_failure *why) {
   return HC_IO_OK;
 }
 
-static hc_io contrary_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io contrary_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
+                           hc_failure *why) {
   contrary *s = (contrary *)self;
   (void)why;
   *sent = 0;
@@ -134,7 +150,8 @@ static hc_io contrary_peek(hc_stream_peer *self, hc_failure *why) {
   return HC_IO_WANT_READ;
 }
 
-static hc_io contrary_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io contrary_recv(hc_stream_peer *self, char *into, size_t room, size_t *got,
+                           hc_failure *why) {
   contrary *s = (contrary *)self;
   hc_io io = contrary_peek(self, why);
   *got = 0;
@@ -163,9 +180,15 @@ static bool waits_for(hc_client *c, unsigned events) {
   return interest.fd == 0 && interest.events == events && !interest.ready;
 }
 
-static const hc_stream_peer_ops ops = {.name = "contrary", .advance = contrary_advance, .send = contrary_send, .recv = contrary_recv,
-                                       .peek = contrary_peek, .available = contrary_available, .interest = contrary_interest,
-                                       .close = contrary_close, .destroy = contrary_close};
+static const hc_stream_peer_ops ops = {.name = "contrary",
+                                       .advance = contrary_advance,
+                                       .send = contrary_send,
+                                       .recv = contrary_recv,
+                                       .peek = contrary_peek,
+                                       .available = contrary_available,
+                                       .interest = contrary_interest,
+                                       .close = contrary_close,
+                                       .destroy = contrary_close};
 
 static void check_contrary_stream(hc_client *c) {
   contrary s = {.send_says = HC_IO_WANT_READ, .recv_says = HC_IO_WANT_WRITE};
@@ -198,12 +221,14 @@ static void check_contrary_stream(hc_client *c) {
   CHECK(hc_slice_equal(view, HC_SLICE("bc")));
   hc_client_body_consume(c, 2);
   CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED && hc_client_poll(c) == HC_OK);
-  CHECK_CASE("between requests", waits_for(c, HC_EVENT_READ) && hc_client_get_status(c) == HC_STATUS_CONNECTED);
+  CHECK_CASE("between requests",
+             waits_for(c, HC_EVENT_READ) && hc_client_get_status(c) == HC_STATUS_CONNECTED);
   hc_client_close(c);
   CHECK(s.base.references == 1);
 }
 
-/* A stream that has no descriptor and names no time is looked at again and again, whatever one waits in. */
+/* A stream that has no descriptor and names no time is looked at again and again, whatever one
+ * waits in. */
 static void check_blind_stream(hc_client *c) {
   for (int way = 0; way < 4; way++) {
     contrary s = {.fd = -1, .send_says = HC_IO_OK, .recv_says = HC_IO_WANT_READ};
@@ -219,16 +244,17 @@ static void check_blind_stream(hc_client *c) {
     uint64_t begin = hc_clock_now();
     hc_client_get_settings(c)->blocking = way == 3;
     switch (way) {
-      case 0: CHECK(hc_client_wait(c, -1, &ready) == HC_OK && ready); break;
-      case 1: CHECK(hc_client_wait_any(&c, 1, -1, &ready) == HC_OK && ready); break;
-      case 2:
-        CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, c, &s, NULL) == HC_OK);
-        CHECK(hc_poller_wait(poller, -1) == HC_OK && hc_poller_next(poller) == &s);
-        hc_poller_delete(poller);
-        break;
-      default: CHECK(hc_client_poll(c) == HC_OK); break;
+    case 0: CHECK(hc_client_wait(c, -1, &ready) == HC_OK && ready); break;
+    case 1: CHECK(hc_client_wait_any(&c, 1, -1, &ready) == HC_OK && ready); break;
+    case 2:
+      CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, c, &s, NULL) == HC_OK);
+      CHECK(hc_poller_wait(poller, -1) == HC_OK && hc_poller_next(poller) == &s);
+      hc_poller_delete(poller);
+      break;
+    default: CHECK(hc_client_poll(c) == HC_OK); break;
     }
-    CHECK(s.looks == 0 && hc_client_response_code(c) == 204 && hc_client_get_status(c) == HC_STATUS_CONNECTED);
+    CHECK(s.looks == 0 && hc_client_response_code(c) == 204 &&
+          hc_client_get_status(c) == HC_STATUS_CONNECTED);
     CHECK_CASE("it sleeps between two looks", hc_clock_now() - begin > 2000000);
     hc_client_get_settings(c)->blocking = false;
     hc_client_close(c);
@@ -238,21 +264,25 @@ static void check_blind_stream(hc_client *c) {
 /* --- in slices */
 
 static bool comes_back(hc_client *c, uint64_t began) {
-  return hc_client_is_unfinished(c) && hc_clock_now() - began >= HC_SLICE_NS && hc_clock_now() - began < 8 * HC_SLICE_NS;
+  return hc_client_is_unfinished(c) && hc_clock_now() - began >= HC_SLICE_NS &&
+         hc_clock_now() - began < 8 * HC_SLICE_NS;
 }
 
 static void check_sliced_poll(hc_client *c, int theirs) {
   static const char *const pieces[] = {"HTTP/1.1 2", "00 OK\r\nContent-", NULL};
   for (size_t i = 0; i < 3; i++) {
     uint64_t began = hc_clock_now();
-    CHECK(hc_client_poll(c) == HC_OK && comes_back(c, began) && hc_client_get_status(c) == HC_STATUS_REQUESTING);
+    CHECK(hc_client_poll(c) == HC_OK && comes_back(c, began) &&
+          hc_client_get_status(c) == HC_STATUS_REQUESTING);
     if (pieces[i]) loopback_send(theirs, pieces[i]);
   }
   loopback_send(theirs, "Length: 6\r\n\r\nabc");
-  CHECK(hc_client_poll(c) == HC_OK && !hc_client_is_unfinished(c) && hc_client_get_status(c) == HC_STATUS_BODY);
+  CHECK(hc_client_poll(c) == HC_OK && !hc_client_is_unfinished(c) &&
+        hc_client_get_status(c) == HC_STATUS_BODY);
 }
 
-/* A view keeps what has come of it; a host that sets no slices on the same socket gets all of it in one call. */
+/* A view keeps what has come of it; a host that sets no slices on the same socket gets all of it in
+ * one call. */
 static void check_sliced_read(hc_client *c, int theirs) {
   hc_slice view;
   for (int i = 0; i < 2; i++) {
@@ -280,7 +310,8 @@ static void check_slices(hc_client *c) {
   while (hc_client_get_status(c) == HC_STATUS_CONNECTING) (void)hc_client_wait(c, 10, &ready);
   CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, c, c, NULL) == HC_OK);
   CHECK(hc_poller_wait_part(poller, -1, 0.001) == HC_ERR_TIMEOUT && hc_poller_next(poller) == NULL);
-  CHECK(hc_poller_wait_part(poller, 10, 0.001) == HC_ERR_TIMEOUT && hc_poller_wait_part(poller, 0.001, 10) == HC_OK);
+  CHECK(hc_poller_wait_part(poller, 10, 0.001) == HC_ERR_TIMEOUT &&
+        hc_poller_wait_part(poller, 0.001, 10) == HC_OK);
   hc_poller_delete(poller);
   CHECK(hc_client_request(c, &spec, NULL) == HC_OK);
   hc_client_get_settings(c)->blocking = hc_client_get_settings(c)->in_slices = true;

@@ -17,7 +17,7 @@ static char *body, *held;
 /* What the server does behind the head. */
 typedef struct script {
   const char *head;
-  size_t size;        /* bytes of the body that it sends */
+  size_t size; /* bytes of the body that it sends */
   bool closes, stalls; /* and then: ends the connection, or waits until the client has ended it */
   const char *behind; /* bytes behind the body; NULL none */
   /* a byte of urgent data, which is no part of the stream, comes behind so many; 0 none */
@@ -32,7 +32,7 @@ typedef struct world {
   bool is_joined;
   int file, descriptors;
   hc_failure why;
-  uint64_t moved;     /* by all calls */
+  uint64_t moved; /* by all calls */
 } world;
 
 static int count_descriptors(void) {
@@ -55,11 +55,14 @@ static void *serve(void *context) {
   const world *w = context;
   char byte;
   size_t first = w->play.urgent;
-  bool sent = send_all(w->server, w->play.head, strlen(w->play.head)) && send_all(w->server, body, first);
+  bool sent =
+      send_all(w->server, w->play.head, strlen(w->play.head)) && send_all(w->server, body, first);
   if (first > 0) (void)send(w->server, "!", 1, MSG_OOB | MSG_NOSIGNAL);
   sent = sent && send_all(w->server, body + first, w->play.size - first);
-  if (sent && w->play.behind != NULL) (void)send_all(w->server, w->play.behind, strlen(w->play.behind));
-  if (w->play.stalls) while (recv(w->server, &byte, 1, 0) > 0) continue;
+  if (sent && w->play.behind != NULL)
+    (void)send_all(w->server, w->play.behind, strlen(w->play.behind));
+  if (w->play.stalls)
+    while (recv(w->server, &byte, 1, 0) > 0) continue;
   if (w->play.closes || w->play.stalls) (void)shutdown(w->server, SHUT_RDWR);
   return NULL;
 }
@@ -83,7 +86,9 @@ static void begin(world *w, const script *play, bool blocking, int flags) {
   w->file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600);
   w->client = hc_client_new();
   loopback_need(w->file >= 0 && w->client != NULL, "file and client");
-  loopback_need(hc_client_connect(w->client, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL, &w->why) == HC_OK, "connect");
+  loopback_need(hc_client_connect(w->client, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL,
+                                  &w->why) == HC_OK,
+                "connect");
   advance(w, HC_STATUS_CONNECTED);
   w->server = loopback_accept(w->listener);
   spec.method = HC_METHOD_GET;
@@ -134,9 +139,11 @@ static void end(world *w) {
 
 #define SIZED_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 5243213\r\n\r\n"
 static const script sized = {.head = SIZED_HEAD, .size = BODY_SIZE};
-static const script until_close = {.head = "HTTP/1.1 200 OK\r\n\r\n", .size = BODY_SIZE, .closes = true};
+static const script until_close = {
+    .head = "HTTP/1.1 200 OK\r\n\r\n", .size = BODY_SIZE, .closes = true};
 
-/* The call that fails, which one of them, how, and whether it does so for good; the body arrives all the same. */
+/* The call that fails, which one of them, how, and whether it does so for good; the body arrives
+ * all the same. */
 static void check_ways(void) {
   static const struct {
     const char *call;
@@ -144,6 +151,7 @@ static void check_ways(void) {
     int number;
     bool stays;
     int flags;
+    // clang-format off: a case a line
   } cases[] = {
       {"none", 0, 0, false, 0},
       {"splice_in", 0, EINTR, false, 0},  {"splice_out", 1, EINTR, false, 0},
@@ -152,6 +160,7 @@ static void check_ways(void) {
       {"splice_out", 1, 0, false, 0},     {"pipe", 0, EMFILE, true, 0},         {"fcntl", 0, EPERM, true, 0},
       {"fcntl", 1, EBADF, false, 0},      {"fstat", 0, EIO, true, 0},           {"none", 0, 0, false, O_APPEND},
   };
+  // clang-format on
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (int kind = 0; kind < 4; kind++) {
       world w;
@@ -161,7 +170,8 @@ static void check_ways(void) {
       CHECK_CASE(cases[i].call, move(&w, w.file) == HC_OK && w.why.code == HC_OK);
       CHECK_CASE(cases[i].call, (fault_end() > 0) == (strcmp(cases[i].call, "none") != 0));
       CHECK_CASE(cases[i].call, file_holds(&w, BODY_SIZE));
-      CHECK(hc_client_get_status(w.client) == (kind & 1 ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTED));
+      CHECK(hc_client_get_status(w.client) ==
+            (kind & 1 ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTED));
       end(&w);
     }
   }
@@ -176,7 +186,8 @@ static void check_full(void) {
     loopback_need(getrlimit(RLIMIT_FSIZE, &before) == 0, "getrlimit");
     low = (struct rlimit){.rlim_cur = 1234567, .rlim_max = before.rlim_max};
     loopback_need(setrlimit(RLIMIT_FSIZE, &low) == 0, "setrlimit");
-    CHECK(move(&w, w.file) == HC_ERR_FILE_CANT_WRITE && strcmp(w.why.text, "can't write the file: file too large") == 0);
+    CHECK(move(&w, w.file) == HC_ERR_FILE_CANT_WRITE &&
+          strcmp(w.why.text, "can't write the file: file too large") == 0);
     CHECK(file_holds(&w, 1234567) && hc_client_get_status(w.client) == HC_STATUS_BODY);
     loopback_need(setrlimit(RLIMIT_FSIZE, &before) == 0, "setrlimit");
     hc_failure_clear(&w.why);
@@ -190,7 +201,8 @@ static void check_failures(void) {
   static const struct {
     const char *call, *text;
     int number;
-  } cases[] = {{"splice_in", "connection reset by peer", ECONNRESET}, {"splice_in", "connection timed out", ETIMEDOUT},
+  } cases[] = {{"splice_in", "connection reset by peer", ECONNRESET},
+               {"splice_in", "connection timed out", ETIMEDOUT},
                {"read", "bytes on their way to the file were lost", EIO}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (int blocking = 0; blocking < 2; blocking++) {
@@ -198,7 +210,8 @@ static void check_failures(void) {
       begin(&w, &sized, blocking, 0);
       fault_set(cases[i].call, 0, cases[i].number);
       if (strcmp(cases[i].call, "read") == 0) fault_add("splice_out", 0, EINVAL, false);
-      CHECK_CASE(cases[i].text, move(&w, w.file) == HC_ERR_CONNECTION_ERROR && strcmp(w.why.text, cases[i].text) == 0);
+      CHECK_CASE(cases[i].text, move(&w, w.file) == HC_ERR_CONNECTION_ERROR &&
+                                    strcmp(w.why.text, cases[i].text) == 0);
       CHECK(fault_end() > 0 && hc_client_get_status(w.client) == HC_STATUS_CONNECTION_ERROR);
       CHECK(w.moved > 0 && w.moved < BODY_SIZE && file_holds(&w, (size_t)w.moved));
       end(&w);
@@ -234,7 +247,8 @@ static void check_silence(void) {
 /* What is no part of the body stays where it is, and is nobody's. */
 static void check_behind(void) {
   for (int blocking = 0; blocking < 2; blocking++) {
-    const script more = {.head = SIZED_HEAD, .size = BODY_SIZE, .behind = "HTTP/1.1 200 OK\r\n\r\n"};
+    const script more = {
+        .head = SIZED_HEAD, .size = BODY_SIZE, .behind = "HTTP/1.1 200 OK\r\n\r\n"};
     world w;
     begin(&w, &more, blocking, 0);
     CHECK(move(&w, w.file) == HC_OK && file_holds(&w, BODY_SIZE));
@@ -245,7 +259,8 @@ static void check_behind(void) {
   }
 }
 
-/* The kernel gives nothing to a pipe where urgent data stands, and calls the socket readable all the same. */
+/* The kernel gives nothing to a pipe where urgent data stands, and calls the socket readable all
+ * the same. */
 static void check_urgent_data(void) {
   for (int blocking = 0; blocking < 2; blocking++) {
     const script urgent = {.head = SIZED_HEAD, .size = BODY_SIZE, .urgent = 2000000};
@@ -274,7 +289,8 @@ static void check_held_bytes(void) {
   end(&w);
 }
 
-/* Pieces as strings between those that went through the kernel, in blocking mode: the socket sleeps as before. */
+/* Pieces as strings between those that went through the kernel, in blocking mode: the socket sleeps
+ * as before. */
 static void check_device_and_strings(void) {
   world w;
   uint64_t moved = 0;

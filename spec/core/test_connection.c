@@ -16,7 +16,9 @@ typedef struct world {
 static hc_client *connected_client(const world *w) {
   hc_client *c = hc_client_new();
   bool ready;
-  loopback_need(c && hc_client_connect(c, HC_SLICE("127.0.0.1"), w->port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK, "connect");
+  loopback_need(c && hc_client_connect(c, HC_SLICE("127.0.0.1"), w->port, HC_CONNECT_PLAIN, NULL,
+                                       NULL) == HC_OK,
+                "connect");
   while (hc_client_get_status(c) == HC_STATUS_CONNECTING) (void)hc_client_wait(c, 10, &ready);
   CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED);
   return c;
@@ -28,7 +30,8 @@ static void open_world(world *w) {
   w->a = connected_client(w);
   w->theirs = loopback_accept(w->listener);
   w->b = hc_client_new();
-  CHECK(hc_client_join(w->b, w->a, NULL) == HC_OK && hc_client_get_status(w->b) == HC_STATUS_CONNECTED);
+  CHECK(hc_client_join(w->b, w->a, NULL) == HC_OK &&
+        hc_client_get_status(w->b) == HC_STATUS_CONNECTED);
   CHECK(hc_client_get_stream(w->b) == hc_client_get_stream(w->a));
 }
 
@@ -67,7 +70,8 @@ static void send_request(const world *w, hc_client *c, const char *path) {
 static void await_status(hc_client *c, hc_status status) {
   bool ready;
   uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
-  while (hc_client_get_status(c) != status && hc_clock_now() < limit) (void)hc_client_wait(c, 1, &ready);
+  while (hc_client_get_status(c) != status && hc_clock_now() < limit)
+    (void)hc_client_wait(c, 1, &ready);
   CHECK_CASE(hc_status_name(status), hc_client_get_status(c) == status);
 }
 
@@ -88,7 +92,9 @@ static void read_body(hc_client *c, const char *text) {
   CHECK_CASE(text, strcmp(body, text) == 0);
 }
 
-static bool says(const hc_client *c, const char *text) { return strstr(hc_client_last_error(c)->text, text) != NULL; }
+static bool says(const hc_client *c, const char *text) {
+  return strstr(hc_client_last_error(c)->text, text) != NULL;
+}
 
 /* Has the server seen the end of the connection? */
 static bool sees_end(const world *w) {
@@ -118,7 +124,8 @@ static void check_turns(void) {
   CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTED && hc_client_response_code(w.a) == 200);
   CHECK(hc_client_response_code(w.b) == 0 && !hc_client_has_response(w.b));
   send_request(&w, w.b, "/b");
-  CHECK_CASE("the answer of the one before made room", hc_client_response_code(w.a) == 0 && !hc_client_sends_body(w.a));
+  CHECK_CASE("the answer of the one before made room",
+             hc_client_response_code(w.a) == 0 && !hc_client_sends_body(w.a));
   loopback_send(w.theirs, "HTTP/1.1 201 Created\r\nContent-Length: 6\r\n\r\nsecond");
   read_body(w.b, "second");
   CHECK(hc_client_response_code(w.b) == 201 && hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
@@ -136,7 +143,8 @@ static void check_refused_request(void) {
   send_request(&w, w.a, "/");
   loopback_send(w.theirs, EMPTY_ANSWER);
   read_body(w.a, "");
-  CHECK(ask(w.b, "no path", NULL) == HC_ERR_INVALID_PARAMETER && hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
+  CHECK(ask(w.b, "no path", NULL) == HC_ERR_INVALID_PARAMETER &&
+        hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
   CHECK(hc_client_response_code(w.a) == 200 && hc_client_response_code(w.b) == 0);
   close_world(&w);
 }
@@ -155,7 +163,8 @@ static void check_waiting_beside(void) {
   read_body(w.a, "first");
   CHECK(hc_client_wait(w.b, 0, &ready) == HC_OK && !ready);
   hang_up(&w);
-  CHECK_CASE("an end is for both", hc_client_wait(w.b, 10, &ready) == HC_ERR_CONNECTION_ERROR && ready);
+  CHECK_CASE("an end is for both",
+             hc_client_wait(w.b, 10, &ready) == HC_ERR_CONNECTION_ERROR && ready);
   any[0] = any[1] = false;
   CHECK(hc_client_wait_any(both, 2, 10, any) == HC_OK && any[0]);
   CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR);
@@ -193,7 +202,8 @@ static void check_leaving_in_the_middle(void) {
     else hc_client_close(w.a);
     if (deleted) w.a = NULL;
     CHECK(sees_end(&w) && hc_client_poll(w.b) == HC_ERR_CONNECTION_ERROR);
-    CHECK(hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR && says(w.b, "the request of another client"));
+    CHECK(hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR &&
+          says(w.b, "the request of another client"));
     hc_client_close(w.b);
     CHECK(hc_client_last_error(w.b)->code == HC_OK);
     close_world(&w);
@@ -209,7 +219,8 @@ static void check_server_ends(void) {
   hang_up(&w);
   await_status(w.b, HC_STATUS_CONNECTION_ERROR);
   await_status(w.a, HC_STATUS_CONNECTION_ERROR);
-  CHECK_CASE("both in the same words", says(w.a, "closed the idle connection") && says(w.b, "closed the idle connection"));
+  CHECK_CASE("both in the same words",
+             says(w.a, "closed the idle connection") && says(w.b, "closed the idle connection"));
   close_world(&w);
   /* In the middle of an answer: whose it was, and who only stood by. */
   open_world(&w);
@@ -217,7 +228,8 @@ static void check_server_ends(void) {
   loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfi");
   hang_up(&w);
   read_body(w.a, "fi");
-  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR && hc_client_poll(w.b) == HC_ERR_CONNECTION_ERROR);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR &&
+        hc_client_poll(w.b) == HC_ERR_CONNECTION_ERROR);
   CHECK(says(w.a, "cut short: 2 of 5") && says(w.b, "cut short: 2 of 5"));
   close_world(&w);
 }
@@ -231,8 +243,10 @@ static void check_draining(void) {
   loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n");
   await_status(w.a, HC_STATUS_BODY);
   const hc_connection *n = w.a->place.connection;
-  CHECK(n->state == HC_CONNECTION_DRAINING && hc_connection_room(n) == 0 && ask(w.b, "/", NULL) == HC_ERR_BUSY);
-  CHECK_CASE("nobody comes to stand on it", hc_client_join(late, w.a, NULL) == HC_ERR_INVALID_PARAMETER);
+  CHECK(n->state == HC_CONNECTION_DRAINING && hc_connection_room(n) == 0 &&
+        ask(w.b, "/", NULL) == HC_ERR_BUSY);
+  CHECK_CASE("nobody comes to stand on it",
+             hc_client_join(late, w.a, NULL) == HC_ERR_INVALID_PARAMETER);
   loopback_send(w.theirs, "last");
   read_body(w.a, "last");
   CHECK(hc_client_get_status(w.a) == HC_STATUS_DISCONNECTED && n->state == HC_CONNECTION_CLOSED);
@@ -251,9 +265,12 @@ static void check_connecting(void) {
   for (int fails = 0; fails < 2; fails++) {
     bool ready;
     hc_client *c = hc_client_new(), *beside = hc_client_new();
-    CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), fails ? dead : w.port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
-    CHECK(hc_client_join(beside, c, NULL) == HC_OK && hc_client_get_status(beside) == hc_client_get_status(c));
-    while (hc_client_get_status(beside) == HC_STATUS_CONNECTING) (void)hc_client_wait(beside, 10, &ready);
+    CHECK(hc_client_connect(c, HC_SLICE("127.0.0.1"), fails ? dead : w.port, HC_CONNECT_PLAIN, NULL,
+                            NULL) == HC_OK);
+    CHECK(hc_client_join(beside, c, NULL) == HC_OK &&
+          hc_client_get_status(beside) == hc_client_get_status(c));
+    while (hc_client_get_status(beside) == HC_STATUS_CONNECTING)
+      (void)hc_client_wait(beside, 10, &ready);
     (void)hc_client_poll(c);
     hc_status expected = fails ? HC_STATUS_CANT_CONNECT : HC_STATUS_CONNECTED;
     CHECK(hc_client_get_status(beside) == expected && hc_client_get_status(c) == expected);
@@ -270,11 +287,13 @@ static void check_refusals(void) {
   hc_failure why = {HC_OK, ""};
   hc_client *c = hc_client_new();
   open_world(&w);
-  CHECK(hc_client_join(w.a, c, &why) == HC_ERR_INVALID_PARAMETER && strstr(why.text, "no connection") != NULL);
+  CHECK(hc_client_join(w.a, c, &why) == HC_ERR_INVALID_PARAMETER &&
+        strstr(why.text, "no connection") != NULL);
   CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTED);
   CHECK(hc_client_join(w.a, w.a, NULL) == HC_ERR_BUSY);
   hc_client_begin(w.a);
-  CHECK(hc_client_join(c, w.a, NULL) == HC_ERR_BUSY && hc_client_join(w.a, w.b, NULL) == HC_ERR_BUSY);
+  CHECK(hc_client_join(c, w.a, NULL) == HC_ERR_BUSY &&
+        hc_client_join(w.a, w.b, NULL) == HC_ERR_BUSY);
   hc_client_end(w.a);
   hc_client_delete(c);
   close_world(&w);
@@ -286,10 +305,12 @@ static void check_going_elsewhere(void) {
   bool ready;
   open_world(&w);
   hc_stream_peer *stream = hc_client_get_stream(w.a);
-  CHECK(hc_client_connect(w.b, HC_SLICE("127.0.0.1"), w.port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK);
+  CHECK(hc_client_connect(w.b, HC_SLICE("127.0.0.1"), w.port, HC_CONNECT_PLAIN, NULL, NULL) ==
+        HC_OK);
   while (hc_client_get_status(w.b) == HC_STATUS_CONNECTING) (void)hc_client_wait(w.b, 10, &ready);
   int second = loopback_accept(w.listener);
-  CHECK(hc_client_get_stream(w.b) != stream && hc_client_get_stream(w.a) == stream && sees_nothing(&w));
+  CHECK(hc_client_get_stream(w.b) != stream && hc_client_get_stream(w.a) == stream &&
+        sees_nothing(&w));
   CHECK(hc_client_set_stream(w.b, stream) == HC_OK && hc_client_get_stream(w.b) == stream);
   CHECK(hc_client_get_status(w.b) == HC_STATUS_CONNECTED);
   (void)close(second);
@@ -316,7 +337,8 @@ static void check_kept(void) {
 static unsigned told_by(const world *w, hc_poller *p, double seconds) {
   unsigned told = 0;
   CHECK(hc_poller_wait(p, seconds) == HC_OK);
-  for (const void *tag; (tag = hc_poller_next(p)) != NULL;) told |= tag == w->a ? 1 : tag == w->b ? 2 : 4;
+  for (const void *tag; (tag = hc_poller_next(p)) != NULL;)
+    told |= tag == w->a ? 1 : tag == w->b ? 2 : 4;
   return told;
 }
 
@@ -353,7 +375,8 @@ static void check_watched(void) {
   CHECK(told_by(&w, p, 0) == 0);
   hang_up(&w);
   CHECK_CASE("what concerns both is told to both", tells(&w, p, 3));
-  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR && hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR &&
+        hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR);
   hc_poller_delete(p);
   close_world(&w);
 }
@@ -413,9 +436,11 @@ static void check_two_pollers(void) {
   hc_poller *p = open_watched(&w), *other = NULL;
   hc_failure why = {HC_OK, ""};
   CHECK(hc_poller_new(&other, NULL) == HC_OK && hc_poller_remove(p, w.b) == HC_OK);
-  CHECK(hc_poller_add(other, w.b, w.b, &why) == HC_ERR_ALREADY_IN_USE && strstr(why.text, "in another poller") != NULL);
+  CHECK(hc_poller_add(other, w.b, w.b, &why) == HC_ERR_ALREADY_IN_USE &&
+        strstr(why.text, "in another poller") != NULL);
   hc_client_close(w.b);
-  CHECK(hc_poller_add(other, w.b, w.b, NULL) == HC_OK && hc_client_join(w.b, w.a, NULL) == HC_ERR_ALREADY_IN_USE);
+  CHECK(hc_poller_add(other, w.b, w.b, NULL) == HC_OK &&
+        hc_client_join(w.b, w.a, NULL) == HC_ERR_ALREADY_IN_USE);
   CHECK(hc_poller_remove(other, w.b) == HC_OK && hc_client_join(w.b, w.a, NULL) == HC_OK);
   CHECK(hc_poller_add(p, w.b, w.b, NULL) == HC_OK);
   hang_up(&w);
@@ -438,9 +463,10 @@ static hc_pull_result remove_other(void *context, hc_slice *piece, hc_failure *w
 static void check_removal_at_work(void) {
   world w;
   hc_poller *p = open_watched(&w);
-  hc_client_request_spec spec = {.method = HC_METHOD_POST,
-                                 .url = HC_SLICE("/"),
-                                 .body = {.kind = HC_BODY_PULL, .pull = remove_other, .context = &w}};
+  hc_client_request_spec spec = {
+      .method = HC_METHOD_POST,
+      .url = HC_SLICE("/"),
+      .body = {.kind = HC_BODY_PULL, .pull = remove_other, .context = &w}};
   CHECK(hc_client_request(w.a, &spec, NULL) == HC_OK);
   uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
   while (w.b && hc_clock_now() < limit) (void)hc_poller_wait(p, 1);
@@ -460,7 +486,8 @@ static void check_memory(void) {
   hc_client_close(w.b);
   CHECK_CASE("joining needs no memory", hc_client_join(w.b, w.a, NULL) == HC_OK);
   hc_failure why = {HC_OK, ""};
-  hc_error code = hc_client_connect(w.b, HC_SLICE("127.0.0.1"), w.port, HC_CONNECT_PLAIN, NULL, &why);
+  hc_error code =
+      hc_client_connect(w.b, HC_SLICE("127.0.0.1"), w.port, HC_CONNECT_PLAIN, NULL, &why);
   CHECK(code == HC_ERR_OUT_OF_MEMORY && hc_client_get_status(w.b) == HC_STATUS_DISCONNECTED);
   CHECK(hc_client_set_stream(w.b, hc_client_get_stream(w.a)) == HC_ERR_OUT_OF_MEMORY);
   hc_memory_fail_after(-1, 0);

@@ -1,4 +1,5 @@
-/* test_connector.c - the race over a host's addresses. The clock is handed in, so nothing here waits for it. */
+/* test_connector.c - the race over a host's addresses. The clock is handed in, so nothing here
+ * waits for it. */
 #include <sys/resource.h>
 
 #include "../../core/net/connector.h"
@@ -42,7 +43,8 @@ static void check_single(const char *literal) {
   hc_connector *c = start(&address, 1, 1000);
   hc_socket s;
   hc_failure why = {HC_OK, ""};
-  CHECK(run(c, 1000, &s, &why) == HC_IO_OK && s != HC_NO_SOCKET && remote_port(s) == port && why.code == HC_OK);
+  CHECK(run(c, 1000, &s, &why) == HC_IO_OK && s != HC_NO_SOCKET && remote_port(s) == port &&
+        why.code == HC_OK);
   hc_socket again;
   /* handed over once */
   CHECK(hc_connector_poll(c, 1000, &again, NULL) == HC_IO_ERROR && again == HC_NO_SOCKET);
@@ -54,16 +56,18 @@ static void check_single(const char *literal) {
 
 static void check_refused(void) {
   int holders[2];
-  hc_address dead[2] = {loopback_address("127.0.0.1", loopback_dead_port("127.0.0.1", &holders[0])),
-                        loopback_address("127.0.0.2", loopback_dead_port("127.0.0.2", &holders[1]))};
+  hc_address dead[2] = {
+      loopback_address("127.0.0.1", loopback_dead_port("127.0.0.1", &holders[0])),
+      loopback_address("127.0.0.2", loopback_dead_port("127.0.0.2", &holders[1]))};
   char expected[120];
   for (size_t count = 1; count <= 2; count++) {
     hc_connector *c = start(dead, count, 0);
     hc_socket s;
     hc_failure why = {HC_OK, ""};
-    CHECK(run(c, 0, &s, &why) == HC_IO_ERROR && s == HC_NO_SOCKET && why.code == HC_ERR_CANT_CONNECT);
-    (void)snprintf(expected, sizeof expected, "connection refused by 127.0.0.1 port %u%s", hc_address_port(&dead[0]),
-                   count == 1 ? "" : "; 2 addresses tried");
+    CHECK(run(c, 0, &s, &why) == HC_IO_ERROR && s == HC_NO_SOCKET &&
+          why.code == HC_ERR_CANT_CONNECT);
+    (void)snprintf(expected, sizeof expected, "connection refused by 127.0.0.1 port %u%s",
+                   hc_address_port(&dead[0]), count == 1 ? "" : "; 2 addresses tried");
     CHECK_CASE(why.text, strcmp(why.text, expected) == 0);
     hc_connector_delete(c);
   }
@@ -90,7 +94,8 @@ static void check_none(void) {
   hc_connector *c = start(NULL, 0, 0);
   hc_socket s;
   hc_failure why = {HC_OK, ""};
-  CHECK(hc_connector_poll(c, 0, &s, &why) == HC_IO_ERROR && s == HC_NO_SOCKET && why.code == HC_ERR_CANT_CONNECT);
+  CHECK(hc_connector_poll(c, 0, &s, &why) == HC_IO_ERROR && s == HC_NO_SOCKET &&
+        why.code == HC_ERR_CANT_CONNECT);
   hc_connector_delete(c);
   hc_connector_delete(NULL);
 }
@@ -100,7 +105,8 @@ static void check_none(void) {
 static void check_race(const blackhole *hole) {
   unsigned port;
   int listener = loopback_listen("127.0.0.1", 4, &port);
-  hc_address list[2] = {loopback_address("127.0.0.1", hole->port), loopback_address("127.0.0.1", port)};
+  hc_address list[2] = {loopback_address("127.0.0.1", hole->port),
+                        loopback_address("127.0.0.1", port)};
   hc_connector *c = start(list, 2, 1000);
   hc_socket s;
   int single;
@@ -139,9 +145,11 @@ static void check_group(const blackhole *hole) {
   CHECK(fcntl(group, F_GETFD) == -1);
 }
 
-/* The answer of an early address wins though later attempts are under way, through the group's descriptor. */
+/* The answer of an early address wins though later attempts are under way, through the group's
+ * descriptor. */
 static void check_early_wins(blackhole *hole) {
-  hc_address list[2] = {loopback_address("127.0.0.1", hole->port), loopback_address("127.0.0.1", hole->port)};
+  hc_address list[2] = {loopback_address("127.0.0.1", hole->port),
+                        loopback_address("127.0.0.1", hole->port)};
   hc_connector *c = start(list, 2, 0);
   hc_socket s;
   CHECK(hc_connector_poll(c, DELAY, &s, NULL) == HC_IO_WANT_WRITE);
@@ -168,7 +176,8 @@ static void check_many(const blackhole *hole) {
   unsigned port;
   int listener = loopback_listen("127.0.0.1", 4, &port);
   size_t before = count_descriptors(), most = 0;
-  for (size_t i = 0; i < COUNT; i++) list[i] = loopback_address("127.0.0.1", i + 1 < COUNT ? hole->port : port);
+  for (size_t i = 0; i < COUNT; i++)
+    list[i] = loopback_address("127.0.0.1", i + 1 < COUNT ? hole->port : port);
   hc_connector *c = start(list, COUNT, 0);
   hc_socket s = HC_NO_SOCKET;
   for (unsigned i = 1; i + 1 < COUNT; i++) {
@@ -189,7 +198,8 @@ static void check_many(const blackhole *hole) {
   (void)close(listener);
 }
 
-/* The families alternate, the first address's family first (RFC 8305 section 4): seen by the order of the attempts. */
+/* The families alternate, the first address's family first (RFC 8305 section 4): seen by the order
+ * of the attempts. */
 static void check_order(void) {
   blackhole hole;
   unsigned port;
@@ -228,14 +238,16 @@ static void check_no_descriptors(void) {
   hc_failure why = {HC_OK, ""};
   hc_io io = hc_connector_poll(c, 0, &s, &why);
   loopback_need(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
-  CHECK(io == HC_IO_ERROR && strcmp(why.text, "can't open a socket: too many open files (127.0.0.1 port 9)") == 0);
+  CHECK(io == HC_IO_ERROR &&
+        strcmp(why.text, "can't open a socket: too many open files (127.0.0.1 port 9)") == 0);
   hc_connector_delete(c);
 }
 
 /* Without a group the newest attempt is shown, and the rest is looked at soon. */
 static void check_no_group(const blackhole *hole) {
   struct rlimit before, none;
-  hc_address list[2] = {loopback_address("127.0.0.1", hole->port), loopback_address("127.0.0.1", hole->port)};
+  hc_address list[2] = {loopback_address("127.0.0.1", hole->port),
+                        loopback_address("127.0.0.1", hole->port)};
   hc_connector *c = start(list, 2, 0);
   hc_socket s;
   int fd;
@@ -248,7 +260,8 @@ static void check_no_group(const blackhole *hole) {
   uint64_t now = hc_clock_now();
   hc_connector_interest(c, &fd, &events, &deadline);
   loopback_need(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
-  CHECK(fd >= 0 && events == HC_EVENT_WRITE && deadline > now && deadline <= hc_clock_now() + 10000000u);
+  CHECK(fd >= 0 && events == HC_EVENT_WRITE && deadline > now &&
+        deadline <= hc_clock_now() + 10000000u);
   if (loopback_has_groups()) { /* it can be made now */
     hc_connector_interest(c, &fd, &events, &deadline);
     CHECK(fd >= 0 && events == HC_EVENT_READ && deadline == HC_NEVER);

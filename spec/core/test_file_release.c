@@ -1,4 +1,5 @@
-/* test_file_release.c - the end of large files: by a thread, and on the caller's time where there can be none. */
+/* test_file_release.c - the end of large files: by a thread, and on the caller's time where there
+ * can be none. */
 #include "faults.h"
 
 #include <fcntl.h>
@@ -86,8 +87,9 @@ static void check_replace(void) {
   hc_file_release_stop();
   CHECK(hc_file_replace(in_folder("new"), in_folder("old"), &why) == HC_OK);
   struct stat facts;
-  CHECK_CASE("the new one is there while the old one waits",
-             stat(in_folder("old"), &facts) == 0 && facts.st_size == 3 && !exists("new") && is_open(first));
+  CHECK_CASE("the new one is there while the old one waits", stat(in_folder("old"), &facts) == 0 &&
+                                                                 facts.st_size == 3 &&
+                                                                 !exists("new") && is_open(first));
   CHECK((fcntl(first, F_GETFD) & FD_CLOEXEC) != 0);
   hc_file_release_go();
   hc_file_release_settle();
@@ -102,7 +104,9 @@ static void check_remove(void) {
   long before = hc_file_releases();
   (void)close(make("one", large));
   (void)close(make("other", large));
-  if (link(in_folder("other"), in_folder("second name")) != 0 || symlink("second name", in_folder("link")) != 0) abort();
+  if (link(in_folder("other"), in_folder("second name")) != 0 ||
+      symlink("second name", in_folder("link")) != 0)
+    abort();
   hc_file_release_stop();
   hc_file_remove(in_folder("one"));
   CHECK(!exists("one") && is_open(first));

@@ -1,5 +1,5 @@
-/* test_h2_session.c - a session of HTTP/2 against frames written by hand, whole and in all splits: what a server may send, and
- * what it must not (RFC 9113). */
+/* test_h2_session.c - a session of HTTP/2 against frames written by hand, whole and in all splits:
+ * what a server may send, and what it must not (RFC 9113). */
 #include "../../core/base/limits.h"
 #include "../../core/base/memory.h"
 #include "../../core/http2/h2_session.h"
@@ -58,12 +58,15 @@ static void finish(world *w) {
   hc_h2_session_delete(w->session);
 }
 
-/* --- answers ----------------------------------------------------------------------------------------------------------- */
+/* --- answers
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct answer_case {
   const char *name;
   const char *frames;
-  const char *expected;  /* stream 1, then how the session stands: "ok", "draining", "over", "!" and its error */
+  /* stream 1, then how the session stands: "ok", "draining", "over", "!" and its error */
+  const char *expected;
   const char *sent;      /* behind the two requests; NULL: not looked at */
   hc_method method;
 } answer_case;
@@ -94,20 +97,32 @@ static void run_answer(const void *test_case, size_t split, wire_log *log) {
   hc_failure why = {HC_OK, ""};
   frames.size = 0;
   h2_write(&frames, c->frames);
-  if (!begin(&w) || open_stream(&w, 0, c->method, HC_H2_LAST) != HC_OK || open_stream(&w, 1, c->method, HC_H2_LAST) != HC_OK) abort();
+  if (!begin(&w) || open_stream(&w, 0, c->method, HC_H2_LAST) != HC_OK ||
+      open_stream(&w, 1, c->method, HC_H2_LAST) != HC_OK)
+    abort();
   send_all(&w);
   size_t before = w.sent.size, fed = 0;
   while (fed < frames.size && why.code == HC_OK && !hc_h2_session_is_over(w.session)) {
-    size_t until = split == WIRE_BYTE_BY_BYTE ? fed + 1 : fed < split && split < frames.size ? split : frames.size;
-    (void)hc_h2_session_feed(w.session, (hc_slice){wire_place(0, (const char *)frames.data + fed, until - fed), until - fed}, &why);
+    size_t until = split == WIRE_BYTE_BY_BYTE           ? fed + 1
+                   : fed < split && split < frames.size ? split
+                                                        : frames.size;
+    (void)hc_h2_session_feed(
+        w.session,
+        (hc_slice){wire_place(0, (const char *)frames.data + fed, until - fed), until - fed}, &why);
     fed = until;
   }
   log_stream(&w.streams[0], log);
   if (why.code != HC_OK) wire_add(log, " / !%s", why.text);
-  else wire_add(log, " / %s", hc_h2_session_is_over(w.session) ? "over" : hc_h2_session_is_draining(w.session) ? "draining" : "ok");
+  else
+    wire_add(log, " / %s",
+             hc_h2_session_is_over(w.session)       ? "over"
+             : hc_h2_session_is_draining(w.session) ? "draining"
+                                                    : "ok");
   send_all(&w);
-  if (!h2_read(&w.sent, before, sent_frames, sizeof sent_frames)) wire_add(log, " (a frame is cut)");
-  if (c->sent != NULL && strcmp(c->sent, sent_frames) != 0) wire_add(log, " (sent %s)", sent_frames);
+  if (!h2_read(&w.sent, before, sent_frames, sizeof sent_frames))
+    wire_add(log, " (a frame is cut)");
+  if (c->sent != NULL && strcmp(c->sent, sent_frames) != 0)
+    wire_add(log, " (sent %s)", sent_frames);
   finish(&w);
 }
 
@@ -115,6 +130,7 @@ static void run_answer(const void *test_case, size_t split, wire_log *log) {
 #define MALFORMED "broken !response head: the field "
 #define BROKE "HTTP/2: the server broke the protocol "
 
+// clang-format off: a case a line
 static const answer_case answers[] = {
     {.name = "head and content", .frames = "S|H1 :status=200;a=b|D1 hel|D1e lo", .expected = "complete 200{a: b} [hello] / ok", .sent = "SETTINGS+"},
     {.name = "no content", .frames = "S|H1e :status=204", .expected = "complete 204 [] / ok"},
@@ -188,6 +204,7 @@ static const answer_case answers[] = {
     {.name = "settings that are out of range", .frames = "S 4=2147483648", .expected = "broken !" BROKE "(FLOW_CONTROL_ERROR~"},
     {.name = "frames behind the end", .frames = "S|H1e :status=200|D1 x", .expected = "complete 200 [] / ~"},
 };
+// clang-format on
 
 static void check_answers(void) {
   static h2_bytes frames;
@@ -198,7 +215,9 @@ static void check_answers(void) {
   }
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------------- */
+/* --- requests
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct request_case {
   const char *name, *url;
@@ -212,6 +231,7 @@ typedef struct request_case {
 #define OURS "user-agent={ours} accept={*/*}"
 #define AT_EXAMPLE ":method={GET} :scheme={https} :authority={example.test} "
 
+// clang-format off: a case a line
 static const request_case requests[] = {
     {"a path", "/a?b", HC_METHOD_GET, HC_CONTENT_NONE, 0, {NULL}, AT_EXAMPLE ":path={/a?b} " OURS},
     {"names become small", "/", HC_METHOD_GET, HC_CONTENT_NONE, 0, {"X-Ab: Cd", "Accept:  text/plain "}, AT_EXAMPLE ":path={/} x-ab={Cd} accept={text/plain} user-agent={ours}"},
@@ -228,33 +248,39 @@ static const request_case requests[] = {
     {"content of unknown length", "/", HC_METHOD_POST, HC_CONTENT_STREAM, 0, {"Transfer-Encoding: chunked"}, ":method={POST} :scheme={https} :authority={example.test} :path={/} " OURS},
     {"a length of the caller's", "/", HC_METHOD_POST, HC_CONTENT_STREAM, 0, {"Content-Length: 7", "Connection: content-length"}, ":method={POST} :scheme={https} :authority={example.test} :path={/} content-length={7} " OURS},
 };
+// clang-format on
 
 static void check_requests(void) {
   static wire_log log;
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
     const request_case *c = &requests[i];
     hc_slice lines[4];
-    hc_request r = {.method = (int)c->method, .content = c->content, .content_length = c->size, .lines = lines};
+    hc_request r = {
+        .method = (int)c->method, .content = c->content, .content_length = c->size, .lines = lines};
     hc_checked_request checked;
     hc_h2_fields list = {0};
     hc_failure why = {HC_OK, ""};
     r.url = hc_slice_of(c->url);
-    for (; r.line_count < 4 && c->lines[r.line_count]; r.line_count++) lines[r.line_count] = hc_slice_of(c->lines[r.line_count]);
+    for (; r.line_count < 4 && c->lines[r.line_count]; r.line_count++)
+      lines[r.line_count] = hc_slice_of(c->lines[r.line_count]);
     check_request(&r, &checked);
     log.size = 0;
     CHECK(hc_h2_request_list(&checked, HC_H2_HTTPS, &list, &why) == HC_OK);
     for (size_t k = 0; k < list.count; k++) {
       bool is_agent = hc_slice_equal(list.fields[k].name, HC_SLICE("user-agent"));
-      wire_add(&log, "%s%.*s={%.*s}", k > 0 ? " " : "", (int)list.fields[k].name.size, list.fields[k].name.data,
-               is_agent ? 4 : (int)list.fields[k].value.size, is_agent ? "ours" : list.fields[k].value.data);
+      wire_add(&log, "%s%.*s={%.*s}", k > 0 ? " " : "", (int)list.fields[k].name.size,
+               list.fields[k].name.data, is_agent ? 4 : (int)list.fields[k].value.size,
+               is_agent ? "ours" : list.fields[k].value.data);
     }
     hc_h2_fields_free(&list);
-    if (strcmp(log.text, c->expected) != 0) fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", c->name, c->expected, log.text);
+    if (strcmp(log.text, c->expected) != 0)
+      fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", c->name, c->expected, log.text);
     CHECK_CASE(c->name, strcmp(log.text, c->expected) == 0);
   }
 }
 
-/* --- windows, content, ends ---------------------------------------------------------------------------------------------- */
+/* --- windows, content, ends
+ * ---------------------------------------------------------------------------------------------- */
 
 static hc_error feed(world *w, const char *words) {
   static h2_bytes frames;
@@ -285,7 +311,8 @@ static void check_introduction(void) {
   CHECK(begin(&w));
   send_all(&w);
   CHECK(w.sent.size > 24 && memcmp(w.sent.data, PREFACE, 24) == 0);
-  CHECK(h2_read(&w.sent, 24, sent_frames, sizeof sent_frames) && strcmp(sent_frames, "SETTINGS WINDOW") == 0);
+  CHECK(h2_read(&w.sent, 24, sent_frames, sizeof sent_frames) &&
+        strcmp(sent_frames, "SETTINGS WINDOW") == 0);
   CHECK(hc_h2_session_room(w.session) == HC_H2_STREAMS_MAX);
   finish(&w);
 }
@@ -294,15 +321,19 @@ static void check_room(void) {
   static world w;
   CHECK(begin(&w));
   CHECK(feed(&w, "S 3=2") == HC_OK && hc_h2_session_room(w.session) == 2);
-  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK && open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
-  CHECK(hc_h2_session_room(w.session) == 0 && open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY);
+  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK &&
+        open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  CHECK(hc_h2_session_room(w.session) == 0 &&
+        open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY);
   CHECK(w.streams[2].session == NULL);
   send_all(&w);
   CHECK(feed(&w, "H1e :status=200") == HC_OK && hc_h2_session_room(w.session) == 1);
   CHECK(feed(&w, "S 3=0") == HC_OK && hc_h2_session_room(w.session) == 0);
   CHECK(feed(&w, "S 3=1000") == HC_OK && hc_h2_session_room(w.session) == HC_H2_STREAMS_MAX - 1);
-  CHECK(feed(&w, "G 3 0") == HC_OK && hc_h2_session_room(w.session) == 0 && hc_h2_session_is_draining(w.session));
-  CHECK(open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY && !hc_h2_session_is_over(w.session));
+  CHECK(feed(&w, "G 3 0") == HC_OK && hc_h2_session_room(w.session) == 0 &&
+        hc_h2_session_is_draining(w.session));
+  CHECK(open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY &&
+        !hc_h2_session_is_over(w.session));
   finish(&w);
 }
 
@@ -332,7 +363,8 @@ static void check_long_upload(void) {
   hc_failure why = {HC_OK, ""};
   CHECK(begin(&w));
   send_all(&w);
-  CHECK(feed(&w, "S 4=2147483647|SA|W0 2000000000") == HC_OK && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  CHECK(feed(&w, "S 4=2147483647|SA|W0 2000000000") == HC_OK &&
+        open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
   hc_h2_stream_offer(&w.streams[0], (hc_slice){text, sizeof text}, HC_H2_LAST);
   for (left = 0; hc_h2_session_has_output(w.session) && left < 100; left++) {
     size_t size = 0;
@@ -376,13 +408,15 @@ static void check_peer_window(void) {
   CHECK(strcmp(went_out(&w), "SETTINGS+ HEADERS01 DATA01(10)") == 0);
   CHECK(!hc_h2_session_has_output(w.session) && !hc_h2_stream_takes_content(&w.streams[0]));
   CHECK(feed(&w, "W1 20") == HC_OK && strcmp(went_out(&w), "DATA01(20)") == 0);
-  CHECK(feed(&w, "S 4=0") == HC_OK && strcmp(went_out(&w), "SETTINGS+") == 0); /* the window is below 0 now */
+  CHECK(feed(&w, "S 4=0") == HC_OK &&
+        strcmp(went_out(&w), "SETTINGS+") == 0); /* the window is below 0 now */
   CHECK(feed(&w, "W1 5") == HC_OK && strcmp(went_out(&w), "") == 0);
   CHECK(feed(&w, "W1 75") == HC_OK && strcmp(went_out(&w), "DATA01(70)e") == 0);
   finish(&w);
 }
 
-/* An early answer: what is left of the content is never sent, and nothing pretends that it was all. */
+/* An early answer: what is left of the content is never sent, and nothing pretends that it was all.
+ */
 static void check_early_answer(void) {
   static world w;
   char text[] = "hello";
@@ -396,7 +430,8 @@ static void check_early_answer(void) {
   finish(&w);
 }
 
-/* A frame that is half out is sent to its end, though its stream and the content's memory are gone. */
+/* A frame that is half out is sent to its end, though its stream and the content's memory are gone.
+ */
 static void check_close_inside_frame(void) {
   static world w;
   hc_slice parts[8];
@@ -408,7 +443,8 @@ static void check_close_inside_frame(void) {
   CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
   (void)went_out(&w);
   hc_h2_stream_offer(&w.streams[0], (hc_slice){text, 50}, HC_H2_MORE);
-  CHECK(hc_h2_session_gather(w.session, parts, 8, &count, &why) == HC_OK && count == 2 && parts[1].size == 50);
+  CHECK(hc_h2_session_gather(w.session, parts, 8, &count, &why) == HC_OK && count == 2 &&
+        parts[1].size == 50);
   w.sent.size = 0;
   h2_put(&w.sent, parts[0].data, 9);
   h2_put(&w.sent, parts[1].data, 11);
@@ -418,7 +454,8 @@ static void check_close_inside_frame(void) {
   memset(text, '?', 50);
   free(text);
   send_all(&w);
-  CHECK(h2_read(&w.sent, 0, sent_frames, sizeof sent_frames) && strcmp(sent_frames, "DATA01(50) RST01(8)") == 0);
+  CHECK(h2_read(&w.sent, 0, sent_frames, sizeof sent_frames) &&
+        strcmp(sent_frames, "DATA01(50) RST01(8)") == 0);
   size_t good = 0;
   while (good < 50 && w.sent.data[9 + good] == 'x') good++;
   CHECK(good == 50);
@@ -427,7 +464,8 @@ static void check_close_inside_frame(void) {
 
 #define CANCELLED (HC_H2_CONNECTION_WINDOW / 16384 + 100)
 
-/* Content that nobody reads, of a stream that goes, gives its part of the connection's window back. */
+/* Content that nobody reads, of a stream that goes, gives its part of the connection's window back.
+ */
 static void check_window_of_cancelled(void) {
   static world w;
   static char piece[16385];
@@ -435,7 +473,8 @@ static void check_window_of_cancelled(void) {
   memset(piece, 'x', 16384);
   CHECK(begin_quietly(&w));
   unsigned long given = 0;
-  for (unsigned round = 0; round < CANCELLED; round++) { /* more than the connection's window in all */
+  /* more than the connection's window in all */
+  for (unsigned round = 0; round < CANCELLED; round++) {
     char words[64];
     CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
     int id = w.streams[0].id;
@@ -449,7 +488,8 @@ static void check_window_of_cancelled(void) {
     h2_put_number(&frames, (unsigned long)id, 4);
     h2_put(&frames, piece, 16384);
     hc_failure why = {HC_OK, ""};
-    if (hc_h2_session_feed(w.session, (hc_slice){(char *)frames.data, frames.size}, &why) != HC_OK) break;
+    if (hc_h2_session_feed(w.session, (hc_slice){(char *)frames.data, frames.size}, &why) != HC_OK)
+      break;
     hc_h2_stream_close(&w.streams[0]);
     given++;
   }
@@ -467,16 +507,19 @@ static void check_own_window(void) {
   int size = snprintf(words, sizeof words, "D1 ");
   memset(words + size, 'x', 16384);
   for (int i = 0; i < 64; i++) CHECK(feed(&w, words) == HC_OK);
-  CHECK(strcmp(went_out(&w), "") == 0 && hc_buffer_size(&w.streams[0].content) == HC_H2_STREAM_WINDOW);
+  CHECK(strcmp(went_out(&w), "") == 0 &&
+        hc_buffer_size(&w.streams[0].content) == HC_H2_STREAM_WINDOW);
   CHECK(hc_h2_stream_consume(&w.streams[0], 700000) == HC_OK);
   CHECK(strcmp(went_out(&w), "WINDOW01") == 0);
   for (int i = 0; i < 42; i++) CHECK(feed(&w, words) == HC_OK);
-  CHECK(feed(&w, words) != HC_OK || w.streams[0].stage == HC_H2_BROKEN); /* past the window: a fault of the server's */
+  /* past the window: a fault of the server's */
+  CHECK(feed(&w, words) != HC_OK || w.streams[0].stage == HC_H2_BROKEN);
   finish(&w);
 }
 
 static void check_floods(void) {
-  static const char *const floods[] = {"P", "S", "SA", "W0 1", "W1 1", "X 99 0 1 x", "D1 ", "X 2 0 1 12345", "H1 :status=103"};
+  static const char *const floods[] = {
+      "P", "S", "SA", "W0 1", "W1 1", "X 99 0 1 x", "D1 ", "X 2 0 1 12345", "H1 :status=103"};
   for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
     static world w;
     CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
@@ -488,7 +531,8 @@ static void check_floods(void) {
       w.sent.size = 0;
       send_all(&w);
     }
-    CHECK_CASE(floods[i], fed <= (int)HC_H2_IDLE_FRAMES_MAX + 1 && w.streams[0].stage == HC_H2_BROKEN);
+    CHECK_CASE(floods[i],
+               fed <= (int)HC_H2_IDLE_FRAMES_MAX + 1 && w.streams[0].stage == HC_H2_BROKEN);
     finish(&w);
   }
 }
@@ -507,11 +551,14 @@ static void check_end(void) {
   static world w;
   const hc_failure lost = {HC_ERR_CONNECTION_ERROR, "the connection was lost"};
   CHECK(begin_quietly(&w));
-  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK && open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK &&
+        open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
   send_all(&w);
-  CHECK(open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_OK && feed(&w, "H1e :status=200") == HC_OK);
+  CHECK(open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_OK &&
+        feed(&w, "H1e :status=200") == HC_OK);
   hc_h2_session_end(w.session, &lost);
-  CHECK(w.streams[0].stage == HC_H2_COMPLETE && w.streams[1].stage == HC_H2_BROKEN && !w.streams[1].is_unprocessed);
+  CHECK(w.streams[0].stage == HC_H2_COMPLETE && w.streams[1].stage == HC_H2_BROKEN &&
+        !w.streams[1].is_unprocessed);
   CHECK(w.streams[2].stage == HC_H2_BROKEN && strcmp(w.streams[1].failure.text, lost.text) == 0);
   hc_failure why = {HC_OK, ""};
   CHECK(hc_h2_session_feed(w.session, HC_SLICE("x"), &why) != HC_OK);
@@ -520,8 +567,10 @@ static void check_end(void) {
 
 static void check_ping(void) {
   static world w;
-  CHECK(begin_quietly(&w) && hc_h2_session_ping(w.session) == HC_OK && hc_h2_session_awaits_pong(w.session));
-  CHECK(strcmp(went_out(&w), "PING") == 0 && feed(&w, "X 6 1 0 \001\001\001\001\001\001\001\001") == HC_OK);
+  CHECK(begin_quietly(&w) && hc_h2_session_ping(w.session) == HC_OK &&
+        hc_h2_session_awaits_pong(w.session));
+  CHECK(strcmp(went_out(&w), "PING") == 0 &&
+        feed(&w, "X 6 1 0 \001\001\001\001\001\001\001\001") == HC_OK);
   CHECK(!hc_h2_session_awaits_pong(w.session));
   hc_h2_session_goodbye(w.session);
   CHECK(strcmp(went_out(&w), "GOAWAY(0)") == 0 && hc_h2_session_is_over(w.session));
@@ -538,7 +587,10 @@ static bool play(world *w) {
   is_good = is_good && open_stream(w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK;
   w->sent.size = 0;
   send_all(w);
-  is_good = is_good && feed(w, "S|SA|H1 :status=103;a=b|H1 :status=200;c=d|D1 abc|H1e t=1|H3 :status=200|D3 x") == HC_OK;
+  is_good =
+      is_good &&
+      feed(w, "S|SA|H1 :status=103;a=b|H1 :status=200;c=d|D1 abc|H1e t=1|H3 :status=200|D3 x") ==
+          HC_OK;
   hc_h2_stream_close(&w->streams[1]);
   is_good = is_good && hc_h2_stream_consume(&w->streams[0], 3) == HC_OK;
   send_all(w);

@@ -54,7 +54,8 @@ static void check_empty(void) {
   CHECK(hc_handle_map_get(&map, 0) == NULL);
   hc_handle_map_remove(&map, 0);
   CHECK(hc_handle_map_put(&map, 0, owners) == HC_OK && hc_handle_map_get(&map, 0) == owners);
-  CHECK(hc_handle_map_put(&map, UINT64_MAX, owners + 1) == HC_OK && hc_handle_map_get(&map, UINT64_MAX) == owners + 1);
+  CHECK(hc_handle_map_put(&map, UINT64_MAX, owners + 1) == HC_OK &&
+        hc_handle_map_get(&map, UINT64_MAX) == owners + 1);
   hc_handle_map_remove(&map, 5);
   CHECK(map.count == 2);
   hc_handle_map_free(&map);
@@ -64,12 +65,14 @@ static void check_empty(void) {
 static void check_memory(void) {
   hc_handle_map map = {0};
   hc_memory_fail_after(0, 1);
-  CHECK(hc_handle_map_put(&map, 1, owners) == HC_ERR_OUT_OF_MEMORY && hc_handle_map_get(&map, 1) == NULL);
+  CHECK(hc_handle_map_put(&map, 1, owners) == HC_ERR_OUT_OF_MEMORY &&
+        hc_handle_map_get(&map, 1) == NULL);
   hc_memory_fail_after(-1, 0);
   for (unsigned i = 0; i < 8; i++) CHECK(hc_handle_map_put(&map, i, owners + i) == HC_OK);
   hc_memory_fail_after(0, 1);
   CHECK(hc_handle_map_put(&map, 8, owners) == HC_ERR_OUT_OF_MEMORY);
-  CHECK(hc_handle_map_put(&map, 3, owners + 9) == HC_OK && hc_handle_map_get(&map, 3) == owners + 9);
+  CHECK(hc_handle_map_put(&map, 3, owners + 9) == HC_OK &&
+        hc_handle_map_get(&map, 3) == owners + 9);
   CHECK(hc_handle_map_put(&map, 3, owners + 3) == HC_OK);
   hc_memory_fail_after(-1, 0);
   for (unsigned i = 0; i < 8; i++) CHECK(hc_handle_map_get(&map, i) == owners + i);

@@ -1,4 +1,5 @@
-/* test_head_parser.c - heads of responses, good and bad, in all splits (RFC 9112 sections 4 and 5). */
+/* test_head_parser.c - heads of responses, good and bad, in all splits (RFC 9112 sections 4 and 5).
+ */
 #include "../../core/base/memory.h"
 #include "../../core/http1/head_parser.h"
 #include "wire.h"
@@ -8,18 +9,20 @@ typedef struct head_case {
   const char *bytes;
   /* code, minor version, [reason], {lines}, what is left; or the failure; or "more" */
   const char *expected;
-  size_t size;          /* where the bytes hold a NUL */
-  size_t limit;         /* 0: 4096 */
+  size_t size; /* where the bytes hold a NUL */
+  size_t limit; /* 0: 4096 */
 } head_case;
 
-static void describe(wire_log *log, hc_parse result, const hc_response *r, const wire_feed *feed, const hc_failure *why) {
+static void describe(wire_log *log, hc_parse result, const hc_response *r, const wire_feed *feed,
+                     const hc_failure *why) {
   if (result == HC_PARSE_ERROR) {
     wire_add(log, "%s", why->text);
   } else if (result == HC_PARSE_MORE) {
     wire_add(log, "more");
   } else {
     wire_add(log, "%d %d [", r->code, r->minor_version);
-    if (hc_buffer_size(&r->reason) > 0) wire_add_bytes(log, hc_buffer_head(&r->reason), hc_buffer_size(&r->reason));
+    if (hc_buffer_size(&r->reason) > 0)
+      wire_add_bytes(log, hc_buffer_head(&r->reason), hc_buffer_size(&r->reason));
     wire_add(log, "]");
     wire_add_headers(log, &r->headers);
     /* What had not been fed yet is left as well. */
@@ -38,7 +41,8 @@ static void parse_case(hc_response *r, const head_case *c, size_t split, wire_lo
   while (result == HC_PARSE_MORE && wire_next(&feed)) {
     size_t used;
     char *data = wire_place(0, feed.kept, feed.kept_size);
-    result = hc_response_parse(r, data, feed.kept_size, c->limit > 0 ? c->limit : 4096, &used, &why);
+    result =
+        hc_response_parse(r, data, feed.kept_size, c->limit > 0 ? c->limit : 4096, &used, &why);
     if (result != HC_PARSE_ERROR) wire_drop(&feed, used);
   }
   describe(log, result, r, &feed, &why);
@@ -67,6 +71,7 @@ static void run_behind(const void *test_case, size_t split, wire_log *log) {
 #define BAD_NAME "response header: a field name holds a byte that is no token character"
 #define TOO_LARGE "response head: it is larger than the limit of "
 
+// clang-format off: a case a line
 static const head_case cases[] = {
     {"a head without fields", OK "\r\n", "200 1 [OK] left 0 size 19", 0, 0},
     {"bytes behind the head are left alone", OK "\r\nbody", "200 1 [OK] left 4 size 19", 0, 0},
@@ -156,6 +161,7 @@ static const head_case cases[] = {
     {"the head ends before the second", OK "A: 1\r\n\r\nBb: 22\r\nC: 3\r\n\r\n", "200 1 [OK]{A: 1} left 16~", 0, 0},
     {"rubbish within a small limit", "HTTPS/1.1 200 OK\r\n\r\n", "response status line: expected \"HTTP/1.\"", 0, 8},
 };
+// clang-format on
 
 /* How many bytes are borne: with one fewer the head is still open, with this many it is refused. */
 typedef struct prompt_case {
@@ -163,11 +169,13 @@ typedef struct prompt_case {
   size_t refused_at;
 } prompt_case;
 
+// clang-format off: a case a line
 static const prompt_case prompt_cases[] = {
     {"X", 1},           {"HTTQ", 4},        {"HTTP/2", 6},        {"HTTP/1,", 7},        {"HTTP/1.x", 8},
     {"HTTP/1.12", 9},   {"HTTP/1.1 0", 10}, {"HTTP/1.1 2a", 11},  {"HTTP/1.1 20\r", 12}, {"HTTP/1.1 200;", 13},
     {"HTTP/1.1 200\rX", 14}, {"\r", 1},     {"\n", 1},
 };
+// clang-format on
 
 static void check_promptness(void) {
   for (size_t i = 0; i < sizeof prompt_cases / sizeof prompt_cases[0]; i++) {
@@ -175,10 +183,14 @@ static void check_promptness(void) {
     size_t used;
     hc_response r = {0};
     hc_failure why = {0};
-    hc_parse before = hc_response_parse(&r, wire_place(0, c->bytes, c->refused_at - 1), c->refused_at - 1, 4096, &used, &why);
-    hc_parse after = hc_response_parse(&r, wire_place(0, c->bytes, c->refused_at), c->refused_at, 4096, &used, &why);
-    CHECK_CASE("the first wrong byte is refused", before == HC_PARSE_MORE && after == HC_PARSE_ERROR && used == 0);
-    CHECK_CASE("the refusal is invalid data", why.code == HC_ERR_INVALID_DATA && why.text[0] != '\0');
+    hc_parse before = hc_response_parse(&r, wire_place(0, c->bytes, c->refused_at - 1),
+                                        c->refused_at - 1, 4096, &used, &why);
+    hc_parse after = hc_response_parse(&r, wire_place(0, c->bytes, c->refused_at), c->refused_at,
+                                       4096, &used, &why);
+    CHECK_CASE("the first wrong byte is refused",
+               before == HC_PARSE_MORE && after == HC_PARSE_ERROR && used == 0);
+    CHECK_CASE("the refusal is invalid data",
+               why.code == HC_ERR_INVALID_DATA && why.text[0] != '\0');
     hc_response_reset(&r);
   }
 }
@@ -186,18 +198,22 @@ static void check_promptness(void) {
 static void check_many_fields(void) {
   static char bytes[60000];
   size_t size = (size_t)snprintf(bytes, sizeof bytes, OK);
-  for (int i = 0; i < 2000; i++) size += (size_t)snprintf(bytes + size, sizeof bytes - size, "Name-%d: value %d\r\n", i, i);
+  for (int i = 0; i < 2000; i++)
+    size += (size_t)snprintf(bytes + size, sizeof bytes - size, "Name-%d: value %d\r\n", i, i);
   size += (size_t)snprintf(bytes + size, sizeof bytes - size, "\r\n");
   hc_response r = {0};
   hc_failure why = {0};
   size_t used, index = 0;
-  CHECK(hc_response_parse(&r, wire_place(0, bytes, size), size, size, &used, &why) == HC_PARSE_DONE && used == size);
+  CHECK(hc_response_parse(&r, wire_place(0, bytes, size), size, size, &used, &why) ==
+            HC_PARSE_DONE &&
+        used == size);
   CHECK(r.headers.count == 2000);
   CHECK(hc_headers_find(&r.headers, HC_SLICE("nAME-1999"), 0, &index) && index == 1999);
   CHECK(hc_slice_equal(hc_headers_value(&r.headers, 1999), HC_SLICE("value 1999")));
   CHECK(r.headers.text.capacity - r.headers.text.end <= r.headers.text.end / 4 + 256);
   hc_response_reset(&r);
-  CHECK(r.code == 0 && r.headers.fields == NULL && r.headers.text.data == NULL && r.reason.data == NULL);
+  CHECK(r.code == 0 && r.headers.fields == NULL && r.headers.text.data == NULL &&
+        r.reason.data == NULL);
   hc_response_reset(&r);
 }
 
@@ -215,13 +231,18 @@ static void check_restart(void) {
   hc_failure why = {0};
   size_t used;
   hc_response_restart(&r);
-  CHECK(hc_response_parse(&r, OK "A: 1\r\nB: 2\r\n\r\n", 31, 4096, &used, &why) == HC_PARSE_DONE && used == 31);
+  CHECK(hc_response_parse(&r, OK "A: 1\r\nB: 2\r\n\r\n", 31, 4096, &used, &why) == HC_PARSE_DONE &&
+        used == 31);
   hc_response_restart(&r);
-  CHECK(r.code == 0 && r.headers.count == 0 && hc_buffer_size(&r.reason) == 0 && r.headers.text.data != NULL);
-  CHECK(hc_response_parse(&r, "HTTP/1.0 404 No\r\nC: 3\r\n\r\n", 25, 4096, &used, &why) == HC_PARSE_DONE && used == 25);
+  CHECK(r.code == 0 && r.headers.count == 0 && hc_buffer_size(&r.reason) == 0 &&
+        r.headers.text.data != NULL);
+  CHECK(hc_response_parse(&r, "HTTP/1.0 404 No\r\nC: 3\r\n\r\n", 25, 4096, &used, &why) ==
+            HC_PARSE_DONE &&
+        used == 25);
   CHECK(r.code == 404 && r.minor_version == 0 && r.size == 25 && r.headers.count == 1);
   CHECK(hc_slice_equal(hc_headers_line(&r.headers, 0), HC_SLICE("C: 3")));
-  CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&r.reason), hc_buffer_size(&r.reason)}, HC_SLICE("No")));
+  CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&r.reason), hc_buffer_size(&r.reason)},
+                       HC_SLICE("No")));
   hc_response_reset(&r);
 }
 
@@ -255,7 +276,8 @@ int main(void) {
   const head_case *end = cases + sizeof cases / sizeof cases[0];
   for (const head_case *c = cases; c < end; c++) {
     wire_check(c->name, c->expected, size_of(c), run_head, c);
-    for (former = cases; former < end; former++) wire_check(c->name, c->expected, size_of(c), run_behind, c);
+    for (former = cases; former < end; former++)
+      wire_check(c->name, c->expected, size_of(c), run_behind, c);
   }
   check_promptness();
   check_many_fields();

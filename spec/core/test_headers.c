@@ -1,4 +1,5 @@
-/* test_headers.c - byte classes, lists and field lines (RFC 9110 section 5). The lines' grammar: test_response.c. */
+/* test_headers.c - byte classes, lists and field lines (RFC 9110 section 5). The lines' grammar:
+ * test_response.c. */
 #include "../../core/base/chars.h"
 #include "../../core/http/fields.h"
 #include "../../core/base/memory.h"
@@ -8,11 +9,17 @@ static void check_classes(void) {
   int token = 1, unreserved = 1, digit = 1, control = 1, hex = 1, lower = 1;
   for (int i = 0; i < 256; i++) {
     char c = (char)(unsigned char)i;
-    bool is_digit = i >= '0' && i <= '9', is_upper = i >= 'A' && i <= 'Z', is_lower = i >= 'a' && i <= 'z';
+    bool is_digit = i >= '0' && i <= '9', is_upper = i >= 'A' && i <= 'Z',
+         is_lower = i >= 'a' && i <= 'z';
     bool is_alnum = is_digit || is_upper || is_lower;
-    int value = is_digit ? i - '0' : (i >= 'A' && i <= 'F') ? i - 'A' + 10 : (i >= 'a' && i <= 'f') ? i - 'a' + 10 : -1;
-    token = token && hc_char_is_token(c) == (is_alnum || (i > 0 && strchr("!#$%&'*+-.^_`|~", i) != NULL));
-    unreserved = unreserved && hc_char_is_unreserved(c) == (is_alnum || (i > 0 && strchr("-._~", i) != NULL));
+    int value = is_digit                 ? i - '0'
+                : (i >= 'A' && i <= 'F') ? i - 'A' + 10
+                : (i >= 'a' && i <= 'f') ? i - 'a' + 10
+                                         : -1;
+    token = token &&
+            hc_char_is_token(c) == (is_alnum || (i > 0 && strchr("!#$%&'*+-.^_`|~", i) != NULL));
+    unreserved = unreserved &&
+                 hc_char_is_unreserved(c) == (is_alnum || (i > 0 && strchr("-._~", i) != NULL));
     digit = digit && hc_char_is_digit(c) == is_digit;
     control = control && hc_char_is_control(c) == (i < 0x20 || i == 0x7f);
     hex = hex && hc_char_hex_value(c) == value;
@@ -24,7 +31,8 @@ static void check_classes(void) {
   CHECK(control);
   CHECK(hex);
   CHECK(lower);
-  CHECK(hc_is_token(wire_slice(0, "a-Z~")) && !hc_is_token(wire_slice(0, "")) && !hc_is_token(wire_slice(0, "a b")));
+  CHECK(hc_is_token(wire_slice(0, "a-Z~")) && !hc_is_token(wire_slice(0, "")) &&
+        !hc_is_token(wire_slice(0, "a b")));
   CHECK(!hc_is_token((hc_slice){NULL, 0}));
 }
 
@@ -42,7 +50,9 @@ static bool walks(const char *list, const char *expected) {
   return strcmp(log.text, expected) == 0 && !hc_list_next(&rest, &element);
 }
 
-static bool has(const char *list, const char *token) { return hc_list_has_token(wire_slice(0, list), wire_slice(1, token)); }
+static bool has(const char *list, const char *token) {
+  return hc_list_has_token(wire_slice(0, list), wire_slice(1, token));
+}
 
 static void check_lists(void) {
   CHECK(walks("a", "[a]"));
@@ -69,26 +79,35 @@ static void check_set(void) {
   hc_headers h = {0};
   size_t index = 99;
   CHECK(!hc_headers_find(&h, HC_SLICE("a"), 0, &index) && index == 99);
-  CHECK(add(&h, "Abc", "1") == HC_OK && add(&h, "x", "") == HC_OK && add(&h, "aBC", "2, Three") == HC_OK);
+  CHECK(add(&h, "Abc", "1") == HC_OK && add(&h, "x", "") == HC_OK &&
+        add(&h, "aBC", "2, Three") == HC_OK);
   CHECK(hc_slice_equal(hc_headers_line(&h, 0), HC_SLICE("Abc: 1")));
-  CHECK(hc_slice_equal(hc_headers_line(&h, 1), HC_SLICE("x: ")) && hc_headers_value(&h, 1).size == 0);
-  CHECK(hc_slice_equal(hc_headers_name(&h, 2), HC_SLICE("aBC")) && hc_slice_equal(hc_headers_value(&h, 2), HC_SLICE("2, Three")));
+  CHECK(hc_slice_equal(hc_headers_line(&h, 1), HC_SLICE("x: ")) &&
+        hc_headers_value(&h, 1).size == 0);
+  CHECK(hc_slice_equal(hc_headers_name(&h, 2), HC_SLICE("aBC")) &&
+        hc_slice_equal(hc_headers_value(&h, 2), HC_SLICE("2, Three")));
   CHECK(hc_headers_find(&h, HC_SLICE("ABC"), 0, &index) && index == 0);
   CHECK(hc_headers_find(&h, HC_SLICE("ABC"), 1, &index) && index == 2);
   CHECK(!hc_headers_find(&h, HC_SLICE("ABC"), 3, &index));
   CHECK(!hc_headers_find(&h, HC_SLICE("ab"), 0, &index));
   CHECK(hc_headers_have_token(&h, HC_SLICE("abc"), HC_SLICE("three")));
   CHECK(!hc_headers_have_token(&h, HC_SLICE("abc"), HC_SLICE("four")));
-  CHECK(hc_headers_fold(&h, HC_SLICE("")) == HC_OK && hc_headers_fold(&h, HC_SLICE("four")) == HC_OK);
+  CHECK(hc_headers_fold(&h, HC_SLICE("")) == HC_OK &&
+        hc_headers_fold(&h, HC_SLICE("four")) == HC_OK);
   CHECK(hc_slice_equal(hc_headers_value(&h, 2), HC_SLICE("2, Three four")));
   CHECK(add(&h, "e", "") == HC_OK && hc_headers_fold(&h, HC_SLICE("v")) == HC_OK);
   CHECK(hc_slice_equal(hc_headers_line(&h, 3), HC_SLICE("e: v")));
   hc_headers_trim(&h);
   CHECK(h.count == 4 && hc_slice_equal(hc_headers_line(&h, 0), HC_SLICE("Abc: 1")));
   CHECK(h.text.capacity <= h.text.end + h.text.end / 4 + 256);
-  CHECK(add(&h, "after", "trim") == HC_OK && hc_slice_equal(hc_headers_line(&h, 4), HC_SLICE("after: trim")));
-  CHECK(hc_headers_add(&h, (hc_slice){"", SIZE_MAX - 1}, (hc_slice){"", 3}) == HC_ERR_OUT_OF_MEMORY && h.count == 5);
-  CHECK(hc_headers_add(&h, (hc_slice){"", 3}, (hc_slice){"", SIZE_MAX - 1}) == HC_ERR_OUT_OF_MEMORY && h.count == 5);
+  CHECK(add(&h, "after", "trim") == HC_OK &&
+        hc_slice_equal(hc_headers_line(&h, 4), HC_SLICE("after: trim")));
+  CHECK(hc_headers_add(&h, (hc_slice){"", SIZE_MAX - 1}, (hc_slice){"", 3}) ==
+            HC_ERR_OUT_OF_MEMORY &&
+        h.count == 5);
+  CHECK(hc_headers_add(&h, (hc_slice){"", 3}, (hc_slice){"", SIZE_MAX - 1}) ==
+            HC_ERR_OUT_OF_MEMORY &&
+        h.count == 5);
   hc_headers_free(&h);
   hc_headers_free(&h);
   CHECK(h.count == 0 && h.fields == NULL);
@@ -127,9 +146,11 @@ static void check_growth(void) {
 static void check_failure_codes(void) {
   hc_headers h = {0};
   hc_failure why = {0};
-  CHECK(hc_headers_parse_line(&h, wire_slice(0, "a b: c"), &why) == HC_ERR_INVALID_DATA && why.code == HC_ERR_INVALID_DATA);
+  CHECK(hc_headers_parse_line(&h, wire_slice(0, "a b: c"), &why) == HC_ERR_INVALID_DATA &&
+        why.code == HC_ERR_INVALID_DATA);
   CHECK(hc_headers_parse_line(&h, wire_slice(0, ""), NULL) == HC_ERR_INVALID_DATA && h.count == 0);
-  CHECK(hc_headers_parse_line(&h, (hc_slice){NULL, 0}, NULL) == HC_ERR_INVALID_DATA && h.count == 0);
+  CHECK(hc_headers_parse_line(&h, (hc_slice){NULL, 0}, NULL) == HC_ERR_INVALID_DATA &&
+        h.count == 0);
   CHECK(hc_headers_parse_line(&h, wire_slice(0, "a:"), NULL) == HC_OK && h.count == 1);
   CHECK(hc_headers_parse_line(&h, wire_slice(0, "\t"), NULL) == HC_OK && h.count == 1);
 #ifdef HC_TEST_HOOKS
@@ -159,7 +180,8 @@ static bool same_field(const hc_headers *a, const hc_headers *b, size_t index) {
          hc_slice_equal(hc_headers_value(a, index), hc_headers_value(b, index));
 }
 
-/* What the quick look takes, the careful one takes as well, line for line and to the same end, folding included. */
+/* What the quick look takes, the careful one takes as well, line for line and to the same end,
+ * folding included. */
 static bool quick_agrees(const char *data, size_t size, size_t *taken) {
   hc_headers quick = {0}, careful = {0};
   hc_failure why = {0};
@@ -169,12 +191,14 @@ static bool quick_agrees(const char *data, size_t size, size_t *taken) {
     const char *end = memchr(data + at, '\n', *taken - at);
     agrees = end != NULL && end > data + at && end[-1] == '\r';
     size_t line_size = agrees ? (size_t)(end - data) - at - 1 : 0;
-    agrees = agrees && hc_headers_parse_line(&careful, (hc_slice){data + at, line_size}, &why) == HC_OK;
+    agrees =
+        agrees && hc_headers_parse_line(&careful, (hc_slice){data + at, line_size}, &why) == HC_OK;
     at += line_size + 2;
   }
   agrees = agrees && quick.count == careful.count;
   if (agrees && quick.count > 0) {
-    agrees = hc_headers_fold(&quick, HC_SLICE("more")) == HC_OK && hc_headers_fold(&careful, HC_SLICE("more")) == HC_OK &&
+    agrees = hc_headers_fold(&quick, HC_SLICE("more")) == HC_OK &&
+             hc_headers_fold(&careful, HC_SLICE("more")) == HC_OK &&
              add(&quick, "New", "field") == HC_OK && add(&careful, "New", "field") == HC_OK;
   }
   for (size_t i = 0; agrees && i < quick.count; i++) agrees = same_field(&quick, &careful, i);
@@ -190,9 +214,11 @@ static void check_usual_lines(void) {
   size_t taken;
   int agree = 1, whole = 1;
   CHECK(quick_agrees(usual, size, &taken) && taken == size);
-  for (size_t cut = 0; cut < line_size; cut++) whole = whole && quick_agrees(usual, cut, &taken) && taken == 0;
+  for (size_t cut = 0; cut < line_size; cut++)
+    whole = whole && quick_agrees(usual, cut, &taken) && taken == 0;
   CHECK_CASE("a line that is cut is left, those before it are taken", whole);
-  for (size_t cut = line_size; cut < size; cut++) whole = whole && quick_agrees(usual, cut, &taken) && taken == line_size;
+  for (size_t cut = line_size; cut < size; cut++)
+    whole = whole && quick_agrees(usual, cut, &taken) && taken == line_size;
   CHECK_CASE("a line that is cut is left, those before it are taken", whole);
   for (size_t at = 0; at < size; at++) {
     for (int byte = 0; byte < 256; byte++) {
@@ -214,7 +240,8 @@ static void check_usual_lines(void) {
 static void check_many_usual_lines(void) {
   char data[2000];
   size_t size = 0, taken;
-  for (int i = 0; i < 60; i++) size += (size_t)snprintf(data + size, sizeof data - size, "Field-%d: value %d\r\n", i, i * i);
+  for (int i = 0; i < 60; i++)
+    size += (size_t)snprintf(data + size, sizeof data - size, "Field-%d: value %d\r\n", i, i * i);
   CHECK(quick_agrees(data, size, &taken) && taken == size);
 #ifdef HC_TEST_HOOKS
   for (long i = 0; i < 5; i++) {

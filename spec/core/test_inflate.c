@@ -14,7 +14,8 @@ static size_t pack(hc_buffer *to, int window, int level, hc_slice text) {
   size_t room;
   memset(&z, 0, sizeof z);
   if (deflateInit2(&z, level, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
-  if (hc_buffer_reserve(to, deflateBound(&z, (uLong)text.size) + 64, SIZE_MAX, &at, &room) != HC_OK) abort();
+  if (hc_buffer_reserve(to, deflateBound(&z, (uLong)text.size) + 64, SIZE_MAX, &at, &room) != HC_OK)
+    abort();
   char *copy = hc_memory_copy_text(text.data, text.size);
   z.next_in = (Bytef *)copy;
   z.avail_in = (uInt)text.size;
@@ -51,13 +52,13 @@ static void build(const inflate_case *c, hc_buffer *to) {
     const char *text = c->pieces[i].text;
     size_t size = c->pieces[i].size ? c->pieces[i].size : strlen(text);
     switch (text[0]) {
-      case 'g': (void)pack(to, GZIP, 9, (hc_slice){text + 2, size - 2}); break;
-      case 'z': (void)pack(to, ZLIB, 9, (hc_slice){text + 2, size - 2}); break;
-      case 'r': (void)pack(to, RAW, 9, (hc_slice){text + 2, size - 2}); break;
-      case 's': (void)pack(to, RAW, 0, (hc_slice){text + 2, size - 2}); break;
-      case '=': append(to, (hc_slice){text + 1, size - 1}); break;
-      case '<': to->end -= strtoul(text + 1, NULL, 10); break;
-      default: abort();
+    case 'g': (void)pack(to, GZIP, 9, (hc_slice){text + 2, size - 2}); break;
+    case 'z': (void)pack(to, ZLIB, 9, (hc_slice){text + 2, size - 2}); break;
+    case 'r': (void)pack(to, RAW, 9, (hc_slice){text + 2, size - 2}); break;
+    case 's': (void)pack(to, RAW, 0, (hc_slice){text + 2, size - 2}); break;
+    case '=': append(to, (hc_slice){text + 1, size - 1}); break;
+    case '<': to->end -= strtoul(text + 1, NULL, 10); break;
+    default: abort();
     }
   }
 }
@@ -65,10 +66,11 @@ static void build(const inflate_case *c, hc_buffer *to) {
 #define BROKEN(coding, reason) "!the " coding " data is broken: " reason
 #define EARLY(coding) "!the " coding " data ends too early"
 
-static const char header_with_all_parts[] =
-    "=\x1f\x8b\x08\x1e\0\0\0\0\0\x03"
-    "\x05\0ab\x01\0!name\0comment\0\xe2\xc6" "\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0";
+static const char header_with_all_parts[] = "=\x1f\x8b\x08\x1e\0\0\0\0\0\x03"
+                                            "\x05\0ab\x01\0!name\0comment\0\xe2\xc6"
+                                            "\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0";
 
+// clang-format off: a case a line
 static const inflate_case cases[] = {
     {"a gzip member", HC_CODING_GZIP, "hello hello hello", {{"g:hello hello hello", 0}}},
     {"an empty gzip member", HC_CODING_GZIP, "", {{"g:", 0}}},
@@ -124,6 +126,7 @@ static const inflate_case cases[] = {
     {"a stored block with a wrong length", HC_CODING_DEFLATE, BROKEN("deflate", "invalid stored block lengths"),
      {{"=\x01\x01\0\0\0x", 7}}},
 };
+// clang-format on
 
 typedef struct inflate_run {
   const inflate_case *test_case;
@@ -167,7 +170,9 @@ static void run_inflate(const void *test_case, size_t split, wire_log *log) {
     char out[8];
     wire_add(log, "!%s", hc_inflate_failure(d)->text);
     CHECK(code == HC_ERR_INVALID_DATA && hc_inflate_finish(d) == code);
-    CHECK(hc_inflate_decode(d, HC_SLICE("x"), out, sizeof out, &used, &produced) == HC_PARSE_ERROR && !produced);
+    CHECK(hc_inflate_decode(d, HC_SLICE("x"), out, sizeof out, &used, &produced) ==
+              HC_PARSE_ERROR &&
+          !produced);
   }
   hc_inflate_delete(d);
 }
@@ -200,9 +205,11 @@ static void check_truncation(void) {
       for (size_t cut = 1; cut <= size; cut++) {
         size_t used, produced;
         hc_inflate *d = hc_inflate_new(windows[w] == GZIP ? HC_CODING_GZIP : HC_CODING_DEFLATE);
-        hc_parse result = hc_inflate_decode(d, (hc_slice){hc_buffer_head(&bytes), cut}, out, sizeof out, &used, &produced);
+        hc_parse result = hc_inflate_decode(d, (hc_slice){hc_buffer_head(&bytes), cut}, out,
+                                            sizeof out, &used, &produced);
         holds = holds && used == cut && result == (cut == size ? HC_PARSE_DONE : HC_PARSE_MORE);
-        holds = holds && memcmp(out, text, produced) == 0 && (hc_inflate_finish(d) == HC_OK) == (cut == size);
+        holds = holds && memcmp(out, text, produced) == 0 &&
+                (hc_inflate_finish(d) == HC_OK) == (cut == size);
         hc_inflate_delete(d);
       }
       CHECK_CASE("only the whole stream is complete", holds);
@@ -223,7 +230,8 @@ static void check_telling_formats(void) {
         (void)pack(&bytes, RAW, level, (hc_slice){text, 2});
         hc_inflate *d = hc_inflate_new(HC_CODING_DEFLATE);
         hc_slice data = {hc_buffer_head(&bytes), hc_buffer_size(&bytes)};
-        holds = holds && hc_inflate_decode(d, data, out, sizeof out, &used, &produced) == HC_PARSE_DONE;
+        holds =
+            holds && hc_inflate_decode(d, data, out, sizeof out, &used, &produced) == HC_PARSE_DONE;
         holds = holds && produced == 2 && memcmp(out, text, 2) == 0;
         hc_inflate_delete(d);
         hc_buffer_free(&bytes);
@@ -233,7 +241,8 @@ static void check_telling_formats(void) {
   CHECK(holds);
 }
 
-/* 16 MiB of zeros out of 16 KiB: at most `room` bytes a call, and no memory for what is still to come. */
+/* 16 MiB of zeros out of 16 KiB: at most `room` bytes a call, and no memory for what is still to
+ * come. */
 static void check_bomb(void) {
   static char zeros[1u << 24];
   char out[1000];
@@ -271,6 +280,7 @@ static void check_many_members(void) {
 }
 
 static void check_names(void) {
+  // clang-format off: a case a line
   static const struct { const char *text; int coding; } names[] = {
       {"gzip", HC_CODING_GZIP}, {"GZip", HC_CODING_GZIP}, {"x-gzip", HC_CODING_GZIP}, {"X-GZIP", HC_CODING_GZIP},
       {"deflate", HC_CODING_DEFLATE}, {"Deflate", HC_CODING_DEFLATE}, {"", -1}, {"br", -1}, {"identity", -1},
@@ -321,3 +331,5 @@ int main(void) {
 #endif
   return check_report();
 }
+
+  // clang-format on

@@ -35,6 +35,7 @@ typedef struct scenario {
 #define BLANK "\r\n\r\n"
 #define CHUNKS "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\nU: 2\r\n\r\n"
 
+// clang-format off: a case a line
 static const scenario scenarios[] = {
     {"a length", .request_end = BLANK, .answer = OK_HEAD FIELDS "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
     {"chunks", .request_end = BLANK, .answer = OK_HEAD FIELDS CHUNKS, .content = "abcde", .status = HC_STATUS_CONNECTED},
@@ -53,6 +54,7 @@ static const scenario scenarios[] = {
     {"TLS, a file up", .tls = true, .upload = UPLOAD_FILE, .request_end = "END", .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
     {"TLS through a tunnel", .tls = true, .tunnel = true, .request_end = BLANK, .answer = OK_HEAD "Content-Length: 5\r\n\r\nhello", .content = "hello", .status = HC_STATUS_CONNECTED},
 };
+// clang-format on
 
 /* --- the server: one connection, in this thread, never blocking */
 
@@ -110,7 +112,8 @@ static void server_do(server *s) {
     s->fd = accept(listener, NULL, NULL);
     if (s->fd < 0) return;
     int now = 1;
-    NEED(fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0 && setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now) == 0);
+    NEED(fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0 &&
+         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now) == 0);
     if (s->play->tls && !s->play->tunnel) server_open_tls(s);
   }
   server_read(s);
@@ -119,7 +122,8 @@ static void server_do(server *s) {
     s->tunnel_is_open = true;
     s->size = 0;
     server_open_tls(s);
-  } else if (!s->has_answered && (!s->play->tunnel || s->tunnel_is_open) && server_has(s, s->play->request_end)) {
+  } else if (!s->has_answered && (!s->play->tunnel || s->tunnel_is_open) &&
+             server_has(s, s->play->request_end)) {
     server_write(s, s->play->answer);
     s->has_answered = true;
   }
@@ -169,8 +173,10 @@ static bool is_under_way(hc_status status, hc_status goal) {
 static void advance_until(run *r, hc_status goal) {
   for (int i = 0; i < STEPS_MAX && is_under_way(hc_client_get_status(r->client), goal); i++) {
     bool ready = false;
-    hc_error code = r->play->waits ? hc_client_wait(r->client, 0.0005, &ready) : hc_client_poll(r->client);
-    if (code == HC_ERR_OUT_OF_MEMORY && is_under_way(hc_client_get_status(r->client), goal)) continue;
+    hc_error code =
+        r->play->waits ? hc_client_wait(r->client, 0.0005, &ready) : hc_client_poll(r->client);
+    if (code == HC_ERR_OUT_OF_MEMORY && is_under_way(hc_client_get_status(r->client), goal))
+      continue;
     server_advance(&r->server);
   }
 }
@@ -184,7 +190,8 @@ static int make_file(const char *text) {
   return fd;
 }
 
-/* A client certificate, a revocation list, a stapled OCSP response, a pin, a protocol, and the ciphers by name. */
+/* A client certificate, a revocation list, a stapled OCSP response, a pin, a protocol, and the
+ * ciphers by name. */
 static void demand_all(hc_tls_settings *s) {
   static const hc_slice protocol = {"http/1.1", 8};
   s->certificate = own_certificate;
@@ -203,10 +210,13 @@ static hc_error ask_certificate(run *r) {
   hc_peer_certificate facts;
   hc_error code = hc_tls_peer_certificate(r->client->place.connection->stream, &facts, &r->why);
   if (code != HC_OK) return code;
-  bool is_whole = strcmp(facts.subject, "CN=server") == 0 && strcmp(facts.issuer, "CN=test") == 0 && facts.name_count == 2 &&
-                  strcmp(facts.names[0], "a.example") == 0 && strcmp(facts.names[1], "::1") == 0 &&
-                  hc_slice_equal(hc_slice_of(facts.public_key_pin), pin) && has_text(facts.pem, "END CERTIFICATE") &&
-                  strcmp(facts.fingerprint, fingerprint) == 0 && facts.not_after > facts.not_before && facts.not_before > 0;
+  bool is_whole = strcmp(facts.subject, "CN=server") == 0 && strcmp(facts.issuer, "CN=test") == 0 &&
+                  facts.name_count == 2 && strcmp(facts.names[0], "a.example") == 0 &&
+                  strcmp(facts.names[1], "::1") == 0 &&
+                  hc_slice_equal(hc_slice_of(facts.public_key_pin), pin) &&
+                  has_text(facts.pem, "END CERTIFICATE") &&
+                  strcmp(facts.fingerprint, fingerprint) == 0 &&
+                  facts.not_after > facts.not_before && facts.not_before > 0;
   hc_peer_certificate_free(&facts);
   return is_whole ? HC_OK : HC_FAILED;
 }
@@ -216,17 +226,20 @@ static hc_error connect_client(run *r) {
   hc_error code = HC_OK;
   hc_slice host = HC_SLICE("127.0.0.1");
   if (p->tls) {
-    hc_tls_settings settings = {.trusted_chain = trusted, .common_name_override = HC_SLICE("a.example")};
+    hc_tls_settings settings = {.trusted_chain = trusted,
+                                .common_name_override = HC_SLICE("a.example")};
     if (p->strict) demand_all(&settings);
     code = hc_tls_options_new(&settings, &r->options, &r->why);
   }
   if (code == HC_OK && (p->plain_proxy || p->tunnel)) {
     hc_proxy_kind kind = p->tunnel ? HC_PROXY_HTTPS : HC_PROXY_HTTP;
-    code = hc_client_set_proxy(r->client, kind, host, port, HC_SLICE("user"), HC_SLICE("word"), &r->why);
+    code = hc_client_set_proxy(r->client, kind, host, port, HC_SLICE("user"), HC_SLICE("word"),
+                               &r->why);
     host = HC_SLICE("origin.example");
   }
   if (code != HC_OK) return code;
-  return hc_client_connect(r->client, host, port, p->tls ? HC_CONNECT_TLS : HC_CONNECT_PLAIN, r->options, &r->why);
+  return hc_client_connect(r->client, host, port, p->tls ? HC_CONNECT_TLS : HC_CONNECT_PLAIN,
+                           r->options, &r->why);
 }
 
 static hc_error ask(run *r) {
@@ -296,7 +309,8 @@ static void exchange(run *r) {
 }
 
 static bool is_error(hc_status status) {
-  return status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+  return status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR ||
+         status == HC_STATUS_TLS_HANDSHAKE_ERROR;
 }
 
 typedef struct outcome {
@@ -307,15 +321,18 @@ static outcome judge(const run *r) {
   outcome o = {false, false};
   hc_status status = hc_client_get_status(r->client);
   const hc_failure *last = hc_client_last_error(r->client);
-  bool same = r->content_size == strlen(r->play->content) && memcmp(r->content, r->play->content, r->content_size) == 0;
-  o.is_whole = r->refused == HC_OK && status == r->play->status && same && hc_client_has_response(r->client);
+  bool same = r->content_size == strlen(r->play->content) &&
+              memcmp(r->content, r->play->content, r->content_size) == 0;
+  o.is_whole =
+      r->refused == HC_OK && status == r->play->status && same && hc_client_has_response(r->client);
   /* OpenSSL's own reason where it does not say that memory was out. */
   bool is_known = r->refused == HC_ERR_OUT_OF_MEMORY || crypto.is_tried || fault.fired > 0;
   if (r->refused != HC_OK) o.is_refused = is_known && r->why.text[0] != '\0';
   else o.is_refused = is_error(status) && last->code != HC_OK && last->text[0] != '\0';
   if (!o.is_whole && !o.is_refused)
-    fprintf(stderr, "%s: refused %d %s, STATUS_%s, %d %s, %zu bytes\n", r->play->name, (int)r->refused, r->why.text, hc_status_name(status),
-            (int)last->code, last->text, r->content_size);
+    fprintf(stderr, "%s: refused %d %s, STATUS_%s, %d %s, %zu bytes\n", r->play->name,
+            (int)r->refused, r->why.text, hc_status_name(status), (int)last->code, last->text,
+            r->content_size);
   return o;
 }
 
@@ -373,22 +390,26 @@ static void try_all(const scenario *p, int sticky) {
     }
     hc_memory_fail_after(-1, 0);
     all_end = all_end && (o.is_whole || o.is_refused);
-    nothing_stays = nothing_stays && hc_memory_live_blocks() == before && next_descriptor() == descriptor;
+    nothing_stays =
+        nothing_stays && hc_memory_live_blocks() == before && next_descriptor() == descriptor;
     if (o.is_refused) refusals++;
     if (!all_end || !nothing_stays) break;
   }
   CHECK_CASE(p->name, done && refusals > 2);
-  if (!all_end) fprintf(stderr, "%s, allocation %ld%s\n", p->name, n, sticky ? " and all behind it" : "");
+  if (!all_end)
+    fprintf(stderr, "%s, allocation %ld%s\n", p->name, n, sticky ? " and all behind it" : "");
   CHECK_CASE("each ends whole, or with an error", all_end);
   CHECK_CASE("nothing stays behind", nothing_stays);
 }
 
-/* OpenSSL makes thousands of allocations for a connection: the first ones in turn, and then a sample. */
+/* OpenSSL makes thousands of allocations for a connection: the first ones in turn, and then a
+ * sample. */
 static void try_crypto(const scenario *p, bool stays) {
   long before = hc_memory_live_blocks(), refusals = 0;
   int descriptor = next_descriptor();
   bool all_end = true, nothing_stays = true, done = false;
-  for (long n = 0; n < 100000 && !done && all_end && nothing_stays; n += 1 + n / (p->strict ? 200 : 10)) {
+  for (long n = 0; n < 100000 && !done && all_end && nothing_stays;
+       n += 1 + n / (p->strict ? 200 : 10)) {
     crypto.left = n;
     crypto.stays = stays;
     crypto.is_tried = true;
@@ -418,7 +439,8 @@ static void try_system(const scenario *p, int number) {
     all_end = number == EINTR || done ? o.is_whole : o.is_whole || o.is_refused;
     nothing_stays = hc_memory_live_blocks() == before && next_descriptor() == descriptor;
     if (o.is_refused) refusals++;
-    if (!all_end || !nothing_stays) fprintf(stderr, "%s, system call %ld, %s, error %d\n", p->name, n, fault.last, number);
+    if (!all_end || !nothing_stays)
+      fprintf(stderr, "%s, system call %ld, %s, error %d\n", p->name, n, fault.last, number);
   }
   CHECK_CASE(p->name, done && (number == EINTR ? refusals == 0 : refusals > 2));
   CHECK_CASE("each ends as it must when a system call fails", all_end);
@@ -428,15 +450,19 @@ static void try_system(const scenario *p, int number) {
 static void fingerprint_text(const X509 *certificate) {
   unsigned char digest[32];
   NEED(X509_digest(certificate, EVP_sha256(), digest, NULL) == 1);
-  for (size_t i = 0; i < sizeof digest; i++) snprintf(fingerprint + 3 * i, 4, i < 31 ? "%02x:" : "%02x", digest[i]);
+  for (size_t i = 0; i < sizeof digest; i++)
+    snprintf(fingerprint + 3 * i, 4, i < 31 ? "%02x:" : "%02x", digest[i]);
 }
 
 static SSL_CTX *make_strict_context(identity *authority, identity *server_identity) {
   static unsigned char *staple_der;
   static server_spec spec;
-  const ocsp_case good = {"good", authority, server_identity->certificate, V_OCSP_CERTSTATUS_GOOD, -60, DAY, 0, NULL};
-  spec = (server_spec){.identity = server_identity, .client_authority = authority->certificate,
-                       .alpn = (const unsigned char *)"http/1.1", .alpn_size = 8};
+  const ocsp_case good = {
+      "good", authority, server_identity->certificate, V_OCSP_CERTSTATUS_GOOD, -60, DAY, 0, NULL};
+  spec = (server_spec){.identity = server_identity,
+                       .client_authority = authority->certificate,
+                       .alpn = (const unsigned char *)"http/1.1",
+                       .alpn_size = 8};
   spec.ocsp_size = make_ocsp(&good, authority->certificate, EVP_sha256(), &staple_der);
   spec.ocsp = staple_der;
   int file = mkstemp(crl_path);
@@ -463,7 +489,8 @@ int main(void) {
   NEED(crypto_memory_take());
   static char pin_space[64];
   const identity_spec client_spec = {"client", NULL, "clientAuth", 0, -DAY, DAY, NULL, 0};
-  identity authority = make_authority("test", NULL), server_identity = make_server("DNS:a.example,IP:::1", &authority);
+  identity authority = make_authority("test", NULL),
+           server_identity = make_server("DNS:a.example,IP:::1", &authority);
   identity client_identity = make_identity(&client_spec, &authority);
   server_spec spec = {.identity = &server_identity};
   context = server_context(&spec);

@@ -1,4 +1,5 @@
-/* test_poller.c - many clients and one wait: what goes away while it works, and memory that is out. */
+/* test_poller.c - many clients and one wait: what goes away while it works, and memory that is out.
+ */
 #include "../../core/client/client_state.h"
 #include "../../core/poller.h"
 #include "loopback.h"
@@ -14,20 +15,25 @@ typedef struct world {
 } world;
 
 static bool is_in(const world *w, const void *tag) {
-  return (const char *)tag >= (const char *)w->clients && (const char *)tag < (const char *)(w->clients + CLIENTS);
+  return (const char *)tag >= (const char *)w->clients &&
+         (const char *)tag < (const char *)(w->clients + CLIENTS);
 }
 
 /* All clients are connected, in the poller with their place as tag, and have been looked at. */
 static void open_world(world *w) {
   w->listener = loopback_listen("127.0.0.1", 16, &w->port);
-  loopback_need(w->listener >= 0 && hc_poller_new(&w->poller, NULL) == HC_OK, "a listener and a poller");
+  loopback_need(w->listener >= 0 && hc_poller_new(&w->poller, NULL) == HC_OK,
+                "a listener and a poller");
   for (size_t i = 0; i < CLIENTS; i++) {
     hc_client *c = w->clients[i] = hc_client_new();
-    loopback_need(hc_client_connect(c, HC_SLICE("127.0.0.1"), w->port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK, "connect");
+    loopback_need(
+        hc_client_connect(c, HC_SLICE("127.0.0.1"), w->port, HC_CONNECT_PLAIN, NULL, NULL) == HC_OK,
+        "connect");
     bool ready;
     while (hc_client_get_status(c) == HC_STATUS_CONNECTING) (void)hc_client_wait(c, 10, &ready);
     w->theirs[i] = loopback_accept(w->listener);
-    CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED && hc_poller_add(w->poller, c, &w->clients[i], NULL) == HC_OK);
+    CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED &&
+          hc_poller_add(w->poller, c, &w->clients[i], NULL) == HC_OK);
   }
   CHECK(hc_poller_wait(w->poller, 0) == HC_OK);
   while (hc_poller_next(w->poller)) continue;
@@ -94,8 +100,10 @@ static void check_removal_of_told(void) {
     open_world(&w);
     for (size_t i = 0; i < 3; i++) hang_up(&w, i);
     CHECK(hc_poller_wait(w.poller, 1) == HC_OK);
-    CHECK(hc_poller_remove(w.poller, w.clients[removed]) == HC_OK && hc_poller_count(w.poller) == CLIENTS - 1);
-    for (void *tag; (tag = hc_poller_next(w.poller)) != NULL;) told |= 1u << (size_t)((hc_client **)tag - w.clients);
+    CHECK(hc_poller_remove(w.poller, w.clients[removed]) == HC_OK &&
+          hc_poller_count(w.poller) == CLIENTS - 1);
+    for (void *tag; (tag = hc_poller_next(w.poller)) != NULL;)
+      told |= 1u << (size_t)((hc_client **)tag - w.clients);
     CHECK_CASE("the one that was removed is not told", (told & 1u << removed) == 0);
     CHECK_CASE("the other two are", told == (7u & ~(1u << removed)));
     hang_up(&w, 4);
@@ -116,7 +124,9 @@ typedef struct plot {
   unsigned calls;
 } plot;
 
-static bool is_victim(const plot *p, size_t i) { return p->victim == ALL_OTHERS ? i != OWN : i == p->victim; }
+static bool is_victim(const plot *p, size_t i) {
+  return p->victim == ALL_OTHERS ? i != OWN : i == p->victim;
+}
 
 /* Takes its victims out of the poller that calls it. */
 static hc_pull_result act(void *context, hc_slice *piece, hc_failure *why) {
@@ -128,7 +138,8 @@ static hc_pull_result act(void *context, hc_slice *piece, hc_failure *why) {
   for (size_t i = 0; i < CLIENTS; i++) {
     if (!is_victim(p, i)) continue;
     CHECK(hc_poller_remove(w->poller, w->clients[i]) == HC_OK);
-    if (p->adds_again) CHECK(hc_poller_add(w->poller, w->clients[i], &w->clients[i], NULL) == HC_OK);
+    if (p->adds_again)
+      CHECK(hc_poller_add(w->poller, w->clients[i], &w->clients[i], NULL) == HC_OK);
     if (!p->deletes) continue;
     hc_client_delete(w->clients[i]);
     w->clients[i] = NULL;
@@ -141,7 +152,9 @@ static void plot_against(size_t victim, bool deletes, bool adds_again) {
   world w;
   plot p = {&w, victim, deletes, adds_again, 0};
   open_world(&w);
-  hc_client_request_spec spec = {.method = HC_METHOD_POST, .url = HC_SLICE("/"), .body = {.kind = HC_BODY_PULL, .pull = act, .context = &p}};
+  hc_client_request_spec spec = {.method = HC_METHOD_POST,
+                                 .url = HC_SLICE("/"),
+                                 .body = {.kind = HC_BODY_PULL, .pull = act, .context = &p}};
   CHECK(hc_client_request(w.clients[OWN], &spec, NULL) == HC_OK);
   for (size_t i = 0; i < CLIENTS; i++) {
     if (i == OWN) continue;
@@ -179,7 +192,8 @@ static void check_same_stream(void) {
   CHECK(hc_client_set_stream(w.clients[0], hc_client_get_stream(w.clients[0])) == HC_OK);
   CHECK(hc_client_get_status(w.clients[0]) == HC_STATUS_CONNECTED && told_by(&w, 0.01) == 0);
   hang_up(&w, 0);
-  CHECK_CASE("it is watched still", tells(&w, 1) && hc_client_get_status(w.clients[0]) == HC_STATUS_CONNECTION_ERROR);
+  CHECK_CASE("it is watched still",
+             tells(&w, 1) && hc_client_get_status(w.clients[0]) == HC_STATUS_CONNECTION_ERROR);
   close_world(&w);
 }
 
@@ -194,7 +208,8 @@ static void check_memory(void) {
   hc_failure why = {HC_OK, ""};
   for (long i = 0; i < 2; i++) {
     hc_memory_fail_after(i, 0);
-    CHECK(hc_poller_new(&poller, &why) == HC_ERR_OUT_OF_MEMORY && poller == NULL && why.text[0] != '\0');
+    CHECK(hc_poller_new(&poller, &why) == HC_ERR_OUT_OF_MEMORY && poller == NULL &&
+          why.text[0] != '\0');
     hc_memory_fail_after(-1, 0);
     CHECK(hc_memory_live_blocks() == before);
     hc_failure_clear(&why);
@@ -208,7 +223,8 @@ static void check_memory(void) {
       hc_memory_fail_after(n, 0);
       hc_error code = hc_poller_add(poller, clients[i], &clients[i], &why);
       hc_memory_fail_after(-1, 0);
-      CHECK(code == HC_OK ? clients[i]->place.seat != NULL : code == HC_ERR_OUT_OF_MEMORY && clients[i]->place.seat == NULL);
+      CHECK(code == HC_OK ? clients[i]->place.seat != NULL
+                          : code == HC_ERR_OUT_OF_MEMORY && clients[i]->place.seat == NULL);
       CHECK(hc_poller_count(poller) == i + (code == HC_OK ? 1 : 0));
     }
     CHECK(clients[i]->place.seat != NULL);
@@ -216,7 +232,8 @@ static void check_memory(void) {
   bool ready[2];
   for (long n = 0; n < 2; n++) {
     hc_memory_fail_after(n, 0);
-    CHECK(hc_client_wait_any(clients, 2, 0, ready) == HC_ERR_OUT_OF_MEMORY && !ready[0] && !ready[1]);
+    CHECK(hc_client_wait_any(clients, 2, 0, ready) == HC_ERR_OUT_OF_MEMORY && !ready[0] &&
+          !ready[1]);
     hc_memory_fail_after(-1, 0);
   }
   for (size_t i = 0; i < MANY; i += 2) hc_client_delete(clients[i]); /* takes itself out */

@@ -29,14 +29,16 @@ static hc_io supply_advance(hc_stream_peer *self, hc_failure *why) {
   return HC_IO_OK;
 }
 
-static hc_io supply_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static hc_io supply_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
+                         hc_failure *why) {
   (void)self, (void)why;
   *sent = 0;
   for (size_t i = 0; i < count; i++) *sent += parts[i].size;
   return HC_IO_OK;
 }
 
-static hc_io supply_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+static hc_io supply_recv(hc_stream_peer *self, char *into, size_t room, size_t *got,
+                         hc_failure *why) {
   supply *s = (supply *)self;
   s->asked = room;
   s->count++;
@@ -66,9 +68,15 @@ static void supply_interest(hc_stream_peer *self, hc_interest *out) {
 
 static void supply_close(hc_stream_peer *self) { (void)self; }
 
-static const hc_stream_peer_ops ops = {.name = "supply", .advance = supply_advance, .send = supply_send, .recv = supply_recv,
-                                       .peek = supply_peek, .available = supply_available, .interest = supply_interest,
-                                       .close = supply_close, .destroy = supply_close};
+static const hc_stream_peer_ops ops = {.name = "supply",
+                                       .advance = supply_advance,
+                                       .send = supply_send,
+                                       .recv = supply_recv,
+                                       .peek = supply_peek,
+                                       .available = supply_available,
+                                       .interest = supply_interest,
+                                       .close = supply_close,
+                                       .destroy = supply_close};
 
 /* A client in BODY. length 0: until the end. */
 static hc_client *begin(supply *s, uint64_t length, size_t chunk) {
@@ -77,7 +85,9 @@ static hc_client *begin(supply *s, uint64_t length, size_t chunk) {
   memset(&spec, 0, sizeof spec);
   *s = (supply){.given = 0};
   hc_stream_peer_init(&s->base, &ops);
-  if (length > 0) (void)snprintf(s->head, sizeof s->head, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n", (unsigned long long)length);
+  if (length > 0)
+    (void)snprintf(s->head, sizeof s->head, "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n",
+                   (unsigned long long)length);
   else (void)snprintf(s->head, sizeof s->head, "HTTP/1.1 200 OK\r\n\r\n");
   s->head_left = strlen(s->head);
   hc_client *c = hc_client_new();
@@ -112,7 +122,9 @@ static bool read_what_is_there(hc_client *c, uint64_t *place) {
   return holds;
 }
 
-static size_t capacity_of(const hc_client *c) { return c->place.connection->h1.receiver.in.capacity; }
+static size_t capacity_of(const hc_client *c) {
+  return c->place.connection->h1.receiver.in.capacity;
+}
 
 static void end(hc_client *c) { hc_client_delete(c); }
 
@@ -122,7 +134,8 @@ static bool read_full(hc_client *c, supply *s, uint64_t *place) {
   size_t size;
   for (unsigned i = 0; i < HC_AHEAD_AFTER; i++) {
     s->ready = 4 * MIB;
-    holds = read_once(c, place, &size) && holds && size == c->settings.read_chunk_size && s->asked == size;
+    holds = read_once(c, place, &size) && holds && size == c->settings.read_chunk_size &&
+            s->asked == size;
   }
   return holds;
 }
@@ -133,16 +146,20 @@ static void check_growth(void) {
     uint64_t place = 0;
     size_t size;
     hc_client *c = begin(&s, kind == 0 ? 64 * MIB : 0, CHUNK);
-    CHECK_CASE("the first receives are for one read each", read_full(c, &s, &place) && capacity_of(c) < 2 * CHUNK);
+    CHECK_CASE("the first receives are for one read each",
+               read_full(c, &s, &place) && capacity_of(c) < 2 * CHUNK);
     CHECK(read_once(c, &place, &size) && size == CHUNK);
-    CHECK_CASE("then one takes more", s.asked >= HC_RECEIVE_AHEAD && s.asked <= HC_RECEIVE_AHEAD + 100);
+    CHECK_CASE("then one takes more",
+               s.asked >= HC_RECEIVE_AHEAD && s.asked <= HC_RECEIVE_AHEAD + 100);
     size_t before = s.count;
-    for (size_t i = 1; i < HC_RECEIVE_AHEAD / CHUNK; i++) CHECK(read_once(c, &place, &size) && size == CHUNK);
+    for (size_t i = 1; i < HC_RECEIVE_AHEAD / CHUNK; i++)
+      CHECK(read_once(c, &place, &size) && size == CHUNK);
     CHECK_CASE("and the reads behind it need no other", s.count == before);
     s.ready = 1000;
     CHECK(read_what_is_there(c, &place) && place == s.given);
     CHECK_CASE("nothing is held while nothing comes", capacity_of(c) == 0);
-    CHECK_CASE("it begins anew after a pause", read_full(c, &s, &place) && capacity_of(c) < 2 * CHUNK);
+    CHECK_CASE("it begins anew after a pause",
+               read_full(c, &s, &place) && capacity_of(c) < 2 * CHUNK);
     end(c);
   }
 }
@@ -153,7 +170,8 @@ static void check_bounds(void) {
   size_t size;
   hc_client *c = begin(&s, 64 * MIB, 4096);
   CHECK(read_full(c, &s, &place) && read_once(c, &place, &size));
-  CHECK_CASE("a small read takes less ahead", s.asked > 4096 && s.asked <= HC_AHEAD_READS * 4096 + 100);
+  CHECK_CASE("a small read takes less ahead",
+             s.asked > 4096 && s.asked <= HC_AHEAD_READS * 4096 + 100);
   end(c);
   place = 0;
   c = begin(&s, HC_AHEAD_AFTER * CHUNK + 3 * CHUNK / 2, CHUNK);
@@ -165,7 +183,8 @@ static void check_bounds(void) {
   place = 0;
   c = begin(&s, HC_AHEAD_AFTER * CHUNK + HC_RECEIVE_AHEAD + 10, CHUNK);
   CHECK(read_full(c, &s, &place) && read_what_is_there(c, &place));
-  CHECK_CASE("nothing behind the body is taken", s.given == place && place == HC_AHEAD_AFTER * CHUNK + HC_RECEIVE_AHEAD + 10);
+  CHECK_CASE("nothing behind the body is taken",
+             s.given == place && place == HC_AHEAD_AFTER * CHUNK + HC_RECEIVE_AHEAD + 10);
   CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTED && capacity_of(c) == 0);
   end(c);
 }
@@ -179,8 +198,10 @@ static void check_ends(void) {
     s.ready = 3 * CHUNK + 5;
     s.ends = kind < 2;
     s.fails = kind == 2;
-    CHECK_CASE("all that came before the end is handed out", read_what_is_there(c, &place) && place == s.given);
-    CHECK(hc_client_get_status(c) == (kind == 0 ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTION_ERROR));
+    CHECK_CASE("all that came before the end is handed out",
+               read_what_is_there(c, &place) && place == s.given);
+    CHECK(hc_client_get_status(c) ==
+          (kind == 0 ? HC_STATUS_DISCONNECTED : HC_STATUS_CONNECTION_ERROR));
     end(c);
   }
 }
@@ -210,7 +231,8 @@ static void check_without_memory(void) {
   hc_memory_fail_after(0, 1);
   for (int i = 0; i < 20; i++) {
     s.ready = 4 * MIB;
-    CHECK_CASE("reading goes on in the memory that is there", read_once(c, &place, &size) && size == CHUNK);
+    CHECK_CASE("reading goes on in the memory that is there",
+               read_once(c, &place, &size) && size == CHUNK);
   }
   hc_memory_fail_after(-1, 0);
   end(c);

@@ -1,4 +1,5 @@
-/* test_request.c - what goes out, byte for byte, and what is refused (RFC 9112 section 3, RFC 9110). */
+/* test_request.c - what goes out, byte for byte, and what is refused (RFC 9112 section 3, RFC
+ * 9110). */
 #include "../../core/base/memory.h"
 #include "../../core/http/credentials.h"
 #include "../../core/http1/head_writer.h"
@@ -11,8 +12,9 @@ typedef struct request_case {
   hc_method method;
   const char *url;
   const char *lines[LINES_MAX];
-  const char *expected; /* the head with '|' for CRLF and UA for our User-Agent line, then what it announces; or '!' and
-                           the beginning of the refusal */
+  /* the head with '|' for CRLF and UA for our User-Agent line, then what it announces; or '!'
+   * and the beginning of the refusal */
+  const char *expected;
   hc_content content;
   uint64_t content_length;
   bool to_proxy;
@@ -30,6 +32,7 @@ typedef struct request_case {
 #define END "UA|Accept: */*||"
 #define PLAIN "Host: h|" END " none"
 
+// clang-format off: a case a line
 static const request_case cases[] = {
     {"GET", GET, "/", {0}, .expected = "GET / HTTP/1.1|" PLAIN},
     {"HEAD", HC_METHOD_HEAD, "/", {0}, .expected = "HEAD / HTTP/1.1|" PLAIN},
@@ -201,6 +204,7 @@ static const request_case cases[] = {
     {"a method over the range", HC_METHOD_MAX, "/", {0}, .expected = "!the method is out of range"},
     {"a method without its token", HC_METHOD_OTHER, "/", {0}, .expected = "!the method is no token"},
 };
+// clang-format on
 
 /* Our User-Agent names the system: "UA" stands for it here. */
 static size_t shorten(char *head, size_t size) {
@@ -214,7 +218,10 @@ static size_t shorten(char *head, size_t size) {
 }
 
 static hc_request make_request(const request_case *c, hc_slice *lines) {
-  hc_request r = {.method = (int)c->method, .lines = lines, .content = c->content, .content_length = c->content_length};
+  hc_request r = {.method = (int)c->method,
+                  .lines = lines,
+                  .content = c->content,
+                  .content_length = c->content_length};
   r.url = wire_slice(0, c->url);
   r.to_proxy = c->to_proxy;
   r.authority = wire_slice(1, c->authority == NULL ? "h" : c->authority);
@@ -237,12 +244,14 @@ static void run_request(const request_case *c, wire_log *log) {
   size_t size = hc_buffer_size(&out) - 6;
   if (memcmp(hc_buffer_head(&out), "before", 6) != 0) wire_add(log, "(touched what was there)");
   if (error != HC_OK) {
-    wire_add(log, "!%s%s%s", why.text, size > 0 ? " (wrote)" : "", error == HC_ERR_INVALID_PARAMETER ? "" : " (code)");
+    wire_add(log, "!%s%s%s", why.text, size > 0 ? " (wrote)" : "",
+             error == HC_ERR_INVALID_PARAMETER ? "" : " (code)");
   } else {
     memcpy(text, hc_buffer_head(&out) + 6, size);
     wire_add_bytes(log, text, shorten(text, size));
     wire_add(log, " %s", transfers[head.transfer]);
-    if (head.transfer == HC_TRANSFER_LENGTH) wire_add(log, " %llu", (unsigned long long)head.content_length);
+    if (head.transfer == HC_TRANSFER_LENGTH)
+      wire_add(log, " %llu", (unsigned long long)head.content_length);
     if (head.closes) wire_add(log, " closes");
     if (head.expects_continue) wire_add(log, " expects");
   }
@@ -252,9 +261,11 @@ static void run_request(const request_case *c, wire_log *log) {
 static bool matches(const char *text, const char *expected) {
   size_t size = strlen(text), wanted = strlen(expected);
   if (expected[0] == '!')
-    return strncmp(text, expected, wanted) == 0 && strstr(text, "(wrote)") == NULL && strstr(text, "(code)") == NULL;
+    return strncmp(text, expected, wanted) == 0 && strstr(text, "(wrote)") == NULL &&
+           strstr(text, "(code)") == NULL;
   if (expected[0] == '~')
-    return text[0] != '!' && size >= wanted - 1 && strcmp(text + size - (wanted - 1), expected + 1) == 0;
+    return text[0] != '!' && size >= wanted - 1 &&
+           strcmp(text + size - (wanted - 1), expected + 1) == 0;
   return strcmp(text, expected) == 0;
 }
 
@@ -265,7 +276,8 @@ static void check_cases(void) {
     log.size = 0;
     run_request(c, &log);
     int holds = matches(log.text, c->expected);
-    if (!holds) fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", c->name, c->expected, log.text);
+    if (!holds)
+      fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", c->name, c->expected, log.text);
     CHECK_CASE(c->name, holds && (c->expected[0] != '!' || strstr(log.text, "secret") == NULL));
   }
 }
@@ -277,11 +289,15 @@ static void check_nul(void) {
   hc_buffer out = {0};
   hc_request_head head;
   hc_failure why = {0};
-  CHECK_CASE("NUL in the URL", hc_request_write(&r, &out, &head, &why) == HC_ERR_INVALID_PARAMETER && out.data == NULL);
+  CHECK_CASE("NUL in the URL",
+             hc_request_write(&r, &out, &head, &why) == HC_ERR_INVALID_PARAMETER &&
+                 out.data == NULL);
   r.url = HC_SLICE("/");
   r.lines = &line;
   r.line_count = 1;
-  CHECK_CASE("NUL in a value", hc_request_write(&r, &out, &head, NULL) == HC_ERR_INVALID_PARAMETER && out.data == NULL);
+  CHECK_CASE("NUL in a value",
+             hc_request_write(&r, &out, &head, NULL) == HC_ERR_INVALID_PARAMETER &&
+                 out.data == NULL);
   line = (hc_slice){NULL, 0};
   CHECK_CASE("no line at all", hc_request_write(&r, &out, &head, NULL) == HC_ERR_INVALID_PARAMETER);
   r.line_count = 0;
@@ -294,9 +310,11 @@ static void check_own_agent(void) {
   hc_request r = {.method = GET, .url = HC_SLICE("/"), .authority = HC_SLICE("h")};
   hc_buffer out = {0};
   hc_request_head head;
-  CHECK(hc_request_write(&r, &out, &head, NULL) == HC_OK && hc_buffer_append(&out, (hc_slice){"", 1}, SIZE_MAX) == HC_OK);
+  CHECK(hc_request_write(&r, &out, &head, NULL) == HC_OK &&
+        hc_buffer_append(&out, (hc_slice){"", 1}, SIZE_MAX) == HC_OK);
 #ifdef __linux__
-  CHECK(strstr(hc_buffer_head(&out), "\r\nUser-Agent: lua-httpclient/" HC_VERSION " (Linux)\r\n") != NULL);
+  CHECK(strstr(hc_buffer_head(&out), "\r\nUser-Agent: lua-httpclient/" HC_VERSION " (Linux)\r\n") !=
+        NULL);
 #endif
   hc_buffer_free(&out);
 }
@@ -316,7 +334,9 @@ static bool writes_tunnel(const char *credentials, const char *expected) {
 static bool encodes(const char *user, const char *password, const char *expected) {
   hc_buffer out = {0};
   hc_error error = hc_basic_credentials(wire_slice(0, user), wire_slice(1, password), &out, NULL);
-  bool holds = error == HC_OK && hc_slice_equal((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, hc_slice_of(expected));
+  bool holds =
+      error == HC_OK &&
+      hc_slice_equal((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, hc_slice_of(expected));
   hc_buffer_free(&out);
   return holds;
 }
@@ -324,12 +344,14 @@ static bool encodes(const char *user, const char *password, const char *expected
 static bool refuses_credentials(hc_slice user, hc_slice password) {
   hc_buffer out = {0};
   hc_failure why = {0};
-  return hc_basic_credentials(user, password, &out, &why) == HC_ERR_INVALID_PARAMETER && out.data == NULL && why.text[0] != '\0';
+  return hc_basic_credentials(user, password, &out, &why) == HC_ERR_INVALID_PARAMETER &&
+         out.data == NULL && why.text[0] != '\0';
 }
 
 static void check_credentials(void) {
   CHECK(writes_tunnel("", "CONNECT o:443 HTTP/1.1|Host: o:443|UA||"));
-  CHECK(writes_tunnel("Basic eA==", "CONNECT o:443 HTTP/1.1|Host: o:443|UA|Proxy-Authorization: Basic eA==||"));
+  CHECK(writes_tunnel("Basic eA==",
+                      "CONNECT o:443 HTTP/1.1|Host: o:443|UA|Proxy-Authorization: Basic eA==||"));
   CHECK(encodes("Aladdin", "open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
   CHECK(encodes("test", "123\xc2\xa3", "Basic dGVzdDoxMjPCow=="));
   CHECK(encodes("", "", "Basic Og=="));
@@ -353,7 +375,11 @@ static void check_methods(void) {
 #ifdef HC_TEST_HOOKS
 static void check_memory_failures(void) {
   hc_slice line = HC_SLICE("A: 1");
-  hc_request r = {.method = POST, .url = HC_SLICE("/"), .authority = HC_SLICE("h"), .lines = &line, .line_count = 1};
+  hc_request r = {.method = POST,
+                  .url = HC_SLICE("/"),
+                  .authority = HC_SLICE("h"),
+                  .lines = &line,
+                  .line_count = 1};
   long before = hc_memory_live_blocks();
   int refused = 0, untouched = 1;
   hc_error error = HC_ERR_OUT_OF_MEMORY;
@@ -367,7 +393,8 @@ static void check_memory_failures(void) {
     hc_memory_fail_after(-1, 0);
     if (error != HC_OK) {
       refused++;
-      untouched = untouched && error == HC_ERR_OUT_OF_MEMORY && why.code == error && hc_buffer_size(&out) == 6;
+      untouched = untouched && error == HC_ERR_OUT_OF_MEMORY && why.code == error &&
+                  hc_buffer_size(&out) == 6;
     }
     hc_buffer_free(&out);
   }

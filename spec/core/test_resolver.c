@@ -1,4 +1,5 @@
-/* test_resolver.c - lookups on the worker threads. Only "localhost" and names that can not exist are asked for. */
+/* test_resolver.c - lookups on the worker threads. Only "localhost" and names that can not exist
+ * are asked for. */
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,7 +29,8 @@ static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc
 static bool is_loopback(const hc_address *address, unsigned port) {
   char text[HC_ADDRESS_TEXT];
   hc_address_text(address, text);
-  return hc_address_port(address) == port && (strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0);
+  return hc_address_port(address) == port &&
+         (strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0);
 }
 
 static bool finds_localhost(hc_lookup *lookup, unsigned port) {
@@ -37,7 +39,8 @@ static bool finds_localhost(hc_lookup *lookup, unsigned port) {
   bool is_right = finish(lookup, &addresses, &count, NULL) == HC_IO_OK && count > 0;
   for (size_t i = 0; is_right && i < count; i++) {
     is_right = is_loopback(&addresses[i], port);
-    for (size_t j = 0; j < i; j++) is_right = is_right && memcmp(&addresses[i], &addresses[j], sizeof *addresses) != 0;
+    for (size_t j = 0; j < i; j++)
+      is_right = is_right && memcmp(&addresses[i], &addresses[j], sizeof *addresses) != 0;
   }
   hc_memory_release(addresses);
   return is_right;
@@ -54,7 +57,8 @@ static void check_localhost(void) {
   hc_address *addresses;
   size_t count;
   hc_failure why = {HC_OK, ""};
-  CHECK(hc_lookup_poll(lookup, &addresses, &count, &why) == HC_IO_ERROR && addresses == NULL && count == 0);
+  CHECK(hc_lookup_poll(lookup, &addresses, &count, &why) == HC_IO_ERROR && addresses == NULL &&
+        count == 0);
   hc_lookup_forget(lookup);
   CHECK(fcntl(fd, F_GETFD) == -1);
   hc_lookup_forget(NULL);
@@ -77,7 +81,8 @@ static void check_unknown(void) {
   hc_address *addresses;
   size_t count;
   CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR && addresses == NULL && count == 0);
-  CHECK(why.code == HC_ERR_CANT_RESOLVE && strncmp(why.text, "can't resolve no such name.invalid: ", 36) == 0);
+  CHECK(why.code == HC_ERR_CANT_RESOLVE &&
+        strncmp(why.text, "can't resolve no such name.invalid: ", 36) == 0);
   CHECK(strlen(why.text) > 36);
   hc_lookup_forget(lookup);
 }
@@ -90,12 +95,14 @@ static void check_long_name(void) {
   hc_address *addresses;
   size_t count;
   CHECK(hc_lookup_start((hc_slice){name, sizeof name}, 80, &lookup, NULL) == HC_OK);
-  CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR && strstr(why.text, "aaa: ") != NULL);
+  CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR &&
+        strstr(why.text, "aaa: ") != NULL);
   hc_lookup_forget(lookup);
 }
 
 static void check_refused_names(void) {
-  const hc_slice names[] = {{"local\0host", 10}, {"localhost\0", 10}, {"\0", 1}, {"", 0}, {NULL, 0}};
+  const hc_slice names[] = {
+      {"local\0host", 10}, {"localhost\0", 10}, {"\0", 1}, {"", 0}, {NULL, 0}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     hc_failure why = {HC_OK, ""};
     hc_lookup *lookup = NULL;
@@ -106,15 +113,18 @@ static void check_refused_names(void) {
 
 /* RFC 6761 section 6.3. */
 static void check_names_of_this_machine(void) {
-  static const char *const local[] = {"localhost", "LOCALhost", "localhost.", "a.localhost", "a.b.LocalHost."};
-  static const char *const other[] = {"localhos", "xlocalhost", "localhost.example", "localhost..", "ocalhost", ".", ""};
+  static const char *const local[] = {"localhost", "LOCALhost", "localhost.", "a.localhost",
+                                      "a.b.LocalHost."};
+  static const char *const other[] = {
+      "localhos", "xlocalhost", "localhost.example", "localhost..", "ocalhost", ".", ""};
   hc_address addresses[HC_LOCALHOST_ADDRESSES];
   char text[HC_ADDRESS_TEXT];
   for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
     CHECK_CASE(local[i], hc_localhost_addresses(hc_slice_of(local[i]), 80, addresses) == 2);
     for (size_t j = 0; j < 2; j++) {
       hc_address_text(&addresses[j], text);
-      CHECK_CASE(text, strcmp(text, j == 0 ? "::1" : "127.0.0.1") == 0 && hc_address_port(&addresses[j]) == 80);
+      CHECK_CASE(text, strcmp(text, j == 0 ? "::1" : "127.0.0.1") == 0 &&
+                           hc_address_port(&addresses[j]) == 80);
     }
   }
   for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
@@ -198,7 +208,8 @@ static bool resolves_anew(hc_lookup **unused) {
   return is_right;
 }
 
-/* The copies of what was pending at the fork: some are waited for, some let go, some looked at first. */
+/* The copies of what was pending at the fork: some are waited for, some let go, some looked at
+ * first. */
 static bool resolves_inherited(hc_lookup **lookups) {
   bool is_right = true;
   for (unsigned i = 0; i < MANY; i++) {
@@ -222,7 +233,8 @@ static void check_fork(void) {
   CHECK(resolves_inherited(lookups)); /* the parent's own are not disturbed */
 }
 
-/* An event loop of the child may hold the number of a lookup's descriptor: it must wake by the child's own answer. */
+/* An event loop of the child may hold the number of a lookup's descriptor: it must wake by the
+ * child's own answer. */
 static bool wakes_by_number(hc_lookup **lookup) {
   hc_address *addresses = NULL;
   size_t count = 0;
@@ -292,7 +304,8 @@ static void check_shortage(void) {
   hc_lookup *lookup = NULL;
   hc_failure why = {HC_OK, ""};
   hc_memory_fail_after(0, 0);
-  CHECK(hc_lookup_start(HC_SLICE("localhost"), 1, &lookup, &why) == HC_ERR_OUT_OF_MEMORY && lookup == NULL);
+  CHECK(hc_lookup_start(HC_SLICE("localhost"), 1, &lookup, &why) == HC_ERR_OUT_OF_MEMORY &&
+        lookup == NULL);
   CHECK(why.code == HC_ERR_OUT_OF_MEMORY);
   hc_memory_fail_after(1, 0); /* the job is made, its answer finds no room */
   lookup = start("localhost", 1);

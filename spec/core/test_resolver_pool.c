@@ -1,4 +1,5 @@
-/* test_resolver_pool.c - the resolver's workers against a getaddrinfo of our own, which answers when a gate opens. */
+/* test_resolver_pool.c - the resolver's workers against a getaddrinfo of our own, which answers
+ * when a gate opens. */
 #include "faults.h"
 
 #include <netdb.h>
@@ -19,7 +20,8 @@ static unsigned inside, highest; /* threads in getaddrinfo now, and at most */
 static char order[2 * ALL];          /* first letters of the names, as they were asked for */
 static size_t order_size;
 
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list);
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list);
 void freeaddrinfo(struct addrinfo *list);
 
 static struct addrinfo *make_entry(const char *literal, struct addrinfo *next) {
@@ -48,13 +50,16 @@ static int answer(const char *host, struct addrinfo **list) {
   return 0;
 }
 
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list) {
-  if (service != NULL || hints->ai_family != AF_UNSPEC || hints->ai_socktype != SOCK_STREAM) abort();
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list) {
+  if (service != NULL || hints->ai_family != AF_UNSPEC || hints->ai_socktype != SOCK_STREAM)
+    abort();
   (void)pthread_mutex_lock(&gate_lock);
   if (order_size < sizeof order) order[order_size++] = host[0];
   if (++inside > highest) highest = inside;
   (void)pthread_cond_broadcast(&gate_moved);
-  while (!gate_is_open && strcmp(host, "quick") != 0) (void)pthread_cond_wait(&gate_moved, &gate_lock);
+  while (!gate_is_open && strcmp(host, "quick") != 0)
+    (void)pthread_cond_wait(&gate_moved, &gate_lock);
   inside--;
   (void)pthread_cond_broadcast(&gate_moved);
   (void)pthread_mutex_unlock(&gate_lock);
@@ -107,21 +112,26 @@ static bool is_answered(hc_lookup *lookup) {
   return is_right;
 }
 
-/* Without a single worker a lookup is refused, with the reason; the next one may find the system in a better state. */
+/* Without a single worker a lookup is refused, with the reason; the next one may find the system in
+ * a better state. */
 static void check_no_thread(void) {
   static const struct {
     const char *call;
     int number;
     const char *text;
-  } cases[] = {{"thread", EAGAIN, "can't resolve name: no further thread can be started, a limit is reached"},
+  } cases[] = {{"thread", EAGAIN,
+                "can't resolve name: no further thread can be started, a limit is reached"},
                {"attributes", ENOMEM, "can't resolve name: out of memory"},
                {"sigmask", EINVAL, "can't resolve name: invalid argument"}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     hc_failure why = {HC_OK, ""};
     hc_lookup *lookup = NULL;
     fault_set_for_good(cases[i].call, cases[i].number);
-    CHECK_CASE(cases[i].call, hc_lookup_start(HC_SLICE("name"), 80, &lookup, &why) == HC_ERR_CANT_RESOLVE && lookup == NULL);
-    CHECK_CASE(cases[i].text, why.code == HC_ERR_CANT_RESOLVE && strcmp(why.text, cases[i].text) == 0 && fault_end() == 1);
+    CHECK_CASE(cases[i].call,
+               hc_lookup_start(HC_SLICE("name"), 80, &lookup, &why) == HC_ERR_CANT_RESOLVE &&
+                   lookup == NULL);
+    CHECK_CASE(cases[i].text, why.code == HC_ERR_CANT_RESOLVE &&
+                                  strcmp(why.text, cases[i].text) == 0 && fault_end() == 1);
   }
   fault_set("thread", 0, EINVAL); /* the stack was too small for it: the system's own size */
   CHECK(is_answered(start("first")) && fault_end() == 1);
@@ -138,7 +148,8 @@ static void check_answers(void) {
   CHECK(finish(lookup, &addresses, &count, NULL) == HC_IO_OK && count == 2);
   for (size_t i = 0; i < count && count == 2; i++) {
     hc_address_text(&addresses[i], text);
-    CHECK(strcmp(text, i == 0 ? "2001:db8::1" : "192.0.2.1") == 0 && hc_address_port(&addresses[i]) == 80);
+    CHECK(strcmp(text, i == 0 ? "2001:db8::1" : "192.0.2.1") == 0 &&
+          hc_address_port(&addresses[i]) == 80);
   }
   hc_memory_release(addresses);
   hc_lookup_forget(lookup);
@@ -148,13 +159,15 @@ static void check_answers(void) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     hc_failure why = {HC_OK, ""};
     lookup = start(cases[i][0]);
-    CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_RESOLVE);
+    CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR &&
+          why.code == HC_ERR_CANT_RESOLVE);
     CHECK_CASE(why.text, strncmp(why.text, cases[i][1], strlen(cases[i][1])) == 0);
     hc_lookup_forget(lookup);
   }
 }
 
-/* Once there are as many stuck workers as there may be, the rest waits its turn, in order, and holds nobody up. */
+/* Once there are as many stuck workers as there may be, the rest waits its turn, in order, and
+ * holds nobody up. */
 static void check_queue(void) {
   hc_lookup *stuck[ALL], *waiting[5], *queued;
   hc_address *addresses;
@@ -166,11 +179,12 @@ static void check_queue(void) {
   for (size_t i = 0; i < 5; i++) waiting[i] = start(names[i]);
   queued = start("x");
   CHECK(hc_lookup_poll(stuck[0], &addresses, &count, NULL) == HC_IO_WANT_READ);
-  CHECK(hc_lookup_poll(queued, &addresses, &count, NULL) == HC_IO_WANT_READ && hc_lookup_handle(queued) > 0);
+  CHECK(hc_lookup_poll(queued, &addresses, &count, NULL) == HC_IO_WANT_READ &&
+        hc_lookup_handle(queued) > 0);
   CHECK(highest == ALL);
-  hc_lookup_forget(queued);     /* never starts */
+  hc_lookup_forget(queued); /* never starts */
   hc_lookup_forget(waiting[1]);
-  hc_lookup_forget(stuck[0]);   /* goes on for nobody */
+  hc_lookup_forget(stuck[0]); /* goes on for nobody */
   hc_lookup_forget(stuck[1]);
   set_gate(true);
   for (size_t i = 2; i < ALL; i++) CHECK(is_answered(stuck[i]));
@@ -179,13 +193,15 @@ static void check_queue(void) {
   }
   await_inside(0);
   CHECK(order_size == ALL + 4 && highest == ALL);
-  bool has_dropped = memchr(order, 'b', order_size) != NULL || memchr(order, 'x', order_size) != NULL;
+  bool has_dropped =
+      memchr(order, 'b', order_size) != NULL || memchr(order, 'x', order_size) != NULL;
   CHECK(!has_dropped);
 }
 
 typedef enum interest { WAITED_FOR, FORGOTTEN } interest;
 
-/* Whether somebody still waits for them or not: lookups that hang do not hold up one that does not. */
+/* Whether somebody still waits for them or not: lookups that hang do not hold up one that does not.
+ */
 static void check_stuck(interest of_asker) {
   hc_lookup *stuck[ALL - THREADS];
   size_t sizes[] = {1, THREADS - 1, THREADS, THREADS + 1, 40, ALL - THREADS};
@@ -233,7 +249,8 @@ static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *u
   (void)pthread_cond_init(&gate_moved, NULL);
   inside = highest = 0;
   fault_set("thread", 0, EAGAIN);
-  if (hc_lookup_poll(running, &addresses, &count, &why) != HC_IO_ERROR || fault_end() != 1) return false;
+  if (hc_lookup_poll(running, &addresses, &count, &why) != HC_IO_ERROR || fault_end() != 1)
+    return false;
   if (strstr(why.text, "can't resolve stuck: no further thread") == NULL) return false;
   int fd = hc_lookup_handle(running); /* starts workers, which meet the closed gate */
   if (fd <= 0 || hc_lookup_poll(running, &addresses, &count, NULL) != HC_IO_WANT_READ) return false;
@@ -251,7 +268,8 @@ static void check_fork(const char *call, int number) {
   waiting = start("waiting");
   unwanted = start("unwanted");
   hc_lookup_forget(stuck[1]);
-  CHECK(hc_lookup_handle(stuck[0]) > 0 && hc_lookup_handle(waiting) > 0 && hc_lookup_handle(unwanted) > 0);
+  CHECK(hc_lookup_handle(stuck[0]) > 0 && hc_lookup_handle(waiting) > 0 &&
+        hc_lookup_handle(unwanted) > 0);
   if (call != NULL) fault_set(call, 0, number);
   pid_t child = fork();
   loopback_need(child >= 0, "fork");

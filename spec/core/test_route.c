@@ -15,8 +15,9 @@ static const char *const version_names[VERSIONS] = {"1.1", "auto", "2"};
 static void describe_hop(const hc_hop *hop, char *at, size_t size) {
   static const char *const kinds[] = {"tcp", "unix", "connect", "socks5", "tls"};
   static const char *const offers[] = {"", " http/1.1", " h2,http/1.1", " h2"};
-  (void)snprintf(at, size, "%s(%s %.*s:%u%s%s)", kinds[hop->kind], hop->party == HC_PARTY_PROXY ? "proxy" : "origin",
-                 (int)hop->host.size, hop->host.data, hop->port, hop->kind == HC_HOP_TLS ? offers[hop->alpn] : "",
+  (void)snprintf(at, size, "%s(%s %.*s:%u%s%s)", kinds[hop->kind],
+                 hop->party == HC_PARTY_PROXY ? "proxy" : "origin", (int)hop->host.size,
+                 hop->host.data, hop->port, hop->kind == HC_HOP_TLS ? offers[hop->alpn] : "",
                  hop->lookup == HC_LOOKUP_BY_PROXY ? " theirs" : "");
 }
 
@@ -36,7 +37,9 @@ static void describe(const hc_route *route, char *text, size_t size) {
 }
 
 static hc_wish wish_of(hc_security security, int proxy, int version) {
-  hc_wish wish = {.host = HC_SLICE("o.example"), .port = security == HC_SECURITY_TLS ? 443 : 80, .security = security};
+  hc_wish wish = {.host = HC_SLICE("o.example"),
+                  .port = security == HC_SECURITY_TLS ? 443 : 80,
+                  .security = security};
   wish.proxy = (hc_proxy_scheme)proxy;
   wish.version = (hc_version_wish)version;
   if (proxy != HC_PROXY_NONE) {
@@ -48,6 +51,7 @@ static hc_wish wish_of(hc_security security, int proxy, int version) {
 
 /* What each is meant to be, put together from its parts the other way round: by security first. */
 static void expect(hc_security security, int proxy, int version, char *text, size_t size) {
+  // clang-format off: a case a line
   static const char *const to[PROXIES] = {
       "", "tcp(proxy p.example:3128) ", "tcp(proxy p.example:3128) tls(proxy p.example:3128 http/1.1) ",
       "tcp(proxy p.example:3128) socks5(proxy ", "tcp(proxy p.example:3128) socks5(proxy "};
@@ -123,3 +127,5 @@ int main(void) {
   check_contradictions();
   return check_report();
 }
+
+  // clang-format on

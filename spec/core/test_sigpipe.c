@@ -57,8 +57,8 @@ static int empty_file(void) {
 
 /* --- what meets an end that nobody reads */
 
-/* The peer has closed in good order. What leaves first brings a reset back before the call has moved all: so it answers
- * with a short count, and the signal. */
+/* The peer has closed in good order. What leaves first brings a reset back before the call has
+ * moved all: so it answers with a short count, and the signal. */
 static void send_file_to_nobody(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
   int file = empty_file();
@@ -103,7 +103,9 @@ static void write_file_to_nobody(void) {
   loopback_need(pthread_create(&thread, NULL, read_some, &r) == 0, "thread");
   size_t written;
   hc_failure why = {HC_OK, ""};
-  CHECK(hc_file_write(ends[1], (hc_slice){bytes, LARGE}, &written, &why) == HC_ERR_FILE_CANT_WRITE && written < LARGE);
+  CHECK(hc_file_write(ends[1], (hc_slice){bytes, LARGE}, &written, &why) ==
+            HC_ERR_FILE_CANT_WRITE &&
+        written < LARGE);
   CHECK(strcmp(why.text, "can't write the file: nobody reads it any more") == 0);
   loopback_need(pthread_join(thread, NULL) == 0, "join");
   free(bytes);
@@ -131,7 +133,8 @@ static void write_pem_to_nobody(void) {
   loopback_need(unlink(path) == 0 && rmdir(folder) == 0, "unlink");
 }
 
-static void (*const meetings[])(void) = {send_file_to_nobody, write_file_to_nobody, write_pem_to_nobody};
+static void (*const meetings[])(void) = {send_file_to_nobody, write_file_to_nobody,
+                                         write_pem_to_nobody};
 enum { MEETINGS = sizeof meetings / sizeof meetings[0] };
 
 static void meet_nobody(void) {
@@ -156,7 +159,8 @@ static void check_threads(void) {
   pthread_t threads[4];
   set_handler(count);
   seen = 0;
-  for (size_t i = 0; i < 4; i++) loopback_need(pthread_create(&threads[i], NULL, meet_in_thread, NULL) == 0, "thread");
+  for (size_t i = 0; i < 4; i++)
+    loopback_need(pthread_create(&threads[i], NULL, meet_in_thread, NULL) == 0, "thread");
   for (size_t i = 0; i < 4; i++) loopback_need(pthread_join(threads[i], NULL) == 0, "join");
   CHECK(seen == 0);
 }

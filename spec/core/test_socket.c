@@ -1,4 +1,5 @@
-/* test_socket.c - addresses, and what goes over one socket: bytes, files, ends, resets, and no SIGPIPE. */
+/* test_socket.c - addresses, and what goes over one socket: bytes, files, ends, resets, and no
+ * SIGPIPE. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@ static void check_literals(void) {
   static const struct {
     const char *literal, *text; /* NULL: is none */
     unsigned is_ipv6;
+  // clang-format off: a case a line
   } cases[] = {
       {"127.0.0.1", "127.0.0.1", 0}, {"255.255.255.255", "255.255.255.255", 0}, {"::1", "::1", 1},
       {"2001:DB8::0001", "2001:db8::1", 1}, {"::ffff:1.2.3.4", "::ffff:1.2.3.4", 1}, {"fe80::1%lo", "fe80::1%lo", 1},
@@ -22,6 +24,7 @@ static void check_literals(void) {
       {"fe80::1%no such zone", NULL, 0}, {"fe80::1%99999999999", NULL, 0}, {":::", NULL, 0}, {"127.0.0.1%lo", NULL, 0},
       {"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee:ffff", NULL, 0},
   };
+  // clang-format on
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     hc_address address;
     char text[HC_ADDRESS_TEXT] = "";
@@ -47,7 +50,8 @@ static void check_bytes(const char *literal) {
   size_t moved;
   CHECK((fcntl(pair.ours, F_GETFD) & FD_CLOEXEC) != 0);
   CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_WANT_READ && hc_socket_available(pair.ours) == 0);
-  CHECK(hc_socket_recv(pair.ours, into, sizeof into, &moved, &why) == HC_IO_WANT_READ && moved == 0);
+  CHECK(hc_socket_recv(pair.ours, into, sizeof into, &moved, &why) == HC_IO_WANT_READ &&
+        moved == 0);
   hc_slice parts[] = {HC_SLICE("one"), HC_SLICE(""), HC_SLICE("two"), HC_SLICE("three")};
   CHECK(hc_socket_send(pair.ours, parts, 4, &moved, &why) == HC_IO_OK && moved == 11);
   CHECK(recv(pair.theirs, into, sizeof into, 0) == 11 && memcmp(into, "onetwothree", 11) == 0);
@@ -57,7 +61,8 @@ static void check_bytes(const char *literal) {
   loopback_send(pair.theirs, "answer");
   CHECK(loopback_await(pair.ours, POLLIN));
   CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_OK && hc_socket_available(pair.ours) == 6);
-  CHECK(hc_socket_recv(pair.ours, into, 2, &moved, &why) == HC_IO_OK && moved == 2 && memcmp(into, "an", 2) == 0);
+  CHECK(hc_socket_recv(pair.ours, into, 2, &moved, &why) == HC_IO_OK && moved == 2 &&
+        memcmp(into, "an", 2) == 0);
   CHECK(hc_socket_recv(pair.ours, into, 16, &moved, &why) == HC_IO_OK && moved == 4);
   CHECK(shutdown(pair.theirs, SHUT_WR) == 0 && loopback_await(pair.ours, POLLIN));
   CHECK(hc_socket_peek(pair.ours, &why) == HC_IO_EOF);
@@ -68,7 +73,8 @@ static void check_bytes(const char *literal) {
   CHECK(hc_socket_peer_address(pair.ours, &remote) && hc_socket_local_address(pair.ours, &local));
   char text[HC_ADDRESS_TEXT];
   hc_address_text(&remote, text);
-  CHECK(strcmp(text, literal) == 0 && hc_address_port(&remote) != 0 && hc_address_port(&local) != 0);
+  CHECK(strcmp(text, literal) == 0 && hc_address_port(&remote) != 0 &&
+        hc_address_port(&local) != 0);
   CHECK(why.code == HC_OK);
   loopback_close(&pair);
 }
@@ -96,11 +102,13 @@ static void check_refused(const char *literal) {
   } else {
     CHECK(s == HC_NO_SOCKET);
   }
-  CHECK(io == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT && strcmp(why.text, "connection refused") == 0);
+  CHECK(io == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT &&
+        strcmp(why.text, "connection refused") == 0);
   (void)close(holder);
 }
 
-/* Bound to the very port that it connects to, where nobody listens: TCP makes a connection of that. */
+/* Bound to the very port that it connects to, where nobody listens: TCP makes a connection of that.
+ */
 static void check_itself(const char *literal) {
   unsigned port;
   int s = loopback_bind(literal, &port);
@@ -111,7 +119,8 @@ static void check_itself(const char *literal) {
   hc_failure why = {HC_OK, ""};
   loopback_need(getsockname(s, (struct sockaddr *)&own, &size) == 0, "getsockname");
   if (connect(s, (const struct sockaddr *)&own, size) == 0) {
-    CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT);
+    CHECK(hc_socket_connect_result(s, &address, &why) == HC_IO_ERROR &&
+          why.code == HC_ERR_CANT_CONNECT);
     CHECK(strcmp(why.text, "connection refused") == 0);
   }
   (void)close(s);
@@ -170,7 +179,8 @@ static void check_no_descriptors(void) {
   loopback_need(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
   CHECK(io == HC_IO_ERROR && s == HC_NO_SOCKET && why.code == HC_ERR_CANT_CONNECT);
   CHECK(strcmp(why.text, "can't open a socket: too many open files") == 0);
-  CHECK(signal_error == HC_ERR_CANT_ACQUIRE_RESOURCE && signal.read_end == 0 && signal.write_end == 0);
+  CHECK(signal_error == HC_ERR_CANT_ACQUIRE_RESOURCE && signal.read_end == 0 &&
+        signal.write_end == 0);
   CHECK(group_error == (has_groups ? HC_ERR_CANT_ACQUIRE_RESOURCE : HC_OK) && group == -1);
 }
 
@@ -212,10 +222,13 @@ static void check_sends_to_nobody(void) {
   pair.theirs = -1;
   CHECK(loopback_await(pair.ours, POLLIN));
   hc_failure why[4] = {{HC_OK, ""}, {HC_OK, ""}, {HC_OK, ""}, {HC_OK, ""}};
-  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why[0]) == HC_IO_ERROR && why[0].code == HC_ERR_CONNECTION_ERROR);
-  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why[1]) == HC_IO_ERROR && why[1].code == HC_ERR_UNAVAILABLE);
+  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why[0]) == HC_IO_ERROR &&
+        why[0].code == HC_ERR_CONNECTION_ERROR);
+  CHECK(hc_socket_send(pair.ours, parts, 1, &moved, &why[1]) == HC_IO_ERROR &&
+        why[1].code == HC_ERR_UNAVAILABLE);
   CHECK(hc_socket_send(pair.ours, parts, 2, &moved, &why[2]) == HC_IO_ERROR && moved == 0);
-  CHECK(hc_socket_send_file(pair.ours, file, &offset, 7, &moved, &why[3]) == HC_IO_ERROR && moved == 0 && offset == 0);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 7, &moved, &why[3]) == HC_IO_ERROR &&
+        moved == 0 && offset == 0);
   CHECK(why[3].code == HC_ERR_UNAVAILABLE && strcmp(why[3].text, "connection closed by peer") == 0);
   (void)close(file);
   loopback_close(&pair);
@@ -249,11 +262,15 @@ static void check_send_file(void) {
   uint64_t offset = 2;
   size_t moved;
   char into[16];
-  CHECK(hc_socket_send_file(pair.ours, file, &offset, 0, &moved, &why) == HC_IO_OK && moved == 0 && offset == 2);
-  CHECK(hc_socket_send_file(pair.ours, file, &offset, 5, &moved, &why) == HC_IO_OK && moved == 5 && offset == 7);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 0, &moved, &why) == HC_IO_OK && moved == 0 &&
+        offset == 2);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 5, &moved, &why) == HC_IO_OK && moved == 5 &&
+        offset == 7);
   CHECK(recv(pair.theirs, into, sizeof into, 0) == 5 && memcmp(into, "23456", 5) == 0);
-  CHECK(hc_socket_send_file(pair.ours, file, &offset, 100, &moved, &why) == HC_IO_OK && moved == 3 && offset == 10);
-  CHECK(hc_socket_send_file(pair.ours, file, &offset, 97, &moved, &why) == HC_IO_EOF && moved == 0 && offset == 10);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 100, &moved, &why) == HC_IO_OK &&
+        moved == 3 && offset == 10);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 97, &moved, &why) == HC_IO_EOF &&
+        moved == 0 && offset == 10);
   CHECK(recv(pair.theirs, into, sizeof into, 0) == 3 && memcmp(into, "789", 3) == 0);
   offset = UINT64_MAX;
   CHECK(why.code == HC_OK && lseek(file, 0, SEEK_CUR) == 10);
@@ -293,12 +310,14 @@ static void check_send_after_blocking(void) {
   uint64_t offset = 0;
   int file = file_with("content");
   loopback_send(pair.theirs, "ab");
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, HC_FILL_ALL, &moved, NULL) == HC_IO_OK && moved == 2);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, HC_FILL_ALL, &moved, NULL) == HC_IO_OK &&
+        moved == 2);
   CHECK(fcntl(pair.ours, F_SETFL, 0) == 0);
   CHECK(hc_socket_recv(pair.ours, into, 2, &moved, NULL) == HC_IO_WANT_READ);
   CHECK(hc_socket_peek(pair.ours, NULL) == HC_IO_WANT_READ);
   loopback_fill(pair.ours);
-  CHECK(hc_socket_send_file(pair.ours, file, &offset, 7, &moved, NULL) == HC_IO_WANT_WRITE && offset == 0);
+  CHECK(hc_socket_send_file(pair.ours, file, &offset, 7, &moved, NULL) == HC_IO_WANT_WRITE &&
+        offset == 0);
   (void)close(file);
   loopback_close(&pair);
 }

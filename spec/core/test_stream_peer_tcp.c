@@ -1,4 +1,5 @@
-/* test_stream_peer_tcp.c - TCP as a stream peer, and what the wrappers of stream_peer.c add to every peer. */
+/* test_stream_peer_tcp.c - TCP as a stream peer, and what the wrappers of stream_peer.c add to
+ * every peer. */
 #include <netinet/tcp.h>
 #include <pthread.h>
 
@@ -34,7 +35,8 @@ static world open_world(const char *literal, const char *host) {
   w.peer = hc_tcp_new();
   loopback_need(w.listener >= 0 && w.peer != NULL, "world");
   CHECK(hc_tcp_connect(w.peer, hc_slice_of(host), w.port, &why) == HC_OK);
-  CHECK(bring(w.peer, &why) == HC_IO_OK && why.code == HC_OK && hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED);
+  CHECK(bring(w.peer, &why) == HC_IO_OK && why.code == HC_OK &&
+        hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED);
   w.theirs = loopback_accept(w.listener);
   return w;
 }
@@ -73,8 +75,10 @@ static void check_fresh(void) {
   hc_slice host;
   unsigned port = 9;
   loopback_need(peer != NULL, "memory");
-  CHECK(hc_stream_peer_is_tcp(peer) && !hc_stream_peer_is_tcp(NULL) && strcmp(peer->ops->name, "StreamPeerTCP") == 0);
-  CHECK(hc_tcp_get_state(peer) == HC_TCP_NONE && hc_tcp_host(peer).size == 0 && hc_tcp_port(peer) == 0);
+  CHECK(hc_stream_peer_is_tcp(peer) && !hc_stream_peer_is_tcp(NULL) &&
+        strcmp(peer->ops->name, "StreamPeerTCP") == 0);
+  CHECK(hc_tcp_get_state(peer) == HC_TCP_NONE && hc_tcp_host(peer).size == 0 &&
+        hc_tcp_port(peer) == 0);
   peer->ops->endpoint(peer, &host, &port);
   CHECK(host.size == 0 && port == 0);
   CHECK(hc_stream_peer_advance(peer, &why[0]) == HC_IO_ERROR && why[0].code == HC_ERR_UNCONFIGURED);
@@ -108,18 +112,21 @@ static void check_exchange(const char *literal, const char *host) {
   CHECK(hc_tcp_local_address(w.peer, &address) && hc_address_port(&address) != 0);
   CHECK(send_text(w.peer, "ping", &why) == HC_IO_OK && recv(w.theirs, into, 16, 0) == 4);
   CHECK(hc_stream_peer_recv(w.peer, into, 16, &got, &why) == HC_IO_WANT_READ && got == 0);
-  CHECK(hc_stream_peer_peek(w.peer, &why) == HC_IO_WANT_READ && hc_stream_peer_available(w.peer) == 0);
+  CHECK(hc_stream_peer_peek(w.peer, &why) == HC_IO_WANT_READ &&
+        hc_stream_peer_available(w.peer) == 0);
   hc_interest interest;
   hc_stream_peer_interest(w.peer, &interest);
   CHECK(interest.fd >= 0 && !interest.ready && interest.deadline == HC_NEVER);
   loopback_send(w.theirs, "pong");
-  CHECK(peer_readable(&w) && hc_stream_peer_peek(w.peer, &why) == HC_IO_OK && hc_stream_peer_available(w.peer) == 4);
+  CHECK(peer_readable(&w) && hc_stream_peer_peek(w.peer, &why) == HC_IO_OK &&
+        hc_stream_peer_available(w.peer) == 4);
   CHECK(receives(w.peer, 16, "pong"));
   CHECK(shutdown(w.theirs, SHUT_WR) == 0 && peer_readable(&w));
   CHECK(hc_stream_peer_peek(w.peer, &why) == HC_IO_EOF);
   CHECK(hc_stream_peer_recv(w.peer, into, 16, &got, &why) == HC_IO_EOF && got == 0);
   /* Half-closed: what we send still arrives. */
-  CHECK(hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED && send_text(w.peer, "more", &why) == HC_IO_OK);
+  CHECK(hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED &&
+        send_text(w.peer, "more", &why) == HC_IO_OK);
   CHECK(recv(w.theirs, into, 16, 0) == 4 && why.code == HC_OK);
   hc_stream_peer_close(w.peer);
   CHECK(hc_tcp_get_state(w.peer) == HC_TCP_NONE && recv(w.theirs, into, 16, 0) == 0);
@@ -148,7 +155,8 @@ static bool has_no_delay(hc_stream_peer *peer) {
   int value = -1;
   socklen_t size = sizeof value;
   hc_stream_peer_interest(peer, &interest);
-  loopback_need(getsockopt(interest.fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0, "TCP_NODELAY");
+  loopback_need(getsockopt(interest.fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0,
+                "TCP_NODELAY");
   return value != 0;
 }
 
@@ -163,7 +171,8 @@ static void check_no_delay(void) {
     hc_stream_peer_close(w.peer);
     if (on != 0) hc_tcp_send_at_once(w.peer);
     else hc_tcp_gather_small_sends(w.peer);
-    CHECK(hc_tcp_connect(w.peer, HC_SLICE("127.0.0.1"), w.port, NULL) == HC_OK && bring(w.peer, NULL) == HC_IO_OK);
+    CHECK(hc_tcp_connect(w.peer, HC_SLICE("127.0.0.1"), w.port, NULL) == HC_OK &&
+          bring(w.peer, NULL) == HC_IO_OK);
     w.theirs = loopback_accept(w.listener);
     CHECK(has_no_delay(w.peer) == (on != 0));
   }
@@ -179,7 +188,8 @@ static void check_refused(void) {
   loopback_need(peer != NULL, "memory");
   CHECK(hc_tcp_connect(peer, HC_SLICE("127.0.0.1"), port, NULL) == HC_OK);
   CHECK(hc_tcp_get_state(peer) == HC_TCP_CONNECTING); /* a literal needs no lookup */
-  CHECK(bring(peer, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT && hc_tcp_get_state(peer) == HC_TCP_ERROR);
+  CHECK(bring(peer, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_CONNECT &&
+        hc_tcp_get_state(peer) == HC_TCP_ERROR);
   (void)snprintf(expected, sizeof expected, "connection refused by 127.0.0.1 port %u", port);
   CHECK_CASE(why.text, strcmp(why.text, expected) == 0);
   CHECK(hc_stream_peer_advance(peer, &later) == HC_IO_ERROR && later.code == HC_ERR_CANT_CONNECT);
@@ -192,12 +202,14 @@ static void check_refused(void) {
 }
 
 static void check_unknown_names(void) {
-  const hc_slice names[] = {HC_SLICE("no such name.invalid"), HC_SLICE("localhost\0.example"), HC_SLICE("")};
+  const hc_slice names[] = {HC_SLICE("no such name.invalid"), HC_SLICE("localhost\0.example"),
+                            HC_SLICE("")};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     hc_stream_peer *peer = hc_tcp_new();
     hc_failure why = {HC_OK, ""}, later = {HC_OK, ""};
     loopback_need(peer != NULL, "memory");
-    CHECK(hc_tcp_connect(peer, names[i], 80, NULL) == HC_OK && hc_tcp_get_state(peer) == HC_TCP_RESOLVING);
+    CHECK(hc_tcp_connect(peer, names[i], 80, NULL) == HC_OK &&
+          hc_tcp_get_state(peer) == HC_TCP_RESOLVING);
     while (hc_stream_peer_advance(peer, &why) == HC_IO_WANT_READ) {
       hc_interest interest;
       hc_stream_peer_interest(peer, &interest);
@@ -223,15 +235,19 @@ static void check_reset(void) {
   w.theirs = -1;
   hc_io io;
   while ((io = hc_stream_peer_recv(w.peer, into, 4, &got, &why[0])) == HC_IO_OK) CHECK(got == 2);
-  CHECK(io == HC_IO_ERROR && why[0].code == HC_ERR_CONNECTION_ERROR && hc_tcp_get_state(w.peer) == HC_TCP_ERROR);
+  CHECK(io == HC_IO_ERROR && why[0].code == HC_ERR_CONNECTION_ERROR &&
+        hc_tcp_get_state(w.peer) == HC_TCP_ERROR);
   /* The system tells of a reset once, and of an end afterwards; here it stays an error. */
-  CHECK(hc_stream_peer_recv(w.peer, into, 4, &got, &why[1]) == HC_IO_ERROR && why[1].code == HC_ERR_CONNECTION_ERROR);
-  CHECK(hc_stream_peer_peek(w.peer, NULL) == HC_IO_ERROR && hc_stream_peer_advance(w.peer, NULL) == HC_IO_ERROR);
+  CHECK(hc_stream_peer_recv(w.peer, into, 4, &got, &why[1]) == HC_IO_ERROR &&
+        why[1].code == HC_ERR_CONNECTION_ERROR);
+  CHECK(hc_stream_peer_peek(w.peer, NULL) == HC_IO_ERROR &&
+        hc_stream_peer_advance(w.peer, NULL) == HC_IO_ERROR);
   CHECK(send_text(w.peer, "x", &why[2]) == HC_IO_ERROR && why[2].code == HC_ERR_CONNECTION_ERROR);
   close_world(&w);
 }
 
-/* The answer came before the reset that ends our upload: it is still read, and its end is no good end. */
+/* The answer came before the reset that ends our upload: it is still read, and its end is no good
+ * end. */
 static void check_answer_before_reset(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
   hc_failure why = {HC_OK, ""}, end = {HC_OK, ""};
@@ -255,7 +271,8 @@ static void check_answer_before_reset(void) {
   close_world(&w);
 }
 
-/* The peer ended its side in good order, then refuses what we send: its bytes end in good order still. */
+/* The peer ended its side in good order, then refuses what we send: its bytes end in good order
+ * still. */
 static void check_answer_before_refusal(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
   hc_failure why = {HC_OK, ""};
@@ -272,7 +289,8 @@ static void check_answer_before_refusal(void) {
   }
   CHECK(why.code == HC_ERR_CONNECTION_ERROR && strcmp(why.text, "connection closed by peer") == 0);
 #if defined(__linux__)
-  CHECK(receives(w.peer, 16, "whole") && hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_EOF);
+  CHECK(receives(w.peer, 16, "whole") &&
+        hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_EOF);
 #else
   while (hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_OK) continue;
 #endif
@@ -289,7 +307,8 @@ static void check_file(void) {
   uint64_t offset = 0;
   size_t moved;
   loopback_need(file >= 0 && unlink(path) == 0 && write(file, "content", 7) == 7, "mkstemp");
-  CHECK(w.peer->ops->send_file(w.peer, file, &offset, 100, &moved, &why) == HC_IO_OK && moved == 7 && offset == 7);
+  CHECK(w.peer->ops->send_file(w.peer, file, &offset, 100, &moved, &why) == HC_IO_OK &&
+        moved == 7 && offset == 7);
   CHECK(w.peer->ops->send_file(w.peer, file, &offset, 93, &moved, &why) == HC_IO_EOF && moved == 0);
   CHECK(recv(w.theirs, into, 16, 0) == 7 && memcmp(into, "content", 7) == 0);
   offset = 0;
@@ -322,11 +341,19 @@ static void check_blocking(void) {
   char into[16];
   size_t got;
   loopback_need(pthread_create(&thread, NULL, send_in_pieces, &w) == 0, "thread");
-  CHECK(w.peer->ops->recv_blocking(w.peer, into, 5, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 5);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into + 5, 1, HC_FILL_SOME, HC_NEVER, &got, NULL) == HC_IO_OK && got == 1);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into + 6, 10, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 2);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into, 5, HC_FILL_ALL, HC_NEVER, &got, NULL) ==
+            HC_IO_OK &&
+        got == 5);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into + 5, 1, HC_FILL_SOME, HC_NEVER, &got, NULL) ==
+            HC_IO_OK &&
+        got == 1);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into + 6, 10, HC_FILL_ALL, HC_NEVER, &got, NULL) ==
+            HC_IO_OK &&
+        got == 2);
   CHECK(memcmp(into, "abcdefgh", 8) == 0);
-  CHECK(w.peer->ops->recv_blocking(w.peer, into, 10, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_EOF && got == 0);
+  CHECK(w.peer->ops->recv_blocking(w.peer, into, 10, HC_FILL_ALL, HC_NEVER, &got, NULL) ==
+            HC_IO_EOF &&
+        got == 0);
   CHECK(hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED && pthread_join(thread, NULL) == 0);
   close_world(&w);
 }
@@ -346,12 +373,14 @@ static void check_unread(void) {
   CHECK(hc_stream_peer_unread(w.peer, HC_SLICE("later")) == HC_OK);
   CHECK(hc_stream_peer_unread(w.peer, HC_SLICE("first ")) == HC_OK);
   hc_stream_peer_interest(w.peer, &interest);
-  CHECK(interest.ready && hc_stream_peer_peek(w.peer, NULL) == HC_IO_OK && hc_stream_peer_available(w.peer) == 14);
+  CHECK(interest.ready && hc_stream_peer_peek(w.peer, NULL) == HC_IO_OK &&
+        hc_stream_peer_available(w.peer) == 14);
   CHECK(receives(w.peer, 2, "fi") && receives(w.peer, 7, "rst lat"));
   /* The socket's bytes come by a later call. */
   CHECK(hc_stream_peer_unread(w.peer, HC_SLICE("at")) == HC_OK && receives(w.peer, 16, "ater"));
   CHECK(w.peer->unread.data == NULL);
-  CHECK(receives(w.peer, 16, "net") && hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_WANT_READ);
+  CHECK(receives(w.peer, 16, "net") &&
+        hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_WANT_READ);
   CHECK(hc_stream_peer_unread(w.peer, HC_SLICE("forgotten")) == HC_OK);
 #ifdef HC_TEST_HOOKS
   hc_memory_fail_after(0, 0);
@@ -374,7 +403,8 @@ static void check_release_early(void) {
   for (unsigned i = 0; i < 40; i++) {
     hc_stream_peer *peer = hc_tcp_new();
     loopback_need(peer != NULL, "memory");
-    CHECK(hc_tcp_connect(peer, i % 2 ? HC_SLICE("127.1") : HC_SLICE("127.0.0.1"), port, NULL) == HC_OK);
+    CHECK(hc_tcp_connect(peer, i % 2 ? HC_SLICE("127.1") : HC_SLICE("127.0.0.1"), port, NULL) ==
+          HC_OK);
     hc_interest interest;
     if (i % 4 < 2) hc_stream_peer_interest(peer, &interest);
     if (i % 8 < 4) (void)hc_stream_peer_advance(peer, NULL);
@@ -399,9 +429,11 @@ static void check_name_without_memory(void) {
     hc_io io = HC_IO_ERROR;
     if (hc_tcp_connect(peer, HC_SLICE("127.1"), port, &why) == HC_OK) io = bring(peer, &why);
     hc_memory_fail_after(-1, 0);
-    CHECK(io == HC_IO_OK ? hc_tcp_get_state(peer) == HC_TCP_CONNECTED : why.code != HC_OK && why.text[0] != '\0');
+    CHECK(io == HC_IO_OK ? hc_tcp_get_state(peer) == HC_TCP_CONNECTED
+                         : why.code != HC_OK && why.text[0] != '\0');
     bool is_lookup = why.code == HC_ERR_CANT_RESOLVE; /* the worker had none for its answer */
-    CHECK(io == HC_IO_OK || why.code == HC_ERR_OUT_OF_MEMORY || (is_lookup && hc_tcp_get_state(peer) == HC_TCP_CANT_RESOLVE));
+    CHECK(io == HC_IO_OK || why.code == HC_ERR_OUT_OF_MEMORY ||
+          (is_lookup && hc_tcp_get_state(peer) == HC_TCP_CANT_RESOLVE));
     if (io == HC_IO_OK) connected++;
     else refused++;
     hc_stream_peer_release(peer);

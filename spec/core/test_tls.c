@@ -64,10 +64,14 @@ static void test_facts(void) {
   char pin[64];
   pin_text(server_identity.certificate, pin);
   CHECK(hc_tls_peer_certificate(c, &p, NULL) == HC_OK);
-  CHECK(strcmp(p.subject, "CN=server") == 0 && strcmp(p.issuer, "CN=Root") == 0 && p.name_count == 3);
-  CHECK(strcmp(p.names[0], "a.example") == 0 && strcmp(p.names[1], "10.0.0.1") == 0 && strcmp(p.names[2], "2001:db8::1") == 0);
-  CHECK(p.not_after - p.not_before == 31 * DAY && p.not_before > 1600000000 && strlen(p.fingerprint) == 95);
-  CHECK(strcmp(p.public_key_pin, pin) == 0 && strncmp(p.pem, "-----BEGIN CERTIFICATE-----", 27) == 0);
+  CHECK(strcmp(p.subject, "CN=server") == 0 && strcmp(p.issuer, "CN=Root") == 0 &&
+        p.name_count == 3);
+  CHECK(strcmp(p.names[0], "a.example") == 0 && strcmp(p.names[1], "10.0.0.1") == 0 &&
+        strcmp(p.names[2], "2001:db8::1") == 0);
+  CHECK(p.not_after - p.not_before == 31 * DAY && p.not_before > 1600000000 &&
+        strlen(p.fingerprint) == 95);
+  CHECK(strcmp(p.public_key_pin, pin) == 0 &&
+        strncmp(p.pem, "-----BEGIN CERTIFICATE-----", 27) == 0);
   hc_peer_certificate_free(&p);
   hc_peer_certificate_free(&p);
   hc_stream_peer_close(c);
@@ -76,7 +80,9 @@ static void test_facts(void) {
   hc_stream_peer_close(c);
   CHECK(f.w.wire.closes == 1);
   char byte;
-  CHECK_CASE("the server got a close_notify", SSL_read(f.w.server, &byte, 1) == 0 && SSL_get_error(f.w.server, 0) == SSL_ERROR_ZERO_RETURN);
+  CHECK_CASE("the server got a close_notify",
+             SSL_read(f.w.server, &byte, 1) == 0 &&
+                 SSL_get_error(f.w.server, 0) == SSL_ERROR_ZERO_RETURN);
   close_fixture(&f);
 }
 
@@ -97,7 +103,8 @@ static void test_parts_share_a_record(void) {
   hc_slice parts[] = {HC_SLICE("head"), {"", 0}, HC_SLICE(" and "), {body, 100}};
   size_t sent;
   CHECK(hc_stream_peer_send(f.w.client, parts, 4, &sent, NULL) == HC_IO_OK && sent == 109);
-  CHECK_CASE("one record", server_read(&f, in, sizeof in) == 109 && memcmp(in, "head and ", 9) == 0);
+  CHECK_CASE("one record",
+             server_read(&f, in, sizeof in) == 109 && memcmp(in, "head and ", 9) == 0);
   parts[3].size = 40000;
   CHECK(hc_stream_peer_send(f.w.client, parts, 4, &sent, NULL) == HC_IO_OK && sent == 40009);
   size_t total = 0, records = 0;
@@ -108,7 +115,8 @@ static void test_parts_share_a_record(void) {
   close_fixture(&f);
 }
 
-/* A record that was begun goes on with other buffers, also longer ones and other cuts of the same bytes. */
+/* A record that was begun goes on with other buffers, also longer ones and other cuts of the same
+ * bytes. */
 static void test_retries(void) {
   const size_t size = 50000;
   char *bytes = pattern(size), *seen = malloc(size);
@@ -127,7 +135,8 @@ static void test_retries(void) {
       hc_slice parts[] = {{moved, cut}, {moved + cut, offered - cut}};
       size_t sent = 0;
       hc_failure why = {HC_OK, ""};
-      hc_io io = offered > 0 ? hc_stream_peer_send(f.w.client, parts, 2, &sent, &why) : HC_IO_WANT_WRITE;
+      hc_io io =
+          offered > 0 ? hc_stream_peer_send(f.w.client, parts, 2, &sent, &why) : HC_IO_WANT_WRITE;
       free(moved);
       if (io != HC_IO_OK && io != HC_IO_WANT_WRITE) {
         CHECK_CASE(why.text, false);
@@ -138,7 +147,8 @@ static void test_retries(void) {
       f.w.wire.write_room = room;
       arrived += server_read(&f, seen + arrived, size - arrived);
     }
-    CHECK_CASE("all bytes arrive once and in order", arrived == size && memcmp(bytes, seen, size) == 0);
+    CHECK_CASE("all bytes arrive once and in order",
+               arrived == size && memcmp(bytes, seen, size) == 0);
     close_fixture(&f);
   }
   free(bytes);
@@ -154,7 +164,8 @@ static void test_changed_mind(void) {
   CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, NULL) == HC_IO_WANT_WRITE && sent == 0);
   part.size = 3;
   hc_failure why = {HC_OK, ""};
-  CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, &why) == HC_IO_ERROR && why.code == HC_ERR_BUG);
+  CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, &why) == HC_IO_ERROR &&
+        why.code == HC_ERR_BUG);
   close_fixture(&f);
 }
 
@@ -167,10 +178,13 @@ static void test_answer_survives_failed_send(void) {
   size_t sent, got;
   char in[16];
   hc_failure why = {HC_OK, ""}, late = {HC_OK, ""};
-  CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, &why) == HC_IO_ERROR && has_text(why.text, "broken pipe"));
+  CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, &why) == HC_IO_ERROR &&
+        has_text(why.text, "broken pipe"));
   CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, NULL) == HC_IO_ERROR);
-  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK && got == 5 && memcmp(in, "early", 5) == 0);
-  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &late) == HC_IO_ERROR && has_text(late.text, "reset by peer"));
+  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK && got == 5 &&
+        memcmp(in, "early", 5) == 0);
+  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &late) == HC_IO_ERROR &&
+        has_text(late.text, "reset by peer"));
   close_fixture(&f);
 }
 
@@ -183,21 +197,28 @@ static void test_records_and_readiness(void) {
     hc_stream_peer *c = f.w.client;
     char in[64];
     size_t got;
-    CHECK_CASE("tickets are no data", hc_stream_peer_peek(c, NULL) == HC_IO_WANT_READ && !is_ready(c));
+    CHECK_CASE("tickets are no data",
+               hc_stream_peer_peek(c, NULL) == HC_IO_WANT_READ && !is_ready(c));
     unsigned reads = f.w.wire.reads;
     CHECK(hc_stream_peer_peek(c, NULL) == HC_IO_WANT_READ);
     CHECK_CASE("an idle look reads nothing", f.w.wire.reads == reads);
     server_write(&f, "first", 5);
     server_write(&f, "second", 6);
     SSL_shutdown(f.w.server);
-    CHECK(hc_stream_peer_peek(c, NULL) == HC_IO_OK && hc_stream_peer_available(c) == 5 && is_ready(c));
-    CHECK(hc_stream_peer_recv(c, in, 3, &got, NULL) == HC_IO_OK && got == 3 && memcmp(in, "fir", 3) == 0);
+    CHECK(hc_stream_peer_peek(c, NULL) == HC_IO_OK && hc_stream_peer_available(c) == 5 &&
+          is_ready(c));
+    CHECK(hc_stream_peer_recv(c, in, 3, &got, NULL) == HC_IO_OK && got == 3 &&
+          memcmp(in, "fir", 3) == 0);
     CHECK(is_ready(c));
     CHECK_CASE("what is decrypted or buffered comes in one read",
-               hc_stream_peer_recv(c, in, sizeof in, &got, NULL) == HC_IO_OK && got == 8 && memcmp(in, "stsecond", 8) == 0);
-    CHECK_CASE("a buffered close_notify needs no descriptor", is_ready(c) && hc_stream_peer_available(c) == 0);
-    CHECK(hc_stream_peer_peek(c, NULL) == HC_IO_EOF && hc_stream_peer_recv(c, in, sizeof in, &got, NULL) == HC_IO_EOF);
-    CHECK(hc_stream_peer_recv(c, in, sizeof in, &got, NULL) == HC_IO_EOF && hc_tls_get_state(c) == HC_TLS_CONNECTED);
+               hc_stream_peer_recv(c, in, sizeof in, &got, NULL) == HC_IO_OK && got == 8 &&
+                   memcmp(in, "stsecond", 8) == 0);
+    CHECK_CASE("a buffered close_notify needs no descriptor",
+               is_ready(c) && hc_stream_peer_available(c) == 0);
+    CHECK(hc_stream_peer_peek(c, NULL) == HC_IO_EOF &&
+          hc_stream_peer_recv(c, in, sizeof in, &got, NULL) == HC_IO_EOF);
+    CHECK(hc_stream_peer_recv(c, in, sizeof in, &got, NULL) == HC_IO_EOF &&
+          hc_tls_get_state(c) == HC_TLS_CONNECTED);
     close_fixture(&f);
   }
 }
@@ -229,7 +250,8 @@ static void test_ends(void) {
   const struct {
     const char *name, *expected;
     bool reset;
-  } cases[] = {{"an end", "connection closed without close_notify", false}, {"a reset", "connection reset by peer", true}};
+  } cases[] = {{"an end", "connection closed without close_notify", false},
+               {"a reset", "connection reset by peer", true}};
   for (int i = 0; i < 2; i++) {
     fixture f;
     open_fixture(&f, 0);
@@ -239,10 +261,14 @@ static void test_ends(void) {
     server_write(&f, "data", 4);
     f.w.wire.ended = !cases[i].reset;
     f.w.wire.reset = cases[i].reset;
-    CHECK_CASE("data first", hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_OK && got == 4);
-    CHECK_CASE(cases[i].name, hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_ERROR);
-    CHECK_CASE(cases[i].name, has_text(why.text, cases[i].expected) && why.code == HC_ERR_CONNECTION_ERROR);
-    CHECK(hc_stream_peer_peek(f.w.client, &again) == HC_IO_ERROR && strcmp(why.text, again.text) == 0);
+    CHECK_CASE("data first",
+               hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_OK && got == 4);
+    CHECK_CASE(cases[i].name,
+               hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_ERROR);
+    CHECK_CASE(cases[i].name,
+               has_text(why.text, cases[i].expected) && why.code == HC_ERR_CONNECTION_ERROR);
+    CHECK(hc_stream_peer_peek(f.w.client, &again) == HC_IO_ERROR &&
+          strcmp(why.text, again.text) == 0);
     CHECK(hc_tls_get_state(f.w.client) == HC_TLS_ERROR && hc_tls_version(f.w.client).size > 0);
     close_fixture(&f);
   }
@@ -261,7 +287,8 @@ static void test_forged_record(void) {
   record[size - 3] = (char)(record[size - 3] ^ 1);
   BIO_write(f.w.wire.to_client, record, size);
   CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_OK && got == 4);
-  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_ERROR && has_text(why.text, "TLS: "));
+  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why) == HC_IO_ERROR &&
+        has_text(why.text, "TLS: "));
   close_fixture(&f);
 }
 
@@ -270,7 +297,8 @@ static void test_key_update(void) {
   open_fixture(&f, TLS1_3_VERSION);
   char in[16];
   size_t sent;
-  NEED(SSL_key_update(f.w.server, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(f.w.server) == 1);
+  NEED(SSL_key_update(f.w.server, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+       SSL_do_handshake(f.w.server) == 1);
   CHECK(hc_stream_peer_peek(f.w.client, NULL) == HC_IO_WANT_READ);
   hc_slice part = HC_SLICE("after");
   CHECK(hc_stream_peer_send(f.w.client, &part, 1, &sent, NULL) == HC_IO_OK);
@@ -278,22 +306,27 @@ static void test_key_update(void) {
   close_fixture(&f);
 }
 
-/* Records without content, as many as the server likes, keep no call busy for longer than a moment. */
+/* Records without content, as many as the server likes, keep no call busy for longer than a moment.
+ */
 static void test_endless_key_updates(void) {
   fixture f;
   open_fixture(&f, TLS1_3_VERSION);
   char in[16];
   size_t got, calls = 0;
   while (BIO_ctrl_pending(f.w.wire.to_client) < 2 * HC_TLS_READ_BURST)
-    NEED(SSL_key_update(f.w.server, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(f.w.server) == 1);
+    NEED(SSL_key_update(f.w.server, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+         SSL_do_handshake(f.w.server) == 1);
   server_write(&f, "behind", 6);
   hc_io io;
-  while ((io = hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL)) == HC_IO_WANT_READ && calls < 10) calls++;
+  while ((io = hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL)) == HC_IO_WANT_READ &&
+         calls < 10)
+    calls++;
   CHECK(calls > 0 && calls < 10 && io == HC_IO_OK && got == 6);
   close_fixture(&f);
 }
 
-/* RFC 5246 section 7.4.1.1: a HelloRequest may be refused. What the server makes of that is its own affair. */
+/* RFC 5246 section 7.4.1.1: a HelloRequest may be refused. What the server makes of that is its own
+ * affair. */
 static void test_renegotiation_is_refused(void) {
   fixture f;
   open_fixture(&f, TLS1_2_VERSION);
@@ -302,7 +335,8 @@ static void test_renegotiation_is_refused(void) {
   CHECK(hc_stream_peer_peek(f.w.client, NULL) == HC_IO_WANT_READ);
   NEED(SSL_renegotiate(f.w.server) == 1);
   server_step(&f.w);
-  CHECK(BIO_ctrl_pending(f.w.wire.to_client) > 0 && hc_stream_peer_peek(f.w.client, NULL) == HC_IO_WANT_READ);
+  CHECK(BIO_ctrl_pending(f.w.wire.to_client) > 0 &&
+        hc_stream_peer_peek(f.w.client, NULL) == HC_IO_WANT_READ);
   CHECK_CASE("the refusal went out", BIO_ctrl_pending(f.w.wire.to_server) > 0);
   CHECK(hc_tls_get_state(f.w.client) == HC_TLS_CONNECTED);
   CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_WANT_READ);
@@ -320,9 +354,12 @@ static void test_filling_read(void) {
   server_write(&f, bytes + 32000, 16000);
   f.w.wire.read_limit = 1000;
   hc_stream_peer *c = f.w.client;
-  CHECK(c->ops->recv_blocking(c, in, 40000, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 40000 && memcmp(in, bytes, got) == 0);
-  CHECK(c->ops->recv_blocking(c, in, 40000, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK && got == 8000);
-  CHECK_CASE("nothing to sleep on", c->ops->recv_blocking(c, in, 1, HC_FILL_SOME, HC_NEVER, &got, NULL) == HC_IO_WANT_READ);
+  CHECK(c->ops->recv_blocking(c, in, 40000, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK &&
+        got == 40000 && memcmp(in, bytes, got) == 0);
+  CHECK(c->ops->recv_blocking(c, in, 40000, HC_FILL_ALL, HC_NEVER, &got, NULL) == HC_IO_OK &&
+        got == 8000);
+  CHECK_CASE("nothing to sleep on", c->ops->recv_blocking(c, in, 1, HC_FILL_SOME, HC_NEVER, &got,
+                                                          NULL) == HC_IO_WANT_READ);
   free(bytes);
   free(in);
   close_fixture(&f);
@@ -333,8 +370,10 @@ static void test_filling_read(void) {
 static void carry(SSL *outer, BIO *in, BIO *out) {
   char block[4096];
   size_t size;
-  while (SSL_read_ex(outer, block, sizeof block, &size) == 1) NEED(BIO_write(in, block, (int)size) == (int)size);
-  for (int got; (got = BIO_read(out, block, sizeof block)) > 0;) NEED(SSL_write(outer, block, got) == got);
+  while (SSL_read_ex(outer, block, sizeof block, &size) == 1)
+    NEED(BIO_write(in, block, (int)size) == (int)size);
+  for (int got; (got = BIO_read(out, block, sizeof block)) > 0;)
+    NEED(SSL_write(outer, block, got) == got);
   ERR_clear_error();
 }
 
@@ -350,9 +389,11 @@ static void test_tls_in_tls(void) {
   BIO_set_mem_eof_return(out, -1);
   SSL_set_bio(server, in, out);
   SSL_set_accept_state(server);
-  CHECK(hc_tls_connect(inner, inner, HC_SLICE("a.example"), 1, NULL, NULL) == HC_ERR_INVALID_PARAMETER);
+  CHECK(hc_tls_connect(inner, inner, HC_SLICE("a.example"), 1, NULL, NULL) ==
+        HC_ERR_INVALID_PARAMETER);
   CHECK(hc_tls_connect(inner, f.w.client, HC_SLICE("a.example"), 1, f.options, &why) == HC_OK);
-  CHECK(hc_tls_connect(f.w.client, inner, HC_SLICE("a.example"), 1, f.options, NULL) == HC_ERR_INVALID_PARAMETER);
+  CHECK(hc_tls_connect(f.w.client, inner, HC_SLICE("a.example"), 1, f.options, NULL) ==
+        HC_ERR_INVALID_PARAMETER);
   hc_io io = HC_IO_WANT_READ;
   for (int i = 0; i < 20 && (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE); i++) {
     io = hc_stream_peer_advance(inner, &why);
@@ -366,7 +407,8 @@ static void test_tls_in_tls(void) {
   hc_slice part = HC_SLICE("through two");
   CHECK(hc_stream_peer_send(inner, &part, 1, &moved, NULL) == HC_IO_OK);
   carry(f.w.server, in, out);
-  CHECK(SSL_read_ex(server, bytes, sizeof bytes, &moved) == 1 && moved == part.size && memcmp(bytes, part.data, moved) == 0);
+  CHECK(SSL_read_ex(server, bytes, sizeof bytes, &moved) == 1 && moved == part.size &&
+        memcmp(bytes, part.data, moved) == 0);
   NEED(SSL_write(server, "and back", 8) == 8);
   carry(f.w.server, in, out);
   CHECK(hc_stream_peer_recv(inner, bytes, sizeof bytes, &moved, NULL) == HC_IO_OK && moved == 8);
@@ -387,7 +429,8 @@ static void test_unconnected(void) {
   CHECK(hc_stream_peer_advance(peer, &why) == HC_IO_ERROR && why.code == HC_ERR_UNCONFIGURED);
   CHECK(hc_stream_peer_send(peer, &part, 1, &count, NULL) == HC_IO_ERROR);
   CHECK(hc_stream_peer_recv(peer, &byte, 1, &count, NULL) == HC_IO_ERROR);
-  CHECK(hc_stream_peer_peek(peer, NULL) == HC_IO_ERROR && hc_stream_peer_available(peer) == 0 && !is_ready(peer));
+  CHECK(hc_stream_peer_peek(peer, NULL) == HC_IO_ERROR && hc_stream_peer_available(peer) == 0 &&
+        !is_ready(peer));
   CHECK(hc_tls_connect(peer, NULL, HC_SLICE("a"), 1, NULL, NULL) == HC_ERR_INVALID_PARAMETER);
   hc_stream_peer_close(peer);
   hc_stream_peer_release(peer);
@@ -398,7 +441,10 @@ static void test_unconnected(void) {
 static bool whole_connection(SSL_CTX *context) {
   hc_tls_options *options = NULL;
   hc_slice alpn = HC_SLICE("http/1.1");
-  const hc_tls_settings s = {.trusted_chain = trusted, .alpn = &alpn, .alpn_count = 1, .ciphers = HC_SLICE("DEFAULT"),
+  const hc_tls_settings s = {.trusted_chain = trusted,
+                             .alpn = &alpn,
+                             .alpn_count = 1,
+                             .ciphers = HC_SLICE("DEFAULT"),
                              .common_name_override = HC_SLICE("a.example")};
   hc_failure why = {HC_OK, ""};
   if (hc_tls_options_new(&s, &options, &why) != HC_OK) {

@@ -16,7 +16,8 @@ static X509_NAME *make_name(const char *const entries[], size_t count) {
   NEED(name != NULL);
   for (size_t i = 0; i < count; i++) {
     const unsigned char *text = (const unsigned char *)entries[i];
-    NEED(X509_NAME_add_entry_by_txt(name, i == 0 ? "CN" : "OU", MBSTRING_UTF8, text, -1, -1, 0) == 1);
+    NEED(X509_NAME_add_entry_by_txt(name, i == 0 ? "CN" : "OU", MBSTRING_UTF8, text, -1, -1, 0) ==
+         1);
   }
   return name;
 }
@@ -62,12 +63,14 @@ static X509 *make_certificate(const raw_name names[NAMES_MAX]) {
   GENERAL_NAMES *list = GENERAL_NAMES_new();
   for (const raw_name *n = names; n->type != 0; n++) {
     GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_STRING *value = ASN1_STRING_type_new(n->type == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
+    ASN1_STRING *value =
+        ASN1_STRING_type_new(n->type == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
     NEED(name != NULL && value != NULL && ASN1_STRING_set(value, n->bytes, n->size) == 1);
     GENERAL_NAME_set0_value(name, n->type, value);
     NEED(sk_GENERAL_NAME_push(list, name) > 0);
   }
-  NEED(names->type == 0 || X509_add1_ext_i2d(made.certificate, NID_subject_alt_name, list, 0, 0) == 1);
+  NEED(names->type == 0 ||
+       X509_add1_ext_i2d(made.certificate, NID_subject_alt_name, list, 0, 0) == 1);
   GENERAL_NAMES_free(list);
   EVP_PKEY_free(made.key);
   return made.certificate;
@@ -83,6 +86,7 @@ static void test_alternative_names(void) {
     raw_name names[NAMES_MAX];
     const char *message, *first; /* the names in a message, the first one of the facts */
     size_t count;
+  // clang-format off: a case a line
   } cases[] = {
       {{{0, NULL, 0}}, "", NULL, 0},
       {{DNS("a.example"), EMAIL("a@b.example"), IP("\x7f\0\0\1"), {0, NULL, 0}}, "a.example, 127.0.0.1", "a.example", 2},
@@ -93,6 +97,7 @@ static void test_alternative_names(void) {
        "a." LONG_LABEL ", b.example, c.example, ...", "a." LONG_LABEL, 5},
       {{DNS(LONG_LABEL "." LONG_LABEL), DNS("b.example"), {0, NULL, 0}}, "...", LONG_LABEL "." LONG_LABEL, 2},
   };
+  // clang-format on
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     X509 *certificate = make_certificate(cases[i].names);
     char text[HC_TLS_NAME_TEXT];
@@ -100,8 +105,10 @@ static void test_alternative_names(void) {
     hc_tls_subject_names_text(certificate, text);
     CHECK_CASE(cases[i].message, strcmp(text, cases[i].message) == 0);
     if (strcmp(text, cases[i].message) != 0) fprintf(stderr, "  \"%s\"\n", text);
-    CHECK(hc_tls_certificate_describe(certificate, &facts, NULL) == HC_OK && facts.name_count == cases[i].count);
-    CHECK_CASE(cases[i].message, cases[i].count == 0 || strcmp(facts.names[0], cases[i].first) == 0);
+    CHECK(hc_tls_certificate_describe(certificate, &facts, NULL) == HC_OK &&
+          facts.name_count == cases[i].count);
+    CHECK_CASE(cases[i].message,
+               cases[i].count == 0 || strcmp(facts.names[0], cases[i].first) == 0);
     CHECK(ERR_peek_error() == 0);
     hc_peer_certificate_free(&facts);
     X509_free(certificate);
@@ -110,15 +117,28 @@ static void test_alternative_names(void) {
 
 /* RFC 5952 section 4: as the system itself writes them. */
 static void test_addresses(void) {
-  static const char *const texts[] = {"::", "::1", "1::", "2001:db8::1", "2001:db8:0:1:1:1:1:1", "2001:db8::1:0:0:1",
-                                      "1:0:0:2::3", "1::2:0:0:3", "1:2:3:4:5:6:7:8", "fe80::1234:abcd", "1:2:3:4:5:6::",
-                                      "0:1:2:3:4:5:6:7", "1:2:3:4:5:6:7:0", "127.0.0.1", "255.255.255.255"};
+  static const char *const texts[] = {"::",
+                                      "::1",
+                                      "1::",
+                                      "2001:db8::1",
+                                      "2001:db8:0:1:1:1:1:1",
+                                      "2001:db8::1:0:0:1",
+                                      "1:0:0:2::3",
+                                      "1::2:0:0:3",
+                                      "1:2:3:4:5:6:7:8",
+                                      "fe80::1234:abcd",
+                                      "1:2:3:4:5:6::",
+                                      "0:1:2:3:4:5:6:7",
+                                      "1:2:3:4:5:6:7:0",
+                                      "127.0.0.1",
+                                      "255.255.255.255"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     unsigned char bytes[16];
     char text[HC_TLS_NAME_TEXT];
     bool is_ipv6 = strchr(texts[i], ':') != NULL;
     NEED(inet_pton(is_ipv6 ? AF_INET6 : AF_INET, texts[i], bytes) == 1);
-    const raw_name names[NAMES_MAX] = {{GEN_IPADD, (const char *)bytes, is_ipv6 ? 16 : 4}, {0, NULL, 0}};
+    const raw_name names[NAMES_MAX] = {{GEN_IPADD, (const char *)bytes, is_ipv6 ? 16 : 4},
+                                       {0, NULL, 0}};
     X509 *certificate = make_certificate(names);
     hc_tls_subject_names_text(certificate, text);
     CHECK_CASE(texts[i], strcmp(text, texts[i]) == 0);
@@ -131,14 +151,16 @@ static void test_addresses(void) {
 static void test_malformed_names(void) {
   identity made = make_server(NULL, &root);
   ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-  NEED(value != NULL && ASN1_OCTET_STRING_set(value, (const unsigned char *)"\x30\x7f\x01", 3) == 1);
+  NEED(value != NULL &&
+       ASN1_OCTET_STRING_set(value, (const unsigned char *)"\x30\x7f\x01", 3) == 1);
   X509_EXTENSION *extension = X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, value);
   NEED(extension != NULL && X509_add_ext(made.certificate, extension, -1) == 1);
   char text[HC_TLS_NAME_TEXT] = "before";
   hc_peer_certificate facts = {0};
   hc_tls_subject_names_text(made.certificate, text);
   CHECK(text[0] == '\0' && ERR_peek_error() == 0);
-  CHECK(hc_tls_certificate_describe(made.certificate, &facts, NULL) == HC_OK && facts.name_count == 0 && facts.names == NULL);
+  CHECK(hc_tls_certificate_describe(made.certificate, &facts, NULL) == HC_OK &&
+        facts.name_count == 0 && facts.names == NULL);
   hc_peer_certificate_free(&facts);
   X509_EXTENSION_free(extension);
   ASN1_OCTET_STRING_free(value);
@@ -151,8 +173,10 @@ static void test_dates(void) {
   static const struct {
     const char *time, *text;
     int64_t seconds;
-  } cases[] = {{"20240131235959Z", "2024-01-31", 1706745599}, {"19700101000000Z", "1970-01-01", 0},
-               {"19691231235959Z", "1969-12-31", -1}, {"99991231235959Z", "9999-12-31", 253402300799},
+  } cases[] = {{"20240131235959Z", "2024-01-31", 1706745599},
+               {"19700101000000Z", "1970-01-01", 0},
+               {"19691231235959Z", "1969-12-31", -1},
+               {"99991231235959Z", "9999-12-31", 253402300799},
                {"when it suits", "unknown date", 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ASN1_TIME *time = ASN1_STRING_type_new(V_ASN1_GENERALIZEDTIME);
@@ -179,9 +203,11 @@ static void test_dates(void) {
 #ifdef HC_TEST_HOOKS
 
 static bool same_facts(const hc_peer_certificate *a, const hc_peer_certificate *b) {
-  return strcmp(a->subject, b->subject) == 0 && strcmp(a->issuer, b->issuer) == 0 && strcmp(a->fingerprint, b->fingerprint) == 0 &&
-         strcmp(a->public_key_pin, b->public_key_pin) == 0 && strcmp(a->pem, b->pem) == 0 && a->not_before == b->not_before &&
-         a->not_after == b->not_after && a->name_count == b->name_count && strcmp(a->names[0], b->names[0]) == 0;
+  return strcmp(a->subject, b->subject) == 0 && strcmp(a->issuer, b->issuer) == 0 &&
+         strcmp(a->fingerprint, b->fingerprint) == 0 &&
+         strcmp(a->public_key_pin, b->public_key_pin) == 0 && strcmp(a->pem, b->pem) == 0 &&
+         a->not_before == b->not_before && a->not_after == b->not_after &&
+         a->name_count == b->name_count && strcmp(a->names[0], b->names[0]) == 0;
 }
 
 /* All facts are right, or memory is said to be out, whichever allocation fails. */
@@ -209,8 +235,10 @@ static void test_memory_out(void) {
       hc_memory_fail_after(-1, 0);
       crypto.left = -1;
       refusals += code != HC_OK;
-      right = code == HC_OK ? same_facts(&facts, &whole) : code == HC_ERR_OUT_OF_MEMORY && why.code == code;
-      if (!right) fprintf(stderr, "  %d, allocation %ld: %d, \"%s\"\n", whose, n, (int)code, why.text);
+      right = code == HC_OK ? same_facts(&facts, &whole)
+                            : code == HC_ERR_OUT_OF_MEMORY && why.code == code;
+      if (!right)
+        fprintf(stderr, "  %d, allocation %ld: %d, \"%s\"\n", whose, n, (int)code, why.text);
       hc_peer_certificate_free(&facts);
       right = right && hc_memory_live_blocks() == before && ERR_peek_error() == 0;
     }

@@ -18,7 +18,8 @@ static void test_slow_handshakes(void) {
     CHECK(hc_tls_version(w.client).size == 0 && hc_tls_cipher(w.client).size == 0);
     hc_failure why = {HC_OK, ""};
     hc_io io = hc_stream_peer_advance(w.client, &why);
-    CHECK_CASE("what the stream below asks for is handed on", io == (swapped ? HC_IO_WANT_READ : HC_IO_WANT_WRITE));
+    CHECK_CASE("what the stream below asks for is handed on",
+               io == (swapped ? HC_IO_WANT_READ : HC_IO_WANT_WRITE));
     hc_interest interest;
     hc_stream_peer_interest(w.client, &interest);
     CHECK(interest.events == (swapped ? HC_EVENT_READ : HC_EVENT_WRITE) && !interest.ready);
@@ -35,7 +36,8 @@ static void test_slow_handshakes(void) {
 }
 
 /* What a client hears from a server that is none. */
-static void broken_handshake(const char *name, const char *sends, bool ended, bool reset, const char *expected) {
+static void broken_handshake(const char *name, const char *sends, bool ended, bool reset,
+                             const char *expected) {
   wire below;
   hc_failure why = {HC_OK, ""};
   wire_open(&below);
@@ -47,26 +49,33 @@ static void broken_handshake(const char *name, const char *sends, bool ended, bo
   hc_io io = hc_stream_peer_advance(peer, &why);
   below.reset = reset;
   if (io != HC_IO_ERROR) io = hc_stream_peer_advance(peer, &why);
-  CHECK_CASE(name, io == HC_IO_ERROR && hc_tls_get_state(peer) == HC_TLS_ERROR && has_text(why.text, expected));
+  CHECK_CASE(name, io == HC_IO_ERROR && hc_tls_get_state(peer) == HC_TLS_ERROR &&
+                       has_text(why.text, expected));
   if (!has_text(why.text, expected)) fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
   CHECK_CASE(name, why.code == HC_ERR_CONNECTION_ERROR && ERR_peek_error() == 0);
   hc_failure again = {HC_OK, ""};
-  CHECK_CASE("the failure stays", hc_stream_peer_advance(peer, &again) == HC_IO_ERROR && strcmp(again.text, why.text) == 0);
+  CHECK_CASE("the failure stays", hc_stream_peer_advance(peer, &again) == HC_IO_ERROR &&
+                                      strcmp(again.text, why.text) == 0);
   hc_stream_peer_close(peer);
-  CHECK(hc_tls_get_state(peer) == HC_TLS_DISCONNECTED && below.closes == 1 && below.base.references == 1);
+  CHECK(hc_tls_get_state(peer) == HC_TLS_DISCONNECTED && below.closes == 1 &&
+        below.base.references == 1);
   hc_stream_peer_release(peer);
   wire_free(&below);
 }
 
 static void test_broken_handshakes(void) {
-  broken_handshake("an end at once", "", true, false, "TLS handshake: the server closed the connection");
+  broken_handshake("an end at once", "", true, false,
+                   "TLS handshake: the server closed the connection");
   broken_handshake("a reset", "", false, true, "TLS handshake: connection reset by peer");
-  broken_handshake("a plain HTTP server", "HTTP/1.1 400 Bad Request\r\n\r\n", true, false, "no TLS record");
-  broken_handshake("an end inside a record", "\x16\x03\x03", true, false, "TLS handshake: the server closed");
+  broken_handshake("a plain HTTP server", "HTTP/1.1 400 Bad Request\r\n\r\n", true, false,
+                   "no TLS record");
+  broken_handshake("an end inside a record", "\x16\x03\x03", true, false,
+                   "TLS handshake: the server closed");
   broken_handshake("an SMTP server", "220 mail.example ESMTP\r\n", false, false, "no TLS record");
 }
 
-static void expect_shake(const char *name, server_spec *spec, const hc_tls_settings *settings, const char *expected) {
+static void expect_shake(const char *name, server_spec *spec, const hc_tls_settings *settings,
+                         const char *expected) {
   world w;
   SSL_CTX *context = server_context(spec);
   hc_tls_options *options = options_of(settings);
@@ -80,7 +89,8 @@ static void expect_shake(const char *name, server_spec *spec, const hc_tls_setti
     io = hc_stream_peer_recv(w.client, &byte, 1, &got, &why);
     w.failure = why;
   }
-  bool right = expected == NULL ? io == HC_IO_WANT_READ : io == HC_IO_ERROR && has_text(w.failure.text, expected);
+  bool right = expected == NULL ? io == HC_IO_WANT_READ
+                                : io == HC_IO_ERROR && has_text(w.failure.text, expected);
   CHECK_CASE(name, right);
   if (!right) fprintf(stderr, "  %s: io %d, \"%s\"\n", name, (int)io, w.failure.text);
   CHECK(ERR_peek_error() == 0);
@@ -90,7 +100,8 @@ static void expect_shake(const char *name, server_spec *spec, const hc_tls_setti
 }
 
 static void test_versions(void) {
-  server_spec any = {.identity = &server_identity}, old = {.identity = &server_identity, .old_versions_only = true};
+  server_spec any = {.identity = &server_identity},
+              old = {.identity = &server_identity, .old_versions_only = true};
   server_spec tls12 = {.identity = &server_identity, .max_version = TLS1_2_VERSION};
   hc_tls_settings s = {.trusted_chain = trusted};
   expect_shake("any", &any, &s, NULL);
@@ -121,7 +132,8 @@ static void test_client_certificates(void) {
   hc_certificates *certificate = certificates_of(own.certificate);
   hc_key *key = key_of(own.key);
   for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-    server_spec server = {.identity = &server_identity, .client_authority = root.certificate, .max_version = version};
+    server_spec server = {
+        .identity = &server_identity, .client_authority = root.certificate, .max_version = version};
     hc_tls_settings s = {.trusted_chain = trusted};
     expect_shake("none", &server, &s, "(it asked for a client certificate, and none was given)");
     s.certificate = certificate, s.private_key = key;
@@ -136,8 +148,10 @@ static void test_alpn(void) {
   const hc_slice names[] = {HC_SLICE("h2"), HC_SLICE("http/1.1")};
   hc_tls_settings s = {.trusted_chain = trusted, .alpn = names, .alpn_count = 2};
   server_spec none = {.identity = &server_identity};
-  server_spec good = {.identity = &server_identity, .alpn = (const unsigned char *)"http/1.1", .alpn_size = 8};
-  server_spec bad = {.identity = &server_identity, .alpn = (const unsigned char *)"http/1.0", .alpn_size = 8};
+  server_spec good = {
+      .identity = &server_identity, .alpn = (const unsigned char *)"http/1.1", .alpn_size = 8};
+  server_spec bad = {
+      .identity = &server_identity, .alpn = (const unsigned char *)"http/1.0", .alpn_size = 8};
   expect_shake("none chosen", &none, &s, NULL);
   /* newer OpenSSL sees it before us */
   expect_shake("one that was not offered", &bad, &s, "TLS handshake: ");
@@ -152,8 +166,11 @@ static void test_alpn(void) {
 }
 
 static void test_ciphers(void) {
-  server_spec tls12 = {.identity = &server_identity, .max_version = TLS1_2_VERSION}, any = {.identity = &server_identity};
-  hc_tls_settings s = {.trusted_chain = trusted, .ciphers = HC_SLICE(" ECDHE-ECDSA-AES128-GCM-SHA256, ;TLS_CHACHA20_POLY1305_SHA256:")};
+  server_spec tls12 = {.identity = &server_identity, .max_version = TLS1_2_VERSION},
+              any = {.identity = &server_identity};
+  hc_tls_settings s = {
+      .trusted_chain = trusted,
+      .ciphers = HC_SLICE(" ECDHE-ECDSA-AES128-GCM-SHA256, ;TLS_CHACHA20_POLY1305_SHA256:")};
   server_spec *servers[] = {&tls12, &any};
   const char *expected[] = {"ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_CHACHA20_POLY1305_SHA256"};
   for (int i = 0; i < 2; i++) {
@@ -161,7 +178,8 @@ static void test_ciphers(void) {
     SSL_CTX *context = server_context(servers[i]);
     hc_tls_options *options = options_of(&s);
     world_open(&w, context, options, "a.example");
-    CHECK(world_shake(&w) == HC_IO_OK && hc_slice_equal(hc_tls_cipher(w.client), hc_slice_of(expected[i])));
+    CHECK(world_shake(&w) == HC_IO_OK &&
+          hc_slice_equal(hc_tls_cipher(w.client), hc_slice_of(expected[i])));
     world_close(&w);
     hc_tls_options_release(options);
     SSL_CTX_free(context);
@@ -195,8 +213,10 @@ static void test_certificate_after_handshake(void) {
   hc_certificates *certificate = certificates_of(own.certificate);
   hc_key *key = key_of(own.key);
   server_spec spec = {.identity = &server_identity};
-  const hc_tls_settings s = {
-      .trusted_chain = trusted, .certificate = certificate, .private_key = key, .post_handshake_auth = true};
+  const hc_tls_settings s = {.trusted_chain = trusted,
+                             .certificate = certificate,
+                             .private_key = key,
+                             .post_handshake_auth = true};
   SSL_CTX *context = server_context(&spec);
   X509_STORE_add_cert(SSL_CTX_get_cert_store(context), root.certificate);
   hc_tls_options *options = options_of(&s);
@@ -227,7 +247,8 @@ static void test_legacy_renegotiation(void) {
   for (int wished = 0; wished <= 1; wished++) {
     const hc_tls_settings s = {.trusted_chain = trusted, .legacy_renegotiation = wished != 0};
     hc_tls_options *options = options_of(&s);
-    CHECK(((SSL_CTX_get_options(options->context) & SSL_OP_LEGACY_SERVER_CONNECT) != 0) == (wished != 0));
+    CHECK(((SSL_CTX_get_options(options->context) & SSL_OP_LEGACY_SERVER_CONNECT) != 0) ==
+          (wished != 0));
     hc_tls_options_release(options);
   }
 }
@@ -259,7 +280,8 @@ static bool is_tolerated(SSL_CTX *context, hc_tls_options *options, size_t size,
 /* An end between two records may be a server's habit, one inside a record is a loss. */
 static void test_missing_close_notify(void) {
   for (int i = 0; i < 4; i++) {
-    server_spec spec = {.identity = &server_identity, .max_version = i % 2 == 0 ? TLS1_2_VERSION : 0};
+    server_spec spec = {.identity = &server_identity,
+                        .max_version = i % 2 == 0 ? TLS1_2_VERSION : 0};
     const hc_tls_settings s = {.trusted_chain = trusted, .tolerate_missing_close_notify = i < 2};
     SSL_CTX *context = server_context(&spec);
     hc_tls_options *options = options_of(&s);

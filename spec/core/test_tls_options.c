@@ -33,7 +33,8 @@ static void check_case_of(const settings_case *c) {
   hc_failure why = {HC_OK, ""};
   hc_error error = hc_tls_options_new(&s, &o, &why);
   bool right = c->refusal == NULL ? error == HC_OK && o != NULL
-                                  : error == HC_ERR_INVALID_PARAMETER && o == NULL && has_text(why.text, c->refusal);
+                                  : error == HC_ERR_INVALID_PARAMETER && o == NULL &&
+                                        has_text(why.text, c->refusal);
   CHECK_CASE(c->name, right);
   if (!right) fprintf(stderr, "  %s: %d \"%s\"\n", c->name, (int)error, why.text);
   CHECK(ERR_peek_error() == 0);
@@ -42,6 +43,7 @@ static void check_case_of(const settings_case *c) {
 
 static void test_settings(void) {
   static char long_name[256];
+  // clang-format off: a case a line
   const settings_case cases[] = {
       {.name = "plain"},
       {"1.0 to 1.3", WITH(.min_version = 10, .max_version = 13), NULL, NULL, 0, 0},
@@ -99,6 +101,7 @@ static void test_settings(void) {
       PIN("padding too early", "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuF==", "pinned_keys: number 1"),
       PIN("empty", "", "pinned_keys: number 1"),
   };
+  // clang-format on
   memset(long_name, 'p', sizeof long_name);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case_of(&cases[i]);
 }
@@ -126,13 +129,20 @@ static void test_broken_crl(void) {
   char path[] = "/tmp/test_options_XXXXXX";
   int file = mkstemp(path);
   static const char text[] = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
-  NEED(file >= 0 && write(file, text, sizeof text - 1) == (ssize_t)(sizeof text - 1) && close(file) == 0);
-  const settings_case c = {"a malformed CRL", WITH(.crl_file = hc_slice_of(path)), "CRL number 1 is malformed", NULL, 0, 0};
+  NEED(file >= 0 && write(file, text, sizeof text - 1) == (ssize_t)(sizeof text - 1) &&
+       close(file) == 0);
+  const settings_case c = {"a malformed CRL",
+                           WITH(.crl_file = hc_slice_of(path)),
+                           "CRL number 1 is malformed",
+                           NULL,
+                           0,
+                           0};
   check_case_of(&c);
   remove(path);
 }
 
-/* The extension's data have two bytes for their length, and so has the list in them (RFC 7301 section 3.1). */
+/* The extension's data have two bytes for their length, and so has the list in them (RFC 7301
+ * section 3.1). */
 static void test_alpn_limit(void) {
   static char name[255];
   static hc_slice names[257];
@@ -144,7 +154,9 @@ static void test_alpn_limit(void) {
     hc_failure why = {HC_OK, ""};
     hc_tls_settings s = {.alpn = names, .alpn_count = count};
     hc_error error = hc_tls_options_new(&s, &o, &why);
-    CHECK(count == 256 ? error == HC_OK : error == HC_ERR_INVALID_PARAMETER && has_text(why.text, "alpn: the list is too long"));
+    CHECK(count == 256 ? error == HC_OK
+                       : error == HC_ERR_INVALID_PARAMETER &&
+                             has_text(why.text, "alpn: the list is too long"));
     hc_tls_options_release(o);
   }
 }
@@ -160,7 +172,8 @@ int main(void) {
   public_key = hc_key_new();
   hc_buffer pem = {0};
   NEED(hc_key_save_text(key, HC_KEY_PUBLIC, &pem, NULL) == HC_OK);
-  NEED(hc_key_load_text(public_key, (hc_slice){hc_buffer_head(&pem), hc_buffer_size(&pem)}, HC_KEY_PUBLIC, NULL) == HC_OK);
+  NEED(hc_key_load_text(public_key, (hc_slice){hc_buffer_head(&pem), hc_buffer_size(&pem)},
+                        HC_KEY_PUBLIC, NULL) == HC_OK);
   hc_buffer_free(&pem);
   test_settings();
   test_getters();

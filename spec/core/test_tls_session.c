@@ -9,7 +9,8 @@ static identity root, server_identity;
 static hc_certificates *trusted;
 
 /* One connection to `host`:`port` of one options object; was it resumed? */
-static bool resumes(SSL_CTX *context, hc_tls_options *options, const char *host, unsigned port, bool read_tickets) {
+static bool resumes(SSL_CTX *context, hc_tls_options *options, const char *host, unsigned port,
+                    bool read_tickets) {
   world w;
   world_open_at(&w, context, options, host, port);
   CHECK(world_shake(&w) == HC_IO_OK);
@@ -31,7 +32,8 @@ static void test_resumption(void) {
     hc_tls_settings s = {.trusted_chain = trusted, .pinned_keys = pins, .pinned_key_count = 1};
     hc_tls_options *options = options_of(&s), *others = options_of(&s);
     CHECK(!resumes(context, options, "a.example", 1, true));
-    CHECK_CASE("the chain is verified again, pins and all", resumes(context, options, "a.example", 1, true));
+    CHECK_CASE("the chain is verified again, pins and all",
+               resumes(context, options, "a.example", 1, true));
     CHECK(resumes(context, options, "a.example", 1, true));
     CHECK_CASE("another port", !resumes(context, options, "a.example", 2, true));
     CHECK_CASE("another name", !resumes(context, options, "10.0.0.1", 1, true));
@@ -57,12 +59,15 @@ static void test_forgotten_session(void) {
   }
 }
 
-/* What has led to a failure is not offered again; the sessions with other hosts have nothing to do with it. */
+/* What has led to a failure is not offered again; the sessions with other hosts have nothing to do
+ * with it. */
 static void test_failed_handshake(void) {
-  server_spec spec = {.identity = &server_identity, .max_version = TLS1_2_VERSION}, old = {.identity = &server_identity, .old_versions_only = true};
+  server_spec spec = {.identity = &server_identity, .max_version = TLS1_2_VERSION},
+              old = {.identity = &server_identity, .old_versions_only = true};
   SSL_CTX *context = server_context(&spec), *broken = server_context(&old);
   hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
-  for (unsigned port = 1; port <= 3; port++) CHECK(!resumes(context, options, "a.example", port, true));
+  for (unsigned port = 1; port <= 3; port++)
+    CHECK(!resumes(context, options, "a.example", port, true));
   world w;
   world_open_at(&w, broken, options, "a.example", 2);
   CHECK(world_shake(&w) == HC_IO_ERROR);
@@ -79,7 +84,8 @@ static void test_many_hosts(void) {
   server_spec spec = {.identity = &server_identity};
   SSL_CTX *context = server_context(&spec);
   hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
-  for (unsigned port = 1; port <= 70; port++) CHECK(!resumes(context, options, "a.example", port, true));
+  for (unsigned port = 1; port <= 70; port++)
+    CHECK(!resumes(context, options, "a.example", port, true));
   CHECK_CASE("the newest are kept", resumes(context, options, "a.example", 70, true));
   CHECK_CASE("the oldest are gone", !resumes(context, options, "a.example", 1, true));
   hc_tls_options_release(options);
@@ -100,18 +106,20 @@ static void test_outcome_of_verification(void) {
       for (hc_tls_session *entry = options->sessions; entry != NULL; entry = entry->next) {
         hc_tls_verified *v = &entry->verified;
         CHECK_CASE("the days of the server's and the root's certificate",
-                   v->store == 1 && v->from <= now - DAY && v->from > now - 2 * DAY && v->until <= now + 10 * DAY &&
-                       v->until > now + 9 * DAY);
+                   v->store == 1 && v->from <= now - DAY && v->from > now - 2 * DAY &&
+                       v->until <= now + 10 * DAY && v->until > now + 9 * DAY);
         if (change == EXPIRED) v->until = now;
         if (change == NOT_YET) v->from = now + DAY;
         if (change == OTHER_STORE) v->store++;
         if (change == UNKNOWN) *v = (hc_tls_verified){0};
         CHECK(hc_tls_verified_stands(options, v) == (change == WHOLE));
       }
-      /* The server's own certificate is good: what does not stand is looked at again, and stands from then on. */
+      /* The server's own certificate is good: what does not stand is looked at again, and stands
+       * from then on. */
       CHECK(resumes(context, options, "a.example", 1, true));
-      CHECK(options->sessions != NULL && hc_tls_verified_stands(options, &options->sessions->verified) ==
-                                             (change == WHOLE || version == TLS1_3_VERSION));
+      CHECK(options->sessions != NULL &&
+            hc_tls_verified_stands(options, &options->sessions->verified) ==
+                (change == WHOLE || version == TLS1_3_VERSION));
       hc_tls_options_release(options);
       SSL_CTX_free(context);
     }
@@ -150,7 +158,8 @@ static void test_pause(void) {
     for (unsigned i = 0; i < HC_TLS_DECLINES_MAX + 3; i++) {
       SSL_CTX *forgetful = server_context(&spec);
       CHECK(!resumes(forgetful, options, "a.example", 1, true));
-      CHECK(options->sessions->declined.count == (i < HC_TLS_DECLINES_MAX ? i : HC_TLS_DECLINES_MAX));
+      CHECK(options->sessions->declined.count ==
+            (i < HC_TLS_DECLINES_MAX ? i : HC_TLS_DECLINES_MAX));
       SSL_CTX_free(forgetful);
     }
     SSL_CTX *context = server_context(&spec);
@@ -158,7 +167,8 @@ static void test_pause(void) {
     CHECK_CASE("the pause", !resumes(context, options, "a.example", 1, true));
     CHECK_CASE("of one host", !resumes(context, options, "a.example", 2, true));
     CHECK_CASE("of one host", resumes(context, options, "a.example", 2, true));
-    for (hc_tls_session *s = options->sessions; s != NULL; s = s->next) s->declined.at -= HC_TLS_DECLINED_SECONDS;
+    for (hc_tls_session *s = options->sessions; s != NULL; s = s->next)
+      s->declined.at -= HC_TLS_DECLINED_SECONDS;
     CHECK_CASE("its end", resumes(context, options, "a.example", 1, true));
     CHECK_CASE("forgotten", version < TLS1_3_VERSION || options->sessions->declined.count == 0);
     CHECK(resumes(context, options, "a.example", 1, true));

@@ -35,7 +35,8 @@ static hc_tls_store *loaded(hc_tls_store_kind kind) {
 static bool holds(hc_tls_store *s, const X509 *certificate) {
   X509_STORE_CTX *context = X509_STORE_CTX_new();
   NEED(context != NULL && X509_STORE_CTX_init(context, hc_tls_store_handle(s), NULL, NULL) == 1);
-  X509_OBJECT *found = X509_STORE_CTX_get_obj_by_subject(context, X509_LU_X509, X509_get_subject_name(certificate));
+  X509_OBJECT *found =
+      X509_STORE_CTX_get_obj_by_subject(context, X509_LU_X509, X509_get_subject_name(certificate));
   bool is_there = found != NULL && X509_cmp(X509_OBJECT_get0_X509(found), certificate) == 0;
   X509_OBJECT_free(found);
   X509_STORE_CTX_free(context);
@@ -45,7 +46,8 @@ static bool holds(hc_tls_store *s, const X509 *certificate) {
 
 static void test_once(void) {
   long before = hc_tls_store_loads();
-  hc_tls_store *a = hc_tls_store_get(HC_TLS_STORE_SYSTEM), *b = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
+  hc_tls_store *a = hc_tls_store_get(HC_TLS_STORE_SYSTEM),
+               *b = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
   CHECK(a != NULL && a == b && await(a, NULL) == HC_IO_OK && hc_tls_store_loads() == before + 1);
   CHECK(holds(a, first.certificate) && !holds(a, second.certificate));
   hc_tls_store_release(a);
@@ -60,7 +62,8 @@ static void test_once(void) {
 
 /* Two options, one store: in both contexts it is the same object. */
 static void test_options(void) {
-  const hc_tls_settings plain = {.verify = HC_TLS_VERIFY_FULL}, versions = {.verify = HC_TLS_VERIFY_FULL, .min_version = 13};
+  const hc_tls_settings plain = {.verify = HC_TLS_VERIFY_FULL},
+                        versions = {.verify = HC_TLS_VERIFY_FULL, .min_version = 13};
   hc_tls_options *all[] = {options_of(&plain), options_of(&plain), options_of(&versions)};
   long before = hc_tls_store_loads();
   for (int i = 0; i < 3; i++) {

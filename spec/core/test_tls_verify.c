@@ -35,23 +35,26 @@ static outcome try(server_spec *spec, const hc_tls_settings *settings, const cha
 /* `expected` NULL: it connects; else the part of the message. */
 static void expect(const char *name, const outcome *o, const char *expected) {
   bool right = expected == NULL ? o->io == HC_IO_OK && o->state == HC_TLS_CONNECTED
-                                : o->io == HC_IO_ERROR && o->state >= HC_TLS_ERROR && has_text(o->text, expected);
+                                : o->io == HC_IO_ERROR && o->state >= HC_TLS_ERROR &&
+                                      has_text(o->text, expected);
   CHECK_CASE(name, right);
-  if (!right) fprintf(stderr, "  %s: io %d, state %d, \"%s\"\n", name, (int)o->io, (int)o->state, o->text);
+  if (!right)
+    fprintf(stderr, "  %s: io %d, state %d, \"%s\"\n", name, (int)o->io, (int)o->state, o->text);
 }
 
 /* --- names */
 
 typedef struct name_case {
-  const char *names;     /* of the certificate */
+  const char *names; /* of the certificate */
   const char *host;
   const char *override;
-  const char *sent;      /* the server name that goes out */
+  const char *sent; /* the server name that goes out */
   const char *expected;
 } name_case;
 
 #define MISMATCH "hostname mismatch: certificate is for "
 
+// clang-format off: a case a line
 static const name_case name_cases[] = {
     {"DNS:a.example", "a.example", NULL, "a.example", NULL},
     {"DNS:a.example", "A.Example", NULL, "A.Example", NULL},
@@ -95,13 +98,15 @@ static const name_case name_cases[] = {
     {"IP:127.0.0.1", "a.example", "127.0.0.1", "", NULL},
     {"DNS:a.example", "a.example", "127.0.0.1", "", MISMATCH "a.example, not 127.0.0.1"},
 };
+// clang-format on
 
 static void test_names(void) {
   hc_certificates *chain = certificates_of(all.root.certificate);
   for (size_t i = 0; i < sizeof name_cases / sizeof *name_cases; i++) {
     const name_case *c = &name_cases[i];
     char name[160];
-    snprintf(name, sizeof name, "%s for %s (%s)", c->names == NULL ? "none" : c->names, c->host, c->override ? c->override : "-");
+    snprintf(name, sizeof name, "%s for %s (%s)", c->names == NULL ? "none" : c->names, c->host,
+             c->override ? c->override : "-");
     identity server = make_server(c->names, &all.root);
     server_spec spec = {.identity = &server};
     hc_tls_settings settings = {.trusted_chain = chain};
@@ -119,14 +124,17 @@ static void test_names(void) {
 }
 
 static void test_refused_names(void) {
-  static const char *const bad[] = {"", ".", ".a.example", "a b", "a/b", "https://a", "a:1", "\xC3\xA4.example"};
+  static const char *const bad[] = {"",    ".",         ".a.example", "a b",
+                                    "a/b", "https://a", "a:1",        "\xC3\xA4.example"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     wire below;
     hc_failure why = {HC_OK, ""};
     wire_open(&below);
     hc_stream_peer *peer = hc_tls_new();
-    CHECK_CASE(bad[i], hc_tls_connect(peer, &below.base, hc_slice_of(bad[i]), 1, NULL, &why) == HC_ERR_INVALID_PARAMETER);
-    CHECK_CASE(bad[i], has_text(why.text, "common name: ") && hc_tls_get_state(peer) == HC_TLS_DISCONNECTED);
+    CHECK_CASE(bad[i], hc_tls_connect(peer, &below.base, hc_slice_of(bad[i]), 1, NULL, &why) ==
+                           HC_ERR_INVALID_PARAMETER);
+    CHECK_CASE(bad[i], has_text(why.text, "common name: ") &&
+                           hc_tls_get_state(peer) == HC_TLS_DISCONNECTED);
     CHECK(below.closes == 0 && below.base.references == 1 && hc_tls_below(peer) == NULL);
     hc_stream_peer_release(peer);
     wire_free(&below);
@@ -146,13 +154,15 @@ typedef struct chain_case {
 
 static void test_chains(void) {
   const identity_spec good = {"server", "DNS:a.example", "serverAuth", 0, -DAY, DAY, NULL, 0};
-  identity_spec expired = good, early = good, client = good, no_usage = good, weak = good, sha1 = good;
+  identity_spec expired = good, early = good, client = good, no_usage = good, weak = good,
+                sha1 = good;
   expired.from = -10 * DAY, expired.to = -2 * DAY;
   early.from = 2 * DAY, early.to = 10 * DAY;
   client.usage = "clientAuth";
   no_usage.usage = NULL;
   weak.rsa_bits = 768;
   sha1.digest = EVP_sha1();
+  // clang-format off: a case a line
   const chain_case cases[] = {
       {"good", good, &all.root, false, &all.root, NULL},
       {"no usage named", no_usage, &all.root, false, &all.root, NULL},
@@ -168,11 +178,13 @@ static void test_chains(void) {
       {"a weak key", weak, &all.root, false, &all.root, "EE certificate key too weak"},
       {"a weak digest", sha1, &all.root, false, &all.root, "digest algorithm too weak (subject CN=server)"},
   };
+  // clang-format on
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const chain_case *c = &cases[i];
     hc_certificates *chain = certificates_of(c->trusted->certificate);
     identity server = make_identity(&c->spec, c->issuer);
-    server_spec spec = {.identity = &server, .intermediate = c->sends_middle ? all.middle.certificate : NULL};
+    server_spec spec = {.identity = &server,
+                        .intermediate = c->sends_middle ? all.middle.certificate : NULL};
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
       hc_tls_settings settings = {.trusted_chain = chain};
       spec.max_version = version;
@@ -244,7 +256,8 @@ static void test_environment(void) {
   unsetenv("SSL_CERT_FILE");
   unsetenv("SSL_CERT_DIR");
   outcome o = try(&spec, &plain, "a.example");
-  expect("a private authority is none of the system's", &o, "unable to get local issuer certificate");
+  expect("a private authority is none of the system's", &o,
+         "unable to get local issuer certificate");
   hc_tls_options_release(options);
   SSL_CTX_free(context);
   identity_free(&server);
@@ -273,11 +286,13 @@ static void test_pins(void) {
       {"one of two", {other, leaf}, NULL, NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    /* The server sends an authority's certificate that has nothing to do with its own: that proves nothing. */
+    /* The server sends an authority's certificate that has nothing to do with its own: that proves
+     * nothing. */
     server_spec spec = {.identity = &server, .intermediate = all.middle.certificate};
     hc_slice pins[2];
     hc_tls_settings settings = {.trusted_chain = chain, .pinned_keys = pins};
-    for (; settings.pinned_key_count < 2 && cases[i].pins[settings.pinned_key_count] != NULL; settings.pinned_key_count++) {
+    for (; settings.pinned_key_count < 2 && cases[i].pins[settings.pinned_key_count] != NULL;
+         settings.pinned_key_count++) {
       pins[settings.pinned_key_count] = hc_slice_of(cases[i].pins[settings.pinned_key_count]);
     }
     outcome o = try(&spec, &settings, "a.example");
@@ -297,7 +312,8 @@ static void test_crls(void) {
   char path[] = "/tmp/test_crl_XXXXXX";
   int file = mkstemp(path);
   NEED(file >= 0);
-  identity direct = make_server("DNS:a.example", &all.root), deep = make_server("DNS:a.example", &all.middle);
+  identity direct = make_server("DNS:a.example", &all.root),
+           deep = make_server("DNS:a.example", &all.middle);
   X509 *middle = all.middle.certificate;
   const struct {
     const char *name;
@@ -307,6 +323,7 @@ static void test_crls(void) {
     const identity *second;
     X509 *second_revokes;
     const char *expected;
+    // clang-format off: a case a line
   } cases[] = {
       {"not revoked", &direct, &all.root, NULL, DAY, NULL, NULL, NULL},
       {"revoked", &direct, &all.root, direct.certificate, DAY, NULL, NULL, "certificate revoked (subject CN=server)"},
@@ -320,10 +337,13 @@ static void test_crls(void) {
        "certificate revoked (subject CN=Middle)"},
       {"lists of both, nothing revoked", &deep, &all.middle, NULL, DAY, &all.root, NULL, NULL},
   };
+  // clang-format on
   hc_certificates *chain = certificates_of(all.root.certificate);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    append_crl(path, "wb", make_crl(cases[i].first, cases[i].first_revokes, -2 * DAY, cases[i].first_to));
-    if (cases[i].second != NULL) append_crl(path, "ab", make_crl(cases[i].second, cases[i].second_revokes, -2 * DAY, DAY));
+    append_crl(path, "wb",
+               make_crl(cases[i].first, cases[i].first_revokes, -2 * DAY, cases[i].first_to));
+    if (cases[i].second != NULL)
+      append_crl(path, "ab", make_crl(cases[i].second, cases[i].second_revokes, -2 * DAY, DAY));
     server_spec spec = {.identity = cases[i].server, .intermediate = middle};
     hc_tls_settings settings = {.trusted_chain = chain, .crl_file = hc_slice_of(path)};
     outcome o = try(&spec, &settings, "a.example");
@@ -373,12 +393,15 @@ static void test_no_resumption_with_crls(void) {
 /* --- stapled OCSP responses */
 
 static void test_ocsp(void) {
-  identity server = make_server("DNS:a.example", &all.middle), neighbour = make_server("DNS:b.example", &all.middle);
+  identity server = make_server("DNS:a.example", &all.middle),
+           neighbour = make_server("DNS:b.example", &all.middle);
   const identity_spec responder_spec = {"responder", NULL, "OCSPSigning", 0, -DAY, DAY, NULL, 0};
-  identity responder = make_identity(&responder_spec, &all.middle), stranger = make_identity(&responder_spec, &all.other);
+  identity responder = make_identity(&responder_spec, &all.middle),
+           stranger = make_identity(&responder_spec, &all.other);
   const int good = V_OCSP_CERTSTATUS_GOOD;
   X509 *leaf = server.certificate;
   const char *unsigned_text = "OCSP response: its signature can't be verified";
+  // clang-format off: a case a line
   const ocsp_case cases[] = {
       {"good", &all.middle, leaf, good, -60, DAY, 0, NULL},
       {"good, by a delegated responder", &responder, leaf, good, -60, DAY, 0, NULL},
@@ -397,14 +420,19 @@ static void test_ocsp(void) {
       {"it ends before it begins", &all.middle, leaf, good, 120, -120, 0, "OCSP response: its times are malformed"},
       {"try later", &all.middle, leaf, good, -60, DAY, OCSP_RESPONSE_STATUS_TRYLATER, "answered only \"trylater\""},
   };
+  // clang-format on
   hc_certificates *chain = certificates_of(all.root.certificate);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
       const EVP_MD *digest = version == TLS1_2_VERSION ? EVP_sha1() : EVP_sha256();
       unsigned char *der = NULL;
-      int size = cases[i].signer == NULL ? 0 : make_ocsp(&cases[i], all.middle.certificate, digest, &der);
-      server_spec spec = {.identity = &server, .intermediate = all.middle.certificate, .max_version = version,
-                          .ocsp = der, .ocsp_size = size};
+      int size =
+          cases[i].signer == NULL ? 0 : make_ocsp(&cases[i], all.middle.certificate, digest, &der);
+      server_spec spec = {.identity = &server,
+                          .intermediate = all.middle.certificate,
+                          .max_version = version,
+                          .ocsp = der,
+                          .ocsp_size = size};
       hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
       outcome o = try(&spec, &settings, "a.example");
       expect(cases[i].name, &o, cases[i].expected);
@@ -422,7 +450,10 @@ static void test_ocsp(void) {
                 {"a success without a response in it", {0x30, 3, 0x0a, 1, 0}, 5},
                 {"bytes behind it", {0x30, 3, 0x0a, 1, 3, 0}, 6}};
   for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-    server_spec spec = {.identity = &server, .intermediate = all.middle.certificate, .ocsp = broken[i].bytes, .ocsp_size = broken[i].size};
+    server_spec spec = {.identity = &server,
+                        .intermediate = all.middle.certificate,
+                        .ocsp = broken[i].bytes,
+                        .ocsp_size = broken[i].size};
     hc_tls_settings settings = {.trusted_chain = chain, .require_ocsp_stapling = true};
     outcome o = try(&spec, &settings, "a.example");
     expect(broken[i].name, &o, "OCSP response: it is malformed");
@@ -441,9 +472,12 @@ static void test_ocsp_of_an_anchor(void) {
   const struct {
     const identity *server, *signer;
     const char *expected;
-  } cases[] = {{&own, &own, NULL}, {&issued, &all.other, "it can't be checked, the certificate's issuer is not known"}};
+  } cases[] = {{&own, &own, NULL},
+               {&issued, &all.other, "it can't be checked, the certificate's issuer is not known"}};
   for (size_t i = 0; i < 2; i++) {
-    const ocsp_case good = {"good", cases[i].signer, cases[i].server->certificate, V_OCSP_CERTSTATUS_GOOD, -60, DAY, 0, NULL};
+    const ocsp_case good = {
+        "good", cases[i].signer, cases[i].server->certificate, V_OCSP_CERTSTATUS_GOOD, -60, DAY, 0,
+        NULL};
     unsigned char *der = NULL;
     int size = make_ocsp(&good, cases[i].signer->certificate, EVP_sha256(), &der);
     hc_certificates *chain = certificates_of(cases[i].server->certificate);

@@ -8,14 +8,21 @@ typedef hc_error (*coder)(hc_slice text, hc_buffer *out);
 static bool codes(coder code, hc_slice text, hc_slice expected) {
   hc_buffer out = {0};
   hc_error error = hc_buffer_append_text(&out, "<", SIZE_MAX);
-  if (error == HC_OK) error = code((hc_slice){wire_place(0, text.data, text.size), text.size}, &out);
-  bool holds = error == HC_OK && hc_slice_equal((hc_slice){hc_buffer_head(&out) + 1, hc_buffer_size(&out) - 1}, expected);
+  if (error == HC_OK)
+    error = code((hc_slice){wire_place(0, text.data, text.size), text.size}, &out);
+  bool holds =
+      error == HC_OK &&
+      hc_slice_equal((hc_slice){hc_buffer_head(&out) + 1, hc_buffer_size(&out) - 1}, expected);
   hc_buffer_free(&out);
   return holds;
 }
 
-static bool encodes(const char *text, const char *expected) { return codes(hc_uri_encode, hc_slice_of(text), hc_slice_of(expected)); }
-static bool decodes(const char *text, const char *expected) { return codes(hc_uri_decode, hc_slice_of(text), hc_slice_of(expected)); }
+static bool encodes(const char *text, const char *expected) {
+  return codes(hc_uri_encode, hc_slice_of(text), hc_slice_of(expected));
+}
+static bool decodes(const char *text, const char *expected) {
+  return codes(hc_uri_decode, hc_slice_of(text), hc_slice_of(expected));
+}
 
 static void check_encoding(void) {
   char all[256];
@@ -23,7 +30,8 @@ static void check_encoding(void) {
   hc_buffer out = {0}, back = {0};
   CHECK(hc_uri_encode((hc_slice){all, 256}, &out) == HC_OK && hc_buffer_size(&out) == 66 + 190 * 3);
   CHECK(hc_uri_decode((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, &back) == HC_OK);
-  CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&back), hc_buffer_size(&back)}, (hc_slice){all, 256}));
+  CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&back), hc_buffer_size(&back)},
+                       (hc_slice){all, 256}));
   hc_buffer_free(&out);
   hc_buffer_free(&back);
   CHECK(encodes("", ""));
@@ -47,6 +55,7 @@ typedef struct literal_case {
   bool is_v4, is_v6;
 } literal_case;
 
+// clang-format off: a case a line
 static const literal_case literals[] = {
     {"127.0.0.1", 1, 0}, {"0.0.0.0", 1, 0}, {"255.255.255.255", 1, 0}, {"256.0.0.1", 0, 0}, {"1.2.3", 0, 0},
     {"1.2.3.4.5", 0, 0}, {"1.2.3.", 0, 0}, {".1.2.3", 0, 0}, {"1..2.3", 0, 0}, {"01.2.3.4", 0, 0}, {"00.0.0.0", 0, 0},
@@ -61,11 +70,13 @@ static const literal_case literals[] = {
     {"fe80::1%eth0", 0, 1}, {"fe80::1%", 0, 0}, {"fe80::1%a/b", 0, 0}, {"%eth0", 0, 0}, {"fe80::1%25eth0", 0, 1},
     {"[::1]", 0, 0}, {"host", 0, 0},
 };
+// clang-format on
 
 static void check_literals(void) {
   for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
     hc_slice text = wire_slice(0, literals[i].text);
-    CHECK_CASE(literals[i].text, hc_is_ipv4_literal(text) == literals[i].is_v4 && hc_is_ipv6_literal(text) == literals[i].is_v6);
+    CHECK_CASE(literals[i].text, hc_is_ipv4_literal(text) == literals[i].is_v4 &&
+                                     hc_is_ipv6_literal(text) == literals[i].is_v6);
   }
 }
 
@@ -136,9 +147,10 @@ static void check_hosts(void) {
     hc_failure why = {0};
     hc_error error = hc_host_parse(wire_slice(0, c->text), &host, &why);
     bool holds = c->expected[0] == '!'
-                     ? error == HC_ERR_INVALID_PARAMETER && why.code == error && strstr(why.text, c->expected + 1) != NULL
-                     : error == HC_OK && hc_slice_equal(host.text, hc_slice_of(c->expected)) && host.kind == c->kind &&
-                           host.scheme == c->scheme;
+                     ? error == HC_ERR_INVALID_PARAMETER && why.code == error &&
+                           strstr(why.text, c->expected + 1) != NULL
+                     : error == HC_OK && hc_slice_equal(host.text, hc_slice_of(c->expected)) &&
+                           host.kind == c->kind && host.scheme == c->scheme;
     if (!holds) fprintf(stderr, "host \"%s\": \"%s\"\n", c->text, why.text);
     CHECK_CASE(c->text, holds);
   }
@@ -152,8 +164,9 @@ static void check_hosts(void) {
 
 static bool writes(const char *host, unsigned port, unsigned default_port, const char *expected) {
   hc_buffer out = {0};
-  bool holds = hc_authority_write(wire_slice(0, host), port, default_port, &out) == HC_OK &&
-               hc_slice_equal((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, hc_slice_of(expected));
+  bool holds =
+      hc_authority_write(wire_slice(0, host), port, default_port, &out) == HC_OK &&
+      hc_slice_equal((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, hc_slice_of(expected));
   hc_buffer_free(&out);
   return holds;
 }
@@ -166,7 +179,8 @@ static bool accepts(const char *text, unsigned expected) {
 static bool refuses(const char *text, const char *part) {
   unsigned port;
   hc_failure why = {0};
-  return hc_authority_check(wire_slice(0, text), &port, &why) == HC_ERR_INVALID_PARAMETER && strstr(why.text, part) != NULL;
+  return hc_authority_check(wire_slice(0, text), &port, &why) == HC_ERR_INVALID_PARAMETER &&
+         strstr(why.text, part) != NULL;
 }
 
 static void check_authorities(void) {
@@ -216,7 +230,8 @@ static void check_memory_failures(void) {
   hc_memory_fail_after(0, 1);
   CHECK(hc_uri_encode(HC_SLICE("a"), &out) == HC_ERR_OUT_OF_MEMORY);
   CHECK(hc_uri_decode(HC_SLICE("a"), &out) == HC_ERR_OUT_OF_MEMORY);
-  CHECK(hc_authority_write(HC_SLICE("::1"), 1, 0, &out) == HC_ERR_OUT_OF_MEMORY && hc_buffer_size(&out) == 0);
+  CHECK(hc_authority_write(HC_SLICE("::1"), 1, 0, &out) == HC_ERR_OUT_OF_MEMORY &&
+        hc_buffer_size(&out) == 0);
   hc_memory_fail_after(-1, 0);
   hc_buffer_free(&out);
 }

@@ -1,4 +1,5 @@
-/* test_wait.c - what sleeps: the blocking receive, waiting for sockets, signals and groups; and the clock. */
+/* test_wait.c - what sleeps: the blocking receive, waiting for sockets, signals and groups; and the
+ * clock. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,7 +16,8 @@ static void check_clock(void) {
   CHECK(now > 0 && hc_clock_now() >= now);
   CHECK(hc_clock_deadline(100, 0) == HC_NEVER && hc_clock_deadline(100, -1) == HC_NEVER);
   CHECK(hc_clock_deadline(100, 1.5) == 1500000100u);
-  CHECK(hc_clock_deadline(100, 1e300) == HC_NEVER && hc_clock_deadline(HC_NEVER - 5, 1) == HC_NEVER);
+  CHECK(hc_clock_deadline(100, 1e300) == HC_NEVER &&
+        hc_clock_deadline(HC_NEVER - 5, 1) == HC_NEVER);
   double zero = 0, not_a_number = zero / zero;
   CHECK(hc_clock_deadline(100, not_a_number) == HC_NEVER && hc_clock_deadline(100, 1e-12) == 100);
 }
@@ -49,11 +51,14 @@ static void check_blocking(void) {
   size_t got, total = 0;
   sender s = {.fd = pair.theirs, .pieces = pieces, .ending = END_CLOSED};
   sender_start(&s);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 7, HC_FILL_ALL, &got, &why) == HC_IO_OK && got == 7);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 7, HC_FILL_ALL, &got, &why) == HC_IO_OK &&
+        got == 7);
   total = got;
-  while (hc_socket_recv_blocking(pair.ours, into + total, 16, HC_FILL_SOME, &got, &why) == HC_IO_OK) total += got;
+  while (hc_socket_recv_blocking(pair.ours, into + total, 16, HC_FILL_SOME, &got, &why) == HC_IO_OK)
+    total += got;
   CHECK(total == 10 && memcmp(into, "abcdefghij", 10) == 0 && got == 0 && why.code == HC_OK);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &got, &why) == HC_IO_EOF && got == 0);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 8, HC_FILL_ALL, &got, &why) == HC_IO_EOF &&
+        got == 0);
   CHECK(pthread_join(s.thread, NULL) == 0);
   loopback_close(&pair);
 }
@@ -65,8 +70,10 @@ static void check_blocking_end(void) {
   size_t got;
   sender s = {.fd = pair.theirs, .pieces = pieces, .ending = END_CLOSED};
   sender_start(&s);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, NULL) == HC_IO_OK && got == 5);
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, NULL) == HC_IO_EOF && got == 0);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, NULL) == HC_IO_OK &&
+        got == 5);
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 32, HC_FILL_ALL, &got, NULL) == HC_IO_EOF &&
+        got == 0);
   CHECK(pthread_join(s.thread, NULL) == 0);
   loopback_close(&pair);
 }
@@ -119,7 +126,8 @@ static void *send_after_alarms(void *argument) {
 }
 
 static void check_interrupted(void) {
-  /* No SA_RESTART: calls do return EINTR. The handler stays, for an alarm that is on its way at the end. */
+  /* No SA_RESTART: calls do return EINTR. The handler stays, for an alarm that is on its way at the
+   * end. */
   struct sigaction action = {.sa_handler = on_alarm};
   loopback_need(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -128,8 +136,10 @@ static void check_interrupted(void) {
   size_t got, ready;
   alarms = 0;
   set_timer(2000);
-  loopback_need(pthread_create(&thread, NULL, send_after_alarms, &pair.theirs) == 0, "pthread_create");
-  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, HC_FILL_ALL, &got, NULL) == HC_IO_OK && got == 2);
+  loopback_need(pthread_create(&thread, NULL, send_after_alarms, &pair.theirs) == 0,
+                "pthread_create");
+  CHECK(hc_socket_recv_blocking(pair.ours, into, 2, HC_FILL_ALL, &got, NULL) == HC_IO_OK &&
+        got == 2);
   CHECK(pthread_join(thread, NULL) == 0 && alarms >= 5);
   hc_wait_entry entry = {pair.ours, HC_EVENT_READ, 0};
   uint64_t deadline = hc_clock_now() + 30 * MS;
@@ -145,23 +155,28 @@ static void check_interrupted(void) {
 static void check_wait(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
   size_t ready = 9;
-  hc_wait_entry entries[3] = {
-      {-1, HC_EVENT_READ, 3}, {pair.ours, HC_EVENT_READ, 3}, {pair.ours, HC_EVENT_READ | HC_EVENT_WRITE, 0}};
+  hc_wait_entry entries[3] = {{-1, HC_EVENT_READ, 3},
+                              {pair.ours, HC_EVENT_READ, 3},
+                              {pair.ours, HC_EVENT_READ | HC_EVENT_WRITE, 0}};
   CHECK(hc_wait(entries, 3, HC_NEVER, &ready) == HC_OK && ready == 1);
   CHECK(entries[0].ready == 0 && entries[1].ready == 0 && entries[2].ready == HC_EVENT_WRITE);
   CHECK(hc_wait(entries, 2, 0, &ready) == HC_OK && ready == 0);
   for (unsigned i = 0; i < 20; i++) {
     uint64_t deadline = hc_clock_now() + 100000u * i + 1;
-    CHECK(hc_wait(entries, 2, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+    CHECK(hc_wait(entries, 2, deadline, &ready) == HC_OK && ready == 0 &&
+          hc_clock_now() >= deadline);
   }
   loopback_reset(pair.theirs);
   pair.theirs = -1;
-  hc_wait_entry broken[3] = {{pair.ours, HC_EVENT_WRITE, 0}, {pair.ours, HC_EVENT_READ, 0}, {pair.ours, 0, 0}};
+  hc_wait_entry broken[3] = {
+      {pair.ours, HC_EVENT_WRITE, 0}, {pair.ours, HC_EVENT_READ, 0}, {pair.ours, 0, 0}};
   CHECK(loopback_await(pair.ours, POLLIN));
   CHECK(hc_wait(broken, 3, HC_NEVER, &ready) == HC_OK && ready == 2);
-  CHECK(broken[0].ready == HC_EVENT_WRITE && broken[1].ready == HC_EVENT_READ && broken[2].ready == 0);
+  CHECK(broken[0].ready == HC_EVENT_WRITE && broken[1].ready == HC_EVENT_READ &&
+        broken[2].ready == 0);
   uint64_t deadline = hc_clock_now() + 5 * MS;
-  CHECK(hc_wait(broken + 2, 1, deadline, &ready) == HC_OK && ready == 0 && hc_clock_now() >= deadline);
+  CHECK(hc_wait(broken + 2, 1, deadline, &ready) == HC_OK && ready == 0 &&
+        hc_clock_now() >= deadline);
   loopback_close(&pair);
 }
 
@@ -178,7 +193,8 @@ static void check_wait_many(void) {
   hc_signal_raise(&signals[99]);
   hc_signal_raise(&signals[99]);
   CHECK(hc_wait(entries, COUNT, HC_NEVER, &ready) == HC_OK && ready == 2);
-  CHECK(entries[0].ready == HC_EVENT_READ && entries[99].ready == HC_EVENT_READ && entries[50].ready == 0);
+  CHECK(entries[0].ready == HC_EVENT_READ && entries[99].ready == HC_EVENT_READ &&
+        entries[50].ready == 0);
 #ifdef HC_TEST_HOOKS
   hc_memory_fail_after(0, 0);
   CHECK(hc_wait(entries, COUNT, HC_NEVER, &ready) == HC_ERR_OUT_OF_MEMORY && ready == 0);
@@ -213,9 +229,11 @@ static void check_group(void) {
   size_t ready;
   CHECK(hc_group_open(&group) == HC_OK);
   if (group < 0) return; /* a platform without */
-  loopback_need(hc_signal_open(&signals[0]) == HC_OK && hc_signal_open(&signals[1]) == HC_OK, "hc_signal_open");
+  loopback_need(hc_signal_open(&signals[0]) == HC_OK && hc_signal_open(&signals[1]) == HC_OK,
+                "hc_signal_open");
   CHECK((fcntl(group, F_GETFD) & FD_CLOEXEC) != 0);
-  for (size_t i = 0; i < 2; i++) CHECK(hc_group_add(group, signals[i].read_end, HC_EVENT_READ) == HC_OK);
+  for (size_t i = 0; i < 2; i++)
+    CHECK(hc_group_add(group, signals[i].read_end, HC_EVENT_READ) == HC_OK);
   hc_wait_entry entry = {group, HC_EVENT_READ, 0};
   CHECK(hc_wait(&entry, 1, 0, &ready) == HC_OK && ready == 0);
   hc_signal_raise(&signals[1]);

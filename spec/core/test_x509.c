@@ -30,14 +30,17 @@ static void expect_certificates(const char *name, const char *text, size_t count
   hc_failure why = {HC_OK, ""};
   hc_error error = hc_certificates_load_text(c, hc_slice_of(text), &why);
   CHECK_CASE(name, count > 0 ? error == HC_OK && hc_certificates_count(c) == count
-                             : error == HC_ERR_INVALID_DATA && why.text[0] != '\0' && hc_certificates_count(c) == 0);
+                             : error == HC_ERR_INVALID_DATA && why.text[0] != '\0' &&
+                                   hc_certificates_count(c) == 0);
   CHECK(ERR_peek_error() == 0);
   hc_certificates_release(c);
 }
 
 static void test_certificates(void) {
-  char *a = certificate_pem(first.certificate), *b = certificate_pem(second.certificate), *key = key_pem(first.key);
-  char *two = joined(a, b, ""), *between = joined("text\n", a, "more text\n"), *with_key = joined(key, a, b);
+  char *a = certificate_pem(first.certificate), *b = certificate_pem(second.certificate),
+       *key = key_pem(first.key);
+  char *two = joined(a, b, ""), *between = joined("text\n", a, "more text\n"),
+       *with_key = joined(key, a, b);
   char *cut = joined(a, b, "");
   cut[strlen(cut) - 40] = '\0';
   char *broken = joined(a, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b);
@@ -57,14 +60,17 @@ static void test_certificates(void) {
   expect_certificates("none", "", 0);
   expect_certificates("text only", "hello", 0);
   expect_certificates("a key only", key, 0);
-  free(a), free(b), free(key), free(two), free(between), free(with_key), free(cut), free(broken), free(crlf);
+  free(a), free(b), free(key), free(two), free(between), free(with_key), free(cut), free(broken),
+      free(crlf);
 }
 
 static void test_certificates_stay_on_failure(void) {
   hc_certificates *c = certificates_of(first.certificate);
   hc_buffer out = {0};
-  CHECK(hc_certificates_load_text(c, HC_SLICE("nothing"), NULL) == HC_ERR_INVALID_DATA && hc_certificates_count(c) == 1);
-  CHECK(hc_certificates_load_file(c, path_of("missing"), NULL) == HC_ERR_FILE_NOT_FOUND && hc_certificates_count(c) == 1);
+  CHECK(hc_certificates_load_text(c, HC_SLICE("nothing"), NULL) == HC_ERR_INVALID_DATA &&
+        hc_certificates_count(c) == 1);
+  CHECK(hc_certificates_load_file(c, path_of("missing"), NULL) == HC_ERR_FILE_NOT_FOUND &&
+        hc_certificates_count(c) == 1);
   CHECK(hc_certificates_save_text(c, &out, NULL) == HC_OK);
   char *pem = certificate_pem(first.certificate);
   CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&out), hc_buffer_size(&out)}, hc_slice_of(pem)));
@@ -78,21 +84,27 @@ static void test_certificates_stay_on_failure(void) {
 }
 
 static void test_certificate_files(void) {
-  hc_certificates *c = certificates_of(first.certificate), *again = hc_certificates_new(), *empty = hc_certificates_new();
+  hc_certificates *c = certificates_of(first.certificate), *again = hc_certificates_new(),
+                  *empty = hc_certificates_new();
   hc_failure why = {HC_OK, ""};
   CHECK(hc_certificates_save_file(c, path_of("c.pem"), NULL) == HC_OK);
-  CHECK(hc_certificates_load_file(again, path_of("c.pem"), NULL) == HC_OK && hc_certificates_count(again) == 1);
-  CHECK(hc_certificates_load_file(again, path_of("none.pem"), &why) == HC_ERR_FILE_NOT_FOUND && has_text(why.text, "none.pem"));
+  CHECK(hc_certificates_load_file(again, path_of("c.pem"), NULL) == HC_OK &&
+        hc_certificates_count(again) == 1);
+  CHECK(hc_certificates_load_file(again, path_of("none.pem"), &why) == HC_ERR_FILE_NOT_FOUND &&
+        has_text(why.text, "none.pem"));
   hc_failure_clear(&why);
-  CHECK(hc_certificates_load_file(again, directory, &why) == HC_ERR_FILE_CANT_READ && has_text(why.text, directory));
+  CHECK(hc_certificates_load_file(again, directory, &why) == HC_ERR_FILE_CANT_READ &&
+        has_text(why.text, directory));
   CHECK(hc_certificates_save_file(c, path_of("no/such"), NULL) == HC_ERR_FILE_CANT_OPEN);
   CHECK(hc_certificates_save_file(empty, path_of("empty.pem"), NULL) == HC_ERR_UNCONFIGURED);
   CHECK(access(path_of("empty.pem"), F_OK) != 0);
-  if (access("/dev/full", W_OK) == 0) CHECK(hc_certificates_save_file(c, "/dev/full", NULL) == HC_ERR_FILE_CANT_WRITE);
+  if (access("/dev/full", W_OK) == 0)
+    CHECK(hc_certificates_save_file(c, "/dev/full", NULL) == HC_ERR_FILE_CANT_WRITE);
   hc_failure_clear(&why);
   FILE *file = fopen(path_of("text"), "w");
   NEED(file != NULL && fputs("no certificate", file) >= 0 && fclose(file) == 0);
-  CHECK(hc_certificates_load_file(again, path_of("text"), &why) == HC_ERR_INVALID_DATA && has_text(why.text, "holds no certificate"));
+  CHECK(hc_certificates_load_file(again, path_of("text"), &why) == HC_ERR_INVALID_DATA &&
+        has_text(why.text, "holds no certificate"));
   hc_certificates_release(c);
   hc_certificates_release(again);
   hc_certificates_release(empty);
@@ -103,8 +115,10 @@ static void test_certificate_files(void) {
 static char *written_key(EVP_PKEY *key, bool traditional, const EVP_CIPHER *cipher) {
   BIO *bio = BIO_new(BIO_s_mem());
   const unsigned char *word = (const unsigned char *)"secret";
-  int done = traditional ? PEM_write_bio_PrivateKey_traditional(bio, key, cipher, word, cipher ? 6 : 0, NULL, NULL)
-                         : PEM_write_bio_PrivateKey(bio, key, cipher, word, cipher ? 6 : 0, NULL, NULL);
+  int done =
+      traditional
+          ? PEM_write_bio_PrivateKey_traditional(bio, key, cipher, word, cipher ? 6 : 0, NULL, NULL)
+          : PEM_write_bio_PrivateKey(bio, key, cipher, word, cipher ? 6 : 0, NULL, NULL);
   NEED(done == 1);
   return bio_text(bio);
 }
@@ -119,9 +133,12 @@ static void expect_key(const char *name, const char *text, hc_key_half half, con
   hc_key *k = hc_key_new();
   hc_failure why = {HC_OK, ""};
   hc_error error = hc_key_load_text(k, hc_slice_of(text), half, &why);
-  CHECK_CASE(name, refusal == NULL ? error == HC_OK && !hc_key_is_empty(k) && hc_key_is_public_only(k) == (half == HC_KEY_PUBLIC)
-                                   : error == HC_ERR_INVALID_DATA && has_text(why.text, refusal) && hc_key_is_empty(k));
-  if (refusal != NULL && !has_text(why.text, refusal)) fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
+  CHECK_CASE(name, refusal == NULL ? error == HC_OK && !hc_key_is_empty(k) &&
+                                         hc_key_is_public_only(k) == (half == HC_KEY_PUBLIC)
+                                   : error == HC_ERR_INVALID_DATA && has_text(why.text, refusal) &&
+                                         hc_key_is_empty(k));
+  if (refusal != NULL && !has_text(why.text, refusal))
+    fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
   CHECK(ERR_peek_error() == 0);
   hc_key_release(k);
 }
@@ -130,8 +147,10 @@ static void test_keys(void) {
   EVP_PKEY *rsa = EVP_RSA_gen(2048), *keys[] = {first.key, rsa};
   char *certificate = certificate_pem(first.certificate);
   for (int i = 0; i < 2; i++) {
-    char *plain = written_key(keys[i], false, NULL), *traditional = written_key(keys[i], true, NULL);
-    char *locked = written_key(keys[i], false, EVP_aes_128_cbc()), *old_locked = written_key(keys[i], true, EVP_aes_128_cbc());
+    char *plain = written_key(keys[i], false, NULL),
+         *traditional = written_key(keys[i], true, NULL);
+    char *locked = written_key(keys[i], false, EVP_aes_128_cbc()),
+         *old_locked = written_key(keys[i], true, EVP_aes_128_cbc());
     char *public = written_public_key(keys[i]);
     char *behind = joined(certificate, plain, ""), *before = joined(plain, certificate, "");
     expect_key("PKCS#8", plain, HC_KEY_PRIVATE, NULL);
@@ -141,11 +160,13 @@ static void test_keys(void) {
     expect_key("encrypted", locked, HC_KEY_PRIVATE, "encrypted");
     expect_key("encrypted, traditional", old_locked, HC_KEY_PRIVATE, "encrypted");
     expect_key("public", public, HC_KEY_PUBLIC, NULL);
-    expect_key("public where a private one is wanted", public, HC_KEY_PRIVATE, "holds no private key");
+    expect_key("public where a private one is wanted", public, HC_KEY_PRIVATE,
+               "holds no private key");
     expect_key("private where a public one is wanted", plain, HC_KEY_PUBLIC, "holds no public key");
     plain[strlen(plain) / 2] = '\0';
     expect_key("cut short", plain, HC_KEY_PRIVATE, "holds no private key");
-    free(plain), free(traditional), free(locked), free(old_locked), free(public), free(behind), free(before);
+    free(plain), free(traditional), free(locked), free(old_locked), free(public), free(behind),
+        free(before);
   }
   expect_key("nothing", "", HC_KEY_PRIVATE, "holds no private key");
   expect_key("a certificate", certificate, HC_KEY_PRIVATE, "holds no private key");
@@ -158,22 +179,29 @@ static void test_saved_keys(void) {
   hc_buffer text = {0};
   CHECK(hc_key_save_text(k, HC_KEY_PUBLIC, &text, NULL) == HC_OK);
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
-  CHECK(hc_key_load_text(public, pem, HC_KEY_PUBLIC, NULL) == HC_OK && hc_key_is_public_only(public));
+  CHECK(hc_key_load_text(public, pem, HC_KEY_PUBLIC, NULL) == HC_OK &&
+        hc_key_is_public_only(public));
   hc_buffer_free(&text);
-  CHECK(hc_key_save_text(public, HC_KEY_PRIVATE, &text, NULL) == HC_ERR_INVALID_PARAMETER && hc_buffer_size(&text) == 0);
+  CHECK(hc_key_save_text(public, HC_KEY_PRIVATE, &text, NULL) == HC_ERR_INVALID_PARAMETER &&
+        hc_buffer_size(&text) == 0);
   CHECK(hc_key_save_text(again, HC_KEY_PRIVATE, &text, NULL) == HC_ERR_UNCONFIGURED);
-  CHECK(hc_key_load_text(k, HC_SLICE("nothing"), HC_KEY_PRIVATE, NULL) == HC_ERR_INVALID_DATA && !hc_key_is_empty(k));
+  CHECK(hc_key_load_text(k, HC_SLICE("nothing"), HC_KEY_PRIVATE, NULL) == HC_ERR_INVALID_DATA &&
+        !hc_key_is_empty(k));
 
   struct stat status;
   mode_t mask = umask(0);
   int open_to_all = open(path_of("old.pem"), O_WRONLY | O_CREAT, 0644);
   NEED(open_to_all >= 0 && close(open_to_all) == 0);
-  CHECK(hc_key_save_file(k, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK && stat(path_of("k.pem"), &status) == 0);
+  CHECK(hc_key_save_file(k, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK &&
+        stat(path_of("k.pem"), &status) == 0);
   CHECK_CASE("a new file is its owner's alone", (status.st_mode & 0777) == 0600);
-  CHECK(hc_key_save_file(k, path_of("old.pem"), HC_KEY_PRIVATE, NULL) == HC_OK && stat(path_of("old.pem"), &status) == 0);
+  CHECK(hc_key_save_file(k, path_of("old.pem"), HC_KEY_PRIVATE, NULL) == HC_OK &&
+        stat(path_of("old.pem"), &status) == 0);
   CHECK_CASE("an old file becomes so", (status.st_mode & 0777) == 0600);
-  CHECK(hc_key_load_file(again, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK && !hc_key_is_public_only(again));
-  CHECK(hc_key_save_file(k, path_of("p.pem"), HC_KEY_PUBLIC, NULL) == HC_OK && stat(path_of("p.pem"), &status) == 0);
+  CHECK(hc_key_load_file(again, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK &&
+        !hc_key_is_public_only(again));
+  CHECK(hc_key_save_file(k, path_of("p.pem"), HC_KEY_PUBLIC, NULL) == HC_OK &&
+        stat(path_of("p.pem"), &status) == 0);
   CHECK_CASE("a public key is no secret", (status.st_mode & 0777) == 0666);
   umask(mask);
   CHECK(hc_key_load_file(again, path_of("none"), HC_KEY_PRIVATE, NULL) == HC_ERR_FILE_NOT_FOUND);
@@ -218,7 +246,8 @@ static hc_certificates *two_certificates;
 static hc_key *whole_key;
 
 static bool holds(const hc_buffer *text, const char *expected) {
-  return hc_slice_equal((hc_slice){hc_buffer_head(text), hc_buffer_size(text)}, hc_slice_of(expected));
+  return hc_slice_equal((hc_slice){hc_buffer_head(text), hc_buffer_size(text)},
+                        hc_slice_of(expected));
 }
 
 static hc_error load_certificates(hc_failure *why) {
@@ -260,8 +289,12 @@ static hc_error load_key(hc_failure *why, const char *pem, hc_key_half half) {
   return code;
 }
 
-static hc_error load_private_key(hc_failure *why) { return load_key(why, private_pem, HC_KEY_PRIVATE); }
-static hc_error load_public_key(hc_failure *why) { return load_key(why, public_pem, HC_KEY_PUBLIC); }
+static hc_error load_private_key(hc_failure *why) {
+  return load_key(why, private_pem, HC_KEY_PRIVATE);
+}
+static hc_error load_public_key(hc_failure *why) {
+  return load_key(why, public_pem, HC_KEY_PUBLIC);
+}
 
 static hc_error save_key(hc_failure *why, const char *pem, hc_key_half half) {
   hc_buffer text = {0};
@@ -271,10 +304,17 @@ static hc_error save_key(hc_failure *why, const char *pem, hc_key_half half) {
   return code;
 }
 
-static hc_error save_private_key(hc_failure *why) { return save_key(why, private_pem, HC_KEY_PRIVATE); }
-static hc_error save_public_key(hc_failure *why) { return save_key(why, public_pem, HC_KEY_PUBLIC); }
-static hc_error save_key_file(hc_failure *why) { return hc_key_save_file(whole_key, path_of("key.pem"), HC_KEY_PRIVATE, why); }
+static hc_error save_private_key(hc_failure *why) {
+  return save_key(why, private_pem, HC_KEY_PRIVATE);
+}
+static hc_error save_public_key(hc_failure *why) {
+  return save_key(why, public_pem, HC_KEY_PUBLIC);
+}
+static hc_error save_key_file(hc_failure *why) {
+  return hc_key_save_file(whole_key, path_of("key.pem"), HC_KEY_PRIVATE, why);
+}
 
+// clang-format off: a case a line
 static const memory_case memory_cases[] = {
     {"load certificates", load_certificates, true}, {"load a file of them", load_certificate_file, true},
     {"save certificates", save_certificates, true}, {"save them to a file", save_certificate_file, true},
@@ -282,6 +322,7 @@ static const memory_case memory_cases[] = {
     {"save a private key", save_private_key, false}, {"save a public key", save_public_key, false},
     {"save a key to a file", save_key_file, false},
 };
+// clang-format on
 
 /* `whose`: 0 the library's allocations, 1 OpenSSL's, 2 those and all behind the failed one. */
 static void try_without_memory(const memory_case *c, int whose) {
@@ -299,8 +340,11 @@ static void try_without_memory(const memory_case *c, int whose) {
     named += code == HC_ERR_OUT_OF_MEMORY;
     bool is_told = code == why.code && (code == HC_OK || why.text[0] != '\0');
     if (whose == 0) is_told = is_told && (code == HC_OK || code == HC_ERR_OUT_OF_MEMORY);
-    right = code != HC_FAILED && is_told && hc_memory_live_blocks() == before && ERR_peek_error() == 0;
-    if (!right) fprintf(stderr, "  %s, %d, allocation %ld: %d, \"%s\"\n", c->name, whose, n, (int)code, why.text);
+    right =
+        code != HC_FAILED && is_told && hc_memory_live_blocks() == before && ERR_peek_error() == 0;
+    if (!right)
+      fprintf(stderr, "  %s, %d, allocation %ld: %d, \"%s\"\n", c->name, whose, n, (int)code,
+              why.text);
   }
   CHECK_CASE(c->name, right && done && refusals > 0);
   /* Where OpenSSL decodes keys it keeps the reason to itself, 3.5 always and 3.0 at times. */

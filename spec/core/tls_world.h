@@ -1,5 +1,5 @@
-/* tls_world.h - for the TLS tests: certificates made on the spot, and an OpenSSL server that talks to the stream under
- * test through memory, in the same thread. */
+/* tls_world.h - for the TLS tests: certificates made on the spot, and an OpenSSL server that talks
+ * to the stream under test through memory, in the same thread. */
 #ifndef SPEC_TLS_WORLD_H
 #define SPEC_TLS_WORLD_H
 
@@ -57,7 +57,8 @@ static inline void add_extension(X509 *certificate, X509 *issuer, int nid, const
 /* `issuer` NULL: signed by itself. */
 static inline identity make_identity(const identity_spec *spec, const identity *issuer) {
   static long serial = 100;
-  identity made = {X509_new(), spec->rsa_bits > 0 ? EVP_RSA_gen(spec->rsa_bits) : EVP_EC_gen("P-256")};
+  identity made = {X509_new(),
+                   spec->rsa_bits > 0 ? EVP_RSA_gen(spec->rsa_bits) : EVP_EC_gen("P-256")};
   NEED(made.certificate != NULL && made.key != NULL);
   X509 *c = made.certificate, *above = issuer == NULL ? c : issuer->certificate;
   X509_set_version(c, 2);
@@ -65,13 +66,15 @@ static inline identity make_identity(const identity_spec *spec, const identity *
   X509_gmtime_adj(X509_getm_notBefore(c), spec->from);
   X509_gmtime_adj(X509_getm_notAfter(c), spec->to);
   const unsigned char *name = (const unsigned char *)spec->common_name;
-  NEED(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_UTF8, name, -1, -1, 0) == 1);
+  NEED(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_UTF8, name, -1, -1, 0) ==
+       1);
   X509_set_issuer_name(c, X509_get_subject_name(above));
   X509_set_pubkey(c, made.key);
   add_extension(c, above, NID_subject_key_identifier, "hash");
   if (issuer != NULL) add_extension(c, above, NID_authority_key_identifier, "keyid");
   if (spec->is_authority) add_extension(c, above, NID_basic_constraints, "critical,CA:TRUE");
-  if (spec->alternative_names != NULL) add_extension(c, above, NID_subject_alt_name, spec->alternative_names);
+  if (spec->alternative_names != NULL)
+    add_extension(c, above, NID_subject_alt_name, spec->alternative_names);
   if (spec->usage != NULL) add_extension(c, above, NID_ext_key_usage, spec->usage);
   const EVP_MD *digest = spec->digest == NULL ? EVP_sha256() : spec->digest;
   NEED(X509_sign(c, issuer == NULL ? made.key : issuer->key, digest) > 0);
@@ -195,14 +198,18 @@ typedef struct ocsp_case {
   const char *expected;
 } ocsp_case;
 
-static inline int make_ocsp(const ocsp_case *c, X509 *issuer, const EVP_MD *digest, unsigned char **der) {
+static inline int make_ocsp(const ocsp_case *c, X509 *issuer, const EVP_MD *digest,
+                            unsigned char **der) {
   OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
   OCSP_CERTID *id = OCSP_cert_to_id(digest, c->about, issuer);
-  ASN1_TIME *from = X509_gmtime_adj(NULL, c->from), *to = c->to == 0 ? NULL : X509_gmtime_adj(NULL, c->to);
+  ASN1_TIME *from = X509_gmtime_adj(NULL, c->from),
+            *to = c->to == 0 ? NULL : X509_gmtime_adj(NULL, c->to);
   ASN1_TIME *revoked = c->status == V_OCSP_CERTSTATUS_REVOKED ? X509_gmtime_adj(NULL, -3600) : NULL;
-  NEED(OCSP_basic_add1_status(basic, id, c->status, OCSP_REVOKED_STATUS_NOSTATUS, revoked, from, to) != NULL);
+  NEED(OCSP_basic_add1_status(basic, id, c->status, OCSP_REVOKED_STATUS_NOSTATUS, revoked, from,
+                              to) != NULL);
   NEED(OCSP_basic_sign(basic, c->signer->certificate, c->signer->key, EVP_sha256(), NULL, 0) == 1);
-  OCSP_RESPONSE *response = OCSP_response_create(c->response_status, c->response_status == 0 ? basic : NULL);
+  OCSP_RESPONSE *response =
+      OCSP_response_create(c->response_status, c->response_status == 0 ? basic : NULL);
   int size = i2d_OCSP_RESPONSE(response, der);
   NEED(size > 0);
   OCSP_RESPONSE_free(response);
@@ -232,7 +239,8 @@ static inline hc_io wire_advance(hc_stream_peer *self, hc_failure *why) {
   return HC_IO_OK;
 }
 
-static inline hc_io wire_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+static inline hc_io wire_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
+                              size_t *sent, hc_failure *why) {
   wire *w = (wire *)self;
   *sent = 0;
   if (w->reset) {
@@ -261,7 +269,8 @@ static inline hc_io wire_peek(hc_stream_peer *self, hc_failure *why) {
   return w->swaps_wants ? HC_IO_WANT_WRITE : HC_IO_WANT_READ;
 }
 
-static inline hc_io wire_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
+static inline hc_io wire_recv(hc_stream_peer *self, char *into, size_t room, size_t *got,
+                              hc_failure *why) {
   wire *w = (wire *)self;
   *got = 0;
   w->reads++;
@@ -274,7 +283,9 @@ static inline hc_io wire_recv(hc_stream_peer *self, char *into, size_t room, siz
   return HC_IO_OK;
 }
 
-static inline size_t wire_available(hc_stream_peer *self) { return BIO_ctrl_pending(((wire *)self)->to_client); }
+static inline size_t wire_available(hc_stream_peer *self) {
+  return BIO_ctrl_pending(((wire *)self)->to_client);
+}
 
 static inline void wire_interest(hc_stream_peer *self, hc_interest *out) {
   (void)self;
@@ -335,8 +346,8 @@ static inline int staple(SSL *ssl, void *argument) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-static inline int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *size, const unsigned char *in,
-                              unsigned in_size, void *argument) {
+static inline int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *size,
+                              const unsigned char *in, unsigned in_size, void *argument) {
   const server_spec *spec = argument;
   (void)ssl, (void)in, (void)in_size;
   *out = spec->alpn;
@@ -349,7 +360,8 @@ static inline SSL_CTX *server_context(server_spec *spec) {
   NEED(context != NULL);
   if (spec->old_versions_only) {
     SSL_CTX_set_security_level(context, 0);
-    NEED(SSL_CTX_set_min_proto_version(context, TLS1_VERSION) && SSL_CTX_set_max_proto_version(context, TLS1_VERSION));
+    NEED(SSL_CTX_set_min_proto_version(context, TLS1_VERSION) &&
+         SSL_CTX_set_max_proto_version(context, TLS1_VERSION));
   }
   SSL_CTX_set_security_level(context, 0); /* the server's own scruples are not under test */
   if (spec->max_version != 0) SSL_CTX_set_max_proto_version(context, spec->max_version);
@@ -380,7 +392,8 @@ typedef struct world {
 } world;
 
 /* w->client is NULL where memory was out for it. */
-static inline void world_open_at(world *w, SSL_CTX *server, hc_tls_options *options, const char *host, unsigned port) {
+static inline void world_open_at(world *w, SSL_CTX *server, hc_tls_options *options,
+                                 const char *host, unsigned port) {
   memset(w, 0, sizeof *w);
   wire_open(&w->wire);
   w->server = SSL_new(server);
@@ -390,10 +403,12 @@ static inline void world_open_at(world *w, SSL_CTX *server, hc_tls_options *opti
   SSL_set_bio(w->server, w->wire.to_server, w->wire.to_client);
   SSL_set_accept_state(w->server);
   w->client = hc_tls_new();
-  if (w->client != NULL) hc_tls_connect(w->client, &w->wire.base, hc_slice_of(host), port, options, &w->failure);
+  if (w->client != NULL)
+    hc_tls_connect(w->client, &w->wire.base, hc_slice_of(host), port, options, &w->failure);
 }
 
-static inline void world_open(world *w, SSL_CTX *server, hc_tls_options *options, const char *host) {
+static inline void world_open(world *w, SSL_CTX *server, hc_tls_options *options,
+                              const char *host) {
   world_open_at(w, server, options, host, 443);
 }
 
@@ -417,7 +432,8 @@ static inline void await_shared(void) {
   hc_tls_store_release(s);
 }
 
-/* Both sides in turn, until the client has an outcome. Bounded: neither side can make the other wait for ever. */
+/* Both sides in turn, until the client has an outcome. Bounded: neither side can make the other
+ * wait for ever. */
 static inline hc_io world_shake(world *w) {
   hc_io io = HC_IO_ERROR;
   await_shared();
@@ -436,6 +452,8 @@ static inline void world_close(world *w) {
   wire_free(&w->wire);
 }
 
-static inline bool has_text(const char *text, const char *part) { return strstr(text, part) != NULL; }
+static inline bool has_text(const char *text, const char *part) {
+  return strstr(text, part) != NULL;
+}
 
 #endif

@@ -1,5 +1,6 @@
-/* wire.h - how the parsers' tests hand bytes over: flush against an unreadable page, whole, byte by byte, and split at
- * every point. What a run has seen is written into a log; all runs of one case must write the same log. */
+/* wire.h - how the parsers' tests hand bytes over: flush against an unreadable page, whole, byte by
+ * byte, and split at every point. What a run has seen is written into a log; all runs of one case
+ * must write the same log. */
 #ifndef SPEC_WIRE_H
 #define SPEC_WIRE_H
 
@@ -20,14 +21,15 @@
 #define WIRE_CAPACITY 131072u
 #define WIRE_BYTE_BY_BYTE SIZE_MAX
 
-/* A copy of the bytes that ends where a page begins that can't be read: one byte too far is a crash. Each slot holds
- * one such copy, until the next of the same slot. */
+/* A copy of the bytes that ends where a page begins that can't be read: one byte too far is a
+ * crash. Each slot holds one such copy, until the next of the same slot. */
 static inline char *wire_place(unsigned slot, const char *bytes, size_t size) {
   static char *maps[WIRE_SLOTS];
   long page = sysconf(_SC_PAGESIZE);
   if (slot >= WIRE_SLOTS || size > WIRE_CAPACITY || page <= 0) abort();
   if (maps[slot] == NULL) {
-    void *map = mmap(NULL, WIRE_CAPACITY + (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *map = mmap(NULL, WIRE_CAPACITY + (size_t)page, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) abort();
     maps[slot] = map;
     if (mprotect(maps[slot] + WIRE_CAPACITY, (size_t)page, PROT_NONE) != 0) abort();
@@ -54,10 +56,8 @@ typedef struct wire_feed {
 static inline int wire_next(wire_feed *f) {
   if (f->fed == f->size) return 0;
   size_t until = f->size;
-  if (f->split == WIRE_BYTE_BY_BYTE)
-    until = f->fed + 1;
-  else if (f->fed < f->split && f->split < f->size)
-    until = f->split;
+  if (f->split == WIRE_BYTE_BY_BYTE) until = f->fed + 1;
+  else if (f->fed < f->split && f->split < f->size) until = f->split;
   memcpy(f->kept + f->kept_size, f->bytes + f->fed, until - f->fed);
   f->kept_size += until - f->fed;
   f->fed = until;
@@ -111,7 +111,8 @@ static inline void wire_add_headers(wire_log *log, const hc_headers *headers) {
 typedef void (*wire_run)(const void *test_case, size_t split, wire_log *log);
 
 /* One case in all its splits (0: whole). In `expected`, "~" at the end stands for anything. */
-static inline void wire_check(const char *name, const char *expected, size_t size, wire_run run, const void *test_case) {
+static inline void wire_check(const char *name, const char *expected, size_t size, wire_run run,
+                              const void *test_case) {
   static wire_log log;
   size_t wanted = strlen(expected);
   int is_open = wanted > 0 && expected[wanted - 1] == '~', holds = 1;
@@ -120,9 +121,11 @@ static inline void wire_check(const char *name, const char *expected, size_t siz
     log.size = 0;
     log.text[0] = '\0';
     run(test_case, split, &log);
-    holds = is_open ? strncmp(log.text, expected, wanted - 1) == 0 : strcmp(log.text, expected) == 0;
+    holds =
+        is_open ? strncmp(log.text, expected, wanted - 1) == 0 : strcmp(log.text, expected) == 0;
     if (!holds)
-      fprintf(stderr, "%s, split %zd:\n  expected %.300s\n  got      %.300s\n", name, (ssize_t)split, expected, log.text);
+      fprintf(stderr, "%s, split %zd:\n  expected %.300s\n  got      %.300s\n", name,
+              (ssize_t)split, expected, log.text);
   }
   CHECK_CASE(name, holds);
 }

@@ -18,7 +18,8 @@ local LOCAL = "DNS:localhost,IP:127.0.0.1,IP:::1"
 
 local function authority(path_length)
   return {
-    { "basicConstraints", "critical,CA:TRUE" .. (path_length and ",pathlen:" .. path_length or "") },
+    { "basicConstraints", "critical,CA:TRUE"
+      .. (path_length and ",pathlen:" .. path_length or "") },
     { "keyUsage", "critical,keyCertSign,cRLSign,digitalSignature" },
     { "subjectKeyIdentifier", "hash" },
   }
@@ -43,13 +44,19 @@ local recipes = {
   intermediate = { subject = "Spec Intermediate CA", issuer = "ca", extensions = authority(0) },
   localhost = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL) },
   localhost_rsa = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL), kind = "rsa" },
-  via_intermediate = { subject = "localhost", issuer = "intermediate", extensions = leaf(LOCAL), chain = { "intermediate" } },
-  missing_intermediate = { subject = "localhost", issuer = "intermediate", extensions = leaf(LOCAL) },
-  expired = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL), from = -30 * day, to = -day },
-  not_yet_valid = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL), from = day, to = 30 * day },
-  wrong_host = { subject = "wrong.test", issuer = "ca", extensions = leaf("DNS:wrong.test,DNS:other.test") },
+  via_intermediate = { subject = "localhost", issuer = "intermediate", extensions = leaf(LOCAL),
+    chain = { "intermediate" } },
+  missing_intermediate = { subject = "localhost", issuer = "intermediate",
+    extensions = leaf(LOCAL) },
+  expired = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL), from = -30 * day,
+    to = -day },
+  not_yet_valid = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL), from = day,
+    to = 30 * day },
+  wrong_host = { subject = "wrong.test", issuer = "ca",
+    extensions = leaf("DNS:wrong.test,DNS:other.test") },
   wildcard = { subject = "wildcard", issuer = "ca", extensions = leaf("DNS:*.example.test") },
-  partial_wildcard = { subject = "partial", issuer = "ca", extensions = leaf("DNS:f*.example.test") },
+  partial_wildcard = { subject = "partial", issuer = "ca",
+    extensions = leaf("DNS:f*.example.test") },
   deep_wildcard = { subject = "deep", issuer = "ca", extensions = leaf("DNS:www.*.example.test") },
   tld_wildcard = { subject = "tld", issuer = "ca", extensions = leaf("DNS:*.test") },
   ip_only = { subject = "ip", issuer = "ca", extensions = leaf("IP:127.0.0.1,IP:::1") },
@@ -60,10 +67,13 @@ local recipes = {
   client_purpose = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL, "clientAuth") },
   ca_as_leaf = { subject = "localhost", issuer = "localhost", extensions = leaf(LOCAL) },
   client = { subject = "spec client", issuer = "ca", extensions = leaf(nil, "clientAuth") },
-  other_client = { subject = "other client", issuer = "other_ca", extensions = leaf(nil, "clientAuth") },
-  expired_client = { subject = "spec client", issuer = "ca", extensions = leaf(nil, "clientAuth"), from = -30 * day, to = -day },
+  other_client = { subject = "other client", issuer = "other_ca",
+    extensions = leaf(nil, "clientAuth") },
+  expired_client = { subject = "spec client", issuer = "ca", extensions = leaf(nil, "clientAuth"),
+    from = -30 * day, to = -day },
   revoked = { subject = "localhost", issuer = "ca", extensions = leaf(LOCAL) },
-  ocsp_signer = { subject = "Spec OCSP Signer", issuer = "ca", extensions = leaf(nil, "OCSPSigning") },
+  ocsp_signer = { subject = "Spec OCSP Signer", issuer = "ca",
+    extensions = leaf(nil, "OCSPSigning") },
 }
 
 local folder, file_count = nil, 0
@@ -199,7 +209,8 @@ local ocsp_kinds = {
 -- The OCSP response (DER) about an entry: a kind of the above, or such a table, for starttls'
 -- ocsp_response. `signer` is a name or an entry.
 function certs.ocsp(entry, kind)
-  local options = type(kind) == "table" and kind or assert(ocsp_kinds[kind or "good"], "unknown kind of OCSP response")
+  local options = type(kind) == "table" and kind
+    or assert(ocsp_kinds[kind or "good"], "unknown kind of OCSP response")
   local issuer = entry.issuer or entry
   local signer = type(options.signer) == "string" and certs[options.signer] or options.signer
   return native.make_ocsp({

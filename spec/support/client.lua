@@ -139,7 +139,8 @@ end
 function support.connect(listener, options)
   options = options or {}
   local client = options.client or HTTPClient.new()
-  local code, message = client:connect_to_host(options.host or listener:host(), listener:port(), options.tls)
+  local code, message = client:connect_to_host(options.host or listener:host(), listener:port(),
+    options.tls)
   assert(code == httpclient.Error.OK, message)
   local conn = support.accept(listener, client)
   if options.server_tls then
@@ -163,7 +164,8 @@ end
 -- --- requests
 
 function support.request(client, method, path, headers, body)
-  local number = type(method) == "number" and method or HTTPClient.Method["METHOD_" .. (method or "GET")]
+  local number = type(method) == "number" and method
+    or HTTPClient.Method["METHOD_" .. (method or "GET")]
   local code, message = client:request(number, path or "/", headers or {}, body or "")
   assert(code == httpclient.Error.OK, message)
 end
@@ -290,7 +292,8 @@ function support.play(listener, pieces, options)
       moved = chunk ~= ""
     end
     local status = client:get_status()
-    if status == HTTPClient.STATUS_REQUESTING or (status == HTTPClient.STATUS_BODY and not moved) then
+    if status == HTTPClient.STATUS_REQUESTING
+      or (status == HTTPClient.STATUS_BODY and not moved) then
       client:poll()
       status = client:get_status()
     end

@@ -14,8 +14,9 @@ local MOST = 0.3 * factor
 
 -- What peers and users may send, in place of every part of a header field or a URL.
 cost.fillers = {
-  " ", "\t", ",", " ,", ";", '"', "\\", ".", "/", "../", "/..", "//", "%", "%25", "?", "#", "@", ":", "[", "]", "=", "-", "0", "1.", "1:",
-  "/1", "A", "a,", "a=b; ", "gzip , ", "close,", "\195\164",
+  " ", "\t", ",", " ,", ";", '"', "\\", ".", "/", "../", "/..", "//", "%", "%25", "?", "#", "@",
+  ":", "[", "]", "=", "-", "0", "1.", "1:", "/1", "A", "a,", "a=b; ", "gzip , ", "close,",
+  "\195\164",
 }
 
 -- The filler alone, and between what it may stand between. -> array
@@ -53,7 +54,8 @@ function cost.check_linear(what, fn, make)
   local small = cheapest(repeated, fn, cost.LARGE / SMALL, (make(SMALL)))
   local most = cheapest(fn, large)
   if most > 4 * small + CHEAP or most > MOST then
-    error(("%s: %.1f ms for %d bytes, %.1f ms for the same in pieces of %d"):format(what, most * 1e3, cost.LARGE, small * 1e3,
+    error(("%s: %.1f ms for %d bytes, %.1f ms for the same in pieces of %d"):format(what,
+      most * 1e3, cost.LARGE, small * 1e3,
       SMALL), 2)
   end
 end

@@ -12,7 +12,8 @@ demo_server.path = program.build() .. "/examples/demo/server"
 function demo_server.start()
   local folder = tempdir.new()
   local authority = folder:file("ca.pem")
-  local process = assert(native.spawn({ demo_server.path, authority }, { stdin = "pipe", stdout = "pipe", stderr = "inherit" }))
+  local process = assert(native.spawn({ demo_server.path, authority },
+    { stdin = "pipe", stdout = "pipe", stderr = "inherit" }))
   local text = ""
   repeat
     local more = assert(process:read_some())

@@ -25,7 +25,8 @@ return function(before_each, after_each)
   end
 
   function downloads.cut_short(text, all, more)
-    return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#all, more or downloads.tagged, text)
+    return ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s"):format(#all,
+      more or downloads.tagged, text)
   end
 
   function downloads.rest(text, from, total, more)

@@ -1,5 +1,5 @@
--- The server's side of HTTP/2, frame by frame (RFC 9113 section 4.1), in the thread of the spec. What no well-behaved server
--- sends can be sent as well.
+-- The server's side of HTTP/2, frame by frame (RFC 9113 section 4.1), in the thread of the spec.
+-- What no well-behaved server sends can be sent as well.
 --
 --   local peer = h2.accept(listener, client)      -- a client with http_version "2"; the preface and SETTINGS are read
 --   peer:send(h2.settings({}), h2.headers(1, { { ":status", "200" } }), h2.data(1, "hello", h2.END_STREAM))
@@ -11,7 +11,8 @@ local h2 = { END_STREAM = 1, END_HEADERS = 4, ACK = 1 }
 
 h2.PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-local types = { [0] = "DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING", "GOAWAY",
+local types = { [0] = "DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE",
+  "PING", "GOAWAY",
   "WINDOW_UPDATE", "CONTINUATION" }
 local numbers = {}
 for number = 0, #types do
@@ -39,7 +40,8 @@ end
 
 function h2.frame(kind, flags, stream, payload)
   payload = payload or ""
-  return big_endian(#payload, 3) .. string.char(numbers[kind] or kind, flags) .. big_endian(stream, 4) .. payload
+  return big_endian(#payload, 3) .. string.char(numbers[kind] or kind, flags)
+    .. big_endian(stream, 4) .. payload
 end
 
 -- A length of HPACK's with seven bits in its first byte (RFC 7541 section 5.1).
@@ -77,12 +79,14 @@ end
 
 function h2.data(stream, text, flags) return h2.frame("DATA", flags or 0, stream, text) end
 function h2.rst(stream, code) return h2.frame("RST_STREAM", 0, stream, big_endian(code, 4)) end
-function h2.window(stream, size) return h2.frame("WINDOW_UPDATE", 0, stream, big_endian(size, 4)) end
+function h2.window(stream, size)
+  return h2.frame("WINDOW_UPDATE", 0, stream, big_endian(size, 4))
+end
 function h2.goaway(last, code, text)
   return h2.frame("GOAWAY", 0, 0, big_endian(last, 4) .. big_endian(code, 4) .. (text or ""))
 end
 
--- --- the connection --------------------------------------------------------------------------------------------------
+-- --- the connection
 
 local Peer = {}
 Peer.__index = Peer
@@ -115,7 +119,8 @@ end
 function Peer:frame()
   local head = self:read(9)
   local size = h2.number(head:sub(1, 3))
-  return { type = types[head:byte(4)] or head:byte(4), flags = head:byte(5), stream = h2.number(head:sub(6, 9)),
+  return { type = types[head:byte(4)] or head:byte(4), flags = head:byte(5),
+    stream = h2.number(head:sub(6, 9)),
     payload = size > 0 and self:read(size) or "" }
 end
 
@@ -154,8 +159,8 @@ end
 
 h2.OK = { { ":status", "200" } }
 
--- action(client, peer) with a connected client; peer:share() gives another client on the connection. All end with the test,
--- whose `finally` is given.
+-- action(client, peer) with a connected client; peer:share() gives another client on the
+-- connection. All end with the test, whose `finally` is given.
 function h2.with_peer(finally, settings, action)
   local listener = assert(native.listen({ host = "127.0.0.1" }))
   local client, peer = h2.connect(listener, { settings = settings })

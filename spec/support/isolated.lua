@@ -51,7 +51,8 @@ local function is_allowed(unshare, steps, folder)
   end
   local trial = tempdir.new()
   run({ "cp", "-r", folder.path .. "/.", trial.path })
-  local text = run({ "unshare", unshare, "sh", "-c", steps .. " && echo prepared", "sh", trial.path })
+  local text = run({ "unshare", unshare, "sh", "-c", steps .. " && echo prepared", "sh",
+    trial.path })
   trial:close()
   return text:find("prepared", 1, true) ~= nil
 end
@@ -69,7 +70,8 @@ function isolated.run(program, options)
   local preload = "LD_PRELOAD=" .. (os.getenv("SPEC_PRELOAD") or "")
   local leaks = options.ends_open and ":detect_leaks=0" or ""
   local sanitizer = "ASAN_OPTIONS=" .. (os.getenv("ASAN_OPTIONS") or "") .. leaks
-  local command = { "env", preload, sanitizer, interpreter(), folder:write("program.lua", program), folder:file("disk") }
+  local command = { "env", preload, sanitizer, interpreter(), folder:write("program.lua", program),
+    folder:file("disk") }
   local steps = prepare(folder, options)
   if steps ~= "" then
     local unshare = (options.resolver or options.line) and "-mn" or "-m"
@@ -77,7 +79,8 @@ function isolated.run(program, options)
       folder:close()
       return nil, "no mounts or network of one's own"
     end
-    command = { "unshare", unshare, "sh", "-c", steps .. ' && shift && exec "$@"', "sh", folder.path, unpack(command) }
+    command = { "unshare", unshare, "sh", "-c", steps .. ' && shift && exec "$@"', "sh",
+      folder.path, unpack(command) }
   end
   local text, code = run(command, options.seconds)
   folder:close()

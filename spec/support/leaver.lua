@@ -29,7 +29,8 @@ end
 -- Says on a connection who is there to be stopped, and stays.
 function ways.itself()
   local conn = assert(native.connect({ port = tonumber(os.getenv("LEAVE_PORT")) }))
-  local process = assert(native.spawn({ "sh", "-c", "setsid sleep 1000 & echo $!; exec sleep 1000" }, { stdout = "pipe" }))
+  local process = assert(native.spawn({ "sh", "-c",
+    "setsid sleep 1000 & echo $!; exec sleep 1000" }, { stdout = "pipe" }))
   conn:send(process:read_some())
   process:read(1000)
 end

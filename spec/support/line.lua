@@ -182,9 +182,12 @@ function line.transfer(options)
   local back = assert(native.listen({}))
   local front = options.quality and assert(native.listen({})) or back
   local client = HTTPClient.new()
-  assert(client:connect_to_host("127.0.0.1", front:port(), options.secure and tls.trusting() or nil) == 0)
+  assert(client:connect_to_host("127.0.0.1", front:port(), options.secure and tls.trusting()
+    or nil) == 0)
   local relay, close_relay = function() return false end, function() end
-  if options.quality then relay, close_relay = new_relay(front, client, back:port(), options.quality) end
+  if options.quality then
+    relay, close_relay = new_relay(front, client, back:port(), options.quality)
+  end
   local conn = support.accept(back, client)
   if options.secure then assert(conn:starttls(certs.localhost.tls())) end
   local serve, server = new_server(conn, block, size, options.secure)
@@ -198,18 +201,21 @@ function line.transfer(options)
     if status == HTTPClient.STATUS_CONNECTED and not is_asked then
       is_asked = true
       support.request(client, options.upload and "POST" or "GET", "/",
-        options.upload and { ("Content-Length: %d"):format(size) } or {}, options.upload and body_of(block, size) or "")
+        options.upload and { ("Content-Length: %d"):format(size) } or {}, options.upload
+          and body_of(block, size) or "")
     elseif status == HTTPClient.STATUS_BODY then
       local chunk = client:read_response_body_chunk()
       taken.take(chunk)
       moved = moved or chunk ~= ""
-    elseif status >= HTTPClient.STATUS_CONNECTION_ERROR or status == HTTPClient.STATUS_CANT_CONNECT then
+    elseif status >= HTTPClient.STATUS_CONNECTION_ERROR
+      or status == HTTPClient.STATUS_CANT_CONNECT then
       error(select(2, client:get_last_error()))
     end
     idle = moved and 0 or idle + 1
     if idle > 3 then native.sleep(0.0003) end
     assert(native.monotonic() - before < (options.seconds or 60), "it takes too long")
-    local is_done = is_asked and client:get_status() == HTTPClient.STATUS_CONNECTED and client:has_response()
+    local is_done = is_asked and client:get_status() == HTTPClient.STATUS_CONNECTED
+      and client:has_response()
   until is_done
   assert((options.upload and server.taken or taken).size == size, "not all has come")
   client:close()

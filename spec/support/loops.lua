@@ -7,7 +7,8 @@ local loops = {}
 -- The recipe for this loop's module in docs/fetch.md, word for word: what stands before the example behind it.
 function loops.set_waiter(name)
   for block in tempdir.read("docs/fetch.md"):gmatch("\n```lua\n(.-)\n```") do
-    local recipe = block:match("^(local %l+ = require%(\"" .. name .. "\"%)\n.-httpclient%.set_waiter%b())")
+    local recipe = block:match("^(local %l+ = require%(\"" .. name
+      .. "\"%)\n.-httpclient%.set_waiter%b())")
     if recipe then
       local source = "local httpclient = require('httpclient')\n" .. recipe
       return assert((loadstring or load)(source, "=docs/fetch.md"))()

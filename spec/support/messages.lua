@@ -5,16 +5,18 @@ messages.unpack = table.unpack or unpack -- luacheck: ignore
 
 -- Not nothing, as a first argument, and what messages call it; n: how many arguments that is
 messages.wrong_selves = {
-  { n = 0, text = "no value" }, { n = 1, text = "nil" }, { n = 3, 80, text = "number" }, { n = 3, "example.com", text = "string" },
-  { n = 1, {}, text = "table" }, { n = 2, print, text = "function" }, { n = 1, io.stdout, text = "" },
+  { n = 0, text = "no value" }, { n = 1, text = "nil" }, { n = 3, 80, text = "number" },
+  { n = 3, "example.com", text = "string" }, { n = 1, {}, text = "table" },
+  { n = 2, print, text = "function" }, { n = 1, io.stdout, text = "" },
   { n = 1, require("httpclient").null, text = "null" },
 }
 
 -- Arguments of which most functions take few. No path among them, and no long time.
 messages.junk = {
-  { print, print, print, print }, { {}, {}, {}, {} }, { true, true, true, true }, { 0.001, 0.001, 0.001, 0.001 },
-  { "\0", "\0", "\0", "\0" }, { nil, print }, { "\0", 1, print }, { 0, "/", 5 }, { 0, "/", {}, true }, { 0, "/", { 5 } },
-  { 0, "/", { a = print } }, { 0, 5 }, { 1e300, -1 }, { -1, "x", 1, 1 }, { "\0", 1, true, 5 }, { { 1 } }, { { a = print } },
+  { print, print, print, print }, { {}, {}, {}, {} }, { true, true, true, true },
+  { 0.001, 0.001, 0.001, 0.001 }, { "\0", "\0", "\0", "\0" }, { nil, print }, { "\0", 1, print },
+  { 0, "/", 5 }, { 0, "/", {}, true }, { 0, "/", { 5 } }, { 0, "/", { a = print } }, { 0, 5 },
+  { 1e300, -1 }, { -1, "x", 1, 1 }, { "\0", 1, true, 5 }, { { 1 } }, { { a = print } },
 }
 
 local unpack = messages.unpack

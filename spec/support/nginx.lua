@@ -99,7 +99,8 @@ function nginx.start(servers, options)
       port_of[name] = list[i]
     end
     local path = folder:write("nginx.conf", configuration(servers, names, port_of, folder.path))
-    return assert(native.spawn({ nginx.program, "-p", folder.path, "-c", path, "-e", folder:file("error.log") },
+    return assert(native.spawn({ nginx.program, "-p", folder.path, "-c", path, "-e",
+      folder:file("error.log") },
       { stderr = folder:file("stderr.log") }))
   end
   local function log()

@@ -27,7 +27,8 @@ end
 
 -- Waits until the process accepts at all the ports. False when it has ended, or after the time.
 function ports.wait_until_up(process, list, seconds)
-  local deadline = native.monotonic() + (seconds or 20) * (tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1)
+  local deadline = native.monotonic() + (seconds or 20) * (tonumber(os.getenv("SPEC_TIME_FACTOR"))
+    or 1)
   for _, port in ipairs(list) do
     while not ports.answers(port) do
       if not process:running() or native.monotonic() > deadline then
@@ -54,7 +55,8 @@ end
 
 function ports.find_program(...)
   for _, name in ipairs({ ... }) do
-    for _, folder in ipairs({ "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin" }) do
+    for _, folder in ipairs({ "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin", "/usr/local/bin",
+      "/opt/homebrew/bin" }) do
       local file = io.open(folder .. "/" .. name, "rb")
       if file then
         file:close()

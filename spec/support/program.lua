@@ -31,7 +31,8 @@ function program.run(argv, options)
     folder:close()
   end
   if not code then
-    error(("%s: %s; it wrote:\n%s%s"):format(argv[1], tostring(why or "no end"), partial or out or "", err), 2)
+    error(("%s: %s; it wrote:\n%s%s"):format(argv[1], tostring(why or "no end"), partial or out
+      or "", err), 2)
   end
   return { code = code, out = out, err = err }
 end
@@ -60,7 +61,8 @@ end
 
 -- make in this checkout, for the interpreter of this run.
 function program.make(...)
-  local argv = { "make", "-s", "LUA=" .. os.getenv("LUA"), "BUILD=" .. (os.getenv("BUILD") or "build") }
+  local argv = { "make", "-s", "LUA=" .. os.getenv("LUA"), "BUILD="
+    .. (os.getenv("BUILD") or "build") }
   for _, word in ipairs({ ... }) do
     argv[#argv + 1] = word
   end

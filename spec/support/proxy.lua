@@ -8,7 +8,8 @@ local tempdir = require("spec.support.tempdir")
 
 local proxies = {}
 
-local programs = { tinyproxy = ports.find_program("tinyproxy"), squid = ports.find_program("squid") }
+local programs = { tinyproxy = ports.find_program("tinyproxy"),
+  squid = ports.find_program("squid") }
 
 function proxies.has(name)
   return programs[name] ~= nil
@@ -34,7 +35,8 @@ local function start(name, arguments, configuration, folder)
       command[#command + 1] = argument
     end
     command[#command + 1] = path
-    return assert(native.spawn(command, { stdout = folder:file("out.log"), stderr = folder:file("err.log") }))
+    return assert(native.spawn(command,
+      { stdout = folder:file("out.log"), stderr = folder:file("err.log") }))
   end, function()
     return tempdir.read(folder:file("err.log")) .. tempdir.read(folder:file("out.log"))
   end)
@@ -45,7 +47,8 @@ function proxies.tinyproxy(options)
   options = options or {}
   local folder = tempdir.new()
   return start("tinyproxy", { "-d", "-c" }, function(port)
-    local lines = { "Port " .. port, "Listen 127.0.0.1", "Timeout 60", "MaxClients 50", "Allow 127.0.0.1", "LogLevel Warning" }
+    local lines = { "Port " .. port, "Listen 127.0.0.1", "Timeout 60", "MaxClients 50",
+      "Allow 127.0.0.1", "LogLevel Warning" }
     if options.user then
       lines[#lines + 1] = ("BasicAuth %s %s"):format(options.user, options.password)
     end

@@ -44,7 +44,8 @@ local function write(name)
 end
 
 local function nothing()
-  return { put_partial_data = function() return 0, 0 end, get_partial_data = function() return 0, "" end }
+  return { put_partial_data = function() return 0, 0 end,
+    get_partial_data = function() return 0, "" end }
 end
 
 -- Lua has these names for the end of a scope only since 5.4; the metamethods are there on all.
@@ -62,10 +63,11 @@ reentry.client_facts = join(methods([[get_status get_last_error has_response has
   get_idle_timeout]]), {
   method("get_response_header", "server"), method("get_response_header_values", "server"),
   method("query_string_from_dict", { a = 1 }), method("set_blocking_mode", false),
-  method("set_read_chunk_size", 65536), method("set_max_header_size", 65536), method("set_connect_timeout", 0),
-  method("set_response_timeout", 0), method("set_idle_timeout", 0),
-  write("blocking_mode_enabled"), write("read_chunk_size"), write("max_header_size"), write("connect_timeout"),
-  write("response_timeout"), write("idle_timeout"),
+  method("set_read_chunk_size", 65536), method("set_max_header_size", 65536),
+  method("set_connect_timeout", 0), method("set_response_timeout", 0),
+  method("set_idle_timeout", 0), write("blocking_mode_enabled"), write("read_chunk_size"),
+  write("max_header_size"), write("connect_timeout"), write("response_timeout"),
+  write("idle_timeout"),
   { "read connection", function(client) return client.connection end },
   { "read Method", function(client) return client.Method end },
   { "tostring", tostring },
@@ -75,29 +77,35 @@ reentry.client_facts = join(methods([[get_status get_last_error has_response has
 reentry.client_changes = {
   method("poll"), method("wait", 0), method("close"), method("read_response_body_chunk"),
   method("connect_to_host", "127.0.0.1", 9), method("connect_to_host", "127.0.0.1", 9, true),
-  method("request", 0, "/", {}), method("request", 2, "/", {}, "body"), method("request_raw", 2, "/", {}, { 1, 2 }),
+  method("request", 0, "/", {}), method("request", 2, "/", {}, "body"),
+  method("request_raw", 2, "/", {}, { 1, 2 }),
   method("request", 2, "/", {}, function() return nil end),
   method("set_connection", nil), method("set_connection", nothing()),
-  method("set_http_proxy", "127.0.0.1", 9), method("set_https_proxy", "127.0.0.1", 9, "user", "password"),
+  method("set_http_proxy", "127.0.0.1", 9),
+  method("set_https_proxy", "127.0.0.1", 9, "user", "password"),
   { "write connection", function(client) client.connection = nothing() end },
   { "write connection nil", function(client) client.connection = nil end },
   { "wait_any", function(client) return HTTPClient.wait_any({ client }, 0) end },
-  { "wait_any with others", function(client) return HTTPClient.wait_any({ HTTPClient.new(), client }, 0) end },
-  { "read_response_body_to_file(path)", function(client, w) return client:read_response_body_to_file(w.folder:file("body")) end },
+  { "wait_any with others",
+    function(client) return HTTPClient.wait_any({ HTTPClient.new(), client }, 0) end },
+  { "read_response_body_to_file(path)",
+    function(client, w) return client:read_response_body_to_file(w.folder:file("body")) end },
   { "read_response_body_to_file(file)", function(client, w)
     local file = assert(io.open(w.folder:file("body"), "wb"))
     local ok, message = pcall(client.read_response_body_to_file, client, file)
     file:close()
     return ok or error(message, 0)
   end },
-  { "open_body_file", function(client, w) return core.open_body_file(client, w.folder:write("body", "")) end },
+  { "open_body_file",
+    function(client, w) return core.open_body_file(client, w.folder:write("body", "")) end },
   { "add to a further Poller", function(client)
     local poller = httpclient.Poller.new()
     local ok, message = pcall(poller.add, poller, client)
     poller:close()
     return ok or error(message, 0)
   end },
-  { "remove from a Poller", function(client, w) return (w.poller or httpclient.Poller.new()):remove(client) end },
+  { "remove from a Poller",
+    function(client, w) return (w.poller or httpclient.Poller.new()):remove(client) end },
   reentry.leave_scope,
 }
 
@@ -106,14 +114,15 @@ reentry.client_changes = {
 reentry.poller_calls = {
   { "add", function(poller) return poller:add(HTTPClient.new()) end },
   { "remove", function(poller) return poller:remove(HTTPClient.new()) end },
-  method("count"), method("get_fd"), method("getfd"), method("pollfd"), method("events"), method("timeout"), method("dirty"),
-  method("wait", 0), method("close"), reentry.leave_scope,
+  method("count"), method("get_fd"), method("getfd"), method("pollfd"), method("events"),
+  method("timeout"), method("dirty"), method("wait", 0), method("close"), reentry.leave_scope,
 }
 
 -- --- streams
 
 local stream_calls = join(methods("get_available_bytes poll get_status"), {
-  method("put_data", "x"), method("put_partial_data", "x"), method("get_data", 1), method("get_partial_data", 1),
+  method("put_data", "x"), method("put_partial_data", "x"), method("get_data", 1),
+  method("get_partial_data", 1),
   { "tostring", tostring }, { "set_connection of a client", function(stream)
     local client = HTTPClient.new()
     local ok, message = pcall(client.set_connection, client, stream)
@@ -127,7 +136,8 @@ local stream_calls = join(methods("get_available_bytes poll get_status"), {
 })
 
 reentry.tls_stream_calls = join(stream_calls, {
-  method("disconnect_from_stream"), method("get_stream"), method("connect_to_stream", nothing(), "localhost"),
+  method("disconnect_from_stream"), method("get_stream"),
+  method("connect_to_stream", nothing(), "localhost"),
 })
 
 -- --- what belongs to no connection
@@ -155,7 +165,8 @@ reentry.free_calls = {
     stream:connect_to_host("127.0.0.1", 9)
     for _ = 1, 2 do stream:poll() end
     stream:set_no_delay(true)
-    for _, name in ipairs({ "get_connected_host", "get_connected_port", "get_local_port", "disconnect_from_host" }) do
+    for _, name in ipairs({ "get_connected_host", "get_connected_port", "get_local_port",
+      "disconnect_from_host" }) do
       stream[name](stream)
     end
     for _, call in ipairs(stream_calls) do pcall(call[2], stream) end

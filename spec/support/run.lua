@@ -8,7 +8,8 @@ local native = require("spec_native")
 native.setenv("SPEC_PRELOAD", os.getenv("LD_PRELOAD") or "")
 native.unsetenv("LD_PRELOAD")
 -- Servers on this machine are not to be reached through somebody's proxy.
-for _, name in ipairs({ "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY" }) do
+for _, name in ipairs({ "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY",
+  "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY" }) do
   native.unsetenv(name)
 end
 

@@ -64,7 +64,8 @@ end
 
 function Server:url(path)
   local scheme = self.options.tls and "https" or "http"
-  return ("%s://%s:%d%s"):format(scheme, self.options.name or "127.0.0.1", self.script:port(), path or "/")
+  return ("%s://%s:%d%s"):format(scheme, self.options.name or "127.0.0.1", self.script:port(),
+    path or "/")
 end
 
 function Server:open_gate(name)

@@ -53,7 +53,8 @@ local shapes = {
     local parts, at = { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" }, 1
     while at <= #body do
       local size = math.min(#body - at + 1, 1 + chance:below(9000))
-      parts[#parts + 1] = ("%x\r\n"):format(size) .. body:sub(at, at + size - 1) .. "\r\n" -- 5.1: no NUL through %s
+      parts[#parts + 1] = ("%x\r\n"):format(size) .. body:sub(at, at + size - 1)
+        .. "\r\n" -- 5.1: no NUL through %s
       at = at + size
     end
     parts[#parts + 1] = "0\r\nT: 1\r\n\r\n"
@@ -163,7 +164,8 @@ local function exchange_on(client, way)
         client:wait(1)
       end
     elseif status ~= HTTPClient.STATUS_REQUESTING then
-      return table.concat(parts), status == HTTPClient.STATUS_CONNECTED or status == HTTPClient.STATUS_DISCONNECTED
+      return table.concat(parts), status == HTTPClient.STATUS_CONNECTED
+        or status == HTTPClient.STATUS_DISCONNECTED
     elseif way == "waiting" then
       client:wait(1)
     else
@@ -176,7 +178,8 @@ local function run_client(run, connection, port)
   local client = run.client
   client.blocking_mode_enabled = false
   client.response_timeout, client.idle_timeout = 0, 0
-  support.connect_port(port, { client = client, host = "127.0.0.1", tls = connection.secure and run.options or nil })
+  support.connect_port(port, { client = client, host = "127.0.0.1", tls = connection.secure
+    and run.options or nil })
   assert(client:get_status() == HTTPClient.STATUS_CONNECTED, select(2, client:get_last_error()))
   client.blocking_mode_enabled = connection.way == "blocking"
   for _, exchange in ipairs(connection.exchanges) do
@@ -195,7 +198,8 @@ local function run_fetch(run, connection, port)
     local timeout = exchange.broken and connection.fault == "stall" and TIMEOUT or nil
     local response = httpclient.fetch(("%s://127.0.0.1:%d/"):format(scheme, port), {
       tls_options = connection.secure and run.options or nil, proxy = false, accept_gzip = false,
-      response_timeout = timeout, idle_timeout = timeout, on_data = function(chunk) parts[#parts + 1] = chunk end,
+      response_timeout = timeout, idle_timeout = timeout,
+      on_data = function(chunk) parts[#parts + 1] = chunk end,
     })
     run.check(connection, exchange, table.concat(parts), response ~= nil)
   end
@@ -229,7 +233,8 @@ function soak.run(options)
   local report = { right = 0, broken = 0, samples = {} }
   local chance = new_chance(options.seed or 1)
   local run = {
-    chance = chance, matter = new_matter(chance), client = HTTPClient.new(), options = tls.trusting(),
+    chance = chance, matter = new_matter(chance), client = HTTPClient.new(),
+    options = tls.trusting(),
     context = native.tls_context(certs.localhost.tls()),
   }
   function run.check(connection, exchange, content, is_whole)
@@ -241,7 +246,8 @@ function soak.run(options)
     report[counted] = report[counted] + 1
     if not fine then
       error(("request %d: %s, fault: %s, TLS: %s: %d of %d bytes, whole: %s"):format(report.right + report.broken, connection.way,
-        tostring(connection.fault), tostring(connection.secure), #content, #exchange.body, tostring(is_whole)))
+        tostring(connection.fault), tostring(connection.secure), #content, #exchange.body,
+        tostring(is_whole)))
     end
   end
   local done, told = 0, 0
@@ -252,12 +258,14 @@ function soak.run(options)
     collectgarbage()
     collectgarbage()
     report.samples[#report.samples + 1] = {
-      requests = done, memory = native.resident_memory(), allocated = native.allocated_memory() or 0, lua = collectgarbage("count") * 1024,
+      requests = done, memory = native.resident_memory(), allocated = native.allocated_memory()
+        or 0, lua = collectgarbage("count") * 1024,
       descriptors = native.fd_count(),
     }
     if options.tell and done - told >= options.requests / 10 then
       local sample = report.samples[#report.samples]
-      options.tell(("%d requests, %.1f MB, %d descriptors"):format(done, sample.memory / 1048576, sample.descriptors))
+      options.tell(("%d requests, %.1f MB, %d descriptors"):format(done, sample.memory / 1048576,
+        sample.descriptors))
       told = done
     end
   end

@@ -33,7 +33,8 @@ function tls.attempt(options)
   local listener = options.listener or assert(native.listen({ host = options.listen }))
   local client = options.client or HTTPClient.new()
   local args = options.args or { options.tls, nil }
-  local code, message = client:connect_to_host(options.host or "localhost", listener:port(), args[1], args[2])
+  local code, message = client:connect_to_host(options.host or "localhost", listener:port(),
+    args[1], args[2])
   assert(code == Error.OK, message)
   local side = { conn = support.accept(listener, client) }
   assert(side.conn:starttls(options.server or certs.localhost.tls()))

@@ -29,7 +29,9 @@ static bool convert(const struct addrinfo *from, unsigned port, hc_address *to) 
 
 static bool is_among(const hc_address *address, const hc_address *all, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    if (all[i].size == address->size && memcmp(all[i].raw.bytes, address->raw.bytes, address->size) == 0) return true;
+    if (all[i].size == address->size &&
+        memcmp(all[i].raw.bytes, address->raw.bytes, address->size) == 0)
+      return true;
   }
   return false;
 }
@@ -41,7 +43,8 @@ static int collect(const struct addrinfo *list, unsigned port, hc_address_answer
   hc_address *addresses = hc_memory_allocate_zeroed(size, sizeof *addresses);
   if (addresses == NULL) return EAI_MEMORY;
   for (const struct addrinfo *i = list; i != NULL; i = i->ai_next) {
-    if (convert(i, port, &addresses[count]) && !is_among(&addresses[count], addresses, count)) count++;
+    if (convert(i, port, &addresses[count]) && !is_among(&addresses[count], addresses, count))
+      count++;
   }
   if (count == 0) {
     hc_memory_release(addresses);
@@ -52,7 +55,8 @@ static int collect(const struct addrinfo *list, unsigned port, hc_address_answer
   return 0;
 }
 
-/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find "localhost". */
+/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find
+ * "localhost". */
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer) {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
   *answer = (hc_address_answer){.code = getaddrinfo(host, NULL, &hints, &list)};
@@ -63,5 +67,6 @@ void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answe
 }
 
 const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]) {
-  return answer->code == EAI_SYSTEM ? hc_errno_text(answer->system_error, space) : gai_strerror(answer->code);
+  return answer->code == EAI_SYSTEM ? hc_errno_text(answer->system_error, space)
+                                    : gai_strerror(answer->code);
 }

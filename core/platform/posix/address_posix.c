@@ -1,4 +1,5 @@
-/* address_posix.c - addresses and their texts, in the bytes of the system's sockaddr. See address.h. */
+/* address_posix.c - addresses and their texts, in the bytes of the system's sockaddr. See
+ * address.h. */
 #include "../system_features.h"
 
 #include "address_posix.h"
@@ -34,8 +35,7 @@ static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
   size_t length = strlen(text);
   if (if_indextoname(scope, name) != NULL)
     (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%s", name);
-  else
-    (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
+  else (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
 }
 
 void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
@@ -80,7 +80,8 @@ static bool parse_zone(const char *zone, uint32_t *scope) {
 
 bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) {
   char copy[HC_ADDRESS_TEXT];
-  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL) return false;
+  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL)
+    return false;
   memcpy(copy, text.data, text.size);
   copy[text.size] = '\0';
   struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};

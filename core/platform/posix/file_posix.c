@@ -19,38 +19,40 @@
 /* strerror is not thread-safe and follows the locale; these are what files really meet. */
 static const char *reason(int number) {
   switch (number) {
-    case ENOSPC: return "no space left on device";
-    case EDQUOT: return "disk quota exceeded";
-    case EFBIG: return "file too large";
-    case EIO: return "input/output error";
-    case EROFS: return "read-only file system";
-    case ENOENT: return "no such file or directory";
-    case ENOTDIR: return "a part of the path is no directory";
-    case EEXIST: return "it is there already";
-    case EISDIR: return "is a directory";
-    case EACCES:
-    case EPERM: return "permission denied";
-    case EMFILE:
-    case ENFILE: return "too many open files";
-    case EPIPE: return "nobody reads it any more";
-    case EBADF: return "the file is not open for this";
-    case ELOOP: return "it is a link";
-    case ENXIO: return "nobody reads it";
-    case ENAMETOOLONG: return "the name is too long";
-    default: return NULL;
+  case ENOSPC: return "no space left on device";
+  case EDQUOT: return "disk quota exceeded";
+  case EFBIG: return "file too large";
+  case EIO: return "input/output error";
+  case EROFS: return "read-only file system";
+  case ENOENT: return "no such file or directory";
+  case ENOTDIR: return "a part of the path is no directory";
+  case EEXIST: return "it is there already";
+  case EISDIR: return "is a directory";
+  case EACCES:
+  case EPERM: return "permission denied";
+  case EMFILE:
+  case ENFILE: return "too many open files";
+  case EPIPE: return "nobody reads it any more";
+  case EBADF: return "the file is not open for this";
+  case ELOOP: return "it is a link";
+  case ENXIO: return "nobody reads it";
+  case ENAMETOOLONG: return "the name is too long";
+  default: return NULL;
   }
 }
 
 #define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
 
-static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
+static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path,
+                     int number) {
   const char *text = reason(number);
   const char *gap = path[0] ? " " : "";
   if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
   return hc_failure_set(why, code, "%s%s%.*s: error %d", what, gap, SHOWN_PATH_MAX, path, number);
 }
 
-hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got, hc_failure *why) {
+hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got,
+                         hc_failure *why) {
   *got = 0;
   if (offset > (uint64_t)INT64_MAX) return HC_OK;
   for (;;) {
@@ -89,7 +91,8 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
 
 #define MODE_USUAL 0666 /* less umask */
 
-static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file, hc_failure *why) {
+static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file,
+                              hc_failure *why) {
   do *file = open(path, O_WRONLY | O_CLOEXEC | flags, mode);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
@@ -128,7 +131,8 @@ hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, h
  * in a group that the user can't give the file to would be others' rights. */
 static bool take_mode(hc_file file, const struct stat *old) {
   struct stat facts;
-  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid()) return false;
+  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid())
+    return false;
   mode_t mode = old->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
   if (old->st_uid != facts.st_uid) mode &= facts.st_mode;
   if (old->st_gid != facts.st_gid && fchown(file, (uid_t)-1, old->st_gid) != 0)
@@ -147,7 +151,8 @@ bool hc_file_keep_mode(const char *path, const char *old) {
 }
 
 static bool find(const char *path, int64_t owner, struct stat *facts) {
-  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 && (int64_t)facts->st_uid == owner;
+  return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 &&
+         (int64_t)facts->st_uid == owner;
 }
 
 bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
@@ -162,7 +167,8 @@ bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
   struct stat found, opened;
   if (fstat(file, &opened) != 0) return false;
   if (owner == HC_FILE_OF_NOBODY) return S_ISCHR(opened.st_mode);
-  return find(path, owner, &found) && found.st_dev == opened.st_dev && found.st_ino == opened.st_ino;
+  return find(path, owner, &found) && found.st_dev == opened.st_dev &&
+         found.st_ino == opened.st_ino;
 }
 
 /* Without O_NONBLOCK the open of a pipe would wait for its reader. */
@@ -172,25 +178,33 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
   hc_error code = open_to_write(path, PRESENT_FLAGS, 0, file, why);
   if (code != HC_OK) return code;
   off_t end = owner == HC_FILE_OF_NOBODY ? 0 : lseek(*file, 0, SEEK_END);
-  /* What is empty is the caller's alone, and need not be appended to: so the kernel can move whole pages there. */
-  if (hc_file_is_present(*file, path, owner) && end >= 0 && fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0) return HC_OK;
+  /* What is empty is the caller's alone, and need not be appended to: so the kernel can move whole
+   * pages there. */
+  if (hc_file_is_present(*file, path, owner) && end >= 0 &&
+      fcntl(*file, F_SETFL, end > 0 ? O_APPEND : 0) == 0)
+    return HC_OK;
   hc_file_close(*file);
   *file = HC_NO_FILE;
-  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
+                        "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
 }
 
 static bool make_private(hc_file file) {
   struct stat facts;
-  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 || facts.st_uid != geteuid()) return false;
+  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 ||
+      facts.st_uid != geteuid())
+    return false;
   return (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0 || fchmod(file, S_IRUSR | S_IWUSR) == 0;
 }
 
 hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
-  hc_error code = open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
+  hc_error code =
+      open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
   if (code != HC_OK || make_private(*file)) return code;
   hc_file_close(*file);
   *file = HC_NO_FILE;
-  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN, "can't open %.*s: it is no regular file of this user's alone",
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
+                        "can't open %.*s: it is no regular file of this user's alone",
                         SHOWN_PATH_MAX, path);
 }
 
@@ -225,7 +239,8 @@ bool hc_file_has_positions(hc_file file) {
  * so small a look at its last byte, and behind it, costs little beside a request. */
 #define DOUBTED_SIZE 65536u
 
-static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *length, hc_failure *why) {
+static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *length,
+                        hc_failure *why) {
   char bytes[2];
   size_t got;
   *length = size > offset ? size - offset : 0;
@@ -233,7 +248,8 @@ static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *
   size_t last = *length > 0 ? 1 : 0;
   hc_failure reason = {HC_OK, ""};
   hc_error code = hc_file_read_at(file, offset + *length - last, bytes, last + 1, &got, &reason);
-  if (code != HC_OK) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: %s", reason.text);
+  if (code != HC_OK)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: %s", reason.text);
   if (got != last) *length = HC_FILE_NO_LENGTH;
   return HC_OK;
 }
@@ -242,15 +258,20 @@ static hc_error check_readable(hc_file file, hc_failure *why) {
   int flags = fcntl(file, F_GETFL);
   if (flags < 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
   bool is_readable = (flags & O_ACCMODE) != O_WRONLY;
-  return is_readable ? HC_OK : hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it is not open for reading");
+  return is_readable ? HC_OK
+                     : hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                                      "body file: it is not open for reading");
 }
 
-hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length, hc_failure *why) {
+hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length,
+                       hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
   if (S_ISDIR(facts.st_mode)) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", EISDIR);
   *length = HC_FILE_NO_LENGTH;
-  hc_error code = S_ISREG(facts.st_mode) ? measure(file, offset, (uint64_t)facts.st_size, length, why) : check_readable(file, why);
+  hc_error code = S_ISREG(facts.st_mode)
+                      ? measure(file, offset, (uint64_t)facts.st_size, length, why)
+                      : check_readable(file, why);
   if (code != HC_OK) return code;
   *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
   if (*shared < 0) return fail(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
@@ -259,7 +280,8 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
 
 /* The script's descriptor and ours share their flags: O_NONBLOCK would be set for both, so each
  * read is preceded by a look. */
-static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got, hc_failure *why) {
+static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got,
+                                hc_failure *why) {
   hc_wait_entry entry = {file, HC_EVENT_READ, 0};
   size_t ready = 0;
   if (hc_wait(&entry, 1, hc_clock_now(), &ready) != HC_OK || ready == 0) return HC_ERR_BUSY;
@@ -270,7 +292,8 @@ static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *g
   return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
 }
 
-hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got, hc_failure *why) {
+hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
+                         hc_failure *why) {
   *got = 0;
   if (*offset == HC_FILE_NO_OFFSET) return read_what_comes(file, into, size, got, why);
   hc_error code = hc_file_read_at(file, *offset, into, size, got, why);

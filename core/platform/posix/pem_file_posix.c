@@ -30,12 +30,13 @@ static inline const char *gnu_text(gnu_strerror *call, int number, char *text, s
 /* The system's sentence for `number`, without the shared buffer of strerror. Under _GNU_SOURCE
  * glibc declares a strerror_r of its own. */
 static const char *reason_text(int number, char *text, size_t size) {
-  const char *found =
-      _Generic(&strerror_r, posix_strerror *: posix_text, gnu_strerror *: gnu_text)(&strerror_r, number, text, size);
+  const char *found = _Generic(&strerror_r, posix_strerror *: posix_text, gnu_strerror *: gnu_text)(
+      &strerror_r, number, text, size);
   return found[0] == '\0' ? "unknown reason" : found;
 }
 
-static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path, int number) {
+static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path,
+                     int number) {
   char space[80];
   const char *reason = reason_text(number, space, sizeof space);
   /* a long path leaves room for the reason */
@@ -55,7 +56,8 @@ static hc_error reserve_wiping(hc_buffer *out, char **at, size_t *room) {
   if (out->capacity - out->end < READ_SIZE) {
     size_t held = hc_buffer_size(out);
     hc_buffer larger = {0};
-    if (hc_buffer_reserve(&larger, 2 * held + READ_SIZE, SIZE_MAX, at, room) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
+    if (hc_buffer_reserve(&larger, 2 * held + READ_SIZE, SIZE_MAX, at, room) != HC_OK)
+      return HC_ERR_OUT_OF_MEMORY;
     if (held > 0) {
       memcpy(*at, hc_buffer_head(out), held);
       hc_memory_wipe(out->data, out->capacity);
@@ -70,13 +72,16 @@ static hc_error reserve_wiping(hc_buffer *out, char **at, size_t *room) {
 }
 
 /* One read of what is left: the size is 0 at the end of the file. */
-static hc_error read_piece(int file, const char *path, hc_buffer *out, size_t *size, hc_failure *why) {
+static hc_error read_piece(int file, const char *path, hc_buffer *out, size_t *size,
+                           hc_failure *why) {
   char *at;
   size_t room;
   if (hc_buffer_size(out) > HC_PEM_FILE_MAX) {
-    return hc_failure_set(why, HC_ERR_FILE_CANT_READ, "can't read %s: the file is too large for a PEM file", path);
+    return hc_failure_set(why, HC_ERR_FILE_CANT_READ,
+                          "can't read %s: the file is too large for a PEM file", path);
   }
-  if (reserve_wiping(out, &at, &room) != HC_OK) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (reserve_wiping(out, &at, &room) != HC_OK)
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   ssize_t got;
   do {
     got = read(file, at, room);
@@ -90,7 +95,8 @@ static hc_error read_piece(int file, const char *path, hc_buffer *out, size_t *s
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   int file = open_file(path, O_RDONLY, 0);
   if (file < 0) {
-    return fail(why, errno == ENOENT ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+    return fail(why, errno == ENOENT ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN, "can't open",
+                path, errno);
   }
   size_t size = 0;
   hc_error error;
@@ -132,10 +138,12 @@ static hc_error write_all(int file, const char *path, hc_slice text, hc_failure 
   return number == 0 ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, number);
 }
 
-/* A file that was there before may be open to others. A device or a pipe has no mode of its own to change. */
+/* A file that was there before may be open to others. A device or a pipe has no mode of its own to
+ * change. */
 static hc_error make_private(int file, const char *path, hc_failure *why) {
   struct stat status;
-  if (fstat(file, &status) != 0) return fail(why, HC_ERR_FILE_CANT_WRITE, "can't examine", path, errno);
+  if (fstat(file, &status) != 0)
+    return fail(why, HC_ERR_FILE_CANT_WRITE, "can't examine", path, errno);
   if (!S_ISREG(status.st_mode) || (status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return HC_OK;
   if (fchmod(file, S_IRUSR | S_IWUSR) == 0) return HC_OK;
   return fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, errno);

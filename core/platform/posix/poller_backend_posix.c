@@ -11,7 +11,8 @@
 #if defined(__linux__)
 #include <sys/epoll.h>
 #define USE_EPOLL 1
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
+    defined(__DragonFly__)
 #include <sys/types.h>
 #include <sys/event.h>
 #include <sys/time.h>
@@ -38,7 +39,8 @@ hc_backend *hc_backend_new(hc_failure *why) {
   b->fd = kqueue();
 #endif
   if (b->fd >= 0) return b;
-  hc_failure_set(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "no descriptor for the poller (error %d)", errno);
+  hc_failure_set(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "no descriptor for the poller (error %d)",
+                 errno);
   hc_memory_release(b);
   return NULL;
 }
@@ -57,7 +59,8 @@ hc_handle hc_backend_fd(const hc_backend *b) { return b->fd; }
 
 bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
   struct epoll_event e = {0};
-  e.events = (events & HC_EVENT_READ ? (uint32_t)EPOLLIN : 0u) | (events & HC_EVENT_WRITE ? (uint32_t)EPOLLOUT : 0u);
+  e.events = (events & HC_EVENT_READ ? (uint32_t)EPOLLIN : 0u) |
+             (events & HC_EVENT_WRITE ? (uint32_t)EPOLLOUT : 0u);
   e.data.u64 = key;
   if (epoll_ctl(b->fd, EPOLL_CTL_ADD, fd, &e) == 0) return true;
   return errno == EEXIST && epoll_ctl(b->fd, EPOLL_CTL_MOD, fd, &e) == 0;
@@ -71,7 +74,9 @@ void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   struct epoll_event got[BATCH];
   int count;
-  do count = epoll_wait(b->fd, got, room < BATCH ? (int)room : BATCH, hc_clock_milliseconds_until(deadline));
+  do
+    count = epoll_wait(b->fd, got, room < BATCH ? (int)room : BATCH,
+                       hc_clock_milliseconds_until(deadline));
   while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) events[i].key = got[i].data.u64;
   return count > 0 ? (size_t)count : 0;
@@ -81,8 +86,10 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
 
 static bool change(hc_backend *b, hc_handle fd, int filter, unsigned on, uint64_t key) {
   struct kevent e;
-  /* uintptr_t is 64 bits wide wherever 64-bit keys are used; narrower ones keep the slot, which is in the low half. */
-  EV_SET(&e, (uintptr_t)fd, (short)filter, on != 0 ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0, (void *)(uintptr_t)key);
+  /* uintptr_t is 64 bits wide wherever 64-bit keys are used; narrower ones keep the slot, which is
+   * in the low half. */
+  EV_SET(&e, (uintptr_t)fd, (short)filter, on != 0 ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0,
+         (void *)(uintptr_t)key);
   return kevent(b->fd, &e, 1, NULL, 0, NULL) == 0 || (on == 0 && errno == ENOENT);
 }
 
@@ -101,7 +108,8 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
     uint64_t now = hc_clock_now();
     uint64_t left = deadline > now ? deadline - now : 0;
     struct timespec time = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-    count = kevent(b->fd, NULL, 0, got, room < BATCH ? (int)room : BATCH, deadline == HC_NEVER ? NULL : &time);
+    count = kevent(b->fd, NULL, 0, got, room < BATCH ? (int)room : BATCH,
+                   deadline == HC_NEVER ? NULL : &time);
   } while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) events[i].key = (uint64_t)(uintptr_t)got[i].udata;
   return count > 0 ? (size_t)count : 0;
@@ -171,7 +179,8 @@ void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   size_t ready = 0, given = 0;
-  for (size_t i = 0; i < b->count; i++) b->entries[i] = (hc_wait_entry){b->list[i].fd, b->list[i].events, 0};
+  for (size_t i = 0; i < b->count; i++)
+    b->entries[i] = (hc_wait_entry){b->list[i].fd, b->list[i].events, 0};
   if (hc_wait(b->entries, b->count, deadline, &ready) != HC_OK) return 0;
   size_t looked = 0;
   for (; looked < b->count && given < room; looked++) {

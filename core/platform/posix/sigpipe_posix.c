@@ -38,7 +38,8 @@ static void swallow(void) {
   do number = sigtimedwait(&set, &facts, &none);
   while (number < 0 && errno == EINTR);
   /* Another process has sent it meanwhile: that one is the host's. */
-  if (number == SIGPIPE && facts.si_code == SI_USER && facts.si_pid != getpid()) (void)kill(getpid(), SIGPIPE);
+  if (number == SIGPIPE && facts.si_code == SI_USER && facts.si_pid != getpid())
+    (void)kill(getpid(), SIGPIPE);
 #else
   int number;
   if (is_pending()) (void)sigwait(&set, &number);

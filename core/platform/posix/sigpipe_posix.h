@@ -20,9 +20,9 @@ typedef struct hc_sigpipe_guard {
 /* What the calls in between say of it. A call that moves some bytes and then meets a closed end
  * answers with a short count: the signal is there, and EPIPE is not. */
 typedef enum hc_sigpipe_doubt {
-  HC_SIGPIPE_NONE,      /* each has moved all that it was given, or nothing for want of room */
-  HC_SIGPIPE_POSSIBLE,  /* one has moved less, or nobody can tell */
-  HC_SIGPIPE_CERTAIN    /* one has failed with EPIPE */
+  HC_SIGPIPE_NONE, /* each has moved all that it was given, or nothing for want of room */
+  HC_SIGPIPE_POSSIBLE, /* one has moved less, or nobody can tell */
+  HC_SIGPIPE_CERTAIN /* one has failed with EPIPE */
 } hc_sigpipe_doubt;
 
 /* Before the calls. False when that is not possible; restore then does nothing. */

@@ -1,4 +1,5 @@
-/* socket_file_posix.c - between files and sockets without a copy in the process. See socket_file.h. */
+/* socket_file_posix.c - between files and sockets without a copy in the process. See socket_file.h.
+ */
 #define HC_WANT_GNU /* splice, pipe2 */
 #include "../system_features.h"
 
@@ -24,7 +25,8 @@
 
 /* --- sending a file */
 
-/* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where there is none. */
+/* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where
+ * there is none. */
 #if defined(__linux__)
 static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t at = (off_t)offset;
@@ -80,7 +82,8 @@ static ssize_t guarded_send_file(hc_socket s, hc_file file, uint64_t offset, siz
   return moved;
 }
 
-static hc_io send_file_piece(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
+static hc_io send_file_piece(hc_socket s, hc_file file, uint64_t *offset, size_t length,
+                             size_t *sent, hc_failure *why) {
   char piece[FILE_PIECE_SIZE];
   size_t size = length < sizeof piece ? length : sizeof piece;
   ssize_t got;
@@ -98,13 +101,16 @@ static hc_io send_file_piece(hc_socket s, hc_file file, uint64_t *offset, size_t
  * descriptors that the system's call does not serve: reading and sending tells them apart. */
 static bool is_connection_error(int number) {
   return number == EPIPE || number == ECONNRESET || number == ETIMEDOUT || number == ENOTCONN ||
-         number == EHOSTUNREACH || number == ENETUNREACH || number == ENETDOWN || number == ECONNABORTED;
+         number == EHOSTUNREACH || number == ENETUNREACH || number == ENETDOWN ||
+         number == ECONNABORTED;
 }
 
-hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent, hc_failure *why) {
+hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent,
+                          hc_failure *why) {
   *sent = 0;
   if (length == 0) return HC_IO_OK;
-  if (*offset > INT64_MAX - (uint64_t)SSIZE_MAX / 2) return hc_socket_fail(why, HC_ERR_FILE_CANT_READ, "file offset: ", EINVAL);
+  if (*offset > INT64_MAX - (uint64_t)SSIZE_MAX / 2)
+    return hc_socket_fail(why, HC_ERR_FILE_CANT_READ, "file offset: ", EINVAL);
   if (length > SSIZE_MAX / 2) length = SSIZE_MAX / 2;
   ssize_t moved = guarded_send_file(s, file, *offset, length);
   if (moved == 0) return HC_IO_EOF;
@@ -140,7 +146,8 @@ hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *w
   if (moved > 0) return HC_IO_OK;
   if (moved == 0) return HC_IO_EOF;
   if (hc_errno_would_block(errno)) return HC_IO_WANT_READ;
-  return is_connection_error(errno) ? hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno) : HC_IO_OK;
+  return is_connection_error(errno) ? hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno)
+                                    : HC_IO_OK;
 }
 
 size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file) {

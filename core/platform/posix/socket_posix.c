@@ -43,7 +43,8 @@ hc_io hc_socket_fail(hc_failure *why, hc_error code, const char *what, int numbe
 }
 
 hc_io hc_socket_fail_moving(hc_failure *why, int number) {
-  return hc_socket_fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "", number);
+  return hc_socket_fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "",
+                        number);
 }
 
 /* --- addresses */
@@ -65,13 +66,15 @@ static bool address_from_storage(const struct sockaddr_storage *storage, hc_addr
 bool hc_socket_peer_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   socklen_t size = sizeof storage;
-  return getpeername(s, (struct sockaddr *)&storage, &size) == 0 && address_from_storage(&storage, address);
+  return getpeername(s, (struct sockaddr *)&storage, &size) == 0 &&
+         address_from_storage(&storage, address);
 }
 
 bool hc_socket_local_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   socklen_t size = sizeof storage;
-  return getsockname(s, (struct sockaddr *)&storage, &size) == 0 && address_from_storage(&storage, address);
+  return getsockname(s, (struct sockaddr *)&storage, &size) == 0 &&
+         address_from_storage(&storage, address);
 }
 
 /* --- connecting */
@@ -79,7 +82,8 @@ bool hc_socket_local_address(hc_socket s, hc_address *address) {
 #if !defined(SOCK_CLOEXEC) || !defined(SOCK_NONBLOCK)
 static bool set_flags(int fd) {
   int flags = fcntl(fd, F_GETFL);
-  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+         fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 #endif
 
@@ -112,19 +116,22 @@ static void avoid_sigpipe(hc_socket s) {
 #endif
 }
 
-/* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks for and nobody
- * listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
+/* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks
+ * for and nobody listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
 static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
   hc_address local;
   char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];
-  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote)) return false;
+  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote))
+    return false;
   hc_address_text(&local, local_text);
   hc_address_text(remote, remote_text);
   return strcmp(local_text, remote_text) == 0;
 }
 
 static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
-  return is_connected_to_itself(s, remote) ? hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED) : HC_IO_OK;
+  return is_connected_to_itself(s, remote)
+             ? hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED)
+             : HC_IO_OK;
 }
 
 static hc_error code_of_connect(int number) {
@@ -167,11 +174,12 @@ static int look(int fd, short events, int timeout) {
 typedef enum standing { STANDING_UNKNOWN, STANDING_CONNECTED, STANDING_BY_ONE_SEGMENT } standing;
 
 #if defined(__linux__)
-/* Where linux/tcp.h has tcpi_segs_in in its struct tcp_info, which only grows; libc's may end before. */
+/* Where linux/tcp.h has tcpi_segs_in in its struct tcp_info, which only grows; libc's may end
+ * before. */
 #define SEGMENTS_IN_OFFSET 140u
 
-/* One call where the portable way needs three, and connections are mostly found established. A single segment that came
- * in is a server's answer to the SYN: who connects to himself gets both. */
+/* One call where the portable way needs three, and connections are mostly found established. A
+ * single segment that came in is a server's answer to the SYN: who connects to himself gets both. */
 static standing look_closely(hc_socket s) {
   struct {
     struct tcp_info info;
@@ -180,7 +188,8 @@ static standing look_closely(hc_socket s) {
   uint32_t segments;
   socklen_t size = sizeof facts;
   if (getsockopt(s, IPPROTO_TCP, TCP_INFO, &facts, &size) != 0) return STANDING_UNKNOWN;
-  if (facts.info.tcpi_state != TCP_ESTABLISHED && facts.info.tcpi_state != TCP_CLOSE_WAIT) return STANDING_UNKNOWN;
+  if (facts.info.tcpi_state != TCP_ESTABLISHED && facts.info.tcpi_state != TCP_CLOSE_WAIT)
+    return STANDING_UNKNOWN;
   if (size < SEGMENTS_IN_OFFSET + sizeof segments) return STANDING_CONNECTED;
   memcpy(&segments, (const char *)&facts + SEGMENTS_IN_OFFSET, sizeof segments);
   return segments == 1 ? STANDING_BY_ONE_SEGMENT : STANDING_CONNECTED;
@@ -202,11 +211,13 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
   int number = 0;
   socklen_t size = sizeof number;
   if (getsockopt(s, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
-  return number == 0 ? check_connected(s, remote, why) : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", number);
+  return number == 0 ? check_connected(s, remote, why)
+                     : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", number);
 }
 
 void hc_socket_close(hc_socket s) {
-  /* After EINTR the descriptor's state is unspecified; a second close could hit another thread's new one. */
+  /* After EINTR the descriptor's state is unspecified; a second close could hit another thread's
+   * new one. */
   if (s >= 0) (void)close(s);
 }
 
@@ -236,7 +247,8 @@ static ssize_t send_parts(hc_socket s, const hc_slice *parts, size_t count) {
   return sendmsg(s, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent,
+                     hc_failure *why) {
   *sent = 0;
   for (;;) {
     ssize_t moved = send_parts(s, parts, count);
@@ -266,7 +278,8 @@ bool hc_socket_count_rest(hc_socket s) {
 static bool says_empty(struct msghdr *message) {
   int rest = 1;
   const struct cmsghdr *fact = CMSG_FIRSTHDR(message);
-  if (fact == NULL || fact->cmsg_level != IPPROTO_TCP || fact->cmsg_type != TCP_CM_INQ) return false;
+  if (fact == NULL || fact->cmsg_level != IPPROTO_TCP || fact->cmsg_type != TCP_CM_INQ)
+    return false;
   memcpy(&rest, CMSG_DATA(fact), sizeof rest);
   return rest == 0;
 }
@@ -277,7 +290,8 @@ static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, 
     char space[CMSG_SPACE(sizeof(int))];
   } facts;
   struct iovec part = {.iov_base = into, .iov_len = room};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &facts, .msg_controllen = sizeof facts};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &facts, .msg_controllen = sizeof facts};
   ssize_t got = recvmsg(s, &message, flags);
   *is_empty = got > 0 && says_empty(&message);
   return got;
@@ -296,7 +310,8 @@ static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, 
 
 /* `is_empty` NULL: nobody asks. */
 static ssize_t receive_once(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
-  return is_empty == NULL ? recv(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
+  return is_empty == NULL ? recv(s, into, room, flags)
+                          : receive_counted(s, into, room, flags, is_empty);
 }
 
 static ssize_t receive(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
@@ -319,7 +334,8 @@ hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failu
   return receive_result(count, why);
 }
 
-hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty, hc_failure *why) {
+hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty,
+                             hc_failure *why) {
   ssize_t count = receive(s, into, room, MSG_DONTWAIT, is_empty);
   *got = count > 0 ? (size_t)count : 0;
   hc_io io = receive_result(count, why);
@@ -334,18 +350,23 @@ static bool clear_nonblocking(hc_socket s) {
   return ioctl(s, FIONBIO, &off) == 0;
 }
 
-void hc_socket_expect_sleep(hc_socket s) { (void)clear_nonblocking(s); /* the receive tries again where it must */ }
+void hc_socket_expect_sleep(hc_socket s) {
+  (void)clear_nonblocking(s); /* the receive tries again where it must */
+}
 
-/* Sleeps until more can be received. False when an error stands on the socket, or no sleep is possible: a receive
- * would take the error away, and the bytes that came before it must be handed out first. */
+/* Sleeps until more can be received. False when an error stands on the socket, or no sleep is
+ * possible: a receive would take the error away, and the bytes that came before it must be handed
+ * out first. */
 static bool may_receive_more(hc_socket s) {
   int found = look(s, POLLIN, -1);
   return found > 0 && (found & (POLLERR | POLLNVAL)) == 0;
 }
 
-/* The flag is cleared when it shows, by EAGAIN or by a short count, so that all later calls cost one system call.
- * A short count has other causes as well (a signal, the end, an error), so it only leads to another look. */
-static hc_io recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty, hc_failure *why) {
+/* The flag is cleared when it shows, by EAGAIN or by a short count, so that all later calls cost
+ * one system call. A short count has other causes as well (a signal, the end, an error), so it only
+ * leads to another look. */
+static hc_io recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                           bool *is_empty, hc_failure *why) {
   *got = 0;
   for (;;) {
     ssize_t count = receive(s, into + *got, room - *got, flags_of(fill), is_empty);
@@ -356,16 +377,18 @@ static hc_io recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, s
     }
     if (count <= 0) return receive_result(count, why);
     *got += (size_t)count;
-    if (fill == HC_FILL_SOME || *got == room || !clear_nonblocking(s) || !may_receive_more(s)) return HC_IO_OK;
+    if (fill == HC_FILL_SOME || *got == room || !clear_nonblocking(s) || !may_receive_more(s))
+      return HC_IO_OK;
   }
 }
 
-hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, hc_failure *why) {
+hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                              hc_failure *why) {
   return recv_blocking(s, into, room, fill, got, NULL, why);
 }
 
-hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
-                                      hc_failure *why) {
+hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill,
+                                      size_t *got, bool *is_empty, hc_failure *why) {
   return recv_blocking(s, into, room, fill, got, is_empty, why);
 }
 
@@ -376,8 +399,8 @@ bool hc_socket_limit_sleep(hc_socket s) {
 
 /* A signal ends the sleep too: a time that began anew with each would have no end. Where the socket
  * did not sleep, the next call will. */
-hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got, bool *is_empty,
-                             hc_failure *why) {
+hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                             bool *is_empty, hc_failure *why) {
   ssize_t count = receive_once(s, into, room, flags_of(fill), is_empty);
   *got = count > 0 ? (size_t)count : 0;
   if (count < 0 && errno == EINTR) return HC_IO_WANT_READ;

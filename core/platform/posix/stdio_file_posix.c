@@ -20,13 +20,15 @@ bool hc_stdio_position(FILE *file, uint64_t *at) {
   return position >= 0;
 }
 
-/* stdio writes at its own times and more than once, and can take all and yet have met an end: the signal is looked for behind
- * each call. */
+/* stdio writes at its own times and more than once, and can take all and yet have met an end: the
+ * signal is looked for behind each call. */
 static hc_sigpipe_doubt doubt_of(size_t done, size_t all) {
   return done < all && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE;
 }
 
-size_t hc_stdio_write_regular(FILE *file, hc_slice bytes) { return fwrite(bytes.data, 1, bytes.size, file); }
+size_t hc_stdio_write_regular(FILE *file, hc_slice bytes) {
+  return fwrite(bytes.data, 1, bytes.size, file);
+}
 bool hc_stdio_flush_regular(FILE *file) { return fflush(file) == 0; }
 
 size_t hc_stdio_write(FILE *file, hc_slice bytes) {

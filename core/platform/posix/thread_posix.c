@@ -66,7 +66,8 @@ static void pin_this_object(void) {
   static const char here = 0;
   Dl_info where;
   if (dladdr(&here, &where) == 0 || where.dli_fname == NULL) return;
-  /* The handle is kept: it holds the object as well where RTLD_NODELETE is not heeded for a loaded one. */
+  /* The handle is kept: it holds the object as well where RTLD_NODELETE is not heeded for a loaded
+   * one. */
   (void)dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 #endif
 }
@@ -77,7 +78,8 @@ static int start_detached(void *(*work)(void *), void *argument, size_t stack_si
   int error = pthread_attr_init(&attributes);
   if (error != 0) return error;
   error = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  if (error == 0 && stack_size != HC_STACK_USUAL) error = pthread_attr_setstacksize(&attributes, stack_size);
+  if (error == 0 && stack_size != HC_STACK_USUAL)
+    error = pthread_attr_setstacksize(&attributes, stack_size);
   if (error == 0) error = pthread_create(&thread, &attributes, work, argument);
   (void)pthread_attr_destroy(&attributes);
   return error;

@@ -12,8 +12,8 @@
 #if defined(__linux__)
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) || defined(__NetBSD__) || \
-    defined(__OpenBSD__)
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) ||                      \
+    defined(__NetBSD__) || defined(__OpenBSD__)
 #include <sys/types.h>
 #include <sys/event.h>
 #define HAS_KQUEUE 1
@@ -31,7 +31,8 @@ static void fill_poll_entries(struct pollfd *to, const hc_wait_entry *from, size
     unsigned events = from[i].events;
     /* Without events a hang-up would still wake the poll, and there would be nothing to report. */
     to[i].fd = events == 0 ? -1 : from[i].fd;
-    to[i].events = (short)((events & HC_EVENT_READ ? POLLIN : 0) | (events & HC_EVENT_WRITE ? POLLOUT : 0));
+    to[i].events =
+        (short)((events & HC_EVENT_READ ? POLLIN : 0) | (events & HC_EVENT_WRITE ? POLLOUT : 0));
     to[i].revents = 0;
   }
 }
@@ -89,7 +90,8 @@ static bool open_pair(int ends[2]) {
   if (pipe(ends) != 0) return false;
   for (int i = 0; i < 2; i++) {
     ends[i] = move_off_zero(ends[i]);
-    if (ends[i] < 0 || fcntl(ends[i], F_SETFD, FD_CLOEXEC) != 0 || fcntl(ends[i], F_SETFL, O_NONBLOCK) != 0) {
+    if (ends[i] < 0 || fcntl(ends[i], F_SETFD, FD_CLOEXEC) != 0 ||
+        fcntl(ends[i], F_SETFL, O_NONBLOCK) != 0) {
       if (ends[0] >= 0) (void)close(ends[0]);
       if (ends[1] >= 0) (void)close(ends[1]);
       return false;
@@ -102,7 +104,8 @@ static bool open_pair(int ends[2]) {
 hc_error hc_signal_open(hc_signal *signal) {
   int ends[2];
   *signal = (hc_signal){0};
-  if (!open_pair(ends)) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
+  if (!open_pair(ends))
+    return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
   *signal = (hc_signal){.read_end = ends[0], .write_end = ends[1]};
   return HC_OK;
 }
@@ -116,13 +119,18 @@ void hc_signal_raise(const hc_signal *signal) {
 
 void hc_signal_close(hc_signal *signal) {
   if (signal->read_end > 0) (void)close(signal->read_end);
-  if (signal->write_end > 0 && signal->write_end != signal->read_end) (void)close(signal->write_end);
+  if (signal->write_end > 0 && signal->write_end != signal->read_end)
+    (void)close(signal->write_end);
   *signal = (hc_signal){0};
 }
 
-hc_handle hc_signal_handle(const hc_signal *signal) { return signal->read_end > 0 ? signal->read_end : HC_NO_HANDLE; }
+hc_handle hc_signal_handle(const hc_signal *signal) {
+  return signal->read_end > 0 ? signal->read_end : HC_NO_HANDLE;
+}
 
-static bool take_number(int fresh, int kept) { return dup2(fresh, kept) >= 0 && fcntl(kept, F_SETFD, FD_CLOEXEC) == 0; }
+static bool take_number(int fresh, int kept) {
+  return dup2(fresh, kept) >= 0 && fcntl(kept, F_SETFD, FD_CLOEXEC) == 0;
+}
 
 void hc_signal_renew(hc_signal *signal) {
   hc_signal fresh;

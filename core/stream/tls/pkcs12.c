@@ -9,7 +9,7 @@
 typedef struct contents {
   EVP_PKEY *key;
   X509 *certificate;
-  STACK_OF(X509) *chain;
+  STACK_OF(X509) * chain;
 } contents;
 
 static hc_error no_memory(hc_failure *why) {
@@ -33,25 +33,30 @@ static hc_error explain_unopened(hc_failure *why) {
     int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
     if (reason == ERR_R_MALLOC_FAILURE) was_out = true;
     if (lib == ERR_LIB_PKCS12 && reason == PKCS12_R_MAC_VERIFY_FAILURE) is_wrong = true;
-    if (lib == ERR_LIB_EVP && (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
-                               reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNKNOWN_CIPHER)) {
+    if (lib == ERR_LIB_EVP &&
+        (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+         reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNKNOWN_CIPHER)) {
       is_unknown = true;
     }
   }
   if (was_out) return no_memory(why);
   if (is_wrong) return refuse(why, "wrong passphrase");
   if (is_unknown) {
-    return refuse(why, "it is encrypted with an old algorithm that OpenSSL reads with its legacy provider only; "
-                       "openssl pkcs12 -legacy can write it anew");
+    return refuse(
+        why,
+        "it is encrypted with an old algorithm that OpenSSL reads with its legacy provider only; "
+        "openssl pkcs12 -legacy can write it anew");
   }
   return refuse(why, "wrong passphrase, or malformed");
 }
 
 /* Without a MAC nothing tells a wrong passphrase from a malformed file. */
-static hc_error open_contents(const hc_buffer *bytes, const char *passphrase, contents *c, hc_failure *why) {
+static hc_error open_contents(const hc_buffer *bytes, const char *passphrase, contents *c,
+                              hc_failure *why) {
   ERR_clear_error();
   PKCS12 *file = decode(bytes);
-  if (file == NULL) return hc_tls_memory_was_out() ? no_memory(why) : refuse(why, "it is no PKCS#12 file");
+  if (file == NULL)
+    return hc_tls_memory_was_out() ? no_memory(why) : refuse(why, "it is no PKCS#12 file");
   bool is_open = PKCS12_parse(file, passphrase, &c->key, &c->certificate, &c->chain) == 1;
   PKCS12_free(file);
   if (!is_open) return explain_unopened(why);
@@ -68,7 +73,8 @@ static void close_contents(contents *c) {
 }
 
 /* Hands the parts over as far as there is memory for them. */
-static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certificates *chain, hc_failure *why) {
+static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certificates *chain,
+                      hc_failure *why) {
   STACK_OF(X509) *list = sk_X509_new_null();
   if (list == NULL || sk_X509_push(list, c->certificate) <= 0) {
     sk_X509_free(list);
@@ -84,7 +90,8 @@ static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certifi
   return HC_OK;
 }
 
-static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, contents *c, hc_failure *why) {
+static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, contents *c,
+                              hc_failure *why) {
   char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
   if (text == NULL) return no_memory(why);
   hc_error error = open_contents(bytes, text, c, why);
@@ -93,8 +100,8 @@ static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, conte
   return error;
 }
 
-hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own, hc_key *key,
-                             hc_certificates *chain, hc_failure *why) {
+hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own,
+                             hc_key *key, hc_certificates *chain, hc_failure *why) {
   hc_buffer bytes = {0};
   hc_failure inner = {HC_OK, ""};
   contents c = {NULL, NULL, NULL};

@@ -36,7 +36,8 @@ static const tls_peer *view_of(const hc_stream_peer *peer) { return (const tls_p
 /* The sticky failure, once more for this caller. */
 static hc_io report(const tls_peer *t, hc_failure *why) {
   const hc_failure *failure = &t->handshake.failure;
-  hc_failure_set(why, failure->code == HC_OK ? HC_ERR_CONNECTION_ERROR : failure->code, "%s", failure->text);
+  hc_failure_set(why, failure->code == HC_OK ? HC_ERR_CONNECTION_ERROR : failure->code, "%s",
+                 failure->text);
   return HC_IO_ERROR;
 }
 
@@ -51,12 +52,14 @@ static void fail(tls_peer *t) {
   ERR_clear_error();
 }
 
-/* Did the last record come whole? OpenSSL has taken a head out of its buffer already while it waits for the rest. */
+/* Did the last record come whole? OpenSSL has taken a head out of its buffer already while it waits
+ * for the rest. */
 static bool is_between_records(const SSL *ssl) {
   return SSL_has_pending(ssl) == 0 && strcmp(SSL_rstate_string(ssl), "RB") != 0;
 }
 
-/* An end without close_notify may be an attacker's doing (RFC 8446 section 6.1), so it is no end in good order. */
+/* An end without close_notify may be an attacker's doing (RFC 8446 section 6.1), so it is no end in
+ * good order. */
 static void fail_truncated(tls_peer *t) {
   bool in_handshake = t->state == HC_TLS_HANDSHAKING;
   hc_failure_set(&t->handshake.failure, HC_ERR_CONNECTION_ERROR,
@@ -71,17 +74,18 @@ static hc_io outcome(tls_peer *t, int result, bool *broke_protocol) {
   int error = SSL_get_error(t->ssl, result);
   *broke_protocol = error == SSL_ERROR_SSL;
   switch (error) {
-    case SSL_ERROR_WANT_READ: return t->carrier.read_wants;
-    case SSL_ERROR_WANT_WRITE: return t->carrier.write_wants;
-    case SSL_ERROR_ZERO_RETURN: t->ended = true; return HC_IO_EOF;
-    case SSL_ERROR_SSL: t->fatal = true; return HC_IO_ERROR;
-    /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
-    default: return HC_IO_ERROR;
+  case SSL_ERROR_WANT_READ: return t->carrier.read_wants;
+  case SSL_ERROR_WANT_WRITE: return t->carrier.write_wants;
+  case SSL_ERROR_ZERO_RETURN: t->ended = true; return HC_IO_EOF;
+  case SSL_ERROR_SSL: t->fatal = true; return HC_IO_ERROR;
+  /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
+  default: return HC_IO_ERROR;
   }
 }
 
 static void fail_below(tls_peer *t, const hc_failure *below) {
-  hc_failure_set(&t->handshake.failure, below->code == HC_OK ? HC_ERR_CONNECTION_ERROR : below->code, "%s%s",
+  hc_failure_set(&t->handshake.failure,
+                 below->code == HC_OK ? HC_ERR_CONNECTION_ERROR : below->code, "%s%s",
                  t->state == HC_TLS_HANDSHAKING ? "TLS handshake: " : "",
                  below->code == HC_OK ? "the stream below failed" : below->text);
   fail(t);
@@ -94,7 +98,8 @@ static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) t->drained = true;
   if (io != HC_IO_ERROR) return io;
   if (broke_protocol) {
-    hc_tls_failure_of_connection(&t->handshake, t->state == HC_TLS_HANDSHAKING ? HC_TLS_PHASE_HANDSHAKE : HC_TLS_PHASE_DATA);
+    hc_tls_failure_of_connection(
+        &t->handshake, t->state == HC_TLS_HANDSHAKING ? HC_TLS_PHASE_HANDSHAKE : HC_TLS_PHASE_DATA);
     fail(t);
   } else if (t->carrier.ended) {
     fail_truncated(t);
@@ -123,7 +128,8 @@ static hc_io read_once(tls_peer *t, char *into, size_t room, size_t *got) {
   return HC_IO_OK;
 }
 
-/* What else OpenSSL has read already, record by record. Whatever stops it comes up again at the next read. */
+/* What else OpenSSL has read already, record by record. Whatever stops it comes up again at the
+ * next read. */
 static void read_buffered(tls_peer *t, char *into, size_t room, size_t *got) {
   t->carrier.dry = true;
   while (*got < room && SSL_has_pending(t->ssl) == 1) {
@@ -157,13 +163,14 @@ static bool sleep_for(tls_peer *t, hc_io wants) {
   if (below.fd == HC_NO_HANDLE) return false;
   hc_wait_entry entry = {below.fd, wants == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ, 0};
   size_t ready;
-  return hc_wait(&entry, 1, hc_clock_earlier(t->carrier.sleep_until, below.deadline), &ready) == HC_OK;
+  return hc_wait(&entry, 1, hc_clock_earlier(t->carrier.sleep_until, below.deadline), &ready) ==
+         HC_OK;
 }
 
 static bool is_over(uint64_t until) { return until != HC_NEVER && hc_clock_now() >= until; }
 
-static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill, uint64_t until, size_t *got,
-                               hc_failure *why) {
+static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill,
+                               uint64_t until, size_t *got, hc_failure *why) {
   tls_peer *t = peer_of(self);
   hc_io io;
   *got = 0;
@@ -173,7 +180,8 @@ static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
     size_t more = 0;
     io = tls_recv(self, into + *got, room - *got, &more, *got == 0 ? why : NULL);
     *got += more;
-    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && !is_over(until) && sleep_for(t, io)) continue;
+    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && !is_over(until) && sleep_for(t, io))
+      continue;
     if (io != HC_IO_OK || fill == HC_FILL_SOME) break;
   } while (*got < room && !is_over(until));
   t->carrier.sleeping = false;
@@ -192,7 +200,8 @@ static hc_io peek_once(tls_peer *t) {
 
 /* Works off what OpenSSL has buffered, without a read of the stream below. Afterwards either
  * something can be had at once (bytes, the end, a failure), or nothing can before new bytes come:
- * so nobody sleeps on a descriptor while a whole record lies here, and nobody spins for half a one. */
+ * so nobody sleeps on a descriptor while a whole record lies here, and nobody spins for half a one.
+ */
 static bool has_something(tls_peer *t) {
   if (t->state >= HC_TLS_ERROR || t->ended) return true;
   if (t->state != HC_TLS_CONNECTED) return false;
@@ -204,7 +213,8 @@ static bool has_something(tls_peer *t) {
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
-/* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session ticket comes in. */
+/* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session
+ * ticket comes in. */
 static void tls_rest(hc_stream_peer *self) {
   tls_peer *t = peer_of(self);
   /* keeps them where bytes are in them */
@@ -213,10 +223,12 @@ static void tls_rest(hc_stream_peer *self) {
 
 static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
   tls_peer *t = peer_of(self);
-  if (t->state == HC_TLS_DISCONNECTED || t->state == HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
+  if (t->state == HC_TLS_DISCONNECTED || t->state == HC_TLS_HANDSHAKING)
+    return refuse_unconnected(t, why);
   hc_io io = HC_IO_OK;
   if (!has_something(t)) {
-    /* An idle connection is looked at often: the stream below can tell that there is nothing without OpenSSL. */
+    /* An idle connection is looked at often: the stream below can tell that there is nothing
+     * without OpenSSL. */
     io = hc_stream_peer_peek(t->carrier.below, NULL);
     if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return io;
     io = peek_once(t);
@@ -228,7 +240,9 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
 
 static uint64_t tls_empty_at(hc_stream_peer *self, uint64_t *step) {
   tls_peer *t = peer_of(self);
-  return t->state != HC_TLS_CONNECTED || has_something(t) ? 0 : hc_stream_peer_empty_at(t->carrier.below, step);
+  return t->state != HC_TLS_CONNECTED || has_something(t)
+             ? 0
+             : hc_stream_peer_empty_at(t->carrier.below, step);
 }
 
 static size_t tls_available(hc_stream_peer *self) {
@@ -282,14 +296,17 @@ static hc_io write_record(tls_peer *t, hc_slice piece, size_t *written) {
   return io;
 }
 
-/* A head and a small body leave in one record. A record under way must be offered again with the same length: its bytes
- * are encrypted already. */
+/* A head and a small body leave in one record. A record under way must be offered again with the
+ * same length: its bytes are encrypted already. */
 static hc_io send_piece(tls_peer *t, cursor *c, hc_failure *why, size_t *written) {
   size_t first = c->parts->size - c->offset;
-  size_t limit = t->pending > 0 ? t->pending : first >= HC_COALESCE_LIMIT ? RECORD_SIZE : HC_COALESCE_LIMIT;
+  size_t limit = t->pending > 0               ? t->pending
+                 : first >= HC_COALESCE_LIMIT ? RECORD_SIZE
+                                              : HC_COALESCE_LIMIT;
   size_t size = cursor_gather(*c, limit, NULL);
   if (size < t->pending) {
-    hc_failure_set(why, HC_ERR_BUG, "a send that was under way must be repeated with the same bytes");
+    hc_failure_set(why, HC_ERR_BUG,
+                   "a send that was under way must be repeated with the same bytes");
     return HC_IO_ERROR;
   }
   /* not worth a copy */
@@ -306,8 +323,10 @@ static hc_io send_piece(tls_peer *t, cursor *c, hc_failure *why, size_t *written
   return io;
 }
 
-/* A failed send does not end the receiving: an answer may be there that says why the server closed. */
-static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent, hc_failure *why) {
+/* A failed send does not end the receiving: an answer may be there that says why the server closed.
+ */
+static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
+                      hc_failure *why) {
   tls_peer *t = peer_of(self);
   hc_failure own = {HC_OK, ""};
   cursor c = {parts, count, 0};
@@ -322,9 +341,11 @@ static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
     cursor_move(&c, written);
     *sent += written;
   }
-  if (io == HC_IO_ERROR && own.code == HC_OK && t->fatal) hc_tls_failure_set(&own, HC_ERR_CONNECTION_ERROR, "TLS");
+  if (io == HC_IO_ERROR && own.code == HC_OK && t->fatal)
+    hc_tls_failure_set(&own, HC_ERR_CONNECTION_ERROR, "TLS");
   if (io == HC_IO_ERROR || io == HC_IO_EOF) ERR_clear_error();
-  if (*sent > 0 || io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE || io == HC_IO_OK) return *sent > 0 ? HC_IO_OK : io;
+  if (*sent > 0 || io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE || io == HC_IO_OK)
+    return *sent > 0 ? HC_IO_OK : io;
   hc_failure_set(why, own.code == HC_OK ? HC_ERR_CONNECTION_ERROR : own.code, "%s",
                  own.code == HC_OK ? "the connection takes no more bytes" : own.text);
   return HC_IO_ERROR;
@@ -350,7 +371,8 @@ static hc_io shake_hands(tls_peer *t) {
       t->ended = false;
       fail_truncated(t);
     }
-    return t->wants == HC_IO_WANT_READ || t->wants == HC_IO_WANT_WRITE ? t->wants : fail_handshake(t);
+    return t->wants == HC_IO_WANT_READ || t->wants == HC_IO_WANT_WRITE ? t->wants
+                                                                       : fail_handshake(t);
   }
   t->resumed = SSL_session_reused(t->ssl) == 1;
   t->drained = false;
@@ -420,16 +442,17 @@ static void tls_interest(hc_stream_peer *self, hc_interest *out) {
 
 /* --- life */
 
-/* Whoever is verified is whom the requests are for, not the one that carries the bytes, which may be a proxy (RFC 9110
- * sections 4.3.4 and 7.2). */
+/* Whoever is verified is whom the requests are for, not the one that carries the bytes, which may
+ * be a proxy (RFC 9110 sections 4.3.4 and 7.2). */
 static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
   tls_peer *t = peer_of(self);
   hc_stream_peer *below = t->carrier.below;
   *host = HC_SLICE("");
   *port = 0;
   if (below == NULL || t->handshake.options == NULL) return;
-  const char *asked = t->handshake.host != NULL ? t->handshake.host
-                      : t->handshake.options->override[0] == '\0' ? t->handshake.name : "";
+  const char *asked = t->handshake.host != NULL                   ? t->handshake.host
+                      : t->handshake.options->override[0] == '\0' ? t->handshake.name
+                                                                  : "";
   if (asked[0] == '\0' && below->ops->endpoint != NULL) below->ops->endpoint(below, host, port);
   if (host->size > 0) return;
   *host = hc_slice_of(asked[0] != '\0' ? asked : t->handshake.name);
@@ -460,7 +483,8 @@ static void tls_close(hc_stream_peer *self) {
   hc_tls_options_release(t->handshake.options);
   hc_memory_release(t->handshake.name);
   hc_memory_release(t->handshake.host);
-  /* What is below stays known until it is closed: it may be a script's, which must find that it is being called. */
+  /* What is below stays known until it is closed: it may be a script's, which must find that it is
+   * being called. */
   tls_peer closed = {.base = t->base, .carrier.below = below};
   *t = closed;
   if (below == NULL) return;
@@ -522,11 +546,13 @@ static hc_tls_options *own_options(hc_tls_options *given, hc_failure *why) {
 hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
                         hc_tls_options *options, hc_failure *why) {
   tls_peer *t = peer_of(peer);
-  if (below == NULL) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no stream to run over");
+  if (below == NULL)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no stream to run over");
   if (hc_stream_peer_is_in_call(peer) || hc_stream_peer_is_in_call(below)) {
     return hc_failure_set(why, HC_ERR_BUSY, "the stream is at work");
   }
-  if (hc_stream_peer_stands_on(below, peer)) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
+  if (hc_stream_peer_stands_on(below, peer))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
   hc_tls_options *own = own_options(options, why);
   if (own == NULL) return HC_ERR_OUT_OF_MEMORY;
   hc_stream_peer_retain(below);
@@ -550,7 +576,8 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
 hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list) {
   tls_peer *t = peer_of(peer);
   t->handshake.alpn = list;
-  return t->ssl == NULL || hc_tls_handshake_set_alpn(&t->handshake, t->ssl) ? HC_OK : HC_ERR_OUT_OF_MEMORY;
+  return t->ssl == NULL || hc_tls_handshake_set_alpn(&t->handshake, t->ssl) ? HC_OK
+                                                                            : HC_ERR_OUT_OF_MEMORY;
 }
 
 /* --- facts */
@@ -559,52 +586,10 @@ hc_tls_state hc_tls_get_state(const hc_stream_peer *peer) { return view_of(peer)
 
 hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) { return view_of(peer)->carrier.below; }
 
-/* The SSL behind a finished handshake, NULL before. */
-static const SSL *established(const hc_stream_peer *peer) {
+const SSL *hc_tls_established(const hc_stream_peer *peer) {
   const tls_peer *t = view_of(peer);
-  return t->ssl != NULL && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl : NULL;
-}
-
-hc_slice hc_tls_version(const hc_stream_peer *peer) {
-  const SSL *ssl = established(peer);
-  return ssl == NULL ? HC_SLICE("") : hc_slice_of(SSL_get_version(ssl));
-}
-
-hc_slice hc_tls_cipher(const hc_stream_peer *peer) {
-  const SSL *ssl = established(peer);
-  return ssl == NULL ? HC_SLICE("") : hc_slice_of(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)));
-}
-
-hc_slice hc_tls_alpn(const hc_stream_peer *peer) {
-  const SSL *ssl = established(peer);
-  const unsigned char *name = NULL;
-  unsigned size = 0;
-  if (ssl != NULL) SSL_get0_alpn_selected(ssl, &name, &size);
-  return size == 0 ? HC_SLICE("") : (hc_slice){(const char *)name, size};
+  return t->ssl != NULL && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl
+                                                                                          : NULL;
 }
 
 bool hc_tls_resumed(const hc_stream_peer *peer) { return view_of(peer)->resumed; }
-
-hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out, hc_failure *why) {
-  *out = (hc_peer_certificate){0};
-  const SSL *ssl = established(peer);
-  X509 *certificate = ssl == NULL ? NULL : SSL_get0_peer_certificate(ssl);
-  if (certificate == NULL) return hc_failure_set(why, HC_ERR_UNAVAILABLE, "there is no peer certificate yet");
-  return hc_tls_certificate_describe(certificate, out, why);
-}
-
-hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out, hc_failure *why) {
-  *out = hc_memory_allocate(sizeof **out);
-  if (*out == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  hc_error code = hc_tls_peer_certificate(peer, *out, why);
-  if (code == HC_OK) return HC_OK;
-  hc_memory_release(*out);
-  *out = NULL;
-  return code;
-}
-
-void hc_tls_delete_certificate(hc_peer_certificate *c) {
-  if (c == NULL) return;
-  hc_peer_certificate_free(c);
-  hc_memory_release(c);
-}

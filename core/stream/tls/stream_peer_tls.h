@@ -19,8 +19,9 @@ hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list);
 
 /* Fills *out with texts that are allocated, see free. HC_ERR_UNAVAILABLE before the handshake is
  * done; HC_ERR_OUT_OF_MEMORY. */
-hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out, hc_failure *why);
-void hc_peer_certificate_free(hc_peer_certificate *c);  /* the texts, not *c */
+hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out,
+                                 hc_failure *why);
+void hc_peer_certificate_free(hc_peer_certificate *c); /* the texts, not *c */
 
 HC_INTERNAL_END
 

@@ -28,7 +28,8 @@ static void ipv4_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
   snprintf(text, ADDRESS_TEXT, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 
-/* The longest run of two or more zero groups becomes "::" (RFC 5952 section 4.2). *start is -1 where there is none. */
+/* The longest run of two or more zero groups becomes "::" (RFC 5952 section 4.2). *start is -1
+ * where there is none. */
 static int longest_zero_run(const unsigned groups[8], int *start) {
   int best = 1;
   *start = -1;
@@ -61,8 +62,8 @@ static void ipv6_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
   text[at] = '\0';
 }
 
-/* The text of a subjectAltName that names a host (RFC 9525 section 6); other kinds are false. *host points into `name`
- * or into `address`. */
+/* The text of a subjectAltName that names a host (RFC 9525 section 6); other kinds are false. *host
+ * points into `name` or into `address`. */
 static bool host_of(const GENERAL_NAME *name, char address[ADDRESS_TEXT], hc_slice *host) {
   int type;
   const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
@@ -73,17 +74,15 @@ static bool host_of(const GENERAL_NAME *name, char address[ADDRESS_TEXT], hc_sli
     *host = (hc_slice){(const char *)bytes, size > 0 ? (size_t)size : 0};
     return size > 0;
   }
-  if (size == 4)
-    ipv4_text(bytes, address);
-  else if (size == 16)
-    ipv6_text(bytes, address);
-  else
-    return false;
+  if (size == 4) ipv4_text(bytes, address);
+  else if (size == 16) ipv6_text(bytes, address);
+  else return false;
   *host = hc_slice_of(address);
   return true;
 }
 
-/* False when memory is out. *names is NULL where there are none; a malformed extension names nothing. */
+/* False when memory is out. *names is NULL where there are none; a malformed extension names
+ * nothing. */
 static bool alternative_names(const X509 *certificate, GENERAL_NAMES **names) {
   int critical;
   ERR_clear_error();
@@ -146,7 +145,8 @@ void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]) {
   for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
     char address[ADDRESS_TEXT];
     hc_slice host;
-    if (host_of(sk_GENERAL_NAME_value(names, i), address, &host) && !append_host(text, &at, host)) break;
+    if (host_of(sk_GENERAL_NAME_value(names, i), address, &host) && !append_host(text, &at, host))
+      break;
   }
   /* A NUL inside a name must not hide what stands behind it. */
   for (size_t i = 0; i < at; i++) {
@@ -173,7 +173,8 @@ static char *written_text(BIO *bio) {
 
 static char *name_of(const X509_NAME *name) {
   BIO *bio = BIO_new(BIO_s_mem());
-  char *text = bio != NULL && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) >= 0 ? written_text(bio) : NULL;
+  char *text =
+      bio != NULL && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) >= 0 ? written_text(bio) : NULL;
   BIO_free(bio);
   return text;
 }
@@ -191,7 +192,8 @@ static char *fingerprint_of(const X509 *certificate) {
   char text[3 * DIGEST_SIZE];
   unsigned size = 0;
   /* Without memory OpenSSL may take the one digest for another, shorter one that it has at hand. */
-  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1 || size != DIGEST_SIZE) return NULL;
+  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1 || size != DIGEST_SIZE)
+    return NULL;
   for (size_t i = 0; i < DIGEST_SIZE; i++) {
     text[3 * i] = digits[digest[i] >> 4];
     text[3 * i + 1] = digits[digest[i] & 15];
@@ -256,8 +258,8 @@ static bool collect(hc_peer_certificate *out, X509 *certificate) {
          (out->subject = name_of(X509_get_subject_name(certificate))) != NULL &&
          (out->issuer = name_of(X509_get_issuer_name(certificate))) != NULL &&
          (out->fingerprint = fingerprint_of(certificate)) != NULL &&
-         (out->public_key_pin = pin_of(certificate)) != NULL && (out->pem = pem_of(certificate)) != NULL &&
-         collect_names(out, certificate);
+         (out->public_key_pin = pin_of(certificate)) != NULL &&
+         (out->pem = pem_of(certificate)) != NULL && collect_names(out, certificate);
 }
 
 hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out, hc_failure *why) {

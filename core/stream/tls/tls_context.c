@@ -1,4 +1,5 @@
-/* tls_context.c - the SSL_CTX of an options object: what is offered, what is trusted, what is shown. */
+/* tls_context.c - the SSL_CTX of an options object: what is offered, what is trusted, what is
+ * shown. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
@@ -21,8 +22,9 @@ static bool uses_system_store(const hc_tls_options *o) {
   return o->verify != HC_TLS_VERIFY_NONE && o->trusted_chain == NULL;
 }
 
-/* Every given certificate is an anchor, an intermediate or a server's own one as well: the caller said so. */
-static bool add_chain(X509_STORE *store, const STACK_OF(X509) *chain) {
+/* Every given certificate is an anchor, an intermediate or a server's own one as well: the caller
+ * said so. */
+static bool add_chain(X509_STORE *store, const STACK_OF(X509) * chain) {
   for (int i = 0; i < sk_X509_num(chain); i++) {
     if (X509_STORE_add_cert(store, sk_X509_value(chain, i)) != 1) return false;
   }
@@ -42,7 +44,7 @@ static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
   return HC_OK;
 }
 
-static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) *list, hc_failure *why) {
+static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) * list, hc_failure *why) {
   bool asked = false;
   X509_CRL *crl;
   while ((crl = PEM_read_bio_X509_CRL(bio, NULL, hc_pem_refuse_passphrase, &asked)) != NULL) {
@@ -54,15 +56,19 @@ static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) *list, hc_failure *why) {
   hc_error end = hc_pem_end();
   if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
   if (end != HC_OK) {
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: CRL number %d is malformed", count + 1);
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: CRL number %d is malformed",
+                          count + 1);
   }
-  if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: the file holds no CRL in PEM form");
+  if (count == 0)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "crl_file: the file holds no CRL in PEM form");
   return HC_OK;
 }
 
 /* hc_pem_file_read has its own limit, far under INT_MAX. */
 static hc_error parse_crls(hc_tls_options *o, const hc_buffer *text, hc_failure *why) {
-  BIO *bio = BIO_new_mem_buf(hc_buffer_size(text) > 0 ? hc_buffer_head(text) : "", (int)hc_buffer_size(text));
+  BIO *bio = BIO_new_mem_buf(hc_buffer_size(text) > 0 ? hc_buffer_head(text) : "",
+                             (int)hc_buffer_size(text));
   o->crls = sk_X509_CRL_new_null();
   hc_error error = bio == NULL || o->crls == NULL ? no_memory(why) : read_crls(bio, o->crls, why);
   BIO_free(bio);
@@ -76,25 +82,23 @@ static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   char *name = hc_memory_copy_text(path.data, path.size);
   hc_error error = name == NULL ? no_memory(&inner) : hc_pem_file_read(name, &text, &inner);
   hc_memory_release(name);
-  if (error == HC_OK)
-    error = parse_crls(o, &text, why);
-  else if (error == HC_ERR_OUT_OF_MEMORY)
-    no_memory(why);
-  else
-    error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: %s", inner.text);
+  if (error == HC_OK) error = parse_crls(o, &text, why);
+  else if (error == HC_ERR_OUT_OF_MEMORY) no_memory(why);
+  else error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: %s", inner.text);
   hc_buffer_free(&text);
   return error;
 }
 
-/* All certificates of the chain are checked; the verify callback lets those pass whose issuer gave no list, but for the
- * server's own. */
+/* All certificates of the chain are checked; the verify callback lets those pass whose issuer gave
+ * no list, but for the server's own. */
 static bool set_verification(hc_tls_options *o) {
   X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(o->context);
   bool checks = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
   SSL_CTX_set_verify(o->context, checks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
   SSL_CTX_set_cert_verify_callback(o->context, hc_tls_verify_callback, NULL);
   if (o->crls == NULL) return true;
-  return X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
+  return X509_VERIFY_PARAM_set_flags(parameters,
+                                     X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
 
 /* --- what is offered */
@@ -110,14 +114,16 @@ static hc_error set_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fai
   if (done && s != NULL && s->max_version != 0) {
     done = SSL_CTX_set_max_proto_version(o->context, protocol_number(o->max_version)) == 1;
   }
-  return done ? HC_OK : hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "min_version, max_version");
+  return done ? HC_OK
+              : hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "min_version, max_version");
 }
 
 /* TLS 1.0 and 1.1 sign their handshake with MD5 and SHA-1 (RFC 4346 section 7.4.3), which OpenSSL
  * takes at level 0 only. The certificates need no such thing: they stay at the level that was. */
 static void lower_security(const hc_tls_options *o) {
   if (o->min_version >= 12) return;
-  X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(o->context), SSL_CTX_get_security_level(o->context));
+  X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(o->context),
+                                   SSL_CTX_get_security_level(o->context));
   SSL_CTX_set_security_level(o->context, 0);
 }
 
@@ -139,14 +145,16 @@ static hc_error append_word(hc_buffer *list, hc_slice word) {
   return hc_buffer_append(list, word, SIZE_MAX);
 }
 
-/* OpenSSL takes the suites of TLS 1.3 (TLS_AES_128_GCM_SHA256) and the ciphers before by two calls. */
+/* OpenSSL takes the suites of TLS 1.3 (TLS_AES_128_GCM_SHA256) and the ciphers before by two calls.
+ */
 static hc_error split_ciphers(hc_slice text, hc_buffer *ciphers, hc_buffer *suites) {
   hc_slice word;
   while ((word = next_word(&text)).size > 0) {
     bool is_suite = word.size > 4 && memcmp(word.data, "TLS_", 4) == 0;
     if (append_word(is_suite ? suites : ciphers, word) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
   }
-  /* A connection without server authentication or without encryption is none that anybody may ask for by mistake. */
+  /* A connection without server authentication or without encryption is none that anybody may ask
+   * for by mistake. */
   if (hc_buffer_size(ciphers) > 0 && append_word(ciphers, HC_SLICE("!aNULL:!eNULL")) != HC_OK) {
     return HC_ERR_OUT_OF_MEMORY;
   }
@@ -155,7 +163,8 @@ static hc_error split_ciphers(hc_slice text, hc_buffer *ciphers, hc_buffer *suit
   return hc_buffer_append(suites, end, SIZE_MAX);
 }
 
-static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const hc_buffer *suites, hc_failure *why) {
+static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const hc_buffer *suites,
+                              hc_failure *why) {
   int level = SSL_CTX_get_security_level(context);
   const char *list = hc_buffer_head(ciphers), *names = hc_buffer_head(suites);
   if (list[0] == '\0' && names[0] == '\0') {
@@ -166,7 +175,8 @@ static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const 
     return hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers");
   }
   if (SSL_CTX_get_security_level(context) < level) {
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers: the security level may be raised, not lowered");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "ciphers: the security level may be raised, not lowered");
   }
   return HC_OK;
 }
@@ -195,7 +205,8 @@ static hc_error set_alpn(hc_tls_options *o, hc_failure *why) {
 /* --- what is shown */
 
 /* The first certificate is the client's own, the others lead to its authority. */
-static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings *s,
+                                       hc_failure *why) {
   if (s->certificate == NULL) return HC_OK;
   STACK_OF(X509) *list = hc_certificates_list(s->certificate);
   STACK_OF(X509) *chain = sk_X509_dup(list);
@@ -205,7 +216,8 @@ static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings 
   hc_error error = HC_OK;
   if (X509_check_private_key(own, key) != 1) {
     ERR_clear_error();
-    error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "private_key: the key does not fit the certificate");
+    error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                           "private_key: the key does not fit the certificate");
   } else if (SSL_CTX_use_cert_and_key(o->context, own, key, chain, 1) != 1) {
     error = hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "certificate");
   }
@@ -242,7 +254,8 @@ static void set_sessions(const hc_tls_options *o) {
 
 static void set_behaviour(const hc_tls_options *o) {
   SSL_CTX *context = o->context;
-  SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+  SSL_CTX_clear_options(context,
+                        SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
@@ -264,7 +277,8 @@ static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *wh
   if (error == HC_OK && !set_verification(o)) error = no_memory(why);
   if (error != HC_OK) return error;
   if (s != NULL && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);
-  if (s != NULL && s->legacy_renegotiation) SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
+  if (s != NULL && s->legacy_renegotiation)
+    SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
   lower_security(o);
   set_behaviour(o);
   return HC_OK;
@@ -294,23 +308,24 @@ static void use_store(hc_tls_options *o, hc_tls_store *s) {
 
 hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
   if (o->context != NULL && !uses_system_store(o)) return HC_IO_OK;
-  hc_tls_store *s = hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
+  hc_tls_store *s =
+      hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
   if (s == NULL) {
     no_memory(why);
     return HC_IO_ERROR;
   }
   hc_io io = hc_tls_store_poll(s, why);
-  if (io == HC_IO_OK && o->context == NULL && hc_tls_context_make(o, NULL, why) != HC_OK) io = HC_IO_ERROR;
-  if (io == HC_IO_OK)
-    use_store(o, s);
-  else
-    hc_tls_store_release(s);
+  if (io == HC_IO_OK && o->context == NULL && hc_tls_context_make(o, NULL, why) != HC_OK)
+    io = HC_IO_ERROR;
+  if (io == HC_IO_OK) use_store(o, s);
+  else hc_tls_store_release(s);
   return io;
 }
 
 void hc_tls_context_start(const hc_tls_options *o) {
   if (o->context != NULL && !uses_system_store(o)) return;
-  hc_tls_store_release(hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE));
+  hc_tls_store_release(
+      hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE));
 }
 
 void hc_tls_context_free(hc_tls_options *o) {

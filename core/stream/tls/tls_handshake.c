@@ -12,7 +12,8 @@ static hc_error refuse_name(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "common name: %s", reason);
 }
 
-/* The name as it is verified: without brackets, zone (RFC 6874) and the final dot of an absolute name. */
+/* The name as it is verified: without brackets, zone (RFC 6874) and the final dot of an absolute
+ * name. */
 static hc_slice bare_name(const hc_host *host) {
   hc_slice text = host->text;
   if (host->kind == HC_HOST_IPV6) {
@@ -28,11 +29,13 @@ static hc_slice bare_name(const hc_host *host) {
 static hc_error parse_name(hc_slice name, hc_host *host, hc_slice *bare, hc_failure *why) {
   hc_failure inner = {HC_OK, ""};
   *host = (hc_host){HC_HOST_NAME, {"", 0}, 0};
-  if (name.size > 0 && hc_host_parse(name, host, &inner) != HC_OK) return refuse_name(why, inner.text);
+  if (name.size > 0 && hc_host_parse(name, host, &inner) != HC_OK)
+    return refuse_name(why, inner.text);
   if (host->scheme != 0) return refuse_name(why, "it has a scheme");
   *bare = bare_name(host);
   /* OpenSSL takes a leading dot for "any host of the domain". */
-  if (name.size > 0 && (bare->size == 0 || bare->data[0] == '.')) return refuse_name(why, "it starts with a dot");
+  if (name.size > 0 && (bare->size == 0 || bare->data[0] == '.'))
+    return refuse_name(why, "it starts with a dot");
   return HC_OK;
 }
 
@@ -40,13 +43,15 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
   hc_host host, asked;
   hc_slice text = HC_SLICE(""), asked_text = HC_SLICE("");
   bool is_overridden = h->options->override[0] != '\0';
-  hc_error code = parse_name(is_overridden ? hc_slice_of(h->options->override) : name, &host, &text, why);
+  hc_error code =
+      parse_name(is_overridden ? hc_slice_of(h->options->override) : name, &host, &text, why);
   if (code != HC_OK) return code;
   if (text.size == 0 && h->options->verify == HC_TLS_VERIFY_FULL) {
     return refuse_name(why, "it is empty, and there is nothing to verify");
   }
   /* What is not verified may be anything; what is no host is just not remembered as one. */
-  if (is_overridden && parse_name(name, &asked, &asked_text, NULL) != HC_OK) asked_text = HC_SLICE("");
+  if (is_overridden && parse_name(name, &asked, &asked_text, NULL) != HC_OK)
+    asked_text = HC_SLICE("");
   h->name = hc_memory_copy_text(text.data, text.size);
   h->host = asked_text.size > 0 ? hc_memory_copy_text(asked_text.data, asked_text.size) : NULL;
   if (h->name == NULL || (h->host == NULL && asked_text.size > 0)) {
@@ -56,12 +61,13 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
   return HC_OK;
 }
 
-/* RFC 9525 section 6.3: a wildcard stands for one whole label; section 2: only the alternative names count. */
+/* RFC 9525 section 6.3: a wildcard stands for one whole label; section 2: only the alternative
+ * names count. */
 static bool set_verified_name(const hc_tls_handshake *h, SSL *ssl) {
   X509_VERIFY_PARAM *parameters = SSL_get0_param(ssl);
   if (h->options->verify != HC_TLS_VERIFY_FULL) return true;
-  X509_VERIFY_PARAM_set_hostflags(parameters,
-                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                  X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   return h->name_is_address ? X509_VERIFY_PARAM_set1_ip_asc(parameters, h->name) == 1
                             : X509_VERIFY_PARAM_set1_host(parameters, h->name, 0) == 1;
 }
@@ -78,7 +84,8 @@ static hc_slice offered_alpn(const hc_tls_handshake *h) {
 
 /* The options' list stands in the context already. */
 bool hc_tls_handshake_set_alpn(const hc_tls_handshake *h, SSL *ssl) {
-  return h->alpn.size == 0 || SSL_set_alpn_protos(ssl, (const unsigned char *)h->alpn.data, (unsigned)h->alpn.size) == 0;
+  return h->alpn.size == 0 ||
+         SSL_set_alpn_protos(ssl, (const unsigned char *)h->alpn.data, (unsigned)h->alpn.size) == 0;
 }
 
 /* --- the beginning */
@@ -103,7 +110,8 @@ SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   SSL_set_bio(ssl, bio, bio); /* takes it over */
   SSL_set_connect_state(ssl);
   if (SSL_set_app_data(ssl, h) != 1 || !set_verified_name(h, ssl) || !set_sent_name(h, ssl) ||
-      !hc_tls_handshake_set_alpn(h, ssl) || (o->require_ocsp && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) != 1)) {
+      !hc_tls_handshake_set_alpn(h, ssl) ||
+      (o->require_ocsp && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) != 1)) {
     SSL_free(ssl);
     return NULL;
   }
@@ -116,7 +124,9 @@ SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
 bool hc_alpn_list_has(hc_slice list, hc_slice name) {
   if (list.data == NULL) return false;
   for (size_t at = 0; at < list.size; at += 1u + (unsigned char)list.data[at]) {
-    if ((unsigned char)list.data[at] == name.size && memcmp(list.data + at + 1, name.data, name.size) == 0) return true;
+    if ((unsigned char)list.data[at] == name.size &&
+        memcmp(list.data + at + 1, name.data, name.size) == 0)
+      return true;
   }
   return false;
 }
@@ -130,14 +140,19 @@ static bool alpn_was_offered(const hc_tls_handshake *h, const SSL *ssl) {
   return hc_alpn_list_has(offered_alpn(h), (hc_slice){(const char *)chosen, size});
 }
 
-/* OpenSSL did its checks on the way: the second look costs nothing. A session brings no certificates of its own. */
+/* OpenSSL did its checks on the way: the second look costs nothing. A session brings no
+ * certificates of its own. */
 static const char *objection(const hc_tls_handshake *h, const SSL *ssl) {
   const hc_tls_options *o = h->options;
   bool must_show = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
-  if (must_show && SSL_get0_peer_certificate(ssl) == NULL) return "TLS handshake: the server showed no certificate";
-  if (must_show && SSL_get_verify_result(ssl) != X509_V_OK) return "TLS handshake: the certificate was not verified";
+  if (must_show && SSL_get0_peer_certificate(ssl) == NULL)
+    return "TLS handshake: the server showed no certificate";
+  if (must_show && SSL_get_verify_result(ssl) != X509_V_OK)
+    return "TLS handshake: the certificate was not verified";
   if (o->require_ocsp && !h->ocsp_passed) return "no stapled OCSP response";
-  return alpn_was_offered(h, ssl) ? NULL : "TLS handshake: the server chose a protocol (ALPN) that was not offered";
+  return alpn_was_offered(h, ssl)
+             ? NULL
+             : "TLS handshake: the server chose a protocol (ALPN) that was not offered";
 }
 
 bool hc_tls_handshake_check(hc_tls_handshake *h, SSL *ssl) {

@@ -8,7 +8,8 @@
 
 #define LINE_MAX_SIZE 512u /* a label, 32 bytes and at most 64 more, in hex */
 
-/* One write each: several processes may append to the file. A full disk is no reason to end a connection. */
+/* One write each: several processes may append to the file. A full disk is no reason to end a
+ * connection. */
 static void write_line(const SSL *ssl, const char *line) {
   const hc_tls_handshake *h = SSL_get_app_data(ssl);
   char text[LINE_MAX_SIZE];
@@ -26,7 +27,8 @@ static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
   hc_failure inner = {HC_OK, ""};
   hc_error error = hc_file_open_log(name, &o->keylog, &inner);
   hc_memory_release(name);
-  if (error != HC_OK) return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "keylog_file: %s", inner.text);
+  if (error != HC_OK)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "keylog_file: %s", inner.text);
   o->logs_keys = true;
   return HC_OK;
 }

@@ -1,5 +1,5 @@
-/* tls_ocsp.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked as RFC 6960
- * section 3.2 says. */
+/* tls_ocsp.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked as
+ * RFC 6960 section 3.2 says. */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 
@@ -9,7 +9,7 @@
 typedef struct staple {
   hc_tls_handshake *handshake;
   X509 *leaf, *issuer;
-  STACK_OF(X509) *sent;
+  STACK_OF(X509) * sent;
   X509_STORE *store;
   OCSP_BASICRESP *basic;
 } staple;
@@ -23,7 +23,8 @@ static bool fail(const staple *s, const char *reason) {
 static bool parse(staple *s, SSL *ssl) {
   const unsigned char *bytes = NULL;
   long size = SSL_get_tlsext_status_ocsp_resp(ssl, &bytes);
-  if (bytes == NULL || size <= 0) return fail(s, "no stapled OCSP response came, though it is required");
+  if (bytes == NULL || size <= 0)
+    return fail(s, "no stapled OCSP response came, though it is required");
   const unsigned char *at = bytes;
   OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, size);
   if (response == NULL || at != bytes + size) {
@@ -34,14 +35,16 @@ static bool parse(staple *s, SSL *ssl) {
   if (status == OCSP_RESPONSE_STATUS_SUCCESSFUL) s->basic = OCSP_response_get1_basic(response);
   OCSP_RESPONSE_free(response);
   if (status != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
-    hc_failure_set(&s->handshake->failure, HC_ERR_CONNECTION_ERROR, "OCSP response: the responder answered only \"%s\"",
+    hc_failure_set(&s->handshake->failure, HC_ERR_CONNECTION_ERROR,
+                   "OCSP response: the responder answered only \"%s\"",
                    OCSP_response_status_str(status));
     return false;
   }
   return s->basic != NULL || fail(s, "OCSP response: it is malformed");
 }
 
-/* A given server certificate may be its own anchor; then its issuer is known only when it signed itself. */
+/* A given server certificate may be its own anchor; then its issuer is known only when it signed
+ * itself. */
 static bool find_chain(staple *s, SSL *ssl) {
   STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
   int size = sk_X509_num(verified);
@@ -50,7 +53,8 @@ static bool find_chain(staple *s, SSL *ssl) {
   if (size == 1 && X509_self_signed(s->leaf, 0) == 1) s->issuer = s->leaf;
   s->sent = SSL_get_peer_cert_chain(ssl);
   s->store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
-  return s->issuer != NULL || fail(s, "OCSP response: it can't be checked, the certificate's issuer is not known");
+  return s->issuer != NULL ||
+         fail(s, "OCSP response: it can't be checked, the certificate's issuer is not known");
 }
 
 /* Does the single response speak of our certificate, by whatever digest it names it? */
@@ -77,10 +81,13 @@ static OCSP_SINGLERESP *find_single(const staple *s) {
   return NULL;
 }
 
-/* Without nextUpdate newer information is always to be had (RFC 6960 section 4.2.2.1): an old response says little. */
-static bool check_time(const staple *s, ASN1_GENERALIZEDTIME *this_update, ASN1_GENERALIZEDTIME *next_update) {
+/* Without nextUpdate newer information is always to be had (RFC 6960 section 4.2.2.1): an old
+ * response says little. */
+static bool check_time(const staple *s, ASN1_GENERALIZEDTIME *this_update,
+                       ASN1_GENERALIZEDTIME *next_update) {
   long age_limit = next_update == NULL ? HC_OCSP_AGE_SECONDS : -1;
-  if (OCSP_check_validity(this_update, next_update, HC_OCSP_SKEW_SECONDS, age_limit) == 1) return true;
+  if (OCSP_check_validity(this_update, next_update, HC_OCSP_SKEW_SECONDS, age_limit) == 1)
+    return true;
   int reason = ERR_GET_REASON(ERR_peek_error());
   if (reason == OCSP_R_STATUS_NOT_YET_VALID) return fail(s, "OCSP response: it is not yet valid");
   if (reason == OCSP_R_STATUS_EXPIRED || reason == OCSP_R_STATUS_TOO_OLD) {

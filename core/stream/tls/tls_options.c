@@ -12,7 +12,9 @@
 #define ALPN_LIST_MAX 65533u /* RFC 7301 section 3.1: the list's own length takes two bytes */
 #define PIN_BASE64_SIZE 44u  /* of 32 bytes */
 
-static hc_error no_memory(hc_failure *why) { return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory"); }
+static hc_error no_memory(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
 
 static hc_error refuse(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
@@ -28,8 +30,9 @@ static hc_error take_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   o->min_version = s->min_version == 0 ? 12 : s->min_version;
   o->max_version = s->max_version == 0 ? 13 : s->max_version;
   if (o->min_version <= o->max_version) return HC_OK;
-  return refuse(why, s->min_version == 0 ? "max_version: it is below min_version, which is 1.2 where none is given"
-                                         : "max_version: it is below min_version");
+  return refuse(why, s->min_version == 0
+                         ? "max_version: it is below min_version, which is 1.2 where none is given"
+                         : "max_version: it is below min_version");
 }
 
 /* --- pins */
@@ -58,7 +61,8 @@ static bool decode_digest(const char *base64, unsigned char digest[HC_PIN_SIZE])
   return at == HC_PIN_SIZE && (bits & 3u) == 0 && base64[PIN_BASE64_SIZE - 1] == '=';
 }
 
-/* "sha256/BASE64"; curl puts a second '/', which the size tells from one that belongs to the BASE64. */
+/* "sha256/BASE64"; curl puts a second '/', which the size tells from one that belongs to the
+ * BASE64. */
 static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
   static const char prefix[] = "sha256/";
   const size_t prefix_size = sizeof prefix - 1;
@@ -76,8 +80,9 @@ static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failur
   o->pin_count = s->pinned_key_count;
   for (size_t i = 0; i < o->pin_count; i++) {
     if (decode_pin(s->pinned_keys[i], o->pins + i * HC_PIN_SIZE)) continue;
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
-                          "pinned_keys: number %zu is not \"sha256/\" and the base64 of a SHA-256 digest", i + 1);
+    return hc_failure_set(
+        why, HC_ERR_INVALID_PARAMETER,
+        "pinned_keys: number %zu is not \"sha256/\" and the base64 of a SHA-256 digest", i + 1);
   }
   return HC_OK;
 }
@@ -88,9 +93,11 @@ static hc_error take_alpn(hc_tls_options *o, const hc_tls_settings *s, hc_failur
   for (size_t i = 0; i < s->alpn_count; i++) {
     hc_slice name = s->alpn[i];
     if (name.size == 0 || name.size > ALPN_NAME_MAX) {
-      return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "alpn: name number %zu is not 1 to 255 bytes long", i + 1);
+      return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                            "alpn: name number %zu is not 1 to 255 bytes long", i + 1);
     }
-    if (hc_buffer_size(&o->alpn) + 1 + name.size > ALPN_LIST_MAX) return refuse(why, "alpn: the list is too long");
+    if (hc_buffer_size(&o->alpn) + 1 + name.size > ALPN_LIST_MAX)
+      return refuse(why, "alpn: the list is too long");
     char size = (char)(unsigned char)name.size;
     if (hc_buffer_append(&o->alpn, (hc_slice){&size, 1}, SIZE_MAX) != HC_OK ||
         hc_buffer_append(&o->alpn, name, SIZE_MAX) != HC_OK) {
@@ -109,7 +116,8 @@ static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   if (name.size > 0 && hc_host_parse(name, &host, &inner) != HC_OK) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "common name override: %s", inner.text);
   }
-  if (name.size > 0 && host.scheme != 0) return refuse(why, "common name override: it has a scheme");
+  if (name.size > 0 && host.scheme != 0)
+    return refuse(why, "common name override: it has a scheme");
   o->override = hc_memory_copy_text(name.size > 0 ? name.data : "", name.size);
   return o->override != NULL ? HC_OK : no_memory(why);
 }
@@ -129,18 +137,21 @@ static hc_error check_certificates(const hc_tls_settings *s, hc_failure *why) {
 
 /* A wish that could not be fulfilled must not look as if it were. */
 static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
-  if (s->verify < HC_TLS_VERIFY_FULL || s->verify > HC_TLS_VERIFY_NONE) return refuse(why, "verify: out of range");
+  if (s->verify < HC_TLS_VERIFY_FULL || s->verify > HC_TLS_VERIFY_NONE)
+    return refuse(why, "verify: out of range");
   if (s->verify != HC_TLS_VERIFY_NONE) return HC_OK;
-  if (s->crl_file.size > 0) return refuse(why, "crl_file: nothing is revoked where no chain is verified");
-  if (s->require_ocsp_stapling) return refuse(why, "require_ocsp_stapling: it needs a chain to be verified");
+  if (s->crl_file.size > 0)
+    return refuse(why, "crl_file: nothing is revoked where no chain is verified");
+  if (s->require_ocsp_stapling)
+    return refuse(why, "require_ocsp_stapling: it needs a chain to be verified");
   return HC_OK;
 }
 
 /* What OpenSSL has to judge is judged now; plain options wait for their first connection. */
 static bool needs_judgement(const hc_tls_settings *s) {
-  return s->trusted_chain != NULL || s->crl_file.size > 0 || s->certificate != NULL || s->ciphers.size > 0 ||
-         s->keylog_file.size > 0 ||
-         s->min_version != 0 || s->max_version != 0 || s->post_handshake_auth || s->legacy_renegotiation;
+  return s->trusted_chain != NULL || s->crl_file.size > 0 || s->certificate != NULL ||
+         s->ciphers.size > 0 || s->keylog_file.size > 0 || s->min_version != 0 ||
+         s->max_version != 0 || s->post_handshake_auth || s->legacy_renegotiation;
 }
 
 static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
@@ -159,19 +170,19 @@ static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   return needs_judgement(s) ? hc_tls_context_make(o, s, why) : HC_OK;
 }
 
-hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size, hc_tls_options **out, hc_failure *why) {
+hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
+                                  hc_tls_options **out, hc_failure *why) {
   hc_tls_settings known;
   *out = NULL;
   if (!hc_sized_read(&known, sizeof known, settings, size))
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the settings ask for what this version of the library does not have");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "the settings ask for what this version of the library does not have");
   hc_tls_options *o = hc_memory_allocate_zeroed(1, sizeof *o);
   if (o == NULL) return no_memory(why);
   o->references = 1;
   hc_error error = take_settings(o, &known, why);
-  if (error == HC_OK)
-    *out = o;
-  else
-    hc_tls_options_release(o);
+  if (error == HC_OK) *out = o;
+  else hc_tls_options_release(o);
   return error;
 }
 
@@ -204,12 +215,17 @@ bool hc_tls_start_loading(void) {
 
 bool hc_tls_options_is_unsafe(const hc_tls_options *o) { return o->verify != HC_TLS_VERIFY_FULL; }
 
-hc_slice hc_tls_options_common_name_override(const hc_tls_options *o) { return hc_slice_of(o->override); }
+hc_slice hc_tls_options_common_name_override(const hc_tls_options *o) {
+  return hc_slice_of(o->override);
+}
 
 hc_certificates *hc_tls_options_trusted_chain(const hc_tls_options *o) { return o->trusted_chain; }
 
-bool hc_tls_options_have_alpn(const hc_tls_options *options) { return hc_buffer_size(&options->alpn) > 0; }
+bool hc_tls_options_have_alpn(const hc_tls_options *options) {
+  return hc_buffer_size(&options->alpn) > 0;
+}
 
 bool hc_tls_options_offer(const hc_tls_options *options, hc_slice name) {
-  return hc_alpn_list_has((hc_slice){hc_buffer_head(&options->alpn), hc_buffer_size(&options->alpn)}, name);
+  return hc_alpn_list_has(
+      (hc_slice){hc_buffer_head(&options->alpn), hc_buffer_size(&options->alpn)}, name);
 }

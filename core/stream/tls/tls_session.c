@@ -1,4 +1,5 @@
-/* tls_session.c - the sessions that an options object may resume (RFC 8446 section 2.2, RFC 5246 section 7.3). */
+/* tls_session.c - the sessions that an options object may resume (RFC 8446 section 2.2, RFC 5246
+ * section 7.3). */
 #include <openssl/x509.h>
 #include <string.h>
 #include <time.h>
@@ -40,7 +41,8 @@ static void trim(hc_tls_options *o, const char *name, unsigned port) {
 
 static hc_tls_declined declined_now(const hc_tls_handshake *h, hc_tls_way way) {
   if (way == HC_TLS_RESUMED) return (hc_tls_declined){0};
-  return h->offers_session ? (hc_tls_declined){h->declined.count + 1, (int64_t)time(NULL)} : h->declined;
+  return h->offers_session ? (hc_tls_declined){h->declined.count + 1, (int64_t)time(NULL)}
+                           : h->declined;
 }
 
 void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tls_way way) {
@@ -59,11 +61,13 @@ void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tl
   trim(o, h->name, h->port);
 }
 
-/* Out of date is the session, or a certificate that it was made with: then a full handshake may find a new one. */
+/* Out of date is the session, or a certificate that it was made with: then a full handshake may
+ * find a new one. */
 static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
   SSL_SESSION *session = entry->session;
   long long age = (long long)time(NULL) - SSL_SESSION_get_time(session);
-  if (!SSL_SESSION_is_resumable(session) || age < 0 || age >= SSL_SESSION_get_timeout(session)) return false;
+  if (!SSL_SESSION_is_resumable(session) || age < 0 || age >= SSL_SESSION_get_timeout(session))
+    return false;
   if (hc_tls_verified_stands(o, &entry->verified)) return true;
   X509 *certificate = SSL_SESSION_get0_peer(session);
   return certificate != NULL && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
@@ -71,7 +75,8 @@ static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
 
 static bool is_paused(const hc_tls_session *entry) {
   int64_t pause = (int64_t)time(NULL) - entry->declined.at;
-  return entry->declined.count >= HC_TLS_DECLINES_MAX && pause >= 0 && pause < HC_TLS_DECLINED_SECONDS;
+  return entry->declined.count >= HC_TLS_DECLINES_MAX && pause >= 0 &&
+         pause < HC_TLS_DECLINED_SECONDS;
 }
 
 static SSL_SESSION *take_from(hc_tls_handshake *h, hc_tls_session **link) {
@@ -99,10 +104,8 @@ SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h) {
 
 void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port) {
   for (hc_tls_session **link = &o->sessions; *link != NULL;) {
-    if (is_for(*link, name, port))
-      drop(o, link);
-    else
-      link = &(*link)->next;
+    if (is_for(*link, name, port)) drop(o, link);
+    else link = &(*link)->next;
   }
 }
 

@@ -1,9 +1,11 @@
-/* tls_store.c - what all TLS connections of a process share: OpenSSL, made ready, and the system's authorities.
+/* tls_store.c - what all TLS connections of a process share: OpenSSL, made ready, and the system's
+ * authorities.
  *
- * Both take tens of milliseconds of CPU, so a thread does them, once in a process for each pair of file and directory that
- * the environment names. One lock guards the list of stores and every entry in it; what OpenSSL does for a store is done
- * without it. A fork waits for that, since OpenSSL has locks of its own, which a child would find held for ever; and so does
- * the end of the process, at which OpenSSL takes its tables down. Reading the file, which may hang, holds up neither. */
+ * Both take tens of milliseconds of CPU, so a thread does them, once in a process for each pair of
+ * file and directory that the environment names. One lock guards the list of stores and every entry
+ * in it; what OpenSSL does for a store is done without it. A fork waits for that, since OpenSSL has
+ * locks of its own, which a child would find held for ever; and so does the end of the process, at
+ * which OpenSSL takes its tables down. Reading the file, which may hang, holds up neither. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
@@ -286,7 +288,9 @@ static hc_tls_store *put_in(hc_tls_store *s) {
 /* Inside the lock. */
 static hc_tls_store *find(hc_tls_store_kind kind, const char *file, const char *directory) {
   hc_tls_store *s = shared.first;
-  while (s != NULL && !(s->kind == kind && same_text(s->file, file) && same_text(s->directory, directory))) s = s->next;
+  while (s != NULL &&
+         !(s->kind == kind && same_text(s->file, file) && same_text(s->directory, directory)))
+    s = s->next;
   return s;
 }
 
@@ -336,7 +340,8 @@ hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
   leave();
   if (state == STORE_READY) return HC_IO_OK;
   if (state != STORE_FAILED) return HC_IO_WANT_READ;
-  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s", ended ? "the process is ending" : "out of memory");
+  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s",
+                 ended ? "the process is ending" : "out of memory");
   return HC_IO_ERROR;
 }
 

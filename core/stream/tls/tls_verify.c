@@ -1,5 +1,5 @@
-/* tls_verify.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525), revocation lists, pins; and the
- * sentence that says why not. */
+/* tls_verify.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525), revocation
+ * lists, pins; and the sentence that says why not. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -16,23 +16,26 @@ static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
   h->name_mismatch = true;
   if (names[0] != '\0') {
     /* RFC 9525 section 6.4: an address that stands as a DNS name does not count. */
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "hostname mismatch: certificate is for %s, not %s%s", names,
-                   h->name, h->name_is_address ? " (DNS names are for no address)" : "");
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                   "hostname mismatch: certificate is for %s, not %s%s", names, h->name,
+                   h->name_is_address ? " (DNS names are for no address)" : "");
     return;
   }
   /* RFC 9525 section 2: a name in the subject does not count. */
   hc_tls_name_text(X509_get_subject_name(certificate), subject);
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
-                 "hostname mismatch: certificate is for no host at all (its subject %s does not count), not %s",
+                 "hostname mismatch: certificate is for no host at all (its subject %s does not "
+                 "count), not %s",
                  subject, h->name);
 }
 
-static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certificate, const ASN1_TIME *date,
-                         const char *preposition) {
+static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certificate,
+                         const ASN1_TIME *date, const char *preposition) {
   char subject[HC_TLS_NAME_TEXT], day[HC_TLS_DATE_TEXT];
   hc_tls_name_text(X509_get_subject_name(certificate), subject);
   hc_tls_date_text(date, day);
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s, %s %s)", reason, subject, preposition, day);
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s, %s %s)", reason, subject,
+                 preposition, day);
 }
 
 static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
@@ -41,10 +44,11 @@ static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *cer
   hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
   const char *file = o->trusted_chain == NULL ? hc_tls_store_file(o->store) : NULL;
   const char *hint = o->trusted_chain != NULL ? "it is not in the given trusted chain"
-                     : file != NULL           ? "it is not in the store, where SSL_CERT_FILE is "
-                                              : "it is not in the system's store; SSL_CERT_FILE can name another";
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)", reason, issuer, hint,
-                 file != NULL ? file : "");
+                     : file != NULL
+                         ? "it is not in the store, where SSL_CERT_FILE is "
+                         : "it is not in the system's store; SSL_CERT_FILE can name another";
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)",
+                 reason, issuer, hint, file != NULL ? file : "");
 }
 
 static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
@@ -59,25 +63,28 @@ static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509 *certificate = X509_STORE_CTX_get_current_cert(context);
   if (certificate == NULL) certificate = X509_STORE_CTX_get0_cert(context);
   if (certificate == NULL) {
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "certificate verification failed: %s", reason);
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "certificate verification failed: %s",
+                   reason);
     return;
   }
   switch (error) {
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH: mismatch_failure(h, certificate); break;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      date_failure(h, reason, certificate, X509_get0_notAfter(certificate), "on");
-      break;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      date_failure(h, reason, certificate, X509_get0_notBefore(certificate), "from");
-      break;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: authority_failure(h, reason, certificate); break;
-    case X509_V_ERR_OUT_OF_MEM: hc_failure_set(&h->failure, HC_ERR_OUT_OF_MEMORY, "out of memory"); break;
-    default: subject_failure(h, reason, certificate); break;
+  case X509_V_ERR_HOSTNAME_MISMATCH:
+  case X509_V_ERR_IP_ADDRESS_MISMATCH: mismatch_failure(h, certificate); break;
+  case X509_V_ERR_CERT_HAS_EXPIRED:
+    date_failure(h, reason, certificate, X509_get0_notAfter(certificate), "on");
+    break;
+  case X509_V_ERR_CERT_NOT_YET_VALID:
+    date_failure(h, reason, certificate, X509_get0_notBefore(certificate), "from");
+    break;
+  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+  case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+  case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+  case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: authority_failure(h, reason, certificate); break;
+  case X509_V_ERR_OUT_OF_MEM:
+    hc_failure_set(&h->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    break;
+  default: subject_failure(h, reason, certificate); break;
   }
 }
 
@@ -92,8 +99,9 @@ static bool is_pinned(const hc_tls_options *o, X509 *certificate) {
   return false;
 }
 
-/* Only a verified chain speaks for the server: anybody can send somebody else's certificate behind his own. */
-static bool matches_pins(const hc_tls_options *o, X509 *leaf, const STACK_OF(X509) *verified) {
+/* Only a verified chain speaks for the server: anybody can send somebody else's certificate behind
+ * his own. */
+static bool matches_pins(const hc_tls_options *o, X509 *leaf, const STACK_OF(X509) * verified) {
   if (o->pin_count == 0 || is_pinned(o, leaf)) return true;
   for (int i = 0; i < sk_X509_num(verified); i++) {
     if (is_pinned(o, sk_X509_value(verified, i))) return true;
@@ -101,7 +109,7 @@ static bool matches_pins(const hc_tls_options *o, X509 *leaf, const STACK_OF(X50
   return false;
 }
 
-static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) *verified) {
+static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) * verified) {
   if (matches_pins(h->options, leaf, verified)) return true;
   subject_failure(h, "public key does not match any of the pinned keys", leaf);
   return false;
@@ -122,8 +130,8 @@ static bool is_about_anchor(int error, X509_STORE_CTX *context) {
          (X509_get_extension_flags(certificate) & EXFLAG_SI) == 0;
 }
 
-/* A missing list of the authority that issued the server's certificate fails closed; the authorities above often give
- * none, but where the caller has one it counts. */
+/* A missing list of the authority that issued the server's certificate fails closed; the
+ * authorities above often give none, but where the caller has one it counts. */
 static int allow_missing_crl(int passed, X509_STORE_CTX *context) {
   int error = X509_STORE_CTX_get_error(context);
   if (passed || X509_STORE_CTX_get_error_depth(context) == 0 ||
@@ -134,12 +142,16 @@ static int allow_missing_crl(int passed, X509_STORE_CTX *context) {
   return 1;
 }
 
-/* "*.rest" stands for one whole label before ".rest", which has two labels or more (RFC 9525 section 6.3). */
+/* "*.rest" stands for one whole label before ".rest", which has two labels or more (RFC 9525
+ * section 6.3). */
 static bool wildcard_matches(const ASN1_STRING *pattern, const char *name) {
   const char *text = (const char *)ASN1_STRING_get0_data(pattern), *rest = strchr(name, '.');
   hc_slice stands_for = {text + 1, (size_t)ASN1_STRING_length(pattern) - 1};
-  if (ASN1_STRING_length(pattern) < 3 || text[0] != '*' || text[1] != '.' || rest == NULL || rest == name) return false;
-  return memchr(text + 2, '.', stands_for.size - 1) != NULL && hc_slice_equal_fold(stands_for, hc_slice_of(rest));
+  if (ASN1_STRING_length(pattern) < 3 || text[0] != '*' || text[1] != '.' || rest == NULL ||
+      rest == name)
+    return false;
+  return memchr(text + 2, '.', stands_for.size - 1) != NULL &&
+         hc_slice_equal_fold(stands_for, hc_slice_of(rest));
 }
 
 /* OpenSSL knows wildcards for, and before, letters, digits and hyphens alone; names like
@@ -157,7 +169,8 @@ static bool matches_with_underscore(const hc_tls_handshake *h, X509 *leaf) {
 }
 
 static hc_tls_handshake *handshake_of(X509_STORE_CTX *context) {
-  return SSL_get_app_data(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  return SSL_get_app_data(
+      X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
 }
 
 /* OpenSSL's findings, one by one. */
@@ -178,12 +191,14 @@ static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   if (X509_verify_cert(context) == 1) return true;
   explain(h, context);
   /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */
-  if (X509_STORE_CTX_get_error(context) == X509_V_OK) X509_STORE_CTX_set_error(context, X509_V_ERR_UNSPECIFIED);
+  if (X509_STORE_CTX_get_error(context) == X509_V_OK)
+    X509_STORE_CTX_set_error(context, X509_V_ERR_UNSPECIFIED);
   return false;
 }
 
 /* Narrows the outcome to the days of one certificate. */
-static bool narrow(hc_tls_verified *outcome, const X509 *certificate, const ASN1_TIME *at, int64_t now) {
+static bool narrow(hc_tls_verified *outcome, const X509 *certificate, const ASN1_TIME *at,
+                   int64_t now) {
   int days, seconds;
   if (ASN1_TIME_diff(&days, &seconds, at, X509_get0_notBefore(certificate)) != 1) return false;
   int64_t from = now + (int64_t)days * 86400 + seconds;
@@ -195,19 +210,21 @@ static bool narrow(hc_tls_verified *outcome, const X509 *certificate, const ASN1
 }
 
 /* How long a good outcome stands. Where that can't be told it does not stand at all. */
-static void note_verified(hc_tls_handshake *h, const STACK_OF(X509) *chain) {
+static void note_verified(hc_tls_handshake *h, const STACK_OF(X509) * chain) {
   hc_tls_verified outcome = {h->options->store_number, INT64_MIN, INT64_MAX};
   time_t now = time(NULL);
   ASN1_TIME *at = ASN1_TIME_set(NULL, now);
   bool known = at != NULL;
-  for (int i = 0; known && i < sk_X509_num(chain); i++) known = narrow(&outcome, sk_X509_value(chain, i), at, now);
+  for (int i = 0; known && i < sk_X509_num(chain); i++)
+    known = narrow(&outcome, sk_X509_value(chain, i), at, now);
   ASN1_TIME_free(at);
   if (known) h->verified = outcome;
 }
 
 bool hc_tls_verified_stands(const hc_tls_options *o, const hc_tls_verified *verified) {
   int64_t now = (int64_t)time(NULL);
-  return verified->store != 0 && verified->store == o->store_number && verified->from <= now && now < verified->until;
+  return verified->store != 0 && verified->store == o->store_number && verified->from <= now &&
+         now < verified->until;
 }
 
 static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {
@@ -236,7 +253,8 @@ static bool prepare_again(X509_STORE_CTX *context, SSL *ssl, X509 *leaf) {
   X509_STORE *store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
   if (X509_STORE_CTX_init(context, store, leaf, SSL_get_peer_cert_chain(ssl)) != 1) return false;
   X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
-  if (X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) != 1) return false;
+  if (X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) != 1)
+    return false;
   if (X509_STORE_CTX_set_default(context, "ssl_server") != 1) return false;
   X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
   return X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl)) == 1;
@@ -245,7 +263,8 @@ static bool prepare_again(X509_STORE_CTX *context, SSL *ssl, X509 *leaf) {
 bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake) {
   X509 *leaf = SSL_get0_peer_certificate(ssl);
   if (leaf == NULL) {
-    hc_failure_set(&handshake->failure, HC_ERR_CONNECTION_ERROR, "the resumed session has no certificate");
+    hc_failure_set(&handshake->failure, HC_ERR_CONNECTION_ERROR,
+                   "the resumed session has no certificate");
     return false;
   }
   if (hc_tls_verified_stands(handshake->options, &handshake->verified)) return true;

@@ -11,7 +11,7 @@
 
 struct hc_certificates {
   size_t references;
-  STACK_OF(X509) *list; /* NULL: empty */
+  STACK_OF(X509) * list; /* NULL: empty */
 };
 
 struct hc_key {
@@ -31,7 +31,8 @@ hc_error hc_pem_end(void) {
   unsigned long first = ERR_peek_error(), error = ERR_peek_last_error();
   /* A block that is broken always leaves an error; OpenSSL does not always when it has no memory. */
   if (hc_tls_memory_was_out() || error == 0) return HC_ERR_OUT_OF_MEMORY;
-  /* At the bottom of a broken block's errors is a reason of its own, not just the name of a part of OpenSSL (3.5). */
+  /* At the bottom of a broken block's errors is a reason of its own, not just the name of a part of
+   * OpenSSL (3.5). */
   if ((ERR_GET_REASON(first) & ERR_RFLAG_COMMON) != 0) return HC_ERR_OUT_OF_MEMORY;
   bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
   return is_end ? HC_OK : HC_ERR_INVALID_DATA;
@@ -85,17 +86,17 @@ size_t hc_certificates_count(const hc_certificates *c) {
   return c->list == NULL ? 0 : (size_t)sk_X509_num(c->list);
 }
 
-void hc_certificates_take(hc_certificates *c, STACK_OF(X509) *list) { c->list = list; }
+void hc_certificates_take(hc_certificates *c, STACK_OF(X509) * list) { c->list = list; }
 
-STACK_OF(X509) *hc_certificates_list(const hc_certificates *c) { return c->list; }
+STACK_OF(X509) * hc_certificates_list(const hc_certificates *c) { return c->list; }
 
-static hc_error append_certificate(STACK_OF(X509) *list, X509 *certificate, hc_failure *why) {
+static hc_error append_certificate(STACK_OF(X509) * list, X509 *certificate, hc_failure *why) {
   if (sk_X509_push(list, certificate) > 0) return HC_OK;
   X509_free(certificate);
   return no_memory(why);
 }
 
-static hc_error read_certificates(BIO *bio, STACK_OF(X509) *list, hc_failure *why) {
+static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *why) {
   bool asked = false;
   X509 *certificate;
   while ((certificate = PEM_read_bio_X509(bio, NULL, hc_pem_refuse_passphrase, &asked)) != NULL) {
@@ -106,7 +107,8 @@ static hc_error read_certificates(BIO *bio, STACK_OF(X509) *list, hc_failure *wh
   hc_error end = hc_pem_end();
   if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
   if (end != HC_OK) {
-    return hc_failure_set(why, HC_ERR_INVALID_DATA, "certificate number %d of the PEM text is malformed", count + 1);
+    return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                          "certificate number %d of the PEM text is malformed", count + 1);
   }
   if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no certificate");
   return HC_OK;
@@ -135,7 +137,8 @@ hc_error hc_certificates_load_file(hc_certificates *c, const char *path, hc_fail
   hc_error error = hc_pem_file_read(path, &text, why);
   if (error == HC_OK) {
     hc_failure inner = {HC_OK, ""};
-    error = hc_certificates_load_text(c, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, &inner);
+    error = hc_certificates_load_text(c, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)},
+                                      &inner);
     if (error != HC_OK) hc_failure_set(why, error, "%s: %s", path, inner.text);
   }
   hc_buffer_free(&text);
@@ -152,14 +155,16 @@ static bool write_certificates(BIO *bio, const hc_certificates *c) {
 hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_failure *why) {
   if (c->list == NULL) return HC_OK;
   BIO *bio = BIO_new(BIO_s_mem());
-  hc_error error = bio != NULL && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory(why);
+  hc_error error =
+      bio != NULL && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory(why);
   BIO_free(bio);
   ERR_clear_error();
   return error;
 }
 
 hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, hc_failure *why) {
-  if (c->list == NULL) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no certificate to save");
+  if (c->list == NULL)
+    return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no certificate to save");
   hc_buffer text = {0};
   hc_error error = hc_certificates_save_text(c, &text, why);
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
@@ -209,10 +214,12 @@ static int give_passphrase(char *buffer, int size, int writing, void *context) {
 
 static bool is_about_algorithm(unsigned long error) {
   int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
-  if (lib == ERR_LIB_PEM) return reason == PEM_R_UNSUPPORTED_ENCRYPTION || reason == PEM_R_UNSUPPORTED_CIPHER;
-  return lib == ERR_LIB_EVP && (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
-                                reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_CIPHER ||
-                                reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION);
+  if (lib == ERR_LIB_PEM)
+    return reason == PEM_R_UNSUPPORTED_ENCRYPTION || reason == PEM_R_UNSUPPORTED_CIPHER;
+  return lib == ERR_LIB_EVP &&
+         (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+          reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_CIPHER ||
+          reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION);
 }
 
 static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
@@ -223,11 +230,14 @@ static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
   }
   if (was_out) return no_memory(why);
   if (answer->passphrase.size == 0)
-    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the key is encrypted, and no passphrase was given");
+    return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                          "the key is encrypted, and no passphrase was given");
   if (answer->passphrase.size > HC_PASSPHRASE_MAX)
-    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the passphrase is longer than %u bytes", HC_PASSPHRASE_MAX);
-  return hc_failure_set(why, HC_ERR_INVALID_DATA, is_unknown ? "the key is encrypted in a way that OpenSSL can't read here"
-                                                             : "wrong passphrase for the encrypted key");
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the passphrase is longer than %u bytes",
+                          HC_PASSPHRASE_MAX);
+  return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                        is_unknown ? "the key is encrypted in a way that OpenSSL can't read here"
+                                   : "wrong passphrase for the encrypted key");
 }
 
 static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, hc_failure *why) {
@@ -237,14 +247,16 @@ static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, h
                         half == HC_KEY_PUBLIC ? "public" : "private");
 }
 
-static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice passphrase, hc_failure *why) {
+static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice passphrase,
+                          hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   if (why == NULL) why = &own;
   BIO *bio = open_text(pem, why);
   if (bio == NULL) return why->code;
   key_answer answer = {passphrase, false};
-  EVP_PKEY *handle = half == HC_KEY_PUBLIC ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
-                                          : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
+  EVP_PKEY *handle = half == HC_KEY_PUBLIC
+                         ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
+                         : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
   BIO_free(bio);
   if (handle == NULL) return explain_unread_key(half, &answer, why);
   ERR_clear_error(); /* the decoders leave the traces of their attempts */
@@ -260,12 +272,14 @@ static void wipe(hc_buffer *text) {
   hc_buffer_free(text);
 }
 
-static hc_error load_file(hc_key *k, const char *path, hc_key_half half, hc_slice passphrase, hc_failure *why) {
+static hc_error load_file(hc_key *k, const char *path, hc_key_half half, hc_slice passphrase,
+                          hc_failure *why) {
   hc_buffer text = {0};
   hc_error error = hc_pem_file_read(path, &text, why);
   if (error == HC_OK) {
     hc_failure inner = {HC_OK, ""};
-    error = load_text(k, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, half, passphrase, &inner);
+    error = load_text(k, (hc_slice){hc_buffer_head(&text), hc_buffer_size(&text)}, half, passphrase,
+                      &inner);
     if (error != HC_OK) hc_failure_set(why, error, "%s: %s", path, inner.text);
   }
   wipe(&text);
@@ -284,7 +298,8 @@ hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase
   return load_text(k, pem, HC_KEY_PRIVATE, passphrase, why);
 }
 
-hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase, hc_failure *why) {
+hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passphrase,
+                                    hc_failure *why) {
   return load_file(k, path, HC_KEY_PRIVATE, passphrase, why);
 }
 
@@ -296,7 +311,8 @@ static bool write_key(BIO *bio, const hc_key *k, hc_key_half half) {
 static hc_error check_saveable(const hc_key *k, hc_key_half half, hc_failure *why) {
   if (k->handle == NULL) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no key to save");
   if (k->public_only && half == HC_KEY_PRIVATE) {
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the key is a public one; it has no private half to save");
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "the key is a public one; it has no private half to save");
   }
   return HC_OK;
 }
@@ -307,9 +323,10 @@ hc_error hc_key_save_text(const hc_key *k, hc_key_half half, hc_buffer *out, hc_
   ERR_clear_error();
   BIO *bio = BIO_new(BIO_s_mem());
   if (bio == NULL) return no_memory(why);
-  error = write_key(bio, k, half) ? append_written(bio, out, why)
-                                         : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");
-  BIO_free(bio);     /* wipes its memory */
+  error = write_key(bio, k, half)
+              ? append_written(bio, out, why)
+              : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");
+  BIO_free(bio); /* wipes its memory */
   ERR_clear_error(); /* the encoders leave the traces of their attempts */
   return error;
 }

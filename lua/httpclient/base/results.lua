@@ -1,5 +1,5 @@
--- results.lua: how a transfer can end: HTTPRequest's Result, the Error that stands for it in fetch, and the failure that
--- carries it there.
+-- results.lua: how a transfer can end: HTTPRequest's Result, the Error that stands for it in fetch,
+-- and the failure that carries it there.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
@@ -51,8 +51,8 @@ results.error_of = {
   Error.ERR_TIMEOUT,
 }
 
--- A Failure is a value as long as something else may be tried, then travels as an error through the functions of a transfer,
--- and becomes a return value at its end.
+-- A Failure is a value as long as something else may be tried, then travels as an error through the
+-- functions of a transfer, and becomes a return value at its end.
 local Failure = kept("Failure", {})
 Failure.__index = Failure
 
@@ -62,7 +62,8 @@ end
 
 -- `name`: of a Result, without its RESULT_
 function results.failure(name, message)
-  return setmetatable({ result = results.Result["RESULT_" .. name], message = message or name }, Failure)
+  return setmetatable({ result = results.Result["RESULT_" .. name], message = message or name },
+    Failure)
 end
 
 -- Ends the transfer that calls.

@@ -1,5 +1,5 @@
--- text.lua: what all of HTTP's grammars do with text: letter case, blanks and control characters as ASCII has them, whatever
--- the locale says. None of it takes more than linear time.
+-- text.lua: what all of HTTP's grammars do with text: letter case, blanks and control characters as
+-- ASCII has them, whatever the locale says. None of it takes more than linear time.
 local text = {}
 
 -- ASCII only.

@@ -80,8 +80,9 @@ local function entry_matches(entry, u, address)
   return is_in_domain(u.host, host)
 end
 
--- Does the list (separated by commas or blanks) name the host of the URL? Entries: "*", a domain with or without a dot (or
--- "*.") before it, which means itself and all below it, an IP address, a network ("10.0.0.0/8"), each but the last with ":port".
+-- Does the list (separated by commas or blanks) name the host of the URL? Entries: "*", a domain
+-- with or without a dot (or "*.") before it, which means itself and all below it, an IP address, a
+-- network ("10.0.0.0/8"), each but the last with ":port".
 function no_proxy.matches(u, list)
   local address = address_bytes(u.host)
   for entry in list:gmatch("[^,%z\1-\32]+") do

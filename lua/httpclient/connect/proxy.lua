@@ -67,8 +67,8 @@ function proxy.from_environment(u, getenv)
   return found
 end
 
--- For the option of that name: a URL, false (none), or nil (what the environment says). -> function(url) -> proxy, as in
--- from_environment; or nil and why the option is no proxy
+-- For the option of that name: a URL, false (none), or nil (what the environment says). ->
+-- function(url) -> proxy, as in from_environment; or nil and why the option is no proxy
 function proxy.finder(option)
   if option == false then
     return function() end

@@ -2,8 +2,8 @@
 -- Digits that a number can hold exactly in every Lua.
 local DIGITS_MAX = 15
 
--- -> first position, last position, size of the whole or nil where that is "*"; nothing where the value is no valid range
--- of bytes, which nobody may combine with anything (RFC 9110 section 14.4)
+-- -> first position, last position, size of the whole or nil where that is "*"; nothing where the
+-- value is no valid range of bytes, which nobody may combine with anything (RFC 9110 section 14.4)
 local function parse(value)
   local first, last, total = value:match("^[Bb][Yy][Tt][Ee][Ss] +(%d+)%-(%d+)/(%d+)$")
   if not first then

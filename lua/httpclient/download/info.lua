@@ -1,5 +1,6 @@
--- info.lua: FILE.part.info: of what FILE.part is the beginning. The validator in the first line, a checksum of the URL, which
--- may hold secrets, in the second, then the content codings and the size of the whole, each line empty where there is none.
+-- info.lua: FILE.part.info: of what FILE.part is the beginning. The validator in the first line, a
+-- checksum of the URL, which may hold secrets, in the second, then the content codings and the size
+-- of the whole, each line empty where there is none.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local places = require(root .. ".download.places")
@@ -23,7 +24,8 @@ function info.read(path, url)
   if not file then
     return nil
   end
-  local validator, of_url, coding, total = file:read("*l"), file:read("*l"), file:read("*l"), file:read("*l")
+  local validator, of_url, coding, total = file:read("*l"), file:read("*l"), file:read("*l"),
+    file:read("*l")
   file:close()
   if of_url == checksum(url) and version.is_validator(validator) then
     return validator, coding or "", tonumber(total)
@@ -40,7 +42,8 @@ function info.write(path, url, target, client)
     return nil
   end
   local size = total >= 0 and ("%.0f"):format(total) or ""
-  local is_written = file:write(table.concat({ validator, checksum(url), version.coding_of(client), size, "" }, "\n"))
+  local is_written = file:write(table.concat({ validator, checksum(url), version.coding_of(client),
+    size, "" }, "\n"))
   return file:close() and is_written and validator or nil
 end
 

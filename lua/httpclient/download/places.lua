@@ -1,7 +1,8 @@
 -- places.lua: where downloads write before they are complete, and which of these places are in use.
 --
--- Others may be able to write to the folder: a file is made anew, never through a link that waits at its name, and only one
--- of the user's own is continued; what has come in its place before it is open is not written to.
+-- Others may be able to write to the folder: a file is made anew, never through a link that waits
+-- at its name, and only one of the user's own is continued; what has come in its place before it is
+-- open is not written to.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local core = require("httpclient.core")
@@ -31,7 +32,8 @@ end)
 function places.temporary_name(path)
   state.serial = state.serial + 1
   local address = tostring({}):match("0x(%x+)") or "0"
-  return ("%s.%s%06x%d.tmp"):format(path, address, math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, state.serial)
+  return ("%s.%s%06x%d.tmp"):format(path, address,
+    math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, state.serial)
 end
 
 -- -> file; nil and a message. What `path` leads to may be another thing than a moment ago.

@@ -1,9 +1,10 @@
--- sink.lua: a sink that is a file. Content goes to a temporary neighbour, which takes the file's name when it is
--- complete: until then the old file stays as it was.
+-- sink.lua: a sink that is a file. Content goes to a temporary neighbour, which takes the file's
+-- name when it is complete: until then the old file stays as it was.
 --
--- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is the beginning. What does
--- not fit to that is not put behind it, and what was put there in vain does not stay. A device (/dev/null) has no neighbour,
--- and nothing takes its place: it is written to.
+-- With resume the neighbour is FILE.part and survives a failure; FILE.part.info says of what it is
+-- the beginning. What does not fit to that is not put behind it, and what was put there in vain
+-- does not stay. A device (/dev/null) has no neighbour, and nothing takes its place: it is written
+-- to.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local content_range = require(root .. ".download.content_range")
@@ -58,14 +59,16 @@ local function start_over(self)
   end
 end
 
--- Does the 206 carry on where the file ends, and is it known where the whole ends? Several ranges, which come without a
--- Content-Range, do not; nor does what says itself that it has less than its range. Sets `total`, and `stop`, the size that the file has when this answer is complete.
+-- Does the 206 carry on where the file ends, and is it known where the whole ends? Several ranges,
+-- which come without a Content-Range, do not; nor does what says itself that it has less than its
+-- range. Sets `total`, and `stop`, the size that the file has when this answer is complete.
 local function continues(self, client)
   if version.is_other(self.validator, client) or version.coding_of(client) ~= self.coding then
     return false
   end
   local first, last, total = content_range(client:get_response_header("Content-Range") or "")
-  if first ~= self.offset or not (total or self.total) or (total and self.total and total ~= self.total) then
+  if first ~= self.offset or not (total or self.total)
+    or (total and self.total and total ~= self.total) then
     return false
   end
   self.total, self.stop = total or self.total, last + 1
@@ -83,7 +86,8 @@ local function open_temporary(self, is_rest)
   if self.kind == "device" then
     return true
   elseif self.kind == "directory" or self.kind == "other" then
-    return nil, ("%s is %s"):format(self.path, self.kind == "directory" and "a directory" or "no regular file")
+    return nil, ("%s is %s"):format(self.path, self.kind == "directory" and "a directory"
+      or "no regular file")
   end
   if self.resume then
     if in_use[self.temporary] then
@@ -158,7 +162,8 @@ function Download:begin(client, is_coded)
 end
 
 local function write_failed(self, message)
-  return nil, ("can't write %s: %s"):format(self.temporary, tostring(message)), "DOWNLOAD_FILE_WRITE_ERROR"
+  return nil, ("can't write %s: %s"):format(self.temporary, tostring(message)),
+    "DOWNLOAD_FILE_WRITE_ERROR"
 end
 
 -- So many bytes were written. -> true; nil, message, result
@@ -212,7 +217,8 @@ local function why_not_ours(self)
 end
 
 local function rename_failed(self, message)
-  return nil, ("can't rename %s to %s: %s"):format(self.temporary, self.path, message), "DOWNLOAD_FILE_WRITE_ERROR"
+  return nil, ("can't rename %s to %s: %s"):format(self.temporary, self.path, message),
+    "DOWNLOAD_FILE_WRITE_ERROR"
 end
 
 function Download:finish()

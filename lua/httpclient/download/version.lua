@@ -1,5 +1,5 @@
--- version.lua: of which version of a resource an answer is, as far as it says so: validator (RFC 9110 section 8.8) and content
--- codings.
+-- version.lua: of which version of a resource an answer is, as far as it says so: validator (RFC
+-- 9110 section 8.8) and content codings.
 local version = {}
 
 -- A validator is sent as it stands here.

@@ -1,5 +1,6 @@
--- arguments.lua: what HTTPRequest's methods take, in the forms of 3.x and of 4.3. What is wrong is told at the line of the
--- script that has called them: each is called by a function that the method calls.
+-- arguments.lua: what HTTPRequest's methods take, in the forms of 3.x and of 4.3. What is wrong is
+-- told at the line of the script that has called them: each is called by a function that the method
+-- calls.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local check = require(root .. ".base.check")
 local fields = require(root .. ".message.fields")
@@ -43,7 +44,8 @@ function arguments.body(name, place, data, is_raw)
       parts[index] = string.char(byte)
     end
     return table.concat(parts)
-  elseif data ~= nil and type(data) ~= "string" and type(data) ~= "function" and io.type(data) ~= "file" then
+  elseif data ~= nil and type(data) ~= "string" and type(data) ~= "function"
+    and io.type(data) ~= "file" then
     check.fail_type(place, name, "string, function or file", data, 4)
   end
   return data
@@ -53,7 +55,8 @@ end
 function arguments.check_proxy(name, ...)
   for index, expected in ipairs({ "string", "number", "string", "string" }) do
     local value = select(index, ...)
-    if value ~= nil and type(value) ~= expected or index == 2 and type(value) == "number" and value % 1 ~= 0 then
+    if value ~= nil and type(value) ~= expected or index == 2 and type(value) == "number"
+      and value % 1 ~= 0 then
       check.fail(index, name, ("%s expected, got %s"):format(index == 2 and "integer" or expected,
         options.shown(value)), 4)
     end

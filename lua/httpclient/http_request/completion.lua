@@ -11,10 +11,12 @@ local completion = {}
 function completion.of(t, ended)
   if ended.state == "done" then
     local response = ended.results[1]
-    return { n = 4, results.Result.RESULT_SUCCESS, response.status, response.header_list, response.body }
+    return { n = 4, results.Result.RESULT_SUCCESS, response.status, response.header_list,
+      response.body }
   end
   local failure = ended.results[2]
-  local result = results.is_failure(failure) and failure.result or results.Result.RESULT_REQUEST_FAILED
+  local result = results.is_failure(failure) and failure.result
+    or results.Result.RESULT_REQUEST_FAILED
   return { n = 4, result, t.head and t.head.status or 0, t.head and t.head.header_list or {}, "" }
 end
 

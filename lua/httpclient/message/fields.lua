@@ -10,7 +10,8 @@ local function base64(text)
     local bits = a * 65536 + (b or 0) * 256 + (c or 0)
     for place = 1, 4 do
       local index = math.floor(bits / 64 ^ (4 - place)) % 64
-      out[#out + 1] = (place == 3 and not b or place == 4 and not c) and "=" or alphabet:sub(index + 1, index + 1)
+      out[#out + 1] = (place == 3 and not b or place == 4 and not c) and "="
+        or alphabet:sub(index + 1, index + 1)
     end
   end
   return table.concat(out)

@@ -39,7 +39,8 @@ local function encoded(taker, options, name, level)
   end
   local ok, text = pcall(query_string_from_dict, options[name])
   if not ok then
-    local problem = type(text) == "string" and text:match("^bad argument #1 to 'query_string_from_dict' %((.*)%)$")
+    local problem = type(text) == "string"
+      and text:match("^bad argument #1 to 'query_string_from_dict' %((.*)%)$")
     if not problem then
       error(text, 0) -- of the table's own __pairs
     end
@@ -54,8 +55,9 @@ local function add_query(url, text)
   end
 end
 
--- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil and why the method or the
--- URL is none. Raises for options that are wrong in themselves; `level` is that of error().
+-- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil
+-- and why the method or the URL is none. Raises for options that are wrong in themselves; `level`
+-- is that of error().
 function request.from_options(taker, text, options, level)
   local method, no_method = method_of(taker, options, level + 1)
   local headers = headers_of(taker, options, level + 1)

@@ -1,5 +1,5 @@
--- credentials.lua: user information of the URL becomes Basic credentials (RFC 7617), which redirects treat like the caller's
--- own; the URL forgets it.
+-- credentials.lua: user information of the URL becomes Basic credentials (RFC 7617), which
+-- redirects treat like the caller's own; the URL forgets it.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local fields = require(root .. ".message.fields")
 

@@ -15,7 +15,8 @@ local function is_wanted(t)
 end
 
 function decoding.before_send(t, lines)
-  if is_wanted(t) and not fields.have(lines, "accept-encoding") and not fields.have(lines, "range") then
+  if is_wanted(t) and not fields.have(lines, "accept-encoding")
+    and not fields.have(lines, "range") then
     lines[#lines + 1] = "Accept-Encoding: gzip, deflate"
   end
 end

@@ -12,12 +12,14 @@ local CODES = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = 
 
 -- Says something of the body; names that begin with "content-" do as well.
 local OF_BODY = {
-  ["transfer-encoding"] = true, ["trailer"] = true, ["expect"] = true, ["digest"] = true, ["repr-digest"] = true,
+  ["transfer-encoding"] = true, ["trailer"] = true, ["expect"] = true, ["digest"] = true,
+  ["repr-digest"] = true,
   ["last-modified"] = true,
 }
 -- Meant for one origin alone.
 local OF_ORIGIN = {
-  ["authorization"] = true, ["cookie"] = true, ["cookie2"] = true, ["proxy-authorization"] = true, ["host"] = true,
+  ["authorization"] = true, ["cookie"] = true, ["cookie2"] = true, ["proxy-authorization"] = true,
+  ["host"] = true,
 }
 
 local function kept_headers(headers, has_body, same_origin)
@@ -54,10 +56,11 @@ local function next_url(from, location, allow_downgrade)
   return to
 end
 
--- `state`: method (its name), code, url (from url/http.lua), location (the field's value; nil: none), headers (an array of
--- "Name: value"), allow_downgrade. The result has method, url, headers, keeps_body; a fragment and, within one origin, user
--- information that the Location does not have come from the present URL. nil: this is the final response. nil and a message:
--- a redirect that is not followed.
+-- `state`: method (its name), code, url (from url/http.lua), location (the field's value; nil:
+-- none), headers (an array of "Name: value"), allow_downgrade. The result has method, url, headers,
+-- keeps_body; a fragment and, within one origin, user information that the Location does not have
+-- come from the present URL. nil: this is the final response. nil and a message: a redirect that is
+-- not followed.
 function redirect.next(state)
   if not CODES[state.code] or not state.location then
     return nil

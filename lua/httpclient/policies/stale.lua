@@ -1,5 +1,6 @@
--- stale.lua: the server may have closed a kept connection while the request was on its way. Then it did not see it, and an
--- idempotent one goes out once more (RFC 9110 section 9.2.2), on a new connection.
+-- stale.lua: the server may have closed a kept connection while the request was on its way. Then it
+-- did not see it, and an idempotent one goes out once more (RFC 9110 section 9.2.2), on a new
+-- connection.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local methods = require(root .. ".message.methods")

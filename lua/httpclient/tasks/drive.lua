@@ -1,5 +1,5 @@
--- drive.lua: a function that runs as a task of its own, moved by whoever calls: inside a task it waits as that one does,
--- outside of tasks in the kernel, or in the waiter that was set.
+-- drive.lua: a function that runs as a task of its own, moved by whoever calls: inside a task it
+-- waits as that one does, outside of tasks in the kernel, or in the waiter that was set.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local finalizer = require(root .. ".base.finalizer")
 local life = require(root .. ".tasks.life")
@@ -8,7 +8,8 @@ local scheduler = require(root .. ".tasks.scheduler")
 local waits = require(root .. ".tasks.waits")
 local watched = require(root .. ".tasks.watched")
 
-local current, drop, new_task, resume, root_of = life.current, life.drop, life.new, life.resume, life.root_of
+local current, drop, new_task, resume, root_of = life.current, life.drop, life.new, life.resume,
+  life.root_of
 local pack = life.pack
 local AGAIN, WAIT = waits.AGAIN, waits.WAIT
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -54,7 +55,8 @@ local function drive_unguarded(task)
   return sentinel
 end
 
--- drive() for a task that can't yield. Where nothing schedules it, and in the midst of the Poller's work, the others stand.
+-- drive() for a task that can't yield. Where nothing schedules it, and in the midst of the Poller's
+-- work, the others stand.
 local function drive_here(parent, fn, ...)
   local ok, message, task
   if watched.is_busy() or not root_of(parent).is_scheduled then

@@ -142,7 +142,8 @@ function life.drop(task)
   end
 end
 
--- An error has gone past the one who moved the task, and a finalizer has seen that: it ends with the next call that moves tasks.
+-- An error has gone past the one who moved the task, and a finalizer has seen that: it ends with
+-- the next call that moves tasks.
 function life.lose(task)
   lost[#lost + 1] = task
 end

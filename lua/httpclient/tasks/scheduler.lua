@@ -1,6 +1,6 @@
--- scheduler.lua: functions that wait without holding anybody up. A task is a coroutine; it is resumed here when the client
--- that it waits for has moved, its time is over, or somebody has woken it. Tasks in the scheduler's hands move in process()
--- and run().
+-- scheduler.lua: functions that wait without holding anybody up. A task is a coroutine; it is
+-- resumed here when the client that it waits for has moved, its time is over, or somebody has woken
+-- it. Tasks in the scheduler's hands move in process() and run().
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local agenda = require(root .. ".tasks.agenda")
@@ -145,8 +145,9 @@ local function rounds(seconds)
   until not seconds or count == 0 or turn.is_over_budget()
 end
 
--- Moves every task and HTTPRequest, without waiting. seconds: the time it may take, as long as there is something to do;
--- without it each one that is ready moves once. Raises what a callback has raised, after all have moved.
+-- Moves every task and HTTPRequest, without waiting. seconds: the time it may take, as long as
+-- there is something to do; without it each one that is ready moves once. Raises what a callback
+-- has raised, after all have moved.
 function scheduler.process(seconds)
   if seconds ~= nil and (type(seconds) ~= "number" or seconds < 0 or seconds ~= seconds) then
     check.fail(1, "process", "0 or more seconds are needed", 2)
@@ -199,7 +200,8 @@ function scheduler.work_here(is_done, deadline, is_fetch)
   end
 end
 
--- One round for a driven task, in a callback of which wait() was called. What handlers raise is for run() and process().
+-- One round for a driven task, in a callback of which wait() was called. What handlers raise is for
+-- run() and process().
 function scheduler.work_once(deadline)
   local looks, mine = 0, state.current
   state.current = {}
@@ -210,8 +212,9 @@ function scheduler.work_once(deadline)
   state.current = mine
 end
 
--- Works for a script that has called the function of this name, until is_done() or the deadline; sleeps in the kernel (or in
--- the waiter) meanwhile. Raises what a callback has raised; the others can then be run on.
+-- Works for a script that has called the function of this name, until is_done() or the deadline;
+-- sleeps in the kernel (or in the waiter) meanwhile. Raises what a callback has raised; the others
+-- can then be run on.
 function scheduler.work(name, is_done, deadline)
   turn.enter(name, nil, 4)
   guarded(work_until, is_done, deadline)
@@ -226,7 +229,8 @@ function scheduler.run()
   end)
 end
 
--- A task in the scheduler's hands. With a field `raises` nobody holds it, and its error comes out of process() or run().
+-- A task in the scheduler's hands. With a field `raises` nobody holds it, and its error comes out
+-- of process() or run().
 function scheduler.new_scheduled(fn, ...)
   return life.schedule(new_task(fn, ...))
 end

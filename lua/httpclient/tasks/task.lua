@@ -57,7 +57,8 @@ end
 local function check_wait(self, top)
   if top == self or life.root_of(self) == top then
     error("a task can't wait for itself", 3)
-  elseif watched.is_busy() or (outside.can_yield() and not top.is_scheduled and turn.is_at_work()) then
+  elseif watched.is_busy()
+    or (outside.can_yield() and not top.is_scheduled and turn.is_at_work()) then
     error("wait() can't be called from inside a body function", 3)
   end
 end

@@ -10,13 +10,14 @@ local turn = {}
 
 local state = kept("turn", {
   current = nil,  -- while the scheduler is at work: { ends = time or nil }
-  pinned = 0,     -- how many tasks that can't yield wait one inside the other, see scheduler.work_here()
+  pinned = 0,
+  -- how many tasks that can't yield wait one inside the other, see scheduler.work_here()
   held = nil,     -- while that are too many: the tasks that must not become the next
 })
 turn.state = state
 
--- Begins one for the function of this name, which a script has called; `ends`: when its time is used up, or nil. `level` is
--- that of error().
+-- Begins one for the function of this name, which a script has called; `ends`: when its time is
+-- used up, or nil. `level` is that of error().
 function turn.enter(name, ends, level)
   if state.current or life.current() then
     error(name .. "() can't be called from inside a task or a callback", level)

@@ -8,8 +8,9 @@ local current, drop, root_of = life.current, life.drop, life.root_of
 
 local waits = {}
 
--- What a task yields, first of all values: it waits, it lets others go first, it goes no further. Everything else that it
--- yields is its own business: for the scheduler its turn is over, and who drives it passes it on to the loop around.
+-- What a task yields, first of all values: it waits, it lets others go first, it goes no further.
+-- Everything else that it yields is its own business: for the scheduler its turn is over, and who
+-- drives it passes it on to the loop around.
 local WAIT, AGAIN, DROPPED = kept("WAIT", {}), kept("AGAIN", {}), kept("DROPPED", {})
 -- What it gets back when the Poller can't be made.
 local CANT_WAIT = kept("CANT_WAIT", {})

@@ -8,13 +8,15 @@ local write = require(root .. ".url.write")
 
 local Error = httpclient.Error
 local STATUS = httpclient.HTTPClient.Status
-local RESOLVING, CONNECTING, CONNECTED = STATUS.STATUS_RESOLVING, STATUS.STATUS_CONNECTING, STATUS.STATUS_CONNECTED
+local RESOLVING, CONNECTING, CONNECTED = STATUS.STATUS_RESOLVING, STATUS.STATUS_CONNECTING,
+  STATUS.STATUS_CONNECTED
 local now = httpclient.monotonic_time
 local failure = results.failure
 
 local connection = {}
 
--- --- which connections are alike ----------------------------------------------------------------------------------------
+-- --- which connections are alike
+-- ----------------------------------------------------------------------------------------
 
 -- A number for each TLSOptions, so that a text can stand for it.
 local numbers = kept("TLSOptions", { last = 0, of = setmetatable({}, { __mode = "k" }) })
@@ -29,15 +31,18 @@ end
 
 local function key_of(t)
   local way, proxy = t.way, t.proxy
-  local tls = way.tls_options and number_of(way.tls_options) or way.verifies and "verified" or "unverified"
+  local tls = way.tls_options and number_of(way.tls_options) or way.verifies and "verified"
+    or "unverified"
   local key = write.origin(t.url) .. "\0" .. tls .. "\0"
   if proxy then
-    key = key .. table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" }, "\0")
+    key = key .. table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" },
+      "\0")
   end
   return key
 end
 
--- --- a new one ----------------------------------------------------------------------------------------------------------
+-- --- a new one
+-- ----------------------------------------------------------------------------------------------------------
 
 local failure_names = {
   [STATUS.STATUS_CANT_RESOLVE] = "CANT_RESOLVE",
@@ -98,7 +103,8 @@ local function connect(t)
   t.timings.connect = now() - resolved
 end
 
--- --- taken and given back -----------------------------------------------------------------------------------------------
+-- --- taken and given back
+-- -----------------------------------------------------------------------------------------------
 
 -- What an option says of the connection becomes a property of the client's, which makes a deadline of it.
 local function apply_options(t)
@@ -109,8 +115,8 @@ local function apply_options(t)
   client.read_chunk_size = options.download_chunk_size or 65536
 end
 
--- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been used before. -> nil, or
--- the failure
+-- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been
+-- used before. -> nil, or the failure
 function connection.obtain(t)
   local proxy, why = t.way.find_proxy(t.url)
   if why then

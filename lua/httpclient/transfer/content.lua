@@ -1,5 +1,5 @@
--- content.lua: the content of a transfer's last answer: read, counted, and written to where it belongs, by way of what the
--- policies put before that.
+-- content.lua: the content of a transfer's last answer: read, counted, and written to where it
+-- belongs, by way of what the policies put before that.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local connection = require(root .. ".transfer.connection")
@@ -22,7 +22,8 @@ local TURN_READS = 64
 local content = {}
 
 local function fail_cut_short(t)
-  error(connection.failure_of(t, t.client:is_response_chunked() and "CHUNKED_BODY_SIZE_MISMATCH" or "CONNECTION_ERROR"), 0)
+  error(connection.failure_of(t, t.client:is_response_chunked() and "CHUNKED_BODY_SIZE_MISMATCH"
+    or "CONNECTION_ERROR"), 0)
 end
 
 local function check_size(t, size)
@@ -32,7 +33,8 @@ local function check_size(t, size)
   end
 end
 
--- --- the way to the sink ------------------------------------------------------------------------------------------------
+-- --- the way to the sink
+-- ------------------------------------------------------------------------------------------------
 
 -- The last part of the way: counts what comes, and hands it to the sink.
 local Counter = {}
@@ -54,10 +56,11 @@ function Counter:finish()
   return self.t.sink:finish()
 end
 
--- What an error's page says is no download: it is handed over like any other body. Nor is an answer to HEAD, which would
--- empty the file.
+-- What an error's page says is no download: it is handed over like any other body. Nor is an answer
+-- to HEAD, which would empty the file.
 local function choose_sink(t)
-  if t.file and t.method ~= "HEAD" and (content.is_success(t.head.status) or t.file:is_refused(t.client)) then
+  if t.file and t.method ~= "HEAD"
+    and (content.is_success(t.head.status) or t.file:is_refused(t.client)) then
     return t.file
   elseif t.options.on_data then
     return sinks.call(t.options.on_data)
@@ -102,7 +105,8 @@ function content.abort(t)
   content.close(t)
 end
 
--- --- reading ------------------------------------------------------------------------------------------------------------
+-- --- reading
+-- ------------------------------------------------------------------------------------------------------------
 
 -- Each step moves some of the content. -> how much came
 

@@ -17,7 +17,8 @@ local exchange = {}
 
 -- The size of the content; of an answer to HEAD what it would be (RFC 9110 section 8.6). -1: not known
 local function announced_size(t)
-  return t.method == "HEAD" and core.announced_length(t.client) or t.client:get_response_body_length()
+  return t.method == "HEAD" and core.announced_length(t.client)
+    or t.client:get_response_body_length()
 end
 
 function exchange.report_progress(t)
@@ -28,14 +29,16 @@ function exchange.report_progress(t)
   local client = t.client
   local offset = t.sink and t.sink.offset or 0
   local total = client:has_response() and announced_size(t) or -1
-  t:call(on_progress, client:get_response_body_received() + offset, total >= 0 and total + offset or -1,
+  t:call(on_progress, client:get_response_body_received() + offset, total >= 0 and total + offset
+    or -1,
     client:get_request_body_sent(), t.send_total)
 end
 
 -- -> nil, or the failure
 local function send(t)
   if not request_body.rewind(t) then
-    return results.failure("REQUEST_FAILED", io.type(t.body) == "closed file" and "the file of the body has been closed"
+    return results.failure("REQUEST_FAILED", io.type(t.body) == "closed file"
+      and "the file of the body has been closed"
       or "the body comes from a function or a pipe, which can't give it a second time")
   end
   t.body_is_used = true

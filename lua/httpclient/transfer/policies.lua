@@ -1,13 +1,16 @@
--- policies.lua: what a transfer does beyond one request and one answer. Each policy is a file in policies/ and a line in the
--- list here; it has one or more of four hooks, which are called in the order of the list:
+-- policies.lua: what a transfer does beyond one request and one answer. Each policy is a file in
+-- policies/ and a line in the list here; it has one or more of four hooks, which are called in the
+-- order of the list:
 --
 --   before_send(t, lines)    the request goes out now: add to its field lines, or change t
 --   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead
 --   after_failure(t, failure)  there is no answer: true to send the request once more
---   wrap_sink(t, sink)       -> what stands before the sink, with write(bytes), finish(), close() and `inner`, the sink; nil
---                            for nothing; nil, message and the name of a result to end the transfer
+--   wrap_sink(t, sink)       -> what stands before the sink, with write(bytes), finish(), close()
+--                            and `inner`, the sink; nil for nothing; nil, message and the name of
+--                            a result to end the transfer
 --
--- `t` is the transfer, see transfer.lua. A hook may wait by its methods, and end it by results.fail().
+-- `t` is the transfer, see transfer.lua. A hook may wait by its methods, and end it by
+-- results.fail().
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local results = require(root .. ".base.results")
 
@@ -26,7 +29,8 @@ for _, policy in ipairs(list) do
   end
 end
 
-local before_send, after_head, after_failure = hooks.before_send, hooks.after_head, hooks.after_failure
+local before_send, after_head, after_failure = hooks.before_send, hooks.after_head,
+  hooks.after_failure
 local wrap_sink = hooks.wrap_sink
 local policies = {}
 

@@ -1,6 +1,8 @@
--- run.lua: one request and its answer, with all that a person means by that. fetch and HTTPRequest are two ways to call it.
+-- run.lua: one request and its answer, with all that a person means by that. fetch and HTTPRequest
+-- are two ways to call it.
 --
--- A transfer runs inside a task, waits there, and ends by returning its response or by results.fail().
+-- A transfer runs inside a task, waits there, and ends by returning its response or by
+-- results.fail().
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local connection = require(root .. ".transfer.connection")

@@ -1,4 +1,5 @@
--- transfer.lua: what a transfer is while it runs: the request as it stands now, what is known of the answer, and how to wait.
+-- transfer.lua: what a transfer is while it runs: the request as it stands now, what is known of
+-- the answer, and how to wait.
 --
 -- A transfer goes by
 --   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or nil)
@@ -35,7 +36,8 @@ function Transfer.new(request, options, way)
     task = nil, began = nil, deadline = nil,
     client = nil, key = nil, proxy = nil, is_reused = nil, wants_new = nil,
     head = nil, received = 0, redirects = 0, timings = nil, send_total = nil, body_is_used = nil,
-    file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0, is_finished = nil,
+    file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0,
+    is_finished = nil,
   }, Transfer)
 end
 
@@ -55,7 +57,8 @@ function Transfer:check_deadline()
   end
 end
 
--- Waits until the client has moved. Whatever woke it: a server that always has one more byte does not put the deadline off.
+-- Waits until the client has moved. Whatever woke it: a server that always has one more byte does
+-- not put the deadline off.
 function Transfer:wait()
   local reason, message = waits.wait_for(self.client, self.deadline)
   if not reason then

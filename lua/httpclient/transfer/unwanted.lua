@@ -1,4 +1,5 @@
--- unwanted.lua: an answer that is not the last one: what is left of it goes, and its connection is kept if that is cheap.
+-- unwanted.lua: an answer that is not the last one: what is left of it goes, and its connection is
+-- kept if that is cheap.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local connection = require(root .. ".transfer.connection")

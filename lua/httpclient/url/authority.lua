@@ -7,8 +7,8 @@ local lower = texts.lower
 -- The ports that a URL need not name.
 local authority = { default_ports = { http = 80, https = 443 } }
 
--- What stands in brackets: the address in lower case, "%zone" behind it as the system knows it. RFC 6874 writes "%25" for
--- that '%'; a bare one is taken as well, as curl does.
+-- What stands in brackets: the address in lower case, "%zone" behind it as the system knows it. RFC
+-- 6874 writes "%25" for that '%'; a bare one is taken as well, as curl does.
 local function ipv6_host(text)
   local address, zone = text:match("^([^%%]*)%%(.*)$")
   if zone and zone:find("^25.") then
@@ -82,8 +82,8 @@ local function parse_host(parts, text)
   return parts.host ~= nil, reason
 end
 
--- The text between "//" and the path -> true, with host, is_ipv6 and, where they are there, userinfo and port in `parts`; or
--- nil and the reason
+-- The text between "//" and the path -> true, with host, is_ipv6 and, where they are there,
+-- userinfo and port in `parts`; or nil and the reason
 function authority.parse(parts, text)
   local userinfo, rest = text:match("^(.*)@([^@]*)$")
   if userinfo and userinfo:find("@", 1, true) then

@@ -1,4 +1,5 @@
--- http.lua: a URL made ready for a request: everything checked, filled in and escaped once, so that nobody below has to ask.
+-- http.lua: a URL made ready for a request: everything checked, filled in and escaped once, so that
+-- nobody below has to ask.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local default_ports = require(root .. ".url.authority").default_ports
 local reference = require(root .. ".url.reference")
@@ -9,7 +10,9 @@ local http = {}
 local HOST_LIMIT = 255
 
 local function percent_decode(text)
-  return (text:gsub("%%([0-9A-Fa-f][0-9A-Fa-f])", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (text:gsub("%%([0-9A-Fa-f][0-9A-Fa-f])", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
 end
 
 local function percent_encode_byte(byte)
@@ -57,8 +60,9 @@ local function credentials(parts, to)
   return true
 end
 
--- Parts made ready for a request: the host checked, the port always there, the path never empty and without dot segments,
--- path, query and fragment escaped, `user` and `password` decoded where there is user information, `tls`. Or nil and the reason.
+-- Parts made ready for a request: the host checked, the port always there, the path never empty and
+-- without dot segments, path, query and fragment escaped, `user` and `password` decoded where there
+-- is user information, `tls`. Or nil and the reason.
 function http.from_parts(parts)
   local default = default_ports[parts.scheme or ""]
   if not default then
@@ -74,7 +78,8 @@ function http.from_parts(parts)
   if not host then
     return nil, reason
   end
-  local to = { scheme = parts.scheme, tls = parts.scheme == "https", host = host, is_ipv6 = parts.is_ipv6 }
+  local to = { scheme = parts.scheme, tls = parts.scheme == "https", host = host,
+    is_ipv6 = parts.is_ipv6 }
   local ok, why = credentials(parts, to)
   if not ok then
     return nil, why

@@ -1,15 +1,16 @@
 -- reference.lua: any URI or relative reference taken apart, and resolved against a base (RFC 3986).
 --
--- Patterns name their bytes, so that nothing depends on the locale, and none takes more than linear time. Reasons never quote
--- the URL, which may hold a password.
+-- Patterns name their bytes, so that nothing depends on the locale, and none takes more than linear
+-- time. Reasons never quote the URL, which may hold a password.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local authority = require(root .. ".url.authority")
 local texts = require(root .. ".base.text")
 
 local reference = {}
 
--- Any URI or relative reference: {scheme, userinfo, host, is_ipv6, port, path, query, fragment}. What is not there is nil;
--- the path is always a string. Scheme and host are in lower case, nothing is decoded. Or nil and the reason.
+-- Any URI or relative reference: {scheme, userinfo, host, is_ipv6, port, path, query, fragment}.
+-- What is not there is nil; the path is always a string. Scheme and host are in lower case, nothing
+-- is decoded. Or nil and the reason.
 function reference.parse(text)
   if texts.has_control(text) then
     return nil, "the URL holds a control character"

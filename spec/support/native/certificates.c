@@ -1,4 +1,5 @@
-/* certificates.c - makes keys, certificates, revocation lists and OCSP responses, wrong ones too, at any time. */
+/* certificates.c - makes keys, certificates, revocation lists and OCSP responses, wrong ones too,
+ * at any time. */
 #include "native.h"
 
 #include <openssl/err.h>
@@ -82,7 +83,8 @@ static int native_make_key(lua_State *L) {
   work w = {0};
   w.key = strcmp(kind, "rsa") == 0 ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
   w.out = BIO_new(BIO_s_mem());
-  if (w.key == NULL || w.out == NULL || PEM_write_bio_PKCS8PrivateKey(w.out, w.key, NULL, NULL, 0, NULL, NULL) != 1)
+  if (w.key == NULL || w.out == NULL ||
+      PEM_write_bio_PKCS8PrivateKey(w.out, w.key, NULL, NULL, 0, NULL, NULL) != 1)
     return give_up(L, &w, "make_key");
   return push_output(L, &w);
 }
@@ -94,16 +96,19 @@ static bool set_serial(X509 *certificate) {
   if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
   bytes[0] = (unsigned char)((bytes[0] & 0x3f) | 0x40);
   BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
-  bool fine = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+  bool fine =
+      number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
   BN_free(number);
   return fine;
 }
 
 static bool set_name(X509 *certificate, const char *common_name) {
   X509_NAME *name = X509_get_subject_name(certificate);
-  return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"httpclient specs", -1, -1, 0) == 1 &&
+  return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8,
+                                    (const unsigned char *)"httpclient specs", -1, -1, 0) == 1 &&
          (common_name == NULL ||
-          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) == 1);
+          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                     -1, -1, 0) == 1);
 }
 
 static bool add_extension(X509 *certificate, X509 *issuer, const char *name, const char *value) {
@@ -115,7 +120,8 @@ static bool add_extension(X509 *certificate, X509 *issuer, const char *name, con
   return fine;
 }
 
-/* The array at `extensions`: {{"basicConstraints", "critical,CA:TRUE"}, ...}, in OpenSSL's configuration language. */
+/* The array at `extensions`: {{"basicConstraints", "critical,CA:TRUE"}, ...}, in OpenSSL's
+ * configuration language. */
 static bool add_extensions(lua_State *L, int extensions, X509 *certificate, X509 *issuer) {
   bool fine = true;
   for (int i = 1; fine; i++) {
@@ -133,21 +139,25 @@ static bool add_extensions(lua_State *L, int extensions, X509 *certificate, X509
   return fine;
 }
 
-static bool fill_certificate(const work *w, double not_before, double not_after, const char *common_name) {
+static bool fill_certificate(const work *w, double not_before, double not_after,
+                             const char *common_name) {
   return X509_set_version(w->subject, X509_VERSION_3) == 1 && set_serial(w->subject) &&
          X509_gmtime_adj(X509_getm_notBefore(w->subject), (long)not_before) != NULL &&
          X509_gmtime_adj(X509_getm_notAfter(w->subject), (long)not_after) != NULL &&
          set_name(w->subject, common_name) && X509_set_pubkey(w->subject, w->key) == 1 &&
-         X509_set_issuer_name(w->subject, X509_get_subject_name(w->issuer != NULL ? w->issuer : w->subject)) == 1;
+         X509_set_issuer_name(
+             w->subject, X509_get_subject_name(w->issuer != NULL ? w->issuer : w->subject)) == 1;
 }
 
-/* native.make_certificate{subject=, key=, issuer=, issuer_key=, not_before=, not_after=, extensions=, digest="SHA256"}
- * -> PEM. Without issuer: self-signed. Times in seconds from now. */
+/* native.make_certificate{subject=, key=, issuer=, issuer_key=, not_before=, not_after=,
+ * extensions=, digest="SHA256"} -> PEM. Without issuer: self-signed. Times in seconds from now. */
 static int native_make_certificate(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  double not_before = sn_field_number(L, 1, "not_before", -86400), not_after = sn_field_number(L, 1, "not_after", 2592000);
-  const char *common_name = sn_field_text(L, 1, "subject", NULL), *digest = sn_field_text(L, 1, "digest", NULL);
+  double not_before = sn_field_number(L, 1, "not_before", -86400),
+         not_after = sn_field_number(L, 1, "not_after", 2592000);
+  const char *common_name = sn_field_text(L, 1, "subject", NULL),
+             *digest = sn_field_text(L, 1, "digest", NULL);
   lua_getfield(L, 1, "extensions");
   if (lua_isnil(L, -1)) lua_newtable(L);
   int extensions = lua_gettop(L);
@@ -160,11 +170,13 @@ static int native_make_certificate(lua_State *L) {
   w.subject = X509_new();
   w.out = BIO_new(BIO_s_mem());
   if (w.key == NULL || w.subject == NULL || w.out == NULL) return give_up(L, &w, "key");
-  if (!fill_certificate(&w, not_before, not_after, common_name)) return give_up(L, &w, "make_certificate");
+  if (!fill_certificate(&w, not_before, not_after, common_name))
+    return give_up(L, &w, "make_certificate");
   if (!add_extensions(L, lua_gettop(L), w.subject, w.issuer != NULL ? w.issuer : w.subject))
     return give_up(L, &w, "extensions");
   const EVP_MD *method = EVP_get_digestbyname(digest != NULL ? digest : "SHA256");
-  if (method == NULL || X509_sign(w.subject, w.issuer_key != NULL ? w.issuer_key : w.key, method) == 0 ||
+  if (method == NULL ||
+      X509_sign(w.subject, w.issuer_key != NULL ? w.issuer_key : w.key, method) == 0 ||
       PEM_write_bio_X509(w.out, w.subject) != 1)
     return give_up(L, &w, "signature");
   return push_output(L, &w);
@@ -176,7 +188,8 @@ static bool add_revoked(X509_CRL *crl, X509 *certificate, ASN1_TIME *when) {
   X509_REVOKED *entry = X509_REVOKED_new();
   bool fine = entry != NULL && certificate != NULL &&
               X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate)) == 1 &&
-              X509_REVOKED_set_revocationDate(entry, when) == 1 && X509_CRL_add0_revoked(crl, entry) == 1;
+              X509_REVOKED_set_revocationDate(entry, when) == 1 &&
+              X509_CRL_add0_revoked(crl, entry) == 1;
   if (!fine) X509_REVOKED_free(entry);
   return fine;
 }
@@ -208,19 +221,23 @@ static bool set_crl_time(X509_CRL *crl, double seconds, int (*set)(X509_CRL *, c
 /* native.make_crl{issuer=, issuer_key=, revoked={PEM, ...}, last_update=, next_update=} -> PEM */
 static int native_make_crl(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  double last = sn_field_number(L, 1, "last_update", -86400), next = sn_field_number(L, 1, "next_update", 2592000);
+  double last = sn_field_number(L, 1, "last_update", -86400),
+         next = sn_field_number(L, 1, "next_update", 2592000);
   work w = {0};
   w.issuer = certificate_field(L, "issuer");
   w.issuer_key = key_field(L, "issuer_key");
   w.crl = X509_CRL_new();
   w.out = BIO_new(BIO_s_mem());
-  if (w.issuer == NULL || w.issuer_key == NULL || w.crl == NULL || w.out == NULL) return give_up(L, &w, "issuer");
+  if (w.issuer == NULL || w.issuer_key == NULL || w.crl == NULL || w.out == NULL)
+    return give_up(L, &w, "issuer");
   ASN1_TIME *when = X509_gmtime_adj(NULL, (long)last);
   bool fine = when != NULL && X509_CRL_set_version(w.crl, X509_CRL_VERSION_2) == 1 &&
               X509_CRL_set_issuer_name(w.crl, X509_get_subject_name(w.issuer)) == 1 &&
-              set_crl_time(w.crl, last, X509_CRL_set1_lastUpdate) && set_crl_time(w.crl, next, X509_CRL_set1_nextUpdate) &&
+              set_crl_time(w.crl, last, X509_CRL_set1_lastUpdate) &&
+              set_crl_time(w.crl, next, X509_CRL_set1_nextUpdate) &&
               add_all_revoked(L, w.crl, when) && X509_CRL_sort(w.crl) == 1 &&
-              X509_CRL_sign(w.crl, w.issuer_key, EVP_sha256()) != 0 && PEM_write_bio_X509_CRL(w.out, w.crl) == 1;
+              X509_CRL_sign(w.crl, w.issuer_key, EVP_sha256()) != 0 &&
+              PEM_write_bio_X509_CRL(w.out, w.crl) == 1;
   ASN1_TIME_free(when);
   return fine ? push_output(L, &w) : give_up(L, &w, "make_crl");
 }
@@ -237,22 +254,26 @@ static int status_number(lua_State *L) {
 
 static bool add_status(const work *w, int status, double this_update, double next_update) {
   OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), w->subject, w->issuer);
-  ASN1_TIME *from = X509_gmtime_adj(NULL, (long)this_update), *until = X509_gmtime_adj(NULL, (long)next_update);
+  ASN1_TIME *from = X509_gmtime_adj(NULL, (long)this_update),
+            *until = X509_gmtime_adj(NULL, (long)next_update);
   bool fine = id != NULL && from != NULL && until != NULL &&
               OCSP_basic_add1_status(w->basic, id, status, OCSP_REVOKED_STATUS_KEYCOMPROMISE,
-                                     status == V_OCSP_CERTSTATUS_REVOKED ? from : NULL, from, until) != NULL;
+                                     status == V_OCSP_CERTSTATUS_REVOKED ? from : NULL, from,
+                                     until) != NULL;
   OCSP_CERTID_free(id);
   ASN1_TIME_free(from);
   ASN1_TIME_free(until);
   return fine;
 }
 
-/* native.make_ocsp{cert=, issuer=, signer=, signer_key=, status="good", this_update=, next_update=} -> DER. Without
- * signer: the issuer, with signer_key. `failure`: a number, the response is only that status (RFC 6960 4.2.1). */
+/* native.make_ocsp{cert=, issuer=, signer=, signer_key=, status="good", this_update=, next_update=}
+ * -> DER. Without signer: the issuer, with signer_key. `failure`: a number, the response is only
+ * that status (RFC 6960 4.2.1). */
 static int native_make_ocsp(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   int status = status_number(L), failure = (int)sn_field_number(L, 1, "failure", 0);
-  double this_update = sn_field_number(L, 1, "this_update", -3600), next_update = sn_field_number(L, 1, "next_update", 86400);
+  double this_update = sn_field_number(L, 1, "this_update", -3600),
+         next_update = sn_field_number(L, 1, "next_update", 86400);
   work w = {0};
   w.subject = certificate_field(L, "cert");
   w.issuer = certificate_field(L, "issuer");
@@ -263,9 +284,11 @@ static int native_make_ocsp(lua_State *L) {
   w.out = BIO_new(BIO_s_mem());
   if (w.out == NULL || w.basic == NULL) return give_up(L, &w, "make_ocsp");
   if (failure == 0) {
-    if (w.subject == NULL || w.issuer == NULL || w.key == NULL) return give_up(L, &w, "make_ocsp's certificates");
+    if (w.subject == NULL || w.issuer == NULL || w.key == NULL)
+      return give_up(L, &w, "make_ocsp's certificates");
     if (!add_status(&w, status, this_update, next_update) ||
-        OCSP_basic_sign(w.basic, w.signer != NULL ? w.signer : w.issuer, w.key, EVP_sha256(), NULL, 0) != 1)
+        OCSP_basic_sign(w.basic, w.signer != NULL ? w.signer : w.issuer, w.key, EVP_sha256(), NULL,
+                        0) != 1)
       return give_up(L, &w, "make_ocsp");
   }
   w.response = OCSP_response_create(failure, failure == 0 ? w.basic : NULL);
@@ -283,8 +306,10 @@ static int native_pin_of(lua_State *L) {
   unsigned char digest[EVP_MAX_MD_SIZE], encoded[64], *der = NULL;
   unsigned digest_size = 0;
   X509 *certificate = read_certificate(text, size);
-  int der_size = certificate == NULL ? -1 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  bool fine = der_size > 0 && EVP_Digest(der, (size_t)der_size, digest, &digest_size, EVP_sha256(), NULL) == 1;
+  int der_size =
+      certificate == NULL ? -1 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  bool fine = der_size > 0 &&
+              EVP_Digest(der, (size_t)der_size, digest, &digest_size, EVP_sha256(), NULL) == 1;
   OPENSSL_free(der);
   X509_free(certificate);
   if (!fine) return luaL_error(L, "not a certificate");
@@ -294,11 +319,9 @@ static int native_pin_of(lua_State *L) {
 }
 
 void sn_open_certificates(lua_State *L) {
-  static const luaL_Reg functions[] = {{"make_key", native_make_key},
-                                       {"make_certificate", native_make_certificate},
-                                       {"make_crl", native_make_crl},
-                                       {"make_ocsp", native_make_ocsp},
-                                       {"pin_of", native_pin_of},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"make_key", native_make_key}, {"make_certificate", native_make_certificate},
+      {"make_crl", native_make_crl}, {"make_ocsp", native_make_ocsp},
+      {"pin_of", native_pin_of},     {NULL, NULL}};
   sn_set_functions(L, functions);
 }

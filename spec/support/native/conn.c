@@ -15,7 +15,8 @@
 static int bio_result(BIO *bio, ssize_t moved, int retry_flag) {
   BIO_clear_retry_flags(bio);
   if (moved >= 0) return (int)moved;
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    BIO_set_flags(bio, retry_flag | BIO_FLAGS_SHOULD_RETRY);
   return -1;
 }
 
@@ -74,10 +75,12 @@ bool sn_conn_start_tls(sn_conn *c, sn_context *context, const char *server_name)
 static sn_result tls_result(sn_conn *c, int code) {
   int system_error = errno;
   switch (SSL_get_error(c->ssl, code)) {
-    case SSL_ERROR_WANT_READ: return SN_WANT_READ;
-    case SSL_ERROR_WANT_WRITE: return SN_WANT_WRITE;
-    case SSL_ERROR_ZERO_RETURN: return SN_EOF;
-    default: sn_tls_reason(c->why, system_error != 0 ? strerror(system_error) : "TLS failed"); return SN_ERROR;
+  case SSL_ERROR_WANT_READ: return SN_WANT_READ;
+  case SSL_ERROR_WANT_WRITE: return SN_WANT_WRITE;
+  case SSL_ERROR_ZERO_RETURN: return SN_EOF;
+  default:
+    sn_tls_reason(c->why, system_error != 0 ? strerror(system_error) : "TLS failed");
+    return SN_ERROR;
   }
 }
 
@@ -113,7 +116,8 @@ sn_result sn_conn_read(sn_conn *c, void *out, size_t room, size_t *got) {
 sn_result sn_conn_write(sn_conn *c, const void *data, size_t size, size_t *sent) {
   *sent = 0;
   if (check_open(c) != SN_OK) return SN_ERROR;
-  if (c->ssl == NULL) return socket_result(c, send(c->fd, data, size, MSG_NOSIGNAL), SN_WANT_WRITE, sent);
+  if (c->ssl == NULL)
+    return socket_result(c, send(c->fd, data, size, MSG_NOSIGNAL), SN_WANT_WRITE, sent);
   ERR_clear_error();
   errno = 0;
   int code = SSL_write_ex(c->ssl, data, size, sent);

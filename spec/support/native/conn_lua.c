@@ -1,7 +1,7 @@
 /* conn_lua.c - the classes Listener and Conn.
  *
- * Blocking methods take a time limit in seconds as last argument (10 when it is left out) and return nil and "timeout"
- * when it is over, nil and the reason when the connection broke. */
+ * Blocking methods take a time limit in seconds as last argument (10 when it is left out) and
+ * return nil and "timeout" when it is over, nil and the reason when the connection broke. */
 #include "native.h"
 
 #include <errno.h>
@@ -28,9 +28,7 @@ static sn_conn *push_conn(lua_State *L, int fd) {
   return c;
 }
 
-static listener *check_listener(lua_State *L) {
-  return luaL_checkudata(L, 1, SN_LISTENER);
-}
+static listener *check_listener(lua_State *L) { return luaL_checkudata(L, 1, SN_LISTENER); }
 
 static int listener_close(lua_State *L) {
   listener *l = check_listener(L);
@@ -41,7 +39,8 @@ static int listener_close(lua_State *L) {
   return 0;
 }
 
-static listener *new_listener(lua_State *L, const char *host, int port, int backlog, char why[SN_WHY]) {
+static listener *new_listener(lua_State *L, const char *host, int port, int backlog,
+                              char why[SN_WHY]) {
   listener *l = sn_object(L, SN_LISTENER, sizeof *l);
   l->fd = sn_listen(host, port, backlog, why);
   if (l->fd < 0) return NULL;
@@ -62,8 +61,8 @@ static int native_listen(lua_State *L) {
   return 1;
 }
 
-/* native.blackhole([host]): a listener whose queue is full, so that further connects hang; nil where the system has no
- * such queue. */
+/* native.blackhole([host]): a listener whose queue is full, so that further connects hang; nil
+ * where the system has no such queue. */
 static int native_blackhole(lua_State *L) {
   const char *host = luaL_optstring(L, 1, "127.0.0.1");
   char why[SN_WHY] = "";
@@ -83,7 +82,8 @@ static int listener_accept(lua_State *L) {
   const listener *l = check_listener(L);
   char why[SN_WHY] = "closed";
   int fd = -1;
-  sn_result result = l->fd < 0 ? SN_ERROR : sn_accept(l->fd, sn_limit_of(sn_opt_seconds(L, 2)), &fd, why);
+  sn_result result =
+      l->fd < 0 ? SN_ERROR : sn_accept(l->fd, sn_limit_of(sn_opt_seconds(L, 2)), &fd, why);
   if (result != SN_OK) return sn_fail(L, result == SN_TIMEOUT ? "timeout" : why);
   push_conn(L, fd);
   return 1;
@@ -106,9 +106,7 @@ static int listener_fd(lua_State *L) {
 
 /* --- Conn: bytes */
 
-static sn_conn *check_conn(lua_State *L) {
-  return luaL_checkudata(L, 1, SN_CONN);
-}
+static sn_conn *check_conn(lua_State *L) { return luaL_checkudata(L, 1, SN_CONN); }
 
 static int conn_gc(lua_State *L) {
   sn_conn_close(check_conn(L));
@@ -133,8 +131,8 @@ static int native_connect(lua_State *L) {
   sn_limit limit = sn_limit_of(sn_field_number(L, 1, "seconds", SN_DEFAULT_SECONDS));
   char why[SN_WHY] = "";
   int fd;
-  sn_result result =
-      sn_connect(host != NULL ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0), limit, &fd, why);
+  sn_result result = sn_connect(host != NULL ? host : "127.0.0.1",
+                                (int)sn_field_number(L, 1, "port", 0), limit, &fd, why);
   if (result != SN_OK) return sn_fail(L, result == SN_TIMEOUT ? "timeout" : why);
   push_conn(L, fd);
   return 1;
@@ -174,7 +172,8 @@ static int conn_send_raw(lua_State *L) {
 /* conn:send_urgent(byte): TCP's urgent data, past TLS; a receive of the peer's ends before it */
 static int conn_send_urgent(lua_State *L) {
   sn_conn *c = check_conn(L);
-  lua_pushboolean(L, c->fd >= 0 && send(c->fd, luaL_checkstring(L, 2), 1, MSG_OOB | MSG_NOSIGNAL) == 1);
+  lua_pushboolean(L, c->fd >= 0 &&
+                         send(c->fd, luaL_checkstring(L, 2), 1, MSG_OOB | MSG_NOSIGNAL) == 1);
   return 1;
 }
 
@@ -266,13 +265,9 @@ static int set_buffer(lua_State *L, int option) {
   return 1;
 }
 
-static int conn_set_rcvbuf(lua_State *L) {
-  return set_buffer(L, SO_RCVBUF);
-}
+static int conn_set_rcvbuf(lua_State *L) { return set_buffer(L, SO_RCVBUF); }
 
-static int conn_set_sndbuf(lua_State *L) {
-  return set_buffer(L, SO_SNDBUF);
-}
+static int conn_set_sndbuf(lua_State *L) { return set_buffer(L, SO_SNDBUF); }
 
 static int conn_fd(lua_State *L) {
   lua_pushinteger(L, check_conn(L)->fd);
@@ -339,7 +334,8 @@ static int conn_session_reused(lua_State *L) {
   return 1;
 }
 
-/* conn:key_update(): TLS 1.3, sent with the next bytes; conn:renegotiate(): TLS 1.2, asks the client. */
+/* conn:key_update(): TLS 1.3, sent with the next bytes; conn:renegotiate(): TLS 1.2, asks the
+ * client. */
 static int tls_command(lua_State *L, int (*run)(SSL *)) {
   sn_conn *c = check_conn(L);
   if (c->ssl == NULL) return sn_fail(L, "not TLS");
@@ -350,9 +346,7 @@ static int tls_command(lua_State *L, int (*run)(SSL *)) {
   return 1;
 }
 
-static int update_key(SSL *ssl) {
-  return SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED);
-}
+static int update_key(SSL *ssl) { return SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED); }
 
 static int ask_again(SSL *ssl) {
   if (SSL_renegotiate(ssl) != 1) return 0;
@@ -360,48 +354,45 @@ static int ask_again(SSL *ssl) {
   return 1;
 }
 
-static int conn_key_update(lua_State *L) {
-  return tls_command(L, update_key);
-}
+static int conn_key_update(lua_State *L) { return tls_command(L, update_key); }
 
-static int conn_renegotiate(lua_State *L) {
-  return tls_command(L, ask_again);
-}
+static int conn_renegotiate(lua_State *L) { return tls_command(L, ask_again); }
 
 void sn_open_sockets(lua_State *L) {
-  static const luaL_Reg listener_methods[] = {
-      {"accept", listener_accept}, {"port", listener_port}, {"host", listener_host},
-      {"fd", listener_fd},         {"close", listener_close}, {NULL, NULL}};
-  static const luaL_Reg conn_methods[] = {
-      {"send", conn_send},
-      {"send_some", conn_send_some},
-      {"send_raw", conn_send_raw},
-      {"send_urgent", conn_send_urgent},
-      {"recv", conn_recv},
-      {"recv_n", conn_recv_n},
-      {"recv_until", conn_recv_until},
-      {"recv_all", conn_recv_all},
-      {"close", conn_close},
-      {"reset", conn_reset},
-      {"shutdown", conn_shutdown},
-      {"close_notify", conn_close_notify},
-      {"set_rcvbuf", conn_set_rcvbuf},
-      {"set_sndbuf", conn_set_sndbuf},
-      {"fd", conn_fd},
-      {"starttls", conn_starttls},
-      {"handshake", conn_handshake},
-      {"handshake_done", conn_handshake_done},
-      {"tls_info", conn_tls_info},
-      {"sni", conn_sni},
-      {"version", conn_version},
-      {"alpn", conn_alpn},
-      {"client_subject", conn_client_subject},
-      {"session_reused", conn_session_reused},
-      {"key_update", conn_key_update},
-      {"renegotiate", conn_renegotiate},
-      {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"listen", native_listen}, {"blackhole", native_blackhole}, {"connect", native_connect}, {NULL, NULL}};
+  static const luaL_Reg listener_methods[] = {{"accept", listener_accept}, {"port", listener_port},
+                                              {"host", listener_host},     {"fd", listener_fd},
+                                              {"close", listener_close},   {NULL, NULL}};
+  static const luaL_Reg conn_methods[] = {{"send", conn_send},
+                                          {"send_some", conn_send_some},
+                                          {"send_raw", conn_send_raw},
+                                          {"send_urgent", conn_send_urgent},
+                                          {"recv", conn_recv},
+                                          {"recv_n", conn_recv_n},
+                                          {"recv_until", conn_recv_until},
+                                          {"recv_all", conn_recv_all},
+                                          {"close", conn_close},
+                                          {"reset", conn_reset},
+                                          {"shutdown", conn_shutdown},
+                                          {"close_notify", conn_close_notify},
+                                          {"set_rcvbuf", conn_set_rcvbuf},
+                                          {"set_sndbuf", conn_set_sndbuf},
+                                          {"fd", conn_fd},
+                                          {"starttls", conn_starttls},
+                                          {"handshake", conn_handshake},
+                                          {"handshake_done", conn_handshake_done},
+                                          {"tls_info", conn_tls_info},
+                                          {"sni", conn_sni},
+                                          {"version", conn_version},
+                                          {"alpn", conn_alpn},
+                                          {"client_subject", conn_client_subject},
+                                          {"session_reused", conn_session_reused},
+                                          {"key_update", conn_key_update},
+                                          {"renegotiate", conn_renegotiate},
+                                          {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"listen", native_listen},
+                                       {"blackhole", native_blackhole},
+                                       {"connect", native_connect},
+                                       {NULL, NULL}};
   sn_class(L, SN_LISTENER, listener_methods, listener_close);
   sn_class(L, SN_CONN, conn_methods, conn_gc);
   sn_set_functions(L, functions);

@@ -37,11 +37,13 @@ static void crypto_free(void *block, const char *file, int line) {
 
 static bool begin(void) {
   watched = pthread_self();
-  return sn_stay_loaded() && CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1;
+  return sn_stay_loaded() &&
+         CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) == 1;
 }
 
 /* native.crypto_allocations() -> what the thread of the first of these calls has allocated in
- * OpenSSL since then; what all threads have. That call must come before all else that uses OpenSSL. */
+ * OpenSSL since then; what all threads have. That call must come before all else that uses OpenSSL.
+ */
 static int native_crypto_allocations(lua_State *L) {
   static bool counts;
   if (!counts && !begin()) return luaL_error(L, "OpenSSL is in use already");
@@ -52,6 +54,7 @@ static int native_crypto_allocations(lua_State *L) {
 }
 
 void sn_open_crypto(lua_State *L) {
-  static const luaL_Reg functions[] = {{"crypto_allocations", native_crypto_allocations}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"crypto_allocations", native_crypto_allocations},
+                                       {NULL, NULL}};
   sn_set_functions(L, functions);
 }

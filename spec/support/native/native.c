@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* What can't be opened is a program that this is linked into, as the C tests are, and stays anyway. */
+/* What can't be opened is a program that this is linked into, as the C tests are, and stays anyway.
+ */
 bool sn_stay_loaded(void) {
   static const char here = 0;
   Dl_info where;
@@ -54,16 +55,15 @@ int sn_fail(lua_State *L, const char *message) {
   return 2;
 }
 
-double sn_opt_seconds(lua_State *L, int arg) {
-  return luaL_optnumber(L, arg, SN_DEFAULT_SECONDS);
-}
+double sn_opt_seconds(lua_State *L, int arg) { return luaL_optnumber(L, arg, SN_DEFAULT_SECONDS); }
 
 const char *sn_field_text(lua_State *L, int index, const char *name, size_t *size) {
   size_t ignored;
   if (size == NULL) size = &ignored;
   *size = 0;
   lua_getfield(L, index, name);
-  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' must be a string", name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "option '%s' must be a string", name);
   const char *text = lua_tolstring(L, -1, size);
   lua_pop(L, 1);
   return text;
@@ -71,7 +71,8 @@ const char *sn_field_text(lua_State *L, int index, const char *name, size_t *siz
 
 double sn_field_number(lua_State *L, int index, const char *name, double fallback) {
   lua_getfield(L, index, name);
-  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "option '%s' must be a number", name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER)
+    luaL_error(L, "option '%s' must be a number", name);
   double number = lua_isnil(L, -1) ? fallback : (double)lua_tonumber(L, -1);
   lua_pop(L, 1);
   return number;

@@ -40,9 +40,18 @@ void sn_sleep(double seconds);
 
 /* --- sockets (net.c) */
 
-typedef enum sn_result { SN_OK, SN_WANT_READ, SN_WANT_WRITE, SN_EOF, SN_TIMEOUT, SN_STOPPED, SN_ERROR } sn_result;
+typedef enum sn_result {
+  SN_OK,
+  SN_WANT_READ,
+  SN_WANT_WRITE,
+  SN_EOF,
+  SN_TIMEOUT,
+  SN_STOPPED,
+  SN_ERROR
+} sn_result;
 
-/* How long a call may take, and the descriptor that ends it early when it becomes readable (-1: none). */
+/* How long a call may take, and the descriptor that ends it early when it becomes readable (-1:
+ * none). */
 typedef struct sn_limit {
   double deadline;
   int stop_fd;
@@ -104,7 +113,8 @@ sn_result sn_conn_fill(sn_conn *c, sn_limit limit);
 sn_result sn_conn_send(sn_conn *c, const void *data, size_t size, sn_limit limit, size_t *sent);
 /* below TLS */
 sn_result sn_conn_send_raw(sn_conn *c, const void *data, size_t size, sn_limit limit);
-/* Puts TLS on the connection; the reference to `context` becomes the connection's. `server_name` is for clients. */
+/* Puts TLS on the connection; the reference to `context` becomes the connection's. `server_name` is
+ * for clients. */
 bool sn_conn_start_tls(sn_conn *c, sn_context *context, const char *server_name);
 sn_result sn_conn_handshake_step(sn_conn *c);
 sn_result sn_conn_handshake(sn_conn *c, sn_limit limit);

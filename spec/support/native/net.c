@@ -74,9 +74,7 @@ void sn_sleep(double seconds) {
   }
 }
 
-sn_limit sn_limit_of(double seconds) {
-  return (sn_limit){sn_now() + seconds, -1};
-}
+sn_limit sn_limit_of(double seconds) { return (sn_limit){sn_now() + seconds, -1}; }
 
 sn_result sn_wait(int fd, short events, sn_limit limit) {
   for (;;) {
@@ -187,7 +185,8 @@ sn_result sn_connect(const char *host, int port, sn_limit limit, int *out, char 
   sn_result waited = errno == EINPROGRESS ? sn_wait(*out, POLLOUT, limit) : SN_ERROR;
   int error = errno;
   socklen_t length = sizeof error;
-  if (waited == SN_OK && getsockopt(*out, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0) return SN_OK;
+  if (waited == SN_OK && getsockopt(*out, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0)
+    return SN_OK;
   errno = error;
   *out = fail_with_errno(why, "connect", *out);
   return waited == SN_OK ? SN_ERROR : waited;

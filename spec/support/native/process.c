@@ -1,5 +1,5 @@
-/* process.c - the class Process: a child process with a time limit on everything, killed at the latest when it is
- * collected. */
+/* process.c - the class Process: a child process with a time limit on everything, killed at the
+ * latest when it is collected. */
 #include "native.h"
 
 #include <errno.h>
@@ -21,13 +21,12 @@ typedef struct process {
   bool is_running;
 } process;
 
-static process *check_process(lua_State *L) {
-  return luaL_checkudata(L, 1, SN_PROCESS);
-}
+static process *check_process(lua_State *L) { return luaL_checkudata(L, 1, SN_PROCESS); }
 
 /* --- spawn */
 
-/* argv and the environment live in one block of pointers, anchored as userdata; the texts in the tables. */
+/* argv and the environment live in one block of pointers, anchored as userdata; the texts in the
+ * tables. */
 static char **read_arguments(lua_State *L, int index) {
   size_t count = sn_length(L, index);
   luaL_argcheck(L, count > 0, index, "no program");
@@ -52,7 +51,8 @@ static bool is_overridden(lua_State *L, int overrides, const char *entry) {
   return is_set;
 }
 
-/* The present environment with the overrides of the table (a value of false removes). Leaves values on the stack. */
+/* The present environment with the overrides of the table (a value of false removes). Leaves values
+ * on the stack. */
 static char **read_environment(lua_State *L, int overrides) {
   size_t count = 0, used = 0;
   while (environ[count] != NULL) count++;
@@ -80,7 +80,8 @@ static int make_pipe(lua_State *L, int ends[2]) {
 }
 
 /* "pipe", "inherit", nil (/dev/null), else a path. `ends` gets the pipe. */
-static void set_stream(lua_State *L, posix_spawn_file_actions_t *actions, const char *how, int fd, int ends[2]) {
+static void set_stream(lua_State *L, posix_spawn_file_actions_t *actions, const char *how, int fd,
+                       int ends[2]) {
   if (how != NULL && strcmp(how, "inherit") == 0) return;
   if (how != NULL && strcmp(how, "pipe") == 0) {
     make_pipe(L, ends);
@@ -192,8 +193,8 @@ static int process_pid(lua_State *L) {
   return 1;
 }
 
-/* process:read([seconds]) -> all it writes until it closes its stdout, or nil, "timeout", what has come;
- * process:read_some([seconds]) -> the next bytes, "" at the end */
+/* process:read([seconds]) -> all it writes until it closes its stdout, or nil, "timeout", what has
+ * come; process:read_some([seconds]) -> the next bytes, "" at the end */
 static int read_output(lua_State *L, bool all) {
   process *p = check_process(L);
   sn_limit limit = sn_limit_of(sn_opt_seconds(L, 2));
@@ -213,13 +214,9 @@ static int read_output(lua_State *L, bool all) {
   return result == SN_OK ? 1 : 3;
 }
 
-static int process_read(lua_State *L) {
-  return read_output(L, true);
-}
+static int process_read(lua_State *L) { return read_output(L, true); }
 
-static int process_read_some(lua_State *L) {
-  return read_output(L, false);
-}
+static int process_read_some(lua_State *L) { return read_output(L, false); }
 
 /* SIGPIPE is held back: a child that ended early is an answer, not the end of the run. */
 static ssize_t write_quietly(int fd, const char *text, size_t size) {
@@ -229,7 +226,8 @@ static ssize_t write_quietly(int fd, const char *text, size_t size) {
   pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
   ssize_t sent = write(fd, text, size);
   int error = errno;
-  if (sent < 0 && error == EPIPE && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
+  if (sent < 0 && error == EPIPE && sigpending(&pending) == 0 &&
+      sigismember(&pending, SIGPIPE) == 1) {
     int number;
     (void)sigwait(&pipe_signal, &number);
   }
@@ -287,16 +285,11 @@ static int native_fork(lua_State *L) {
 }
 
 void sn_open_process(lua_State *L) {
-  static const luaL_Reg methods[] = {{"wait", process_wait},
-                                     {"running", process_running},
-                                     {"kill", process_kill},
-                                     {"pid", process_pid},
-                                     {"read", process_read},
-                                     {"read_some", process_read_some},
-                                     {"write", process_write},
-                                     {"close_stdin", process_close_stdin},
-                                     {"close", process_gc},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"wait", process_wait},   {"running", process_running},
+                                     {"kill", process_kill},   {"pid", process_pid},
+                                     {"read", process_read},   {"read_some", process_read_some},
+                                     {"write", process_write}, {"close_stdin", process_close_stdin},
+                                     {"close", process_gc},    {NULL, NULL}};
   sn_class(L, SN_PROCESS, methods, process_gc);
   lua_pushcfunction(L, native_spawn);
   lua_setfield(L, -2, "spawn");

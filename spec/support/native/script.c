@@ -13,7 +13,8 @@ sn_limit sn_script_limit(const sn_script *script) {
   return (sn_limit){sn_now() + script->step_seconds, script->stop_pipe[0]};
 }
 
-/* Conditions wait on the real-time clock here: macOS knows no other. A jump of it makes a wait longer, never wrong. */
+/* Conditions wait on the real-time clock here: macOS knows no other. A jump of it makes a wait
+ * longer, never wrong. */
 bool sn_script_wait_changed(sn_script *script, double deadline) {
   double left = deadline - sn_now();
   if (left <= 0) return false;
@@ -33,7 +34,8 @@ bool sn_script_wait_changed(sn_script *script, double deadline) {
 static bool fail(sn_script *script, const char *why) {
   pthread_mutex_lock(&script->lock);
   if (script->why[0] == '\0' && !script->is_stopped)
-    snprintf(script->why, SN_WHY, "step %zu (%s): %.160s", script->next, script->steps[script->next - 1].name, why);
+    snprintf(script->why, SN_WHY, "step %zu (%s): %.160s", script->next,
+             script->steps[script->next - 1].name, why);
   pthread_mutex_unlock(&script->lock);
   return false;
 }
@@ -41,11 +43,13 @@ static bool fail(sn_script *script, const char *why) {
 static bool conclude(sn_script *script, sn_result result) {
   if (result == SN_OK) return true;
   if (result == SN_TIMEOUT) return fail(script, "timeout");
-  return fail(script, result == SN_EOF ? "unexpected end of the connection" : script->current->conn.why);
+  return fail(script,
+              result == SN_EOF ? "unexpected end of the connection" : script->current->conn.why);
 }
 
 static bool need_conn(sn_script *script) {
-  return (script->current != NULL && script->current->conn.fd >= 0) || fail(script, "no connection");
+  return (script->current != NULL && script->current->conn.fd >= 0) ||
+         fail(script, "no connection");
 }
 
 /* --- connections */
@@ -54,7 +58,9 @@ static bool do_accept(sn_script *script, const sn_step *step) {
   (void)step;
   char why[SN_WHY] = "no listener";
   int fd = -1;
-  sn_result result = script->listener < 0 ? SN_ERROR : sn_accept(script->listener, sn_script_limit(script), &fd, why);
+  sn_result result = script->listener < 0
+                         ? SN_ERROR
+                         : sn_accept(script->listener, sn_script_limit(script), &fd, why);
   if (result != SN_OK) return fail(script, result == SN_TIMEOUT ? "timeout" : why);
   sn_peer *peer = sn_allocate(sizeof *peer);
   peer->conn.fd = fd;
@@ -174,7 +180,8 @@ static bool do_recv_eof(sn_script *script, const sn_step *step) {
 
 static bool send_bytes(sn_script *script, const char *text, size_t size) {
   size_t sent;
-  return conclude(script, sn_conn_send(&script->current->conn, text, size, sn_script_limit(script), &sent));
+  return conclude(script,
+                  sn_conn_send(&script->current->conn, text, size, sn_script_limit(script), &sent));
 }
 
 /* {"send", bytes[, times]} */
@@ -185,13 +192,14 @@ static bool do_send(sn_script *script, const sn_step *step) {
   return true;
 }
 
-/* {"send_some", bytes, times}: as send; that the client ends the connection meanwhile is no failure. */
+/* {"send_some", bytes, times}: as send; that the client ends the connection meanwhile is no
+ * failure. */
 static bool do_send_some(sn_script *script, const sn_step *step) {
   if (!need_conn(script)) return false;
   for (double left = step->number > 0 ? step->number : 1; left > 0; left--) {
     size_t sent;
-    sn_result result =
-        sn_conn_send(&script->current->conn, step->text, step->size, sn_script_limit(script), &sent);
+    sn_result result = sn_conn_send(&script->current->conn, step->text, step->size,
+                                    sn_script_limit(script), &sent);
     if (result == SN_ERROR || result == SN_EOF) return true;
     if (!conclude(script, result)) return false;
   }
@@ -206,7 +214,8 @@ static bool do_send_raw(sn_script *script, const sn_step *step) {
 
 static bool pause_for(sn_script *script, double seconds) {
   sn_limit limit = {sn_now() + seconds, -1};
-  return seconds <= 0 || sn_wait(script->stop_pipe[0], POLLIN, limit) == SN_TIMEOUT || fail(script, "stopped");
+  return seconds <= 0 || sn_wait(script->stop_pipe[0], POLLIN, limit) == SN_TIMEOUT ||
+         fail(script, "stopped");
 }
 
 static bool do_sleep(sn_script *script, const sn_step *step) {
@@ -240,7 +249,8 @@ static void take_info(sn_script *script) {
 
 static bool do_starttls(sn_script *script, const sn_step *step) {
   if (!need_conn(script) || !start_tls(script, step)) return false;
-  if (!conclude(script, sn_conn_handshake(&script->current->conn, sn_script_limit(script)))) return false;
+  if (!conclude(script, sn_conn_handshake(&script->current->conn, sn_script_limit(script))))
+    return false;
   take_info(script);
   return true;
 }
@@ -278,7 +288,8 @@ static bool pump_tunnel(sn_script *script, sn_conn *near, sn_conn *far) {
   if (sn_conn_send(far, near->in.data, near->in.size, limit, &sent) != SN_OK) return true;
   near->in.size = 0;
   for (;;) {
-    struct pollfd set[3] = {{near->fd, POLLIN, 0}, {far->fd, POLLIN, 0}, {script->stop_pipe[0], POLLIN, 0}};
+    struct pollfd set[3] = {
+        {near->fd, POLLIN, 0}, {far->fd, POLLIN, 0}, {script->stop_pipe[0], POLLIN, 0}};
     if (near->ssl != NULL && SSL_has_pending(near->ssl)) set[0].revents = POLLIN;
     else if (poll(set, 3, 100) < 0 && errno != EINTR) return fail(script, strerror(errno));
     if (set[2].revents != 0) return fail(script, "stopped");
@@ -288,11 +299,13 @@ static bool pump_tunnel(sn_script *script, sn_conn *near, sn_conn *far) {
   }
 }
 
-/* {"tunnel", port}: to 127.0.0.1 and that port, until one side ends; then the client's side is closed too. */
+/* {"tunnel", port}: to 127.0.0.1 and that port, until one side ends; then the client's side is
+ * closed too. */
 static bool do_tunnel(sn_script *script, const sn_step *step) {
   if (!need_conn(script)) return false;
   sn_conn far = {.fd = -1};
-  if (sn_connect("127.0.0.1", (int)step->number, sn_script_limit(script), &far.fd, far.why) != SN_OK)
+  if (sn_connect("127.0.0.1", (int)step->number, sn_script_limit(script), &far.fd, far.why) !=
+      SN_OK)
     return fail(script, far.why);
   bool fine = pump_tunnel(script, &script->current->conn, &far);
   sn_conn_close(&far);
@@ -350,25 +363,34 @@ bool sn_action_repeat(sn_script *script, const sn_step *step) {
 
 bool sn_action_repeat_end(sn_script *script, const sn_step *step) {
   size_t *left = &script->repeats[script->repeat_depth - 1];
-  if (--*left > 0)
-    script->next = step->partner + 1;
-  else
-    script->repeat_depth--;
+  if (--*left > 0) script->next = step->partner + 1;
+  else script->repeat_depth--;
   return true;
 }
 
 const sn_action_entry sn_actions[] = {
-    {"accept", SN_NO_ARGUMENT, do_accept},     {"select", SN_NUMBER, do_select},
-    {"close", SN_NO_ARGUMENT, do_close},       {"reset", SN_NO_ARGUMENT, do_reset},
-    {"shutdown", SN_NO_ARGUMENT, do_shutdown}, {"refuse", SN_NO_ARGUMENT, do_refuse},
-    {"rcvbuf", SN_NUMBER, do_rcvbuf},          {"recv_until", SN_TEXT, do_recv_until},
-    {"recv_n", SN_NUMBER, do_recv_n},          {"discard", SN_NUMBER, do_discard},
-    {"recv_eof", SN_NO_ARGUMENT, do_recv_eof}, {"send", SN_TEXT_NUMBER, do_send},
-    {"send_some", SN_TEXT_NUMBER, do_send_some}, {"send_raw", SN_TEXT, do_send_raw},
-    {"sleep", SN_NUMBER, do_sleep},            {"drip", SN_TEXT_NUMBER, do_drip},
-    {"starttls", SN_TLS, do_starttls},         {"trytls", SN_TLS, do_trytls},
-    {"close_notify", SN_NO_ARGUMENT, do_close_notify}, {"tunnel", SN_NUMBER, do_tunnel},
-    {"gate", SN_TEXT, do_gate},                {"stall", SN_NO_ARGUMENT, do_stall},
+    {"accept", SN_NO_ARGUMENT, do_accept},
+    {"select", SN_NUMBER, do_select},
+    {"close", SN_NO_ARGUMENT, do_close},
+    {"reset", SN_NO_ARGUMENT, do_reset},
+    {"shutdown", SN_NO_ARGUMENT, do_shutdown},
+    {"refuse", SN_NO_ARGUMENT, do_refuse},
+    {"rcvbuf", SN_NUMBER, do_rcvbuf},
+    {"recv_until", SN_TEXT, do_recv_until},
+    {"recv_n", SN_NUMBER, do_recv_n},
+    {"discard", SN_NUMBER, do_discard},
+    {"recv_eof", SN_NO_ARGUMENT, do_recv_eof},
+    {"send", SN_TEXT_NUMBER, do_send},
+    {"send_some", SN_TEXT_NUMBER, do_send_some},
+    {"send_raw", SN_TEXT, do_send_raw},
+    {"sleep", SN_NUMBER, do_sleep},
+    {"drip", SN_TEXT_NUMBER, do_drip},
+    {"starttls", SN_TLS, do_starttls},
+    {"trytls", SN_TLS, do_trytls},
+    {"close_notify", SN_NO_ARGUMENT, do_close_notify},
+    {"tunnel", SN_NUMBER, do_tunnel},
+    {"gate", SN_TEXT, do_gate},
+    {"stall", SN_NO_ARGUMENT, do_stall},
     {NULL, SN_NO_ARGUMENT, NULL},
 };
 

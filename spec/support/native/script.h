@@ -1,4 +1,5 @@
-/* script.h - a scripted server: a thread that works through a list of steps and touches no Lua state. */
+/* script.h - a scripted server: a thread that works through a list of steps and touches no Lua
+ * state. */
 #ifndef SPEC_SCRIPT_H
 #define SPEC_SCRIPT_H
 

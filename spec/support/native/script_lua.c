@@ -1,8 +1,9 @@
-/* script_lua.c - the class Script: native.script{ {"accept"}, {"recv_until", "\r\n\r\n"}, {"send", "..."}, ... }.
+/* script_lua.c - the class Script: native.script{ {"accept"}, {"recv_until", "\r\n\r\n"}, {"send",
+ * "..."}, ... }.
  *
- * Further fields of the table: host ("127.0.0.1"), port (0), backlog (128), seconds (the limit of each step, 60).
- * Connections that the script does not close stay open until stop(). See sn_actions for the steps, and
- * {"repeat", times, {steps}}. */
+ * Further fields of the table: host ("127.0.0.1"), port (0), backlog (128), seconds (the limit of
+ * each step, 60). Connections that the script does not close stay open until stop(). See sn_actions
+ * for the steps, and {"repeat", times, {steps}}. */
 #include "script.h"
 
 #include <signal.h>
@@ -37,7 +38,8 @@ static void read_text(lua_State *L, int table, sn_step *step) {
 
 static void read_number(lua_State *L, int table, int field, sn_step *step) {
   lua_rawgeti(L, table, field);
-  if (field == 2 && lua_type(L, -1) != LUA_TNUMBER) luaL_error(L, "step %s needs a number", step->name);
+  if (field == 2 && lua_type(L, -1) != LUA_TNUMBER)
+    luaL_error(L, "step %s needs a number", step->name);
   step->number = (double)lua_tonumber(L, -1);
   lua_pop(L, 1);
 }
@@ -172,8 +174,9 @@ static int native_script(lua_State *L) {
   script->step_seconds = sn_field_number(L, 1, "seconds", SN_DEFAULT_SECONDS);
   read_steps(L, script, 1, 0);
   const char *host = sn_field_text(L, 1, "host", NULL);
-  script->listener = sn_listen(host != NULL ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0),
-                               (int)sn_field_number(L, 1, "backlog", 128), script->why);
+  script->listener =
+      sn_listen(host != NULL ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0),
+                (int)sn_field_number(L, 1, "backlog", 128), script->why);
   if (script->listener < 0) return sn_fail(L, script->why);
   script->port = sn_port_of(script->listener);
   if (sn_pipe(script->stop_pipe) != 0) return sn_fail(L, "no pipe");
@@ -200,7 +203,8 @@ static int script_received(lua_State *L) {
   sn_bytes all = {0};
   pthread_mutex_lock(&script->lock);
   for (size_t i = 0; i < script->peer_count; i++)
-    if (only == 0 || only == i + 1) sn_bytes_add(&all, script->peers[i]->record.data, script->peers[i]->record.size);
+    if (only == 0 || only == i + 1)
+      sn_bytes_add(&all, script->peers[i]->record.data, script->peers[i]->record.size);
   pthread_mutex_unlock(&script->lock);
   lua_pushlstring(L, all.size > 0 ? all.data : "", all.size);
   sn_bytes_free(&all);
@@ -216,7 +220,8 @@ static int script_connections(lua_State *L) {
   return 1;
 }
 
-/* script:tls_info([n]) -> of the n-th connection, the last one without n; nil before the handshake is done */
+/* script:tls_info([n]) -> of the n-th connection, the last one without n; nil before the handshake
+ * is done */
 static int script_tls_info(lua_State *L) {
   sn_script *script = check_script(L);
   size_t index = (size_t)luaL_optinteger(L, 2, 0);
@@ -243,10 +248,8 @@ static void push_error(lua_State *L, sn_script *script) {
   pthread_mutex_lock(&script->lock);
   memcpy(why, script->why, sizeof why);
   pthread_mutex_unlock(&script->lock);
-  if (why[0] != '\0')
-    lua_pushstring(L, why);
-  else
-    lua_pushnil(L);
+  if (why[0] != '\0') lua_pushstring(L, why);
+  else lua_pushnil(L);
 }
 
 static int script_error(lua_State *L) {
@@ -285,7 +288,8 @@ static int script_wait(lua_State *L) {
   return 1;
 }
 
-/* script:wait_gate(name[, seconds]) -> true when the script stands before that gate, or nil, reason */
+/* script:wait_gate(name[, seconds]) -> true when the script stands before that gate, or nil, reason
+ */
 static int script_wait_gate(lua_State *L) {
   sn_script *script = check_script(L);
   const char *name = luaL_checkstring(L, 2);
@@ -310,11 +314,16 @@ static int script_stop(lua_State *L) {
 }
 
 void sn_open_script(lua_State *L) {
-  static const luaL_Reg methods[] = {{"port", script_port},           {"open_gate", script_open_gate},
-                                     {"received", script_received},   {"connections", script_connections},
-                                     {"tls_info", script_tls_info},   {"done", script_done},
-                                     {"error", script_error},         {"wait", script_wait},
-                                     {"wait_gate", script_wait_gate}, {"stop", script_stop},
+  static const luaL_Reg methods[] = {{"port", script_port},
+                                     {"open_gate", script_open_gate},
+                                     {"received", script_received},
+                                     {"connections", script_connections},
+                                     {"tls_info", script_tls_info},
+                                     {"done", script_done},
+                                     {"error", script_error},
+                                     {"wait", script_wait},
+                                     {"wait_gate", script_wait_gate},
+                                     {"stop", script_stop},
                                      {NULL, NULL}};
   sn_class(L, SN_SCRIPT, methods, script_gc);
   lua_pushcfunction(L, native_script);

@@ -54,18 +54,22 @@ typedef struct texts {
 } texts;
 
 /* Pushes what became of it (see native_starve). The trial is compiled before memory gets short. */
-static int starve_state(lua_State *L, lua_State *S, starving *s, const texts *t, long at, long width) {
+static int starve_state(lua_State *L, lua_State *S, starving *s, const texts *t, long at,
+                        long width) {
   luaL_openlibs(S);
   const char *problem = run_text(S, t->setup, t->setup_size, "=setup");
   if (problem != NULL) return sn_fail(L, problem);
-  if (luaL_loadbuffer(S, t->trial, t->trial_size, "=trial") != 0) return sn_fail(L, lua_tostring(S, -1));
+  if (luaL_loadbuffer(S, t->trial, t->trial_size, "=trial") != 0)
+    return sn_fail(L, lua_tostring(S, -1));
   s->width = width;
   s->left = at;
   int status = lua_pcall(S, 0, 0, 0);
   bool fired = s->fired;
   s->left = -1;
   lua_pushboolean(L, fired);
-  lua_pushstring(L, status == 0 ? "" : lua_type(S, -1) == LUA_TSTRING ? lua_tostring(S, -1) : "an error that is no text");
+  lua_pushstring(L, status == 0                      ? ""
+                    : lua_type(S, -1) == LUA_TSTRING ? lua_tostring(S, -1)
+                                                     : "an error that is no text");
   lua_settop(S, 0);
   lua_pushcfunction(S, collect);
   if (lua_pcall(S, 0, 0, 0) != 0) return sn_fail(L, lua_tostring(S, -1));
@@ -84,7 +88,8 @@ static int native_starve(lua_State *L) {
   t.setup = sn_field_text(L, 1, "setup", &t.setup_size);
   t.trial = sn_field_text(L, 1, "trial", &t.trial_size);
   t.after = sn_field_text(L, 1, "after", &t.after_size);
-  luaL_argcheck(L, t.setup != NULL && t.trial != NULL && t.after != NULL, 1, "three texts are needed");
+  luaL_argcheck(L, t.setup != NULL && t.trial != NULL && t.after != NULL, 1,
+                "three texts are needed");
   long at = (long)sn_field_number(L, 1, "at", 0), width = (long)sn_field_number(L, 1, "width", 1);
   memset(&s, 0, sizeof s);
   s.left = -1;

@@ -32,9 +32,7 @@ static int native_monotonic(lua_State *L) {
   return 1;
 }
 
-static double seconds_of(struct timeval t) {
-  return (double)t.tv_sec + (double)t.tv_usec / 1e6;
-}
+static double seconds_of(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
 /* Processor seconds of this process, user and system, all threads. */
 static int native_cputime(lua_State *L) {
@@ -47,7 +45,8 @@ static int native_cputime(lua_State *L) {
 /* Processor seconds of this thread alone. */
 static int native_thread_cputime(lua_State *L) {
   struct timespec spent;
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0) return luaL_error(L, "no clock of the thread's");
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) != 0)
+    return luaL_error(L, "no clock of the thread's");
   lua_pushnumber(L, (lua_Number)spent.tv_sec + (lua_Number)spent.tv_nsec / 1e9);
   return 1;
 }
@@ -58,9 +57,9 @@ static int native_rusage(lua_State *L) {
   const struct {
     const char *name;
     double value;
-  } fields[] = {{"user", seconds_of(usage.ru_utime)},      {"system", seconds_of(usage.ru_stime)},
-                {"maxrss", (double)usage.ru_maxrss},       {"minflt", (double)usage.ru_minflt},
-                {"voluntary", (double)usage.ru_nvcsw},     {"involuntary", (double)usage.ru_nivcsw}};
+  } fields[] = {{"user", seconds_of(usage.ru_utime)},  {"system", seconds_of(usage.ru_stime)},
+                {"maxrss", (double)usage.ru_maxrss},   {"minflt", (double)usage.ru_minflt},
+                {"voluntary", (double)usage.ru_nvcsw}, {"involuntary", (double)usage.ru_nivcsw}};
   lua_newtable(L);
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_pushnumber(L, fields[i].value);
@@ -128,7 +127,8 @@ static int native_rlimit_nofile(lua_State *L) {
   return 1;
 }
 
-/* native.wait_fd(fd, "r" | "w" | "rw", seconds) -> what is ready, as such text; "" when the time is over */
+/* native.wait_fd(fd, "r" | "w" | "rw", seconds) -> what is ready, as such text; "" when the time is
+ * over */
 static int native_wait_fd(lua_State *L) {
   const char *events = luaL_checkstring(L, 2);
   struct pollfd set = {(int)luaL_checkinteger(L, 1), 0, 0};
@@ -204,9 +204,7 @@ static int native_sigpipe_default(lua_State *L) {
   return 1;
 }
 
-static void ignore_alarm(int number) {
-  (void)number;
-}
+static void ignore_alarm(int number) { (void)number; }
 
 /* native.interrupt_every(seconds): signals that make system calls fail with EINTR; 0 ends it */
 static int native_interrupt_every(lua_State *L) {
@@ -226,13 +224,16 @@ static int native_interrupt_every(lua_State *L) {
 static int native_mkdtemp(lua_State *L) {
   const char *folder = getenv("TMPDIR");
   char path[512];
-  int size = snprintf(path, sizeof path, "%s/httpclient-spec.XXXXXX", folder != NULL && *folder ? folder : "/tmp");
-  if (size < 0 || (size_t)size >= sizeof path || mkdtemp(path) == NULL) return sn_fail(L, "no temporary folder");
+  int size = snprintf(path, sizeof path, "%s/httpclient-spec.XXXXXX",
+                      folder != NULL && *folder ? folder : "/tmp");
+  if (size < 0 || (size_t)size >= sizeof path || mkdtemp(path) == NULL)
+    return sn_fail(L, "no temporary folder");
   lua_pushstring(L, path);
   return 1;
 }
 
-/* native.pin(path): keeps that module loaded to the end of the process, so that reports of leaks find its names. */
+/* native.pin(path): keeps that module loaded to the end of the process, so that reports of leaks
+ * find its names. */
 static int native_pin(lua_State *L) {
 #ifdef RTLD_NODELETE
   lua_pushboolean(L, dlopen(luaL_checkstring(L, 1), RTLD_NOW | RTLD_NODELETE) != NULL);

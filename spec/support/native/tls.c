@@ -82,8 +82,8 @@ static int staple(SSL *ssl, void *data) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *offered,
-                           unsigned size, void *data) {
+static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                           const unsigned char *offered, unsigned size, void *data) {
   const sn_context *context = data;
   unsigned char *chosen;
   (void)ssl;
@@ -99,8 +99,10 @@ static int version_number(lua_State *L, const char *text) {
   static const struct {
     const char *text;
     int number;
-  } versions[] = {
-      {"1.0", TLS1_VERSION}, {"1.1", TLS1_1_VERSION}, {"1.2", TLS1_2_VERSION}, {"1.3", TLS1_3_VERSION}};
+  } versions[] = {{"1.0", TLS1_VERSION},
+                  {"1.1", TLS1_1_VERSION},
+                  {"1.2", TLS1_2_VERSION},
+                  {"1.3", TLS1_3_VERSION}};
   if (text == NULL) return 0;
   for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
     if (strcmp(text, versions[i].text) == 0) return versions[i].number;
@@ -136,8 +138,10 @@ static void read_identity(lua_State *L, int index, SSL_CTX *ssl) {
   const char *text = sn_field_text(L, index, "cert", &size);
   bool has_leaf = text != NULL;
   if (has_leaf) need(L, use_chain(ssl, text, size, false), "cert");
-  if ((text = sn_field_text(L, index, "chain", &size)) != NULL) need(L, use_chain(ssl, text, size, has_leaf), "chain");
-  if ((text = sn_field_text(L, index, "key", &size)) != NULL) need(L, use_key(ssl, text, size), "key");
+  if ((text = sn_field_text(L, index, "chain", &size)) != NULL)
+    need(L, use_chain(ssl, text, size, has_leaf), "chain");
+  if ((text = sn_field_text(L, index, "key", &size)) != NULL)
+    need(L, use_key(ssl, text, size), "key");
 }
 
 static void read_verification(lua_State *L, int index, SSL_CTX *ssl, bool is_client) {
@@ -148,7 +152,8 @@ static void read_verification(lua_State *L, int index, SSL_CTX *ssl, bool is_cli
   lua_getfield(L, index, "verify_client");
   bool is_optional = lua_type(L, -1) == LUA_TSTRING; /* "optional" */
   if (lua_toboolean(L, -1))
-    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (is_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), NULL);
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (is_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT),
+                       NULL);
   lua_pop(L, 1);
 }
 
@@ -172,7 +177,8 @@ static void read_versions(lua_State *L, int index, SSL_CTX *ssl) {
   need(L, SSL_CTX_set_max_proto_version(ssl, max) == 1, "max");
   int oldest = min != 0 && (max == 0 || min < max) ? min : max;
   /* A server may well show what no client should take. */
-  if ((oldest != 0 && oldest < TLS1_2_VERSION) || sn_field_true(L, index, "weak")) SSL_CTX_set_security_level(ssl, 0);
+  if ((oldest != 0 && oldest < TLS1_2_VERSION) || sn_field_true(L, index, "weak"))
+    SSL_CTX_set_security_level(ssl, 0);
   const char *text = sn_field_text(L, index, "ciphers", NULL);
   if (text != NULL) need(L, SSL_CTX_set_cipher_list(ssl, text) == 1, "ciphers");
   if ((text = sn_field_text(L, index, "ciphersuites", NULL)) != NULL)
@@ -186,15 +192,18 @@ static void read_options(lua_State *L, int index, sn_context *context) {
   read_identity(L, index, context->ssl);
   read_verification(L, index, context->ssl, context->is_client);
   read_sessions(L, index, context->ssl);
-  if ((text = sn_field_text(L, index, "ocsp_response", &size)) != NULL) sn_bytes_add(&context->ocsp, text, size);
+  if ((text = sn_field_text(L, index, "ocsp_response", &size)) != NULL)
+    sn_bytes_add(&context->ocsp, text, size);
   if (!context->is_client) {
     (void)SSL_CTX_set_tlsext_status_cb(context->ssl, staple);
     (void)SSL_CTX_set_tlsext_status_arg(context->ssl, context);
   }
   read_protocols(L, index, &context->alpn);
-  if (context->alpn.size > 0 && !context->is_client) SSL_CTX_set_alpn_select_cb(context->ssl, select_protocol, context);
+  if (context->alpn.size > 0 && !context->is_client)
+    SSL_CTX_set_alpn_select_cb(context->ssl, select_protocol, context);
   if (context->alpn.size > 0 && context->is_client)
-    (void)SSL_CTX_set_alpn_protos(context->ssl, (const unsigned char *)context->alpn.data, (unsigned)context->alpn.size);
+    (void)SSL_CTX_set_alpn_protos(context->ssl, (const unsigned char *)context->alpn.data,
+                                  (unsigned)context->alpn.size);
 }
 
 /* native.tls_context{cert=, key=, chain=, ca=, verify_client=, min=, max=, ciphers=, ciphersuites=,
@@ -209,7 +218,8 @@ int sn_context_new_lua(lua_State *L) {
   context->is_client = sn_field_true(L, 1, "client");
   context->ssl = SSL_CTX_new(context->is_client ? TLS_client_method() : TLS_server_method());
   need(L, context->ssl != NULL, "context");
-  SSL_CTX_set_mode(context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context->ssl,
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   read_options(L, 1, context);
   return 1;
 }
@@ -247,9 +257,11 @@ void sn_tls_info_take(SSL *ssl, bool is_client, sn_tls_info *info) {
   snprintf(info->version, sizeof info->version, "%s", SSL_get_version(ssl));
   snprintf(info->cipher, sizeof info->cipher, "%s", SSL_get_cipher_name(ssl));
   SSL_get0_alpn_selected(ssl, &protocol, &size);
-  snprintf(info->alpn, sizeof info->alpn, "%.*s", (int)size, size > 0 ? (const char *)protocol : "");
+  snprintf(info->alpn, sizeof info->alpn, "%.*s", (int)size,
+           size > 0 ? (const char *)protocol : "");
   X509 *peer = SSL_get0_peer_certificate(ssl);
-  if (peer != NULL) X509_NAME_oneline(X509_get_subject_name(peer), info->peer, (int)sizeof info->peer);
+  if (peer != NULL)
+    X509_NAME_oneline(X509_get_subject_name(peer), info->peer, (int)sizeof info->peer);
   info->reused = SSL_session_reused(ssl) == 1;
   info->done = true;
 }
@@ -261,8 +273,11 @@ void sn_tls_info_push(lua_State *L, const sn_tls_info *info) {
   }
   const struct {
     const char *name, *value;
-  } fields[] = {{"sni", info->sni},       {"version", info->version}, {"cipher", info->cipher},
-                {"alpn", info->alpn},     {"peer", info->peer}};
+  } fields[] = {{"sni", info->sni},
+                {"version", info->version},
+                {"cipher", info->cipher},
+                {"alpn", info->alpn},
+                {"peer", info->peer}};
   lua_newtable(L);
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_pushstring(L, fields[i].value);

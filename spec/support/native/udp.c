@@ -1,4 +1,5 @@
-/* udp.c - the class UDP: a datagram socket that answers whoever sent last, for name servers of the specs. */
+/* udp.c - the class UDP: a datagram socket that answers whoever sent last, for name servers of the
+ * specs. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,9 +17,7 @@ typedef struct udp {
   struct sockaddr_in peer; /* the sender of the last datagram */
 } udp;
 
-static udp *check_udp(lua_State *L) {
-  return luaL_checkudata(L, 1, SN_UDP);
-}
+static udp *check_udp(lua_State *L) { return luaL_checkudata(L, 1, SN_UDP); }
 
 /* native.udp(port): on 127.0.0.1; 0 picks a free one */
 static int native_udp(lua_State *L) {
@@ -29,7 +28,8 @@ static int native_udp(lua_State *L) {
   u->fd = socket(AF_INET, SOCK_DGRAM, 0);
   if (u->fd < 0) return sn_fail(L, strerror(errno));
   sn_prepare_fd(u->fd);
-  if (bind(u->fd, (const struct sockaddr *)&own, sizeof own) != 0) return sn_fail(L, strerror(errno));
+  if (bind(u->fd, (const struct sockaddr *)&own, sizeof own) != 0)
+    return sn_fail(L, strerror(errno));
   return 1;
 }
 
@@ -38,7 +38,8 @@ static int udp_recv(lua_State *L) {
   udp *u = check_udp(L);
   char bytes[4096];
   socklen_t size = sizeof u->peer;
-  if (sn_wait(u->fd, POLLIN, sn_limit_of(sn_opt_seconds(L, 2))) != SN_OK) return sn_fail(L, "timeout");
+  if (sn_wait(u->fd, POLLIN, sn_limit_of(sn_opt_seconds(L, 2))) != SN_OK)
+    return sn_fail(L, "timeout");
   ssize_t got = recvfrom(u->fd, bytes, sizeof bytes, 0, (struct sockaddr *)&u->peer, &size);
   if (got < 0) return sn_fail(L, strerror(errno));
   lua_pushlstring(L, bytes, (size_t)got);
@@ -68,7 +69,11 @@ static int udp_close(lua_State *L) {
 }
 
 void sn_open_udp(lua_State *L) {
-  static const luaL_Reg methods[] = {{"recv", udp_recv}, {"send", udp_send}, {"port", udp_port}, {"close", udp_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"recv", udp_recv},
+                                     {"send", udp_send},
+                                     {"port", udp_port},
+                                     {"close", udp_close},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"udp", native_udp}, {NULL, NULL}};
   sn_class(L, SN_UDP, methods, udp_close);
   sn_set_functions(L, functions);
