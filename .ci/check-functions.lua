@@ -1,7 +1,7 @@
 -- Measures the C functions (a definition begins and ends at the left edge). Fails for a function
--- over 80 lines that is not allowed below, for a file over 600, and in core and bindings for a
--- parameter that is a bool: two functions or a named flag say at the call what is meant. (A pointer
--- to one is a result.)
+-- over 80 lines that is not allowed below, for a file over 600, for a pointer compared with NULL in
+-- a condition, and in core and bindings for a parameter that is a bool: two functions or a named
+-- flag say at the call what is meant. (A pointer to one is a result.)
 local rules = dofile(".ci/rules.lua")
 local fault = rules.fault
 
@@ -24,11 +24,19 @@ local function check_parameters(path, number, line)
   end
 end
 
+-- One way to ask whether something is there: `!x` and `x`. `x != NULL` stays for a value.
+local function check_null(path, number, line)
+  if line:find("== NULL", 1, true) or line:find("[%w_%]] != NULL [&|?]") then
+    fault("%s:%d: ask !x or x, not x == NULL", path, number)
+  end
+end
+
 local function measure(path)
   local number, start, name = 0, nil, nil
   for line in io.lines(path) do
     number = number + 1
     check_parameters(path, number, line)
+    check_null(path, number, line)
     if not start and line:find("^[%a_].*%)%s*{%s*$")
       or (not start and line:find("^ .*%)%s*{$") and name) then
       start = number

@@ -34,10 +34,10 @@ static int usage(lua_State *L) {
 static int resident(lua_State *L) {
   char text[128];
   FILE *file = fopen("/proc/self/statm", "r");
-  char *line = file != NULL ? fgets(text, sizeof text, file) : NULL;
-  char *second = line != NULL ? strchr(text, ' ') : NULL;
-  if (file != NULL) fclose(file);
-  if (second == NULL) return luaL_error(L, "cannot read /proc/self/statm");
+  char *line = file ? fgets(text, sizeof text, file) : NULL;
+  char *second = line ? strchr(text, ' ') : NULL;
+  if (file) fclose(file);
+  if (!second) return luaL_error(L, "cannot read /proc/self/statm");
   lua_pushnumber(L, (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE));
   return 1;
 }

@@ -113,7 +113,7 @@ static bool send_fields(connection *c, size_t fields) {
 }
 
 static const char *find_field(const char *head, const char *name) {
-  for (const char *line = strchr(head, '\n'); line != NULL; line = strchr(line, '\n')) {
+  for (const char *line = strchr(head, '\n'); line; line = strchr(line, '\n')) {
     if (strncasecmp(++line, name, strlen(name)) == 0) return line + strlen(name);
   }
   return NULL;
@@ -121,7 +121,7 @@ static const char *find_field(const char *head, const char *name) {
 
 static bool take_upload(connection *c, uint64_t early) {
   const char *length = find_field(c->head, "content-length:");
-  uint64_t rest = length != NULL ? strtoull(length, NULL, 10) : 0;
+  uint64_t rest = length ? strtoull(length, NULL, 10) : 0;
   if (early > rest) return false;
   for (rest -= early; rest > 0;) {
     ssize_t got = recv(c->fd, c->out, rest < SEND_ROOM ? (size_t)rest : SEND_ROOM, 0);
@@ -145,7 +145,7 @@ static bool answer_get(connection *c) {
 static bool serve_one(connection *c) {
   char *end;
   c->head[c->size] = '\0';
-  while ((end = strstr(c->head, "\r\n\r\n")) == NULL) {
+  while (!(end = strstr(c->head, "\r\n\r\n"))) {
     if (c->size == HEAD_ROOM) return false;
     ssize_t got = recv(c->fd, c->head + c->size, HEAD_ROOM - c->size, 0);
     if (got <= 0) return false;
@@ -187,8 +187,7 @@ static void start_connection(int fd) {
   pthread_t thread;
   int one = 1;
   connection *c = malloc(sizeof *c);
-  if (c == NULL || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0)
-    die("connection");
+  if (!c || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0) die("connection");
   c->fd = fd;
   c->size = 0;
   if (pthread_create(&thread, NULL, serve, c) != 0) die("thread");

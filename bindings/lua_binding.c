@@ -235,7 +235,7 @@ bool hcl_opt_false(lua_State *L, int arg) {
 }
 
 bool hcl_is_null(lua_State *L, int index) {
-  return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA && !lua_touserdata(L, index);
 }
 
 bool hcl_is_sequence(lua_State *L, int index, size_t *count) {

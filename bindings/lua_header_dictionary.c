@@ -102,8 +102,7 @@ static void push_known(lua_State *L, known_field **known) {
  */
 static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
   int index = (int)place + 1;
-  if (kept->data != NULL && kept->size == text.size &&
-      memcmp(kept->data, text.data, text.size) == 0) {
+  if (kept->data && kept->size == text.size && memcmp(kept->data, text.data, text.size) == 0) {
     lua_rawgeti(L, strings, index);
     return;
   }

@@ -16,7 +16,7 @@
 /* In a line the first colon ends the name: one in a map's key would move bytes of the name into the
  * value. */
 static hc_error check_map_name(hc_slice name, hc_failure *why) {
-  if (name.size == 0 || memchr(name.data, ':', name.size) == NULL) return HC_OK;
+  if (name.size == 0 || !memchr(name.data, ':', name.size)) return HC_OK;
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                         "header '%.64s': its name holds a byte that is no token character",
                         name.data);

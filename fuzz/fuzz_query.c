@@ -45,7 +45,7 @@ static void take(text *string, text wanted) {
         used == 3 ? (char)(digit(string->at[1]) * 16 + digit(string->at[2])) : string->at[0];
     check(byte == wanted.at[i], "the same byte");
     bool is_plain = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-                    (byte >= '0' && byte <= '9') || (byte != 0 && strchr("-._~", byte) != NULL);
+                    (byte >= '0' && byte <= '9') || (byte != 0 && strchr("-._~", byte));
     check(is_plain == (used == 1), "encoded when it must be, and only then");
     string->at += used;
     string->size -= used;
@@ -141,9 +141,9 @@ static size_t read_pairs(const char *at, size_t size, pair *pairs) {
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   static lua_State *L;
   pair pairs[PAIRS_MAX];
-  if (L == NULL) {
+  if (!L) {
     L = luaL_newstate();
-    if (L == NULL) abort();
+    if (!L) abort();
     lua_pushcfunction(L, luaopen_httpclient_core);
     lua_call(L, 0, 1);
     lua_getfield(L, -1, "query_string_from_dict");

@@ -64,11 +64,11 @@ static hc_io recv_mutated(hc_stream_peer *self, char *into, size_t room, size_t 
   const mutation *next = NULL;
   *got = 0;
   if (s->is_cut) return HC_IO_EOF;
-  for (size_t i = 0; i < s->count && next == NULL; i++)
+  for (size_t i = 0; i < s->count && !next; i++)
     if (s->mutations[i].at >= s->position) next = &s->mutations[i];
-  if (next != NULL && next->at > s->position && room > next->at - s->position)
+  if (next && next->at > s->position && room > next->at - s->position)
     room = next->at - s->position;
-  if (next == NULL || next->at > s->position) {
+  if (!next || next->at > s->position) {
     hc_io io = wire_recv(self, into, room, got, why);
     s->position += (unsigned)*got;
     return io;

@@ -17,7 +17,7 @@ static void check(bool holds, const char *what) {
 
 static bool is_plain(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-         (c != 0 && strchr("-._~", c) != NULL);
+         (c != 0 && strchr("-._~", c));
 }
 
 static int digit(char c) {

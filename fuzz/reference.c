@@ -51,7 +51,7 @@ static size_t find_line_feed(const char *bytes, size_t size) {
 
 static bool is_token_char(char c) {
   if (is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z')) return true;
-  return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+  return c != 0 && strchr("!#$%&'*+-.^_`|~", c);
 }
 
 static void add(reference_reading *r, const char *bytes, size_t size) {

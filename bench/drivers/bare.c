@@ -86,10 +86,10 @@ static const char *find(const char *bytes, size_t size, const char *text) {
 
 size_t bare_answer_size(const char *bytes, size_t size) {
   const char *end = find(bytes, size, "\r\n\r\n");
-  if (end == NULL) return 0;
+  if (!end) return 0;
   size_t head = (size_t)(end - bytes) + 4;
   const char *length = find(bytes, head, "\r\ncontent-length:");
-  if (strncmp(bytes, "HTTP/1.1 200", 12) != 0 || length == NULL)
+  if (strncmp(bytes, "HTTP/1.1 200", 12) != 0 || !length)
     bench_die("unexpected answer: %.60s", bytes);
   return head + (size_t)strtoull(length + 17, NULL, 10);
 }
@@ -180,10 +180,10 @@ static size_t split_fields(const char *bytes, size_t size) {
   size_t count = 0;
   const char *end = bytes + size;
   const char *line = memchr(bytes, '\n', size);
-  while (line != NULL && ++line < end && *line != '\r' && count < FIELDS) {
+  while (line && ++line < end && *line != '\r' && count < FIELDS) {
     const char *next = memchr(line, '\n', (size_t)(end - line));
     const char *colon = memchr(line, ':', (size_t)(end - line));
-    if (next == NULL || colon == NULL || colon > next) bench_die("a field line without colon");
+    if (!next || !colon || colon > next) bench_die("a field line without colon");
     fields[count++] = (field){.name = line,
                               .name_size = (size_t)(colon - line),
                               .value = colon + 2,
@@ -224,7 +224,7 @@ static void copy_to_new_memory(size_t size) {
   char **piece = &pieces[next++ % 3];
   free(*piece);
   *piece = malloc(size + 1);
-  if (*piece == NULL) bench_die("out of memory");
+  if (!*piece) bench_die("out of memory");
   memcpy(*piece, buffer, size);
 }
 
@@ -460,8 +460,7 @@ static void memory(const bench_options *options) {
 static void spawn(const bench_options *options) {
   bench_meter meter;
   struct rusage usage;
-  if (options->command == NULL || options->command[0] == NULL)
-    bench_die("spawn needs a command behind --");
+  if (!options->command || !options->command[0]) bench_die("spawn needs a command behind --");
   bench_meter_start(&meter);
   for (uint64_t i = 0; i < options->count; i++) {
     pid_t child;

@@ -30,7 +30,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *fresh) {
 
 static SSL_CTX *make_context(const bench_options *options) {
   SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-  if (context == NULL || SSL_CTX_load_verify_locations(context, options->ca, NULL) != 1)
+  if (!context || SSL_CTX_load_verify_locations(context, options->ca, NULL) != 1)
     die_tls("context");
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
@@ -45,10 +45,10 @@ static void keep_sessions(SSL_CTX *context) {
 
 static tls tls_connect(SSL_CTX *context, int port) {
   tls connection = {.ssl = SSL_new(context), .fd = bare_connect(port)};
-  if (connection.ssl == NULL || SSL_set_fd(connection.ssl, connection.fd) != 1) die_tls("SSL");
+  if (!connection.ssl || SSL_set_fd(connection.ssl, connection.fd) != 1) die_tls("SSL");
   if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection.ssl), "127.0.0.1") != 1)
     die_tls("name");
-  if (session != NULL && SSL_set_session(connection.ssl, session) != 1) die_tls("session");
+  if (session && SSL_set_session(connection.ssl, session) != 1) die_tls("session");
   if (SSL_connect(connection.ssl) != 1) die_tls("handshake");
   return connection;
 }

@@ -20,7 +20,7 @@ void bench_die(const char *format, ...) {
 
 void *bench_allocate(size_t count, size_t size) {
   void *memory = calloc(count, size);
-  if (memory == NULL) bench_die("no memory for %zu times %zu bytes", count, size);
+  if (!memory) bench_die("no memory for %zu times %zu bytes", count, size);
   return memory;
 }
 
@@ -53,7 +53,7 @@ bench_options bench_parse(int argc, char **argv) {
       break;
     }
     char *equals = strchr(argv[i], '=');
-    if (equals == NULL) bench_die("`%s` is not of the form key=value", argv[i]);
+    if (!equals) bench_die("`%s` is not of the form key=value", argv[i]);
     *equals = '\0';
     parse_option(&options, argv[i], equals + 1);
   }
@@ -108,10 +108,9 @@ void bench_report(const char *driver, const bench_options *options, const bench_
 uint64_t bench_resident(void) {
   char text[128];
   FILE *file = fopen("/proc/self/statm", "r");
-  if (file == NULL || fgets(text, sizeof text, file) == NULL)
-    bench_die("cannot read /proc/self/statm");
+  if (!file || !fgets(text, sizeof text, file)) bench_die("cannot read /proc/self/statm");
   fclose(file);
   char *second = strchr(text, ' ');
-  if (second == NULL) bench_die("/proc/self/statm has an unknown form");
+  if (!second) bench_die("/proc/self/statm has an unknown form");
   return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }

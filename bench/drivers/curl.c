@@ -40,9 +40,9 @@ static void check(CURLcode code) {
 
 static CURL *make_easy(const bench_options *options) {
   CURL *easy = curl_easy_init();
-  if (easy == NULL) bench_die("curl_easy_init");
-  snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", options->ca != NULL ? "https" : "http",
-           options->port, options->path);
+  if (!easy) bench_die("curl_easy_init");
+  snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", options->ca ? "https" : "http", options->port,
+           options->path);
   check(curl_easy_setopt(easy, CURLOPT_URL, url));
   check(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, count_body));
   check(curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BENCH_BUFFER_SIZE));
@@ -50,7 +50,7 @@ static CURL *make_easy(const bench_options *options) {
   check(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
   check(curl_easy_setopt(easy, CURLOPT_PROXY, ""));
   check(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));
-  if (options->ca != NULL) check(curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca));
+  if (options->ca) check(curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca));
   return easy;
 }
 
@@ -104,7 +104,7 @@ static void get_wait(const bench_options *options) {
       if (curl_multi_poll(multi, NULL, 0, 10000, NULL) != CURLM_OK) bench_die("curl_multi_poll");
     }
     CURLMsg *message = curl_multi_info_read(multi, &left);
-    if (message == NULL || message->data.result != CURLE_OK) bench_die("the transfer failed");
+    if (!message || message->data.result != CURLE_OK) bench_die("the transfer failed");
     check_answer(easy);
     curl_multi_remove_handle(multi, easy);
   }
@@ -126,7 +126,7 @@ static void post(const bench_options *options) {
 static void read_fields(CURL *easy) {
   for (struct curl_header *field = NULL;;) {
     field = curl_easy_nextheader(easy, CURLH_HEADER, -1, field);
-    if (field == NULL) return;
+    if (!field) return;
     field_count++;
   }
 }
@@ -223,7 +223,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
   }
   if (what != CURL_POLL_OUT) event.events |= EPOLLIN;
   if (what != CURL_POLL_IN) event.events |= EPOLLOUT;
-  if (epoll_ctl(l->poller, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
+  if (epoll_ctl(l->poller, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0)
     bench_die("epoll_ctl");
   curl_multi_assign(l->multi, fd, &mark);
   return 0;
@@ -237,7 +237,7 @@ static int set_timer(CURLM *multi, long timeout, void *context) {
 
 static void make_loop(loop *l, long connections) {
   *l = (loop){.multi = curl_multi_init(), .poller = epoll_create1(EPOLL_CLOEXEC), .timeout = -1};
-  if (l->multi == NULL || l->poller < 0) bench_die("cannot make a loop");
+  if (!l->multi || l->poller < 0) bench_die("cannot make a loop");
   curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
   curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
   curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, set_timer);

@@ -10,7 +10,7 @@
 
 static void move_to_front(hc_buffer *b) {
   size_t held = hc_buffer_size(b);
-  if (b->start == 0 || b->data == NULL) return;
+  if (b->start == 0 || !b->data) return;
   memmove(b->data, b->data + b->start, held);
   b->start = 0;
   b->end = held;
@@ -24,7 +24,7 @@ static hc_error grow(hc_buffer *b, size_t needed, size_t limit) {
     capacity = limit < SMALLEST_CAPACITY ? limit : SMALLEST_CAPACITY;
   if (capacity < needed) capacity = needed;
   char *data = hc_memory_resize(b->data, capacity);
-  if (data == NULL) return HC_ERR_OUT_OF_MEMORY;
+  if (!data) return HC_ERR_OUT_OF_MEMORY;
   b->data = data;
   b->capacity = capacity;
   return HC_OK;
@@ -33,11 +33,11 @@ static hc_error grow(hc_buffer *b, size_t needed, size_t limit) {
 hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, size_t *available) {
   size_t held = hc_buffer_size(b);
   if (held > limit || room > limit - held) return HC_ERR_OUT_OF_MEMORY;
-  if (b->data == NULL || b->capacity - b->end < room) {
+  if (!b->data || b->capacity - b->end < room) {
     /* Moving pays only when it frees at least as much as it moves; otherwise each of many small
      * consumes would move the whole buffer. A buffer that may not grow has no choice. */
     bool moving_is_cheap = b->start >= held || b->capacity >= limit;
-    bool fits = b->data != NULL && b->capacity - held >= room;
+    bool fits = b->data && b->capacity - held >= room;
     move_to_front(b);
     if (!(fits && moving_is_cheap)) {
       hc_error error = grow(b, held + room, limit);
@@ -52,7 +52,7 @@ hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, s
 
 void hc_buffer_align(hc_buffer *b, size_t alignment) {
   size_t shift = (size_t)(-(uintptr_t)b->data % alignment);
-  if (b->data == NULL || b->start > 0 || shift > b->capacity - b->end) return;
+  if (!b->data || b->start > 0 || shift > b->capacity - b->end) return;
   memmove(b->data + shift, b->data, hc_buffer_size(b));
   b->start += shift;
   b->end += shift;

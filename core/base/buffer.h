@@ -26,7 +26,7 @@ static inline size_t hc_buffer_size(const hc_buffer *b) { return b->end - b->sta
 /* The first held byte. NULL before the first reserve, and checked for: adding even 0 to a null
  * pointer is undefined. */
 static inline char *hc_buffer_head(const hc_buffer *b) {
-  return b->data == NULL ? NULL : b->data + b->start;
+  return !b->data ? NULL : b->data + b->start;
 }
 
 /* Makes room for at least `room` more bytes behind the held ones, by moving these to the front or

@@ -54,9 +54,9 @@ bool hc_is_token(hc_slice s) { return s.size > 0 && hc_token_size(s.data, s.size
  * contain quoted strings, and it is better to see an element too many than to miss one behind a
  * quote that is never closed. */
 bool hc_list_next(hc_slice *rest, hc_slice *element) {
-  if (rest->data == NULL) return false;
+  if (!rest->data) return false;
   const char *comma = rest->size > 0 ? memchr(rest->data, ',', rest->size) : NULL;
-  if (comma == NULL) {
+  if (!comma) {
     *element = hc_slice_trim(*rest);
     *rest = (hc_slice){NULL, 0};
     return true;
@@ -69,7 +69,7 @@ bool hc_list_next(hc_slice *rest, hc_slice *element) {
 
 static hc_slice without_parameters(hc_slice element) {
   const char *semicolon = element.size > 0 ? memchr(element.data, ';', element.size) : NULL;
-  if (semicolon != NULL) element.size = (size_t)(semicolon - element.data);
+  if (semicolon) element.size = (size_t)(semicolon - element.data);
   return hc_slice_trim(element);
 }
 

@@ -81,7 +81,7 @@ static void sanitize(char *text, size_t size) {
 }
 
 hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, ...) {
-  if (failure == NULL || failure->code != HC_OK) return code;
+  if (!failure || failure->code != HC_OK) return code;
   failure->code = code;
   va_list arguments;
   va_start(arguments, format);

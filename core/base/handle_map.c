@@ -20,7 +20,7 @@ static size_t home_of(const hc_handle_map *map, uint64_t handle) {
 /* Where the handle is, or where it would go. The table is never full. */
 static size_t find(const hc_handle_map *map, uint64_t handle) {
   size_t at = home_of(map, handle);
-  while (map->slots[at].owner != NULL && map->slots[at].handle != handle)
+  while (map->slots[at].owner && map->slots[at].handle != handle)
     at = (at + 1) & (map->capacity - 1);
   return at;
 }
@@ -34,10 +34,10 @@ static hc_error grow(hc_handle_map *map) {
   hc_handle_map larger = {NULL, map->count, capacity};
   if (capacity < map->capacity) return HC_ERR_OUT_OF_MEMORY;
   larger.slots = hc_memory_allocate_zeroed(capacity, sizeof *larger.slots);
-  if (larger.slots == NULL) return HC_ERR_OUT_OF_MEMORY;
+  if (!larger.slots) return HC_ERR_OUT_OF_MEMORY;
   for (size_t i = 0; i < map->capacity; i++) {
     const hc_handle_slot *slot = &map->slots[i];
-    if (slot->owner != NULL) larger.slots[find(&larger, slot->handle)] = *slot;
+    if (slot->owner) larger.slots[find(&larger, slot->handle)] = *slot;
   }
   hc_memory_release(map->slots);
   *map = larger;
@@ -45,13 +45,13 @@ static hc_error grow(hc_handle_map *map) {
 }
 
 hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
-  bool is_new = hc_handle_map_get(map, handle) == NULL;
+  bool is_new = !hc_handle_map_get(map, handle);
   if (is_new && 2 * (map->count + 1) > map->capacity) {
     hc_error error = grow(map);
     if (error != HC_OK) return error;
   }
   hc_handle_slot *slot = &map->slots[find(map, handle)];
-  if (slot->owner == NULL) map->count++;
+  if (!slot->owner) map->count++;
   *slot = (hc_handle_slot){handle, owner};
   return HC_OK;
 }
@@ -59,8 +59,8 @@ hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
 void hc_handle_map_remove(hc_handle_map *map, uint64_t handle) {
   if (map->capacity == 0) return;
   size_t mask = map->capacity - 1, hole = find(map, handle);
-  if (map->slots[hole].owner == NULL) return;
-  for (size_t at = (hole + 1) & mask; map->slots[at].owner != NULL; at = (at + 1) & mask) {
+  if (!map->slots[hole].owner) return;
+  for (size_t at = (hole + 1) & mask; map->slots[at].owner; at = (at + 1) & mask) {
     size_t home = home_of(map, map->slots[at].handle);
     /* An entry that is nearer to its own place than the gap is stays where it is. */
     if (((at - home) & mask) < ((at - hole) & mask)) continue;

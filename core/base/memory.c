@@ -39,12 +39,12 @@ static int refuses(void) {
 }
 
 static void *counted(void *block) {
-  if (block != NULL) atomic_fetch_add(&live_blocks, 1);
+  if (block) atomic_fetch_add(&live_blocks, 1);
   return block;
 }
 
 static void uncount(const void *block) {
-  if (block != NULL) atomic_fetch_sub(&live_blocks, 1);
+  if (block) atomic_fetch_sub(&live_blocks, 1);
 }
 
 #else
@@ -73,7 +73,7 @@ static void note_c_library(void) {
 }
 
 static void *note_host_block(void *block) {
-  if (block != NULL) atomic_fetch_add_explicit(&host_blocks, 1, memory_order_relaxed);
+  if (block) atomic_fetch_add_explicit(&host_blocks, 1, memory_order_relaxed);
   return block;
 }
 
@@ -110,7 +110,7 @@ static void *zeroed(size_t size) {
     return calloc(1, size);
   }
   void *block = take(size);
-  if (block != NULL) hc_memory_wipe(block, size);
+  if (block) hc_memory_wipe(block, size);
   return block;
 }
 
@@ -126,12 +126,12 @@ static void *resize(void *block, size_t size) {
 }
 
 void *hc_memory_resize(void *block, size_t size) {
-  if (block == NULL) return hc_memory_allocate(size);
+  if (!block) return hc_memory_allocate(size);
   return refuses() ? NULL : resize(block, at_least_one(size));
 }
 
 void hc_memory_release(void *block) {
-  if (block == NULL) return;
+  if (!block) return;
   uncount(block);
   if (!host.allocate) {
     free(block);
@@ -144,7 +144,7 @@ void hc_memory_release(void *block) {
 char *hc_memory_copy_text(const char *text, size_t size) {
   if (size == SIZE_MAX) return NULL;
   char *copy = hc_memory_allocate(size + 1);
-  if (copy == NULL) return NULL;
+  if (!copy) return NULL;
   if (size > 0) memcpy(copy, text, size);
   copy[size] = '\0';
   return copy;

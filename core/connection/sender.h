@@ -64,7 +64,7 @@ static inline bool hc_sender_is_done(const hc_sender *s) {
 }
 /* Does the next advance run a function of the host's? */
 static inline bool hc_sender_calls_back(const hc_sender *s) {
-  return s->content != NULL && s->content->supply.body.kind == HC_BODY_PULL;
+  return s->content && s->content->supply.body.kind == HC_BODY_PULL;
 }
 
 HC_INTERNAL_END

@@ -42,7 +42,7 @@ static char *encode_pair(hc_slice user, hc_slice password, char *at) {
 
 hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why) {
   /* RFC 7617 section 2 */
-  if (user.size > 0 && memchr(user.data, ':', user.size) != NULL)
+  if (user.size > 0 && memchr(user.data, ':', user.size))
     return refuse(why, "the user name holds a colon");
   if (has_control(user) || has_control(password))
     return refuse(why, "user name or password holds a control byte");

@@ -17,7 +17,7 @@ static hc_error make_field_room(hc_headers *h) {
   size_t capacity = h->capacity == 0 ? FIRST_FIELDS : h->capacity * 2;
   if (capacity > ARENA_LIMIT / sizeof *h->fields) return HC_ERR_OUT_OF_MEMORY;
   hc_field *fields = hc_memory_resize(h->fields, capacity * sizeof *fields);
-  if (fields == NULL) return HC_ERR_OUT_OF_MEMORY;
+  if (!fields) return HC_ERR_OUT_OF_MEMORY;
   h->fields = fields;
   h->capacity = capacity;
   return HC_OK;
@@ -32,7 +32,7 @@ static char *put(char *at, hc_slice bytes) {
  * `text.end` but what moves it: the text of the fields before the last clear stands there. */
 static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
   hc_buffer *text = &h->text;
-  size_t available, room = text->data == NULL && size < FIRST_ARENA ? FIRST_ARENA : size;
+  size_t available, room = !text->data && size < FIRST_ARENA ? FIRST_ARENA : size;
   if (text->capacity - text->end < size)
     return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
   *at = text->data + text->end;
@@ -99,14 +99,14 @@ void hc_headers_trim(hc_headers *h) {
   if (h->count == 0) return;
   if (is_wasteful(h->text.end, h->text.capacity)) {
     char *text = hc_memory_resize(h->text.data, h->text.end);
-    if (text != NULL) {
+    if (text) {
       h->text.data = text;
       h->text.capacity = h->text.end;
     }
   }
   if (is_wasteful(h->count * sizeof *h->fields, h->capacity * sizeof *h->fields)) {
     hc_field *fields = hc_memory_resize(h->fields, h->count * sizeof *fields);
-    if (fields != NULL) {
+    if (fields) {
       h->fields = fields;
       h->capacity = h->count;
     }
@@ -143,7 +143,7 @@ static hc_error parse_continuation(hc_headers *h, hc_slice line, hc_failure *why
 
 /* No white space between name and colon either: RFC 9112 section 5.1. */
 static hc_error refuse_name(hc_slice line, size_t name_size, hc_failure *why) {
-  if (line.size == name_size || memchr(line.data, ':', line.size) == NULL)
+  if (line.size == name_size || !memchr(line.data, ':', line.size))
     return refuse(why, "a field line has no colon");
   return refuse(why, name_size == 0 && line.data[0] == ':'
                          ? "a field name is empty"
@@ -174,10 +174,8 @@ static hc_error add_line(hc_headers *h, hc_slice line, size_t name_size) {
 hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   if (line.size == 0) return refuse(why, "a field line has no colon");
   /* RFC 9110 section 5.5: NUL, CR and LF are dangerous; the LF can't be here. */
-  if (memchr(line.data, '\0', line.size) != NULL)
-    return refuse(why, "a field line holds a NUL byte");
-  if (memchr(line.data, '\r', line.size) != NULL)
-    return refuse(why, "a field line holds a bare CR");
+  if (memchr(line.data, '\0', line.size)) return refuse(why, "a field line holds a NUL byte");
+  if (memchr(line.data, '\r', line.size)) return refuse(why, "a field line holds a bare CR");
   if (is_blank(line.data[0])) return parse_continuation(h, line, why);
   size_t name_size = hc_token_size(line.data, line.size);
   if (name_size == 0 || name_size == line.size || line.data[name_size] != ':')

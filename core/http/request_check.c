@@ -32,7 +32,7 @@ static hc_error check_url_bytes(hc_slice url, hc_failure *why) {
 
 static hc_slice without_fragment(hc_slice url) {
   const char *fragment = url.size > 0 ? memchr(url.data, '#', url.size) : NULL;
-  if (fragment != NULL) url.size = (size_t)(fragment - url.data);
+  if (fragment) url.size = (size_t)(fragment - url.data);
   return url;
 }
 
@@ -133,7 +133,7 @@ static hc_error refuse_line(hc_failure *why, size_t index, const char *what) {
 static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice *value,
                            hc_failure *why) {
   const char *colon = line.size > 0 ? memchr(line.data, ':', line.size) : NULL;
-  if (colon == NULL) return refuse_line(why, index, "it has no colon");
+  if (!colon) return refuse_line(why, index, "it has no colon");
   *name = (hc_slice){line.data, (size_t)(colon - line.data)};
   if (name->size == 0) return refuse_line(why, index, "its name is empty");
   if (!hc_is_token(*name))
@@ -255,7 +255,7 @@ bool hc_request_says_length(const hc_checked_request *checked) {
 static hc_error check_method(const hc_request *r, hc_failure *why) {
   if (r->method == HC_METHOD_OTHER)
     return hc_is_token(r->method_token) ? HC_OK : refuse(why, "the method is no token");
-  return hc_method_name(r->method) != NULL ? HC_OK : refuse(why, "the method is out of range");
+  return hc_method_name(r->method) ? HC_OK : refuse(why, "the method is out of range");
 }
 
 static int method_of(const hc_request *r) {

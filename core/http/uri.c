@@ -55,7 +55,7 @@ hc_error hc_uri_decode(hc_slice text, hc_buffer *out) {
 
 static bool find(hc_slice s, char c, size_t *index) {
   const char *found = s.size > 0 ? memchr(s.data, c, s.size) : NULL;
-  if (found != NULL) *index = (size_t)(found - s.data);
+  if (found) *index = (size_t)(found - s.data);
   return found != NULL;
 }
 

@@ -135,14 +135,14 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
   size_t left = c->size - c->at;
   const char *line = c->data + c->at;
   const char *end = left > d->scanned ? memchr(line + d->scanned, '\n', left - d->scanned) : NULL;
-  size_t size = end == NULL ? left : (size_t)(end - line) + 1;
+  size_t size = !end ? left : (size_t)(end - line) + 1;
   /* A line whose end has not come gets at least one byte longer; and the limit can change at any
    * time. */
   size_t room = limit > d->trailer_size ? limit - d->trailer_size : 0;
-  if (size > room || (size == room && end == NULL))
+  if (size > room || (size == room && !end))
     return refuse(d, c, "the trailer section is too large");
-  d->scanned = end == NULL ? left : 0;
-  if (end == NULL) return HC_PARSE_MORE;
+  d->scanned = !end ? left : 0;
+  if (!end) return HC_PARSE_MORE;
   if (size < 2 || line[size - 2] != '\r') return refuse(d, c, "a bare LF ends a trailer line");
   if (size > 2 &&
       hc_headers_parse_line(&d->trailers, (hc_slice){line, size - 2}, c->why) != HC_OK) {

@@ -61,7 +61,7 @@ static const char *check_start(const char *line, size_t size) {
       size >= VERSION_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 ? VERSION_SIZE : 0;
   for (size_t i = known; i < fixed; i++) {
     const char *offence = start_offence(i, line[i]);
-    if (offence != NULL) return offence;
+    if (offence) return offence;
   }
   bool is_bare_cr =
       size > START_SIZE + 1 && line[START_SIZE] == '\r' && line[START_SIZE + 1] != '\n';
@@ -140,11 +140,11 @@ hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t
     const char *line = left > 0 ? data + *used : data;
     if (!r->line_is_fields) {
       const char *offence = check_start(line, smaller(left, limit));
-      if (offence != NULL && hc_is_http2_start((hc_slice){line, left})) return refuse_http2(why);
-      if (offence != NULL) return refuse(why, offence);
+      if (offence && hc_is_http2_start((hc_slice){line, left})) return refuse_http2(why);
+      if (offence) return refuse(why, offence);
     }
     const char *end = left > r->scanned ? memchr(line + r->scanned, '\n', left - r->scanned) : NULL;
-    if (end == NULL) {
+    if (!end) {
       r->scanned = left;
       /* At least one more byte has to come: a head that has reached the limit is already too large.
        */

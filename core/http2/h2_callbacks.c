@@ -53,7 +53,7 @@ static void count_arrival(hc_h2_session *s, hc_h2_stream *stream) {
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   (void)user;
-  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  if (!stream || hc_h2_stream_is_done(stream)) return 0;
   if (stream->stage == HC_H2_HEAD) hc_response_restart(&stream->response);
   stream->head_size = 0;
   return 0;
@@ -84,7 +84,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   hc_slice n = {(const char *)name, name_size}, v = {(const char *)value, value_size};
   (void)flags;
-  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  if (!stream || hc_h2_stream_is_done(stream)) return 0;
   if (is_too_large(stream, name_size, value_size)) return refuse_size(stream);
   if (name_size > 0 && name[0] == ':') {
     take_status(&stream->response, v);
@@ -103,7 +103,7 @@ static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, co
   (void)value_size;
   (void)flags;
   (void)user;
-  if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+  if (!stream || hc_h2_stream_is_done(stream)) return 0;
   hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
                  "response head: the field \"%.*s\" is malformed",
                  name_size > 64 ? 64 : (int)name_size, (const char *)name);
@@ -154,13 +154,13 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
     return 0;
   case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
   case NGHTTP2_HEADERS:
-    if (stream == NULL || hc_h2_stream_is_done(stream)) return 0;
+    if (!stream || hc_h2_stream_is_done(stream)) return 0;
     count_arrival(s, stream);
     if (stream->stage == HC_H2_HEAD) end_head(stream);
     end_message(stream, frame);
     return 0;
   case NGHTTP2_DATA:
-    if (stream != NULL && !hc_h2_stream_is_done(stream)) end_message(stream, frame);
+    if (stream && !hc_h2_stream_is_done(stream)) end_message(stream, frame);
     return 0;
   default: return 0;
   }
@@ -172,7 +172,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
   hc_h2_stream *stream = stream_of(h2, id);
   hc_slice bytes = {(const char *)data, size};
   (void)flags;
-  if (stream == NULL || hc_h2_stream_is_done(stream)) {
+  if (!stream || hc_h2_stream_is_done(stream)) {
     int result = nghttp2_session_consume_connection(h2, size);
     return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(s) : 0;
   }
@@ -192,7 +192,7 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
   hc_h2_stream *stream =
       frame->hd.type == NGHTTP2_HEADERS ? stream_of(h2, frame->hd.stream_id) : NULL;
   (void)user;
-  if (stream != NULL) tell_malformed(stream, nghttp2_strerror(error));
+  if (stream) tell_malformed(stream, nghttp2_strerror(error));
   return 0;
 }
 
@@ -214,7 +214,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, id);
   s->open--;
-  if (stream == NULL) return 0;
+  if (!stream) return 0;
   note_reset(s, stream, code);
   stream->is_open = false;
   if (stream->is_deferred) s->deferred--;
@@ -238,7 +238,7 @@ ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_
   hc_h2_stream *stream = stream_of(h2, id);
   (void)into;
   (void)source;
-  if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   if (stream->offered.size == 0 && !stream->offer_is_last) return defer(s, stream);
   if (!hc_h2_output_has_room(&s->output)) return defer(s, stream);
   size_t size = stream->offered.size < room ? stream->offered.size : room;
@@ -253,7 +253,7 @@ static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   (void)source;
-  if (stream == NULL) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   hc_slice content = {stream->offered.data, size};
   if (hc_h2_output_add_own(&s->output, (hc_slice){(const char *)head, HC_H2_FRAME_HEAD}) != HC_OK)
     return hc_h2_out_of_memory(s);
@@ -270,7 +270,7 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) 
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
   if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
     tell_goaway(&s->failure, HC_ERR_INVALID_DATA, "broke the protocol", &frame->goaway);
-  if (stream == NULL) return 0;
+  if (!stream) return 0;
   if (frame->hd.type == NGHTTP2_HEADERS) stream->is_sent = true;
   /* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it
    * tells of them. */

@@ -17,7 +17,7 @@ static void add_part(hc_h2_output *o, const char *data, size_t size, size_t *in_
 
 hc_error hc_h2_output_add_own(hc_h2_output *o, hc_slice bytes) {
   hc_h2_part *last = o->count > 0 ? &o->parts[o->count - 1] : NULL;
-  bool goes_on = last != NULL && last->data == NULL;
+  bool goes_on = last && !last->data;
   if (bytes.size == 0) return HC_OK;
   if (!goes_on && o->count == HC_H2_PARTS_MAX) return HC_ERR_OUT_OF_MEMORY;
   if (hc_buffer_append(&o->own, bytes, SIZE_MAX) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
@@ -43,17 +43,17 @@ size_t hc_h2_output_peek(const hc_h2_output *o, hc_slice *parts, size_t room) {
   size_t count = o->count < room ? o->count : room;
   for (size_t i = 0; i < count; i++) {
     const hc_h2_part *part = &o->parts[i];
-    parts[i] = (hc_slice){part->data != NULL ? part->data : own, part->size};
-    if (part->data == NULL) own += part->size;
+    parts[i] = (hc_slice){part->data ? part->data : own, part->size};
+    if (!part->data) own += part->size;
   }
   return count;
 }
 
 /* The first `size` bytes of a part are out. */
 static void shorten(hc_h2_output *o, hc_h2_part *part, size_t size) {
-  if (part->data == NULL) hc_buffer_consume(&o->own, size);
+  if (!part->data) hc_buffer_consume(&o->own, size);
   else part->data += size;
-  if (part->in_flight != NULL) *part->in_flight -= size;
+  if (part->in_flight) *part->in_flight -= size;
   part->size -= size;
   o->size -= size;
   if (part->size == 0) hc_memory_release(part->copy);
@@ -78,7 +78,7 @@ hc_error hc_h2_output_keep(hc_h2_output *o, const size_t *in_flight) {
     hc_h2_part *part = &o->parts[i];
     if (part->in_flight != in_flight) continue;
     part->copy = hc_memory_allocate(part->size);
-    if (part->copy == NULL) return HC_ERR_OUT_OF_MEMORY;
+    if (!part->copy) return HC_ERR_OUT_OF_MEMORY;
     memcpy(part->copy, part->data, part->size);
     part->data = part->copy;
     part->in_flight = NULL;

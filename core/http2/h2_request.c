@@ -141,8 +141,8 @@ static hc_error make_room(hc_h2_fields *f, const hc_checked_request *c) {
   for (size_t i = 0; i < c->request->line_count; i++) size += c->request->lines[i].size;
   f->capacity = c->request->line_count + OWN_FIELDS;
   f->fields = hc_memory_allocate_zeroed(f->capacity, sizeof *f->fields);
-  return f->fields == NULL ? HC_ERR_OUT_OF_MEMORY
-                           : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
+  return !f->fields ? HC_ERR_OUT_OF_MEMORY
+                    : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
 }
 
 hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
@@ -159,7 +159,7 @@ hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme sche
 }
 
 void hc_h2_fields_free(hc_h2_fields *fields) {
-  if (fields->text.data != NULL) hc_memory_wipe(fields->text.data, fields->text.capacity);
+  if (fields->text.data) hc_memory_wipe(fields->text.data, fields->text.capacity);
   hc_buffer_free(&fields->text);
   hc_memory_release(fields->fields);
   *fields = (hc_h2_fields){0};

@@ -65,7 +65,7 @@ static int introduce(hc_h2_session *s) {
 hc_h2_session *hc_h2_session_new(size_t max_header_size) {
   nghttp2_session_callbacks *callbacks = NULL;
   hc_h2_session *s = hc_memory_allocate_zeroed(1, sizeof *s);
-  if (s == NULL) return NULL;
+  if (!s) return NULL;
   s->max_header_size = max_header_size;
   bool is_made = hc_h2_set_callbacks(&callbacks) == HC_OK && make_session(s, callbacks) == 0 &&
                  introduce(s) == 0;
@@ -78,7 +78,7 @@ hc_h2_session *hc_h2_session_new(size_t max_header_size) {
 /* Its streams stay their owners', broken. */
 static void let_go(hc_h2_session *s) {
   hc_h2_session_end(s, &closed);
-  while (s->streams != NULL) {
+  while (s->streams) {
     hc_h2_stream *stream = s->streams;
     s->streams = stream->behind;
     stream->session = NULL;
@@ -89,7 +89,7 @@ static void let_go(hc_h2_session *s) {
 }
 
 void hc_h2_session_delete(hc_h2_session *s) {
-  if (s == NULL) return;
+  if (!s) return;
   let_go(s);
   nghttp2_session_del(s->h2);
   hc_h2_output_free(&s->output);
@@ -102,7 +102,7 @@ void hc_h2_session_delete(hc_h2_session *s) {
 
 void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   s->is_over = true;
-  for (hc_h2_stream *stream = s->streams; stream != NULL; stream = stream->behind) {
+  for (hc_h2_stream *stream = s->streams; stream; stream = stream->behind) {
     if (hc_h2_stream_is_done(stream)) continue;
     stream->is_unprocessed = !stream->is_sent;
     *hc_h2_stream_break(stream) = *reason;
@@ -159,7 +159,7 @@ static int wake(hc_h2_stream *stream) {
 static int wake_content(hc_h2_session *s) {
   int result = 0;
   if (s->deferred == 0 || !hc_h2_output_has_room(&s->output)) return 0;
-  for (hc_h2_stream *stream = s->streams; stream != NULL && result == 0; stream = stream->behind)
+  for (hc_h2_stream *stream = s->streams; stream && result == 0; stream = stream->behind)
     result = wake(stream);
   return result;
 }
@@ -270,7 +270,7 @@ void hc_h2_session_sent(hc_h2_session *s, size_t size) { hc_h2_output_sent(&s->o
 bool hc_h2_session_has_output(const hc_h2_session *s) {
   if (s->output.size > 0 || nghttp2_session_want_write(s->h2)) return true;
   const hc_h2_stream *stream = s->deferred > 0 ? s->streams : NULL;
-  while (stream != NULL && !can_wake(stream)) stream = stream->behind;
+  while (stream && !can_wake(stream)) stream = stream->behind;
   return stream != NULL;
 }
 
@@ -302,7 +302,7 @@ static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields
                       hc_h2_more content) {
   nghttp2_data_provider provider = {.read_callback = hc_h2_read_content};
   nghttp2_nv *pairs = hc_memory_allocate_zeroed(list->count, sizeof *pairs);
-  if (pairs == NULL) return NGHTTP2_ERR_NOMEM;
+  if (!pairs) return NGHTTP2_ERR_NOMEM;
   for (size_t i = 0; i < list->count; i++) pairs[i] = pair_of(&list->fields[i]);
   int32_t id = nghttp2_submit_request(s->h2, NULL, pairs, list->count,
                                       content == HC_H2_MORE ? &provider : NULL, stream);
@@ -317,7 +317,7 @@ static void put_on(hc_h2_session *s, hc_h2_stream *stream, int32_t id, hc_h2_mor
   stream->is_open = true;
   stream->has_content = content == HC_H2_MORE;
   stream->behind = s->streams;
-  if (s->streams != NULL) s->streams->before = stream;
+  if (s->streams) s->streams->before = stream;
   s->streams = stream;
   s->open++;
 }
@@ -351,7 +351,7 @@ void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
 
 hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size) {
   hc_buffer_consume(&stream->content, size);
-  if (stream->session == NULL || stream->session->is_over) return HC_OK;
+  if (!stream->session || stream->session->is_over) return HC_OK;
   int result = nghttp2_session_consume(stream->session->h2, stream->id, size);
   return result == NGHTTP2_ERR_NOMEM ? HC_ERR_OUT_OF_MEMORY : HC_OK;
 }
@@ -361,7 +361,7 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
   hc_h2_session *s = stream->session;
   stream->offered = (hc_slice){NULL, 0};
   stream->offer_is_last = false;
-  if (s == NULL || stream->in_flight == 0) return;
+  if (!s || stream->in_flight == 0) return;
   bool is_kept = hc_h2_output_keep(&s->output, &stream->in_flight) == HC_OK;
   stream->in_flight = 0;
   if (is_kept) return;
@@ -370,8 +370,8 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
 }
 
 static void take_off(hc_h2_stream *stream) {
-  if (stream->behind != NULL) stream->behind->before = stream->before;
-  if (stream->before != NULL) stream->before->behind = stream->behind;
+  if (stream->behind) stream->behind->before = stream->before;
+  if (stream->before) stream->before->behind = stream->behind;
   else stream->session->streams = stream->behind;
 }
 
@@ -391,7 +391,7 @@ static void cancel(hc_h2_session *s, hc_h2_stream *stream) {
 void hc_h2_stream_close(hc_h2_stream *stream) {
   hc_h2_session *s = stream->session;
   hc_h2_stream_withdraw(stream);
-  if (s != NULL) {
+  if (s) {
     take_off(stream);
     if (stream->is_deferred) s->deferred--;
     if (!s->is_over) cancel(s, stream);

@@ -105,7 +105,7 @@ hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t 
   hc_connector *c =
       fits ? hc_memory_allocate_zeroed(1, sizeof *c + count * sizeof *addresses) : NULL;
   *out = c;
-  if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!c) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   if (count > 0) interleave(addresses, count, c->addresses);
   c->count = count;
   c->winner = HC_NO_SOCKET;
@@ -207,7 +207,7 @@ void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uin
 }
 
 void hc_connector_delete(hc_connector *c) {
-  if (c == NULL) return;
+  if (!c) return;
   close_attempts(c);
   hc_socket_close(c->winner);
   hc_memory_release(c);

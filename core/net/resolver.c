@@ -71,16 +71,16 @@ static void unlock(void) { hc_mutex_unlock(&pool.lock); }
 static void append(job_list *list, hc_lookup *job) {
   job->previous = list->last;
   job->next = NULL;
-  if (list->last != NULL) list->last->next = job;
+  if (list->last) list->last->next = job;
   else list->first = job;
   list->last = job;
   list->size++;
 }
 
 static void take_out(job_list *list, hc_lookup *job) {
-  if (job->previous != NULL) job->previous->next = job->next;
+  if (job->previous) job->previous->next = job->next;
   else list->first = job->next;
-  if (job->next != NULL) job->next->previous = job->previous;
+  if (job->next) job->next->previous = job->previous;
   else list->last = job->previous;
   job->previous = job->next = NULL;
   list->size--;
@@ -108,7 +108,7 @@ static void take_places_back(void) {
 }
 
 static bool has_work(void) {
-  return pool.waiting.first != NULL && pool.forks == 0 && count_free_places() > 0;
+  return pool.waiting.first && pool.forks == 0 && count_free_places() > 0;
 }
 
 /* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never
@@ -127,7 +127,7 @@ static void run(hc_lookup *job) {
   take_places_back();
   if (job->forgotten) free_job(job);
   else hc_signal_raise(&job->signal);
-  if (pool.forks > 0 && pool.running.first == NULL) hc_condition_wake_all(&pool.quiet);
+  if (pool.forks > 0 && !pool.running.first) hc_condition_wake_all(&pool.quiet);
 }
 
 /* The lookups under way have not moved for a moment: they may hang, and those behind them must not
@@ -142,16 +142,15 @@ static void make_places(void) {
 /* Sleeps until there may be something new to see: a job, a fork that is over, a queue that does not
  * move. False when the time has passed and nothing came. */
 static bool sleep_a_while(void) {
-  bool is_on_watch = pool.waiting.first != NULL && pool.forks == 0;
+  bool is_on_watch = pool.waiting.first && pool.forks == 0;
   uint64_t taken = pool.taken;
   uint64_t until = hc_clock_now() + (is_on_watch ? (uint64_t)HC_RESOLVER_STALL_NS : IDLE_NS);
   pool.idle++;
   bool is_woken = hc_condition_wait_until(&pool.work, &pool.lock, until);
   pool.idle--;
-  bool is_stalled =
-      is_on_watch && pool.waiting.first != NULL && pool.forks == 0 && pool.taken == taken;
+  bool is_stalled = is_on_watch && pool.waiting.first && pool.forks == 0 && pool.taken == taken;
   if (!is_woken && is_stalled && !has_work()) make_places();
-  return is_woken || pool.waiting.first != NULL;
+  return is_woken || pool.waiting.first;
 }
 
 static void *work(void *unused) {
@@ -207,8 +206,7 @@ static void before_fork(void) {
   lock();
   pool.forks++;
   uint64_t until = hc_clock_now() + (uint64_t)HC_RESOLVER_FORK_NS;
-  while (pool.running.first != NULL && hc_condition_wait_until(&pool.quiet, &pool.lock, until))
-    continue;
+  while (pool.running.first && hc_condition_wait_until(&pool.quiet, &pool.lock, until)) continue;
 }
 
 static void after_fork_in_parent(void) {
@@ -222,9 +220,9 @@ static void after_fork_in_parent(void) {
  * made here. */
 static void after_fork_in_child(void) {
   job_list all = pool.running;
-  for (hc_lookup *job = all.first; job != NULL; job = job->next) job->state = JOB_WAITING;
-  if (all.first == NULL) all = pool.waiting;
-  else if (pool.waiting.first != NULL) {
+  for (hc_lookup *job = all.first; job; job = job->next) job->state = JOB_WAITING;
+  if (!all.first) all = pool.waiting;
+  else if (pool.waiting.first) {
     all.last->next = pool.waiting.first;
     pool.waiting.first->previous = all.last;
     all.last = pool.waiting.last;
@@ -235,7 +233,7 @@ static void after_fork_in_child(void) {
   pool.workers = pool.idle = 0;
   pool.abandoned = 0;
   pool.places = HC_RESOLVER_THREADS;
-  for (hc_lookup *job = all.first; job != NULL; job = job->next) hc_signal_renew(&job->signal);
+  for (hc_lookup *job = all.first; job; job = job->next) hc_signal_renew(&job->signal);
   pool.forks = 0;
   make_conditions(); /* the old ones may count waiters that do not exist here */
   unlock();
@@ -283,7 +281,7 @@ static hc_error refuse_thread(hc_failure *why, hc_slice host, int error) {
 static hc_lookup *new_job(hc_slice host, unsigned port) {
   if (host.size > SIZE_MAX - sizeof(hc_lookup) - 1) return NULL;
   hc_lookup *job = hc_memory_allocate_zeroed(1, sizeof *job + host.size + 1);
-  if (job == NULL) return NULL;
+  if (!job) return NULL;
   memcpy(job->host, host.data, host.size);
   job->port = port;
   return job;
@@ -292,11 +290,10 @@ static hc_lookup *new_job(hc_slice host, unsigned port) {
 hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why) {
   *out = NULL;
   if (host.size == 0) return refuse(why, host, "the name is empty");
-  if (memchr(host.data, '\0', host.size) != NULL)
-    return refuse(why, host, "a NUL byte in the name");
+  if (memchr(host.data, '\0', host.size)) return refuse(why, host, "a NUL byte in the name");
   hc_once_do(&prepared, prepare);
   hc_lookup *job = new_job(host, port);
-  if (job == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!job) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   lock();
   append(&pool.waiting, job);
   int error = ensure_workers();
@@ -326,7 +323,7 @@ hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, h
   }
   if (state != JOB_DONE) return HC_IO_WANT_READ;
   hc_address_answer *answer = &lookup->answer;
-  if (answer->addresses == NULL) {
+  if (!answer->addresses) {
     bool is_taken = answer->code == 0;
     (void)refuse(why, host,
                  is_taken ? "the answer was taken before"
@@ -356,13 +353,13 @@ static void abandon(hc_lookup *lookup) {
   hc_signal_close(&lookup->signal);
   pool.abandoned++;
   take_places_back();
-  if (pool.waiting.first == NULL) return;
+  if (!pool.waiting.first) return;
   (void)ensure_workers(); /* without any the queue moves on when a lookup ends */
   hc_condition_wake_one(&pool.work);
 }
 
 void hc_lookup_forget(hc_lookup *lookup) {
-  if (lookup == NULL) return;
+  if (!lookup) return;
   lock();
   if (lookup->state == JOB_WAITING) take_out(&pool.waiting, lookup);
   bool is_running = lookup->state == JOB_RUNNING;

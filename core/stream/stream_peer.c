@@ -14,7 +14,7 @@ hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer) {
 }
 
 static void tell_watchers(hc_stream_peer *peer) {
-  while (peer->watchers != NULL) {
+  while (peer->watchers) {
     hc_stream_watcher *w = peer->watchers;
     hc_stream_peer_watch(NULL, w);
     w->closing(w);
@@ -22,7 +22,7 @@ static void tell_watchers(hc_stream_peer *peer) {
 }
 
 void hc_stream_peer_release(hc_stream_peer *peer) {
-  if (peer == NULL || --peer->references > 0) return;
+  if (!peer || --peer->references > 0) return;
   tell_watchers(peer);
   hc_buffer_free(&peer->unread);
   peer->ops->destroy(peer);
@@ -57,7 +57,7 @@ hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
 }
 
 bool hc_stream_peer_is_tolerable_end(const hc_stream_peer *peer) {
-  return peer->ops->is_tolerable_end != NULL && peer->ops->is_tolerable_end(peer);
+  return peer->ops->is_tolerable_end && peer->ops->is_tolerable_end(peer);
 }
 
 hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
@@ -66,9 +66,8 @@ hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
 
 uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step) {
   *step = 0;
-  return peer->ops->empty_at != NULL && hc_buffer_size(&peer->unread) == 0
-             ? peer->ops->empty_at(peer, step)
-             : 0;
+  return peer->ops->empty_at && hc_buffer_size(&peer->unread) == 0 ? peer->ops->empty_at(peer, step)
+                                                                   : 0;
 }
 
 size_t hc_stream_peer_available(hc_stream_peer *peer) {
@@ -89,47 +88,47 @@ void hc_stream_peer_close(hc_stream_peer *peer) {
 }
 
 hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
-  for (hc_stream_peer *below = peer; below != NULL;
+  for (hc_stream_peer *below = peer; below;
        below = peer->ops->below ? peer->ops->below(peer) : NULL)
     peer = below;
   return peer;
 }
 
 bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
-  while (peer != NULL && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
+  while (peer && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
   return peer != NULL;
 }
 
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer) {
   const hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
-  return bottom != NULL && bottom->ops->in_call != NULL && bottom->ops->in_call(bottom);
+  return bottom && bottom->ops->in_call && bottom->ops->in_call(bottom);
 }
 
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
   hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   if (w->peer == bottom) return;
-  if (w->peer != NULL) {
+  if (w->peer) {
     hc_stream_watcher **at = &w->peer->watchers;
     while (*at != w) at = &(*at)->next;
     *at = w->next;
   }
   w->peer = bottom;
-  w->next = bottom != NULL ? bottom->watchers : NULL;
-  if (bottom != NULL) bottom->watchers = w;
+  w->next = bottom ? bottom->watchers : NULL;
+  if (bottom) bottom->watchers = w;
 }
 
 /* In front of what was given back before and not read since: the stream's order is kept. */
 hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes) {
   hc_buffer joined = {0};
   hc_slice later = {hc_buffer_head(&peer->unread), hc_buffer_size(&peer->unread)};
-  if (bytes.size == 0 || bytes.data == NULL) return HC_OK;
+  if (bytes.size == 0 || !bytes.data) return HC_OK;
   if (later.size > SIZE_MAX - bytes.size) return HC_ERR_OUT_OF_MEMORY;
   char *at;
   size_t available;
   hc_error error = hc_buffer_reserve(&joined, bytes.size + later.size, SIZE_MAX, &at, &available);
   if (error != HC_OK) return error;
   memcpy(at, bytes.data, bytes.size);
-  if (later.size > 0 && later.data != NULL) memcpy(at + bytes.size, later.data, later.size);
+  if (later.size > 0 && later.data) memcpy(at + bytes.size, later.data, later.size);
   hc_buffer_commit(&joined, bytes.size + later.size);
   hc_buffer_free(&peer->unread);
   peer->unread = joined;

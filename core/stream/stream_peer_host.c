@@ -118,7 +118,7 @@ static size_t host_available(hc_stream_peer *peer) {
 static void host_interest(hc_stream_peer *peer, hc_interest *out) {
   host_stream *h = of(peer);
   *out = (hc_interest){.fd = HC_NO_HANDLE, .ready = h->ended, .deadline = HC_NEVER};
-  if (h->functions.descriptor != NULL && may_call(h, NULL)) {
+  if (h->functions.descriptor && may_call(h, NULL)) {
     begin(h);
     out->fd = h->functions.descriptor(h->context);
     end(h);
@@ -134,13 +134,13 @@ static void host_close(hc_stream_peer *peer) {
   host_stream *h = of(peer);
   if (h->closed) return;
   h->closed = true;
-  if (h->functions.close != NULL) h->functions.close(h->context);
+  if (h->functions.close) h->functions.close(h->context);
 }
 
 static void host_destroy(hc_stream_peer *peer) {
   host_stream *h = of(peer);
   host_close(peer);
-  if (h->functions.destroy != NULL) h->functions.destroy(h->context);
+  if (h->functions.destroy) h->functions.destroy(h->context);
   hc_buffer_free(&peer->unread);
   hc_memory_release(h);
 }
@@ -166,10 +166,10 @@ hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, 
     return hc_failure_set(
         why, HC_ERR_INVALID_PARAMETER,
         "the stream has functions that this version of the library does not know");
-  if (known.send == NULL || known.recv == NULL)
+  if (!known.send || !known.recv)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream has no send or no recv");
   host_stream *h = hc_memory_allocate_zeroed(1, sizeof *h);
-  if (h == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!h) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   hc_stream_peer_init(&h->base, &host_ops);
   h->functions = known;
   h->context = context;

@@ -73,7 +73,7 @@ static hc_error start_local(hc_tcp *t, const hc_address *addresses, size_t count
 
 static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   hc_failure failure = {HC_OK, ""};
-  if (t->lookup == NULL) {
+  if (!t->lookup) {
     hc_error error =
         hc_lookup_start((hc_slice){t->host, t->host_size}, t->port, &t->lookup, &failure);
     if (error == HC_ERR_OUT_OF_MEMORY) return end_out_of_memory(t, why);
@@ -117,7 +117,7 @@ static hc_io refuse(const hc_tcp *t, hc_failure *why) {
 
 static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
-  if (t->state == HC_TCP_RESOLVING && t->connector != NULL) t->state = HC_TCP_CONNECTING;
+  if (t->state == HC_TCP_RESOLVING && t->connector) t->state = HC_TCP_CONNECTING;
   if (t->state == HC_TCP_RESOLVING) {
     hc_io io = advance_lookup(t, why);
     if (io != HC_IO_OK) return io;
@@ -316,9 +316,8 @@ static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
 static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
   hc_tcp *t = tcp_of(self);
   *out = (hc_interest){.fd = t->socket, .deadline = HC_NEVER};
-  if (t->connector != NULL)
-    hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
-  else if (t->lookup != NULL) lookup_interest(t->lookup, out);
+  if (t->connector) hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
+  else if (t->lookup) lookup_interest(t->lookup, out);
   else out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
 }
 
@@ -371,15 +370,13 @@ static const hc_stream_peer_ops tcp_ops = {
 
 hc_stream_peer *hc_tcp_new(void) {
   hc_tcp *t = hc_memory_allocate_zeroed(1, sizeof *t);
-  if (t == NULL) return NULL;
+  if (!t) return NULL;
   hc_stream_peer_init(&t->base, &tcp_ops);
   t->socket = HC_NO_SOCKET;
   return &t->base;
 }
 
-bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) {
-  return peer != NULL && peer->ops == &tcp_ops;
-}
+bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer && peer->ops == &tcp_ops; }
 
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
@@ -387,7 +384,7 @@ hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_f
   /* `host` may be a view of the present one */
   char *copy = hc_memory_copy_text(host.data, host.size);
   hc_stream_peer_close(peer);
-  if (copy == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!copy) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   hc_memory_release(t->host);
   t->host = copy;
   t->host_size = host.size;
@@ -409,7 +406,7 @@ hc_tcp_state hc_tcp_get_state(const hc_stream_peer *peer) { return const_tcp_of(
 
 hc_slice hc_tcp_host(const hc_stream_peer *peer) {
   const hc_tcp *t = const_tcp_of(peer);
-  return t->host == NULL ? HC_SLICE("") : (hc_slice){t->host, t->host_size};
+  return !t->host ? HC_SLICE("") : (hc_slice){t->host, t->host_size};
 }
 
 unsigned hc_tcp_port(const hc_stream_peer *peer) { return const_tcp_of(peer)->port; }

@@ -84,8 +84,8 @@ static lua_State *open_state(memory *m) {
 
 static bool is_about_memory(lua_State *L) {
   const char *text = lua_tostring(L, -1);
-  bool is = text != NULL && strstr(text, "memory") != NULL;
-  if (!is) fprintf(stderr, "ended with: %s\n", text != NULL ? text : "no text");
+  bool is = text && strstr(text, "memory");
+  if (!is) fprintf(stderr, "ended with: %s\n", text ? text : "no text");
   return is;
 }
 

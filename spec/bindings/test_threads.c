@@ -44,14 +44,14 @@ static void run_state(worker *w, lua_State *L) {
   if (status == 0) status = lua_pcall(L, 1, 0, 0);
   if (status == 0) return;
   const char *text = lua_tostring(L, -1);
-  snprintf(w->failure, sizeof w->failure, "%s", text != NULL ? text : "an error that is no text");
+  snprintf(w->failure, sizeof w->failure, "%s", text ? text : "an error that is no text");
 }
 
 static void *run(void *argument) {
   worker *w = argument;
   for (int round = 0; round < ROUNDS && w->failure[0] == '\0'; round++) {
     lua_State *L = luaL_newstate();
-    if (L == NULL) abort();
+    if (!L) abort();
     run_state(w, L);
     lua_close(L);
   }

@@ -72,7 +72,7 @@ static inline bool fault_is_possible(const fault_plan *plan, const char *call) {
   static const char *const sleepers[] = {
       "recv",     "send",      "read",       "write", "pread",   "poll", "epoll_wait",
       "sendfile", "splice_in", "splice_out", "open",  "connect", "close"};
-  if (plan->call != NULL) return strcmp(plan->call, call) == 0;
+  if (plan->call) return strcmp(plan->call, call) == 0;
   for (size_t i = 0; i < sizeof sleepers / sizeof *sleepers; i++) {
     if (strcmp(sleepers[i], call) == 0) return true;
   }
@@ -99,7 +99,7 @@ static inline int fault_result(void) { return fault.number == 0 ? 0 : -1; }
   do {                                                  \
     if ((real) == NULL) {                               \
       void *found = dlsym(RTLD_NEXT, name);             \
-      if (found == NULL) abort();                       \
+      if (!found) abort();                       \
       memcpy(&(real), &found, sizeof found);            \
     }                                                   \
   } while (0)

@@ -10,20 +10,20 @@ static bool holds(const hc_buffer *b, const char *expected) {
 
 static void check_memory(void) {
   char *copy = hc_memory_copy_text(wire_place(0, "abc", 3), 3);
-  CHECK(copy != NULL && strcmp(copy, "abc") == 0);
+  CHECK(copy && strcmp(copy, "abc") == 0);
   hc_memory_wipe(copy, 3);
-  CHECK(copy != NULL && memcmp(copy, "\0\0\0", 4) == 0);
+  CHECK(copy && memcmp(copy, "\0\0\0", 4) == 0);
   hc_memory_release(copy);
   copy = hc_memory_copy_text(NULL, 0);
-  CHECK(copy != NULL && copy[0] == '\0');
+  CHECK(copy && copy[0] == '\0');
   hc_memory_release(copy);
-  CHECK(hc_memory_copy_text("", SIZE_MAX) == NULL);
+  CHECK(!hc_memory_copy_text("", SIZE_MAX));
   void *block = hc_memory_allocate(0);
   CHECK(block != NULL);
   hc_memory_release(block);
-  CHECK(hc_memory_allocate_zeroed(SIZE_MAX / 2, 3) == NULL);
+  CHECK(!hc_memory_allocate_zeroed(SIZE_MAX / 2, 3));
   unsigned char *zeroed = hc_memory_allocate_zeroed(3, 5);
-  CHECK(zeroed != NULL && memcmp(zeroed, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 15) == 0);
+  CHECK(zeroed && memcmp(zeroed, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 15) == 0);
   hc_memory_release(zeroed);
   hc_memory_release(NULL);
 }
@@ -34,14 +34,14 @@ static void check_hooks(void) {
   hc_memory_fail_after(1, 0);
   void *first = hc_memory_allocate(1), *second = hc_memory_allocate(1),
        *third = hc_memory_allocate(1);
-  CHECK(first != NULL && second == NULL && third != NULL);
+  CHECK(first && !second && third);
   CHECK(hc_memory_live_blocks() == before + 2);
   hc_memory_fail_after(0, 1);
-  CHECK(hc_memory_resize(first, 100) == NULL && hc_memory_allocate_zeroed(1, 1) == NULL);
-  CHECK(hc_memory_copy_text("a", 1) == NULL);
+  CHECK(!hc_memory_resize(first, 100) && !hc_memory_allocate_zeroed(1, 1));
+  CHECK(!hc_memory_copy_text("a", 1));
   hc_memory_fail_after(-1, 0);
   first = hc_memory_resize(first, 100);
-  CHECK(first != NULL && hc_memory_live_blocks() == before + 2);
+  CHECK(first && hc_memory_live_blocks() == before + 2);
   hc_memory_release(first);
   hc_memory_release(third);
   CHECK(hc_memory_live_blocks() == before);
@@ -89,14 +89,14 @@ static void check_room_without_memory(void) {
 static void check_errors(void) {
   int all = 1;
   for (int i = 0; i < HC_ERROR_COUNT; i++)
-    all = all && hc_error_name(i) != NULL && hc_error_string(i)[0] != '\0';
+    all = all && hc_error_name(i) && hc_error_string(i)[0] != '\0';
   CHECK(all);
   CHECK(strcmp(hc_error_name(HC_OK), "OK") == 0);
   CHECK(strcmp(hc_error_name(HC_FAILED), "FAILED") == 0);
   CHECK(strcmp(hc_error_name(HC_ERR_TIMEOUT), "ERR_TIMEOUT") == 0);
   CHECK(strcmp(hc_error_name(HC_ERR_INVALID_PARAMETER), "ERR_INVALID_PARAMETER") == 0);
   CHECK(strcmp(hc_error_name(HC_ERR_PRINTER_ON_FIRE), "ERR_PRINTER_ON_FIRE") == 0);
-  CHECK(hc_error_name(-1) == NULL && hc_error_name(HC_ERROR_COUNT) == NULL);
+  CHECK(!hc_error_name(-1) && !hc_error_name(HC_ERROR_COUNT));
   CHECK(strcmp(hc_error_string(-1), "unknown error") == 0 &&
         strcmp(hc_error_string(49), "unknown error") == 0);
 }
@@ -141,8 +141,8 @@ static void check_slices(void) {
 
 static void check_appending(void) {
   hc_buffer b = {0};
-  CHECK(hc_buffer_head(&b) == NULL && hc_buffer_size(&b) == 0);
-  CHECK(hc_buffer_append(&b, (hc_slice){NULL, 0}, 0) == HC_OK && b.data == NULL);
+  CHECK(!hc_buffer_head(&b) && hc_buffer_size(&b) == 0);
+  CHECK(hc_buffer_append(&b, (hc_slice){NULL, 0}, 0) == HC_OK && !b.data);
   CHECK(hc_buffer_append_text(&b, "abc", 10) == HC_OK && holds(&b, "abc"));
   CHECK(hc_buffer_append_number(&b, 0, 10) == HC_OK && holds(&b, "abc0"));
   CHECK(hc_buffer_append_text(&b, "1234567", 10) == HC_ERR_OUT_OF_MEMORY && holds(&b, "abc0"));
@@ -153,13 +153,13 @@ static void check_appending(void) {
   CHECK(hc_buffer_append_text(&b, "abcdefghi", 10) == HC_OK && holds(&b, "6abcdefghi") &&
         b.capacity <= 10);
   hc_buffer_consume(&b, 10);
-  CHECK(b.start == 0 && b.end == 0 && b.data != NULL);
+  CHECK(b.start == 0 && b.end == 0 && b.data);
   CHECK(hc_buffer_append_number(&b, UINT64_MAX, SIZE_MAX) == HC_OK &&
         holds(&b, "18446744073709551615"));
   CHECK(hc_buffer_append(&b, (hc_slice){"", SIZE_MAX}, SIZE_MAX) == HC_ERR_OUT_OF_MEMORY);
   hc_buffer_free(&b);
   hc_buffer_free(&b);
-  CHECK(b.data == NULL && b.capacity == 0);
+  CHECK(!b.data && b.capacity == 0);
 }
 
 static void check_reserving(void) {
@@ -185,7 +185,7 @@ static void check_reserving(void) {
   CHECK(hc_buffer_size(&b) == 500 && hc_buffer_head(&b)[0] == 'x' &&
         hc_buffer_head(&b)[499] == 'x');
   hc_buffer_free(&b);
-  CHECK(hc_buffer_reserve(&b, 0, 0, &at, &available) == HC_OK && at != NULL && available == 0);
+  CHECK(hc_buffer_reserve(&b, 0, 0, &at, &available) == HC_OK && at && available == 0);
   hc_buffer_free(&b);
 }
 
@@ -198,7 +198,7 @@ static void check_queue(void) {
   for (unsigned i = 0; i < 20000; i++) {
     char byte = (char)(i % 251);
     if (hc_buffer_reserve(&b, 1, SIZE_MAX, &at, &available) != HC_OK) abort();
-    if (before != NULL && at != before) moves++;
+    if (before && at != before) moves++;
     *at = byte;
     before = at + 1;
     hc_buffer_commit(&b, 1);
@@ -216,7 +216,7 @@ static void check_aligning(void) {
   char *at;
   size_t available;
   hc_buffer_align(&b, 64);
-  CHECK(b.data == NULL && b.start == 0 && b.end == 0);
+  CHECK(!b.data && b.start == 0 && b.end == 0);
   if (hc_buffer_reserve(&b, 200, SIZE_MAX, &at, &available) != HC_OK) abort();
   for (size_t alignment = 1; alignment <= 64; alignment *= 2) {
     b.start = b.end = 0;

@@ -25,7 +25,7 @@ static void check_what_asks(hc_client *c) {
   CHECK(hc_client_is_at_work(c));
   CHECK(status == HC_STATUS_REQUESTING || status == HC_STATUS_BODY ||
         status == HC_STATUS_CONNECTED);
-  CHECK(hc_client_get_settings(c) != NULL && hc_client_get_stream(c) != NULL &&
+  CHECK(hc_client_get_settings(c) && hc_client_get_stream(c) &&
         hc_client_last_error(c)->code == HC_OK);
   CHECK(hc_client_response_code(c) == (hc_client_has_response(c) ? 200 : 0));
   CHECK(hc_client_has_response(c) || hc_client_response_reason(c).size == 0);
@@ -101,7 +101,7 @@ static void check_poller(const host *h) {
   (void)hc_poller_fd(h->poller);
   if (!h->in_poller) {
     CHECK(hc_poller_wait(h->poller, 0) == HC_OK);
-    CHECK_CASE("one at work is passed over", hc_poller_next(h->poller) == NULL);
+    CHECK_CASE("one at work is passed over", !hc_poller_next(h->poller));
     return;
   }
   CHECK(hc_poller_wait(h->poller, 0) == HC_ERR_BUSY);

@@ -108,7 +108,7 @@ static void check_pollers(hc_client *c) {
   CHECK(hc_poller_wait(one, 0) == HC_OK);
   hc_poller_interest(two, &interest);
   CHECK(interest.deadline == HC_NEVER && !interest.ready);
-  CHECK(hc_poller_next(two) == NULL);
+  CHECK(!hc_poller_next(two));
   CHECK(hc_poller_remove(one, c) == HC_OK && hc_poller_remove(one, c) == HC_ERR_DOES_NOT_EXIST);
   hc_poller_delete(one);
   hc_poller_delete(two);
@@ -309,7 +309,7 @@ static void check_slices(hc_client *c) {
   int theirs = loopback_accept(listener);
   while (hc_client_get_status(c) == HC_STATUS_CONNECTING) (void)hc_client_wait(c, 10, &ready);
   CHECK(hc_poller_new(&poller, NULL) == HC_OK && hc_poller_add(poller, c, c, NULL) == HC_OK);
-  CHECK(hc_poller_wait_part(poller, -1, 0.001) == HC_ERR_TIMEOUT && hc_poller_next(poller) == NULL);
+  CHECK(hc_poller_wait_part(poller, -1, 0.001) == HC_ERR_TIMEOUT && !hc_poller_next(poller));
   CHECK(hc_poller_wait_part(poller, 10, 0.001) == HC_ERR_TIMEOUT &&
         hc_poller_wait_part(poller, 0.001, 10) == HC_OK);
   hc_poller_delete(poller);
@@ -325,7 +325,7 @@ static void check_slices(hc_client *c) {
 
 int main(void) {
   hc_client *c = hc_client_new();
-  if (c == NULL) return 1;
+  if (!c) return 1;
   check_wrong_times(c);
   check_proxies(c);
   check_connects(c);

@@ -59,8 +59,7 @@ static void *serve(void *context) {
       send_all(w->server, w->play.head, strlen(w->play.head)) && send_all(w->server, body, first);
   if (first > 0) (void)send(w->server, "!", 1, MSG_OOB | MSG_NOSIGNAL);
   sent = sent && send_all(w->server, body + first, w->play.size - first);
-  if (sent && w->play.behind != NULL)
-    (void)send_all(w->server, w->play.behind, strlen(w->play.behind));
+  if (sent && w->play.behind) (void)send_all(w->server, w->play.behind, strlen(w->play.behind));
   if (w->play.stalls)
     while (recv(w->server, &byte, 1, 0) > 0) continue;
   if (w->play.closes || w->play.stalls) (void)shutdown(w->server, SHUT_RDWR);
@@ -85,7 +84,7 @@ static void begin(world *w, const script *play, bool blocking, int flags) {
   w->listener = loopback_listen("127.0.0.1", 4, &port);
   w->file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0600);
   w->client = hc_client_new();
-  loopback_need(w->file >= 0 && w->client != NULL, "file and client");
+  loopback_need(w->file >= 0 && w->client, "file and client");
   loopback_need(hc_client_connect(w->client, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL,
                                   &w->why) == HC_OK,
                 "connect");
@@ -323,7 +322,7 @@ int main(void) {
   int file = mkstemp(path);
   body = malloc(BODY_SIZE);
   held = malloc(BODY_SIZE + 1);
-  loopback_need(file >= 0 && body != NULL && held != NULL, "memory");
+  loopback_need(file >= 0 && body && held, "memory");
   (void)close(file);
   for (size_t i = 0; i < BODY_SIZE; i++) body[i] = (char)(i * 2654435761u >> 13);
   (void)signal(SIGXFSZ, SIG_IGN);

@@ -10,7 +10,7 @@
 
 static hc_connector *start(const hc_address *list, size_t count, uint64_t now) {
   hc_connector *c = NULL;
-  CHECK(hc_connector_start(list, count, now, &c, NULL) == HC_OK && c != NULL);
+  CHECK(hc_connector_start(list, count, now, &c, NULL) == HC_OK && c);
   return c;
 }
 
@@ -276,7 +276,7 @@ static void check_no_memory(void) {
   hc_connector *c;
   hc_failure why = {HC_OK, ""};
   hc_memory_fail_after(0, 0);
-  CHECK(hc_connector_start(&address, 1, 0, &c, &why) == HC_ERR_OUT_OF_MEMORY && c == NULL);
+  CHECK(hc_connector_start(&address, 1, 0, &c, &why) == HC_ERR_OUT_OF_MEMORY && !c);
   CHECK(why.code == HC_ERR_OUT_OF_MEMORY && hc_memory_live_blocks() == live);
   hc_memory_fail_after(-1, 0);
 #endif

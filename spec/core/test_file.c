@@ -280,7 +280,7 @@ static void check_texts(void) {
 
 int main(void) {
   snprintf(folder, sizeof folder, "/tmp/httpclient-file.XXXXXX");
-  if (mkdtemp(folder) == NULL) return 1;
+  if (!mkdtemp(folder)) return 1;
   check_create();
   check_present();
   check_modes();

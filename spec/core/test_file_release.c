@@ -200,7 +200,7 @@ static void check_forks(void) {
 
 int main(void) {
   snprintf(folder, sizeof folder, "/tmp/httpclient-release.XXXXXX");
-  if (mkdtemp(folder) == NULL) return 1;
+  if (!mkdtemp(folder)) return 1;
   check_thread();
   check_cheap();
   check_replace();

@@ -121,8 +121,7 @@ static void run_answer(const void *test_case, size_t split, wire_log *log) {
   send_all(&w);
   if (!h2_read(&w.sent, before, sent_frames, sizeof sent_frames))
     wire_add(log, " (a frame is cut)");
-  if (c->sent != NULL && strcmp(c->sent, sent_frames) != 0)
-    wire_add(log, " (sent %s)", sent_frames);
+  if (c->sent && strcmp(c->sent, sent_frames) != 0) wire_add(log, " (sent %s)", sent_frames);
   finish(&w);
 }
 
@@ -325,7 +324,7 @@ static void check_room(void) {
         open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
   CHECK(hc_h2_session_room(w.session) == 0 &&
         open_stream(&w, 2, HC_METHOD_GET, HC_H2_LAST) == HC_ERR_BUSY);
-  CHECK(w.streams[2].session == NULL);
+  CHECK(!w.streams[2].session);
   send_all(&w);
   CHECK(feed(&w, "H1e :status=200") == HC_OK && hc_h2_session_room(w.session) == 1);
   CHECK(feed(&w, "S 3=0") == HC_OK && hc_h2_session_room(w.session) == 0);
@@ -438,7 +437,7 @@ static void check_close_inside_frame(void) {
   size_t count;
   hc_failure why = {HC_OK, ""};
   char *text = malloc(50);
-  if (text == NULL) abort();
+  if (!text) abort();
   memset(text, 'x', 50);
   CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
   (void)went_out(&w);

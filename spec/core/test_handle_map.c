@@ -40,7 +40,7 @@ static void check_against_array(const char *name, uint64_t (*handle_of)(unsigned
   CHECK_CASE(name, agrees && map.count == count);
   CHECK_CASE(name, map.capacity >= 2 * count && map.capacity <= 2048);
   hc_handle_map_free(&map);
-  CHECK(map.capacity == 0 && hc_handle_map_get(&map, handle_of(1)) == NULL);
+  CHECK(map.capacity == 0 && !hc_handle_map_get(&map, handle_of(1)));
 }
 
 static uint64_t small(unsigned i) { return i; }
@@ -51,7 +51,7 @@ static uint64_t crowded(unsigned i) { return (uint64_t)i * (UINT64_C(0xF1DE83E19
 
 static void check_empty(void) {
   hc_handle_map map = {0};
-  CHECK(hc_handle_map_get(&map, 0) == NULL);
+  CHECK(!hc_handle_map_get(&map, 0));
   hc_handle_map_remove(&map, 0);
   CHECK(hc_handle_map_put(&map, 0, owners) == HC_OK && hc_handle_map_get(&map, 0) == owners);
   CHECK(hc_handle_map_put(&map, UINT64_MAX, owners + 1) == HC_OK &&
@@ -65,8 +65,7 @@ static void check_empty(void) {
 static void check_memory(void) {
   hc_handle_map map = {0};
   hc_memory_fail_after(0, 1);
-  CHECK(hc_handle_map_put(&map, 1, owners) == HC_ERR_OUT_OF_MEMORY &&
-        hc_handle_map_get(&map, 1) == NULL);
+  CHECK(hc_handle_map_put(&map, 1, owners) == HC_ERR_OUT_OF_MEMORY && !hc_handle_map_get(&map, 1));
   hc_memory_fail_after(-1, 0);
   for (unsigned i = 0; i < 8; i++) CHECK(hc_handle_map_put(&map, i, owners + i) == HC_OK);
   hc_memory_fail_after(0, 1);
@@ -76,7 +75,7 @@ static void check_memory(void) {
   CHECK(hc_handle_map_put(&map, 3, owners + 3) == HC_OK);
   hc_memory_fail_after(-1, 0);
   for (unsigned i = 0; i < 8; i++) CHECK(hc_handle_map_get(&map, i) == owners + i);
-  CHECK(hc_handle_map_get(&map, 8) == NULL && map.count == 8);
+  CHECK(!hc_handle_map_get(&map, 8) && map.count == 8);
   hc_handle_map_free(&map);
 }
 

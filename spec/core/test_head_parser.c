@@ -212,8 +212,7 @@ static void check_many_fields(void) {
   CHECK(hc_slice_equal(hc_headers_value(&r.headers, 1999), HC_SLICE("value 1999")));
   CHECK(r.headers.text.capacity - r.headers.text.end <= r.headers.text.end / 4 + 256);
   hc_response_reset(&r);
-  CHECK(r.code == 0 && r.headers.fields == NULL && r.headers.text.data == NULL &&
-        r.reason.data == NULL);
+  CHECK(r.code == 0 && !r.headers.fields && !r.headers.text.data && !r.reason.data);
   hc_response_reset(&r);
 }
 
@@ -235,7 +234,7 @@ static void check_restart(void) {
         used == 31);
   hc_response_restart(&r);
   CHECK(r.code == 0 && r.headers.count == 0 && hc_buffer_size(&r.reason) == 0 &&
-        r.headers.text.data != NULL);
+        r.headers.text.data);
   CHECK(hc_response_parse(&r, "HTTP/1.0 404 No\r\nC: 3\r\n\r\n", 25, 4096, &used, &why) ==
             HC_PARSE_DONE &&
         used == 25);

@@ -16,10 +16,9 @@ static void check_classes(void) {
                 : (i >= 'A' && i <= 'F') ? i - 'A' + 10
                 : (i >= 'a' && i <= 'f') ? i - 'a' + 10
                                          : -1;
-    token = token &&
-            hc_char_is_token(c) == (is_alnum || (i > 0 && strchr("!#$%&'*+-.^_`|~", i) != NULL));
-    unreserved = unreserved &&
-                 hc_char_is_unreserved(c) == (is_alnum || (i > 0 && strchr("-._~", i) != NULL));
+    token = token && hc_char_is_token(c) == (is_alnum || (i > 0 && strchr("!#$%&'*+-.^_`|~", i)));
+    unreserved =
+        unreserved && hc_char_is_unreserved(c) == (is_alnum || (i > 0 && strchr("-._~", i)));
     digit = digit && hc_char_is_digit(c) == is_digit;
     control = control && hc_char_is_control(c) == (i < 0x20 || i == 0x7f);
     hex = hex && hc_char_hex_value(c) == value;
@@ -110,7 +109,7 @@ static void check_set(void) {
         h.count == 5);
   hc_headers_free(&h);
   hc_headers_free(&h);
-  CHECK(h.count == 0 && h.fields == NULL);
+  CHECK(h.count == 0 && !h.fields);
   hc_headers_trim(&h);
 }
 
@@ -189,7 +188,7 @@ static bool quick_agrees(const char *data, size_t size, size_t *taken) {
   bool agrees = *taken <= size && (*taken > 0) == (quick.count > 0);
   for (size_t at = 0; agrees && at < *taken;) {
     const char *end = memchr(data + at, '\n', *taken - at);
-    agrees = end != NULL && end > data + at && end[-1] == '\r';
+    agrees = end && end > data + at && end[-1] == '\r';
     size_t line_size = agrees ? (size_t)(end - data) - at - 1 : 0;
     agrees =
         agrees && hc_headers_parse_line(&careful, (hc_slice){data + at, line_size}, &why) == HC_OK;

@@ -78,7 +78,7 @@ static char crl_path[] = "/tmp/test_oom_crl_XXXXXX";
 
 static void server_read(server *s) {
   size_t room = sizeof s->in - s->size, got = 0;
-  if (s->ssl != NULL) {
+  if (s->ssl) {
     if (SSL_read_ex(s->ssl, s->in + s->size, room, &got) != 1) got = 0;
     ERR_clear_error();
   } else {
@@ -95,14 +95,14 @@ static bool server_has(const server *s, const char *end) {
 
 static void server_open_tls(server *s) {
   s->ssl = SSL_new(s->play->strict ? strict_context : context);
-  NEED(s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1);
+  NEED(s->ssl && SSL_set_fd(s->ssl, s->fd) == 1);
   SSL_set_accept_state(s->ssl);
 }
 
 /* A client that is gone takes no answer; that is its affair. */
 static void server_write(server *s, const char *text) {
   size_t size = strlen(text), written;
-  if (s->ssl != NULL) (void)SSL_write_ex(s->ssl, text, size, &written);
+  if (s->ssl) (void)SSL_write_ex(s->ssl, text, size, &written);
   else (void)send(s->fd, text, size, MSG_NOSIGNAL);
   ERR_clear_error();
 }
@@ -343,7 +343,7 @@ static outcome play(const scenario *p) {
   r.server.fd = -1;
   r.client = hc_client_new();
   outcome o = {false, true};
-  if (r.client != NULL) {
+  if (r.client) {
     exchange(&r);
     o = judge(&r);
     hc_client_close(r.client);
@@ -362,7 +362,7 @@ static bool hook_is_waiting(long n) {
   bool waiting = false;
   for (long i = 0; i <= n && !waiting; i++) {
     void *block = hc_memory_allocate(1);
-    waiting = block == NULL;
+    waiting = !block;
     hc_memory_release(block);
   }
   return waiting;

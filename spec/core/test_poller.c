@@ -208,8 +208,7 @@ static void check_memory(void) {
   hc_failure why = {HC_OK, ""};
   for (long i = 0; i < 2; i++) {
     hc_memory_fail_after(i, 0);
-    CHECK(hc_poller_new(&poller, &why) == HC_ERR_OUT_OF_MEMORY && poller == NULL &&
-          why.text[0] != '\0');
+    CHECK(hc_poller_new(&poller, &why) == HC_ERR_OUT_OF_MEMORY && !poller && why.text[0] != '\0');
     hc_memory_fail_after(-1, 0);
     CHECK(hc_memory_live_blocks() == before);
     hc_failure_clear(&why);
@@ -219,12 +218,12 @@ static void check_memory(void) {
     clients[i] = hc_client_new();
     /* Its slot, the heap, the entry: whichever fails, the client is not in, and the next attempt is
      * as good as the first. */
-    for (long n = 0; n < 4 && clients[i]->place.seat == NULL; n++) {
+    for (long n = 0; n < 4 && !clients[i]->place.seat; n++) {
       hc_memory_fail_after(n, 0);
       hc_error code = hc_poller_add(poller, clients[i], &clients[i], &why);
       hc_memory_fail_after(-1, 0);
       CHECK(code == HC_OK ? clients[i]->place.seat != NULL
-                          : code == HC_ERR_OUT_OF_MEMORY && clients[i]->place.seat == NULL);
+                          : code == HC_ERR_OUT_OF_MEMORY && !clients[i]->place.seat);
       CHECK(hc_poller_count(poller) == i + (code == HC_OK ? 1 : 0));
     }
     CHECK(clients[i]->place.seat != NULL);

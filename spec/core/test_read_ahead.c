@@ -91,7 +91,7 @@ static hc_client *begin(supply *s, uint64_t length, size_t chunk) {
   else (void)snprintf(s->head, sizeof s->head, "HTTP/1.1 200 OK\r\n\r\n");
   s->head_left = strlen(s->head);
   hc_client *c = hc_client_new();
-  if (c == NULL || hc_client_set_stream(c, &s->base) != HC_OK) abort();
+  if (!c || hc_client_set_stream(c, &s->base) != HC_OK) abort();
   hc_client_get_settings(c)->read_chunk_size = chunk;
   spec.method = HC_METHOD_GET;
   spec.url = HC_SLICE("/");

@@ -210,8 +210,8 @@ static const request_case cases[] = {
 static size_t shorten(char *head, size_t size) {
   static const char begin[] = "User-Agent: lua-httpclient/" HC_VERSION " (";
   head[size] = '\0';
-  char *at = strstr(head, begin), *end = at == NULL ? NULL : strstr(at, ")\r\n");
-  if (end == NULL) return size;
+  char *at = strstr(head, begin), *end = !at ? NULL : strstr(at, ")\r\n");
+  if (!end) return size;
   memcpy(at, "UA", 2);
   memmove(at + 2, end + 1, (size_t)(head + size - end - 1));
   return size - (size_t)(end + 1 - at - 2);
@@ -224,9 +224,9 @@ static hc_request make_request(const request_case *c, hc_slice *lines) {
                   .content_length = c->content_length};
   r.url = wire_slice(0, c->url);
   r.to_proxy = c->to_proxy;
-  r.authority = wire_slice(1, c->authority == NULL ? "h" : c->authority);
-  if (c->credentials != NULL) r.proxy_credentials = wire_slice(2, c->credentials);
-  for (; r.line_count < LINES_MAX && c->lines[r.line_count] != NULL; r.line_count++)
+  r.authority = wire_slice(1, !c->authority ? "h" : c->authority);
+  if (c->credentials) r.proxy_credentials = wire_slice(2, c->credentials);
+  for (; r.line_count < LINES_MAX && c->lines[r.line_count]; r.line_count++)
     lines[r.line_count] = wire_slice(3 + (unsigned)r.line_count, c->lines[r.line_count]);
   return r;
 }
@@ -261,8 +261,8 @@ static void run_request(const request_case *c, wire_log *log) {
 static bool matches(const char *text, const char *expected) {
   size_t size = strlen(text), wanted = strlen(expected);
   if (expected[0] == '!')
-    return strncmp(text, expected, wanted) == 0 && strstr(text, "(wrote)") == NULL &&
-           strstr(text, "(code)") == NULL;
+    return strncmp(text, expected, wanted) == 0 && !strstr(text, "(wrote)") &&
+           !strstr(text, "(code)");
   if (expected[0] == '~')
     return text[0] != '!' && size >= wanted - 1 &&
            strcmp(text + size - (wanted - 1), expected + 1) == 0;
@@ -278,7 +278,7 @@ static void check_cases(void) {
     int holds = matches(log.text, c->expected);
     if (!holds)
       fprintf(stderr, "%s:\n  expected %s\n  got      %s\n", c->name, c->expected, log.text);
-    CHECK_CASE(c->name, holds && (c->expected[0] != '!' || strstr(log.text, "secret") == NULL));
+    CHECK_CASE(c->name, holds && (c->expected[0] != '!' || !strstr(log.text, "secret")));
   }
 }
 
@@ -290,14 +290,12 @@ static void check_nul(void) {
   hc_request_head head;
   hc_failure why = {0};
   CHECK_CASE("NUL in the URL",
-             hc_request_write(&r, &out, &head, &why) == HC_ERR_INVALID_PARAMETER &&
-                 out.data == NULL);
+             hc_request_write(&r, &out, &head, &why) == HC_ERR_INVALID_PARAMETER && !out.data);
   r.url = HC_SLICE("/");
   r.lines = &line;
   r.line_count = 1;
   CHECK_CASE("NUL in a value",
-             hc_request_write(&r, &out, &head, NULL) == HC_ERR_INVALID_PARAMETER &&
-                 out.data == NULL);
+             hc_request_write(&r, &out, &head, NULL) == HC_ERR_INVALID_PARAMETER && !out.data);
   line = (hc_slice){NULL, 0};
   CHECK_CASE("no line at all", hc_request_write(&r, &out, &head, NULL) == HC_ERR_INVALID_PARAMETER);
   r.line_count = 0;
@@ -345,7 +343,7 @@ static bool refuses_credentials(hc_slice user, hc_slice password) {
   hc_buffer out = {0};
   hc_failure why = {0};
   return hc_basic_credentials(user, password, &out, &why) == HC_ERR_INVALID_PARAMETER &&
-         out.data == NULL && why.text[0] != '\0';
+         !out.data && why.text[0] != '\0';
 }
 
 static void check_credentials(void) {
@@ -369,7 +367,7 @@ static void check_methods(void) {
   CHECK(strcmp(hc_method_name(HC_METHOD_GET), "GET") == 0);
   CHECK(strcmp(hc_method_name(HC_METHOD_PATCH), "PATCH") == 0);
   CHECK(strcmp(hc_method_name(HC_METHOD_CONNECT), "CONNECT") == 0);
-  CHECK(hc_method_name(HC_METHOD_MAX) == NULL && hc_method_name(-1) == NULL);
+  CHECK(!hc_method_name(HC_METHOD_MAX) && !hc_method_name(-1));
 }
 
 #ifdef HC_TEST_HOOKS

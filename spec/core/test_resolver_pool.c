@@ -27,7 +27,7 @@ void freeaddrinfo(struct addrinfo *list);
 static struct addrinfo *make_entry(const char *literal, struct addrinfo *next) {
   struct addrinfo *entry = calloc(1, sizeof *entry + sizeof(hc_address));
   hc_address address = loopback_address(literal, 0);
-  if (entry == NULL) abort();
+  if (!entry) abort();
   memcpy(entry + 1, address.raw.bytes, address.size);
   entry->ai_addr = (struct sockaddr *)(entry + 1);
   entry->ai_addrlen = (socklen_t)address.size;
@@ -52,8 +52,7 @@ static int answer(const char *host, struct addrinfo **list) {
 
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                 struct addrinfo **list) {
-  if (service != NULL || hints->ai_family != AF_UNSPEC || hints->ai_socktype != SOCK_STREAM)
-    abort();
+  if (service || hints->ai_family != AF_UNSPEC || hints->ai_socktype != SOCK_STREAM) abort();
   (void)pthread_mutex_lock(&gate_lock);
   if (order_size < sizeof order) order[order_size++] = host[0];
   if (++inside > highest) highest = inside;
@@ -67,7 +66,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 }
 
 void freeaddrinfo(struct addrinfo *list) {
-  while (list != NULL) {
+  while (list) {
     struct addrinfo *next = list->ai_next;
     free(list);
     list = next;
@@ -129,7 +128,7 @@ static void check_no_thread(void) {
     fault_set_for_good(cases[i].call, cases[i].number);
     CHECK_CASE(cases[i].call,
                hc_lookup_start(HC_SLICE("name"), 80, &lookup, &why) == HC_ERR_CANT_RESOLVE &&
-                   lookup == NULL);
+                   !lookup);
     CHECK_CASE(cases[i].text, why.code == HC_ERR_CANT_RESOLVE &&
                                   strcmp(why.text, cases[i].text) == 0 && fault_end() == 1);
   }
@@ -193,8 +192,7 @@ static void check_queue(void) {
   }
   await_inside(0);
   CHECK(order_size == ALL + 4 && highest == ALL);
-  bool has_dropped =
-      memchr(order, 'b', order_size) != NULL || memchr(order, 'x', order_size) != NULL;
+  bool has_dropped = memchr(order, 'b', order_size) || memchr(order, 'x', order_size);
   CHECK(!has_dropped);
 }
 
@@ -251,7 +249,7 @@ static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *u
   fault_set("thread", 0, EAGAIN);
   if (hc_lookup_poll(running, &addresses, &count, &why) != HC_IO_ERROR || fault_end() != 1)
     return false;
-  if (strstr(why.text, "can't resolve stuck: no further thread") == NULL) return false;
+  if (!strstr(why.text, "can't resolve stuck: no further thread")) return false;
   int fd = hc_lookup_handle(running); /* starts workers, which meet the closed gate */
   if (fd <= 0 || hc_lookup_poll(running, &addresses, &count, NULL) != HC_IO_WANT_READ) return false;
   hc_lookup_forget(unwanted);
@@ -270,16 +268,16 @@ static void check_fork(const char *call, int number) {
   hc_lookup_forget(stuck[1]);
   CHECK(hc_lookup_handle(stuck[0]) > 0 && hc_lookup_handle(waiting) > 0 &&
         hc_lookup_handle(unwanted) > 0);
-  if (call != NULL) fault_set(call, 0, number);
+  if (call) fault_set(call, 0, number);
   pid_t child = fork();
   loopback_need(child >= 0, "fork");
-  bool is_parents = call != NULL && strcmp(call, "clock") == 0;
+  bool is_parents = call && strcmp(call, "clock") == 0;
   unsigned fired = fault_end();
   if (child == 0) {
     (void)alarm(PATIENCE_MS / 1000);
-    leave(fired == (call != NULL ? 1 : 0) && child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
+    leave(fired == (call ? 1 : 0) && child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
   }
-  CHECK_CASE(call == NULL ? "nothing fails" : call, fired == (is_parents ? 1 : 0));
+  CHECK_CASE(!call ? "nothing fails" : call, fired == (is_parents ? 1 : 0));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -98,7 +98,7 @@ static void write_file_to_nobody(void) {
   int ends[2];
   pthread_t thread;
   char *bytes = calloc(1, LARGE);
-  loopback_need(bytes != NULL && pipe(ends) == 0, "pipe");
+  loopback_need(bytes && pipe(ends) == 0, "pipe");
   reader r = {ends[0], 100000};
   loopback_need(pthread_create(&thread, NULL, read_some, &r) == 0, "thread");
   size_t written;

@@ -33,7 +33,7 @@ static world open_world(const char *literal, const char *host) {
   hc_failure why = {HC_OK, ""};
   w.listener = loopback_listen(literal, 4, &w.port);
   w.peer = hc_tcp_new();
-  loopback_need(w.listener >= 0 && w.peer != NULL, "world");
+  loopback_need(w.listener >= 0 && w.peer, "world");
   CHECK(hc_tcp_connect(w.peer, hc_slice_of(host), w.port, &why) == HC_OK);
   CHECK(bring(w.peer, &why) == HC_IO_OK && why.code == HC_OK &&
         hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED);
@@ -378,7 +378,7 @@ static void check_unread(void) {
   CHECK(receives(w.peer, 2, "fi") && receives(w.peer, 7, "rst lat"));
   /* The socket's bytes come by a later call. */
   CHECK(hc_stream_peer_unread(w.peer, HC_SLICE("at")) == HC_OK && receives(w.peer, 16, "ater"));
-  CHECK(w.peer->unread.data == NULL);
+  CHECK(!w.peer->unread.data);
   CHECK(receives(w.peer, 16, "net") &&
         hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_WANT_READ);
   CHECK(hc_stream_peer_unread(w.peer, HC_SLICE("forgotten")) == HC_OK);
@@ -448,7 +448,7 @@ static void check_no_memory(void) {
   long live = hc_memory_live_blocks();
   int refused = 0;
   hc_memory_fail_after(0, 0);
-  CHECK(hc_tcp_new() == NULL);
+  CHECK(!hc_tcp_new());
   for (long i = 0; i < 8; i++) {
     hc_stream_peer *peer = hc_tcp_new();
     hc_failure why = {HC_OK, ""};

@@ -311,7 +311,7 @@ static void check_backend(void) {
   hc_poller *poller = NULL;
   int free_one = next_descriptor();
   fault_set("epoll_create", 0, EMFILE);
-  CHECK(hc_poller_new(&poller, &why) == HC_ERR_CANT_ACQUIRE_RESOURCE && poller == NULL &&
+  CHECK(hc_poller_new(&poller, &why) == HC_ERR_CANT_ACQUIRE_RESOURCE && !poller &&
         fault_end() == 1);
   CHECK(why.text[0] != '\0' && next_descriptor() == free_one);
   hc_backend *backend = hc_backend_new(&why);

@@ -76,7 +76,7 @@ static void test_facts(void) {
   hc_peer_certificate_free(&p);
   hc_stream_peer_close(c);
   CHECK(hc_tls_peer_certificate(c, &p, NULL) == HC_ERR_UNAVAILABLE && hc_tls_version(c).size == 0);
-  CHECK(f.w.wire.closes == 1 && hc_tls_below(c) == NULL);
+  CHECK(f.w.wire.closes == 1 && !hc_tls_below(c));
   hc_stream_peer_close(c);
   CHECK(f.w.wire.closes == 1);
   char byte;
@@ -384,7 +384,7 @@ static void test_tls_in_tls(void) {
   hc_stream_peer *inner = hc_tls_new();
   BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
   SSL *server = SSL_new(f.context);
-  NEED(inner != NULL && in != NULL && out != NULL && server != NULL);
+  NEED(inner && in && out && server);
   BIO_set_mem_eof_return(in, -1);
   BIO_set_mem_eof_return(out, -1);
   SSL_set_bio(server, in, out);
@@ -448,7 +448,7 @@ static bool whole_connection(SSL_CTX *context) {
                              .common_name_override = HC_SLICE("a.example")};
   hc_failure why = {HC_OK, ""};
   if (hc_tls_options_new(&s, &options, &why) != HC_OK) {
-    CHECK(options == NULL && why.code == HC_ERR_OUT_OF_MEMORY);
+    CHECK(!options && why.code == HC_ERR_OUT_OF_MEMORY);
     return false;
   }
   bool done = false;
@@ -456,7 +456,7 @@ static bool whole_connection(SSL_CTX *context) {
   world_open(&w, context, options, "b.example");
   hc_stream_peer *peer = w.client;
   why = w.failure;
-  if (peer != NULL && hc_tls_get_state(peer) == HC_TLS_HANDSHAKING) {
+  if (peer && hc_tls_get_state(peer) == HC_TLS_HANDSHAKING) {
     hc_slice parts[] = {HC_SLICE("two"), HC_SLICE("parts")};
     size_t sent;
     hc_peer_certificate p;
@@ -468,7 +468,7 @@ static bool whole_connection(SSL_CTX *context) {
     server_step(&w);
     if (done) hc_stream_peer_peek(peer, NULL);
   }
-  CHECK(peer == NULL || done || why.code == HC_ERR_OUT_OF_MEMORY);
+  CHECK(!peer || done || why.code == HC_ERR_OUT_OF_MEMORY);
   world_close(&w);
   hc_tls_options_release(options);
   return done;

@@ -65,7 +65,7 @@ static X509 *make_certificate(const raw_name names[NAMES_MAX]) {
     GENERAL_NAME *name = GENERAL_NAME_new();
     ASN1_STRING *value =
         ASN1_STRING_type_new(n->type == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
-    NEED(name != NULL && value != NULL && ASN1_STRING_set(value, n->bytes, n->size) == 1);
+    NEED(name && value && ASN1_STRING_set(value, n->bytes, n->size) == 1);
     GENERAL_NAME_set0_value(name, n->type, value);
     NEED(sk_GENERAL_NAME_push(list, name) > 0);
   }
@@ -151,16 +151,15 @@ static void test_addresses(void) {
 static void test_malformed_names(void) {
   identity made = make_server(NULL, &root);
   ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-  NEED(value != NULL &&
-       ASN1_OCTET_STRING_set(value, (const unsigned char *)"\x30\x7f\x01", 3) == 1);
+  NEED(value && ASN1_OCTET_STRING_set(value, (const unsigned char *)"\x30\x7f\x01", 3) == 1);
   X509_EXTENSION *extension = X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, value);
-  NEED(extension != NULL && X509_add_ext(made.certificate, extension, -1) == 1);
+  NEED(extension && X509_add_ext(made.certificate, extension, -1) == 1);
   char text[HC_TLS_NAME_TEXT] = "before";
   hc_peer_certificate facts = {0};
   hc_tls_subject_names_text(made.certificate, text);
   CHECK(text[0] == '\0' && ERR_peek_error() == 0);
   CHECK(hc_tls_certificate_describe(made.certificate, &facts, NULL) == HC_OK &&
-        facts.name_count == 0 && facts.names == NULL);
+        facts.name_count == 0 && !facts.names);
   hc_peer_certificate_free(&facts);
   X509_EXTENSION_free(extension);
   ASN1_OCTET_STRING_free(value);
@@ -180,7 +179,7 @@ static void test_dates(void) {
                {"when it suits", "unknown date", 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ASN1_TIME *time = ASN1_STRING_type_new(V_ASN1_GENERALIZEDTIME);
-    NEED(time != NULL && ASN1_STRING_set(time, cases[i].time, -1) == 1);
+    NEED(time && ASN1_STRING_set(time, cases[i].time, -1) == 1);
     char text[HC_TLS_DATE_TEXT];
     hc_tls_date_text(time, text);
     CHECK_CASE(cases[i].time, strcmp(text, cases[i].text) == 0);
@@ -219,7 +218,7 @@ static void test_memory_out(void) {
   X509 *received = d2i_X509(NULL, &at, size); /* as it comes off the wire */
   hc_peer_certificate whole = {0};
   /* and verified: with its SHA-1 at hand */
-  NEED(received != NULL && X509_check_purpose(received, -1, 0) == 1);
+  NEED(received && X509_check_purpose(received, -1, 0) == 1);
   CHECK(hc_tls_certificate_describe(received, &whole, NULL) == HC_OK);
   long before = hc_memory_live_blocks();
   for (int whose = 0; whose <= 2; whose++) {

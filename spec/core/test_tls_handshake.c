@@ -89,8 +89,8 @@ static void expect_shake(const char *name, server_spec *spec, const hc_tls_setti
     io = hc_stream_peer_recv(w.client, &byte, 1, &got, &why);
     w.failure = why;
   }
-  bool right = expected == NULL ? io == HC_IO_WANT_READ
-                                : io == HC_IO_ERROR && has_text(w.failure.text, expected);
+  bool right =
+      !expected ? io == HC_IO_WANT_READ : io == HC_IO_ERROR && has_text(w.failure.text, expected);
   CHECK_CASE(name, right);
   if (!right) fprintf(stderr, "  %s: io %d, \"%s\"\n", name, (int)io, w.failure.text);
   CHECK(ERR_peek_error() == 0);
@@ -224,7 +224,7 @@ static void test_certificate_after_handshake(void) {
   world_open(&w, context, options, "a.example");
   CHECK(world_shake(&w) == HC_IO_OK);
   server_step(&w);
-  CHECK(SSL_get0_peer_certificate(w.server) == NULL);
+  CHECK(!SSL_get0_peer_certificate(w.server));
   SSL_set_verify(w.server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
   CHECK(SSL_verify_client_post_handshake(w.server) == 1);
   server_step(&w);
@@ -233,7 +233,7 @@ static void test_certificate_after_handshake(void) {
   CHECK(hc_stream_peer_recv(w.client, &byte, 1, &got, &w.failure) == HC_IO_WANT_READ);
   CHECK(SSL_read(w.server, &byte, 1) == -1);
   const X509 *shown = SSL_get0_peer_certificate(w.server);
-  CHECK(shown != NULL && X509_cmp(shown, own.certificate) == 0);
+  CHECK(shown && X509_cmp(shown, own.certificate) == 0);
   ERR_clear_error();
   world_close(&w);
   hc_tls_options_release(options);

@@ -27,14 +27,14 @@ typedef struct settings_case {
 static void check_case_of(const settings_case *c) {
   hc_tls_settings s = c->settings;
   hc_slice item = {c->item, c->item_size};
-  if (c->item != NULL && c->is_pin) s.pinned_keys = &item, s.pinned_key_count = 1;
-  if (c->item != NULL && !c->is_pin) s.alpn = &item, s.alpn_count = 1;
+  if (c->item && c->is_pin) s.pinned_keys = &item, s.pinned_key_count = 1;
+  if (c->item && !c->is_pin) s.alpn = &item, s.alpn_count = 1;
   hc_tls_options *o = NULL;
   hc_failure why = {HC_OK, ""};
   hc_error error = hc_tls_options_new(&s, &o, &why);
-  bool right = c->refusal == NULL ? error == HC_OK && o != NULL
-                                  : error == HC_ERR_INVALID_PARAMETER && o == NULL &&
-                                        has_text(why.text, c->refusal);
+  bool right = !c->refusal
+                   ? error == HC_OK && o
+                   : error == HC_ERR_INVALID_PARAMETER && !o && has_text(why.text, c->refusal);
   CHECK_CASE(c->name, right);
   if (!right) fprintf(stderr, "  %s: %d \"%s\"\n", c->name, (int)error, why.text);
   CHECK(ERR_peek_error() == 0);

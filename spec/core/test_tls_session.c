@@ -103,7 +103,7 @@ static void test_outcome_of_verification(void) {
       hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
       CHECK(!resumes(context, options, "a.example", 1, true));
       int64_t now = (int64_t)time(NULL);
-      for (hc_tls_session *entry = options->sessions; entry != NULL; entry = entry->next) {
+      for (hc_tls_session *entry = options->sessions; entry; entry = entry->next) {
         hc_tls_verified *v = &entry->verified;
         CHECK_CASE("the days of the server's and the root's certificate",
                    v->store == 1 && v->from <= now - DAY && v->from > now - 2 * DAY &&
@@ -117,9 +117,8 @@ static void test_outcome_of_verification(void) {
       /* The server's own certificate is good: what does not stand is looked at again, and stands
        * from then on. */
       CHECK(resumes(context, options, "a.example", 1, true));
-      CHECK(options->sessions != NULL &&
-            hc_tls_verified_stands(options, &options->sessions->verified) ==
-                (change == WHOLE || version == TLS1_3_VERSION));
+      CHECK(options->sessions && hc_tls_verified_stands(options, &options->sessions->verified) ==
+                                     (change == WHOLE || version == TLS1_3_VERSION));
       hc_tls_options_release(options);
       SSL_CTX_free(context);
     }
@@ -135,14 +134,14 @@ static void test_session_of_other_store(void) {
     hc_tls_options *options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
     CHECK(!resumes(context, options, "a.example", 1, true));
     X509_STORE *store = X509_STORE_new();
-    NEED(store != NULL && X509_STORE_add_cert(store, other.certificate) == 1);
+    NEED(store && X509_STORE_add_cert(store, other.certificate) == 1);
     SSL_CTX_set_cert_store(options->context, store);
     options->store_number++;
     world w;
     world_open_at(&w, context, options, "a.example", 1);
     CHECK(world_shake(&w) == HC_IO_ERROR);
     CHECK(has_text(w.failure.text, "unknown authority"));
-    CHECK_CASE("and no other session is left", options->sessions == NULL);
+    CHECK_CASE("and no other session is left", !options->sessions);
     world_close(&w);
     hc_tls_options_release(options);
     SSL_CTX_free(context);
@@ -167,7 +166,7 @@ static void test_pause(void) {
     CHECK_CASE("the pause", !resumes(context, options, "a.example", 1, true));
     CHECK_CASE("of one host", !resumes(context, options, "a.example", 2, true));
     CHECK_CASE("of one host", resumes(context, options, "a.example", 2, true));
-    for (hc_tls_session *s = options->sessions; s != NULL; s = s->next)
+    for (hc_tls_session *s = options->sessions; s; s = s->next)
       s->declined.at -= HC_TLS_DECLINED_SECONDS;
     CHECK_CASE("its end", resumes(context, options, "a.example", 1, true));
     CHECK_CASE("forgotten", version < TLS1_3_VERSION || options->sessions->declined.count == 0);

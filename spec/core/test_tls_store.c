@@ -13,7 +13,7 @@ static identity first, second;
 static void write_file(const X509 *certificate, const char *junk) {
   char *pem = certificate_pem(certificate);
   FILE *file = fopen(path, "w");
-  NEED(file != NULL && fprintf(file, "%s%s", pem, junk) > 0 && fclose(file) == 0);
+  NEED(file && fprintf(file, "%s%s", pem, junk) > 0 && fclose(file) == 0);
   free(pem);
 }
 
@@ -28,16 +28,16 @@ static hc_io await(hc_tls_store *s, hc_failure *why) {
 
 static hc_tls_store *loaded(hc_tls_store_kind kind) {
   hc_tls_store *s = hc_tls_store_get(kind);
-  NEED(s != NULL && await(s, NULL) == HC_IO_OK);
+  NEED(s && await(s, NULL) == HC_IO_OK);
   return s;
 }
 
 static bool holds(hc_tls_store *s, const X509 *certificate) {
   X509_STORE_CTX *context = X509_STORE_CTX_new();
-  NEED(context != NULL && X509_STORE_CTX_init(context, hc_tls_store_handle(s), NULL, NULL) == 1);
+  NEED(context && X509_STORE_CTX_init(context, hc_tls_store_handle(s), NULL, NULL) == 1);
   X509_OBJECT *found =
       X509_STORE_CTX_get_obj_by_subject(context, X509_LU_X509, X509_get_subject_name(certificate));
-  bool is_there = found != NULL && X509_cmp(X509_OBJECT_get0_X509(found), certificate) == 0;
+  bool is_there = found && X509_cmp(X509_OBJECT_get0_X509(found), certificate) == 0;
   X509_OBJECT_free(found);
   X509_STORE_CTX_free(context);
   ERR_clear_error();
@@ -48,7 +48,7 @@ static void test_once(void) {
   long before = hc_tls_store_loads();
   hc_tls_store *a = hc_tls_store_get(HC_TLS_STORE_SYSTEM),
                *b = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
-  CHECK(a != NULL && a == b && await(a, NULL) == HC_IO_OK && hc_tls_store_loads() == before + 1);
+  CHECK(a && a == b && await(a, NULL) == HC_IO_OK && hc_tls_store_loads() == before + 1);
   CHECK(holds(a, first.certificate) && !holds(a, second.certificate));
   hc_tls_store_release(a);
   hc_tls_store_release(b);
@@ -56,7 +56,7 @@ static void test_once(void) {
   CHECK(a == b && hc_tls_store_loads() == before + 1);
   hc_tls_store_release(b);
   hc_tls_store *none = loaded(HC_TLS_STORE_NONE);
-  CHECK(none != b && hc_tls_store_handle(none) == NULL && hc_tls_store_loads() == before + 2);
+  CHECK(none != b && !hc_tls_store_handle(none) && hc_tls_store_loads() == before + 2);
   hc_tls_store_release(none);
 }
 
@@ -103,7 +103,7 @@ static void test_many(void) {
     snprintf(name, sizeof name, "/nonexistent/%u", i);
     NEED(setenv("SSL_CERT_DIR", name, 1) == 0);
     all[i] = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
-    for (unsigned j = 0; j < i; j++) CHECK(all[i] != NULL && all[i] != all[j]);
+    for (unsigned j = 0; j < i; j++) CHECK(all[i] && all[i] != all[j]);
   }
   for (unsigned i = 0; i < 3 * HC_TLS_STORES_MAX; i++) {
     CHECK(await(all[i], NULL) == HC_IO_OK && holds(all[i], first.certificate));
@@ -158,11 +158,11 @@ static void test_memory_out(void) {
     hc_failure why = {HC_OK, ""};
     hc_memory_fail_after(n, 1);
     hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
-    hc_io io = s == NULL ? HC_IO_ERROR : await(s, &why);
+    hc_io io = !s ? HC_IO_ERROR : await(s, &why);
     hc_memory_fail_after(-1, 0);
     done = io == HC_IO_OK;
     refusals += !done;
-    right = done ? holds(s, first.certificate) : s == NULL || why.code == HC_ERR_OUT_OF_MEMORY;
+    right = done ? holds(s, first.certificate) : !s || why.code == HC_ERR_OUT_OF_MEMORY;
     hc_tls_store_release(s);
     hc_tls_store_release(loaded(HC_TLS_STORE_SYSTEM)); /* the next one is not spoilt */
   }

@@ -34,9 +34,9 @@ static outcome try(server_spec *spec, const hc_tls_settings *settings, const cha
 
 /* `expected` NULL: it connects; else the part of the message. */
 static void expect(const char *name, const outcome *o, const char *expected) {
-  bool right = expected == NULL ? o->io == HC_IO_OK && o->state == HC_TLS_CONNECTED
-                                : o->io == HC_IO_ERROR && o->state >= HC_TLS_ERROR &&
-                                      has_text(o->text, expected);
+  bool right =
+      !expected ? o->io == HC_IO_OK && o->state == HC_TLS_CONNECTED
+                : o->io == HC_IO_ERROR && o->state >= HC_TLS_ERROR && has_text(o->text, expected);
   CHECK_CASE(name, right);
   if (!right)
     fprintf(stderr, "  %s: io %d, state %d, \"%s\"\n", name, (int)o->io, (int)o->state, o->text);
@@ -105,16 +105,16 @@ static void test_names(void) {
   for (size_t i = 0; i < sizeof name_cases / sizeof *name_cases; i++) {
     const name_case *c = &name_cases[i];
     char name[160];
-    snprintf(name, sizeof name, "%s for %s (%s)", c->names == NULL ? "none" : c->names, c->host,
+    snprintf(name, sizeof name, "%s for %s (%s)", !c->names ? "none" : c->names, c->host,
              c->override ? c->override : "-");
     identity server = make_server(c->names, &all.root);
     server_spec spec = {.identity = &server};
     hc_tls_settings settings = {.trusted_chain = chain};
-    if (c->override != NULL) settings.common_name_override = hc_slice_of(c->override);
+    if (c->override) settings.common_name_override = hc_slice_of(c->override);
     outcome o = try(&spec, &settings, c->host);
     expect(name, &o, c->expected);
     CHECK_CASE(name, strcmp(o.server_name, c->sent) == 0);
-    if (c->expected != NULL) CHECK_CASE(name, o.state == HC_TLS_ERROR_HOSTNAME_MISMATCH);
+    if (c->expected) CHECK_CASE(name, o.state == HC_TLS_ERROR_HOSTNAME_MISMATCH);
     settings.verify = HC_TLS_VERIFY_CHAIN;
     o = try(&spec, &settings, c->host);
     expect("the chain only: any name", &o, NULL);
@@ -135,7 +135,7 @@ static void test_refused_names(void) {
                            HC_ERR_INVALID_PARAMETER);
     CHECK_CASE(bad[i], has_text(why.text, "common name: ") &&
                            hc_tls_get_state(peer) == HC_TLS_DISCONNECTED);
-    CHECK(below.closes == 0 && below.base.references == 1 && hc_tls_below(peer) == NULL);
+    CHECK(below.closes == 0 && below.base.references == 1 && !hc_tls_below(peer));
     hc_stream_peer_release(peer);
     wire_free(&below);
   }
@@ -224,7 +224,7 @@ static void test_own_certificate_as_anchor(void) {
 
 static void write_text(const char *path, const char *text) {
   FILE *file = fopen(path, "wb");
-  NEED(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+  NEED(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
 static void test_environment(void) {
@@ -291,7 +291,7 @@ static void test_pins(void) {
     server_spec spec = {.identity = &server, .intermediate = all.middle.certificate};
     hc_slice pins[2];
     hc_tls_settings settings = {.trusted_chain = chain, .pinned_keys = pins};
-    for (; settings.pinned_key_count < 2 && cases[i].pins[settings.pinned_key_count] != NULL;
+    for (; settings.pinned_key_count < 2 && cases[i].pins[settings.pinned_key_count];
          settings.pinned_key_count++) {
       pins[settings.pinned_key_count] = hc_slice_of(cases[i].pins[settings.pinned_key_count]);
     }
@@ -342,7 +342,7 @@ static void test_crls(void) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     append_crl(path, "wb",
                make_crl(cases[i].first, cases[i].first_revokes, -2 * DAY, cases[i].first_to));
-    if (cases[i].second != NULL)
+    if (cases[i].second)
       append_crl(path, "ab", make_crl(cases[i].second, cases[i].second_revokes, -2 * DAY, DAY));
     server_spec spec = {.identity = cases[i].server, .intermediate = middle};
     hc_tls_settings settings = {.trusted_chain = chain, .crl_file = hc_slice_of(path)};
@@ -426,8 +426,7 @@ static void test_ocsp(void) {
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
       const EVP_MD *digest = version == TLS1_2_VERSION ? EVP_sha1() : EVP_sha256();
       unsigned char *der = NULL;
-      int size =
-          cases[i].signer == NULL ? 0 : make_ocsp(&cases[i], all.middle.certificate, digest, &der);
+      int size = !cases[i].signer ? 0 : make_ocsp(&cases[i], all.middle.certificate, digest, &der);
       server_spec spec = {.identity = &server,
                           .intermediate = all.middle.certificate,
                           .max_version = version,

@@ -33,7 +33,7 @@ typedef struct sender {
 
 static void *sender_main(void *argument) {
   sender *s = argument;
-  for (size_t i = 0; s->pieces[i] != NULL; i++) loopback_send(s->fd, s->pieces[i]);
+  for (size_t i = 0; s->pieces[i]; i++) loopback_send(s->fd, s->pieces[i]);
   if (s->ending == END_CLOSED) loopback_need(shutdown(s->fd, SHUT_WR) == 0, "shutdown");
   if (s->ending == END_RESET) loopback_reset(s->fd);
   return NULL;

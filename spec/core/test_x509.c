@@ -102,7 +102,7 @@ static void test_certificate_files(void) {
     CHECK(hc_certificates_save_file(c, "/dev/full", NULL) == HC_ERR_FILE_CANT_WRITE);
   hc_failure_clear(&why);
   FILE *file = fopen(path_of("text"), "w");
-  NEED(file != NULL && fputs("no certificate", file) >= 0 && fclose(file) == 0);
+  NEED(file && fputs("no certificate", file) >= 0 && fclose(file) == 0);
   CHECK(hc_certificates_load_file(again, path_of("text"), &why) == HC_ERR_INVALID_DATA &&
         has_text(why.text, "holds no certificate"));
   hc_certificates_release(c);
@@ -133,12 +133,11 @@ static void expect_key(const char *name, const char *text, hc_key_half half, con
   hc_key *k = hc_key_new();
   hc_failure why = {HC_OK, ""};
   hc_error error = hc_key_load_text(k, hc_slice_of(text), half, &why);
-  CHECK_CASE(name, refusal == NULL ? error == HC_OK && !hc_key_is_empty(k) &&
-                                         hc_key_is_public_only(k) == (half == HC_KEY_PUBLIC)
-                                   : error == HC_ERR_INVALID_DATA && has_text(why.text, refusal) &&
-                                         hc_key_is_empty(k));
-  if (refusal != NULL && !has_text(why.text, refusal))
-    fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
+  CHECK_CASE(name, !refusal ? error == HC_OK && !hc_key_is_empty(k) &&
+                                  hc_key_is_public_only(k) == (half == HC_KEY_PUBLIC)
+                            : error == HC_ERR_INVALID_DATA && has_text(why.text, refusal) &&
+                                  hc_key_is_empty(k));
+  if (refusal && !has_text(why.text, refusal)) fprintf(stderr, "  %s: \"%s\"\n", name, why.text);
   CHECK(ERR_peek_error() == 0);
   hc_key_release(k);
 }
@@ -252,7 +251,7 @@ static bool holds(const hc_buffer *text, const char *expected) {
 
 static hc_error load_certificates(hc_failure *why) {
   hc_certificates *c = hc_certificates_new();
-  if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
+  if (!c) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
   hc_error code = hc_certificates_load_text(c, hc_slice_of(two_pem), why);
   if (hc_certificates_count(c) != (code == HC_OK ? 2 : 0)) code = HC_FAILED;
   hc_certificates_release(c);
@@ -261,7 +260,7 @@ static hc_error load_certificates(hc_failure *why) {
 
 static hc_error load_certificate_file(hc_failure *why) {
   hc_certificates *c = hc_certificates_new();
-  if (c == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
+  if (!c) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
   hc_error code = hc_certificates_load_file(c, path_of("memory.pem"), why);
   if (hc_certificates_count(c) != (code == HC_OK ? 1 : 0)) code = HC_FAILED;
   hc_certificates_release(c);
@@ -282,7 +281,7 @@ static hc_error save_certificate_file(hc_failure *why) {
 
 static hc_error load_key(hc_failure *why, const char *pem, hc_key_half half) {
   hc_key *k = hc_key_new();
-  if (k == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
+  if (!k) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "no object");
   hc_error code = hc_key_load_text(k, hc_slice_of(pem), half, why);
   if (hc_key_is_empty(k) != (code != HC_OK)) code = HC_FAILED;
   hc_key_release(k);

@@ -50,7 +50,7 @@ static inline void add_extension(X509 *certificate, X509 *issuer, int nid, const
   X509V3_set_ctx_nodb(&context);
   X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
   X509_EXTENSION *extension = X509V3_EXT_nconf_nid(NULL, &context, nid, value);
-  NEED(extension != NULL && X509_add_ext(certificate, extension, -1) == 1);
+  NEED(extension && X509_add_ext(certificate, extension, -1) == 1);
   X509_EXTENSION_free(extension);
 }
 
@@ -59,8 +59,8 @@ static inline identity make_identity(const identity_spec *spec, const identity *
   static long serial = 100;
   identity made = {X509_new(),
                    spec->rsa_bits > 0 ? EVP_RSA_gen(spec->rsa_bits) : EVP_EC_gen("P-256")};
-  NEED(made.certificate != NULL && made.key != NULL);
-  X509 *c = made.certificate, *above = issuer == NULL ? c : issuer->certificate;
+  NEED(made.certificate && made.key);
+  X509 *c = made.certificate, *above = !issuer ? c : issuer->certificate;
   X509_set_version(c, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(c), ++serial);
   X509_gmtime_adj(X509_getm_notBefore(c), spec->from);
@@ -71,13 +71,13 @@ static inline identity make_identity(const identity_spec *spec, const identity *
   X509_set_issuer_name(c, X509_get_subject_name(above));
   X509_set_pubkey(c, made.key);
   add_extension(c, above, NID_subject_key_identifier, "hash");
-  if (issuer != NULL) add_extension(c, above, NID_authority_key_identifier, "keyid");
+  if (issuer) add_extension(c, above, NID_authority_key_identifier, "keyid");
   if (spec->is_authority) add_extension(c, above, NID_basic_constraints, "critical,CA:TRUE");
-  if (spec->alternative_names != NULL)
+  if (spec->alternative_names)
     add_extension(c, above, NID_subject_alt_name, spec->alternative_names);
-  if (spec->usage != NULL) add_extension(c, above, NID_ext_key_usage, spec->usage);
-  const EVP_MD *digest = spec->digest == NULL ? EVP_sha256() : spec->digest;
-  NEED(X509_sign(c, issuer == NULL ? made.key : issuer->key, digest) > 0);
+  if (spec->usage) add_extension(c, above, NID_ext_key_usage, spec->usage);
+  const EVP_MD *digest = !spec->digest ? EVP_sha256() : spec->digest;
+  NEED(X509_sign(c, !issuer ? made.key : issuer->key, digest) > 0);
   return made;
 }
 
@@ -111,20 +111,20 @@ static inline char *bio_text(BIO *bio) {
 
 static inline char *certificate_pem(const X509 *certificate) {
   BIO *bio = BIO_new(BIO_s_mem());
-  NEED(bio != NULL && PEM_write_bio_X509(bio, certificate) == 1);
+  NEED(bio && PEM_write_bio_X509(bio, certificate) == 1);
   return bio_text(bio);
 }
 
 static inline char *key_pem(const EVP_PKEY *key) {
   BIO *bio = BIO_new(BIO_s_mem());
-  NEED(bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+  NEED(bio && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
   return bio_text(bio);
 }
 
 static inline hc_certificates *certificates_of(const X509 *certificate) {
   hc_certificates *c = hc_certificates_new();
   char *pem = certificate_pem(certificate);
-  NEED(c != NULL && hc_certificates_load_text(c, hc_slice_of(pem), NULL) == HC_OK);
+  NEED(c && hc_certificates_load_text(c, hc_slice_of(pem), NULL) == HC_OK);
   free(pem);
   return c;
 }
@@ -132,7 +132,7 @@ static inline hc_certificates *certificates_of(const X509 *certificate) {
 static inline hc_key *key_of(const EVP_PKEY *key) {
   hc_key *k = hc_key_new();
   char *pem = key_pem(key);
-  NEED(k != NULL && hc_key_load_text(k, hc_slice_of(pem), HC_KEY_PRIVATE, NULL) == HC_OK);
+  NEED(k && hc_key_load_text(k, hc_slice_of(pem), HC_KEY_PRIVATE, NULL) == HC_OK);
   free(pem);
   return k;
 }
@@ -162,14 +162,14 @@ static inline hc_tls_options *options_of(const hc_tls_settings *settings) {
 static inline X509_CRL *make_crl(const identity *issuer, X509 *revoked, long from, long to) {
   X509_CRL *crl = X509_CRL_new();
   ASN1_TIME *time = ASN1_TIME_new();
-  NEED(crl != NULL && time != NULL);
+  NEED(crl && time);
   X509_CRL_set_version(crl, 1);
   X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->certificate));
   X509_gmtime_adj(time, from);
   X509_CRL_set1_lastUpdate(crl, time);
   X509_gmtime_adj(time, to);
   X509_CRL_set1_nextUpdate(crl, time);
-  if (revoked != NULL) {
+  if (revoked) {
     X509_REVOKED *entry = X509_REVOKED_new();
     X509_gmtime_adj(time, -3600);
     X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked));
@@ -183,7 +183,7 @@ static inline X509_CRL *make_crl(const identity *issuer, X509 *revoked, long fro
 
 static inline void append_crl(const char *path, const char *mode, X509_CRL *crl) {
   BIO *file = BIO_new_file(path, mode);
-  NEED(file != NULL && PEM_write_bio_X509_CRL(file, crl) == 1);
+  NEED(file && PEM_write_bio_X509_CRL(file, crl) == 1);
   BIO_free(file);
   X509_CRL_free(crl);
 }
@@ -310,7 +310,7 @@ static inline void wire_open(wire *w) {
   hc_stream_peer_init(&w->base, &ops);
   w->to_server = BIO_new(BIO_s_mem());
   w->to_client = BIO_new(BIO_s_mem());
-  NEED(w->to_server != NULL && w->to_client != NULL);
+  NEED(w->to_server && w->to_client);
   BIO_set_mem_eof_return(w->to_server, -1);
   BIO_set_mem_eof_return(w->to_client, -1);
   w->write_room = SIZE_MAX;
@@ -339,7 +339,7 @@ typedef struct server_spec {
 
 static inline int staple(SSL *ssl, void *argument) {
   const server_spec *spec = argument;
-  if (spec->ocsp == NULL) return SSL_TLSEXT_ERR_NOACK;
+  if (!spec->ocsp) return SSL_TLSEXT_ERR_NOACK;
   unsigned char *copy = OPENSSL_memdup(spec->ocsp, (size_t)spec->ocsp_size);
   NEED(copy != NULL);
   SSL_set_tlsext_status_ocsp_resp(ssl, copy, spec->ocsp_size);
@@ -365,16 +365,16 @@ static inline SSL_CTX *server_context(server_spec *spec) {
   }
   SSL_CTX_set_security_level(context, 0); /* the server's own scruples are not under test */
   if (spec->max_version != 0) SSL_CTX_set_max_proto_version(context, spec->max_version);
-  if (spec->identity != NULL) {
+  if (spec->identity) {
     NEED(SSL_CTX_use_certificate(context, spec->identity->certificate) == 1);
     NEED(SSL_CTX_use_PrivateKey(context, spec->identity->key) == 1);
   }
-  if (spec->intermediate != NULL) NEED(SSL_CTX_add1_chain_cert(context, spec->intermediate) == 1);
-  if (spec->client_authority != NULL) {
+  if (spec->intermediate) NEED(SSL_CTX_add1_chain_cert(context, spec->intermediate) == 1);
+  if (spec->client_authority) {
     X509_STORE_add_cert(SSL_CTX_get_cert_store(context), spec->client_authority);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
   }
-  if (spec->alpn != NULL) SSL_CTX_set_alpn_select_cb(context, choose_alpn, spec);
+  if (spec->alpn) SSL_CTX_set_alpn_select_cb(context, choose_alpn, spec);
   SSL_CTX_set_tlsext_status_cb(context, staple);
   SSL_CTX_set_tlsext_status_arg(context, spec);
   SSL_CTX_set_session_id_context(context, (const unsigned char *)"t", 1);
@@ -403,7 +403,7 @@ static inline void world_open_at(world *w, SSL_CTX *server, hc_tls_options *opti
   SSL_set_bio(w->server, w->wire.to_server, w->wire.to_client);
   SSL_set_accept_state(w->server);
   w->client = hc_tls_new();
-  if (w->client != NULL)
+  if (w->client)
     hc_tls_connect(w->client, &w->wire.base, hc_slice_of(host), port, options, &w->failure);
 }
 
@@ -415,7 +415,7 @@ static inline void world_open(world *w, SSL_CTX *server, hc_tls_options *options
 static inline void server_step(world *w) {
   SSL_do_handshake(w->server);
   const char *name = SSL_get_servername(w->server, TLSEXT_NAMETYPE_host_name);
-  if (name != NULL) snprintf(w->server_name, sizeof w->server_name, "%s", name);
+  if (name) snprintf(w->server_name, sizeof w->server_name, "%s", name);
   ERR_clear_error();
 }
 

@@ -27,7 +27,7 @@ static inline char *wire_place(unsigned slot, const char *bytes, size_t size) {
   static char *maps[WIRE_SLOTS];
   long page = sysconf(_SC_PAGESIZE);
   if (slot >= WIRE_SLOTS || size > WIRE_CAPACITY || page <= 0) abort();
-  if (maps[slot] == NULL) {
+  if (!maps[slot]) {
     void *map = mmap(NULL, WIRE_CAPACITY + (size_t)page, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) abort();

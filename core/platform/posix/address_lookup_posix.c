@@ -39,10 +39,10 @@ static bool is_among(const hc_address *address, const hc_address *all, size_t co
 /* The hosts file may name an address twice, and a second attempt to it would win nothing. */
 static int collect(const struct addrinfo *list, unsigned port, hc_address_answer *answer) {
   size_t size = 0, count = 0;
-  for (const struct addrinfo *i = list; i != NULL; i = i->ai_next) size++;
+  for (const struct addrinfo *i = list; i; i = i->ai_next) size++;
   hc_address *addresses = hc_memory_allocate_zeroed(size, sizeof *addresses);
-  if (addresses == NULL) return EAI_MEMORY;
-  for (const struct addrinfo *i = list; i != NULL; i = i->ai_next) {
+  if (!addresses) return EAI_MEMORY;
+  for (const struct addrinfo *i = list; i; i = i->ai_next) {
     if (convert(i, port, &addresses[count]) && !is_among(&addresses[count], addresses, count))
       count++;
   }

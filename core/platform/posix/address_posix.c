@@ -33,7 +33,7 @@ void hc_address_set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
 static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
   char name[IF_NAMESIZE];
   size_t length = strlen(text);
-  if (if_indextoname(scope, name) != NULL)
+  if (if_indextoname(scope, name))
     (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%s", name);
   else (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
 }
@@ -44,12 +44,12 @@ void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
   if (address->is_ipv6 == 0) {
     struct sockaddr_in in;
     get_ipv4(address, &in);
-    if (inet_ntop(AF_INET, &in.sin_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
+    if (!inet_ntop(AF_INET, &in.sin_addr, text, HC_ADDRESS_TEXT)) text[0] = '\0';
     return;
   }
   struct sockaddr_in6 in6;
   get_ipv6(address, &in6);
-  if (inet_ntop(AF_INET6, &in6.sin6_addr, text, HC_ADDRESS_TEXT) == NULL) text[0] = '\0';
+  if (!inet_ntop(AF_INET6, &in6.sin6_addr, text, HC_ADDRESS_TEXT)) text[0] = '\0';
   else if (in6.sin6_scope_id != 0) append_zone(text, in6.sin6_scope_id);
 }
 
@@ -80,7 +80,7 @@ static bool parse_zone(const char *zone, uint32_t *scope) {
 
 bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) {
   char copy[HC_ADDRESS_TEXT];
-  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL)
+  if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size))
     return false;
   memcpy(copy, text.data, text.size);
   copy[text.size] = '\0';
@@ -91,10 +91,10 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
   }
   struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
   char *zone = strchr(copy, '%');
-  if (zone != NULL) *zone++ = '\0';
+  if (zone) *zone++ = '\0';
   if (inet_pton(AF_INET6, copy, &in6.sin6_addr) != 1) return false;
   uint32_t scope = 0;
-  if (zone != NULL && !parse_zone(zone, &scope)) {
+  if (zone && !parse_zone(zone, &scope)) {
     /* As it stands in a URL the zone begins with "%25" (RFC 6874 section 2). */
     bool is_encoded = strncmp(zone, "25", 2) == 0 && parse_zone(zone + 2, &scope);
     if (!is_encoded) return false;

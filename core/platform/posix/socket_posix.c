@@ -278,8 +278,7 @@ bool hc_socket_count_rest(hc_socket s) {
 static bool says_empty(struct msghdr *message) {
   int rest = 1;
   const struct cmsghdr *fact = CMSG_FIRSTHDR(message);
-  if (fact == NULL || fact->cmsg_level != IPPROTO_TCP || fact->cmsg_type != TCP_CM_INQ)
-    return false;
+  if (!fact || fact->cmsg_level != IPPROTO_TCP || fact->cmsg_type != TCP_CM_INQ) return false;
   memcpy(&rest, CMSG_DATA(fact), sizeof rest);
   return rest == 0;
 }
@@ -310,8 +309,7 @@ static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, 
 
 /* `is_empty` NULL: nobody asks. */
 static ssize_t receive_once(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
-  return is_empty == NULL ? recv(s, into, room, flags)
-                          : receive_counted(s, into, room, flags, is_empty);
+  return !is_empty ? recv(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
 }
 
 static ssize_t receive(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {

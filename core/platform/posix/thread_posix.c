@@ -65,7 +65,7 @@ static void pin_this_object(void) {
 #if defined(RTLD_NOLOAD) && defined(RTLD_NODELETE)
   static const char here = 0;
   Dl_info where;
-  if (dladdr(&here, &where) == 0 || where.dli_fname == NULL) return;
+  if (dladdr(&here, &where) == 0 || !where.dli_fname) return;
   /* The handle is kept: it holds the object as well where RTLD_NODELETE is not heeded for a loaded
    * one. */
   (void)dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);

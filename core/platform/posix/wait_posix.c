@@ -62,7 +62,7 @@ hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t
   *ready_count = 0;
   struct pollfd few[WAIT_ENTRIES_ON_STACK], *all = few;
   if (count > WAIT_ENTRIES_ON_STACK) all = hc_memory_allocate_zeroed(count, sizeof *all);
-  if (all == NULL) return HC_ERR_OUT_OF_MEMORY;
+  if (!all) return HC_ERR_OUT_OF_MEMORY;
   fill_poll_entries(all, entries, count);
   hc_error error = poll_until(all, count, deadline);
   if (error == HC_OK) *ready_count = take_poll_results(entries, all, count);

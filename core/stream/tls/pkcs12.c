@@ -55,14 +55,13 @@ static hc_error open_contents(const hc_buffer *bytes, const char *passphrase, co
                               hc_failure *why) {
   ERR_clear_error();
   PKCS12 *file = decode(bytes);
-  if (file == NULL)
-    return hc_tls_memory_was_out() ? no_memory(why) : refuse(why, "it is no PKCS#12 file");
+  if (!file) return hc_tls_memory_was_out() ? no_memory(why) : refuse(why, "it is no PKCS#12 file");
   bool is_open = PKCS12_parse(file, passphrase, &c->key, &c->certificate, &c->chain) == 1;
   PKCS12_free(file);
   if (!is_open) return explain_unopened(why);
   ERR_clear_error();
-  if (c->key == NULL) return refuse(why, "it holds no private key");
-  if (c->certificate == NULL) return refuse(why, "it holds no certificate of its key");
+  if (!c->key) return refuse(why, "it holds no private key");
+  if (!c->certificate) return refuse(why, "it holds no certificate of its key");
   return HC_OK;
 }
 
@@ -76,7 +75,7 @@ static void close_contents(contents *c) {
 static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certificates *chain,
                       hc_failure *why) {
   STACK_OF(X509) *list = sk_X509_new_null();
-  if (list == NULL || sk_X509_push(list, c->certificate) <= 0) {
+  if (!list || sk_X509_push(list, c->certificate) <= 0) {
     sk_X509_free(list);
     return no_memory(why);
   }
@@ -93,7 +92,7 @@ static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certifi
 static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, contents *c,
                               hc_failure *why) {
   char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
-  if (text == NULL) return no_memory(why);
+  if (!text) return no_memory(why);
   hc_error error = open_contents(bytes, text, c, why);
   hc_memory_wipe(text, passphrase.size);
   hc_memory_release(text);
@@ -112,7 +111,7 @@ hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certifica
     if (error != HC_OK) hc_failure_set(why, error, "%.130s: %s", path, inner.text);
   }
   close_contents(&c);
-  if (bytes.data != NULL) hc_memory_wipe(bytes.data, bytes.capacity);
+  if (bytes.data) hc_memory_wipe(bytes.data, bytes.capacity);
   hc_buffer_free(&bytes);
   ERR_clear_error();
   return error;

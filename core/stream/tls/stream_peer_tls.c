@@ -276,7 +276,7 @@ static size_t cursor_gather(cursor c, size_t limit, char *into) {
   while (c.count > 0 && size < limit) {
     size_t piece = c.parts->size - c.offset;
     if (piece > limit - size) piece = limit - size;
-    if (into != NULL && piece > 0) memcpy(into + size, c.parts->data + c.offset, piece);
+    if (into && piece > 0) memcpy(into + size, c.parts->data + c.offset, piece);
     size += piece;
     cursor_move(&c, piece);
   }
@@ -313,7 +313,7 @@ static hc_io send_piece(tls_peer *t, cursor *c, hc_failure *why, size_t *written
   if (size > first && t->pending == 0 && first >= HC_COALESCE_LIMIT) size = first;
   if (size <= first) return write_record(t, (hc_slice){c->parts->data + c->offset, size}, written);
   char *joined = hc_memory_allocate(size);
-  if (joined == NULL) {
+  if (!joined) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return HC_IO_ERROR;
   }
@@ -401,7 +401,7 @@ static hc_io begin_handshake(tls_peer *t, hc_failure *why) {
   if (io != HC_IO_OK) return io;
   t->ssl = hc_tls_handshake_begin(&t->handshake, &t->carrier);
   ERR_clear_error();
-  if (t->ssl != NULL) return HC_IO_OK;
+  if (t->ssl) return HC_IO_OK;
   hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   return HC_IO_ERROR;
 }
@@ -417,7 +417,7 @@ static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
   if (t->state == HC_TLS_CONNECTED) return HC_IO_OK;
   if (t->state != HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
   hc_io io = t->below_is_ready ? HC_IO_OK : advance_below(t);
-  if (io == HC_IO_OK && t->ssl == NULL) io = begin_late(t);
+  if (io == HC_IO_OK && !t->ssl) io = begin_late(t);
   if (io == HC_IO_OK) io = shake_hands(t);
   return io == HC_IO_ERROR ? report(t, why) : io;
 }
@@ -425,9 +425,9 @@ static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
 static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   tls_peer *t = peer_of(self);
   *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
-  if (t->carrier.below == NULL) return;
+  if (!t->carrier.below) return;
   hc_stream_peer_interest(t->carrier.below, out);
-  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && t->ssl == NULL) {
+  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && !t->ssl) {
     /* No descriptor tells when the store is there; and what a server sends before is not read, so
      * nobody waits for it. */
     *out = (hc_interest){out->fd, 0, false, hc_clock_now() + HC_TLS_STORE_STEP_NS};
@@ -449,11 +449,11 @@ static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
   hc_stream_peer *below = t->carrier.below;
   *host = HC_SLICE("");
   *port = 0;
-  if (below == NULL || t->handshake.options == NULL) return;
-  const char *asked = t->handshake.host != NULL                   ? t->handshake.host
+  if (!below || !t->handshake.options) return;
+  const char *asked = t->handshake.host                           ? t->handshake.host
                       : t->handshake.options->override[0] == '\0' ? t->handshake.name
                                                                   : "";
-  if (asked[0] == '\0' && below->ops->endpoint != NULL) below->ops->endpoint(below, host, port);
+  if (asked[0] == '\0' && below->ops->endpoint) below->ops->endpoint(below, host, port);
   if (host->size > 0) return;
   *host = hc_slice_of(asked[0] != '\0' ? asked : t->handshake.name);
   *port = t->handshake.port;
@@ -464,7 +464,7 @@ static hc_stream_peer *tls_below(hc_stream_peer *self) { return peer_of(self)->c
 /* One close_notify, as far as that needs no waiting (RFC 8446 section 6.1). Behind half a record it
  * would only garble. */
 static void say_goodbye(tls_peer *t) {
-  if (t->ssl == NULL || t->fatal || SSL_is_init_finished(t->ssl) == 0) return;
+  if (!t->ssl || t->fatal || SSL_is_init_finished(t->ssl) == 0) return;
   if (t->pending > 0) {
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
     return;
@@ -487,7 +487,7 @@ static void tls_close(hc_stream_peer *self) {
    * being called. */
   tls_peer closed = {.base = t->base, .carrier.below = below};
   *t = closed;
-  if (below == NULL) return;
+  if (!below) return;
   hc_stream_peer_close(below);
   t->carrier.below = NULL;
   hc_stream_peer_release(below);
@@ -517,7 +517,7 @@ static const hc_stream_peer_ops tls_ops = {.name = "StreamPeerTLS",
 
 hc_stream_peer *hc_tls_new(void) {
   tls_peer *t = hc_memory_allocate_zeroed(1, sizeof *t);
-  if (t == NULL) return NULL;
+  if (!t) return NULL;
   hc_stream_peer_init(&t->base, &tls_ops);
   return &t->base;
 }
@@ -539,14 +539,14 @@ static hc_error start(tls_peer *t, hc_slice name, hc_failure *why) {
 static hc_tls_options *own_options(hc_tls_options *given, hc_failure *why) {
   static const hc_tls_settings plain = {.verify = HC_TLS_VERIFY_FULL};
   hc_tls_options *made = NULL;
-  if (given != NULL) return hc_tls_options_retain(given);
+  if (given) return hc_tls_options_retain(given);
   return hc_tls_options_new(&plain, &made, why) == HC_OK ? made : NULL;
 }
 
 hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
                         hc_tls_options *options, hc_failure *why) {
   tls_peer *t = peer_of(peer);
-  if (below == NULL)
+  if (!below)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no stream to run over");
   if (hc_stream_peer_is_in_call(peer) || hc_stream_peer_is_in_call(below)) {
     return hc_failure_set(why, HC_ERR_BUSY, "the stream is at work");
@@ -554,7 +554,7 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
   if (hc_stream_peer_stands_on(below, peer))
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a stream can't run over itself");
   hc_tls_options *own = own_options(options, why);
-  if (own == NULL) return HC_ERR_OUT_OF_MEMORY;
+  if (!own) return HC_ERR_OUT_OF_MEMORY;
   hc_stream_peer_retain(below);
   hc_stream_peer_close(peer);
   t->handshake.options = own;
@@ -576,8 +576,7 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
 hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list) {
   tls_peer *t = peer_of(peer);
   t->handshake.alpn = list;
-  return t->ssl == NULL || hc_tls_handshake_set_alpn(&t->handshake, t->ssl) ? HC_OK
-                                                                            : HC_ERR_OUT_OF_MEMORY;
+  return !t->ssl || hc_tls_handshake_set_alpn(&t->handshake, t->ssl) ? HC_OK : HC_ERR_OUT_OF_MEMORY;
 }
 
 /* --- facts */
@@ -588,8 +587,7 @@ hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) { return view_of(peer)-
 
 const SSL *hc_tls_established(const hc_stream_peer *peer) {
   const tls_peer *t = view_of(peer);
-  return t->ssl != NULL && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl
-                                                                                          : NULL;
+  return t->ssl && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl : NULL;
 }
 
 bool hc_tls_resumed(const hc_stream_peer *peer) { return view_of(peer)->resumed; }

@@ -10,7 +10,7 @@
  * them. */
 static hc_io receive(hc_tls_carrier *c, char *into, size_t room, size_t *got) {
   hc_stream_peer *below = c->below;
-  if (c->sleeping && below->ops->recv_blocking != NULL && hc_buffer_size(&below->unread) == 0) {
+  if (c->sleeping && below->ops->recv_blocking && hc_buffer_size(&below->unread) == 0) {
     return below->ops->recv_blocking(below, into, room, HC_FILL_SOME, c->sleep_until, got,
                                      c->failure);
   }
@@ -26,7 +26,7 @@ static int wait_for_read(BIO *bio) {
 static int bio_read(BIO *bio, char *into, int room) {
   hc_tls_carrier *c = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
-  if (into == NULL || room <= 0 || c->ended) return 0;
+  if (!into || room <= 0 || c->ended) return 0;
   if (c->read_failed) return -1;
   c->read_wants = HC_IO_WANT_READ;
   if (c->dry || c->burst == 0) return wait_for_read(bio);
@@ -46,7 +46,7 @@ static int bio_read(BIO *bio, char *into, int room) {
 static int bio_write(BIO *bio, const char *bytes, int size) {
   hc_tls_carrier *c = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
-  if (bytes == NULL || size <= 0) return 0;
+  if (!bytes || size <= 0) return 0;
   /* OpenSSL may try to send an alert after a failure: nobody would read it. */
   if (c->write_failed || c->read_failed || c->ended) return -1;
   hc_slice part = {bytes, (size_t)size};
@@ -88,7 +88,7 @@ BIO_METHOD *hc_tls_bio_method_new(void) {
   /* A type without an index of its own: those are few for the whole process, and nobody searches
    * for this one. */
   BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream peer");
-  if (method == NULL) return NULL;
+  if (!method) return NULL;
   if (BIO_meth_set_read(method, bio_read) == 1 && BIO_meth_set_write(method, bio_write) == 1 &&
       BIO_meth_set_ctrl(method, bio_control) == 1 && BIO_meth_set_create(method, bio_create) == 1) {
     return method;
@@ -99,6 +99,6 @@ BIO_METHOD *hc_tls_bio_method_new(void) {
 
 BIO *hc_tls_bio_new(const BIO_METHOD *method, hc_tls_carrier *carrier) {
   BIO *bio = BIO_new(method);
-  if (bio != NULL) BIO_set_data(bio, carrier);
+  if (bio) BIO_set_data(bio, carrier);
   return bio;
 }

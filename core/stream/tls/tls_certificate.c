@@ -87,7 +87,7 @@ static bool alternative_names(const X509 *certificate, GENERAL_NAMES **names) {
   int critical;
   ERR_clear_error();
   *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
-  if (*names != NULL || critical < 0) return true; /* decoded, or no extension */
+  if (*names || critical < 0) return true; /* decoded, or no extension */
   /* What is malformed has a reason of its own at the bottom of the queue. Where memory is out,
    * OpenSSL does not always say so: sometimes there is nothing, sometimes (3.5) only the name of
    * one of its parts. */
@@ -102,7 +102,7 @@ void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
   copy_cut(text, HC_TLS_NAME_TEXT, "without name", sizeof "without name" - 1);
   BIO *bio = BIO_new(BIO_s_mem());
   char *data = NULL;
-  if (bio != NULL && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) > 0) {
+  if (bio && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) > 0) {
     long size = BIO_get_mem_data(bio, &data);
     copy_cut(text, HC_TLS_NAME_TEXT, data, (size_t)size);
   }
@@ -111,7 +111,7 @@ void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
 
 void hc_tls_date_text(const ASN1_TIME *time, char text[HC_TLS_DATE_TEXT]) {
   struct tm parts;
-  if (time != NULL && ASN1_TIME_to_tm(time, &parts) == 1) {
+  if (time && ASN1_TIME_to_tm(time, &parts) == 1) {
     /* Ranges that the compiler can see: a certificate may claim any year. */
     unsigned year = (unsigned)(parts.tm_year + 1900) % 10000u;
     unsigned month = (unsigned)(parts.tm_mon + 1) % 100u;
@@ -173,15 +173,14 @@ static char *written_text(BIO *bio) {
 
 static char *name_of(const X509_NAME *name) {
   BIO *bio = BIO_new(BIO_s_mem());
-  char *text =
-      bio != NULL && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) >= 0 ? written_text(bio) : NULL;
+  char *text = bio && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) >= 0 ? written_text(bio) : NULL;
   BIO_free(bio);
   return text;
 }
 
 static char *pem_of(const X509 *certificate) {
   BIO *bio = BIO_new(BIO_s_mem());
-  char *text = bio != NULL && PEM_write_bio_X509(bio, certificate) == 1 ? written_text(bio) : NULL;
+  char *text = bio && PEM_write_bio_X509(bio, certificate) == 1 ? written_text(bio) : NULL;
   BIO_free(bio);
   return text;
 }
@@ -217,7 +216,7 @@ static char *pin_of(X509 *certificate) {
 static bool seconds_of(const ASN1_TIME *time, int64_t *out) {
   int days, seconds;
   ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-  if (epoch == NULL) return false;
+  if (!epoch) return false;
   bool known = ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
   ASN1_TIME_free(epoch);
   *out = known ? (int64_t)days * 86400 + seconds : 0;
@@ -226,7 +225,7 @@ static bool seconds_of(const ASN1_TIME *time, int64_t *out) {
 
 static char *copy_host(hc_slice host) {
   char *text = hc_memory_copy_text(host.data, host.size);
-  for (size_t i = 0; text != NULL && i < host.size; i++) {
+  for (size_t i = 0; text && i < host.size; i++) {
     if (text[i] == '\0') text[i] = '?';
   }
   return text;

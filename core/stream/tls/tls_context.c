@@ -19,7 +19,7 @@ static int protocol_number(int version) { return TLS1_VERSION + (version - 10); 
 /* --- what is trusted */
 
 static bool uses_system_store(const hc_tls_options *o) {
-  return o->verify != HC_TLS_VERIFY_NONE && o->trusted_chain == NULL;
+  return o->verify != HC_TLS_VERIFY_NONE && !o->trusted_chain;
 }
 
 /* Every given certificate is an anchor, an intermediate or a server's own one as well: the caller
@@ -32,9 +32,9 @@ static bool add_chain(X509_STORE *store, const STACK_OF(X509) * chain) {
 }
 
 static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
-  if (o->verify == HC_TLS_VERIFY_NONE || o->trusted_chain == NULL) return HC_OK;
+  if (o->verify == HC_TLS_VERIFY_NONE || !o->trusted_chain) return HC_OK;
   X509_STORE *store = X509_STORE_new();
-  if (store == NULL) return no_memory(why);
+  if (!store) return no_memory(why);
   if (!add_chain(store, hc_certificates_list(o->trusted_chain))) {
     X509_STORE_free(store);
     return no_memory(why);
@@ -70,7 +70,7 @@ static hc_error parse_crls(hc_tls_options *o, const hc_buffer *text, hc_failure 
   BIO *bio = BIO_new_mem_buf(hc_buffer_size(text) > 0 ? hc_buffer_head(text) : "",
                              (int)hc_buffer_size(text));
   o->crls = sk_X509_CRL_new_null();
-  hc_error error = bio == NULL || o->crls == NULL ? no_memory(why) : read_crls(bio, o->crls, why);
+  hc_error error = !bio || !o->crls ? no_memory(why) : read_crls(bio, o->crls, why);
   BIO_free(bio);
   return error;
 }
@@ -80,7 +80,7 @@ static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   hc_failure inner = {HC_OK, ""};
   hc_buffer text = {0};
   char *name = hc_memory_copy_text(path.data, path.size);
-  hc_error error = name == NULL ? no_memory(&inner) : hc_pem_file_read(name, &text, &inner);
+  hc_error error = !name ? no_memory(&inner) : hc_pem_file_read(name, &text, &inner);
   hc_memory_release(name);
   if (error == HC_OK) error = parse_crls(o, &text, why);
   else if (error == HC_ERR_OUT_OF_MEMORY) no_memory(why);
@@ -96,7 +96,7 @@ static bool set_verification(hc_tls_options *o) {
   bool checks = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
   SSL_CTX_set_verify(o->context, checks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
   SSL_CTX_set_cert_verify_callback(o->context, hc_tls_verify_callback, NULL);
-  if (o->crls == NULL) return true;
+  if (!o->crls) return true;
   return X509_VERIFY_PARAM_set_flags(parameters,
                                      X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
@@ -106,12 +106,12 @@ static bool set_verification(hc_tls_options *o) {
 /* The administrator's own restrictions (openssl.cnf) stand where the caller gives no version. */
 static hc_error set_versions(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   int low = protocol_number(o->min_version);
-  bool given = s != NULL && s->min_version != 0;
+  bool given = s && s->min_version != 0;
   bool done = true;
   if (given || SSL_CTX_get_min_proto_version(o->context) < low) {
     done = SSL_CTX_set_min_proto_version(o->context, low) == 1;
   }
-  if (done && s != NULL && s->max_version != 0) {
+  if (done && s && s->max_version != 0) {
     done = SSL_CTX_set_max_proto_version(o->context, protocol_number(o->max_version)) == 1;
   }
   return done ? HC_OK
@@ -183,7 +183,7 @@ static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const 
 
 static hc_error set_ciphers(hc_tls_options *o, hc_slice text, hc_failure *why) {
   if (text.size == 0) return HC_OK;
-  if (memchr(text.data, '\0', text.size) != NULL) {
+  if (memchr(text.data, '\0', text.size)) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "ciphers: the text holds a NUL byte");
   }
   hc_buffer ciphers = {0}, suites = {0};
@@ -207,10 +207,10 @@ static hc_error set_alpn(hc_tls_options *o, hc_failure *why) {
 /* The first certificate is the client's own, the others lead to its authority. */
 static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings *s,
                                        hc_failure *why) {
-  if (s->certificate == NULL) return HC_OK;
+  if (!s->certificate) return HC_OK;
   STACK_OF(X509) *list = hc_certificates_list(s->certificate);
   STACK_OF(X509) *chain = sk_X509_dup(list);
-  if (chain == NULL) return no_memory(why);
+  if (!chain) return no_memory(why);
   X509 *own = sk_X509_shift(chain); /* the references stay the list's */
   EVP_PKEY *key = hc_key_handle(s->private_key);
   hc_error error = HC_OK;
@@ -229,7 +229,7 @@ static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings 
 static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
   (void)certificate, (void)key;
   hc_tls_handshake *handshake = SSL_get_app_data(ssl);
-  if (handshake != NULL) handshake->certificate_requested = true;
+  if (handshake) handshake->certificate_requested = true;
   return 0;
 }
 
@@ -237,14 +237,14 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
 
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
   hc_tls_handshake *h = SSL_get_app_data(ssl);
-  if (h == NULL || h->name[0] == '\0') return 0;
+  if (!h || h->name[0] == '\0') return 0;
   hc_tls_session_store(h, session, SSL_session_reused(ssl) == 1 ? HC_TLS_RESUMED : HC_TLS_FULL);
   return 1;
 }
 
 /* Revocation is a matter of the moment: with it every handshake is a full one. */
 static void set_sessions(const hc_tls_options *o) {
-  if (o->crls != NULL || o->require_ocsp) {
+  if (o->crls || o->require_ocsp) {
     SSL_CTX_set_session_cache_mode(o->context, SSL_SESS_CACHE_OFF);
     return;
   }
@@ -267,18 +267,17 @@ static void set_behaviour(const hc_tls_options *o) {
 }
 
 static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
-  hc_error error = s == NULL ? HC_OK : load_crls(o, s->crl_file, why);
+  hc_error error = !s ? HC_OK : load_crls(o, s->crl_file, why);
   if (error == HC_OK) error = set_given_store(o, why);
   if (error == HC_OK) error = set_versions(o, s, why);
   if (error == HC_OK) error = set_alpn(o, why);
-  if (error == HC_OK && s != NULL) error = set_ciphers(o, s->ciphers, why);
-  if (error == HC_OK && s != NULL) error = set_client_certificate(o, s, why);
-  if (error == HC_OK && s != NULL) error = hc_tls_keylog_open(o, s->keylog_file, why);
+  if (error == HC_OK && s) error = set_ciphers(o, s->ciphers, why);
+  if (error == HC_OK && s) error = set_client_certificate(o, s, why);
+  if (error == HC_OK && s) error = hc_tls_keylog_open(o, s->keylog_file, why);
   if (error == HC_OK && !set_verification(o)) error = no_memory(why);
   if (error != HC_OK) return error;
-  if (s != NULL && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);
-  if (s != NULL && s->legacy_renegotiation)
-    SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
+  if (s && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);
+  if (s && s->legacy_renegotiation) SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
   lower_security(o);
   set_behaviour(o);
   return HC_OK;
@@ -287,8 +286,8 @@ static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *wh
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
   ERR_clear_error();
   o->bio_method = hc_tls_bio_method_new();
-  o->context = o->bio_method == NULL ? NULL : SSL_CTX_new(TLS_client_method());
-  hc_error error = o->context == NULL ? no_memory(why) : fill(o, settings, why);
+  o->context = !o->bio_method ? NULL : SSL_CTX_new(TLS_client_method());
+  hc_error error = !o->context ? no_memory(why) : fill(o, settings, why);
   if (error != HC_OK) hc_tls_context_free(o);
   ERR_clear_error();
   return error;
@@ -297,7 +296,7 @@ hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings,
 /* Takes `s` over. */
 static void use_store(hc_tls_options *o, hc_tls_store *s) {
   X509_STORE *handle = hc_tls_store_handle(s);
-  if (handle != NULL && s != o->store) {
+  if (handle && s != o->store) {
     hc_tls_session_forget_all(o); /* they were verified against the other store */
     SSL_CTX_set1_cert_store(o->context, handle);
     o->store_number++;
@@ -307,23 +306,22 @@ static void use_store(hc_tls_options *o, hc_tls_store *s) {
 }
 
 hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
-  if (o->context != NULL && !uses_system_store(o)) return HC_IO_OK;
+  if (o->context && !uses_system_store(o)) return HC_IO_OK;
   hc_tls_store *s =
       hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
-  if (s == NULL) {
+  if (!s) {
     no_memory(why);
     return HC_IO_ERROR;
   }
   hc_io io = hc_tls_store_poll(s, why);
-  if (io == HC_IO_OK && o->context == NULL && hc_tls_context_make(o, NULL, why) != HC_OK)
-    io = HC_IO_ERROR;
+  if (io == HC_IO_OK && !o->context && hc_tls_context_make(o, NULL, why) != HC_OK) io = HC_IO_ERROR;
   if (io == HC_IO_OK) use_store(o, s);
   else hc_tls_store_release(s);
   return io;
 }
 
 void hc_tls_context_start(const hc_tls_options *o) {
-  if (o->context != NULL && !uses_system_store(o)) return;
+  if (o->context && !uses_system_store(o)) return;
   hc_tls_store_release(
       hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE));
 }

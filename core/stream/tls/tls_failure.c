@@ -25,7 +25,7 @@ hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what
   const char *reason = ERR_reason_error_string(ERR_peek_error());
   if (hc_tls_memory_was_out())
     return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  return hc_failure_set(failure, code, "%s: %s", what, reason == NULL ? "unknown reason" : reason);
+  return hc_failure_set(failure, code, "%s: %s", what, !reason ? "unknown reason" : reason);
 }
 
 static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
@@ -127,7 +127,7 @@ static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phas
   } else {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s: %s",
                    phase == HC_TLS_PHASE_HANDSHAKE ? "TLS handshake" : "TLS",
-                   text == NULL ? "protocol error" : text);
+                   !text ? "protocol error" : text);
   }
 }
 

@@ -18,7 +18,7 @@ static hc_slice bare_name(const hc_host *host) {
   hc_slice text = host->text;
   if (host->kind == HC_HOST_IPV6) {
     const char *zone = memchr(text.data, '%', text.size);
-    if (zone != NULL) text.size = (size_t)(zone - text.data);
+    if (zone) text.size = (size_t)(zone - text.data);
   } else if (host->kind == HC_HOST_NAME && text.size > 0 && text.data[text.size - 1] == '.') {
     text.size--;
   }
@@ -54,7 +54,7 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
     asked_text = HC_SLICE("");
   h->name = hc_memory_copy_text(text.data, text.size);
   h->host = asked_text.size > 0 ? hc_memory_copy_text(asked_text.data, asked_text.size) : NULL;
-  if (h->name == NULL || (h->host == NULL && asked_text.size > 0)) {
+  if (!h->name || (!h->host && asked_text.size > 0)) {
     return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   }
   h->name_is_address = host.kind != HC_HOST_NAME;
@@ -94,7 +94,7 @@ bool hc_tls_handshake_set_alpn(const hc_tls_handshake *h, SSL *ssl) {
 static void offer_session(hc_tls_handshake *h, SSL *ssl) {
   if (h->name[0] == '\0') return;
   SSL_SESSION *session = hc_tls_session_take(h);
-  if (session == NULL) return;
+  if (!session) return;
   h->offers_session = SSL_set_session(ssl, session) == 1;
   SSL_SESSION_free(session);
 }
@@ -102,8 +102,8 @@ static void offer_session(hc_tls_handshake *h, SSL *ssl) {
 SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   const hc_tls_options *o = h->options;
   SSL *ssl = SSL_new(o->context);
-  BIO *bio = ssl == NULL ? NULL : hc_tls_bio_new(o->bio_method, carrier);
-  if (bio == NULL) {
+  BIO *bio = !ssl ? NULL : hc_tls_bio_new(o->bio_method, carrier);
+  if (!bio) {
     SSL_free(ssl);
     return NULL;
   }
@@ -122,7 +122,7 @@ SSL *hc_tls_handshake_begin(hc_tls_handshake *h, hc_tls_carrier *carrier) {
 /* --- the end */
 
 bool hc_alpn_list_has(hc_slice list, hc_slice name) {
-  if (list.data == NULL) return false;
+  if (!list.data) return false;
   for (size_t at = 0; at < list.size; at += 1u + (unsigned char)list.data[at]) {
     if ((unsigned char)list.data[at] == name.size &&
         memcmp(list.data + at + 1, name.data, name.size) == 0)
@@ -145,7 +145,7 @@ static bool alpn_was_offered(const hc_tls_handshake *h, const SSL *ssl) {
 static const char *objection(const hc_tls_handshake *h, const SSL *ssl) {
   const hc_tls_options *o = h->options;
   bool must_show = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
-  if (must_show && SSL_get0_peer_certificate(ssl) == NULL)
+  if (must_show && !SSL_get0_peer_certificate(ssl))
     return "TLS handshake: the server showed no certificate";
   if (must_show && SSL_get_verify_result(ssl) != X509_V_OK)
     return "TLS handshake: the certificate was not verified";
@@ -157,7 +157,7 @@ static const char *objection(const hc_tls_handshake *h, const SSL *ssl) {
 
 bool hc_tls_handshake_check(hc_tls_handshake *h, SSL *ssl) {
   const char *reason = objection(h, ssl);
-  if (reason != NULL) {
+  if (reason) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s", reason);
     return false;
   }

@@ -14,7 +14,7 @@ static void write_line(const SSL *ssl, const char *line) {
   const hc_tls_handshake *h = SSL_get_app_data(ssl);
   char text[LINE_MAX_SIZE];
   size_t size = strlen(line), written;
-  if (h == NULL || !h->options->logs_keys || size >= sizeof text) return;
+  if (!h || !h->options->logs_keys || size >= sizeof text) return;
   memcpy(text, line, size + 1);
   text[size] = '\n';
   (void)hc_file_write(h->options->keylog, (hc_slice){text, size + 1}, &written, NULL);
@@ -23,7 +23,7 @@ static void write_line(const SSL *ssl, const char *line) {
 
 static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
   char *name = hc_memory_copy_text(path.data, path.size);
-  if (name == NULL) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!name) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   hc_failure inner = {HC_OK, ""};
   hc_error error = hc_file_open_log(name, &o->keylog, &inner);
   hc_memory_release(name);

@@ -23,11 +23,10 @@ static bool fail(const staple *s, const char *reason) {
 static bool parse(staple *s, SSL *ssl) {
   const unsigned char *bytes = NULL;
   long size = SSL_get_tlsext_status_ocsp_resp(ssl, &bytes);
-  if (bytes == NULL || size <= 0)
-    return fail(s, "no stapled OCSP response came, though it is required");
+  if (!bytes || size <= 0) return fail(s, "no stapled OCSP response came, though it is required");
   const unsigned char *at = bytes;
   OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, size);
-  if (response == NULL || at != bytes + size) {
+  if (!response || at != bytes + size) {
     OCSP_RESPONSE_free(response);
     return fail(s, "OCSP response: it is malformed");
   }
@@ -40,7 +39,7 @@ static bool parse(staple *s, SSL *ssl) {
                    OCSP_response_status_str(status));
     return false;
   }
-  return s->basic != NULL || fail(s, "OCSP response: it is malformed");
+  return s->basic || fail(s, "OCSP response: it is malformed");
 }
 
 /* A given server certificate may be its own anchor; then its issuer is known only when it signed
@@ -53,7 +52,7 @@ static bool find_chain(staple *s, SSL *ssl) {
   if (size == 1 && X509_self_signed(s->leaf, 0) == 1) s->issuer = s->leaf;
   s->sent = SSL_get_peer_cert_chain(ssl);
   s->store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
-  return s->issuer != NULL ||
+  return s->issuer ||
          fail(s, "OCSP response: it can't be checked, the certificate's issuer is not known");
 }
 
@@ -63,11 +62,11 @@ static bool is_about_us(const staple *s, OCSP_SINGLERESP *single) {
   OCSP_CERTID *copy = OCSP_CERTID_dup(id);
   ASN1_OBJECT *algorithm = NULL;
   OCSP_CERTID *ours = NULL;
-  if (copy != NULL && OCSP_id_get0_info(NULL, &algorithm, NULL, NULL, copy) == 1) {
+  if (copy && OCSP_id_get0_info(NULL, &algorithm, NULL, NULL, copy) == 1) {
     const EVP_MD *digest = EVP_get_digestbyobj(algorithm);
-    if (digest != NULL) ours = OCSP_cert_to_id(digest, s->leaf, s->issuer);
+    if (digest) ours = OCSP_cert_to_id(digest, s->leaf, s->issuer);
   }
-  bool same = ours != NULL && OCSP_id_cmp(ours, copy) == 0;
+  bool same = ours && OCSP_id_cmp(ours, copy) == 0;
   OCSP_CERTID_free(ours);
   OCSP_CERTID_free(copy);
   return same;
@@ -85,7 +84,7 @@ static OCSP_SINGLERESP *find_single(const staple *s) {
  * response says little. */
 static bool check_time(const staple *s, ASN1_GENERALIZEDTIME *this_update,
                        ASN1_GENERALIZEDTIME *next_update) {
-  long age_limit = next_update == NULL ? HC_OCSP_AGE_SECONDS : -1;
+  long age_limit = !next_update ? HC_OCSP_AGE_SECONDS : -1;
   if (OCSP_check_validity(this_update, next_update, HC_OCSP_SKEW_SECONDS, age_limit) == 1)
     return true;
   int reason = ERR_GET_REASON(ERR_peek_error());
@@ -119,7 +118,7 @@ static bool check(staple *s, SSL *ssl) {
     return fail(s, "OCSP response: its signature can't be verified");
   }
   OCSP_SINGLERESP *single = find_single(s);
-  if (single == NULL) return fail(s, "OCSP response: it is about another certificate");
+  if (!single) return fail(s, "OCSP response: it is about another certificate");
   return check_status(s, single);
 }
 

@@ -76,7 +76,7 @@ static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
 static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   if (s->pinned_key_count == 0) return HC_OK;
   o->pins = hc_memory_allocate_zeroed(s->pinned_key_count, HC_PIN_SIZE);
-  if (o->pins == NULL) return no_memory(why);
+  if (!o->pins) return no_memory(why);
   o->pin_count = s->pinned_key_count;
   for (size_t i = 0; i < o->pin_count; i++) {
     if (decode_pin(s->pinned_keys[i], o->pins + i * HC_PIN_SIZE)) continue;
@@ -119,16 +119,16 @@ static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   if (name.size > 0 && host.scheme != 0)
     return refuse(why, "common name override: it has a scheme");
   o->override = hc_memory_copy_text(name.size > 0 ? name.data : "", name.size);
-  return o->override != NULL ? HC_OK : no_memory(why);
+  return o->override ? HC_OK : no_memory(why);
 }
 
 static hc_error check_certificates(const hc_tls_settings *s, hc_failure *why) {
-  if (s->trusted_chain != NULL && hc_certificates_count(s->trusted_chain) == 0) {
+  if (s->trusted_chain && hc_certificates_count(s->trusted_chain) == 0) {
     return refuse(why, "trusted chain: it holds no certificate");
   }
-  if (s->certificate == NULL && s->private_key == NULL) return HC_OK;
-  if (s->private_key == NULL) return refuse(why, "certificate: it needs a private_key beside it");
-  if (s->certificate == NULL) return refuse(why, "private_key: it needs a certificate beside it");
+  if (!s->certificate && !s->private_key) return HC_OK;
+  if (!s->private_key) return refuse(why, "certificate: it needs a private_key beside it");
+  if (!s->certificate) return refuse(why, "private_key: it needs a certificate beside it");
   if (hc_certificates_count(s->certificate) == 0) return refuse(why, "certificate: it is empty");
   if (hc_key_is_empty(s->private_key)) return refuse(why, "private_key: it is empty");
   if (hc_key_is_public_only(s->private_key)) return refuse(why, "private_key: it is a public key");
@@ -149,9 +149,9 @@ static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
 
 /* What OpenSSL has to judge is judged now; plain options wait for their first connection. */
 static bool needs_judgement(const hc_tls_settings *s) {
-  return s->trusted_chain != NULL || s->crl_file.size > 0 || s->certificate != NULL ||
-         s->ciphers.size > 0 || s->keylog_file.size > 0 || s->min_version != 0 ||
-         s->max_version != 0 || s->post_handshake_auth || s->legacy_renegotiation;
+  return s->trusted_chain || s->crl_file.size > 0 || s->certificate || s->ciphers.size > 0 ||
+         s->keylog_file.size > 0 || s->min_version != 0 || s->max_version != 0 ||
+         s->post_handshake_auth || s->legacy_renegotiation;
 }
 
 static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
@@ -178,7 +178,7 @@ hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "the settings ask for what this version of the library does not have");
   hc_tls_options *o = hc_memory_allocate_zeroed(1, sizeof *o);
-  if (o == NULL) return no_memory(why);
+  if (!o) return no_memory(why);
   o->references = 1;
   hc_error error = take_settings(o, &known, why);
   if (error == HC_OK) *out = o;
@@ -187,12 +187,12 @@ hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
 }
 
 hc_tls_options *hc_tls_options_retain(hc_tls_options *o) {
-  if (o != NULL) o->references++;
+  if (o) o->references++;
   return o;
 }
 
 void hc_tls_options_release(hc_tls_options *o) {
-  if (o == NULL || --o->references > 0) return;
+  if (!o || --o->references > 0) return;
   hc_tls_session_forget_all(o);
   hc_tls_context_free(o);
   hc_tls_keylog_close(o);
@@ -208,7 +208,7 @@ void hc_tls_options_start_loading(const hc_tls_options *o) { hc_tls_context_star
 
 bool hc_tls_start_loading(void) {
   hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
-  bool is_there = s != NULL && hc_tls_store_poll(s, NULL) == HC_IO_OK;
+  bool is_there = s && hc_tls_store_poll(s, NULL) == HC_IO_OK;
   hc_tls_store_release(s);
   return is_there;
 }

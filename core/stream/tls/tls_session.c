@@ -28,7 +28,7 @@ static void drop(hc_tls_options *o, hc_tls_session **link) {
 /* Behind the newest few of a host, and behind the newest of all, the oldest go. */
 static void trim(hc_tls_options *o, const char *name, unsigned port) {
   unsigned of_host = 0, of_all = 0;
-  for (hc_tls_session **link = &o->sessions; *link != NULL;) {
+  for (hc_tls_session **link = &o->sessions; *link;) {
     bool too_many = is_for(*link, name, port) && ++of_host > HC_TLS_SESSIONS_PER_HOST;
     if (too_many || of_all >= HC_TLS_SESSIONS_MAX) {
       drop(o, link);
@@ -49,7 +49,7 @@ void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tl
   hc_tls_options *o = h->options;
   hc_tls_session *entry = hc_memory_allocate_zeroed(1, sizeof *entry);
   char *copy = hc_memory_copy_text(h->name, strlen(h->name));
-  if (entry == NULL || copy == NULL) {
+  if (!entry || !copy) {
     hc_memory_release(entry);
     hc_memory_release(copy);
     SSL_SESSION_free(session);
@@ -70,7 +70,7 @@ static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
     return false;
   if (hc_tls_verified_stands(o, &entry->verified)) return true;
   X509 *certificate = SSL_SESSION_get0_peer(session);
-  return certificate != NULL && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+  return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
 static bool is_paused(const hc_tls_session *entry) {
@@ -90,7 +90,7 @@ static SSL_SESSION *take_from(hc_tls_handshake *h, hc_tls_session **link) {
 
 SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h) {
   hc_tls_options *o = h->options;
-  for (hc_tls_session **link = &o->sessions; *link != NULL;) {
+  for (hc_tls_session **link = &o->sessions; *link;) {
     if (!is_for(*link, h->name, h->port)) {
       link = &(*link)->next;
     } else if (is_usable(o, *link)) {
@@ -103,12 +103,12 @@ SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h) {
 }
 
 void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port) {
-  for (hc_tls_session **link = &o->sessions; *link != NULL;) {
+  for (hc_tls_session **link = &o->sessions; *link;) {
     if (is_for(*link, name, port)) drop(o, link);
     else link = &(*link)->next;
   }
 }
 
 void hc_tls_session_forget_all(hc_tls_options *o) {
-  while (o->sessions != NULL) drop(o, &o->sessions);
+  while (o->sessions) drop(o, &o->sessions);
 }

@@ -51,7 +51,7 @@ static void leave(void) { hc_mutex_unlock(&shared.lock); }
 static hc_tls_store *let_go(hc_tls_store *s) { return --s->references == 0 ? s : NULL; }
 
 static void store_free(hc_tls_store *s) {
-  if (s == NULL) return;
+  if (!s) return;
   X509_STORE_free(s->handle);
   hc_memory_release(s->file);
   hc_memory_release(s->directory);
@@ -59,7 +59,7 @@ static void store_free(hc_tls_store *s) {
 }
 
 void hc_tls_store_release(hc_tls_store *s) {
-  if (s == NULL) return;
+  if (!s) return;
   enter();
   hc_tls_store *last = let_go(s);
   leave();
@@ -68,7 +68,7 @@ void hc_tls_store_release(hc_tls_store *s) {
 
 /* Inside the lock. */
 static hc_tls_store *take_out(hc_tls_store *s) {
-  for (hc_tls_store **link = &shared.first; *link != NULL; link = &(*link)->next) {
+  for (hc_tls_store **link = &shared.first; *link; link = &(*link)->next) {
     if (*link != s) continue;
     *link = s->next;
     s->next = NULL;
@@ -78,30 +78,30 @@ static hc_tls_store *take_out(hc_tls_store *s) {
 }
 
 static bool same_text(const char *a, const char *b) {
-  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+  return !a || !b ? a == b : strcmp(a, b) == 0;
 }
 
 static bool copy_variable(char **copy, const char *value) {
-  *copy = value == NULL ? NULL : hc_memory_copy_text(value, strlen(value));
-  return value == NULL || *copy != NULL;
+  *copy = !value ? NULL : hc_memory_copy_text(value, strlen(value));
+  return !value || *copy;
 }
 
 /* --- loading */
 
 static const char *file_of(const hc_tls_store *s) {
-  return s->file != NULL ? s->file : X509_get_default_cert_file();
+  return s->file ? s->file : X509_get_default_cert_file();
 }
 
 static const char *directory_of(const hc_tls_store *s) {
-  return s->directory != NULL ? s->directory : X509_get_default_cert_dir();
+  return s->directory ? s->directory : X509_get_default_cert_dir();
 }
 
 /* What a first connection would do for the first time: OpenSSL looks its algorithms up then. */
 static void warm_up(void) {
   SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-  SSL *ssl = context == NULL ? NULL : SSL_new(context);
+  SSL *ssl = !context ? NULL : SSL_new(context);
   BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-  if (ssl != NULL && in != NULL && out != NULL) {
+  if (ssl && in && out) {
     SSL_set_bio(ssl, in, out); /* takes them over */
     SSL_set_connect_state(ssl);
     (void)SSL_do_handshake(ssl);
@@ -117,15 +117,15 @@ static bool add_pem(X509_STORE *store, const hc_buffer *text) {
   bool asked = false, done = true;
   /* its limit is far under INT_MAX */
   BIO *bio = BIO_new_mem_buf(hc_buffer_head(text), (int)hc_buffer_size(text));
-  if (bio == NULL) return false;
+  if (!bio) return false;
   STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, hc_pem_refuse_passphrase, &asked);
   BIO_free(bio);
   /* a malformed file gives nothing, as ever with OpenSSL */
-  if (all == NULL) return !hc_tls_memory_was_out();
+  if (!all) return !hc_tls_memory_was_out();
   for (int i = 0; done && i < sk_X509_INFO_num(all); i++) {
     const X509_INFO *info = sk_X509_INFO_value(all, i);
-    if (info->x509 != NULL) done = X509_STORE_add_cert(store, info->x509) == 1;
-    if (done && info->crl != NULL) done = X509_STORE_add_crl(store, info->crl) == 1;
+    if (info->x509) done = X509_STORE_add_cert(store, info->x509) == 1;
+    if (done && info->crl) done = X509_STORE_add_crl(store, info->crl) == 1;
   }
   sk_X509_INFO_pop_free(all, X509_INFO_free);
   return done;
@@ -134,7 +134,7 @@ static bool add_pem(X509_STORE *store, const hc_buffer *text) {
 /* The directory's certificates are looked up one by one, when a chain asks for them. */
 static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
   X509_STORE *store = X509_STORE_new();
-  X509_LOOKUP *lookup = store == NULL ? NULL : X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+  X509_LOOKUP *lookup = !store ? NULL : X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
   bool done = lookup != NULL;
   /* an empty name is none */
   if (done) (void)X509_LOOKUP_add_dir(lookup, directory_of(s), X509_FILETYPE_PEM);
@@ -184,7 +184,7 @@ static void finish(hc_tls_store *s, store_state state) {
   s->state = state;
   hc_tls_store *listed = state == STORE_FAILED ? take_out(s) : NULL, *last = let_go(s);
   leave();
-  store_free(listed != NULL ? listed : last);
+  store_free(listed ? listed : last);
 }
 
 /* The entry is the caller's but for its state. True: end_openssl is still to be called. */
@@ -221,7 +221,7 @@ static void after_fork_in_parent(void) {
 
 /* The child has no threads. What they were at is begun anew by whoever asks for it. */
 static void after_fork_in_child(void) {
-  for (hc_tls_store *s = shared.first; s != NULL; s = s->next) {
+  for (hc_tls_store *s = shared.first; s; s = s->next) {
     if (s->state != STORE_LOADING) continue;
     s->state = STORE_WAITING;
     s->references--;
@@ -265,7 +265,7 @@ static bool is_current(const hc_tls_store *s) {
 
 static hc_tls_store *store_new(hc_tls_store_kind kind, const char *file, const char *directory) {
   hc_tls_store *s = hc_memory_allocate_zeroed(1, sizeof *s);
-  if (s == NULL) return NULL;
+  if (!s) return NULL;
   s->references = 2; /* the list's and the caller's */
   s->kind = kind;
   if (copy_variable(&s->file, file) && copy_variable(&s->directory, directory)) return s;
@@ -279,7 +279,7 @@ static hc_tls_store *put_in(hc_tls_store *s) {
   size_t count = 1;
   s->next = shared.first;
   shared.first = s;
-  for (hc_tls_store *i = s->next; i != NULL; i = i->next) {
+  for (hc_tls_store *i = s->next; i; i = i->next) {
     if (++count > HC_TLS_STORES_MAX && i->state == STORE_READY) return take_out(i);
   }
   return NULL;
@@ -288,8 +288,7 @@ static hc_tls_store *put_in(hc_tls_store *s) {
 /* Inside the lock. */
 static hc_tls_store *find(hc_tls_store_kind kind, const char *file, const char *directory) {
   hc_tls_store *s = shared.first;
-  while (s != NULL &&
-         !(s->kind == kind && same_text(s->file, file) && same_text(s->directory, directory)))
+  while (s && !(s->kind == kind && same_text(s->file, file) && same_text(s->directory, directory)))
     s = s->next;
   return s;
 }
@@ -315,17 +314,17 @@ hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   hc_once_do(&prepared, prepare);
   enter();
   hc_tls_store *s = find(kind, file, directory);
-  if (s != NULL && !is_current(s)) {
+  if (s && !is_current(s)) {
     old = take_out(s);
     s = NULL;
   }
-  if (s != NULL) {
+  if (s) {
     s->references++;
   } else {
     s = store_new(kind, file, directory);
-    if (s != NULL) dropped = put_in(s);
+    if (s) dropped = put_in(s);
   }
-  if (s != NULL) start(s);
+  if (s) start(s);
   leave();
   store_free(old);
   store_free(dropped);
@@ -347,7 +346,7 @@ hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
 
 static hc_tls_store *find_loaded(void) {
   hc_tls_store *s = shared.first;
-  while (s != NULL && s->state == STORE_LOADING) s = s->next;
+  while (s && s->state == STORE_LOADING) s = s->next;
   return s;
 }
 
@@ -357,15 +356,15 @@ void hc_tls_forget_authorities(void) {
   do {
     enter();
     found = find_loaded();
-    hc_tls_store *last = found == NULL ? NULL : take_out(found);
+    hc_tls_store *last = !found ? NULL : take_out(found);
     leave();
     store_free(last);
-  } while (found != NULL);
+  } while (found);
 }
 
 X509_STORE *hc_tls_store_handle(const hc_tls_store *s) { return s->handle; }
 
-const char *hc_tls_store_file(const hc_tls_store *s) { return s == NULL ? NULL : s->file; }
+const char *hc_tls_store_file(const hc_tls_store *s) { return !s ? NULL : s->file; }
 
 #ifdef HC_TEST_HOOKS
 long hc_tls_store_loads(void) {

@@ -42,13 +42,12 @@ static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *cer
   const hc_tls_options *o = h->options;
   char issuer[HC_TLS_NAME_TEXT];
   hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
-  const char *file = o->trusted_chain == NULL ? hc_tls_store_file(o->store) : NULL;
-  const char *hint = o->trusted_chain != NULL ? "it is not in the given trusted chain"
-                     : file != NULL
-                         ? "it is not in the store, where SSL_CERT_FILE is "
-                         : "it is not in the system's store; SSL_CERT_FILE can name another";
+  const char *file = !o->trusted_chain ? hc_tls_store_file(o->store) : NULL;
+  const char *hint = o->trusted_chain ? "it is not in the given trusted chain"
+                     : file           ? "it is not in the store, where SSL_CERT_FILE is "
+                            : "it is not in the system's store; SSL_CERT_FILE can name another";
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)",
-                 reason, issuer, hint, file != NULL ? file : "");
+                 reason, issuer, hint, file ? file : "");
 }
 
 static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
@@ -61,8 +60,8 @@ static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   int error = X509_STORE_CTX_get_error(context);
   const char *reason = X509_verify_cert_error_string(error);
   X509 *certificate = X509_STORE_CTX_get_current_cert(context);
-  if (certificate == NULL) certificate = X509_STORE_CTX_get0_cert(context);
-  if (certificate == NULL) {
+  if (!certificate) certificate = X509_STORE_CTX_get0_cert(context);
+  if (!certificate) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "certificate verification failed: %s",
                    reason);
     return;
@@ -126,7 +125,7 @@ static bool is_about_anchor(int error, X509_STORE_CTX *context) {
   }
   X509 *certificate = X509_STORE_CTX_get_current_cert(context);
   int last = sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1;
-  return certificate != NULL && X509_STORE_CTX_get_error_depth(context) == last &&
+  return certificate && X509_STORE_CTX_get_error_depth(context) == last &&
          (X509_get_extension_flags(certificate) & EXFLAG_SI) == 0;
 }
 
@@ -147,17 +146,16 @@ static int allow_missing_crl(int passed, X509_STORE_CTX *context) {
 static bool wildcard_matches(const ASN1_STRING *pattern, const char *name) {
   const char *text = (const char *)ASN1_STRING_get0_data(pattern), *rest = strchr(name, '.');
   hc_slice stands_for = {text + 1, (size_t)ASN1_STRING_length(pattern) - 1};
-  if (ASN1_STRING_length(pattern) < 3 || text[0] != '*' || text[1] != '.' || rest == NULL ||
-      rest == name)
+  if (ASN1_STRING_length(pattern) < 3 || text[0] != '*' || text[1] != '.' || !rest || rest == name)
     return false;
-  return memchr(text + 2, '.', stands_for.size - 1) != NULL &&
+  return memchr(text + 2, '.', stands_for.size - 1) &&
          hc_slice_equal_fold(stands_for, hc_slice_of(rest));
 }
 
 /* OpenSSL knows wildcards for, and before, letters, digits and hyphens alone; names like
  * my_bucket.example.com are in use. */
 static bool matches_with_underscore(const hc_tls_handshake *h, X509 *leaf) {
-  if (h->name_is_address || strchr(h->name, '_') == NULL) return false;
+  if (h->name_is_address || !strchr(h->name, '_')) return false;
   GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
   bool matches = false;
   for (int i = 0; !matches && i < sk_GENERAL_NAME_num(names); i++) {
@@ -181,13 +179,13 @@ static int judge(int passed, X509_STORE_CTX *context) {
     X509_STORE_CTX_set_error(context, X509_V_OK);
     return 1;
   }
-  return h->options->crls != NULL ? allow_missing_crl(passed, context) : passed;
+  return h->options->crls ? allow_missing_crl(passed, context) : passed;
 }
 
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509_STORE_CTX_set_verify_cb(context, judge);
   /* a store may be others' too */
-  if (h->options->crls != NULL) X509_STORE_CTX_set0_crls(context, h->options->crls);
+  if (h->options->crls) X509_STORE_CTX_set0_crls(context, h->options->crls);
   if (X509_verify_cert(context) == 1) return true;
   explain(h, context);
   /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */
@@ -262,14 +260,14 @@ static bool prepare_again(X509_STORE_CTX *context, SSL *ssl, X509 *leaf) {
 
 bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake) {
   X509 *leaf = SSL_get0_peer_certificate(ssl);
-  if (leaf == NULL) {
+  if (!leaf) {
     hc_failure_set(&handshake->failure, HC_ERR_CONNECTION_ERROR,
                    "the resumed session has no certificate");
     return false;
   }
   if (hc_tls_verified_stands(handshake->options, &handshake->verified)) return true;
   X509_STORE_CTX *context = X509_STORE_CTX_new();
-  bool prepared = context != NULL && prepare_again(context, ssl, leaf);
+  bool prepared = context && prepare_again(context, ssl, leaf);
   if (!prepared) hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
   bool passed = prepared && verify(handshake, context);
   X509_STORE_CTX_free(context);

@@ -51,7 +51,7 @@ static BIO *open_text(hc_slice text, hc_failure *why) {
   }
   ERR_clear_error();
   BIO *bio = BIO_new_mem_buf(text.size > 0 ? text.data : "", (int)text.size);
-  if (bio == NULL) no_memory(why);
+  if (!bio) no_memory(why);
   return bio;
 }
 
@@ -67,23 +67,23 @@ static hc_error append_written(BIO *bio, hc_buffer *out, hc_failure *why) {
 
 hc_certificates *hc_certificates_new(void) {
   hc_certificates *c = hc_memory_allocate_zeroed(1, sizeof *c);
-  if (c != NULL) c->references = 1;
+  if (c) c->references = 1;
   return c;
 }
 
 hc_certificates *hc_certificates_retain(hc_certificates *c) {
-  if (c != NULL) c->references++;
+  if (c) c->references++;
   return c;
 }
 
 void hc_certificates_release(hc_certificates *c) {
-  if (c == NULL || --c->references > 0) return;
+  if (!c || --c->references > 0) return;
   sk_X509_pop_free(c->list, X509_free);
   hc_memory_release(c);
 }
 
 size_t hc_certificates_count(const hc_certificates *c) {
-  return c->list == NULL ? 0 : (size_t)sk_X509_num(c->list);
+  return !c->list ? 0 : (size_t)sk_X509_num(c->list);
 }
 
 void hc_certificates_take(hc_certificates *c, STACK_OF(X509) * list) { c->list = list; }
@@ -116,11 +116,11 @@ static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *w
 
 hc_error hc_certificates_load_text(hc_certificates *c, hc_slice pem, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
-  if (why == NULL) why = &own;
+  if (!why) why = &own;
   BIO *bio = open_text(pem, why);
-  if (bio == NULL) return why->code;
+  if (!bio) return why->code;
   STACK_OF(X509) *list = sk_X509_new_null();
-  hc_error error = list == NULL ? no_memory(why) : read_certificates(bio, list, why);
+  hc_error error = !list ? no_memory(why) : read_certificates(bio, list, why);
   BIO_free(bio);
   STACK_OF(X509) *leaving = list;
   if (error == HC_OK) {
@@ -153,18 +153,17 @@ static bool write_certificates(BIO *bio, const hc_certificates *c) {
 }
 
 hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_failure *why) {
-  if (c->list == NULL) return HC_OK;
+  if (!c->list) return HC_OK;
   BIO *bio = BIO_new(BIO_s_mem());
   hc_error error =
-      bio != NULL && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory(why);
+      bio && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory(why);
   BIO_free(bio);
   ERR_clear_error();
   return error;
 }
 
 hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, hc_failure *why) {
-  if (c->list == NULL)
-    return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no certificate to save");
+  if (!c->list) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no certificate to save");
   hc_buffer text = {0};
   hc_error error = hc_certificates_save_text(c, &text, why);
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
@@ -177,19 +176,19 @@ hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, h
 
 hc_key *hc_key_new(void) {
   hc_key *k = hc_memory_allocate_zeroed(1, sizeof *k);
-  if (k != NULL) k->references = 1;
+  if (k) k->references = 1;
   return k;
 }
 
 void hc_key_release(hc_key *k) {
-  if (k == NULL || --k->references > 0) return;
+  if (!k || --k->references > 0) return;
   EVP_PKEY_free(k->handle); /* OpenSSL wipes private numbers */
   hc_memory_release(k);
 }
 
-bool hc_key_is_empty(const hc_key *k) { return k->handle == NULL; }
+bool hc_key_is_empty(const hc_key *k) { return !k->handle; }
 
-bool hc_key_is_public_only(const hc_key *k) { return k->handle != NULL && k->public_only; }
+bool hc_key_is_public_only(const hc_key *k) { return k->handle && k->public_only; }
 
 void hc_key_take(hc_key *k, EVP_PKEY *handle) { k->handle = handle; }
 
@@ -250,15 +249,15 @@ static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, h
 static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice passphrase,
                           hc_failure *why) {
   hc_failure own = {HC_OK, ""};
-  if (why == NULL) why = &own;
+  if (!why) why = &own;
   BIO *bio = open_text(pem, why);
-  if (bio == NULL) return why->code;
+  if (!bio) return why->code;
   key_answer answer = {passphrase, false};
   EVP_PKEY *handle = half == HC_KEY_PUBLIC
                          ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
                          : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
   BIO_free(bio);
-  if (handle == NULL) return explain_unread_key(half, &answer, why);
+  if (!handle) return explain_unread_key(half, &answer, why);
   ERR_clear_error(); /* the decoders leave the traces of their attempts */
   EVP_PKEY_free(k->handle);
   k->handle = handle;
@@ -268,7 +267,7 @@ static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice pa
 
 /* Text that may hold a private key. */
 static void wipe(hc_buffer *text) {
-  if (text->data != NULL) hc_memory_wipe(text->data, text->capacity);
+  if (text->data) hc_memory_wipe(text->data, text->capacity);
   hc_buffer_free(text);
 }
 
@@ -309,7 +308,7 @@ static bool write_key(BIO *bio, const hc_key *k, hc_key_half half) {
 }
 
 static hc_error check_saveable(const hc_key *k, hc_key_half half, hc_failure *why) {
-  if (k->handle == NULL) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no key to save");
+  if (!k->handle) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no key to save");
   if (k->public_only && half == HC_KEY_PRIVATE) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "the key is a public one; it has no private half to save");
@@ -322,7 +321,7 @@ hc_error hc_key_save_text(const hc_key *k, hc_key_half half, hc_buffer *out, hc_
   if (error != HC_OK) return error;
   ERR_clear_error();
   BIO *bio = BIO_new(BIO_s_mem());
-  if (bio == NULL) return no_memory(why);
+  if (!bio) return no_memory(why);
   error = write_key(bio, k, half)
               ? append_written(bio, out, why)
               : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");

@@ -51,15 +51,15 @@ static int push_output(lua_State *L, work *w) {
 }
 
 static X509 *read_certificate(const char *text, size_t size) {
-  BIO *in = text == NULL ? NULL : BIO_new_mem_buf(text, (int)size);
-  X509 *certificate = in == NULL ? NULL : PEM_read_bio_X509(in, NULL, NULL, NULL);
+  BIO *in = !text ? NULL : BIO_new_mem_buf(text, (int)size);
+  X509 *certificate = !in ? NULL : PEM_read_bio_X509(in, NULL, NULL, NULL);
   BIO_free(in);
   return certificate;
 }
 
 static EVP_PKEY *read_key(const char *text, size_t size) {
-  BIO *in = text == NULL ? NULL : BIO_new_mem_buf(text, (int)size);
-  EVP_PKEY *key = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+  BIO *in = !text ? NULL : BIO_new_mem_buf(text, (int)size);
+  EVP_PKEY *key = !in ? NULL : PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
   BIO_free(in);
   return key;
 }
@@ -83,7 +83,7 @@ static int native_make_key(lua_State *L) {
   work w = {0};
   w.key = strcmp(kind, "rsa") == 0 ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
   w.out = BIO_new(BIO_s_mem());
-  if (w.key == NULL || w.out == NULL ||
+  if (!w.key || !w.out ||
       PEM_write_bio_PKCS8PrivateKey(w.out, w.key, NULL, NULL, 0, NULL, NULL) != 1)
     return give_up(L, &w, "make_key");
   return push_output(L, &w);
@@ -96,8 +96,7 @@ static bool set_serial(X509 *certificate) {
   if (RAND_bytes(bytes, sizeof bytes) != 1) return false;
   bytes[0] = (unsigned char)((bytes[0] & 0x3f) | 0x40);
   BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
-  bool fine =
-      number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+  bool fine = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
   BN_free(number);
   return fine;
 }
@@ -106,7 +105,7 @@ static bool set_name(X509 *certificate, const char *common_name) {
   X509_NAME *name = X509_get_subject_name(certificate);
   return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8,
                                     (const unsigned char *)"httpclient specs", -1, -1, 0) == 1 &&
-         (common_name == NULL ||
+         (!common_name ||
           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
                                      -1, -1, 0) == 1);
 }
@@ -115,7 +114,7 @@ static bool add_extension(X509 *certificate, X509 *issuer, const char *name, con
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
   X509_EXTENSION *extension = X509V3_EXT_conf(NULL, &context, name, value);
-  bool fine = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
+  bool fine = extension && X509_add_ext(certificate, extension, -1) == 1;
   X509_EXTENSION_free(extension);
   return fine;
 }
@@ -133,7 +132,7 @@ static bool add_extensions(lua_State *L, int extensions, X509 *certificate, X509
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 2);
     const char *name = lua_tostring(L, -2), *value = lua_tostring(L, -1);
-    fine = name != NULL && value != NULL && add_extension(certificate, issuer, name, value);
+    fine = name && value && add_extension(certificate, issuer, name, value);
     lua_pop(L, 3);
   }
   return fine;
@@ -142,11 +141,11 @@ static bool add_extensions(lua_State *L, int extensions, X509 *certificate, X509
 static bool fill_certificate(const work *w, double not_before, double not_after,
                              const char *common_name) {
   return X509_set_version(w->subject, X509_VERSION_3) == 1 && set_serial(w->subject) &&
-         X509_gmtime_adj(X509_getm_notBefore(w->subject), (long)not_before) != NULL &&
-         X509_gmtime_adj(X509_getm_notAfter(w->subject), (long)not_after) != NULL &&
+         X509_gmtime_adj(X509_getm_notBefore(w->subject), (long)not_before) &&
+         X509_gmtime_adj(X509_getm_notAfter(w->subject), (long)not_after) &&
          set_name(w->subject, common_name) && X509_set_pubkey(w->subject, w->key) == 1 &&
-         X509_set_issuer_name(
-             w->subject, X509_get_subject_name(w->issuer != NULL ? w->issuer : w->subject)) == 1;
+         X509_set_issuer_name(w->subject,
+                              X509_get_subject_name(w->issuer ? w->issuer : w->subject)) == 1;
 }
 
 /* native.make_certificate{subject=, key=, issuer=, issuer_key=, not_before=, not_after=,
@@ -169,14 +168,13 @@ static int native_make_certificate(lua_State *L) {
   ERR_clear_error();
   w.subject = X509_new();
   w.out = BIO_new(BIO_s_mem());
-  if (w.key == NULL || w.subject == NULL || w.out == NULL) return give_up(L, &w, "key");
+  if (!w.key || !w.subject || !w.out) return give_up(L, &w, "key");
   if (!fill_certificate(&w, not_before, not_after, common_name))
     return give_up(L, &w, "make_certificate");
-  if (!add_extensions(L, lua_gettop(L), w.subject, w.issuer != NULL ? w.issuer : w.subject))
+  if (!add_extensions(L, lua_gettop(L), w.subject, w.issuer ? w.issuer : w.subject))
     return give_up(L, &w, "extensions");
-  const EVP_MD *method = EVP_get_digestbyname(digest != NULL ? digest : "SHA256");
-  if (method == NULL ||
-      X509_sign(w.subject, w.issuer_key != NULL ? w.issuer_key : w.key, method) == 0 ||
+  const EVP_MD *method = EVP_get_digestbyname(digest ? digest : "SHA256");
+  if (!method || X509_sign(w.subject, w.issuer_key ? w.issuer_key : w.key, method) == 0 ||
       PEM_write_bio_X509(w.out, w.subject) != 1)
     return give_up(L, &w, "signature");
   return push_output(L, &w);
@@ -186,7 +184,7 @@ static int native_make_certificate(lua_State *L) {
 
 static bool add_revoked(X509_CRL *crl, X509 *certificate, ASN1_TIME *when) {
   X509_REVOKED *entry = X509_REVOKED_new();
-  bool fine = entry != NULL && certificate != NULL &&
+  bool fine = entry && certificate &&
               X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate)) == 1 &&
               X509_REVOKED_set_revocationDate(entry, when) == 1 &&
               X509_CRL_add0_revoked(crl, entry) == 1;
@@ -201,11 +199,11 @@ static bool add_all_revoked(lua_State *L, X509_CRL *crl, ASN1_TIME *when) {
     lua_rawgeti(L, -1, i);
     size_t size;
     const char *text = lua_tolstring(L, -1, &size);
-    X509 *certificate = text == NULL ? NULL : read_certificate(text, size);
-    fine = text == NULL || add_revoked(crl, certificate, when);
+    X509 *certificate = !text ? NULL : read_certificate(text, size);
+    fine = !text || add_revoked(crl, certificate, when);
     X509_free(certificate);
     lua_pop(L, 1);
-    if (text == NULL) break;
+    if (!text) break;
   }
   lua_pop(L, 1);
   return fine;
@@ -213,7 +211,7 @@ static bool add_all_revoked(lua_State *L, X509_CRL *crl, ASN1_TIME *when) {
 
 static bool set_crl_time(X509_CRL *crl, double seconds, int (*set)(X509_CRL *, const ASN1_TIME *)) {
   ASN1_TIME *when = X509_gmtime_adj(NULL, (long)seconds);
-  bool fine = when != NULL && set(crl, when) == 1;
+  bool fine = when && set(crl, when) == 1;
   ASN1_TIME_free(when);
   return fine;
 }
@@ -228,10 +226,9 @@ static int native_make_crl(lua_State *L) {
   w.issuer_key = key_field(L, "issuer_key");
   w.crl = X509_CRL_new();
   w.out = BIO_new(BIO_s_mem());
-  if (w.issuer == NULL || w.issuer_key == NULL || w.crl == NULL || w.out == NULL)
-    return give_up(L, &w, "issuer");
+  if (!w.issuer || !w.issuer_key || !w.crl || !w.out) return give_up(L, &w, "issuer");
   ASN1_TIME *when = X509_gmtime_adj(NULL, (long)last);
-  bool fine = when != NULL && X509_CRL_set_version(w.crl, X509_CRL_VERSION_2) == 1 &&
+  bool fine = when && X509_CRL_set_version(w.crl, X509_CRL_VERSION_2) == 1 &&
               X509_CRL_set_issuer_name(w.crl, X509_get_subject_name(w.issuer)) == 1 &&
               set_crl_time(w.crl, last, X509_CRL_set1_lastUpdate) &&
               set_crl_time(w.crl, next, X509_CRL_set1_nextUpdate) &&
@@ -246,7 +243,7 @@ static int native_make_crl(lua_State *L) {
 
 static int status_number(lua_State *L) {
   const char *text = sn_field_text(L, 1, "status", NULL);
-  if (text == NULL || strcmp(text, "good") == 0) return V_OCSP_CERTSTATUS_GOOD;
+  if (!text || strcmp(text, "good") == 0) return V_OCSP_CERTSTATUS_GOOD;
   if (strcmp(text, "revoked") == 0) return V_OCSP_CERTSTATUS_REVOKED;
   if (strcmp(text, "unknown") == 0) return V_OCSP_CERTSTATUS_UNKNOWN;
   return luaL_error(L, "unknown OCSP status '%s'", text);
@@ -256,10 +253,10 @@ static bool add_status(const work *w, int status, double this_update, double nex
   OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), w->subject, w->issuer);
   ASN1_TIME *from = X509_gmtime_adj(NULL, (long)this_update),
             *until = X509_gmtime_adj(NULL, (long)next_update);
-  bool fine = id != NULL && from != NULL && until != NULL &&
-              OCSP_basic_add1_status(w->basic, id, status, OCSP_REVOKED_STATUS_KEYCOMPROMISE,
-                                     status == V_OCSP_CERTSTATUS_REVOKED ? from : NULL, from,
-                                     until) != NULL;
+  bool fine =
+      id && from && until &&
+      OCSP_basic_add1_status(w->basic, id, status, OCSP_REVOKED_STATUS_KEYCOMPROMISE,
+                             status == V_OCSP_CERTSTATUS_REVOKED ? from : NULL, from, until);
   OCSP_CERTID_free(id);
   ASN1_TIME_free(from);
   ASN1_TIME_free(until);
@@ -282,18 +279,16 @@ static int native_make_ocsp(lua_State *L) {
   ERR_clear_error();
   w.basic = OCSP_BASICRESP_new();
   w.out = BIO_new(BIO_s_mem());
-  if (w.out == NULL || w.basic == NULL) return give_up(L, &w, "make_ocsp");
+  if (!w.out || !w.basic) return give_up(L, &w, "make_ocsp");
   if (failure == 0) {
-    if (w.subject == NULL || w.issuer == NULL || w.key == NULL)
-      return give_up(L, &w, "make_ocsp's certificates");
+    if (!w.subject || !w.issuer || !w.key) return give_up(L, &w, "make_ocsp's certificates");
     if (!add_status(&w, status, this_update, next_update) ||
-        OCSP_basic_sign(w.basic, w.signer != NULL ? w.signer : w.issuer, w.key, EVP_sha256(), NULL,
-                        0) != 1)
+        OCSP_basic_sign(w.basic, w.signer ? w.signer : w.issuer, w.key, EVP_sha256(), NULL, 0) != 1)
       return give_up(L, &w, "make_ocsp");
   }
   w.response = OCSP_response_create(failure, failure == 0 ? w.basic : NULL);
   unsigned char *der = NULL;
-  int size = w.response == NULL ? -1 : i2d_OCSP_RESPONSE(w.response, &der);
+  int size = !w.response ? -1 : i2d_OCSP_RESPONSE(w.response, &der);
   bool fine = size > 0 && BIO_write(w.out, der, size) == size;
   OPENSSL_free(der);
   return fine ? push_output(L, &w) : give_up(L, &w, "make_ocsp");
@@ -306,8 +301,7 @@ static int native_pin_of(lua_State *L) {
   unsigned char digest[EVP_MAX_MD_SIZE], encoded[64], *der = NULL;
   unsigned digest_size = 0;
   X509 *certificate = read_certificate(text, size);
-  int der_size =
-      certificate == NULL ? -1 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  int der_size = !certificate ? -1 : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
   bool fine = der_size > 0 &&
               EVP_Digest(der, (size_t)der_size, digest, &digest_size, EVP_sha256(), NULL) == 1;
   OPENSSL_free(der);

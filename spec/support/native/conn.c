@@ -41,7 +41,7 @@ static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
 static void make_bio_method(void) {
   if (!sn_stay_loaded()) return;
   bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "spec_native");
-  if (bio_method == NULL) return;
+  if (!bio_method) return;
   BIO_meth_set_write(bio_method, bio_write);
   BIO_meth_set_read(bio_method, bio_read);
   BIO_meth_set_ctrl(bio_method, bio_control);
@@ -51,8 +51,8 @@ bool sn_conn_start_tls(sn_conn *c, sn_context *context, const char *server_name)
   pthread_once(&bio_once, make_bio_method);
   c->context = context;
   c->ssl = SSL_new(context->ssl);
-  BIO *bio = bio_method == NULL ? NULL : BIO_new(bio_method);
-  if (c->ssl == NULL || bio == NULL) {
+  BIO *bio = !bio_method ? NULL : BIO_new(bio_method);
+  if (!c->ssl || !bio) {
     BIO_free(bio);
     sn_tls_reason(c->why, "no memory");
     return false;
@@ -66,7 +66,7 @@ bool sn_conn_start_tls(sn_conn *c, sn_context *context, const char *server_name)
   }
   SSL_set_connect_state(c->ssl);
   char name[256]; /* OpenSSL's macro wants it writable */
-  int size = snprintf(name, sizeof name, "%s", server_name != NULL ? server_name : "");
+  int size = snprintf(name, sizeof name, "%s", server_name ? server_name : "");
   return size == 0 || SSL_set_tlsext_host_name(c->ssl, name) == 1;
 }
 
@@ -103,7 +103,7 @@ static sn_result check_open(sn_conn *c) {
 sn_result sn_conn_read(sn_conn *c, void *out, size_t room, size_t *got) {
   *got = 0;
   if (check_open(c) != SN_OK) return SN_ERROR;
-  if (c->ssl == NULL) {
+  if (!c->ssl) {
     sn_result result = socket_result(c, recv(c->fd, out, room, 0), SN_WANT_READ, got);
     return result == SN_OK && *got == 0 ? SN_EOF : result;
   }
@@ -116,8 +116,7 @@ sn_result sn_conn_read(sn_conn *c, void *out, size_t room, size_t *got) {
 sn_result sn_conn_write(sn_conn *c, const void *data, size_t size, size_t *sent) {
   *sent = 0;
   if (check_open(c) != SN_OK) return SN_ERROR;
-  if (c->ssl == NULL)
-    return socket_result(c, send(c->fd, data, size, MSG_NOSIGNAL), SN_WANT_WRITE, sent);
+  if (!c->ssl) return socket_result(c, send(c->fd, data, size, MSG_NOSIGNAL), SN_WANT_WRITE, sent);
   ERR_clear_error();
   errno = 0;
   int code = SSL_write_ex(c->ssl, data, size, sent);
@@ -126,7 +125,7 @@ sn_result sn_conn_write(sn_conn *c, const void *data, size_t size, size_t *sent)
 
 sn_result sn_conn_handshake_step(sn_conn *c) {
   if (check_open(c) != SN_OK) return SN_ERROR;
-  if (c->ssl == NULL) return SN_OK;
+  if (!c->ssl) return SN_OK;
   ERR_clear_error();
   errno = 0;
   int code = SSL_do_handshake(c->ssl);
@@ -187,7 +186,7 @@ sn_result sn_conn_handshake(sn_conn *c, sn_limit limit) {
 
 sn_result sn_conn_close_notify(sn_conn *c, sn_limit limit) {
   if (check_open(c) != SN_OK) return SN_ERROR;
-  if (c->ssl == NULL) return SN_OK;
+  if (!c->ssl) return SN_OK;
   for (;;) {
     ERR_clear_error();
     errno = 0;
@@ -200,7 +199,7 @@ sn_result sn_conn_close_notify(sn_conn *c, sn_limit limit) {
 
 void sn_conn_close(sn_conn *c) {
   SSL_free(c->ssl);
-  if (c->context != NULL) sn_context_release(c->context);
+  if (c->context) sn_context_release(c->context);
   c->ssl = NULL;
   c->context = NULL;
   if (c->fd >= 0) close(c->fd);

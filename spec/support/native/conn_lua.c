@@ -55,8 +55,8 @@ static int native_listen(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const char *host = sn_field_text(L, 1, "host", NULL);
   char why[SN_WHY] = "";
-  if (new_listener(L, host != NULL ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0),
-                   (int)sn_field_number(L, 1, "backlog", 128), why) == NULL)
+  if (!new_listener(L, host ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0),
+                    (int)sn_field_number(L, 1, "backlog", 128), why))
     return sn_fail(L, why);
   return 1;
 }
@@ -67,7 +67,7 @@ static int native_blackhole(lua_State *L) {
   const char *host = luaL_optstring(L, 1, "127.0.0.1");
   char why[SN_WHY] = "";
   listener *l = new_listener(L, host, 0, 0, why);
-  if (l == NULL) return sn_fail(L, why);
+  if (!l) return sn_fail(L, why);
   while (l->filler_count < FILLERS) {
     int fd;
     sn_result result = sn_connect(host, l->port, sn_limit_of(0.1), &fd, why);
@@ -131,8 +131,8 @@ static int native_connect(lua_State *L) {
   sn_limit limit = sn_limit_of(sn_field_number(L, 1, "seconds", SN_DEFAULT_SECONDS));
   char why[SN_WHY] = "";
   int fd;
-  sn_result result = sn_connect(host != NULL ? host : "127.0.0.1",
-                                (int)sn_field_number(L, 1, "port", 0), limit, &fd, why);
+  sn_result result =
+      sn_connect(host ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0), limit, &fd, why);
   if (result != SN_OK) return sn_fail(L, result == SN_TIMEOUT ? "timeout" : why);
   push_conn(L, fd);
   return 1;
@@ -280,7 +280,7 @@ static int conn_fd(lua_State *L) {
 static int conn_starttls(lua_State *L) {
   sn_conn *c = check_conn(L);
   const char *name = luaL_optstring(L, 3, NULL);
-  if (c->ssl != NULL || c->fd < 0) return sn_fail(L, "not a plain connection");
+  if (c->ssl || c->fd < 0) return sn_fail(L, "not a plain connection");
   sn_context *context = sn_check_context(L, 2);
   if (!sn_conn_start_tls(c, context, name)) return sn_fail(L, c->why);
   lua_pushboolean(L, 1);
@@ -338,7 +338,7 @@ static int conn_session_reused(lua_State *L) {
  * client. */
 static int tls_command(lua_State *L, int (*run)(SSL *)) {
   sn_conn *c = check_conn(L);
-  if (c->ssl == NULL) return sn_fail(L, "not TLS");
+  if (!c->ssl) return sn_fail(L, "not TLS");
   ERR_clear_error();
   bool fine = run(c->ssl) == 1;
   ERR_clear_error();

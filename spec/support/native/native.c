@@ -17,7 +17,7 @@ bool sn_stay_loaded(void) {
 }
 
 void sn_set_functions(lua_State *L, const luaL_Reg *functions) {
-  for (; functions->name != NULL; functions++) {
+  for (; functions->name; functions++) {
     lua_pushcfunction(L, functions->func);
     lua_setfield(L, -2, functions->name);
   }
@@ -59,7 +59,7 @@ double sn_opt_seconds(lua_State *L, int arg) { return luaL_optnumber(L, arg, SN_
 
 const char *sn_field_text(lua_State *L, int index, const char *name, size_t *size) {
   size_t ignored;
-  if (size == NULL) size = &ignored;
+  if (!size) size = &ignored;
   *size = 0;
   lua_getfield(L, index, name);
   if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING)

@@ -16,13 +16,13 @@
 
 void *sn_allocate(size_t size) {
   void *block = calloc(1, size > 0 ? size : 1);
-  if (block == NULL) abort();
+  if (!block) abort();
   return block;
 }
 
 void *sn_resize(void *block, size_t size) {
   void *moved = realloc(block, size > 0 ? size : 1);
-  if (moved == NULL) abort();
+  if (!moved) abort();
   return moved;
 }
 

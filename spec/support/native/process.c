@@ -44,7 +44,7 @@ static char **read_arguments(lua_State *L, int index) {
 
 static bool is_overridden(lua_State *L, int overrides, const char *entry) {
   const char *end = strchr(entry, '=');
-  lua_pushlstring(L, entry, end == NULL ? strlen(entry) : (size_t)(end - entry));
+  lua_pushlstring(L, entry, !end ? strlen(entry) : (size_t)(end - entry));
   lua_rawget(L, overrides);
   bool is_set = !lua_isnil(L, -1);
   lua_pop(L, 1);
@@ -55,11 +55,11 @@ static bool is_overridden(lua_State *L, int overrides, const char *entry) {
  * on the stack. */
 static char **read_environment(lua_State *L, int overrides) {
   size_t count = 0, used = 0;
-  while (environ[count] != NULL) count++;
+  while (environ[count]) count++;
   for (lua_pushnil(L); lua_next(L, overrides) != 0; lua_pop(L, 1)) count++;
   luaL_checkstack(L, (int)count + 10, "environment");
   char **list = lua_newuserdata(L, (count + 1) * sizeof *list);
-  for (size_t i = 0; environ[i] != NULL; i++)
+  for (size_t i = 0; environ[i]; i++)
     if (!is_overridden(L, overrides, environ[i])) list[used++] = environ[i];
   lua_pushnil(L);
   while (lua_next(L, overrides) != 0) {
@@ -82,18 +82,18 @@ static int make_pipe(lua_State *L, int ends[2]) {
 /* "pipe", "inherit", nil (/dev/null), else a path. `ends` gets the pipe. */
 static void set_stream(lua_State *L, posix_spawn_file_actions_t *actions, const char *how, int fd,
                        int ends[2]) {
-  if (how != NULL && strcmp(how, "inherit") == 0) return;
-  if (how != NULL && strcmp(how, "pipe") == 0) {
+  if (how && strcmp(how, "inherit") == 0) return;
+  if (how && strcmp(how, "pipe") == 0) {
     make_pipe(L, ends);
     posix_spawn_file_actions_adddup2(actions, ends[fd == 0 ? 0 : 1], fd);
     return;
   }
-  if (how != NULL && strcmp(how, "stdout") == 0) {
+  if (how && strcmp(how, "stdout") == 0) {
     posix_spawn_file_actions_adddup2(actions, 1, fd);
     return;
   }
   int flags = fd == 0 ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
-  posix_spawn_file_actions_addopen(actions, fd, how != NULL ? how : "/dev/null", flags, 0600);
+  posix_spawn_file_actions_addopen(actions, fd, how ? how : "/dev/null", flags, 0600);
 }
 
 static void set_signals(posix_spawnattr_t *attributes) {

@@ -48,8 +48,7 @@ static bool conclude(sn_script *script, sn_result result) {
 }
 
 static bool need_conn(sn_script *script) {
-  return (script->current != NULL && script->current->conn.fd >= 0) ||
-         fail(script, "no connection");
+  return (script->current && script->current->conn.fd >= 0) || fail(script, "no connection");
 }
 
 /* --- connections */
@@ -234,7 +233,7 @@ static bool do_drip(sn_script *script, const sn_step *step) {
 
 static bool start_tls(sn_script *script, const sn_step *step) {
   sn_conn *conn = &script->current->conn;
-  if (conn->ssl != NULL) return fail(script, "TLS already");
+  if (conn->ssl) return fail(script, "TLS already");
   atomic_fetch_add(&step->context->references, 1);
   if (!sn_conn_start_tls(conn, step->context, NULL)) return fail(script, conn->why);
   return true;
@@ -290,7 +289,7 @@ static bool pump_tunnel(sn_script *script, sn_conn *near, sn_conn *far) {
   for (;;) {
     struct pollfd set[3] = {
         {near->fd, POLLIN, 0}, {far->fd, POLLIN, 0}, {script->stop_pipe[0], POLLIN, 0}};
-    if (near->ssl != NULL && SSL_has_pending(near->ssl)) set[0].revents = POLLIN;
+    if (near->ssl && SSL_has_pending(near->ssl)) set[0].revents = POLLIN;
     else if (poll(set, 3, 100) < 0 && errno != EINTR) return fail(script, strerror(errno));
     if (set[2].revents != 0) return fail(script, "stopped");
     if (set[0].revents != 0 && !move_bytes(near, far, limit)) return true;

@@ -22,9 +22,9 @@ static sn_step *add_step(sn_script *script) {
 }
 
 static const sn_action_entry *find_action(lua_State *L, const char *name) {
-  for (const sn_action_entry *entry = sn_actions; entry->name != NULL; entry++)
-    if (name != NULL && strcmp(entry->name, name) == 0) return entry;
-  luaL_error(L, "no such step: %s", name != NULL ? name : "(no name)");
+  for (const sn_action_entry *entry = sn_actions; entry->name; entry++)
+    if (name && strcmp(entry->name, name) == 0) return entry;
+  luaL_error(L, "no such step: %s", name ? name : "(no name)");
   return NULL;
 }
 
@@ -68,7 +68,7 @@ static void read_step(lua_State *L, sn_script *script, int table, int depth) {
   lua_rawgeti(L, table, 1);
   const char *name = lua_tostring(L, -1);
   lua_pop(L, 1); /* the table holds it */
-  if (name != NULL && strcmp(name, "repeat") == 0) {
+  if (name && strcmp(name, "repeat") == 0) {
     read_repeat(L, script, table, depth);
     return;
   }
@@ -101,7 +101,7 @@ static void read_steps(lua_State *L, sn_script *script, int table, int depth) {
 
 static sn_script *check_script(lua_State *L) {
   sn_script **slot = luaL_checkudata(L, 1, SN_SCRIPT);
-  if (*slot == NULL) luaL_error(L, "the script is gone");
+  if (!*slot) luaL_error(L, "the script is gone");
   return *slot;
 }
 
@@ -131,13 +131,13 @@ static void close_sockets(sn_script *script) {
 static int script_gc(lua_State *L) {
   sn_script **slot = luaL_checkudata(L, 1, SN_SCRIPT);
   sn_script *script = *slot;
-  if (script == NULL) return 0;
+  if (!script) return 0;
   *slot = NULL;
   stop(script);
   close_sockets(script);
   for (size_t i = 0; i < script->step_count; i++) {
     free(script->steps[i].text);
-    if (script->steps[i].context != NULL) sn_context_release(script->steps[i].context);
+    if (script->steps[i].context) sn_context_release(script->steps[i].context);
   }
   for (size_t i = 0; i < script->peer_count; i++) {
     sn_bytes_free(&script->peers[i]->record);
@@ -174,9 +174,8 @@ static int native_script(lua_State *L) {
   script->step_seconds = sn_field_number(L, 1, "seconds", SN_DEFAULT_SECONDS);
   read_steps(L, script, 1, 0);
   const char *host = sn_field_text(L, 1, "host", NULL);
-  script->listener =
-      sn_listen(host != NULL ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0),
-                (int)sn_field_number(L, 1, "backlog", 128), script->why);
+  script->listener = sn_listen(host ? host : "127.0.0.1", (int)sn_field_number(L, 1, "port", 0),
+                               (int)sn_field_number(L, 1, "backlog", 128), script->why);
   if (script->listener < 0) return sn_fail(L, script->why);
   script->port = sn_port_of(script->listener);
   if (sn_pipe(script->stop_pipe) != 0) return sn_fail(L, "no pipe");
@@ -265,7 +264,7 @@ static bool is_done(const sn_script *script, const char *name) {
 }
 
 static bool is_waiting_at(const sn_script *script, const char *name) {
-  return script->is_done || (script->waiting_at != NULL && strcmp(script->waiting_at, name) == 0);
+  return script->is_done || (script->waiting_at && strcmp(script->waiting_at, name) == 0);
 }
 
 static bool wait_for(sn_script *script, condition holds, const char *name, double seconds) {
@@ -295,7 +294,7 @@ static int script_wait_gate(lua_State *L) {
   const char *name = luaL_checkstring(L, 2);
   if (!wait_for(script, is_waiting_at, name, sn_opt_seconds(L, 3))) return sn_fail(L, "timeout");
   pthread_mutex_lock(&script->lock);
-  bool there = script->waiting_at != NULL && strcmp(script->waiting_at, name) == 0;
+  bool there = script->waiting_at && strcmp(script->waiting_at, name) == 0;
   pthread_mutex_unlock(&script->lock);
   if (!there) return sn_fail(L, "the script has ended");
   lua_pushboolean(L, 1);

@@ -29,7 +29,7 @@ static bool refuses(starving *s) {
 static void *allocate(void *context, void *block, size_t old_size, size_t size) {
   starving *s = context;
   /* Shrinking can not fail: Lua counts on it. Without a block, old_size says something else. */
-  bool grows = size > 0 && (block == NULL || size > old_size);
+  bool grows = size > 0 && (!block || size > old_size);
   if (grows && refuses(s)) return NULL;
   return s->allocate(s->context, block, old_size, size);
 }
@@ -58,7 +58,7 @@ static int starve_state(lua_State *L, lua_State *S, starving *s, const texts *t,
                         long width) {
   luaL_openlibs(S);
   const char *problem = run_text(S, t->setup, t->setup_size, "=setup");
-  if (problem != NULL) return sn_fail(L, problem);
+  if (problem) return sn_fail(L, problem);
   if (luaL_loadbuffer(S, t->trial, t->trial_size, "=trial") != 0)
     return sn_fail(L, lua_tostring(S, -1));
   s->width = width;
@@ -74,7 +74,7 @@ static int starve_state(lua_State *L, lua_State *S, starving *s, const texts *t,
   lua_pushcfunction(S, collect);
   if (lua_pcall(S, 0, 0, 0) != 0) return sn_fail(L, lua_tostring(S, -1));
   problem = run_text(S, t->after, t->after_size, "=after");
-  return problem != NULL ? sn_fail(L, problem) : 2;
+  return problem ? sn_fail(L, problem) : 2;
 }
 
 /* native.starve{setup =, trial =, after =, at =, width =}: runs the three texts in a new state. In
@@ -88,13 +88,12 @@ static int native_starve(lua_State *L) {
   t.setup = sn_field_text(L, 1, "setup", &t.setup_size);
   t.trial = sn_field_text(L, 1, "trial", &t.trial_size);
   t.after = sn_field_text(L, 1, "after", &t.after_size);
-  luaL_argcheck(L, t.setup != NULL && t.trial != NULL && t.after != NULL, 1,
-                "three texts are needed");
+  luaL_argcheck(L, t.setup && t.trial && t.after, 1, "three texts are needed");
   long at = (long)sn_field_number(L, 1, "at", 0), width = (long)sn_field_number(L, 1, "width", 1);
   memset(&s, 0, sizeof s);
   s.left = -1;
   lua_State *S = luaL_newstate();
-  if (S == NULL) return sn_fail(L, "no new state");
+  if (!S) return sn_fail(L, "no new state");
   s.allocate = lua_getallocf(S, &s.context);
   lua_setallocf(S, allocate, &s);
   int results = starve_state(L, S, &s, &t, at, width);

@@ -87,8 +87,8 @@ static void add_descriptor(lua_State *L, const char *folder, int fd) {
 static int native_descriptors(lua_State *L) {
   const char *folder = "/proc/self/fd";
   DIR *dir = opendir(folder);
-  if (dir == NULL) dir = opendir(folder = "/dev/fd");
-  if (dir == NULL) return sn_fail(L, "unknown here");
+  if (!dir) dir = opendir(folder = "/dev/fd");
+  if (!dir) return sn_fail(L, "unknown here");
   int own = dirfd(dir);
   lua_newtable(L);
   const struct dirent *entry;
@@ -132,8 +132,8 @@ static int native_rlimit_nofile(lua_State *L) {
 static int native_wait_fd(lua_State *L) {
   const char *events = luaL_checkstring(L, 2);
   struct pollfd set = {(int)luaL_checkinteger(L, 1), 0, 0};
-  if (strchr(events, 'r') != NULL) set.events |= POLLIN;
-  if (strchr(events, 'w') != NULL) set.events |= POLLOUT;
+  if (strchr(events, 'r')) set.events |= POLLIN;
+  if (strchr(events, 'w')) set.events |= POLLOUT;
   double deadline = sn_now() + sn_opt_seconds(L, 3);
   int count;
   do {
@@ -157,8 +157,8 @@ static int native_resident_memory(lua_State *L) {
 #endif
   unsigned long total = 0, resident = 0;
   FILE *file = fopen("/proc/self/statm", "r");
-  int count = file == NULL ? 0 : fscanf(file, "%lu %lu", &total, &resident);
-  if (file != NULL) fclose(file);
+  int count = !file ? 0 : fscanf(file, "%lu %lu", &total, &resident);
+  if (file) fclose(file);
   if (count == 2) {
     lua_pushnumber(L, (double)resident * (double)sysconf(_SC_PAGESIZE));
     return 1;
@@ -184,7 +184,7 @@ static int native_allocated_memory(lua_State *L) {
 
 static int native_thread_count(lua_State *L) {
   DIR *dir = opendir("/proc/self/task");
-  if (dir == NULL) return sn_fail(L, "unknown here");
+  if (!dir) return sn_fail(L, "unknown here");
   int count = 0;
   const struct dirent *entry;
   while ((entry = readdir(dir)) != NULL)
@@ -224,9 +224,9 @@ static int native_interrupt_every(lua_State *L) {
 static int native_mkdtemp(lua_State *L) {
   const char *folder = getenv("TMPDIR");
   char path[512];
-  int size = snprintf(path, sizeof path, "%s/httpclient-spec.XXXXXX",
-                      folder != NULL && *folder ? folder : "/tmp");
-  if (size < 0 || (size_t)size >= sizeof path || mkdtemp(path) == NULL)
+  int size =
+      snprintf(path, sizeof path, "%s/httpclient-spec.XXXXXX", folder && *folder ? folder : "/tmp");
+  if (size < 0 || (size_t)size >= sizeof path || !mkdtemp(path))
     return sn_fail(L, "no temporary folder");
   lua_pushstring(L, path);
   return 1;

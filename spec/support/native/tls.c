@@ -10,7 +10,7 @@
 void sn_tls_reason(char why[SN_WHY], const char *fallback) {
   unsigned long code = ERR_peek_last_error();
   const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
-  snprintf(why, SN_WHY, "%s", reason != NULL ? reason : fallback);
+  snprintf(why, SN_WHY, "%s", reason ? reason : fallback);
   ERR_clear_error();
 }
 
@@ -25,17 +25,17 @@ void sn_context_release(sn_context *context) {
 /* --- certificates and keys from PEM text or a path */
 
 static BIO *open_pem(const char *text, size_t size) {
-  if (strstr(text, "-----BEGIN") != NULL) return BIO_new_mem_buf(text, (int)size);
+  if (strstr(text, "-----BEGIN")) return BIO_new_mem_buf(text, (int)size);
   return BIO_new_file(text, "r");
 }
 
 static bool use_chain(SSL_CTX *ssl, const char *text, size_t size, bool has_leaf) {
   BIO *pem = open_pem(text, size);
-  if (pem == NULL) return false;
+  if (!pem) return false;
   bool fine = true;
   for (int i = 0; fine; i++) {
     X509 *certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL);
-    if (certificate == NULL) {
+    if (!certificate) {
       fine = i > 0;
       break;
     }
@@ -50,8 +50,8 @@ static bool use_chain(SSL_CTX *ssl, const char *text, size_t size, bool has_leaf
 
 static bool use_key(SSL_CTX *ssl, const char *text, size_t size) {
   BIO *pem = open_pem(text, size);
-  EVP_PKEY *key = pem == NULL ? NULL : PEM_read_bio_PrivateKey(pem, NULL, NULL, NULL);
-  bool fine = key != NULL && SSL_CTX_use_PrivateKey(ssl, key) == 1;
+  EVP_PKEY *key = !pem ? NULL : PEM_read_bio_PrivateKey(pem, NULL, NULL, NULL);
+  bool fine = key && SSL_CTX_use_PrivateKey(ssl, key) == 1;
   EVP_PKEY_free(key);
   BIO_free(pem);
   return fine;
@@ -59,7 +59,7 @@ static bool use_key(SSL_CTX *ssl, const char *text, size_t size) {
 
 static bool use_authorities(SSL_CTX *ssl, const char *text, size_t size) {
   BIO *pem = open_pem(text, size);
-  if (pem == NULL) return false;
+  if (!pem) return false;
   X509 *certificate;
   while ((certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL)) != NULL) {
     (void)X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), certificate);
@@ -77,7 +77,7 @@ static int staple(SSL *ssl, void *data) {
   const sn_context *context = data;
   if (context->ocsp.size == 0) return SSL_TLSEXT_ERR_NOACK;
   unsigned char *copy = OPENSSL_memdup(context->ocsp.data, context->ocsp.size);
-  if (copy == NULL) return SSL_TLSEXT_ERR_ALERT_FATAL;
+  if (!copy) return SSL_TLSEXT_ERR_ALERT_FATAL;
   SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)context->ocsp.size);
   return SSL_TLSEXT_ERR_OK;
 }
@@ -103,7 +103,7 @@ static int version_number(lua_State *L, const char *text) {
                   {"1.1", TLS1_1_VERSION},
                   {"1.2", TLS1_2_VERSION},
                   {"1.3", TLS1_3_VERSION}};
-  if (text == NULL) return 0;
+  if (!text) return 0;
   for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
     if (strcmp(text, versions[i].text) == 0) return versions[i].number;
   return luaL_error(L, "unknown TLS version '%s'", text);
@@ -116,12 +116,12 @@ static void read_protocols(lua_State *L, int index, sn_bytes *wire) {
     size_t size;
     const char *name = lua_tolstring(L, -1, &size);
     unsigned char length = (unsigned char)size;
-    if (name != NULL) {
+    if (name) {
       sn_bytes_add(wire, &length, 1);
       sn_bytes_add(wire, name, length);
     }
     lua_pop(L, 1);
-    if (name == NULL) break;
+    if (!name) break;
   }
   lua_pop(L, 1);
 }
@@ -147,8 +147,8 @@ static void read_identity(lua_State *L, int index, SSL_CTX *ssl) {
 static void read_verification(lua_State *L, int index, SSL_CTX *ssl, bool is_client) {
   size_t size;
   const char *text = sn_field_text(L, index, "ca", &size);
-  if (text != NULL) need(L, use_authorities(ssl, text, size), "ca");
-  if (is_client && text != NULL) SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+  if (text) need(L, use_authorities(ssl, text, size), "ca");
+  if (is_client && text) SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
   lua_getfield(L, index, "verify_client");
   bool is_optional = lua_type(L, -1) == LUA_TSTRING; /* "optional" */
   if (lua_toboolean(L, -1))
@@ -180,7 +180,7 @@ static void read_versions(lua_State *L, int index, SSL_CTX *ssl) {
   if ((oldest != 0 && oldest < TLS1_2_VERSION) || sn_field_true(L, index, "weak"))
     SSL_CTX_set_security_level(ssl, 0);
   const char *text = sn_field_text(L, index, "ciphers", NULL);
-  if (text != NULL) need(L, SSL_CTX_set_cipher_list(ssl, text) == 1, "ciphers");
+  if (text) need(L, SSL_CTX_set_cipher_list(ssl, text) == 1, "ciphers");
   if ((text = sn_field_text(L, index, "ciphersuites", NULL)) != NULL)
     need(L, SSL_CTX_set_ciphersuites(ssl, text) == 1, "ciphersuites");
 }
@@ -226,7 +226,7 @@ int sn_context_new_lua(lua_State *L) {
 
 sn_context *sn_check_context(lua_State *L, int index) {
   sn_context **slot = sn_test_object(L, index, SN_CONTEXT);
-  if (slot == NULL) {
+  if (!slot) {
     luaL_checktype(L, index, LUA_TTABLE);
     lua_pushcfunction(L, sn_context_new_lua);
     lua_pushvalue(L, index);
@@ -242,7 +242,7 @@ sn_context *sn_check_context(lua_State *L, int index) {
 
 static int context_gc(lua_State *L) {
   sn_context **slot = luaL_checkudata(L, 1, SN_CONTEXT);
-  if (*slot != NULL) sn_context_release(*slot);
+  if (*slot) sn_context_release(*slot);
   *slot = NULL;
   return 0;
 }
@@ -253,15 +253,14 @@ void sn_tls_info_take(SSL *ssl, bool is_client, sn_tls_info *info) {
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   const unsigned char *protocol;
   unsigned size;
-  snprintf(info->sni, sizeof info->sni, "%s", name != NULL && !is_client ? name : "");
+  snprintf(info->sni, sizeof info->sni, "%s", name && !is_client ? name : "");
   snprintf(info->version, sizeof info->version, "%s", SSL_get_version(ssl));
   snprintf(info->cipher, sizeof info->cipher, "%s", SSL_get_cipher_name(ssl));
   SSL_get0_alpn_selected(ssl, &protocol, &size);
   snprintf(info->alpn, sizeof info->alpn, "%.*s", (int)size,
            size > 0 ? (const char *)protocol : "");
   X509 *peer = SSL_get0_peer_certificate(ssl);
-  if (peer != NULL)
-    X509_NAME_oneline(X509_get_subject_name(peer), info->peer, (int)sizeof info->peer);
+  if (peer) X509_NAME_oneline(X509_get_subject_name(peer), info->peer, (int)sizeof info->peer);
   info->reused = SSL_session_reused(ssl) == 1;
   info->done = true;
 }
