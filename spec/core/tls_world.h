@@ -419,9 +419,8 @@ static inline void server_step(world *w) {
   ERR_clear_error();
 }
 
-/* Until what all connections share is there, as the environment is now. */
-static inline void await_shared(void) {
-  hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
+static inline void await_store(hc_tls_store_kind kind) {
+  hc_tls_store *s = hc_tls_store_get(kind);
   NEED(s != NULL);
   hc_io io;
   while ((io = hc_tls_store_poll(s, NULL)) == HC_IO_WANT_READ) {
@@ -430,6 +429,13 @@ static inline void await_shared(void) {
   }
   NEED(io == HC_IO_OK);
   hc_tls_store_release(s);
+}
+
+/* Until what all connections share is there, as the environment is now. Those that verify nothing
+ * have a thread of their own to wait for. */
+static inline void await_shared(void) {
+  await_store(HC_TLS_STORE_NONE);
+  await_store(HC_TLS_STORE_SYSTEM);
 }
 
 /* Both sides in turn, until the client has an outcome. Bounded: neither side can make the other
