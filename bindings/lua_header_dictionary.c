@@ -98,11 +98,26 @@ static void push_known(lua_State *L, known_field **known) {
   lua_pop(L, 1);
 }
 
+static uint64_t eight_at(const char *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/* Names and values are short. With a call of memcmp for each of them a head of 40 fields costs 2.8%
+ * more instructions. */
+static bool same_bytes(const char *a, const char *b, size_t size) {
+  if (size < 8) return memcmp(a, b, size) == 0;
+  uint64_t differs = eight_at(a + size - 8) ^ eight_at(b + size - 8); /* the end, overlapping */
+  for (size_t at = 0; at + 8 < size; at += 8) differs |= eight_at(a + at) ^ eight_at(b + at);
+  return differs == 0;
+}
+
 /* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept.
  */
 static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
   int index = (int)place + 1;
-  if (kept->data && kept->size == text.size && memcmp(kept->data, text.data, text.size) == 0) {
+  if (kept->data && kept->size == text.size && same_bytes(kept->data, text.data, text.size)) {
     lua_rawgeti(L, strings, index);
     return;
   }
