@@ -75,6 +75,7 @@ build = {
         "core/http/body.c",
         "core/http/credentials.c",
         "core/http/fields.c",
+        "core/http/public_address.c",
         "core/http/request.c",
         "core/http/request_check.c",
         "core/http/response.c",

@@ -108,6 +108,11 @@ static int module_prepare_tls(lua_State *L) {
   return 1;
 }
 
+static int module_is_public_address(lua_State *L) {
+  lua_pushboolean(L, hc_is_public_address(hcl_check_string(L, 1)));
+  return 1;
+}
+
 /* Where enums are raw tables, each access mends Error (see hcl_push_enum); so it must not be a
  * plain field. */
 static int module_index(lua_State *L) {
@@ -184,6 +189,7 @@ static const luaL_Reg functions[] = {
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},
+    {"is_public_address", module_is_public_address},
     {"http_escape", module_http_escape}, /* the 3.x names */
     {"http_unescape", module_http_unescape},
     {NULL, NULL},

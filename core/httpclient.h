@@ -186,6 +186,13 @@ static inline hc_slice hc_slice_make(const char *data, size_t size) {
 /* The view of a text that ends with a NUL. */
 HC_API hc_slice hc_slice_of(const char *text);
 
+/* --- addresses */
+
+/* Does the text name an IP address of the public Internet? False for what belongs to this machine,
+ * to a private network or to nobody (RFC 6890 and its like), also where an IPv6 address stands for
+ * such an IPv4 address; with a zone; and for what is no address at all. */
+HC_API bool hc_is_public_address(hc_slice text);
+
 /* --- the system's names */
 
 /* What a loop can watch, and an open file: here both are descriptors. */

@@ -247,6 +247,11 @@ function httpclient.http_escape(text) end
 ---@return string
 function httpclient.http_unescape(text) end
 
+---Is the text an IP address of the public Internet? Not: private, loopback, link-local, multicast, reserved.
+---@param address string
+---@return boolean
+function httpclient.is_public_address(address) end
+
 ---Seconds of a clock that nobody can set.
 ---@return number
 function httpclient.monotonic_time() end
