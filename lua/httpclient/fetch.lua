@@ -6,28 +6,26 @@ local drive = require(root .. ".tasks.drive")
 local options = require(root .. ".options")
 local proxies = require(root .. ".connect.proxy")
 local request = require(root .. ".message.request")
-local response = require(root .. ".message.response")
 local results = require(root .. ".base.results")
 local run = require(root .. ".transfer.run")
 local transfer = require(root .. ".transfer.transfer")
 
-local Response = response.class
 local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
 
-local function outcome_of(task)
+local function outcome_of(task, t)
   if task.state == "done" then
-    return setmetatable(task.results[1], Response)
+    return task.results[1]
   end
   local failure = task.results[2]
   if results.is_failure(failure) then
-    return nil, failure.message, results.error_of[failure.result]
+    return nil, failure.message, results.error_of[failure.result], { sent = t.was_sent == true }
   end
   error(failure, 0) -- a callback's, or the caller's own task was cancelled
 end
 
 -- What most calls have.
 local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true,
-  verifies = true }
+  verifies = true, hands_over_redirects = true }
 
 -- -> see transfer/transfer.lua; or nil and why the proxy is none
 local function way_of(given)
@@ -39,10 +37,10 @@ local function way_of(given)
     return nil, why
   end
   return { find_proxy = find_proxy, tls_options = given.tls_options, sends_every_body = true,
-    verifies = true }
+    verifies = true, hands_over_redirects = true }
 end
 
--- fetch(url [, options]) -> response, or nil, message, Error. See docs/fetch.md.
+-- fetch(url [, options]) -> response, or nil, message, Error, facts. See docs/fetch.md.
 return function(text, given)
   if type(text) ~= "string" then
     check.fail_type(1, "fetch", "string", text, 2)
@@ -53,11 +51,12 @@ return function(text, given)
   options.check("fetch", given, 2)
   local sent, no_request = request.from_options("fetch", text, given, 2)
   if not sent then
-    return nil, no_request, INVALID
+    return nil, no_request, INVALID, { sent = false }
   end
   local way, no_way = way_of(given)
   if not way then
-    return nil, no_way, INVALID
+    return nil, no_way, INVALID, { sent = false }
   end
-  return outcome_of(drive(run, transfer.new(sent, options.complete("fetch", given), way)))
+  local t = transfer.new(sent, options.complete("fetch", given), way)
+  return outcome_of(drive(run, t), t)
 end

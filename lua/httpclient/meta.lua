@@ -262,7 +262,11 @@ function httpclient.monotonic_time() end
 ---@return httpclient.Response? response nil when there is no complete answer
 ---@return string? message
 ---@return integer? code of httpclient.Error
+---@return httpclient.FetchFailure? facts
 function httpclient.fetch(url, options) end
+
+---@class httpclient.FetchFailure
+---@field sent boolean whether any request of the call has gone out, so that the server may have acted on it
 
 ---Runs fn(...) as a task, from its first step on in process() and run().
 ---@param fn function
@@ -1012,7 +1016,8 @@ function HTTPRequest:get_on_progress() end
 ---@field connect_timeout? number seconds: 30; 0: none
 ---@field response_timeout? number seconds: 300; 0: none
 ---@field idle_timeout? number seconds: 300; 0: none
----@field max_redirects? integer 8; negative: no limit
+---@field redirect? "follow"|"manual"|"error" "follow"; "manual": the redirect is the answer
+---@field max_redirects? integer 8; 0: as redirect = "manual"; negative: no limit
 ---@field allow_downgrade? boolean a redirect may lead from https to http
 ---@field tls_options? TLSOptions
 ---@field proxy? string|false a URL; false: none; nil: the environment's
@@ -1020,7 +1025,8 @@ function HTTPRequest:get_on_progress() end
 ---@field body_size_limit? integer bytes, decoded; -1: none
 ---@field download_file? string a path that the body goes to
 ---@field resume? boolean with download_file: go on where an earlier call was broken off
----@field on_data? fun(chunk: string) gets the body piece by piece; not together with download_file
+---@field on_data? fun(chunk: string): boolean? gets the body piece by piece; false: no more of it
+---@field on_response? fun(response: httpclient.Response) once the head of the answer is in
 ---@field on_progress? httpclient.Progress
 
 ---@class httpclient.Response
@@ -1034,6 +1040,9 @@ function HTTPRequest:get_on_progress() end
 ---@field body_size integer the Content-Length, of an answer to HEAD too; -1 without one
 ---@field url string the final one, without fragment and user information
 ---@field redirects integer how many were followed
+---@field history httpclient.Redirect[] the answers that were redirects, in their order
+---@field location? string where the answer's Location points to, as a whole URL
+---@field stopped? boolean true where on_data wanted no more
 ---@field timings httpclient.Timings
 local Response = {}
 
@@ -1048,6 +1057,12 @@ function Response:header_values(name) end
 function Response:trailer(name) end
 
 ---Seconds, of the last exchange but for `total`.
+---@class httpclient.Redirect
+---@field status integer
+---@field url string where that answer came from
+---@field headers httpclient.HeaderDictionary
+---@field header_list string[]
+
 ---@class httpclient.Timings
 ---@field resolve number
 ---@field connect number TCP, proxy and TLS

@@ -44,6 +44,10 @@ local kinds = {
     what = "a method's name or number", type = "string|integer",
   },
   headers = { is = is_a("table"), what = "a table", type = "httpclient.Headers" },
+  redirect = {
+    is = function(value) return value == "follow" or value == "manual" or value == "error" end,
+    what = '"follow", "manual" or "error"', type = '"follow"|"manual"|"error"',
+  },
   body = {
     is = function(value)
       return type(value) == "string" or type(value) == "function" or io.type(value) == "file"
@@ -65,6 +69,7 @@ local kinds = {
     type = "string" },
   path_or_none = { is = is_path, what = "a path or \"\"", type = "string" },
   on_data = { is = is_a("function"), what = "a function", type = "fun(chunk:" },
+  on_response = { is = is_a("function"), what = "a function", type = "fun(response:" },
   on_progress = { is = is_a("function"), what = "a function", type = "httpclient.Progress" },
   on_completed = { is = is_a("function"), what = "a function", type = "httpclient.Completed" },
 }
@@ -84,6 +89,7 @@ local list = {
   { name = "connect_timeout", kind = kinds.seconds, default = 30, fetch = true },
   { name = "response_timeout", kind = kinds.seconds, default = 300, fetch = true },
   { name = "idle_timeout", kind = kinds.seconds, default = 300, fetch = true },
+  { name = "redirect", kind = kinds.redirect, default = "follow", fetch = true },
   { name = "max_redirects", kind = kinds.whole, default = 8, fetch = true, HTTPRequest = true },
   { name = "allow_downgrade", kind = kinds.boolean, default = false, fetch = true,
     HTTPRequest = true },
@@ -99,6 +105,7 @@ local list = {
   { name = "use_threads", kind = kinds.boolean, default = false,
     HTTPRequest = { getter = "is_using_threads" } },
   { name = "on_data", kind = kinds.on_data, fetch = true },
+  { name = "on_response", kind = kinds.on_response, fetch = true },
   { name = "on_progress", kind = kinds.on_progress, fetch = true, HTTPRequest = true },
   { name = "on_request_completed", kind = kinds.on_completed, HTTPRequest = true },
 }
@@ -106,7 +113,6 @@ local list = {
 -- One excludes the other.
 local contradictions = {
   { "body", "form" },
-  { "on_data", "download_file" },
 }
 
 -- The first means nothing without the second.

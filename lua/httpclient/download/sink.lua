@@ -112,9 +112,9 @@ local function open_temporary(self, is_rest)
   return true
 end
 
--- Content that needs no decoding goes there without strings.
-local function open_for_content(self, client, is_coded)
-  if is_coded then
+-- Content that nobody decodes or looks at goes there without strings.
+local function open_for_content(self, client, in_strings)
+  if in_strings then
     local message
     self.file, message = places.open(self.temporary, "ab", self.owner)
     return self.file, message
@@ -130,8 +130,9 @@ local function is_too_long()
 end
 
 -- The head of the answer is in. -> true; false when the request must be made again without range_lines(); nil, message,
--- result. is_coded: its content is decoded on the way, so that its size is not the file's.
-function Download:begin(client, is_coded)
+-- result. is_coded: its content is decoded on the way, so that its size is not the file's; is_watched: somebody looks at
+-- it on the way.
+function Download:begin(client, is_coded, is_watched)
   local code = client:get_response_code()
   local is_rest = self.offset > 0 and code == 206
   if (is_rest and not continues(self, client)) or self:is_refused(client) then
@@ -146,7 +147,7 @@ function Download:begin(client, is_coded)
   self.size, self.has_last_chunk = self.offset, is_rest and client:is_response_chunked()
   local ok, message = open_temporary(self, is_rest)
   if ok then
-    ok, message = open_for_content(self, client, is_coded)
+    ok, message = open_for_content(self, client, is_coded or is_watched)
   end
   if not ok then
     return nil, message, "DOWNLOAD_FILE_CANT_OPEN"

@@ -89,9 +89,38 @@ function redirect.next(state)
   }
 end
 
--- Goes where the answer points to. -> false when it is no redirect
+-- Is the redirect itself what the caller wants to see?
+local function is_handed_over(t)
+  local options = t.options
+  return options.redirect == "manual"
+    or options.redirect == "follow" and options.max_redirects == 0 and t.way.hands_over_redirects
+end
+
+local function check_allowed(t, hop)
+  local options = t.options
+  if options.redirect == "error" then
+    results.fail("REDIRECT_LIMIT_REACHED", ("the answer is a redirect (%d to %s), which "
+      .. "redirect = \"error\" refuses"):format(t.head.status, write.display(hop.url)))
+  elseif options.max_redirects >= 0 and t.redirects >= options.max_redirects then
+    results.fail("REDIRECT_LIMIT_REACHED", ("more than %d redirects"):format(options.max_redirects))
+  end
+end
+
+local function note(t)
+  local head = t.head
+  t.redirects = t.redirects + 1
+  t.history[t.redirects] = {
+    status = head.status, url = write.place(t.url), headers = head.headers,
+    header_list = head.header_list,
+  }
+end
+
+-- Goes where the answer points to. -> false when it is no redirect, or the one to hand over
 function redirect.after_head(t)
   local options = t.options
+  if is_handed_over(t) then
+    return false
+  end
   local hop, message = redirect.next({
     method = t.method,
     code = t.head.status,
@@ -105,10 +134,8 @@ function redirect.after_head(t)
   elseif not hop then
     return false
   end
-  if options.max_redirects >= 0 and t.redirects >= options.max_redirects then
-    results.fail("REDIRECT_LIMIT_REACHED", ("more than %d redirects"):format(options.max_redirects))
-  end
-  t.redirects = t.redirects + 1
+  check_allowed(t, hop)
+  note(t)
   t.url, t.method, t.headers = hop.url, hop.method, hop.headers
   if not hop.keeps_body then
     t.body, t.send_total = nil, 0

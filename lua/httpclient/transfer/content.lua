@@ -21,9 +21,10 @@ local TURN_READS = 64
 
 local content = {}
 
-local function fail_cut_short(t)
-  error(connection.failure_of(t, t.client:is_response_chunked() and "CHUNKED_BODY_SIZE_MISMATCH"
-    or "CONNECTION_ERROR"), 0)
+-- -> the failure
+local function cut_short(t)
+  return connection.failure_of(t, t.client:is_response_chunked() and "CHUNKED_BODY_SIZE_MISMATCH"
+    or "CONNECTION_ERROR")
 end
 
 local function check_size(t, size)
@@ -36,19 +37,27 @@ end
 -- --- the way to the sink
 -- ------------------------------------------------------------------------------------------------
 
--- The last part of the way: counts what comes, and hands it to the sink.
+-- The last part of the way: counts what comes, hands it to the sink, and shows it to whoever
+-- watches, who may have seen enough: then the rest of what is on the way goes nowhere.
 local Counter = {}
 Counter.__index = Counter
 
 function Counter:write(bytes)
   local t = self.t
+  if t.is_stopped then
+    return true
+  end
   t.size = t.size + #bytes
   check_size(t, t.size)
   local ok, message, result = t.sink:write(bytes)
   if not ok then
     return nil, message, result
   end
-  waits.leave_if_dropped()
+  if t.watcher then
+    t.is_handed_out = true
+    t.is_stopped = t.watcher(bytes) == false or nil
+    waits.leave_if_dropped()
+  end
   return true
 end
 
@@ -57,15 +66,16 @@ function Counter:finish()
 end
 
 -- What an error's page says is no download: it is handed over like any other body. Nor is an answer
--- to HEAD, which would empty the file.
+-- to HEAD, which would empty the file. -> the sink, and who watches it
 local function choose_sink(t)
-  if t.file and t.method ~= "HEAD"
+  local on_data = t.options.on_data
+  if not t.file then
+    return on_data and sinks.nowhere() or sinks.memory(), on_data
+  elseif t.method ~= "HEAD"
     and (content.is_success(t.head.status) or t.file:is_refused(t.client)) then
-    return t.file
-  elseif t.options.on_data then
-    return sinks.call(t.options.on_data)
+    return t.file, on_data
   end
-  return sinks.memory()
+  return sinks.memory(), nil
 end
 
 -- -> true; false when the whole request has to be made again, since the file can not be continued
@@ -73,7 +83,7 @@ local function begin_file(t)
   if t.head.status == 206 and t.file.offset == 0 and not fields.have(t.headers, "range") then
     fail("CONNECTION_ERROR", "the server has sent a part of what was asked for")
   end
-  local ok, message, result = t.file:begin(t.client, t.entry ~= t.counter)
+  local ok, message, result = t.file:begin(t.client, t.entry ~= t.counter, t.watcher ~= nil)
   if ok == nil then
     fail(result, message)
   end
@@ -83,7 +93,8 @@ end
 
 -- Chooses where the content goes. -> as begin_file()
 function content.open(t)
-  t.sink, t.size = choose_sink(t), 0
+  t.sink, t.watcher = choose_sink(t)
+  t.size = 0
   t.counter = setmetatable({ t = t }, Counter)
   t.entry = policies.wrap_sink(t, t.counter)
   return t.sink ~= t.file or begin_file(t)
@@ -103,12 +114,13 @@ function content.abort(t)
     t.sink:abort()
   end
   content.close(t)
+  t.sink, t.entry = nil, nil
 end
 
 -- --- reading
 -- ------------------------------------------------------------------------------------------------------------
 
--- Each step moves some of the content. -> how much came
+-- Each step moves some of the content. -> how much came; nil and the failure where it is cut off
 
 -- By the sink itself, without strings.
 local function take(t)
@@ -119,7 +131,7 @@ local function take(t)
       exchange.report_progress(t)
     end
     if result == "CONNECTION_ERROR" and t.client:get_last_error() ~= OK then
-      fail_cut_short(t)
+      return nil, cut_short(t)
     end
     fail(result, message)
   end
@@ -140,11 +152,14 @@ local function read(t)
   return #bytes
 end
 
+-- -> nil, or the failure
 local function read_all(t, step)
   local size, reads = 0, 0
-  while t.client:get_status() == BODY do
-    local moved = step(t)
-    if moved > 0 then
+  while t.client:get_status() == BODY and not t.is_stopped do
+    local moved, failure = step(t)
+    if not moved then
+      return failure
+    elseif moved > 0 then
       exchange.report_progress(t)
       size, reads = size + moved, reads + 1
       t:check_deadline()
@@ -158,18 +173,21 @@ local function read_all(t, step)
     end
   end
   -- Not the status: the connection may have ended since, with all that was to come.
-  if not t.client:is_response_complete() then
-    fail_cut_short(t)
+  if not t.is_stopped and not t.client:is_response_complete() then
+    return cut_short(t)
   end
 end
 
--- Reads all of it to where open() has chosen.
+-- Reads all of it to where open() has chosen, or as much as is wanted. -> nil, or the failure in which it was cut off
 function content.receive(t)
   local began, is_direct = now(), t.entry == t.counter
   if is_direct then
     check_size(t, t.size + math.max(0, t.client:get_response_body_length()))
   end
-  read_all(t, is_direct and t.sink.take and take or read)
+  local failure = read_all(t, is_direct and t.sink.take and not t.watcher and take or read)
+  if failure or t.is_stopped then
+    return failure
+  end
   local ok, message, result = t.entry:finish()
   if not ok then
     fail(result, message)

@@ -75,13 +75,16 @@ end
 local function attempt(t)
   local failure = connection.obtain(t)
   if failure then
+    failure.is_unsent = true
     return failure
   end
   local began = now()
   failure = send(t)
   if failure then
+    failure.is_unsent, failure.is_final = true, true
     return failure
   end
+  t.was_sent = true
   await_head(t)
   t.timings.response = now() - began
   return not t.client:has_response() and no_answer(t) or nil

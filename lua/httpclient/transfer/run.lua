@@ -12,8 +12,12 @@ local exchange = require(root .. ".transfer.exchange")
 local fields = require(root .. ".message.fields")
 local forget_answer = require(root .. ".transfer.unwanted")
 local policies = require(root .. ".transfer.policies")
+local references = require(root .. ".url.reference")
+local response = require(root .. ".message.response")
+local texts = require(root .. ".base.text")
 local write = require(root .. ".url.write")
 
+local Response = response.class
 local SWITCHING_PROTOCOLS = 101
 local now = httpclient.monotonic_time
 
@@ -22,7 +26,8 @@ local function prepare_file(t)
   local path = t.options.download_file
   if path and path ~= "" then
     t.is_resumable = t.options.resume and t.method == "GET" and not fields.have(t.headers, "range")
-    t.file = download.new(path, t.is_resumable, write.display(t.url))
+    t.file_url = write.display(t.url)
+    t.file = download.new(path, t.is_resumable, t.file_url)
   end
 end
 
@@ -32,30 +37,72 @@ local function abort(t)
   connection.abandon(t)
 end
 
-local function response_of(t)
-  t.timings.total = now() - t.began
-  local response = t.head
-  response.ok = content.is_success(response.status)
-  response.trailers = t.client:get_response_trailers()
-  response.body = t.sink.body
-  response.url = write.place(t.url)
-  response.redirects = t.redirects
-  response.timings = t.timings
-  return response
+-- Where the answer points to, as a whole URL; nil where it points nowhere.
+local function location_of(t)
+  if not t.head.headers.location then
+    return nil
+  end
+  local location = texts.trim(t.head:header_values("Location")[1])
+  local to = location ~= "" and references.resolve(t.url, location)
+  return to and write.to_string(to) or nil
+end
+
+-- The head of the answer becomes the response, and the script's, as soon as it is known to be the last one.
+local function hand_out_head(t)
+  local head = setmetatable(t.head, Response)
+  head.ok = content.is_success(head.status)
+  head.url = write.place(t.url)
+  head.location = location_of(t)
+  head.redirects, head.history = t.redirects, t.history
+  head.timings = t.timings
+  head.trailers, head.body = {}, ""
+  if t.options.on_response then
+    t.is_handed_out = true
+    t:call(t.options.on_response, head)
+  end
+end
+
+-- The request, all that comes in between, and the answer whose content goes to its place. -> nil, or the failure in
+-- which that content was cut off
+local function perform(t)
+  exchange.run(t)
+  while policies.after_head(t) or not content.open(t) do
+    forget_answer(t)
+    exchange.run(t)
+  end
+  hand_out_head(t)
+  return content.receive(t)
+end
+
+-- What there is of the answer is given up, and the file begins anew, or goes on where it is now.
+local function start_over(t)
+  content.abort(t)
+  connection.discard(t)
+  t.head, t.received = nil, 0
+  if t.file then
+    t.file = download.new(t.options.download_file, t.is_resumable, t.file_url)
+  end
 end
 
 -- The last answer is in: what comes of it goes to the caller.
 local function conclude(t)
-  content.receive(t)
-  local response = response_of(t)
-  content.close(t)
-  if response.status == SWITCHING_PROTOCOLS then
-    connection.discard(t)
+  local head, client = t.head, t.client
+  t.timings.total = now() - t.began
+  if t.is_stopped then
+    head.stopped = true
+    content.abort(t)
+    forget_answer(t)
   else
-    connection.release(t)
+    head.trailers, head.body = client:get_response_trailers(), t.sink.body
+    content.close(t)
+    if head.status == SWITCHING_PROTOCOLS then
+      connection.discard(t)
+    else
+      connection.release(t)
+    end
   end
   t.task.on_abort = nil
-  return response
+  return head
 end
 
 -- Runs the transfer t (see transfer.lua); only inside a task. -> response
@@ -65,10 +112,13 @@ return function(t)
     abort(t)
   end
   prepare_file(t)
-  exchange.run(t)
-  while policies.after_head(t) or not content.open(t) do
-    forget_answer(t)
-    exchange.run(t)
+  local failure = perform(t)
+  while failure do
+    if not policies.after_failure(t, failure) then
+      error(failure, 0)
+    end
+    start_over(t)
+    failure = perform(t)
   end
   return conclude(t)
 end

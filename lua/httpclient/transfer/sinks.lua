@@ -1,4 +1,5 @@
--- sinks.lua: where the content of a response goes: into a string, or to a function. A file is in download.lua.
+-- sinks.lua: where the content of a response goes: into a string, or nowhere, since a function sees it on its way
+-- there. A file is in download/.
 --
 -- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
 -- that takes content from the client itself has take(client) -> bytes moved; nil, message, result, bytes moved before.
@@ -29,23 +30,22 @@ function Memory:abort()
   self.parts = {}
 end
 
-local Call = {}
-Call.__index = Call
+local Nowhere = {}
+Nowhere.__index = Nowhere
 
--- Hands each piece to fn(bytes).
-function sinks.call(fn)
-  return setmetatable({ fn = fn, body = "" }, Call)
+-- Keeps nothing.
+function sinks.nowhere()
+  return setmetatable({ body = "" }, Nowhere)
 end
 
-function Call:write(bytes)
-  self.fn(bytes)
+function Nowhere:write() -- luacheck: ignore self
   return true
 end
 
-function Call:finish() -- luacheck: ignore self
+function Nowhere:finish() -- luacheck: ignore self
   return true
 end
 
-function Call:abort() end -- luacheck: ignore self
+function Nowhere:abort() end -- luacheck: ignore self
 
 return sinks

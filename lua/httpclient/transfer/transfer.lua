@@ -9,13 +9,17 @@
 --     tls_options           TLSOptions or nil
 --     sends_every_body      send the body whatever the method is
 --     verifies              without TLSOptions: check the server's certificate
+--     hands_over_redirects  with max_redirects 0 a redirect is the answer, and no error
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
 --   client, key, proxy    the connection in use and its place in the pool; is_reused: it has been used before
 --   head                  what is known of the answer, see exchange.lua; received: bytes of its content
 --   sink, entry, size     where decoded content goes, what stands before that, and how much has come there
 --   file                  the sink that is a file, where one is wanted; is_resumable: with resume
---   redirects, timings    for the response
+--   watcher               the function that sees content on its way; is_stopped: it has seen enough
+--   is_handed_out         the script has got something of the answer, so that no other can take its place
+--   was_sent              a request has gone out
+--   redirects, history, timings  for the response
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local request_body = require(root .. ".message.request_body")
@@ -35,7 +39,8 @@ function Transfer.new(request, options, way)
     options = options, way = way,
     task = nil, began = nil, deadline = nil,
     client = nil, key = nil, proxy = nil, is_reused = nil, wants_new = nil,
-    head = nil, received = 0, redirects = 0, timings = nil, send_total = nil, body_is_used = nil,
+    head = nil, received = 0, redirects = 0, history = nil, timings = nil, send_total = nil,
+    body_is_used = nil, was_sent = nil, watcher = nil, is_stopped = nil, is_handed_out = nil,
     file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0,
     is_finished = nil,
   }, Transfer)
@@ -48,6 +53,7 @@ function Transfer:begin()
   self.began = now()
   self.deadline = timeout > 0 and self.began + timeout or nil
   self.timings = { resolve = 0, connect = 0, response = 0, body = 0, total = 0, reused = false }
+  self.history = {}
   self.send_total = request_body.size(self.body, self.headers)
 end
 
