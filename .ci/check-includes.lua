@@ -13,6 +13,8 @@ local rooms = {
   { "core/http1", { "core/base", "core/http" } },
   { "core/http2", { "core/base", "core/http" } },
   { "core/codec", { "core/base" } },
+  { "core/crypto", { "core/base" } },
+  { "core/features", { "core/base", "core/codec", "core/crypto", "core/http2" } },
   { "core/platform", { "core/base" } },
   { "core/net", { "core/base", "core/platform" } },
   -- Of http a stream needs the rules for host names: which name does a certificate have to have?
@@ -28,8 +30,8 @@ local rooms = {
     "core/connection" } },
   { "core/poller", { "core/base", "core/platform", "core/stream", "core/connection",
     "core/client" } },
-  { "bindings", { "core/base", "core/http", "core/codec", "core/platform", "core/stream",
-    "core/client" } },
+  { "bindings", { "core/base", "core/http", "core/codec", "core/crypto", "core/features",
+    "core/platform", "core/stream", "core/client" } },
 }
 
 -- The writers of heads name the system that they run on.
@@ -46,7 +48,7 @@ for name in ([[assert ctype errno float inttypes limits math stdarg stdatomic st
   c11[name .. ".h"] = true
 end
 local doors = {
-  { "^openssl/", { "core/stream/tls/" } },
+  { "^openssl/", { "core/stream/tls/", "core/crypto/" } },
   { "^nghttp2/", { "core/http2/" } },
   { "^zlib%.h$", { "core/codec/" } },
   { "^lua%.h$", { "bindings/" } },

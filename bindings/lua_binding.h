@@ -228,6 +228,11 @@ void hcl_stream_push_holder(lua_State *L, hc_stream_peer *peer);
 hc_stream_peer *hcl_stream_lend(lua_State *L, int owner, int slot, hc_stream_peer *peer);
 void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
 
+/* --- lua_encoding.c, lua_features.c */
+
+extern const luaL_Reg hcl_encoding_functions[];
+int hcl_features(lua_State *L);
+
 /* --- http_client.c, poller.c, inflater.c, module.c */
 
 void hcl_http_client_register(lua_State *L);

@@ -564,5 +564,7 @@ void hcl_http_client_register(lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, class_index);
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, client_new); /* HTTPClient() */
+  lua_setfield(L, -2, "__call");
   lua_setmetatable(L, -2);
 }

@@ -162,6 +162,7 @@ static const class_entry classes[] = {
     {"CryptoKey", hcl_crypto_key_register},
     {"StreamPeerTCP", hcl_stream_peer_tcp_register},
     {"StreamPeerTLS", hcl_stream_peer_tls_register},
+    {"StreamPeerSSL", hcl_stream_peer_tls_register}, /* the 3.x name */
     {"HTTPClient", hcl_http_client_register},
     {"Poller", hcl_poller_register},
     {"Inflater", hcl_inflater_register},
@@ -186,6 +187,7 @@ static const luaL_Reg functions[] = {
     {"poller_round", hcl_poller_round},
     {"open_body_file", hcl_open_body_file},
     {"is_present_file", hcl_is_present_file},
+    {"features", hcl_features},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},
@@ -198,6 +200,7 @@ static const luaL_Reg functions[] = {
 HCL_EXPORT int luaopen_httpclient_core(lua_State *L) {
   lua_newtable(L);
   hcl_set_functions(L, "", functions);
+  hcl_set_functions(L, "", hcl_encoding_functions);
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
     classes[i].push(L);
     lua_setfield(L, -2, classes[i].name);

@@ -189,3 +189,5 @@ hc_error hc_inflate_finish(hc_inflate *d) {
 }
 
 const hc_failure *hc_inflate_failure(const hc_inflate *d) { return &d->failure; }
+
+const char *hc_zlib_version(void) { return zlibVersion(); }

@@ -48,6 +48,9 @@ bool hc_inflate_is_done(const hc_inflate *d);
 hc_error hc_inflate_finish(hc_inflate *d);
 const hc_failure *hc_inflate_failure(const hc_inflate *d);
 
+/* The version of zlib that is loaded. */
+const char *hc_zlib_version(void);
+
 HC_INTERNAL_END
 
 #endif

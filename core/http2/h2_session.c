@@ -402,4 +402,6 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
   memset(stream, 0, sizeof *stream);
 }
 
+const char *hc_h2_version(void) { return nghttp2_version(0)->version_str; }
+
 #endif

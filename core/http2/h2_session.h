@@ -121,6 +121,9 @@ hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size);
  * connection's window. All of its memory is freed and it is zeroed. */
 void hc_h2_stream_close(hc_h2_stream *stream);
 
+/* The version of nghttp2 that is loaded. */
+const char *hc_h2_version(void);
+
 HC_INTERNAL_END
 
 #endif

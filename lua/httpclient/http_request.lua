@@ -280,4 +280,5 @@ for name, value in pairs(results.Result) do
   HTTPRequest[name] = value
 end
 
-return HTTPRequest
+-- HTTPRequest() is HTTPRequest.new().
+return setmetatable(HTTPRequest, { __call = function() return HTTPRequest.new() end })

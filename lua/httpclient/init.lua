@@ -31,6 +31,11 @@ local lazy = {
   sleep = { part = "tasks.calls", field = "sleep" },
   next_frame = { part = "tasks.calls", field = "next_frame" },
   pool = { part = "connect.pool" },
+  parse_url = { part = "url.calls", field = "parse_url" },
+  resolve_url = { part = "url.calls", field = "resolve_url" },
+  http_date = { part = "message.date", field = "http_date" },
+  parse_http_date = { part = "message.date", field = "parse_http_date" },
+  parse_link = { part = "message.link", field = "parse_link" },
 }
 
 local function load_part(name, entry)

@@ -12,6 +12,7 @@
 ---@field CryptoKey CryptoKey
 ---@field StreamPeerTCP StreamPeerTCP
 ---@field StreamPeerTLS StreamPeerTLS
+---@field StreamPeerSSL StreamPeerTLS
 ---@field Inflater Inflater
 ---@field pool httpclient.Pool
 ---@field Error httpclient.Error
@@ -252,6 +253,97 @@ function httpclient.http_unescape(text) end
 ---@return boolean
 function httpclient.is_public_address(address) end
 
+---@param bytes string
+---@return string text
+function httpclient.base64_encode(bytes) end
+
+---@param text string
+---@return string? bytes
+---@return string? message
+---@return integer? code
+function httpclient.base64_decode(text) end
+
+---@param bytes string
+---@return string text in lower case
+function httpclient.hex(bytes) end
+
+---@param algorithm string OpenSSL's name: "sha256", "md5"
+---@param data string
+---@return string? bytes
+---@return string? message
+---@return integer? code
+function httpclient.digest(algorithm, data) end
+
+---@param algorithm string
+---@param key string
+---@param data string
+---@return string? bytes
+---@return string? message
+---@return integer? code
+function httpclient.hmac(algorithm, key, data) end
+
+---@class httpclient.URL
+---@field scheme? string
+---@field userinfo? string
+---@field user? string
+---@field password? string
+---@field host? string
+---@field port? integer
+---@field path string
+---@field query? string
+---@field fragment? string
+
+---@param text string
+---@return httpclient.URL? url
+---@return string? message
+---@return integer? code
+function httpclient.parse_url(text) end
+
+---RFC 3986 section 5.2.
+---@param base string
+---@param reference string
+---@return string? url
+---@return string? message
+---@return integer? code
+function httpclient.resolve_url(base, reference) end
+
+---"Sun, 06 Nov 1994 08:49:37 GMT"
+---@param seconds? number since 1970; nil: now
+---@return string
+function httpclient.http_date(seconds) end
+
+---@param text string
+---@return integer? seconds
+---@return string? message
+---@return integer? code
+function httpclient.parse_http_date(text) end
+
+---@class httpclient.Link
+---@field url string
+---@field rel string
+---@field rels string[]
+---@field anchor? string
+---@field title? string
+---@field params table<string, string>
+
+---@param value string of a Link field (RFC 8288)
+---@return httpclient.Link[] links by number, and by relation
+function httpclient.parse_link(value) end
+
+---@class httpclient.Features
+---@field openssl string|false
+---@field zlib string|false
+---@field nghttp2 string|false
+---@field brotli string|false
+---@field zstd string|false
+---@field idn2 string|false
+---@field psl string|false
+---@field platform string
+
+---What this build has.
+---@return httpclient.Features
+function httpclient.features() end
+
 ---Seconds of a clock that nobody can set.
 ---@return number
 function httpclient.monotonic_time() end
@@ -303,6 +395,7 @@ function httpclient.load_pkcs12(path, passphrase) end
 function httpclient.set_waiter(fn) end
 
 ---@class HTTPClient: HTTPClient.Method, HTTPClient.Status, HTTPClient.ResponseCode
+---@overload fun(): HTTPClient
 ---@field Method HTTPClient.Method
 ---@field Status HTTPClient.Status
 ---@field ResponseCode HTTPClient.ResponseCode
@@ -843,6 +936,7 @@ function Inflater:close() end
 ---@alias httpclient.Progress fun(received: integer, total: integer, sent: integer, send_total: integer)
 
 ---@class HTTPRequest: HTTPRequest.Result
+---@overload fun(): HTTPRequest
 ---@field Result HTTPRequest.Result
 ---@field accept_gzip boolean ask for gzip and deflate, and decode them: true
 ---@field allow_downgrade boolean a redirect may lead from https to http: false

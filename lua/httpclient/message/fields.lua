@@ -1,25 +1,12 @@
 -- fields.lua: lists of header field lines, "Name: value".
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+
 local fields = {}
-
-local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(text)
-  local out = {}
-  for at = 1, #text, 3 do
-    local a, b, c = text:byte(at, at + 2)
-    local bits = a * 65536 + (b or 0) * 256 + (c or 0)
-    for place = 1, 4 do
-      local index = math.floor(bits / 64 ^ (4 - place)) % 64
-      out[#out + 1] = (place == 3 and not b or place == 4 and not c) and "="
-        or alphabet:sub(index + 1, index + 1)
-    end
-  end
-  return table.concat(out)
-end
 
 -- The value of Authorization for Basic credentials (RFC 7617).
 function fields.basic(user, password)
-  return "Basic " .. base64(user .. ":" .. password)
+  return "Basic " .. httpclient.base64_encode(user .. ":" .. password)
 end
 
 -- Is there a line with this name (in lower case)?

@@ -29,14 +29,20 @@ function write.origin(u)
   return ("%s://%s:%d"):format(u.scheme, bracketed(u, host), u.port or default_ports[u.scheme] or 0)
 end
 
-local function compose(u, userinfo)
+local function compose(u, userinfo, default_port)
   local text = u.scheme and u.scheme .. ":" or ""
   if u.host then
     local host = u.is_ipv6 and u.host:gsub("%%", "%%25") or u.host
-    local port = u.port and u.port ~= default_ports[u.scheme or ""] and (":%d"):format(u.port) or ""
+    local port = u.port and u.port ~= default_port and (":%d"):format(u.port) or ""
     text = text .. "//" .. (userinfo and userinfo .. "@" or "") .. bracketed(u, host) .. port
+  elseif u.path:find("^//") then
+    text = text .. "/." -- or what follows would be read as a host (RFC 3986 section 3.3)
   end
   return text .. u.path .. (u.query and "?" .. u.query or "")
+end
+
+local function default_port(u)
+  return default_ports[u.scheme or ""]
 end
 
 local function fragment_of(u)
@@ -45,17 +51,22 @@ end
 
 -- RFC 3986 section 5.3; a default port is left out.
 function write.to_string(u)
-  return compose(u, u.userinfo) .. fragment_of(u)
+  return compose(u, u.userinfo, default_port(u)) .. fragment_of(u)
 end
 
 -- The same without user information: for people, and for logs.
 function write.display(u)
-  return compose(u, nil) .. fragment_of(u)
+  return compose(u, nil, default_port(u)) .. fragment_of(u)
 end
 
 -- Without fragment, too: where an answer came from.
 function write.place(u)
-  return compose(u, nil)
+  return compose(u, nil, default_port(u))
+end
+
+-- All of it, as it was taken apart: a default port that was written stays.
+function write.recompose(u)
+  return compose(u, u.userinfo, nil) .. fragment_of(u)
 end
 
 return write

@@ -1,0 +1,17 @@
+/* lua_features.c - what the build has. */
+#include "../core/features/features.h"
+#include "../core/platform/system_name.h"
+#include "lua_binding.h"
+
+/* features() -> table: library -> its version, or false; and the platform */
+int hcl_features(lua_State *L) {
+  lua_newtable(L);
+  for (const hc_feature *feature = hc_features(); feature->name; feature++) {
+    if (feature->version) lua_pushstring(L, feature->version());
+    else lua_pushboolean(L, 0);
+    lua_setfield(L, -2, feature->name);
+  }
+  lua_pushliteral(L, HC_SYSTEM_NAME);
+  lua_setfield(L, -2, "platform");
+  return 1;
+}

@@ -1,0 +1,75 @@
+/* base64.c - see base64.h. */
+#include "base64.h"
+
+#include <string.h>
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static unsigned byte_at(hc_slice s, size_t i) { return (unsigned char)s.data[i]; }
+
+static void encode_group(hc_slice rest, char *at) {
+  unsigned group = byte_at(rest, 0) << 16;
+  if (rest.size > 1) group |= byte_at(rest, 1) << 8;
+  if (rest.size > 2) group |= byte_at(rest, 2);
+  at[0] = digits[group >> 18];
+  at[1] = digits[(group >> 12) & 63];
+  at[2] = (char)(rest.size > 1 ? digits[(group >> 6) & 63] : '=');
+  at[3] = (char)(rest.size > 2 ? digits[group & 63] : '=');
+}
+
+hc_error hc_base64_encode(hc_slice bytes, hc_buffer *out) {
+  char *at;
+  size_t available;
+  if (bytes.size > SIZE_MAX / 2) return HC_ERR_OUT_OF_MEMORY;
+  size_t size = (bytes.size + 2) / 3 * 4;
+  hc_error code = hc_buffer_reserve(out, size, SIZE_MAX, &at, &available);
+  if (code != HC_OK) return code;
+  for (size_t i = 0; i < bytes.size; i += 3, at += 4)
+    encode_group((hc_slice){bytes.data + i, bytes.size - i}, at);
+  hc_buffer_commit(out, size);
+  return HC_OK;
+}
+
+/* -1: no digit */
+static int value_of(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* How many bytes four characters stand for, written to `at`; 0: they are none. Padding belongs to
+ * the last four alone. */
+static size_t decode_group(const char *text, size_t padding, char *at) {
+  unsigned group = 0;
+  for (size_t i = 0; i < 4 - padding; i++) {
+    int value = value_of(text[i]);
+    if (value < 0) return 0;
+    group |= (unsigned)value << (18 - 6 * i);
+  }
+  unsigned over = padding == 0 ? 0 : padding == 1 ? 0xffu : 0xffffu;
+  if ((group & over) != 0) return 0;
+  for (size_t i = 0; i < 3 - padding; i++) at[i] = (char)(group >> (16 - 8 * i) & 255);
+  return 3 - padding;
+}
+
+static size_t padding_of(hc_slice text) {
+  if (text.size == 0 || text.data[text.size - 1] != '=') return 0;
+  return text.data[text.size - 2] == '=' ? 2 : 1;
+}
+
+hc_error hc_base64_decode(hc_slice text, hc_buffer *out) {
+  char *at;
+  size_t available, written = 0;
+  if (text.size % 4 != 0) return HC_ERR_INVALID_DATA;
+  hc_error code = hc_buffer_reserve(out, text.size / 4 * 3, SIZE_MAX, &at, &available);
+  if (code != HC_OK) return code;
+  for (size_t i = 0; i < text.size; i += 4) {
+    size_t got =
+        decode_group(text.data + i, text.size - i > 4 ? 0 : padding_of(text), at + written);
+    if (got == 0) return HC_ERR_INVALID_DATA;
+    written += got;
+  }
+  hc_buffer_commit(out, written);
+  return HC_OK;
+}

@@ -1,0 +1,42 @@
+/* digest.c - see digest.h.
+ *
+ * OpenSSL's queue of errors belongs to the thread, and so to whatever else uses OpenSSL in it: what
+ * fails here leaves nothing in it. */
+#include "digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+_Static_assert(HC_DIGEST_MAX >= EVP_MAX_MD_SIZE, "room for any digest");
+
+static hc_error refuse(hc_failure *why, const char *what, const char *algorithm) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "OpenSSL has no %s with '%.40s'", what,
+                        algorithm);
+}
+
+hc_error hc_digest(const char *algorithm, hc_slice data, unsigned char *out, size_t *size,
+                   hc_failure *why) {
+  unsigned written = 0;
+  ERR_set_mark();
+  EVP_MD *digest = EVP_MD_fetch(NULL, algorithm, NULL);
+  int made = digest && EVP_Digest(data.data, data.size, out, &written, digest, NULL);
+  EVP_MD_free(digest);
+  ERR_pop_to_mark();
+  *size = written;
+  return made ? HC_OK : refuse(why, "digest", algorithm);
+}
+
+hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned char *out,
+                 size_t *size, hc_failure *why) {
+  /* Without a key that is there, even of no bytes, OpenSSL takes the MAC for one without a key. */
+  const void *bytes = key.size > 0 ? key.data : "";
+  ERR_set_mark();
+  unsigned char *made =
+      EVP_Q_mac(NULL, "HMAC", NULL, algorithm, NULL, bytes, key.size,
+                (const unsigned char *)data.data, data.size, out, HC_DIGEST_MAX, size);
+  ERR_pop_to_mark();
+  return made ? HC_OK : refuse(why, "HMAC", algorithm);
+}
+
+const char *hc_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION_STRING); }

@@ -1,0 +1,23 @@
+/* features.c - see features.h. A library is asked by the room that knows it. */
+#include "features.h"
+
+#include "../codec/inflate.h"
+#include "../crypto/digest.h"
+#include "../http2/h2_session.h"
+
+static const hc_feature features[] = {
+    {"openssl", hc_openssl_version},
+    {"zlib", hc_zlib_version},
+#ifdef HC_WITH_NGHTTP2
+    {"nghttp2", hc_h2_version},
+#else
+    {"nghttp2", NULL},
+#endif
+    {"brotli", NULL},
+    {"zstd", NULL},
+    {"idn2", NULL},
+    {"psl", NULL},
+    {NULL, NULL},
+};
+
+const hc_feature *hc_features(void) { return features; }
