@@ -13,6 +13,7 @@ local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
 local task_class = require(root .. ".tasks.task")
 local run = require(root .. ".transfer.run")
+local new_signal = require(root .. ".http_request.signal")
 local transfer = require(root .. ".transfer.transfer")
 local waits = require(root .. ".tasks.waits")
 
@@ -67,8 +68,14 @@ local meta = { __name = "HTTPRequest" }
 function meta.__index(self, name)
   if properties[name] then
     return self[STATE].values[name]
+  elseif name == "request_completed" then
+    return self[STATE].signal
   end
-  return HTTPRequest[name]
+  local member = HTTPRequest[name]
+  if member == nil then
+    error(("HTTPRequest has no field '%s'"):format(tostring(name)), 2)
+  end
+  return member
 end
 
 function meta.__newindex(self, name, value)
@@ -88,8 +95,9 @@ end
 
 -- A new, idle object.
 function HTTPRequest.new()
-  return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = {},
-    proxies = {} } }, meta)
+  local handlers = {}
+  return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = handlers,
+    signal = new_signal(handlers), proxies = {} } }, meta)
 end
 
 -- --- settings
@@ -130,32 +138,33 @@ function HTTPRequest:set_tls_options(value)
   state.tls_options = value
 end
 
--- connect("request_completed", function(result, response_code, headers, body) end); several are called in turn.
-function HTTPRequest:connect(name, handler)
-  local state = check_self(self, "connect")
+local function check_signal(self, method, name, handler)
+  local state = check_self(self, method, 4)
   if name ~= "request_completed" then
-    error(("HTTPRequest has no signal '%s'"):format(tostring(name)), 2)
+    error(("HTTPRequest has no signal '%s'"):format(tostring(name)), 3)
   elseif type(handler) ~= "function" then
-    check.fail_type(2, "connect", "function", handler, 2)
+    check.fail_type(2, method, "function", handler, 3)
   end
-  table.insert(state.handlers, handler)
-  return Error.OK
+  return state.signal
+end
+
+-- connect("request_completed", function(result, response_code, headers, body) end): the 3.x form of
+-- request.request_completed:connect(fn).
+function HTTPRequest:connect(name, handler)
+  return (check_signal(self, "connect", name, handler):connect(handler))
 end
 
 -- Takes a handler of connect() back.
 function HTTPRequest:disconnect(name, handler)
-  local handlers = check_self(self, "disconnect").handlers
-  for index, other in ipairs(handlers) do
-    if name == "request_completed" and other == handler then
-      table.remove(handlers, index)
-      return Error.OK
-    end
-  end
-  return Error.ERR_DOES_NOT_EXIST, "the handler is not connected"
+  local code, message = check_signal(self, "disconnect", name, handler):disconnect(handler)
+  return code, message
+end
+
+function HTTPRequest:is_connected(name, handler)
+  return (check_signal(self, "is_connected", name, handler):is_connected(handler))
 end
 
 -- --- requests
--- -----------------------------------------------------------------------------------------------------------
 
 local function work(state, t)
   local ended = drive(run, t)

@@ -360,6 +360,11 @@ function httpclient.fetch(url, options) end
 ---@class httpclient.FetchFailure
 ---@field sent boolean whether any request of the call has gone out, so that the server may have acted on it
 
+---Hears of each task of async() that fails, at once. Where there is none, the error of a task that
+---nobody asks comes out of process() or run() when it is collected.
+---@type fun(task: httpclient.Task, message: any, trace: any)?
+httpclient.on_task_error = nil -- a field to write
+
 ---Runs fn(...) as a task, from its first step on in process() and run().
 ---@param fn function
 ---@param ... any its arguments
@@ -949,7 +954,25 @@ function Inflater:close() end
 ---@field use_threads boolean without effect
 ---@field on_request_completed? httpclient.Completed called like the handlers of connect
 ---@field on_progress? httpclient.Progress
+---@field request_completed httpclient.Signal
 local HTTPRequest = {}
+
+---request_completed of one HTTPRequest, as 4.x has it.
+---@class httpclient.Signal
+local Signal = {}
+
+---@param handler httpclient.Completed
+---@return integer code of httpclient.Error
+function Signal:connect(handler) end
+
+---@param handler httpclient.Completed
+---@return integer code of httpclient.Error
+---@return string? message
+function Signal:disconnect(handler) end
+
+---@param handler httpclient.Completed
+---@return boolean
+function Signal:is_connected(handler) end
 
 ---A new, idle object.
 ---@return HTTPRequest
@@ -988,6 +1011,11 @@ function HTTPRequest:connect(signal, handler) end
 ---@return integer code of httpclient.Error
 ---@return string? message
 function HTTPRequest:disconnect(signal, handler) end
+
+---@param signal "request_completed"
+---@param handler httpclient.Completed
+---@return boolean
+function HTTPRequest:is_connected(signal, handler) end
 
 ---Waits for the end of the last request; inside a task the others go on. Nothing when it was cancelled.
 ---@return integer? result of HTTPRequest.Result

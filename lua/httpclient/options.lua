@@ -10,7 +10,6 @@ local check = require(root .. ".base.check")
 local options = {}
 
 -- --- what a value may be
--- ------------------------------------------------------------------------------------------------
 
 local function is_whole(value)
   return type(value) == "number" and value % 1 == 0
@@ -75,7 +74,6 @@ local kinds = {
 }
 
 -- --- the table
--- ----------------------------------------------------------------------------------------------------------
 
 -- A taker's entry: true, or what is otherwise with this taker. The defaults of the three timeouts are such that no call
 -- hangs for ever; 0 switches one off.
@@ -146,7 +144,6 @@ for _, option in ipairs(list) do
 end
 
 -- --- what is asked of it
--- ------------------------------------------------------------------------------------------------
 
 -- -> name -> { kind = { is, what, type }, default, getter } of all that this one takes
 function options.of(taker)

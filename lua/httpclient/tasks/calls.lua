@@ -20,6 +20,7 @@ function calls.async(fn, ...)
     check.fail_type(1, "async", "function", fn, 2)
   end
   local task = scheduler.new_scheduled(fn, ...)
+  task.is_a_scripts = true
   agenda.add(task)
   return task
 end

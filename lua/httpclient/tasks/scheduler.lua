@@ -9,6 +9,7 @@ local errors = require(root .. ".tasks.errors")
 local life = require(root .. ".tasks.life")
 local outside = require(root .. ".tasks.outside")
 local turn = require(root .. ".tasks.turn")
+local unasked = require(root .. ".tasks.unasked")
 local waits = require(root .. ".tasks.waits")
 local watched = require(root .. ".tasks.watched")
 
@@ -59,8 +60,8 @@ local function step(task)
   life.stop_waiting(task)
   local yielded = resume(task, reason, task.message)
   if not yielded then
-    if task.state == "failed" and task.raises then
-      errors.add(task.trace)
+    if task.state == "failed" then
+      scheduler.report(task)
     end
   elseif yielded[1] == WAIT then
     start_waiting(task, yielded[2], yielded[3])
@@ -233,6 +234,22 @@ end
 -- of process() or run().
 function scheduler.new_scheduled(fn, ...)
   return life.schedule(new_task(fn, ...))
+end
+
+-- A task has failed: who hears of it? A handler is a task of its own, and may wait.
+function scheduler.report(task)
+  local handler = unasked.handler()
+  if task.raises then
+    errors.add(task.trace)
+  elseif not task.is_a_scripts then
+    return -- whoever waits for it inside has its error
+  elseif handler then
+    local heard = scheduler.new_scheduled(handler, task, task.results[2], task.trace)
+    heard.raises = true
+    scheduler.start(heard)
+  else
+    unasked.watch(task)
+  end
 end
 
 -- Runs it up to its first wait, where there is time.

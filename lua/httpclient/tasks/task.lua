@@ -7,6 +7,7 @@ local life = require(root .. ".tasks.life")
 local outside = require(root .. ".tasks.outside")
 local scheduler = require(root .. ".tasks.scheduler")
 local turn = require(root .. ".tasks.turn")
+local unasked = require(root .. ".tasks.unasked")
 local waits = require(root .. ".tasks.waits")
 local watched = require(root .. ".tasks.watched")
 
@@ -23,6 +24,7 @@ end
 -- "running", "done", "failed" or "cancelled"
 function Task:status()
   check_task(self, "status")
+  unasked.is_asked(self)
   return self.state
 end
 
@@ -32,6 +34,7 @@ function Task:result()
   if self.state == "running" then
     return nil, "the task is still running"
   end
+  unasked.is_asked(self)
   return unpack(self.results, 1, self.results.n)
 end
 

@@ -16,7 +16,6 @@ local failure = results.failure
 local connection = {}
 
 -- --- which connections are alike
--- ----------------------------------------------------------------------------------------
 
 -- A number for each TLSOptions, so that a text can stand for it.
 local numbers = kept("TLSOptions", { last = 0, of = setmetatable({}, { __mode = "k" }) })
@@ -42,7 +41,6 @@ local function key_of(t)
 end
 
 -- --- a new one
--- ----------------------------------------------------------------------------------------------------------
 
 local failure_names = {
   [STATUS.STATUS_CANT_RESOLVE] = "CANT_RESOLVE",
@@ -104,7 +102,6 @@ local function connect(t)
 end
 
 -- --- taken and given back
--- -----------------------------------------------------------------------------------------------
 
 -- What an option says of the connection becomes a property of the client's, which makes a deadline of it.
 local function apply_options(t)

@@ -35,7 +35,6 @@ local function check_size(t, size)
 end
 
 -- --- the way to the sink
--- ------------------------------------------------------------------------------------------------
 
 -- The last part of the way: counts what comes, hands it to the sink, and shows it to whoever
 -- watches, who may have seen enough: then the rest of what is on the way goes nowhere.
@@ -118,7 +117,6 @@ function content.abort(t)
 end
 
 -- --- reading
--- ------------------------------------------------------------------------------------------------------------
 
 -- Each step moves some of the content. -> how much came; nil and the failure where it is cut off
 
