@@ -107,6 +107,13 @@ ifneq ($(NGHTTP2),)
 TLS_CFLAGS += -DHC_WITH_NGHTTP2 $(shell $(PKG_CONFIG) --cflags $(NGHTTP2))
 LIBS += $(shell $(PKG_CONFIG) --libs $(NGHTTP2))
 endif
+# Optional: which domains no cookie is for. LIBPSL= builds without it.
+LIBPSL ?= $(shell $(PKG_CONFIG) --exists libpsl 2>/dev/null && echo libpsl)
+LIBPSL := $(LIBPSL)
+ifneq ($(LIBPSL),)
+TLS_CFLAGS += -DHC_WITH_LIBPSL $(shell $(PKG_CONFIG) --cflags $(LIBPSL))
+LIBS += $(shell $(PKG_CONFIG) --libs $(LIBPSL))
+endif
 # V=1 shows the commands.
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(filter 1,$(V)),,@$(if $(silent),,echo '  $(1) $@';) )$(2)

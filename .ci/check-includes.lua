@@ -50,6 +50,7 @@ end
 local doors = {
   { "^openssl/", { "core/stream/tls/", "core/crypto/" } },
   { "^nghttp2/", { "core/http2/" } },
+  { "^libpsl%.h$", { "bindings/" } },
   { "^zlib%.h$", { "core/codec/" } },
   { "^lua%.h$", { "bindings/" } },
   { "^lualib%.h$", { "bindings/" } },
@@ -64,7 +65,8 @@ local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h"
 local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",
   "^ifdef HC_TEST_HOOKS$", "^else$", -- what only the C tests see
-  "^ifdef HC_WITH_NGHTTP2$", -- what needs a library that not all builds have
+  "^ifdef HC_WITH_NGHTTP2$", "^ifdef HC_WITH_LIBPSL$",
+  -- what needs a library that not all builds have
 }
 
 local allowed = rules.rooms(rooms, { "core" })

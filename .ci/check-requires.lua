@@ -12,6 +12,7 @@ local rooms = {
   { "tasks", { "base" } },
   { "url", { "base" } },
   { "message", { "base", "url" } },
+  { "cookies", { "base", "url" } },
   { "connect", { "base", "tasks", "url" } },
   { "download", { "base" } },
   { "policies", { "base", "tasks", "url", "message" } },
@@ -19,12 +20,14 @@ local rooms = {
   { "http_request", { "base", "options", "tasks", "url", "message", "transfer" } },
   { "loops", {} }, -- the public module alone, as a script would
   -- What the public table gives out stands at the top.
-  { "", { "base", "options", "tasks", "url", "message", "connect", "transfer", "http_request" } },
+  { "", { "base", "options", "tasks", "url", "message", "cookies", "connect", "transfer",
+    "http_request" } },
 }
 
 -- Files that may use what the core keeps for the Lua half.
 local doors = {
   ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true,
+  ["cookies.file"] = true, ["cookies.suffix"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["transfer.exchange"] = true,
   ["transfer.sinks"] = true,

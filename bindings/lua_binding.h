@@ -238,6 +238,11 @@ int hcl_features(lua_State *L);
 void hcl_http_client_register(lua_State *L);
 void hcl_poller_register(lua_State *L);
 
+/* --- lua_public_suffix.c */
+
+/* is_public_suffix(domain) -> boolean: can everybody have a name below it? */
+int hcl_is_public_suffix(lua_State *L);
+
 /* --- lua_signal.c */
 
 void hcl_signal_register(lua_State *L);

@@ -51,6 +51,16 @@ static int module_create_new_file(lua_State *L) {
   return hcl_push_refusal(L, code, &why);
 }
 
+/* create_private_file(path) -> as create_new_file */
+static int module_create_private_file(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  int64_t owner;
+  hc_error code = hc_file_create_private(check_path(L, 1), &owner, &why);
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  hcl_push_integer(L, owner);
+  return 1;
+}
+
 /* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to
  * replace */
 static int module_keep_file_mode(lua_State *L) {
@@ -174,6 +184,7 @@ static const luaL_Reg functions[] = {
     {"monotonic_time", module_monotonic_time},
     {"join", module_join},
     {"create_new_file", module_create_new_file},
+    {"create_private_file", module_create_private_file},
     {"keep_file_mode", module_keep_file_mode},
     {"replace_file", module_replace_file},
     {"remove_file", module_remove_file},
@@ -182,6 +193,7 @@ static const luaL_Reg functions[] = {
     {"file_kind", module_file_kind},
     {"prepare_tls", module_prepare_tls},
     {"load_pkcs12", hcl_load_pkcs12},
+    {"is_public_suffix", hcl_is_public_suffix},
     {"response_fields", hcl_response_fields},
     {"announced_length", hcl_announced_length},
     {"poller_round", hcl_poller_round},

@@ -103,6 +103,7 @@ describe("meta.lua", function()
     StreamPeerTCP = httpclient.StreamPeerTCP,
     StreamPeerTLS = httpclient.StreamPeerTLS,
     Inflater = httpclient.Inflater,
+    CookieJar = httpclient.CookieJar,
   }) do
     it("has the methods of " .. name .. ", no more and no fewer", function()
       assert.same(names_of(class, is_function), names_of(collect(name, "functions"), always))

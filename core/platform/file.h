@@ -26,6 +26,8 @@ hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why);
  * new one either. *owner is the user whom it belongs to: not always the one who made it, as some
  * file systems give all to one. The errors of hc_file_create, and HC_ERR_ALREADY_EXISTS. */
 hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why);
+/* The same, for what nobody but the user may read. */
+hc_error hc_file_create_private(const char *path, int64_t *owner, hc_failure *why);
 /* Gives the user's file at `path` the permissions, and if possible the group, of the regular file
  * `old` that it is about to replace: no more than it has where that one is somebody else's. False
  * where nothing has changed. */

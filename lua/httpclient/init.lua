@@ -11,6 +11,7 @@ local internal = {
   own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true,
   open_body_file = true, is_present_file = true, process_number = true, kept = true, Signal = true,
   prepare_tls = true, join = true, replace_file = true, remove_file = true,
+  create_private_file = true, is_public_suffix = true,
 }
 
 local httpclient = {}
@@ -24,6 +25,7 @@ end
 local lazy = {
   HTTPRequest = { part = "http_request" },
   fetch = { part = "fetch" },
+  CookieJar = { part = "cookie_jar" },
   process = { part = "tasks.scheduler", field = "process" },
   async = { part = "tasks.calls", field = "async" },
   run = { part = "tasks.scheduler", field = "run" },

@@ -14,6 +14,7 @@
 ---@field StreamPeerTLS StreamPeerTLS
 ---@field StreamPeerSSL StreamPeerTLS
 ---@field Inflater Inflater
+---@field CookieJar CookieJar
 ---@field pool httpclient.Pool
 ---@field Error httpclient.Error
 ---@field OK 0
@@ -1142,6 +1143,7 @@ function HTTPRequest:get_on_progress() end
 ---@field max_redirects? integer 8; 0: as redirect = "manual"; negative: no limit
 ---@field allow_downgrade? boolean a redirect may lead from https to http
 ---@field tls_options? TLSOptions
+---@field cookies? CookieJar
 ---@field proxy? string|false a URL; false: none; nil: the environment's
 ---@field accept_gzip? boolean true: ask for gzip and deflate, and decode them
 ---@field body_size_limit? integer bytes, decoded; -1: none
@@ -1227,5 +1229,62 @@ function Pool.close_idle() end
 ---@return integer idle kept
 ---@return integer queued tasks that wait for one
 function Pool.count() end
+
+---The cookies of one user (RFC 6265bis), for any number of transfers.
+---@class CookieJar
+local CookieJar = {}
+
+---@class httpclient.Cookie
+---@field name string
+---@field value string
+---@field domain string
+---@field path string
+---@field expires? integer as of os.time(); nil: until the program ends
+---@field secure boolean
+---@field http_only boolean
+---@field host_only boolean
+---@field same_site? "Strict"|"Lax"|"None"
+
+---Empty, or with the cookies of a file, which need not be there yet.
+---@param path? string
+---@return CookieJar? jar
+---@return string? message
+---@return integer? error
+function CookieJar.new(path) end
+
+---Takes a Set-Cookie value as if an answer from the URL had it.
+---@param url string
+---@param set_cookie_value string
+---@return true? taken
+---@return string? message why it is ignored
+---@return integer? error
+function CookieJar:set(url, set_cookie_value) end
+
+---@param url string
+---@return string? value of the Cookie field of a request to the URL
+---@return string? message
+---@return integer? error
+function CookieJar:get(url) end
+
+---@return httpclient.Cookie[] cookies in the order in which they came
+function CookieJar:cookies() end
+
+---Removes all, or those of one domain.
+---@param domain? string
+function CookieJar:clear(domain) end
+
+---Writes a file in the format of curl and wget.
+---@param path? string
+---@return true? written
+---@return string? message
+---@return integer? error
+function CookieJar:save(path) end
+
+---Adds the cookies of such a file.
+---@param path? string
+---@return integer? count
+---@return string? message
+---@return integer? error
+function CookieJar:load(path) end
 
 return httpclient

@@ -60,6 +60,10 @@ local kinds = {
     end,
     what = "TLSOptions", type = "TLSOptions",
   },
+  cookies = {
+    is = function(value) return check.name_of(value) == "CookieJar" end,
+    what = "a CookieJar", type = "CookieJar",
+  },
   proxy = {
     is = function(value) return value == false or type(value) == "string" end,
     what = "a URL or false", type = "string|false",
@@ -92,6 +96,7 @@ local list = {
   { name = "allow_downgrade", kind = kinds.boolean, default = false, fetch = true,
     HTTPRequest = true },
   { name = "tls_options", kind = kinds.tls_options, fetch = true },
+  { name = "cookies", kind = kinds.cookies, fetch = true },
   { name = "proxy", kind = kinds.proxy, fetch = true },
   { name = "accept_gzip", kind = kinds.boolean, default = true, fetch = true,
     HTTPRequest = { getter = "is_accepting_gzip" } },

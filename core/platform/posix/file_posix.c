@@ -114,17 +114,26 @@ static bool is_replaceable(const char *path, struct stat *facts) {
 }
 
 /* The user must be able to write it, whatever the old one allows. */
-hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
+static hc_error create_new(const char *path, mode_t mode, int64_t *owner, hc_failure *why) {
   hc_file file;
   *owner = (int64_t)geteuid();
   struct stat facts;
-  mode_t mode = MODE_USUAL;
-  if (old && is_replaceable(old, &facts)) mode &= facts.st_mode | S_IRUSR | S_IWUSR;
   hc_error code = open_to_write(path, O_CREAT | O_EXCL, mode, &file, why);
   if (code != HC_OK) return code;
   if (fstat(file, &facts) == 0) *owner = (int64_t)facts.st_uid;
   hc_file_close(file);
   return code;
+}
+
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
+  struct stat facts;
+  mode_t mode = MODE_USUAL;
+  if (old && is_replaceable(old, &facts)) mode &= facts.st_mode | S_IRUSR | S_IWUSR;
+  return create_new(path, mode, owner, why);
+}
+
+hc_error hc_file_create_private(const char *path, int64_t *owner, hc_failure *why) {
+  return create_new(path, S_IRUSR | S_IWUSR, owner, why);
 }
 
 /* Set-user-id and its like belong to what the file has held, not to what comes. The group's rights

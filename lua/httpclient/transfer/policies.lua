@@ -18,6 +18,7 @@ local results = require(root .. ".base.results")
 
 local list = {
   require(root .. ".policies.credentials"),
+  require(root .. ".policies.cookies"),
   require(root .. ".policies.range"),
   require(root .. ".policies.decoding"),
   require(root .. ".policies.redirect"),
