@@ -101,6 +101,8 @@ bool hcl_flush_stdio(FILE *file);
 int hcl_response_fields(lua_State *L);
 /* announced_length(client) -> what Content-Length says, or -1 */
 int hcl_announced_length(lua_State *L);
+/* queued_head(client) -> the head of the request, until the next poll; "" afterwards */
+int hcl_queued_head(lua_State *L);
 /* poller_round(poller, seconds) -> as wait, the number of this wait */
 int hcl_poller_round(lua_State *L);
 int hcl_open_body_file(lua_State *L);

@@ -82,6 +82,13 @@ static int make_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_RE
 static int make_list_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_LISTS); }
 int hcl_response_fields(lua_State *L) { return hcl_client_guarded(L, make_list_dictionary); }
 
+static int make_queued_head(lua_State *L) {
+  hcl_push_slice(L, hc_client_queued_head(hcl_check_client(L, 1)->client));
+  return 1;
+}
+
+int hcl_queued_head(lua_State *L) { return hcl_client_guarded(L, make_queued_head); }
+
 int hcl_announced_length(lua_State *L) {
   hcl_push_integer(L, hc_client_announced_length(hcl_check_client(L, 1)->client));
   return 1;

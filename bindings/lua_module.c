@@ -196,6 +196,7 @@ static const luaL_Reg functions[] = {
     {"is_public_suffix", hcl_is_public_suffix},
     {"response_fields", hcl_response_fields},
     {"announced_length", hcl_announced_length},
+    {"queued_head", hcl_queued_head},
     {"poller_round", hcl_poller_round},
     {"open_body_file", hcl_open_body_file},
     {"is_present_file", hcl_is_present_file},

@@ -98,6 +98,19 @@ describe("A response", function()
     assert.is_nil(assert(fetch(server:url("/"))).location)
   end)
 
+  it("has the links of its Link fields, with whole URLs", function()
+    local server = with_server({ { answer("x", 'Link: <?page=2>; rel="next prefetch"\r\n'
+      .. 'link: <http://h/last>; rel=last\r\n') }, { answer("y") } })
+    local links = assert(fetch(server:url("/items?page=1"))).links
+    assert.equal(2, #links)
+    assert.equal(server:url("/items?page=2"), links.next.url)
+    assert.equal(links[1], links.prefetch)
+    assert.equal("http://h/last", links.last.url)
+    links = assert(fetch(server:url("/"))).links
+    assert.equal(0, #links)
+    assert.is_nil(links.next)
+  end)
+
   it("does not repeat user information of the request in its location", function()
     local server = with_server({ { moved(302, "/there") } })
     local url = server:url("/"):gsub("//", "//me:secret@")

@@ -25,6 +25,10 @@ hc_settings *hc_client_get_settings(hc_client *c);
 /* Empty before there is a response. */
 const hc_headers *hc_client_response_headers(const hc_client *c);
 const hc_headers *hc_client_response_trailers(const hc_client *c);
+/* The head of the request that was queued last, for who wants to show it: a view until the next
+ * poll, with the credentials in it. Empty once some of it has gone out, and where a head is no
+ * text. */
+hc_slice hc_client_queued_head(const hc_client *c);
 /* Are these still the next bytes of content, `received` of them having been taken before? For a
  * caller who copied a view and has run code since that may have read or closed: cheaper than
  * another peek. */

@@ -171,6 +171,7 @@ const hc_protocol hc_protocol_h1 = {
     .check_idle = hc_h1_check_idle,
     .is_readable = hc_h1_is_readable,
     .upload = hc_h1_upload,
+    .queued_head = hc_h1_queued_head,
     .resume = hc_h1_resume,
     .cancel = cancel,
     .forget = forget,

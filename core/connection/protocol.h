@@ -79,6 +79,9 @@ typedef struct hc_protocol {
   /* Would a read give something, be it the end or an error? */
   bool (*is_readable)(hc_exchange *x);
   hc_upload (*upload)(const hc_exchange *x);
+  /* The head of the request, as long as nothing of it has gone out; empty afterwards. NULL: a head
+   * is no text here. */
+  hc_slice (*queued_head)(const hc_exchange *x);
   /* The body's source has something again. False: there is none. */
   bool (*resume)(hc_exchange *x);
   /* It has failed, or nobody wants it any more: the other side is told where the wire has words

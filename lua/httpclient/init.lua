@@ -7,7 +7,7 @@ local core = require("httpclient.core")
 
 -- What the Lua half alone uses.
 local internal = {
-  response_fields = true, announced_length = true, poller_round = true,
+  response_fields = true, announced_length = true, queued_head = true, poller_round = true,
   own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true,
   open_body_file = true, is_present_file = true, process_number = true, kept = true, Signal = true,
   prepare_tls = true, join = true, replace_file = true, remove_file = true,
@@ -38,6 +38,7 @@ local lazy = {
   http_date = { part = "message.date", field = "http_date" },
   parse_http_date = { part = "message.date", field = "parse_http_date" },
   parse_link = { part = "message.link", field = "parse_link" },
+  json = { part = "message.json" },
 }
 
 local function load_part(name, entry)

@@ -16,6 +16,7 @@
 ---@field Inflater Inflater
 ---@field CookieJar CookieJar
 ---@field pool httpclient.Pool
+---@field json httpclient.JSON
 ---@field Error httpclient.Error
 ---@field OK 0
 ---@field FAILED 1
@@ -388,6 +389,11 @@ function httpclient.next_frame() end
 
 ---Does all that the first uses would do: for a loading screen.
 function httpclient.prepare() end
+
+---The codec of the option json and of response:json(); may be replaced.
+---@class httpclient.JSON
+---@field encode fun(value: any): string raises for what JSON does not have; httpclient.null stands for null
+---@field decode fun(text: string): any, string? nil and a message where the text is no JSON
 
 ---@param path string
 ---@param passphrase? string|fun(): string
@@ -937,6 +943,9 @@ function Inflater:close() end
 ---@field RESULT_REDIRECT_LIMIT_REACHED 12
 ---@field RESULT_TIMEOUT 13
 
+---What goes on: "lookup", "connection", "tls", "request", "response", "redirect", "retry", "failure"; no secrets.
+---@alias httpclient.Trace fun(event: string, text: string)
+
 ---@alias httpclient.Completed fun(result: integer, response_code: integer, headers: string[], body: string)
 ---Bytes of content that have come and gone; -1 for a total that nobody knows.
 ---@alias httpclient.Progress fun(received: integer, total: integer, sent: integer, send_total: integer)
@@ -956,6 +965,7 @@ function Inflater:close() end
 ---@field on_request_completed? httpclient.Completed called like the handlers of connect
 ---@field on_progress? httpclient.Progress
 ---@field request_completed httpclient.Signal
+---@field trace? httpclient.Trace
 local HTTPRequest = {}
 
 ---request_completed of one HTTPRequest, as 4.x has it.
@@ -1128,12 +1138,19 @@ function HTTPRequest:set_on_progress(value) end
 ---@return httpclient.Progress?
 function HTTPRequest:get_on_progress() end
 
+---@param value httpclient.Trace?
+function HTTPRequest:set_trace(value) end
+
+---@return httpclient.Trace?
+function HTTPRequest:get_trace() end
+
 ---An unknown option raises.
 ---@class httpclient.FetchOptions
 ---@field method? string|integer a token, sent as it is, or a number; GET, and POST with a body or form
 ---@field headers? httpclient.Headers
 ---@field body? httpclient.Body not together with form
 ---@field form? table a body made by query_string_from_dict
+---@field json? any a body made by httpclient.json
 ---@field query? table written behind the URL's own query
 ---@field timeout? number seconds for all; 0: none
 ---@field connect_timeout? number seconds: 30; 0: none
@@ -1151,6 +1168,7 @@ function HTTPRequest:get_on_progress() end
 ---@field resume? boolean with download_file: go on where an earlier call was broken off
 ---@field on_data? fun(chunk: string): boolean? gets the body piece by piece; false: no more of it
 ---@field on_response? fun(response: httpclient.Response) once the head of the answer is in
+---@field trace? httpclient.Trace hears what goes on
 ---@field on_progress? httpclient.Progress
 
 ---@class httpclient.Response
@@ -1166,6 +1184,7 @@ function HTTPRequest:get_on_progress() end
 ---@field redirects integer how many were followed
 ---@field history httpclient.Redirect[] the answers that were redirects, in their order
 ---@field location? string where the answer's Location points to, as a whole URL
+---@field links? httpclient.Link[] of the Link fields, and by relation: links.next; URLs are whole
 ---@field stopped? boolean true where on_data wanted no more
 ---@field timings httpclient.Timings
 local Response = {}
@@ -1179,6 +1198,11 @@ function Response:header_values(name) end
 ---@param name string
 ---@return string? value
 function Response:trailer(name) end
+
+---The body, decoded by httpclient.json.
+---@return any value nil where the body is no JSON
+---@return string? message
+function Response:json() end
 
 ---Seconds, of the last exchange but for `total`.
 ---@class httpclient.Redirect

@@ -54,6 +54,10 @@ local kinds = {
     what = "a string, a function or an open file", type = "httpclient.Body",
   },
   pairs = { is = is_a("table"), what = "a table", type = "table" },
+  json = {
+    is = function(value) return type(value) ~= "function" and type(value) ~= "thread" end,
+    what = "a value that JSON has", type = "any",
+  },
   tls_options = {
     is = function(value)
       return type(value) == "userdata" and tostring(value):find("^TLSOptions") ~= nil
@@ -73,6 +77,7 @@ local kinds = {
   path_or_none = { is = is_path, what = "a path or \"\"", type = "string" },
   on_data = { is = is_a("function"), what = "a function", type = "fun(chunk:" },
   on_response = { is = is_a("function"), what = "a function", type = "fun(response:" },
+  trace = { is = is_a("function"), what = "a function", type = "httpclient.Trace" },
   on_progress = { is = is_a("function"), what = "a function", type = "httpclient.Progress" },
   on_completed = { is = is_a("function"), what = "a function", type = "httpclient.Completed" },
 }
@@ -86,6 +91,7 @@ local list = {
   { name = "headers", kind = kinds.headers, fetch = true },
   { name = "body", kind = kinds.body, fetch = true },
   { name = "form", kind = kinds.pairs, fetch = true },
+  { name = "json", kind = kinds.json, fetch = true },
   { name = "query", kind = kinds.pairs, fetch = true },
   { name = "timeout", kind = kinds.seconds, default = 0, fetch = true, HTTPRequest = true },
   { name = "connect_timeout", kind = kinds.seconds, default = 30, fetch = true },
@@ -110,12 +116,13 @@ local list = {
   { name = "on_data", kind = kinds.on_data, fetch = true },
   { name = "on_response", kind = kinds.on_response, fetch = true },
   { name = "on_progress", kind = kinds.on_progress, fetch = true, HTTPRequest = true },
+  { name = "trace", kind = kinds.trace, fetch = true, HTTPRequest = true },
   { name = "on_request_completed", kind = kinds.on_completed, HTTPRequest = true },
 }
 
 -- One excludes the other.
 local contradictions = {
-  { "body", "form" },
+  { "body", "form" }, { "body", "json" }, { "form", "json" },
 }
 
 -- The first means nothing without the second.

@@ -130,8 +130,8 @@ local function is_too_long()
 end
 
 -- The head of the answer is in. -> true; false when the request must be made again without range_lines(); nil, message,
--- result. is_coded: its content is decoded on the way, so that its size is not the file's; is_watched: somebody looks at
--- it on the way.
+-- result. is_coded: its content is decoded on the way, so that its size is not the file's; is_watched: somebody looks
+-- at it on the way.
 function Download:begin(client, is_coded, is_watched)
   local code = client:get_response_code()
   local is_rest = self.offset > 0 and code == 206

@@ -12,7 +12,8 @@ local request = {}
 local function method_of(taker, options, level)
   local method = options.method
   if method == nil then
-    return (options.body ~= nil or options.form) and "POST" or "GET"
+    local has_body = options.body ~= nil or options.form or options.json ~= nil
+    return has_body and "POST" or "GET"
   end
   local name, why = methods.name_of(method)
   if not name and type(method) == "number" then
@@ -26,8 +27,10 @@ local function headers_of(taker, options, level)
   if not lines then
     error(("bad option 'headers' of %s (%s)"):format(taker, why), level + 1)
   end
-  if options.form and not fields.have(lines, "content-type") then
-    lines[#lines + 1] = "Content-Type: application/x-www-form-urlencoded"
+  local kind = options.form and "application/x-www-form-urlencoded"
+    or options.json ~= nil and "application/json"
+  if kind and not fields.have(lines, "content-type") then
+    lines[#lines + 1] = "Content-Type: " .. kind
   end
   return lines
 end
@@ -49,6 +52,18 @@ local function encoded(taker, options, name, level)
   return text
 end
 
+local function json_of(taker, options, level)
+  if options.json == nil then
+    return nil
+  end
+  local ok, text, why = pcall(httpclient.json.encode, options.json)
+  if not ok or type(text) ~= "string" then
+    error(("bad option 'json' of %s (%s)"):format(taker, tostring(not ok and text or why
+      or "the codec gave no text")), level + 1)
+  end
+  return text
+end
+
 local function add_query(url, text)
   if text and text ~= "" then
     url.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
@@ -63,12 +78,13 @@ function request.from_options(taker, text, options, level)
   local headers = headers_of(taker, options, level + 1)
   local form = encoded(taker, options, "form", level + 1)
   local query = encoded(taker, options, "query", level + 1)
+  local json = json_of(taker, options, level + 1)
   local url, why = http.from_text(text)
   if not method or not url then
     return nil, no_method or why
   end
   add_query(url, query)
-  return { method = method, url = url, headers = headers, body = form or options.body }
+  return { method = method, url = url, headers = headers, body = form or json or options.body }
 end
 
 return request

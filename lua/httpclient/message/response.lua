@@ -1,10 +1,11 @@
 -- response.lua: what fetch gives back: a table of facts, and questions about its header fields.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 local check = require(root .. ".base.check")
 local texts = require(root .. ".base.text")
 
 local Response = {}
-Response.__index = Response
+local meta = {}
 
 -- The values of the response's lines in `list` with this name, letter case apart, in their order.
 local function values_of(self, list, name, method)
@@ -36,4 +37,43 @@ function Response:trailer(name)
   return values[1] and table.concat(values, ", ")
 end
 
-return { class = Response }
+-- The body as JSON, by the codec of httpclient.json. -> value; nil and a message where it is none
+function Response:json()
+  local body = type(self) == "table" and rawget(self, "body")
+  if type(body) ~= "string" then
+    check.fail_self("json", "Response", "response", self, 2)
+  elseif body == "" then
+    return nil, "there is no body to take JSON from"
+  end
+  body = body:gsub("^\239\187\191", "") -- a byte order mark may be ignored (RFC 8259 section 8.1)
+  local ok, value, why = pcall(httpclient.json.decode, body)
+  if not ok then
+    return nil, tostring(value)
+  elseif value == nil then
+    return nil, tostring(why or "the body is no JSON")
+  end
+  return value
+end
+
+-- What is made when it is first asked for.
+local made = {}
+
+-- See parse_link; URLs are whole, as seen from where the answer came from.
+function made.links(self)
+  local value = table.concat(self:header_values("Link"), ", ")
+  local links = httpclient.parse_link(value)
+  for _, link in ipairs(links) do
+    link.url = httpclient.resolve_url(self.url, link.url) or link.url
+  end
+  return links
+end
+
+function meta.__index(self, name)
+  if made[name] and rawget(self, "url") then
+    self[name] = made[name](self)
+    return rawget(self, name)
+  end
+  return Response[name]
+end
+
+return { class = meta }

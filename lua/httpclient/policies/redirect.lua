@@ -3,6 +3,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local http = require(root .. ".url.http")
 local references = require(root .. ".url.reference")
 local results = require(root .. ".base.results")
+local secrets = require(root .. ".message.secrets")
 local texts = require(root .. ".base.text")
 local write = require(root .. ".url.write")
 
@@ -136,6 +137,8 @@ function redirect.after_head(t)
   end
   check_allowed(t, hop)
   note(t)
+  t:trace("redirect", "%d leads to %s, by %s", t.head.status, secrets.url(write.display(hop.url)),
+    hop.method)
   t.url, t.method, t.headers = hop.url, hop.method, hop.headers
   if not hop.keeps_body then
     t.body, t.send_total = nil, 0

@@ -17,6 +17,9 @@ function stale.after_failure(t, failure)
   local is_safe = t.client:get_last_error() ~= ERR_TIMEOUT and not t.client:has_response_begun()
     and methods.is_idempotent(t.method) and request_body.rewind(t)
   t.wants_new = is_safe or nil
+  if is_safe then
+    t:trace("retry", "the kept connection has ended without an answer: once more on a new one")
+  end
   return is_safe
 end
 

@@ -4,6 +4,7 @@ local httpclient = require(root)
 local kept = require(root .. ".base.kept")
 local pool = require(root .. ".connect.pool")
 local results = require(root .. ".base.results")
+local trace = require(root .. ".transfer.trace")
 local write = require(root .. ".url.write")
 
 local Error = httpclient.Error
@@ -87,10 +88,16 @@ local function connect(t)
     return failure("CANT_CONNECT", message)
   end
   local resolved = client:get_status() ~= RESOLVING and began or nil
+  if t.options.trace then
+    (resolved and trace.connecting or trace.lookup)(t)
+  end
   while client:get_status() == RESOLVING or client:get_status() == CONNECTING do
     t:wait()
     if not resolved and client:get_status() ~= RESOLVING then
       resolved = now()
+      if client:get_status() == CONNECTING and t.options.trace then
+        trace.connecting(t)
+      end
     end
   end
   if client:get_status() ~= CONNECTED then
@@ -99,6 +106,9 @@ local function connect(t)
   resolved = resolved or now()
   t.timings.resolve = resolved - began
   t.timings.connect = now() - resolved
+  if t.options.trace then
+    trace.connected(t)
+  end
 end
 
 -- --- taken and given back
@@ -130,6 +140,8 @@ function connection.obtain(t)
   t.timings.resolve, t.timings.connect, t.timings.reused = 0, 0, is_reused
   if not is_reused then
     return connect(t)
+  elseif t.options.trace then
+    trace.kept(t)
   end
 end
 

@@ -7,6 +7,7 @@ local fields = require(root .. ".message.fields")
 local policies = require(root .. ".transfer.policies")
 local request_body = require(root .. ".message.request_body")
 local results = require(root .. ".base.results")
+local trace = require(root .. ".transfer.trace")
 local write = require(root .. ".url.write")
 
 local OK = httpclient.Error.OK
@@ -46,7 +47,11 @@ local function send(t)
   policies.before_send(t, lines)
   local request = t.way.sends_every_body and t.client.request_raw or t.client.request
   local code, message = request(t.client, t.method, write.target(t.url), lines, t.body or "")
-  return code ~= OK and results.failure("REQUEST_FAILED", message) or nil
+  if code ~= OK then
+    return results.failure("REQUEST_FAILED", message)
+  elseif t.options.trace then
+    trace.request(t, core.queued_head(t.client), lines)
+  end
 end
 
 local function await_head(t)

@@ -21,6 +21,7 @@ local list = {
   require(root .. ".policies.cookies"),
   require(root .. ".policies.range"),
   require(root .. ".policies.decoding"),
+  require(root .. ".policies.trace"),
   require(root .. ".policies.redirect"),
   require(root .. ".policies.stale"),
 }

@@ -89,4 +89,12 @@ function Transfer.call(_, fn, ...)
   end
 end
 
+-- Tells who wants to know what goes on; the text is made only then. Secrets are the caller's to mask (message/secrets).
+function Transfer:trace(event, text, ...)
+  local fn = self.options.trace
+  if fn then
+    self:call(fn, event, text:format(...))
+  end
+end
+
 return Transfer

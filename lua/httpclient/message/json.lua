@@ -1,0 +1,79 @@
+-- json.lua: the codec that the option `json` and response:json() use: a library that is there,
+-- looked for when it is first needed. A script may put one of its own in its place.
+--
+-- httpclient.null is JSON's null in both directions.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+
+local json = {}
+
+local null = httpclient.null
+
+local function by_cjson(cjson)
+  cjson = cjson.new() -- what others set there is theirs
+  cjson.decode_invalid_numbers(false)
+  if not pcall(cjson.encode_number_precision, 17) then
+    pcall(cjson.encode_number_precision, 16) -- as far as the release goes
+  end
+  return cjson.encode, cjson.decode
+end
+
+local function by_dkjson(dkjson)
+  local options = { exception = function(_, value, _, message)
+    if value == null then
+      return "null"
+    end
+    return nil, message
+  end }
+  local function encode(value)
+    local text, why = dkjson.encode(value, options)
+    return text or error(why, 0)
+  end
+  local function decode(text)
+    local value, at, why = dkjson.decode(text, 1, null)
+    if why then
+      error(why, 0)
+    elseif text:find("[^ \t\r\n]", at) then
+      error(("something stands behind the value, at position %d"):format(at), 0)
+    end
+    return value
+  end
+  return encode, decode
+end
+
+local function find()
+  local ok, library = pcall(require, "cjson")
+  if ok then
+    return by_cjson(library)
+  end
+  ok, library = pcall(require, "dkjson")
+  if ok then
+    return by_dkjson(library)
+  end
+  error("JSON needs a library: install lua-cjson or dkjson, or set httpclient.json "
+    .. "to a table with encode(value) and decode(text)", 0)
+end
+
+local encode, decode
+
+-- -> text. Raises for what JSON does not have.
+function json.encode(value)
+  if not encode then
+    encode, decode = find()
+  end
+  return encode(value)
+end
+
+-- -> value; nil and a message where the text is no JSON
+function json.decode(text)
+  if not decode then
+    encode, decode = find()
+  end
+  local ok, value = pcall(decode, text)
+  if not ok then
+    return nil, tostring(value)
+  end
+  return value
+end
+
+return json

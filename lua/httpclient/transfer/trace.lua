@@ -1,0 +1,66 @@
+-- trace.lua: what the option `trace` is told of a connection and of the request on it: what `curl -v` shows.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local fields = require(root .. ".message.fields")
+local secrets = require(root .. ".message.secrets")
+local write = require(root .. ".url.write")
+
+local trace = {}
+
+local function place_of(t)
+  local proxy = t.proxy
+  return write.authority(t.url) .. (proxy and (" by way of the proxy %s:%s"):format(
+    tostring(proxy.host), tostring(proxy.port)) or "")
+end
+
+local function address_of(client)
+  local address, port = client:get_remote_address()
+  return address and ("%s port %d"):format(address, port) or "its peer"
+end
+
+function trace.lookup(t)
+  t:trace("lookup", "looking up %s", t.proxy and tostring(t.proxy.host) or t.url.host)
+end
+
+function trace.connecting(t)
+  t:trace("connection", "connecting to %s", place_of(t))
+end
+
+function trace.kept(t)
+  t:trace("connection", "using the kept connection to %s (%s)", place_of(t), address_of(t.client))
+end
+
+local function tls(t)
+  local client = t.client
+  local version = client:get_tls_version()
+  if not version then
+    return
+  end
+  t:trace("tls", "%s, %s, ALPN %s", version, client:get_tls_cipher() or "no cipher",
+    client:get_alpn() or "none")
+  local certificate = client:get_peer_certificate()
+  if certificate then
+    t:trace("tls", "certificate of %s, issued by %s, valid until %s", certificate.subject,
+      certificate.issuer, os.date("!%Y-%m-%d %H:%M:%S GMT", certificate.not_after))
+  end
+end
+
+function trace.connected(t)
+  t:trace("connection", "connected to %s", address_of(t.client))
+  tls(t)
+end
+
+-- The head as it goes out; where that is no text, what it is made of.
+function trace.request(t, head, lines)
+  local shown = {}
+  for line in head:gmatch("([^\r\n]+)\r\n") do
+    shown[#shown + 1] = line
+  end
+  if not shown[1] then
+    local version = t.client.http_version
+    shown = fields.join({ ("%s %s HTTP/%s"):format(t.method, write.target(t.url),
+      version == "auto" and "2" or version), "Host: " .. write.authority(t.url) }, lines)
+  end
+  t:trace("request", "%s", secrets.head(shown))
+end
+
+return trace
