@@ -28,6 +28,8 @@ local rooms = {
 local doors = {
   ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true,
   ["cookies.file"] = true, ["cookies.suffix"] = true,
+  ["connect.shared"] = true, ["tasks.company"] = true, ["policies.refused"] = true,
+  ["transfer.connection"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["transfer.exchange"] = true,
   ["transfer.sinks"] = true,

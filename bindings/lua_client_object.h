@@ -103,6 +103,14 @@ int hcl_response_fields(lua_State *L);
 int hcl_announced_length(lua_State *L);
 /* queued_head(client) -> the head of the request, until the next poll; "" afterwards */
 int hcl_queued_head(lua_State *L);
+/* retry_of(client) -> "elsewhere": the server has not acted on the request that failed; "http1": it
+ * wants it by HTTP/1.1; nil: nothing is known */
+int hcl_retry_of(lua_State *L);
+/* sharing_of(client) -> nil, "settling", "open" or "ending", see hc_sharing */
+int hcl_sharing_of(lua_State *L);
+/* wake_poller(poller): whoever watches its descriptor calls its wait, in which those are told that
+ * others' calls have moved */
+int hcl_wake_poller(lua_State *L);
 /* poller_round(poller, seconds) -> as wait, the number of this wait */
 int hcl_poller_round(lua_State *L);
 int hcl_open_body_file(lua_State *L);

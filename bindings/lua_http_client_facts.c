@@ -94,6 +94,21 @@ int hcl_announced_length(lua_State *L) {
   return 1;
 }
 
+int hcl_retry_of(lua_State *L) {
+  switch (hc_client_retry(hcl_check_client(L, 1)->client)) {
+  case HC_RETRY_UNKNOWN: return push_nil(L);
+  case HC_RETRY_ELSEWHERE: lua_pushliteral(L, "elsewhere"); break;
+  case HC_RETRY_HTTP1: lua_pushliteral(L, "http1"); break;
+  }
+  return 1;
+}
+
+int hcl_sharing_of(lua_State *L) {
+  static const char *const names[] = {NULL, "settling", "open", "ending"};
+  lua_pushstring(L, names[hc_client_sharing(hcl_check_client(L, 1)->client)]);
+  return 1;
+}
+
 static int client_get_response_headers_as_dictionary(lua_State *L) {
   return hcl_client_guarded(L, make_dictionary);
 }

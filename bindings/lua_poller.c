@@ -2,6 +2,8 @@
  * address. */
 #include "../core/poller.h"
 
+#include "../core/poller/poller_wake.h"
+
 #include "lua_client_object.h"
 
 typedef struct hcl_poller {
@@ -210,6 +212,11 @@ int hcl_poller_round(lua_State *L) {
   poller_wait(L);
   hcl_push_integer(L, ((hcl_poller *)lua_touserdata(L, 1))->rounds);
   return 2;
+}
+
+int hcl_wake_poller(lua_State *L) {
+  hc_poller_wake(check_poller(L)->poller);
+  return 0;
 }
 
 static const luaL_Reg functions[] = {{"new", poller_new}, {NULL, NULL}};

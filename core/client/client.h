@@ -7,6 +7,7 @@
 #define HC_CLIENT_H
 
 #include "../base/internal.h"
+#include "../connection/answer.h"
 #include "../connection/body_source.h"
 #include "../connection/settings.h"
 #include "../http/fields.h"
@@ -29,6 +30,16 @@ const hc_headers *hc_client_response_trailers(const hc_client *c);
  * poll, with the credentials in it. Empty once some of it has gone out, and where a head is no
  * text. */
 hc_slice hc_client_queued_head(const hc_client *c);
+/* What a request that failed without an answer leaves to do. */
+hc_retry hc_client_retry(const hc_client *c);
+/* Whether others may stand on its connection, too. */
+typedef enum hc_sharing {
+  HC_SHARING_NONE, /* no connection, or HTTP/1.1 */
+  HC_SHARING_SETTLING, /* the server has not said yet how many requests it takes at a time */
+  HC_SHARING_OPEN,
+  HC_SHARING_ENDING /* it takes no more */
+} hc_sharing;
+hc_sharing hc_client_sharing(const hc_client *c);
 /* Are these still the next bytes of content, `received` of them having been taken before? For a
  * caller who copied a view and has run code since that may have read or closed: cheaper than
  * another peek. */

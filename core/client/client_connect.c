@@ -160,6 +160,13 @@ int hc_client_spoken_version(const hc_client *c) {
   return c->place.connection->protocol->major_version == 1 ? 11 : 20;
 }
 
+hc_sharing hc_client_sharing(const hc_client *c) {
+  const hc_connection *n = c->place.connection;
+  if (!has_connection(c) || n->protocol->major_version == 1) return HC_SHARING_NONE;
+  if (n->state != HC_CONNECTION_OPEN) return HC_SHARING_ENDING;
+  return hc_connection_is_settled(n) ? HC_SHARING_OPEN : HC_SHARING_SETTLING;
+}
+
 size_t hc_client_free_streams(const hc_client *c) {
   return has_connection(c) ? hc_connection_room(c->place.connection) : 0;
 }

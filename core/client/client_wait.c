@@ -82,12 +82,19 @@ hc_standing hc_client_standing(const hc_client *c) {
   return (hc_standing){c->status, hc_client_body_sent(c)};
 }
 
+/* Once for each: it knows now how many requests there is room for. */
+static bool learns_room(hc_client *c) {
+  if (c->place.knows_room || !hc_connection_is_settled(c->place.connection)) return false;
+  return c->place.knows_room = true;
+}
+
 bool hc_client_has_moved(hc_client *c, hc_standing before) {
   if (c->status != before.status || hc_client_body_sent(c) != before.sent) return true;
   /* Here poll does not look at the stream. */
   if (c->status == HC_STATUS_BODY) return hc_exchange_is_readable(c->place.exchange);
-  return c->status == HC_STATUS_CONNECTED && c->place.exchange &&
-         hc_connection_has_upgraded_bytes(c->place.connection);
+  if (c->status != HC_STATUS_CONNECTED) return false;
+  return learns_room(c) ||
+         (c->place.exchange && hc_connection_has_upgraded_bytes(c->place.connection));
 }
 
 /* Does an event of the descriptor's alone say that this client can do something? Not where others

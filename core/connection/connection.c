@@ -34,6 +34,7 @@ void hc_connection_join(hc_connection *n, hc_place *place) {
   hc_connection_retain(n);
   place->connection = n;
   place->exchange = NULL;
+  place->knows_room = hc_connection_is_settled(n);
   place->next = n->places;
   n->places = place;
 }
@@ -88,6 +89,7 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
   if (x->place && x->place != place) x->place->exchange = NULL;
   if (place->exchange != x) forget_exchange(place);
   place->exchange = x;
+  place->knows_room = true; /* enough for this one */
   x->place = place;
   return HC_OK;
 }

@@ -151,6 +151,8 @@ bool hc_connection_has_upgraded_bytes(const hc_connection *n);
 void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out);
 /* How many more requests it takes now. */
 static inline size_t hc_connection_room(const hc_connection *n) { return n->protocol->room(n); }
+/* HTTP/2: do we know how many requests the server takes at a time? */
+bool hc_connection_is_settled(const hc_connection *n);
 /* Begins an exchange, which is the place's from then on in place of the last; see protocol.h.
  * HC_ERR_BUSY: there is no room. */
 hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_failure *why);

@@ -293,8 +293,16 @@ hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
  * ----------------------------------------------------------------------------------------------------------------
  */
 
+static hc_retry retry_of(const hc_h2_stream *stream) {
+  if (stream->stage != HC_H2_BROKEN) return HC_RETRY_UNKNOWN;
+  if (stream->wants_http1) return HC_RETRY_HTTP1;
+  return stream->is_unprocessed ? HC_RETRY_ELSEWHERE : HC_RETRY_UNKNOWN;
+}
+
 static void retire(hc_h2_exchange *h) {
   hc_exchange_retire(&h->common);
+  /* the stream is zeroed below, and this may be the second time */
+  if (h->answer.retry == HC_RETRY_UNKNOWN) h->answer.retry = retry_of(&h->stream);
   end_upload(h);
   hc_headers_free(&h->trailers);
   h->trailers = h->stream.trailers;
@@ -311,13 +319,23 @@ static bool is_at_its_end(hc_connection *n) {
   return true;
 }
 
-/* The stream ends; the connection is the others', one of whom is to send the reset. */
+/* What it leaves to be sent, a reset or a window's update, is sent by one of the others. */
+static void leave_output(const hc_connection *n, const hc_exchange *x) {
+  if (!hc_h2_session_has_output(n->h2->session)) return;
+  for (hc_place *p = n->places; p; p = p->next) {
+    if (p->exchange == x || !p->seat) continue;
+    hc_place_notice(p);
+    return;
+  }
+}
+
+/* The stream ends; the connection is the others'. */
 void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
   hc_connection *n = x->connection;
   retire(of(x));
   if (!hc_connection_is_shared(n)) hc_connection_fail(n, why);
   else if (is_at_its_end(n)) hc_connection_drop(n);
-  else hc_connection_notice_all(n);
+  else if (n->h2) leave_output(n, x);
 }
 
 hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
@@ -330,8 +348,7 @@ hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   h->answer.trailers = &h->trailers;
   if (!n->h2) return HC_DONE;
   if (is_at_its_end(n)) hc_connection_drop(n);
-  /* there is room for the others now */
-  else if (hc_connection_is_crowded(n)) hc_connection_notice_all(n);
+  else leave_output(n, x);
   return HC_DONE;
 }
 

@@ -26,6 +26,8 @@ extern const hc_protocol hc_protocol_h2;
  * (NULL: of all) for which that changes something. MOVED: something was; WAIT; BROKEN: the
  * connection has ended, and so has all that was on it. */
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why);
+/* Has something happened for whoever stands there that only a poll finds out? */
+bool hc_h2_has_place_news(const hc_connection *n, const hc_place *p);
 /* No further request, where the peer says so, or one of ours has. */
 void hc_h2_link_note_draining(hc_connection *n);
 

@@ -51,9 +51,17 @@ static hc_progress tell_fault(hc_connection *n) {
   return HC_BROKEN;
 }
 
+/* It was found empty, and the poller has seen since that nothing is there: of many clients that
+ * begin a request in one round only one has to look. */
+static bool is_known_quiet(const hc_connection *n) {
+  uint64_t step;
+  return n->is_quiet && !n->has_event && hc_stream_peer_empty_at(n->stream, &step) != 0;
+}
+
 /* MOVED, WAIT; BROKEN. */
 static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
+  if (is_known_quiet(n)) return HC_WAIT;
   while (moved < RECEIVE_BUDGET) {
     char bytes[RECEIVE_SIZE];
     size_t got = 0;
@@ -81,12 +89,15 @@ static hc_progress move(hc_connection *n, hc_failure *why) {
   return sent == HC_MOVED || got == HC_MOVED ? HC_MOVED : HC_WAIT;
 }
 
+bool hc_h2_has_place_news(const hc_connection *n, const hc_place *p) {
+  if (p->exchange && p->exchange->is_under_way) return hc_h2_has_news(p->exchange);
+  return n->state == HC_CONNECTION_DRAINING || (!p->knows_room && hc_connection_is_settled(n));
+}
+
 /* No event of the descriptor's tells the others of what was taken for them. */
 static void notice_news(const hc_connection *n, const hc_exchange *mover) {
-  for (hc_place *p = n->places; p; p = p->next) {
-    const hc_exchange *x = p->exchange;
-    if (x && x != mover && x->is_under_way && hc_h2_has_news(x)) hc_place_notice(p);
-  }
+  for (hc_place *p = n->places; p; p = p->next)
+    if (!(mover && p->exchange == mover) && hc_h2_has_place_news(n, p)) hc_place_notice(p);
 }
 
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
@@ -107,6 +118,10 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
 
 bool hc_http2_is_built(void) { return true; }
 
+bool hc_connection_is_settled(const hc_connection *n) {
+  return n->h2 && hc_h2_session_is_settled(n->h2->session);
+}
+
 /* --- the connection
  * --------------------------------------------------------------------------------------------------------
  */
@@ -116,6 +131,7 @@ hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   if (n->h2) n->h2->session = hc_h2_session_new(max_header_size);
   if (n->h2 && n->h2->session) {
     n->protocol = &hc_protocol_h2;
+    for (hc_place *p = n->places; p; p = p->next) p->knows_room = false;
     return HC_OK;
   }
   hc_memory_release(n->h2);
@@ -133,11 +149,7 @@ static void advance(hc_connection *n) {
   hc_failure why = {HC_OK, ""};
   if (hc_h2_link_move(n, NULL, &why) == HC_BROKEN) return; /* and all have been noticed */
   hc_h2_link_note_draining(n);
-  for (hc_place *p = n->places; p; p = p->next) {
-    bool is_idle = !p->exchange || !p->exchange->is_under_way;
-    if (is_idle ? n->state == HC_CONNECTION_DRAINING : hc_h2_has_news(p->exchange))
-      hc_place_notice(p);
-  }
+  notice_news(n, NULL);
 }
 
 static hc_progress check(hc_connection *n, hc_failure *why) {
@@ -205,6 +217,11 @@ const hc_protocol hc_protocol_h2 = {
 #else
 
 bool hc_http2_is_built(void) { return false; }
+
+bool hc_connection_is_settled(const hc_connection *n) {
+  (void)n;
+  return false;
+}
 
 hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   (void)n;

@@ -105,6 +105,7 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   for (hc_h2_stream *stream = s->streams; stream; stream = stream->behind) {
     if (hc_h2_stream_is_done(stream)) continue;
     stream->is_unprocessed = !stream->is_sent;
+    stream->wants_http1 = s->goaway_code == NGHTTP2_HTTP_1_1_REQUIRED;
     *hc_h2_stream_break(stream) = *reason;
   }
 }
@@ -279,6 +280,8 @@ bool hc_h2_session_has_output(const hc_h2_session *s) {
  */
 
 size_t hc_h2_session_count(const hc_h2_session *s) { return s->open; }
+
+bool hc_h2_session_is_settled(const hc_h2_session *s) { return s->has_settings; }
 
 size_t hc_h2_session_room(const hc_h2_session *s) {
   size_t limit = HC_H2_STREAMS_MAX;

@@ -79,6 +79,8 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason);
 bool hc_h2_session_is_over(const hc_h2_session *s);
 /* The peer takes no further streams (GOAWAY), or there are no numbers left for any. */
 bool hc_h2_session_is_draining(const hc_h2_session *s);
+/* Have the server's settings come, and with them how many streams it takes? */
+bool hc_h2_session_is_settled(const hc_h2_session *s);
 /* So many more streams may be opened now: the smaller of our own limit and the server's, which
  * counts as ours until its settings have come. */
 size_t hc_h2_session_room(const hc_h2_session *s);

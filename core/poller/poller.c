@@ -14,6 +14,7 @@
 #include "../base/limits.h"
 #include "../base/memory.h"
 #include "poller_state.h"
+#include "poller_wake.h"
 
 enum { BATCH = 512, FEW = 32 };
 /* So long what a look at all descriptors has shown counts for what is there: bytes are on their
@@ -370,8 +371,24 @@ hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   return HC_OK;
 }
 
+/* No slot has this number. */
+#define BELL UINT32_MAX
+
+static void silence(hc_poller *p) {
+  if (hc_signal_handle(&p->bell) == HC_NO_HANDLE) return;
+  hc_backend_unwatch(p->backend, hc_signal_handle(&p->bell));
+  hc_signal_close(&p->bell);
+}
+
+void hc_poller_wake(hc_poller *p) {
+  if (hc_signal_handle(&p->bell) != HC_NO_HANDLE || hc_signal_open(&p->bell) != HC_OK) return;
+  hc_signal_raise(&p->bell);
+  if (!hc_backend_watch(p->backend, hc_signal_handle(&p->bell), HC_EVENT_READ, BELL)) silence(p);
+}
+
 void hc_poller_delete(hc_poller *p) {
   if (!p || p->at_work) return;
+  silence(p);
   while (p->seats) forget(p, p->seats);
   hc_backend_delete(p->backend);
   hc_memory_release(p->slots);
@@ -546,6 +563,7 @@ static uint64_t time_after(uint64_t now, double seconds) {
 static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
   if (part > end) part = end;
   clear_moved(p);
+  silence(p);
   for (;;) {
     bool has_looked = poll_due(p);
     /* With nobody left who could move, nothing would ever end the sleep. */

@@ -9,6 +9,7 @@
 #include "../base/internal.h"
 #include "../client/client_state.h"
 #include "../platform/poller_backend.h"
+#include "../platform/wait.h"
 #include "../poller.h"
 
 HC_INTERNAL_BEGIN
@@ -55,6 +56,7 @@ struct hc_poller {
   seat **heap; /* by deadline, the earliest first */
   size_t heap_count;
   hc_handle_map watched; /* by descriptor: whose it is */
+  hc_signal bell; /* open: see poller_wake.h */
 };
 
 HC_INTERNAL_END

@@ -955,6 +955,7 @@ function Inflater:close() end
 ---@field Result HTTPRequest.Result
 ---@field accept_gzip boolean ask for gzip and deflate, and decode them: true
 ---@field allow_downgrade boolean a redirect may lead from https to http: false
+---@field http_version "auto"|"1.1"|"2" "auto": HTTP/2 where a server of https has it
 ---@field body_size_limit integer bytes, decoded; -1: none
 ---@field download_chunk_size integer 256 to 16777216: 65536
 ---@field download_file string a path; "": into memory
@@ -1084,6 +1085,12 @@ function HTTPRequest:set_allow_downgrade(value) end
 ---@return boolean
 function HTTPRequest:get_allow_downgrade() end
 
+---@param value "auto"|"1.1"|"2"
+function HTTPRequest:set_http_version(value) end
+
+---@return "auto"|"1.1"|"2"
+function HTTPRequest:get_http_version() end
+
 ---@param value integer
 function HTTPRequest:set_body_size_limit(value) end
 
@@ -1159,6 +1166,7 @@ function HTTPRequest:get_trace() end
 ---@field redirect? "follow"|"manual"|"error" "follow"; "manual": the redirect is the answer
 ---@field max_redirects? integer 8; 0: as redirect = "manual"; negative: no limit
 ---@field allow_downgrade? boolean a redirect may lead from https to http
+---@field http_version? "auto"|"1.1"|"2" "auto": HTTP/2 where a server of https has it
 ---@field tls_options? TLSOptions
 ---@field cookies? CookieJar
 ---@field proxy? string|false a URL; false: none; nil: the environment's
@@ -1175,6 +1183,7 @@ function HTTPRequest:get_trace() end
 ---@field status integer
 ---@field ok boolean 200 to 299
 ---@field reason string
+---@field http_version string "1.0", "1.1" or "2"
 ---@field headers httpclient.HeaderDictionary repeated ones joined with ", "; of Set-Cookie the first
 ---@field header_list string[] "Name: value" in arrival order
 ---@field trailers string[] the same, from behind the last chunk

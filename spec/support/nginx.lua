@@ -4,6 +4,8 @@
 --                                secure = { tls = certs.localhost, protocols = "TLSv1.3", body = "..." } })
 --   server:port("plain"); server:stop()
 --
+-- With http2 = true a server speaks HTTP/2 where ALPN agrees on it.
+--
 -- In a body, {{port:NAME}} is the port of the server NAME and {{dir}} the folder; {{root}} is a folder below it whose
 -- files are served where nothing else is said, filled by the option files = {name = text}.
 local native = require("spec_native")
@@ -14,12 +16,13 @@ local nginx = {}
 
 nginx.program = ports.find_program("nginx")
 
-local function listen_line(port, is_tls)
-  return ("listen 127.0.0.1:%d%s;"):format(port, is_tls and " ssl" or "")
+local function listen_line(port, is_tls, is_http2)
+  return ("listen 127.0.0.1:%d%s%s;"):format(port, is_tls and " ssl" or "", is_http2 and " http2"
+    or "")
 end
 
 local function server_block(server, port)
-  local lines = { listen_line(port, server.tls) }
+  local lines = { listen_line(port, server.tls, server.http2) }
   if server.tls then
     lines[#lines + 1] = "ssl_certificate " .. server.tls.chain_file .. ";"
     lines[#lines + 1] = "ssl_certificate_key " .. server.tls.key_file .. ";"

@@ -8,9 +8,11 @@ local core = require("httpclient.core")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
 local scheduler = require(root .. ".tasks.scheduler")
+local shared = require(root .. ".connect.shared")
 local waits = require(root .. ".tasks.waits")
 
 local now = httpclient.monotonic_time
+local OK = httpclient.Error.OK
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
 
 -- The script's settings; a half that is loaded anew finds what the script has set.
@@ -20,16 +22,28 @@ local pool = kept("pool", {
   idle_timeout = 60,  -- seconds that a connection is kept
 })
 
-local state = kept("places", { idle_count = 0, by_key = {} })
-local places = state.by_key   -- key -> { idle = { { client, since } ... }, used = n, queue = { ticket ... },
-                              --         holders = { [client or granted ticket] = task } }
+local state = kept("places", { idle_count = 0, by_key = {}, is_alone = {}, alone_count = 0 })
+-- key -> {
+--   idle = { { client, since, line } ... },  line: that connection is one of HTTP/2
+--   lines = { line ... },       those of HTTP/2 in use, see shared.lua
+--   used = n,                   clients in use
+--   busy = n,                   what of these counts against max_per_host
+--   pioneers = { [client] = true }, pioneer_count = n,  connect, and may turn out to be shared
+--   is_scattered,               a pioneer has failed: nobody waits for another one
+--   queue = { ticket ... },
+--   holders = { [client] = task },
+-- }
+local places = state.by_key
+-- Keys of those that have only HTTP/1.1, though more was offered. So many are remembered.
+local ALONE_MOST = 1000
 -- Who waits in a foreign loop looks so often, in seconds, whether a coroutine is gone that had a connection.
 local LOOK = 0.2
 
 local function place_of(key)
   local place = places[key]
   if not place then
-    place = { idle = {}, used = 0, queue = {}, holders = {} }
+    place = { idle = {}, lines = {}, used = 0, busy = 0, pioneers = {}, pioneer_count = 0,
+      queue = {}, holders = {} }
     places[key] = place
   end
   return place
@@ -46,10 +60,19 @@ local function take_idle(place, index)
   return table.remove(place.idle, index)
 end
 
+local function close_idle(place, index)
+  local entry = take_idle(place, index)
+  if entry.line then
+    shared.close(entry.line)
+  else
+    entry.client:close()
+  end
+end
+
 -- The place's idle connections from the oldest on, as long as `expendable` says so, are closed.
 local function close_oldest(key, place, expendable)
   while place.idle[1] and expendable(place.idle[1]) do
-    take_idle(place, 1).client:close()
+    close_idle(place, 1)
   end
   forget_if_empty(key, place)
 end
@@ -76,27 +99,165 @@ local function close_oldest_of_all()
       key, place = other_key, other
     end
   end
-  take_idle(place, 1).client:close()
+  close_idle(place, 1)
   forget_if_empty(key, place)
 end
 
--- The newest first: it is the one that the server has kept most likely. poll() finds what has been closed, and bytes
--- that nobody asked for.
-local function take_live(place)
-  while #place.idle > 0 do
-    local client = take_idle(place, #place.idle).client
-    client:poll()
-    if client:get_status() == CONNECTED then
-      return client
+-- --- what there is for one who asks
+--
+-- An ask: fresh (a time: only a connection made since; nil: any), shares (HTTP/2 may come of it),
+-- home (see shared.lua), deadline, goes_beyond (the limit is not for this one).
+
+local function is_full(place)
+  return pool.max_per_host > 0 and place.busy >= pool.max_per_host
+end
+
+local function count_in(place)
+  place.used, place.busy = place.used + 1, place.busy + 1
+end
+
+-- A line that takes no more counts no longer: whoever is on it does not keep others out.
+local function retire(place, line)
+  for index, other in ipairs(place.lines) do
+    if other == line then
+      table.remove(place.lines, index)
+      line.is_retired = true
+      place.busy = place.busy - line.used
+      return
     end
-    client:close()
   end
 end
 
+local function is_young(began, ask)
+  return not ask.fresh or began > ask.fresh
+end
+
+-- A stream of a connection in use.
+local function take_stream(place, ask)
+  for index = #place.lines, 1, -1 do
+    local line = place.lines[index]
+    if shared.is_ending(line) then
+      retire(place, line)
+    elseif is_young(line.began, ask) and shared.suits(line, ask.home) and shared.room(line) > 0 then
+      local client = shared.take(line, ask.home)
+      if client then
+        return client
+      end
+    end
+  end
+end
+
+-- poll() finds what has been closed, and bytes that nobody asked for.
+local function is_live(client)
+  client:poll()
+  return client:get_status() == CONNECTED
+end
+
+local function take_kept(place, index, ask)
+  local entry = take_idle(place, index)
+  if not is_live(entry.client) then
+    if entry.line then
+      shared.close(entry.line)
+    else
+      entry.client:close()
+    end
+    return nil
+  elseif not entry.line then
+    return entry.client
+  end
+  local client = shared.take(entry.line, ask.home)
+  if client then
+    place.lines[#place.lines + 1] = entry.line
+  else
+    shared.close(entry.line)
+  end
+  return client
+end
+
+-- The newest first: it is the one that the server has kept most likely.
+local function take_live(place, ask)
+  for index = #place.idle, 1, -1 do
+    local entry = place.idle[index]
+    if not ask.fresh or (entry.line and is_young(entry.line.began, ask)) then
+      local client = take_kept(place, index, ask)
+      if client then
+        return client
+      end
+    end
+  end
+end
+
+local function is_settling(place, ask)
+  for _, line in ipairs(place.lines) do
+    if line.settler and is_young(line.began, ask) and shared.suits(line, ask.home) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Of several that connect at once each would get a connection of its own, though the first may turn
+-- out to be for all of them.
+local function waits_for_another(key, place, ask)
+  if not ask.shares or ask.goes_beyond then
+    return false
+  end
+  local has_pioneer = place.pioneer_count > 0 and not place.is_scattered
+    and not state.is_alone[key]
+  return has_pioneer or is_settling(place, ask)
+end
+
+local function new_client(place, ask)
+  local client = httpclient.HTTPClient.new()
+  if ask.shares then
+    place.pioneers[client] = true
+    place.pioneer_count = place.pioneer_count + 1
+  end
+  return client
+end
+
+-- -> a client that is the asker's from now on, and whether its connection stands; nil: wait
+local function find(key, place, ask)
+  local client = ask.shares and take_stream(place, ask)
+  if client then
+    count_in(place)
+    return client, true
+  elseif not ask.goes_beyond and is_full(place) then
+    return nil
+  end
+  client = take_live(place, ask)
+  if not client and waits_for_another(key, place, ask) then
+    return nil
+  end
+  count_in(place)
+  return client or new_client(place, ask), client ~= nil
+end
+
+local function serve_queue(key, place)
+  while place.queue[1] do
+    local ticket = place.queue[1]
+    local client, stands = find(key, place, ticket.ask)
+    if not client then
+      break
+    end
+    table.remove(place.queue, 1)
+    ticket.client, ticket.stands = client, stands
+    place.holders[client] = ticket.task
+    if ticket.signal then
+      ticket.signal:raise()
+    else
+      scheduler.wake(ticket.task)
+    end
+  end
+  forget_if_empty(key, place)
+end
+
+-- --- waiting one's turn
+
 -- -> true; false when the deadline came first
 local function wait_in_scheduler(ticket, deadline)
-  while not ticket.granted do
-    if waits.wait_for(nil, deadline) == "timeout" and not ticket.granted then
+  while not ticket.client do
+    if waits.wait_for(nil, deadline) == "timeout" and not ticket.client then
       return false
     end
   end
@@ -153,54 +314,45 @@ end
 -- be waited for any more
 local function wait_in_loop(place, ticket, deadline)
   ticket.signal = core.Signal.new()
-  while not ticket.granted and has_moving_holder(place) do
+  while not ticket.client and has_moving_holder(place) do
     waits.wait_for(ticket.signal, math.min(deadline or math.huge, now() + LOOK))
-    if not ticket.granted then
+    if not ticket.client then
       drop_abandoned(place)
     end
-    if deadline and now() >= deadline and not ticket.granted then
+    if deadline and now() >= deadline and not ticket.client then
       return false
     end
   end
   ticket.signal:close()
-  return ticket.granted
+  return ticket.client and true
 end
 
-local function wait_for_turn(place, task, deadline)
-  local ticket = { task = task }
+-- -> as find(); nil when the deadline came first
+local function wait_for_turn(key, place, task, ask)
+  local ticket = { task = task, ask = ask }
   task.ticket = ticket
   table.insert(place.queue, ticket)
   local is_granted
   if waits.is_scheduled() then
-    is_granted = wait_in_scheduler(ticket, deadline)
+    is_granted = wait_in_scheduler(ticket, ask.deadline)
   else
-    is_granted = wait_in_loop(place, ticket, deadline)
+    is_granted = wait_in_loop(place, ticket, ask.deadline)
   end
-  if is_granted ~= false then
-    place.holders[ticket], task.ticket = nil, nil
+  if is_granted == false then
+    return nil
   end
+  task.ticket = nil
   if is_granted == nil then
     leave_queue(place, ticket)
-    place.used = place.used + 1
+    ask.goes_beyond = true
+    return find(key, place, ask)
   end
-  return is_granted ~= false
-end
-
--- Passes the right to a connection on to the first in the queue, or gives it back.
-local function pass_on(key, place)
-  local ticket = table.remove(place.queue, 1)
-  if ticket then
-    ticket.granted = true
-    place.holders[ticket] = ticket.task
-    if ticket.signal then
-      ticket.signal:raise()
-    else
-      scheduler.wake(ticket.task)
-    end
-    return
+  -- Some time has gone by.
+  if ticket.stands and not shared.of(ticket.client) and not is_live(ticket.client) then
+    ticket.client:close()
+    return ticket.client, false
   end
-  place.used = place.used - 1
-  forget_if_empty(key, place)
+  return ticket.client, ticket.stands
 end
 
 -- Does one of the tasks that this one is a part of hold a connection? Then it waits for no other: that one may be next.
@@ -212,45 +364,105 @@ local function has_holder_above(task)
   return above ~= nil
 end
 
--- A connection to the place, or a new client, for the calling task, which must give it back by release() or discard().
--- fresh: not one that has been used. -> client, whether it has been used; nil when the deadline came first. While the
--- task waits for its turn it has a field `ticket`: see leave().
-function pool.acquire(key, fresh, deadline)
-  sweep()
-  local task, place = waits.current(), place_of(key)
-  local function is_full()
-    return pool.max_per_host > 0 and place.used >= pool.max_per_host
-  end
-  if is_full() then
-    drop_abandoned(place)
-    place = place_of(key)
-  end
-  local can_wait = waits.is_scheduled() or waits.may_pause() and has_moving_holder(place)
-  if is_full() and can_wait and not has_holder_above(task) then
-    if not wait_for_turn(place, task, deadline) then
-      return nil
-    end
-  else
-    place.used = place.used + 1
-  end
-  local client = not fresh and take_live(place)
-  local is_used = client and true or false
-  client = client or httpclient.HTTPClient.new()
-  place.holders[client] = task
-  return client, is_used
+local function can_wait(place)
+  return waits.is_scheduled() or (waits.may_pause() and has_moving_holder(place))
 end
 
--- The exchange is over and the connection lives: the next one may have it.
-function pool.release(key, client)
-  scheduler.unwatch(client)
-  if client:get_status() ~= CONNECTED or pool.idle_timeout <= 0 then
-    return pool.discard(key, client)
+local function home_of_caller()
+  return waits.is_scheduled() and "tasks" or waits.may_pause() and "loop" or nil
+end
+
+-- --- what transfers call
+
+-- A client for the calling task, which must give it back by release() or discard(). It has a
+-- connection to the place, or is to connect, and says so by connected(). shares: HTTP/2 may come
+-- of it; fresh: see find(). -> client, whether its connection stands; nil when the deadline came
+-- first. While the task waits for its turn it has a field `ticket`: see leave().
+function pool.acquire(key, shares, fresh, deadline)
+  sweep()
+  local task, place = waits.current(), place_of(key)
+  local ask = { shares = shares, fresh = fresh, deadline = deadline, home = home_of_caller() }
+  local client, stands
+  if not place.queue[1] then
+    client, stands = find(key, place, ask)
   end
+  if not client then
+    drop_abandoned(place)
+    place = place_of(key)
+    if not place.queue[1] then
+      client, stands = find(key, place, ask)
+    end
+  end
+  if not client then
+    if can_wait(place) and not has_holder_above(task) then
+      client, stands = wait_for_turn(key, place, task, ask)
+      if not client then
+        return nil
+      end
+    else
+      ask.goes_beyond = true
+      client, stands = find(key, place, ask)
+    end
+  end
+  place_of(key).holders[client] = task
+  return client, stands
+end
+
+local function leave_pioneers(place, client)
+  if place.pioneers[client] then
+    place.pioneers[client] = nil
+    place.pioneer_count = place.pioneer_count - 1
+  end
+end
+
+local function remember_alone(key)
+  if state.alone_count >= ALONE_MOST then
+    state.is_alone, state.alone_count = {}, 0
+  end
+  if not state.is_alone[key] then
+    state.is_alone[key], state.alone_count = true, state.alone_count + 1
+  end
+end
+
+-- The client's connection stands.
+function pool.connected(key, client)
   local place = place_of(key)
-  place.holders[client] = nil
-  table.insert(place.idle, { client = client, since = now() })
+  if not place.pioneers[client] then
+    return
+  end
+  leave_pioneers(place, client)
+  place.is_scattered = nil
+  local line = shared.adopt(client)
+  if line then
+    place.lines[#place.lines + 1] = line
+    shared.enter_home(line, client, home_of_caller())
+  else
+    remember_alone(key)
+  end
+  serve_queue(key, place)
+end
+
+-- A client that waits for the server's settings: see pool.settled().
+function pool.is_settling(client)
+  local line = shared.of(client)
+  return line ~= nil and line.settler == client
+end
+
+-- They are in, or not waited for any longer.
+function pool.settled(key, client)
+  shared.of(client).settler = nil
+  serve_queue(key, place_of(key))
+end
+
+-- The client's request is on its way, or refused.
+pool.note_request = shared.note_request
+
+local function keep(place, entry)
+  table.insert(place.idle, entry)
   state.idle_count = state.idle_count + 1
-  pass_on(key, place)
+end
+
+local function limit_kept()
   if state.idle_count > pool.max_idle then
     sweep()
   end
@@ -259,30 +471,82 @@ function pool.release(key, client)
   end
 end
 
--- The connection is of no more use.
-function pool.discard(key, client)
-  scheduler.unwatch(client)
-  client:close()
-  local place = place_of(key)
-  place.holders[client] = nil
-  pass_on(key, place)
+local function give_back_stream(key, place, line, client)
+  shared.give_back(line, client)
+  if not line.is_retired then
+    place.busy = place.busy - 1
+  end
+  if not line.is_retired and shared.is_ending(line) then
+    retire(place, line)
+  end
+  if line.used == 0 then
+    local is_kept = not line.is_retired and pool.idle_timeout > 0
+    retire(place, line)
+    line.is_retired = false
+    if is_kept then
+      keep(place, { client = line.keeper, since = now(), line = line })
+    else
+      shared.close(line)
+    end
+  end
+  serve_queue(key, place)
+  limit_kept()
 end
 
--- A task that ended while it waited for its turn: its place in the queue, or the right that it was just given.
+-- The exchange is over and the connection lives: the next one may have it.
+function pool.release(key, client)
+  local line, place = shared.of(client), place_of(key)
+  place.holders[client] = nil
+  if line then
+    place.used = place.used - 1
+    return give_back_stream(key, place, line, client)
+  end
+  if client:get_status() ~= CONNECTED or pool.idle_timeout <= 0 then
+    return pool.discard(key, client)
+  end
+  scheduler.unwatch(client)
+  place.used, place.busy = place.used - 1, place.busy - 1
+  keep(place, { client = client, since = now() })
+  serve_queue(key, place)
+  limit_kept()
+end
+
+-- The client is of no more use. What it has under way ends, and its connection if that is its own.
+function pool.discard(key, client)
+  local line, place = shared.of(client), place_of(key)
+  place.holders[client] = nil
+  place.used = place.used - 1
+  if line then
+    if client:get_status() == CONNECTED then
+      shared.note_request(client)
+    end
+    return give_back_stream(key, place, line, client)
+  end
+  place.busy = place.busy - 1
+  if place.pioneers[client] then
+    place.is_scattered = place.is_scattered or client:get_last_error() ~= OK or nil
+    leave_pioneers(place, client)
+  end
+  scheduler.unwatch(client)
+  client:close()
+  serve_queue(key, place)
+end
+
+-- A task that ended while it waited for its turn: its place in the queue, or the client that it was just given.
 function pool.leave(key, ticket)
   local place = place_of(key)
   if ticket.signal then
     ticket.signal:close()
   end
-  if ticket.granted then
-    place.holders[ticket] = nil
-    return pass_on(key, place)
+  if ticket.client then
+    return pool.discard(key, ticket.client)
   end
   leave_queue(place, ticket)
   forget_if_empty(key, place)
 end
 
--- For tests and the curious. -> connections in use, kept, tasks that wait for one
+-- For tests and the curious. -> requests in use of a connection (of one of HTTP/2 each stream counts), connections
+-- kept, tasks that wait for one
 function pool.count()
   local used, queued = 0, 0
   for _, place in pairs(places) do

@@ -11,13 +11,13 @@ local ERR_TIMEOUT = httpclient.Error.ERR_TIMEOUT
 local stale = {}
 
 function stale.after_failure(t, failure)
-  if not t.is_reused or not failure.is_unanswered then
+  if not t.is_reused or not failure.is_unanswered or t.is_again then
     return false
   end
   local is_safe = t.client:get_last_error() ~= ERR_TIMEOUT and not t.client:has_response_begun()
     and methods.is_idempotent(t.method) and request_body.rewind(t)
-  t.wants_new = is_safe or nil
   if is_safe then
+    t.is_again, t.wants_new = true, httpclient.monotonic_time()
     t:trace("retry", "the kept connection has ended without an answer: once more on a new one")
   end
   return is_safe

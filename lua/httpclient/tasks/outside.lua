@@ -2,6 +2,7 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local check = require(root .. ".base.check")
+local company = require(root .. ".tasks.company")
 local kept = require(root .. ".base.kept")
 
 local now = httpclient.monotonic_time
@@ -159,12 +160,19 @@ function outside.wait(client, deadline, is_pinned)
   if not state.waiter or is_pinned then
     client:wait(outside.slice(deadline))
   else
-    local ok, message = outside.call_waiter(client, deadline)
+    local others = company.of(client)
+    local ok, message
+    if others then
+      ok, message = company.wait(others, client, deadline, outside.call_waiter)
+    else
+      ok, message = outside.call_waiter(client, deadline)
+    end
     if not ok then
       error(message, 0)
     end
     client:poll()
   end
+  company.notice(client)
   return deadline and now() >= deadline and "timeout" or "ready"
 end
 

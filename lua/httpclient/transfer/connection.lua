@@ -1,10 +1,13 @@
 -- connection.lua: a transfer's connection: taken from the pool or made anew, set up as the options say, and given back.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local core = require("httpclient.core")
+local fields = require(root .. ".message.fields")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
 local pool = require(root .. ".connect.pool")
 local results = require(root .. ".base.results")
 local trace = require(root .. ".transfer.trace")
+local waits = require(root .. ".tasks.waits")
 local write = require(root .. ".url.write")
 
 local Error = httpclient.Error
@@ -29,11 +32,21 @@ local function number_of(object)
   return numbers.of[object]
 end
 
+-- What only HTTP/1.1 has words for is asked for in it, where that is left open.
+local function version_of(t)
+  local wish = t.options.http_version
+  if wish == "auto" and (not t.url.tls or t.needs_http1 or t.method == "CONNECT"
+      or fields.have(t.headers, "upgrade")) then
+    return "1.1"
+  end
+  return wish
+end
+
 local function key_of(t)
   local way, proxy = t.way, t.proxy
   local tls = way.tls_options and number_of(way.tls_options) or way.verifies and "verified"
     or "unverified"
-  local key = write.origin(t.url) .. "\0" .. tls .. "\0"
+  local key = write.origin(t.url) .. "\0" .. tls .. "\0" .. t.version .. "\0"
   if proxy then
     key = key .. table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" },
       "\0")
@@ -103,6 +116,7 @@ local function connect(t)
   if client:get_status() ~= CONNECTED then
     return connection.failure_of(t, "CANT_CONNECT")
   end
+  pool.connected(t.key, client)
   resolved = resolved or now()
   t.timings.resolve = resolved - began
   t.timings.connect = now() - resolved
@@ -116,10 +130,28 @@ end
 -- What an option says of the connection becomes a property of the client's, which makes a deadline of it.
 local function apply_options(t)
   local client, options = t.client, t.options
+  client.http_version = t.version
   client.connect_timeout = options.connect_timeout or 0
   client.response_timeout = options.response_timeout or 0
   client.idle_timeout = options.idle_timeout or 0
   client.read_chunk_size = options.download_chunk_size or 65536
+end
+
+-- Before more than one request goes out by HTTP/2, the server has to say how many it takes: what is
+-- too many it would refuse. -> nil, or the failure
+local function await_settings(t)
+  local client, limit = t.client, t.options.connect_timeout or 0
+  local patience = limit > 0 and now() + limit or math.huge
+  while core.sharing_of(client) == "settling" and now() < patience do
+    if not waits.wait_for(client, math.min(t.deadline or patience, patience)) then
+      break
+    end
+    t:check_deadline()
+  end
+  local is_silent = core.sharing_of(client) == "settling"
+  pool.settled(t.key, client)
+  return is_silent and failure("TIMEOUT", ("no settings of the server within %g s"):format(limit))
+    or nil
 end
 
 -- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been
@@ -130,8 +162,9 @@ function connection.obtain(t)
     return failure("CANT_CONNECT", why)
   end
   t.proxy = proxy
+  t.version = version_of(t)
   t.key = key_of(t)
-  local client, is_reused = pool.acquire(t.key, t.wants_new, t.deadline)
+  local client, is_reused = pool.acquire(t.key, t.version ~= "1.1", t.wants_new, t.deadline)
   if not client then
     t:check_deadline()
   end
@@ -140,9 +173,18 @@ function connection.obtain(t)
   t.timings.resolve, t.timings.connect, t.timings.reused = 0, 0, is_reused
   if not is_reused then
     return connect(t)
-  elseif t.options.trace then
+  end
+  if t.options.trace then
     trace.kept(t)
   end
+  if pool.is_settling(client) then
+    return await_settings(t)
+  end
+end
+
+-- The request has been handed to the connection, or was not taken.
+function connection.note_request(t)
+  pool.note_request(t.client)
 end
 
 local function let_go(t, give)

@@ -10,7 +10,8 @@ local results = require(root .. ".base.results")
 local trace = require(root .. ".transfer.trace")
 local write = require(root .. ".url.write")
 
-local OK = httpclient.Error.OK
+local OK, ERR_BUSY = httpclient.Error.OK, httpclient.Error.ERR_BUSY
+local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
 local REQUESTING = httpclient.HTTPClient.STATUS_REQUESTING
 local now = httpclient.monotonic_time
 
@@ -47,11 +48,18 @@ local function send(t)
   policies.before_send(t, lines)
   local request = t.way.sends_every_body and t.client.request_raw or t.client.request
   local code, message = request(t.client, t.method, write.target(t.url), lines, t.body or "")
-  if code ~= OK then
-    return results.failure("REQUEST_FAILED", message)
-  elseif t.options.trace then
-    trace.request(t, core.queued_head(t.client), lines)
+  connection.note_request(t)
+  if code == OK then
+    if t.options.trace then
+      trace.request(t, core.queued_head(t.client), lines)
+    end
+    return nil
   end
+  -- Others that share the connection may have taken the room, or have seen it end.
+  local is_lost = t.is_reused and (code == ERR_BUSY or t.client:get_status() ~= CONNECTED)
+  local failure = results.failure(is_lost and "CONNECTION_ERROR" or "REQUEST_FAILED", message)
+  failure.is_unsent = is_lost
+  return failure
 end
 
 local function await_head(t)
@@ -100,6 +108,7 @@ local function note_head(t)
   t.head = {
     status = client:get_response_code(),
     reason = client:get_response_reason(),
+    http_version = client:get_response_version(),
     header_list = client:get_response_headers(),
     headers = core.response_fields(client),
     body_size = announced_size(t),
@@ -108,6 +117,7 @@ end
 
 -- Sends the request as it stands now, over a connection of its own, and waits for the head of the answer.
 function exchange.run(t)
+  t.is_again, t.lost, t.needs_http1 = nil, 0, nil
   local failure = attempt(t)
   while failure do
     if not policies.after_failure(t, failure) then

@@ -23,6 +23,7 @@ local list = {
   require(root .. ".policies.decoding"),
   require(root .. ".policies.trace"),
   require(root .. ".policies.redirect"),
+  require(root .. ".policies.refused"),
   require(root .. ".policies.stale"),
 }
 

@@ -13,6 +13,10 @@
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
 --   client, key, proxy    the connection in use and its place in the pool; is_reused: it has been used before
+--   version               "1.1", "auto" or "2": what is wished for this request; needs_http1: the
+--                         server wants it by HTTP/1.1
+--   wants_new             a time: only a connection made since is wanted
+--   is_again, lost        this request goes out a second time; how often it did not go out at all
 --   head                  what is known of the answer, see exchange.lua; received: bytes of its content
 --   sink, entry, size     where decoded content goes, what stands before that, and how much has come there
 --   file                  the sink that is a file, where one is wanted; is_resumable: with resume
@@ -38,7 +42,8 @@ function Transfer.new(request, options, way)
     method = request.method, url = request.url, headers = request.headers, body = request.body,
     options = options, way = way,
     task = nil, began = nil, deadline = nil,
-    client = nil, key = nil, proxy = nil, is_reused = nil, wants_new = nil,
+    client = nil, key = nil, proxy = nil, version = nil, is_reused = nil, wants_new = nil,
+    is_again = nil, lost = 0, needs_http1 = nil,
     head = nil, received = 0, redirects = 0, history = nil, timings = nil, send_total = nil,
     body_is_used = nil, was_sent = nil, watcher = nil, is_stopped = nil, is_handed_out = nil,
     file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0,
