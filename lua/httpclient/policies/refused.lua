@@ -31,7 +31,7 @@ local function go_by_http1(t)
 end
 
 function refused.after_failure(t, failure)
-  if failure.is_unsent then
+  if failure.is_displaced then
     t.lost = t.lost + 1
     return t.lost <= LOST_MOST and request_body.rewind(t)
   end

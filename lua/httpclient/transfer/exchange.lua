@@ -58,7 +58,7 @@ local function send(t)
   -- Others that share the connection may have taken the room, or have seen it end.
   local is_lost = t.is_reused and (code == ERR_BUSY or t.client:get_status() ~= CONNECTED)
   local failure = results.failure(is_lost and "CONNECTION_ERROR" or "REQUEST_FAILED", message)
-  failure.is_unsent = is_lost
+  failure.is_displaced = is_lost
   return failure
 end
 
@@ -94,7 +94,7 @@ local function attempt(t)
   local began = now()
   failure = send(t)
   if failure then
-    failure.is_unsent, failure.is_final = true, true
+    failure.is_unsent, failure.is_final = true, not failure.is_displaced
     return failure
   end
   t.was_sent = true
