@@ -122,7 +122,11 @@ link = $(CC) -pthread $(CFLAGS) $(LINK_HARDENING) $(LDFLAGS)
 # --- what is built from what
 
 abi := $(BUILD)/$(LUA_ABI)
-core_sources := $(sort $(wildcard core/*/*.c core/*/*/*.c))
+# The core's side of the system: the one folder of core/platform/ that is compiled.
+PLATFORM ?= $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
+PLATFORM := $(PLATFORM)
+core_sources := $(filter-out $(foreach name,$(filter-out $(PLATFORM),posix windows),\
+  core/platform/$(name)/%),$(sort $(wildcard core/*/*.c core/*/*/*.c)))
 binding_sources := $(sort $(wildcard bindings/*.c))
 core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 binding_objects := $(binding_sources:%.c=$(abi)/%.o)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "../core/base/internal.h"
+#include "../core/platform/stdio_file.h"
 #include "lua_binding.h"
 
 HC_INTERNAL_BEGIN
@@ -18,7 +19,8 @@ enum {
   HCL_CLIENT_PIECE,       /* the last string that a body function gave */
   HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
   HCL_CLIENT_HOLDER,      /* what keeps a script's own stream alive, see hcl_stream_push_holder */
-  HCL_CLIENT_PATH         /* the file that the body is being written to */
+  HCL_CLIENT_PATH,        /* the file that the body is being written to */
+  HCL_CLIENT_SINK         /* the script's file for it, while its methods are called */
 };
 
 /* One per Lua state: the thread that is calling right now, for calls back into Lua. */
@@ -96,6 +98,11 @@ void hcl_client_close_sink(hcl_client *self);
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index); /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
+/* lua_file_methods.c. An open file at `arg`, whose FILE is not to be touched, becomes a body
+ * function that reads it. *length: how many bytes that are, 0 where nobody knows. */
+void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length);
+/* The response's body into the file in HCL_CLIENT_SINK. */
+hc_error hcl_move_by_methods(hcl_client *self, uint64_t *moved, hc_failure *why);
 /* What the module's table has for the Lua part. */
 /* response_fields(client) -> dictionary, values of one name joined with ", " */
 int hcl_response_fields(lua_State *L);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "../core/platform/file.h"
-#include "../core/platform/stdio_file.h"
 #include "../core/http/fields.h"
 #include "lua_client_object.h"
 
@@ -266,6 +265,7 @@ static void skip_buffered(lua_State *L, int arg, const hcl_client *self,
 /* Of the types that check_body_type lets by; throws nothing. */
 static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_source *body,
                            hc_failure *why) {
+  uint64_t length = body->file_length; /* see hcl_file_to_reader */
   memset(body, 0, sizeof *body);
   if (lua_isnoneornil(L, arg)) return HC_OK;
   if (lua_type(L, arg) == LUA_TSTRING) {
@@ -277,6 +277,7 @@ static hc_error check_body(lua_State *L, int arg, hcl_client *self, hc_body_sour
     body->kind = HC_BODY_PULL;
     body->pull = pull_from_lua;
     body->context = self;
+    body->file_length = length;
     return HC_OK;
   }
   return share_file(L, arg, body, why);
@@ -348,6 +349,7 @@ static int send_request(lua_State *L, request_kind kind) {
   }
   if (!lua_isnil(L, 5)) {
     check_body_type(L, 5);
+    hcl_file_to_reader(L, 5, &spec.body.file_length);
     make_room_for_buffered(L, 5);
     hcl_anchor_reserve(L, 1, HCL_CLIENT_BODY);
   }

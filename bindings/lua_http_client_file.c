@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "../core/platform/file.h"
-#include "../core/platform/stdio_file.h"
 #include "lua_client_object.h"
 
 FILE *hcl_file_if_open(lua_State *L, int index) {
@@ -147,7 +146,8 @@ static hc_error move_once(lua_State *L, uint64_t *total, hc_failure *why) {
     code = move_to_path(L, self, &moved, why);
   } else {
     lua_State *previous = hcl_client_enter(L, self);
-    code = move_to_stdio(self, lua_touserdata(L, 2), &moved, why);
+    code = hc_stdio_is_reachable() ? move_to_stdio(self, lua_touserdata(L, 2), &moved, why)
+                                   : hcl_move_by_methods(self, &moved, why);
     hcl_client_leave(self, previous);
   }
   *total += moved;
@@ -162,11 +162,20 @@ static bool goes_on(lua_State *L) {
   return hc_client_get_status(hcl_check_free_client(L, 1)->client) == HC_STATUS_BODY;
 }
 
+/* Whose methods are called, from deep inside, has to be found there. */
+static void hold_sink(lua_State *L) {
+  if (hc_stdio_is_reachable() || lua_type(L, 2) == LUA_TSTRING) return;
+  hcl_anchor_reserve(L, 1, HCL_CLIENT_SINK);
+  lua_pushvalue(L, 2);
+  hcl_client_anchor_put(L, hcl_check_free_client(L, 1), 1, HCL_CLIENT_SINK);
+}
+
 static int client_read_response_body_to_file(lua_State *L) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, 2);
   bool is_file = hcl_to_open_file(L, 2) != NULL;
   if (!is_file && lua_type(L, 2) != LUA_TSTRING) return hcl_type_error(L, 2, "path or file");
+  hold_sink(L);
   hc_failure why = {HC_OK, ""};
   uint64_t moved = 0;
   hc_error code;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../core/platform/file_release.h"
+#include "../core/platform/thread.h"
 #include "lua_client_object.h"
 
 static int module_error_string(lua_State *L) {
@@ -214,6 +215,7 @@ static const luaL_Reg functions[] = {
 };
 
 HCL_EXPORT int luaopen_httpclient_core(lua_State *L) {
+  hc_thread_keep_module();
   lua_newtable(L);
   hcl_set_functions(L, "", functions);
   hcl_set_functions(L, "", hcl_encoding_functions);

@@ -61,7 +61,11 @@
 #define HC_API
 #endif
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__)
+#include <stdio.h> /* which of its two families of printf is in use */
+#define HC_PRINTF(format_index, first_argument)                                                    \
+  __attribute__((format(__MINGW_PRINTF_FORMAT, format_index, first_argument)))
+#elif defined(__GNUC__)
 #define HC_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
 #else
 #define HC_PRINTF(format_index, first_argument)
@@ -195,10 +199,16 @@ HC_API bool hc_is_public_address(hc_slice text);
 
 /* --- the system's names */
 
-/* What a loop can watch, and an open file: here both are descriptors. */
+/* What a loop can watch, and an open file: descriptors; on Windows a SOCKET and a HANDLE, which are
+ * as wide as a pointer. */
+#if defined(_WIN32)
+typedef intptr_t hc_handle;
+typedef intptr_t hc_file;
+#else
 typedef int hc_handle;
-#define HC_NO_HANDLE (-1)
 typedef int hc_file;
+#endif
+#define HC_NO_HANDLE (-1)
 #define HC_NO_FILE (-1)
 
 /* --- memory */
@@ -403,7 +413,8 @@ typedef struct hc_body_source {
   hc_file file;
   /* HC_BODY_FILE, HC_BODY_STREAM: where to begin. UINT64_MAX for a pipe, which has no positions */
   uint64_t file_offset;
-  uint64_t file_length; /* HC_BODY_FILE: how many bytes */
+  /* HC_BODY_FILE: how many bytes; HC_BODY_PULL: the same, where it is known beforehand, or 0 */
+  uint64_t file_length;
   hc_pull pull; /* HC_BODY_PULL */
   void *context; /* for `pull` */
 } hc_body_source;

@@ -98,7 +98,7 @@ hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *cont
   return move(c, &t, moved, why);
 }
 
-hc_error hc_client_body_to_file(hc_client *c, int file, uint64_t *moved, hc_failure *why) {
+hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved, hc_failure *why) {
   hc_body_transfer t = {.file = file};
   return move(c, &t, moved, why);
 }

@@ -23,7 +23,7 @@ static void describe_content(hc_request *request, const hc_body_source *body) {
   if (body->kind == HC_BODY_BYTES && body->bytes.size) {
     request->content = HC_CONTENT_SIZED;
     request->content_length = body->bytes.size;
-  } else if (body->kind == HC_BODY_FILE) {
+  } else if (body->kind == HC_BODY_FILE || (body->kind == HC_BODY_PULL && body->file_length > 0)) {
     request->content = HC_CONTENT_SIZED;
     request->content_length = body->file_length;
   } else if (body->kind == HC_BODY_PULL || body->kind == HC_BODY_STREAM) {

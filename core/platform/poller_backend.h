@@ -10,6 +10,15 @@
 #include "../base/internal.h"
 #include "handle.h"
 
+#if defined(__linux__)
+#define HC_BACKEND_EPOLL 1
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
+    defined(__DragonFly__)
+#define HC_BACKEND_KQUEUE 1
+#else
+#define HC_BACKEND_LIST 1 /* WSAPoll, on Windows */
+#endif
+
 HC_INTERNAL_BEGIN
 
 typedef struct hc_backend hc_backend;

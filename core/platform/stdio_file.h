@@ -13,6 +13,9 @@
 
 HC_INTERNAL_BEGIN
 
+/* May the functions below be called at all? False where a FILE of the host's may belong to another
+ * C library than ours, whose functions would not know it. */
+bool hc_stdio_is_reachable(void);
 /* The open file below. */
 hc_file hc_stdio_file(FILE *file);
 /* Where it is read or written next. False where that can't be known. */

@@ -3,7 +3,9 @@
 #ifndef HC_THREAD_H
 #define HC_THREAD_H
 
+#if !defined(_WIN32)
 #include <pthread.h>
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,14 +14,31 @@
 
 HC_INTERNAL_BEGIN
 
+#if defined(_WIN32)
+/* The system's own are one pointer each, and begin as NULL. */
+typedef struct hc_mutex {
+  void *word;
+} hc_mutex;
+typedef struct hc_condition {
+  void *word;
+} hc_condition;
+typedef struct hc_once {
+  void *word;
+} hc_once;
+#define HC_MUTEX {0}
+#define HC_CONDITION {0}
+#define HC_ONCE {0}
+#else
 typedef pthread_mutex_t hc_mutex;
 #define HC_MUTEX PTHREAD_MUTEX_INITIALIZER
+typedef pthread_cond_t hc_condition;
+#define HC_CONDITION PTHREAD_COND_INITIALIZER
+typedef pthread_once_t hc_once;
+#define HC_ONCE PTHREAD_ONCE_INIT
+#endif
 
 void hc_mutex_lock(hc_mutex *m);
 void hc_mutex_unlock(hc_mutex *m);
-
-typedef pthread_cond_t hc_condition;
-#define HC_CONDITION PTHREAD_COND_INITIALIZER
 
 /* Before the first wait_until; and in the child of a fork, since it may count waiters that do not
  * exist there. */
@@ -31,8 +50,6 @@ bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline);
 void hc_condition_wake_one(hc_condition *c);
 void hc_condition_wake_all(hc_condition *c);
 
-typedef pthread_once_t hc_once;
-#define HC_ONCE PTHREAD_ONCE_INIT
 void hc_once_do(hc_once *once, void (*work)(void));
 
 /* Starts a thread that nobody joins: it blocks all signals, which are for the host's threads. The
@@ -45,6 +62,12 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size);
 /* Around each fork of the process: before it, afterwards in the parent, afterwards in the child.
  * Where there are no forks nothing is called. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+/* The object that holds this code is never unloaded from now on, where it has to be so from the
+ * start: on Windows a library inside it leaves handlers with the C library. */
+void hc_thread_keep_module(void);
+/* Do threads run on while the process goes through its handlers of exit? On Windows they are gone
+ * by then, in the middle of what they were at: nobody may wait for them, or want their locks. */
+bool hc_thread_outlives_exit(void);
 
 HC_INTERNAL_END
 

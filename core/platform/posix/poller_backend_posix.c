@@ -1,4 +1,5 @@
-/* poller_backend_posix.c - epoll on Linux, kqueue on the BSDs and macOS, poll elsewhere. */
+/* poller_backend_posix.c - epoll on Linux, kqueue on the BSDs and macOS; poll elsewhere is in
+ * poller_backend_list.c. */
 #include "../poller_backend.h"
 
 #include <errno.h>
@@ -8,20 +9,17 @@
 #include "../clock.h"
 #include "../wait.h"
 
-#if defined(__linux__)
+#if defined(HC_BACKEND_EPOLL)
 #include <sys/epoll.h>
-#define USE_EPOLL 1
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
-    defined(__DragonFly__)
+#elif defined(HC_BACKEND_KQUEUE)
 #include <sys/types.h>
 #include <sys/event.h>
 #include <sys/time.h>
-#define USE_KQUEUE 1
 #endif
 
 enum { BATCH = 512 };
 
-#if defined(USE_EPOLL) || defined(USE_KQUEUE)
+#if defined(HC_BACKEND_EPOLL) || defined(HC_BACKEND_KQUEUE)
 
 struct hc_backend {
   int fd;
@@ -33,7 +31,7 @@ hc_backend *hc_backend_new(hc_failure *why) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return NULL;
   }
-#if defined(USE_EPOLL)
+#if defined(HC_BACKEND_EPOLL)
   b->fd = epoll_create1(EPOLL_CLOEXEC);
 #else
   b->fd = kqueue();
@@ -55,7 +53,7 @@ hc_handle hc_backend_fd(const hc_backend *b) { return b->fd; }
 
 #endif
 
-#if defined(USE_EPOLL)
+#if defined(HC_BACKEND_EPOLL)
 
 bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
   struct epoll_event e = {0};
@@ -82,7 +80,7 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
   return count > 0 ? (size_t)count : 0;
 }
 
-#elif defined(USE_KQUEUE)
+#elif defined(HC_BACKEND_KQUEUE)
 
 static bool change(hc_backend *b, hc_handle fd, int filter, unsigned on, uint64_t key) {
   struct kevent e;
@@ -113,82 +111,6 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
   } while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) events[i].key = (uint64_t)(uintptr_t)got[i].udata;
   return count > 0 ? (size_t)count : 0;
-}
-
-#else
-
-typedef struct watched {
-  int fd;
-  unsigned events;
-  uint64_t key;
-} watched;
-
-struct hc_backend {
-  watched *list;
-  hc_wait_entry *entries;
-  size_t count, capacity, next; /* next: where the last wait stopped, so that nobody starves */
-};
-
-hc_backend *hc_backend_new(hc_failure *why) {
-  hc_backend *b = hc_memory_allocate_zeroed(1, sizeof *b);
-  if (!b) hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  return b;
-}
-
-void hc_backend_delete(hc_backend *b) {
-  if (!b) return;
-  hc_memory_release(b->list);
-  hc_memory_release(b->entries);
-  hc_memory_release(b);
-}
-
-hc_handle hc_backend_fd(const hc_backend *b) {
-  (void)b;
-  return HC_NO_HANDLE;
-}
-
-static bool grow(hc_backend *b) {
-  if (b->count < b->capacity) return true;
-  size_t capacity = b->capacity ? 2 * b->capacity : 64;
-  watched *list = hc_memory_resize(b->list, capacity * sizeof *list);
-  if (!list) return false;
-  b->list = list;
-  hc_wait_entry *entries = hc_memory_resize(b->entries, capacity * sizeof *entries);
-  if (!entries) return false;
-  b->entries = entries;
-  b->capacity = capacity;
-  return true;
-}
-
-/* What the key watched before is forgotten, as the kernel's sets do when it is closed. */
-bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
-  for (size_t i = b->count; i-- > 0;)
-    if (b->list[i].fd == fd || b->list[i].key == key) b->list[i] = b->list[--b->count];
-  if (!grow(b)) return false;
-  b->list[b->count++] = (watched){fd, events, key};
-  return true;
-}
-
-void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
-  for (size_t i = 0; i < b->count; i++) {
-    if (b->list[i].fd != fd) continue;
-    b->list[i] = b->list[--b->count];
-    return;
-  }
-}
-
-size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
-  size_t ready = 0, given = 0;
-  for (size_t i = 0; i < b->count; i++)
-    b->entries[i] = (hc_wait_entry){b->list[i].fd, b->list[i].events, 0};
-  if (hc_wait(b->entries, b->count, deadline, &ready) != HC_OK) return 0;
-  size_t looked = 0;
-  for (; looked < b->count && given < room; looked++) {
-    size_t at = (b->next + looked) % b->count;
-    if (b->entries[at].ready) events[given++].key = b->list[at].key;
-  }
-  b->next = b->count > 0 ? (b->next + looked) % b->count : 0;
-  return given;
 }
 
 #endif

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "../../base/limits.h"
+#include "../address_system.h"
 #include "../system_error.h"
-#include "address_posix.h"
 
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it there */

@@ -12,6 +12,8 @@
 
 #include "sigpipe_posix.h"
 
+bool hc_stdio_is_reachable(void) { return true; }
+
 hc_file hc_stdio_file(FILE *file) { return fileno(file); }
 
 bool hc_stdio_position(FILE *file, uint64_t *at) {

@@ -106,6 +106,11 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   return error;
 }
 
+/* A thread is the first that needs it. */
+void hc_thread_keep_module(void) {}
+
+bool hc_thread_outlives_exit(void) { return true; }
+
 /* Fails when memory is out; then only a fork at a bad moment goes wrong. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
   (void)pthread_atfork(before, in_parent, in_child);

@@ -8,11 +8,13 @@
  * which OpenSSL takes its tables down. Reading the file, which may hang, holds up neither. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../base/memory.h"
 #include "../../platform/thread.h"
+#include "../../platform/trust.h"
 #include "tls_internal.h"
 
 typedef enum store_state {
@@ -131,6 +133,20 @@ static bool add_pem(X509_STORE *store, const hc_buffer *text) {
   return done;
 }
 
+/* One that OpenSSL can't read is left out. False when memory is out. */
+static bool add_trusted(void *store, hc_slice der) {
+  const unsigned char *at = (const unsigned char *)der.data;
+  X509 *certificate = der.size > LONG_MAX ? NULL : d2i_X509(NULL, &at, (long)der.size);
+  bool done = certificate ? X509_STORE_add_cert(store, certificate) == 1 : !hc_tls_memory_was_out();
+  X509_free(certificate);
+  return done;
+}
+
+/* The system's own store, unless the environment names another. */
+static bool add_system(const hc_tls_store *s, X509_STORE *store) {
+  return s->file || s->directory || hc_trust_each(add_trusted, store);
+}
+
 /* The directory's certificates are looked up one by one, when a chain asks for them. */
 static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
   X509_STORE *store = X509_STORE_new();
@@ -139,6 +155,7 @@ static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
   /* an empty name is none */
   if (done) (void)X509_LOOKUP_add_dir(lookup, directory_of(s), X509_FILETYPE_PEM);
   if (done && hc_buffer_size(text) > 0) done = add_pem(store, text);
+  if (done) done = add_system(s, store);
   if (done) return store;
   X509_STORE_free(store);
   return NULL;
@@ -242,8 +259,14 @@ static void at_end(void) {
 /* A host may end OpenSSL itself, which calls what OPENSSL_atexit was given. The process's end must
  * be waited for earlier: what a thread that is loading adds to that list while it is being called
  * is lost. So atexit comes after OpenSSL's own, for which the cheapest of its beginnings is enough.
- * Where memory is out, only the end at the very moment of a load goes wrong. */
+ * Where memory is out, only the end at the very moment of a load goes wrong.
+ *
+ * Where the threads have gone by then, maybe inside of OpenSSL, nothing may be taken down at all. */
 static void watch_end(void) {
+  if (!hc_thread_outlives_exit()) {
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+    return;
+  }
   (void)OPENSSL_atexit(at_end);
   if (OPENSSL_init_crypto(OPENSSL_INIT_ATFORK, NULL) == 1) (void)atexit(at_end);
 }

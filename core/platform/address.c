@@ -1,13 +1,18 @@
-/* address_posix.c - addresses and their texts, in the bytes of the system's sockaddr. See
- * address.h. */
-#include "../system_features.h"
+/* address.c - addresses and their texts, in the bytes of the system's sockaddr. See address.h. */
+#include "system_features.h"
 
-#include "address_posix.h"
+#include "address_system.h"
 
+#if defined(_WIN32)
+#include <iphlpapi.h> /* the names of interfaces */
+#else
 #include <arpa/inet.h>
 #include <net/if.h>
+#endif
 #include <stdio.h>
 #include <string.h>
+
+#include "../base/memory.h"
 
 _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((hc_address){0}.raw), "an address must fit");
 
@@ -102,4 +107,52 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
   in6.sin6_scope_id = scope;
   hc_address_set_ipv6(address, &in6);
   return true;
+}
+
+/* --- what a lookup has found */
+
+/* False for what is no address of the Internet. */
+static bool convert(const struct addrinfo *from, unsigned port, hc_address *to) {
+  if (from->ai_family == AF_INET && from->ai_addrlen == sizeof(struct sockaddr_in)) {
+    struct sockaddr_in in;
+    memcpy(&in, from->ai_addr, sizeof in);
+    in.sin_port = htons((uint16_t)port);
+    hc_address_set_ipv4(to, &in);
+    return true;
+  }
+  if (from->ai_family != AF_INET6 || from->ai_addrlen != sizeof(struct sockaddr_in6)) return false;
+  struct sockaddr_in6 in6;
+  memcpy(&in6, from->ai_addr, sizeof in6);
+  in6.sin6_port = htons((uint16_t)port);
+  hc_address_set_ipv6(to, &in6);
+  return true;
+}
+
+static bool is_among(const hc_address *address, const hc_address *all, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (all[i].size == address->size &&
+        memcmp(all[i].raw.bytes, address->raw.bytes, address->size) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* The hosts file may name an address twice, and a second attempt to it would win nothing. */
+int hc_address_collect(const struct addrinfo *list, unsigned port, hc_address **all,
+                       size_t *all_count) {
+  size_t size = 0, count = 0;
+  for (const struct addrinfo *i = list; i; i = i->ai_next) size++;
+  hc_address *addresses = hc_memory_allocate_zeroed(size, sizeof *addresses);
+  if (!addresses) return EAI_MEMORY;
+  for (const struct addrinfo *i = list; i; i = i->ai_next) {
+    if (convert(i, port, &addresses[count]) && !is_among(&addresses[count], addresses, count))
+      count++;
+  }
+  if (count == 0) {
+    hc_memory_release(addresses);
+    return EAI_NONAME;
+  }
+  *all = addresses;
+  *all_count = count;
+  return 0;
 }

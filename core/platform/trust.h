@@ -1,0 +1,21 @@
+/* trust.h - authorities that the system keeps in a store of its own, not in a file. */
+#ifndef HC_TRUST_H
+#define HC_TRUST_H
+
+#include <stdbool.h>
+
+#include "../base/internal.h"
+#include "../base/slice.h"
+
+HC_INTERNAL_BEGIN
+
+/* What each certificate is given to, in DER. False: it takes no more. */
+typedef bool (*hc_trust_taker)(void *context, hc_slice certificate);
+
+/* Gives all that are trusted as roots to `take`; none where they are in files, or the store can't
+ * be read. False when `take` has said so. */
+bool hc_trust_each(hc_trust_taker take, void *context);
+
+HC_INTERNAL_END
+
+#endif

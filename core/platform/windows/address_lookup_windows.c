@@ -1,0 +1,29 @@
+/* address_lookup_windows.c - names by getaddrinfo. See address_lookup.h. */
+#include "../address_system.h"
+
+#include "../address_lookup.h"
+
+/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find
+ * "localhost". */
+void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer) {
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
+  *answer = (hc_address_answer){.code = WSASYSNOTREADY};
+  if (!hc_network_start()) return;
+  answer->code = getaddrinfo(host, NULL, &hints, &list);
+  if (answer->code != 0) return;
+  answer->code = hc_address_collect(list, port, &answer->addresses, &answer->count);
+  freeaddrinfo(list);
+}
+
+/* gai_strerror has one buffer for all threads here, and the user's language. */
+const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]) {
+  switch (answer->code) {
+  case EAI_NONAME: return "Name or service not known";
+  case EAI_AGAIN: return "Temporary failure in name resolution";
+  case EAI_FAIL: return "Non-recoverable failure in name resolution";
+  case EAI_MEMORY: return "Memory allocation failure";
+  case WSASYSNOTREADY: return "there is no network";
+  case WSANO_DATA: return "No address associated with hostname";
+  default: return hc_errno_text(hc_errno_of_winsock(answer->code), space);
+  }
+}

@@ -1,0 +1,349 @@
+/* file_windows.c - files. See file.h.
+ *
+ * Every file is opened shared with everybody, its removal too, since an open one could otherwise be
+ * neither replaced nor removed. Who owns a file is not asked: a new one takes the access list of
+ * its folder, or of the file that it is to replace, and all files are the same user's (THE_USER).
+ */
+#include "system_windows.h"
+
+#include "../file.h"
+
+#include <aclapi.h>
+#include <limits.h>
+
+#include "../../base/memory.h"
+
+#define THE_USER 0
+
+static HANDLE handle_of(hc_file file) { return (HANDLE)file; }
+
+static hc_error open_failure(hc_failure *why, const char *path, DWORD number) {
+  hc_error code = HC_ERR_FILE_CANT_OPEN;
+  if (number == ERROR_FILE_EXISTS || number == ERROR_ALREADY_EXISTS) code = HC_ERR_ALREADY_EXISTS;
+  if (number == ERROR_FILE_NOT_FOUND || number == ERROR_PATH_NOT_FOUND)
+    code = HC_ERR_FILE_NOT_FOUND;
+  if (number == ERROR_ACCESS_DENIED || number == ERROR_WRITE_PROTECT)
+    code = HC_ERR_FILE_NO_PERMISSION;
+  return hc_file_fail(why, code, "can't open", path, number);
+}
+
+static hc_error open_to_write(const char *path, DWORD access, DWORD disposition, DWORD flags,
+                              SECURITY_ATTRIBUTES *security, hc_file *file, hc_failure *why) {
+  HANDLE handle = hc_file_open_handle(path, access, disposition, flags, security);
+  *file = HC_NO_FILE;
+  if (handle == INVALID_HANDLE_VALUE) return open_failure(why, path, GetLastError());
+  *file = (hc_file)handle;
+  return HC_OK;
+}
+
+static DWORD piece_size(size_t size) { return size > INT_MAX ? INT_MAX : (DWORD)size; }
+
+/* --- reading and writing */
+
+hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got,
+                         hc_failure *why) {
+  OVERLAPPED at = {.Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32)};
+  DWORD moved = 0;
+  *got = 0;
+  if (offset > (uint64_t)INT64_MAX) return HC_OK;
+  if (!ReadFile(handle_of(file), into, piece_size(size), &moved, &at) &&
+      GetLastError() != ERROR_HANDLE_EOF)
+    return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", GetLastError());
+  *got = moved;
+  return HC_OK;
+}
+
+hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure *why) {
+  *written = 0;
+  while (*written < bytes.size) {
+    DWORD moved = 0;
+    if (!WriteFile(handle_of(file), bytes.data + *written, piece_size(bytes.size - *written),
+                   &moved, NULL))
+      return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", GetLastError());
+    *written += moved;
+  }
+  return HC_OK;
+}
+
+/* --- opening */
+
+hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
+  return open_to_write(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL, file, why);
+}
+
+/* The access list of the regular file at `path`; NULL where there is none, or it can't be learned.
+ * Ends with LocalFree. */
+static SECURITY_DESCRIPTOR *list_of(const char *path) {
+  void *found = NULL;
+  HANDLE file =
+      hc_file_open_handle(path, READ_CONTROL, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+  if (file == INVALID_HANDLE_VALUE) return NULL;
+  if (GetSecurityInfo(file, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, NULL, NULL,
+                      &found) != ERROR_SUCCESS)
+    found = NULL;
+  (void)CloseHandle(file);
+  return found;
+}
+
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
+  hc_file file;
+  SECURITY_ATTRIBUTES security = {.nLength = sizeof security,
+                                  .lpSecurityDescriptor = old ? list_of(old) : NULL};
+  *owner = THE_USER;
+  hc_error code = open_to_write(path, GENERIC_WRITE, CREATE_NEW, 0,
+                                security.lpSecurityDescriptor ? &security : NULL, &file, why);
+  if (security.lpSecurityDescriptor) (void)LocalFree(security.lpSecurityDescriptor);
+  if (code == HC_OK) hc_file_close(file);
+  return code;
+}
+
+/* It was given the old one's list when it was made. */
+bool hc_file_keep_mode(const char *path, const char *old) {
+  (void)path, (void)old;
+  return false;
+}
+
+static bool is_plain(HANDLE handle, BY_HANDLE_FILE_INFORMATION *facts) {
+  return GetFileType(handle) == FILE_TYPE_DISK && GetFileInformationByHandle(handle, facts) &&
+         !(facts->dwFileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) &&
+         facts->nNumberOfLinks == 1;
+}
+
+static bool find(const char *path, BY_HANDLE_FILE_INFORMATION *facts) {
+  HANDLE handle = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING,
+                                      FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+  if (handle == INVALID_HANDLE_VALUE) return false;
+  bool is_found = is_plain(handle, facts);
+  (void)CloseHandle(handle);
+  return is_found;
+}
+
+bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
+  BY_HANDLE_FILE_INFORMATION facts;
+  *owner = THE_USER;
+  if (!find(path, &facts)) return false;
+  *size = (uint64_t)facts.nFileSizeHigh << 32 | facts.nFileSizeLow;
+  return true;
+}
+
+bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
+  BY_HANDLE_FILE_INFORMATION found, opened;
+  if (owner == HC_FILE_OF_NOBODY) return GetFileType(handle_of(file)) == FILE_TYPE_CHAR;
+  return is_plain(handle_of(file), &opened) && find(path, &found) &&
+         found.dwVolumeSerialNumber == opened.dwVolumeSerialNumber &&
+         found.nFileIndexHigh == opened.nFileIndexHigh &&
+         found.nFileIndexLow == opened.nFileIndexLow;
+}
+
+static bool go_to_end(hc_file file) {
+  LARGE_INTEGER none = {0};
+  return SetFilePointerEx(handle_of(file), none, NULL, FILE_END) != 0;
+}
+
+hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc_failure *why) {
+  hc_error code = open_to_write(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT,
+                                NULL, file, why);
+  if (code != HC_OK) return code;
+  if (hc_file_is_present(*file, path, owner) && (owner == HC_FILE_OF_NOBODY || go_to_end(*file)))
+    return HC_OK;
+  hc_file_close(*file);
+  *file = HC_NO_FILE;
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
+                        "can't open %.160s: something else is in its place", path);
+}
+
+/* Without the right to write anywhere, each write goes to the end. */
+#define APPEND_ACCESS (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
+
+static hc_error open_log(const char *path, const hc_private *p, hc_file *file, hc_failure *why) {
+  BY_HANDLE_FILE_INFORMATION facts;
+  SECURITY_ATTRIBUTES attributes = p->attributes;
+  hc_error code = open_to_write(path, APPEND_ACCESS | WRITE_DAC, OPEN_ALWAYS,
+                                FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
+  if (code != HC_OK) return code;
+  if (is_plain(handle_of(*file), &facts) && hc_private_apply(p, handle_of(*file))) return HC_OK;
+  hc_file_close(*file);
+  *file = HC_NO_FILE;
+  return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
+                        "can't open %.160s: it is no regular file of this user's alone", path);
+}
+
+hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
+  hc_private owner_alone;
+  *file = HC_NO_FILE;
+  if (!hc_private_begin(&owner_alone)) return open_failure(why, path, GetLastError());
+  hc_error code = open_log(path, &owner_alone, file, why);
+  hc_private_end(&owner_alone);
+  return code;
+}
+
+/* --- what kind it is */
+
+hc_file_kind hc_file_kind_of(const char *path) {
+  BY_HANDLE_FILE_INFORMATION facts;
+  HANDLE handle = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING,
+                                      FILE_FLAG_BACKUP_SEMANTICS, NULL);
+  /* The console (CON) can't be opened for so little. */
+  if (handle == INVALID_HANDLE_VALUE && GetLastError() != ERROR_FILE_NOT_FOUND)
+    handle = hc_file_open_handle(path, GENERIC_WRITE, OPEN_EXISTING, 0, NULL);
+  if (handle == INVALID_HANDLE_VALUE) return HC_FILE_MISSING;
+  DWORD type = GetFileType(handle);
+  hc_file_kind kind = type == FILE_TYPE_CHAR ? HC_FILE_DEVICE : HC_FILE_OTHER;
+  if (type == FILE_TYPE_DISK && GetFileInformationByHandle(handle, &facts))
+    kind = facts.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? HC_FILE_DIRECTORY : HC_FILE_REGULAR;
+  (void)CloseHandle(handle);
+  return kind;
+}
+
+bool hc_file_is_regular(hc_file file) {
+  BY_HANDLE_FILE_INFORMATION facts;
+  return GetFileType(handle_of(file)) == FILE_TYPE_DISK &&
+         GetFileInformationByHandle(handle_of(file), &facts) &&
+         !(facts.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
+/* Asked where a pipe of the kernel's could serve it: there is none here. */
+bool hc_file_is_positioned(hc_file file) {
+  (void)file;
+  return false;
+}
+
+bool hc_file_has_positions(hc_file file) { return GetFileType(handle_of(file)) == FILE_TYPE_DISK; }
+
+/* --- bodies that are sent */
+
+/* Reading at a place moves the position of the handle, which is the caller's: so it is opened once
+ * more. A pipe has no position. */
+static HANDLE open_again(HANDLE handle) {
+  HANDLE copy = INVALID_HANDLE_VALUE, process = GetCurrentProcess();
+  if (GetFileType(handle) == FILE_TYPE_DISK)
+    return ReOpenFile(handle, GENERIC_READ, HC_SHARE_ALL, 0);
+  if (!DuplicateHandle(process, handle, process, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS))
+    return INVALID_HANDLE_VALUE;
+  return copy;
+}
+
+hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length,
+                       hc_failure *why) {
+  LARGE_INTEGER size = {0};
+  HANDLE handle = handle_of(file);
+  *shared = HC_NO_FILE;
+  *length = HC_FILE_NO_LENGTH;
+  if (GetFileType(handle) == FILE_TYPE_DISK) {
+    if (!hc_file_is_regular(file) || !GetFileSizeEx(handle, &size))
+      return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "body file: it is no file to read");
+    *length = (uint64_t)size.QuadPart > offset ? (uint64_t)size.QuadPart - offset : 0;
+  }
+  HANDLE copy = open_again(handle);
+  if (copy != INVALID_HANDLE_VALUE) {
+    *shared = (hc_file)copy;
+    return HC_OK;
+  }
+  DWORD number = GetLastError();
+  bool is_bad = number == ERROR_INVALID_HANDLE || number == ERROR_ACCESS_DENIED;
+  return hc_file_fail(why, is_bad ? HC_ERR_INVALID_PARAMETER : HC_ERR_CANT_ACQUIRE_RESOURCE,
+                      "body file", "", number);
+}
+
+static bool is_end(DWORD number) {
+  return number == ERROR_HANDLE_EOF || number == ERROR_BROKEN_PIPE || number == ERROR_NO_DATA;
+}
+
+/* A pipe tells what waits in it. Of a console nobody can say without reading: there it waits. */
+static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got,
+                                hc_failure *why) {
+  DWORD waiting = 0, moved = 0;
+  HANDLE handle = handle_of(file);
+  if (GetFileType(handle) == FILE_TYPE_PIPE &&
+      PeekNamedPipe(handle, NULL, 0, NULL, &waiting, NULL) && waiting == 0)
+    return HC_ERR_BUSY;
+  if (!ReadFile(handle, into, piece_size(size), &moved, NULL) && !is_end(GetLastError()))
+    return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", GetLastError());
+  *got = moved;
+  return HC_OK;
+}
+
+hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
+                         hc_failure *why) {
+  *got = 0;
+  if (*offset == HC_FILE_NO_OFFSET) return read_what_comes(file, into, size, got, why);
+  hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
+  *offset += *got;
+  return code;
+}
+
+/* --- the end, and names */
+
+hc_error hc_file_finish(hc_file file, hc_failure *why) {
+  if (CloseHandle(handle_of(file))) return HC_OK;
+  return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", GetLastError());
+}
+
+void hc_file_close(hc_file file) {
+  if (file != HC_NO_FILE) (void)CloseHandle(handle_of(file));
+}
+
+/* Since Windows 10 1607: as on POSIX, also over a file that is open (shared). */
+typedef struct posix_rename {
+  DWORD flags;
+  HANDLE folder;
+  DWORD name_size;
+  WCHAR name[1];
+} posix_rename;
+
+#define RENAME_INFO_EX ((FILE_INFO_BY_HANDLE_CLASS)22)
+#define RENAME_FLAGS 0x43u /* replace if it exists, POSIX's meaning, read-only ones too */
+
+static bool rename_open(const char *from, const wchar_t *to) {
+  size_t length = wcslen(to) * sizeof *to, size = sizeof(posix_rename) + length;
+  posix_rename *request = size < ULONG_MAX ? hc_memory_allocate_zeroed(1, size) : NULL;
+  HANDLE file = hc_file_open_handle(from, DELETE | SYNCHRONIZE, OPEN_EXISTING,
+                                    FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+  bool is_done = false;
+  if (request && file != INVALID_HANDLE_VALUE) {
+    request->flags = RENAME_FLAGS;
+    request->name_size = (DWORD)length;
+    for (size_t i = 0; to[i] != L'\0'; i++) request->name[i] = to[i];
+    is_done = SetFileInformationByHandle(file, RENAME_INFO_EX, request, (DWORD)size) != 0;
+  }
+  if (file != INVALID_HANDLE_VALUE) (void)CloseHandle(file);
+  hc_memory_release(request);
+  return is_done;
+}
+
+hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
+  wchar_t *old_name = hc_path_wide(from), *new_name = hc_path_wide(to);
+  DWORD number = ERROR_INVALID_NAME;
+  bool is_done = false;
+  if (old_name && new_name) {
+    is_done = rename_open(from, new_name) ||
+              MoveFileExW(old_name, new_name, MOVEFILE_REPLACE_EXISTING) != 0;
+    number = GetLastError();
+  }
+  hc_memory_release(old_name);
+  hc_memory_release(new_name);
+  if (is_done) return HC_OK;
+  const char *text = hc_file_reason(number);
+  if (text) return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "%s", text);
+  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "error %lu", number);
+}
+
+void hc_file_unlink(const char *path) {
+  wchar_t *name = hc_path_wide(path);
+  if (name) (void)DeleteFileW(name);
+  hc_memory_release(name);
+}
+
+/* --- large files: their end costs nothing that a thread would have to bear */
+
+bool hc_file_is_costly(hc_file file, hc_file_id *id) {
+  (void)file, (void)id;
+  return false;
+}
+
+hc_file hc_file_hold(const char *path) {
+  (void)path;
+  return HC_NO_FILE;
+}
+
+uint64_t hc_process_number(void) { return GetCurrentProcessId(); }

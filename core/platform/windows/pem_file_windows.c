@@ -1,0 +1,123 @@
+/* pem_file_windows.c - small files as a whole, in and out. See pem_file.h. */
+#include "system_windows.h"
+
+#include "../pem_file.h"
+
+#include <string.h>
+
+#include "../../base/limits.h"
+#include "../../base/memory.h"
+
+#define READ_SIZE 16384u
+
+/* --- reading */
+
+/* The size at once, so that nothing has to move; whatever the file grows by meanwhile is left. */
+static hc_error read_all(HANDLE file, const char *path, hc_buffer *out, hc_failure *why) {
+  LARGE_INTEGER size = {0};
+  size_t held = hc_buffer_size(out), room, left;
+  char *at;
+  bool is_file = GetFileType(file) == FILE_TYPE_DISK && GetFileSizeEx(file, &size);
+  if (is_file && size.QuadPart > (LONGLONG)HC_PEM_FILE_MAX)
+    return hc_failure_set(why, HC_ERR_FILE_CANT_READ,
+                          "can't read %s: the file is too large for a PEM file", path);
+  left = is_file ? (size_t)size.QuadPart : READ_SIZE;
+  if (left == 0) return HC_OK;
+  if (hc_buffer_reserve(out, left, SIZE_MAX, &at, &room) != HC_OK)
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  DWORD got = 1;
+  while (left > 0 && got > 0) {
+    got = 0;
+    if (!ReadFile(file, at, (DWORD)left, &got, NULL) && GetLastError() != ERROR_BROKEN_PIPE &&
+        GetLastError() != ERROR_HANDLE_EOF)
+      return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read", path, GetLastError());
+    at += got;
+    left -= got;
+    held += got;
+  }
+  hc_buffer_commit(out, held - hc_buffer_size(out));
+  return HC_OK;
+}
+
+static bool is_missing(DWORD number) {
+  return number == ERROR_FILE_NOT_FOUND || number == ERROR_PATH_NOT_FOUND;
+}
+
+hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
+  HANDLE file = hc_file_open_handle(path, GENERIC_READ, OPEN_EXISTING, 0, NULL);
+  if (file == INVALID_HANDLE_VALUE) {
+    DWORD number = GetLastError();
+    return hc_file_fail(why, is_missing(number) ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN,
+                        "can't open", path, number);
+  }
+  hc_error error = read_all(file, path, out, why);
+  (void)CloseHandle(file);
+  return error;
+}
+
+/* --- writing */
+
+static hc_error write_all(HANDLE file, const char *path, hc_slice text, hc_failure *why) {
+  while (text.size > 0) {
+    DWORD size = text.size > READ_SIZE ? READ_SIZE : (DWORD)text.size, put = 0;
+    if (!WriteFile(file, text.data, size, &put, NULL))
+      return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, GetLastError());
+    text.data += put;
+    text.size -= put;
+  }
+  return HC_OK;
+}
+
+hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
+  HANDLE file = hc_file_open_handle(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL);
+  if (file == INVALID_HANDLE_VALUE)
+    return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, GetLastError());
+  hc_error error = write_all(file, path, text, why);
+  (void)CloseHandle(file);
+  return error;
+}
+
+/* A file that was there before keeps its own list when it is opened: it gets the new one before the
+ * first byte. What is no file on a disk has none. */
+static hc_error write_private(const hc_private *p, const char *path, hc_slice text,
+                              hc_failure *why) {
+  SECURITY_ATTRIBUTES attributes = p->attributes;
+  HANDLE file = hc_file_open_handle(path, GENERIC_WRITE | WRITE_DAC, CREATE_ALWAYS, 0, &attributes);
+  if (file == INVALID_HANDLE_VALUE)
+    return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, GetLastError());
+  bool is_private = GetFileType(file) != FILE_TYPE_DISK || hc_private_apply(p, file);
+  hc_error error = is_private ? write_all(file, path, text, why)
+                              : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private",
+                                             path, GetLastError());
+  (void)CloseHandle(file);
+  return error;
+}
+
+hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *why) {
+  hc_private owner_alone;
+  if (!hc_private_begin(&owner_alone))
+    return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, GetLastError());
+  hc_error error = write_private(&owner_alone, path, text, why);
+  hc_private_end(&owner_alone);
+  return error;
+}
+
+/* --- which state is it in */
+
+static int64_t number_of_time(FILETIME time) {
+  return (int64_t)((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime);
+}
+
+hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
+  BY_HANDLE_FILE_INFORMATION facts;
+  HANDLE file = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, 0, NULL);
+  if (file == INVALID_HANDLE_VALUE) return (hc_pem_file_stamp){0};
+  bool is_known = GetFileInformationByHandle(file, &facts) != 0;
+  (void)CloseHandle(file);
+  if (!is_known) return (hc_pem_file_stamp){0};
+  return (hc_pem_file_stamp){.device = facts.dwVolumeSerialNumber,
+                             .inode = (uint64_t)facts.nFileIndexHigh << 32 | facts.nFileIndexLow,
+                             .size = (uint64_t)facts.nFileSizeHigh << 32 | facts.nFileSizeLow,
+                             .modified = number_of_time(facts.ftLastWriteTime),
+                             .changed = number_of_time(facts.ftCreationTime)};
+}

@@ -1,0 +1,287 @@
+/* socket_windows.c - sockets by Winsock. See socket.h.
+ *
+ * They stay non-blocking for good: Winsock has no flag for a single call, so what is to sleep waits
+ * for the socket first. */
+#include "../address_system.h"
+
+#include "../socket.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "../../base/limits.h"
+#include "../clock.h"
+#include "../system_error.h"
+#include "../wait.h"
+
+#define PARTS_MAX 8u
+/* Winsock takes whatever it is given, as a whole, into memory of its own. */
+#define SEND_MAX 262144u
+
+/* --- errors */
+
+static int last_errno(void) { return hc_errno_of_winsock(WSAGetLastError()); }
+
+static hc_io fail(hc_failure *why, hc_error code, const char *what, int number) {
+  char space[HC_ERRNO_TEXT];
+  hc_failure_set(why, code, "%s%s", what, hc_errno_text(number, space));
+  return HC_IO_ERROR;
+}
+
+/* --- addresses */
+
+static bool address_from_storage(const struct sockaddr_storage *storage, hc_address *address) {
+  if (storage->ss_family == AF_INET) {
+    struct sockaddr_in in;
+    memcpy(&in, storage, sizeof in);
+    hc_address_set_ipv4(address, &in);
+    return true;
+  }
+  if (storage->ss_family != AF_INET6) return false;
+  struct sockaddr_in6 in6;
+  memcpy(&in6, storage, sizeof in6);
+  hc_address_set_ipv6(address, &in6);
+  return true;
+}
+
+bool hc_socket_peer_address(hc_socket s, hc_address *address) {
+  struct sockaddr_storage storage = {0};
+  int size = sizeof storage;
+  return getpeername((SOCKET)s, (struct sockaddr *)&storage, &size) == 0 &&
+         address_from_storage(&storage, address);
+}
+
+bool hc_socket_local_address(hc_socket s, hc_address *address) {
+  struct sockaddr_storage storage = {0};
+  int size = sizeof storage;
+  return getsockname((SOCKET)s, (struct sockaddr *)&storage, &size) == 0 &&
+         address_from_storage(&storage, address);
+}
+
+/* --- connecting */
+
+static bool set_option(SOCKET s, int level, int name, DWORD value) {
+  return setsockopt(s, level, name, (const char *)&value, sizeof value) == 0;
+}
+
+void hc_socket_send_at_once(hc_socket s) {
+  (void)set_option((SOCKET)s, IPPROTO_TCP, TCP_NODELAY, 1); /* a matter of speed only */
+}
+
+void hc_socket_gather_small_sends(hc_socket s) {
+  (void)set_option((SOCKET)s, IPPROTO_TCP, TCP_NODELAY, 0);
+}
+
+/* A mapped address ("::ffff:10.0.0.1") is reached through IPv4, which Windows refuses to a socket
+ * of IPv6 unless it is told. */
+static SOCKET open_socket(int family) {
+  u_long on = 1;
+  if (!hc_network_start()) {
+    WSASetLastError(WSAENETDOWN);
+    return INVALID_SOCKET;
+  }
+  SOCKET s = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
+                        WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+  if (s == INVALID_SOCKET) return s;
+  if (family == AF_INET6) (void)set_option(s, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (ioctlsocket(s, (long)FIONBIO, &on) == 0) return s;
+  int number = WSAGetLastError();
+  (void)closesocket(s);
+  WSASetLastError(number);
+  return INVALID_SOCKET;
+}
+
+/* See the namesake in socket_posix.c. */
+static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
+  hc_address local;
+  char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];
+  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote))
+    return false;
+  hc_address_text(&local, local_text);
+  hc_address_text(remote, remote_text);
+  return strcmp(local_text, remote_text) == 0;
+}
+
+static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
+  return is_connected_to_itself(s, remote) ? fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED)
+                                           : HC_IO_OK;
+}
+
+static hc_error code_of_connect(int number) {
+  bool has_no_way = number == EAFNOSUPPORT || number == EADDRNOTAVAIL;
+  return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
+}
+
+hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
+  *out = HC_NO_SOCKET;
+  struct sockaddr_storage storage = {0};
+  memcpy(&storage, address->raw.bytes, address->size);
+  SOCKET s = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
+  if (s == INVALID_SOCKET) {
+    int number = last_errno();
+    return fail(why, code_of_connect(number), "can't open a socket: ", number);
+  }
+  hc_socket_send_at_once((hc_socket)s);
+  bool is_done = connect(s, (const struct sockaddr *)&storage, (int)address->size) == 0;
+  int number = is_done ? 0 : last_errno();
+  hc_io io = is_done ? check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;
+  if (number != 0 && number != EAGAIN) io = fail(why, code_of_connect(number), "", number);
+  if (io == HC_IO_ERROR) (void)closesocket(s);
+  else *out = (hc_socket)s;
+  return io;
+}
+
+/* select and not WSAPoll, which before Windows 10 2004 does not say that a connect has failed. */
+hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure *why) {
+  struct timeval none = {0, 0};
+  fd_set writable, failed;
+  int number = 0, size = sizeof number;
+  FD_ZERO(&writable);
+  FD_ZERO(&failed);
+  writable.fd_array[writable.fd_count++] = failed.fd_array[failed.fd_count++] = (SOCKET)s;
+  int found = select(0, NULL, &writable, &failed, &none);
+  if (found < 0) return fail(why, HC_ERR_CANT_CONNECT, "", last_errno());
+  if (found == 0) return HC_IO_WANT_WRITE;
+  if (getsockopt((SOCKET)s, SOL_SOCKET, SO_ERROR, (char *)&number, &size) != 0)
+    number = WSAGetLastError();
+  if (number == 0 && failed.fd_count > 0) number = WSAECONNREFUSED;
+  return number == 0 ? check_connected(s, remote, why)
+                     : fail(why, HC_ERR_CANT_CONNECT, "", hc_errno_of_winsock(number));
+}
+
+void hc_socket_close(hc_socket s) {
+  if (s != HC_NO_SOCKET) (void)closesocket((SOCKET)s);
+}
+
+/* --- sending */
+
+/* Reset or ended, nothing more goes out; whatever the peer sent before may still be there. */
+static hc_error code_of_send(int number) {
+  bool is_gone = number == EPIPE || number == ECONNRESET || number == ECONNABORTED;
+  return is_gone ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR;
+}
+
+/* WSABUF serves both directions and so lacks the const. */
+static char *without_const(const char *data) {
+  union {
+    const char *from;
+    char *to;
+  } cast = {.from = data};
+  return cast.to;
+}
+
+static DWORD fill_parts(WSABUF *to, const hc_slice *parts, size_t count) {
+  DWORD used = 0;
+  size_t room = SEND_MAX;
+  for (size_t i = 0; i < count && used < PARTS_MAX && room > 0; i++) {
+    if (parts[i].size == 0) continue;
+    size_t size = parts[i].size < room ? parts[i].size : room;
+    to[used++] = (WSABUF){.len = (ULONG)size, .buf = without_const(parts[i].data)};
+    room -= size;
+  }
+  return used;
+}
+
+hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent,
+                     hc_failure *why) {
+  WSABUF vector[PARTS_MAX];
+  DWORD moved = 0, used = fill_parts(vector, parts, count);
+  *sent = 0;
+  if (used == 0) return HC_IO_OK;
+  if (WSASend((SOCKET)s, vector, used, &moved, 0, NULL, NULL) == 0) {
+    *sent = moved;
+    return HC_IO_OK;
+  }
+  int number = last_errno();
+  return number == EAGAIN ? HC_IO_WANT_WRITE : fail(why, code_of_send(number), "", number);
+}
+
+/* --- receiving */
+
+static hc_io receive(hc_socket s, char *into, size_t room, int flags, size_t *got,
+                     hc_failure *why) {
+  int count = recv((SOCKET)s, into, room > INT_MAX ? INT_MAX : (int)room, flags);
+  *got = count > 0 ? (size_t)count : 0;
+  if (count > 0) return HC_IO_OK;
+  if (count == 0) return HC_IO_EOF;
+  int number = last_errno();
+  return number == EAGAIN ? HC_IO_WANT_READ : fail(why, HC_ERR_CONNECTION_ERROR, "", number);
+}
+
+bool hc_socket_count_rest(hc_socket s) {
+  (void)s;
+  return false;
+}
+
+hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why) {
+  return receive(s, into, room, 0, got, why);
+}
+
+hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty,
+                             hc_failure *why) {
+  hc_io io = receive(s, into, room, 0, got, why);
+  *is_empty = io == HC_IO_WANT_READ;
+  return io;
+}
+
+/* True when there is something to receive, or what ends the wait with an error. */
+static bool wait_readable(hc_socket s, uint64_t deadline) {
+  hc_wait_entry entry = {.fd = s, .events = HC_EVENT_READ};
+  size_t ready = 0;
+  return hc_wait(&entry, 1, deadline, &ready) != HC_OK || ready > 0;
+}
+
+/* What came before the end or an error is handed out first; the error stands on the socket and is
+ * found by the next call. */
+static hc_io recv_until(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                        uint64_t deadline, hc_failure *why) {
+  hc_failure reason = {HC_OK, ""};
+  *got = 0;
+  for (;;) {
+    size_t count;
+    hc_io io = receive(s, into + *got, room - *got, 0, &count, &reason);
+    *got += count;
+    if (io == HC_IO_OK && fill == HC_FILL_ALL && *got < room) continue;
+    if (io == HC_IO_WANT_READ && (*got == 0 || fill == HC_FILL_ALL) && wait_readable(s, deadline))
+      continue;
+    if (*got > 0) return HC_IO_OK;
+    if (io == HC_IO_ERROR) hc_failure_set(why, reason.code, "%s", reason.text);
+    return io;
+  }
+}
+
+hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                              hc_failure *why) {
+  return recv_until(s, into, room, fill, got, HC_NEVER, why);
+}
+
+hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill,
+                                      size_t *got, bool *is_empty, hc_failure *why) {
+  *is_empty = false;
+  return recv_until(s, into, room, fill, got, HC_NEVER, why);
+}
+
+bool hc_socket_limit_sleep(hc_socket s) {
+  (void)s;
+  return true;
+}
+
+hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                             bool *is_empty, hc_failure *why) {
+  if (is_empty) *is_empty = false;
+  return recv_until(s, into, room, fill, got, hc_clock_now() + HC_SLICE_NS, why);
+}
+
+void hc_socket_expect_sleep(hc_socket s) { (void)s; }
+
+hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
+  char byte;
+  size_t got;
+  return receive(s, &byte, 1, MSG_PEEK, &got, why);
+}
+
+size_t hc_socket_available(hc_socket s) {
+  u_long count = 0;
+  return ioctlsocket((SOCKET)s, (long)FIONREAD, &count) == 0 ? count : 0;
+}

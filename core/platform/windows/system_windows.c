@@ -1,0 +1,148 @@
+/* system_windows.c - what the files of this folder share. See system_windows.h. */
+#include "system_windows.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../../base/memory.h"
+
+/* --- the network */
+
+static BOOL CALLBACK start_network(PINIT_ONCE once, void *result, void **unused) {
+  WSADATA facts;
+  (void)once, (void)unused;
+  *(bool *)result = WSAStartup(MAKEWORD(2, 2), &facts) == 0;
+  return *(bool *)result; /* where it has failed the next one tries again */
+}
+
+/* Never undone: the module stays in the process, and so may its threads. */
+bool hc_network_start(void) {
+  static INIT_ONCE started = INIT_ONCE_STATIC_INIT;
+  bool result = true;
+  return InitOnceExecuteOnce(&started, start_network, &result, NULL) && result;
+}
+
+/* --- numbers of errors */
+
+int hc_errno_of_winsock(int code) {
+  switch (code) {
+  case WSAEWOULDBLOCK: return EAGAIN;
+  case WSAECONNREFUSED: return ECONNREFUSED;
+  case WSAECONNRESET:
+  case WSAENETRESET: return ECONNRESET;
+  case WSAECONNABORTED: return ECONNABORTED;
+  case WSAESHUTDOWN: return EPIPE;
+  case WSAENOTCONN: return ENOTCONN;
+  case WSAETIMEDOUT: return ETIMEDOUT;
+  case WSAEHOSTUNREACH: return EHOSTUNREACH;
+  case WSAENETUNREACH: return ENETUNREACH;
+  case WSAENETDOWN: return ENETDOWN;
+  case WSAEADDRNOTAVAIL: return EADDRNOTAVAIL;
+  case WSAEADDRINUSE: return EADDRINUSE;
+  case WSAEAFNOSUPPORT: return EAFNOSUPPORT;
+  case WSAEACCES: return EACCES;
+  case WSAEMFILE: return EMFILE;
+  case WSAENOBUFS: return ENOBUFS;
+  case WSA_NOT_ENOUGH_MEMORY: return ENOMEM;
+  case WSAENOTSOCK:
+  case WSAEBADF: return EBADF;
+  case WSAEFAULT:
+  case WSAEINVAL: return EINVAL;
+  default: return code;
+  }
+}
+
+/* --- paths */
+
+#define LONG_PATH 248u /* a folder's name may have no more without the prefix */
+static const wchar_t prefix[] = L"\\\\?\\";
+#define PREFIX_SIZE (sizeof prefix / sizeof prefix[0] - 1)
+
+/* What is no UTF-8 is in the code page of the user, as programs pass it that know of no other. */
+static wchar_t *from_text(const char *text) {
+  UINT page = CP_UTF8;
+  int size = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
+  if (size <= 0) {
+    page = CP_ACP;
+    size = MultiByteToWideChar(page, 0, text, -1, NULL, 0);
+  }
+  wchar_t *out = size > 0 ? hc_memory_allocate((size_t)size * sizeof *out) : NULL;
+  if (out && MultiByteToWideChar(page, 0, text, -1, out, size) > 0) return out;
+  hc_memory_release(out);
+  SetLastError(size > 0 ? ERROR_NOT_ENOUGH_MEMORY : ERROR_INVALID_NAME);
+  return NULL;
+}
+
+/* A share's name ("\\server\...") would need another prefix, and one that has its own is whole. */
+static wchar_t *lengthen(wchar_t *path) {
+  DWORD size = path[0] == L'\\' && path[1] == L'\\' ? 0 : GetFullPathNameW(path, 0, NULL, NULL);
+  wchar_t *out = size > 0 ? hc_memory_allocate((size + PREFIX_SIZE) * sizeof *out) : NULL;
+  if (!out) return path;
+  memcpy(out, prefix, sizeof prefix);
+  DWORD length = GetFullPathNameW(path, size, out + PREFIX_SIZE, NULL);
+  bool is_whole = length > 0 && length < size && out[PREFIX_SIZE] != L'\\';
+  hc_memory_release(is_whole ? path : out);
+  return is_whole ? out : path;
+}
+
+wchar_t *hc_path_wide(const char *path) {
+  wchar_t *wide = from_text(path);
+  return wide && wcslen(wide) >= LONG_PATH ? lengthen(wide) : wide;
+}
+
+/* --- files */
+
+#define DISK_QUOTA_EXCEEDED 1295 /* MinGW's headers have no name for it */
+
+const char *hc_file_reason(DWORD code) {
+  switch (code) {
+  case ERROR_DISK_FULL:
+  case ERROR_HANDLE_DISK_FULL: return "no space left on device";
+  case DISK_QUOTA_EXCEEDED: return "disk quota exceeded";
+  case ERROR_FILE_TOO_LARGE: return "file too large";
+  case ERROR_WRITE_PROTECT: return "read-only file system";
+  case ERROR_FILE_NOT_FOUND:
+  case ERROR_INVALID_NAME:
+  case ERROR_BAD_PATHNAME:
+  case ERROR_BAD_NETPATH: return "no such file or directory";
+  case ERROR_PATH_NOT_FOUND: return "a part of the path is no directory";
+  case ERROR_FILE_EXISTS:
+  case ERROR_ALREADY_EXISTS: return "it is there already";
+  case ERROR_SHARING_VIOLATION:
+  case ERROR_LOCK_VIOLATION: return "another program has it open";
+  case ERROR_ACCESS_DENIED:
+  case ERROR_PRIVILEGE_NOT_HELD: return "permission denied";
+  case ERROR_TOO_MANY_OPEN_FILES: return "too many open files";
+  case ERROR_BROKEN_PIPE:
+  case ERROR_NO_DATA: return "nobody reads it any more";
+  case ERROR_INVALID_HANDLE: return "the file is not open for this";
+  case ERROR_FILENAME_EXCED_RANGE: return "the name is too long";
+  case ERROR_NOT_ENOUGH_MEMORY:
+  case ERROR_OUTOFMEMORY: return "out of memory";
+  case ERROR_IO_DEVICE:
+  case ERROR_CRC: return "input/output error";
+  default: return NULL;
+  }
+}
+
+#define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
+
+hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
+                      DWORD number) {
+  const char *text = hc_file_reason(number);
+  const char *gap = path[0] ? " " : "";
+  if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
+  return hc_failure_set(why, code, "%s%s%.*s: error %lu", what, gap, SHOWN_PATH_MAX, path, number);
+}
+
+HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
+                           SECURITY_ATTRIBUTES *security) {
+  wchar_t *name = hc_path_wide(path);
+  if (!name) return INVALID_HANDLE_VALUE;
+  HANDLE handle = CreateFileW(name, access, HC_SHARE_ALL, security, disposition,
+                              FILE_ATTRIBUTE_NORMAL | flags, NULL);
+  DWORD number = GetLastError();
+  hc_memory_release(name);
+  SetLastError(number);
+  return handle;
+}

@@ -1,0 +1,71 @@
+/* system_windows.h - Windows' headers in the one order that works, and what the files of this
+ * folder share.
+ *
+ * Handles and sockets are the system's own: a hc_file is a HANDLE and a hc_handle a SOCKET, both as
+ * intptr_t, so nothing depends on a C library's table of descriptors, of which a process may have
+ * several. Paths are UTF-8. */
+#ifndef HC_SYSTEM_WINDOWS_H
+#define HC_SYSTEM_WINDOWS_H
+
+#if !defined(WIN32_LEAN_AND_MEAN)
+#define WIN32_LEAN_AND_MEAN
+#endif
+#include <winsock2.h>
+#include <ws2tcpip.h>
+/* Behind the two: windows.h alone would bring an older winsock. */
+#include <windows.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../../base/error.h"
+#include "../../base/internal.h"
+
+HC_INTERNAL_BEGIN
+
+/* WSAStartup, once for each process, before the first socket. False where there is no network. */
+bool hc_network_start(void);
+
+/* --- numbers of errors */
+
+/* The number of errno that says the same as Winsock's; what has none stays as it is. */
+int hc_errno_of_winsock(int code);
+
+/* --- paths */
+
+/* The path for the calls that end with W; NULL, with GetLastError, where memory is out or it is no
+ * text. Ends with hc_memory_release. Long ones get the prefix that lifts the limit of 260. */
+wchar_t *hc_path_wide(const char *path);
+
+/* --- files */
+
+#define HC_SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* CreateFileW, shared with everybody: on Windows an open file could otherwise be neither replaced
+ * nor removed. INVALID_HANDLE_VALUE, with GetLastError. `security` may be NULL. */
+HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
+                           SECURITY_ATTRIBUTES *security);
+/* A sentence for an error of the file system; NULL where there is none. */
+const char *hc_file_reason(DWORD code);
+/* "`what` `path`: reason". */
+hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
+                      DWORD number);
+
+/* --- who may do what */
+
+/* What gives a new file to its owner alone. Zeroed: nothing; hc_private_end ends it. */
+typedef struct hc_private {
+  SECURITY_ATTRIBUTES attributes;
+  SECURITY_DESCRIPTOR descriptor;
+  void *user, *list; /* the owner's identity, and the access list that names it */
+} hc_private;
+
+/* False, with GetLastError, where it can't be made. */
+bool hc_private_begin(hc_private *p);
+/* The same for a file that is there already, whose handle has WRITE_DAC. */
+bool hc_private_apply(const hc_private *p, HANDLE file);
+void hc_private_end(hc_private *p);
+
+HC_INTERNAL_END
+
+#endif

@@ -1,0 +1,93 @@
+/* thread_windows.c - threads and locks. See thread.h. */
+#include "system_windows.h"
+
+#include "../thread.h"
+
+#include <errno.h>
+
+#include "../../base/memory.h"
+#include "../clock.h"
+
+_Static_assert(sizeof(hc_mutex) == sizeof(SRWLOCK), "a lock must fit");
+_Static_assert(sizeof(hc_condition) == sizeof(CONDITION_VARIABLE), "a condition must fit");
+_Static_assert(sizeof(hc_once) == sizeof(INIT_ONCE), "a once must fit");
+
+/* --- locks */
+
+static SRWLOCK *lock_of(hc_mutex *m) { return (SRWLOCK *)(void *)m; }
+static CONDITION_VARIABLE *variable_of(hc_condition *c) { return (CONDITION_VARIABLE *)(void *)c; }
+
+void hc_mutex_lock(hc_mutex *m) { AcquireSRWLockExclusive(lock_of(m)); }
+void hc_mutex_unlock(hc_mutex *m) { ReleaseSRWLockExclusive(lock_of(m)); }
+
+void hc_condition_init(hc_condition *c) { InitializeConditionVariable(variable_of(c)); }
+void hc_condition_wake_one(hc_condition *c) { WakeConditionVariable(variable_of(c)); }
+void hc_condition_wake_all(hc_condition *c) { WakeAllConditionVariable(variable_of(c)); }
+
+void hc_condition_wait(hc_condition *c, hc_mutex *m) {
+  (void)SleepConditionVariableSRW(variable_of(c), lock_of(m), INFINITE, 0);
+}
+
+bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
+  int ms = hc_clock_milliseconds_until(deadline);
+  return SleepConditionVariableSRW(variable_of(c), lock_of(m), ms < 0 ? INFINITE : (DWORD)ms, 0) !=
+         0;
+}
+
+static BOOL CALLBACK run_once(PINIT_ONCE once, void *work, void **unused) {
+  (void)once, (void)unused;
+  (*(void (**)(void))work)();
+  return TRUE;
+}
+
+void hc_once_do(hc_once *once, void (*work)(void)) {
+  (void)InitOnceExecuteOnce((INIT_ONCE *)(void *)once, run_once, &work, NULL);
+}
+
+/* --- threads */
+
+typedef struct start {
+  void *(*work)(void *);
+  void *argument;
+} start;
+
+static DWORD WINAPI run(void *given) {
+  start s = *(start *)given;
+  hc_memory_release(given);
+  (void)s.work(s.argument);
+  return 0;
+}
+
+/* OpenSSL, when it is linked into the module, also has a handler with the C library's exit, which
+ * would come back to code that lua_close has unloaded. */
+static void pin_this_object(void) {
+  static const char here = 0;
+  HMODULE module;
+  (void)GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                           (LPCWSTR)(const void *)&here, &module);
+}
+
+void hc_thread_keep_module(void) {
+  static hc_once pinned = HC_ONCE;
+  hc_once_do(&pinned, pin_this_object);
+}
+
+bool hc_thread_outlives_exit(void) { return false; }
+
+int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
+  hc_thread_keep_module();
+  start *s = hc_memory_allocate(sizeof *s);
+  if (!s) return ENOMEM;
+  *s = (start){work, argument};
+  HANDLE thread = CreateThread(NULL, stack_size, run, s, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+  if (!thread) {
+    hc_memory_release(s);
+    return EAGAIN;
+  }
+  (void)CloseHandle(thread);
+  return 0;
+}
+
+void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+  (void)before, (void)in_parent, (void)in_child;
+}

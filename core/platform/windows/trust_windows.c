@@ -1,0 +1,21 @@
+/* trust_windows.c - the certificates that Windows trusts as roots: the machine's and the user's, as
+ * one store. See trust.h. */
+#include "system_windows.h"
+
+#include "../trust.h"
+
+#include <wincrypt.h>
+
+bool hc_trust_each(hc_trust_taker take, void *context) {
+  HCERTSTORE store = CertOpenSystemStoreW(0, L"ROOT");
+  if (!store) return true;
+  bool goes_on = true;
+  PCCERT_CONTEXT at = CertEnumCertificatesInStore(store, NULL);
+  while (at && goes_on) {
+    goes_on = take(context, (hc_slice){(const char *)at->pbCertEncoded, at->cbCertEncoded});
+    if (goes_on) at = CertEnumCertificatesInStore(store, at); /* frees the last one */
+  }
+  if (at) (void)CertFreeCertificateContext(at);
+  (void)CertCloseStore(store, 0);
+  return goes_on;
+}
