@@ -113,9 +113,14 @@ static hc_progress offer_piece(hc_h2_exchange *h, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* The content need not wait for a 100 (Continue) any longer, or does not. */
+/* The content need not wait for a 100 (Continue) any longer, or does not. A final answer in place of
+ * the 100 says that it is not wanted. */
 static void look_at_expectation(hc_h2_exchange *h) {
   if (h->upload != HC_H2_UPLOAD_EXPECTING) return;
+  if (h->stream.has_head && !h->stream.has_continued) {
+    end_upload(h);
+    return;
+  }
   if (h->continue_deadline == HC_NEVER && h->stream.is_sent) {
     h->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
     /* the silence is asked for: it has its own limit and is no idleness */
@@ -142,10 +147,18 @@ static uint64_t count_sent(const hc_h2_exchange *h) {
   return h->supply.pulled - h->stream.offered.size - h->stream.in_flight;
 }
 
-/* Content goes out as fast as the stream and the server's windows take it. MOVED, WAIT; BROKEN. */
+static void note_sent(hc_h2_exchange *h) {
+  if (h->common.sent != count_sent(h)) hc_exchange_touch(&h->common);
+  h->common.sent = count_sent(h);
+}
+
+/* Content goes out as fast as the stream and the server's windows take it, also when the answer has
+ * begun: whether the server reads it is for the server to say, by a reset or by the answer's end
+ * (RFC 9113 section 8.1). MOVED, WAIT; BROKEN. */
 static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   uint64_t end = h->supply.pulled + SUPPLY_BUDGET;
   hc_progress progress = HC_WAIT;
+  if (h->upload == HC_H2_UPLOAD_NONE) return HC_WAIT;
   look_at_expectation(h);
   for (int i = 0; i < SUPPLIES_MAX && h->supply.pulled < end && wants_piece(h); i++) {
     hc_progress offered = offer_piece(h, why);
@@ -154,9 +167,16 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
     progress = move_bytes(&h->common);
     if (progress == HC_BROKEN) return HC_MOVED;
   }
-  if (h->common.sent != count_sent(h)) hc_exchange_touch(&h->common);
-  h->common.sent = count_sent(h);
+  if (h->upload != HC_H2_UPLOAD_NONE) note_sent(h);
   return progress;
+}
+
+/* Beside an answer that has begun. WAIT, or BROKEN. */
+static hc_progress go_on_sending(hc_h2_exchange *h, hc_failure *why) {
+  if (h->upload == HC_H2_UPLOAD_NONE) return HC_WAIT;
+  if (!is_over(h) && send_content(h, why) == HC_BROKEN) return HC_BROKEN;
+  if (is_over(h) || is_all_out(h)) end_upload(h);
+  return HC_WAIT;
 }
 
 /* All is sent: the response timeout runs in place of the idle timeout. */
@@ -164,7 +184,7 @@ static void look_whether_sent(hc_h2_exchange *h) {
   if (h->is_awaited || !is_all_out(h)) return;
   h->is_awaited = true;
   end_upload(h);
-  hc_exchange_await_head(&h->common);
+  if (!h->stream.has_head) hc_exchange_await_head(&h->common);
 }
 
 /* --- from the request to the head
@@ -176,7 +196,14 @@ static hc_progress fail(const hc_h2_exchange *h, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* The final head is in. What is left of the content is not sent. */
+/* An answer that has no content is there when its stream has ended: trailing fields may come, or
+ * content, which makes it malformed. */
+static bool is_presentable(const hc_h2_exchange *h) {
+  int code = h->stream.response.code;
+  return h->stream.has_head && ((code != 204 && code != 304) || h->stream.stage == HC_H2_COMPLETE);
+}
+
+/* The final head is in. */
 static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
   hc_answer *a = &h->answer;
   hc_response empty = {0};
@@ -191,7 +218,7 @@ static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
   if (is_empty && a->plan.framing == HC_FRAMING_UNTIL_CLOSE) a->plan.framing = HC_FRAMING_NONE;
   a->has_response = true;
   h->common.response_deadline = HC_NEVER;
-  end_upload(h);
+  if (is_over(h)) end_upload(h);
   if (a->plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
   return HC_DONE;
 }
@@ -200,19 +227,21 @@ static void note_arrivals(hc_h2_exchange *h) {
   if (h->stream.arrivals == h->seen) return;
   h->seen = h->stream.arrivals;
   h->answer.has_begun = true;
-  if (h->answer.has_response || !h->is_awaited) hc_exchange_touch(&h->common);
+  if (h->stream.has_head) h->common.response_deadline = HC_NEVER;
+  if (h->stream.has_head || !h->is_awaited) hc_exchange_touch(&h->common);
 }
 
 static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failure *why) {
   hc_exchange *x = &h->common;
   note_arrivals(h);
-  if (h->stream.has_head) return accept_head(h, why);
+  if (is_presentable(h)) return accept_head(h, why);
   if (h->stream.stage == HC_H2_BROKEN) return fail(h, why);
   look_whether_sent(h);
-  uint64_t deadline = h->is_awaited ? x->response_deadline : x->idle_deadline;
+  bool is_awaited = h->is_awaited && !h->stream.has_head;
+  uint64_t deadline = is_awaited ? x->response_deadline : x->idle_deadline;
   if (deadline == HC_NEVER || hc_clock_now() < deadline) return moved;
-  return h->is_awaited ? hc_exchange_end_by_response_timeout(x, why)
-                       : hc_exchange_end_by_idle_timeout(x, why);
+  return is_awaited ? hc_exchange_end_by_response_timeout(x, why)
+                    : hc_exchange_end_by_idle_timeout(x, why);
 }
 
 hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
@@ -252,6 +281,7 @@ static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failur
 
 hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_h2_exchange *h = of(x);
+  if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
   hc_progress progress = look_for_content(h, view, why);
   if (progress != HC_WAIT) return progress;
   (void)move_bytes(x);
@@ -283,6 +313,7 @@ bool hc_h2_is_readable(hc_exchange *x) {
 
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
+  if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
   if (!is_over(h)) (void)move_bytes(x);
   note_arrivals(h);
   if (hc_h2_is_readable(x) || !hc_exchange_is_idle_too_long(x)) return HC_WAIT;
@@ -368,8 +399,8 @@ void hc_h2_forget(hc_exchange *x) {
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const(x);
   if (is_over(h) || h->stream.arrivals != h->seen) return true;
-  if (!h->answer.has_response && !h->is_awaited && (is_all_out(h) || x->sent != count_sent(h)))
-    return true;
+  bool is_sending = h->upload != HC_H2_UPLOAD_NONE || (!h->answer.has_response && !h->is_awaited);
+  if (is_sending && (is_all_out(h) || x->sent != count_sent(h))) return true;
   return wants_piece(h);
 }
 
@@ -385,9 +416,9 @@ static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
 void hc_h2_times(const hc_exchange *x, hc_interest *out) {
   const hc_h2_exchange *h = of_const(x);
   bool is_readable =
-      h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : h->stream.has_head;
+      h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : is_presentable(h);
   if (is_readable || is_over(h)) out->ready = true;
-  if (!h->answer.has_response) times_of_upload(h, out);
+  times_of_upload(h, out);
   out->deadline =
       hc_clock_earlier(out->deadline, hc_clock_earlier(x->response_deadline, x->idle_deadline));
 }

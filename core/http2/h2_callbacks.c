@@ -124,8 +124,12 @@ static void end_head(hc_h2_stream *stream) {
   hc_response_restart(r);
 }
 
-static void end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
-  if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->stage = HC_H2_COMPLETE;
+/* The server has answered without the rest of the content, and is not to wait for it (section
+ * 8.1). */
+static int end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
+  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
+  stream->stage = HC_H2_COMPLETE;
+  return stream->has_content ? reset(stream, NGHTTP2_NO_ERROR) : 0;
 }
 
 /* `what`, and behind it the code and what the frame adds in words. */
@@ -157,11 +161,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
     if (!stream || hc_h2_stream_is_done(stream)) return 0;
     count_arrival(s, stream);
     if (stream->stage == HC_H2_HEAD) end_head(stream);
-    end_message(stream, frame);
-    return 0;
+    return end_message(stream, frame);
   case NGHTTP2_DATA:
-    if (stream && !hc_h2_stream_is_done(stream)) end_message(stream, frame);
-    return 0;
+    return stream && !hc_h2_stream_is_done(stream) ? end_message(stream, frame) : 0;
   default: return 0;
   }
 }
