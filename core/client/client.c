@@ -49,13 +49,15 @@ void hc_client_delete(hc_client *c) {
 
 hc_settings *hc_client_get_settings(hc_client *c) { return &c->settings; }
 hc_status hc_client_get_status(const hc_client *c) { return c->status; }
-hc_stream_peer *hc_client_get_stream(const hc_client *c) {
-  return c->place.connection ? c->place.connection->stream : NULL;
-}
 
 static bool is_error(hc_status status) {
   return status == HC_STATUS_CANT_RESOLVE || status == HC_STATUS_CANT_CONNECT ||
          status == HC_STATUS_CONNECTION_ERROR || status == HC_STATUS_TLS_HANDSHAKE_ERROR;
+}
+
+/* One that has failed may still stand on a connection of others', for its answer. */
+hc_stream_peer *hc_client_get_stream(const hc_client *c) {
+  return c->place.connection && !is_error(c->status) ? c->place.connection->stream : NULL;
 }
 
 const hc_failure *hc_client_last_error(const hc_client *c) {
@@ -93,11 +95,9 @@ void hc_client_fail(hc_client *c, hc_status status) {
   c->status = status;
   hc_exchange *x = c->place.exchange;
   hc_connection *n = c->place.connection;
+  bool others_go_on = n->state == HC_CONNECTION_DRAINING && hc_connection_is_shared(n);
   if (x && x->is_under_way) hc_exchange_cancel(x, &c->failure);
-  /* others go on */
-  else if (n->state == HC_CONNECTION_DRAINING && hc_connection_is_shared(n))
-    hc_connection_leave(&c->place);
-  else hc_connection_fail(c->place.connection, &c->failure);
+  else if (!others_go_on) hc_connection_fail(n, &c->failure);
 }
 
 void hc_client_finish(hc_client *c) {

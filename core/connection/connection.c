@@ -385,7 +385,11 @@ void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest 
   else hc_stream_peer_interest(n->stream, out);
   if (n->connect_deadline < out->deadline) out->deadline = n->connect_deadline;
   if (n->walk) return;
-  if (n->is_usable) n->protocol->interest(n, x, out);
-  else if (out->fd != HC_NO_HANDLE && out->events == 0)
+  if (n->is_usable) {
+    n->protocol->interest(n, x, out);
+    return;
+  }
+  if (x && x->is_under_way) out->deadline = hc_clock_earlier(out->deadline, x->idle_deadline);
+  if (out->fd != HC_NO_HANDLE && out->events == 0)
     out->ready = true; /* the caller's, usable: a look has yet to learn that */
 }

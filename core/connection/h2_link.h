@@ -17,6 +17,9 @@ typedef struct hc_h2_link {
   hc_h2_session *session;
   /* HC_EVENT_…: the stream took no more, and waits for this; 0: it takes more */
   unsigned send_wants;
+  unsigned receive_wants; /* the same of its receiving: over TLS it may have to write first */
+  /* the last move came to the end of what one may do: no event tells of what is left of it */
+  bool is_unfinished;
   bool takes_no_more; /* a request has said "Connection: close" */
 } hc_h2_link;
 

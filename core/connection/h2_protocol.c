@@ -36,6 +36,7 @@ static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure
     hc_h2_session_sent(link->session, sent);
     moved += sent;
   }
+  if (moved >= SEND_BUDGET) link->is_unfinished = true;
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
@@ -62,10 +63,12 @@ static bool is_known_quiet(const hc_connection *n) {
 static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
   if (is_known_quiet(n)) return HC_WAIT;
+  n->h2->receive_wants = HC_EVENT_READ;
   while (moved < RECEIVE_BUDGET) {
     char bytes[RECEIVE_SIZE];
     size_t got = 0;
     hc_io io = hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, why);
+    if (io == HC_IO_WANT_WRITE) n->h2->receive_wants = HC_EVENT_WRITE;
     if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) break;
     if (io == HC_IO_EOF) return end_of_stream(why);
     if (io != HC_IO_OK) return HC_BROKEN;
@@ -74,6 +77,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
       return tell_fault(n);
     if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
   }
+  if (moved >= RECEIVE_BUDGET) n->h2->is_unfinished = true;
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
@@ -94,6 +98,10 @@ bool hc_h2_has_place_news(const hc_connection *n, const hc_place *p) {
   return n->state == HC_CONNECTION_DRAINING || (!p->knows_room && hc_connection_is_settled(n));
 }
 
+static unsigned events_of(const hc_h2_link *link) {
+  return HC_EVENT_READ | link->send_wants | link->receive_wants;
+}
+
 /* No event of the descriptor's tells the others of what was taken for them. */
 static void notice_news(const hc_connection *n, const hc_exchange *mover) {
   for (hc_place *p = n->places; p; p = p->next)
@@ -104,11 +112,12 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   if (!n->h2) return HC_BROKEN;
   /* a move further out, of which this is a part */
   if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT;
-  unsigned wanted = n->h2->send_wants;
+  unsigned wanted = events_of(n->h2);
+  n->h2->is_unfinished = false;
   hc_progress progress = move(n, why);
   if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
-  /* the descriptor is watched for something else now */
-  if (n->h2->send_wants != wanted) hc_connection_notice_all(n);
+  /* the descriptor is watched for something else now, or says nothing of what there is to do */
+  if (events_of(n->h2) != wanted || n->h2->is_unfinished) hc_connection_notice_all(n);
   if (progress != HC_BROKEN) return progress;
   hc_connection_name_next(n, why);
   hc_h2_session_end(n->h2->session, why);
@@ -176,7 +185,7 @@ static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc
 
 static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
   const hc_h2_link *link = n->h2;
-  out->events = HC_EVENT_READ | link->send_wants;
+  out->events = events_of(link);
   if (link->send_wants == 0 && hc_h2_session_has_output(link->session)) out->ready = true;
   if (x && x->is_under_way) hc_h2_times(x, out);
 }
