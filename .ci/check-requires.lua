@@ -30,6 +30,7 @@ local doors = {
   ["cookies.file"] = true, ["cookies.suffix"] = true,
   ["connect.shared"] = true, ["tasks.company"] = true, ["policies.refused"] = true,
   ["transfer.connection"] = true,
+  ["base.random"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["transfer.exchange"] = true,
   ["transfer.sinks"] = true,

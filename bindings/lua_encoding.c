@@ -3,6 +3,7 @@
 
 #include "../core/base/base64.h"
 #include "../core/crypto/digest.h"
+#include "../core/crypto/random.h"
 #include "lua_binding.h"
 
 /* base64_encode(bytes) -> text */
@@ -85,11 +86,25 @@ static int encoding_hmac(lua_State *L) {
   return push_bytes(L, code, bytes, size, &why);
 }
 
+/* random_bytes(count) -> bytes that nobody can guess; nil, message, Error. For the Lua half: a few
+ * at a time. */
+static int encoding_random_bytes(lua_State *L) {
+  unsigned char bytes[64];
+  hc_failure why = {HC_OK, ""};
+  lua_Integer count = luaL_checkinteger(L, 1);
+  if (count < 0 || count > (lua_Integer)sizeof bytes)
+    return hcl_argument_error(L, 1, "from 0 to 64");
+  hc_error code = hc_random_bytes(bytes, (size_t)count);
+  if (code != HC_OK) hc_failure_set(&why, code, "the system has no random bytes");
+  return push_bytes(L, code, bytes, (size_t)count, &why);
+}
+
 const luaL_Reg hcl_encoding_functions[] = {
     {"base64_encode", encoding_base64_encode},
     {"base64_decode", encoding_base64_decode},
     {"hex", encoding_hex},
     {"digest", encoding_digest},
     {"hmac", encoding_hmac},
+    {"random_bytes", encoding_random_bytes},
     {NULL, NULL},
 };

@@ -18,7 +18,8 @@ local function outcome_of(task, t)
   end
   local failure = task.results[2]
   if results.is_failure(failure) then
-    return nil, failure.message, results.error_of[failure.result], { sent = t.was_sent == true }
+    return nil, failure.message, results.error_of[failure.result], { sent = t.was_sent == true,
+      attempts = t.attempts }
   end
   error(failure, 0) -- a callback's, or the caller's own task was cancelled
 end
@@ -51,11 +52,11 @@ return function(text, given)
   options.check("fetch", given, 2)
   local sent, no_request = request.from_options("fetch", text, given, 2)
   if not sent then
-    return nil, no_request, INVALID, { sent = false }
+    return nil, no_request, INVALID, { sent = false, attempts = 0 }
   end
   local way, no_way = way_of(given)
   if not way then
-    return nil, no_way, INVALID, { sent = false }
+    return nil, no_way, INVALID, { sent = false, attempts = 0 }
   end
   local t = transfer.new(sent, options.complete("fetch", given), way)
   return outcome_of(drive(run, t), t)

@@ -361,6 +361,28 @@ function httpclient.fetch(url, options) end
 
 ---@class httpclient.FetchFailure
 ---@field sent boolean whether any request of the call has gone out, so that the server may have acted on it
+---@field attempts integer how many requests were begun, redirects included
+
+---true: 3 attempts; or their number.
+---@alias httpclient.Retry boolean|integer|httpclient.RetryOptions
+
+---@class httpclient.RetryOptions
+---@field attempts? integer 3, the first one included
+---@field backoff? number seconds: 0.5; twice as much each time
+---@field max_backoff? number seconds: 30
+---@field statuses? integer[]|table<integer, true> 408, 429, 500, 502, 503, 504
+---@field methods? (string|integer)[]|table<string, true> the idempotent ones
+---@field on_retry? fun(info: httpclient.RetryInfo): boolean? false: no other attempt
+
+---@class httpclient.RetryInfo
+---@field reason string
+---@field status? integer of the answer, where there was one
+---@field error? integer of httpclient.Error, where there was none
+---@field sent boolean whether the attempt that failed had gone out
+---@field attempt integer the number of the attempt that failed
+---@field attempts integer how many there are at most
+---@field delay number seconds until the next one
+---@field method string
 
 ---Hears of each task of async() that fails, at once. Where there is none, the error of a task that
 ---nobody asks comes out of process() or run() when it is collected.
@@ -961,6 +983,7 @@ function Inflater:close() end
 ---@field download_file string a path; "": into memory
 ---@field max_redirects integer negative: no limit: 8
 ---@field resume boolean go on with a download that was broken off: false
+---@field retry httpclient.Retry false
 ---@field timeout number seconds for all; 0: none
 ---@field use_threads boolean without effect
 ---@field on_request_completed? httpclient.Completed called like the handlers of connect
@@ -1145,6 +1168,12 @@ function HTTPRequest:set_on_progress(value) end
 ---@return httpclient.Progress?
 function HTTPRequest:get_on_progress() end
 
+---@param value httpclient.Retry
+function HTTPRequest:set_retry(value) end
+
+---@return httpclient.Retry
+function HTTPRequest:get_retry() end
+
 ---@param value httpclient.Trace?
 function HTTPRequest:set_trace(value) end
 
@@ -1165,6 +1194,7 @@ function HTTPRequest:get_trace() end
 ---@field idle_timeout? number seconds: 300; 0: none
 ---@field redirect? "follow"|"manual"|"error" "follow"; "manual": the redirect is the answer
 ---@field max_redirects? integer 8; 0: as redirect = "manual"; negative: no limit
+---@field retry? httpclient.Retry false
 ---@field allow_downgrade? boolean a redirect may lead from https to http
 ---@field http_version? "auto"|"1.1"|"2" "auto": HTTP/2 where a server of https has it
 ---@field tls_options? TLSOptions

@@ -15,6 +15,19 @@ local function is_whole(value)
   return type(value) == "number" and value % 1 == 0
 end
 
+-- A table whose fields are of these kinds, and no others. -> is it? false and what is wrong
+local function has_fields(value, name, fields)
+  for key, field in pairs(value) do
+    local kind = fields[key]
+    if not kind then
+      return false, ("%s has no field '%s'"):format(name, tostring(key))
+    elseif not kind.is(field) then
+      return false, ("%s.%s must be %s, got %s"):format(name, key, kind.what, check.name_of(field))
+    end
+  end
+  return true
+end
+
 local function is_path(value)
   return type(value) == "string" and not value:find("\0", 1, true)
 end
@@ -29,6 +42,10 @@ end
 local kinds = {
   boolean = { is = is_a("boolean"), what = "a boolean", type = "boolean" },
   whole = { is = is_whole, what = "a whole number", type = "integer" },
+  count = {
+    is = function(value) return is_whole(value) and value >= 1 end,
+    what = "a whole number from 1 on", type = "integer",
+  },
   bytes = { is = is_whole, what = "a whole number of bytes", type = "integer" },
   chunk = {
     is = function(value) return is_whole(value) and value >= 256 and value <= 16777216 end,
@@ -86,6 +103,22 @@ local kinds = {
   on_completed = { is = is_a("function"), what = "a function", type = "httpclient.Completed" },
 }
 
+-- What `retry` has as a table.
+local retry_fields = {
+  attempts = kinds.count, backoff = kinds.seconds, max_backoff = kinds.seconds,
+  statuses = kinds.pairs, methods = kinds.pairs, on_retry = kinds.on_data,
+}
+
+kinds.retry = {
+  is = function(value)
+    if type(value) == "table" then
+      return has_fields(value, "retry", retry_fields)
+    end
+    return type(value) == "boolean" or kinds.count.is(value)
+  end,
+  what = "a boolean, a number of attempts or a table", type = "httpclient.Retry",
+}
+
 -- --- the table
 
 -- A taker's entry: true, or what is otherwise with this taker. The defaults of the three timeouts are such that no call
@@ -107,6 +140,7 @@ local list = {
     HTTPRequest = true },
   { name = "http_version", kind = kinds.version, default = "auto", fetch = true,
     HTTPRequest = true },
+  { name = "retry", kind = kinds.retry, default = false, fetch = true, HTTPRequest = true },
   { name = "tls_options", kind = kinds.tls_options, fetch = true },
   { name = "cookies", kind = kinds.cookies, fetch = true },
   { name = "proxy", kind = kinds.proxy, fetch = true },
@@ -181,10 +215,12 @@ function options.check(taker, given, level)
     local option = known[name]
     if not option then
       error(("%s has no option '%s'"):format(taker, tostring(name)), level + 1)
-    elseif not option.kind.is(value) then
-      error(("bad option '%s' of %s (%s expected, got %s)"):format(name, taker, option.kind.what,
-        options.shown(value)),
-        level + 1)
+    end
+    local ok, problem = option.kind.is(value)
+    if not ok then
+      problem = problem
+        or ("%s expected, got %s"):format(option.kind.what, options.shown(value))
+      error(("bad option '%s' of %s (%s)"):format(name, taker, problem), level + 1)
     end
   end
   for _, pair in ipairs(contradictions) do

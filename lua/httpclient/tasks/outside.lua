@@ -170,7 +170,9 @@ function outside.wait(client, deadline, is_pinned)
     if not ok then
       error(message, 0)
     end
-    client:poll()
+    if client.poll then -- not a Poller, which stands for nobody
+      client:poll()
+    end
   end
   company.notice(client)
   return deadline and now() >= deadline and "timeout" or "ready"

@@ -1,5 +1,6 @@
 -- waits.lua: what code that runs inside a task can do: wait, let others go first, and ask what may be waited for.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 local kept = require(root .. ".base.kept")
 local life = require(root .. ".tasks.life")
 local outside = require(root .. ".tasks.outside")
@@ -27,6 +28,17 @@ function waits.wait_for(client, deadline)
     return nil, message
   end
   return reason
+end
+
+-- Waits for a time. Only inside a task.
+function waits.pause(deadline)
+  local nobody = not waits.is_scheduled() and httpclient.Poller.new() or nil
+  repeat
+    waits.wait_for(nobody, deadline)
+  until httpclient.monotonic_time() >= deadline
+  if nobody then
+    nobody:close()
+  end
 end
 
 -- Lets others go first.

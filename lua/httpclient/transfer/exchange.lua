@@ -86,6 +86,8 @@ end
 
 -- -> nil when the head is there, or the failure
 local function attempt(t)
+  t:rest()
+  t.attempts = t.attempts + 1
   local failure = connection.obtain(t)
   if failure then
     failure.is_unsent = true

@@ -25,6 +25,7 @@ local list = {
   require(root .. ".policies.redirect"),
   require(root .. ".policies.refused"),
   require(root .. ".policies.stale"),
+  require(root .. ".policies.retry"),
 }
 
 local hooks = { before_send = {}, after_head = {}, after_failure = {}, wrap_sink = {} }

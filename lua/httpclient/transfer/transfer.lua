@@ -22,7 +22,9 @@
 --   file                  the sink that is a file, where one is wanted; is_resumable: with resume
 --   watcher               the function that sees content on its way; is_stopped: it has seen enough
 --   is_handed_out         the script has got something of the answer, so that no other can take its place
---   was_sent              a request has gone out
+--   was_sent              a request has gone out; attempts: how often one was begun, redirects and all
+--   rest_until            when the next one may go out (nil: now)
+--   retries               what the policy retry knows of the attempts so far
 --   redirects, history, timings  for the response
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
@@ -46,6 +48,7 @@ function Transfer.new(request, options, way)
     is_again = nil, lost = 0, needs_http1 = nil,
     head = nil, received = 0, redirects = 0, history = nil, timings = nil, send_total = nil,
     body_is_used = nil, was_sent = nil, watcher = nil, is_stopped = nil, is_handed_out = nil,
+    attempts = 0, rest_until = nil, retries = nil,
     file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0,
     is_finished = nil,
   }, Transfer)
@@ -86,11 +89,22 @@ function Transfer:pause()
   end
 end
 
--- Calls a function of the script's, if there is one: it may cancel the transfer.
+-- Calls a function of the script's, if there is one: it may cancel the transfer. -> what it has returned first
 function Transfer.call(_, fn, ...)
   if fn then
-    fn(...)
+    local answer = fn(...)
     waits.leave_if_dropped()
+    return answer
+  end
+end
+
+-- Waits as long as a policy wants before the next request goes out.
+function Transfer:rest()
+  local moment = self.rest_until
+  if moment then
+    self.rest_until = nil
+    waits.pause(moment)
+    self:check_deadline()
   end
 end
 

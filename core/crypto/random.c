@@ -1,0 +1,15 @@
+/* random.c - see random.h. */
+#include "random.h"
+
+#include <limits.h>
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+hc_error hc_random_bytes(void *into, size_t size) {
+  if (size > INT_MAX) return HC_ERR_UNAVAILABLE;
+  ERR_set_mark();
+  int made = RAND_bytes(into, (int)size);
+  ERR_pop_to_mark();
+  return made == 1 ? HC_OK : HC_ERR_UNAVAILABLE;
+}
