@@ -214,6 +214,9 @@ void hcl_stream_peer_tls_register(lua_State *L);
 
 /* --- stream_peer_lua.c */
 
+/* The thread for calls into Lua whose caller may be any coroutine: it is never resumed, and lives as
+ * long as the Lua state. */
+lua_State *hcl_calls_thread(lua_State *L);
 /* As hcl_to_stream_peer, for objects of the script's own. */
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);
 hc_stream_peer *hcl_stream_adapter_again(lua_State *L, int index); /* see hcl_stream_peer_again */

@@ -1,6 +1,7 @@
 /* lua_client_object.h - what the files of the class HTTPClient share: http_client.c (class,
  * properties, connection), http_client_exchange.c (request and response), http_client_file.c
- * (bodies into files), http_client_facts.c (headers, certificate), http_client_wait.c. */
+ * (bodies into files), http_client_facts.c (headers, certificate), http_client_reach.c (addresses),
+ * http_client_wait.c. */
 #ifndef HCL_CLIENT_OBJECT_H
 #define HCL_CLIENT_OBJECT_H
 
@@ -20,12 +21,14 @@ enum {
   HCL_CLIENT_CONNECTION,  /* the StreamPeer object handed out or set */
   HCL_CLIENT_HOLDER,      /* what keeps a script's own stream alive, see hcl_stream_push_holder */
   HCL_CLIENT_PATH,        /* the file that the body is being written to */
-  HCL_CLIENT_SINK         /* the script's file for it, while its methods are called */
+  HCL_CLIENT_SINK,        /* the script's file for it, while its methods are called */
+  HCL_CLIENT_ALLOW        /* the function allow_address */
 };
 
 /* One per Lua state: the thread that is calling right now, for calls back into Lua. */
 typedef struct hcl_runtime {
   lua_State *current;
+  lua_State *calls; /* hcl_calls_thread, once it is needed */
 } hcl_runtime;
 
 typedef struct hcl_client {
@@ -133,6 +136,19 @@ int hcl_interest_events(lua_State *L, hc_interest interest);
 int hcl_interest_timeout(lua_State *L, hc_interest interest);
 int hcl_interest_dirty(lua_State *L, hc_interest interest);
 
+/* lua_http_client_reach.c: the properties that are no settings by number. */
+typedef enum hcl_own { HCL_OWN_LOCAL_ADDRESS, HCL_OWN_CONNECT_TO, HCL_OWN_ALLOW_ADDRESS } hcl_own;
+int hcl_client_get_own(lua_State *L, hcl_own which);
+/* What the argument would have to be; NULL: it is that. */
+const char *hcl_client_own_type(lua_State *L, hcl_own which, int arg);
+hc_error hcl_client_set_own(lua_State *L, hcl_own which, int arg, hc_failure *why);
+
+/* lua_http_client.c */
+long long hcl_check_port(lua_State *L, int arg);
+/* What the connection that is given up needed to live. */
+void hcl_client_drop_anchors(lua_State *L, hcl_client *self);
+
+extern const luaL_Reg hcl_client_reach_methods[];
 extern const luaL_Reg hcl_client_exchange_methods[];
 extern const luaL_Reg hcl_client_file_methods[];
 extern const luaL_Reg hcl_client_fact_methods[];

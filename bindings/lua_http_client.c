@@ -19,7 +19,7 @@ static hcl_runtime *runtime_of(lua_State *L) {
   lua_pop(L, 1);
   if (runtime) return runtime;
   runtime = (hcl_runtime *)lua_newuserdata(L, sizeof *runtime);
-  runtime->current = NULL;
+  runtime->current = runtime->calls = NULL;
   lua_setfield(L, LUA_REGISTRYINDEX, RUNTIME);
   return runtime;
 }
@@ -117,7 +117,7 @@ static void drop_anchor(lua_State *L, hcl_client *self, int slot) {
   self->anchored &= ~(1u << slot);
 }
 
-static void drop_anchors(lua_State *L, hcl_client *self) {
+void hcl_client_drop_anchors(lua_State *L, hcl_client *self) {
   for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++) drop_anchor(L, self, slot);
 }
 
@@ -155,7 +155,7 @@ static int client_close(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hcl_client_close_sink(self);
   enter_and_close(L, self, hc_client_close);
-  drop_anchors(L, self);
+  hcl_client_drop_anchors(L, self);
   return 0;
 }
 
@@ -166,45 +166,15 @@ static int client_tostring(lua_State *L) {
 
 /* --- connection */
 
-static long long check_port(lua_State *L, int arg) {
+long long hcl_check_port(lua_State *L, int arg) {
   int64_t port = hcl_opt_integer(L, arg, -1);
   return (long long)port;
-}
-
-static int client_connect_to_host(lua_State *L) {
-  hcl_client *self = hcl_check_free_client(L, 1);
-  hc_slice host = hcl_check_string(L, 2);
-  long long port = check_port(L, 3);
-  hc_tls_options *options = hcl_to_tls_options(L, 4);
-  hc_connect_security security = HC_CONNECT_PLAIN;
-  hc_tls_verify verify = hcl_opt_true(L, 5) ? HC_TLS_VERIFY_FULL : HC_TLS_VERIFY_NONE;
-  if (options) {
-    security = HC_CONNECT_TLS;
-  } else {
-    if (!lua_isnoneornil(L, 4) && !lua_isboolean(L, 4))
-      return hcl_type_error(L, 4, "boolean or TLSOptions");
-    if (lua_toboolean(L, 4)) security = HC_CONNECT_TLS;
-    /* Without a '/' there is no scheme that could ask for TLS. */
-    if (security == HC_CONNECT_TLS || memchr(host.data, '/', host.size))
-      options = hcl_default_tls_options(L, verify);
-  }
-  bool is_given = lua_isuserdata(L, 4);
-  hcl_client_close_sink(self);
-  hc_failure why = {HC_OK, ""};
-  lua_State *previous = hcl_client_enter(L, self);
-  if (is_given) options = hcl_to_tls_options(L, 4); /* a finalizer may have closed them */
-  hc_error code = HC_ERR_INVALID_PARAMETER;
-  if (is_given && !options) hc_failure_set(&why, code, "the TLSOptions are closed");
-  else code = hc_client_connect(self->client, host, port, security, options, &why);
-  hcl_client_leave(self, previous);
-  drop_anchors(L, self);
-  return hcl_push_result(L, code, &why);
 }
 
 static int set_proxy(lua_State *L, hc_proxy_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, 2, HC_SLICE(""));
-  long long port = check_port(L, 3);
+  long long port = hcl_check_port(L, 3);
   hc_slice user = hcl_opt_string(L, 4, HC_SLICE(""));
   hc_slice password = hcl_opt_string(L, 5, HC_SLICE(""));
   hc_failure why = {HC_OK, ""};
@@ -339,13 +309,15 @@ typedef enum property_kind {
   PROPERTY_SIZE,
   PROPERTY_SECONDS,
   PROPERTY_VERSION,
+  PROPERTY_FAMILY,
+  PROPERTY_OWN,
   PROPERTY_CONNECTION
 } property_kind;
 
 typedef struct property {
   const char *name;
   property_kind kind;
-  size_t offset; /* in hc_settings */
+  size_t offset; /* in hc_settings; PROPERTY_OWN: which, an hcl_own */
   size_t least, most; /* PROPERTY_SIZE */
 } property;
 
@@ -359,6 +331,10 @@ static const property properties[] = {
     {"response_timeout", PROPERTY_SECONDS, offsetof(hc_settings, response_timeout), 0, 0},
     {"idle_timeout", PROPERTY_SECONDS, offsetof(hc_settings, idle_timeout), 0, 0},
     {"http_version", PROPERTY_VERSION, offsetof(hc_settings, version), 0, 0},
+    {"address_family", PROPERTY_FAMILY, offsetof(hc_settings, address_family), 0, 0},
+    {"local_address", PROPERTY_OWN, HCL_OWN_LOCAL_ADDRESS, 0, 0},
+    {"connect_to", PROPERTY_OWN, HCL_OWN_CONNECT_TO, 0, 0},
+    {"allow_address", PROPERTY_OWN, HCL_OWN_ALLOW_ADDRESS, 0, 0},
     {"connection", PROPERTY_CONNECTION, 0, 0, 0},
 };
 
@@ -375,11 +351,12 @@ static const char *const version_names[] = {
 
 static int get_property(lua_State *L, const property *p) {
   if (p->kind == PROPERTY_CONNECTION) return client_get_connection(L);
+  if (p->kind == PROPERTY_OWN) return hcl_client_get_own(L, (hcl_own)p->offset);
   hcl_client *self = hcl_check_client(L, 1);
   const void *field = (const char *)hc_client_get_settings(self->client) + p->offset;
   if (p->kind == PROPERTY_BOOLEAN) {
     lua_pushboolean(L, *(const bool *)field);
-  } else if (p->kind == PROPERTY_SIZE) {
+  } else if (p->kind == PROPERTY_SIZE || p->kind == PROPERTY_FAMILY) {
     lua_pushinteger(L, (lua_Integer) * (const size_t *)field);
   } else if (p->kind == PROPERTY_VERSION) {
     lua_pushstring(L, version_names[*(const hc_version_wish *)field]);
@@ -438,11 +415,36 @@ static hc_version_wish check_version(lua_State *L, int arg, const property *p) {
   return HC_VERSION_1;
 }
 
+static size_t check_family(lua_State *L, int arg, const property *p) {
+  int64_t value = 0;
+  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type(L, arg, p, "number");
+  bool is_whole = hcl_to_integer(L, arg, &value);
+  if (!is_whole || (value != 0 && value != 4 && value != 6))
+    refuse_value(L, arg, p, "must be 4, 6 or 0 for any");
+  return (size_t)value;
+}
+
+static void set_own(lua_State *L, int arg, const property *p) {
+  hcl_own which = (hcl_own)p->offset;
+  (void)hcl_check_client(L, 1);
+  const char *expected = hcl_client_own_type(L, which, arg);
+  if (expected) refuse_type(L, arg, p, expected);
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hcl_client_set_own(L, which, arg, &why);
+  if (code == HC_ERR_OUT_OF_MEMORY) hcl_raise_memory(L);
+  if (code != HC_OK) refuse_value(L, arg, p, lua_pushfstring(L, "is refused: %s", why.text));
+}
+
 static void set_property(lua_State *L, int arg, const property *p) {
+  if (p->kind == PROPERTY_OWN) {
+    set_own(L, arg, p);
+    return;
+  }
   hcl_client *self = hcl_check_client(L, 1);
   void *field = (char *)hc_client_get_settings(self->client) + p->offset;
   if (p->kind == PROPERTY_BOOLEAN) *(bool *)field = check_flag(L, arg, p);
   else if (p->kind == PROPERTY_SIZE) *(size_t *)field = check_size(L, arg, p);
+  else if (p->kind == PROPERTY_FAMILY) *(size_t *)field = check_family(L, arg, p);
   else if (p->kind == PROPERTY_VERSION) *(hc_version_wish *)field = check_version(L, arg, p);
   else *(double *)field = check_seconds(L, arg, p);
 }
@@ -522,7 +524,6 @@ static const luaL_Reg either[] = {{"query_string_from_dict", hcl_query_string_fr
 
 static const luaL_Reg methods[] = {
     {"close", client_close},
-    {"connect_to_host", client_connect_to_host},
     {"poll", client_poll},
     {"get_status", client_get_status},
     {"get_last_error", client_get_last_error},
@@ -559,6 +560,7 @@ void hcl_http_client_register(lua_State *L) {
   hcl_set_functions(L, METHOD_MARK, hcl_client_file_methods);
   hcl_set_functions(L, METHOD_MARK, hcl_client_fact_methods);
   hcl_set_functions(L, METHOD_MARK, hcl_client_wait_methods);
+  hcl_set_functions(L, METHOD_MARK, hcl_client_reach_methods);
   add_accessors(L);
   hcl_set_constants(L, lua_gettop(L));
   lua_newtable(L);

@@ -142,19 +142,6 @@ static int client_get_response_version(lua_State *L) {
   return 1;
 }
 
-static int client_get_remote_address(lua_State *L) {
-  hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
-  while (peer && !hc_stream_peer_is_tcp(peer))
-    peer = peer->ops->below ? peer->ops->below(peer) : NULL;
-  hc_address address;
-  if (!peer || !hc_tcp_remote_address(peer, &address)) return push_nil(L);
-  char text[HC_ADDRESS_TEXT];
-  hc_address_text(&address, text);
-  lua_pushstring(L, text);
-  lua_pushinteger(L, (lua_Integer)hc_address_port(&address));
-  return 2;
-}
-
 static int certificate_gc(lua_State *L) {
   hc_peer_certificate_free((hc_peer_certificate *)lua_touserdata(L, 1));
   return 0;
@@ -214,7 +201,6 @@ const luaL_Reg hcl_client_fact_methods[] = {
     {"get_tls_version", client_get_tls_version},
     {"get_tls_cipher", client_get_tls_cipher},
     {"get_alpn", client_get_alpn},
-    {"get_remote_address", client_get_remote_address},
     {"get_peer_certificate", client_get_peer_certificate},
     {NULL, NULL},
 };

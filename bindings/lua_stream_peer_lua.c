@@ -476,7 +476,7 @@ static void push_weak_table(lua_State *L, const char *name, const char *mode) {
   lua_setfield(L, LUA_REGISTRYINDEX, name);
 }
 
-static lua_State *calls_thread(lua_State *L) {
+lua_State *hcl_calls_thread(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, CALLS_THREAD);
   lua_State *thread = lua_tothread(L, -1);
   if (!thread) {
@@ -507,7 +507,7 @@ static bool looks_like_stream(lua_State *L, int index) {
 static hc_stream_peer *push_new_holder(lua_State *L, int object) {
   hcl_hidden_class_new(L, ADAPTER, holder_gc);
   lua_pop(L, 1);
-  lua_State *thread = calls_thread(L);
+  lua_State *thread = hcl_calls_thread(L);
   holder *held = (holder *)hcl_object_new(L, ADAPTER, sizeof *held);
   lua_pushvalue(L, object);
   hcl_anchor_put(L, -2, OBJECT_SLOT);

@@ -197,6 +197,19 @@ HC_API hc_slice hc_slice_of(const char *text);
  * such an IPv4 address; with a zone; and for what is no address at all. */
 HC_API bool hc_is_public_address(hc_slice text);
 
+#define HC_ADDRESS_SPACE 64 /* for the text of an address, with a zone and the NUL */
+
+typedef enum hc_verdict {
+  HC_VERDICT_REFUSED, /* it is not connected to */
+  HC_VERDICT_ALLOWED,
+  HC_VERDICT_FAILED /* nothing is connected to; `why` may say what is wrong */
+} hc_verdict;
+
+/* May this address be connected to? As text, "127.0.0.1" or "::1", maybe with a zone behind a '%'.
+ * It runs inside hc_client_poll, once for each address, between the lookup and the first attempt. */
+typedef hc_verdict (*hc_address_filter)(void *context, const char *address, unsigned port,
+                                        hc_failure *why);
+
 /* --- the system's names */
 
 /* What a loop can watch, and an open file: descriptors; on Windows a SOCKET and a HANDLE, which are
@@ -299,7 +312,9 @@ typedef enum hc_setting {
   /* seconds without a byte either way while a request or its answer moves */
   HC_SETTING_IDLE_TIMEOUT = 6,
   HC_SETTING_HTTP_VERSION =
-      7 /* an hc_version_wish, for the next connection; default HC_VERSION_1 */
+      7, /* an hc_version_wish, for the next connection; default HC_VERSION_1 */
+  /* 4 or 6: the next connections go to addresses of that family alone; default 0: any */
+  HC_SETTING_ADDRESS_FAMILY = 8
 } hc_setting;
 
 /* HC_ERR_INVALID_PARAMETER: no such setting (in this version of the library), or a value that it
@@ -319,6 +334,18 @@ typedef enum hc_proxy_kind {
 HC_API hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port,
                                     hc_slice user, hc_slice password, hc_failure *why);
 
+/* Which addresses are connected to: counts from the next connect on. With a proxy it is the proxy's
+ * addresses that this is about. All are asked for in advance, literals too. When all are refused the
+ * client ends in CANT_CONNECT with HC_ERR_UNAUTHORIZED. `context` has to live until the client is
+ * deleted. NULL: all are allowed. HC_ERR_OUT_OF_MEMORY. */
+HC_API hc_error hc_client_set_address_filter(hc_client *c, hc_address_filter filter, void *context);
+/* Connections come from this address, and go to those of its family alone. Empty: the system
+ * chooses. HC_ERR_INVALID_PARAMETER: it is none; the old one stays. */
+HC_API hc_error hc_client_set_local_address(hc_client *c, hc_slice address, hc_failure *why);
+/* Connections go to "host:port" in place of the one that hc_client_connect is given, whom Host, SNI
+ * and the certificate are still about. "host", ":port": one of the two. Empty: none. */
+HC_API hc_error hc_client_set_connect_to(hc_client *c, hc_slice endpoint, hc_failure *why);
+
 /* --- connection */
 
 typedef enum hc_connect_security {
@@ -334,6 +361,17 @@ typedef enum hc_connect_security {
 HC_API hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
                                   hc_connect_security security, hc_tls_options *options,
                                   hc_failure *why);
+/* The same over the Unix socket at `path`, never by way of a proxy; no name is looked up. A leading
+ * '@', or NUL, makes it an abstract name (Linux). `host` is for the Host field, and with TLS for SNI
+ * and the certificate, "name" or "name:port"; empty: "localhost". HC_ERR_INVALID_PARAMETER also for
+ * a path that is too long for the system; HC_ERR_UNAVAILABLE where it has no such sockets. */
+HC_API hc_error hc_client_connect_unix(hc_client *c, hc_slice path, hc_slice host,
+                                       hc_connect_security security, hc_tls_options *options,
+                                       hc_failure *why);
+/* The address that the connection goes to, the proxy's where there is one. False: there is no
+ * connection that stands, or it is not over the Internet. `port` may be NULL. */
+HC_API bool hc_client_remote_address(const hc_client *c, char text[HC_ADDRESS_SPACE],
+                                     unsigned *port);
 /* Ends the connection in any state, and forgets the response and the failure. */
 HC_API void hc_client_close(hc_client *c);
 /* Closes the present connection and goes on over `peer`, which it retains; the client is CONNECTED.

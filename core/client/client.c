@@ -44,6 +44,7 @@ void hc_client_delete(hc_client *c) {
   if (c->place.seat) c->place.seat->gone(c->place.seat);
   if (c->place.connection) hc_connection_leave(&c->place);
   hc_client_forget_proxies(c);
+  hc_client_forget_reach(c);
   hc_memory_release(c);
 }
 
@@ -84,13 +85,16 @@ static hc_error code_of(hc_status status) {
   return HC_OK;
 }
 
-/* One code for one state; a timeout and memory keep theirs, so that get_last_error can tell them
- * apart. */
+/* One code for one state; what has causes and cures of its own keeps its code, so that get_last_error
+ * can tell them apart. */
+static bool keeps_code(hc_error code) {
+  return code == HC_ERR_TIMEOUT || code == HC_ERR_OUT_OF_MEMORY || code == HC_ERR_UNAUTHORIZED;
+}
+
 void hc_client_fail(hc_client *c, hc_status status) {
   hc_error code = code_of(status);
   hc_failure_set(&c->failure, code, "%s", hc_error_string((int)code));
-  if (c->failure.code != HC_ERR_TIMEOUT && c->failure.code != HC_ERR_OUT_OF_MEMORY)
-    c->failure.code = code;
+  if (!keeps_code(c->failure.code)) c->failure.code = code;
   c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
   c->status = status;
   hc_exchange *x = c->place.exchange;

@@ -23,6 +23,10 @@ HC_INTERNAL_BEGIN
 /* The settings in use, to read and to write, as long as the client lives. A value out of range is
  * the caller's bug. */
 hc_settings *hc_client_get_settings(hc_client *c);
+/* "" when the system chooses. */
+void hc_client_get_local_address(const hc_client *c, char text[HC_ADDRESS_SPACE]);
+/* An empty host and port 0 where none is set. A view that lives until the next set. */
+void hc_client_get_connect_to(const hc_client *c, hc_slice *host, unsigned *port);
 /* Empty before there is a response. */
 const hc_headers *hc_client_response_headers(const hc_client *c);
 const hc_headers *hc_client_response_trailers(const hc_client *c);

@@ -2,6 +2,7 @@
 #include "../base/memory.h"
 #include "../http/credentials.h"
 #include "../http/uri.h"
+#include "../platform/unix_socket.h"
 #include "client_state.h"
 
 /* --- proxies */
@@ -81,6 +82,19 @@ static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *
   return HC_OK;
 }
 
+static hc_connection_wish wish_of(const hc_client *c, hc_tls_options *options) {
+  hc_connection_wish wish = {.options = options,
+                             .head_limit = c->settings.max_header_size,
+                             .connect_timeout = c->settings.connect_timeout};
+  wish.way.version = c->settings.version;
+  return wish;
+}
+
+static hc_error refuse_scheme(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                        "host: \"http://\" contradicts the wish for TLS");
+}
+
 static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
                              hc_connect_security security, hc_tls_options *options,
                              hc_failure *why) {
@@ -88,22 +102,40 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
   hc_host parsed;
   hc_error code = hc_host_parse(host, &parsed, why);
   if (code != HC_OK) return code;
-  if (parsed.scheme == 1 && security == HC_CONNECT_TLS)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
-                          "host: \"http://\" contradicts the wish for TLS");
+  if (parsed.scheme == 1 && security == HC_CONNECT_TLS) return refuse_scheme(why);
   bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
   if (port == -1) port = is_secure ? 443 : 80;
   if (port < 1 || port > 65535)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1",
                           port);
-  hc_connection_wish wish = {.options = options,
-                             .head_limit = c->settings.max_header_size,
-                             .connect_timeout = c->settings.connect_timeout};
-  wish.way.version = c->settings.version;
+  hc_connection_wish wish = wish_of(c, options);
   wish.way.host = parsed.text;
   wish.way.port = (unsigned)port;
   wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
   add_proxy(c, &wish);
+  hc_dial_terms terms;
+  code = hc_client_add_reach(c, &wish, &terms, why);
+  return code == HC_OK ? start(c, &wish, why) : code;
+}
+
+static hc_error connect_unix_anew(hc_client *c, hc_slice path, hc_slice host,
+                                  hc_connect_security security, hc_tls_options *options,
+                                  hc_failure *why) {
+  hc_client_clear(c);
+  hc_host parsed;
+  unsigned port;
+  hc_error code = hc_unix_path_check(path, why);
+  if (code == HC_OK)
+    code = hc_endpoint_parse(host.size > 0 ? host : HC_SLICE("localhost"), &parsed, &port, why);
+  if (code != HC_OK) return code;
+  if (parsed.text.size == 0) parsed.text = HC_SLICE("localhost");
+  if (parsed.scheme == 1 && security == HC_CONNECT_TLS) return refuse_scheme(why);
+  bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
+  hc_connection_wish wish = wish_of(c, options);
+  wish.way.host = parsed.text;
+  wish.way.port = port != 0 ? port : is_secure ? 443 : 80;
+  wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
+  wish.way.unix_path = path;
   return start(c, &wish, why);
 }
 
@@ -112,6 +144,16 @@ hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
   if (c->at_work) return hc_client_refuse(why);
   hc_client_begin(c);
   hc_error code = connect_anew(c, host, port, security, options, why);
+  hc_client_end(c);
+  return code;
+}
+
+hc_error hc_client_connect_unix(hc_client *c, hc_slice path, hc_slice host,
+                                hc_connect_security security, hc_tls_options *options,
+                                hc_failure *why) {
+  if (c->at_work) return hc_client_refuse(why);
+  hc_client_begin(c);
+  hc_error code = connect_unix_anew(c, path, host, security, options, why);
   hc_client_end(c);
   return code;
 }
@@ -135,6 +177,9 @@ hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
   if (!takes_requests(n))
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "the other client has no connection that takes requests");
+  if (n->walk && hc_walk_asks(n->walk))
+    return hc_failure_set(why, HC_ERR_BUSY,
+                          "the other client's address filter may yet be asked: join it later");
   if (is_watched_elsewhere(n, c->place.seat))
     return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the other client is in another poller");
   hc_connection_retain(n);

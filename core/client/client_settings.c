@@ -21,6 +21,12 @@ static bool set_version(hc_version_wish *setting, double value) {
   return true;
 }
 
+static bool set_family(size_t *setting, double value) {
+  if (value != 0 && value != 4 && value != 6) return false;
+  *setting = (size_t)value;
+  return true;
+}
+
 /* NaN is none. */
 static bool set_seconds(double *setting, double value) {
   if (!(value >= 0)) return false;
@@ -40,6 +46,7 @@ static bool set(hc_settings *s, hc_setting setting, double value) {
   case HC_SETTING_RESPONSE_TIMEOUT: return set_seconds(&s->response_timeout, value);
   case HC_SETTING_IDLE_TIMEOUT: return set_seconds(&s->idle_timeout, value);
   case HC_SETTING_HTTP_VERSION: return set_version(&s->version, value);
+  case HC_SETTING_ADDRESS_FAMILY: return set_family(&s->address_family, value);
   }
   return false; /* a number that we do not know: the host is newer */
 }
@@ -59,6 +66,7 @@ double hc_client_get(const hc_client *c, hc_setting setting) {
   case HC_SETTING_RESPONSE_TIMEOUT: return s->response_timeout;
   case HC_SETTING_IDLE_TIMEOUT: return s->idle_timeout;
   case HC_SETTING_HTTP_VERSION: return s->version;
+  case HC_SETTING_ADDRESS_FAMILY: return (double)s->address_family;
   }
   return -1;
 }

@@ -1,5 +1,5 @@
 /* client_state.h - what the files of the client share: client.c (life, statuses, poll),
- * client_connect.c (hosts and proxies), client_request.c, client_body.c (content),
+ * client_connect.c (hosts and proxies), client_reach.c (addresses), client_request.c, client_body.c (content),
  * client_response.c (what is known of an answer), client_settings.c, client_wait.c.
  *
  * Here, and nowhere below, what a connection and its exchange came to becomes a status of the
@@ -19,12 +19,22 @@ typedef struct hc_proxy {
   hc_buffer credentials;
 } hc_proxy;
 
+/* Where to connect to, and from where, other than the host's name says. */
+typedef struct hc_reach {
+  char *to_host;        /* NULL: the host itself */
+  unsigned to_port;     /* 0: the host's */
+  hc_address local;     /* size 0: the system chooses */
+  hc_address_filter allow;
+  void *context;        /* of allow */
+} hc_reach;
+
 struct hc_client {
   hc_settings settings;
   unsigned at_work;        /* calls under way that may run others' code, see hc_client_begin */
   /* a poller has found it at work, and wants to hear when it no longer is */
   bool is_missed;
   hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
+  hc_reach *reach;         /* NULL: nothing of it was ever set */
   hc_status status;
   bool timed_out_unreported;
   bool is_unfinished;      /* the last call that blocks has come back at the end of its slice */
@@ -67,6 +77,12 @@ bool hc_client_has_place(hc_client *c);
 
 /* client_connect.c */
 void hc_client_forget_proxies(hc_client *c);
+
+/* client_reach.c. Adds to the wish, and fills in the terms, what has been set.
+ * HC_ERR_INVALID_PARAMETER: it contradicts itself. */
+hc_error hc_client_add_reach(const hc_client *c, hc_connection_wish *wish, hc_dial_terms *terms,
+                             hc_failure *why);
+void hc_client_forget_reach(hc_client *c);
 
 /* client_wait.c: hc_client_interest, for a wait of our own. */
 void hc_client_waits_for(hc_client *c, hc_interest *out);

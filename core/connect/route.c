@@ -41,16 +41,29 @@ static hc_error check(const hc_wish *wish, hc_failure *why) {
   return HC_OK;
 }
 
+static hc_slice host_to_reach(const hc_wish *wish) {
+  return wish->to_host.size > 0 ? wish->to_host : wish->host;
+}
+
+static unsigned port_to_reach(const hc_wish *wish) {
+  return wish->to_port != 0 ? wish->to_port : wish->port;
+}
+
+static int is_led_elsewhere(const hc_wish *wish) {
+  return wish->to_host.size > 0 || wish->to_port != 0;
+}
+
 /* To the proxy, and through it where it is asked for a tunnel. */
 static void add_proxy(hc_route *route, const hc_wish *wish) {
   add(route, HC_HOP_TCP, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port);
   if (wish->proxy == HC_PROXY_TLS)
     add_tls(route, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port, HC_ALPN_HTTP1);
   if (!is_http_proxy(wish)) {
-    add(route, HC_HOP_SOCKS5, HC_PARTY_PROXY, wish->host, wish->port);
+    add(route, HC_HOP_SOCKS5, HC_PARTY_PROXY, host_to_reach(wish), port_to_reach(wish));
     if (wish->proxy == HC_PROXY_SOCKS5H) route->hops[route->count - 1].lookup = HC_LOOKUP_BY_PROXY;
-  } else if (wish->security == HC_SECURITY_TLS) {
-    add(route, HC_HOP_HTTP_CONNECT, HC_PARTY_PROXY, wish->host, wish->port);
+  } else if (wish->security == HC_SECURITY_TLS || is_led_elsewhere(wish)) {
+    /* a URL in absolute form would lead the proxy to the host itself */
+    add(route, HC_HOP_HTTP_CONNECT, HC_PARTY_PROXY, host_to_reach(wish), port_to_reach(wish));
   } else {
     route->target = HC_TARGET_ABSOLUTE;
     route->next = HC_PARTY_PROXY;
@@ -63,7 +76,7 @@ hc_error hc_route_make(const hc_wish *wish, hc_route *route, hc_failure *why) {
   if (code != HC_OK) return code;
   if (wish->unix_path.size > 0) add(route, HC_HOP_UNIX, HC_PARTY_ORIGIN, wish->unix_path, 0);
   else if (wish->proxy != HC_PROXY_NONE) add_proxy(route, wish);
-  else add(route, HC_HOP_TCP, HC_PARTY_ORIGIN, wish->host, wish->port);
+  else add(route, HC_HOP_TCP, HC_PARTY_ORIGIN, host_to_reach(wish), port_to_reach(wish));
   if (wish->security == HC_SECURITY_TLS)
     add_tls(route, HC_PARTY_ORIGIN, wish->host, wish->port, alpn_for(wish->version));
   route->wire = wire_for(wish);

@@ -60,7 +60,11 @@ typedef struct hc_wish {
   hc_slice host;
   unsigned port;
   hc_security security;
-  hc_slice unix_path;          /* empty: over the network */
+  /* whom to connect to in the host's place, which is still the one that is verified and asked; an
+   * empty host and a port of 0: the same */
+  hc_slice to_host;
+  unsigned to_port;
+  hc_slice unix_path; /* empty: over the network */
   hc_proxy_scheme proxy;
   hc_slice proxy_host;
   unsigned proxy_port;
@@ -69,14 +73,14 @@ typedef struct hc_wish {
 
 /* How the request line names the resource (RFC 9112 section 3.2). */
 typedef enum hc_target_form {
-  HC_TARGET_ORIGIN,    /* "/path": whoever gets it is the origin */
-  HC_TARGET_ABSOLUTE   /* "http://host/path": a proxy gets it */
+  HC_TARGET_ORIGIN, /* "/path": whoever gets it is the origin */
+  HC_TARGET_ABSOLUTE /* "http://host/path": a proxy gets it */
 } hc_target_form;
 
 /* What is spoken once the way is there. */
 typedef enum hc_wire {
   HC_WIRE_HTTP1,
-  HC_WIRE_BY_ALPN,   /* what the last handshake agreed on */
+  HC_WIRE_BY_ALPN, /* what the last handshake agreed on */
   HC_WIRE_HTTP2
 } hc_wire;
 

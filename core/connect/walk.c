@@ -13,6 +13,7 @@ struct hc_walk {
   hc_tls_options *options;
   hc_slice credentials;
   size_t head_limit;
+  hc_dial_terms terms;
   hc_tunnel *tunnel;  /* while the present hop is a CONNECT */
   bool is_begun;      /* the present step has started */
 };
@@ -38,9 +39,17 @@ static void note_tcp_phase(hc_walk *w, const hc_stream_peer *stream) {
 static hc_error begin_tcp(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   *stream = hc_tcp_new();
   if (!*stream) return out_of_memory(why);
-  hc_error code = hc_tcp_connect(*stream, hop->host, hop->port, why);
+  hc_error code = hc_tcp_connect_on(*stream, hop->host, hop->port, &w->terms, why);
   note_tcp_phase(w, *stream);
   return code;
+}
+
+/* The host of such a hop is a path. From there on it is as TCP. */
+static hc_error begin_unix(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream,
+                           hc_failure *why) {
+  (void)w;
+  *stream = hc_tcp_new();
+  return *stream ? hc_tcp_connect_unix(*stream, hop->host, why) : out_of_memory(why);
 }
 
 static hc_io advance_tcp(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
@@ -108,12 +117,12 @@ static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 
 static const hc_step *step_of(hc_hop_kind kind) {
   static const hc_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
-                       tls = {begin_tls, advance_tls};
+                       tls = {begin_tls, advance_tls}, local = {begin_unix, advance_tcp};
   switch (kind) {
   case HC_HOP_TCP: return &tcp;
   case HC_HOP_HTTP_CONNECT: return &connect;
   case HC_HOP_TLS: return &tls;
-  case HC_HOP_UNIX:
+  case HC_HOP_UNIX: return &local;
   case HC_HOP_SOCKS5: break;
   }
   return NULL;
@@ -135,6 +144,7 @@ hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk 
   w->route = *route;
   w->credentials = wish->credentials;
   w->head_limit = wish->head_limit;
+  if (wish->terms) w->terms = *wish->terms;
   if (wish->options) w->options = hc_tls_options_retain(wish->options);
   *out = w;
   return begin(w, stream, why);
@@ -156,6 +166,8 @@ hc_phase hc_walk_phase(const hc_walk *w) { return w->phase; }
 bool hc_walk_is_with_proxy(const hc_walk *w) {
   return w->at < w->route.count && w->route.hops[w->at].party == HC_PARTY_PROXY;
 }
+
+bool hc_walk_asks(const hc_walk *w) { return w->terms.allow; }
 
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out) {
   hc_stream_peer_interest(stream, out);

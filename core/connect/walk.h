@@ -8,6 +8,7 @@
 #define HC_WALK_H
 
 #include "../base/internal.h"
+#include "../net/dial_terms.h"
 #include "../stream/stream_peer.h"
 #include "../stream/tls/tls_options.h"
 #include "route.h"
@@ -27,6 +28,7 @@ typedef struct hc_walk_wish {
   /* for the handshake with the origin; NULL: none will be needed. Retained */
   hc_tls_options *options;
   size_t head_limit;         /* of a proxy's answer */
+  const hc_dial_terms *terms; /* of all addresses that are connected to; copied. NULL: none */
 } hc_walk_wish;
 
 /* Takes the first step as far as that needs no waiting. *stream is the caller's from then on, and
@@ -38,6 +40,8 @@ hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk 
 hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why);
 hc_phase hc_walk_phase(const hc_walk *w);
 bool hc_walk_is_with_proxy(const hc_walk *w); /* is it a proxy that the present step deals with? */
+/* Will it ask code of the host's? Only whoever gave the terms knows how long that lives. */
+bool hc_walk_asks(const hc_walk *w);
 /* What the present step waits for. */
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out);
 void hc_walk_delete(hc_walk *w); /* NULL is fine */

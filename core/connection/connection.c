@@ -5,6 +5,7 @@
 
 #include "../base/memory.h"
 #include "../http/uri.h"
+#include "../stream/stream_peer_tcp.h"
 #include "../stream/tls/stream_peer_tls.h"
 
 #define ENDED_WITH_ANOTHER "the connection ended with the request of another client"
@@ -104,10 +105,17 @@ static void forget_names(hc_connection *n) {
   n->host = n->authority = n->credentials = n->proxy = (hc_slice){NULL, 0};
 }
 
+static void forget_filter(hc_stream_peer *stream) {
+  hc_stream_peer *bottom = hc_stream_peer_bottom(stream);
+  if (hc_stream_peer_is_tcp(bottom)) hc_tcp_forget_filter(bottom);
+}
+
 /* The stream's place is empty from here on, whoever closes it calls back meanwhile. */
 static hc_stream_peer *take_stream(hc_connection *n) {
   hc_stream_peer *stream = n->stream;
   if (n->watch.dropped) n->watch.dropped(&n->watch);
+  /* a script may hold the stream for longer */
+  if (n->walk && hc_walk_asks(n->walk)) forget_filter(stream);
   n->stream = NULL;
   n->is_usable = false;
   n->state = HC_CONNECTION_CLOSED;
@@ -181,7 +189,7 @@ static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   char *at;
   size_t room, total = wish->way.host.size + wish->way.proxy_host.size + 1;
   const hc_slice others[] = {wish->way.host, wish->way.proxy_host, wish->way.unix_path,
-                             wish->credentials};
+                             wish->way.to_host, wish->credentials};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     if (others[i].size > SIZE_MAX / 8) return HC_ERR_OUT_OF_MEMORY;
     total += others[i].size + 1;
@@ -191,6 +199,7 @@ static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   if (code != HC_OK) return code;
   n->host = wish->way.host = keep(&block, wish->way.host, &code);
   wish->way.proxy_host = keep(&block, wish->way.proxy_host, &code);
+  wish->way.to_host = keep(&block, wish->way.to_host, &code);
   wish->way.unix_path = keep(&block, wish->way.unix_path, &code);
   n->credentials = wish->credentials = keep(&block, wish->credentials, &code);
   if (wish->way.proxy != HC_PROXY_NONE)
@@ -211,7 +220,7 @@ static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish,
   n->target = route.target;
   n->wire = route.wire;
   n->next = route.next;
-  hc_walk_wish walk = {wish->credentials, options, wish->head_limit};
+  hc_walk_wish walk = {wish->credentials, options, wish->head_limit, wish->terms};
   code = hc_walk_start(&walk, &route, &n->walk, &n->stream, why);
   n->state = HC_CONNECTION_CONNECTING;
   n->has_just_begun = code == HC_OK && hc_walk_phase(n->walk) == HC_PHASE_CONNECT;
@@ -329,6 +338,8 @@ static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
 
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
   if (!n->walk) return n->state == HC_CONNECTION_CLOSED ? tell_end(n, why) : HC_DONE;
+  /* what it asks the host for may have come back here by way of another client */
+  if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT;
   hc_io io = hc_walk_advance(n->walk, &n->stream, why);
   if (io == HC_IO_OK) {
     if (choose_protocol(n, why) == HC_BROKEN) return HC_BROKEN;

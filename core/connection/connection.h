@@ -111,6 +111,7 @@ typedef struct hc_connection_wish {
   hc_tls_options *options;
   size_t head_limit; /* of a proxy's answer */
   double connect_timeout; /* seconds; 0 never */
+  const hc_dial_terms *terms; /* NULL: none */
 } hc_connection_wish;
 
 /* Begins the walk on a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the

@@ -17,6 +17,7 @@ typedef struct hc_settings {
   double connect_timeout;       /* seconds from connect to CONNECTED; 0 never, as below */
   double response_timeout;      /* from the request's last byte to the end of the final head */
   double idle_timeout;          /* no byte either way while a request or a body moves */
+  size_t address_family;        /* 4 or 6, for the next connection; default 0: any */
   hc_version_wish version;      /* for the next connection; default HC_VERSION_1 */
 } hc_settings;
 

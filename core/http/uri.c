@@ -247,6 +247,33 @@ static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
   return HC_OK;
 }
 
+/* Where the colon before a port would be. */
+static size_t end_of_host(hc_slice text) {
+  size_t end = text.size;
+  if (text.size > 0 && text.data[0] == '[') {
+    if (find(text, ']', &end) && end + 1 < text.size && text.data[end + 1] == ':') return end + 1;
+    return text.size;
+  }
+  if (hc_is_ipv6_literal(text)) return text.size;
+  return find(text, ':', &end) ? end : text.size;
+}
+
+hc_error hc_endpoint_parse(hc_slice text, hc_host *host, unsigned *port, hc_failure *why) {
+  int scheme;
+  hc_slice rest = strip_scheme(text, &scheme);
+  size_t end = end_of_host(rest);
+  *port = 0;
+  if (end < rest.size) {
+    hc_error error = check_port(rest_of(rest, end + 1), port, why);
+    if (error != HC_OK) return error;
+  }
+  if (end == 0 && *port != 0) {
+    *host = (hc_host){HC_HOST_NAME, {"", 0}, scheme};
+    return HC_OK;
+  }
+  return hc_host_parse((hc_slice){text.data, text.size - (rest.size - end)}, host, why);
+}
+
 /* reg-name (RFC 3986 section 3.2.2); with percent-encoding, since this one is in a URL. */
 static hc_error check_reg_name(hc_slice name, hc_failure *why) {
   if (name.size == 0) return refuse(why, "the host is empty"); /* RFC 9110 section 4.2.1 */

@@ -37,6 +37,10 @@ typedef struct hc_host {
  * all. */
 hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why);
 
+/* The same with a port behind it or not: "host:port", "[::1]:80", ":80". *port is 0 when none is
+ * written, and the host may be empty where there is one. */
+hc_error hc_endpoint_parse(hc_slice text, hc_host *host, unsigned *port, hc_failure *why);
+
 bool hc_is_ipv4_literal(hc_slice text);  /* four decimal numbers 0..255 without leading zeros */
 bool hc_is_ipv6_literal(hc_slice text);  /* without brackets; a zone is allowed */
 

@@ -18,6 +18,7 @@ typedef struct attempt {
 
 struct hc_connector {
   size_t count, next;
+  hc_address local;  /* size 0: the system chooses */
   attempt attempts[HC_ATTEMPTS_MAX];  /* under way, oldest first */
   size_t active;
   hc_socket winner;
@@ -85,7 +86,8 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
   size_t address = c->next++;
   hc_socket s;
   hc_failure why = {HC_OK, ""};
-  hc_io io = hc_socket_connect(&c->addresses[address], &s, &why);
+  hc_io io = hc_socket_connect_from(c->local.size > 0 ? &c->local : NULL, &c->addresses[address],
+                                    &s, &why);
   if (io == HC_IO_OK) c->winner = s;
   if (io == HC_IO_ERROR) {
     note_failure(c, address, &why);
@@ -101,12 +103,18 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
 
 hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now,
                             hc_connector **out, hc_failure *why) {
+  return hc_connector_start_from(NULL, addresses, count, now, out, why);
+}
+
+hc_error hc_connector_start_from(const hc_address *local, const hc_address *addresses, size_t count,
+                                 uint64_t now, hc_connector **out, hc_failure *why) {
   bool fits = count <= (SIZE_MAX - sizeof(hc_connector)) / sizeof *addresses;
   hc_connector *c =
       fits ? hc_memory_allocate_zeroed(1, sizeof *c + count * sizeof *addresses) : NULL;
   *out = c;
   if (!c) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   if (count > 0) interleave(addresses, count, c->addresses);
+  if (local) c->local = *local;
   c->count = count;
   c->winner = HC_NO_SOCKET;
   c->group = HC_NO_HANDLE;

@@ -17,6 +17,10 @@ typedef struct hc_connector hc_connector;
  * attempts show in poll only. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t now,
                             hc_connector **out, hc_failure *why);
+/* The same, with sockets that are bound to the address `local`, of the same family as the others.
+ * NULL: the system chooses. */
+hc_error hc_connector_start_from(const hc_address *local, const hc_address *addresses, size_t count,
+                                 uint64_t now, hc_connector **out, hc_failure *why);
 /* OK: *connected is the caller's now. WANT_WRITE: attempts are under way. ERROR: all failed; `why`
  * holds the first attempt's reason with its address ("connection refused by 127.0.0.1 port 80"),
  * code HC_ERR_CANT_CONNECT. */

@@ -9,6 +9,7 @@
 
 #include "../base/internal.h"
 #include "../base/slice.h"
+#include "../httpclient.h"
 
 HC_INTERNAL_BEGIN
 
@@ -22,7 +23,7 @@ typedef struct hc_address {
   } raw;
 } hc_address;
 
-#define HC_ADDRESS_TEXT 64
+#define HC_ADDRESS_TEXT HC_ADDRESS_SPACE
 /* The address without port, as text, "::1" without brackets. */
 void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]);
 unsigned hc_address_port(const hc_address *address);

@@ -27,6 +27,9 @@ const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   case EBADF: return "bad descriptor";
   case EINVAL: return "invalid argument";
   case EIO: return "input/output error";
+  case ENOENT: return "no such file or directory";
+  case ENOTDIR: return "a part of the path is no directory";
+  case EPROTOTYPE: return "no stream socket";
   case EISDIR: return "is a directory";
   case ESPIPE: return "has no positions";
   default: break;

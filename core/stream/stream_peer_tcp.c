@@ -1,4 +1,5 @@
-/* stream_peer_tcp.c - a TCP connection as a stream peer. See stream_peer_tcp.h. */
+/* stream_peer_tcp.c - a TCP connection as a stream peer, or one over a Unix socket, which is the same
+ * once it stands. See stream_peer_tcp.h. */
 #include "stream_peer_tcp.h"
 
 #include <string.h>
@@ -6,12 +7,22 @@
 #include "../base/memory.h"
 #include "../net/connector.h"
 #include "../net/resolver.h"
+#include "../net/unix_connector.h"
 #include "../platform/socket.h"
 #include "../platform/socket_file.h"
 #include "../platform/wait.h"
 
 /* To ask again after, when no descriptor is left to wait for a lookup on. */
 #define BLIND_INTERVAL_NS 10000000u
+
+/* What is asked of the addresses, until the race over them begins. */
+typedef struct tcp_terms {
+  hc_dial_terms dial;
+  bool asks; /* the terms' own code is running: nothing moves meanwhile */
+  /* those that need no lookup, while they have not been looked at */
+  size_t known_count;
+  hc_address known[HC_LOCALHOST_ADDRESSES];
+} tcp_terms;
 
 typedef struct hc_tcp {
   hc_stream_peer base;
@@ -21,23 +32,25 @@ typedef struct hc_tcp {
   hc_socket socket;
   /* the connection broke without an end of the peer's side: what looks like one is none */
   bool is_cut;
-  bool sleeps;              /* a blocking receive was made on the socket */
-  bool is_limited;          /* and such a receive comes back before long */
-  bool has_waited;          /* a receive that had to come back was made, in whatever way */
-  uint64_t fastest_send;    /* of the small ones, in nanoseconds */
-  unsigned timed_sends;     /* how many of them there were, up to SENDS_TIMED */
-  uint64_t empty_at;        /* when the socket was last seen to hold nothing; 0: not known */
-  bool counts_rest;         /* receives tell what they leave behind */
-  bool left_nothing;        /* the last one said so */
-  bool is_in_doubt;         /* the last receive may have emptied the socket, and could not tell */
-  unsigned doubts;          /* looks that were made for that reason, up to DOUBTS_MAX */
-  bool wants_delay;         /* Nagle's algorithm was asked for */
+  bool sleeps; /* a blocking receive was made on the socket */
+  bool is_limited; /* and such a receive comes back before long */
+  bool has_waited; /* a receive that had to come back was made, in whatever way */
+  uint64_t fastest_send; /* of the small ones, in nanoseconds */
+  unsigned timed_sends; /* how many of them there were, up to SENDS_TIMED */
+  uint64_t empty_at; /* when the socket was last seen to hold nothing; 0: not known */
+  bool counts_rest; /* receives tell what they leave behind */
+  bool left_nothing; /* the last one said so */
+  bool is_in_doubt; /* the last receive may have emptied the socket, and could not tell */
+  unsigned doubts; /* looks that were made for that reason, up to DOUBTS_MAX */
+  bool wants_delay; /* Nagle's algorithm was asked for */
   unsigned port;
-  char *host;               /* NULL before the first connect */
+  char *host; /* NULL before the first connect */
   size_t host_size;
   /* RESOLVING; NULL there until a worker could be had, and for names that need none */
   hc_lookup *lookup;
-  hc_connector *connector;  /* CONNECTING, and RESOLVING for such names */
+  hc_connector *connector; /* CONNECTING, and RESOLVING for such names */
+  hc_unix_connector *unix_connector; /* CONNECTING to a Unix socket */
+  tcp_terms *terms; /* until there is a connector; NULL: none */
 } hc_tcp;
 
 static hc_tcp *tcp_of(hc_stream_peer *peer) { return (hc_tcp *)peer; }
@@ -57,11 +70,49 @@ static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
   return end_in(t, HC_TCP_ERROR, &failure, why);
 }
 
+static void forget_terms(hc_tcp *t) {
+  hc_memory_release(t->terms);
+  t->terms = NULL;
+}
+
 static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count,
                                 hc_failure *why) {
-  hc_error error = hc_connector_start(addresses, count, hc_clock_now(), &t->connector, why);
+  const hc_address *local =
+      t->terms && t->terms->dial.local.size > 0 ? &t->terms->dial.local : NULL;
+  hc_error error =
+      hc_connector_start_from(local, addresses, count, hc_clock_now(), &t->connector, why);
   if (error == HC_OK) t->state = HC_TCP_CONNECTING;
+  forget_terms(t);
   return error;
+}
+
+/* The race, over those of the addresses that the terms admit. They may ask code of the host's, which
+ * can close this stream: then nothing of it is touched any more. */
+static hc_io race(hc_tcp *t, hc_address *addresses, size_t count, hc_failure *why) {
+  tcp_terms *terms = t->terms;
+  hc_failure failure = {HC_OK, ""};
+  if (terms) {
+    terms->asks = true;
+    hc_error error = hc_dial_terms_apply(&terms->dial, addresses, &count, &failure);
+    bool is_closed = t->terms != terms;
+    terms->asks = false;
+    if (is_closed) hc_memory_release(terms);
+    if (is_closed) {
+      hc_failure_set(why, HC_ERR_UNCONFIGURED, "closed while its address was asked for");
+      return HC_IO_ERROR;
+    }
+    if (error != HC_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
+  }
+  return start_connector(t, addresses, count, NULL) == HC_OK ? HC_IO_OK : end_out_of_memory(t, why);
+}
+
+/* Addresses that needed no lookup. */
+static hc_io race_known(hc_tcp *t, hc_failure *why) {
+  hc_address addresses[HC_LOCALHOST_ADDRESSES];
+  size_t count = t->terms->known_count;
+  memcpy(addresses, t->terms->known, sizeof addresses);
+  t->terms->known_count = 0;
+  return race(t, addresses, count, why);
 }
 
 /* A name all the same: that it was resolved shows in the first advance, though the race has begun. */
@@ -83,14 +134,34 @@ static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   size_t count;
   hc_io io = hc_lookup_poll(t->lookup, &addresses, &count, &failure);
   if (io == HC_IO_WANT_READ) return io;
-  hc_error error = io == HC_IO_OK ? start_connector(t, addresses, count, NULL) : HC_OK;
-  if (io == HC_IO_OK) hc_memory_release(addresses);
+  hc_lookup *lookup = t->lookup;
+  if (io == HC_IO_OK) {
+    io = race(t, addresses, count, why);
+    hc_memory_release(addresses);
+  } else {
+    io = end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
+  }
   /* Only now, when the first attempt has its descriptor: so that its number is not the one of the
-   * lookup's, which an event loop may still hold. */
-  hc_lookup_forget(t->lookup);
+   * lookup's, which an event loop may still hold. Closed meanwhile it has none any more. */
+  if (t->lookup != lookup) return io;
+  hc_lookup_forget(lookup);
   t->lookup = NULL;
-  if (error != HC_OK) return end_out_of_memory(t, why);
-  return io == HC_IO_OK ? io : end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
+  return io;
+}
+
+static hc_io connected(hc_tcp *t) {
+  t->state = HC_TCP_CONNECTED;
+  if (t->wants_delay) hc_socket_gather_small_sends(t->socket); /* new sockets send at once */
+  return HC_IO_OK;
+}
+
+static hc_io advance_unix_connector(hc_tcp *t, hc_failure *why) {
+  hc_failure failure = {HC_OK, ""};
+  hc_io io = hc_unix_connector_poll(t->unix_connector, hc_clock_now(), &t->socket, &failure);
+  if (io == HC_IO_WANT_WRITE) return io;
+  hc_unix_connector_delete(t->unix_connector);
+  t->unix_connector = NULL;
+  return io == HC_IO_OK ? connected(t) : end_in(t, HC_TCP_ERROR, &failure, why);
 }
 
 static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
@@ -100,9 +171,7 @@ static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
   hc_connector_delete(t->connector);
   t->connector = NULL;
   if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
-  t->state = HC_TCP_CONNECTED;
-  if (t->wants_delay) hc_socket_gather_small_sends(t->socket); /* new sockets send at once */
-  return HC_IO_OK;
+  return connected(t);
 }
 
 /* Why no byte can move in this state. */
@@ -118,10 +187,15 @@ static hc_io refuse(const hc_tcp *t, hc_failure *why) {
 static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   if (t->state == HC_TCP_RESOLVING && t->connector) t->state = HC_TCP_CONNECTING;
-  if (t->state == HC_TCP_RESOLVING) {
+  if (t->terms && t->terms->asks) return HC_IO_WANT_READ;
+  if (t->terms && t->terms->known_count > 0) {
+    hc_io io = race_known(t, why);
+    if (io != HC_IO_OK) return io;
+  } else if (t->state == HC_TCP_RESOLVING) {
     hc_io io = advance_lookup(t, why);
     if (io != HC_IO_OK) return io;
   }
+  if (t->unix_connector) return advance_unix_connector(t, why);
   if (t->state == HC_TCP_CONNECTING) return advance_connector(t, why);
   return t->state == HC_TCP_CONNECTED ? HC_IO_OK : refuse(t, why);
 }
@@ -317,6 +391,8 @@ static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
   hc_tcp *t = tcp_of(self);
   *out = (hc_interest){.fd = t->socket, .deadline = HC_NEVER};
   if (t->connector) hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
+  else if (t->unix_connector)
+    hc_unix_connector_interest(t->unix_connector, &out->fd, &out->events, &out->deadline);
   else if (t->lookup) lookup_interest(t->lookup, out);
   else out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
 }
@@ -330,9 +406,14 @@ static void tcp_close(hc_stream_peer *self) {
   hc_tcp *t = tcp_of(self);
   hc_lookup_forget(t->lookup);
   hc_connector_delete(t->connector);
+  hc_unix_connector_delete(t->unix_connector);
   hc_socket_close(t->socket);
+  /* whoever asks by them finds out, and frees them */
+  if (t->terms && t->terms->asks) t->terms = NULL;
+  forget_terms(t);
   t->lookup = NULL;
   t->connector = NULL;
+  t->unix_connector = NULL;
   t->socket = HC_NO_SOCKET;
   t->state = HC_TCP_NONE;
   t->ended_by = HC_OK;
@@ -340,6 +421,11 @@ static void tcp_close(hc_stream_peer *self) {
   t->empty_at = t->fastest_send = 0;
   t->timed_sends = t->doubts = 0;
   t->sleeps = t->is_limited = t->has_waited = t->counts_rest = t->is_in_doubt = false;
+}
+
+static bool tcp_in_call(const hc_stream_peer *self) {
+  const hc_tcp *t = const_tcp_of(self);
+  return t->terms && t->terms->asks;
 }
 
 static void tcp_destroy(hc_stream_peer *self) {
@@ -362,6 +448,7 @@ static const hc_stream_peer_ops tcp_ops = {
     .interest = tcp_interest,
     .endpoint = tcp_endpoint,
     .below = NULL,
+    .in_call = tcp_in_call,
     .close = tcp_close,
     .destroy = tcp_destroy,
 };
@@ -378,28 +465,82 @@ hc_stream_peer *hc_tcp_new(void) {
 
 bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer && peer->ops == &tcp_ops; }
 
-hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
-  hc_tcp *t = tcp_of(peer);
-  hc_address addresses[HC_LOCALHOST_ADDRESSES];
-  /* `host` may be a view of the present one */
+/* `host` may be a view of the present one. */
+static hc_error open_anew(hc_tcp *t, hc_slice host, unsigned port, hc_failure *why) {
   char *copy = hc_memory_copy_text(host.data, host.size);
-  hc_stream_peer_close(peer);
+  hc_stream_peer_close(&t->base);
   if (!copy) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   hc_memory_release(t->host);
   t->host = copy;
   t->host_size = host.size;
   t->port = port;
-  host = (hc_slice){copy, host.size};
+  return HC_OK;
+}
+
+/* Which addresses are known is looked at in the first advance, which may ask the host. */
+static hc_error wait_with_terms(hc_tcp *t, const hc_address *addresses, size_t count,
+                                hc_tcp_state state) {
+  t->terms->known_count = count;
+  memcpy(t->terms->known, addresses, count * sizeof *addresses);
+  t->state = state;
+  return HC_OK;
+}
+
+static hc_error take_terms(hc_tcp *t, const hc_dial_terms *terms, hc_failure *why) {
+  if (!terms || !hc_dial_terms_are_set(terms)) return HC_OK;
+  t->terms = hc_memory_allocate_zeroed(1, sizeof *t->terms);
+  if (!t->terms) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  t->terms->dial = *terms;
+  return HC_OK;
+}
+
+hc_error hc_tcp_connect_on(hc_stream_peer *peer, hc_slice host, unsigned port,
+                           const hc_dial_terms *terms, hc_failure *why) {
+  hc_tcp *t = tcp_of(peer);
+  hc_address addresses[HC_LOCALHOST_ADDRESSES];
+  hc_error error = open_anew(t, host, port, why);
+  if (error == HC_OK) error = take_terms(t, terms, why);
+  if (error != HC_OK) return error;
+  host = (hc_slice){t->host, t->host_size};
   if (hc_address_from_literal(host, port, &addresses[0]))
-    return start_connector(t, addresses, 1, why);
+    return t->terms ? wait_with_terms(t, addresses, 1, HC_TCP_CONNECTING)
+                    : start_connector(t, addresses, 1, why);
   size_t count = hc_localhost_addresses(host, port, addresses);
-  if (count > 0) return start_local(t, addresses, count, why);
+  if (count > 0)
+    return t->terms ? wait_with_terms(t, addresses, count, HC_TCP_RESOLVING)
+                    : start_local(t, addresses, count, why);
   t->state = HC_TCP_RESOLVING;
   /* A name that can not be looked up shows in advance, which asks again and has the reason. */
-  hc_error error = hc_lookup_start(host, port, &t->lookup, NULL);
+  error = hc_lookup_start(host, port, &t->lookup, NULL);
   if (error != HC_ERR_OUT_OF_MEMORY) return HC_OK;
   t->state = HC_TCP_NONE;
   return hc_failure_set(why, error, "out of memory");
+}
+
+hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
+  return hc_tcp_connect_on(peer, host, port, NULL, why);
+}
+
+hc_error hc_tcp_connect_unix(hc_stream_peer *peer, hc_slice path, hc_failure *why) {
+  hc_tcp *t = tcp_of(peer);
+  hc_error error = open_anew(t, HC_SLICE("localhost"), 0, why);
+  if (error == HC_OK) error = hc_unix_connector_new(path, &t->unix_connector, why);
+  if (error == HC_OK) t->state = HC_TCP_CONNECTING;
+  return error;
+}
+
+static hc_verdict refuse_address(void *context, const char *address, unsigned port,
+                                 hc_failure *why) {
+  (void)context;
+  (void)address;
+  (void)port;
+  hc_failure_set(why, HC_ERR_UNAUTHORIZED, "whoever says where to connect to is gone");
+  return HC_VERDICT_FAILED;
+}
+
+void hc_tcp_forget_filter(hc_stream_peer *peer) {
+  hc_tcp *t = tcp_of(peer);
+  if (t->terms && t->terms->dial.allow) t->terms->dial.allow = refuse_address;
 }
 
 hc_tcp_state hc_tcp_get_state(const hc_stream_peer *peer) { return const_tcp_of(peer)->state; }

@@ -440,6 +440,10 @@ function httpclient.set_waiter(fn) end
 ---@field connect_timeout number
 ---@field response_timeout number
 ---@field idle_timeout number
+---@field address_family 0|4|6
+---@field local_address string
+---@field connect_to string
+---@field allow_address nil|fun(address: string, port: integer): boolean?
 ---@field connection httpclient.AnyStream?
 local HTTPClient = {}
 
@@ -457,6 +461,41 @@ function HTTPClient.new() end
 function HTTPClient:connect_to_host(host, port, use_ssl, verify_host) end
 
 function HTTPClient:close() end
+
+---To a Unix socket of this machine; "@name" is an abstract one.
+---@overload fun(self: HTTPClient, path: string, host?: string, tls_options?: TLSOptions): integer, string?
+---@param path string
+---@param host? string for Host and TLS, maybe with a port; default "localhost"
+---@param use_tls? boolean
+---@param verify_host? boolean
+---@return integer code
+---@return string? message
+function HTTPClient:connect_to_unix_socket(path, host, use_tls, verify_host) end
+
+---@param fn fun(address: string, port: integer): boolean?
+---@overload fun(self: HTTPClient, fn: nil)
+function HTTPClient:set_allow_address(fn) end
+
+---@return nil|fun(address: string, port: integer): boolean?
+function HTTPClient:get_allow_address() end
+
+---@param family 0|4|6
+function HTTPClient:set_address_family(family) end
+
+---@return integer
+function HTTPClient:get_address_family() end
+
+---@param address string "": any
+function HTTPClient:set_local_address(address) end
+
+---@return string
+function HTTPClient:get_local_address() end
+
+---@param endpoint string "address:port"; "": none
+function HTTPClient:set_connect_to(endpoint) end
+
+---@return string
+function HTTPClient:get_connect_to() end
 
 ---@return integer code
 ---@return string? message

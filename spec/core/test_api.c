@@ -44,6 +44,7 @@ static void check_settings(void) {
       {"connect timeout", HC_SETTING_CONNECT_TIMEOUT, 0, {0.5, 1e300, 0}, {-1, -0.1, -INFINITY, NAN}},
       {"response timeout", HC_SETTING_RESPONSE_TIMEOUT, 0, {0.5, 1e300, 0}, {-1, -0.1, -INFINITY, NAN}},
       {"idle timeout", HC_SETTING_IDLE_TIMEOUT, 0, {0.5, 1e300, 0}, {-1, -0.1, -INFINITY, NAN}},
+      {"address family", HC_SETTING_ADDRESS_FAMILY, 0, {4, 0, 6}, {5, -4, 4.5, NAN}},
   };
   // clang-format on
   hc_client *c = hc_client_new();

@@ -104,6 +104,41 @@ static void check_unix(hc_security security, int version, const char *expected) 
   CHECK_CASE(expected, strcmp(found, expected) == 0);
 }
 
+static void check_led(hc_security security, int proxy, const char *expected) {
+  char found[400];
+  hc_route route;
+  hc_failure why = {HC_OK, ""};
+  hc_wish wish = wish_of(security, proxy, 0);
+  wish.to_host = HC_SLICE("t.example");
+  wish.to_port = 81;
+  CHECK(hc_route_make(&wish, &route, &why) == HC_OK);
+  describe(&route, found, sizeof found);
+  CHECK_CASE(expected, strcmp(found, expected) == 0);
+}
+
+/* A host or a port in place of the wish's own: TLS is about the wish's all the same, and no proxy is
+ * asked in a form that would lead it back. */
+static void check_led_elsewhere(void) {
+  hc_route route;
+  hc_wish wish = wish_of(HC_SECURITY_PLAIN, HC_PROXY_NONE, 0);
+  check_led(HC_SECURITY_PLAIN, HC_PROXY_NONE, "tcp(origin t.example:81) h1 origin form to origin");
+  check_led(HC_SECURITY_TLS, HC_PROXY_NONE,
+            "tcp(origin t.example:81) tls(origin o.example:443) h1 origin form to origin");
+  check_led(HC_SECURITY_PLAIN, HC_PROXY_PLAIN,
+            "tcp(proxy p.example:3128) connect(proxy t.example:81) h1 origin form to origin");
+  check_led(HC_SECURITY_TLS, HC_PROXY_PLAIN,
+            "tcp(proxy p.example:3128) connect(proxy t.example:81) tls(origin o.example:443) h1 origin form to origin");
+  check_led(HC_SECURITY_PLAIN, HC_PROXY_SOCKS5H,
+            "tcp(proxy p.example:3128) socks5(proxy t.example:81 theirs) h1 origin form to origin");
+  wish.to_port = 82;
+  CHECK(hc_route_make(&wish, &route, NULL) == HC_OK && route.hops[0].port == 82 &&
+        hc_slice_equal(route.hops[0].host, HC_SLICE("o.example")));
+  wish.to_port = 0;
+  wish.to_host = HC_SLICE("t.example");
+  CHECK(hc_route_make(&wish, &route, NULL) == HC_OK && route.hops[0].port == 80 &&
+        hc_slice_equal(route.hops[0].host, HC_SLICE("t.example")));
+}
+
 static void check_contradictions(void) {
   for (int proxy = 1; proxy < PROXIES; proxy++) {
     hc_route route;
@@ -124,6 +159,7 @@ int main(void) {
   check_unix(HC_SECURITY_PLAIN, 2, "unix(origin /run/d.sock:0) h2 origin form to origin");
   check_unix(HC_SECURITY_TLS, 0, "unix(origin /run/d.sock:0) tls(origin o.example:443) h1 origin form to origin");
   check_unix(HC_SECURITY_TLS, 2, "unix(origin /run/d.sock:0) tls(origin o.example:443 h2) by alpn origin form to origin");
+  check_led_elsewhere();
   check_contradictions();
   return check_report();
 }

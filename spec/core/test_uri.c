@@ -162,6 +162,59 @@ static void check_hosts(void) {
   CHECK(hc_host_parse((hc_slice){NULL, 0}, &host, NULL) == HC_ERR_INVALID_PARAMETER);
 }
 
+typedef struct endpoint_case {
+  const char *text, *expected; /* as of host_case */
+  unsigned port;
+} endpoint_case;
+
+static const endpoint_case endpoints[] = {
+    {"a", "a", 0},
+    {"a:80", "a", 80},
+    {"a:", "a", 0},
+    {"a:0080", "a", 80},
+    {"a:65535", "a", 65535},
+    {"1.2.3.4:1", "1.2.3.4", 1},
+    {"::1", "::1", 0},
+    {"[::1]", "::1", 0},
+    {"[::1]:80", "::1", 80},
+    {"[::1]:", "::1", 0},
+    {"[fe80::1%eth0]:80", "fe80::1%eth0", 80},
+    {"http://a:80", "a", 80},
+    {"https://[::1]:80", "::1", 80},
+    {":80", "", 80},
+    {"", "!empty", 0},
+    {":", "!empty", 0},
+    {"http://", "!empty", 0},
+    {"a:0", "!port is 0", 0},
+    {"a:65536", "!over 65535", 0},
+    {"a:8a", "!no number", 0},
+    {"a:80:80", "!no number", 0},
+    {"a:-1", "!no number", 0},
+    {"u@a:80", "!user info", 0},
+    {"a/b:80", "!path", 0},
+    {"a b:80", "!space", 0},
+    {"ftp://a", "!no number", 0},
+    {"[::1", "!without", 0},
+    {"[::1]80", "!byte that no host name", 0},
+    {"[a]:80", "!brackets", 0},
+};
+
+static void check_endpoints(void) {
+  for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
+    const endpoint_case *c = &endpoints[i];
+    hc_host host;
+    unsigned port = 7;
+    hc_failure why = {0};
+    hc_error error = hc_endpoint_parse(wire_slice(0, c->text), &host, &port, &why);
+    bool holds = c->expected[0] == '!'
+                     ? error == HC_ERR_INVALID_PARAMETER && strstr(why.text, c->expected + 1)
+                     : error == HC_OK && hc_slice_equal(host.text, hc_slice_of(c->expected)) &&
+                           port == c->port;
+    if (!holds) fprintf(stderr, "endpoint \"%s\": \"%s\"\n", c->text, why.text);
+    CHECK_CASE(c->text, holds);
+  }
+}
+
 static bool writes(const char *host, unsigned port, unsigned default_port, const char *expected) {
   hc_buffer out = {0};
   bool holds =
@@ -242,6 +295,7 @@ int main(void) {
   check_literals();
   check_hosts();
   check_authorities();
+  check_endpoints();
 #ifdef HC_TEST_HOOKS
   check_memory_failures();
 #endif

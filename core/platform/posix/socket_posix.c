@@ -87,6 +87,15 @@ static bool set_flags(int fd) {
 }
 #endif
 
+static void avoid_sigpipe(hc_socket s) {
+#if defined(SO_NOSIGPIPE)
+  int value = 1;
+  (void)setsockopt(s, SOL_SOCKET, SO_NOSIGPIPE, &value, sizeof value);
+#else
+  (void)s;
+#endif
+}
+
 static int open_socket(int family) {
 #if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
   return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -100,21 +109,18 @@ static int open_socket(int family) {
 #endif
 }
 
+int hc_socket_open(int family) {
+  int fd = open_socket(family);
+  if (fd >= 0) avoid_sigpipe(fd);
+  return fd;
+}
+
 static void set_no_delay(hc_socket s, int value) {
   (void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value); /* a matter of speed only */
 }
 
 void hc_socket_send_at_once(hc_socket s) { set_no_delay(s, 1); }
 void hc_socket_gather_small_sends(hc_socket s) { set_no_delay(s, 0); }
-
-static void avoid_sigpipe(hc_socket s) {
-#if defined(SO_NOSIGPIPE)
-  int value = 1;
-  (void)setsockopt(s, SOL_SOCKET, SO_NOSIGPIPE, &value, sizeof value);
-#else
-  (void)s;
-#endif
-}
 
 /* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks
  * for and nobody listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
@@ -139,14 +145,39 @@ static hc_error code_of_connect(int number) {
   return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
 }
 
+#if defined(__linux__) && !defined(IP_BIND_ADDRESS_NO_PORT)
+#define IP_BIND_ADDRESS_NO_PORT 24 /* Linux 4.2 */
+#endif
+
+/* To the address alone. Linux is told that no port is needed before the connect: it can then use
+ * one port towards many servers, and does not run out of them. */
+static bool bind_to(int fd, const hc_address *local) {
+  struct sockaddr_storage storage = {0};
+#if defined(__linux__)
+  int on = 1;
+  (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+#endif
+  memcpy(&storage, local->raw.bytes, local->size);
+  return bind(fd, (const struct sockaddr *)&storage, (socklen_t)local->size) == 0;
+}
+
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
+  return hc_socket_connect_from(NULL, address, out, why);
+}
+
+hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
+                             hc_failure *why) {
   *out = HC_NO_SOCKET;
   struct sockaddr_storage storage = {0};
   memcpy(&storage, address->raw.bytes, address->size);
-  int fd = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
+  int fd = hc_socket_open(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
   if (fd < 0) return hc_socket_fail(why, code_of_connect(errno), "can't open a socket: ", errno);
   hc_socket_send_at_once(fd);
-  avoid_sigpipe(fd);
+  if (local && !bind_to(fd, local)) {
+    hc_io io = hc_socket_fail(why, code_of_connect(errno), "can't use the local address: ", errno);
+    hc_socket_close(fd);
+    return io;
+  }
   bool is_done = connect(fd, (const struct sockaddr *)&storage, (socklen_t)address->size) == 0;
   /* After EINTR the connect goes on by itself (POSIX); calling again would only say EALREADY. */
   if (!is_done && errno != EINPROGRESS && errno != EINTR) {

@@ -114,6 +114,17 @@ static hc_error code_of_connect(int number) {
 }
 
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
+  return hc_socket_connect_from(NULL, address, out, why);
+}
+
+static bool bind_to(SOCKET s, const hc_address *local) {
+  struct sockaddr_storage storage = {0};
+  memcpy(&storage, local->raw.bytes, local->size);
+  return bind(s, (const struct sockaddr *)&storage, (int)local->size) == 0;
+}
+
+hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
+                             hc_failure *why) {
   *out = HC_NO_SOCKET;
   struct sockaddr_storage storage = {0};
   memcpy(&storage, address->raw.bytes, address->size);
@@ -123,6 +134,11 @@ hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *w
     return fail(why, code_of_connect(number), "can't open a socket: ", number);
   }
   hc_socket_send_at_once((hc_socket)s);
+  if (local && !bind_to(s, local)) {
+    int reason = last_errno();
+    (void)closesocket(s);
+    return fail(why, code_of_connect(reason), "can't use the local address: ", reason);
+  }
   bool is_done = connect(s, (const struct sockaddr *)&storage, (int)address->size) == 0;
   int number = is_done ? 0 : last_errno();
   hc_io io = is_done ? check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;

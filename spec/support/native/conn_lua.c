@@ -269,6 +269,13 @@ static int conn_set_rcvbuf(lua_State *L) { return set_buffer(L, SO_RCVBUF); }
 
 static int conn_set_sndbuf(lua_State *L) { return set_buffer(L, SO_SNDBUF); }
 
+static int conn_peer_address(lua_State *L) {
+  char text[SN_WHY];
+  sn_peer_of(check_conn(L)->fd, text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 static int conn_fd(lua_State *L) {
   lua_pushinteger(L, check_conn(L)->fd);
   return 1;
@@ -377,6 +384,7 @@ void sn_open_sockets(lua_State *L) {
                                           {"set_rcvbuf", conn_set_rcvbuf},
                                           {"set_sndbuf", conn_set_sndbuf},
                                           {"fd", conn_fd},
+                                          {"peer_address", conn_peer_address},
                                           {"starttls", conn_starttls},
                                           {"handshake", conn_handshake},
                                           {"handshake_done", conn_handshake_done},

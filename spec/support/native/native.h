@@ -67,6 +67,8 @@ int sn_pipe(int ends[2]);    /* close-on-exec; 0 or -1 */
 /* The descriptor, or -1 with the reason. `port` 0 picks a free one. */
 int sn_listen(const char *host, int port, int backlog, char why[SN_WHY]);
 int sn_port_of(int fd);
+/* Where the other side connects from, without port; "" for a Unix socket. */
+void sn_peer_of(int fd, char text[SN_WHY]);
 sn_result sn_accept(int listener, sn_limit limit, int *out, char why[SN_WHY]);
 sn_result sn_connect(const char *host, int port, sn_limit limit, int *out, char why[SN_WHY]);
 

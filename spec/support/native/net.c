@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,10 +112,22 @@ typedef union sn_address {
   struct sockaddr any;
   struct sockaddr_in v4;
   struct sockaddr_in6 v6;
+  struct sockaddr_un local;
 } sn_address;
+
+/* A path, or "@name" for an abstract one. */
+static socklen_t make_local_address(const char *path, sn_address *out) {
+  size_t size = strlen(path);
+  if (size >= sizeof out->local.sun_path) return 0;
+  out->local.sun_family = AF_UNIX;
+  memcpy(out->local.sun_path, path, size);
+  if (path[0] == '@') out->local.sun_path[0] = '\0';
+  return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (path[0] == '@' ? 0 : 1));
+}
 
 static socklen_t make_address(const char *host, int port, sn_address *out) {
   memset(out, 0, sizeof *out);
+  if (host[0] == '/' || host[0] == '@') return make_local_address(host, out);
   if (inet_pton(AF_INET6, host, &out->v6.sin6_addr) == 1) {
     out->v6.sin6_family = AF_INET6;
     out->v6.sin6_port = htons((uint16_t)port);
@@ -154,6 +168,16 @@ int sn_port_of(int fd) {
   memset(&address, 0, sizeof address);
   if (getsockname(fd, &address.any, &size) != 0) return -1;
   return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+void sn_peer_of(int fd, char text[SN_WHY]) {
+  sn_address address;
+  socklen_t size = sizeof address;
+  memset(&address, 0, sizeof address);
+  text[0] = '\0';
+  if (getpeername(fd, &address.any, &size) != 0) return;
+  if (address.any.sa_family == AF_INET) inet_ntop(AF_INET, &address.v4.sin_addr, text, SN_WHY);
+  if (address.any.sa_family == AF_INET6) inet_ntop(AF_INET6, &address.v6.sin6_addr, text, SN_WHY);
 }
 
 sn_result sn_accept(int listener, sn_limit limit, int *out, char why[SN_WHY]) {

@@ -1,0 +1,70 @@
+/* dial_terms.c - which of a host's addresses may be connected to. See dial_terms.h. */
+#include "dial_terms.h"
+
+bool hc_dial_terms_are_set(const hc_dial_terms *terms) {
+  return terms->family != 0 || terms->local.size > 0 || terms->allow;
+}
+
+/* --- the family */
+
+static bool is_admitted(const hc_dial_terms *terms, const hc_address *address) {
+  bool is_ipv6 = address->is_ipv6 != 0;
+  if (terms->family != 0 && is_ipv6 != (terms->family == 6)) return false;
+  return terms->local.size == 0 || is_ipv6 == (terms->local.is_ipv6 != 0);
+}
+
+static hc_error refuse_family(const hc_dial_terms *terms, hc_failure *why) {
+  bool is_ipv6 = terms->family != 0 ? terms->family == 6 : terms->local.is_ipv6 != 0;
+  char local[HC_ADDRESS_TEXT];
+  if (terms->local.size == 0)
+    return hc_failure_set(why, HC_ERR_CANT_CONNECT, "the host has no %s address, as was asked for",
+                          is_ipv6 ? "IPv6" : "IPv4");
+  hc_address_text(&terms->local, local);
+  return hc_failure_set(why, HC_ERR_CANT_CONNECT,
+                        "the host has no %s address to connect to from %s",
+                        is_ipv6 ? "IPv6" : "IPv4", local);
+}
+
+/* --- permission */
+
+static hc_error ask(const hc_dial_terms *terms, const hc_address *address, hc_verdict *verdict,
+                    hc_failure *why) {
+  char text[HC_ADDRESS_TEXT];
+  hc_failure reason = {HC_OK, ""};
+  hc_address_text(address, text);
+  *verdict = terms->allow(terms->context, text, hc_address_port(address), &reason);
+  if (*verdict == HC_VERDICT_ALLOWED || *verdict == HC_VERDICT_REFUSED) return HC_OK;
+  hc_failure_set(&reason, HC_ERR_UNAUTHORIZED, "whether %s may be connected to is not known", text);
+  return hc_failure_set(why, reason.code, "%s", reason.text);
+}
+
+static hc_error refuse_all(const hc_address *first, size_t count, hc_failure *why) {
+  char text[HC_ADDRESS_TEXT];
+  unsigned port = hc_address_port(first);
+  hc_address_text(first, text);
+  if (count == 1)
+    return hc_failure_set(why, HC_ERR_UNAUTHORIZED, "the address %s port %u is not allowed", text,
+                          port);
+  return hc_failure_set(why, HC_ERR_UNAUTHORIZED,
+                        "the address %s port %u is not allowed, nor are the host's other %zu", text,
+                        port, count - 1);
+}
+
+hc_error hc_dial_terms_apply(const hc_dial_terms *terms, hc_address *addresses, size_t *count,
+                             hc_failure *why) {
+  size_t admitted = 0, allowed = 0;
+  for (size_t i = 0; i < *count; i++)
+    if (is_admitted(terms, &addresses[i])) addresses[admitted++] = addresses[i];
+  *count = admitted;
+  if (admitted == 0) return refuse_family(terms, why);
+  if (!terms->allow) return HC_OK;
+  const hc_address first = addresses[0];
+  for (size_t i = 0; i < admitted; i++) {
+    hc_verdict verdict;
+    hc_error code = ask(terms, &addresses[i], &verdict, why);
+    if (code != HC_OK) return code;
+    if (verdict == HC_VERDICT_ALLOWED) addresses[allowed++] = addresses[i];
+  }
+  *count = allowed;
+  return allowed > 0 ? HC_OK : refuse_all(&first, admitted, why);
+}
