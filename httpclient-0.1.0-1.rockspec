@@ -184,6 +184,7 @@ build = {
     ["httpclient.message.json"] = "lua/httpclient/message/json.lua",
     ["httpclient.message.link"] = "lua/httpclient/message/link.lua",
     ["httpclient.message.methods"] = "lua/httpclient/message/methods.lua",
+    ["httpclient.message.multipart"] = "lua/httpclient/message/multipart.lua",
     ["httpclient.message.request"] = "lua/httpclient/message/request.lua",
     ["httpclient.message.request_body"] = "lua/httpclient/message/request_body.lua",
     ["httpclient.message.response"] = "lua/httpclient/message/response.lua",

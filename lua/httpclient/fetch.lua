@@ -50,9 +50,9 @@ return function(text, given)
   end
   given = given or {}
   options.check("fetch", given, 2)
-  local sent, no_request = request.from_options("fetch", text, given, 2)
+  local sent, no_request, code = request.from_options("fetch", text, given, 2)
   if not sent then
-    return nil, no_request, INVALID, { sent = false, attempts = 0 }
+    return nil, no_request, code or INVALID, { sent = false, attempts = 0 }
   end
   local way, no_way = way_of(given)
   if not way then

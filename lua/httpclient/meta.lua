@@ -363,6 +363,15 @@ function httpclient.fetch(url, options) end
 ---@field sent boolean whether any request of the call has gone out, so that the server may have acted on it
 ---@field attempts integer how many requests were begun, redirects included
 
+---One part of a form: with a value, or with a file.
+---@class httpclient.Part
+---@field name? string not in a map
+---@field value? string|number|boolean
+---@field file? string|file*|fun(): string? a path, an open file from where it stands, a function that gives pieces
+---@field filename? string the file's own; "blob" where it has none
+---@field type? string application/octet-stream; none of a value without filename
+---@field size? integer bytes of what a function or a pipe gives
+
 ---true: 3 attempts; or their number.
 ---@alias httpclient.Retry boolean|integer|httpclient.RetryOptions
 
@@ -1225,6 +1234,7 @@ function HTTPRequest:get_trace() end
 ---@field headers? httpclient.Headers
 ---@field body? httpclient.Body not together with form
 ---@field form? table a body made by query_string_from_dict
+---@field multipart? table a form of many parts: httpclient.Part[], or a map of names to values or parts
 ---@field json? any a body made by httpclient.json
 ---@field query? table written behind the URL's own query
 ---@field timeout? number seconds for all; 0: none

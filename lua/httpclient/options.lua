@@ -128,6 +128,7 @@ local list = {
   { name = "headers", kind = kinds.headers, fetch = true },
   { name = "body", kind = kinds.body, fetch = true },
   { name = "form", kind = kinds.pairs, fetch = true },
+  { name = "multipart", kind = kinds.pairs, fetch = true },
   { name = "json", kind = kinds.json, fetch = true },
   { name = "query", kind = kinds.pairs, fetch = true },
   { name = "timeout", kind = kinds.seconds, default = 0, fetch = true, HTTPRequest = true },
@@ -163,6 +164,7 @@ local list = {
 -- One excludes the other.
 local contradictions = {
   { "body", "form" }, { "body", "json" }, { "form", "json" },
+  { "body", "multipart" }, { "form", "multipart" }, { "json", "multipart" },
 }
 
 -- The first means nothing without the second.

@@ -4,6 +4,7 @@ local httpclient = require(root)
 local fields = require(root .. ".message.fields")
 local http = require(root .. ".url.http")
 local methods = require(root .. ".message.methods")
+local multipart = require(root .. ".message.multipart")
 
 local query_string_from_dict = httpclient.HTTPClient.query_string_from_dict
 local request = {}
@@ -13,6 +14,7 @@ local function method_of(taker, options, level)
   local method = options.method
   if method == nil then
     local has_body = options.body ~= nil or options.form or options.json ~= nil
+      or options.multipart
     return has_body and "POST" or "GET"
   end
   local name, why = methods.name_of(method)
@@ -64,14 +66,35 @@ local function json_of(taker, options, level)
   return text
 end
 
+-- Adds its own fields to the lines. -> body; nil, why a file can't be had, Error
+local function multipart_of(taker, options, lines, level)
+  if not options.multipart then
+    return nil
+  elseif fields.have(lines, "content-type") then
+    error(("%s takes 'multipart' or a header Content-Type, not both"):format(taker), level + 1)
+  end
+  local body, problem_or_kind, no_file = multipart.new(options.multipart)
+  if not body and problem_or_kind then
+    error(("bad option 'multipart' of %s (%s)"):format(taker, problem_or_kind), level + 1)
+  elseif not body then
+    return nil, no_file, httpclient.Error.ERR_FILE_CANT_OPEN
+  end
+  lines[#lines + 1] = "Content-Type: " .. problem_or_kind
+  local size = type(body) == "table" and body.size
+  if size and not fields.have(lines, "content-length") then
+    lines[#lines + 1] = ("Content-Length: %.0f"):format(size)
+  end
+  return body
+end
+
 local function add_query(url, text)
   if text and text ~= "" then
     url.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
   end
 end
 
--- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil
--- and why the method or the URL is none. Raises for options that are wrong in themselves; `level`
+-- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil,
+-- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in themselves; `level`
 -- is that of error().
 function request.from_options(taker, text, options, level)
   local method, no_method = method_of(taker, options, level + 1)
@@ -79,12 +102,16 @@ function request.from_options(taker, text, options, level)
   local form = encoded(taker, options, "form", level + 1)
   local query = encoded(taker, options, "query", level + 1)
   local json = json_of(taker, options, level + 1)
+  local parts, no_file, code = multipart_of(taker, options, headers, level + 1)
   local url, why = http.from_text(text)
   if not method or not url then
     return nil, no_method or why
+  elseif no_file then
+    return nil, no_file, code
   end
   add_query(url, query)
-  return { method = method, url = url, headers = headers, body = form or json or options.body }
+  return { method = method, url = url, headers = headers,
+    body = form or json or parts or options.body }
 end
 
 return request

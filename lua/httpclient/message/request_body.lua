@@ -5,20 +5,49 @@ local function is_closed(body)
   return io.type(body) == "closed file"
 end
 
+local ONCE = "the body comes from a function or a pipe, which can't give it a second time"
+
 -- A function can be called once; a file is read again from where it stood. -> can the body of the transfer be sent?
+-- false and why not
 function request_body.rewind(t)
   if is_closed(t.body) then
-    return false -- since the call
+    return false, "the file of the body has been closed" -- since the call
+  elseif type(t.body) == "table" then
+    return t.body:rewind() -- see multipart.lua
   elseif type(t.body) == "function" then
-    return not t.body_is_used
+    return not t.body_is_used, ONCE
   elseif t.body ~= nil and type(t.body) ~= "string" then
     t.body_start = t.body_start or t.body:seek("cur")
     if not t.body_start then
-      return not t.body_is_used -- a pipe: the client says what it thinks of it
+      return not t.body_is_used, ONCE -- a pipe: the client says what it thinks of it
     end
-    return t.body:seek("set", t.body_start) ~= nil
+    return t.body:seek("set", t.body_start) ~= nil, ONCE
   end
   return true
+end
+
+-- What the client gets. A function that nobody has asked is as good as new.
+function request_body.outgoing(t)
+  local body = t.body
+  if type(body) == "function" then
+    return function()
+      t.body_is_used = true
+      return body()
+    end
+  elseif type(body) == "table" then
+    return function()
+      return body:pull()
+    end
+  end
+  t.body_is_used = true
+  return body or ""
+end
+
+-- Nothing more of it is sent.
+function request_body.close(t)
+  if type(t.body) == "table" then
+    t.body:close()
+  end
 end
 
 -- What the caller's own field lines say.
@@ -40,6 +69,8 @@ function request_body.size(body, headers)
     return 0
   elseif type(body) == "function" then
     return declared_size(headers)
+  elseif type(body) == "table" then
+    return body.size or -1
   end
   if is_closed(body) then
     return -1

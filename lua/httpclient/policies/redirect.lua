@@ -2,6 +2,7 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local http = require(root .. ".url.http")
 local references = require(root .. ".url.reference")
+local request_body = require(root .. ".message.request_body")
 local results = require(root .. ".base.results")
 local secrets = require(root .. ".message.secrets")
 local texts = require(root .. ".base.text")
@@ -141,6 +142,7 @@ function redirect.after_head(t)
     hop.method)
   t.url, t.method, t.headers = hop.url, hop.method, hop.headers
   if not hop.keeps_body then
+    request_body.close(t)
     t.body, t.send_total = nil, 0
   end
   return true

@@ -38,16 +38,15 @@ end
 
 -- -> nil, or the failure
 local function send(t)
-  if not request_body.rewind(t) then
-    return results.failure("REQUEST_FAILED", io.type(t.body) == "closed file"
-      and "the file of the body has been closed"
-      or "the body comes from a function or a pipe, which can't give it a second time")
+  local is_whole, why = request_body.rewind(t)
+  if not is_whole then
+    return results.failure("REQUEST_FAILED", why)
   end
-  t.body_is_used = true
   local lines = fields.copy(t.headers)
   policies.before_send(t, lines)
   local request = t.way.sends_every_body and t.client.request_raw or t.client.request
-  local code, message = request(t.client, t.method, write.target(t.url), lines, t.body or "")
+  local code, message = request(t.client, t.method, write.target(t.url), lines,
+    request_body.outgoing(t))
   connection.note_request(t)
   if code == OK then
     if t.options.trace then

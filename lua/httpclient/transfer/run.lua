@@ -13,6 +13,7 @@ local fields = require(root .. ".message.fields")
 local forget_answer = require(root .. ".transfer.unwanted")
 local policies = require(root .. ".transfer.policies")
 local references = require(root .. ".url.reference")
+local request_body = require(root .. ".message.request_body")
 local response = require(root .. ".message.response")
 local texts = require(root .. ".base.text")
 local write = require(root .. ".url.write")
@@ -33,6 +34,7 @@ end
 
 -- Lets go of all that a transfer holds, whatever it was at.
 local function abort(t)
+  request_body.close(t)
   content.abort(t)
   connection.abandon(t)
 end
@@ -101,6 +103,7 @@ local function conclude(t)
       connection.release(t)
     end
   end
+  request_body.close(t)
   t.task.on_abort = nil
   return head
 end
