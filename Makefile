@@ -114,6 +114,19 @@ ifneq ($(LIBPSL),)
 TLS_CFLAGS += -DHC_WITH_LIBPSL $(shell $(PKG_CONFIG) --cflags $(LIBPSL))
 LIBS += $(shell $(PKG_CONFIG) --libs $(LIBPSL))
 endif
+# Optional: without them there are no codings br and zstd. BROTLI= and ZSTD= as above.
+BROTLI ?= $(shell $(PKG_CONFIG) --exists libbrotlidec 2>/dev/null && echo libbrotlidec)
+BROTLI := $(BROTLI)
+ifneq ($(BROTLI),)
+TLS_CFLAGS += -DHC_WITH_BROTLI $(shell $(PKG_CONFIG) --cflags $(BROTLI))
+LIBS += $(shell $(PKG_CONFIG) --libs $(BROTLI))
+endif
+ZSTD ?= $(shell $(PKG_CONFIG) --exists libzstd 2>/dev/null && echo libzstd)
+ZSTD := $(ZSTD)
+ifneq ($(ZSTD),)
+TLS_CFLAGS += -DHC_WITH_ZSTD $(shell $(PKG_CONFIG) --cflags $(ZSTD))
+LIBS += $(shell $(PKG_CONFIG) --libs $(ZSTD))
+endif
 # V=1 shows the commands.
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(filter 1,$(V)),,@$(if $(silent),,echo '  $(1) $@';) )$(2)
@@ -212,7 +225,7 @@ install: all
 	$(INSTALL) -m 644 $(public_headers:%=core/%) $(header_dir)
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP client with TLS that never blocks' \
-	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))' 'Cflags: -I$(INCLUDEDIR)' \
+	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))$(if $(BROTLI),$(comma) $(BROTLI))$(if $(ZSTD),$(comma) $(ZSTD))' 'Cflags: -I$(INCLUDEDIR)' \
 	  'Libs: -L$(LIBDIR) -lhttpclient -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' \
 	  >$(pc_dir)/httpclient.pc
 	chmod 644 $(pc_dir)/httpclient.pc

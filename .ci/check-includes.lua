@@ -52,6 +52,8 @@ local doors = {
   { "^nghttp2/", { "core/http2/" } },
   { "^libpsl%.h$", { "bindings/" } },
   { "^zlib%.h$", { "core/codec/" } },
+  { "^brotli/", { "core/codec/" } },
+  { "^zstd[_%l]*%.h$", { "core/codec/" } },
   { "^lua%.h$", { "bindings/" } },
   { "^lualib%.h$", { "bindings/" } },
   { "^lauxlib%.h$", { "bindings/" } },
@@ -65,7 +67,8 @@ local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h"
 local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",
   "^ifdef HC_TEST_HOOKS$", "^else$", -- what only the C tests see
-  "^ifdef HC_WITH_NGHTTP2$", "^ifdef HC_WITH_LIBPSL$",
+  "^ifdef HC_WITH_NGHTTP2$", "^ifdef HC_WITH_LIBPSL$", "^ifdef HC_WITH_BROTLI$",
+  "^ifdef HC_WITH_ZSTD$",
   -- what needs a library that not all builds have
 }
 

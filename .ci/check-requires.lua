@@ -32,7 +32,7 @@ local doors = {
   ["transfer.connection"] = true,
   ["base.random"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
-  ["transfer.exchange"] = true,
+  ["policies.decoding"] = true, ["transfer.exchange"] = true,
   ["transfer.sinks"] = true,
 }
 

@@ -123,6 +123,8 @@ int hcl_sharing_of(lua_State *L);
 int hcl_wake_poller(lua_State *L);
 /* poller_round(poller, seconds) -> as wait, the number of this wait */
 int hcl_poller_round(lua_State *L);
+/* decode_body(client), see lua_http_client_content.c */
+int hcl_decode_body(lua_State *L);
 int hcl_open_body_file(lua_State *L);
 int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */

@@ -448,12 +448,12 @@ static void push_chunk(lua_State *L, hcl_client *self) {
 static bool push_small_chunk(lua_State *L, hcl_client *self, hc_slice view) {
   char copy[SMALL_CHUNK];
   hc_slice copied = {copy, view.size};
-  uint64_t received = hc_client_body_received(self->client);
+  uint64_t taken = hc_client_body_taken(self->client);
   memcpy(copy, view.data, view.size);
   lua_pushlstring(L, copy, copied.size);
   /* To enter may run a loop's code, too: nothing else comes between the question and the answer. */
   lua_State *previous = hcl_client_enter(L, self);
-  bool is_next = hc_client_body_is_next(self->client, copied, received);
+  bool is_next = hc_client_body_is_next(self->client, copied, taken);
   if (is_next) hc_client_body_consume(self->client, copied.size);
   hcl_client_leave(self, previous);
   if (!is_next) lua_pop(L, 1);

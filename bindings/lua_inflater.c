@@ -1,6 +1,6 @@
-/* lua_inflater.c - the class Inflater: gzip and deflate bodies, decoded as a stream with a bound on
+/* lua_inflater.c - the class Inflater: bodies in a content coding, decoded as a stream with a bound on
  * what a call gives. */
-#include "../core/codec/inflate.h"
+#include "../core/codec/decoder.h"
 
 #include "lua_binding.h"
 
@@ -10,7 +10,7 @@
 #define ROOM_FIRST ((size_t)4096)
 
 typedef struct inflater {
-  hc_inflate *inflate; /* NULL: closed */
+  hc_decoder *inflate; /* NULL: closed */
   hc_buffer pending; /* input that was not used yet */
   hc_buffer out;
   /* bytes of `out` become a string; that can run a finalizer, which must not use this object */
@@ -24,7 +24,7 @@ static inflater *check_inflater(lua_State *L) {
 }
 
 static void release(inflater *self) {
-  hc_inflate_delete(self->inflate);
+  hc_decoder_delete(self->inflate);
   self->inflate = NULL;
   hc_buffer_free(&self->pending);
   hc_buffer_free(&self->out);
@@ -51,11 +51,11 @@ static int inflater_close(lua_State *L) {
 static int inflater_new(lua_State *L) {
   hc_coding coding;
   if (!hc_coding_of(hcl_check_string(L, 1), &coding)) {
-    const char *message = "\"gzip\", \"x-gzip\" or \"deflate\" expected";
+    const char *message = "\"gzip\", \"x-gzip\", \"deflate\", \"br\" or \"zstd\" expected";
     return hcl_argument_error(L, 1, message);
   }
   inflater *self = (inflater *)hcl_object_new(L, HCL_INFLATER, sizeof *self);
-  self->inflate = hc_inflate_new(coding);
+  self->inflate = hc_decoder_new(coding);
   if (!self->inflate) return hcl_raise_memory(L);
   return 1;
 }
@@ -83,7 +83,7 @@ static hc_parse decode(lua_State *L, inflater *self, hc_slice data, size_t max, 
     if (hc_buffer_reserve(&self->out, wanted, max, &at, &room) != HC_OK) out_of_memory(L, self);
     if (room > max - held) room = max - held;
     hc_slice rest = {data.data + *used, data.size - *used};
-    result = hc_inflate_decode(self->inflate, rest, at, room, &taken, &produced);
+    result = hc_decoder_feed(self->inflate, rest, at, room, &taken, &produced);
     hc_buffer_commit(&self->out, produced);
     *used += taken;
     if (result != HC_PARSE_MORE || (produced < room && *used == data.size)) return result;
@@ -124,7 +124,7 @@ static int inflater_feed(lua_State *L) {
   size_t size = hc_buffer_size(&self->out);
   /* What was decoded before the broken byte is handed out first. */
   if (result == HC_PARSE_ERROR && size == 0) {
-    const hc_failure *why = hc_inflate_failure(self->inflate);
+    const hc_failure *why = hc_decoder_failure(self->inflate);
     return push_failure(L, why->code, why);
   }
   (void)hcl_call_busy(L, &self->busy, make_bytes);
@@ -137,15 +137,15 @@ static int inflater_feed(lua_State *L) {
 static int inflater_finish(lua_State *L) {
   inflater *self = check_inflater(L);
   if (!self->inflate) return push_closed(L);
-  hc_error code = hc_inflate_finish(self->inflate);
-  if (code != HC_OK) return push_failure(L, code, hc_inflate_failure(self->inflate));
+  hc_error code = hc_decoder_finish(self->inflate);
+  if (code != HC_OK) return push_failure(L, code, hc_decoder_failure(self->inflate));
   lua_pushboolean(L, true);
   return 1;
 }
 
 static int inflater_is_done(lua_State *L) {
   inflater *self = check_inflater(L);
-  lua_pushboolean(L, self->inflate && hc_inflate_is_done(self->inflate));
+  lua_pushboolean(L, self->inflate && hc_decoder_is_done(self->inflate));
   return 1;
 }
 

@@ -203,6 +203,7 @@ static const luaL_Reg functions[] = {
     {"wake_poller", hcl_wake_poller},
     {"poller_round", hcl_poller_round},
     {"open_body_file", hcl_open_body_file},
+    {"decode_body", hcl_decode_body},
     {"is_present_file", hcl_is_present_file},
     {"features", hcl_features},
     {"query_string_from_dict", hcl_query_string_from_dict},

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/codec/inflate.h"
+#include "../core/codec/decoder.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -22,7 +22,7 @@ typedef struct outcome {
 } outcome;
 
 static void decode(hc_coding coding, hc_slice data, size_t piece, size_t room, outcome *out) {
-  hc_inflate *d = hc_inflate_new(coding);
+  hc_decoder *d = hc_decoder_new(coding);
   hc_parse result = HC_PARSE_MORE;
   size_t at = 0, used, produced, available;
   char *into;
@@ -33,9 +33,9 @@ static void decode(hc_coding coding, hc_slice data, size_t piece, size_t room, o
     hc_slice part = {data.data + at, left < piece ? left : piece};
     check(hc_buffer_reserve(&out->bytes, room, SIZE_MAX, &into, &available) == HC_OK,
           "there is memory");
-    result = hc_inflate_decode(d, part, into, room, &used, &produced);
+    result = hc_decoder_feed(d, part, into, room, &used, &produced);
     check(used <= part.size && produced <= room, "bounds are kept");
-    check(result != HC_PARSE_DONE || (used == part.size && hc_inflate_is_done(d)),
+    check(result != HC_PARSE_DONE || (used == part.size && hc_decoder_is_done(d)),
           "done means done");
     check(result != HC_PARSE_MORE || used == part.size || produced == room,
           "all is used while there is room");
@@ -43,8 +43,8 @@ static void decode(hc_coding coding, hc_slice data, size_t piece, size_t room, o
     full = produced == room && result == HC_PARSE_MORE;
     at += used;
   }
-  out->code = hc_inflate_finish(d);
-  hc_inflate_delete(d);
+  out->code = hc_decoder_finish(d);
+  hc_decoder_delete(d);
 }
 
 /* The first two bytes choose the coding, the pieces and the room. */

@@ -41,6 +41,15 @@
 /* a connection that was empty is looked at again after this at the latest */
 #define HC_LOOK_NS 8000u
 
+/* Content codings. */
+/* on top of each other; each may multiply the size by a thousand */
+#define HC_CODINGS_MAX 5u
+/* what is held between two of them, and what is held decoded */
+#define HC_CHAIN_ROOM ((size_t)16384)
+#define HC_DECODED_ROOM ((size_t)65536)
+/* one look takes at most about this much of content that nothing comes of */
+#define HC_DECODE_BURST ((size_t)262144)
+
 /* Connecting. */
 #define HC_ATTEMPT_DELAY_NS 250000000ull  /* between two connection attempts, RFC 8305 section 5 */
 #define HC_ATTEMPTS_MAX 16u               /* connection attempts under way at once */

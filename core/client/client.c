@@ -43,6 +43,7 @@ void hc_client_delete(hc_client *c) {
   hc_client_begin(c);
   if (c->place.seat) c->place.seat->gone(c->place.seat);
   if (c->place.connection) hc_connection_leave(&c->place);
+  hc_client_end_content(c);
   hc_client_forget_proxies(c);
   hc_client_forget_reach(c);
   hc_memory_release(c);
@@ -87,14 +88,17 @@ static hc_error code_of(hc_status status) {
 
 /* One code for one state; what has causes and cures of its own keeps its code, so that get_last_error
  * can tell them apart. */
-static bool keeps_code(hc_error code) {
-  return code == HC_ERR_TIMEOUT || code == HC_ERR_OUT_OF_MEMORY || code == HC_ERR_UNAUTHORIZED;
+static bool keeps_code(const hc_client *c) {
+  hc_error code = c->failure.code;
+  return code == HC_ERR_TIMEOUT || code == HC_ERR_OUT_OF_MEMORY || code == HC_ERR_UNAUTHORIZED ||
+         (c->content && hc_decoded_is_broken(c->content));
 }
 
 void hc_client_fail(hc_client *c, hc_status status) {
   hc_error code = code_of(status);
   hc_failure_set(&c->failure, code, "%s", hc_error_string((int)code));
-  if (!keeps_code(c->failure.code)) c->failure.code = code;
+  if (!keeps_code(c)) c->failure.code = code;
+  hc_client_end_content(c);
   c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
   c->status = status;
   hc_exchange *x = c->place.exchange;
@@ -105,6 +109,7 @@ void hc_client_fail(hc_client *c, hc_status status) {
 }
 
 void hc_client_finish(hc_client *c) {
+  hc_client_end_content(c);
   if (hc_exchange_finish(c->place.exchange, &c->failure) == HC_BROKEN) {
     hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
     return;
@@ -118,6 +123,7 @@ void hc_client_clear(hc_client *c) {
   hc_connection *n = c->place.connection;
   if (n) n->is_shown = false;
   if (c->is_clear) return;
+  hc_client_end_content(c);
   if (n && hc_connection_is_shared(n)) hc_connection_leave(&c->place);
   else if (n) hc_connection_close(n);
   hc_failure_clear(&c->failure);
@@ -205,6 +211,8 @@ static void poll_requesting(hc_client *c) {
 static hc_progress check(hc_client *c) {
   if (c->status == HC_STATUS_CONNECTED)
     return hc_connection_check(c->place.connection, &c->failure);
+  /* bytes that wait are no idleness */
+  if (c->content && hc_decoded_is_readable(c->content)) return HC_WAIT;
   return hc_exchange_check_idle(c->place.exchange, &c->failure);
 }
 

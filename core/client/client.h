@@ -44,10 +44,19 @@ typedef enum hc_sharing {
   HC_SHARING_ENDING /* it takes no more */
 } hc_sharing;
 hc_sharing hc_client_sharing(const hc_client *c);
-/* Are these still the next bytes of content, `received` of them having been taken before? For a
- * caller who copied a view and has run code since that may have read or closed: cheaper than
+/* From now on the body is read with its content codings taken off (RFC 9110 section 8.4), where all
+ * of them are known; content that is not coded, or in another way, stays as it is. Before the first
+ * read alone. The length of the body and the bytes received stay those that travel; what can't be
+ * decoded ends as HC_STATUS_CONNECTION_ERROR with HC_ERR_INVALID_DATA. HC_ERR_INVALID_DATA: too
+ * many codings; HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY, HC_ERR_BUSY. */
+hc_error hc_client_decode_body(hc_client *c, hc_failure *why);
+bool hc_client_decodes_body(const hc_client *c);
+/* Bytes of content that reads have taken, decoded where they decode. */
+uint64_t hc_client_body_taken(const hc_client *c);
+/* Are these still the next bytes of content, `taken` of them having been taken before? For a caller
+ * who copied a view and has run code since that may have read or closed: cheaper than
  * another peek. */
-bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received);
+bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t taken);
 
 HC_INTERNAL_END
 

@@ -1,4 +1,5 @@
-/* client_body.c - the content of an answer: by view, to a writer, to a file. */
+/* client_body.c - the content of an answer: by view, to a writer, to a file; as it travels, or with
+ * its codings taken off. */
 #include <string.h>
 
 #include "client_state.h"
@@ -13,11 +14,17 @@ static void settle(hc_client *c, hc_progress progress) {
   else if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
 }
 
+static hc_progress look(hc_client *c, hc_slice *view) {
+  hc_exchange *x = c->place.exchange;
+  return c->content ? hc_decoded_peek(c->content, x, view, &c->failure)
+                    : hc_exchange_peek(x, view, &c->failure);
+}
+
 static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
   hc_client_begin_slice(c);
   do {
-    progress = hc_exchange_peek(c->place.exchange, view, &c->failure);
+    progress = look(c, view);
   } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
   settle(c, progress);
 }
@@ -44,17 +51,53 @@ static void notice_rest(hc_client *c) {
 void hc_client_body_consume(hc_client *c, size_t size) {
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  settle(c, hc_exchange_consume(c->place.exchange, size));
+  settle(c, c->content ? hc_decoded_consume(c->content, size, &c->failure)
+                       : hc_exchange_consume(c->place.exchange, size));
   notice_rest(c);
   hc_client_end(c);
 }
 
-bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t received) {
-  if (c->status != HC_STATUS_BODY || c->place.exchange->answer->received != received) return false;
-  hc_slice held = hc_exchange_held(c->place.exchange);
+uint64_t hc_client_body_taken(const hc_client *c) {
+  return c->content ? c->content->taken : hc_client_body_received(c);
+}
+
+bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t taken) {
+  if (c->status != HC_STATUS_BODY || hc_client_body_taken(c) != taken) return false;
+  hc_slice held = c->content ? hc_decoded_held(c->content) : hc_exchange_held(c->place.exchange);
   return bytes.size > 0 && held.size >= bytes.size &&
          memcmp(held.data, bytes.data, bytes.size) == 0;
 }
+
+/* --- codings */
+
+void hc_client_end_content(hc_client *c) {
+  hc_decoded_delete(c->content);
+  c->content = NULL;
+}
+
+static hc_error find_codings(const hc_client *c, hc_codings *codings, hc_failure *why) {
+  hc_slice value;
+  hc_error code = HC_OK;
+  for (size_t i = 0;
+       code == HC_OK &&
+       hc_client_response_find(c, HC_SECTION_HEADERS, HC_SLICE("Content-Encoding"), &i, &value);
+       i++)
+    code = hc_codings_add(codings, value, why);
+  return code;
+}
+
+hc_error hc_client_decode_body(hc_client *c, hc_failure *why) {
+  hc_codings codings = {.count = 0};
+  if (c->at_work) return hc_client_refuse(why);
+  if (c->status != HC_STATUS_BODY || c->content || hc_client_body_received(c) > 0)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body that begins");
+  hc_error code = find_codings(c, &codings, why);
+  if (code != HC_OK || codings.count == 0 || codings.has_unknown) return code;
+  c->content = hc_decoded_new(hc_decoder_new_for(&codings));
+  return c->content ? HC_OK : hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+bool hc_client_decodes_body(const hc_client *c) { return c->content != NULL; }
 
 /* --- writers and files */
 
@@ -94,11 +137,12 @@ static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_fail
 
 hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context,
                                   uint64_t *moved, hc_failure *why) {
-  hc_body_transfer t = {.write = write, .context = context, .file = HC_NO_FILE};
+  hc_body_transfer t = {
+      .write = write, .context = context, .file = HC_NO_FILE, .content = c->content};
   return move(c, &t, moved, why);
 }
 
 hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved, hc_failure *why) {
-  hc_body_transfer t = {.file = file};
+  hc_body_transfer t = {.file = file, .content = c->content};
   return move(c, &t, moved, why);
 }

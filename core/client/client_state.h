@@ -9,6 +9,7 @@
 
 #include "../base/internal.h"
 #include "../connection/connection.h"
+#include "../connection/decoded_body.h"
 #include "client.h"
 
 HC_INTERNAL_BEGIN
@@ -42,6 +43,7 @@ struct hc_client {
   hc_failure failure;
   /* on its connection, which stays when it has ended until the next one; none before the first */
   hc_place place;
+  hc_decoded_body *content; /* in BODY, where codings are taken off; else NULL */
 };
 
 /* A body function, a writer or a stream of the host's can call back into the library. So each
@@ -70,6 +72,9 @@ hc_error hc_client_advance(hc_client *c);
 void hc_client_fail(hc_client *c, hc_status status);
 /* The exchange is whole: CONNECTED, or DISCONNECTED. */
 void hc_client_finish(hc_client *c);
+
+/* client_body.c: lets go of what decodes the content of an answer that is over. */
+void hc_client_end_content(hc_client *c);
 
 /* client.c: a connection to stand on, a closed one of its own if there is none. False: out of
  * memory. */

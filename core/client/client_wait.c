@@ -11,7 +11,10 @@ void hc_client_waits_for(hc_client *c, hc_interest *out) {
   case HC_STATUS_CONNECTING:
   case HC_STATUS_CONNECTED: hc_connection_interest(c->place.connection, NULL, out); break;
   case HC_STATUS_REQUESTING:
-  case HC_STATUS_BODY: hc_connection_interest(c->place.connection, c->place.exchange, out); break;
+  case HC_STATUS_BODY:
+    hc_connection_interest(c->place.connection, c->place.exchange, out);
+    if (c->content && hc_decoded_is_readable(c->content)) out->ready = true;
+    break;
   case HC_STATUS_DISCONNECTED:
   case HC_STATUS_CANT_RESOLVE:
   case HC_STATUS_CANT_CONNECT:
@@ -91,7 +94,9 @@ static bool learns_room(hc_client *c) {
 bool hc_client_has_moved(hc_client *c, hc_standing before) {
   if (c->status != before.status || hc_client_body_sent(c) != before.sent) return true;
   /* Here poll does not look at the stream. */
-  if (c->status == HC_STATUS_BODY) return hc_exchange_is_readable(c->place.exchange);
+  if (c->status == HC_STATUS_BODY)
+    return (c->content && hc_decoded_is_readable(c->content)) ||
+           hc_exchange_is_readable(c->place.exchange);
   if (c->status != HC_STATUS_CONNECTED) return false;
   return learns_room(c) ||
          (c->place.exchange && hc_connection_has_upgraded_bytes(c->place.connection));

@@ -15,17 +15,26 @@ static size_t write_out(hc_body_transfer *t, hc_slice bytes) {
   return written;
 }
 
+static hc_progress look(const hc_body_transfer *t, hc_exchange *x, hc_slice *view,
+                        hc_failure *why) {
+  return t->content ? hc_decoded_peek(t->content, x, view, why) : hc_exchange_peek(x, view, why);
+}
+
+static hc_progress pass(const hc_body_transfer *t, hc_exchange *x, size_t size, hc_failure *why) {
+  return t->content ? hc_decoded_consume(t->content, size, why) : hc_exchange_consume(x, size);
+}
+
 /* What one look at the content gives. */
 static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
   hc_slice view = {NULL, 0};
-  hc_progress progress = hc_exchange_peek(x, &view, why);
+  hc_progress progress = look(t, x, &view, why);
   t->was_dry = false;
   if (progress != HC_MOVED) return progress;
   size_t took = write_out(t, view);
   t->moved += took;
   t->is_flowing = view.size >= x->settings->read_chunk_size;
   if (took < view.size) hc_failure_set(&t->refusal, HC_ERR_FILE_CANT_WRITE, "can't write the file");
-  return took > 0 ? hc_exchange_consume(x, took) : HC_MOVED;
+  return took > 0 ? pass(t, x, took, why) : HC_MOVED;
 }
 
 /* --- through the kernel */
@@ -112,7 +121,7 @@ static hc_progress pump(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most, h
 }
 
 hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
-  hc_h1_exchange *h = t->write ? NULL : hc_h1_of(x);
+  hc_h1_exchange *h = t->write || t->content ? NULL : hc_h1_of(x);
   uint64_t end = t->moved + WRITER_BUDGET;
   hc_progress progress = HC_MOVED;
   while (progress == HC_MOVED && t->refusal.code == HC_OK && t->moved < end) {

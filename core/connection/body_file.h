@@ -5,6 +5,7 @@
 #include "../base/internal.h"
 #include "../httpclient.h"
 #include "../platform/socket_file.h"
+#include "decoded_body.h"
 #include "exchange.h"
 
 HC_INTERNAL_BEGIN
@@ -16,6 +17,7 @@ typedef struct hc_body_transfer {
   hc_body_writer write;    /* NULL: to `file` */
   void *context;
   hc_file file;            /* a descriptor */
+  hc_decoded_body *content;     /* NULL: as it travels */
   hc_pipe pipe;
   bool pipe_is_refused;    /* by the stream or the file */
   bool is_flowing;         /* the last look took all that it could: more is likely to be there */

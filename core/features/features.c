@@ -1,7 +1,7 @@
 /* features.c - see features.h. A library is asked by the room that knows it. */
 #include "features.h"
 
-#include "../codec/inflate.h"
+#include "../codec/decoder.h"
 #include "../crypto/digest.h"
 #include "../http2/h2_session.h"
 
@@ -13,8 +13,16 @@ static const hc_feature features[] = {
 #else
     {"nghttp2", NULL},
 #endif
+#ifdef HC_WITH_BROTLI
+    {"brotli", hc_brotli_version},
+#else
     {"brotli", NULL},
+#endif
+#ifdef HC_WITH_ZSTD
+    {"zstd", hc_zstd_version},
+#else
     {"zstd", NULL},
+#endif
     {"idn2", NULL},
     {"psl", NULL},
     {NULL, NULL},

@@ -1023,7 +1023,8 @@ function Inflater:close() end
 ---@class HTTPRequest: HTTPRequest.Result
 ---@overload fun(): HTTPRequest
 ---@field Result HTTPRequest.Result
----@field accept_gzip boolean ask for gzip and deflate, and decode them: true
+---@field accept_gzip boolean false: neither ask for coded content nor decode it: true
+---@field accept_encoding boolean|string[] the codings that are asked for; true: all that the build has
 ---@field allow_downgrade boolean a redirect may lead from https to http: false
 ---@field http_version "auto"|"1.1"|"2" "auto": HTTP/2 where a server of https has it
 ---@field body_size_limit integer bytes, decoded; -1: none
@@ -1147,6 +1148,12 @@ function HTTPRequest:set_tls_options(options) end
 ---@param value boolean
 function HTTPRequest:set_accept_gzip(value) end
 
+---@return boolean|string[]
+function HTTPRequest:get_accept_encoding() end
+
+---@param value boolean|string[]
+function HTTPRequest:set_accept_encoding(value) end
+
 ---@return boolean
 function HTTPRequest:is_accepting_gzip() end
 
@@ -1249,7 +1256,8 @@ function HTTPRequest:get_trace() end
 ---@field tls_options? TLSOptions
 ---@field cookies? CookieJar
 ---@field proxy? string|false a URL; false: none; nil: the environment's
----@field accept_gzip? boolean true: ask for gzip and deflate, and decode them
+---@field accept_gzip? boolean false: neither ask for coded content nor decode it
+---@field accept_encoding? boolean|string[] the codings that are asked for; true: all that the build has
 ---@field body_size_limit? integer bytes, decoded; -1: none
 ---@field download_file? string a path that the body goes to
 ---@field resume? boolean with download_file: go on where an earlier call was broken off

@@ -32,6 +32,17 @@ local function is_path(value)
   return type(value) == "string" and not value:find("\0", 1, true)
 end
 
+local codings = { gzip = true, deflate = true, br = true, zstd = true, identity = true }
+
+local function is_codings(value)
+  for index, name in pairs(type(value) == "table" and value or { false }) do
+    if type(index) ~= "number" or not codings[name] then
+      return false
+    end
+  end
+  return true
+end
+
 local function is_a(name)
   return function(value)
     return type(value) == name
@@ -93,6 +104,11 @@ local kinds = {
     is = function(value) return value == "auto" or value == "1.1" or value == "2" end,
     what = '"auto", "1.1" or "2"', type = '"auto"|"1.1"|"2"',
   },
+  codings = {
+    is = function(value) return type(value) == "boolean" or is_codings(value) end,
+    what = 'true, false, or a list of "gzip", "deflate", "br", "zstd" and "identity"',
+    type = "boolean|string[]",
+  },
   path = { is = function(value) return is_path(value) and value ~= "" end, what = "a path",
     type = "string" },
   path_or_none = { is = is_path, what = "a path or \"\"", type = "string" },
@@ -147,6 +163,8 @@ local list = {
   { name = "proxy", kind = kinds.proxy, fetch = true },
   { name = "accept_gzip", kind = kinds.boolean, default = true, fetch = true,
     HTTPRequest = { getter = "is_accepting_gzip" } },
+  { name = "accept_encoding", kind = kinds.codings, default = true, fetch = true,
+    HTTPRequest = true },
   { name = "body_size_limit", kind = kinds.bytes, default = -1, fetch = true, HTTPRequest = true },
   { name = "download_chunk_size", kind = kinds.chunk, default = 65536, HTTPRequest = true },
   { name = "download_file", kind = kinds.path, fetch = true,

@@ -2,7 +2,7 @@
  * and goes back to it, and when it has no more, whatever the library was about ends in an error. */
 #include <pthread.h>
 
-#include "../../core/codec/inflate.h"
+#include "../../core/codec/decoder.h"
 #include "../../core/poller.h"
 #include "../../core/tls.h"
 #include "loopback.h"
@@ -209,21 +209,21 @@ static hc_error try_exchange(void) {
   return code;
 }
 
-static hc_error decode(hc_inflate *d, hc_slice coded) {
+static hc_error decode(hc_decoder *d, hc_slice coded) {
   char out[64];
   size_t used, produced;
-  if (hc_inflate_decode(d, coded, out, sizeof out, &used, &produced) == HC_PARSE_ERROR)
-    return hc_inflate_failure(d)->code;
-  return hc_inflate_finish(d);
+  if (hc_decoder_feed(d, coded, out, sizeof out, &used, &produced) == HC_PARSE_ERROR)
+    return hc_decoder_failure(d)->code;
+  return hc_decoder_finish(d);
 }
 
 static hc_error try_inflate(void) {
   static const char coded[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00"
                               "\x86\xa6\x10\x36\x05\x00\x00\x00";
-  hc_inflate *d = hc_inflate_new(HC_CODING_GZIP);
+  hc_decoder *d = hc_decoder_new(HC_CODING_GZIP);
   if (!d) return HC_ERR_OUT_OF_MEMORY;
   hc_error code = decode(d, (hc_slice){coded, sizeof coded - 1});
-  hc_inflate_delete(d);
+  hc_decoder_delete(d);
   return code;
 }
 

@@ -112,7 +112,7 @@ local function open_temporary(self, is_rest)
   return true
 end
 
--- Content that nobody decodes or looks at goes there without strings.
+-- Content that nobody looks at goes there without strings.
 local function open_for_content(self, client, in_strings)
   if in_strings then
     local message
@@ -147,7 +147,7 @@ function Download:begin(client, is_coded, is_watched)
   self.size, self.has_last_chunk = self.offset, is_rest and client:is_response_chunked()
   local ok, message = open_temporary(self, is_rest)
   if ok then
-    ok, message = open_for_content(self, client, is_coded or is_watched)
+    ok, message = open_for_content(self, client, is_watched)
   end
   if not ok then
     return nil, message, "DOWNLOAD_FILE_CANT_OPEN"
@@ -185,6 +185,10 @@ function Download:write(bytes)
   return count(self, #bytes)
 end
 
+-- What a read can fail with that is no fault of the file.
+local of_connection = { [Error.ERR_CONNECTION_ERROR] = true, [Error.ERR_TIMEOUT] = true,
+  [Error.ERR_INVALID_DATA] = true }
+
 -- -> bytes moved; nil, message, result, bytes moved before it failed
 function Download:take(client)
   local moved, message, code, moved_before = client:read_response_body_to_file(self.temporary)
@@ -192,7 +196,7 @@ function Download:take(client)
   local ok, why, result = count(self, size)
   if not ok then
     return nil, why, result, size
-  elseif not moved and code ~= Error.ERR_CONNECTION_ERROR and code ~= Error.ERR_TIMEOUT then
+  elseif not moved and not of_connection[code] then
     message, result = select(2, write_failed(self, message))
     return nil, message, result, size
   end

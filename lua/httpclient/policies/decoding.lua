@@ -1,69 +1,66 @@
--- decoding.lua: asks for coded content (RFC 9110 section 8.4), and takes the coding off again before the sink.
+-- decoding.lua: asks for coded content (RFC 9110 section 8.4), and has the client take the codings
+-- off again, which the core does on the way of a byte.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
-local httpclient = require(root)
-local decoder = require(root .. ".message.decoder")
+local core = require("httpclient.core")
 local fields = require(root .. ".message.fields")
-local results = require(root .. ".base.results")
+local httpclient = require(root)
 
 local BODY = httpclient.HTTPClient.STATUS_BODY
 
 local decoding = {}
 
+-- --- asking
+
+-- What the build can decode, in the order in which browsers name them.
+local features = httpclient.features()
+local known = { "gzip", "deflate", features.brotli and "br" or nil }
+known[#known + 1] = features.zstd and "zstd" or nil
+
+local is_possible = { identity = true }
+for _, name in ipairs(known) do
+  is_possible[name] = true
+end
+local USUAL = "Accept-Encoding: " .. table.concat(known, ", ")
+
+-- Of a list what can be decoded. -> nil: nothing
+local function line_of(names)
+  local possible = {}
+  for _, name in ipairs(names) do
+    possible[#possible + 1] = is_possible[name] and name or nil
+  end
+  return possible[1] and "Accept-Encoding: " .. table.concat(possible, ", ")
+end
+
 -- A range counts the bytes as they are stored.
-local function is_wanted(t)
-  return t.options.accept_gzip and not t.is_resumable
+local function wanted_line(t)
+  local wanted = t.options.accept_encoding
+  if not wanted or not t.options.accept_gzip or t.is_resumable then
+    return nil
+  end
+  return wanted == true and USUAL or line_of(wanted)
 end
 
 function decoding.before_send(t, lines)
-  if is_wanted(t) and not fields.have(lines, "accept-encoding")
-    and not fields.have(lines, "range") then
-    lines[#lines + 1] = "Accept-Encoding: gzip, deflate"
+  local line = wanted_line(t)
+  if line and not fields.have(lines, "accept-encoding") and not fields.have(lines, "range") then
+    lines[#lines + 1] = line
   end
 end
 
-local Decoding = {}
-Decoding.__index = Decoding
-
-function Decoding:write(bytes)
-  local ok, message = self.decoder:feed(bytes, self.put, self.pause)
-  if not ok then
-    return nil, message, "BODY_DECOMPRESS_FAILED"
-  end
-  return true
-end
-
-function Decoding:finish()
-  local ok, message = self.decoder:finish()
-  if not ok then
-    return nil, message, "BODY_DECOMPRESS_FAILED"
-  end
-  return self.inner:finish()
-end
-
-function Decoding:close()
-  self.decoder:close()
-end
+-- --- taking it off
 
 -- A part of something coded is handed over as it is: nothing can be decoded from its middle on.
-function decoding.wrap_sink(t, sink)
+function decoding.wrap_sink(t)
   local is_part = t.head.status == 206 and fields.have(t.headers, "range")
-  if not is_wanted(t) or is_part or t.client:get_status() ~= BODY then
+  t.is_decoded = nil
+  if not t.options.accept_gzip or t.is_resumable or is_part or t.client:get_status() ~= BODY then
     return nil
   end
-  local made, message = decoder.new(t.client:get_response_header("Content-Encoding"))
-  if not made then
+  local is_decoded, message = core.decode_body(t.client)
+  if is_decoded == nil then
     return nil, message, "BODY_DECOMPRESS_FAILED"
   end
-  local function put(piece)
-    local ok, why, result = sink:write(piece)
-    if not ok then
-      results.fail(result, why)
-    end
-  end
-  local function pause()
-    t:pause()
-  end
-  return setmetatable({ inner = sink, decoder = made, put = put, pause = pause }, Decoding)
+  t.is_decoded = is_decoded or nil
 end
 
 return decoding

@@ -67,6 +67,10 @@ function connection.failure_of(t, otherwise)
   local code, message = t.client:get_last_error()
   if code == Error.ERR_TIMEOUT then
     return failure("TIMEOUT", message)
+  elseif code == Error.ERR_INVALID_DATA then
+    local broken = failure("BODY_DECOMPRESS_FAILED", message)
+    broken.is_final = true
+    return broken
   end
   return failure(failure_names[t.client:get_status()] or otherwise, message)
 end

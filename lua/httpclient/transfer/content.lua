@@ -82,7 +82,8 @@ local function begin_file(t)
   if t.head.status == 206 and t.file.offset == 0 and not fields.have(t.headers, "range") then
     fail("CONNECTION_ERROR", "the server has sent a part of what was asked for")
   end
-  local ok, message, result = t.file:begin(t.client, t.entry ~= t.counter, t.watcher ~= nil)
+  local ok, message, result = t.file:begin(t.client, t.is_decoded, t.watcher ~= nil
+    or t.entry ~= t.counter)
   if ok == nil then
     fail(result, message)
   end

@@ -1,8 +1,8 @@
-/* inflate.c - gzip and deflate on top of zlib. See inflate.h.
+/* zlib_decoder.c - the codings gzip and deflate, on top of zlib. See decoder.h.
  *
  * zlib decodes one member; where one begins, what may stand between two, and which format "deflate"
  * means this time, is found out here. zlib's memory is ours too (base/memory.h). */
-#include "inflate.h"
+#include "decoder.h"
 
 #define ZLIB_CONST
 #include <zlib.h>
@@ -23,26 +23,19 @@ typedef enum inflate_state {
   AWAITS_START,   /* the first two bytes, which tell the format */
   IN_STREAM,
   BEHIND_MEMBER,  /* padding, another member, or the end */
-  BEHIND_ALL,     /* what comes is ignored */
-  FAILED
+  BEHIND_ALL      /* what comes is ignored */
 } inflate_state;
 
-struct hc_inflate {
+typedef struct zlib_decoder {
+  hc_decoder common;
   z_stream zlib;
   hc_coding coding;
   inflate_state state;
   unsigned char head[2];  /* bytes that were looked at before zlib gets them */
   unsigned head_size, head_used;
-  hc_failure failure;
-};
+} zlib_decoder;
 
-bool hc_coding_of(hc_slice name, hc_coding *coding) {
-  bool is_gzip =
-      hc_slice_equal_fold(name, HC_SLICE("gzip")) || hc_slice_equal_fold(name, HC_SLICE("x-gzip"));
-  if (!is_gzip && !hc_slice_equal_fold(name, HC_SLICE("deflate"))) return false;
-  *coding = is_gzip ? HC_CODING_GZIP : HC_CODING_DEFLATE;
-  return true;
-}
+static zlib_decoder *of(hc_decoder *d) { return (zlib_decoder *)d; }
 
 static voidpf zlib_allocate(voidpf unused, uInt count, uInt size) {
   (void)unused;
@@ -54,40 +47,12 @@ static void zlib_release(voidpf unused, voidpf block) {
   hc_memory_release(block);
 }
 
-hc_inflate *hc_inflate_new(hc_coding coding) {
-  hc_inflate *d = hc_memory_allocate_zeroed(1, sizeof *d);
-  if (!d) return NULL;
-  d->coding = coding;
-  d->zlib.zalloc = zlib_allocate;
-  d->zlib.zfree = zlib_release;
-  /* Which format "deflate" means is not known yet; a reset tells zlib later. */
-  if (inflateInit2(&d->zlib, coding == HC_CODING_GZIP ? WINDOW_GZIP : WINDOW_ZLIB) == Z_OK)
-    return d;
-  hc_memory_release(d);
-  return NULL;
-}
-
-void hc_inflate_delete(hc_inflate *d) {
-  if (!d) return;
-  (void)inflateEnd(&d->zlib);
-  hc_memory_release(d);
-}
-
-static const char *coding_name(const hc_inflate *d) {
-  return d->coding == HC_CODING_GZIP ? "gzip" : "deflate";
-}
-
-static void fail(hc_inflate *d, int result) {
-  d->state = FAILED;
-  if (result == Z_MEM_ERROR) {
-    hc_failure_set(&d->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  } else if (result == Z_NEED_DICT) {
-    hc_failure_set(&d->failure, HC_ERR_INVALID_DATA,
+static void fail(zlib_decoder *d, int result) {
+  if (result == Z_MEM_ERROR) (void)hc_decoder_fail_memory(&d->common);
+  else if (result == Z_NEED_DICT)
+    hc_failure_set(&d->common.failure, HC_ERR_INVALID_DATA,
                    "the deflate data needs a dictionary, which HTTP has no way to agree on");
-  } else {
-    hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data is broken: %s", coding_name(d),
-                   d->zlib.msg ? d->zlib.msg : "not in that format");
-  }
+  else (void)hc_decoder_fail(&d->common, d->zlib.msg);
 }
 
 /* --- where a stream begins */
@@ -100,7 +65,7 @@ static bool is_zlib_head(const unsigned char head[2]) {
 }
 
 /* Takes as many bytes as it needs to know what begins here. */
-static size_t look(hc_inflate *d, hc_slice data) {
+static size_t look(zlib_decoder *d, hc_slice data) {
   size_t used = 0;
   while (d->head_size < 2 && used < data.size) {
     unsigned char byte = (unsigned char)data.data[used++];
@@ -126,13 +91,13 @@ static size_t look(hc_inflate *d, hc_slice data) {
 
 /* --- inside */
 
-static void end_stream(hc_inflate *d) {
+static void end_stream(zlib_decoder *d) {
   d->head_size = d->head_used = 0;
   d->state = d->coding == HC_CODING_GZIP ? BEHIND_MEMBER : BEHIND_ALL;
 }
 
 /* One call of zlib. Returns how much of `data` it took, and adds to what was written. */
-static size_t inflate_piece(hc_inflate *d, hc_slice data, char *out, size_t room,
+static size_t inflate_piece(zlib_decoder *d, hc_slice data, char *out, size_t room,
                             size_t *produced) {
   bool from_head = d->head_used < d->head_size;
   size_t size = data.size < PIECE ? data.size : PIECE;
@@ -153,41 +118,56 @@ static size_t inflate_piece(hc_inflate *d, hc_slice data, char *out, size_t room
   return from_head ? 0 : used;
 }
 
-static bool has_input(const hc_inflate *d, hc_slice data, size_t used) {
+static bool has_input(const zlib_decoder *d, hc_slice data, size_t used) {
   return used < data.size || (d->state == IN_STREAM && d->head_used < d->head_size);
 }
 
-hc_parse hc_inflate_decode(hc_inflate *d, hc_slice data, char *out, size_t room, size_t *used,
-                           size_t *produced) {
+static bool zlib_is_done(const hc_decoder *common) {
+  const zlib_decoder *d = (const zlib_decoder *)common;
+  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL ||
+         (d->state == AWAITS_START && d->head_size == 0);
+}
+
+static hc_parse zlib_feed(hc_decoder *common, hc_slice data, char *out, size_t room, size_t *used,
+                          size_t *produced) {
+  zlib_decoder *d = of(common);
   bool first = true;
-  *used = *produced = 0;
-  if (!data.data) data = HC_SLICE("");
-  while (d->state != FAILED && *produced < room && (first || has_input(d, data, *used))) {
+  while (common->failure.code == HC_OK && *produced < room &&
+         (first || has_input(d, data, *used))) {
     hc_slice rest = {data.data + *used, data.size - *used};
     first = false;
     if (d->state == IN_STREAM) *used += inflate_piece(d, rest, out, room, produced);
     else if (d->state == BEHIND_ALL) *used = data.size;
     else *used += look(d, rest);
   }
-  if (d->state == FAILED) return HC_PARSE_ERROR;
-  return hc_inflate_is_done(d) && !has_input(d, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
+  if (common->failure.code != HC_OK) return HC_PARSE_ERROR;
+  return zlib_is_done(common) && !has_input(d, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
 }
 
-/* --- the end */
+/* --- life */
 
-bool hc_inflate_is_done(const hc_inflate *d) {
-  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL ||
-         (d->state == AWAITS_START && d->head_size == 0);
+static void zlib_close(hc_decoder *common) {
+  (void)inflateEnd(&of(common)->zlib);
+  hc_memory_release(common);
 }
 
-hc_error hc_inflate_finish(hc_inflate *d) {
-  if (d->state == FAILED) return d->failure.code;
-  if (hc_inflate_is_done(d)) return HC_OK;
-  d->state = FAILED;
-  return hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data ends too early",
-                        coding_name(d));
-}
+static const hc_codec gzip_codec = {"gzip", zlib_feed, zlib_is_done, hc_decoder_finish_plain,
+                                    zlib_close};
+static const hc_codec deflate_codec = {"deflate", zlib_feed, zlib_is_done, hc_decoder_finish_plain,
+                                       zlib_close};
 
-const hc_failure *hc_inflate_failure(const hc_inflate *d) { return &d->failure; }
+hc_decoder *hc_zlib_decoder_new(hc_coding coding) {
+  zlib_decoder *d = hc_memory_allocate_zeroed(1, sizeof *d);
+  if (!d) return NULL;
+  bool is_gzip = coding == HC_CODING_GZIP;
+  d->common.codec = is_gzip ? &gzip_codec : &deflate_codec;
+  d->coding = coding;
+  d->zlib.zalloc = zlib_allocate;
+  d->zlib.zfree = zlib_release;
+  /* Which format "deflate" means is not known yet; a reset tells zlib later. */
+  if (inflateInit2(&d->zlib, is_gzip ? WINDOW_GZIP : WINDOW_ZLIB) == Z_OK) return &d->common;
+  hc_memory_release(d);
+  return NULL;
+}
 
 const char *hc_zlib_version(void) { return zlibVersion(); }

@@ -1,0 +1,93 @@
+/* brotli_decoder.c - the coding br, on top of libbrotlidec. See decoder.h.
+ *
+ * The large window of the library is an extension that RFC 7932 does not know: it stays off, which
+ * is how the library begins. Its memory is ours (base/memory.h). */
+#include "decoder.h"
+
+#ifdef HC_WITH_BROTLI /* else the file is empty */
+
+#include <brotli/decode.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../base/memory.h"
+
+typedef struct brotli_decoder {
+  hc_decoder common;
+  BrotliDecoderState *state;
+  bool has_begun, is_over;
+} brotli_decoder;
+
+static brotli_decoder *of(hc_decoder *d) { return (brotli_decoder *)d; }
+
+static void *brotli_allocate(void *unused, size_t size) {
+  (void)unused;
+  return hc_memory_allocate(size);
+}
+
+static void brotli_release(void *unused, void *block) {
+  (void)unused;
+  hc_memory_release(block);
+}
+
+static hc_parse fail(hc_decoder *d) {
+  BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(of(d)->state);
+  if (code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
+      code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES)
+    return hc_decoder_fail_memory(d);
+  return hc_decoder_fail(d, BrotliDecoderErrorString(code));
+}
+
+static hc_parse brotli_feed(hc_decoder *d, hc_slice data, char *out, size_t room, size_t *used,
+                            size_t *produced) {
+  brotli_decoder *b = of(d);
+  size_t left = data.size, space = room;
+  const uint8_t *in = (const uint8_t *)data.data;
+  uint8_t *to = (uint8_t *)out;
+  if (!b->is_over && (b->has_begun || data.size > 0)) {
+    b->has_begun = true;
+    BrotliDecoderResult result =
+        BrotliDecoderDecompressStream(b->state, &left, &in, &space, &to, NULL);
+    *used = data.size - left;
+    *produced = room - space;
+    if (result == BROTLI_DECODER_RESULT_ERROR) return fail(d);
+    b->is_over = result == BROTLI_DECODER_RESULT_SUCCESS;
+  }
+  if (b->is_over) *used = data.size;
+  return b->is_over || !b->has_begun ? HC_PARSE_DONE : HC_PARSE_MORE;
+}
+
+static bool brotli_is_done(const hc_decoder *d) {
+  const brotli_decoder *b = (const brotli_decoder *)d;
+  return b->is_over || !b->has_begun;
+}
+
+static void brotli_close(hc_decoder *d) {
+  BrotliDecoderDestroyInstance(of(d)->state);
+  hc_memory_release(d);
+}
+
+static const hc_codec brotli_codec = {"br", brotli_feed, brotli_is_done, hc_decoder_finish_plain,
+                                      brotli_close};
+
+hc_decoder *hc_brotli_decoder_new(void) {
+  brotli_decoder *b = hc_memory_allocate_zeroed(1, sizeof *b);
+  if (!b) return NULL;
+  b->common.codec = &brotli_codec;
+  b->state = BrotliDecoderCreateInstance(brotli_allocate, brotli_release, NULL);
+  if (b->state) return &b->common;
+  hc_memory_release(b);
+  return NULL;
+}
+
+/* The library tells its version as a number alone; the text is made once a call, in a place of the
+ * thread's. */
+const char *hc_brotli_version(void) {
+  static _Thread_local char text[32];
+  uint32_t version = BrotliDecoderVersion();
+  (void)snprintf(text, sizeof text, "%u.%u.%u", (unsigned)(version >> 24),
+                 (unsigned)(version >> 12 & 0xfff), (unsigned)(version & 0xfff));
+  return text;
+}
+
+#endif

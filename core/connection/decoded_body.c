@@ -1,0 +1,102 @@
+/* decoded_body.c - see decoded_body.h. */
+#include "decoded_body.h"
+
+#include "../base/memory.h"
+
+hc_decoded_body *hc_decoded_new(hc_decoder *decoder) {
+  hc_decoded_body *k = decoder ? hc_memory_allocate_zeroed(1, sizeof *k) : NULL;
+  if (k) k->decoder = decoder;
+  else hc_decoder_delete(decoder);
+  return k;
+}
+
+void hc_decoded_delete(hc_decoded_body *k) {
+  if (!k) return;
+  hc_decoder_delete(k->decoder);
+  hc_buffer_free(&k->out);
+  hc_memory_release(k);
+}
+
+hc_slice hc_decoded_held(const hc_decoded_body *k) {
+  return (hc_slice){hc_buffer_head(&k->out), hc_buffer_size(&k->out)};
+}
+
+bool hc_decoded_is_broken(const hc_decoded_body *k) { return k->failure.code != HC_OK; }
+
+bool hc_decoded_is_readable(const hc_decoded_body *k) {
+  return hc_buffer_size(&k->out) > 0 || k->has_more || k->is_postponed || k->is_received ||
+         hc_decoded_is_broken(k);
+}
+
+/* --- decoding */
+
+/* All has come and gone through the decoder: was that a whole stream? */
+static void end(hc_decoded_body *k) {
+  if (hc_decoder_finish(k->decoder) == HC_OK) k->is_over = true;
+  else k->failure = *hc_decoder_failure(k->decoder);
+}
+
+static void decode(hc_decoded_body *k, hc_slice coded, size_t *used) {
+  char *at;
+  size_t room, produced = 0;
+  if (hc_buffer_reserve(&k->out, HC_DECODED_ROOM, HC_DECODED_ROOM, &at, &room) != HC_OK) {
+    hc_failure_set(&k->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return;
+  }
+  hc_parse result = hc_decoder_feed(k->decoder, coded, at, room, used, &produced);
+  hc_buffer_commit(&k->out, produced);
+  k->has_more = result == HC_PARSE_MORE && produced == room;
+  if (result == HC_PARSE_ERROR) k->failure = *hc_decoder_failure(k->decoder);
+}
+
+/* Takes what one look at the exchange gives through the decoder. MOVED; else what the look gave. */
+static hc_progress decode_once(hc_decoded_body *k, hc_exchange *x, size_t *quota, hc_failure *why) {
+  hc_slice coded = {NULL, 0};
+  size_t used = 0;
+  if (!k->has_more && !k->is_received) {
+    hc_progress progress = hc_exchange_peek(x, &coded, why);
+    if (progress == HC_DONE) k->is_received = true;
+    else if (progress != HC_MOVED) return progress;
+  }
+  decode(k, coded, &used);
+  if (hc_decoded_is_broken(k)) used = coded.size; /* it has come, though nobody can use it */
+  *quota -= used < *quota ? used : *quota;
+  if (used > 0 && hc_exchange_consume(x, used) == HC_DONE) k->is_received = true;
+  if (k->is_received && !k->has_more && !hc_decoded_is_broken(k)) end(k);
+  return HC_MOVED;
+}
+
+/* Nothing is left to hand out. */
+static hc_progress ending(const hc_decoded_body *k, hc_failure *why) {
+  if (k->is_over) return HC_DONE;
+  if (!hc_decoded_is_broken(k)) return HC_MOVED;
+  hc_failure_set(why, k->failure.code, "%s", k->failure.text);
+  return HC_BROKEN;
+}
+
+/* --- reading */
+
+hc_progress hc_decoded_peek(hc_decoded_body *k, hc_exchange *x, hc_slice *view, hc_failure *why) {
+  size_t quota = HC_DECODE_BURST, most = x->settings->read_chunk_size;
+  k->is_postponed = false;
+  while (hc_buffer_size(&k->out) == 0) {
+    hc_progress progress = ending(k, why);
+    if (progress == HC_MOVED && quota == 0) {
+      k->is_postponed = true;
+      return HC_WAIT;
+    }
+    if (progress == HC_MOVED) progress = decode_once(k, x, &quota, why);
+    if (progress != HC_MOVED) return progress;
+  }
+  *view = hc_decoded_held(k);
+  if (view->size > most) view->size = most;
+  return HC_MOVED;
+}
+
+hc_progress hc_decoded_consume(hc_decoded_body *k, size_t size, hc_failure *why) {
+  size_t held = hc_buffer_size(&k->out);
+  if (size > held) size = held;
+  hc_buffer_consume(&k->out, size);
+  k->taken += size;
+  return size == held && !hc_decoded_is_broken(k) ? ending(k, why) : HC_MOVED;
+}
