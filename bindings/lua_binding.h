@@ -245,6 +245,8 @@ void hcl_poller_register(lua_State *L);
 
 /* is_public_suffix(domain) -> boolean: can everybody have a name below it? */
 int hcl_is_public_suffix(lua_State *L);
+/* NULL: the build is without it */
+const char *hcl_libpsl_version(void);
 
 /* --- lua_signal.c */
 

@@ -10,11 +10,15 @@ static bool is_public_suffix(const char *domain) {
   const psl_ctx_t *list = psl_builtin();
   return list && psl_is_public_suffix(list, domain);
 }
+
+const char *hcl_libpsl_version(void) { return psl_get_version(); }
 #else
 static bool is_public_suffix(const char *domain) {
   (void)domain;
   return false;
 }
+
+const char *hcl_libpsl_version(void) { return NULL; }
 #endif
 
 int hcl_is_public_suffix(lua_State *L) {

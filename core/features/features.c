@@ -24,7 +24,6 @@ static const hc_feature features[] = {
     {"zstd", NULL},
 #endif
     {"idn2", NULL},
-    {"psl", NULL},
     {NULL, NULL},
 };
 

@@ -1,5 +1,5 @@
-/* features.h - what this build stands on: the libraries that it has, and their versions as they are
- * loaded now. */
+/* features.h - what the core of this build stands on: the libraries that it has, and their versions
+ * as they are loaded now. */
 #ifndef HC_FEATURES_H
 #define HC_FEATURES_H
 
