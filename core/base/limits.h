@@ -7,6 +7,7 @@
 #define HC_LIMITS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a host may set, and within which bounds. */
 #define HC_READ_CHUNK_DEFAULT 65536u
@@ -74,6 +75,9 @@
 #define HC_H2_CONNECTION_WINDOW ((int)HC_H2_STREAMS_MAX * HC_H2_STREAM_WINDOW)
 #define HC_H2_GATHER_SIZE ((size_t)65536)  /* output is gathered up to about this size ... */
 #define HC_H2_PARTS_MAX 32u                /* ... in this many parts */
+/* nothing has come for so long: a request that can't be sent again is sent behind a PING ... */
+#define HC_H2_PROBE_AFTER_NS UINT64_C(30000000000)
+#define HC_H2_PROBE_NS UINT64_C(5000000000) /* ... which is to be answered within this time */
 #define HC_H2_IDLE_FRAMES_MAX 10000u       /* frames in a row that bring nothing and move nothing */
 
 /* TLS. */

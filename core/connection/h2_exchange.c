@@ -43,6 +43,20 @@ static hc_error check(const hc_request *r, const hc_checked_request *checked, hc
   return HC_OK;
 }
 
+/* May it be sent once more if nobody knows what became of it (RFC 9110 section 9.2.2)? */
+static bool is_repeatable(const hc_checked_request *checked, const hc_body_source *body) {
+  if (body->kind == HC_BODY_PULL || body->kind == HC_BODY_STREAM) return false;
+  switch (checked->method) {
+  case HC_METHOD_GET:
+  case HC_METHOD_HEAD:
+  case HC_METHOD_PUT:
+  case HC_METHOD_DELETE:
+  case HC_METHOD_OPTIONS:
+  case HC_METHOD_TRACE: return true;
+  default: return false;
+  }
+}
+
 static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session,
                             const hc_checked_request *checked, hc_failure *why) {
   bool is_secure = hc_stream_peer_is_tls(h->common.connection->stream);
@@ -68,7 +82,8 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   hc_exchange_init(&h->common, &hc_protocol_h2, n, &h->answer);
   h->common.settings = wish->settings;
   h->continue_deadline = HC_NEVER;
-  code = open_stream(h, session, &checked, why);
+  if (!is_repeatable(&checked, wish->body)) code = hc_h2_link_probe(n->h2);
+  if (code == HC_OK) code = open_stream(h, session, &checked, why);
   if (code != HC_OK) {
     hc_memory_release(h);
     return code;

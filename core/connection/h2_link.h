@@ -20,6 +20,8 @@ typedef struct hc_h2_link {
   unsigned receive_wants; /* the same of its receiving: over TLS it may have to write first */
   /* the last move came to the end of what one may do: no event tells of what is left of it */
   bool is_unfinished;
+  uint64_t heard_at; /* when something last came */
+  uint64_t probe_deadline; /* of a PING before requests that wait for its answer */
   bool takes_no_more; /* a request has said "Connection: close" */
 } hc_h2_link;
 
@@ -31,6 +33,9 @@ extern const hc_protocol hc_protocol_h2;
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why);
 /* Has something happened for whoever stands there that only a poll finds out? */
 bool hc_h2_has_place_news(const hc_connection *n, const hc_place *p);
+/* A request that can't be sent again is about to be: on a connection on which nothing has come for
+ * long, it and those behind it are held back until a PING is answered. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_h2_link_probe(hc_h2_link *link);
 /* No further request, where the peer says so, or one of ours has. */
 void hc_h2_link_note_draining(hc_connection *n);
 

@@ -78,6 +78,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
     if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
   }
   if (moved >= RECEIVE_BUDGET) n->h2->is_unfinished = true;
+  if (moved > 0) n->h2->heard_at = hc_clock_now();
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
@@ -102,6 +103,28 @@ static unsigned events_of(const hc_h2_link *link) {
   return HC_EVENT_READ | link->send_wants | link->receive_wants;
 }
 
+/* MOVED, WAIT; BROKEN: a PING has had no answer. */
+static hc_progress keep_probe(hc_h2_link *link, hc_progress progress, hc_failure *why) {
+  if (link->probe_deadline == HC_NEVER) return progress;
+  if (!hc_h2_session_awaits_pong(link->session)) {
+    link->probe_deadline = HC_NEVER;
+    return progress;
+  }
+  if (progress == HC_BROKEN || hc_clock_now() < link->probe_deadline) return progress;
+  hc_failure_clear(why);
+  hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
+                 "the server was silent on the idle connection (PING), the request was not sent");
+  return HC_BROKEN;
+}
+
+hc_error hc_h2_link_probe(hc_h2_link *link) {
+  uint64_t now = hc_clock_now();
+  if (link->probe_deadline != HC_NEVER || now - link->heard_at < HC_H2_PROBE_AFTER_NS) return HC_OK;
+  hc_error code = hc_h2_session_ping(link->session);
+  if (code == HC_OK) link->probe_deadline = now + HC_H2_PROBE_NS;
+  return code;
+}
+
 /* No event of the descriptor's tells the others of what was taken for them. */
 static void notice_news(const hc_connection *n, const hc_exchange *mover) {
   for (hc_place *p = n->places; p; p = p->next)
@@ -114,7 +137,7 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT;
   unsigned wanted = events_of(n->h2);
   n->h2->is_unfinished = false;
-  hc_progress progress = move(n, why);
+  hc_progress progress = keep_probe(n->h2, move(n, why), why);
   if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
   /* the descriptor is watched for something else now, or says nothing of what there is to do */
   if (events_of(n->h2) != wanted || n->h2->is_unfinished) hc_connection_notice_all(n);
@@ -139,6 +162,8 @@ hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   n->h2 = hc_memory_allocate_zeroed(1, sizeof *n->h2);
   if (n->h2) n->h2->session = hc_h2_session_new(max_header_size);
   if (n->h2 && n->h2->session) {
+    n->h2->heard_at = hc_clock_now();
+    n->h2->probe_deadline = HC_NEVER;
     n->protocol = &hc_protocol_h2;
     for (hc_place *p = n->places; p; p = p->next) p->knows_room = false;
     return HC_OK;
@@ -186,6 +211,7 @@ static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc
 static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
   const hc_h2_link *link = n->h2;
   out->events = events_of(link);
+  out->deadline = hc_clock_earlier(out->deadline, link->probe_deadline);
   if (link->send_wants == 0 && hc_h2_session_has_output(link->session)) out->ready = true;
   if (x && x->is_under_way) hc_h2_times(x, out);
 }

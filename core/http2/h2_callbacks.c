@@ -156,6 +156,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   case NGHTTP2_SETTINGS:
     s->has_settings = s->has_settings || !(frame->hd.flags & NGHTTP2_FLAG_ACK);
     return 0;
+  case NGHTTP2_PING:
+    if (frame->hd.flags & NGHTTP2_FLAG_ACK) s->awaits_pong = false;
+    return 0;
   case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
   case NGHTTP2_HEADERS:
     if (!stream || hc_h2_stream_is_done(stream)) return 0;

@@ -158,6 +158,28 @@ hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme sche
   return HC_OK;
 }
 
+static hc_error copy_into(hc_h2_fields *to, const hc_h2_fields *from) {
+  size_t size = 1, available;
+  char *at;
+  for (size_t i = 0; i < from->count; i++)
+    size += from->fields[i].name.size + from->fields[i].value.size;
+  to->capacity = from->count + 1;
+  to->fields = hc_memory_allocate_zeroed(to->capacity, sizeof *to->fields);
+  if (!to->fields || hc_buffer_reserve(&to->text, size, SIZE_MAX, &at, &available) != HC_OK)
+    return HC_ERR_OUT_OF_MEMORY;
+  for (size_t i = 0; i < from->count; i++)
+    add(to, put_text(&to->text, from->fields[i].name), put_text(&to->text, from->fields[i].value));
+  return HC_OK;
+}
+
+hc_h2_fields *hc_h2_fields_copy(const hc_h2_fields *fields) {
+  hc_h2_fields *copy = hc_memory_allocate_zeroed(1, sizeof *copy);
+  if (!copy || copy_into(copy, fields) == HC_OK) return copy;
+  hc_h2_fields_free(copy);
+  hc_memory_release(copy);
+  return NULL;
+}
+
 void hc_h2_fields_free(hc_h2_fields *fields) {
   if (fields->text.data) hc_memory_wipe(fields->text.data, fields->text.capacity);
   hc_buffer_free(&fields->text);

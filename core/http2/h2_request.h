@@ -34,6 +34,9 @@ typedef enum hc_h2_scheme { HC_H2_HTTP, HC_H2_HTTPS } hc_h2_scheme;
  * as the list is used; hc_h2_fields_free ends it. */
 hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
                             hc_h2_fields *out, hc_failure *why);
+/* A copy that needs nothing of the request any more; free ends it, and hc_memory_release. NULL: out
+ * of memory. */
+hc_h2_fields *hc_h2_fields_copy(const hc_h2_fields *fields);
 void hc_h2_fields_free(hc_h2_fields *fields);
 
 HC_INTERNAL_END

@@ -75,12 +75,21 @@ hc_h2_session *hc_h2_session_new(size_t max_header_size) {
   return NULL;
 }
 
+static void forget_held(hc_h2_stream *stream) {
+  if (!stream->held) return;
+  hc_h2_fields_free(stream->held);
+  hc_memory_release(stream->held);
+  stream->held = NULL;
+  stream->session->held--;
+}
+
 /* Its streams stay their owners', broken. */
 static void let_go(hc_h2_session *s) {
   hc_h2_session_end(s, &closed);
   while (s->streams) {
     hc_h2_stream *stream = s->streams;
     s->streams = stream->behind;
+    forget_held(stream);
     stream->session = NULL;
     stream->before = stream->behind = NULL;
     stream->is_open = stream->is_deferred = false;
@@ -140,6 +149,46 @@ hc_error hc_h2_session_ping(hc_h2_session *s) {
 
 bool hc_h2_session_awaits_pong(const hc_h2_session *s) { return s->awaits_pong; }
 
+/* --- heads */
+
+static nghttp2_nv pair_of(const hc_h2_field *field) {
+  /* nghttp2 copies both, and does not write into them. */
+  return (nghttp2_nv){(uint8_t *)(uintptr_t)field->name.data,
+                      (uint8_t *)(uintptr_t)field->value.data, field->name.size, field->value.size,
+                      NGHTTP2_NV_FLAG_NONE};
+}
+
+static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list,
+                      hc_h2_more content) {
+  nghttp2_data_provider provider = {.read_callback = hc_h2_read_content};
+  nghttp2_nv *pairs = hc_memory_allocate_zeroed(list->count, sizeof *pairs);
+  if (!pairs) return NGHTTP2_ERR_NOMEM;
+  for (size_t i = 0; i < list->count; i++) pairs[i] = pair_of(&list->fields[i]);
+  int32_t id = nghttp2_submit_request(s->h2, NULL, pairs, list->count,
+                                      content == HC_H2_MORE ? &provider : NULL, stream);
+  hc_memory_release(pairs);
+  return id;
+}
+
+/* Its head goes to nghttp2. Returns the number of the stream, or an error of nghttp2's. */
+static int32_t start(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list) {
+  int32_t id = submit(s, stream, list, stream->has_content ? HC_H2_MORE : HC_H2_LAST);
+  if (id < 0) return id;
+  stream->id = id;
+  stream->is_open = true;
+  return id;
+}
+
+static int let_held_go(hc_h2_session *s) {
+  for (hc_h2_stream *stream = s->held > 0 ? s->streams : NULL; stream; stream = stream->behind) {
+    if (!stream->held) continue;
+    int32_t id = hc_h2_stream_is_done(stream) ? 0 : start(s, stream, stream->held);
+    if (id < 0) return id;
+    forget_held(stream);
+  }
+  return 0;
+}
+
 /* --- bytes
  * -----------------------------------------------------------------------------------------------------------------
  */
@@ -188,7 +237,6 @@ static int receive(hc_h2_session *s, hc_slice bytes) {
 static void begin_frame(hc_h2_session *s, const unsigned char *head) {
   s->frame_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
   s->idle_frames++;
-  s->awaits_pong = false;
 }
 
 /* A frame's head that was begun earlier is made whole. Returns how many of the bytes it took. */
@@ -248,6 +296,7 @@ hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
     return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection is over");
   int result = receive_by_heads(s, bytes);
   if (result == 0) result = check_idle_frames(s);
+  if (result == 0 && !s->awaits_pong) result = let_held_go(s);
   int sent = pump(s, 2 * HC_H2_GATHER_SIZE);
   if (result == 0) result = sent;
   if (result != 0 || s->failure.code != HC_OK) return fail(s, result, why);
@@ -294,35 +343,29 @@ size_t hc_h2_session_room(const hc_h2_session *s) {
   return s->open < limit ? limit - s->open : 0;
 }
 
-static nghttp2_nv pair_of(const hc_h2_field *field) {
-  /* nghttp2 copies both, and does not write into them. */
-  return (nghttp2_nv){(uint8_t *)(uintptr_t)field->name.data,
-                      (uint8_t *)(uintptr_t)field->value.data, field->name.size, field->value.size,
-                      NGHTTP2_NV_FLAG_NONE};
-}
-
-static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list,
-                      hc_h2_more content) {
-  nghttp2_data_provider provider = {.read_callback = hc_h2_read_content};
-  nghttp2_nv *pairs = hc_memory_allocate_zeroed(list->count, sizeof *pairs);
-  if (!pairs) return NGHTTP2_ERR_NOMEM;
-  for (size_t i = 0; i < list->count; i++) pairs[i] = pair_of(&list->fields[i]);
-  int32_t id = nghttp2_submit_request(s->h2, NULL, pairs, list->count,
-                                      content == HC_H2_MORE ? &provider : NULL, stream);
-  hc_memory_release(pairs);
-  return id;
-}
-
-static void put_on(hc_h2_session *s, hc_h2_stream *stream, int32_t id, hc_h2_more content) {
+static void put_on(hc_h2_session *s, hc_h2_stream *stream, hc_h2_more content) {
   stream->session = s;
-  stream->id = id;
   stream->stage = HC_H2_HEAD;
-  stream->is_open = true;
   stream->has_content = content == HC_H2_MORE;
   stream->behind = s->streams;
   if (s->streams) s->streams->before = stream;
   s->streams = stream;
   s->open++;
+}
+
+/* Returns 0, or an error of nghttp2's. */
+static int32_t start_or_hold(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list) {
+  if (!s->awaits_pong) return start(s, stream, list);
+  stream->held = hc_h2_fields_copy(list);
+  if (!stream->held) return NGHTTP2_ERR_NOMEM;
+  s->held++;
+  return 0;
+}
+
+static void take_off(hc_h2_stream *stream) {
+  if (stream->behind) stream->behind->before = stream->before;
+  if (stream->before) stream->before->behind = stream->behind;
+  else stream->session->streams = stream->behind;
 }
 
 hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
@@ -333,12 +376,14 @@ hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
     return hc_failure_set(why, HC_ERR_BUSY, "the HTTP/2 connection takes no more streams");
   hc_error code = hc_h2_request_list(checked, scheme, &list, why);
   if (code != HC_OK) return code;
-  int32_t id = submit(s, stream, &list, content);
+  put_on(s, stream, content);
+  int32_t result = start_or_hold(s, stream, &list);
   hc_h2_fields_free(&list);
-  if (id < 0)
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "HTTP/2 request: %s", nghttp2_strerror(id));
-  put_on(s, stream, id, content);
-  return HC_OK;
+  if (result >= 0) return HC_OK;
+  take_off(stream);
+  s->open--;
+  memset(stream, 0, sizeof *stream);
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "HTTP/2 request: %s", nghttp2_strerror(result));
 }
 
 bool hc_h2_stream_takes_content(const hc_h2_stream *stream) {
@@ -372,12 +417,6 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
   (void)fail(s, NGHTTP2_ERR_NOMEM, NULL);
 }
 
-static void take_off(hc_h2_stream *stream) {
-  if (stream->behind) stream->behind->before = stream->before;
-  if (stream->before) stream->before->behind = stream->behind;
-  else stream->session->streams = stream->behind;
-}
-
 /* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. */
 static void cancel(hc_h2_session *s, hc_h2_stream *stream) {
   size_t held = hc_buffer_size(&stream->content);
@@ -396,6 +435,8 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
   hc_h2_stream_withdraw(stream);
   if (s) {
     take_off(stream);
+    if (stream->held) s->open--;
+    forget_held(stream);
     if (stream->is_deferred) s->deferred--;
     if (!s->is_over) cancel(s, stream);
   }

@@ -47,6 +47,7 @@ typedef struct hc_h2_stream {
   bool has_continued; /* a 100 (Continue) has come */
   bool is_open; /* nghttp2 knows it */
   bool is_sent; /* its head has been gathered */
+  hc_h2_fields *held; /* its head, while the session waits for a sign of life; else NULL */
   /* BROKEN, and the server has not acted on it: it may be sent again (section 8.7) */
   bool is_unprocessed;
   bool wants_http1; /* BROKEN: the server asks for HTTP/1.1 (HTTP_1_1_REQUIRED) */
@@ -85,9 +86,11 @@ bool hc_h2_session_is_settled(const hc_h2_session *s);
  * counts as ours until its settings have come. */
 size_t hc_h2_session_room(const hc_h2_session *s);
 size_t hc_h2_session_count(const hc_h2_session *s); /* streams open on it */
-/* Asks for a sign of life: PING. HC_ERR_OUT_OF_MEMORY. */
+/* Asks for a sign of life: PING. Streams that are opened before it is answered are held back: nothing
+ * of them is sent, so whatever becomes of the connection, they can be sent again. The answer lets
+ * them go. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_h2_session_ping(hc_h2_session *s);
-/* Has nothing come since? */
+/* Is it still unanswered? */
 bool hc_h2_session_awaits_pong(const hc_h2_session *s);
 /* Says goodbye: GOAWAY(NO_ERROR) is the next to gather, and the session is over. */
 void hc_h2_session_goodbye(hc_h2_session *s);

@@ -19,6 +19,7 @@ struct hc_h2_session {
   /* those of them that nghttp2 has, and those that it has though their owners are gone */
   size_t open;
   size_t deferred;           /* streams that wait for an offer, or for room in the output */
+  size_t held;               /* streams that wait for the answer to a PING */
   size_t max_header_size;
   hc_h2_output output;
   unsigned char head[HC_H2_FRAME_HEAD];  /* of a frame, as far as it has come */
