@@ -110,18 +110,27 @@ static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, co
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
 
+/* nghttp2 lets any three digits by. */
+static int refuse_status(hc_h2_stream *stream) {
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
+                 "response head: the status is below 100");
+  return reset(stream, NGHTTP2_PROTOCOL_ERROR);
+}
+
 /* A head of 1xx is over when it is whole; only 100 has a meaning here. */
-static void end_head(hc_h2_stream *stream) {
+static int end_head(hc_h2_stream *stream) {
   hc_response *r = &stream->response;
+  if (r->code < 100) return refuse_status(stream);
   if (r->code >= 200) {
     hc_headers_trim(&r->headers);
     stream->stage = HC_H2_CONTENT;
     stream->has_head = true;
-    return;
+    return 0;
   }
   if (r->code == 100) stream->has_continued = true;
   stream->interim_size += stream->head_size;
   hc_response_restart(r);
+  return 0;
 }
 
 /* The server has answered without the rest of the content, and is not to wait for it (section
@@ -130,6 +139,12 @@ static int end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
   stream->stage = HC_H2_COMPLETE;
   return stream->has_content ? reset(stream, NGHTTP2_NO_ERROR) : 0;
+}
+
+static int end_section(hc_h2_session *s, hc_h2_stream *stream, const nghttp2_frame *frame) {
+  count_arrival(s, stream);
+  int result = stream->stage == HC_H2_HEAD ? end_head(stream) : 0;
+  return result != 0 || hc_h2_stream_is_done(stream) ? result : end_message(stream, frame);
 }
 
 /* `what`, and behind it the code and what the frame adds in words. */
@@ -161,10 +176,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
     return 0;
   case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
   case NGHTTP2_HEADERS:
-    if (!stream || hc_h2_stream_is_done(stream)) return 0;
-    count_arrival(s, stream);
-    if (stream->stage == HC_H2_HEAD) end_head(stream);
-    return end_message(stream, frame);
+    return stream && !hc_h2_stream_is_done(stream) ? end_section(s, stream, frame) : 0;
   case NGHTTP2_DATA:
     return stream && !hc_h2_stream_is_done(stream) ? end_message(stream, frame) : 0;
   default: return 0;
@@ -218,6 +230,7 @@ static void note_reset(hc_h2_session *s, hc_h2_stream *stream, uint32_t code) {
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, id);
+  if (id % 2 == 0) return 0; /* a push, which nghttp2 cancels: not one of ours */
   s->open--;
   if (!stream) return 0;
   note_reset(s, stream, code);

@@ -4,6 +4,7 @@
  * Words, divided by "|":  S [id=value ...]   SA   H<stream>[e][c] name=value;...   C<stream>[c]
  * name=value;...   D<stream>[e] text
  *   R<stream> code   G last code text   P   W<stream> size   X type flags stream text
+ *   Z type flags stream hex digits, or +<so many zeros>
  * "e" is END_STREAM, "c" leaves END_HEADERS out. In fields "_" is a blank and "\1" a byte that none
  * should hold. */
 #ifndef SPEC_H2_FRAMES_H
@@ -83,7 +84,7 @@ static inline void h2_write_one(h2_bytes *out, const char *word) {
   static h2_bytes payload;
   char *rest = NULL;
   unsigned long stream = strtoul(word + 1, &rest, 10), code = 0, last = 0;
-  unsigned flags = 0, type = 0;
+  unsigned flags = 0, type = 0, byte = 0;
   int used = 0;
   payload.size = 0;
   for (; *rest == 'e' || *rest == 'c'; rest++) flags |= *rest == 'e' ? 1u : 8u;
@@ -122,6 +123,14 @@ static inline void h2_write_one(h2_bytes *out, const char *word) {
   case 'X':
     if (sscanf(word + 1, " %u %u %lu %n", &type, &flags, &stream, &used) < 3) abort();
     h2_put(&payload, word + 1 + used, strlen(word + 1 + used));
+    h2_put_frame(out, type, flags, stream, &payload);
+    return;
+  case 'Z':
+    if (sscanf(word + 1, " %u %u %lu %n", &type, &flags, &stream, &used) < 3) abort();
+    for (int left = word[1 + used] == '+' ? atoi(word + 2 + used) : 0; left > 0; left--)
+      h2_put_number(&payload, 0, 1);
+    for (const char *at = word + 1 + used; sscanf(at, "%2x%n", &byte, &used) == 1; at += used)
+      h2_put_number(&payload, byte, 1);
     h2_put_frame(out, type, flags, stream, &payload);
     return;
   default: abort();
