@@ -115,7 +115,8 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
     if (hc_h2_stream_is_done(stream)) continue;
     stream->is_unprocessed = !stream->is_sent;
     stream->wants_http1 = s->goaway_code == NGHTTP2_HTTP_1_1_REQUIRED;
-    *hc_h2_stream_break(stream) = *reason;
+    /* what the server has said of the end tells more than that it came */
+    *hc_h2_stream_break(stream) = s->goaway.code != HC_OK ? s->goaway : *reason;
   }
 }
 

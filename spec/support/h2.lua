@@ -136,9 +136,14 @@ end
 
 function Peer:close() self.conn:close() end
 
+-- A peer that has neither read nor sent anything.
+function h2.silent(conn, clients)
+  return setmetatable({ conn = conn, clients = clients, seen = {} }, Peer)
+end
+
 -- A peer on an accepted connection, the client's introduction read, and ours sent (settings: a table, by number).
 function h2.greet(conn, clients, settings)
-  local peer = setmetatable({ conn = conn, clients = clients, seen = {} }, Peer)
+  local peer = h2.silent(conn, clients)
   peer:send(h2.settings(settings))
   peer.preface = peer:read(#h2.PREFACE)
   peer.settings = peer:await("SETTINGS")

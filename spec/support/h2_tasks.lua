@@ -92,14 +92,22 @@ function World:try_accept()
   return self.listener:accept(0)
 end
 
+local function add_peer(world, peer)
+  for name, method in pairs(Extra) do peer[name] = method end
+  world.peers[#world.peers + 1] = peer
+  return peer
+end
+
 -- The next connection; settings: those of the server.
 function World:accept(settings)
   local conn = support.until_true(function() return self:try_accept() end, nil,
     function() return "a connection" end)
-  local peer = h2.greet(conn, { mover }, settings)
-  for name, method in pairs(Extra) do peer[name] = method end
-  self.peers[#self.peers + 1] = peer
-  return peer
+  return add_peer(self, h2.greet(conn, { mover }, settings))
+end
+
+-- A peer that has neither read nor sent anything.
+function h2_tasks.peer(world, conn)
+  return add_peer(world, h2.silent(conn, { mover }))
 end
 
 -- -> the first result of the task, or nil, message, code
