@@ -104,6 +104,9 @@ function shared.note_request(client)
 end
 
 local function rest(line)
+  if line.company then
+    company.close(line.company)
+  end
   line.home, line.company = nil, nil
   for _, spare in ipairs(line.spares) do
     scheduler.unwatch(spare)
@@ -117,7 +120,6 @@ function shared.give_back(line, client)
   if line.settler == client then
     line.settler = nil
   end
-  company.leave(client)
   if client:get_status() == CONNECTED then
     line.spares[#line.spares + 1] = client
   else
@@ -126,6 +128,7 @@ function shared.give_back(line, client)
     line_of[client] = nil
     line.keeper:poll() -- the reset goes out now, whoever is left
   end
+  company.leave(client)
   if line.used == 0 then
     rest(line)
   end

@@ -54,19 +54,20 @@ local function remove(self, client)
   end
 end
 
--- Polls those that can move, and wakes their coroutines. What a client has that nobody waits for is
--- left where it is: it comes back into the poller with its next wait.
+-- Polls those that can move, and wakes their coroutines. What a client has is taken when its
+-- coroutine gets to it: until then, and until its next wait, it is out of the poller.
 local function round(self)
   for _, client in ipairs(self.poller:wait(0)) do
     local signal = self.signals[client]
     self.moved[client] = true
+    remove(self, client)
     if signal then
       signal:raise()
-    elseif self.leader == client then
-      core.wake_poller(self.poller)
-    else
-      remove(self, client)
     end
+  end
+  -- Again with each round, which silences it, until the one who leads has heard it.
+  if self.leader and self.moved[self.leader] then
+    core.wake_poller(self.poller)
   end
 end
 
@@ -138,22 +139,21 @@ function company.leave(client)
   if not self then
     return
   end
+  company.notice(client)
   company_of[client] = nil
   self.moved[client], self.signals[client] = nil, nil
   if self.leader == client then
     self.leader = nil
   end
+  remove(self, client)
+  hand_over(self)
+end
+
+-- All have left.
+function company.close(self)
   if self.poller then
-    company_of[client] = self
-    company.notice(client)
-    company_of[client] = nil
-    remove(self, client)
-    if next(self.is_in) == nil then
-      self.poller:close()
-      self.poller = nil
-    else
-      hand_over(self)
-    end
+    self.poller:close()
+    self.poller = nil
   end
 end
 
