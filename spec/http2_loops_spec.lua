@@ -88,7 +88,7 @@ describe("Requests that share a connection", function()
 
   it("go on while more wait than the server takes", function()
     loops.set_waiter("luv")
-    for i = 1, 250 do assert(coroutine.resume(coroutine.create(script), 1)) end
+    for _ = 1, 250 do assert(coroutine.resume(coroutine.create(script), 1)) end
     require("luv").run()
     assert_shared(250)
   end)
