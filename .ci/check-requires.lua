@@ -8,7 +8,7 @@ local fault = rules.fault
 -- Each room and the rooms that it may look into, beside itself.
 local rooms = {
   { "base", {} },
-  { "options", { "base" } }, -- a file, in which all of them stand
+  { "options", { "base", "url" } }, -- a file, in which all of them stand
   { "tasks", { "base" } },
   { "url", { "base" } },
   { "message", { "base", "url" } },

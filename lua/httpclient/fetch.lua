@@ -18,7 +18,8 @@ local function outcome_of(task, t)
   end
   local failure = task.results[2]
   if results.is_failure(failure) then
-    return nil, failure.message, results.error_of[failure.result], { sent = t.was_sent == true,
+    return nil, failure.message, failure.error or results.error_of[failure.result],
+      { sent = t.was_sent == true,
       attempts = t.attempts }
   end
   error(failure, 0) -- a callback's, or the caller's own task was cancelled

@@ -1256,6 +1256,12 @@ function HTTPRequest:get_trace() end
 ---@field tls_options? TLSOptions
 ---@field cookies? CookieJar
 ---@field proxy? string|false a URL; false: none; nil: the environment's
+---@field unix_socket? string a path, or "@name": over this socket, whatever host the URL names
+---@field connect_to? table<string, string> "host:port" of URLs to the "address:port" to connect to
+---@field allow_address? fun(address: string, port: integer): boolean? asked before each connection
+---@field address_family? 4|6
+---@field local_address? string an IP address of this machine to connect from
+---@field max_header_size? integer bytes: 65536
 ---@field accept_gzip? boolean false: neither ask for coded content nor decode it
 ---@field accept_encoding? boolean|string[] the codings that are asked for; true: all that the build has
 ---@field body_size_limit? integer bytes, decoded; -1: none
@@ -1277,6 +1283,7 @@ function HTTPRequest:get_trace() end
 ---@field body string "" where it went to a file or to on_data
 ---@field body_size integer the Content-Length, of an answer to HEAD too; -1 without one
 ---@field url string the final one, without fragment and user information
+---@field remote_address string|nil "ip:port" of whom it came from, the proxy where there is one; nil by a Unix socket
 ---@field redirects integer how many were followed
 ---@field history httpclient.Redirect[] the answers that were redirects, in their order
 ---@field location? string where the answer's Location points to, as a whole URL

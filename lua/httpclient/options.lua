@@ -6,6 +6,7 @@
 -- by name: what an option does stands where that is asked.
 local root = (...):match("^(.*)%.[^.]*$")
 local check = require(root .. ".base.check")
+local endpoint = require(root .. ".url.endpoint")
 
 local options = {}
 
@@ -96,6 +97,18 @@ local kinds = {
     is = function(value) return check.name_of(value) == "CookieJar" end,
     what = "a CookieJar", type = "CookieJar",
   },
+  map = { is = endpoint.is_map, what = 'a table from "host:port" to "address:port"',
+    type = "table<string," },
+  address = { is = endpoint.is_address, what = "an IP address", type = "string" },
+  family = { is = function(value) return value == 4 or value == 6 end, what = "4 or 6",
+    type = "4|6" },
+  head_size = {
+    is = function(value) return is_whole(value) and value >= 1 and value <= 16777216 end,
+    what = "from 1 to 16777216", type = "integer",
+  },
+  socket = { is = function(value) return type(value) == "string" and value ~= "" end,
+    what = "a path", type = "string" },
+  allow = { is = is_a("function"), what = "a function", type = "fun(address:" },
   proxy = {
     is = function(value) return value == false or type(value) == "string" end,
     what = "a URL or false", type = "string|false",
@@ -161,6 +174,12 @@ local list = {
   { name = "tls_options", kind = kinds.tls_options, fetch = true },
   { name = "cookies", kind = kinds.cookies, fetch = true },
   { name = "proxy", kind = kinds.proxy, fetch = true },
+  { name = "unix_socket", kind = kinds.socket, fetch = true },
+  { name = "connect_to", kind = kinds.map, fetch = true },
+  { name = "allow_address", kind = kinds.allow, fetch = true },
+  { name = "address_family", kind = kinds.family, fetch = true },
+  { name = "local_address", kind = kinds.address, fetch = true },
+  { name = "max_header_size", kind = kinds.head_size, default = 65536, fetch = true },
   { name = "accept_gzip", kind = kinds.boolean, default = true, fetch = true,
     HTTPRequest = { getter = "is_accepting_gzip" } },
   { name = "accept_encoding", kind = kinds.codings, default = true, fetch = true,
@@ -181,6 +200,7 @@ local list = {
 
 -- One excludes the other.
 local contradictions = {
+  { "unix_socket", "connect_to" },
   { "body", "form" }, { "body", "json" }, { "form", "json" },
   { "body", "multipart" }, { "form", "multipart" }, { "json", "multipart" },
 }

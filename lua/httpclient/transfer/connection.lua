@@ -5,6 +5,7 @@ local fields = require(root .. ".message.fields")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
 local pool = require(root .. ".connect.pool")
+local reach = require(root .. ".connect.reach")
 local results = require(root .. ".base.results")
 local trace = require(root .. ".transfer.trace")
 local waits = require(root .. ".tasks.waits")
@@ -18,6 +19,8 @@ local now = httpclient.monotonic_time
 local failure = results.failure
 
 local connection = {}
+
+local HEAD_SIZE = 65536 -- as HTTPClient has it
 
 -- --- which connections are alike
 
@@ -47,6 +50,13 @@ local function key_of(t)
   local tls = way.tls_options and number_of(way.tls_options) or way.verifies and "verified"
     or "unverified"
   local key = write.origin(t.url) .. "\0" .. tls .. "\0" .. t.version .. "\0"
+  if t.reach then
+    key = key .. reach.key(t.reach, t.url, number_of) .. "\0"
+  end
+  local head_size = t.options.max_header_size
+  if head_size and head_size ~= HEAD_SIZE and t.version ~= "1.1" then
+    key = key .. ("%d\0"):format(head_size) -- with HTTP/2 it is one for all of a connection
+  end
   if proxy then
     key = key .. table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" },
       "\0")
@@ -71,6 +81,10 @@ function connection.failure_of(t, otherwise)
     local broken = failure("BODY_DECOMPRESS_FAILED", message)
     broken.is_final = true
     return broken
+  elseif code == Error.ERR_UNAUTHORIZED then
+    local refused = failure("REQUEST_FAILED", message) -- trying again would not help
+    refused.error = code
+    return refused
   end
   return failure(failure_names[t.client:get_status()] or otherwise, message)
 end
@@ -84,8 +98,23 @@ local function set_proxy(t)
   return set(t.client, proxy.host, proxy.port, proxy.user or "", proxy.password or "")
 end
 
+local function connect_to_unix_socket(t, path)
+  local url, client = t.url, t.client
+  local host = ("%s:%d"):format(url.is_ipv6 and "[" .. url.host .. "]" or url.host, url.port)
+  if t.way.tls_options and url.tls then
+    return client:connect_to_unix_socket(path, host, t.way.tls_options)
+  end
+  return client:connect_to_unix_socket(path, host, url.tls, t.way.verifies)
+end
+
 local function start_to_connect(t)
   local url, client, options = t.url, t.client, t.way.tls_options
+  if t.reach then
+    reach.apply(t.reach, client, url)
+    if t.reach.unix_socket then
+      return connect_to_unix_socket(t, t.reach.unix_socket)
+    end
+  end
   if not url.tls then
     return client:connect_to_host(url.host, url.port)
   elseif options then
@@ -120,6 +149,9 @@ local function connect(t)
   if client:get_status() ~= CONNECTED then
     return connection.failure_of(t, "CANT_CONNECT")
   end
+  if t.reach then
+    client.allow_address = nil -- whoever keeps the connection need not keep the function
+  end
   pool.connected(t.key, client)
   resolved = resolved or now()
   t.timings.resolve = resolved - began
@@ -138,6 +170,7 @@ local function apply_options(t)
   client.connect_timeout = options.connect_timeout or 0
   client.response_timeout = options.response_timeout or 0
   client.idle_timeout = options.idle_timeout or 0
+  client.max_header_size = options.max_header_size or HEAD_SIZE
   client.read_chunk_size = options.download_chunk_size or 65536
 end
 
@@ -158,10 +191,15 @@ local function await_settings(t)
     or nil
 end
 
--- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been
--- used before. -> nil, or the failure
-function connection.obtain(t)
-  local proxy, why = t.way.find_proxy(t.url)
+local function obtain(t)
+  if t.reach == nil then
+    t.reach = reach.of(t.options)
+  end
+  local is_local = t.reach and t.reach.unix_socket
+  local proxy, why
+  if not is_local then
+    proxy, why = t.way.find_proxy(t.url)
+  end
   if why then
     return failure("CANT_CONNECT", why)
   end
@@ -184,6 +222,30 @@ function connection.obtain(t)
   if pool.is_settling(client) then
     return await_settings(t)
   end
+end
+
+-- Whom a connection goes to, asked once for each.
+local remotes = setmetatable({}, { __mode = "k" })
+
+local function remote_address_of(client)
+  local text = remotes[client]
+  if text == nil then
+    local address, port = client:get_remote_address()
+    text = address and ((address:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(address, port))
+      or false
+    remotes[client] = text
+  end
+  return text or nil
+end
+
+-- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been
+-- used before. -> nil, or the failure
+function connection.obtain(t)
+  local why = obtain(t)
+  if not why then
+    t.remote_address = remote_address_of(t.client)
+  end
+  return why
 end
 
 -- The request has been handed to the connection, or was not taken.

@@ -55,6 +55,7 @@ local function hand_out_head(t)
   head.ok = content.is_success(head.status)
   head.url = write.place(t.url)
   head.location = location_of(t)
+  head.remote_address = t.remote_address
   head.redirects, head.history = t.redirects, t.history
   head.timings = t.timings
   head.trailers, head.body = {}, ""
