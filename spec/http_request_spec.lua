@@ -66,6 +66,9 @@ describe("an HTTPRequest", function()
     assert.has_error(function() request.on_progress = 5 end)
     assert.has_error(function() request.download_chunk_size = 255 end)
     assert.has_error(function() request.download_file = "a\0b" end)
+    for _, path in ipairs({ "user://level.pck", "res://level.pck" }) do
+      assert.error_matches(function() request.download_file = path end, "the engine's", 1, true)
+    end
     assert.equal("HTTPRequest (idle)", tostring(request))
     assert.equal(-1, request:get_body_size())
     assert.equal(0, request:get_downloaded_bytes())

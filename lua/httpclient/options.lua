@@ -29,8 +29,10 @@ local function has_fields(value, name, fields)
   return true
 end
 
+-- The engine's own folders mean nothing to the system: a folder named "user:" is never meant.
 local function is_path(value)
   return type(value) == "string" and not value:find("\0", 1, true)
+    and not value:find("^user://") and not value:find("^res://")
 end
 
 local codings = { gzip = true, deflate = true, br = true, zstd = true, identity = true }
@@ -122,9 +124,10 @@ local kinds = {
     what = 'true, false, or a list of "gzip", "deflate", "br", "zstd" and "identity"',
     type = "boolean|string[]",
   },
-  path = { is = function(value) return is_path(value) and value ~= "" end, what = "a path",
-    type = "string" },
-  path_or_none = { is = is_path, what = "a path or \"\"", type = "string" },
+  path = { is = function(value) return is_path(value) and value ~= "" end,
+    what = "a path of the system (user:// and res:// are the engine's)", type = "string" },
+  path_or_none = { is = is_path,
+    what = "a path of the system (user:// and res:// are the engine's) or \"\"", type = "string" },
   on_data = { is = is_a("function"), what = "a function", type = "fun(chunk:" },
   on_response = { is = is_a("function"), what = "a function", type = "fun(response:" },
   trace = { is = is_a("function"), what = "a function", type = "httpclient.Trace" },
