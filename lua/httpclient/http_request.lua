@@ -2,6 +2,7 @@
 local root = (...):match("^(.*)%.[^.]*$")
 local httpclient = require(root)
 local arguments = require(root .. ".http_request.arguments")
+local auth = require(root .. ".message.auth")
 local check = require(root .. ".base.check")
 local completions = require(root .. ".http_request.completion")
 local drive = require(root .. ".tasks.drive")
@@ -210,6 +211,10 @@ local function start(self, name, is_raw, text, headers, ...)
   local url, why = http.from_text(text)
   if not url then
     return Error.ERR_INVALID_PARAMETER, why
+  end
+  local problem = auth.problem("HTTPRequest", state.values, lines, url)
+  if problem then
+    return Error.ERR_INVALID_PARAMETER, problem
   end
   state.transfer = transfer_for(state, { method = method, url = url, headers = lines, body = body },
     verifies, is_raw)

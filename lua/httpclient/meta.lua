@@ -372,6 +372,15 @@ function httpclient.fetch(url, options) end
 ---@field type? string application/octet-stream; none of a value without filename
 ---@field size? integer bytes of what a function or a pipe gives
 
+---By number, or by name. Keep the table: a Digest's nonce is remembered with it.
+---@class httpclient.Auth
+---@field [1]? string user
+---@field [2]? string password
+---@field [3]? "basic"|"digest"|"any"
+---@field user? string
+---@field password? string
+---@field scheme? "basic"|"digest"|"any" "basic"
+
 ---true: 3 attempts; or their number.
 ---@alias httpclient.Retry boolean|integer|httpclient.RetryOptions
 
@@ -1033,6 +1042,8 @@ function Inflater:close() end
 ---@field max_redirects integer negative: no limit: 8
 ---@field resume boolean go on with a download that was broken off: false
 ---@field retry httpclient.Retry false
+---@field auth? httpclient.Auth
+---@field bearer? string
 ---@field timeout number seconds for all; 0: none
 ---@field use_threads boolean without effect
 ---@field on_request_completed? httpclient.Completed called like the handlers of connect
@@ -1223,6 +1234,18 @@ function HTTPRequest:set_on_progress(value) end
 ---@return httpclient.Progress?
 function HTTPRequest:get_on_progress() end
 
+---@param value httpclient.Auth?
+function HTTPRequest:set_auth(value) end
+
+---@return httpclient.Auth?
+function HTTPRequest:get_auth() end
+
+---@param value string?
+function HTTPRequest:set_bearer(value) end
+
+---@return string?
+function HTTPRequest:get_bearer() end
+
 ---@param value httpclient.Retry
 function HTTPRequest:set_retry(value) end
 
@@ -1251,6 +1274,8 @@ function HTTPRequest:get_trace() end
 ---@field redirect? "follow"|"manual"|"error" "follow"; "manual": the redirect is the answer
 ---@field max_redirects? integer 8; 0: as redirect = "manual"; negative: no limit
 ---@field retry? httpclient.Retry false
+---@field auth? httpclient.Auth user, password and scheme; stay with the origin of the URL
+---@field bearer? string a token; stays with the origin of the URL
 ---@field allow_downgrade? boolean a redirect may lead from https to http
 ---@field http_version? "auto"|"1.1"|"2" "auto": HTTP/2 where a server of https has it
 ---@field tls_options? TLSOptions

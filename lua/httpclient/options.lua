@@ -151,6 +151,43 @@ kinds.retry = {
   what = "a boolean, a number of attempts or a table", type = "httpclient.Retry",
 }
 
+local SCHEMES = { basic = true, digest = true, any = true }
+local auth_keys = { true, true, true, user = 1, password = 2, scheme = 3 }
+
+local function is_clean(text)
+  return type(text) == "string" and not text:find("[\1-\31\127]") and not text:find("\0", 1, true)
+end
+
+-- { user, password [, scheme] }, by number or by name.
+local function is_auth(value)
+  if type(value) ~= "table" then
+    return false
+  end
+  for key in pairs(value) do
+    if not auth_keys[key] then
+      return false, ("auth has no field '%s'"):format(tostring(key))
+    elseif type(key) == "string" and value[auth_keys[key]] ~= nil then
+      return false, ("auth has its %s twice"):format(key)
+    end
+  end
+  local user, scheme = value[1] or value.user, value[3] or value.scheme or "basic"
+  if not is_clean(user) or not is_clean(value[2] or value.password) then
+    return false, "auth needs a user and a password, strings without control characters"
+  elseif not SCHEMES[scheme] then
+    return false, 'auth\'s scheme must be "basic", "digest" or "any"'
+  elseif scheme ~= "digest" and user:find(":", 1, true) then
+    return false, "a user name can't hold a ':' in Basic credentials"
+  end
+  return true
+end
+
+kinds.auth = { is = is_auth, what = "a table of user, password and scheme",
+  type = "httpclient.Auth" }
+kinds.bearer = {
+  is = function(value) return type(value) == "string" and value:find("^[!-~]+$") ~= nil end,
+  what = "a token of visible characters", type = "string",
+}
+
 -- --- the table
 
 -- A taker's entry: true, or what is otherwise with this taker. The defaults of the three timeouts are such that no call
@@ -174,6 +211,8 @@ local list = {
   { name = "http_version", kind = kinds.version, default = "auto", fetch = true,
     HTTPRequest = true },
   { name = "retry", kind = kinds.retry, default = false, fetch = true, HTTPRequest = true },
+  { name = "auth", kind = kinds.auth, fetch = true, HTTPRequest = true },
+  { name = "bearer", kind = kinds.bearer, fetch = true, HTTPRequest = true },
   { name = "tls_options", kind = kinds.tls_options, fetch = true },
   { name = "cookies", kind = kinds.cookies, fetch = true },
   { name = "proxy", kind = kinds.proxy, fetch = true },

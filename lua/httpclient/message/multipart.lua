@@ -305,6 +305,15 @@ function Source:rewind()
   return true
 end
 
+function Source:is_once()
+  for _, segment in ipairs(self.segments) do
+    if type(segment) == "table" and segment.is_once then
+      return true
+    end
+  end
+  return false
+end
+
 function Source:close()
   for _, segment in ipairs(self.segments) do
     if type(segment) == "table" and segment.close then

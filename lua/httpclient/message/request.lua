@@ -1,6 +1,7 @@
 -- request.lua: what options say of a request: method, URL, field lines and body.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
+local auth = require(root .. ".message.auth")
 local fields = require(root .. ".message.fields")
 local http = require(root .. ".url.http")
 local methods = require(root .. ".message.methods")
@@ -94,8 +95,8 @@ local function add_query(url, text)
 end
 
 -- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil,
--- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in themselves; `level`
--- is that of error().
+-- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
+-- themselves; `level` is that of error().
 function request.from_options(taker, text, options, level)
   local method, no_method = method_of(taker, options, level + 1)
   local headers = headers_of(taker, options, level + 1)
@@ -108,6 +109,10 @@ function request.from_options(taker, text, options, level)
     return nil, no_method or why
   elseif no_file then
     return nil, no_file, code
+  end
+  local problem = auth.problem(taker, options, headers, url)
+  if problem then
+    error(problem, level + 1)
   end
   add_query(url, query)
   return { method = method, url = url, headers = headers,

@@ -43,6 +43,15 @@ function request_body.outgoing(t)
   return body or ""
 end
 
+-- Is it one that can be had once only, and has not been asked yet?
+function request_body.is_once(t)
+  local body = t.body
+  if type(body) == "table" then
+    return body:is_once()
+  end
+  return type(body) == "function" or io.type(body) == "file" and not body:seek("cur")
+end
+
 -- Nothing more of it is sent.
 function request_body.close(t)
   if type(t.body) == "table" then

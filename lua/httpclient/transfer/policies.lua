@@ -17,11 +17,12 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local results = require(root .. ".base.results")
 
 local list = {
-  require(root .. ".policies.credentials"),
+  require(root .. ".policies.trace"),
   require(root .. ".policies.cookies"),
+  require(root .. ".policies.auth"),
+  require(root .. ".policies.credentials"),
   require(root .. ".policies.range"),
   require(root .. ".policies.decoding"),
-  require(root .. ".policies.trace"),
   require(root .. ".policies.redirect"),
   require(root .. ".policies.refused"),
   require(root .. ".policies.stale"),

@@ -24,6 +24,9 @@
 --   is_handed_out         the script has got something of the answer, so that no other can take its place
 --   was_sent              a request has gone out; attempts: how often one was begun, redirects and all
 --   rest_until            when the next one may go out (nil: now)
+--   home                  the origin that credentials are for; what else the policy auth knows: auth_session, with
+--                         which the request has gone out, auth_is_fresh and auth_was_fresh, is it an answer to the
+--                         last challenge, auth_refusals in a row
 --   retries               what the policy retry knows of the attempts so far
 --   redirects, history, timings  for the response
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
@@ -48,7 +51,8 @@ function Transfer.new(request, options, way)
     is_again = nil, lost = 0, needs_http1 = nil,
     head = nil, received = 0, redirects = 0, history = nil, timings = nil, send_total = nil,
     body_is_used = nil, was_sent = nil, watcher = nil, is_stopped = nil, is_handed_out = nil,
-    attempts = 0, rest_until = nil, retries = nil,
+    attempts = 0, rest_until = nil, retries = nil, home = nil, auth_session = nil,
+    auth_is_fresh = nil, auth_was_fresh = nil, auth_refusals = nil,
     file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0,
     is_finished = nil,
   }, Transfer)
