@@ -9,11 +9,11 @@ local fault = rules.fault
 local rooms = {
   { "core", {} },
   { "core/base", {} },
-  { "core/http", { "core/base" } },
+  { "core/crypto", { "core/base" } },
+  { "core/http", { "core/base", "core/crypto" } },
   { "core/http1", { "core/base", "core/http" } },
   { "core/http2", { "core/base", "core/http" } },
   { "core/codec", { "core/base" } },
-  { "core/crypto", { "core/base" } },
   { "core/features", { "core/base", "core/codec", "core/crypto", "core/http2" } },
   { "core/platform", { "core/base" } },
   { "core/net", { "core/base", "core/platform" } },
@@ -31,7 +31,7 @@ local rooms = {
   { "core/poller", { "core/base", "core/platform", "core/stream", "core/connection",
     "core/client" } },
   { "bindings", { "core/base", "core/http", "core/codec", "core/crypto", "core/features",
-    "core/platform", "core/stream", "core/client" } },
+    "core/platform", "core/stream", "core/connect", "core/client" } },
 }
 
 -- The writers of heads name the system that they run on.

@@ -33,6 +33,7 @@ local doors = {
   ["base.random"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["policies.decoding"] = true, ["transfer.exchange"] = true,
+  ["connect.proxy"] = true, ["policies.proxy_auth"] = true,
   ["transfer.sinks"] = true,
 }
 

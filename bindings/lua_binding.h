@@ -235,6 +235,17 @@ void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
 
 extern const luaL_Reg hcl_encoding_functions[];
 int hcl_features(lua_State *L);
+/* --- proxy.c */
+
+int hcl_client_set_proxy(lua_State *L);
+/* For the Lua half. (url [, options]) or (host, port [, user, password]) -> proxy, its URL without
+ * credentials; nil, message, Error */
+int hcl_new_proxy(lua_State *L);
+int hcl_new_proxy_of_parts(lua_State *L);
+/* (client [, proxy]) for all connections from the next on; nil: none */
+int hcl_use_proxy(lua_State *L);
+/* (client) -> see hc_client_can_satisfy_proxy */
+int hcl_can_satisfy_proxy(lua_State *L);
 
 /* --- http_client.c, poller.c, inflater.c, module.c */
 

@@ -527,6 +527,7 @@ static const luaL_Reg methods[] = {
     {"poll", client_poll},
     {"get_status", client_get_status},
     {"get_last_error", client_get_last_error},
+    {"set_proxy", hcl_client_set_proxy},
     {"set_http_proxy", client_set_http_proxy},
     {"set_https_proxy", client_set_https_proxy},
     {"set_connection", client_set_connection},

@@ -335,7 +335,7 @@ HC_API hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice h
                                     hc_slice user, hc_slice password, hc_failure *why);
 
 /* Which addresses are connected to: counts from the next connect on. With a proxy it is the proxy's
- * addresses that this is about. All are asked for in advance, literals too. When all are refused the
+ * addresses that this is about, and with socks5:// the host's too. All are asked for in advance, literals too. When all are refused the
  * client ends in CANT_CONNECT with HC_ERR_UNAUTHORIZED. `context` has to live until the client is
  * deleted. NULL: all are allowed. HC_ERR_OUT_OF_MEMORY. */
 HC_API hc_error hc_client_set_address_filter(hc_client *c, hc_address_filter filter, void *context);
@@ -345,6 +345,38 @@ HC_API hc_error hc_client_set_local_address(hc_client *c, hc_slice address, hc_f
 /* Connections go to "host:port" in place of the one that hc_client_connect is given, whom Host, SNI
  * and the certificate are still about. "host", ":port": one of the two. Empty: none. */
 HC_API hc_error hc_client_set_connect_to(hc_client *c, hc_slice endpoint, hc_failure *why);
+
+/* How an HTTP proxy may be told user and password. */
+typedef enum hc_proxy_schemes {
+  HC_PROXY_ANY_SCHEME, /* Basic at once; Digest (RFC 7616) from when the proxy asks for it */
+  HC_PROXY_DIGEST_ONLY /* never Basic */
+} hc_proxy_schemes;
+
+/* All zero: the defaults. */
+typedef struct hc_proxy_settings {
+  /* for TLS with an https:// proxy, retained; NULL: its certificate and name are verified. What
+   * hc_client_connect gets counts for the server alone */
+  hc_tls_options *tls_options;
+  hc_proxy_schemes schemes;
+} hc_proxy_settings;
+
+/* For other languages: `size` is how many bytes of the struct above there are. */
+HC_API hc_error hc_client_set_proxy_url_sized(hc_client *c, hc_slice url,
+                                              const hc_proxy_settings *settings, size_t size,
+                                              hc_failure *why);
+
+/* One proxy for plain requests and for TLS, from the next connect on, in place of those of
+ * hc_client_set_proxy: "http://user:password@host:port", "https://" (TLS with the proxy), "socks5://"
+ * (the host's name is looked up here) or "socks5h://" (the proxy looks it up). User and password are
+ * percent-encoded. An empty URL: none. `settings` may be NULL. HC_ERR_INVALID_PARAMETER and
+ * HC_ERR_OUT_OF_MEMORY leave the old one; no message has the credentials in it. */
+static inline hc_error hc_client_set_proxy_url(hc_client *c, hc_slice url,
+                                               const hc_proxy_settings *settings, hc_failure *why) {
+  return hc_client_set_proxy_url_sized(c, url, settings, sizeof *settings, why);
+}
+/* The proxy of the present connection without credentials ("socks5h://host:1080"); empty: none. A
+ * view that lives as long as the connection. */
+HC_API hc_slice hc_client_proxy(const hc_client *c);
 
 /* --- connection */
 

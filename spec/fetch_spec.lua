@@ -149,7 +149,7 @@ describe("fetch", function()
     server = with_server({ { { send = "HTTP/1.1 200 OK\r\n\r\nabc", ending = "stall" } } })
     check(Error.ERR_TIMEOUT, "idle timeout", server:url(), { idle_timeout = 0.05 })
     check(Error.ERR_INVALID_PARAMETER, "header", server:url(), { headers = { "no colon" } })
-    check(Error.ERR_INVALID_PARAMETER, "proxies", server:url(), { proxy = "socks5://h:1" })
+    check(Error.ERR_INVALID_PARAMETER, "proxies", server:url(), { proxy = "socks4://h:1" })
   end)
 
   it("keeps connections for the next request to the same place", function()

@@ -63,6 +63,7 @@ for _, taker in ipairs(takers) do
         local found = documented((table.unpack or unpack)(taker.docs))
         found.set_http_proxy, found.set_https_proxy, found.set_tls_options = nil, nil,
           nil -- methods
+        found.set_proxy = nil
         return found
       end)()))
     end)

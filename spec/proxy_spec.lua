@@ -12,37 +12,62 @@ local with_server = require("spec.support.served")(after_each)
 
 describe("proxy.from_url", function()
   local cases = {
-    { "http://p:3128", { host = "p", port = 3128 } },
-    { "HTTP://P:3128/", { host = "p", port = 3128 } },
-    { "p:3128", { host = "p", port = 3128 } },
-    { "p", { host = "p", port = 80 } },
-    { "http://p", { host = "p", port = 80 } },
-    { " http://p:1\t", { host = "p", port = 1 } },
-    { "http://u:w@p:1", { host = "p", port = 1, user = "u", password = "w" } },
-    { "u:w@p:1", { host = "p", port = 1, user = "u", password = "w" } },
-    { "http://u@p:1", { host = "p", port = 1, user = "u", password = "" } },
-    { "http://u%40d:w%3A%2F@p:1", { host = "p", port = 1, user = "u@d", password = "w:/" } },
-    { "http://[::1]:1", { host = "::1", port = 1 } },
-    { "[::1]:1", { host = "::1", port = 1 } },
-    { "127.0.0.1:1", { host = "127.0.0.1", port = 1 } },
-    { "http://p:1/path?query#fragment", { host = "p", port = 1 } },
+    { "http://p:3128", "http://p:3128" },
+    { "HTTP://P:3128/", "http://p:3128" },
+    { "p:3128", "http://p:3128" },
+    { "p", "http://p:80" },
+    { "http://p", "http://p:80" },
+    { "https://p", "https://p:443" },
+    { "HTTPS://p:8443", "https://p:8443" },
+    { "socks5://p", "socks5://p:1080" },
+    { "Socks5H://P", "socks5h://p:1080" },
+    { "socks5h://p:9050/", "socks5h://p:9050" },
+    { " http://p:1\t", "http://p:1" },
+    { "http://u:w@p:1", "http://p:1" },
+    { "u:w@p:1", "http://p:1" },
+    { "http://u@p:1", "http://p:1" },
+    { "http://@p:1", "http://p:1" },
+    { "http://:@p:1", "http://p:1" },
+    { "http://u%40d:w%3A%2F@p:1", "http://p:1" },
+    { "socks5://u%3Aa:w%00b@p:1", "socks5://p:1" },
+    { "socks5://@p:1", "socks5://p:1" },
+    { "http://%70:1", "http://p:1" },
+    { "http://p:", "http://p:80" },
+    { "http://p:0080", "http://p:80" },
+    { "http://[::1]:1", "http://[::1]:1" },
+    { "[::1]:1", "http://[::1]:1" },
+    { "socks5://[fe80::1%25eth0]", "socks5://[fe80::1]:1080" },
+    { "127.0.0.1:1", "http://127.0.0.1:1" },
+    { "http://p:1/path?query#fragment", "http://p:1" },
+    { "socks5://" .. ("u"):rep(255) .. ":" .. ("w"):rep(255) .. "@p", "socks5://p:1080" },
   }
   for _, case in ipairs(cases) do
-    it("reads '" .. case[1] .. "'", function()
-      assert.same(case[2], (proxy.from_url(case[1])))
+    it("reads '" .. case[1]:sub(1, 60) .. "'", function()
+      assert.equal(case[2], assert(proxy.from_url(case[1])).url)
     end)
   end
 
   local refused = {
     { "", "empty" }, { "  ", "empty" },
-    { "https://p:1", "only http://" }, { "socks5://p:1", "only http://" },
-    { "socks5h://u:w@p:1", "only http://" }, { "://p", "only http://" },
+    { "socks://p:1", "only http://" }, { "socks4://u:w@p:1", "only http://" },
+    { "://p", "only http://" },
     { "ftp://p", "only http://" }, { "httpx://p", "only http://" }, { "http://", "no host" },
-    { ":3128", "no host" }, { "p:0", "port is 0" }, { "p:x", "no number" }, { "p:70000", "65535" },
-    { "p q:1", "space" }, { "p\r\n:1", "control" }, { "::1:3128", "':'" }, { "[::1", "brackets" },
+    { ":3128", "no host" }, { "http://u:w@:1", "no host" }, { "p:0", "port is 0" },
+    { "p:x", "no number" }, { "p:70000", "65535" }, { "p:99999999999999999999", "65535" },
+    { "p q:1", "space" }, { "p\\q", "backslash" },
+    { "p\r\n:1", "control" }, { "::1:3128", "':'" }, { "[::1", "brackets" },
+    { "[::1]x:1", "between" }, { "[p]:1", "IPv6" }, { "http://http%3A%2F%2Fp", "path" },
+    { "http://p%2Fq", "path" }, { "http://b\195\188cher", "ASCII" },
+    { "http://u:w@v@p", "more than one '@'" },
+    { "http://u%3Av:w@p", "colon" }, { "http://u:%0A@p", "control" },
+    { "socks5://u@p", "1 to 255" }, { "socks5://u:@p", "1 to 255" },
+    { "socks5h://:w@p", "1 to 255" },
+    { "socks5://" .. ("u"):rep(256) .. ":w@p", "1 to 255" },
+    { "socks5://u:" .. ("w"):rep(256) .. "@p", "1 to 255" },
+    { "http://" .. ("p"):rep(256), "255" },
   }
   for _, case in ipairs(refused) do
-    it("refuses '" .. case[1] .. "'", function()
+    it("refuses '" .. case[1]:sub(1, 60) .. "'", function()
       local found, reason = proxy.from_url(case[1])
       assert.is_nil(found)
       assert.truthy(reason:find(case[2], 1, true), reason)
@@ -50,7 +75,7 @@ describe("proxy.from_url", function()
   end
 
   it("quotes no password in a reason", function()
-    for _, text in ipairs({ "http://u:SECRET@p:x", "socks5://u:SECRET@p", "u:SECRET@",
+    for _, text in ipairs({ "http://u:SECRET@p:x", "socks4://u:SECRET@p", "u:SECRET@",
       "http://u:SECRET@a@b" }) do
       local _, reason = proxy.from_url(text)
       assert.is_nil(reason:find("SECRET", 1, true), reason)
@@ -104,15 +129,16 @@ describe("proxy.from_environment", function()
     it("heeds " .. case[1], function()
       local found, message = look_up(case[2], case[3])
       assert.is_nil(message)
-      assert.equal(case[4], found and ("%s:%d"):format(found.host, found.port))
+      assert.equal(case[4] and "http://" .. case[4], found and found.url)
     end)
   end
 
   it("names the variable that can't be used", function()
-    local found, message = look_up("http://h/", { ALL_PROXY = "socks5://u:SECRET@p" })
+    local found, message = look_up("http://h/", { ALL_PROXY = "socks4://u:SECRET@p" })
     assert.is_nil(found)
-    assert.equal("environment variable ALL_PROXY: only http:// proxies are supported", message)
-    assert.is_nil((select(2, look_up("http://h/", { ALL_PROXY = "socks5://p", no_proxy = "h" }))))
+    assert.equal("environment variable ALL_PROXY: only http://, https://, socks5:// and "
+      .. "socks5h:// proxies are supported", message)
+    assert.is_nil((select(2, look_up("http://h/", { ALL_PROXY = "socks4://p", no_proxy = "h" }))))
   end)
 
   it("reads the process's own environment", function()
@@ -225,7 +251,7 @@ describe("a proxy", function()
 
   it("of the environment that can't be used is an error, and no direct request", function()
     local direct = with_server({ { answer("direct") } })
-    with_env({ http_proxy = "socks5://127.0.0.1:1" }, function()
+    with_env({ http_proxy = "socks4://127.0.0.1:1" }, function()
       local response, message = fetch(direct:url())
       assert.is_nil(response)
       assert.truthy(message:find("http_proxy", 1, true), message)

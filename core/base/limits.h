@@ -62,6 +62,9 @@
 #define HC_RESOLVER_IDLE_SECONDS 10       /* a worker that has had no work for this long ends */
 #define HC_RESOLVER_FORK_NS 100000000L    /* how long a fork waits for lookups under way */
 
+/* a proxy that refuses with more content than this is asked again on a new connection */
+#define HC_REFUSAL_MAX ((size_t)65536)
+
 /* Files: freeing a large one takes long, so a thread does it. */
 /* a smaller one is freed at once, which takes half a millisecond */
 #define HC_RELEASE_LEAST ((size_t)4 << 20)

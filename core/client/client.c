@@ -189,7 +189,25 @@ static void poll_connecting(hc_client *c) {
   else c->status = status_within(hc_connection_phase(c->place.connection));
 }
 
+/* What an HTTP proxy that reads the requests says of its user's credentials. Where memory is out
+ * nothing was learned. */
+static void heed_proxy(hc_client *c) {
+  hc_connection *n = c->place.connection;
+  const hc_response *head = &c->place.exchange->answer->response;
+  c->can_satisfy_proxy = false;
+  if (head->code == 407)
+    c->can_satisfy_proxy =
+        hc_proxy_auth_take(&n->proxy->auth, &head->headers, n->auth_sent) == HC_OK;
+  else (void)hc_proxy_auth_note(&n->proxy->auth, &head->headers);
+}
+
+bool hc_client_can_satisfy_proxy(const hc_client *c) {
+  return c->can_satisfy_proxy && hc_client_response_code(c) == 407;
+}
+
 static void take_head(hc_client *c) {
+  const hc_connection *n = c->place.connection;
+  if (n->next == HC_PARTY_PROXY && n->proxy) heed_proxy(c);
   if (c->place.exchange->answer->plan.framing == HC_FRAMING_NONE) hc_client_finish(c);
   else c->status = HC_STATUS_BODY;
 }

@@ -8,6 +8,7 @@
 
 #include "../base/internal.h"
 #include "../connection/answer.h"
+#include "../connect/proxy.h"
 #include "../connection/body_source.h"
 #include "../connection/settings.h"
 #include "../http/fields.h"
@@ -57,6 +58,13 @@ uint64_t hc_client_body_taken(const hc_client *c);
  * who copied a view and has run code since that may have read or closed: cheaper than
  * another peek. */
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t taken);
+
+/* For all connections from the next on, retained; NULL: none. What it learns of the proxy counts for
+ * all who use the same one. */
+void hc_client_use_proxy(hc_client *c, hc_proxy *proxy);
+/* The answer is a proxy's 407 that asks for Digest: the same request again, from now on by whoever
+ * uses that proxy, has what was asked for. */
+bool hc_client_can_satisfy_proxy(const hc_client *c);
 
 HC_INTERNAL_END
 

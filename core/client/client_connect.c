@@ -1,72 +1,69 @@
 /* client_connect.c - whom to connect to, and by way of whom: hosts, ports, proxies. */
-#include "../base/memory.h"
-#include "../http/credentials.h"
+#include <string.h>
+
+#include "../base/sized.h"
 #include "../http/uri.h"
 #include "../platform/unix_socket.h"
 #include "client_state.h"
 
 /* --- proxies */
 
-static void clear_proxy(hc_proxy *p) {
-  hc_memory_release(p->host);
-  p->host = NULL;
-  if (p->credentials.data) hc_memory_wipe(p->credentials.data, p->credentials.capacity);
-  hc_buffer_free(&p->credentials);
+/* `p`, NULL for none, is the client's from here on. */
+static void put_proxy(hc_client *c, hc_proxy_kind kind, hc_proxy *p) {
+  hc_proxy_release(c->proxies[kind]);
+  c->proxies[kind] = p;
 }
 
 void hc_client_forget_proxies(hc_client *c) {
-  for (size_t i = 0; c->proxies && i < 2; i++) clear_proxy(&c->proxies[i]);
-  hc_memory_release(c->proxies);
-  c->proxies = NULL;
+  put_proxy(c, HC_PROXY_HTTP, NULL);
+  put_proxy(c, HC_PROXY_HTTPS, NULL);
 }
 
 hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port,
                              hc_slice user, hc_slice password, hc_failure *why) {
   if (host.size == 0 || port == -1) {
-    if (c->proxies) clear_proxy(&c->proxies[kind]);
+    put_proxy(c, kind, NULL);
     return HC_OK;
   }
-  hc_host parsed;
-  hc_failure reason = {HC_OK, ""};
-  hc_error code = hc_host_parse(host, &parsed, &reason);
-  if (code != HC_OK) return hc_failure_set(why, code, "proxy: %s", reason.text);
-  if (parsed.scheme == 2)
+  hc_proxy *made = NULL;
+  hc_error code = hc_proxy_from_parts(host, port, user, password, &made, why);
+  if (code == HC_OK) put_proxy(c, kind, made);
+  return code;
+}
+
+void hc_client_use_proxy(hc_client *c, hc_proxy *proxy) {
+  if (proxy) hc_proxy_retain(proxy);
+  put_proxy(c, HC_PROXY_HTTP, proxy);
+  if (proxy) hc_proxy_retain(proxy);
+  put_proxy(c, HC_PROXY_HTTPS, proxy);
+}
+
+hc_error hc_client_set_proxy_url_sized(hc_client *c, hc_slice url,
+                                       const hc_proxy_settings *settings, size_t size,
+                                       hc_failure *why) {
+  hc_proxy_settings known;
+  hc_proxy *made = NULL;
+  if (!settings) memset(&known, 0, sizeof known);
+  else if (!hc_sized_read(&known, sizeof known, settings, size))
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
-                          "proxy host: a proxy is reached without TLS");
-  if (port < 1 || port > 65535)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535",
-                          port);
-  hc_proxy made = {NULL, (unsigned)port, {0}};
-  if (user.size || password.size) {
-    code = hc_basic_credentials(user, password, &made.credentials, why);
-    if (code != HC_OK) {
-      clear_proxy(&made);
-      return code;
-    }
+                          "the proxy's settings ask for what this version does not have");
+  if (url.size == 0) {
+    hc_client_forget_proxies(c);
+    return HC_OK;
   }
-  made.host = hc_memory_copy_text(parsed.text.data, parsed.text.size);
-  if (!c->proxies) c->proxies = hc_memory_allocate_zeroed(2, sizeof *c->proxies);
-  if (!made.host || !c->proxies) {
-    clear_proxy(&made);
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  }
-  clear_proxy(&c->proxies[kind]);
-  c->proxies[kind] = made;
+  hc_error code = hc_proxy_from_url(url, &known, &made, why);
+  if (code != HC_OK) return code;
+  hc_client_use_proxy(c, made);
+  hc_proxy_release(made);
   return HC_OK;
 }
 
-/* --- start */
-
-static void add_proxy(const hc_client *c, hc_connection_wish *wish) {
-  hc_proxy_kind kind = wish->way.security == HC_SECURITY_TLS ? HC_PROXY_HTTPS : HC_PROXY_HTTP;
-  const hc_proxy *proxy = c->proxies ? &c->proxies[kind] : NULL;
-  if (!proxy || !proxy->host) return;
-  wish->way.proxy = HC_PROXY_PLAIN;
-  wish->way.proxy_host = hc_slice_of(proxy->host);
-  wish->way.proxy_port = proxy->port;
-  wish->credentials =
-      (hc_slice){hc_buffer_head(&proxy->credentials), hc_buffer_size(&proxy->credentials)};
+hc_slice hc_client_proxy(const hc_client *c) {
+  const hc_connection *n = c->place.connection;
+  return n && n->proxy && n->state != HC_CONNECTION_CLOSED ? n->proxy->shown : HC_SLICE("");
 }
+
+/* --- start */
 
 static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *why) {
   if (!hc_client_has_place(c)) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
@@ -112,7 +109,7 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
   wish.way.host = parsed.text;
   wish.way.port = (unsigned)port;
   wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
-  add_proxy(c, &wish);
+  wish.proxy = c->proxies[is_secure ? HC_PROXY_HTTPS : HC_PROXY_HTTP];
   hc_dial_terms terms;
   code = hc_client_add_reach(c, &wish, &terms, why);
   return code == HC_OK ? start(c, &wish, why) : code;

@@ -38,6 +38,13 @@ static int method_of(const hc_client_request_spec *spec) {
   return method == HC_METHOD_MAX ? HC_METHOD_OTHER : (int)method;
 }
 
+static void add_credentials(hc_connection *n, hc_request *request) {
+  hc_proxy_auth *auth = &n->proxy->auth;
+  n->auth_sent = hc_proxy_auth_next(auth);
+  if (n->auth_sent == HC_AUTH_SENT_DIGEST) request->proxy_digest = auth;
+  else request->proxy_credentials = hc_proxy_auth_basic(auth);
+}
+
 static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body,
                       hc_failure *why) {
   hc_connection *n = c->place.connection;
@@ -53,7 +60,7 @@ static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc
   hc_error code = authority_of_stream(n, &scratch, &request.authority);
   request.authority_is_checked = n->names != NULL;
   request.to_proxy = n->target == HC_TARGET_ABSOLUTE;
-  if (n->next == HC_PARTY_PROXY) request.proxy_credentials = n->credentials;
+  if (n->next == HC_PARTY_PROXY) add_credentials(n, &request);
   const hc_exchange_wish wish = {&c->settings, &request, body};
   if (code == HC_OK) code = hc_connection_begin(&c->place, &wish, why);
   hc_buffer_free(&scratch);

@@ -14,12 +14,6 @@
 
 HC_INTERNAL_BEGIN
 
-typedef struct hc_proxy {
-  char *host;          /* NULL: none */
-  unsigned port;
-  hc_buffer credentials;
-} hc_proxy;
-
 /* Where to connect to, and from where, other than the host's name says. */
 typedef struct hc_reach {
   char *to_host;        /* NULL: the host itself */
@@ -34,11 +28,12 @@ struct hc_client {
   unsigned at_work;        /* calls under way that may run others' code, see hc_client_begin */
   /* a poller has found it at work, and wants to hear when it no longer is */
   bool is_missed;
-  hc_proxy *proxies;       /* two, by hc_proxy_kind; NULL: none was ever set */
+  hc_proxy *proxies[2];    /* by hc_proxy_kind; NULL: none */
   hc_reach *reach;         /* NULL: nothing of it was ever set */
   hc_status status;
   bool timed_out_unreported;
   bool is_unfinished;      /* the last call that blocks has come back at the end of its slice */
+  bool can_satisfy_proxy;  /* see hc_client_can_satisfy_proxy */
   bool is_clear;           /* closed, and nothing has happened since */
   hc_failure failure;
   /* on its connection, which stays when it has ended until the next one; none before the first */

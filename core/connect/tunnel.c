@@ -3,29 +3,68 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
+#include "../http/body.h"
 #include "../http/uri.h"
+#include "../http1/chunked.h"
 #include "../http1/head_parser.h"
 #include "../http1/head_writer.h"
 
+/* No credentials or the wrong scheme, and a nonce that was too old; a third refusal is meant. */
+#define REFUSALS_MAX 2u
+
+/* What of a refusal has yet to come before the proxy can be asked again. */
+typedef struct rest {
+  hc_framing framing;  /* HC_FRAMING_NONE: nothing */
+  uint64_t left;       /* HC_FRAMING_LENGTH */
+  hc_chunked chunked;  /* HC_FRAMING_CHUNKED */
+  size_t skipped;
+} rest;
+
 struct hc_tunnel {
-  hc_buffer out, in;
+  hc_proxy_auth *auth;
+  hc_buffer authority, out, in;
   hc_response response;
   size_t interim_size, head_limit;
   unsigned wants;
+  unsigned refusals;
+  hc_auth_sent sent;
+  rest rest;
+  bool is_refused;         /* what is left of the refusal comes first */
+  bool is_kept;            /* this connection has served a CONNECT before */
+  bool needs_new_stream;
 };
 
 static hc_slice view_of(const hc_buffer *b) {
   return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
 }
 
+static void wipe_request(hc_tunnel *t) {
+  if (t->out.data) hc_memory_wipe(t->out.data, t->out.capacity);
+  hc_buffer_free(&t->out);
+}
+
+static hc_error write_request(hc_tunnel *t) {
+  hc_buffer digest = {0};
+  hc_slice authority = view_of(&t->authority), credentials = hc_proxy_auth_basic(t->auth);
+  hc_error code = HC_OK;
+  wipe_request(t);
+  t->sent = hc_proxy_auth_next(t->auth);
+  if (t->sent == HC_AUTH_SENT_DIGEST) {
+    code = hc_proxy_auth_write_digest(t->auth, HC_SLICE("CONNECT"), authority, &digest);
+    credentials = view_of(&digest);
+  }
+  if (code == HC_OK) code = hc_head_write_tunnel(authority, credentials, &t->out);
+  hc_buffer_free(&digest);
+  return code;
+}
+
 hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
-  hc_buffer authority = {0};
   hc_tunnel *t = hc_memory_allocate_zeroed(1, sizeof *t);
   if (!t) return HC_ERR_OUT_OF_MEMORY;
   t->head_limit = wish->head_limit;
-  hc_error code = hc_authority_write(wish->host, wish->port, 0, &authority);
-  if (code == HC_OK) code = hc_head_write_tunnel(view_of(&authority), wish->credentials, &t->out);
-  hc_buffer_free(&authority);
+  t->auth = wish->auth;
+  hc_error code = hc_authority_write(wish->host, wish->port, 0, &t->authority);
+  if (code == HC_OK) code = write_request(t);
   if (code != HC_OK) hc_tunnel_delete(t);
   else *out = t;
   return code;
@@ -33,12 +72,15 @@ hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
 
 void hc_tunnel_delete(hc_tunnel *t) {
   if (!t) return;
-  if (t->out.data) hc_memory_wipe(t->out.data, t->out.capacity);
-  hc_buffer_free(&t->out);
+  wipe_request(t);
+  hc_buffer_free(&t->authority);
   hc_buffer_free(&t->in);
   hc_response_reset(&t->response);
+  hc_chunked_reset(&t->rest.chunked);
   hc_memory_release(t);
 }
+
+bool hc_tunnel_needs_new_stream(const hc_tunnel *t) { return t->needs_new_stream; }
 
 unsigned hc_tunnel_wants(const hc_tunnel *t) { return t->wants; }
 
@@ -79,25 +121,38 @@ static hc_io parse_answer(hc_tunnel *t, hc_failure *why) {
   }
 }
 
-static hc_io receive_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io fail_memory(hc_failure *why) {
+  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return HC_IO_ERROR;
+}
+
+/* A connection that was kept may have ended since: then the proxy has not seen this CONNECT. */
+static void note_end(hc_tunnel *t) {
+  t->needs_new_stream = t->is_kept && t->response.size == 0 && hc_buffer_size(&t->in) == 0;
+}
+
+/* More of what the proxy says, into `in`. */
+static hc_io receive(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_failure reason = {HC_OK, ""};
+  char *at;
+  size_t room, got = 0;
+  if (hc_buffer_reserve(&t->in, 1024, t->head_limit + HC_HEAD_READ_SIZE, &at, &room) != HC_OK)
+    return fail_memory(why);
+  hc_io io = hc_stream_peer_recv(stream, at, room, &got, &reason);
+  if (io == HC_IO_OK) hc_buffer_commit(&t->in, got);
+  if (io == HC_IO_ERROR || io == HC_IO_EOF) note_end(t);
+  if (io == HC_IO_ERROR) return fail(why, &reason);
+  if (io != HC_IO_EOF) return io;
+  hc_failure_set(why, HC_ERR_CANT_CONNECT,
+                 "the proxy closed the connection before it answered CONNECT");
+  return HC_IO_ERROR;
+}
+
+static hc_io receive_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   for (;;) {
-    char *at;
-    size_t room, got = 0;
-    if (hc_buffer_reserve(&t->in, 1024, t->head_limit + HC_HEAD_READ_SIZE, &at, &room) != HC_OK) {
-      hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-      return HC_IO_ERROR;
-    }
-    hc_io io = hc_stream_peer_recv(stream, at, room, &got, &reason);
-    if (io == HC_IO_ERROR) return fail(why, &reason);
-    if (io == HC_IO_EOF) {
-      hc_failure_set(why, HC_ERR_CANT_CONNECT,
-                     "the proxy closed the connection before it answered CONNECT");
-      return HC_IO_ERROR;
-    }
-    if (io != HC_IO_OK) return io;
-    hc_buffer_commit(&t->in, got);
-    io = parse_answer(t, why);
+    hc_io io = receive(t, stream, why);
+    if (io == HC_IO_OK) io = parse_answer(t, why);
+    else return io;
     if (io != HC_IO_WANT_READ) return io;
   }
 }
@@ -111,24 +166,124 @@ static hc_io hear_out(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
-/* What follows a 2xx belongs to the tunnel and goes back to the stream. */
-static hc_io take_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io refuse(const hc_tunnel *t, hc_failure *why) {
   hc_slice reason = view_of(&t->response.reason);
-  if (t->response.code / 100 != 2) {
-    hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s",
-                   t->response.code, (int)(reason.size > 100 ? 100 : reason.size),
-                   reason.size ? reason.data : "");
-    return HC_IO_ERROR;
-  }
-  if (hc_stream_peer_unread(stream, view_of(&t->in)) == HC_OK) return HC_IO_OK;
-  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s",
+                 t->response.code, (int)(reason.size > 100 ? 100 : reason.size),
+                 reason.size ? reason.data : "");
   return HC_IO_ERROR;
 }
 
-hc_io hc_tunnel_advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+/* What follows a 2xx belongs to the tunnel and goes back to the stream. */
+static hc_io accept(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  if (hc_proxy_auth_note(t->auth, &t->response.headers) != HC_OK) return fail_memory(why);
+  return hc_stream_peer_unread(stream, view_of(&t->in)) == HC_OK ? HC_IO_OK : fail_memory(why);
+}
+
+/* --- once more, with what a refusal has taught */
+
+static void restart(hc_tunnel *t) {
+  hc_response_restart(&t->response);
+  hc_chunked_reset(&t->rest.chunked);
+  t->rest = (rest){.framing = HC_FRAMING_NONE};
+  t->interim_size = 0;
+}
+
+/* The content of a refusal is read, for the connection's sake, where that is little. */
+static bool begin_rest(hc_tunnel *t) {
+  hc_body_plan plan;
+  if (hc_body_decide(&t->response, HC_METHOD_CONNECT, HC_AFTER_KEEP, &plan, NULL) != HC_OK)
+    return false;
+  t->rest = (rest){.framing = plan.framing, .left = plan.length};
+  return plan.keeps_alive && plan.framing != HC_FRAMING_UNTIL_CLOSE &&
+         (plan.framing != HC_FRAMING_LENGTH || plan.length <= HC_REFUSAL_MAX);
+}
+
+/* WANT_READ: not all of it has come. */
+static hc_io skip_piece(hc_tunnel *t) {
+  rest *r = &t->rest;
+  size_t held = hc_buffer_size(&t->in), used = held, produced = 0;
+  hc_parse parsed = HC_PARSE_MORE;
+  if (held == 0 && r->framing == HC_FRAMING_CHUNKED) return HC_IO_WANT_READ;
+  if (r->framing == HC_FRAMING_CHUNKED) {
+    parsed = hc_chunked_decode(&r->chunked, hc_buffer_head(&t->in), held, held, t->head_limit,
+                               &used, &produced, NULL);
+  } else {
+    if (used > r->left) used = (size_t)r->left;
+    r->left -= used;
+    if (r->left == 0) parsed = HC_PARSE_DONE;
+  }
+  hc_buffer_consume(&t->in, used);
+  r->skipped += used;
+  if (parsed == HC_PARSE_ERROR || r->skipped > HC_REFUSAL_MAX) return HC_IO_ERROR;
+  return parsed == HC_PARSE_DONE ? HC_IO_OK : HC_IO_WANT_READ;
+}
+
+static hc_io skip_rest(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = t->rest.framing == HC_FRAMING_NONE ? HC_IO_OK : skip_piece(t);
+  while (io == HC_IO_WANT_READ) {
+    io = receive(t, stream, why);
+    if (io == HC_IO_OK) io = skip_piece(t);
+    else if (io != HC_IO_ERROR) return io;
+  }
+  /* bytes behind it are nobody's answer */
+  if (io == HC_IO_OK && hc_buffer_size(&t->in) == 0) return HC_IO_OK;
+  t->needs_new_stream = true;
+  return refuse(t, why);
+}
+
+/* OK: the proxy can be asked again, when the rest of its refusal is read. */
+static hc_io learn(hc_tunnel *t, hc_failure *why) {
+  if (t->response.code != 407 || t->refusals == REFUSALS_MAX) return refuse(t, why);
+  t->refusals++;
+  hc_error code = hc_proxy_auth_take(t->auth, &t->response.headers, t->sent);
+  if (code == HC_ERR_OUT_OF_MEMORY) return fail_memory(why);
+  if (code != HC_OK) return refuse(t, why);
+  t->is_kept = begin_rest(t);
+  if (t->is_kept) return HC_IO_OK;
+  t->needs_new_stream = true;
+  return refuse(t, why);
+}
+
+/* --- forward */
+
+static hc_io ask(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = send_request(t, stream, why);
-  if (io == HC_IO_OK) io = receive_answer(t, stream, why);
-  else if (io == HC_IO_ERROR) io = hear_out(t, stream, why);
+  if (io == HC_IO_OK) return receive_answer(t, stream, why);
+  return io == HC_IO_ERROR ? hear_out(t, stream, why) : io;
+}
+
+static hc_io ask_again(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = skip_rest(t, stream, why);
+  if (io != HC_IO_OK) return io;
+  restart(t);
+  t->is_refused = false;
+  return write_request(t) == HC_OK ? ask(t, stream, why) : fail_memory(why);
+}
+
+/* On a new stream nothing of the old one counts. */
+static hc_io ask_anew(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  restart(t);
+  hc_buffer_free(&t->in);
+  t->needs_new_stream = t->is_kept = t->is_refused = false;
+  return write_request(t) == HC_OK ? ask(t, stream, why) : fail_memory(why);
+}
+
+static hc_io advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io;
+  if (t->needs_new_stream) io = ask_anew(t, stream, why);
+  else io = t->is_refused ? ask_again(t, stream, why) : ask(t, stream, why);
+  while (io == HC_IO_OK) {
+    if (t->response.code / 100 == 2) return accept(t, stream, why);
+    io = learn(t, why);
+    t->is_refused = io == HC_IO_OK;
+    if (t->is_refused) io = ask_again(t, stream, why);
+  }
+  return io;
+}
+
+hc_io hc_tunnel_advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = advance(t, stream, why);
   t->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
-  return io == HC_IO_OK ? take_answer(t, stream, why) : io;
+  return io;
 }

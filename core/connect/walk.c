@@ -4,6 +4,7 @@
 #include "../base/memory.h"
 #include "../stream/stream_peer_tcp.h"
 #include "../stream/tls/stream_peer_tls.h"
+#include "socks_step.h"
 #include "tunnel.h"
 
 struct hc_walk {
@@ -11,10 +12,11 @@ struct hc_walk {
   size_t at;
   hc_phase phase;
   hc_tls_options *options;
-  hc_slice credentials;
+  hc_proxy *proxy;
   size_t head_limit;
   hc_dial_terms terms;
-  hc_tunnel *tunnel;  /* while the present hop is a CONNECT */
+  hc_tunnel *tunnel;  /* from the first CONNECT on until the proxy has agreed */
+  hc_socks_step *socks;  /* the same of SOCKS; its lookup begins with the walk */
   bool is_begun;      /* the present step has started */
 };
 
@@ -63,7 +65,8 @@ static hc_io advance_tcp(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream,
                               hc_failure *why) {
   (void)stream;
-  hc_tunnel_wish wish = {hop->host, hop->port, w->credentials, w->head_limit};
+  if (w->tunnel) return HC_OK; /* it wanted a new stream, and goes on there */
+  hc_tunnel_wish wish = {hop->host, hop->port, &w->proxy->auth, w->head_limit};
   hc_error code = hc_tunnel_new(&wish, &w->tunnel);
   return code == HC_OK ? code : hc_failure_set(why, code, "out of memory");
 }
@@ -73,6 +76,43 @@ static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why
   if (io != HC_IO_OK) return io;
   hc_tunnel_delete(w->tunnel);
   w->tunnel = NULL;
+  return io;
+}
+
+/* --- a SOCKS proxy */
+
+static hc_slice bytes_of(const hc_buffer *b) {
+  return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
+}
+
+static hc_error prepare_socks(hc_walk *w, hc_failure *why) {
+  for (size_t i = 0; i < w->route.count; i++) {
+    const hc_hop *hop = &w->route.hops[i];
+    const hc_proxy *p = w->proxy;
+    if (hop->kind != HC_HOP_SOCKS5) continue;
+    hc_socks_wish wish = {
+        hop->host,      hop->port,       hop->lookup, bytes_of(&p->user), bytes_of(&p->password),
+        w->terms.allow, w->terms.context};
+    return hc_socks_step_new(&wish, &w->socks, why);
+  }
+  return HC_OK;
+}
+
+static hc_error begin_socks(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream,
+                            hc_failure *why) {
+  (void)hop;
+  (void)stream;
+  (void)why;
+  if (hc_socks_step_looks_up(w->socks)) w->phase = HC_PHASE_LOOKUP;
+  return HC_OK;
+}
+
+static hc_io advance_socks(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = hc_socks_step_advance(w->socks, stream, why);
+  w->phase = hc_socks_step_looks_up(w->socks) ? HC_PHASE_LOOKUP : HC_PHASE_CONNECT;
+  if (io != HC_IO_OK) return io;
+  hc_socks_step_delete(w->socks);
+  w->socks = NULL;
   return io;
 }
 
@@ -92,10 +132,13 @@ static hc_slice alpn_of(const hc_hop *hop, const hc_tls_options *options) {
 
 static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   w->phase = hop->party == HC_PARTY_ORIGIN ? HC_PHASE_HANDSHAKE : HC_PHASE_CONNECT;
+  hc_tls_options *options = w->options;
+  if (hop->party == HC_PARTY_PROXY && hc_proxy_tls_options(w->proxy, &options, why) != HC_OK)
+    return out_of_memory(why);
   hc_stream_peer *tls = hc_tls_new();
   if (!tls) return out_of_memory(why);
-  hc_error code = hc_tls_connect(tls, *stream, hop->host, hop->port, w->options, why);
-  if (code == HC_OK && hc_tls_offer_alpn(tls, alpn_of(hop, w->options)) != HC_OK) {
+  hc_error code = hc_tls_connect(tls, *stream, hop->host, hop->port, options, why);
+  if (code == HC_OK && hc_tls_offer_alpn(tls, alpn_of(hop, options)) != HC_OK) {
     hc_stream_peer_release(tls); /* and what is below, which it has retained */
     return out_of_memory(why);
   }
@@ -117,13 +160,14 @@ static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 
 static const hc_step *step_of(hc_hop_kind kind) {
   static const hc_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
-                       tls = {begin_tls, advance_tls}, local = {begin_unix, advance_tcp};
+                       socks5 = {begin_socks, advance_socks}, tls = {begin_tls, advance_tls},
+                       local = {begin_unix, advance_tcp};
   switch (kind) {
   case HC_HOP_TCP: return &tcp;
   case HC_HOP_HTTP_CONNECT: return &connect;
+  case HC_HOP_SOCKS5: return &socks5;
   case HC_HOP_TLS: return &tls;
   case HC_HOP_UNIX: return &local;
-  case HC_HOP_SOCKS5: break;
   }
   return NULL;
 }
@@ -142,18 +186,48 @@ hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk 
   hc_walk *w = hc_memory_allocate_zeroed(1, sizeof *w);
   if (!w) return out_of_memory(why);
   w->route = *route;
-  w->credentials = wish->credentials;
+  w->proxy = wish->proxy;
   w->head_limit = wish->head_limit;
   if (wish->terms) w->terms = *wish->terms;
   if (wish->options) w->options = hc_tls_options_retain(wish->options);
   *out = w;
-  return begin(w, stream, why);
+  hc_error code = prepare_socks(w, why);
+  return code == HC_OK ? begin(w, stream, why) : code;
+}
+
+/* Does the present step go on over another connection with the proxy? */
+static bool needs_new_stream(const hc_walk *w) {
+  switch (w->route.hops[w->at].kind) {
+  case HC_HOP_HTTP_CONNECT: return hc_tunnel_needs_new_stream(w->tunnel);
+  case HC_HOP_SOCKS5: return hc_socks_step_needs_new_stream(w->socks);
+  case HC_HOP_TCP:
+  case HC_HOP_TLS:
+  case HC_HOP_UNIX: break;
+  }
+  return false;
+}
+
+/* From the first hop on. The old stream is closed behind the new one's start, so that its
+ * descriptor, which an event loop may still hold, is not at once another one's. */
+static hc_error start_again(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
+  hc_stream_peer *before = *stream;
+  *stream = NULL;
+  hc_failure_clear(why);
+  w->at = 0;
+  hc_error code = begin(w, stream, why);
+  hc_stream_peer_close(before);
+  hc_stream_peer_release(before);
+  return code;
 }
 
 hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   while (w->at < w->route.count) {
     if (!w->is_begun && begin(w, stream, why) != HC_OK) return HC_IO_ERROR;
     hc_io io = step_of(w->route.hops[w->at].kind)->advance(w, *stream, why);
+    if (io == HC_IO_ERROR && needs_new_stream(w)) {
+      if (start_again(w, stream, why) != HC_OK) return HC_IO_ERROR;
+      continue;
+    }
     if (io != HC_IO_OK) return io;
     w->at++;
     w->is_begun = false;
@@ -164,19 +238,26 @@ hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
 hc_phase hc_walk_phase(const hc_walk *w) { return w->phase; }
 
 bool hc_walk_is_with_proxy(const hc_walk *w) {
-  return w->at < w->route.count && w->route.hops[w->at].party == HC_PARTY_PROXY;
+  bool is_about_host = w->socks && w->phase == HC_PHASE_LOOKUP &&
+                       hc_socks_step_looks_up(w->socks) &&
+                       w->route.hops[w->at].kind == HC_HOP_SOCKS5;
+  return !is_about_host && w->at < w->route.count && w->route.hops[w->at].party == HC_PARTY_PROXY;
 }
 
 bool hc_walk_asks(const hc_walk *w) { return w->terms.allow; }
 
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out) {
   hc_stream_peer_interest(stream, out);
-  if (w->tunnel) out->events = hc_tunnel_wants(w->tunnel);
+  if (w->at == w->route.count) return;
+  hc_hop_kind kind = w->route.hops[w->at].kind;
+  if (kind == HC_HOP_HTTP_CONNECT && w->tunnel) out->events = hc_tunnel_wants(w->tunnel);
+  if (kind == HC_HOP_SOCKS5) hc_socks_step_interest(w->socks, out);
 }
 
 void hc_walk_delete(hc_walk *w) {
   if (!w) return;
   hc_tunnel_delete(w->tunnel);
+  hc_socks_step_delete(w->socks);
   hc_tls_options_release(w->options);
   hc_memory_release(w);
 }

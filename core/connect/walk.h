@@ -11,20 +11,21 @@
 #include "../net/dial_terms.h"
 #include "../stream/stream_peer.h"
 #include "../stream/tls/tls_options.h"
+#include "proxy.h"
 #include "route.h"
 
 HC_INTERNAL_BEGIN
 
 typedef enum hc_phase {
   HC_PHASE_LOOKUP,     /* a name is looked up */
-  HC_PHASE_CONNECT,    /* the network, and the proxy's part */
+  HC_PHASE_CONNECT,    /* the network, and the proxy's part, TLS with it too */
   HC_PHASE_HANDSHAKE   /* TLS with the origin */
 } hc_phase;
 
 typedef struct hc_walk hc_walk;
 
 typedef struct hc_walk_wish {
-  hc_slice credentials;      /* for the proxy; kept by the caller as long as the walk */
+  hc_proxy *proxy;           /* NULL: none; kept by the caller as long as the walk */
   /* for the handshake with the origin; NULL: none will be needed. Retained */
   hc_tls_options *options;
   size_t head_limit;         /* of a proxy's answer */

@@ -98,11 +98,11 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
 /* --- ending */
 
 static void forget_names(hc_connection *n) {
-  if (n->credentials.size)
-    hc_memory_wipe(n->names + (n->credentials.data - n->names), n->credentials.size);
   hc_memory_release(n->names);
   n->names = NULL;
-  n->host = n->authority = n->credentials = n->proxy = (hc_slice){NULL, 0};
+  n->host = n->authority = (hc_slice){NULL, 0};
+  hc_proxy_release(n->proxy);
+  n->proxy = NULL;
 }
 
 static void forget_filter(hc_stream_peer *stream) {
@@ -166,6 +166,14 @@ void hc_connection_close(hc_connection *n) {
 /* what an authority may be longer than its host: two brackets, a colon, five digits */
 #define AUTHORITY_MORE 8
 
+static void take_proxy(hc_connection *n, hc_connection_wish *wish) {
+  if (!wish->proxy) return;
+  n->proxy = hc_proxy_retain(wish->proxy);
+  wish->way.proxy = n->proxy->scheme;
+  wish->way.proxy_host = n->proxy->host;
+  wish->way.proxy_port = n->proxy->port;
+}
+
 /* A copy of `text` at the end of the block, which has room for it, with a NUL behind it. */
 static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
   if (text.size == 0) return HC_SLICE("");
@@ -175,35 +183,22 @@ static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
   return (hc_slice){block->data + at, text.size};
 }
 
-/* The same of "host:port". */
-static hc_slice keep_authority(hc_buffer *block, hc_slice host, unsigned port, hc_error *code) {
-  size_t at = hc_buffer_size(block);
-  if (*code == HC_OK) *code = hc_authority_write(host, port, 0, block);
-  return (hc_slice){block->data + at, hc_buffer_size(block) - at};
-}
-
 /* All texts in one block: the walk and the requests look at them as long as the connection
  * lives. */
 static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
   hc_buffer block = {0};
   char *at;
-  size_t room, total = wish->way.host.size + wish->way.proxy_host.size + 1;
-  const hc_slice others[] = {wish->way.host, wish->way.proxy_host, wish->way.unix_path,
-                             wish->way.to_host, wish->credentials};
+  size_t room, total = wish->way.host.size + 1;
+  const hc_slice others[] = {wish->way.host, wish->way.unix_path, wish->way.to_host};
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     if (others[i].size > SIZE_MAX / 8) return HC_ERR_OUT_OF_MEMORY;
     total += others[i].size + 1;
   }
-  hc_error code =
-      hc_buffer_reserve(&block, total + (size_t)2 * AUTHORITY_MORE, SIZE_MAX, &at, &room);
+  hc_error code = hc_buffer_reserve(&block, total + AUTHORITY_MORE, SIZE_MAX, &at, &room);
   if (code != HC_OK) return code;
   n->host = wish->way.host = keep(&block, wish->way.host, &code);
-  wish->way.proxy_host = keep(&block, wish->way.proxy_host, &code);
   wish->way.to_host = keep(&block, wish->way.to_host, &code);
   wish->way.unix_path = keep(&block, wish->way.unix_path, &code);
-  n->credentials = wish->credentials = keep(&block, wish->credentials, &code);
-  if (wish->way.proxy != HC_PROXY_NONE)
-    n->proxy = keep_authority(&block, wish->way.proxy_host, wish->way.proxy_port, &code);
   size_t before = hc_buffer_size(&block);
   if (code == HC_OK) code = hc_authority_write(n->host, wish->way.port, n->default_port, &block);
   n->authority = (hc_slice){block.data + before, hc_buffer_size(&block) - before};
@@ -220,7 +215,7 @@ static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish,
   n->target = route.target;
   n->wire = route.wire;
   n->next = route.next;
-  hc_walk_wish walk = {wish->credentials, options, wish->head_limit, wish->terms};
+  hc_walk_wish walk = {n->proxy, options, wish->head_limit, wish->terms};
   code = hc_walk_start(&walk, &route, &n->walk, &n->stream, why);
   n->state = HC_CONNECTION_CONNECTING;
   n->has_just_begun = code == HC_OK && hc_walk_phase(n->walk) == HC_PHASE_CONNECT;
@@ -236,6 +231,16 @@ static hc_error take_options(hc_tls_options *named, hc_tls_options **options, hc
   }
   memset(&defaults, 0, sizeof defaults);
   return hc_tls_options_new(&defaults, options, why);
+}
+
+/* While names are looked up and TCP connects, what TLS needs can be loaded. */
+static hc_error load_early(const hc_connection *n, const hc_tls_options *options, hc_failure *why) {
+  hc_tls_options *of_proxy = NULL;
+  if (options) hc_tls_options_start_loading(options);
+  if (!n->proxy || n->proxy->scheme != HC_PROXY_TLS) return HC_OK;
+  hc_error code = hc_proxy_tls_options(n->proxy, &of_proxy, why);
+  if (code == HC_OK) hc_tls_options_start_loading(of_proxy);
+  return code;
 }
 
 static hc_error check_version(const hc_connection_wish *wish, hc_failure *why) {
@@ -262,14 +267,14 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   if (!hc_http2_is_built()) kept.way.version = HC_VERSION_1;
   n->version = kept.way.version;
   n->head_limit = wish->head_limit;
+  take_proxy(n, &kept);
   code = keep_names(n, &kept);
   if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
   n->connect_timeout = wish->connect_timeout;
   if (wish->connect_timeout > 0)
     n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
   if (is_secure) code = take_options(wish->options, &options, why);
-  /* while the name is looked up and TCP connects */
-  if (code == HC_OK && is_secure) hc_tls_options_start_loading(options);
+  if (code == HC_OK) code = load_early(n, options, why);
   if (code == HC_OK) code = start_walk(n, &kept, options, why);
   hc_tls_options_release(options);
   return code;
@@ -297,14 +302,15 @@ static void name_proxy(const hc_connection *n, hc_failure *why) {
   static const char server[] = "the server", proxy[] = "the proxy";
   const hc_failure first = *why;
   const char *rest = first.text;
-  int shown = n->proxy.size > SHOWN_PROXY_MAX ? SHOWN_PROXY_MAX : (int)n->proxy.size;
-  if (n->proxy.size == 0 || first.code == HC_ERR_OUT_OF_MEMORY) return;
+  if (!n->proxy || first.code == HC_ERR_OUT_OF_MEMORY) return;
+  hc_slice name = n->proxy->authority;
+  int shown = name.size > SHOWN_PROXY_MAX ? SHOWN_PROXY_MAX : (int)name.size;
   if (strncmp(rest, server, sizeof server - 1) == 0) rest += sizeof server - 1;
   else if (strncmp(rest, proxy, sizeof proxy - 1) == 0) rest += sizeof proxy - 1;
   /* it stands there */
-  if (rest != first.text && strncmp(rest + 1, n->proxy.data, (size_t)shown) == 0) return;
+  if (rest != first.text && strncmp(rest + 1, name.data, (size_t)shown) == 0) return;
   hc_failure_clear(why);
-  hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, n->proxy.data,
+  hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, name.data,
                  rest == first.text ? ": " : "", rest);
 }
 

@@ -55,8 +55,8 @@ struct hc_connection {
   /* the block in which the texts below stand; NULL: a stream of the caller's */
   char *names;
   hc_slice host, authority; /* of the origin, without brackets; the default Host */
-  hc_slice credentials; /* for the proxy */
-  hc_slice proxy; /* its host and port; empty: none */
+  hc_proxy *proxy; /* by whose way it goes; NULL: none */
+  hc_auth_sent auth_sent; /* what the last request had for the proxy */
   unsigned default_port; /* that the authority leaves out */
   hc_target_form target;
   hc_party next; /* who gets the request */
@@ -105,8 +105,8 @@ void hc_connection_take_event(hc_connection *n);
 
 /* What hc_connection_open is to do: the wish, and what no route needs. */
 typedef struct hc_connection_wish {
-  hc_wish way;
-  hc_slice credentials; /* for the proxy */
+  hc_wish way; /* what it says of a proxy comes from the next */
+  hc_proxy *proxy; /* retained; NULL: none */
   /* NULL: verify against the system's store. Counts where TLS is wished for. */
   hc_tls_options *options;
   size_t head_limit; /* of a proxy's answer */

@@ -42,6 +42,8 @@ typedef struct hc_request {
   bool to_proxy; /* a proxy reads it next: "/path" becomes "http://authority/path" */
   /* for Proxy-Authorization, unless the caller gives one; empty: none */
   hc_slice proxy_credentials;
+  /* the same where the proxy wants Digest, which is made for each request; NULL: it does not */
+  struct hc_proxy_auth *proxy_digest;
 } hc_request;
 
 typedef enum hc_transfer {

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "../http/proxy_auth.h"
 #include "../platform/system_name.h"
 
 #define USER_AGENT "User-Agent: lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")\r\n"
@@ -44,15 +45,23 @@ static bool lacks_path(const hc_checked_request *c) {
          (t->path.size == 0 || t->path.data[0] == '?');
 }
 
-static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
-  const hc_target *t = &c->target;
+static hc_slice method_of(const hc_checked_request *c) {
   bool is_other = c->method == HC_METHOD_OTHER;
-  put(out, is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)), error);
-  put(out, HC_SLICE(" "), error);
+  return is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method));
+}
+
+static void put_target(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
+  const hc_target *t = &c->target;
   put(out, t->scheme, error);
   put(out, t->site, error);
   if (lacks_path(c)) put(out, HC_SLICE("/"), error);
   put(out, t->path, error);
+}
+
+static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
+  put(out, method_of(c), error);
+  put(out, HC_SLICE(" "), error);
+  put_target(out, c, error);
   put(out, HC_SLICE(" HTTP/1.1\r\n"), error);
 }
 
@@ -60,6 +69,18 @@ static void put_length(hc_buffer *out, uint64_t length, hc_error *error) {
   put(out, HC_SLICE("Content-Length: "), error);
   if (*error == HC_OK) *error = hc_buffer_append_number(out, length, SIZE_MAX);
   put(out, HC_SLICE("\r\n"), error);
+}
+
+/* It is made of the method and the target as they stand in the request line. */
+static void put_proxy_digest(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
+  hc_buffer target = {0};
+  put_target(&target, c, error);
+  put(out, HC_SLICE("Proxy-Authorization: "), error);
+  const hc_slice text = {hc_buffer_head(&target), hc_buffer_size(&target)};
+  if (*error == HC_OK)
+    *error = hc_proxy_auth_write_digest(c->request->proxy_digest, method_of(c), text, out);
+  put(out, HC_SLICE("\r\n"), error);
+  hc_buffer_free(&target);
 }
 
 static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
@@ -73,7 +94,9 @@ static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error
   }
   if (!s->has[HC_FIELD_USER_AGENT]) put(out, HC_SLICE(USER_AGENT), error);
   if (!s->has[HC_FIELD_ACCEPT]) put(out, HC_SLICE("Accept: */*\r\n"), error);
-  if (credentials.size > 0 && !s->has[HC_FIELD_PROXY_AUTHORIZATION])
+  if (s->has[HC_FIELD_PROXY_AUTHORIZATION]) return;
+  if (c->request->proxy_digest) put_proxy_digest(out, c, error);
+  else if (credentials.size > 0)
     put_field(out, HC_SLICE("Proxy-Authorization"), credentials, error);
 }
 

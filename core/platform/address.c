@@ -58,6 +58,19 @@ void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
   else if (in6.sin6_scope_id != 0) append_zone(text, in6.sin6_scope_id);
 }
 
+size_t hc_address_bytes(const hc_address *address, unsigned char bytes[HC_ADDRESS_BYTES]) {
+  if (address->is_ipv6 == 0) {
+    struct sockaddr_in in;
+    get_ipv4(address, &in);
+    memcpy(bytes, &in.sin_addr, 4);
+    return 4;
+  }
+  struct sockaddr_in6 in6;
+  get_ipv6(address, &in6);
+  memcpy(bytes, &in6.sin6_addr, 16);
+  return 16;
+}
+
 unsigned hc_address_port(const hc_address *address) {
   if (address->size == 0) return 0;
   if (address->is_ipv6 == 0) {

@@ -27,6 +27,9 @@ typedef struct hc_address {
 /* The address without port, as text, "::1" without brackets. */
 void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]);
 unsigned hc_address_port(const hc_address *address);
+#define HC_ADDRESS_BYTES 16
+/* The address alone, as on the wire, without port and zone. Returns how many bytes: 4 or 16. */
+size_t hc_address_bytes(const hc_address *address, unsigned char bytes[HC_ADDRESS_BYTES]);
 /* An IPv4 or IPv6 literal (zone allowed, no brackets) without any lookup. False when it is none. */
 bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address);
 

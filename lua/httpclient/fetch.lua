@@ -31,10 +31,13 @@ local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = tr
 
 -- -> see transfer/transfer.lua; or nil and why the proxy is none
 local function way_of(given)
-  if given.proxy == nil and given.tls_options == nil then
+  local wish
+  if given.proxy_auth ~= nil or given.proxy_tls_options ~= nil then
+    wish = { auth = given.proxy_auth, tls_options = given.proxy_tls_options }
+  elseif given.proxy == nil and given.tls_options == nil then
     return USUAL_WAY
   end
-  local find_proxy, why = proxies.finder(given.proxy)
+  local find_proxy, why = proxies.finder(given.proxy, wish)
   if not find_proxy then
     return nil, why
   end

@@ -10,6 +10,7 @@ local http = require(root .. ".url.http")
 local kept = require(root .. ".base.kept")
 local methods = require(root .. ".message.methods")
 local options = require(root .. ".options")
+local proxies = require(root .. ".connect.proxy")
 local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
 local task_class = require(root .. ".tasks.task")
@@ -107,15 +108,15 @@ local function set_proxy(self, scheme, host, port, user, password)
   local name = "set_" .. scheme .. "_proxy"
   local state = check_self(self, name, 4)
   arguments.check_proxy(name, host, port, user, password)
-  -- The client knows what a proxy may be.
-  local probe = HTTPClient.new()
-  local code, message = probe[name](probe, host, port, user, password)
-  if code ~= Error.OK then
+  if host == nil or host == "" or (port or -1) == -1 then
+    state.proxies[scheme] = nil
+    return Error.OK
+  end
+  local found, message, code = proxies.from_parts(host, port, user, password)
+  if not found then
     return code, message
   end
-  local is_set = host ~= nil and host ~= "" and (port or -1) ~= -1
-  state.proxies[scheme] = is_set and { host = host, port = port, user = user, password = password }
-    or nil
+  state.proxies[scheme] = found
   return Error.OK
 end
 
@@ -128,6 +129,23 @@ end
 function HTTPRequest:set_https_proxy(...)
   local code, message = set_proxy(self, "https", ...)
   return code, message
+end
+
+-- A proxy for all requests to come, as a URL (see docs/proxies.md); "" or nil: none. -> Error [, message]
+function HTTPRequest:set_proxy(url)
+  local state = check_self(self, "set_proxy")
+  if url ~= nil and type(url) ~= "string" then
+    check.fail_type(1, "set_proxy", "string", url, 2)
+  end
+  local found, why = nil, nil
+  if url and url ~= "" then
+    found, why = proxies.from_url(url)
+  end
+  if why then
+    return Error.ERR_INVALID_PARAMETER, why
+  end
+  state.values.proxy = found and url or ""
+  return Error.OK
 end
 
 -- TLSOptions for the requests to come; nil: full verification.
@@ -183,11 +201,21 @@ local function work(state, t)
   completions.hand_out(state, completion)
 end
 
+-- -> the proxy of the properties, nil for none; or nil and why it is none
+local function proxy_of(values)
+  if values.proxy == "" then
+    return nil
+  end
+  local found, why = proxies.from_url(values.proxy,
+    { auth = values.proxy_auth, tls_options = values.proxy_tls_options })
+  return found, why
+end
+
 -- What a request goes by is what the properties are now.
-local function transfer_for(state, request, verifies, is_raw)
+local function transfer_for(state, request, proxy, verifies, is_raw)
   return transfer.new(request, options.complete("HTTPRequest", state.values), {
     find_proxy = function(url)
-      return state.proxies[url.scheme]
+      return state.proxies[url.scheme] or proxy
     end,
     tls_options = state.tls_options,
     sends_every_body = is_raw,
@@ -216,8 +244,12 @@ local function start(self, name, is_raw, text, headers, ...)
   if problem then
     return Error.ERR_INVALID_PARAMETER, problem
   end
+  local proxy, no_proxy = proxy_of(state.values)
+  if no_proxy then
+    return Error.ERR_INVALID_PARAMETER, no_proxy
+  end
   state.transfer = transfer_for(state, { method = method, url = url, headers = lines, body = body },
-    verifies, is_raw)
+    proxy, verifies, is_raw)
   local task = scheduler.new_scheduled(work, state, state.transfer)
   task.raises = true
   state.task, state.last = task, task

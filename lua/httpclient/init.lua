@@ -12,6 +12,7 @@ local internal = {
   open_body_file = true, decode_body = true, is_present_file = true, process_number = true,
   kept = true, Signal = true,
   retry_of = true, sharing_of = true, wake_poller = true,
+  new_proxy = true, new_proxy_of_parts = true, use_proxy = true, can_satisfy_proxy = true,
   prepare_tls = true, join = true, replace_file = true, remove_file = true,
   random_bytes = true,
   create_private_file = true, is_public_suffix = true,

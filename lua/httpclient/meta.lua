@@ -527,6 +527,17 @@ function HTTPClient:get_status() end
 ---@return string message
 function HTTPClient:get_last_error() end
 
+---@class httpclient.ProxyOptions
+---@field auth? "any"|"digest" "digest": never Basic
+---@field tls_options? TLSOptions for TLS with an https:// proxy; nil: full verification
+
+---From the next connection on, in place of the two below.
+---@param url? string http://, https://, socks5:// or socks5h://, with user and password; "" or nil: none
+---@param options? httpclient.ProxyOptions
+---@return integer code
+---@return string? message
+function HTTPClient:set_proxy(url, options) end
+
 ---@param host string "": none
 ---@param port integer
 ---@param user? string
@@ -1040,6 +1051,9 @@ function Inflater:close() end
 ---@field download_chunk_size integer 256 to 16777216: 65536
 ---@field download_file string a path; "": into memory
 ---@field max_redirects integer negative: no limit: 8
+---@field proxy string http://, https://, socks5:// or socks5h://; "": none
+---@field proxy_auth "any"|"digest" "digest": never Basic
+---@field proxy_tls_options? TLSOptions for TLS with an https:// proxy
 ---@field resume boolean go on with a download that was broken off: false
 ---@field retry httpclient.Retry false
 ---@field auth? httpclient.Auth
@@ -1133,6 +1147,27 @@ function HTTPRequest:get_http_client_status() end
 ---Why the last request has failed; "" when it has not.
 ---@return string
 function HTTPRequest:get_last_message() end
+
+---The property `proxy`, checked at once.
+---@param url? string "" or nil: none
+---@return integer code of httpclient.Error
+---@return string? message
+function HTTPRequest:set_proxy(url) end
+
+---@return string
+function HTTPRequest:get_proxy() end
+
+---@param value "any"|"digest"
+function HTTPRequest:set_proxy_auth(value) end
+
+---@return "any"|"digest"
+function HTTPRequest:get_proxy_auth() end
+
+---@param value? TLSOptions
+function HTTPRequest:set_proxy_tls_options(value) end
+
+---@return TLSOptions?
+function HTTPRequest:get_proxy_tls_options() end
 
 ---"" or -1: none.
 ---@param host string
@@ -1280,7 +1315,9 @@ function HTTPRequest:get_trace() end
 ---@field http_version? "auto"|"1.1"|"2" "auto": HTTP/2 where a server of https has it
 ---@field tls_options? TLSOptions
 ---@field cookies? CookieJar
----@field proxy? string|false a URL; false: none; nil: the environment's
+---@field proxy? string|false http://, https://, socks5:// or socks5h://; false: none; nil: the environment's
+---@field proxy_auth? "any"|"digest" "digest": never Basic
+---@field proxy_tls_options? TLSOptions for TLS with an https:// proxy; nil: full verification
 ---@field unix_socket? string a path, or "@name": over this socket, whatever host the URL names
 ---@field connect_to? table<string, string> "host:port" of URLs to the "address:port" to connect to
 ---@field allow_address? fun(address: string, port: integer): boolean? asked before each connection
@@ -1314,6 +1351,7 @@ function HTTPRequest:get_trace() end
 ---@field location? string where the answer's Location points to, as a whole URL
 ---@field links? httpclient.Link[] of the Link fields, and by relation: links.next; URLs are whole
 ---@field stopped? boolean true where on_data wanted no more
+---@field proxy? string by whose way it came, without user and password; nil: no proxy
 ---@field timings httpclient.Timings
 local Response = {}
 

@@ -3,29 +3,60 @@
 -- The variables are read as curl reads them: lower case first, an empty one counts as unset, hosts
 -- of this machine are no exception unless no_proxy names them.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
-local http = require(root .. ".url.http")
+local core = require("httpclient.core")
+local kept = require(root .. ".base.kept")
 local no_proxy = require(root .. ".connect.no_proxy")
+local numbers = require(root .. ".connect.numbers")
 local texts = require(root .. ".base.text")
 
 local proxy = {}
 
--- {host, port, user, password} of "http://user:password@host:port" or the same without scheme (user
--- and password are nil where there is no user information; port 80 where none is written). Or nil
+-- What one connection learns of a proxy (which scheme it wants, and its nonce) all others shall know. So there is one
+-- object for each, and the last few are kept.
+local KEPT_MOST = 64
+local known = kept("proxies", { count = 0, by_key = {} })
+
+local function key_of(text, auth, tls_options)
+  return table.concat({ text, auth or "any", tls_options and numbers.of(tls_options) or "" }, "\0")
+end
+
+local function described(handle, url, key)
+  return { handle = handle, url = url, authority = url:match("://(.*)$"), key = key }
+end
+
+local function remember(key, found)
+  if known.count >= KEPT_MOST then
+    known.count, known.by_key = 0, {}
+  end
+  known.count = known.count + 1
+  known.by_key[key] = found
+  return found
+end
+
+-- The proxy of a URL ("http://", "https://", "socks5://", "socks5h://", or none of them for http); `wish`: nil, or a
+-- table with `auth` ("any" or "digest") and `tls_options` for TLS with the proxy. -> { handle, url, authority, key }: the
+-- core's object, the URL without credentials, its host and port, and a text by which connections are told apart. Or nil
 -- and the reason.
-function proxy.from_url(text)
-  text = texts.trim(text)
-  if text == "" then
-    return nil, "the proxy's URL is empty"
+function proxy.from_url(text, wish)
+  local auth, tls_options = wish and wish.auth, wish and wish.tls_options
+  local key = key_of(text, auth, tls_options)
+  if known.by_key[key] then
+    return known.by_key[key]
   end
-  local scheme = text:match("^([^:/?#]*)://")
-  if scheme and not scheme:find("^[hH][tT][tT][pP]$") then
-    return nil, "only http:// proxies are supported"
+  local handle, url = core.new_proxy(text, { auth = auth, tls_options = tls_options })
+  if not handle then
+    return nil, url
   end
-  local u, reason = http.from_text(scheme and text or "http://" .. text)
-  if not u then
-    return nil, "the proxy's URL is not valid: " .. reason
+  return remember(key, described(handle, url, key))
+end
+
+-- The same of an http:// one from its parts. -> as above; or nil, the reason and its Error
+function proxy.from_parts(host, port, user, password)
+  local handle, url, code = core.new_proxy_of_parts(host, port, user, password)
+  if not handle then
+    return nil, url, code
   end
-  return { host = u.host, port = u.port, user = u.user, password = u.password }
+  return described(handle, url, table.concat({ url, user or "", password or "" }, "\0"))
 end
 
 -- -> the value of the first of the variables that is set, and its name
@@ -51,7 +82,7 @@ end
 -- The proxy for a URL (from url.http) as in from_url; nil when it is reached without; nil and a
 -- message when the environment names a proxy that can't be used: going without would be against its
 -- owner's will.
-function proxy.from_environment(u, getenv)
+function proxy.from_environment(u, getenv, wish)
   getenv = getenv or os.getenv
   local text, name = first_set(getenv, variables_of(u, getenv))
   if not text then
@@ -60,7 +91,7 @@ function proxy.from_environment(u, getenv)
   if no_proxy.matches(u, first_set(getenv, EXCEPTIONS) or "") then
     return nil
   end
-  local found, reason = proxy.from_url(text)
+  local found, reason = proxy.from_url(text, wish)
   if not found then
     return nil, ("environment variable %s: %s"):format(name, reason)
   end
@@ -69,13 +100,15 @@ end
 
 -- For the option of that name: a URL, false (none), or nil (what the environment says). ->
 -- function(url) -> proxy, as in from_environment; or nil and why the option is no proxy
-function proxy.finder(option)
+function proxy.finder(option, wish)
   if option == false then
     return function() end
   elseif option == nil then
-    return proxy.from_environment
+    return function(u)
+      return proxy.from_environment(u, nil, wish)
+    end
   end
-  local found, why = proxy.from_url(option)
+  local found, why = proxy.from_url(option, wish)
   if not found then
     return nil, why
   end

@@ -3,7 +3,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local fields = require(root .. ".message.fields")
 local httpclient = require(root)
-local kept = require(root .. ".base.kept")
+local numbers = require(root .. ".connect.numbers")
 local pool = require(root .. ".connect.pool")
 local reach = require(root .. ".connect.reach")
 local results = require(root .. ".base.results")
@@ -24,17 +24,6 @@ local HEAD_SIZE = 65536 -- as HTTPClient has it
 
 -- --- which connections are alike
 
--- A number for each TLSOptions, so that a text can stand for it.
-local numbers = kept("TLSOptions", { last = 0, of = setmetatable({}, { __mode = "k" }) })
-
-local function number_of(object)
-  if not numbers.of[object] then
-    numbers.last = numbers.last + 1
-    numbers.of[object] = numbers.last
-  end
-  return numbers.of[object]
-end
-
 -- What only HTTP/1.1 has words for is asked for in it, where that is left open.
 local function version_of(t)
   local wish = t.options.http_version
@@ -47,21 +36,17 @@ end
 
 local function key_of(t)
   local way, proxy = t.way, t.proxy
-  local tls = way.tls_options and number_of(way.tls_options) or way.verifies and "verified"
+  local tls = way.tls_options and numbers.of(way.tls_options) or way.verifies and "verified"
     or "unverified"
   local key = write.origin(t.url) .. "\0" .. tls .. "\0" .. t.version .. "\0"
   if t.reach then
-    key = key .. reach.key(t.reach, t.url, number_of) .. "\0"
+    key = key .. reach.key(t.reach, t.url, numbers.of) .. "\0"
   end
   local head_size = t.options.max_header_size
   if head_size and head_size ~= HEAD_SIZE and t.version ~= "1.1" then
     key = key .. ("%d\0"):format(head_size) -- with HTTP/2 it is one for all of a connection
   end
-  if proxy then
-    key = key .. table.concat({ proxy.host, proxy.port, proxy.user or "", proxy.password or "" },
-      "\0")
-  end
-  return key
+  return key .. (proxy and proxy.key or "")
 end
 
 -- --- a new one
@@ -87,15 +72,6 @@ function connection.failure_of(t, otherwise)
     return refused
   end
   return failure(failure_names[t.client:get_status()] or otherwise, message)
-end
-
-local function set_proxy(t)
-  local proxy = t.proxy
-  if not proxy then
-    return Error.OK
-  end
-  local set = t.url.tls and t.client.set_https_proxy or t.client.set_http_proxy
-  return set(t.client, proxy.host, proxy.port, proxy.user or "", proxy.password or "")
 end
 
 local function connect_to_unix_socket(t, path)
@@ -126,10 +102,8 @@ end
 -- -> nil, or why there is no connection
 local function connect(t)
   local client, began = t.client, now()
-  local code, message = set_proxy(t)
-  if code == Error.OK then
-    code, message = start_to_connect(t)
-  end
+  core.use_proxy(client, t.proxy and t.proxy.handle)
+  local code, message = start_to_connect(t)
   if code ~= Error.OK then
     return failure("CANT_CONNECT", message)
   end

@@ -23,6 +23,7 @@ local list = {
   require(root .. ".policies.credentials"),
   require(root .. ".policies.range"),
   require(root .. ".policies.decoding"),
+  require(root .. ".policies.proxy_auth"),
   require(root .. ".policies.redirect"),
   require(root .. ".policies.refused"),
   require(root .. ".policies.stale"),

@@ -57,6 +57,7 @@ local function hand_out_head(t)
   head.location = location_of(t)
   head.remote_address = t.remote_address
   head.redirects, head.history = t.redirects, t.history
+  head.proxy = t.proxy and t.proxy.url
   head.timings = t.timings
   head.trailers, head.body = {}, ""
   if t.options.on_response then

@@ -8,8 +8,7 @@ local trace = {}
 
 local function place_of(t)
   local proxy = t.proxy
-  return write.authority(t.url) .. (proxy and (" by way of the proxy %s:%s"):format(
-    tostring(proxy.host), tostring(proxy.port)) or "")
+  return write.authority(t.url) .. (proxy and " by way of the proxy " .. proxy.authority or "")
 end
 
 local function address_of(client)
@@ -18,7 +17,7 @@ local function address_of(client)
 end
 
 function trace.lookup(t)
-  t:trace("lookup", "looking up %s", t.proxy and tostring(t.proxy.host) or t.url.host)
+  t:trace("lookup", "looking up %s", t.proxy and t.proxy.authority:match("^(.*):") or t.url.host)
 end
 
 function trace.connecting(t)

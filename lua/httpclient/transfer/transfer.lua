@@ -12,7 +12,8 @@
 --     hands_over_redirects  with max_redirects 0 a redirect is the answer, and no error
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
---   client, key, proxy    the connection in use and its place in the pool; is_reused: it has been used before
+--   client, key, proxy    the connection in use, its place in the pool, and by whose way it goes (see connect/proxy.lua);
+--                         is_reused: it has been used before; proxy_tries: how often a proxy was asked again
 --   version               "1.1", "auto" or "2": what is wished for this request; needs_http1: the
 --                         server wants it by HTTP/1.1
 --   wants_new             a time: only a connection made since is wanted
@@ -47,8 +48,8 @@ function Transfer.new(request, options, way)
     method = request.method, url = request.url, headers = request.headers, body = request.body,
     options = options, way = way,
     task = nil, began = nil, deadline = nil,
-    client = nil, key = nil, proxy = nil, version = nil, is_reused = nil, wants_new = nil,
-    is_again = nil, lost = 0, needs_http1 = nil,
+    client = nil, key = nil, proxy = nil, proxy_tries = 0, version = nil, is_reused = nil,
+    wants_new = nil, is_again = nil, lost = 0, needs_http1 = nil,
     head = nil, received = 0, redirects = 0, history = nil, timings = nil, send_total = nil,
     body_is_used = nil, was_sent = nil, watcher = nil, is_stopped = nil, is_handed_out = nil,
     attempts = 0, rest_until = nil, retries = nil, home = nil, auth_session = nil,

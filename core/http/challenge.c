@@ -1,0 +1,133 @@
+/* challenge.c - reads lists of challenges. See challenge.h. */
+#include "challenge.h"
+
+#include "../base/chars.h"
+
+static hc_slice behind(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static hc_slice skip_blanks(hc_slice s) {
+  while (s.size > 0 && is_blank(s.data[0])) s = behind(s, 1);
+  return s;
+}
+
+/* Empty elements of a list count as none (RFC 9110 section 5.6.1). */
+static hc_slice skip_commas(hc_slice s) {
+  while (s.size > 0 && (is_blank(s.data[0]) || s.data[0] == ',')) s = behind(s, 1);
+  return s;
+}
+
+static bool is_token68(char c) { return hc_char_is_unreserved(c) || c == '+' || c == '/'; }
+
+/* How many bytes of a token68 (with its '=' at the end) start here, if nothing but a comma or the
+ * end stands behind it; 0: this is none. */
+static size_t token68_size(hc_slice s) {
+  size_t size = 0;
+  while (size < s.size && is_token68(s.data[size])) size++;
+  if (size == 0) return 0;
+  while (size < s.size && s.data[size] == '=') size++;
+  hc_slice after = skip_blanks(behind(s, size));
+  return after.size == 0 || after.data[0] == ',' ? size : 0;
+}
+
+/* The '"' at the end of a quoted-string whose first one is taken; false: there is none. */
+static bool find_quote(hc_slice s, size_t *at) {
+  for (size_t i = 0; i < s.size; i++) {
+    if (s.data[i] == '"') {
+      *at = i;
+      return true;
+    }
+    if (s.data[i] == '\\') i++;
+  }
+  return false;
+}
+
+/* `rest` begins with the value of the parameter. */
+static hc_parse take_value(hc_slice rest, hc_slice *behind_it, hc_challenge_piece *piece) {
+  size_t size;
+  piece->is_quoted = rest.size > 0 && rest.data[0] == '"';
+  if (piece->is_quoted) {
+    rest = behind(rest, 1);
+    if (!find_quote(rest, &size)) return HC_PARSE_ERROR;
+  } else {
+    size = rest.size > 0 ? hc_token_size(rest.data, rest.size) : 0;
+    if (size == 0) return HC_PARSE_ERROR;
+  }
+  piece->value = (hc_slice){rest.data, size};
+  rest = skip_blanks(behind(rest, size + (piece->is_quoted ? 1 : 0)));
+  *behind_it = rest;
+  return rest.size == 0 || rest.data[0] == ',' ? HC_PARSE_DONE : HC_PARSE_ERROR;
+}
+
+/* Is the piece a scheme, with nothing but blanks between it and what comes at `at`? */
+static bool is_behind_scheme(const hc_challenge_piece *piece, hc_slice rest, const char *at) {
+  return piece->kind == HC_CHALLENGE_SCHEME && piece->name.size > 0 && rest.data < at &&
+         skip_blanks(rest).data == at;
+}
+
+static hc_parse take_token68(hc_slice *rest, hc_challenge_piece *piece) {
+  size_t size = token68_size(*rest);
+  if (size == 0) return HC_PARSE_ERROR;
+  *piece = (hc_challenge_piece){HC_CHALLENGE_TOKEN68, {NULL, 0}, {rest->data, size}, false};
+  *rest = behind(*rest, size);
+  return HC_PARSE_DONE;
+}
+
+/* A token is a parameter's name when '=' and a value follow. */
+static bool begins_value(hc_slice after_token, hc_slice *value) {
+  hc_slice s = skip_blanks(after_token);
+  if (s.size == 0 || s.data[0] != '=') return false;
+  *value = skip_blanks(behind(s, 1));
+  return value->size > 0 && (value->data[0] == '"' || hc_char_is_token(value->data[0]));
+}
+
+hc_parse hc_challenge_next(hc_slice *rest, hc_challenge_piece *piece) {
+  hc_slice s = skip_commas(*rest), value;
+  bool may_be_token68 = s.size > 0 && is_behind_scheme(piece, *rest, s.data);
+  *rest = s;
+  if (s.size == 0) return HC_PARSE_MORE;
+  size_t size = hc_token_size(s.data, s.size);
+  hc_slice name = {s.data, size}, after = behind(s, size);
+  if (size > 0 && begins_value(after, &value)) {
+    *piece = (hc_challenge_piece){HC_CHALLENGE_PARAM, name, {NULL, 0}, false};
+    return take_value(value, rest, piece);
+  }
+  if (may_be_token68) return take_token68(rest, piece);
+  if (size == 0 || (after.size > 0 && !is_blank(after.data[0]) && after.data[0] != ','))
+    return HC_PARSE_ERROR;
+  *piece = (hc_challenge_piece){HC_CHALLENGE_SCHEME, name, {NULL, 0}, false};
+  *rest = after;
+  return HC_PARSE_DONE;
+}
+
+hc_error hc_challenge_append_value(const hc_challenge_piece *piece, hc_buffer *out) {
+  const hc_slice v = piece->value;
+  if (!piece->is_quoted) return hc_buffer_append(out, v, SIZE_MAX);
+  char *at;
+  size_t room, size = 0;
+  hc_error code = hc_buffer_reserve(out, v.size, SIZE_MAX, &at, &room);
+  if (code != HC_OK) return code;
+  for (size_t i = 0; i < v.size; i++) {
+    if (v.data[i] == '\\' && i + 1 < v.size) i++;
+    at[size++] = v.data[i];
+  }
+  hc_buffer_commit(out, size);
+  return HC_OK;
+}
+
+hc_error hc_quoted_append(hc_slice text, hc_buffer *out) {
+  char *at;
+  size_t room, size = 0;
+  if (text.size > SIZE_MAX / 4) return HC_ERR_OUT_OF_MEMORY;
+  hc_error code = hc_buffer_reserve(out, 2 * text.size + 2, SIZE_MAX, &at, &room);
+  if (code != HC_OK) return code;
+  at[size++] = '"';
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] == '"' || text.data[i] == '\\') at[size++] = '\\';
+    at[size++] = text.data[i];
+  }
+  at[size++] = '"';
+  hc_buffer_commit(out, size);
+  return HC_OK;
+}

@@ -1,0 +1,310 @@
+/* digest_auth.c - Digest access authentication. See digest_auth.h. */
+#include "digest_auth.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/chars.h"
+#include "../base/memory.h"
+#include "../crypto/digest.h"
+#include "../crypto/random.h"
+#include "challenge.h"
+
+/* --- a challenge */
+
+static bool has_control(hc_slice s) {
+  for (size_t i = 0; i < s.size; i++) {
+    if (hc_char_is_control(s.data[i])) return true;
+  }
+  return false;
+}
+
+/* The names of RFC 7616 section 6.1. */
+static bool read_algorithm(hc_slice name, hc_digest_challenge *c) {
+  static const struct {
+    hc_slice name;
+    hc_digest_hash hash;
+  } known[] = {{{"MD5", 3}, HC_DIGEST_MD5},
+               {{"SHA-256", 7}, HC_DIGEST_SHA_256},
+               {{"SHA-512-256", 11}, HC_DIGEST_SHA_512_256}};
+  static const hc_slice session = {"-sess", 5};
+  hc_slice base = name;
+  c->algorithm = name;
+  if (name.size > session.size) {
+    hc_slice end = {name.data + name.size - session.size, session.size};
+    c->is_session = hc_slice_equal_fold(end, session);
+    if (c->is_session) base.size -= session.size;
+  }
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    c->hash = known[i].hash;
+    if (hc_slice_equal_fold(base, known[i].name)) return true;
+  }
+  return false;
+}
+
+/* What has been read of one challenge so far. */
+typedef struct reading {
+  hc_digest_challenge c;
+  bool is_digest;  /* its scheme is */
+  bool is_bad;     /* it can't be answered */
+  unsigned seen;   /* a bit for each parameter */
+} reading;
+
+enum { REALM, NONCE, OPAQUE, ALGORITHM, QOP, STALE, USERHASH, KNOWN_PARAMS };
+static const hc_slice param_names[KNOWN_PARAMS] = {
+    [REALM] = {"realm", 5},         [NONCE] = {"nonce", 5}, [OPAQUE] = {"opaque", 6},
+    [ALGORITHM] = {"algorithm", 9}, [QOP] = {"qop", 3},     [STALE] = {"stale", 5},
+    [USERHASH] = {"userhash", 8}};
+
+static void set_param(reading *r, int which, hc_slice value) {
+  hc_digest_challenge *c = &r->c;
+  switch (which) {
+  case REALM: c->realm = value; break;
+  case NONCE: c->nonce = value; break;
+  case OPAQUE:
+    c->opaque = value;
+    c->has_opaque = true;
+    break;
+  case ALGORITHM: r->is_bad = r->is_bad || !read_algorithm(value, c); break;
+  case QOP:
+    c->has_qop = hc_list_has_token(value, HC_SLICE("auth"));
+    r->is_bad = r->is_bad || !c->has_qop;
+    break;
+  case STALE: c->is_stale = hc_slice_equal_fold(value, HC_SLICE("true")); break;
+  case USERHASH: c->hashes_user = hc_slice_equal_fold(value, HC_SLICE("true")); break;
+  default: break;
+  }
+}
+
+static hc_error take_param(reading *r, const hc_challenge_piece *piece) {
+  int which = 0;
+  while (which < KNOWN_PARAMS && !hc_slice_equal_fold(piece->name, param_names[which])) which++;
+  if (which == KNOWN_PARAMS || !r->is_digest) return HC_OK;
+  unsigned bit = 1u << which;
+  size_t at = hc_buffer_size(&r->c.text);
+  hc_error code = hc_challenge_append_value(piece, &r->c.text);
+  if (code != HC_OK) return code;
+  hc_slice value = {hc_buffer_head(&r->c.text) + at, hc_buffer_size(&r->c.text) - at};
+  if ((r->seen & bit) || has_control(value)) r->is_bad = true;
+  r->seen |= bit;
+  set_param(r, which, value);
+  return HC_OK;
+}
+
+/* Room for all that this value can bring, so that the views stay. */
+static hc_error restart(reading *r, hc_slice value) {
+  char *at;
+  size_t room;
+  hc_buffer text = r->c.text;
+  hc_buffer_consume(&text, hc_buffer_size(&text));
+  memset(r, 0, sizeof *r);
+  r->c.text = text;
+  return hc_buffer_reserve(&r->c.text, value.size + 1, SIZE_MAX, &at, &room);
+}
+
+static bool is_answerable(const reading *r) {
+  const unsigned needed = 1u << REALM | 1u << NONCE;
+  return r->is_digest && !r->is_bad && (r->seen & needed) == needed && r->c.nonce.size > 0;
+}
+
+static hc_error find(hc_slice value, reading *r) {
+  hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
+  hc_slice rest = value;
+  hc_error code = restart(r, value);
+  hc_parse parsed = HC_PARSE_DONE;
+  while (code == HC_OK && (parsed = hc_challenge_next(&rest, &piece)) == HC_PARSE_DONE) {
+    if (piece.kind == HC_CHALLENGE_SCHEME) {
+      if (is_answerable(r)) return HC_OK;
+      code = restart(r, value);
+      r->is_digest = hc_slice_equal_fold(piece.name, HC_SLICE("Digest"));
+    } else if (piece.kind == HC_CHALLENGE_PARAM) {
+      code = take_param(r, &piece);
+    }
+  }
+  if (code != HC_OK) return code;
+  return parsed == HC_PARSE_MORE && is_answerable(r) ? HC_OK : HC_ERR_DOES_NOT_EXIST;
+}
+
+hc_error hc_digest_find(hc_slice value, hc_digest_challenge *challenge) {
+  reading r;
+  memset(&r, 0, sizeof r);
+  hc_error code = find(value, &r);
+  if (code != HC_OK) {
+    hc_buffer_free(&r.c.text);
+    return code;
+  }
+  hc_digest_free(challenge);
+  *challenge = r.c;
+  return HC_OK;
+}
+
+/* The other texts are in the same buffer, so that moves with them. */
+hc_error hc_digest_set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
+  hc_digest_challenge next = *challenge;
+  hc_slice *const texts[] = {&next.realm, &next.nonce, &next.opaque, &next.algorithm,
+                             &next.session_nonce};
+  const size_t count = sizeof texts / sizeof texts[0];
+  char *at;
+  size_t room, total = 1;
+  if (nonce.size == 0 || has_control(nonce)) return HC_ERR_INVALID_DATA;
+  next.text = (hc_buffer){0};
+  if (next.is_session && next.session_nonce.size == 0) next.session_nonce = next.nonce;
+  next.nonce = nonce;
+  next.is_stale = false;
+  for (size_t i = 0; i < count; i++) total += texts[i]->size;
+  hc_error code = hc_buffer_reserve(&next.text, total, SIZE_MAX, &at, &room);
+  if (code != HC_OK) return code;
+  for (size_t i = 0; i < count; i++) {
+    if (texts[i]->size > 0) memcpy(at, texts[i]->data, texts[i]->size);
+    texts[i]->data = at;
+    at += texts[i]->size;
+  }
+  hc_buffer_commit(&next.text, total - 1);
+  hc_digest_free(challenge);
+  *challenge = next;
+  return HC_OK;
+}
+
+void hc_digest_free(hc_digest_challenge *challenge) {
+  hc_buffer_free(&challenge->text);
+  memset(challenge, 0, sizeof *challenge);
+}
+
+/* --- the answer */
+
+#define COLON HC_SLICE(":")
+#define HEX_SIZE (2 * HC_DIGEST_MAX + 1) /* of a digest as text, with a NUL */
+
+static void write_hex(const unsigned char *bytes, size_t size, char *hex) {
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < size; i++) {
+    hex[2 * i] = digits[bytes[i] >> 4];
+    hex[2 * i + 1] = digits[bytes[i] & 15];
+  }
+  hex[2 * size] = '\0';
+}
+
+/* One hash for all parts of the answer. The first failure stays. */
+typedef struct hasher {
+  const char *name;
+  hc_error code;
+} hasher;
+
+static hc_slice hash(hasher *h, const hc_slice *parts, size_t count, char hex[HEX_SIZE]) {
+  hc_buffer all = {0};
+  unsigned char bytes[HC_DIGEST_MAX];
+  char *at;
+  size_t room, total = 1, size = 0;
+  for (size_t i = 0; i < count; i++) total += parts[i].size;
+  if (h->code == HC_OK) h->code = hc_buffer_reserve(&all, total, SIZE_MAX, &at, &room);
+  for (size_t i = 0; i < count && h->code == HC_OK; i++)
+    h->code = hc_buffer_append(&all, parts[i], SIZE_MAX);
+  const hc_slice text = {hc_buffer_head(&all), hc_buffer_size(&all)};
+  if (h->code == HC_OK && hc_digest(h->name, text, bytes, &size, NULL) != HC_OK)
+    h->code = HC_ERR_UNAVAILABLE;
+  write_hex(bytes, h->code == HC_OK ? size : 0, hex);
+  if (all.data) hc_memory_wipe(all.data, all.capacity); /* a password may be in it */
+  hc_buffer_free(&all);
+  return hc_slice_of(hex);
+}
+
+static const char *hash_name(hc_digest_hash which) {
+  switch (which) {
+  case HC_DIGEST_SHA_256: return "SHA2-256";
+  case HC_DIGEST_SHA_512_256: return "SHA2-512/256";
+  case HC_DIGEST_MD5: break;
+  }
+  return "MD5";
+}
+
+/* H(A1), RFC 7616 section 3.4.2 */
+static hc_slice hash_secret(hasher *h, const hc_digest_challenge *c, const hc_digest_request *r,
+                            char hex[HEX_SIZE]) {
+  char first[HEX_SIZE];
+  const hc_slice a1[] = {r->user, COLON, c->realm, COLON, r->password};
+  hc_slice secret = hash(h, a1, 5, hex);
+  if (!c->is_session) return secret;
+  memcpy(first, hex, sizeof first);
+  hc_slice nonce = c->session_nonce.size > 0 ? c->session_nonce : c->nonce;
+  const hc_slice session[] = {hc_slice_of(first), COLON, nonce, COLON, r->cnonce};
+  secret = hash(h, session, 5, hex);
+  hc_memory_wipe(first, sizeof first);
+  return secret;
+}
+
+/* Sections 3.4.1 and 3.4.3 */
+static hc_slice hash_response(hasher *h, const hc_digest_challenge *c, const hc_digest_request *r,
+                              const char *count, char hex[HEX_SIZE]) {
+  char secret[HEX_SIZE], request[HEX_SIZE];
+  const hc_slice a2[] = {r->method, COLON, r->uri};
+  hc_slice of_secret = hash_secret(h, c, r, secret), of_request = hash(h, a2, 3, request), result;
+  if (c->has_qop) {
+    const hc_slice all[] = {of_secret, COLON, c->nonce,         COLON, hc_slice_of(count), COLON,
+                            r->cnonce, COLON, HC_SLICE("auth"), COLON, of_request};
+    result = hash(h, all, sizeof all / sizeof all[0], hex);
+  } else {
+    const hc_slice all[] = {of_secret, COLON, c->nonce, COLON, of_request};
+    result = hash(h, all, sizeof all / sizeof all[0], hex);
+  }
+  hc_memory_wipe(secret, sizeof secret);
+  return result;
+}
+
+static void put(hc_buffer *out, hc_slice text, hc_error *code) {
+  if (*code == HC_OK) *code = hc_buffer_append(out, text, SIZE_MAX);
+}
+
+static void put_quoted(hc_buffer *out, const char *before, hc_slice value, hc_error *code) {
+  put(out, hc_slice_of(before), code);
+  if (*code == HC_OK) *code = hc_quoted_append(value, out);
+}
+
+static hc_error put_all(const hc_digest_challenge *c, const hc_digest_request *r, hc_slice user,
+                        hc_slice response, const char *count, hc_buffer *out) {
+  hc_error code = HC_OK;
+  put_quoted(out, "Digest username=", user, &code);
+  put_quoted(out, ", realm=", c->realm, &code);
+  put_quoted(out, ", nonce=", c->nonce, &code);
+  put_quoted(out, ", uri=", r->uri, &code);
+  if (c->algorithm.size > 0) {
+    put(out, HC_SLICE(", algorithm="), &code);
+    put(out, c->algorithm, &code);
+  }
+  put_quoted(out, ", response=", response, &code);
+  if (c->has_qop) {
+    put(out, HC_SLICE(", qop=auth, nc="), &code);
+    put(out, hc_slice_of(count), &code);
+  }
+  if (c->has_qop || c->is_session) put_quoted(out, ", cnonce=", r->cnonce, &code);
+  if (c->has_opaque) put_quoted(out, ", opaque=", c->opaque, &code);
+  if (c->hashes_user) put(out, HC_SLICE(", userhash=true"), &code);
+  return code;
+}
+
+hc_error hc_digest_write(const hc_digest_challenge *challenge, const hc_digest_request *request,
+                         hc_buffer *out) {
+  hasher h = {hash_name(challenge->hash), HC_OK};
+  char response_hex[HEX_SIZE], user_hex[HEX_SIZE], count[9];
+  size_t held = hc_buffer_size(out);
+  if (has_control(request->user) || has_control(request->uri) || has_control(request->method) ||
+      has_control(request->cnonce))
+    return HC_ERR_INVALID_PARAMETER;
+  (void)snprintf(count, sizeof count, "%08x", request->count);
+  hc_slice response = hash_response(&h, challenge, request, count, response_hex);
+  hc_slice user = request->user;
+  if (challenge->hashes_user) {
+    const hc_slice name[] = {request->user, COLON, challenge->realm};
+    user = hash(&h, name, 3, user_hex);
+  }
+  hc_error code = h.code;
+  if (code == HC_OK) code = put_all(challenge, request, user, response, count, out);
+  if (code != HC_OK) out->end = out->start + held;
+  return code;
+}
+
+hc_error hc_digest_make_cnonce(char cnonce[HC_CNONCE_SIZE + 1]) {
+  unsigned char bytes[HC_CNONCE_SIZE / 2];
+  hc_error code = hc_random_bytes(bytes, sizeof bytes);
+  write_hex(bytes, code == HC_OK ? sizeof bytes : 0, cnonce);
+  return code;
+}
