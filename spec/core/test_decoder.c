@@ -21,6 +21,10 @@ typedef struct decoder_case {
 
 // clang-format off: a case a line
 static const decoder_case cases[] = {
+    {"gzip in gzip", "gzip, gzip", "1f8b080000000000020393efe660000126e6d31e674f9e0c3fe1a0cef838d0b6571c2806004463660c1c000000", HELLO},
+    {"gzip that is cut inside gzip", "x-gzip,GZIP", "1f8b080000000000020393efe660000126e6d31e674f9e0c3fe1a0cef838d0b6579c01008a5e897d1a000000", HELLO EARLY("gzip")},
+    {"no content in two codings", "deflate, gzip", "", ""},
+    {"text in two codings", "deflate, gzip", "6e6f7468696e67", BROKEN("gzip", "incorrect header check")},
 #ifdef HC_WITH_BROTLI
     {"br", "br", BR_HELLO, HELLO},
     {"br with a large window of its RFC", "br", "1f16000024406a1065eaf09c3e", HELLO},
