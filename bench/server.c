@@ -7,6 +7,7 @@
  *
  *   GET /cl/BYTES                a body of so many bytes, with Content-Length
  *   GET /chunked/CHUNK/BYTES     the same in chunks of CHUNK bytes
+ *   GET /gzip/BYTES              so many bytes in members of gzip of a MiB each, with Content-Encoding
  *   GET /head/FIELDS             a head of so many fields, a body of two bytes
  *   POST anything                reads Content-Length bytes, then answers "ok" */
 #include <arpa/inet.h>
@@ -24,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define HEAD_ROOM 16384u
 #define SEND_ROOM 262144u      /* what one send takes, about */
@@ -101,6 +103,44 @@ static bool send_chunks(connection *c, size_t chunk, uint64_t bytes) {
   return send_text(c, "0\r\n\r\n");
 }
 
+#define MEMBER ((size_t)1 << 20)
+
+/* One member, `plain` coded; 0: it can't be made. */
+static size_t pack(char *plain, char *coded, size_t room) {
+  z_stream z;
+  memset(&z, 0, sizeof z);
+  if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return 0;
+  z.next_in = (Bytef *)plain;
+  z.avail_in = MEMBER;
+  z.next_out = (Bytef *)coded;
+  z.avail_out = (uInt)room;
+  bool is_whole = deflate(&z, Z_FINISH) == Z_STREAM_END;
+  (void)deflateEnd(&z);
+  return is_whole ? room - z.avail_out : 0;
+}
+
+static bool send_members(connection *c, const char *member, size_t size, uint64_t count) {
+  char head[160];
+  snprintf(head, sizeof head,
+           "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %llu\r\n\r\n",
+           (unsigned long long)(size * count));
+  bool is_sent = size > 0 && send_text(c, head);
+  for (; is_sent && count > 0; count--) is_sent = send_all(c, member, size);
+  return is_sent;
+}
+
+static bool send_gzip(connection *c, uint64_t bytes) {
+  char *plain = malloc(MEMBER), *coded = malloc(2 * MEMBER);
+  bool is_sent = false;
+  if (plain && coded && bytes % MEMBER == 0) {
+    fill(plain, MEMBER);
+    is_sent = send_members(c, coded, pack(plain, coded, 2 * MEMBER), bytes / MEMBER);
+  }
+  free(plain);
+  free(coded);
+  return is_sent;
+}
+
 static bool send_fields(connection *c, size_t fields) {
   if (fields == 0 || fields > MOST_FIELDS) return false;
   size_t used = (size_t)snprintf(c->out, SEND_ROOM, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
@@ -137,6 +177,7 @@ static bool answer_get(connection *c) {
   if (sscanf(c->head, "GET /cl/%llu", &first) == 1) return send_length(c, first);
   if (sscanf(c->head, "GET /chunked/%llu/%llu", &first, &second) == 2)
     return send_chunks(c, (size_t)first, second);
+  if (sscanf(c->head, "GET /gzip/%llu", &first) == 1) return send_gzip(c, first);
   if (sscanf(c->head, "GET /head/%llu", &first) == 1) return send_fields(c, (size_t)first);
   return send_text(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 }

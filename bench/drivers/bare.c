@@ -491,6 +491,8 @@ static const struct {
     {"stream_copy", stream_and_copy},
     {"file", stream_to_file},
     {"chunked", stream_chunked},
+    {"gunzip", bare_gunzip},
+    {"gunzip_file", bare_gunzip_file},
     {"new", new_connections},
     {"upload_string", upload_string},
     {"upload_file", upload_file},

@@ -21,6 +21,8 @@ bare_exchange bare_get(const bench_options *options);
  * a 200 with a Content-Length. */
 size_t bare_answer_size(const char *bytes, size_t size);
 
+void bare_gunzip(const bench_options *options);
+void bare_gunzip_file(const bench_options *options);
 void bare_tls_stream(const bench_options *options);
 void bare_tls_new(const bench_options *options);
 void bare_tls_resumed(const bench_options *options);

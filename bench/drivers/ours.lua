@@ -168,6 +168,31 @@ function workloads.file(options)
   return used, used.result
 end
 
+-- Decoded by what asks for it and decodes: fetch.
+local function gunzip(options, more)
+  local url = ("http://127.0.0.1:%d%s"):format(options.port, options.path)
+  more.proxy = false
+  return measure(function()
+    check(httpclient.fetch(url, more))
+    return options.size
+  end)
+end
+
+function workloads.gunzip(options)
+  local bytes = 0
+  local used = gunzip(options, { on_data = function(piece) bytes = bytes + #piece end })
+  check(bytes == options.size, "the body has the wrong size")
+  return used, bytes
+end
+
+function workloads.gunzip_file(options)
+  local used = gunzip(options, { download_file = options.file })
+  local file = check(io.open(options.file, "rb"))
+  check(file:seek("end") == options.size, "the file has the wrong size")
+  file:close()
+  return used, options.size
+end
+
 function workloads.upload_string(options)
   local client, body = open(options, true), ("x"):rep(options.size)
   local used = measure(function()
