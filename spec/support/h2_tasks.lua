@@ -6,6 +6,7 @@
 --   local request = peer:await("HEADERS")
 --   peer:answer(request.stream, "hello")
 --   assert.equal("hello", world:result(task).body)
+local certs = require("spec.support.certs")
 local h2 = require("spec.support.h2")
 local httpclient = require("httpclient")
 local native = require("spec_native")
@@ -103,6 +104,36 @@ function World:accept(settings)
   local conn = support.until_true(function() return self:try_accept() end, nil,
     function() return "a connection" end)
   return add_peer(self, h2.greet(conn, { mover }, settings))
+end
+
+-- The next connection, with TLS: the server takes the first of these protocols that is offered.
+-- -> what was agreed on, and the connection
+function World:accept_tls(protocols)
+  local conn = support.until_true(function() return self:try_accept() end)
+  assert(conn:starttls(certs.localhost.tls({ alpn = protocols })))
+  support.until_true(function()
+    httpclient.process()
+    local done, why = conn:handshake("step")
+    assert(not why or why == "timeout", why)
+    return done
+  end, nil, function() return "the handshake" end)
+  self.peers[#self.peers + 1] = conn
+  return conn:tls_info().alpn, conn
+end
+
+-- -> a peer on it
+function World:greet(conn, settings)
+  return add_peer(self, h2.greet(conn, { mover }, settings))
+end
+
+-- A task of https that trusts the server.
+function World:fetch_tls(path, options)
+  options = options or {}
+  options.tls_options = options.tls_options or httpclient.TLSOptions.client(certs.ca.cert)
+  local url = ("https://localhost:%d%s"):format(self.listener:port(), path)
+  local task = httpclient.async(httpclient.fetch, url, options)
+  self.tasks[#self.tasks + 1] = task
+  return task
 end
 
 -- A peer that has neither read nor sent anything.

@@ -2,6 +2,7 @@
 -- belongs, by way of what the policies put before that.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
+local company = require(root .. ".tasks.company")
 local connection = require(root .. ".transfer.connection")
 local exchange = require(root .. ".transfer.exchange")
 local fields = require(root .. ".message.fields")
@@ -124,6 +125,7 @@ end
 -- By the sink itself, without strings.
 local function take(t)
   local moved, message, result, moved_before = t.sink:take(t.client)
+  company.notice(t.client)
   t.received = t.client:get_response_body_received()
   if not moved then
     if moved_before > 0 then
@@ -141,6 +143,7 @@ end
 
 local function read(t)
   local bytes = t.client:read_response_body_chunk()
+  company.notice(t.client)
   t.received = t.client:get_response_body_received()
   if bytes ~= "" then
     local ok, message, result = t.entry:write(bytes)
