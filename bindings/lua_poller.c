@@ -2,8 +2,6 @@
  * address. */
 #include "../core/poller.h"
 
-#include "../core/poller/poller_wake.h"
-
 #include "lua_client_object.h"
 
 typedef struct hcl_poller {

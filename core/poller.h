@@ -34,6 +34,10 @@ HC_API hc_handle hc_poller_fd(const hc_poller *p);
 /* What such a loop has to watch: that descriptor, and the earliest deadline; `ready` when a wait
  * would find something to do at once. */
 HC_API void hc_poller_interest(hc_poller *p, hc_interest *out);
+/* Makes that descriptor readable until the next wait. Clients of one connection take each other's
+ * bytes: a call from outside of a wait may have moved another, which no descriptor shows. So a loop
+ * of your own that sleeps meanwhile is woken. */
+HC_API void hc_poller_wake(hc_poller *p);
 /* Sleeps until a client can do something or `seconds` are over (negative: no end), and polls those
  * that can. One that is at work is left out, and polled by the next wait. HC_OK; HC_ERR_BUSY when a
  * wait of this poller runs the caller. */

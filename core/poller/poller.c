@@ -14,7 +14,6 @@
 #include "../base/limits.h"
 #include "../base/memory.h"
 #include "poller_state.h"
-#include "poller_wake.h"
 
 enum { BATCH = 512, FEW = 32 };
 /* So long what a look at all descriptors has shown counts for what is there: bytes are on their
@@ -371,12 +370,11 @@ hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   return HC_OK;
 }
 
-/* No slot has this number. */
-#define BELL UINT32_MAX
+#define BELL UINT32_MAX /* no slot has this number */
 
 static void silence(hc_poller *p) {
-  if (hc_signal_handle(&p->bell) == HC_NO_HANDLE) return;
-  hc_backend_unwatch(p->backend, hc_signal_handle(&p->bell));
+  hc_handle fd = hc_signal_handle(&p->bell);
+  if (fd != HC_NO_HANDLE) hc_backend_unwatch(p->backend, fd);
   hc_signal_close(&p->bell);
 }
 
