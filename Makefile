@@ -72,6 +72,9 @@ endif
 # --- flags
 
 SYSTEM := $(shell uname -s)
+# The core's side of the system: the one folder of core/platform/ that is compiled.
+PLATFORM ?= $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
+PLATFORM := $(PLATFORM)
 
 WARNINGS ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef
@@ -81,6 +84,10 @@ ifeq ($(SYSTEM),Darwin)
 SHARED ?= -bundle -undefined dynamic_lookup
 HARDENING ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 LINK_HARDENING ?=
+else ifeq ($(PLATFORM),windows)
+SHARED ?= -shared -static-libgcc
+HARDENING ?=
+LINK_HARDENING ?= -Wl,--nxcompat,--dynamicbase,--high-entropy-va,--gc-sections
 else
 SHARED ?= -shared
 # Some compilers define _FORTIFY_SOURCE themselves; it needs optimization.
@@ -89,15 +96,27 @@ HARDENING ?= -fstack-protector-strong \
 LINK_HARDENING ?= -Wl,-z,relro,-z,now,--as-needed
 endif
 
-DEFINES = -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE \
+ifeq ($(PLATFORM),windows)
+# Windows 7 and later; the printf of C11, which the system's C library has only since UCRT.
+system_defines := -D_WIN32_WINNT=0x0601 -D__USE_MINGW_ANSI_STDIO=1
+system_libs := -lws2_32 -liphlpapi -lcrypt32 -ladvapi32 -luser32
+module_suffix := .dll
+# There a module names the library that its Lua is in.
+LUA_LIBS ?= $(if $(LUA_PC),$(shell $(PKG_CONFIG) --libs $(LUA_PC)))
+else
+system_defines := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
+system_libs := $(if $(filter Linux,$(SYSTEM)),-ldl)
+module_suffix := .so
+LUA_LIBS ?=
+endif
+DEFINES = $(system_defines) \
   -DOPENSSL_NO_DEPRECATED -DOPENSSL_API_COMPAT=0x30000000L
 COMPILE_FLAGS = -std=c11 -fPIC -pthread -fvisibility=hidden \
   $(DEFINES) $(CPPFLAGS) $(TLS_CFLAGS) $(HARDENING) $(CFLAGS) $(WARNINGS)
 compile = $(CC) $(COMPILE_FLAGS) $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
 TLS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags openssl zlib 2>/dev/null)
 TLS_CFLAGS := $(TLS_CFLAGS)
-LIBS ?= $(or $(shell $(PKG_CONFIG) --libs openssl zlib 2>/dev/null),-lssl -lcrypto -lz) \
-  $(if $(filter Linux,$(SYSTEM)),-ldl)
+LIBS ?= $(or $(shell $(PKG_CONFIG) --libs openssl zlib 2>/dev/null),-lssl -lcrypto -lz) $(system_libs)
 LIBS := $(LIBS)
 comma := ,
 # Optional: without it there is no HTTP/2. NGHTTP2= builds without it though it is there.
@@ -135,9 +154,6 @@ link = $(CC) -pthread $(CFLAGS) $(LINK_HARDENING) $(LDFLAGS)
 # --- what is built from what
 
 abi := $(BUILD)/$(LUA_ABI)
-# The core's side of the system: the one folder of core/platform/ that is compiled.
-PLATFORM ?= $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
-PLATFORM := $(PLATFORM)
 core_sources := $(filter-out $(foreach name,$(filter-out $(PLATFORM),posix windows),\
   core/platform/$(name)/%),$(sort $(wildcard core/*/*.c core/*/*/*.c)))
 binding_sources := $(sort $(wildcard bindings/*.c))
@@ -149,7 +165,7 @@ library := $(BUILD)/libhttpclient.a
 public_headers := $(patsubst core/%,%,$(wildcard core/*.h))
 headers := $(BUILD)/include/httpclient/.copied
 lua_library := $(abi)/libhttpclient_lua.a
-module := $(abi)/httpclient/core.so
+module := $(abi)/httpclient/core$(module_suffix)
 
 .PHONY: all libraries env demo demo-server install uninstall clean help FORCE
 
@@ -185,14 +201,14 @@ $(lua_library): $(core_objects) $(binding_objects)
 
 $(module): $(core_objects) $(binding_objects)
 	@mkdir -p $(@D)
-	$(call say,ld,$(link) $(SHARED) -o $@ $^ $(LIBS))
+	$(call say,ld,$(link) $(SHARED) -o $@ $^ $(LUA_LIBS) $(LIBS))
 
 -include $(core_objects:.o=.d) $(binding_objects:.o=.d) $(BUILD)/examples/demo/server.d
 
 env:
 	@here=$$(pwd); \
 	  printf 'export LUA_PATH="%s/lua/?.lua;%s/lua/?/init.lua;;"\n' "$$here" "$$here"; \
-	  printf 'export LUA_CPATH="%s/?.so;;"\n' "$(if $(filter /%,$(abi)),,$$here/)$(abi)"
+	  printf 'export LUA_CPATH="%s/?$(module_suffix);;"\n' "$(if $(filter /%,$(abi)),,$$here/)$(abi)"
 
 demo:
 	@.ci/deps demo $(LUA)
@@ -208,7 +224,7 @@ $(demo_server): examples/demo/server.c $(BUILD)/flags
 
 # --- install
 
-version := $(shell sed -n 's/^.define HC_VERSION "\(.*\)"/\1/p' core/httpclient.h 2>/dev/null)
+version := $(shell sed -n 's/^.define HC_VERSION "\([^"]*\)".*/\1/p' core/httpclient.h 2>/dev/null)
 lua_files := $(patsubst lua/httpclient/%,%,$(wildcard lua/httpclient/*.lua lua/httpclient/*/*.lua))
 share_dir = $(DESTDIR)$(LUA_SHAREDIR)/httpclient
 lib_dir = $(DESTDIR)$(LUA_LIBDIR)/httpclient
@@ -221,7 +237,7 @@ install: all
 	$(INSTALL) -d $(sort $(dir $(lua_files:%=$(share_dir)/%))) $(lib_dir) $(header_dir) $(pc_dir)
 	@set -e; for file in $(lua_files); do \
 	  $(INSTALL) -m 644 lua/httpclient/$$file $(share_dir)/$$file; done
-	$(INSTALL) -m 755 $(module) $(lib_dir)/core.so
+	$(INSTALL) -m 755 $(module) $(lib_dir)/core$(module_suffix)
 	$(INSTALL) -m 644 $(public_headers:%=core/%) $(header_dir)
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP client with TLS that never blocks' \

@@ -13,6 +13,7 @@ lint:
 check-includes:
 	@$(LUA) .ci/check-includes.lua
 	@$(LUA) .ci/check-requires.lua
+	@$(LUA) .ci/check-platform.lua
 
 check-functions:
 	@$(LUA) .ci/check-functions.lua $(core_sources) $(wildcard core/platform/windows/*.c) \

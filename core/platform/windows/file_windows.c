@@ -85,15 +85,29 @@ static SECURITY_DESCRIPTOR *list_of(const char *path) {
   return found;
 }
 
-hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
+static hc_error create_new(const char *path, SECURITY_ATTRIBUTES *security, int64_t *owner,
+                           hc_failure *why) {
   hc_file file;
+  *owner = THE_USER;
+  hc_error code = open_to_write(path, GENERIC_WRITE, CREATE_NEW, 0, security, &file, why);
+  if (code == HC_OK) hc_file_close(file);
+  return code;
+}
+
+hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
   SECURITY_ATTRIBUTES security = {.nLength = sizeof security,
                                   .lpSecurityDescriptor = old ? list_of(old) : NULL};
-  *owner = THE_USER;
-  hc_error code = open_to_write(path, GENERIC_WRITE, CREATE_NEW, 0,
-                                security.lpSecurityDescriptor ? &security : NULL, &file, why);
-  if (security.lpSecurityDescriptor) (void)LocalFree(security.lpSecurityDescriptor);
-  if (code == HC_OK) hc_file_close(file);
+  bool has_list = security.lpSecurityDescriptor != NULL;
+  hc_error code = create_new(path, has_list ? &security : NULL, owner, why);
+  if (has_list) (void)LocalFree(security.lpSecurityDescriptor);
+  return code;
+}
+
+hc_error hc_file_create_private(const char *path, int64_t *owner, hc_failure *why) {
+  hc_private owner_alone;
+  if (!hc_private_begin(&owner_alone)) return open_failure(why, path, GetLastError());
+  hc_error code = create_new(path, &owner_alone.attributes, owner, why);
+  hc_private_end(&owner_alone);
   return code;
 }
 

@@ -1,0 +1,45 @@
+# Windows, from another system: MinGW's compiler builds, wine runs. What it stands on (OpenSSL,
+# libnghttp2, the Luas) is built once, into $(WINDOWS)/deps: see .ci/windows-deps. On Windows
+# itself the plain targets do, see docs/windows.md.
+
+WINDOWS ?= $(BUILD)/windows
+WINDOWS_CC ?= x86_64-w64-mingw32-gcc-win32
+WINDOWS_LUAS ?= lua54 lua51 luajit
+windows_deps = $(WINDOWS)/deps
+windows_strip = $(patsubst %-gcc-win32,%-strip,$(WINDOWS_CC))
+
+abi_lua54 := 5.4
+abi_lua51 := 5.1
+abi_luajit := luajit
+import_lua54 := liblua54.dll.a
+import_lua51 := liblua51.dll.a
+import_luajit := libluajit-5.1.dll.a
+
+# The tree's own rules, with everything that they would ask this system for.
+windows_make = $(MAKE) CC=$(WINDOWS_CC) AR=x86_64-w64-mingw32-ar PLATFORM=windows BUILD=$(WINDOWS) \
+  LUA_ABI=$(abi_$(1)) LUA_PC= LUA_INCDIR=$(windows_deps)/$(1)/include \
+  LUA_LIBS="$(windows_deps)/$(1)/$(import_$(1))" NGHTTP2= LIBPSL= \
+  TLS_CFLAGS="-isystem $(windows_deps)/include -DHC_WITH_NGHTTP2 -DNGHTTP2_STATICLIB" \
+  LIBS="-L$(windows_deps)/lib -lssl -lcrypto -lnghttp2 -lz -lws2_32 -liphlpapi -lcrypt32 \
+  -ladvapi32 -luser32" WERROR=1
+
+.PHONY: windows windows-deps windows-modules windows-zip
+windows: windows-zip
+
+windows-deps:
+	@.ci/deps windows
+	@.ci/windows-deps $(windows_deps)
+
+windows-modules: windows-deps
+	@$(foreach lua,$(WINDOWS_LUAS),$(call windows_make,$(lua)) -s -j$(JOBS) \
+	  $(WINDOWS)/$(abi_$(lua))/httpclient/core.dll &&) true
+	@.ci/windows-check $(foreach lua,$(WINDOWS_LUAS),$(WINDOWS)/$(abi_$(lua))/httpclient/core.dll)
+
+# For those who have no compiler: the modules, the Lua files, the licences of what is inside.
+windows_name = httpclient-$(version)-windows-x86_64
+windows-zip: windows-modules
+	@.ci/windows-zip $(WINDOWS) $(windows_name) \
+	  $(foreach lua,$(WINDOWS_LUAS),$(lua)=$(WINDOWS)/$(abi_$(lua))/httpclient/core.dll)
+
+help::
+	@echo 'windows         modules for Windows and a zip of them, built here (MinGW)'
