@@ -37,6 +37,7 @@ build = {
         "bindings/lua_http_client_wait.c",
         "bindings/lua_inflater.c",
         "bindings/lua_module.c",
+        "bindings/lua_own_file.c",
         "bindings/lua_names.c",
         "bindings/lua_poller.c",
         "bindings/lua_public_suffix.c",

@@ -1,5 +1,5 @@
--- Checks that what the headers of core/platform/ declare is there on every platform: each function has a definition in a
--- source of core/platform/ itself, or one in each of its folders. Run in the root of the tree.
+-- Checks that what the headers of core/platform/ declare is there on every platform: each function has a definition in
+-- a source of core/platform/ itself, or one in each of its folders. Run in the root of the tree.
 
 local rules = dofile(".ci/rules.lua")
 local fault = rules.fault

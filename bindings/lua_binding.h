@@ -19,6 +19,7 @@ HC_INTERNAL_BEGIN
 #define HCL_HTTP_CLIENT "httpclient.HTTPClient"
 #define HCL_POLLER "httpclient.Poller"
 #define HCL_SIGNAL "httpclient.Signal"
+#define HCL_OWN_FILE "httpclient.OwnFile"
 #define HCL_INFLATER "httpclient.Inflater"
 #define HCL_TLS_OPTIONS "httpclient.TLSOptions"
 #define HCL_X509_CERTIFICATE "httpclient.X509Certificate"
@@ -262,6 +263,7 @@ const char *hcl_libpsl_version(void);
 /* --- lua_signal.c */
 
 void hcl_signal_register(lua_State *L);
+void hcl_own_file_register(lua_State *L);
 void hcl_inflater_register(lua_State *L);
 
 HC_INTERNAL_END

@@ -126,7 +126,6 @@ int hcl_poller_round(lua_State *L);
 /* decode_body(client), see lua_http_client_content.c */
 int hcl_decode_body(lua_State *L);
 int hcl_open_body_file(lua_State *L);
-int hcl_is_present_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);
 

@@ -115,14 +115,6 @@ int hcl_open_body_file(lua_State *L) {
   return hcl_push_refusal(L, code, &why);
 }
 
-/* is_present_file(path, file [, owner]) -> boolean: the same of a file that a script has opened */
-int hcl_is_present_file(lua_State *L) {
-  FILE *file = hcl_to_open_file(L, 2);
-  hc_slice path = hcl_check_string(L, 1);
-  lua_pushboolean(L, file && hc_file_is_present(hc_stdio_file(file), path.data, check_owner(L, 3)));
-  return 1;
-}
-
 static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc_failure *why) {
   if (hc_client_get_status(self->client) != HC_STATUS_BODY)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");

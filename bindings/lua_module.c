@@ -178,6 +178,7 @@ static const class_entry classes[] = {
     {"Poller", hcl_poller_register},
     {"Inflater", hcl_inflater_register},
     {"Signal", hcl_signal_register},
+    {"OwnFile", hcl_own_file_register},
 };
 
 static const luaL_Reg functions[] = {
@@ -208,7 +209,6 @@ static const luaL_Reg functions[] = {
     {"poller_round", hcl_poller_round},
     {"open_body_file", hcl_open_body_file},
     {"decode_body", hcl_decode_body},
-    {"is_present_file", hcl_is_present_file},
     {"features", hcl_features},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},

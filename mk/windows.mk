@@ -18,7 +18,7 @@ import_luajit := libluajit-5.1.dll.a
 # The tree's own rules, with everything that they would ask this system for.
 windows_make = $(MAKE) CC=$(WINDOWS_CC) AR=x86_64-w64-mingw32-ar PLATFORM=windows BUILD=$(WINDOWS) \
   LUA_ABI=$(abi_$(1)) LUA_PC= LUA_INCDIR=$(windows_deps)/$(1)/include \
-  LUA_LIBS="$(windows_deps)/$(1)/$(import_$(1))" NGHTTP2= LIBPSL= \
+  LUA_LIBS="$(windows_deps)/$(1)/$(import_$(1))" NGHTTP2= LIBPSL= BROTLI= ZSTD= \
   TLS_CFLAGS="-isystem $(windows_deps)/include -DHC_WITH_NGHTTP2 -DNGHTTP2_STATICLIB" \
   LIBS="-L$(windows_deps)/lib -lssl -lcrypto -lnghttp2 -lz -lws2_32 -liphlpapi -lcrypt32 \
   -ladvapi32 -luser32" WERROR=1
@@ -41,5 +41,12 @@ windows-zip: windows-modules
 	@.ci/windows-zip $(WINDOWS) $(windows_name) \
 	  $(foreach lua,$(WINDOWS_LUAS),$(lua)=$(WINDOWS)/$(abi_$(lua))/httpclient/core.dll)
 
+# Under wine, which says little of Windows itself.
+.PHONY: windows-test
+windows-test: windows
+	@.ci/deps windows-test
+	@WINDOWS_LUAS="$(WINDOWS_LUAS)" .ci/windows-test $(WINDOWS)
+
 help::
 	@echo 'windows         modules for Windows and a zip of them, built here (MinGW)'
+	@echo 'windows-test    runs them under wine'

@@ -21,6 +21,8 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
 /* Opens for writing, created (mode 0666 less umask) or emptied, close-on-exec.
  * HC_ERR_FILE_CANT_OPEN, HC_ERR_FILE_NOT_FOUND, HC_ERR_FILE_NO_PERMISSION with path and reason. */
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why);
+/* Opens it for reading, close-on-exec; a pipe is not waited for. The errors of hc_file_create. */
+hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why);
 /* Makes a new, empty file: where there is one of that name, be it a link to nowhere, nothing is
  * touched. Who may not touch the file `old`, which it is to replace (NULL: none), may not touch the
  * new one either. *owner is the user whom it belongs to: not always the one who made it, as some

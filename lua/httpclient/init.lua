@@ -9,7 +9,7 @@ local core = require("httpclient.core")
 local internal = {
   response_fields = true, announced_length = true, queued_head = true, poller_round = true,
   own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true,
-  open_body_file = true, decode_body = true, is_present_file = true, process_number = true,
+  open_body_file = true, decode_body = true, OwnFile = true, process_number = true,
   kept = true, Signal = true,
   retry_of = true, sharing_of = true, wake_poller = true,
   new_proxy = true, new_proxy_of_parts = true, use_proxy = true, can_satisfy_proxy = true,

@@ -91,9 +91,9 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
 
 #define MODE_USUAL 0666 /* less umask */
 
-static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file,
-                              hc_failure *why) {
-  do *file = open(path, O_WRONLY | O_CLOEXEC | flags, mode);
+static hc_error open_file(const char *path, int flags, mode_t mode, hc_file *file,
+                          hc_failure *why) {
+  do *file = open(path, O_CLOEXEC | flags, mode);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
   int number = errno;
@@ -102,6 +102,15 @@ static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file 
   if (number == ENOENT || number == ENOTDIR) code = HC_ERR_FILE_NOT_FOUND;
   if (number == EACCES || number == EPERM || number == EROFS) code = HC_ERR_FILE_NO_PERMISSION;
   return fail(why, code, "can't open", path, number);
+}
+
+static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file,
+                              hc_failure *why) {
+  return open_file(path, O_WRONLY | flags, mode, file, why);
+}
+
+hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
+  return open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, file, why);
 }
 
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {

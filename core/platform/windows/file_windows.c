@@ -27,8 +27,8 @@ static hc_error open_failure(hc_failure *why, const char *path, DWORD number) {
   return hc_file_fail(why, code, "can't open", path, number);
 }
 
-static hc_error open_to_write(const char *path, DWORD access, DWORD disposition, DWORD flags,
-                              SECURITY_ATTRIBUTES *security, hc_file *file, hc_failure *why) {
+static hc_error open_file(const char *path, DWORD access, DWORD disposition, DWORD flags,
+                          SECURITY_ATTRIBUTES *security, hc_file *file, hc_failure *why) {
   HANDLE handle = hc_file_open_handle(path, access, disposition, flags, security);
   *file = HC_NO_FILE;
   if (handle == INVALID_HANDLE_VALUE) return open_failure(why, path, GetLastError());
@@ -68,7 +68,11 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
 /* --- opening */
 
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
-  return open_to_write(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL, file, why);
+  return open_file(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL, file, why);
+}
+
+hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
+  return open_file(path, GENERIC_READ, OPEN_EXISTING, 0, NULL, file, why);
 }
 
 /* The access list of the regular file at `path`; NULL where there is none, or it can't be learned.
@@ -89,7 +93,7 @@ static hc_error create_new(const char *path, SECURITY_ATTRIBUTES *security, int6
                            hc_failure *why) {
   hc_file file;
   *owner = THE_USER;
-  hc_error code = open_to_write(path, GENERIC_WRITE, CREATE_NEW, 0, security, &file, why);
+  hc_error code = open_file(path, GENERIC_WRITE, CREATE_NEW, 0, security, &file, why);
   if (code == HC_OK) hc_file_close(file);
   return code;
 }
@@ -155,8 +159,8 @@ static bool go_to_end(hc_file file) {
 }
 
 hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc_failure *why) {
-  hc_error code = open_to_write(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT,
-                                NULL, file, why);
+  hc_error code =
+      open_file(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL, file, why);
   if (code != HC_OK) return code;
   if (hc_file_is_present(*file, path, owner) && (owner == HC_FILE_OF_NOBODY || go_to_end(*file)))
     return HC_OK;
@@ -172,8 +176,8 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
 static hc_error open_log(const char *path, const hc_private *p, hc_file *file, hc_failure *why) {
   BY_HANDLE_FILE_INFORMATION facts;
   SECURITY_ATTRIBUTES attributes = p->attributes;
-  hc_error code = open_to_write(path, APPEND_ACCESS | WRITE_DAC, OPEN_ALWAYS,
-                                FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
+  hc_error code = open_file(path, APPEND_ACCESS | WRITE_DAC, OPEN_ALWAYS,
+                            FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
   if (code != HC_OK) return code;
   if (is_plain(handle_of(*file), &facts) && hc_private_apply(p, handle_of(*file))) return HC_OK;
   hc_file_close(*file);

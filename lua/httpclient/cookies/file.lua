@@ -6,7 +6,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
 local is_public_suffix = require(root .. ".cookies.suffix")
-local kept = require(root .. ".base.kept")
+local random = require(root .. ".base.random")
 local texts = require(root .. ".base.text")
 
 local Error = httpclient.Error
@@ -97,45 +97,37 @@ function file.load(path, store, now)
   if core.file_kind(path) == "directory" then
     return nil, ("can't read %s: it is a directory"):format(path), Error.ERR_FILE_CANT_OPEN
   end
-  local opened, message = io.open(path, "rb")
-  if not opened then
+  local text, message = core.OwnFile.read(path)
+  if not text then
     local code = core.file_kind(path) and Error.ERR_FILE_CANT_OPEN or Error.ERR_FILE_NOT_FOUND
     return nil, ("can't read cookies: %s"):format(message), code
   end
   local count = 0
-  for line in opened:lines() do
+  for line in text:gmatch("[^\n]+") do
     local cookie = cookie_of(line)
     if cookie then
       store:put(cookie, now)
       count = count + 1
     end
   end
-  opened:close()
   return count
 end
 
-local serial = kept("cookie files", { last = 0 })
-
 -- Not to be guessed by others who may write to the folder.
 local function temporary_name(path)
-  serial.last = serial.last + 1
-  return ("%s.%s%06x%d.tmp"):format(path, tostring({}):match("0x(%x+)") or "0",
-    math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, serial.last)
+  return ("%s.%s.tmp"):format(path, random.hex(8))
 end
 
 local function write_all(path, owner, cookies)
-  local opened, message = io.open(path, "ab")
-  if opened and not core.is_present_file(path, opened, owner) then
-    opened:close()
-    return nil, "something else is in its place"
-  elseif not opened then
+  local opened, message = core.OwnFile.open(path, owner)
+  if not opened then
     return nil, message
   end
   local ok, why = opened:write(HEAD)
   for _, cookie in ipairs(cookies) do
     local line = line_of(cookie)
     if ok and line then
-      ok, why = opened:write(line, "\n")
+      ok, why = opened:write(line .. "\n")
     end
   end
   local is_closed, not_closed = opened:close()

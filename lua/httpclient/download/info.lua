@@ -3,7 +3,6 @@
 -- of the whole, each line empty where there is none.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
-local places = require(root .. ".download.places")
 local version = require(root .. ".download.version")
 
 local info = {}
@@ -20,13 +19,11 @@ end
 -- -> validator, content codings, size of the whole or nil; nothing where it is no information on this URL
 function info.read(path, url)
   local size, owner = core.own_file_size(path)
-  local file = size and places.open(path, "rb", owner)
-  if not file then
+  local text = size and core.OwnFile.read(path, owner)
+  if not text then
     return nil
   end
-  local validator, of_url, coding, total = file:read("*l"), file:read("*l"), file:read("*l"),
-    file:read("*l")
-  file:close()
+  local validator, of_url, coding, total = text:match("^([^\n]*)\n([^\n]*)\n?([^\n]*)\n?([^\n]*)")
   if of_url == checksum(url) and version.is_validator(validator) then
     return validator, coding or "", tonumber(total)
   end
@@ -37,7 +34,7 @@ function info.write(path, url, target, client)
   local validator, total = version.validator_of(client), client:get_response_body_length()
   core.remove_file(path)
   local owner = validator and core.create_new_file(path, target)
-  local file = owner and places.open(path, "ab", owner)
+  local file = owner and core.OwnFile.open(path, owner)
   if not file then
     return nil
   end

@@ -4,15 +4,14 @@
 -- at its name, and only one of the user's own is continued; what has come in its place before it is
 -- open is not written to.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
-local httpclient = require(root)
 local core = require("httpclient.core")
 local finalizer = require(root .. ".base.finalizer")
 local kept = require(root .. ".base.kept")
+local random = require(root .. ".base.random")
 
 local places = {}
 
 local state = kept("downloads", {
-  serial = 0,
   in_use = {},     -- temporary name -> the download that writes to it now
   at_exit = nil,
 })
@@ -28,22 +27,9 @@ state.at_exit = state.at_exit or finalizer(function()
   end
 end)
 
--- Not to be guessed by others who may write to the folder, nor used twice.
+-- Not to be guessed by others who may write to the folder.
 function places.temporary_name(path)
-  state.serial = state.serial + 1
-  local address = tostring({}):match("0x(%x+)") or "0"
-  return ("%s.%s%06x%d.tmp"):format(path, address,
-    math.floor(httpclient.monotonic_time() * 1e6) % 0x1000000, state.serial)
-end
-
--- -> file; nil and a message. What `path` leads to may be another thing than a moment ago.
-function places.open(path, mode, owner)
-  local file, message = io.open(path, mode)
-  if file and not core.is_present_file(path, file, owner) then
-    file:close()
-    return nil, ("can't open %s: something else is in its place"):format(path)
-  end
-  return file, message
+  return ("%s.%s.tmp"):format(path, random.hex(8))
 end
 
 return places

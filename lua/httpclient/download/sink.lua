@@ -116,7 +116,7 @@ end
 local function open_for_content(self, client, in_strings)
   if in_strings then
     local message
-    self.file, message = places.open(self.temporary, "ab", self.owner)
+    self.file, message = core.OwnFile.open(self.temporary, self.owner)
     return self.file, message
   elseif client:get_status() == BODY then
     return core.open_body_file(client, self.temporary, self.owner)

@@ -1,0 +1,120 @@
+/* lua_own_file.c - the class OwnFile, for the Lua half: a file that it has made itself and writes
+ * to, and small files as a whole. Lua's own io takes what is in its place by now, and on Windows
+ * takes a path for the user's code page. */
+#include <string.h>
+
+#include "../core/base/limits.h"
+#include "../core/platform/file.h"
+#include "lua_binding.h"
+
+#define PIECE_SIZE 16384u
+
+typedef struct own_file {
+  hc_file file;
+  bool is_open;
+} own_file;
+
+static own_file *check_own_file(lua_State *L) {
+  return (own_file *)hcl_check_object(L, 1, HCL_OWN_FILE);
+}
+
+static const char *check_path(lua_State *L) {
+  hc_slice path = hcl_check_string(L, 1);
+  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, 1, "the path holds a NUL byte");
+  return path.data;
+}
+
+static int64_t check_owner(lua_State *L, int index) {
+  int64_t owner = HC_FILE_OF_NOBODY;
+  if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner))
+    hcl_argument_error(L, index, "owner expected");
+  return owner;
+}
+
+/* OwnFile.open(path [, owner]) -> object that writes behind what the file holds; nil, message,
+ * Error. See hc_file_open_present; without owner it is a device. */
+static int own_file_open(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  const char *path = check_path(L);
+  int64_t owner = check_owner(L, 2);
+  own_file *self = (own_file *)hcl_object_new(L, HCL_OWN_FILE, sizeof *self);
+  hc_error code = hc_file_open_present(path, owner, &self->file, &why);
+  self->is_open = code == HC_OK;
+  return code == HC_OK ? 1 : hcl_push_refusal(L, code, &why);
+}
+
+static hc_error append(hc_file file, hc_buffer *text, hc_failure *why) {
+  char *at;
+  size_t room, got;
+  for (uint64_t offset = 0;; offset += got) {
+    if (offset > HC_PEM_FILE_MAX)
+      return hc_failure_set(why, HC_ERR_FILE_CANT_READ, "can't read the file: it is too large");
+    if (hc_buffer_reserve(text, PIECE_SIZE, HCL_TEXT_LIMIT, &at, &room) != HC_OK)
+      return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_error code = hc_file_read_at(file, offset, at, PIECE_SIZE, &got, why);
+    if (code != HC_OK || got == 0) return code;
+    hc_buffer_commit(text, got);
+  }
+}
+
+/* OwnFile.read(path [, owner]) -> all that the file holds; nil, message, Error. With owner only one
+ * of the user's own. */
+static int own_file_read(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  hc_file file;
+  const char *path = check_path(L);
+  int64_t owner = check_owner(L, 2);
+  bool has_owner = !lua_isnoneornil(L, 2);
+  hc_buffer *text = hcl_buffer_new(L);
+  hc_error code = hc_file_open(path, &file, &why);
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  if (has_owner && !hc_file_is_present(file, path, owner))
+    code = hc_failure_set(&why, HC_ERR_FILE_CANT_OPEN, "something else is in its place");
+  if (code == HC_OK) code = append(file, text, &why);
+  hc_file_close(file);
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  hcl_buffer_push(L, text);
+  return 1;
+}
+
+/* file:write(bytes) -> true; nil, message, Error */
+static int own_file_write(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  own_file *self = check_own_file(L);
+  hc_slice bytes = hcl_check_string(L, 2);
+  size_t written;
+  hc_error code = self->is_open
+                      ? hc_file_write(self->file, bytes, &written, &why)
+                      : hc_failure_set(&why, HC_ERR_FILE_CANT_WRITE, "the file is closed");
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int own_file_close(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  own_file *self = check_own_file(L);
+  hc_error code = self->is_open ? hc_file_finish(self->file, &why) : HC_OK;
+  self->is_open = false;
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int own_file_gc(lua_State *L) {
+  own_file *self = check_own_file(L);
+  if (self->is_open) hc_file_close(self->file);
+  self->is_open = false;
+  return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"open", own_file_open}, {"read", own_file_read}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"write", own_file_write}, {"close", own_file_close}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", own_file_gc}, {NULL, NULL}};
+
+void hcl_own_file_register(lua_State *L) {
+  static const hcl_class class = {HCL_OWN_FILE, "OwnFile.", "file:", functions, methods, meta};
+  hcl_class_new(L, &class);
+}
