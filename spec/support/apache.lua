@@ -74,7 +74,7 @@ function apache.start(options)
   local function start(list)
     known.port = tostring(list[1])
     local path = folder:write("apache.conf", (CONFIGURATION:gsub("{{(%l+)}}", known)))
-    return assert(native.spawn({ apache.program, "-f", path, "-DFOREGROUND" },
+    return assert(native.spawn({ apache.program, "-f", path, "-X" },
       { stdout = folder:file("out"), stderr = folder:file("out") }))
   end
   local process, list = ports.start(1,
