@@ -38,7 +38,7 @@ local function chunked(text, more)
   local parts = {}
   for at = 1, #text, 7 do
     local piece = text:sub(at, at + 6)
-    parts[#parts + 1] = ("%x\r\n%s\r\n"):format(#piece, piece)
+    parts[#parts + 1] = ("%x\r\n"):format(#piece) .. piece .. "\r\n"
   end
   return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" .. more .. "\r\n"
     .. table.concat(parts)
@@ -196,6 +196,25 @@ describe("content in several codings", function()
         local server = with_server({ { answer(coded(codings, TEXT), field(codings)) } })
         assert.is_true(assert(get(server:url(), {})) == TEXT)
       end
+    end
+  end)
+  it("may be longer than the limit as it travels, and fit as it is", function()
+    local short = "xyz" -- which gzip makes longer
+    for _, get in pairs(ways) do
+      local server = with_server({ { answer(coded("gzip", short), field("gzip")) } })
+      assert.equal(short, assert(get(server:url(), { body_size_limit = 3 })))
+    end
+  end)
+  it("that never becomes content ends at the limit, too", function()
+    local nothing = coded("gzip", "")
+    local body = nothing:rep(math.ceil(1000000 / #nothing))
+    for _, get in pairs(ways) do
+      local server = with_server({ { answer(body, field("gzip")) } })
+      assert.equal("", assert(get(server:url(), {})))
+      server = with_server({ { answer(body, field("gzip")) } })
+      local got, message = get(server:url(), { body_size_limit = 10000 })
+      assert.is_nil(got)
+      assert.equal("the coded body has far more than 10000 bytes", message)
     end
   end)
   it("is a bomb of bombs no longer than to its limit", function()

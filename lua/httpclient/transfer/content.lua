@@ -35,6 +35,15 @@ local function check_size(t, size)
   end
 end
 
+-- What is coded may come without end and never become content. No coding makes much more of what it
+-- can't make smaller.
+local function check_coded(t)
+  local limit = t.options.body_size_limit
+  if t.is_decoded and limit >= 0 and t.received > limit * 1.125 + 65536 then
+    fail("BODY_SIZE_LIMIT_EXCEEDED", ("the coded body has far more than %.0f bytes"):format(limit))
+  end
+end
+
 -- --- the way to the sink
 
 -- The last part of the way: counts what comes, hands it to the sink, and shows it to whoever
@@ -138,6 +147,7 @@ local function take(t)
   end
   t.size = t.size + moved
   check_size(t, t.size)
+  check_coded(t)
   return moved
 end
 
@@ -151,6 +161,7 @@ local function read(t)
       fail(result, message)
     end
   end
+  check_coded(t)
   return #bytes
 end
 
@@ -183,7 +194,7 @@ end
 -- Reads all of it to where open() has chosen, or as much as is wanted. -> nil, or the failure in which it was cut off
 function content.receive(t)
   local began, is_direct = now(), t.entry == t.counter
-  if is_direct then
+  if is_direct and not t.is_decoded then
     check_size(t, t.size + math.max(0, t.client:get_response_body_length()))
   end
   local failure = read_all(t, is_direct and t.sink.take and not t.watcher and take or read)
