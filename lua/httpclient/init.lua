@@ -30,6 +30,7 @@ local lazy = {
   HTTPRequest = { part = "http_request" },
   fetch = { part = "fetch" },
   CookieJar = { part = "cookie_jar" },
+  stream = { part = "stream", field = "call" },
   process = { part = "tasks.scheduler", field = "process" },
   async = { part = "tasks.calls", field = "async" },
   run = { part = "tasks.scheduler", field = "run" },

@@ -1420,6 +1420,54 @@ function Pool.close_idle() end
 ---@return integer queued tasks that wait for one
 function Pool.count() end
 
+---A response whose content is read as it comes.
+---@class httpclient.Stream: httpclient.Response
+local Stream = {}
+
+---One request; comes back with the head of the answer. Takes what fetch takes but on_data, download_file and resume.
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Stream? response
+---@return string? message
+---@return integer? error
+---@return { sent: boolean }? facts
+function httpclient.stream(url, options) end
+
+---What has come and was not read yet; waits until there is some.
+---@param size? integer the most bytes
+---@return string? bytes nil at the end
+---@return string? message
+---@return integer? error
+function Stream:read(size) end
+
+---Raises where the content is cut short.
+---@param size? integer the most bytes of one
+---@return fun(): string? iterator
+function Stream:chunks(size) end
+
+---Lines without their ends. Raises where the content is cut short.
+---@param limit? integer the most bytes of one
+---@return fun(): string? iterator
+function Stream:lines(limit) end
+
+---@class httpclient.Event
+---@field type string
+---@field data string
+---@field id string
+
+---The events of text/event-stream. Raises where the content is cut short.
+---@param limit? integer the most bytes of one
+---@return fun(): httpclient.Event? iterator
+function Stream:events(limit) end
+
+---What is left of the content, as JSON.
+---@return any value
+---@return string? message
+function Stream:json() end
+
+---Ends it: a connection on which more was to come is closed.
+function Stream:close() end
+
 ---The cookies of one user (RFC 6265bis), for any number of transfers.
 ---@class CookieJar
 local CookieJar = {}

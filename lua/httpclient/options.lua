@@ -286,6 +286,22 @@ for _, option in ipairs(list) do
   end
 end
 
+-- Others take what fetch takes, but for some, and more.
+local function derive(taker, without, more)
+  local own = {}
+  for name, option in pairs(takers.fetch) do
+    own[name] = not without[name] and option or nil
+  end
+  for name, option in pairs(more) do
+    own[name] = option
+  end
+  takers[taker], defaults[taker] = own, defaults.fetch
+end
+
+-- Where the content goes is for the reader to say.
+local NOT_READ = { on_data = true, download_file = true, resume = true }
+derive("stream", NOT_READ, {})
+
 -- --- what is asked of it
 
 -- -> name -> { kind = { is, what, type }, default, getter } of all that this one takes

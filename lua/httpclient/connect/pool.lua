@@ -36,6 +36,11 @@ local state = kept("places", { idle_count = 0, by_key = {}, is_alone = {}, alone
 local places = state.by_key
 -- Keys of those that have only HTTP/1.1, though more was offered. So many are remembered.
 local ALONE_MOST = 1000
+-- Clients whose answers scripts read as they like, for as long as they like -> true: they do not
+-- count against max_per_host.
+local apart = kept("apart", setmetatable({}, { __mode = "k" }))
+-- { key, client } of those that were forgotten in the midst of that.
+local lost = kept("lost clients", {})
 -- Who waits in a foreign loop looks so often, in seconds, whether a coroutine is gone that had a connection.
 local LOOK = 0.2
 
@@ -77,7 +82,15 @@ local function close_oldest(key, place, expendable)
   forget_if_empty(key, place)
 end
 
+local function take_back_lost()
+  while lost[1] do
+    local entry = table.remove(lost)
+    pool.discard(entry.key, entry.client)
+  end
+end
+
 local function sweep()
+  take_back_lost()
   if state.idle_count == 0 then
     return
   end
@@ -277,6 +290,7 @@ end
 
 -- Closes every connection that is not in use. What a coroutine holds that nobody resumes any more is in nobody's use.
 function pool.close_idle()
+  take_back_lost()
   local all = {}
   for _, place in pairs(places) do
     all[#all + 1] = place
@@ -493,6 +507,15 @@ local function give_back_stream(key, place, line, client)
   limit_kept()
 end
 
+local function count_out(place, client)
+  place.used = place.used - 1
+  if apart[client] then
+    apart[client] = nil
+  else
+    place.busy = place.busy - 1
+  end
+end
+
 -- The exchange is over and the connection lives: the next one may have it.
 function pool.release(key, client)
   local line, place = shared.of(client), place_of(key)
@@ -505,7 +528,7 @@ function pool.release(key, client)
     return pool.discard(key, client)
   end
   scheduler.unwatch(client)
-  place.used, place.busy = place.used - 1, place.busy - 1
+  count_out(place, client)
   keep(place, { client = client, since = now() })
   serve_queue(key, place)
   limit_kept()
@@ -515,14 +538,14 @@ end
 function pool.discard(key, client)
   local line, place = shared.of(client), place_of(key)
   place.holders[client] = nil
-  place.used = place.used - 1
   if line then
+    place.used = place.used - 1
     if client:get_status() == CONNECTED then
       shared.note_request(client)
     end
     return give_back_stream(key, place, line, client)
   end
-  place.busy = place.busy - 1
+  count_out(place, client)
   if place.pioneers[client] then
     place.is_scattered = place.is_scattered or client:get_last_error() ~= OK or nil
     leave_pioneers(place, client)
@@ -530,6 +553,26 @@ function pool.discard(key, client)
   scheduler.unwatch(client)
   client:close()
   serve_queue(key, place)
+end
+
+-- A script reads the answer on the client as it comes, and takes its time: the pool does not hold
+-- it, and a connection of its own keeps nobody else from one. Given back as any other.
+function pool.detach(key, client)
+  local place = place_of(key)
+  place.holders[client] = nil
+  if not apart[client] and not shared.of(client) then
+    apart[client] = true
+    place.busy = place.busy - 1
+    serve_queue(key, place)
+  end
+end
+
+-- Such a client is nobody's any more. Called by a finalizer, at any moment: the books are put right later.
+function pool.lose(key, client)
+  if not shared.of(client) then
+    client:close()
+  end
+  lost[#lost + 1] = { key = key, client = client }
 end
 
 -- A task that ended while it waited for its turn: its place in the queue, or the client that it was just given.
@@ -548,6 +591,7 @@ end
 -- For tests and the curious. -> requests in use of a connection (of one of HTTP/2 each stream counts), connections
 -- kept, tasks that wait for one
 function pool.count()
+  take_back_lost()
   local used, queued = 0, 0
   for _, place in pairs(places) do
     used = used + place.used

@@ -45,13 +45,13 @@ end
 
 -- Where nothing yields across pcall, what the waiter raises goes right through, and leaves the task where it was. What
 -- stands on the stack is then collected, and says so; a finalizer may come at any moment and does no more than that.
-local function drive_unguarded(task)
+local function drive_unguarded(task, is_pinned)
   local sentinel = finalizer(function()
     if task.state == "running" then
       life.lose(task)
     end
   end)
-  drive_on(task)
+  drive_on(task, nil, is_pinned)
   return sentinel
 end
 
@@ -97,11 +97,12 @@ local function drive(fn, ...)
     return task
   end
   outside.adopt(task)
+  local is_pinned = outside.is_pinned()
   if not outside.can_guard() then
-    drive_unguarded(task)
+    drive_unguarded(task, is_pinned)
     return task
   end
-  local ok, message = pcall(drive_on, task)
+  local ok, message = pcall(drive_on, task, nil, is_pinned)
   if not ok then
     drop(task)
     error(message, 0)

@@ -99,6 +99,11 @@ function outside.adopt(task)
   end
 end
 
+-- Is the caller a coroutine of a loop that can't yield to it here? (In 5.1 an iterator of a `for` can't.)
+function outside.is_pinned()
+  return state.waiter ~= nil and this_coroutine() ~= nil and not outside.can_yield()
+end
+
 -- Has the coroutine that drives the task ended without it, or been given up by its loop?
 function outside.is_abandoned(task)
   local caller = state.callers[task]

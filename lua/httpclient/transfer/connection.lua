@@ -7,6 +7,7 @@ local numbers = require(root .. ".connect.numbers")
 local pool = require(root .. ".connect.pool")
 local reach = require(root .. ".connect.reach")
 local results = require(root .. ".base.results")
+local scheduler = require(root .. ".tasks.scheduler")
 local trace = require(root .. ".transfer.trace")
 local waits = require(root .. ".tasks.waits")
 local write = require(root .. ".url.write")
@@ -243,6 +244,20 @@ end
 
 function connection.discard(t)
   let_go(t, pool.discard)
+end
+
+-- The answer is read as the script likes it, for as long as it likes: the connection keeps nobody
+-- else from having one, and nobody holds the transfer but the script.
+function connection.rest(t)
+  if t.client then
+    scheduler.unwatch(t.client)
+    pool.detach(t.key, t.client)
+  end
+end
+
+-- The script has lost it. Called by a finalizer.
+function connection.forget(t)
+  pool.lose(t.key, t.client)
 end
 
 -- The transfer ends, whatever it was at: it may be waiting for its turn, too.

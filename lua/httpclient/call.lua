@@ -1,0 +1,82 @@
+-- call.lua: what all calls that make one transfer have in common: from a URL and options to the
+-- transfer, and from how that has ended to what the call gives back.
+local root = (...):match("^(.*)%.[^.]*$")
+local httpclient = require(root)
+local check = require(root .. ".base.check")
+local options = require(root .. ".options")
+local proxies = require(root .. ".connect.proxy")
+local request = require(root .. ".message.request")
+local results = require(root .. ".base.results")
+local transfer = require(root .. ".transfer.transfer")
+
+local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
+
+local call = {}
+
+-- What most calls have.
+local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true,
+  verifies = true, hands_over_redirects = true }
+
+-- -> see transfer/transfer.lua; or nil and why the proxy is none
+local function way_of(given, scope)
+  local wish
+  if given.proxy_auth ~= nil or given.proxy_tls_options ~= nil then
+    wish = { auth = given.proxy_auth, tls_options = given.proxy_tls_options }
+  elseif given.proxy == nil and given.tls_options == nil and not scope then
+    return USUAL_WAY
+  end
+  local find_proxy, why = proxies.finder(given.proxy, wish)
+  if not find_proxy then
+    return nil, why
+  end
+  return { find_proxy = find_proxy, tls_options = given.tls_options, sends_every_body = true,
+    verifies = true, hands_over_redirects = true, scope = scope }
+end
+
+-- Raises for arguments that are none. `level` is that of error().
+function call.check(taker, text, given, level)
+  if type(text) ~= "string" then
+    check.fail_type(1, taker, "string", text, level + 1)
+  elseif given ~= nil and type(given) ~= "table" then
+    check.fail_type(2, taker, "table", given, level + 1)
+  end
+  options.check(taker, given or {}, level + 1)
+end
+
+-- The arguments have been checked; `scope`: whose connections (nil: everybody's). -> a transfer; nil, why there is
+-- none and, where it is another than usual, the Error
+function call.transfer(taker, text, given, scope, level)
+  local sent, no_request, code = request.from_options(taker, text, given, level + 1)
+  if not sent then
+    return nil, no_request, code
+  end
+  local way, no_way = way_of(given, scope)
+  if not way then
+    return nil, no_way
+  end
+  return transfer.new(sent, options.complete(taker, given), way)
+end
+
+-- Nothing was tried. -> what the call gives back
+function call.refusal(message, code)
+  return nil, message, code or INVALID, { sent = false, attempts = 0 }
+end
+
+-- What a failure tells beside its reason.
+function call.facts(t)
+  return { sent = t.was_sent == true, attempts = t.attempts }
+end
+
+-- The task of the transfer t has ended. -> what the call gives back
+function call.outcome(task, t)
+  if task.state == "done" then
+    return task.results[1]
+  end
+  local failure = task.results[2]
+  if results.is_failure(failure) then
+    return nil, failure.message, failure.error or results.error_of[failure.result], call.facts(t)
+  end
+  error(failure, 0) -- a callback's, or the caller's own task was cancelled
+end
+
+return call

@@ -1,0 +1,156 @@
+-- body.lua: the content of an answer that is read while it comes. A source (see tasks/source.lua) is
+-- the transfer, which rests whenever nobody reads: then nothing is taken from the connection.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
+local connection = require(root .. ".transfer.connection")
+local cursors = require(root .. ".stream.cursor")
+local finalizer = require(root .. ".base.finalizer")
+local results = require(root .. ".base.results")
+local run = require(root .. ".transfer.run")
+local sources = require(root .. ".tasks.source")
+
+local Error = httpclient.Error
+local BODY = httpclient.HTTPClient.STATUS_BODY
+
+local Body = {}
+Body.__index = Body
+
+-- The transfer's own functions hand out its head and its content; the caller's on_response is heard before.
+local function set_hooks(t)
+  local options = t.options
+  local on_response = options.on_response
+  t.options = setmetatable({
+    on_data = sources.give,
+    on_response = function(head)
+      if on_response then
+        on_response(head)
+      end
+      sources.give(head)
+    end,
+  }, { __index = options })
+end
+
+-- Of the transfer t, which has not begun.
+local function new(t)
+  set_hooks(t)
+  local self = setmetatable({ t = t, source = sources.new(run, t), cursor = cursors.new() }, Body)
+  local task = self.source.task
+  self.finalizer = finalizer(function()
+    if task.state == "running" and t.client then
+      connection.forget(t)
+    end
+  end)
+  return self
+end
+
+local function note_end(self)
+  local task = self.source.task
+  self.is_over = true
+  if task.state == "failed" then
+    local failure = task.results[2]
+    if not results.is_failure(failure) then
+      error(failure, 0) -- a callback's
+    end
+    self.failure = failure.message
+    self.code = failure.error or results.error_of[failure.result]
+  elseif task.state == "cancelled" and not self.failure then
+    self.failure, self.code = "the stream is closed", Error.ERR_UNAVAILABLE
+  end
+end
+
+-- -> what the source hands out next; nil at the end
+local function advance(self)
+  if self.source:is_asked() then
+    error("another read of the stream is under way", 0)
+  end
+  local value = self.source:next()
+  if value ~= nil then
+    connection.rest(self.t)
+  elseif not self.is_over then
+    note_end(self)
+  end
+  return value
+end
+
+-- Waits for the head of the answer. -> response; nil, message, Error
+function Body:begin()
+  local head = advance(self)
+  if not head then
+    return nil, self.failure, self.code
+  end
+  if self.t.client:get_status() ~= BODY then
+    local piece = advance(self) -- there is no content: the connection is free at once
+    self.cursor:put(piece or "")
+  end
+  return head
+end
+
+-- Waits until there is something to take. -> true; false at the end; nil, message, Error
+function Body:fill()
+  while self.cursor:is_empty() do
+    local piece = not self.is_over and advance(self)
+    if not piece then
+      if self.failure then
+        return nil, self.failure, self.code
+      end
+      return false
+    end
+    self.cursor:put(piece)
+  end
+  return true
+end
+
+-- -> bytes; nil at the end; nil, message, Error
+function Body:read(size)
+  if self.cursor:has_part() then
+    return self.cursor:take(size)
+  end
+  local ok, message, code = self:fill()
+  if ok then
+    return self.cursor:take(size)
+  elseif ok == nil then
+    return nil, message, code
+  end
+  return nil
+end
+
+-- -> a line without its end; nil at the end; nil, message, Error
+function Body:line(limit)
+  while true do
+    local ok, message, code = self:fill()
+    if ok == nil then
+      return nil, message, code
+    elseif not ok then
+      return self.cursor:rest()
+    end
+    local line, too_long = self.cursor:line(limit)
+    if line or too_long then
+      return line, too_long, too_long and Error.FAILED
+    end
+  end
+end
+
+-- -> the parser's next event; nil at the end; nil, message, Error
+function Body:event(parser, limit)
+  while true do
+    local line, message, code = self:line(limit)
+    if not line then
+      return nil, message, code
+    end
+    local event, too_long = parser:line(line, limit)
+    if event or too_long then
+      return event, too_long, too_long and Error.FAILED
+    end
+  end
+end
+
+-- Breaks it off where it is not complete: its connection is closed at once.
+function Body:close()
+  self.source:stop()
+  self.is_over, self.cursor = true, cursors.new()
+  if not self.failure then
+    self.failure, self.code = "the stream is closed", Error.ERR_UNAVAILABLE
+  end
+end
+
+return { new = new }
