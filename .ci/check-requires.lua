@@ -18,11 +18,13 @@ local rooms = {
   { "policies", { "base", "tasks", "url", "message" } },
   { "transfer", { "base", "tasks", "url", "message", "connect", "download", "policies" } },
   { "stream", { "base", "tasks", "message", "transfer" } },
+  { "session", { "base", "options", "message" } },
   { "http_request", { "base", "options", "tasks", "url", "message", "transfer" } },
   { "loops", {} }, -- the public module alone, as a script would
   -- What the public table gives out stands at the top.
   { "", { "base", "options", "tasks", "url", "message", "cookies", "connect", "transfer",
-    "stream", "http_request" } },
+    "session", "stream",
+    "http_request" } },
 }
 
 -- Files that may use what the core keeps for the Lua half.

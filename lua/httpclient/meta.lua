@@ -15,6 +15,8 @@
 ---@field StreamPeerSSL StreamPeerTLS
 ---@field Inflater Inflater
 ---@field CookieJar CookieJar
+---@field EventSource EventSource
+---@field Session Session
 ---@field pool httpclient.Pool
 ---@field json httpclient.JSON
 ---@field Error httpclient.Error
@@ -1467,6 +1469,133 @@ function Stream:json() end
 
 ---Ends it: a connection on which more was to come is closed.
 function Stream:close() end
+
+---Many requests, some at a time.
+---@param list (string|table)[] URLs, or { url, options }
+---@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?) }
+---@return (httpclient.Response|false)[] responses
+---@return table<integer, string> messages
+function httpclient.fetch_all(list, options) end
+
+---@class httpclient.SessionOptions: httpclient.FetchOptions
+---@field base_url? string
+---@field cookies? CookieJar|true
+
+---Options that are the same for many requests, with cookies and connections of their own.
+---@class Session
+---@field cookies? CookieJar
+local Session = {}
+
+---@param defaults? httpclient.SessionOptions
+---@return Session? session
+---@return string? message
+---@return integer? error
+function Session.new(defaults) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+---@return table? facts
+function Session:fetch(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+function Session:get(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+function Session:head(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+function Session:post(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+function Session:put(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+function Session:patch(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Response? response
+---@return string? message
+---@return integer? error
+function Session:delete(url, options) end
+
+---@param url string
+---@param options? httpclient.FetchOptions
+---@return httpclient.Stream? response
+---@return string? message
+---@return integer? error
+function Session:stream(url, options) end
+
+---@param list (string|table)[]
+---@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?) }
+---@return (httpclient.Response|false)[] responses
+---@return table<integer, string> messages
+function Session:fetch_all(list, options) end
+
+---Closes its connections; every call after that raises.
+function Session:close() end
+
+---@class httpclient.EventSourceOptions: httpclient.FetchOptions
+---@field reconnect? boolean
+---@field last_event_id? string
+---@field on_event? fun(event: httpclient.Event)
+---@field on_open? fun(response: httpclient.Stream)
+---@field on_error? fun(message: string, error: integer)
+
+---The events of a server, over one connection after the other.
+---@class EventSource
+---@field CONNECTING 0
+---@field OPEN 1
+---@field CLOSED 2
+---@field ready_state integer
+---@field last_event_id string
+---@field on_event? fun(event: httpclient.Event)
+---@field on_open? fun(response: httpclient.Stream)
+---@field on_error? fun(message: string, error: integer)
+local EventSource = {}
+
+---@param url string
+---@param options? httpclient.EventSourceOptions
+---@return EventSource? source
+---@return string? message
+---@return integer? error
+function EventSource.new(url, options) end
+
+---Waits for the next event.
+---@param seconds? number
+---@return httpclient.Event? event
+---@return string? message
+---@return integer? error
+function EventSource:next(seconds) end
+
+---@return fun(): httpclient.Event? iterator
+function EventSource:events() end
+
+---Ends it and its connection.
+function EventSource:close() end
 
 ---The cookies of one user (RFC 6265bis), for any number of transfers.
 ---@class CookieJar

@@ -95,6 +95,7 @@ local kinds = {
     end,
     what = "TLSOptions", type = "TLSOptions",
   },
+  text = { is = is_a("string"), what = "a string", type = "string" },
   cookies = {
     is = function(value) return check.name_of(value) == "CookieJar" end,
     what = "a CookieJar", type = "CookieJar",
@@ -301,6 +302,23 @@ end
 -- Where the content goes is for the reader to say.
 local NOT_READ = { on_data = true, download_file = true, resume = true }
 derive("stream", NOT_READ, {})
+-- on_response is on_open there.
+NOT_READ.on_response = true
+derive("EventSource", NOT_READ, {
+  reconnect = { kind = kinds.boolean },
+  last_event_id = { kind = kinds.text },
+  on_event = { kind = kinds.on_data }, on_open = { kind = kinds.on_data },
+  on_error = { kind = kinds.on_data },
+})
+derive("Session", {}, {
+  base_url = { kind = kinds.text },
+  cookies = {
+    kind = {
+      is = function(value) return value == true or kinds.cookies.is(value) end,
+      what = "a CookieJar or true",
+    },
+  },
+})
 
 -- --- what is asked of it
 

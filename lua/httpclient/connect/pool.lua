@@ -7,6 +7,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
+local lost = require(root .. ".connect.lost")
 local scheduler = require(root .. ".tasks.scheduler")
 local shared = require(root .. ".connect.shared")
 local waits = require(root .. ".tasks.waits")
@@ -39,8 +40,6 @@ local ALONE_MOST = 1000
 -- Clients whose answers scripts read as they like, for as long as they like -> true: they do not
 -- count against max_per_host.
 local apart = kept("apart", setmetatable({}, { __mode = "k" }))
--- { key, client } of those that were forgotten in the midst of that.
-local lost = kept("lost clients", {})
 -- Who waits in a foreign loop looks so often, in seconds, whether a coroutine is gone that had a connection.
 local LOOK = 0.2
 
@@ -83,10 +82,7 @@ local function close_oldest(key, place, expendable)
 end
 
 local function take_back_lost()
-  while lost[1] do
-    local entry = table.remove(lost)
-    pool.discard(entry.key, entry.client)
-  end
+  lost.take_back(pool.discard, pool.close_idle)
 end
 
 local function sweep()
@@ -289,7 +285,8 @@ local function drop_abandoned(place)
 end
 
 -- Closes every connection that is not in use. What a coroutine holds that nobody resumes any more is in nobody's use.
-function pool.close_idle()
+-- `mark`: those of a session alone.
+function pool.close_idle(mark)
   take_back_lost()
   local all = {}
   for _, place in pairs(places) do
@@ -299,9 +296,11 @@ function pool.close_idle()
     drop_abandoned(place)
   end
   for key, place in pairs(places) do
-    close_oldest(key, place, function()
-      return true
-    end)
+    if type(mark) ~= "string" or key:sub(-#mark) == mark then
+      close_oldest(key, place, function()
+        return true
+      end)
+    end
   end
 end
 
@@ -565,14 +564,6 @@ function pool.detach(key, client)
     place.busy = place.busy - 1
     serve_queue(key, place)
   end
-end
-
--- Such a client is nobody's any more. Called by a finalizer, at any moment: the books are put right later.
-function pool.lose(key, client)
-  if not shared.of(client) then
-    client:close()
-  end
-  lost[#lost + 1] = { key = key, client = client }
 end
 
 -- A task that ended while it waited for its turn: its place in the queue, or the client that it was just given.

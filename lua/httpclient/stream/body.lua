@@ -58,24 +58,29 @@ local function note_end(self)
   end
 end
 
--- -> what the source hands out next; nil at the end
-local function advance(self)
+-- In the place of a message: the deadline has come, and nothing is lost.
+local WAITING = {}
+
+-- -> what the source hands out next; nil at the end; nil and true where the deadline came first
+local function advance(self, deadline)
   if self.source:is_asked() then
     error("another read of the stream is under way", 0)
   end
-  local value = self.source:next()
-  if value ~= nil then
-    connection.rest(self.t)
+  local value, is_waiting = self.source:next(deadline)
+  if value ~= nil or is_waiting then
+    connection.rest(self.t, value ~= nil)
   elseif not self.is_over then
     note_end(self)
   end
-  return value
+  return value, is_waiting
 end
 
 -- Waits for the head of the answer. -> response; nil, message, Error
-function Body:begin()
-  local head = advance(self)
-  if not head then
+function Body:begin(deadline)
+  local head, is_waiting = advance(self, deadline)
+  if is_waiting then
+    return nil, WAITING
+  elseif not head then
     return nil, self.failure, self.code
   end
   if self.t.client:get_status() ~= BODY then
@@ -86,10 +91,15 @@ function Body:begin()
 end
 
 -- Waits until there is something to take. -> true; false at the end; nil, message, Error
-function Body:fill()
+function Body:fill(deadline)
   while self.cursor:is_empty() do
-    local piece = not self.is_over and advance(self)
-    if not piece then
+    local piece, is_waiting
+    if not self.is_over then
+      piece, is_waiting = advance(self, deadline)
+    end
+    if is_waiting then
+      return nil, WAITING
+    elseif not piece then
       if self.failure then
         return nil, self.failure, self.code
       end
@@ -115,9 +125,9 @@ function Body:read(size)
 end
 
 -- -> a line without its end; nil at the end; nil, message, Error
-function Body:line(limit)
+function Body:line(limit, deadline)
   while true do
-    local ok, message, code = self:fill()
+    local ok, message, code = self:fill(deadline)
     if ok == nil then
       return nil, message, code
     elseif not ok then
@@ -131,9 +141,9 @@ function Body:line(limit)
 end
 
 -- -> the parser's next event; nil at the end; nil, message, Error
-function Body:event(parser, limit)
+function Body:event(parser, limit, deadline)
   while true do
-    local line, message, code = self:line(limit)
+    local line, message, code = self:line(limit, deadline)
     if not line then
       return nil, message, code
     end
@@ -153,4 +163,4 @@ function Body:close()
   end
 end
 
-return { new = new }
+return { new = new, WAITING = WAITING }

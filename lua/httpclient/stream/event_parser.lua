@@ -15,6 +15,11 @@ local function new(last_id)
   }, EventParser)
 end
 
+-- Another connection begins: what the last one has left unfinished is none.
+function EventParser:begin()
+  self.data, self.size, self.type, self.id, self.is_first = {}, 0, "", self.last_id, true
+end
+
 local fields = {}
 
 function fields.event(self, value)

@@ -3,6 +3,7 @@
 --
 -- While it rests nobody but its owner holds it: a source that is forgotten is collected.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 local drive = require(root .. ".tasks.drive")
 local kept = require(root .. ".base.kept")
 local life = require(root .. ".tasks.life")
@@ -11,6 +12,7 @@ local waits = require(root .. ".tasks.waits")
 local watched = require(root .. ".tasks.watched")
 
 local unpack = table.unpack or unpack -- luacheck: ignore
+local now = httpclient.monotonic_time
 local HANDED = kept("HANDED", {})
 
 local Source = {}
@@ -26,34 +28,53 @@ local function give(value)
   coroutine.yield(HANDED, value)
 end
 
--- Moves the source until it hands something out, or ends; in a task of its own, whose child it is meanwhile.
-local function pump(self)
-  local task, driver, back = self.task, waits.current(), { n = 0 }
+-- What the source waits for is waited for until the deadline. -> what that gives; nil: it has come
+local function wait_until(deadline, _, client, own)
+  local back = life.pack(coroutine.yield(waits.WAIT, client, math.min(own or deadline, deadline)))
+  if now() < deadline or (own and own <= deadline) or back[1] == waits.CANT_WAIT then
+    return back
+  end
+end
+
+-- Moves the source until it hands something out, or ends, or waits for its client when the deadline
+-- comes; in a task of its own, whose child it is meanwhile. -> the value; nil and whether it waits
+local function pump(self, deadline)
+  local task, driver, back = self.task, waits.current(), self.back or { n = 0 }
+  self.back = nil
   task.parent, driver.child, self.reader = driver, task, driver
-  local value
+  local value, is_waiting
   while task.state == "running" do
     local yielded = life.resume(task, unpack(back, 1, back.n))
     if yielded and yielded[1] == HANDED then
       value = yielded[2]
       break
+    elseif yielded and deadline and yielded[1] == waits.WAIT and yielded[2] then
+      back = wait_until(deadline, unpack(yielded, 1, yielded.n))
+      if not back then
+        self.back, is_waiting = { n = 1, "ready" }, true
+        break
+      end
     elseif yielded then
       back = life.pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
     end
   end
   task.parent, driver.child, self.reader = nil, nil, nil
-  return value
+  return value, is_waiting
 end
 
--- -> the next value; nil where the task has ended: its `state` and `results` say how
-function Source:next()
+-- -> the next value; nil where the task has ended: its `state` and `results` say how; nil and true
+-- where the deadline (nil: none) came first
+function Source:next(deadline)
   if self.task.state ~= "running" then
     return nil
   end
-  local driver = drive(pump, self)
+  local driver = drive(pump, self, deadline)
   if driver.state == "failed" then
     error(driver.results[2], 0)
   end
-  return driver.state == "done" and driver.results[1] or nil
+  if driver.state == "done" then
+    return driver.results[1], driver.results[2]
+  end
 end
 
 -- Is somebody waiting for the next value?

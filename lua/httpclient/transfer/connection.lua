@@ -3,6 +3,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local fields = require(root .. ".message.fields")
 local httpclient = require(root)
+local lost = require(root .. ".connect.lost")
 local numbers = require(root .. ".connect.numbers")
 local pool = require(root .. ".connect.pool")
 local reach = require(root .. ".connect.reach")
@@ -47,7 +48,7 @@ local function key_of(t)
   if head_size and head_size ~= HEAD_SIZE and t.version ~= "1.1" then
     key = key .. ("%d\0"):format(head_size) -- with HTTP/2 it is one for all of a connection
   end
-  return key .. (proxy and proxy.key or "")
+  return key .. (proxy and proxy.key or "") .. (way.scope and way.scope.mark or "")
 end
 
 -- --- a new one
@@ -239,7 +240,8 @@ end
 
 -- The exchange is over, and the connection can be used again.
 function connection.release(t)
-  let_go(t, pool.release)
+  local scope = t.way.scope
+  let_go(t, scope and scope.is_closed and pool.discard or pool.release)
 end
 
 function connection.discard(t)
@@ -248,16 +250,19 @@ end
 
 -- The answer is read as the script likes it, for as long as it likes: the connection keeps nobody
 -- else from having one, and nobody holds the transfer but the script.
-function connection.rest(t)
+-- (Not before something of it is there: `is_begun`.)
+function connection.rest(t, is_begun)
   if t.client then
     scheduler.unwatch(t.client)
-    pool.detach(t.key, t.client)
+    if is_begun then
+      pool.detach(t.key, t.client)
+    end
   end
 end
 
 -- The script has lost it. Called by a finalizer.
 function connection.forget(t)
-  pool.lose(t.key, t.client)
+  lost.client(t.key, t.client)
 end
 
 -- The transfer ends, whatever it was at: it may be waiting for its turn, too.

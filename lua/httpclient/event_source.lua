@@ -1,0 +1,280 @@
+-- event_source.lua: the class EventSource: the events of a server, over as many connections as that
+-- takes (WHATWG HTML section 9.2). One that has on_event is moved by process() and run(); of
+-- another the events are asked for.
+local root = (...):match("^(.*)%.[^.]*$")
+local httpclient = require(root)
+local bodies = require(root .. ".stream.body")
+local call = require(root .. ".call")
+local check = require(root .. ".base.check")
+local fields = require(root .. ".message.fields")
+local kept = require(root .. ".base.kept")
+local options = require(root .. ".options")
+local parsers = require(root .. ".stream.event_parser")
+local scheduler = require(root .. ".tasks.scheduler")
+local texts = require(root .. ".base.text")
+
+local now = httpclient.monotonic_time
+local Error = httpclient.Error
+-- What belongs to one is in this field of it.
+local STATE = kept("EventSource", {})
+-- The most bytes of an event; seconds before the first attempt to connect again, at least, and at most.
+local LIMIT, RETRY, RETRY_LEAST, RETRY_MOST = 16777216, 3, 0.01, 60
+-- Who can't be woken looks so often whether it is closed.
+local LOOK = 0.1
+
+local EventSource = { CONNECTING = 0, OPEN = 1, CLOSED = 2 }
+local handlers = { on_event = true, on_open = true, on_error = true }
+local own_options = { reconnect = true, last_event_id = true, on_event = true, on_open = true,
+  on_error = true }
+
+local function state_of(self, method)
+  local state = type(self) == "table" and rawget(self, STATE)
+  if not state then
+    check.fail_self(method, "EventSource", "source", self, 3)
+  end
+  return state
+end
+
+-- --- one connection after the other
+
+local function tell(state, name, ...)
+  if state[name] then
+    state[name](...)
+  end
+end
+
+-- It is over: nothing is tried again.
+local function fail(state, message, code)
+  if state.ready_state ~= EventSource.CLOSED then
+    state.ready_state, state.why, state.code = EventSource.CLOSED, message, code
+    if state.body then
+      state.body:close()
+      state.body = nil
+    end
+    if code then
+      tell(state, "on_error", message, code)
+    end
+  end
+end
+
+-- The connection is lost. After how long the next one is tried doubles with each that failed.
+local function lose(state, message, code)
+  state.body:close()
+  state.body = nil
+  if not state.reconnect then
+    return fail(state, message or "the stream has ended", code)
+  elseif state.ready_state == EventSource.CLOSED then
+    return
+  end
+  local retry = state.parser.retry and state.parser.retry / 1000 or RETRY
+  local delay = math.min(retry * 2 ^ state.failures, math.max(RETRY_MOST, retry))
+  state.failures = math.min(state.failures + 1, 16)
+  state.ready_state = EventSource.CONNECTING
+  state.next_attempt = now() + math.max(delay, RETRY_LEAST)
+  tell(state, "on_error", message or "the stream has ended", code or Error.ERR_CONNECTION_ERROR)
+end
+
+local function add_field(lines, name, value)
+  if not fields.have(lines, texts.lower(name)) then
+    lines[#lines + 1] = name .. ": " .. value
+  end
+end
+
+-- -> a transfer; nil, message, Error
+local function next_transfer(state)
+  local given = {}
+  for name, value in pairs(state.options) do
+    given[name] = value
+  end
+  local lines = fields.copy(state.lines)
+  add_field(lines, "Accept", "text/event-stream")
+  add_field(lines, "Cache-Control", "no-store")
+  local id = state.parser.last_id
+  if id ~= "" and not texts.has_control(id) then
+    add_field(lines, "Last-Event-ID", id)
+  end
+  given.headers = lines
+  return call.transfer("stream", state.url, given, nil, 0)
+end
+
+local function open(state, head)
+  local kind = head:header_values("Content-Type")[1] or ""
+  if head.status == 204 then
+    return fail(state, "the server has no more events")
+  elseif head.status ~= 200 then
+    return fail(state, ("the server answered %d"):format(head.status), Error.ERR_CANT_CONNECT)
+  elseif texts.lower(texts.trim(kind:match("^[^;]*"))) ~= "text/event-stream" then
+    return fail(state, "the answer is no text/event-stream", Error.ERR_INVALID_DATA)
+  end
+  state.failures, state.is_open = 0, true
+  state.ready_state = EventSource.OPEN
+  state.parser:begin()
+  tell(state, "on_open", head)
+end
+
+local function connect(state, deadline)
+  if not state.body then
+    local t, why = next_transfer(state)
+    if not t then
+      return fail(state, why, Error.ERR_INVALID_PARAMETER)
+    end
+    state.body, state.is_open = bodies.new(t), false
+  end
+  local head, message, code = state.body:begin(deadline)
+  if head then
+    open(state, head)
+  elseif message ~= bodies.WAITING and state.body then
+    lose(state, message, code)
+  end
+end
+
+-- --- waiting
+
+local function rest_until(state, moment)
+  while now() < moment and state.ready_state ~= EventSource.CLOSED do
+    httpclient.sleep(math.min(LOOK, moment - now()))
+  end
+end
+
+-- -> event; nil where something has changed, or the deadline has come
+local function advance(state, deadline)
+  if not state.body and state.next_attempt > now() then
+    return rest_until(state, math.min(state.next_attempt, deadline or math.huge))
+  elseif not state.body or not state.is_open then
+    return connect(state, deadline)
+  end
+  local event, message, code = state.body:event(state.parser, LIMIT, deadline)
+  if not event and message ~= bodies.WAITING and state.body then
+    lose(state, message, code)
+  end
+  return event
+end
+
+local function next_event(state, deadline)
+  while state.ready_state ~= EventSource.CLOSED do
+    local event = advance(state, deadline)
+    if event then
+      return event
+    elseif deadline and now() >= deadline and state.ready_state ~= EventSource.CLOSED then
+      return nil, "no event came in that time", Error.ERR_TIMEOUT
+    end
+  end
+  return nil, state.why, state.code
+end
+
+-- --- the class
+
+-- What a source with on_event does by itself.
+local function run(state)
+  local event = next_event(state)
+  while event do
+    tell(state, "on_event", event)
+    event = next_event(state)
+  end
+end
+
+local function start(state)
+  if state.on_event and not state.task and state.ready_state ~= EventSource.CLOSED then
+    state.task = scheduler.new_scheduled(run, state)
+    state.task.raises = true
+    scheduler.wake(state.task)
+  end
+end
+
+local meta = { __name = "EventSource" }
+
+function meta.__index(self, name)
+  local state = rawget(self, STATE)
+  if name == "ready_state" then
+    return state.ready_state
+  elseif name == "last_event_id" then
+    return state.parser.last_id
+  elseif handlers[name] then
+    return state[name]
+  end
+  return EventSource[name]
+end
+
+function meta.__newindex(self, name, value)
+  if not handlers[name] then
+    error(("EventSource has no field '%s' to write"):format(tostring(name)), 2)
+  elseif value ~= nil and type(value) ~= "function" then
+    error(("EventSource.%s must be a function or nil, got %s"):format(name, check.name_of(value)),
+      2)
+  end
+  local state = rawget(self, STATE)
+  state[name] = value
+  start(state)
+end
+
+-- options: those of stream, reconnect (true), last_event_id, on_event, on_open, on_error. -> source;
+-- nil, message, Error where the request is none
+function EventSource.new(url, given)
+  if type(url) ~= "string" then
+    check.fail_type(1, "new", "string", url, 2)
+  elseif given ~= nil and type(given) ~= "table" then
+    check.fail_type(2, "new", "table", given, 2)
+  end
+  given = given or {}
+  options.check("EventSource", given, 2)
+  local state = { url = url, options = {}, ready_state = EventSource.CONNECTING, failures = 0,
+    next_attempt = 0, reconnect = given.reconnect ~= false,
+    parser = parsers.new(given.last_event_id) }
+  for name, value in pairs(given) do
+    if handlers[name] then
+      state[name] = value
+    elseif not own_options[name] and name ~= "headers" then
+      state.options[name] = value
+    end
+  end
+  local lines, wrong = fields.normalize(given.headers or {})
+  if not lines then
+    error(("bad option 'headers' of EventSource (%s)"):format(wrong), 2)
+  end
+  state.lines = lines
+  local t, why, code = call.transfer("stream", url, state.options, nil, 2)
+  if not t then
+    return nil, why, code or Error.ERR_INVALID_PARAMETER
+  end
+  start(state)
+  return setmetatable({ [STATE] = state }, meta)
+end
+
+-- Waits for the next event, at most so many seconds. -> table of type, data and id; nil, message and
+-- Error: ERR_TIMEOUT where none came in that time, no Error where there are no more.
+function EventSource:next(seconds)
+  local state = state_of(self, "next")
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds) then
+    check.fail_type(1, "next", "number or nil", seconds, 2)
+  elseif state.on_event then
+    error("the events go to on_event", 2)
+  end
+  local event, message, code = next_event(state, seconds and now() + seconds)
+  return event, message, code
+end
+
+-- Iterates over the events; raises where they end for another reason than that there are no more.
+function EventSource:events()
+  local state = state_of(self, "events")
+  return function()
+    local event, message, code = next_event(state)
+    if code then
+      error(message, 0)
+    end
+    return event
+  end
+end
+
+-- Ends it, and its connection at once.
+function EventSource:close()
+  local state = state_of(self, "close")
+  fail(state, "the source is closed")
+end
+meta.__close = EventSource.close
+
+function meta:__tostring()
+  local names = { [0] = "connecting", "open", "closed" }
+  return ("EventSource (%s)"):format(names[self.ready_state])
+end
+
+return EventSource

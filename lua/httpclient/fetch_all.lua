@@ -1,0 +1,127 @@
+-- fetch_all.lua: many requests, some at a time, and what came of each in the order of the list.
+local root = (...):match("^(.*)%.[^.]*$")
+local call = require(root .. ".call")
+local check = require(root .. ".base.check")
+local drive = require(root .. ".tasks.drive")
+local run = require(root .. ".transfer.run")
+local scheduler = require(root .. ".tasks.scheduler")
+local task_class = require(root .. ".tasks.task")
+local waits = require(root .. ".tasks.waits")
+
+local JOBS = 8
+local known = { jobs = true, on_each = true }
+
+local fetch_all = {}
+
+local function check_options(given, level)
+  for name in pairs(given) do
+    if not known[name] then
+      error(("fetch_all has no option '%s'"):format(tostring(name)), level + 1)
+    end
+  end
+  local jobs = given.jobs or JOBS
+  if type(jobs) ~= "number" or jobs < 1 or jobs % 1 ~= 0 then
+    error("bad option 'jobs' of fetch_all (a whole number from 1 on expected)", level + 1)
+  elseif given.on_each ~= nil and type(given.on_each) ~= "function" then
+    error("bad option 'on_each' of fetch_all (a function expected)", level + 1)
+  end
+  return jobs
+end
+
+-- -> array of { url, options }
+local function entries_of(list, level)
+  local entries = {}
+  for index = 1, #list do
+    local entry = list[index]
+    if type(entry) == "string" then
+      entry = { entry }
+    elseif type(entry) ~= "table" or type(entry[1]) ~= "string"
+      or (entry[2] ~= nil and type(entry[2]) ~= "table") then
+      check.fail(1, "fetch_all", ("entry %d is neither a URL nor { url, options }"):format(index),
+        level + 1)
+    end
+    entries[index] = { entry[1], entry[2] }
+  end
+  return entries
+end
+
+local function fetch_one(state, index)
+  local url, given = state.entries[index][1], state.entries[index][2]
+  local t, why = call.transfer("fetch", url, given or {}, state.scope, 0)
+  local response, message
+  if t then
+    response, message = call.outcome(drive(run, t), t)
+  else
+    message = why
+  end
+  state.responses[index], state.messages[index] = response or false, message
+  if state.on_each then
+    state.on_each(index, response or false, message)
+  end
+end
+
+local function work(state)
+  while state.taken < #state.entries and not state.is_over do
+    state.taken = state.taken + 1
+    fetch_one(state, state.taken)
+  end
+end
+
+local function stop(state)
+  state.is_over = true
+  for _, worker in ipairs(state.workers) do
+    task_class.cancel(worker)
+  end
+end
+
+-- In a task of its own: what ends that ends the workers.
+local function work_all(state, jobs)
+  local me = waits.current()
+  me.on_abort = function()
+    stop(state)
+  end
+  for index = 1, math.min(jobs, #state.entries) do
+    state.workers[index] = scheduler.new_scheduled(work, state)
+    scheduler.wake(state.workers[index])
+  end
+  for _, worker in ipairs(state.workers) do
+    task_class.wait(worker)
+    if worker.state == "failed" then
+      error(worker.results[2], 0)
+    end
+  end
+  me.on_abort = nil
+end
+
+-- `prepare(url, options)` -> what is asked for, see Session; `scope`: see call.transfer()
+function fetch_all.run(list, given, prepare, scope, level)
+  if type(list) ~= "table" then
+    check.fail_type(1, "fetch_all", "table", list, level + 1)
+  elseif given ~= nil and type(given) ~= "table" then
+    check.fail_type(2, "fetch_all", "table", given, level + 1)
+  end
+  given = given or {}
+  local jobs = check_options(given, level + 1)
+  local state = { entries = entries_of(list, level + 1), responses = {}, messages = {}, taken = 0,
+    workers = {}, on_each = given.on_each, scope = scope }
+  for _, entry in ipairs(state.entries) do
+    if prepare then
+      entry[1], entry[2] = prepare(entry[1], entry[2])
+    end
+    call.check("fetch", entry[1], entry[2], level + 1)
+  end
+  local ended = drive(work_all, state, jobs)
+  if ended.state ~= "done" then
+    error(ended.results[2], 0)
+  end
+  return state.responses, state.messages
+end
+
+-- fetch_all(list [, { jobs = 8, on_each = fn }]) -> array with a response or false for each, array
+-- of messages. See docs/sessions.md.
+function fetch_all.call(list, given)
+  local responses, messages = fetch_all.run(list, given, nil, nil, 2)
+  return responses, messages
+end
+
+return fetch_all

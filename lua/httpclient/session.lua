@@ -1,0 +1,147 @@
+-- session.lua: the class Session: options that are the same for many requests, with cookies and
+-- connections of their own.
+local root = (...):match("^(.*)%.[^.]*$")
+local httpclient = require(root)
+local call = require(root .. ".call")
+local check = require(root .. ".base.check")
+local cookie_jar = require(root .. ".cookie_jar")
+local drive = require(root .. ".tasks.drive")
+local fetch_all = require(root .. ".fetch_all")
+local finalizer = require(root .. ".base.finalizer")
+local http = require(root .. ".url.http")
+local kept = require(root .. ".base.kept")
+local lost = require(root .. ".connect.lost")
+local merge = require(root .. ".session.merge")
+local options = require(root .. ".options")
+local pool = require(root .. ".connect.pool")
+local run = require(root .. ".transfer.run")
+local streams = require(root .. ".stream")
+local write = require(root .. ".url.write")
+
+-- What belongs to a session is in this one field of it.
+local STATE = kept("Session", {})
+local numbers = kept("sessions", { last = 0 })
+
+local Session = {}
+local meta = { __name = "Session", __index = Session }
+
+local function state_of(self, method)
+  local state = type(self) == "table" and rawget(self, STATE)
+  if not state then
+    check.fail_self(method, "Session", "session", self, 3)
+  elseif state.scope.is_closed then
+    error("the session is closed", 3)
+  end
+  return state
+end
+
+local function origin_of(text)
+  local url = http.from_text(text)
+  return url and write.origin(url)
+end
+
+-- defaults: fetch's options and base_url; cookies = true makes a jar of its own. -> session; nil,
+-- message, Error where base_url is none
+function Session.new(defaults)
+  if defaults ~= nil and type(defaults) ~= "table" then
+    check.fail_type(1, "new", "table or nil", defaults, 2)
+  end
+  options.check("Session", defaults or {}, 2)
+  local own = {}
+  for name, value in pairs(defaults or {}) do
+    own[name] = value
+  end
+  local base = own.base_url
+  own.base_url = nil
+  if base and not origin_of(base) then
+    return nil, "base_url is no http or https URL", httpclient.Error.ERR_INVALID_PARAMETER
+  end
+  if own.cookies == true then
+    own.cookies = cookie_jar.new()
+  end
+  numbers.last = numbers.last + 1
+  local scope = { mark = ("\0session %d"):format(numbers.last), is_closed = false }
+  local state = { defaults = own, base = base, origin = base and origin_of(base), scope = scope }
+  state.finalizer = finalizer(function()
+    lost.session(scope)
+  end)
+  return setmetatable({ [STATE] = state, cookies = own.cookies }, meta)
+end
+
+-- -> URL and options of one request
+local function prepare(state, text, given)
+  if type(text) == "string" and state.base then
+    text = httpclient.resolve_url(state.base, text) or text
+  end
+  local is_home = not state.origin or type(text) ~= "string" or origin_of(text) == state.origin
+  return text, merge(state.defaults, given or {}, is_home)
+end
+
+local function fetch(state, text, given, method, level)
+  if given ~= nil and type(given) ~= "table" then
+    check.fail_type(2, method and method:lower() or "fetch", "table", given, level + 1)
+  end
+  local url, all = prepare(state, text, given)
+  all.method = method or all.method
+  call.check("fetch", url, all, level + 1)
+  local t, why, code = call.transfer("fetch", url, all, state.scope, level + 1)
+  if not t then
+    return call.refusal(why, code)
+  end
+  return call.outcome(drive(run, t), t)
+end
+
+-- As fetch of the module, with the session's options where none are given.
+function Session:fetch(url, given)
+  local response, message, code, facts = fetch(state_of(self, "fetch"), url, given, nil, 2)
+  return response, message, code, facts
+end
+
+for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" }) do
+  local name = method:lower()
+  Session[name] = function(self, url, given)
+    local response, message, code, facts = fetch(state_of(self, name), url, given, method, 2)
+    return response, message, code, facts
+  end
+end
+
+-- As stream of the module.
+function Session:stream(text, given)
+  local state = state_of(self, "stream")
+  if given ~= nil and type(given) ~= "table" then
+    check.fail_type(2, "stream", "table", given, 2)
+  end
+  local url, all = prepare(state, text, given)
+  call.check("stream", url, all, 2)
+  local t, why, code = call.transfer("stream", url, all, state.scope, 2)
+  if not t then
+    return call.refusal(why, code)
+  end
+  return streams.open(t)
+end
+
+-- As fetch_all of the module.
+function Session:fetch_all(list, given)
+  local state = state_of(self, "fetch_all")
+  local responses, messages = fetch_all.run(list, given, function(url, one)
+    return prepare(state, url, one)
+  end, state.scope, 2)
+  return responses, messages
+end
+
+-- Closes its connections. What is under way goes on to its end; nothing else can be asked for.
+function Session:close()
+  local state = type(self) == "table" and rawget(self, STATE)
+  if not state then
+    check.fail_self("close", "Session", "session", self, 2)
+  end
+  state.scope.is_closed = true
+  pool.close_idle(state.scope.mark)
+end
+meta.__close = Session.close
+
+function meta:__tostring()
+  return self[STATE].scope.is_closed and "Session (closed)" or "Session"
+end
+
+return Session

@@ -1,0 +1,166 @@
+-- EventSource: the events of a server, over one connection after the other.
+local httpclient = require("httpclient")
+local steps = require("spec.support.steps")
+
+local Error, EventSource = httpclient.Error, httpclient.EventSource
+local play = steps(after_each)
+local HEAD = steps.head("text/event-stream; charset=utf-8")
+local OPTIONS = { idle_timeout = 20, response_timeout = 20 }
+
+local function events_of(text, options)
+  local server = play({ HEAD, text })
+  options = options or {}
+  options.reconnect = false
+  local source, list = EventSource.new(server.url(), options), {}
+  for event in source:events() do
+    list[#list + 1] = event
+  end
+  return list, source
+end
+
+describe("The events", function()
+  -- text -> type, data, id of each
+  local cases = {
+    { "data: a\n\n", { "message", "a", "" } },
+    { "data:a\n\ndata:  b\n\n", { "message", "a", "" }, { "message", " b", "" } },
+    { "data: a\ndata\ndata: b\n\n", { "message", "a\n\nb", "" } },
+    { "data\n\n", { "message", "", "" } }, { "data\ndata\n\n", { "message", "\n", "" } },
+    { "data: a\r\rdata: b\r\n\r\n", { "message", "a", "" }, { "message", "b", "" } },
+    { "event: add\ndata: 1\n\ndata: 2\n\n", { "add", "1", "" }, { "message", "2", "" } },
+    { "event: add\n\ndata: 2\n\n", { "message", "2", "" } },
+    { ": comment\n\n:\n\ndata: a\n\n", { "message", "a", "" } },
+    { "id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", { "message", "a", "1" },
+      { "message", "b", "1" }, { "message", "c", "" } },
+    { "id: 1\n\nid: 2\0\ndata: a\n\n", { "message", "a", "1" } },
+    { "\239\187\191data: a\n\n", { "message", "a", "" } },
+    { "\239\187\191\239\187\191data: a\n\n" },
+    { "data: a\n" }, { "data: a" }, { "" }, { "\n\n\n" }, { "Data: a\n\n" }, { " data: a\n\n" },
+    { "unknown: x\ndata: a\n\n", { "message", "a", "" } },
+    { "data: \195\188\n\n", { "message", "\195\188", "" } },
+    { "retry: x\ndata: a\n\n", { "message", "a", "" } },
+  }
+  for _, case in ipairs(cases) do
+    it(("of %q"):format(case[1]), function()
+      local expected = {}
+      for index = 2, #case do
+        expected[index - 1] = { type = case[index][1], data = case[index][2], id = case[index][3] }
+      end
+      assert.same(expected, (events_of(case[1])))
+      local server = play({ HEAD, case[1] })
+      local list = {}
+      for event in assert(httpclient.stream(server.url(), OPTIONS)):events() do
+        list[#list + 1] = event
+      end
+      assert.same(expected, list)
+    end)
+  end
+end)
+
+describe("An EventSource", function()
+  it("connects again with the last id, after the time that the server says", function()
+    local server = play({ HEAD, "retry: 10\nid: 7\ndata: a\n\nid: 8\ndata: cut" },
+      { HEAD, "data: b\n\n" }, { "HTTP/1.1 204 No\r\n\r\n" })
+    local errors, opened = {}, 0
+    local source = EventSource.new(server.url("/e"), { idle_timeout = 20,
+      on_open = function(response)
+        opened = opened + 1
+        assert.equal(200, response.status)
+      end,
+      on_error = function(message) errors[#errors + 1] = message end })
+    assert.equal(EventSource.CONNECTING, source.ready_state)
+    assert.same({ type = "message", data = "a", id = "7" }, source:next())
+    assert.equal(EventSource.OPEN, source.ready_state)
+    assert.equal("7", source.last_event_id)
+    assert.same({ type = "message", data = "b", id = "7" }, source:next())
+    local event, why, code = source:next()
+    assert.is_nil(event)
+    assert.truthy(why:find("no more events", 1, true), why)
+    assert.is_nil(code)
+    assert.equal(EventSource.CLOSED, source.ready_state)
+    assert.equal(2, opened)
+    assert.equal(2, #errors)
+    assert.is_nil(server.received(1):find("Last-Event-ID", 1, true))
+    assert.truthy(server.received(1):find("\r\nAccept: text/event-stream\r\n", 1, true))
+    assert.truthy(server.received(2):find("\r\nLast-Event-ID: 7\r\n", 1, true))
+    assert.truthy(server.received(3):find("\r\nLast-Event-ID: 7\r\n", 1, true))
+  end)
+
+  it("fails for another status or type", function()
+    for _, head in ipairs({ "HTTP/1.1 500 No\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n",
+      steps.head("text/plain"), steps.head("text/event-streams"),
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }) do
+      local server = play({ head })
+      local source = EventSource.new(server.url(), OPTIONS)
+      local event, message, code = source:next()
+      assert.is_nil(event)
+      assert.equal("string", type(message))
+      assert.is_true(code ~= nil and code ~= Error.OK)
+      assert.equal(EventSource.CLOSED, source.ready_state)
+      assert.is_false((pcall(source:events())))
+    end
+  end)
+
+  it("waits no longer than it is told, and loses nothing", function()
+    local server = play({ { "gate", "head" }, HEAD, "data: a", { "gate", "rest" }, "b\n\n",
+      { "recv_eof" } })
+    local source = EventSource.new(server.url(), OPTIONS)
+    assert.equal(Error.ERR_TIMEOUT, select(3, source:next(0.02)))
+    server.open("head")
+    assert.equal(Error.ERR_TIMEOUT, select(3, source:next(0.02)))
+    assert.equal(Error.ERR_TIMEOUT, select(3, source:next(0)))
+    server.open("rest")
+    assert.equal("ab", source:next(20).data)
+    source:close()
+    assert.truthy(server.script:wait(20))
+    assert.equal("the source is closed", select(2, source:next()))
+  end)
+
+  it("is moved by process() where there is on_event", function()
+    local server = play({ HEAD, "data: a\n\ndata: b\n\n", { "recv_eof" } })
+    local list = {}
+    local source
+    source = EventSource.new(server.url(), { idle_timeout = 20, on_event = function(event)
+      list[#list + 1] = event.data
+      if #list == 2 then
+        source:close()
+      end
+    end })
+    assert.is_false((pcall(source.next, source)))
+    httpclient.run()
+    assert.same({ "a", "b" }, list)
+    assert.truthy(server.script:wait(20))
+    assert.equal(EventSource.CLOSED, source.ready_state)
+  end)
+
+  it("tries again after a cut body, and not without reconnect", function()
+    local server = play({ steps.chunked:gsub("\r\n\r\n",
+      "\r\nContent-Type: text/event-stream\r\n\r\n"),
+      steps.chunk("retry: 10\ndata: a\n\n") }, { HEAD, "data: b\n\n" })
+    local source = EventSource.new(server.url(), OPTIONS)
+    assert.equal("a", source:next().data)
+    assert.equal("b", source:next().data)
+    source:close()
+    server = play({ (steps.chunked:gsub("\r\n\r\n", "\r\nContent-Type: text/event-stream\r\n\r\n")),
+      steps.chunk("data: a\n\n") })
+    source = EventSource.new(server.url(), { reconnect = false })
+    assert.equal("a", source:next().data)
+    local _, message, code = source:next()
+    assert.truthy(message)
+    assert.is_true(code ~= nil)
+  end)
+
+  it("sends any method, headers and body", function()
+    local list = events_of("data: a\n\n",
+      { method = "POST", body = "question", headers = { Accept = "x/y" } })
+    assert.equal(1, #list)
+  end)
+
+  it("says what is wrong with its arguments", function()
+    assert.is_false((pcall(EventSource.new)))
+    assert.is_false((pcall(EventSource.new, "http://localhost", { on_data = print })))
+    local source, message, code = EventSource.new("ftp://localhost")
+    assert.is_nil(source)
+    assert.truthy(message)
+    assert.equal(Error.ERR_INVALID_PARAMETER, code)
+  end)
+end)

@@ -1,0 +1,102 @@
+-- fetch_all: many requests, some at a time.
+local httpclient = require("httpclient")
+local nginx = require("spec.support.nginx")
+local fetch_all = httpclient.fetch_all
+local server
+
+setup(function()
+  server = nginx.start({ plain = [[
+    location /slow { limit_rate 100k; root {{root}}; }
+    location /none { return 404 'none'; }
+    location / { return 200 '$request_uri'; }]] }, { files = { slow = ("x"):rep(30000) } })
+end)
+teardown(function()
+  httpclient.pool.close_idle()
+  server:stop()
+end)
+
+local function url(path)
+  return ("http://127.0.0.1:%d%s"):format(server:port("plain"), path)
+end
+
+local function check_idle()
+  local used, _, queued = httpclient.pool.count()
+  assert.same({ 0, 0 }, { used, queued })
+end
+
+describe("fetch_all", function()
+  local function all()
+    local list = { url("/slow"), url("/none"), { url("/q"), { query = { a = 1 } } },
+      "http://127.0.0.1:1/", "nonsense" }
+    for i = 6, 20 do list[i] = url("/" .. i) end
+    local responses, messages = fetch_all(list, { jobs = 3 })
+    assert.equal(20, #responses)
+    assert.equal(30000, #responses[1].body)
+    assert.equal(404, responses[2].status)
+    assert.equal("/q?a=1", responses[3].body)
+    assert.is_false(responses[4])
+    assert.is_false(responses[5])
+    for i = 6, 20 do
+      assert.equal("/" .. i, responses[i].body)
+    end
+    for i = 1, 20 do
+      assert.equal((i == 4 or i == 5) and "string" or "nil", type(messages[i]))
+    end
+    check_idle()
+  end
+
+  it("keeps the order, and tells what has failed", all)
+  it("does so in a task", function()
+    local task = httpclient.async(all)
+    httpclient.run()
+    assert.equal("done", task:status(), select(2, task:result()))
+  end)
+
+  it("has so many under way, and tells of each", function()
+    local list, seen, order = {}, {}, {}
+    for i = 1, 10 do list[i] = url("/" .. i) end
+    local responses = fetch_all(list, { jobs = 1, on_each = function(index, response, message)
+      seen[index], order[#order + 1] = response, index
+      assert.is_nil(message)
+    end })
+    assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, order)
+    assert.same(responses, seen)
+    assert.same({ {}, {} }, { fetch_all({}) })
+  end)
+
+  it("passes on what on_each raises, and leaves nothing behind", function()
+    local list = {}
+    for i = 1, 10 do list[i] = url(i == 1 and "/1" or "/slow") end
+    local ok, message = pcall(fetch_all, list, { on_each = function() error("mine", 0) end })
+    assert.is_false(ok)
+    assert.equal("mine", message)
+    check_idle()
+    assert.is_true(pcall(httpclient.run))
+  end)
+
+  it("ends with the task that called it", function()
+    local list = {}
+    for i = 1, 10 do list[i] = url("/slow") end
+    local task = httpclient.async(fetch_all, list)
+    for _ = 1, 5 do httpclient.process() end
+    task:cancel()
+    check_idle()
+    httpclient.run()
+  end)
+
+  it("says what is wrong with its arguments", function()
+    for expected, call in pairs({
+      ["table expected, got nil"] = function() fetch_all() end,
+      ["entry 1 is neither"] = function() fetch_all({ 1 }) end,
+      ["entry 2 is neither"] = function() fetch_all({ url("/"), { {} } }) end,
+      ["fetch_all has no option 'job'"] = function() fetch_all({}, { job = 1 }) end,
+      ["bad option 'jobs'"] = function() fetch_all({}, { jobs = 0 }) end,
+      ["bad option 'on_each'"] = function() fetch_all({}, { on_each = 1 }) end,
+      ["fetch has no option 'x'"] = function() fetch_all({ { url("/"), { x = 1 } } }) end,
+    }) do
+      local ok, message = pcall(call)
+      assert.is_false(ok)
+      assert.truthy(message:find(expected, 1, true), message)
+    end
+  end)
+end)
