@@ -146,6 +146,13 @@ ifneq ($(ZSTD),)
 TLS_CFLAGS += -DHC_WITH_ZSTD $(shell $(PKG_CONFIG) --cflags $(ZSTD))
 LIBS += $(shell $(PKG_CONFIG) --libs $(ZSTD))
 endif
+# Optional: without it hosts are written in ASCII. IDN2= as above.
+IDN2 ?= $(shell $(PKG_CONFIG) --exists libidn2 2>/dev/null && echo libidn2)
+IDN2 := $(IDN2)
+ifneq ($(IDN2),)
+TLS_CFLAGS += -DHC_WITH_IDN2 $(shell $(PKG_CONFIG) --cflags $(IDN2))
+LIBS += $(shell $(PKG_CONFIG) --libs $(IDN2))
+endif
 # V=1 shows the commands.
 silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(filter 1,$(V)),,@$(if $(silent),,echo '  $(1) $@';) )$(2)
@@ -241,7 +248,7 @@ install: all
 	$(INSTALL) -m 644 $(public_headers:%=core/%) $(header_dir)
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP client with TLS that never blocks' \
-	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))$(if $(BROTLI),$(comma) $(BROTLI))$(if $(ZSTD),$(comma) $(ZSTD))' 'Cflags: -I$(INCLUDEDIR)' \
+	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))$(if $(BROTLI),$(comma) $(BROTLI))$(if $(ZSTD),$(comma) $(ZSTD))$(if $(IDN2),$(comma) $(IDN2))' 'Cflags: -I$(INCLUDEDIR)' \
 	  'Libs: -L$(LIBDIR) -lhttpclient -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' \
 	  >$(pc_dir)/httpclient.pc
 	chmod 644 $(pc_dir)/httpclient.pc

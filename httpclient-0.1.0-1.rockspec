@@ -98,6 +98,7 @@ build = {
         "core/http/credentials.c",
         "core/http/digest_auth.c",
         "core/http/fields.c",
+        "core/http/idn.c",
         "core/http/public_address.c",
         "core/http/proxy_auth.c",
         "core/http/request.c",

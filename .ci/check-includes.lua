@@ -14,7 +14,7 @@ local rooms = {
   { "core/http1", { "core/base", "core/http" } },
   { "core/http2", { "core/base", "core/http" } },
   { "core/codec", { "core/base" } },
-  { "core/features", { "core/base", "core/codec", "core/crypto", "core/http2" } },
+  { "core/features", { "core/base", "core/codec", "core/crypto", "core/http", "core/http2" } },
   { "core/platform", { "core/base" } },
   { "core/net", { "core/base", "core/platform" } },
   -- Of http a stream needs the rules for host names: which name does a certificate have to have?
@@ -51,6 +51,7 @@ local doors = {
   { "^openssl/", { "core/stream/tls/", "core/crypto/" } },
   { "^nghttp2/", { "core/http2/" } },
   { "^libpsl%.h$", { "bindings/" } },
+  { "^idn2%.h$", { "core/http/" } },
   { "^zlib%.h$", { "core/codec/" } },
   { "^brotli/", { "core/codec/" } },
   { "^zstd[_%l]*%.h$", { "core/codec/" } },
@@ -68,7 +69,7 @@ local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",
   "^ifdef HC_TEST_HOOKS$", "^else$", -- what only the C tests see
   "^ifdef HC_WITH_NGHTTP2$", "^ifdef HC_WITH_LIBPSL$", "^ifdef HC_WITH_BROTLI$",
-  "^ifdef HC_WITH_ZSTD$",
+  "^ifdef HC_WITH_ZSTD$", "^ifdef HC_WITH_IDN2$",
   -- what needs a library that not all builds have
 }
 

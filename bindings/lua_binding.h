@@ -158,6 +158,7 @@ bool hcl_enums_are_raw(lua_State *L);
 /* the fields are argument 1, or 2 behind an object or HTTPClient itself */
 int hcl_query_string_from_dict(lua_State *L);
 int hcl_uri_encode(lua_State *L);
+int hcl_idn_to_ascii(lua_State *L);
 int hcl_uri_decode(lua_State *L);
 
 /* --- x509.c */

@@ -213,6 +213,7 @@ static const luaL_Reg functions[] = {
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},
     {"uri_decode", hcl_uri_decode},
+    {"idn_to_ascii", hcl_idn_to_ascii},
     {"is_public_address", module_is_public_address},
     {"http_escape", module_http_escape}, /* the 3.x names */
     {"http_unescape", module_http_unescape},

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../base/sized.h"
+#include "../http/idn.h"
 #include "../http/uri.h"
 #include "../platform/unix_socket.h"
 #include "client_state.h"
@@ -92,13 +93,8 @@ static hc_error refuse_scheme(hc_failure *why) {
                         "host: \"http://\" contradicts the wish for TLS");
 }
 
-static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
-                             hc_connect_security security, hc_tls_options *options,
-                             hc_failure *why) {
-  hc_client_clear(c);
-  hc_host parsed;
-  hc_error code = hc_host_parse(host, &parsed, why);
-  if (code != HC_OK) return code;
+static hc_error connect_to(hc_client *c, hc_host parsed, long long port,
+                           hc_connect_security security, hc_tls_options *options, hc_failure *why) {
   if (parsed.scheme == 1 && security == HC_CONNECT_TLS) return refuse_scheme(why);
   bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
   if (port == -1) port = is_secure ? 443 : 80;
@@ -111,8 +107,20 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
   wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
   wish.proxy = c->proxies[is_secure ? HC_PROXY_HTTPS : HC_PROXY_HTTP];
   hc_dial_terms terms;
-  code = hc_client_add_reach(c, &wish, &terms, why);
+  hc_error code = hc_client_add_reach(c, &wish, &terms, why);
   return code == HC_OK ? start(c, &wish, why) : code;
+}
+
+static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
+                             hc_connect_security security, hc_tls_options *options,
+                             hc_failure *why) {
+  hc_client_clear(c);
+  hc_host parsed;
+  hc_buffer space = {0};
+  hc_error code = hc_idn_host_parse(host, &space, &parsed, why);
+  if (code == HC_OK) code = connect_to(c, parsed, port, security, options, why);
+  hc_buffer_free(&space);
+  return code;
 }
 
 static hc_error connect_unix_anew(hc_client *c, hc_slice path, hc_slice host,
