@@ -2,6 +2,8 @@
 -- scripted one for what those never do.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
+local native = require("spec_native")
+local ports = require("spec.support.ports")
 local proxies = require("spec.support.proxy")
 local serve = require("spec.support.serve")
 local support = require("spec.support.client")
@@ -84,6 +86,26 @@ else
     assert.equal("STATUS_CANT_CONNECT", support.status_name(client:get_status()))
     local _, message = client:get_last_error()
     assert.truthy(message:find("^the proxy localhost:%d+: "), message)
+  end)
+end
+
+local nghttpd = ports.find_program("nghttpd")
+
+if nghttpd and proxies.has("squid") and proxies.has("microsocks") then
+  it("HTTP/2 goes through a tunnel in TLS and through SOCKS as it does without", function()
+    local process, list = ports.start(1, function(list)
+      return assert(native.spawn({ nghttpd, "-d", certs.localhost.cert_file:match("^(.*)/"),
+        tostring(list[1]), certs.localhost.key_file, certs.localhost.cert_file },
+        { stdout = "/dev/null", stderr = "/dev/null" }))
+    end)
+    keep(process)
+    local squid = keep(proxies.squid({ tls = certs.localhost }))
+    local socks = keep(proxies.microsocks())
+    local url = ("https://localhost:%d/none"):format(list[1])
+    for _, proxy in ipairs({ url_of("https", squid), url_of("socks5h", socks) }) do
+      local status, _, _, response = fetched(url, { proxy = proxy })
+      assert.same({ 404, "2", proxy }, { status, response.http_version, response.proxy })
+    end
   end)
 end
 

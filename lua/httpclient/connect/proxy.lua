@@ -34,9 +34,9 @@ local function remember(key, found)
 end
 
 -- The proxy of a URL ("http://", "https://", "socks5://", "socks5h://", or none of them for http); `wish`: nil, or a
--- table with `auth` ("any" or "digest") and `tls_options` for TLS with the proxy. -> { handle, url, authority, key }: the
--- core's object, the URL without credentials, its host and port, and a text by which connections are told apart. Or nil
--- and the reason.
+-- table with `auth` ("any" or "digest") and `tls_options` for TLS with the proxy. -> { handle, url, authority, key }:
+-- the core's object, the URL without credentials, its host and port, and a text by which connections are told apart. Or
+-- nil and the reason.
 function proxy.from_url(text, wish)
   local auth, tls_options = wish and wish.auth, wish and wish.tls_options
   local key = key_of(text, auth, tls_options)

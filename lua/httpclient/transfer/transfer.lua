@@ -12,7 +12,7 @@
 --     hands_over_redirects  with max_redirects 0 a redirect is the answer, and no error
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
---   client, key, proxy    the connection in use, its place in the pool, and by whose way it goes (see connect/proxy.lua);
+--   client, key, proxy    the connection in use, its place in the pool, and by whose way it goes (connect/proxy.lua);
 --                         is_reused: it has been used before; proxy_tries: how often a proxy was asked again
 --   version               "1.1", "auto" or "2": what is wished for this request; needs_http1: the
 --                         server wants it by HTTP/1.1
