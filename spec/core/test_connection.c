@@ -498,7 +498,51 @@ static void check_memory(void) {
 }
 #endif
 
+/* --- a body that is asked for piece by piece, of a size that is known */
+
+static hc_pull_result give_letter(void *context, hc_slice *piece, hc_failure *why) {
+  (void)why;
+  const char **next = (const char **)context;
+  if (**next == '\0') return HC_PULL_END;
+  *piece = (hc_slice){(*next)++, 1};
+  return HC_PULL_DATA;
+}
+
+static bool ask_to_post(const world *w, const char **text, uint64_t length, const char *end) {
+  char seen[512] = "";
+  size_t got = 0;
+  uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
+  hc_client_request_spec spec = {
+      .method = HC_METHOD_POST,
+      .url = HC_SLICE("/"),
+      .body = {.kind = HC_BODY_PULL, .pull = give_letter, .context = text, .file_length = length}};
+  CHECK(hc_client_request(w->a, &spec, NULL) == HC_OK);
+  while (!strstr(seen, end) && hc_clock_now() < limit) {
+    (void)hc_client_poll(w->a);
+    ssize_t size = recv(w->theirs, seen + got, sizeof seen - 1 - got, MSG_DONTWAIT);
+    if (size > 0) got += (size_t)size;
+    seen[got] = '\0';
+  }
+  CHECK_CASE(seen, strstr(seen, end) != NULL);
+  return strstr(seen, "Content-Length: 3\r\n") && !strstr(seen, "chunked");
+}
+
+static void check_pull_of_known_length(void) {
+  world w;
+  const char *text = "abc";
+  open_world(&w);
+  CHECK(ask_to_post(&w, &text, 3, "\r\n\r\nabc"));
+  loopback_send(w.theirs, EMPTY_ANSWER);
+  await_status(w.a, HC_STATUS_BODY);
+  close_world(&w);
+  open_world(&w);
+  text = "abc";
+  CHECK_CASE("0: nobody knows", !ask_to_post(&w, &text, 0, "\r\n0\r\n\r\n"));
+  close_world(&w);
+}
+
 int main(void) {
+  check_pull_of_known_length();
   check_turns();
   check_refused_request();
   check_waiting_beside();
