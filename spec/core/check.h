@@ -23,12 +23,14 @@ static inline int check_case(int holds, const char *name, const char *file, int 
 #define CHECK_CASE(name, condition) ((void)check_case((condition) ? 1 : 0, (name), __FILE__, __LINE__))
 
 /* Of a forked child: _exit, behind what make coverage counts (see there). */
+#if !defined(_WIN32)
 #pragma weak __gcov_dump
 void __gcov_dump(void);
 static inline void leave(int code) {
   if (__gcov_dump) __gcov_dump();
   _exit(code);
 }
+#endif
 
 /* The sanitizer's allocator has locks that a fork copies as they are: a child that was made while
  * another thread held one hangs at its first allocation, whatever the library does. There only

@@ -27,7 +27,7 @@ static inline void h2_put(h2_bytes *b, const void *data, size_t size) {
   b->size += size;
 }
 
-static inline void h2_put_number(h2_bytes *b, unsigned long number, size_t size) {
+static inline void h2_put_number(h2_bytes *b, uint64_t number, size_t size) {
   for (size_t i = size; i-- > 0;) {
     unsigned char byte = (unsigned char)(number >> (8 * i));
     h2_put(b, &byte, 1);

@@ -10,8 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#else
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 #include "../../core/base/buffer.h"
 #include "../../core/http/fields.h"
@@ -21,19 +26,31 @@
 #define WIRE_CAPACITY 131072u
 #define WIRE_BYTE_BY_BYTE SIZE_MAX
 
+/* WIRE_CAPACITY bytes, and behind them a page that can't be read. */
+static inline char *wire_map(void) {
+#if defined(_WIN32)
+  const DWORD page = 4096;
+  DWORD before;
+  char *map = VirtualAlloc(NULL, WIRE_CAPACITY + page, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+  if (!map || !VirtualProtect(map + WIRE_CAPACITY, page, PAGE_NOACCESS, &before)) abort();
+  return map;
+#else
+  long page = sysconf(_SC_PAGESIZE);
+  if (page <= 0) abort();
+  void *map = mmap(NULL, WIRE_CAPACITY + (size_t)page, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) abort();
+  if (mprotect((char *)map + WIRE_CAPACITY, (size_t)page, PROT_NONE) != 0) abort();
+  return map;
+#endif
+}
+
 /* A copy of the bytes that ends where a page begins that can't be read: one byte too far is a
  * crash. Each slot holds one such copy, until the next of the same slot. */
 static inline char *wire_place(unsigned slot, const char *bytes, size_t size) {
   static char *maps[WIRE_SLOTS];
-  long page = sysconf(_SC_PAGESIZE);
-  if (slot >= WIRE_SLOTS || size > WIRE_CAPACITY || page <= 0) abort();
-  if (!maps[slot]) {
-    void *map = mmap(NULL, WIRE_CAPACITY + (size_t)page, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED) abort();
-    maps[slot] = map;
-    if (mprotect(maps[slot] + WIRE_CAPACITY, (size_t)page, PROT_NONE) != 0) abort();
-  }
+  if (slot >= WIRE_SLOTS || size > WIRE_CAPACITY) abort();
+  if (!maps[slot]) maps[slot] = wire_map();
   char *at = maps[slot] + WIRE_CAPACITY - size;
   if (size > 0) memcpy(at, bytes, size);
   return at;
