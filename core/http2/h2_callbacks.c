@@ -164,6 +164,19 @@ static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
   tell_goaway(&s->goaway, HC_ERR_CONNECTION_ERROR, "ends the connection", goaway);
 }
 
+static void tell_malformed(hc_h2_stream *stream, const char *reason) {
+  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
+                 "HTTP/2: the server's answer is malformed (%s)", reason);
+}
+
+/* nghttp2 sees no harm in an empty frame of content before the final head. */
+static int end_content(hc_h2_stream *stream, const nghttp2_frame *frame) {
+  if (hc_h2_stream_is_done(stream)) return 0;
+  if (stream->stage == HC_H2_CONTENT) return end_message(stream, frame);
+  tell_malformed(stream, "content before the head");
+  return reset(stream, NGHTTP2_PROTOCOL_ERROR);
+}
+
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
@@ -177,8 +190,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
   case NGHTTP2_HEADERS:
     return stream && !hc_h2_stream_is_done(stream) ? end_section(s, stream, frame) : 0;
-  case NGHTTP2_DATA:
-    return stream && !hc_h2_stream_is_done(stream) ? end_message(stream, frame) : 0;
+  case NGHTTP2_DATA: return stream ? end_content(stream, frame) : 0;
   default: return 0;
   }
 }
@@ -197,11 +209,6 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     return hc_h2_out_of_memory(s);
   if (size > 0) count_arrival(s, stream);
   return 0;
-}
-
-static void tell_malformed(hc_h2_stream *stream, const char *reason) {
-  hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
-                 "HTTP/2: the server's answer is malformed (%s)", reason);
 }
 
 static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error,

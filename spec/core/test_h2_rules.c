@@ -236,6 +236,7 @@ static const answer_case answers[] = {
     /* Section 8.1, 8.2: messages and fields */
     {.name = "8.1 trailing fields behind nothing", .frames = "S|H1 :status=200|H1e a=b", .expected = "complete 200 []{a: b} / ok"},
     {.name = "8.1 content behind trailing fields", .frames = "S|H1 :status=200|H1e a=b|D1 x", .expected = "complete 200 []{a: b} / ok"},
+    {.name = "8.1 an empty frame of content behind a 1xx", .frames = "S|H1 :status=103|D1 |H1e :status=200", .expected = "broken !HTTP/2: the server's answer is malformed (content before the head) / ok", .sent = "SETTINGS+ RST01(1)"},
     {.name = "8.1 a second final head", .frames = "S|H1 :status=200|H1 :status=200", .expected = "broken !~", .sent = "SETTINGS+ RST01(1)"},
     {.name = "8.1.1 more than announced, in the last frame", .frames = "S|H1 :status=200;content-length=1|D1 a|D1e b", .expected = "broken !~", .sent = "SETTINGS+ RST01(1)"},
     {.name = "8.1.1 less than announced, ended by fields", .frames = "S|H1 :status=200;content-length=2|D1 a|H1e t=1", .expected = "broken !~", .sent = "SETTINGS+ RST01(1)"},
