@@ -136,6 +136,7 @@ coverage:
 	@$(LUA) .ci/coverage.lua $(BUILD)/coverage
 
 NETEM_MB ?= 100
+SOAK_STREAMS ?= 100000
 SOAK_REQUESTS ?= 100000
 
 .PHONY: netem soak gc-stress
@@ -144,8 +145,8 @@ netem:
 	  $(MAKE) LUA=$(LUA) SPECS=spec/netem_spec.lua C_TESTS= test
 
 soak:
-	@SOAK_REQUESTS=$(SOAK_REQUESTS) SPEC_SECONDS=7200 \
-	  $(MAKE) LUA=$(LUA) SPECS=spec/soak_spec.lua C_TESTS= test
+	@SOAK_REQUESTS=$(SOAK_REQUESTS) SOAK_STREAMS=$(SOAK_STREAMS) SPEC_SECONDS=7200 \
+	  $(MAKE) LUA=$(LUA) SPECS=spec/soak_spec.lua C_TESTS=spec/core/test_h2_soak.c test
 
 # The specs with the collector at its busiest; 5.4 has two of them.
 GC_LUAS ?= lua5.4 lua5.1 luajit
