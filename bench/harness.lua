@@ -6,7 +6,7 @@ local config = harness.config
 
 local numeric = { quick = true, runs = true, nofile = true, syscalls = true, instructions = true,
   profile = true, plain_port = true,
-  full_port = true, resumed_port = true, server_port = true }
+  full_port = true, resumed_port = true, h2_port = true, server_port = true }
 
 for _, argument in ipairs(arg) do
   local key, value = argument:match("^([%w_]+)=(.*)$")
@@ -100,11 +100,12 @@ local function make_input(mib)
 end
 
 local ports = { plain = "plain_port", full = "full_port", resumed = "resumed_port",
-  server = "server_port" }
+  server = "server_port", h2 = "h2_port" }
 
 --- The driver's arguments for `count` operations; makes the files that are asked for.
 local function arguments_of(workload, as, count)
   local size = workload.mib and count * 1048576 or workload.size
+  for _, mib in ipairs(workload.files or {}) do make_input(mib) end
   local path, file = workload.path, nil
   if workload.mib then
     make_input(count)
@@ -123,7 +124,7 @@ local function arguments_of(workload, as, count)
   option("file", file)
   option("connections", config.quick and workload.quick_connections or workload.connections)
   option("busy", workload.busy)
-  if workload.on == "full" or workload.on == "resumed" then
+  if workload.on == "full" or workload.on == "resumed" or workload.on == "h2" then
     option("ca", config.work .. "/ca.pem")
   end
   return words

@@ -103,6 +103,24 @@ add({ name = "poll_tls", as = "tls_poll", title = "poll() of an idle client over
   shared = true, count = 1000000, quick = 100000, trace = { 100, 600 }, peers = {},
   target = { cpu = 1.3 } })
 
+-- HTTP/2 over TLS, against nghttpd; `connections` are streams of one connection, `size` an upload.
+local h2_peers = { libcurl = 1 }
+add({ name = "h2_get", as = "h2", title = "HTTP/2: small GETs one after the other", on = "h2",
+  path = "/small", shared = true, count = 10000, quick = 1000, trace = { 100, 400 },
+  peers = h2_peers, target = { cpu = 1.5 } })
+add({ name = "h2_many", as = "h2", title = "HTTP/2: small GETs, 100 at a time", on = "h2",
+  path = "/small", shared = true, connections = 100, count = 10000, quick = 2000,
+  trace = { 200, 800 }, peers = h2_peers, target = { cpu = 10 } })
+add({ name = "h2_stream", as = "h2", title = "HTTP/2: a body of 256 MiB", on = "h2",
+  path = "/256m", files = { 256 }, shared = true, count = 1, quick = 1, peers = { libcurl = 1 },
+  target = { cpu = 1.15 } })
+add({ name = "h2_upload", as = "h2", title = "HTTP/2: upload of 64 MiB", on = "h2",
+  path = "/small", size = 67108864, shared = true, count = 1, quick = 1, peers = { libcurl = 1 },
+  target = { cpu = 1.15 } })
+add({ name = "h2_bodies", as = "h2", title = "HTTP/2: 64 bodies of 1 MiB at once", on = "h2",
+  path = "/1m", files = { 1 }, shared = true, connections = 64, count = 64, quick = 64,
+  peers = { libcurl = 1 }, target = { cpu = 1.4 } })
+
 add({ name = "memory_plain", as = "memory", title = "memory of an idle client", on = "plain",
   path = "/small",
   shared = true, connections = 1000, quick_connections = 300, memory = true, count = 1, quick = 1,

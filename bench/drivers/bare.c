@@ -505,6 +505,7 @@ static const struct {
     {"tls_resumed", bare_tls_resumed},
     {"tls_poll", bare_tls_poll},
     {"tls_memory", bare_tls_memory},
+    {"h2", bare_h2},
 };
 
 int main(int argc, char **argv) {

@@ -28,5 +28,6 @@ void bare_tls_new(const bench_options *options);
 void bare_tls_resumed(const bench_options *options);
 void bare_tls_poll(const bench_options *options);
 void bare_tls_memory(const bench_options *options);
+void bare_h2(const bench_options *options);
 
 #endif

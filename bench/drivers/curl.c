@@ -335,6 +335,66 @@ static void memory(const bench_options *options) {
       (bench_result){.ops = options->connections, .memory = grown / (double)options->connections});
 }
 
+/* --- HTTP/2: all on one connection, waited for by the multi handle */
+
+typedef struct many_h2 {
+  CURLM *multi;
+  uint64_t begun, done;
+} many_h2;
+
+static void collect_h2(many_h2 *m, uint64_t count) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(m->multi, &left))) {
+    CURL *easy = message->easy_handle;
+    check(message->data.result);
+    check_answer(easy);
+    m->done++;
+    curl_multi_remove_handle(m->multi, easy);
+    if (m->begun >= count) continue;
+    curl_multi_add_handle(m->multi, easy);
+    m->begun++;
+  }
+}
+
+static void run_h2(many_h2 *m, uint64_t count) {
+  int running;
+  while (m->done < count) {
+    if (curl_multi_perform(m->multi, &running) != CURLM_OK) bench_die("curl_multi_perform");
+    collect_h2(m, count);
+    if (m->done < count && curl_multi_poll(m->multi, NULL, 0, 1000, NULL) != CURLM_OK)
+      bench_die("curl_multi_poll");
+  }
+}
+
+static CURL *make_h2(const bench_options *options) {
+  CURL *easy = make_easy(options);
+  check(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS));
+  check(curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L));
+  if (options->size == 0) return easy;
+  check(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->size));
+  check(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, bench_allocate(options->size, 1)));
+  return easy;
+}
+
+static void h2(const bench_options *options) {
+  bench_meter meter;
+  bench_options first = *options;
+  many_h2 m = {.multi = curl_multi_init(), .begun = 1};
+  first.size = 0;
+  first.path = "/small";
+  curl_multi_add_handle(m.multi, make_h2(&first));
+  run_h2(&m, 1);
+  m = (many_h2){.multi = m.multi};
+  for (size_t i = 0; i < options->connections && m.begun < options->count; i++, m.begun++)
+    curl_multi_add_handle(m.multi, make_h2(options));
+  body_bytes = 0;
+  bench_meter_start(&meter);
+  run_h2(&m, options->count);
+  bench_meter_stop(&meter);
+  report(options, &meter);
+}
+
 static void nothing(const bench_options *options) { (void)options; }
 
 static const struct {
@@ -357,6 +417,7 @@ static const struct {
     {"many", many},
     {"memory", memory},
     {"tls_memory", memory},
+    {"h2", h2},
     {"nothing", nothing},
 };
 

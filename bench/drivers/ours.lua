@@ -318,4 +318,56 @@ end
 
 workloads.tls_memory = workloads.memory
 
+--- HTTP/2: `connections` clients on one connection, `count` requests in all.
+local function open_streams(options)
+  local first = HTTPClient.new()
+  first.http_version = "2"
+  connect(first, options.port, tls_options_of(options))
+  local clients = { first }
+  while first:get_free_streams() < options.connections do first:wait(0.01) end
+  for i = 2, options.connections do
+    clients[i] = first:share_connection()
+  end
+  return clients
+end
+
+function workloads.h2(options)
+  local clients, poller = open_streams(options), httpclient.Poller.new()
+  local uploads = options.size and options.size > 0
+  local body = uploads and ("x"):rep(options.size) or nil
+  for _, client in ipairs(clients) do poller:add(client) end
+  local left, done, bytes = options.count, 0, 0
+  local function ask(client)
+    if left == 0 then return end
+    left = left - 1
+    if client:request(uploads and POST or GET, options.path, no_fields, body) ~= 0 then
+      fail(client)
+    end
+  end
+  local function take(client)
+    local status = client:get_status()
+    while status == BODY do
+      local chunk = client:read_response_body_chunk()
+      if chunk == "" and client:get_status() == BODY then return end
+      bytes = bytes + #chunk
+      status = client:get_status()
+    end
+    if status == CONNECTED and client:is_response_complete() then
+      check_answer(client)
+      done = done + 1
+      ask(client)
+    elseif status ~= REQUESTING and status ~= CONNECTED then
+      fail(client)
+    end
+  end
+  local used = measure(function()
+    for _, client in ipairs(clients) do ask(client) end
+    while done < options.count do
+      local ready = poller:wait(10)
+      for i = 1, #ready do take(ready[i]) end
+    end
+  end)
+  return used, bytes
+end
+
 common.run("httpclient", workloads)

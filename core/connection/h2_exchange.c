@@ -411,6 +411,8 @@ void hc_h2_forget(hc_exchange *x) {
  * ----------------------------------------------------------------------------------------------------------------
  */
 
+bool hc_h2_is_over(const hc_exchange *x) { return is_over(of_const(x)); }
+
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const(x);
   if (is_over(h) || h->stream.arrivals != h->seen) return true;

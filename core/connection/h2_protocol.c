@@ -13,6 +13,10 @@
 /* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. */
 #define RECEIVE_BUDGET ((size_t)1 << 19)
 #define SEND_BUDGET ((size_t)1 << 20)
+/* Where so much lies unread, a go takes little: what waits in the socket costs nobody memory, and
+ * memory that is new to the process is what 64 bodies at once cost most. */
+#define UNREAD_MUCH ((size_t)2 << 20)
+#define RECEIVE_LITTLE ((size_t)1 << 15)
 
 /* --- bytes
  * --------------------------------------------------------------------------------------------------------------
@@ -64,7 +68,9 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
   if (is_known_quiet(n)) return HC_WAIT;
   n->h2->receive_wants = HC_EVENT_READ;
-  while (moved < RECEIVE_BUDGET) {
+  bool is_full = hc_h2_session_unread(n->h2->session) > UNREAD_MUCH;
+  size_t budget = is_full ? RECEIVE_LITTLE : RECEIVE_BUDGET;
+  while (moved < budget) {
     char bytes[RECEIVE_SIZE];
     size_t got = 0;
     hc_io io = hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, why);
@@ -77,7 +83,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
       return tell_fault(n);
     if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
   }
-  if (moved >= RECEIVE_BUDGET) n->h2->is_unfinished = true;
+  if (moved >= budget) n->h2->is_unfinished = true;
   if (moved > 0) n->h2->heard_at = hc_clock_now();
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
@@ -131,6 +137,18 @@ static void notice_news(const hc_connection *n, const hc_exchange *mover) {
     if (!(mover && p->exchange == mover) && hc_h2_has_place_news(n, p)) hc_place_notice(p);
 }
 
+/* No event tells of what is left of a go. One whose next step moves bytes is enough, and where
+ * nobody waits for any, an idle one. */
+static void notice_rest(const hc_connection *n) {
+  for (hc_place *p = n->places; p; p = p->next) {
+    const hc_exchange *x = p->exchange;
+    if (!p->seat || !x || !x->is_under_way || hc_h2_is_over(x)) continue;
+    hc_place_notice(p);
+    return;
+  }
+  for (hc_place *p = n->places; p; p = p->next) hc_place_notice(p);
+}
+
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
   if (!n->h2) return HC_BROKEN;
   /* a move further out, of which this is a part */
@@ -139,8 +157,9 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   n->h2->is_unfinished = false;
   hc_progress progress = keep_probe(n->h2, move(n, why), why);
   if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
-  /* the descriptor is watched for something else now, or says nothing of what there is to do */
-  if (events_of(n->h2) != wanted || n->h2->is_unfinished) hc_connection_notice_all(n);
+  /* the descriptor is watched for something else now */
+  if (events_of(n->h2) != wanted) hc_connection_notice_all(n);
+  else if (n->h2->is_unfinished) notice_rest(n);
   if (progress != HC_BROKEN) return progress;
   hc_connection_name_next(n, why);
   hc_h2_session_end(n->h2->session, why);

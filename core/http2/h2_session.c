@@ -333,6 +333,13 @@ size_t hc_h2_session_count(const hc_h2_session *s) { return s->open; }
 
 bool hc_h2_session_is_settled(const hc_h2_session *s) { return s->has_settings; }
 
+size_t hc_h2_session_unread(const hc_h2_session *s) {
+  size_t size = 0;
+  for (const hc_h2_stream *stream = s->streams; stream; stream = stream->behind)
+    size += hc_buffer_size(&stream->content);
+  return size;
+}
+
 size_t hc_h2_session_room(const hc_h2_session *s) {
   size_t limit = HC_H2_STREAMS_MAX;
   if (hc_h2_session_is_draining(s)) return 0;
