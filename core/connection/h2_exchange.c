@@ -326,10 +326,19 @@ bool hc_h2_is_readable(hc_exchange *x) {
   return hc_buffer_size(&of(x)->stream.content) > 0 || is_over(of(x));
 }
 
+/* A look at one that has something to read already need not bring more, where a poller's events do:
+ * else each look at each of many would, and all of it would be held here. */
+static bool has_enough(const hc_h2_exchange *h) {
+  const hc_place *place = h->common.place;
+  return hc_buffer_size(&h->stream.content) > 0 && place && place->seat;
+}
+
+bool hc_h2_moves(const hc_exchange *x) { return !is_over(of_const(x)) && !has_enough(of_const(x)); }
+
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of(x);
   if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
-  if (!is_over(h)) (void)move_bytes(x);
+  if (hc_h2_moves(x)) (void)move_bytes(x);
   note_arrivals(h);
   if (hc_h2_is_readable(x) || !hc_exchange_is_idle_too_long(x)) return HC_WAIT;
   return hc_exchange_end_by_idle_timeout(x, why);
@@ -410,8 +419,6 @@ void hc_h2_forget(hc_exchange *x) {
 /* --- waiting
  * ----------------------------------------------------------------------------------------------------------------
  */
-
-bool hc_h2_is_over(const hc_exchange *x) { return is_over(of_const(x)); }
 
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const(x);

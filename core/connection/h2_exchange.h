@@ -35,8 +35,8 @@ typedef struct hc_h2_exchange {
 /* Opens a stream for the request on the session; the body is taken over. See protocol.h. */
 hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish,
                              hc_exchange **out, hc_failure *why);
-/* Has its answer come to its end, good or bad? */
-bool hc_h2_is_over(const hc_exchange *x);
+/* Does the next look at it move bytes? */
+bool hc_h2_moves(const hc_exchange *x);
 /* Has something come, or become possible, since its user last looked? */
 bool hc_h2_has_news(const hc_exchange *x);
 /* What it adds to what its connection waits for. */

@@ -142,7 +142,7 @@ static void notice_news(const hc_connection *n, const hc_exchange *mover) {
 static void notice_rest(const hc_connection *n) {
   for (hc_place *p = n->places; p; p = p->next) {
     const hc_exchange *x = p->exchange;
-    if (!p->seat || !x || !x->is_under_way || hc_h2_is_over(x)) continue;
+    if (!p->seat || !x || !x->is_under_way || !hc_h2_moves(x)) continue;
     hc_place_notice(p);
     return;
   }

@@ -195,6 +195,9 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   }
 }
 
+/* Twice what can be held, so that moving what is held to the front pays each time. */
+#define CONTENT_ROOM ((size_t)2 * HC_H2_STREAM_WINDOW)
+
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
                    void *user) {
   hc_h2_session *s = user;
@@ -205,7 +208,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     int result = nghttp2_session_consume_connection(h2, size);
     return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(s) : 0;
   }
-  if (hc_buffer_append(&stream->content, bytes, HC_H2_STREAM_WINDOW) != HC_OK)
+  if (hc_buffer_append(&stream->content, bytes, CONTENT_ROOM) != HC_OK)
     return hc_h2_out_of_memory(s);
   if (size > 0) count_arrival(s, stream);
   return 0;
