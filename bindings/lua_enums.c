@@ -8,7 +8,7 @@ typedef struct constant {
   int value;
 } constant;
 
-static const constant methods[] = {
+static const constant methods_enums[] = {
     {"METHOD_GET", 0},    {"METHOD_HEAD", 1},    {"METHOD_POST", 2},  {"METHOD_PUT", 3},
     {"METHOD_DELETE", 4}, {"METHOD_OPTIONS", 5}, {"METHOD_TRACE", 6}, {"METHOD_CONNECT", 7},
     {"METHOD_PATCH", 8},  {"METHOD_MAX", 9},
@@ -101,7 +101,7 @@ typedef struct enum_table {
 
 #define ENUM(path, name, table) {path, name, table, sizeof(table) / sizeof *(table)}
 static const enum_table tables[HCL_ENUM_COUNT] = {
-    ENUM("HTTPClient.Method", "Method", methods),
+    ENUM("HTTPClient.Method", "Method", methods_enums),
     ENUM("HTTPClient.Status", "Status", statuses),
     ENUM("HTTPClient.ResponseCode", "ResponseCode", response_codes),
     {"httpclient.Error", "Error", NULL, HC_ERROR_COUNT}, /* the names are the core's */

@@ -3,7 +3,7 @@
 #include "../core/platform/system_name.h"
 #include "lua_binding.h"
 
-static void set_version(lua_State *L, const char *name, const char *version) {
+static void set_version_features(lua_State *L, const char *name, const char *version) {
   if (version) lua_pushstring(L, version);
   else lua_pushboolean(L, 0);
   lua_setfield(L, -2, name);
@@ -13,8 +13,8 @@ static void set_version(lua_State *L, const char *name, const char *version) {
 int hcl_features(lua_State *L) {
   lua_newtable(L);
   for (const hc_feature *feature = hc_features(); feature->name; feature++)
-    set_version(L, feature->name, feature->version ? feature->version() : NULL);
-  set_version(L, "psl", hcl_libpsl_version());
+    set_version_features(L, feature->name, feature->version ? feature->version() : NULL);
+  set_version_features(L, "psl", hcl_libpsl_version());
   lua_pushliteral(L, HC_SYSTEM_NAME);
   lua_setfield(L, -2, "platform");
   return 1;

@@ -3,7 +3,7 @@
  * what they do is what the script would do itself. */
 #include "lua_client_object.h"
 
-#define PIECE_SIZE 65536
+#define PIECE_SIZE_FILE_METHODS 65536
 
 /* --- bodies that are sent */
 
@@ -24,7 +24,7 @@ static bool seek(lua_State *L, int file, const char *whence, lua_Number offset, 
 static void read_here(lua_State *L, int file) {
   lua_getfield(L, file, "read");
   lua_pushvalue(L, file);
-  lua_pushinteger(L, PIECE_SIZE);
+  lua_pushinteger(L, PIECE_SIZE_FILE_METHODS);
   lua_call(L, 2, 2);
   if (lua_isnil(L, -2) && lua_type(L, -1) == LUA_TSTRING) (void)lua_error(L);
   lua_pop(L, 1);
@@ -32,7 +32,7 @@ static void read_here(lua_State *L, int file) {
 
 /* The body function. Upvalues: the file, and where it is read next; nil where it has no positions.
  * The script's own place in the file stays. */
-static int read_piece(lua_State *L) {
+static int read_piece_file_methods(lua_State *L) {
   int file = lua_upvalueindex(1), place = lua_upvalueindex(2);
   lua_settop(L, 0);
   lua_Number at = lua_tonumber(L, place), before = 0, unused;
@@ -56,7 +56,7 @@ void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length) {
   if (is_placed && end > at) *length = (uint64_t)(end - at);
   if (is_placed) lua_pushnumber(L, at);
   else lua_pushnil(L);
-  lua_pushcclosure(L, read_piece, 2);
+  lua_pushcclosure(L, read_piece_file_methods, 2);
   lua_replace(L, arg);
   if (!is_placed || end > at) return;
   lua_pushliteral(L, ""); /* nothing is known to come */
@@ -71,7 +71,7 @@ typedef struct method_call {
 } method_call;
 
 /* Pushes the file; what its method is called with follows. */
-static void push_method(lua_State *L, hcl_client *self, const char *name) {
+static void push_method_file_methods(lua_State *L, hcl_client *self, const char *name) {
   hcl_client_push_self(L, self);
   int object = lua_gettop(L);
   hcl_client_anchor_get(L, self, object, HCL_CLIENT_SINK);
@@ -89,7 +89,7 @@ static void call_method(lua_State *L, int arguments) {
 
 static int call_write(lua_State *L) {
   const method_call *call = (const method_call *)lua_touserdata(L, 1);
-  push_method(L, call->self, "write");
+  push_method_file_methods(L, call->self, "write");
   hcl_push_slice(L, call->bytes);
   call_method(L, 2);
   return 0;
@@ -97,7 +97,7 @@ static int call_write(lua_State *L) {
 
 static int call_flush(lua_State *L) {
   const method_call *call = (const method_call *)lua_touserdata(L, 1);
-  push_method(L, call->self, "flush");
+  push_method_file_methods(L, call->self, "flush");
   call_method(L, 1);
   return 0;
 }

@@ -63,7 +63,7 @@ typedef struct known_field {
 
 /* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to
  * collide cost a comparison with each field before, and there are few of them. */
-static size_t hash_name(hc_slice name) {
+static size_t hash_name_header_dictionary(hc_slice name) {
   uint64_t first = 0, last = 0;
   size_t size = name.size < sizeof first ? name.size : sizeof first;
   if (size == sizeof first) {
@@ -152,7 +152,7 @@ static void fill_small(lua_State *L, const hc_headers *headers, hcl_join join) {
   push_known(L, &known);
   for (size_t i = 0; i < headers->count; i++) {
     hc_slice name = hc_headers_name(headers, i);
-    size_t first = i, slot = hash_name(name);
+    size_t first = i, slot = hash_name_header_dictionary(name);
     if (is_first(used, slot)) {
       push_text(L, strings, 2 * slot, &known[slot].name, name);
       push_text(L, strings, 2 * slot + 1, &known[slot].value, hc_headers_value(headers, i));

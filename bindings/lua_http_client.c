@@ -371,7 +371,7 @@ static int get_property(lua_State *L, const property *p) {
 
 #define FIELD_VALUE 3 /* the argument of __newindex that is the value; a setter's is 2 */
 
-static int refuse_type(lua_State *L, int arg, const property *p, const char *expected) {
+static int refuse_type_http_client(lua_State *L, int arg, const property *p, const char *expected) {
   if (arg != FIELD_VALUE) return hcl_type_error(L, arg, expected);
   return luaL_error(L, "HTTPClient.%s: %s expected, got %s", p->name, expected,
                     hcl_type_name(L, arg));
@@ -382,14 +382,14 @@ static int refuse_value(lua_State *L, int arg, const property *p, const char *pr
   return hcl_argument_error(L, arg, lua_pushfstring(L, "%s %s", p->name, problem));
 }
 
-static bool check_flag(lua_State *L, int arg, const property *p) {
-  if (!lua_isboolean(L, arg)) refuse_type(L, arg, p, "boolean");
+static bool check_flag_http_client(lua_State *L, int arg, const property *p) {
+  if (!lua_isboolean(L, arg)) refuse_type_http_client(L, arg, p, "boolean");
   return lua_toboolean(L, arg) != 0;
 }
 
 static size_t check_size(lua_State *L, int arg, const property *p) {
   int64_t value = 0;
-  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type(L, arg, p, "number");
+  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
   if (!hcl_to_integer(L, arg, &value)) refuse_value(L, arg, p, "must be an integer");
   if (value < (int64_t)p->least || value > (int64_t)p->most) {
     /* As text: lua_pushfstring of 5.1 has no %I, and %d is an int. */
@@ -400,15 +400,15 @@ static size_t check_size(lua_State *L, int arg, const property *p) {
 }
 
 static double check_seconds(lua_State *L, int arg, const property *p) {
-  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type(L, arg, p, "number");
+  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
   double value = (double)lua_tonumber(L, arg);
   if (!(value >= 0)) refuse_value(L, arg, p, "must be 0 or more seconds");
   if (value > 1e18) refuse_value(L, arg, p, "is over 1e18 seconds; 0 means no limit");
   return value;
 }
 
-static hc_version_wish check_version(lua_State *L, int arg, const property *p) {
-  if (lua_type(L, arg) != LUA_TSTRING) refuse_type(L, arg, p, "string");
+static hc_version_wish check_version_http_client(lua_State *L, int arg, const property *p) {
+  if (lua_type(L, arg) != LUA_TSTRING) refuse_type_http_client(L, arg, p, "string");
   for (int i = 0; i < 3; i++)
     if (strcmp(version_names[i], lua_tostring(L, arg)) == 0) return (hc_version_wish)i;
   refuse_value(L, arg, p, "must be \"1.1\", \"auto\" or \"2\"");
@@ -417,7 +417,7 @@ static hc_version_wish check_version(lua_State *L, int arg, const property *p) {
 
 static size_t check_family(lua_State *L, int arg, const property *p) {
   int64_t value = 0;
-  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type(L, arg, p, "number");
+  if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
   bool is_whole = hcl_to_integer(L, arg, &value);
   if (!is_whole || (value != 0 && value != 4 && value != 6))
     refuse_value(L, arg, p, "must be 4, 6 or 0 for any");
@@ -428,7 +428,7 @@ static void set_own(lua_State *L, int arg, const property *p) {
   hcl_own which = (hcl_own)p->offset;
   (void)hcl_check_client(L, 1);
   const char *expected = hcl_client_own_type(L, which, arg);
-  if (expected) refuse_type(L, arg, p, expected);
+  if (expected) refuse_type_http_client(L, arg, p, expected);
   hc_failure why = {HC_OK, ""};
   hc_error code = hcl_client_set_own(L, which, arg, &why);
   if (code == HC_ERR_OUT_OF_MEMORY) hcl_raise_memory(L);
@@ -442,10 +442,11 @@ static void set_property(lua_State *L, int arg, const property *p) {
   }
   hcl_client *self = hcl_check_client(L, 1);
   void *field = (char *)hc_client_get_settings(self->client) + p->offset;
-  if (p->kind == PROPERTY_BOOLEAN) *(bool *)field = check_flag(L, arg, p);
+  if (p->kind == PROPERTY_BOOLEAN) *(bool *)field = check_flag_http_client(L, arg, p);
   else if (p->kind == PROPERTY_SIZE) *(size_t *)field = check_size(L, arg, p);
   else if (p->kind == PROPERTY_FAMILY) *(size_t *)field = check_family(L, arg, p);
-  else if (p->kind == PROPERTY_VERSION) *(hc_version_wish *)field = check_version(L, arg, p);
+  else if (p->kind == PROPERTY_VERSION)
+    *(hc_version_wish *)field = check_version_http_client(L, arg, p);
   else *(double *)field = check_seconds(L, arg, p);
 }
 
@@ -497,7 +498,7 @@ static int write_connection(lua_State *L, const property *p) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, FIELD_VALUE);
   if (!lua_isnil(L, FIELD_VALUE) && !hcl_to_stream_peer(L, FIELD_VALUE))
-    refuse_type(L, FIELD_VALUE, p, "StreamPeer");
+    refuse_type_http_client(L, FIELD_VALUE, p, "StreamPeer");
   lua_settop(L, FIELD_VALUE);
   lua_remove(L, 2);
   return client_set_connection(L);
@@ -516,13 +517,13 @@ static int client_newindex(lua_State *L) {
 
 /* --- the class */
 
-static const luaL_Reg functions[] = {{"new", client_new}, {NULL, NULL}};
+static const luaL_Reg functions_http_client[] = {{"new", client_new}, {NULL, NULL}};
 
 /* With a dot or a colon. */
 static const luaL_Reg either[] = {{"query_string_from_dict", hcl_query_string_from_dict},
                                   {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
+static const luaL_Reg methods_http_client[] = {
     {"close", client_close},
     {"poll", client_poll},
     {"get_status", client_get_status},
@@ -537,7 +538,7 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg meta[] = {
+static const luaL_Reg meta_http_client[] = {
     {"__gc", client_gc},
     {"__index", client_index},
     {"__newindex", client_newindex},
@@ -552,8 +553,8 @@ static int class_index(lua_State *L) {
 }
 
 void hcl_http_client_register(lua_State *L) {
-  static const hcl_class class = {HCL_HTTP_CLIENT, FUNCTION_MARK, METHOD_MARK,
-                                  functions,       methods,       meta};
+  static const hcl_class class = {HCL_HTTP_CLIENT,       FUNCTION_MARK,       METHOD_MARK,
+                                  functions_http_client, methods_http_client, meta_http_client};
   hcl_class_new(L, &class);
   hcl_set_functions(L, FUNCTION_MARK, hcl_client_wait_functions);
   hcl_set_functions(L, "", either);

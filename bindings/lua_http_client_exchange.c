@@ -314,7 +314,7 @@ static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_
   return HC_OK;
 }
 
-static void take_method(lua_State *L, int arg, hc_client_request_spec *spec) {
+static void take_method_exchange(lua_State *L, int arg, hc_client_request_spec *spec) {
   int type = lua_type(L, arg);
   if (type == LUA_TSTRING) {
     spec->method = HC_METHOD_OTHER;
@@ -330,12 +330,12 @@ static void take_method(lua_State *L, int arg, hc_client_request_spec *spec) {
 /* Raw: a body may be a table of bytes, as in the engine. */
 typedef enum request_kind { REQUEST_OF_TEXT, REQUEST_RAW } request_kind;
 
-static int send_request(lua_State *L, request_kind kind) {
+static int send_request_exchange(lua_State *L, request_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_client_request_spec spec;
   hc_slice few[FEW_LINES];
   memset(&spec, 0, sizeof spec);
-  take_method(L, 2, &spec);
+  take_method_exchange(L, 2, &spec);
   spec.url = hcl_check_string(L, 3);
   spec.raw = kind == REQUEST_RAW;
   lua_settop(L, 5);
@@ -357,8 +357,8 @@ static int send_request(lua_State *L, request_kind kind) {
   return hcl_push_result(L, code, &why);
 }
 
-static int client_request(lua_State *L) { return send_request(L, REQUEST_OF_TEXT); }
-static int client_request_raw(lua_State *L) { return send_request(L, REQUEST_RAW); }
+static int client_request(lua_State *L) { return send_request_exchange(L, REQUEST_OF_TEXT); }
+static int client_request_raw(lua_State *L) { return send_request_exchange(L, REQUEST_RAW); }
 
 static int client_resume_body(lua_State *L) {
   hc_client_resume_body(hcl_check_client(L, 1)->client);

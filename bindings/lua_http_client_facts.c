@@ -58,18 +58,18 @@ static int make_header_values(lua_State *L) {
 }
 
 /* Checked out here, where the error still finds the method's name. */
-static void check_name(lua_State *L) {
+static void check_name_facts(lua_State *L) {
   (void)hcl_check_client(L, 1);
   (void)hcl_check_string(L, 2);
 }
 
 static int client_get_response_header(lua_State *L) {
-  check_name(L);
+  check_name_facts(L);
   return hcl_client_guarded(L, make_header);
 }
 
 static int client_get_response_header_values(lua_State *L) {
-  check_name(L);
+  check_name_facts(L);
   return hcl_client_guarded(L, make_header_values);
 }
 
@@ -142,7 +142,7 @@ static int client_get_response_version(lua_State *L) {
   return 1;
 }
 
-static int certificate_gc(lua_State *L) {
+static int certificate_gc_facts(lua_State *L) {
   hc_peer_certificate_free((hc_peer_certificate *)lua_touserdata(L, 1));
   return 0;
 }
@@ -151,7 +151,7 @@ static int certificate_gc(lua_State *L) {
 static hc_peer_certificate *new_certificate(lua_State *L) {
   hc_peer_certificate *c = (hc_peer_certificate *)lua_newuserdata(L, sizeof *c);
   memset(c, 0, sizeof *c);
-  hcl_push_metatable(L, "httpclient.peer_certificate", "__gc", certificate_gc);
+  hcl_push_metatable(L, "httpclient.peer_certificate", "__gc", certificate_gc_facts);
   lua_setmetatable(L, -2);
   return c;
 }

@@ -28,7 +28,7 @@ typedef struct stdio_sink {
   bool is_regular;
 } stdio_sink;
 
-static hc_error refuse_closed(hc_failure *why) {
+static hc_error refuse_closed_file(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE,
                         "the file was closed while the body was being written to it");
 }
@@ -37,7 +37,7 @@ static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
   const stdio_sink *sink = (const stdio_sink *)context;
   FILE *file = hcl_file_of(sink->object);
   if (!file) {
-    (void)refuse_closed(why);
+    (void)refuse_closed_file(why);
     return 0;
   }
   return sink->is_regular ? hc_stdio_write_regular(file, bytes) : hc_stdio_write(file, bytes);
@@ -45,11 +45,11 @@ static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
 
 static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, hc_failure *why) {
   FILE *file = hcl_file_of(object);
-  if (!file) return refuse_closed(why);
+  if (!file) return refuse_closed_file(why);
   stdio_sink sink = {object, hc_file_is_regular(hc_stdio_file(file))};
   hc_error code = hc_client_body_to_writer(self->client, write_to_stdio, &sink, moved, why);
   file = hcl_file_of(object);
-  if (!file) return code != HC_OK ? code : refuse_closed(why);
+  if (!file) return code != HC_OK ? code : refuse_closed_file(why);
   /* Later writes of the script follow these; and a full disk shows now, not when the file is
    * closed. */
   bool is_flushed = sink.is_regular ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
@@ -88,7 +88,7 @@ static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
 }
 
 /* Of what the owner is, by create_new_file or own_file_size: nil for a device. */
-static int64_t check_owner(lua_State *L, int index) {
+static int64_t check_owner_file(lua_State *L, int index) {
   int64_t owner = HC_FILE_OF_NOBODY;
   if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner))
     hcl_argument_error(L, index, "owner expected");
@@ -102,7 +102,7 @@ int hcl_open_body_file(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_failure why = {HC_OK, ""};
   hc_slice path = hcl_check_string(L, 2);
-  int64_t owner = check_owner(L, 3);
+  int64_t owner = check_owner_file(L, 3);
   hc_error code = change_sink(L, self, &path, &why);
   if (code == HC_OK) {
     code = hc_file_open_present(path.data, owner, &self->sink, &why);

@@ -132,7 +132,7 @@ static hc_error start_to_connect(lua_State *L, hcl_client *self, hcl_over over,
 
 /* What begins at argument `tls`, a boolean or TLSOptions and whether to verify, is the same for both;
  * what stands before that is checked by the caller. */
-static int connect_over(lua_State *L, int tls, hcl_over over) {
+static int connect_over_reach(lua_State *L, int tls, hcl_over over) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, over == HCL_OVER_NETWORK ? 2 : 3, HC_SLICE(""));
   hc_tls_options *options = hcl_to_tls_options(L, tls);
@@ -165,7 +165,7 @@ static int client_connect_to_host(lua_State *L) {
   (void)hcl_check_free_client(L, 1);
   (void)hcl_check_string(L, 2);
   (void)hcl_check_port(L, 3);
-  return connect_over(L, 4, HCL_OVER_NETWORK);
+  return connect_over_reach(L, 4, HCL_OVER_NETWORK);
 }
 
 /* (path [, host [, use_tls or TLSOptions [, verify_host]]]) -> Error, message */
@@ -173,7 +173,7 @@ static int client_connect_to_unix_socket(lua_State *L) {
   (void)hcl_check_free_client(L, 1);
   (void)hcl_check_string(L, 2);
   (void)hcl_opt_string(L, 3, HC_SLICE(""));
-  return connect_over(L, 4, HCL_OVER_UNIX_SOCKET);
+  return connect_over_reach(L, 4, HCL_OVER_UNIX_SOCKET);
 }
 
 const luaL_Reg hcl_client_reach_methods[] = {

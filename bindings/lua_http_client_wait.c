@@ -12,11 +12,11 @@ static double opt_seconds(lua_State *L, int arg) {
 
 /* --- in parts */
 
-#define PART 0.5
+#define PART_WAIT 0.5
 
 hcl_wait hcl_wait_begin(double seconds) {
-  if (seconds >= 0 && seconds <= PART) return (hcl_wait){0, seconds};
-  return (hcl_wait){seconds < 0 ? HC_NEVER : hc_clock_deadline(hc_clock_now(), seconds), PART};
+  if (seconds >= 0 && seconds <= PART_WAIT) return (hcl_wait){0, seconds};
+  return (hcl_wait){seconds < 0 ? HC_NEVER : hc_clock_deadline(hc_clock_now(), seconds), PART_WAIT};
 }
 
 bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait) {
@@ -53,7 +53,7 @@ static int client_wait(lua_State *L) {
   return 3;
 }
 
-static hc_interest interest_of(lua_State *L) {
+static hc_interest interest_of_wait(lua_State *L) {
   hc_interest interest;
   hc_client_interest(hcl_check_client(L, 1)->client, &interest);
   return interest;
@@ -99,11 +99,11 @@ int hcl_interest_dirty(lua_State *L, hc_interest interest) {
   return 1;
 }
 
-static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of_wait(L)); }
 static int client_getfd(lua_State *L) { return client_get_fd(L); }
 static int client_pollfd(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
-  hc_interest interest = interest_of(L);
+  hc_interest interest = interest_of_wait(L);
   self->is_shown = interest.fd != HC_NO_HANDLE;
   self->shown_fd = interest.fd;
   return hcl_interest_pollfd(L, interest);
@@ -132,11 +132,11 @@ void hcl_client_withdraw(lua_State *L, hcl_client *self) {
   hcl_withdraw_descriptor(L, self->shown_fd);
 }
 
-static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
-static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of_wait(L)); }
+static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of_wait(L)); }
 
 static int client_timeout(lua_State *L) {
-  hc_interest interest = interest_of(L);
+  hc_interest interest = interest_of_wait(L);
   if (interest.fd == HC_NO_HANDLE && !interest.ready && interest.deadline == HC_NEVER)
     interest.deadline = hc_clock_now() + 2000000;
   return hcl_interest_timeout(L, interest);

@@ -23,7 +23,7 @@ static inflater *check_inflater(lua_State *L) {
   return self;
 }
 
-static void release(inflater *self) {
+static void release_inflater(inflater *self) {
   hc_decoder_delete(self->inflate);
   self->inflate = NULL;
   hc_buffer_free(&self->pending);
@@ -31,19 +31,19 @@ static void release(inflater *self) {
 }
 
 /* Bytes may be lost: rather no stream than a wrong one. */
-static int out_of_memory(lua_State *L, inflater *self) {
-  release(self);
+static int out_of_memory_inflater(lua_State *L, inflater *self) {
+  release_inflater(self);
   return hcl_raise_memory(L);
 }
 
 static int inflater_gc(lua_State *L) {
   inflater *self = (inflater *)luaL_testudata(L, 1, HCL_INFLATER);
-  if (self && !self->busy) release(self);
+  if (self && !self->busy) release_inflater(self);
   return 0;
 }
 
 static int inflater_close(lua_State *L) {
-  release(check_inflater(L));
+  release_inflater(check_inflater(L));
   return 0;
 }
 
@@ -73,14 +73,16 @@ static int push_closed(lua_State *L) {
 }
 
 /* Decodes until `max` bytes are held, or the input is used up. */
-static hc_parse decode(lua_State *L, inflater *self, hc_slice data, size_t max, size_t *used) {
+static hc_parse decode_inflater(lua_State *L, inflater *self, hc_slice data, size_t max,
+                                size_t *used) {
   hc_parse result = HC_PARSE_MORE;
   *used = 0;
   while (hc_buffer_size(&self->out) < max) {
     char *at;
     size_t room, taken, produced, held = hc_buffer_size(&self->out);
     size_t wanted = max - held < ROOM_FIRST ? max - held : ROOM_FIRST;
-    if (hc_buffer_reserve(&self->out, wanted, max, &at, &room) != HC_OK) out_of_memory(L, self);
+    if (hc_buffer_reserve(&self->out, wanted, max, &at, &room) != HC_OK)
+      out_of_memory_inflater(L, self);
     if (room > max - held) room = max - held;
     hc_slice rest = {data.data + *used, data.size - *used};
     result = hc_decoder_feed(self->inflate, rest, at, room, &taken, &produced);
@@ -94,7 +96,8 @@ static hc_parse decode(lua_State *L, inflater *self, hc_slice data, size_t max, 
 /* Keeps what of the input was not used. */
 static void keep_rest(lua_State *L, inflater *self, hc_slice data, size_t used) {
   hc_slice rest = {data.data + used, data.size - used};
-  if (hc_buffer_append(&self->pending, rest, HCL_TEXT_LIMIT) != HC_OK) out_of_memory(L, self);
+  if (hc_buffer_append(&self->pending, rest, HCL_TEXT_LIMIT) != HC_OK)
+    out_of_memory_inflater(L, self);
 }
 
 static int make_bytes(lua_State *L) {
@@ -114,11 +117,11 @@ static int inflater_feed(lua_State *L) {
   bool is_pending = hc_buffer_size(&self->pending) > 0;
   if (is_pending) {
     if (hc_buffer_append(&self->pending, data, HCL_TEXT_LIMIT) != HC_OK)
-      return out_of_memory(L, self);
+      return out_of_memory_inflater(L, self);
     data = (hc_slice){hc_buffer_head(&self->pending), hc_buffer_size(&self->pending)};
   }
   size_t used;
-  hc_parse result = decode(L, self, data, (size_t)max, &used);
+  hc_parse result = decode_inflater(L, self, data, (size_t)max, &used);
   if (is_pending) hc_buffer_consume(&self->pending, used);
   else keep_rest(L, self, data, used);
   size_t size = hc_buffer_size(&self->out);
@@ -149,9 +152,9 @@ static int inflater_is_done(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"new", inflater_new}, {NULL, NULL}};
+static const luaL_Reg functions_inflater[] = {{"new", inflater_new}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
+static const luaL_Reg methods_inflater[] = {
     {"feed", inflater_feed},
     {"finish", inflater_finish},
     {"is_done", inflater_is_done},
@@ -159,9 +162,11 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg meta[] = {{"__gc", inflater_gc}, {"__close", inflater_close}, {NULL, NULL}};
+static const luaL_Reg meta_inflater[] = {
+    {"__gc", inflater_gc}, {"__close", inflater_close}, {NULL, NULL}};
 
 void hcl_inflater_register(lua_State *L) {
-  static const hcl_class class = {HCL_INFLATER, "Inflater.", "inflater:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_INFLATER, "Inflater.", "inflater:", functions_inflater, methods_inflater, meta_inflater};
   hcl_class_new(L, &class);
 }

@@ -7,7 +7,7 @@
 #include "../core/platform/file.h"
 #include "lua_binding.h"
 
-#define PIECE_SIZE 16384u
+#define PIECE_SIZE_OWN_FILE 16384u
 
 typedef struct own_file {
   hc_file file;
@@ -18,13 +18,13 @@ static own_file *check_own_file(lua_State *L) {
   return (own_file *)hcl_check_object(L, 1, HCL_OWN_FILE);
 }
 
-static const char *check_path(lua_State *L) {
+static const char *check_path_own_file(lua_State *L) {
   hc_slice path = hcl_check_string(L, 1);
   if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, 1, "the path holds a NUL byte");
   return path.data;
 }
 
-static int64_t check_owner(lua_State *L, int index) {
+static int64_t check_owner_own_file(lua_State *L, int index) {
   int64_t owner = HC_FILE_OF_NOBODY;
   if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner))
     hcl_argument_error(L, index, "owner expected");
@@ -35,23 +35,23 @@ static int64_t check_owner(lua_State *L, int index) {
  * Error. See hc_file_open_present; without owner it is a device. */
 static int own_file_open(lua_State *L) {
   hc_failure why = {HC_OK, ""};
-  const char *path = check_path(L);
-  int64_t owner = check_owner(L, 2);
+  const char *path = check_path_own_file(L);
+  int64_t owner = check_owner_own_file(L, 2);
   own_file *self = (own_file *)hcl_object_new(L, HCL_OWN_FILE, sizeof *self);
   hc_error code = hc_file_open_present(path, owner, &self->file, &why);
   self->is_open = code == HC_OK;
   return code == HC_OK ? 1 : hcl_push_refusal(L, code, &why);
 }
 
-static hc_error append(hc_file file, hc_buffer *text, hc_failure *why) {
+static hc_error append_own_file(hc_file file, hc_buffer *text, hc_failure *why) {
   char *at;
   size_t room, got;
   for (uint64_t offset = 0;; offset += got) {
     if (offset > HC_PEM_FILE_MAX)
       return hc_failure_set(why, HC_ERR_FILE_CANT_READ, "can't read the file: it is too large");
-    if (hc_buffer_reserve(text, PIECE_SIZE, HCL_TEXT_LIMIT, &at, &room) != HC_OK)
+    if (hc_buffer_reserve(text, PIECE_SIZE_OWN_FILE, HCL_TEXT_LIMIT, &at, &room) != HC_OK)
       return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-    hc_error code = hc_file_read_at(file, offset, at, PIECE_SIZE, &got, why);
+    hc_error code = hc_file_read_at(file, offset, at, PIECE_SIZE_OWN_FILE, &got, why);
     if (code != HC_OK || got == 0) return code;
     hc_buffer_commit(text, got);
   }
@@ -62,15 +62,15 @@ static hc_error append(hc_file file, hc_buffer *text, hc_failure *why) {
 static int own_file_read(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   hc_file file;
-  const char *path = check_path(L);
-  int64_t owner = check_owner(L, 2);
+  const char *path = check_path_own_file(L);
+  int64_t owner = check_owner_own_file(L, 2);
   bool has_owner = !lua_isnoneornil(L, 2);
   hc_buffer *text = hcl_buffer_new(L);
   hc_error code = hc_file_open(path, &file, &why);
   if (code != HC_OK) return hcl_push_refusal(L, code, &why);
   if (has_owner && !hc_file_is_present(file, path, owner))
     code = hc_failure_set(&why, HC_ERR_FILE_CANT_OPEN, "something else is in its place");
-  if (code == HC_OK) code = append(file, text, &why);
+  if (code == HC_OK) code = append_own_file(file, text, &why);
   hc_file_close(file);
   if (code != HC_OK) return hcl_push_refusal(L, code, &why);
   hcl_buffer_push(L, text);
@@ -108,13 +108,14 @@ static int own_file_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {
+static const luaL_Reg functions_own_file[] = {
     {"open", own_file_open}, {"read", own_file_read}, {NULL, NULL}};
-static const luaL_Reg methods[] = {
+static const luaL_Reg methods_own_file[] = {
     {"write", own_file_write}, {"close", own_file_close}, {NULL, NULL}};
-static const luaL_Reg meta[] = {{"__gc", own_file_gc}, {NULL, NULL}};
+static const luaL_Reg meta_own_file[] = {{"__gc", own_file_gc}, {NULL, NULL}};
 
 void hcl_own_file_register(lua_State *L) {
-  static const hcl_class class = {HCL_OWN_FILE, "OwnFile.", "file:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_OWN_FILE, "OwnFile.", "file:", functions_own_file, methods_own_file, meta_own_file};
   hcl_class_new(L, &class);
 }

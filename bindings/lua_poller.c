@@ -125,28 +125,28 @@ static int poller_count(lua_State *L) {
 
 /* --- what an event loop asks: a Poller in it stands for all its clients */
 
-static hc_interest interest_of(lua_State *L) {
+static hc_interest interest_of_poller(lua_State *L) {
   hc_interest interest;
   hc_poller_interest(check_poller(L)->poller, &interest);
   return interest;
 }
 
-static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of_poller(L)); }
 static int poller_getfd(lua_State *L) { return poller_get_fd(L); }
 static int poller_pollfd(lua_State *L) {
-  hc_interest interest = interest_of(L);
+  hc_interest interest = interest_of_poller(L);
   hcl_poller *self = check_poller(L);
   self->is_shown = interest.fd != HC_NO_HANDLE;
   self->shown_fd = interest.fd;
   return hcl_interest_pollfd(L, interest);
 }
-static int poller_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
-static int poller_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
-static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+static int poller_events(lua_State *L) { return hcl_interest_events(L, interest_of_poller(L)); }
+static int poller_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of_poller(L)); }
+static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of_poller(L)); }
 
 /* --- waiting: in parts, with the script's hooks in between */
 
-#define PART 0.5
+#define PART_POLLER 0.5
 
 /* Returns the clients that moved, as an array. The Poller is busy: a finalizer can not take it
  * away. */
@@ -181,7 +181,7 @@ static hc_error wait_part(lua_State *L, double seconds, int *status) {
   if (self->runtime) self->runtime->current = L;
   self->busy = true;
   self->rounds++;
-  hc_error code = hc_poller_wait_part(self->poller, seconds, PART);
+  hc_error code = hc_poller_wait_part(self->poller, seconds, PART_POLLER);
   *status = code == HC_OK ? lua_pcall(L, 1, 1, 0) : 0;
   self->busy = false;
   if (self->runtime) self->runtime->current = previous;
@@ -195,7 +195,7 @@ static int poller_wait(lua_State *L) {
     hcl_argument_error(L, 2, "0 or more seconds are needed");
   lua_pushcfunction(L, push_moved);
   lua_pushvalue(L, 1);
-  uint64_t began = seconds > PART ? hc_clock_now() : 0;
+  uint64_t began = seconds > PART_POLLER ? hc_clock_now() : 0;
   int status = 0;
   hc_error code = wait_part(L, seconds, &status);
   while (code == HC_ERR_TIMEOUT) {
@@ -217,19 +217,20 @@ int hcl_wake_poller(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"new", poller_new}, {NULL, NULL}};
+static const luaL_Reg functions_poller[] = {{"new", poller_new}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
+static const luaL_Reg methods_poller[] = {
     {"add", poller_add},       {"remove", poller_remove}, {"count", poller_count},
     {"wait", poller_wait},     {"get_fd", poller_get_fd}, {"getfd", poller_getfd},
     {"pollfd", poller_pollfd}, {"events", poller_events}, {"timeout", poller_timeout},
     {"dirty", poller_dirty},   {"close", poller_close},   {NULL, NULL},
 };
 
-static const luaL_Reg meta[] = {
+static const luaL_Reg meta_poller[] = {
     {"__gc", poller_gc}, {"__close", poller_go_out_of_scope}, {NULL, NULL}};
 
 void hcl_poller_register(lua_State *L) {
-  static const hcl_class class = {HCL_POLLER, "Poller.", "poller:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_POLLER, "Poller.", "poller:", functions_poller, methods_poller, meta_poller};
   hcl_class_new(L, &class);
 }

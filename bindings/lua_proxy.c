@@ -75,7 +75,7 @@ static int proxy_gc(lua_State *L) {
 }
 
 /* Pushes a new one, which holds nothing yet. */
-static proxy_object *new_object(lua_State *L) {
+static proxy_object *new_object_proxy(lua_State *L) {
   hcl_hidden_class_new(L, PROXY, proxy_gc);
   lua_pop(L, 1);
   return (proxy_object *)hcl_object_new(L, PROXY, sizeof(proxy_object));
@@ -94,7 +94,7 @@ int hcl_new_proxy(lua_State *L) {
   hc_proxy_settings settings;
   hc_failure why = {HC_OK, ""};
   lua_settop(L, 2);
-  proxy_object *self = new_object(L);
+  proxy_object *self = new_object_proxy(L);
   read_settings(L, 2, &settings); /* last: a finalizer may close its TLSOptions */
   return push_made(L, self, 3, hc_proxy_from_url(url, &settings, &self->proxy, &why), &why);
 }
@@ -106,7 +106,7 @@ int hcl_new_proxy_of_parts(lua_State *L) {
   hc_slice password = hcl_opt_string(L, 4, HC_SLICE(""));
   hc_failure why = {HC_OK, ""};
   lua_settop(L, 4);
-  proxy_object *self = new_object(L);
+  proxy_object *self = new_object_proxy(L);
   hc_error code = hc_proxy_from_parts(host, port, user, password, &self->proxy, &why);
   return push_made(L, self, 5, code, &why);
 }

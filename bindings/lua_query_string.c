@@ -57,21 +57,24 @@ static bool number_text(lua_State *L, int index, char text[NUMBER_TEXT]) {
 /* --- one pair */
 
 /* An object in front of the fields is not counted. */
-static int refuse(lua_State *L, const char *problem) { return hcl_argument_error(L, 1, problem); }
+static int refuse_query_string(lua_State *L, const char *problem) {
+  return hcl_argument_error(L, 1, problem);
+}
 
 /* Raises, and names the field. */
 static int refuse_field(lua_State *L, hc_slice key, const char *problem) {
   bool cut = key.size > QUOTED_KEY;
   lua_pushlstring(L, key.data, cut ? QUOTED_KEY : key.size);
   const char *quoted = lua_tostring(L, -1);
-  return refuse(L, lua_pushfstring(L, "field '%s%s': %s", quoted, cut ? "..." : "", problem));
+  return refuse_query_string(
+      L, lua_pushfstring(L, "field '%s%s': %s", quoted, cut ? "..." : "", problem));
 }
 
 static void check_written(lua_State *L, const writer *w, hc_error code) {
   if (code != HC_OK || hc_buffer_size(w->out) > HCL_TEXT_LIMIT) hcl_raise_memory(L);
 }
 
-static void append(lua_State *L, const writer *w, hc_slice text) {
+static void append_query_string(lua_State *L, const writer *w, hc_slice text) {
   check_written(L, w, hc_buffer_append(w->out, text, HCL_TEXT_LIMIT));
 }
 
@@ -79,15 +82,15 @@ static void append_encoded(lua_State *L, const writer *w, hc_slice text) {
   check_written(L, w, hc_uri_encode(text, w->out));
 }
 
-static void write_key(lua_State *L, const writer *w, hc_slice key) {
-  if (*w->has_pairs) append(L, w, HC_SLICE("&"));
+static void write_key_query_string(lua_State *L, const writer *w, hc_slice key) {
+  if (*w->has_pairs) append_query_string(L, w, HC_SLICE("&"));
   *w->has_pairs = true;
   append_encoded(L, w, key);
 }
 
 static void write_text(lua_State *L, const writer *w, hc_slice key, hc_slice value) {
-  write_key(L, w, key);
-  append(L, w, HC_SLICE("="));
+  write_key_query_string(L, w, key);
+  append_query_string(L, w, HC_SLICE("="));
   append_encoded(L, w, value);
 }
 
@@ -105,7 +108,7 @@ static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value)
   default: break;
   }
   if (hcl_is_null(L, value)) {
-    write_key(L, w, key);
+    write_key_query_string(L, w, key);
     return;
   }
   const char *type = hcl_type_name(L, value);
@@ -130,13 +133,13 @@ static void write_field(lua_State *L, const writer *w, hc_slice key, int value) 
 
 /* The text of the key at `index`; `text` is room for a number's. The value at the top of the stack
  * may be the key's. */
-static hc_slice check_key(lua_State *L, int index, char text[NUMBER_TEXT]) {
+static hc_slice check_key_query_string(lua_State *L, int index, char text[NUMBER_TEXT]) {
   if (lua_type(L, index) == LUA_TSTRING) return hcl_to_slice(L, index);
   if (lua_type(L, index) != LUA_TNUMBER) {
     const char *type = hcl_type_name(L, index);
-    refuse(L, lua_pushfstring(L, "a name must be a string or a number, got %s", type));
+    refuse_query_string(L, lua_pushfstring(L, "a name must be a string or a number, got %s", type));
   }
-  if (!number_text(L, index, text)) refuse(L, "a name is an infinity or NaN");
+  if (!number_text(L, index, text)) refuse_query_string(L, "a name is an infinity or NaN");
   return hc_slice_of(text);
 }
 
@@ -153,7 +156,7 @@ static void write_in_own_order(lua_State *L, const writer *w, int fields) {
     lua_pushvalue(L, -3);
     lua_call(L, 2, 2); /* iterator, state, control, key, value */
     if (lua_isnil(L, -2)) return;
-    write_field(L, w, check_key(L, -2, text), -1);
+    write_field(L, w, check_key_query_string(L, -2, text), -1);
     lua_pop(L, 1);
     lua_remove(L, -2); /* the key is the next control */
   }
@@ -175,11 +178,11 @@ static void write_pairs(lua_State *L, const writer *w, int fields, size_t count)
     size_t size;
     lua_rawgeti(L, fields, (int)i);
     if (!hcl_is_sequence(L, -1, &size) || size != 2) {
-      refuse(L, lua_pushfstring(L, "element %d is no pair {name, value}", (int)i));
+      refuse_query_string(L, lua_pushfstring(L, "element %d is no pair {name, value}", (int)i));
     }
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 2);
-    write_field(L, w, check_key(L, -2, text), -1);
+    write_field(L, w, check_key_query_string(L, -2, text), -1);
     lua_pop(L, 3);
   }
 }
@@ -218,7 +221,7 @@ static size_t gather_keys(lua_State *L, int fields, sorted_key *keys, size_t roo
     sorted_key *key = &keys[count++];
     key->place = (int)count;
     key->is_string = lua_type(L, -2) == LUA_TSTRING;
-    hc_slice name = check_key(L, -2, text);
+    hc_slice name = check_key_query_string(L, -2, text);
     hcl_push_slice(L, name);
     key->text = hcl_to_slice(L, -1);
     lua_rawseti(L, texts, key->place);
@@ -272,7 +275,7 @@ int hcl_query_string_from_dict(lua_State *L) {
   int fields = fields_place(L);
   if (!lua_istable(L, fields)) {
     const char *got = hcl_type_name(L, fields);
-    return refuse(L, lua_pushfstring(L, "table expected, got %s", got));
+    return refuse_query_string(L, lua_pushfstring(L, "table expected, got %s", got));
   }
   w.out = hcl_buffer_new(L);
   int top = lua_gettop(L);
@@ -285,7 +288,8 @@ int hcl_query_string_from_dict(lua_State *L) {
 
 /* --- uri_encode, uri_decode */
 
-static int convert(lua_State *L, hc_error (*converter)(hc_slice text, hc_buffer *out)) {
+static int convert_query_string(lua_State *L,
+                                hc_error (*converter)(hc_slice text, hc_buffer *out)) {
   hc_slice text = hcl_check_string(L, 1);
   hc_buffer *out = hcl_buffer_new(L);
   if (converter(text, out) != HC_OK) return hcl_raise_memory(L);
@@ -305,5 +309,5 @@ int hcl_idn_to_ascii(lua_State *L) {
   return 1;
 }
 
-int hcl_uri_encode(lua_State *L) { return convert(L, hc_uri_encode); }
-int hcl_uri_decode(lua_State *L) { return convert(L, hc_uri_decode); }
+int hcl_uri_encode(lua_State *L) { return convert_query_string(L, hc_uri_encode); }
+int hcl_uri_decode(lua_State *L) { return convert_query_string(L, hc_uri_decode); }

@@ -44,7 +44,7 @@ static int signal_close(lua_State *L) {
 
 #define LOOK_AGAIN_NS 10000000u /* where nothing can be watched */
 
-static hc_interest interest_of(lua_State *L) {
+static hc_interest interest_of_signal(lua_State *L) {
   signal_object *self = check_signal(L);
   hc_interest interest = {.ready = self->is_raised, .deadline = HC_NEVER};
   interest.fd = hc_signal_handle(&self->signal);
@@ -53,18 +53,18 @@ static hc_interest interest_of(lua_State *L) {
   return interest;
 }
 
-static int signal_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of(L)); }
+static int signal_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of_signal(L)); }
 static int signal_getfd(lua_State *L) { return signal_get_fd(L); }
 static int signal_pollfd(lua_State *L) {
-  hc_interest interest = interest_of(L);
+  hc_interest interest = interest_of_signal(L);
   signal_object *self = check_signal(L);
   self->is_shown = interest.fd != HC_NO_HANDLE;
   self->shown_fd = interest.fd;
   return hcl_interest_pollfd(L, interest);
 }
-static int signal_events(lua_State *L) { return hcl_interest_events(L, interest_of(L)); }
-static int signal_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of(L)); }
-static int signal_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of(L)); }
+static int signal_events(lua_State *L) { return hcl_interest_events(L, interest_of_signal(L)); }
+static int signal_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of_signal(L)); }
+static int signal_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of_signal(L)); }
 
 /* There is nothing to move. */
 static int signal_poll(lua_State *L) {
@@ -72,9 +72,9 @@ static int signal_poll(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"new", signal_new}, {NULL, NULL}};
+static const luaL_Reg functions_signal[] = {{"new", signal_new}, {NULL, NULL}};
 
-static const luaL_Reg methods[] = {
+static const luaL_Reg methods_signal[] = {
     {"raise", signal_raise},     {"close", signal_close},
     {"get_fd", signal_get_fd},   {"getfd", signal_getfd},
     {"pollfd", signal_pollfd},   {"events", signal_events},
@@ -82,9 +82,10 @@ static const luaL_Reg methods[] = {
     {"poll", signal_poll},       {NULL, NULL},
 };
 
-static const luaL_Reg meta[] = {{"__gc", signal_gc}, {NULL, NULL}};
+static const luaL_Reg meta_signal[] = {{"__gc", signal_gc}, {NULL, NULL}};
 
 void hcl_signal_register(lua_State *L) {
-  static const hcl_class class = {HCL_SIGNAL, "Signal.", "signal:", functions, methods, meta};
+  static const hcl_class class = {
+      HCL_SIGNAL, "Signal.", "signal:", functions_signal, methods_signal, meta_signal};
   hcl_class_new(L, &class);
 }

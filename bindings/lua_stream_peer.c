@@ -8,7 +8,7 @@
 #define STREAMS "httpclient.streams"
 #define QUEUE_LIMIT 16777216u     /* put_data answers ERR_BUSY when so much is waiting */
 #define READ_ROOM 65536u
-#define RECORD_SIZE 16384u        /* of TLS, RFC 8446 section 5.1 */
+#define RECORD_SIZE_STREAM_PEER 16384u        /* of TLS, RFC 8446 section 5.1 */
 
 /* --- the object */
 
@@ -146,7 +146,7 @@ static hc_error enqueue(hcl_stream *self, hc_slice bytes, hc_failure *why) {
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s", self->failure.text);
 }
 
-static hc_error put_all(hcl_stream *self, hc_slice data, hc_failure *why) {
+static hc_error put_all_stream_peer(hcl_stream *self, hc_slice data, hc_failure *why) {
   size_t sent = 0;
   hc_error code = check_usable(self, why);
   if (code != HC_OK) return code;
@@ -170,7 +170,8 @@ static hc_error put_partial(hcl_stream *self, hc_slice data, size_t *sent, hc_fa
   if (hc_buffer_size(&self->out) > 0) return HC_OK;
   if (!send_some(self, data, sent)) return broke(self, why);
   if (*sent == data.size || !hc_stream_peer_is_tls(self->peer)) return HC_OK;
-  size_t rest = data.size - *sent < RECORD_SIZE ? data.size - *sent : RECORD_SIZE;
+  size_t rest =
+      data.size - *sent < RECORD_SIZE_STREAM_PEER ? data.size - *sent : RECORD_SIZE_STREAM_PEER;
   code = enqueue(self, (hc_slice){data.data + *sent, rest}, why);
   if (code == HC_OK) *sent += rest;
   return code;
@@ -181,7 +182,7 @@ int hcl_stream_put_data(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   hc_slice data = hcl_check_string(L, 2);
   self->busy = true;
-  hc_error code = put_all(self, data, &why);
+  hc_error code = put_all_stream_peer(self, data, &why);
   self->busy = false;
   return hcl_push_result(L, code, &why);
 }
@@ -211,7 +212,7 @@ int hcl_stream_put_partial_data(lua_State *L) {
 
 /* Reads into `in` until it holds `wanted` bytes or the stream has no more at once. OK: there may be
  * more later. */
-static hc_io gather(hcl_stream *self, hc_buffer *in, size_t wanted) {
+static hc_io gather_stream_peer(hcl_stream *self, hc_buffer *in, size_t wanted) {
   while (hc_buffer_size(in) < wanted) {
     size_t missing = wanted - hc_buffer_size(in), room, got;
     char *at;
@@ -267,7 +268,7 @@ static hc_error get_all(hcl_stream *self, int64_t wanted, hc_buffer *in, hc_fail
   hc_error code = prepare_read(self, wanted, why);
   if (code != HC_OK) return code;
   size_t size = (uint64_t)wanted > HCL_TEXT_LIMIT ? HCL_TEXT_LIMIT : (size_t)wanted;
-  hc_io io = gather(self, in, size);
+  hc_io io = gather_stream_peer(self, in, size);
   if (hc_buffer_size(in) == size) return HC_OK;
   return io == HC_IO_OK ? give_back(self, in, why) : read_ending(self, io, why);
 }
@@ -277,7 +278,7 @@ static hc_error get_partial(hcl_stream *self, int64_t wanted, hc_buffer *in, hc_
   hc_error code = prepare_read(self, wanted, why);
   if (code != HC_OK) return code;
   size_t size = (uint64_t)wanted > HCL_TEXT_LIMIT ? HCL_TEXT_LIMIT : (size_t)wanted;
-  hc_io io = gather(self, in, size);
+  hc_io io = gather_stream_peer(self, in, size);
   return io == HC_IO_OK || hc_buffer_size(in) > 0 ? HC_OK : read_ending(self, io, why);
 }
 
@@ -310,13 +311,13 @@ int hcl_stream_get_available_bytes(lua_State *L) {
 
 /* The end in good order: as in the reference, poll closes. But not under somebody else who uses the
  * stream. */
-static void note_end(hcl_stream *self) {
+static void note_end_stream_peer(hcl_stream *self) {
   if (self->peer->references > 1 || hc_buffer_size(&self->out) > 0) return;
   hc_stream_peer_close(self->peer);
   self->ended = true;
 }
 
-static hc_error advance(hcl_stream *self, hc_failure *why) {
+static hc_error advance_stream_peer(hcl_stream *self, hc_failure *why) {
   if (hcl_stream_standing(self) == HCL_CLOSED) {
     return self->ended ? HC_OK
                        : hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream is not connected");
@@ -325,7 +326,7 @@ static hc_error advance(hcl_stream *self, hc_failure *why) {
   if (io == HC_IO_OK) {
     bool alive = hcl_stream_flush(self);
     io = hc_stream_peer_peek(self->peer, &self->failure);
-    if (io == HC_IO_EOF) note_end(self);
+    if (io == HC_IO_EOF) note_end_stream_peer(self);
     if (!alive) io = HC_IO_ERROR;
   }
   if (io != HC_IO_ERROR) return HC_OK;
@@ -337,7 +338,7 @@ int hcl_stream_poll(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   hc_failure why = {HC_OK, ""};
   self->busy = true;
-  hc_error code = advance(self, &why);
+  hc_error code = advance_stream_peer(self, &why);
   self->busy = false;
   return hcl_push_result(L, code, &why);
 }

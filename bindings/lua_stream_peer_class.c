@@ -2,14 +2,14 @@
  * tell. */
 #include "lua_stream_object.h"
 
-static int new_object(lua_State *L, const char *class_name) {
+static int new_object_stream_peer_class(lua_State *L, const char *class_name) {
   hcl_stream *self = (hcl_stream *)hcl_object_new(L, class_name, sizeof *self);
   hcl_stream_need_peer(L, -1, self);
   return 1;
 }
 
-static int tcp_new(lua_State *L) { return new_object(L, HCL_STREAM_PEER_TCP); }
-static int tls_new(lua_State *L) { return new_object(L, HCL_STREAM_PEER_TLS); }
+static int tcp_new(lua_State *L) { return new_object_stream_peer_class(L, HCL_STREAM_PEER_TCP); }
+static int tls_new(lua_State *L) { return new_object_stream_peer_class(L, HCL_STREAM_PEER_TLS); }
 
 /* --- StreamPeerTCP */
 
@@ -119,8 +119,9 @@ static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host,
 }
 
 /* Asking for the port may call a script's method, and so may the end of what was connected before. */
-static hc_error connect_over(hcl_stream *self, hc_stream_peer *below, hc_slice name,
-                             hc_tls_options *options, hc_failure *why) {
+static hc_error connect_over_stream_peer_class(hcl_stream *self, hc_stream_peer *below,
+                                               hc_slice name, hc_tls_options *options,
+                                               hc_failure *why) {
   hc_tls_options_retain(options);
   unsigned port = port_of(below);
   hcl_stream_reset(self);
@@ -140,7 +141,7 @@ static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text
   hc_failure below_why = {HC_OK, ""};
   hc_stream_peer_retain(below); /* its method may let go of the object that holds it */
   hc_io io = hc_stream_peer_advance(below, &below_why);
-  if (io == HC_IO_OK) code = connect_over(self, below, name.text, options, why);
+  if (io == HC_IO_OK) code = connect_over_stream_peer_class(self, below, name.text, options, why);
   hc_stream_peer_release(below);
   if (io != HC_IO_OK) {
     return hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream below is not connected%s%s",
@@ -216,10 +217,10 @@ static int tls_disconnect_from_stream(lua_State *L) { return hcl_stream_disconne
   {"poll", hcl_stream_poll}
 /* clang-format on */
 
-static const luaL_Reg meta[] = {{"__gc", hcl_stream_gc},
-                                {"__close", hcl_stream_go_out_of_scope},
-                                {"__tostring", stream_tostring},
-                                {NULL, NULL}};
+static const luaL_Reg meta_stream_peer_class[] = {{"__gc", hcl_stream_gc},
+                                                  {"__close", hcl_stream_go_out_of_scope},
+                                                  {"__tostring", stream_tostring},
+                                                  {NULL, NULL}};
 
 void hcl_stream_peer_tcp_register(lua_State *L) {
   static const luaL_Reg methods[] = {COMMON_METHODS,
@@ -233,7 +234,7 @@ void hcl_stream_peer_tcp_register(lua_State *L) {
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new", tcp_new}, {NULL, NULL}};
   static const hcl_class class = {
-      HCL_STREAM_PEER_TCP, "StreamPeerTCP.", "stream:", functions, methods, meta};
+      HCL_STREAM_PEER_TCP, "StreamPeerTCP.", "stream:", functions, methods, meta_stream_peer_class};
   hcl_class_new(L, &class);
   for (int i = 0; i < 4; i++) {
     lua_pushinteger(L, i);
@@ -253,7 +254,7 @@ void hcl_stream_peer_tls_register(lua_State *L) {
                                       "STATUS_ERROR_HOSTNAME_MISMATCH"};
   static const luaL_Reg functions[] = {{"new", tls_new}, {NULL, NULL}};
   static const hcl_class class = {
-      HCL_STREAM_PEER_TLS, "StreamPeerTLS.", "stream:", functions, methods, meta};
+      HCL_STREAM_PEER_TLS, "StreamPeerTLS.", "stream:", functions, methods, meta_stream_peer_class};
   hcl_class_new(L, &class);
   for (int i = 0; i < 5; i++) {
     lua_pushinteger(L, i);

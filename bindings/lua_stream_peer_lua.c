@@ -21,9 +21,9 @@
 
 /* the most that one call of put_partial_data or get_partial_data is asked to move */
 #define PIECE_LIMIT 65536u
-#define PEEK_SIZE 4096u
+#define PEEK_SIZE_STREAM_PEER_LUA 4096u
 /* without a descriptor there is nothing to sleep on but the clock */
-#define RETRY_NS 5000000ull
+#define RETRY_NS_STREAM_PEER_LUA 5000000ull
 /* so many calls in a row, none RETRY_NS after the other, may move nothing */
 #define FRUITLESS_MOST 8
 #define STATUS_CONNECTING 1
@@ -92,7 +92,7 @@ static void push_object(lua_State *L, const adapter *self) {
 }
 
 /* Pushes method and object; false, nothing pushed, when there is no such method. */
-static bool push_method(lua_State *L, const adapter_call *call, const char *name) {
+static bool push_method_stream_peer_lua(lua_State *L, const adapter_call *call, const char *name) {
   push_object(L, call->self);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
@@ -109,7 +109,7 @@ static bool push_method(lua_State *L, const adapter_call *call, const char *name
 
 /* object:name(), with `results` results. False when there is no such method. */
 static bool call_plain(lua_State *L, const adapter_call *call, const char *name, int results) {
-  if (!push_method(L, call, name)) return false;
+  if (!push_method_stream_peer_lua(L, call, name)) return false;
   lua_call(L, 1, results);
   return true;
 }
@@ -151,7 +151,7 @@ static int do_send(lua_State *L) {
   static const char name[] = "put_partial_data";
   adapter_call *call = call_of(L);
   int64_t code, sent;
-  if (!push_method(L, call, name))
+  if (!push_method_stream_peer_lua(L, call, name))
     return refuse_answer(L, call, name, "there is no such method any more");
   hcl_push_slice(L, call->data);
   lua_call(L, 2, 3);
@@ -174,7 +174,7 @@ static int do_recv(lua_State *L) {
   static const char name[] = "get_partial_data";
   adapter_call *call = call_of(L);
   int64_t code;
-  if (!push_method(L, call, name))
+  if (!push_method_stream_peer_lua(L, call, name))
     return refuse_answer(L, call, name, "there is no such method any more");
   hcl_push_integer(L, (int64_t)call->room);
   lua_call(L, 2, 3);
@@ -283,7 +283,7 @@ static hc_io run_protected(lua_State *L, adapter_call *call, lua_CFunction funct
 
 /* The method may let go of the last reference to this stream: after run the caller reads from
  * `call` alone, unless it holds a reference of its own. */
-static hc_io run(adapter_call *call, lua_CFunction function) {
+static hc_io run_stream_peer_lua(adapter_call *call, lua_CFunction function) {
   adapter *self = call->self;
   if (self->in_call) {
     hc_failure_set(call->why, HC_ERR_BUSY,
@@ -298,7 +298,7 @@ static hc_io run(adapter_call *call, lua_CFunction function) {
   return io;
 }
 
-static hc_io refuse_closed(hc_failure *why) {
+static hc_io refuse_closed_stream_peer_lua(hc_failure *why) {
   hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream is closed");
   return HC_IO_ERROR;
 }
@@ -311,7 +311,7 @@ static hc_io note_fruit(adapter *self, hc_io io) {
     return io;
   }
   uint64_t now = hc_clock_now();
-  if (now - self->fruitless_at >= RETRY_NS) self->fruitless = 0;
+  if (now - self->fruitless_at >= RETRY_NS_STREAM_PEER_LUA) self->fruitless = 0;
   if (self->fruitless < FRUITLESS_MOST) self->fruitless++;
   self->fruitless_at = now;
   return io;
@@ -319,10 +319,10 @@ static hc_io note_fruit(adapter *self, hc_io io) {
 
 static hc_io adapter_advance(hc_stream_peer *peer, hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .why = why};
-  if (call.self->closed) return refuse_closed(why);
+  if (call.self->closed) return refuse_closed_stream_peer_lua(why);
   if (call.self->in_call) return HC_IO_OK; /* the object polls somebody who polls it */
   hc_stream_peer_retain(peer);
-  hc_io io = note_fruit(call.self, run(&call, do_advance));
+  hc_io io = note_fruit(call.self, run_stream_peer_lua(&call, do_advance));
   hc_stream_peer_release(peer);
   return io;
 }
@@ -331,12 +331,12 @@ static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t co
                           hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .why = why};
   *sent = 0;
-  if (call.self->closed) return refuse_closed(why);
+  if (call.self->closed) return refuse_closed_stream_peer_lua(why);
   for (size_t i = 0; i < count && call.data.size == 0; i++) call.data = parts[i];
   if (call.data.size == 0) return HC_IO_OK;
   if (call.data.size > PIECE_LIMIT) call.data.size = PIECE_LIMIT;
   hc_stream_peer_retain(peer);
-  hc_io io = note_fruit(call.self, run(&call, do_send));
+  hc_io io = note_fruit(call.self, run_stream_peer_lua(&call, do_send));
   hc_stream_peer_release(peer);
   *sent = io == HC_IO_OK ? call.moved : 0;
   return io;
@@ -346,11 +346,11 @@ static hc_io adapter_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
                           hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .into = into, .room = room, .why = why};
   *got = 0;
-  if (call.self->closed) return refuse_closed(why);
+  if (call.self->closed) return refuse_closed_stream_peer_lua(why);
   if (call.self->ended) return HC_IO_EOF;
   if (call.room > PIECE_LIMIT) call.room = PIECE_LIMIT;
   hc_stream_peer_retain(peer);
-  hc_io io = note_fruit(call.self, run(&call, do_recv));
+  hc_io io = note_fruit(call.self, run_stream_peer_lua(&call, do_recv));
   call.self->is_doubted =
       io == HC_IO_WANT_READ && (call.self->is_doubted || call.self->has_counted);
   call.self->has_counted = false;
@@ -362,13 +362,13 @@ static hc_io adapter_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
 static size_t adapter_available(hc_stream_peer *peer) {
   adapter_call call = {.self = adapter_of(peer)};
   if (call.self->closed || call.self->in_call) return 0;
-  (void)run(&call, do_available);
+  (void)run_stream_peer_lua(&call, do_available);
   return call.moved;
 }
 
 /* No count, or none that says so: the only way to find out is to read, and to keep what comes. */
 static hc_io peek_by_reading(hc_stream_peer *peer, hc_failure *why) {
-  char bytes[PEEK_SIZE];
+  char bytes[PEEK_SIZE_STREAM_PEER_LUA];
   size_t got;
   hc_io io = adapter_recv(peer, bytes, sizeof bytes, &got, why);
   if (io == HC_IO_OK && hc_stream_peer_unread(peer, (hc_slice){bytes, got}) != HC_OK) {
@@ -392,12 +392,12 @@ static void adapter_interest(hc_stream_peer *peer, hc_interest *out) {
       .fd = HC_NO_HANDLE, .events = 0, .ready = call.self->ended, .deadline = HC_NEVER};
   if (call.self->closed || call.self->in_call) return;
   hc_stream_peer_retain(peer);
-  (void)run(&call, do_interest);
+  (void)run_stream_peer_lua(&call, do_interest);
   if (call.self->fruitless == FRUITLESS_MOST) out->fd = HC_NO_HANDLE;
   /* Before it is usable the descriptor may stand for another phase, and bytes that were counted may
    * yet come without an event: look again soon, too. */
   if (out->fd == HC_NO_HANDLE || !call.self->usable || call.self->is_doubted)
-    out->deadline = hc_clock_now() + RETRY_NS;
+    out->deadline = hc_clock_now() + RETRY_NS_STREAM_PEER_LUA;
   out->events = out->fd != HC_NO_HANDLE && !call.self->usable ? HC_EVENT_READ : 0;
   hc_stream_peer_release(peer);
 }
@@ -407,7 +407,7 @@ static void adapter_endpoint(hc_stream_peer *peer, hc_slice *host, unsigned *por
   const hc_buffer *text = &call.self->host;
   *host = HC_SLICE("");
   hc_stream_peer_retain(peer);
-  if (!call.self->closed && !call.self->in_call) (void)run(&call, do_endpoint);
+  if (!call.self->closed && !call.self->in_call) (void)run_stream_peer_lua(&call, do_endpoint);
   if (hc_buffer_size(text) > 0) *host = (hc_slice){hc_buffer_head(text), hc_buffer_size(text)};
   *port = call.port;
   hc_stream_peer_release(peer);
@@ -417,7 +417,7 @@ static void adapter_close(hc_stream_peer *peer) {
   adapter_call call = {.self = adapter_of(peer)};
   if (call.self->closed) return;
   call.self->closed = true;
-  if (!call.self->in_call) (void)run(&call, do_close);
+  if (!call.self->in_call) (void)run_stream_peer_lua(&call, do_close);
 }
 
 /* The object is the script's: letting go of it is no reason to close it. */

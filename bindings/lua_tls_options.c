@@ -20,46 +20,47 @@ typedef struct gathering {
   const char *key; /* the field of `extra` under examination */
 } gathering;
 
-static int refuse(lua_State *L, const gathering *g, const char *problem) {
+static int refuse_tls_options(lua_State *L, const gathering *g, const char *problem) {
   return hcl_argument_error(L, g->arg, lua_pushfstring(L, "extra.%s: %s", g->key, problem));
 }
 
-static int refuse_type(lua_State *L, const gathering *g, int value, const char *expected) {
+static int refuse_type_tls_options(lua_State *L, const gathering *g, int value,
+                                   const char *expected) {
   const char *got = hcl_type_name(L, value);
-  return refuse(L, g, lua_pushfstring(L, "%s expected, got %s", expected, got));
+  return refuse_tls_options(L, g, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 
 /* A text that OpenSSL or the file system gets as a C string. */
 static hc_slice check_text(lua_State *L, const gathering *g, int value) {
-  if (lua_type(L, value) != LUA_TSTRING) refuse_type(L, g, value, "string");
+  if (lua_type(L, value) != LUA_TSTRING) refuse_type_tls_options(L, g, value, "string");
   hc_slice text = hcl_to_slice(L, value);
-  if (text.size == 0) refuse(L, g, "the text is empty");
-  if (memchr(text.data, '\0', text.size)) refuse(L, g, "the text holds a NUL byte");
+  if (text.size == 0) refuse_tls_options(L, g, "the text is empty");
+  if (memchr(text.data, '\0', text.size)) refuse_tls_options(L, g, "the text holds a NUL byte");
   return text;
 }
 
-static int check_version(lua_State *L, const gathering *g, int value) {
+static int check_version_tls_options(lua_State *L, const gathering *g, int value) {
   static const char *const names[] = {"1.0", "1.1", "1.2", "1.3"};
   hc_slice text = check_text(L, g, value);
   for (int i = 0; i < 4; i++) {
     if (hc_slice_equal(text, hc_slice_of(names[i]))) return 10 + i;
   }
-  return refuse(L, g, "\"1.0\", \"1.1\", \"1.2\" or \"1.3\" expected");
+  return refuse_tls_options(L, g, "\"1.0\", \"1.1\", \"1.2\" or \"1.3\" expected");
 }
 
 /* Pushes the array of slices and what holds their strings: they live as long as it is on the stack.
  */
 static const hc_slice *check_strings(lua_State *L, const gathering *g, int value, size_t *count) {
-  if (!lua_istable(L, value)) refuse_type(L, g, value, "array of strings");
+  if (!lua_istable(L, value)) refuse_type_tls_options(L, g, value, "array of strings");
   if (!hcl_is_sequence(L, value, count) || *count > INT32_MAX)
-    refuse(L, g, "array of strings expected");
+    refuse_tls_options(L, g, "array of strings expected");
   value = lua_absindex(L, value);
   hc_slice *slices = (hc_slice *)lua_newuserdata(L, (*count + 1) * sizeof *slices);
   /* the caller's table may change before the options are made */
   lua_createtable(L, (int)*count, 0);
   for (size_t i = 0; i < *count; i++) {
     lua_rawgeti(L, value, (int)i + 1);
-    if (lua_type(L, -1) != LUA_TSTRING) refuse_type(L, g, -1, "array of strings");
+    if (lua_type(L, -1) != LUA_TSTRING) refuse_type_tls_options(L, g, -1, "array of strings");
     slices[i] = hcl_to_slice(L, -1);
     lua_rawseti(L, -2, (int)i + 1);
   }
@@ -80,20 +81,20 @@ static hc_certificates *push_certificates(lua_State *L, int value, hc_failure *w
   return certificates;
 }
 
-static hc_certificates *check_certificate(lua_State *L, const gathering *g, int value) {
+static hc_certificates *check_certificate_tls_options(lua_State *L, const gathering *g, int value) {
   hc_failure why = {HC_OK, ""};
   hc_certificates *certificates = push_certificates(L, value, &why);
-  if (!certificates) refuse_type(L, g, value, "X509Certificate or PEM text");
-  if (why.code != HC_OK) refuse(L, g, why.text);
+  if (!certificates) refuse_type_tls_options(L, g, value, "X509Certificate or PEM text");
+  if (why.code != HC_OK) refuse_tls_options(L, g, why.text);
   return certificates;
 }
 
-static hc_key *check_key(lua_State *L, const gathering *g, int value) {
+static hc_key *check_key_tls_options(lua_State *L, const gathering *g, int value) {
   hc_failure why = {HC_OK, ""};
   value = lua_absindex(L, value);
   if (lua_type(L, value) != LUA_TSTRING) {
     hc_key *key = hcl_to_key(L, value);
-    if (!key) refuse_type(L, g, value, "CryptoKey or PEM text");
+    if (!key) refuse_type_tls_options(L, g, value, "CryptoKey or PEM text");
     lua_pushvalue(L, value);
     return key;
   }
@@ -101,7 +102,7 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
   hc_key *key = hcl_to_key(L, -1);
   hc_slice passphrase = lua_isnil(L, g->passphrase) ? HC_SLICE("") : hcl_to_slice(L, g->passphrase);
   if (hcl_load_private_key_text(key, hcl_to_slice(L, value), passphrase, &why) != HC_OK)
-    refuse(L, g, why.text);
+    refuse_tls_options(L, g, why.text);
   return key;
 }
 
@@ -109,10 +110,10 @@ static hc_key *check_key(lua_State *L, const gathering *g, int value) {
  * options are made */
 
 static void take_min_version(lua_State *L, gathering *g, int v) {
-  g->settings.min_version = check_version(L, g, v);
+  g->settings.min_version = check_version_tls_options(L, g, v);
 }
 static void take_max_version(lua_State *L, gathering *g, int v) {
-  g->settings.max_version = check_version(L, g, v);
+  g->settings.max_version = check_version_tls_options(L, g, v);
 }
 static void take_ciphers(lua_State *L, gathering *g, int v) {
   g->settings.ciphers = check_text(L, g, v);
@@ -122,50 +123,51 @@ static void take_keylog_file(lua_State *L, gathering *g, int v) {
 }
 
 static void take_certificate(lua_State *L, gathering *g, int v) {
-  (void)check_certificate(L, g, v);
+  (void)check_certificate_tls_options(L, g, v);
   g->certificate = lua_gettop(L);
 }
 
 static void take_private_key(lua_State *L, gathering *g, int v) {
-  (void)check_key(L, g, v);
+  (void)check_key_tls_options(L, g, v);
   g->private_key = lua_gettop(L);
 }
 
 static void take_crl_file(lua_State *L, gathering *g, int v) {
   g->settings.crl_file = check_text(L, g, v);
-  if (hcl_holds_pem(g->settings.crl_file)) refuse(L, g, "a path is wanted, and this is PEM text");
+  if (hcl_holds_pem(g->settings.crl_file))
+    refuse_tls_options(L, g, "a path is wanted, and this is PEM text");
 }
 
 static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
-  if (!lua_isboolean(L, v)) refuse_type(L, g, v, "boolean");
+  if (!lua_isboolean(L, v)) refuse_type_tls_options(L, g, v, "boolean");
   g->settings.require_ocsp_stapling = lua_toboolean(L, v) != 0;
 }
 
-static bool check_flag(lua_State *L, const gathering *g, int v) {
-  if (!lua_isboolean(L, v)) refuse_type(L, g, v, "boolean");
+static bool check_flag_tls_options(lua_State *L, const gathering *g, int v) {
+  if (!lua_isboolean(L, v)) refuse_type_tls_options(L, g, v, "boolean");
   return lua_toboolean(L, v) != 0;
 }
 
 static void take_post_handshake_auth(lua_State *L, gathering *g, int v) {
-  g->settings.post_handshake_auth = check_flag(L, g, v);
+  g->settings.post_handshake_auth = check_flag_tls_options(L, g, v);
 }
 
 static void take_legacy_renegotiation(lua_State *L, gathering *g, int v) {
-  g->settings.legacy_renegotiation = check_flag(L, g, v);
+  g->settings.legacy_renegotiation = check_flag_tls_options(L, g, v);
 }
 
 static void take_tolerate_missing_close_notify(lua_State *L, gathering *g, int v) {
-  g->settings.tolerate_missing_close_notify = check_flag(L, g, v);
+  g->settings.tolerate_missing_close_notify = check_flag_tls_options(L, g, v);
 }
 
 static void take_pinned_keys(lua_State *L, gathering *g, int v) {
   g->settings.pinned_keys = check_strings(L, g, v, &g->settings.pinned_key_count);
   /* A list that came out empty by mistake must not mean "anything goes". */
   if (g->settings.pinned_key_count == 0)
-    refuse(L, g, "the list is empty, so nothing could match it");
+    refuse_tls_options(L, g, "the list is empty, so nothing could match it");
 }
 
-static void take_alpn(lua_State *L, gathering *g, int v) {
+static void take_alpn_tls_options(lua_State *L, gathering *g, int v) {
   g->settings.alpn = check_strings(L, g, v, &g->settings.alpn_count);
 }
 
@@ -174,7 +176,7 @@ static void take_passphrase(lua_State *L, gathering *g, int v) {
   (void)v;
   lua_pushliteral(L, "private_key");
   lua_rawget(L, g->arg);
-  if (lua_isnil(L, -1)) refuse(L, g, "there is no private_key that it could be for");
+  if (lua_isnil(L, -1)) refuse_tls_options(L, g, "there is no private_key that it could be for");
   lua_pop(L, 1);
 }
 
@@ -192,7 +194,7 @@ static const extra_key extra_keys[] = {
     {"require_ocsp_stapling", take_require_ocsp_stapling},
     {"private_key", take_private_key},
     {"ciphers", take_ciphers},
-    {"alpn", take_alpn},
+    {"alpn", take_alpn_tls_options},
     {"post_handshake_auth", take_post_handshake_auth},
     {"legacy_renegotiation", take_legacy_renegotiation},
     {"tolerate_missing_close_notify", take_tolerate_missing_close_notify},
@@ -283,7 +285,7 @@ static void take_objects(lua_State *L, gathering *g) {
   if (g->private_key) g->settings.private_key = hcl_to_key(L, g->private_key);
 }
 
-static int finish(lua_State *L, gathering *g) {
+static int finish_tls_options(lua_State *L, gathering *g) {
   hc_failure why = {HC_OK, ""};
   push_options(L);
   options_object *self = (options_object *)lua_touserdata(L, -1);
@@ -317,7 +319,7 @@ static int options_client(lua_State *L) {
   push_passphrase(L, &g);
   take_chain(L, &g, 1);
   take_extra(L, &g);
-  return finish(L, &g);
+  return finish_tls_options(L, &g);
 }
 
 static int options_client_unsafe(lua_State *L) {
@@ -329,7 +331,7 @@ static int options_client_unsafe(lua_State *L) {
   take_chain(L, &g, 1);
   g.settings.verify = g.chain ? HC_TLS_VERIFY_CHAIN : HC_TLS_VERIFY_NONE;
   take_extra(L, &g);
-  return finish(L, &g);
+  return finish_tls_options(L, &g);
 }
 
 hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify) {
@@ -343,7 +345,7 @@ hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify) {
   memset(&g, 0, sizeof g);
   g.settings.verify = verify;
   int top = lua_gettop(L);
-  finish(L, &g);
+  finish_tls_options(L, &g);
   options = hcl_to_tls_options(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, name);
   lua_settop(L, top);

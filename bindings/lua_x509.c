@@ -67,15 +67,15 @@ hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphra
 /* What the argument of a load names. */
 typedef enum source_kind { SOURCE_TEXT, SOURCE_FILE } source_kind;
 
-static int no_memory(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
+static int no_memory_x509(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
 
 /* --- X509Certificate */
 
-static certificate_object *check_certificate(lua_State *L) {
+static certificate_object *check_certificate_x509(lua_State *L) {
   return (certificate_object *)hcl_check_object(L, 1, HCL_X509_CERTIFICATE);
 }
 
-static int certificate_gc(lua_State *L) {
+static int certificate_gc_x509(lua_State *L) {
   certificate_object *self = (certificate_object *)luaL_testudata(L, 1, HCL_X509_CERTIFICATE);
   if (!self) return 0;
   hc_certificates_release(self->certificates);
@@ -99,7 +99,7 @@ static int certificate_replace(lua_State *L, certificate_object *self, hc_slice 
   hc_failure why = {HC_OK, ""};
   if (kind == SOURCE_FILE && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
   hc_certificates *fresh = hc_certificates_new();
-  if (!fresh) return no_memory(L);
+  if (!fresh) return no_memory_x509(L);
   hc_error code = kind == SOURCE_FILE ? hc_certificates_load_file(fresh, source.data, &why)
                                       : hcl_load_certificate_text(fresh, source, &why);
   if (code == HC_OK) {
@@ -112,17 +112,17 @@ static int certificate_replace(lua_State *L, certificate_object *self, hc_slice 
 }
 
 static int certificate_load(lua_State *L) {
-  certificate_object *self = check_certificate(L);
+  certificate_object *self = check_certificate_x509(L);
   return certificate_replace(L, self, hcl_check_string(L, 2), SOURCE_FILE);
 }
 
 static int certificate_load_from_string(lua_State *L) {
-  certificate_object *self = check_certificate(L);
+  certificate_object *self = check_certificate_x509(L);
   return certificate_replace(L, self, hcl_check_string(L, 2), SOURCE_TEXT);
 }
 
 static int certificate_save(lua_State *L) {
-  certificate_object *self = check_certificate(L);
+  certificate_object *self = check_certificate_x509(L);
   hc_slice path = hcl_check_string(L, 2);
   hc_failure why = {HC_OK, ""};
   if (!is_path(path, &why)) return hcl_push_result(L, why.code, &why);
@@ -144,7 +144,7 @@ static int push_saved(lua_State *L, hc_buffer *out, hc_error code, const hc_fail
 }
 
 static int certificate_save_to_string(lua_State *L) {
-  certificate_object *self = check_certificate(L);
+  certificate_object *self = check_certificate_x509(L);
   hc_failure why = {HC_OK, ""};
   hc_buffer *out = hcl_buffer_new(L);
   hc_error code =
@@ -167,7 +167,7 @@ void hcl_x509_register(lua_State *L) {
                                      {"load_from_string", certificate_load_from_string},
                                      {"save_to_string", certificate_save_to_string},
                                      {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__gc", certificate_gc}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__gc", certificate_gc_x509}, {NULL, NULL}};
   static const hcl_class class = {
       HCL_X509_CERTIFICATE, "X509Certificate.", "certificate:", functions, methods, meta};
   hcl_class_new(L, &class);
@@ -175,7 +175,7 @@ void hcl_x509_register(lua_State *L) {
 
 /* --- CryptoKey */
 
-static key_object *check_key(lua_State *L) {
+static key_object *check_key_x509(lua_State *L) {
   return (key_object *)hcl_check_object(L, 1, HCL_CRYPTO_KEY);
 }
 
@@ -261,7 +261,7 @@ static int key_replace(lua_State *L, key_object *self, hc_slice source, source_k
   hc_failure why = {HC_OK, ""};
   if (kind == SOURCE_FILE && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
   hc_key *fresh = hc_key_new();
-  if (!fresh) return no_memory(L);
+  if (!fresh) return no_memory_x509(L);
   hc_error code = load_key(L, fresh, source, kind, &why);
   if (code == HC_OK) {
     hc_key_release(self->key);
@@ -273,14 +273,14 @@ static int key_replace(lua_State *L, key_object *self, hc_slice source, source_k
 }
 
 static int key_load(lua_State *L) {
-  key_object *self = check_key(L);
+  key_object *self = check_key_x509(L);
   hc_slice path = hcl_check_string(L, 2);
   check_passphrase(L);
   return key_replace(L, self, path, SOURCE_FILE);
 }
 
 static int key_load_from_string(lua_State *L) {
-  key_object *self = check_key(L);
+  key_object *self = check_key_x509(L);
   hc_slice text = hcl_check_string(L, 2);
   check_passphrase(L);
   return key_replace(L, self, text, SOURCE_TEXT);
@@ -294,7 +294,7 @@ static hc_key_half opt_half(lua_State *L, int arg, const key_object *self) {
 }
 
 static int key_save(lua_State *L) {
-  key_object *self = check_key(L);
+  key_object *self = check_key_x509(L);
   hc_slice path = hcl_check_string(L, 2);
   hc_key_half half = opt_half(L, 3, self);
   hc_failure why = {HC_OK, ""};
@@ -308,7 +308,7 @@ static int key_save(lua_State *L) {
 }
 
 static int key_save_to_string(lua_State *L) {
-  key_object *self = check_key(L);
+  key_object *self = check_key_x509(L);
   hc_key_half half = opt_half(L, 2, self);
   hc_failure why = {HC_OK, ""};
   hc_buffer *out = hcl_buffer_new(L);
@@ -317,7 +317,7 @@ static int key_save_to_string(lua_State *L) {
 }
 
 static int key_is_public_only(lua_State *L) {
-  key_object *self = check_key(L);
+  key_object *self = check_key_x509(L);
   lua_pushboolean(L, self->key && hc_key_is_public_only(self->key));
   return 1;
 }

@@ -5,12 +5,12 @@
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static unsigned byte_at(hc_slice s, size_t i) { return (unsigned char)s.data[i]; }
+static unsigned byte_at_base64(hc_slice s, size_t i) { return (unsigned char)s.data[i]; }
 
 static void encode_group(hc_slice rest, char *at) {
-  unsigned group = byte_at(rest, 0) << 16;
-  if (rest.size > 1) group |= byte_at(rest, 1) << 8;
-  if (rest.size > 2) group |= byte_at(rest, 2);
+  unsigned group = byte_at_base64(rest, 0) << 16;
+  if (rest.size > 1) group |= byte_at_base64(rest, 1) << 8;
+  if (rest.size > 2) group |= byte_at_base64(rest, 2);
   at[0] = digits[group >> 18];
   at[1] = digits[(group >> 12) & 63];
   at[2] = (char)(rest.size > 1 ? digits[(group >> 6) & 63] : '=');
@@ -31,7 +31,7 @@ hc_error hc_base64_encode(hc_slice bytes, hc_buffer *out) {
 }
 
 /* -1: no digit */
-static int value_of(char c) {
+static int value_of_base64(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
   if (c >= '0' && c <= '9') return c - '0' + 52;
@@ -43,7 +43,7 @@ static int value_of(char c) {
 static size_t decode_group(const char *text, size_t padding, char *at) {
   unsigned group = 0;
   for (size_t i = 0; i < 4 - padding; i++) {
-    int value = value_of(text[i]);
+    int value = value_of_base64(text[i]);
     if (value < 0) return 0;
     group |= (unsigned)value << (18 - 6 * i);
   }

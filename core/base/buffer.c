@@ -18,7 +18,7 @@ static void move_to_front(hc_buffer *b) {
 
 /* Doubling keeps the cost of n appends at O(n). The caller has made sure that `needed` <=
  * `limit`. */
-static hc_error grow(hc_buffer *b, size_t needed, size_t limit) {
+static hc_error grow_buffer(hc_buffer *b, size_t needed, size_t limit) {
   size_t capacity = b->capacity > limit / 2 ? limit : b->capacity * 2;
   if (capacity < SMALLEST_CAPACITY)
     capacity = limit < SMALLEST_CAPACITY ? limit : SMALLEST_CAPACITY;
@@ -40,7 +40,7 @@ hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, s
     bool fits = b->data && b->capacity - held >= room;
     move_to_front(b);
     if (!(fits && moving_is_cheap)) {
-      hc_error error = grow(b, held + room, limit);
+      hc_error error = grow_buffer(b, held + room, limit);
       if (error != HC_OK && !fits) return error;
     }
   }

@@ -18,7 +18,7 @@ static size_t home_of(const hc_handle_map *map, uint64_t handle) {
 }
 
 /* Where the handle is, or where it would go. The table is never full. */
-static size_t find(const hc_handle_map *map, uint64_t handle) {
+static size_t find_handle_map(const hc_handle_map *map, uint64_t handle) {
   size_t at = home_of(map, handle);
   while (map->slots[at].owner && map->slots[at].handle != handle)
     at = (at + 1) & (map->capacity - 1);
@@ -26,10 +26,10 @@ static size_t find(const hc_handle_map *map, uint64_t handle) {
 }
 
 void *hc_handle_map_get(const hc_handle_map *map, uint64_t handle) {
-  return map->capacity == 0 ? NULL : map->slots[find(map, handle)].owner;
+  return map->capacity == 0 ? NULL : map->slots[find_handle_map(map, handle)].owner;
 }
 
-static hc_error grow(hc_handle_map *map) {
+static hc_error grow_handle_map(hc_handle_map *map) {
   size_t capacity = map->capacity == 0 ? SMALLEST : map->capacity * 2;
   hc_handle_map larger = {NULL, map->count, capacity};
   if (capacity < map->capacity) return HC_ERR_OUT_OF_MEMORY;
@@ -37,7 +37,7 @@ static hc_error grow(hc_handle_map *map) {
   if (!larger.slots) return HC_ERR_OUT_OF_MEMORY;
   for (size_t i = 0; i < map->capacity; i++) {
     const hc_handle_slot *slot = &map->slots[i];
-    if (slot->owner) larger.slots[find(&larger, slot->handle)] = *slot;
+    if (slot->owner) larger.slots[find_handle_map(&larger, slot->handle)] = *slot;
   }
   hc_memory_release(map->slots);
   *map = larger;
@@ -47,10 +47,10 @@ static hc_error grow(hc_handle_map *map) {
 hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
   bool is_new = !hc_handle_map_get(map, handle);
   if (is_new && 2 * (map->count + 1) > map->capacity) {
-    hc_error error = grow(map);
+    hc_error error = grow_handle_map(map);
     if (error != HC_OK) return error;
   }
-  hc_handle_slot *slot = &map->slots[find(map, handle)];
+  hc_handle_slot *slot = &map->slots[find_handle_map(map, handle)];
   if (!slot->owner) map->count++;
   *slot = (hc_handle_slot){handle, owner};
   return HC_OK;
@@ -58,7 +58,7 @@ hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
 
 void hc_handle_map_remove(hc_handle_map *map, uint64_t handle) {
   if (map->capacity == 0) return;
-  size_t mask = map->capacity - 1, hole = find(map, handle);
+  size_t mask = map->capacity - 1, hole = find_handle_map(map, handle);
   if (!map->slots[hole].owner) return;
   for (size_t at = (hole + 1) & mask; map->slots[at].owner; at = (at + 1) & mask) {
     size_t home = home_of(map, map->slots[at].handle);

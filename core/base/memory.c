@@ -92,14 +92,14 @@ hc_error hc_set_allocator(const hc_allocator *allocator) {
 /* A size of 0 may give NULL on some platforms, which would look like a failure. */
 static size_t at_least_one(size_t size) { return size > 0 ? size : 1; }
 
-static void *take(size_t size) {
+static void *take_memory(size_t size) {
   if (host.allocate) return note_host_block(host.allocate(host.user, size));
   note_c_library();
   return malloc(size);
 }
 
 void *hc_memory_allocate(size_t size) {
-  return refuses() ? NULL : counted(take(at_least_one(size)));
+  return refuses() ? NULL : counted(take_memory(at_least_one(size)));
 }
 
 /* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc
@@ -109,7 +109,7 @@ static void *zeroed(size_t size) {
     note_c_library();
     return calloc(1, size);
   }
-  void *block = take(size);
+  void *block = take_memory(size);
   if (block) hc_memory_wipe(block, size);
   return block;
 }
@@ -119,7 +119,7 @@ void *hc_memory_allocate_zeroed(size_t count, size_t size) {
   return refuses() ? NULL : counted(zeroed(at_least_one(count * size)));
 }
 
-static void *resize(void *block, size_t size) {
+static void *resize_memory(void *block, size_t size) {
   if (host.allocate) return host.resize(host.user, block, size);
   note_c_library();
   return realloc(block, size);
@@ -127,7 +127,7 @@ static void *resize(void *block, size_t size) {
 
 void *hc_memory_resize(void *block, size_t size) {
   if (!block) return hc_memory_allocate(size);
-  return refuses() ? NULL : resize(block, at_least_one(size));
+  return refuses() ? NULL : resize_memory(block, at_least_one(size));
 }
 
 void hc_memory_release(void *block) {

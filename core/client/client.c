@@ -226,7 +226,7 @@ static void poll_requesting(hc_client *c) {
 }
 
 /* In BODY the reads do the work; poll only sees that the idle timeout is kept. */
-static hc_progress check(hc_client *c) {
+static hc_progress check_client(hc_client *c) {
   if (c->status == HC_STATUS_CONNECTED)
     return hc_connection_check(c->place.connection, &c->failure);
   /* bytes that wait are no idleness */
@@ -244,7 +244,7 @@ hc_error hc_client_advance(hc_client *c) {
   case HC_STATUS_REQUESTING: poll_requesting(c); break;
   case HC_STATUS_CONNECTED:
   case HC_STATUS_BODY:
-    if (check(c) == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+    if (check_client(c) == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
     break;
   case HC_STATUS_DISCONNECTED:
   case HC_STATUS_CANT_RESOLVE:

@@ -9,12 +9,12 @@
 /* --- views */
 
 /* What a read came to. */
-static void settle(hc_client *c, hc_progress progress) {
+static void settle_client_body(hc_client *c, hc_progress progress) {
   if (progress == HC_DONE) hc_client_finish(c);
   else if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
 }
 
-static hc_progress look(hc_client *c, hc_slice *view) {
+static hc_progress look_client_body(hc_client *c, hc_slice *view) {
   hc_exchange *x = c->place.exchange;
   return c->content ? hc_decoded_peek(c->content, x, view, &c->failure)
                     : hc_exchange_peek(x, view, &c->failure);
@@ -24,9 +24,9 @@ static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
   hc_client_begin_slice(c);
   do {
-    progress = look(c, view);
+    progress = look_client_body(c, view);
   } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
-  settle(c, progress);
+  settle_client_body(c, progress);
 }
 
 void hc_client_body_peek(hc_client *c, hc_slice *view) {
@@ -41,7 +41,7 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
 
 /* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies
  * here, or in the TLS stream. */
-static void notice_rest(hc_client *c) {
+static void notice_rest_client_body(hc_client *c) {
   hc_interest interest;
   if (!c->place.seat) return;
   hc_client_waits_for(c, &interest);
@@ -51,9 +51,9 @@ static void notice_rest(hc_client *c) {
 void hc_client_body_consume(hc_client *c, size_t size) {
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  settle(c, c->content ? hc_decoded_consume(c->content, size, &c->failure)
-                       : hc_exchange_consume(c->place.exchange, size));
-  notice_rest(c);
+  settle_client_body(c, c->content ? hc_decoded_consume(c->content, size, &c->failure)
+                                   : hc_exchange_consume(c->place.exchange, size));
+  notice_rest_client_body(c);
   hc_client_end(c);
 }
 
@@ -101,12 +101,12 @@ bool hc_client_decodes_body(const hc_client *c) { return c->content != NULL; }
 
 /* --- writers and files */
 
-static hc_error report(const hc_client *c, hc_failure *why) {
+static hc_error report_client_body(const hc_client *c, hc_failure *why) {
   const hc_failure *last = hc_client_last_error(c);
   return last->code == HC_OK ? HC_OK : hc_failure_set(why, last->code, "%s", last->text);
 }
 
-static hc_error refuse(hc_failure *why) {
+static hc_error refuse_client_body(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
 }
 
@@ -114,24 +114,25 @@ static void move_all(hc_client *c, hc_body_transfer *t) {
   hc_client_begin_slice(c);
   while (c->status == HC_STATUS_BODY && t->refusal.code == HC_OK) {
     hc_progress progress = hc_body_transfer_advance(t, c->place.exchange, &c->failure);
-    settle(c, progress);
+    settle_client_body(c, progress);
     if (!c->settings.blocking || c->status != HC_STATUS_BODY) return;
     if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return;
   }
 }
 
-static hc_error move(hc_client *c, hc_body_transfer *t, uint64_t *moved, hc_failure *why) {
+static hc_error move_client_body(hc_client *c, hc_body_transfer *t, uint64_t *moved,
+                                 hc_failure *why) {
   *moved = 0;
   if (c->at_work) return hc_client_refuse(why);
   c->is_unfinished = false;
-  if (c->status != HC_STATUS_BODY) return refuse(why);
+  if (c->status != HC_STATUS_BODY) return refuse_client_body(why);
   hc_client_begin(c);
   move_all(c, t);
   hc_body_transfer_end(t, c->place.exchange);
-  notice_rest(c);
+  notice_rest_client_body(c);
   hc_client_end(c);
   *moved = t->moved;
-  return t->refusal.code == HC_OK ? report(c, why)
+  return t->refusal.code == HC_OK ? report_client_body(c, why)
                                   : hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
 }
 
@@ -139,10 +140,10 @@ hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *cont
                                   uint64_t *moved, hc_failure *why) {
   hc_body_transfer t = {
       .write = write, .context = context, .file = HC_NO_FILE, .content = c->content};
-  return move(c, &t, moved, why);
+  return move_client_body(c, &t, moved, why);
 }
 
 hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved, hc_failure *why) {
   hc_body_transfer t = {.file = file, .content = c->content};
-  return move(c, &t, moved, why);
+  return move_client_body(c, &t, moved, why);
 }

@@ -66,7 +66,8 @@ hc_slice hc_client_proxy(const hc_client *c) {
 
 /* --- start */
 
-static hc_error start(hc_client *c, const hc_connection_wish *wish, hc_failure *why) {
+static hc_error start_client_connect(hc_client *c, const hc_connection_wish *wish,
+                                     hc_failure *why) {
   if (!hc_client_has_place(c)) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   c->is_clear = false;
   hc_error code = hc_connection_open(c->place.connection, wish, why);
@@ -108,7 +109,7 @@ static hc_error connect_to(hc_client *c, hc_host parsed, long long port,
   wish.proxy = c->proxies[is_secure ? HC_PROXY_HTTPS : HC_PROXY_HTTP];
   hc_dial_terms terms;
   hc_error code = hc_client_add_reach(c, &wish, &terms, why);
-  return code == HC_OK ? start(c, &wish, why) : code;
+  return code == HC_OK ? start_client_connect(c, &wish, why) : code;
 }
 
 static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
@@ -141,7 +142,7 @@ static hc_error connect_unix_anew(hc_client *c, hc_slice path, hc_slice host,
   wish.way.port = port != 0 ? port : is_secure ? 443 : 80;
   wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
   wish.way.unix_path = path;
-  return start(c, &wish, why);
+  return start_client_connect(c, &wish, why);
 }
 
 hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,

@@ -32,7 +32,7 @@ static void describe_content(hc_request *request, const hc_body_source *body) {
 }
 
 /* What is not even a token is left for the head's writer to refuse. */
-static int method_of(const hc_client_request_spec *spec) {
+static int method_of_client_request(const hc_client_request_spec *spec) {
   if (spec->method != HC_METHOD_OTHER) return spec->method;
   hc_method method = hc_method_of(spec->method_token);
   return method == HC_METHOD_MAX ? HC_METHOD_OTHER : (int)method;
@@ -45,8 +45,8 @@ static void add_credentials(hc_connection *n, hc_request *request) {
   else request->proxy_credentials = hc_proxy_auth_basic(auth);
 }
 
-static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc_body_source *body,
-                      hc_failure *why) {
+static hc_error begin_client_request(hc_client *c, const hc_client_request_spec *spec,
+                                     const hc_body_source *body, hc_failure *why) {
   hc_connection *n = c->place.connection;
   hc_request request;
   memset(&request, 0, sizeof request);
@@ -67,7 +67,8 @@ static hc_error begin(hc_client *c, const hc_client_request_spec *spec, const hc
   return code;
 }
 
-static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failure *why) {
+static hc_error queue_client_request(hc_client *c, const hc_client_request_spec *spec,
+                                     hc_failure *why) {
   hc_body_source body = spec->body;
   if (c->status != HC_STATUS_CONNECTED) {
     hc_body_source_drop(&body);
@@ -75,8 +76,8 @@ static hc_error queue(hc_client *c, const hc_client_request_spec *spec, hc_failu
                           "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
                           hc_status_name(c->status));
   }
-  if (!spec->raw && method_of(spec) == HC_METHOD_GET) hc_body_source_drop(&body);
-  hc_error code = begin(c, spec, &body, why);
+  if (!spec->raw && method_of_client_request(spec) == HC_METHOD_GET) hc_body_source_drop(&body);
+  hc_error code = begin_client_request(c, spec, &body, why);
   if (code != HC_OK) {
     hc_body_source_drop(&body);
     return hc_failure_set(why, code, "out of memory");
@@ -93,7 +94,7 @@ static hc_error request(hc_client *c, const hc_client_request_spec *spec, hc_fai
     return hc_client_refuse(why);
   }
   hc_client_begin(c);
-  hc_error code = queue(c, spec, why);
+  hc_error code = queue_client_request(c, spec, why);
   hc_client_end(c);
   return code;
 }

@@ -15,7 +15,7 @@ static bool set_flag(bool *setting, double value) {
   return true;
 }
 
-static bool set_version(hc_version_wish *setting, double value) {
+static bool set_version_client_settings(hc_version_wish *setting, double value) {
   if (value != HC_VERSION_1 && value != HC_VERSION_AUTO && value != HC_VERSION_2) return false;
   *setting = (hc_version_wish)value;
   return true;
@@ -45,7 +45,7 @@ static bool set(hc_settings *s, hc_setting setting, double value) {
   case HC_SETTING_CONNECT_TIMEOUT: return set_seconds(&s->connect_timeout, value);
   case HC_SETTING_RESPONSE_TIMEOUT: return set_seconds(&s->response_timeout, value);
   case HC_SETTING_IDLE_TIMEOUT: return set_seconds(&s->idle_timeout, value);
-  case HC_SETTING_HTTP_VERSION: return set_version(&s->version, value);
+  case HC_SETTING_HTTP_VERSION: return set_version_client_settings(&s->version, value);
   case HC_SETTING_ADDRESS_FAMILY: return set_family(&s->address_family, value);
   }
   return false; /* a number that we do not know: the host is newer */

@@ -36,7 +36,7 @@ void hc_client_interest(hc_client *c, hc_interest *out) {
 
 /* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went
  * by. */
-static hc_error sleep_for(const hc_interest *interest, uint64_t deadline, bool *event) {
+static hc_error sleep_for_client_wait(const hc_interest *interest, uint64_t deadline, bool *event) {
   uint64_t until = hc_clock_earlier(deadline, interest->deadline);
   size_t count = 0;
   *event = false;
@@ -70,7 +70,7 @@ bool hc_client_sleep(hc_client *c) {
   if (hc_client_slice_is_over(c)) return false;
   hc_client_waits_for(c, &interest);
   if (interest.ready) return true;
-  return sleep_for(&interest, c->place.exchange->sleep_until, &event) == HC_OK;
+  return sleep_for_client_wait(&interest, c->place.exchange->sleep_until, &event) == HC_OK;
 }
 
 /* --- one client */
@@ -116,7 +116,7 @@ static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
     bool event = !n || !n->has_just_begun;
     hc_client_waits_for(c, &interest);
     if (!interest.ready && event) {
-      hc_error code = sleep_for(&interest, deadline, &event);
+      hc_error code = sleep_for_client_wait(&interest, deadline, &event);
       if (code != HC_OK) return code;
       if (n) n->has_event = event;
     }
@@ -139,8 +139,8 @@ hc_error hc_client_wait(hc_client *c, double seconds, bool *ready) {
 /* --- several clients */
 
 /* Fills the entries; returns the time by which somebody must be polled, 0 for at once. */
-static uint64_t gather(hc_client *const *clients, size_t count, hc_wait_entry *entries,
-                       uint64_t *due) {
+static uint64_t gather_client_wait(hc_client *const *clients, size_t count, hc_wait_entry *entries,
+                                   uint64_t *due) {
   uint64_t until = HC_NEVER;
   for (size_t i = 0; i < count; i++) {
     hc_interest interest;
@@ -178,7 +178,7 @@ static hc_error wait_for_any(hc_client *const *clients, size_t count, double sec
   hc_error code = entries && due ? HC_OK : HC_ERR_OUT_OF_MEMORY;
   while (code == HC_OK) {
     size_t events = 0;
-    uint64_t until = gather(clients, count, entries, due);
+    uint64_t until = gather_client_wait(clients, count, entries, due);
     code = hc_wait(entries, count, hc_clock_earlier(until, deadline), &events);
     if (code != HC_OK || poll_ready(clients, count, entries, due, ready) ||
         hc_clock_now() >= deadline)

@@ -18,7 +18,7 @@ typedef struct brotli_decoder {
   bool has_begun, is_over;
 } brotli_decoder;
 
-static brotli_decoder *of(hc_decoder *d) { return (brotli_decoder *)d; }
+static brotli_decoder *of_brotli_decoder(hc_decoder *d) { return (brotli_decoder *)d; }
 
 static void *brotli_allocate(void *unused, size_t size) {
   (void)unused;
@@ -30,8 +30,8 @@ static void brotli_release(void *unused, void *block) {
   hc_memory_release(block);
 }
 
-static hc_parse fail(hc_decoder *d) {
-  BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(of(d)->state);
+static hc_parse fail_brotli_decoder(hc_decoder *d) {
+  BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(of_brotli_decoder(d)->state);
   if (code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
       code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES)
     return hc_decoder_fail_memory(d);
@@ -40,7 +40,7 @@ static hc_parse fail(hc_decoder *d) {
 
 static hc_parse brotli_feed(hc_decoder *d, hc_slice data, char *out, size_t room, size_t *used,
                             size_t *produced) {
-  brotli_decoder *b = of(d);
+  brotli_decoder *b = of_brotli_decoder(d);
   size_t left = data.size, space = room;
   const uint8_t *in = (const uint8_t *)data.data;
   uint8_t *to = (uint8_t *)out;
@@ -50,7 +50,7 @@ static hc_parse brotli_feed(hc_decoder *d, hc_slice data, char *out, size_t room
         BrotliDecoderDecompressStream(b->state, &left, &in, &space, &to, NULL);
     *used = data.size - left;
     *produced = room - space;
-    if (result == BROTLI_DECODER_RESULT_ERROR) return fail(d);
+    if (result == BROTLI_DECODER_RESULT_ERROR) return fail_brotli_decoder(d);
     b->is_over = result == BROTLI_DECODER_RESULT_SUCCESS;
   }
   if (b->is_over) *used = data.size;
@@ -63,7 +63,7 @@ static bool brotli_is_done(const hc_decoder *d) {
 }
 
 static void brotli_close(hc_decoder *d) {
-  BrotliDecoderDestroyInstance(of(d)->state);
+  BrotliDecoderDestroyInstance(of_brotli_decoder(d)->state);
   hc_memory_release(d);
 }
 

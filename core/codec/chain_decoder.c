@@ -19,7 +19,7 @@ typedef struct chain {
   stage stages[HC_CODINGS_MAX];
 } chain;
 
-static chain *of(hc_decoder *d) { return (chain *)d; }
+static chain *of_chain_decoder(hc_decoder *d) { return (chain *)d; }
 
 /* Where a stage writes to, and how much of that it did. */
 typedef struct target {
@@ -81,7 +81,7 @@ static bool chain_is_done(const hc_decoder *d) {
 
 static hc_parse chain_feed(hc_decoder *d, hc_slice data, char *at, size_t room, size_t *used,
                            size_t *produced) {
-  chain *c = of(d);
+  chain *c = of_chain_decoder(d);
   target out = {at, room, 0};
   while (d->failure.code == HC_OK && out.produced < room && run_once(c, data, &out, used) > 0) {
   }
@@ -91,7 +91,7 @@ static hc_parse chain_feed(hc_decoder *d, hc_slice data, char *at, size_t room, 
 }
 
 static hc_error chain_finish(hc_decoder *d) {
-  chain *c = of(d);
+  chain *c = of_chain_decoder(d);
   for (size_t i = 0; i < c->count; i++) {
     hc_decoder *decoder = c->stages[i].decoder;
     if (hc_decoder_finish(decoder) == HC_OK) continue;
@@ -102,7 +102,7 @@ static hc_error chain_finish(hc_decoder *d) {
 }
 
 static void chain_close(hc_decoder *d) {
-  chain *c = of(d);
+  chain *c = of_chain_decoder(d);
   for (size_t i = 0; i < c->count; i++) {
     hc_decoder_delete(c->stages[i].decoder);
     hc_buffer_free(&c->stages[i].in);

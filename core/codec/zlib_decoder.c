@@ -23,7 +23,7 @@ typedef enum inflate_state {
   AWAITS_START,   /* the first two bytes, which tell the format */
   IN_STREAM,
   BEHIND_MEMBER,  /* padding, another member, or the end */
-  BEHIND_ALL      /* what comes is ignored */
+  BEHIND_ALL_ZLIB_DECODER      /* what comes is ignored */
 } inflate_state;
 
 typedef struct zlib_decoder {
@@ -35,7 +35,7 @@ typedef struct zlib_decoder {
   unsigned head_size, head_used;
 } zlib_decoder;
 
-static zlib_decoder *of(hc_decoder *d) { return (zlib_decoder *)d; }
+static zlib_decoder *of_zlib_decoder(hc_decoder *d) { return (zlib_decoder *)d; }
 
 static voidpf zlib_allocate(voidpf unused, uInt count, uInt size) {
   (void)unused;
@@ -47,7 +47,7 @@ static void zlib_release(voidpf unused, voidpf block) {
   hc_memory_release(block);
 }
 
-static void fail(zlib_decoder *d, int result) {
+static void fail_zlib_decoder(zlib_decoder *d, int result) {
   if (result == Z_MEM_ERROR) (void)hc_decoder_fail_memory(&d->common);
   else if (result == Z_NEED_DICT)
     hc_failure_set(&d->common.failure, HC_ERR_INVALID_DATA,
@@ -65,14 +65,14 @@ static bool is_zlib_head(const unsigned char head[2]) {
 }
 
 /* Takes as many bytes as it needs to know what begins here. */
-static size_t look(zlib_decoder *d, hc_slice data) {
+static size_t look_zlib_decoder(zlib_decoder *d, hc_slice data) {
   size_t used = 0;
   while (d->head_size < 2 && used < data.size) {
     unsigned char byte = (unsigned char)data.data[used++];
     if (d->state == BEHIND_MEMBER) {
       if (byte == 0 && d->head_size == 0) continue;
       if (byte != (d->head_size == 0 ? 0x1f : 0x8b)) {
-        d->state = BEHIND_ALL;
+        d->state = BEHIND_ALL_ZLIB_DECODER;
         return used;
       }
     }
@@ -85,7 +85,7 @@ static size_t look(zlib_decoder *d, hc_slice data) {
   int result = inflateReset2(&d->zlib, window);
   d->head_used = 0;
   d->state = IN_STREAM;
-  if (result != Z_OK) fail(d, result);
+  if (result != Z_OK) fail_zlib_decoder(d, result);
   return used;
 }
 
@@ -93,7 +93,7 @@ static size_t look(zlib_decoder *d, hc_slice data) {
 
 static void end_stream(zlib_decoder *d) {
   d->head_size = d->head_used = 0;
-  d->state = d->coding == HC_CODING_GZIP ? BEHIND_MEMBER : BEHIND_ALL;
+  d->state = d->coding == HC_CODING_GZIP ? BEHIND_MEMBER : BEHIND_ALL_ZLIB_DECODER;
 }
 
 /* One call of zlib. Returns how much of `data` it took, and adds to what was written. */
@@ -114,40 +114,41 @@ static size_t inflate_piece(zlib_decoder *d, hc_slice data, char *out, size_t ro
   d->zlib.next_out = NULL;
   if (from_head) d->head_used += (unsigned)used;
   if (result == Z_STREAM_END) end_stream(d);
-  else if (result != Z_OK && result != Z_BUF_ERROR) fail(d, result);
+  else if (result != Z_OK && result != Z_BUF_ERROR) fail_zlib_decoder(d, result);
   return from_head ? 0 : used;
 }
 
-static bool has_input(const zlib_decoder *d, hc_slice data, size_t used) {
+static bool has_input_zlib_decoder(const zlib_decoder *d, hc_slice data, size_t used) {
   return used < data.size || (d->state == IN_STREAM && d->head_used < d->head_size);
 }
 
 static bool zlib_is_done(const hc_decoder *common) {
   const zlib_decoder *d = (const zlib_decoder *)common;
-  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL ||
+  return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL_ZLIB_DECODER ||
          (d->state == AWAITS_START && d->head_size == 0);
 }
 
 static hc_parse zlib_feed(hc_decoder *common, hc_slice data, char *out, size_t room, size_t *used,
                           size_t *produced) {
-  zlib_decoder *d = of(common);
+  zlib_decoder *d = of_zlib_decoder(common);
   bool first = true;
   while (common->failure.code == HC_OK && *produced < room &&
-         (first || has_input(d, data, *used))) {
+         (first || has_input_zlib_decoder(d, data, *used))) {
     hc_slice rest = {data.data + *used, data.size - *used};
     first = false;
     if (d->state == IN_STREAM) *used += inflate_piece(d, rest, out, room, produced);
-    else if (d->state == BEHIND_ALL) *used = data.size;
-    else *used += look(d, rest);
+    else if (d->state == BEHIND_ALL_ZLIB_DECODER) *used = data.size;
+    else *used += look_zlib_decoder(d, rest);
   }
   if (common->failure.code != HC_OK) return HC_PARSE_ERROR;
-  return zlib_is_done(common) && !has_input(d, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
+  return zlib_is_done(common) && !has_input_zlib_decoder(d, data, *used) ? HC_PARSE_DONE
+                                                                         : HC_PARSE_MORE;
 }
 
 /* --- life */
 
 static void zlib_close(hc_decoder *common) {
-  (void)inflateEnd(&of(common)->zlib);
+  (void)inflateEnd(&of_zlib_decoder(common)->zlib);
   hc_memory_release(common);
 }
 

@@ -20,7 +20,7 @@
 typedef enum zstd_state {
   AWAITS_FRAME, /* its first four bytes */
   IN_FRAME,
-  BEHIND_ALL /* what comes is ignored */
+  BEHIND_ALL_ZSTD_DECODER /* what comes is ignored */
 } zstd_state;
 
 typedef struct zstd_decoder {
@@ -33,8 +33,10 @@ typedef struct zstd_decoder {
   size_t magic_size, magic_used;
 } zstd_decoder;
 
-static zstd_decoder *of(hc_decoder *d) { return (zstd_decoder *)d; }
-static const zstd_decoder *of_const(const hc_decoder *d) { return (const zstd_decoder *)d; }
+static zstd_decoder *of_zstd_decoder(hc_decoder *d) { return (zstd_decoder *)d; }
+static const zstd_decoder *of_const_zstd_decoder(const hc_decoder *d) {
+  return (const zstd_decoder *)d;
+}
 
 static void *zstd_allocate(void *unused, size_t size) {
   (void)unused;
@@ -55,7 +57,7 @@ static bool is_magic(const unsigned char *m) {
   return is_frame || is_skippable;
 }
 
-static hc_parse look(zstd_decoder *z, hc_slice data, size_t *used) {
+static hc_parse look_zstd_decoder(zstd_decoder *z, hc_slice data, size_t *used) {
   while (z->magic_size < MAGIC_SIZE && *used < data.size)
     z->magic[z->magic_size++] = (unsigned char)data.data[(*used)++];
   if (z->magic_size < MAGIC_SIZE) return HC_PARSE_MORE;
@@ -65,13 +67,13 @@ static hc_parse look(zstd_decoder *z, hc_slice data, size_t *used) {
     return HC_PARSE_MORE;
   }
   if (!z->had_frame) return hc_decoder_fail(&z->common, NULL);
-  z->state = BEHIND_ALL;
+  z->state = BEHIND_ALL_ZSTD_DECODER;
   return HC_PARSE_MORE;
 }
 
 /* --- inside */
 
-static hc_parse fail(zstd_decoder *z, size_t result) {
+static hc_parse fail_zstd_decoder(zstd_decoder *z, size_t result) {
   switch (ZSTD_getErrorCode(result)) {
   case ZSTD_error_memory_allocation: return hc_decoder_fail_memory(&z->common);
   case ZSTD_error_frameParameter_windowTooLarge:
@@ -88,7 +90,7 @@ static hc_parse decode_piece(zstd_decoder *z, hc_slice data, ZSTD_outBuffer *out
   if (from_magic) z->magic_used = in.pos;
   else *used = in.pos;
   z->is_full = out->pos == out->size;
-  if (ZSTD_isError(result)) return fail(z, result);
+  if (ZSTD_isError(result)) return fail_zstd_decoder(z, result);
   if (result == 0) {
     z->state = AWAITS_FRAME;
     z->magic_size = 0;
@@ -97,35 +99,36 @@ static hc_parse decode_piece(zstd_decoder *z, hc_slice data, ZSTD_outBuffer *out
   return HC_PARSE_MORE;
 }
 
-static bool has_input(const zstd_decoder *z, hc_slice data, size_t used) {
+static bool has_input_zstd_decoder(const zstd_decoder *z, hc_slice data, size_t used) {
   return used < data.size || (z->state == IN_FRAME && z->magic_used < MAGIC_SIZE);
 }
 
 static bool zstd_is_done(const hc_decoder *d) {
-  const zstd_decoder *z = of_const(d);
-  return z->state == BEHIND_ALL ||
+  const zstd_decoder *z = of_const_zstd_decoder(d);
+  return z->state == BEHIND_ALL_ZSTD_DECODER ||
          (z->state == AWAITS_FRAME && (z->had_frame || z->magic_size == 0));
 }
 
 static hc_parse zstd_feed(hc_decoder *d, hc_slice data, char *room_at, size_t room, size_t *used,
                           size_t *produced) {
-  zstd_decoder *z = of(d);
+  zstd_decoder *z = of_zstd_decoder(d);
   ZSTD_outBuffer out = {room_at, room, 0};
   hc_parse result = HC_PARSE_MORE;
   /* Asked again and again with nothing to do, the library takes that for an error. */
-  while (result == HC_PARSE_MORE && out.pos < room && (z->is_full || has_input(z, data, *used))) {
+  while (result == HC_PARSE_MORE && out.pos < room &&
+         (z->is_full || has_input_zstd_decoder(z, data, *used))) {
     z->is_full = false;
     if (z->state == IN_FRAME) result = decode_piece(z, data, &out, used);
-    else if (z->state == BEHIND_ALL) *used = data.size;
-    else result = look(z, data, used);
+    else if (z->state == BEHIND_ALL_ZSTD_DECODER) *used = data.size;
+    else result = look_zstd_decoder(z, data, used);
   }
   *produced = out.pos;
   if (result == HC_PARSE_ERROR) return result;
-  return zstd_is_done(d) && !has_input(z, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
+  return zstd_is_done(d) && !has_input_zstd_decoder(z, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
 }
 
 static void zstd_close(hc_decoder *d) {
-  (void)ZSTD_freeDCtx(of(d)->context);
+  (void)ZSTD_freeDCtx(of_zstd_decoder(d)->context);
   hc_memory_release(d);
 }
 

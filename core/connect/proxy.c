@@ -9,15 +9,15 @@
 
 #define SOCKS_SECRET_MAX 255u /* bytes of a user name, and of a password (RFC 1929 section 2) */
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_proxy(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the proxy's URL is not valid: %s", what);
 }
 
-static hc_error out_of_memory(hc_failure *why) {
+static hc_error out_of_memory_proxy(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
-static void wipe(hc_buffer *b) {
+static void wipe_proxy(hc_buffer *b) {
   if (b->data) hc_memory_wipe(b->data, b->capacity);
   hc_buffer_free(b);
 }
@@ -31,8 +31,8 @@ void hc_proxy_release(hc_proxy *p) {
   if (!p || --p->references > 0) return;
   hc_buffer_free(&p->text);
   hc_proxy_auth_free(&p->auth);
-  wipe(&p->user);
-  wipe(&p->password);
+  wipe_proxy(&p->user);
+  wipe_proxy(&p->password);
   hc_tls_options_release(p->options);
   hc_memory_release(p);
 }
@@ -68,7 +68,9 @@ static bool find_any(hc_slice s, const char *bytes, size_t *at) {
   return false;
 }
 
-static hc_slice behind(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+static hc_slice behind_proxy(hc_slice s, size_t from) {
+  return (hc_slice){s.data + from, s.size - from};
+}
 
 /* A URL in its parts, still encoded. */
 typedef struct parts {
@@ -82,11 +84,11 @@ static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
   unsigned value = 0;
   if (digits.size == 0) return HC_OK;
   for (size_t i = 0; i < digits.size; i++) {
-    if (!hc_char_is_digit(digits.data[i])) return refuse(why, "the port is no number");
+    if (!hc_char_is_digit(digits.data[i])) return refuse_proxy(why, "the port is no number");
     value = value * 10 + (unsigned)(digits.data[i] - '0');
-    if (value > 65535) return refuse(why, "the port is over 65535");
+    if (value > 65535) return refuse_proxy(why, "the port is over 65535");
   }
-  if (value == 0) return refuse(why, "the port is 0");
+  if (value == 0) return refuse_proxy(why, "the port is 0");
   *port = value;
   return HC_OK;
 }
@@ -94,33 +96,35 @@ static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
 static hc_error read_host(hc_slice text, parts *to, hc_failure *why) {
   size_t end = 0;
   if (text.size > 0 && text.data[0] == '[') {
-    if (!find_any(text, "]", &end)) return refuse(why, "the brackets of the host do not match");
+    if (!find_any(text, "]", &end))
+      return refuse_proxy(why, "the brackets of the host do not match");
     end++;
     if (end < text.size && text.data[end] != ':')
-      return refuse(why, "something stands between the ']' and the port");
+      return refuse_proxy(why, "something stands between the ']' and the port");
   } else if (!find_any(text, ":", &end)) {
     end = text.size;
   }
   to->host = (hc_slice){text.data, end};
-  hc_slice port = end < text.size ? behind(text, end + 1) : (hc_slice){text.data, 0};
+  hc_slice port = end < text.size ? behind_proxy(text, end + 1) : (hc_slice){text.data, 0};
   if (find_any(port, ":", &end))
-    return refuse(why, "the host holds more than one ':' (an IPv6 address needs brackets)");
-  if (to->host.size == 0) return refuse(why, "the URL has no host");
+    return refuse_proxy(why, "the host holds more than one ':' (an IPv6 address needs brackets)");
+  if (to->host.size == 0) return refuse_proxy(why, "the URL has no host");
   return read_port(port, &to->port, why);
 }
 
 static hc_error read_authority(hc_slice text, parts *to, hc_failure *why) {
   size_t at, colon;
   if (find_any(text, " \\", &at))
-    return refuse(why, "a space or a backslash stands before the path");
+    return refuse_proxy(why, "a space or a backslash stands before the path");
   to->has_user = find_any(text, "@", &at);
   if (to->has_user) {
     to->user = (hc_slice){text.data, at};
-    text = behind(text, at + 1);
+    text = behind_proxy(text, at + 1);
     if (find_any(text, "@", &at))
-      return refuse(why, "there is more than one '@' (in user information, '@' is written %40)");
+      return refuse_proxy(why,
+                          "there is more than one '@' (in user information, '@' is written %40)");
     if (find_any(to->user, ":", &colon)) {
-      to->password = behind(to->user, colon + 1);
+      to->password = behind_proxy(to->user, colon + 1);
       to->user.size = colon;
     }
     to->has_user = to->user.size > 0 || to->password.size > 0;
@@ -136,7 +140,7 @@ static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
   if (url.size == 0)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the proxy's URL is empty");
   for (size_t i = 0; i < url.size; i++) {
-    if (hc_char_is_control(url.data[i])) return refuse(why, "it holds a control character");
+    if (hc_char_is_control(url.data[i])) return refuse_proxy(why, "it holds a control character");
   }
   if (find_any(url, ":/?#", &end) && url.size - end >= 3 && memcmp(url.data + end, "://", 3) == 0) {
     to->scheme = find_scheme((hc_slice){url.data, end});
@@ -144,7 +148,7 @@ static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
       return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                             "only http://, https://, socks5:// and socks5h:// proxies are "
                             "supported");
-    url = behind(url, end + 3);
+    url = behind_proxy(url, end + 3);
   }
   to->port = to->scheme->port;
   if (find_any(url, "/?#", &end)) url.size = end;
@@ -153,12 +157,12 @@ static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
 
 /* --- from text to a proxy */
 
-static hc_error decode(hc_slice text, hc_buffer *out, hc_failure *why) {
-  return hc_uri_decode(text, out) == HC_OK ? HC_OK : out_of_memory(why);
+static hc_error decode_proxy(hc_slice text, hc_buffer *out, hc_failure *why) {
+  return hc_uri_decode(text, out) == HC_OK ? HC_OK : out_of_memory_proxy(why);
 }
 
 /* scheme://host:port, and the host behind it. */
-static hc_error keep_names(hc_proxy *p, hc_slice host) {
+static hc_error keep_names_proxy(hc_proxy *p, hc_slice host) {
   const hc_slice name = schemes[p->scheme - HC_PROXY_PLAIN].name;
   char *at;
   size_t room;
@@ -171,7 +175,7 @@ static hc_error keep_names(hc_proxy *p, hc_slice host) {
   if (code == HC_OK) code = hc_buffer_append(&p->text, host, SIZE_MAX);
   if (code != HC_OK) return code;
   p->shown = (hc_slice){hc_buffer_head(&p->text), size};
-  p->authority = behind(p->shown, before);
+  p->authority = behind_proxy(p->shown, before);
   p->host = (hc_slice){p->shown.data + size, host.size};
   return HC_OK;
 }
@@ -182,7 +186,7 @@ static hc_error make(hc_proxy_scheme scheme, hc_slice host, unsigned port, hc_pr
   p->references = 1;
   p->scheme = scheme;
   p->port = port;
-  hc_error code = keep_names(p, host);
+  hc_error code = keep_names_proxy(p, host);
   if (code != HC_OK) hc_proxy_release(p);
   else *out = p;
   return code;
@@ -193,41 +197,41 @@ static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
   hc_buffer name = {0};
   hc_host host;
   hc_failure reason = {HC_OK, ""};
-  hc_error code = decode(from->host, &name, why);
+  hc_error code = decode_proxy(from->host, &name, why);
   if (code != HC_OK) return code;
   char *bytes = hc_buffer_head(&name);
   for (size_t i = 0; i < hc_buffer_size(&name) && bytes[0] != '['; i++)
     bytes[i] = hc_char_lower(bytes[i]);
   code = hc_host_parse((hc_slice){bytes, hc_buffer_size(&name)}, &host, &reason);
-  if (code != HC_OK) code = refuse(why, reason.text);
-  else if (host.scheme != 0) code = refuse(why, "the host holds a path");
+  if (code != HC_OK) code = refuse_proxy(why, reason.text);
+  else if (host.scheme != 0) code = refuse_proxy(why, "the host holds a path");
   else code = make(from->scheme->scheme, host.text, from->port, out);
   hc_buffer_free(&name);
-  return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory(why) : code;
+  return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory_proxy(why) : code;
 }
 
 static hc_error check_socks_secret(const hc_proxy *p, hc_failure *why) {
   size_t user = hc_buffer_size(&p->user), password = hc_buffer_size(&p->password);
   if (user >= 1 && user <= SOCKS_SECRET_MAX && password >= 1 && password <= SOCKS_SECRET_MAX)
     return HC_OK;
-  return refuse(why, "SOCKS takes a user name and a password of 1 to 255 bytes each");
+  return refuse_proxy(why, "SOCKS takes a user name and a password of 1 to 255 bytes each");
 }
 
 static hc_error take_user(hc_proxy *p, const parts *from, hc_proxy_schemes allowed,
                           hc_failure *why) {
   if (!from->has_user) return HC_OK;
-  hc_error code = decode(from->user, &p->user, why);
-  if (code == HC_OK) code = decode(from->password, &p->password, why);
+  hc_error code = decode_proxy(from->user, &p->user, why);
+  if (code == HC_OK) code = decode_proxy(from->password, &p->password, why);
   if (code != HC_OK) return code;
   if (!hc_proxy_is_http(p)) return check_socks_secret(p, why);
   hc_slice user = {hc_buffer_head(&p->user), hc_buffer_size(&p->user)};
   hc_slice password = {hc_buffer_head(&p->password), hc_buffer_size(&p->password)};
   hc_failure reason = {HC_OK, ""};
   code = hc_proxy_auth_init(&p->auth, user, password, allowed, &reason);
-  wipe(&p->user);
-  wipe(&p->password);
-  if (code == HC_ERR_INVALID_PARAMETER) return refuse(why, reason.text);
-  return code == HC_OK ? HC_OK : out_of_memory(why);
+  wipe_proxy(&p->user);
+  wipe_proxy(&p->password);
+  if (code == HC_ERR_INVALID_PARAMETER) return refuse_proxy(why, reason.text);
+  return code == HC_OK ? HC_OK : out_of_memory_proxy(why);
 }
 
 hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_proxy **out,
@@ -261,7 +265,7 @@ hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_sl
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535",
                           port);
   code = make(HC_PROXY_PLAIN, parsed.text, (unsigned)port, &p);
-  if (code != HC_OK) return out_of_memory(why);
+  if (code != HC_OK) return out_of_memory_proxy(why);
   code = hc_proxy_auth_init(&p->auth, user, password, HC_PROXY_ANY_SCHEME, why);
   if (code != HC_OK) hc_proxy_release(p);
   else *out = p;

@@ -1,12 +1,13 @@
 /* route.c - from a wish to a list of hops. See route.h. */
 #include "route.h"
 
-static void add(hc_route *route, hc_hop_kind kind, hc_party party, hc_slice host, unsigned port) {
+static void add_route(hc_route *route, hc_hop_kind kind, hc_party party, hc_slice host,
+                      unsigned port) {
   route->hops[route->count++] = (hc_hop){.kind = kind, .party = party, .host = host, .port = port};
 }
 
 static void add_tls(hc_route *route, hc_party party, hc_slice host, unsigned port, hc_alpn alpn) {
-  add(route, HC_HOP_TLS, party, host, port);
+  add_route(route, HC_HOP_TLS, party, host, port);
   route->hops[route->count - 1].alpn = alpn;
 }
 
@@ -31,7 +32,7 @@ static int is_http_proxy(const hc_wish *wish) {
   return wish->proxy == HC_PROXY_PLAIN || wish->proxy == HC_PROXY_TLS;
 }
 
-static hc_error check(const hc_wish *wish, hc_failure *why) {
+static hc_error check_route(const hc_wish *wish, hc_failure *why) {
   if (wish->unix_path.size > 0 && wish->proxy != HC_PROXY_NONE)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "a Unix socket and a proxy: there can only be one");
@@ -55,15 +56,15 @@ static int is_led_elsewhere(const hc_wish *wish) {
 
 /* To the proxy, and through it where it is asked for a tunnel. */
 static void add_proxy(hc_route *route, const hc_wish *wish) {
-  add(route, HC_HOP_TCP, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port);
+  add_route(route, HC_HOP_TCP, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port);
   if (wish->proxy == HC_PROXY_TLS)
     add_tls(route, HC_PARTY_PROXY, wish->proxy_host, wish->proxy_port, HC_ALPN_HTTP1);
   if (!is_http_proxy(wish)) {
-    add(route, HC_HOP_SOCKS5, HC_PARTY_PROXY, host_to_reach(wish), port_to_reach(wish));
+    add_route(route, HC_HOP_SOCKS5, HC_PARTY_PROXY, host_to_reach(wish), port_to_reach(wish));
     if (wish->proxy == HC_PROXY_SOCKS5H) route->hops[route->count - 1].lookup = HC_LOOKUP_BY_PROXY;
   } else if (wish->security == HC_SECURITY_TLS || is_led_elsewhere(wish)) {
     /* a URL in absolute form would lead the proxy to the host itself */
-    add(route, HC_HOP_HTTP_CONNECT, HC_PARTY_PROXY, host_to_reach(wish), port_to_reach(wish));
+    add_route(route, HC_HOP_HTTP_CONNECT, HC_PARTY_PROXY, host_to_reach(wish), port_to_reach(wish));
   } else {
     route->target = HC_TARGET_ABSOLUTE;
     route->next = HC_PARTY_PROXY;
@@ -72,11 +73,11 @@ static void add_proxy(hc_route *route, const hc_wish *wish) {
 
 hc_error hc_route_make(const hc_wish *wish, hc_route *route, hc_failure *why) {
   *route = (hc_route){.count = 0};
-  hc_error code = check(wish, why);
+  hc_error code = check_route(wish, why);
   if (code != HC_OK) return code;
-  if (wish->unix_path.size > 0) add(route, HC_HOP_UNIX, HC_PARTY_ORIGIN, wish->unix_path, 0);
+  if (wish->unix_path.size > 0) add_route(route, HC_HOP_UNIX, HC_PARTY_ORIGIN, wish->unix_path, 0);
   else if (wish->proxy != HC_PROXY_NONE) add_proxy(route, wish);
-  else add(route, HC_HOP_TCP, HC_PARTY_ORIGIN, host_to_reach(wish), port_to_reach(wish));
+  else add_route(route, HC_HOP_TCP, HC_PARTY_ORIGIN, host_to_reach(wish), port_to_reach(wish));
   if (wish->security == HC_SECURITY_TLS)
     add_tls(route, HC_PARTY_ORIGIN, wish->host, wish->port, alpn_for(wish->version));
   route->wire = wire_for(wish);

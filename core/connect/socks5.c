@@ -16,14 +16,14 @@ enum {
   REPLY_HEAD = 5     /* version, reply, reserved, kind, and the first byte of the address */
 };
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_socks5(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
 /* --- what is sent */
 
-static void begin(hc_socks5 *s) { s->out_size = s->sent = 0; }
-static void put(hc_socks5 *s, unsigned byte) { s->out[s->out_size++] = (unsigned char)byte; }
+static void begin_socks5(hc_socks5 *s) { s->out_size = s->sent = 0; }
+static void put_socks5(hc_socks5 *s, unsigned byte) { s->out[s->out_size++] = (unsigned char)byte; }
 
 static void put_bytes(hc_socks5 *s, hc_slice bytes) {
   if (bytes.size > 0) memcpy(s->out + s->out_size, bytes.data, bytes.size);
@@ -31,35 +31,35 @@ static void put_bytes(hc_socks5 *s, hc_slice bytes) {
 }
 
 static void say_methods(hc_socks5 *s) {
-  begin(s);
-  put(s, VERSION);
-  put(s, s->user.size > 0 ? 2 : 1);
-  put(s, NO_AUTH);
-  if (s->user.size > 0) put(s, USER_PASSWORD);
+  begin_socks5(s);
+  put_socks5(s, VERSION);
+  put_socks5(s, s->user.size > 0 ? 2 : 1);
+  put_socks5(s, NO_AUTH);
+  if (s->user.size > 0) put_socks5(s, USER_PASSWORD);
   s->state = HC_SOCKS5_METHOD;
 }
 
 static void say_password(hc_socks5 *s) {
-  begin(s);
-  put(s, AUTH_VERSION);
-  put(s, (unsigned)s->user.size);
+  begin_socks5(s);
+  put_socks5(s, AUTH_VERSION);
+  put_socks5(s, (unsigned)s->user.size);
   put_bytes(s, s->user);
-  put(s, (unsigned)s->password.size);
+  put_socks5(s, (unsigned)s->password.size);
   put_bytes(s, s->password);
   s->state = HC_SOCKS5_AUTH;
 }
 
 static void say_request(hc_socks5 *s) {
   const hc_socks5_target *t = &s->target;
-  begin(s);
-  put(s, VERSION);
-  put(s, CONNECT);
-  put(s, RESERVED);
-  put(s, t->kind);
-  if (t->kind == HC_SOCKS5_NAME) put(s, (unsigned)t->bytes.size);
+  begin_socks5(s);
+  put_socks5(s, VERSION);
+  put_socks5(s, CONNECT);
+  put_socks5(s, RESERVED);
+  put_socks5(s, t->kind);
+  if (t->kind == HC_SOCKS5_NAME) put_socks5(s, (unsigned)t->bytes.size);
   put_bytes(s, t->bytes);
-  put(s, t->port >> 8);
-  put(s, t->port & 0xFF);
+  put_socks5(s, t->port >> 8);
+  put_socks5(s, t->port & 0xFF);
   s->state = HC_SOCKS5_REPLY;
 }
 
@@ -67,12 +67,12 @@ hc_error hc_socks5_start(hc_socks5 *s, hc_slice user, hc_slice password,
                          const hc_socks5_target *target, hc_failure *why) {
   memset(s, 0, sizeof *s);
   if (user.size > HC_SOCKS5_SECRET_MAX || password.size > HC_SOCKS5_SECRET_MAX)
-    return refuse(why, "SOCKS takes no more than 255 bytes of a user name or a password");
+    return refuse_socks5(why, "SOCKS takes no more than 255 bytes of a user name or a password");
   if ((user.size == 0) != (password.size == 0))
-    return refuse(why, "SOCKS takes a user name and a password, not one without the other");
+    return refuse_socks5(why, "SOCKS takes a user name and a password, not one without the other");
   if (target->kind == HC_SOCKS5_NAME &&
       (target->bytes.size == 0 || target->bytes.size > HC_SOCKS5_NAME_MAX))
-    return refuse(why, "SOCKS takes the name of a host of 1 to 255 bytes");
+    return refuse_socks5(why, "SOCKS takes the name of a host of 1 to 255 bytes");
   s->user = user;
   s->password = password;
   s->target = *target;
@@ -86,7 +86,7 @@ hc_slice hc_socks5_output(const hc_socks5 *s) {
 
 void hc_socks5_wipe(hc_socks5 *s) {
   hc_memory_wipe(s->out, sizeof s->out);
-  begin(s);
+  begin_socks5(s);
 }
 
 void hc_socks5_sent(hc_socks5 *s, size_t size) {
@@ -96,37 +96,40 @@ void hc_socks5_sent(hc_socks5 *s, size_t size) {
 
 /* --- what comes */
 
-static hc_parse fail(hc_failure *why, const char *what) {
+static hc_parse fail_socks5(hc_failure *why, const char *what) {
   hc_failure_set(why, HC_ERR_CANT_CONNECT, "%s", what);
   return HC_PARSE_ERROR;
 }
 
 static hc_parse fail_version(hc_failure *why, unsigned version) {
-  if (version == 'H') return fail(why, "the proxy speaks HTTP, not SOCKS 5");
-  if (version == 0 || version == 4) return fail(why, "the proxy speaks SOCKS 4, not SOCKS 5");
+  if (version == 'H') return fail_socks5(why, "the proxy speaks HTTP, not SOCKS 5");
+  if (version == 0 || version == 4)
+    return fail_socks5(why, "the proxy speaks SOCKS 4, not SOCKS 5");
   hc_failure_set(why, HC_ERR_CANT_CONNECT,
                  "the proxy's answer is not SOCKS 5 (it begins with byte %u)", version);
   return HC_PARSE_ERROR;
 }
 
-static unsigned byte_at(hc_slice bytes, size_t i) { return (unsigned char)bytes.data[i]; }
+static unsigned byte_at_socks5(hc_slice bytes, size_t i) { return (unsigned char)bytes.data[i]; }
 
 /* It may send nothing more before it has heard what we say now: what is there all the same would be
  * taken for the answer to that. */
-static hc_parse end_message(hc_slice bytes, size_t size, size_t *used, hc_failure *why) {
+static hc_parse end_message_socks5(hc_slice bytes, size_t size, size_t *used, hc_failure *why) {
   *used = size;
-  if (bytes.size > size) return fail(why, "the proxy answered before it was asked");
+  if (bytes.size > size) return fail_socks5(why, "the proxy answered before it was asked");
   return HC_PARSE_MORE;
 }
 
-static hc_parse take_method(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
-  if (bytes.size >= 1 && byte_at(bytes, 0) != VERSION) return fail_version(why, byte_at(bytes, 0));
+static hc_parse take_method_socks5(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
+  if (bytes.size >= 1 && byte_at_socks5(bytes, 0) != VERSION)
+    return fail_version(why, byte_at_socks5(bytes, 0));
   if (bytes.size < 2) return HC_PARSE_MORE;
-  unsigned method = byte_at(bytes, 1);
+  unsigned method = byte_at_socks5(bytes, 1);
   bool has_user = s->user.size > 0;
   if (method == NO_METHOD)
-    return fail(why, has_user ? "the proxy takes neither a user name with a password nor nobody's"
-                              : "the proxy wants a user name and a password, or another proof");
+    return fail_socks5(why, has_user
+                                ? "the proxy takes neither a user name with a password nor nobody's"
+                                : "the proxy wants a user name and a password, or another proof");
   if (method != NO_AUTH && !(method == USER_PASSWORD && has_user)) {
     hc_failure_set(why, HC_ERR_CANT_CONNECT,
                    "the proxy wants a way of authentication that it was not offered (%u)", method);
@@ -134,19 +137,21 @@ static hc_parse take_method(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failu
   }
   if (method == USER_PASSWORD) say_password(s);
   else say_request(s);
-  return end_message(bytes, 2, used, why);
+  return end_message_socks5(bytes, 2, used, why);
 }
 
 static hc_parse take_auth(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
-  if (bytes.size >= 1 && byte_at(bytes, 0) != AUTH_VERSION) {
+  if (bytes.size >= 1 && byte_at_socks5(bytes, 0) != AUTH_VERSION) {
     hc_failure_set(why, HC_ERR_CANT_CONNECT,
-                   "the proxy's answer to the password has version %u, not 1", byte_at(bytes, 0));
+                   "the proxy's answer to the password has version %u, not 1",
+                   byte_at_socks5(bytes, 0));
     return HC_PARSE_ERROR;
   }
   if (bytes.size < 2) return HC_PARSE_MORE;
-  if (byte_at(bytes, 1) != 0) return fail(why, "the proxy refused the user name or the password");
+  if (byte_at_socks5(bytes, 1) != 0)
+    return fail_socks5(why, "the proxy refused the user name or the password");
   say_request(s);
-  return end_message(bytes, 2, used, why);
+  return end_message_socks5(bytes, 2, used, why);
 }
 
 /* RFC 1928 section 6 */
@@ -172,25 +177,28 @@ static hc_parse fail_reply(hc_socks5 *s, unsigned reply, hc_failure *why) {
 
 /* The size of a reply whose first REPLY_HEAD bytes are there; 0: its kind of address is none. */
 static size_t reply_size(hc_slice bytes) {
-  switch (byte_at(bytes, 3)) {
+  switch (byte_at_socks5(bytes, 3)) {
   case HC_SOCKS5_IPV4: return 4 + 4 + 2;
   case HC_SOCKS5_IPV6: return 4 + 16 + 2;
-  case HC_SOCKS5_NAME: return (size_t)REPLY_HEAD + byte_at(bytes, 4) + 2;
+  case HC_SOCKS5_NAME: return (size_t)REPLY_HEAD + byte_at_socks5(bytes, 4) + 2;
   default: return 0;
   }
 }
 
 /* The address that the proxy has bound says nothing that we need. */
 static hc_parse take_reply(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
-  if (bytes.size >= 1 && byte_at(bytes, 0) != VERSION) return fail_version(why, byte_at(bytes, 0));
-  if (bytes.size >= 2 && byte_at(bytes, 1) != 0) return fail_reply(s, byte_at(bytes, 1), why);
-  if (bytes.size >= 3 && byte_at(bytes, 2) != RESERVED)
-    return fail(why, "the proxy's reply has something in its reserved byte");
+  if (bytes.size >= 1 && byte_at_socks5(bytes, 0) != VERSION)
+    return fail_version(why, byte_at_socks5(bytes, 0));
+  if (bytes.size >= 2 && byte_at_socks5(bytes, 1) != 0)
+    return fail_reply(s, byte_at_socks5(bytes, 1), why);
+  if (bytes.size >= 3 && byte_at_socks5(bytes, 2) != RESERVED)
+    return fail_socks5(why, "the proxy's reply has something in its reserved byte");
   if (bytes.size < REPLY_HEAD) return HC_PARSE_MORE;
   size_t size = reply_size(bytes);
   if (size == 0) {
     hc_failure_set(why, HC_ERR_CANT_CONNECT,
-                   "the proxy's reply has an address of an unknown kind (%u)", byte_at(bytes, 3));
+                   "the proxy's reply has an address of an unknown kind (%u)",
+                   byte_at_socks5(bytes, 3));
     return HC_PARSE_ERROR;
   }
   if (bytes.size < size) return HC_PARSE_MORE;
@@ -202,7 +210,7 @@ static hc_parse take_reply(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failur
 hc_parse hc_socks5_take(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
   *used = 0;
   switch (s->state) {
-  case HC_SOCKS5_METHOD: return take_method(s, bytes, used, why);
+  case HC_SOCKS5_METHOD: return take_method_socks5(s, bytes, used, why);
   case HC_SOCKS5_AUTH: return take_auth(s, bytes, used, why);
   case HC_SOCKS5_REPLY: return take_reply(s, bytes, used, why);
   case HC_SOCKS5_DONE: break;

@@ -11,7 +11,7 @@
 #include "socks5.h"
 
 /* More than a message of SOCKS has, so that one receive sees what should not be there. */
-#define RECEIVE_SIZE 512u
+#define RECEIVE_SIZE_SOCKS_STEP 512u
 
 struct hc_socks_step {
   hc_socks_wish wish;
@@ -23,11 +23,11 @@ struct hc_socks_step {
   bool is_talking, looks_up, needs_new_stream, is_checked;
   hc_failure first_failure;  /* of several addresses */
   unsigned wants;
-  char in[RECEIVE_SIZE];
+  char in[RECEIVE_SIZE_SOCKS_STEP];
   size_t in_size;
 };
 
-static hc_error out_of_memory(hc_failure *why) {
+static hc_error out_of_memory_socks_step(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
@@ -55,15 +55,16 @@ static hc_error find_target(hc_socks_step *s, hc_failure *why) {
     count = hc_address_from_literal(w->host, w->port, &local[0]) ? 1 : 0;
   else if (w->lookup == HC_LOOKUP_BY_PROXY) return HC_OK;
   else count = hc_localhost_addresses(w->host, w->port, local);
-  if (count > 0) return keep_addresses(s, local, count) == HC_OK ? HC_OK : out_of_memory(why);
+  if (count > 0)
+    return keep_addresses(s, local, count) == HC_OK ? HC_OK : out_of_memory_socks_step(why);
   s->looks_up = true;
   hc_error code = hc_lookup_start(w->host, w->port, &s->lookup, NULL);
-  return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory(why) : HC_OK;
+  return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory_socks_step(why) : HC_OK;
 }
 
 hc_error hc_socks_step_new(const hc_socks_wish *wish, hc_socks_step **out, hc_failure *why) {
   hc_socks_step *s = hc_memory_allocate_zeroed(1, sizeof *s);
-  if (!s) return out_of_memory(why);
+  if (!s) return out_of_memory_socks_step(why);
   s->wish = *wish;
   hc_error code = find_target(s, why);
   if (code != HC_OK) hc_socks_step_delete(s);
@@ -127,7 +128,7 @@ static hc_io send_output(hc_socks_step *s, hc_stream_peer *stream, hc_failure *w
   return HC_IO_OK;
 }
 
-static hc_io receive(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
+static hc_io receive_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   hc_failure reason = {HC_OK, ""};
   size_t got = 0;
   hc_io io =
@@ -142,7 +143,7 @@ static hc_io receive(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) 
 }
 
 /* What was received is used up as far as it can be. */
-static hc_io judge(hc_socks_step *s, hc_failure *why) {
+static hc_io judge_socks_step(hc_socks_step *s, hc_failure *why) {
   size_t used = 0;
   hc_parse parsed = hc_socks5_take(&s->talk, (hc_slice){s->in, s->in_size}, &used, why);
   s->in_size -= used;
@@ -152,35 +153,35 @@ static hc_io judge(hc_socks_step *s, hc_failure *why) {
 }
 
 /* The proxy takes no more, but it may have said why before it hung up. */
-static hc_io hear_out(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
+static hc_io hear_out_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   hc_failure said = {HC_OK, ""};
-  hc_io io = receive(s, stream, &said);
-  if (io != HC_IO_OK || judge(s, &said) != HC_IO_ERROR) return HC_IO_ERROR;
+  hc_io io = receive_socks_step(s, stream, &said);
+  if (io != HC_IO_OK || judge_socks_step(s, &said) != HC_IO_ERROR) return HC_IO_ERROR;
   *why = said;
   return HC_IO_ERROR;
 }
 
 /* OK: connected, and the bytes behind the reply are the next that the stream gives. */
-static hc_io finish(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
+static hc_io finish_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   if (hc_stream_peer_unread(stream, (hc_slice){s->in, s->in_size}) == HC_OK) return HC_IO_OK;
-  (void)out_of_memory(why);
+  (void)out_of_memory_socks_step(why);
   return HC_IO_ERROR;
 }
 
 static hc_io talk(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   for (;;) {
     hc_io io = send_output(s, stream, why);
-    if (io == HC_IO_ERROR) return hear_out(s, stream, why);
-    if (io == HC_IO_OK) io = receive(s, stream, why);
+    if (io == HC_IO_ERROR) return hear_out_socks_step(s, stream, why);
+    if (io == HC_IO_OK) io = receive_socks_step(s, stream, why);
     if (io != HC_IO_OK) return io;
-    io = judge(s, why);
-    if (io == HC_IO_OK) return finish(s, stream, why);
+    io = judge_socks_step(s, why);
+    if (io == HC_IO_OK) return finish_socks_step(s, stream, why);
     if (io == HC_IO_ERROR) return io;
   }
 }
 
 /* The first address is the one that the resolver thinks best, and its failure the one to tell. */
-static void note_failure(hc_socks_step *s, hc_failure *why) {
+static void note_failure_socks_step(hc_socks_step *s, hc_failure *why) {
   if (!s->is_talking || !hc_socks5_is_about_address(&s->talk)) return;
   if (s->first_failure.code == HC_OK) s->first_failure = *why;
   s->is_talking = false;
@@ -191,7 +192,7 @@ static void note_failure(hc_socks_step *s, hc_failure *why) {
                  s->count);
 }
 
-static hc_io advance(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
+static hc_io advance_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   if (s->looks_up) {
     hc_io io = await_lookup(s, why);
     if (io != HC_IO_OK) return io;
@@ -202,9 +203,9 @@ static hc_io advance(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) 
 }
 
 hc_io hc_socks_step_advance(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
-  hc_io io = advance(s, stream, why);
+  hc_io io = advance_socks_step(s, stream, why);
   s->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
-  if (io == HC_IO_ERROR) note_failure(s, why);
+  if (io == HC_IO_ERROR) note_failure_socks_step(s, why);
   return io;
 }
 

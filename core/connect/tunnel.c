@@ -34,7 +34,7 @@ struct hc_tunnel {
   bool needs_new_stream;
 };
 
-static hc_slice view_of(const hc_buffer *b) {
+static hc_slice view_of_tunnel(const hc_buffer *b) {
   return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
 }
 
@@ -45,13 +45,13 @@ static void wipe_request(hc_tunnel *t) {
 
 static hc_error write_request(hc_tunnel *t) {
   hc_buffer digest = {0};
-  hc_slice authority = view_of(&t->authority), credentials = hc_proxy_auth_basic(t->auth);
+  hc_slice authority = view_of_tunnel(&t->authority), credentials = hc_proxy_auth_basic(t->auth);
   hc_error code = HC_OK;
   wipe_request(t);
   t->sent = hc_proxy_auth_next(t->auth);
   if (t->sent == HC_AUTH_SENT_DIGEST) {
     code = hc_proxy_auth_write_digest(t->auth, HC_SLICE("CONNECT"), authority, &digest);
-    credentials = view_of(&digest);
+    credentials = view_of_tunnel(&digest);
   }
   if (code == HC_OK) code = hc_head_write_tunnel(authority, credentials, &t->out);
   hc_buffer_free(&digest);
@@ -84,9 +84,9 @@ bool hc_tunnel_needs_new_stream(const hc_tunnel *t) { return t->needs_new_stream
 
 unsigned hc_tunnel_wants(const hc_tunnel *t) { return t->wants; }
 
-static hc_io send_request(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io send_request_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   while (hc_buffer_size(&t->out)) {
-    hc_slice part = view_of(&t->out);
+    hc_slice part = view_of_tunnel(&t->out);
     size_t sent = 0;
     hc_io io = hc_stream_peer_send(stream, &part, 1, &sent, why);
     if (io != HC_IO_OK) return io;
@@ -95,7 +95,7 @@ static hc_io send_request(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why)
   return HC_IO_OK;
 }
 
-static hc_io fail(hc_failure *why, const hc_failure *reason) {
+static hc_io fail_tunnel(hc_failure *why, const hc_failure *reason) {
   hc_failure_set(why, reason->code, "the proxy's answer to CONNECT: %s", reason->text);
   return HC_IO_ERROR;
 }
@@ -108,7 +108,7 @@ static hc_io parse_answer(hc_tunnel *t, hc_failure *why) {
     hc_parse parsed = hc_response_parse(&t->response, hc_buffer_head(&t->in),
                                         hc_buffer_size(&t->in), t->head_limit, &used, &reason);
     hc_buffer_consume(&t->in, used);
-    if (parsed == HC_PARSE_ERROR) return fail(why, &reason);
+    if (parsed == HC_PARSE_ERROR) return fail_tunnel(why, &reason);
     if (parsed == HC_PARSE_MORE) return HC_IO_WANT_READ;
     if (t->response.code / 100 != 1 || t->response.code == 101) return HC_IO_OK;
     t->interim_size += t->response.size;
@@ -127,12 +127,12 @@ static hc_io fail_memory(hc_failure *why) {
 }
 
 /* A connection that was kept may have ended since: then the proxy has not seen this CONNECT. */
-static void note_end(hc_tunnel *t) {
+static void note_end_tunnel(hc_tunnel *t) {
   t->needs_new_stream = t->is_kept && t->response.size == 0 && hc_buffer_size(&t->in) == 0;
 }
 
 /* More of what the proxy says, into `in`. */
-static hc_io receive(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io receive_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_failure reason = {HC_OK, ""};
   char *at;
   size_t room, got = 0;
@@ -140,8 +140,8 @@ static hc_io receive(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
     return fail_memory(why);
   hc_io io = hc_stream_peer_recv(stream, at, room, &got, &reason);
   if (io == HC_IO_OK) hc_buffer_commit(&t->in, got);
-  if (io == HC_IO_ERROR || io == HC_IO_EOF) note_end(t);
-  if (io == HC_IO_ERROR) return fail(why, &reason);
+  if (io == HC_IO_ERROR || io == HC_IO_EOF) note_end_tunnel(t);
+  if (io == HC_IO_ERROR) return fail_tunnel(why, &reason);
   if (io != HC_IO_EOF) return io;
   hc_failure_set(why, HC_ERR_CANT_CONNECT,
                  "the proxy closed the connection before it answered CONNECT");
@@ -150,7 +150,7 @@ static hc_io receive(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
 
 static hc_io receive_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   for (;;) {
-    hc_io io = receive(t, stream, why);
+    hc_io io = receive_tunnel(t, stream, why);
     if (io == HC_IO_OK) io = parse_answer(t, why);
     else return io;
     if (io != HC_IO_WANT_READ) return io;
@@ -158,7 +158,7 @@ static hc_io receive_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *wh
 }
 
 /* The proxy takes no more, but it may have said why before it hung up. */
-static hc_io hear_out(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io hear_out_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_failure first = *why;
   hc_failure_clear(why);
   if (receive_answer(t, stream, why) == HC_IO_OK && t->response.code / 100 != 2) return HC_IO_OK;
@@ -166,8 +166,8 @@ static hc_io hear_out(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
-static hc_io refuse(const hc_tunnel *t, hc_failure *why) {
-  hc_slice reason = view_of(&t->response.reason);
+static hc_io refuse_tunnel(const hc_tunnel *t, hc_failure *why) {
+  hc_slice reason = view_of_tunnel(&t->response.reason);
   hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s",
                  t->response.code, (int)(reason.size > 100 ? 100 : reason.size),
                  reason.size ? reason.data : "");
@@ -175,14 +175,15 @@ static hc_io refuse(const hc_tunnel *t, hc_failure *why) {
 }
 
 /* What follows a 2xx belongs to the tunnel and goes back to the stream. */
-static hc_io accept(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io accept_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   if (hc_proxy_auth_note(t->auth, &t->response.headers) != HC_OK) return fail_memory(why);
-  return hc_stream_peer_unread(stream, view_of(&t->in)) == HC_OK ? HC_IO_OK : fail_memory(why);
+  return hc_stream_peer_unread(stream, view_of_tunnel(&t->in)) == HC_OK ? HC_IO_OK
+                                                                        : fail_memory(why);
 }
 
 /* --- once more, with what a refusal has taught */
 
-static void restart(hc_tunnel *t) {
+static void restart_tunnel(hc_tunnel *t) {
   hc_response_restart(&t->response);
   hc_chunked_reset(&t->rest.chunked);
   t->rest = (rest){.framing = HC_FRAMING_NONE};
@@ -222,59 +223,59 @@ static hc_io skip_piece(hc_tunnel *t) {
 static hc_io skip_rest(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = t->rest.framing == HC_FRAMING_NONE ? HC_IO_OK : skip_piece(t);
   while (io == HC_IO_WANT_READ) {
-    io = receive(t, stream, why);
+    io = receive_tunnel(t, stream, why);
     if (io == HC_IO_OK) io = skip_piece(t);
     else if (io != HC_IO_ERROR) return io;
   }
   /* bytes behind it are nobody's answer */
   if (io == HC_IO_OK && hc_buffer_size(&t->in) == 0) return HC_IO_OK;
   t->needs_new_stream = true;
-  return refuse(t, why);
+  return refuse_tunnel(t, why);
 }
 
 /* OK: the proxy can be asked again, when the rest of its refusal is read. */
 static hc_io learn(hc_tunnel *t, hc_failure *why) {
-  if (t->response.code != 407 || t->refusals == REFUSALS_MAX) return refuse(t, why);
+  if (t->response.code != 407 || t->refusals == REFUSALS_MAX) return refuse_tunnel(t, why);
   t->refusals++;
   hc_error code = hc_proxy_auth_take(t->auth, &t->response.headers, t->sent);
   if (code == HC_ERR_OUT_OF_MEMORY) return fail_memory(why);
-  if (code != HC_OK) return refuse(t, why);
+  if (code != HC_OK) return refuse_tunnel(t, why);
   t->is_kept = begin_rest(t);
   if (t->is_kept) return HC_IO_OK;
   t->needs_new_stream = true;
-  return refuse(t, why);
+  return refuse_tunnel(t, why);
 }
 
 /* --- forward */
 
-static hc_io ask(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
-  hc_io io = send_request(t, stream, why);
+static hc_io ask_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+  hc_io io = send_request_tunnel(t, stream, why);
   if (io == HC_IO_OK) return receive_answer(t, stream, why);
-  return io == HC_IO_ERROR ? hear_out(t, stream, why) : io;
+  return io == HC_IO_ERROR ? hear_out_tunnel(t, stream, why) : io;
 }
 
 static hc_io ask_again(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = skip_rest(t, stream, why);
   if (io != HC_IO_OK) return io;
-  restart(t);
+  restart_tunnel(t);
   t->is_refused = false;
-  return write_request(t) == HC_OK ? ask(t, stream, why) : fail_memory(why);
+  return write_request(t) == HC_OK ? ask_tunnel(t, stream, why) : fail_memory(why);
 }
 
 /* On a new stream nothing of the old one counts. */
 static hc_io ask_anew(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
-  restart(t);
+  restart_tunnel(t);
   hc_buffer_free(&t->in);
   t->needs_new_stream = t->is_kept = t->is_refused = false;
-  return write_request(t) == HC_OK ? ask(t, stream, why) : fail_memory(why);
+  return write_request(t) == HC_OK ? ask_tunnel(t, stream, why) : fail_memory(why);
 }
 
-static hc_io advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
+static hc_io advance_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io;
   if (t->needs_new_stream) io = ask_anew(t, stream, why);
-  else io = t->is_refused ? ask_again(t, stream, why) : ask(t, stream, why);
+  else io = t->is_refused ? ask_again(t, stream, why) : ask_tunnel(t, stream, why);
   while (io == HC_IO_OK) {
-    if (t->response.code / 100 == 2) return accept(t, stream, why);
+    if (t->response.code / 100 == 2) return accept_tunnel(t, stream, why);
     io = learn(t, why);
     t->is_refused = io == HC_IO_OK;
     if (t->is_refused) io = ask_again(t, stream, why);
@@ -283,7 +284,7 @@ static hc_io advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
 }
 
 hc_io hc_tunnel_advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
-  hc_io io = advance(t, stream, why);
+  hc_io io = advance_tunnel(t, stream, why);
   t->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
   return io;
 }

@@ -26,7 +26,7 @@ typedef struct hc_step {
   hc_io (*advance)(hc_walk *w, hc_stream_peer *stream, hc_failure *why);
 } hc_step;
 
-static hc_error out_of_memory(hc_failure *why) {
+static hc_error out_of_memory_walk(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
@@ -40,7 +40,7 @@ static void note_tcp_phase(hc_walk *w, const hc_stream_peer *stream) {
 
 static hc_error begin_tcp(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   *stream = hc_tcp_new();
-  if (!*stream) return out_of_memory(why);
+  if (!*stream) return out_of_memory_walk(why);
   hc_error code = hc_tcp_connect_on(*stream, hop->host, hop->port, &w->terms, why);
   note_tcp_phase(w, *stream);
   return code;
@@ -51,7 +51,7 @@ static hc_error begin_unix(hc_walk *w, const hc_hop *hop, hc_stream_peer **strea
                            hc_failure *why) {
   (void)w;
   *stream = hc_tcp_new();
-  return *stream ? hc_tcp_connect_unix(*stream, hop->host, why) : out_of_memory(why);
+  return *stream ? hc_tcp_connect_unix(*stream, hop->host, why) : out_of_memory_walk(why);
 }
 
 static hc_io advance_tcp(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
@@ -134,13 +134,13 @@ static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream
   w->phase = hop->party == HC_PARTY_ORIGIN ? HC_PHASE_HANDSHAKE : HC_PHASE_CONNECT;
   hc_tls_options *options = w->options;
   if (hop->party == HC_PARTY_PROXY && hc_proxy_tls_options(w->proxy, &options, why) != HC_OK)
-    return out_of_memory(why);
+    return out_of_memory_walk(why);
   hc_stream_peer *tls = hc_tls_new();
-  if (!tls) return out_of_memory(why);
+  if (!tls) return out_of_memory_walk(why);
   hc_error code = hc_tls_connect(tls, *stream, hop->host, hop->port, options, why);
   if (code == HC_OK && hc_tls_offer_alpn(tls, alpn_of(hop, options)) != HC_OK) {
     hc_stream_peer_release(tls); /* and what is below, which it has retained */
-    return out_of_memory(why);
+    return out_of_memory_walk(why);
   }
   if (code != HC_OK) {
     hc_stream_peer_release(tls);
@@ -172,7 +172,7 @@ static const hc_step *step_of(hc_hop_kind kind) {
   return NULL;
 }
 
-static hc_error begin(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
+static hc_error begin_walk(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   const hc_hop *hop = &w->route.hops[w->at];
   const hc_step *step = step_of(hop->kind);
   w->phase = HC_PHASE_CONNECT;
@@ -184,7 +184,7 @@ static hc_error begin(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
 hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out,
                        hc_stream_peer **stream, hc_failure *why) {
   hc_walk *w = hc_memory_allocate_zeroed(1, sizeof *w);
-  if (!w) return out_of_memory(why);
+  if (!w) return out_of_memory_walk(why);
   w->route = *route;
   w->proxy = wish->proxy;
   w->head_limit = wish->head_limit;
@@ -192,7 +192,7 @@ hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk 
   if (wish->options) w->options = hc_tls_options_retain(wish->options);
   *out = w;
   hc_error code = prepare_socks(w, why);
-  return code == HC_OK ? begin(w, stream, why) : code;
+  return code == HC_OK ? begin_walk(w, stream, why) : code;
 }
 
 /* Does the present step go on over another connection with the proxy? */
@@ -214,7 +214,7 @@ static hc_error start_again(hc_walk *w, hc_stream_peer **stream, hc_failure *why
   *stream = NULL;
   hc_failure_clear(why);
   w->at = 0;
-  hc_error code = begin(w, stream, why);
+  hc_error code = begin_walk(w, stream, why);
   hc_stream_peer_close(before);
   hc_stream_peer_release(before);
   return code;
@@ -222,7 +222,7 @@ static hc_error start_again(hc_walk *w, hc_stream_peer **stream, hc_failure *why
 
 hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   while (w->at < w->route.count) {
-    if (!w->is_begun && begin(w, stream, why) != HC_OK) return HC_IO_ERROR;
+    if (!w->is_begun && begin_walk(w, stream, why) != HC_OK) return HC_IO_ERROR;
     hc_io io = step_of(w->route.hops[w->at].kind)->advance(w, *stream, why);
     if (io == HC_IO_ERROR && needs_new_stream(w)) {
       if (start_again(w, stream, why) != HC_OK) return HC_IO_ERROR;

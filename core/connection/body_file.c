@@ -15,8 +15,8 @@ static size_t write_out(hc_body_transfer *t, hc_slice bytes) {
   return written;
 }
 
-static hc_progress look(const hc_body_transfer *t, hc_exchange *x, hc_slice *view,
-                        hc_failure *why) {
+static hc_progress look_body_file(const hc_body_transfer *t, hc_exchange *x, hc_slice *view,
+                                  hc_failure *why) {
   return t->content ? hc_decoded_peek(t->content, x, view, why) : hc_exchange_peek(x, view, why);
 }
 
@@ -27,7 +27,7 @@ static hc_progress pass(const hc_body_transfer *t, hc_exchange *x, size_t size, 
 /* What one look at the content gives. */
 static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
   hc_slice view = {NULL, 0};
-  hc_progress progress = look(t, x, &view, why);
+  hc_progress progress = look_body_file(t, x, &view, why);
   t->was_dry = false;
   if (progress != HC_MOVED) return progress;
   size_t took = write_out(t, view);
@@ -111,7 +111,8 @@ static hc_progress move_through_kernel(hc_body_transfer *t, hc_h1_exchange *h, u
 
 /* A pipe is made only when more comes than one look takes. It stays dry where urgent data stands,
  * though the socket is readable: at the second time the plain way gets by that. */
-static hc_progress pump(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most, hc_failure *why) {
+static hc_progress pump_body_file(hc_body_transfer *t, hc_h1_exchange *h, uint64_t most,
+                                  hc_failure *why) {
   hc_progress progress = move_through_kernel(t, h, most, why);
   bool is_dry = progress == HC_WAIT;
   t->is_flowing = !is_dry || !t->was_dry;
@@ -126,7 +127,7 @@ hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_fai
   hc_progress progress = HC_MOVED;
   while (progress == HC_MOVED && t->refusal.code == HC_OK && t->moved < end) {
     bool by_pipe = h && t->is_flowing && is_worth_it(h) && is_open(t, &h->receiver);
-    progress = by_pipe ? pump(t, h, end - t->moved, why) : write_piece(t, x, why);
+    progress = by_pipe ? pump_body_file(t, h, end - t->moved, why) : write_piece(t, x, why);
   }
   return progress;
 }

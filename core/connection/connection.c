@@ -185,7 +185,7 @@ static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
 
 /* All texts in one block: the walk and the requests look at them as long as the connection
  * lives. */
-static hc_error keep_names(hc_connection *n, hc_connection_wish *wish) {
+static hc_error keep_names_connection(hc_connection *n, hc_connection_wish *wish) {
   hc_buffer block = {0};
   char *at;
   size_t room, total = wish->way.host.size + 1;
@@ -243,7 +243,7 @@ static hc_error load_early(const hc_connection *n, const hc_tls_options *options
   return code;
 }
 
-static hc_error check_version(const hc_connection_wish *wish, hc_failure *why) {
+static hc_error check_version_connection(const hc_connection_wish *wish, hc_failure *why) {
   const hc_tls_options *o = wish->options;
   if (wish->way.version == HC_VERSION_1 || hc_http2_is_built()) {
     bool is_left_out = o && hc_tls_options_have_alpn(o) && !hc_tls_options_offer(o, HC_SLICE("h2"));
@@ -262,13 +262,13 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   hc_tls_options *options = NULL;
   bool is_secure = wish->way.security == HC_SECURITY_TLS;
   n->default_port = is_secure ? 443 : 80;
-  hc_error code = check_version(wish, why);
+  hc_error code = check_version_connection(wish, why);
   if (code != HC_OK) return code;
   if (!hc_http2_is_built()) kept.way.version = HC_VERSION_1;
   n->version = kept.way.version;
   n->head_limit = wish->head_limit;
   take_proxy(n, &kept);
-  code = keep_names(n, &kept);
+  code = keep_names_connection(n, &kept);
   if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
   n->connect_timeout = wish->connect_timeout;
   if (wish->connect_timeout > 0)

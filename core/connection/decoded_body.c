@@ -31,12 +31,12 @@ bool hc_decoded_is_readable(const hc_decoded_body *k) {
 /* --- decoding */
 
 /* All has come and gone through the decoder: was that a whole stream? */
-static void end(hc_decoded_body *k) {
+static void end_decoded_body(hc_decoded_body *k) {
   if (hc_decoder_finish(k->decoder) == HC_OK) k->is_over = true;
   else k->failure = *hc_decoder_failure(k->decoder);
 }
 
-static void decode(hc_decoded_body *k, hc_slice coded, size_t *used) {
+static void decode_decoded_body(hc_decoded_body *k, hc_slice coded, size_t *used) {
   char *at;
   size_t room, produced = 0;
   if (hc_buffer_reserve(&k->out, HC_DECODED_ROOM, HC_DECODED_ROOM, &at, &room) != HC_OK) {
@@ -58,16 +58,16 @@ static hc_progress decode_once(hc_decoded_body *k, hc_exchange *x, size_t *quota
     if (progress == HC_DONE) k->is_received = true;
     else if (progress != HC_MOVED) return progress;
   }
-  decode(k, coded, &used);
+  decode_decoded_body(k, coded, &used);
   if (hc_decoded_is_broken(k)) used = coded.size; /* it has come, though nobody can use it */
   *quota -= used < *quota ? used : *quota;
   if (used > 0 && hc_exchange_consume(x, used) == HC_DONE) k->is_received = true;
-  if (k->is_received && !k->has_more && !hc_decoded_is_broken(k)) end(k);
+  if (k->is_received && !k->has_more && !hc_decoded_is_broken(k)) end_decoded_body(k);
   return HC_MOVED;
 }
 
 /* Nothing is left to hand out. */
-static hc_progress ending(const hc_decoded_body *k, hc_failure *why) {
+static hc_progress ending_decoded_body(const hc_decoded_body *k, hc_failure *why) {
   if (k->is_over) return HC_DONE;
   if (!hc_decoded_is_broken(k)) return HC_MOVED;
   hc_failure_set(why, k->failure.code, "%s", k->failure.text);
@@ -80,7 +80,7 @@ hc_progress hc_decoded_peek(hc_decoded_body *k, hc_exchange *x, hc_slice *view, 
   size_t quota = HC_DECODE_BURST, most = x->settings->read_chunk_size;
   k->is_postponed = false;
   while (hc_buffer_size(&k->out) == 0) {
-    hc_progress progress = ending(k, why);
+    hc_progress progress = ending_decoded_body(k, why);
     if (progress == HC_MOVED && quota == 0) {
       k->is_postponed = true;
       return HC_WAIT;
@@ -98,5 +98,5 @@ hc_progress hc_decoded_consume(hc_decoded_body *k, size_t size, hc_failure *why)
   if (size > held) size = held;
   hc_buffer_consume(&k->out, size);
   k->taken += size;
-  return size == held && !hc_decoded_is_broken(k) ? ending(k, why) : HC_MOVED;
+  return size == held && !hc_decoded_is_broken(k) ? ending_decoded_body(k, why) : HC_MOVED;
 }

@@ -4,8 +4,10 @@
 #include "../base/limits.h"
 #include "connection.h"
 
-static hc_h1_exchange *of(hc_exchange *x) { return (hc_h1_exchange *)x; }
-static const hc_h1_exchange *of_const(const hc_exchange *x) { return (const hc_h1_exchange *)x; }
+static hc_h1_exchange *of_h1_exchange(hc_exchange *x) { return (hc_h1_exchange *)x; }
+static const hc_h1_exchange *of_const_h1_exchange(const hc_exchange *x) {
+  return (const hc_h1_exchange *)x;
+}
 
 void hc_h1_init(hc_h1_exchange *h, hc_connection *n) {
   *h = (hc_h1_exchange){.sender = {.state = HC_SEND_IDLE}};
@@ -33,7 +35,7 @@ void hc_h1_retire(hc_h1_exchange *h) {
 
 /* The final head is in. The rest of the request is not sent: no later request could be told from
  * it (RFC 9112 section 9.3). */
-static hc_progress accept_head(hc_h1_exchange *h, hc_failure *why) {
+static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_receiver *r = &h->receiver;
   if (hc_receiver_accept(r, &h->sender.announced, h->sender.method, why) == HC_BROKEN)
     return HC_BROKEN;
@@ -53,7 +55,7 @@ static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure
                            &x->sleep_until};
   for (;;) {
     hc_progress progress = hc_receiver_read_head(&h->receiver, &from, why);
-    if (progress == HC_DONE) return accept_head(h, why);
+    if (progress == HC_DONE) return accept_head_h1_exchange(h, why);
     if (progress != HC_MOVED) return progress;
     if (h->sender.state != HC_SEND_EXPECTING) continue;
     /* The way is open for the content. */
@@ -65,7 +67,7 @@ static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure
 
 /* The stream takes no more, but the server may have said why before it closed: what it said is
  * read first. */
-static hc_progress hear_out(hc_h1_exchange *h, hc_failure *why) {
+static hc_progress hear_out_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_failure first = *why;
   hc_sender_stop(&h->sender);
   hc_failure_clear(why);
@@ -75,13 +77,13 @@ static hc_progress hear_out(hc_h1_exchange *h, hc_failure *why) {
 }
 
 /* MOVED, WAIT; DONE: an answer came although the stream takes no more; BROKEN. */
-static hc_progress send(hc_h1_exchange *h, hc_failure *why) {
+static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_sender *s = &h->sender;
   size_t moved = 0;
   bool was_expecting = s->state == HC_SEND_EXPECTING;
   hc_progress progress = hc_sender_advance(s, h->common.connection->stream, &moved, why);
   h->common.sent = s->sent;
-  if (progress == HC_BROKEN) return s->source_failed ? progress : hear_out(h, why);
+  if (progress == HC_BROKEN) return s->source_failed ? progress : hear_out_h1_exchange(h, why);
   /* The silence behind an Expect is asked for: it has its own limit and is no idleness. */
   if (s->state == HC_SEND_EXPECTING) h->common.idle_deadline = HC_NEVER;
   else if (moved || was_expecting) hc_exchange_touch(&h->common);
@@ -89,7 +91,7 @@ static hc_progress send(hc_h1_exchange *h, hc_failure *why) {
   return progress == HC_WAIT ? HC_WAIT : HC_MOVED;
 }
 
-static hc_progress advance(hc_h1_exchange *h, hc_failure *why) {
+static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_exchange *x = &h->common;
   hc_progress sent = HC_WAIT;
   if (h->sender.state == HC_SEND_QUEUED) {
@@ -99,7 +101,7 @@ static hc_progress advance(hc_h1_exchange *h, hc_failure *why) {
     hc_exchange_touch(x);
   }
   if (!hc_sender_is_done(&h->sender)) {
-    sent = send(h, why);
+    sent = send_h1_exchange(h, why);
     if (sent == HC_BROKEN || sent == HC_DONE) return sent;
     /* The answer can not be there yet: looking for it would be a system call for nothing. */
     if (h->sender.state == HC_SEND_IDLE && !x->settings->blocking) return HC_MOVED;
@@ -112,8 +114,8 @@ static hc_progress advance(hc_h1_exchange *h, hc_failure *why) {
 }
 
 hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
-  hc_h1_exchange *h = of(x);
-  hc_progress progress = advance(h, why);
+  hc_h1_exchange *h = of_h1_exchange(x);
+  hc_progress progress = advance_h1_exchange(h, why);
   if (progress == HC_BROKEN && !h->sender.source_failed)
     hc_connection_name_next(x->connection, why);
   if (progress != HC_MOVED && progress != HC_WAIT) return progress;
@@ -125,12 +127,12 @@ hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
 }
 
 hc_upload hc_h1_upload(const hc_exchange *x) {
-  const hc_sender *s = &of_const(x)->sender;
+  const hc_sender *s = &of_const_h1_exchange(x)->sender;
   if (hc_sender_is_done(s) || s->source_ended) return HC_UPLOAD_NONE;
   return hc_sender_calls_back(s) ? HC_UPLOAD_HOSTS : HC_UPLOAD_OURS;
 }
 
-bool hc_h1_resume(hc_exchange *x) { return hc_sender_resume(&of(x)->sender); }
+bool hc_h1_resume(hc_exchange *x) { return hc_sender_resume(&of_h1_exchange(x)->sender); }
 
 /* --- content */
 
@@ -144,25 +146,26 @@ static hc_progress end_of_patience(hc_h1_exchange *h, hc_slice *view, hc_failure
 }
 
 hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
-  hc_receiver *r = &of(x)->receiver;
+  hc_receiver *r = &of_h1_exchange(x)->receiver;
   bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
   const hc_reading from = {x->connection->stream, x->settings, may_sleep ? HC_SLEEPING : HC_AT_ONCE,
                            x->connection->is_shown ? HC_MODEST : HC_AHEAD, &x->sleep_until};
   unsigned before = r->arrivals;
   hc_progress progress = hc_receiver_peek(r, &from, view, why);
   if (r->arrivals != before) hc_exchange_touch(x);
-  return progress == HC_WAIT && hc_exchange_is_idle_too_long(x) ? end_of_patience(of(x), view, why)
-                                                                : progress;
+  return progress == HC_WAIT && hc_exchange_is_idle_too_long(x)
+             ? end_of_patience(of_h1_exchange(x), view, why)
+             : progress;
 }
 
 hc_slice hc_h1_held(const hc_exchange *x) {
-  const hc_receiver *r = &of_const(x)->receiver;
+  const hc_receiver *r = &of_const_h1_exchange(x)->receiver;
   bool is_coded = r->answer.plan.framing == HC_FRAMING_CHUNKED;
   return hc_receiver_held(r, is_coded ? r->decoded : SIZE_MAX);
 }
 
 hc_slice hc_h1_queued_head(const hc_exchange *x) {
-  const hc_sender *s = &of_const(x)->sender;
+  const hc_sender *s = &of_const_h1_exchange(x)->sender;
   if (s->state != HC_SEND_QUEUED) return (hc_slice){NULL, 0};
   return (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
 }
@@ -170,7 +173,7 @@ hc_slice hc_h1_queued_head(const hc_exchange *x) {
 hc_progress hc_h1_consume(hc_exchange *x, size_t size) {
   size_t held = hc_h1_held(x).size;
   if (size > held) size = held;
-  return size == 0 ? HC_MOVED : hc_receiver_consume(&of(x)->receiver, size);
+  return size == 0 ? HC_MOVED : hc_receiver_consume(&of_h1_exchange(x)->receiver, size);
 }
 
 /* Part of a view that a blocking read has not been given whole: a read that does not block gives
@@ -188,7 +191,7 @@ static bool has_content(const hc_h1_exchange *h) {
 }
 
 bool hc_h1_is_readable(hc_exchange *x) {
-  if (has_content(of(x))) return true;
+  if (has_content(of_h1_exchange(x))) return true;
   hc_failure ignored = {HC_OK, ""};
   hc_io io = hc_stream_peer_peek(x->connection->stream, &ignored);
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
@@ -196,7 +199,7 @@ bool hc_h1_is_readable(hc_exchange *x) {
 
 /* Bytes that wait are no idleness. */
 hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
-  const hc_receiver *r = &of(x)->receiver;
+  const hc_receiver *r = &of_h1_exchange(x)->receiver;
   if (!hc_exchange_is_idle_too_long(x) || hc_receiver_has_bytes(r) || holds_plain(r))
     return HC_WAIT;
   return hc_h1_is_readable(x) ? HC_WAIT : hc_exchange_end_by_idle_timeout(x, why);

@@ -12,7 +12,7 @@
  * at an idle connection half of it: a server in this very thread may be a little faster than the
  * client. That spares a look: one of the three system calls that a small GET on a kept connection
  * would need. */
-static bool is_known_quiet(const hc_connection *n) {
+static bool is_known_quiet_h1_protocol(const hc_connection *n) {
   const hc_h1_exchange *h = &n->h1;
   uint64_t step = 0, at = 0;
   if (!n->has_event && hc_buffer_size(&h->receiver.in) == 0)
@@ -37,7 +37,7 @@ static void tell_of_bytes(hc_connection *n, hc_failure *why) {
 }
 
 hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
-  if (is_known_quiet(n)) return HC_DONE;
+  if (is_known_quiet_h1_protocol(n)) return HC_DONE;
   hc_io io = hc_buffer_size(&n->h1.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
   if (io == HC_IO_OK) tell_of_bytes(n, why);
@@ -49,17 +49,17 @@ hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
 }
 
 /* While an exchange is under way, what comes is for that one. */
-static hc_progress check(hc_connection *n, hc_failure *why) {
+static hc_progress check_h1_protocol(hc_connection *n, hc_failure *why) {
   return n->h1.common.is_under_way ? HC_DONE : hc_h1_look(n, why);
 }
 
 /* The exchange itself reads, when its user polls it. */
-static void advance(hc_connection *n) {
+static void advance_h1_protocol(hc_connection *n) {
   if (n->h1.common.is_under_way) hc_place_notice(n->h1.common.place);
   else hc_connection_notice_all(n);
 }
 
-static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
+static void interest_h1_protocol(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
   const hc_h1_exchange *h = &n->h1;
   if (!h->common.is_under_way) {
     out->events = HC_EVENT_READ;
@@ -77,12 +77,12 @@ static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *
 /* --- the one exchange */
 
 /* After a 101 the caller may as well go on with requests. */
-static size_t room(const hc_connection *n) {
+static size_t room_h1_protocol(const hc_connection *n) {
   bool is_open = n->state == HC_CONNECTION_OPEN || n->state == HC_CONNECTION_UPGRADED;
   return is_open && !n->h1.common.is_under_way ? 1 : 0;
 }
 
-static hc_error queue(hc_sender *s, const hc_exchange_wish *wish, hc_failure *why) {
+static hc_error queue_h1_protocol(hc_sender *s, const hc_exchange_wish *wish, hc_failure *why) {
   hc_buffer head = {0};
   hc_checked_request checked;
   hc_error code = hc_request_check(wish->request, &checked, why);
@@ -93,10 +93,10 @@ static hc_error queue(hc_sender *s, const hc_exchange_wish *wish, hc_failure *wh
 }
 
 /* Bytes behind an upgrade that nobody took stay, and are not this request's answer. */
-static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
-                              hc_failure *why) {
+static hc_error open_exchange_h1_protocol(hc_connection *n, const hc_exchange_wish *wish,
+                                          hc_exchange **out, hc_failure *why) {
   hc_h1_exchange *h = &n->h1;
-  hc_error code = queue(&h->sender, wish, why);
+  hc_error code = queue_h1_protocol(&h->sender, wish, why);
   if (code != HC_OK) return code;
   hc_receiver_restart(&h->receiver);
   h->common.settings = wish->settings;
@@ -108,7 +108,7 @@ static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc
 }
 
 /* Bytes behind an upgrade go back to the stream, which is the script's from here on. */
-static hc_progress hand_over(hc_connection *n, hc_buffer *in, hc_failure *why) {
+static hc_progress hand_over_h1_protocol(hc_connection *n, hc_buffer *in, hc_failure *why) {
   hc_slice rest = {hc_buffer_head(in), hc_buffer_size(in)};
   if (hc_stream_peer_unread(n->stream, rest) != HC_OK) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
@@ -121,7 +121,7 @@ static hc_progress hand_over(hc_connection *n, hc_buffer *in, hc_failure *why) {
 
 /* Whether the connection lives on is said by both heads and the way the content ended (RFC 9112
  * section 9.3). */
-static hc_progress finish(hc_exchange *x, hc_failure *why) {
+static hc_progress finish_h1_protocol(hc_exchange *x, hc_failure *why) {
   hc_connection *n = x->connection;
   hc_receiver *r = &n->h1.receiver;
   r->answer.is_complete = true;
@@ -131,7 +131,8 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
     hc_connection_drop(n);
     return HC_DONE;
   }
-  if (r->answer.plan.upgraded && hand_over(n, &r->in, why) == HC_BROKEN) return HC_BROKEN;
+  if (r->answer.plan.upgraded && hand_over_h1_protocol(n, &r->in, why) == HC_BROKEN)
+    return HC_BROKEN;
   /* An idle connection holds no buffer. Bytes that are left are nobody's: the next look refuses
    * them. */
   if (hc_buffer_size(&r->in) == 0) hc_buffer_free(&r->in);
@@ -142,13 +143,13 @@ static hc_progress finish(hc_exchange *x, hc_failure *why) {
 }
 
 /* Nothing but the end of the connection tells the server that nobody reads on. */
-static void cancel(hc_exchange *x, const hc_failure *why) {
+static void cancel_h1_protocol(hc_exchange *x, const hc_failure *why) {
   hc_connection_fail(x->connection, why);
 }
 
-static void forget(hc_exchange *x) { x->place = NULL; }
+static void forget_h1_protocol(hc_exchange *x) { x->place = NULL; }
 
-static void shut_down(hc_connection *n, hc_stream_peer *stream) {
+static void shut_down_h1_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_receiver *r = &n->h1.receiver;
   (void)stream; /* HTTP/1.1 takes no leave */
   hc_h1_retire(&n->h1);
@@ -158,12 +159,12 @@ static void shut_down(hc_connection *n, hc_stream_peer *stream) {
 
 const hc_protocol hc_protocol_h1 = {
     .major_version = 1,
-    .advance = advance,
-    .check = check,
-    .room = room,
-    .open = open_exchange,
-    .interest = interest,
-    .shut_down = shut_down,
+    .advance = advance_h1_protocol,
+    .check = check_h1_protocol,
+    .room = room_h1_protocol,
+    .open = open_exchange_h1_protocol,
+    .interest = interest_h1_protocol,
+    .shut_down = shut_down_h1_protocol,
     .exchange_advance = hc_h1_exchange_advance,
     .peek = hc_h1_peek,
     .consume = hc_h1_consume,
@@ -173,7 +174,7 @@ const hc_protocol hc_protocol_h1 = {
     .upload = hc_h1_upload,
     .queued_head = hc_h1_queued_head,
     .resume = hc_h1_resume,
-    .cancel = cancel,
-    .forget = forget,
-    .finish = finish,
+    .cancel = cancel_h1_protocol,
+    .forget = forget_h1_protocol,
+    .finish = finish_h1_protocol,
 };

@@ -13,12 +13,14 @@
 #define SUPPLY_BUDGET ((size_t)1 << 20)
 #define SUPPLIES_MAX 64
 
-static hc_h2_exchange *of(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
-static const hc_h2_exchange *of_const(const hc_exchange *x) {
+static hc_h2_exchange *of_h2_exchange(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
+static const hc_h2_exchange *of_const_h2_exchange(const hc_exchange *x) {
   return (const hc_h2_exchange *)(const void *)x;
 }
 
-static bool is_over(const hc_h2_exchange *h) { return hc_h2_stream_is_done(&h->stream); }
+static bool is_over_h2_exchange(const hc_h2_exchange *h) {
+  return hc_h2_stream_is_done(&h->stream);
+}
 
 /* The stream tells of what became of the connection, and whether that is this request's end. */
 static hc_progress move_bytes(hc_exchange *x) {
@@ -31,7 +33,8 @@ static hc_progress move_bytes(hc_exchange *x) {
  */
 
 /* What HTTP/2 has no words for (RFC 9113 sections 8.5 and 8.6). */
-static hc_error check(const hc_request *r, const hc_checked_request *checked, hc_failure *why) {
+static hc_error check_h2_exchange(const hc_request *r, const hc_checked_request *checked,
+                                  hc_failure *why) {
   if (checked->method == HC_METHOD_CONNECT)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "CONNECT needs HTTP/1.1, and this connection speaks HTTP/2");
@@ -75,7 +78,7 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
                              hc_exchange **out, hc_failure *why) {
   hc_checked_request checked;
   hc_error code = hc_request_check(wish->request, &checked, why);
-  if (code == HC_OK) code = check(wish->request, &checked, why);
+  if (code == HC_OK) code = check_h2_exchange(wish->request, &checked, why);
   if (code != HC_OK) return code;
   hc_h2_exchange *h = hc_memory_allocate_zeroed(1, sizeof *h);
   if (!h) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
@@ -189,8 +192,8 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
 /* Beside an answer that has begun. WAIT, or BROKEN. */
 static hc_progress go_on_sending(hc_h2_exchange *h, hc_failure *why) {
   if (h->upload == HC_H2_UPLOAD_NONE) return HC_WAIT;
-  if (!is_over(h) && send_content(h, why) == HC_BROKEN) return HC_BROKEN;
-  if (is_over(h) || is_all_out(h)) end_upload(h);
+  if (!is_over_h2_exchange(h) && send_content(h, why) == HC_BROKEN) return HC_BROKEN;
+  if (is_over_h2_exchange(h) || is_all_out(h)) end_upload(h);
   return HC_WAIT;
 }
 
@@ -205,7 +208,7 @@ static void look_whether_sent(hc_h2_exchange *h) {
 /* --- from the request to the head
  * --------------------------------------------------------------------------------------- */
 
-static hc_progress fail(const hc_h2_exchange *h, hc_failure *why) {
+static hc_progress fail_h2_exchange(const hc_h2_exchange *h, hc_failure *why) {
   hc_failure_clear(why);
   *why = h->stream.failure;
   return HC_BROKEN;
@@ -219,7 +222,7 @@ static bool is_presentable(const hc_h2_exchange *h) {
 }
 
 /* The final head is in. */
-static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
+static hc_progress accept_head_h2_exchange(hc_h2_exchange *h, hc_failure *why) {
   hc_answer *a = &h->answer;
   hc_response empty = {0};
   a->response = h->stream.response;
@@ -233,7 +236,7 @@ static hc_progress accept_head(hc_h2_exchange *h, hc_failure *why) {
   if (is_empty && a->plan.framing == HC_FRAMING_UNTIL_CLOSE) a->plan.framing = HC_FRAMING_NONE;
   a->has_response = true;
   h->common.response_deadline = HC_NEVER;
-  if (is_over(h)) end_upload(h);
+  if (is_over_h2_exchange(h)) end_upload(h);
   if (a->plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
   return HC_DONE;
 }
@@ -249,8 +252,8 @@ static void note_arrivals(hc_h2_exchange *h) {
 static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failure *why) {
   hc_exchange *x = &h->common;
   note_arrivals(h);
-  if (is_presentable(h)) return accept_head(h, why);
-  if (h->stream.stage == HC_H2_BROKEN) return fail(h, why);
+  if (is_presentable(h)) return accept_head_h2_exchange(h, why);
+  if (h->stream.stage == HC_H2_BROKEN) return fail_h2_exchange(h, why);
   look_whether_sent(h);
   bool is_awaited = h->is_awaited && !h->stream.has_head;
   uint64_t deadline = is_awaited ? x->response_deadline : x->idle_deadline;
@@ -260,22 +263,22 @@ static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failur
 }
 
 hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
-  hc_h2_exchange *h = of(x);
+  hc_h2_exchange *h = of_h2_exchange(x);
   hc_progress content = HC_WAIT, moved = HC_WAIT;
-  if (!is_over(h)) content = send_content(h, why);
+  if (!is_over_h2_exchange(h)) content = send_content(h, why);
   if (content == HC_BROKEN) return HC_BROKEN; /* the source's fault */
-  if (!is_over(h)) moved = move_bytes(x);
+  if (!is_over_h2_exchange(h)) moved = move_bytes(x);
   if (content == HC_MOVED || moved == HC_BROKEN) moved = HC_MOVED;
   return look_for_head(h, moved, why);
 }
 
 hc_upload hc_h2_upload_of(const hc_exchange *x) {
-  const hc_h2_exchange *h = of_const(x);
+  const hc_h2_exchange *h = of_const_h2_exchange(x);
   if (h->upload == HC_H2_UPLOAD_NONE || h->source_ended) return HC_UPLOAD_NONE;
   return h->supply.body.kind == HC_BODY_PULL ? HC_UPLOAD_HOSTS : HC_UPLOAD_OURS;
 }
 
-bool hc_h2_resume(hc_exchange *x) { return hc_supply_resume(&of(x)->supply); }
+bool hc_h2_resume(hc_exchange *x) { return hc_supply_resume(&of_h2_exchange(x)->supply); }
 
 /* --- content
  * ----------------------------------------------------------------------------------------------------------------
@@ -288,14 +291,14 @@ static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failur
   size_t wanted = h->common.settings->blocking ? most : 1;
   if (wanted > HC_H2_STREAM_WINDOW / 2) wanted = HC_H2_STREAM_WINDOW / 2;
   if (held == 0 && h->stream.stage == HC_H2_COMPLETE) return HC_DONE;
-  if (held == 0 && h->stream.stage == HC_H2_BROKEN) return fail(h, why);
-  if (held == 0 || (held < wanted && !is_over(h))) return HC_WAIT;
+  if (held == 0 && h->stream.stage == HC_H2_BROKEN) return fail_h2_exchange(h, why);
+  if (held == 0 || (held < wanted && !is_over_h2_exchange(h))) return HC_WAIT;
   *view = (hc_slice){hc_buffer_head(&h->stream.content), held < most ? held : most};
   return HC_MOVED;
 }
 
 hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
-  hc_h2_exchange *h = of(x);
+  hc_h2_exchange *h = of_h2_exchange(x);
   if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
   hc_progress progress = look_for_content(h, view, why);
   if (progress != HC_WAIT) return progress;
@@ -307,12 +310,12 @@ hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
 }
 
 hc_slice hc_h2_held(const hc_exchange *x) {
-  const hc_buffer *content = &of_const(x)->stream.content;
+  const hc_buffer *content = &of_const_h2_exchange(x)->stream.content;
   return (hc_slice){hc_buffer_head(content), hc_buffer_size(content)};
 }
 
 hc_progress hc_h2_consume(hc_exchange *x, size_t size) {
-  hc_h2_exchange *h = of(x);
+  hc_h2_exchange *h = of_h2_exchange(x);
   size_t held = hc_buffer_size(&h->stream.content);
   if (size > held) size = held;
   if (size == 0) return HC_MOVED;
@@ -323,7 +326,8 @@ hc_progress hc_h2_consume(hc_exchange *x, size_t size) {
 }
 
 bool hc_h2_is_readable(hc_exchange *x) {
-  return hc_buffer_size(&of(x)->stream.content) > 0 || is_over(of(x));
+  return hc_buffer_size(&of_h2_exchange(x)->stream.content) > 0 ||
+         is_over_h2_exchange(of_h2_exchange(x));
 }
 
 /* A look at one that has something to read already need not bring more, where a poller's events do:
@@ -333,10 +337,12 @@ static bool has_enough(const hc_h2_exchange *h) {
   return hc_buffer_size(&h->stream.content) > 0 && place && place->seat;
 }
 
-bool hc_h2_moves(const hc_exchange *x) { return !is_over(of_const(x)) && !has_enough(of_const(x)); }
+bool hc_h2_moves(const hc_exchange *x) {
+  return !is_over_h2_exchange(of_const_h2_exchange(x)) && !has_enough(of_const_h2_exchange(x));
+}
 
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
-  hc_h2_exchange *h = of(x);
+  hc_h2_exchange *h = of_h2_exchange(x);
   if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
   if (hc_h2_moves(x)) (void)move_bytes(x);
   note_arrivals(h);
@@ -387,14 +393,14 @@ static void leave_output(const hc_connection *n, const hc_exchange *x) {
 /* The stream ends; the connection is the others'. */
 void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
   hc_connection *n = x->connection;
-  retire(of(x));
+  retire(of_h2_exchange(x));
   if (!hc_connection_is_shared(n)) hc_connection_fail(n, why);
   else if (is_at_its_end(n)) hc_connection_drop(n);
   else if (n->h2) leave_output(n, x);
 }
 
 hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
-  hc_h2_exchange *h = of(x);
+  hc_h2_exchange *h = of_h2_exchange(x);
   hc_connection *n = x->connection;
   (void)why;
   h->answer.is_complete = true;
@@ -408,7 +414,7 @@ hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
 }
 
 void hc_h2_forget(hc_exchange *x) {
-  hc_h2_exchange *h = of(x);
+  hc_h2_exchange *h = of_h2_exchange(x);
   retire(h);
   hc_response_reset(&h->answer.response);
   hc_headers_free(&h->trailers);
@@ -421,8 +427,8 @@ void hc_h2_forget(hc_exchange *x) {
  */
 
 bool hc_h2_has_news(const hc_exchange *x) {
-  const hc_h2_exchange *h = of_const(x);
-  if (is_over(h) || h->stream.arrivals != h->seen) return true;
+  const hc_h2_exchange *h = of_const_h2_exchange(x);
+  if (is_over_h2_exchange(h) || h->stream.arrivals != h->seen) return true;
   bool is_sending = h->upload != HC_H2_UPLOAD_NONE || (!h->answer.has_response && !h->is_awaited);
   if (is_sending && (is_all_out(h) || x->sent != count_sent(h))) return true;
   return wants_piece(h);
@@ -438,10 +444,10 @@ static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
 }
 
 void hc_h2_times(const hc_exchange *x, hc_interest *out) {
-  const hc_h2_exchange *h = of_const(x);
+  const hc_h2_exchange *h = of_const_h2_exchange(x);
   bool is_readable =
       h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : is_presentable(h);
-  if (is_readable || is_over(h)) out->ready = true;
+  if (is_readable || is_over_h2_exchange(h)) out->ready = true;
   times_of_upload(h, out);
   out->deadline =
       hc_clock_earlier(out->deadline, hc_clock_earlier(x->response_deadline, x->idle_deadline));

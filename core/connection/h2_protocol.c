@@ -9,10 +9,10 @@
 #include "h2_exchange.h"
 
 #define PARTS 16u
-#define RECEIVE_SIZE ((size_t)16384)
+#define RECEIVE_SIZE_H2_PROTOCOL ((size_t)16384)
 /* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. */
 #define RECEIVE_BUDGET ((size_t)1 << 19)
-#define SEND_BUDGET ((size_t)1 << 20)
+#define SEND_BUDGET_H2_PROTOCOL ((size_t)1 << 20)
 /* Where so much lies unread, a go takes little: what waits in the socket costs nobody memory, and
  * memory that is new to the process is what 64 bodies at once cost most. */
 #define UNREAD_MUCH ((size_t)2 << 20)
@@ -27,7 +27,7 @@ static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure
   hc_h2_link *link = n->h2;
   size_t moved = 0;
   link->send_wants = 0;
-  while (moved < SEND_BUDGET) {
+  while (moved < SEND_BUDGET_H2_PROTOCOL) {
     hc_slice parts[PARTS];
     size_t count = 0, sent = 0;
     if (hc_h2_session_gather(link->session, parts, PARTS, &count, why) != HC_OK) return HC_BROKEN;
@@ -40,7 +40,7 @@ static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure
     hc_h2_session_sent(link->session, sent);
     moved += sent;
   }
-  if (moved >= SEND_BUDGET) link->is_unfinished = true;
+  if (moved >= SEND_BUDGET_H2_PROTOCOL) link->is_unfinished = true;
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
@@ -58,7 +58,7 @@ static hc_progress tell_fault(hc_connection *n) {
 
 /* It was found empty, and the poller has seen since that nothing is there: of many clients that
  * begin a request in one round only one has to look. */
-static bool is_known_quiet(const hc_connection *n) {
+static bool is_known_quiet_h2_protocol(const hc_connection *n) {
   uint64_t step;
   return n->is_quiet && !n->has_event && hc_stream_peer_empty_at(n->stream, &step) != 0;
 }
@@ -66,12 +66,12 @@ static bool is_known_quiet(const hc_connection *n) {
 /* MOVED, WAIT; BROKEN. */
 static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
-  if (is_known_quiet(n)) return HC_WAIT;
+  if (is_known_quiet_h2_protocol(n)) return HC_WAIT;
   n->h2->receive_wants = HC_EVENT_READ;
   bool is_full = hc_h2_session_unread(n->h2->session) > UNREAD_MUCH;
   size_t budget = is_full ? RECEIVE_LITTLE : RECEIVE_BUDGET;
   while (moved < budget) {
-    char bytes[RECEIVE_SIZE];
+    char bytes[RECEIVE_SIZE_H2_PROTOCOL];
     size_t got = 0;
     hc_io io = hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, why);
     if (io == HC_IO_WANT_WRITE) n->h2->receive_wants = HC_EVENT_WRITE;
@@ -89,7 +89,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
 }
 
 /* MOVED, WAIT; BROKEN. */
-static hc_progress move(hc_connection *n, hc_failure *why) {
+static hc_progress move_h2_protocol(hc_connection *n, hc_failure *why) {
   hc_progress usable = hc_connection_make_usable(n, why);
   if (usable != HC_DONE) return usable;
   hc_progress sent = send_all(n, n->stream, why);
@@ -139,7 +139,7 @@ static void notice_news(const hc_connection *n, const hc_exchange *mover) {
 
 /* No event tells of what is left of a go. One whose next step moves bytes is enough, and where
  * nobody waits for any, an idle one. */
-static void notice_rest(const hc_connection *n) {
+static void notice_rest_h2_protocol(const hc_connection *n) {
   for (hc_place *p = n->places; p; p = p->next) {
     const hc_exchange *x = p->exchange;
     if (!p->seat || !x || !x->is_under_way || !hc_h2_moves(x)) continue;
@@ -155,11 +155,11 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT;
   unsigned wanted = events_of(n->h2);
   n->h2->is_unfinished = false;
-  hc_progress progress = keep_probe(n->h2, move(n, why), why);
+  hc_progress progress = keep_probe(n->h2, move_h2_protocol(n, why), why);
   if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
   /* the descriptor is watched for something else now */
   if (events_of(n->h2) != wanted) hc_connection_notice_all(n);
-  else if (n->h2->is_unfinished) notice_rest(n);
+  else if (n->h2->is_unfinished) notice_rest_h2_protocol(n);
   if (progress != HC_BROKEN) return progress;
   hc_connection_name_next(n, why);
   hc_h2_session_end(n->h2->session, why);
@@ -198,14 +198,14 @@ void hc_h2_link_note_draining(hc_connection *n) {
     n->state = HC_CONNECTION_DRAINING;
 }
 
-static void advance(hc_connection *n) {
+static void advance_h2_protocol(hc_connection *n) {
   hc_failure why = {HC_OK, ""};
   if (hc_h2_link_move(n, NULL, &why) == HC_BROKEN) return; /* and all have been noticed */
   hc_h2_link_note_draining(n);
   notice_news(n, NULL);
 }
 
-static hc_progress check(hc_connection *n, hc_failure *why) {
+static hc_progress check_h2_protocol(hc_connection *n, hc_failure *why) {
   if (hc_h2_link_move(n, NULL, why) == HC_BROKEN) return HC_BROKEN;
   hc_h2_link_note_draining(n);
   if (n->state != HC_CONNECTION_DRAINING) return HC_DONE;
@@ -213,13 +213,13 @@ static hc_progress check(hc_connection *n, hc_failure *why) {
   return HC_BROKEN;
 }
 
-static size_t room(const hc_connection *n) {
+static size_t room_h2_protocol(const hc_connection *n) {
   bool is_open = n->h2 && n->state == HC_CONNECTION_OPEN && !n->h2->takes_no_more;
   return is_open ? hc_h2_session_room(n->h2->session) : 0;
 }
 
-static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
-                              hc_failure *why) {
+static hc_error open_exchange_h2_protocol(hc_connection *n, const hc_exchange_wish *wish,
+                                          hc_exchange **out, hc_failure *why) {
   hc_error code = hc_h2_exchange_open(n, n->h2->session, wish, out, why);
   if (code != HC_OK) return code;
   if (((hc_h2_exchange *)(void *)*out)->announced.closes) n->h2->takes_no_more = true;
@@ -227,7 +227,7 @@ static hc_error open_exchange(hc_connection *n, const hc_exchange_wish *wish, hc
   return HC_OK;
 }
 
-static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
+static void interest_h2_protocol(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
   const hc_h2_link *link = n->h2;
   out->events = events_of(link);
   out->deadline = hc_clock_earlier(out->deadline, link->probe_deadline);
@@ -236,7 +236,7 @@ static void interest(const hc_connection *n, const hc_exchange *x, hc_interest *
 }
 
 /* The peer hears that it was meant so, if it can hear it at once. */
-static void shut_down(hc_connection *n, hc_stream_peer *stream) {
+static void shut_down_h2_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_failure ignored = {HC_OK, ""};
   if (!n->h2) return;
   hc_h2_session_goodbye(n->h2->session);
@@ -249,12 +249,12 @@ static void shut_down(hc_connection *n, hc_stream_peer *stream) {
 const hc_protocol hc_protocol_h2 = {
     .major_version = 2,
     .takes_for_all = true,
-    .advance = advance,
-    .check = check,
-    .room = room,
-    .open = open_exchange,
-    .interest = interest,
-    .shut_down = shut_down,
+    .advance = advance_h2_protocol,
+    .check = check_h2_protocol,
+    .room = room_h2_protocol,
+    .open = open_exchange_h2_protocol,
+    .interest = interest_h2_protocol,
+    .shut_down = shut_down_h2_protocol,
     .exchange_advance = hc_h2_exchange_advance,
     .peek = hc_h2_peek,
     .consume = hc_h2_consume,

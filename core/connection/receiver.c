@@ -86,7 +86,7 @@ static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size
 #define CONTENT_ALIGNMENT ((size_t)64)
 #define MOVED_AT_MOST ((size_t)4096)
 
-static hc_error make_room(hc_buffer *in, size_t want, size_t limit, char **at) {
+static hc_error make_room_receiver(hc_buffer *in, size_t want, size_t limit, char **at) {
   size_t room;
   bool is_moved = want >= MOVED_AT_MOST && hc_buffer_size(in) <= MOVED_AT_MOST;
   size_t spare = is_moved ? CONTENT_ALIGNMENT - 1 : 0;
@@ -98,11 +98,11 @@ static hc_error make_room(hc_buffer *in, size_t want, size_t limit, char **at) {
 }
 
 /* The same, of at most `want` bytes to the end of `in`. */
-static hc_io receive(hc_receiver *r, const hc_reading *from, size_t want, size_t limit,
-                     hc_fill fill, hc_failure *why) {
+static hc_io receive_receiver(hc_receiver *r, const hc_reading *from, size_t want, size_t limit,
+                              hc_fill fill, hc_failure *why) {
   char *at;
   size_t got = 0;
-  if (make_room(&r->in, want, limit, &at) != HC_OK) {
+  if (make_room_receiver(&r->in, want, limit, &at) != HC_OK) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     r->ending = HC_ENDING_FAILED;
     return HC_IO_ERROR;
@@ -166,7 +166,7 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
   bool is_apart = hc_buffer_size(&r->in) == 0;
   size_t most = from->settings->max_header_size, limit = most + 2 * HC_HEAD_READ_SIZE, used = 0;
   hc_io io = is_apart ? receive_to(r, from, space, sizeof space, HC_FILL_SOME, &fresh.size, why)
-                      : receive(r, from, HC_HEAD_READ_SIZE, limit, HC_FILL_SOME, why);
+                      : receive_receiver(r, from, HC_HEAD_READ_SIZE, limit, HC_FILL_SOME, why);
   if (io != HC_IO_OK) return end_in_head(r, io, why);
   if (!is_apart) fresh = (hc_slice){hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
   hc_progress progress = parse_heads(r, fresh, most, &used, why);
@@ -220,7 +220,7 @@ bool hc_receiver_has_bytes(const hc_receiver *r) {
 }
 
 /* Nothing is left to hand out. Has the stream ended, and was that the end of the body? */
-static hc_progress settle(hc_receiver *r, hc_failure *why) {
+static hc_progress settle_receiver(hc_receiver *r, hc_failure *why) {
   if (r->ending == HC_ENDING_NONE) return HC_WAIT;
   if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE)
     return HC_DONE;
@@ -270,7 +270,7 @@ static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, 
   size_t before = hc_buffer_size(&r->in), extra = room - want;
   size_t limit =
       2 * settings->read_chunk_size + settings->max_header_size + 2 * HC_HEAD_READ_SIZE + extra;
-  hc_io io = receive(r, from, room, limit, fill, why);
+  hc_io io = receive_receiver(r, from, room, limit, fill, why);
   size_t got = hc_buffer_size(&r->in) - before;
   if (got < want) r->full_receives = 0;
   else if (r->full_receives < HC_AHEAD_AFTER) r->full_receives++;
@@ -310,14 +310,14 @@ static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slic
   while (hc_buffer_size(&r->in) < limit && (fill == HC_FILL_ALL || hc_buffer_size(&r->in) == 0))
     if (!receive_content(r, from, limit - hc_buffer_size(&r->in), fill, why)) break;
   *view = hc_receiver_held(r, limit);
-  if (view->size == 0) return settle(r, why);
+  if (view->size == 0) return settle_receiver(r, why);
   if (view->size == limit || fill == HC_FILL_SOME || r->ending != HC_ENDING_NONE) return HC_MOVED;
   *view = (hc_slice){NULL, 0};
   return HC_WAIT;
 }
 
 /* Decodes what is in `in`. True: content or an end was found. */
-static bool decode(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
+static bool decode_receiver(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
   size_t used = 0, produced = 0;
   hc_parse parsed = hc_chunked_decode(r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
                                       settings->read_chunk_size, settings->max_header_size, &used,
@@ -338,10 +338,10 @@ static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice
                                 hc_failure *why) {
   size_t limit = from->settings->read_chunk_size; /* it may have been lowered since */
   while (r->decoded == 0) {
-    if (hc_buffer_size(&r->in) && !r->starved && decode(r, from->settings, why)) break;
+    if (hc_buffer_size(&r->in) && !r->starved && decode_receiver(r, from->settings, why)) break;
     if (!receive_content(r, from, limit, HC_FILL_SOME, why)) break;
   }
-  if (r->decoded == 0) return r->coding_ended ? HC_DONE : settle(r, why);
+  if (r->decoded == 0) return r->coding_ended ? HC_DONE : settle_receiver(r, why);
   *view = hc_receiver_held(r, r->decoded < limit ? r->decoded : limit);
   return HC_MOVED;
 }

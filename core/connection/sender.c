@@ -9,7 +9,7 @@
 
 /* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking
  * mode keep the client from seeing an early answer. */
-#define SEND_BUDGET ((size_t)1 << 20)
+#define SEND_BUDGET_SENDER ((size_t)1 << 20)
 /* A body function that gives little at a time is called this often in one go. */
 #define SENDS_MAX 64
 
@@ -80,7 +80,7 @@ static void frame_chunk(hc_outgoing *o) {
   o->suffix = HC_SLICE("\r\n");
 }
 
-static void end_content(hc_sender *s) {
+static void end_content_sender(hc_sender *s) {
   s->source_ended = true;
   if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->content->suffix = HC_SLICE("0\r\n\r\n");
 }
@@ -106,7 +106,7 @@ static hc_io load_piece(hc_sending *g) {
   case HC_SUPPLY_PIECE:
     if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
     break;
-  case HC_SUPPLY_END: end_content(s); break;
+  case HC_SUPPLY_END: end_content_sender(s); break;
   case HC_SUPPLY_LATER: return come_back_later(s);
   case HC_SUPPLY_FAILED: return fail_source(s);
   }
@@ -117,7 +117,7 @@ bool hc_sender_resume(hc_sender *s) { return s->content && hc_supply_resume(&s->
 
 /* --- moving */
 
-static size_t gather(const hc_sender *s, hc_slice parts[4]) {
+static size_t gather_sender(const hc_sender *s, hc_slice parts[4]) {
   size_t count = 0;
   if (hc_buffer_size(&s->head))
     parts[count++] = (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
@@ -131,7 +131,7 @@ static size_t gather(const hc_sender *s, hc_slice parts[4]) {
   return count;
 }
 
-static size_t take(size_t *sent, size_t available) {
+static size_t take_sender(size_t *sent, size_t available) {
   size_t taken = *sent < available ? *sent : available;
   *sent -= taken;
   return taken;
@@ -143,15 +143,15 @@ static void advance_slice(hc_slice *slice, size_t size) {
 }
 
 static void account(hc_sender *s, size_t sent) {
-  hc_buffer_consume(&s->head, take(&sent, hc_buffer_size(&s->head)));
+  hc_buffer_consume(&s->head, take_sender(&sent, hc_buffer_size(&s->head)));
   hc_outgoing *o = s->content;
   if (!o) return;
   o->prefix_start =
-      (uint8_t)(o->prefix_start + take(&sent, (size_t)(o->prefix_size - o->prefix_start)));
-  size_t content = take(&sent, o->piece.size);
+      (uint8_t)(o->prefix_start + take_sender(&sent, (size_t)(o->prefix_size - o->prefix_start)));
+  size_t content = take_sender(&sent, o->piece.size);
   if (content) advance_slice(&o->piece, content);
   s->sent += content;
-  size_t behind = take(&sent, o->suffix.size);
+  size_t behind = take_sender(&sent, o->suffix.size);
   if (behind) advance_slice(&o->suffix, behind);
 }
 
@@ -160,7 +160,7 @@ static hc_io send_from_file(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_supply *u = &s->content->supply;
   uint64_t left = s->announced.content_length - u->pulled;
-  size_t want = left < SEND_BUDGET ? (size_t)left : SEND_BUDGET;
+  size_t want = left < SEND_BUDGET_SENDER ? (size_t)left : SEND_BUDGET_SENDER;
   size_t moved = 0;
   hc_io io = g->stream->ops->send_file(g->stream, u->body.file, &u->body.file_offset, want, &moved,
                                        g->why);
@@ -200,7 +200,7 @@ static hc_io send_once(hc_sending *g) {
   }
   if (goes_through_kernel(g)) return send_from_file(g);
   hc_slice parts[4];
-  size_t count = gather(s, parts), moved = 0;
+  size_t count = gather_sender(s, parts), moved = 0;
   if (count == 0) return HC_IO_OK;
   hc_io io = hc_stream_peer_send(g->stream, parts, count, &moved, g->why);
   if (io == HC_IO_OK) account(s, moved);
@@ -231,9 +231,10 @@ static bool is_end_untold(const hc_sender *s) {
          o->supply.pulled == s->announced.content_length;
 }
 
-static hc_progress move(hc_sending *g) {
+static hc_progress move_sender(hc_sending *g) {
   hc_sender *s = g->sender;
-  for (int sends = 0; (g->moved < SEND_BUDGET && sends < SENDS_MAX) || is_end_untold(s); sends++) {
+  for (int sends = 0; (g->moved < SEND_BUDGET_SENDER && sends < SENDS_MAX) || is_end_untold(s);
+       sends++) {
     s->wants = HC_EVENT_WRITE;
     hc_io io = send_once(g);
     if (io == HC_IO_WANT_READ) s->wants = HC_EVENT_READ;
@@ -261,7 +262,7 @@ hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *move
     if (hc_clock_now() < s->content->continue_deadline) return HC_WAIT;
     hc_sender_continue(s);
   }
-  hc_progress progress = move(&g);
+  hc_progress progress = move_sender(&g);
   *moved = g.moved;
   return progress;
 }

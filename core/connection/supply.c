@@ -15,15 +15,16 @@ typedef struct hc_pull_call {
   hc_failure *why;
 } hc_pull_call;
 
-static hc_supply_step fail(const hc_pull_call *g, const char *what) {
+static hc_supply_step fail_supply(const hc_pull_call *g, const char *what) {
   hc_failure_set(g->why, HC_ERR_CONNECTION_ERROR, "%s", what);
   return HC_SUPPLY_FAILED;
 }
 
-static hc_supply_step end(const hc_pull_call *g) {
+static hc_supply_step end_supply(const hc_pull_call *g) {
   bool is_short = g->announced->transfer == HC_TRANSFER_LENGTH &&
                   g->supply->pulled != g->announced->content_length;
-  return is_short ? fail(g, "the body ended before its Content-Length was reached") : HC_SUPPLY_END;
+  return is_short ? fail_supply(g, "the body ended before its Content-Length was reached")
+                  : HC_SUPPLY_END;
 }
 
 /* A function or a pipe that has nothing is asked again after a millisecond, then after twice as
@@ -48,7 +49,7 @@ static hc_supply_step take_piece(const hc_pull_call *g, hc_slice piece) {
   u->empty_asks = 0;
   if (g->announced->transfer == HC_TRANSFER_LENGTH &&
       piece.size > g->announced->content_length - u->pulled)
-    return fail(g, "the body is longer than its Content-Length");
+    return fail_supply(g, "the body is longer than its Content-Length");
   u->pulled += piece.size;
   *g->piece = piece;
   return HC_SUPPLY_PIECE;
@@ -60,13 +61,13 @@ static hc_supply_step pull_from_function(const hc_pull_call *g) {
   if (is_early(u)) return HC_SUPPLY_LATER;
   u->is_resumed = false;
   hc_pull_result result = u->body.pull(u->body.context, &piece, g->why);
-  if (result == HC_PULL_FAILED) return fail(g, "the body function failed");
-  if (result == HC_PULL_END) return end(g);
+  if (result == HC_PULL_FAILED) return fail_supply(g, "the body function failed");
+  if (result == HC_PULL_END) return end_supply(g);
   return piece.size > 0 ? take_piece(g, piece) : has_nothing_now(u);
 }
 
 /* Room in file_piece, which is emptied. */
-static char *make_room(const hc_pull_call *g, size_t want) {
+static char *make_room_supply(const hc_pull_call *g, size_t want) {
   hc_buffer *piece = &g->supply->file_piece;
   char *at = NULL;
   size_t room;
@@ -76,7 +77,7 @@ static char *make_room(const hc_pull_call *g, size_t want) {
   return NULL;
 }
 
-static hc_slice read_piece(hc_supply *u, size_t got) {
+static hc_slice read_piece_supply(hc_supply *u, size_t got) {
   hc_buffer_commit(&u->file_piece, got);
   return (hc_slice){hc_buffer_head(&u->file_piece), got};
 }
@@ -89,35 +90,35 @@ static hc_supply_step read_on(const hc_pull_call *g) {
   u->body.bytes = (hc_slice){NULL, 0};
   if (before.size > 0) return take_piece(g, before);
   size_t got = 0;
-  char *at = make_room(g, HC_STREAM_BODY_PIECE);
+  char *at = make_room_supply(g, HC_STREAM_BODY_PIECE);
   if (!at) return HC_SUPPLY_FAILED;
   hc_error code =
       hc_file_read_on(u->body.file, &u->body.file_offset, at, HC_STREAM_BODY_PIECE, &got, g->why);
   if (code == HC_ERR_BUSY) return has_nothing_now(u);
-  if (code != HC_OK) return fail(g, "");
-  return got == 0 ? end(g) : take_piece(g, read_piece(u, got));
+  if (code != HC_OK) return fail_supply(g, "");
+  return got == 0 ? end_supply(g) : take_piece(g, read_piece_supply(u, got));
 }
 
 static hc_supply_step read_from_file(const hc_pull_call *g) {
   hc_supply *u = g->supply;
   uint64_t left = g->announced->content_length - u->pulled;
-  if (left == 0) return end(g);
+  if (left == 0) return end_supply(g);
   size_t want = left < HC_STREAM_BODY_PIECE ? (size_t)left : HC_STREAM_BODY_PIECE;
   size_t got = 0;
-  char *at = make_room(g, want);
+  char *at = make_room_supply(g, want);
   if (!at) return HC_SUPPLY_FAILED;
   if (hc_file_read_at(u->body.file, u->body.file_offset, at, want, &got, g->why) != HC_OK)
-    return fail(g, "");
-  if (got == 0) return fail(g, "the body file is shorter than it was");
+    return fail_supply(g, "");
+  if (got == 0) return fail_supply(g, "the body file is shorter than it was");
   u->body.file_offset += got;
   u->pulled += got;
-  *g->piece = read_piece(u, got);
+  *g->piece = read_piece_supply(u, got);
   return HC_SUPPLY_PIECE;
 }
 
 static hc_supply_step give_string(const hc_pull_call *g) {
   hc_supply *u = g->supply;
-  if (u->pulled == u->body.bytes.size) return end(g);
+  if (u->pulled == u->body.bytes.size) return end_supply(g);
   u->pulled = u->body.bytes.size;
   *g->piece = u->body.bytes;
   return HC_SUPPLY_PIECE;

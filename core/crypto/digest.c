@@ -10,7 +10,7 @@
 
 _Static_assert(HC_DIGEST_MAX >= EVP_MAX_MD_SIZE, "room for any digest");
 
-static hc_error refuse(hc_failure *why, const char *what, const char *algorithm) {
+static hc_error refuse_digest(hc_failure *why, const char *what, const char *algorithm) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "OpenSSL has no %s with '%.40s'", what,
                         algorithm);
 }
@@ -24,7 +24,7 @@ hc_error hc_digest(const char *algorithm, hc_slice data, unsigned char *out, siz
   EVP_MD_free(digest);
   ERR_pop_to_mark();
   *size = written;
-  return made ? HC_OK : refuse(why, "digest", algorithm);
+  return made ? HC_OK : refuse_digest(why, "digest", algorithm);
 }
 
 hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned char *out,
@@ -36,7 +36,7 @@ hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned ch
       EVP_Q_mac(NULL, "HMAC", NULL, algorithm, NULL, bytes, key.size,
                 (const unsigned char *)data.data, data.size, out, HC_DIGEST_MAX, size);
   ERR_pop_to_mark();
-  return made ? HC_OK : refuse(why, "HMAC", algorithm);
+  return made ? HC_OK : refuse_digest(why, "HMAC", algorithm);
 }
 
 const char *hc_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION_STRING); }

@@ -23,7 +23,7 @@ bool hc_content_length_parse(hc_slice value, uint64_t *length) {
   return !is_first;
 }
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_body(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "response %s", what);
 }
 
@@ -74,7 +74,7 @@ static inline bool is_named(hc_slice name, hc_slice known) {
          (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
 }
 
-static void note_field(survey *s, const hc_headers *h, size_t i) {
+static void note_field_body(survey *s, const hc_headers *h, size_t i) {
   switch (h->fields[i].name_size) { /* tells most names apart already */
   case sizeof "Connection" - 1:
     if (is_named(hc_headers_name(h, i), HC_SLICE("Connection")))
@@ -94,7 +94,7 @@ static void note_field(survey *s, const hc_headers *h, size_t i) {
 
 static void survey_fields(const hc_response *r, survey *s) {
   *s = (survey){.is_old = r->minor_version == 0};
-  for (size_t i = 0; i < r->headers.count; i++) note_field(s, &r->headers, i);
+  for (size_t i = 0; i < r->headers.count; i++) note_field_body(s, &r->headers, i);
 }
 
 int64_t hc_body_announced_length(const hc_response *response) {
@@ -108,7 +108,8 @@ static bool has_no_body(int code) { return code < 200 || code == 204 || code == 
 
 /* RFC 9112 section 6.3, rules 3 to 5 and 8, for a response whose status allows a body. */
 static hc_error decide_by_fields(const survey *s, hc_body_plan *plan, hc_failure *why) {
-  if (s->is_coding_bad) return refuse(why, "Transfer-Encoding: it is not a single \"chunked\"");
+  if (s->is_coding_bad)
+    return refuse_body(why, "Transfer-Encoding: it is not a single \"chunked\"");
   if (s->codings > 0) {
     plan->framing = HC_FRAMING_CHUNKED;
     /* Section 6.1: with both fields, or with the coding in a version that has none, the framing is
@@ -117,7 +118,7 @@ static hc_error decide_by_fields(const survey *s, hc_body_plan *plan, hc_failure
     return HC_OK;
   }
   if (s->is_length_bad)
-    return refuse(why, "Content-Length: it is no plain decimal number, or differing ones");
+    return refuse_body(why, "Content-Length: it is no plain decimal number, or differing ones");
   plan->framing = s->has_length ? HC_FRAMING_LENGTH : HC_FRAMING_UNTIL_CLOSE;
   plan->length = s->length;
   if (!s->has_length) plan->keeps_alive = false;

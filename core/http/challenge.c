@@ -3,18 +3,21 @@
 
 #include "../base/chars.h"
 
-static hc_slice behind(hc_slice s, size_t from) { return (hc_slice){s.data + from, s.size - from}; }
+static hc_slice behind_challenge(hc_slice s, size_t from) {
+  return (hc_slice){s.data + from, s.size - from};
+}
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank_challenge(char c) { return c == ' ' || c == '\t'; }
 
 static hc_slice skip_blanks(hc_slice s) {
-  while (s.size > 0 && is_blank(s.data[0])) s = behind(s, 1);
+  while (s.size > 0 && is_blank_challenge(s.data[0])) s = behind_challenge(s, 1);
   return s;
 }
 
 /* Empty elements of a list count as none (RFC 9110 section 5.6.1). */
 static hc_slice skip_commas(hc_slice s) {
-  while (s.size > 0 && (is_blank(s.data[0]) || s.data[0] == ',')) s = behind(s, 1);
+  while (s.size > 0 && (is_blank_challenge(s.data[0]) || s.data[0] == ','))
+    s = behind_challenge(s, 1);
   return s;
 }
 
@@ -27,7 +30,7 @@ static size_t token68_size(hc_slice s) {
   while (size < s.size && is_token68(s.data[size])) size++;
   if (size == 0) return 0;
   while (size < s.size && s.data[size] == '=') size++;
-  hc_slice after = skip_blanks(behind(s, size));
+  hc_slice after = skip_blanks(behind_challenge(s, size));
   return after.size == 0 || after.data[0] == ',' ? size : 0;
 }
 
@@ -48,14 +51,14 @@ static hc_parse take_value(hc_slice rest, hc_slice *behind_it, hc_challenge_piec
   size_t size;
   piece->is_quoted = rest.size > 0 && rest.data[0] == '"';
   if (piece->is_quoted) {
-    rest = behind(rest, 1);
+    rest = behind_challenge(rest, 1);
     if (!find_quote(rest, &size)) return HC_PARSE_ERROR;
   } else {
     size = rest.size > 0 ? hc_token_size(rest.data, rest.size) : 0;
     if (size == 0) return HC_PARSE_ERROR;
   }
   piece->value = (hc_slice){rest.data, size};
-  rest = skip_blanks(behind(rest, size + (piece->is_quoted ? 1 : 0)));
+  rest = skip_blanks(behind_challenge(rest, size + (piece->is_quoted ? 1 : 0)));
   *behind_it = rest;
   return rest.size == 0 || rest.data[0] == ',' ? HC_PARSE_DONE : HC_PARSE_ERROR;
 }
@@ -70,7 +73,7 @@ static hc_parse take_token68(hc_slice *rest, hc_challenge_piece *piece) {
   size_t size = token68_size(*rest);
   if (size == 0) return HC_PARSE_ERROR;
   *piece = (hc_challenge_piece){HC_CHALLENGE_TOKEN68, {NULL, 0}, {rest->data, size}, false};
-  *rest = behind(*rest, size);
+  *rest = behind_challenge(*rest, size);
   return HC_PARSE_DONE;
 }
 
@@ -78,7 +81,7 @@ static hc_parse take_token68(hc_slice *rest, hc_challenge_piece *piece) {
 static bool begins_value(hc_slice after_token, hc_slice *value) {
   hc_slice s = skip_blanks(after_token);
   if (s.size == 0 || s.data[0] != '=') return false;
-  *value = skip_blanks(behind(s, 1));
+  *value = skip_blanks(behind_challenge(s, 1));
   return value->size > 0 && (value->data[0] == '"' || hc_char_is_token(value->data[0]));
 }
 
@@ -88,13 +91,13 @@ hc_parse hc_challenge_next(hc_slice *rest, hc_challenge_piece *piece) {
   *rest = s;
   if (s.size == 0) return HC_PARSE_MORE;
   size_t size = hc_token_size(s.data, s.size);
-  hc_slice name = {s.data, size}, after = behind(s, size);
+  hc_slice name = {s.data, size}, after = behind_challenge(s, size);
   if (size > 0 && begins_value(after, &value)) {
     *piece = (hc_challenge_piece){HC_CHALLENGE_PARAM, name, {NULL, 0}, false};
     return take_value(value, rest, piece);
   }
   if (may_be_token68) return take_token68(rest, piece);
-  if (size == 0 || (after.size > 0 && !is_blank(after.data[0]) && after.data[0] != ','))
+  if (size == 0 || (after.size > 0 && !is_blank_challenge(after.data[0]) && after.data[0] != ','))
     return HC_PARSE_ERROR;
   *piece = (hc_challenge_piece){HC_CHALLENGE_SCHEME, name, {NULL, 0}, false};
   *rest = after;

@@ -6,11 +6,11 @@
 
 #include "../base/chars.h"
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_credentials(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
-static bool has_control(hc_slice s) {
+static bool has_control_credentials(hc_slice s) {
   for (size_t i = 0; i < s.size; i++) {
     if (hc_char_is_control(s.data[i])) return true;
   }
@@ -43,9 +43,9 @@ static char *encode_pair(hc_slice user, hc_slice password, char *at) {
 hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why) {
   /* RFC 7617 section 2 */
   if (user.size > 0 && memchr(user.data, ':', user.size))
-    return refuse(why, "the user name holds a colon");
-  if (has_control(user) || has_control(password))
-    return refuse(why, "user name or password holds a control byte");
+    return refuse_credentials(why, "the user name holds a colon");
+  if (has_control_credentials(user) || has_control_credentials(password))
+    return refuse_credentials(why, "user name or password holds a control byte");
   if (user.size > SIZE_MAX / 4 || password.size > SIZE_MAX / 4) return HC_ERR_OUT_OF_MEMORY;
   size_t size = user.size + 1 + password.size, encoded = sizeof "Basic " - 1 + (size + 2) / 3 * 4;
   char *at;

@@ -12,7 +12,7 @@
 
 /* --- a challenge */
 
-static bool has_control(hc_slice s) {
+static bool has_control_digest_auth(hc_slice s) {
   for (size_t i = 0; i < s.size; i++) {
     if (hc_char_is_control(s.data[i])) return true;
   }
@@ -85,14 +85,14 @@ static hc_error take_param(reading *r, const hc_challenge_piece *piece) {
   hc_error code = hc_challenge_append_value(piece, &r->c.text);
   if (code != HC_OK) return code;
   hc_slice value = {hc_buffer_head(&r->c.text) + at, hc_buffer_size(&r->c.text) - at};
-  if ((r->seen & bit) || has_control(value)) r->is_bad = true;
+  if ((r->seen & bit) || has_control_digest_auth(value)) r->is_bad = true;
   r->seen |= bit;
   set_param(r, which, value);
   return HC_OK;
 }
 
 /* Room for all that this value can bring, so that the views stay. */
-static hc_error restart(reading *r, hc_slice value) {
+static hc_error restart_digest_auth(reading *r, hc_slice value) {
   char *at;
   size_t room;
   hc_buffer text = r->c.text;
@@ -107,15 +107,15 @@ static bool is_answerable(const reading *r) {
   return r->is_digest && !r->is_bad && (r->seen & needed) == needed && r->c.nonce.size > 0;
 }
 
-static hc_error find(hc_slice value, reading *r) {
+static hc_error find_digest_auth(hc_slice value, reading *r) {
   hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
   hc_slice rest = value;
-  hc_error code = restart(r, value);
+  hc_error code = restart_digest_auth(r, value);
   hc_parse parsed = HC_PARSE_DONE;
   while (code == HC_OK && (parsed = hc_challenge_next(&rest, &piece)) == HC_PARSE_DONE) {
     if (piece.kind == HC_CHALLENGE_SCHEME) {
       if (is_answerable(r)) return HC_OK;
-      code = restart(r, value);
+      code = restart_digest_auth(r, value);
       r->is_digest = hc_slice_equal_fold(piece.name, HC_SLICE("Digest"));
     } else if (piece.kind == HC_CHALLENGE_PARAM) {
       code = take_param(r, &piece);
@@ -128,7 +128,7 @@ static hc_error find(hc_slice value, reading *r) {
 hc_error hc_digest_find(hc_slice value, hc_digest_challenge *challenge) {
   reading r;
   memset(&r, 0, sizeof r);
-  hc_error code = find(value, &r);
+  hc_error code = find_digest_auth(value, &r);
   if (code != HC_OK) {
     hc_buffer_free(&r.c.text);
     return code;
@@ -146,7 +146,7 @@ hc_error hc_digest_set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
   const size_t count = sizeof texts / sizeof texts[0];
   char *at;
   size_t room, total = 1;
-  if (nonce.size == 0 || has_control(nonce)) return HC_ERR_INVALID_DATA;
+  if (nonce.size == 0 || has_control_digest_auth(nonce)) return HC_ERR_INVALID_DATA;
   next.text = (hc_buffer){0};
   if (next.is_session && next.session_nonce.size == 0) next.session_nonce = next.nonce;
   next.nonce = nonce;
@@ -208,7 +208,7 @@ static hc_slice hash(hasher *h, const hc_slice *parts, size_t count, char hex[HE
   return hc_slice_of(hex);
 }
 
-static const char *hash_name(hc_digest_hash which) {
+static const char *hash_name_digest_auth(hc_digest_hash which) {
   switch (which) {
   case HC_DIGEST_SHA_256: return "SHA2-256";
   case HC_DIGEST_SHA_512_256: return "SHA2-512/256";
@@ -250,44 +250,45 @@ static hc_slice hash_response(hasher *h, const hc_digest_challenge *c, const hc_
   return result;
 }
 
-static void put(hc_buffer *out, hc_slice text, hc_error *code) {
+static void put_digest_auth(hc_buffer *out, hc_slice text, hc_error *code) {
   if (*code == HC_OK) *code = hc_buffer_append(out, text, SIZE_MAX);
 }
 
 static void put_quoted(hc_buffer *out, const char *before, hc_slice value, hc_error *code) {
-  put(out, hc_slice_of(before), code);
+  put_digest_auth(out, hc_slice_of(before), code);
   if (*code == HC_OK) *code = hc_quoted_append(value, out);
 }
 
-static hc_error put_all(const hc_digest_challenge *c, const hc_digest_request *r, hc_slice user,
-                        hc_slice response, const char *count, hc_buffer *out) {
+static hc_error put_all_digest_auth(const hc_digest_challenge *c, const hc_digest_request *r,
+                                    hc_slice user, hc_slice response, const char *count,
+                                    hc_buffer *out) {
   hc_error code = HC_OK;
   put_quoted(out, "Digest username=", user, &code);
   put_quoted(out, ", realm=", c->realm, &code);
   put_quoted(out, ", nonce=", c->nonce, &code);
   put_quoted(out, ", uri=", r->uri, &code);
   if (c->algorithm.size > 0) {
-    put(out, HC_SLICE(", algorithm="), &code);
-    put(out, c->algorithm, &code);
+    put_digest_auth(out, HC_SLICE(", algorithm="), &code);
+    put_digest_auth(out, c->algorithm, &code);
   }
   put_quoted(out, ", response=", response, &code);
   if (c->has_qop) {
-    put(out, HC_SLICE(", qop=auth, nc="), &code);
-    put(out, hc_slice_of(count), &code);
+    put_digest_auth(out, HC_SLICE(", qop=auth, nc="), &code);
+    put_digest_auth(out, hc_slice_of(count), &code);
   }
   if (c->has_qop || c->is_session) put_quoted(out, ", cnonce=", r->cnonce, &code);
   if (c->has_opaque) put_quoted(out, ", opaque=", c->opaque, &code);
-  if (c->hashes_user) put(out, HC_SLICE(", userhash=true"), &code);
+  if (c->hashes_user) put_digest_auth(out, HC_SLICE(", userhash=true"), &code);
   return code;
 }
 
 hc_error hc_digest_write(const hc_digest_challenge *challenge, const hc_digest_request *request,
                          hc_buffer *out) {
-  hasher h = {hash_name(challenge->hash), HC_OK};
+  hasher h = {hash_name_digest_auth(challenge->hash), HC_OK};
   char response_hex[HEX_SIZE], user_hex[HEX_SIZE], count[9];
   size_t held = hc_buffer_size(out);
-  if (has_control(request->user) || has_control(request->uri) || has_control(request->method) ||
-      has_control(request->cnonce))
+  if (has_control_digest_auth(request->user) || has_control_digest_auth(request->uri) ||
+      has_control_digest_auth(request->method) || has_control_digest_auth(request->cnonce))
     return HC_ERR_INVALID_PARAMETER;
   (void)snprintf(count, sizeof count, "%08x", request->count);
   hc_slice response = hash_response(&h, challenge, request, count, response_hex);
@@ -297,7 +298,7 @@ hc_error hc_digest_write(const hc_digest_challenge *challenge, const hc_digest_r
     user = hash(&h, name, 3, user_hex);
   }
   hc_error code = h.code;
-  if (code == HC_OK) code = put_all(challenge, request, user, response, count, out);
+  if (code == HC_OK) code = put_all_digest_auth(challenge, request, user, response, count, out);
   if (code != HC_OK) out->end = out->start + held;
   return code;
 }

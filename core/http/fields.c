@@ -23,7 +23,7 @@ static hc_error make_field_room(hc_headers *h) {
   return HC_OK;
 }
 
-static char *put(char *at, hc_slice bytes) {
+static char *put_fields(char *at, hc_slice bytes) {
   if (bytes.size > 0) memcpy(at, bytes.data, bytes.size);
   return at + bytes.size;
 }
@@ -54,7 +54,7 @@ hc_error hc_headers_add(hc_headers *h, hc_slice name, hc_slice value) {
     return HC_ERR_OUT_OF_MEMORY;
   char *at;
   hc_error error = begin_field(h, name.size, name.size + 2 + value.size, &at);
-  if (error == HC_OK) put(put(put(at, name), HC_SLICE(": ")), value);
+  if (error == HC_OK) put_fields(put_fields(put_fields(at, name), HC_SLICE(": ")), value);
   return error;
 }
 
@@ -69,7 +69,7 @@ hc_error hc_headers_fold(hc_headers *h, hc_slice value) {
   size_t available;
   hc_error error = hc_buffer_reserve(&h->text, size, ARENA_LIMIT, &at, &available);
   if (error != HC_OK) return error;
-  put(put(at, was_empty ? HC_SLICE("") : HC_SLICE(" ")), value);
+  put_fields(put_fields(at, was_empty ? HC_SLICE("") : HC_SLICE(" ")), value);
   hc_buffer_commit(&h->text, size);
   last->line_size += (uint32_t)size;
   return HC_OK;
@@ -125,11 +125,11 @@ void hc_headers_free(hc_headers *h) {
   *h = (hc_headers){0};
 }
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_fields(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "response header: %s", what);
 }
 
-static hc_error out_of_memory(hc_error error, hc_failure *why) {
+static hc_error out_of_memory_fields(hc_error error, hc_failure *why) {
   return error == HC_OK ? HC_OK
                         : hc_failure_set(why, error, "out of memory for the response's headers");
 }
@@ -137,30 +137,30 @@ static hc_error out_of_memory(hc_error error, hc_failure *why) {
 /* obs-fold: a user agent replaces it with a blank (RFC 9112 section 5.2). */
 static hc_error parse_continuation(hc_headers *h, hc_slice line, hc_failure *why) {
   /* RFC 9112 section 2.2 */
-  if (h->count == 0) return refuse(why, "white space before the first field line");
-  return out_of_memory(hc_headers_fold(h, hc_slice_trim(line)), why);
+  if (h->count == 0) return refuse_fields(why, "white space before the first field line");
+  return out_of_memory_fields(hc_headers_fold(h, hc_slice_trim(line)), why);
 }
 
 /* No white space between name and colon either: RFC 9112 section 5.1. */
-static hc_error refuse_name(hc_slice line, size_t name_size, hc_failure *why) {
+static hc_error refuse_name_fields(hc_slice line, size_t name_size, hc_failure *why) {
   if (line.size == name_size || !memchr(line.data, ':', line.size))
-    return refuse(why, "a field line has no colon");
-  return refuse(why, name_size == 0 && line.data[0] == ':'
-                         ? "a field name is empty"
-                         : "a field name holds a byte that is no token character");
+    return refuse_fields(why, "a field line has no colon");
+  return refuse_fields(why, name_size == 0 && line.data[0] == ':'
+                                ? "a field name is empty"
+                                : "a field name holds a byte that is no token character");
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank_fields(char c) { return c == ' ' || c == '\t'; }
 
 /* Nearly all lines come as "Name: value" already, one blank and no more: those are copied in one
  * piece. */
 static bool is_canonical(hc_slice line, size_t name_size) {
   return line.size > name_size + 2 && line.data[name_size + 1] == ' ' &&
-         !is_blank(line.data[name_size + 2]) && !is_blank(line.data[line.size - 1]) &&
+         !is_blank_fields(line.data[name_size + 2]) && !is_blank_fields(line.data[line.size - 1]) &&
          line.size <= ARENA_LIMIT;
 }
 
-static hc_error add_line(hc_headers *h, hc_slice line, size_t name_size) {
+static hc_error add_line_fields(hc_headers *h, hc_slice line, size_t name_size) {
   if (!is_canonical(line, name_size)) {
     hc_slice value = {line.data + name_size + 1, line.size - name_size - 1};
     return hc_headers_add(h, (hc_slice){line.data, name_size}, hc_slice_trim(value));
@@ -172,15 +172,16 @@ static hc_error add_line(hc_headers *h, hc_slice line, size_t name_size) {
 }
 
 hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
-  if (line.size == 0) return refuse(why, "a field line has no colon");
+  if (line.size == 0) return refuse_fields(why, "a field line has no colon");
   /* RFC 9110 section 5.5: NUL, CR and LF are dangerous; the LF can't be here. */
-  if (memchr(line.data, '\0', line.size)) return refuse(why, "a field line holds a NUL byte");
-  if (memchr(line.data, '\r', line.size)) return refuse(why, "a field line holds a bare CR");
-  if (is_blank(line.data[0])) return parse_continuation(h, line, why);
+  if (memchr(line.data, '\0', line.size))
+    return refuse_fields(why, "a field line holds a NUL byte");
+  if (memchr(line.data, '\r', line.size)) return refuse_fields(why, "a field line holds a bare CR");
+  if (is_blank_fields(line.data[0])) return parse_continuation(h, line, why);
   size_t name_size = hc_token_size(line.data, line.size);
   if (name_size == 0 || name_size == line.size || line.data[name_size] != ':')
-    return refuse_name(line, name_size, why);
-  return out_of_memory(add_line(h, line, name_size), why);
+    return refuse_name_fields(line, name_size, why);
+  return out_of_memory_fields(add_line_fields(h, line, name_size), why);
 }
 
 /* Eight bytes as a number, the first one lowest: compilers make one load of it where the processor
@@ -219,7 +220,7 @@ static size_t usual_line_size(const char *data, size_t size, size_t *name_size) 
   if (name == 0 || size - name < 5 || data[name] != ':' || data[name + 1] != ' ') return 0;
   const char *value = data + name + 2, *end = find_control(value, data + size);
   if (data + size - end < 2 || end[0] != '\r' || end[1] != '\n') return 0;
-  if (end == value || is_blank(value[0]) || is_blank(end[-1])) return 0;
+  if (end == value || is_blank_fields(value[0]) || is_blank_fields(end[-1])) return 0;
   return (size_t)(end - data);
 }
 

@@ -18,7 +18,7 @@ static bool is_ascii(hc_slice text) {
 const char *hc_idn_version(void) { return idn2_check_version(NULL); }
 
 /* What somebody can act on; the library's own words name its rules. */
-static hc_error refuse(int code, hc_failure *why) {
+static hc_error refuse_idn(int code, hc_failure *why) {
   if (code == IDN2_MALLOC) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   if (code == IDN2_ENCODING_ERROR)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the host is no UTF-8");
@@ -51,10 +51,10 @@ static int convert_strictly(const char *text, char **ascii) {
 }
 
 /* `text` ends with a NUL, and has no other. */
-static hc_error convert(const char *text, hc_buffer *out, hc_failure *why) {
+static hc_error convert_idn(const char *text, hc_buffer *out, hc_failure *why) {
   char *ascii = NULL;
   int code = convert_strictly(text, &ascii);
-  if (code != IDN2_OK) return refuse(code, why);
+  if (code != IDN2_OK) return refuse_idn(code, why);
   hc_error error = hc_buffer_append_text(out, ascii, SIZE_MAX);
   idn2_free(ascii);
   return error == HC_OK ? error : hc_failure_set(why, error, "out of memory");
@@ -63,7 +63,7 @@ static hc_error convert(const char *text, hc_buffer *out, hc_failure *why) {
 #else
 const char *hc_idn_version(void) { return NULL; }
 
-static hc_error convert(const char *text, hc_buffer *out, hc_failure *why) {
+static hc_error convert_idn(const char *text, hc_buffer *out, hc_failure *why) {
   (void)text;
   (void)out;
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -86,7 +86,7 @@ hc_error hc_idn_to_ascii(hc_slice name, hc_buffer *out, hc_failure *why) {
   }
   memcpy(text, name.data, name.size);
   text[name.size] = '\0';
-  return convert(text, out, why);
+  return convert_idn(text, out, why);
 }
 
 hc_error hc_idn_host_parse(hc_slice text, hc_buffer *space, hc_host *host, hc_failure *why) {

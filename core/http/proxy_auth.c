@@ -8,14 +8,14 @@
 #include "challenge.h"
 #include "credentials.h"
 
-static void wipe(hc_buffer *b) {
+static void wipe_proxy_auth(hc_buffer *b) {
   if (b->data) hc_memory_wipe(b->data, b->capacity);
   hc_buffer_free(b);
 }
 
 void hc_proxy_auth_free(hc_proxy_auth *a) {
-  wipe(&a->secret);
-  wipe(&a->basic);
+  wipe_proxy_auth(&a->secret);
+  wipe_proxy_auth(&a->basic);
   hc_digest_free(&a->challenge);
   memset(a, 0, sizeof *a);
 }
@@ -39,12 +39,12 @@ hc_error hc_proxy_auth_init(hc_proxy_auth *a, hc_slice user, hc_slice password,
   const char *secret = hc_buffer_head(&a->secret);
   a->user = (hc_slice){secret, user.size};
   a->password = (hc_slice){secret + user.size, password.size};
-  if (schemes == HC_PROXY_DIGEST_ONLY) wipe(&a->basic);
+  if (schemes == HC_PROXY_DIGEST_ONLY) wipe_proxy_auth(&a->basic);
   return HC_OK;
 }
 
-static hc_error write(const hc_proxy_auth *a, const hc_digest_challenge *challenge, hc_slice method,
-                      hc_slice target, hc_buffer *out) {
+static hc_error write_proxy_auth(const hc_proxy_auth *a, const hc_digest_challenge *challenge,
+                                 hc_slice method, hc_slice target, hc_buffer *out) {
   const hc_digest_request request = {
       .user = a->user,
       .password = a->password,
@@ -59,19 +59,20 @@ static hc_error write(const hc_proxy_auth *a, const hc_digest_challenge *challen
 hc_error hc_proxy_auth_write_digest(hc_proxy_auth *a, hc_slice method, hc_slice target,
                                     hc_buffer *out) {
   a->count++;
-  return write(a, &a->challenge, method, target, out);
+  return write_proxy_auth(a, &a->challenge, method, target, out);
 }
 
 /* Does OpenSSL have the hash, and may it be used? */
 static hc_error try_out(const hc_proxy_auth *a, const hc_digest_challenge *challenge) {
   hc_buffer scratch = {0};
-  hc_error code = write(a, challenge, HC_SLICE("GET"), HC_SLICE("/"), &scratch);
+  hc_error code = write_proxy_auth(a, challenge, HC_SLICE("GET"), HC_SLICE("/"), &scratch);
   hc_buffer_free(&scratch);
   return code;
 }
 
 /* The first challenge that can be answered, of all fields. */
-static hc_error find(const hc_proxy_auth *a, const hc_headers *fields, hc_digest_challenge *found) {
+static hc_error find_proxy_auth(const hc_proxy_auth *a, const hc_headers *fields,
+                                hc_digest_challenge *found) {
   static const hc_slice name = {"Proxy-Authenticate", 18};
   hc_error code = HC_ERR_DOES_NOT_EXIST;
   for (size_t i = 0; hc_headers_find(fields, name, i, &i); i++) {
@@ -86,7 +87,7 @@ hc_error hc_proxy_auth_take(hc_proxy_auth *a, const hc_headers *fields, hc_auth_
   hc_digest_challenge found;
   memset(&found, 0, sizeof found);
   if (a->user.size == 0 && a->password.size == 0) return HC_ERR_UNAUTHORIZED;
-  hc_error code = find(a, fields, &found);
+  hc_error code = find_proxy_auth(a, fields, &found);
   bool is_refused = sent == HC_AUTH_SENT_DIGEST && !found.is_stale;
   if (code == HC_OK && !is_refused) code = hc_digest_make_cnonce(a->cnonce);
   if (code != HC_OK || is_refused) {

@@ -9,11 +9,11 @@
 #include "../base/chars.h"
 #include "uri.h"
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_request_check(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
-static hc_slice rest_of(hc_slice s, size_t from) {
+static hc_slice rest_of_request_check(hc_slice s, size_t from) {
   return (hc_slice){s.data + from, s.size - from};
 }
 
@@ -53,11 +53,11 @@ static hc_error refuse_authority(hc_failure *why, const char *part, const hc_fai
 /* RFC 9112 section 3.2.2 */
 static hc_error take_absolute(hc_slice url, size_t prefix, hc_target *t, hc_failure *why) {
   t->scheme = (hc_slice){url.data, prefix};
-  hc_slice rest = rest_of(url, prefix);
+  hc_slice rest = rest_of_request_check(url, prefix);
   size_t size = 0;
   while (size < rest.size && rest.data[size] != '/' && rest.data[size] != '?') size++;
   t->site = t->authority = (hc_slice){rest.data, size};
-  t->path = rest_of(rest, size);
+  t->path = rest_of_request_check(rest, size);
   unsigned port;
   hc_failure reason = {0};
   return hc_authority_check(t->site, &port, &reason) == HC_OK
@@ -71,13 +71,15 @@ static hc_error take_authority(hc_slice url, hc_target *t, hc_failure *why) {
   hc_failure reason = {0};
   if (hc_authority_check(url, &port, &reason) != HC_OK)
     return refuse_authority(why, "CONNECT url", &reason);
-  if (port == 0) return refuse(why, "CONNECT url: the port is missing (host:port is needed)");
+  if (port == 0)
+    return refuse_request_check(why, "CONNECT url: the port is missing (host:port is needed)");
   t->site = t->authority = url;
   return HC_OK;
 }
 
 static hc_error take_asterisk(const hc_request *r, int method, hc_target *t, hc_failure *why) {
-  if (method != HC_METHOD_OPTIONS) return refuse(why, "url: \"*\" is for OPTIONS only");
+  if (method != HC_METHOD_OPTIONS)
+    return refuse_request_check(why, "url: \"*\" is for OPTIONS only");
   if (!r->to_proxy) t->path = HC_SLICE("*"); /* else the empty path: RFC 9112 section 3.2.4 */
   return HC_OK;
 }
@@ -96,11 +98,12 @@ static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_fa
   } else if (hc_slice_equal(url, HC_SLICE("*"))) {
     error = take_asterisk(r, method, t, why);
   } else {
-    return refuse(why, "url: it must start with \"/\", \"http://\" or \"https://\"");
+    return refuse_request_check(why, "url: it must start with \"/\", \"http://\" or \"https://\"");
   }
   if (error != HC_OK || !r->to_proxy) return error;
   if (r->authority.size == 0)
-    return refuse(why, "url: a proxy needs an absolute one, and the connection has no host");
+    return refuse_request_check(
+        why, "url: a proxy needs an absolute one, and the connection has no host");
   t->scheme = HC_SLICE("http://");
   t->site = r->authority;
   return HC_OK;
@@ -138,7 +141,7 @@ static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice
   if (name->size == 0) return refuse_line(why, index, "its name is empty");
   if (!hc_is_token(*name))
     return refuse_line(why, index, "its name holds a byte that is no token character");
-  *value = rest_of(line, name->size + 1);
+  *value = rest_of_request_check(line, name->size + 1);
   for (size_t i = 0; i < value->size; i++) {
     if (!hc_char_is_control(value->data[i]) || value->data[i] == '\t') continue;
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -158,23 +161,23 @@ static hc_error note_host(hc_survey *s, size_t index, hc_slice value, hc_failure
   return refuse_authority(why, "Host header", &reason);
 }
 
-static hc_error note_field(hc_survey *s, hc_known_field field, size_t index, hc_slice value,
-                           hc_failure *why) {
+static hc_error note_field_request_check(hc_survey *s, hc_known_field field, size_t index,
+                                         hc_slice value, hc_failure *why) {
   if (field == HC_FIELD_OTHER) return HC_OK;
   bool again = s->has[field];
   s->has[field] = true;
   switch (field) {
   case HC_FIELD_HOST:
-    return again ? refuse(why, "two Host headers") : note_host(s, index, value, why);
+    return again ? refuse_request_check(why, "two Host headers") : note_host(s, index, value, why);
   case HC_FIELD_CONTENT_LENGTH:
-    if (again) return refuse(why, "two Content-Length headers");
+    if (again) return refuse_request_check(why, "two Content-Length headers");
       /* Recipients have to put up with a list; we do not send one (RFC 9110 section 8.6). */
     return hc_parse_decimal(value, &s->content_length)
                ? HC_OK
-               : refuse(why, "Content-Length is no plain decimal number");
+               : refuse_request_check(why, "Content-Length is no plain decimal number");
   case HC_FIELD_TRANSFER_ENCODING:
     if (!again && hc_slice_equal_fold(value, HC_SLICE("chunked"))) return HC_OK;
-    return refuse(why, "Transfer-Encoding: only one \"chunked\" can be sent");
+    return refuse_request_check(why, "Transfer-Encoding: only one \"chunked\" can be sent");
   case HC_FIELD_CONNECTION:
     s->closes = s->closes || hc_list_has_token(value, HC_SLICE("close"));
     return HC_OK;
@@ -190,7 +193,7 @@ static hc_error survey_lines(const hc_request *r, hc_survey *s, hc_failure *why)
   for (size_t i = 0; i < r->line_count; i++) {
     hc_slice name = {NULL, 0}, value = {NULL, 0};
     hc_error error = split_line(r->lines[i], i, &name, &value, why);
-    if (error == HC_OK) error = note_field(s, known_field_of(name), i, value, why);
+    if (error == HC_OK) error = note_field_request_check(s, known_field_of(name), i, value, why);
     if (error != HC_OK) return error;
   }
   return HC_OK;
@@ -218,14 +221,15 @@ static hc_error check_framing(const hc_request *r, int method, const hc_survey *
   uint64_t known = r->content == HC_CONTENT_SIZED ? r->content_length : 0;
   /* RFC 9110 sections 9.3.6 and 9.3.8 */
   if ((is_stream || known > 0) && (method == HC_METHOD_TRACE || method == HC_METHOD_CONNECT))
-    return refuse(why, method == HC_METHOD_TRACE ? "TRACE can have no body"
-                                                 : "CONNECT can have no body");
+    return refuse_request_check(why, method == HC_METHOD_TRACE ? "TRACE can have no body"
+                                                               : "CONNECT can have no body");
   if (has_length && s->has[HC_FIELD_TRANSFER_ENCODING])
-    return refuse(why, "both Content-Length and Transfer-Encoding are given");
+    return refuse_request_check(why, "both Content-Length and Transfer-Encoding are given");
   if (s->has[HC_FIELD_TRANSFER_ENCODING] && !is_stream)
-    return refuse(why, "Transfer-Encoding is only possible for a body from a function");
+    return refuse_request_check(why,
+                                "Transfer-Encoding is only possible for a body from a function");
   if (has_length && !is_stream && s->content_length != known)
-    return refuse(why, "Content-Length contradicts the size of the body");
+    return refuse_request_check(why, "Content-Length contradicts the size of the body");
   return HC_OK;
 }
 
@@ -254,17 +258,19 @@ bool hc_request_says_length(const hc_checked_request *checked) {
 
 static hc_error check_method(const hc_request *r, hc_failure *why) {
   if (r->method == HC_METHOD_OTHER)
-    return hc_is_token(r->method_token) ? HC_OK : refuse(why, "the method is no token");
-  return hc_method_name(r->method) ? HC_OK : refuse(why, "the method is out of range");
+    return hc_is_token(r->method_token) ? HC_OK
+                                        : refuse_request_check(why, "the method is no token");
+  return hc_method_name(r->method) ? HC_OK
+                                   : refuse_request_check(why, "the method is out of range");
 }
 
-static int method_of(const hc_request *r) {
+static int method_of_request_check(const hc_request *r) {
   return r->method == HC_METHOD_OTHER ? (int)hc_method_of(r->method_token) : r->method;
 }
 
 hc_error hc_request_check(const hc_request *request, hc_checked_request *checked, hc_failure *why) {
   hc_survey *s = &checked->survey;
-  int method = method_of(request);
+  int method = method_of_request_check(request);
   hc_error error = check_method(request, why);
   if (error == HC_OK) error = take_target(request, method, &checked->target, why);
   if (error == HC_OK) error = survey_lines(request, s, why);

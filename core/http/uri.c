@@ -53,13 +53,13 @@ hc_error hc_uri_decode(hc_slice text, hc_buffer *out) {
   return HC_OK;
 }
 
-static bool find(hc_slice s, char c, size_t *index) {
+static bool find_uri(hc_slice s, char c, size_t *index) {
   const char *found = s.size > 0 ? memchr(s.data, c, s.size) : NULL;
   if (found) *index = (size_t)(found - s.data);
   return found != NULL;
 }
 
-static hc_slice rest_of(hc_slice s, size_t from) {
+static hc_slice rest_of_uri(hc_slice s, size_t from) {
   return (hc_slice){s.data + from, s.size - from};
 }
 
@@ -78,10 +78,10 @@ bool hc_is_ipv4_literal(hc_slice text) {
   for (int octet = 0; octet < 4; octet++) {
     size_t size = octet_size(text);
     if (size == 0) return false;
-    text = rest_of(text, size);
+    text = rest_of_uri(text, size);
     if (octet == 3) break;
     if (text.size == 0 || text.data[0] != '.') return false;
-    text = rest_of(text, 1);
+    text = rest_of_uri(text, 1);
   }
   return text.size == 0;
 }
@@ -97,7 +97,7 @@ static size_t hex_run(hc_slice s) {
 static bool is_ipv6_address(hc_slice s) {
   size_t groups = 0;
   bool has_gap = s.size >= 2 && s.data[0] == ':' && s.data[1] == ':';
-  if (has_gap) s = rest_of(s, 2);
+  if (has_gap) s = rest_of_uri(s, 2);
   while (s.size > 0) {
     size_t digits = hex_run(s);
     if (digits == 0 || digits > 4) return false;
@@ -107,14 +107,14 @@ static bool is_ipv6_address(hc_slice s) {
       break;
     }
     groups++;
-    s = rest_of(s, digits);
+    s = rest_of_uri(s, digits);
     if (s.size == 0) break;
     if (s.data[0] != ':' || s.size == 1) return false;
-    s = rest_of(s, 1);
+    s = rest_of_uri(s, 1);
     if (s.data[0] == ':') {
       if (has_gap) return false;
       has_gap = true;
-      s = rest_of(s, 1);
+      s = rest_of_uri(s, 1);
     }
   }
   return has_gap ? groups <= 7 : groups == 8;
@@ -131,11 +131,11 @@ static bool is_zone(hc_slice s) {
 
 bool hc_is_ipv6_literal(hc_slice text) {
   size_t percent;
-  if (!find(text, '%', &percent)) return is_ipv6_address(text);
-  return is_ipv6_address((hc_slice){text.data, percent}) && is_zone(rest_of(text, percent + 1));
+  if (!find_uri(text, '%', &percent)) return is_ipv6_address(text);
+  return is_ipv6_address((hc_slice){text.data, percent}) && is_zone(rest_of_uri(text, percent + 1));
 }
 
-static hc_error refuse(hc_failure *why, const char *what) {
+static hc_error refuse_uri(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
@@ -157,14 +157,14 @@ static const char *offence_of(char c) {
   return "the host holds a byte that no host name has";
 }
 
-static hc_error check_name(hc_slice name, hc_failure *why) {
+static hc_error check_name_uri(hc_slice name, hc_failure *why) {
   size_t index;
-  if (name.size == 0) return refuse(why, "the host is empty");
-  if (find(name, '@', &index)) return refuse(why, offence_of('@'));
+  if (name.size == 0) return refuse_uri(why, "the host is empty");
+  if (find_uri(name, '@', &index)) return refuse_uri(why, offence_of('@'));
   for (size_t i = 0; i < name.size; i++) {
-    if (!hc_char_is_host(name.data[i])) return refuse(why, offence_of(name.data[i]));
+    if (!hc_char_is_host(name.data[i])) return refuse_uri(why, offence_of(name.data[i]));
   }
-  return name.size > HOST_NAME_LIMIT ? refuse(why, "the host is longer than 255 bytes") : HC_OK;
+  return name.size > HOST_NAME_LIMIT ? refuse_uri(why, "the host is longer than 255 bytes") : HC_OK;
 }
 
 static bool starts_with_fold(hc_slice s, hc_slice prefix) {
@@ -177,20 +177,20 @@ static hc_slice strip_scheme(hc_slice text, int *scheme) {
   for (int i = 0; i < 2; i++) {
     if (!starts_with_fold(text, schemes[i])) continue;
     *scheme = i + 1;
-    return rest_of(text, schemes[i].size);
+    return rest_of_uri(text, schemes[i].size);
   }
   return text;
 }
 
 static hc_error parse_bracketed(hc_slice text, hc_host *host, hc_failure *why) {
   size_t end;
-  if (!find(text, ']', &end)) return refuse(why, "the host has '[' without ']'");
-  if (end + 1 < text.size) return refuse(why, offence_of(text.data[end + 1]));
+  if (!find_uri(text, ']', &end)) return refuse_uri(why, "the host has '[' without ']'");
+  if (end + 1 < text.size) return refuse_uri(why, offence_of(text.data[end + 1]));
   host->kind = HC_HOST_IPV6;
   host->text = (hc_slice){text.data + 1, end - 1};
   return hc_is_ipv6_literal(host->text)
              ? HC_OK
-             : refuse(why, "no IPv6 address stands between the host's brackets");
+             : refuse_uri(why, "no IPv6 address stands between the host's brackets");
 }
 
 hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
@@ -199,7 +199,7 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
   host->text = text;
   host->kind = HC_HOST_NAME;
   if (text.size > 0 && text.data[0] == '[') return parse_bracketed(text, host, why);
-  bool has_colon = find(text, ':', &colon);
+  bool has_colon = find_uri(text, ':', &colon);
   if (has_colon && hc_is_ipv6_literal(text)) {
     host->kind = HC_HOST_IPV6;
     return HC_OK;
@@ -210,24 +210,24 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
   }
   if (has_colon && text.size - colon >= 3 && text.data[colon + 1] == '/' &&
       text.data[colon + 2] == '/')
-    return refuse(why, "the host has a scheme other than one http:// or https://");
-  return check_name(text, why);
+    return refuse_uri(why, "the host has a scheme other than one http:// or https://");
+  return check_name_uri(text, why);
 }
 
-static void append(hc_buffer *out, hc_slice bytes, hc_error *error) {
+static void append_uri(hc_buffer *out, hc_slice bytes, hc_error *error) {
   if (*error == HC_OK) *error = hc_buffer_append(out, bytes, SIZE_MAX);
 }
 
 hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port, hc_buffer *out) {
   size_t index, held = hc_buffer_size(out);
-  bool needs_brackets = find(host, ':', &index);
-  if (needs_brackets && find(host, '%', &index)) host.size = index;
+  bool needs_brackets = find_uri(host, ':', &index);
+  if (needs_brackets && find_uri(host, '%', &index)) host.size = index;
   hc_error error = HC_OK;
-  if (needs_brackets) append(out, HC_SLICE("["), &error);
-  append(out, host, &error);
-  if (needs_brackets) append(out, HC_SLICE("]"), &error);
+  if (needs_brackets) append_uri(out, HC_SLICE("["), &error);
+  append_uri(out, host, &error);
+  if (needs_brackets) append_uri(out, HC_SLICE("]"), &error);
   if (port != default_port || default_port == 0) {
-    append(out, HC_SLICE(":"), &error);
+    append_uri(out, HC_SLICE(":"), &error);
     if (error == HC_OK) error = hc_buffer_append_number(out, port, SIZE_MAX);
   }
   if (error != HC_OK) out->end = out->start + held;
@@ -238,11 +238,11 @@ hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port,
 static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
   unsigned value = 0;
   for (size_t i = 0; i < digits.size; i++) {
-    if (!hc_char_is_digit(digits.data[i])) return refuse(why, "the port is no number");
+    if (!hc_char_is_digit(digits.data[i])) return refuse_uri(why, "the port is no number");
     value = value * 10 + (unsigned)(digits.data[i] - '0');
-    if (value > 65535) return refuse(why, "the port is over 65535");
+    if (value > 65535) return refuse_uri(why, "the port is over 65535");
   }
-  if (digits.size > 0 && value == 0) return refuse(why, "the port is 0");
+  if (digits.size > 0 && value == 0) return refuse_uri(why, "the port is 0");
   *port = value;
   return HC_OK;
 }
@@ -251,11 +251,12 @@ static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
 static size_t end_of_host(hc_slice text) {
   size_t end = text.size;
   if (text.size > 0 && text.data[0] == '[') {
-    if (find(text, ']', &end) && end + 1 < text.size && text.data[end + 1] == ':') return end + 1;
+    if (find_uri(text, ']', &end) && end + 1 < text.size && text.data[end + 1] == ':')
+      return end + 1;
     return text.size;
   }
   if (hc_is_ipv6_literal(text)) return text.size;
-  return find(text, ':', &end) ? end : text.size;
+  return find_uri(text, ':', &end) ? end : text.size;
 }
 
 hc_error hc_endpoint_parse(hc_slice text, hc_host *host, unsigned *port, hc_failure *why) {
@@ -264,7 +265,7 @@ hc_error hc_endpoint_parse(hc_slice text, hc_host *host, unsigned *port, hc_fail
   size_t end = end_of_host(rest);
   *port = 0;
   if (end < rest.size) {
-    hc_error error = check_port(rest_of(rest, end + 1), port, why);
+    hc_error error = check_port(rest_of_uri(rest, end + 1), port, why);
     if (error != HC_OK) return error;
   }
   if (end == 0 && *port != 0) {
@@ -276,10 +277,10 @@ hc_error hc_endpoint_parse(hc_slice text, hc_host *host, unsigned *port, hc_fail
 
 /* reg-name (RFC 3986 section 3.2.2); with percent-encoding, since this one is in a URL. */
 static hc_error check_reg_name(hc_slice name, hc_failure *why) {
-  if (name.size == 0) return refuse(why, "the host is empty"); /* RFC 9110 section 4.2.1 */
+  if (name.size == 0) return refuse_uri(why, "the host is empty"); /* RFC 9110 section 4.2.1 */
   for (size_t i = 0; i < name.size; i++) {
     if (hc_char_is_host(name.data[i])) continue;
-    if (encoded_byte(name, i) < 0) return refuse(why, offence_of(name.data[i]));
+    if (encoded_byte(name, i) < 0) return refuse_uri(why, offence_of(name.data[i]));
     i += 2;
   }
   return HC_OK;
@@ -289,19 +290,19 @@ hc_error hc_authority_check(hc_slice text, unsigned *port, hc_failure *why) {
   size_t end = 0;
   *port = 0;
   /* RFC 9110 section 4.2.4: user info never goes on the wire. */
-  if (find(text, '@', &end)) return refuse(why, offence_of('@'));
+  if (find_uri(text, '@', &end)) return refuse_uri(why, offence_of('@'));
   if (text.size > 0 && text.data[0] == '[') {
-    if (!find(text, ']', &end)) return refuse(why, "the host has '[' without ']'");
+    if (!find_uri(text, ']', &end)) return refuse_uri(why, "the host has '[' without ']'");
     /* RFC 6874 section 4: a zone means something on this machine only. */
     if (!is_ipv6_address((hc_slice){text.data + 1, end - 1}))
-      return refuse(why, "no IPv6 address (without zone) stands between the host's brackets");
+      return refuse_uri(why, "no IPv6 address (without zone) stands between the host's brackets");
     end++;
     if (end < text.size && text.data[end] != ':')
-      return refuse(why, "something stands behind the host's brackets");
+      return refuse_uri(why, "something stands behind the host's brackets");
   } else {
-    if (!find(text, ':', &end)) end = text.size;
+    if (!find_uri(text, ':', &end)) end = text.size;
     hc_error error = check_reg_name((hc_slice){text.data, end}, why);
     if (error != HC_OK) return error;
   }
-  return end == text.size ? HC_OK : check_port(rest_of(text, end + 1), port, why);
+  return end == text.size ? HC_OK : check_port(rest_of_uri(text, end + 1), port, why);
 }

@@ -13,29 +13,29 @@
 
 /* One call: raw bytes are read at `at`, and decoded ones written at `produced`, which never passes
  * `at`. */
-typedef struct cursor {
+typedef struct cursor_chunked {
   char *data;
   size_t size, at, room, produced;
   hc_failure *why;
-} cursor;
+} cursor_chunked;
 
-static hc_parse refuse(hc_chunked *d, cursor *c, const char *what) {
+static hc_parse refuse_chunked(hc_chunked *d, cursor_chunked *c, const char *what) {
   d->state = HC_CHUNKED_FAILED;
   hc_failure_set(c->why, HC_ERR_INVALID_DATA, "chunked body: %s", what);
   return HC_PARSE_ERROR;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank_chunked(char c) { return c == ' ' || c == '\t'; }
 
 /* chunk-size = 1*HEXDIG (RFC 9112 section 7.1). Digits are taken while they last. */
-static hc_parse take_digits(hc_chunked *d, cursor *c) {
+static hc_parse take_digits(hc_chunked *d, cursor_chunked *c) {
   do {
     int digit = hc_char_hex_value(c->data[c->at]);
     if (digit < 0) break;
-    if (d->left > SIZE_LIMIT >> 4) return refuse(d, c, "the chunk size is over 2^63-1");
+    if (d->left > SIZE_LIMIT >> 4) return refuse_chunked(d, c, "the chunk size is over 2^63-1");
     d->left = d->left << 4 | (uint64_t)digit;
     if (++d->line_size > HC_CHUNK_LINE_LIMIT)
-      return refuse(d, c, "the chunk-size line is too long");
+      return refuse_chunked(d, c, "the chunk-size line is too long");
     d->state = HC_CHUNKED_DIGITS;
   } while (++c->at < c->size);
   return HC_PARSE_MORE;
@@ -48,7 +48,7 @@ static void end_size_line(hc_chunked *d) {
 
 /* The usual line, when all of it is there: digits and CRLF. False: it is another one, and nothing
  * has changed. */
-static bool take_plain_size_line(hc_chunked *d, cursor *c) {
+static bool take_plain_size_line(hc_chunked *d, cursor_chunked *c) {
   enum { DIGITS_MAX = 15 }; /* these can't overflow */
   const char *line = c->data + c->at;
   size_t left = c->size - c->at, digits = 0;
@@ -68,43 +68,44 @@ static bool take_plain_size_line(hc_chunked *d, cursor *c) {
 
 /* What may follow the digits of a chunk size: BWS, then an extension or the end of the line
  * (section 7.1.1). */
-static hc_parse take_behind_digits(hc_chunked *d, cursor *c, char byte) {
+static hc_parse take_behind_digits(hc_chunked *d, cursor_chunked *c, char byte) {
   if (byte == '\r') d->state = HC_CHUNKED_SIZE_LF;
   else if (byte == ';') d->state = HC_CHUNKED_EXTENSION;
-  else if (is_blank(byte)) d->state = HC_CHUNKED_BLANKS;
-  else if (byte == '\n') return refuse(d, c, "a bare LF ends the chunk-size line");
-  else return refuse(d, c, "the chunk size is no hexadecimal number");
+  else if (is_blank_chunked(byte)) d->state = HC_CHUNKED_BLANKS;
+  else if (byte == '\n') return refuse_chunked(d, c, "a bare LF ends the chunk-size line");
+  else return refuse_chunked(d, c, "the chunk size is no hexadecimal number");
   return HC_PARSE_MORE;
 }
 
 /* Extensions are ignored, but not what could hide a line end in them. */
-static hc_parse take_extension(hc_chunked *d, cursor *c, char byte) {
+static hc_parse take_extension(hc_chunked *d, cursor_chunked *c, char byte) {
   if (byte == '\r') d->state = HC_CHUNKED_SIZE_LF;
-  if (byte == '\n') return refuse(d, c, "a bare LF ends the chunk-size line");
-  if (byte == '\0') return refuse(d, c, "a chunk extension holds a NUL byte");
+  if (byte == '\n') return refuse_chunked(d, c, "a bare LF ends the chunk-size line");
+  if (byte == '\0') return refuse_chunked(d, c, "a chunk extension holds a NUL byte");
   return HC_PARSE_MORE;
 }
 
 /* One byte of the chunk-size line, behind its digits. The CRLF does not count. */
-static hc_parse take_size_line(hc_chunked *d, cursor *c) {
+static hc_parse take_size_line(hc_chunked *d, cursor_chunked *c) {
   char byte = c->data[c->at];
   hc_parse result = d->state == HC_CHUNKED_EXTENSION ? take_extension(d, c, byte)
                                                      : take_behind_digits(d, c, byte);
   if (result == HC_PARSE_ERROR) return result;
   if (byte != '\r' && ++d->line_size > HC_CHUNK_LINE_LIMIT)
-    return refuse(d, c, "the chunk-size line is too long");
+    return refuse_chunked(d, c, "the chunk-size line is too long");
   c->at++;
   return HC_PARSE_MORE;
 }
 
-static hc_parse take_size_end(hc_chunked *d, cursor *c) {
-  if (c->data[c->at] != '\n') return refuse(d, c, "a bare CR stands in the chunk-size line");
+static hc_parse take_size_end(hc_chunked *d, cursor_chunked *c) {
+  if (c->data[c->at] != '\n')
+    return refuse_chunked(d, c, "a bare CR stands in the chunk-size line");
   c->at++;
   end_size_line(d);
   return HC_PARSE_MORE;
 }
 
-static void take_data(hc_chunked *d, cursor *c) {
+static void take_data(hc_chunked *d, cursor_chunked *c) {
   size_t size = c->size - c->at;
   if (size > c->room - c->produced) size = c->room - c->produced;
   if (size > d->left) size = (size_t)d->left;
@@ -120,10 +121,10 @@ static void take_data(hc_chunked *d, cursor *c) {
   }
 }
 
-static hc_parse take_data_end(hc_chunked *d, cursor *c) {
+static hc_parse take_data_end(hc_chunked *d, cursor_chunked *c) {
   bool awaits_cr = d->state == HC_CHUNKED_DATA_CR;
   if (c->data[c->at] != (awaits_cr ? '\r' : '\n'))
-    return refuse(d, c, "no CRLF stands behind a chunk's data");
+    return refuse_chunked(d, c, "no CRLF stands behind a chunk's data");
   c->at++;
   d->state = awaits_cr ? HC_CHUNKED_DATA_LF : HC_CHUNKED_SIZE;
   return HC_PARSE_MORE;
@@ -131,7 +132,7 @@ static hc_parse take_data_end(hc_chunked *d, cursor *c) {
 
 /* One line of the trailer section (section 7.1.2). MORE, and nothing taken: its end has not
  * come. */
-static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
+static hc_parse take_trailer_line(hc_chunked *d, cursor_chunked *c, size_t limit) {
   size_t left = c->size - c->at;
   const char *line = c->data + c->at;
   const char *end = left > d->scanned ? memchr(line + d->scanned, '\n', left - d->scanned) : NULL;
@@ -140,10 +141,11 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
    * time. */
   size_t room = limit > d->trailer_size ? limit - d->trailer_size : 0;
   if (size > room || (size == room && !end))
-    return refuse(d, c, "the trailer section is too large");
+    return refuse_chunked(d, c, "the trailer section is too large");
   d->scanned = !end ? left : 0;
   if (!end) return HC_PARSE_MORE;
-  if (size < 2 || line[size - 2] != '\r') return refuse(d, c, "a bare LF ends a trailer line");
+  if (size < 2 || line[size - 2] != '\r')
+    return refuse_chunked(d, c, "a bare LF ends a trailer line");
   if (size > 2 &&
       hc_headers_parse_line(&d->trailers, (hc_slice){line, size - 2}, c->why) != HC_OK) {
     d->state = HC_CHUNKED_FAILED;
@@ -158,11 +160,12 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor *c, size_t limit) {
 }
 
 /* One step, with a byte that has come. */
-static hc_parse step(hc_chunked *d, cursor *c, size_t trailer_limit) {
+static hc_parse step(hc_chunked *d, cursor_chunked *c, size_t trailer_limit) {
   switch (d->state) {
   case HC_CHUNKED_SIZE:
     if (take_plain_size_line(d, c)) return HC_PARSE_MORE;
-    if (hc_char_hex_value(c->data[c->at]) < 0) return refuse(d, c, "a chunk size was expected");
+    if (hc_char_hex_value(c->data[c->at]) < 0)
+      return refuse_chunked(d, c, "a chunk size was expected");
     return take_digits(d, c);
   case HC_CHUNKED_DIGITS: {
     hc_parse result = take_digits(d, c);
@@ -178,12 +181,12 @@ static hc_parse step(hc_chunked *d, cursor *c, size_t trailer_limit) {
   case HC_CHUNKED_DONE: return HC_PARSE_DONE;
   case HC_CHUNKED_FAILED: break;
   }
-  return refuse(d, c, "it was broken before");
+  return refuse_chunked(d, c, "it was broken before");
 }
 
 hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room,
                            size_t trailer_limit, size_t *used, size_t *produced, hc_failure *why) {
-  cursor c = {data, size, 0, room, 0, why};
+  cursor_chunked c = {data, size, 0, room, 0, why};
   hc_parse result = HC_PARSE_MORE;
   if (d->state >= HC_CHUNKED_DONE) result = step(d, &c, trailer_limit);
   while (result == HC_PARSE_MORE && c.at < size) {

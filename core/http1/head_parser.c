@@ -14,7 +14,7 @@ static const char version_text[] = "HTTP/1.";
 #define CODE_AT (VERSION_SIZE + 2)
 #define START_SIZE (CODE_AT + 3)
 
-static hc_parse refuse(hc_failure *why, const char *what) {
+static hc_parse refuse_head_parser(hc_failure *why, const char *what) {
   hc_failure_set(why, HC_ERR_INVALID_DATA, "response %s", what);
   return HC_PARSE_ERROR;
 }
@@ -75,8 +75,8 @@ static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why
   if (line.size > START_SIZE)
     reason = (hc_slice){line.data + START_SIZE + 1, line.size - START_SIZE - 1};
   for (size_t i = 0; i < reason.size; i++) {
-    if (reason.data[i] == '\0') return refuse(why, "status line: it holds a NUL byte");
-    if (reason.data[i] == '\r') return refuse(why, "status line: it holds a bare CR");
+    if (reason.data[i] == '\0') return refuse_head_parser(why, "status line: it holds a NUL byte");
+    if (reason.data[i] == '\r') return refuse_head_parser(why, "status line: it holds a bare CR");
   }
   if (hc_buffer_append(&r->reason, reason, SIZE_MAX) != HC_OK) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the response's head");
@@ -104,7 +104,7 @@ static hc_slice without_line_end(const char *line, size_t size) {
   return (hc_slice){line, size};
 }
 
-static hc_parse refuse_size(size_t limit, hc_failure *why) {
+static hc_parse refuse_size_head_parser(size_t limit, hc_failure *why) {
   hc_failure_set(why, HC_ERR_INVALID_DATA,
                  "response head: it is larger than the limit of %zu bytes", limit);
   return HC_PARSE_ERROR;
@@ -141,17 +141,17 @@ hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t
     if (!r->line_is_fields) {
       const char *offence = check_start(line, smaller(left, limit));
       if (offence && hc_is_http2_start((hc_slice){line, left})) return refuse_http2(why);
-      if (offence) return refuse(why, offence);
+      if (offence) return refuse_head_parser(why, offence);
     }
     const char *end = left > r->scanned ? memchr(line + r->scanned, '\n', left - r->scanned) : NULL;
     if (!end) {
       r->scanned = left;
       /* At least one more byte has to come: a head that has reached the limit is already too large.
        */
-      return left >= room ? refuse_size(limit, why) : HC_PARSE_MORE;
+      return left >= room ? refuse_size_head_parser(limit, why) : HC_PARSE_MORE;
     }
     size_t line_size = (size_t)(end - line) + 1;
-    if (line_size > room) return refuse_size(limit, why);
+    if (line_size > room) return refuse_size_head_parser(limit, why);
     r->scanned = 0;
     r->size += line_size;
     *used += line_size;

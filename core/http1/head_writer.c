@@ -17,7 +17,7 @@
 
 /* After make_room the first branch is the rule; small and inline, it turns the constant texts into
  * plain stores. */
-static inline void put(hc_buffer *out, hc_slice bytes, hc_error *error) {
+static inline void put_head_writer(hc_buffer *out, hc_slice bytes, hc_error *error) {
   if (bytes.size > 0 && out->capacity - out->end >= bytes.size) {
     memcpy(out->data + out->end, bytes.data, bytes.size);
     out->end += bytes.size;
@@ -27,13 +27,13 @@ static inline void put(hc_buffer *out, hc_slice bytes, hc_error *error) {
 }
 
 static void put_line(hc_buffer *out, hc_slice line, hc_error *error) {
-  put(out, line, error);
-  put(out, HC_SLICE("\r\n"), error);
+  put_head_writer(out, line, error);
+  put_head_writer(out, HC_SLICE("\r\n"), error);
 }
 
 static void put_field(hc_buffer *out, hc_slice name, hc_slice value, hc_error *error) {
-  put(out, name, error);
-  put(out, HC_SLICE(": "), error);
+  put_head_writer(out, name, error);
+  put_head_writer(out, HC_SLICE(": "), error);
   put_line(out, value, error);
 }
 
@@ -45,41 +45,42 @@ static bool lacks_path(const hc_checked_request *c) {
          (t->path.size == 0 || t->path.data[0] == '?');
 }
 
-static hc_slice method_of(const hc_checked_request *c) {
+static hc_slice method_of_head_writer(const hc_checked_request *c) {
   bool is_other = c->method == HC_METHOD_OTHER;
   return is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method));
 }
 
 static void put_target(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
   const hc_target *t = &c->target;
-  put(out, t->scheme, error);
-  put(out, t->site, error);
-  if (lacks_path(c)) put(out, HC_SLICE("/"), error);
-  put(out, t->path, error);
+  put_head_writer(out, t->scheme, error);
+  put_head_writer(out, t->site, error);
+  if (lacks_path(c)) put_head_writer(out, HC_SLICE("/"), error);
+  put_head_writer(out, t->path, error);
 }
 
 static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
-  put(out, method_of(c), error);
-  put(out, HC_SLICE(" "), error);
+  put_head_writer(out, method_of_head_writer(c), error);
+  put_head_writer(out, HC_SLICE(" "), error);
   put_target(out, c, error);
-  put(out, HC_SLICE(" HTTP/1.1\r\n"), error);
+  put_head_writer(out, HC_SLICE(" HTTP/1.1\r\n"), error);
 }
 
 static void put_length(hc_buffer *out, uint64_t length, hc_error *error) {
-  put(out, HC_SLICE("Content-Length: "), error);
+  put_head_writer(out, HC_SLICE("Content-Length: "), error);
   if (*error == HC_OK) *error = hc_buffer_append_number(out, length, SIZE_MAX);
-  put(out, HC_SLICE("\r\n"), error);
+  put_head_writer(out, HC_SLICE("\r\n"), error);
 }
 
 /* It is made of the method and the target as they stand in the request line. */
 static void put_proxy_digest(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
   hc_buffer target = {0};
   put_target(&target, c, error);
-  put(out, HC_SLICE("Proxy-Authorization: "), error);
+  put_head_writer(out, HC_SLICE("Proxy-Authorization: "), error);
   const hc_slice text = {hc_buffer_head(&target), hc_buffer_size(&target)};
   if (*error == HC_OK)
-    *error = hc_proxy_auth_write_digest(c->request->proxy_digest, method_of(c), text, out);
-  put(out, HC_SLICE("\r\n"), error);
+    *error =
+        hc_proxy_auth_write_digest(c->request->proxy_digest, method_of_head_writer(c), text, out);
+  put_head_writer(out, HC_SLICE("\r\n"), error);
   hc_buffer_free(&target);
 }
 
@@ -88,12 +89,12 @@ static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error
   hc_slice credentials = c->request->proxy_credentials;
   if (c->head.transfer == HC_TRANSFER_CHUNKED) {
     if (!s->has[HC_FIELD_TRANSFER_ENCODING])
-      put(out, HC_SLICE("Transfer-Encoding: chunked\r\n"), error);
+      put_head_writer(out, HC_SLICE("Transfer-Encoding: chunked\r\n"), error);
   } else if (!s->has[HC_FIELD_CONTENT_LENGTH] && hc_request_says_length(c)) {
     put_length(out, c->head.content_length, error);
   }
-  if (!s->has[HC_FIELD_USER_AGENT]) put(out, HC_SLICE(USER_AGENT), error);
-  if (!s->has[HC_FIELD_ACCEPT]) put(out, HC_SLICE("Accept: */*\r\n"), error);
+  if (!s->has[HC_FIELD_USER_AGENT]) put_head_writer(out, HC_SLICE(USER_AGENT), error);
+  if (!s->has[HC_FIELD_ACCEPT]) put_head_writer(out, HC_SLICE("Accept: */*\r\n"), error);
   if (s->has[HC_FIELD_PROXY_AUTHORIZATION]) return;
   if (c->request->proxy_digest) put_proxy_digest(out, c, error);
   else if (credentials.size > 0)
@@ -110,11 +111,11 @@ static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *erro
     if (!s->has[HC_FIELD_HOST] || i != s->host_line) put_line(out, r->lines[i], error);
   }
   put_own_fields(out, c, error);
-  put(out, HC_SLICE("\r\n"), error);
+  put_head_writer(out, HC_SLICE("\r\n"), error);
 }
 
 /* Grows once instead of several times. */
-static hc_error make_room(hc_buffer *out, const hc_request *r) {
+static hc_error make_room_head_writer(hc_buffer *out, const hc_request *r) {
   size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 +
                 r->proxy_credentials.size;
   for (size_t i = 0; i < r->line_count; i++) size += r->lines[i].size + 2;
@@ -131,7 +132,7 @@ static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_fai
 
 hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_failure *why) {
   size_t held = hc_buffer_size(out);
-  hc_error error = make_room(out, checked->request);
+  hc_error error = make_room_head_writer(out, checked->request);
   put_head(out, checked, &error);
   return check_memory(error, out, held, why);
 }
@@ -148,13 +149,13 @@ hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_
 hc_error hc_head_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out) {
   size_t held = hc_buffer_size(out);
   hc_error error = HC_OK;
-  put(out, HC_SLICE("CONNECT "), &error);
-  put(out, authority, &error);
-  put(out, HC_SLICE(" HTTP/1.1\r\n"), &error);
+  put_head_writer(out, HC_SLICE("CONNECT "), &error);
+  put_head_writer(out, authority, &error);
+  put_head_writer(out, HC_SLICE(" HTTP/1.1\r\n"), &error);
   put_field(out, HC_SLICE("Host"), authority, &error);
-  put(out, HC_SLICE(USER_AGENT), &error);
+  put_head_writer(out, HC_SLICE(USER_AGENT), &error);
   if (proxy_credentials.size > 0)
     put_field(out, HC_SLICE("Proxy-Authorization"), proxy_credentials, &error);
-  put(out, HC_SLICE("\r\n"), &error);
+  put_head_writer(out, HC_SLICE("\r\n"), &error);
   return check_memory(error, out, held, NULL);
 }

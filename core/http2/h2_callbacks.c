@@ -65,7 +65,7 @@ static bool is_too_large(hc_h2_stream *stream, size_t name_size, size_t value_si
   return stream->head_size + stream->interim_size > stream->session->max_header_size;
 }
 
-static int refuse_size(hc_h2_stream *stream) {
+static int refuse_size_h2_callbacks(hc_h2_stream *stream) {
   hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
                  "response head: it is larger than the limit of %zu bytes",
                  stream->session->max_header_size);
@@ -85,7 +85,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
   hc_slice n = {(const char *)name, name_size}, v = {(const char *)value, value_size};
   (void)flags;
   if (!stream || hc_h2_stream_is_done(stream)) return 0;
-  if (is_too_large(stream, name_size, value_size)) return refuse_size(stream);
+  if (is_too_large(stream, name_size, value_size)) return refuse_size_h2_callbacks(stream);
   if (name_size > 0 && name[0] == ':') {
     take_status(&stream->response, v);
     return 0;
@@ -135,7 +135,7 @@ static int end_head(hc_h2_stream *stream) {
 
 /* The server has answered without the rest of the content, and is not to wait for it (section
  * 8.1). */
-static int end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
+static int end_message_h2_callbacks(hc_h2_stream *stream, const nghttp2_frame *frame) {
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
   stream->stage = HC_H2_COMPLETE;
   return stream->has_content ? reset(stream, NGHTTP2_NO_ERROR) : 0;
@@ -144,7 +144,8 @@ static int end_message(hc_h2_stream *stream, const nghttp2_frame *frame) {
 static int end_section(hc_h2_session *s, hc_h2_stream *stream, const nghttp2_frame *frame) {
   count_arrival(s, stream);
   int result = stream->stage == HC_H2_HEAD ? end_head(stream) : 0;
-  return result != 0 || hc_h2_stream_is_done(stream) ? result : end_message(stream, frame);
+  return result != 0 || hc_h2_stream_is_done(stream) ? result
+                                                     : end_message_h2_callbacks(stream, frame);
 }
 
 /* `what`, and behind it the code and what the frame adds in words. */
@@ -170,9 +171,9 @@ static void tell_malformed(hc_h2_stream *stream, const char *reason) {
 }
 
 /* nghttp2 sees no harm in an empty frame of content before the final head. */
-static int end_content(hc_h2_stream *stream, const nghttp2_frame *frame) {
+static int end_content_h2_callbacks(hc_h2_stream *stream, const nghttp2_frame *frame) {
   if (hc_h2_stream_is_done(stream)) return 0;
-  if (stream->stage == HC_H2_CONTENT) return end_message(stream, frame);
+  if (stream->stage == HC_H2_CONTENT) return end_message_h2_callbacks(stream, frame);
   tell_malformed(stream, "content before the head");
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
@@ -190,7 +191,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   case NGHTTP2_GOAWAY: take_goaway(s, &frame->goaway); return 0;
   case NGHTTP2_HEADERS:
     return stream && !hc_h2_stream_is_done(stream) ? end_section(s, stream, frame) : 0;
-  case NGHTTP2_DATA: return stream ? end_content(stream, frame) : 0;
+  case NGHTTP2_DATA: return stream ? end_content_h2_callbacks(stream, frame) : 0;
   default: return 0;
   }
 }

@@ -24,7 +24,7 @@ static hc_slice put_lower(hc_buffer *out, hc_slice s) {
   return (hc_slice){at, s.size};
 }
 
-static void add(hc_h2_fields *f, hc_slice name, hc_slice value) {
+static void add_h2_request(hc_h2_fields *f, hc_slice name, hc_slice value) {
   f->fields[f->count++] = (hc_h2_field){name, value};
 }
 
@@ -50,12 +50,12 @@ static hc_slice path_of(const hc_checked_request *c, hc_buffer *text) {
   return root;
 }
 
-static hc_slice value_of(hc_slice line, hc_slice name) {
+static hc_slice value_of_h2_request(hc_slice line, hc_slice name) {
   size_t from = name.size + 1;
   return hc_slice_trim((hc_slice){line.data + from, line.size - from});
 }
 
-static hc_slice name_of(hc_slice line) {
+static hc_slice name_of_h2_request(hc_slice line) {
   const char *colon = memchr(line.data, ':', line.size);
   return (hc_slice){line.data, (size_t)(colon - line.data)};
 }
@@ -63,17 +63,17 @@ static hc_slice name_of(hc_slice line) {
 static hc_slice authority_of(const hc_checked_request *c) {
   if (!c->survey.has[HC_FIELD_HOST]) return c->target.authority;
   hc_slice line = c->request->lines[c->survey.host_line];
-  return value_of(line, name_of(line));
+  return value_of_h2_request(line, name_of_h2_request(line));
 }
 
 static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h2_scheme scheme) {
   bool is_other = c->method == HC_METHOD_OTHER;
   hc_slice authority = authority_of(c);
-  add(f, HC_SLICE(":method"),
-      is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)));
-  add(f, HC_SLICE(":scheme"), scheme_of(c, scheme, &f->text));
-  if (authority.size > 0) add(f, HC_SLICE(":authority"), authority);
-  add(f, HC_SLICE(":path"), path_of(c, &f->text));
+  add_h2_request(f, HC_SLICE(":method"),
+                 is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)));
+  add_h2_request(f, HC_SLICE(":scheme"), scheme_of(c, scheme, &f->text));
+  if (authority.size > 0) add_h2_request(f, HC_SLICE(":authority"), authority);
+  add_h2_request(f, HC_SLICE(":path"), path_of(c, &f->text));
 }
 
 /* --- the caller's fields
@@ -98,23 +98,23 @@ static bool is_of_connection(hc_slice name) {
 static bool is_named_by_connection(const hc_request *r, hc_slice name) {
   if (hc_slice_equal_fold(name, HC_SLICE("content-length"))) return false;
   for (size_t i = 0; i < r->line_count; i++) {
-    hc_slice other = name_of(r->lines[i]);
+    hc_slice other = name_of_h2_request(r->lines[i]);
     if (!hc_slice_equal_fold(other, HC_SLICE("connection"))) continue;
-    if (hc_list_has_token(value_of(r->lines[i], other), name)) return true;
+    if (hc_list_has_token(value_of_h2_request(r->lines[i], other), name)) return true;
   }
   return false;
 }
 
-static void add_line(hc_h2_fields *f, const hc_checked_request *c, hc_slice line) {
-  hc_slice name = name_of(line), value = value_of(line, name);
+static void add_line_h2_request(hc_h2_fields *f, const hc_checked_request *c, hc_slice line) {
+  hc_slice name = name_of_h2_request(line), value = value_of_h2_request(line, name);
   if (is_of_connection(name)) return;
   if (hc_slice_equal_fold(name, HC_SLICE("te"))) {
     if (hc_list_has_token(value, HC_SLICE("trailers")))
-      add(f, HC_SLICE("te"), HC_SLICE("trailers"));
+      add_h2_request(f, HC_SLICE("te"), HC_SLICE("trailers"));
     return;
   }
   if (c->survey.has[HC_FIELD_CONNECTION] && is_named_by_connection(c->request, name)) return;
-  add(f, put_lower(&f->text, name), value);
+  add_h2_request(f, put_lower(&f->text, name), value);
 }
 
 static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
@@ -123,11 +123,13 @@ static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
   if (is_known && !s->has[HC_FIELD_CONTENT_LENGTH] && hc_request_says_length(c)) {
     size_t before = f->text.end;
     (void)hc_buffer_append_number(&f->text, c->head.content_length, SIZE_MAX); /* there is room */
-    add(f, HC_SLICE("content-length"), (hc_slice){f->text.data + before, f->text.end - before});
+    add_h2_request(f, HC_SLICE("content-length"),
+                   (hc_slice){f->text.data + before, f->text.end - before});
   }
   if (!s->has[HC_FIELD_USER_AGENT])
-    add(f, HC_SLICE("user-agent"), HC_SLICE("lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")"));
-  if (!s->has[HC_FIELD_ACCEPT]) add(f, HC_SLICE("accept"), HC_SLICE("*/*"));
+    add_h2_request(f, HC_SLICE("user-agent"),
+                   HC_SLICE("lua-httpclient/" HC_VERSION " (" HC_SYSTEM_NAME ")"));
+  if (!s->has[HC_FIELD_ACCEPT]) add_h2_request(f, HC_SLICE("accept"), HC_SLICE("*/*"));
 }
 
 /* --- memory
@@ -135,7 +137,7 @@ static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
  */
 
 /* All of it at once: views into the text must not move. */
-static hc_error make_room(hc_h2_fields *f, const hc_checked_request *c) {
+static hc_error make_room_h2_request(hc_h2_fields *f, const hc_checked_request *c) {
   size_t size = c->target.scheme.size + c->target.path.size + 1 + 20, available;
   char *at;
   for (size_t i = 0; i < c->request->line_count; i++) size += c->request->lines[i].size;
@@ -147,13 +149,13 @@ static hc_error make_room(hc_h2_fields *f, const hc_checked_request *c) {
 
 hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
                             hc_h2_fields *out, hc_failure *why) {
-  if (make_room(out, checked) != HC_OK) {
+  if (make_room_h2_request(out, checked) != HC_OK) {
     hc_h2_fields_free(out);
     return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the request's head");
   }
   add_pseudo_fields(out, checked, scheme);
   for (size_t i = 0; i < checked->request->line_count; i++)
-    add_line(out, checked, checked->request->lines[i]);
+    add_line_h2_request(out, checked, checked->request->lines[i]);
   add_own_fields(out, checked);
   return HC_OK;
 }
@@ -168,7 +170,8 @@ static hc_error copy_into(hc_h2_fields *to, const hc_h2_fields *from) {
   if (!to->fields || hc_buffer_reserve(&to->text, size, SIZE_MAX, &at, &available) != HC_OK)
     return HC_ERR_OUT_OF_MEMORY;
   for (size_t i = 0; i < from->count; i++)
-    add(to, put_text(&to->text, from->fields[i].name), put_text(&to->text, from->fields[i].value));
+    add_h2_request(to, put_text(&to->text, from->fields[i].name),
+                   put_text(&to->text, from->fields[i].value));
   return HC_OK;
 }
 

@@ -23,12 +23,12 @@ static void *allocate_zeroed(size_t count, size_t size, void *user) {
   return hc_memory_allocate_zeroed(count, size);
 }
 
-static void *resize(void *block, size_t size, void *user) {
+static void *resize_h2_session(void *block, size_t size, void *user) {
   (void)user;
   return hc_memory_resize(block, size);
 }
 
-static void release(void *block, void *user) {
+static void release_h2_session(void *block, void *user) {
   (void)user;
   hc_memory_release(block);
 }
@@ -36,7 +36,7 @@ static void release(void *block, void *user) {
 static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
 
 static int make_session(hc_h2_session *s, const nghttp2_session_callbacks *callbacks) {
-  nghttp2_mem memory = {NULL, allocate, release, allocate_zeroed, resize};
+  nghttp2_mem memory = {NULL, allocate, release_h2_session, allocate_zeroed, resize_h2_session};
   nghttp2_option *options;
   int result = nghttp2_option_new(&options);
   if (result != 0) return result;
@@ -84,7 +84,7 @@ static void forget_held(hc_h2_stream *stream) {
 }
 
 /* Its streams stay their owners', broken. */
-static void let_go(hc_h2_session *s) {
+static void let_go_h2_session(hc_h2_session *s) {
   hc_h2_session_end(s, &closed);
   while (s->streams) {
     hc_h2_stream *stream = s->streams;
@@ -99,7 +99,7 @@ static void let_go(hc_h2_session *s) {
 
 void hc_h2_session_delete(hc_h2_session *s) {
   if (!s) return;
-  let_go(s);
+  let_go_h2_session(s);
   nghttp2_session_del(s->h2);
   hc_h2_output_free(&s->output);
   hc_memory_release(s);
@@ -122,7 +122,7 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
 
 /* A connection's error: what a callback has seen of it says more than the code that nghttp2
  * returned. */
-static hc_error fail(hc_h2_session *s, int result, hc_failure *why) {
+static hc_error fail_h2_session(hc_h2_session *s, int result, hc_failure *why) {
   if (result == NGHTTP2_ERR_NOMEM) (void)hc_h2_out_of_memory(s);
   hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s)",
                  nghttp2_strerror(result));
@@ -172,7 +172,7 @@ static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields
 }
 
 /* Its head goes to nghttp2. Returns the number of the stream, or an error of nghttp2's. */
-static int32_t start(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list) {
+static int32_t start_h2_session(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list) {
   int32_t id = submit(s, stream, list, stream->has_content ? HC_H2_MORE : HC_H2_LAST);
   if (id < 0) return id;
   stream->id = id;
@@ -183,7 +183,7 @@ static int32_t start(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields 
 static int let_held_go(hc_h2_session *s) {
   for (hc_h2_stream *stream = s->held > 0 ? s->streams : NULL; stream; stream = stream->behind) {
     if (!stream->held) continue;
-    int32_t id = hc_h2_stream_is_done(stream) ? 0 : start(s, stream, stream->held);
+    int32_t id = hc_h2_stream_is_done(stream) ? 0 : start_h2_session(s, stream, stream->held);
     if (id < 0) return id;
     forget_held(stream);
   }
@@ -216,7 +216,7 @@ static int wake_content(hc_h2_session *s) {
 }
 
 /* What nghttp2 has to say goes into the output, content as views. */
-static int pump(hc_h2_session *s, size_t limit) {
+static int pump_h2_session(hc_h2_session *s, size_t limit) {
   int result = wake_content(s);
   if (result != 0) return result;
   while (s->output.size < limit) {
@@ -229,7 +229,7 @@ static int pump(hc_h2_session *s, size_t limit) {
   return 0;
 }
 
-static int receive(hc_h2_session *s, hc_slice bytes) {
+static int receive_h2_session(hc_h2_session *s, hc_slice bytes) {
   ssize_t taken =
       bytes.size > 0 ? nghttp2_session_mem_recv(s->h2, (const uint8_t *)bytes.data, bytes.size) : 0;
   return taken < 0 ? (int)taken : 0;
@@ -270,12 +270,12 @@ static int receive_by_heads(hc_h2_session *s, hc_slice bytes) {
     size_t size = complete_head(s, bytes);
     if (s->head_size < HC_H2_FRAME_HEAD) return 0;
     s->head_size = 0;
-    int result = receive(s, (hc_slice){(const char *)s->head, HC_H2_FRAME_HEAD});
+    int result = receive_h2_session(s, (hc_slice){(const char *)s->head, HC_H2_FRAME_HEAD});
     if (result != 0) return result;
     bytes = (hc_slice){bytes.data + size, bytes.size - size};
   }
   size_t size = whole_heads(s, bytes);
-  int result = receive(s, (hc_slice){bytes.data, size});
+  int result = receive_h2_session(s, (hc_slice){bytes.data, size});
   if (result == 0 && size < bytes.size)
     (void)complete_head(s, (hc_slice){bytes.data + size, bytes.size - size});
   return result;
@@ -298,9 +298,9 @@ hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
   int result = receive_by_heads(s, bytes);
   if (result == 0) result = check_idle_frames(s);
   if (result == 0 && !s->awaits_pong) result = let_held_go(s);
-  int sent = pump(s, 2 * HC_H2_GATHER_SIZE);
+  int sent = pump_h2_session(s, 2 * HC_H2_GATHER_SIZE);
   if (result == 0) result = sent;
-  if (result != 0 || s->failure.code != HC_OK) return fail(s, result, why);
+  if (result != 0 || s->failure.code != HC_OK) return fail_h2_session(s, result, why);
   /* after a goodbye, when the last stream has ended */
   if (!nghttp2_session_want_read(s->h2)) s->is_over = true;
   return HC_OK;
@@ -309,8 +309,8 @@ hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
 hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, size_t *count,
                               hc_failure *why) {
   *count = 0;
-  int result = pump(s, HC_H2_GATHER_SIZE);
-  if (result < 0) return fail(s, result, why);
+  int result = pump_h2_session(s, HC_H2_GATHER_SIZE);
+  if (result < 0) return fail_h2_session(s, result, why);
   *count = hc_h2_output_peek(&s->output, parts, room);
   return HC_OK;
 }
@@ -363,7 +363,7 @@ static void put_on(hc_h2_session *s, hc_h2_stream *stream, hc_h2_more content) {
 
 /* Returns 0, or an error of nghttp2's. */
 static int32_t start_or_hold(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list) {
-  if (!s->awaits_pong) return start(s, stream, list);
+  if (!s->awaits_pong) return start_h2_session(s, stream, list);
   stream->held = hc_h2_fields_copy(list);
   if (!stream->held) return NGHTTP2_ERR_NOMEM;
   s->held++;
@@ -402,7 +402,7 @@ bool hc_h2_stream_takes_content(const hc_h2_stream *stream) {
 void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
   stream->offered = piece;
   stream->offer_is_last = more == HC_H2_LAST;
-  if (wake(stream) != 0) (void)fail(stream->session, NGHTTP2_ERR_NOMEM, NULL);
+  if (wake(stream) != 0) (void)fail_h2_session(stream->session, NGHTTP2_ERR_NOMEM, NULL);
 }
 
 hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size) {
@@ -422,11 +422,11 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
   stream->in_flight = 0;
   if (is_kept) return;
   hc_h2_output_free(&s->output);
-  (void)fail(s, NGHTTP2_ERR_NOMEM, NULL);
+  (void)fail_h2_session(s, NGHTTP2_ERR_NOMEM, NULL);
 }
 
 /* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. */
-static void cancel(hc_h2_session *s, hc_h2_stream *stream) {
+static void cancel_h2_session(hc_h2_session *s, hc_h2_stream *stream) {
   size_t held = hc_buffer_size(&stream->content);
   int result = 0;
   if (held > 0) result = nghttp2_session_consume_connection(s->h2, held);
@@ -435,7 +435,7 @@ static void cancel(hc_h2_session *s, hc_h2_stream *stream) {
     if (result == 0)
       result = nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
   }
-  if (result == NGHTTP2_ERR_NOMEM) (void)fail(s, result, NULL);
+  if (result == NGHTTP2_ERR_NOMEM) (void)fail_h2_session(s, result, NULL);
 }
 
 void hc_h2_stream_close(hc_h2_stream *stream) {
@@ -446,7 +446,7 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
     if (stream->held) s->open--;
     forget_held(stream);
     if (stream->is_deferred) s->deferred--;
-    if (!s->is_over) cancel(s, stream);
+    if (!s->is_over) cancel_h2_session(s, stream);
   }
   hc_response_reset(&stream->response);
   hc_headers_free(&stream->trailers);

@@ -9,7 +9,7 @@
 #include "../platform/wait.h"
 
 /* Between two looks where several attempts can not be shown as one descriptor. */
-#define BLIND_INTERVAL_NS 10000000u
+#define BLIND_INTERVAL_NS_CONNECTOR 10000000u
 
 typedef struct attempt {
   hc_socket socket;
@@ -47,7 +47,7 @@ static void interleave(const hc_address *from, size_t count, hc_address *to) {
 /* The first attempt's reason is kept: the first address is the one that the resolver thinks best.
  * That this machine has no way to an address is worth less than what another one says: "localhost"
  * has two where only one may be in use. */
-static void note_failure(hc_connector *c, size_t address, const hc_failure *why) {
+static void note_failure_connector(hc_connector *c, size_t address, const hc_failure *why) {
   char text[HC_ADDRESS_TEXT];
   bool is_telling = why->code != HC_ERR_UNAVAILABLE;
   bool is_better = is_telling && (address == 0 || !c->is_told);
@@ -74,7 +74,7 @@ static void remove_attempt(hc_connector *c, size_t index) {
  * room. */
 static void drop_oldest(hc_connector *c) {
   hc_failure why = {HC_ERR_CANT_CONNECT, "no answer"};
-  note_failure(c, c->attempts[0].address, &why);
+  note_failure_connector(c, c->attempts[0].address, &why);
   hc_socket_close(c->attempts[0].socket);
   remove_attempt(c, 0);
 }
@@ -90,7 +90,7 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
                                     &s, &why);
   if (io == HC_IO_OK) c->winner = s;
   if (io == HC_IO_ERROR) {
-    note_failure(c, address, &why);
+    note_failure_connector(c, address, &why);
     c->next_at = 0;
   }
   if (io != HC_IO_WANT_WRITE) return io;
@@ -143,7 +143,7 @@ static bool look_at_attempts(hc_connector *c, hc_socket failed[HC_ATTEMPTS_MAX],
       c->winner = a.socket;
       return true;
     }
-    note_failure(c, a.address, &why);
+    note_failure_connector(c, a.address, &why);
     failed[(*failed_count)++] = a.socket;
   }
   return false;
@@ -156,7 +156,7 @@ static void close_attempts(hc_connector *c) {
   c->group = HC_NO_HANDLE;
 }
 
-static hc_io advance(hc_connector *c, uint64_t now) {
+static hc_io advance_connector_here(hc_connector *c, uint64_t now) {
   hc_socket failed[HC_ATTEMPTS_MAX];
   size_t failed_count = 0;
   bool is_won = c->winner != HC_NO_SOCKET || look_at_attempts(c, failed, &failed_count);
@@ -169,7 +169,7 @@ static hc_io advance(hc_connector *c, uint64_t now) {
 
 hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_failure *why) {
   *connected = HC_NO_SOCKET;
-  hc_io io = advance(c, now);
+  hc_io io = advance_connector_here(c, now);
   if (io == HC_IO_WANT_WRITE) return io;
   close_attempts(c);
   if (io == HC_IO_OK) {
@@ -210,7 +210,7 @@ void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uin
     *events = HC_EVENT_READ;
     return;
   }
-  uint64_t soon = hc_clock_now() + BLIND_INTERVAL_NS;
+  uint64_t soon = hc_clock_now() + BLIND_INTERVAL_NS_CONNECTOR;
   if (*deadline > soon) *deadline = soon;
 }
 

@@ -27,8 +27,8 @@ static hc_error refuse_family(const hc_dial_terms *terms, hc_failure *why) {
 
 /* --- permission */
 
-static hc_error ask(const hc_dial_terms *terms, const hc_address *address, hc_verdict *verdict,
-                    hc_failure *why) {
+static hc_error ask_dial_terms(const hc_dial_terms *terms, const hc_address *address,
+                               hc_verdict *verdict, hc_failure *why) {
   char text[HC_ADDRESS_TEXT];
   hc_failure reason = {HC_OK, ""};
   hc_address_text(address, text);
@@ -61,7 +61,7 @@ hc_error hc_dial_terms_apply(const hc_dial_terms *terms, hc_address *addresses, 
   const hc_address first = addresses[0];
   for (size_t i = 0; i < admitted; i++) {
     hc_verdict verdict;
-    hc_error code = ask(terms, &addresses[i], &verdict, why);
+    hc_error code = ask_dial_terms(terms, &addresses[i], &verdict, why);
     if (code != HC_OK) return code;
     if (verdict == HC_VERDICT_ALLOWED) addresses[allowed++] = addresses[i];
   }

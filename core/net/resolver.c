@@ -68,7 +68,7 @@ static void unlock(void) { hc_mutex_unlock(&pool.lock); }
 
 /* --- lists */
 
-static void append(job_list *list, hc_lookup *job) {
+static void append_resolver(job_list *list, hc_lookup *job) {
   job->previous = list->last;
   job->next = NULL;
   if (list->last) list->last->next = job;
@@ -77,7 +77,7 @@ static void append(job_list *list, hc_lookup *job) {
   list->size++;
 }
 
-static void take_out(job_list *list, hc_lookup *job) {
+static void take_out_resolver(job_list *list, hc_lookup *job) {
   if (job->previous) job->previous->next = job->next;
   else list->first = job->next;
   if (job->next) job->next->previous = job->previous;
@@ -113,14 +113,14 @@ static bool has_work(void) {
 
 /* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never
  * change. */
-static void run(hc_lookup *job) {
+static void run_resolver(hc_lookup *job) {
   hc_address_answer answer;
   job->state = JOB_RUNNING;
-  append(&pool.running, job);
+  append_resolver(&pool.running, job);
   unlock();
   hc_address_lookup(job->host, job->port, &answer);
   lock();
-  take_out(&pool.running, job);
+  take_out_resolver(&pool.running, job);
   job->state = JOB_DONE;
   job->answer = answer;
   if (job->forgotten) pool.abandoned--;
@@ -153,7 +153,7 @@ static bool sleep_a_while(void) {
   return is_woken || pool.waiting.first;
 }
 
-static void *work(void *unused) {
+static void *work_resolver(void *unused) {
   (void)unused;
   lock();
   pool.idle--;
@@ -163,10 +163,10 @@ static void *work(void *unused) {
       break;
     }
     hc_lookup *job = pool.waiting.first;
-    take_out(&pool.waiting, job);
+    take_out_resolver(&pool.waiting, job);
     pool.taken++;
     if (job->forgotten) free_job(job);
-    else run(job);
+    else run_resolver(job);
   }
   pool.workers--;
   unlock();
@@ -174,7 +174,7 @@ static void *work(void *unused) {
 }
 
 static int start_worker(void) {
-  int error = hc_thread_start(work, NULL, WORKER_STACK_SIZE);
+  int error = hc_thread_start(work_resolver, NULL, WORKER_STACK_SIZE);
   if (error != 0) return error;
   pool.workers++;
   pool.idle++;
@@ -202,14 +202,14 @@ static void make_conditions(void) {
 /* getaddrinfo has locks of its own, which a child would find held for ever when a worker held one
  * at the fork. So a fork waits a moment for the lookups under way. Those that take longer wait for
  * the network, and hold no lock. */
-static void before_fork(void) {
+static void before_fork_resolver(void) {
   lock();
   pool.forks++;
   uint64_t until = hc_clock_now() + (uint64_t)HC_RESOLVER_FORK_NS;
   while (pool.running.first && hc_condition_wait_until(&pool.quiet, &pool.lock, until)) continue;
 }
 
-static void after_fork_in_parent(void) {
+static void after_fork_in_parent_resolver(void) {
   pool.forks--;
   hc_condition_wake_all(&pool.work);
   unlock();
@@ -218,7 +218,7 @@ static void after_fork_in_parent(void) {
 /* The child has no workers. What they were at goes back to the queue, in front of what waited; the
  * next call for a lookup starts new ones. Only the calls that are allowed between fork and exec are
  * made here. */
-static void after_fork_in_child(void) {
+static void after_fork_in_child_resolver(void) {
   job_list all = pool.running;
   for (hc_lookup *job = all.first; job; job = job->next) job->state = JOB_WAITING;
   if (!all.first) all = pool.waiting;
@@ -239,9 +239,10 @@ static void after_fork_in_child(void) {
   unlock();
 }
 
-static void prepare(void) {
+static void prepare_resolver(void) {
   make_conditions();
-  hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child);
+  hc_thread_watch_forks(before_fork_resolver, after_fork_in_parent_resolver,
+                        after_fork_in_child_resolver);
 }
 
 /* --- what needs no lookup */
@@ -264,7 +265,7 @@ size_t hc_localhost_addresses(hc_slice host, unsigned port,
 
 /* --- the asker's side */
 
-static hc_error refuse(hc_failure *why, hc_slice host, const char *reason) {
+static hc_error refuse_resolver(hc_failure *why, hc_slice host, const char *reason) {
   int shown = host.size > SHOWN_HOST_MAX ? (int)SHOWN_HOST_MAX : (int)host.size;
   const char *text = shown == 0 ? "" : host.data;
   return hc_failure_set(why, HC_ERR_CANT_RESOLVE, "can't resolve %.*s: %s", shown, text, reason);
@@ -275,7 +276,7 @@ static hc_error refuse_thread(hc_failure *why, hc_slice host, int error) {
   char space[HC_ERRNO_TEXT];
   const char *reason = error == EAGAIN ? "no further thread can be started, a limit is reached"
                                        : hc_errno_text(error, space);
-  return refuse(why, host, reason);
+  return refuse_resolver(why, host, reason);
 }
 
 static hc_lookup *new_job(hc_slice host, unsigned port) {
@@ -289,15 +290,16 @@ static hc_lookup *new_job(hc_slice host, unsigned port) {
 
 hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why) {
   *out = NULL;
-  if (host.size == 0) return refuse(why, host, "the name is empty");
-  if (memchr(host.data, '\0', host.size)) return refuse(why, host, "a NUL byte in the name");
-  hc_once_do(&prepared, prepare);
+  if (host.size == 0) return refuse_resolver(why, host, "the name is empty");
+  if (memchr(host.data, '\0', host.size))
+    return refuse_resolver(why, host, "a NUL byte in the name");
+  hc_once_do(&prepared, prepare_resolver);
   hc_lookup *job = new_job(host, port);
   if (!job) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   lock();
-  append(&pool.waiting, job);
+  append_resolver(&pool.waiting, job);
   int error = ensure_workers();
-  if (error != 0) take_out(&pool.waiting, job);
+  if (error != 0) take_out_resolver(&pool.waiting, job);
   else hc_condition_wake_one(&pool.work);
   unlock();
   if (error == 0) {
@@ -325,9 +327,9 @@ hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, h
   hc_address_answer *answer = &lookup->answer;
   if (!answer->addresses) {
     bool is_taken = answer->code == 0;
-    (void)refuse(why, host,
-                 is_taken ? "the answer was taken before"
-                          : hc_address_lookup_reason(answer, space));
+    (void)refuse_resolver(why, host,
+                          is_taken ? "the answer was taken before"
+                                   : hc_address_lookup_reason(answer, space));
     return HC_IO_ERROR;
   }
   *addresses = answer->addresses;
@@ -361,7 +363,7 @@ static void abandon(hc_lookup *lookup) {
 void hc_lookup_forget(hc_lookup *lookup) {
   if (!lookup) return;
   lock();
-  if (lookup->state == JOB_WAITING) take_out(&pool.waiting, lookup);
+  if (lookup->state == JOB_WAITING) take_out_resolver(&pool.waiting, lookup);
   bool is_running = lookup->state == JOB_RUNNING;
   if (is_running) abandon(lookup);
   unlock();

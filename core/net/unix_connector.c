@@ -7,7 +7,7 @@
 #include "../platform/wait.h"
 
 /* Where the server's queue is full nothing tells when there is room again. */
-#define RETRY_NS 10000000u
+#define RETRY_NS_UNIX_CONNECTOR 10000000u
 
 struct hc_unix_connector {
   hc_socket socket;    /* under way */
@@ -29,18 +29,18 @@ hc_error hc_unix_connector_new(hc_slice path, hc_unix_connector **out, hc_failur
   return HC_OK;
 }
 
-static hc_io start(hc_unix_connector *c, uint64_t now, hc_failure *why) {
+static hc_io start_unix_connector(hc_unix_connector *c, uint64_t now, hc_failure *why) {
   if (now < c->retry_at) return HC_IO_WANT_WRITE;
   hc_io io = hc_unix_socket_connect((hc_slice){c->path, c->size}, &c->socket, why);
   if (io != HC_IO_WANT_READ) return io;
-  c->retry_at = now + RETRY_NS;
+  c->retry_at = now + RETRY_NS_UNIX_CONNECTOR;
   return HC_IO_WANT_WRITE;
 }
 
 hc_io hc_unix_connector_poll(hc_unix_connector *c, uint64_t now, hc_socket *connected,
                              hc_failure *why) {
   *connected = HC_NO_SOCKET;
-  hc_io io = c->socket == HC_NO_SOCKET ? start(c, now, why)
+  hc_io io = c->socket == HC_NO_SOCKET ? start_unix_connector(c, now, why)
                                        : hc_unix_socket_connect_result(c->socket, why);
   if (io != HC_IO_OK) return io;
   *connected = c->socket;

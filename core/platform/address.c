@@ -125,7 +125,7 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
 /* --- what a lookup has found */
 
 /* False for what is no address of the Internet. */
-static bool convert(const struct addrinfo *from, unsigned port, hc_address *to) {
+static bool convert_address(const struct addrinfo *from, unsigned port, hc_address *to) {
   if (from->ai_family == AF_INET && from->ai_addrlen == sizeof(struct sockaddr_in)) {
     struct sockaddr_in in;
     memcpy(&in, from->ai_addr, sizeof in);
@@ -158,7 +158,8 @@ int hc_address_collect(const struct addrinfo *list, unsigned port, hc_address **
   hc_address *addresses = hc_memory_allocate_zeroed(size, sizeof *addresses);
   if (!addresses) return EAI_MEMORY;
   for (const struct addrinfo *i = list; i; i = i->ai_next) {
-    if (convert(i, port, &addresses[count]) && !is_among(&addresses[count], addresses, count))
+    if (convert_address(i, port, &addresses[count]) &&
+        !is_among(&addresses[count], addresses, count))
       count++;
   }
   if (count == 0) {

@@ -3,13 +3,13 @@
 
 #include <limits.h>
 
-#define NANOSECONDS 1000000000u
+#define NANOSECONDS_CLOCK 1000000000u
 #define NANOSECONDS_PER_MS 1000000u
 
 uint64_t hc_clock_deadline(uint64_t now, double seconds) {
   if (!(seconds > 0)) return HC_NEVER; /* a NaN too */
   /* 2^63 ns are 292 years: what is beyond never comes, and the conversion below stays defined. */
-  double nanoseconds = seconds * NANOSECONDS;
+  double nanoseconds = seconds * NANOSECONDS_CLOCK;
   if (nanoseconds >= 9223372036854775808.0) return HC_NEVER;
   uint64_t span = (uint64_t)nanoseconds;
   return span > HC_NEVER - now ? HC_NEVER : now + span;

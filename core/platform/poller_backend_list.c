@@ -56,7 +56,7 @@ static bool note(hc_backend *b, size_t at) {
 }
 
 /* The last one takes its place. */
-static void take_out(hc_backend *b, size_t at) {
+static void take_out_poller_backend_list(hc_backend *b, size_t at) {
   if (at == b->count) return;
   hc_handle_map_remove(&b->by_handle, number_of(b->entries[at].fd));
   hc_handle_map_remove(&b->by_key, b->keys[at]);
@@ -67,7 +67,7 @@ static void take_out(hc_backend *b, size_t at) {
   (void)note(b, at);
 }
 
-static bool grow(hc_backend *b) {
+static bool grow_poller_backend_list(hc_backend *b) {
   if (b->count < b->capacity) return true;
   size_t capacity = b->capacity ? 2 * b->capacity : 64;
   hc_wait_entry *entries = hc_memory_resize(b->entries, capacity * sizeof *entries);
@@ -87,9 +87,9 @@ bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key
     b->entries[at].events = events;
     return true;
   }
-  take_out(b, at);
-  take_out(b, position_in(b, &b->by_key, key));
-  if (!grow(b)) return false;
+  take_out_poller_backend_list(b, at);
+  take_out_poller_backend_list(b, position_in(b, &b->by_key, key));
+  if (!grow_poller_backend_list(b)) return false;
   b->entries[b->count] = (hc_wait_entry){.fd = fd, .events = events};
   b->keys[b->count] = key;
   if (!note(b, b->count)) return false;
@@ -98,7 +98,7 @@ bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key
 }
 
 void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
-  take_out(b, position_in(b, &b->by_handle, number_of(fd)));
+  take_out_poller_backend_list(b, position_in(b, &b->by_handle, number_of(fd)));
 }
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {

@@ -15,7 +15,7 @@
 #include "../base/memory.h"
 #include "poller_state.h"
 
-enum { BATCH = 512, FEW = 32 };
+enum { BATCH_POLLER = 512, FEW = 32 };
 /* So long what a look at all descriptors has shown counts for what is there: bytes are on their
  * way for longer, even in a local network, and nobody can see those. */
 #define SWEPT_NS 200000u
@@ -264,7 +264,7 @@ static void arm(hc_poller *p, seat *s) {
 
 /* --- adding and removing */
 
-static bool grow(hc_poller *p) {
+static bool grow_poller(hc_poller *p) {
   if (p->count < p->capacity) return true;
   if (p->capacity > UINT32_MAX / 4) return false;
   uint32_t capacity = p->capacity ? 2 * p->capacity : 16;
@@ -285,7 +285,7 @@ static bool has_other_seat(const hc_connection *n, const hc_place *place) {
   return false;
 }
 
-static void forget(hc_poller *p, seat *s) {
+static void forget_poller(hc_poller *p, seat *s) {
   hc_place *place = &s->client->place;
   if (place->connection && !has_other_seat(place->connection, place)) unwatch(place->connection);
   place->seat = NULL;
@@ -306,7 +306,7 @@ static void forget(hc_poller *p, seat *s) {
 
 static void on_gone(hc_seat *hook) {
   seat *s = (seat *)hook;
-  forget(s->poller, s);
+  forget_poller(s->poller, s);
 }
 
 /* What the client waits for may be asked of a script's stream. */
@@ -327,7 +327,7 @@ static bool is_taken_by_another(const hc_poller *p, const hc_place *place) {
 }
 
 static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
-  seat *s = grow(p) ? hc_memory_allocate_zeroed(1, sizeof *s) : NULL;
+  seat *s = grow_poller(p) ? hc_memory_allocate_zeroed(1, sizeof *s) : NULL;
   if (!s) return NULL;
   *s = (seat){.hook = {on_due, on_gone, p},
               .poller = p,
@@ -366,7 +366,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
 
 hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   if (!c->place.seat || c->place.seat->owner != p) return HC_ERR_DOES_NOT_EXIST;
-  forget(p, (seat *)c->place.seat);
+  forget_poller(p, (seat *)c->place.seat);
   return HC_OK;
 }
 
@@ -387,7 +387,7 @@ void hc_poller_wake(hc_poller *p) {
 void hc_poller_delete(hc_poller *p) {
   if (!p || p->at_work) return;
   silence(p);
-  while (p->seats) forget(p, p->seats);
+  while (p->seats) forget_poller(p, p->seats);
   hc_backend_delete(p->backend);
   hc_memory_release(p->slots);
   hc_memory_release(p->heap);
@@ -481,8 +481,8 @@ static void poll_late(hc_poller *p) {
 
 /* Returns how many events came. */
 static size_t poll_events(hc_poller *p, uint64_t deadline) {
-  hc_backend_event events[BATCH];
-  size_t count = hc_backend_wait(p->backend, events, BATCH, deadline);
+  hc_backend_event events[BATCH_POLLER];
+  size_t count = hc_backend_wait(p->backend, events, BATCH_POLLER, deadline);
   for (size_t i = 0; i < count; i++) {
     uint32_t index = (uint32_t)events[i].key;
     uint32_t generation = (uint32_t)(events[i].key >> 32);
@@ -497,7 +497,7 @@ static size_t poll_events(hc_poller *p, uint64_t deadline) {
 /* Works off the events until few are left. Returns when all descriptors were looked at; 0: too
  * many have one again and again, such as bytes that nobody reads. */
 static uint64_t sweep(hc_poller *p) {
-  for (size_t tries = p->count / BATCH + 2; tries > 0; tries--) {
+  for (size_t tries = p->count / BATCH_POLLER + 2; tries > 0; tries--) {
     uint64_t now = hc_clock_now();
     p->has_called_back = false;
     if (poll_events(p, 0) < FEW && !p->has_called_back) return now;

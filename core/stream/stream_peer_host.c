@@ -12,7 +12,7 @@
 #include "../platform/clock.h"
 #include "stream_peer.h"
 
-#define PEEK_SIZE 4096u
+#define PEEK_SIZE_HOST 4096u
 
 typedef struct host_stream {
   hc_stream_peer base;
@@ -23,29 +23,29 @@ typedef struct host_stream {
   bool closed;
 } host_stream;
 
-static host_stream *of(hc_stream_peer *peer) { return (host_stream *)peer; }
+static host_stream *of_host(hc_stream_peer *peer) { return (host_stream *)peer; }
 
-static hc_io fail(hc_failure *why, hc_error code, const char *text) {
+static hc_io fail_host(hc_failure *why, hc_error code, const char *text) {
   hc_failure_set(why, code, "%s", text);
   return HC_IO_ERROR;
 }
 
 /* True: a function of the host's may be called now. */
 static bool may_call(const host_stream *h, hc_failure *why) {
-  if (h->closed) (void)fail(why, HC_ERR_UNCONFIGURED, "the stream is closed");
+  if (h->closed) (void)fail_host(why, HC_ERR_UNCONFIGURED, "the stream is closed");
   else if (h->in_call)
-    (void)fail(why, HC_ERR_BUSY, "the stream's function used the stream that it serves");
+    (void)fail_host(why, HC_ERR_BUSY, "the stream's function used the stream that it serves");
   return !h->closed && !h->in_call;
 }
 
 /* A function may let go of the last reference to its own stream: it is held until the call is
  * over. */
-static void begin(host_stream *h) {
+static void begin_host(host_stream *h) {
   hc_stream_peer_retain(&h->base);
   h->in_call = true;
 }
 
-static void end(host_stream *h) {
+static void end_host(host_stream *h) {
   h->in_call = false;
   hc_stream_peer_release(&h->base);
 }
@@ -53,59 +53,60 @@ static void end(host_stream *h) {
 /* --- the slots */
 
 static hc_io host_advance(hc_stream_peer *peer, hc_failure *why) {
-  return of(peer)->closed ? fail(why, HC_ERR_UNCONFIGURED, "the stream is closed") : HC_IO_OK;
+  return of_host(peer)->closed ? fail_host(why, HC_ERR_UNCONFIGURED, "the stream is closed")
+                               : HC_IO_OK;
 }
 
 /* What a host's function says, made to fit what it moved. */
-static hc_io check(hc_io io, size_t moved, size_t room, hc_io wants, hc_failure *why) {
+static hc_io check_host(hc_io io, size_t moved, size_t room, hc_io wants, hc_failure *why) {
   if (moved > room)
-    return fail(why, HC_ERR_INVALID_DATA,
-                "the stream's function moved more than it was given room for");
+    return fail_host(why, HC_ERR_INVALID_DATA,
+                     "the stream's function moved more than it was given room for");
   if (io == HC_IO_OK) return moved > 0 ? HC_IO_OK : wants;
-  if (io == HC_IO_ERROR) return fail(why, HC_ERR_CONNECTION_ERROR, "the stream failed");
+  if (io == HC_IO_ERROR) return fail_host(why, HC_ERR_CONNECTION_ERROR, "the stream failed");
   return io;
 }
 
 static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
                        hc_failure *why) {
-  host_stream *h = of(peer);
+  host_stream *h = of_host(peer);
   size_t i = 0;
   *sent = 0;
   if (!may_call(h, why)) return HC_IO_ERROR;
   while (i < count && parts[i].size == 0) i++;
   if (i == count) return HC_IO_OK;
-  begin(h);
+  begin_host(h);
   hc_io said = h->functions.send(h->context, parts[i], sent, why);
-  hc_io io = check(said, *sent, parts[i].size, HC_IO_WANT_WRITE, why);
-  end(h);
-  if (io == HC_IO_EOF) io = fail(why, HC_ERR_CONNECTION_ERROR, "the stream takes no more");
+  hc_io io = check_host(said, *sent, parts[i].size, HC_IO_WANT_WRITE, why);
+  end_host(h);
+  if (io == HC_IO_EOF) io = fail_host(why, HC_ERR_CONNECTION_ERROR, "the stream takes no more");
   if (io != HC_IO_OK) *sent = 0;
   return io;
 }
 
 static hc_io host_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
                        hc_failure *why) {
-  host_stream *h = of(peer);
+  host_stream *h = of_host(peer);
   *got = 0;
   if (!may_call(h, why)) return HC_IO_ERROR;
   if (h->ended) return HC_IO_EOF;
-  begin(h);
+  begin_host(h);
   hc_io said = h->functions.recv(h->context, into, room, got, why);
-  hc_io io = check(said, *got, room, HC_IO_WANT_READ, why);
+  hc_io io = check_host(said, *got, room, HC_IO_WANT_READ, why);
   h->ended = io == HC_IO_EOF;
-  end(h);
+  end_host(h);
   if (io != HC_IO_OK) *got = 0;
   return io;
 }
 
 /* The only way to look is to read, and to keep what comes. */
 static hc_io host_peek(hc_stream_peer *peer, hc_failure *why) {
-  char bytes[PEEK_SIZE];
+  char bytes[PEEK_SIZE_HOST];
   size_t got;
   hc_stream_peer_retain(peer);
   hc_io io = host_recv(peer, bytes, sizeof bytes, &got, why);
   if (io == HC_IO_OK && hc_stream_peer_unread(peer, hc_slice_make(bytes, got)) != HC_OK)
-    io = fail(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    io = fail_host(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   hc_stream_peer_release(peer);
   return io;
 }
@@ -116,12 +117,12 @@ static size_t host_available(hc_stream_peer *peer) {
 }
 
 static void host_interest(hc_stream_peer *peer, hc_interest *out) {
-  host_stream *h = of(peer);
+  host_stream *h = of_host(peer);
   *out = (hc_interest){.fd = HC_NO_HANDLE, .ready = h->ended, .deadline = HC_NEVER};
   if (h->functions.descriptor && may_call(h, NULL)) {
-    begin(h);
+    begin_host(h);
     out->fd = h->functions.descriptor(h->context);
-    end(h);
+    end_host(h);
   }
   if (out->fd == HC_NO_HANDLE) out->deadline = hc_clock_now() + HC_BLIND_STEP_NS;
 }
@@ -131,14 +132,14 @@ static bool host_is_in_call(const hc_stream_peer *peer) {
 }
 
 static void host_close(hc_stream_peer *peer) {
-  host_stream *h = of(peer);
+  host_stream *h = of_host(peer);
   if (h->closed) return;
   h->closed = true;
   if (h->functions.close) h->functions.close(h->context);
 }
 
 static void host_destroy(hc_stream_peer *peer) {
-  host_stream *h = of(peer);
+  host_stream *h = of_host(peer);
   host_close(peer);
   if (h->functions.destroy) h->functions.destroy(h->context);
   hc_buffer_free(&peer->unread);

@@ -13,7 +13,7 @@
 #include "../platform/wait.h"
 
 /* To ask again after, when no descriptor is left to wait for a lookup on. */
-#define BLIND_INTERVAL_NS 10000000u
+#define BLIND_INTERVAL_NS_TCP 10000000u
 
 /* What is asked of the addresses, until the race over them begins. */
 typedef struct tcp_terms {
@@ -175,7 +175,7 @@ static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
 }
 
 /* Why no byte can move in this state. */
-static hc_io refuse(const hc_tcp *t, hc_failure *why) {
+static hc_io refuse_tcp(const hc_tcp *t, hc_failure *why) {
   switch (t->state) {
   case HC_TCP_CANT_RESOLVE:
   case HC_TCP_ERROR: hc_failure_set(why, t->ended_by, "the connection has failed before"); break;
@@ -197,7 +197,7 @@ static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   }
   if (t->unix_connector) return advance_unix_connector(t, why);
   if (t->state == HC_TCP_CONNECTING) return advance_connector(t, why);
-  return t->state == HC_TCP_CONNECTED ? HC_IO_OK : refuse(t, why);
+  return t->state == HC_TCP_CONNECTED ? HC_IO_OK : refuse_tcp(t, why);
 }
 
 /* --- moving bytes */
@@ -232,7 +232,7 @@ static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
                       hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
-  if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
+  if (t->state != HC_TCP_CONNECTED) return refuse_tcp(t, why);
   hc_failure_clear(&failure);
   hc_io io = t->timed_sends < SENDS_TIMED ? send_timed(t, parts, count, sent, &failure)
                                           : hc_socket_send(t->socket, parts, count, sent, &failure);
@@ -244,7 +244,7 @@ static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset,
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   *sent = 0;
-  if (t->state != HC_TCP_CONNECTED) return refuse(t, why);
+  if (t->state != HC_TCP_CONNECTED) return refuse_tcp(t, why);
   hc_failure_clear(&failure);
   hc_io io = hc_socket_send_file(t->socket, file, offset, length, sent, &failure);
   if (io != HC_IO_ERROR) return io;
@@ -287,7 +287,7 @@ static hc_io check_received(hc_tcp *t, hc_io io, hc_failure *failure, hc_failure
 static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
-  if (!can_receive(t)) return refuse(t, why);
+  if (!can_receive(t)) return refuse_tcp(t, why);
   hc_failure_clear(&failure);
   t->left_nothing = false;
   hc_io io = t->counts_rest
@@ -332,7 +332,7 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   *got = 0;
-  if (!can_receive(t)) return refuse(t, why);
+  if (!can_receive(t)) return refuse_tcp(t, why);
   /* A socket stays limited: to whoever sets no time on it, a receive that comes back early is one
    * that found nothing. */
   if (until != HC_NEVER || t->is_limited) return recv_until(t, into, room, fill, until, got, why);
@@ -348,7 +348,7 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
 static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
-  if (!can_receive(t)) return refuse(t, why);
+  if (!can_receive(t)) return refuse_tcp(t, why);
   hc_failure_clear(&failure);
   hc_io io = hc_socket_fill_pipe(t->socket, pipe, size, &failure);
   t->sleeps = false; /* the socket does not block any more */
@@ -359,7 +359,7 @@ static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_
 static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
-  if (!can_receive(t)) return refuse(t, why);
+  if (!can_receive(t)) return refuse_tcp(t, why);
   uint64_t now = hc_clock_now();
   hc_failure_clear(&failure);
   hc_io io = hc_socket_peek(t->socket, &failure);
@@ -384,7 +384,7 @@ static size_t tcp_available(hc_stream_peer *self) {
 static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
   out->fd = hc_lookup_handle(lookup);
   if (out->fd != HC_NO_HANDLE) out->events = HC_EVENT_READ;
-  else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS;
+  else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS_TCP;
 }
 
 static void tcp_interest(hc_stream_peer *self, hc_interest *out) {

@@ -5,10 +5,10 @@
 
 #include <time.h>
 
-#define NANOSECONDS 1000000000u
+#define NANOSECONDS_CLOCK_HERE 1000000000u
 
 uint64_t hc_clock_now(void) {
   struct timespec now;
   if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0; /* POSIX 2008 requires this clock */
-  return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
+  return (uint64_t)now.tv_sec * NANOSECONDS_CLOCK_HERE + (uint64_t)now.tv_nsec;
 }

@@ -43,8 +43,8 @@ static const char *reason(int number) {
 
 #define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
 
-static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path,
-                     int number) {
+static hc_error fail_file(hc_failure *why, hc_error code, const char *what, const char *path,
+                          int number) {
   const char *text = reason(number);
   const char *gap = path[0] ? " " : "";
   if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
@@ -61,12 +61,13 @@ hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size,
       *got = (size_t)n;
       return HC_OK;
     }
-    if (errno != EINTR) return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+    if (errno != EINTR)
+      return fail_file(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
   }
 }
 
 /* *doubt: see sigpipe_posix.h. */
-static bool write_all(hc_file file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
+static bool write_all_file(hc_file file, hc_slice bytes, size_t *written, hc_sigpipe_doubt *doubt) {
   *doubt = HC_SIGPIPE_NONE;
   while (*written < bytes.size) {
     ssize_t n = write(file, bytes.data + *written, bytes.size - *written);
@@ -84,15 +85,16 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
   hc_sigpipe_doubt doubt;
   *written = 0;
   (void)hc_sigpipe_block(&guard);
-  bool is_done = write_all(file, bytes, written, &doubt);
+  bool is_done = write_all_file(file, bytes, written, &doubt);
   hc_sigpipe_restore(&guard, doubt);
-  return is_done ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+  return is_done ? HC_OK
+                 : fail_file(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
 }
 
 #define MODE_USUAL 0666 /* less umask */
 
-static hc_error open_file(const char *path, int flags, mode_t mode, hc_file *file,
-                          hc_failure *why) {
+static hc_error open_file_file(const char *path, int flags, mode_t mode, hc_file *file,
+                               hc_failure *why) {
   do *file = open(path, O_CLOEXEC | flags, mode);
   while (*file < 0 && errno == EINTR);
   if (*file >= 0) return HC_OK;
@@ -101,16 +103,16 @@ static hc_error open_file(const char *path, int flags, mode_t mode, hc_file *fil
   if (number == EEXIST) code = HC_ERR_ALREADY_EXISTS;
   if (number == ENOENT || number == ENOTDIR) code = HC_ERR_FILE_NOT_FOUND;
   if (number == EACCES || number == EPERM || number == EROFS) code = HC_ERR_FILE_NO_PERMISSION;
-  return fail(why, code, "can't open", path, number);
+  return fail_file(why, code, "can't open", path, number);
 }
 
 static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file,
                               hc_failure *why) {
-  return open_file(path, O_WRONLY | flags, mode, file, why);
+  return open_file_file(path, O_WRONLY | flags, mode, file, why);
 }
 
 hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
-  return open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, file, why);
+  return open_file_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, file, why);
 }
 
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
@@ -168,7 +170,7 @@ bool hc_file_keep_mode(const char *path, const char *old) {
   return is_taken;
 }
 
-static bool find(const char *path, int64_t owner, struct stat *facts) {
+static bool find_file_here(const char *path, int64_t owner, struct stat *facts) {
   return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 &&
          (int64_t)facts->st_uid == owner;
 }
@@ -176,7 +178,7 @@ static bool find(const char *path, int64_t owner, struct stat *facts) {
 bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   struct stat facts;
   *owner = (int64_t)geteuid();
-  if (!find(path, *owner, &facts)) return false;
+  if (!find_file_here(path, *owner, &facts)) return false;
   *size = (uint64_t)facts.st_size;
   return true;
 }
@@ -185,7 +187,7 @@ bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
   struct stat found, opened;
   if (fstat(file, &opened) != 0) return false;
   if (owner == HC_FILE_OF_NOBODY) return S_ISCHR(opened.st_mode);
-  return find(path, owner, &found) && found.st_dev == opened.st_dev &&
+  return find_file_here(path, owner, &found) && found.st_dev == opened.st_dev &&
          found.st_ino == opened.st_ino;
 }
 
@@ -207,7 +209,7 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
                         "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
 }
 
-static bool make_private(hc_file file) {
+static bool make_private_file(hc_file file) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 ||
       facts.st_uid != geteuid())
@@ -218,7 +220,7 @@ static bool make_private(hc_file file) {
 hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   hc_error code =
       open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
-  if (code != HC_OK || make_private(*file)) return code;
+  if (code != HC_OK || make_private_file(*file)) return code;
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
@@ -274,7 +276,7 @@ static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *
 
 static hc_error check_readable(hc_file file, hc_failure *why) {
   int flags = fcntl(file, F_GETFL);
-  if (flags < 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+  if (flags < 0) return fail_file(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
   bool is_readable = (flags & O_ACCMODE) != O_WRONLY;
   return is_readable ? HC_OK
                      : hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -284,15 +286,17 @@ static hc_error check_readable(hc_file file, hc_failure *why) {
 hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length,
                        hc_failure *why) {
   struct stat facts;
-  if (fstat(file, &facts) != 0) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
-  if (S_ISDIR(facts.st_mode)) return fail(why, HC_ERR_INVALID_PARAMETER, "body file", "", EISDIR);
+  if (fstat(file, &facts) != 0)
+    return fail_file(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+  if (S_ISDIR(facts.st_mode))
+    return fail_file(why, HC_ERR_INVALID_PARAMETER, "body file", "", EISDIR);
   *length = HC_FILE_NO_LENGTH;
   hc_error code = S_ISREG(facts.st_mode)
                       ? measure(file, offset, (uint64_t)facts.st_size, length, why)
                       : check_readable(file, why);
   if (code != HC_OK) return code;
   *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
-  if (*shared < 0) return fail(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
+  if (*shared < 0) return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
   return HC_OK;
 }
 
@@ -307,7 +311,7 @@ static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *g
   if (n > 0) *got = (size_t)n;
   if (n >= 0) return HC_OK;
   if (errno == EINTR || errno == EAGAIN) return HC_ERR_BUSY;
-  return fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+  return fail_file(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
 }
 
 hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
@@ -321,7 +325,7 @@ hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size
 
 hc_error hc_file_finish(hc_file file, hc_failure *why) {
   if (close(file) == 0 || errno == EINTR) return HC_OK;
-  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+  return fail_file(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
 }
 
 void hc_file_close(hc_file file) {

@@ -35,15 +35,15 @@ static const char *reason_text(int number, char *text, size_t size) {
   return found[0] == '\0' ? "unknown reason" : found;
 }
 
-static hc_error fail(hc_failure *why, hc_error code, const char *what, const char *path,
-                     int number) {
+static hc_error fail_pem_file(hc_failure *why, hc_error code, const char *what, const char *path,
+                              int number) {
   char space[80];
   const char *reason = reason_text(number, space, sizeof space);
   /* a long path leaves room for the reason */
   return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason);
 }
 
-static int open_file(const char *path, int flags, mode_t mode) {
+static int open_file_pem_file(const char *path, int flags, mode_t mode) {
   int file;
   do {
     file = open(path, flags | O_CLOEXEC, mode);
@@ -72,8 +72,8 @@ static hc_error reserve_wiping(hc_buffer *out, char **at, size_t *room) {
 }
 
 /* One read of what is left: the size is 0 at the end of the file. */
-static hc_error read_piece(int file, const char *path, hc_buffer *out, size_t *size,
-                           hc_failure *why) {
+static hc_error read_piece_pem_file(int file, const char *path, hc_buffer *out, size_t *size,
+                                    hc_failure *why) {
   char *at;
   size_t room;
   if (hc_buffer_size(out) > HC_PEM_FILE_MAX) {
@@ -86,22 +86,22 @@ static hc_error read_piece(int file, const char *path, hc_buffer *out, size_t *s
   do {
     got = read(file, at, room);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) return fail(why, HC_ERR_FILE_CANT_READ, "can't read", path, errno);
+  if (got < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_READ, "can't read", path, errno);
   hc_buffer_commit(out, (size_t)got);
   *size = (size_t)got;
   return HC_OK;
 }
 
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
-  int file = open_file(path, O_RDONLY, 0);
+  int file = open_file_pem_file(path, O_RDONLY, 0);
   if (file < 0) {
-    return fail(why, errno == ENOENT ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN, "can't open",
-                path, errno);
+    return fail_pem_file(why, errno == ENOENT ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN,
+                         "can't open", path, errno);
   }
   size_t size = 0;
   hc_error error;
   do {
-    error = read_piece(file, path, out, &size, why);
+    error = read_piece_pem_file(file, path, out, &size, why);
   } while (error == HC_OK && size > 0);
   close(file); /* nothing was written: there is no failure that could matter */
   return error;
@@ -130,41 +130,42 @@ hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
 }
 
 /* The path may lead to a pipe that nobody reads any more. */
-static hc_error write_all(int file, const char *path, hc_slice text, hc_failure *why) {
+static hc_error write_all_pem_file(int file, const char *path, hc_slice text, hc_failure *why) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);
   int number = write_or_errno(file, text);
   hc_sigpipe_restore(&guard, number == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE);
-  return number == 0 ? HC_OK : fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, number);
+  return number == 0 ? HC_OK
+                     : fail_pem_file(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, number);
 }
 
 /* A file that was there before may be open to others. A device or a pipe has no mode of its own to
  * change. */
-static hc_error make_private(int file, const char *path, hc_failure *why) {
+static hc_error make_private_pem_file(int file, const char *path, hc_failure *why) {
   struct stat status;
   if (fstat(file, &status) != 0)
-    return fail(why, HC_ERR_FILE_CANT_WRITE, "can't examine", path, errno);
+    return fail_pem_file(why, HC_ERR_FILE_CANT_WRITE, "can't examine", path, errno);
   if (!S_ISREG(status.st_mode) || (status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return HC_OK;
   if (fchmod(file, S_IRUSR | S_IWUSR) == 0) return HC_OK;
-  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, errno);
+  return fail_pem_file(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, errno);
 }
 
 /* A full disk may show only now. */
-static hc_error finish(int file, const char *path, hc_error error, hc_failure *why) {
+static hc_error finish_pem_file(int file, const char *path, hc_error error, hc_failure *why) {
   if (close(file) == 0 || error != HC_OK || errno == EINTR) return error;
-  return fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
+  return fail_pem_file(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
 }
 
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
-  int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  if (file < 0) return fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
-  return finish(file, path, write_all(file, path, text, why), why);
+  int file = open_file_pem_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  return finish_pem_file(file, path, write_all_pem_file(file, path, text, why), why);
 }
 
 hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *why) {
-  int file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (file < 0) return fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
-  hc_error error = make_private(file, path, why);
-  if (error == HC_OK) error = write_all(file, path, text, why);
-  return finish(file, path, error, why);
+  int file = open_file_pem_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  hc_error error = make_private_pem_file(file, path, why);
+  if (error == HC_OK) error = write_all_pem_file(file, path, text, why);
+  return finish_pem_file(file, path, error, why);
 }

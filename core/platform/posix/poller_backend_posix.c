@@ -17,7 +17,7 @@
 #include <sys/time.h>
 #endif
 
-enum { BATCH = 512 };
+enum { BATCH_POLLER_BACKEND = 512 };
 
 #if defined(HC_BACKEND_EPOLL) || defined(HC_BACKEND_KQUEUE)
 
@@ -70,10 +70,10 @@ void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
 }
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
-  struct epoll_event got[BATCH];
+  struct epoll_event got[BATCH_POLLER_BACKEND];
   int count;
   do
-    count = epoll_wait(b->fd, got, room < BATCH ? (int)room : BATCH,
+    count = epoll_wait(b->fd, got, room < BATCH_POLLER_BACKEND ? (int)room : BATCH_POLLER_BACKEND,
                        hc_clock_milliseconds_until(deadline));
   while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) events[i].key = got[i].data.u64;
@@ -100,14 +100,15 @@ bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key
 void hc_backend_unwatch(hc_backend *b, hc_handle fd) { (void)hc_backend_watch(b, fd, 0, 0); }
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
-  struct kevent got[BATCH];
+  struct kevent got[BATCH_POLLER_BACKEND];
   int count;
   do {
     uint64_t now = hc_clock_now();
     uint64_t left = deadline > now ? deadline - now : 0;
     struct timespec time = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-    count = kevent(b->fd, NULL, 0, got, room < BATCH ? (int)room : BATCH,
-                   deadline == HC_NEVER ? NULL : &time);
+    count =
+        kevent(b->fd, NULL, 0, got, room < BATCH_POLLER_BACKEND ? (int)room : BATCH_POLLER_BACKEND,
+               deadline == HC_NEVER ? NULL : &time);
   } while (count < 0 && errno == EINTR);
   for (int i = 0; i < count; i++) events[i].key = (uint64_t)(uintptr_t)got[i].udata;
   return count > 0 ? (size_t)count : 0;

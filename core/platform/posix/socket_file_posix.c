@@ -60,7 +60,7 @@ static bool restore_nonblocking(hc_socket s) {
 
 /* A count that is less than asked for may be all that there was room for, or all that a peer who is
  * gone has let through. */
-static hc_sigpipe_doubt doubt_of(ssize_t moved, size_t length) {
+static hc_sigpipe_doubt doubt_of_socket_file(ssize_t moved, size_t length) {
   if (moved >= 0) return (size_t)moved == length ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
   if (errno == EPIPE) return HC_SIGPIPE_CERTAIN;
   return hc_errno_would_block(errno) ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
@@ -78,7 +78,7 @@ static ssize_t guarded_send_file(hc_socket s, hc_file file, uint64_t offset, siz
   ssize_t moved;
   do moved = kernel_send_file(s, file, offset, length);
   while (moved < 0 && errno == EINTR);
-  hc_sigpipe_restore(&guard, doubt_of(moved, length));
+  hc_sigpipe_restore(&guard, doubt_of_socket_file(moved, length));
   return moved;
 }
 

@@ -194,7 +194,7 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
 }
 
 /* What poll says of one descriptor at this moment; 0 when nothing, -1 with errno. */
-static int look(int fd, short events, int timeout) {
+static int look_socket(int fd, short events, int timeout) {
   struct pollfd entry = {.fd = fd, .events = events, .revents = 0};
   int count;
   do count = poll(&entry, 1, timeout);
@@ -236,7 +236,7 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
   standing found = look_closely(s);
   if (found == STANDING_BY_ONE_SEGMENT) return HC_IO_OK;
   if (found == STANDING_CONNECTED) return check_connected(s, remote, why);
-  int events = look(s, POLLOUT, 0);
+  int events = look_socket(s, POLLOUT, 0);
   if (events < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", errno);
   if (events == 0) return HC_IO_WANT_WRITE;
   int number = 0;
@@ -343,7 +343,7 @@ static ssize_t receive_once(hc_socket s, char *into, size_t room, int flags, boo
   return !is_empty ? recv(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
 }
 
-static ssize_t receive(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
+static ssize_t receive_socket(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
   ssize_t got;
   do got = receive_once(s, into, room, flags, is_empty);
   while (got < 0 && errno == EINTR);
@@ -358,14 +358,14 @@ static hc_io receive_result(ssize_t got, hc_failure *why) {
 }
 
 hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why) {
-  ssize_t count = receive(s, into, room, MSG_DONTWAIT, NULL);
+  ssize_t count = receive_socket(s, into, room, MSG_DONTWAIT, NULL);
   *got = count > 0 ? (size_t)count : 0;
   return receive_result(count, why);
 }
 
 hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty,
                              hc_failure *why) {
-  ssize_t count = receive(s, into, room, MSG_DONTWAIT, is_empty);
+  ssize_t count = receive_socket(s, into, room, MSG_DONTWAIT, is_empty);
   *got = count > 0 ? (size_t)count : 0;
   hc_io io = receive_result(count, why);
   if (io == HC_IO_WANT_READ) *is_empty = true;
@@ -387,7 +387,7 @@ void hc_socket_expect_sleep(hc_socket s) {
  * possible: a receive would take the error away, and the bytes that came before it must be handed
  * out first. */
 static bool may_receive_more(hc_socket s) {
-  int found = look(s, POLLIN, -1);
+  int found = look_socket(s, POLLIN, -1);
   return found > 0 && (found & (POLLERR | POLLNVAL)) == 0;
 }
 
@@ -398,7 +398,7 @@ static hc_io recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, s
                            bool *is_empty, hc_failure *why) {
   *got = 0;
   for (;;) {
-    ssize_t count = receive(s, into + *got, room - *got, flags_of(fill), is_empty);
+    ssize_t count = receive_socket(s, into + *got, room - *got, flags_of(fill), is_empty);
     if (count <= 0 && *got > 0 && !(count < 0 && hc_errno_would_block(errno))) return HC_IO_OK;
     if (count < 0 && hc_errno_would_block(errno)) {
       if (!clear_nonblocking(s)) return hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", errno);
@@ -440,7 +440,7 @@ hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill,
 
 hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
   char byte;
-  return receive_result(receive(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL), why);
+  return receive_result(receive_socket(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL), why);
 }
 
 size_t hc_socket_available(hc_socket s) {

@@ -24,7 +24,7 @@ bool hc_stdio_position(FILE *file, uint64_t *at) {
 
 /* stdio writes at its own times and more than once, and can take all and yet have met an end: the
  * signal is looked for behind each call. */
-static hc_sigpipe_doubt doubt_of(size_t done, size_t all) {
+static hc_sigpipe_doubt doubt_of_stdio_file(size_t done, size_t all) {
   return done < all && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE;
 }
 
@@ -37,7 +37,7 @@ size_t hc_stdio_write(FILE *file, hc_slice bytes) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);
   size_t written = hc_stdio_write_regular(file, bytes);
-  hc_sigpipe_restore(&guard, doubt_of(written, bytes.size));
+  hc_sigpipe_restore(&guard, doubt_of_stdio_file(written, bytes.size));
   return written;
 }
 
@@ -45,7 +45,7 @@ bool hc_stdio_flush(FILE *file) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);
   bool is_done = hc_stdio_flush_regular(file);
-  hc_sigpipe_restore(&guard, doubt_of(is_done ? 1 : 0, 1));
+  hc_sigpipe_restore(&guard, doubt_of_stdio_file(is_done ? 1 : 0, 1));
   return is_done;
 }
 

@@ -13,7 +13,7 @@
 
 #include "../clock.h"
 
-#define NANOSECONDS 1000000000u
+#define NANOSECONDS_THREAD 1000000000u
 
 /* --- locks */
 
@@ -36,7 +36,8 @@ void hc_condition_init(hc_condition *c) {
 }
 
 bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
-  const struct timespec until = {(time_t)(deadline / NANOSECONDS), (long)(deadline % NANOSECONDS)};
+  const struct timespec until = {(time_t)(deadline / NANOSECONDS_THREAD),
+                                 (long)(deadline % NANOSECONDS_THREAD)};
   return pthread_cond_timedwait(c, m, &until) == 0;
 }
 
@@ -50,8 +51,8 @@ bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
   uint64_t now = hc_clock_now();
   if (deadline <= now || clock_gettime(CLOCK_REALTIME, &until) != 0) return false;
   uint64_t at = (uint64_t)until.tv_nsec + (deadline - now);
-  until.tv_sec += (time_t)(at / NANOSECONDS);
-  until.tv_nsec = (long)(at % NANOSECONDS);
+  until.tv_sec += (time_t)(at / NANOSECONDS_THREAD);
+  until.tv_nsec = (long)(at % NANOSECONDS_THREAD);
   return pthread_cond_timedwait(c, m, &until) == 0;
 }
 

@@ -53,7 +53,7 @@ static socklen_t make_address(hc_slice path, struct sockaddr_un *address) {
 }
 
 /* The first failure is of the path, and names it. */
-static hc_io fail(hc_slice path, int number, hc_failure *why) {
+static hc_io fail_unix_socket(hc_slice path, int number, hc_failure *why) {
   char space[HC_ERRNO_TEXT], shown[NAME_MAX_SIZE + 2];
   memcpy(shown, path.data, path.size);
   shown[path.size] = '\0';
@@ -69,7 +69,7 @@ hc_io hc_unix_socket_connect(hc_slice path, hc_socket *out, hc_failure *why) {
   socklen_t size = make_address(path, &address);
   *out = HC_NO_SOCKET;
   int fd = hc_socket_open(AF_UNIX);
-  if (fd < 0) return fail(path, errno, why);
+  if (fd < 0) return fail_unix_socket(path, errno, why);
   if (connect(fd, (const struct sockaddr *)&address, size) == 0) {
     *out = fd;
     return HC_IO_OK;
@@ -80,7 +80,7 @@ hc_io hc_unix_socket_connect(hc_slice path, hc_socket *out, hc_failure *why) {
     return HC_IO_WANT_WRITE;
   }
   hc_socket_close(fd);
-  return hc_errno_would_block(number) ? HC_IO_WANT_READ : fail(path, number, why);
+  return hc_errno_would_block(number) ? HC_IO_WANT_READ : fail_unix_socket(path, number, why);
 }
 
 hc_io hc_unix_socket_connect_result(hc_socket s, hc_failure *why) {

@@ -173,7 +173,8 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
 /* Without the right to write anywhere, each write goes to the end. */
 #define APPEND_ACCESS (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
 
-static hc_error open_log(const char *path, const hc_private *p, hc_file *file, hc_failure *why) {
+static hc_error open_log_file(const char *path, const hc_private *p, hc_file *file,
+                              hc_failure *why) {
   BY_HANDLE_FILE_INFORMATION facts;
   SECURITY_ATTRIBUTES attributes = p->attributes;
   hc_error code = open_file(path, APPEND_ACCESS | WRITE_DAC, OPEN_ALWAYS,
@@ -190,7 +191,7 @@ hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   hc_private owner_alone;
   *file = HC_NO_FILE;
   if (!hc_private_begin(&owner_alone)) return open_failure(why, path, GetLastError());
-  hc_error code = open_log(path, &owner_alone, file, why);
+  hc_error code = open_log_file(path, &owner_alone, file, why);
   hc_private_end(&owner_alone);
   return code;
 }

@@ -250,8 +250,8 @@ static bool wait_readable(hc_socket s, uint64_t deadline) {
 
 /* What came before the end or an error is handed out first; the error stands on the socket and is
  * found by the next call. */
-static hc_io recv_until(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
-                        uint64_t deadline, hc_failure *why) {
+static hc_io recv_until_socket(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
+                               uint64_t deadline, hc_failure *why) {
   hc_failure reason = {HC_OK, ""};
   *got = 0;
   for (;;) {
@@ -269,13 +269,13 @@ static hc_io recv_until(hc_socket s, char *into, size_t room, hc_fill fill, size
 
 hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
                               hc_failure *why) {
-  return recv_until(s, into, room, fill, got, HC_NEVER, why);
+  return recv_until_socket(s, into, room, fill, got, HC_NEVER, why);
 }
 
 hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_fill fill,
                                       size_t *got, bool *is_empty, hc_failure *why) {
   *is_empty = false;
-  return recv_until(s, into, room, fill, got, HC_NEVER, why);
+  return recv_until_socket(s, into, room, fill, got, HC_NEVER, why);
 }
 
 bool hc_socket_limit_sleep(hc_socket s) {
@@ -286,7 +286,7 @@ bool hc_socket_limit_sleep(hc_socket s) {
 hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
                              bool *is_empty, hc_failure *why) {
   if (is_empty) *is_empty = false;
-  return recv_until(s, into, room, fill, got, hc_clock_now() + HC_SLICE_NS, why);
+  return recv_until_socket(s, into, room, fill, got, hc_clock_now() + HC_SLICE_NS, why);
 }
 
 void hc_socket_expect_sleep(hc_socket s) { (void)s; }

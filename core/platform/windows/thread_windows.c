@@ -34,14 +34,14 @@ bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
          0;
 }
 
-static BOOL CALLBACK run_once(PINIT_ONCE once, void *work, void **unused) {
+static BOOL CALLBACK run_once_thread(PINIT_ONCE once, void *work, void **unused) {
   (void)once, (void)unused;
   (*(void (**)(void))work)();
   return TRUE;
 }
 
 void hc_once_do(hc_once *once, void (*work)(void)) {
-  (void)InitOnceExecuteOnce((INIT_ONCE *)(void *)once, run_once, &work, NULL);
+  (void)InitOnceExecuteOnce((INIT_ONCE *)(void *)once, run_once_thread, &work, NULL);
 }
 
 /* --- threads */

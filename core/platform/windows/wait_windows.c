@@ -69,7 +69,7 @@ static int find_failed(WSAPOLLFD *entries, ULONG count) {
 }
 
 /* WSAPoll knows no wait for nothing either. */
-static int poll_once(WSAPOLLFD *entries, ULONG count, int timeout) {
+static int poll_once_wait(WSAPOLLFD *entries, ULONG count, int timeout) {
   if (count > 0) return WSAPoll(entries, count, timeout);
   Sleep(timeout < 0 ? INFINITE : (DWORD)timeout);
   return 0;
@@ -80,7 +80,7 @@ static hc_error poll_until(WSAPOLLFD *entries, ULONG count, uint64_t deadline) {
   for (;;) {
     uint64_t until = looks ? hc_clock_earlier(deadline, hc_clock_now() + LOOK_NS) : deadline;
     int timeout = hc_clock_milliseconds_until(until);
-    int found = poll_once(entries, count, timeout);
+    int found = poll_once_wait(entries, count, timeout);
     if (found < 0) return WSAGetLastError() == WSAENOBUFS ? HC_ERR_OUT_OF_MEMORY : HC_FAILED;
     if (found == 0 && looks && timeout > 0) found = find_failed(entries, count);
     if (found > 0 || (deadline != HC_NEVER && hc_clock_now() >= deadline)) return HC_OK;

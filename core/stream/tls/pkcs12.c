@@ -12,16 +12,16 @@ typedef struct contents {
   STACK_OF(X509) * chain;
 } contents;
 
-static hc_error no_memory(hc_failure *why) {
+static hc_error no_memory_pkcs12(hc_failure *why) {
   ERR_clear_error();
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
-static hc_error refuse(hc_failure *why, const char *reason) {
+static hc_error refuse_pkcs12(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
 }
 
-static PKCS12 *decode(const hc_buffer *bytes) {
+static PKCS12 *decode_pkcs12(const hc_buffer *bytes) {
   const unsigned char *at = (const unsigned char *)hc_buffer_head(bytes);
   size_t size = hc_buffer_size(bytes);
   return size > 0 && size <= LONG_MAX ? d2i_PKCS12(NULL, &at, (long)size) : NULL;
@@ -39,29 +39,31 @@ static hc_error explain_unopened(hc_failure *why) {
       is_unknown = true;
     }
   }
-  if (was_out) return no_memory(why);
-  if (is_wrong) return refuse(why, "wrong passphrase");
+  if (was_out) return no_memory_pkcs12(why);
+  if (is_wrong) return refuse_pkcs12(why, "wrong passphrase");
   if (is_unknown) {
-    return refuse(
+    return refuse_pkcs12(
         why,
         "it is encrypted with an old algorithm that OpenSSL reads with its legacy provider only; "
         "openssl pkcs12 -legacy can write it anew");
   }
-  return refuse(why, "wrong passphrase, or malformed");
+  return refuse_pkcs12(why, "wrong passphrase, or malformed");
 }
 
 /* Without a MAC nothing tells a wrong passphrase from a malformed file. */
 static hc_error open_contents(const hc_buffer *bytes, const char *passphrase, contents *c,
                               hc_failure *why) {
   ERR_clear_error();
-  PKCS12 *file = decode(bytes);
-  if (!file) return hc_tls_memory_was_out() ? no_memory(why) : refuse(why, "it is no PKCS#12 file");
+  PKCS12 *file = decode_pkcs12(bytes);
+  if (!file)
+    return hc_tls_memory_was_out() ? no_memory_pkcs12(why)
+                                   : refuse_pkcs12(why, "it is no PKCS#12 file");
   bool is_open = PKCS12_parse(file, passphrase, &c->key, &c->certificate, &c->chain) == 1;
   PKCS12_free(file);
   if (!is_open) return explain_unopened(why);
   ERR_clear_error();
-  if (!c->key) return refuse(why, "it holds no private key");
-  if (!c->certificate) return refuse(why, "it holds no certificate of its key");
+  if (!c->key) return refuse_pkcs12(why, "it holds no private key");
+  if (!c->certificate) return refuse_pkcs12(why, "it holds no certificate of its key");
   return HC_OK;
 }
 
@@ -77,7 +79,7 @@ static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certifi
   STACK_OF(X509) *list = sk_X509_new_null();
   if (!list || sk_X509_push(list, c->certificate) <= 0) {
     sk_X509_free(list);
-    return no_memory(why);
+    return no_memory_pkcs12(why);
   }
   c->certificate = NULL;
   hc_certificates_take(own, list);
@@ -92,7 +94,7 @@ static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certifi
 static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, contents *c,
                               hc_failure *why) {
   char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
-  if (!text) return no_memory(why);
+  if (!text) return no_memory_pkcs12(why);
   hc_error error = open_contents(bytes, text, c, why);
   hc_memory_wipe(text, passphrase.size);
   hc_memory_release(text);

@@ -8,7 +8,7 @@
 #include "../../platform/wait.h"
 #include "tls_internal.h"
 
-#define RECORD_SIZE 16384u /* RFC 8446 section 5.1 */
+#define RECORD_SIZE_TLS 16384u /* RFC 8446 section 5.1 */
 
 typedef struct tls_peer {
   hc_stream_peer base;         /* first, so that the pointers convert */
@@ -29,12 +29,12 @@ typedef struct tls_peer {
 } tls_peer;
 
 static tls_peer *peer_of(hc_stream_peer *peer) { return (tls_peer *)peer; }
-static const tls_peer *view_of(const hc_stream_peer *peer) { return (const tls_peer *)peer; }
+static const tls_peer *view_of_tls(const hc_stream_peer *peer) { return (const tls_peer *)peer; }
 
 /* --- outcomes */
 
 /* The sticky failure, once more for this caller. */
-static hc_io report(const tls_peer *t, hc_failure *why) {
+static hc_io report_tls(const tls_peer *t, hc_failure *why) {
   const hc_failure *failure = &t->handshake.failure;
   hc_failure_set(why, failure->code == HC_OK ? HC_ERR_CONNECTION_ERROR : failure->code, "%s",
                  failure->text);
@@ -42,12 +42,12 @@ static hc_io report(const tls_peer *t, hc_failure *why) {
 }
 
 static hc_io refuse_unconnected(const tls_peer *t, hc_failure *why) {
-  if (t->state >= HC_TLS_ERROR) return report(t, why);
+  if (t->state >= HC_TLS_ERROR) return report_tls(t, why);
   hc_failure_set(why, HC_ERR_UNCONFIGURED, "the TLS stream is not connected");
   return HC_IO_ERROR;
 }
 
-static void fail(tls_peer *t) {
+static void fail_tls(tls_peer *t) {
   t->state = t->handshake.name_mismatch ? HC_TLS_ERROR_HOSTNAME_MISMATCH : HC_TLS_ERROR;
   ERR_clear_error();
 }
@@ -66,7 +66,7 @@ static void fail_truncated(tls_peer *t) {
                  in_handshake ? "TLS handshake: the server closed the connection"
                               : "connection closed without close_notify");
   t->truncated = !in_handshake && is_between_records(t->ssl);
-  fail(t);
+  fail_tls(t);
 }
 
 /* The one place that maps what OpenSSL says to what a stream says; `result` is not a success. */
@@ -88,7 +88,7 @@ static void fail_below(tls_peer *t, const hc_failure *below) {
                  below->code == HC_OK ? HC_ERR_CONNECTION_ERROR : below->code, "%s%s",
                  t->state == HC_TLS_HANDSHAKING ? "TLS handshake: " : "",
                  below->code == HC_OK ? "the stream below failed" : below->text);
-  fail(t);
+  fail_tls(t);
 }
 
 /* As outcome, for all but sends: a failure becomes the stream's own. */
@@ -100,7 +100,7 @@ static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
   if (broke_protocol) {
     hc_tls_failure_of_connection(
         &t->handshake, t->state == HC_TLS_HANDSHAKING ? HC_TLS_PHASE_HANDSHAKE : HC_TLS_PHASE_DATA);
-    fail(t);
+    fail_tls(t);
   } else if (t->carrier.ended) {
     fail_truncated(t);
   } else {
@@ -110,7 +110,7 @@ static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
 }
 
 /* Before each call of OpenSSL: an older error in the queue would be taken for the call's own. */
-static void begin(tls_peer *t, hc_failure *failure) {
+static void begin_tls_here(tls_peer *t, hc_failure *failure) {
   ERR_clear_error();
   t->carrier.failure = failure;
   t->carrier.burst = HC_TLS_READ_BURST;
@@ -121,7 +121,7 @@ static void begin(tls_peer *t, hc_failure *failure) {
 /* Of a stream that is connected and has not ended. */
 static hc_io read_once(tls_peer *t, char *into, size_t room, size_t *got) {
   hc_failure below = {HC_OK, ""};
-  begin(t, &below);
+  begin_tls_here(t, &below);
   int result = SSL_read_ex(t->ssl, into, room, got);
   if (result != 1) return receive_outcome(t, result, &below);
   t->drained = false;
@@ -147,16 +147,16 @@ static hc_io tls_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   if (t->state != HC_TLS_CONNECTED) return refuse_unconnected(t, why);
   hc_io io = read_once(t, into, room, got);
   if (io == HC_IO_OK) read_buffered(t, into, room, got);
-  return io == HC_IO_ERROR ? report(t, why) : io;
+  return io == HC_IO_ERROR ? report_tls(t, why) : io;
 }
 
 static bool tls_is_tolerable_end(const hc_stream_peer *self) {
-  const tls_peer *t = view_of(self);
+  const tls_peer *t = view_of_tls(self);
   return t->truncated && t->handshake.options->tolerates_missing_close_notify;
 }
 
 /* For streams below that can not sleep in a read. False: there is nothing to sleep on. */
-static bool sleep_for(tls_peer *t, hc_io wants) {
+static bool sleep_for_tls(tls_peer *t, hc_io wants) {
   hc_interest below;
   hc_stream_peer_interest(t->carrier.below, &below);
   if (below.ready && wants == HC_IO_WANT_READ) return true;
@@ -167,7 +167,7 @@ static bool sleep_for(tls_peer *t, hc_io wants) {
          HC_OK;
 }
 
-static bool is_over(uint64_t until) { return until != HC_NEVER && hc_clock_now() >= until; }
+static bool is_over_tls(uint64_t until) { return until != HC_NEVER && hc_clock_now() >= until; }
 
 static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill,
                                uint64_t until, size_t *got, hc_failure *why) {
@@ -180,10 +180,11 @@ static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
     size_t more = 0;
     io = tls_recv(self, into + *got, room - *got, &more, *got == 0 ? why : NULL);
     *got += more;
-    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && !is_over(until) && sleep_for(t, io))
+    if ((io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) && !is_over_tls(until) &&
+        sleep_for_tls(t, io))
       continue;
     if (io != HC_IO_OK || fill == HC_FILL_SOME) break;
-  } while (*got < room && !is_over(until));
+  } while (*got < room && !is_over_tls(until));
   t->carrier.sleeping = false;
   /* a failure or an end behind the bytes is there for the next read */
   return *got > 0 ? HC_IO_OK : io;
@@ -193,7 +194,7 @@ static hc_io peek_once(tls_peer *t) {
   char byte;
   size_t got;
   hc_failure below = {HC_OK, ""};
-  begin(t, &below);
+  begin_tls_here(t, &below);
   int result = SSL_peek_ex(t->ssl, &byte, 1, &got);
   return result == 1 ? HC_IO_OK : receive_outcome(t, result, &below);
 }
@@ -234,7 +235,7 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
     io = peek_once(t);
     if (io == HC_IO_WANT_READ) tls_rest(self);
   }
-  if (t->state >= HC_TLS_ERROR) return report(t, why);
+  if (t->state >= HC_TLS_ERROR) return report_tls(t, why);
   return t->ended ? HC_IO_EOF : io;
 }
 
@@ -255,12 +256,12 @@ static size_t tls_available(hc_stream_peer *self) {
 /* --- sending */
 
 /* A place in the parts. */
-typedef struct cursor {
+typedef struct cursor_tls {
   const hc_slice *parts;
   size_t count, offset;
-} cursor;
+} cursor_tls;
 
-static void cursor_move(cursor *c, size_t size) {
+static void cursor_move(cursor_tls *c, size_t size) {
   while (c->count > 0 && size >= c->parts->size - c->offset) {
     size -= c->parts->size - c->offset;
     c->offset = 0;
@@ -271,7 +272,7 @@ static void cursor_move(cursor *c, size_t size) {
 }
 
 /* At most `limit` bytes from here on, gathered in `into` unless it is NULL. */
-static size_t cursor_gather(cursor c, size_t limit, char *into) {
+static size_t cursor_gather(cursor_tls c, size_t limit, char *into) {
   size_t size = 0;
   while (c.count > 0 && size < limit) {
     size_t piece = c.parts->size - c.offset;
@@ -298,10 +299,10 @@ static hc_io write_record(tls_peer *t, hc_slice piece, size_t *written) {
 
 /* A head and a small body leave in one record. A record under way must be offered again with the
  * same length: its bytes are encrypted already. */
-static hc_io send_piece(tls_peer *t, cursor *c, hc_failure *why, size_t *written) {
+static hc_io send_piece(tls_peer *t, cursor_tls *c, hc_failure *why, size_t *written) {
   size_t first = c->parts->size - c->offset;
   size_t limit = t->pending > 0               ? t->pending
-                 : first >= HC_COALESCE_LIMIT ? RECORD_SIZE
+                 : first >= HC_COALESCE_LIMIT ? RECORD_SIZE_TLS
                                               : HC_COALESCE_LIMIT;
   size_t size = cursor_gather(*c, limit, NULL);
   if (size < t->pending) {
@@ -329,14 +330,14 @@ static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
                       hc_failure *why) {
   tls_peer *t = peer_of(self);
   hc_failure own = {HC_OK, ""};
-  cursor c = {parts, count, 0};
+  cursor_tls c = {parts, count, 0};
   *sent = 0;
   if (t->state != HC_TLS_CONNECTED) return refuse_unconnected(t, why);
   cursor_move(&c, 0); /* past empty parts */
   hc_io io = HC_IO_OK;
   while (io == HC_IO_OK && c.count > 0 && *sent < HC_TLS_SEND_BURST) {
     size_t written = 0;
-    begin(t, &own);
+    begin_tls_here(t, &own);
     io = send_piece(t, &c, &own, &written);
     cursor_move(&c, written);
     *sent += written;
@@ -356,13 +357,13 @@ static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
 /* A session that led to a failure is not offered again. */
 static hc_io fail_handshake(tls_peer *t) {
   hc_tls_session_forget(t->handshake.options, t->handshake.name, t->handshake.port);
-  fail(t);
+  fail_tls(t);
   return HC_IO_ERROR;
 }
 
 static hc_io shake_hands(tls_peer *t) {
   hc_failure below = {HC_OK, ""};
-  begin(t, &below);
+  begin_tls_here(t, &below);
   int result = SSL_do_handshake(t->ssl);
   if (result != 1) {
     t->wants = receive_outcome(t, result, &below);
@@ -389,7 +390,7 @@ static hc_io advance_below(tls_peer *t) {
   hc_io io = hc_stream_peer_advance(t->carrier.below, &t->handshake.failure);
   t->below_is_ready = io == HC_IO_OK;
   if (io == HC_IO_ERROR || io == HC_IO_EOF) {
-    fail(t);
+    fail_tls(t);
     return HC_IO_ERROR;
   }
   return io;
@@ -408,7 +409,7 @@ static hc_io begin_handshake(tls_peer *t, hc_failure *why) {
 
 static hc_io begin_late(tls_peer *t) {
   hc_io io = begin_handshake(t, &t->handshake.failure);
-  if (io == HC_IO_ERROR) fail(t);
+  if (io == HC_IO_ERROR) fail_tls(t);
   return io;
 }
 
@@ -419,7 +420,7 @@ static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
   hc_io io = t->below_is_ready ? HC_IO_OK : advance_below(t);
   if (io == HC_IO_OK && !t->ssl) io = begin_late(t);
   if (io == HC_IO_OK) io = shake_hands(t);
-  return io == HC_IO_ERROR ? report(t, why) : io;
+  return io == HC_IO_ERROR ? report_tls(t, why) : io;
 }
 
 static void tls_interest(hc_stream_peer *self, hc_interest *out) {
@@ -470,7 +471,7 @@ static void say_goodbye(tls_peer *t) {
     return;
   }
   hc_failure ignored = {HC_OK, ""};
-  begin(t, &ignored);
+  begin_tls_here(t, &ignored);
   SSL_shutdown(t->ssl);
   ERR_clear_error();
 }
@@ -526,7 +527,7 @@ bool hc_stream_peer_is_tls(const hc_stream_peer *peer) { return peer->ops == &tl
 
 /* --- connecting */
 
-static hc_error start(tls_peer *t, hc_slice name, hc_failure *why) {
+static hc_error start_tls_here(tls_peer *t, hc_slice name, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   hc_error error = hc_tls_handshake_take_name(&t->handshake, name, why);
   if (error != HC_OK) return error;
@@ -559,7 +560,7 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
   hc_stream_peer_close(peer);
   t->handshake.options = own;
   t->handshake.port = port;
-  hc_error error = start(t, name, why);
+  hc_error error = start_tls_here(t, name, why);
   if (error != HC_OK) { /* the stream below stays open: it is the caller's */
     hc_stream_peer_release(below);
     tls_close(peer);
@@ -581,13 +582,15 @@ hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list) {
 
 /* --- facts */
 
-hc_tls_state hc_tls_get_state(const hc_stream_peer *peer) { return view_of(peer)->state; }
+hc_tls_state hc_tls_get_state(const hc_stream_peer *peer) { return view_of_tls(peer)->state; }
 
-hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) { return view_of(peer)->carrier.below; }
+hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) {
+  return view_of_tls(peer)->carrier.below;
+}
 
 const SSL *hc_tls_established(const hc_stream_peer *peer) {
-  const tls_peer *t = view_of(peer);
+  const tls_peer *t = view_of_tls(peer);
   return t->ssl && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl : NULL;
 }
 
-bool hc_tls_resumed(const hc_stream_peer *peer) { return view_of(peer)->resumed; }
+bool hc_tls_resumed(const hc_stream_peer *peer) { return view_of_tls(peer)->resumed; }

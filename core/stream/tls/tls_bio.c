@@ -8,7 +8,7 @@
 
 /* Bytes that a reader of the stream below gave back come first; the sleeping read knows nothing of
  * them. */
-static hc_io receive(hc_tls_carrier *c, char *into, size_t room, size_t *got) {
+static hc_io receive_tls_bio(hc_tls_carrier *c, char *into, size_t room, size_t *got) {
   hc_stream_peer *below = c->below;
   if (c->sleeping && below->ops->recv_blocking && hc_buffer_size(&below->unread) == 0) {
     return below->ops->recv_blocking(below, into, room, HC_FILL_SOME, c->sleep_until, got,
@@ -31,7 +31,7 @@ static int bio_read(BIO *bio, char *into, int room) {
   c->read_wants = HC_IO_WANT_READ;
   if (c->dry || c->burst == 0) return wait_for_read(bio);
   size_t got = 0;
-  hc_io io = receive(c, into, (size_t)room, &got);
+  hc_io io = receive_tls_bio(c, into, (size_t)room, &got);
   switch (io) {
   case HC_IO_OK: c->burst -= got < c->burst ? got : c->burst; return (int)got;
   case HC_IO_WANT_READ:

@@ -171,7 +171,7 @@ static char *written_text(BIO *bio) {
   return hc_memory_copy_text(data, (size_t)size);
 }
 
-static char *name_of(const X509_NAME *name) {
+static char *name_of_tls_certificate(const X509_NAME *name) {
   BIO *bio = BIO_new(BIO_s_mem());
   char *text = bio && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) >= 0 ? written_text(bio) : NULL;
   BIO_free(bio);
@@ -254,8 +254,8 @@ static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
 static bool collect(hc_peer_certificate *out, X509 *certificate) {
   return seconds_of(X509_get0_notBefore(certificate), &out->not_before) &&
          seconds_of(X509_get0_notAfter(certificate), &out->not_after) &&
-         (out->subject = name_of(X509_get_subject_name(certificate))) != NULL &&
-         (out->issuer = name_of(X509_get_issuer_name(certificate))) != NULL &&
+         (out->subject = name_of_tls_certificate(X509_get_subject_name(certificate))) != NULL &&
+         (out->issuer = name_of_tls_certificate(X509_get_issuer_name(certificate))) != NULL &&
          (out->fingerprint = fingerprint_of(certificate)) != NULL &&
          (out->public_key_pin = pin_of(certificate)) != NULL &&
          (out->pem = pem_of(certificate)) != NULL && collect_names(out, certificate);

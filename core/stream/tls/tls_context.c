@@ -8,7 +8,7 @@
 #include "../../base/memory.h"
 #include "tls_internal.h"
 
-static hc_error no_memory(hc_failure *why) {
+static hc_error no_memory_tls_context(hc_failure *why) {
   ERR_clear_error();
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
@@ -34,10 +34,10 @@ static bool add_chain(X509_STORE *store, const STACK_OF(X509) * chain) {
 static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
   if (o->verify == HC_TLS_VERIFY_NONE || !o->trusted_chain) return HC_OK;
   X509_STORE *store = X509_STORE_new();
-  if (!store) return no_memory(why);
+  if (!store) return no_memory_tls_context(why);
   if (!add_chain(store, hc_certificates_list(o->trusted_chain))) {
     X509_STORE_free(store);
-    return no_memory(why);
+    return no_memory_tls_context(why);
   }
   SSL_CTX_set_cert_store(o->context, store); /* takes it over */
   o->store_number++;
@@ -50,11 +50,11 @@ static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) * list, hc_failure *why) 
   while ((crl = PEM_read_bio_X509_CRL(bio, NULL, hc_pem_refuse_passphrase, &asked)) != NULL) {
     if (sk_X509_CRL_push(list, crl) > 0) continue;
     X509_CRL_free(crl);
-    return no_memory(why);
+    return no_memory_tls_context(why);
   }
   int count = sk_X509_CRL_num(list);
   hc_error end = hc_pem_end();
-  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
+  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory_tls_context(why);
   if (end != HC_OK) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: CRL number %d is malformed",
                           count + 1);
@@ -70,7 +70,7 @@ static hc_error parse_crls(hc_tls_options *o, const hc_buffer *text, hc_failure 
   BIO *bio = BIO_new_mem_buf(hc_buffer_size(text) > 0 ? hc_buffer_head(text) : "",
                              (int)hc_buffer_size(text));
   o->crls = sk_X509_CRL_new_null();
-  hc_error error = !bio || !o->crls ? no_memory(why) : read_crls(bio, o->crls, why);
+  hc_error error = !bio || !o->crls ? no_memory_tls_context(why) : read_crls(bio, o->crls, why);
   BIO_free(bio);
   return error;
 }
@@ -80,10 +80,10 @@ static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   hc_failure inner = {HC_OK, ""};
   hc_buffer text = {0};
   char *name = hc_memory_copy_text(path.data, path.size);
-  hc_error error = !name ? no_memory(&inner) : hc_pem_file_read(name, &text, &inner);
+  hc_error error = !name ? no_memory_tls_context(&inner) : hc_pem_file_read(name, &text, &inner);
   hc_memory_release(name);
   if (error == HC_OK) error = parse_crls(o, &text, why);
-  else if (error == HC_ERR_OUT_OF_MEMORY) no_memory(why);
+  else if (error == HC_ERR_OUT_OF_MEMORY) no_memory_tls_context(why);
   else error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: %s", inner.text);
   hc_buffer_free(&text);
   return error;
@@ -188,7 +188,8 @@ static hc_error set_ciphers(hc_tls_options *o, hc_slice text, hc_failure *why) {
   }
   hc_buffer ciphers = {0}, suites = {0};
   hc_error error = split_ciphers(text, &ciphers, &suites);
-  error = error == HC_OK ? apply_ciphers(o->context, &ciphers, &suites, why) : no_memory(why);
+  error = error == HC_OK ? apply_ciphers(o->context, &ciphers, &suites, why)
+                         : no_memory_tls_context(why);
   hc_buffer_free(&ciphers);
   hc_buffer_free(&suites);
   return error;
@@ -199,7 +200,9 @@ static hc_error set_alpn(hc_tls_options *o, hc_failure *why) {
   size_t size = hc_buffer_size(&o->alpn);
   if (size == 0) return HC_OK;
   const unsigned char *names = (const unsigned char *)hc_buffer_head(&o->alpn);
-  return SSL_CTX_set_alpn_protos(o->context, names, (unsigned)size) == 0 ? HC_OK : no_memory(why);
+  return SSL_CTX_set_alpn_protos(o->context, names, (unsigned)size) == 0
+             ? HC_OK
+             : no_memory_tls_context(why);
 }
 
 /* --- what is shown */
@@ -210,7 +213,7 @@ static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings 
   if (!s->certificate) return HC_OK;
   STACK_OF(X509) *list = hc_certificates_list(s->certificate);
   STACK_OF(X509) *chain = sk_X509_dup(list);
-  if (!chain) return no_memory(why);
+  if (!chain) return no_memory_tls_context(why);
   X509 *own = sk_X509_shift(chain); /* the references stay the list's */
   EVP_PKEY *key = hc_key_handle(s->private_key);
   hc_error error = HC_OK;
@@ -266,7 +269,7 @@ static void set_behaviour(const hc_tls_options *o) {
   set_sessions(o);
 }
 
-static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+static hc_error fill_tls_context(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   hc_error error = !s ? HC_OK : load_crls(o, s->crl_file, why);
   if (error == HC_OK) error = set_given_store(o, why);
   if (error == HC_OK) error = set_versions(o, s, why);
@@ -274,7 +277,7 @@ static hc_error fill(hc_tls_options *o, const hc_tls_settings *s, hc_failure *wh
   if (error == HC_OK && s) error = set_ciphers(o, s->ciphers, why);
   if (error == HC_OK && s) error = set_client_certificate(o, s, why);
   if (error == HC_OK && s) error = hc_tls_keylog_open(o, s->keylog_file, why);
-  if (error == HC_OK && !set_verification(o)) error = no_memory(why);
+  if (error == HC_OK && !set_verification(o)) error = no_memory_tls_context(why);
   if (error != HC_OK) return error;
   if (s && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);
   if (s && s->legacy_renegotiation) SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
@@ -287,7 +290,7 @@ hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings,
   ERR_clear_error();
   o->bio_method = hc_tls_bio_method_new();
   o->context = !o->bio_method ? NULL : SSL_CTX_new(TLS_client_method());
-  hc_error error = !o->context ? no_memory(why) : fill(o, settings, why);
+  hc_error error = !o->context ? no_memory_tls_context(why) : fill_tls_context(o, settings, why);
   if (error != HC_OK) hc_tls_context_free(o);
   ERR_clear_error();
   return error;
@@ -310,7 +313,7 @@ hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
   hc_tls_store *s =
       hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
   if (!s) {
-    no_memory(why);
+    no_memory_tls_context(why);
     return HC_IO_ERROR;
   }
   hc_io io = hc_tls_store_poll(s, why);

@@ -8,7 +8,7 @@
 
 /* --- the name */
 
-static hc_error refuse_name(hc_failure *why, const char *reason) {
+static hc_error refuse_name_tls_handshake(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "common name: %s", reason);
 }
 
@@ -30,12 +30,12 @@ static hc_error parse_name(hc_slice name, hc_host *host, hc_slice *bare, hc_fail
   hc_failure inner = {HC_OK, ""};
   *host = (hc_host){HC_HOST_NAME, {"", 0}, 0};
   if (name.size > 0 && hc_host_parse(name, host, &inner) != HC_OK)
-    return refuse_name(why, inner.text);
-  if (host->scheme != 0) return refuse_name(why, "it has a scheme");
+    return refuse_name_tls_handshake(why, inner.text);
+  if (host->scheme != 0) return refuse_name_tls_handshake(why, "it has a scheme");
   *bare = bare_name(host);
   /* OpenSSL takes a leading dot for "any host of the domain". */
   if (name.size > 0 && (bare->size == 0 || bare->data[0] == '.'))
-    return refuse_name(why, "it starts with a dot");
+    return refuse_name_tls_handshake(why, "it starts with a dot");
   return HC_OK;
 }
 
@@ -47,7 +47,7 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
       parse_name(is_overridden ? hc_slice_of(h->options->override) : name, &host, &text, why);
   if (code != HC_OK) return code;
   if (text.size == 0 && h->options->verify == HC_TLS_VERIFY_FULL) {
-    return refuse_name(why, "it is empty, and there is nothing to verify");
+    return refuse_name_tls_handshake(why, "it is empty, and there is nothing to verify");
   }
   /* What is not verified may be anything; what is no host is just not remembered as one. */
   if (is_overridden && parse_name(name, &asked, &asked_text, NULL) != HC_OK)

@@ -14,7 +14,7 @@ typedef struct staple {
   OCSP_BASICRESP *basic;
 } staple;
 
-static bool fail(const staple *s, const char *reason) {
+static bool fail_tls_ocsp(const staple *s, const char *reason) {
   hc_failure_set(&s->handshake->failure, HC_ERR_CONNECTION_ERROR, "%s", reason);
   return false;
 }
@@ -23,12 +23,13 @@ static bool fail(const staple *s, const char *reason) {
 static bool parse(staple *s, SSL *ssl) {
   const unsigned char *bytes = NULL;
   long size = SSL_get_tlsext_status_ocsp_resp(ssl, &bytes);
-  if (!bytes || size <= 0) return fail(s, "no stapled OCSP response came, though it is required");
+  if (!bytes || size <= 0)
+    return fail_tls_ocsp(s, "no stapled OCSP response came, though it is required");
   const unsigned char *at = bytes;
   OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, size);
   if (!response || at != bytes + size) {
     OCSP_RESPONSE_free(response);
-    return fail(s, "OCSP response: it is malformed");
+    return fail_tls_ocsp(s, "OCSP response: it is malformed");
   }
   int status = OCSP_response_status(response);
   if (status == OCSP_RESPONSE_STATUS_SUCCESSFUL) s->basic = OCSP_response_get1_basic(response);
@@ -39,7 +40,7 @@ static bool parse(staple *s, SSL *ssl) {
                    OCSP_response_status_str(status));
     return false;
   }
-  return s->basic || fail(s, "OCSP response: it is malformed");
+  return s->basic || fail_tls_ocsp(s, "OCSP response: it is malformed");
 }
 
 /* A given server certificate may be its own anchor; then its issuer is known only when it signed
@@ -53,7 +54,8 @@ static bool find_chain(staple *s, SSL *ssl) {
   s->sent = SSL_get_peer_cert_chain(ssl);
   s->store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
   return s->issuer ||
-         fail(s, "OCSP response: it can't be checked, the certificate's issuer is not known");
+         fail_tls_ocsp(s,
+                       "OCSP response: it can't be checked, the certificate's issuer is not known");
 }
 
 /* Does the single response speak of our certificate, by whatever digest it names it? */
@@ -88,11 +90,12 @@ static bool check_time(const staple *s, ASN1_GENERALIZEDTIME *this_update,
   if (OCSP_check_validity(this_update, next_update, HC_OCSP_SKEW_SECONDS, age_limit) == 1)
     return true;
   int reason = ERR_GET_REASON(ERR_peek_error());
-  if (reason == OCSP_R_STATUS_NOT_YET_VALID) return fail(s, "OCSP response: it is not yet valid");
+  if (reason == OCSP_R_STATUS_NOT_YET_VALID)
+    return fail_tls_ocsp(s, "OCSP response: it is not yet valid");
   if (reason == OCSP_R_STATUS_EXPIRED || reason == OCSP_R_STATUS_TOO_OLD) {
-    return fail(s, "OCSP response: it has expired");
+    return fail_tls_ocsp(s, "OCSP response: it has expired");
   }
-  return fail(s, "OCSP response: its times are malformed");
+  return fail_tls_ocsp(s, "OCSP response: its times are malformed");
 }
 
 static bool check_status(const staple *s, OCSP_SINGLERESP *single) {
@@ -107,18 +110,18 @@ static bool check_status(const staple *s, OCSP_SINGLERESP *single) {
     return false;
   }
   if (status != V_OCSP_CERTSTATUS_GOOD) {
-    return fail(s, "OCSP response: the responder does not know the certificate");
+    return fail_tls_ocsp(s, "OCSP response: the responder does not know the certificate");
   }
   return check_time(s, this_update, next_update);
 }
 
-static bool check(staple *s, SSL *ssl) {
+static bool check_tls_ocsp(staple *s, SSL *ssl) {
   if (!parse(s, ssl) || !find_chain(s, ssl)) return false;
   if (OCSP_basic_verify(s->basic, s->sent, s->store, 0) != 1) {
-    return fail(s, "OCSP response: its signature can't be verified");
+    return fail_tls_ocsp(s, "OCSP response: its signature can't be verified");
   }
   OCSP_SINGLERESP *single = find_single(s);
-  if (!single) return fail(s, "OCSP response: it is about another certificate");
+  if (!single) return fail_tls_ocsp(s, "OCSP response: it is about another certificate");
   return check_status(s, single);
 }
 
@@ -126,7 +129,7 @@ int hc_tls_ocsp_callback(SSL *ssl, void *unused) {
   (void)unused;
   staple s = {.handshake = SSL_get_app_data(ssl)};
   ERR_clear_error();
-  s.handshake->ocsp_passed = check(&s, ssl);
+  s.handshake->ocsp_passed = check_tls_ocsp(&s, ssl);
   OCSP_BASICRESP_free(s.basic);
   ERR_clear_error();
   return s.handshake->ocsp_passed ? 1 : 0;

@@ -12,11 +12,11 @@
 #define ALPN_LIST_MAX 65533u /* RFC 7301 section 3.1: the list's own length takes two bytes */
 #define PIN_BASE64_SIZE 44u  /* of 32 bytes */
 
-static hc_error no_memory(hc_failure *why) {
+static hc_error no_memory_tls_options(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
-static hc_error refuse(hc_failure *why, const char *reason) {
+static hc_error refuse_tls_options_here(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
 }
 
@@ -25,14 +25,17 @@ static hc_error refuse(hc_failure *why, const char *reason) {
 static bool is_version(int version) { return version == 0 || (version >= 10 && version <= 13); }
 
 static hc_error take_versions(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
-  if (!is_version(s->min_version)) return refuse(why, "min_version: it is none of TLS 1.0 to 1.3");
-  if (!is_version(s->max_version)) return refuse(why, "max_version: it is none of TLS 1.0 to 1.3");
+  if (!is_version(s->min_version))
+    return refuse_tls_options_here(why, "min_version: it is none of TLS 1.0 to 1.3");
+  if (!is_version(s->max_version))
+    return refuse_tls_options_here(why, "max_version: it is none of TLS 1.0 to 1.3");
   o->min_version = s->min_version == 0 ? 12 : s->min_version;
   o->max_version = s->max_version == 0 ? 13 : s->max_version;
   if (o->min_version <= o->max_version) return HC_OK;
-  return refuse(why, s->min_version == 0
-                         ? "max_version: it is below min_version, which is 1.2 where none is given"
-                         : "max_version: it is below min_version");
+  return refuse_tls_options_here(
+      why, s->min_version == 0
+               ? "max_version: it is below min_version, which is 1.2 where none is given"
+               : "max_version: it is below min_version");
 }
 
 /* --- pins */
@@ -76,7 +79,7 @@ static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
 static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   if (s->pinned_key_count == 0) return HC_OK;
   o->pins = hc_memory_allocate_zeroed(s->pinned_key_count, HC_PIN_SIZE);
-  if (!o->pins) return no_memory(why);
+  if (!o->pins) return no_memory_tls_options(why);
   o->pin_count = s->pinned_key_count;
   for (size_t i = 0; i < o->pin_count; i++) {
     if (decode_pin(s->pinned_keys[i], o->pins + i * HC_PIN_SIZE)) continue;
@@ -89,7 +92,8 @@ static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failur
 
 /* --- protocol names */
 
-static hc_error take_alpn(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
+static hc_error take_alpn_tls_options_here(hc_tls_options *o, const hc_tls_settings *s,
+                                           hc_failure *why) {
   for (size_t i = 0; i < s->alpn_count; i++) {
     hc_slice name = s->alpn[i];
     if (name.size == 0 || name.size > ALPN_NAME_MAX) {
@@ -97,11 +101,11 @@ static hc_error take_alpn(hc_tls_options *o, const hc_tls_settings *s, hc_failur
                             "alpn: name number %zu is not 1 to 255 bytes long", i + 1);
     }
     if (hc_buffer_size(&o->alpn) + 1 + name.size > ALPN_LIST_MAX)
-      return refuse(why, "alpn: the list is too long");
+      return refuse_tls_options_here(why, "alpn: the list is too long");
     char size = (char)(unsigned char)name.size;
     if (hc_buffer_append(&o->alpn, (hc_slice){&size, 1}, SIZE_MAX) != HC_OK ||
         hc_buffer_append(&o->alpn, name, SIZE_MAX) != HC_OK) {
-      return no_memory(why);
+      return no_memory_tls_options(why);
     }
   }
   return HC_OK;
@@ -117,33 +121,38 @@ static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_fa
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "common name override: %s", inner.text);
   }
   if (name.size > 0 && host.scheme != 0)
-    return refuse(why, "common name override: it has a scheme");
+    return refuse_tls_options_here(why, "common name override: it has a scheme");
   o->override = hc_memory_copy_text(name.size > 0 ? name.data : "", name.size);
-  return o->override ? HC_OK : no_memory(why);
+  return o->override ? HC_OK : no_memory_tls_options(why);
 }
 
 static hc_error check_certificates(const hc_tls_settings *s, hc_failure *why) {
   if (s->trusted_chain && hc_certificates_count(s->trusted_chain) == 0) {
-    return refuse(why, "trusted chain: it holds no certificate");
+    return refuse_tls_options_here(why, "trusted chain: it holds no certificate");
   }
   if (!s->certificate && !s->private_key) return HC_OK;
-  if (!s->private_key) return refuse(why, "certificate: it needs a private_key beside it");
-  if (!s->certificate) return refuse(why, "private_key: it needs a certificate beside it");
-  if (hc_certificates_count(s->certificate) == 0) return refuse(why, "certificate: it is empty");
-  if (hc_key_is_empty(s->private_key)) return refuse(why, "private_key: it is empty");
-  if (hc_key_is_public_only(s->private_key)) return refuse(why, "private_key: it is a public key");
+  if (!s->private_key)
+    return refuse_tls_options_here(why, "certificate: it needs a private_key beside it");
+  if (!s->certificate)
+    return refuse_tls_options_here(why, "private_key: it needs a certificate beside it");
+  if (hc_certificates_count(s->certificate) == 0)
+    return refuse_tls_options_here(why, "certificate: it is empty");
+  if (hc_key_is_empty(s->private_key))
+    return refuse_tls_options_here(why, "private_key: it is empty");
+  if (hc_key_is_public_only(s->private_key))
+    return refuse_tls_options_here(why, "private_key: it is a public key");
   return HC_OK;
 }
 
 /* A wish that could not be fulfilled must not look as if it were. */
 static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
   if (s->verify < HC_TLS_VERIFY_FULL || s->verify > HC_TLS_VERIFY_NONE)
-    return refuse(why, "verify: out of range");
+    return refuse_tls_options_here(why, "verify: out of range");
   if (s->verify != HC_TLS_VERIFY_NONE) return HC_OK;
   if (s->crl_file.size > 0)
-    return refuse(why, "crl_file: nothing is revoked where no chain is verified");
+    return refuse_tls_options_here(why, "crl_file: nothing is revoked where no chain is verified");
   if (s->require_ocsp_stapling)
-    return refuse(why, "require_ocsp_stapling: it needs a chain to be verified");
+    return refuse_tls_options_here(why, "require_ocsp_stapling: it needs a chain to be verified");
   return HC_OK;
 }
 
@@ -163,7 +172,7 @@ static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   if (error == HC_OK) error = take_versions(o, s, why);
   if (error == HC_OK) error = take_override(o, s, why);
   if (error == HC_OK) error = take_pins(o, s, why);
-  if (error == HC_OK) error = take_alpn(o, s, why);
+  if (error == HC_OK) error = take_alpn_tls_options_here(o, s, why);
   if (error != HC_OK) return error;
   /* Without verification a chain would only be ballast. */
   if (s->verify != HC_TLS_VERIFY_NONE) o->trusted_chain = hc_certificates_retain(s->trusted_chain);
@@ -178,7 +187,7 @@ hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "the settings ask for what this version of the library does not have");
   hc_tls_options *o = hc_memory_allocate_zeroed(1, sizeof *o);
-  if (!o) return no_memory(why);
+  if (!o) return no_memory_tls_options(why);
   o->references = 1;
   hc_error error = take_settings(o, &known, why);
   if (error == HC_OK) *out = o;

@@ -42,15 +42,15 @@ static struct {
   unsigned busy;               /* threads that are in OpenSSL */
   bool ended;                  /* OpenSSL is going */
   long loads;
-} shared = {.lock = HC_MUTEX, .changed = HC_CONDITION};
+} shared_tls_store = {.lock = HC_MUTEX, .changed = HC_CONDITION};
 
-static void enter(void) { hc_mutex_lock(&shared.lock); }
-static void leave(void) { hc_mutex_unlock(&shared.lock); }
+static void enter_tls_store(void) { hc_mutex_lock(&shared_tls_store.lock); }
+static void leave_tls_store(void) { hc_mutex_unlock(&shared_tls_store.lock); }
 
 /* --- one store's life */
 
 /* Inside the lock; what is to be freed outside, or NULL. */
-static hc_tls_store *let_go(hc_tls_store *s) { return --s->references == 0 ? s : NULL; }
+static hc_tls_store *let_go_tls_store(hc_tls_store *s) { return --s->references == 0 ? s : NULL; }
 
 static void store_free(hc_tls_store *s) {
   if (!s) return;
@@ -62,19 +62,19 @@ static void store_free(hc_tls_store *s) {
 
 void hc_tls_store_release(hc_tls_store *s) {
   if (!s) return;
-  enter();
-  hc_tls_store *last = let_go(s);
-  leave();
+  enter_tls_store();
+  hc_tls_store *last = let_go_tls_store(s);
+  leave_tls_store();
   store_free(last);
 }
 
 /* Inside the lock. */
-static hc_tls_store *take_out(hc_tls_store *s) {
-  for (hc_tls_store **link = &shared.first; *link; link = &(*link)->next) {
+static hc_tls_store *take_out_tls_store(hc_tls_store *s) {
+  for (hc_tls_store **link = &shared_tls_store.first; *link; link = &(*link)->next) {
     if (*link != s) continue;
     *link = s->next;
     s->next = NULL;
-    return let_go(s);
+    return let_go_tls_store(s);
   }
   return NULL;
 }
@@ -148,7 +148,7 @@ static bool add_system(const hc_tls_store *s, X509_STORE *store) {
 }
 
 /* The directory's certificates are looked up one by one, when a chain asks for them. */
-static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
+static X509_STORE *fill_tls_store(const hc_tls_store *s, const hc_buffer *text) {
   X509_STORE *store = X509_STORE_new();
   X509_LOOKUP *lookup = !store ? NULL : X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
   bool done = lookup != NULL;
@@ -163,19 +163,20 @@ static X509_STORE *fill(const hc_tls_store *s, const hc_buffer *text) {
 
 /* False when OpenSSL must not be used any more. */
 static bool begin_openssl(void) {
-  enter();
-  while (shared.forks > 0) hc_condition_wait(&shared.changed, &shared.lock);
-  bool may = !shared.ended;
-  if (may) shared.busy++;
-  leave();
+  enter_tls_store();
+  while (shared_tls_store.forks > 0)
+    hc_condition_wait(&shared_tls_store.changed, &shared_tls_store.lock);
+  bool may = !shared_tls_store.ended;
+  if (may) shared_tls_store.busy++;
+  leave_tls_store();
   return may;
 }
 
 static void end_openssl(void) {
-  enter();
-  shared.busy--;
-  hc_condition_wake_all(&shared.changed);
-  leave();
+  enter_tls_store();
+  shared_tls_store.busy--;
+  hc_condition_wake_all(&shared_tls_store.changed);
+  leave_tls_store();
 }
 
 /* False when memory is out. A file that is not there, or can't be read, is no failure here. */
@@ -191,16 +192,17 @@ static bool make_ready(hc_tls_store *s, const hc_buffer *text) {
   warm_up();
   ERR_clear_error();
   if (s->kind != HC_TLS_STORE_SYSTEM) return true;
-  s->handle = fill(s, text);
+  s->handle = fill_tls_store(s, text);
   ERR_clear_error();
   return s->handle != NULL;
 }
 
-static void finish(hc_tls_store *s, store_state state) {
-  enter();
+static void finish_tls_store(hc_tls_store *s, store_state state) {
+  enter_tls_store();
   s->state = state;
-  hc_tls_store *listed = state == STORE_FAILED ? take_out(s) : NULL, *last = let_go(s);
-  leave();
+  hc_tls_store *listed = state == STORE_FAILED ? take_out_tls_store(s) : NULL,
+               *last = let_go_tls_store(s);
+  leave_tls_store();
   store_free(listed ? listed : last);
 }
 
@@ -210,11 +212,11 @@ static bool load(hc_tls_store *s) {
   bool was_read = read_file(s, &text), in_openssl = was_read && begin_openssl();
   bool done = in_openssl && make_ready(s, &text);
   hc_buffer_free(&text);
-  finish(s, done ? STORE_READY : STORE_FAILED);
+  finish_tls_store(s, done ? STORE_READY : STORE_FAILED);
   return in_openssl;
 }
 
-static void *work(void *store) {
+static void *work_tls_store(void *store) {
   if (!load(store)) return NULL;
   /* now, lest it happens at the thread's very end, when OpenSSL may be gone */
   OPENSSL_thread_stop();
@@ -224,36 +226,38 @@ static void *work(void *store) {
 
 /* --- once for each process */
 
-static void before_fork(void) {
-  enter();
-  shared.forks++;
-  while (shared.busy > 0) hc_condition_wait(&shared.changed, &shared.lock);
+static void before_fork_tls_store(void) {
+  enter_tls_store();
+  shared_tls_store.forks++;
+  while (shared_tls_store.busy > 0)
+    hc_condition_wait(&shared_tls_store.changed, &shared_tls_store.lock);
 }
 
-static void after_fork_in_parent(void) {
-  shared.forks--;
-  hc_condition_wake_all(&shared.changed);
-  leave();
+static void after_fork_in_parent_tls_store(void) {
+  shared_tls_store.forks--;
+  hc_condition_wake_all(&shared_tls_store.changed);
+  leave_tls_store();
 }
 
 /* The child has no threads. What they were at is begun anew by whoever asks for it. */
-static void after_fork_in_child(void) {
-  for (hc_tls_store *s = shared.first; s; s = s->next) {
+static void after_fork_in_child_tls_store(void) {
+  for (hc_tls_store *s = shared_tls_store.first; s; s = s->next) {
     if (s->state != STORE_LOADING) continue;
     s->state = STORE_WAITING;
     s->references--;
   }
-  shared.forks = 0;
-  hc_condition_init(&shared.changed);
-  leave();
+  shared_tls_store.forks = 0;
+  hc_condition_init(&shared_tls_store.changed);
+  leave_tls_store();
 }
 
 /* Before OpenSSL takes its tables down. */
 static void at_end(void) {
-  enter();
-  shared.ended = true;
-  while (shared.busy > 0) hc_condition_wait(&shared.changed, &shared.lock);
-  leave();
+  enter_tls_store();
+  shared_tls_store.ended = true;
+  while (shared_tls_store.busy > 0)
+    hc_condition_wait(&shared_tls_store.changed, &shared_tls_store.lock);
+  leave_tls_store();
 }
 
 /* A host may end OpenSSL itself, which calls what OPENSSL_atexit was given. The process's end must
@@ -271,9 +275,10 @@ static void watch_end(void) {
   if (OPENSSL_init_crypto(OPENSSL_INIT_ATFORK, NULL) == 1) (void)atexit(at_end);
 }
 
-static void prepare(void) {
+static void prepare_tls_store(void) {
   watch_end();
-  hc_thread_watch_forks(before_fork, after_fork_in_parent, after_fork_in_child);
+  hc_thread_watch_forks(before_fork_tls_store, after_fork_in_parent_tls_store,
+                        after_fork_in_child_tls_store);
 }
 
 /* --- the asker's side */
@@ -300,32 +305,33 @@ static hc_tls_store *store_new(hc_tls_store_kind kind, const char *file, const c
  * comes back if only the list held it. */
 static hc_tls_store *put_in(hc_tls_store *s) {
   size_t count = 1;
-  s->next = shared.first;
-  shared.first = s;
+  s->next = shared_tls_store.first;
+  shared_tls_store.first = s;
   for (hc_tls_store *i = s->next; i; i = i->next) {
-    if (++count > HC_TLS_STORES_MAX && i->state == STORE_READY) return take_out(i);
+    if (++count > HC_TLS_STORES_MAX && i->state == STORE_READY) return take_out_tls_store(i);
   }
   return NULL;
 }
 
 /* Inside the lock. */
-static hc_tls_store *find(hc_tls_store_kind kind, const char *file, const char *directory) {
-  hc_tls_store *s = shared.first;
+static hc_tls_store *find_tls_store(hc_tls_store_kind kind, const char *file,
+                                    const char *directory) {
+  hc_tls_store *s = shared_tls_store.first;
   while (s && !(s->kind == kind && same_text(s->file, file) && same_text(s->directory, directory)))
     s = s->next;
   return s;
 }
 
 /* Inside the lock, which is left for a moment where no thread can be had: then it is done here. */
-static void start(hc_tls_store *s) {
+static void start_tls_store(hc_tls_store *s) {
   if (s->state != STORE_WAITING) return;
   s->state = STORE_LOADING;
   s->references++;
-  shared.loads++;
-  if (hc_thread_start(work, s, HC_STACK_USUAL) == 0) return;
-  leave();
+  shared_tls_store.loads++;
+  if (hc_thread_start(work_tls_store, s, HC_STACK_USUAL) == 0) return;
+  leave_tls_store();
   if (load(s)) end_openssl();
-  enter();
+  enter_tls_store();
 }
 
 hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
@@ -334,11 +340,11 @@ hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   const char *file = is_system ? variable(X509_get_default_cert_file_env()) : NULL;
   const char *directory = is_system ? variable(X509_get_default_cert_dir_env()) : NULL;
   hc_tls_store *old = NULL, *dropped = NULL;
-  hc_once_do(&prepared, prepare);
-  enter();
-  hc_tls_store *s = find(kind, file, directory);
+  hc_once_do(&prepared, prepare_tls_store);
+  enter_tls_store();
+  hc_tls_store *s = find_tls_store(kind, file, directory);
   if (s && !is_current(s)) {
-    old = take_out(s);
+    old = take_out_tls_store(s);
     s = NULL;
   }
   if (s) {
@@ -347,19 +353,19 @@ hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
     s = store_new(kind, file, directory);
     if (s) dropped = put_in(s);
   }
-  if (s) start(s);
-  leave();
+  if (s) start_tls_store(s);
+  leave_tls_store();
   store_free(old);
   store_free(dropped);
   return s;
 }
 
 hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
-  enter();
-  start(s);
+  enter_tls_store();
+  start_tls_store(s);
   store_state state = s->state;
-  bool ended = shared.ended;
-  leave();
+  bool ended = shared_tls_store.ended;
+  leave_tls_store();
   if (state == STORE_READY) return HC_IO_OK;
   if (state != STORE_FAILED) return HC_IO_WANT_READ;
   hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s",
@@ -368,7 +374,7 @@ hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
 }
 
 static hc_tls_store *find_loaded(void) {
-  hc_tls_store *s = shared.first;
+  hc_tls_store *s = shared_tls_store.first;
   while (s && s->state == STORE_LOADING) s = s->next;
   return s;
 }
@@ -377,10 +383,10 @@ static hc_tls_store *find_loaded(void) {
 void hc_tls_forget_authorities(void) {
   hc_tls_store *found;
   do {
-    enter();
+    enter_tls_store();
     found = find_loaded();
-    hc_tls_store *last = !found ? NULL : take_out(found);
-    leave();
+    hc_tls_store *last = !found ? NULL : take_out_tls_store(found);
+    leave_tls_store();
     store_free(last);
   } while (found);
 }
@@ -391,9 +397,9 @@ const char *hc_tls_store_file(const hc_tls_store *s) { return !s ? NULL : s->fil
 
 #ifdef HC_TEST_HOOKS
 long hc_tls_store_loads(void) {
-  enter();
-  long loads = shared.loads;
-  leave();
+  enter_tls_store();
+  long loads = shared_tls_store.loads;
+  leave_tls_store();
   return loads;
 }
 #endif

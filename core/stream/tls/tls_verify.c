@@ -172,7 +172,7 @@ static hc_tls_handshake *handshake_of(X509_STORE_CTX *context) {
 }
 
 /* OpenSSL's findings, one by one. */
-static int judge(int passed, X509_STORE_CTX *context) {
+static int judge_tls_verify(int passed, X509_STORE_CTX *context) {
   const hc_tls_handshake *h = handshake_of(context);
   if (!passed && X509_STORE_CTX_get_error(context) == X509_V_ERR_HOSTNAME_MISMATCH &&
       matches_with_underscore(h, X509_STORE_CTX_get0_cert(context))) {
@@ -183,7 +183,7 @@ static int judge(int passed, X509_STORE_CTX *context) {
 }
 
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
-  X509_STORE_CTX_set_verify_cb(context, judge);
+  X509_STORE_CTX_set_verify_cb(context, judge_tls_verify);
   /* a store may be others' too */
   if (h->options->crls) X509_STORE_CTX_set0_crls(context, h->options->crls);
   if (X509_verify_cert(context) == 1) return true;

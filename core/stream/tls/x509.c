@@ -38,7 +38,7 @@ hc_error hc_pem_end(void) {
   return is_end ? HC_OK : HC_ERR_INVALID_DATA;
 }
 
-static hc_error no_memory(hc_failure *why) {
+static hc_error no_memory_x509_here(hc_failure *why) {
   ERR_clear_error();
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
 }
@@ -51,7 +51,7 @@ static BIO *open_text(hc_slice text, hc_failure *why) {
   }
   ERR_clear_error();
   BIO *bio = BIO_new_mem_buf(text.size > 0 ? text.data : "", (int)text.size);
-  if (!bio) no_memory(why);
+  if (!bio) no_memory_x509_here(why);
   return bio;
 }
 
@@ -60,7 +60,7 @@ static hc_error append_written(BIO *bio, hc_buffer *out, hc_failure *why) {
   char *data = NULL;
   long size = BIO_get_mem_data(bio, &data);
   hc_slice written = {data, (size_t)size};
-  return hc_buffer_append(out, written, SIZE_MAX) == HC_OK ? HC_OK : no_memory(why);
+  return hc_buffer_append(out, written, SIZE_MAX) == HC_OK ? HC_OK : no_memory_x509_here(why);
 }
 
 /* --- certificates */
@@ -93,7 +93,7 @@ STACK_OF(X509) * hc_certificates_list(const hc_certificates *c) { return c->list
 static hc_error append_certificate(STACK_OF(X509) * list, X509 *certificate, hc_failure *why) {
   if (sk_X509_push(list, certificate) > 0) return HC_OK;
   X509_free(certificate);
-  return no_memory(why);
+  return no_memory_x509_here(why);
 }
 
 static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *why) {
@@ -105,7 +105,7 @@ static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *w
   }
   int count = sk_X509_num(list);
   hc_error end = hc_pem_end();
-  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory(why);
+  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory_x509_here(why);
   if (end != HC_OK) {
     return hc_failure_set(why, HC_ERR_INVALID_DATA,
                           "certificate number %d of the PEM text is malformed", count + 1);
@@ -120,7 +120,7 @@ hc_error hc_certificates_load_text(hc_certificates *c, hc_slice pem, hc_failure 
   BIO *bio = open_text(pem, why);
   if (!bio) return why->code;
   STACK_OF(X509) *list = sk_X509_new_null();
-  hc_error error = !list ? no_memory(why) : read_certificates(bio, list, why);
+  hc_error error = !list ? no_memory_x509_here(why) : read_certificates(bio, list, why);
   BIO_free(bio);
   STACK_OF(X509) *leaving = list;
   if (error == HC_OK) {
@@ -156,7 +156,7 @@ hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_
   if (!c->list) return HC_OK;
   BIO *bio = BIO_new(BIO_s_mem());
   hc_error error =
-      bio && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory(why);
+      bio && write_certificates(bio, c) ? append_written(bio, out, why) : no_memory_x509_here(why);
   BIO_free(bio);
   ERR_clear_error();
   return error;
@@ -227,7 +227,7 @@ static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
     if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) was_out = true;
     if (is_about_algorithm(error)) is_unknown = true;
   }
-  if (was_out) return no_memory(why);
+  if (was_out) return no_memory_x509_here(why);
   if (answer->passphrase.size == 0)
     return hc_failure_set(why, HC_ERR_INVALID_DATA,
                           "the key is encrypted, and no passphrase was given");
@@ -241,7 +241,7 @@ static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
 
 static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, hc_failure *why) {
   if (answer->was_asked) return explain_locked_key(answer, why);
-  if (hc_tls_memory_was_out()) return no_memory(why);
+  if (hc_tls_memory_was_out()) return no_memory_x509_here(why);
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
                         half == HC_KEY_PUBLIC ? "public" : "private");
 }
@@ -266,7 +266,7 @@ static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice pa
 }
 
 /* Text that may hold a private key. */
-static void wipe(hc_buffer *text) {
+static void wipe_x509(hc_buffer *text) {
   if (text->data) hc_memory_wipe(text->data, text->capacity);
   hc_buffer_free(text);
 }
@@ -281,7 +281,7 @@ static hc_error load_file(hc_key *k, const char *path, hc_key_half half, hc_slic
                       &inner);
     if (error != HC_OK) hc_failure_set(why, error, "%s: %s", path, inner.text);
   }
-  wipe(&text);
+  wipe_x509(&text);
   return error;
 }
 
@@ -302,7 +302,7 @@ hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passph
   return load_file(k, path, HC_KEY_PRIVATE, passphrase, why);
 }
 
-static bool write_key(BIO *bio, const hc_key *k, hc_key_half half) {
+static bool write_key_x509(BIO *bio, const hc_key *k, hc_key_half half) {
   if (half == HC_KEY_PUBLIC) return PEM_write_bio_PUBKEY(bio, k->handle) == 1;
   return PEM_write_bio_PKCS8PrivateKey(bio, k->handle, NULL, NULL, 0, NULL, NULL) == 1;
 }
@@ -321,8 +321,8 @@ hc_error hc_key_save_text(const hc_key *k, hc_key_half half, hc_buffer *out, hc_
   if (error != HC_OK) return error;
   ERR_clear_error();
   BIO *bio = BIO_new(BIO_s_mem());
-  if (!bio) return no_memory(why);
-  error = write_key(bio, k, half)
+  if (!bio) return no_memory_x509_here(why);
+  error = write_key_x509(bio, k, half)
               ? append_written(bio, out, why)
               : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");
   BIO_free(bio); /* wipes its memory */
@@ -336,6 +336,6 @@ hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half, h
   hc_slice pem = {hc_buffer_head(&text), hc_buffer_size(&text)};
   if (error == HC_OK && half == HC_KEY_PUBLIC) error = hc_pem_file_write(path, pem, why);
   else if (error == HC_OK) error = hc_pem_file_write_private(path, pem, why);
-  wipe(&text);
+  wipe_x509(&text);
   return error;
 }
