@@ -18,6 +18,7 @@ check-includes:
 check-functions:
 	@$(LUA) .ci/check-functions.lua $(core_sources) $(wildcard core/platform/windows/*.c) \
 	  $(binding_sources) $(native_sources) $(shell find core bindings -name '*.h')
+	@$(LUA) .ci/check-names.lua
 
 check-rockspec:
 	@$(LUA) .ci/check-rockspec.lua $(wildcard *.rockspec)

@@ -259,7 +259,7 @@ describe("The README", function()
       there:close()
     end
     local rules = tempdir.read("Makefile")
-    for _, part in ipairs({ "test", "lint", "fuzz", "bench" }) do
+    for _, part in ipairs({ "test", "lint", "fuzz", "bench", "amalgamation" }) do
       rules = rules .. tempdir.read("mk/" .. part .. ".mk")
     end
     for target in text:gmatch("make ([%l-]+)") do

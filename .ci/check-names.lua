@@ -1,0 +1,62 @@
+-- What is private to a C file of core and bindings has a name that no other file has, so that the
+-- files can be put behind each other into one (.ci/amalgamate.lua) or built in bundles, as CMake's
+-- unity builds do. Looks at functions, variables, types, macros and enumerators at the left edge.
+local rules = dofile(".ci/rules.lua")
+
+local owners = {} -- name -> the files that have it
+
+-- Both sides of a system's boundary may define what its header declares.
+local function is_internal(name)
+  return name:find("^hcl?_") or name:find("^HCL?_")
+end
+
+-- The files of two systems are never built together.
+local function exclude_each_other(one, other)
+  return (one:find("/posix/") and other:find("/windows/"))
+    or (one:find("/windows/") and other:find("/posix/"))
+end
+
+local total = 0
+
+local function claim(path, number, name)
+  if is_internal(name) then
+    return
+  elseif not owners[name] then
+    owners[name], total = {}, total + 1
+  end
+  for _, other in ipairs(owners[name]) do
+    if other ~= path and not exclude_each_other(path, other) then
+      rules.fault("%s:%d: %s is a name of %s too", path, number, name, other)
+    end
+  end
+  table.insert(owners[name], path)
+end
+
+local function names_of(line, in_enum)
+  return line:match("^static [%w_ *]-%*?([%w_]+)%(")
+    or line:match("^static [%w_ *]-%*?([%w_]+)[%[%]%w_]* = ")
+    or line:match("^static [%w_ *]-%*?([%w_]+)[%[%]%w_]*;")
+    or line:match("^} ([%w_]+)[;%s]")
+    or line:match("^#define ([%w_]+)")
+    or line:match("^[typedef ]*struct ([%w_]+) {") or line:match("^[typedef ]*union ([%w_]+) {")
+    or line:match("^[typedef ]*enum ([%w_]+) {")
+    or (in_enum and line:match("^%s+(%u[%w_]*)"))
+end
+
+local count = 0
+local listing = assert(io.popen("find core bindings -name '*.c' | LC_ALL=C sort"))
+for path in listing:lines() do
+  local number, in_enum = 0, false
+  count = count + 1
+  for line in io.lines(path) do
+    number = number + 1
+    in_enum = line:find("^[typedef ]*enum [%w_]* ?{") ~= nil or (in_enum and not line:find("^}"))
+    local name = names_of(line, in_enum)
+    if name then
+      claim(path, number, name)
+    end
+  end
+end
+listing:close()
+rules.finish(count)
+print(("names: %d, each in one file"):format(total))
