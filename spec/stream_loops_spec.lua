@@ -67,7 +67,9 @@ describe("the same reader", function()
     end
     httpclient.run()
     check_all_ended(tasks)
-    assert.is_true(frames > 3)
+    if rawget(_G, "jit") or _VERSION ~= "Lua 5.1" then -- there no iterator yields
+      assert.is_true(frames > 3)
+    end
     assert.same(0, (httpclient.pool.count()))
   end)
 
