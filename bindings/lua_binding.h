@@ -13,7 +13,7 @@
 
 HC_INTERNAL_BEGIN
 
-/* --- classes (binding.c) */
+/* --- classes (lua_binding.c) */
 
 /* Registry names of the metatables. What people see (__name) is the part behind the dot. */
 #define HCL_HTTP_CLIENT "httpclient.HTTPClient"
@@ -68,7 +68,7 @@ void hcl_anchor_put(lua_State *L, int object, int slot);
 void hcl_anchor_reserve(lua_State *L, int object, int slot);
 void hcl_anchor_get(lua_State *L, int object, int slot);
 
-/* --- names.c */
+/* --- lua_names.c */
 
 /* Sets the functions as fields of the table on the top. Messages know them by the mark and the
  * name: "client:poll" is a method, "HTTPClient.wait_any" and "uri_encode" are none. */
@@ -130,7 +130,7 @@ hc_buffer *hcl_buffer_new(lua_State *L);
 /* pushes the held bytes as a string and frees them */
 void hcl_buffer_push(lua_State *L, hc_buffer *buffer);
 
-/* --- enums.c */
+/* --- lua_enums.c */
 
 typedef enum hcl_enum {
   HCL_ENUM_METHOD,
@@ -153,7 +153,7 @@ void hcl_set_error_constants(lua_State *L, int table);
 /* True where the tables are walked raw, and a write to an existing field can not be caught. */
 bool hcl_enums_are_raw(lua_State *L);
 
-/* --- query_string.c: lua_CFunctions */
+/* --- lua_query_string.c: lua_CFunctions */
 
 /* the fields are argument 1, or 2 behind an object or HTTPClient itself */
 int hcl_query_string_from_dict(lua_State *L);
@@ -161,7 +161,7 @@ int hcl_uri_encode(lua_State *L);
 int hcl_idn_to_ascii(lua_State *L);
 int hcl_uri_decode(lua_State *L);
 
-/* --- x509.c */
+/* --- lua_x509.c */
 
 hc_certificates *hcl_to_certificates(lua_State *L, int index); /* NULL: no X509Certificate */
 hc_key *hcl_to_key(lua_State *L, int index); /* NULL: no CryptoKey */
@@ -185,7 +185,7 @@ void hcl_crypto_key_register(lua_State *L);
 /* (path [, passphrase]) -> certificate, key, chain or nil; nil, message, Error */
 int hcl_load_pkcs12(lua_State *L);
 
-/* --- tls_options.c */
+/* --- lua_tls_options.c */
 
 /* NULL: no TLSOptions; not retained */
 hc_tls_options *hcl_to_tls_options(lua_State *L, int index);
@@ -195,7 +195,7 @@ hc_tls_options *hcl_check_tls_options(lua_State *L, int arg);
 hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify);
 void hcl_tls_options_register(lua_State *L);
 
-/* --- stream_peer.c */
+/* --- lua_stream_peer.c */
 
 /* The stream behind a StreamPeerTCP, a StreamPeerTLS, or any object with put_partial_data and
  * get_partial_data. Not retained: it pushes one value, and the stream lives at least as long as
@@ -214,7 +214,7 @@ void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer);
 void hcl_stream_peer_tcp_register(lua_State *L);
 void hcl_stream_peer_tls_register(lua_State *L);
 
-/* --- stream_peer_lua.c */
+/* --- lua_stream_peer_lua.c */
 
 /* The thread for calls into Lua whose caller may be any coroutine: it is never resumed, and lives as
  * long as the Lua state. */
@@ -237,7 +237,7 @@ void hcl_stream_take_back(lua_State *L, hc_stream_peer *lent);
 
 extern const luaL_Reg hcl_encoding_functions[];
 int hcl_features(lua_State *L);
-/* --- proxy.c */
+/* --- lua_proxy.c */
 
 int hcl_client_set_proxy(lua_State *L);
 /* For the Lua half. (url [, options]) or (host, port [, user, password]) -> proxy, its URL without
@@ -249,7 +249,7 @@ int hcl_use_proxy(lua_State *L);
 /* (client) -> see hc_client_can_satisfy_proxy */
 int hcl_can_satisfy_proxy(lua_State *L);
 
-/* --- http_client.c, poller.c, inflater.c, module.c */
+/* --- lua_http_client.c, lua_poller.c */
 
 void hcl_http_client_register(lua_State *L);
 void hcl_poller_register(lua_State *L);
@@ -261,7 +261,7 @@ int hcl_is_public_suffix(lua_State *L);
 /* NULL: the build is without it */
 const char *hcl_libpsl_version(void);
 
-/* --- lua_signal.c */
+/* --- lua_signal.c, lua_own_file.c, lua_inflater.c */
 
 void hcl_signal_register(lua_State *L);
 void hcl_own_file_register(lua_State *L);

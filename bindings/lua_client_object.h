@@ -1,7 +1,8 @@
-/* lua_client_object.h - what the files of the class HTTPClient share: http_client.c (class,
- * properties, connection), http_client_exchange.c (request and response), http_client_file.c
- * (bodies into files), http_client_facts.c (headers, certificate), http_client_reach.c (addresses),
- * http_client_wait.c. */
+/* lua_client_object.h - what the files of the class HTTPClient share: lua_http_client.c (class,
+ * properties, connection), and with that name in front _exchange.c (request and response),
+ * _content.c (codings), _file.c (bodies into files), _facts.c (headers, certificate), _reach.c
+ * (addresses), _wait.c; lua_file_methods.c (a script's files by their methods), lua_proxy.c.
+ * Pollers and Signals, which wait as a client does, use some of it too. */
 #ifndef HCL_CLIENT_OBJECT_H
 #define HCL_CLIENT_OBJECT_H
 
@@ -56,8 +57,8 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self);
  * costs nothing. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has to
- * forget it: it keeps what it was once told of, and fails at the next one of that number. Does
+/* lua_http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has
+ * to forget it: it keeps what it was once told of, and fails at the next one of that number. Does
  * nothing where cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
@@ -81,7 +82,7 @@ static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
  * such is returned. */
 hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
 
-/* http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
+/* lua_http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
 typedef struct hcl_wait {
   uint64_t end; /* HC_NEVER */
   double part; /* how long the next sleep may be, in seconds */
@@ -96,8 +97,8 @@ bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
  * meanwhile: so it is busy. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
-/* http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything else.
- * Raises for a closed one. */
+/* lua_http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything
+ * else. Raises for a closed one. */
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index); /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
@@ -129,8 +130,8 @@ int hcl_open_body_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);
 
-/* http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the same.
- * Each returns how many values that is: 0 for "none". */
+/* lua_http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the
+ * same. Each returns how many values that is: 0 for "none". */
 int hcl_interest_get_fd(lua_State *L, hc_interest interest);
 int hcl_interest_pollfd(lua_State *L, hc_interest interest);
 int hcl_interest_events(lua_State *L, hc_interest interest);

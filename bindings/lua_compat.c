@@ -1,4 +1,4 @@
-/* lua_compat.c - see compat.h. */
+/* lua_compat.c - see lua_compat.h. */
 #include "lua_compat.h"
 
 #if LUA_VERSION_NUM < 502

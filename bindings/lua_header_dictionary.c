@@ -1,4 +1,4 @@
-/* lua_header_dictionary.c - the fields of a head as a table. See header_dictionary.h. */
+/* lua_header_dictionary.c - the fields of a head as a table. See lua_header_dictionary.h. */
 #include "lua_header_dictionary.h"
 
 #include <string.h>

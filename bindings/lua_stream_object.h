@@ -1,5 +1,5 @@
-/* lua_stream_object.h - what the two files of StreamPeerTCP and StreamPeerTLS share: stream_peer.c
- * moves the bytes, stream_peer_class.c connects and registers. */
+/* lua_stream_object.h - what the two files of StreamPeerTCP and StreamPeerTLS share:
+ * lua_stream_peer.c moves the bytes, lua_stream_peer_class.c connects and registers. */
 #ifndef HCL_STREAM_OBJECT_H
 #define HCL_STREAM_OBJECT_H
 

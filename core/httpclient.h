@@ -1,9 +1,10 @@
-/* httpclient.h - the C API: a non-blocking HTTP/1.1 client (RFC 9110, RFC 9112) over TCP, TLS or
- * any byte stream.
+/* httpclient.h - the C API: a non-blocking client of HTTP/1.1 (RFC 9110, RFC 9112), and of HTTP/2
+ * (RFC 9113) where that was built in, over TCP, Unix sockets, TLS or any byte stream.
  *
- * The idea. A client is one connection and the request that is on it. Nothing happens behind your
- * back: every step is taken inside a call of yours, in hc_client_poll, in a read, or in a wait.
- * Only host names are looked up on threads.
+ * The idea. A client is one connection and the request that is on it; with HTTP/2 several clients
+ * can stand on one connection (hc_client_join). Nothing happens behind your back: every step is
+ * taken inside a call of yours, in hc_client_poll, in a read, or in a wait. What can only be waited
+ * for is done on threads: looking host names up, and loading the system's authorities.
  *
  *     hc_client *c = hc_client_new();
  *     hc_client_connect(c, host, port, HC_CONNECT_TLS, NULL, &why);  then poll until CONNECTED
@@ -33,10 +34,10 @@
  *   - No function disappears or changes its meaning. No enumerator changes its number; new ones are
  *     added at the end.
  *   - hc_slice, hc_failure, hc_interest, hc_body_source and hc_allocator never change.
- *   - The structs that you fill in and pass (hc_client_request_spec, hc_tls_settings,
- *     hc_stream_functions) may grow at their end. An inline function passes their size along, so
- *     the library knows which version of them you have, and takes what is missing as zero. Zero
- *     always means what it meant before. Set them to zero before you fill them in.
+ *   - The structs that you fill in and pass (hc_client_request_spec, hc_proxy_settings,
+ *     hc_tls_settings, hc_stream_functions) may grow at their end. An inline function passes their
+ *     size along, so the library knows which version of them you have, and takes what is missing as
+ *     zero. Zero always means what it meant before. Set them to zero before you fill them in.
  *   - Everything else is opaque: you have pointers, and functions to ask.
  * HC_ABI goes up when one of these promises has to be broken. */
 #ifndef HTTPCLIENT_H
@@ -324,8 +325,10 @@ HC_API hc_error hc_client_set(hc_client *c, hc_setting setting, double value);
 HC_API double hc_client_get(const hc_client *c, hc_setting setting);
 
 typedef enum hc_proxy_kind {
-  HC_PROXY_HTTP, /* for plain requests, in absolute form (RFC 9112 section 3.2.2) */
-  HC_PROXY_HTTPS /* for TLS, through a CONNECT tunnel (RFC 9110 section 9.3.6) */
+  /* for plain requests; an HTTP proxy gets them in absolute form (RFC 9112 section 3.2.2) */
+  HC_PROXY_HTTP,
+  /* for TLS; an HTTP proxy is asked for a tunnel by CONNECT (RFC 9110 section 9.3.6) */
+  HC_PROXY_HTTPS
 } hc_proxy_kind;
 
 /* Counts from the next connect on. `host` empty or `port` -1: no proxy. With a `user` or a

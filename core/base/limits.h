@@ -1,8 +1,9 @@
 /* limits.h - every limit and default of the library, in one table.
  *
  * A number that a peer could drive up, or that somebody might want to tune, stands here and nowhere
- * else, so that the docs (docs/security.md) and the code can be compared in one place. Times end in
- * their unit; sizes are bytes. */
+ * else, so that the docs (docs/security.md) and the code can be compared in one place. How much one
+ * step moves before it lets others go on is that step's own business, and stands in its file. Times
+ * end in their unit; sizes are bytes. */
 #ifndef HC_LIMITS_H
 #define HC_LIMITS_H
 

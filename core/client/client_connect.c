@@ -1,4 +1,5 @@
-/* client_connect.c - whom to connect to, and by way of whom: hosts, ports, proxies. */
+/* client_connect.c - whom to connect to, and by way of whom: hosts, ports, proxies, Unix sockets;
+ * and standing on the connection of another client. */
 #include <string.h>
 
 #include "../base/sized.h"

@@ -31,7 +31,7 @@ static void describe_content(hc_request *request, const hc_body_source *body) {
   }
 }
 
-/* What is not even a token is left for the head's writer to refuse. */
+/* What is not even a token is left for the check (http/request_check.c) to refuse. */
 static int method_of_client_request(const hc_client_request_spec *spec) {
   if (spec->method != HC_METHOD_OTHER) return spec->method;
   hc_method method = hc_method_of(spec->method_token);

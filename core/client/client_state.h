@@ -1,6 +1,7 @@
 /* client_state.h - what the files of the client share: client.c (life, statuses, poll),
- * client_connect.c (hosts and proxies), client_reach.c (addresses), client_request.c, client_body.c (content),
- * client_response.c (what is known of an answer), client_settings.c, client_wait.c.
+ * client_connect.c (hosts and proxies, and other clients' connections), client_reach.c (addresses),
+ * client_request.c, client_body.c (content), client_response.c (what is known of an answer),
+ * client_settings.c, client_wait.c. The poller looks in here too, since it does what a wait does.
  *
  * Here, and nowhere below, what a connection and its exchange came to becomes a status of the
  * engine's. */

@@ -1,7 +1,7 @@
 /* route.h - the way to a server as a plain list of hops, made from a wish by one pure function.
  *
  * A hop says what has to be done and with whom; how that is done is the business of the steps
- * (steps.h), and what it means to a caller is the client's. So every combination of proxy, TLS,
+ * (walk.h), and what it means to a caller is the client's. So every combination of proxy, TLS,
  * socket and HTTP version can be tested without a socket, and a new kind of proxy is a line here
  * and a step there. No I/O, no memory: all texts are the wish's. */
 #ifndef HC_ROUTE_H

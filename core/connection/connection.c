@@ -1,4 +1,5 @@
-/* connection.c - one way to a server and the exchange on it. See connection.h. */
+/* connection.c - one way to a server and the places on it: its life, not its bytes. See
+ * connection.h. */
 #include "connection.h"
 
 #include <string.h>

@@ -28,9 +28,7 @@ static hc_progress move_bytes(hc_exchange *x) {
   return hc_h2_link_move(x->connection, x, &connection);
 }
 
-/* --- the request
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- the request */
 
 /* What HTTP/2 has no words for (RFC 9113 sections 8.5 and 8.6). */
 static hc_error check_h2_exchange(const hc_request *r, const hc_checked_request *checked,
@@ -98,8 +96,7 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   return HC_OK;
 }
 
-/* --- content on its way out
- * --------------------------------------------------------------------------------------------- */
+/* --- content on its way out */
 
 static void end_upload(hc_h2_exchange *h) {
   if (h->upload == HC_H2_UPLOAD_NONE) return;
@@ -205,8 +202,7 @@ static void look_whether_sent(hc_h2_exchange *h) {
   if (!h->stream.has_head) hc_exchange_await_head(&h->common);
 }
 
-/* --- from the request to the head
- * --------------------------------------------------------------------------------------- */
+/* --- from the request to the head */
 
 static hc_progress fail_h2_exchange(const hc_h2_exchange *h, hc_failure *why) {
   hc_failure_clear(why);
@@ -280,9 +276,7 @@ hc_upload hc_h2_upload_of(const hc_exchange *x) {
 
 bool hc_h2_resume(hc_exchange *x) { return hc_supply_resume(&of_h2_exchange(x)->supply); }
 
-/* --- content
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- content */
 
 static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failure *why) {
   size_t held = hc_buffer_size(&h->stream.content), most = h->common.settings->read_chunk_size;
@@ -350,9 +344,7 @@ hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   return hc_exchange_end_by_idle_timeout(x, why);
 }
 
-/* --- the end
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- the end */
 
 static hc_retry retry_of(const hc_h2_stream *stream) {
   if (stream->stage != HC_H2_BROKEN) return HC_RETRY_UNKNOWN;
@@ -422,9 +414,7 @@ void hc_h2_forget(hc_exchange *x) {
   hc_memory_release(h);
 }
 
-/* --- waiting
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- waiting */
 
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const_h2_exchange(x);

@@ -18,9 +18,7 @@
 #define UNREAD_MUCH ((size_t)2 << 20)
 #define RECEIVE_LITTLE ((size_t)1 << 15)
 
-/* --- bytes
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- bytes */
 
 /* MOVED, WAIT; BROKEN. */
 static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure *why) {
@@ -173,9 +171,7 @@ bool hc_connection_is_settled(const hc_connection *n) {
   return n->h2 && hc_h2_session_is_settled(n->h2->session);
 }
 
-/* --- the connection
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- the connection */
 
 hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   n->h2 = hc_memory_allocate_zeroed(1, sizeof *n->h2);

@@ -2,8 +2,8 @@
  *
  * On the way of a byte out this is the first place: a string is one piece, a file is read, a pipe
  * is read as far as it has something, a function of the host's is asked. It keeps to the length
- * that the head has announced. It knows no framing and no stream; a sender puts the pieces on the
- * wire. */
+ * that the head has announced. It knows no framing and no stream; what puts the pieces on the wire
+ * is the sender (HTTP/1.1) or the exchange's stream (h2_exchange.c). */
 #ifndef HC_SUPPLY_H
 #define HC_SUPPLY_H
 

@@ -1,7 +1,8 @@
-/* credentials.h - user name and password as the value of a field, for a proxy or a server.
+/* credentials.h - user name and password as Basic credentials, the value of a field. In the core
+ * only proxies get some (proxy_auth.h); those for servers are made in the Lua half.
  *
  * It turns text into text. Who gets the credentials, and who must not, is decided elsewhere: by the
- * route (connect/route.h) and, in the Lua half, by the rules for redirects. */
+ * route (connect/route.h). */
 #ifndef HC_CREDENTIALS_H
 #define HC_CREDENTIALS_H
 

@@ -1,4 +1,4 @@
-/* fields.c - field lines in one arena. See headers.h. */
+/* fields.c - field lines in one arena. See fields.h. */
 #include "fields.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* request.h - a request as its caller means it: method, target, fields, content (RFC 9110 sections
  * 7 to 9).
  *
- * These are only records. request_check.h says whether such a request may be sent, and http1/ how
- * it is written. */
+ * These are only records. request_check.h says whether such a request may be sent, http1/ and
+ * http2/ how it is written. */
 #ifndef HC_REQUEST_H
 #define HC_REQUEST_H
 

@@ -1,8 +1,8 @@
 /* response.h - what the head of a response said, in whatever version of HTTP it came (RFC 9110
  * sections 5 and 15).
  *
- * A record that a parser fills (http1/head_parser.h) and everybody else reads: body.h for the
- * framing, the client for its caller. */
+ * A record that a parser fills (http1/head_parser.h; for HTTP/2 the session, http2/h2_session.h)
+ * and everybody else reads: body.h for the framing, the client for its caller. */
 #ifndef HC_RESPONSE_H
 #define HC_RESPONSE_H
 

@@ -12,9 +12,7 @@
 
 #include "h2_state.h"
 
-/* --- errors
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- errors */
 
 /* "HTTP_1_1_REQUIRED", "unknown": static text. */
 static const char *code_name(uint32_t code) { return nghttp2_http2_strerror(code); }
@@ -37,9 +35,7 @@ static int reset(const hc_h2_stream *stream, uint32_t code) {
   return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(stream->session) : 0;
 }
 
-/* --- what comes
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- what comes */
 
 static hc_h2_stream *stream_of(nghttp2_session *h2, int32_t id) {
   return nghttp2_session_get_stream_user_data(h2, id);
@@ -251,9 +247,7 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
   return 0;
 }
 
-/* --- what goes
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- what goes */
 
 static ssize_t defer(hc_h2_session *s, hc_h2_stream *stream) {
   if (!stream->is_deferred) s->deferred++;
@@ -310,9 +304,7 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) 
   return 0;
 }
 
-/* --- the table
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the table */
 
 hc_error hc_h2_set_callbacks(nghttp2_session_callbacks **out) {
   if (nghttp2_session_callbacks_new(out) != 0) return HC_ERR_OUT_OF_MEMORY;

@@ -28,9 +28,7 @@ static void add_h2_request(hc_h2_fields *f, hc_slice name, hc_slice value) {
   f->fields[f->count++] = (hc_h2_field){name, value};
 }
 
-/* --- pseudo-fields
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- pseudo-fields */
 
 /* "HTTP://" is a scheme of the caller's in an absolute URL. */
 static hc_slice scheme_of(const hc_checked_request *c, hc_h2_scheme scheme, hc_buffer *text) {
@@ -76,8 +74,7 @@ static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h
   add_h2_request(f, HC_SLICE(":path"), path_of(c, &f->text));
 }
 
-/* --- the caller's fields
- * --------------------------------------------------------------------------------------------- */
+/* --- the caller's fields */
 
 static bool is_of_connection(hc_slice name) {
   static const hc_slice names[] = {{"connection", 10},
@@ -132,9 +129,7 @@ static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
   if (!s->has[HC_FIELD_ACCEPT]) add_h2_request(f, HC_SLICE("accept"), HC_SLICE("*/*"));
 }
 
-/* --- memory
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- memory */
 
 /* All of it at once: views into the text must not move. */
 static hc_error make_room_h2_request(hc_h2_fields *f, const hc_checked_request *c) {

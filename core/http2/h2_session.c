@@ -9,9 +9,7 @@
 #include "../base/memory.h"
 #include "h2_state.h"
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- life */
 
 static void *allocate(size_t size, void *user) {
   (void)user;
@@ -105,9 +103,7 @@ void hc_h2_session_delete(hc_h2_session *s) {
   hc_memory_release(s);
 }
 
-/* --- ends
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- ends */
 
 void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   s->is_over = true;
@@ -190,9 +186,7 @@ static int let_held_go(hc_h2_session *s) {
   return 0;
 }
 
-/* --- bytes
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- bytes */
 
 /* It had nothing to send, or found no room for it, and could go on. */
 static bool can_wake(const hc_h2_stream *stream) {
@@ -325,9 +319,7 @@ bool hc_h2_session_has_output(const hc_h2_session *s) {
   return stream != NULL;
 }
 
-/* --- streams
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- streams */
 
 size_t hc_h2_session_count(const hc_h2_session *s) { return s->open; }
 

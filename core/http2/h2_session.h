@@ -4,7 +4,7 @@
  * Bytes of the peer go in by hc_h2_session_feed and become heads and content in the streams that
  * they belong to; bytes for the peer come out by hc_h2_session_gather. There is no I/O and no clock
  * here, and nobody is called back: whoever fed the session looks at the streams afterwards.
- * h2_session.c is the only file that knows nghttp2.h.
+ * Only the files that include h2_state.h know nghttp2.
  *
  * Errors have the RFC's two scopes (section 5.4). A stream's error is written into that stream and
  * nowhere else; a connection's error ends the session and is written into each stream that was

@@ -1,6 +1,6 @@
-/* resolver.h - getaddrinfo on worker threads. Thread-safe: the pool is the library's only shared
- * state, and a lock guards it. Jobs are self-contained: whoever asked may be gone before the answer
- * comes. */
+/* resolver.h - getaddrinfo on worker threads. Thread-safe: all who look names up in a process share
+ * one pool, and a lock guards it. Jobs are self-contained: whoever asked may be gone before the
+ * answer comes. */
 #ifndef HC_RESOLVER_H
 #define HC_RESOLVER_H
 

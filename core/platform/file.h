@@ -1,4 +1,4 @@
-/* file.h - the little that the client does with files; file_posix.c is the POSIX side. */
+/* file.h - the little that the library does with files: bodies, downloads, key logs. */
 #ifndef HC_FILE_H
 #define HC_FILE_H
 

@@ -1,4 +1,5 @@
-/* socket.h - non-blocking TCP sockets, and bytes that go between them and files. */
+/* socket.h - non-blocking TCP sockets. Unix sockets are the same once they are connected
+ * (unix_socket.h); what goes between sockets and files without us is in socket_file.h. */
 #ifndef HC_SOCKET_H
 #define HC_SOCKET_H
 

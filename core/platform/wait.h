@@ -17,8 +17,8 @@ typedef struct hc_wait_entry {
   unsigned ready;      /* HC_EVENT_… that came; an error or hang-up sets all that was asked */
 } hc_wait_entry;
 
-/* Sleeps in poll(2) until one entry is ready or the deadline has come; resumes after EINTR.
- * *ready_count may be 0. HC_OK, or HC_ERR_… when poll fails. */
+/* Sleeps in the kernel (poll(2), WSAPoll) until one entry is ready or the deadline has come;
+ * resumes after EINTR. *ready_count may be 0. HC_OK, or HC_ERR_… when poll fails. */
 hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t *ready_count);
 
 /* What becomes readable when it is raised once: an eventfd, or a pipe. Zeroed: closed. */

@@ -56,7 +56,7 @@ struct hc_poller {
   seat **heap; /* by deadline, the earliest first */
   size_t heap_count;
   hc_handle_map watched; /* by descriptor: whose it is */
-  hc_signal bell; /* open: see poller_wake.h */
+  hc_signal bell; /* open: see hc_poller_wake */
 };
 
 HC_INTERNAL_END

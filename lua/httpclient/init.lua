@@ -89,7 +89,7 @@ return setmetatable(httpclient, {
       rawset(self, name, value)
       return value
     end
-    -- What the core makes anew at each access, where it must (see enums.c).
+    -- What the core makes anew at each access, where it must (see bindings/lua_enums.c).
     return core[name]
   end,
 })

@@ -1,8 +1,9 @@
 -- options.lua: every option there is, once: its name, what it may be, what it is when nobody says
 -- it, and who takes it.
 --
--- fetch checks its table by this one, HTTPRequest makes its properties of it, and the tables in
--- docs/ and the types in meta.lua are compared with it by a spec. A transfer has them as t.options,
+-- fetch checks its table by this one, and so do stream, Session and EventSource, which take what fetch
+-- takes but for some, and more. HTTPRequest makes its properties of it. The tables in docs/ and the
+-- types in meta.lua are compared with it by a spec. A transfer has them as t.options,
 -- by name: what an option does stands where that is asked.
 local root = (...):match("^(.*)%.[^.]*$")
 local check = require(root .. ".base.check")

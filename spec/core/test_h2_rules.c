@@ -4,9 +4,7 @@
 
 #ifdef HC_WITH_NGHTTP2
 
-/* --- answers
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- answers */
 
 typedef struct answer_case {
   const char *name;

@@ -6,9 +6,7 @@
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-/* --- requests
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- requests */
 
 typedef struct request_case {
   const char *name, *url;
@@ -70,8 +68,7 @@ static void check_requests(void) {
   }
 }
 
-/* --- windows, content, ends
- * ---------------------------------------------------------------------------------------------- */
+/* --- windows, content, ends */
 
 static hc_error feed(world *w, const char *words) {
   static h2_bytes frames;

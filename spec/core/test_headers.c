@@ -1,5 +1,5 @@
 /* test_headers.c - byte classes, lists and field lines (RFC 9110 section 5). The lines' grammar:
- * test_response.c. */
+ * test_head_parser.c. */
 #include "../../core/base/chars.h"
 #include "../../core/http/fields.h"
 #include "../../core/base/memory.h"

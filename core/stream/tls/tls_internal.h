@@ -1,9 +1,10 @@
-/* tls_internal.h - what the files of the TLS side share. Only they include OpenSSL: x509.c,
- * pkcs12.c (certificates, keys), tls_options.c (settings), tls_context.c (SSL_CTX), tls_store.c
- * (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c (is it the right server?),
- * tls_certificate.c (certificates as text), tls_keylog.c, tls_failure.c (OpenSSL's errors as
- * sentences), tls_bio.c (the way to the stream below), tls_handshake.c (what one connection asks
- * for), stream_peer_tls.c, tls_facts.c (what was agreed on). */
+/* tls_internal.h - what the files of the TLS side share. Only they and core/crypto/ include
+ * OpenSSL: x509.c, pkcs12.c (certificates, keys), tls_options.c (settings), tls_context.c
+ * (SSL_CTX), tls_store.c (what all share), tls_session.c (resumption), tls_verify.c, tls_ocsp.c
+ * (is it the right server?), tls_certificate.c (certificates as text), tls_keylog.c,
+ * tls_failure.c (OpenSSL's errors as sentences), tls_bio.c (the way to the stream below),
+ * tls_handshake.c (what one connection asks for), stream_peer_tls.c, tls_facts.c (what was agreed
+ * on). */
 #ifndef HC_TLS_INTERNAL_H
 #define HC_TLS_INTERNAL_H
 

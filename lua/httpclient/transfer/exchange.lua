@@ -116,7 +116,8 @@ local function note_head(t)
   }
 end
 
--- Sends the request as it stands now, over a connection of its own, and waits for the head of the answer.
+-- Sends the request as it stands now, over a connection that the pool gives or that is made for it, and waits for
+-- the head of the answer.
 function exchange.run(t)
   t.is_again, t.lost, t.needs_http1 = nil, 0, nil
   local failure = attempt(t)
