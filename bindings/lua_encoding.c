@@ -91,9 +91,8 @@ static int encoding_hmac(lua_State *L) {
 static int encoding_random_bytes(lua_State *L) {
   unsigned char bytes[64];
   hc_failure why = {HC_OK, ""};
-  lua_Integer count = luaL_checkinteger(L, 1);
-  if (count < 0 || count > (lua_Integer)sizeof bytes)
-    return hcl_argument_error(L, 1, "from 0 to 64");
+  int64_t count = hcl_check_integer(L, 1);
+  if (count < 0 || count > (int64_t)sizeof bytes) return hcl_argument_error(L, 1, "from 0 to 64");
   hc_error code = hc_random_bytes(bytes, (size_t)count);
   if (code != HC_OK) hc_failure_set(&why, code, "the system has no random bytes");
   return push_bytes(L, code, bytes, (size_t)count, &why);

@@ -1,6 +1,5 @@
 -- What a peer or a user can make 32 KiB of costs time in proportion to that, and no more.
 local cost = require("spec.support.cost")
-local decoder = require("httpclient.message.decoder")
 local fields = require("httpclient.message.fields")
 local httpclient = require("httpclient")
 local no_proxy = require("httpclient.connect.no_proxy")
@@ -71,13 +70,6 @@ describe("32 KiB of anything cost no more than in proportion", function()
           headers = { text, text .. ": " .. text, "X: " .. text } })
       end)
     end
-  end)
-
-  it("in a Content-Encoding", function()
-    cost.check_texts("Content-Encoding", function(text)
-      local made = decoder.new(text)
-      if made then made:close() end
-    end)
   end)
 
   it("in a proxy's URL and in what the environment says", function()

@@ -76,4 +76,4 @@ function meta.__index(self, name)
   return Response[name]
 end
 
-return { class = meta }
+return { class = meta, methods = Response }
