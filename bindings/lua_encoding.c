@@ -1,4 +1,5 @@
-/* lua_encoding.c - bytes as text and back, digests and HMACs: plain functions of the module. */
+/* lua_encoding.c - bytes as text and back, digests, HMACs and random bytes: plain functions of the
+ * module. */
 #include <string.h>
 
 #include "../core/base/base64.h"

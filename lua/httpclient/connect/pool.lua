@@ -1,4 +1,5 @@
--- pool.lua: connections kept for the next request to the same place: origin, TLS options and proxy.
+-- pool.lua: connections kept for the next request to the same place: origin, TLS options, version of HTTP, proxy, and
+-- whatever else makes a difference (key_of in transfer/connection.lua). A session has places of its own.
 --
 -- At most max_per_host connections to one place are in use at a time; a task that needs another one
 -- waits its turn: in the scheduler, or in a coroutine of a loop that the waiter belongs to. Who can

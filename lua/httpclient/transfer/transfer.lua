@@ -10,17 +10,21 @@
 --     sends_every_body      send the body whatever the method is
 --     verifies              without TLSOptions: check the server's certificate
 --     hands_over_redirects  with max_redirects 0 a redirect is the answer, and no error
+--     scope                 whose connections it has: a session's; nil: everybody's
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
 --   client, key, proxy    the connection in use, its place in the pool, and by whose way it goes (connect/proxy.lua);
---                         is_reused: it has been used before; proxy_tries: how often a proxy was asked again
+--                         is_reused: it has been used before; proxy_tries: how often a proxy was asked again;
+--                         reach: where it goes other than the URL says (see connect/reach.lua; false: nowhere else);
+--                         remote_address: whom it goes to, "address:port"
 --   version               "1.1", "auto" or "2": what is wished for this request; needs_http1: the
 --                         server wants it by HTTP/1.1
 --   wants_new             a time: only a connection made since is wanted
 --   is_again, lost        this request goes out a second time; how often it did not go out at all
 --   head                  what is known of the answer, see exchange.lua; received: bytes of its content
 --   sink, entry, size     where decoded content goes, what stands before that, and how much has come there
---   file                  the sink that is a file, where one is wanted; is_resumable: with resume
+--                         (is_decoded: the client takes codings off it)
+--   file                  the sink that is a file, where one is wanted; is_resumable: with resume; file_url: of what
 --   watcher               the function that sees content on its way; is_stopped: it has seen enough
 --   is_handed_out         the script has got something of the answer, so that no other can take its place
 --   was_sent              a request has gone out; attempts: how often one was begun, redirects and all
