@@ -1,4 +1,5 @@
 -- What a peer or a user can make 32 KiB of costs time in proportion to that, and no more.
+local challenges = require("httpclient.message.challenges")
 local cost = require("spec.support.cost")
 local fields = require("httpclient.message.fields")
 local httpclient = require("httpclient")
@@ -70,6 +71,18 @@ describe("32 KiB of anything cost no more than in proportion", function()
           headers = { text, text .. ": " .. text, "X: " .. text } })
       end)
     end
+  end)
+
+  it("in challenges, links, dates and cookies", function()
+    local jar = httpclient.CookieJar.new()
+    cost.check_texts("a field", function(text)
+      challenges({ text, "Digest " .. text })
+      httpclient.parse_link("<a>; " .. text)
+      httpclient.parse_http_date(text)
+      jar:set("http://h/", text)
+      jar:set("http://h/", "a=b; Expires=" .. text)
+      jar:set("http://h/", "a=b; Domain=" .. text .. "; Path=/" .. text)
+    end)
   end)
 
   it("in a proxy's URL and in what the environment says", function()
