@@ -1,5 +1,6 @@
 -- What follows on a redirect.
 local redirect = require("httpclient.policies.redirect")
+local httpclient = require("httpclient")
 local http = require("httpclient.url.http")
 local write = require("httpclient.url.write")
 
