@@ -23,6 +23,7 @@ build = {
       sources = {
         "bindings/lua_binding.c",
         "bindings/lua_compat.c",
+        "bindings/lua_digest.c",
         "bindings/lua_encoding.c",
         "bindings/lua_enums.c",
         "bindings/lua_features.c",

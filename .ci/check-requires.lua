@@ -34,6 +34,7 @@ local doors = {
   ["connect.shared"] = true, ["tasks.company"] = true, ["policies.refused"] = true,
   ["transfer.connection"] = true, ["url.http"] = true,
   ["base.random"] = true,
+  ["message.challenges"] = true, ["message.digest"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["policies.decoding"] = true, ["transfer.exchange"] = true,
   ["connect.proxy"] = true, ["policies.proxy_auth"] = true,

@@ -20,6 +20,7 @@ HC_INTERNAL_BEGIN
 #define HCL_POLLER "httpclient.Poller"
 #define HCL_SIGNAL "httpclient.Signal"
 #define HCL_OWN_FILE "httpclient.OwnFile"
+#define HCL_DIGEST_CHALLENGE "httpclient.DigestChallenge"
 #define HCL_INFLATER "httpclient.Inflater"
 #define HCL_TLS_OPTIONS "httpclient.TLSOptions"
 #define HCL_X509_CERTIFICATE "httpclient.X509Certificate"
@@ -260,6 +261,13 @@ void hcl_poller_register(lua_State *L);
 int hcl_is_public_suffix(lua_State *L);
 /* NULL: the build is without it */
 const char *hcl_libpsl_version(void);
+
+/* --- lua_digest.c, for the Lua half */
+
+/* (value of WWW-Authenticate) -> array of { scheme (in lower case), params (by name in lower case),
+ * token68, is_broken }, up to the first mistake */
+int hcl_read_challenges(lua_State *L);
+void hcl_digest_challenge_register(lua_State *L);
 
 /* --- lua_signal.c, lua_own_file.c, lua_inflater.c */
 

@@ -179,6 +179,7 @@ static const class_entry classes[] = {
     {"Inflater", hcl_inflater_register},
     {"Signal", hcl_signal_register},
     {"OwnFile", hcl_own_file_register},
+    {"DigestChallenge", hcl_digest_challenge_register},
 };
 
 static const luaL_Reg functions_module[] = {
@@ -196,6 +197,7 @@ static const luaL_Reg functions_module[] = {
     {"prepare_tls", module_prepare_tls},
     {"load_pkcs12", hcl_load_pkcs12},
     {"is_public_suffix", hcl_is_public_suffix},
+    {"read_challenges", hcl_read_challenges},
     {"new_proxy", hcl_new_proxy},
     {"new_proxy_of_parts", hcl_new_proxy_of_parts},
     {"use_proxy", hcl_use_proxy},

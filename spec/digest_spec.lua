@@ -34,7 +34,7 @@ describe("Digest", function()
   }
   for _, case in ipairs(cases) do
     it("gives the RFC's answer with " .. case[1], function()
-      local session = assert(digest.session(challenges_of({ "Digest " .. case[2] })[1]))
+      local session = assert(digest.first({ "Digest " .. case[2] }))
       session.cnonce = case[6]
       local params = params_of(digest.authorization(session, case[3], case[4], "GET", case[5]))
       assert.equal(case[7], params.response)
@@ -50,13 +50,16 @@ describe("Digest", function()
     -- By the definition, with the numbers of the other examples.
     local httpclient = require("httpclient")
     local function h(text) return httpclient.hex(httpclient.digest("SHA256", text)) end
-    local session = digest.session(challenges_of({
-      'Digest realm="r", nonce="n1", qop=auth, algorithm=SHA-256-sess' })[1])
+    local session = digest.first({ 'Digest realm="r", nonce="n1", qop=auth, algorithm=SHA-256-sess' })
     session.cnonce = "c"
     local key = h(h("u:r:p") .. ":n1:c")
     local first = params_of(digest.authorization(session, "u", "p", "PUT", "/x"))
     assert.equal(h(key .. ":n1:00000001:c:auth:" .. h("PUT:/x")), first.response)
-    digest.set_nonce(session, "n2")
+    for _, info in ipairs({ 'qop=auth', 'nextnonce=""', 'nextnonce="n1"', 'nextnonce="a\1"' }) do
+      digest.take_info(session, info)
+      assert.same({ "n1", 1 }, { session.nonce, session.count }, info)
+    end
+    digest.take_info(session, 'qop=auth, NextNonce="n2"')
     local second = params_of(digest.authorization(session, "u", "p", "PUT", "/x"))
     assert.equal("00000001", second.nc)
     assert.equal("n2", second.nonce)
@@ -65,8 +68,8 @@ describe("Digest", function()
   end)
 
   it("quotes what it repeats, and hashes what is meant", function()
-    local session = digest.session(challenges_of({
-      [[Digest realm="a \"b\" \\c", nonce="n\"", opaque="o\\", qop="auth"]] })[1])
+    local session = digest.first({
+      [[Digest realm="a \"b\" \\c", nonce="n\"", opaque="o\\", qop="auth"]] })
     assert.equal([[a "b" \c]], session.realm)
     local value = digest.authorization(session, [[u"s\]], "p", "GET", "/")
     assert.truthy(value:find([[realm="a \"b\" \\c"]], 1, true), value)
@@ -76,11 +79,10 @@ describe("Digest", function()
   end)
 
   it("writes a name that is not ASCII as the server knows it", function()
-    local utf8 = digest.session(challenges_of({
-      'Digest realm="r", nonce="n", qop="auth", charset="utf-8"' })[1])
+    local utf8 = digest.first({ 'Digest realm="r", nonce="n", qop="auth", charset="utf-8"' })
     assert.truthy(digest.authorization(utf8, "J\195\164s\195\184n Doe", "p", "GET", "/")
       :find("username*=UTF-8''J%C3%A4s%C3%B8n%20Doe,", 1, true))
-    local plain = digest.session(challenges_of({ 'Digest realm="r", nonce="n", qop="auth"' })[1])
+    local plain = digest.first({ 'Digest realm="r", nonce="n", qop="auth"' })
     assert.truthy(digest.authorization(plain, "J\195\164", "p", "GET", "/")
       :find('username="J\195\164"', 1, true))
   end)
@@ -90,7 +92,36 @@ describe("Digest", function()
       'Digest realm="r", nonce="n", algorithm=SHA-1', 'Digest realm="r", nonce="n", qop="auth-int"',
       'Digest realm="r", nonce="n", nonce="m"', 'Digest realm="r\1", nonce="n"', "Digest abc=",
       'Basic realm="r", nonce="n"' }) do
-      assert.is_nil(digest.session(challenges_of({ text })[1]), text)
+      assert.is_nil(digest.first({ text }), text)
+      assert.is_nil(digest.best({ text }), text)
+    end
+  end)
+end)
+
+describe("Of several Digest challenges", function()
+  local function challenge(nonce, algorithm)
+    return ('Digest realm="r", nonce="%s", qop="auth", algorithm=%s'):format(nonce, algorithm)
+  end
+  local list = { challenge("a", "unknown"), challenge("b", "MD5"), challenge("c", "SHA-256"),
+    "Basic realm=x", challenge("d", "MD5-sess"), challenge("e", "SHA-512-256-sess"),
+    challenge("f", "SHA-512-256"), challenge("g", "SHA-256") }
+
+  it("the first or the best is taken, in one field or in many", function()
+    for _, values in ipairs({ list, { table.concat(list, ", ") },
+      { table.concat(list, ", ", 1, 3), table.concat(list, ", ", 4) } }) do
+      assert.equal("b", digest.first(values).nonce)
+      assert.equal("e", digest.best(values).nonce)
+    end
+    assert.is_nil(digest.first({}))
+    assert.is_nil(digest.best({ list[1], list[4] }))
+  end)
+
+  it("each is read once", function()
+    local cost = require("spec.support.cost")
+    local one = challenge("n", "MD5") .. ", "
+    for _, take in ipairs({ digest.first, digest.best }) do
+      cost.check_linear("a Digest", function(text) take({ text }) end, function(n)
+        return one:rep(math.ceil(n / #one)) end)
     end
   end)
 end)

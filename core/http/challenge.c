@@ -58,9 +58,13 @@ static hc_parse take_value(hc_slice rest, hc_slice *behind_it, hc_challenge_piec
     if (size == 0) return HC_PARSE_ERROR;
   }
   piece->value = (hc_slice){rest.data, size};
-  rest = skip_blanks(behind_challenge(rest, size + (piece->is_quoted ? 1 : 0)));
-  *behind_it = rest;
-  return rest.size == 0 || rest.data[0] == ',' ? HC_PARSE_DONE : HC_PARSE_ERROR;
+  *behind_it = skip_blanks(behind_challenge(rest, size + (piece->is_quoted ? 1 : 0)));
+  return HC_PARSE_DONE;
+}
+
+/* Does something else than a comma stand behind the parameter that was the last piece? */
+static bool is_cut_off(const hc_challenge_piece *piece, hc_slice rest) {
+  return piece->kind == HC_CHALLENGE_PARAM && rest.size > 0 && rest.data[0] != ',';
 }
 
 /* Is the piece a scheme, with nothing but blanks between it and what comes at `at`? */
@@ -87,6 +91,7 @@ static bool begins_value(hc_slice after_token, hc_slice *value) {
 
 hc_parse hc_challenge_next(hc_slice *rest, hc_challenge_piece *piece) {
   hc_slice s = skip_commas(*rest), value;
+  if (is_cut_off(piece, *rest)) return HC_PARSE_ERROR;
   bool may_be_token68 = s.size > 0 && is_behind_scheme(piece, *rest, s.data);
   *rest = s;
   if (s.size == 0) return HC_PARSE_MORE;

@@ -50,11 +50,11 @@ typedef struct reading {
   unsigned seen;   /* a bit for each parameter */
 } reading;
 
-enum { REALM, NONCE, OPAQUE, ALGORITHM, QOP, STALE, USERHASH, KNOWN_PARAMS };
+enum { REALM, NONCE, OPAQUE, ALGORITHM, QOP, STALE, USERHASH, CHARSET, KNOWN_PARAMS };
 static const hc_slice param_names[KNOWN_PARAMS] = {
-    [REALM] = {"realm", 5},         [NONCE] = {"nonce", 5}, [OPAQUE] = {"opaque", 6},
-    [ALGORITHM] = {"algorithm", 9}, [QOP] = {"qop", 3},     [STALE] = {"stale", 5},
-    [USERHASH] = {"userhash", 8}};
+    [REALM] = {"realm", 5},         [NONCE] = {"nonce", 5},    [OPAQUE] = {"opaque", 6},
+    [ALGORITHM] = {"algorithm", 9}, [QOP] = {"qop", 3},        [STALE] = {"stale", 5},
+    [USERHASH] = {"userhash", 8},   [CHARSET] = {"charset", 7}};
 
 static void set_param(reading *r, int which, hc_slice value) {
   hc_digest_challenge *c = &r->c;
@@ -72,6 +72,7 @@ static void set_param(reading *r, int which, hc_slice value) {
     break;
   case STALE: c->is_stale = hc_slice_equal_fold(value, HC_SLICE("true")); break;
   case USERHASH: c->hashes_user = hc_slice_equal_fold(value, HC_SLICE("true")); break;
+  case CHARSET: c->knows_utf8 = hc_slice_equal_fold(value, HC_SLICE("UTF-8")); break;
   default: break;
   }
 }
@@ -102,51 +103,82 @@ static hc_error restart_digest_auth(reading *r, hc_slice value) {
   return hc_buffer_reserve(&r->c.text, value.size + 1, SIZE_MAX, &at, &room);
 }
 
+static const char *hash_name_digest_auth(hc_digest_hash which) {
+  switch (which) {
+  case HC_DIGEST_SHA_256: return "SHA2-256";
+  case HC_DIGEST_SHA_512_256: return "SHA2-512/256";
+  case HC_DIGEST_MD5: break;
+  }
+  return "MD5";
+}
+
+/* Does OpenSSL have the hash, and may it be used? */
+static bool is_available(hc_digest_hash which) {
+  unsigned char bytes[HC_DIGEST_MAX];
+  size_t size;
+  return hc_digest(hash_name_digest_auth(which), HC_SLICE(""), bytes, &size, NULL) == HC_OK;
+}
+
 static bool is_answerable(const reading *r) {
   const unsigned needed = 1u << REALM | 1u << NONCE;
   return r->is_digest && !r->is_bad && (r->seen & needed) == needed && r->c.nonce.size > 0;
 }
 
-static hc_error find_digest_auth(hc_slice value, reading *r) {
+/* What was read is a whole challenge: into *best with it, if it is better, and that one's buffer
+ * is used again. */
+static void weigh(reading *r, hc_digest_challenge *best) {
+  bool has_one = best->nonce.size > 0;
+  if (!is_answerable(r) || (has_one && r->c.hash <= best->hash) || !is_available(r->c.hash)) return;
+  hc_digest_challenge last = *best;
+  *best = r->c;
+  r->c = last;
+}
+
+static hc_error find_digest_auth(hc_slice value, hc_digest_pick pick, reading *r,
+                                 hc_digest_challenge *best) {
   hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
   hc_slice rest = value;
   hc_error code = restart_digest_auth(r, value);
   hc_parse parsed = HC_PARSE_DONE;
   while (code == HC_OK && (parsed = hc_challenge_next(&rest, &piece)) == HC_PARSE_DONE) {
     if (piece.kind == HC_CHALLENGE_SCHEME) {
-      if (is_answerable(r)) return HC_OK;
+      weigh(r, best);
+      if (pick == HC_DIGEST_FIRST && best->nonce.size > 0) return HC_OK;
       code = restart_digest_auth(r, value);
       r->is_digest = hc_slice_equal_fold(piece.name, HC_SLICE("Digest"));
     } else if (piece.kind == HC_CHALLENGE_PARAM) {
       code = take_param(r, &piece);
     }
   }
+  if (code == HC_OK && parsed == HC_PARSE_MORE) weigh(r, best);
   if (code != HC_OK) return code;
-  return parsed == HC_PARSE_MORE && is_answerable(r) ? HC_OK : HC_ERR_DOES_NOT_EXIST;
+  return best->nonce.size > 0 ? HC_OK : HC_ERR_DOES_NOT_EXIST;
 }
 
-hc_error hc_digest_find(hc_slice value, hc_digest_challenge *challenge) {
+hc_error hc_digest_find(hc_slice value, hc_digest_pick pick, hc_digest_challenge *challenge) {
   reading r;
+  hc_digest_challenge best;
   memset(&r, 0, sizeof r);
-  hc_error code = find_digest_auth(value, &r);
+  memset(&best, 0, sizeof best);
+  hc_error code = find_digest_auth(value, pick, &r, &best);
+  hc_digest_free(&r.c);
   if (code != HC_OK) {
-    hc_buffer_free(&r.c.text);
+    hc_digest_free(&best);
     return code;
   }
   hc_digest_free(challenge);
-  *challenge = r.c;
+  *challenge = best;
   return HC_OK;
 }
 
 /* The other texts are in the same buffer, so that moves with them. */
-hc_error hc_digest_set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
+static hc_error set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
   hc_digest_challenge next = *challenge;
   hc_slice *const texts[] = {&next.realm, &next.nonce, &next.opaque, &next.algorithm,
                              &next.session_nonce};
   const size_t count = sizeof texts / sizeof texts[0];
   char *at;
   size_t room, total = 1;
-  if (nonce.size == 0 || has_control_digest_auth(nonce)) return HC_ERR_INVALID_DATA;
   next.text = (hc_buffer){0};
   if (next.is_session && next.session_nonce.size == 0) next.session_nonce = next.nonce;
   next.nonce = nonce;
@@ -163,6 +195,27 @@ hc_error hc_digest_set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
   hc_digest_free(challenge);
   *challenge = next;
   return HC_OK;
+}
+
+static bool is_new_nonce(const hc_digest_challenge *challenge, hc_slice nonce) {
+  return nonce.size > 0 && !has_control_digest_auth(nonce) &&
+         !hc_slice_equal(nonce, challenge->nonce);
+}
+
+hc_error hc_digest_take_info(hc_digest_challenge *challenge, hc_slice info) {
+  hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
+  hc_buffer text = {0};
+  hc_error code = HC_OK;
+  bool is_next = false;
+  while (!is_next && hc_challenge_next(&info, &piece) == HC_PARSE_DONE)
+    is_next =
+        piece.kind == HC_CHALLENGE_PARAM && hc_slice_equal_fold(piece.name, HC_SLICE("nextnonce"));
+  if (is_next) code = hc_challenge_append_value(&piece, &text);
+  hc_slice nonce = {hc_buffer_head(&text), hc_buffer_size(&text)};
+  if (code == HC_OK)
+    code = is_new_nonce(challenge, nonce) ? set_nonce(challenge, nonce) : HC_ERR_DOES_NOT_EXIST;
+  hc_buffer_free(&text);
+  return code;
 }
 
 void hc_digest_free(hc_digest_challenge *challenge) {
@@ -208,15 +261,6 @@ static hc_slice hash(hasher *h, const hc_slice *parts, size_t count, char hex[HE
   return hc_slice_of(hex);
 }
 
-static const char *hash_name_digest_auth(hc_digest_hash which) {
-  switch (which) {
-  case HC_DIGEST_SHA_256: return "SHA2-256";
-  case HC_DIGEST_SHA_512_256: return "SHA2-512/256";
-  case HC_DIGEST_MD5: break;
-  }
-  return "MD5";
-}
-
 /* H(A1), RFC 7616 section 3.4.2 */
 static hc_slice hash_secret(hasher *h, const hc_digest_challenge *c, const hc_digest_request *r,
                             char hex[HEX_SIZE]) {
@@ -259,11 +303,42 @@ static void put_quoted(hc_buffer *out, const char *before, hc_slice value, hc_er
   if (*code == HC_OK) *code = hc_quoted_append(value, out);
 }
 
+static bool is_ascii_digest_auth(hc_slice s) {
+  for (size_t i = 0; i < s.size; i++) {
+    if ((unsigned char)s.data[i] > 127) return false;
+  }
+  return true;
+}
+
+/* What stands for itself in an extended value (RFC 8187 section 3.2.1, attr-char). */
+static bool is_attr_char(char c) {
+  return hc_char_is_token(c) && c != '*' && c != '\'' && c != '%';
+}
+
+static void put_extended(hc_buffer *out, const char *before, hc_slice value, hc_error *code) {
+  static const char digits[] = "0123456789ABCDEF";
+  put_digest_auth(out, hc_slice_of(before), code);
+  put_digest_auth(out, HC_SLICE("UTF-8''"), code);
+  for (size_t i = 0; i < value.size; i++) {
+    unsigned char byte = (unsigned char)value.data[i];
+    const char coded[] = {'%', digits[byte >> 4], digits[byte & 15]};
+    bool is_plain = is_attr_char(value.data[i]);
+    put_digest_auth(out, is_plain ? hc_slice_make(value.data + i, 1) : hc_slice_make(coded, 3),
+                    code);
+  }
+}
+
+static void put_user(hc_buffer *out, const hc_digest_challenge *c, hc_slice user, hc_error *code) {
+  if (c->knows_utf8 && !is_ascii_digest_auth(user))
+    put_extended(out, "Digest username*=", user, code);
+  else put_quoted(out, "Digest username=", user, code);
+}
+
 static hc_error put_all_digest_auth(const hc_digest_challenge *c, const hc_digest_request *r,
                                     hc_slice user, hc_slice response, const char *count,
                                     hc_buffer *out) {
   hc_error code = HC_OK;
-  put_quoted(out, "Digest username=", user, &code);
+  put_user(out, c, user, &code);
   put_quoted(out, ", realm=", c->realm, &code);
   put_quoted(out, ", nonce=", c->nonce, &code);
   put_quoted(out, ", uri=", r->uri, &code);

@@ -2,7 +2,7 @@
  * stands in Authorization or Proxy-Authorization.
  *
  * Texts in, text out. Who is asked, who gets the answer, and which nonce counts next is for others
- * to know: proxy_auth.h for proxies, the Lua half for servers. */
+ * to know: proxy_auth.h for proxies, the Lua half for servers (policies/auth.lua). */
 #ifndef HC_DIGEST_AUTH_H
 #define HC_DIGEST_AUTH_H
 
@@ -12,7 +12,7 @@
 HC_INTERNAL_BEGIN
 
 typedef enum hc_digest_hash {
-  HC_DIGEST_MD5,
+  HC_DIGEST_MD5, /* the better ones behind the others */
   HC_DIGEST_SHA_256,
   HC_DIGEST_SHA_512_256
 } hc_digest_hash;
@@ -28,18 +28,24 @@ typedef struct hc_digest_challenge {
   bool has_qop; /* "auth" is among them; else the way of RFC 2069 */
   bool has_opaque;
   bool hashes_user; /* userhash */
+  bool knows_utf8; /* charset: a name that is not ASCII may go as username* */
   bool is_stale; /* only the nonce was wrong: user and password need not be asked for again */
 } hc_digest_challenge;
 
-/* Takes the first Digest challenge of the field's value that can be answered here; the server lists
- * them in the order in which it likes them (RFC 7616 section 3.7). One whose realm or nonce is
+typedef enum hc_digest_pick {
+  HC_DIGEST_FIRST, /* the one that the server likes most (RFC 7616 section 3.7) */
+  HC_DIGEST_BEST /* the one with the best hash, of those the first */
+} hc_digest_pick;
+
+/* Takes one of the field's Digest challenges that can be answered here. One whose realm or nonce is
  * missing, written twice or has control bytes in it, or whose algorithm or qop is unknown, counts
- * for nothing. HC_ERR_DOES_NOT_EXIST: there is none, and *challenge stays as it was;
- * HC_ERR_OUT_OF_MEMORY. */
-hc_error hc_digest_find(hc_slice value, hc_digest_challenge *challenge);
-/* Another nonce, as nextnonce gives it (RFC 7616 section 3.5). HC_ERR_INVALID_DATA: it is empty or
- * has control bytes; HC_ERR_OUT_OF_MEMORY. */
-hc_error hc_digest_set_nonce(hc_digest_challenge *challenge, hc_slice nonce);
+ * for nothing, and so does one whose hash OpenSSL does not have or may not use.
+ * HC_ERR_DOES_NOT_EXIST: there is none, and *challenge stays as it was; HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_digest_find(hc_slice value, hc_digest_pick pick, hc_digest_challenge *challenge);
+/* The value of Authentication-Info, or of its like for proxies: takes the nextnonce in it (RFC 7616
+ * section 3.5), with which the count begins anew. HC_ERR_DOES_NOT_EXIST: there is none, or the same
+ * one again; HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_digest_take_info(hc_digest_challenge *challenge, hc_slice info);
 void hc_digest_free(hc_digest_challenge *challenge);
 
 /* What is asked for, and by whom. */

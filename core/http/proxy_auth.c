@@ -5,7 +5,6 @@
 
 #include "../base/chars.h"
 #include "../base/memory.h"
-#include "challenge.h"
 #include "credentials.h"
 
 static void wipe_proxy_auth(hc_buffer *b) {
@@ -43,8 +42,9 @@ hc_error hc_proxy_auth_init(hc_proxy_auth *a, hc_slice user, hc_slice password,
   return HC_OK;
 }
 
-static hc_error write_proxy_auth(const hc_proxy_auth *a, const hc_digest_challenge *challenge,
-                                 hc_slice method, hc_slice target, hc_buffer *out) {
+hc_error hc_proxy_auth_write_digest(hc_proxy_auth *a, hc_slice method, hc_slice target,
+                                    hc_buffer *out) {
+  a->count++;
   const hc_digest_request request = {
       .user = a->user,
       .password = a->password,
@@ -53,41 +53,25 @@ static hc_error write_proxy_auth(const hc_proxy_auth *a, const hc_digest_challen
       .cnonce = hc_slice_of(a->cnonce),
       .count = a->count,
   };
-  return hc_digest_write(challenge, &request, out);
-}
-
-hc_error hc_proxy_auth_write_digest(hc_proxy_auth *a, hc_slice method, hc_slice target,
-                                    hc_buffer *out) {
-  a->count++;
-  return write_proxy_auth(a, &a->challenge, method, target, out);
-}
-
-/* Does OpenSSL have the hash, and may it be used? */
-static hc_error try_out(const hc_proxy_auth *a, const hc_digest_challenge *challenge) {
-  hc_buffer scratch = {0};
-  hc_error code = write_proxy_auth(a, challenge, HC_SLICE("GET"), HC_SLICE("/"), &scratch);
-  hc_buffer_free(&scratch);
-  return code;
+  return hc_digest_write(&a->challenge, &request, out);
 }
 
 /* The first challenge that can be answered, of all fields. */
-static hc_error find_proxy_auth(const hc_proxy_auth *a, const hc_headers *fields,
-                                hc_digest_challenge *found) {
+static hc_error find_proxy_auth(const hc_headers *fields, hc_digest_challenge *found) {
   static const hc_slice name = {"Proxy-Authenticate", 18};
   hc_error code = HC_ERR_DOES_NOT_EXIST;
   for (size_t i = 0; hc_headers_find(fields, name, i, &i); i++) {
-    code = hc_digest_find(hc_headers_value(fields, i), found);
-    if (code == HC_OK) code = try_out(a, found);
-    if (code == HC_OK || code == HC_ERR_OUT_OF_MEMORY) return code;
+    code = hc_digest_find(hc_headers_value(fields, i), HC_DIGEST_FIRST, found);
+    if (code != HC_ERR_DOES_NOT_EXIST) return code;
   }
-  return code == HC_OK ? HC_OK : HC_ERR_DOES_NOT_EXIST;
+  return code;
 }
 
 hc_error hc_proxy_auth_take(hc_proxy_auth *a, const hc_headers *fields, hc_auth_sent sent) {
   hc_digest_challenge found;
   memset(&found, 0, sizeof found);
   if (a->user.size == 0 && a->password.size == 0) return HC_ERR_UNAUTHORIZED;
-  hc_error code = find_proxy_auth(a, fields, &found);
+  hc_error code = find_proxy_auth(fields, &found);
   bool is_refused = sent == HC_AUTH_SENT_DIGEST && !found.is_stale;
   if (code == HC_OK && !is_refused) code = hc_digest_make_cnonce(a->cnonce);
   if (code != HC_OK || is_refused) {
@@ -102,21 +86,9 @@ hc_error hc_proxy_auth_take(hc_proxy_auth *a, const hc_headers *fields, hc_auth_
 
 hc_error hc_proxy_auth_note(hc_proxy_auth *a, const hc_headers *fields) {
   static const hc_slice name = {"Proxy-Authentication-Info", 25};
-  hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
-  hc_buffer nonce = {0};
   size_t i;
   if (!hc_proxy_auth_is_digest(a) || !hc_headers_find(fields, name, 0, &i)) return HC_OK;
-  hc_slice rest = hc_headers_value(fields, i);
-  hc_error code = HC_OK;
-  while (code == HC_OK && hc_challenge_next(&rest, &piece) == HC_PARSE_DONE) {
-    bool is_next =
-        piece.kind == HC_CHALLENGE_PARAM && hc_slice_equal_fold(piece.name, HC_SLICE("nextnonce"));
-    if (is_next) code = hc_challenge_append_value(&piece, &nonce);
-    if (is_next) break;
-  }
-  hc_slice next = {hc_buffer_head(&nonce), hc_buffer_size(&nonce)};
-  if (code == HC_OK) code = hc_digest_set_nonce(&a->challenge, next);
+  hc_error code = hc_digest_take_info(&a->challenge, hc_headers_value(fields, i));
   if (code == HC_OK) a->count = 0;
-  hc_buffer_free(&nonce);
   return code == HC_ERR_OUT_OF_MEMORY ? code : HC_OK;
 }

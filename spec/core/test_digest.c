@@ -27,7 +27,7 @@ static void check_answer(const char *name, const char *challenge, hc_digest_requ
   hc_digest_challenge c;
   hc_buffer out = {0};
   memset(&c, 0, sizeof c);
-  CHECK_CASE(name, hc_digest_find(hc_slice_of(challenge), &c) == HC_OK);
+  CHECK_CASE(name, hc_digest_find(hc_slice_of(challenge), HC_DIGEST_FIRST, &c) == HC_OK);
   CHECK_CASE(name, hc_digest_write(&c, &request, &out) == HC_OK);
   for (; *expected; expected++) CHECK_CASE(*expected, holds(&out, *expected));
   hc_buffer_free(&out);
@@ -68,6 +68,40 @@ static void test_examples(void) {
                rfc2069, old);
 }
 
+static void test_names(void) {
+  hc_digest_request r = {
+      HC_SLICE("J\xc3\xa4 %*'s"), HC_SLICE("p"), HC_SLICE("GET"), HC_SLICE("/"), HC_SLICE("c"), 1};
+  const char *const extended[] = {"Digest username*=UTF-8''J%C3%A4%20%25%2A%27s, realm", NULL};
+  const char *const plain[] = {"Digest username=\"J\xc3\xa4 %*'s\", realm", NULL};
+  const char *const hashed[] = {"Digest username=\"", "userhash=true", NULL};
+  check_answer("UTF-8", "Digest realm=r, nonce=n, charset=utf-8", r, extended);
+  check_answer("no charset", "Digest realm=r, nonce=n", r, plain);
+  check_answer("a hash", "Digest realm=r, nonce=n, charset=UTF-8, userhash=true", r, hashed);
+  const char *const ascii[] = {"Digest username=\"u\"", NULL};
+  r.user = HC_SLICE("u");
+  check_answer("ASCII", "Digest realm=r, nonce=n, charset=UTF-8", r, ascii);
+}
+
+static void check_pick(const char *value, hc_digest_pick pick, const char *nonce) {
+  hc_digest_challenge c;
+  memset(&c, 0, sizeof c);
+  CHECK_CASE(value, hc_digest_find(hc_slice_of(value), pick, &c) == HC_OK);
+  CHECK_CASE(value, hc_slice_equal(c.nonce, hc_slice_of(nonce)));
+  hc_digest_free(&c);
+}
+
+static void test_picks(void) {
+  static const char value[] =
+      "Digest realm=r, nonce=a, algorithm=SHA-1, Digest realm=r, nonce=b, Basic realm=r, "
+      "Digest realm=r, nonce=c, algorithm=SHA-256, Digest realm=r, nonce=d, algorithm=MD5, "
+      "Digest realm=r, nonce=e, algorithm=SHA-256-sess";
+  check_pick(value, HC_DIGEST_FIRST, "b");
+  check_pick(value, HC_DIGEST_BEST, "c");
+  static const char cut[] = "Digest realm=r, nonce=a, Digest realm=r, nonce=b, algorithm=SHA-256 x";
+  check_pick(cut, HC_DIGEST_FIRST, "a");
+  check_pick(cut, HC_DIGEST_BEST, "a");
+}
+
 static void test_lists(void) {
   static const struct {
     const char *value, *realm; /* NULL: no challenge that can be answered */
@@ -101,7 +135,7 @@ static void test_lists(void) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     hc_digest_challenge c;
     memset(&c, 0, sizeof c);
-    hc_error code = hc_digest_find(hc_slice_of(cases[i].value), &c);
+    hc_error code = hc_digest_find(hc_slice_of(cases[i].value), HC_DIGEST_FIRST, &c);
     CHECK_CASE(cases[i].value, (code == HC_OK) == (cases[i].realm != NULL));
     if (code == HC_OK && cases[i].realm)
       CHECK_CASE(cases[i].value, hc_slice_equal(c.realm, hc_slice_of(cases[i].realm)));
@@ -116,7 +150,7 @@ static void test_prefixes(void) {
   for (size_t size = 0; size < sizeof value; size++) {
     hc_digest_challenge c;
     memset(&c, 0, sizeof c);
-    hc_error code = hc_digest_find((hc_slice){value, size}, &c);
+    hc_error code = hc_digest_find((hc_slice){value, size}, HC_DIGEST_FIRST, &c);
     CHECK(code == HC_OK || code == HC_ERR_DOES_NOT_EXIST);
     hc_digest_free(&c);
   }
@@ -148,6 +182,11 @@ static void test_proxy(void) {
   CHECK(holds(&out, "nc=00000002"));
   CHECK(hc_proxy_auth_take(&a, &fields, HC_AUTH_SENT_DIGEST) == HC_ERR_UNAUTHORIZED);
   hc_headers_clear(&fields);
+  add(&fields, "Proxy-Authentication-Info", "qop=auth, nextnonce=\"n\"");
+  CHECK(hc_proxy_auth_note(&a, &fields) == HC_OK);
+  CHECK(hc_proxy_auth_write_digest(&a, HC_SLICE("GET"), HC_SLICE("/"), &out) == HC_OK);
+  CHECK(holds(&out, "nc=00000003")); /* the same nonce again begins nothing anew */
+  hc_headers_clear(&fields);
   add(&fields, "Proxy-Authentication-Info", "qop=auth, nextnonce=\"m\"");
   CHECK(hc_proxy_auth_note(&a, &fields) == HC_OK);
   hc_buffer_free(&out);
@@ -164,6 +203,8 @@ static void test_proxy(void) {
 
 int main(void) {
   test_examples();
+  test_names();
+  test_picks();
   test_lists();
   test_prefixes();
   test_proxy();

@@ -82,16 +82,19 @@ end
 
 -- What can be answered: for "digest" the first (RFC 7616 section 3.7), for "any" the best. -> session or BASIC; nil
 local function choose(t, scheme)
-  local best, has_basic
-  for _, challenge in ipairs(challenges_of(
-    t.client:get_response_header_values("WWW-Authenticate"))) do
-    local session = digest.session(challenge)
-    if session and (not best or scheme == "any" and session.strength > best.strength) then
-      best = session
-    end
-    has_basic = has_basic or challenge.scheme == "basic"
+  local values = t.client:get_response_header_values("WWW-Authenticate")
+  if scheme ~= "any" then
+    return digest.first(values)
   end
-  return best or scheme == "any" and has_basic and BASIC or nil
+  local session = digest.best(values)
+  if session then
+    return session
+  end
+  for _, challenge in ipairs(challenges_of(values)) do
+    if challenge.scheme == "basic" then
+      return BASIC
+    end
+  end
 end
 
 -- Were the credentials refused, and not only the nonce?
@@ -108,11 +111,7 @@ end
 local function note_nonce(t)
   local session = t.auth_session
   if session and session ~= BASIC then
-    local info = challenges_of({ "Info "
-      .. (t.client:get_response_header("Authentication-Info") or "") })[1]
-    if info and info.params.nextnonce then
-      digest.set_nonce(session, info.params.nextnonce)
-    end
+    digest.take_info(session, t.client:get_response_header("Authentication-Info") or "")
   end
 end
 
