@@ -2,6 +2,7 @@
  * lists of challenges, and what can not be answered. */
 #include <string.h>
 
+#include "../../core/base/memory.h"
 #include "../../core/http/digest_auth.h"
 #include "../../core/http/proxy_auth.h"
 #include "check.h"
@@ -201,7 +202,56 @@ static void test_proxy(void) {
   hc_proxy_auth_free(&a);
 }
 
+#ifdef HC_TEST_HOOKS
+
+/* A refusal of Basic, an answer, and another nonce for the next. */
+static hc_error talk(hc_proxy_auth *a, const hc_headers *refusal, const hc_headers *info,
+                     hc_buffer *out) {
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_proxy_auth_init(a, HC_SLICE("u"), HC_SLICE("w"), HC_PROXY_ANY_SCHEME, &why);
+  if (code == HC_OK) code = hc_proxy_auth_take(a, refusal, HC_AUTH_SENT_BASIC);
+  if (code == HC_OK) code = hc_proxy_auth_write_digest(a, HC_SLICE("GET"), HC_SLICE("/"), out);
+  if (code == HC_OK) code = hc_proxy_auth_note(a, info);
+  if (code == HC_OK) code = hc_proxy_auth_write_digest(a, HC_SLICE("GET"), HC_SLICE("/"), out);
+  return code;
+}
+
+/* Every allocation fails in turn, once or with all behind it. */
+static void test_memory(int sticky) {
+  hc_headers refusal, info;
+  memset(&refusal, 0, sizeof refusal);
+  memset(&info, 0, sizeof info);
+  add(&refusal, "Proxy-Authenticate",
+      "Digest realm=\"a\\\"b\", nonce=m, algorithm=no, Digest realm=\"a\\\"b\", nonce=n, qop=auth, "
+      "algorithm=SHA-256-sess, opaque=o, userhash=true");
+  add(&info, "Proxy-Authentication-Info", "nextnonce=\"next\\\"one\"");
+  long before = hc_memory_live_blocks(), n = 0;
+  hc_error code = HC_ERR_OUT_OF_MEMORY;
+  for (; code != HC_OK && n < 1000; n++) {
+    hc_proxy_auth a;
+    hc_buffer out = {0};
+    memset(&a, 0, sizeof a);
+    hc_memory_fail_after(n, sticky);
+    code = talk(&a, &refusal, &info, &out);
+    hc_memory_fail_after(-1, 0);
+    CHECK(code == HC_OK || code == HC_ERR_OUT_OF_MEMORY);
+    if (code == HC_OK) CHECK(holds(&out, "nonce=\"next\\\"one\""));
+    hc_buffer_free(&out);
+    hc_proxy_auth_free(&a);
+    CHECK(hc_memory_live_blocks() == before);
+  }
+  CHECK(code == HC_OK && n > 10);
+  hc_headers_free(&refusal);
+  hc_headers_free(&info);
+}
+
+#endif
+
 int main(void) {
+#ifdef HC_TEST_HOOKS
+  test_memory(0);
+  test_memory(1);
+#endif
   test_examples();
   test_names();
   test_picks();
