@@ -205,7 +205,8 @@ int64_t hcl_check_integer(lua_State *L, int arg) {
 double hcl_check_number(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
   double value = (double)lua_tonumber(L, arg);
-  bool is_number = value >= 0 || value < 0; /* isnan costs MinGW's compiler a warning */
+  /* isnan costs MinGW's compiler a warning */
+  bool is_number = value >= 0 || value < 0; // cppcheck-suppress incorrectLogicOperator
   if (!is_number) hcl_argument_error(L, arg, "number expected, got NaN");
   return value;
 }
