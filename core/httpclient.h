@@ -541,8 +541,8 @@ HC_API bool hc_client_has_response_begun(const hc_client *c);
 /* Has the response been read to its end? Stays true when the connection fails afterwards. */
 HC_API bool hc_client_response_is_complete(const hc_client *c);
 
-HC_API int
-hc_client_response_code(const hc_client *c); /* 200 (RFC 9110 section 15); 0 without a response */
+/* 200 (RFC 9110 section 15); 0 without a response */
+HC_API int hc_client_response_code(const hc_client *c);
 HC_API hc_slice hc_client_response_reason(const hc_client *c); /* the reason phrase, may be empty */
 /* What the response came by, major * 10 + minor: 11 for HTTP/1.1 and 20 for HTTP/2; 0 without a
  * response. */
