@@ -1,5 +1,4 @@
 -- What follows on a redirect.
-local httpclient = require("httpclient")
 local redirect = require("httpclient.policies.redirect")
 local httpclient = require("httpclient")
 local http = require("httpclient.url.http")
