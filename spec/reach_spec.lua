@@ -131,10 +131,9 @@ describe("allow_address", function()
   end)
 
   local faults = {
-    { "raises", function() error("no, not that", 0) end, "error in allow_address: no, not that" },
-    { "raises what is no text", function() error({}) end,
-      "error in allow_address: no error message" },
-    { "yields", function() coroutine.yield() end, "error in allow_address: attempt to yield" },
+    { "raises", function() error("no, not that", 0) end, "no, not that" },
+    { "raises what is no text", function() error({}) end, "no error message" },
+    { "yields", function() coroutine.yield() end, "attempt to yield" }, -- LuaJIT says where, too
   }
   for _, case in ipairs(faults) do
     it("lets nothing be connected to where it " .. case[1], function()
@@ -146,7 +145,7 @@ describe("allow_address", function()
       end)
       co()
       assert.equal("STATUS_CANT_CONNECT", status)
-      assert.equal(case[3], message:sub(1, #case[3]))
+      assert.truthy(message:find("^error in allow_address: .*" .. case[3]), message)
       assert.is_nil(listener:accept(0.02))
     end)
   end

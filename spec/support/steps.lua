@@ -24,7 +24,7 @@ end
 
 local module = {
   chunk = function(text)
-    return ("%x\r\n%s\r\n"):format(#text, text)
+    return ("%x\r\n"):format(#text) .. text .. "\r\n" -- %s ends at a NUL on Lua 5.1
   end,
   head = function(kind)
     return HEAD:format(kind or "text/plain")
