@@ -65,10 +65,14 @@ static int client_new(lua_State *L) {
 
 /* The mark saves the look into the registry for the metatable: without it a small GET takes 16%
  * more instructions. The size is that of full userdata alone: a light one has none. */
-hcl_client *hcl_check_client(lua_State *L, int arg) {
+static hcl_client *check_client_as_it_is(lua_State *L, int arg) {
   hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
   if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
-  self = (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
+  return (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
+}
+
+hcl_client *hcl_check_client(lua_State *L, int arg) {
+  hcl_client *self = check_client_as_it_is(L, arg);
   (void)hcl_client_need(L, self);
   return self;
 }
@@ -152,6 +156,8 @@ static int client_go_out_of_scope(lua_State *L) {
 }
 
 static int client_close(lua_State *L) {
+  /* Another finalizer may call this after the client's own: what was made now, nobody would free. */
+  if (!check_client_as_it_is(L, 1)->client) return 0;
   hcl_client *self = hcl_check_free_client(L, 1);
   hcl_client_close_sink(self);
   enter_and_close(L, self, hc_client_close);
