@@ -240,7 +240,8 @@ hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_p
   hc_proxy *p = NULL;
   hc_error code = read_url(url, &from, why);
   if (code == HC_OK) code = make_of(&from, &p, why);
-  if (code == HC_OK) code = take_user(p, &from, settings->schemes, why);
+  if (!p) return code;
+  code = take_user(p, &from, settings->schemes, why);
   if (code != HC_OK) {
     hc_proxy_release(p);
     return code;
