@@ -57,8 +57,8 @@ build_tests = set -e; for lua in $(TEST_LUAS); do \
   $(MAKE) -s -j$(JOBS) c-tests demo-server
 abi_of = $(if $(filter $(LUA),$(1)),$(LUA_ABI),$\
   $(if $(findstring jit,$(1)),luajit,$(patsubst lua%,%,$(notdir $(1)))))
-# What tests a tool of ours and not the module runs once: one Lua stands for all.
-ONE_LUA_SPECS := spec/runner_spec.lua
+# What tests a tool of ours, or another build, and not the module runs once: one Lua stands for all.
+ONE_LUA_SPECS := spec/runner_spec.lua spec/cmake_spec.lua
 luas_of = $(if $(filter $(ONE_LUA_SPECS),$(1)),$(firstword $(filter lua5.4,$(TEST_LUAS)) \
   $(TEST_LUAS)),$(TEST_LUAS))
 test_jobs = $(c_tests:%=c:%) \

@@ -3,11 +3,6 @@ local native = require("spec_native")
 local program = require("spec.support.program")
 local tempdir = require("spec.support.tempdir")
 
--- One Lua stands for all: what is built is the same.
-if os.getenv("LUA") ~= "lua5.4" then
-  return
-end
-
 local folder = tempdir.new()
 teardown(function() folder:close() end)
 
