@@ -77,6 +77,12 @@ local function check_own(path, number, name, target)
   end
 end
 
+-- A loop's file is about the library of its name.
+local function is_own_library(name, line)
+  local library = name:match("^loops%.(.*)$")
+  return library and line:find(('require("%s")'):format(library), 1, true)
+end
+
 local function check_line(path, number, name, line)
   local target = line:match('require%(root %.%. "%.([%w_.]+)"%)')
   if target then
@@ -85,9 +91,8 @@ local function check_line(path, number, name, line)
     if not doors[name] then
       fault("%s:%d: the core's private functions have no door here", path, number)
     end
-  elseif line:find("require(root)", 1, true) or line:match('require%("([%w_]+)"%)') == name:match("^loops%.(.*)$") then
-    return -- a loop's file is about the library of its name
-  elseif line:find("require%(") then
+  elseif line:find("require%(") and not line:find("require(root)", 1, true)
+    and not is_own_library(name, line) then
     fault("%s:%d: modules are required as seen from the root", path, number)
   end
   for used in line:gsub('"[^"]*"', ""):gmatch("%f[%w_]core%.([%w_]+)") do
