@@ -81,16 +81,9 @@ typedef struct parts {
 } parts;
 
 static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
-  unsigned value = 0;
-  if (digits.size == 0) return HC_OK;
-  for (size_t i = 0; i < digits.size; i++) {
-    if (!hc_char_is_digit(digits.data[i])) return refuse_proxy(why, "the port is no number");
-    value = value * 10 + (unsigned)(digits.data[i] - '0');
-    if (value > 65535) return refuse_proxy(why, "the port is over 65535");
-  }
-  if (value == 0) return refuse_proxy(why, "the port is 0");
-  *port = value;
-  return HC_OK;
+  if (digits.size == 0) return HC_OK; /* the scheme's own stays */
+  const char *fault = hc_port_parse(digits, port);
+  return fault ? refuse_proxy(why, fault) : HC_OK;
 }
 
 static hc_error read_host(hc_slice text, parts *to, hc_failure *why) {

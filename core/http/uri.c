@@ -234,17 +234,21 @@ hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port,
   return error;
 }
 
-/* port = *DIGIT (RFC 3986 section 3.2.3): may be empty, and then none is written. */
-static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
+const char *hc_port_parse(hc_slice digits, unsigned *port) {
   unsigned value = 0;
   for (size_t i = 0; i < digits.size; i++) {
-    if (!hc_char_is_digit(digits.data[i])) return refuse_uri(why, "the port is no number");
+    if (!hc_char_is_digit(digits.data[i])) return "the port is no number";
     value = value * 10 + (unsigned)(digits.data[i] - '0');
-    if (value > 65535) return refuse_uri(why, "the port is over 65535");
+    if (value > 65535) return "the port is over 65535";
   }
-  if (digits.size > 0 && value == 0) return refuse_uri(why, "the port is 0");
+  if (digits.size > 0 && value == 0) return "the port is 0";
   *port = value;
-  return HC_OK;
+  return NULL;
+}
+
+static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
+  const char *fault = hc_port_parse(digits, port);
+  return fault ? refuse_uri(why, fault) : HC_OK;
 }
 
 /* Where the colon before a port would be. */
