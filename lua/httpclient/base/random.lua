@@ -1,6 +1,8 @@
 -- random.lua: numbers and texts that nobody can guess. math.random belongs to the script: who seeds it, and who
 -- counts on its order, is not our business.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
+local httpclient = require(root)
 
 local random = {}
 
@@ -11,9 +13,7 @@ end
 
 -- The same as hex digits, two for each byte.
 function random.hex(count)
-  return (random.bytes(count):gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end))
+  return httpclient.hex(random.bytes(count))
 end
 
 -- A number from 0 on, below 1.
