@@ -1,6 +1,7 @@
 -- date.lua: the dates of cookies (RFC 6265bis section 5.1.1), which are read from whatever a server
 -- has written. A token that fits nowhere is passed over, so no date is refused for its form.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local calendar = require(root .. ".base.calendar")
 local texts = require(root .. ".base.text")
 
 local months = {}
@@ -9,7 +10,6 @@ for number,
     "dec" }) do
   months[name] = number
 end
-local DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
 -- What stands between tokens. All else belongs to one, control characters and bytes over 7F too.
 local DELIMITERS = "[\t -/;-@%[\\%]^_`{-~]"
@@ -51,37 +51,8 @@ local function take_token(found, token)
     or not found.month and take_month(found, token) or not found.year and take_year(found, token)
 end
 
-local function is_leap(year)
-  return year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-end
-
 local function full_year(year)
   return year <= 69 and year + 2000 or year <= 99 and year + 1900 or year
-end
-
-local function exists(found)
-  if not (found.hour and found.day and found.month and found.year) then
-    return false
-  end
-  found.year = full_year(found.year)
-  local days = DAYS[found.month] + (found.month == 2 and is_leap(found.year) and 1 or 0)
-  return found.day >= 1 and found.day <= days and found.year >= 1601 and found.hour <= 23
-    and found.minute <= 59 and found.second <= 59
-end
-
-local function floor_div(a, b)
-  return math.floor(a / b)
-end
-
--- Days from 1970-01-01 on, in the calendar as it is today. A year is counted from March on, so that
--- the leap day is its last.
-local function days_since_epoch(year, month, day)
-  if month <= 2 then
-    year, month = year - 1, month + 12
-  end
-  local of_months = floor_div(153 * (month - 3) + 2, 5)
-  return 365 * year + floor_div(year, 4) - floor_div(year, 100) + floor_div(year, 400) + of_months
-    + day - 719469
 end
 
 -- -> seconds since 1970 began (UTC); nil where the text is no date
@@ -90,9 +61,12 @@ return function(text)
   for token in text:gsub(DELIMITERS, " "):gmatch("[^ ]+") do
     take_token(found, token)
   end
-  if not exists(found) then
+  if not (found.hour and found.day and found.month and found.year) then
     return nil
   end
-  return days_since_epoch(found.year, found.month, found.day) * 86400 + found.hour * 3600
-    + found.minute * 60 + found.second
+  local year = full_year(found.year)
+  if year < 1601 or found.hour > 23 or found.minute > 59 or found.second > 59 then
+    return nil
+  end
+  return calendar.seconds_of(year, found.month, found.day, found.hour, found.minute, found.second)
 end

@@ -2,19 +2,19 @@
 -- neither the locale nor what the system can do with a date matters.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
+local calendar = require(root .. ".base.calendar")
 local check = require(root .. ".base.check")
 
 local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
 local floor = math.floor
+local DAY, days_before_year, days_in = calendar.DAY, calendar.days_before_year, calendar.days_in
 
 local date = {}
 
-local DAY = 86400
 local days = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" }
 local long_days = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" }
 local months = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
   "Dec" }
-local lengths = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 
 local function index_of(list)
   local map = {}
@@ -26,17 +26,6 @@ end
 local day_of, long_day_of, month_of = index_of(days), index_of(long_days), index_of(months)
 
 -- --- the calendar
-
--- Days from 1970-01-01 to the first of January.
-local function days_before_year(year)
-  local past = year - 1
-  return 365 * (year - 1970) + floor(past / 4) - floor(past / 100) + floor(past / 400) - 477
-end
-
-local function days_in(month, year)
-  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return month == 2 and is_leap and 29 or lengths[month]
-end
 
 local function year_of(day)
   local year = 1970 + floor(day / 365.2425)
@@ -85,14 +74,8 @@ local function seconds_of(year, month, day, time)
   hour, minute, second = tonumber(hour), tonumber(minute), tonumber(second)
   if not (hour and month and hour <= 23 and minute <= 59 and second <= 60) then
     return nil
-  elseif day < 1 or day > days_in(month, year) then
-    return nil
   end
-  local count = days_before_year(year) + day - 1
-  for past = 1, month - 1 do
-    count = count + days_in(past, year)
-  end
-  return count * DAY + hour * 3600 + minute * 60 + second
+  return calendar.seconds_of(year, month, day, hour, minute, second)
 end
 
 local readers = {
