@@ -22,10 +22,7 @@ local Jar = { __name = "CookieJar", __index = CookieJar }
 -- --- arguments
 
 local function check_self(self, method)
-  local state = type(self) == "table" and rawget(self, STATE)
-  if not state then
-    check.fail_self(method, "CookieJar", "jar", self, 3)
-  end
+  local state = check.own(self, STATE, method, "CookieJar", "jar", 3)
   return state
 end
 

@@ -28,10 +28,7 @@ local own_options = { reconnect = true, last_event_id = true, on_event = true, o
   on_error = true }
 
 local function state_of(self, method)
-  local state = type(self) == "table" and rawget(self, STATE)
-  if not state then
-    check.fail_self(method, "EventSource", "source", self, 3)
-  end
+  local state = check.own(self, STATE, method, "EventSource", "source", 3)
   return state
 end
 

@@ -44,10 +44,7 @@ end
 
 -- `level` is that of error(): 3 is whoever has called the method that calls.
 local function check_self(self, method, level)
-  local state = type(self) == "table" and rawget(self, STATE)
-  if not state then
-    check.fail_self(method, "HTTPRequest", "request", self, level or 3)
-  end
+  local state = check.own(self, STATE, method, "HTTPRequest", "request", level or 3)
   return state
 end
 

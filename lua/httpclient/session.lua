@@ -26,10 +26,8 @@ local Session = {}
 local meta = { __name = "Session", __index = Session }
 
 local function state_of(self, method)
-  local state = type(self) == "table" and rawget(self, STATE)
-  if not state then
-    check.fail_self(method, "Session", "session", self, 3)
-  elseif state.scope.is_closed then
+  local state = check.own(self, STATE, method, "Session", "session", 3)
+  if state.scope.is_closed then
     error("the session is closed", 3)
   end
   return state

@@ -24,10 +24,7 @@ function meta.__index(self, name)
 end
 
 local function body_of(self, method)
-  local body = type(self) == "table" and rawget(self, BODY)
-  if not body then
-    check.fail_self(method, "Stream", "stream", self, 3)
-  end
+  local body = check.own(self, BODY, method, "Stream", "stream", 3)
   return body
 end
 

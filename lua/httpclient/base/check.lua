@@ -33,4 +33,14 @@ function check.fail_self(method, class, sample, value, level)
     value == nil and "no value" or name_of(value), sample, method), level + 1)
 end
 
+-- What an object of the class holds under this key of it. Raises where a method was called on
+-- something else, as fail_self.
+function check.own(self, key, method, class, sample, level)
+  local own = type(self) == "table" and rawget(self, key)
+  if not own then
+    check.fail_self(method, class, sample, self, level + 1)
+  end
+  return own
+end
+
 return check

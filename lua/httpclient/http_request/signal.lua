@@ -10,10 +10,8 @@ local meta = { __index = Signal, __name = "Signal" }
 local HANDLERS = {} -- the key of a signal's list, which is the request's
 
 local function handlers_of(self, method, handler)
-  local handlers = type(self) == "table" and rawget(self, HANDLERS)
-  if not handlers then
-    check.fail_self(method, "Signal", "request.request_completed", self, 3)
-  elseif type(handler) ~= "function" then
+  local handlers = check.own(self, HANDLERS, method, "Signal", "request.request_completed", 3)
+  if type(handler) ~= "function" then
     check.fail_type(1, method, "function", handler, 3)
   end
   return handlers

@@ -9,10 +9,8 @@ local meta = {}
 
 -- The values of the response's lines in `list` with this name, letter case apart, in their order.
 local function values_of(self, list, name, method)
-  local lines = type(self) == "table" and rawget(self, list)
-  if not lines then
-    check.fail_self(method, "Response", "response", self, 3)
-  elseif type(name) ~= "string" then
+  local lines = check.own(self, list, method, "Response", "response", 3)
+  if type(name) ~= "string" then
     check.fail_type(1, method, "string", name, 3)
   end
   local values, wanted = {}, texts.lower(name)
