@@ -10,26 +10,13 @@
 -- .ci/check-names.lua sees to: what is private to a file has a name that no other file has.
 local out = assert(arg[1], "which folder?")
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+local rules = dofile(".ci/rules.lua")
+local read, listing = rules.read, rules.files
 
 local function write(name, parts)
   local file = assert(io.open(out .. "/" .. name, "wb"))
   assert(file:write(table.concat(parts, "\n"), "\n"))
   file:close()
-end
-
-local function listing(command)
-  local list, pipe = {}, assert(io.popen(command .. " | LC_ALL=C sort"))
-  for path in pipe:lines() do
-    list[#list + 1] = path
-  end
-  pipe:close()
-  return list
 end
 
 local version = read("core/httpclient.h"):match('#define HC_VERSION "([^"]+)"')
@@ -118,7 +105,7 @@ local function guarded(guard, text)
 end
 
 local function banner(path)
-  return ("\n/* %s */\n"):format(("=== " .. path .. " "):gsub("%s$", ""))
+  return ("\n/* === %s */\n"):format(path)
 end
 
 -- Headers in the order in which they need each other, each once.

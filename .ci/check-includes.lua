@@ -176,8 +176,7 @@ local function check_file(path)
   end
 end
 
-local listing = assert(io.popen("find core bindings -name '*.[ch]' | LC_ALL=C sort"))
-for path in listing:lines() do
+for _, path in ipairs(rules.files("find core bindings -name '*.[ch]'")) do
   count = count + 1
   if room_of(path) then
     check_file(path)
@@ -185,7 +184,6 @@ for path in listing:lines() do
     fault("%s is in no room: name it in .ci/check-includes.lua", path)
   end
 end
-listing:close()
 
 rules.finish(count)
 print(("includes: %d files, one way"):format(count))

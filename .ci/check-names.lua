@@ -44,8 +44,7 @@ local function names_of(line, in_enum)
 end
 
 local count = 0
-local listing = assert(io.popen("find core bindings -name '*.c' | LC_ALL=C sort"))
-for path in listing:lines() do
+for _, path in ipairs(rules.files("find core bindings -name '*.c'")) do
   local number, in_enum = 0, false
   count = count + 1
   for line in io.lines(path) do
@@ -57,6 +56,5 @@ for path in listing:lines() do
     end
   end
 end
-listing:close()
 rules.finish(count)
 print(("names: %d, each in one file"):format(total))

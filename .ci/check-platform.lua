@@ -4,26 +4,14 @@
 local rules = dofile(".ci/rules.lua")
 local fault = rules.fault
 
-local function lines_of(command)
-  local listing, list = assert(io.popen(command)), {}
-  for line in listing:lines() do
-    list[#list + 1] = line
-  end
-  listing:close()
-  return list
-end
-
 local function text_of(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a"):gsub("/%*.-%*/", "")
-  file:close()
-  return text
+  return (rules.read(path):gsub("/%*.-%*/", ""))
 end
 
 -- A definition begins at the start of a line and has a body: "hc_error hc_wait(...) {".
 local function defined_in(folder)
   local found = {}
-  for _, path in ipairs(lines_of("ls core/platform/" .. folder .. "*.c")) do
+  for _, path in ipairs(rules.files("ls core/platform/" .. folder .. "*.c")) do
     for name in ("\n" .. text_of(path)):gmatch("\n%l[^\n;{}=#]-%f[%w_](hc_[%w_]+)%b()%s*{") do
       found[name] = true
     end
@@ -35,7 +23,7 @@ local everywhere = defined_in("")
 local folders = { posix = defined_in("posix/"), windows = defined_in("windows/") }
 
 local count = 0
-for _, path in ipairs(lines_of("ls core/platform/*.h")) do
+for _, path in ipairs(rules.files("ls core/platform/*.h")) do
   for name in text_of(path):gmatch("\n%l[^\n;{}=#]-%f[%w_](hc_[%w_]+)%b()%s*;") do
     count = count + 1
     for folder, defined in pairs(folders) do

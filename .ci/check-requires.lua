@@ -50,16 +50,10 @@ local function room_of(name)
   return name == "options" and name or name:match("^(.*)%.[^.]*$") or ""
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
 -- The names in init.lua's list of what the Lua half alone uses.
 local private = {}
-for name in read(FOLDER .. "init.lua"):match("local internal = (%b{})"):gmatch("([%w_]+) = true") do
+for name in rules.read(FOLDER
+  .. "init.lua"):match("local internal = (%b{})"):gmatch("([%w_]+) = true") do
   private[name] = true
 end
 
@@ -133,8 +127,7 @@ local function look_for_circle(name, way)
 end
 
 local count = 0
-local listing = assert(io.popen("find " .. FOLDER .. " -name '*.lua' | LC_ALL=C sort"))
-for path in listing:lines() do
+for _, path in ipairs(rules.files("find " .. FOLDER .. " -name '*.lua'")) do
   count = count + 1
   local room = path:sub(#FOLDER + 1):match("^(.*)/[^/]*$") or ""
   if allowed[room] then
@@ -143,7 +136,6 @@ for path in listing:lines() do
     fault("%s is in no room: name it in .ci/check-requires.lua", path)
   end
 end
-listing:close()
 for name in pairs(needs) do
   look_for_circle(name, {})
 end

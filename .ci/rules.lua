@@ -1,7 +1,26 @@
--- What the checks of the tree share: rooms that may look into others, and faults, which are told at the end.
+-- What the tools of the tree share: files and their texts, rooms that may look into others, and
+-- faults, which are told at the end.
 --
 --   local rules = dofile(".ci/rules.lua")
 local rules = {}
+
+-- The text of a file.
+function rules.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- What a command such as find names, in an order that no locale changes. -> array of paths
+function rules.files(command)
+  local list, pipe = {}, assert(io.popen(command .. " | LC_ALL=C sort"))
+  for path in pipe:lines() do
+    list[#list + 1] = path
+  end
+  pipe:close()
+  return list
+end
 
 -- list: { { room, { rooms that it may look into } } ... } -> room -> set of rooms, its own among
 -- them; more: rooms that all may look into.
