@@ -129,10 +129,7 @@ end
 
 -- Closes its connections. What is under way goes on to its end; nothing else can be asked for.
 function Session:close()
-  local state = type(self) == "table" and rawget(self, STATE)
-  if not state then
-    check.fail_self("close", "Session", "session", self, 2)
-  end
+  local state = check.own(self, STATE, "close", "Session", "session", 2)
   state.scope.is_closed = true
   pool.close_idle(state.scope.mark)
 end
