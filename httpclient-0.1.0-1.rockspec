@@ -204,6 +204,7 @@ build = {
     ["httpclient.http_request.arguments"] = "lua/httpclient/http_request/arguments.lua",
     ["httpclient.http_request.completion"] = "lua/httpclient/http_request/completion.lua",
     ["httpclient.http_request.signal"] = "lua/httpclient/http_request/signal.lua",
+    ["httpclient.library"] = "lua/httpclient/library.lua",
     ["httpclient.loops.copas"] = "lua/httpclient/loops/copas.lua",
     ["httpclient.loops.cqueues"] = "lua/httpclient/loops/cqueues.lua",
     ["httpclient.loops.luv"] = "lua/httpclient/loops/luv.lua",

@@ -1,9 +1,9 @@
 -- httpclient: the public table. The C core is loaded at once, the Lua parts on top of it when they are first used.
 --
 -- The parts find each other by where this file stands: under whichever name it was required, they
--- are below that name. The C half has one name.
+-- are below that name. The C half has one name; library.lua knows where it can lie.
 local root = (((...) or "httpclient"):gsub("%.init$", ""))
-local core = require("httpclient.core")
+local core = require(root .. ".library")
 
 -- What the Lua half alone uses.
 local internal = {
