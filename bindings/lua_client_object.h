@@ -82,6 +82,9 @@ static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
  * such is returned. */
 hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
 
+/* lua_http_client_wait.c: how long a wait may last; negative where nothing is given. Raises for
+ * what is no time. */
+double hcl_opt_seconds(lua_State *L, int arg);
 /* lua_http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
 typedef struct hcl_wait {
   uint64_t end; /* HC_NEVER */

@@ -3,7 +3,7 @@
 
 #include "lua_client_object.h"
 
-static double opt_seconds(lua_State *L, int arg) {
+double hcl_opt_seconds(lua_State *L, int arg) {
   if (lua_isnoneornil(L, arg)) return -1;
   double seconds = hcl_check_number(L, arg);
   if (seconds < 0) hcl_argument_error(L, arg, "0 or more seconds are needed");
@@ -38,7 +38,7 @@ static hc_error wait_once(lua_State *L, hcl_client *self, double seconds, bool *
 
 static int client_wait(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
-  hcl_wait wait = hcl_wait_begin(opt_seconds(L, 2));
+  hcl_wait wait = hcl_wait_begin(hcl_opt_seconds(L, 2));
   bool ready = false;
   hc_error code = wait_once(L, self, wait.part, &ready);
   while (code == HC_OK && !ready && hcl_wait_goes_on(L, &wait)) {
@@ -184,7 +184,7 @@ static bool is_one_ready(const wait_any_call *w) {
 /* HTTPClient.wait_any(clients [, seconds]) */
 static int client_wait_any(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
-  hcl_wait wait = hcl_wait_begin(opt_seconds(L, 2));
+  hcl_wait wait = hcl_wait_begin(hcl_opt_seconds(L, 2));
   size_t count = lua_rawlen(L, 1);
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
   bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);

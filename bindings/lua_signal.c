@@ -66,6 +66,27 @@ static int signal_events(lua_State *L) { return hcl_interest_events(L, interest_
 static int signal_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of_signal(L)); }
 static int signal_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of_signal(L)); }
 
+static hc_error wait_for_signal(lua_State *L, double seconds) {
+  hc_interest interest = interest_of_signal(L);
+  hc_wait_entry entry = {.fd = interest.fd, .events = interest.events};
+  uint64_t now = hc_clock_now(), deadline = seconds > 0 ? hc_clock_deadline(now, seconds) : now;
+  size_t count = 0;
+  if (interest.ready) return HC_OK;
+  return hc_wait(&entry, 1, hc_clock_earlier(deadline, interest.deadline), &count);
+}
+
+/* As a client's, for a waiter that does not yield: nobody but a hook raises it meanwhile. */
+static int signal_wait(lua_State *L) {
+  (void)check_signal(L);
+  hcl_wait wait = hcl_wait_begin(hcl_opt_seconds(L, 2));
+  hc_error code = wait_for_signal(L, wait.part);
+  while (code == HC_OK && !check_signal(L)->is_raised && hcl_wait_goes_on(L, &wait))
+    code = wait_for_signal(L, wait.part);
+  lua_pushinteger(L, (lua_Integer)code);
+  lua_pushboolean(L, check_signal(L)->is_raised);
+  return 2;
+}
+
 /* There is nothing to move. */
 static int signal_poll(lua_State *L) {
   (void)check_signal(L);
@@ -75,11 +96,17 @@ static int signal_poll(lua_State *L) {
 static const luaL_Reg functions_signal[] = {{"new", signal_new}, {NULL, NULL}};
 
 static const luaL_Reg methods_signal[] = {
-    {"raise", signal_raise},     {"close", signal_close},
-    {"get_fd", signal_get_fd},   {"getfd", signal_getfd},
-    {"pollfd", signal_pollfd},   {"events", signal_events},
-    {"timeout", signal_timeout}, {"dirty", signal_dirty},
-    {"poll", signal_poll},       {NULL, NULL},
+    {"raise", signal_raise},
+    {"close", signal_close},
+    {"get_fd", signal_get_fd},
+    {"getfd", signal_getfd},
+    {"pollfd", signal_pollfd},
+    {"events", signal_events},
+    {"timeout", signal_timeout},
+    {"dirty", signal_dirty},
+    {"poll", signal_poll},
+    {"wait", signal_wait},
+    {NULL, NULL},
 };
 
 static const luaL_Reg meta_signal[] = {{"__gc", signal_gc}, {NULL, NULL}};

@@ -176,6 +176,30 @@ describe("a coroutine that waits for a connection", function()
     assert_kept(2, 1)
   end)
 
+  it("may wait in place, where the waiter does not yield this time", function()
+    local loop = new_loop()
+    pool.max_per_host = 1
+    loop.start(script, 1)
+    local yielding, kinds = {}, {}
+    httpclient.set_waiter(function(object, seconds)
+      local code, is_ready = object:wait(math.min(seconds or 0.001, 0.001))
+      if type(code) == "number" then kinds[#kinds + 1] = { code, is_ready } end
+      yielding[#yielding + 1] = coroutine.running()
+      coroutine.yield()
+    end)
+    for i = 2, 3 do loop.start(script, i) end
+    assert.same({ { 0, false }, { 0, false } }, kinds)
+    support.until_true(function()
+      loop.round()
+      for _ = 1, #yielding do
+        assert(coroutine.resume(table.remove(yielding, 1)))
+      end
+      return #order == 3
+    end)
+    assert.same({ 1, 2, 3 }, order)
+    assert_kept(3, 1)
+  end)
+
   it("goes ahead where all that have one stand below it, or nothing yields", function()
     pool.max_per_host = 1
     local inner
@@ -193,6 +217,52 @@ describe("a coroutine that waits for a connection", function()
     end })
     assert.equal(200, response.status)
     assert.equal(200, inner.status)
+  end)
+end)
+
+describe("a signal", function()
+  local Signal = require("httpclient.core").Signal
+
+  it("waits as a client does: until it is raised, or the time is over", function()
+    local signal = Signal.new()
+    assert.same({ 0, false }, { signal:wait(0) })
+    assert.same({ 0, false }, { signal:wait(0.01) })
+    signal:raise()
+    assert.same({ 0, true }, { signal:wait(0) })
+    assert.same({ 0, true }, { signal:wait() })
+    signal:close()
+    assert.same({ 0, true }, { signal:wait() })
+  end)
+
+  it("that is closed has nothing to watch, and still keeps to the time", function()
+    local signal = Signal.new()
+    signal:close()
+    local began = httpclient.monotonic_time()
+    assert.same({ 0, false }, { signal:wait(0.03) })
+    assert.is_true(httpclient.monotonic_time() - began < 5)
+  end)
+
+  it("can be raised, and closed, by a hook of the script in the midst of a wait", function()
+    for _, name in ipairs({ "raise", "close" }) do
+      local signal, calls = Signal.new(), 0
+      local wait, method = signal.wait, signal[name]
+      debug.sethook(function()
+        calls = calls + 1
+        -- the first is that of wait itself
+        if calls == 2 then method(signal) end
+      end, "c")
+      local code, is_raised = wait(signal, 1.2)
+      debug.sethook()
+      assert.same({ 0, name == "raise" }, { code, is_raised })
+    end
+  end)
+
+  it("takes no time that is none", function()
+    local signal = Signal.new()
+    assert.has_error(function() signal:wait(-1) end,
+      "bad argument #1 to 'wait' (0 or more seconds are needed)")
+    assert.has_error(function() signal:wait("x") end,
+      "bad argument #1 to 'wait' (number expected, got string)")
   end)
 end)
 
