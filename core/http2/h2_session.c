@@ -321,8 +321,6 @@ bool hc_h2_session_has_output(const hc_h2_session *s) {
 
 /* --- streams */
 
-size_t hc_h2_session_count(const hc_h2_session *s) { return s->open; }
-
 bool hc_h2_session_is_settled(const hc_h2_session *s) { return s->has_settings; }
 
 size_t hc_h2_session_unread(const hc_h2_session *s) {
