@@ -214,6 +214,7 @@ build = {
     ["httpclient.message.digest"] = "lua/httpclient/message/digest.lua",
     ["httpclient.message.fields"] = "lua/httpclient/message/fields.lua",
     ["httpclient.message.json"] = "lua/httpclient/message/json.lua",
+    ["httpclient.message.json_numbers"] = "lua/httpclient/message/json_numbers.lua",
     ["httpclient.message.link"] = "lua/httpclient/message/link.lua",
     ["httpclient.message.methods"] = "lua/httpclient/message/methods.lua",
     ["httpclient.message.multipart"] = "lua/httpclient/message/multipart.lua",

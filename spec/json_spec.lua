@@ -134,6 +134,41 @@ describe("httpclient.json", function()
       ]]))
     end)
   end
+  -- Numbers as they come out again, with each of the libraries.
+  local NUMBERS = [[
+    local function shown(value) io.write(tostring(value), " ") end
+    local got = json.decode('{"a":[1,-2,1.5,1e3,9007199254740992,0],"b":7}')
+    for i = 1, 6 do shown(got.a[i] == ({ 1, -2, 1.5, 1000, 2^53, 0 })[i]) end
+    shown("/items/" .. got.b)
+    shown("/" .. json.decode("12"))
+    for _, number in ipairs({ 1234567890123456, 9007199254740991, -1234567890123456, 0.1, 1 / 3, 1e300, 5e-324, 12 }) do
+      local text = json.encode({ n = { number } })
+      shown(tonumber(text:match("%[(.-)%]")) == number and not text:find('"%d'))
+    end
+    shown(json.encode(1234567890123456) == "1234567890123456")
+    local shared = { 1 / 3, "x" }
+    shown(json.encode({ shared, shared }):gsub("0%.3+", "third"))
+    if math.type then
+      shown(json.encode({ math.maxinteger, math.mininteger }))
+    else
+      shown("[9223372036854775807,-9223372036854775808]")
+    end
+    local round = {}
+    round[1], round[2], round[3] = round, round, 1 / 3
+    shown(pcall(json.encode, round))
+    shown(pcall(json.encode, { 1 / 0 }))
+  ]]
+
+  for library, is_there in pairs({ cjson = has_cjson, dkjson = has_dkjson }) do
+    if is_there then
+      it("keeps numbers as they are, with " .. library, function()
+        assert.equal(("true "):rep(6) .. "/items/7 /12 " .. ("true "):rep(9)
+          .. '[[third,"x"],[third,"x"]] [9223372036854775807,-9223372036854775808] false false ',
+          (run_with({ [library] = true }, NUMBERS)))
+      end)
+    end
+  end
+
   if has_dkjson then
     it("is made of dkjson where there is no cjson", function()
       assert.equal(EXPECTED, run_with({ dkjson = true }, CODE))

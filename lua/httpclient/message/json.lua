@@ -4,6 +4,7 @@
 -- httpclient.null is JSON's null in both directions.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
+local numbers = require(root .. ".message.json_numbers")
 
 local json = {}
 
@@ -12,10 +13,11 @@ local null = httpclient.null
 local function by_cjson(cjson)
   cjson = cjson.new() -- what others set there is theirs
   cjson.decode_invalid_numbers(false)
-  if not pcall(cjson.encode_number_precision, 17) then
-    pcall(cjson.encode_number_precision, 16) -- as far as the release goes
+  local decode = numbers.whole(cjson.decode)
+  if pcall(cjson.encode_number_precision, 17) then -- as some releases can
+    return cjson.encode, decode
   end
-  return cjson.encode, cjson.decode
+  return numbers.exact(cjson.encode), decode
 end
 
 local function by_dkjson(dkjson)
@@ -38,7 +40,7 @@ local function by_dkjson(dkjson)
     end
     return value
   end
-  return encode, decode
+  return numbers.exact(encode), decode
 end
 
 local function find()
