@@ -4,7 +4,7 @@
 -- somewhere.
 --
 -- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only
--- compiled. A C block has <!-- file: PATH -->. In a block `httpclient` is the module, `HTTPClient`
+-- compiled. A C block has <!-- file: PATH -->, and so may a Lua block. In a block `httpclient` is the module, `HTTPClient`
 -- its class, `client` a client that is connected.
 local demo_server = require("spec.support.demo_server")
 local httpclient = require("httpclient")
@@ -155,8 +155,20 @@ local server
 
 local kinds = {}
 
+function kinds.c(_, block, name)
+  it(name .. " is part of the file that it names", function()
+    assert.equal("file", block.mark)
+    assert.truthy(tempdir.read(block.value):find(block.text, 1, true), "not word for word in "
+      .. block.value)
+  end)
+end
+
+kinds.cpp = kinds.c
+
 function kinds.lua(path, block, name)
-  if block.mark then
+  if block.mark == "file" then
+    return kinds.c(path, block, name)
+  elseif block.mark then
     assert(block.mark == "fragment" and #block.value > 10, name .. ": a fragment needs a reason")
     it(name .. " (fragment) compiles", function()
       assert(compile(block.text, name, {}))
@@ -177,16 +189,6 @@ function kinds.lua(path, block, name)
     end
   end)
 end
-
-function kinds.c(_, block, name)
-  it(name .. " is part of the file that it names", function()
-    assert.equal("file", block.mark)
-    assert.truthy(tempdir.read(block.value):find(block.text, 1, true), "not word for word in "
-      .. block.value)
-  end)
-end
-
-kinds.cpp = kinds.c
 
 function kinds.sh(_, block, name)
   it(name .. " is a script for the shell", function()
