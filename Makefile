@@ -76,6 +76,15 @@ SYSTEM := $(shell uname -s)
 PLATFORM ?= $(if $(findstring mingw,$(shell $(CC) -dumpmachine 2>/dev/null)),windows,posix)
 PLATFORM := $(PLATFORM)
 
+# The TLS library: openssl, mbedtls, or 0 for a build without TLS. One folder of core/stream/tls/ is
+# compiled, and one of core/crypto/.
+HC_TLS ?= openssl
+tls_folder := $(or $(patsubst 0,none,$(patsubst 1,openssl,$(HC_TLS))),none)
+ifeq ($(filter openssl mbedtls none,$(tls_folder)),)
+$(error HC_TLS=$(HC_TLS): it is openssl, mbedtls or 0)
+endif
+crypto_folder := $(if $(filter openssl,$(tls_folder)),openssl,builtin)
+
 WARNINGS ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef
 
@@ -114,9 +123,14 @@ DEFINES = $(system_defines) \
 COMPILE_FLAGS = -std=c11 -fPIC -pthread -fvisibility=hidden \
   $(DEFINES) $(CPPFLAGS) $(TLS_CFLAGS) $(HARDENING) $(CFLAGS) $(WARNINGS)
 compile = $(CC) $(COMPILE_FLAGS) $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
-TLS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags openssl zlib 2>/dev/null)
+openssl_libs := $(or $(shell $(PKG_CONFIG) --libs openssl 2>/dev/null),-lssl -lcrypto)
+# Not every version of it has a .pc file.
+mbedtls_libs := $(or $(shell $(PKG_CONFIG) --libs mbedtls 2>/dev/null),\
+  -lmbedtls -lmbedx509 -lmbedcrypto)
+TLS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(filter $(tls_folder),openssl) zlib 2>/dev/null)
 TLS_CFLAGS := $(TLS_CFLAGS)
-LIBS ?= $(or $(shell $(PKG_CONFIG) --libs openssl zlib 2>/dev/null),-lssl -lcrypto -lz) $(system_libs)
+LIBS ?= $($(tls_folder)_libs) $(or $(shell $(PKG_CONFIG) --libs zlib 2>/dev/null),-lz) \
+  $(system_libs)
 LIBS := $(LIBS)
 comma := ,
 # Optional: without it there is no HTTP/2. NGHTTP2= builds without it though it is there.
@@ -161,8 +175,11 @@ link = $(CC) -pthread $(CFLAGS) $(LINK_HARDENING) $(LDFLAGS)
 # --- what is built from what
 
 abi := $(BUILD)/$(LUA_ABI)
-core_sources := $(filter-out $(foreach name,$(filter-out $(PLATFORM),posix windows),\
-  core/platform/$(name)/%),$(sort $(wildcard core/*/*.c core/*/*/*.c)))
+unused_folders := $(addprefix core/platform/,$(filter-out $(PLATFORM),posix windows)) \
+  $(addprefix core/stream/tls/,$(filter-out $(tls_folder),openssl mbedtls none)) \
+  $(addprefix core/crypto/,$(filter-out $(crypto_folder),openssl builtin))
+core_sources := $(filter-out $(unused_folders:%=%/%),\
+  $(sort $(wildcard core/*/*.c core/*/*/*.c core/*/*/*/*.c)))
 binding_sources := $(sort $(wildcard bindings/*.c))
 core_objects := $(core_sources:%.c=$(BUILD)/%.o)
 binding_objects := $(binding_sources:%.c=$(abi)/%.o)

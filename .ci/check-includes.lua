@@ -14,7 +14,7 @@ local rooms = {
   { "core/http1", { "core/base", "core/http" } },
   { "core/http2", { "core/base", "core/http" } },
   { "core/codec", { "core/base" } },
-  { "core/features", { "core/base", "core/codec", "core/crypto", "core/http", "core/http2" } },
+  { "core/features", { "core/base", "core/codec", "core/http", "core/http2", "core/stream" } },
   { "core/platform", { "core/base" } },
   { "core/net", { "core/base", "core/platform" } },
   -- Of http a stream needs the rules for host names: which name does a certificate have to have?
@@ -48,7 +48,8 @@ for name in ([[assert ctype errno float inttypes limits math stdarg stdatomic st
   c11[name .. ".h"] = true
 end
 local doors = {
-  { "^openssl/", { "core/stream/tls/", "core/crypto/" } },
+  { "^openssl/", { "core/stream/tls/openssl/", "core/crypto/openssl/" } },
+  { "^mbedtls/", { "core/stream/tls/mbedtls/" } },
   { "^nghttp2/", { "core/http2/" } },
   { "^libpsl%.h$", { "bindings/" } },
   { "^idn2%.h$", { "core/http/" } },

@@ -51,9 +51,11 @@ for name, module in pairs(spec.build.modules) do
     end
   end
 end
-local existing = files("core/*/*.c core/*/*/*.c bindings/*.c")
+local existing = files("core/*/*.c core/*/*/*.c core/*/*/*/*.c bindings/*.c")
 for name in pairs(existing) do
-  if name:find("^core/platform/windows/") then -- the rock builds on POSIX systems
+  -- the rock builds on POSIX systems, with OpenSSL
+  if name:find("^core/platform/windows/") or name:find("^core/stream/tls/mbedtls/")
+    or name:find("^core/stream/tls/none/") or name:find("^core/crypto/builtin/") then
     existing[name] = nil
   end
 end

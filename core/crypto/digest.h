@@ -19,9 +19,6 @@ hc_error hc_digest(const char *algorithm, hc_slice data, unsigned char *out, siz
 hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned char *out,
                  size_t *size, hc_failure *why);
 
-/* The version of the library that is loaded, "3.0.11". */
-const char *hc_openssl_version(void);
-
 HC_INTERNAL_END
 
 #endif

@@ -2,12 +2,14 @@
 #include "features.h"
 
 #include "../codec/decoder.h"
-#include "../crypto/digest.h"
 #include "../http/idn.h"
 #include "../http2/h2_session.h"
+#include "../stream/tls/tls_library.h"
 
 static const hc_feature features[] = {
-    {"openssl", hc_openssl_version}, {"zlib", hc_zlib_version},
+    {"openssl", hc_tls_openssl_version},
+    {"mbedtls", hc_tls_mbedtls_version},
+    {"zlib", hc_zlib_version},
 #ifdef HC_WITH_NGHTTP2
     {"nghttp2", hc_h2_version},
 #else
@@ -23,7 +25,8 @@ static const hc_feature features[] = {
 #else
     {"zstd", NULL},
 #endif
-    {"idn2", hc_idn_version},        {NULL, NULL},
+    {"idn2", hc_idn_version},
+    {NULL, NULL},
 };
 
 const hc_feature *hc_features(void) { return features; }

@@ -1,4 +1,5 @@
-/* trust.h - authorities that the system keeps in a store of its own, not in a file. */
+/* trust.h - where the system, and who runs the program, say whom to trust: authorities that are in
+ * a store of the system's own, not in a file, and the environment. */
 #ifndef HC_TRUST_H
 #define HC_TRUST_H
 
@@ -15,6 +16,10 @@ typedef bool (*hc_trust_taker)(void *context, hc_slice certificate);
 /* Gives all that are trusted as roots to `take`; none where they are in files, or the store can't
  * be read. False when `take` has said so. */
 bool hc_trust_each(hc_trust_taker take, void *context);
+
+/* A variable of the environment; NULL where there is none, and in a program that runs with more
+ * rights than who started it. */
+const char *hc_trust_variable(const char *name);
 
 HC_INTERNAL_END
 

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 
 #include "../../core/base/memory.h"
-#include "../../core/stream/tls/tls_internal.h"
+#include "../../core/stream/tls/openssl/openssl_internal.h"
 #include "crypto_memory.h"
 #include "tls_world.h"
 

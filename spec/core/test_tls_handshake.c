@@ -247,7 +247,7 @@ static void test_legacy_renegotiation(void) {
   for (int wished = 0; wished <= 1; wished++) {
     const hc_tls_settings s = {.trusted_chain = trusted, .legacy_renegotiation = wished != 0};
     hc_tls_options *options = options_of(&s);
-    CHECK(((SSL_CTX_get_options(options->context) & SSL_OP_LEGACY_SERVER_CONNECT) != 0) ==
+    CHECK(((SSL_CTX_get_options(options->context->handle) & SSL_OP_LEGACY_SERVER_CONNECT) != 0) ==
           (wished != 0));
     hc_tls_options_release(options);
   }

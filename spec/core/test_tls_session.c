@@ -135,7 +135,7 @@ static void test_session_of_other_store(void) {
     CHECK(!resumes(context, options, "a.example", 1, true));
     X509_STORE *store = X509_STORE_new();
     NEED(store && X509_STORE_add_cert(store, other.certificate) == 1);
-    SSL_CTX_set_cert_store(options->context, store);
+    SSL_CTX_set_cert_store(options->context->handle, store);
     options->store_number++;
     world w;
     world_open_at(&w, context, options, "a.example", 1);

@@ -34,7 +34,8 @@ static hc_tls_store *loaded(hc_tls_store_kind kind) {
 
 static bool holds(hc_tls_store *s, const X509 *certificate) {
   X509_STORE_CTX *context = X509_STORE_CTX_new();
-  NEED(context && X509_STORE_CTX_init(context, hc_tls_store_handle(s), NULL, NULL) == 1);
+  NEED(context &&
+       X509_STORE_CTX_init(context, hc_tls_x509_store(hc_tls_store_handle(s)), NULL, NULL) == 1);
   X509_OBJECT *found =
       X509_STORE_CTX_get_obj_by_subject(context, X509_LU_X509, X509_get_subject_name(certificate));
   bool is_there = found && X509_cmp(X509_OBJECT_get0_X509(found), certificate) == 0;
@@ -68,9 +69,10 @@ static void test_options(void) {
   long before = hc_tls_store_loads();
   for (int i = 0; i < 3; i++) {
     hc_io io;
-    while ((io = hc_tls_context_prepare(all[i], NULL)) == HC_IO_WANT_READ) continue;
+    while ((io = hc_tls_options_prepare(all[i], NULL)) == HC_IO_WANT_READ) continue;
     CHECK(io == HC_IO_OK && all[i]->store == all[0]->store);
-    CHECK(SSL_CTX_get_cert_store(all[i]->context) == hc_tls_store_handle(all[0]->store));
+    CHECK(SSL_CTX_get_cert_store(all[i]->context->handle) ==
+          hc_tls_x509_store(hc_tls_store_handle(all[0]->store)));
   }
   CHECK(hc_tls_store_loads() == before);
   for (int i = 0; i < 3; i++) hc_tls_options_release(all[i]);

@@ -15,7 +15,7 @@
 
 #include "../../core/platform/wait.h"
 #include "../../core/stream/tls/stream_peer_tls.h"
-#include "../../core/stream/tls/tls_internal.h"
+#include "../../core/stream/tls/openssl/openssl_internal.h"
 #include "check.h"
 
 #define DAY 86400L

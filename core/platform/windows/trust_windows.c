@@ -4,6 +4,7 @@
 
 #include "../trust.h"
 
+#include <stdlib.h>
 #include <wincrypt.h>
 
 bool hc_trust_each(hc_trust_taker take, void *context) {
@@ -19,3 +20,5 @@ bool hc_trust_each(hc_trust_taker take, void *context) {
   (void)CertCloseStore(store, 0);
   return goes_on;
 }
+
+const char *hc_trust_variable(const char *name) { return getenv(name); }

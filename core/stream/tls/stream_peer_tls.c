@@ -1,7 +1,6 @@
 /* stream_peer_tls.c - TLS as a stream peer. See stream_peer_tls.h. */
 #include "stream_peer_tls.h"
 
-#include <openssl/err.h>
 #include <string.h>
 
 #include "../../base/memory.h"
@@ -13,18 +12,18 @@
 typedef struct tls_peer {
   hc_stream_peer base;         /* first, so that the pointers convert */
   hc_tls_state state;
-  SSL *ssl;                    /* NULL: disconnected, or HANDSHAKING and not begun */
+  hc_tls_engine *engine;       /* NULL: disconnected, or HANDSHAKING and not begun */
   hc_tls_handshake handshake;  /* its failure is the stream's, for all but sends */
   hc_tls_carrier carrier;
   hc_io wants;                 /* of the handshake */
   bool below_is_ready;
   bool resumed;
   bool ended;                  /* close_notify has come */
-  bool drained;                /* OpenSSL has nothing more to give before new bytes come */
+  bool drained;                /* the library has nothing more to give before new bytes come */
   bool truncated;              /* the stream below ended without it, behind a whole record */
-  /* OpenSSL's state is of no use any more, not even for a close_notify */
+  /* the library's state is of no use any more, not even for a close_notify */
   bool fatal;
-  /* bytes of a record that OpenSSL holds and the stream below has not taken whole */
+  /* bytes of a record that the library holds and the stream below has not taken whole */
   size_t pending;
 } tls_peer;
 
@@ -49,13 +48,6 @@ static hc_io refuse_unconnected(const tls_peer *t, hc_failure *why) {
 
 static void fail_tls(tls_peer *t) {
   t->state = t->handshake.name_mismatch ? HC_TLS_ERROR_HOSTNAME_MISMATCH : HC_TLS_ERROR;
-  ERR_clear_error();
-}
-
-/* Did the last record come whole? OpenSSL has taken a head out of its buffer already while it waits
- * for the rest. */
-static bool is_between_records(const SSL *ssl) {
-  return SSL_has_pending(ssl) == 0 && strcmp(SSL_rstate_string(ssl), "RB") != 0;
 }
 
 /* An end without close_notify may be an attacker's doing (RFC 8446 section 6.1), so it is no end in
@@ -65,22 +57,20 @@ static void fail_truncated(tls_peer *t) {
   hc_failure_set(&t->handshake.failure, HC_ERR_CONNECTION_ERROR,
                  in_handshake ? "TLS handshake: the server closed the connection"
                               : "connection closed without close_notify");
-  t->truncated = !in_handshake && is_between_records(t->ssl);
+  t->truncated = !in_handshake && hc_tls_engine_is_between_records(t->engine);
   fail_tls(t);
 }
 
-/* The one place that maps what OpenSSL says to what a stream says; `result` is not a success. */
-static hc_io outcome(tls_peer *t, int result, bool *broke_protocol) {
-  int error = SSL_get_error(t->ssl, result);
-  *broke_protocol = error == SSL_ERROR_SSL;
-  switch (error) {
-  case SSL_ERROR_WANT_READ: return t->carrier.read_wants;
-  case SSL_ERROR_WANT_WRITE: return t->carrier.write_wants;
-  case SSL_ERROR_ZERO_RETURN: t->ended = true; return HC_IO_EOF;
-  case SSL_ERROR_SSL: t->fatal = true; return HC_IO_ERROR;
-  /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
-  default: return HC_IO_ERROR;
+/* What the library says, as a stream says it; `result` is not MADE. */
+static hc_io outcome_of(tls_peer *t, hc_tls_result result) {
+  switch (result) {
+  case HC_TLS_WANTS_READ: return t->carrier.read_wants;
+  case HC_TLS_WANTS_WRITE: return t->carrier.write_wants;
+  case HC_TLS_ENDED: t->ended = true; return HC_IO_EOF;
+  case HC_TLS_BROKEN: t->fatal = true; break;
+  default: break;
   }
+  return HC_IO_ERROR;
 }
 
 static void fail_below(tls_peer *t, const hc_failure *below) {
@@ -91,15 +81,15 @@ static void fail_below(tls_peer *t, const hc_failure *below) {
   fail_tls(t);
 }
 
-/* As outcome, for all but sends: a failure becomes the stream's own. */
-static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
-  bool broke_protocol;
-  hc_io io = outcome(t, result, &broke_protocol);
+/* As outcome_of, for all but sends: a failure becomes the stream's own. */
+static hc_io receive_outcome(tls_peer *t, hc_tls_result result, const hc_failure *below) {
+  hc_io io = outcome_of(t, result);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) t->drained = true;
   if (io != HC_IO_ERROR) return io;
-  if (broke_protocol) {
-    hc_tls_failure_of_connection(
-        &t->handshake, t->state == HC_TLS_HANDSHAKING ? HC_TLS_PHASE_HANDSHAKE : HC_TLS_PHASE_DATA);
+  if (result == HC_TLS_BROKEN) {
+    hc_tls_engine_explain(t->engine, &t->handshake,
+                          t->state == HC_TLS_HANDSHAKING ? HC_TLS_PHASE_HANDSHAKE
+                                                         : HC_TLS_PHASE_DATA);
     fail_tls(t);
   } else if (t->carrier.ended) {
     fail_truncated(t);
@@ -109,9 +99,8 @@ static hc_io receive_outcome(tls_peer *t, int result, const hc_failure *below) {
   return HC_IO_ERROR;
 }
 
-/* Before each call of OpenSSL: an older error in the queue would be taken for the call's own. */
+/* Before each call of the library that may move bytes. */
 static void begin_tls_here(tls_peer *t, hc_failure *failure) {
-  ERR_clear_error();
   t->carrier.failure = failure;
   t->carrier.burst = HC_TLS_READ_BURST;
 }
@@ -122,17 +111,17 @@ static void begin_tls_here(tls_peer *t, hc_failure *failure) {
 static hc_io read_once(tls_peer *t, char *into, size_t room, size_t *got) {
   hc_failure below = {HC_OK, ""};
   begin_tls_here(t, &below);
-  int result = SSL_read_ex(t->ssl, into, room, got);
-  if (result != 1) return receive_outcome(t, result, &below);
+  hc_tls_result result = hc_tls_engine_read(t->engine, into, room, got);
+  if (result != HC_TLS_MADE) return receive_outcome(t, result, &below);
   t->drained = false;
   return HC_IO_OK;
 }
 
-/* What else OpenSSL has read already, record by record. Whatever stops it comes up again at the
+/* What else the library has read already, record by record. Whatever stops it comes up again at the
  * next read. */
 static void read_buffered(tls_peer *t, char *into, size_t room, size_t *got) {
   t->carrier.dry = true;
-  while (*got < room && SSL_has_pending(t->ssl) == 1) {
+  while (*got < room && hc_tls_engine_has_buffered(t->engine)) {
     size_t more = 0;
     if (read_once(t, into + *got, room - *got, &more) != HC_IO_OK) break;
     *got += more;
@@ -191,35 +180,30 @@ static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
 }
 
 static hc_io peek_once(tls_peer *t) {
-  char byte;
-  size_t got;
   hc_failure below = {HC_OK, ""};
   begin_tls_here(t, &below);
-  int result = SSL_peek_ex(t->ssl, &byte, 1, &got);
-  return result == 1 ? HC_IO_OK : receive_outcome(t, result, &below);
+  hc_tls_result result = hc_tls_engine_peek(t->engine);
+  return result == HC_TLS_MADE ? HC_IO_OK : receive_outcome(t, result, &below);
 }
 
-/* Works off what OpenSSL has buffered, without a read of the stream below. Afterwards either
+/* Works off what the library has buffered, without a read of the stream below. Afterwards either
  * something can be had at once (bytes, the end, a failure), or nothing can before new bytes come:
  * so nobody sleeps on a descriptor while a whole record lies here, and nobody spins for half a one.
  */
 static bool has_something(tls_peer *t) {
   if (t->state >= HC_TLS_ERROR || t->ended) return true;
   if (t->state != HC_TLS_CONNECTED) return false;
-  if (SSL_pending(t->ssl) > 0) return true;
-  if (t->drained || SSL_has_pending(t->ssl) == 0) return false;
+  if (hc_tls_engine_pending(t->engine) > 0) return true;
+  if (t->drained || !hc_tls_engine_has_buffered(t->engine)) return false;
   t->carrier.dry = true;
   hc_io io = peek_once(t);
   t->carrier.dry = false;
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
-/* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session
- * ticket comes in. */
 static void tls_rest(hc_stream_peer *self) {
   tls_peer *t = peer_of(self);
-  /* keeps them where bytes are in them */
-  if (t->state == HC_TLS_CONNECTED) (void)SSL_free_buffers(t->ssl);
+  if (t->state == HC_TLS_CONNECTED) hc_tls_engine_rest(t->engine);
 }
 
 static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
@@ -229,7 +213,7 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
   hc_io io = HC_IO_OK;
   if (!has_something(t)) {
     /* An idle connection is looked at often: the stream below can tell that there is nothing
-     * without OpenSSL. */
+     * without the library. */
     io = hc_stream_peer_peek(t->carrier.below, NULL);
     if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return io;
     io = peek_once(t);
@@ -249,8 +233,7 @@ static uint64_t tls_empty_at(hc_stream_peer *self, uint64_t *step) {
 static size_t tls_available(hc_stream_peer *self) {
   tls_peer *t = peer_of(self);
   if (t->state != HC_TLS_CONNECTED || !has_something(t) || t->state != HC_TLS_CONNECTED) return 0;
-  int pending = SSL_pending(t->ssl);
-  return pending > 0 ? (size_t)pending : 0;
+  return hc_tls_engine_pending(t->engine);
 }
 
 /* --- sending */
@@ -284,15 +267,14 @@ static size_t cursor_gather(cursor_tls c, size_t limit, char *into) {
   return size;
 }
 
-/* One record: SSL_write moves no more, in the mode that is set. */
+/* One record at most. */
 static hc_io write_record(tls_peer *t, hc_slice piece, size_t *written) {
-  int result = SSL_write_ex(t->ssl, piece.data, piece.size, written);
-  if (result == 1) {
+  hc_tls_result result = hc_tls_engine_write(t->engine, piece, written);
+  if (result == HC_TLS_MADE) {
     t->pending = 0;
     return HC_IO_OK;
   }
-  bool broke_protocol;
-  hc_io io = outcome(t, result, &broke_protocol);
+  hc_io io = outcome_of(t, result);
   t->pending = io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE ? piece.size : 0;
   return io;
 }
@@ -342,9 +324,7 @@ static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
     cursor_move(&c, written);
     *sent += written;
   }
-  if (io == HC_IO_ERROR && own.code == HC_OK && t->fatal)
-    hc_tls_failure_set(&own, HC_ERR_CONNECTION_ERROR, "TLS");
-  if (io == HC_IO_ERROR || io == HC_IO_EOF) ERR_clear_error();
+  if (io == HC_IO_ERROR && t->fatal) hc_tls_engine_explain_write(t->engine, &own);
   if (*sent > 0 || io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE || io == HC_IO_OK)
     return *sent > 0 ? HC_IO_OK : io;
   hc_failure_set(why, own.code == HC_OK ? HC_ERR_CONNECTION_ERROR : own.code, "%s",
@@ -364,8 +344,8 @@ static hc_io fail_handshake(tls_peer *t) {
 static hc_io shake_hands(tls_peer *t) {
   hc_failure below = {HC_OK, ""};
   begin_tls_here(t, &below);
-  int result = SSL_do_handshake(t->ssl);
-  if (result != 1) {
+  hc_tls_result result = hc_tls_engine_shake_hands(t->engine);
+  if (result != HC_TLS_MADE) {
     t->wants = receive_outcome(t, result, &below);
     /* close_notify before the end of the handshake: no stream that could end in order */
     if (t->wants == HC_IO_EOF) {
@@ -375,14 +355,13 @@ static hc_io shake_hands(tls_peer *t) {
     return t->wants == HC_IO_WANT_READ || t->wants == HC_IO_WANT_WRITE ? t->wants
                                                                        : fail_handshake(t);
   }
-  t->resumed = SSL_session_reused(t->ssl) == 1;
+  t->resumed = hc_tls_engine_was_resumed(t->engine);
   t->drained = false;
-  if (!hc_tls_handshake_check(&t->handshake, t->ssl)) {
+  if (!hc_tls_engine_check(t->engine, &t->handshake)) {
     t->fatal = true;
     return fail_handshake(t);
   }
   t->state = HC_TLS_CONNECTED;
-  ERR_clear_error();
   return HC_IO_OK;
 }
 
@@ -396,13 +375,12 @@ static hc_io advance_below(tls_peer *t) {
   return io;
 }
 
-/* The SSL, as soon as what all connections share is there. */
+/* The connection, as soon as what all connections share is there. */
 static hc_io begin_handshake(tls_peer *t, hc_failure *why) {
-  hc_io io = hc_tls_context_prepare(t->handshake.options, why);
+  hc_io io = hc_tls_options_prepare(t->handshake.options, why);
   if (io != HC_IO_OK) return io;
-  t->ssl = hc_tls_handshake_begin(&t->handshake, &t->carrier);
-  ERR_clear_error();
-  if (t->ssl) return HC_IO_OK;
+  t->engine = hc_tls_engine_new(&t->handshake, &t->carrier);
+  if (t->engine) return HC_IO_OK;
   hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   return HC_IO_ERROR;
 }
@@ -418,7 +396,7 @@ static hc_io tls_advance(hc_stream_peer *self, hc_failure *why) {
   if (t->state == HC_TLS_CONNECTED) return HC_IO_OK;
   if (t->state != HC_TLS_HANDSHAKING) return refuse_unconnected(t, why);
   hc_io io = t->below_is_ready ? HC_IO_OK : advance_below(t);
-  if (io == HC_IO_OK && !t->ssl) io = begin_late(t);
+  if (io == HC_IO_OK && !t->engine) io = begin_late(t);
   if (io == HC_IO_OK) io = shake_hands(t);
   return io == HC_IO_ERROR ? report_tls(t, why) : io;
 }
@@ -428,7 +406,7 @@ static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
   if (!t->carrier.below) return;
   hc_stream_peer_interest(t->carrier.below, out);
-  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && !t->ssl) {
+  if (t->state == HC_TLS_HANDSHAKING && t->below_is_ready && !t->engine) {
     /* No descriptor tells when the store is there; and what a server sends before is not read, so
      * nobody waits for it. */
     *out = (hc_interest){out->fd, 0, false, hc_clock_now() + HC_TLS_STORE_STEP_NS};
@@ -465,22 +443,17 @@ static hc_stream_peer *tls_below(hc_stream_peer *self) { return peer_of(self)->c
 /* One close_notify, as far as that needs no waiting (RFC 8446 section 6.1). Behind half a record it
  * would only garble. */
 static void say_goodbye(tls_peer *t) {
-  if (!t->ssl || t->fatal || SSL_is_init_finished(t->ssl) == 0) return;
-  if (t->pending > 0) {
-    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
-    return;
-  }
+  if (!t->engine || t->fatal) return;
   hc_failure ignored = {HC_OK, ""};
   begin_tls_here(t, &ignored);
-  SSL_shutdown(t->ssl);
-  ERR_clear_error();
+  hc_tls_engine_close(t->engine, t->pending > 0 ? HC_TLS_GOODBYE_LEFT_OUT : HC_TLS_GOODBYE_SAID);
 }
 
 static void tls_close(hc_stream_peer *self) {
   tls_peer *t = peer_of(self);
   hc_stream_peer *below = t->carrier.below;
   say_goodbye(t);
-  SSL_free(t->ssl);
+  hc_tls_engine_free(t->engine);
   hc_tls_options_release(t->handshake.options);
   hc_memory_release(t->handshake.name);
   hc_memory_release(t->handshake.host);
@@ -577,7 +550,8 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
 hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list) {
   tls_peer *t = peer_of(peer);
   t->handshake.alpn = list;
-  return !t->ssl || hc_tls_handshake_set_alpn(&t->handshake, t->ssl) ? HC_OK : HC_ERR_OUT_OF_MEMORY;
+  return !t->engine || hc_tls_engine_set_alpn(t->engine, &t->handshake) ? HC_OK
+                                                                        : HC_ERR_OUT_OF_MEMORY;
 }
 
 /* --- facts */
@@ -588,9 +562,11 @@ hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) {
   return view_of_tls(peer)->carrier.below;
 }
 
-const SSL *hc_tls_established(const hc_stream_peer *peer) {
+const hc_tls_engine *hc_tls_established(const hc_stream_peer *peer) {
   const tls_peer *t = view_of_tls(peer);
-  return t->ssl && t->state != HC_TLS_HANDSHAKING && SSL_is_init_finished(t->ssl) ? t->ssl : NULL;
+  return t->engine && t->state != HC_TLS_HANDSHAKING && hc_tls_engine_is_established(t->engine)
+             ? t->engine
+             : NULL;
 }
 
 bool hc_tls_resumed(const hc_stream_peer *peer) { return view_of_tls(peer)->resumed; }

@@ -1,34 +1,31 @@
-/* tls_facts.c - what both sides agreed on, and who the other side is: read from OpenSSL once the
- * handshake is over, and nothing before. It knows a connection only by its SSL. */
+/* tls_facts.c - what both sides agreed on, and who the other side is: known once the handshake is
+ * over, and nothing before. */
 #include "../../base/memory.h"
 #include "tls_internal.h"
 
 hc_slice hc_tls_version(const hc_stream_peer *peer) {
-  const SSL *ssl = hc_tls_established(peer);
-  return !ssl ? HC_SLICE("") : hc_slice_of(SSL_get_version(ssl));
+  const hc_tls_engine *engine = hc_tls_established(peer);
+  return !engine ? HC_SLICE("") : hc_tls_engine_version(engine);
 }
 
 hc_slice hc_tls_cipher(const hc_stream_peer *peer) {
-  const SSL *ssl = hc_tls_established(peer);
-  return !ssl ? HC_SLICE("") : hc_slice_of(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)));
+  const hc_tls_engine *engine = hc_tls_established(peer);
+  return !engine ? HC_SLICE("") : hc_tls_engine_cipher(engine);
 }
 
 hc_slice hc_tls_alpn(const hc_stream_peer *peer) {
-  const SSL *ssl = hc_tls_established(peer);
-  const unsigned char *name = NULL;
-  unsigned size = 0;
-  if (ssl) SSL_get0_alpn_selected(ssl, &name, &size);
-  return size == 0 ? HC_SLICE("") : (hc_slice){(const char *)name, size};
+  const hc_tls_engine *engine = hc_tls_established(peer);
+  return !engine ? HC_SLICE("") : hc_tls_engine_alpn(engine);
 }
 
 hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out,
                                  hc_failure *why) {
   *out = (hc_peer_certificate){0};
-  const SSL *ssl = hc_tls_established(peer);
-  X509 *certificate = !ssl ? NULL : SSL_get0_peer_certificate(ssl);
-  if (!certificate)
-    return hc_failure_set(why, HC_ERR_UNAVAILABLE, "there is no peer certificate yet");
-  return hc_tls_certificate_describe(certificate, out, why);
+  const hc_tls_engine *engine = hc_tls_established(peer);
+  hc_error error = !engine ? HC_ERR_UNAVAILABLE : hc_tls_engine_describe(engine, out, why);
+  return error == HC_ERR_UNAVAILABLE
+             ? hc_failure_set(why, error, "there is no peer certificate yet")
+             : error;
 }
 
 hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out,

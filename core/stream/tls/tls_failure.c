@@ -1,32 +1,15 @@
-/* tls_failure.c - OpenSSL's errors as sentences. Every way out leaves the thread's error queue
- * empty: a host that uses OpenSSL itself must not find our errors in it. */
-#include <openssl/err.h>
-#include <openssl/sslerr.h>
+/* tls_failure.c - why a connection failed, as sentences: they are the same whatever library finds it
+ * out. */
 #include <stdio.h>
 #include <string.h>
 
 #include "tls_internal.h"
 
-/* Reason codes from here on are alerts of the peer: this plus the alert's number (RFC 8446 section
- * 6). */
-#define ALERT_BASE SSL_AD_REASON_OFFSET
-#define ALERT_NUMBERS 256
 #define VERSIONS_TEXT 48
+#define ALERT_PROTOCOL_VERSION 70
+#define ALERT_UNRECOGNIZED_NAME 112
 
-bool hc_tls_memory_was_out(void) {
-  bool found = false;
-  for (unsigned long error; (error = ERR_get_error()) != 0;) {
-    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) found = true;
-  }
-  return found;
-}
-
-hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what) {
-  const char *reason = ERR_reason_error_string(ERR_peek_error());
-  if (hc_tls_memory_was_out())
-    return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  return hc_failure_set(failure, code, "%s: %s", what, !reason ? "unknown reason" : reason);
-}
+/* --- what the server said */
 
 static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
   int low = o->min_version, high = o->max_version;
@@ -41,7 +24,7 @@ typedef struct alert_name {
 } alert_name;
 
 /* RFC 8446 section 6 and appendix B.2, with those of RFC 5246, RFC 6066 and RFC 7507 that it
- * reserves or leaves out. OpenSSL's own list lacks some and spells others in its own way. */
+ * reserves or leaves out. Libraries' own lists lack some and spell others in their own way. */
 static const alert_name alert_names[] = {
     {0, "close notify"},
     {10, "unexpected message"},
@@ -88,14 +71,14 @@ static const char *name_of_alert(int number) {
   return "unknown alert";
 }
 
-static void alert_failure(hc_tls_handshake *h, int alert) {
+void hc_tls_fail_by_alert(hc_tls_handshake *h, int alert) {
   char offered[VERSIONS_TEXT];
   versions_text(h->options, offered);
   const char *name = name_of_alert(alert);
-  if (alert == SSL_AD_PROTOCOL_VERSION) {
+  if (alert == ALERT_PROTOCOL_VERSION) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
                    "server alert: protocol version (offered: %s)", offered);
-  } else if (alert == SSL_AD_UNRECOGNIZED_NAME) {
+  } else if (alert == ALERT_UNRECOGNIZED_NAME) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: unrecognized name (%s)",
                    h->name);
   } else if (h->certificate_requested) {
@@ -107,40 +90,59 @@ static void alert_failure(hc_tls_handshake *h, int alert) {
   }
 }
 
-static bool is_version_trouble(int reason) {
-  return reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_SSL_VERSION ||
-         reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH ||
-         reason == SSL_R_NO_PROTOCOLS_AVAILABLE;
+void hc_tls_fail_by_version(hc_tls_handshake *h, const char *reason) {
+  char offered[VERSIONS_TEXT];
+  versions_text(h->options, offered);
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                 "TLS handshake: protocol version: %s (offered: %s)", reason, offered);
 }
 
-static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phase phase) {
-  int reason = ERR_GET_REASON(error);
-  const char *text = ERR_reason_error_string(error);
-  if (phase == HC_TLS_PHASE_HANDSHAKE && reason == SSL_R_WRONG_VERSION_NUMBER) {
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
-                   "TLS handshake: what the server sent is no TLS record (wrong version number)");
-  } else if (is_version_trouble(reason)) {
-    char offered[VERSIONS_TEXT];
-    versions_text(h->options, offered);
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
-                   "TLS handshake: protocol version: %s (offered: %s)", text, offered);
-  } else {
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s: %s",
-                   phase == HC_TLS_PHASE_HANDSHAKE ? "TLS handshake" : "TLS",
-                   !text ? "protocol error" : text);
-  }
+void hc_tls_fail_without_record(hc_tls_handshake *h) {
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                 "TLS handshake: what the server sent is no TLS record (wrong version number)");
 }
 
-void hc_tls_failure_of_connection(hc_tls_handshake *handshake, hc_tls_phase phase) {
-  unsigned long error = ERR_peek_error();
-  int reason = ERR_GET_REASON(error);
-  if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE &&
-      reason < ALERT_BASE + ALERT_NUMBERS) {
-    alert_failure(handshake, reason - ALERT_BASE);
-  } else if (hc_tls_memory_was_out()) {
-    hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  } else {
-    reason_failure(handshake, error, phase);
+/* --- what is wrong with its certificate */
+
+void hc_tls_fail_by_name(hc_tls_handshake *h, const char *names, const char *subject) {
+  h->name_mismatch = true;
+  if (names[0] != '\0') {
+    /* RFC 9525 section 6.4: an address that stands as a DNS name does not count. */
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                   "hostname mismatch: certificate is for %s, not %s%s", names, h->name,
+                   h->name_is_address ? " (DNS names are for no address)" : "");
+    return;
   }
-  ERR_clear_error();
+  /* RFC 9525 section 2: a name in the subject does not count. */
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                 "hostname mismatch: certificate is for no host at all (its subject %s does not "
+                 "count), not %s",
+                 subject, h->name);
+}
+
+void hc_tls_fail_by_date(hc_tls_handshake *h, const char *reason, const char *subject,
+                         const char *preposition, const char *day) {
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s, %s %s)", reason, subject,
+                 preposition, day);
+}
+
+void hc_tls_fail_by_authority(hc_tls_handshake *h, const char *reason, const char *issuer) {
+  const hc_tls_options *o = h->options;
+  const char *file = !o->trusted_chain ? hc_tls_store_file(o->store) : NULL;
+  const char *hint = o->trusted_chain ? "it is not in the given trusted chain"
+                     : file           ? "it is not in the store, where SSL_CERT_FILE is "
+                            : "it is not in the system's store; SSL_CERT_FILE can name another";
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)",
+                 reason, issuer, hint, file ? file : "");
+}
+
+void hc_tls_fail_by_subject(hc_tls_handshake *h, const char *reason, const char *subject) {
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s)", reason, subject);
+}
+
+bool hc_tls_is_pinned(const hc_tls_options *o, const unsigned char digest[HC_PIN_SIZE]) {
+  for (size_t i = 0; i < o->pin_count; i++) {
+    if (memcmp(o->pins + i * HC_PIN_SIZE, digest, HC_PIN_SIZE) == 0) return true;
+  }
+  return false;
 }

@@ -10,14 +10,13 @@
 
 /* One write each: several processes may append to the file. A full disk is no reason to end a
  * connection. */
-static void write_line(const SSL *ssl, const char *line) {
-  const hc_tls_handshake *h = SSL_get_app_data(ssl);
+void hc_tls_keylog_write(const hc_tls_options *o, const char *line) {
   char text[LINE_MAX_SIZE];
   size_t size = strlen(line), written;
-  if (!h || !h->options->logs_keys || size >= sizeof text) return;
+  if (!o->logs_keys || size >= sizeof text) return;
   memcpy(text, line, size + 1);
   text[size] = '\n';
-  (void)hc_file_write(h->options->keylog, (hc_slice){text, size + 1}, &written, NULL);
+  (void)hc_file_write(o->keylog, (hc_slice){text, size + 1}, &written, NULL);
   hc_memory_wipe(text, sizeof text);
 }
 
@@ -34,10 +33,7 @@ static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
 }
 
 hc_error hc_tls_keylog_open(hc_tls_options *o, hc_slice path, hc_failure *why) {
-  if (path.size == 0) return HC_OK;
-  hc_error error = open_log(o, path, why);
-  if (error == HC_OK) SSL_CTX_set_keylog_callback(o->context, write_line);
-  return error;
+  return path.size > 0 ? open_log(o, path, why) : HC_OK;
 }
 
 void hc_tls_keylog_close(hc_tls_options *o) {

@@ -156,7 +156,7 @@ static hc_error check_verification(const hc_tls_settings *s, hc_failure *why) {
   return HC_OK;
 }
 
-/* What OpenSSL has to judge is judged now; plain options wait for their first connection. */
+/* What the library has to judge is judged now; plain options wait for their first connection. */
 static bool needs_judgement(const hc_tls_settings *s) {
   return s->trusted_chain || s->crl_file.size > 0 || s->certificate || s->ciphers.size > 0 ||
          s->keylog_file.size > 0 || s->min_version != 0 || s->max_version != 0 ||
@@ -203,7 +203,7 @@ hc_tls_options *hc_tls_options_retain(hc_tls_options *o) {
 void hc_tls_options_release(hc_tls_options *o) {
   if (!o || --o->references > 0) return;
   hc_tls_session_forget_all(o);
-  hc_tls_context_free(o);
+  hc_tls_context_free(o->context);
   hc_tls_keylog_close(o);
   hc_certificates_release(o->trusted_chain);
   hc_buffer_free(&o->alpn);
@@ -213,13 +213,55 @@ void hc_tls_options_release(hc_tls_options *o) {
   hc_memory_release(o);
 }
 
-void hc_tls_options_start_loading(const hc_tls_options *o) { hc_tls_context_start(o); }
+/* --- before a connection */
+
+static bool uses_system_store(const hc_tls_options *o) {
+  return o->verify != HC_TLS_VERIFY_NONE && !o->trusted_chain;
+}
+
+static hc_tls_store *get_store(const hc_tls_options *o) {
+  return hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
+}
+
+/* Takes `s` over. */
+static void use_store(hc_tls_options *o, hc_tls_store *s) {
+  hc_tls_anchors *anchors = hc_tls_store_handle(s);
+  if (anchors && s != o->store) {
+    hc_tls_session_forget_all(o); /* they were verified against the other store */
+    hc_tls_context_trust(o->context, anchors);
+    o->store_number++;
+  }
+  hc_tls_store_release(o->store);
+  o->store = s;
+}
+
+hc_io hc_tls_options_prepare(hc_tls_options *o, hc_failure *why) {
+  if (o->context && !uses_system_store(o)) return HC_IO_OK;
+  hc_tls_store *s = get_store(o);
+  if (!s) {
+    no_memory_tls_options(why);
+    return HC_IO_ERROR;
+  }
+  hc_io io = hc_tls_store_poll(s, why);
+  if (io == HC_IO_OK && !o->context && hc_tls_context_make(o, NULL, why) != HC_OK) io = HC_IO_ERROR;
+  if (io == HC_IO_OK) use_store(o, s);
+  else hc_tls_store_release(s);
+  return io;
+}
+
+void hc_tls_options_start_loading(const hc_tls_options *o) {
+  if (!o->context || uses_system_store(o)) hc_tls_store_release(get_store(o));
+}
 
 bool hc_tls_start_loading(void) {
   hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
   bool is_there = s && hc_tls_store_poll(s, NULL) == HC_IO_OK;
   hc_tls_store_release(s);
   return is_there;
+}
+
+bool hc_tls_options_keep_sessions(const hc_tls_options *o) {
+  return !o->checks_revocation && !o->require_ocsp;
 }
 
 bool hc_tls_options_is_unsafe(const hc_tls_options *o) { return o->verify != HC_TLS_VERIFY_FULL; }

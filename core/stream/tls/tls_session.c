@@ -1,6 +1,5 @@
 /* tls_session.c - the sessions that an options object may resume (RFC 8446 section 2.2, RFC 5246
  * section 7.3). */
-#include <openssl/x509.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,7 +7,7 @@
 #include "tls_internal.h"
 
 static void entry_free(hc_tls_session *entry) {
-  SSL_SESSION_free(entry->session);
+  hc_tls_ticket_release(entry->ticket);
   hc_memory_release(entry->name);
   hc_memory_release(entry);
 }
@@ -45,17 +44,17 @@ static hc_tls_declined declined_now(const hc_tls_handshake *h, hc_tls_way way) {
                            : h->declined;
 }
 
-void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tls_way way) {
+void hc_tls_session_store(const hc_tls_handshake *h, hc_tls_ticket *ticket, hc_tls_way way) {
   hc_tls_options *o = h->options;
   hc_tls_session *entry = hc_memory_allocate_zeroed(1, sizeof *entry);
   char *copy = hc_memory_copy_text(h->name, strlen(h->name));
   if (!entry || !copy) {
     hc_memory_release(entry);
     hc_memory_release(copy);
-    SSL_SESSION_free(session);
+    hc_tls_ticket_release(ticket);
     return;
   }
-  *entry = (hc_tls_session){o->sessions, copy, h->port, session, h->verified, declined_now(h, way)};
+  *entry = (hc_tls_session){o->sessions, copy, h->port, ticket, h->verified, declined_now(h, way)};
   o->sessions = entry;
   o->session_count++;
   trim(o, h->name, h->port);
@@ -64,13 +63,9 @@ void hc_tls_session_store(const hc_tls_handshake *h, SSL_SESSION *session, hc_tl
 /* Out of date is the session, or a certificate that it was made with: then a full handshake may
  * find a new one. */
 static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
-  SSL_SESSION *session = entry->session;
-  long long age = (long long)time(NULL) - SSL_SESSION_get_time(session);
-  if (!SSL_SESSION_is_resumable(session) || age < 0 || age >= SSL_SESSION_get_timeout(session))
-    return false;
-  if (hc_tls_verified_stands(o, &entry->verified)) return true;
-  X509 *certificate = SSL_SESSION_get0_peer(session);
-  return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+  return hc_tls_ticket_is_fresh(entry->ticket) &&
+         (hc_tls_verified_stands(o, &entry->verified) ||
+          hc_tls_ticket_has_current_certificate(entry->ticket));
 }
 
 static bool is_paused(const hc_tls_session *entry) {
@@ -79,16 +74,16 @@ static bool is_paused(const hc_tls_session *entry) {
          pause < HC_TLS_DECLINED_SECONDS;
 }
 
-static SSL_SESSION *take_from(hc_tls_handshake *h, hc_tls_session **link) {
-  SSL_SESSION *session = (*link)->session;
+static hc_tls_ticket *take_from(hc_tls_handshake *h, hc_tls_session **link) {
   h->declined = (*link)->declined;
-  if (is_paused(*link) || SSL_SESSION_up_ref(session) != 1) return NULL;
+  hc_tls_ticket *ticket = is_paused(*link) ? NULL : hc_tls_ticket_retain((*link)->ticket);
+  if (!ticket) return NULL;
   h->verified = (*link)->verified;
-  if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) drop(h->options, link);
-  return session;
+  if (hc_tls_ticket_is_single(ticket)) drop(h->options, link);
+  return ticket;
 }
 
-SSL_SESSION *hc_tls_session_take(hc_tls_handshake *h) {
+hc_tls_ticket *hc_tls_session_take(hc_tls_handshake *h) {
   hc_tls_options *o = h->options;
   for (hc_tls_session **link = &o->sessions; *link;) {
     if (!is_for(*link, h->name, h->port)) {
@@ -111,4 +106,10 @@ void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port) {
 
 void hc_tls_session_forget_all(hc_tls_options *o) {
   while (o->sessions) drop(o, &o->sessions);
+}
+
+bool hc_tls_verified_stands(const hc_tls_options *o, const hc_tls_verified *verified) {
+  int64_t now = (int64_t)time(NULL);
+  return verified->store != 0 && verified->store == o->store_number && verified->from <= now &&
+         now < verified->until;
 }

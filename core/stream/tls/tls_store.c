@@ -1,15 +1,11 @@
-/* tls_store.c - what all TLS connections of a process share: OpenSSL, made ready, and the system's
- * authorities.
+/* tls_store.c - what all TLS connections of a process share: the library, made ready, and the
+ * system's authorities.
  *
  * Both take tens of milliseconds of CPU, so a thread does them, once in a process for each pair of
  * file and directory that the environment names. One lock guards the list of stores and every entry
- * in it; what OpenSSL does for a store is done without it. A fork waits for that, since OpenSSL has
- * locks of its own, which a child would find held for ever; and so does the end of the process, at
- * which OpenSSL takes its tables down. Reading the file, which may hang, holds up neither. */
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <limits.h>
-#include <stdlib.h>
+ * in it; what the library does for a store is done without it. A fork waits for that, since the library
+ * may have locks of its own, which a child would find held for ever; and so does the end of the
+ * process, at which it may take its tables down. Reading the file, which may hang, holds up neither. */
 #include <string.h>
 
 #include "../../base/memory.h"
@@ -31,7 +27,7 @@ struct hc_tls_store {
   hc_tls_store_kind kind;
   char *file, *directory;      /* what the environment says; NULL: nothing */
   hc_pem_file_stamp stamp;     /* of the file that was read */
-  X509_STORE *handle;          /* set once, before READY; NULL without authorities */
+  hc_tls_anchors *handle;      /* set once, before READY; NULL without authorities */
 };
 
 static struct {
@@ -39,8 +35,8 @@ static struct {
   hc_condition changed;
   hc_tls_store *first;         /* the newest first */
   unsigned forks;              /* threads that are about to fork: no work is begun */
-  unsigned busy;               /* threads that are in OpenSSL */
-  bool ended;                  /* OpenSSL is going */
+  unsigned busy;               /* threads that are in the library */
+  bool ended;                  /* the library is going */
   long loads;
 } shared_tls_store = {.lock = HC_MUTEX, .changed = HC_CONDITION};
 
@@ -54,7 +50,7 @@ static hc_tls_store *let_go_tls_store(hc_tls_store *s) { return --s->references 
 
 static void store_free(hc_tls_store *s) {
   if (!s) return;
-  X509_STORE_free(s->handle);
+  hc_tls_anchors_free(s->handle);
   hc_memory_release(s->file);
   hc_memory_release(s->directory);
   hc_memory_release(s);
@@ -91,78 +87,27 @@ static bool copy_variable(char **copy, const char *value) {
 /* --- loading */
 
 static const char *file_of(const hc_tls_store *s) {
-  return s->file ? s->file : X509_get_default_cert_file();
+  return s->file ? s->file : hc_tls_default_file();
 }
 
 static const char *directory_of(const hc_tls_store *s) {
-  return s->directory ? s->directory : X509_get_default_cert_dir();
-}
-
-/* What a first connection would do for the first time: OpenSSL looks its algorithms up then. */
-static void warm_up(void) {
-  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-  SSL *ssl = !context ? NULL : SSL_new(context);
-  BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-  if (ssl && in && out) {
-    SSL_set_bio(ssl, in, out); /* takes them over */
-    SSL_set_connect_state(ssl);
-    (void)SSL_do_handshake(ssl);
-  } else {
-    BIO_free(in);
-    BIO_free(out);
-  }
-  SSL_free(ssl);
-  SSL_CTX_free(context);
-}
-
-static bool add_pem(X509_STORE *store, const hc_buffer *text) {
-  bool asked = false, done = true;
-  /* its limit is far under INT_MAX */
-  BIO *bio = BIO_new_mem_buf(hc_buffer_head(text), (int)hc_buffer_size(text));
-  if (!bio) return false;
-  STACK_OF(X509_INFO) *all = PEM_X509_INFO_read_bio(bio, NULL, hc_pem_refuse_passphrase, &asked);
-  BIO_free(bio);
-  /* a malformed file gives nothing, as ever with OpenSSL */
-  if (!all) return !hc_tls_memory_was_out();
-  for (int i = 0; done && i < sk_X509_INFO_num(all); i++) {
-    const X509_INFO *info = sk_X509_INFO_value(all, i);
-    if (info->x509) done = X509_STORE_add_cert(store, info->x509) == 1;
-    if (done && info->crl) done = X509_STORE_add_crl(store, info->crl) == 1;
-  }
-  sk_X509_INFO_pop_free(all, X509_INFO_free);
-  return done;
-}
-
-/* One that OpenSSL can't read is left out. False when memory is out. */
-static bool add_trusted(void *store, hc_slice der) {
-  const unsigned char *at = (const unsigned char *)der.data;
-  X509 *certificate = der.size > LONG_MAX ? NULL : d2i_X509(NULL, &at, (long)der.size);
-  bool done = certificate ? X509_STORE_add_cert(store, certificate) == 1 : !hc_tls_memory_was_out();
-  X509_free(certificate);
-  return done;
+  return s->directory ? s->directory : hc_tls_default_directory();
 }
 
 /* The system's own store, unless the environment names another. */
-static bool add_system(const hc_tls_store *s, X509_STORE *store) {
-  return s->file || s->directory || hc_trust_each(add_trusted, store);
+static bool add_system(const hc_tls_store *s, hc_tls_anchors *anchors) {
+  return s->file || s->directory || hc_trust_each(hc_tls_anchors_add, anchors);
 }
 
-/* The directory's certificates are looked up one by one, when a chain asks for them. */
-static X509_STORE *fill_tls_store(const hc_tls_store *s, const hc_buffer *text) {
-  X509_STORE *store = X509_STORE_new();
-  X509_LOOKUP *lookup = !store ? NULL : X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
-  bool done = lookup != NULL;
-  /* an empty name is none */
-  if (done) (void)X509_LOOKUP_add_dir(lookup, directory_of(s), X509_FILETYPE_PEM);
-  if (done && hc_buffer_size(text) > 0) done = add_pem(store, text);
-  if (done) done = add_system(s, store);
-  if (done) return store;
-  X509_STORE_free(store);
+static hc_tls_anchors *fill_tls_store(const hc_tls_store *s, const hc_buffer *text) {
+  hc_tls_anchors *anchors = hc_tls_anchors_new(text, directory_of(s));
+  if (anchors && add_system(s, anchors)) return anchors;
+  hc_tls_anchors_free(anchors);
   return NULL;
 }
 
-/* False when OpenSSL must not be used any more. */
-static bool begin_openssl(void) {
+/* False when the library must not be used any more. */
+static bool begin_library(void) {
   enter_tls_store();
   while (shared_tls_store.forks > 0)
     hc_condition_wait(&shared_tls_store.changed, &shared_tls_store.lock);
@@ -172,7 +117,7 @@ static bool begin_openssl(void) {
   return may;
 }
 
-static void end_openssl(void) {
+static void end_library(void) {
   enter_tls_store();
   shared_tls_store.busy--;
   hc_condition_wake_all(&shared_tls_store.changed);
@@ -189,11 +134,9 @@ static bool read_file(hc_tls_store *s, hc_buffer *text) {
 }
 
 static bool make_ready(hc_tls_store *s, const hc_buffer *text) {
-  warm_up();
-  ERR_clear_error();
+  hc_tls_library_warm_up();
   if (s->kind != HC_TLS_STORE_SYSTEM) return true;
   s->handle = fill_tls_store(s, text);
-  ERR_clear_error();
   return s->handle != NULL;
 }
 
@@ -206,21 +149,21 @@ static void finish_tls_store(hc_tls_store *s, store_state state) {
   store_free(listed ? listed : last);
 }
 
-/* The entry is the caller's but for its state. True: end_openssl is still to be called. */
+/* The entry is the caller's but for its state. True: end_library is still to be called. */
 static bool load(hc_tls_store *s) {
   hc_buffer text = {0};
-  bool was_read = read_file(s, &text), in_openssl = was_read && begin_openssl();
-  bool done = in_openssl && make_ready(s, &text);
+  bool was_read = read_file(s, &text), in_library = was_read && begin_library();
+  bool done = in_library && make_ready(s, &text);
   hc_buffer_free(&text);
   finish_tls_store(s, done ? STORE_READY : STORE_FAILED);
-  return in_openssl;
+  return in_library;
 }
 
 static void *work_tls_store(void *store) {
   if (!load(store)) return NULL;
-  /* now, lest it happens at the thread's very end, when OpenSSL may be gone */
-  OPENSSL_thread_stop();
-  end_openssl();
+  /* now, lest it happens at the thread's very end, when the library may be gone */
+  hc_tls_library_leave();
+  end_library();
   return NULL;
 }
 
@@ -251,7 +194,7 @@ static void after_fork_in_child_tls_store(void) {
   leave_tls_store();
 }
 
-/* Before OpenSSL takes its tables down. */
+/* Before the library takes anything down. */
 static void at_end(void) {
   enter_tls_store();
   shared_tls_store.ended = true;
@@ -260,30 +203,13 @@ static void at_end(void) {
   leave_tls_store();
 }
 
-/* A host may end OpenSSL itself, which calls what OPENSSL_atexit was given. The process's end must
- * be waited for earlier: what a thread that is loading adds to that list while it is being called
- * is lost. So atexit comes after OpenSSL's own, for which the cheapest of its beginnings is enough.
- * Where memory is out, only the end at the very moment of a load goes wrong.
- *
- * Where the threads have gone by then, maybe inside of OpenSSL, nothing may be taken down at all. */
-static void watch_end(void) {
-  if (!hc_thread_outlives_exit()) {
-    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-    return;
-  }
-  (void)OPENSSL_atexit(at_end);
-  if (OPENSSL_init_crypto(OPENSSL_INIT_ATFORK, NULL) == 1) (void)atexit(at_end);
-}
-
 static void prepare_tls_store(void) {
-  watch_end();
+  hc_tls_library_begin(at_end);
   hc_thread_watch_forks(before_fork_tls_store, after_fork_in_parent_tls_store,
                         after_fork_in_child_tls_store);
 }
 
 /* --- the asker's side */
-
-static const char *variable(const char *name) { return OPENSSL_issetugid() ? NULL : getenv(name); }
 
 static bool is_current(const hc_tls_store *s) {
   if (s->kind != HC_TLS_STORE_SYSTEM || s->state != STORE_READY) return true;
@@ -330,15 +256,15 @@ static void start_tls_store(hc_tls_store *s) {
   shared_tls_store.loads++;
   if (hc_thread_start(work_tls_store, s, HC_STACK_USUAL) == 0) return;
   leave_tls_store();
-  if (load(s)) end_openssl();
+  if (load(s)) end_library();
   enter_tls_store();
 }
 
 hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   static hc_once prepared = HC_ONCE;
   bool is_system = kind == HC_TLS_STORE_SYSTEM;
-  const char *file = is_system ? variable(X509_get_default_cert_file_env()) : NULL;
-  const char *directory = is_system ? variable(X509_get_default_cert_dir_env()) : NULL;
+  const char *file = is_system ? hc_trust_variable("SSL_CERT_FILE") : NULL;
+  const char *directory = is_system ? hc_trust_variable("SSL_CERT_DIR") : NULL;
   hc_tls_store *old = NULL, *dropped = NULL;
   hc_once_do(&prepared, prepare_tls_store);
   enter_tls_store();
@@ -391,7 +317,7 @@ void hc_tls_forget_authorities(void) {
   } while (found);
 }
 
-X509_STORE *hc_tls_store_handle(const hc_tls_store *s) { return s->handle; }
+hc_tls_anchors *hc_tls_store_handle(const hc_tls_store *s) { return s->handle; }
 
 const char *hc_tls_store_file(const hc_tls_store *s) { return !s ? NULL : s->file; }
 

@@ -1,10 +1,10 @@
-/* pkcs12.c - certificate, key and chain out of one file (RFC 7292). See x509.h. */
+/* pkcs12_openssl.c - certificate, key and chain out of one file (RFC 7292). */
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
 
-#include "../../base/memory.h"
-#include "tls_internal.h"
+#include "../../../base/memory.h"
+#include "openssl_internal.h"
 
 typedef struct contents {
   EVP_PKEY *key;
@@ -21,10 +21,9 @@ static hc_error refuse_pkcs12(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
 }
 
-static PKCS12 *decode_pkcs12(const hc_buffer *bytes) {
-  const unsigned char *at = (const unsigned char *)hc_buffer_head(bytes);
-  size_t size = hc_buffer_size(bytes);
-  return size > 0 && size <= LONG_MAX ? d2i_PKCS12(NULL, &at, (long)size) : NULL;
+static PKCS12 *decode_pkcs12(hc_slice der) {
+  const unsigned char *at = (const unsigned char *)der.data;
+  return der.size > 0 && der.size <= LONG_MAX ? d2i_PKCS12(NULL, &at, (long)der.size) : NULL;
 }
 
 static hc_error explain_unopened(hc_failure *why) {
@@ -51,10 +50,9 @@ static hc_error explain_unopened(hc_failure *why) {
 }
 
 /* Without a MAC nothing tells a wrong passphrase from a malformed file. */
-static hc_error open_contents(const hc_buffer *bytes, const char *passphrase, contents *c,
-                              hc_failure *why) {
+static hc_error open_contents(hc_slice der, const char *passphrase, contents *c, hc_failure *why) {
   ERR_clear_error();
-  PKCS12 *file = decode_pkcs12(bytes);
+  PKCS12 *file = decode_pkcs12(der);
   if (!file)
     return hc_tls_memory_was_out() ? no_memory_pkcs12(why)
                                    : refuse_pkcs12(why, "it is no PKCS#12 file");
@@ -73,48 +71,33 @@ static void close_contents(contents *c) {
   sk_X509_pop_free(c->chain, X509_free);
 }
 
-/* Hands the parts over as far as there is memory for them. */
-static hc_error share(contents *c, hc_certificates *own, hc_key *key, hc_certificates *chain,
+/* Hands the parts over. */
+static hc_error share(contents *c, hc_tls_chain **own, hc_tls_key **key, hc_tls_chain **chain,
                       hc_failure *why) {
   STACK_OF(X509) *list = sk_X509_new_null();
   if (!list || sk_X509_push(list, c->certificate) <= 0) {
     sk_X509_free(list);
     return no_memory_pkcs12(why);
   }
-  c->certificate = NULL;
-  hc_certificates_take(own, list);
-  hc_key_take(key, c->key);
-  c->key = NULL;
-  if (sk_X509_num(c->chain) <= 0) return HC_OK;
-  hc_certificates_take(chain, c->chain);
-  c->chain = NULL;
+  bool has_chain = sk_X509_num(c->chain) > 0;
+  *own = hc_tls_chain_of(list);
+  *key = hc_tls_key_of(c->key);
+  *chain = has_chain ? hc_tls_chain_of(c->chain) : NULL;
+  if (!has_chain) sk_X509_free(c->chain);
+  *c = (contents){NULL, NULL, NULL};
   return HC_OK;
 }
 
-static hc_error read_contents(const hc_buffer *bytes, hc_slice passphrase, contents *c,
-                              hc_failure *why) {
+hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **own, hc_tls_key **key,
+                            hc_tls_chain **chain, hc_failure *why) {
+  contents c = {NULL, NULL, NULL};
   char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
   if (!text) return no_memory_pkcs12(why);
-  hc_error error = open_contents(bytes, text, c, why);
+  hc_error error = open_contents(der, text, &c, why);
   hc_memory_wipe(text, passphrase.size);
   hc_memory_release(text);
-  return error;
-}
-
-hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own,
-                             hc_key *key, hc_certificates *chain, hc_failure *why) {
-  hc_buffer bytes = {0};
-  hc_failure inner = {HC_OK, ""};
-  contents c = {NULL, NULL, NULL};
-  hc_error error = hc_pem_file_read(path, &bytes, why);
-  if (error == HC_OK) {
-    error = read_contents(&bytes, passphrase, &c, &inner);
-    if (error == HC_OK) error = share(&c, own, key, chain, &inner);
-    if (error != HC_OK) hc_failure_set(why, error, "%.130s: %s", path, inner.text);
-  }
+  if (error == HC_OK) error = share(&c, own, key, chain, why);
   close_contents(&c);
-  if (bytes.data) hc_memory_wipe(bytes.data, bytes.capacity);
-  hc_buffer_free(&bytes);
   ERR_clear_error();
   return error;
 }

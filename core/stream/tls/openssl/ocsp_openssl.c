@@ -1,9 +1,9 @@
-/* tls_ocsp.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked as
+/* ocsp_openssl.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked as
  * RFC 6960 section 3.2 says. */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 
-#include "tls_internal.h"
+#include "openssl_internal.h"
 
 /* What one check works on. All of it belongs to the SSL, but `basic`. */
 typedef struct staple {

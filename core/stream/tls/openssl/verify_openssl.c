@@ -1,32 +1,20 @@
-/* tls_verify.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525), revocation
+/* verify_openssl.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525), revocation
  * lists, pins; and the sentence that says why not. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 
-#include "../../base/chars.h"
-#include "tls_internal.h"
+#include "../../../base/chars.h"
+#include "openssl_internal.h"
 
 /* --- why not */
 
 static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
   char names[HC_TLS_NAME_TEXT], subject[HC_TLS_NAME_TEXT];
   hc_tls_subject_names_text(certificate, names);
-  h->name_mismatch = true;
-  if (names[0] != '\0') {
-    /* RFC 9525 section 6.4: an address that stands as a DNS name does not count. */
-    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
-                   "hostname mismatch: certificate is for %s, not %s%s", names, h->name,
-                   h->name_is_address ? " (DNS names are for no address)" : "");
-    return;
-  }
-  /* RFC 9525 section 2: a name in the subject does not count. */
   hc_tls_name_text(X509_get_subject_name(certificate), subject);
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
-                 "hostname mismatch: certificate is for no host at all (its subject %s does not "
-                 "count), not %s",
-                 subject, h->name);
+  hc_tls_fail_by_name(h, names, subject);
 }
 
 static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certificate,
@@ -34,26 +22,19 @@ static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certific
   char subject[HC_TLS_NAME_TEXT], day[HC_TLS_DATE_TEXT];
   hc_tls_name_text(X509_get_subject_name(certificate), subject);
   hc_tls_date_text(date, day);
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s, %s %s)", reason, subject,
-                 preposition, day);
+  hc_tls_fail_by_date(h, reason, subject, preposition, day);
 }
 
 static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
-  const hc_tls_options *o = h->options;
   char issuer[HC_TLS_NAME_TEXT];
   hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
-  const char *file = !o->trusted_chain ? hc_tls_store_file(o->store) : NULL;
-  const char *hint = o->trusted_chain ? "it is not in the given trusted chain"
-                     : file           ? "it is not in the store, where SSL_CERT_FILE is "
-                            : "it is not in the system's store; SSL_CERT_FILE can name another";
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (unknown authority: issuer %s; %s%s)",
-                 reason, issuer, hint, file ? file : "");
+  hc_tls_fail_by_authority(h, reason, issuer);
 }
 
 static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
   char subject[HC_TLS_NAME_TEXT];
   hc_tls_name_text(X509_get_subject_name(certificate), subject);
-  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s)", reason, subject);
+  hc_tls_fail_by_subject(h, reason, subject);
 }
 
 static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
@@ -91,11 +72,7 @@ static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
 
 static bool is_pinned(const hc_tls_options *o, X509 *certificate) {
   unsigned char digest[HC_PIN_SIZE];
-  if (!hc_tls_public_key_digest(certificate, digest)) return false;
-  for (size_t i = 0; i < o->pin_count; i++) {
-    if (memcmp(o->pins + i * HC_PIN_SIZE, digest, HC_PIN_SIZE) == 0) return true;
-  }
-  return false;
+  return hc_tls_public_key_digest(certificate, digest) && hc_tls_is_pinned(o, digest);
 }
 
 /* Only a verified chain speaks for the server: anybody can send somebody else's certificate behind
@@ -110,7 +87,7 @@ static bool matches_pins(const hc_tls_options *o, X509 *leaf, const STACK_OF(X50
 
 static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) * verified) {
   if (matches_pins(h->options, leaf, verified)) return true;
-  subject_failure(h, "public key does not match any of the pinned keys", leaf);
+  subject_failure(h, HC_TLS_PIN_REASON, leaf);
   return false;
 }
 
@@ -179,13 +156,13 @@ static int judge_tls_verify(int passed, X509_STORE_CTX *context) {
     X509_STORE_CTX_set_error(context, X509_V_OK);
     return 1;
   }
-  return h->options->crls ? allow_missing_crl(passed, context) : passed;
+  return h->options->checks_revocation ? allow_missing_crl(passed, context) : passed;
 }
 
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509_STORE_CTX_set_verify_cb(context, judge_tls_verify);
   /* a store may be others' too */
-  if (h->options->crls) X509_STORE_CTX_set0_crls(context, h->options->crls);
+  if (h->options->checks_revocation) X509_STORE_CTX_set0_crls(context, h->options->context->crls);
   if (X509_verify_cert(context) == 1) return true;
   explain(h, context);
   /* Whatever went wrong inside: OpenSSL must not take the chain for a good one. */
@@ -217,12 +194,6 @@ static void note_verified(hc_tls_handshake *h, const STACK_OF(X509) * chain) {
     known = narrow(&outcome, sk_X509_value(chain, i), at, now);
   ASN1_TIME_free(at);
   if (known) h->verified = outcome;
-}
-
-bool hc_tls_verified_stands(const hc_tls_options *o, const hc_tls_verified *verified) {
-  int64_t now = (int64_t)time(NULL);
-  return verified->store != 0 && verified->store == o->store_number && verified->from <= now &&
-         now < verified->until;
 }
 
 static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {

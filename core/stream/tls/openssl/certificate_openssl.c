@@ -1,82 +1,27 @@
-/* tls_certificate.c - certificates as text: for messages, and for hc_tls_peer_certificate. */
+/* certificate_openssl.c - certificates as text: for messages, and for hc_tls_peer_certificate. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "../../base/memory.h"
-#include "tls_internal.h"
+#include "../../../base/memory.h"
+#include "openssl_internal.h"
 
 /* RFC 2253 with control bytes escaped, and UTF-8 left readable. */
 #define NAME_FLAGS (XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB)
-#define DIGEST_SIZE 32u
-#define ADDRESS_TEXT 48u
 
 /* --- pieces */
 
-/* Copies as much of `source` as fits; a cut shows as "...". */
-static void copy_cut(char *text, size_t room, const char *source, size_t size) {
-  size_t kept = size < room ? size : room - 1;
-  memcpy(text, source, kept);
-  text[kept] = '\0';
-  if (kept < size && kept >= 3) memcpy(text + kept - 3, "...", 3);
-}
-
-static void ipv4_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
-  snprintf(text, ADDRESS_TEXT, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
-}
-
-/* The longest run of two or more zero groups becomes "::" (RFC 5952 section 4.2). *start is -1
- * where there is none. */
-static int longest_zero_run(const unsigned groups[8], int *start) {
-  int best = 1;
-  *start = -1;
-  for (int i = 0; i < 8; i++) {
-    int size = 0;
-    while (i + size < 8 && groups[i + size] == 0) size++;
-    if (size > best) {
-      best = size;
-      *start = i;
-    }
-  }
-  return best;
-}
-
-static void ipv6_text(const unsigned char *bytes, char text[ADDRESS_TEXT]) {
-  unsigned groups[8];
-  for (size_t i = 0; i < 8; i++) groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
-  int start;
-  int run = longest_zero_run(groups, &start);
-  size_t at = 0;
-  for (int i = 0; i < 8; i++) {
-    if (i == start) {
-      text[at++] = ':';
-      if (i == 0) text[at++] = ':';
-      i += run - 1;
-      continue;
-    }
-    at += (size_t)snprintf(text + at, ADDRESS_TEXT - at, i < 7 ? "%x:" : "%x", groups[i]);
-  }
-  text[at] = '\0';
-}
-
 /* The text of a subjectAltName that names a host (RFC 9525 section 6); other kinds are false. *host
  * points into `name` or into `address`. */
-static bool host_of(const GENERAL_NAME *name, char address[ADDRESS_TEXT], hc_slice *host) {
+static bool host_of(const GENERAL_NAME *name, char address[HC_TLS_ADDRESS_TEXT], hc_slice *host) {
   int type;
   const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
   if (type != GEN_DNS && type != GEN_IPADD) return false;
-  const unsigned char *bytes = ASN1_STRING_get0_data(value);
   int size = ASN1_STRING_length(value);
-  if (type == GEN_DNS) {
-    *host = (hc_slice){(const char *)bytes, size > 0 ? (size_t)size : 0};
-    return size > 0;
-  }
-  if (size == 4) ipv4_text(bytes, address);
-  else if (size == 16) ipv6_text(bytes, address);
-  else return false;
+  *host = (hc_slice){(const char *)ASN1_STRING_get0_data(value), size > 0 ? (size_t)size : 0};
+  if (type == GEN_DNS) return size > 0;
+  if (!hc_tls_address_text(*host, address)) return false;
   *host = hc_slice_of(address);
   return true;
 }
@@ -99,12 +44,12 @@ static bool alternative_names(const X509 *certificate, GENERAL_NAMES **names) {
 /* --- for messages */
 
 void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
-  copy_cut(text, HC_TLS_NAME_TEXT, "without name", sizeof "without name" - 1);
+  hc_tls_copy_cut(text, HC_TLS_NAME_TEXT, HC_SLICE("without name"));
   BIO *bio = BIO_new(BIO_s_mem());
   char *data = NULL;
   if (bio && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) > 0) {
     long size = BIO_get_mem_data(bio, &data);
-    copy_cut(text, HC_TLS_NAME_TEXT, data, (size_t)size);
+    hc_tls_copy_cut(text, HC_TLS_NAME_TEXT, (hc_slice){data, (size_t)size});
   }
   BIO_free(bio);
 }
@@ -112,29 +57,10 @@ void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
 void hc_tls_date_text(const ASN1_TIME *time, char text[HC_TLS_DATE_TEXT]) {
   struct tm parts;
   if (time && ASN1_TIME_to_tm(time, &parts) == 1) {
-    /* Ranges that the compiler can see: a certificate may claim any year. */
-    unsigned year = (unsigned)(parts.tm_year + 1900) % 10000u;
-    unsigned month = (unsigned)(parts.tm_mon + 1) % 100u;
-    snprintf(text, HC_TLS_DATE_TEXT, "%04u-%02u-%02u", year, month, (unsigned)parts.tm_mday % 100u);
+    hc_tls_day_text(parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, text);
   } else {
-    copy_cut(text, HC_TLS_DATE_TEXT, "unknown date", sizeof "unknown date" - 1);
+    hc_tls_copy_cut(text, HC_TLS_DATE_TEXT, HC_SLICE("unknown date"));
   }
-}
-
-/* Appends ", host" to the list; false when it does not fit, with room kept for ", ...". */
-static bool append_host(char *text, size_t *at, hc_slice host) {
-  const size_t reserve = sizeof ", ..." - 1;
-  size_t needed = host.size + (*at > 0 ? 2 : 0);
-  bool fits = *at + needed + reserve < HC_TLS_NAME_TEXT;
-  hc_slice what = fits ? host : HC_SLICE("...");
-  if (*at > 0) {
-    memcpy(text + *at, ", ", 2);
-    *at += 2;
-  }
-  memcpy(text + *at, what.data, what.size);
-  *at += what.size;
-  text[*at] = '\0';
-  return fits;
 }
 
 void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]) {
@@ -143,14 +69,11 @@ void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]) {
   GENERAL_NAMES *names;
   (void)alternative_names(certificate, &names);
   for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-    char address[ADDRESS_TEXT];
+    char address[HC_TLS_ADDRESS_TEXT];
     hc_slice host;
-    if (host_of(sk_GENERAL_NAME_value(names, i), address, &host) && !append_host(text, &at, host))
+    if (host_of(sk_GENERAL_NAME_value(names, i), address, &host) &&
+        !hc_tls_append_host(text, &at, host))
       break;
-  }
-  /* A NUL inside a name must not hide what stands behind it. */
-  for (size_t i = 0; i < at; i++) {
-    if (text[i] == '\0') text[i] = '?';
   }
   GENERAL_NAMES_free(names);
 }
@@ -186,30 +109,17 @@ static char *pem_of(const X509 *certificate) {
 }
 
 static char *fingerprint_of(const X509 *certificate) {
-  static const char digits[] = "0123456789abcdef";
-  unsigned char digest[DIGEST_SIZE];
-  char text[3 * DIGEST_SIZE];
+  unsigned char digest[HC_PIN_SIZE];
   unsigned size = 0;
   /* Without memory OpenSSL may take the one digest for another, shorter one that it has at hand. */
-  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1 || size != DIGEST_SIZE)
+  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1 || size != sizeof digest)
     return NULL;
-  for (size_t i = 0; i < DIGEST_SIZE; i++) {
-    text[3 * i] = digits[digest[i] >> 4];
-    text[3 * i + 1] = digits[digest[i] & 15];
-    text[3 * i + 2] = ':';
-  }
-  return hc_memory_copy_text(text, sizeof text - 1);
+  return hc_tls_fingerprint_text(digest);
 }
 
 static char *pin_of(X509 *certificate) {
-  static const char prefix[] = "sha256/";
   unsigned char digest[HC_PIN_SIZE];
-  char text[sizeof prefix + 48] = "sha256/";
-  if (!hc_tls_public_key_digest(certificate, digest)) return NULL;
-  unsigned char base64[48]; /* 44 characters and a NUL */
-  int size = EVP_EncodeBlock(base64, digest, (int)sizeof digest);
-  memcpy(text + sizeof prefix - 1, base64, (size_t)size + 1);
-  return hc_memory_copy_text(text, strlen(text));
+  return hc_tls_public_key_digest(certificate, digest) ? hc_tls_pin_text(digest) : NULL;
 }
 
 /* Seconds since 1970; 0 where the time is malformed. False when memory is out. */
@@ -223,14 +133,6 @@ static bool seconds_of(const ASN1_TIME *time, int64_t *out) {
   return true;
 }
 
-static char *copy_host(hc_slice host) {
-  char *text = hc_memory_copy_text(host.data, host.size);
-  for (size_t i = 0; text && i < host.size; i++) {
-    if (text[i] == '\0') text[i] = '?';
-  }
-  return text;
-}
-
 static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
   GENERAL_NAMES *names;
   bool done = alternative_names(certificate, &names);
@@ -240,10 +142,10 @@ static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
     done = out->names != NULL;
   }
   for (int i = 0; done && i < count; i++) {
-    char address[ADDRESS_TEXT];
+    char address[HC_TLS_ADDRESS_TEXT];
     hc_slice host;
     if (!host_of(sk_GENERAL_NAME_value(names, i), address, &host)) continue;
-    out->names[out->name_count] = copy_host(host);
+    out->names[out->name_count] = hc_tls_copy_host(host);
     done = out->names[out->name_count] != NULL;
     if (done) out->name_count++;
   }
@@ -267,15 +169,4 @@ hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out
   if (done) return HC_OK;
   hc_peer_certificate_free(out);
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
-void hc_peer_certificate_free(hc_peer_certificate *c) {
-  for (size_t i = 0; i < c->name_count; i++) hc_memory_release(c->names[i]);
-  hc_memory_release(c->names);
-  hc_memory_release(c->subject);
-  hc_memory_release(c->issuer);
-  hc_memory_release(c->fingerprint);
-  hc_memory_release(c->public_key_pin);
-  hc_memory_release(c->pem);
-  *c = (hc_peer_certificate){0};
 }

@@ -1,10 +1,9 @@
-/* digest.c - see digest.h.
+/* digest_openssl.c - see digest.h.
  *
  * OpenSSL's queue of errors belongs to the thread, and so to whatever else uses OpenSSL in it: what
  * fails here leaves nothing in it. */
-#include "digest.h"
+#include "../digest.h"
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -38,5 +37,3 @@ hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned ch
   ERR_pop_to_mark();
   return made ? HC_OK : refuse_digest(why, "HMAC", algorithm);
 }
-
-const char *hc_openssl_version(void) { return OpenSSL_version(OPENSSL_VERSION_STRING); }

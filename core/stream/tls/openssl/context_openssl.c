@@ -1,12 +1,11 @@
-/* tls_context.c - the SSL_CTX of an options object: what is offered, what is trusted, what is
+/* context_openssl.c - the SSL_CTX of an options object: what is offered, what is trusted, what is
  * shown. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../../base/memory.h"
-#include "tls_internal.h"
+#include "../../../base/memory.h"
+#include "openssl_internal.h"
 
 static hc_error no_memory_tls_context(hc_failure *why) {
   ERR_clear_error();
@@ -17,10 +16,6 @@ static hc_error no_memory_tls_context(hc_failure *why) {
 static int protocol_number(int version) { return TLS1_VERSION + (version - 10); }
 
 /* --- what is trusted */
-
-static bool uses_system_store(const hc_tls_options *o) {
-  return o->verify != HC_TLS_VERIFY_NONE && !o->trusted_chain;
-}
 
 /* Every given certificate is an anchor, an intermediate or a server's own one as well: the caller
  * said so. */
@@ -35,11 +30,11 @@ static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
   if (o->verify == HC_TLS_VERIFY_NONE || !o->trusted_chain) return HC_OK;
   X509_STORE *store = X509_STORE_new();
   if (!store) return no_memory_tls_context(why);
-  if (!add_chain(store, hc_certificates_list(o->trusted_chain))) {
+  if (!add_chain(store, hc_tls_x509_list(hc_certificates_chain(o->trusted_chain)))) {
     X509_STORE_free(store);
     return no_memory_tls_context(why);
   }
-  SSL_CTX_set_cert_store(o->context, store); /* takes it over */
+  SSL_CTX_set_cert_store(o->context->handle, store); /* takes it over */
   o->store_number++;
   return HC_OK;
 }
@@ -69,14 +64,15 @@ static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) * list, hc_failure *why) 
 static hc_error parse_crls(hc_tls_options *o, const hc_buffer *text, hc_failure *why) {
   BIO *bio = BIO_new_mem_buf(hc_buffer_size(text) > 0 ? hc_buffer_head(text) : "",
                              (int)hc_buffer_size(text));
-  o->crls = sk_X509_CRL_new_null();
-  hc_error error = !bio || !o->crls ? no_memory_tls_context(why) : read_crls(bio, o->crls, why);
+  STACK_OF(X509_CRL) *list = o->context->crls = sk_X509_CRL_new_null();
+  hc_error error = !bio || !list ? no_memory_tls_context(why) : read_crls(bio, list, why);
   BIO_free(bio);
   return error;
 }
 
 static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   if (path.size == 0) return HC_OK;
+  o->checks_revocation = true;
   hc_failure inner = {HC_OK, ""};
   hc_buffer text = {0};
   char *name = hc_memory_copy_text(path.data, path.size);
@@ -92,11 +88,11 @@ static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
 /* All certificates of the chain are checked; the verify callback lets those pass whose issuer gave
  * no list, but for the server's own. */
 static bool set_verification(hc_tls_options *o) {
-  X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(o->context);
+  X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(o->context->handle);
   bool checks = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
-  SSL_CTX_set_verify(o->context, checks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-  SSL_CTX_set_cert_verify_callback(o->context, hc_tls_verify_callback, NULL);
-  if (!o->crls) return true;
+  SSL_CTX_set_verify(o->context->handle, checks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+  SSL_CTX_set_cert_verify_callback(o->context->handle, hc_tls_verify_callback, NULL);
+  if (!o->checks_revocation) return true;
   return X509_VERIFY_PARAM_set_flags(parameters,
                                      X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
@@ -108,11 +104,11 @@ static hc_error set_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fai
   int low = protocol_number(o->min_version);
   bool given = s && s->min_version != 0;
   bool done = true;
-  if (given || SSL_CTX_get_min_proto_version(o->context) < low) {
-    done = SSL_CTX_set_min_proto_version(o->context, low) == 1;
+  if (given || SSL_CTX_get_min_proto_version(o->context->handle) < low) {
+    done = SSL_CTX_set_min_proto_version(o->context->handle, low) == 1;
   }
   if (done && s && s->max_version != 0) {
-    done = SSL_CTX_set_max_proto_version(o->context, protocol_number(o->max_version)) == 1;
+    done = SSL_CTX_set_max_proto_version(o->context->handle, protocol_number(o->max_version)) == 1;
   }
   return done ? HC_OK
               : hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "min_version, max_version");
@@ -122,9 +118,9 @@ static hc_error set_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fai
  * takes at level 0 only. The certificates need no such thing: they stay at the level that was. */
 static void lower_security(const hc_tls_options *o) {
   if (o->min_version >= 12) return;
-  X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(o->context),
-                                   SSL_CTX_get_security_level(o->context));
-  SSL_CTX_set_security_level(o->context, 0);
+  X509_VERIFY_PARAM_set_auth_level(SSL_CTX_get0_param(o->context->handle),
+                                   SSL_CTX_get_security_level(o->context->handle));
+  SSL_CTX_set_security_level(o->context->handle, 0);
 }
 
 static bool is_separator(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
@@ -188,7 +184,7 @@ static hc_error set_ciphers(hc_tls_options *o, hc_slice text, hc_failure *why) {
   }
   hc_buffer ciphers = {0}, suites = {0};
   hc_error error = split_ciphers(text, &ciphers, &suites);
-  error = error == HC_OK ? apply_ciphers(o->context, &ciphers, &suites, why)
+  error = error == HC_OK ? apply_ciphers(o->context->handle, &ciphers, &suites, why)
                          : no_memory_tls_context(why);
   hc_buffer_free(&ciphers);
   hc_buffer_free(&suites);
@@ -200,7 +196,7 @@ static hc_error set_alpn(hc_tls_options *o, hc_failure *why) {
   size_t size = hc_buffer_size(&o->alpn);
   if (size == 0) return HC_OK;
   const unsigned char *names = (const unsigned char *)hc_buffer_head(&o->alpn);
-  return SSL_CTX_set_alpn_protos(o->context, names, (unsigned)size) == 0
+  return SSL_CTX_set_alpn_protos(o->context->handle, names, (unsigned)size) == 0
              ? HC_OK
              : no_memory_tls_context(why);
 }
@@ -211,17 +207,17 @@ static hc_error set_alpn(hc_tls_options *o, hc_failure *why) {
 static hc_error set_client_certificate(hc_tls_options *o, const hc_tls_settings *s,
                                        hc_failure *why) {
   if (!s->certificate) return HC_OK;
-  STACK_OF(X509) *list = hc_certificates_list(s->certificate);
+  const STACK_OF(X509) *list = hc_tls_x509_list(hc_certificates_chain(s->certificate));
   STACK_OF(X509) *chain = sk_X509_dup(list);
   if (!chain) return no_memory_tls_context(why);
   X509 *own = sk_X509_shift(chain); /* the references stay the list's */
-  EVP_PKEY *key = hc_key_handle(s->private_key);
+  EVP_PKEY *key = hc_tls_pkey(hc_key_handle(s->private_key));
   hc_error error = HC_OK;
   if (X509_check_private_key(own, key) != 1) {
     ERR_clear_error();
     error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                            "private_key: the key does not fit the certificate");
-  } else if (SSL_CTX_use_cert_and_key(o->context, own, key, chain, 1) != 1) {
+  } else if (SSL_CTX_use_cert_and_key(o->context->handle, own, key, chain, 1) != 1) {
     error = hc_tls_failure_set(why, HC_ERR_INVALID_PARAMETER, "certificate");
   }
   sk_X509_free(chain);
@@ -238,25 +234,37 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
 
 /* --- the whole */
 
+static void write_line(const SSL *ssl, const char *line) {
+  const hc_tls_handshake *h = SSL_get_app_data(ssl);
+  if (h) hc_tls_keylog_write(h->options, line);
+}
+
+static hc_error open_keylog(hc_tls_options *o, hc_slice path, hc_failure *why) {
+  hc_error error = hc_tls_keylog_open(o, path, why);
+  if (o->logs_keys) SSL_CTX_set_keylog_callback(o->context->handle, write_line);
+  return error;
+}
+
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
   hc_tls_handshake *h = SSL_get_app_data(ssl);
   if (!h || h->name[0] == '\0') return 0;
-  hc_tls_session_store(h, session, SSL_session_reused(ssl) == 1 ? HC_TLS_RESUMED : HC_TLS_FULL);
+  hc_tls_session_store(h, hc_tls_ticket_of(session),
+                       SSL_session_reused(ssl) == 1 ? HC_TLS_RESUMED : HC_TLS_FULL);
   return 1;
 }
 
-/* Revocation is a matter of the moment: with it every handshake is a full one. */
 static void set_sessions(const hc_tls_options *o) {
-  if (o->crls || o->require_ocsp) {
-    SSL_CTX_set_session_cache_mode(o->context, SSL_SESS_CACHE_OFF);
+  SSL_CTX *handle = o->context->handle;
+  if (!hc_tls_options_keep_sessions(o)) {
+    SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_OFF);
     return;
   }
-  SSL_CTX_set_session_cache_mode(o->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-  SSL_CTX_sess_set_new_cb(o->context, keep_session);
+  SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(handle, keep_session);
 }
 
 static void set_behaviour(const hc_tls_options *o) {
-  SSL_CTX *context = o->context;
+  SSL_CTX *context = o->context->handle;
   SSL_CTX_clear_options(context,
                         SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -276,64 +284,45 @@ static hc_error fill_tls_context(hc_tls_options *o, const hc_tls_settings *s, hc
   if (error == HC_OK) error = set_alpn(o, why);
   if (error == HC_OK && s) error = set_ciphers(o, s->ciphers, why);
   if (error == HC_OK && s) error = set_client_certificate(o, s, why);
-  if (error == HC_OK && s) error = hc_tls_keylog_open(o, s->keylog_file, why);
+  if (error == HC_OK && s) error = open_keylog(o, s->keylog_file, why);
   if (error == HC_OK && !set_verification(o)) error = no_memory_tls_context(why);
   if (error != HC_OK) return error;
-  if (s && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context, 1);
-  if (s && s->legacy_renegotiation) SSL_CTX_set_options(o->context, SSL_OP_LEGACY_SERVER_CONNECT);
+  if (s && s->post_handshake_auth) SSL_CTX_set_post_handshake_auth(o->context->handle, 1);
+  if (s && s->legacy_renegotiation)
+    SSL_CTX_set_options(o->context->handle, SSL_OP_LEGACY_SERVER_CONNECT);
   lower_security(o);
   set_behaviour(o);
   return HC_OK;
 }
 
+static hc_error make_tls_context(hc_tls_options *o, const hc_tls_settings *settings,
+                                 hc_failure *why) {
+  hc_tls_context *context = o->context = hc_memory_allocate_zeroed(1, sizeof *context);
+  if (!context) return no_memory_tls_context(why);
+  context->bio_method = hc_tls_bio_method_new();
+  context->handle = !context->bio_method ? NULL : SSL_CTX_new(TLS_client_method());
+  return context->handle ? fill_tls_context(o, settings, why) : no_memory_tls_context(why);
+}
+
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
   ERR_clear_error();
-  o->bio_method = hc_tls_bio_method_new();
-  o->context = !o->bio_method ? NULL : SSL_CTX_new(TLS_client_method());
-  hc_error error = !o->context ? no_memory_tls_context(why) : fill_tls_context(o, settings, why);
-  if (error != HC_OK) hc_tls_context_free(o);
+  hc_error error = make_tls_context(o, settings, why);
+  if (error != HC_OK) {
+    hc_tls_context_free(o->context);
+    o->context = NULL;
+  }
   ERR_clear_error();
   return error;
 }
 
-/* Takes `s` over. */
-static void use_store(hc_tls_options *o, hc_tls_store *s) {
-  X509_STORE *handle = hc_tls_store_handle(s);
-  if (handle && s != o->store) {
-    hc_tls_session_forget_all(o); /* they were verified against the other store */
-    SSL_CTX_set1_cert_store(o->context, handle);
-    o->store_number++;
-  }
-  hc_tls_store_release(o->store);
-  o->store = s;
+void hc_tls_context_trust(hc_tls_context *context, hc_tls_anchors *anchors) {
+  SSL_CTX_set1_cert_store(context->handle, hc_tls_x509_store(anchors));
 }
 
-hc_io hc_tls_context_prepare(hc_tls_options *o, hc_failure *why) {
-  if (o->context && !uses_system_store(o)) return HC_IO_OK;
-  hc_tls_store *s =
-      hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
-  if (!s) {
-    no_memory_tls_context(why);
-    return HC_IO_ERROR;
-  }
-  hc_io io = hc_tls_store_poll(s, why);
-  if (io == HC_IO_OK && !o->context && hc_tls_context_make(o, NULL, why) != HC_OK) io = HC_IO_ERROR;
-  if (io == HC_IO_OK) use_store(o, s);
-  else hc_tls_store_release(s);
-  return io;
-}
-
-void hc_tls_context_start(const hc_tls_options *o) {
-  if (o->context && !uses_system_store(o)) return;
-  hc_tls_store_release(
-      hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE));
-}
-
-void hc_tls_context_free(hc_tls_options *o) {
-  SSL_CTX_free(o->context);
-  BIO_meth_free(o->bio_method);
-  sk_X509_CRL_pop_free(o->crls, X509_CRL_free);
-  o->context = NULL;
-  o->bio_method = NULL;
-  o->crls = NULL;
+void hc_tls_context_free(hc_tls_context *context) {
+  if (!context) return;
+  SSL_CTX_free(context->handle);
+  BIO_meth_free(context->bio_method);
+  sk_X509_CRL_pop_free(context->crls, X509_CRL_free);
+  hc_memory_release(context);
 }

@@ -1,5 +1,5 @@
-/* random.c - see random.h. */
-#include "random.h"
+/* random_openssl.c - see random.h. */
+#include "../random.h"
 
 #include <limits.h>
 

@@ -1,0 +1,145 @@
+/* engine_openssl.c - one connection, and the sessions that may be resumed: an SSL and its
+ * SSL_SESSIONs. See tls_library.h. */
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <string.h>
+#include <time.h>
+
+#include "openssl_internal.h"
+
+/* --- moving bytes */
+
+/* The one place that maps what OpenSSL says; `result` is not a success. Only what broke the
+ * protocol leaves something in the queue, for hc_tls_engine_explain. */
+static hc_tls_result outcome(const SSL *ssl, int result) {
+  switch (SSL_get_error(ssl, result)) {
+  case SSL_ERROR_WANT_READ: return HC_TLS_WANTS_READ;
+  case SSL_ERROR_WANT_WRITE: return HC_TLS_WANTS_WRITE;
+  case SSL_ERROR_ZERO_RETURN: return HC_TLS_ENDED;
+  case SSL_ERROR_SSL: return HC_TLS_BROKEN;
+  /* SSL_ERROR_SYSCALL: the stream below; others need callbacks that are not set */
+  default: ERR_clear_error(); return HC_TLS_BELOW;
+  }
+}
+
+/* An older error in the queue would be taken for the call's own. */
+hc_tls_result hc_tls_engine_shake_hands(hc_tls_engine *e) {
+  ERR_clear_error();
+  int result = SSL_do_handshake(hc_tls_ssl(e));
+  if (result != 1) return outcome(hc_tls_ssl(e), result);
+  ERR_clear_error();
+  return HC_TLS_MADE;
+}
+
+hc_tls_result hc_tls_engine_read(hc_tls_engine *e, char *into, size_t room, size_t *got) {
+  ERR_clear_error();
+  int result = SSL_read_ex(hc_tls_ssl(e), into, room, got);
+  return result == 1 ? HC_TLS_MADE : outcome(hc_tls_ssl(e), result);
+}
+
+hc_tls_result hc_tls_engine_peek(hc_tls_engine *e) {
+  char byte;
+  size_t got;
+  ERR_clear_error();
+  int result = SSL_peek_ex(hc_tls_ssl(e), &byte, 1, &got);
+  return result == 1 ? HC_TLS_MADE : outcome(hc_tls_ssl(e), result);
+}
+
+/* SSL_write moves no more than one record, in the mode that is set. */
+hc_tls_result hc_tls_engine_write(hc_tls_engine *e, hc_slice piece, size_t *written) {
+  ERR_clear_error();
+  int result = SSL_write_ex(hc_tls_ssl(e), piece.data, piece.size, written);
+  return result == 1 ? HC_TLS_MADE : outcome(hc_tls_ssl(e), result);
+}
+
+/* RFC 8446 section 6.1. Without either call OpenSSL would hold the session for a bad one. */
+void hc_tls_engine_close(hc_tls_engine *e, hc_tls_goodbye goodbye) {
+  SSL *ssl = hc_tls_ssl(e);
+  if (SSL_is_init_finished(ssl) == 0) return;
+  if (goodbye == HC_TLS_GOODBYE_LEFT_OUT) {
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
+    return;
+  }
+  ERR_clear_error();
+  SSL_shutdown(ssl);
+  ERR_clear_error();
+}
+
+void hc_tls_engine_free(hc_tls_engine *e) { SSL_free(hc_tls_ssl(e)); }
+
+/* --- state */
+
+bool hc_tls_engine_is_established(const hc_tls_engine *e) {
+  return SSL_is_init_finished(hc_tls_ssl_view(e)) != 0;
+}
+
+bool hc_tls_engine_was_resumed(const hc_tls_engine *e) {
+  return SSL_session_reused(hc_tls_ssl_view(e)) == 1;
+}
+
+size_t hc_tls_engine_pending(const hc_tls_engine *e) {
+  int pending = SSL_pending(hc_tls_ssl_view(e));
+  return pending > 0 ? (size_t)pending : 0;
+}
+
+bool hc_tls_engine_has_buffered(const hc_tls_engine *e) {
+  return SSL_has_pending(hc_tls_ssl_view(e)) == 1;
+}
+
+/* OpenSSL has taken a head out of its buffer already while it waits for the rest. */
+bool hc_tls_engine_is_between_records(const hc_tls_engine *e) {
+  return !hc_tls_engine_has_buffered(e) && strcmp(SSL_rstate_string(hc_tls_ssl_view(e)), "RB") != 0;
+}
+
+/* OpenSSL releases its buffers after each use, but for one of 16 KiB that it makes when a session
+ * ticket comes in. Where bytes are in them it keeps them. */
+void hc_tls_engine_rest(hc_tls_engine *e) { (void)SSL_free_buffers(hc_tls_ssl(e)); }
+
+/* --- facts */
+
+hc_slice hc_tls_engine_version(const hc_tls_engine *e) {
+  return hc_slice_of(SSL_get_version(hc_tls_ssl_view(e)));
+}
+
+hc_slice hc_tls_engine_cipher(const hc_tls_engine *e) {
+  return hc_slice_of(SSL_CIPHER_get_name(SSL_get_current_cipher(hc_tls_ssl_view(e))));
+}
+
+hc_slice hc_tls_engine_alpn(const hc_tls_engine *e) {
+  const unsigned char *name = NULL;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(hc_tls_ssl_view(e), &name, &size);
+  return size == 0 ? HC_SLICE("") : (hc_slice){(const char *)name, size};
+}
+
+hc_error hc_tls_engine_describe(const hc_tls_engine *e, hc_peer_certificate *out, hc_failure *why) {
+  X509 *certificate = SSL_get0_peer_certificate(hc_tls_ssl_view(e));
+  return certificate ? hc_tls_certificate_describe(certificate, out, why) : HC_ERR_UNAVAILABLE;
+}
+
+/* --- sessions */
+
+static const SSL_SESSION *session_of(const hc_tls_ticket *ticket) {
+  return (const SSL_SESSION *)ticket;
+}
+
+hc_tls_ticket *hc_tls_ticket_retain(hc_tls_ticket *ticket) {
+  return SSL_SESSION_up_ref(hc_tls_ssl_session(ticket)) == 1 ? ticket : NULL;
+}
+
+void hc_tls_ticket_release(hc_tls_ticket *ticket) { SSL_SESSION_free(hc_tls_ssl_session(ticket)); }
+
+bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
+  const SSL_SESSION *session = session_of(ticket);
+  long long age = (long long)time(NULL) - SSL_SESSION_get_time(session);
+  return SSL_SESSION_is_resumable(session) && age >= 0 && age < SSL_SESSION_get_timeout(session);
+}
+
+bool hc_tls_ticket_has_current_certificate(const hc_tls_ticket *ticket) {
+  X509 *certificate = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)ticket);
+  return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
+bool hc_tls_ticket_is_single(const hc_tls_ticket *ticket) {
+  return SSL_SESSION_get_protocol_version(session_of(ticket)) >= TLS1_3_VERSION;
+}

@@ -1,0 +1,204 @@
+/* x509_openssl.c - certificates and keys: PEM in, PEM out. */
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#include "openssl_internal.h"
+
+int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked) {
+  (void)buffer, (void)size, (void)writing;
+  bool *flag = asked;
+  *flag = true;
+  return -1;
+}
+
+hc_error hc_pem_end(void) {
+  unsigned long first = ERR_peek_error(), error = ERR_peek_last_error();
+  /* A block that is broken always leaves an error; OpenSSL does not always when it has no memory. */
+  if (hc_tls_memory_was_out() || error == 0) return HC_ERR_OUT_OF_MEMORY;
+  /* At the bottom of a broken block's errors is a reason of its own, not just the name of a part of
+   * OpenSSL (3.5). */
+  if ((ERR_GET_REASON(first) & ERR_RFLAG_COMMON) != 0) return HC_ERR_OUT_OF_MEMORY;
+  bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  return is_end ? HC_OK : HC_ERR_INVALID_DATA;
+}
+
+static hc_error no_memory_x509_here(hc_failure *why) {
+  ERR_clear_error();
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+/* A BIO that reads from the text itself. */
+static BIO *open_text(hc_slice text, hc_failure *why) {
+  if (text.size > INT_MAX) {
+    hc_failure_set(why, HC_ERR_INVALID_DATA, "the PEM text is too long");
+    return NULL;
+  }
+  ERR_clear_error();
+  BIO *bio = BIO_new_mem_buf(text.size > 0 ? text.data : "", (int)text.size);
+  if (!bio) no_memory_x509_here(why);
+  return bio;
+}
+
+/* Appends what was written to a memory BIO. */
+static hc_error append_written(BIO *bio, hc_buffer *out, hc_failure *why) {
+  char *data = NULL;
+  long size = BIO_get_mem_data(bio, &data);
+  hc_slice written = {data, (size_t)size};
+  return hc_buffer_append(out, written, SIZE_MAX) == HC_OK ? HC_OK : no_memory_x509_here(why);
+}
+
+/* --- certificates */
+
+static hc_error append_certificate(STACK_OF(X509) * list, X509 *certificate, hc_failure *why) {
+  if (sk_X509_push(list, certificate) > 0) return HC_OK;
+  X509_free(certificate);
+  return no_memory_x509_here(why);
+}
+
+static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *why) {
+  bool asked = false;
+  X509 *certificate;
+  while ((certificate = PEM_read_bio_X509(bio, NULL, hc_pem_refuse_passphrase, &asked)) != NULL) {
+    hc_error error = append_certificate(list, certificate, why);
+    if (error != HC_OK) return error;
+  }
+  int count = sk_X509_num(list);
+  hc_error end = hc_pem_end();
+  if (end == HC_ERR_OUT_OF_MEMORY) return no_memory_x509_here(why);
+  if (end != HC_OK) {
+    return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                          "certificate number %d of the PEM text is malformed", count + 1);
+  }
+  if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no certificate");
+  return HC_OK;
+}
+
+hc_error hc_tls_chain_read(hc_slice pem, hc_tls_chain **out, hc_failure *why) {
+  BIO *bio = open_text(pem, why);
+  if (!bio) return why->code;
+  STACK_OF(X509) *list = sk_X509_new_null();
+  hc_error error = !list ? no_memory_x509_here(why) : read_certificates(bio, list, why);
+  BIO_free(bio);
+  if (error == HC_OK) *out = hc_tls_chain_of(list);
+  else sk_X509_pop_free(list, X509_free);
+  ERR_clear_error();
+  return error;
+}
+
+size_t hc_tls_chain_count(const hc_tls_chain *chain) {
+  return !chain ? 0 : (size_t)sk_X509_num(hc_tls_x509_list(chain));
+}
+
+void hc_tls_chain_free(hc_tls_chain *chain) {
+  sk_X509_pop_free((STACK_OF(X509) *)chain, X509_free);
+}
+
+static bool write_certificates(BIO *bio, const STACK_OF(X509) * list) {
+  for (int i = 0; i < sk_X509_num(list); i++) {
+    if (!PEM_write_bio_X509(bio, sk_X509_value(list, i))) return false;
+  }
+  return true;
+}
+
+hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failure *why) {
+  BIO *bio = BIO_new(BIO_s_mem());
+  hc_error error = bio && write_certificates(bio, hc_tls_x509_list(chain))
+                       ? append_written(bio, out, why)
+                       : no_memory_x509_here(why);
+  BIO_free(bio);
+  ERR_clear_error();
+  return error;
+}
+
+/* --- keys */
+
+void hc_tls_key_free(hc_tls_key *key) {
+  EVP_PKEY_free((EVP_PKEY *)key); /* OpenSSL wipes private numbers */
+}
+
+/* What OpenSSL is told when it asks for a passphrase. */
+typedef struct key_answer {
+  hc_slice passphrase; /* "" there is none */
+  bool was_asked;
+} key_answer;
+
+/* OpenSSL's own buffer, which it wipes. */
+static int give_passphrase(char *buffer, int size, int writing, void *context) {
+  key_answer *answer = context;
+  (void)writing;
+  answer->was_asked = true;
+  size_t given = answer->passphrase.size;
+  if (given == 0 || size < 0 || given > (size_t)size) return -1;
+  memcpy(buffer, answer->passphrase.data, given);
+  return (int)given;
+}
+
+static bool is_about_algorithm(unsigned long error) {
+  int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
+  if (lib == ERR_LIB_PEM)
+    return reason == PEM_R_UNSUPPORTED_ENCRYPTION || reason == PEM_R_UNSUPPORTED_CIPHER;
+  return lib == ERR_LIB_EVP &&
+         (reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM ||
+          reason == EVP_R_UNKNOWN_PBE_ALGORITHM || reason == EVP_R_UNSUPPORTED_CIPHER ||
+          reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION);
+}
+
+static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
+  bool is_unknown = false, was_out = false;
+  for (unsigned long error; (error = ERR_get_error()) != 0;) {
+    if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) was_out = true;
+    if (is_about_algorithm(error)) is_unknown = true;
+  }
+  if (was_out) return no_memory_x509_here(why);
+  if (answer->passphrase.size == 0)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                          "the key is encrypted, and no passphrase was given");
+  if (answer->passphrase.size > HC_PASSPHRASE_MAX)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the passphrase is longer than %u bytes",
+                          HC_PASSPHRASE_MAX);
+  return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                        is_unknown ? "the key is encrypted in a way that OpenSSL can't read here"
+                                   : "wrong passphrase for the encrypted key");
+}
+
+static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, hc_failure *why) {
+  if (answer->was_asked) return explain_locked_key(answer, why);
+  if (hc_tls_memory_was_out()) return no_memory_x509_here(why);
+  return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
+                        half == HC_KEY_PUBLIC ? "public" : "private");
+}
+
+hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc_tls_key **out,
+                         hc_failure *why) {
+  BIO *bio = open_text(pem, why);
+  if (!bio) return why->code;
+  key_answer answer = {passphrase, false};
+  EVP_PKEY *handle = half == HC_KEY_PUBLIC
+                         ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)
+                         : PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &answer);
+  BIO_free(bio);
+  if (!handle) return explain_unread_key(half, &answer, why);
+  ERR_clear_error(); /* the decoders leave the traces of their attempts */
+  *out = hc_tls_key_of(handle);
+  return HC_OK;
+}
+
+static bool write_key_x509(BIO *bio, const EVP_PKEY *key, hc_key_half half) {
+  if (half == HC_KEY_PUBLIC) return PEM_write_bio_PUBKEY(bio, key) == 1;
+  return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1;
+}
+
+hc_error hc_tls_key_write(const hc_tls_key *key, hc_key_half half, hc_buffer *out,
+                          hc_failure *why) {
+  ERR_clear_error();
+  BIO *bio = BIO_new(BIO_s_mem());
+  if (!bio) return no_memory_x509_here(why);
+  hc_error error = write_key_x509(bio, hc_tls_pkey(key), half)
+                       ? append_written(bio, out, why)
+                       : hc_tls_failure_set(why, HC_ERR_INVALID_DATA, "the key can't be written");
+  BIO_free(bio); /* wipes its memory */
+  ERR_clear_error(); /* the encoders leave the traces of their attempts */
+  return error;
+}
