@@ -1,16 +1,23 @@
--- Lookups beside others that hang: a name server that keeps silent about some names holds nobody else up.
+-- Lookups beside others: a name server that keeps silent about some names holds nobody else up, and those who ask for
+-- one name together ask the name server once.
 local isolated = require("spec.support.isolated")
 
--- In a network of their own: a name server that knows right.test alone, and 40 lookups of which it says nothing.
+-- In a network of their own: a name server that knows right.test, knows that there is no wrong.test, and says nothing of
+-- other names.
 local WORLD = [[
   local native, support = require("spec_native"), require("spec.support.client")
   local httpclient = require("httpclient")
   local server = assert(native.udp(53))
   local listener = assert(native.listen({}))
 
+  local queries = 0
+
   local function answer_what_is_known()
     local query = server:recv(0.005)
-    if query and query:find("\5right\4test\0", 13, true) then
+    queries = queries + (query and 1 or 0)
+    if query and query:find("\5wrong\4test\0", 13, true) then
+      server:send(query:sub(1, 2) .. "\129\131\0\1\0\0\0\0\0\0" .. query:sub(13))
+    elseif query and query:find("\5right\4test\0", 13, true) then
       local is_ipv4 = query:find("\0\1\0\1", 13, true)
       local record = is_ipv4 and "\192\12\0\1\0\1\0\0\0\9\0\4\127\0\0\1" or ""
       server:send(query:sub(1, 2) .. "\129\128\0\1\0" .. (is_ipv4 and "\1" or "\0") .. "\0\0\0\0" .. query:sub(13) .. record)
@@ -23,6 +30,30 @@ local WORLD = [[
       hanging[i] = httpclient.new()
       assert(hanging[i]:connect_to_host(("silent%d.test"):format(i), 80) == 0)
     end
+  end
+
+  -- So many clients connect together; the first of them gives up at once. With a name server at work, says how all but
+  -- that ended.
+  local function connect_together(count, name)
+    local clients, seen, kinds = {}, {}, 0
+    for i = 1, count do
+      clients[i] = httpclient.new()
+      assert(clients[i]:connect_to_host(name, listener:port()) == 0)
+    end
+    clients[1]:close()
+    for i = 2, count do
+      support.until_true(function()
+        answer_what_is_known()
+        clients[i]:poll()
+        local status = clients[i]:get_status()
+        return status ~= clients[i].STATUS_RESOLVING and status ~= clients[i].STATUS_CONNECTING
+      end)
+      local code, message = clients[i]:get_last_error()
+      local text = support.status_name(clients[i]:get_status()) .. (message ~= "" and ", " .. message or "")
+      kinds = kinds + (seen[text] and 0 or 1)
+      seen[text] = true
+    end
+    print(kinds, (next(seen):gsub(name .. ": .*", name .. ": ...")))
   end
 
   -- Connects, with a name server at work, and says how long that took.
@@ -81,9 +112,19 @@ local cases = {
       end)
       print(response and response.status, message)
     ]], "204\tnil\n" },
+  { "20 that begin together ask the name server once, of whom one gives up", [[
+      connect_together(20, "right.test")
+      print(queries)
+      connect_together(20, "right.test")
+      print(queries)
+    ]], "1\tSTATUS_CONNECTED\n2\n1\tSTATUS_CONNECTED\n4\n" },
+  { "20 that begin together are told the same of a name that is none", [[
+      connect_together(20, "wrong.test.")
+      print(queries)
+    ]], "1\tSTATUS_CANT_RESOLVE, can't resolve wrong.test.: ...\n2\n" },
 }
 
-describe("Lookups that hang:", function()
+describe("Lookups beside others:", function()
   for _, case in ipairs(cases) do
     it(case[1], function()
       local text, why = isolated.run(WORLD .. case[2] .. "os.exit(0, false)",

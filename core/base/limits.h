@@ -60,6 +60,8 @@
 #define HC_RESOLVER_STALL_NS 20000000L
 /* ... up to this many, with those that nobody waits for any more */
 #define HC_RESOLVER_THREADS_MAX 256u
+/* who asks for a name that is being looked up for no longer than this shares the lookup */
+#define HC_RESOLVER_TOGETHER_NS 1000000000u
 #define HC_RESOLVER_IDLE_SECONDS 10       /* a worker that has had no work for this long ends */
 #define HC_RESOLVER_FORK_NS 100000000L    /* how long a fork waits for lookups under way */
 

@@ -1,8 +1,10 @@
 /* resolver.c - getaddrinfo on worker threads. See resolver.h.
  *
- * One lock guards the pool and every job in it. A job is in one of two lists, waiting or running,
- * until it is done; then it belongs to its asker alone. Nothing but getaddrinfo itself runs without
- * the lock.
+ * A lookup is what an asker holds; a job is the work, and one job may have several askers: those who
+ * ask for the same name at about the same time. One lock guards the pool, every job and its list of
+ * askers. A job is in one of two lists, waiting or running, until it is done; then its answer does
+ * not change any more, and the last asker who leaves frees it. Nothing but getaddrinfo itself runs
+ * without the lock.
  *
  * A name server that keeps silent holds a thread for many seconds, and nothing can call getaddrinfo
  * off. So the number of lookups at once is no fixed one: a few run at first, which is kind to the
@@ -27,24 +29,36 @@
 #define WORKER_STACK_SIZE 262144u
 #define SHOWN_HOST_MAX 160u /* of a long name, so that the reason still fits the record */
 
+#define LOOKUP_BUCKETS 256u /* buckets; so many different names at once are rare */
+
 typedef enum job_state {
   JOB_WAITING, /* in pool.waiting */
   JOB_RUNNING, /* in pool.running; a worker looks it up */
-  JOB_DONE     /* in no list; the results are set */
+  JOB_DONE     /* in no list; the answer is set */
 } job_state;
 
-struct hc_lookup {
-  hc_lookup *previous, *next;
+typedef struct lookup_job lookup_job;
+struct lookup_job {
+  lookup_job *previous, *next;
+  lookup_job *namesake; /* the next one in its bucket of pool.named */
+  hc_lookup *askers;    /* none: nobody asks any more, and whoever finds it next frees it */
   job_state state;
-  bool forgotten; /* nobody asks any more: whoever finds it next frees it */
-  unsigned port;
-  hc_address_answer answer;
-  hc_signal signal; /* zeroed until somebody asks for the descriptor */
+  uint64_t begun_at; /* when it began to run */
+  hc_address_answer answer; /* with a port of 0: askers may have different ones */
+  size_t host_size;
   char host[];
 };
 
+struct hc_lookup {
+  lookup_job *job;
+  hc_lookup *previous, *next; /* among its job's askers */
+  unsigned port;
+  bool is_taken;    /* the answer was */
+  hc_signal signal; /* zeroed until somebody asks for the descriptor */
+};
+
 typedef struct job_list {
-  hc_lookup *first, *last;
+  lookup_job *first, *last;
   size_t size;
 } job_list;
 
@@ -54,6 +68,7 @@ static struct {
   hc_condition quiet;   /* a fork waits, and the last running job is done */
   unsigned forks;       /* threads that are about to fork: no job is begun */
   job_list waiting, running;
+  lookup_job *named[LOOKUP_BUCKETS]; /* those of both lists that have askers, by their name */
   size_t abandoned;     /* running jobs that nobody waits for any more */
   size_t places;        /* so many of the others may run */
   /* jobs that have left the queue for a worker: while this does not change the queue stands still */
@@ -68,7 +83,7 @@ static void unlock(void) { hc_mutex_unlock(&pool.lock); }
 
 /* --- lists */
 
-static void append_resolver(job_list *list, hc_lookup *job) {
+static void append_resolver(job_list *list, lookup_job *job) {
   job->previous = list->last;
   job->next = NULL;
   if (list->last) list->last->next = job;
@@ -77,7 +92,7 @@ static void append_resolver(job_list *list, hc_lookup *job) {
   list->size++;
 }
 
-static void take_out_resolver(job_list *list, hc_lookup *job) {
+static void take_out_resolver(job_list *list, lookup_job *job) {
   if (job->previous) job->previous->next = job->next;
   else list->first = job->next;
   if (job->next) job->next->previous = job->previous;
@@ -86,10 +101,43 @@ static void take_out_resolver(job_list *list, hc_lookup *job) {
   list->size--;
 }
 
-static void free_job(hc_lookup *job) {
-  hc_signal_close(&job->signal);
+static void free_job(lookup_job *job) {
   hc_memory_release(job->answer.addresses);
   hc_memory_release(job);
+}
+
+/* --- jobs by name */
+
+/* FNV-1a. Who asks for so many names at once that it matters has chosen them himself. */
+static lookup_job **bucket_of(hc_slice host) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < host.size; i++) hash = (hash ^ (unsigned char)host.data[i]) * 16777619u;
+  return &pool.named[hash % LOOKUP_BUCKETS];
+}
+
+static void name_job(lookup_job *job) {
+  lookup_job **bucket = bucket_of((hc_slice){job->host, job->host_size});
+  job->namesake = *bucket;
+  *bucket = job;
+}
+
+static void unname_job(lookup_job *job) {
+  lookup_job **at = bucket_of((hc_slice){job->host, job->host_size});
+  while (*at != job) at = &(*at)->namesake;
+  *at = job->namesake;
+}
+
+/* One that has been under way for longer may hang: whoever asks now gets a try of his own. */
+static bool can_be_joined(const lookup_job *job) {
+  return job->state == JOB_WAITING || hc_clock_now() - job->begun_at <= HC_RESOLVER_TOGETHER_NS;
+}
+
+static lookup_job *find_job(hc_slice host) {
+  lookup_job *job = *bucket_of(host);
+  while (job &&
+         !(hc_slice_equal((hc_slice){job->host, job->host_size}, host) && can_be_joined(job)))
+    job = job->namesake;
+  return job;
 }
 
 /* --- workers */
@@ -111,22 +159,27 @@ static bool has_work(void) {
   return pool.waiting.first && pool.forks == 0 && count_free_places() > 0;
 }
 
-/* Runs one job; the lock is held before and after, not meanwhile. The job's host and port never
- * change. */
-static void run_resolver(hc_lookup *job) {
+static void tell_askers(lookup_job *job) {
+  unname_job(job);
+  for (hc_lookup *asker = job->askers; asker; asker = asker->next) hc_signal_raise(&asker->signal);
+}
+
+/* Runs one job; the lock is held before and after, not meanwhile. The job's host never changes. */
+static void run_resolver(lookup_job *job) {
   hc_address_answer answer;
   job->state = JOB_RUNNING;
+  job->begun_at = hc_clock_now();
   append_resolver(&pool.running, job);
   unlock();
-  hc_address_lookup(job->host, job->port, &answer);
+  hc_address_lookup(job->host, 0, &answer);
   lock();
   take_out_resolver(&pool.running, job);
   job->state = JOB_DONE;
   job->answer = answer;
-  if (job->forgotten) pool.abandoned--;
+  if (!job->askers) pool.abandoned--;
   take_places_back();
-  if (job->forgotten) free_job(job);
-  else hc_signal_raise(&job->signal);
+  if (job->askers) tell_askers(job);
+  else free_job(job);
   if (pool.forks > 0 && !pool.running.first) hc_condition_wake_all(&pool.quiet);
 }
 
@@ -162,11 +215,11 @@ static void *work_resolver(void *unused) {
       if (sleep_a_while()) continue;
       break;
     }
-    hc_lookup *job = pool.waiting.first;
+    lookup_job *job = pool.waiting.first;
     take_out_resolver(&pool.waiting, job);
     pool.taken++;
-    if (job->forgotten) free_job(job);
-    else run_resolver(job);
+    if (job->askers) run_resolver(job);
+    else free_job(job);
   }
   pool.workers--;
   unlock();
@@ -220,7 +273,7 @@ static void after_fork_in_parent_resolver(void) {
  * made here. */
 static void after_fork_in_child_resolver(void) {
   job_list all = pool.running;
-  for (hc_lookup *job = all.first; job; job = job->next) job->state = JOB_WAITING;
+  for (lookup_job *job = all.first; job; job = job->next) job->state = JOB_WAITING;
   if (!all.first) all = pool.waiting;
   else if (pool.waiting.first) {
     all.last->next = pool.waiting.first;
@@ -233,7 +286,10 @@ static void after_fork_in_child_resolver(void) {
   pool.workers = pool.idle = 0;
   pool.abandoned = 0;
   pool.places = HC_RESOLVER_THREADS;
-  for (hc_lookup *job = all.first; job; job = job->next) hc_signal_renew(&job->signal);
+  for (lookup_job *job = all.first; job; job = job->next) {
+    for (hc_lookup *asker = job->askers; asker; asker = asker->next)
+      hc_signal_renew(&asker->signal);
+  }
   pool.forks = 0;
   make_conditions(); /* the old ones may count waiters that do not exist here */
   unlock();
@@ -279,13 +335,61 @@ static hc_error refuse_thread(hc_failure *why, hc_slice host, int error) {
   return refuse_resolver(why, host, reason);
 }
 
-static hc_lookup *new_job(hc_slice host, unsigned port) {
-  if (host.size > SIZE_MAX - sizeof(hc_lookup) - 1) return NULL;
-  hc_lookup *job = hc_memory_allocate_zeroed(1, sizeof *job + host.size + 1);
+static hc_error out_of_memory_resolver(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+/* In the queue. NULL: out of memory. */
+static lookup_job *new_job(hc_slice host) {
+  if (host.size > SIZE_MAX - sizeof(lookup_job) - 1) return NULL;
+  lookup_job *job = hc_memory_allocate_zeroed(1, sizeof *job + host.size + 1);
   if (!job) return NULL;
   memcpy(job->host, host.data, host.size);
-  job->port = port;
+  job->host_size = host.size;
+  append_resolver(&pool.waiting, job);
+  name_job(job);
   return job;
+}
+
+static void join_job(lookup_job *job, hc_lookup *asker) {
+  asker->job = job;
+  asker->next = job->askers;
+  if (job->askers) job->askers->previous = asker;
+  job->askers = asker;
+}
+
+/* Its place is free: the next one in the queue need not wait for it. */
+static void abandon(void) {
+  pool.abandoned++;
+  take_places_back();
+  if (!pool.waiting.first) return;
+  (void)ensure_workers(); /* without any the queue moves on when a lookup ends */
+  hc_condition_wake_one(&pool.work);
+}
+
+static void leave_job(hc_lookup *asker) {
+  lookup_job *job = asker->job;
+  if (asker->previous) asker->previous->next = asker->next;
+  else job->askers = asker->next;
+  if (asker->next) asker->next->previous = asker->previous;
+  if (job->askers) return;
+  if (job->state != JOB_DONE) unname_job(job);
+  if (job->state == JOB_WAITING) take_out_resolver(&pool.waiting, job);
+  if (job->state == JOB_RUNNING) abandon();
+  else free_job(job);
+}
+
+/* HC_ERR_CANT_RESOLVE: *error is one of ensure_workers. */
+static hc_error ask(hc_lookup *asker, hc_slice host, int *error) {
+  lookup_job *job = find_job(host);
+  if (!job) job = new_job(host);
+  if (!job) return HC_ERR_OUT_OF_MEMORY;
+  join_job(job, asker);
+  if (job->state == JOB_RUNNING) return HC_OK;
+  *error = ensure_workers();
+  if (*error != 0) leave_job(asker);
+  else hc_condition_wake_one(&pool.work);
+  return *error != 0 ? HC_ERR_CANT_RESOLVE : HC_OK;
 }
 
 hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why) {
@@ -294,78 +398,74 @@ hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failu
   if (memchr(host.data, '\0', host.size))
     return refuse_resolver(why, host, "a NUL byte in the name");
   hc_once_do(&prepared, prepare_resolver);
-  hc_lookup *job = new_job(host, port);
-  if (!job) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_lookup *asker = hc_memory_allocate_zeroed(1, sizeof *asker);
+  if (!asker) return out_of_memory_resolver(why);
+  asker->port = port;
+  int error = 0;
   lock();
-  append_resolver(&pool.waiting, job);
-  int error = ensure_workers();
-  if (error != 0) take_out_resolver(&pool.waiting, job);
-  else hc_condition_wake_one(&pool.work);
+  hc_error code = ask(asker, host, &error);
   unlock();
-  if (error == 0) {
-    *out = job;
-    return HC_OK;
+  if (code == HC_OK) *out = asker;
+  else hc_memory_release(asker);
+  if (code == HC_ERR_OUT_OF_MEMORY) return out_of_memory_resolver(why);
+  return code == HC_OK ? HC_OK : refuse_thread(why, host, error);
+}
+
+/* The job is done: what it found stays as it is while an asker is there. */
+static hc_io copy_answer(hc_lookup *lookup, hc_address **addresses, size_t *count,
+                         hc_failure *why) {
+  const hc_address_answer *answer = &lookup->job->answer;
+  hc_address *copy = hc_memory_allocate_zeroed(answer->count, sizeof *copy);
+  if (!copy) {
+    (void)out_of_memory_resolver(why);
+    return HC_IO_ERROR;
   }
-  free_job(job);
-  return refuse_thread(why, host, error);
+  for (size_t i = 0; i < answer->count; i++)
+    copy[i] = hc_address_with_port(&answer->addresses[i], lookup->port);
+  lookup->is_taken = true;
+  *addresses = copy;
+  *count = answer->count;
+  return HC_IO_OK;
 }
 
 hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
   *addresses = NULL;
   *count = 0;
   lock();
-  job_state state = lookup->state;
+  const lookup_job *job = lookup->job;
+  job_state state = job->state;
   int error = state == JOB_WAITING ? ensure_workers() : 0; /* after a fork there are none */
   unlock();
   char space[HC_ERRNO_TEXT];
-  hc_slice host = hc_slice_of(lookup->host);
+  hc_slice host = {job->host, job->host_size};
   if (error != 0) {
     (void)refuse_thread(why, host, error);
     return HC_IO_ERROR;
   }
   if (state != JOB_DONE) return HC_IO_WANT_READ;
-  hc_address_answer *answer = &lookup->answer;
-  if (!answer->addresses) {
-    bool is_taken = answer->code == 0;
-    (void)refuse_resolver(why, host,
-                          is_taken ? "the answer was taken before"
-                                   : hc_address_lookup_reason(answer, space));
-    return HC_IO_ERROR;
-  }
-  *addresses = answer->addresses;
-  *count = answer->count;
-  answer->addresses = NULL;
-  return HC_IO_OK;
+  if (!lookup->is_taken && job->answer.addresses) return copy_answer(lookup, addresses, count, why);
+  (void)refuse_resolver(why, host,
+                        lookup->is_taken ? "the answer was taken before"
+                                         : hc_address_lookup_reason(&job->answer, space));
+  return HC_IO_ERROR;
 }
 
 hc_handle hc_lookup_handle(hc_lookup *lookup) {
   lock();
-  if (lookup->state == JOB_WAITING) (void)ensure_workers();
+  if (lookup->job->state == JOB_WAITING) (void)ensure_workers();
   bool has_none = hc_signal_handle(&lookup->signal) == HC_NO_HANDLE;
   bool is_new = has_none && hc_signal_open(&lookup->signal) == HC_OK;
-  if (is_new && lookup->state == JOB_DONE) hc_signal_raise(&lookup->signal);
+  if (is_new && lookup->job->state == JOB_DONE) hc_signal_raise(&lookup->signal);
   hc_handle handle = hc_signal_handle(&lookup->signal);
   unlock();
   return handle;
 }
 
-/* Its place is free: the next one in the queue need not wait for it. */
-static void abandon(hc_lookup *lookup) {
-  lookup->forgotten = true;
-  hc_signal_close(&lookup->signal);
-  pool.abandoned++;
-  take_places_back();
-  if (!pool.waiting.first) return;
-  (void)ensure_workers(); /* without any the queue moves on when a lookup ends */
-  hc_condition_wake_one(&pool.work);
-}
-
 void hc_lookup_forget(hc_lookup *lookup) {
   if (!lookup) return;
   lock();
-  if (lookup->state == JOB_WAITING) take_out_resolver(&pool.waiting, lookup);
-  bool is_running = lookup->state == JOB_RUNNING;
-  if (is_running) abandon(lookup);
+  leave_job(lookup);
   unlock();
-  if (!is_running) free_job(lookup);
+  hc_signal_close(&lookup->signal);
+  hc_memory_release(lookup);
 }

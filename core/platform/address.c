@@ -83,6 +83,23 @@ unsigned hc_address_port(const hc_address *address) {
   return ntohs(in6.sin6_port);
 }
 
+hc_address hc_address_with_port(const hc_address *address, unsigned port) {
+  hc_address result = *address;
+  if (address->size == 0) return result;
+  if (address->is_ipv6 == 0) {
+    struct sockaddr_in in;
+    get_ipv4(address, &in);
+    in.sin_port = htons((uint16_t)port);
+    hc_address_set_ipv4(&result, &in);
+    return result;
+  }
+  struct sockaddr_in6 in6;
+  get_ipv6(address, &in6);
+  in6.sin6_port = htons((uint16_t)port);
+  hc_address_set_ipv6(&result, &in6);
+  return result;
+}
+
 /* An interface's name, or its number. */
 static bool parse_zone(const char *zone, uint32_t *scope) {
   *scope = if_nametoindex(zone);

@@ -27,6 +27,7 @@ typedef struct hc_address {
 /* The address without port, as text, "::1" without brackets. */
 void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]);
 unsigned hc_address_port(const hc_address *address);
+hc_address hc_address_with_port(const hc_address *address, unsigned port);
 #define HC_ADDRESS_BYTES 16
 /* The address alone, as on the wire, without port and zone. Returns how many bytes: 4 or 16. */
 size_t hc_address_bytes(const hc_address *address, unsigned char bytes[HC_ADDRESS_BYTES]);

@@ -138,6 +138,8 @@ static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   if (io == HC_IO_OK) {
     io = race(t, addresses, count, why);
     hc_memory_release(addresses);
+  } else if (failure.code == HC_ERR_OUT_OF_MEMORY) {
+    io = end_out_of_memory(t, why);
   } else {
     io = end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
   }

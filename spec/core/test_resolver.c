@@ -19,6 +19,15 @@ static hc_lookup *start(const char *host, unsigned port) {
   return lookup;
 }
 
+/* This machine in one of 512 spellings: a lookup that no other spelling shares. */
+static hc_lookup *start_own(unsigned number, unsigned port) {
+  char name[] = "localhost";
+  for (size_t i = 0; i < sizeof name - 1; i++) {
+    if (number >> i & 1u) name[i] = (char)(name[i] - 'a' + 'A');
+  }
+  return start(name, port);
+}
+
 /* Waits on the lookup's own descriptor; the answer must be there when that is readable. */
 static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
   int fd = hc_lookup_handle(lookup);
@@ -133,7 +142,7 @@ static void check_names_of_this_machine(void) {
 static void check_many(void) {
   static hc_lookup *lookups[MANY];
   size_t found = 0;
-  for (unsigned i = 0; i < MANY; i++) lookups[i] = start("localhost", i + 1);
+  for (unsigned i = 0; i < MANY; i++) lookups[i] = start_own(i, i + 1);
   for (unsigned i = 0; i < MANY; i++) found += finds_localhost(lookups[i], i + 1) ? 1 : 0;
   CHECK(found == MANY);
   for (unsigned i = 0; i < MANY; i++) hc_lookup_forget(lookups[i]);
@@ -144,7 +153,7 @@ static void check_forgotten(void) {
   static hc_lookup *lookups[MANY];
   size_t found = 0;
   for (unsigned i = 0; i < MANY; i++) {
-    lookups[i] = start("localhost", 7);
+    lookups[i] = start_own(i % (MANY / 2), 7);
     if (i % 5 == 0) (void)hc_lookup_handle(lookups[i]);
   }
   for (unsigned i = MANY; i-- > 0;) {
@@ -225,7 +234,7 @@ static bool resolves_inherited(hc_lookup **lookups) {
 static void check_fork(void) {
   static hc_lookup *lookups[MANY];
   for (unsigned i = 0; i < MANY; i++) {
-    lookups[i] = start("localhost", 5);
+    lookups[i] = start_own(i % (MANY / 2), 5);
     if (i % 2 == 0) CHECK(hc_lookup_handle(lookups[i]) > 0);
   }
   CHECK(holds_in_child(resolves_inherited, lookups));
@@ -302,18 +311,24 @@ static void check_shortage(void) {
 #ifdef HC_TEST_HOOKS
   hc_lookup *lookup = NULL;
   hc_failure why = {HC_OK, ""};
-  hc_memory_fail_after(0, 0);
-  CHECK(hc_lookup_start(HC_SLICE("localhost"), 1, &lookup, &why) == HC_ERR_OUT_OF_MEMORY &&
-        !lookup);
-  CHECK(why.code == HC_ERR_OUT_OF_MEMORY);
-  hc_memory_fail_after(1, 0); /* the job is made, its answer finds no room */
-  lookup = start("localhost", 1);
-  hc_address *addresses;
-  size_t count;
-  hc_failure_clear(&why);
-  CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR && why.code == HC_ERR_CANT_RESOLVE);
-  hc_memory_fail_after(-1, 0);
-  hc_lookup_forget(lookup);
+  for (long n = 0; n < 2; n++) { /* the asker's own, and the job's */
+    hc_failure_clear(&why);
+    hc_memory_fail_after(n, 0);
+    CHECK(hc_lookup_start(HC_SLICE("localhost"), 1, &lookup, &why) == HC_ERR_OUT_OF_MEMORY &&
+          !lookup);
+    CHECK(why.code == HC_ERR_OUT_OF_MEMORY);
+  }
+  static const hc_error codes[] = {HC_ERR_CANT_RESOLVE, HC_ERR_OUT_OF_MEMORY};
+  for (long n = 0; n < 2; n++) { /* the answer finds no room, with the worker and with the asker */
+    hc_memory_fail_after(2 + n, 0);
+    lookup = start("localhost", 1);
+    hc_address *addresses;
+    size_t count;
+    hc_failure_clear(&why);
+    CHECK(finish(lookup, &addresses, &count, &why) == HC_IO_ERROR && why.code == codes[n]);
+    hc_memory_fail_after(-1, 0);
+    hc_lookup_forget(lookup);
+  }
 #endif
 }
 

@@ -57,7 +57,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   if (order_size < sizeof order) order[order_size++] = host[0];
   if (++inside > highest) highest = inside;
   (void)pthread_cond_broadcast(&gate_moved);
-  while (!gate_is_open && strcmp(host, "quick") != 0)
+  while (!gate_is_open && strncmp(host, "quick", 5) != 0)
     (void)pthread_cond_wait(&gate_moved, &gate_lock);
   inside--;
   (void)pthread_cond_broadcast(&gate_moved);
@@ -94,6 +94,13 @@ static hc_lookup *start(const char *host) {
   hc_lookup *lookup = NULL;
   CHECK(hc_lookup_start(hc_slice_of(host), 80, &lookup, NULL) == HC_OK);
   return lookup;
+}
+
+/* A name that nobody else asks for. */
+static hc_lookup *start_own(const char *word, size_t number) {
+  char name[32];
+  (void)snprintf(name, sizeof name, "%s%zu", word, number);
+  return start(name);
 }
 
 static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
@@ -172,7 +179,7 @@ static void check_queue(void) {
   hc_address *addresses;
   size_t count;
   set_gate(false);
-  for (size_t i = 0; i < ALL; i++) stuck[i] = start("stuck");
+  for (size_t i = 0; i < ALL; i++) stuck[i] = start_own("stuck", i);
   await_inside(ALL);
   static const char *const names[] = {"a", "b", "c", "d", "e"};
   for (size_t i = 0; i < 5; i++) waiting[i] = start(names[i]);
@@ -206,7 +213,7 @@ static void check_stuck(interest of_asker) {
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     set_gate(false);
     for (size_t j = 0; j < sizes[i]; j++) {
-      stuck[j] = start("stuck");
+      stuck[j] = start_own("stuck", j);
       if (of_asker == WAITED_FOR) continue;
       await_inside((unsigned)j + 1);
       hc_lookup_forget(stuck[j]);
@@ -223,7 +230,7 @@ static void check_burst(void) {
   hc_lookup *lookups[ALL];
   set_gate(false);
   set_gate(true);
-  for (size_t i = 0; i < ALL; i++) lookups[i] = start("quick");
+  for (size_t i = 0; i < ALL; i++) lookups[i] = start_own("quick", i);
   for (size_t i = 0; i < ALL; i++) CHECK(is_answered(lookups[i]));
   CHECK(highest < ALL);
 }
@@ -236,9 +243,120 @@ static void check_one_at_a_time(void) {
   CHECK(highest == 1);
 }
 
+/* --- askers who share a lookup */
+
+#define TOGETHER 50
+
+/* One lookup for all who ask for a name together, each with its own port, whoever leaves early; the
+ * asker with whom it began, too. Another name is another lookup, in whatever it differs. */
+static void check_shared(void) {
+  hc_lookup *askers[TOGETHER], *other = NULL;
+  set_gate(false);
+  for (unsigned i = 0; i < TOGETHER; i++) {
+    CHECK(hc_lookup_start(HC_SLICE("many"), 1000 + i, &askers[i], NULL) == HC_OK);
+    if (i == 0) await_inside(1); /* the others find it under way */
+  }
+  other = start("many.");
+  await_inside(2);
+  hc_lookup_forget(askers[0]);
+  hc_lookup_forget(askers[7]);
+  hc_lookup_forget(askers[TOGETHER - 1]);
+  int first = hc_lookup_handle(askers[1]), second = hc_lookup_handle(askers[2]);
+  CHECK(first > 0 && second > 0 && first != second);
+  set_gate(true);
+  for (unsigned i = 1; i < TOGETHER - 1; i++) {
+    hc_address *addresses = NULL;
+    size_t count = 0;
+    if (i == 7) continue;
+    CHECK(finish(askers[i], &addresses, &count, NULL) == HC_IO_OK && count == 1);
+    CHECK(addresses && hc_address_port(&addresses[0]) == 1000 + i);
+    hc_memory_release(addresses);
+    hc_lookup_forget(askers[i]);
+  }
+  CHECK(is_answered(other) && order_size == 2);
+}
+
+/* Those who wait in the queue share a place there, and keep it when the first of them leaves. */
+static void check_shared_in_queue(void) {
+  hc_lookup *stuck[ALL], *askers[3];
+  set_gate(false);
+  for (size_t i = 0; i < ALL; i++) stuck[i] = start_own("stuck", i);
+  await_inside(ALL);
+  for (size_t i = 0; i < 3; i++) askers[i] = start("many");
+  hc_lookup_forget(askers[0]);
+  set_gate(true);
+  CHECK(is_answered(askers[1]) && is_answered(askers[2]) && order_size == ALL + 1);
+  for (size_t i = 0; i < ALL; i++) CHECK(is_answered(stuck[i]));
+  set_gate(false);
+  set_gate(true);
+  for (size_t i = 0; i < 2; i++) CHECK(is_answered(start("many"))); /* nothing is kept */
+  CHECK(order_size == 2);
+}
+
+static void check_shared_failure(void) {
+  hc_lookup *askers[TOGETHER];
+  set_gate(false);
+  for (size_t i = 0; i < TOGETHER; i++) askers[i] = start("unknown");
+  set_gate(true);
+  for (size_t i = 0; i < TOGETHER; i++) {
+    hc_address *addresses;
+    size_t count;
+    hc_failure why = {HC_OK, ""};
+    CHECK(finish(askers[i], &addresses, &count, &why) == HC_IO_ERROR);
+    CHECK_CASE(why.text, why.code == HC_ERR_CANT_RESOLVE &&
+                             strncmp(why.text, "can't resolve unknown: ", 23) == 0);
+    hc_lookup_forget(askers[i]);
+  }
+  CHECK(order_size == 1);
+}
+
+/* One that nobody waits for any more is left to itself, and one that takes long as well: it may hang
+ * where a new one does not. */
+static void check_not_shared(void) {
+  set_gate(false);
+  hc_lookup *left = start("many");
+  await_inside(1);
+  hc_lookup_forget(left);
+  hc_lookup *slow = start("many");
+  await_inside(2);
+  uint64_t late = hc_clock_now() + HC_RESOLVER_TOGETHER_NS;
+  while (hc_clock_now() <= late) (void)sched_yield();
+  hc_lookup *own = start("many"), *joined = start("many");
+  await_inside(3);
+  set_gate(true);
+  CHECK(is_answered(slow) && is_answered(own) && is_answered(joined) && order_size == 3);
+}
+
+#ifdef HC_TEST_HOOKS
+/* Memory that runs out for one of them is nobody else's loss. */
+static void check_shared_memory(void) {
+  hc_address *addresses;
+  size_t count;
+  set_gate(false);
+  hc_lookup *first = start("many"), *second = start("many"), *none = NULL;
+  for (long n = 0; n < 2; n++) {
+    hc_failure why = {HC_OK, ""};
+    hc_memory_fail_after(n, 0);
+    CHECK(hc_lookup_start(n == 0 ? HC_SLICE("many") : HC_SLICE("other"), 80, &none, &why) ==
+              HC_ERR_OUT_OF_MEMORY &&
+          !none && why.code == HC_ERR_OUT_OF_MEMORY);
+    hc_memory_fail_after(-1, 0);
+  }
+  set_gate(true);
+  hc_failure why = {HC_OK, ""};
+  CHECK(loopback_await(hc_lookup_handle(first), POLLIN));
+  hc_memory_fail_after(0, 0);
+  CHECK(hc_lookup_poll(first, &addresses, &count, &why) == HC_IO_ERROR && !addresses &&
+        why.code == HC_ERR_OUT_OF_MEMORY);
+  hc_memory_fail_after(-1, 0);
+  CHECK(is_answered(first) && is_answered(second));
+}
+#endif
+
 /* --- fork, while workers are stuck */
 
-static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *unwanted) {
+static bool child_is_served(hc_lookup *running, hc_lookup *beside, hc_lookup *waiting,
+                            hc_lookup *unwanted) {
   hc_address *addresses;
   size_t count;
   hc_failure why = {HC_OK, ""};
@@ -249,25 +367,27 @@ static bool child_is_served(hc_lookup *running, hc_lookup *waiting, hc_lookup *u
   fault_set("thread", 0, EAGAIN);
   if (hc_lookup_poll(running, &addresses, &count, &why) != HC_IO_ERROR || fault_end() != 1)
     return false;
-  if (!strstr(why.text, "can't resolve stuck: no further thread")) return false;
+  if (!strstr(why.text, "can't resolve stuck0: no further thread")) return false;
   int fd = hc_lookup_handle(running); /* starts workers, which meet the closed gate */
   if (fd <= 0 || hc_lookup_poll(running, &addresses, &count, NULL) != HC_IO_WANT_READ) return false;
   hc_lookup_forget(unwanted);
   set_gate(true);
-  return is_answered(running) && is_answered(waiting) && is_answered(start("new"));
+  return is_answered(running) && is_answered(beside) && is_answered(waiting) &&
+         is_answered(start("new"));
 }
 
 /* `call` fails with `number` while the fork is under way; NULL none. */
 static void check_fork(const char *call, int number) {
-  hc_lookup *stuck[ALL], *waiting, *unwanted;
+  hc_lookup *stuck[ALL], *beside, *waiting, *unwanted;
   set_gate(false);
-  for (size_t i = 0; i < ALL; i++) stuck[i] = start("stuck");
+  for (size_t i = 0; i < ALL; i++) stuck[i] = start_own("stuck", i);
+  beside = start_own("stuck", 0);
   await_inside(ALL);
   waiting = start("waiting");
   unwanted = start("unwanted");
   hc_lookup_forget(stuck[1]);
   CHECK(hc_lookup_handle(stuck[0]) > 0 && hc_lookup_handle(waiting) > 0 &&
-        hc_lookup_handle(unwanted) > 0);
+        hc_lookup_handle(unwanted) > 0 && hc_lookup_handle(beside) > 0);
   if (call) fault_set(call, 0, number);
   pid_t child = fork();
   loopback_need(child >= 0, "fork");
@@ -275,7 +395,7 @@ static void check_fork(const char *call, int number) {
   unsigned fired = fault_end();
   if (child == 0) {
     (void)alarm(PATIENCE_MS / 1000);
-    leave(fired == (call ? 1 : 0) && child_is_served(stuck[0], waiting, unwanted) ? 0 : 1);
+    leave(fired == (call ? 1 : 0) && child_is_served(stuck[0], beside, waiting, unwanted) ? 0 : 1);
   }
   CHECK_CASE(!call ? "nothing fails" : call, fired == (is_parents ? 1 : 0));
   int status = 0;
@@ -288,7 +408,7 @@ static void check_fork(const char *call, int number) {
   for (size_t i = 0; i < ALL; i++) {
     if (i != 1) CHECK(is_answered(stuck[i]));
   }
-  CHECK(is_answered(waiting) && is_answered(unwanted));
+  CHECK(is_answered(waiting) && is_answered(unwanted) && is_answered(beside));
 }
 
 /* Nothing is left behind, whoever let go first. */
@@ -315,6 +435,13 @@ int main(void) {
   check_burst();
   check_stuck(WAITED_FOR);
   check_stuck(FORGOTTEN);
+  check_shared();
+  check_shared_in_queue();
+  check_shared_failure();
+  check_not_shared();
+#ifdef HC_TEST_HOOKS
+  check_shared_memory();
+#endif
   check_fork(NULL, 0);
   check_fork("clock", EINVAL);
   check_fork("eventfd", EMFILE);
