@@ -272,6 +272,7 @@ build = {
     ["httpclient.url.calls"] = "lua/httpclient/url/calls.lua",
     ["httpclient.url.endpoint"] = "lua/httpclient/url/endpoint.lua",
     ["httpclient.url.http"] = "lua/httpclient/url/http.lua",
+    ["httpclient.url.idn"] = "lua/httpclient/url/idn.lua",
     ["httpclient.url.reference"] = "lua/httpclient/url/reference.lua",
     ["httpclient.url.write"] = "lua/httpclient/url/write.lua",
   },

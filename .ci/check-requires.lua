@@ -32,7 +32,7 @@ local doors = {
   ["init"] = true, ["base.kept"] = true, ["tasks.watched"] = true, ["connect.pool"] = true,
   ["cookies.file"] = true, ["cookies.suffix"] = true,
   ["connect.shared"] = true, ["tasks.company"] = true, ["policies.refused"] = true,
-  ["transfer.connection"] = true, ["url.http"] = true,
+  ["transfer.connection"] = true, ["url.idn"] = true,
   ["base.random"] = true,
   ["message.challenges"] = true, ["message.digest"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,

@@ -1,5 +1,6 @@
 /* lua_stream_peer_class.c - the classes StreamPeerTCP and StreamPeerTLS: connecting, and what they
  * tell. */
+#include "../core/http/idn.h"
 #include "lua_stream_object.h"
 
 static int new_object_stream_peer_class(lua_State *L, const char *class_name) {
@@ -19,7 +20,7 @@ static int tcp_connect_to_host(lua_State *L) {
   int64_t port = hcl_check_integer(L, 3);
   hc_failure why = {HC_OK, ""};
   hc_host host;
-  hc_error code = hc_host_parse(text, &host, &why);
+  hc_error code = hc_idn_host_parse(text, hcl_buffer_new(L), &host, &why);
   if (code == HC_OK && host.scheme != 0) {
     code = hc_failure_set(&why, HC_ERR_INVALID_PARAMETER, "a host without scheme is needed");
   }
@@ -105,7 +106,8 @@ static unsigned port_of(hc_stream_peer *stream) {
 }
 
 /* The name that is verified: without brackets, and there must be one unless nothing asks for it. */
-static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host, hc_failure *why) {
+static hc_error take_name(hc_slice text, hc_tls_options *options, hc_buffer *space, hc_host *host,
+                          hc_failure *why) {
   *host = (hc_host){HC_HOST_NAME, HC_SLICE(""), 0};
   if (text.size == 0) {
     if (hc_tls_options_is_unsafe(options) || hc_tls_options_common_name_override(options).size > 0)
@@ -113,7 +115,7 @@ static hc_error take_name(hc_slice text, hc_tls_options *options, hc_host *host,
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "there is no name to verify the certificate against");
   }
-  hc_error code = hc_host_parse(text, host, why);
+  hc_error code = hc_idn_host_parse(text, space, host, why);
   if (code != HC_OK || host->scheme == 0) return code;
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a name without scheme is needed");
 }
@@ -131,9 +133,9 @@ static hc_error connect_over_stream_peer_class(hcl_stream *self, hc_stream_peer 
 }
 
 static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text,
-                          hc_tls_options *options, hc_failure *why) {
+                          hc_tls_options *options, hc_buffer *space, hc_failure *why) {
   hc_host name;
-  hc_error code = take_name(text, options, &name, why);
+  hc_error code = take_name(text, options, space, &name, why);
   if (code != HC_OK) return code;
   if (runs_over(below, self->peer)) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream runs over this one itself");
@@ -169,9 +171,10 @@ static int tls_connect_to_stream(lua_State *L) {
   hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, HC_TLS_VERIFY_FULL)
                                             : hcl_check_tls_options(L, 4);
   if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
+  hc_buffer *space = hcl_buffer_new(L);
   hcl_stream_push_holder(L, below);
   self->busy = true;
-  hc_error code = start_tls(self, below, name, options, &why);
+  hc_error code = start_tls(self, below, name, options, space, &why);
   self->busy = false;
   if (code == HC_OK) {
     hcl_anchor_put(L, 1, HCL_HOLDER_SLOT);

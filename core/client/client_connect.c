@@ -82,35 +82,28 @@ static hc_error start_client_connect(hc_client *c, const hc_connection_wish *wis
   return HC_OK;
 }
 
-static hc_connection_wish wish_of(const hc_client *c, hc_tls_options *options) {
-  hc_connection_wish wish = {.options = options,
-                             .head_limit = c->settings.max_header_size,
-                             .connect_timeout = c->settings.connect_timeout};
-  wish.way.version = c->settings.version;
-  return wish;
+/* The origin, with the port that is usual where `port` is 0. */
+static hc_error wish_for(const hc_client *c, hc_host origin, unsigned port,
+                         hc_connect_security security, hc_tls_options *options,
+                         hc_connection_wish *wish, hc_failure *why) {
+  if (origin.scheme == 1 && security == HC_CONNECT_TLS)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "host: \"http://\" contradicts the wish for TLS");
+  bool is_secure = security == HC_CONNECT_TLS || origin.scheme == 2;
+  *wish = (hc_connection_wish){.options = options,
+                               .head_limit = c->settings.max_header_size,
+                               .connect_timeout = c->settings.connect_timeout};
+  wish->way.version = c->settings.version;
+  wish->way.host = origin.text;
+  wish->way.port = port != 0 ? port : is_secure ? 443 : 80;
+  wish->way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
+  return HC_OK;
 }
 
-static hc_error refuse_scheme(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
-                        "host: \"http://\" contradicts the wish for TLS");
-}
-
-static hc_error connect_to(hc_client *c, hc_host parsed, long long port,
-                           hc_connect_security security, hc_tls_options *options, hc_failure *why) {
-  if (parsed.scheme == 1 && security == HC_CONNECT_TLS) return refuse_scheme(why);
-  bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
-  if (port == -1) port = is_secure ? 443 : 80;
-  if (port < 1 || port > 65535)
-    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1",
-                          port);
-  hc_connection_wish wish = wish_of(c, options);
-  wish.way.host = parsed.text;
-  wish.way.port = (unsigned)port;
-  wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
-  wish.proxy = c->proxies[is_secure ? HC_PROXY_HTTPS : HC_PROXY_HTTP];
-  hc_dial_terms terms;
-  hc_error code = hc_client_add_reach(c, &wish, &terms, why);
-  return code == HC_OK ? start_client_connect(c, &wish, why) : code;
+static hc_error check_port_client(long long port, hc_failure *why) {
+  if (port == -1 || (port >= 1 && port <= 65535)) return HC_OK;
+  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1",
+                        port);
 }
 
 static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
@@ -119,8 +112,18 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
   hc_client_clear(c);
   hc_host parsed;
   hc_buffer space = {0};
+  hc_connection_wish wish;
+  hc_dial_terms terms;
+  unsigned usual = port == -1 ? 0 : (unsigned)port;
   hc_error code = hc_idn_host_parse(host, &space, &parsed, why);
-  if (code == HC_OK) code = connect_to(c, parsed, port, security, options, why);
+  if (code == HC_OK) code = wish_for(c, parsed, usual, security, options, &wish, why);
+  if (code == HC_OK) code = check_port_client(port, why);
+  if (code == HC_OK) code = hc_client_add_reach(c, &wish, &terms, why);
+  if (code == HC_OK) {
+    bool is_secure = wish.way.security == HC_SECURITY_TLS;
+    wish.proxy = c->proxies[is_secure ? HC_PROXY_HTTPS : HC_PROXY_HTTP];
+    code = start_client_connect(c, &wish, why);
+  }
   hc_buffer_free(&space);
   return code;
 }
@@ -130,20 +133,20 @@ static hc_error connect_unix_anew(hc_client *c, hc_slice path, hc_slice host,
                                   hc_failure *why) {
   hc_client_clear(c);
   hc_host parsed;
-  unsigned port;
+  unsigned port = 0;
+  hc_buffer space = {0};
+  hc_connection_wish wish;
+  if (host.size == 0) host = HC_SLICE("localhost");
   hc_error code = hc_unix_path_check(path, why);
-  if (code == HC_OK)
-    code = hc_endpoint_parse(host.size > 0 ? host : HC_SLICE("localhost"), &parsed, &port, why);
-  if (code != HC_OK) return code;
-  if (parsed.text.size == 0) parsed.text = HC_SLICE("localhost");
-  if (parsed.scheme == 1 && security == HC_CONNECT_TLS) return refuse_scheme(why);
-  bool is_secure = security == HC_CONNECT_TLS || parsed.scheme == 2;
-  hc_connection_wish wish = wish_of(c, options);
-  wish.way.host = parsed.text;
-  wish.way.port = port != 0 ? port : is_secure ? 443 : 80;
-  wish.way.security = is_secure ? HC_SECURITY_TLS : HC_SECURITY_PLAIN;
-  wish.way.unix_path = path;
-  return start_client_connect(c, &wish, why);
+  if (code == HC_OK) code = hc_idn_endpoint_parse(host, &space, &parsed, &port, why);
+  if (code == HC_OK && parsed.text.size == 0) parsed.text = HC_SLICE("localhost");
+  if (code == HC_OK) code = wish_for(c, parsed, port, security, options, &wish, why);
+  if (code == HC_OK) {
+    wish.way.unix_path = path;
+    code = start_client_connect(c, &wish, why);
+  }
+  hc_buffer_free(&space);
+  return code;
 }
 
 hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,

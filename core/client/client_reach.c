@@ -1,6 +1,6 @@
 /* client_reach.c - which addresses the client connects to, and from which. */
 #include "../base/memory.h"
-#include "../http/uri.h"
+#include "../http/idn.h"
 #include "../stream/stream_peer_tcp.h"
 #include "client_state.h"
 
@@ -42,24 +42,30 @@ void hc_client_get_local_address(const hc_client *c, char text[HC_ADDRESS_SPACE]
   if (c->reach) hc_address_text(&c->reach->local, text);
 }
 
-hc_error hc_client_set_connect_to(hc_client *c, hc_slice endpoint, hc_failure *why) {
-  hc_host host = {HC_HOST_NAME, {NULL, 0}, 0};
-  unsigned port = 0;
-  hc_failure reason = {HC_OK, ""};
-  hc_error code = endpoint.size > 0 ? hc_endpoint_parse(endpoint, &host, &port, &reason) : HC_OK;
-  if (code == HC_OK && host.scheme != 0)
-    code = hc_failure_set(&reason, HC_ERR_INVALID_PARAMETER, "there is no scheme in it");
-  if (code != HC_OK) return hc_failure_set(why, code, "connect_to: %s", reason.text);
-  if (endpoint.size == 0 && !c->reach) return HC_OK;
+static hc_error keep_connect_to(hc_client *c, hc_slice host, unsigned port) {
   hc_reach *reach = need(c);
-  char *copy =
-      reach && host.text.size > 0 ? hc_memory_copy_text(host.text.data, host.text.size) : NULL;
-  if (!reach || (host.text.size > 0 && !copy))
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  char *copy = reach && host.size > 0 ? hc_memory_copy_text(host.data, host.size) : NULL;
+  if (!reach || (host.size > 0 && !copy)) return HC_ERR_OUT_OF_MEMORY;
   hc_memory_release(reach->to_host);
   reach->to_host = copy;
   reach->to_port = port;
   return HC_OK;
+}
+
+hc_error hc_client_set_connect_to(hc_client *c, hc_slice endpoint, hc_failure *why) {
+  hc_host host = {HC_HOST_NAME, {NULL, 0}, 0};
+  unsigned port = 0;
+  hc_buffer space = {0};
+  hc_failure reason = {HC_OK, ""};
+  hc_error code = HC_OK;
+  if (endpoint.size > 0) code = hc_idn_endpoint_parse(endpoint, &space, &host, &port, &reason);
+  if (code == HC_OK && host.scheme != 0)
+    code = hc_failure_set(&reason, HC_ERR_INVALID_PARAMETER, "there is no scheme in it");
+  if (code == HC_OK && (endpoint.size > 0 || c->reach)) code = keep_connect_to(c, host.text, port);
+  hc_buffer_free(&space);
+  if (code == HC_OK) return HC_OK;
+  if (code == HC_ERR_OUT_OF_MEMORY) return hc_failure_set(why, code, "out of memory");
+  return hc_failure_set(why, code, "connect_to: %s", reason.text);
 }
 
 void hc_client_get_connect_to(const hc_client *c, hc_slice *host, unsigned *port) {

@@ -5,6 +5,7 @@
 
 #include "../base/chars.h"
 #include "../base/memory.h"
+#include "../http/idn.h"
 #include "../http/uri.h"
 
 #define SOCKS_SECRET_MAX 255u /* bytes of a user name, and of a password (RFC 1929 section 2) */
@@ -187,7 +188,7 @@ static hc_error make(hc_proxy_scheme scheme, hc_slice host, unsigned port, hc_pr
 
 /* "%25" is how a URL writes the '%' before a zone (RFC 6874); decoding knows that already. */
 static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
-  hc_buffer name = {0};
+  hc_buffer name = {0}, ascii = {0};
   hc_host host;
   hc_failure reason = {HC_OK, ""};
   hc_error code = decode_proxy(from->host, &name, why);
@@ -195,11 +196,12 @@ static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
   char *bytes = hc_buffer_head(&name);
   for (size_t i = 0; i < hc_buffer_size(&name) && bytes[0] != '['; i++)
     bytes[i] = hc_char_lower(bytes[i]);
-  code = hc_host_parse((hc_slice){bytes, hc_buffer_size(&name)}, &host, &reason);
-  if (code != HC_OK) code = refuse_proxy(why, reason.text);
-  else if (host.scheme != 0) code = refuse_proxy(why, "the host holds a path");
-  else code = make(from->scheme->scheme, host.text, from->port, out);
+  code = hc_idn_host_parse((hc_slice){bytes, hc_buffer_size(&name)}, &ascii, &host, &reason);
+  if (code == HC_ERR_INVALID_PARAMETER) code = refuse_proxy(why, reason.text);
+  else if (code == HC_OK && host.scheme != 0) code = refuse_proxy(why, "the host holds a path");
+  else if (code == HC_OK) code = make(from->scheme->scheme, host.text, from->port, out);
   hc_buffer_free(&name);
+  hc_buffer_free(&ascii);
   return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory_proxy(why) : code;
 }
 
@@ -244,12 +246,12 @@ hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_p
   return HC_OK;
 }
 
-hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_slice password,
-                             hc_proxy **out, hc_failure *why) {
+static hc_error make_of_parts(hc_slice host, long long port, hc_buffer *ascii, hc_proxy **out,
+                              hc_failure *why) {
   hc_host parsed;
-  hc_proxy *p = NULL;
   hc_failure reason = {HC_OK, ""};
-  hc_error code = hc_host_parse(host, &parsed, &reason);
+  hc_error code = hc_idn_host_parse(host, ascii, &parsed, &reason);
+  if (code == HC_ERR_OUT_OF_MEMORY) return out_of_memory_proxy(why);
   if (code != HC_OK) return hc_failure_set(why, code, "proxy: %s", reason.text);
   if (parsed.scheme == 2)
     return hc_failure_set(
@@ -258,8 +260,17 @@ hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_sl
   if (port < 1 || port > 65535)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535",
                           port);
-  code = make(HC_PROXY_PLAIN, parsed.text, (unsigned)port, &p);
-  if (code != HC_OK) return out_of_memory_proxy(why);
+  code = make(HC_PROXY_PLAIN, parsed.text, (unsigned)port, out);
+  return code == HC_OK ? HC_OK : out_of_memory_proxy(why);
+}
+
+hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_slice password,
+                             hc_proxy **out, hc_failure *why) {
+  hc_buffer ascii = {0};
+  hc_proxy *p = NULL;
+  hc_error code = make_of_parts(host, port, &ascii, &p, why);
+  hc_buffer_free(&ascii);
+  if (!p) return code;
   code = hc_proxy_auth_init(&p->auth, user, password, HC_PROXY_ANY_SCHEME, why);
   if (code != HC_OK) hc_proxy_release(p);
   else *out = p;

@@ -89,18 +89,44 @@ hc_error hc_idn_to_ascii(hc_slice name, hc_buffer *out, hc_failure *why) {
   return convert_idn(text, out, why);
 }
 
-hc_error hc_idn_host_parse(hc_slice text, hc_buffer *space, hc_host *host, hc_failure *why) {
+/* Appends `name` in its ASCII form, and what stands before it in `text` as it is. */
+static hc_error convert_behind(hc_slice text, hc_slice name, hc_buffer *out, hc_failure *why) {
+  hc_slice before = {text.data, (size_t)(name.data - text.data)};
+  hc_error error = hc_buffer_append(out, before, SIZE_MAX);
+  if (error != HC_OK) return hc_failure_set(why, error, "out of memory");
+  return hc_idn_to_ascii(name, out, why);
+}
+
+static hc_slice without_scheme(hc_slice text) {
   static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
-  if (is_ascii(text)) return hc_host_parse(text, host, why);
-  hc_slice name = text;
   for (int i = 0; i < 2; i++) {
     size_t size = schemes[i].size;
     if (text.size >= size && hc_slice_equal_fold((hc_slice){text.data, size}, schemes[i]))
-      name = (hc_slice){text.data + size, text.size - size};
+      return (hc_slice){text.data + size, text.size - size};
   }
-  hc_error error = hc_buffer_append(space, (hc_slice){text.data, text.size - name.size}, SIZE_MAX);
-  if (error != HC_OK) return hc_failure_set(why, error, "out of memory");
-  error = hc_idn_to_ascii(name, space, why);
+  return text;
+}
+
+hc_error hc_idn_host_parse(hc_slice text, hc_buffer *space, hc_host *host, hc_failure *why) {
+  if (is_ascii(text)) return hc_host_parse(text, host, why);
+  hc_error error = convert_behind(text, without_scheme(text), space, why);
   if (error != HC_OK) return error;
   return hc_host_parse((hc_slice){hc_buffer_head(space), hc_buffer_size(space)}, host, why);
+}
+
+hc_error hc_idn_endpoint_parse(hc_slice text, hc_buffer *space, hc_host *host, unsigned *port,
+                               hc_failure *why) {
+  *port = 0;
+  if (is_ascii(text)) return hc_endpoint_parse(text, host, port, why);
+  hc_slice name = without_scheme(text);
+  const char *colon = memchr(name.data, ':', name.size);
+  size_t size = colon ? (size_t)(colon - name.data) : name.size;
+  hc_slice behind = {name.data + size, name.size - size};
+  name.size = size;
+  hc_error error = convert_behind(text, name, space, why);
+  if (error != HC_OK) return error;
+  error = hc_buffer_append(space, behind, SIZE_MAX);
+  if (error != HC_OK) return hc_failure_set(why, error, "out of memory");
+  hc_slice whole = {hc_buffer_head(space), hc_buffer_size(space)};
+  return hc_endpoint_parse(whole, host, port, why);
 }

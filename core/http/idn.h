@@ -18,6 +18,9 @@ hc_error hc_idn_to_ascii(hc_slice name, hc_buffer *out, hc_failure *why);
 /* As hc_host_parse, for such names too: those go through `space`, which host->text is a view of
  * then, and which is the caller's to free. */
 hc_error hc_idn_host_parse(hc_slice text, hc_buffer *space, hc_host *host, hc_failure *why);
+/* As hc_endpoint_parse, likewise. */
+hc_error hc_idn_endpoint_parse(hc_slice text, hc_buffer *space, hc_host *host, unsigned *port,
+                               hc_failure *why);
 
 HC_INTERNAL_END
 

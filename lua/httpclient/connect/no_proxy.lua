@@ -1,6 +1,7 @@
 -- no_proxy.lua: does the list of the environment variable of that name mean this host?
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local addresses = require(root .. ".url.address")
+local idn = require(root .. ".url.idn")
 local texts = require(root .. ".base.text")
 
 local no_proxy = {}
@@ -57,6 +58,7 @@ end
 
 local function is_in_domain(host, domain)
   host, domain = host:gsub("%.$", ""), domain:gsub("^%*%.", ""):gsub("^%.", ""):gsub("%.$", "")
+  domain = idn.ascii(domain) or domain
   return domain ~= "" and (host == domain or host:sub(-#domain - 1) == "." .. domain)
 end
 

@@ -1,6 +1,7 @@
 -- endpoint.lua: "host:port" as an option has it, where either part may be missing.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local addresses = require(root .. ".url.address")
+local idn = require(root .. ".url.idn")
 local texts = require(root .. ".base.text")
 
 local endpoint = {}
@@ -17,7 +18,7 @@ function endpoint.split(text)
     host = addresses.is_ipv6(host:match("^[^%%]*")) and addresses.canonical(host) or nil
   else
     host, port = text:match("^([^:%[%]]*):?([0-9]*)$")
-    host = host and not host:find("[%z\1-\32/\\?#@%%\127]") and texts.lower(host) or nil
+    host = host and not host:find("[%z\1-\32/\\?#@%%\127]") and idn.ascii(texts.lower(host)) or nil
   end
   if host and is_port(port) then
     return host, port

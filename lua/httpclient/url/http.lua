@@ -1,8 +1,8 @@
 -- http.lua: a URL made ready for a request: everything checked, filled in and escaped once, so that
 -- nobody below has to ask.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
-local core = require("httpclient.core")
 local default_ports = require(root .. ".url.authority").default_ports
+local idn = require(root .. ".url.idn")
 local reference = require(root .. ".url.reference")
 local texts = require(root .. ".base.text")
 
@@ -32,13 +32,11 @@ local function http_host(parts)
     return parts.host
   end
   local host = texts.lower(percent_decode(parts.host))
-  if host:find("[\128-\255]") then
-    local ascii, why = core.idn_to_ascii(host)
-    if not ascii then
-      return nil, why
-    end
-    host = ascii
+  local ascii, why = idn.ascii(host)
+  if not ascii then
+    return nil, why
   end
+  host = ascii
   if not host:find("^[a-z0-9%-._~!$&'()*+,;=]+$") then
     return nil, "the host holds a character that no host name has"
   end
