@@ -27,6 +27,9 @@ struct hc_exchange {
   uint64_t sent; /* content bytes handed to the stream */
   uint64_t response_deadline, idle_deadline;
   uint64_t sleep_until; /* see hc_slice_end */
+  /* A wait is in this call: the first receive may sleep until then, and makes it 0 when it brings
+   * something. 0: no wait is. */
+  uint64_t wait_until;
 };
 
 /* See protocol.h. */
@@ -47,6 +50,9 @@ static inline bool hc_exchange_is_readable(hc_exchange *x) { return x->protocol-
 static inline hc_upload hc_exchange_upload(const hc_exchange *x) { return x->protocol->upload(x); }
 static inline hc_slice hc_exchange_queued_head(const hc_exchange *x) {
   return x->protocol->queued_head ? x->protocol->queued_head(x) : (hc_slice){NULL, 0};
+}
+static inline bool hc_exchange_awaits_head(const hc_exchange *x) {
+  return x->protocol->awaits_head && x->protocol->awaits_head(x);
 }
 static inline bool hc_exchange_resume(hc_exchange *x) { return x->protocol->resume(x); }
 static inline void hc_exchange_cancel(hc_exchange *x, const hc_failure *why) {

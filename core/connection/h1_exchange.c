@@ -51,8 +51,8 @@ static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
 
 static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure *why) {
   hc_exchange *x = &h->common;
-  const hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST,
-                           &x->sleep_until};
+  hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST,
+                     patience == HC_SLEEPING_ONCE ? &x->wait_until : &x->sleep_until};
   for (;;) {
     hc_progress progress = hc_receiver_read_head(&h->receiver, &from, why);
     if (progress == HC_DONE) return accept_head_h1_exchange(h, why);
@@ -108,7 +108,10 @@ static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   }
   bool is_sent = hc_sender_is_done(&h->sender);
   bool may_sleep = x->settings->blocking && is_sent && x->response_deadline == HC_NEVER;
-  hc_progress progress = read_head(h, may_sleep ? HC_SLEEPING : HC_AT_ONCE, why);
+  hc_patience patience = x->wait_until ? HC_SLEEPING_ONCE : may_sleep ? HC_SLEEPING : HC_AT_ONCE;
+  unsigned before = h->receiver.arrivals;
+  hc_progress progress = read_head(h, patience, why);
+  if (h->receiver.arrivals != before) x->wait_until = 0;
   if (progress != HC_WAIT) return progress;
   return sent == HC_MOVED && !is_sent ? HC_MOVED : HC_WAIT;
 }
@@ -124,6 +127,13 @@ hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
   if (deadline == HC_NEVER || hc_clock_now() < deadline) return progress;
   return is_sent ? hc_exchange_end_by_response_timeout(x, why)
                  : hc_exchange_end_by_idle_timeout(x, why);
+}
+
+bool hc_h1_awaits_head(const hc_exchange *x) {
+  const hc_h1_exchange *h = of_const_h1_exchange(x);
+  const hc_stream_peer *stream = x->connection->stream;
+  return hc_sender_is_done(&h->sender) && !h->receiver.answer.has_response &&
+         hc_stream_peer_is_tcp(stream) && hc_buffer_size(&stream->unread) == 0;
 }
 
 hc_upload hc_h1_upload(const hc_exchange *x) {

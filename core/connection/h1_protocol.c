@@ -173,6 +173,7 @@ const hc_protocol hc_protocol_h1 = {
     .is_readable = hc_h1_is_readable,
     .upload = hc_h1_upload,
     .queued_head = hc_h1_queued_head,
+    .awaits_head = hc_h1_awaits_head,
     .resume = hc_h1_resume,
     .cancel = cancel_h1_protocol,
     .forget = forget_h1_protocol,

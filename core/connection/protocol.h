@@ -82,6 +82,9 @@ typedef struct hc_protocol {
   /* The head of the request, as long as nothing of it has gone out; empty afterwards. NULL: a head
    * is no text here. */
   hc_slice (*queued_head)(const hc_exchange *x);
+  /* Is there nothing to do but to receive the head, and can that receive sleep in the kernel
+   * (wait_until)? NULL: never. */
+  bool (*awaits_head)(const hc_exchange *x);
   /* The body's source has something again. False: there is none. */
   bool (*resume)(hc_exchange *x);
   /* It has failed, or nobody wants it any more: the other side is told where the wire has words

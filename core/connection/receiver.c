@@ -72,9 +72,8 @@ static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc
 /* One receive. */
 static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room,
                         hc_fill fill, size_t *got, hc_failure *why) {
-  hc_io io = from->patience == HC_SLEEPING
-                 ? recv_sleeping(from, into, room, fill, got, why)
-                 : hc_stream_peer_recv(from->stream, into, room, got, why);
+  hc_io io = from->patience == HC_AT_ONCE ? hc_stream_peer_recv(from->stream, into, room, got, why)
+                                          : recv_sleeping(from, into, room, fill, got, why);
   if (io == HC_IO_ERROR) io = tolerate_end(r, from->stream, why);
   hc_receiver_note(r, io);
   return io;
@@ -180,10 +179,11 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
   return progress;
 }
 
-hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_failure *why) {
+hc_progress hc_receiver_read_head(hc_receiver *r, hc_reading *from, hc_failure *why) {
   hc_progress progress;
   do {
     progress = read_head_once(r, from, why);
+    if (from->patience == HC_SLEEPING_ONCE) from->patience = HC_AT_ONCE;
   } while (progress == HC_WAIT && !r->starved);
   return progress;
 }

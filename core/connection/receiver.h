@@ -39,8 +39,8 @@ typedef struct hc_receiver {
   unsigned wants;
 } hc_receiver;
 
-/* May a receive sleep in the kernel until something comes? */
-typedef enum hc_patience { HC_AT_ONCE, HC_SLEEPING } hc_patience;
+/* May a receive sleep in the kernel until something comes? Once: the first alone. */
+typedef enum hc_patience { HC_AT_ONCE, HC_SLEEPING, HC_SLEEPING_ONCE } hc_patience;
 /* May it take more off the stream than the reader asked for? Not where somebody else's loop has the
  * descriptor. */
 typedef enum hc_greed { HC_MODEST, HC_AHEAD } hc_greed;
@@ -51,11 +51,11 @@ typedef struct hc_reading {
   const hc_settings *settings;
   hc_patience patience;
   hc_greed greed;
-  uint64_t *sleep_until; /* HC_SLEEPING: see hc_slice_end, and the stream's recv_blocking */
+  uint64_t *sleep_until; /* unless HC_AT_ONCE: see hc_slice_end, and the stream's recv_blocking */
 } hc_reading;
 
 /* DONE: a final head is in. MOVED: a 100 (Continue) is. WAIT. BROKEN. */
-hc_progress hc_receiver_read_head(hc_receiver *r, const hc_reading *from, hc_failure *why);
+hc_progress hc_receiver_read_head(hc_receiver *r, hc_reading *from, hc_failure *why);
 /* Decides by the final head how the content is framed (RFC 9112 section 6.3). BROKEN, else DONE. */
 hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method,
                                hc_failure *why);

@@ -319,7 +319,8 @@ static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64
   t->left_nothing = false;
   if (!t->has_waited) return recv_when_ready(t, into, room, until, got, why);
   if (!t->is_limited) t->is_limited = hc_socket_limit_sleep(t->socket);
-  if (!t->is_limited || hc_clock_now() >= until) return tcp_recv(&t->base, into, room, got, why);
+  if (!t->is_limited) return recv_when_ready(t, into, room, until, got, why);
+  if (hc_clock_now() >= until) return tcp_recv(&t->base, into, room, got, why);
   hc_failure_clear(&failure);
   expect_sleep(t);
   hc_io io = hc_socket_recv_limited(t->socket, into, room, fill, got,
