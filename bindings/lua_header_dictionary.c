@@ -61,6 +61,12 @@ typedef struct known_field {
   known_text name, value;
 } known_field;
 
+typedef struct known_fields {
+  known_field fields[SLOTS];
+  /* of each field of the last heads, by its number: where its name is */
+  uint8_t slots[FEW_FIELDS];
+} known_fields;
+
 /* Of the length and of the bytes at both ends, letter case apart. Names that a server makes to
  * collide cost a comparison with each field before, and there are few of them. */
 static size_t hash_name_header_dictionary(hc_slice name) {
@@ -79,7 +85,7 @@ static size_t hash_name_header_dictionary(hc_slice name) {
 
 /* Pushes the table of strings, two for each slot; what they say is in *known. The table has the
  * record as its last element, and false where no string is. */
-static void push_known(lua_State *L, known_field **known) {
+static void push_known(lua_State *L, known_fields **known) {
   lua_getfield(L, LUA_REGISTRYINDEX, KNOWN);
   if (!lua_istable(L, -1)) {
     lua_pop(L, 1);
@@ -88,13 +94,13 @@ static void push_known(lua_State *L, known_field **known) {
       lua_pushboolean(L, 0);
       lua_rawseti(L, -2, (int)i);
     }
-    memset(lua_newuserdata(L, SLOTS * sizeof **known), 0, SLOTS * sizeof **known);
+    memset(lua_newuserdata(L, sizeof **known), 0, sizeof **known);
     lua_rawseti(L, -2, (int)(2 * SLOTS + 1));
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, KNOWN);
   }
   lua_rawgeti(L, -1, (int)(2 * SLOTS + 1));
-  *known = (known_field *)lua_touserdata(L, -1);
+  *known = (known_fields *)lua_touserdata(L, -1);
   lua_pop(L, 1);
 }
 
@@ -113,11 +119,25 @@ static bool same_bytes(const char *a, const char *b, size_t size) {
   return differs == 0;
 }
 
+static bool says(const known_text *kept, hc_slice text) {
+  return kept->data && kept->size == text.size && same_bytes(kept->data, text.data, text.size);
+}
+
+/* The slot of the name of field number `i`. True: it is where it was in the last head, found without
+ * its hash, and the string is there. */
+static bool find_slot(known_fields *known, size_t i, hc_slice name, size_t *slot) {
+  *slot = known->slots[i];
+  if (says(&known->fields[*slot].name, name)) return true;
+  *slot = hash_name_header_dictionary(name);
+  known->slots[i] = (uint8_t)*slot;
+  return false;
+}
+
 /* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept.
  */
 static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
   int index = (int)place + 1;
-  if (kept->data && kept->size == text.size && same_bytes(kept->data, text.data, text.size)) {
+  if (says(kept, text)) {
     lua_rawgeti(L, strings, index);
     return;
   }
@@ -147,15 +167,18 @@ static const char *separator_of(hcl_join join) { return join == HCL_JOIN_LISTS ?
 /* The dictionary is on the top of the stack. */
 static void fill_small(lua_State *L, const hc_headers *headers, hcl_join join) {
   int dictionary = lua_gettop(L), strings = dictionary + 1;
-  known_field *known;
+  known_fields *known;
   uint64_t used[SLOTS / 64] = {0};
   push_known(L, &known);
   for (size_t i = 0; i < headers->count; i++) {
     hc_slice name = hc_headers_name(headers, i);
-    size_t first = i, slot = hash_name_header_dictionary(name);
+    size_t first = i, slot;
+    bool is_known = find_slot(known, i, name, &slot);
     if (is_first(used, slot)) {
-      push_text(L, strings, 2 * slot, &known[slot].name, name);
-      push_text(L, strings, 2 * slot + 1, &known[slot].value, hc_headers_value(headers, i));
+      known_field *kept = &known->fields[slot];
+      if (is_known) lua_rawgeti(L, strings, (int)(2 * slot) + 1);
+      else push_text(L, strings, 2 * slot, &kept->name, name);
+      push_text(L, strings, 2 * slot + 1, &kept->value, hc_headers_value(headers, i));
     } else {
       /* Once more for each repetition, so that most fields cost nothing. */
       (void)hc_headers_find(headers, name, 0, &first);
