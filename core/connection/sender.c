@@ -26,11 +26,16 @@ static void clear_content(hc_outgoing *o) {
   memset(o, 0, sizeof *o);
 }
 
+/* All of it but the head's memory. */
+static void empty_sender(hc_sender *s) {
+  if (s->content) clear_content(s->content);
+  if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity); /* it may hold credentials */
+}
+
 /* One that is done holds nothing any more. */
 void hc_sender_stop(hc_sender *s) {
   if (hc_sender_is_done(s)) return;
-  if (s->content) clear_content(s->content);
-  if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity); /* it may hold credentials */
+  empty_sender(s);
   hc_buffer_free(&s->head);
   s->state = HC_SEND_STOPPED;
   s->wants = 0;
@@ -245,8 +250,9 @@ static hc_progress move_sender(hc_sending *g) {
       return HC_MOVED;
     }
     if (all_is_sent(s)) {
-      hc_sender_stop(s);
+      empty_sender(s);
       s->state = HC_SEND_IDLE;
+      s->wants = 0;
       return HC_DONE;
     }
   }

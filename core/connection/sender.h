@@ -51,7 +51,8 @@ typedef struct hc_sender {
 hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head,
                          const hc_request_head *announced, const hc_body_source *body);
 /* Moves what the stream takes, within a budget. *moved counts the bytes that left, framing
- * included. DONE: all is sent. BROKEN: source_failed tells whose fault it was. */
+ * included. DONE: all is sent, and the memory of the head is left, wiped, for whoever takes it or
+ * frees it. BROKEN: source_failed tells whose fault it was. */
 hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *moved, hc_failure *why);
 /* The content need not wait for a 100 (Continue) any longer. */
 void hc_sender_continue(hc_sender *s);
