@@ -136,7 +136,7 @@ local function new_loop()
   return loop
 end
 
-local function start(loop, number)
+local function start(loop, number, settings)
   local listener = assert(native.listen({ host = "127.0.0.1" }))
   local done, cos = {}, {}
   local target = ("http://127.0.0.1:%d/"):format(listener:port())
@@ -154,7 +154,7 @@ local function start(loop, number)
     loop.round()
     return listener:accept(0)
   end)
-  world.peer = h2.greet(conn, { { poll = loop.round } })
+  world.peer = h2.greet(conn, { { poll = loop.round } }, settings)
   finally(function()
     world.peer:close()
     listener:close()
@@ -230,6 +230,35 @@ describe("A coroutine on a shared connection", function()
       return world.done[2] and world.done[3]
     end, 10)
     assert.same({ "x2", "x3" }, { world.done[2], world.done[3] })
+  end)
+
+  it("that waits for one goes elsewhere as soon as the server takes no more there", function()
+    local loop = new_loop()
+    pool.max_per_host = 1
+    local world = start(loop, 3, { [3] = 2 })
+    local streams = {}
+    for i = 1, 2 do streams[i] = world.peer:await("HEADERS").stream end
+    for _ = 1, 10 do loop.round() end
+    assert.same({ 2, 0, 1 }, { pool.count() })
+    world.peer:send(h2.goaway(2147483647, 0))
+    local conn = support.until_true(function()
+      loop.round()
+      return world.listener:accept(0)
+    end)
+    local second = h2.greet(conn, { { poll = loop.round } })
+    second:send(whole(second:await("HEADERS").stream, "third"))
+    support.until_true(function()
+      loop.round()
+      return world.done[3]
+    end)
+    assert.is_nil(world.done[1] or world.done[2])
+    for i = 1, 2 do world.peer:send(whole(streams[i], "x" .. i)) end
+    support.until_true(function()
+      loop.round()
+      return world.done[1] and world.done[2]
+    end)
+    second:close()
+    assert.same({ "x1", "x2", "third" }, world.done)
   end)
 
   it("keeps its own time limit", function()

@@ -3,6 +3,7 @@
 local httpclient = require("httpclient")
 local h2 = require("spec.support.h2")
 local h2_tasks = require("spec.support.h2_tasks")
+local native = require("spec_native")
 local support = require("spec.support.client")
 
 local Error, pool = httpclient.Error, httpclient.pool
@@ -258,6 +259,67 @@ describe("A request that the server did not act on", function()
     local second = world:accept()
     second:answer(second:await("HEADERS").stream, "new")
     assert.equal("new", world:result(task).body)
+  end)
+
+  it("that waits behind long answers goes elsewhere as soon as their connection takes no more",
+    function()
+    pool.max_per_host = 1
+    local world = start()
+    local long, waiting = world:fetch("/long"), world:fetch("/waiting")
+    local first = world:accept({ [MAX_STREAMS] = 1 })
+    local stream = first:await("HEADERS").stream
+    first:send(h2.headers(stream, h2.OK), h2.data(stream, "some"))
+    world:settle()
+    assert.same({ 1, 0, 1 }, { pool.count() })
+    first:send(h2.goaway(2147483647, NO_ERROR))
+    local second = world:accept()
+    second:answer(second:await("HEADERS").stream, "second")
+    assert.equal("second", world:result(waiting).body)
+    assert.equal("running", long:status())
+    first:send(h2.data(stream, " more", h2.END_STREAM))
+    assert.equal("some more", world:result(long).body)
+    assert.same({ 0, 1, 0 }, { pool.count() })
+  end)
+
+  it("goes there too when the goodbye comes with the content of the long one", function()
+    pool.max_per_host = 1
+    local world = start()
+    local reads, first, stream = 0, nil, nil
+    local long = world:fetch("/long", { on_data = function()
+      reads = reads + 1
+      if reads == 1 then
+        first:send(h2.data(stream, "more"), h2.goaway(2147483647, NO_ERROR))
+        native.sleep(0.02)
+      end
+    end })
+    local waiting = world:fetch("/waiting")
+    first = world:accept({ [MAX_STREAMS] = 1 })
+    stream = first:await("HEADERS").stream
+    first:send(h2.headers(stream, h2.OK), h2.data(stream, "some"))
+    local second = world:accept()
+    second:answer(second:await("HEADERS").stream, "second")
+    assert.equal("second", world:result(waiting).body)
+    assert.equal("running", long:status())
+  end)
+
+  it("goes out at once when the server takes more than it said before", function()
+    pool.max_per_host = 1
+    local world = start()
+    local tasks = world:fetch_many(5)
+    local peer = world:accept({ [MAX_STREAMS] = 1 })
+    local streams = peer:requests(1)
+    world:settle()
+    assert.same({ 1, 0, 4 }, { pool.count() })
+    peer:send(h2.settings({ [MAX_STREAMS] = 3 }))
+    for _ = 1, 2 do streams[#streams + 1] = peer:await("HEADERS").stream end
+    world:settle()
+    assert.same({ 3, 0, 2 }, { pool.count() })
+    peer:send(h2.settings({ [MAX_STREAMS] = 10 }))
+    for _ = 1, 2 do streams[#streams + 1] = peer:await("HEADERS").stream end
+    for _, one in ipairs(streams) do peer:answer(one, "x") end
+    for _, task in ipairs(tasks) do assert.equal("x", world:result(task).body) end
+    assert.is_nil(world:try_accept())
+    assert.same({ 0, 1, 0 }, { pool.count() })
   end)
 
   it("fails where its body can't be sent again", function()

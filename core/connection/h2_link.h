@@ -22,6 +22,7 @@ typedef struct hc_h2_link {
   bool is_unfinished;
   uint64_t heard_at; /* when something last came */
   uint64_t probe_deadline; /* of a PING before requests that wait for its answer */
+  unsigned raises; /* of the server's limit that places have been told of */
   bool takes_no_more; /* a request has said "Connection: close" */
 } hc_h2_link;
 

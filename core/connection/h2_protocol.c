@@ -147,6 +147,16 @@ static void notice_rest_h2_protocol(const hc_connection *n) {
   for (hc_place *p = n->places; p; p = p->next) hc_place_notice(p);
 }
 
+/* Those who have nothing under way may wait for room, or for the news that there will be none. */
+static void note_room(hc_connection *n) {
+  unsigned raises = hc_h2_session_raises(n->h2->session);
+  hc_h2_link_note_draining(n);
+  if (n->h2->raises == raises) return;
+  n->h2->raises = raises;
+  for (hc_place *p = n->places; p; p = p->next)
+    if (!p->exchange || !p->exchange->is_under_way) p->knows_room = false;
+}
+
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
   if (!n->h2) return HC_BROKEN;
   /* a move further out, of which this is a part */
@@ -154,7 +164,10 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   unsigned wanted = events_of(n->h2);
   n->h2->is_unfinished = false;
   hc_progress progress = keep_probe(n->h2, move_h2_protocol(n, why), why);
-  if (progress == HC_MOVED && hc_connection_is_crowded(n)) notice_news(n, mover);
+  if (progress == HC_MOVED && hc_connection_is_crowded(n)) {
+    note_room(n);
+    notice_news(n, mover);
+  }
   /* the descriptor is watched for something else now */
   if (events_of(n->h2) != wanted) hc_connection_notice_all(n);
   else if (n->h2->is_unfinished) notice_rest_h2_protocol(n);

@@ -25,7 +25,8 @@ typedef struct hc_place {
   hc_connection *connection; /* NULL: on none */
   hc_exchange *exchange; /* the last that was begun from here; NULL: none */
   hc_seat *seat; /* NULL: in no poller */
-  /* whoever stands there has been told that the server's settings are in (HTTP/2) */
+  /* whoever stands there has been told that the server's settings are in, and of those that have
+   * made room since (HTTP/2) */
   bool knows_room;
   struct hc_place *next; /* on the same connection */
 } hc_place;

@@ -65,6 +65,7 @@ hc_h2_session *hc_h2_session_new(size_t max_header_size) {
   hc_h2_session *s = hc_memory_allocate_zeroed(1, sizeof *s);
   if (!s) return NULL;
   s->max_header_size = max_header_size;
+  s->limit = HC_H2_STREAMS_MAX;
   bool is_made = hc_h2_set_callbacks(&callbacks) == HC_OK && make_session(s, callbacks) == 0 &&
                  introduce(s) == 0;
   nghttp2_session_callbacks_del(callbacks);
@@ -331,15 +332,11 @@ size_t hc_h2_session_unread(const hc_h2_session *s) {
 }
 
 size_t hc_h2_session_room(const hc_h2_session *s) {
-  size_t limit = HC_H2_STREAMS_MAX;
   if (hc_h2_session_is_draining(s)) return 0;
-  if (s->has_settings) {
-    uint32_t theirs =
-        nghttp2_session_get_remote_settings(s->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    if (theirs < limit) limit = theirs;
-  }
-  return s->open < limit ? limit - s->open : 0;
+  return s->open < s->limit ? s->limit - s->open : 0;
 }
+
+unsigned hc_h2_session_raises(const hc_h2_session *s) { return s->raises; }
 
 static void put_on(hc_h2_session *s, hc_h2_stream *stream, hc_h2_more content) {
   stream->session = s;

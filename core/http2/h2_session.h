@@ -85,6 +85,8 @@ bool hc_h2_session_is_settled(const hc_h2_session *s);
 /* So many more streams may be opened now: the smaller of our own limit and the server's, which
  * counts as ours until its settings have come. */
 size_t hc_h2_session_room(const hc_h2_session *s);
+/* Counts up when the server takes more streams than its settings said before. */
+unsigned hc_h2_session_raises(const hc_h2_session *s);
 /* Content that has come and was not consumed, of all streams. */
 size_t hc_h2_session_unread(const hc_h2_session *s);
 /* Asks for a sign of life: PING. Streams that are opened before it is answered are held back: nothing

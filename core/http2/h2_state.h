@@ -20,6 +20,8 @@ struct hc_h2_session {
   size_t open;
   size_t deferred;           /* streams that wait for an offer, or for room in the output */
   size_t held;               /* streams that wait for the answer to a PING */
+  size_t limit;              /* of streams: the smaller of ours and the server's ... */
+  unsigned raises;           /* ... and how often that has grown since its first settings */
   size_t max_header_size;
   hc_h2_output output;
   unsigned char head[HC_H2_FRAME_HEAD];  /* of a frame, as far as it has come */

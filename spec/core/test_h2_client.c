@@ -131,6 +131,38 @@ static void check_rest_behind_a_read(void) {
   h2_world_close(&w);
 }
 
+static bool moves(hc_poller *p, const hc_client *c) {
+  CHECK(hc_poller_wait(p, 0) == HC_OK);
+  return hc_poller_next(p) == c;
+}
+
+/* Whoever waits for room hears when the server takes more, or no more, though it is another's step
+ * that takes the news off the stream. */
+static void check_news_of_room(void) {
+  h2_world w;
+  hc_poller *p = NULL;
+  h2_world_open(&w);
+  CHECK(hc_poller_new(&p, NULL) == HC_OK && hc_poller_add(p, w.b, w.b, NULL) == HC_OK);
+  CHECK(h2_world_ask(w.a, HC_METHOD_GET) == HC_OK && hc_client_poll(w.a) == HC_OK);
+  while (moves(p, w.b)) continue; /* the first settings */
+  memory_say(w.stream, "S 3=1");
+  CHECK(hc_client_poll(w.a) == HC_OK && !moves(p, w.b));
+  CHECK(hc_client_free_streams(w.b) == 0);
+  memory_say(w.stream, "S 3=5|S 3=5");
+  CHECK(hc_client_poll(w.a) == HC_OK && moves(p, w.b) && !moves(p, w.b));
+  CHECK(hc_client_free_streams(w.b) == 4);
+  memory_say(w.stream, "S 4=1|P|S 3=5");
+  CHECK(hc_client_poll(w.a) == HC_OK && !moves(p, w.b));
+  memory_say(w.stream, "G 2147483647 0");
+  CHECK(hc_client_poll(w.a) == HC_OK && moves(p, w.b));
+  CHECK(hc_client_get_status(w.b) == HC_STATUS_CONNECTION_ERROR);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_REQUESTING);
+  memory_say(w.stream, "H1e :status=204");
+  CHECK(hc_client_poll(w.a) == HC_OK && hc_client_response_code(w.a) == 204);
+  hc_poller_delete(p);
+  h2_world_close(&w);
+}
+
 /* --- a connection that was idle for long */
 
 static void be_idle(const h2_world *w, double seconds) {
@@ -269,6 +301,7 @@ int main(void) {
   check_answer_of_idle();
   check_rest_behind_a_go();
   check_rest_behind_a_read();
+  check_news_of_room();
   check_probes();
   check_probe_of_others();
   check_lost_probe();
@@ -280,138 +313,6 @@ int main(void) {
 }
 
 #else
-
-/* --- a connection that was idle for long */
-
-static void be_idle(const h2_world *w, double seconds) {
-  w->a->place.connection->h2->heard_at -= (uint64_t)(seconds * 1e9);
-}
-
-static void answer_ping(memory_stream *m) {
-  static const unsigned char head[] = {0, 0, 8, 6, 1, 0, 0, 0, 0};
-  static const unsigned char payload[8] = {0};
-  memory_put(m, head, sizeof head);
-  memory_put(m, payload, sizeof payload);
-}
-
-typedef struct probe_case {
-  const char *name;
-  hc_method method;
-  double idle;
-  hc_body_kind body;
-  const char *heard; /* at first, and ... */
-  const char *then; /* ... when the PING has been answered */
-} probe_case;
-
-static hc_pull_result no_content(void *context, hc_slice *piece, hc_failure *why) {
-  (void)piece;
-  (void)why;
-  ++*(int *)context;
-  return HC_PULL_END;
-}
-
-static void check_probes(void) {
-  static const probe_case cases[] = {
-      {"POST", HC_METHOD_POST, 31, HC_BODY_NONE, "PING", "HEADERS01e"},
-      {"POST soon", HC_METHOD_POST, 29, HC_BODY_NONE, "HEADERS01e", ""},
-      {"PATCH", HC_METHOD_PATCH, 3600, HC_BODY_NONE, "PING", "HEADERS01e"},
-      {"GET", HC_METHOD_GET, 3600, HC_BODY_NONE, "HEADERS01e", ""},
-      {"PUT", HC_METHOD_PUT, 3600, HC_BODY_NONE, "HEADERS01e", ""},
-      {"PUT of a function", HC_METHOD_PUT, 31, HC_BODY_PULL, "PING", "HEADERS01 DATA01(0)e"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const probe_case *c = &cases[i];
-    h2_world w;
-    int asked = 0;
-    hc_client_request_spec spec = {.method = (int)c->method, .url = HC_SLICE("/")};
-    h2_world_open(&w);
-    be_idle(&w, c->idle);
-    spec.body.kind = c->body;
-    spec.body.pull = no_content;
-    spec.body.context = &asked;
-    CHECK(hc_client_request(w.a, &spec, NULL) == HC_OK && hc_client_poll(w.a) == HC_OK);
-    CHECK_CASE(c->name, strcmp(memory_heard(w.stream), c->heard) == 0);
-    CHECK_CASE(c->name, c->heard[0] == 'H' || asked == 0);
-    if (c->then[0]) answer_ping(w.stream);
-    for (int k = 0; k < 3; k++) CHECK(hc_client_poll(w.a) == HC_OK);
-    CHECK_CASE(c->name, strcmp(memory_heard(w.stream), c->then) == 0);
-    memory_say(w.stream, "H1e :status=200");
-    CHECK(hc_client_poll(w.a) == HC_OK && hc_client_response_code(w.a) == 200);
-    h2_world_close(&w);
-  }
-}
-
-/* What another client asks for meanwhile waits as well; nothing but the answer lets them go. */
-static void check_probe_of_others(void) {
-  h2_world w;
-  h2_world_open(&w);
-  be_idle(&w, 60);
-  CHECK(h2_world_ask(w.a, HC_METHOD_POST) == HC_OK && h2_world_ask(w.b, HC_METHOD_GET) == HC_OK);
-  CHECK(hc_client_free_streams(w.a) == HC_H2_STREAMS_MAX - 2);
-  memory_say(w.stream, "S|P|W0 10");
-  CHECK(hc_client_poll(w.a) == HC_OK && hc_client_poll(w.b) == HC_OK);
-  CHECK(!strstr(memory_heard(w.stream), "HEADERS"));
-  hc_client_close(w.b);
-  answer_ping(w.stream);
-  CHECK(hc_client_poll(w.a) == HC_OK && hc_client_poll(w.a) == HC_OK);
-  CHECK(strcmp(memory_heard(w.stream), "HEADERS01e") == 0);
-  CHECK(hc_client_free_streams(w.a) == HC_H2_STREAMS_MAX - 1);
-  h2_world_close(&w);
-}
-
-static void check_lost_probe(void) {
-  h2_world w;
-  hc_interest interest;
-  h2_world_open(&w);
-  be_idle(&w, 60);
-  CHECK(h2_world_ask(w.a, HC_METHOD_POST) == HC_OK && hc_client_poll(w.a) == HC_OK);
-  CHECK(strcmp(memory_heard(w.stream), "PING") == 0);
-  hc_client_interest(w.a, &interest);
-  CHECK(interest.deadline <= hc_clock_now() + HC_H2_PROBE_NS);
-  w.a->place.connection->h2->probe_deadline = hc_clock_now();
-  CHECK(hc_client_poll(w.a) == HC_ERR_CONNECTION_ERROR);
-  CHECK(strstr(hc_client_last_error(w.a)->text, "the request was not sent"));
-  CHECK(hc_client_retry(w.a) == HC_RETRY_ELSEWHERE && !hc_client_has_response_begun(w.a));
-  CHECK(!strstr(memory_heard(w.stream), "HEADERS"));
-  CHECK(hc_client_poll(w.b) == HC_ERR_CONNECTION_ERROR);
-  h2_world_close(&w);
-}
-
-/* A goodbye in place of the answer. */
-static void check_goodbye_to_probe(void) {
-  h2_world w;
-  h2_world_open(&w);
-  be_idle(&w, 60);
-  CHECK(h2_world_ask(w.a, HC_METHOD_POST) == HC_OK && hc_client_poll(w.a) == HC_OK);
-  memory_say(w.stream, "G 0 0");
-  w.stream->has_ended = true;
-  for (int i = 0; i < 3; i++) (void)hc_client_poll(w.a);
-  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR);
-  CHECK(hc_client_retry(w.a) == HC_RETRY_ELSEWHERE);
-  h2_world_close(&w);
-}
-
-#ifdef HC_TEST_HOOKS
-static void check_probe_without_memory(void) {
-  long before = hc_memory_live_blocks();
-  bool is_good = false;
-  for (long n = 0; n < 200 && !is_good; n++) {
-    h2_world w;
-    h2_world_open(&w);
-    be_idle(&w, 60);
-    hc_memory_fail_after(n, 0);
-    is_good = h2_world_ask(w.a, HC_METHOD_POST) == HC_OK && hc_client_poll(w.a) == HC_OK;
-    answer_ping(w.stream);
-    is_good = hc_client_poll(w.a) == HC_OK && is_good;
-    memory_say(w.stream, "H1e :status=200");
-    is_good = hc_client_poll(w.a) == HC_OK && hc_client_response_code(w.a) == 200 && is_good;
-    hc_memory_fail_after(-1, 0);
-    h2_world_close(&w);
-    CHECK(hc_memory_live_blocks() == before);
-  }
-  CHECK(is_good);
-}
-#endif
 
 int main(void) { return check_report(); }
 

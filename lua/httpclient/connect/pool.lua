@@ -7,6 +7,7 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
+local alone = require(root .. ".connect.alone")
 local kept = require(root .. ".base.kept")
 local lost = require(root .. ".connect.lost")
 local scheduler = require(root .. ".tasks.scheduler")
@@ -24,7 +25,7 @@ local pool = kept("pool", {
   idle_timeout = 60,  -- seconds that a connection is kept
 })
 
-local state = kept("places", { idle_count = 0, by_key = {}, is_alone = {}, alone_count = 0 })
+local state = kept("places", { idle_count = 0, by_key = {} })
 -- key -> {
 --   idle = { { client, since, line } ... },  line: that connection is one of HTTP/2
 --   lines = { line ... },       those of HTTP/2 in use, see shared.lua
@@ -36,8 +37,6 @@ local state = kept("places", { idle_count = 0, by_key = {}, is_alone = {}, alone
 --   holders = { [client] = task },
 -- }
 local places = state.by_key
--- Keys of those that have only HTTP/1.1, though more was offered. So many are remembered.
-local ALONE_MOST = 1000
 -- Clients whose answers scripts read as they like, for as long as they like -> true: they do not
 -- count against max_per_host.
 local apart = kept("apart", setmetatable({}, { __mode = "k" }))
@@ -131,6 +130,7 @@ local function retire(place, line)
   for index, other in ipairs(place.lines) do
     if other == line then
       table.remove(place.lines, index)
+      shared.observe(line, nil)
       line.is_retired = true
       place.busy = place.busy - line.used
       return
@@ -213,7 +213,7 @@ local function waits_for_another(key, place, ask)
     return false
   end
   local has_pioneer = place.pioneer_count > 0 and not place.is_scattered
-    and not state.is_alone[key]
+    and not alone.is(key)
   return has_pioneer or is_settling(place, ask)
 end
 
@@ -243,7 +243,19 @@ local function find(key, place, ask)
   return client or new_client(place, ask), client ~= nil
 end
 
-local function serve_queue(key, place)
+local serve_queue
+
+-- Who waits behind long streams hears at once when a connection takes more, or is about to end.
+local function observe_lines(key, place)
+  local fn = place.queue[1] and function()
+    serve_queue(key, place)
+  end or nil
+  for _, line in ipairs(place.lines) do
+    shared.observe(line, fn)
+  end
+end
+
+function serve_queue(key, place)
   while place.queue[1] do
     local ticket = place.queue[1]
     local client, stands = find(key, place, ticket.ask)
@@ -259,6 +271,7 @@ local function serve_queue(key, place)
       scheduler.wake(ticket.task)
     end
   end
+  observe_lines(key, place)
   forget_if_empty(key, place)
 end
 
@@ -346,6 +359,7 @@ local function wait_for_turn(key, place, task, ask)
   local ticket = { task = task, ask = ask }
   task.ticket = ticket
   table.insert(place.queue, ticket)
+  observe_lines(key, place)
   local is_granted
   if waits.is_scheduled() then
     is_granted = wait_in_scheduler(ticket, ask.deadline)
@@ -429,15 +443,6 @@ local function leave_pioneers(place, client)
   end
 end
 
-local function remember_alone(key)
-  if state.alone_count >= ALONE_MOST then
-    state.is_alone, state.alone_count = {}, 0
-  end
-  if not state.is_alone[key] then
-    state.is_alone[key], state.alone_count = true, state.alone_count + 1
-  end
-end
-
 -- The client's connection stands.
 function pool.connected(key, client)
   local place = place_of(key)
@@ -451,7 +456,7 @@ function pool.connected(key, client)
     place.lines[#place.lines + 1] = line
     shared.enter_home(line, client, home_of_caller())
   else
-    remember_alone(key)
+    alone.remember(key)
   end
   serve_queue(key, place)
 end
@@ -577,7 +582,7 @@ function pool.leave(key, ticket)
     return pool.discard(key, ticket.client)
   end
   leave_queue(place, ticket)
-  forget_if_empty(key, place)
+  serve_queue(key, place)
 end
 
 -- For tests and the curious. -> requests in use of a connection (of one of HTTP/2 each stream counts), connections

@@ -34,6 +34,7 @@ function shared.adopt(client)
     home = nil,         -- who waits for its clients, while some are in use: "tasks" or "loop"
     company = nil,      -- where that is a loop
     is_retired = false, -- takes no more
+    is_observed = false, -- see shared.observe
   }
   line_of[client] = line
   return line
@@ -103,7 +104,24 @@ function shared.note_request(client)
   end
 end
 
+-- Somebody waits for a stream of it, or for another connection in its place: fn is called when the
+-- server takes more, or says that it is going to end the connection. nil: nobody waits any more.
+function shared.observe(line, fn)
+  if not line.home or line.is_observed == (fn ~= nil) then
+    return
+  end
+  if line.home == "loop" then
+    line.is_observed = company.observe(line.company, line.keeper, fn)
+  elseif fn then
+    line.is_observed = scheduler.observe(line.keeper, fn)
+  else
+    scheduler.unwatch(line.keeper)
+    line.is_observed = false
+  end
+end
+
 local function rest(line)
+  shared.observe(line, nil)
   if line.company then
     company.close(line.company)
   end

@@ -22,6 +22,7 @@ function company.new()
     poller = nil,
     is_in = {},       -- client in the poller -> true
     signals = {},     -- client that follows -> its Signal
+    observers = {},   -- client that nobody waits for -> fn(client), called when it has moved
     moved = {},       -- client -> true: its next wait is over
     leader = nil,     -- the client that waits for the poller, ...
     coroutines = setmetatable({}, { __mode = "v" }), -- ... and there at "leader" who waits
@@ -54,15 +55,24 @@ local function remove(self, client)
   end
 end
 
+local function note_moved(self, client)
+  local signal = self.signals[client]
+  self.moved[client] = true
+  remove(self, client)
+  if signal then
+    signal:raise()
+  end
+end
+
 -- Polls those that can move, and wakes their coroutines. What a client has is taken when its
 -- coroutine gets to it: until then, and until its next wait, it is out of the poller.
 local function round(self)
   for _, client in ipairs(self.poller:wait(0)) do
-    local signal = self.signals[client]
-    self.moved[client] = true
-    remove(self, client)
-    if signal then
-      signal:raise()
+    local observer = self.observers[client]
+    if observer then
+      observer(client)
+    else
+      note_moved(self, client)
     end
   end
   -- Again with each round, which silences it, until the one who leads has heard it.
@@ -77,6 +87,16 @@ function company.notice(client)
   if self and self.poller and self.poller:timeout() == 0 then
     round(self)
   end
+end
+
+-- fn(client) is called when it has moved, until it is nil. -> is it watched?
+function company.observe(self, client, fn)
+  local is_watched = fn ~= nil and add(self, client)
+  self.observers[client] = is_watched and fn or nil
+  if not is_watched then
+    remove(self, client)
+  end
+  return is_watched
 end
 
 -- Somebody has to lead.

@@ -30,6 +30,8 @@ local ROUND = 0.001
 
 -- The scheduler forgets the client: another owner has it.
 scheduler.unwatch = watched.remove
+-- A client that no task waits for: see watched.observe.
+scheduler.observe = watched.observe
 
 -- Registers what a scheduled task waits for.
 local function start_waiting(task, client, deadline)
@@ -77,11 +79,12 @@ local function queue_moved(seconds)
   for _, client in ipairs(moved) do
     if waiting[client] then
       enqueue(waiting[client], "ready")
-    else
+    elseif not watched.tell_observer(client) then
       watched.remove(client) -- it has something to read, and its task is at something else
     end
   end
   if may_be_more then
+    watched.tell_observers()
     for _, task in pairs(waiting) do enqueue(task, "ready") end -- each looks for itself
   end
 end

@@ -9,6 +9,8 @@ local watched = {}
 local state = kept("watched", {
   poller = nil,
   registered = {},  -- clients in the poller -> true
+  observers = {},
+  -- of these: client that no task waits for -> fn(client), called when it has moved
   is_busy = false,
   rounds = 0,       -- how often the Poller has waited here
 })
@@ -42,8 +44,36 @@ end
 
 function watched.remove(client)
   if state.poller and state.registered[client] then
-    state.registered[client] = nil
+    state.registered[client], state.observers[client] = nil, nil
     state.poller:remove(client)
+  end
+end
+
+-- fn(client) is called when it has moved, until the client is removed. -> can it be watched now?
+function watched.observe(client, fn)
+  if state.is_busy or not watched.add(client) then
+    return false
+  end
+  state.observers[client] = fn
+  return true
+end
+
+-- Has somebody wanted to hear of the client? Then they do.
+function watched.tell_observer(client)
+  local fn = state.observers[client]
+  if fn then
+    fn(client)
+  end
+  return fn ~= nil
+end
+
+function watched.tell_observers()
+  local clients = {} -- one that is told may stop it for others
+  for client in pairs(state.observers) do
+    clients[#clients + 1] = client
+  end
+  for _, client in ipairs(clients) do
+    watched.tell_observer(client)
   end
 end
 
@@ -70,7 +100,7 @@ end
 function watched.close()
   if state.poller and not state.is_busy then
     state.poller:close()
-    state.poller, state.registered, state.rounds = nil, {}, 0
+    state.poller, state.registered, state.observers, state.rounds = nil, {}, {}, 0
   end
 end
 
