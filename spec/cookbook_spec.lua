@@ -1,11 +1,11 @@
 -- The scripts of examples/cookbook do what docs/cookbook.md says, each as a program of its own against servers that are
 -- not ours; none is longer than the task deserves.
 local certs = require("spec.support.certs")
-local cookbook = require("spec.support.cookbook")
 local httpclient = require("httpclient")
 local nginx = require("spec.support.nginx")
 local program = require("spec.support.program")
 local proxies = require("spec.support.proxy")
+local python = require("spec.support.python")
 local tempdir = require("spec.support.tempdir")
 
 local unpack = table.unpack or unpack -- luacheck: compat
@@ -16,7 +16,8 @@ local FOLDER = "examples/cookbook/"
 local server, secure
 
 setup(function()
-  server = cookbook.start({ ["data.bin"] = DATA, ["one.txt"] = "one", ["two.txt"] = "two" })
+  server = python.start("cookbook",
+    { ["data.bin"] = DATA, ["one.txt"] = "one", ["two.txt"] = "two" })
   secure = nginx.start({
     own = { tls = certs.localhost, body = "location / { return 204; }" },
     mutual = { tls = certs.localhost, client_ca = certs.ca,

@@ -112,6 +112,8 @@ describe("fetch", function()
     local function nothing() end
     local cases = {
       { { body = "b", form = {} }, "fetch takes 'body' or 'form', not both" },
+      { { accept_gzip = false, accept_encoding = { "br" } },
+        "fetch takes 'accept_gzip' or 'accept_encoding', not both" },
       { { resume = true }, "fetch takes 'resume' only with 'download_file'" },
       { { resume = true, on_data = nothing }, "fetch takes 'resume' only with 'download_file'" },
     }

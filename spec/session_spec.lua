@@ -43,6 +43,20 @@ describe("A session", function()
     session:close()
   end)
 
+  it("gives way to an option of a request that contradicts its own", function()
+    local server = with_server({ { OK }, { OK } })
+    local host = server:url(""):match("//(.*)$")
+    local session = httpclient.Session.new({ base_url = server:url(), unix_socket = "/no/such",
+      accept_gzip = false })
+    local response = assert(session:get("x", { connect_to = { [host] = host } }))
+    assert.equal("ok", response.body)
+    assert(session:get("x", { connect_to = {}, accept_encoding = { "gzip" } }))
+    local one, two = server:requests()[1], server:requests()[2]
+    assert.is_nil(one:find("Accept-Encoding", 1, true))
+    assert.truthy(two:find("\r\nAccept-Encoding: gzip\r\n", 1, true), two)
+    session:close()
+  end)
+
   it("has a jar of its own", function()
     local server = with_server({ many(3, serve.answer("", "Set-Cookie: a=1\r\n")) })
     local session = Session.new({ cookies = true })

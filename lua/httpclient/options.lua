@@ -251,9 +251,22 @@ local list = {
   { name = "on_request_completed", kind = kinds.on_completed, HTTPRequest = true },
 }
 
--- One excludes the other.
+-- Nothing coded is wished for, and something.
+local function wish_apart(accept_gzip, accept_encoding)
+  if accept_gzip or type(accept_encoding) ~= "table" then
+    return false
+  end
+  for _, name in ipairs(accept_encoding) do
+    if name ~= "identity" then
+      return true
+    end
+  end
+  return false
+end
+
+-- One excludes the other; with a function, where that says so of their values.
 local contradictions = {
-  { "unix_socket", "connect_to" },
+  { "unix_socket", "connect_to" }, { "accept_gzip", "accept_encoding", wish_apart },
   { "body", "form" }, { "body", "json" }, { "form", "json" },
   { "body", "multipart" }, { "form", "multipart" }, { "json", "multipart" },
 }
@@ -264,6 +277,7 @@ local needs = {
 }
 
 options.kinds = kinds
+options.contradictions = contradictions
 
 -- taker -> name -> { kind, default, getter }; and a metatable that gives the defaults
 local takers, defaults = {}, {}
@@ -350,7 +364,8 @@ function options.check(taker, given, level)
     end
   end
   for _, pair in ipairs(contradictions) do
-    if given[pair[1]] ~= nil and given[pair[2]] ~= nil then
+    local one, two = given[pair[1]], given[pair[2]]
+    if one ~= nil and two ~= nil and (not pair[3] or pair[3](one, two)) then
       error(("%s takes '%s' or '%s', not both"):format(taker, pair[1], pair[2]), level + 1)
     end
   end

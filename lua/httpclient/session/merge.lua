@@ -4,8 +4,6 @@ local fields = require(root .. ".message.fields")
 local options = require(root .. ".options")
 local texts = require(root .. ".base.text")
 
--- Each says what the content is: one of them replaces whichever the session has.
-local CONTENT = { "body", "form", "json", "multipart" }
 -- Meant for the session's own server, where it has one.
 local SECRET = { authorization = true, cookie = true, ["proxy-authorization"] = true }
 
@@ -102,12 +100,14 @@ local function merge_query(own, given)
   return merged
 end
 
-local function forget_content(merged, given)
-  for _, name in ipairs(CONTENT) do
-    if given[name] ~= nil then
-      for _, other in ipairs(CONTENT) do
-        merged[other] = nil
-      end
+-- What contradicts an option of the request does not come from the session: content of another kind, for one.
+local function forget_contrary(merged, given)
+  for _, pair in ipairs(options.contradictions) do
+    local one, two = pair[1], pair[2]
+    if given[one] ~= nil and given[two] == nil then
+      merged[two] = nil
+    elseif given[two] ~= nil and given[one] == nil then
+      merged[one] = nil
     end
   end
 end
@@ -118,7 +118,7 @@ return function(own, given, is_home)
   for name, value in pairs(own) do
     merged[name] = value
   end
-  forget_content(merged, given)
+  forget_contrary(merged, given)
   if not is_home then
     merged.auth, merged.bearer = nil, nil
   end
