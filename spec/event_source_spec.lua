@@ -149,6 +149,49 @@ describe("An EventSource", function()
     assert.is_true(code ~= nil)
   end)
 
+  it("takes nothing from a line that the end has cut off", function()
+    local server = play({ HEAD, "retry: 1\ndata: a\n\nretry: 99999" }, { HEAD, "data: b\n\n" })
+    local source = EventSource.new(server.url(), OPTIONS)
+    assert.equal("a", source:next().data)
+    assert.equal("b", (source:next(10) or {}).data)
+    source:close()
+  end)
+
+  it("goes on when a handler raises, which comes out of run()", function()
+    local server = play({ HEAD, "retry: 1\ndata: a\n\ndata: b\n\n" }, { "HTTP/1.1 204 No\r\n\r\n" })
+    local list, opened = {}, false
+    local source = EventSource.new(server.url(), { idle_timeout = 20,
+      on_open = function()
+        opened = true
+        error("of on_open", 0)
+      end,
+      on_event = function(event)
+        list[#list + 1] = event.data
+        error("of " .. event.data, 0)
+      end,
+      on_error = function() error("of on_error", 0) end })
+    local raised = ""
+    repeat
+      local ok, message = pcall(httpclient.run)
+      raised = raised .. (message or "")
+    until ok
+    assert.truthy(raised:find("of on_open.*of a.*of b.*of on_error"), raised)
+    assert.is_true(opened)
+    assert.same({ "a", "b" }, list)
+    assert.equal(EventSource.CLOSED, source.ready_state)
+  end)
+
+  it("lets its handlers fetch and sleep", function()
+    local server = play({ HEAD, "data: a\n\n" }, { "HTTP/1.1 204 No\r\n\r\n" })
+    local status
+    EventSource.new(server.url(), { reconnect = false, on_event = function()
+      httpclient.sleep(0.001)
+      status = assert(httpclient.fetch(server.url())).status
+    end })
+    httpclient.run()
+    assert.equal(204, status)
+  end)
+
   it("sends any method, headers and body", function()
     local list = events_of("data: a\n\n",
       { method = "POST", body = "question", headers = { Accept = "x/y" } })
@@ -158,6 +201,8 @@ describe("An EventSource", function()
   it("says what is wrong with its arguments", function()
     assert.is_false((pcall(EventSource.new)))
     assert.is_false((pcall(EventSource.new, "http://localhost", { on_data = print })))
+    local _, wrong = pcall(EventSource.new, "http://localhost", { form = { { 1, 2, 3 } } })
+    assert.truthy(wrong:find("bad option 'form' of EventSource", 1, true), wrong)
     local source, message, code = EventSource.new("ftp://localhost")
     assert.is_nil(source)
     assert.truthy(message)

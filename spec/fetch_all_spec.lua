@@ -98,5 +98,10 @@ describe("fetch_all", function()
       assert.is_false(ok)
       assert.truthy(message:find(expected, 1, true), message)
     end
+    local _, message = pcall(function()
+      fetch_all({ url("/"), { url("/"), { headers = { 1 } } } })
+    end)
+    assert.truthy(message:find("fetch_all_spec.lua:%d+: entry 2: bad option 'headers' of fetch"),
+      message)
   end)
 end)

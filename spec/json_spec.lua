@@ -60,6 +60,7 @@ describe("The option json", function()
       end)
       assert.is_false(ok)
       assert.truthy(message:find("json_spec.lua:%d+: bad option 'json' of fetch"), message)
+      assert.is_nil(message:find("message/json.lua", 1, true), message)
     end
     local ok, message = pcall(fetch, "http://h/", { json = print })
     assert.is_false(ok)

@@ -57,6 +57,21 @@ describe("A session", function()
     session:close()
   end)
 
+  it("merges queries of every form", function()
+    for _, case in ipairs({
+      { { a = 1 }, { b = 2 }, "?a=1&b=2" }, { { 7 }, { a = 1 }, "?1=7&a=1" },
+      { { { "z", 1 }, { "a", 1 } }, { z = 2 }, "?a=1&z=2" },
+      { { a = 1 }, { { "z", 1 }, { "a", false } }, "?z=1" },
+    }) do
+      local server = with_server({ many(1) })
+      local session = Session.new({ query = case[1] })
+      assert.equal(server:url(case[3]),
+        server:url("")
+          .. assert(session:get(server:url("/"), { query = case[2] })).url:match("?.*"))
+      session:close()
+    end
+  end)
+
   it("has a jar of its own", function()
     local server = with_server({ many(3, serve.answer("", "Set-Cookie: a=1\r\n")) })
     local session = Session.new({ cookies = true })
@@ -134,5 +149,7 @@ describe("A session", function()
     assert.is_false((pcall(session.get, session, "http://localhost/", 1)))
     assert.is_false((pcall(session.get, session, "http://localhost/", { nonsense = 1 })))
     assert.is_false((pcall(session.get)))
+    local _, message = pcall(session.post, session)
+    assert.equal("bad argument #1 to 'post' (string expected, got nil)", message)
   end)
 end)

@@ -6,6 +6,8 @@ local httpclient = require(root)
 local bodies = require(root .. ".stream.body")
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
+local drive = require(root .. ".tasks.drive")
+local errors = require(root .. ".tasks.errors")
 local fields = require(root .. ".message.fields")
 local kept = require(root .. ".base.kept")
 local options = require(root .. ".options")
@@ -34,9 +36,17 @@ end
 
 -- --- one connection after the other
 
+-- What a handler raises comes out of next(), which has called it. Where process() and run() move the
+-- source it comes out of them, and the events go on.
 local function tell(state, name, ...)
-  if state[name] then
-    state[name](...)
+  local handler = state[name]
+  if handler and not state.task then
+    handler(...)
+  elseif handler then
+    local ended = drive(handler, ...)
+    if ended.state == "failed" then
+      errors.add(ended.trace)
+    end
   end
 end
 
@@ -91,7 +101,7 @@ local function next_transfer(state)
     add_field(lines, "Last-Event-ID", id)
   end
   given.headers = lines
-  return call.transfer("stream", state.url, given, nil, 0)
+  return call.transfer("EventSource", state.url, given, nil, 0)
 end
 
 local function open(state, head)
@@ -229,7 +239,7 @@ function EventSource.new(url, given)
     error(("bad option 'headers' of EventSource (%s)"):format(wrong), 2)
   end
   state.lines = lines
-  local t, why, code = call.transfer("stream", url, state.options, nil, 2)
+  local t, why, code = call.transfer("EventSource", url, state.options, nil, 2)
   if not t then
     return nil, why, code or Error.ERR_INVALID_PARAMETER
   end

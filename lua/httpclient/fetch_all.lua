@@ -9,6 +9,8 @@ local task_class = require(root .. ".tasks.task")
 local waits = require(root .. ".tasks.waits")
 
 local JOBS = 8
+-- A level that nobody has called: the error has no place of its own.
+local NOWHERE = 1e6
 local known = { jobs = true, on_each = true }
 
 local fetch_all = {}
@@ -45,9 +47,19 @@ local function entries_of(list, level)
   return entries
 end
 
-local function fetch_one(state, index)
+-- -> as call.transfer(). Options that are wrong are the caller's of fetch_all, who is told in run().
+local function transfer_of(state, index)
   local url, given = state.entries[index][1], state.entries[index][2]
-  local t, why = call.transfer("fetch", url, given or {}, state.scope, 0)
+  local ok, t, why = pcall(call.transfer, "fetch", url, given or {}, state.scope, NOWHERE)
+  if not ok then
+    state.is_wrong = type(t) == "string"
+    error(state.is_wrong and ("entry %d: %s"):format(index, t) or t, 0)
+  end
+  return t, why
+end
+
+local function fetch_one(state, index)
+  local t, why = transfer_of(state, index)
   local response, message
   if t then
     response, message = call.outcome(drive(run, t), t)
@@ -112,7 +124,7 @@ function fetch_all.run(list, given, prepare, scope, level)
   end
   local ended = drive(work_all, state, jobs)
   if ended.state ~= "done" then
-    error(ended.results[2], 0)
+    error(ended.results[2], state.is_wrong and level + 1 or 0)
   end
   return state.responses, state.messages
 end

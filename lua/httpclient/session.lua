@@ -76,8 +76,11 @@ local function prepare(state, text, given)
 end
 
 local function fetch(state, text, given, method, level)
-  if given ~= nil and type(given) ~= "table" then
-    check.fail_type(2, method and method:lower() or "fetch", "table", given, level + 1)
+  local name = method and method:lower() or "fetch"
+  if type(text) ~= "string" then
+    check.fail_type(1, name, "string", text, level + 1)
+  elseif given ~= nil and type(given) ~= "table" then
+    check.fail_type(2, name, "table", given, level + 1)
   end
   local url, all = prepare(state, text, given)
   all.method = method or all.method

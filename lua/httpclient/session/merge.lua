@@ -43,12 +43,16 @@ local function merge_headers(own, given, is_home)
   return lines and fields.join(merged, lines) or given -- what is none is told where it is used
 end
 
+local function is_list(query)
+  return type(query[1]) == "table"
+end
+
 local function is_plain(query)
-  return query[1] == nil and getmetatable(query) == nil
+  return not is_list(query) and getmetatable(query) == nil
 end
 
 local function pairs_of(query)
-  if query[1] ~= nil then
+  if is_list(query) then
     return query
   end
   local names, list = {}, {}
@@ -88,7 +92,7 @@ local function merge_query(own, given)
     names[type(pair) == "table" and pair[1] or pair] = true
   end
   for _, pair in ipairs(pairs_of(own)) do
-    if not names[pair[1]] then
+    if type(pair) ~= "table" or not names[pair[1]] then -- what is no pair is told where it is used
       merged[#merged + 1] = pair
     end
   end

@@ -124,14 +124,12 @@ function Body:read(size)
   return nil
 end
 
--- -> a line without its end; nil at the end; nil, message, Error
-function Body:line(limit, deadline)
+-- A line that has its end. -> the line without it; nil at the end of all; nil, message, Error
+local function ended_line(self, limit, deadline)
   while true do
     local ok, message, code = self:fill(deadline)
-    if ok == nil then
+    if not ok then
       return nil, message, code
-    elseif not ok then
-      return self.cursor:rest()
     end
     local line, too_long = self.cursor:line(limit)
     if line or too_long then
@@ -140,10 +138,20 @@ function Body:line(limit, deadline)
   end
 end
 
--- -> the parser's next event; nil at the end; nil, message, Error
+-- -> a line, the last one of which need not have an end; nil at the end; nil, message, Error
+function Body:line(limit)
+  local line, message, code = ended_line(self, limit)
+  if line or message then
+    return line, message, code
+  end
+  return self.cursor:rest()
+end
+
+-- -> the parser's next event; nil at the end; nil, message, Error. (What the end has cut off of a line says nothing:
+-- half of a number is another number.)
 function Body:event(parser, limit, deadline)
   while true do
-    local line, message, code = self:line(limit, deadline)
+    local line, message, code = ended_line(self, limit, deadline)
     if not line then
       return nil, message, code
     end
