@@ -174,7 +174,7 @@ static int end_content_h2_callbacks(hc_h2_stream *stream, const nghttp2_frame *f
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
 
-static void take_settings(hc_h2_session *s) {
+static void note_limit(hc_h2_session *s) {
   uint32_t theirs =
       nghttp2_session_get_remote_settings(s->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   size_t limit = theirs < HC_H2_STREAMS_MAX ? theirs : HC_H2_STREAMS_MAX;
@@ -188,7 +188,7 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
   switch (frame->hd.type) {
   case NGHTTP2_SETTINGS:
-    if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) take_settings(s);
+    if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) note_limit(s);
     return 0;
   case NGHTTP2_PING:
     if (frame->hd.flags & NGHTTP2_FLAG_ACK) s->awaits_pong = false;
