@@ -134,6 +134,7 @@ describe("features", function()
       local version = features[name]
       assert.is_true(version == false or version:find("^%d+%.%d+") ~= nil, name)
     end
+    assert.equal(features.nghttp2, features.http2)
     assert.truthy(#features.platform > 0)
   end)
   it("is a table of the caller's own", function()

@@ -12,8 +12,10 @@ static const hc_feature features[] = {
     {"zlib", hc_zlib_version},
 #ifdef HC_WITH_NGHTTP2
     {"nghttp2", hc_h2_version},
+    {"http2", hc_h2_version}, /* by what it gives, for who need not know by what */
 #else
     {"nghttp2", NULL},
+    {"http2", NULL},
 #endif
 #ifdef HC_WITH_BROTLI
     {"brotli", hc_brotli_version},

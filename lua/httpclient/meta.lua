@@ -338,6 +338,7 @@ function httpclient.parse_link(value) end
 ---@field openssl string|false
 ---@field zlib string|false
 ---@field nghttp2 string|false
+---@field http2 string|false the same: is there HTTP/2?
 ---@field brotli string|false
 ---@field zstd string|false
 ---@field idn2 string|false
