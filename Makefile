@@ -199,7 +199,7 @@ libraries: $(library) $(lua_library) $(headers)
 # Changes only when the flags do: then all is built anew.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@flags='$(CC) $(COMPILE_FLAGS) $(LDFLAGS)'; echo "$$flags" | cmp -s - $@ || echo "$$flags" >$@
+	@flags='$(CC) $(COMPILE_FLAGS) $(LDFLAGS) $(tls_folder)'; echo "$$flags" | cmp -s - $@ || echo "$$flags" >$@
 
 $(BUILD)/core/%.o: core/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -244,7 +244,7 @@ demo_server := $(BUILD)/examples/demo/server
 demo-server: $(demo_server)
 $(demo_server): examples/demo/server.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,cc,$(compile) $(LDFLAGS) -o $@ $< $(LIBS))
+	$(call say,cc,$(compile) $(LDFLAGS) -o $@ $< $(openssl_libs) $(LIBS))
 
 # --- install
 
@@ -265,8 +265,8 @@ install: all
 	$(INSTALL) -m 644 $(public_headers:%=core/%) $(header_dir)
 	$(INSTALL) -m 644 $(library) $(DESTDIR)$(LIBDIR)/libhttpclient.a
 	@printf '%s\n' 'Name: httpclient' 'Description: HTTP client with TLS that never blocks' \
-	  'Version: $(version)' 'Requires: openssl >= 3.0, zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))$(if $(BROTLI),$(comma) $(BROTLI))$(if $(ZSTD),$(comma) $(ZSTD))$(if $(IDN2),$(comma) $(IDN2))' 'Cflags: -I$(INCLUDEDIR)' \
-	  'Libs: -L$(LIBDIR) -lhttpclient -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' \
+	  'Version: $(version)' 'Requires: $(if $(filter openssl,$(tls_folder)),openssl >= 3.0$(comma) )zlib$(if $(NGHTTP2),$(comma) $(NGHTTP2))$(if $(BROTLI),$(comma) $(BROTLI))$(if $(ZSTD),$(comma) $(ZSTD))$(if $(IDN2),$(comma) $(IDN2))' 'Cflags: -I$(INCLUDEDIR)' \
+	  'Libs: -L$(LIBDIR) -lhttpclient$(if $(filter mbedtls,$(tls_folder)), $(strip $(mbedtls_libs))) -pthread$(if $(filter Linux,$(SYSTEM)), -ldl)' \
 	  >$(pc_dir)/httpclient.pc
 	chmod 644 $(pc_dir)/httpclient.pc
 

@@ -119,6 +119,7 @@ build = {
         "core/net/unix_connector.c",
         "core/platform/posix/address_lookup_posix.c",
         "core/platform/posix/clock_posix.c",
+        "core/platform/posix/entropy_posix.c",
         "core/platform/posix/file_posix.c",
         "core/platform/posix/pem_file_posix.c",
         "core/platform/posix/poller_backend_posix.c",

@@ -71,13 +71,17 @@ local function scan(path)
   return files[path]
 end
 
--- What a file's folder says of the systems it is for.
+-- What a file's folder says of the systems and the TLS library it is for.
+local folder_guards = {
+  windows = "#if defined(_WIN32)",
+  posix = "#if !defined(_WIN32)",
+  openssl = "#if !defined(HC_WITH_MBEDTLS) && !defined(HC_WITHOUT_TLS)",
+  mbedtls = "#if defined(HC_WITH_MBEDTLS)",
+  none = "#if defined(HC_WITHOUT_TLS)",
+  builtin = "#if defined(HC_WITH_MBEDTLS) || defined(HC_WITHOUT_TLS)",
+}
 local function system_guard(path)
-  if path:find("/windows/") then
-    return "#if defined(_WIN32)"
-  elseif path:find("/posix/") then
-    return "#if !defined(_WIN32)"
-  end
+  return folder_guards[path:match("/(%l+)/[^/]+$")]
 end
 
 -- A header is under a condition where all who include it are under that.
@@ -165,6 +169,8 @@ local function write_source()
  *   cc -std=c11 -pthread -c httpclient.c
  *
  * HC_WITHOUT_LUA   leaves the Lua binding out
+ * HC_WITHOUT_TLS   leaves TLS out: no OpenSSL is needed
+ * HC_WITH_MBEDTLS  TLS by mbedTLS (2.28 or 3), in place of OpenSSL
  * HC_WITH_NGHTTP2  HTTP/2, by libnghttp2
  * HC_PRIVATE       hides the C API too, where only the Lua module is wanted
  */

@@ -9,7 +9,7 @@ local fault = rules.fault
 local rooms = {
   { "core", {} },
   { "core/base", {} },
-  { "core/crypto", { "core/base" } },
+  { "core/crypto", { "core/base", "core/platform" } },
   { "core/http", { "core/base", "core/crypto" } },
   { "core/http1", { "core/base", "core/http" } },
   { "core/http2", { "core/base", "core/http" } },

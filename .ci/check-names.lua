@@ -10,10 +10,21 @@ local function is_internal(name)
   return name:find("^hcl?_") or name:find("^HCL?_")
 end
 
--- The files of two systems are never built together.
+-- The files of two systems, or of two TLS libraries, are never built together.
+local variants = { posix = "system", windows = "system", openssl = "library", mbedtls = "library",
+  none = "library", builtin = "library" }
+local both = { mbedtls = "builtin", none = "builtin" }
+
+local function variant_of(path)
+  local folder = path:match("/(%l+)/[^/]+$")
+  return variants[folder], folder
+end
+
 local function exclude_each_other(one, other)
-  return (one:find("/posix/") and other:find("/windows/"))
-    or (one:find("/windows/") and other:find("/posix/"))
+  local kind, variant = variant_of(one)
+  local other_kind, other_variant = variant_of(other)
+  return kind ~= nil and kind == other_kind and variant ~= other_variant
+    and both[variant] ~= other_variant and both[other_variant] ~= variant
 end
 
 local total = 0

@@ -391,8 +391,8 @@ typedef enum hc_connect_security {
 /* Closes what is open and starts to connect. `host` is a name or an address, copied; an IPv6
  * address may have brackets. `port` -1: 80, or 443 with TLS. `options` say how TLS is made and are
  * retained; NULL: the certificate and its name are verified against the system's authorities (RFC
- * 9525). HC_ERR_INVALID_PARAMETER for a bad host or port, HC_ERR_OUT_OF_MEMORY; the client is
- * closed then. What the network has to say comes with hc_client_poll. */
+ * 9525). HC_ERR_INVALID_PARAMETER for a bad host or port, HC_ERR_UNAVAILABLE for TLS in a build
+ * without, HC_ERR_OUT_OF_MEMORY; the client is closed then. What the network has to say comes with hc_client_poll. */
 HC_API hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
                                   hc_connect_security security, hc_tls_options *options,
                                   hc_failure *why);

@@ -15,6 +15,8 @@ native := $(abi)/spec_native.so
 hooked_objects := $(core_sources:%.c=$(BUILD)/hooks/%.o)
 hooked_library := $(BUILD)/hooks/libhttpclient.a
 c_tests := $(patsubst spec/core/%.c,$(BUILD)/hooks/%,$(filter spec/core/%,$(C_TESTS)))
+# The specs' servers, and the C tests', speak TLS by OpenSSL, whatever the library does.
+test_libs = $(LIBS) $(if $(filter openssl,$(tls_folder)),,$(openssl_libs))
 binding_tests := $(patsubst spec/bindings/%.c,%,$(filter spec/bindings/%,$(C_TESTS)))
 lua_link = $(shell $(PKG_CONFIG) --libs $(LUA_PC))
 
@@ -34,19 +36,19 @@ $(hooked_library): $(hooked_objects)
 	$(call say,ar,$(AR) rcs $@ $^)
 
 $(BUILD)/hooks/test_%: spec/core/test_%.c $(hooked_library)
-	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(LDFLAGS) -o $@ $< $(hooked_library) $(LIBS))
+	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(LDFLAGS) -o $@ $< $(hooked_library) $(test_libs))
 
 $(abi)/spec/support/native/%.o: spec/support/native/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$(compile) $(lua_flags) -c $< -o $@)
 
 $(native): $(native_objects)
-	$(call say,ld,$(link) $(SHARED) -o $@ $^ $(LIBS))
+	$(call say,ld,$(link) $(SHARED) -o $@ $^ $(test_libs))
 
 # These have Lua states of their own, with the module and the specs' support linked in.
 $(abi)/test_%: spec/bindings/test_%.c $(lua_library) $(native_objects)
 	$(call say,cc,$(compile) $(lua_flags) $(LDFLAGS) -o $@ $< $(native_objects) $(lua_library) \
-	  $(lua_link) $(LIBS) -lm)
+	  $(lua_link) $(test_libs) -lm)
 
 -include $(hooked_objects:.o=.d) $(native_objects:.o=.d) $(wildcard $(BUILD)/hooks/*.d $(abi)/*.d)
 
@@ -80,6 +82,23 @@ test-all:
 run-tests:
 	@$(build_tests)
 	@$(run_tests)
+
+# --- builds with another TLS library, and without
+
+# What TLS is for, and what stands on it.
+MBEDTLS_SPECS ?= $(patsubst %,spec/%_spec.lua,builds/mbedtls)
+NOTLS_SPECS ?= spec/builds/notls_spec.lua spec/encoding_spec.lua spec/digest_spec.lua
+# Their sources are compiled for this alone: quickly, then.
+other_build = WERROR=1 CFLAGS=-O0 TEST_LUAS=lua5.4 C_TESTS= run-tests
+
+.PHONY: test-mbedtls test-notls
+test-mbedtls:
+	@.ci/deps mbedtls lua5.4
+	@$(MAKE) BUILD=$(BUILD)/mbedtls HC_TLS=mbedtls SPECS="$(MBEDTLS_SPECS)" $(other_build)
+
+test-notls:
+	@.ci/deps test lua5.4
+	@$(MAKE) BUILD=$(BUILD)/notls HC_TLS=0 SPECS="$(NOTLS_SPECS)" $(other_build)
 
 # --- under sanitizers and valgrind
 
@@ -163,6 +182,8 @@ gc-stress:
 help::
 	@echo 'test            C tests and specs on $(TEST_LUAS) (SPECS=, C_TESTS= narrow it)'
 	@echo 'test-all        the same on all five, whatever LUA says'
+	@echo 'test-mbedtls    what TLS does, in a build with mbedTLS'
+	@echo 'test-notls      what is left in a build without TLS'
 	@echo 'asan            the same under the sanitizers ($(ASAN_LUAS))'
 	@echo 'valgrind        the same under valgrind ($(VALGRIND_LUAS))'
 	@echo 'tsan            what threads share, under the thread sanitizer'

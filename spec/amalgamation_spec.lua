@@ -58,6 +58,16 @@ describe("make amalgamation", function()
     end)
   end
 
+  if os.getenv("LUA") == "lua5.4" then
+    it("needs nothing of OpenSSL without TLS", function()
+      assert.same({ code = 0, out = "", err = "" },
+        compile("cc -std=c11", "-O0 -DHC_WITHOUT_LUA -DHC_WITHOUT_TLS", "notls.o"))
+      local wanted = sh(("nm -u %s/notls.o"):format(folder.path)).out
+      assert.truthy(wanted:find(" inflate", 1, true))
+      assert.is_nil(wanted:match(" U ([SERX][SVA5][LPN0]%w*_%w+)"))
+    end)
+  end
+
   it("gives a module that fetches, with all Lua files in one", function()
     local built = sh(("mkdir -p %s/httpclient && cd %s && cc -shared -o httpclient/core.so with.o %s -ldl")
       :format(folder.path, folder.path, tls_libs))

@@ -1,7 +1,9 @@
 -- base64_encode, base64_decode, hex, digest, hmac, features, and the classes' other names.
 local httpclient = require("httpclient")
 
+local features = httpclient.features()
 local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
+local library = features.openssl and "OpenSSL" or "this build"
 local every = {}
 for byte = 0, 255 do
   every[#every + 1] = string.char(byte)
@@ -60,7 +62,14 @@ describe("digest", function()
     SHA256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     ["SHA2-256"] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     ["SHA512-256"] = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
-    ["SHA3-256"] = "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
+    ["SHA3-256"] = features.openssl
+      and "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532" or nil,
+    ["SHA-224"] = "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7",
+    sha384 = "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+      .. "8086072ba1e7cc2358baeca134c825a7",
+    sha512 = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+      .. "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+    ["SHA2-512/224"] = "4634270f707b6a54daae7530460842e20e37ed265ceee9a43e8924aa",
   }) do
     it("knows " .. algorithm, function()
       assert.equal(expected, hex(httpclient.digest(algorithm, "abc")))
@@ -73,10 +82,10 @@ describe("digest", function()
     assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
       hex(httpclient.digest("sha256", ("a"):rep(1000000))))
   end)
-  it("says which algorithm OpenSSL does not have, and goes on", function()
+  it("says which algorithm there is not, and goes on", function()
     local bytes, message, code = httpclient.digest("no-such", "abc")
     assert.is_nil(bytes)
-    assert.equal("OpenSSL has no digest with 'no-such'", message)
+    assert.equal(library .. " has no digest with 'no-such'", message)
     assert.equal(INVALID, code)
     assert.truthy(httpclient.digest("sha256", "abc"))
   end)
@@ -99,10 +108,10 @@ describe("hmac", function()
       assert.equal(case[5], hex(httpclient.hmac(case[1], case[2]:rep(case[3]), case[4])))
     end)
   end
-  it("says which algorithm OpenSSL does not have", function()
+  it("says which algorithm there is not", function()
     local bytes, message, code = httpclient.hmac("no-such", "key", "abc")
     assert.is_nil(bytes)
-    assert.equal("OpenSSL has no HMAC with 'no-such'", message)
+    assert.equal(library .. " has no HMAC with 'no-such'", message)
     assert.equal(INVALID, code)
   end)
 end)
@@ -127,8 +136,10 @@ end)
 describe("features", function()
   it("has the version of everything that the build has, false for the rest, and the platform",
     function()
-    local features = httpclient.features()
-    assert.truthy(features.openssl:find("^%d+%.%d+%.%d+"))
+    for _, name in ipairs({ "openssl", "mbedtls" }) do
+      local version = features[name]
+      assert.truthy(version == false or version:find("^%d+%.%d+%.%d+"), name)
+    end
     assert.truthy(features.zlib:find("^%d+%.%d+"))
     for _, name in ipairs({ "nghttp2", "brotli", "zstd", "idn2", "psl" }) do
       local version = features[name]

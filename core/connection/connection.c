@@ -237,9 +237,12 @@ static hc_error take_options(hc_tls_options *named, hc_tls_options **options, hc
 /* While names are looked up and TCP connects, what TLS needs can be loaded. */
 static hc_error load_early(const hc_connection *n, const hc_tls_options *options, hc_failure *why) {
   hc_tls_options *of_proxy = NULL;
+  bool has_tls_proxy = n->proxy && n->proxy->scheme == HC_PROXY_TLS;
+  hc_error code = options || has_tls_proxy ? hc_tls_check(why) : HC_OK;
+  if (code != HC_OK) return code;
   if (options) hc_tls_options_start_loading(options);
-  if (!n->proxy || n->proxy->scheme != HC_PROXY_TLS) return HC_OK;
-  hc_error code = hc_proxy_tls_options(n->proxy, &of_proxy, why);
+  if (!has_tls_proxy) return HC_OK;
+  code = hc_proxy_tls_options(n->proxy, &of_proxy, why);
   if (code == HC_OK) hc_tls_options_start_loading(of_proxy);
   return code;
 }

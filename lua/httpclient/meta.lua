@@ -336,6 +336,7 @@ function httpclient.parse_link(value) end
 
 ---@class httpclient.Features
 ---@field openssl string|false
+---@field mbedtls string|false
 ---@field zlib string|false
 ---@field nghttp2 string|false
 ---@field http2 string|false the same: is there HTTP/2?

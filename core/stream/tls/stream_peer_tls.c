@@ -520,6 +520,7 @@ static hc_tls_options *own_options(hc_tls_options *given, hc_failure *why) {
 hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
                         hc_tls_options *options, hc_failure *why) {
   tls_peer *t = peer_of(peer);
+  if (hc_tls_check(why) != HC_OK) return HC_ERR_UNAVAILABLE;
   if (!below)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no stream to run over");
   if (hc_stream_peer_is_in_call(peer) || hc_stream_peer_is_in_call(below)) {

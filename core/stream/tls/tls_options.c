@@ -250,10 +250,12 @@ hc_io hc_tls_options_prepare(hc_tls_options *o, hc_failure *why) {
 }
 
 void hc_tls_options_start_loading(const hc_tls_options *o) {
+  if (hc_tls_check(NULL) != HC_OK) return;
   if (!o->context || uses_system_store(o)) hc_tls_store_release(get_store(o));
 }
 
 bool hc_tls_start_loading(void) {
+  if (hc_tls_check(NULL) != HC_OK) return true; /* there is nothing to be loaded */
   hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);
   bool is_there = s && hc_tls_store_poll(s, NULL) == HC_IO_OK;
   hc_tls_store_release(s);

@@ -1,8 +1,8 @@
 /* tls_options.h - how a TLS connection is to be made and verified, and the sessions it may resume.
  * Settings and options are public: tls.h.
  *
- * Options hold the SSL_CTX, which is made at the first connection, so that nothing of OpenSSL
- * starts before. */
+ * What the TLS library makes of options is made at the first connection, so that nothing of the
+ * library starts before. */
 #ifndef HC_TLS_OPTIONS_H
 #define HC_TLS_OPTIONS_H
 
@@ -10,6 +10,9 @@
 #include "../../tls.h"
 
 HC_INTERNAL_BEGIN
+
+/* Is there TLS at all? HC_ERR_UNAVAILABLE in a build without. */
+hc_error hc_tls_check(hc_failure *why);
 
 /* Has the caller given a list of protocols, and is this name on it? */
 bool hc_tls_options_have_alpn(const hc_tls_options *options);

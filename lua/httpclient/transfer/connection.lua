@@ -107,7 +107,11 @@ local function connect(t)
   core.use_proxy(client, t.proxy and t.proxy.handle)
   local code, message = start_to_connect(t)
   if code ~= Error.OK then
-    return failure("CANT_CONNECT", message)
+    local refused = failure("CANT_CONNECT", message)
+    if code == Error.ERR_UNAVAILABLE then -- the build does not have it: trying again would not help
+      refused.error, refused.is_final = code, true
+    end
+    return refused
   end
   local resolved = client:get_status() ~= RESOLVING and began or nil
   if t.options.trace then
