@@ -7,7 +7,15 @@
  *   POST /form           what was posted, back (of up to 1 MiB)
  *   PUT  /upload         how many bytes of content came, with a Content-Length or in chunks
  *   GET  /chunked        64 chunks of 16 KiB
- *   GET  /large          64 MiB with a Content-Length */
+ *   GET  /large          64 MiB with a Content-Length
+ *
+ * and for the game of examples/love:
+ *
+ *   GET  /planet.png     a picture, where a second argument says which file it is
+ *   GET  /scores         the best eight, one a line: name, tab, score
+ *   POST /scores         a form of name and score is put among them; the same answer
+ *   GET  /pack           200 MiB
+ *   GET  /stall          nothing, for as long as the client waits */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
@@ -20,11 +28,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LARGE_MIB = 64, CHUNKS = 64, CHUNK = 16384, HEAD_LIMIT = 16384, BODY_LIMIT = 1 << 20 };
+enum {
+  LARGE_MIB = 64,
+  PACK_MIB = 200,
+  CHUNKS = 64,
+  CHUNK = 16384,
+  HEAD_LIMIT = 16384,
+  BODY_LIMIT = 1 << 20
+};
 
 typedef struct peer {
   int fd;
@@ -35,7 +52,7 @@ typedef struct peer {
 
 typedef struct request {
   char head[HEAD_LIMIT];
-  char body[BODY_LIMIT]; /* the first bytes of the content */
+  char body[BODY_LIMIT + 1]; /* the first bytes of the content, with a NUL behind them */
   size_t kept, content;  /* how many of them; and of all */
 } request;
 
@@ -119,10 +136,10 @@ static bool answer_text(peer *p, const char *status, const char *body, size_t si
   return send_text(p, head) && send_all(p, body, size);
 }
 
-static bool answer_large(peer *p) {
+static bool answer_large(peer *p, size_t mib) {
   static char block[65536];
   char head[128];
-  size_t blocks = (size_t)LARGE_MIB * 16;
+  size_t blocks = mib * 16;
   memset(block, 'x', sizeof block);
   snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
            blocks * sizeof block);
@@ -219,11 +236,93 @@ static bool is_for(const request *r, const char *start) {
   return strncmp(r->head, start, strlen(start)) == 0;
 }
 
+/* --- what the game asks for */
+
+static const char *picture_path = "";
+
+static bool answer_picture(peer *p) {
+  static char bytes[1 << 20];
+  FILE *file = fopen(picture_path, "rb");
+  if (!file) return answer_text(p, "404 Not Found", "no picture\n", 11);
+  size_t size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  return answer_text(p, "200 OK", bytes, size);
+}
+
+enum { SCORES = 8, NAME = 16 };
+
+typedef struct score {
+  char name[NAME];
+  long points;
+} score;
+
+/* In memory that all processes share; one of them at a time has the lock. */
+static score *scores;
+static int score_lock = -1;
+
+static void make_scores(void) {
+  static const score first[SCORES] = {{"ADA", 31},   {"GRACE", 24},   {"HEDY", 18},
+                                      {"ALAN", 11},  {"MARGARET", 6}, {"LINUS", 2},
+                                      {"EDSGER", 1}, {"NIKLAUS", 1}};
+  char path[] = "/tmp/httpclient-demo-XXXXXX";
+  score_lock = mkstemp(path);
+  if (score_lock < 0) fail("can't make a lock");
+  unlink(path);
+  scores =
+      (score *)mmap(NULL, sizeof first, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (scores == MAP_FAILED) fail("out of memory");
+  memcpy(scores, first, sizeof first);
+}
+
+/* Letters, digits and blanks of the form's value; the rest is left out. */
+static void read_value(const char *body, const char *field_name, char *into, size_t room) {
+  const char *from = strstr(body, field_name);
+  size_t used = 0;
+  for (from = from ? from + strlen(field_name) : ""; *from && *from != '&' && used + 1 < room;
+       from++)
+    if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", *from))
+      into[used++] = *from;
+  into[used] = 0;
+}
+
+static void take_score(const char *body) {
+  char name[NAME], points[8];
+  read_value(body, "name=", name, sizeof name);
+  read_value(body, "score=", points, sizeof points);
+  score new = {"", strtol(points, NULL, 10)};
+  snprintf(new.name, sizeof new.name, "%s", *name ? name : "NOBODY");
+  for (int i = 0; i < SCORES; i++) {
+    if (new.points <= scores[i].points) continue;
+    score lower = scores[i];
+    scores[i] = new;
+    new = lower;
+  }
+}
+
+static bool answer_scores(peer *p, const char *posted) {
+  char text[SCORES * (NAME + 24)];
+  size_t used = 0;
+  flock(score_lock, LOCK_EX);
+  if (posted) take_score(posted);
+  for (int i = 0; i < SCORES; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s\t%ld\n", scores[i].name,
+                             scores[i].points);
+  flock(score_lock, LOCK_UN);
+  return answer_text(p, "200 OK", text, used);
+}
+
+/* False, since it ends with the connection. */
+static bool stall(peer *p) {
+  while (next_byte(p) >= 0) continue;
+  return false;
+}
+
 /* One request: head, body, answer. False: the connection ends. */
 static bool serve_one(peer *p) {
   static request r;
   char text[64];
   if (!read_head(p, &r) || !read_body(p, &r)) return false;
+  r.body[r.kept] = 0;
   if (is_for(&r, "GET / ") || is_for(&r, "GET /?") || is_for(&r, "GET /hello "))
     return answer_text(p, "200 OK", "Hello from the demo server.\n", 28);
   if (is_for(&r, "HEAD /hello "))
@@ -231,7 +330,12 @@ static bool serve_one(peer *p) {
                      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n\r\n");
   if (is_for(&r, "POST /form ")) return answer_text(p, "200 OK", r.body, r.kept);
   if (is_for(&r, "GET /chunked ")) return answer_chunked(p);
-  if (is_for(&r, "GET /large ")) return answer_large(p);
+  if (is_for(&r, "GET /large ")) return answer_large(p, LARGE_MIB);
+  if (is_for(&r, "GET /planet.png ")) return answer_picture(p);
+  if (is_for(&r, "GET /scores ")) return answer_scores(p, NULL);
+  if (is_for(&r, "POST /scores ")) return answer_scores(p, r.body);
+  if (is_for(&r, "GET /pack ")) return answer_large(p, PACK_MIB);
+  if (is_for(&r, "GET /stall ")) return stall(p);
   if (!is_for(&r, "PUT /upload ")) return answer_text(p, "404 Not Found", "not here\n", 9);
   return answer_text(p, "201 Created", text,
                      (size_t)snprintf(text, sizeof text, "%zu bytes\n", r.content));
@@ -277,7 +381,9 @@ static void accept_one(int listener, SSL_CTX *context, int other) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) fail("usage: server AUTHORITY.pem");
+  if (argc != 2 && argc != 3) fail("usage: server AUTHORITY.pem [PICTURE.png]");
+  if (argc == 3) picture_path = argv[2];
+  make_scores();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_IGN);
   SSL_CTX *context = make_context(argv[1]);

@@ -32,17 +32,23 @@ function love.missing(...)
   return not there and name .. " is not there" or nil
 end
 
-local function build()
-  local file = io.open(love.library)
-  if file then
-    return file:close()
-  end
-  local made = program.make()
+-- make, for LuaJIT.
+function love.make(...)
+  local made = program.make(...)
   for index, word in ipairs(made) do
     made[index] = word:gsub("^LUA=.*", "LUA=luajit")
   end
   local result = program.run(made, { merge = true, seconds = 1200 })
   assert(result.code == 0, result.out)
+end
+
+local function build()
+  local file = io.open(love.library)
+  if file then
+    file:close()
+  else
+    love.make("all")
+  end
 end
 
 -- A folder for games; folder:close() takes all of it away.
