@@ -9,6 +9,7 @@
 local demo_server = require("spec.support.demo_server")
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local ports = require("spec.support.ports")
 local program = require("spec.support.program")
 local support = require("spec.support.client")
 local tempdir = require("spec.support.tempdir")
@@ -198,6 +199,27 @@ function kinds.sh(_, block, name)
     folder:close()
   end)
 end
+
+-- What other languages write instead is checked by them as far as it can be without their libraries.
+local function checks_syntax(command)
+  return function(_, block, name)
+    it(name .. " has no mistake in its syntax", function()
+      if not ports.find_program(command[1]) then
+        return pending(command[1] .. " is not there")
+      end
+      local folder = tempdir.new()
+      local argv = { ports.find_program(command[1]), command[2], command[3] }
+      argv[#argv + 1] = folder:write("block.mjs", block.text .. "\n")
+      local done = program.run(argv)
+      folder:close()
+      assert.same({ code = 0, out = "", err = "" }, done)
+    end)
+  end
+end
+
+kinds.python = checks_syntax({ "python3", "-c",
+  "import ast, sys; ast.parse(open(sys.argv[1]).read())" })
+kinds.js = checks_syntax({ "node", "--check" })
 
 -- Output and the like; and the numbers of the benchmarks.
 kinds.text = function() end
