@@ -9,6 +9,7 @@ local pool = require(root .. ".connect.pool")
 local reach = require(root .. ".connect.reach")
 local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
+local shared = require(root .. ".connect.shared")
 local trace = require(root .. ".transfer.trace")
 local waits = require(root .. ".tasks.waits")
 local write = require(root .. ".url.write")
@@ -250,6 +251,12 @@ end
 
 function connection.discard(t)
   let_go(t, pool.discard)
+end
+
+-- Has a request failed on a connection that stands? Others go on there: the server did not want this one.
+function connection.stands(t)
+  local line = shared.of(t.client)
+  return line ~= nil and not shared.is_ending(line)
 end
 
 -- The answer is read as the script likes it, for as long as it likes: the connection keeps nobody

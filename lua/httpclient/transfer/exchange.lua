@@ -79,7 +79,7 @@ local function no_answer(t)
   local _, message = t.client:get_last_error()
   local is_silent = not t.client:has_response_begun() and message:find("without an answer", 1, true)
   local failure = connection.failure_of(t, is_silent and "NO_RESPONSE" or "CONNECTION_ERROR")
-  failure.is_unanswered = true
+  failure.is_unanswered, failure.is_reset = true, connection.stands(t)
   return failure
 end
 

@@ -6,7 +6,8 @@
 --   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead
 --   after_failure(t, failure)  there is no answer, or its content was cut off: true to send the request once
 --                            more. What the failure says: is_unsent, nothing of this request has gone out;
---                            is_unanswered, nothing came; is_final, it would be the same again
+--                            is_unanswered, nothing came; is_reset, on a connection that stands; is_final, it
+--                            would be the same again
 --   wrap_sink(t, sink)       -> what stands before the sink, with write(bytes), finish(), close()
 --                            and `inner`, the sink; nil for nothing; nil, message and the name of
 --                            a result to end the transfer
