@@ -23,7 +23,19 @@ local STATE = kept("Session", {})
 local numbers = kept("sessions", { last = 0 })
 
 local Session = {}
-local meta = { __name = "Session", __index = Session }
+local meta = { __name = "Session" }
+
+function meta.__index(self, name)
+  if name == "cookies" then
+    return rawget(self, STATE).defaults.cookies
+  end
+  return Session[name]
+end
+
+function meta.__newindex(_, name)
+  error(("Session has no field '%s' to write: Session.new() takes what all requests have")
+    :format(tostring(name)), 2)
+end
 
 local function state_of(self, method)
   local state = check.own(self, STATE, method, "Session", "session", 3)
@@ -63,7 +75,7 @@ function Session.new(defaults)
   state.finalizer = finalizer(function()
     lost.session(scope)
   end)
-  return setmetatable({ [STATE] = state, cookies = own.cookies }, meta)
+  return setmetatable({ [STATE] = state }, meta)
 end
 
 -- -> URL and options of one request

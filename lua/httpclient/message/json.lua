@@ -58,12 +58,18 @@ end
 
 local encode, decode
 
+-- A library raises with the place that has called it, which is none of the script's.
+local function without_place(message)
+  return (tostring(message):gsub("^[^\n]-%.lua:%d+: ", ""))
+end
+
 -- -> text. Raises for what JSON does not have.
 function json.encode(value)
   if not encode then
     encode, decode = find()
   end
-  return encode(value)
+  local ok, text = pcall(encode, value)
+  return ok and text or error(without_place(text), 2)
 end
 
 -- -> value; nil and a message where the text is no JSON
@@ -73,7 +79,7 @@ function json.decode(text)
   end
   local ok, value = pcall(decode, text)
   if not ok then
-    return nil, tostring(value)
+    return nil, without_place(value)
   end
   return value
 end

@@ -61,9 +61,8 @@ local function json_of(taker, options, level)
   end
   local ok, text, why = pcall(httpclient.json.encode, options.json)
   if not ok or type(text) ~= "string" then
-    local problem = tostring(not ok and text or why or "the codec gave no text")
-    error(("bad option 'json' of %s (%s)"):format(taker,
-      problem:gsub("^[^\n]-%.lua:%d+: ", "")), level + 1) -- the place is the caller's
+    error(("bad option 'json' of %s (%s)"):format(taker, tostring(not ok and text or why
+      or "the codec gave no text")), level + 1)
   end
   return text
 end
