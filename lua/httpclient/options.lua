@@ -11,6 +11,9 @@ local endpoint = require(root .. ".url.endpoint")
 
 local options = {}
 
+-- The core counts no further. 0 stands for no limit.
+local SECONDS_MOST = 1e18
+
 -- --- what a value may be
 
 local function is_whole(value)
@@ -67,7 +70,9 @@ local kinds = {
     what = "from 256 to 16777216", type = "integer",
   },
   seconds = {
-    is = function(value) return type(value) == "number" and value >= 0 and value < math.huge end,
+    is = function(value)
+      return type(value) == "number" and value >= 0 and value <= SECONDS_MOST
+    end,
     what = "0 or more seconds", type = "number",
   },
   method = {

@@ -8,6 +8,8 @@ local check = {}
 local function name_of(value)
   if value == httpclient.null then
     return "null"
+  elseif value ~= value then
+    return "NaN"
   end
   local meta = type(value) == "table" and getmetatable(value)
   local name = type(meta) == "table" and rawget(meta, "__name")
