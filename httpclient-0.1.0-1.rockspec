@@ -67,6 +67,7 @@ build = {
         "core/client/client_response.c",
         "core/client/client_settings.c",
         "core/client/client_wait.c",
+        "core/poller/deadlines.c",
         "core/poller/poller.c",
         "core/codec/brotli_decoder.c",
         "core/codec/chain_decoder.c",

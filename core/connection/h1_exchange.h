@@ -44,6 +44,8 @@ unsigned hc_h1_events(const hc_h1_exchange *h);
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out);
 /* Is the connection as quiet as it has to be before a request? DONE, or BROKEN. */
 hc_progress hc_h1_look(hc_connection *n, hc_failure *why);
+/* Is that known without a look? HTTP/2 never knows. */
+bool hc_h1_is_known_quiet(const hc_connection *n);
 /* It has come to its end: what was not sent never will be. */
 void hc_h1_retire(hc_h1_exchange *h);
 

@@ -12,10 +12,10 @@
  * at an idle connection half of it: a server in this very thread may be a little faster than the
  * client. That spares a look: one of the three system calls that a small GET on a kept connection
  * would need. */
-static bool is_known_quiet_h1_protocol(const hc_connection *n) {
+bool hc_h1_is_known_quiet(const hc_connection *n) {
   const hc_h1_exchange *h = &n->h1;
   uint64_t step = 0, at = 0;
-  if (!n->has_event && hc_buffer_size(&h->receiver.in) == 0)
+  if (n->stream && !n->h2 && !n->has_event && hc_buffer_size(&h->receiver.in) == 0)
     at = hc_stream_peer_empty_at(n->stream, &step);
   if (at == 0) return false;
   if (n->is_quiet) return true;
@@ -37,7 +37,7 @@ static void tell_of_bytes(hc_connection *n, hc_failure *why) {
 }
 
 hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
-  if (is_known_quiet_h1_protocol(n)) return HC_DONE;
+  if (hc_h1_is_known_quiet(n)) return HC_DONE;
   hc_io io = hc_buffer_size(&n->h1.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
   if (io == HC_IO_OK) tell_of_bytes(n, why);

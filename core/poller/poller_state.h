@@ -1,5 +1,6 @@
 /* poller_state.h - what a poller knows: of each client its seat, of each descriptor in the kernel's
- * set a slot, and the lists and the heap that say whose turn is next. For poller.c alone. */
+ * set a slot, and the lists and the heap that say whose turn is next. For the files of
+ * this folder alone. */
 #ifndef HC_POLLER_STATE_H
 #define HC_POLLER_STATE_H
 
@@ -58,6 +59,9 @@ struct hc_poller {
   hc_handle_map watched; /* by descriptor: whose it is */
   hc_signal bell; /* open: see hc_poller_wake */
 };
+
+/* deadlines.c. HC_NEVER: none; else there is room in the heap. */
+void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline);
 
 HC_INTERNAL_END
 
