@@ -356,6 +356,9 @@ end
 -- contradict each other. `level` is that of error().
 function options.check(taker, given, level)
   local known = takers[taker]
+  if next(given) == nil and getmetatable(given) == nil then
+    return
+  end
   for name, value in pairs(given) do
     local option = known[name]
     if not option then

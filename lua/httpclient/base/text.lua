@@ -2,9 +2,14 @@
 -- ASCII has them, whatever the locale says. None of it takes more than linear time.
 local text = {}
 
+local lower_of = {}
+for byte = ("A"):byte(), ("Z"):byte() do
+  lower_of[string.char(byte)] = string.char(byte + 32)
+end
+
 -- ASCII only.
 function text.lower(value)
-  return (value:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end))
+  return value:find("[A-Z]") and (value:gsub("[A-Z]", lower_of)) or value
 end
 
 -- Without blanks and tabs at both ends. `^[ \t]*(.-)[ \t]*$` would look at each run of blanks from each of its blanks.

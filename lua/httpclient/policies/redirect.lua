@@ -120,7 +120,7 @@ end
 -- Goes where the answer points to. -> false when it is no redirect, or the one to hand over
 function redirect.after_head(t)
   local options = t.options
-  if is_handed_over(t) then
+  if not CODES[t.head.status] or is_handed_over(t) then
     return false
   end
   local hop, message = redirect.next({

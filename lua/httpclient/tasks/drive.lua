@@ -32,14 +32,16 @@ local function pass_on(yielded, parent, is_pinned)
   return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
 end
 
+local NOTHING = { n = 0 }
+
 local function drive_on(task, parent, is_pinned)
-  local back = { n = 0 }
+  local back = NOTHING
   while true do
     local yielded = resume(task, unpack(back, 1, back.n))
     if not yielded then
       return
     end
-    back = pass_on(yielded, parent, is_pinned) or { n = 0 }
+    back = pass_on(yielded, parent, is_pinned) or NOTHING
   end
 end
 

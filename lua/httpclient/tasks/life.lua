@@ -90,7 +90,10 @@ end
 function life.stop_watching(task)
   local watchers = task.awaited and task.awaited.watchers
   task.awaited = nil
-  for index, other in ipairs(watchers or {}) do
+  if not watchers then
+    return
+  end
+  for index, other in ipairs(watchers) do
     if other == task then
       table.remove(watchers, index)
       return
@@ -120,8 +123,9 @@ local function conclude(task, state, ...)
   if task.is_scheduled then
     shared.running_count = shared.running_count - 1
   end
-  for _, other in ipairs(task.watchers or {}) do
-    enqueue(other, "ready")
+  local watchers = task.watchers
+  for index = 1, watchers and #watchers or 0 do
+    enqueue(watchers[index], "ready")
   end
   local on_abort = task.on_abort
   task.on_abort = nil

@@ -144,15 +144,29 @@ end
 
 -- --- taken and given back
 
+-- What was last set of each client's. Nobody else sets it: to compare is cheaper by far.
+local applied = setmetatable({}, { __mode = "k" })
+
+local function set(client, now_set, name, value)
+  if now_set[name] ~= value then
+    client[name], now_set[name] = value, value
+  end
+end
+
 -- What an option says of the connection becomes a property of the client's, which makes a deadline of it.
 local function apply_options(t)
   local client, options = t.client, t.options
-  client.http_version = t.version
-  client.connect_timeout = options.connect_timeout or 0
-  client.response_timeout = options.response_timeout or 0
-  client.idle_timeout = options.idle_timeout or 0
-  client.max_header_size = options.max_header_size or HEAD_SIZE
-  client.read_chunk_size = options.download_chunk_size or 65536
+  local now_set = applied[client]
+  if not now_set then
+    now_set = {}
+    applied[client] = now_set
+  end
+  set(client, now_set, "http_version", t.version)
+  set(client, now_set, "connect_timeout", options.connect_timeout or 0)
+  set(client, now_set, "response_timeout", options.response_timeout or 0)
+  set(client, now_set, "idle_timeout", options.idle_timeout or 0)
+  set(client, now_set, "max_header_size", options.max_header_size or HEAD_SIZE)
+  set(client, now_set, "read_chunk_size", options.download_chunk_size or 65536)
 end
 
 -- Before more than one request goes out by HTTP/2, the server has to say how many it takes: what is

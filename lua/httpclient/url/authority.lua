@@ -33,7 +33,7 @@ local function parse_port(text)
   if not text:find("^[0-9]+$") then
     return nil, "the port is no number"
   end
-  local digits = text:gsub("^0+", "")
+  local digits = text:match("^0*(.*)$")
   if #digits > 5 or (tonumber(digits) or 0) > 65535 then
     return nil, "the port is over 65535"
   end
@@ -46,11 +46,13 @@ local function split_port(text)
     if text:find("[%[%]]") then
       return nil, "the brackets of the host do not match"
     end
-    local host, port = text:match("^([^:]*):?(.*)$")
-    if port:find(":", 1, true) then
+    local colon = text:find(":", 1, true)
+    if not colon then
+      return text, ""
+    elseif text:find(":", colon + 1, true) then
       return nil, "the host holds more than one ':' (an IPv6 address needs brackets)"
     end
-    return host, port
+    return text:sub(1, colon - 1), text:sub(colon + 1)
   end
   local closing = text:find("]", 1, true)
   if not closing then
@@ -85,7 +87,10 @@ end
 -- The text between "//" and the path -> true, with host, is_ipv6 and, where they are there,
 -- userinfo and port in `parts`; or nil and the reason
 function authority.parse(parts, text)
-  local userinfo, rest = text:match("^(.*)@([^@]*)$")
+  local userinfo, rest
+  if text:find("@", 1, true) then
+    userinfo, rest = text:match("^(.*)@([^@]*)$")
+  end
   if userinfo and userinfo:find("@", 1, true) then
     return nil, "there is more than one '@' (in user information, '@' is written %40)"
   end

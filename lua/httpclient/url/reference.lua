@@ -8,6 +8,15 @@ local texts = require(root .. ".base.text")
 
 local reference = {}
 
+-- What stands before the mark and what behind it; nil where there is none.
+local function split(text, mark)
+  local at = text:find(mark, 1, true)
+  if not at then
+    return text, nil
+  end
+  return text:sub(1, at - 1), text:sub(at + 1)
+end
+
 -- Any URI or relative reference: {scheme, userinfo, host, is_ipv6, port, path, query, fragment}.
 -- What is not there is nil; the path is always a string. Scheme and host are in lower case, nothing
 -- is decoded. Or nil and the reason.
@@ -15,28 +24,31 @@ function reference.parse(text)
   if texts.has_control(text) then
     return nil, "the URL holds a control character"
   end
-  local parts = { is_ipv6 = false }
-  local rest, fragment = text:match("^([^#]*)#(.*)$")
-  parts.fragment, rest = fragment, rest or text
-  local before, query = rest:match("^([^?]*)%?(.*)$")
-  parts.query, rest = query, before or rest
-  local scheme, behind = rest:match("^([A-Za-z][A-Za-z0-9+.-]*):(.*)$")
-  if scheme then
-    parts.scheme, rest = texts.lower(scheme), behind
+  local parts, rest = { is_ipv6 = false }, text
+  rest, parts.fragment = split(rest, "#")
+  rest, parts.query = split(rest, "?")
+  local _, colon = rest:find("^[A-Za-z][A-Za-z0-9+.-]*:")
+  if colon then
+    parts.scheme, rest = texts.lower(rest:sub(1, colon - 1)), rest:sub(colon + 1)
   end
-  local place, path = rest:match("^//([^/]*)(.*)$")
-  parts.path = path or rest
-  if place then
-    local ok, reason = authority.parse(parts, place)
-    if not ok then
-      return nil, reason
-    end
+  if rest:sub(1, 2) ~= "//" then
+    parts.path = rest
+    return parts
+  end
+  local slash = rest:find("/", 3, true) or #rest + 1
+  parts.path = rest:sub(slash)
+  local ok, reason = authority.parse(parts, rest:sub(3, slash - 1))
+  if not ok then
+    return nil, reason
   end
   return parts
 end
 
 -- RFC 3986 section 5.2.4.
 function reference.remove_dot_segments(path)
+  if path:sub(1, 1) == "/" and not path:find("/.", 1, true) then
+    return path
+  end
   local from = 1
   while path:find("^%.%.?/", from) do
     from = path:find("/", from, true) + 1
