@@ -111,6 +111,35 @@ describe("the same reader", function()
 end)
 
 describe("A stream", function()
+  it("is read by an iterator called by hand without holding up a frame, on Lua 5.1 too", function()
+    local peer = play({ head(), "one\ntw", { "gate", "more" }, "o\nthree" })
+    local lines, frames = {}, 0
+    local task = async(function()
+      local response = assert(stream(peer.url(), { idle_timeout = 20 }))
+      local next_line = response:lines()
+      local line = next_line()
+      while line do
+        lines[#lines + 1] = line
+        line = next_line()
+      end
+    end)
+    support.until_true(function()
+      httpclient.process()
+      return #lines == 1
+    end)
+    for _ = 1, 20 do -- the server waits for the gate, and nobody for the server
+      httpclient.process()
+      frames = frames + 1
+    end
+    assert.same({ 20, 1, "running" }, { frames, #lines, task:status() })
+    peer.open("more")
+    support.until_true(function()
+      httpclient.process()
+      return task:status() ~= "running"
+    end)
+    assert.same({ "one", "two", "three" }, lines)
+  end)
+
   it("is opened in one task and read in another, and outside of both", function()
     local peer = play({ head(), "one", { "gate", "two" }, "two", { "gate", "three" }, "three" })
     local response
