@@ -78,9 +78,13 @@ describe("fetch over a Unix socket", function()
     assert.is_nil(response)
     assert.equal("no such file or directory (Unix socket /nowhere/d.sock)", message)
     assert.equal(Error.ERR_CANT_CONNECT, code)
-    response, message = fetch("http://localhost/", { unix_socket = ("x"):rep(200) })
-    assert.is_nil(response)
-    assert.truthy(message:find("has 200 bytes", 1, true), message)
+    for path, expected in pairs({ [("x"):rep(200)] = "has 200 bytes", ["x\0"] = "a NUL byte" }) do
+      response, message, code = fetch("http://localhost/", { unix_socket = path,
+        retry = { on_retry = function() error("what is wrong is wrong in a second, too") end } })
+      assert.is_nil(response)
+      assert.truthy(message:find(expected, 1, true), message)
+      assert.equal(Error.ERR_INVALID_PARAMETER, code)
+    end
   end)
 end)
 

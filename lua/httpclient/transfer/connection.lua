@@ -108,9 +108,10 @@ local function connect(t)
   core.use_proxy(client, t.proxy and t.proxy.handle)
   local code, message = start_to_connect(t)
   if code ~= Error.OK then
-    local refused = failure("CANT_CONNECT", message)
-    if code == Error.ERR_UNAVAILABLE then -- the build does not have it: trying again would not help
-      refused.error, refused.is_final = code, true
+    local is_wrong = code == Error.ERR_INVALID_PARAMETER
+    local refused = failure(is_wrong and "REQUEST_FAILED" or "CANT_CONNECT", message)
+    if is_wrong or code == Error.ERR_UNAVAILABLE then -- which the build does not have
+      refused.error, refused.is_final = code, true -- trying again would not help
     end
     return refused
   end
