@@ -33,7 +33,7 @@ local doors = {
   ["cookies.file"] = true, ["cookies.suffix"] = true,
   ["connect.shared"] = true, ["tasks.company"] = true, ["policies.refused"] = true,
   ["transfer.connection"] = true, ["url.idn"] = true,
-  ["base.random"] = true,
+  ["base.random"] = true, ["base.memory"] = true,
   ["message.challenges"] = true, ["message.digest"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["policies.decoding"] = true, ["transfer.exchange"] = true,

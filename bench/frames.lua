@@ -1,154 +1,165 @@
--- frames.lua: what a game's frame pays. The longest call, and the one that 99 of 100 are shorter
--- than, of process(0.004) in some workloads that have had long ones. The server is a thread of this
--- program; the CPU time is this thread's alone.
+-- frames.lua: what a game's frame pays for the network. A loop of 60 frames a second calls
+-- process(0.004) in each of them; shown are the longest call, and the one that 99 of 100 are
+-- shorter than, once after prepare() and once without.
 --
 --   make all native && eval "$(make -s env)" && lua5.4 bench/frames.lua [RUNS [FOLDER]]
 --
--- Each workload runs RUNS times (5); shown is the run whose longest call took the least CPU time,
+-- Each workload is a process of its own, and so the first use of everything in it. The server is
+-- nginx, over TLS. Of RUNS runs (3) that one is shown whose longest call took the least CPU time,
 -- since others use the machine too. FOLDER (/tmp) is where the files go: what it costs to free and
 -- to rename one is the file system's.
-local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
 
-local async, fetch, process = httpclient.async, httpclient.fetch, httpclient.process
-
-local RUNS = tonumber(arg[1]) or 5
-local folder = arg[2] or "/tmp"
-local path = os.tmpname()
-os.remove(path)
-path = folder .. "/" .. path:match("[^/]+$")
-
-local MIB = ("x"):rep(1048576)
+local FRAME, BUDGET = 1 / 60, 0.004
+local MIB = 1048576
 local FILE = 200 -- MiB
 
--- `count` connections with one answer each, of so many MiB.
-local function start(count, size)
-  local head = ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %.0f\r\n\r\n"):format(size * #MIB)
-  local steps = { seconds = 600 }
-  for _ = 1, count do
-    steps[#steps + 1] = { "accept" }
-    steps[#steps + 1] = { "recv_until", "\r\n\r\n" }
-    steps[#steps + 1] = { "send", head }
-    if size > 0 then
-      steps[#steps + 1] = { "send_some", MIB, size }
+-- --- the side that is measured: frames.lua frame WORKLOAD PREPARED PORT SILENT AUTHORITY PATH
+
+local async, fetch = httpclient.async, httpclient.fetch
+
+local function many(count, url, options)
+  local tasks = {}
+  for index = 1, count do
+    tasks[index] = async(fetch, url, options)
+  end
+  return tasks
+end
+
+-- What is begun in the first frame. -> tasks; must they succeed?
+local games = {
+  first = function(game)
+    return many(1, game.url .. "/empty", { timeout = 60 }), "unable to get local issuer certificate"
+  end,
+  download = function(game)
+    return many(1, game.url .. "/large", { tls_options = game.trust, download_file = game.path })
+  end,
+  bodies = function(game)
+    return many(20, game.url .. "/mib", { tls_options = game.trust })
+  end,
+  fetches100 = function(game)
+    return many(100, game.url .. "/empty", { tls_options = game.trust })
+  end,
+  fetches500 = function(game)
+    return many(500, game.url .. "/empty", { tls_options = game.trust })
+  end,
+  -- Names that no lookup ends for, a server that takes requests, and one that takes connections.
+  silence = function(game)
+    local tasks = {}
+    for index = 1, 4 do
+      local slow = { connect_timeout = 1, response_timeout = 1, tls_options = game.trust }
+      tasks[#tasks + 1] = async(fetch, ("http://silent%d.test/"):format(index), slow)
+      tasks[#tasks + 1] = async(fetch, "http://" .. game.silent .. "/", slow)
+      tasks[#tasks + 1] = async(fetch, "https://" .. game.silent .. "/", slow)
     end
-    steps[#steps + 1] = { "close" }
+    return tasks, "timeout"
+  end,
+  connections = function(game)
+    httpclient.pool.max_per_host = 40
+    return many(40, game.url .. "/closing", { tls_options = game.trust })
+  end,
+}
+
+local function is_running(tasks)
+  for _, task in ipairs(tasks) do
+    if task:status() == "running" then
+      return true
+    end
   end
-  return assert(native.script(steps))
 end
 
-local function write_file()
-  local file = assert(io.open(path, "wb"))
-  for _ = 1, FILE do
-    assert(file:write(MIB))
+local function check(tasks, failure)
+  for _, task in ipairs(tasks) do
+    local response, message = task:result()
+    if failure then
+      assert(not response and message:find(failure, 1, true), message)
+    else
+      assert(response and response.ok, message)
+    end
   end
-  assert(file:close())
 end
-
--- --- one call, many calls
 
 local function measure(calls, call)
   local cpu, wall = native.thread_cputime(), native.monotonic()
   call()
-  calls[#calls + 1] = { cpu = (native.thread_cputime() - cpu) * 1e3,
-    wall = (native.monotonic() - wall) * 1e3 }
+  calls[#calls + 1] = { (native.thread_cputime() - cpu) * 1e3, (native.monotonic() - wall) * 1e3 }
 end
 
-local function frame(calls)
-  measure(calls, function() process(0.004) end)
-end
-
-local function finish(calls, tasks)
-  for _, task in ipairs(tasks) do
-    while task:status() == "running" do
-      frame(calls)
-    end
-    local response, message = task:result()
-    assert(response and response.status == 200, message)
-  end
-end
-
-local function fetches(count, size, options)
-  return function(calls, url)
-    local tasks = {}
-    measure(calls, function()
-      for index = 1, count do
-        tasks[index] = async(fetch, url, options)
-      end
-    end)
-    finish(calls, tasks)
-  end, count, size
-end
-
--- One after the other.
-local function bodies(count, size)
-  return function(calls, url)
-    for _ = 1, count do
-      finish(calls, { async(fetch, url) })
-    end
-  end, count, size
-end
-
-local function cancelled(calls, url)
-  local received = 0
-  local task = async(fetch, url,
-    { download_file = path, on_progress = function(bytes) received = bytes end })
-  while received < (FILE - 1) * #MIB do
-    frame(calls)
-  end
-  measure(calls, function() task:cancel() end)
-  frame(calls)
-end
-
--- The first use of TLS in a process, and so in one of its own; prepare() has done, or not, what it would load.
-local function first_fetch(port, is_prepared)
-  if is_prepared then
+local function play(name, prepared, port, silent, authority, path)
+  local game = { url = "https://127.0.0.1:" .. port, silent = "127.0.0.1:" .. silent, path = path }
+  game.trust = httpclient.TLSOptions.client(authority)
+  if prepared == "prepared" then
     httpclient.prepare()
   end
-  local task, calls = async(fetch, ("https://127.0.0.1:%s/"):format(port), { timeout = 60 }), {}
-  while task:status() == "running" do
-    frame(calls)
-    native.sleep(0.001)
+  collectgarbage()
+  local calls, tasks, failure = {}, nil, nil
+  measure(calls, function() tasks, failure = games[name](game) end)
+  while is_running(tasks) do
+    local began = native.monotonic()
+    measure(calls, function() httpclient.process(BUDGET) end)
+    native.sleep(math.max(0, began + FRAME - native.monotonic()))
   end
-  -- Nothing vouches for this server, and all was done to find that out.
-  local _, message = task:result()
-  assert(message:find("unable to get local issuer certificate", 1, true), message)
+  check(tasks, failure)
   for _, call in ipairs(calls) do
-    print(call.cpu, call.wall)
+    print(call[1], call[2])
   end
 end
 
-local function first_use(mode)
-  local server = assert(native.script({ { "accept" }, { "trytls", certs.localhost.tls() },
-    { "close" }, seconds = 60 }))
-  local command = ("exec %s %s %s %d"):format(arg[-1], arg[0], mode, server:port())
+if arg[1] == "frame" then
+  local file = assert(io.open(arg[6]))
+  play(arg[2], arg[3], arg[4], arg[5], file:read("*a"), arg[7])
+  os.exit(0, true)
+end
+
+-- --- the side that runs it
+
+local certs = require("spec.support.certs")
+local nginx = require("spec.support.nginx")
+local tempdir = require("spec.support.tempdir")
+
+local RUNS = tonumber(arg[1]) or 3
+local place = arg[2] or "/tmp"
+
+local web = nginx.start({ game = { tls = certs.localhost, body = [[
+    location = /empty { return 200 ''; }
+    location = /closing { keepalive_timeout 0; return 200 ''; }
+    location / { root {{root}}; }]] } },
+  { files = { mib = ("x"):rep(MIB), large = ("x"):rep(FILE * MIB) } })
+
+-- Who connects is not refused, and hears nothing.
+local silent = assert(native.listen({ backlog = 64 }))
+
+local path = place .. "/httpclient-frames-" .. web:port("game")
+
+local function write_file()
+  local file, mib = assert(io.open(path, "wb")), ("y"):rep(MIB)
+  for _ = 1, FILE do
+    assert(file:write(mib))
+  end
+  assert(file:close())
+end
+
+local function run(workload, mode)
+  if workload.is_over_file then
+    write_file()
+  end
+  local command = ("exec %s %s frame %s %s %d %d %s %s"):format(arg[-1], arg[0], workload.name,
+    mode, web:port("game"), silent:port(), certs.ca.cert_file, path)
+  if workload.name == "silence" then
+    local folder = tempdir.new()
+    command = ("mkfifo %s/hosts && exec unshare -m sh -c 'mount --bind %s/hosts /etc/hosts && %s'")
+      :format(folder.path, folder.path, command)
+  end
   local output, calls = assert(io.popen(command)), {}
   for line in output:lines() do
-    local cpu, wall = line:match("(%S+)%s+(%S+)")
+    local cpu, wall = line:match("^(%S+)%s+(%S+)$")
     calls[#calls + 1] = { cpu = tonumber(cpu), wall = tonumber(wall) }
   end
   output:close()
-  server:stop()
-  assert(#calls > 0, "the first fetch failed")
+  os.remove(path)
+  assert(#calls > 0, workload.name .. " failed")
   return calls
-end
-
-local workloads = {
-  { "the first fetch over TLS", run = function() return first_use("first") end },
-  { "the same after prepare()", run = function() return first_use("prepared") end },
-  { "100 fetches begun in one frame", fetches(100, 0) },
-  { "500 fetches begun in one frame", fetches(500, 0) },
-  { "a body of 1 MiB, 20 times", bodies(20, 1) },
-  { "a body of 16 MiB, 20 times", bodies(20, 16) },
-  { "200 MiB into a new file", fetches(1, FILE, { download_file = path }) },
-  { "200 MiB over a file of 200 MiB", fetches(1, FILE, { download_file = path }) },
-  { "200 MiB, cancelled near the end", cancelled, 1, FILE },
-}
-for _, workload in ipairs(workloads) do
-  if workload[1]:find("over a file", 1, true) then
-    workload.prepare = write_file
-  end
 end
 
 -- --- the figures
@@ -162,25 +173,10 @@ local function figure(calls, name, share)
   return values[math.max(1, math.ceil(#values * share))]
 end
 
-local function run(workload)
-  if workload.run then
-    return workload.run()
-  elseif workload.prepare then
-    workload.prepare()
-  end
-  local server, calls = start(workload[3], workload[4]), {}
-  workload[2](calls, ("http://127.0.0.1:%d/"):format(server:port()))
-  httpclient.pool.close_idle()
-  server:stop()
-  os.remove(path)
-  return calls
-end
-
-local function best(workload)
+local function best(workload, mode)
   local found
   for _ = 1, RUNS do
-    collectgarbage()
-    local calls = run(workload)
+    local calls = run(workload, mode)
     if not found or figure(calls, "cpu", 1) < figure(found, "cpu", 1) then
       found = calls
     end
@@ -188,17 +184,27 @@ local function best(workload)
   return found
 end
 
-if arg[1] == "first" or arg[1] == "prepared" then
-  first_fetch(arg[2], arg[1] == "prepared")
-  return
-end
+local workloads = {
+  { name = "first", text = "the first fetch over TLS, with the system's authorities" },
+  { name = "download", text = "200 MiB into a new file" },
+  { name = "download", text = "200 MiB over a file of 200 MiB", is_over_file = true },
+  { name = "bodies", text = "20 bodies of 1 MiB at once" },
+  { name = "fetches100", text = "100 fetches begun in one frame" },
+  { name = "fetches500", text = "500 fetches begun in one frame" },
+  { name = "silence", text = "4 names, 4 servers and 4 handshakes that stay silent" },
+  { name = "connections", text = "40 new connections at once" },
+}
 
-print(("%-34s %7s %9s %9s %9s %9s"):format("process(0.004), in ms", "calls", "cpu 99%", "longest",
-  "wall 99%", "longest"))
+print("| workload | frames | CPU, 99% | CPU, longest | clock, longest | without `prepare()`: CPU, 99% | CPU, longest |")
+print("|---|---|---|---|---|---|---|")
 for _, workload in ipairs(workloads) do
-  local calls = best(workload)
-  print(("%-34s %7d %9.2f %9.2f %9.2f %9.2f"):format(workload[1], #calls,
-    figure(calls, "cpu", 0.99), figure(calls, "cpu", 1),
-    figure(calls, "wall", 0.99), figure(calls, "wall", 1)))
-  io.stdout:flush()
+  if not os.getenv("ONLY") or workload.name == os.getenv("ONLY") then
+    local prepared, not_prepared = best(workload, "prepared"), best(workload, "first")
+    print(("| %s | %d | %.2f | %.2f | %.2f | %.2f | %.2f |"):format(workload.text, #prepared,
+      figure(prepared, "cpu", 0.99), figure(prepared, "cpu", 1), figure(prepared, "wall", 1),
+      figure(not_prepared, "cpu", 0.99), figure(not_prepared, "cpu", 1)))
+    io.stdout:flush()
+  end
 end
+web:stop()
+silent:close()

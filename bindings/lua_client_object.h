@@ -129,6 +129,12 @@ int hcl_wake_poller(lua_State *L);
 int hcl_poller_round(lua_State *L);
 /* decode_body(client), see lua_http_client_content.c */
 int hcl_decode_body(lua_State *L);
+/* --- lua_memory.c */
+
+/* For the Lua half. (client, pointer, offset, room) -> how much content went there; nil: there is
+ * some, and no room. (pointer, offset, size) -> string */
+int hcl_read_body_into(lua_State *L);
+int hcl_memory_string(lua_State *L);
 int hcl_open_body_file(lua_State *L);
 /* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);

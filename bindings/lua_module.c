@@ -211,6 +211,8 @@ static const luaL_Reg functions_module[] = {
     {"poller_round", hcl_poller_round},
     {"open_body_file", hcl_open_body_file},
     {"decode_body", hcl_decode_body},
+    {"read_body_into", hcl_read_body_into},
+    {"memory_string", hcl_memory_string},
     {"features", hcl_features},
     {"query_string_from_dict", hcl_query_string_from_dict},
     {"uri_encode", hcl_uri_encode},

@@ -169,6 +169,35 @@ describe("In LÖVE, a library", function()
   end)
 end)
 
+describe("A Data object of LÖVE", function()
+  it("takes a body, and is one", function()
+    local path = game("data", "lib.httpclient", "lib/httpclient", "lib/httpclient/core.so")
+    folder:write("data/main.lua", [[
+      local httpclient = require("lib.httpclient")
+      local fetch = httpclient.fetch
+      function love.errorhandler(message)
+        print(message)
+        return function() return 1 end
+      end
+      function love.load(arguments)
+        local response = assert(fetch(arguments[1], {
+          method = "PUT", body = love.data.newByteData("from LÖVE"), buffer = love.data.newByteData,
+        }))
+        print(response.buffered, response.buffer:getSize(), response.buffer:getString())
+        local released = love.data.newByteData(5)
+        released:release()
+        print(pcall(fetch, arguments[1], { buffer = released }))
+        love.event.quit()
+      end]])
+    local server = native.script({ { "accept" }, { "recv_until", "from LÖVE" },
+      { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" }, { "close" } })
+    local result = love.run(folder,
+      { "love", path, ("http://127.0.0.1:%d/"):format(server:port()) })
+    server:stop()
+    assert.truthy(result.out:find("^5\t5\thello\nfalse\t[^\n]*'buffer'"), result.out)
+  end)
+end)
+
 describe("Without LÖVE, the library", function()
   it("is found on package.cpath below the name of the Lua files", function()
     local place = tempdir.new()

@@ -17,6 +17,7 @@ local internal = {
   prepare_tls = true, join = true, replace_file = true, remove_file = true,
   random_bytes = true,
   create_private_file = true, is_public_suffix = true,
+  read_body_into = true, memory_string = true,
   read_challenges = true, DigestChallenge = true,
 }
 

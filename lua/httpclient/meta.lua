@@ -74,7 +74,10 @@
 local httpclient = {}
 
 ---A body that is sent: a string, an open file or pipe from its position on, or a function that returns the next piece, nil at the end.
----@alias httpclient.Body string|file*|fun(): string?
+---@alias httpclient.Body string|file*|fun(): string?|httpclient.Memory
+
+---Memory outside of Lua: a Data object of LÖVE, or a light userdata or a pointer of FFI with a size.
+---@alias httpclient.Memory userdata|{ pointer: any, size: integer }
 ---`{"Name: value"}` or `{Name = "value"}`
 ---@alias httpclient.Headers string[]|table<string, string|integer>
 ---Values by name; another letter case finds the entry too.
@@ -1334,6 +1337,7 @@ function HTTPRequest:get_trace() end
 ---@field download_file? string a path that the body goes to
 ---@field resume? boolean with download_file: go on where an earlier call was broken off
 ---@field on_data? fun(chunk: string): boolean? gets the body piece by piece; false: no more of it
+---@field buffer? httpclient.Memory|fun(size: integer?): httpclient.Memory what the body goes into; on_data gets the size of each piece then
 ---@field on_response? fun(response: httpclient.Response) once the head of the answer is in
 ---@field trace? httpclient.Trace hears what goes on
 ---@field on_progress? httpclient.Progress
@@ -1346,7 +1350,9 @@ function HTTPRequest:get_trace() end
 ---@field headers httpclient.HeaderDictionary repeated ones joined with ", "; of Set-Cookie the first
 ---@field header_list string[] "Name: value" in arrival order
 ---@field trailers string[] the same, from behind the last chunk
----@field body string "" where it went to a file or to on_data
+---@field body string "" where it went to a file, a buffer or to on_data
+---@field buffer? httpclient.Memory what the body went into
+---@field buffered? integer how many bytes are there, at its beginning
 ---@field body_size integer the Content-Length, of an answer to HEAD too; -1 without one
 ---@field url string the final one, without fragment and user information
 ---@field remote_address string|nil "ip:port" of whom it came from, the proxy where there is one; nil by a Unix socket

@@ -7,6 +7,7 @@
 -- by name: what an option does stands where that is asked.
 local root = (...):match("^(.*)%.[^.]*$")
 local check = require(root .. ".base.check")
+local memory = require(root .. ".base.memory")
 local endpoint = require(root .. ".url.endpoint")
 
 local options = {}
@@ -87,8 +88,13 @@ local kinds = {
   body = {
     is = function(value)
       return type(value) == "string" or type(value) == "function" or io.type(value) == "file"
+        or memory.is(value)
     end,
-    what = "a string, a function or an open file", type = "httpclient.Body",
+    what = "a string, a function, an open file or memory", type = "httpclient.Body",
+  },
+  buffer = {
+    is = function(value) return type(value) == "function" or memory.is(value) end,
+    what = "memory or a function that gives it", type = "httpclient.Memory|fun(size:",
   },
   pairs = { is = is_a("table"), what = "a table", type = "table" },
   json = {
@@ -250,6 +256,7 @@ local list = {
   { name = "use_threads", kind = kinds.boolean, default = false,
     HTTPRequest = { getter = "is_using_threads" } },
   { name = "on_data", kind = kinds.on_data, fetch = true },
+  { name = "buffer", kind = kinds.buffer, fetch = true },
   { name = "on_response", kind = kinds.on_response, fetch = true },
   { name = "on_progress", kind = kinds.on_progress, fetch = true, HTTPRequest = true },
   { name = "trace", kind = kinds.trace, fetch = true, HTTPRequest = true },
@@ -271,6 +278,7 @@ end
 
 -- One excludes the other; with a function, where that says so of their values.
 local contradictions = {
+  { "buffer", "download_file" },
   { "unix_socket", "connect_to" }, { "accept_gzip", "accept_encoding", wish_apart },
   { "body", "form" }, { "body", "json" }, { "form", "json" },
   { "body", "multipart" }, { "form", "multipart" }, { "json", "multipart" },
@@ -320,7 +328,7 @@ local function derive(taker, without, more)
 end
 
 -- Where the content goes is for the reader to say.
-local NOT_READ = { on_data = true, download_file = true, resume = true }
+local NOT_READ = { on_data = true, buffer = true, download_file = true, resume = true }
 derive("stream", NOT_READ, {})
 -- on_response is on_open there.
 NOT_READ.on_response = true

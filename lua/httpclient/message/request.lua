@@ -5,6 +5,7 @@ local auth = require(root .. ".message.auth")
 local fields = require(root .. ".message.fields")
 local http = require(root .. ".url.http")
 local methods = require(root .. ".message.methods")
+local memory = require(root .. ".base.memory")
 local multipart = require(root .. ".message.multipart")
 
 local query_string_from_dict = httpclient.HTTPClient.query_string_from_dict
@@ -88,6 +89,18 @@ local function multipart_of(taker, options, lines, level)
   return body
 end
 
+-- Of memory, with its size, which is known. -> body, or nil
+local function memory_of(options, lines)
+  if not memory.is(options.body) then
+    return nil
+  end
+  local body = memory.body(options.body)
+  if not fields.have(lines, "content-length") then
+    lines[#lines + 1] = ("Content-Length: %.0f"):format(body.size)
+  end
+  return body
+end
+
 local function add_query(url, text)
   if text and text ~= "" then
     url.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
@@ -116,7 +129,7 @@ function request.from_options(taker, text, options, level)
   end
   add_query(url, query)
   return { method = method, url = url, headers = headers,
-    body = form or json or parts or options.body }
+    body = form or json or parts or memory_of(options, headers) or options.body }
 end
 
 return request

@@ -74,11 +74,14 @@ function Counter:finish()
   return self.t.sink:finish()
 end
 
--- What an error's page says is no download: it is handed over like any other body. Nor is an answer
+-- What an error's page says is no download, nor for a buffer: it is handed over like any other body. Nor is an answer
 -- to HEAD, which would empty the file. -> the sink, and who watches it
 local function choose_sink(t)
-  local on_data = t.options.on_data
-  if not t.file then
+  local on_data, buffer = t.options.on_data, t.options.buffer
+  if buffer then
+    local is_wanted = t.method ~= "HEAD" and content.is_success(t.head.status)
+    return is_wanted and sinks.buffer(buffer, on_data) or sinks.memory(), nil
+  elseif not t.file then
     return on_data and sinks.nowhere() or sinks.memory(), on_data
   elseif t.method ~= "HEAD"
     and (content.is_success(t.head.status) or t.file:is_refused(t.client)) then
@@ -101,12 +104,22 @@ local function begin_file(t)
   return ok
 end
 
+-- What is coded has another size than the one that was announced.
+local function begin_buffer(t)
+  local size = t.client:get_response_body_length()
+  t.sink:begin(size >= 0 and not t.is_decoded and size or nil)
+  waits.leave_if_dropped()
+end
+
 -- Chooses where the content goes. -> as begin_file()
 function content.open(t)
   t.sink, t.watcher = choose_sink(t)
   t.size = 0
   t.counter = setmetatable({ t = t }, Counter)
   t.entry = policies.wrap_sink(t, t.counter)
+  if t.sink.buffer then
+    begin_buffer(t)
+  end
   return t.sink ~= t.file or begin_file(t)
 end
 
@@ -148,6 +161,11 @@ local function take(t)
   t.size = t.size + moved
   check_size(t, t.size)
   check_coded(t)
+  if moved > 0 and t.sink.on_data then
+    t.is_handed_out = true
+    t.is_stopped = t.sink.on_data(moved) == false or nil
+    waits.leave_if_dropped()
+  end
   return moved
 end
 

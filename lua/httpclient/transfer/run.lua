@@ -98,6 +98,7 @@ local function conclude(t)
     forget_answer(t)
   else
     head.trailers, head.body = client:get_response_trailers(), t.sink.body
+    head.buffer, head.buffered = t.sink.buffer, t.sink.at
     content.close(t)
     if head.status == SWITCHING_PROTOCOLS then
       connection.discard(t)

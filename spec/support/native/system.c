@@ -16,6 +16,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* native.new_memory(size) -> what keeps it, and a light userdata: zeros */
+static int native_new_memory(lua_State *L) {
+  size_t size = (size_t)luaL_checkinteger(L, 1);
+  void *memory = lua_newuserdata(L, size);
+  memset(memory, 0, size);
+  lua_pushlightuserdata(L, memory);
+  return 2;
+}
+
 /* native.setenv(name, value): for this process, the C library's getenv included */
 static int native_setenv(lua_State *L) {
   lua_pushboolean(L, setenv(luaL_checkstring(L, 1), luaL_checkstring(L, 2), 1) == 0);
@@ -244,7 +253,8 @@ static int native_pin(lua_State *L) {
 }
 
 void sn_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {{"setenv", native_setenv},
+  static const luaL_Reg functions[] = {{"new_memory", native_new_memory},
+                                       {"setenv", native_setenv},
                                        {"unsetenv", native_unsetenv},
                                        {"monotonic", native_monotonic},
                                        {"cputime", native_cputime},
