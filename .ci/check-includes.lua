@@ -50,6 +50,7 @@ end
 local doors = {
   { "^openssl/", { "core/stream/tls/openssl/", "core/crypto/openssl/" } },
   { "^mbedtls/", { "core/stream/tls/mbedtls/" } },
+  { "^psa/", { "core/stream/tls/mbedtls/" } },
   { "^nghttp2/", { "core/http2/" } },
   { "^libpsl%.h$", { "bindings/" } },
   { "^idn2%.h$", { "core/http/" } },
@@ -64,7 +65,8 @@ local doors = {
 
 -- What is compiled is the same everywhere but here: the system's ways in platform/, the Lua
 -- versions' in the bindings' shim, and in headers what a compiler has to be told.
-local variants = { "core/platform/", "bindings/lua_compat.", "core/base/error.h",
+local variants = { "core/platform/", "core/stream/tls/mbedtls/", "bindings/lua_compat.",
+  "core/base/error.h",
   "core/base/internal.h" }
 local conditions = {
   "^ifndef HCL?_[%w_]+_H$", "^ifndef HTTPCLIENT_H$", "^ifdef __cplusplus$", "^endif$",

@@ -1,0 +1,123 @@
+/* library_mbedtls.c - mbedTLS as a whole, and authorities as its lists of certificates. */
+#include "mbedtls_internal.h"
+
+#include <mbedtls/error.h>
+#include <mbedtls/pem.h>
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 && defined(MBEDTLS_PSA_CRYPTO_C)
+#include <psa/crypto.h>
+#endif
+#include <stdio.h>
+#include <string.h>
+
+#include "../../../base/memory.h"
+#include "../../../platform/entropy.h"
+
+/* Where distributions keep all authorities in one file. */
+static const char *const authority_files[] = {
+    "/etc/ssl/certs/ca-certificates.crt", /* Debian */
+    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
+    "/etc/ssl/ca-bundle.pem",             /* openSUSE */
+    "/etc/ssl/cert.pem",                  /* Alpine, BSDs, macOS */
+};
+
+/* --- the library */
+
+hc_error hc_tls_check(hc_failure *why) {
+  (void)why;
+  return HC_OK;
+}
+
+const char *hc_tls_openssl_version(void) { return NULL; }
+const char *hc_tls_mbedtls_version(void) { return MBEDTLS_VERSION_STRING; }
+
+void hc_tls_library_begin(void (*at_end)(void)) {
+  (void)at_end; /* it has nothing that would be taken down */
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000 && defined(MBEDTLS_PSA_CRYPTO_C)
+  (void)psa_crypto_init(); /* TLS 1.3 is built on it */
+#endif
+}
+
+void hc_tls_library_warm_up(void) {}
+void hc_tls_library_leave(void) {}
+
+int hc_mbedtls_random(void *unused, unsigned char *into, size_t size) {
+  (void)unused;
+  return hc_entropy_get(into, size) ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+/* An error is the sum of one of a lower and one of a higher module. */
+bool hc_mbedtls_is_memory(int error) {
+  int high = -(-error & 0x7F80), low = -(-error & 0x7F);
+  return high == MBEDTLS_ERR_SSL_ALLOC_FAILED || high == MBEDTLS_ERR_X509_ALLOC_FAILED ||
+         high == MBEDTLS_ERR_PK_ALLOC_FAILED || high == MBEDTLS_ERR_PEM_ALLOC_FAILED ||
+         low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+}
+
+hc_error hc_mbedtls_fail(hc_failure *why, hc_error code, const char *what, int error) {
+  char reason[128];
+  if (hc_mbedtls_is_memory(error))
+    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  mbedtls_strerror(error, reason, sizeof reason);
+  return hc_failure_set(why, code, "%s: %s", what, reason);
+}
+
+/* --- authorities */
+
+static bool has_authority_file(const char *path) {
+  static const hc_pem_file_stamp none = {0};
+  hc_pem_file_stamp stamp = hc_pem_file_stamp_of(path);
+  return memcmp(&stamp, &none, sizeof none) != 0;
+}
+
+const char *hc_tls_default_file(void) {
+  size_t count = sizeof authority_files / sizeof *authority_files;
+  for (size_t i = 0; i < count; i++)
+    if (has_authority_file(authority_files[i])) return authority_files[i];
+  return authority_files[0];
+}
+
+/* The file has all. */
+const char *hc_tls_default_directory(void) { return ""; }
+
+bool hc_tls_anchors_add(void *anchors, hc_slice der) {
+  hc_tls_anchors *list = anchors;
+  int error = mbedtls_x509_crt_parse_der(&list->first, (const unsigned char *)der.data, der.size);
+  return !hc_mbedtls_is_memory(error);
+}
+
+/* What is malformed, or of a kind that mbedTLS does not know, is left out. */
+static bool add_pem_authorities(hc_tls_anchors *anchors, const hc_buffer *pem) {
+  char *text = hc_memory_copy_text(hc_buffer_head(pem), hc_buffer_size(pem));
+  const char *at = text;
+  mbedtls_pem_context block;
+  bool done = text != NULL;
+  while (done && hc_mbedtls_next_block(&at, "-----BEGIN CERTIFICATE-----",
+                                       "-----END CERTIFICATE-----", &block) == 1) {
+    done = hc_tls_anchors_add(anchors, (hc_slice){(const char *)block.buf, block.buflen});
+    mbedtls_pem_free(&block);
+  }
+  hc_memory_release(text);
+  return done;
+}
+
+hc_tls_anchors *hc_tls_anchors_new(const hc_buffer *pem, const char *directory) {
+  hc_tls_anchors *anchors = hc_memory_allocate_zeroed(1, sizeof *anchors);
+  if (!anchors) return NULL;
+  mbedtls_x509_crt_init(&anchors->first);
+  bool done = hc_buffer_size(pem) == 0 || add_pem_authorities(anchors, pem);
+#if defined(MBEDTLS_FS_IO)
+  if (done && directory[0] != '\0')
+    done = !hc_mbedtls_is_memory(mbedtls_x509_crt_parse_path(&anchors->first, directory));
+#else
+  (void)directory;
+#endif
+  if (done) return anchors;
+  hc_tls_anchors_free(anchors);
+  return NULL;
+}
+
+void hc_tls_anchors_free(hc_tls_anchors *anchors) {
+  if (!anchors) return;
+  mbedtls_x509_crt_free(&anchors->first);
+  hc_memory_release(anchors);
+}

@@ -1,0 +1,206 @@
+/* x509_mbedtls.c - certificates and keys: PEM in, PEM out. */
+#include "mbedtls_internal.h"
+
+#include <mbedtls/base64.h>
+#include <mbedtls/pem.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../../base/memory.h"
+
+#define CERTIFICATE_BEGIN "-----BEGIN CERTIFICATE-----"
+#define CERTIFICATE_END "-----END CERTIFICATE-----"
+#define KEY_DER_MAX 16384u /* of RSA with 16384 bits, and room to spare */
+
+static hc_error no_memory_mbedtls_x509(hc_failure *why) {
+  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+}
+
+int hc_mbedtls_next_block(const char **at, const char *header, const char *footer,
+                          mbedtls_pem_context *block) {
+  size_t used = 0;
+  mbedtls_pem_init(block);
+  const char *begin = strstr(*at, header);
+  if (!begin) return 0;
+  int error =
+      mbedtls_pem_read_buffer(block, header, footer, (const unsigned char *)begin, NULL, 0, &used);
+  *at = begin + used;
+  if (error == 0 && used > 0) return 1;
+  mbedtls_pem_free(block);
+  return error != 0 ? error : MBEDTLS_ERR_PEM_INVALID_DATA;
+}
+
+/* --- copies */
+
+int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt *list) {
+  int error = 0;
+  for (; error == 0 && list && list->raw.p; list = list->next)
+    error = mbedtls_x509_crt_parse_der(into, list->raw.p, list->raw.len);
+  return error;
+}
+
+static int parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
+                     hc_slice passphrase) {
+  const unsigned char *word = passphrase.size > 0 ? (const unsigned char *)passphrase.data : NULL;
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+  return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size, hc_mbedtls_random, NULL);
+#else
+  return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size);
+#endif
+}
+
+/* Writes to the end of its room, as mbedTLS does. */
+int hc_mbedtls_copy_key(mbedtls_pk_context *into, const mbedtls_pk_context *key) {
+  unsigned char *der = hc_memory_allocate(KEY_DER_MAX);
+  if (!der) return MBEDTLS_ERR_PK_ALLOC_FAILED;
+  int size = mbedtls_pk_write_key_der((mbedtls_pk_context *)(uintptr_t)key, der, KEY_DER_MAX);
+  int error = size;
+  if (size > 0)
+    error = parse_key(into, der + KEY_DER_MAX - (size_t)size, (size_t)size, HC_SLICE(""));
+  hc_memory_wipe(der, KEY_DER_MAX);
+  hc_memory_release(der);
+  return error;
+}
+
+/* --- certificates */
+
+static hc_error read_mbedtls_chain(const char *text, mbedtls_x509_crt *list, hc_failure *why) {
+  mbedtls_pem_context block;
+  int count = 0, error;
+  while ((error = hc_mbedtls_next_block(&text, CERTIFICATE_BEGIN, CERTIFICATE_END, &block)) == 1) {
+    error = mbedtls_x509_crt_parse_der(list, block.buf, block.buflen);
+    mbedtls_pem_free(&block);
+    if (error != 0) break;
+    count++;
+  }
+  if (hc_mbedtls_is_memory(error)) return no_memory_mbedtls_x509(why);
+  if (error < 0)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                          "certificate number %d of the PEM text is malformed", count + 1);
+  if (count == 0) return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no certificate");
+  return HC_OK;
+}
+
+hc_error hc_tls_chain_read(hc_slice pem, hc_tls_chain **out, hc_failure *why) {
+  hc_tls_chain *chain = hc_memory_allocate_zeroed(1, sizeof *chain);
+  char *text = hc_memory_copy_text(pem.data, pem.size);
+  hc_error error = HC_OK;
+  if (chain) mbedtls_x509_crt_init(&chain->first);
+  if (!chain || !text) error = no_memory_mbedtls_x509(why);
+  else error = read_mbedtls_chain(text, &chain->first, why);
+  hc_memory_release(text);
+  if (error == HC_OK) *out = chain;
+  else hc_tls_chain_free(chain);
+  return error;
+}
+
+size_t hc_tls_chain_count(const hc_tls_chain *chain) {
+  size_t count = 0;
+  const mbedtls_x509_crt *c = chain ? &chain->first : NULL;
+  for (; c && c->raw.p; c = c->next) count++;
+  return count;
+}
+
+void hc_tls_chain_free(hc_tls_chain *chain) {
+  if (!chain) return;
+  mbedtls_x509_crt_free(&chain->first);
+  hc_memory_release(chain);
+}
+
+static hc_error write_certificate(const mbedtls_x509_crt *c, hc_buffer *out, hc_failure *why) {
+  size_t room = c->raw.len * 2 + 256, size = 0; /* four for three, and the ends of lines */
+  char *text = hc_memory_allocate(room);
+  int error = !text
+                  ? MBEDTLS_ERR_PEM_ALLOC_FAILED
+                  : mbedtls_pem_write_buffer(CERTIFICATE_BEGIN "\n", CERTIFICATE_END "\n", c->raw.p,
+                                             c->raw.len, (unsigned char *)text, room, &size);
+  bool done = error == 0 && size > 0 &&
+              hc_buffer_append(out, (hc_slice){text, size - 1}, SIZE_MAX) == HC_OK;
+  hc_memory_release(text);
+  return done ? HC_OK : no_memory_mbedtls_x509(why);
+}
+
+hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failure *why) {
+  hc_error error = HC_OK;
+  for (const mbedtls_x509_crt *c = &chain->first; error == HC_OK && c && c->raw.p; c = c->next)
+    error = write_certificate(c, out, why);
+  return error;
+}
+
+/* --- keys */
+
+static bool is_encrypted(const char *text) { return strstr(text, "ENCRYPTED") != NULL; }
+
+static hc_error explain_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
+                                    int error, hc_failure *why) {
+  if (hc_mbedtls_is_memory(error)) return no_memory_mbedtls_x509(why);
+  if (half == HC_KEY_PUBLIC || !is_encrypted(text))
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
+                          half == HC_KEY_PUBLIC ? "public" : "private");
+  if (passphrase.size == 0)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                          "the key is encrypted, and no passphrase was given");
+  return hc_failure_set(why, HC_ERR_INVALID_DATA,
+                        error == MBEDTLS_ERR_PK_PASSWORD_MISMATCH
+                            ? "wrong passphrase for the encrypted key"
+                            : "wrong passphrase for the encrypted key, or it is encrypted in a way "
+                              "that mbedTLS can't read");
+}
+
+static hc_error read_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
+                                 hc_tls_key *key, hc_failure *why) {
+  const unsigned char *bytes = (const unsigned char *)text;
+  size_t size = strlen(text) + 1;
+  if (passphrase.size > HC_PASSPHRASE_MAX)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, "the passphrase is longer than %u bytes",
+                          HC_PASSPHRASE_MAX);
+  /* Without this it would take DER too, and what is empty. */
+  int error = !strstr(text, "-----BEGIN") ? MBEDTLS_ERR_PK_KEY_INVALID_FORMAT
+              : half == HC_KEY_PUBLIC     ? mbedtls_pk_parse_public_key(&key->pk, bytes, size)
+                                          : parse_key(&key->pk, bytes, size, passphrase);
+  return error == 0 ? HC_OK : explain_mbedtls_key(text, half, passphrase, error, why);
+}
+
+hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc_tls_key **out,
+                         hc_failure *why) {
+  hc_tls_key *key = hc_memory_allocate_zeroed(1, sizeof *key);
+  char *text = hc_memory_copy_text(pem.data, pem.size);
+  if (key) mbedtls_pk_init(&key->pk);
+  hc_error error = key && text ? read_mbedtls_key(text, half, passphrase, key, why)
+                               : no_memory_mbedtls_x509(why);
+  if (text) hc_memory_wipe(text, pem.size);
+  hc_memory_release(text);
+  if (error == HC_OK) *out = key;
+  else hc_tls_key_free(key);
+  return error;
+}
+
+hc_error hc_tls_key_write(const hc_tls_key *key, hc_key_half half, hc_buffer *out,
+                          hc_failure *why) {
+  mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&key->pk;
+  size_t room = KEY_DER_MAX * 2;
+  unsigned char *text = hc_memory_allocate_zeroed(1, room);
+  if (!text) return no_memory_mbedtls_x509(why);
+  int error = half == HC_KEY_PUBLIC ? mbedtls_pk_write_pubkey_pem(pk, text, room)
+                                    : mbedtls_pk_write_key_pem(pk, text, room);
+  hc_error code = HC_OK;
+  if (error != 0)
+    code = hc_mbedtls_fail(why, HC_ERR_INVALID_DATA, "the key can't be written", error);
+  else if (hc_buffer_append(out, hc_slice_of((const char *)text), SIZE_MAX) != HC_OK)
+    code = no_memory_mbedtls_x509(why);
+  hc_memory_wipe(text, room);
+  hc_memory_release(text);
+  return code;
+}
+
+void hc_tls_key_free(hc_tls_key *key) {
+  if (!key) return;
+  mbedtls_pk_free(&key->pk); /* mbedTLS wipes it */
+  hc_memory_release(key);
+}
+
+hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **own, hc_tls_key **key,
+                            hc_tls_chain **chain, hc_failure *why) {
+  (void)der, (void)passphrase, (void)own, (void)key, (void)chain;
+  return hc_failure_set(why, HC_ERR_UNAVAILABLE, "this build has mbedTLS, which reads no PKCS#12");
+}
