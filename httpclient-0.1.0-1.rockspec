@@ -190,6 +190,7 @@ build = {
     ["httpclient.base.finalizer"] = "lua/httpclient/base/finalizer.lua",
     ["httpclient.base.kept"] = "lua/httpclient/base/kept.lua",
     ["httpclient.base.memory"] = "lua/httpclient/base/memory.lua",
+    ["httpclient.base.other_names"] = "lua/httpclient/base/other_names.lua",
     ["httpclient.base.random"] = "lua/httpclient/base/random.lua",
     ["httpclient.base.results"] = "lua/httpclient/base/results.lua",
     ["httpclient.base.text"] = "lua/httpclient/base/text.lua",

@@ -105,6 +105,12 @@ describe("response:json()", function()
     end
   end)
 
+  it("says that the text is none", function()
+    local value, message = of("not found")
+    assert.is_nil(value)
+    assert.truthy(message:find("^the text is no JSON: ."), message)
+  end)
+
   it("is a method of responses", function()
     local server = with_server({ { answer("1") } })
     local response = assert(fetch(server:url()))

@@ -108,6 +108,17 @@ describe("fetch", function()
       end
     end
   end)
+  it("says what an option of another library is called here", function()
+    local others = require("httpclient.base.other_names")
+    for name, other in pairs(others) do
+      assert.is_nil(known[name], name)
+      local ok, message = pcall(httpclient.fetch, "http://localhost/", { [name] = "x" })
+      assert.is_false(ok)
+      assert.equal(("fetch has no option '%s' (here it is %s)"):format(name, other), message)
+      local first = other:match("^[%w_]+")
+      assert.truthy(known[first] or first == "the" or first == "base_url", other)
+    end
+  end)
   it("names both of two options that contradict each other", function()
     local function nothing() end
     local cases = {

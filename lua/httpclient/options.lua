@@ -9,6 +9,7 @@ local root = (...):match("^(.*)%.[^.]*$")
 local check = require(root .. ".base.check")
 local memory = require(root .. ".base.memory")
 local endpoint = require(root .. ".url.endpoint")
+local other_names = require(root .. ".base.other_names")
 
 local options = {}
 
@@ -370,7 +371,9 @@ function options.check(taker, given, level)
   for name, value in pairs(given) do
     local option = known[name]
     if not option then
-      error(("%s has no option '%s'"):format(taker, tostring(name)), level + 1)
+      local other = other_names[name]
+      error(("%s has no option '%s'%s"):format(taker, tostring(name), other
+        and (" (here it is %s)"):format(other) or ""), level + 1)
     end
     local ok, problem = option.kind.is(value)
     if not ok then

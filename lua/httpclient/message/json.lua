@@ -79,7 +79,7 @@ function json.decode(text)
   end
   local ok, value = pcall(decode, text)
   if not ok then
-    return nil, without_place(value)
+    return nil, "the text is no JSON: " .. without_place(value)
   end
   return value
 end
