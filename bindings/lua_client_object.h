@@ -125,7 +125,8 @@ int hcl_sharing_of(lua_State *L);
 /* wake_poller(poller): whoever watches its descriptor calls its wait, in which those are told that
  * others' calls have moved */
 int hcl_wake_poller(lua_State *L);
-/* poller_round(poller, seconds) -> as wait, the number of this wait */
+/* poller_round(poller, seconds [, most]) -> as wait, the number of this wait. most: seconds, for a
+ * wait that does not sleep, see hc_poller_wait_within */
 int hcl_poller_round(lua_State *L);
 /* decode_body(client), see lua_http_client_content.c */
 int hcl_decode_body(lua_State *L);

@@ -175,20 +175,22 @@ static double seconds_left(double seconds, uint64_t began) {
 
 /* Above the stack's top: push_moved, with its argument. HC_OK: its result in their place, or what
  * it raised. */
-static hc_error wait_part(lua_State *L, double seconds, int *status) {
+static hc_error wait_part(lua_State *L, double seconds, double most, int *status) {
   hcl_poller *self = check_poller(L); /* a finalizer or a hook may have closed it */
   lua_State *previous = self->runtime ? self->runtime->current : NULL;
   if (self->runtime) self->runtime->current = L;
   self->busy = true;
   self->rounds++;
-  hc_error code = hc_poller_wait_part(self->poller, seconds, PART_POLLER);
+  hc_error code = most >= 0 ? hc_poller_wait_within(self->poller, most)
+                            : hc_poller_wait_part(self->poller, seconds, PART_POLLER);
   *status = code == HC_OK ? lua_pcall(L, 1, 1, 0) : 0;
   self->busy = false;
   if (self->runtime) self->runtime->current = previous;
   return code;
 }
 
-static int poller_wait(lua_State *L) {
+/* most: see hc_poller_wait_within; negative: no limit. */
+static int wait_for_clients(lua_State *L, double most) {
   (void)check_poller(L);
   double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);
   if (seconds < 0 && !lua_isnoneornil(L, 2))
@@ -197,17 +199,21 @@ static int poller_wait(lua_State *L) {
   lua_pushvalue(L, 1);
   uint64_t began = seconds > PART_POLLER ? hc_clock_now() : 0;
   int status = 0;
-  hc_error code = wait_part(L, seconds, &status);
+  hc_error code = wait_part(L, seconds, most, &status);
   while (code == HC_ERR_TIMEOUT) {
     hcl_run_hooks(L);
-    code = wait_part(L, seconds_left(seconds, began), &status);
+    code = wait_part(L, seconds_left(seconds, began), most, &status);
   }
   if (code != HC_OK) return luaL_error(L, "Poller: %s", hc_error_string((int)code));
   return status != 0 ? lua_error(L) : 1;
 }
 
+static int poller_wait(lua_State *L) { return wait_for_clients(L, -1); }
+
 int hcl_poller_round(lua_State *L) {
-  poller_wait(L);
+  double most = lua_isnoneornil(L, 3) ? -1 : hcl_check_number(L, 3);
+  lua_settop(L, 2);
+  wait_for_clients(L, most);
   hcl_push_integer(L, ((hcl_poller *)lua_touserdata(L, 1))->rounds);
   return 2;
 }

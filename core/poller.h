@@ -45,6 +45,9 @@ HC_API hc_error hc_poller_wait(hc_poller *p, double seconds);
 /* The same in parts, of no more than `most` seconds each. HC_ERR_TIMEOUT: the wait is not over, and
  * nothing has happened yet; call again. */
 HC_API hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most);
+/* Does not sleep, and polls for no longer than `most` seconds, but for the step that it is at then:
+ * 40 handshakes may be more than a frame has time for. Those that are left come first next time. */
+HC_API hc_error hc_poller_wait_within(hc_poller *p, double most);
 /* The tags of the clients that did something in the last wait, one with each call; NULL at the end.
  * A client that has been removed since is left out. */
 HC_API void *hc_poller_next(hc_poller *p);

@@ -442,13 +442,26 @@ static void poll_late(hc_poller *p) {
   }
 }
 
-/* Returns how many events came. */
+/* Is the time of a wait within limits used up? */
+static bool has_done_enough(const hc_poller *p) {
+  return p->rest_at != 0 && hc_clock_now() >= p->rest_at;
+}
+
+/* Returns how many events came. Those that there is no time for come again, and first: the kernel
+ * names them anew. */
 static size_t poll_events(hc_poller *p, uint64_t deadline) {
   hc_backend_event events[BATCH_POLLER];
   size_t count = hc_backend_wait(p->backend, events, BATCH_POLLER, deadline);
+  size_t first = p->first_event;
+  p->first_event = 0;
   for (size_t i = 0; i < count; i++) {
-    uint32_t index = (uint32_t)events[i].key;
-    uint32_t generation = (uint32_t)(events[i].key >> 32);
+    if (i > 0 && has_done_enough(p)) {
+      p->first_event = first + i;
+      break;
+    }
+    uint64_t key = events[(first + i) % count].key;
+    uint32_t index = (uint32_t)key;
+    uint32_t generation = (uint32_t)(key >> 32);
     if (index >= p->slot_count || !p->slots[index].connection ||
         p->slots[index].generation != generation)
       continue;
@@ -464,6 +477,7 @@ static uint64_t sweep(hc_poller *p) {
     uint64_t now = hc_clock_now();
     p->has_called_back = false;
     if (poll_events(p, 0) < FEW && !p->has_called_back) return now;
+    if (has_done_enough(p)) break;
   }
   return 0;
 }
@@ -487,6 +501,15 @@ static seat *take_polling(hc_poller *p) {
   return s;
 }
 
+/* There is no time for the others: they are the first of the next round. */
+static void put_back(hc_poller *p) {
+  seat **end = &p->polling;
+  while (*end) end = &(*end)->next_due;
+  *end = p->due;
+  p->due = p->polling;
+  p->polling = NULL;
+}
+
 /* Events first: they spare each client that is about to send a look of its own, since one that
  * is watched and was due before had none. False: there was no look at the events. */
 static bool poll_due(hc_poller *p) {
@@ -494,8 +517,10 @@ static bool poll_due(hc_poller *p) {
    * leaves both lists. */
   p->polling = p->due;
   p->due = NULL;
-  while (p->polling && is_sure_to_be_quiet(p->polling->client))
+  while (p->polling && is_sure_to_be_quiet(p->polling->client)) {
     poll_seat(p, take_polling(p), BY_ITSELF);
+    if (p->polling && has_done_enough(p)) put_back(p);
+  }
   if (!p->polling) return false;
   uint64_t swept_at = sweep(p);
   while (p->polling) {
@@ -508,21 +533,9 @@ static bool poll_due(hc_poller *p) {
     seat *s = take_polling(p);
     bool is_fresh = swept_at != 0 && now - swept_at < SWEPT_NS;
     poll_seat(p, s, is_fresh && is_watched_for_reading(s->client) ? BY_ITSELF_QUIET : BY_ITSELF);
+    if (p->polling && has_done_enough(p)) put_back(p);
   }
   return true;
-}
-
-void hc_poller_interest(hc_poller *p, hc_interest *out) {
-  /* Those too that have not had their first round yet. */
-  for (const seat *s = p->seats; !p->is_shown && s; s = s->next)
-    if (s->client->place.connection) s->client->place.connection->is_shown = true;
-  p->is_shown = true;
-  *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
-  if (p->heap_count) out->deadline = p->heap[0]->deadline;
-  /* Where the kernel has no descriptor for all of them, the clients are looked at now and then. */
-  if (out->fd != HC_NO_HANDLE || p->count == p->final_count) return;
-  uint64_t soon = hc_clock_now() + HC_BLIND_STEP_NS;
-  if (soon < out->deadline) out->deadline = soon;
 }
 
 static void clear_moved(hc_poller *p) {
@@ -561,6 +574,14 @@ hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most) {
   p->at_work++;
   hc_error code = wait_for_some(p, time_after(now, seconds), time_after(now, most));
   p->at_work--;
+  return code;
+}
+
+hc_error hc_poller_wait_within(hc_poller *p, double most) {
+  if (p->at_work) return HC_ERR_BUSY;
+  p->rest_at = time_after(hc_clock_now(), most);
+  hc_error code = hc_poller_wait_part(p, 0, 0);
+  p->rest_at = 0;
   return code;
 }
 

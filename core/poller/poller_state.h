@@ -48,6 +48,8 @@ struct hc_poller {
   size_t count, final_count;
   unsigned at_work; /* calls under way that may run others' code */
   bool has_called_back; /* a client has run others' code */
+  uint64_t rest_at; /* when a wait has done enough; 0: it has no limit */
+  size_t first_event; /* of those that the kernel names, the first for which there was no time */
   bool is_shown; /* a loop that is not ours may watch the descriptor */
   bool takes_event; /* whoever is noticed now has an event */
   seat *due; /* polled by the next round without an event */

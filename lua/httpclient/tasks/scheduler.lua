@@ -75,7 +75,7 @@ local function step(task)
 end
 
 local function queue_moved(seconds)
-  local moved, may_be_more = watched.wait(seconds)
+  local moved, may_be_more = watched.wait(seconds, turn.left())
   for _, client in ipairs(moved) do
     if waiting[client] then
       enqueue(waiting[client], "ready")

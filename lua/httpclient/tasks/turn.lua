@@ -40,4 +40,10 @@ function turn.is_over_budget()
   return current ~= nil and current.ends ~= nil and now() >= current.ends
 end
 
+-- -> the seconds that are left of it; nil where nobody has said how many there are
+function turn.left()
+  local current = state.current
+  return current and current.ends and math.max(current.ends - now(), 0) or nil
+end
+
 return turn

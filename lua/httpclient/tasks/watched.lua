@@ -77,16 +77,16 @@ function watched.tell_observers()
   end
 end
 
--- Polls the clients that can move, after at most the seconds. -> those that have; true when others
--- may have moved before, and nobody was told: where the waiter has called the Poller's wait(), or
--- memory was out
-function watched.wait(seconds)
+-- Polls the clients that can move, after at most the seconds; with `most` at once, and for no longer
+-- than that. -> those that have; true when others may have moved before, and nobody was told: where
+-- the waiter has called the Poller's wait(), or memory was out
+function watched.wait(seconds, most)
   local poller = state.poller
   if not poller then
     return {}
   end
   state.is_busy = true
-  local ok, moved, round = pcall(core.poller_round, poller, seconds)
+  local ok, moved, round = pcall(core.poller_round, poller, seconds, most)
   state.is_busy = false
   if not ok then
     error(moved, 0)
