@@ -198,4 +198,36 @@ describe("In a task, below", function()
     httpclient.process()
     assert.equal("one", task:result())
   end)
+
+  -- In a coroutine of a loop whose waiter yields, where it can't: the loop stands meanwhile.
+  for _, call in ipairs({ calls[1], calls[3] }) do
+    it(call[1] .. ", in a coroutine of a loop, all that waits does", function()
+      local many = {}
+      for index = 1, 5 do many[index] = { answer("one") } end
+      local server = with_server(many)
+      httpclient.set_waiter(function() coroutine.yield("waiting") end)
+      finally(function() httpclient.set_waiter(nil) end)
+      local found = {}
+      local co = coroutine.create(function()
+        by(call[2], function()
+          httpclient.sleep(0.001)
+          found[1] = fetch(server:url()).body
+          found[2] = httpclient.fetch_all({ server:url() })[1].body
+          found[3] = async(fetch, server:url()):wait().body
+          local request = httpclient.HTTPRequest.new()
+          request:request(server:url())
+          found[4] = select(4, request:await())
+          found[5] = httpclient.stream(server:url()):read()
+        end)
+        return "done"
+      end)
+      local ok, what
+      repeat
+        ok, what = coroutine.resume(co)
+      until not ok or what ~= "waiting"
+      assert.is_true(ok, what)
+      assert.equal("done", what)
+      assert.same({ "one", "one", "one", "one", "one" }, found)
+    end)
+  end
 end)

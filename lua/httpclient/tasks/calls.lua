@@ -42,7 +42,7 @@ function calls.sleep(seconds)
   end
   local deadline = now() + seconds
   if not waits.is_scheduled() then
-    outside.pause(deadline)
+    outside.pause(deadline, outside.is_pinned())
   elseif outside.can_yield() then
     repeat
       coroutine.yield(waits.WAIT, nil, deadline)

@@ -93,7 +93,7 @@ end
 local function sleep(limit)
   local poller = watched.poller()
   local deadline = math.min(limit or never, agenda.next_deadline())
-  if state.pinned > 0 or not outside.has_waiter() then
+  if state.pinned > 0 or not outside.has_waiter() or outside.is_pinned() then
     queue_moved(outside.slice(deadline))
     return
   end
