@@ -270,15 +270,19 @@ bool hc_tls_engine_check(hc_tls_engine *e, hc_tls_handshake *h) {
   return true;
 }
 
+static bool is_ticket(int result) {
+#if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+  return result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
+#else
+  (void)result;
+  return false;
+#endif
+}
+
 /* Tickets of TLS 1.3 come in between. */
 static int read_mbedtls(hc_tls_engine *e, char *into, size_t room) {
-  int got;
-  do got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
-#if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
-  while (got == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
-#else
-  while (false);
-#endif
+  int got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
+  while (is_ticket(got)) got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
   return got;
 }
 

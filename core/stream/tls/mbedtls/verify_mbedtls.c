@@ -58,7 +58,7 @@ static bool check_mbedtls_name(hc_tls_engine *e, const mbedtls_x509_crt *leaf) {
 /* --- the chain */
 
 static bool same_mbedtls_bytes(const mbedtls_x509_buf *a, const mbedtls_x509_buf *b) {
-  return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+  return a->len == b->len && a->len > 0 && memcmp(a->p, b->p, a->len) == 0;
 }
 
 static bool is_self_issued(const mbedtls_x509_crt *c) {
