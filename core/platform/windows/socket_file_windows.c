@@ -13,6 +13,10 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
   size_t got;
   *sent = 0;
   if (length == 0) return HC_IO_OK;
+  if (*offset > INT64_MAX) {
+    hc_failure_set(why, HC_ERR_FILE_CANT_READ, "file offset: invalid argument");
+    return HC_IO_ERROR;
+  }
   size_t size = length < sizeof piece ? length : sizeof piece;
   if (hc_file_read_at(file, *offset, piece, size, &got, why) != HC_OK) return HC_IO_ERROR;
   if (got == 0) return HC_IO_EOF;

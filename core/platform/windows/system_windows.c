@@ -129,6 +129,7 @@ const char *hc_file_reason(DWORD code) {
 
 hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
                       DWORD number) {
+  if (number == ERROR_NOT_ENOUGH_MEMORY || number == ERROR_OUTOFMEMORY) code = HC_ERR_OUT_OF_MEMORY;
   const char *text = hc_file_reason(number);
   const char *gap = path[0] ? " " : "";
   if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
