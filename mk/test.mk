@@ -20,6 +20,13 @@ test_libs = $(LIBS) $(if $(filter openssl,$(tls_folder)),,$(openssl_libs))
 binding_tests := $(patsubst spec/bindings/%.c,%,$(filter spec/bindings/%,$(C_TESTS)))
 lua_link = $(shell $(PKG_CONFIG) --libs $(LUA_PC))
 
+ifeq ($(PLATFORM),windows)
+# The tests' own servers are written for POSIX: see there.
+test_flags := -isystem spec/support/windows/include -include posix.h -Wno-conversion \
+  -Wno-sign-conversion
+test_libs += -l:libwinpthread.a
+endif
+
 .PHONY: objects c-tests binding-tests native
 objects: $(core_objects) $(hooked_objects) $(binding_objects) $(native_objects)
 c-tests: $(c_tests)
@@ -36,7 +43,8 @@ $(hooked_library): $(hooked_objects)
 	$(call say,ar,$(AR) rcs $@ $^)
 
 $(BUILD)/hooks/test_%: spec/core/test_%.c $(hooked_library)
-	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(LDFLAGS) -o $@ $< $(hooked_library) $(test_libs))
+	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(test_flags) $(LDFLAGS) -o $@ $< $(hooked_library) \
+	  $(test_libs))
 
 $(abi)/spec/support/native/%.o: spec/support/native/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

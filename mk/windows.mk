@@ -42,9 +42,12 @@ windows-zip: windows-modules
 	  $(foreach lua,$(WINDOWS_LUAS),$(lua)=$(WINDOWS)/$(abi_$(lua))/httpclient/core.dll)
 
 # Under wine, which says little of Windows itself.
-# Those C tests that need no server of their own: the others have theirs from POSIX.
-WINDOWS_C_TESTS ?= base64 body buffer chunked decoder digest handle_map head_parser headers \
-  h2_rules h2_session public_address request route uri
+# Left out are those in which the C library's calls fail on purpose (faults.h: there functions of a
+# program stand before those of a library, here they do not), SIGPIPE, files as POSIX has them, and
+# some that do not hold there yet: see docs/windows.md.
+WINDOWS_C_TESTS ?= allocator api base64 body buffer chunked connector decoder digest h2_client \
+  h2_rules h2_session handle_map head_parser headers poller public_address reach read_ahead request \
+  route socks5 tls_certificate tls_handshake tls_session uri wait zlib_decoder
 windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
 .PHONY: windows-test windows-c-tests
 windows-c-tests: windows-deps
@@ -52,7 +55,7 @@ windows-c-tests: windows-deps
 
 windows-test: windows windows-c-tests
 	@.ci/deps windows-test
-	@WINDOWS_LUAS="$(WINDOWS_LUAS)" .ci/windows-test $(WINDOWS)
+	@WINDOWS_LUAS="$(WINDOWS_LUAS)" WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" .ci/windows-test $(WINDOWS)
 
 help::
 	@echo 'windows         modules for Windows and a zip of them, built here (MinGW)'

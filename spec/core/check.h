@@ -22,8 +22,15 @@ static inline int check_case(int holds, const char *name, const char *file, int 
 /* For tables: the name is the case's, not the expression's. */
 #define CHECK_CASE(name, condition) ((void)check_case((condition) ? 1 : 0, (name), __FILE__, __LINE__))
 
+/* Signals, forks, limits of descriptors. Windows has none: what is about them is left out there. */
+#if defined(_WIN32)
+#define HAS_POSIX 0
+#else
+#define HAS_POSIX 1
+#endif
+
 /* Of a forked child: _exit, behind what make coverage counts (see there). */
-#if !defined(_WIN32)
+#if HAS_POSIX
 #pragma weak __gcov_dump
 void __gcov_dump(void);
 static inline void leave(int code) {
@@ -35,7 +42,7 @@ static inline void leave(int code) {
 /* The sanitizer's allocator has locks that a fork copies as they are: a child that was made while
  * another thread held one hangs at its first allocation, whatever the library does. There only
  * quiet forks are tried. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if !HAS_POSIX || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAN_FORK_BESIDE_THREADS 0
 #else
 #define CAN_FORK_BESIDE_THREADS 1

@@ -106,7 +106,7 @@ static hc_io line_recv(void *context, char *into, size_t room, size_t *got, hc_f
   return moved == 0 ? HC_IO_EOF : outcome(moved, HC_IO_WANT_READ, l->lies ? room : 0, got);
 }
 
-static int line_descriptor(void *context) {
+static hc_handle line_descriptor(void *context) {
   const line *l = context;
   return l->shows_fd ? l->fd : -1;
 }

@@ -1,6 +1,8 @@
 /* test_reach.c - which addresses a client connects to, and from which, where no Lua stands before
  * it: what the terms admit, filters that use what asks them, memory that runs out, Unix sockets. */
+#if !defined(_WIN32)
 #include <sys/un.h>
+#endif
 
 #include "../../core/client/client_state.h"
 #include "../../core/net/unix_connector.h"
@@ -213,6 +215,7 @@ static void check_settings(void) {
 
 /* --- Unix sockets */
 
+#if HAS_POSIX
 static int listen_at(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   memcpy(address.sun_path, path, strlen(path) + 1);
@@ -271,6 +274,7 @@ static void check_memory(void) {
   (void)unlink(path);
 }
 #endif
+#endif
 
 int main(void) {
   static const char *const sockets[] = {"unix", "memory"};
@@ -281,9 +285,11 @@ int main(void) {
   check_stream("127.0.0.1");
   check_stream("localhost");
   check_settings();
+#if HAS_POSIX
   check_unix();
 #ifdef HC_TEST_HOOKS
   check_memory();
+#endif
 #endif
   remove_folder(sockets, 2);
   return check_report();

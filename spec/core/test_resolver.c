@@ -3,7 +3,9 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#if !defined(_WIN32)
 #include <sys/wait.h>
+#endif
 
 #include "../../core/net/resolver.h"
 #include "loopback.h"
@@ -30,7 +32,7 @@ static hc_lookup *start_own(unsigned number, unsigned port) {
 
 /* Waits on the lookup's own descriptor; the answer must be there when that is readable. */
 static hc_io finish(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
-  int fd = hc_lookup_handle(lookup);
+  hc_handle fd = hc_lookup_handle(lookup);
   if (fd < 0 || !loopback_await(fd, POLLIN)) return HC_IO_WANT_READ;
   return hc_lookup_poll(lookup, addresses, count, why);
 }
@@ -60,7 +62,7 @@ static void check_localhost(void) {
   hc_lookup *lookup;
   CHECK(hc_lookup_start((hc_slice){name, 9}, 8080, &lookup, NULL) == HC_OK);
   memset(name, 'x', 9); /* the job has a copy */
-  int fd = hc_lookup_handle(lookup);
+  hc_handle fd = hc_lookup_handle(lookup);
   CHECK(fd > 0 && hc_lookup_handle(lookup) == fd && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   CHECK(finds_localhost(lookup, 8080));
   hc_address *addresses;
@@ -191,8 +193,9 @@ static void check_threads(void) {
   }
 }
 
-/* --- fork */
+/* --- fork, signals */
 
+#if HAS_POSIX
 /* Runs `body` in a child; true when that says so. */
 static bool holds_in_child(bool (*body)(hc_lookup **), hc_lookup **lookups) {
   pid_t child = fork();
@@ -246,7 +249,7 @@ static void check_fork(void) {
 static bool wakes_by_number(hc_lookup **lookup) {
   hc_address *addresses = NULL;
   size_t count = 0;
-  int fd = hc_lookup_handle(lookup[0]);
+  hc_handle fd = hc_lookup_handle(lookup[0]);
   if (fd <= 0) return false;
   hc_io io;
   while ((io = hc_lookup_poll(lookup[0], &addresses, &count, NULL)) == HC_IO_WANT_READ) {
@@ -283,8 +286,6 @@ static void check_fork_in_thread(void) {
   CHECK(pthread_join(thread, NULL) == 0 && is_right && found == 1500);
 }
 
-/* --- shortages, signals */
-
 static volatile sig_atomic_t wrong_thread;
 static pthread_t main_thread;
 static void on_signal(int number) {
@@ -306,6 +307,10 @@ static void check_signals(void) {
   CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0 && wrong_thread == 0);
   hc_lookup_forget(lookup);
 }
+
+#endif
+
+/* --- shortages */
 
 static void check_shortage(void) {
 #ifdef HC_TEST_HOOKS
@@ -342,6 +347,7 @@ int main(void) {
   check_many();
   check_forgotten();
   check_threads();
+#if HAS_POSIX
   CHECK(holds_in_child(resolves_anew, NULL));
   if (CAN_FORK_BESIDE_THREADS) {
     check_fork();
@@ -349,6 +355,7 @@ int main(void) {
     check_fork_in_thread();
   }
   check_signals();
+#endif
   check_shortage();
   return check_report();
 }

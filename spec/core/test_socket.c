@@ -2,9 +2,10 @@
  * SIGPIPE. */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
-
 #include "loopback.h"
+#if HAS_POSIX
+#include <sys/resource.h>
+#endif
 
 static const char *const families[] = {"127.0.0.1", "::1"};
 
@@ -17,8 +18,11 @@ static void check_literals(void) {
   // clang-format off: a case a line
   } cases[] = {
       {"127.0.0.1", "127.0.0.1", 0}, {"255.255.255.255", "255.255.255.255", 0}, {"::1", "::1", 1},
-      {"2001:DB8::0001", "2001:db8::1", 1}, {"::ffff:1.2.3.4", "::ffff:1.2.3.4", 1}, {"fe80::1%lo", "fe80::1%lo", 1},
-      {"fe80::1%1", "fe80::1%lo", 1}, {"fe80::1%3999999999", "fe80::1%3999999999", 1},
+      {"2001:DB8::0001", "2001:db8::1", 1}, {"::ffff:1.2.3.4", "::ffff:1.2.3.4", 1}, {"fe80::1%3999999998", "fe80::1%3999999998", 1},
+#if HAS_POSIX /* elsewhere the loopback has another name */
+      {"fe80::1%lo", "fe80::1%lo", 1}, {"fe80::1%1", "fe80::1%lo", 1},
+#endif
+      {"fe80::1%3999999999", "fe80::1%3999999999", 1},
       {"localhost", NULL, 0}, {"", NULL, 0}, {"127.1", NULL, 0}, {"1", NULL, 0}, {"0x7f.0.0.1", NULL, 0},
       {"127.0.0.256", NULL, 0}, {"127.0.0.1 ", NULL, 0}, {"[::1]", NULL, 0}, {"::1%", NULL, 0},
       {"fe80::1%no such zone", NULL, 0}, {"fe80::1%99999999999", NULL, 0}, {":::", NULL, 0}, {"127.0.0.1%lo", NULL, 0},
@@ -163,6 +167,7 @@ static void check_under_way(void) {
   blackhole_close(&hole);
 }
 
+#if HAS_POSIX
 static void check_no_descriptors(void) {
   struct rlimit before, none;
   loopback_need(getrlimit(RLIMIT_NOFILE, &before) == 0, "getrlimit");
@@ -183,6 +188,7 @@ static void check_no_descriptors(void) {
         signal.write_end == 0);
   CHECK(group_error == (has_groups ? HC_ERR_CANT_ACQUIRE_RESOURCE : HC_OK) && group == -1);
 }
+#endif
 
 static void check_reset(void) {
   loopback_pair pair = loopback_connect("127.0.0.1");
@@ -198,11 +204,6 @@ static void check_reset(void) {
 }
 
 /* --- SIGPIPE: its default action would end this program */
-
-static bool sigpipe_is_waiting(void) {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-}
 
 static int file_with(const char *text) {
   char path[] = "/tmp/httpclient-test-XXXXXX";
@@ -234,6 +235,12 @@ static void check_sends_to_nobody(void) {
   loopback_close(&pair);
 }
 
+#if HAS_POSIX
+static bool sigpipe_is_waiting(void) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+}
+
 static void check_sigpipe(void) {
   sigset_t set, before, after;
   loopback_need(sigemptyset(&set) == 0 && sigaddset(&set, SIGPIPE) == 0, "sigset");
@@ -252,6 +259,8 @@ static void check_sigpipe(void) {
   check_sends_to_nobody();
   CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0 && sigismember(&after, SIGPIPE) == 0);
 }
+
+#endif
 
 /* --- files */
 
@@ -285,7 +294,8 @@ static void check_bad_files(void) {
   int ends[2];
   loopback_need(pipe(ends) == 0, "pipe");
   loopback_need(write(ends[1], "x", 1) == 1, "write");
-  const int files[] = {open("/tmp", O_RDONLY), open("/dev/null", O_WRONLY), ends[0], -1};
+  const int files[] = {open("/tmp", O_RDONLY), open("/dev/null", O_WRONLY),
+                       HAS_POSIX ? ends[0] : -1, -1};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     hc_failure why = {HC_OK, ""};
     uint64_t offset = 0;
@@ -342,9 +352,14 @@ int main(void) {
   check_early_words();
   check_many_parts();
   check_under_way();
+#if HAS_POSIX
   check_no_descriptors();
-  check_reset();
   check_sigpipe();
+#endif
+  if (loopback_has_resets()) {
+    check_sends_to_nobody();
+    check_reset();
+  }
   check_send_file();
   check_bad_files();
   check_send_after_blocking();

@@ -438,7 +438,8 @@ static void check_name_without_memory(void) {
     else refused++;
     hc_stream_peer_release(peer);
   }
-  CHECK(refused >= 4 && connected >= 1 && hc_memory_live_blocks() == live);
+  CHECK(refused >= 4 && hc_memory_live_blocks() == live);
+  CHECK(connected >= 1);
   (void)close(listener);
 }
 #endif
@@ -477,9 +478,11 @@ int main(void) {
   check_no_delay();
   check_refused();
   check_unknown_names();
-  check_reset();
-  check_answer_before_reset();
-  check_answer_before_refusal();
+  if (loopback_has_resets()) {
+    check_reset();
+    check_answer_before_reset();
+    check_answer_before_refusal();
+  }
   check_file();
   check_blocking();
   check_unread();

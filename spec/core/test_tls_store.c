@@ -1,7 +1,9 @@
 /* test_tls_store.c - what all TLS connections of a process share: loaded once, by a thread, for
  * each pair of variables. */
 #include <pthread.h>
+#if !defined(_WIN32)
 #include <sys/wait.h>
+#endif
 
 #include "../../core/base/limits.h"
 #include "../../core/base/memory.h"
@@ -130,6 +132,7 @@ static void test_threads(void) {
   CHECK(hc_tls_store_loads() == before + 1);
 }
 
+#if HAS_POSIX
 /* Forks at any moment of a load: the child has the store, or loads it itself. */
 static void test_forks(void) {
   bool all = true;
@@ -148,6 +151,7 @@ static void test_forks(void) {
   }
   CHECK_CASE("every child had its store", all);
 }
+#endif
 
 #ifdef HC_TEST_HOOKS
 static void test_memory_out(void) {
@@ -185,7 +189,9 @@ int main(void) {
   test_changed_file();
   test_many();
   test_threads();
+#if HAS_POSIX
   if (CAN_FORK_BESIDE_THREADS) test_forks();
+#endif
 #ifdef HC_TEST_HOOKS
   test_memory_out();
 #endif

@@ -5,7 +5,10 @@
 
 #include <zlib.h>
 
-enum { RAW = -15, ZLIB = 15, GZIP = 31 };
+/* Small windows: thousands of streams are packed here, and not every system (wine is one that is
+ * not) has large blocks of memory at hand. */
+enum { RAW = -9, ZLIB = 15, GZIP = 25 };
+#define LEAST_MEMORY 1
 
 /* Appends `text`, compressed in the format. Returns how many bytes that was. */
 static size_t pack(hc_buffer *to, int window, int level, hc_slice text) {
@@ -13,7 +16,8 @@ static size_t pack(hc_buffer *to, int window, int level, hc_slice text) {
   char *at;
   size_t room;
   memset(&z, 0, sizeof z);
-  if (deflateInit2(&z, level, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
+  if (deflateInit2(&z, level, Z_DEFLATED, window, LEAST_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+    abort();
   if (hc_buffer_reserve(to, deflateBound(&z, (uLong)text.size) + 64, SIZE_MAX, &at, &room) != HC_OK)
     abort();
   char *copy = hc_memory_copy_text(text.data, text.size);
