@@ -104,7 +104,7 @@ add({ name = "poll_tls", as = "tls_poll", title = "poll() of an idle client over
   target = { cpu = 1.3 } })
 
 -- HTTP/2 over TLS, against nghttpd; `connections` are streams of one connection, `size` an upload.
-local h2_peers = { libcurl = 1 }
+local h2_peers = { libcurl = 1, ["lua-http"] = 0.2 }
 add({ name = "h2_get", as = "h2", title = "HTTP/2: small GETs one after the other", on = "h2",
   path = "/small", shared = true, count = 10000, quick = 1000, trace = { 100, 400 },
   peers = h2_peers, target = { cpu = 1.5 } })
@@ -115,7 +115,8 @@ add({ name = "h2_stream", as = "h2", title = "HTTP/2: a body of 256 MiB", on = "
   path = "/256m", files = { 256 }, shared = true, count = 1, quick = 1, peers = { libcurl = 1 },
   target = { cpu = 1.15 } })
 add({ name = "h2_upload", as = "h2", title = "HTTP/2: upload of 64 MiB", on = "h2",
-  path = "/small", size = 67108864, shared = true, count = 1, quick = 1, peers = { libcurl = 1 },
+  path = "/small", size = 67108864, shared = true, count = 1, quick = 1,
+  peers = { libcurl = 1, ["lua-http"] = 1 },
   target = { cpu = 1.15 } })
 add({ name = "h2_bodies", as = "h2", title = "HTTP/2: 64 bodies of 1 MiB at once", on = "h2",
   path = "/1m", files = { 1 }, shared = true, connections = 64, count = 64, quick = 64,

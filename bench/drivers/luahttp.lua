@@ -1,5 +1,5 @@
--- luahttp.lua: the workloads with lua-http, on its connection and stream layer (version 1.1), a cqueues coroutine for
--- each connection where there are many.
+-- luahttp.lua: the workloads with lua-http, on its connection and stream layer, a cqueues coroutine for each connection
+-- where there are many, with HTTP/2 for each stream.
 local common = require("common")
 local cqueues = require("cqueues")
 local client = require("http.client")
@@ -23,9 +23,9 @@ local function tls_context(options)
   return contexts[options.ca]
 end
 
-local function open(options)
+local function open(options, version)
   return check(client.connect({ host = "127.0.0.1", port = options.port, tls = options.ca ~= nil,
-    ctx = tls_context(options), version = 1.1 }, 10))
+    ctx = tls_context(options), version = version or 1.1 }, 10))
 end
 
 local function make_headers(options, method, size, kind)
@@ -47,13 +47,13 @@ end
 local function ask(connection, headers, body, from_file)
   local stream = check(connection:new_stream())
   stream.max_header_lines = 2000
-  check(stream:write_headers(headers, body == nil, 10))
+  check(stream:write_headers(headers, body == nil, 100))
   if from_file then
     check(stream:write_body_from_file({ file = body }, 100))
   elseif body then
     check(stream:write_body_from_string(body, 100))
   end
-  local answer = check(stream:get_headers(10))
+  local answer = check(stream:get_headers(100))
   check(answer:get(":status") == "200", answer:get(":status"))
   return stream, answer
 end
@@ -174,6 +174,30 @@ function workloads.many(options)
       while left > 0 do
         left = left - 1
         bytes = bytes + exchange(connections[i], headers)
+      end
+    end)
+  end
+  return measure(function() check(queue:loop()) end), bytes
+end
+
+-- So many streams of one connection; what comes is taken piece by piece.
+function workloads.h2(options)
+  local connection, queue = open(options, 2), cqueues.new()
+  local uploads = options.size and options.size > 0
+  local body = uploads and ("x"):rep(options.size) or nil
+  local headers = make_headers(options, uploads and "POST" or "GET", uploads and options.size,
+    "application/octet-stream")
+  exchange(connection, make_headers(options, "GET"))
+  local left, bytes = options.count, 0
+  for _ = 1, options.connections or 1 do
+    queue:wrap(function()
+      while left > 0 do
+        left = left - 1
+        local stream = ask(connection, headers, body)
+        for chunk in function() return stream:get_next_chunk(100) end do
+          bytes = bytes + #chunk
+        end
+        stream:shutdown()
       end
     end)
   end

@@ -98,6 +98,10 @@ static inline bool hc_connection_is_shared(const hc_connection *n) { return n->r
 static inline bool hc_connection_is_crowded(const hc_connection *n) {
   return n->places && n->places->next;
 }
+/* Does a poller watch its descriptor for what comes? NULL: no. */
+static inline bool hc_connection_is_watched(const hc_connection *n) {
+  return n && n->watch.dropped && (n->watch.events & HC_EVENT_READ) != 0;
+}
 /* Something has changed for all who stand on it. */
 void hc_connection_notice_all(hc_connection *n);
 /* An event of the descriptor's: one advance, which notices the places that it concerns. */

@@ -54,11 +54,20 @@ static hc_progress tell_fault(hc_connection *n) {
   return HC_BROKEN;
 }
 
-/* It was found empty, and the poller has seen since that nothing is there: of many clients that
- * begin a request in one round only one has to look. */
+/* Does an event tell of all that may still lie there? Of what TLS has read ahead none does. */
+static bool is_told_by_events(const hc_connection *n) {
+  hc_interest interest = {.fd = HC_NO_HANDLE, .deadline = HC_NEVER};
+  if (!hc_connection_is_watched(n)) return false;
+  hc_stream_peer_interest(n->stream, &interest);
+  return !interest.ready;
+}
+
+/* It was found empty, or an event would tell that it is not: of many clients that begin a request in
+ * one round only one has to look, or none. */
 static bool is_known_quiet_h2_protocol(const hc_connection *n) {
   uint64_t step;
-  return n->is_quiet && !n->has_event && hc_stream_peer_empty_at(n->stream, &step) != 0;
+  return n->is_quiet && !n->has_event &&
+         (hc_stream_peer_empty_at(n->stream, &step) != 0 || is_told_by_events(n));
 }
 
 /* MOVED, WAIT; BROKEN. */
@@ -80,6 +89,8 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
     if (hc_h2_session_feed(n->h2->session, (hc_slice){bytes, got}, why) != HC_OK)
       return tell_fault(n);
     if (hc_h2_session_is_over(n->h2->session)) return end_of_stream(why);
+    /* a small answer is all that there is: to look for more would be a system call for each */
+    if (moved < sizeof bytes && is_told_by_events(n)) break;
   }
   if (moved >= budget) n->h2->is_unfinished = true;
   if (moved > 0) n->h2->heard_at = hc_clock_now();

@@ -482,9 +482,9 @@ static uint64_t sweep(hc_poller *p) {
   return 0;
 }
 
-static bool is_watched_for_reading(const hc_client *c) {
-  const hc_connection *n = c->place.connection;
-  return n && n->watch.dropped && (n->watch.events & HC_EVENT_READ) != 0;
+/* By HTTP/2 nothing has to be found out before one sends: what comes is an event, now or later. */
+static bool needs_no_look(const hc_connection *n) {
+  return hc_connection_is_watched(n) && n->protocol->takes_for_all;
 }
 
 /* A request so soon behind the answer before that nobody needs to look: the sweep is spared, a third
@@ -513,6 +513,8 @@ static void put_back(hc_poller *p) {
 /* Events first: they spare each client that is about to send a look of its own, since one that
  * is watched and was due before had none. False: there was no look at the events. */
 static bool poll_due(hc_poller *p) {
+  bool has_looked = false, is_swept = true;
+  uint64_t swept_at = 0;
   /* What is marked again while it is polled waits for the next round; what goes away meanwhile
    * leaves both lists. */
   p->polling = p->due;
@@ -521,25 +523,21 @@ static bool poll_due(hc_poller *p) {
     poll_seat(p, take_polling(p), BY_ITSELF);
     if (p->polling && has_done_enough(p)) put_back(p);
   }
-  if (!p->polling) return false;
-  uint64_t swept_at = sweep(p);
   while (p->polling) {
-    uint64_t now = hc_clock_now();
-    if (swept_at != 0 && (p->has_called_back || now - swept_at >= SWEPT_NS)) {
+    if (is_swept && !needs_no_look(p->polling->client->place.connection) &&
+        (p->has_called_back || hc_clock_now() - swept_at >= SWEPT_NS)) {
       swept_at = sweep(p);
-      now = hc_clock_now();
+      is_swept = swept_at != 0;
+      has_looked = true;
+      if (!p->polling) break;
     }
-    if (!p->polling) break;
     seat *s = take_polling(p);
-    bool is_fresh = swept_at != 0 && now - swept_at < SWEPT_NS;
-    poll_seat(p, s, is_fresh && is_watched_for_reading(s->client) ? BY_ITSELF_QUIET : BY_ITSELF);
+    const hc_connection *n = s->client->place.connection;
+    bool is_quiet = needs_no_look(n) || (is_swept && hc_connection_is_watched(n));
+    poll_seat(p, s, is_quiet ? BY_ITSELF_QUIET : BY_ITSELF);
     if (p->polling && has_done_enough(p)) put_back(p);
   }
-  return true;
-}
-
-static void clear_moved(hc_poller *p) {
-  while (hc_poller_next(p)) continue;
+  return has_looked;
 }
 
 static uint64_t time_after(uint64_t now, double seconds) {
@@ -550,7 +548,7 @@ static uint64_t time_after(uint64_t now, double seconds) {
 /* HC_ERR_TIMEOUT: at `part`, before the end. */
 static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
   if (part > end) part = end;
-  clear_moved(p);
+  while (hc_poller_next(p)) continue;
   silence(p);
   for (;;) {
     bool has_looked = poll_due(p);

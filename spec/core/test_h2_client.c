@@ -2,6 +2,10 @@
  * they keep. */
 #include "../../core/base/limits.h"
 #include "../../core/connection/h2_link.h"
+#if defined(__linux__)
+#include <sys/epoll.h>
+#endif
+
 #include "h2_world.h"
 
 #ifdef HC_WITH_NGHTTP2
@@ -163,6 +167,31 @@ static void check_news_of_room(void) {
   h2_world_close(&w);
 }
 
+#if defined(__linux__)
+static unsigned waits;
+
+/* Before the C library's. */
+int epoll_wait(int set, struct epoll_event *events, int room, int timeout) {
+  waits++;
+  return epoll_pwait(set, events, room, timeout, NULL);
+}
+
+/* A request goes out without a look at the events before it. */
+static void check_request_without_look(void) {
+  h2_world w;
+  hc_poller *p = NULL;
+  h2_world_open(&w);
+  CHECK(hc_poller_new(&p, NULL) == HC_OK && hc_poller_add(p, w.a, w.a, NULL) == HC_OK);
+  while (moves(p, w.a)) continue;
+  CHECK(h2_world_ask(w.a, HC_METHOD_GET) == HC_OK);
+  waits = 0;
+  CHECK(hc_poller_wait(p, 0.001) == HC_OK && waits == 1);
+  CHECK(strcmp(memory_heard(w.stream), "HEADERS01e") == 0);
+  hc_poller_delete(p);
+  h2_world_close(&w);
+}
+#endif
+
 /* --- a connection that was idle for long */
 
 static void be_idle(const h2_world *w, double seconds) {
@@ -302,6 +331,9 @@ int main(void) {
   check_rest_behind_a_go();
   check_rest_behind_a_read();
   check_news_of_room();
+#if defined(__linux__)
+  check_request_without_look();
+#endif
   check_probes();
   check_probe_of_others();
   check_lost_probe();
