@@ -29,6 +29,9 @@ function love.missing(...)
     return "LÖVE does not run under what this interpreter runs under"
   end
   local there, name = has("love", "luajit", "python3", ...)
+  if there and program.run({ "pkg-config", "--exists", "luajit" }).code ~= 0 then
+    there, name = false, "LuaJIT with its headers"
+  end
   return not there and name .. " is not there" or nil
 end
 
