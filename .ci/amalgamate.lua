@@ -175,6 +175,9 @@ local function write_source()
  * HC_PRIVATE       hides the C API too, where only the Lua module is wanted
  */
 #define HC_WANT_GNU
+#if !defined(OPENSSL_API_COMPAT)
+#define OPENSSL_API_COMPAT 0x30000000L /* 3.0 has no other names for what is deprecated later */
+#endif
 #if defined(__clang__)
 /* A header's inline function counts as one of this file. */
 #pragma clang diagnostic ignored "-Wunused-function"

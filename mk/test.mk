@@ -69,11 +69,11 @@ abi_of = $(if $(filter $(LUA),$(1)),$(LUA_ABI),$\
   $(if $(findstring jit,$(1)),luajit,$(patsubst lua%,%,$(notdir $(1)))))
 # What tests a tool of ours, or another build, and not the module runs once: one Lua stands for all.
 ONE_LUA_SPECS := spec/runner_spec.lua spec/cmake_spec.lua
-# LÖVE has LuaJIT inside.
+# LÖVE has LuaJIT inside: they load its build.
 LOVE_SPECS := spec/love_spec.lua spec/love_game_spec.lua
-one_lua = $(firstword $(filter $(1),$(TEST_LUAS)) $(TEST_LUAS))
-luas_of = $(if $(filter $(ONE_LUA_SPECS),$(1)),$(call one_lua,lua5.4),$\
-  $(if $(filter $(LOVE_SPECS),$(1)),$(call one_lua,luajit),$(TEST_LUAS)))
+luas_of = $(if $(filter $(ONE_LUA_SPECS),$(1)),$(firstword $(filter lua5.4,$(TEST_LUAS)) $\
+  $(TEST_LUAS)),$\
+  $(if $(filter $(LOVE_SPECS),$(1)),$(filter luajit,$(TEST_LUAS)),$(TEST_LUAS)))
 test_jobs = $(c_tests:%=c:%) \
   $(foreach lua,$(TEST_LUAS),$(binding_tests:%=c:$(BUILD)/$(call abi_of,$(lua))/%)) \
   $(foreach spec,$(SPECS),$(addsuffix :$(spec),$(call luas_of,$(spec))))
