@@ -3,10 +3,12 @@
 local root = (...):match("^(.*)%.[^.]*$")
 local httpclient = require(root)
 local check = require(root .. ".base.check")
+local drive = require(root .. ".tasks.drive")
 local options = require(root .. ".options")
 local proxies = require(root .. ".connect.proxy")
 local request = require(root .. ".message.request")
 local results = require(root .. ".base.results")
+local run = require(root .. ".transfer.run")
 local transfer = require(root .. ".transfer.transfer")
 
 local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
@@ -57,18 +59,13 @@ function call.transfer(taker, text, given, scope, level)
   return transfer.new(sent, options.complete(taker, given), way)
 end
 
--- Nothing was tried. -> what the call gives back
-function call.refusal(message, code)
-  return nil, message, code or INVALID, { sent = false, attempts = 0 }
-end
-
 -- What a failure tells beside its reason.
 function call.facts(t)
   return { sent = t.was_sent == true, attempts = t.attempts }
 end
 
 -- The task of the transfer t has ended. -> what the call gives back
-function call.outcome(task, t)
+local function outcome_of(task, t)
   if task.state == "done" then
     return task.results[1]
   end
@@ -77,6 +74,22 @@ function call.outcome(task, t)
     return nil, failure.message, failure.error or results.error_of[failure.result], call.facts(t)
   end
   error(failure, 0) -- a callback's, or the caller's own task was cancelled
+end
+
+-- Takes the transfer to its end. -> what the call gives back
+function call.finish(t)
+  return outcome_of(drive(run, t), t)
+end
+
+-- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is
+-- that of error(), so whoever calls this must still be there when it returns: no tail call.
+function call.make(taker, text, given, scope, go_on, level)
+  call.check(taker, text, given, level + 1)
+  local t, why, code = call.transfer(taker, text, given or {}, scope, level + 1)
+  if not t then
+    return nil, why, code or INVALID, { sent = false, attempts = 0 } -- nothing was tried
+  end
+  return go_on(t)
 end
 
 return call

@@ -3,7 +3,6 @@ local root = (...):match("^(.*)%.[^.]*$")
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
 local drive = require(root .. ".tasks.drive")
-local run = require(root .. ".transfer.run")
 local scheduler = require(root .. ".tasks.scheduler")
 local task_class = require(root .. ".tasks.task")
 local waits = require(root .. ".tasks.waits")
@@ -62,7 +61,7 @@ local function fetch_one(state, index)
   local t, why = transfer_of(state, index)
   local response, message
   if t then
-    response, message = call.outcome(drive(run, t), t)
+    response, message = call.finish(t)
   else
     message = why
   end

@@ -5,7 +5,6 @@ local httpclient = require(root)
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
 local cookie_jar = require(root .. ".cookie_jar")
-local drive = require(root .. ".tasks.drive")
 local fetch_all = require(root .. ".fetch_all")
 local finalizer = require(root .. ".base.finalizer")
 local http = require(root .. ".url.http")
@@ -14,7 +13,6 @@ local lost = require(root .. ".connect.lost")
 local merge = require(root .. ".session.merge")
 local options = require(root .. ".options")
 local pool = require(root .. ".connect.pool")
-local run = require(root .. ".transfer.run")
 local streams = require(root .. ".stream")
 local write = require(root .. ".url.write")
 
@@ -87,8 +85,8 @@ local function prepare(state, text, given)
   return text, merge(state.defaults, given or {}, is_home)
 end
 
-local function fetch(state, text, given, method, level)
-  local name = method and method:lower() or "fetch"
+-- The method of that name was called. `method`: what it stands for, nil where the options say; `go_on`: see call.make()
+local function ask(state, name, method, text, given, go_on, level)
   if type(text) ~= "string" then
     check.fail_type(1, name, "string", text, level + 1)
   elseif given ~= nil and type(given) ~= "table" then
@@ -96,41 +94,32 @@ local function fetch(state, text, given, method, level)
   end
   local url, all = prepare(state, text, given)
   all.method = method or all.method
-  call.check("fetch", url, all, level + 1)
-  local t, why, code = call.transfer("fetch", url, all, state.scope, level + 1)
-  if not t then
-    return call.refusal(why, code)
-  end
-  return call.outcome(drive(run, t), t)
+  local taker = name == "stream" and name or "fetch"
+  local response, message, code, facts = call.make(taker, url, all, state.scope, go_on, level + 1)
+  return response, message, code, facts
 end
 
 -- As fetch of the module, with the session's options where none are given.
 function Session:fetch(url, given)
-  local response, message, code, facts = fetch(state_of(self, "fetch"), url, given, nil, 2)
+  local state = state_of(self, "fetch")
+  local response, message, code, facts = ask(state, "fetch", nil, url, given, call.finish, 2)
   return response, message, code, facts
 end
 
 for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" }) do
   local name = method:lower()
   Session[name] = function(self, url, given)
-    local response, message, code, facts = fetch(state_of(self, name), url, given, method, 2)
+    local state = state_of(self, name)
+    local response, message, code, facts = ask(state, name, method, url, given, call.finish, 2)
     return response, message, code, facts
   end
 end
 
 -- As stream of the module.
-function Session:stream(text, given)
+function Session:stream(url, given)
   local state = state_of(self, "stream")
-  if given ~= nil and type(given) ~= "table" then
-    check.fail_type(2, "stream", "table", given, 2)
-  end
-  local url, all = prepare(state, text, given)
-  call.check("stream", url, all, 2)
-  local t, why, code = call.transfer("stream", url, all, state.scope, 2)
-  if not t then
-    return call.refusal(why, code)
-  end
-  return streams.open(t)
+  local head, message, code, facts = ask(state, "stream", nil, url, given, streams.open, 2)
+  return head, message, code, facts
 end
 
 -- As fetch_all of the module.

@@ -120,12 +120,8 @@ end
 
 -- stream(url [, options]) -> response, or nil, message, Error, facts. See docs/sessions.md.
 function stream.call(text, given)
-  call.check("stream", text, given, 2)
-  local t, why, code = call.transfer("stream", text, given or {}, nil, 2)
-  if not t then
-    return call.refusal(why, code)
-  end
-  return stream.open(t)
+  local head, message, code, facts = call.make("stream", text, given, nil, stream.open, 2)
+  return head, message, code, facts
 end
 
 return stream
