@@ -4,6 +4,7 @@
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local proxy_answers = require("spec.support.proxy_answers")
 local serve = require("spec.support.serve")
 local support = require("spec.support.client")
 local tls = require("spec.support.tls")
@@ -253,24 +254,6 @@ end)
 
 -- --- proxies
 
-local garbage = {
-  { "zero bytes", ("\0"):rep(100) },
-  { "a banner", "SSH-2.0-OpenSSH_9.6\r\n" },
-  { "another version", "HTTP/2 200\r\n\r\n" },
-  { "a status of two digits", "HTTP/1.1 20 OK\r\n\r\n" },
-  { "a field without colon", "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n" },
-  { "a NUL in a field", "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n" },
-  { "white space before the first field", "HTTP/1.1 200 OK\r\n X: a\r\n\r\n" },
-  { "a TLS alert", "\21\3\3\0\2\2\40" },
-  { "HTML", "<html><body>login</body></html>" },
-  { "a refusal", "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407" },
-  { "a redirect", "HTTP/1.1 302 Found\r\nLocation: http://login.test/\r\n\r\n", "302" },
-  { "a 101", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "101" },
-  { "an end at once", "" },
-  { "an end inside the head", "HTTP/1.1 200 OK\r\nVia: x" },
-  { "an end after a 100", "HTTP/1.1 100 Continue\r\n\r\n" },
-}
-
 describe("A proxy that answers CONNECT with", function()
   local listener
   setup(function() listener = assert(native.listen({})) end)
@@ -287,7 +270,7 @@ describe("A proxy that answers CONNECT with", function()
     return conn
   end
 
-  for _, case in ipairs(garbage) do
+  for _, case in ipairs(proxy_answers) do
     for _, how in ipairs({ "whole", "byte by byte" }) do
       it(case[1] .. ", " .. how
         .. ", is CANT_CONNECT, and no byte of a handshake goes out", function()
