@@ -52,7 +52,7 @@ local doors = {
   { "^mbedtls/", { "core/stream/tls/mbedtls/" } },
   { "^psa/", { "core/stream/tls/mbedtls/" } },
   { "^nghttp2/", { "core/http2/" } },
-  { "^libpsl%.h$", { "bindings/" } },
+  { "^libpsl%.h$", { "core/http/" } },
   { "^idn2%.h$", { "core/http/" } },
   { "^zlib%.h$", { "core/codec/" } },
   { "^brotli/", { "core/codec/" } },
@@ -114,6 +114,8 @@ local function check_own(path, number, target)
     fault("%s:%d: %s is in no room", path, number, full)
   elseif not allowed[from][to] and not (single[path] and single[path][full]) then
     fault("%s:%d: %s may not look into %s", path, number, from, to)
+  elseif full:find("_state%.h$") and to ~= from then
+    fault("%s:%d: %s is for the files of its room alone", path, number, full)
   end
 end
 

@@ -159,7 +159,6 @@ bool hcl_enums_are_raw(lua_State *L);
 /* the fields are argument 1, or 2 behind an object or HTTPClient itself */
 int hcl_query_string_from_dict(lua_State *L);
 int hcl_uri_encode(lua_State *L);
-int hcl_idn_to_ascii(lua_State *L);
 int hcl_uri_decode(lua_State *L);
 
 /* --- lua_x509.c */
@@ -255,12 +254,11 @@ int hcl_can_satisfy_proxy(lua_State *L);
 void hcl_http_client_register(lua_State *L);
 void hcl_poller_register(lua_State *L);
 
-/* --- lua_public_suffix.c */
+/* --- lua_host_names.c */
 
+int hcl_idn_to_ascii(lua_State *L);
 /* is_public_suffix(domain) -> boolean: can everybody have a name below it? */
 int hcl_is_public_suffix(lua_State *L);
-/* NULL: the build is without it */
-const char *hcl_libpsl_version(void);
 
 /* --- lua_digest.c, for the Lua half */
 

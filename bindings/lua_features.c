@@ -14,7 +14,6 @@ int hcl_features(lua_State *L) {
   lua_newtable(L);
   for (const hc_feature *feature = hc_features(); feature->name; feature++)
     set_version_features(L, feature->name, feature->version ? feature->version() : NULL);
-  set_version_features(L, "psl", hcl_libpsl_version());
   lua_pushliteral(L, HC_SYSTEM_NAME);
   lua_setfield(L, -2, "platform");
   return 1;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/http/idn.h"
 #include "lua_binding.h"
 
 /* The longest number: 309 digits of an integral double, a sign, and the end. */
@@ -293,18 +292,6 @@ static int convert_query_string(lua_State *L,
   hc_slice text = hcl_check_string(L, 1);
   hc_buffer *out = hcl_buffer_new(L);
   if (converter(text, out) != HC_OK) return hcl_raise_memory(L);
-  hcl_buffer_push(L, out);
-  return 1;
-}
-
-/* idn_to_ascii(host) -> the host in its ASCII form; nil and why there is none */
-int hcl_idn_to_ascii(lua_State *L) {
-  hc_slice host = hcl_check_string(L, 1);
-  hc_buffer *out = hcl_buffer_new(L);
-  hc_failure why = {HC_OK, ""};
-  hc_error code = hc_idn_to_ascii(host, out, &why);
-  if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);
-  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
   hcl_buffer_push(L, out);
   return 1;
 }

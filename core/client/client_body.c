@@ -131,7 +131,7 @@ static hc_error move_client_body(hc_client *c, hc_body_transfer *t, uint64_t *mo
   hc_body_transfer_end(t, c->place.exchange);
   notice_rest_client_body(c);
   hc_client_end(c);
-  *moved = t->moved;
+  *moved = t->pump.moved;
   return t->refusal.code == HC_OK ? report_client_body(c, why)
                                   : hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
 }
@@ -139,11 +139,11 @@ static hc_error move_client_body(hc_client *c, hc_body_transfer *t, uint64_t *mo
 hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context,
                                   uint64_t *moved, hc_failure *why) {
   hc_body_transfer t = {
-      .write = write, .context = context, .file = HC_NO_FILE, .content = c->content};
+      .write = write, .context = context, .pump = {.file = HC_NO_FILE}, .content = c->content};
   return move_client_body(c, &t, moved, why);
 }
 
 hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved, hc_failure *why) {
-  hc_body_transfer t = {.file = file, .content = c->content};
+  hc_body_transfer t = {.pump = {.file = file}, .content = c->content};
   return move_client_body(c, &t, moved, why);
 }

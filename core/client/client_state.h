@@ -1,7 +1,7 @@
 /* client_state.h - what the files of the client share: client.c (life, statuses, poll),
  * client_connect.c (hosts and proxies, and other clients' connections), client_reach.c (addresses),
  * client_request.c, client_body.c (content), client_response.c (what is known of an answer),
- * client_settings.c, client_wait.c. The poller looks in here too, since it does what a wait does.
+ * client_settings.c, client_wait.c. What a poller needs is in client_turn.h.
  *
  * Here, and nowhere below, what a connection and its exchange came to becomes a status of the
  * engine's. */
@@ -12,6 +12,7 @@
 #include "../connection/connection.h"
 #include "../connection/decoded_body.h"
 #include "client.h"
+#include "client_turn.h"
 
 HC_INTERNAL_BEGIN
 
@@ -85,8 +86,7 @@ hc_error hc_client_add_reach(const hc_client *c, hc_connection_wish *wish, hc_di
                              hc_failure *why);
 void hc_client_forget_reach(hc_client *c);
 
-/* client_wait.c: hc_client_interest, for a wait of our own. */
-void hc_client_waits_for(hc_client *c, hc_interest *out);
+/* client_wait.c */
 /* A call that may block begins: how long it may. */
 void hc_client_begin_slice(hc_client *c);
 /* Is that over? Then the call comes back as it is. */
@@ -94,15 +94,6 @@ bool hc_client_slice_is_over(hc_client *c);
 /* Sleeps for the client's present interest, at most until its deadline. False: that is no use, or
  * the slice is over. */
 bool hc_client_sleep(hc_client *c);
-/* For waiters: where a client stood before a poll, and whether that poll did something. A deadline
- * that went by without an event is no proof: it may only have been time to look again. */
-typedef struct hc_standing {
-  hc_status status;
-  uint64_t sent;
-} hc_standing;
-hc_standing hc_client_standing(const hc_client *c);
-bool hc_client_has_moved(hc_client *c, hc_standing before);
-
 HC_INTERNAL_END
 
 #endif

@@ -81,8 +81,8 @@ static uint64_t deadline_after(double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-hc_standing hc_client_standing(const hc_client *c) {
-  return (hc_standing){c->status, hc_client_body_sent(c)};
+static hc_turn where_it_stands(const hc_client *c) {
+  return (hc_turn){c->status, hc_client_body_sent(c)};
 }
 
 /* Once for each: it knows now how many requests there is room for. */
@@ -91,8 +91,8 @@ static bool learns_room(hc_client *c) {
   return c->place.knows_room = true;
 }
 
-bool hc_client_has_moved(hc_client *c, hc_standing before) {
-  if (c->status != before.status || hc_client_body_sent(c) != before.sent) return true;
+bool hc_client_has_moved(hc_client *c, const hc_turn *before) {
+  if (c->status != before->status || hc_client_body_sent(c) != before->sent) return true;
   /* Here poll does not look at the stream. */
   if (c->status == HC_STATUS_BODY)
     return (c->content && hc_decoded_is_readable(c->content)) ||
@@ -152,10 +152,10 @@ static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
   for (;;) {
     bool event;
     hc_error code = HC_OK;
-    hc_standing before = hc_client_standing(c);
+    hc_turn before = where_it_stands(c);
     hc_error failed = sleep_and_advance(c, deadline, &event, &code);
     if (failed != HC_OK) return failed;
-    *ready = (event && has_own_events(c)) || hc_client_has_moved(c, before);
+    *ready = (event && has_own_events(c)) || hc_client_has_moved(c, &before);
     if (*ready || hc_clock_now() >= deadline) return code;
   }
 }
@@ -194,11 +194,11 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
   for (size_t i = 0; i < count; i++) {
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
-    hc_standing before = hc_client_standing(clients[i]);
+    hc_turn before = where_it_stands(clients[i]);
     if (clients[i]->place.connection)
       clients[i]->place.connection->has_event = entries[i].ready != 0;
     (void)hc_client_advance(clients[i]);
-    ready[i] = (is_told && has_own_events(clients[i])) || hc_client_has_moved(clients[i], before);
+    ready[i] = (is_told && has_own_events(clients[i])) || hc_client_has_moved(clients[i], &before);
     any = any || ready[i];
   }
   return any;
@@ -233,4 +233,39 @@ hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seco
   hc_error code = wait_for_any(clients, count, seconds, ready);
   for (size_t i = 0; i < count; i++) hc_client_end(clients[i]);
   return code;
+}
+
+/* --- a poller's turn, see client_turn.h */
+
+hc_place *hc_client_place(hc_client *c) { return &c->place; }
+
+bool hc_client_is_known_empty(const hc_client *c) {
+  uint64_t step;
+  return c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) &&
+         c->place.connection->stream &&
+         hc_stream_peer_empty_at(c->place.connection->stream, &step) != 0;
+}
+
+bool hc_client_is_known_quiet(const hc_client *c) {
+  return c->status == HC_STATUS_REQUESTING && !hc_client_is_taken(c) &&
+         hc_h1_is_known_quiet(c->place.connection);
+}
+
+bool hc_client_begin_turn(hc_client *c, hc_turn *turn) {
+  if (hc_client_is_taken(c)) return false;
+  *turn = where_it_stands(c);
+  hc_client_begin(c);
+  return true;
+}
+
+hc_status hc_client_take_turn(hc_client *c) {
+  (void)hc_client_advance(c);
+  return c->status;
+}
+
+void hc_client_end_turn(hc_client *c) { hc_client_end(c); }
+
+bool hc_client_put_off(hc_client *c) {
+  if (c->at_work) c->is_missed = true;
+  return c->at_work;
 }

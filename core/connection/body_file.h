@@ -4,7 +4,6 @@
 
 #include "../base/internal.h"
 #include "../httpclient.h"
-#include "../platform/socket_file.h"
 #include "decoded_body.h"
 #include "exchange.h"
 
@@ -16,13 +15,8 @@ HC_INTERNAL_BEGIN
 typedef struct hc_body_transfer {
   hc_body_writer write;    /* NULL: to `file` */
   void *context;
-  hc_file file;            /* a descriptor */
-  hc_decoded_body *content;     /* NULL: as it travels */
-  hc_pipe pipe;
-  bool pipe_is_refused;    /* by the stream or the file */
-  bool is_flowing;         /* the last look took all that it could: more is likely to be there */
-  bool was_dry;            /* the pipe brought nothing the last time */
-  uint64_t moved;
+  hc_decoded_body *content; /* NULL: as it travels */
+  hc_pump pump;            /* its file, where there is no writer, and how much has moved */
   hc_failure refusal;      /* of the writer or the file; code HC_OK: none */
 } hc_body_transfer;
 

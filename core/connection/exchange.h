@@ -61,6 +61,16 @@ static inline void hc_exchange_cancel(hc_exchange *x, const hc_failure *why) {
 static inline hc_progress hc_exchange_finish(hc_exchange *x, hc_failure *why) {
   return x->protocol->finish(x, why);
 }
+static inline bool hc_exchange_can_pump(hc_exchange *x, hc_pump *pump) {
+  return x->protocol->can_pump && x->protocol->can_pump(x, pump);
+}
+static inline hc_progress hc_exchange_pump(hc_exchange *x, hc_pump *pump, uint64_t most,
+                                           hc_failure *why) {
+  return x->protocol->pump(x, pump, most, why);
+}
+static inline void hc_exchange_end_pump(hc_exchange *x, hc_pump *pump) {
+  if (x->protocol->end_pump) x->protocol->end_pump(x, pump);
+}
 
 /* --- for the protocols: the times, which are the same for all */
 

@@ -22,10 +22,6 @@ extern const hc_protocol hc_protocol_h1;
 void hc_h1_init(hc_h1_exchange *h, hc_connection *n);
 void hc_h1_reset(hc_h1_exchange *h); /* for another connection; the memory of a usual head stays */
 void hc_h1_free(hc_h1_exchange *h);
-/* NULL: it is of another protocol. */
-static inline hc_h1_exchange *hc_h1_of(hc_exchange *x) {
-  return x->protocol == &hc_protocol_h1 ? (hc_h1_exchange *)x : NULL;
-}
 
 /* For the table, see protocol.h; those of the connection are in h1_protocol.c, the others in
  * h1_exchange.c. */
@@ -39,6 +35,10 @@ hc_upload hc_h1_upload(const hc_exchange *x);
 hc_slice hc_h1_queued_head(const hc_exchange *x);
 bool hc_h1_awaits_head(const hc_exchange *x);
 bool hc_h1_resume(hc_exchange *x);
+/* h1_pump.c */
+bool hc_h1_can_pump(hc_exchange *x, hc_pump *p);
+hc_progress hc_h1_pump(hc_exchange *x, hc_pump *p, uint64_t most, hc_failure *why);
+void hc_h1_end_pump(hc_exchange *x, hc_pump *p);
 /* What the exchange alone waits for. */
 unsigned hc_h1_events(const hc_h1_exchange *h);
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out);

@@ -178,4 +178,7 @@ const hc_protocol hc_protocol_h1 = {
     .cancel = cancel_h1_protocol,
     .forget = forget_h1_protocol,
     .finish = finish_h1_protocol,
+    .can_pump = hc_h1_can_pump,
+    .pump = hc_h1_pump,
+    .end_pump = hc_h1_end_pump,
 };

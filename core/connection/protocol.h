@@ -12,6 +12,7 @@
 #include "../stream/stream_peer.h"
 #include "body_source.h"
 #include "progress.h"
+#include "pump.h"
 #include "settings.h"
 
 HC_INTERNAL_BEGIN
@@ -95,6 +96,14 @@ typedef struct hc_protocol {
   /* The answer was read to its end. BROKEN: what stands behind an upgrade can't be given back to
    * the stream, no memory. */
   hc_progress (*finish)(hc_exchange *x, hc_failure *why);
+
+  /* --- its content into a file, through the kernel; NULL where that is never possible */
+
+  /* Is it worth that, and possible, for what comes next? */
+  bool (*can_pump)(hc_exchange *x, hc_pump *pump);
+  /* At most so many bytes. As peek with a consume behind it; what is moved is added to the pump's. */
+  hc_progress (*pump)(hc_exchange *x, hc_pump *pump, uint64_t most, hc_failure *why);
+  void (*end_pump)(hc_exchange *x, hc_pump *pump);
 } hc_protocol;
 
 HC_INTERNAL_END

@@ -3,6 +3,7 @@
 
 #include "../codec/decoder.h"
 #include "../http/idn.h"
+#include "../http/public_suffix.h"
 #include "../http2/h2_session.h"
 #include "../stream/tls/tls_library.h"
 
@@ -28,6 +29,7 @@ static const hc_feature features[] = {
     {"zstd", NULL},
 #endif
     {"idn2", hc_idn_version},
+    {"psl", hc_psl_version},
     {NULL, NULL},
 };
 

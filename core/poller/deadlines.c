@@ -43,7 +43,7 @@ void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline) {
 void hc_poller_interest(hc_poller *p, hc_interest *out) {
   /* Those too that have not had their first round yet. */
   for (const seat *s = p->seats; !p->is_shown && s; s = s->next)
-    if (s->client->place.connection) s->client->place.connection->is_shown = true;
+    if (s->place->connection) s->place->connection->is_shown = true;
   p->is_shown = true;
   *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
   if (p->heap_count) out->deadline = p->heap[0]->deadline;

@@ -4,12 +4,9 @@
  * of the poller's knowledge is its watch (connection.h). One event is one advance of the
  * connection, which notices those of its places for which something may have changed, and their
  * clients are polled. What belongs to a client alone is its seat: the tag, the next deadline,
- * whether it is due or has moved. There is a slot for each descriptor in the set, a list of the
- * seats that are due, and a heap of deadlines. */
+ * whether it is due or has moved. There is a slot for each descriptor in the set (poller_watch.c), a
+ * list of the seats that are due, and a heap of deadlines. */
 #include "../poller.h"
-
-#include <stddef.h>
-#include <string.h>
 
 #include "../base/limits.h"
 #include "../base/memory.h"
@@ -88,87 +85,6 @@ static void on_due(hc_seat *hook) {
   else mark_due(s->poller, s);
 }
 
-/* --- the descriptors */
-
-static bool take_slot(hc_poller *p, hc_connection *n) {
-  uint32_t index = p->slot_count;
-  if (p->free_slot) {
-    index = p->free_slot - 1;
-    p->free_slot = p->slots[index].next_free;
-  } else {
-    if (index == p->capacity) return false;
-    p->slots[p->slot_count++] = (slot){NULL, 0, 0};
-  }
-  p->slots[index].connection = n;
-  n->watch.slot = index;
-  return true;
-}
-
-/* The watch ends: the slot is free, and an event that is under way already means nobody. */
-static void forget_watch(hc_poller *p, hc_watch *w) {
-  slot *s = &p->slots[w->slot];
-  hc_stream_peer_watch(NULL, &w->watcher);
-  s->connection = NULL;
-  s->generation++;
-  s->next_free = p->free_slot;
-  p->free_slot = w->slot + 1;
-  w->dropped = NULL;
-}
-
-static void on_dropped(hc_watch *w) {
-  hc_poller *p = w->poller;
-  hc_backend_unwatch(p->backend, w->fd);
-  hc_handle_map_remove(&p->watched, (uint64_t)w->fd);
-  forget_watch(p, w);
-}
-
-static void unwatch(hc_connection *n) {
-  if (n && n->watch.dropped) n->watch.dropped(&n->watch);
-}
-
-/* Somebody else closes the connection's stream, and who stands on it does not know yet. */
-static void on_closing(hc_stream_watcher *watcher) {
-  hc_watch *w = (void *)((char *)watcher - offsetof(hc_watch, watcher));
-  hc_poller *p = w->poller;
-  hc_connection *n = p->slots[w->slot].connection;
-  on_dropped(w);
-  hc_connection_notice_all(n);
-}
-
-/* A script's own stream has closed the descriptor, and the number was given away anew. */
-static void forget_stale(hc_poller *p, hc_connection *n) {
-  hc_handle_map_remove(&p->watched, (uint64_t)n->watch.fd);
-  forget_watch(p, &n->watch);
-  hc_connection_notice_all(n);
-}
-
-static bool start_watch(hc_poller *p, hc_connection *n, hc_handle fd) {
-  if (!take_slot(p, n)) return false;
-  n->watch.poller = p;
-  n->watch.fd = fd;
-  n->watch.dropped = on_dropped;
-  n->watch.watcher.closing = on_closing;
-  if (hc_handle_map_put(&p->watched, (uint64_t)fd, n) == HC_OK) return true;
-  forget_watch(p, &n->watch);
-  return false;
-}
-
-static bool watch_descriptor(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events) {
-  hc_watch *w = &n->watch;
-  if (w->dropped && w->fd != fd) on_dropped(w);
-  hc_connection *before = hc_handle_map_get(&p->watched, (uint64_t)fd);
-  if (before && before != n) forget_stale(p, before);
-  if (!w->dropped && !start_watch(p, n, fd)) return false;
-  if (!hc_backend_watch(p->backend, fd, events,
-                        (uint64_t)p->slots[w->slot].generation << 32 | w->slot)) {
-    on_dropped(w);
-    return false;
-  }
-  hc_stream_peer_watch(n->stream, &w->watcher);
-  w->events = events;
-  return true;
-}
-
 /* --- what a client waits for */
 
 static bool is_final(hc_status status) {
@@ -193,22 +109,22 @@ static void note_status(hc_poller *p, seat *s, hc_status status) {
 
 /* Is the client of the seat still in this poller, after a call of it? What that called back may
  * have taken it out, or in again. The client itself is there, since it was at work. */
-static bool is_there(const hc_poller *p, const hc_client *c, const seat *s) {
-  return c->place.seat == &s->hook && s->poller == p;
+static bool is_there(const hc_poller *p, const hc_place *place, const seat *s) {
+  return place->seat == &s->hook && s->poller == p;
 }
 
 /* Registers what the client waits for now. One that needs no event is due again. */
 static void arm(hc_poller *p, seat *s) {
   hc_interest interest;
-  hc_client *c = s->client;
-  hc_connection *n = c->place.connection;
-  note_status(p, s, c->status);
+  const hc_place *place = s->place;
+  hc_connection *n = place->connection;
+  note_status(p, s, hc_client_get_status(s->client));
   if (s->is_final) {
     hc_poller_set_deadline(p, s, HC_NEVER);
     return;
   }
-  hc_client_waits_for(c, &interest);
-  if (!is_there(p, c, s)) return;
+  hc_client_waits_for(s->client, &interest);
+  if (!is_there(p, place, s)) return;
   if (p->is_shown) n->is_shown = true; /* what lies in a client does not show on the descriptor */
   if (interest.ready) mark_due(p, s);
   uint64_t deadline = interest.deadline;
@@ -217,10 +133,10 @@ static void arm(hc_poller *p, seat *s) {
   hc_poller_set_deadline(p, s, deadline);
   /* somebody else may wait by it */
   if (interest.fd == HC_NO_HANDLE && hc_connection_is_crowded(n)) return;
-  if (interest.fd == HC_NO_HANDLE) unwatch(n);
+  if (interest.fd == HC_NO_HANDLE) hc_poller_unwatch(n);
   else if (n->watch.dropped && interest.fd == n->watch.fd && interest.events == n->watch.events)
     return;
-  else if (!watch_descriptor(p, n, interest.fd, interest.events))
+  else if (!hc_poller_watch(p, n, interest.fd, interest.events))
     hc_poller_set_deadline(p, s,
                            hc_clock_now() + HC_BLIND_STEP_NS); /* not watched: looked at instead */
 }
@@ -249,8 +165,9 @@ static bool has_other_seat(const hc_connection *n, const hc_place *place) {
 }
 
 static void forget_poller(hc_poller *p, seat *s) {
-  hc_place *place = &s->client->place;
-  if (place->connection && !has_other_seat(place->connection, place)) unwatch(place->connection);
+  hc_place *place = s->place;
+  if (place->connection && !has_other_seat(place->connection, place))
+    hc_poller_unwatch(place->connection);
   place->seat = NULL;
   hc_poller_set_deadline(p, s, HC_NEVER);
   if (s->is_due) {
@@ -272,16 +189,6 @@ static void on_gone(hc_seat *hook) {
   forget_poller(s->poller, s);
 }
 
-/* What the client waits for may be asked of a script's stream. */
-static void arm_guarded(hc_poller *p, seat *s) {
-  hc_client *c = s->client;
-  p->at_work++;
-  hc_client_begin(c);
-  arm(p, s);
-  hc_client_end(c);
-  p->at_work--;
-}
-
 /* A descriptor is in one poller's set: who stands on one connection belongs into the same. */
 static bool is_taken_by_another(const hc_poller *p, const hc_place *place) {
   const hc_place *other = place->connection ? place->connection->places : NULL;
@@ -295,6 +202,7 @@ static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
   *s = (seat){.hook = {on_due, on_gone, p},
               .poller = p,
               .client = c,
+              .place = hc_client_place(c),
               .tag = tag,
               .deadline = HC_NEVER,
               .heap_index = NOWHERE,
@@ -305,31 +213,37 @@ static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
   return s;
 }
 
-/* An idle client that has taken all that came needs no look: what comes now is an event. */
-static bool is_known_empty(const hc_client *c) {
-  uint64_t step;
-  return c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) &&
-         c->place.connection->stream &&
-         hc_stream_peer_empty_at(c->place.connection->stream, &step) != 0;
+/* What the client waits for may be asked of a script's stream. False: it is at work. */
+static bool arm_in_turn(hc_poller *p, seat *s) {
+  hc_client *c = s->client;
+  hc_turn turn;
+  if (!hc_client_begin_turn(c, &turn)) return false;
+  p->at_work++;
+  arm(p, s);
+  hc_client_end_turn(c);
+  p->at_work--;
+  return true;
 }
 
 hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
-  if (c->place.seat)
+  hc_place *place = hc_client_place(c);
+  if (place->seat)
     return hc_failure_set(why, HC_ERR_ALREADY_IN_USE, "the client is in a poller already");
-  if (is_taken_by_another(p, &c->place))
+  if (is_taken_by_another(p, place))
     return hc_failure_set(why, HC_ERR_ALREADY_IN_USE,
                           "the client's connection is in another poller");
   seat *s = make_seat(p, c, tag);
   if (!s) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-  c->place.seat = &s->hook;
-  if (is_known_empty(c)) arm_guarded(p, s);
-  else mark_due(p, s);
+  place->seat = &s->hook;
+  /* An idle client that has taken all that came needs no look: what comes now is an event. */
+  if (!hc_client_is_known_empty(c) || !arm_in_turn(p, s)) mark_due(p, s);
   return HC_OK;
 }
 
 hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
-  if (!c->place.seat || c->place.seat->owner != p) return HC_ERR_DOES_NOT_EXIST;
-  forget_poller(p, (seat *)c->place.seat);
+  hc_seat *hook = hc_client_place(c)->seat;
+  if (!hook || hook->owner != p) return HC_ERR_DOES_NOT_EXIST;
+  forget_poller(p, (seat *)hook);
   return HC_OK;
 }
 
@@ -362,16 +276,16 @@ void hc_poller_delete(hc_poller *p) {
 
 /* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it
  * takes time. */
-static bool calls_back(const hc_client *c) {
-  return (c->place.exchange && hc_exchange_upload(c->place.exchange) == HC_UPLOAD_HOSTS) ||
-         (c->place.connection->stream &&
-          !hc_stream_peer_is_tcp(hc_stream_peer_bottom(c->place.connection->stream)));
+static bool calls_back(const hc_place *place) {
+  hc_stream_peer *stream = place->connection->stream;
+  return (place->exchange && hc_exchange_upload(place->exchange) == HC_UPLOAD_HOSTS) ||
+         (stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(stream)));
 }
 
 /* While the client is at work, does its descriptor serve others? */
-static bool serves_others(const hc_client *c) {
-  const hc_connection *n = c->place.connection;
-  return n && n->protocol->takes_for_all && has_other_seat(n, &c->place) &&
+static bool serves_others(const hc_place *place) {
+  const hc_connection *n = place->connection;
+  return n && n->protocol->takes_for_all && has_other_seat(n, place) &&
          !hc_stream_peer_is_in_call(n->stream);
 }
 
@@ -380,11 +294,10 @@ static bool serves_others(const hc_client *c) {
  * call, when it ends, makes it due. One whose stream alone is at work has no such call, and is
  * looked at again soon. */
 static void put_off(hc_poller *p, seat *s) {
-  hc_client *c = s->client;
-  if (!serves_others(c)) unwatch(c->place.connection);
+  if (!serves_others(s->place)) hc_poller_unwatch(s->place->connection);
   note_final(p, s);
-  if (c->at_work) c->is_missed = true;
-  hc_poller_set_deadline(p, s, c->at_work ? HC_NEVER : hc_clock_now() + HC_BLIND_STEP_NS);
+  bool is_told = hc_client_put_off(s->client);
+  hc_poller_set_deadline(p, s, is_told ? HC_NEVER : hc_clock_now() + HC_BLIND_STEP_NS);
 }
 
 /* What made a client's turn come. */
@@ -397,25 +310,26 @@ typedef enum cause {
 
 static void poll_seat(hc_poller *p, seat *s, cause why) {
   hc_client *c = s->client;
-  if (hc_client_is_taken(c)) {
+  const hc_place *place = s->place;
+  hc_turn turn;
+  if (!hc_client_begin_turn(c, &turn)) {
     put_off(p, s);
     return;
   }
-  hc_standing before = hc_client_standing(c);
-  note_status(p, s, before.status);
-  if (s->is_final) return;
-  if (why == BY_EVENT) c->place.connection->has_event = true;
-  else c->place.connection->is_quiet = why == BY_ITSELF_QUIET;
-  if (calls_back(c)) p->has_called_back = true;
-  hc_client_begin(c);
-  (void)hc_client_advance(c);
-  bool has_moved =
-      (why != BY_DEADLINE && c->status == HC_STATUS_BODY) || hc_client_has_moved(c, before);
-  if (is_there(p, c, s)) {
-    if (has_moved) mark_moved(p, s);
-    arm(p, s);
+  note_status(p, s, turn.status);
+  if (!s->is_final) {
+    if (why == BY_EVENT) place->connection->has_event = true;
+    else place->connection->is_quiet = why == BY_ITSELF_QUIET;
+    if (calls_back(place)) p->has_called_back = true;
+    hc_status status = hc_client_take_turn(c);
+    bool has_moved =
+        (why != BY_DEADLINE && status == HC_STATUS_BODY) || hc_client_has_moved(c, &turn);
+    if (is_there(p, place, s)) {
+      if (has_moved) mark_moved(p, s);
+      arm(p, s);
+    }
   }
-  hc_client_end(c);
+  hc_client_end_turn(c);
 }
 
 /* One event, one advance; then those of whom it was. */
@@ -487,13 +401,6 @@ static bool needs_no_look(const hc_connection *n) {
   return hc_connection_is_watched(n) && n->protocol->takes_for_all;
 }
 
-/* A request so soon behind the answer before that nobody needs to look: the sweep is spared, a third
- * of the system calls of a GET where one client is busy. */
-static bool is_sure_to_be_quiet(const hc_client *c) {
-  return c->status == HC_STATUS_REQUESTING && !hc_client_is_taken(c) &&
-         hc_h1_is_known_quiet(c->place.connection);
-}
-
 static seat *take_polling(hc_poller *p) {
   seat *s = p->polling;
   p->polling = s->next_due;
@@ -519,12 +426,12 @@ static bool poll_due(hc_poller *p) {
    * leaves both lists. */
   p->polling = p->due;
   p->due = NULL;
-  while (p->polling && is_sure_to_be_quiet(p->polling->client)) {
+  while (p->polling && hc_client_is_known_quiet(p->polling->client)) {
     poll_seat(p, take_polling(p), BY_ITSELF);
     if (p->polling && has_done_enough(p)) put_back(p);
   }
   while (p->polling) {
-    if (is_swept && !needs_no_look(p->polling->client->place.connection) &&
+    if (is_swept && !needs_no_look(p->polling->place->connection) &&
         (p->has_called_back || hc_clock_now() - swept_at >= SWEPT_NS)) {
       swept_at = sweep(p);
       is_swept = swept_at != 0;
@@ -532,7 +439,7 @@ static bool poll_due(hc_poller *p) {
       if (!p->polling) break;
     }
     seat *s = take_polling(p);
-    const hc_connection *n = s->client->place.connection;
+    const hc_connection *n = s->place->connection;
     bool is_quiet = needs_no_look(n) || (is_swept && hc_connection_is_watched(n));
     poll_seat(p, s, is_quiet ? BY_ITSELF_QUIET : BY_ITSELF);
     if (p->polling && has_done_enough(p)) put_back(p);

@@ -8,7 +8,8 @@
 
 #include "../base/handle_map.h"
 #include "../base/internal.h"
-#include "../client/client_state.h"
+#include "../client/client_turn.h"
+#include "../connection/connection.h"
 #include "../platform/poller_backend.h"
 #include "../platform/wait.h"
 #include "../poller.h"
@@ -21,6 +22,7 @@ typedef struct seat {
   hc_seat hook; /* first: the client's place points here */
   hc_poller *poller;
   hc_client *client;
+  hc_place *place; /* the client's */
   void *tag;
   uint64_t deadline;
   size_t heap_index; /* NOWHERE: has no deadline */
@@ -64,6 +66,14 @@ struct hc_poller {
 
 /* deadlines.c. HC_NEVER: none; else there is room in the heap. */
 void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline);
+
+/* --- poller_watch.c */
+
+/* For these events from now on, in place of what was watched of the connection before. False: the
+ * kernel, or memory, has no room for it. */
+bool hc_poller_watch(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events);
+/* NULL, and one that is not watched, are fine. */
+void hc_poller_unwatch(hc_connection *n);
 
 HC_INTERNAL_END
 

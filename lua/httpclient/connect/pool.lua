@@ -1,5 +1,4 @@
--- pool.lua: connections kept for the next request to the same place: origin, TLS options, version of HTTP, proxy, and
--- whatever else makes a difference (key_of in transfer/connection.lua). A session has places of its own.
+-- pool.lua: who gets which connection to a place (places.lua), and who waits for one.
 --
 -- At most max_per_host connections to one place are in use at a time; a task that needs another one
 -- waits its turn: in the scheduler, or in a coroutine of a loop that the waiter belongs to. Who can
@@ -10,76 +9,23 @@ local httpclient = require(root)
 local alone = require(root .. ".connect.alone")
 local kept = require(root .. ".base.kept")
 local lost = require(root .. ".connect.lost")
+local places = require(root .. ".connect.places")
 local scheduler = require(root .. ".tasks.scheduler")
 local shared = require(root .. ".connect.shared")
 local waits = require(root .. ".tasks.waits")
 
+local forget_if_empty, place_of = places.forget_if_empty, places.of
 local now = httpclient.monotonic_time
 local OK = httpclient.Error.OK
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
 
--- The script's settings; a half that is loaded anew finds what the script has set.
-local pool = kept("pool", {
-  max_per_host = 6,   -- connections in use to one place; 0: no limit
-  max_idle = 32,      -- connections kept in all
-  idle_timeout = 60,  -- seconds that a connection is kept
-})
-
-local state = kept("places", { idle_count = 0, by_key = {} })
--- key -> {
---   idle = { { client, since, line } ... },  line: that connection is one of HTTP/2
---   lines = { line ... },       those of HTTP/2 in use, see shared.lua
---   used = n,                   clients in use
---   busy = n,                   what of these counts against max_per_host
---   pioneers = { [client] = true }, pioneer_count = n,  connect, and may turn out to be shared
---   is_scattered,               a pioneer has failed: nobody waits for another one
---   queue = { ticket ... },
---   holders = { [client] = task },
--- }
-local places = state.by_key
+-- What scripts see has the settings, too.
+local pool = places.settings
 -- Clients whose answers scripts read as they like, for as long as they like -> true: they do not
 -- count against max_per_host.
 local apart = kept("apart", setmetatable({}, { __mode = "k" }))
 -- Who waits in a foreign loop looks so often, in seconds, whether a coroutine is gone that had a connection.
 local LOOK = 0.2
-
-local function place_of(key)
-  local place = places[key]
-  if not place then
-    place = { idle = {}, lines = {}, used = 0, busy = 0, pioneers = {}, pioneer_count = 0,
-      queue = {}, holders = {} }
-    places[key] = place
-  end
-  return place
-end
-
-local function forget_if_empty(key, place)
-  if place.used == 0 and #place.idle == 0 and #place.queue == 0 then
-    places[key] = nil
-  end
-end
-
-local function take_idle(place, index)
-  state.idle_count = state.idle_count - 1
-  return table.remove(place.idle, index)
-end
-
-local function close_idle(place, index)
-  local entry = take_idle(place, index)
-  if entry.line then
-    shared.close(entry.line)
-  else
-    entry.client:close()
-  end
-end
-
--- The place's idle connections from the oldest on, as long as `expendable` says so, are closed.
-local function close_oldest(key, place, expendable)
-  while place.idle[1] and expendable(place.idle[1]) do
-    close_idle(place, 1)
-  end
-  forget_if_empty(key, place)
-end
 
 local function take_back_lost()
   lost.take_back(pool.discard, pool.close_idle)
@@ -87,29 +33,7 @@ end
 
 local function sweep()
   take_back_lost()
-  if state.idle_count == 0 then
-    return
-  end
-  local oldest = now() - pool.idle_timeout
-  for key, place in pairs(places) do
-    if place.idle[1] and place.idle[1].since <= oldest then
-      close_oldest(key, place, function(idle)
-        return idle.since <= oldest
-      end)
-    end
-  end
-end
-
--- The one that has been kept longest of all, whatever its place.
-local function close_oldest_of_all()
-  local key, place
-  for other_key, other in pairs(places) do
-    if other.idle[1] and (not place or other.idle[1].since < place.idle[1].since) then
-      key, place = other_key, other
-    end
-  end
-  close_idle(place, 1)
-  forget_if_empty(key, place)
+  places.close_stale()
 end
 
 -- --- what there is for one who asks
@@ -164,7 +88,7 @@ local function is_live(client)
 end
 
 local function take_kept(place, index, ask)
-  local entry = take_idle(place, index)
+  local entry = places.take(place, index)
   if not is_live(entry.client) then
     if entry.line then
       shared.close(entry.line)
@@ -303,15 +227,15 @@ end
 function pool.close_idle(mark)
   take_back_lost()
   local all = {}
-  for _, place in pairs(places) do
+  for _, place in pairs(places.by_key) do
     all[#all + 1] = place
   end
   for _, place in ipairs(all) do
     drop_abandoned(place)
   end
-  for key, place in pairs(places) do
+  for key, place in pairs(places.by_key) do
     if type(mark) ~= "string" or key:sub(-#mark) == mark then
-      close_oldest(key, place, function()
+      places.close_oldest(key, place, function()
         return true
       end)
     end
@@ -476,20 +400,6 @@ end
 -- The client's request is on its way, or refused.
 pool.note_request = shared.note_request
 
-local function keep(place, entry)
-  table.insert(place.idle, entry)
-  state.idle_count = state.idle_count + 1
-end
-
-local function limit_kept()
-  if state.idle_count > pool.max_idle then
-    sweep()
-  end
-  while state.idle_count > math.max(0, pool.max_idle) do
-    close_oldest_of_all()
-  end
-end
-
 local function give_back_stream(key, place, line, client)
   shared.give_back(line, client)
   if not line.is_retired then
@@ -503,13 +413,13 @@ local function give_back_stream(key, place, line, client)
     retire(place, line)
     line.is_retired = false
     if is_kept then
-      keep(place, { client = line.keeper, since = now(), line = line })
+      places.keep(place, { client = line.keeper, since = now(), line = line })
     else
       shared.close(line)
     end
   end
   serve_queue(key, place)
-  limit_kept()
+  places.limit()
 end
 
 local function count_out(place, client)
@@ -534,9 +444,9 @@ function pool.release(key, client)
   end
   scheduler.unwatch(client)
   count_out(place, client)
-  keep(place, { client = client, since = now() })
+  places.keep(place, { client = client, since = now() })
   serve_queue(key, place)
-  limit_kept()
+  places.limit()
 end
 
 -- The client is of no more use. What it has under way ends, and its connection if that is its own.
@@ -590,11 +500,11 @@ end
 function pool.count()
   take_back_lost()
   local used, queued = 0, 0
-  for _, place in pairs(places) do
+  for _, place in pairs(places.by_key) do
     used = used + place.used
     queued = queued + #place.queue
   end
-  return used, state.idle_count, queued
+  return used, places.idle_count(), queued
 end
 
 return pool

@@ -1,0 +1,84 @@
+/* poller_watch.c - the poller's descriptors: which connection's is in the kernel's set, for which
+ * events, and how an event that comes late is known to mean nobody. See poller_state.h. */
+#include <stddef.h>
+
+#include "poller_state.h"
+
+static bool take_slot(hc_poller *p, hc_connection *n) {
+  uint32_t index = p->slot_count;
+  if (p->free_slot) {
+    index = p->free_slot - 1;
+    p->free_slot = p->slots[index].next_free;
+  } else {
+    if (index == p->capacity) return false;
+    p->slots[p->slot_count++] = (slot){NULL, 0, 0};
+  }
+  p->slots[index].connection = n;
+  n->watch.slot = index;
+  return true;
+}
+
+/* The watch ends: the slot is free, and an event that is under way already means nobody. */
+static void forget_watch(hc_poller *p, hc_watch *w) {
+  slot *s = &p->slots[w->slot];
+  hc_stream_peer_watch(NULL, &w->watcher);
+  s->connection = NULL;
+  s->generation++;
+  s->next_free = p->free_slot;
+  p->free_slot = w->slot + 1;
+  w->dropped = NULL;
+}
+
+static void on_dropped(hc_watch *w) {
+  hc_poller *p = w->poller;
+  hc_backend_unwatch(p->backend, w->fd);
+  hc_handle_map_remove(&p->watched, (uint64_t)w->fd);
+  forget_watch(p, w);
+}
+
+void hc_poller_unwatch(hc_connection *n) {
+  if (n && n->watch.dropped) n->watch.dropped(&n->watch);
+}
+
+/* Somebody else closes the connection's stream, and who stands on it does not know yet. */
+static void on_closing(hc_stream_watcher *watcher) {
+  hc_watch *w = (void *)((char *)watcher - offsetof(hc_watch, watcher));
+  hc_poller *p = w->poller;
+  hc_connection *n = p->slots[w->slot].connection;
+  on_dropped(w);
+  hc_connection_notice_all(n);
+}
+
+/* A script's own stream has closed the descriptor, and the number was given away anew. */
+static void forget_stale(hc_poller *p, hc_connection *n) {
+  hc_handle_map_remove(&p->watched, (uint64_t)n->watch.fd);
+  forget_watch(p, &n->watch);
+  hc_connection_notice_all(n);
+}
+
+static bool start_watch(hc_poller *p, hc_connection *n, hc_handle fd) {
+  if (!take_slot(p, n)) return false;
+  n->watch.poller = p;
+  n->watch.fd = fd;
+  n->watch.dropped = on_dropped;
+  n->watch.watcher.closing = on_closing;
+  if (hc_handle_map_put(&p->watched, (uint64_t)fd, n) == HC_OK) return true;
+  forget_watch(p, &n->watch);
+  return false;
+}
+
+bool hc_poller_watch(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events) {
+  hc_watch *w = &n->watch;
+  if (w->dropped && w->fd != fd) on_dropped(w);
+  hc_connection *before = hc_handle_map_get(&p->watched, (uint64_t)fd);
+  if (before && before != n) forget_stale(p, before);
+  if (!w->dropped && !start_watch(p, n, fd)) return false;
+  if (!hc_backend_watch(p->backend, fd, events,
+                        (uint64_t)p->slots[w->slot].generation << 32 | w->slot)) {
+    on_dropped(w);
+    return false;
+  }
+  hc_stream_peer_watch(n->stream, &w->watcher);
+  w->events = events;
+  return true;
+}
