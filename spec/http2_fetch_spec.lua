@@ -121,7 +121,8 @@ describe("fetch", function()
     until tasks[300]:status() ~= "running" and pool.count() == 0
     httpclient.run()
     assert.equal(1, bodies_of(tasks))
-    assert.is_true(most > 6 and most <= 100, most)
+    -- One whose stream has ended, and who has not read that yet, is counted beside its successor.
+    assert.is_true(most > 6 and most <= 200, most)
   end)
 
   it("has one handshake where six would defeat ALPN, and six connections with 1.1", function()

@@ -55,7 +55,7 @@ local function head(stream, block, flags)
 end
 
 -- The allocator of the sanitizers does not tell.
-local function memory()
+local function memory_now()
   return native.allocated_memory() or 0
 end
 
@@ -64,14 +64,14 @@ end
 local function feed(peer, bytes)
   collectgarbage()
   collectgarbage()
-  local before, most, at = memory(), 0, 1
+  local before, most, at = memory_now(), 0, 1
   while at <= #bytes do
     local sent = peer.conn:send_some(bytes:sub(at, at + 65535), 0)
     if not sent then break end
     at = at + sent
     peer:poll()
     peer.conn:recv(65536, 0)
-    most = math.max(most, memory() - before)
+    most = math.max(most, memory_now() - before)
   end
   return most
 end
@@ -190,13 +190,13 @@ describe("A flood of", function()
           support.pump(other, HTTPClient.STATUS_CONNECTED)
           if flood[3] then peer:send(flood[2]) end
           local frames = (flood[3] or flood[2]):rep(500)
-          local before, most, sent = memory(), 0, 0
+          local before, most, sent = memory_now(), 0, 0
           support.until_true(function()
             sent = sent + (peer.conn:send_some(frames, 0) or 0)
             peer:poll()
             if hears == "and the server reads" then peer.conn:recv(65536, 0) end
             client:read_response_body_chunk()
-            most = math.max(most, memory() - before)
+            most = math.max(most, memory_now() - before)
             return client:get_status() == HTTPClient.STATUS_CONNECTION_ERROR
           end)
           assert.is_true(most < MEMORY, most)
