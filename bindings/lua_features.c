@@ -3,17 +3,25 @@
 #include "../core/platform/system_name.h"
 #include "lua_binding.h"
 
-static void set_version_features(lua_State *L, const char *name, const char *version) {
-  if (version) lua_pushstring(L, version);
-  else lua_pushboolean(L, 0);
-  lua_setfield(L, -2, name);
+static void push_version(lua_State *L, const hc_feature *feature) {
+  if (feature->version && feature->version()) {
+    lua_pushstring(L, feature->version());
+  } else if (feature->number) {
+    uint32_t number = feature->number();
+    lua_pushfstring(L, "%d.%d.%d", (int)(number >> 24), (int)(number >> 12 & 0xfff),
+                    (int)(number & 0xfff));
+  } else {
+    lua_pushboolean(L, 0);
+  }
 }
 
 /* features() -> table: library -> its version, or false; and the platform */
 int hcl_features(lua_State *L) {
   lua_newtable(L);
-  for (const hc_feature *feature = hc_features(); feature->name; feature++)
-    set_version_features(L, feature->name, feature->version ? feature->version() : NULL);
+  for (const hc_feature *feature = hc_features(); feature->name; feature++) {
+    push_version(L, feature);
+    lua_setfield(L, -2, feature->name);
+  }
   lua_pushliteral(L, HC_SYSTEM_NAME);
   lua_setfield(L, -2, "platform");
   return 1;

@@ -8,7 +8,6 @@
 
 #include <brotli/decode.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "../base/memory.h"
 
@@ -80,14 +79,6 @@ hc_decoder *hc_brotli_decoder_new(void) {
   return NULL;
 }
 
-/* The library tells its version as a number alone; the text is made once a call, in a place of the
- * thread's. */
-const char *hc_brotli_version(void) {
-  static _Thread_local char text[32];
-  uint32_t version = BrotliDecoderVersion();
-  (void)snprintf(text, sizeof text, "%u.%u.%u", (unsigned)(version >> 24),
-                 (unsigned)(version >> 12 & 0xfff), (unsigned)(version & 0xfff));
-  return text;
-}
+uint32_t hc_brotli_version_number(void) { return BrotliDecoderVersion(); }
 
 #endif

@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../base/error.h"
 #include "../base/internal.h"
@@ -108,7 +109,7 @@ hc_parse hc_decoder_fail_memory(hc_decoder *d);
 
 /* The versions of the libraries that are loaded; NULL: the build is without it. */
 const char *hc_zlib_version(void);
-const char *hc_brotli_version(void);
+uint32_t hc_brotli_version_number(void); /* as hc_feature has it */
 const char *hc_zstd_version(void);
 
 HC_INTERNAL_END

@@ -8,29 +8,29 @@
 #include "../stream/tls/tls_library.h"
 
 static const hc_feature features[] = {
-    {"openssl", hc_tls_openssl_version},
-    {"mbedtls", hc_tls_mbedtls_version},
-    {"zlib", hc_zlib_version},
+    {"openssl", hc_tls_openssl_version, NULL},
+    {"mbedtls", hc_tls_mbedtls_version, NULL},
+    {"zlib", hc_zlib_version, NULL},
 #ifdef HC_WITH_NGHTTP2
-    {"nghttp2", hc_h2_version},
-    {"http2", hc_h2_version}, /* by what it gives, for who need not know by what */
+    {"nghttp2", hc_h2_version, NULL},
+    {"http2", hc_h2_version, NULL}, /* by what it gives, for who need not know by what */
 #else
-    {"nghttp2", NULL},
-    {"http2", NULL},
+    {"nghttp2", NULL, NULL},
+    {"http2", NULL, NULL},
 #endif
 #ifdef HC_WITH_BROTLI
-    {"brotli", hc_brotli_version},
+    {"brotli", NULL, hc_brotli_version_number},
 #else
-    {"brotli", NULL},
+    {"brotli", NULL, NULL},
 #endif
 #ifdef HC_WITH_ZSTD
-    {"zstd", hc_zstd_version},
+    {"zstd", hc_zstd_version, NULL},
 #else
-    {"zstd", NULL},
+    {"zstd", NULL, NULL},
 #endif
-    {"idn2", hc_idn_version},
-    {"psl", hc_psl_version},
-    {NULL, NULL},
+    {"idn2", hc_idn_version, NULL},
+    {"psl", hc_psl_version, NULL},
+    {NULL, NULL, NULL},
 };
 
 const hc_feature *hc_features(void) { return features; }
