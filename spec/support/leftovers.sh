@@ -49,9 +49,9 @@ left_processes() {
   wait_for_end "$1" "$2" 50
 }
 
-# valgrind's pipes stay when a program that it runs is killed, and X servers leave the folder that their sockets were in.
+# valgrind's pipes stay when a program that it runs is killed.
 left_files() {
-  find "$1" -mindepth 1 ! -name 'vgdb-pipe-*' ! -path "$1/.X11-unix" | sed "s|^$1|${TMPDIR:-/tmp}|; s|^|left behind: |"
+  find "$1" -mindepth 1 ! -name 'vgdb-pipe-*' | sed "s|^$1|${TMPDIR:-/tmp}|; s|^|left behind: |"
 }
 
 # What git sees of the checkout, if it is one. (In a run inside a job, the other jobs are at work on it.)
