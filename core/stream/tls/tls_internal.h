@@ -177,6 +177,8 @@ bool hc_tls_address_text(hc_slice bytes, char text[HC_TLS_ADDRESS_TEXT]);
 bool hc_tls_append_host(char text[HC_TLS_NAME_TEXT], size_t *at, hc_slice host);
 /* Allocated, NULL when memory is out. */
 char *hc_tls_copy_host(hc_slice host);
+/* Takes the next name out of a list of cipher suites; empty at its end. */
+hc_slice hc_tls_next_suite(hc_slice *text);
 char *hc_tls_fingerprint_text(const unsigned char digest[HC_PIN_SIZE]);
 char *hc_tls_pin_text(const unsigned char digest[HC_PIN_SIZE]);
 

@@ -93,6 +93,17 @@ char *hc_tls_copy_host(hc_slice host) {
   return text;
 }
 
+static bool is_between_suites(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
+
+hc_slice hc_tls_next_suite(hc_slice *text) {
+  while (text->size > 0 && is_between_suites(text->data[0])) text->data++, text->size--;
+  hc_slice word = {text->data, 0};
+  while (word.size < text->size && !is_between_suites(word.data[word.size])) word.size++;
+  text->data += word.size;
+  text->size -= word.size;
+  return word;
+}
+
 /* --- digests */
 
 char *hc_tls_fingerprint_text(const unsigned char digest[HC_PIN_SIZE]) {

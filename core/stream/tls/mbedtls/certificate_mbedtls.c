@@ -85,15 +85,22 @@ bool hc_mbedtls_host_of(const mbedtls_x509_sequence *name, hc_slice *host, bool 
   return kind == 2 ? host->size > 0 : kind == 7 && (host->size == 4 || host->size == 16);
 }
 
+/* The host as it is written; an address in the room given. False: it is no name of a host. */
+static bool shown_host(const mbedtls_x509_sequence *name, char address[HC_TLS_ADDRESS_TEXT],
+                       hc_slice *host) {
+  bool is_address;
+  if (!hc_mbedtls_host_of(name, host, &is_address)) return false;
+  if (is_address && hc_tls_address_text(*host, address)) *host = hc_slice_of(address);
+  return true;
+}
+
 void hc_mbedtls_hosts_text(const mbedtls_x509_crt *certificate, char text[HC_TLS_NAME_TEXT]) {
   size_t at = 0;
   text[0] = '\0';
   for (const mbedtls_x509_sequence *i = &certificate->subject_alt_names; i; i = i->next) {
     char address[HC_TLS_ADDRESS_TEXT];
     hc_slice host;
-    bool is_address;
-    if (!hc_mbedtls_host_of(i, &host, &is_address)) continue;
-    if (is_address && hc_tls_address_text(host, address)) host = hc_slice_of(address);
+    if (!shown_host(i, address, &host)) continue;
     if (!hc_tls_append_host(text, &at, host)) break;
   }
 }
@@ -155,9 +162,7 @@ static bool collect_mbedtls_hosts(hc_peer_certificate *out, const mbedtls_x509_c
   for (const mbedtls_x509_sequence *i = &certificate->subject_alt_names; i; i = i->next) {
     char address[HC_TLS_ADDRESS_TEXT];
     hc_slice host;
-    bool is_address;
-    if (!hc_mbedtls_host_of(i, &host, &is_address)) continue;
-    if (is_address && hc_tls_address_text(host, address)) host = hc_slice_of(address);
+    if (!shown_host(i, address, &host)) continue;
     out->names[out->name_count] = hc_tls_copy_host(host);
     if (!out->names[out->name_count++]) return false;
   }

@@ -9,17 +9,6 @@
 
 #define SUITE_TEXT 80u
 
-static bool is_between(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
-
-static hc_slice next_suite(hc_slice *text) {
-  while (text->size > 0 && is_between(text->data[0])) text->data++, text->size--;
-  hc_slice word = {text->data, 0};
-  while (word.size < text->size && !is_between(word.data[word.size])) word.size++;
-  text->data += word.size;
-  text->size -= word.size;
-  return word;
-}
-
 static bool take_prefix(hc_slice *text, const char *prefix) {
   size_t size = strlen(prefix);
   if (text->size < size || memcmp(text->data, prefix, size) != 0) return false;
@@ -81,7 +70,7 @@ static int suite_of(hc_slice word) {
 static hc_error read_suites(hc_slice text, int *ids, hc_failure *why) {
   hc_slice word;
   size_t count = 0;
-  while ((word = next_suite(&text)).size > 0) {
+  while ((word = hc_tls_next_suite(&text)).size > 0) {
     ids[count] = suite_of(word);
     if (ids[count] == 0 && is_of_tls_13(word)) continue; /* a version that it may not speak */
     if (ids[count] == 0)

@@ -123,17 +123,6 @@ static void lower_security(const hc_tls_options *o) {
   SSL_CTX_set_security_level(o->context->handle, 0);
 }
 
-static bool is_separator(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
-
-static hc_slice next_word(hc_slice *text) {
-  while (text->size > 0 && is_separator(text->data[0])) text->data++, text->size--;
-  hc_slice word = {text->data, 0};
-  while (word.size < text->size && !is_separator(word.data[word.size])) word.size++;
-  text->data += word.size;
-  text->size -= word.size;
-  return word;
-}
-
 static hc_error append_word(hc_buffer *list, hc_slice word) {
   if (hc_buffer_size(list) > 0 && hc_buffer_append(list, HC_SLICE(":"), SIZE_MAX) != HC_OK) {
     return HC_ERR_OUT_OF_MEMORY;
@@ -145,7 +134,7 @@ static hc_error append_word(hc_buffer *list, hc_slice word) {
  */
 static hc_error split_ciphers(hc_slice text, hc_buffer *ciphers, hc_buffer *suites) {
   hc_slice word;
-  while ((word = next_word(&text)).size > 0) {
+  while ((word = hc_tls_next_suite(&text)).size > 0) {
     bool is_suite = word.size > 4 && memcmp(word.data, "TLS_", 4) == 0;
     if (append_word(is_suite ? suites : ciphers, word) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
   }
