@@ -127,7 +127,7 @@ preload_asan = env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so)
 .PHONY: asan valgrind tsan
 asan:
 	@.ci/deps test $(ASAN_LUAS)
-	@LUA_WRAPPER="$(preload_asan) SPEC_TIME_FACTOR=3" SPEC_PIN=1 SPEC_SECONDS=900 \
+	@LUA_WRAPPER="$(preload_asan) SPEC_TIME_FACTOR=3" SPEC_PIN=1 SPEC_SECONDS=300 \
 	  $(MAKE) BUILD=$(BUILD)/asan $(call sanitized,$(SANITIZERS)) TEST_LUAS="$(ASAN_LUAS)" run-tests
 
 # LuaJIT is left out: its own code generator reads memory in ways that valgrind reports.

@@ -31,6 +31,7 @@ static void leave_file_release(void) { hc_mutex_unlock(&shared_file_release.lock
 
 #ifdef HC_TEST_HOOKS
 static void obey_test(void) {
+  hc_condition_wake_all(&shared_file_release.changed);
   while (shared_file_release.is_stopped)
     hc_condition_wait(&shared_file_release.changed, &shared_file_release.lock);
   shared_file_release.releases++;
@@ -126,6 +127,13 @@ void hc_file_remove(const char *path) {
 void hc_file_release_stop(void) {
   enter_file_release();
   shared_file_release.is_stopped = true;
+  leave_file_release();
+}
+
+void hc_file_release_await(void) {
+  enter_file_release();
+  while (shared_file_release.at_work.file == HC_NO_FILE)
+    hc_condition_wait(&shared_file_release.changed, &shared_file_release.lock);
   leave_file_release();
 }
 

@@ -19,9 +19,11 @@ hc_error hc_file_replace(const char *from, const char *to, hc_failure *why);
 void hc_file_remove(const char *path);
 
 #ifdef HC_TEST_HOOKS
-/* Between these two the thread does not go on; and until it has nothing to do. */
+/* Between these two the thread does not go on; until it stands there, with a file; and until it
+ * has nothing to do. */
 void hc_file_release_stop(void);
 void hc_file_release_go(void);
+void hc_file_release_await(void);
 void hc_file_release_settle(void);
 /* How many files it has closed. */
 long hc_file_releases(void);
