@@ -15,15 +15,20 @@ end
 local function contenders(workload)
   local list = {}
   local function add(label, as, share, shown)
+    shown = shown or label
     local driver = harness.driver(label)
     list[#list + 1] =
-      { driver = driver, label = shown or label, as = as, share = share, runs = {},
+      { driver = driver, label = shown, as = as, share = share, runs = {},
         error = driver.missing }
   end
-  add("bare", workload.bare_as, 1)
+  if workload.by_hand then
+    add("httpclient", workload.by_hand, 1, "by hand")
+  else
+    add("bare", workload.bare_as, 1)
+  end
   for _, extra in ipairs(workload.extra or {}) do add(extra.driver, extra.as, 1, extra.label) end
   add("httpclient", nil, 1)
-  for _, label in ipairs({ "libcurl", "luasocket", "lua-http" }) do
+  for _, label in ipairs({ "libcurl", "luasocket", "lua-http", "httpx" }) do
     if workload.peers[label] then add(label, nil, workload.peers[label]) end
   end
   return list
@@ -159,8 +164,20 @@ local function print_profile(workload, list)
   end
 end
 
+-- The CPU time of the cheapest peer that is written in Lua.
+local function best_of_lua_peers(list)
+  local least
+  for _, contender in ipairs(list) do
+    local label, row = contender.label, contender.row
+    if row and (label == "luasocket" or label == "lua-http") then
+      least = math.min(least or row.cpu_us, row.cpu_us)
+    end
+  end
+  return least
+end
+
 --- One line for each number that is aimed at.
-local function judge(workload, row, verdicts)
+local function judge(workload, row, verdicts, list)
   local target, own = workload.target, row or {}
   local function add(what, aim, got, digits)
     if aim == nil then return end
@@ -169,6 +186,7 @@ local function judge(workload, row, verdicts)
       verdict = got == nil and "not measured" or got <= aim * 1.0000001 and "met" or "missed" }
   end
   add("CPU ratio", target.cpu, own.cpu_ratio, 2)
+  add("of Lua peers", target.of_peers, over(own.cpu_us, best_of_lua_peers(list)), 2)
   -- To a tenth: that the allocator asks the kernel for memory now and then is no system call of the request.
   add("system calls", target.syscalls, own.syscalls and math.floor(own.syscalls * 10 + 0.5) / 10, 1)
   add("instructions", target.instructions, own.instructions, 0)
@@ -222,7 +240,7 @@ local function main()
   harness.find_missing()
   for _, key in ipairs({ "processor", "kernel", "load", "compiler", "openssl", "nginx", "libcurl",
     "lua", "luasocket",
-    "lua_http" }) do
+    "lua_http", "httpx" }) do
     say("%-10s %s", key, machine[key])
   end
   say("%-10s %d, the drivers taking turns; instructions by %s", "runs", config.runs,
@@ -233,7 +251,7 @@ local function main()
     else
       local list = run_workload(workload)
       for _, contender in ipairs(list) do
-        if contender.label == "httpclient" then judge(workload, contender.row, verdicts) end
+        if contender.label == "httpclient" then judge(workload, contender.row, verdicts, list) end
       end
       results[#results + 1] =
         { name = workload.name, title = workload.title, target = workload.target,

@@ -58,6 +58,7 @@ end
 
 local our_paths = ("%s/lua/?.lua;%s/lua/?/init.lua;"):format(config.root, config.root)
 
+local python = "/usr/bin/python3" -- for which Debian has httpx
 local lua_http_on = shell("command -v luajit") and { "luajit", "luajit" } or { "lua5.1", "5.1" }
 
 --- In the order of the report; `bare` first, because the others are compared with it.
@@ -71,6 +72,10 @@ harness.drivers = {
   lua_driver("luasocket", "lua5.4", "5.4", "luasocket.lua",
     'require "socket.http" require "ssl.https"'),
   lua_driver("lua-http", lua_http_on[1], lua_http_on[2], "luahttp.lua", 'require "http.request"'),
+  { label = "httpx", environment = {},
+    command = { python, config.bench .. "/drivers/with_httpx.py" },
+    load = { python, "-c", "import importlib.util, sys\n"
+      .. "importlib.util.find_spec('httpx') or sys.exit('Python has no httpx')" } },
 }
 harness.lua_http_on = lua_http_on[1]
 
@@ -294,6 +299,7 @@ function harness.machine()
     libcurl = first_line("pkg-config --modversion libcurl"),
     lua = first_line(quote({ config.lua, "-v" }) .. " 2>&1 | cut -c1-40"),
     luasocket = first_line([[lua5.4 -e 'print(require("socket")._VERSION, "LuaSec " .. require("ssl")._VERSION)']]),
+    httpx = first_line(python .. " -c 'import httpx; print(httpx.__version__)' 2>/dev/null"),
     lua_http = first_line(quote({ harness.lua_http_on, "-e",
       [[print("lua-http " .. require("http.version").version .. " on " .. (jit and jit.version or _VERSION))]] })),
   }

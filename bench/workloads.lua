@@ -4,7 +4,9 @@
 -- and a quick run; `trace` two counts whose difference gives system calls and instructions for one operation, start-up
 -- left out; `shared` puts client and server on one processor. `as` is the name that the drivers know the work by,
 -- `peers` those that can do it (a number: so much of the count, for the slow ones). `target` holds the ratios to the
--- bare loop that this client aims at (`memory` in KiB, `instructions` for one operation).
+-- bare loop that this client aims at (`memory` in KiB, `instructions` for one operation). With `by_hand` the ratios are
+-- not to the bare loop but to this client's HTTPClient at the work of that name, and `of_peers` is the ratio to the best
+-- peer that is written in Lua.
 local everyone = { libcurl = 1, luasocket = 1, ["lua-http"] = 0.2 }
 local all = { libcurl = 1, luasocket = 1, ["lua-http"] = 1 }
 
@@ -121,6 +123,26 @@ add({ name = "h2_upload", as = "h2", title = "HTTP/2: upload of 64 MiB", on = "h
 add({ name = "h2_bodies", as = "h2", title = "HTTP/2: 64 bodies of 1 MiB at once", on = "h2",
   path = "/1m", files = { 1 }, shared = true, connections = 64, count = 64, quick = 64,
   peers = { libcurl = 1 }, target = { cpu = 1.4 } })
+
+-- The Lua half. LuaSocket's and lua-http's requests connect anew each time, that is all they have.
+local function lua_half(name, title, more)
+  local workload = { name = name, as = more.as or name, title = title, on = "plain",
+    path = "/small",
+    by_hand = "get_wait", shared = true, count = 10000, quick = 1000, trace = { 50, 150 },
+    peers = { luasocket = 0.2, ["lua-http"] = 0.1, httpx = 0.05 },
+    target = { cpu = 3, of_peers = 0.5 } }
+  for key, value in pairs(more) do workload[key] = value end
+  add(workload)
+end
+
+lua_half("fetch", "fetch in a loop", { target = { cpu = 3, of_peers = 0.5, instructions = 60000 } })
+lua_half("fetch_stream", "stream, read to its end", {})
+lua_half("fetch_session", "fetch of a Session that has and gets a cookie",
+  { path = "/cookie", peers = { ["lua-http"] = 0.1, httpx = 0.05 } })
+lua_half("fetch_json", "fetch with JSON in both directions",
+  { path = "/json", by_hand = "json_by_hand" })
+lua_half("fetch_tasks", "fetch in 100 tasks at a time",
+  { by_hand = "many", connections = 100, trace = { 200, 600 } })
 
 add({ name = "memory_plain", as = "memory", title = "memory of an idle client", on = "plain",
   path = "/small",

@@ -215,4 +215,67 @@ end
 
 workloads.tls_memory = workloads.memory
 
+-- --- what is beside the Lua half: its request objects, which connect anew each time
+
+local function go(options, prepare)
+  local request = require("http.request").new_from_uri(options.url)
+  if prepare then prepare(request) end
+  local headers, stream = request:go(10)
+  check(headers, stream)
+  check(headers:get(":status") == "200", headers:get(":status"))
+  return stream
+end
+
+local function repeat_call(options, once)
+  once()
+  local used = measure(function()
+    local bytes = 0
+    for _ = 1, options.count do bytes = bytes + once() end
+    return bytes
+  end)
+  return used, used.result
+end
+
+function workloads.fetch(options)
+  return repeat_call(options, function() return #check(go(options):get_body_as_string(10)) end)
+end
+
+-- It has a store of cookies for all requests.
+workloads.fetch_session = workloads.fetch
+
+function workloads.fetch_stream(options)
+  return repeat_call(options, function()
+    local stream, bytes = go(options), 0
+    for chunk in function() return stream:get_next_chunk(10) end do bytes = bytes + #chunk end
+    return bytes
+  end)
+end
+
+function workloads.fetch_json(options)
+  local json = require("cjson")
+  local question = { id = 17, text = "what is measured", tags = { "a", "b" } }
+  return repeat_call(options, function()
+    local text = check(go(options, function(request)
+      request.headers:upsert(":method", "POST")
+      request.headers:append("content-type", "application/json")
+      request:set_body(json.encode(question))
+    end):get_body_as_string(10))
+    check(json.decode(text).name == "bench", "not the JSON expected")
+    return #text
+  end)
+end
+
+function workloads.fetch_tasks(options)
+  local queue, left = cqueues.new(), options.count
+  for _ = 1, options.connections do
+    queue:wrap(function()
+      while left > 0 do
+        left = left - 1
+        check(go(options):get_body_as_string(10))
+      end
+    end)
+  end
+  return measure(function() check(queue:loop()) end)
+end
+
 common.run("lua-http", workloads)

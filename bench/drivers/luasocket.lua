@@ -201,4 +201,66 @@ end
 
 workloads.tls_memory = workloads.memory
 
+-- --- what is beside the Lua half: one call of http.request for each request, a connection for each call
+
+local function repeat_call(options, once)
+  once()
+  local used = measure(function()
+    local bytes = 0
+    for _ = 1, options.count do bytes = bytes + once() end
+    return bytes
+  end)
+  return used, used.result
+end
+
+function workloads.fetch(options)
+  return repeat_call(options, function()
+    local body, status = http.request(options.url)
+    check(status == 200, tostring(status))
+    return #body
+  end)
+end
+
+function workloads.fetch_stream(options)
+  return repeat_call(options, function()
+    local sink, bytes = counting_sink()
+    run_request(options, { sink = sink })
+    return bytes()
+  end)
+end
+
+function workloads.fetch_json(options)
+  local json = require("cjson")
+  local question = { id = 17, text = "what is measured", tags = { "a", "b" } }
+  return repeat_call(options, function()
+    local parts, body = {}, json.encode(question)
+    run_request(options, { method = "POST", source = ltn12.source.string(body),
+      sink = ltn12.sink.table(parts),
+      headers = { ["Content-Type"] = "application/json", ["Content-Length"] = #body } })
+    local text = table.concat(parts)
+    check(json.decode(text).name == "bench", "not the JSON expected")
+    return #text
+  end)
+end
+
+-- By way of copas, which makes coroutines of it.
+function workloads.fetch_tasks(options)
+  local is_there, copas = pcall(require, "copas")
+  check(is_there, "this Lua has no copas")
+  local request = require("copas.http").request
+  return measure(function()
+    local left = options.count
+    for _ = 1, options.connections do
+      copas.addthread(function()
+        while left > 0 do
+          left = left - 1
+          local _, status = request(options.url)
+          check(status == 200, tostring(status))
+        end
+      end)
+    end
+    copas.loop()
+  end)
+end
+
 common.run("luasocket", workloads)

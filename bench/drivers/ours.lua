@@ -370,4 +370,96 @@ function workloads.h2(options)
   return used, bytes
 end
 
+-- --- the Lua half
+
+-- Calls once() as often as is asked for; it gives the size of what it got.
+local function repeat_call(options, once)
+  once()
+  local used = measure(function()
+    local bytes = 0
+    for _ = 1, options.count do
+      bytes = bytes + once()
+    end
+    return bytes
+  end)
+  return used, used.result
+end
+
+local function size_of(response, message)
+  check(response and response.status == 200, message or "no answer with status 200")
+  return #response.body
+end
+
+function workloads.fetch(options)
+  local fetch, url = httpclient.fetch, options.url
+  return repeat_call(options, function() return size_of(fetch(url)) end)
+end
+
+function workloads.fetch_stream(options)
+  local open_stream, url = httpclient.stream, options.url
+  return repeat_call(options, function()
+    local response, bytes = check(open_stream(url)), 0
+    for piece in response:chunks() do bytes = bytes + #piece end
+    return bytes
+  end)
+end
+
+function workloads.fetch_session(options)
+  local session, url = httpclient.Session.new({ cookies = true }), options.url
+  return repeat_call(options, function() return size_of(session:get(url)) end)
+end
+
+local question = { id = 17, text = "what is measured", tags = { "a", "b" } }
+
+local function check_json(value) check(value and value.name == "bench", "not the JSON expected") end
+
+function workloads.fetch_json(options)
+  local fetch, url, more = httpclient.fetch, options.url, { json = question }
+  return repeat_call(options, function()
+    local response, message = fetch(url, more)
+    local size = size_of(response, message)
+    check_json(response:json())
+    return size
+  end)
+end
+
+function workloads.json_by_hand(options)
+  local json, client = httpclient.json, open(options, false)
+  local fields = { "Content-Type: application/json" }
+  return repeat_call(options, function()
+    if client:request(POST, options.path, fields, json.encode(question)) ~= 0 then fail(client) end
+    wait_for_answer(client)
+    check_answer(client)
+    local body = client:read_response_body_chunk()
+    while client:get_status() == BODY do
+      client:wait(10)
+      body = body .. client:read_response_body_chunk()
+    end
+    check_json(json.decode(body))
+    return #body
+  end)
+end
+
+-- As many connections as tasks: nobody waits for a turn.
+function workloads.fetch_tasks(options)
+  local fetch, url = httpclient.fetch, options.url
+  httpclient.pool.max_per_host, httpclient.pool.max_idle = 0, options.connections
+  local function run(count)
+    local left, bytes = count, 0
+    for _ = 1, options.connections do
+      httpclient.async(function()
+        while left > 0 do
+          left = left - 1
+          bytes = bytes + size_of(fetch(url))
+        end
+      end)
+    end
+    httpclient.run()
+    return bytes
+  end
+  run(options.connections)
+  local used = measure(function() return run(options.count) end)
+  return used, used.result
+end
+
 common.run("httpclient", workloads)
