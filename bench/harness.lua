@@ -271,12 +271,14 @@ local plainest = "glibc.cpu.hwcaps=-AVX,-AVX_Usable,-AVX2,-AVX2_Usable,-AVX512F,
   "-SSSE3,-SSE4_1,-SSE4_2,-ERMS,-FSRM,-RTM,-XSAVE,-XSAVEC,-Fast_Unaligned_Copy,-Fast_Unaligned_Load,-Fast_Copy_Backward," ..
   "-AVX_Fast_Unaligned_Load,-Prefer_PMINUB_for_stringop"
 
---- Counted by valgrind, in such a way that the processor of the machine has no part in it.
-function harness.instructions_anywhere(driver, workload)
+--- Counted by valgrind, in such a way that neither the processor of the machine nor the time of day
+--- has a part in it. Each `draw` is another number that Lua's tables hash with (`steady.c`).
+function harness.instructions_anywhere(driver, workload, draw)
   local log = config.work .. "/instructions"
   return for_one_operation(driver, workload, workload.as or workload.name,
-    { "env", "GLIBC_TUNABLES=" .. plainest,
-    "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log,
+    { "env", "GLIBC_TUNABLES=" .. plainest, "LD_PRELOAD=" .. config.build .. "/bench/steady.so",
+    ("BENCH_TIME=%d"):format(1e9 + draw), "valgrind", "--tool=callgrind",
+    "--callgrind-out-file=/dev/null", "--log-file=" .. log }, log,
     last_number("Collected : (%d+)"))
 end
 

@@ -112,14 +112,14 @@ static uint64_t eight_at(const char *at) {
 
 /* Names and values are short. With a call of memcmp for each of them a head of 40 fields costs 2.8%
  * more instructions. */
-static bool same_bytes(const char *a, const char *b, size_t size) {
+static inline bool same_bytes(const char *a, const char *b, size_t size) {
   if (size < 8) return memcmp(a, b, size) == 0;
   uint64_t differs = eight_at(a + size - 8) ^ eight_at(b + size - 8); /* the end, overlapping */
   for (size_t at = 0; at + 8 < size; at += 8) differs |= eight_at(a + at) ^ eight_at(b + at);
   return differs == 0;
 }
 
-static bool says(const known_text *kept, hc_slice text) {
+static inline bool says(const known_text *kept, hc_slice text) {
   return kept->data && kept->size == text.size && same_bytes(kept->data, text.data, text.size);
 }
 
@@ -149,11 +149,17 @@ static void push_text(lua_State *L, int strings, size_t place, known_text *kept,
   *kept = (known_text){lua_tostring(L, -1), text.size};
 }
 
-/* True: no name of this hash was there before. */
-static bool is_first(uint64_t used[SLOTS / 64], size_t slot) {
-  uint64_t bit = UINT64_C(1) << (slot % 64), before = used[slot / 64] & bit;
-  used[slot / 64] |= bit;
-  return before == 0;
+/* Which slots the head at hand has used: a name whose slot is taken may be there already. */
+typedef struct used_slots {
+  uint64_t bits[SLOTS / 64];
+} used_slots;
+
+static inline bool is_used(const used_slots *used, size_t slot) {
+  return (used->bits[slot / 64] >> (slot % 64) & 1) != 0;
+}
+
+static inline void use(used_slots *used, size_t slot) {
+  used->bits[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
 /* The values of Set-Cookie hold commas (RFC 9110 section 5.3): in a list nobody could tell them
@@ -164,28 +170,49 @@ static bool keeps_first(hcl_join join, hc_slice name) {
 
 static const char *separator_of(hcl_join join) { return join == HCL_JOIN_LISTS ? ", " : "; "; }
 
+/* Pushes name and value of a field that says what the last head said in that slot, as most do. */
+static inline bool push_as_before(lua_State *L, int strings, const known_fields *known, size_t slot,
+                                  hc_slice name, hc_slice value) {
+  const known_field *kept = &known->fields[slot];
+  if (!says(&kept->name, name) || !says(&kept->value, value)) return false;
+  lua_rawgeti(L, strings, (int)(2 * slot) + 1);
+  lua_rawgeti(L, strings, (int)(2 * slot) + 2);
+  return true;
+}
+
+/* Pushes name and value of any field; of a repeated name, what becomes of all its values. */
+static void push_field(lua_State *L, int strings, known_fields *known, used_slots *used,
+                       const hc_headers *headers, size_t i, hcl_join join) {
+  hc_slice name = hc_headers_name(headers, i);
+  size_t first = i, slot;
+  bool is_known = find_slot(known, i, name, &slot);
+  if (!is_used(used, slot)) {
+    known_field *kept = &known->fields[slot];
+    use(used, slot);
+    if (is_known) lua_rawgeti(L, strings, (int)(2 * slot) + 1);
+    else push_text(L, strings, 2 * slot, &kept->name, name);
+    push_text(L, strings, 2 * slot + 1, &kept->value, hc_headers_value(headers, i));
+    return;
+  }
+  /* Once more for each repetition, so that most fields cost nothing. */
+  (void)hc_headers_find(headers, name, 0, &first);
+  hcl_push_slice(L, hc_headers_name(headers, first));
+  if (keeps_first(join, name)) hcl_push_slice(L, hc_headers_value(headers, first));
+  else hcl_push_joined(L, headers, name, first, separator_of(join));
+}
+
 /* The dictionary is on the top of the stack. */
 static void fill_small(lua_State *L, const hc_headers *headers, hcl_join join) {
   int dictionary = lua_gettop(L), strings = dictionary + 1;
   known_fields *known;
-  uint64_t used[SLOTS / 64] = {0};
+  used_slots used = {{0}};
   push_known(L, &known);
   for (size_t i = 0; i < headers->count; i++) {
-    hc_slice name = hc_headers_name(headers, i);
-    size_t first = i, slot;
-    bool is_known = find_slot(known, i, name, &slot);
-    if (is_first(used, slot)) {
-      known_field *kept = &known->fields[slot];
-      if (is_known) lua_rawgeti(L, strings, (int)(2 * slot) + 1);
-      else push_text(L, strings, 2 * slot, &kept->name, name);
-      push_text(L, strings, 2 * slot + 1, &kept->value, hc_headers_value(headers, i));
-    } else {
-      /* Once more for each repetition, so that most fields cost nothing. */
-      (void)hc_headers_find(headers, name, 0, &first);
-      hcl_push_slice(L, hc_headers_name(headers, first));
-      if (keeps_first(join, name)) hcl_push_slice(L, hc_headers_value(headers, first));
-      else hcl_push_joined(L, headers, name, first, separator_of(join));
-    }
+    hc_slice name = hc_headers_name(headers, i), value = hc_headers_value(headers, i);
+    size_t slot = known->slots[i];
+    if (!is_used(&used, slot) && push_as_before(L, strings, known, slot, name, value))
+      use(&used, slot);
+    else push_field(L, strings, known, &used, headers, i, join);
     lua_rawset(L, dictionary);
   }
   lua_settop(L, dictionary);
