@@ -22,4 +22,18 @@ function text.has_control(value)
   return value:find("[\1-\31\127]") ~= nil or value:find("\0", 1, true) ~= nil
 end
 
+-- A table of fn's results, each made when it is first asked for: what string.gsub takes in place of a function, since a
+-- call for each byte of what a peer sends is dear.
+function text.table_of(fn)
+  return setmetatable({}, { __index = function(self, key)
+    local value = fn(key)
+    self[key] = value
+    return value
+  end })
+end
+
+text.byte_of_hex = text.table_of(function(hex)
+  return string.char(tonumber(hex, 16))
+end)
+
 return text

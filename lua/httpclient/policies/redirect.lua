@@ -98,11 +98,16 @@ local function is_handed_over(t)
     or options.redirect == "follow" and options.max_redirects == 0 and t.way.hands_over_redirects
 end
 
+-- For people: tokens travel in redirects.
+local function shown(url)
+  return secrets.url(write.display(url))
+end
+
 local function check_allowed(t, hop)
   local options = t.options
   if options.redirect == "error" then
     results.fail("REDIRECT_LIMIT_REACHED", ("the answer is a redirect (%d to %s), which "
-      .. "redirect = \"error\" refuses"):format(t.head.status, write.display(hop.url)))
+      .. "redirect = \"error\" refuses"):format(t.head.status, shown(hop.url)))
   elseif options.max_redirects >= 0 and t.redirects >= options.max_redirects then
     results.fail("REDIRECT_LIMIT_REACHED", ("more than %d redirects"):format(options.max_redirects))
   end
@@ -138,8 +143,7 @@ function redirect.after_head(t)
   end
   check_allowed(t, hop)
   note(t)
-  t:trace("redirect", "%d leads to %s, by %s", t.head.status, secrets.url(write.display(hop.url)),
-    hop.method)
+  t:trace("redirect", "%d leads to %s, by %s", t.head.status, shown(hop.url), hop.method)
   t.url, t.method, t.headers = hop.url, hop.method, hop.headers
   if not hop.keeps_body then
     request_body.close(t)
