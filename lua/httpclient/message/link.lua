@@ -61,11 +61,13 @@ end
 
 -- --- what they mean
 
+local utf8_of_byte = texts.table_of(function(byte)
+  local code = byte:byte()
+  return string.char(192 + math.floor(code / 64), 128 + code % 64)
+end)
+
 local function utf8_of(latin)
-  return (latin:gsub("[\128-\255]", function(byte)
-    local code = byte:byte()
-    return string.char(192 + math.floor(code / 64), 128 + code % 64)
-  end))
+  return (latin:gsub("[\128-\255]", utf8_of_byte))
 end
 
 -- RFC 8187: charset'language'percent-encoded. -> text in UTF-8; nil: not in a charset that is known

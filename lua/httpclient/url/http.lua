@@ -11,14 +11,13 @@ local http = {}
 local HOST_LIMIT = 255
 
 local function percent_decode(text)
-  return text:find("%", 1, true) and (text:gsub("%%([0-9A-Fa-f][0-9A-Fa-f])", function(hex)
-    return string.char(tonumber(hex, 16))
-  end)) or text
+  return text:find("%", 1, true) and (text:gsub("%%([0-9A-Fa-f][0-9A-Fa-f])", texts.byte_of_hex))
+    or text
 end
 
-local function percent_encode_byte(byte)
+local percent_encoded = texts.table_of(function(byte)
   return ("%%%02X"):format(byte:byte())
-end
+end)
 
 -- What a path or a query may not hold as it is. A '%' stays, encoded or not, and so do brackets: as
 -- in browsers and curl.
@@ -26,7 +25,7 @@ local function escape(text)
   if not text:find("[^A-Za-z0-9/._=&-]") then
     return text -- most of them
   end
-  return (text:gsub("[^A-Za-z0-9%-._~!$&'()*+,;=:@/?%%%[%]]", percent_encode_byte))
+  return (text:gsub("[^A-Za-z0-9%-._~!$&'()*+,;=:@/?%%%[%]]", percent_encoded))
 end
 
 -- The host as it is looked up: percent-encoding decoded once, then only what RFC 3986 allows in a name.
