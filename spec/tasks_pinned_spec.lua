@@ -229,5 +229,40 @@ describe("In a task, below", function()
       assert.equal("done", what)
       assert.same({ "one", "one", "one", "one", "one" }, found)
     end)
+
+    it(call[1] .. ", in a coroutine of a loop, the callbacks of a fetch do, too", function()
+      local many = {}
+      for index = 1, 8 do many[index] = { answer("one") } end
+      local server = with_server(many)
+      httpclient.set_waiter(function() coroutine.yield("waiting") end)
+      finally(function() httpclient.set_waiter(nil) end)
+      local count = 0
+      local function wait()
+        httpclient.sleep(0.001)
+        async(httpclient.sleep, 0.001):wait()
+        count = count + 1
+      end
+      local co = coroutine.create(function()
+        by(call[2], function()
+          assert.equal("", assert(fetch(server:url(), { on_data = wait, on_response = wait })).body)
+          assert.equal("one", assert(fetch(server:url(), { on_progress = wait })).body)
+          assert.equal("one",
+            assert(httpclient.stream(server:url(), { on_response = wait })):read())
+          async(fetch, server:url(), { on_data = wait }):wait()
+          local request = httpclient.HTTPRequest.new()
+          request.request_completed:connect(wait)
+          request:request(server:url())
+          request:await()
+        end)
+        return "done"
+      end)
+      local ok, what
+      repeat
+        ok, what = coroutine.resume(co)
+      until not ok or what ~= "waiting"
+      assert.is_true(ok, what)
+      assert.equal("done", what)
+      assert.is_true(count >= 6, count)
+    end)
   end
 end)

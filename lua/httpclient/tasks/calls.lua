@@ -42,7 +42,11 @@ function calls.sleep(seconds)
   end
   local deadline = now() + seconds
   if not waits.is_scheduled() then
-    outside.pause(deadline, outside.is_pinned())
+    if waits.current() and outside.can_yield() then
+      waits.pause(deadline) -- who drives the task knows whether the waiter can be asked
+    else
+      outside.pause(deadline, outside.is_pinned())
+    end
   elseif outside.can_yield() then
     repeat
       coroutine.yield(waits.WAIT, nil, deadline)
