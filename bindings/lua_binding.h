@@ -20,6 +20,7 @@ HC_INTERNAL_BEGIN
 #define HCL_POLLER "httpclient.Poller"
 #define HCL_SIGNAL "httpclient.Signal"
 #define HCL_OWN_FILE "httpclient.OwnFile"
+#define HCL_FILE_REPLACEMENT "httpclient.FileReplacement"
 #define HCL_DIGEST_CHALLENGE "httpclient.DigestChallenge"
 #define HCL_INFLATER "httpclient.Inflater"
 #define HCL_TLS_OPTIONS "httpclient.TLSOptions"
@@ -267,10 +268,12 @@ int hcl_is_public_suffix(lua_State *L);
 int hcl_read_challenges(lua_State *L);
 void hcl_digest_challenge_register(lua_State *L);
 
-/* --- lua_signal.c, lua_own_file.c, lua_inflater.c */
+/* --- lua_signal.c, lua_own_file.c, lua_file_replacement.c, lua_join.c, lua_inflater.c */
 
 void hcl_signal_register(lua_State *L);
 void hcl_own_file_register(lua_State *L);
+void hcl_file_replacement_register(lua_State *L);
+int hcl_join_parts(lua_State *L);
 void hcl_inflater_register(lua_State *L);
 
 HC_INTERNAL_END

@@ -23,21 +23,6 @@ static const char *check_path_module(lua_State *L, int index) {
   return path.data;
 }
 
-/* Each takes a place on the stack while they are joined. */
-#define JOIN_MOST 8192
-
-/* join(parts) -> what table.concat gives, with one copy and no buffer that grows beside it, so in
- * half the time; nil where that can't be had: before 5.3 lua_concat has such a buffer too. */
-static int module_join(lua_State *L) {
-  if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
-  lua_settop(L, 1);
-  size_t count = lua_rawlen(L, 1);
-  if (LUA_VERSION_NUM < 503 || count > JOIN_MOST || !lua_checkstack(L, (int)count)) return 0;
-  for (int i = 1; i <= (int)count; i++) lua_rawgeti(L, 1, i);
-  lua_concat(L, (int)count);
-  return 1;
-}
-
 /* create_new_file(path [, old]) -> owner; nil, message, Error where it is there already, or can't
  * be made. See file.h. */
 static int module_create_new_file(lua_State *L) {
@@ -179,13 +164,14 @@ static const class_entry classes[] = {
     {"Inflater", hcl_inflater_register},
     {"Signal", hcl_signal_register},
     {"OwnFile", hcl_own_file_register},
+    {"FileReplacement", hcl_file_replacement_register},
     {"DigestChallenge", hcl_digest_challenge_register},
 };
 
 static const luaL_Reg functions_module[] = {
     {"error_string", module_error_string},
     {"monotonic_time", module_monotonic_time},
-    {"join", module_join},
+    {"join", hcl_join_parts},
     {"create_new_file", module_create_new_file},
     {"create_private_file", module_create_private_file},
     {"keep_file_mode", module_keep_file_mode},

@@ -144,7 +144,7 @@ valgrind:
 
 # What threads share: the resolver's workers, OpenSSL, and Lua states in several threads. OpenSSL
 # and Lua themselves are not instrumented.
-TSAN_TESTS ?= $(wildcard spec/bindings/test_*.c $(addprefix spec/core/test_,file_release.c \
+TSAN_TESTS ?= $(wildcard spec/bindings/test_*.c $(addprefix spec/core/test_,file_release.c file_replacement.c \
   resolver*.c tls.c tls_session.c tls_store.c))
 export TSAN_OPTIONS ?= halt_on_error=1:die_after_fork=0
 

@@ -151,3 +151,78 @@ describe("what a frame begins", function()
     run()
   end)
 end)
+
+describe("a step that can't be divided", function()
+  local waits = require("httpclient.tasks.waits")
+
+  local function work(seconds)
+    local limit = native.monotonic() + seconds
+    repeat until native.monotonic() >= limit
+  end
+
+  it("begins with the next process(), before all else, where too little time is left", function()
+    local order = {}
+    async(function()
+      work(0.21)
+      waits.for_seconds(60)
+      order[#order + 1] = "step"
+    end)
+    for i = 1, 3 do
+      async(function() order[#order + 1] = i end)
+    end
+    process(0.4)
+    local before = #order
+    for index, one in ipairs(order) do
+      assert.equal(index, one)
+    end
+    process(0.4)
+    assert.equal("step", order[before + 1])
+    run()
+  end)
+
+  it("begins at once where there is time, where nobody has said how much, and at a budget's beginning",
+    function()
+    for _, case in ipairs({ { 0.01, 60 }, { 60 }, { 10, 1 } }) do
+      local is_done = false
+      async(function()
+        waits.for_seconds(case[1])
+        is_done = true
+      end)
+      process(case[2])
+      assert.is_true(is_done)
+    end
+    local is_done = false
+    async(function()
+      waits.for_seconds(60)
+      is_done = true
+    end)
+    run()
+    assert.is_true(is_done)
+  end)
+
+  it("is not put off for ever", function()
+    local turns, is_done = 0, false
+    async(function()
+      waits.for_seconds(60)
+      is_done = true
+    end)
+    repeat
+      process(0)
+      turns = turns + 1
+    until is_done or turns > 10
+    assert.is_true(turns <= 4, tostring(turns))
+  end)
+
+  it("of a task that is cancelled never comes", function()
+    local is_done = false
+    local task = async(function()
+      waits.for_seconds(60)
+      is_done = true
+    end)
+    process(0)
+    task:cancel()
+    process(1)
+    run()
+    assert.is_false(is_done)
+  end)
+end)

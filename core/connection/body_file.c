@@ -3,8 +3,11 @@
 
 #include "../platform/file.h"
 
-/* One go moves at most about this much, so that a fast peer can not hold its caller. */
+/* One go moves at most about this much, so that a fast peer can not hold its caller; and of what is
+ * not left to the kernel, but decrypted or decoded and copied, less: a frame of a game may be at its
+ * end. */
 #define WRITER_BUDGET ((uint64_t)1 << 20)
+#define PIECES_BUDGET ((uint64_t)256 << 10)
 
 static size_t write_out(hc_body_transfer *t, hc_slice bytes) {
   if (t->write) return t->write(t->context, bytes, &t->refusal);
@@ -38,10 +41,11 @@ static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *
 hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
   bool goes_as_it_is = !t->write && !t->content;
   hc_pump *pump = &t->pump;
-  uint64_t end = pump->moved + WRITER_BUDGET;
+  uint64_t begin = pump->moved, end = begin + WRITER_BUDGET;
   hc_progress progress = HC_MOVED;
   while (progress == HC_MOVED && t->refusal.code == HC_OK && pump->moved < end) {
     bool by_pump = goes_as_it_is && pump->is_flowing && hc_exchange_can_pump(x, pump);
+    if (!by_pump && pump->moved - begin >= PIECES_BUDGET) break;
     progress = by_pump ? hc_exchange_pump(x, pump, end - pump->moved, why) : write_piece(t, x, why);
   }
   return progress;

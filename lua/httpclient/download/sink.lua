@@ -244,7 +244,23 @@ function Download:finish()
     return rename_failed(self, message)
   end
   core.keep_file_mode(self.temporary, self.path) -- not every file system knows it
-  ok, message = core.replace_file(self.temporary, self.path)
+  self.replacement = core.FileReplacement.begin(self.temporary, self.path)
+  return true
+end
+
+-- The file is on its way into the place of another one, for longer than a frame may take.
+function Download:is_busy()
+  return self.replacement ~= nil and not self.replacement:is_done()
+end
+
+-- Comes after finish(), and waits. -> as that
+function Download:settle()
+  local replacement = self.replacement
+  self.replacement = nil
+  if not replacement then
+    return true
+  end
+  local ok, message = replacement:await()
   if not ok then
     return rename_failed(self, message)
   end
@@ -267,6 +283,7 @@ end
 
 function Download:abort()
   close(self)
+  self:settle() -- its name must not go to another download before
   if self.has_file then
     in_use[self.temporary] = nil
     self:drop()

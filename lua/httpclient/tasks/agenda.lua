@@ -12,6 +12,7 @@ local agenda = {}
 local state = kept("agenda", {
   queue = {}, first = 1, last = 0,
   later = {},               -- those of the next round
+  firsts = {},              -- and those that it begins with
   timed = {},               -- task -> when it is resumed at the latest
   next_deadline = never,    -- no task is timed before this
 })
@@ -37,14 +38,27 @@ function agenda.add_later(task, reason)
   state.later[#state.later + 1] = task
 end
 
--- Does a task wait for the next round?
-function agenda.has_later()
-  return state.later[1] ~= nil
+-- Its turn is over, and the next round begins with it.
+function agenda.add_first(task)
+  task.is_queued = true
+  state.firsts[#state.firsts + 1] = task
 end
 
--- A new round: behind what is left of the last one come those that have had their turn then.
+-- Does a task wait for the next round?
+function agenda.has_later()
+  return state.later[1] ~= nil or state.firsts[1] ~= nil
+end
+
+-- A new round: before and behind what is left of the last one come those that have had their turn then.
 function agenda.begin_round()
-  local later = state.later
+  local later, firsts = state.later, state.firsts
+  if firsts[1] then
+    state.firsts = {}
+    for index = #firsts, 1, -1 do
+      state.first = state.first - 1
+      state.queue[state.first] = firsts[index]
+    end
+  end
   if later[1] then
     state.later = {}
     for _, task in ipairs(later) do

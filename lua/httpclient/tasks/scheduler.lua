@@ -16,7 +16,7 @@ local watched = require(root .. ".tasks.watched")
 local now = httpclient.monotonic_time
 local drop, new_task, resume, root_of = life.drop, life.new, life.resume, life.root_of
 local enqueue, waiting = agenda.add, life.waiting
-local AGAIN, CANT_WAIT, WAIT = waits.AGAIN, waits.CANT_WAIT, waits.WAIT
+local AGAIN, CANT_WAIT, FIRST, WAIT = waits.AGAIN, waits.CANT_WAIT, waits.FIRST, waits.WAIT
 local state = turn.state
 local never = math.huge
 
@@ -69,6 +69,8 @@ local function step(task)
     start_waiting(task, yielded[2], yielded[3])
   elseif yielded[1] == AGAIN then
     enqueue(task)
+  elseif yielded[1] == FIRST then
+    agenda.add_first(task)
   else
     agenda.add_later(task)
   end

@@ -9,7 +9,7 @@ local now = httpclient.monotonic_time
 local turn = {}
 
 local state = kept("turn", {
-  current = nil,  -- while the scheduler is at work: { ends = time or nil }
+  current = nil,  -- while the scheduler is at work: { ends, half = times or nil }
   pinned = 0,
   -- how many tasks that can't yield wait one inside the other, see scheduler.work_here()
   held = nil,     -- while that are too many: the tasks that must not become the next
@@ -23,7 +23,7 @@ function turn.enter(name, ends, level)
     error(name .. "() can't be called from inside a task or a callback", level)
   end
   life.drop_lost()
-  state.current = { ends = ends }
+  state.current = { ends = ends, half = ends and (now() + ends) / 2 }
 end
 
 function turn.leave()
@@ -38,6 +38,12 @@ end
 function turn.is_over_budget()
   local current = state.current
   return current ~= nil and current.ends ~= nil and now() >= current.ends
+end
+
+-- Is less than half of it used up?
+function turn.is_young()
+  local current = state.current
+  return not (current and current.half) or now() < current.half
 end
 
 -- -> the seconds that are left of it; nil where nobody has said how many there are

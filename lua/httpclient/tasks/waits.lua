@@ -4,6 +4,7 @@ local httpclient = require(root)
 local kept = require(root .. ".base.kept")
 local life = require(root .. ".tasks.life")
 local outside = require(root .. ".tasks.outside")
+local turn = require(root .. ".tasks.turn")
 
 local current, drop, root_of = life.current, life.drop, life.root_of
 
@@ -13,9 +14,11 @@ local waits = {}
 -- Everything else that it yields is its own business: for the scheduler its turn is over, and who
 -- drives it passes it on to the loop around.
 local WAIT, AGAIN, DROPPED = kept("WAIT", {}), kept("AGAIN", {}), kept("DROPPED", {})
+-- Its turn is over, and the next process() begins with it.
+local FIRST = kept("FIRST", {})
 -- What it gets back when the Poller can't be made.
 local CANT_WAIT = kept("CANT_WAIT", {})
-waits.WAIT, waits.AGAIN, waits.CANT_WAIT = WAIT, AGAIN, CANT_WAIT
+waits.WAIT, waits.AGAIN, waits.FIRST, waits.CANT_WAIT = WAIT, AGAIN, FIRST, CANT_WAIT
 
 -- The task that calls, or nil outside of tasks.
 waits.current = current
@@ -44,6 +47,18 @@ end
 -- Lets others go first.
 function waits.yield()
   coroutine.yield(AGAIN)
+end
+
+-- Before a step of so many seconds that can't be divided: where process() has less than that left, the
+-- next one begins with it. Where the Poller alone takes that long each time, it is done in the end.
+function waits.for_seconds(seconds)
+  for _ = 1, 3 do
+    local left = turn.left()
+    if not left or left >= seconds or turn.is_young() or not waits.is_scheduled() then
+      return
+    end
+    coroutine.yield(FIRST)
+  end
 end
 
 -- Can the calling task be woken by another one? Not when it is driven from outside of the scheduler.

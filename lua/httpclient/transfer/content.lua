@@ -209,6 +209,20 @@ local function read_all(t, step)
   end
 end
 
+-- -> as a sink's finish()
+local function finish(t)
+  local sink = t.sink
+  waits.for_seconds(t.size * (sink.time_per_byte or 0))
+  local ok, message, result = t.entry:finish()
+  if not ok or not sink.settle then
+    return ok, message, result
+  end
+  while sink:is_busy() and waits.is_scheduled() do
+    waits.pause(now() + 0.001)
+  end
+  return sink:settle()
+end
+
 -- Reads all of it to where open() has chosen, or as much as is wanted. -> nil, or the failure in which it was cut off
 function content.receive(t)
   local began, is_direct = now(), t.entry == t.counter
@@ -219,7 +233,7 @@ function content.receive(t)
   if failure or t.is_stopped then
     return failure
   end
-  local ok, message, result = t.entry:finish()
+  local ok, message, result = finish(t)
   if not ok then
     fail(result, message)
   end
