@@ -64,6 +64,45 @@ describe("fetch_all", function()
     assert.same({ {}, {} }, { fetch_all({}) })
   end)
 
+  it("fetches what on_each adds to the list, no more at a time than before", function()
+    for _, jobs in ipairs({ 1, 2, 8 }) do
+      local list, under_way, most = {}, 0, 0
+      local function add(path)
+        local begun = false
+        list[#list + 1] = { url(path), { trace = function()
+          under_way, begun = under_way + (begun and 0 or 1), true
+          most = math.max(most, under_way)
+        end } }
+      end
+      add("/0")
+      local responses, messages = fetch_all(list, { jobs = jobs, on_each = function(index)
+        under_way = under_way - 1
+        for i = 1, index <= 4 and 5 or 0 do add(("/%d.%d"):format(index, i)) end
+      end })
+      assert.same({ 21, 21, math.min(jobs, httpclient.pool.max_per_host) },
+        { #list, #responses, most })
+      for index, response in ipairs(responses) do
+        assert.equal(list[index][1], url(response.body))
+      end
+      assert.same({}, messages)
+      check_idle()
+    end
+  end)
+
+  it("says what is wrong with an entry that came later", function()
+    for _, wrong in ipairs({ { 1, "entry 2 is neither" },
+      { { url("/"), { x = 1 } }, "fetch has no option 'x'" } }) do
+      local list = { url("/"), nil }
+      local ok, message = pcall(function()
+        fetch_all(list, { on_each = function() list[2] = wrong[1] end })
+      end)
+      assert.is_false(ok)
+      assert.truthy(message:find("fetch_all_spec.lua:%d+: "), message)
+      assert.truthy(message:find(wrong[2], 1, true), message)
+      check_idle()
+    end
+  end)
+
   it("passes on what on_each raises, and leaves nothing behind", function()
     local list = {}
     for i = 1, 10 do list[i] = url(i == 1 and "/1" or "/slow") end

@@ -2,17 +2,12 @@
 local httpclient = require("httpclient")
 local start = ...
 
-local todo, seen = { start }, { [start] = true }
-while #todo > 0 do
-  local found = {}
-  for i, response in ipairs(httpclient.fetch_all(todo)) do
-    print(response and response.status or "-", todo[i])
-    for link in (response and response.body or ""):gmatch('href="([^"#]+)"') do
-      local url = httpclient.resolve_url(response.url, link)
-      if url:sub(1, #start) == start and not seen[url] then
-        seen[url], found[#found + 1] = true, url
-      end
-    end
+local list, seen = { start }, { [start] = true }
+httpclient.fetch_all(list, { on_each = function(i, response)
+  print(response and response.status or "-", list[i])
+  for link in (response and response.body or ""):gmatch('href="([^"#]+)"') do
+    local url = httpclient.resolve_url(response.url, link)
+    if not seen[url] and url:find(start, 1, true) == 1 then list[#list + 1] = url end
+    seen[url] = true
   end
-  todo = found
-end
+end })

@@ -2,7 +2,5 @@
 local httpclient = require("httpclient")
 local url, key, text = ...
 
-local signature = httpclient.hex(httpclient.hmac("sha256", key, text))
-local response = assert(httpclient.fetch(url,
-  { method = "PUT", body = text, headers = { ["X-Signature"] = signature } }))
-print(response.status)
+local headers = { ["X-Signature"] = httpclient.hex(httpclient.hmac("sha256", key, text)) }
+print(assert(httpclient.fetch(url, { method = "PUT", body = text, headers = headers })).status)

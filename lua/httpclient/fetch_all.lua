@@ -1,4 +1,5 @@
--- fetch_all.lua: many requests, some at a time, and what came of each in the order of the list.
+-- fetch_all.lua: many requests, some at a time, and what came of each in the order of the list. The list may grow
+-- meanwhile: on_each adds what it has found.
 local root = (...):match("^(.*)%.[^.]*$")
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
@@ -29,10 +30,10 @@ local function check_options(given, level)
   return jobs
 end
 
--- -> array of { url, options }
-local function entries_of(list, level)
-  local entries = {}
-  for index = 1, #list do
+-- Takes in what the list has by now: { url, options }, checked. A level of nobody's: the error has no place.
+local function take_entries(state, level)
+  local list, entries = state.list, state.entries
+  for index = #entries + 1, #list do
     local entry = list[index]
     if type(entry) == "string" then
       entry = { entry }
@@ -41,9 +42,13 @@ local function entries_of(list, level)
       check.fail(1, "fetch_all", ("entry %d is neither a URL nor { url, options }"):format(index),
         level + 1)
     end
-    entries[index] = { entry[1], entry[2] }
+    local url, given = entry[1], entry[2]
+    if state.prepare then
+      url, given = state.prepare(url, given)
+    end
+    call.check("fetch", url, given, level + 1)
+    entries[index] = { url, given }
   end
-  return entries
 end
 
 -- -> as call.transfer(). Options that are wrong are the caller's of fetch_all, who is told in run().
@@ -57,6 +62,20 @@ local function transfer_of(state, index)
   return t, why
 end
 
+local start_workers
+
+-- on_each has been called.
+local function take_more(state)
+  if #state.list > #state.entries and not state.is_over then
+    local ok, why = pcall(take_entries, state, NOWHERE)
+    if not ok then
+      state.is_wrong = true
+      error(why, 0)
+    end
+    start_workers(state)
+  end
+end
+
 local function fetch_one(state, index)
   local t, why = transfer_of(state, index)
   local response, message
@@ -68,6 +87,7 @@ local function fetch_one(state, index)
   state.responses[index], state.messages[index] = response or false, message
   if state.on_each then
     state.on_each(index, response or false, message)
+    take_more(state)
   end
 end
 
@@ -75,6 +95,16 @@ local function work(state)
   while state.taken < #state.entries and not state.is_over do
     state.taken = state.taken + 1
     fetch_one(state, state.taken)
+  end
+  state.working = state.working - 1
+end
+
+-- As many tasks as there is work for, up to `jobs`.
+function start_workers(state)
+  for _ = 1, math.min(state.jobs - state.working, #state.entries - state.taken) do
+    local worker = scheduler.new_scheduled(work, state)
+    state.workers[#state.workers + 1], state.working = worker, state.working + 1
+    scheduler.wake(worker)
   end
 end
 
@@ -86,16 +116,13 @@ local function stop(state)
 end
 
 -- In a task of its own: what ends that ends the workers.
-local function work_all(state, jobs)
+local function work_all(state)
   local me = waits.current()
   me.on_abort = function()
     stop(state)
   end
-  for index = 1, math.min(jobs, #state.entries) do
-    state.workers[index] = scheduler.new_scheduled(work, state)
-    scheduler.wake(state.workers[index])
-  end
-  for _, worker in ipairs(state.workers) do
+  start_workers(state)
+  for _, worker in ipairs(state.workers) do -- which may become more
     task_class.wait(worker)
     if worker.state == "failed" then
       error(worker.results[2], 0)
@@ -113,15 +140,11 @@ function fetch_all.run(list, given, prepare, scope, level)
   end
   given = given or {}
   local jobs = check_options(given, level + 1)
-  local state = { entries = entries_of(list, level + 1), responses = {}, messages = {}, taken = 0,
-    workers = {}, on_each = given.on_each, scope = scope }
-  for _, entry in ipairs(state.entries) do
-    if prepare then
-      entry[1], entry[2] = prepare(entry[1], entry[2])
-    end
-    call.check("fetch", entry[1], entry[2], level + 1)
-  end
-  local ended = drive(work_all, state, jobs)
+  local state = { list = list, entries = {}, prepare = prepare, scope = scope, jobs = jobs,
+    responses = {}, messages = {}, taken = 0, working = 0, workers = {},
+    on_each = given.on_each }
+  take_entries(state, level + 1)
+  local ended = drive(work_all, state)
   if ended.state ~= "done" then
     error(ended.results[2], state.is_wrong and level + 1 or 0)
   end

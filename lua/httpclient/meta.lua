@@ -1478,7 +1478,7 @@ function Stream:json() end
 ---Ends it: a connection on which more was to come is closed.
 function Stream:close() end
 
----Many requests, some at a time.
+---Many requests, some at a time. What on_each adds to the list is fetched, too.
 ---@param list (string|table)[] URLs, or { url, options }
 ---@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?) }
 ---@return (httpclient.Response|false)[] responses
