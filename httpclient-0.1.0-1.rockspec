@@ -99,6 +99,7 @@ build = {
         "core/connection/h1_pump.c",
         "core/connection/receiver.c",
         "core/connection/sender.c",
+        "core/connection/staged.c",
         "core/connection/supply.c",
         "core/http/body.c",
         "core/http/challenge.c",

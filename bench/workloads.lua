@@ -86,7 +86,8 @@ add({ name = "new_resumed", as = "tls_resumed", title = "new TLS connection, ses
 add({ name = "upload_string", title = "upload from a string", on = "server", path = "/upload",
   mib = true,
   shared = true, count = 256, quick = 128, trace = { 4, 12 }, peers = all,
-  target = { cpu = 1.08 } })
+  extra = { { driver = "bare", as = "upload_string_staged", label = "bare + block" } },
+  target = { cpu = 0.5 } })
 add({ name = "upload_file", title = "upload from a file", on = "server", path = "/upload",
   mib = true, shared = true,
   file = "in", count = 256, quick = 128, trace = { 4, 12 }, peers = all, target = { cpu = 1.0 } })

@@ -29,6 +29,11 @@
 #define HC_AHEAD_AFTER 4u
 /* the most that one send takes of a body from a file or a function */
 #define HC_STREAM_BODY_PIECE ((size_t)65536)
+/* Content in memory of at least so much goes to the kernel by way of a block of this size
+ * (connection/staged.h). It is a little less than what many allocators ask the system for anew
+ * each time. */
+#define HC_STAGED_FROM ((size_t)256 * 1024)
+#define HC_STAGED_SIZE ((size_t)120 * 1024)
 /* the most that is in a pipe between a socket and a file */
 #define HC_PIPE_SIZE ((size_t)1 << 20)
 /* a body smaller than this is not worth making a pipe for */

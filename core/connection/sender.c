@@ -6,6 +6,7 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
+#include "../stream/stream_peer_tcp.h"
 
 /* One go hands over at most this much, so that a fast peer can not hold up a frame, nor in blocking
  * mode keep the client from seeing an early answer. */
@@ -23,6 +24,7 @@ typedef struct hc_sending {
 
 static void clear_content(hc_outgoing *o) {
   hc_supply_drop(&o->supply);
+  hc_staged_free(&o->staged);
   memset(o, 0, sizeof *o);
 }
 
@@ -131,8 +133,9 @@ static size_t gather_sender(const hc_sender *s, hc_slice parts[4]) {
   if (o->prefix_size > o->prefix_start)
     parts[count++] =
         (hc_slice){o->prefix + o->prefix_start, (size_t)(o->prefix_size - o->prefix_start)};
-  if (o->piece.size) parts[count++] = o->piece;
-  if (o->suffix.size) parts[count++] = o->suffix;
+  hc_slice next = hc_staged_next(&o->staged, o->piece);
+  if (next.size) parts[count++] = next;
+  if (o->suffix.size && next.size == o->piece.size) parts[count++] = o->suffix;
   return count;
 }
 
@@ -155,6 +158,7 @@ static void account(hc_sender *s, size_t sent) {
       (uint8_t)(o->prefix_start + take_sender(&sent, (size_t)(o->prefix_size - o->prefix_start)));
   size_t content = take_sender(&sent, o->piece.size);
   if (content) advance_slice(&o->piece, content);
+  hc_staged_pass(&o->staged, content);
   s->sent += content;
   size_t behind = take_sender(&sent, o->suffix.size);
   if (behind) advance_slice(&o->suffix, behind);
@@ -204,6 +208,8 @@ static hc_io send_once(hc_sending *g) {
     if (io != HC_IO_OK) return io;
   }
   if (goes_through_kernel(g)) return send_from_file(g);
+  if (s->content && hc_stream_peer_is_tcp(g->stream))
+    hc_staged_fill(&s->content->staged, s->content->piece);
   hc_slice parts[4];
   size_t count = gather_sender(s, parts), moved = 0;
   if (count == 0) return HC_IO_OK;

@@ -10,6 +10,7 @@
 #include "../http/request.h"
 #include "../stream/stream_peer.h"
 #include "progress.h"
+#include "staged.h"
 #include "supply.h"
 
 HC_INTERNAL_BEGIN
@@ -26,6 +27,7 @@ typedef enum hc_send_state {
 typedef struct hc_outgoing {
   hc_supply supply;
   hc_slice piece; /* content bytes not yet sent */
+  hc_staged staged; /* the first of them once more, see staged.h */
   char prefix[20]; /* a chunk-size line */
   uint8_t prefix_start, prefix_size;
   hc_slice suffix; /* CRLF behind a chunk, or the last chunk */

@@ -1,0 +1,31 @@
+/* staged.c - large content by way of a small block. See staged.h. */
+#include "staged.h"
+
+#include <string.h>
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+
+static bool has_block(hc_staged *s, size_t size) {
+  if (!s->memory && size >= HC_STAGED_FROM) s->memory = hc_memory_allocate(HC_STAGED_SIZE);
+  return s->memory;
+}
+
+void hc_staged_fill(hc_staged *s, hc_slice piece) {
+  if (s->bytes.size || piece.size == 0 || !has_block(s, piece.size)) return;
+  size_t size = piece.size < HC_STAGED_SIZE ? piece.size : HC_STAGED_SIZE;
+  memcpy(s->memory, piece.data, size);
+  s->bytes = (hc_slice){s->memory, size};
+}
+
+void hc_staged_pass(hc_staged *s, size_t size) {
+  if (size > s->bytes.size) size = s->bytes.size;
+  if (size == 0) return;
+  s->bytes.data += size;
+  s->bytes.size -= size;
+}
+
+void hc_staged_free(hc_staged *s) {
+  hc_memory_release(s->memory);
+  *s = (hc_staged){NULL, {NULL, 0}};
+}
