@@ -24,12 +24,12 @@ static void get_ipv6(const hc_address *address, struct sockaddr_in6 *out) {
   memcpy(out, address->raw.bytes, sizeof *out);
 }
 
-void hc_address_set_ipv4(hc_address *address, const struct sockaddr_in *from) {
+static void set_ipv4(hc_address *address, const struct sockaddr_in *from) {
   *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 0};
   memcpy(address->raw.bytes, from, sizeof *from);
 }
 
-void hc_address_set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
+static void set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
   *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 1};
   memcpy(address->raw.bytes, from, sizeof *from);
 }
@@ -90,13 +90,13 @@ hc_address hc_address_with_port(const hc_address *address, unsigned port) {
     struct sockaddr_in in;
     get_ipv4(address, &in);
     in.sin_port = htons((uint16_t)port);
-    hc_address_set_ipv4(&result, &in);
+    set_ipv4(&result, &in);
     return result;
   }
   struct sockaddr_in6 in6;
   get_ipv6(address, &in6);
   in6.sin6_port = htons((uint16_t)port);
-  hc_address_set_ipv6(&result, &in6);
+  set_ipv6(&result, &in6);
   return result;
 }
 
@@ -121,7 +121,7 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
   copy[text.size] = '\0';
   struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   if (inet_pton(AF_INET, copy, &in.sin_addr) == 1) {
-    hc_address_set_ipv4(address, &in);
+    set_ipv4(address, &in);
     return true;
   }
   struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -135,26 +135,23 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
     if (!is_encoded) return false;
   }
   in6.sin6_scope_id = scope;
-  hc_address_set_ipv6(address, &in6);
+  set_ipv6(address, &in6);
   return true;
 }
 
 /* --- what a lookup has found */
 
-/* False for what is no address of the Internet. */
-static bool convert_address(const struct addrinfo *from, unsigned port, hc_address *to) {
-  if (from->ai_family == AF_INET && from->ai_addrlen == sizeof(struct sockaddr_in)) {
+bool hc_address_take(int family, const void *from, size_t size, hc_address *address) {
+  if (family == AF_INET && size >= sizeof(struct sockaddr_in)) {
     struct sockaddr_in in;
-    memcpy(&in, from->ai_addr, sizeof in);
-    in.sin_port = htons((uint16_t)port);
-    hc_address_set_ipv4(to, &in);
+    memcpy(&in, from, sizeof in);
+    set_ipv4(address, &in);
     return true;
   }
-  if (from->ai_family != AF_INET6 || from->ai_addrlen != sizeof(struct sockaddr_in6)) return false;
+  if (family != AF_INET6 || size < sizeof(struct sockaddr_in6)) return false;
   struct sockaddr_in6 in6;
-  memcpy(&in6, from->ai_addr, sizeof in6);
-  in6.sin6_port = htons((uint16_t)port);
-  hc_address_set_ipv6(to, &in6);
+  memcpy(&in6, from, sizeof in6);
+  set_ipv6(address, &in6);
   return true;
 }
 
@@ -167,17 +164,19 @@ static bool is_among(const hc_address *address, const hc_address *all, size_t co
   return false;
 }
 
-/* The hosts file may name an address twice, and a second attempt to it would win nothing. */
-int hc_address_collect(const struct addrinfo *list, unsigned port, hc_address **all,
-                       size_t *all_count) {
+/* 0, or the code of getaddrinfo's that says why there is none. The hosts file may name an address
+ * twice, and a second attempt to it would win nothing. */
+static int collect_addresses(const struct addrinfo *list, unsigned port, hc_address **all,
+                             size_t *all_count) {
   size_t size = 0, count = 0;
   for (const struct addrinfo *i = list; i; i = i->ai_next) size++;
   hc_address *addresses = hc_memory_allocate_zeroed(size, sizeof *addresses);
   if (!addresses) return EAI_MEMORY;
   for (const struct addrinfo *i = list; i; i = i->ai_next) {
-    if (convert_address(i, port, &addresses[count]) &&
-        !is_among(&addresses[count], addresses, count))
-      count++;
+    hc_address *next = &addresses[count];
+    if (!hc_address_take(i->ai_family, i->ai_addr, i->ai_addrlen, next)) continue;
+    *next = hc_address_with_port(next, port);
+    if (!is_among(next, addresses, count)) count++;
   }
   if (count == 0) {
     hc_memory_release(addresses);
@@ -186,4 +185,14 @@ int hc_address_collect(const struct addrinfo *list, unsigned port, hc_address **
   *all = addresses;
   *all_count = count;
   return 0;
+}
+
+/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find
+ * "localhost". */
+void hc_address_ask(const char *host, unsigned port, hc_address_answer *answer) {
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
+  *answer = (hc_address_answer){.code = getaddrinfo(host, NULL, &hints, &list)};
+  if (answer->code != 0) return;
+  answer->code = collect_addresses(list, port, &answer->addresses, &answer->count);
+  freeaddrinfo(list);
 }

@@ -13,15 +13,15 @@
 
 #include "../base/internal.h"
 #include "address.h"
+#include "address_lookup.h"
 
 HC_INTERNAL_BEGIN
 
-void hc_address_set_ipv4(hc_address *address, const struct sockaddr_in *from);
-void hc_address_set_ipv6(hc_address *address, const struct sockaddr_in6 *from);
-/* Those of the Internet in the list that getaddrinfo has made, each once, with that port. 0, or the
- * code of getaddrinfo's that says why there is none. They end with hc_memory_release. */
-int hc_address_collect(const struct addrinfo *list, unsigned port, hc_address **addresses,
-                       size_t *count);
+/* From the bytes of a sockaddr of that family. False for what is no address of the Internet. */
+bool hc_address_take(int family, const void *from, size_t size, hc_address *address);
+/* Asks getaddrinfo for the addresses of `host`. Its errno, where it has one, is the caller's to
+ * read. */
+void hc_address_ask(const char *host, unsigned port, hc_address_answer *answer);
 
 HC_INTERNAL_END
 

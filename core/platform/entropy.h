@@ -12,6 +12,10 @@ HC_INTERNAL_BEGIN
 /* Fit for keys. False: the system has none. */
 bool hc_entropy_get(void *into, size_t size);
 
+/* The same from the system's one call, of at most HC_ENTROPY_AT_ONCE bytes. */
+#define HC_ENTROPY_AT_ONCE 256u /* getentropy gives no more */
+bool hc_entropy_get_few(void *into, size_t size);
+
 HC_INTERNAL_END
 
 #endif

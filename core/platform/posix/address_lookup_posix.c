@@ -4,17 +4,12 @@
 #include "../address_lookup.h"
 
 #include <errno.h>
+
 #include "../address_system.h"
 
-/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find
- * "localhost". */
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer) {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
-  *answer = (hc_address_answer){.code = getaddrinfo(host, NULL, &hints, &list)};
+  hc_address_ask(host, port, answer);
   if (answer->code == EAI_SYSTEM) answer->system_error = errno;
-  if (answer->code != 0) return;
-  answer->code = hc_address_collect(list, port, &answer->addresses, &answer->count);
-  freeaddrinfo(list);
 }
 
 const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]) {

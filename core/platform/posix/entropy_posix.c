@@ -8,15 +8,4 @@
 
 #include "../entropy.h"
 
-#define ENTROPY_AT_ONCE 256u /* getentropy gives no more */
-
-bool hc_entropy_get(void *into, size_t size) {
-  unsigned char *at = into;
-  while (size > 0) {
-    size_t piece = size < ENTROPY_AT_ONCE ? size : ENTROPY_AT_ONCE;
-    if (getentropy(at, piece) != 0) return false;
-    at += piece;
-    size -= piece;
-  }
-  return true;
-}
+bool hc_entropy_get_few(void *into, size_t size) { return getentropy(into, size) == 0; }

@@ -2,7 +2,7 @@
 #define HC_WANT_GNU /* O_PATH */
 #include "../system_features.h"
 
-#include "../file.h"
+#include "../file_common.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,14 +41,9 @@ static const char *reason(int number) {
   }
 }
 
-#define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
-
 static hc_error fail_file(hc_failure *why, hc_error code, const char *what, const char *path,
                           int number) {
-  const char *text = reason(number);
-  const char *gap = path[0] ? " " : "";
-  if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
-  return hc_failure_set(why, code, "%s%s%.*s: error %d", what, gap, SHOWN_PATH_MAX, path, number);
+  return hc_file_record(why, code, what, path, reason(number), (unsigned long)number);
 }
 
 hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got,
@@ -206,7 +201,7 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
-                        "can't open %.*s: something else is in its place", SHOWN_PATH_MAX, path);
+                        "can't open %.*s: something else is in its place", HC_SHOWN_PATH_MAX, path);
 }
 
 static bool make_private_file(hc_file file) {
@@ -225,7 +220,7 @@ hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
                         "can't open %.*s: it is no regular file of this user's alone",
-                        SHOWN_PATH_MAX, path);
+                        HC_SHOWN_PATH_MAX, path);
 }
 
 hc_file_kind hc_file_kind_of(const char *path) {
@@ -302,8 +297,8 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
 
 /* The script's descriptor and ours share their flags: O_NONBLOCK would be set for both, so each
  * read is preceded by a look. */
-static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got,
-                                hc_failure *why) {
+hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *got,
+                                 hc_failure *why) {
   hc_wait_entry entry = {file, HC_EVENT_READ, 0};
   size_t ready = 0;
   if (hc_wait(&entry, 1, hc_clock_now(), &ready) != HC_OK || ready == 0) return HC_ERR_BUSY;
@@ -312,15 +307,6 @@ static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *g
   if (n >= 0) return HC_OK;
   if (errno == EINTR || errno == EAGAIN) return HC_ERR_BUSY;
   return fail_file(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
-}
-
-hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
-                         hc_failure *why) {
-  *got = 0;
-  if (*offset == HC_FILE_NO_OFFSET) return read_what_comes(file, into, size, got, why);
-  hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
-  *offset += *got;
-  return code;
 }
 
 hc_error hc_file_finish(hc_file file, hc_failure *why) {
@@ -334,9 +320,7 @@ void hc_file_close(hc_file file) {
 
 hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   if (rename(from, to) == 0) return HC_OK;
-  const char *text = reason(errno);
-  if (text) return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "%s", text);
-  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "error %d", errno);
+  return fail_file(why, HC_ERR_FILE_CANT_WRITE, "", "", errno);
 }
 
 void hc_file_unlink(const char *path) { (void)unlink(path); }

@@ -82,21 +82,6 @@ static ssize_t guarded_send_file(hc_socket s, hc_file file, uint64_t offset, siz
   return moved;
 }
 
-static hc_io send_file_piece(hc_socket s, hc_file file, uint64_t *offset, size_t length,
-                             size_t *sent, hc_failure *why) {
-  char piece[FILE_PIECE_SIZE];
-  size_t size = length < sizeof piece ? length : sizeof piece;
-  ssize_t got;
-  do got = pread(file, piece, size, (off_t)*offset);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return hc_socket_fail(why, HC_ERR_FILE_CANT_READ, "can't read the file: ", errno);
-  if (got == 0) return HC_IO_EOF;
-  hc_slice part = {piece, (size_t)got};
-  hc_io io = hc_socket_send(s, &part, 1, sent, why);
-  *offset += *sent;
-  return io;
-}
-
 /* Errors of the connection are final. All others may come from the file, or from a pair of
  * descriptors that the system's call does not serve: reading and sending tells them apart. */
 static bool is_connection_error(int number) {
@@ -121,7 +106,9 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
   }
   if (hc_errno_would_block(errno)) return HC_IO_WANT_WRITE;
   if (is_connection_error(errno)) return hc_socket_fail_moving(why, errno);
-  return send_file_piece(s, file, offset, length, sent, why);
+  char piece[FILE_PIECE_SIZE];
+  size_t size = length < sizeof piece ? length : sizeof piece;
+  return hc_socket_send_file_piece(s, file, offset, piece, size, sent, why);
 }
 
 /* --- receiving to a file */

@@ -36,12 +36,6 @@ bool hc_errno_would_block(int code) {
   return code == EAGAIN;
 }
 
-hc_io hc_socket_fail(hc_failure *why, hc_error code, const char *what, int number) {
-  char space[HC_ERRNO_TEXT];
-  hc_failure_set(why, code, "%s%s", what, hc_errno_text(number, space));
-  return HC_IO_ERROR;
-}
-
 hc_io hc_socket_fail_moving(hc_failure *why, int number) {
   return hc_socket_fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "",
                         number);
@@ -49,32 +43,18 @@ hc_io hc_socket_fail_moving(hc_failure *why, int number) {
 
 /* --- addresses */
 
-static bool address_from_storage(const struct sockaddr_storage *storage, hc_address *address) {
-  if (storage->ss_family == AF_INET) {
-    struct sockaddr_in in;
-    memcpy(&in, storage, sizeof in);
-    hc_address_set_ipv4(address, &in);
-    return true;
-  }
-  if (storage->ss_family != AF_INET6) return false;
-  struct sockaddr_in6 in6;
-  memcpy(&in6, storage, sizeof in6);
-  hc_address_set_ipv6(address, &in6);
-  return true;
-}
-
 bool hc_socket_peer_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   socklen_t size = sizeof storage;
   return getpeername(s, (struct sockaddr *)&storage, &size) == 0 &&
-         address_from_storage(&storage, address);
+         hc_address_take(storage.ss_family, &storage, sizeof storage, address);
 }
 
 bool hc_socket_local_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   socklen_t size = sizeof storage;
   return getsockname(s, (struct sockaddr *)&storage, &size) == 0 &&
-         address_from_storage(&storage, address);
+         hc_address_take(storage.ss_family, &storage, sizeof storage, address);
 }
 
 /* --- connecting */
@@ -122,29 +102,6 @@ static void set_no_delay(hc_socket s, int value) {
 void hc_socket_send_at_once(hc_socket s) { set_no_delay(s, 1); }
 void hc_socket_gather_small_sends(hc_socket s) { set_no_delay(s, 0); }
 
-/* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks
- * for and nobody listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
-static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
-  hc_address local;
-  char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];
-  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote))
-    return false;
-  hc_address_text(&local, local_text);
-  hc_address_text(remote, remote_text);
-  return strcmp(local_text, remote_text) == 0;
-}
-
-static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
-  return is_connected_to_itself(s, remote)
-             ? hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED)
-             : HC_IO_OK;
-}
-
-static hc_error code_of_connect(int number) {
-  bool has_no_way = number == EAFNOSUPPORT || number == EADDRNOTAVAIL;
-  return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
-}
-
 #if defined(__linux__) && !defined(IP_BIND_ADDRESS_NO_PORT)
 #define IP_BIND_ADDRESS_NO_PORT 24 /* Linux 4.2 */
 #endif
@@ -161,31 +118,29 @@ static bool bind_to(int fd, const hc_address *local) {
   return bind(fd, (const struct sockaddr *)&storage, (socklen_t)local->size) == 0;
 }
 
-hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
-  return hc_socket_connect_from(NULL, address, out, why);
-}
-
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why) {
   *out = HC_NO_SOCKET;
   struct sockaddr_storage storage = {0};
   memcpy(&storage, address->raw.bytes, address->size);
   int fd = hc_socket_open(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
-  if (fd < 0) return hc_socket_fail(why, code_of_connect(errno), "can't open a socket: ", errno);
+  if (fd < 0)
+    return hc_socket_fail(why, hc_socket_connect_code(errno), "can't open a socket: ", errno);
   hc_socket_send_at_once(fd);
   if (local && !bind_to(fd, local)) {
-    hc_io io = hc_socket_fail(why, code_of_connect(errno), "can't use the local address: ", errno);
+    hc_io io =
+        hc_socket_fail(why, hc_socket_connect_code(errno), "can't use the local address: ", errno);
     hc_socket_close(fd);
     return io;
   }
   bool is_done = connect(fd, (const struct sockaddr *)&storage, (socklen_t)address->size) == 0;
   /* After EINTR the connect goes on by itself (POSIX); calling again would only say EALREADY. */
   if (!is_done && errno != EINPROGRESS && errno != EINTR) {
-    hc_io io = hc_socket_fail(why, code_of_connect(errno), "", errno);
+    hc_io io = hc_socket_fail(why, hc_socket_connect_code(errno), "", errno);
     hc_socket_close(fd);
     return io;
   }
-  if (is_done && check_connected(fd, address, why) != HC_IO_OK) {
+  if (is_done && hc_socket_check_connected(fd, address, why) != HC_IO_OK) {
     hc_socket_close(fd);
     return HC_IO_ERROR;
   }
@@ -235,14 +190,14 @@ static standing look_closely(hc_socket s) {
 hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure *why) {
   standing found = look_closely(s);
   if (found == STANDING_BY_ONE_SEGMENT) return HC_IO_OK;
-  if (found == STANDING_CONNECTED) return check_connected(s, remote, why);
+  if (found == STANDING_CONNECTED) return hc_socket_check_connected(s, remote, why);
   int events = look_socket(s, POLLOUT, 0);
   if (events < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", errno);
   if (events == 0) return HC_IO_WANT_WRITE;
   int number = 0;
   socklen_t size = sizeof number;
   if (getsockopt(s, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
-  return number == 0 ? check_connected(s, remote, why)
+  return number == 0 ? hc_socket_check_connected(s, remote, why)
                      : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", number);
 }
 
@@ -254,21 +209,12 @@ void hc_socket_close(hc_socket s) {
 
 /* --- sending */
 
-/* struct iovec serves both directions and so lacks the const. */
-static void *without_const(const char *data) {
-  union {
-    const char *from;
-    void *to;
-  } cast = {.from = data};
-  return cast.to;
-}
-
 static ssize_t send_parts(hc_socket s, const hc_slice *parts, size_t count) {
   struct iovec vector[PARTS_MAX];
   uint8_t used = 0; /* fits msg_iovlen, which is a size_t or an int */
   for (size_t i = 0; i < count && used < PARTS_MAX; i++) {
     if (parts[i].size == 0) continue;
-    vector[used].iov_base = without_const(parts[i].data);
+    vector[used].iov_base = hc_without_const(parts[i].data);
     vector[used].iov_len = parts[i].size;
     used++;
   }

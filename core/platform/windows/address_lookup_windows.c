@@ -3,16 +3,9 @@
 
 #include "../address_lookup.h"
 
-/* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find
- * "localhost". */
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer) {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
   *answer = (hc_address_answer){.code = WSASYSNOTREADY};
-  if (!hc_network_start()) return;
-  answer->code = getaddrinfo(host, NULL, &hints, &list);
-  if (answer->code != 0) return;
-  answer->code = hc_address_collect(list, port, &answer->addresses, &answer->count);
-  freeaddrinfo(list);
+  if (hc_network_start()) hc_address_ask(host, port, answer);
 }
 
 /* gai_strerror has one buffer for all threads here, and the user's language. */

@@ -6,7 +6,7 @@
  */
 #include "system_windows.h"
 
-#include "../file.h"
+#include "../file_common.h"
 
 #include <aclapi.h>
 #include <limits.h>
@@ -167,7 +167,7 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
-                        "can't open %.160s: something else is in its place", path);
+                        "can't open %.*s: something else is in its place", HC_SHOWN_PATH_MAX, path);
 }
 
 /* Without the right to write anywhere, each write goes to the end. */
@@ -184,7 +184,8 @@ static hc_error open_log_file(const char *path, const hc_private *p, hc_file *fi
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
-                        "can't open %.160s: it is no regular file of this user's alone", path);
+                        "can't open %.*s: it is no regular file of this user's alone",
+                        HC_SHOWN_PATH_MAX, path);
 }
 
 hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
@@ -269,8 +270,8 @@ static bool is_end(DWORD number) {
 }
 
 /* A pipe tells what waits in it. Of a console nobody can say without reading: there it waits. */
-static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *got,
-                                hc_failure *why) {
+hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *got,
+                                 hc_failure *why) {
   DWORD waiting = 0, moved = 0;
   HANDLE handle = handle_of(file);
   if (GetFileType(handle) == FILE_TYPE_PIPE &&
@@ -280,15 +281,6 @@ static hc_error read_what_comes(hc_file file, char *into, size_t size, size_t *g
     return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", GetLastError());
   *got = moved;
   return HC_OK;
-}
-
-hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
-                         hc_failure *why) {
-  *got = 0;
-  if (*offset == HC_FILE_NO_OFFSET) return read_what_comes(file, into, size, got, why);
-  hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
-  *offset += *got;
-  return code;
 }
 
 /* --- the end, and names */
@@ -341,10 +333,7 @@ hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   }
   hc_memory_release(old_name);
   hc_memory_release(new_name);
-  if (is_done) return HC_OK;
-  const char *text = hc_file_reason(number);
-  if (text) return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "%s", text);
-  return hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "error %lu", number);
+  return is_done ? HC_OK : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "", "", number);
 }
 
 void hc_file_unlink(const char *path) {

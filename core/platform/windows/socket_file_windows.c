@@ -3,27 +3,21 @@
  * there is nothing like splice. */
 #include "../socket_file.h"
 
-#include "../file.h"
+#include <errno.h>
+
+#include "../socket_common.h"
 
 #define FILE_PIECE_SIZE 65536u
 
 hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent,
                           hc_failure *why) {
   char piece[FILE_PIECE_SIZE];
-  size_t got;
+  size_t size = length < sizeof piece ? length : sizeof piece;
   *sent = 0;
   if (length == 0) return HC_IO_OK;
-  if (*offset > INT64_MAX) {
-    hc_failure_set(why, HC_ERR_FILE_CANT_READ, "file offset: invalid argument");
-    return HC_IO_ERROR;
-  }
-  size_t size = length < sizeof piece ? length : sizeof piece;
-  if (hc_file_read_at(file, *offset, piece, size, &got, why) != HC_OK) return HC_IO_ERROR;
-  if (got == 0) return HC_IO_EOF;
-  hc_slice part = {piece, got};
-  hc_io io = hc_socket_send(s, &part, 1, sent, why);
-  *offset += *sent;
-  return io;
+  if (*offset > INT64_MAX)
+    return hc_socket_fail(why, HC_ERR_FILE_CANT_READ, "file offset: ", EINVAL);
+  return hc_socket_send_file_piece(s, file, offset, piece, size, sent, why);
 }
 
 hc_error hc_pipe_open(hc_pipe *pipe) {

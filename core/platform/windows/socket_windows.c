@@ -4,7 +4,7 @@
  * for the socket first. */
 #include "../address_system.h"
 
-#include "../socket.h"
+#include "../socket_common.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,40 +23,20 @@
 
 static int last_errno(void) { return hc_errno_of_winsock(WSAGetLastError()); }
 
-static hc_io fail(hc_failure *why, hc_error code, const char *what, int number) {
-  char space[HC_ERRNO_TEXT];
-  hc_failure_set(why, code, "%s%s", what, hc_errno_text(number, space));
-  return HC_IO_ERROR;
-}
-
 /* --- addresses */
-
-static bool address_from_storage(const struct sockaddr_storage *storage, hc_address *address) {
-  if (storage->ss_family == AF_INET) {
-    struct sockaddr_in in;
-    memcpy(&in, storage, sizeof in);
-    hc_address_set_ipv4(address, &in);
-    return true;
-  }
-  if (storage->ss_family != AF_INET6) return false;
-  struct sockaddr_in6 in6;
-  memcpy(&in6, storage, sizeof in6);
-  hc_address_set_ipv6(address, &in6);
-  return true;
-}
 
 bool hc_socket_peer_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   int size = sizeof storage;
   return getpeername((SOCKET)s, (struct sockaddr *)&storage, &size) == 0 &&
-         address_from_storage(&storage, address);
+         hc_address_take(storage.ss_family, &storage, sizeof storage, address);
 }
 
 bool hc_socket_local_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   int size = sizeof storage;
   return getsockname((SOCKET)s, (struct sockaddr *)&storage, &size) == 0 &&
-         address_from_storage(&storage, address);
+         hc_address_take(storage.ss_family, &storage, sizeof storage, address);
 }
 
 /* --- connecting */
@@ -92,31 +72,6 @@ static SOCKET open_socket(int family) {
   return INVALID_SOCKET;
 }
 
-/* See the namesake in socket_posix.c. */
-static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
-  hc_address local;
-  char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];
-  if (!hc_socket_local_address(s, &local) || hc_address_port(&local) != hc_address_port(remote))
-    return false;
-  hc_address_text(&local, local_text);
-  hc_address_text(remote, remote_text);
-  return strcmp(local_text, remote_text) == 0;
-}
-
-static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
-  return is_connected_to_itself(s, remote) ? fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED)
-                                           : HC_IO_OK;
-}
-
-static hc_error code_of_connect(int number) {
-  bool has_no_way = number == EAFNOSUPPORT || number == EADDRNOTAVAIL;
-  return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
-}
-
-hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why) {
-  return hc_socket_connect_from(NULL, address, out, why);
-}
-
 static bool bind_to(SOCKET s, const hc_address *local) {
   struct sockaddr_storage storage = {0};
   memcpy(&storage, local->raw.bytes, local->size);
@@ -131,18 +86,20 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
   SOCKET s = open_socket(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
   if (s == INVALID_SOCKET) {
     int number = last_errno();
-    return fail(why, code_of_connect(number), "can't open a socket: ", number);
+    return hc_socket_fail(why, hc_socket_connect_code(number), "can't open a socket: ", number);
   }
   hc_socket_send_at_once((hc_socket)s);
   if (local && !bind_to(s, local)) {
     int reason = last_errno();
     (void)closesocket(s);
-    return fail(why, code_of_connect(reason), "can't use the local address: ", reason);
+    return hc_socket_fail(why, hc_socket_connect_code(reason),
+                          "can't use the local address: ", reason);
   }
   bool is_done = connect(s, (const struct sockaddr *)&storage, (int)address->size) == 0;
   int number = is_done ? 0 : last_errno();
-  hc_io io = is_done ? check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;
-  if (number != 0 && number != EAGAIN) io = fail(why, code_of_connect(number), "", number);
+  hc_io io = is_done ? hc_socket_check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;
+  if (number != 0 && number != EAGAIN)
+    io = hc_socket_fail(why, hc_socket_connect_code(number), "", number);
   if (io == HC_IO_ERROR) (void)closesocket(s);
   else *out = (hc_socket)s;
   return io;
@@ -157,13 +114,13 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
   FD_ZERO(&failed);
   writable.fd_array[writable.fd_count++] = failed.fd_array[failed.fd_count++] = (SOCKET)s;
   int found = select(0, NULL, &writable, &failed, &none);
-  if (found < 0) return fail(why, HC_ERR_CANT_CONNECT, "", last_errno());
+  if (found < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", last_errno());
   if (found == 0) return HC_IO_WANT_WRITE;
   if (getsockopt((SOCKET)s, SOL_SOCKET, SO_ERROR, (char *)&number, &size) != 0)
     number = WSAGetLastError();
   if (number == 0 && failed.fd_count > 0) number = WSAECONNREFUSED;
-  return number == 0 ? check_connected(s, remote, why)
-                     : fail(why, HC_ERR_CANT_CONNECT, "", hc_errno_of_winsock(number));
+  return number == 0 ? hc_socket_check_connected(s, remote, why)
+                     : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", hc_errno_of_winsock(number));
 }
 
 void hc_socket_close(hc_socket s) {
@@ -178,22 +135,13 @@ static hc_error code_of_send(int number) {
   return is_gone ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR;
 }
 
-/* WSABUF serves both directions and so lacks the const. */
-static char *without_const(const char *data) {
-  union {
-    const char *from;
-    char *to;
-  } cast = {.from = data};
-  return cast.to;
-}
-
 static DWORD fill_parts(WSABUF *to, const hc_slice *parts, size_t count) {
   DWORD used = 0;
   size_t room = SEND_MAX;
   for (size_t i = 0; i < count && used < PARTS_MAX && room > 0; i++) {
     if (parts[i].size == 0) continue;
     size_t size = parts[i].size < room ? parts[i].size : room;
-    to[used++] = (WSABUF){.len = (ULONG)size, .buf = without_const(parts[i].data)};
+    to[used++] = (WSABUF){.len = (ULONG)size, .buf = hc_without_const(parts[i].data)};
     room -= size;
   }
   return used;
@@ -210,7 +158,8 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
     return HC_IO_OK;
   }
   int number = last_errno();
-  return number == EAGAIN ? HC_IO_WANT_WRITE : fail(why, code_of_send(number), "", number);
+  return number == EAGAIN ? HC_IO_WANT_WRITE
+                          : hc_socket_fail(why, code_of_send(number), "", number);
 }
 
 /* --- receiving */
@@ -222,7 +171,8 @@ static hc_io receive(hc_socket s, char *into, size_t room, int flags, size_t *go
   if (count > 0) return HC_IO_OK;
   if (count == 0) return HC_IO_EOF;
   int number = last_errno();
-  return number == EAGAIN ? HC_IO_WANT_READ : fail(why, HC_ERR_CONNECTION_ERROR, "", number);
+  return number == EAGAIN ? HC_IO_WANT_READ
+                          : hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", number);
 }
 
 bool hc_socket_count_rest(hc_socket s) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../base/memory.h"
+#include "../file_common.h"
 
 /* --- the network */
 
@@ -94,7 +95,8 @@ wchar_t *hc_path_wide(const char *path) {
 
 #define DISK_QUOTA_EXCEEDED 1295 /* MinGW's headers have no name for it */
 
-const char *hc_file_reason(DWORD code) {
+/* A sentence for an error of the file system; NULL where there is none. */
+static const char *reason_of_file(DWORD code) {
   switch (code) {
   case ERROR_DISK_FULL:
   case ERROR_HANDLE_DISK_FULL: return "no space left on device";
@@ -125,15 +127,10 @@ const char *hc_file_reason(DWORD code) {
   }
 }
 
-#define SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */
-
 hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
                       DWORD number) {
   if (number == ERROR_NOT_ENOUGH_MEMORY || number == ERROR_OUTOFMEMORY) code = HC_ERR_OUT_OF_MEMORY;
-  const char *text = hc_file_reason(number);
-  const char *gap = path[0] ? " " : "";
-  if (text) return hc_failure_set(why, code, "%s%s%.*s: %s", what, gap, SHOWN_PATH_MAX, path, text);
-  return hc_failure_set(why, code, "%s%s%.*s: error %lu", what, gap, SHOWN_PATH_MAX, path, number);
+  return hc_file_record(why, code, what, path, reason_of_file(number), number);
 }
 
 HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,

@@ -45,9 +45,8 @@ wchar_t *hc_path_wide(const char *path);
  * nor removed. INVALID_HANDLE_VALUE, with GetLastError. `security` may be NULL. */
 HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
                            SECURITY_ATTRIBUTES *security);
-/* A sentence for an error of the file system; NULL where there is none. */
-const char *hc_file_reason(DWORD code);
-/* "`what` `path`: reason". */
+/* hc_file_record with the reason of the system's number, and HC_ERR_OUT_OF_MEMORY where that is
+ * it. */
 hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
                       DWORD number);
 

@@ -1,0 +1,13 @@
+/* entropy.c - see entropy.h. */
+#include "entropy.h"
+
+bool hc_entropy_get(void *into, size_t size) {
+  unsigned char *at = into;
+  while (size > 0) {
+    size_t piece = size < HC_ENTROPY_AT_ONCE ? size : HC_ENTROPY_AT_ONCE;
+    if (!hc_entropy_get_few(at, piece)) return false;
+    at += piece;
+    size -= piece;
+  }
+  return true;
+}
