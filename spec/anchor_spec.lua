@@ -27,23 +27,14 @@ end
 
 -- Takes in the request's content under constant collections. -> content
 local function receive(client, conn, size)
-  local head = support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
-  local parts, got, rounds = {}, 0, 0
-  support.until_true(function()
-    if rounds < 3 or rounds % 40 == 0 then churn() end
+  local head = support.head_of(client, conn)
+  local rounds = 0
+  churn()
+  return support.receive_until(client, conn, function(got)
     rounds = rounds + 1
-    client:poll()
-    local bytes = conn:recv(1048576, 0)
-    if bytes then
-      parts[#parts + 1] = bytes
-      got = got + #bytes
-    end
+    if rounds < 3 or rounds % 40 == 0 then churn() end
     return got >= size
-  end)
-  return table.concat(parts), head
+  end), head
 end
 
 -- Each starts the request, with all that it is made of unreachable at its end. -> the content, and how much comes

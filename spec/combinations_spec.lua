@@ -102,40 +102,12 @@ local function stream(...)
   return read_all(httpclient.stream(...))
 end
 
--- fn in a coroutine of a loop; loop(script) runs it to its end
-local function in_loop(name, fn, loop)
+-- fn in a coroutine of a loop.
+local function in_loop(name, fn)
   return function(...)
-    local arguments, results, done = { ... }, nil, false
-    loops.set_waiter(name)
-    local ok, why = pcall(loop, function()
-      results = { fn(arguments[1], arguments[2]) }
-      done = true
-    end, function() return done end)
-    httpclient.set_waiter(nil)
-    assert(ok, why)
+    local arguments, results = { ... }, nil
+    loops.run(name, { function() results = { fn(arguments[1], arguments[2]) } end })
     return results[1], results[2]
-  end
-end
-
-local loop_of = {}
-
-function loop_of.cqueues(script)
-  local queue = require("cqueues").new()
-  queue:wrap(script)
-  assert(queue:loop(60))
-end
-
-function loop_of.luv(script, is_done)
-  assert(coroutine.resume(coroutine.create(script)))
-  while not is_done() do
-    require("luv").run("once")
-  end
-end
-
-function loop_of.copas(script, is_done)
-  require("copas").addthread(script)
-  while not is_done() do
-    require("copas").step(0.05)
   end
 end
 
@@ -169,10 +141,10 @@ local ways = {
   { "a stream in a task", in_task(stream), true },
 }
 
-for _, name in ipairs({ "cqueues", "luv", "copas" }) do
-  if pcall(require, name) then
-    ways[#ways + 1] = { name, in_loop(name, httpclient.fetch, loop_of[name]) }
-    ways[#ways + 1] = { "a stream under " .. name, in_loop(name, stream, loop_of[name]), true }
+for _, name in ipairs(loops.names) do
+  if not loops.lack(name) then
+    ways[#ways + 1] = { name, in_loop(name, httpclient.fetch) }
+    ways[#ways + 1] = { "a stream under " .. name, in_loop(name, stream), true }
   end
 end
 

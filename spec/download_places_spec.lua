@@ -18,10 +18,6 @@ local folder
 
 before_each(function() folder = downloads.folder end)
 
-local function gzip(text)
-  return pipe({ "gzip", "-c" }, text)
-end
-
 describe("a download into a folder where others write", function()
   local function link(target, name)
     os.execute(("ln -sf '%s' '%s'"):format(target, folder:file(name)))
@@ -60,7 +56,7 @@ describe("a download into a folder where others write", function()
   for _, coding in ipairs({ "", "Content-Encoding: gzip\r\n" }) do
     it("writes to a device, and takes no place of it"
       .. (coding == "" and "" or ", what was coded too"), function()
-      local body = coding == "" and "body" or gzip("body")
+      local body = coding == "" and "body" or pipe.gzip("body")
       for _, resume in ipairs({ false, true }) do
         local server = with_server({ { answer(body, tagged .. coding) },
           { answer(body, tagged .. coding) } })
@@ -112,7 +108,8 @@ describe("a download into a folder where others write", function()
   }) do
     local what, name, number, start = unpack(case)
     it("writes to nothing that has taken the place of " .. what, function()
-      local body, other = case.coding and gzip("body") or "body", folder:write("other", "untouched")
+      local body, other = case.coding and pipe.gzip("body") or "body",
+        folder:write("other", "untouched")
       local server = with_server({ { case.is_rest and cut_short("bo", "body")
         or answer(body, case.coding) }, { rest("dy", 2, 4) } })
       local options = { download_file = folder:file("file"), resume = case.is_rest }

@@ -17,10 +17,6 @@ local folder
 
 before_each(function() folder = downloads.folder end)
 
-local function gzip(text)
-  return pipe({ "gzip", "-c" }, text)
-end
-
 describe("a download", function()
   it("replaces the file when it is complete", function()
     local body = ("0123456789"):rep(300000)
@@ -88,7 +84,7 @@ describe("a download", function()
 
   it("decodes on the way", function()
     local text = ("decoded "):rep(100000)
-    local server = with_server({ { answer(gzip(text), "Content-Encoding: gzip\r\n") } })
+    local server = with_server({ { answer(pipe.gzip(text), "Content-Encoding: gzip\r\n") } })
     local path = folder:file("file")
     assert(fetch(server:url(), { download_file = path }))
     assert.equal(text, tempdir.read(path))

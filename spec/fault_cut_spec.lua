@@ -213,10 +213,7 @@ describe("A server that sends no more", function()
   it("before it has answered an upload is an error, not a wait", function()
     local client, conn = support.connect(listener)
     support.request(client, "POST", "/", {}, ("x"):rep(8 * 1048576))
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     conn:shutdown()
     assert.same({ status = "STATUS_CONNECTION_ERROR", error = Error.ERR_CONNECTION_ERROR,
       content = "", has_response = false },
@@ -228,10 +225,7 @@ describe("A server that sends no more", function()
   it("behind an early answer has given it all the same", function()
     local client, conn = support.connect(listener)
     support.request(client, "POST", "/", {}, ("x"):rep(8 * 1048576))
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     assert(conn:send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"))
     conn:shutdown()
     assert.same({ status = "STATUS_DISCONNECTED", error = Error.OK, content = "no",
@@ -260,14 +254,7 @@ describe("A proxy that answers CONNECT with", function()
   teardown(function() listener:close() end)
 
   local function ask_proxy(client)
-    client:set_https_proxy("127.0.0.1", listener:port())
-    assert.equal(Error.OK, (client:connect_to_host("localhost", 443, tls.trusting())))
-    local conn = support.accept(listener, client)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
-    return conn
+    return support.ask_proxy(client, listener, tls.trusting())
   end
 
   for _, case in ipairs(proxy_answers) do

@@ -23,14 +23,7 @@ local function accepted(client, listener)
 end
 
 local function asked_proxy(client, listener)
-  client:set_https_proxy("127.0.0.1", listener:port())
-  assert.equal(Error.OK, (client:connect_to_host("localhost", 443, tls.trusting())))
-  local conn = support.accept(listener, client)
-  support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
-  return conn
+  return support.ask_proxy(client, listener, tls.trusting())
 end
 
 local function proxy_says(text)
@@ -52,10 +45,7 @@ local function answered(text, options)
       client, conn = support.connect(listener, { client = client })
     end
     support.request(client)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     if text ~= "" then assert(conn:send(text)) end
     return conn
   end

@@ -49,10 +49,7 @@ local WORLD = [[
     client.connect_timeout = 0
     local _, conn = support.connect(listener, { client = client })
     client:request(0, "/", {})
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     conn:send("HTTP/1.1 204 No Content\r\n\r\n")
     support.pump(client, client.STATUS_CONNECTED)
     print("works")

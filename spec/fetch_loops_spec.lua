@@ -49,28 +49,22 @@ describe("the same script", function()
 
   it("works under cqueues", function()
     local cqueues = require("cqueues")
-    local queue = cqueues.new()
-    loops.set_waiter("cqueues")
-    finally(function() httpclient.set_waiter(nil) end)
     local order, ticks = {}, 0
-    for _, name in ipairs({ "a", "b" }) do
-      queue:wrap(script, order, name)
-    end
-    queue:wrap(function() -- the others run meanwhile
-      while #order < 2 do
-        ticks = ticks + 1
-        cqueues.sleep(0.001)
-      end
-    end)
-    -- run() in a coroutine of the loop, with tasks of our own.
-    queue:wrap(function()
-      local task = httpclient.async(script, order, "task")
-      httpclient.run()
-      assert(task:status() == "done", select(2, task:result()))
-    end)
-    local done, message = queue:loop()
-    queue:close()
-    assert(done, message)
+    loops.run("cqueues", {
+      function() script(order, "a") end,
+      function() script(order, "b") end,
+      function() -- the others run meanwhile
+        while #order < 2 do
+          ticks = ticks + 1
+          cqueues.sleep(0.001)
+        end
+      end,
+      function() -- run() in a coroutine of the loop, with tasks of our own
+        local task = httpclient.async(script, order, "task")
+        httpclient.run()
+        assert(task:status() == "done", select(2, task:result()))
+      end,
+    })
     assert.equal(3, #order)
     assert.is_true(ticks > 5, tostring(ticks))
   end)
@@ -104,37 +98,13 @@ describe("the same script", function()
     assert.equal(3, ended)
   end)
 
-  it("works under luv", function()
-    loops.set_waiter("luv")
-    finally(function() httpclient.set_waiter(nil) end)
-    local order = {}
-    for _, name in ipairs({ "a", "b" }) do
-      local co = coroutine.create(script)
-      assert(coroutine.resume(co, order, name))
-    end
-    require("luv").run()
-    assert.equal(2, #order)
-  end)
-
-  it("works under copas", function()
-    local ok, copas = pcall(require, "copas")
-    if not ok then
-      pending("copas does not load on this Lua")
-      return
-    end
-    loops.set_waiter("copas")
-    finally(function() httpclient.set_waiter(nil) end)
-    local order = {}
-    for _, name in ipairs({ "a", "b" }) do
-      copas.addthread(function() script(order, name) end)
-    end
-    support.until_true(function()
-      copas.step(0.05)
-      return #order == 2
+  for _, name in ipairs({ "luv", "copas" }) do
+    it("works under " .. name, function()
+      if loops.lack(name) then return pending(loops.lack(name)) end
+      local order = {}
+      loops.run_times(name, 2, function(who) script(order, who) end)
+      assert.equal(2, #order)
+      assert.equal(0, (httpclient.pool.count()))
     end)
-    support.until_true(function()
-      copas.step(0.05)
-      return httpclient.pool.count() == 0
-    end)
-  end)
+  end
 end)

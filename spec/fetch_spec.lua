@@ -11,10 +11,6 @@ local Error, fetch = httpclient.Error, httpclient.fetch
 local answer = serve.answer
 local with_server = require("spec.support.served")(after_each)
 
-local function gzip(text)
-  return pipe({ "gzip", "-c" }, text)
-end
-
 describe("fetch", function()
   it("gives the response as a table", function()
     local server = with_server({ { "HTTP/1.1 201 Made It\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 5\r\n\r\nhello" } })
@@ -207,7 +203,7 @@ describe("fetch", function()
 
   it("decodes gzip and deflate as a stream", function()
     local text = ("some text that repeats "):rep(5000)
-    local packed = gzip(text)
+    local packed = pipe.gzip(text)
     for _, case in ipairs({ { "gzip" }, { "x-gzip" }, { "GZip" } }) do
       local server = with_server({ { answer(packed, "Content-Encoding: " .. case[1] .. "\r\n") } })
       assert.equal(text, assert(fetch(server:url())).body)
@@ -227,7 +223,7 @@ describe("fetch", function()
 
   it("hands over a part of something coded as it is, and decodes all of it", function()
     local text = ("some text that repeats "):rep(50)
-    local packed = gzip(text)
+    local packed = pipe.gzip(text)
     local coding = "Content-Encoding: gzip\r\n"
     local slice = ("HTTP/1.1 206 P\r\nContent-Length: 20\r\nContent-Range: bytes 10-29/%d\r\n%s\r\n"):format(#packed, coding) .. packed:sub(11, 30)
     local path = os.tmpname()
@@ -251,7 +247,7 @@ describe("fetch", function()
   end)
 
   it("refuses content that is coded wrongly, or cut short inside the coding", function()
-    local packed = gzip(("x"):rep(10000))
+    local packed = pipe.gzip(("x"):rep(10000))
     for _, body in ipairs({ "no gzip at all", packed:sub(1, -5), packed:sub(1, 12) .. "\255\255\255"
       .. packed:sub(16) }) do
       local server = with_server({ { answer(body, "Content-Encoding: gzip\r\n") } })
@@ -262,7 +258,7 @@ describe("fetch", function()
   end)
 
   it("stops at the size limit, which counts decoded bytes", function()
-    local bomb = gzip(("\0"):rep(50000000))
+    local bomb = pipe.gzip(("\0"):rep(50000000))
     local server = with_server({ { answer(bomb, "Content-Encoding: gzip\r\n") } })
     collectgarbage()
     local before, most = collectgarbage("count"), 0

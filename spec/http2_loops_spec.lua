@@ -53,43 +53,16 @@ local function assert_shared(wanted)
 end
 
 describe("Requests that share a connection", function()
-  it("go on side by side in cqueues", function()
-    local cqueues = require("cqueues")
-    loops.set_waiter("cqueues")
-    local queue = cqueues.new()
-    for i = 1, 40 do queue:wrap(script, i) end
-    local done, message = queue:loop()
-    queue:close()
-    assert(done, message)
-    assert_shared(40)
-  end)
-
-  it("go on side by side in luv", function()
-    loops.set_waiter("luv")
-    for i = 1, 40 do assert(coroutine.resume(coroutine.create(script), i)) end
-    require("luv").run()
-    assert_shared(40)
-  end)
-
-  it("go on side by side in copas", function()
-    local ok, copas = pcall(require, "copas")
-    if not ok then
-      pending("copas does not load on this Lua")
-      return
-    end
-    loops.set_waiter("copas")
-    for i = 1, 20 do copas.addthread(function() script(i) end) end
-    support.until_true(function()
-      copas.step(0.05)
-      return count == 20 and pool.count() == 0
+  for _, name in ipairs(loops.names) do
+    it("go on side by side in " .. name, function()
+      if loops.lack(name) then return pending(loops.lack(name)) end
+      loops.run_times(name, 40, script)
+      assert_shared(40)
     end)
-    assert_shared(20)
-  end)
+  end
 
   it("go on while more wait than the server takes", function()
-    loops.set_waiter("luv")
-    for _ = 1, 250 do assert(coroutine.resume(coroutine.create(script), 1)) end
-    require("luv").run()
+    loops.run_times("luv", 250, function() script(1) end)
     assert_shared(250)
   end)
 end)

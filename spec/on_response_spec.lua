@@ -83,7 +83,7 @@ describe("on_data", function()
   end)
 
   it("is not called again for what a coding still had to give", function()
-    local packed = pipe({ "gzip", "-c" }, ("some text "):rep(100000))
+    local packed = pipe.gzip(("some text "):rep(100000))
     local server = with_server({ { answer(packed, "Content-Encoding: gzip\r\n") } })
     local calls = 0
     local response = assert(fetch(server:url(), { on_data = function()
@@ -106,7 +106,7 @@ describe("on_data", function()
     local folder = keep(tempdir.new())
     local path = folder:file("file")
     local text = ("some text that repeats "):rep(5000)
-    local packed = pipe({ "gzip", "-c" }, text)
+    local packed = pipe.gzip(text)
     for _, case in ipairs({ answer(text), answer(packed, "Content-Encoding: gzip\r\n"),
       "HTTP/1.1 200 OK\r\n\r\n" .. text }) do
       local server = with_server({ { case } })

@@ -12,10 +12,7 @@ local function answered(count)
   for index = 1, count do
     local client, conn = support.connect(listener)
     assert(client:request(HTTPClient.METHOD_GET, "/", {}) == 0)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     clients[index] = { client = client, conn = conn }
   end
   finally(function()

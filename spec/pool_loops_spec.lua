@@ -6,7 +6,7 @@ local nginx = require("spec.support.nginx")
 local support = require("spec.support.client")
 
 local fetch, pool = httpclient.fetch, httpclient.pool
-local server, most, order
+local server, most, came, order
 
 setup(function()
   server = nginx.start({ plain = "location / { return 200 '$connection'; }" })
@@ -19,7 +19,7 @@ end)
 
 before_each(function()
   pool.close_idle()
-  most, order = 0, {}
+  most, came, order = 0, {}, {}
 end)
 
 after_each(function()
@@ -36,6 +36,7 @@ local function url()
 end
 
 local function script(number)
+  came[#came + 1] = number
   local response = assert(fetch(url(), { on_data = note }))
   assert(response.status == 200)
   order[#order + 1] = number
@@ -49,47 +50,22 @@ local function assert_kept(count, limit)
 end
 
 describe("max_per_host", function()
-  it("holds under cqueues, in order", function()
-    local cqueues = require("cqueues")
-    loops.set_waiter("cqueues")
-    local queue = cqueues.new()
-    pool.max_per_host = 1
-    for i = 1, 40 do
-      queue:wrap(script, i)
-    end
-    local done, message = queue:loop()
-    queue:close()
-    assert(done, message)
-    assert_kept(40, 1)
-  end)
-
-  it("holds under luv, in order", function()
-    loops.set_waiter("luv")
-    pool.max_per_host = 2
-    for i = 1, 40 do
-      assert(coroutine.resume(coroutine.create(script), i))
-    end
-    require("luv").run()
-    assert_kept(40, 2)
-  end)
-
-  it("holds under copas", function()
-    local ok, copas = pcall(require, "copas")
-    if not ok then
-      pending("copas does not load on this Lua")
-      return
-    end
-    loops.set_waiter("copas")
-    pool.max_per_host = 2
-    for i = 1, 20 do
-      copas.addthread(function() script(i) end)
-    end
-    support.until_true(function()
-      copas.step(0.05)
-      return #order == 20 and pool.count() == 0
+  for _, name in ipairs(loops.names) do
+    it("holds under " .. name, function()
+      if loops.lack(name) then return pending(loops.lack(name)) end
+      pool.max_per_host = 2
+      loops.run_times(name, 40, script)
+      assert_kept(40, 2)
     end)
-    assert_kept(20, 2)
-  end)
+
+    it("keeps the order in which they came under " .. name, function()
+      if loops.lack(name) then return pending(loops.lack(name)) end
+      pool.max_per_host = 1
+      loops.run_times(name, 20, script)
+      assert_kept(20, 1)
+      assert.same(came, order)
+    end)
+  end
 end)
 
 -- A loop of a few lines: who waits goes on when it is asked for again.

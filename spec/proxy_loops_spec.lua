@@ -71,13 +71,9 @@ for _, way in ipairs(ways) do
       proxy:stop()
     end)
 
-    for _, name in ipairs({ "cqueues", "luv", "copas" }) do
+    for _, name in ipairs(loops.names) do
       it("coroutines of " .. name .. " get their answers side by side", function()
-        if not loops.has(name) then
-          pending(name .. " does not load on this Lua")
-          return
-        end
-        loops.set_waiter(name)
+        if loops.lack(name) then return pending(loops.lack(name)) end
         local order, ticks, functions = {}, 0, {}
         for _, who in ipairs({ "a", "b", "c" }) do
           functions[#functions + 1] = function() script(url, who, order) end

@@ -2,35 +2,12 @@
 -- stream of a client whose body function is running.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
+local haunt = require("spec.support.haunt")
 local support = require("spec.support.client")
 
 local Error, HTTPClient, TLSOptions = httpclient.Error, httpclient.HTTPClient, httpclient.TLSOptions
-local newproxy = rawget(_G, "newproxy")
 
 local _, _, world = require("spec.support.world")(after_each)
-
--- Finalizers that come back as long as the test runs. -> how often they have come; ends them
-local function haunt(fn)
-  local count, is_on = 0, true
-  local function again()
-    local function gc()
-      if not is_on then return end
-      count = count + 1
-      fn(count)
-      again()
-    end
-    if newproxy then
-      getmetatable(newproxy(true)).__gc = gc
-    else
-      setmetatable({}, { __gc = gc })
-    end
-  end
-  for _ = 1, 20 do again() end
-  return function()
-    is_on = false
-    return count
-  end
-end
 
 describe("TLSOptions that are being made", function()
   it("take what their objects hold in the end, whatever finalizers load and close meanwhile",
@@ -54,7 +31,7 @@ describe("TLSOptions that are being made", function()
       key:load_from_string(pair.key)
       if count % 7 == 0 then finalize(chain) end
       if made and count % 5 == 0 then finalize(made) end
-    end)
+    end, 20)
     local worked = 0
     for _ = 1, 200 do
       fill()

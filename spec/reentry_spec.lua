@@ -3,6 +3,7 @@
 -- docs/api.md has the table.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
+local haunt = require("spec.support.haunt")
 local reentry = require("spec.support.reentry")
 local support = require("spec.support.client")
 local tempdir = require("spec.support.tempdir")
@@ -291,24 +292,9 @@ describe("Out of a metamethod every call works:", function()
   end)
 end)
 
--- A finalizer that comes again and again, at whatever allocation, and makes one call after the other.
-local function haunt(calls)
-  local is_on, count = true, 0
-  local function again()
-    local function gc()
-      if not is_on then return end
-      count = count + 1
-      pcall(calls[(count - 1) % #calls + 1])
-      again()
-    end
-    if newproxy then -- luacheck: ignore
-      getmetatable(newproxy(true)).__gc = gc -- luacheck: ignore
-    else
-      setmetatable({}, { __gc = gc })
-    end
-  end
-  for _ = 1, 20 do again() end
-  return function() is_on = false end
+-- A finalizer that comes again and again and makes one call after the other.
+local function haunt_with(calls)
+  return haunt(function(count) pcall(calls[(count - 1) % #calls + 1]) end, 20)
 end
 
 local function bound(list, object, w)
@@ -345,7 +331,7 @@ describe("Out of a finalizer that comes at any allocation nothing is corrupted:"
   -- Each call again and again, while the finalizer makes all others.
   local function torment(object, list, w, rounds)
     local calls = all_of(list)
-    local stop = haunt(bound(calls, object, w))
+    local stop = haunt_with(bound(calls, object, w))
     for _ = 1, rounds do
       for _, call in ipairs(calls) do
         collectgarbage("step", 500)
@@ -401,7 +387,7 @@ describe("Out of a finalizer that comes at any allocation nothing is corrupted:"
     for _, call in ipairs(reentry.free_calls) do
       calls[#calls + 1] = function() return call[2](w) end
     end
-    local stop = haunt(calls)
+    local stop = haunt_with(calls)
     for _ = 1, 5 do
       for _, call in ipairs(calls) do pcall(call) end
     end

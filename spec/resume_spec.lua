@@ -66,7 +66,7 @@ end
 
 describe("a rest that does not fit to the part", function()
   local gzip = "Content-Encoding: gzip\r\n"
-  local zipped = pipe({ "gzip", "-c" }, "def")
+  local zipped = pipe.gzip("def")
   local boundary = "--b\r\nContent-Type: text/plain\r\nContent-Range: bytes 3-5/6\r\n\r\ndef\r\n--b--\r\n"
   local unsized = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" .. tagged
     .. "\r\n3\r\nabc\r\n"

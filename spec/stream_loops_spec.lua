@@ -73,38 +73,11 @@ describe("the same reader", function()
     assert.same(0, (httpclient.pool.count()))
   end)
 
-  for _, name in ipairs({ "cqueues", "luv", "copas" }) do
+  for _, name in ipairs(loops.names) do
     it("works under " .. name, function()
-      local ok, loop = pcall(require, name)
-      if not ok then
-        pending(name .. " is not there for this Lua")
-        return
-      end
-      loops.set_waiter(name)
-      finally(function() httpclient.set_waiter(nil) end)
+      if loops.lack(name) then return pending(loops.lack(name)) end
       local order = {}
-      if name == "cqueues" then
-        local queue = loop.new()
-        queue:wrap(script, order, "a")
-        queue:wrap(script, order, "b")
-        assert(queue:loop(60))
-      elseif name == "luv" then
-        for _, who in ipairs({ "a", "b" }) do
-          local co = coroutine.create(script)
-          assert(coroutine.resume(co, order, who))
-        end
-        support.until_true(function()
-          loop.run("once")
-          return #order == 2
-        end)
-      else
-        loop.addthread(function() script(order, "a") end)
-        loop.addthread(function() script(order, "b") end)
-        support.until_true(function()
-          loop.step(0.05)
-          return #order == 2
-        end)
-      end
+      loops.run_times(name, 2, function(who) script(order, who) end)
       assert.equal(2, #order)
     end)
   end

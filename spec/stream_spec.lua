@@ -109,7 +109,7 @@ describe("stream", function()
   end)
 
   it("decodes, follows redirects, and has limits", function()
-    local coded = pipe({ "gzip", "-c" }, ("hello "):rep(100000))
+    local coded = pipe.gzip(("hello "):rep(100000))
     local server = with_server({ { "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
       ("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"):format(#coded)
         .. coded } })

@@ -28,12 +28,19 @@ end
 
 local function start_body(client, conn)
   support.request(client)
-  support.until_true(function()
-    client:poll()
-    return conn:recv_until("\r\n\r\n", 0)
-  end)
+  support.head_of(client, conn)
   assert(conn:send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab"))
   support.pump(client, HTTPClient.STATUS_BODY)
+end
+
+-- A client that is closed behind the test, as the other is.
+local function client_beside(other)
+  local client = HTTPClient.new()
+  finally(function()
+    client:close()
+    other:close()
+  end)
+  return client
 end
 
 describe("connect_timeout", function()
@@ -42,11 +49,7 @@ describe("connect_timeout", function()
     if not hole then
       return
     end
-    local client = HTTPClient.new()
-    finally(function()
-      client:close()
-      hole:close()
-    end)
+    local client = client_beside(hole)
     client.connect_timeout = 0.08
     assert.equal(Error.OK, client:connect_to_host("127.0.0.1", hole:port()))
     local code, message = run_out(client)
@@ -55,11 +58,7 @@ describe("connect_timeout", function()
 
   it("covers the TLS handshake", function()
     local listener = assert(native.listen({}))
-    local client = HTTPClient.new()
-    finally(function()
-      client:close()
-      listener:close()
-    end)
+    local client = client_beside(listener)
     client.connect_timeout = 0.08
     assert.equal(Error.OK, client:connect_to_host("127.0.0.1", listener:port(), true, false))
     local code, message = run_out(client)
@@ -68,11 +67,7 @@ describe("connect_timeout", function()
 
   it("covers the tunnel", function()
     local listener = assert(native.listen({}))
-    local client = HTTPClient.new()
-    finally(function()
-      client:close()
-      listener:close()
-    end)
+    local client = client_beside(listener)
     client.connect_timeout = 0.08
     client:set_https_proxy("127.0.0.1", listener:port())
     assert.equal(Error.OK, client:connect_to_host("example.test", 443, true))
@@ -113,10 +108,7 @@ describe("response_timeout", function()
     local client, conn = wire.connect()
     client.response_timeout = 0.08
     support.request(client)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     local before, sent = native.monotonic(), 0
     local code, message
     support.until_true(function()

@@ -221,15 +221,8 @@ for _, version in ipairs(both) do
       end
       local body = table.concat(parts)
       support.request(client, "PUT", "/", {}, body)
-      local got, size = {}, 0
-      support.until_true(function()
-        client:poll()
-        local piece = conn:recv(1e6, 0)
-        if piece then
-          got[#got + 1] = piece
-          size = size + #piece
-        end
-        return size > #body and table.concat(got):match("\r\n\r\n(.*)$") == body
+      support.receive_until(client, conn, function(size, bytes)
+        return size > #body and bytes():match("\r\n\r\n(.*)$") == body
       end)
       local at = 1
       local head = HEAD .. "Content-Length: " .. #body .. "\r\n\r\n"
@@ -251,10 +244,7 @@ for _, version in ipairs(both) do
       for _, ending in ipairs({ "keep", "close_notify", "shutdown" }) do
         local client, conn = world(server)
         support.request(client, "PUT", "/", {}, ("x"):rep(8000000))
-        support.until_true(function()
-          client:poll()
-          return conn:recv_until("\r\n\r\n", 0)
-        end)
+        support.head_of(client, conn)
         conn:send("HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
         if ending ~= "keep" then
           conn[ending](conn)
@@ -346,16 +336,9 @@ describe("in a body", function()
     assert.is_true(sent < #body)
     assert.is_true(conn:key_update())
     conn:send("HTTP/1.1 103 Early Hints\r\n\r\n")
-    local got, size = {}, 0
-    support.until_true(function()
-      client:poll()
-      local piece = conn:recv(1e6, 0)
-      if piece then
-        got[#got + 1] = piece
-        size = size + #piece
-      end
-      return size > #body and table.concat(got):match("\r\n\r\n(.*)$") == body
-    end, nil, function()
+    support.receive_until(client, conn, function(size, bytes)
+      return size > #body and bytes():match("\r\n\r\n(.*)$") == body
+    end, function(size)
       return ("the end of the body; %d bytes came, the client says %s"):format(size,
         select(2, client:get_last_error()))
     end)

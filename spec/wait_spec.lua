@@ -101,10 +101,7 @@ describe("wait", function()
       server_tls = certs.localhost.tls() })
     client.read_chunk_size = 256
     support.request(client)
-    support.until_true(function()
-      client:poll()
-      return conn:recv_until("\r\n\r\n", 0)
-    end)
+    support.head_of(client, conn)
     local body = ("0123456789abcdef"):rep(512)
     conn:send("HTTP/1.1 200 OK\r\nContent-Length: 8192\r\n\r\n" .. body)
     wait_for(client, HTTPClient.STATUS_BODY)
@@ -155,10 +152,7 @@ describe("what event loops ask", function()
       client:set_https_proxy("127.0.0.1", listener:port())
       client:connect_to_host("origin.test", 443, true)
       local conn = support.accept(listener, client)
-      support.until_true(function()
-        client:poll()
-        return conn:recv_until("\r\n\r\n", 0)
-      end)
+      support.head_of(client, conn)
       return client, listener, conn
     end, "r" },
     { "CONNECTED", function() return wire.connect() end, "r", true },

@@ -5,7 +5,7 @@ local native = require("spec_native")
 
 local HTTPClient, Poller = httpclient.HTTPClient, httpclient.Poller
 local ANSWER = "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 3\r\n\r\nabc"
-local newproxy = rawget(_G, "newproxy")
+local haunted = require("spec.support.haunt")
 
 local world = {}
 
@@ -121,41 +121,25 @@ end
 
 -- A finalizer that comes back, and each time uses what is there. -> how often it has come; stops it
 local function haunt()
-  local count, is_on = 0, true
-  local function again()
-    local function gc()
-      if not is_on then return end
-      count = count + 1
-      local client = count % 2 == 0 and world.client or world.stream_client
-      pcall(function()
-        if client then
-          client:get_response_headers()
-          client:poll()
-          client:resume_body()
-        end
-        if world.poller then world.poller:count() end
-        local other = HTTPClient.new()
-        other:set_connection({
-          put_partial_data = function() return 0, 0 end,
-          get_partial_data = function() return 0, "" end,
-        })
-        other:request(HTTPClient.METHOD_GET, "/", {})
-        other:poll()
-        httpclient.query_string_from_dict({ a = { 1, 2 } })
-      end)
-      again()
-    end
-    if newproxy then
-      getmetatable(newproxy(true)).__gc = gc
-    else
-      setmetatable({}, { __gc = gc })
-    end
-  end
-  again()
-  return function()
-    is_on = false
-    return count
-  end
+  return haunted(function(count)
+    local client = count % 2 == 0 and world.client or world.stream_client
+    pcall(function()
+      if client then
+        client:get_response_headers()
+        client:poll()
+        client:resume_body()
+      end
+      if world.poller then world.poller:count() end
+      local other = HTTPClient.new()
+      other:set_connection({
+        put_partial_data = function() return 0, 0 end,
+        get_partial_data = function() return 0, "" end,
+      })
+      other:request(HTTPClient.METHOD_GET, "/", {})
+      other:poll()
+      httpclient.query_string_from_dict({ a = { 1, 2 } })
+    end)
+  end, 1)
 end
 
 return {

@@ -2,8 +2,7 @@
  * as the build has them, several on top of each other, bounds and bombs. The coded bytes were made
  * by the programs brotli and zstd. */
 #include "../../core/base/memory.h"
-#include "../../core/codec/decoder.h"
-#include "wire.h"
+#include "decoding.h"
 
 #define HELLO "hello hello hello hello"
 #define EARLY(coding) "!the " coding " data ends too early"
@@ -96,23 +95,6 @@ typedef struct decoder_run {
   size_t room;
 } decoder_run;
 
-/* As a caller does it: until an input is used up and the room was not filled. */
-static hc_parse drain(hc_decoder *d, wire_feed *f, size_t room, wire_log *log) {
-  for (;;) {
-    size_t used, produced;
-    hc_slice data = {wire_place(0, f->kept, f->kept_size), f->kept_size};
-    char *out = wire_place(1, "", 0) - room;
-    hc_parse result = hc_decoder_feed(d, data, out, room, &used, &produced);
-    wire_drop(f, used);
-    wire_add_bytes(log, out, produced);
-    if (result == HC_PARSE_DONE) CHECK_CASE("DONE uses all", f->kept_size == 0);
-    if (result != HC_PARSE_MORE) return result;
-    if (produced == room) continue;
-    CHECK_CASE("MORE with room left uses all", f->kept_size == 0);
-    return result;
-  }
-}
-
 static void log_failure(hc_decoder *d, const decoder_case *c, wire_log *log) {
   size_t used, produced;
   char out[8];
@@ -134,7 +116,7 @@ static void run_decoder(const void *run_of, size_t split, wire_log *log) {
   f.split = split;
   f.fed = f.kept_size = 0;
   hc_parse result = HC_PARSE_DONE;
-  while (result != HC_PARSE_ERROR && wire_next(&f)) result = drain(d, &f, run->room, log);
+  while (result != HC_PARSE_ERROR && wire_next(&f)) result = decode_all(d, &f, run->room, log);
   /* nothing to do, asked again and again */
   char out[8];
   size_t used, produced;

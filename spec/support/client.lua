@@ -184,19 +184,35 @@ function support.answer(client, conn, bytes, method)
   support.pump(client, support.is_answered_or_failed)
 end
 
--- Polls until the server has so many bytes behind what it took already. -> the bytes
-function support.receive(client, conn, size)
+-- Polls until what the server has got behind what it took already is enough: is_enough(size, bytes), where bytes() are
+-- those so far. -> the bytes
+function support.receive_until(client, conn, is_enough, expected)
   local parts, got = {}, 0
+  local function bytes() return table.concat(parts) end
   support.until_true(function()
     client:poll()
-    local bytes = conn:recv(1048576, 0)
-    if bytes then
-      parts[#parts + 1] = bytes
-      got = got + #bytes
+    local piece = conn:recv(1048576, 0)
+    if piece then
+      parts[#parts + 1] = piece
+      got = got + #piece
     end
-    return got >= size
-  end)
-  return table.concat(parts)
+    return is_enough(got, bytes)
+  end, nil, expected and function() return expected(got) end)
+  return bytes()
+end
+
+-- Polls until the server has so many bytes behind what it took already. -> the bytes
+function support.receive(client, conn, size)
+  return support.receive_until(client, conn, function(got) return got >= size end)
+end
+
+-- A client that has asked a proxy at the listener for a tunnel. -> the proxy's side
+function support.ask_proxy(client, listener, tls_options)
+  client:set_https_proxy("127.0.0.1", listener:port())
+  assert(client:connect_to_host("localhost", 443, tls_options) == httpclient.Error.OK)
+  local conn = support.accept(listener, client)
+  support.head_of(client, conn)
+  return conn
 end
 
 -- Reads the body to its end. -> body, the status then

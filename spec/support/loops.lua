@@ -1,11 +1,13 @@
 -- Event loops that are not ours.
 --
---   loops.set_waiter("luv")
---   loops.run("luv", { function() ... end, ... })   each in a coroutine of that loop, until all have ended
+--   for _, name in ipairs(loops.names) do
+--     if loops.lack(name) then return pending(loops.lack(name)) end
+--     loops.run(name, { function() ... end, ... })   each in a coroutine of that loop, until all have ended
+local httpclient = require("httpclient")
 local support = require("spec.support.client")
 local uv = require("luv") -- here: its loop stays open to the end of the process
 
-local loops = {}
+local loops = { names = { "cqueues", "luv", "copas" } }
 
 local runners = {}
 
@@ -42,17 +44,30 @@ function runners.copas(functions)
   assert(not failure, failure)
 end
 
-function loops.run(name, functions)
-  runners[name](functions)
-end
-
--- Does it load on this Lua?
-function loops.has(name)
-  return pcall(require, name)
-end
-
 function loops.set_waiter(name)
   require("httpclient.loops." .. name).install()
+end
+
+-- The loop's waiter is that of the library meanwhile.
+function loops.run(name, functions)
+  loops.set_waiter(name)
+  local ok, why = pcall(runners[name], functions)
+  httpclient.set_waiter(nil)
+  assert(ok, why)
+end
+
+-- body(1), body(2) ... side by side.
+function loops.run_times(name, count, body)
+  local functions = {}
+  for i = 1, count do
+    functions[i] = function() body(i) end
+  end
+  loops.run(name, functions)
+end
+
+-- Why there is no such loop, if it does not load on this Lua.
+function loops.lack(name)
+  return not pcall(require, name) and name .. " does not load on this Lua" or nil
 end
 
 return loops

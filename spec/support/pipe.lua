@@ -4,7 +4,7 @@ local native = require("spec_native")
 
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
-return function(command, text)
+local pipe = setmetatable({}, { __call = function(_, command, text)
   local process = assert(native.spawn(command, { stdin = "pipe", stdout = "pipe" }))
   assert(process:write(text, 30 * factor))
   process:close_stdin()
@@ -12,4 +12,8 @@ return function(command, text)
   process:wait()
   process:close()
   return output
-end
+end })
+
+function pipe.gzip(text) return pipe({ "gzip", "-c" }, text) end
+
+return pipe

@@ -1,4 +1,4 @@
--- Runs one spec file on the interpreter that this is started with: lua5.3 spec/support/run.lua spec/uri_spec.lua
+-- Runs one spec file on the interpreter that this is started with: lua5.3 spec/support/run.lua spec/url_spec.lua
 --
 -- Further arguments go to busted (--filter="text"). The output handler collects the garbage after every test, looks for
 -- descriptors left open at the end, and prints "N passed, N failed" as the last line.
