@@ -1,11 +1,11 @@
 /* poller.c - many clients, one wait.
  *
- * An entry of the kernel's set is a connection, since a connection has the descriptor; its part
- * of the poller's knowledge is its watch (connection.h). One event is one advance of the
- * connection, which notices those of its places for which something may have changed, and their
- * clients are polled. What belongs to a client alone is its seat: the tag, the next deadline,
- * whether it is due or has moved. There is a slot for each descriptor in the set (poller_watch.c), a
- * list of the seats that are due, and a heap of deadlines. */
+ * The kernel watches connections, because a connection owns the descriptor; what the poller
+ * remembers about one is kept in its watch (connection.h). An event advances the connection once.
+ * That marks the places for which something may have changed, and the clients on them are polled.
+ * What belongs to a single client is its seat: the tag, the next deadline, whether it is due or has
+ * moved. Beside the seats there are a slot for each watched descriptor (poller_watch.c), a list of
+ * the seats that are due, and a heap of deadlines. */
 #include "../poller.h"
 
 #include "../base/limits.h"
@@ -13,8 +13,8 @@
 #include "poller_state.h"
 
 enum { BATCH_POLLER = 512, FEW = 32 };
-/* So long what a look at all descriptors has shown counts for what is there: bytes are on their
- * way for longer, even in a local network, and nobody can see those. */
+/* A sweep's result stays valid this long. Bytes take longer than that to cross even a local
+ * network, so a newer look would hardly know more. */
 #define SWEPT_NS 200000u
 
 hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
@@ -107,13 +107,14 @@ static void note_status(hc_poller *p, seat *s, hc_status status) {
   s->is_final = false;
 }
 
-/* Is the client of the seat still in this poller, after a call of it? What that called back may
- * have taken it out, or in again. The client itself is there, since it was at work. */
+/* Is the seat's client still in this poller? A call may have run a script's code, which can have
+ * removed the client, or removed it and added it again. The client itself can't be gone while it is
+ * at work. */
 static bool is_there(const hc_poller *p, const hc_place *place, const seat *s) {
   return place->seat == &s->hook && s->poller == p;
 }
 
-/* Registers what the client waits for now. One that needs no event is due again. */
+/* Registers what the client waits for now. If it needs no event, it is due again at once. */
 static void arm(hc_poller *p, seat *s) {
   hc_interest interest;
   const hc_place *place = s->place;
@@ -125,20 +126,21 @@ static void arm(hc_poller *p, seat *s) {
   }
   hc_client_waits_for(s->client, &interest);
   if (!is_there(p, place, s)) return;
-  if (p->is_shown) n->is_shown = true; /* what lies in a client does not show on the descriptor */
+  /* another loop can't see on the descriptor what a client has read already */
+  if (p->is_shown) n->is_shown = true;
   if (interest.ready) mark_due(p, s);
   uint64_t deadline = interest.deadline;
   if (interest.fd == HC_NO_HANDLE && !interest.ready && deadline == HC_NEVER)
     deadline = hc_clock_now() + HC_BLIND_STEP_NS;
   hc_poller_set_deadline(p, s, deadline);
-  /* somebody else may wait by it */
+  /* others on the connection may still wait for its descriptor */
   if (interest.fd == HC_NO_HANDLE && hc_connection_is_crowded(n)) return;
   if (interest.fd == HC_NO_HANDLE) hc_poller_unwatch(n);
   else if (n->watch.dropped && interest.fd == n->watch.fd && interest.events == n->watch.events)
     return;
   else if (!hc_poller_watch(p, n, interest.fd, interest.events))
-    hc_poller_set_deadline(p, s,
-                           hc_clock_now() + HC_BLIND_STEP_NS); /* not watched: looked at instead */
+    hc_poller_set_deadline(
+        p, s, hc_clock_now() + HC_BLIND_STEP_NS); /* can't be watched: poll it instead */
 }
 
 /* --- adding and removing */
@@ -157,7 +159,7 @@ static bool grow_poller(hc_poller *p) {
   return true;
 }
 
-/* Is another client in the poller by which this connection's descriptor is watched? */
+/* Does another client in the poller need this connection's descriptor watched? */
 static bool has_other_seat(const hc_connection *n, const hc_place *place) {
   for (const hc_place *other = n->places; other; other = other->next)
     if (other != place && other->seat) return true;
@@ -189,7 +191,8 @@ static void on_gone(hc_seat *hook) {
   forget_poller(s->poller, s);
 }
 
-/* A descriptor is in one poller's set: who stands on one connection belongs into the same. */
+/* A descriptor can be in the set of one poller only, so all clients on a connection have to be in
+ * the same one. */
 static bool is_taken_by_another(const hc_poller *p, const hc_place *place) {
   const hc_place *other = place->connection ? place->connection->places : NULL;
   while (other && (!other->seat || other->seat->owner == p)) other = other->next;
@@ -213,7 +216,8 @@ static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
   return s;
 }
 
-/* What the client waits for may be asked of a script's stream. False: it is at work. */
+/* Finding out what the client waits for may call a script's stream, hence the turn. False: the
+ * client is at work already. */
 static bool arm_in_turn(hc_poller *p, seat *s) {
   hc_client *c = s->client;
   hc_turn turn;
@@ -235,7 +239,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   seat *s = make_seat(p, c, tag);
   if (!s) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
   place->seat = &s->hook;
-  /* An idle client that has taken all that came needs no look: what comes now is an event. */
+  /* If an idle client has read all there was, there is nothing to see before the next event. */
   if (!hc_client_is_known_empty(c) || !arm_in_turn(p, s)) mark_due(p, s);
   return HC_OK;
 }
@@ -274,25 +278,25 @@ void hc_poller_delete(hc_poller *p) {
 
 /* --- waiting */
 
-/* Does a poll run others' code, a body function or a stream's methods? Whatever they do, it
- * takes time. */
+/* Does polling this client run a script's code (a body function, a stream's methods)? That may take
+ * any amount of time. */
 static bool calls_back(const hc_place *place) {
   hc_stream_peer *stream = place->connection->stream;
   return (place->exchange && hc_exchange_upload(place->exchange) == HC_UPLOAD_HOSTS) ||
          (stream && !hc_stream_peer_is_tcp(hc_stream_peer_bottom(stream)));
 }
 
-/* While the client is at work, does its descriptor serve others? */
+/* Do other clients need the descriptor while this one is at work? */
 static bool serves_others(const hc_place *place) {
   const hc_connection *n = place->connection;
   return n && n->protocol->takes_for_all && has_other_seat(n, place) &&
          !hc_stream_peer_is_in_call(n->stream);
 }
 
-/* The client is at work further out: what it calls has come to this wait. It is nobody's turn
- * then, so nothing is left that could end a sleep, neither descriptor nor deadline; and its
- * call, when it ends, makes it due. One whose stream alone is at work has no such call, and is
- * looked at again soon. */
+/* The client is already at work further up the stack: something it has called led to this wait. It
+ * can't have a turn now, so neither its descriptor nor its deadline may end the sleep. When that
+ * outer call ends, it makes the client due. If only the client's stream is at work, there is no such
+ * call, and the client is looked at again soon. */
 static void put_off(hc_poller *p, seat *s) {
   if (!serves_others(s->place)) hc_poller_unwatch(s->place->connection);
   note_final(p, s);
@@ -332,7 +336,7 @@ static void poll_seat(hc_poller *p, seat *s, cause why) {
   hc_client_end_turn(c);
 }
 
-/* One event, one advance; then those of whom it was. */
+/* Advances the connection, and then polls the clients that this concerned. */
 static void take_event(hc_poller *p, hc_connection *n) {
   p->takes_event = true;
   hc_connection_take_event(n);
@@ -356,13 +360,13 @@ static void poll_late(hc_poller *p) {
   }
 }
 
-/* Is the time of a wait within limits used up? */
+/* Has a wait with a time limit used it up? */
 static bool has_done_enough(const hc_poller *p) {
   return p->rest_at != 0 && hc_clock_now() >= p->rest_at;
 }
 
-/* Returns how many events came. Those that there is no time for come again, and first: the kernel
- * names them anew. */
+/* Returns how many events came. When time runs out the kernel will report the rest again, and the
+ * next round begins with them. */
 static size_t poll_events(hc_poller *p, uint64_t deadline) {
   hc_backend_event events[BATCH_POLLER];
   size_t count = hc_backend_wait(p->backend, events, BATCH_POLLER, deadline);
@@ -384,8 +388,8 @@ static size_t poll_events(hc_poller *p, uint64_t deadline) {
   return count;
 }
 
-/* Works off the events until few are left. Returns when all descriptors were looked at; 0: too
- * many have one again and again, such as bytes that nobody reads. */
+/* Handles events until only few are left, and returns the time of the last look at all descriptors.
+ * 0: too many have events again and again, for example bytes that nobody reads. */
 static uint64_t sweep(hc_poller *p) {
   for (size_t tries = p->count / BATCH_POLLER + 2; tries > 0; tries--) {
     uint64_t now = hc_clock_now();
@@ -396,7 +400,7 @@ static uint64_t sweep(hc_poller *p) {
   return 0;
 }
 
-/* By HTTP/2 nothing has to be found out before one sends: what comes is an event, now or later. */
+/* With HTTP/2 nobody has to look before sending: whatever comes is an event, now or later. */
 static bool needs_no_look(const hc_connection *n) {
   return hc_connection_is_watched(n) && n->protocol->takes_for_all;
 }
@@ -408,7 +412,7 @@ static seat *take_polling(hc_poller *p) {
   return s;
 }
 
-/* There is no time for the others: they are the first of the next round. */
+/* No time is left for the others, so the next round begins with them. */
 static void put_back(hc_poller *p) {
   seat **end = &p->polling;
   while (*end) end = &(*end)->next_due;
@@ -417,12 +421,12 @@ static void put_back(hc_poller *p) {
   p->polling = NULL;
 }
 
-/* Events first: they spare each client that is about to send a look of its own, since one that
- * is watched and was due before had none. False: there was no look at the events. */
+/* Handles events first. A watched client that had none has nothing to read, so it can send without
+ * a look of its own. False: there was no need to look at the events. */
 static bool poll_due(hc_poller *p) {
   bool has_looked = false, is_swept = true;
   uint64_t swept_at = 0;
-  /* What is marked again while it is polled waits for the next round; what goes away meanwhile
+  /* A seat that becomes due again meanwhile waits for the next round, and one that is removed
    * leaves both lists. */
   p->polling = p->due;
   p->due = NULL;
@@ -452,14 +456,14 @@ static uint64_t time_after(uint64_t now, double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-/* HC_ERR_TIMEOUT: at `part`, before the end. */
+/* HC_ERR_TIMEOUT: it was `part` that ended the wait, not `end`. */
 static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
   if (part > end) part = end;
   while (hc_poller_next(p)) continue;
   silence(p);
   for (;;) {
     bool has_looked = poll_due(p);
-    /* With nobody left who could move, nothing would ever end the sleep. */
+    /* If no client can move any more, nothing would ever end the sleep. */
     bool endless = end == HC_NEVER && p->count == p->final_count;
     bool at_once = p->moved || p->due || endless;
     uint64_t until = part;

@@ -1,6 +1,6 @@
-/* poller_state.h - what a poller knows: of each client its seat, of each descriptor in the kernel's
- * set a slot, and the lists and the heap that say whose turn is next. For the files of
- * this folder alone. */
+/* poller_state.h - a poller's memory: a seat for each client, a slot for each descriptor in the
+ * kernel's set, and the lists and the heap that decide whose turn is next. Only the files of this
+ * folder include it. */
 #ifndef HC_POLLER_STATE_H
 #define HC_POLLER_STATE_H
 
@@ -26,9 +26,9 @@ typedef struct seat {
   void *tag;
   uint64_t deadline;
   size_t heap_index; /* NOWHERE: has no deadline */
-  bool is_due; /* in the due list, or in what is being polled of it */
+  bool is_due; /* in the list `due` or `polling` */
   bool is_touched; /* in the touched list */
-  bool is_final; /* was in a state that nothing but its owner can change */
+  bool is_final; /* at the last look only its owner could change its state */
   bool has_moved; /* in the moved list */
   struct seat *next_due, *next_touched, *next_moved;
   struct seat *previous, *next; /* of all */
@@ -51,16 +51,16 @@ struct hc_poller {
   unsigned at_work; /* calls under way that may run others' code */
   bool has_called_back; /* a client has run others' code */
   uint64_t rest_at; /* when a wait has done enough; 0: it has no limit */
-  size_t first_event; /* of those that the kernel names, the first for which there was no time */
+  size_t first_event; /* the first event of the last batch for which no time was left */
   bool is_shown; /* a loop that is not ours may watch the descriptor */
-  bool takes_event; /* whoever is noticed now has an event */
+  bool takes_event; /* an event is being handled: places marked now are touched by it */
   seat *due; /* polled by the next round without an event */
-  seat *polling; /* what this round has still to poll of them */
-  seat *touched; /* whom the present event concerns */
+  seat *polling; /* those that this round still has to poll */
+  seat *touched; /* those that the present event concerns */
   seat *moved, *moved_tail;
   seat **heap; /* by deadline, the earliest first */
   size_t heap_count;
-  hc_handle_map watched; /* by descriptor: whose it is */
+  hc_handle_map watched; /* descriptor -> its slot's connection */
   hc_signal bell; /* open: see hc_poller_wake */
 };
 
@@ -69,10 +69,10 @@ void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline);
 
 /* --- poller_watch.c */
 
-/* For these events from now on, in place of what was watched of the connection before. False: the
- * kernel, or memory, has no room for it. */
+/* Watches the connection's descriptor for these events, instead of any it watched before. False:
+ * the kernel has no room for it, or memory is out. */
 bool hc_poller_watch(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events);
-/* NULL, and one that is not watched, are fine. */
+/* Does nothing for NULL, or where nothing is watched. */
 void hc_poller_unwatch(hc_connection *n);
 
 HC_INTERNAL_END
