@@ -332,9 +332,10 @@ local function open_streams(options)
 end
 
 function workloads.h2(options)
-  local clients, poller = open_streams(options), httpclient.Poller.new()
+  -- before the connection: a server does not wait for ever until its settings are acknowledged
   local uploads = options.size and options.size > 0
   local body = uploads and ("x"):rep(options.size) or nil
+  local clients, poller = open_streams(options), httpclient.Poller.new()
   for _, client in ipairs(clients) do poller:add(client) end
   local left, done, bytes = options.count, 0, 0
   local function ask(client)

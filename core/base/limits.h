@@ -38,7 +38,7 @@
 #define HC_PIPE_SIZE ((size_t)1 << 20)
 /* a body smaller than this is not worth making a pipe for */
 #define HC_PIPE_LEAST ((size_t)1 << 18)
-/* a head and body up to this size go out as one TLS record */
+/* what is smaller than this shares a TLS record with what follows it */
 #define HC_COALESCE_LIMIT 16000u
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long a body waits for a 100 (Continue) */
 
@@ -84,8 +84,9 @@
 #define HC_H2_STREAMS_MAX 100u             /* open on a connection at once */
 /* All streams can be full, so that none that is not read stops another that is. */
 #define HC_H2_CONNECTION_WINDOW ((int)HC_H2_STREAMS_MAX * HC_H2_STREAM_WINDOW)
-#define HC_H2_GATHER_SIZE ((size_t)65536)  /* output is gathered up to about this size ... */
-#define HC_H2_PARTS_MAX 32u                /* ... in this many parts */
+/* output is gathered up to about this size, so that few of its records are not full ... */
+#define HC_H2_GATHER_SIZE ((size_t)1 << 18)
+#define HC_H2_PARTS_MAX 36u                /* ... in this many parts */
 /* nothing has come for so long: a request that can't be sent again is sent behind a PING ... */
 #define HC_H2_PROBE_AFTER_NS UINT64_C(30000000000)
 #define HC_H2_PROBE_NS UINT64_C(5000000000) /* ... which is to be answered within this time */

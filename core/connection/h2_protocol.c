@@ -8,7 +8,6 @@
 #include "../base/memory.h"
 #include "h2_exchange.h"
 
-#define PARTS 16u
 #define RECEIVE_SIZE_H2_PROTOCOL ((size_t)16384)
 /* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. */
 #define RECEIVE_BUDGET ((size_t)1 << 19)
@@ -26,9 +25,10 @@ static hc_progress send_all(hc_connection *n, hc_stream_peer *stream, hc_failure
   size_t moved = 0;
   link->send_wants = 0;
   while (moved < SEND_BUDGET_H2_PROTOCOL) {
-    hc_slice parts[PARTS];
+    hc_slice parts[HC_H2_PARTS_MAX];
     size_t count = 0, sent = 0;
-    if (hc_h2_session_gather(link->session, parts, PARTS, &count, why) != HC_OK) return HC_BROKEN;
+    if (hc_h2_session_gather(link->session, parts, HC_H2_PARTS_MAX, &count, why) != HC_OK)
+      return HC_BROKEN;
     if (count == 0) break;
     hc_io io = hc_stream_peer_send(stream, parts, count, &sent, why);
     if (io == HC_IO_WANT_READ) link->send_wants = HC_EVENT_READ;

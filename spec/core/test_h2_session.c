@@ -176,6 +176,26 @@ static void check_long_upload(void) {
   finish(&w);
 }
 
+/* Much is gathered at once, as views: what a record of TLS does not hold goes into the next, so that
+ * only the last one is not full. */
+static void check_wide_gather(void) {
+  static world w;
+  static char text[1 << 18];
+  hc_slice parts[HC_H2_PARTS_MAX];
+  size_t count = 0, size = 0;
+  hc_failure why = {HC_OK, ""};
+  CHECK(begin(&w));
+  send_all(&w);
+  CHECK(feed(&w, "S 4=2147483647|SA|W0 2000000000") == HC_OK &&
+        open_stream(&w, 0, HC_METHOD_POST, HC_H2_MORE) == HC_OK);
+  hc_h2_stream_offer(&w.streams[0], (hc_slice){text, sizeof text}, HC_H2_LAST);
+  CHECK(hc_h2_session_gather(w.session, parts, HC_H2_PARTS_MAX, &count, &why) == HC_OK);
+  for (size_t i = 0; i < count; i++) size += parts[i].size;
+  CHECK(size > sizeof text && w.streams[0].in_flight == sizeof text);
+  hc_h2_session_sent(w.session, size);
+  finish(&w);
+}
+
 /* An offer to a stream whose session has gone meanwhile. */
 static void check_offer_to_nobody(void) {
   static world w;
@@ -427,6 +447,7 @@ int main(void) {
   check_room_beside_push();
   check_upload();
   check_long_upload();
+  check_wide_gather();
   check_offer_to_nobody();
   check_empty_end();
   check_peer_window();

@@ -283,9 +283,7 @@ static hc_io write_record(tls_peer *t, hc_slice piece, size_t *written) {
  * same length: its bytes are encrypted already. */
 static hc_io send_piece(tls_peer *t, cursor_tls *c, hc_failure *why, size_t *written) {
   size_t first = c->parts->size - c->offset;
-  size_t limit = t->pending > 0               ? t->pending
-                 : first >= HC_COALESCE_LIMIT ? RECORD_SIZE_TLS
-                                              : HC_COALESCE_LIMIT;
+  size_t limit = t->pending > 0 ? t->pending : RECORD_SIZE_TLS;
   size_t size = cursor_gather(*c, limit, NULL);
   if (size < t->pending) {
     hc_failure_set(why, HC_ERR_BUG,
