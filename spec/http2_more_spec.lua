@@ -89,6 +89,21 @@ describe("A stream over HTTP/2", function()
     assert.equal("the stream is closed", message)
   end)
 
+  it("is reset when nobody has it any more, without a call of the library", function()
+    local world = h2_tasks.start(finally)
+    local response, peer, id = open(world)
+    local other = world:fetch("/other")
+    local second = peer:await("HEADERS").stream
+    world.tasks = { other }
+    response = nil -- luacheck: ignore
+    peer.clients = {}
+    for _ = 1, 3 do collectgarbage() end
+    local reset = peer:await("RST_STREAM")
+    assert.same({ id, CANCEL }, { reset.stream, h2.number(reset.payload) })
+    peer:answer(second, "still there")
+    assert.equal("still there", world:result(other).body)
+  end)
+
   it("tells of a reset in the midst of it, every time, with the code's name", function()
     local world = h2_tasks.start(finally)
     local response, peer, id = open(world, nil, { retry = true })

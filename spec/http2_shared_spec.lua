@@ -93,13 +93,32 @@ describe("A connection of HTTP/2 that is shared", function()
       assert(poller:add(other))
       for _ = 1, 5 do poller:wait(0) end
       client:close()
-      assert.equal(0, other:get_free_streams())
-      for _ = 1, 5 do poller:wait(0.01) end
       peer.clients = {}
       assert.equal("RST_STREAM", peer:frame().type)
       assert.equal(1, other:get_free_streams())
     end)
   end)
+
+  for _, case in ipairs({
+    { "", "" }, { " behind a goodbye", h2.goaway(2147483647, 0) },
+  }) do
+    it("sends the reset of one that is closed though nobody polls any more" .. case[1], function()
+      with_peer({}, function(client, peer)
+        local other, keeper = peer:share(), peer:share()
+        ask(client, peer)
+        ask(other, peer)
+        peer:send(case[2], h2.headers(1, OK))
+        support.pump(client, HTTPClient.STATUS_BODY)
+        peer.clients = {}
+        other:close()
+        local reset = peer:await("RST_STREAM")
+        assert.same({ 3, 8 }, { reset.stream, h2.number(reset.payload) })
+        peer:send(h2.data(1, "whole", h2.END_STREAM))
+        assert.equal("whole", (support.read_all(client)))
+        keeper:close()
+      end)
+    end)
+  end
 
   it("is at its end for a client that goes on after a first goodbye", function()
     with_peer({}, function(client, peer)

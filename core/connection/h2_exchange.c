@@ -382,13 +382,20 @@ static void leave_output(const hc_connection *n, const hc_exchange *x) {
   }
 }
 
+/* A reset goes out at once, since nobody else may move for long, nor be allowed to; what the stream does
+ * not take, one of the others sends. */
+static void hand_over_output(hc_connection *n, const hc_exchange *x) {
+  hc_h2_link_flush(n);
+  if (n->h2) leave_output(n, x);
+}
+
 /* The stream ends; the connection is the others'. */
 void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
   hc_connection *n = x->connection;
   retire(of_h2_exchange(x));
   if (!hc_connection_is_shared(n)) hc_connection_fail(n, why);
   else if (is_at_its_end(n)) hc_connection_drop(n);
-  else if (n->h2) leave_output(n, x);
+  else hand_over_output(n, x);
 }
 
 hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {

@@ -168,6 +168,12 @@ static void note_room(hc_connection *n) {
     if (!p->exchange || !p->exchange->is_under_way) p->knows_room = false;
 }
 
+static void fail_link(hc_connection *n, hc_failure *why) {
+  hc_connection_name_next(n, why);
+  hc_h2_session_end(n->h2->session, why);
+  hc_connection_fail(n, why);
+}
+
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
   if (!n->h2) return HC_BROKEN;
   /* a move further out, of which this is a part */
@@ -182,11 +188,19 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   /* the descriptor is watched for something else now */
   if (events_of(n->h2) != wanted) hc_connection_notice_all(n);
   else if (n->h2->is_unfinished) notice_rest_h2_protocol(n);
-  if (progress != HC_BROKEN) return progress;
-  hc_connection_name_next(n, why);
-  hc_h2_session_end(n->h2->session, why);
-  hc_connection_fail(n, why);
-  return HC_BROKEN;
+  if (progress == HC_BROKEN) fail_link(n, why);
+  return progress;
+}
+
+void hc_h2_link_flush(hc_connection *n) {
+  hc_failure why = {HC_OK, ""};
+  /* a move further out sends it */
+  if (!n->h2 || hc_stream_peer_is_in_call(n->stream)) return;
+  unsigned wanted = events_of(n->h2);
+  hc_progress progress = send_all(n, n->stream, &why);
+  if (!n->h2) return;
+  if (progress == HC_BROKEN) fail_link(n, &why);
+  else if (events_of(n->h2) != wanted) hc_connection_notice_all(n);
 }
 
 bool hc_http2_is_built(void) { return true; }

@@ -2,17 +2,14 @@
 -- close what is no one else's, and the pool puts its books right later.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local kept = require(root .. ".base.kept")
-local shared = require(root .. ".connect.shared")
 
 local lost = {}
 
 local list = kept("lost clients", {})
 
--- Of an answer that a script has not read to its end.
+-- Of an answer that a script has not read to its end. Over HTTP/2 its stream alone ends.
 function lost.client(key, client)
-  if not shared.of(client) then
-    client:close()
-  end
+  client:close()
   list[#list + 1] = { key = key, client = client }
 end
 

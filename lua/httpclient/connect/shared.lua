@@ -142,9 +142,8 @@ function shared.give_back(line, client)
     line.spares[#line.spares + 1] = client
   else
     scheduler.unwatch(client)
-    client:close()
+    client:close() -- the reset goes out now, whoever is left
     line_of[client] = nil
-    line.keeper:poll() -- the reset goes out now, whoever is left
   end
   company.leave(client)
   if line.used == 0 then
