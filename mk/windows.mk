@@ -41,6 +41,14 @@ windows-zip: windows-modules
 	@.ci/windows-zip $(WINDOWS) $(windows_name) \
 	  $(foreach lua,$(WINDOWS_LUAS),$(lua)=$(WINDOWS)/$(abi_$(lua))/httpclient/core.dll)
 
+# The single file as a host's build may meet it: alone, with the small windows.h, behind all of it.
+.PHONY: windows-amalgamation
+windows-amalgamation: windows-deps amalgamation
+	@set -e; for more in "" -DWIN32_LEAN_AND_MEAN "-include winsock2.h -include windows.h"; do \
+	  for lua in "-isystem $(windows_deps)/lua54/include" -DHC_WITHOUT_LUA; do \
+	  $(WINDOWS_CC) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $$lua $$more \
+	    -isystem $(windows_deps)/include $(BUILD)/amalgamation/httpclient.c; done; done
+
 # Under wine, which says little of Windows itself.
 # Left out are those in which the C library's calls fail on purpose (faults.h: there functions of a
 # program stand before those of a library, here they do not), SIGPIPE, files as POSIX has them, and
@@ -53,7 +61,7 @@ windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
 windows-c-tests: windows-deps
 	@$(call windows_make,lua54) -s -j$(JOBS) $(windows_c_tests)
 
-windows-test: windows windows-c-tests
+windows-test: windows windows-amalgamation windows-c-tests
 	@.ci/deps windows-test
 	@WINDOWS_LUAS="$(WINDOWS_LUAS)" WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" .ci/windows-test $(WINDOWS)
 

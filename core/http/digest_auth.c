@@ -50,29 +50,41 @@ typedef struct reading {
   unsigned seen;   /* a bit for each parameter */
 } reading;
 
-enum { REALM, NONCE, OPAQUE, ALGORITHM, QOP, STALE, USERHASH, CHARSET, KNOWN_PARAMS };
+/* (windows.h has a macro OPAQUE.) */
+enum {
+  PARAM_REALM,
+  PARAM_NONCE,
+  PARAM_OPAQUE,
+  PARAM_ALGORITHM,
+  PARAM_QOP,
+  PARAM_STALE,
+  PARAM_USERHASH,
+  PARAM_CHARSET,
+  KNOWN_PARAMS
+};
 static const hc_slice param_names[KNOWN_PARAMS] = {
-    [REALM] = {"realm", 5},         [NONCE] = {"nonce", 5},    [OPAQUE] = {"opaque", 6},
-    [ALGORITHM] = {"algorithm", 9}, [QOP] = {"qop", 3},        [STALE] = {"stale", 5},
-    [USERHASH] = {"userhash", 8},   [CHARSET] = {"charset", 7}};
+    [PARAM_REALM] = {"realm", 5},       [PARAM_NONCE] = {"nonce", 5},
+    [PARAM_OPAQUE] = {"opaque", 6},     [PARAM_ALGORITHM] = {"algorithm", 9},
+    [PARAM_QOP] = {"qop", 3},           [PARAM_STALE] = {"stale", 5},
+    [PARAM_USERHASH] = {"userhash", 8}, [PARAM_CHARSET] = {"charset", 7}};
 
 static void set_param(reading *r, int which, hc_slice value) {
   hc_digest_challenge *c = &r->c;
   switch (which) {
-  case REALM: c->realm = value; break;
-  case NONCE: c->nonce = value; break;
-  case OPAQUE:
+  case PARAM_REALM: c->realm = value; break;
+  case PARAM_NONCE: c->nonce = value; break;
+  case PARAM_OPAQUE:
     c->opaque = value;
     c->has_opaque = true;
     break;
-  case ALGORITHM: r->is_bad = r->is_bad || !read_algorithm(value, c); break;
-  case QOP:
+  case PARAM_ALGORITHM: r->is_bad = r->is_bad || !read_algorithm(value, c); break;
+  case PARAM_QOP:
     c->has_qop = hc_list_has_token(value, HC_SLICE("auth"));
     r->is_bad = r->is_bad || !c->has_qop;
     break;
-  case STALE: c->is_stale = hc_slice_equal_fold(value, HC_SLICE("true")); break;
-  case USERHASH: c->hashes_user = hc_slice_equal_fold(value, HC_SLICE("true")); break;
-  case CHARSET: c->knows_utf8 = hc_slice_equal_fold(value, HC_SLICE("UTF-8")); break;
+  case PARAM_STALE: c->is_stale = hc_slice_equal_fold(value, HC_SLICE("true")); break;
+  case PARAM_USERHASH: c->hashes_user = hc_slice_equal_fold(value, HC_SLICE("true")); break;
+  case PARAM_CHARSET: c->knows_utf8 = hc_slice_equal_fold(value, HC_SLICE("UTF-8")); break;
   default: break;
   }
 }
@@ -120,7 +132,7 @@ static bool is_available(hc_digest_hash which) {
 }
 
 static bool is_answerable(const reading *r) {
-  const unsigned needed = 1u << REALM | 1u << NONCE;
+  const unsigned needed = 1u << PARAM_REALM | 1u << PARAM_NONCE;
   return r->is_digest && !r->is_bad && (r->seen & needed) == needed && r->c.nonce.size > 0;
 }
 

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <wincrypt.h>
 
+/* OpenSSL has types of these names, and stands behind this in a build of one file. */
+#undef X509_NAME
+#undef X509_EXTENSIONS
+#undef PKCS7_ISSUER_AND_SERIAL
+#undef PKCS7_SIGNER_INFO
+#undef OCSP_REQUEST
+#undef OCSP_RESPONSE
+
 bool hc_trust_each(hc_trust_taker take, void *context) {
   HCERTSTORE store = CertOpenSystemStoreW(0, L"ROOT");
   if (!store) return true;
