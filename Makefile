@@ -33,6 +33,8 @@ INSTALL ?= install
 CFLAGS ?= -O2 -g
 CPPFLAGS ?=
 LDFLAGS ?=
+# Of the core's sources alone, no other ones.
+CORE_FLAGS ?=
 # 1: warnings are errors.
 WERROR ?= 0
 JOBS ?= $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),2)
@@ -199,11 +201,11 @@ libraries: $(library) $(lua_library) $(headers)
 # Changes only when the flags do: then all is built anew.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@flags='$(CC) $(COMPILE_FLAGS) $(LDFLAGS) $(tls_folder)'; echo "$$flags" | cmp -s - $@ || echo "$$flags" >$@
+	@flags='$(CC) $(COMPILE_FLAGS) $(CORE_FLAGS) $(LDFLAGS) $(tls_folder)'; echo "$$flags" | cmp -s - $@ || echo "$$flags" >$@
 
 $(BUILD)/core/%.o: core/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,cc,$(compile) -c $< -o $@)
+	$(call say,cc,$(compile) $(CORE_FLAGS) -c $< -o $@)
 
 $(abi)/bindings/%.o: bindings/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

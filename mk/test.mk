@@ -36,7 +36,7 @@ native: $(native)
 # The core with the hooks of the C tests (failing allocations).
 $(BUILD)/hooks/core/%.o: core/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,cc,$(compile) -DHC_TEST_HOOKS -c $< -o $@)
+	$(call say,cc,$(compile) $(CORE_FLAGS) -DHC_TEST_HOOKS -c $< -o $@)
 
 $(hooked_library): $(hooked_objects)
 	@rm -f $@

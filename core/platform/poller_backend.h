@@ -10,10 +10,11 @@
 #include "../base/internal.h"
 #include "handle.h"
 
-#if defined(__linux__)
+/* HC_WITH_KQUEUE: by libkqueue or its like, where the system's own way is another. */
+#if defined(__linux__) && !defined(HC_WITH_KQUEUE)
 #define HC_BACKEND_EPOLL 1
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
-    defined(__DragonFly__)
+#elif defined(HC_WITH_KQUEUE) || defined(__APPLE__) || defined(__FreeBSD__) ||                     \
+    defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
 #define HC_BACKEND_KQUEUE 1
 #else
 #define HC_BACKEND_LIST 1 /* WSAPoll, on Windows */

@@ -3,6 +3,7 @@
 #include "../poller_backend.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "../../base/memory.h"
@@ -19,23 +20,47 @@
 
 enum { BATCH_POLLER_BACKEND = 512 };
 
-#if defined(HC_BACKEND_EPOLL) || defined(HC_BACKEND_KQUEUE)
+#if defined(HC_BACKEND_EPOLL)
 
 struct hc_backend {
   int fd;
 };
 
+static int open_set(void) { return epoll_create1(EPOLL_CLOEXEC); }
+static void free_parts(hc_backend *b) { (void)b; }
+
+#elif defined(HC_BACKEND_KQUEUE)
+
+struct hc_backend {
+  int fd;
+  /* By descriptor: what the kernel would keep with it has 32 bits on some systems. */
+  uint64_t *keys;
+  size_t capacity;
+};
+
+/* A fork has no part in it, but a program that is started in this process's place would. */
+static int open_set(void) {
+  int fd = kqueue();
+  if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) return fd;
+  int number = errno;
+  (void)close(fd);
+  errno = number;
+  return -1;
+}
+
+static void free_parts(hc_backend *b) { hc_memory_release(b->keys); }
+
+#endif
+
+#if defined(HC_BACKEND_EPOLL) || defined(HC_BACKEND_KQUEUE)
+
 hc_backend *hc_backend_new(hc_failure *why) {
-  hc_backend *b = hc_memory_allocate(sizeof *b);
+  hc_backend *b = hc_memory_allocate_zeroed(1, sizeof *b);
   if (!b) {
     hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
     return NULL;
   }
-#if defined(HC_BACKEND_EPOLL)
-  b->fd = epoll_create1(EPOLL_CLOEXEC);
-#else
-  b->fd = kqueue();
-#endif
+  b->fd = open_set();
   if (b->fd >= 0) return b;
   hc_failure_set(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "no descriptor for the poller (error %d)",
                  errno);
@@ -46,6 +71,7 @@ hc_backend *hc_backend_new(hc_failure *why) {
 void hc_backend_delete(hc_backend *b) {
   if (!b) return;
   (void)close(b->fd);
+  free_parts(b);
   hc_memory_release(b);
 }
 
@@ -82,22 +108,37 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
 
 #elif defined(HC_BACKEND_KQUEUE)
 
-static bool change(hc_backend *b, hc_handle fd, int filter, unsigned on, uint64_t key) {
+static bool change(hc_backend *b, hc_handle fd, int filter, unsigned on) {
   struct kevent e;
-  /* uintptr_t is 64 bits wide wherever 64-bit keys are used; narrower ones keep the slot, which is
-   * in the low half. */
-  EV_SET(&e, (uintptr_t)fd, (short)filter, on != 0 ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0,
-         (void *)(uintptr_t)key);
+  EV_SET(&e, (uintptr_t)fd, (short)filter, on != 0 ? EV_ADD | EV_ENABLE : EV_DELETE, 0, 0, 0);
   return kevent(b->fd, &e, 1, NULL, 0, NULL) == 0 || (on == 0 && errno == ENOENT);
 }
 
-bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
-  bool reads = change(b, fd, EVFILT_READ, events & HC_EVENT_READ, key);
-  bool writes = change(b, fd, EVFILT_WRITE, events & HC_EVENT_WRITE, key);
+static bool keep_key(hc_backend *b, hc_handle fd, uint64_t key) {
+  if ((size_t)fd >= b->capacity) {
+    size_t capacity = ((size_t)fd | 63) + 1;
+    if (capacity < 2 * b->capacity) capacity = 2 * b->capacity;
+    uint64_t *keys = hc_memory_resize(b->keys, capacity * sizeof *keys);
+    if (!keys) return false;
+    b->keys = keys;
+    b->capacity = capacity;
+  }
+  b->keys[fd] = key;
+  return true;
+}
+
+/* Two filters, and each gives an event of its own. */
+static bool set_filters(hc_backend *b, hc_handle fd, unsigned events) {
+  bool reads = change(b, fd, EVFILT_READ, events & HC_EVENT_READ);
+  bool writes = change(b, fd, EVFILT_WRITE, events & HC_EVENT_WRITE);
   return reads && writes;
 }
 
-void hc_backend_unwatch(hc_backend *b, hc_handle fd) { (void)hc_backend_watch(b, fd, 0, 0); }
+bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key) {
+  return keep_key(b, fd, key) && set_filters(b, fd, events);
+}
+
+void hc_backend_unwatch(hc_backend *b, hc_handle fd) { (void)set_filters(b, fd, 0); }
 
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   struct kevent got[BATCH_POLLER_BACKEND];
@@ -110,7 +151,7 @@ size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uin
         kevent(b->fd, NULL, 0, got, room < BATCH_POLLER_BACKEND ? (int)room : BATCH_POLLER_BACKEND,
                deadline == HC_NEVER ? NULL : &time);
   } while (count < 0 && errno == EINTR);
-  for (int i = 0; i < count; i++) events[i].key = (uint64_t)(uintptr_t)got[i].udata;
+  for (int i = 0; i < count; i++) events[i].key = b->keys[got[i].ident];
   return count > 0 ? (size_t)count : 0;
 }
 

@@ -13,8 +13,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#if defined(__linux__)
+/* Whose sendfile is there: the name is the same, the arguments are not. */
+#if defined(HC_SENDFILE_FREEBSD) || defined(HC_SENDFILE_APPLE)
+#elif defined(__linux__)
+#define HC_SENDFILE_LINUX 1
 #include <sys/sendfile.h>
+#elif defined(__APPLE__)
+#define HC_SENDFILE_APPLE 1
+#elif defined(__FreeBSD__) || defined(__DragonFly__)
+#define HC_SENDFILE_FREEBSD 1
 #endif
 
 #include "../../base/limits.h"
@@ -27,18 +34,18 @@
 
 /* One call of the system's sendfile: bytes moved, 0 at the file's end, -1 with errno; ENOSYS where
  * there is none. */
-#if defined(__linux__)
+#if defined(HC_SENDFILE_LINUX)
 static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t at = (off_t)offset;
   return sendfile(s, file, &at, length);
 }
-#elif defined(__APPLE__)
+#elif defined(HC_SENDFILE_APPLE)
 static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t moved = (off_t)length;
   int result = sendfile(file, s, (off_t)offset, &moved, NULL, 0);
   return result == 0 || moved > 0 ? (ssize_t)moved : -1;
 }
-#elif defined(__FreeBSD__) || defined(__DragonFly__)
+#elif defined(HC_SENDFILE_FREEBSD)
 static ssize_t kernel_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   off_t moved = 0;
   int result = sendfile(file, s, (off_t)offset, length, NULL, &moved, 0);
@@ -113,7 +120,7 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
 
 /* --- receiving to a file */
 
-#if defined(__linux__)
+#if defined(HC_SENDFILE_LINUX) /* and splice with it */
 
 hc_error hc_pipe_open(hc_pipe *pipe) {
   *pipe = (hc_pipe){.is_open = false};

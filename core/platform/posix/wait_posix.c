@@ -9,18 +9,17 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#if defined(__linux__)
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__DragonFly__) ||                      \
-    defined(__NetBSD__) || defined(__OpenBSD__)
-#include <sys/types.h>
-#include <sys/event.h>
-#define HAS_KQUEUE 1
-#endif
-
 #include "../../base/memory.h"
 #include "../clock.h"
+#include "../poller_backend.h"
+
+#if defined(HC_BACKEND_EPOLL)
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#elif defined(HC_BACKEND_KQUEUE)
+#include <sys/types.h>
+#include <sys/event.h>
+#endif
 
 #define WAIT_ENTRIES_ON_STACK 16u
 
@@ -80,7 +79,7 @@ static int move_off_zero(int fd) {
   return moved;
 }
 
-#if defined(__linux__)
+#if defined(HC_BACKEND_EPOLL)
 static bool open_pair(int ends[2]) {
   ends[0] = ends[1] = move_off_zero(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   return ends[0] > 0;
@@ -148,7 +147,7 @@ void hc_signal_renew(hc_signal *signal) {
 
 /* --- groups of descriptors */
 
-#if defined(__linux__)
+#if defined(HC_BACKEND_EPOLL)
 hc_error hc_group_open(hc_handle *group) {
   *group = epoll_create1(EPOLL_CLOEXEC);
   if (*group >= 0) return HC_OK;
@@ -161,7 +160,7 @@ hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   event.data.fd = fd;
   return epoll_ctl(group, EPOLL_CTL_ADD, fd, &event) == 0 ? HC_OK : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
-#elif defined(HAS_KQUEUE)
+#elif defined(HC_BACKEND_KQUEUE)
 hc_error hc_group_open(hc_handle *group) {
   *group = kqueue();
   if (*group < 0) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
