@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -235,14 +236,14 @@ FAULT_CONTROL("ioctl", ioctl, unsigned long)
 
 #if defined(__GLIBC__)
 /* What glibc calls some of them, for files over 2 GiB and for arrays of a known size. */
-FAULT_CALL("pread", ssize_t, pread64, (int fd, void *into, size_t size, off_t at),
+FAULT_CALL("pread", ssize_t, pread64, (int fd, void *into, size_t size, int64_t at),
            (fd, into, size, at))
 FAULT_CALL("pread", ssize_t, __pread64_chk,
-           (int fd, void *into, size_t size, off_t at, size_t room), (fd, into, size, at, room))
+           (int fd, void *into, size_t size, int64_t at, size_t room), (fd, into, size, at, room))
 FAULT_CALL("poll", int, __poll_chk,
            (struct pollfd * entries, nfds_t count, int timeout, size_t room),
            (entries, count, timeout, room))
-FAULT_CALL("sendfile", ssize_t, sendfile64, (int to, int from, off_t *at, size_t size),
+FAULT_CALL("sendfile", ssize_t, sendfile64, (int to, int from, int64_t *at, size_t size),
            (to, from, at, size))
 FAULT_CALL("fstat", int, fstat64, (int fd, struct stat *facts), (fd, facts))
 FAULT_CALL("strerror", int, __xpg_strerror_r, (int number, char *text, size_t size),

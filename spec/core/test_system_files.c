@@ -127,11 +127,11 @@ static void check_pem_reads(void) {
 /* The largest that is taken, and one byte more. */
 static void check_pem_limit(void) {
   int file = new_file("plain", "");
-  for (off_t size = HC_PEM_FILE_MAX; size <= HC_PEM_FILE_MAX + 1; size++) {
+  for (size_t size = HC_PEM_FILE_MAX; size <= HC_PEM_FILE_MAX + 1; size++) {
     hc_buffer text = {0};
     hc_failure why = {HC_OK, ""};
     bool fits = size == HC_PEM_FILE_MAX;
-    loopback_need(ftruncate(file, size) == 0, "ftruncate");
+    loopback_need(ftruncate(file, (off_t)size) == 0, "ftruncate");
     CHECK(hc_pem_file_read(in_folder("plain"), &text, &why) ==
           (fits ? HC_OK : HC_ERR_FILE_CANT_READ));
     CHECK(fits ? hc_buffer_size(&text) == HC_PEM_FILE_MAX
