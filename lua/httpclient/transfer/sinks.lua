@@ -6,9 +6,10 @@
 -- One whose finish() takes its time says so by time_per_byte. One that goes on by itself after finish() has is_busy(), and settle(), which waits and gives what finish() does.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
+local httpclient = require(root)
 local memory = require(root .. ".base.memory")
 
-local now = core.monotonic_time
+local now = httpclient.monotonic_time
 
 local sinks = {}
 

@@ -18,10 +18,48 @@
 
 /* --- the way to the stream below */
 
-static int carry_in(void *carrier, unsigned char *into, size_t room) {
+#define RECORD_HEADER 5u
+#define RECORD_MOST (16384u + 2048u) /* RFC 5246 section 6.2.3 */
+#define WARNINGS_MOST 5u /* in a row, as with OpenSSL */
+#define TOO_MANY_WARNINGS MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE
+
+/* mbedTLS passes over each alert that is a warning, within one call, as many as there are: a server
+ * could have it do nothing else, or wait for ever. It asks for a record's header and then for its
+ * content; when it asks for the next header, it has seen what the last record was. */
+static bool is_warned_enough(hc_tls_engine *e) {
+  if (e->header_got > 0 || e->record_left > 0 || e->is_counted) return false;
+  e->is_counted = true; /* it asks again while nothing has come */
+  e->warnings = e->ssl.in_msgtype == MBEDTLS_SSL_MSG_ALERT ? e->warnings + 1 : 0;
+  return e->warnings >= WARNINGS_MOST;
+}
+
+static void follow_records(hc_tls_engine *e, const unsigned char *bytes, size_t size) {
+  e->is_counted = false;
+  for (size_t i = 0; i < size;) {
+    if (e->record_left > 0) {
+      size_t part = size - i < e->record_left ? size - i : e->record_left;
+      e->record_left -= part;
+      i += part;
+    } else {
+      if (e->header_got >= 3) e->record_size[e->header_got - 3] = bytes[i];
+      i++;
+      if (++e->header_got < RECORD_HEADER) continue;
+      e->header_got = 0;
+      e->record_left = (size_t)e->record_size[0] << 8 | e->record_size[1];
+    }
+  }
+}
+
+static int carry_in(void *engine, unsigned char *into, size_t room) {
+  hc_tls_engine *e = engine;
   size_t got;
-  switch (hc_tls_carrier_read(carrier, (char *)into, room, &got)) {
-  case HC_IO_OK: return (int)got;
+  if (is_warned_enough(e)) {
+    hc_failure_set(&e->handshake->failure, HC_ERR_CONNECTION_ERROR,
+                   "TLS: the server sends one warning after the other");
+    return TOO_MANY_WARNINGS;
+  }
+  switch (hc_tls_carrier_read(e->carrier, (char *)into, room, &got)) {
+  case HC_IO_OK: follow_records(e, into, got); return (int)got;
   case HC_IO_WANT_READ:
   case HC_IO_WANT_WRITE: return MBEDTLS_ERR_SSL_WANT_READ;
   case HC_IO_EOF: return 0;
@@ -30,9 +68,10 @@ static int carry_in(void *carrier, unsigned char *into, size_t room) {
   return MBEDTLS_ERR_NET_RECV_FAILED;
 }
 
-static int carry_out(void *carrier, const unsigned char *bytes, size_t size) {
+static int carry_out(void *engine, const unsigned char *bytes, size_t size) {
+  hc_tls_engine *e = engine;
   size_t sent;
-  hc_io io = hc_tls_carrier_write(carrier, (hc_slice){(const char *)bytes, size}, &sent);
+  hc_io io = hc_tls_carrier_write(e->carrier, (hc_slice){(const char *)bytes, size}, &sent);
   if (io == HC_IO_OK) return (int)sent;
   return io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE ? MBEDTLS_ERR_SSL_WANT_WRITE
                                                          : MBEDTLS_ERR_NET_SEND_FAILED;
@@ -183,7 +222,7 @@ static bool set_up(hc_tls_engine *e) {
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
   set_key_export(e);
 #endif
-  mbedtls_ssl_set_bio(&e->ssl, e->carrier, carry_out, carry_in, NULL);
+  mbedtls_ssl_set_bio(&e->ssl, e, carry_out, carry_in, NULL);
   offer_ticket(e);
   return true;
 }
@@ -316,6 +355,10 @@ static void explain_handshake(hc_tls_engine *e, hc_tls_handshake *h) {
   char reason[128];
   mbedtls_strerror(e->error, reason, sizeof reason);
   if (e->error == RECORD_FAULT) hc_tls_fail_without_record(h);
+  else if (e->record_left > RECORD_MOST)
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                   "TLS handshake: a record's length, %zu bytes, is more than any may have",
+                   e->record_left);
   else if (e->error == VERSION_FAULT) hc_tls_fail_by_version(h, reason);
   else if (e->error == CERTIFICATE_FAULT && e->subject[0] != '\0')
     hc_tls_fail_by_subject(h, "unsuitable certificate purpose", e->subject);

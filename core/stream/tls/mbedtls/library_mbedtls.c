@@ -81,7 +81,7 @@ const char *hc_tls_default_directory(void) { return ""; }
 
 bool hc_tls_anchors_add(void *anchors, hc_slice der) {
   hc_tls_anchors *list = anchors;
-  int error = mbedtls_x509_crt_parse_der(&list->first, (const unsigned char *)der.data, der.size);
+  int error = hc_mbedtls_parse_certificate(&list->first, (const unsigned char *)der.data, der.size);
   return !hc_mbedtls_is_memory(error);
 }
 

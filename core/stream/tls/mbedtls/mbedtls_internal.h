@@ -1,6 +1,6 @@
 /* mbedtls_internal.h - what the files of the mbedTLS side share: library_mbedtls.c (the library and
- * its authorities), x509_mbedtls.c (certificates, keys), context_mbedtls.c (settings),
- * ciphers_mbedtls.c (names of suites), verify_mbedtls.c (is it the right server?),
+ * its authorities), x509_mbedtls.c (certificates, keys), pbes2_mbedtls.c (encrypted ones), context_mbedtls.c (settings),
+ * ciphers_mbedtls.c (names of suites), constraints_mbedtls.c (whom may an authority speak for?), verify_mbedtls.c (is it the right server?),
  * certificate_mbedtls.c (certificates as text), engine_mbedtls.c (one connection),
  * ticket_mbedtls.c (sessions). Only they include mbedTLS: 2.28, or 3.
  *
@@ -66,6 +66,10 @@ struct hc_tls_engine {
   hc_tls_protocols protocols; /* in place of the context's */
   hc_tls_ticket *offered;
   int error; /* of mbedTLS, the last */
+  size_t header_got, record_left; /* where the records that come begin: see count_warnings */
+  unsigned char record_size[2];
+  unsigned warnings; /* alerts in a row that end nothing */
+  bool is_counted; /* the last record is in that */
   bool is_established, was_resumed;
   /* what the verification found, certificate by certificate, the server's own first */
   uint32_t findings[HC_MBEDTLS_CHAIN_MAX];
@@ -93,6 +97,15 @@ struct mbedtls_pem_context;
 int hc_mbedtls_next_block(const char **at, const char *header, const char *footer,
                           struct mbedtls_pem_context *block);
 
+int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
+                         hc_slice passphrase);
+
+/* --- pbes2_mbedtls.c */
+
+/* Reads the key of an ENCRYPTED PRIVATE KEY. 0; MBEDTLS_ERR_PK_UNKNOWN_PK_ALG: the text holds none
+ * that is encrypted so; MBEDTLS_ERR_PK_PASSWORD_MISMATCH, or another error of mbedTLS. */
+int hc_mbedtls_parse_pbes2(mbedtls_pk_context *pk, const char *text, hc_slice passphrase);
+
 /* --- ciphers_mbedtls.c */
 
 /* Suites by their names in OpenSSL's, the registry's or mbedTLS's way, separated by colons, commas
@@ -103,6 +116,15 @@ hc_error hc_mbedtls_read_suites(hc_slice text, int **out, hc_failure *why);
 
 /* For mbedtls_ssl_conf_verify; `engine` is a hc_tls_engine. */
 int hc_mbedtls_verify(void *engine, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
+
+/* --- constraints_mbedtls.c */
+
+/* Of a chain, the server's certificate first: why one is for names that an authority above it does
+ * not allow, and which one; NULL: none is. */
+const char *hc_mbedtls_name_objection(const mbedtls_x509_crt *const *chain, int size,
+                                      const mbedtls_x509_crt **about);
+/* mbedtls_x509_crt_parse_der, for what is given to us, not by a server. */
+int hc_mbedtls_parse_certificate(mbedtls_x509_crt *list, const unsigned char *der, size_t size);
 
 /* --- certificate_mbedtls.c */
 

@@ -188,6 +188,12 @@ static bool check_revocation(hc_tls_engine *e) {
   return !c || fail_about(e, c, "CRL signature failure");
 }
 
+static bool check_constraints(hc_tls_engine *e) {
+  const mbedtls_x509_crt *about;
+  const char *reason = hc_mbedtls_name_objection(e->chain, e->chain_size, &about);
+  return !reason || fail_about(e, about, reason);
+}
+
 /* Whatever else mbedTLS has found, now or in a version to come. */
 static bool check_rest(hc_tls_engine *e) {
   uint32_t known = IGNORED_FLAGS;
@@ -221,7 +227,8 @@ static bool judge_chain(hc_tls_engine *e) {
   if (verify == HC_TLS_VERIFY_NONE) return check_mbedtls_pins(e);
   cut_chain_at_trusted(e);
   return check_trust(e) && (verify != HC_TLS_VERIFY_FULL || check_mbedtls_name(e, e->chain[0])) &&
-         check_revocation(e) && check_dates(e) && check_rest(e) && check_mbedtls_pins(e);
+         check_revocation(e) && check_dates(e) && check_constraints(e) && check_rest(e) &&
+         check_mbedtls_pins(e);
 }
 
 /* How long a good outcome stands. */

@@ -35,12 +35,12 @@ int hc_mbedtls_next_block(const char **at, const char *header, const char *foote
 int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt *list) {
   int error = 0;
   for (; error == 0 && list && list->raw.p; list = list->next)
-    error = mbedtls_x509_crt_parse_der(into, list->raw.p, list->raw.len);
+    error = hc_mbedtls_parse_certificate(into, list->raw.p, list->raw.len);
   return error;
 }
 
-static int parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
-                     hc_slice passphrase) {
+int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
+                         hc_slice passphrase) {
   const unsigned char *word = passphrase.size > 0 ? (const unsigned char *)passphrase.data : NULL;
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
   return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size, hc_mbedtls_random, NULL);
@@ -56,7 +56,8 @@ int hc_mbedtls_copy_key(mbedtls_pk_context *into, const mbedtls_pk_context *key)
   int size = mbedtls_pk_write_key_der((mbedtls_pk_context *)(uintptr_t)key, der, KEY_DER_MAX);
   int error = size;
   if (size > 0)
-    error = parse_key(into, der + KEY_DER_MAX - (size_t)size, (size_t)size, HC_SLICE(""));
+    error =
+        hc_mbedtls_parse_key(into, der + KEY_DER_MAX - (size_t)size, (size_t)size, HC_SLICE(""));
   hc_memory_wipe(der, KEY_DER_MAX);
   hc_memory_release(der);
   return error;
@@ -68,7 +69,7 @@ static hc_error read_mbedtls_chain(const char *text, mbedtls_x509_crt *list, hc_
   mbedtls_pem_context block;
   int count = 0, error;
   while ((error = hc_mbedtls_next_block(&text, CERTIFICATE_BEGIN, CERTIFICATE_END, &block)) == 1) {
-    error = mbedtls_x509_crt_parse_der(list, block.buf, block.buflen);
+    error = hc_mbedtls_parse_certificate(list, block.buf, block.buflen);
     mbedtls_pem_free(&block);
     if (error != 0) break;
     count++;
@@ -131,33 +132,47 @@ hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failur
 
 static bool is_encrypted(const char *text) { return strstr(text, "ENCRYPTED") != NULL; }
 
+static bool is_unknown_way(int error) {
+  return error == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || error == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE ||
+         error == MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG || error == MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE;
+}
+
 static hc_error explain_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
                                     int error, hc_failure *why) {
+  const char *reason = "wrong passphrase for the encrypted key";
   if (hc_mbedtls_is_memory(error)) return no_memory_mbedtls_x509(why);
   if (half == HC_KEY_PUBLIC || !is_encrypted(text))
     return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
                           half == HC_KEY_PUBLIC ? "public" : "private");
-  if (passphrase.size == 0)
-    return hc_failure_set(why, HC_ERR_INVALID_DATA,
-                          "the key is encrypted, and no passphrase was given");
-  return hc_failure_set(why, HC_ERR_INVALID_DATA,
-                        error == MBEDTLS_ERR_PK_PASSWORD_MISMATCH
-                            ? "wrong passphrase for the encrypted key"
-                            : "wrong passphrase for the encrypted key, or it is encrypted in a way "
-                              "that mbedTLS can't read");
+  if (passphrase.size == 0) reason = "the key is encrypted, and no passphrase was given";
+  else if (is_unknown_way(error))
+    reason =
+        "the key is encrypted in a way that mbedTLS can't read (it reads PBES2 with PBKDF2 and "
+        "AES or triple DES, and traditional PEM)";
+  return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
+}
+
+static int parse_private(mbedtls_pk_context *pk, const char *text, hc_slice passphrase) {
+  int error = passphrase.size > 0 ? hc_mbedtls_parse_pbes2(pk, text, passphrase)
+                                  : MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
+  if (error != MBEDTLS_ERR_PK_UNKNOWN_PK_ALG) return error;
+  error = hc_mbedtls_parse_key(pk, (const unsigned char *)text, strlen(text) + 1, passphrase);
+  bool is_other = error != 0 && error != MBEDTLS_ERR_PK_PASSWORD_MISMATCH &&
+                  !hc_mbedtls_is_memory(error) && strstr(text, "BEGIN ENCRYPTED PRIVATE KEY");
+  return is_other ? MBEDTLS_ERR_PK_UNKNOWN_PK_ALG : error;
 }
 
 static hc_error read_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
                                  hc_tls_key *key, hc_failure *why) {
   const unsigned char *bytes = (const unsigned char *)text;
-  size_t size = strlen(text) + 1;
   if (passphrase.size > HC_PASSPHRASE_MAX)
     return hc_failure_set(why, HC_ERR_INVALID_DATA, "the passphrase is longer than %u bytes",
                           HC_PASSPHRASE_MAX);
   /* Without this it would take DER too, and what is empty. */
   int error = !strstr(text, "-----BEGIN") ? MBEDTLS_ERR_PK_KEY_INVALID_FORMAT
-              : half == HC_KEY_PUBLIC     ? mbedtls_pk_parse_public_key(&key->pk, bytes, size)
-                                          : parse_key(&key->pk, bytes, size, passphrase);
+              : half == HC_KEY_PUBLIC
+                  ? mbedtls_pk_parse_public_key(&key->pk, bytes, strlen(text) + 1)
+                  : parse_private(&key->pk, text, passphrase);
   return error == 0 ? HC_OK : explain_mbedtls_key(text, half, passphrase, error, why);
 }
 
