@@ -59,7 +59,7 @@ static bool enter_sequence(cursor_pbes2 *c, cursor_pbes2 *inside) {
 static bool is_oid(const mbedtls_asn1_buf *oid, const char *bytes, size_t size) {
   return oid->len == size && memcmp(oid->p, bytes, size) == 0;
 }
-#define IS_OID(oid, text) is_oid(oid, text, sizeof text - 1)
+#define IS_OID(oid, text) is_oid(oid, text, sizeof(text) - 1)
 
 /* The last byte of an object identifier that begins so; 0: another one. */
 static unsigned last_of(const mbedtls_asn1_buf *oid, const char *begin) {
