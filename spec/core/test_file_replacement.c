@@ -69,7 +69,7 @@ static void check_at_once(const char *what, off_t old, off_t new) {
 static void check_without(void) {
   fault_set_for_good("thread", EAGAIN);
   check_at_once("no thread", large, large + 1);
-  CHECK(fault_end() == 1);
+  CHECK(fault_end() >= 1); /* the end of the old one may ask for one, too */
   hc_memory_fail_after(0, 0);
   check_at_once("no memory", large, large + 1);
   hc_memory_fail_after(-1, 0);
@@ -83,7 +83,7 @@ static void check_failure(void) {
   make("old", large);
   make("new", large);
   fault_set_for_good("thread", EAGAIN); /* of this thread alone: the other one is not made */
-  CHECK(begin(&r, &why) == HC_OK && !r && fault_end() == 1);
+  CHECK(begin(&r, &why) == HC_OK && !r && fault_end() >= 1);
   if (mkdir(in_folder("directory"), 0700) != 0) abort();
   make("new", large);
   CHECK(hc_file_replacement_begin(in_folder("new"), in_folder("directory"), &r, &why) ==
