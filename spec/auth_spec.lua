@@ -292,6 +292,23 @@ describe("Apache", function()
       { auth = auth, method = "HEAD" })).status)
   end)
 
+  it("lets in many tasks with one table, and a session, whose nonce is counted on", function()
+    local auth, list = { "me", "se cret", "digest" }, {}
+    for index = 1, 20 do list[index] = { server:url("/digest/page?" .. index), { auth = auth } } end
+    for _, response in ipairs((httpclient.fetch_all(list))) do
+      assert.equal("the page of digest", response.body)
+    end
+    local session = httpclient.Session.new({ base_url = server:url("/digest/"), auth = auth })
+    for _ = 1, 3 do
+      local heads = {}
+      local response = assert(session:get("page", { trace = function(event, text)
+        if event == "request" then heads[#heads + 1] = text end
+      end }))
+      assert.same({ 200, 1 }, { response.status, #heads }) -- it need not be asked first
+    end
+    session:close()
+  end)
+
   it("has nonces that don't live for ever", function()
     local brief = apache.start({ lifetime = 1 })
     finally(function() brief:stop() end)

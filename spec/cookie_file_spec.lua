@@ -153,6 +153,7 @@ describe("curl", function()
         add_header Set-Cookie "lang=en; Path=/; Max-Age=1000";
         add_header Set-Cookie "deep=1; Path=/a/b";
         add_header Set-Cookie "empty=; Path=/";
+        add_header Set-Cookie "wide=1; Domain=site.example; Path=/";
         return 200;
       }
       location / { return 200 '$http_cookie'; }]] })
@@ -196,5 +197,35 @@ describe("curl", function()
       return list
     end
     assert.same(by_name(jar:cookies()), by_name(CookieJar.new(copy):cookies()))
+  end)
+
+  it("and we agree on what is for a whole domain, and for TLS alone", function()
+    assert.is_truthy(curl, "curl is needed")
+    local port = server:port("plain")
+    local function site(host, path) return ("http://%s:%d%s"):format(host, port, path) end
+    local function by_curl(host, path, ...)
+      return program.run({ curl, "-s", "--noproxy", "*", "--connect-to",
+        ("::127.0.0.1:%d"):format(port), site(host, path), ... }).out
+    end
+    local reach = { [""] = "127.0.0.1" }
+    local ours, theirs = folder:file("ours"), folder:file("theirs")
+    local jar = CookieJar.new(ours)
+    assert(httpclient.fetch(site("www.site.example", "/set"),
+      { cookies = jar, connect_to = reach }))
+    assert(jar:set("https://www.site.example/", "safe=1; Domain=site.example; Secure; Path=/"))
+    assert(jar:save())
+    by_curl("www.site.example", "/set", "-c", theirs)
+    for host, expected in pairs({ ["www.site.example"] = 4, ["other.site.example"] = 1,
+      ["site.example"] = 1, ["mysite.example"] = 0 }) do
+      local text = jar:get(site(host, "/")) or ""
+      local count = select(2, text:gsub("=", "="))
+      assert.equal(expected, count, host .. ": " .. text)
+      assert.is_nil(text:find("safe", 1, true))
+      assert.equal(count, select(2, by_curl(host, "/", "-b", ours):gsub("=", "=")), host)
+      local from_theirs = assert(CookieJar.new(theirs)):get(site(host, "/")) or ""
+      assert.equal(#text, #from_theirs, from_theirs) -- in another order
+    end
+    assert.equal("wide=1; safe=1", jar:get("https://site.example/"))
+    assert.equal("wide=1; safe=1", assert(CookieJar.new(ours)):get("https://site.example/"))
   end)
 end)
