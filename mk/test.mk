@@ -69,6 +69,8 @@ abi_of = $(if $(filter $(LUA),$(1)),$(LUA_ABI),$\
   $(if $(findstring jit,$(1)),luajit,$(patsubst lua%,%,$(notdir $(1)))))
 # What tests a tool of ours, or another build, and not the module runs once: one Lua stands for all.
 ONE_LUA_SPECS := spec/runner_spec.lua spec/cmake_spec.lua
+# What these build and start has none of the sanitizers' flags.
+OWN_BUILD_SPECS := $(ONE_LUA_SPECS) $(patsubst %,spec/%_spec.lua,amalgamation packaging demo)
 # LÖVE has LuaJIT inside: they load its build.
 LOVE_SPECS := spec/love_spec.lua spec/love_game_spec.lua
 luas_of = $(if $(filter $(ONE_LUA_SPECS),$(1)),$(firstword $(filter lua5.4,$(TEST_LUAS)) $\
@@ -129,7 +131,8 @@ preload_asan = env LD_PRELOAD=$$($(CC) -print-file-name=libasan.so)
 asan:
 	@.ci/deps test $(ASAN_LUAS)
 	@LUA_WRAPPER="$(preload_asan) SPEC_TIME_FACTOR=3" SPEC_PIN=1 SPEC_SECONDS=300 \
-	  $(MAKE) BUILD=$(BUILD)/asan $(call sanitized,$(SANITIZERS)) TEST_LUAS="$(ASAN_LUAS)" run-tests
+	  $(MAKE) BUILD=$(BUILD)/asan $(call sanitized,$(SANITIZERS)) TEST_LUAS="$(ASAN_LUAS)" \
+	  SPECS="$(filter-out $(OWN_BUILD_SPECS),$(SPECS))" run-tests
 
 # LuaJIT is left out: its own code generator reads memory in ways that valgrind reports.
 VALGRIND_LUAS ?= lua5.4
