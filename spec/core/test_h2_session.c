@@ -339,6 +339,33 @@ static void check_own_window(void) {
   finish(&w);
 }
 
+/* Padding counts in the window (section 6.1), and nobody reads it: it is given back like content
+ * that was. */
+static void check_padding_window(void) {
+  static world w;
+  static h2_bytes frame;
+  const size_t size = 257, frames = 3 * HC_H2_STREAM_WINDOW / 257;
+  hc_failure why = {HC_OK, ""};
+  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  (void)went_out(&w);
+  CHECK(feed(&w, "H1 :status=200") == HC_OK);
+  frame.size = 0;
+  h2_put_number(&frame, size, 3);
+  h2_put(&frame, "\0\010\0\0\0\001\377x", 8);
+  for (size_t i = 0; i < 255; i++) h2_put(&frame, "", 1);
+  size_t fed = 0;
+  while (fed < frames && w.streams[0].stage == HC_H2_CONTENT &&
+         hc_h2_session_feed(w.session, (hc_slice){(const char *)frame.data, frame.size}, &why) ==
+             HC_OK) {
+    CHECK(hc_h2_stream_consume(&w.streams[0], 1) == HC_OK);
+    w.sent.size = 0;
+    send_all(&w);
+    fed++;
+  }
+  CHECK(fed == frames && why.code == HC_OK);
+  finish(&w);
+}
+
 static void check_floods(void) {
   static const char *const floods[] = {
       "P", "S", "SA", "W0 1", "W1 1", "X 99 0 1 x", "D1 ", "X 2 0 1 12345", "H1 :status=103"};
@@ -455,6 +482,7 @@ int main(void) {
   check_close_inside_frame();
   check_window_of_cancelled();
   check_own_window();
+  check_padding_window();
   check_floods();
   check_blocked_flood();
   check_end();
