@@ -18,6 +18,7 @@ local forget_if_empty, place_of = places.forget_if_empty, places.of
 local now = httpclient.monotonic_time
 local OK = httpclient.Error.OK
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
+local get_status, poll = httpclient.HTTPClient.get_status, httpclient.HTTPClient.poll
 
 -- What scripts see has the settings, too.
 local pool = places.settings
@@ -83,8 +84,8 @@ end
 
 -- poll() finds what has been closed, and bytes that nobody asked for.
 local function is_live(client)
-  client:poll()
-  return client:get_status() == CONNECTED
+  poll(client)
+  return get_status(client) == CONNECTED
 end
 
 local function take_kept(place, index, ask)
@@ -439,7 +440,7 @@ function pool.release(key, client)
     place.used = place.used - 1
     return give_back_stream(key, place, line, client)
   end
-  if client:get_status() ~= CONNECTED or pool.idle_timeout <= 0 then
+  if get_status(client) ~= CONNECTED or pool.idle_timeout <= 0 then
     return pool.discard(key, client)
   end
   scheduler.unwatch(client)
@@ -455,7 +456,7 @@ function pool.discard(key, client)
   place.holders[client] = nil
   if line then
     place.used = place.used - 1
-    if client:get_status() == CONNECTED then
+    if get_status(client) == CONNECTED then
       shared.note_request(client)
     end
     return give_back_stream(key, place, line, client)

@@ -6,6 +6,7 @@ local fields = require(root .. ".message.fields")
 local httpclient = require(root)
 
 local BODY = httpclient.HTTPClient.STATUS_BODY
+local get_status = httpclient.HTTPClient.get_status
 
 local decoding = {}
 
@@ -53,7 +54,7 @@ end
 function decoding.wrap_sink(t)
   local is_part = t.head.status == 206 and fields.have(t.headers, "range")
   t.is_decoded = nil
-  if not t.options.accept_gzip or t.is_resumable or is_part or t.client:get_status() ~= BODY then
+  if not t.options.accept_gzip or t.is_resumable or is_part or get_status(t.client) ~= BODY then
     return nil
   end
   local is_decoded, message = core.decode_body(t.client)

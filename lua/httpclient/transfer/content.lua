@@ -12,8 +12,12 @@ local sinks = require(root .. ".transfer.sinks")
 local turn = require(root .. ".tasks.turn")
 local waits = require(root .. ".tasks.waits")
 
-local OK = httpclient.Error.OK
-local BODY = httpclient.HTTPClient.STATUS_BODY
+local HTTPClient = httpclient.HTTPClient
+local OK, BODY = httpclient.Error.OK, HTTPClient.STATUS_BODY
+local get_status, read_chunk = HTTPClient.get_status, HTTPClient.read_response_body_chunk
+local get_received, get_length = HTTPClient.get_response_body_received,
+  HTTPClient.get_response_body_length
+local is_complete = HTTPClient.is_response_complete
 local fail, now = results.fail, httpclient.monotonic_time
 
 -- Others get their turn after this many bytes, or reads.
@@ -106,7 +110,7 @@ end
 
 -- What is coded has another size than the one that was announced.
 local function begin_buffer(t)
-  local size = t.client:get_response_body_length()
+  local size = get_length(t.client)
   t.sink:begin(size >= 0 and not t.is_decoded and size or nil)
   waits.leave_if_dropped()
 end
@@ -148,7 +152,7 @@ end
 local function take(t)
   local moved, message, result, moved_before = t.sink:take(t.client)
   company.notice(t.client)
-  t.received = t.client:get_response_body_received()
+  t.received = get_received(t.client)
   if not moved then
     if moved_before > 0 then
       exchange.report_progress(t)
@@ -170,9 +174,9 @@ local function take(t)
 end
 
 local function read(t)
-  local bytes = t.client:read_response_body_chunk()
+  local bytes = read_chunk(t.client)
   company.notice(t.client)
-  t.received = t.client:get_response_body_received()
+  t.received = get_received(t.client)
   if bytes ~= "" then
     local ok, message, result = t.entry:write(bytes)
     if not ok then
@@ -186,7 +190,7 @@ end
 -- -> nil, or the failure
 local function read_all(t, step)
   local size, reads = 0, 0
-  while t.client:get_status() == BODY and not t.is_stopped do
+  while get_status(t.client) == BODY and not t.is_stopped do
     local moved, failure = step(t)
     if not moved then
       return failure
@@ -198,13 +202,13 @@ local function read_all(t, step)
         size, reads = 0, 0
         waits.yield()
       end
-    elseif t.client:get_status() == BODY then
+    elseif get_status(t.client) == BODY then
       size, reads = 0, 0
       t:wait()
     end
   end
   -- Not the status: the connection may have ended since, with all that was to come.
-  if not t.is_stopped and not t.client:is_response_complete() then
+  if not t.is_stopped and not is_complete(t.client) then
     return cut_short(t)
   end
 end
@@ -227,7 +231,7 @@ end
 function content.receive(t)
   local began, is_direct = now(), t.entry == t.counter
   if is_direct and not t.is_decoded then
-    check_size(t, t.size + math.max(0, t.client:get_response_body_length()))
+    check_size(t, t.size + math.max(0, get_length(t.client)))
   end
   local failure = read_all(t, is_direct and t.sink.take and not t.watcher and take or read)
   if failure or t.is_stopped then

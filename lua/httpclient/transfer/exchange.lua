@@ -10,9 +10,15 @@ local results = require(root .. ".base.results")
 local trace = require(root .. ".transfer.trace")
 local write = require(root .. ".url.write")
 
+local HTTPClient = httpclient.HTTPClient
 local OK, ERR_BUSY = httpclient.Error.OK, httpclient.Error.ERR_BUSY
-local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
-local REQUESTING = httpclient.HTTPClient.STATUS_REQUESTING
+local CONNECTED, REQUESTING = HTTPClient.STATUS_CONNECTED, HTTPClient.STATUS_REQUESTING
+-- What every request calls is called without the look-up, which costs more than most of these.
+local get_status, get_sent = HTTPClient.get_status, HTTPClient.get_request_body_sent
+local request, request_raw = HTTPClient.request, HTTPClient.request_raw
+local get_code, get_reason = HTTPClient.get_response_code, HTTPClient.get_response_reason
+local get_version, get_headers = HTTPClient.get_response_version, HTTPClient.get_response_headers
+local has_response, get_length = HTTPClient.has_response, HTTPClient.get_response_body_length
 local now = httpclient.monotonic_time
 
 local exchange = {}
@@ -20,7 +26,7 @@ local exchange = {}
 -- The size of the content; of an answer to HEAD what it would be (RFC 9110 section 8.6). -1: not known
 local function announced_size(t)
   return t.method == "HEAD" and core.announced_length(t.client)
-    or t.client:get_response_body_length()
+    or get_length(t.client)
 end
 
 function exchange.report_progress(t)
@@ -44,8 +50,8 @@ local function send(t)
   end
   local lines = fields.copy(t.headers)
   policies.before_send(t, lines)
-  local request = t.way.sends_every_body and t.client.request_raw or t.client.request
-  local code, message = request(t.client, t.method, write.target(t.url), lines,
+  local make = t.way.sends_every_body and request_raw or request
+  local code, message = make(t.client, t.method, write.target(t.url), lines,
     request_body.outgoing(t))
   connection.note_request(t)
   if code == OK then
@@ -63,14 +69,15 @@ end
 
 local function await_head(t)
   local client, sent = t.client, 0
-  while client:get_status() == REQUESTING do
+  local watches = t.options.on_progress ~= nil
+  while get_status(client) == REQUESTING do
     t:wait()
-    if client:get_request_body_sent() ~= sent and client:get_status() == REQUESTING then
-      sent = client:get_request_body_sent()
+    if watches and get_sent(client) ~= sent and get_status(client) == REQUESTING then
+      sent = get_sent(client)
       exchange.report_progress(t)
     end
   end
-  if client:get_request_body_sent() ~= sent then
+  if watches and get_sent(client) ~= sent then
     exchange.report_progress(t)
   end
 end
@@ -101,16 +108,16 @@ local function attempt(t)
   t.was_sent = true
   await_head(t)
   t.timings.response = now() - began
-  return not t.client:has_response() and no_answer(t) or nil
+  return not has_response(t.client) and no_answer(t) or nil
 end
 
 local function note_head(t)
   local client = t.client
   t.head = {
-    status = client:get_response_code(),
-    reason = client:get_response_reason(),
-    http_version = client:get_response_version(),
-    header_list = client:get_response_headers(),
+    status = get_code(client),
+    reason = get_reason(client),
+    http_version = get_version(client),
+    header_list = get_headers(client),
     headers = core.response_fields(client),
     body_size = announced_size(t),
   }

@@ -21,6 +21,7 @@ local write = require(root .. ".url.write")
 local Response = response.class
 local SWITCHING_PROTOCOLS = 101
 local now = httpclient.monotonic_time
+local get_trailers = httpclient.HTTPClient.get_response_trailers
 
 -- Range has a meaning for GET alone (RFC 9110 section 14.2), and what the caller asks for is the caller's.
 local function prepare_file(t)
@@ -97,7 +98,7 @@ local function conclude(t)
     content.abort(t)
     forget_answer(t)
   else
-    head.trailers, head.body = client:get_response_trailers(), t.sink.body
+    head.trailers, head.body = get_trailers(client), t.sink.body
     head.buffer, head.buffered = t.sink.buffer, t.sink.at
     content.close(t)
     if head.status == SWITCHING_PROTOCOLS then
