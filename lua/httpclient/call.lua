@@ -4,6 +4,7 @@ local root = (...):match("^(.*)%.[^.]*$")
 local httpclient = require(root)
 local check = require(root .. ".base.check")
 local drive = require(root .. ".tasks.drive")
+local in_place = require(root .. ".tasks.in_place")
 local options = require(root .. ".options")
 local proxies = require(root .. ".connect.proxy")
 local request = require(root .. ".message.request")
@@ -64,12 +65,12 @@ function call.facts(t)
   return { sent = t.was_sent == true, attempts = t.attempts }
 end
 
--- The task of the transfer t has ended. -> what the call gives back
-local function outcome_of(task, t)
-  if task.state == "done" then
-    return task.results[1]
+-- The transfer t has ended. -> what the call gives back
+local function outcome_of(t, is_done, value)
+  if is_done then
+    return value
   end
-  local failure = task.results[2]
+  local failure = value
   if results.is_failure(failure) then
     return nil, failure.message, failure.error or results.error_of[failure.result], call.facts(t)
   end
@@ -78,7 +79,15 @@ end
 
 -- Takes the transfer to its end. -> what the call gives back
 function call.finish(t)
-  return outcome_of(drive(run, t), t)
+  if not t:calls_script() then
+    local is_over, went_well, value = in_place(run, t)
+    if is_over then
+      return outcome_of(t, went_well, value)
+    end
+  end
+  local task = drive(run, t)
+  local is_done = task.state == "done"
+  return outcome_of(t, is_done, task.results[is_done and 1 or 2])
 end
 
 -- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is

@@ -84,14 +84,12 @@ end
 local function drive(fn, ...)
   life.drop_lost()
   local parent = current()
-  if parent and not outside.can_yield() then
+  if parent and (parent.sleeps or not outside.can_yield()) then
     return drive_here(parent, fn, ...)
   end
   local task = new_task(fn, ...)
   if parent then
-    if parent.child then
-      drop(parent.child) -- an error has passed it by: there was a C function in between, which nothing yields across
-    end
+    life.drop_child(parent)
     task.parent = parent
     parent.child = task
     drive_on(task, parent)

@@ -25,6 +25,9 @@ Task.__index = Task
 life.Task = Task
 
 local by_coroutine = shared.by_coroutine
+-- Stands for the main coroutine, which 5.1 does not tell.
+local MAIN = kept("main coroutine", {})
+local running = coroutine.running
 
 local function pack(...)
   return { n = select("#", ...), ... }
@@ -33,8 +36,7 @@ life.pack = pack
 
 -- The task that calls, or nil outside of tasks.
 function life.current()
-  local co = coroutine.running()
-  return co and by_coroutine[co]
+  return by_coroutine[running() or MAIN]
 end
 
 -- The task that this one is a part of.
@@ -54,6 +56,34 @@ function life.new(fn, ...)
   end)
   by_coroutine[task.co] = task
   return task
+end
+
+-- A task that runs in the coroutine that calls, as a part of `parent`; without one it `sleeps`, since nothing resumes
+-- it.
+function life.enter(parent)
+  local co = running() or MAIN
+  local task = setmetatable({ state = "running", co = co, parent = parent, sleeps = not parent,
+    on_abort = nil, subject = nil, is_holder = false, ticket = nil }, Task)
+  by_coroutine[co] = task
+  if parent then
+    life.drop_child(parent)
+    parent.child = task
+  end
+  return task
+end
+
+-- It has ended.
+function life.leave(task, is_done)
+  local parent = task.parent
+  by_coroutine[task.co] = parent
+  if parent then
+    parent.child = nil
+  end
+  task.state = is_done and "done" or "failed"
+  life.drop_child(task)
+  if task.on_abort and not is_done then
+    task.on_abort(task.subject)
+  end
 end
 
 -- Puts the task into the scheduler's hands. -> the task
@@ -110,11 +140,16 @@ function life.stop_waiting(task)
   agenda.clear_deadline(task)
 end
 
+-- A part of it that an error has passed by: there was a C function in between, which nothing yields across.
+function life.drop_child(task)
+  if task.child then
+    life.drop(task.child)
+  end
+end
+
 -- The task has ended. What it holds outside of itself goes back, and those who wait for it go on.
 local function conclude(task, state, ...)
-  if task.child then
-    life.drop(task.child) -- an error has passed it by
-  end
+  life.drop_child(task)
   task.state = state
   task.results = pack(...)
   life.stop_waiting(task)
@@ -130,7 +165,7 @@ local function conclude(task, state, ...)
   local on_abort = task.on_abort
   task.on_abort = nil
   if on_abort and state ~= "done" then
-    on_abort()
+    on_abort(task.subject)
   end
   life.close_if_idle()
 end

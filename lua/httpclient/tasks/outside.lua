@@ -24,6 +24,8 @@ local pcall_yields = coroutine.wrap(function()
   return (pcall(coroutine.yield, true))
 end)() == true
 
+outside.yields_across_pcall = pcall_yields
+
 -- ... but the main thread yields nowhere. Can what calls the waiter be called protected?
 function outside.can_guard()
   return pcall_yields or coroutine.running() == nil

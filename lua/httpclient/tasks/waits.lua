@@ -26,6 +26,10 @@ waits.current = current
 -- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task.
 -- -> "ready" or "timeout"; nil and a message where nothing can wait for the client
 function waits.wait_for(client, deadline)
+  local task = current()
+  if task and task.sleeps then
+    return outside.wait(client, deadline, false)
+  end
   local reason, message = coroutine.yield(WAIT, client, deadline)
   if reason == CANT_WAIT then
     return nil, message
@@ -46,7 +50,10 @@ end
 
 -- Lets others go first.
 function waits.yield()
-  coroutine.yield(AGAIN)
+  local task = current()
+  if not (task and task.sleeps) then
+    coroutine.yield(AGAIN)
+  end
 end
 
 -- Before a step of so many seconds that can't be divided: where process() has less than that left, the

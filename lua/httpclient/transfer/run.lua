@@ -115,9 +115,7 @@ end
 -- Runs the transfer t (see transfer.lua); only inside a task. -> response
 return function(t)
   t:begin()
-  t.task.on_abort = function()
-    abort(t)
-  end
+  t.task.on_abort, t.task.subject = abort, t
   prepare_file(t)
   local failure = perform(t)
   while failure do

@@ -74,6 +74,23 @@ function Transfer:begin()
   self.send_total = request_body.size(self.body, self.headers)
 end
 
+local OF_SCRIPT = { "on_progress", "on_data", "on_response", "trace", "allow_address", "buffer",
+  "retry" }
+
+-- May it call a function of the script's?
+function Transfer:calls_script()
+  if self.body ~= nil and type(self.body) ~= "string" then
+    return true
+  end
+  local options = self.options
+  for index = 1, #OF_SCRIPT do
+    if options[OF_SCRIPT[index]] then
+      return true
+    end
+  end
+  return false
+end
+
 function Transfer:check_deadline()
   if self.deadline and now() >= self.deadline then
     results.fail("TIMEOUT", ("timeout after %g s"):format(self.options.timeout))
