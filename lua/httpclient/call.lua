@@ -18,7 +18,7 @@ local call = {}
 
 -- What most calls have.
 local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true,
-  verifies = true, hands_over_redirects = true }
+  verifies = true, hands_over_redirects = true, is_usual = true }
 
 -- -> see transfer/transfer.lua; or nil and why the proxy is none
 local function way_of(given, scope)

@@ -26,6 +26,10 @@ function lost.session(scope)
   end
 end
 
+function lost.are_there()
+  return list[1] ~= nil
+end
+
 -- Gives them to discard(key, client), or close_idle(mark).
 function lost.take_back(discard, close_idle)
   while list[1] do

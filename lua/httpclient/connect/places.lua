@@ -18,7 +18,8 @@ places.settings = kept("pool", {
 })
 local settings = places.settings
 
-local state = kept("places", { idle_count = 0, by_key = {} })
+-- No connection is kept since before `oldest`.
+local state = kept("places", { idle_count = 0, by_key = {}, oldest = 0 })
 -- key -> {
 --   idle = { { client, since, line } ... },  line: that connection is one of HTTP/2
 --   lines = { line ... },       those of HTTP/2 in use, see shared.lua
@@ -54,7 +55,10 @@ function places.idle_count()
 end
 
 function places.keep(place, entry)
-  table.insert(place.idle, entry)
+  place.idle[#place.idle + 1] = entry
+  if state.idle_count == 0 then
+    state.oldest = entry.since
+  end
   state.idle_count = state.idle_count + 1
 end
 
@@ -87,11 +91,18 @@ function places.close_stale()
     return
   end
   local oldest = now() - settings.idle_timeout
+  if state.oldest > oldest then
+    return
+  end
+  state.oldest = math.huge
   for key, place in pairs(state.by_key) do
     if place.idle[1] and place.idle[1].since <= oldest then
       places.close_oldest(key, place, function(idle)
         return idle.since <= oldest
       end)
+    end
+    for _, idle in ipairs(place.idle) do
+      state.oldest = math.min(state.oldest, idle.since)
     end
   end
 end
@@ -113,7 +124,7 @@ function places.limit()
   if state.idle_count > settings.max_idle then
     places.close_stale()
   end
-  while state.idle_count > math.max(0, settings.max_idle) do
+  while state.idle_count > 0 and state.idle_count > settings.max_idle do
     close_oldest_of_all()
   end
 end

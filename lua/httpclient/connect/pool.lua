@@ -33,7 +33,9 @@ local function take_back_lost()
 end
 
 local function sweep()
-  take_back_lost()
+  if lost.are_there() then
+    take_back_lost()
+  end
   places.close_stale()
 end
 
@@ -172,6 +174,9 @@ local serve_queue
 
 -- Who waits behind long streams hears at once when a connection takes more, or is about to end.
 local function observe_lines(key, place)
+  if not place.lines[1] then
+    return
+  end
   local fn = place.queue[1] and function()
     serve_queue(key, place)
   end or nil
@@ -321,10 +326,6 @@ local function can_wait(place)
   return waits.is_scheduled() or (waits.may_pause() and has_moving_holder(place))
 end
 
-local function home_of_caller()
-  return waits.is_scheduled() and "tasks" or waits.may_pause() and "loop" or nil
-end
-
 -- --- what transfers call
 
 -- A client for the calling task, which must give it back by release() or discard(). It has a
@@ -334,7 +335,7 @@ end
 function pool.acquire(key, shares, fresh, deadline)
   sweep()
   local task, place = waits.current(), place_of(key)
-  local ask = { shares = shares, fresh = fresh, deadline = deadline, home = home_of_caller() }
+  local ask = { shares = shares, fresh = fresh, deadline = deadline, home = waits.home_of(task) }
   local client, stands
   if not place.queue[1] then
     client, stands = find(key, place, ask)
@@ -379,7 +380,7 @@ function pool.connected(key, client)
   local line = shared.adopt(client)
   if line then
     place.lines[#place.lines + 1] = line
-    shared.enter_home(line, client, home_of_caller())
+    shared.enter_home(line, client, waits.home_of(waits.current()))
   else
     alone.remember(key)
   end

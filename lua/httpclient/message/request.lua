@@ -3,10 +3,10 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local auth = require(root .. ".message.auth")
 local fields = require(root .. ".message.fields")
-local http = require(root .. ".url.http")
 local methods = require(root .. ".message.methods")
 local memory = require(root .. ".base.memory")
 local multipart = require(root .. ".message.multipart")
+local recent = require(root .. ".url.recent")
 
 local query_string_from_dict = httpclient.HTTPClient.query_string_from_dict
 local request = {}
@@ -101,23 +101,45 @@ local function memory_of(options, lines)
   return body
 end
 
-local function add_query(url, text)
-  if text and text ~= "" then
-    url.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
+-- -> the URL with this query behind its own
+local function with_query(url, text)
+  if not text or text == "" then
+    return url
   end
+  local own = {}
+  for name, part in pairs(url) do
+    own[name] = part
+  end
+  own.query = url.query and url.query ~= "" and url.query .. "&" .. text or text
+  own.place, own.target = nil, nil
+  return own
+end
+
+-- A GET of a URL, about which nothing else is said.
+local NO_LINES = {}
+
+local function plain(text)
+  local url, why = recent.url(text)
+  if not url then
+    return nil, why
+  end
+  return { method = "GET", url = url, headers = NO_LINES, body = nil }
 end
 
 -- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil,
 -- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
 -- themselves; `level` is that of error().
 function request.from_options(taker, text, options, level)
+  if next(options) == nil and getmetatable(options) == nil then
+    return plain(text)
+  end
   local method, no_method = method_of(taker, options, level + 1)
   local headers = headers_of(taker, options, level + 1)
   local form = encoded(taker, options, "form", level + 1)
   local query = encoded(taker, options, "query", level + 1)
   local json = json_of(taker, options, level + 1)
   local parts, no_file, code = multipart_of(taker, options, headers, level + 1)
-  local url, why = http.from_text(text)
+  local url, why = recent.url(text)
   if not method or not url then
     return nil, no_method or why
   elseif no_file then
@@ -127,8 +149,7 @@ function request.from_options(taker, text, options, level)
   if problem then
     error(problem, level + 1)
   end
-  add_query(url, query)
-  return { method = method, url = url, headers = headers,
+  return { method = method, url = with_query(url, query), headers = headers,
     body = form or json or parts or memory_of(options, headers) or options.body }
 end
 

@@ -14,7 +14,7 @@ local request_body = require(root .. ".message.request_body")
 local results = require(root .. ".base.results")
 local write = require(root .. ".url.write")
 
-local auth = {}
+local auth = { options = { "auth", "bearer" } }
 
 local UNAUTHORIZED = 401
 -- So often in a row a server may refuse what answers its last challenge.

@@ -5,7 +5,7 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local texts = require(root .. ".base.text")
 
-local cookies = {}
+local cookies = { options = { "cookies" } }
 
 -- The place of the caller's Cookie line in `lines` and its value; nil where there is none.
 local function own_line(lines)

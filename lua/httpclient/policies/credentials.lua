@@ -7,6 +7,9 @@ local credentials = {}
 
 function credentials.before_send(t, lines)
   local url = t.url
+  if not url.userinfo then
+    return
+  end
   if (url.user or url.password) and not fields.have(lines, "authorization") then
     local line = "Authorization: " .. fields.basic(url.user or "", url.password or "")
     t.headers = fields.join(t.headers, { line })

@@ -1,5 +1,5 @@
 -- range.lua: a download that goes on where an earlier one was broken off asks for the rest alone.
-local range = {}
+local range = { options = { "download_file" } }
 
 function range.before_send(t, lines)
   if t.file then

@@ -14,7 +14,7 @@ local results = require(root .. ".base.results")
 local now = httpclient.monotonic_time
 local Result = results.Result
 
-local retry = {}
+local retry = { options = { "retry" } }
 
 local ATTEMPTS, BACKOFF, MAX_BACKOFF = 3, 0.5, 30
 local STATUSES = { 408, 429, 500, 502, 503, 504 }

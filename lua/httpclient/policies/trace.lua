@@ -4,7 +4,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local fields = require(root .. ".message.fields")
 local secrets = require(root .. ".message.secrets")
 
-local trace = {}
+local trace = { options = { "trace" } }
 
 function trace.after_head(t)
   if t.options.trace then

@@ -80,6 +80,12 @@ function waits.may_pause()
   return task ~= nil and root_of(task).may_pause == true
 end
 
+-- Who moves the task, as far as connections are concerned, which have one home? -> "tasks", "loop"; nil: nobody else
+function waits.home_of(task)
+  local top = task and root_of(task)
+  return top and (top.is_scheduled and "tasks" or top.may_pause and "loop") or nil
+end
+
 -- Can the task go on while the calling one waits?
 function waits.can_move(task)
   return outside.can_move(root_of(task))

@@ -37,8 +37,18 @@ local function version_of(t)
   return wish
 end
 
+-- What most transfers have in common is made once for each URL that is known (url/recent.lua).
+local function usual_key_of(t)
+  local keys, version = t.url.keys, t.version
+  keys[version] = keys[version] or write.origin(t.url) .. "\0verified\0" .. version .. "\0"
+  return keys[version]
+end
+
 local function key_of(t)
   local way, proxy = t.way, t.proxy
+  if t.url.keys and way.is_usual and not proxy and not t.reach and t.version == "1.1" then
+    return usual_key_of(t)
+  end
   local tls = way.tls_options and numbers.of(way.tls_options) or way.verifies and "verified"
     or "unverified"
   local key = write.origin(t.url) .. "\0" .. tls .. "\0" .. t.version .. "\0"
@@ -161,7 +171,10 @@ local function apply_options(t)
   if not now_set then
     now_set = {}
     applied[client] = now_set
+  elseif now_set.defaults == options and now_set.http_version == t.version then
+    return
   end
+  now_set.defaults = getmetatable(options) == nil and options or nil
   set(client, now_set, "http_version", t.version)
   set(client, now_set, "connect_timeout", options.connect_timeout or 0)
   set(client, now_set, "response_timeout", options.response_timeout or 0)

@@ -1,6 +1,7 @@
 -- exchange.lua: one request of a transfer and the head of its answer, tried again where a policy says so.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
+local company = require(root .. ".tasks.company")
 local connection = require(root .. ".transfer.connection")
 local core = require("httpclient.core")
 local fields = require(root .. ".message.fields")
@@ -14,11 +15,11 @@ local HTTPClient = httpclient.HTTPClient
 local OK, ERR_BUSY = httpclient.Error.OK, httpclient.Error.ERR_BUSY
 local CONNECTED, REQUESTING = HTTPClient.STATUS_CONNECTED, HTTPClient.STATUS_REQUESTING
 -- What every request calls is called without the look-up, which costs more than most of these.
+local request, request_raw, poll = HTTPClient.request, HTTPClient.request_raw, HTTPClient.poll
 local get_status, get_sent = HTTPClient.get_status, HTTPClient.get_request_body_sent
-local request, request_raw = HTTPClient.request, HTTPClient.request_raw
-local get_code, get_reason = HTTPClient.get_response_code, HTTPClient.get_response_reason
-local get_version, get_headers = HTTPClient.get_response_version, HTTPClient.get_response_headers
-local has_response, get_length = HTTPClient.has_response, HTTPClient.get_response_body_length
+local has_response, get_code = HTTPClient.has_response, HTTPClient.get_response_code
+local get_reason, get_version = HTTPClient.get_response_reason, HTTPClient.get_response_version
+local get_headers, get_length = HTTPClient.get_response_headers, HTTPClient.get_response_body_length
 local now = httpclient.monotonic_time
 
 local exchange = {}
@@ -67,6 +68,14 @@ local function send(t)
   return failure
 end
 
+-- What calls no function of the script's goes out now, as far as the socket takes it, and not with the first wait.
+local function begin_to_send(t)
+  if t.body == nil or type(t.body) == "string" then
+    poll(t.client)
+    company.notice(t.client)
+  end
+end
+
 local function await_head(t)
   local client, sent = t.client, 0
   local watches = t.options.on_progress ~= nil
@@ -106,6 +115,7 @@ local function attempt(t)
     return failure
   end
   t.was_sent = true
+  begin_to_send(t)
   await_head(t)
   t.timings.response = now() - began
   return not has_response(t.client) and no_answer(t) or nil

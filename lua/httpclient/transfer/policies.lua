@@ -1,6 +1,6 @@
 -- policies.lua: what a transfer does beyond one request and one answer. Each policy is a file in
 -- policies/ and a line in the list here; it has one or more of four hooks, which are called in the
--- order of the list:
+-- order of the list. One that has a list of `options` may be left out where none of them is given:
 --
 --   before_send(t, lines)    the request goes out now: add to its field lines, or change t
 --   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead
@@ -31,19 +31,39 @@ local list = {
   require(root .. ".policies.retry"),
 }
 
-local hooks = { before_send = {}, after_head = {}, after_failure = {}, wrap_sink = {} }
-for _, policy in ipairs(list) do
-  for name, of_name in pairs(hooks) do
-    of_name[#of_name + 1] = policy[name]
+-- -> the hooks of the list, by name. `options`: without those of policies that are for options which are not there
+local function hooks_of(options)
+  local hooks = { before_send = {}, after_head = {}, after_failure = {}, wrap_sink = {} }
+  for _, policy in ipairs(list) do
+    local is_asked = not (options and policy.options)
+    for _, name in ipairs(not is_asked and policy.options or {}) do
+      is_asked = is_asked or options[name]
+    end
+    for name, of_name in pairs(hooks) do
+      of_name[#of_name + 1] = is_asked and policy[name] or nil
+    end
   end
+  return hooks
 end
 
-local before_send, after_head, after_failure = hooks.before_send, hooks.after_head,
-  hooks.after_failure
-local wrap_sink = hooks.wrap_sink
+local all = hooks_of()
+-- Where nothing is said the options are the table of defaults itself, the same one each time: then nobody is asked who
+-- has nothing to say to these.
+local usual = setmetatable({}, { __mode = "k" })
+
+local function hooks_for(t)
+  local options = t.options
+  if getmetatable(options) ~= nil then
+    return all
+  end
+  usual[options] = usual[options] or hooks_of(options)
+  return usual[options]
+end
+
 local policies = {}
 
 function policies.before_send(t, lines)
+  local before_send = hooks_for(t).before_send
   for index = 1, #before_send do
     before_send[index](t, lines)
   end
@@ -51,6 +71,7 @@ end
 
 -- -> does one of them want another request?
 function policies.after_head(t)
+  local after_head = hooks_for(t).after_head
   for index = 1, #after_head do
     if after_head[index](t) then
       return true
@@ -61,6 +82,7 @@ end
 
 -- -> does one of them want the request to go out once more?
 function policies.after_failure(t, failure)
+  local after_failure = hooks_for(t).after_failure
   for index = 1, #after_failure do
     if after_failure[index](t, failure) then
       return true
@@ -71,6 +93,7 @@ end
 
 -- -> what content is written to, in the end to the sink
 function policies.wrap_sink(t, sink)
+  local wrap_sink = hooks_for(t).wrap_sink
   for index = 1, #wrap_sink do
     local wrapper, message, result = wrap_sink[index](t, sink)
     if message then

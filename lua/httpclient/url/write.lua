@@ -7,6 +7,9 @@ local write = {}
 
 -- What a request line says of the URL: path and query.
 function write.target(u)
+  if u.target then
+    return u.target -- see recent.lua
+  end
   return (u.path == "" and "/" or u.path) .. (u.query and "?" .. u.query or "")
 end
 
@@ -25,6 +28,9 @@ end
 
 -- "scheme://host:port", the port always there: equal for URLs of one origin (RFC 6454), and for no others.
 function write.origin(u)
+  if u.origin then
+    return u.origin
+  end
   local host = u.is_ipv6 and addresses.canonical(u.host) or u.host
   return ("%s://%s:%d"):format(u.scheme, bracketed(u, host), u.port or default_ports[u.scheme] or 0)
 end
@@ -61,6 +67,9 @@ end
 
 -- Without fragment, too: where an answer came from.
 function write.place(u)
+  if u.place then
+    return u.place
+  end
   return compose(u, nil, default_port(u))
 end
 
