@@ -75,8 +75,16 @@ local HTTP = { "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY" }
 local HTTP_IN_CGI = { "http_proxy", "all_proxy", "ALL_PROXY" }
 local EXCEPTIONS = { "no_proxy", "NO_PROXY" }
 
-local function variables_of(u, getenv)
-  return u.scheme == "https" and HTTPS or getenv("REQUEST_METHOD") and HTTP_IN_CGI or HTTP
+-- As first_set().
+local function proxy_of(u, getenv)
+  if u.scheme == "https" then
+    return first_set(getenv, HTTPS)
+  end
+  local value, name = first_set(getenv, HTTP)
+  if name == "HTTP_PROXY" and getenv("REQUEST_METHOD") then
+    return first_set(getenv, HTTP_IN_CGI)
+  end
+  return value, name
 end
 
 -- The proxy for a URL (from url.http) as in from_url; nil when it is reached without; nil and a
@@ -84,7 +92,7 @@ end
 -- owner's will.
 function proxy.from_environment(u, getenv, wish)
   getenv = getenv or os.getenv
-  local text, name = first_set(getenv, variables_of(u, getenv))
+  local text, name = proxy_of(u, getenv)
   if not text then
     return nil
   end

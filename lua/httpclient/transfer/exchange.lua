@@ -23,6 +23,7 @@ local get_headers, get_length = HTTPClient.get_response_headers, HTTPClient.get_
 local now = httpclient.monotonic_time
 
 local exchange = {}
+local NONE = {}
 
 -- The size of the content; of an answer to HEAD what it would be (RFC 9110 section 8.6). -1: not known
 local function announced_size(t)
@@ -121,10 +122,16 @@ local function attempt(t)
   return not has_response(t.client) and no_answer(t) or nil
 end
 
+-- All that a response has (docs/fetch.md), so that the table is made large enough at once; what is known later has its
+-- place here. A script sees the last one.
 local function note_head(t)
   local client = t.client
+  local status = get_code(client)
   t.head = {
-    status = get_code(client),
+    status = status, ok = status >= 200 and status <= 299,
+    url = write.place(t.url), remote_address = t.remote_address, location = nil,
+    redirects = t.redirects, history = t.history, proxy = t.proxy and t.proxy.url,
+    timings = t.timings, trailers = NONE, body = "",
     reason = get_reason(client),
     http_version = get_version(client),
     header_list = get_headers(client),

@@ -51,13 +51,18 @@ local all = hooks_of()
 -- has nothing to say to these.
 local usual = setmetatable({}, { __mode = "k" })
 
-local function hooks_for(t)
+local function choose_hooks(t)
   local options = t.options
   if getmetatable(options) ~= nil then
     return all
   end
   usual[options] = usual[options] or hooks_of(options)
   return usual[options]
+end
+
+local function hooks_for(t)
+  t.hooks = t.hooks or choose_hooks(t)
+  return t.hooks
 end
 
 local policies = {}

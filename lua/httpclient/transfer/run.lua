@@ -53,16 +53,10 @@ end
 -- The head of the answer becomes the response, and the script's, as soon as it is known to be the last one.
 local function hand_out_head(t)
   local head = setmetatable(t.head, Response)
-  head.ok = content.is_success(head.status)
-  head.url = write.place(t.url)
   head.location = location_of(t)
-  head.remote_address = t.remote_address
-  head.redirects, head.history = t.redirects, t.history
-  head.proxy = t.proxy and t.proxy.url
-  head.timings = t.timings
-  head.trailers, head.body = {}, ""
   if t.options.on_response then
     t.is_handed_out = true
+    head.trailers = {}
     t:call(t.options.on_response, head)
   end
 end
@@ -94,7 +88,7 @@ local function conclude(t)
   local head, client = t.head, t.client
   t.timings.total = now() - t.began
   if t.is_stopped then
-    head.stopped = true
+    head.stopped, head.trailers = true, {}
     content.abort(t)
     forget_answer(t)
   else

@@ -31,24 +31,35 @@ end
 
 -- Collects everything; the string is at the end in `body`.
 function sinks.memory()
-  return setmetatable({ parts = {}, body = "" }, Memory)
+  return setmetatable({ body = "", parts = false }, Memory)
 end
 
+-- Most have one piece, which is the body then.
 function Memory:write(bytes)
-  self.parts[#self.parts + 1] = bytes
+  local parts = self.parts
+  if parts then
+    parts[#parts + 1] = bytes
+  elseif self.body == "" then
+    self.body = bytes
+  else
+    self.parts = { self.body, bytes }
+  end
   return true
 end
 
 function Memory:finish()
-  local began = now()
-  self.body = core.join(self.parts) or table.concat(self.parts)
-  note_time(#self.body, now() - began)
-  self.parts = {}
+  local parts = self.parts
+  if parts then
+    local began = now()
+    self.body = core.join(parts) or table.concat(parts)
+    note_time(#self.body, now() - began)
+    self.parts = false
+  end
   return true
 end
 
 function Memory:abort()
-  self.parts = {}
+  self.body, self.parts = "", false
 end
 
 local Nowhere = {}

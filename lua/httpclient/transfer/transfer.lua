@@ -28,6 +28,7 @@
 --   file                  the sink that is a file, where one is wanted; is_resumable: with resume; file_url: of what
 --   watcher               the function that sees content on its way; is_stopped: it has seen enough
 --   is_handed_out         the script has got something of the answer, so that no other can take its place
+--   hooks                 those of the policies, see policies.lua; false: not chosen yet
 --   was_sent              a request has gone out; attempts: how often one was begun, redirects and all
 --   rest_until            when the next one may go out (nil: now)
 --   home                  the origin that credentials are for; what else the policy auth knows: auth_session, with
@@ -47,20 +48,19 @@ local now = httpclient.monotonic_time
 local Transfer = {}
 Transfer.__index = Transfer
 
--- request: { method, url, headers, body }. (All fields stand here, so that the table is made large enough at once.)
+-- What most transfers never change.
+Transfer.proxy_tries, Transfer.lost, Transfer.received, Transfer.size = 0, 0, 0, 0
+Transfer.redirects, Transfer.attempts = 0, 0
+
+-- request: { method, url, headers, body }. (What every transfer comes to have stands here, so that the table is made
+-- large enough at once.)
 function Transfer.new(request, options, way)
   return setmetatable({
     method = request.method, url = request.url, headers = request.headers, body = request.body,
-    options = options, way = way,
-    task = nil, began = nil, deadline = nil,
-    client = nil, key = nil, proxy = nil, proxy_tries = 0, version = nil, is_reused = nil,
-    wants_new = nil, is_again = nil, lost = 0, needs_http1 = nil,
-    head = nil, received = 0, redirects = 0, history = nil, timings = nil, send_total = nil,
-    body_is_used = nil, was_sent = nil, watcher = nil, is_stopped = nil, is_handed_out = nil,
-    attempts = 0, rest_until = nil, retries = nil, home = nil, auth_session = nil,
-    auth_is_fresh = nil, auth_was_fresh = nil, auth_refusals = nil,
-    file = nil, is_resumable = nil, sink = nil, counter = nil, entry = nil, size = 0,
-    is_finished = nil,
+    options = options, way = way, hooks = false,
+    task = nil, began = nil, client = nil, key = nil, version = nil, is_reused = nil, reach = nil,
+    head = nil, history = nil, timings = nil, send_total = nil, body_is_used = nil, was_sent = nil,
+    sink = nil, counter = nil, entry = nil,
   }, Transfer)
 end
 
@@ -84,6 +84,9 @@ function Transfer:calls_script()
     return true
   end
   local options = self.options
+  if getmetatable(options) == nil then
+    return false -- nothing is given
+  end
   for index = 1, #OF_SCRIPT do
     if options[OF_SCRIPT[index]] then
       return true
