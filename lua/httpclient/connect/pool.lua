@@ -330,11 +330,12 @@ end
 
 -- A client for the calling task, which must give it back by release() or discard(). It has a
 -- connection to the place, or is to connect, and says so by connected(). shares: HTTP/2 may come
--- of it; fresh: see find(). -> client, whether its connection stands; nil when the deadline came
+-- of it; fresh: see find(); task: the calling one, where that is known. -> client, whether its connection stands; nil when the deadline came
 -- first. While the task waits for its turn it has a field `ticket`: see leave().
-function pool.acquire(key, shares, fresh, deadline)
+function pool.acquire(key, shares, fresh, deadline, task)
   sweep()
-  local task, place = waits.current(), place_of(key)
+  task = task or waits.current()
+  local place = place_of(key)
   local ask = { shares = shares, fresh = fresh, deadline = deadline, home = waits.home_of(task) }
   local client, stands
   if not place.queue[1] then
@@ -358,7 +359,7 @@ function pool.acquire(key, shares, fresh, deadline)
       client, stands = find(key, place, ask)
     end
   end
-  place_of(key).holders[client] = task
+  places.by_key[key].holders[client] = task
   return client, stands
 end
 

@@ -23,10 +23,11 @@ waits.WAIT, waits.AGAIN, waits.FIRST, waits.CANT_WAIT = WAIT, AGAIN, FIRST, CANT
 -- The task that calls, or nil outside of tasks.
 waits.current = current
 
--- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task.
+-- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task, which
+-- who knows it may say.
 -- -> "ready" or "timeout"; nil and a message where nothing can wait for the client
-function waits.wait_for(client, deadline)
-  local task = current()
+function waits.wait_for(client, deadline, task)
+  task = task or current()
   if task and task.sleeps then
     return outside.wait(client, deadline, false)
   end

@@ -215,7 +215,7 @@ local function obtain(t)
   t.proxy = proxy
   t.version = version_of(t)
   t.key = key_of(t)
-  local client, is_reused = pool.acquire(t.key, t.version ~= "1.1", t.wants_new, t.deadline)
+  local client, is_reused = pool.acquire(t.key, t.version ~= "1.1", t.wants_new, t.deadline, t.task)
   if not client then
     t:check_deadline()
   end

@@ -183,7 +183,9 @@ local function read(t)
       fail(result, message)
     end
   end
-  check_coded(t)
+  if t.is_decoded then
+    check_coded(t)
+  end
   return #bytes
 end
 
@@ -195,7 +197,9 @@ local function read_all(t, step)
     if not moved then
       return failure
     elseif moved > 0 then
-      exchange.report_progress(t)
+      if t.options.on_progress then
+        exchange.report_progress(t)
+      end
       size, reads = size + moved, reads + 1
       t:check_deadline()
       if size >= TURN_SIZE or reads >= TURN_READS or turn.is_over_budget() then

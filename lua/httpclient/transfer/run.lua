@@ -22,6 +22,7 @@ local Response = response.class
 local SWITCHING_PROTOCOLS = 101
 local now = httpclient.monotonic_time
 local get_trailers = httpclient.HTTPClient.get_response_trailers
+local is_chunked = httpclient.HTTPClient.is_response_chunked
 
 -- Range has a meaning for GET alone (RFC 9110 section 14.2), and what the caller asks for is the caller's.
 local function prepare_file(t)
@@ -83,16 +84,24 @@ local function start_over(t)
   end
 end
 
+-- In HTTP/1 only chunked content can have some.
+local function trailers_of(t)
+  if t.head.http_version == "1.1" and not is_chunked(t.client) then
+    return {}
+  end
+  return get_trailers(t.client)
+end
+
 -- The last answer is in: what comes of it goes to the caller.
 local function conclude(t)
-  local head, client = t.head, t.client
+  local head = t.head
   t.timings.total = now() - t.began
   if t.is_stopped then
     head.stopped, head.trailers = true, {}
     content.abort(t)
     forget_answer(t)
   else
-    head.trailers, head.body = get_trailers(client), t.sink.body
+    head.trailers, head.body = trailers_of(t), t.sink.body
     head.buffer, head.buffered = t.sink.buffer, t.sink.at
     content.close(t)
     if head.status == SWITCHING_PROTOCOLS then

@@ -104,7 +104,7 @@ end
 -- Waits until the client has moved. Whatever woke it: a server that always has one more byte does
 -- not put the deadline off.
 function Transfer:wait()
-  local reason, message = waits.wait_for(self.client, self.deadline)
+  local reason, message = waits.wait_for(self.client, self.deadline, self.task)
   if not reason then
     results.fail("CANT_CONNECT", message)
   end
