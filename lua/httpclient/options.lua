@@ -361,6 +361,15 @@ function options.shown(value)
   return type(value) == "number" and tostring(value) or check.name_of(value)
 end
 
+local function check_needs(taker, given, level)
+  for index = 1, #needs do
+    local pair = needs[index]
+    if given[pair[1]] and given[pair[2]] == nil then
+      error(("%s takes '%s' only with '%s'"):format(taker, pair[1], pair[2]), level + 1)
+    end
+  end
+end
+
 -- Raises for a name that the taker does not know, a value of the wrong kind, and options that
 -- contradict each other. `level` is that of error().
 function options.check(taker, given, level)
@@ -368,8 +377,10 @@ function options.check(taker, given, level)
   if next(given) == nil and getmetatable(given) == nil then
     return
   end
+  local count = 0
   for name, value in pairs(given) do
     local option = known[name]
+    count = count + 1
     if not option then
       local other = other_names[name]
       error(("%s has no option '%s'%s"):format(taker, tostring(name), other
@@ -382,17 +393,18 @@ function options.check(taker, given, level)
       error(("bad option '%s' of %s (%s)"):format(name, taker, problem), level + 1)
     end
   end
-  for _, pair in ipairs(contradictions) do
+  if count < 2 and getmetatable(given) == nil then
+    check_needs(taker, given, level + 1)
+    return
+  end
+  for index = 1, #contradictions do
+    local pair = contradictions[index]
     local one, two = given[pair[1]], given[pair[2]]
     if one ~= nil and two ~= nil and (not pair[3] or pair[3](one, two)) then
       error(("%s takes '%s' or '%s', not both"):format(taker, pair[1], pair[2]), level + 1)
     end
   end
-  for _, pair in ipairs(needs) do
-    if given[pair[1]] and given[pair[2]] == nil then
-      error(("%s takes '%s' only with '%s'"):format(taker, pair[1], pair[2]), level + 1)
-    end
-  end
+  check_needs(taker, given, level + 1)
 end
 
 -- -> an empty table in which every option has the taker's default
