@@ -331,7 +331,8 @@ end
 -- A client for the calling task, which must give it back by release() or discard(). It has a
 -- connection to the place, or is to connect, and says so by connected(). shares: HTTP/2 may come
 -- of it; fresh: see find(); task: the calling one, where that is known. -> client, whether its
--- connection stands; nil when the deadline came first. While the task waits for its turn it has a field `ticket`: see leave().
+-- connection stands; nil when the deadline came first. While the task waits for its turn it has a
+-- field `ticket`: see leave().
 function pool.acquire(key, shares, fresh, deadline, task)
   sweep()
   task = task or waits.current()
