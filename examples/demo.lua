@@ -88,7 +88,7 @@ local function begin(client)
 end
 
 -- A bar that is drawn over itself; into a file or a pipe only the last state goes.
-local on_terminal = os.execute("test -t 1")
+local on_terminal = package.config:sub(1, 1) == "/" and os.execute("test -t 1")
 on_terminal = on_terminal == true or on_terminal == 0
 local drawn
 

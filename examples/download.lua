@@ -36,7 +36,7 @@ end
 
 -- --- the bar
 
-local on_terminal = os.execute("test -t 2")
+local on_terminal = package.config:sub(1, 1) == "/" and os.execute("test -t 2")
 on_terminal = on_terminal == true or on_terminal == 0
 
 -- What has come, of how much (-1: nobody knows), and what was there when this run began to count.

@@ -55,7 +55,7 @@ local function split_url(url)
 end
 
 local function is_terminal()
-  local result = os.execute("test -t 2")
+  local result = package.config:sub(1, 1) == "/" and os.execute("test -t 2")
   return result == true or result == 0
 end
 

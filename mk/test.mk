@@ -9,9 +9,12 @@ C_TESTS ?= $(sort $(wildcard spec/core/test_*.c spec/bindings/test_*.c))
 
 # --- what they are built from
 
-native_sources := $(sort $(wildcard spec/support/native/*.c))
+# Windows has another sort of system, and processes come from elsewhere there.
+native_sources := $(sort $(if $(filter windows,$(PLATFORM)),\
+  $(filter-out %/process.c %/system.c,$(wildcard spec/support/native/*.c spec/support/windows/*.c)),\
+  $(wildcard spec/support/native/*.c)))
 native_objects := $(native_sources:%.c=$(abi)/%.o)
-native := $(abi)/spec_native.so
+native := $(abi)/spec_native$(module_suffix)
 hooked_objects := $(core_sources:%.c=$(BUILD)/hooks/%.o)
 hooked_library := $(BUILD)/hooks/libhttpclient.a
 c_tests := $(patsubst spec/core/%.c,$(BUILD)/hooks/%,$(filter spec/core/%,$(C_TESTS)))
@@ -46,12 +49,12 @@ $(BUILD)/hooks/test_%: spec/core/test_%.c $(hooked_library)
 	$(call say,cc,$(compile) -DHC_TEST_HOOKS $(test_flags) $(LDFLAGS) -o $@ $< $(hooked_library) \
 	  $(test_libs))
 
-$(abi)/spec/support/native/%.o: spec/support/native/%.c $(BUILD)/flags
+$(abi)/spec/support/%.o: spec/support/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,cc,$(compile) $(lua_flags) -c $< -o $@)
+	$(call say,cc,$(compile) $(test_flags) $(lua_flags) -c $< -o $@)
 
 $(native): $(native_objects)
-	$(call say,ld,$(link) $(SHARED) -o $@ $^ $(test_libs))
+	$(call say,ld,$(link) $(SHARED) -o $@ $^ $(LUA_LIBS) $(test_libs))
 
 # These have Lua states of their own, with the module and the specs' support linked in.
 $(abi)/test_%: spec/bindings/test_%.c $(lua_library) $(native_objects)

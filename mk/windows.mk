@@ -65,6 +65,41 @@ windows-test: windows windows-amalgamation windows-c-tests
 	@.ci/deps windows-test
 	@WINDOWS_LUAS="$(WINDOWS_LUAS)" WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" .ci/windows-test $(WINDOWS)
 
+# Besides these, what test_*.c has on sockets, clients, X.509 and TLS, and specs, several at a time.
+WINDOWS_MORE_C_TESTS ?= busy client connection decoded_body h2_soak resolver socket \
+  stream_peer_tcp tls tls_options tls_store tls_verify x509
+windows_more_c_tests = $(WINDOWS_MORE_C_TESTS:%=$(WINDOWS)/hooks/test_%)
+# windows-test-specs runs these on Lua 5.4, a few of them on the others too; windows-test-all runs on
+# each all but the exceptions that spec/windows/exceptions.lua names.
+WINDOWS_SPECS ?= $(patsubst %,spec/%_spec.lua,address auth combinations_wire connect connection \
+  cookie_jar cookie_rules differences download download_places encoding enums event_source facts \
+  fetch fetch_all fetch_cookies fetch_faults fetch_tasks frames get_connection http2 http2_alpn \
+  http2_fetch http2_more http2_own_stream http_client http_request http_request_signal idle_stream \
+  inflater link memory message messages options poller poller_within proxy proxy_auth query_string \
+  reach redirect redirect_follow redirect_mode response session set_connection \
+  set_connection_table stream tasks tasks_errors tls tls_extra tls_keylog tls_options tls_session \
+  url url_calls wait watched_edges wire_request)
+WINDOWS_FEW_SPECS ?= $(patsubst %,spec/%_spec.lua,download fetch poller session tasks tls)
+WINDOWS_FUZZ_SECONDS ?= 0
+windows_spec_jobs = $(WINDOWS_SPECS:%=lua54:%) $(WINDOWS_FEW_SPECS:%=lua51:%) \
+  $(WINDOWS_FEW_SPECS:%=luajit:%)
+
+.PHONY: windows-test-specs windows-test-all windows-natives
+windows-natives: windows-deps
+	@$(foreach lua,$(WINDOWS_LUAS),$(call windows_make,$(lua)) -s -j$(JOBS) native &&) true
+	@$(call windows_make,lua54) -s -j$(JOBS) $(windows_more_c_tests)
+
+windows-test-specs: windows windows-natives
+	@.ci/deps windows-test
+	@WINDOWS_LUAS="$(WINDOWS_LUAS)" WINDOWS_C_TESTS="$(WINDOWS_MORE_C_TESTS)" JOBS=$(JOBS) \
+	  WINDOWS_SPECS="$(windows_spec_jobs)" WINDOWS_FUZZ_SECONDS=$(WINDOWS_FUZZ_SECONDS) \
+	  .ci/windows-test-specs $(WINDOWS)
+
+windows-test-all:
+	@$(MAKE) windows-test-specs WINDOWS_SPECS="$$($(LUA) .ci/windows-specs.lua)" \
+	  WINDOWS_FEW_SPECS="$$($(LUA) .ci/windows-specs.lua)"
+
 help::
 	@echo 'windows         modules for Windows and a zip of them, built here (MinGW)'
 	@echo 'windows-test    runs them under wine'
+	@echo 'windows-test-specs, windows-test-all: more C tests, and specs, also under wine'

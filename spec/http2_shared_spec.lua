@@ -30,9 +30,9 @@ describe("A connection of HTTP/2 that is shared", function()
       second:set_connection(client:get_connection())
       support.request(second, "GET", "/")
       assert(poller:add(second))
-      local started = os.clock()
+      local started = native.cputime()
       for _ = 1, 4 do poller:wait(0.1) end
-      assert.is_true(os.clock() - started < 0.1)
+      assert.is_true(native.cputime() - started < 0.1)
       peer:send(h2.settings({}), h2.headers(1, OK, h2.END_STREAM))
       support.until_true(function() return has(poller:wait(1), second) end)
       assert.equal(200, second:get_response_code())
@@ -203,9 +203,9 @@ describe("A connection of HTTP/2 that is shared", function()
         size = size + #(peer.conn:recv(1048576, 0) or "")
         return size > 16777216 + 9 * 1024
       end)
-      local started = os.clock()
+      local started = native.cputime()
       for _ = 1, 4 do poller:wait(0.2) end
-      assert.is_true(os.clock() - started < 0.2)
+      assert.is_true(native.cputime() - started < 0.2)
       assert.same({ httpclient.Error.ERR_TIMEOUT, "response timeout after 0.300 s" },
         { client:get_last_error() })
     end)

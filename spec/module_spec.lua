@@ -102,7 +102,7 @@ for name, make in pairs(makers) do
       assert.equal("userdata", type(make()))
     end)
     it("shows its name", function()
-      assert.truthy(tostring(make()):find("^" .. name .. ": 0x%x+"), tostring(make()))
+      assert.truthy(tostring(make()):find("^" .. name .. ": 0?x?%x+"), tostring(make()))
     end)
     it("keeps its metatable to itself", function()
       assert.is_false(getmetatable(make()))

@@ -77,7 +77,7 @@ describe("load_pkcs12", function()
     local path = client(SECRET)
     refuses("wrong passphrase", Error.ERR_INVALID_DATA, path, "wrong")
     refuses("wrong passphrase", Error.ERR_INVALID_DATA, path)
-    refuses("No such file", Error.ERR_FILE_NOT_FOUND, folder:file("none"), SECRET)
+    refuses("o such file", Error.ERR_FILE_NOT_FOUND, folder:file("none"), SECRET)
     refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, folder:write("garbage", "garbage"),
       SECRET)
     refuses("it is no PKCS#12 file", Error.ERR_INVALID_DATA, folder:write("empty", ""), SECRET)

@@ -103,6 +103,7 @@ describe("a Poller", function()
   it("keeps many timeouts at once, whatever their order and however they change", function()
     local n, step = 24, 0.02
     local poller, clients = world(n)
+    local before, ended = native.monotonic(), 0
     for i = 1, n do
       -- 7 and 24 have no common divisor: every place once, far from its neighbours'.
       clients[i].response_timeout = 0.05 + i * 7 % n * step
@@ -115,7 +116,6 @@ describe("a Poller", function()
       clients[i]:close()
       gone[i] = true
     end
-    local before, ended = native.monotonic(), 0
     wait_until(poller, function()
       local elapsed, left = native.monotonic() - before, 0
       for i = 1, n do

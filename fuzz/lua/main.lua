@@ -9,7 +9,7 @@ for _, name in ipairs({ "http_proxy", "https_proxy", "all_proxy", "no_proxy" }) 
   native.unsetenv(name:upper())
 end
 for _, name in ipairs({ "httpclient/core", "spec_native" }) do
-  native.pin(package.cpath:match("^[^;?]*") .. name .. ".so")
+  native.pin((package.cpath:match("^[^;]*"):gsub("%?", name)))
 end
 
 local callbacks = require("fuzz.lua.callbacks")
@@ -79,7 +79,7 @@ local function check_left()
 end
 
 local function measure()
-  return { descriptors = native.descriptors(), lua = collectgarbage("count") * 1024,
+  return { descriptors = native.descriptors() or {}, lua = collectgarbage("count") * 1024,
     c = native.allocated_memory() }
 end
 

@@ -362,6 +362,6 @@ int main(void) {
   }
   check_send_file();
   check_bad_files();
-  check_send_after_blocking();
+  if (HAS_POSIX) check_send_after_blocking(); /* there none is cleared */
   return check_report();
 }

@@ -522,7 +522,8 @@ int main(void) {
   test_tls_in_tls();
   test_unconnected();
 #ifdef HC_TEST_HOOKS
-  test_memory_out();
+  /* There the look at the authorities' file takes memory too, and another thread would have it. */
+  if (HAS_POSIX) test_memory_out();
 #endif
   hc_certificates_release(trusted);
   identity_free(&root);

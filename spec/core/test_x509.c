@@ -193,10 +193,10 @@ static void test_saved_keys(void) {
   NEED(open_to_all >= 0 && close(open_to_all) == 0);
   CHECK(hc_key_save_file(k, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK &&
         stat(path_of("k.pem"), &status) == 0);
-  CHECK_CASE("a new file is its owner's alone", (status.st_mode & 0777) == 0600);
+  if (HAS_POSIX) CHECK_CASE("a new file is its owner's alone", (status.st_mode & 0777) == 0600);
   CHECK(hc_key_save_file(k, path_of("old.pem"), HC_KEY_PRIVATE, NULL) == HC_OK &&
         stat(path_of("old.pem"), &status) == 0);
-  CHECK_CASE("an old file becomes so", (status.st_mode & 0777) == 0600);
+  if (HAS_POSIX) CHECK_CASE("an old file becomes so", (status.st_mode & 0777) == 0600);
   CHECK(hc_key_load_file(again, path_of("k.pem"), HC_KEY_PRIVATE, NULL) == HC_OK &&
         !hc_key_is_public_only(again));
   CHECK(hc_key_save_file(k, path_of("p.pem"), HC_KEY_PUBLIC, NULL) == HC_OK &&

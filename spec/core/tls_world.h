@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../core/platform/wait.h"
 #include "../../core/stream/tls/stream_peer_tls.h"

@@ -6,11 +6,7 @@ local isolated = {}
 local unpack = table.unpack or unpack
 
 local function interpreter()
-  local i = -1
-  while arg[i - 1] do
-    i = i - 1
-  end
-  return assert(arg[i], "no interpreter")
+  return assert(os.getenv("LUA"), "no interpreter")
 end
 
 local function run(command, seconds)

@@ -4,6 +4,7 @@ local tempdir = require("spec.support.tempdir")
 
 local program = {}
 
+local is_windows = package.config:sub(1, 1) == "\\"
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
 -- What the interpreter runs under, where the suite runs under something (see mk/test.mk, asan and valgrind).
@@ -23,11 +24,15 @@ function program.run(argv, options)
     stderr = options.merge and "stdout" or errors,
   }))
   local out, why, partial = process:read(seconds)
+  if is_windows and out then
+    out = out:gsub("\r\n", "\n") -- what Lua prints there
+  end
   local code = out and process:wait(seconds)
   process:close()
   local err = ""
   if folder then
     err = tempdir.read(errors)
+    err = is_windows and err:gsub("\r\n", "\n") or err
     folder:close()
   end
   if not code then

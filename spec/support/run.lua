@@ -16,7 +16,10 @@ end
 -- LuaJIT may finalize an object of the support after it has unloaded it.
 local pinned = os.getenv("SPEC_PIN") and { "httpclient/core", "spec_native" } or { "spec_native" }
 for _, name in ipairs(pinned) do
-  native.pin(package.cpath:match("^[^;?]*") .. name .. ".so")
+  native.pin((package.cpath:match("^[^;]*"):gsub("%?", name)))
+end
+if package.config:sub(1, 1) == "\\" then
+  require("spec.support.windows.setup")
 end
 
 local own = { "--output=spec/support/output.lua", "--pattern=", "--no-auto-insulate" }

@@ -177,7 +177,7 @@ static hc_error open_log_file(const char *path, const hc_private *p, hc_file *fi
                               hc_failure *why) {
   BY_HANDLE_FILE_INFORMATION facts;
   SECURITY_ATTRIBUTES attributes = p->attributes;
-  hc_error code = open_file(path, APPEND_ACCESS | WRITE_DAC, OPEN_ALWAYS,
+  hc_error code = open_file(path, APPEND_ACCESS | READ_CONTROL | WRITE_DAC, OPEN_ALWAYS,
                             FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
   if (code != HC_OK) return code;
   if (is_plain(handle_of(*file), &facts) && hc_private_apply(p, handle_of(*file))) return HC_OK;

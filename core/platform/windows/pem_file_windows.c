@@ -47,6 +47,8 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   HANDLE file = hc_file_open_handle(path, GENERIC_READ, OPEN_EXISTING, 0, NULL);
   if (file == INVALID_HANDLE_VALUE) {
     DWORD number = GetLastError();
+    if (number == HC_IS_FOLDER)
+      return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read", path, number);
     return hc_file_fail(why, is_missing(number) ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN,
                         "can't open", path, number);
   }

@@ -6,13 +6,20 @@
 
 #include "../../base/memory.h"
 
+/* NULL with GetLastError, as the system's own functions have it. */
+static void *allocate_private(DWORD size) {
+  void *block = hc_memory_allocate(size);
+  if (!block) SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+  return block;
+}
+
 /* The user whom the process runs as; NULL with GetLastError. */
 static TOKEN_USER *find_user(void) {
   HANDLE token;
   DWORD size = 0;
   if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) return NULL;
   (void)GetTokenInformation(token, TokenUser, NULL, 0, &size);
-  TOKEN_USER *user = size > 0 ? hc_memory_allocate(size) : NULL;
+  TOKEN_USER *user = size > 0 ? allocate_private(size) : NULL;
   if (user && !GetTokenInformation(token, TokenUser, user, size, &size)) {
     DWORD number = GetLastError();
     hc_memory_release(user);
@@ -25,7 +32,7 @@ static TOKEN_USER *find_user(void) {
 
 static ACL *make_list(SID *user) {
   DWORD size = (DWORD)sizeof(ACL) + (DWORD)sizeof(ACCESS_ALLOWED_ACE) + GetLengthSid(user);
-  ACL *list = hc_memory_allocate(size);
+  ACL *list = allocate_private(size);
   if (list && InitializeAcl(list, size, ACL_REVISION) &&
       AddAccessAllowedAce(list, ACL_REVISION, FILE_ALL_ACCESS, user))
     return list;

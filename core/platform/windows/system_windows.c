@@ -110,6 +110,7 @@ static const char *reason_of_file(DWORD code) {
   case ERROR_PATH_NOT_FOUND: return "a part of the path is no directory";
   case ERROR_FILE_EXISTS:
   case ERROR_ALREADY_EXISTS: return "it is there already";
+  case HC_IS_FOLDER: return "is a directory";
   case ERROR_SHARING_VIOLATION:
   case ERROR_LOCK_VIOLATION: return "another program has it open";
   case ERROR_ACCESS_DENIED:
@@ -133,6 +134,11 @@ hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const ch
   return hc_file_record(why, code, what, path, reason_of_file(number), number);
 }
 
+static bool is_folder(const wchar_t *name) {
+  DWORD attributes = GetFileAttributesW(name);
+  return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
 HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
                            SECURITY_ATTRIBUTES *security) {
   wchar_t *name = hc_path_wide(path);
@@ -140,6 +146,8 @@ HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DW
   HANDLE handle = CreateFileW(name, access, HC_SHARE_ALL, security, disposition,
                               FILE_ATTRIBUTE_NORMAL | flags, NULL);
   DWORD number = GetLastError();
+  if (handle == INVALID_HANDLE_VALUE && number == ERROR_ACCESS_DENIED && is_folder(name))
+    number = HC_IS_FOLDER;
   hc_memory_release(name);
   SetLastError(number);
   return handle;

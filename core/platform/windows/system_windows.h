@@ -41,8 +41,12 @@ wchar_t *hc_path_wide(const char *path);
 
 #define HC_SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
+/* What CreateFileW says of a folder is that access is denied; MinGW's headers have no name for this. */
+#define HC_IS_FOLDER 336
+
 /* CreateFileW, shared with everybody: on Windows an open file could otherwise be neither replaced
- * nor removed. INVALID_HANDLE_VALUE, with GetLastError. `security` may be NULL. */
+ * nor removed. INVALID_HANDLE_VALUE, with GetLastError, HC_IS_FOLDER among them. `security` may be
+ * NULL. */
 HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
                            SECURITY_ATTRIBUTES *security);
 /* hc_file_record with the reason of the system's number, and HC_ERR_OUT_OF_MEMORY where that is
