@@ -143,9 +143,17 @@ void hc_connection_drop(hc_connection *n) {
   hc_stream_peer_release(stream);
 }
 
+static void forget_failure(hc_connection *n) {
+  hc_memory_release(n->failed_how);
+  n->failed_how = NULL;
+  n->failed_with = HC_OK;
+}
+
 void hc_connection_fail(hc_connection *n, const hc_failure *why) {
   if (n->state == HC_CONNECTION_CLOSED) return;
-  n->failure = *why;
+  forget_failure(n);
+  n->failed_with = why->code;
+  n->failed_how = hc_memory_copy_text(why->text, strlen(why->text));
   n->failed_in = hc_connection_phase(n);
   hc_connection_drop(n);
 }
@@ -153,7 +161,7 @@ void hc_connection_fail(hc_connection *n, const hc_failure *why) {
 void hc_connection_close(hc_connection *n) {
   hc_connection_drop(n);
   if (n->places) forget_exchange(n->places);
-  hc_failure_clear(&n->failure);
+  forget_failure(n);
   hc_h1_reset(&n->h1);
   n->protocol = &hc_protocol_h1;
   forget_names(n);
@@ -328,7 +336,9 @@ hc_phase hc_connection_phase(const hc_connection *n) {
 
 /* Somebody else has found out that it has ended, or has ended it. */
 static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
-  if (n->failure.code != HC_OK) *why = n->failure;
+  const char *how = n->failed_how ? n->failed_how : hc_error_string((int)n->failed_with);
+  if (n->failed_with != HC_OK) hc_failure_clear(why);
+  if (n->failed_with != HC_OK) hc_failure_set(why, n->failed_with, "%s", how);
   else hc_failure_set(why, HC_ERR_CONNECTION_ERROR, ENDED_WITH_ANOTHER);
   return HC_BROKEN;
 }

@@ -64,8 +64,10 @@ struct hc_connection {
   size_t references; /* one for each place on it, and one for each other owner */
   hc_place *places;
   /* Why it ended, and in which phase of connecting, for clients that come by later. HC_OK: there
-   * was no failure. */
-  hc_failure failure;
+   * was no failure. The sentence has memory of its own, since few connections need one; NULL: there
+   * was none, and the code's own sentence has to do. */
+  hc_error failed_with;
+  char *failed_how;
   hc_phase failed_in;
   hc_watch watch;
   hc_wire wire; /* what will be spoken, as far as that is known before the handshake */

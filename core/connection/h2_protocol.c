@@ -274,7 +274,7 @@ static void shut_down_h2_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_failure ignored = {HC_OK, ""};
   if (!n->h2) return;
   hc_h2_session_goodbye(n->h2->session);
-  if (stream && n->failure.code == HC_OK) (void)send_all(n, stream, &ignored);
+  if (stream && n->failed_with == HC_OK) (void)send_all(n, stream, &ignored);
   hc_h2_session_delete(n->h2->session);
   hc_memory_release(n->h2);
   n->h2 = NULL;

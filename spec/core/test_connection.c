@@ -496,6 +496,24 @@ static void check_memory(void) {
   close_world(&w);
   CHECK(hc_memory_live_blocks() == before);
 }
+
+/* The code is kept in any case; the words for it need memory. */
+static void check_end_without_memory(void) {
+  world w;
+  open_world(&w);
+  hang_up(&w);
+  hc_interest interest;
+  hc_client_interest(w.a, &interest);
+  (void)loopback_await((int)interest.fd, POLLIN);
+  hc_memory_fail_after(0, 1);
+  hc_error first = hc_client_poll(w.a), second = hc_client_poll(w.b);
+  hc_memory_fail_after(-1, 0);
+  CHECK(first == HC_ERR_CONNECTION_ERROR && second == HC_ERR_CONNECTION_ERROR);
+  CHECK_CASE("who finds it out has the words", says(w.a, "closed the"));
+  CHECK_CASE("the other one has those of the code",
+             says(w.b, hc_error_string(HC_ERR_CONNECTION_ERROR)));
+  close_world(&w);
+}
 #endif
 
 /* --- a body that is asked for piece by piece, of a size that is known */
@@ -562,6 +580,7 @@ int main(void) {
   check_removal_at_work();
 #ifdef HC_TEST_HOOKS
   check_memory();
+  check_end_without_memory();
 #endif
   return check_report();
 }
