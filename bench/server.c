@@ -90,17 +90,35 @@ static size_t put_chunk(char *out, size_t chunk) {
   return (size_t)line + chunk + 2;
 }
 
+#define CHUNKED_HEAD "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define LAST_CHUNK "0\r\n\r\n"
+
+static size_t put_text(char *out, const char *text) {
+  size_t size = strlen(text);
+  memcpy(out, text, size);
+  return size;
+}
+
+/* A short body leaves in one piece: how many receives that takes is no matter of chance then. */
+static bool send_few_chunks(connection *c, size_t chunk, uint64_t count) {
+  size_t used = put_text(c->out, CHUNKED_HEAD);
+  for (; count > 0; count--) used += put_chunk(c->out + used, chunk);
+  used += put_text(c->out + used, LAST_CHUNK);
+  return send_all(c, c->out, used);
+}
+
 static bool send_chunks(connection *c, size_t chunk, uint64_t bytes) {
   if (chunk == 0 || chunk > LONGEST_CHUNK || bytes % chunk != 0) return false;
+  if (bytes / chunk * (chunk + 20) < SEND_ROOM) return send_few_chunks(c, chunk, bytes / chunk);
   size_t frame = 0, used = 0;
   while (used < SEND_ROOM) used += frame = put_chunk(c->out + used, chunk);
-  if (!send_text(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")) return false;
+  if (!send_text(c, CHUNKED_HEAD)) return false;
   for (uint64_t rest = bytes / chunk; rest > 0;) {
     uint64_t chunks = rest < used / frame ? rest : used / frame;
     if (!send_all(c, c->out, (size_t)chunks * frame)) return false;
     rest -= chunks;
   }
-  return send_text(c, "0\r\n\r\n");
+  return send_text(c, LAST_CHUNK);
 }
 
 #define MEMBER ((size_t)1 << 20)
