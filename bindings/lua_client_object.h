@@ -1,8 +1,9 @@
-/* lua_client_object.h - what the files of the class HTTPClient share: lua_http_client.c (class,
- * properties, connection), and with that name in front _exchange.c (request and response),
- * _content.c (codings), _file.c (bodies into files), _facts.c (headers, certificate), _reach.c
- * (addresses), _wait.c; lua_file_methods.c (a script's files by their methods), lua_proxy.c.
- * Pollers and Signals, which wait as a client does, use some of it too. */
+/* lua_client_object.h - what the files of the class HTTPClient share. lua_http_client.c has the
+ * class, its properties and the connection. The others are named lua_http_client_*.c: exchange
+ * (request and response), content (codings), file (bodies into files), facts (headers,
+ * certificate), reach (addresses), wait. lua_file_methods.c (a script's files through their
+ * methods) and lua_proxy.c belong to it too. Pollers and Signals wait like a client and use some of
+ * it. */
 #ifndef HCL_CLIENT_OBJECT_H
 #define HCL_CLIENT_OBJECT_H
 
@@ -14,7 +15,7 @@
 
 HC_INTERNAL_BEGIN
 
-/* Slots of the anchor: what must live as long as the client may use it. */
+/* Slots of the anchor, which keeps alive what the client may still use. */
 enum {
   /* the request's body: string, function, file, or a table of file and bytes */
   HCL_CLIENT_BODY = 1,
@@ -26,45 +27,46 @@ enum {
   HCL_CLIENT_ALLOW        /* the function allow_address */
 };
 
-/* One per Lua state: the thread that is calling right now, for calls back into Lua. */
+/* One for each Lua state: the thread that is in a call now, which calls back into Lua go to. */
 typedef struct hcl_runtime {
   lua_State *current;
   lua_State *calls; /* hcl_calls_thread, once it is needed */
 } hcl_runtime;
 
 typedef struct hcl_client {
-  uintptr_t mark;      /* tells a live object at a glance, see hcl_check_client */
+  uintptr_t mark;      /* a quick way to know a live object, see hcl_check_client */
   hc_client *client;
   hcl_runtime *runtime;
   unsigned anchored;   /* a bit for each slot of the anchor that may be set */
   bool is_shown; /* pollfd() has given shown_fd to a loop since the client was last at work */
   hc_handle shown_fd;
-  /* a call is at work that a call back into Lua must not disturb, see hcl_check_free_client */
+  /* in a call that must not be disturbed by a call back into Lua, see hcl_check_free_client */
   bool busy;
   bool sink_is_open;
   hc_file sink; /* read_response_body_to_file with a path: the open file */
 } hcl_client;
 
-/* The object, for looking at it. Raises when it is none. */
+/* The object, for reading only. Raises if the argument is none. */
 hcl_client *hcl_check_client(lua_State *L, int arg);
-/* The object, for changing it. Raises when the call comes out of one that is at work on it: out of
- * its body function, a method of its stream, or a finalizer. All entry points that change something
- * begin with this; what they look up before an allocation has to be looked up again after it. */
+/* The object, for changing it. Every entry point that changes something begins with this. Raises if
+ * the script is inside another call of the same object: in its body function, a method of its stream,
+ * or a finalizer. An allocation can run finalizers, so what was looked up before one has to be looked
+ * up again. */
 hcl_client *hcl_check_free_client(lua_State *L, int arg);
-/* The core's client; a new one where a finalizer has taken it away. */
+/* The core's client. If a finalizer has deleted it, a new one. */
 hc_client *hcl_client_need(lua_State *L, hcl_client *self);
-/* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none: to know that
- * costs nothing. */
+/* hcl_anchor_put and hcl_anchor_get for a client's slots. Most exchanges need none, and `anchored`
+ * says so without a look at the table. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* lua_http_client_wait.c: before the core may close the descriptor that pollfd() gave, cqueues has
- * to forget it: it keeps what it was once told of, and fails at the next one of that number. Does
- * nothing where cqueues is not loaded. */
+/* lua_http_client_wait.c: makes cqueues forget the descriptor that pollfd() returned, before the core
+ * may close it. cqueues remembers descriptors, and would fail when the next one has the same number.
+ * Does nothing if cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
-/* Around every call into the core that may call back: notes the calling thread and marks the client
- * as busy. Such calls can not throw. leave takes what enter gave. enter itself may run a script's
- * code, and sees to it that there is a client afterwards. */
+/* These two stand around every call into the core that may call back. They note the calling thread
+ * and mark the client as busy; the call between them can't throw. leave takes what enter returned.
+ * enter may itself run a script's code, and makes sure that there is a client afterwards. */
 static inline lua_State *hcl_client_enter(lua_State *L, hcl_client *self) {
   if (self->is_shown) hcl_client_withdraw(L, self);
   if (!self->client) (void)hcl_client_need(L, self);
@@ -77,13 +79,13 @@ static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
   self->runtime->current = previous;
   self->busy = false;
 }
-/* After a call that polled the client: in blocking mode the core comes back every now and then, and
- * is called until it is done, with hcl_run_hooks in between. `code` is what it gave, and the last
- * such is returned. */
+/* For after a call that polled the client. In blocking mode the core returns every now and then; this
+ * calls it until it is done, with hcl_run_hooks in between. `code` is the first call's result, and the
+ * last one's is returned. */
 hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
 
-/* lua_http_client_wait.c: how long a wait may last; negative where nothing is given. Raises for
- * what is no time. */
+/* lua_http_client_wait.c: how long a wait may last; negative if the argument is missing. Raises for
+ * anything but a time. */
 double hcl_opt_seconds(lua_State *L, int arg);
 /* lua_http_client_wait.c: a wait in parts, with hcl_run_hooks in between. */
 typedef struct hcl_wait {
@@ -91,26 +93,27 @@ typedef struct hcl_wait {
   double part; /* how long the next sleep may be, in seconds */
 } hcl_wait;
 hcl_wait hcl_wait_begin(double seconds); /* negative: no end */
-/* True: it is not over, and the hooks have run: what is not on the stack has to be looked up again.
- */
+/* True: it is not over yet. The hooks have run, so what is not on the Lua stack has to be looked up
+ * again. */
 bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
 
-/* Calls a function of Lua's kind, with the client as argument 1, that makes strings of what the
- * client holds. Each can run finalizers, and one that closes this very client would take it away
- * meanwhile: so it is busy. */
+/* Calls a lua_CFunction that makes strings of what the client holds, with the client as argument 1.
+ * Making a string can run finalizers, and one of them might close this very client; so the client is
+ * marked as busy meanwhile. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
-/* lua_http_client_file.c. The FILE of an open Lua file, which stays Lua's; NULL for everything
- * else. Raises for a closed one. */
+/* lua_http_client_file.c. The FILE of an open Lua file, which still belongs to Lua; NULL for any other
+ * value. Raises for a closed file. */
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index); /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
-/* lua_file_methods.c. An open file at `arg`, whose FILE is not to be touched, becomes a body
- * function that reads it. *length: how many bytes that are, 0 where nobody knows. */
+/* lua_file_methods.c. Replaces an open file at `arg`, whose FILE must not be touched, by a body
+ * function that reads it. *length: its size in bytes, 0 if not known. */
 void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length);
 /* The response's body into the file in HCL_CLIENT_SINK. */
 hc_error hcl_move_by_methods(hcl_client *self, uint64_t *moved, hc_failure *why);
-/* What the module's table has for the Lua part. */
+/* --- functions of the core's table that the Lua half uses */
+
 /* response_fields(client) -> dictionary, values of one name joined with ", " */
 int hcl_response_fields(lua_State *L);
 /* announced_length(client) -> what Content-Length says, or -1 */
@@ -122,8 +125,8 @@ int hcl_queued_head(lua_State *L);
 int hcl_retry_of(lua_State *L);
 /* sharing_of(client) -> nil, "settling", "open" or "ending", see hc_sharing */
 int hcl_sharing_of(lua_State *L);
-/* wake_poller(poller): whoever watches its descriptor calls its wait, in which those are told that
- * others' calls have moved */
+/* wake_poller(poller): makes its descriptor ready, so that whoever watches it calls wait, which tells
+ * of the clients that others' calls have moved */
 int hcl_wake_poller(lua_State *L);
 /* poller_round(poller, seconds [, most]) -> as wait, the number of this wait. most: seconds, for a
  * wait that does not sleep, see hc_poller_wait_within */
@@ -137,27 +140,27 @@ int hcl_decode_body(lua_State *L);
 int hcl_read_body_into(lua_State *L);
 int hcl_memory_string(lua_State *L);
 int hcl_open_body_file(lua_State *L);
-/* Pushes the userdata of a client that a caller holds; nil when it is being collected. */
+/* Pushes the userdata of a client; nil while it is being collected. */
 void hcl_client_push_self(lua_State *L, hcl_client *self);
 
-/* lua_http_client_wait.c: what event loops ask, one answer pushed for each; a Poller gives the
- * same. Each returns how many values that is: 0 for "none". */
+/* lua_http_client_wait.c: the questions of event loops, for clients and Pollers. Each pushes its
+ * answer and returns the number of values, 0 for "none". */
 int hcl_interest_get_fd(lua_State *L, hc_interest interest);
 int hcl_interest_pollfd(lua_State *L, hc_interest interest);
 int hcl_interest_events(lua_State *L, hc_interest interest);
 int hcl_interest_timeout(lua_State *L, hc_interest interest);
 int hcl_interest_dirty(lua_State *L, hc_interest interest);
 
-/* lua_http_client_reach.c: the properties that are no settings by number. */
+/* lua_http_client_reach.c: the properties that are not settings with a number. */
 typedef enum hcl_own { HCL_OWN_LOCAL_ADDRESS, HCL_OWN_CONNECT_TO, HCL_OWN_ALLOW_ADDRESS } hcl_own;
 int hcl_client_get_own(lua_State *L, hcl_own which);
-/* What the argument would have to be; NULL: it is that. */
+/* NULL if the argument has the right type, else the name of that type. */
 const char *hcl_client_own_type(lua_State *L, hcl_own which, int arg);
 hc_error hcl_client_set_own(lua_State *L, hcl_own which, int arg, hc_failure *why);
 
 /* lua_http_client.c */
 long long hcl_check_port(lua_State *L, int arg);
-/* What the connection that is given up needed to live. */
+/* Lets go of everything that only the connection, now given up, needed. */
 void hcl_client_drop_anchors(lua_State *L, hcl_client *self);
 
 extern const luaL_Reg hcl_client_reach_methods[];

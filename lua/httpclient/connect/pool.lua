@@ -1,8 +1,8 @@
--- pool.lua: who gets which connection to a place (places.lua), and who waits for one.
+-- pool.lua: decides who gets which connection to a place (places.lua), and who has to wait for one.
 --
--- At most max_per_host connections to one place are in use at a time; a task that needs another one
--- waits its turn: in the scheduler, or in a coroutine of a loop that the waiter belongs to. Who can
--- not wait (a call outside of both, or one from inside a transfer's callback) gets one beyond that.
+-- At most max_per_host connections to one place are in use at a time. A task that needs another one
+-- waits its turn, in the scheduler or in a coroutine of the loop that the waiter belongs to. A call
+-- that can't wait (outside of both, or inside a transfer's callback) gets one beyond the limit.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
@@ -20,12 +20,13 @@ local OK = httpclient.Error.OK
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
 local get_status, poll = httpclient.HTTPClient.get_status, httpclient.HTTPClient.poll
 
--- What scripts see has the settings, too.
+-- The table that scripts see as httpclient.pool; the settings are fields of it.
 local pool = places.settings
--- Clients whose answers scripts read as they like, for as long as they like -> true: they do not
+-- Clients whose answers are read by scripts, which may take as long as they like -> true. They don't
 -- count against max_per_host.
 local apart = kept("apart", setmetatable({}, { __mode = "k" }))
--- Who waits in a foreign loop looks so often, in seconds, whether a coroutine is gone that had a connection.
+-- A coroutine that waits in a foreign loop checks this often, in seconds, whether another one that
+-- held a connection is gone.
 local LOOK = 0.2
 
 local function take_back_lost()
@@ -39,10 +40,11 @@ local function sweep()
   places.close_stale()
 end
 
--- --- what there is for one who asks
+-- --- finding a connection
 --
--- An ask: fresh (a time: only a connection made since; nil: any), shares (HTTP/2 may come of it),
--- home (see shared.lua), deadline, goes_beyond (the limit is not for this one).
+-- An ask is what a caller wants: fresh (a time: only a connection made since then; nil: any), shares
+-- (it may turn out to be HTTP/2), home (see shared.lua), deadline, goes_beyond (the limit does not
+-- apply).
 
 local function is_full(place)
   return pool.max_per_host > 0 and place.busy >= pool.max_per_host
@@ -52,7 +54,7 @@ local function count_in(place)
   place.used, place.busy = place.used + 1, place.busy + 1
 end
 
--- A line that takes no more counts no longer: whoever is on it does not keep others out.
+-- A line that takes no more requests stops counting against the limit, so that those still on it keep nobody out.
 local function retire(place, line)
   for index, other in ipairs(place.lines) do
     if other == line then
@@ -69,7 +71,7 @@ local function is_young(began, ask)
   return not ask.fresh or began > ask.fresh
 end
 
--- A stream of a connection in use.
+-- A stream on a connection that is in use already.
 local function take_stream(place, ask)
   for index = #place.lines, 1, -1 do
     local line = place.lines[index]
@@ -84,7 +86,7 @@ local function take_stream(place, ask)
   end
 end
 
--- poll() finds what has been closed, and bytes that nobody asked for.
+-- poll() notices that a connection was closed, or that the server sent something unasked.
 local function is_live(client)
   poll(client)
   return get_status(client) == CONNECTED
@@ -111,7 +113,7 @@ local function take_kept(place, index, ask)
   return client
 end
 
--- The newest first: it is the one that the server has kept most likely.
+-- The newest first, since the server has most likely kept that one.
 local function take_live(place, ask)
   for index = #place.idle, 1, -1 do
     local entry = place.idle[index]
@@ -133,8 +135,8 @@ local function is_settling(place, ask)
   return false
 end
 
--- Of several that connect at once each would get a connection of its own, though the first may turn
--- out to be for all of them.
+-- If several connected at once, each would get a connection of its own, although the first may turn
+-- out to serve them all.
 local function waits_for_another(key, place, ask)
   if not ask.shares or ask.goes_beyond then
     return false
@@ -153,7 +155,7 @@ local function new_client(place, ask)
   return client
 end
 
--- -> a client that is the asker's from now on, and whether its connection stands; nil: wait
+-- -> a client, now the caller's, and whether it is connected; nil: the caller has to wait
 local function find(key, place, ask)
   local client = ask.shares and take_stream(place, ask)
   if client then
@@ -172,7 +174,7 @@ end
 
 local serve_queue
 
--- Who waits behind long streams hears at once when a connection takes more, or is about to end.
+-- Callers who wait behind long streams are told at once when a connection takes more, or is about to end.
 local function observe_lines(key, place)
   if not place.lines[1] then
     return
@@ -217,7 +219,7 @@ local function wait_in_scheduler(ticket, deadline)
   return true
 end
 
--- Coroutines that nobody resumes any more give back what they had.
+-- Takes connections back from coroutines that nobody will resume.
 local function drop_abandoned(place)
   local tasks_there = {}
   for _, task in pairs(place.holders) do
@@ -228,8 +230,8 @@ local function drop_abandoned(place)
   end
 end
 
--- Closes every connection that is not in use. What a coroutine holds that nobody resumes any more is in nobody's use.
--- `mark`: those of a session alone.
+-- Closes every connection that is not in use. One held by a coroutine that nobody will resume counts as not in use.
+-- `mark`: only those of one session.
 function pool.close_idle(mark)
   take_back_lost()
   local all = {}
@@ -248,7 +250,8 @@ function pool.close_idle(mark)
   end
 end
 
--- Will one of the connections be free while the caller waits? Not if all belong to what stands below it on the stack.
+-- Can one of the connections become free while the caller waits? Not if all their holders are below
+-- the caller on its own stack.
 local function has_moving_holder(place)
   for _, task in pairs(place.holders) do
     if waits.can_move(task) then
@@ -267,8 +270,8 @@ local function leave_queue(place, ticket)
   end
 end
 
--- In a coroutine of a foreign loop, which watches the signal. -> as above; nil where nothing is to
--- be waited for any more
+-- In a coroutine of a foreign loop, which watches the signal. -> as above; nil: there is nothing left
+-- to wait for
 local function wait_in_loop(place, ticket, deadline)
   ticket.signal = core.Signal.new()
   while not ticket.client and has_moving_holder(place) do
@@ -313,7 +316,8 @@ local function wait_for_turn(key, place, task, ask)
   return ticket.client, ticket.stands
 end
 
--- Does one of the tasks that this one is a part of hold a connection? Then it waits for no other: that one may be next.
+-- Does one of the tasks that this one is part of hold a connection? Then it must not wait, since it
+-- might wait for itself.
 local function has_holder_above(task)
   local above = task and (task.parent or task.host)
   while above and not above.is_holder do
@@ -371,7 +375,7 @@ local function leave_pioneers(place, client)
   end
 end
 
--- The client's connection stands.
+-- The caller has connected the client.
 function pool.connected(key, client)
   local place = place_of(key)
   if not place.pioneers[client] then
@@ -389,19 +393,19 @@ function pool.connected(key, client)
   serve_queue(key, place)
 end
 
--- A client that waits for the server's settings: see pool.settled().
+-- Does the client wait for the server's settings? Then see pool.settled().
 function pool.is_settling(client)
   local line = shared.of(client)
   return line ~= nil and line.settler == client
 end
 
--- They are in, or not waited for any longer.
+-- The settings have come, or the client waits no longer.
 function pool.settled(key, client)
   shared.of(client).settler = nil
   serve_queue(key, place_of(key))
 end
 
--- The client's request is on its way, or refused.
+-- The client's request has been sent, or was refused.
 pool.note_request = shared.note_request
 
 local function give_back_stream(key, place, line, client)
@@ -435,7 +439,7 @@ local function count_out(place, client)
   end
 end
 
--- The exchange is over and the connection lives: the next one may have it.
+-- The exchange is over, and the connection is good for the next one.
 function pool.release(key, client)
   local line, place = shared.of(client), place_of(key)
   place.holders[client] = nil
@@ -453,7 +457,7 @@ function pool.release(key, client)
   places.limit()
 end
 
--- The client is of no more use. What it has under way ends, and its connection if that is its own.
+-- The client is of no more use. Its request is cancelled, and its connection closed if nobody shares it.
 function pool.discard(key, client)
   local line, place = shared.of(client), place_of(key)
   place.holders[client] = nil
@@ -474,8 +478,9 @@ function pool.discard(key, client)
   serve_queue(key, place)
 end
 
--- A script reads the answer on the client as it comes, and takes its time: the pool does not hold
--- it, and a connection of its own keeps nobody else from one. Given back as any other.
+-- A script reads the answer on this client and may take its time. So the pool does not hold the
+-- client, and its connection, unless shared, stops counting against the limit. It is given back like
+-- any other.
 function pool.detach(key, client)
   local place = place_of(key)
   place.holders[client] = nil
@@ -486,7 +491,7 @@ function pool.detach(key, client)
   end
 end
 
--- A task that ended while it waited for its turn: its place in the queue, or the client that it was just given.
+-- For a task that ended while it waited for its turn: gives up its place in the queue, or the client it was just given.
 function pool.leave(key, ticket)
   local place = place_of(key)
   if ticket.signal then
@@ -499,8 +504,8 @@ function pool.leave(key, ticket)
   serve_queue(key, place)
 end
 
--- For tests and the curious. -> requests in use of a connection (of one of HTTP/2 each stream counts), connections
--- kept, tasks that wait for one
+-- For tests and the curious. -> requests that have a connection (on HTTP/2 each stream counts), idle connections that
+-- are kept, tasks that wait for one
 function pool.count()
   take_back_lost()
   local used, queued = 0, 0

@@ -1,8 +1,8 @@
--- shared.lua: connections of HTTP/2: whose streams are under way on each, and how many more it takes.
+-- shared.lua: HTTP/2 connections that several requests use at once: who is on each, and how many more fit.
 --
--- A line is one such connection. Its keeper is a client that never asks for anything: it keeps the
--- connection between two requests, and makes the clients that do. Those that have been given back
--- are kept for the next request, since making one costs more than a request.
+-- A line is one such connection. Its keeper is a client that never sends a request. It keeps the
+-- connection alive between requests and makes the clients that do send some. Clients that have been
+-- given back are kept as spares, since making a new one costs more than a request.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
@@ -15,11 +15,11 @@ local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
 
 local shared = {}
 
--- client -> its line. Both weak: whoever has the line holds it.
+-- client -> its line. Both are weak, because the owner of the line holds it.
 local line_of = kept("lines", setmetatable({}, { __mode = "kv" }))
 
--- A line of the client, which has just connected and is the first in use on it; nil: it speaks
--- HTTP/1.1, or takes no second one.
+-- Makes a line of a client that has just connected; the client is the first one on it. nil: it speaks
+-- HTTP/1.1, or its connection can't be shared.
 function shared.adopt(client)
   local keeper = sharing_of(client) and client:share_connection()
   if not keeper then
@@ -27,13 +27,13 @@ function shared.adopt(client)
   end
   local line = {
     keeper = keeper, spares = {}, used = 1, began = now(),
-    begun = 0,          -- given out, and the request has not been made yet ...
-    is_begun = {},      -- ... client -> true
+    begun = 0,          -- clients given out that have not sent their request yet ...
+    is_begun = {},      -- ... and which ones they are: client -> true
     is_settled = false, -- the server's settings are in
     settler = nil,      -- the client that waits for them
-    home = nil,         -- who waits for its clients, while some are in use: "tasks" or "loop"
-    company = nil,      -- where that is a loop
-    is_retired = false, -- takes no more
+    home = nil,         -- who waits for the clients in use: "tasks" (the scheduler) or "loop"
+    company = nil,      -- for a loop: those who wait together
+    is_retired = false, -- gets no more requests
     is_observed = false, -- see shared.observe
   }
   line_of[client] = line
@@ -44,13 +44,14 @@ function shared.of(client)
   return line_of[client]
 end
 
--- Has the server ended it, or is about to?
+-- Has the server ended the connection, or announced that it will?
 function shared.is_ending(line)
   local sharing = sharing_of(line.keeper)
   return sharing ~= "open" and sharing ~= "settling"
 end
 
--- How many more requests it takes. Before the server has said that there is one who waits for it.
+-- How many more requests fit. Until the server has said how many it takes, one client waits for that answer, and nobody
+-- else gets on.
 function shared.room(line)
   if not line.is_settled then
     line.is_settled = sharing_of(line.keeper) == "open"
@@ -61,7 +62,7 @@ function shared.room(line)
   return line.keeper:get_free_streams() - line.begun
 end
 
--- May somebody of this home (nil: one who waits for nobody else) be on it?
+-- May a caller of this home use it? One without a home (nil) blocks and moves only itself, so it may.
 function shared.suits(line, home)
   return not line.home or not home or line.home == home
 end
@@ -75,7 +76,7 @@ local function enter_home(line, client, home)
 end
 shared.enter_home = enter_home
 
--- A client for one request; nil where none can be had after all.
+-- A client for one request; nil if there turns out to be none.
 function shared.take(line, home)
   local client = table.remove(line.spares)
   while client and client:get_status() ~= CONNECTED do
@@ -95,7 +96,7 @@ function shared.take(line, home)
   return client
 end
 
--- Its request is made, or is not going to be.
+-- The client has sent its request, or won't.
 function shared.note_request(client)
   local line = line_of[client]
   if line and line.is_begun[client] then
@@ -104,8 +105,8 @@ function shared.note_request(client)
   end
 end
 
--- Somebody waits for a stream of it, or for another connection in its place: fn is called when the
--- server takes more, or says that it is going to end the connection. nil: nobody waits any more.
+-- Calls fn when the server takes more requests, or announces the end of the connection. The pool uses
+-- this while somebody waits for a free stream or for another connection. nil: nobody waits any more.
 function shared.observe(line, fn)
   if not line.home or line.is_observed == (fn ~= nil) then
     return
@@ -131,7 +132,7 @@ local function rest(line)
   end
 end
 
--- One is done. A request that is under way ends (RST_STREAM).
+-- Takes a client back. If its request is still under way, it is cancelled (RST_STREAM).
 function shared.give_back(line, client)
   shared.note_request(client)
   line.used = line.used - 1
@@ -151,7 +152,7 @@ function shared.give_back(line, client)
   end
 end
 
--- Nobody is on it any more.
+-- Closes a line that nobody is on.
 function shared.close(line)
   for _, spare in ipairs(line.spares) do
     scheduler.unwatch(spare)

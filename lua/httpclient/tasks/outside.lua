@@ -1,4 +1,4 @@
--- outside.lua: waiting where no scheduler is: in the kernel, or in the loop that set_waiter() has handed it to.
+-- outside.lua: waiting without the scheduler: in the kernel, or in the loop that was installed with set_waiter().
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local check = require(root .. ".base.check")
@@ -9,7 +9,7 @@ local now = httpclient.monotonic_time
 
 local outside = {}
 
--- One sleep in the kernel takes no longer: the interpreter notices Ctrl-C only in between.
+-- The longest single sleep in the kernel: the interpreter notices Ctrl-C only between two of them.
 local SLICE = 0.5
 
 local state = kept("outside", {
@@ -19,7 +19,7 @@ local state = kept("outside", {
   callers = setmetatable({}, { __mode = "kv" }),   -- driven task -> the coroutine that drives it
 })
 
--- In 5.1 nothing yields across pcall ...
+-- In 5.1 a coroutine can't yield across pcall ...
 local pcall_yields = coroutine.wrap(function()
   return (pcall(coroutine.yield, true))
 end)() == true
@@ -31,14 +31,14 @@ function outside.can_guard()
   return pcall_yields or coroutine.running() == nil
 end
 
--- The C functions that 5.2 yields across; the later Luas, and LuaJIT, tell themselves what they can.
+-- The C functions that 5.2 can yield across. Later Luas and LuaJIT have coroutine.isyieldable to ask.
 local yields_across = {}
 if pcall_yields then
   yields_across[pcall], yields_across[xpcall] = true, true
 end
 
--- Can the calling coroutine yield? Not below a C function that calls back, nor in 5.1 in an iterator. (Nor there in a
--- metamethod, which does not show.)
+-- Can the calling coroutine yield? Not inside a C function that has called back, and in 5.1 not inside
+-- an iterator. (Nor inside a metamethod there, but that can't be seen.)
 function outside.can_yield()
   if coroutine.isyieldable then
     return coroutine.isyieldable()
@@ -56,9 +56,10 @@ function outside.can_yield()
   return true
 end
 
--- Hands all waiting outside of tasks, and run()'s, to fn(client, seconds): it returns when the
--- client (or the Poller that stands for many: it has the same get_fd, pollfd, events and timeout)
--- is ready or the seconds (nil: no limit) are over. nil: back to the kernel.
+-- Lets fn(client, seconds) do all waiting outside of tasks, and that of run(). It has to return when
+-- the client is ready or the seconds (nil: no limit) are over. Instead of a client it may get a Poller,
+-- which stands for many and has the same get_fd, pollfd, events and timeout. nil: wait in the kernel
+-- again.
 function outside.set_waiter(fn)
   if fn ~= nil and type(fn) ~= "function" then
     check.fail_type(1, "set_waiter", "function or nil", fn, 2)
@@ -66,7 +67,7 @@ function outside.set_waiter(fn)
   state.waiter, state.yields = fn, false
 end
 
--- What of a wait until the deadline (nil: without end) is slept at once.
+-- How long the next sleep of a wait until the deadline (nil: without end) may be.
 function outside.slice(deadline)
   return deadline and math.min(math.max(0, deadline - now()), SLICE) or SLICE
 end
@@ -106,13 +107,13 @@ function outside.is_pinned()
   return state.waiter ~= nil and this_coroutine() ~= nil and not outside.can_yield()
 end
 
--- Has the coroutine that drives the task ended without it, or been given up by its loop?
+-- Has the coroutine that drives the task ended before the task, or has its loop given it up?
 function outside.is_abandoned(task)
   local caller = state.callers[task]
   return task.has_caller and (not caller or coroutine.status(caller) == "dead") or false
 end
 
--- A coroutine that is suspended in the waiter shows that this one lets others run.
+-- If a coroutine is suspended inside the waiter, the waiter lets others run.
 local function has_seen_yield()
   if not state.yields then
     for co in pairs(state.inside) do
@@ -122,7 +123,7 @@ local function has_seen_yield()
   return state.yields
 end
 
--- Will the task go on while the caller waits in the waiter?
+-- Can the task go on while the caller waits in the waiter?
 function outside.can_move(task)
   if not state.waiter or not has_seen_yield() then
     return false
@@ -149,8 +150,8 @@ local function ask_waiter(...)
   return leave_waiter(co, state.waiter(...))
 end
 
--- Lets the waiter wait for the client, or the Poller, if there is something to wait for. -> true,
--- or false and what it has raised (where nothing yields across pcall it is just raised)
+-- Lets the waiter wait for the client or Poller, unless there is no time left. -> true, or false and
+-- the error it raised (where a coroutine can't yield across pcall, the error is simply raised)
 function outside.call_waiter(client, deadline)
   local seconds = seconds_until(deadline, client)
   if seconds == 0 then
@@ -162,7 +163,7 @@ function outside.call_waiter(client, deadline)
   return true
 end
 
--- is_pinned: the caller can't yield, so a waiter that might is not asked. -> "ready" or "timeout"
+-- is_pinned: the caller can't yield, so the waiter, which might, is not used. -> "ready" or "timeout"
 function outside.wait(client, deadline, is_pinned)
   if not state.waiter or is_pinned then
     client:wait(outside.slice(deadline))
@@ -177,7 +178,7 @@ function outside.wait(client, deadline, is_pinned)
     if not ok then
       error(message, 0)
     end
-    if client.poll then -- not a Poller, which stands for nobody
+    if client.poll then -- a client; a Poller has nobody to be polled here
       client:poll()
     end
   end
@@ -185,7 +186,7 @@ function outside.wait(client, deadline, is_pinned)
   return deadline and now() >= deadline and "timeout" or "ready"
 end
 
--- A Poller without clients sleeps as well as any.
+-- Waits for a time, with a Poller that has no clients.
 function outside.pause(deadline, is_pinned)
   local nobody = httpclient.Poller.new()
   repeat

@@ -1,4 +1,4 @@
--- waits.lua: what code that runs inside a task can do: wait, let others go first, and ask what may be waited for.
+-- waits.lua: for code that runs inside a task: wait, let others go first, and ask what can be waited for.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local kept = require(root .. ".base.kept")
@@ -10,13 +10,13 @@ local current, drop, root_of = life.current, life.drop, life.root_of
 
 local waits = {}
 
--- What a task yields, first of all values: it waits, it lets others go first, it goes no further.
--- Everything else that it yields is its own business: for the scheduler its turn is over, and who
--- drives it passes it on to the loop around.
+-- The first value that a task yields says why: it waits, it lets others go first, or it goes no
+-- further. Other values are the script's own. The scheduler takes them as the end of the task's turn,
+-- and drive() passes them on to the loop around.
 local WAIT, AGAIN, DROPPED = kept("WAIT", {}), kept("AGAIN", {}), kept("DROPPED", {})
 -- Its turn is over, and the next process() begins with it.
 local FIRST = kept("FIRST", {})
--- What it gets back when the Poller can't be made.
+-- What the yield returns if the Poller can't be made.
 local CANT_WAIT = kept("CANT_WAIT", {})
 waits.WAIT, waits.AGAIN, waits.FIRST, waits.CANT_WAIT = WAIT, AGAIN, FIRST, CANT_WAIT
 
@@ -69,13 +69,13 @@ function waits.for_seconds(seconds)
   end
 end
 
--- Can the calling task be woken by another one? Not when it is driven from outside of the scheduler.
+-- Can another task wake the calling one? Not if it is driven from outside of the scheduler.
 function waits.is_scheduled()
   local task = current()
   return task ~= nil and root_of(task).is_scheduled
 end
 
--- The same of a loop around: is the calling task driven from a coroutine that can wait there?
+-- The same for a loop around: is the calling task driven by a coroutine that can wait there?
 function waits.may_pause()
   local task = current()
   return task ~= nil and root_of(task).may_pause == true
@@ -102,7 +102,7 @@ function waits.drop_if_abandoned(task)
   return is_gone
 end
 
--- Has the task (none: the calling one) been cancelled by a callback that it was calling?
+-- Was the task (default: the calling one) cancelled by a callback of its own?
 function waits.is_dropped(task)
   task = task or current()
   while task and not task.is_dropped do
@@ -111,7 +111,7 @@ function waits.is_dropped(task)
   return task ~= nil
 end
 
--- Then nothing more comes of it.
+-- If it was, goes no further.
 function waits.leave_if_dropped()
   if waits.is_dropped() then
     coroutine.yield(DROPPED)
