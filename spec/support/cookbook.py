@@ -172,7 +172,8 @@ async def cursor(request):
 
 @routes.get("/site/{page:.*}")
 async def site(request):
-    links = {"": ["a", "b", "#top"], "a": ["/site/b", "c"], "b": ["a"], "c": ["missing"]}
+    links = {"": ["a", "http://[bad", "b", "#top"], "a": ["/site/b", "c"], "b": ["a", "d#part"],
+             "c": ["missing"], "d": []}
     page = request.match_info["page"]
     if page not in links:
         return web.Response(status=404)
