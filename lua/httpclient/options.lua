@@ -291,7 +291,7 @@ local needs = {
 }
 
 options.kinds = kinds
-options.contradictions = contradictions
+options.contradictions, options.needs = contradictions, needs
 
 -- taker -> name -> { kind, default, getter }; and a metatable that gives the defaults
 local takers, defaults = {}, {}

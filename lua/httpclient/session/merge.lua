@@ -11,6 +11,13 @@ local function name_of(line)
   return texts.lower(texts.trim(line:match("^[^:]*")))
 end
 
+local known = options.of("fetch")
+
+-- Does this value of a request only remove what the session has?
+local function removes(name, value)
+  return value == false and known[name] and not known[name].kind.is(false)
+end
+
 -- Names of the given fields, and these without those that only remove one; nil where the table is none
 local function take_headers(given)
   local names, kept = {}, {}
@@ -28,19 +35,34 @@ local function take_headers(given)
   return names, lines
 end
 
-local function merge_headers(own, given, is_home)
-  local names, lines = {}, {}
-  if type(given) == "table" then
-    names, lines = take_headers(given)
-  end
-  local merged = {}
-  for _, line in ipairs(fields.normalize(own or {}) or {}) do
-    local name = name_of(line)
-    if not names[name] and (is_home or not SECRET[name]) then
-      merged[#merged + 1] = line
+-- What says the same as a field line: one excludes the other.
+local SAME = { auth = "authorization", bearer = "authorization", multipart = "content-type" }
+
+-- Of an option and a field line the session's gives way to the request's.
+local function forget_same(merged, given, names, lines)
+  for option, name in pairs(SAME) do
+    if given[option] then
+      names[name] = true
+    elseif fields.have(lines, name) then
+      merged[option] = nil
     end
   end
-  return lines and fields.join(merged, lines) or given -- what is none is told where it is used
+end
+
+local function merge_headers(merged, own, given, is_home)
+  local names, lines = take_headers(given.headers or {})
+  if not lines then
+    return given.headers -- what is none is told where it is used
+  end
+  forget_same(merged, given, names, lines)
+  local kept = {}
+  for _, line in ipairs(fields.normalize(own.headers or {}) or {}) do
+    local name = name_of(line)
+    if not names[name] and (is_home or not SECRET[name]) then
+      kept[#kept + 1] = line
+    end
+  end
+  return fields.join(kept, lines)
 end
 
 local function is_list(query)
@@ -108,36 +130,44 @@ end
 local function forget_contrary(merged, given)
   for _, pair in ipairs(options.contradictions) do
     local one, two = pair[1], pair[2]
-    if given[one] ~= nil and given[two] == nil then
+    if given[one] ~= nil and given[two] == nil and not removes(one, given[one]) then
       merged[two] = nil
-    elseif given[two] ~= nil and given[one] == nil then
+    elseif given[two] ~= nil and given[one] == nil and not removes(two, given[two]) then
       merged[one] = nil
+    end
+  end
+end
+
+-- Nor does what means nothing without an option that the request has done away with.
+local function forget_alone(merged, given)
+  for _, pair in ipairs(options.needs) do
+    if given[pair[1]] == nil and merged[pair[2]] == nil then
+      merged[pair[1]] = nil
     end
   end
 end
 
 -- `own`: the session's; is_home: the request goes to its own server, and may have its credentials.
 return function(own, given, is_home)
-  local merged, known = {}, options.of("fetch")
+  local merged = {}
   for name, value in pairs(own) do
     merged[name] = value
   end
   forget_contrary(merged, given)
-  if not is_home then
-    merged.auth, merged.bearer = nil, nil
-  end
-  if given.auth ~= nil or given.bearer ~= nil then
+  if not is_home or given.auth ~= nil or given.bearer ~= nil then
     merged.auth, merged.bearer = nil, nil
   end
   for name, value in pairs(given) do
-    if value == false and known[name] and not known[name].kind.is(false) then
+    if removes(name, value) then
       merged[name] = nil
     else
       merged[name] = value
     end
   end
-  if own.headers or given.headers then
-    merged.headers = merge_headers(own.headers, given.headers, is_home)
+  forget_alone(merged, given)
+  local headers = given.headers
+  if type(headers) == "table" or headers == nil and own.headers then
+    merged.headers = merge_headers(merged, own, given, is_home)
   end
   if given.query then
     merged.query = merge_query(own.query, given.query)
