@@ -12,8 +12,10 @@ local fields = require(root .. ".message.fields")
 local kept = require(root .. ".base.kept")
 local options = require(root .. ".options")
 local parsers = require(root .. ".stream.event_parser")
+local request_body = require(root .. ".message.request_body")
 local scheduler = require(root .. ".tasks.scheduler")
 local texts = require(root .. ".base.text")
+local transfers = require(root .. ".transfer.transfer")
 
 local now = httpclient.monotonic_time
 local Error = httpclient.Error
@@ -64,6 +66,28 @@ local function fail(state, message, code)
   end
 end
 
+local function add_field(lines, name, value)
+  if not fields.have(lines, texts.lower(name)) then
+    lines[#lines + 1] = name .. ": " .. value
+  end
+end
+
+-- Each connection sends the same request: multipart has its boundary, and a file the place from which it is read.
+local function next_transfer(state)
+  local first, last = state.first, state.transfer
+  local lines = fields.copy(first.headers)
+  add_field(lines, "Accept", "text/event-stream")
+  add_field(lines, "Cache-Control", "no-store")
+  local id = state.parser.last_id
+  if id ~= "" and not texts.has_control(id) then
+    add_field(lines, "Last-Event-ID", id)
+  end
+  local t = transfers.new({ method = first.method, url = first.url, headers = lines,
+    body = first.body }, first.options, first.way)
+  t.body_start, t.body_is_used = last.body_start, last.body_is_used
+  return t
+end
+
 -- The connection is lost. After how long the next one is tried doubles with each that failed.
 local function lose(state, message, code)
   state.body:close()
@@ -73,35 +97,17 @@ local function lose(state, message, code)
   elseif state.ready_state == EventSource.CLOSED then
     return
   end
+  state.transfer = next_transfer(state)
+  local is_whole, why = request_body.rewind(state.transfer)
+  if not is_whole then
+    return fail(state, why, Error.ERR_INVALID_PARAMETER)
+  end
   local retry = state.parser.retry and state.parser.retry / 1000 or RETRY
   local delay = math.min(retry * 2 ^ state.failures, math.max(RETRY_MOST, retry))
   state.failures = math.min(state.failures + 1, 16)
   state.ready_state = EventSource.CONNECTING
   state.next_attempt = now() + math.max(delay, RETRY_LEAST)
   tell(state, "on_error", message or "the stream has ended", code or Error.ERR_CONNECTION_ERROR)
-end
-
-local function add_field(lines, name, value)
-  if not fields.have(lines, texts.lower(name)) then
-    lines[#lines + 1] = name .. ": " .. value
-  end
-end
-
--- -> a transfer; nil, message, Error
-local function next_transfer(state)
-  local given = {}
-  for name, value in pairs(state.options) do
-    given[name] = value
-  end
-  local lines = fields.copy(state.lines)
-  add_field(lines, "Accept", "text/event-stream")
-  add_field(lines, "Cache-Control", "no-store")
-  local id = state.parser.last_id
-  if id ~= "" and not texts.has_control(id) then
-    add_field(lines, "Last-Event-ID", id)
-  end
-  given.headers = lines
-  return call.transfer("EventSource", state.url, given, nil, 0)
 end
 
 local function open(state, head)
@@ -121,11 +127,7 @@ end
 
 local function connect(state, deadline)
   if not state.body then
-    local t, why = next_transfer(state)
-    if not t then
-      return fail(state, why, Error.ERR_INVALID_PARAMETER)
-    end
-    state.body, state.is_open = bodies.new(t), false
+    state.body, state.is_open = bodies.new(state.transfer), false
   end
   local head, message, code = state.body:begin(deadline)
   if head then
@@ -224,25 +226,22 @@ function EventSource.new(url, given)
   end
   given = given or {}
   options.check("EventSource", given, 2)
-  local state = { url = url, options = {}, ready_state = EventSource.CONNECTING, failures = 0,
-    next_attempt = 0, reconnect = given.reconnect ~= false,
-    parser = parsers.new(given.last_event_id) }
+  local state = { ready_state = EventSource.CONNECTING, failures = 0, next_attempt = 0,
+    reconnect = given.reconnect ~= false, parser = parsers.new(given.last_event_id) }
+  local asked = {}
   for name, value in pairs(given) do
     if handlers[name] then
       state[name] = value
-    elseif not own_options[name] and name ~= "headers" then
-      state.options[name] = value
+    elseif not own_options[name] then
+      asked[name] = value
     end
   end
-  local lines, wrong = fields.normalize(given.headers or {})
-  if not lines then
-    error(("bad option 'headers' of EventSource (%s)"):format(wrong), 2)
-  end
-  state.lines = lines
-  local t, why, code = call.transfer("EventSource", url, state.options, nil, 2)
-  if not t then
+  local first, why, code = call.transfer("EventSource", url, asked, nil, 2)
+  if not first then
     return nil, why, code or Error.ERR_INVALID_PARAMETER
   end
+  state.first, state.transfer = first, first
+  state.transfer = next_transfer(state)
   start(state)
   return setmetatable({ [STATE] = state }, meta)
 end
