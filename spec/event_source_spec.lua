@@ -85,6 +85,20 @@ describe("An EventSource", function()
     assert.truthy(server.received(3):find("\r\nLast-Event-ID: 7\r\n", 1, true))
   end)
 
+  it("waits for seconds before it connects again, unless the server says another time", function()
+    local server = play({ HEAD, "data: a\n\n" })
+    local source = EventSource.new(server.url(), OPTIONS)
+    assert.equal("a", source:next(20).data)
+    assert.equal(Error.ERR_TIMEOUT, select(3, source:next(0.2)))
+    assert.equal(EventSource.CONNECTING, source.ready_state)
+    source:close()
+    server = play({ HEAD, "retry: 10\ndata: a\n\n" }, { HEAD, "data: b\n\n" })
+    source = EventSource.new(server.url(), OPTIONS)
+    assert.equal("a", source:next(20).data)
+    assert.equal("b", (source:next(2.5) or {}).data)
+    source:close()
+  end)
+
   it("fails for another status or type", function()
     for _, head in ipairs({ "HTTP/1.1 500 No\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n",
       steps.head("text/plain"), steps.head("text/event-streams"),

@@ -104,6 +104,8 @@ describe("meta.lua", function()
     StreamPeerTLS = httpclient.StreamPeerTLS,
     Inflater = httpclient.Inflater,
     CookieJar = httpclient.CookieJar,
+    Session = httpclient.Session,
+    EventSource = httpclient.EventSource,
   }) do
     it("has the methods of " .. name .. ", no more and no fewer", function()
       assert.same(names_of(class, is_function), names_of(collect(name, "functions"), always))
@@ -212,6 +214,31 @@ describe("meta.lua", function()
     for name in pairs(class.fields) do
       assert.truthy(documentation:find("`" .. name .. "`", 1, true), name)
     end
+  end)
+  it("has the methods of a stream, no more and no fewer", function()
+    local server = serve({ { serve.answer("") } })
+    local head = assert(httpclient.stream(server:url()))
+    head:close()
+    server:stop()
+    local index, class = getmetatable(head).__index, nil
+    for at = 1, debug.getinfo(index, "u").nups do
+      local name, value = debug.getupvalue(index, at)
+      class = name == "Stream" and value or class
+    end
+    assert.same(names_of(class, is_function),
+      names_of(classes["httpclient.Stream"].functions, always))
+  end)
+  it("has the fields of an EventSource and of a session", function()
+    local source = assert(httpclient.EventSource.new("http://localhost/"))
+    for name in pairs(classes.EventSource.fields) do
+      assert.is_true(classes.EventSource.optional[name] or source[name] ~= nil, name)
+    end
+    source:close()
+    local session = httpclient.Session.new({ cookies = true })
+    for name in pairs(classes.Session.fields) do
+      assert.is_true(session[name] ~= nil, name)
+    end
+    session:close()
   end)
   it("has the methods of a task, and what the pool has", function()
     local task = httpclient.async(function() end)

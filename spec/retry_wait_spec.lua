@@ -38,6 +38,18 @@ describe("Between two attempts", function()
     assert.is_true(first_delay({ backoff = 1000, max_backoff = 0.5 }) < 0.5)
     assert.equal(0, first_delay({ backoff = 0 }))
   end)
+  it("is up to 0.5 seconds at first, and up to 30 later, where nothing is said", function()
+    local function most(backoff)
+      local found = 0
+      for _ = 1, 24 do
+        found = math.max(found, first_delay({ backoff = backoff }))
+      end
+      return found
+    end
+    local first, later = most(nil), most(1000000)
+    assert.is_true(first > 0.25 and first <= 0.5, first)
+    assert.is_true(later > 15 and later <= 30, later)
+  end)
 
   it("doubles each time up to max_backoff", function()
     local server = with_server({ { busy(), busy(), busy(), busy(), busy() } })

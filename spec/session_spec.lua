@@ -72,6 +72,31 @@ describe("A session", function()
     end
   end)
 
+  it("has a call for each method", function()
+    local server = with_server({ { serve.answer(""), { content = 3, send = OK },
+      { content = 5, send = OK }, OK } })
+    local session = Session.new({ base_url = server:url("/") })
+    assert.equal("", assert(session:head("one")).body)
+    assert.equal("ok", assert(session:put("two", { body = "put" })).body)
+    assert.equal("ok", assert(session:patch("three", { body = "patch" })).body)
+    assert.equal("ok", assert(session:delete("four", { method = "GET" })).body)
+    local text = server:requests()[1]
+    assert.truthy(text:find("^HEAD /one .*\r\n\r\nPUT /two .*\r\n\r\nputPATCH /three .*"
+      .. "\r\n\r\npatchDELETE /four "), text)
+    session:close()
+  end)
+
+  it("is closed by the end of a block", function()
+    local server = with_server({ { OK, { send = "" } } })
+    local session = Session.new()
+    assert(session:get(server:url("/")))
+    local leave = (loadstring or load)("local session <close> = ...") -- from Lua 5.4 on
+      or getmetatable(session).__close
+    leave(session)
+    assert.equal("Session (closed)", tostring(session))
+    assert.same({ 0, 0, 0 }, { httpclient.pool.count() })
+  end)
+
   it("has a jar of its own", function()
     local server = with_server({ many(3, serve.answer("", "Set-Cookie: a=1\r\n")) })
     local session = Session.new({ cookies = true })

@@ -22,6 +22,22 @@ local function all_of(iterator)
 end
 
 describe("stream", function()
+  it("gives what is left as JSON", function()
+    local server = play({ head(), "{\"a\":", gate("rest"), "[1,2]}" }, { head(), "xx[true]" },
+      { steps.chunked, chunk("[1,") }, { head(), "[1" })
+    local response = assert(stream(server.url(), SOON))
+    server.open("rest")
+    assert.same({ a = { 1, 2 } }, (response:json()))
+    response = assert(stream(server.url(), SOON))
+    assert.equal("xx", response:read(2))
+    assert.same({ true }, (response:json()))
+    for _ = 1, 2 do -- one is cut off, and one is no JSON
+      local value, message = assert(stream(server.url(), SOON)):json()
+      assert.is_nil(value)
+      assert.is_string(message)
+    end
+  end)
+
   it("comes back with the head, before anything else is there", function()
     local server = play({ head("x/y"), gate("body"), "hello", gate("more"), " world" })
     local response = assert(stream(server.url("/p"), SOON))

@@ -1435,7 +1435,7 @@ function Pool.count() end
 ---@class httpclient.Stream: httpclient.Response
 local Stream = {}
 
----One request; comes back with the head of the answer. Takes what fetch takes but on_data, download_file and resume.
+---One request; comes back with the head of the answer. Takes what fetch takes but on_data, download_file, resume, buffer.
 ---@param url string
 ---@param options? httpclient.FetchOptions
 ---@return httpclient.Stream? response
