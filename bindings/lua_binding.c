@@ -115,6 +115,11 @@ void *hcl_object_new(lua_State *L, const char *full_name, size_t size) {
   return object;
 }
 
+/* To set the metatable is what marks it for its finalizer. */
+void hcl_object_revive(lua_State *L, int arg) {
+  if (lua_getmetatable(L, arg)) (void)lua_setmetatable(L, arg);
+}
+
 void *hcl_check_object(lua_State *L, int arg, const char *full_name) {
   void *object = luaL_testudata(L, arg, full_name);
   if (!object) hcl_type_error(L, arg, short_name(full_name));

@@ -73,7 +73,9 @@ static hcl_client *check_client_as_it_is(lua_State *L, int arg) {
 
 hcl_client *hcl_check_client(lua_State *L, int arg) {
   hcl_client *self = check_client_as_it_is(L, arg);
+  if (self->client) return self;
   (void)hcl_client_need(L, self);
+  hcl_object_revive(L, arg);
   return self;
 }
 
@@ -294,9 +296,10 @@ static int client_poll(lua_State *L) {
   return hcl_push_result(L, code, hc_client_last_error(self->client));
 }
 
+/* One that is gone is asked, too: see hcl_object_revive. */
 static int client_get_status(lua_State *L) {
-  hcl_client *self = hcl_check_client(L, 1);
-  lua_pushinteger(L, (lua_Integer)hc_client_get_status(self->client));
+  const hc_client *client = check_client_as_it_is(L, 1)->client;
+  lua_pushinteger(L, client ? (lua_Integer)hc_client_get_status(client) : HC_STATUS_DISCONNECTED);
   return 1;
 }
 

@@ -27,6 +27,7 @@ static hcl_poller *check_poller(lua_State *L) {
   hc_error code = hc_poller_new(&self->poller, &why);
   if (code == HC_ERR_OUT_OF_MEMORY) hcl_raise_memory(L);
   if (code != HC_OK) luaL_error(L, "Poller: %s", why.text);
+  hcl_object_revive(L, 1);
   return self;
 }
 
