@@ -38,11 +38,11 @@ fuzz:
 
 fuzz-smoke:
 	@rm -rf $(BUILD)/fuzz/smoke
-	@$(MAKE) FUZZ_SECONDS=5 FUZZ_CORPUS=smoke FUZZ_FLAGS="-seed=1 -runs=60000" fuzz
+	@$(MAKE) FUZZ_SECONDS=3 FUZZ_CORPUS=smoke FUZZ_FLAGS="-seed=1 -runs=60000" fuzz
 
 # Calls of the binding on each Lua for FUZZ_SECONDS; FUZZ_SEED=N FUZZ_SEEDS=1 plays one of them
 # again. FUZZ_ASAN=1: under the sanitizers.
-FUZZ_SMOKE_SECONDS ?= 10
+FUZZ_SMOKE_SECONDS ?= 6
 run_fuzz_lua = set -e; for lua in $(TEST_LUAS); do $(MAKE) -s -j$(JOBS) LUA=$$lua all native; \
   BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/lua/run $$lua; done
 fuzz_lua_args = FUZZ_SECONDS=$(FUZZ_SECONDS) TEST_LUAS="$(TEST_LUAS)" run-fuzz-lua
@@ -67,5 +67,5 @@ fuzz-lua-smoke:
 	@$(fuzz_lua_smoke) TEST_LUAS="$(ASAN_LUAS)" FUZZ_ASAN=1 fuzz-lua
 
 help::
-	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 5'
+	@echo 'fuzz            each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS); fuzz-smoke: for 3'
 	@echo 'fuzz-lua        calls of the binding, drawn by FUZZ_SEED; FUZZ_ASAN=1: under the sanitizers'
