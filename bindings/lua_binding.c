@@ -1,4 +1,5 @@
-/* lua_binding.c - classes, argument checks and result shapes that all files of the binding share. */
+/* lua_binding.c - classes, argument checks and result shapes that all files of the binding
+ * share. */
 #include "lua_binding.h"
 
 #include <string.h>

@@ -149,7 +149,8 @@ typedef enum hcl_enum {
  * fields too: there a write to an existing field goes through, and the next push of the enum undoes
  * it. So push it anew at each access. */
 void hcl_push_enum(lua_State *L, hcl_enum which);
-/* "Method", "Status", "ResponseCode": pushes the table. False, nothing pushed, for any other name. */
+/* "Method", "Status", "ResponseCode": pushes the table. False, nothing pushed, for any other
+ * name. */
 bool hcl_push_class_enum(lua_State *L, const char *name);
 /* Sets the flat constants of methods, statuses and response codes as fields of a table. */
 void hcl_set_constants(lua_State *L, int table);
@@ -220,8 +221,8 @@ void hcl_stream_peer_tls_register(lua_State *L);
 
 /* --- lua_stream_peer_lua.c */
 
-/* The thread for calls into Lua whose caller may be any coroutine: it is never resumed, and lives as
- * long as the Lua state. */
+/* The thread for calls into Lua whose caller may be any coroutine: it is never resumed, and lives
+ * as long as the Lua state. */
 lua_State *hcl_calls_thread(lua_State *L);
 /* As hcl_to_stream_peer, for objects of the script's own. */
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index);

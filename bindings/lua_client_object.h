@@ -49,9 +49,9 @@ typedef struct hcl_client {
 /* The object, for reading only. Raises if the argument is none. */
 hcl_client *hcl_check_client(lua_State *L, int arg);
 /* The object, for changing it. Every entry point that changes something begins with this. Raises if
- * the script is inside another call of the same object: in its body function, a method of its stream,
- * or a finalizer. An allocation can run finalizers, so what was looked up before one has to be looked
- * up again. */
+ * the script is inside another call of the same object: in its body function, a method of its
+ * stream, or a finalizer. An allocation can run finalizers, so what was looked up before one has to
+ * be looked up again. */
 hcl_client *hcl_check_free_client(lua_State *L, int arg);
 /* The core's client. If a finalizer has deleted it, a new one. */
 hc_client *hcl_client_need(lua_State *L, hcl_client *self);
@@ -59,9 +59,9 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self);
  * says so without a look at the table. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* lua_http_client_wait.c: makes cqueues forget the descriptor that pollfd() returned, before the core
- * may close it. cqueues remembers descriptors, and would fail when the next one has the same number.
- * Does nothing if cqueues is not loaded. */
+/* lua_http_client_wait.c: makes cqueues forget the descriptor that pollfd() returned, before the
+ * core may close it. cqueues remembers descriptors, and would fail when the next one has the same
+ * number. Does nothing if cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
 /* These two stand around every call into the core that may call back. They note the calling thread
@@ -79,9 +79,9 @@ static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
   self->runtime->current = previous;
   self->busy = false;
 }
-/* For after a call that polled the client. In blocking mode the core returns every now and then; this
- * calls it until it is done, with hcl_run_hooks in between. `code` is the first call's result, and the
- * last one's is returned. */
+/* For after a call that polled the client. In blocking mode the core returns every now and then;
+ * this calls it until it is done, with hcl_run_hooks in between. `code` is the first call's result,
+ * and the last one's is returned. */
 hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code);
 
 /* lua_http_client_wait.c: how long a wait may last; negative if the argument is missing. Raises for
@@ -98,12 +98,12 @@ hcl_wait hcl_wait_begin(double seconds); /* negative: no end */
 bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
 
 /* Calls a lua_CFunction that makes strings of what the client holds, with the client as argument 1.
- * Making a string can run finalizers, and one of them might close this very client; so the client is
- * marked as busy meanwhile. */
+ * Making a string can run finalizers, and one of them might close this very client; so the client
+ * is marked as busy meanwhile. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
-/* lua_http_client_file.c. The FILE of an open Lua file, which still belongs to Lua; NULL for any other
- * value. Raises for a closed file. */
+/* lua_http_client_file.c. The FILE of an open Lua file, which still belongs to Lua; NULL for any
+ * other value. Raises for a closed file. */
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index); /* NULL for a closed one, too */
 bool hcl_flush_stdio(FILE *file);
@@ -125,8 +125,8 @@ int hcl_queued_head(lua_State *L);
 int hcl_retry_of(lua_State *L);
 /* sharing_of(client) -> nil, "settling", "open" or "ending", see hc_sharing */
 int hcl_sharing_of(lua_State *L);
-/* wake_poller(poller): makes its descriptor ready, so that whoever watches it calls wait, which tells
- * of the clients that others' calls have moved */
+/* wake_poller(poller): makes its descriptor ready, so that whoever watches it calls wait, which
+ * tells of the clients that others' calls have moved */
 int hcl_wake_poller(lua_State *L);
 /* poller_round(poller, seconds [, most]) -> as wait, the number of this wait. most: seconds, for a
  * wait that does not sleep, see hc_poller_wait_within */

@@ -1,5 +1,5 @@
-/* lua_file_replacement.c - the class FileReplacement, for the Lua half: a large file on its way into
- * the place of another one, which no frame of a game waits for. See file_replacement.h. */
+/* lua_file_replacement.c - the class FileReplacement, for the Lua half: a large file on its way
+ * into the place of another one, which no frame of a game waits for. See file_replacement.h. */
 #include <string.h>
 
 #include "../core/platform/file_replacement.h"

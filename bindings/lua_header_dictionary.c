@@ -123,8 +123,8 @@ static inline bool says(const known_text *kept, hc_slice text) {
   return kept->data && kept->size == text.size && same_bytes(kept->data, text.data, text.size);
 }
 
-/* The slot of the name of field number `i`. True: it is where it was in the last head, found without
- * its hash, and the string is there. */
+/* The slot of the name of field number `i`. True: it is where it was in the last head, found
+ * without its hash, and the string is there. */
 static bool find_slot(known_fields *known, size_t i, hc_slice name, size_t *slot) {
   *slot = known->slots[i];
   if (says(&known->fields[*slot].name, name)) return true;

@@ -158,7 +158,8 @@ static int client_go_out_of_scope(lua_State *L) {
 }
 
 static int client_close(lua_State *L) {
-  /* Another finalizer may call this after the client's own: what was made now, nobody would free. */
+  /* Another finalizer may call this after the client's own: what was made now, nobody would
+   * free. */
   if (!check_client_as_it_is(L, 1)->client) return 0;
   hcl_client *self = hcl_check_free_client(L, 1);
   hcl_client_close_sink(self);

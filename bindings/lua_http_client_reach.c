@@ -28,7 +28,8 @@ static int call_allow_address(lua_State *L) {
   return 0;
 }
 
-/* On a thread of its own: who polls may be any coroutine, and the stream may be polled by itself. */
+/* On a thread of its own: who polls may be any coroutine, and the stream may be polled by
+ * itself. */
 static hc_verdict ask_lua(void *context, const char *address, unsigned port, hc_failure *why) {
   ask_call call = {(hcl_client *)context, address, port, HC_VERDICT_FAILED};
   lua_State *L = call.self->runtime->calls;
@@ -130,8 +131,8 @@ static hc_error start_to_connect(lua_State *L, hcl_client *self, hcl_over over,
   return hc_client_connect_unix(self->client, hcl_to_slice(L, 2), host, security, options, why);
 }
 
-/* What begins at argument `tls`, a boolean or TLSOptions and whether to verify, is the same for both;
- * what stands before that is checked by the caller. */
+/* What begins at argument `tls`, a boolean or TLSOptions and whether to verify, is the same for
+ * both; what stands before that is checked by the caller. */
 static int connect_over_reach(lua_State *L, int tls, hcl_over over) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, over == HCL_OVER_NETWORK ? 2 : 3, HC_SLICE(""));

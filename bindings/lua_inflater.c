@@ -1,5 +1,5 @@
-/* lua_inflater.c - the class Inflater: bodies in a content coding, decoded as a stream with a bound on
- * what a call gives. */
+/* lua_inflater.c - the class Inflater: bodies in a content coding, decoded as a stream with a bound
+ * on what a call gives. */
 #include "../core/codec/decoder.h"
 
 #include "lua_binding.h"

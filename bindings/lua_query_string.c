@@ -18,7 +18,8 @@ typedef struct writer {
 
 /* --- numbers */
 
-/* printf and strtod follow the host's locale: whatever it has for a decimal point becomes one '.'. */
+/* printf and strtod follow the host's locale: whatever it has for a decimal point becomes one
+ * '.'. */
 static void force_decimal_point(char *text) {
   char *to = text;
   for (const char *from = text; *from; from++) {

@@ -1,5 +1,6 @@
-/* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits for
- * when no socket of its own tells it that its turn has come. To that loop it looks like a client. */
+/* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits
+ * for when no socket of its own tells it that its turn has come. To that loop it looks like a
+ * client. */
 #include "../core/platform/clock.h"
 #include "../core/platform/wait.h"
 #include "lua_client_object.h"

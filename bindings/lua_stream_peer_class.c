@@ -120,7 +120,8 @@ static hc_error take_name(hc_slice text, hc_tls_options *options, hc_buffer *spa
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "a name without scheme is needed");
 }
 
-/* Asking for the port may call a script's method, and so may the end of what was connected before. */
+/* Asking for the port may call a script's method, and so may the end of what was connected
+ * before. */
 static hc_error connect_over_stream_peer_class(hcl_stream *self, hc_stream_peer *below,
                                                hc_slice name, hc_tls_options *options,
                                                hc_failure *why) {

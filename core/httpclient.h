@@ -206,8 +206,9 @@ typedef enum hc_verdict {
   HC_VERDICT_FAILED /* nothing is connected to; `why` may say what is wrong */
 } hc_verdict;
 
-/* May this address be connected to? As text, "127.0.0.1" or "::1", maybe with a zone behind a '%'.
- * It runs inside hc_client_poll, once for each address, between the lookup and the first attempt. */
+/* May this address be connected to? As text, "127.0.0.1" or "::1", maybe with a zone behind a
+ * '%'. It runs inside hc_client_poll, once for each address, between the lookup and the first
+ * attempt. */
 typedef hc_verdict (*hc_address_filter)(void *context, const char *address, unsigned port,
                                         hc_failure *why);
 
@@ -337,10 +338,11 @@ typedef enum hc_proxy_kind {
 HC_API hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port,
                                     hc_slice user, hc_slice password, hc_failure *why);
 
-/* Which addresses are connected to: counts from the next connect on. With a proxy it is the proxy's
- * addresses that this is about, and with socks5:// the host's too. All are asked for in advance, literals too. When all are refused the
- * client ends in CANT_CONNECT with HC_ERR_UNAUTHORIZED. `context` has to live until the client is
- * deleted. NULL: all are allowed. HC_ERR_OUT_OF_MEMORY. */
+/* Which addresses are connected to: counts from the next connect on. With a proxy it is the
+ * proxy's addresses that this is about, and with socks5:// the host's too. All are asked for in
+ * advance, literals too. When all are refused the client ends in CANT_CONNECT with
+ * HC_ERR_UNAUTHORIZED. `context` has to live until the client is deleted. NULL: all are allowed.
+ * HC_ERR_OUT_OF_MEMORY. */
 HC_API hc_error hc_client_set_address_filter(hc_client *c, hc_address_filter filter, void *context);
 /* Connections come from this address, and go to those of its family alone. Empty: the system
  * chooses. HC_ERR_INVALID_PARAMETER: it is none; the old one stays. */
@@ -369,10 +371,11 @@ HC_API hc_error hc_client_set_proxy_url_sized(hc_client *c, hc_slice url,
                                               hc_failure *why);
 
 /* One proxy for plain requests and for TLS, from the next connect on, in place of those of
- * hc_client_set_proxy: "http://user:password@host:port", "https://" (TLS with the proxy), "socks5://"
- * (the host's name is looked up here) or "socks5h://" (the proxy looks it up). User and password are
- * percent-encoded. An empty URL: none. `settings` may be NULL. HC_ERR_INVALID_PARAMETER and
- * HC_ERR_OUT_OF_MEMORY leave the old one; no message has the credentials in it. */
+ * hc_client_set_proxy: "http://user:password@host:port", "https://" (TLS with the proxy),
+ * "socks5://" (the host's name is looked up here) or "socks5h://" (the proxy looks it up). User and
+ * password are percent-encoded. An empty URL: none. `settings` may be NULL.
+ * HC_ERR_INVALID_PARAMETER and HC_ERR_OUT_OF_MEMORY leave the old one; no message has the
+ * credentials in it. */
 static inline hc_error hc_client_set_proxy_url(hc_client *c, hc_slice url,
                                                const hc_proxy_settings *settings, hc_failure *why) {
   return hc_client_set_proxy_url_sized(c, url, settings, sizeof *settings, why);
@@ -392,14 +395,15 @@ typedef enum hc_connect_security {
  * address may have brackets. `port` -1: 80, or 443 with TLS. `options` say how TLS is made and are
  * retained; NULL: the certificate and its name are verified against the system's authorities (RFC
  * 9525). HC_ERR_INVALID_PARAMETER for a bad host or port, HC_ERR_UNAVAILABLE for TLS in a build
- * without, HC_ERR_OUT_OF_MEMORY; the client is closed then. What the network has to say comes with hc_client_poll. */
+ * without, HC_ERR_OUT_OF_MEMORY; the client is closed then. What the network has to say comes with
+ * hc_client_poll. */
 HC_API hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
                                   hc_connect_security security, hc_tls_options *options,
                                   hc_failure *why);
 /* The same over the Unix socket at `path`, never by way of a proxy; no name is looked up. A leading
- * '@', or NUL, makes it an abstract name (Linux). `host` is for the Host field, and with TLS for SNI
- * and the certificate, "name" or "name:port"; empty: "localhost". HC_ERR_INVALID_PARAMETER also for
- * a path that is too long for the system; HC_ERR_UNAVAILABLE where it has no such sockets. */
+ * '@', or NUL, makes it an abstract name (Linux). `host` is for the Host field, and with TLS for
+ * SNI and the certificate, "name" or "name:port"; empty: "localhost". HC_ERR_INVALID_PARAMETER also
+ * for a path that is too long for the system; HC_ERR_UNAVAILABLE where it has no such sockets. */
 HC_API hc_error hc_client_connect_unix(hc_client *c, hc_slice path, hc_slice host,
                                        hc_connect_security security, hc_tls_options *options,
                                        hc_failure *why);

@@ -87,7 +87,8 @@ HC_API void hc_tcp_gather_small_sends(hc_stream_peer *peer);
  * fill it in. `context` is passed as it is. None of the functions may block. They may use other
  * clients, but not the one that uses the stream. */
 typedef struct hc_stream_functions {
-  /* Sends what it can of the bytes: OK with *sent > 0, WANT_READ, WANT_WRITE, or ERROR with `why`. */
+  /* Sends what it can of the bytes: OK with *sent > 0, WANT_READ, WANT_WRITE, or ERROR with
+   * `why`. */
   hc_io (*send)(void *context, hc_slice bytes, size_t *sent, hc_failure *why);
   /* Receives up to `room` bytes: OK with *got > 0, WANT_READ, WANT_WRITE, EOF, or ERROR with `why`.
    */

@@ -8,7 +8,8 @@
 typedef enum hc_parse {
   HC_PARSE_DONE,  /* the element is complete; the bytes behind it were not touched */
   HC_PARSE_MORE,  /* everything usable was used; more bytes are needed */
-  HC_PARSE_ERROR /* nothing valid can become of these bytes, or memory is out: see the failure record */
+  /* nothing valid can become of these bytes, or memory is out: see the failure record */
+  HC_PARSE_ERROR
 } hc_parse;
 
 #endif

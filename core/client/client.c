@@ -86,8 +86,8 @@ static hc_error code_of(hc_status status) {
   return HC_OK;
 }
 
-/* One code for one state; what has causes and cures of its own keeps its code, so that get_last_error
- * can tell them apart. */
+/* One code for one state; what has causes and cures of its own keeps its code, so that
+ * get_last_error can tell them apart. */
 static bool keeps_code(const hc_client *c) {
   hc_error code = c->failure.code;
   return code == HC_ERR_TIMEOUT || code == HC_ERR_OUT_OF_MEMORY || code == HC_ERR_UNAUTHORIZED ||

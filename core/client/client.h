@@ -59,8 +59,8 @@ uint64_t hc_client_body_taken(const hc_client *c);
  * another peek. */
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t taken);
 
-/* For all connections from the next on, retained; NULL: none. What it learns of the proxy counts for
- * all who use the same one. */
+/* For all connections from the next on, retained; NULL: none. What it learns of the proxy counts
+ * for all who use the same one. */
 void hc_client_use_proxy(hc_client *c, hc_proxy *proxy);
 /* The answer is a proxy's 407 that asks for Digest: the same request again, from now on by whoever
  * uses that proxy, has what was asked for. */

@@ -1,5 +1,5 @@
-/* client_turn.h - what a poller needs of a client: its place, and a turn of it, which is what a wait
- * does with a client that has an event. */
+/* client_turn.h - what a poller needs of a client: its place, and a turn of it, which is what a
+ * wait does with a client that has an event. */
 #ifndef HC_CLIENT_TURN_H
 #define HC_CLIENT_TURN_H
 
@@ -29,8 +29,8 @@ bool hc_client_is_known_quiet(const hc_client *c);
 bool hc_client_begin_turn(hc_client *c, hc_turn *turn);
 /* Polls it. Returns its status afterwards. */
 hc_status hc_client_take_turn(hc_client *c);
-/* Has that done something that its user wants to know? A deadline that went by without an event is no
- * proof: it may only have been time to look again. */
+/* Has that done something that its user wants to know? A deadline that went by without an event is
+ * no proof: it may only have been time to look again. */
 bool hc_client_has_moved(hc_client *c, const hc_turn *before);
 /* hc_client_interest, in a turn. */
 void hc_client_waits_for(hc_client *c, hc_interest *out);

@@ -28,8 +28,8 @@ typedef struct hc_proxy {
 
 /* Of a URL: "http://", "https://", "socks5://" or "socks5h://" in any letter case (without one:
  * http), user and password with percent-encoding, host, port (80, 443, 1080); what stands behind a
- * '/' counts for nothing. *out has one reference. HC_ERR_INVALID_PARAMETER, and `why` has no word of
- * the credentials; HC_ERR_OUT_OF_MEMORY. */
+ * '/' counts for nothing. *out has one reference. HC_ERR_INVALID_PARAMETER, and `why` has no word
+ * of the credentials; HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_proxy **out,
                            hc_failure *why);
 /* Of its parts: an http:// one. `host` may have brackets or "http://". Errors as above, and for a

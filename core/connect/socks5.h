@@ -1,8 +1,9 @@
 /* socks5.h - a conversation with a SOCKS 5 proxy (RFC 1928), with user and password where there are
  * any (RFC 1929): memory in, memory out.
  *
- * It says what is to be sent next and judges what has come. Nothing a proxy sends makes it grow, and
- * what stands behind the last reply is not touched: that belongs to whom the proxy has connected. */
+ * It says what is to be sent next and judges what has come. Nothing a proxy sends makes it grow,
+ * and what stands behind the last reply is not touched: that belongs to whom the proxy has
+ * connected. */
 #ifndef HC_SOCKS5_H
 #define HC_SOCKS5_H
 

@@ -4,8 +4,8 @@
 #include "../platform/file.h"
 
 /* One go moves at most about this much, so that a fast peer can not hold its caller; and of what is
- * not left to the kernel, but decrypted or decoded and copied, less: a frame of a game may be at its
- * end. */
+ * not left to the kernel, but decrypted or decoded and copied, less: a frame of a game may be at
+ * its end. */
 #define WRITER_BUDGET ((uint64_t)1 << 20)
 #define PIECES_BUDGET ((uint64_t)256 << 10)
 

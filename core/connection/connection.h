@@ -119,8 +119,8 @@ typedef struct hc_connection_wish {
   const hc_dial_terms *terms; /* NULL: none */
 } hc_connection_wish;
 
-/* Begins to connect a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the route
- * refuses; the caller has to close it again then. */
+/* Begins to connect a closed connection. The wish is copied. HC_ERR_OUT_OF_MEMORY, or what the
+ * route refuses; the caller has to close it again then. */
 hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why);
 /* Uses a stream of the caller's (retained), and is open at once. It speaks HTTP/2 if the caller
  * asked for that (prior knowledge), or if the stream's handshake agreed on it.
@@ -138,8 +138,8 @@ hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why);
  * stream of the caller's is not usable yet. BROKEN. */
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
 
-/* Where a proxy gets the request, adds its name to the failure's text, so that the reader knows whose
- * failure it was. */
+/* Where a proxy gets the request, adds its name to the failure's text, so that the reader knows
+ * whose failure it was. */
 void hc_connection_name_next(const hc_connection *n, hc_failure *why);
 
 /* Closes and releases the stream; the answers stay. Everybody on it is marked, and gets the reason

@@ -1,5 +1,5 @@
-/* decoded_body.h - the content of an answer with its codings taken off, in place of the content as it
- * travels.
+/* decoded_body.h - the content of an answer with its codings taken off, in place of the content as
+ * it travels.
  *
  * It stands between an exchange and whoever reads it, and is read like one: peek, consume. Coded
  * bytes are taken off the exchange as they are used, so the peer is held back by a slow reader as

@@ -76,8 +76,8 @@ static hc_progress hear_out_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* What comes behind the answer's head goes into the memory of the request's: that spares a small GET
- * a malloc and a free, 2.5% of its instructions. */
+/* What comes behind the answer's head goes into the memory of the request's: that spares a small
+ * GET a malloc and a free, 2.5% of its instructions. */
 static void hand_on_memory(hc_h1_exchange *h) {
   hc_buffer *from = &h->sender.head, *in = &h->receiver.in;
   if (in->data) hc_buffer_free(from);

@@ -128,8 +128,8 @@ static hc_progress offer_piece(hc_h2_exchange *h, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* The content need not wait for a 100 (Continue) any longer, or does not. A final answer in place of
- * the 100 says that it is not wanted. */
+/* The content need not wait for a 100 (Continue) any longer, or does not. A final answer in place
+ * of the 100 says that it is not wanted. */
 static void look_at_expectation(hc_h2_exchange *h) {
   if (h->upload != HC_H2_UPLOAD_EXPECTING) return;
   if (h->stream.has_head && !h->stream.has_continued) {
@@ -382,8 +382,8 @@ static void leave_output(const hc_connection *n, const hc_exchange *x) {
   }
 }
 
-/* A reset goes out at once, since nobody else may move for long, nor be allowed to; what the stream does
- * not take, one of the others sends. */
+/* A reset goes out at once, since nobody else may move for long, nor be allowed to; what the stream
+ * does not take, one of the others sends. */
 static void hand_over_output(hc_connection *n, const hc_exchange *x) {
   hc_h2_link_flush(n);
   if (n->h2) leave_output(n, x);

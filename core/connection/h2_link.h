@@ -32,8 +32,8 @@ extern const hc_protocol hc_protocol_h2;
  * (NULL: of all) for which that changes something. MOVED: something was; WAIT; BROKEN: the
  * connection has ended, and so has all that was on it. */
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why);
-/* Sends what is to be sent, as far as that needs no waiting: of a request that is given up others may
- * have nothing to do for long. */
+/* Sends what is to be sent, as far as that needs no waiting: of a request that is given up others
+ * may have nothing to do for long. */
 void hc_h2_link_flush(hc_connection *n);
 /* Has something happened for whoever stands there that only a poll finds out? */
 bool hc_h2_has_place_news(const hc_connection *n, const hc_place *p);

@@ -62,8 +62,8 @@ static bool is_told_by_events(const hc_connection *n) {
   return !interest.ready;
 }
 
-/* It was found empty, or an event would tell that it is not: of many clients that begin a request in
- * one round only one has to look, or none. */
+/* It was found empty, or an event would tell that it is not: of many clients that begin a request
+ * in one round only one has to look, or none. */
 static bool is_known_quiet_h2_protocol(const hc_connection *n) {
   uint64_t step;
   return n->is_quiet && !n->has_event &&

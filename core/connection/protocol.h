@@ -1,5 +1,5 @@
-/* protocol.h - what differs between the versions of HTTP, as a table of functions. A connection gets
- * its table once, from ALPN or from what the caller knows about the server.
+/* protocol.h - what differs between the versions of HTTP, as a table of functions. A connection
+ * gets its table once, from ALPN or from what the caller knows about the server.
  *
  * The connection calls the first half (through connection.h), and the owner of an exchange the
  * second (through exchange.h). Every function returns what happened (progress.h), and none blocks
@@ -55,9 +55,9 @@ typedef struct hc_protocol {
    * to the caller. */
   hc_error (*open)(hc_connection *n, const hc_exchange_wish *wish, hc_exchange **out,
                    hc_failure *why);
-  /* What the connection waits for, from the view of the owner of `x` (NULL: none). The exchange adds
-   * its deadlines, and whether it can go on without waiting. `out` already has what the stream waits
-   * for. */
+  /* What the connection waits for, from the view of the owner of `x` (NULL: none). The exchange
+   * adds its deadlines, and whether it can go on without waiting. `out` already has what the stream
+   * waits for. */
   void (*interest)(const hc_connection *n, const hc_exchange *x, hc_interest *out);
   /* The connection ends, and with it everything under way; answers stay. The caller closes `stream`
    * (NULL: gone already) afterwards. */
@@ -65,8 +65,8 @@ typedef struct hc_protocol {
 
   /* --- one exchange */
 
-  /* From the request to the final head. DONE: the head is there. BROKEN: also when a timeout has run
-   * out. */
+  /* From the request to the final head. DONE: the head is there. BROKEN: also when a timeout has
+   * run out. */
   hc_progress (*exchange_advance)(hc_exchange *x, hc_failure *why);
   /* MOVED: *view shows content, which stays until consume is told how much of it was used. WAIT.
    * DONE: the body is over. BROKEN: it is cut short. */

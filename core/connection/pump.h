@@ -1,5 +1,5 @@
-/* pump.h - from an exchange to a file without a copy in this process, through a pipe of the kernel's.
- * Which exchanges can do that their protocol says (protocol.h). */
+/* pump.h - from an exchange to a file without a copy in this process, through a pipe of the
+ * kernel's. Which exchanges can do that their protocol says (protocol.h). */
 #ifndef HC_PUMP_H
 #define HC_PUMP_H
 

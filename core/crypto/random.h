@@ -1,5 +1,6 @@
-/* random.h - bytes that nobody can guess: for what a server must not foresee (a boundary, a nonce
- * of ours), and so that clients that failed at the same moment don't come back at the same moment. */
+/* random.h - bytes that nobody can guess: for what a server must not foresee (a boundary, a
+ * nonce of ours), and so that clients that failed at the same moment don't come back at the same
+ * moment. */
 #ifndef HC_RANDOM_H
 #define HC_RANDOM_H
 

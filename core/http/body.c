@@ -138,7 +138,8 @@ hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_a
     plan->upgraded = plan->keeps_alive = true;
     return HC_OK;
   }
-  /* Rules 1 and 2: the fields describe another message, and say nothing about the end of this one. */
+  /* Rules 1 and 2: the fields describe another message, and say nothing about the end of this
+   * one. */
   if (has_no_body(code)) return HC_OK;
   if (method == HC_METHOD_HEAD) {
     plan->framing = HC_FRAMING_HEAD;

@@ -21,8 +21,8 @@ typedef enum hc_digest_hash {
 typedef struct hc_digest_challenge {
   hc_buffer text;
   hc_slice realm, nonce, opaque, algorithm; /* the last two may be empty: not given */
-  hc_slice
-      session_nonce; /* "-sess": the first one, from which the session's key is made; empty: nonce */
+  /* "-sess": the first one, from which the session's key is made; empty: nonce */
+  hc_slice session_nonce;
   hc_digest_hash hash;
   bool is_session; /* "-sess" */
   bool has_qop; /* "auth" is among them; else the way of RFC 2069 */

@@ -36,7 +36,8 @@ static bool has_host_letters(const char *name) {
   return true;
 }
 
-/* What STD 3 does not allow the library leaves out, where it only maps: such a name is another one. */
+/* What STD 3 does not allow the library leaves out, where it only maps: such a name is another
+ * one. */
 static int convert_strictly(const char *text, char **ascii) {
   char *whole = NULL;
   int code = idn2_to_ascii_8z(text, ascii,

@@ -1,5 +1,5 @@
-/* public_suffix.h - which domains belong to nobody (publicsuffix.org): no cookie is for all who have a
- * name below one. The only file that knows libpsl, where the build has it. */
+/* public_suffix.h - which domains belong to nobody (publicsuffix.org): no cookie is for all who
+ * have a name below one. The only file that knows libpsl, where the build has it. */
 #ifndef HC_PUBLIC_SUFFIX_H
 #define HC_PUBLIC_SUFFIX_H
 

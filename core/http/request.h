@@ -21,7 +21,8 @@ hc_method hc_method_of(hc_slice token);
 typedef enum hc_content {
   HC_CONTENT_NONE,    /* no content */
   HC_CONTENT_SIZED,   /* content_length bytes will come, from a string or a file */
-  HC_CONTENT_STREAM /* from a function: as long as the caller's Content-Length says, or chunked without one */
+  /* from a function: as long as the caller's Content-Length says, or chunked without one */
+  HC_CONTENT_STREAM
 } hc_content;
 
 /* What the head of a request is made from. The slices are views that live as long as the call. */

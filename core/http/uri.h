@@ -53,8 +53,8 @@ hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port,
  * info is refused. *port is 0 when none is written. HC_ERR_INVALID_PARAMETER. */
 hc_error hc_authority_check(hc_slice text, unsigned *port, hc_failure *why);
 
-/* port = *DIGIT (RFC 3986 section 3.2.3): 1 to 65535, and 0 where none is written. NULL; else what is
- * wrong with it, and *port is left as it was. */
+/* port = *DIGIT (RFC 3986 section 3.2.3): 1 to 65535, and 0 where none is written. NULL; else what
+ * is wrong with it, and *port is left as it was. */
 const char *hc_port_parse(hc_slice digits, unsigned *port);
 
 HC_INTERNAL_END

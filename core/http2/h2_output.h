@@ -39,7 +39,8 @@ hc_error hc_h2_output_add_view(hc_h2_output *o, hc_slice bytes, size_t *in_fligh
  * another add. */
 size_t hc_h2_output_peek(const hc_h2_output *o, hc_slice *parts, size_t room);
 void hc_h2_output_sent(hc_h2_output *o, size_t size);
-/* The owner of that count is about to go: copies what is left of its bytes. HC_ERR_OUT_OF_MEMORY. */
+/* The owner of that count is about to go: copies what is left of its bytes.
+ * HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_h2_output_keep(hc_h2_output *o, const size_t *in_flight);
 void hc_h2_output_free(hc_h2_output *o);
 

@@ -65,8 +65,9 @@ static inline bool hc_h2_stream_is_done(const hc_h2_stream *stream) {
   return stream->stage == HC_H2_COMPLETE || stream->stage == HC_H2_BROKEN;
 }
 
-/* A session whose preface and settings are the first bytes to gather. Push is off. A head may have
- * so many bytes, counted decoded and with 32 for each field (section 6.5.2). NULL: out of memory. */
+/* A session whose preface and settings are the first bytes to gather. Push is off. A head may
+ * have so many bytes, counted decoded and with 32 for each field (section 6.5.2). NULL: out of
+ * memory. */
 hc_h2_session *hc_h2_session_new(size_t max_header_size);
 /* Streams still on it are broken first. */
 void hc_h2_session_delete(hc_h2_session *s);
@@ -89,9 +90,9 @@ size_t hc_h2_session_room(const hc_h2_session *s);
 unsigned hc_h2_session_raises(const hc_h2_session *s);
 /* Content that has come and was not consumed, of all streams. */
 size_t hc_h2_session_unread(const hc_h2_session *s);
-/* Asks for a sign of life: PING. Streams that are opened before it is answered are held back: nothing
- * of them is sent, so whatever becomes of the connection, they can be sent again. The answer lets
- * them go. HC_ERR_OUT_OF_MEMORY. */
+/* Asks for a sign of life: PING. Streams that are opened before it is answered are held back:
+ * nothing of them is sent, so whatever becomes of the connection, they can be sent again. The
+ * answer lets them go. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_h2_session_ping(hc_h2_session *s);
 /* Is it still unanswered? */
 bool hc_h2_session_awaits_pong(const hc_h2_session *s);
@@ -114,8 +115,9 @@ typedef enum hc_h2_more { HC_H2_LAST, HC_H2_MORE } hc_h2_more;
 hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
                            const hc_checked_request *checked, hc_h2_scheme scheme,
                            hc_h2_more content, hc_failure *why);
-/* Content that is to go out next; only when hc_h2_stream_takes_content. It is not copied: it lives
- * until it is taken and hc_h2_stream_takes_content says so. An empty last offer ends the content. */
+/* Content that is to go out next; only when hc_h2_stream_takes_content. It is not copied: it
+ * lives until it is taken and hc_h2_stream_takes_content says so. An empty last offer ends the
+ * content. */
 void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more);
 /* Has all that was offered gone out, and is more to come? */
 bool hc_h2_stream_takes_content(const hc_h2_stream *stream);

@@ -1,5 +1,5 @@
-/* dial_terms.h - what a caller asks of the addresses to connect to: of which family, from where, and
- * which of them may be. It is asked between the lookup and the race (connector.h). */
+/* dial_terms.h - what a caller asks of the addresses to connect to: of which family, from where,
+ * and which of them may be. It is asked between the lookup and the race (connector.h). */
 #ifndef HC_DIAL_TERMS_H
 #define HC_DIAL_TERMS_H
 

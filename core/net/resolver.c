@@ -1,10 +1,10 @@
 /* resolver.c - getaddrinfo on worker threads. See resolver.h.
  *
- * A lookup is what an asker holds; a job is the work, and one job may have several askers: those who
- * ask for the same name at about the same time. One lock guards the pool, every job and its list of
- * askers. A job is in one of two lists, waiting or running, until it is done; then its answer does
- * not change any more, and the last asker who leaves frees it. Nothing but getaddrinfo itself runs
- * without the lock.
+ * A lookup is what an asker holds; a job is the work, and one job may have several askers: those
+ * who ask for the same name at about the same time. One lock guards the pool, every job and its
+ * list of askers. A job is in one of two lists, waiting or running, until it is done; then its
+ * answer does not change any more, and the last asker who leaves frees it. Nothing but getaddrinfo
+ * itself runs without the lock.
  *
  * A name server that keeps silent holds a thread for many seconds, and nothing can call getaddrinfo
  * off. So the number of lookups at once is no fixed one: a few run at first, which is kind to the
@@ -71,7 +71,8 @@ static struct {
   lookup_job *named[LOOKUP_BUCKETS]; /* those of both lists that have askers, by their name */
   size_t abandoned;     /* running jobs that nobody waits for any more */
   size_t places;        /* so many of the others may run */
-  /* jobs that have left the queue for a worker: while this does not change the queue stands still */
+  /* jobs that have left the queue for a worker: while this does not change the queue stands
+   * still */
   uint64_t taken;
   unsigned workers, idle; /* idle: asleep, or started or woken and not yet at the lock */
 } pool = {.lock = HC_MUTEX, .places = HC_RESOLVER_THREADS};

@@ -1,6 +1,6 @@
-/* file_replacement.h - a large file takes the place of another one. Some file systems begin to write
- * its data to the disk then (ext4's auto_da_alloc), which takes whoever renames it ten milliseconds
- * of CPU for some hundred MiB, and longer by the clock. So a thread does it. */
+/* file_replacement.h - a large file takes the place of another one. Some file systems begin to
+ * write its data to the disk then (ext4's auto_da_alloc), which takes whoever renames it ten
+ * milliseconds of CPU for some hundred MiB, and longer by the clock. So a thread does it. */
 #ifndef HC_FILE_REPLACEMENT_H
 #define HC_FILE_REPLACEMENT_H
 

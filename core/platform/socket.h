@@ -24,7 +24,8 @@ typedef hc_handle hc_socket;
  * this machine has no way to such an address (HC_ERR_UNAVAILABLE), nothing to close. Sets
  * TCP_NODELAY and, where MSG_NOSIGNAL is missing, SO_NOSIGPIPE. */
 hc_io hc_socket_connect(const hc_address *address, hc_socket *out, hc_failure *why);
-/* The same from the address `local`, whose port does not count. NULL: from where the system likes. */
+/* The same from the address `local`, whose port does not count. NULL: from where the system
+ * likes. */
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why);
 /* Asks how a connect to `remote` under way stands: OK, WANT_WRITE, ERROR (the socket stays the

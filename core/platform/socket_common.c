@@ -24,8 +24,9 @@ hc_error hc_socket_connect_code(int number) {
   return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
 }
 
-/* TCP lets a socket connect to itself when the port that it is given happens to be the one it looks
- * for and nobody listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's server. */
+/* TCP lets a socket connect to itself when the port that it is given happens to be the one it
+ * looks for and nobody listens there (simultaneous open, RFC 9293 section 3.5): that is nobody's
+ * server. */
 static bool is_connected_to_itself(hc_socket s, const hc_address *remote) {
   hc_address local;
   char local_text[HC_ADDRESS_TEXT], remote_text[HC_ADDRESS_TEXT];

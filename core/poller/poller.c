@@ -295,8 +295,8 @@ static bool serves_others(const hc_place *place) {
 
 /* The client is already at work further up the stack: something it has called led to this wait. It
  * can't have a turn now, so neither its descriptor nor its deadline may end the sleep. When that
- * outer call ends, it makes the client due. If only the client's stream is at work, there is no such
- * call, and the client is looked at again soon. */
+ * outer call ends, it makes the client due. If only the client's stream is at work, there is no
+ * such call, and the client is looked at again soon. */
 static void put_off(hc_poller *p, seat *s) {
   if (!serves_others(s->place)) hc_poller_unwatch(s->place->connection);
   note_final(p, s);

@@ -1,5 +1,5 @@
-/* stream_peer_tcp.c - a TCP connection as a stream peer, or one over a Unix socket, which is the same
- * once it stands. See stream_peer_tcp.h. */
+/* stream_peer_tcp.c - a TCP connection as a stream peer, or one over a Unix socket, which is the
+ * same once it stands. See stream_peer_tcp.h. */
 #include "stream_peer_tcp.h"
 
 #include <string.h>
@@ -86,8 +86,8 @@ static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t c
   return error;
 }
 
-/* The race, over those of the addresses that the terms admit. They may ask code of the host's, which
- * can close this stream: then nothing of it is touched any more. */
+/* The race, over those of the addresses that the terms admit. They may ask code of the host's,
+ * which can close this stream: then nothing of it is touched any more. */
 static hc_io race(hc_tcp *t, hc_address *addresses, size_t count, hc_failure *why) {
   tcp_terms *terms = t->terms;
   hc_failure failure = {HC_OK, ""};
@@ -115,7 +115,8 @@ static hc_io race_known(hc_tcp *t, hc_failure *why) {
   return race(t, addresses, count, why);
 }
 
-/* A name all the same: that it was resolved shows in the first advance, though the race has begun. */
+/* A name all the same: that it was resolved shows in the first advance, though the race has
+ * begun. */
 static hc_error start_local(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
   hc_error error = start_connector(t, addresses, count, why);
   if (error == HC_OK) t->state = HC_TCP_RESOLVING;
@@ -303,7 +304,8 @@ static void expect_sleep(hc_tcp *t) {
   t->sleeps = true;
 }
 
-/* On a connection that has one exchange this takes a system call less than to prepare the socket. */
+/* On a connection that has one exchange this takes a system call less than to prepare the
+ * socket. */
 static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until, size_t *got,
                              hc_failure *why) {
   hc_wait_entry entry = {t->socket, HC_EVENT_READ, 0};

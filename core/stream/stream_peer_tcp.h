@@ -10,8 +10,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* As hc_tcp_connect, to those of the host's addresses that the terms (NULL: none) admit; what code of
- * the host's they ask, they ask in advance. */
+/* As hc_tcp_connect, to those of the host's addresses that the terms (NULL: none) admit; what code
+ * of the host's they ask, they ask in advance. */
 hc_error hc_tcp_connect_on(hc_stream_peer *peer, hc_slice host, unsigned port,
                            const hc_dial_terms *terms, hc_failure *why);
 /* To a Unix socket. As above, and HC_ERR_INVALID_PARAMETER, HC_ERR_UNAVAILABLE: see

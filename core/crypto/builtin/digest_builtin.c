@@ -1,5 +1,5 @@
-/* digest_builtin.c - MD5 (RFC 1321), SHA-1 and the SHA-2 family (FIPS 180-4), and HMACs of them (RFC
- * 2104), for builds without OpenSSL. See digest.h. */
+/* digest_builtin.c - MD5 (RFC 1321), SHA-1 and the SHA-2 family (FIPS 180-4), and HMACs of them
+ * (RFC 2104), for builds without OpenSSL. See digest.h. */
 #include <stdint.h>
 #include <string.h>
 

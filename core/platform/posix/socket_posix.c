@@ -165,7 +165,8 @@ typedef enum standing { STANDING_UNKNOWN, STANDING_CONNECTED, STANDING_BY_ONE_SE
 #define SEGMENTS_IN_OFFSET 140u
 
 /* One call where the portable way needs three, and connections are mostly found established. A
- * single segment that came in is a server's answer to the SYN: who connects to himself gets both. */
+ * single segment that came in is a server's answer to the SYN: who connects to himself gets
+ * both. */
 static standing look_closely(hc_socket s) {
   struct {
     struct tcp_info info;

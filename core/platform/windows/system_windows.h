@@ -41,7 +41,8 @@ wchar_t *hc_path_wide(const char *path);
 
 #define HC_SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
-/* What CreateFileW says of a folder is that access is denied; MinGW's headers have no name for this. */
+/* What CreateFileW says of a folder is that access is denied; MinGW's headers have no name for
+ * this. */
 #define HC_IS_FOLDER 336
 
 /* CreateFileW, shared with everybody: on Windows an open file could otherwise be neither replaced

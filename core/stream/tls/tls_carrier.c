@@ -1,5 +1,5 @@
-/* tls_carrier.c - a TLS library's reads and writes, carried to the stream below through its function
- * table, so that TLS runs over anything, TLS included. */
+/* tls_carrier.c - a TLS library's reads and writes, carried to the stream below through its
+ * function table, so that TLS runs over anything, TLS included. */
 #include "tls_internal.h"
 
 /* Bytes that a reader of the stream below gave back come first; the sleeping read knows nothing of

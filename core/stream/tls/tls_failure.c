@@ -1,5 +1,5 @@
-/* tls_failure.c - why a connection failed, as sentences: they are the same whatever library finds it
- * out. */
+/* tls_failure.c - why a connection failed, as sentences: they are the same whatever library finds
+ * it out. */
 #include <stdio.h>
 #include <string.h>
 

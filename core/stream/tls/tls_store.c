@@ -3,9 +3,10 @@
  *
  * Both take tens of milliseconds of CPU, so a thread does them, once in a process for each pair of
  * file and directory that the environment names. One lock guards the list of stores and every entry
- * in it; what the library does for a store is done without it. A fork waits for that, since the library
- * may have locks of its own, which a child would find held for ever; and so does the end of the
- * process, at which it may take its tables down. Reading the file, which may hang, holds up neither. */
+ * in it; what the library does for a store is done without it. A fork waits for that, since the
+ * library may have locks of its own, which a child would find held for ever; and so does the end of
+ * the process, at which it may take its tables down. Reading the file, which may hang, holds up
+ * neither. */
 #include <string.h>
 
 #include "../../base/memory.h"

@@ -1,5 +1,5 @@
-/* x509.c - certificates and keys, in memory and in files. What is in them the TLS library knows. See
- * x509.h. */
+/* x509.c - certificates and keys, in memory and in files. What is in them the TLS library knows.
+ * See x509.h. */
 #include "x509.h"
 
 #include "../../base/memory.h"

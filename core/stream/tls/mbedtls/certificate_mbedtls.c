@@ -1,5 +1,5 @@
-/* certificate_mbedtls.c - certificates as text: for messages, and for hc_tls_peer_certificate. Names
- * are written as RFC 2253 says, the last part first, with UTF-8 left readable. */
+/* certificate_mbedtls.c - certificates as text: for messages, and for hc_tls_peer_certificate.
+ * Names are written as RFC 2253 says, the last part first, with UTF-8 left readable. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/md.h>
@@ -40,8 +40,8 @@ static bool append_attribute(hc_buffer *out, const mbedtls_x509_name *name) {
          append_escaped(out, (hc_slice){(const char *)name->val.p, name->val.len});
 }
 
-/* Parts that the certificate joins keep their order and are joined by '+'. Names have few parts, and
- * mbedTLS's lists go one way. */
+/* Parts that the certificate joins keep their order and are joined by '+'. Names have few parts,
+ * and mbedTLS's lists go one way. */
 static const mbedtls_x509_name *part_before(const mbedtls_x509_name *first,
                                             const mbedtls_x509_name *end) {
   const mbedtls_x509_name *last = first;

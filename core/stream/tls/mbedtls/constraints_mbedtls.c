@@ -1,7 +1,7 @@
-/* constraints_mbedtls.c - name constraints (RFC 5280 section 4.2.1.10): an authority says which names
- * those below it may be for. mbedTLS passes over what is not critical, and parses no certificate of
- * a server in which it is; so what reaches this place is not critical, or trusted. The sentences are
- * OpenSSL's. */
+/* constraints_mbedtls.c - name constraints (RFC 5280 section 4.2.1.10): an authority says which
+ * names those below it may be for. mbedTLS passes over what is not critical, and parses no
+ * certificate of a server in which it is; so what reaches this place is not critical, or trusted.
+ * The sentences are OpenSSL's. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/asn1.h>

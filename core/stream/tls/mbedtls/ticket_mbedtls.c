@@ -1,6 +1,6 @@
 /* ticket_mbedtls.c - sessions that may be resumed, of TLS up to 1.2 (RFC 5246 section 7.3, RFC
- * 5077). One whose certificates would have to be verified again is not: mbedTLS keeps only the first
- * of them. Those of TLS 1.3 are left alone. */
+ * 5077). One whose certificates would have to be verified again is not: mbedTLS keeps only the
+ * first of them. Those of TLS 1.3 are left alone. */
 #include "mbedtls_internal.h"
 
 #include <string.h>

@@ -22,7 +22,8 @@ const char *hc_tls_mbedtls_version(void) { return NULL; }
  * is lost. So atexit comes after OpenSSL's own, for which the cheapest of its beginnings is enough.
  * Where memory is out, only the end at the very moment of a load goes wrong.
  *
- * Where the threads have gone by then, maybe inside of OpenSSL, nothing may be taken down at all. */
+ * Where the threads have gone by then, maybe inside of OpenSSL, nothing may be taken down at
+ * all. */
 void hc_tls_library_begin(void (*at_end)(void)) {
   if (!hc_thread_outlives_exit()) {
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);

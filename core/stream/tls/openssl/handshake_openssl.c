@@ -1,4 +1,5 @@
-/* handshake_openssl.c - what one connection asks of its server, and the last look at what came of it. */
+/* handshake_openssl.c - what one connection asks of its server, and the last look at what came of
+ * it. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 

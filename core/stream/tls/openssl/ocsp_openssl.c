@@ -1,5 +1,5 @@
-/* ocsp_openssl.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1), checked as
- * RFC 6960 section 3.2 says. */
+/* ocsp_openssl.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1),
+ * checked as RFC 6960 section 3.2 says. */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 

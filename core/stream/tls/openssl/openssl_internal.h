@@ -70,7 +70,8 @@ hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out
 
 /* Empties OpenSSL's queue: did one of its errors say that memory is out? */
 bool hc_tls_memory_was_out(void);
-/* Records the oldest error of OpenSSL's queue as a sentence behind `what`, and empties the queue. */
+/* Records the oldest error of OpenSSL's queue as a sentence behind `what`, and empties the
+ * queue. */
 hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what);
 
 /* --- bio_openssl.c */

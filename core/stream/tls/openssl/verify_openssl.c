@@ -1,5 +1,5 @@
-/* verify_openssl.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525), revocation
- * lists, pins; and the sentence that says why not. */
+/* verify_openssl.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525),
+ * revocation lists, pins; and the sentence that says why not. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>

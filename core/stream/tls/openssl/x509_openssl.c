@@ -15,7 +15,8 @@ int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked) {
 
 hc_error hc_pem_end(void) {
   unsigned long first = ERR_peek_error(), error = ERR_peek_last_error();
-  /* A block that is broken always leaves an error; OpenSSL does not always when it has no memory. */
+  /* A block that is broken always leaves an error; OpenSSL does not always when it has no
+   * memory. */
   if (hc_tls_memory_was_out() || error == 0) return HC_ERR_OUT_OF_MEMORY;
   /* At the bottom of a broken block's errors is a reason of its own, not just the name of a part of
    * OpenSSL (3.5). */
