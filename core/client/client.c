@@ -1,5 +1,13 @@
-/* client.c - the client's life, and what the steps of its connection mean: the engine's statuses
- * are written here. */
+/* client.c - the client's life, its ends, and poll: here the steps of its connection become the
+ * engine's statuses.
+ *
+ * What lies below answers with MOVED, WAIT, DONE or BROKEN. hc_client_advance asks whoever has the
+ * work now, the connection while it is made and then the exchange, and writes down what the answer
+ * means. Two other files write a status, each where something begins: client_connect.c and
+ * client_request.c.
+ *
+ * All ends go through hc_client_fail, hc_client_finish and hc_client_clear. They let go of what
+ * decodes the content, and tell the connection, which may have others on it. */
 #include "client_state.h"
 
 #include "../base/limits.h"

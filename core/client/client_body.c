@@ -1,5 +1,10 @@
 /* client_body.c - the content of an answer: by view, to a writer, to a file; as it travels, or with
- * its codings taken off. */
+ * its codings taken off.
+ *
+ * On the way of a byte this is the core's last place. A view shows the exchange's own memory, or
+ * the decoder's, and stays until consume says how much of it was used: nothing is copied here. What
+ * a look came to is settled at once: the end of the content finishes the exchange, and a failure is
+ * the client's. */
 #include <string.h>
 
 #include "client_state.h"

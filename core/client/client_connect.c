@@ -1,5 +1,9 @@
 /* client_connect.c - whom to connect to, and by way of whom: hosts, ports, proxies, Unix sockets;
- * and standing on the connection of another client. */
+ * and standing on the connection of another client.
+ *
+ * What the caller writes, a host that may have a scheme before it, a port, a path, becomes a wish
+ * of plain values; connect/route.c makes the way of it. The client is closed first, whatever it was
+ * at. What is wrong with the words is told at once, what the network says comes with poll. */
 #include <string.h>
 
 #include "../base/sized.h"

@@ -1,4 +1,7 @@
-/* client_reach.c - which addresses the client connects to, and from which. */
+/* client_reach.c - which addresses the client connects to, and from which.
+ *
+ * Few clients ask for any of this, so it lies in memory of its own, which the first setting makes.
+ * What is set counts from the next connection on. */
 #include "../base/memory.h"
 #include "../http/idn.h"
 #include "../stream/stream_peer_tcp.h"

@@ -1,4 +1,11 @@
-/* client_request.c - a request from the caller's words to what the connection sends. */
+/* client_request.c - a request from the caller's words to what the connection sends.
+ *
+ * The caller names method, URL, lines and body. The connection knows the rest: its authority,
+ * whether a proxy reads the request first, and what that one is told about its user. Both go into
+ * one hc_request, which the connection's protocol checks and makes an exchange of.
+ *
+ * Whatever becomes of a request, its body is let go of once: by the exchange that has taken it
+ * over, or here, where it was refused. */
 #include <string.h>
 
 #include "../base/sized.h"

@@ -1,4 +1,12 @@
-/* client_wait.c - what a client waits for, and sleeping for it in the kernel. */
+/* client_wait.c - what a client waits for, and sleeping for it in the kernel.
+ *
+ * A wait is a sleep and a step, again and again, until something has happened that the client's
+ * user wants to know. The timeouts come with what is waited for, so they end a sleep as an event
+ * does. Where only the head of an answer is missing, the sleep is in the receive itself, which
+ * spares a system call.
+ *
+ * Code that waits for one client, for several and in blocking mode stands here; a poller's wait is
+ * its own, and it asks by the functions at the end. */
 #include "../base/limits.h"
 #include "../base/memory.h"
 #include "../platform/wait.h"

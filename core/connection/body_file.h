@@ -1,4 +1,8 @@
-/* body_file.h - content on its way to a writer or a file, in the kernel where that is possible. */
+/* body_file.h - content on its way to a writer or a file, in the kernel where that is possible.
+ *
+ * On the way of a byte this stands where otherwise a reader takes a view: it looks at the exchange
+ * (or at what decodes its content), hands on what is there, and consumes what was taken. It knows
+ * neither client nor protocol. */
 #ifndef HC_BODY_FILE_H
 #define HC_BODY_FILE_H
 

@@ -1,5 +1,10 @@
 /* connection.c - one way to a server and the places on it: its life, not its bytes. See
- * connection.h. */
+ * connection.h.
+ *
+ * It is opened along a walk, or with a stream of the caller's, is usable when that says so, and
+ * ends once, for all who stand on it. Whoever finds out that it has failed says how; that is kept,
+ * because the others ask later. What is sent and received between the beginning and the end is the
+ * protocol's business. */
 #include "connection.h"
 
 #include <string.h>

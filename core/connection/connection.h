@@ -44,7 +44,9 @@ struct hc_connection {
   bool was_used; /* an exchange is complete: bytes that come now come between two */
   /* nobody has looked since it was begun, and a near server may have answered by now */
   bool has_just_begun;
-  bool has_event; /* the descriptor was seen to be ready, so the next look has to be made ... */
+  /* Two hints of whoever waits for the descriptor; the next step of a client takes them back. It
+   * was seen to be ready, so the next look has to be made ... */
+  bool has_event;
   /* ... or was seen empty, so it can be left out (saves one system call of 3.3 for a request among
    * 1000 connections) */
   bool is_quiet;

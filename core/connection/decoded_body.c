@@ -1,4 +1,7 @@
-/* decoded_body.c - see decoded_body.h. */
+/* decoded_body.c - see decoded_body.h.
+ *
+ * Bytes of the exchange go through the decoder into `out`, until something is there to hand out or
+ * this call has had its share of them: much that is coded can become little, or nothing. */
 #include "decoded_body.h"
 
 #include "../base/memory.h"

@@ -2,8 +2,10 @@
  * the wire.
  *
  * The functions say what happened and leave it to the caller what that means: a client makes
- * statuses of it, a poller wakes somebody. They change the exchange alone. What the connection
- * may still be used for when an exchange has ended is the connection's to know (connection.h).
+ * statuses of it, a poller wakes somebody. They change the exchange, and by way of its protocol the
+ * connection under it, which may take no more requests afterwards or be over; of clients and
+ * pollers they know nothing. What the connection may still be used for when an exchange has ended
+ * is the connection's to say (connection.h).
  * An exchange stays readable after its end, until its user opens the next one or leaves the
  * connection. */
 #ifndef HC_EXCHANGE_H

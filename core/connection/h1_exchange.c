@@ -1,4 +1,9 @@
-/* h1_exchange.c - one request and its answer on an HTTP/1.1 connection. See h1_exchange.h. */
+/* h1_exchange.c - one request and its answer on an HTTP/1.1 connection. See h1_exchange.h.
+ *
+ * An advance sends first and then looks for the head, since an answer may come before the request
+ * is out. The sender and the receiver do the work and know nothing of each other: what happens on
+ * one side and matters to the other is decided here. The timeouts are looked at behind the bytes,
+ * so that what has come in time counts. */
 #include "h1_exchange.h"
 
 #include "../base/limits.h"

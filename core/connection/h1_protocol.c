@@ -1,5 +1,12 @@
-/* h1_protocol.c - HTTP/1.1 as a connection sees it: one exchange at a time, silence in between.
- * See protocol.h. */
+/* h1_protocol.c - HTTP/1.1 as a connection sees it: one exchange at a time, silence in between. See
+ * protocol.h.
+ *
+ * Nothing may come between two requests: a byte there belongs to nobody, and would be taken for the
+ * next answer. So somebody looks, before a request goes out and in each poll of an idle client.
+ * Most looks are spared, because the last receive has just shown that nothing is there.
+ *
+ * When an answer is whole, both heads and the way its content ended say whether the connection goes
+ * on, is the script's from now on (an upgrade), or closes. */
 #include "../base/limits.h"
 #include "../http1/head_parser.h"
 #include "../http1/head_writer.h"

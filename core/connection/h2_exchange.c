@@ -1,4 +1,9 @@
-/* h2_exchange.c - one request and its answer on an HTTP/2 connection. See h2_exchange.h. */
+/* h2_exchange.c - one request and its answer on an HTTP/2 connection. See h2_exchange.h.
+ *
+ * What has come lies in the stream (http2/h2_session.h): a head, content, trailing fields, or
+ * why it broke. The exchange hands that on, gives the stream the next piece of what is sent,
+ * and keeps the times. It neither sends nor receives by itself: the connection moves, for all
+ * that are on it. */
 #include "h2_exchange.h"
 
 #ifdef HC_WITH_NGHTTP2 /* else the file is empty */

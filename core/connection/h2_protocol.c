@@ -1,5 +1,10 @@
 /* h2_protocol.c - HTTP/2 as a connection sees it: many exchanges, one session, one descriptor. See
- * protocol.h, h2_link.h. */
+ * protocol.h, h2_link.h.
+ *
+ * A move does whatever can be done for the connection: it sends what the session has to say, and
+ * gives the session what has come. An exchange may ask for it, an event, or the poll of an idle
+ * client. So all places are looked at afterwards, and those are noticed for which something has
+ * changed: no event tells of bytes that somebody else has taken. */
 #include "h2_link.h"
 
 #ifdef HC_WITH_NGHTTP2

@@ -1,4 +1,9 @@
-/* receiver.c - the receiving side of an HTTP/1.1 exchange. See receiver.h. */
+/* receiver.c - the receiving side of an HTTP/1.1 exchange. See receiver.h.
+ *
+ * A head is received to the stack, since nearly always all of it comes at once; what stands behind
+ * it goes into `in`. Content is received into `in`, and the reader gets views of that. Chunks are
+ * decoded where they lie: content is moved together at the front of `in`, and between it and what
+ * is still coded there is a gap that nobody reads. */
 #include "receiver.h"
 
 #include <stddef.h>

@@ -1,4 +1,9 @@
-/* sender.c - the sending side of an HTTP/1.1 exchange. See sender.h. */
+/* sender.c - the sending side of an HTTP/1.1 exchange. See sender.h.
+ *
+ * What goes next is gathered into four pieces at most (the head, a chunk-size line, content, what
+ * stands behind a chunk) and offered to the stream in one send. What the stream took is taken off
+ * them in this order. When no content is left, its source is asked for the next piece. A go ends
+ * when the stream takes no more, when the source has nothing, or when a budget is used up. */
 #include "sender.h"
 
 #include <stdio.h>

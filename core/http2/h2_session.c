@@ -1,5 +1,9 @@
 /* h2_session.c - an HTTP/2 connection, by libnghttp2: its life, the bytes in and out, its streams.
- * See h2_session.h. */
+ * See h2_session.h.
+ *
+ * nghttp2 keeps the protocol, and its callbacks (h2_callbacks.c) write down what happened. Two
+ * things are done for it here: it is given the heads of frames whole, and frames that bring nothing
+ * are counted, since many of them cost the peer little and us more. */
 #include "h2_session.h"
 
 #ifdef HC_WITH_NGHTTP2 /* else the file is empty */

@@ -1,4 +1,8 @@
-/* stream_peer_tls.c - TLS as a stream peer. See stream_peer_tls.h. */
+/* stream_peer_tls.c - TLS as a stream peer. See stream_peer_tls.h.
+ *
+ * The TLS library works record by record, and gets its bytes from the stream below by the carrier
+ * (tls_carrier.c). A failure of the handshake or of a receive is the stream's for good. One of a
+ * send is not: what the server has said before it closed can still be read. */
 #include "stream_peer_tls.h"
 
 #include <string.h>
