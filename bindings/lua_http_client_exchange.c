@@ -1,4 +1,10 @@
-/* lua_http_client_exchange.c - HTTPClient: the request, and the response in strings. */
+/* lua_http_client_exchange.c - HTTPClient: the request, and the response in strings.
+ *
+ * On the way out, a script's table of headers becomes lines, and its string, function or file a
+ * body source. All that can raise is done before the core takes anything over, since a Lua error
+ * would jump over what has to be let go of.
+ *
+ * On the way in, this is where bytes become a Lua string: one copy of the core's view. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

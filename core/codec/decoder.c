@@ -1,4 +1,7 @@
-/* decoder.c - what all codings have in common. See decoder.h. */
+/* decoder.c - what all codings have in common. See decoder.h.
+ *
+ * Names, the choice of the file that knows a coding, and the sentences of failures. A decoder that
+ * has failed stays so, and says why to all who ask later. */
 #include "decoder.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
-/* route.c - from a wish to a list of hops. See route.h. */
+/* route.c - from a wish to a list of hops. See route.h.
+ *
+ * Hops stand in the order in which they are gone: to the server or the proxy, through the proxy,
+ * TLS with the origin. An HTTP proxy is asked for a tunnel only where it can't be left to read the
+ * request: for TLS, and where the request goes to another place than its own host. */
 #include "route.h"
 
 static void add_route(hc_route *route, hc_hop_kind kind, hc_party party, hc_slice host,

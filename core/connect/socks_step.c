@@ -1,4 +1,8 @@
-/* socks_step.c - a SOCKS 5 proxy as a step of a way. See socks_step.h. */
+/* socks_step.c - a SOCKS 5 proxy as a step of a way. See socks_step.h.
+ *
+ * The host's name is looked up from the beginning of the walk on, beside the connection to the
+ * proxy. A proxy takes one address for each connection: when it can't reach that one, the step
+ * wants a new connection and asks for the next. */
 #include "socks_step.h"
 
 #include <string.h>

@@ -1,4 +1,11 @@
-/* walk.c - goes along a route. See walk.h. */
+/* walk.c - goes along a route. See walk.h.
+ *
+ * A hop's step is begun over the stream that the hop before has left, and advanced until it is
+ * done; what `*stream` points to then is the top of what stands. TCP and TLS make a stream; the
+ * conversations with proxies leave the one there is, which from then on leads further.
+ *
+ * A step can want a new connection with the proxy, with all that it has learned so far. Then the
+ * walk begins again at the first hop, and the step itself goes on. */
 #include "walk.h"
 
 #include "../base/memory.h"

@@ -1,4 +1,8 @@
-/* exchange.c - the times of an exchange. See exchange.h. */
+/* exchange.c - the times of an exchange. See exchange.h.
+ *
+ * Two deadlines, one at a time: the idle timeout while bytes move either way, the response timeout
+ * from the last byte of the request to the end of the answer's head. Where a timeout is off, its
+ * deadline is never, and the clock is not asked. */
 #include "exchange.h"
 
 void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n,

@@ -1,4 +1,9 @@
-/* supply.c - the content of a request, piece by piece. See supply.h. */
+/* supply.c - the content of a request, piece by piece. See supply.h.
+ *
+ * One function for each kind of source. A string is one piece. Files and pipes are read into a
+ * buffer of the supply's, which the next piece takes the place of. A function or a pipe that has
+ * nothing is not asked again before `ask_at`, after pauses that grow, unless somebody says that it
+ * has something now. */
 #include "supply.h"
 
 #include <string.h>

@@ -1,4 +1,12 @@
-/* fields.c - field lines in one arena. See fields.h. */
+/* fields.c - field lines in one arena. See fields.h.
+ *
+ * Lines stand behind each other in `text`, and a field is three numbers: where its line begins, how
+ * long name and line are. They are numbers and not pointers because the arena moves when it grows.
+ *
+ * Nearly all lines are usual ones, "Name: value" with one blank and a CRLF. Runs of these are
+ * recognised eight bytes of a value at a time, and copied in one piece. The text of the head before
+ * is still there then: a line that is the same in the same place need not be looked at again. All
+ * other lines go one by one through hc_headers_parse_line, which has the rules. */
 #include "fields.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
-/* h2_output.c - the bytes of a session that are on their way out. See h2_output.h. */
+/* h2_output.c - the bytes of a session that are on their way out. See h2_output.h.
+ *
+ * A part is a run of the session's own bytes, all of which lie in one buffer, or a view of a
+ * stream's content. They go out in their order, and each content byte that is out is taken off the
+ * count of its stream. */
 #include "h2_output.h"
 
 #include <string.h>

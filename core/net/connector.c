@@ -1,4 +1,11 @@
-/* connector.c - the race over a host's addresses (RFC 8305). See connector.h. */
+/* connector.c - the race over a host's addresses (RFC 8305). See connector.h.
+ *
+ * Attempts are non-blocking connects; poll asks each how it stands and begins the next one when its
+ * time has come. An event loop gets one descriptor to wait for: that of the only attempt, else a
+ * group that holds all of them.
+ *
+ * Sockets that have failed are closed behind the beginning of the next attempt. Its descriptor is
+ * another one then, and a loop that watches by number sees that. */
 #include "connector.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* dial_terms.c - which of a host's addresses may be connected to. See dial_terms.h. */
+/* dial_terms.c - which of a host's addresses may be connected to. See dial_terms.h.
+ *
+ * Families first, so that nobody is asked about an address that would not be used anyway; then the
+ * host's own function, about each that is left. The array is thinned out where it is. */
 #include "dial_terms.h"
 
 bool hc_dial_terms_are_set(const hc_dial_terms *terms) {

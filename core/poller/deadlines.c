@@ -1,5 +1,8 @@
 /* deadlines.c - when which seat of a poller has to be looked at again: a binary heap, the earliest
- * first. See poller_state.h. */
+ * first. See poller_state.h.
+ *
+ * A seat knows its place in the heap, so its deadline can be moved or taken out in a few steps,
+ * however many clients there are. */
 #include "poller_state.h"
 
 static void place_in_heap(hc_poller *p, seat *s, size_t at) {
