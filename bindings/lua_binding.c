@@ -200,6 +200,12 @@ hc_slice hcl_check_string(lua_State *L, int arg) {
   return hcl_to_slice(L, arg);
 }
 
+const char *hcl_check_path(lua_State *L, int arg) {
+  hc_slice path = hcl_check_string(L, arg);
+  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, arg, "the path holds a NUL byte");
+  return path.data;
+}
+
 int64_t hcl_check_integer(lua_State *L, int arg) {
   int64_t value = 0;
   if (hcl_to_integer(L, arg, &value)) return value;

@@ -1,7 +1,5 @@
 /* lua_file_replacement.c - the class FileReplacement, for the Lua half: a large file on its way
  * into the place of another one, which no frame of a game waits for. See file_replacement.h. */
-#include <string.h>
-
 #include "../core/platform/file_replacement.h"
 #include "lua_binding.h"
 
@@ -15,15 +13,9 @@ static replacement_object *check_replacement(lua_State *L) {
   return (replacement_object *)hcl_check_object(L, 1, HCL_FILE_REPLACEMENT);
 }
 
-static const char *check_path_replacement(lua_State *L, int arg) {
-  hc_slice path = hcl_check_string(L, arg);
-  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, arg, "the path holds a NUL byte");
-  return path.data;
-}
-
 /* FileReplacement.begin(from, to) -> object */
 static int replacement_begin(lua_State *L) {
-  const char *from = check_path_replacement(L, 1), *to = check_path_replacement(L, 2);
+  const char *from = hcl_check_path(L, 1), *to = hcl_check_path(L, 2);
   replacement_object *self =
       (replacement_object *)hcl_object_new(L, HCL_FILE_REPLACEMENT, sizeof *self);
   self->code = hc_file_replacement_begin(from, to, &self->under_way, &self->why);

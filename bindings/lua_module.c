@@ -17,19 +17,13 @@ static int module_monotonic_time(lua_State *L) {
   return 1;
 }
 
-static const char *check_path_module(lua_State *L, int index) {
-  hc_slice path = hcl_check_string(L, index);
-  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, index, "the path holds a NUL byte");
-  return path.data;
-}
-
 /* create_new_file(path [, old]) -> owner; nil, message, Error where it is there already, or can't
  * be made. See file.h. */
 static int module_create_new_file(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   int64_t owner;
-  const char *old = lua_isnoneornil(L, 2) ? NULL : check_path_module(L, 2);
-  hc_error code = hc_file_create_new(check_path_module(L, 1), old, &owner, &why);
+  const char *old = lua_isnoneornil(L, 2) ? NULL : hcl_check_path(L, 2);
+  hc_error code = hc_file_create_new(hcl_check_path(L, 1), old, &owner, &why);
   if (code == HC_OK) {
     hcl_push_integer(L, owner);
     return 1;
@@ -41,7 +35,7 @@ static int module_create_new_file(lua_State *L) {
 static int module_create_private_file(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   int64_t owner;
-  hc_error code = hc_file_create_private(check_path_module(L, 1), &owner, &why);
+  hc_error code = hc_file_create_private(hcl_check_path(L, 1), &owner, &why);
   if (code != HC_OK) return hcl_push_refusal(L, code, &why);
   hcl_push_integer(L, owner);
   return 1;
@@ -50,21 +44,21 @@ static int module_create_private_file(lua_State *L) {
 /* keep_file_mode(path, old) -> boolean: `path` has the permissions of `old` now, which it is to
  * replace */
 static int module_keep_file_mode(lua_State *L) {
-  lua_pushboolean(L, hc_file_keep_mode(check_path_module(L, 1), check_path_module(L, 2)));
+  lua_pushboolean(L, hc_file_keep_mode(hcl_check_path(L, 1), hcl_check_path(L, 2)));
   return 1;
 }
 
 /* replace_file(from, to) -> true; nil, the reason alone, Error. See file_release.h. */
 static int module_replace_file(lua_State *L) {
   hc_failure why = {HC_OK, ""};
-  hc_error code = hc_file_replace(check_path_module(L, 1), check_path_module(L, 2), &why);
+  hc_error code = hc_file_replace(hcl_check_path(L, 1), hcl_check_path(L, 2), &why);
   if (code != HC_OK) return hcl_push_refusal(L, code, &why);
   lua_pushboolean(L, true);
   return 1;
 }
 
 static int module_remove_file(lua_State *L) {
-  hc_file_remove(check_path_module(L, 1));
+  hc_file_remove(hcl_check_path(L, 1));
   return 0;
 }
 
@@ -79,7 +73,7 @@ static int module_process_number(lua_State *L) {
 static int module_own_file_size(lua_State *L) {
   uint64_t size;
   int64_t owner;
-  if (!hc_file_is_own(check_path_module(L, 1), &size, &owner)) return 0;
+  if (!hc_file_is_own(hcl_check_path(L, 1), &size, &owner)) return 0;
   hcl_push_integer(L, (int64_t)size);
   hcl_push_integer(L, owner);
   return 2;
@@ -93,7 +87,7 @@ static int module_file_kind(lua_State *L) {
       [HC_FILE_DEVICE] = "device",
       [HC_FILE_OTHER] = "other",
   };
-  lua_pushstring(L, names[hc_file_kind_of(check_path_module(L, 1))]);
+  lua_pushstring(L, names[hc_file_kind_of(hcl_check_path(L, 1))]);
   return 1;
 }
 

@@ -18,12 +18,6 @@ static own_file *check_own_file(lua_State *L) {
   return (own_file *)hcl_check_object(L, 1, HCL_OWN_FILE);
 }
 
-static const char *check_path_own_file(lua_State *L) {
-  hc_slice path = hcl_check_string(L, 1);
-  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, 1, "the path holds a NUL byte");
-  return path.data;
-}
-
 static int64_t check_owner_own_file(lua_State *L, int index) {
   int64_t owner = HC_FILE_OF_NOBODY;
   if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner))
@@ -35,7 +29,7 @@ static int64_t check_owner_own_file(lua_State *L, int index) {
  * Error. See hc_file_open_present; without owner it is a device. */
 static int own_file_open(lua_State *L) {
   hc_failure why = {HC_OK, ""};
-  const char *path = check_path_own_file(L);
+  const char *path = hcl_check_path(L, 1);
   int64_t owner = check_owner_own_file(L, 2);
   own_file *self = (own_file *)hcl_object_new(L, HCL_OWN_FILE, sizeof *self);
   hc_error code = hc_file_open_present(path, owner, &self->file, &why);
@@ -62,7 +56,7 @@ static hc_error append_own_file(hc_file file, hc_buffer *text, hc_failure *why) 
 static int own_file_read(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   hc_file file;
-  const char *path = check_path_own_file(L);
+  const char *path = hcl_check_path(L, 1);
   int64_t owner = check_owner_own_file(L, 2);
   bool has_owner = !lua_isnoneornil(L, 2);
   hc_buffer *text = hcl_buffer_new(L);
