@@ -12,6 +12,7 @@ lint:
 .PHONY: check-includes check-functions check-rockspec
 check-includes:
 	@$(LUA) .ci/check-includes.lua
+	@$(LUA) .ci/check-calls.lua
 	@$(LUA) .ci/check-requires.lua
 	@$(LUA) .ci/check-platform.lua
 
