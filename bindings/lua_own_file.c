@@ -42,7 +42,7 @@ static hc_error append_own_file(hc_file file, hc_buffer *text, hc_failure *why) 
     if (offset > HC_PEM_FILE_MAX)
       return hc_failure_set(why, HC_ERR_FILE_CANT_READ, "can't read the file: it is too large");
     if (hc_buffer_reserve(text, PIECE_SIZE_OWN_FILE, HCL_TEXT_LIMIT, &at, &room) != HC_OK)
-      return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+      return hc_failure_out_of_memory(why);
     hc_error code = hc_file_read_at(file, offset, at, PIECE_SIZE_OWN_FILE, &got, why);
     if (code != HC_OK || got == 0) return code;
     hc_buffer_commit(text, got);

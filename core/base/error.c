@@ -96,6 +96,19 @@ hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, 
   return code;
 }
 
+hc_error hc_failure_set_code(hc_failure *failure, hc_error code) {
+  return hc_failure_set(failure, code, "%s", hc_error_string(code));
+}
+
+hc_error hc_failure_out_of_memory(hc_failure *failure) {
+  return hc_failure_set_code(failure, HC_ERR_OUT_OF_MEMORY);
+}
+
+hc_error hc_failure_out_of_memory_for(hc_failure *failure, const char *what) {
+  return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "%s for %s",
+                        hc_error_string(HC_ERR_OUT_OF_MEMORY), what);
+}
+
 void hc_failure_clear(hc_failure *failure) {
   failure->code = HC_OK;
   failure->text[0] = '\0';

@@ -99,7 +99,7 @@ hc_error hc_client_decode_body(hc_client *c, hc_failure *why) {
   hc_error code = find_codings(c, &codings, why);
   if (code != HC_OK || codings.count == 0 || codings.has_unknown) return code;
   c->content = hc_decoded_new(hc_decoder_new_for(&codings));
-  return c->content ? HC_OK : hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return c->content ? HC_OK : hc_failure_out_of_memory(why);
 }
 
 bool hc_client_decodes_body(const hc_client *c) { return c->content != NULL; }

@@ -73,7 +73,7 @@ hc_slice hc_client_proxy(const hc_client *c) {
 
 static hc_error start_client_connect(hc_client *c, const hc_connection_wish *wish,
                                      hc_failure *why) {
-  if (!hc_client_has_place(c)) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!hc_client_has_place(c)) return hc_failure_out_of_memory(why);
   c->is_clear = false;
   hc_error code = hc_connection_open(c->place.connection, wish, why);
   if (code != HC_OK) {

@@ -35,7 +35,7 @@ hc_error hc_client_set_local_address(hc_client *c, hc_slice address, hc_failure 
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the local address is no IP address");
   if (address.size == 0 && !c->reach) return HC_OK;
   hc_reach *reach = need(c);
-  if (!reach) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!reach) return hc_failure_out_of_memory(why);
   reach->local = local;
   return HC_OK;
 }
@@ -67,7 +67,7 @@ hc_error hc_client_set_connect_to(hc_client *c, hc_slice endpoint, hc_failure *w
   if (code == HC_OK && (endpoint.size > 0 || c->reach)) code = keep_connect_to(c, host.text, port);
   hc_buffer_free(&space);
   if (code == HC_OK) return HC_OK;
-  if (code == HC_ERR_OUT_OF_MEMORY) return hc_failure_set(why, code, "out of memory");
+  if (code == HC_ERR_OUT_OF_MEMORY) return hc_failure_out_of_memory(why);
   return hc_failure_set(why, code, "connect_to: %s", reason.text);
 }
 

@@ -87,7 +87,7 @@ static hc_error queue_client_request(hc_client *c, const hc_client_request_spec 
   hc_error code = begin_client_request(c, spec, &body, why);
   if (code != HC_OK) {
     hc_body_source_drop(&body);
-    return hc_failure_set(why, code, "out of memory");
+    return hc_failure_set_code(why, code);
   }
   c->status = HC_STATUS_REQUESTING;
   hc_place_notice(&c->place);

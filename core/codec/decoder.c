@@ -121,6 +121,6 @@ hc_parse hc_decoder_fail(hc_decoder *d, const char *reason) {
 }
 
 hc_parse hc_decoder_fail_memory(hc_decoder *d) {
-  hc_failure_set(&d->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure_out_of_memory(&d->failure);
   return HC_PARSE_ERROR;
 }

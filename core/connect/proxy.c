@@ -14,10 +14,6 @@ static hc_error refuse_proxy(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the proxy's URL is not valid: %s", what);
 }
 
-static hc_error out_of_memory_proxy(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 static void wipe_proxy(hc_buffer *b) {
   if (b->data) hc_memory_wipe(b->data, b->capacity);
   hc_buffer_free(b);
@@ -152,7 +148,7 @@ static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
 /* --- from text to a proxy */
 
 static hc_error decode_proxy(hc_slice text, hc_buffer *out, hc_failure *why) {
-  return hc_uri_decode(text, out) == HC_OK ? HC_OK : out_of_memory_proxy(why);
+  return hc_uri_decode(text, out) == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
 }
 
 /* scheme://host:port, and the host behind it. */
@@ -202,7 +198,7 @@ static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
   else if (code == HC_OK) code = make(from->scheme->scheme, host.text, from->port, out);
   hc_buffer_free(&name);
   hc_buffer_free(&ascii);
-  return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory_proxy(why) : code;
+  return code == HC_ERR_OUT_OF_MEMORY ? hc_failure_out_of_memory(why) : code;
 }
 
 static hc_error check_socks_secret(const hc_proxy *p, hc_failure *why) {
@@ -226,7 +222,7 @@ static hc_error take_user(hc_proxy *p, const parts *from, hc_proxy_schemes allow
   wipe_proxy(&p->user);
   wipe_proxy(&p->password);
   if (code == HC_ERR_INVALID_PARAMETER) return refuse_proxy(why, reason.text);
-  return code == HC_OK ? HC_OK : out_of_memory_proxy(why);
+  return code == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
 }
 
 hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_proxy **out,
@@ -251,7 +247,7 @@ static hc_error make_of_parts(hc_slice host, long long port, hc_buffer *ascii, h
   hc_host parsed;
   hc_failure reason = {HC_OK, ""};
   hc_error code = hc_idn_host_parse(host, ascii, &parsed, &reason);
-  if (code == HC_ERR_OUT_OF_MEMORY) return out_of_memory_proxy(why);
+  if (code == HC_ERR_OUT_OF_MEMORY) return hc_failure_out_of_memory(why);
   if (code != HC_OK) return hc_failure_set(why, code, "proxy: %s", reason.text);
   if (parsed.scheme == 2)
     return hc_failure_set(
@@ -261,7 +257,7 @@ static hc_error make_of_parts(hc_slice host, long long port, hc_buffer *ascii, h
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "proxy port %lld is not from 1 to 65535",
                           port);
   code = make(HC_PROXY_PLAIN, parsed.text, (unsigned)port, out);
-  return code == HC_OK ? HC_OK : out_of_memory_proxy(why);
+  return code == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
 }
 
 hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_slice password,

@@ -31,10 +31,6 @@ struct hc_socks_step {
   size_t in_size;
 };
 
-static hc_error out_of_memory_socks_step(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 /* --- whom to ask for */
 
 static hc_error keep_addresses(hc_socks_step *s, const hc_address *addresses, size_t count) {
@@ -60,15 +56,15 @@ static hc_error find_target(hc_socks_step *s, hc_failure *why) {
   else if (w->lookup == HC_LOOKUP_BY_PROXY) return HC_OK;
   else count = hc_localhost_addresses(w->host, w->port, local);
   if (count > 0)
-    return keep_addresses(s, local, count) == HC_OK ? HC_OK : out_of_memory_socks_step(why);
+    return keep_addresses(s, local, count) == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
   s->looks_up = true;
   hc_error code = hc_lookup_start(w->host, w->port, &s->lookup, NULL);
-  return code == HC_ERR_OUT_OF_MEMORY ? out_of_memory_socks_step(why) : HC_OK;
+  return code == HC_ERR_OUT_OF_MEMORY ? hc_failure_out_of_memory(why) : HC_OK;
 }
 
 hc_error hc_socks_step_new(const hc_socks_wish *wish, hc_socks_step **out, hc_failure *why) {
   hc_socks_step *s = hc_memory_allocate_zeroed(1, sizeof *s);
-  if (!s) return out_of_memory_socks_step(why);
+  if (!s) return hc_failure_out_of_memory(why);
   s->wish = *wish;
   hc_error code = find_target(s, why);
   if (code != HC_OK) hc_socks_step_delete(s);
@@ -168,7 +164,7 @@ static hc_io hear_out_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_fa
 /* OK: connected, and the bytes behind the reply are the next that the stream gives. */
 static hc_io finish_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   if (hc_stream_peer_unread(stream, (hc_slice){s->in, s->in_size}) == HC_OK) return HC_IO_OK;
-  (void)out_of_memory_socks_step(why);
+  (void)hc_failure_out_of_memory(why);
   return HC_IO_ERROR;
 }
 

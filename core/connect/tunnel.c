@@ -127,7 +127,7 @@ static hc_io parse_answer(hc_tunnel *t, hc_failure *why) {
 }
 
 static hc_io fail_memory(hc_failure *why) {
-  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure_out_of_memory(why);
   return HC_IO_ERROR;
 }
 

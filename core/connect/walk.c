@@ -33,10 +33,6 @@ typedef struct hc_step {
   hc_io (*advance)(hc_walk *w, hc_stream_peer *stream, hc_failure *why);
 } hc_step;
 
-static hc_error out_of_memory_walk(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 /* --- tcp */
 
 static void note_tcp_phase(hc_walk *w, const hc_stream_peer *stream) {
@@ -47,7 +43,7 @@ static void note_tcp_phase(hc_walk *w, const hc_stream_peer *stream) {
 
 static hc_error begin_tcp(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   *stream = hc_tcp_new();
-  if (!*stream) return out_of_memory_walk(why);
+  if (!*stream) return hc_failure_out_of_memory(why);
   hc_error code = hc_tcp_connect_on(*stream, hop->host, hop->port, &w->terms, why);
   note_tcp_phase(w, *stream);
   return code;
@@ -58,7 +54,7 @@ static hc_error begin_unix(hc_walk *w, const hc_hop *hop, hc_stream_peer **strea
                            hc_failure *why) {
   (void)w;
   *stream = hc_tcp_new();
-  return *stream ? hc_tcp_connect_unix(*stream, hop->host, why) : out_of_memory_walk(why);
+  return *stream ? hc_tcp_connect_unix(*stream, hop->host, why) : hc_failure_out_of_memory(why);
 }
 
 static hc_io advance_tcp(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
@@ -75,7 +71,7 @@ static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **st
   if (w->tunnel) return HC_OK; /* it wanted a new stream, and goes on there */
   hc_tunnel_wish wish = {hop->host, hop->port, &w->proxy->auth, w->head_limit};
   hc_error code = hc_tunnel_new(&wish, &w->tunnel);
-  return code == HC_OK ? code : hc_failure_set(why, code, "out of memory");
+  return code == HC_OK ? code : hc_failure_set_code(why, code);
 }
 
 static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
@@ -141,13 +137,13 @@ static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream
   w->phase = hop->party == HC_PARTY_ORIGIN ? HC_PHASE_HANDSHAKE : HC_PHASE_CONNECT;
   hc_tls_options *options = w->options;
   if (hop->party == HC_PARTY_PROXY && hc_proxy_tls_options(w->proxy, &options, why) != HC_OK)
-    return out_of_memory_walk(why);
+    return hc_failure_out_of_memory(why);
   hc_stream_peer *tls = hc_tls_new();
-  if (!tls) return out_of_memory_walk(why);
+  if (!tls) return hc_failure_out_of_memory(why);
   hc_error code = hc_tls_connect(tls, *stream, hop->host, hop->port, options, why);
   if (code == HC_OK && hc_tls_offer_alpn(tls, alpn_of(hop, options)) != HC_OK) {
     hc_stream_peer_release(tls); /* and what is below, which it has retained */
-    return out_of_memory_walk(why);
+    return hc_failure_out_of_memory(why);
   }
   if (code != HC_OK) {
     hc_stream_peer_release(tls);
@@ -191,7 +187,7 @@ static hc_error begin_walk(hc_walk *w, hc_stream_peer **stream, hc_failure *why)
 hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out,
                        hc_stream_peer **stream, hc_failure *why) {
   hc_walk *w = hc_memory_allocate_zeroed(1, sizeof *w);
-  if (!w) return out_of_memory_walk(why);
+  if (!w) return hc_failure_out_of_memory(why);
   w->route = *route;
   w->proxy = wish->proxy;
   w->head_limit = wish->head_limit;

@@ -286,7 +286,7 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   n->head_limit = wish->head_limit;
   take_proxy(n, &kept);
   code = keep_names_connection(n, &kept);
-  if (code != HC_OK) return hc_failure_set(why, code, "out of memory");
+  if (code != HC_OK) return hc_failure_set_code(why, code);
   n->connect_timeout = wish->connect_timeout;
   if (wish->connect_timeout > 0)
     n->connect_deadline = hc_clock_deadline(hc_clock_now(), wish->connect_timeout);
@@ -357,7 +357,7 @@ static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
     return HC_BROKEN;
   }
   if (!is_http2 || hc_http2_start(n, n->head_limit) == HC_OK) return HC_DONE;
-  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure_out_of_memory(why);
   return HC_BROKEN;
 }
 

@@ -43,7 +43,7 @@ static void decode_decoded_body(hc_decoded_body *k, hc_slice coded, size_t *used
   char *at;
   size_t room, produced = 0;
   if (hc_buffer_reserve(&k->out, HC_DECODED_ROOM, HC_DECODED_ROOM, &at, &room) != HC_OK) {
-    hc_failure_set(&k->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(&k->failure);
     return;
   }
   hc_parse result = hc_decoder_feed(k->decoder, coded, at, room, used, &produced);

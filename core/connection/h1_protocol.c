@@ -118,7 +118,7 @@ static hc_error open_exchange_h1_protocol(hc_connection *n, const hc_exchange_wi
 static hc_progress hand_over_h1_protocol(hc_connection *n, hc_buffer *in, hc_failure *why) {
   hc_slice rest = {hc_buffer_head(in), hc_buffer_size(in)};
   if (hc_stream_peer_unread(n->stream, rest) != HC_OK) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(why);
     return HC_BROKEN;
   }
   n->state = HC_CONNECTION_UPGRADED;

@@ -84,7 +84,7 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   if (code == HC_OK) code = check_h2_exchange(wish->request, &checked, why);
   if (code != HC_OK) return code;
   hc_h2_exchange *h = hc_memory_allocate_zeroed(1, sizeof *h);
-  if (!h) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!h) return hc_failure_out_of_memory(why);
   hc_exchange_init(&h->common, &hc_protocol_h2, n, &h->answer);
   h->common.settings = wish->settings;
   h->continue_deadline = HC_NEVER;

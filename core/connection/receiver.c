@@ -108,7 +108,7 @@ static hc_io receive_receiver(hc_receiver *r, const hc_reading *from, size_t wan
   char *at;
   size_t got = 0;
   if (make_room_receiver(&r->in, want, limit, &at) != HC_OK) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(why);
     r->ending = HC_ENDING_FAILED;
     return HC_IO_ERROR;
   }
@@ -179,7 +179,7 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
     hc_buffer_consume(&r->in, used);
   } else if (hc_buffer_append(&r->in, (hc_slice){space + used, fresh.size - used}, limit) !=
              HC_OK) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(why);
     return HC_BROKEN;
   }
   return progress;
@@ -207,7 +207,7 @@ hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced,
   if (hc_body_decide(&r->answer.response, (hc_method)method, after, &r->answer.plan, why) != HC_OK)
     return HC_BROKEN;
   if (!has_decoder(r)) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(why);
     return HC_BROKEN;
   }
   r->answer.has_response = true;

@@ -78,7 +78,7 @@ static char *make_room_supply(const hc_pull_call *g, size_t want) {
   size_t room;
   hc_buffer_consume(piece, hc_buffer_size(piece));
   if (hc_buffer_reserve(piece, want, HC_STREAM_BODY_PIECE, &at, &room) == HC_OK) return at;
-  hc_failure_set(g->why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure_out_of_memory(g->why);
   return NULL;
 }
 

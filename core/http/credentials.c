@@ -51,7 +51,7 @@ hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, 
   char *at;
   size_t available;
   hc_error error = hc_buffer_reserve(out, encoded, SIZE_MAX, &at, &available);
-  if (error != HC_OK) return hc_failure_set(why, error, "out of memory for the credentials");
+  if (error != HC_OK) return hc_failure_out_of_memory_for(why, "the credentials");
   memcpy(at, "Basic ", sizeof "Basic " - 1);
   encode_pair(user, password, at + sizeof "Basic " - 1);
   hc_buffer_commit(out, encoded);

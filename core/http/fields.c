@@ -138,8 +138,7 @@ static hc_error refuse_fields(hc_failure *why, const char *what) {
 }
 
 static hc_error out_of_memory_fields(hc_error error, hc_failure *why) {
-  return error == HC_OK ? HC_OK
-                        : hc_failure_set(why, error, "out of memory for the response's headers");
+  return error == HC_OK ? HC_OK : hc_failure_out_of_memory_for(why, "the response's headers");
 }
 
 /* obs-fold: a user agent replaces it with a blank (RFC 9112 section 5.2). */

@@ -19,7 +19,7 @@ const char *hc_idn_version(void) { return idn2_check_version(NULL); }
 
 /* What somebody can act on; the library's own words name its rules. */
 static hc_error refuse_idn(int code, hc_failure *why) {
-  if (code == IDN2_MALLOC) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (code == IDN2_MALLOC) return hc_failure_out_of_memory(why);
   if (code == IDN2_ENCODING_ERROR)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the host is no UTF-8");
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -58,7 +58,7 @@ static hc_error convert_idn(const char *text, hc_buffer *out, hc_failure *why) {
   if (code != IDN2_OK) return refuse_idn(code, why);
   hc_error error = hc_buffer_append_text(out, ascii, SIZE_MAX);
   idn2_free(ascii);
-  return error == HC_OK ? error : hc_failure_set(why, error, "out of memory");
+  return error == HC_OK ? error : hc_failure_out_of_memory(why);
 }
 
 #else
@@ -94,7 +94,7 @@ hc_error hc_idn_to_ascii(hc_slice name, hc_buffer *out, hc_failure *why) {
 static hc_error convert_behind(hc_slice text, hc_slice name, hc_buffer *out, hc_failure *why) {
   hc_slice before = {text.data, (size_t)(name.data - text.data)};
   hc_error error = hc_buffer_append(out, before, SIZE_MAX);
-  if (error != HC_OK) return hc_failure_set(why, error, "out of memory");
+  if (error != HC_OK) return hc_failure_out_of_memory(why);
   return hc_idn_to_ascii(name, out, why);
 }
 
@@ -127,7 +127,7 @@ hc_error hc_idn_endpoint_parse(hc_slice text, hc_buffer *space, hc_host *host, u
   hc_error error = convert_behind(text, name, space, why);
   if (error != HC_OK) return error;
   error = hc_buffer_append(space, behind, SIZE_MAX);
-  if (error != HC_OK) return hc_failure_set(why, error, "out of memory");
+  if (error != HC_OK) return hc_failure_out_of_memory(why);
   hc_slice whole = {hc_buffer_head(space), hc_buffer_size(space)};
   return hc_endpoint_parse(whole, host, port, why);
 }

@@ -33,7 +33,8 @@ hc_error hc_proxy_auth_init(hc_proxy_auth *a, hc_slice user, hc_slice password,
   if (code == HC_OK) code = hc_buffer_append(&a->secret, password, SIZE_MAX);
   if (code != HC_OK) {
     hc_proxy_auth_free(a);
-    return hc_failure_set(why, code, "out of memory for the credentials");
+    return code == HC_ERR_OUT_OF_MEMORY ? hc_failure_out_of_memory_for(why, "the credentials")
+                                        : code;
   }
   const char *secret = hc_buffer_head(&a->secret);
   a->user = (hc_slice){secret, user.size};

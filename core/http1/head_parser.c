@@ -79,7 +79,7 @@ static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why
     if (reason.data[i] == '\r') return refuse_head_parser(why, "status line: it holds a bare CR");
   }
   if (hc_buffer_append(&r->reason, reason, SIZE_MAX) != HC_OK) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the response's head");
+    hc_failure_out_of_memory_for(why, "the response's head");
     return HC_PARSE_ERROR;
   }
   r->minor_version = line.data[VERSION_SIZE] - '0';

@@ -127,7 +127,7 @@ static hc_error make_room_head_writer(hc_buffer *out, const hc_request *r) {
 static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_failure *why) {
   if (error == HC_OK) return HC_OK;
   out->end = out->start + held;
-  return hc_failure_set(why, error, "out of memory for the request's head");
+  return hc_failure_out_of_memory_for(why, "the request's head");
 }
 
 hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_failure *why) {

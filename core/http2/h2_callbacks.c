@@ -18,7 +18,7 @@
 static const char *code_name(uint32_t code) { return nghttp2_http2_strerror(code); }
 
 int hc_h2_out_of_memory(hc_h2_session *s) {
-  hc_failure_set(&s->failure, HC_ERR_OUT_OF_MEMORY, "out of memory for the HTTP/2 connection");
+  hc_failure_out_of_memory_for(&s->failure, "the HTTP/2 connection");
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 

@@ -146,7 +146,7 @@ hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme sche
                             hc_h2_fields *out, hc_failure *why) {
   if (make_room_h2_request(out, checked) != HC_OK) {
     hc_h2_fields_free(out);
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory for the request's head");
+    return hc_failure_out_of_memory_for(why, "the request's head");
   }
   add_pseudo_fields(out, checked, scheme);
   for (size_t i = 0; i < checked->request->line_count; i++)

@@ -119,7 +119,7 @@ hc_error hc_connector_start_from(const hc_address *local, const hc_address *addr
   hc_connector *c =
       fits ? hc_memory_allocate_zeroed(1, sizeof *c + count * sizeof *addresses) : NULL;
   *out = c;
-  if (!c) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!c) return hc_failure_out_of_memory(why);
   if (count > 0) interleave(addresses, count, c->addresses);
   if (local) c->local = *local;
   c->count = count;

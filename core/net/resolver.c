@@ -336,10 +336,6 @@ static hc_error refuse_thread(hc_failure *why, hc_slice host, int error) {
   return refuse_resolver(why, host, reason);
 }
 
-static hc_error out_of_memory_resolver(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 /* In the queue. NULL: out of memory. */
 static lookup_job *new_job(hc_slice host) {
   if (host.size > SIZE_MAX - sizeof(lookup_job) - 1) return NULL;
@@ -400,7 +396,7 @@ hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failu
     return refuse_resolver(why, host, "a NUL byte in the name");
   hc_once_do(&prepared, prepare_resolver);
   hc_lookup *asker = hc_memory_allocate_zeroed(1, sizeof *asker);
-  if (!asker) return out_of_memory_resolver(why);
+  if (!asker) return hc_failure_out_of_memory(why);
   asker->port = port;
   int error = 0;
   lock();
@@ -408,7 +404,7 @@ hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failu
   unlock();
   if (code == HC_OK) *out = asker;
   else hc_memory_release(asker);
-  if (code == HC_ERR_OUT_OF_MEMORY) return out_of_memory_resolver(why);
+  if (code == HC_ERR_OUT_OF_MEMORY) return hc_failure_out_of_memory(why);
   return code == HC_OK ? HC_OK : refuse_thread(why, host, error);
 }
 
@@ -418,7 +414,7 @@ static hc_io copy_answer(hc_lookup *lookup, hc_address **addresses, size_t *coun
   const hc_address_answer *answer = &lookup->job->answer;
   hc_address *copy = hc_memory_allocate_zeroed(answer->count, sizeof *copy);
   if (!copy) {
-    (void)out_of_memory_resolver(why);
+    (void)hc_failure_out_of_memory(why);
     return HC_IO_ERROR;
   }
   for (size_t i = 0; i < answer->count; i++)

@@ -21,7 +21,7 @@ hc_error hc_unix_connector_new(hc_slice path, hc_unix_connector **out, hc_failur
   hc_error code = hc_unix_path_check(path, why);
   if (code != HC_OK) return code;
   hc_unix_connector *c = hc_memory_allocate_zeroed(1, sizeof *c + path.size);
-  if (!c) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!c) return hc_failure_out_of_memory(why);
   c->socket = HC_NO_SOCKET;
   c->size = path.size;
   memcpy(c->path, path.data, path.size);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "../base/error.h"
+
 const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   switch (code) {
   case ECONNREFUSED: return "connection refused";
@@ -23,7 +25,7 @@ const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   case EMFILE: return "too many open files";
   case ENFILE: return "too many open files in the system";
   case ENOBUFS: return "no buffer space";
-  case ENOMEM: return "out of memory";
+  case ENOMEM: return hc_error_string(HC_ERR_OUT_OF_MEMORY);
   case EBADF: return "bad descriptor";
   case EINVAL: return "invalid argument";
   case EIO: return "input/output error";

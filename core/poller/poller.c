@@ -19,7 +19,7 @@ enum { BATCH_POLLER = 512, FEW = 32 };
 
 hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
   hc_poller *p = hc_memory_allocate_zeroed(1, sizeof *p);
-  if (!p) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!p) return hc_failure_out_of_memory(why);
   hc_failure reason = {HC_OK, ""};
   p->backend = hc_backend_new(&reason);
   if (!p->backend) {
@@ -237,7 +237,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
     return hc_failure_set(why, HC_ERR_ALREADY_IN_USE,
                           "the client's connection is in another poller");
   seat *s = make_seat(p, c, tag);
-  if (!s) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!s) return hc_failure_out_of_memory(why);
   place->seat = &s->hook;
   /* If an idle client has read all there was, there is nothing to see before the next event. */
   if (!hc_client_is_known_empty(c) || !arm_in_turn(p, s)) mark_due(p, s);

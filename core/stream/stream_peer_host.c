@@ -106,7 +106,7 @@ static hc_io host_peek(hc_stream_peer *peer, hc_failure *why) {
   hc_stream_peer_retain(peer);
   hc_io io = host_recv(peer, bytes, sizeof bytes, &got, why);
   if (io == HC_IO_OK && hc_stream_peer_unread(peer, hc_slice_make(bytes, got)) != HC_OK)
-    io = fail_host(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    io = fail_host(why, HC_ERR_OUT_OF_MEMORY, hc_error_string(HC_ERR_OUT_OF_MEMORY));
   hc_stream_peer_release(peer);
   return io;
 }
@@ -170,7 +170,7 @@ hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, 
   if (!known.send || !known.recv)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream has no send or no recv");
   host_stream *h = hc_memory_allocate_zeroed(1, sizeof *h);
-  if (!h) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!h) return hc_failure_out_of_memory(why);
   hc_stream_peer_init(&h->base, &host_ops);
   h->functions = known;
   h->context = context;

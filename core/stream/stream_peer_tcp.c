@@ -71,7 +71,8 @@ static hc_io end_in(hc_tcp *t, hc_tcp_state state, const hc_failure *failure, hc
 }
 
 static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
-  const hc_failure failure = {HC_ERR_OUT_OF_MEMORY, "out of memory"};
+  hc_failure failure = {HC_OK, ""};
+  hc_failure_out_of_memory(&failure);
   return end_in(t, HC_TCP_ERROR, &failure, why);
 }
 
@@ -479,7 +480,7 @@ bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer && peer->op
 static hc_error open_anew(hc_tcp *t, hc_slice host, unsigned port, hc_failure *why) {
   char *copy = hc_memory_copy_text(host.data, host.size);
   hc_stream_peer_close(&t->base);
-  if (!copy) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!copy) return hc_failure_out_of_memory(why);
   hc_memory_release(t->host);
   t->host = copy;
   t->host_size = host.size;
@@ -499,7 +500,7 @@ static hc_error wait_with_terms(hc_tcp *t, const hc_address *addresses, size_t c
 static hc_error take_terms(hc_tcp *t, const hc_dial_terms *terms, hc_failure *why) {
   if (!terms || !hc_dial_terms_are_set(terms)) return HC_OK;
   t->terms = hc_memory_allocate_zeroed(1, sizeof *t->terms);
-  if (!t->terms) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!t->terms) return hc_failure_out_of_memory(why);
   t->terms->dial = *terms;
   return HC_OK;
 }
@@ -524,7 +525,7 @@ hc_error hc_tcp_connect_on(hc_stream_peer *peer, hc_slice host, unsigned port,
   error = hc_lookup_start(host, port, &t->lookup, NULL);
   if (error != HC_ERR_OUT_OF_MEMORY) return HC_OK;
   t->state = HC_TCP_NONE;
-  return hc_failure_set(why, error, "out of memory");
+  return hc_failure_out_of_memory(why);
 }
 
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {

@@ -80,8 +80,7 @@ static hc_error read_piece_pem_file(int file, const char *path, hc_buffer *out, 
     return hc_failure_set(why, HC_ERR_FILE_CANT_READ,
                           "can't read %s: the file is too large for a PEM file", path);
   }
-  if (reserve_wiping(out, &at, &room) != HC_OK)
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (reserve_wiping(out, &at, &room) != HC_OK) return hc_failure_out_of_memory(why);
   ssize_t got;
   do {
     got = read(file, at, room);

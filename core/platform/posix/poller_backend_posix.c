@@ -57,7 +57,7 @@ static void free_parts(hc_backend *b) { hc_memory_release(b->keys); }
 hc_backend *hc_backend_new(hc_failure *why) {
   hc_backend *b = hc_memory_allocate_zeroed(1, sizeof *b);
   if (!b) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(why);
     return NULL;
   }
   b->fd = open_set();

@@ -24,7 +24,7 @@ static hc_error read_all(HANDLE file, const char *path, hc_buffer *out, hc_failu
   left = is_file ? (size_t)size.QuadPart : READ_SIZE;
   if (left == 0) return HC_OK;
   if (hc_buffer_reserve(out, left, SIZE_MAX, &at, &room) != HC_OK)
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return hc_failure_out_of_memory(why);
   DWORD got = 1;
   while (left > 0 && got > 0) {
     got = 0;

@@ -121,7 +121,7 @@ static const char *reason_of_file(DWORD code) {
   case ERROR_INVALID_HANDLE: return "the file is not open for this";
   case ERROR_FILENAME_EXCED_RANGE: return "the name is too long";
   case ERROR_NOT_ENOUGH_MEMORY:
-  case ERROR_OUTOFMEMORY: return "out of memory";
+  case ERROR_OUTOFMEMORY: return hc_error_string(HC_ERR_OUT_OF_MEMORY);
   case ERROR_IO_DEVICE:
   case ERROR_CRC: return "input/output error";
   default: return NULL;

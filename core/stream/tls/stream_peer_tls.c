@@ -299,7 +299,7 @@ static hc_io send_piece(tls_peer *t, cursor_tls *c, hc_failure *why, size_t *wri
   if (size <= first) return write_record(t, (hc_slice){c->parts->data + c->offset, size}, written);
   char *joined = hc_memory_allocate(size);
   if (!joined) {
-    hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(why);
     return HC_IO_ERROR;
   }
   cursor_gather(*c, size, joined);
@@ -383,7 +383,7 @@ static hc_io begin_handshake(tls_peer *t, hc_failure *why) {
   if (io != HC_IO_OK) return io;
   t->engine = hc_tls_engine_new(&t->handshake, &t->carrier);
   if (t->engine) return HC_IO_OK;
-  hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  hc_failure_out_of_memory(why);
   return HC_IO_ERROR;
 }
 

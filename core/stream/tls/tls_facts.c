@@ -31,7 +31,7 @@ hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate
 hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out,
                                 hc_failure *why) {
   *out = hc_memory_allocate(sizeof **out);
-  if (!*out) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!*out) return hc_failure_out_of_memory(why);
   hc_error code = hc_tls_peer_certificate(peer, *out, why);
   if (code == HC_OK) return HC_OK;
   hc_memory_release(*out);

@@ -22,7 +22,7 @@ void hc_tls_keylog_write(const hc_tls_options *o, const char *line) {
 
 static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
   char *name = hc_memory_copy_text(path.data, path.size);
-  if (!name) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!name) return hc_failure_out_of_memory(why);
   hc_failure inner = {HC_OK, ""};
   hc_error error = hc_file_open_log(name, &o->keylog, &inner);
   hc_memory_release(name);

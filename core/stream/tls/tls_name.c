@@ -53,7 +53,7 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
   h->name = hc_memory_copy_text(text.data, text.size);
   h->host = asked_text.size > 0 ? hc_memory_copy_text(asked_text.data, asked_text.size) : NULL;
   if (!h->name || (!h->host && asked_text.size > 0)) {
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    return hc_failure_out_of_memory(why);
   }
   h->name_is_address = host.kind != HC_HOST_NAME;
   return HC_OK;

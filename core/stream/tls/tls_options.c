@@ -12,10 +12,6 @@
 #define ALPN_LIST_MAX 65533u /* RFC 7301 section 3.1: the list's own length takes two bytes */
 #define PIN_BASE64_SIZE 44u  /* of 32 bytes */
 
-static hc_error no_memory_tls_options(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 static hc_error refuse_tls_options_here(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
 }
@@ -79,7 +75,7 @@ static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
 static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   if (s->pinned_key_count == 0) return HC_OK;
   o->pins = hc_memory_allocate_zeroed(s->pinned_key_count, HC_PIN_SIZE);
-  if (!o->pins) return no_memory_tls_options(why);
+  if (!o->pins) return hc_failure_out_of_memory(why);
   o->pin_count = s->pinned_key_count;
   for (size_t i = 0; i < o->pin_count; i++) {
     if (decode_pin(s->pinned_keys[i], o->pins + i * HC_PIN_SIZE)) continue;
@@ -105,7 +101,7 @@ static hc_error take_alpn_tls_options_here(hc_tls_options *o, const hc_tls_setti
     char size = (char)(unsigned char)name.size;
     if (hc_buffer_append(&o->alpn, (hc_slice){&size, 1}, SIZE_MAX) != HC_OK ||
         hc_buffer_append(&o->alpn, name, SIZE_MAX) != HC_OK) {
-      return no_memory_tls_options(why);
+      return hc_failure_out_of_memory(why);
     }
   }
   return HC_OK;
@@ -123,7 +119,7 @@ static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   if (name.size > 0 && host.scheme != 0)
     return refuse_tls_options_here(why, "common name override: it has a scheme");
   o->override = hc_memory_copy_text(name.size > 0 ? name.data : "", name.size);
-  return o->override ? HC_OK : no_memory_tls_options(why);
+  return o->override ? HC_OK : hc_failure_out_of_memory(why);
 }
 
 static hc_error check_certificates(const hc_tls_settings *s, hc_failure *why) {
@@ -187,7 +183,7 @@ hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
                           "the settings ask for what this version of the library does not have");
   hc_tls_options *o = hc_memory_allocate_zeroed(1, sizeof *o);
-  if (!o) return no_memory_tls_options(why);
+  if (!o) return hc_failure_out_of_memory(why);
   o->references = 1;
   hc_error error = take_settings(o, &known, why);
   if (error == HC_OK) *out = o;
@@ -239,7 +235,7 @@ hc_io hc_tls_options_prepare(hc_tls_options *o, hc_failure *why) {
   if (o->context && !uses_system_store(o)) return HC_IO_OK;
   hc_tls_store *s = get_store(o);
   if (!s) {
-    no_memory_tls_options(why);
+    hc_failure_out_of_memory(why);
     return HC_IO_ERROR;
   }
   hc_io io = hc_tls_store_poll(s, why);

@@ -296,7 +296,7 @@ hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
   if (state == STORE_READY) return HC_IO_OK;
   if (state != STORE_FAILED) return HC_IO_WANT_READ;
   hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s",
-                 ended ? "the process is ending" : "out of memory");
+                 ended ? "the process is ending" : hc_error_string(HC_ERR_OUT_OF_MEMORY));
   return HC_IO_ERROR;
 }
 

@@ -187,5 +187,5 @@ hc_error hc_mbedtls_describe(const mbedtls_x509_crt *certificate, hc_peer_certif
                              hc_failure *why) {
   if (collect_mbedtls(out, certificate)) return HC_OK;
   hc_peer_certificate_free(out);
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return hc_failure_out_of_memory(why);
 }

@@ -86,7 +86,7 @@ static hc_error read_suites(hc_slice text, int *ids, hc_failure *why) {
 
 hc_error hc_mbedtls_read_suites(hc_slice text, int **out, hc_failure *why) {
   int *ids = hc_memory_allocate_zeroed(text.size / 2 + 2, sizeof *ids);
-  if (!ids) return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!ids) return hc_failure_out_of_memory(why);
   hc_error error = read_suites(text, ids, why);
   if (error == HC_OK) *out = ids;
   else hc_memory_release(ids);

@@ -27,10 +27,6 @@
 #define HIGHEST_VERSION 12
 #endif
 
-static hc_error no_memory_mbedtls(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 static hc_error refuse_mbedtls(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
 }
@@ -69,7 +65,8 @@ static hc_error set_protocols(hc_tls_options *o, hc_failure *why) {
   for (size_t i = 0; i < wire.size; i += 1u + (unsigned char)wire.data[i])
     if (memchr(wire.data + i + 1, '\0', (unsigned char)wire.data[i]))
       return refuse_mbedtls(why, "alpn: mbedTLS takes no name with a NUL byte");
-  return hc_mbedtls_make_protocols(wire, &o->context->protocols) ? HC_OK : no_memory_mbedtls(why);
+  return hc_mbedtls_make_protocols(wire, &o->context->protocols) ? HC_OK
+                                                                 : hc_failure_out_of_memory(why);
 }
 
 /* What is out of reach is refused where it was asked for; else the range is what there is. */
@@ -122,7 +119,7 @@ static hc_error parse_mbedtls_crls(hc_tls_context *c, const char *text, hc_failu
     if (error != 0) break;
     count++;
   }
-  if (hc_mbedtls_is_memory(error)) return no_memory_mbedtls(why);
+  if (hc_mbedtls_is_memory(error)) return hc_failure_out_of_memory(why);
   if (error < 0)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: CRL number %d is malformed",
                           count + 1);
@@ -136,7 +133,7 @@ static hc_error read_mbedtls_crls(hc_tls_context *c, const char *path, hc_failur
   char *text =
       error == HC_OK ? hc_memory_copy_text(hc_buffer_head(&bytes), hc_buffer_size(&bytes)) : NULL;
   if (text) error = parse_mbedtls_crls(c, text, why);
-  else if (error == HC_OK || error == HC_ERR_OUT_OF_MEMORY) error = no_memory_mbedtls(why);
+  else if (error == HC_OK || error == HC_ERR_OUT_OF_MEMORY) error = hc_failure_out_of_memory(why);
   else error = hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "crl_file: %s", inner.text);
   hc_memory_release(text);
   hc_buffer_free(&bytes);
@@ -146,7 +143,7 @@ static hc_error read_mbedtls_crls(hc_tls_context *c, const char *path, hc_failur
 static hc_error load_mbedtls_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   if (path.size == 0) return HC_OK;
   char *name = hc_memory_copy_text(path.data, path.size);
-  hc_error error = name ? read_mbedtls_crls(o->context, name, why) : no_memory_mbedtls(why);
+  hc_error error = name ? read_mbedtls_crls(o->context, name, why) : hc_failure_out_of_memory(why);
   hc_memory_release(name);
   o->checks_revocation = true;
   return error;
@@ -197,7 +194,7 @@ hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings,
   if (o->require_ocsp)
     return refuse_mbedtls(why, "require_ocsp_stapling: mbedTLS does not have it");
   hc_tls_context *c = o->context = hc_memory_allocate_zeroed(1, sizeof *c);
-  if (!c) return no_memory_mbedtls(why);
+  if (!c) return hc_failure_out_of_memory(why);
   mbedtls_x509_crt_init(&c->given);
   mbedtls_x509_crl_init(&c->crls);
   mbedtls_x509_crt_init(&c->own);

@@ -381,7 +381,7 @@ void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase p
     h->certificate_requested = was_asked(e) && !h->options->context->has_own;
     hc_tls_fail_by_alert(h, e->ssl.in_msg[1]);
   } else if (hc_mbedtls_is_memory(e->error)) {
-    hc_failure_set(&h->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(&h->failure);
   } else if (phase == HC_TLS_PHASE_HANDSHAKE) {
     explain_handshake(e, h);
   } else {

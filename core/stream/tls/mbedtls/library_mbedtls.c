@@ -55,8 +55,7 @@ bool hc_mbedtls_is_memory(int error) {
 
 hc_error hc_mbedtls_fail(hc_failure *why, hc_error code, const char *what, int error) {
   char reason[128];
-  if (hc_mbedtls_is_memory(error))
-    return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (hc_mbedtls_is_memory(error)) return hc_failure_out_of_memory(why);
   mbedtls_strerror(error, reason, sizeof reason);
   return hc_failure_set(why, code, "%s: %s", what, reason);
 }

@@ -12,10 +12,6 @@
 #define CERTIFICATE_END "-----END CERTIFICATE-----"
 #define KEY_DER_MAX 16384u /* of RSA with 16384 bits, and room to spare */
 
-static hc_error no_memory_mbedtls_x509(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
-}
-
 int hc_mbedtls_next_block(const char **at, const char *header, const char *footer,
                           mbedtls_pem_context *block) {
   size_t used = 0;
@@ -74,7 +70,7 @@ static hc_error read_mbedtls_chain(const char *text, mbedtls_x509_crt *list, hc_
     if (error != 0) break;
     count++;
   }
-  if (hc_mbedtls_is_memory(error)) return no_memory_mbedtls_x509(why);
+  if (hc_mbedtls_is_memory(error)) return hc_failure_out_of_memory(why);
   if (error < 0)
     return hc_failure_set(why, HC_ERR_INVALID_DATA,
                           "certificate number %d of the PEM text is malformed", count + 1);
@@ -87,7 +83,7 @@ hc_error hc_tls_chain_read(hc_slice pem, hc_tls_chain **out, hc_failure *why) {
   char *text = hc_memory_copy_text(pem.data, pem.size);
   hc_error error = HC_OK;
   if (chain) mbedtls_x509_crt_init(&chain->first);
-  if (!chain || !text) error = no_memory_mbedtls_x509(why);
+  if (!chain || !text) error = hc_failure_out_of_memory(why);
   else error = read_mbedtls_chain(text, &chain->first, why);
   hc_memory_release(text);
   if (error == HC_OK) *out = chain;
@@ -118,7 +114,7 @@ static hc_error write_certificate(const mbedtls_x509_crt *c, hc_buffer *out, hc_
   bool done = error == 0 && size > 0 &&
               hc_buffer_append(out, (hc_slice){text, size - 1}, SIZE_MAX) == HC_OK;
   hc_memory_release(text);
-  return done ? HC_OK : no_memory_mbedtls_x509(why);
+  return done ? HC_OK : hc_failure_out_of_memory(why);
 }
 
 hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failure *why) {
@@ -140,7 +136,7 @@ static bool is_unknown_way(int error) {
 static hc_error explain_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
                                     int error, hc_failure *why) {
   const char *reason = "wrong passphrase for the encrypted key";
-  if (hc_mbedtls_is_memory(error)) return no_memory_mbedtls_x509(why);
+  if (hc_mbedtls_is_memory(error)) return hc_failure_out_of_memory(why);
   if (half == HC_KEY_PUBLIC || !is_encrypted(text))
     return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
                           half == HC_KEY_PUBLIC ? "public" : "private");
@@ -182,7 +178,7 @@ hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc
   char *text = hc_memory_copy_text(pem.data, pem.size);
   if (key) mbedtls_pk_init(&key->pk);
   hc_error error = key && text ? read_mbedtls_key(text, half, passphrase, key, why)
-                               : no_memory_mbedtls_x509(why);
+                               : hc_failure_out_of_memory(why);
   if (text) hc_memory_wipe(text, pem.size);
   hc_memory_release(text);
   if (error == HC_OK) *out = key;
@@ -195,14 +191,14 @@ hc_error hc_tls_key_write(const hc_tls_key *key, hc_key_half half, hc_buffer *ou
   mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&key->pk;
   size_t room = KEY_DER_MAX * 2;
   unsigned char *text = hc_memory_allocate_zeroed(1, room);
-  if (!text) return no_memory_mbedtls_x509(why);
+  if (!text) return hc_failure_out_of_memory(why);
   int error = half == HC_KEY_PUBLIC ? mbedtls_pk_write_pubkey_pem(pk, text, room)
                                     : mbedtls_pk_write_key_pem(pk, text, room);
   hc_error code = HC_OK;
   if (error != 0)
     code = hc_mbedtls_fail(why, HC_ERR_INVALID_DATA, "the key can't be written", error);
   else if (hc_buffer_append(out, hc_slice_of((const char *)text), SIZE_MAX) != HC_OK)
-    code = no_memory_mbedtls_x509(why);
+    code = hc_failure_out_of_memory(why);
   hc_memory_wipe(text, room);
   hc_memory_release(text);
   return code;

@@ -168,5 +168,5 @@ hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out
   ERR_clear_error();
   if (done) return HC_OK;
   hc_peer_certificate_free(out);
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return hc_failure_out_of_memory(why);
 }

@@ -9,7 +9,7 @@
 
 static hc_error no_memory_tls_context(hc_failure *why) {
   ERR_clear_error();
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return hc_failure_out_of_memory(why);
 }
 
 /* 12 to TLS1_2_VERSION. */

@@ -20,8 +20,7 @@ bool hc_tls_memory_was_out(void) {
 
 hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what) {
   const char *reason = ERR_reason_error_string(ERR_peek_error());
-  if (hc_tls_memory_was_out())
-    return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (hc_tls_memory_was_out()) return hc_failure_out_of_memory(failure);
   return hc_failure_set(failure, code, "%s: %s", what, !reason ? "unknown reason" : reason);
 }
 
@@ -53,7 +52,7 @@ void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase p
       reason < ALERT_BASE + ALERT_NUMBERS) {
     hc_tls_fail_by_alert(h, reason - ALERT_BASE);
   } else if (hc_tls_memory_was_out()) {
-    hc_failure_set(&h->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+    hc_failure_out_of_memory(&h->failure);
   } else {
     reason_failure(h, error, phase);
   }

@@ -14,7 +14,7 @@ typedef struct contents {
 
 static hc_error no_memory_pkcs12(hc_failure *why) {
   ERR_clear_error();
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return hc_failure_out_of_memory(why);
 }
 
 static hc_error refuse_pkcs12(hc_failure *why, const char *reason) {

@@ -61,9 +61,7 @@ static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
   case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: authority_failure(h, reason, certificate); break;
-  case X509_V_ERR_OUT_OF_MEM:
-    hc_failure_set(&h->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
-    break;
+  case X509_V_ERR_OUT_OF_MEM: hc_failure_out_of_memory(&h->failure); break;
   default: subject_failure(h, reason, certificate); break;
   }
 }
@@ -239,7 +237,7 @@ bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake) {
   if (hc_tls_verified_stands(handshake->options, &handshake->verified)) return true;
   X509_STORE_CTX *context = X509_STORE_CTX_new();
   bool prepared = context && prepare_again(context, ssl, leaf);
-  if (!prepared) hc_failure_set(&handshake->failure, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  if (!prepared) hc_failure_out_of_memory(&handshake->failure);
   bool passed = prepared && verify(handshake, context);
   X509_STORE_CTX_free(context);
   ERR_clear_error();

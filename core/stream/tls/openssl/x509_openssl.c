@@ -27,7 +27,7 @@ hc_error hc_pem_end(void) {
 
 static hc_error no_memory_x509_here(hc_failure *why) {
   ERR_clear_error();
-  return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "out of memory");
+  return hc_failure_out_of_memory(why);
 }
 
 /* A BIO that reads from the text itself. */
