@@ -113,6 +113,7 @@ build = {
         "core/http/request.c",
         "core/http/request_check.c",
         "core/http/response.c",
+        "core/http/transcript.c",
         "core/http/uri.c",
         "core/http1/chunked.c",
         "core/http1/head_parser.c",

@@ -254,7 +254,7 @@ static int client_share_connection(lua_State *L) {
   hcl_client *made = hcl_check_client(L, 2);
   hcl_anchor_reserve(L, 2, HCL_CLIENT_HOLDER);
   hcl_client *self = hcl_check_free_client(L, 1);
-  *hc_client_get_settings(made->client) = *hc_client_get_settings(self->client);
+  hc_client_copy_settings(made->client, self->client);
   hc_error code = hc_client_join(made->client, self->client, &why);
   if (code == HC_OK) {
     /* the script's own stream is at work for both */

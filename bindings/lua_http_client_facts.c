@@ -82,12 +82,31 @@ static int make_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_RE
 static int make_list_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_LISTS); }
 int hcl_response_fields(lua_State *L) { return hcl_client_guarded(L, make_list_dictionary); }
 
-static int make_queued_head(lua_State *L) {
-  hcl_push_slice(L, hc_client_queued_head(hcl_check_client(L, 1)->client));
+static hc_transcript *transcript_of(lua_State *L) {
+  return hc_client_get_settings(hcl_check_client(L, 1)->client)->transcript;
+}
+
+/* Without memory there is none, and nothing is shown. */
+int hcl_begin_transcript(lua_State *L) {
+  (void)hc_client_begin_transcript(hcl_check_client(L, 1)->client);
+  return 0;
+}
+
+/* It is cleared when the string is there, which may take a finalizer that uses the client. */
+static int make_transcript(lua_State *L) {
+  const hc_transcript *t = transcript_of(L);
+  hcl_push_slice(L, t ? hc_transcript_text(t) : HC_SLICE(""));
+  hc_transcript *after = transcript_of(L);
+  if (after) hc_transcript_clear(after);
   return 1;
 }
 
-int hcl_queued_head(lua_State *L) { return hcl_client_guarded(L, make_queued_head); }
+int hcl_take_transcript(lua_State *L) { return hcl_client_guarded(L, make_transcript); }
+
+int hcl_end_transcript(lua_State *L) {
+  hc_client_end_transcript(hcl_check_client(L, 1)->client);
+  return 0;
+}
 
 int hcl_announced_length(lua_State *L) {
   hcl_push_integer(L, hc_client_announced_length(hcl_check_client(L, 1)->client));

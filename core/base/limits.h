@@ -70,6 +70,9 @@
 #define HC_RESOLVER_IDLE_SECONDS 10       /* a worker that has had no work for this long ends */
 #define HC_RESOLVER_FORK_NS 100000000L    /* how long a fork waits for lookups under way */
 
+/* heads that were noted for a trace, and not yet taken */
+#define HC_TRANSCRIPT_MAX ((size_t)1 << 18)
+
 /* a proxy that refuses with more content than this is asked again on a new connection */
 #define HC_REFUSAL_MAX ((size_t)65536)
 

@@ -54,6 +54,7 @@ void hc_client_delete(hc_client *c) {
   hc_client_end_content(c);
   hc_client_forget_proxies(c);
   hc_client_forget_reach(c);
+  hc_transcript_release(c->settings.transcript);
   hc_memory_release(c);
 }
 

@@ -24,6 +24,8 @@ HC_INTERNAL_BEGIN
 /* The settings in use, to read and to write, as long as the client lives. A value out of range is
  * the caller's bug. */
 hc_settings *hc_client_get_settings(hc_client *c);
+/* All of them, but for the transcript, which is each client's own. */
+void hc_client_copy_settings(hc_client *to, const hc_client *from);
 /* "" when the system chooses. */
 void hc_client_get_local_address(const hc_client *c, char text[HC_ADDRESS_SPACE]);
 /* An empty host and port 0 where none is set. A view that lives until the next set. */
@@ -31,10 +33,10 @@ void hc_client_get_connect_to(const hc_client *c, hc_slice *host, unsigned *port
 /* Empty before there is a response. */
 const hc_headers *hc_client_response_headers(const hc_client *c);
 const hc_headers *hc_client_response_trailers(const hc_client *c);
-/* The head of the request that was queued last, for who wants to show it: a view until the next
- * poll, with the credentials in it. Empty once some of it has gone out, and where a head is no
- * text. */
-hc_slice hc_client_queued_head(const hc_client *c);
+/* From now on the heads that pass are noted (http/transcript.h), until it ends. Before connecting
+ * for those that a proxy gets, before the request for its own. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_client_begin_transcript(hc_client *c);
+void hc_client_end_transcript(hc_client *c); /* what has not been taken is forgotten */
 /* What a request that failed without an answer leaves to do. */
 hc_retry hc_client_retry(const hc_client *c);
 /* Whether others may stand on its connection, too. */

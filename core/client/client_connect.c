@@ -96,7 +96,8 @@ static hc_error wish_for(const hc_client *c, hc_host origin, unsigned port,
   bool is_secure = security == HC_CONNECT_TLS || origin.scheme == 2;
   *wish = (hc_connection_wish){.options = options,
                                .head_limit = c->settings.max_header_size,
-                               .connect_timeout = c->settings.connect_timeout};
+                               .connect_timeout = c->settings.connect_timeout,
+                               .transcript = c->settings.transcript};
   wish->way.version = c->settings.version;
   wish->way.host = origin.text;
   wish->way.port = port != 0 ? port : is_secure ? 443 : 80;

@@ -13,9 +13,6 @@ bool hc_client_response_is_complete(const hc_client *c) { return answer_of(c)->i
 bool hc_client_has_response_begun(const hc_client *c) { return answer_of(c)->has_begun; }
 uint64_t hc_client_body_received(const hc_client *c) { return answer_of(c)->received; }
 
-hc_slice hc_client_queued_head(const hc_client *c) {
-  return c->place.exchange ? hc_exchange_queued_head(c->place.exchange) : (hc_slice){NULL, 0};
-}
 hc_retry hc_client_retry(const hc_client *c) { return answer_of(c)->retry; }
 
 /* --- status line */

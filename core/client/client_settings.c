@@ -70,3 +70,25 @@ double hc_client_get(const hc_client *c, hc_setting setting) {
   }
   return -1;
 }
+
+void hc_client_copy_settings(hc_client *to, const hc_client *from) {
+  hc_transcript *own = to->settings.transcript;
+  to->settings = from->settings;
+  to->settings.transcript = own;
+}
+
+/* --- the heads that pass */
+
+hc_error hc_client_begin_transcript(hc_client *c) {
+  if (!c->settings.transcript) c->settings.transcript = hc_transcript_new();
+  if (!c->settings.transcript) return HC_ERR_OUT_OF_MEMORY;
+  c->settings.transcript->is_listening = true;
+  return HC_OK;
+}
+
+void hc_client_end_transcript(hc_client *c) {
+  hc_transcript *t = c->settings.transcript;
+  if (!t) return;
+  t->is_listening = false;
+  hc_transcript_clear(t);
+}

@@ -27,6 +27,7 @@ typedef struct rest {
 
 struct hc_tunnel {
   hc_proxy_auth *auth;
+  hc_transcript *transcript;
   hc_buffer authority, out, in;
   hc_response response;
   size_t interim_size, head_limit;
@@ -48,6 +49,21 @@ static void wipe_request(hc_tunnel *t) {
   hc_buffer_free(&t->out);
 }
 
+/* As it is sent, but for the credentials. */
+static void note_request_tunnel(hc_tunnel *t, hc_slice credentials) {
+  hc_buffer head = {0};
+  if (!hc_transcript_listens(t->transcript)) return;
+  hc_slice shown = credentials.size > 0 ? HC_SLICE("***") : credentials;
+  if (hc_head_write_tunnel(view_of_tunnel(&t->authority), shown, &head) == HC_OK)
+    hc_transcript_note_request(t->transcript, view_of_tunnel(&head));
+  hc_buffer_free(&head);
+}
+
+static void note_answer_tunnel(hc_tunnel *t) {
+  if (hc_transcript_listens(t->transcript))
+    hc_transcript_note_response(t->transcript, HC_SLICE(""), &t->response);
+}
+
 static hc_error write_request(hc_tunnel *t) {
   hc_buffer digest = {0};
   hc_slice authority = view_of_tunnel(&t->authority), credentials = hc_proxy_auth_basic(t->auth);
@@ -59,6 +75,7 @@ static hc_error write_request(hc_tunnel *t) {
     credentials = view_of_tunnel(&digest);
   }
   if (code == HC_OK) code = hc_head_write_tunnel(authority, credentials, &t->out);
+  if (code == HC_OK) note_request_tunnel(t, credentials);
   hc_buffer_free(&digest);
   return code;
 }
@@ -68,6 +85,7 @@ hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
   if (!t) return HC_ERR_OUT_OF_MEMORY;
   t->head_limit = wish->head_limit;
   t->auth = wish->auth;
+  t->transcript = wish->transcript;
   hc_error code = hc_authority_write(wish->host, wish->port, 0, &t->authority);
   if (code == HC_OK) code = write_request(t);
   if (code != HC_OK) hc_tunnel_delete(t);
@@ -115,6 +133,7 @@ static hc_io parse_answer(hc_tunnel *t, hc_failure *why) {
     hc_buffer_consume(&t->in, used);
     if (parsed == HC_PARSE_ERROR) return fail_tunnel(why, &reason);
     if (parsed == HC_PARSE_MORE) return HC_IO_WANT_READ;
+    note_answer_tunnel(t);
     if (t->response.code / 100 != 1 || t->response.code == 101) return HC_IO_OK;
     t->interim_size += t->response.size;
     if (t->interim_size > t->head_limit) {

@@ -8,6 +8,7 @@
 
 #include "../base/internal.h"
 #include "../http/proxy_auth.h"
+#include "../http/transcript.h"
 #include "../stream/stream_peer.h"
 
 HC_INTERNAL_BEGIN
@@ -19,6 +20,7 @@ typedef struct hc_tunnel_wish {
   unsigned port;
   hc_proxy_auth *auth;   /* what is said in Proxy-Authorization; lives as long as the tunnel */
   size_t head_limit;     /* of the proxy's answer, all 1xx heads together, and of the final one */
+  hc_transcript *transcript; /* as auth; NULL: nobody wants to see the heads */
 } hc_tunnel_wish;
 
 /* HC_ERR_OUT_OF_MEMORY. */

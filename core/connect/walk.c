@@ -21,6 +21,7 @@ struct hc_walk {
   hc_tls_options *options;
   hc_proxy *proxy;
   size_t head_limit;
+  hc_transcript *transcript;
   hc_dial_terms terms;
   hc_tunnel *tunnel;  /* from the first CONNECT on until the proxy has agreed */
   hc_socks_step *socks;  /* the same of SOCKS; its lookup begins with the walk */
@@ -69,7 +70,7 @@ static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **st
                               hc_failure *why) {
   (void)stream;
   if (w->tunnel) return HC_OK; /* it wanted a new stream, and goes on there */
-  hc_tunnel_wish wish = {hop->host, hop->port, &w->proxy->auth, w->head_limit};
+  hc_tunnel_wish wish = {hop->host, hop->port, &w->proxy->auth, w->head_limit, w->transcript};
   hc_error code = hc_tunnel_new(&wish, &w->tunnel);
   return code == HC_OK ? code : hc_failure_set_code(why, code);
 }
@@ -191,6 +192,7 @@ hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk 
   w->route = *route;
   w->proxy = wish->proxy;
   w->head_limit = wish->head_limit;
+  w->transcript = hc_transcript_retain(wish->transcript);
   if (wish->terms) w->terms = *wish->terms;
   if (wish->options) w->options = hc_tls_options_retain(wish->options);
   *out = w;
@@ -262,5 +264,6 @@ void hc_walk_delete(hc_walk *w) {
   hc_tunnel_delete(w->tunnel);
   hc_socks_step_delete(w->socks);
   hc_tls_options_release(w->options);
+  hc_transcript_release(w->transcript);
   hc_memory_release(w);
 }

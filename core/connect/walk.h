@@ -8,6 +8,7 @@
 #define HC_WALK_H
 
 #include "../base/internal.h"
+#include "../http/transcript.h"
 #include "../net/dial_terms.h"
 #include "../stream/stream_peer.h"
 #include "../stream/tls/tls_options.h"
@@ -29,6 +30,7 @@ typedef struct hc_walk_wish {
   /* for the handshake with the origin; NULL: none will be needed. Retained */
   hc_tls_options *options;
   size_t head_limit;         /* of a proxy's answer */
+  hc_transcript *transcript; /* for the heads of CONNECT. Retained; NULL: none */
   const hc_dial_terms *terms; /* of all addresses that are connected to; copied. NULL: none */
 } hc_walk_wish;
 

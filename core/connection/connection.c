@@ -229,7 +229,7 @@ static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish,
   n->target = route.target;
   n->wire = route.wire;
   n->next = route.next;
-  hc_walk_wish walk = {n->proxy, options, wish->head_limit, wish->terms};
+  hc_walk_wish walk = {n->proxy, options, wish->head_limit, wish->transcript, wish->terms};
   code = hc_walk_start(&walk, &route, &n->walk, &n->stream, why);
   n->state = HC_CONNECTION_CONNECTING;
   n->has_just_begun = code == HC_OK && hc_walk_phase(n->walk) == HC_PHASE_CONNECT;

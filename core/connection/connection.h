@@ -118,6 +118,7 @@ typedef struct hc_connection_wish {
   hc_tls_options *options;
   size_t head_limit; /* for a proxy's answer */
   double connect_timeout; /* seconds; 0 never */
+  hc_transcript *transcript; /* for a proxy's heads; NULL: none */
   const hc_dial_terms *terms; /* NULL: none */
 } hc_connection_wish;
 

@@ -50,9 +50,6 @@ static inline hc_progress hc_exchange_check_idle(hc_exchange *x, hc_failure *why
 }
 static inline bool hc_exchange_is_readable(hc_exchange *x) { return x->protocol->is_readable(x); }
 static inline hc_upload hc_exchange_upload(const hc_exchange *x) { return x->protocol->upload(x); }
-static inline hc_slice hc_exchange_queued_head(const hc_exchange *x) {
-  return x->protocol->queued_head ? x->protocol->queued_head(x) : (hc_slice){NULL, 0};
-}
 static inline bool hc_exchange_awaits_head(const hc_exchange *x) {
   return x->protocol->awaits_head && x->protocol->awaits_head(x);
 }

@@ -191,12 +191,6 @@ hc_slice hc_h1_held(const hc_exchange *x) {
   return hc_receiver_held(r, is_coded ? r->decoded : SIZE_MAX);
 }
 
-hc_slice hc_h1_queued_head(const hc_exchange *x) {
-  const hc_sender *s = &of_const_h1_exchange(x)->sender;
-  if (s->state != HC_SEND_QUEUED) return (hc_slice){NULL, 0};
-  return (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)};
-}
-
 hc_progress hc_h1_consume(hc_exchange *x, size_t size) {
   size_t held = hc_h1_held(x).size;
   if (size > held) size = held;

@@ -32,7 +32,6 @@ hc_slice hc_h1_held(const hc_exchange *x);
 hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why);
 bool hc_h1_is_readable(hc_exchange *x);
 hc_upload hc_h1_upload(const hc_exchange *x);
-hc_slice hc_h1_queued_head(const hc_exchange *x);
 bool hc_h1_awaits_head(const hc_exchange *x);
 bool hc_h1_resume(hc_exchange *x);
 /* h1_pump.c */

@@ -89,6 +89,11 @@ static size_t room_h1_protocol(const hc_connection *n) {
   return is_open && !n->h1.common.is_under_way ? 1 : 0;
 }
 
+static void note_head_h1_protocol(const hc_sender *s, const hc_exchange_wish *wish) {
+  hc_transcript_note_request(wish->settings->transcript,
+                             (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)});
+}
+
 static hc_error queue_h1_protocol(hc_sender *s, const hc_exchange_wish *wish, hc_failure *why) {
   hc_buffer head = {0};
   hc_checked_request checked;
@@ -96,6 +101,7 @@ static hc_error queue_h1_protocol(hc_sender *s, const hc_exchange_wish *wish, hc
   if (code == HC_OK) code = hc_head_write(&checked, &head, why);
   if (code == HC_OK) code = hc_sender_queue(s, checked.method, &head, &checked.head, wish->body);
   if (code != HC_OK) hc_buffer_free(&head);
+  else if (hc_transcript_listens(wish->settings->transcript)) note_head_h1_protocol(s, wish);
   return code;
 }
 
@@ -179,7 +185,6 @@ const hc_protocol hc_protocol_h1 = {
     .check_idle = hc_h1_check_idle,
     .is_readable = hc_h1_is_readable,
     .upload = hc_h1_upload,
-    .queued_head = hc_h1_queued_head,
     .awaits_head = hc_h1_awaits_head,
     .resume = hc_h1_resume,
     .cancel = cancel_h1_protocol,

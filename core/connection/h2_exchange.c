@@ -73,6 +73,7 @@ static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session,
               : h->announced.expects_continue ? HC_H2_UPLOAD_EXPECTING
                                               : HC_H2_UPLOAD_MOVING;
   h->source_ended = more == HC_H2_LAST;
+  h->stream.transcript = h->common.settings->transcript;
   return hc_h2_stream_open(session, &h->stream, checked, is_secure ? HC_H2_HTTPS : HC_H2_HTTP, more,
                            why);
 }

@@ -81,9 +81,6 @@ typedef struct hc_protocol {
   /* Would a read return at once, with content, the end or an error? */
   bool (*is_readable)(hc_exchange *x);
   hc_upload (*upload)(const hc_exchange *x);
-  /* The head of the request while none of it has been sent, empty afterwards. NULL in the table:
-   * this version's heads are not text. */
-  hc_slice (*queued_head)(const hc_exchange *x);
   /* Is receiving the head all that is left to do, and can that receive sleep in the kernel
    * (wait_until)? NULL in the table: never. */
   bool (*awaits_head)(const hc_exchange *x);

@@ -120,8 +120,11 @@ static hc_io receive_receiver(hc_receiver *r, const hc_reading *from, size_t wan
 /* --- heads */
 
 /* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. */
-static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
+static hc_progress skip_interim(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
+  size_t limit = settings->max_header_size;
   bool is_continue = r->answer.response.code == 100;
+  if (hc_transcript_listens(settings->transcript))
+    hc_transcript_note_response(settings->transcript, HC_SLICE(""), &r->answer.response);
   r->interim_size += r->answer.response.size;
   if (r->interim_size > limit) {
     hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
@@ -134,18 +137,18 @@ static hc_progress skip_interim(hc_receiver *r, size_t limit, hc_failure *why) {
 
 /* DONE: the final head is in. WAIT: more bytes are needed; MOVED: the same, and a 100 was among
  * them. *used counts in all cases. */
-static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, size_t limit, size_t *used,
-                               hc_failure *why) {
+static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, const hc_settings *settings,
+                               size_t *used, hc_failure *why) {
   hc_progress progress = HC_WAIT;
   while (*used < bytes.size) {
     size_t taken = 0;
     hc_parse parsed = hc_response_parse(&r->answer.response, bytes.data + *used, bytes.size - *used,
-                                        limit, &taken, why);
+                                        settings->max_header_size, &taken, why);
     *used += taken;
     if (parsed == HC_PARSE_ERROR) return HC_BROKEN;
     if (parsed == HC_PARSE_MORE) return progress;
     if (r->answer.response.code / 100 != 1 || r->answer.response.code == 101) return HC_DONE;
-    hc_progress skipped = skip_interim(r, limit, why);
+    hc_progress skipped = skip_interim(r, settings, why);
     if (skipped == HC_BROKEN) return skipped;
     if (skipped == HC_MOVED) progress = skipped;
   }
@@ -169,12 +172,12 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
   char space[HC_HEAD_READ_SIZE];
   hc_slice fresh = {space, 0};
   bool is_apart = hc_buffer_size(&r->in) == 0;
-  size_t most = from->settings->max_header_size, limit = most + 2 * HC_HEAD_READ_SIZE, used = 0;
+  size_t limit = from->settings->max_header_size + 2 * HC_HEAD_READ_SIZE, used = 0;
   hc_io io = is_apart ? receive_to(r, from, space, sizeof space, HC_FILL_SOME, &fresh.size, why)
                       : receive_receiver(r, from, HC_HEAD_READ_SIZE, limit, HC_FILL_SOME, why);
   if (io != HC_IO_OK) return end_in_head(r, io, why);
   if (!is_apart) fresh = (hc_slice){hc_buffer_head(&r->in), hc_buffer_size(&r->in)};
-  hc_progress progress = parse_heads(r, fresh, most, &used, why);
+  hc_progress progress = parse_heads(r, fresh, from->settings, &used, why);
   if (!is_apart) {
     hc_buffer_consume(&r->in, used);
   } else if (hc_buffer_append(&r->in, (hc_slice){space + used, fresh.size - used}, limit) !=

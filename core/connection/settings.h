@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../http/transcript.h"
 #include "../httpclient.h"
+
+HC_INTERNAL_BEGIN
 
 typedef struct hc_settings {
   bool blocking;                /* poll waits for the head, reads wait for data; in the kernel */
@@ -19,6 +22,9 @@ typedef struct hc_settings {
   double idle_timeout;          /* no byte either way while a request or a body moves */
   size_t address_family;        /* 4 or 6, for the next connection; default 0: any */
   hc_version_wish version;      /* for the next connection; default HC_VERSION_1 */
+  hc_transcript *transcript;    /* where heads are noted; NULL: nobody wants to see them */
 } hc_settings;
+
+HC_INTERNAL_END
 
 #endif

@@ -124,6 +124,8 @@ static int end_head(hc_h2_stream *stream) {
     return 0;
   }
   if (r->code == 100) stream->has_continued = true;
+  if (hc_transcript_listens(stream->transcript))
+    hc_transcript_note_response(stream->transcript, HC_SLICE("HTTP/2"), r);
   stream->interim_size += stream->head_size;
   hc_response_restart(r);
   return 0;

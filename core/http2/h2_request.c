@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/chars.h"
+#include "../base/limits.h"
 #include "../base/memory.h"
 #include "../platform/system_name.h"
 
@@ -176,6 +177,40 @@ hc_h2_fields *hc_h2_fields_copy(const hc_h2_fields *fields) {
   hc_h2_fields_free(copy);
   hc_memory_release(copy);
   return NULL;
+}
+
+/* --- as text */
+
+static hc_slice find_field(const hc_h2_fields *f, hc_slice name) {
+  for (size_t i = 0; i < f->count; i++)
+    if (hc_slice_equal_fold(f->fields[i].name, name)) return f->fields[i].value;
+  return HC_SLICE("");
+}
+
+static void put_line(hc_buffer *out, const hc_slice parts[3], hc_error *code) {
+  for (int i = 0; i < 3 && *code == HC_OK; i++)
+    if (parts[i].size > 0) *code = hc_buffer_append(out, parts[i], HC_TRANSCRIPT_MAX);
+  if (*code == HC_OK) *code = hc_buffer_append_text(out, "\r\n", HC_TRANSCRIPT_MAX);
+}
+
+void hc_h2_fields_note(const hc_h2_fields *f, hc_transcript *t) {
+  hc_buffer head = {0};
+  hc_slice authority = find_field(f, HC_SLICE(":authority"));
+  hc_error code = hc_buffer_append(&head, find_field(f, HC_SLICE(":method")), HC_TRANSCRIPT_MAX);
+  put_line(&head,
+           (hc_slice[3]){HC_SLICE(" "), find_field(f, HC_SLICE(":path")), HC_SLICE(" HTTP/2")},
+           &code);
+  if (authority.size > 0)
+    put_line(&head, (hc_slice[3]){HC_SLICE("host"), HC_SLICE(": "), authority}, &code);
+  for (size_t i = 0; i < f->count; i++) {
+    if (f->fields[i].name.data[0] == ':') continue;
+    put_line(&head, (hc_slice[3]){f->fields[i].name, HC_SLICE(": "), f->fields[i].value}, &code);
+  }
+  if (code == HC_OK) code = hc_buffer_append_text(&head, "\r\n", HC_TRANSCRIPT_MAX);
+  if (code == HC_OK)
+    hc_transcript_note_request(t, (hc_slice){hc_buffer_head(&head), hc_buffer_size(&head)});
+  if (head.data) hc_memory_wipe(head.data, head.capacity);
+  hc_buffer_free(&head);
 }
 
 void hc_h2_fields_free(hc_h2_fields *fields) {

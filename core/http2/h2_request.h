@@ -10,6 +10,7 @@
 #include "../base/internal.h"
 #include "../base/buffer.h"
 #include "../http/request_check.h"
+#include "../http/transcript.h"
 
 HC_INTERNAL_BEGIN
 
@@ -38,6 +39,8 @@ hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme sche
  * of memory. */
 hc_h2_fields *hc_h2_fields_copy(const hc_h2_fields *fields);
 void hc_h2_fields_free(hc_h2_fields *fields);
+/* The list as the head that it would be by HTTP/1.1. */
+void hc_h2_fields_note(const hc_h2_fields *fields, hc_transcript *t);
 
 HC_INTERNAL_END
 

@@ -377,6 +377,8 @@ hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
   if (code != HC_OK) return code;
   put_on(s, stream, content);
   int32_t result = start_or_hold(s, stream, &list);
+  if (result >= 0 && hc_transcript_listens(stream->transcript))
+    hc_h2_fields_note(&list, stream->transcript);
   hc_h2_fields_free(&list);
   if (result >= 0) return HC_OK;
   take_off(stream);

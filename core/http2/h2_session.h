@@ -14,6 +14,7 @@
 
 #include "../base/internal.h"
 #include "../http/response.h"
+#include "../http/transcript.h"
 #include "h2_request.h"
 
 HC_INTERNAL_BEGIN
@@ -52,6 +53,8 @@ typedef struct hc_h2_stream {
   bool is_unprocessed;
   bool wants_http1; /* BROKEN: the server asks for HTTP/1.1 (HTTP_1_1_REQUIRED) */
   hc_failure failure;
+  /* where heads are noted: its owner's, who sets it before it is opened. NULL: nowhere */
+  hc_transcript *transcript;
   /* The content on its way out. */
   hc_slice offered; /* not yet framed */
   bool offer_is_last;

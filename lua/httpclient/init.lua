@@ -8,7 +8,8 @@ local core = require(root .. ".library")
 -- What the Lua half alone uses.
 local internal = {
   idn_to_ascii = true,
-  response_fields = true, announced_length = true, queued_head = true, poller_round = true,
+  response_fields = true, announced_length = true, begin_transcript = true, take_transcript = true,
+  end_transcript = true, poller_round = true,
   own_file_size = true, create_new_file = true, keep_file_mode = true, file_kind = true,
   open_body_file = true, decode_body = true, OwnFile = true, FileReplacement = true,
   process_number = true, kept = true, Signal = true,

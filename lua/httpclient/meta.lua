@@ -1040,8 +1040,8 @@ function Inflater:close() end
 ---@field RESULT_REDIRECT_LIMIT_REACHED 12
 ---@field RESULT_TIMEOUT 13
 
----What goes on: "lookup", "connection", "tls", "request", "response", "redirect", "retry", "auth",
----"failure"; no secrets.
+---What goes on: "lookup", "connection", "tls", "request", "response" (the heads; CONNECT, its answer and 1xx, too),
+---"trailers", "redirect", "retry", "auth", "failure"; no secrets.
 ---@alias httpclient.Trace fun(event: string, text: string)
 
 ---@alias httpclient.Completed fun(result: integer, response_code: integer, headers: string[], body: string)

@@ -137,6 +137,9 @@ local function connect(t)
         trace.connecting(t)
       end
     end
+    if t.is_traced then
+      trace.heads(t)
+    end
   end
   if client:get_status() ~= CONNECTED then
     return connection.failure_of(t, "CANT_CONNECT")
@@ -221,6 +224,10 @@ local function obtain(t)
   end
   t.client, t.task.is_holder, t.wants_new, t.is_reused = client, true, nil, is_reused
   apply_options(t)
+  t.is_traced = t.options.trace ~= nil
+  if t.is_traced then
+    core.begin_transcript(client)
+  end
   t.timings.resolve, t.timings.connect, t.timings.reused = 0, 0, is_reused
   if not is_reused then
     return connect(t)
@@ -267,6 +274,9 @@ local function let_go(t, give)
   t.client, t.key = nil, nil
   t.task.is_holder = false
   if client then
+    if t.is_traced then
+      core.end_transcript(client)
+    end
     give(key, client)
   end
 end

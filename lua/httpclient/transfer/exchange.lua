@@ -57,8 +57,8 @@ local function send(t)
     request_body.outgoing(t))
   connection.note_request(t)
   if code == OK then
-    if t.options.trace then
-      trace.request(t, core.queued_head(t.client), lines)
+    if t.is_traced then
+      trace.heads(t)
     end
     return nil
   end
@@ -82,6 +82,9 @@ local function await_head(t)
   local watches = t.options.on_progress ~= nil
   while get_status(client) == REQUESTING do
     t:wait()
+    if t.is_traced then
+      trace.heads(t)
+    end
     if watches and get_sent(client) ~= sent and get_status(client) == REQUESTING then
       sent = get_sent(client)
       exchange.report_progress(t)
@@ -118,6 +121,9 @@ local function attempt(t)
   t.was_sent = true
   begin_to_send(t)
   await_head(t)
+  if t.is_traced then
+    trace.heads(t)
+  end
   t.timings.response = now() - began
   return not has_response(t.client) and no_answer(t) or nil
 end

@@ -16,6 +16,7 @@ local references = require(root .. ".url.reference")
 local request_body = require(root .. ".message.request_body")
 local response = require(root .. ".message.response")
 local texts = require(root .. ".base.text")
+local trace = require(root .. ".transfer.trace")
 local write = require(root .. ".url.write")
 
 local Response = response.class
@@ -103,6 +104,9 @@ local function conclude(t)
   else
     head.trailers, head.body = trailers_of(t), t.sink.body
     head.buffer, head.buffered = t.sink.buffer, t.sink.at
+    if t.is_traced then
+      trace.trailers(t, head.trailers)
+    end
     content.close(t)
     if head.status == SWITCHING_PROTOCOLS then
       connection.discard(t)

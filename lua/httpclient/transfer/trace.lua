@@ -1,6 +1,6 @@
 -- trace.lua: what the option `trace` is told of a connection and of the request on it: what `curl -v` shows.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
-local fields = require(root .. ".message.fields")
+local core = require("httpclient.core")
 local secrets = require(root .. ".message.secrets")
 local write = require(root .. ".url.write")
 
@@ -48,18 +48,28 @@ function trace.connected(t)
   tls(t)
 end
 
--- The head as it goes out; where that is no text, what it is made of.
-function trace.request(t, head, lines)
+-- The heads that have passed since the last call: requests, also those for a tunnel, what a proxy has answered to these,
+-- and 1xx. (The final answer is the policy's, which comes before others act on it.)
+function trace.heads(t)
+  local names = { [">"] = "request", ["<"] = "response" }
+  for mark, head in core.take_transcript(t.client):gmatch("([<>])(.-\r\n)\r\n") do
+    local lines = {}
+    for line in head:gmatch("(.-)\r\n") do
+      lines[#lines + 1] = line
+    end
+    t:trace(names[mark], "%s", secrets.head(lines))
+  end
+end
+
+-- The fields behind the content.
+function trace.trailers(t, list)
   local shown = {}
-  for line in head:gmatch("([^\r\n]+)\r\n") do
-    shown[#shown + 1] = line
+  for index, line in ipairs(list) do
+    shown[index] = secrets.line(line)
   end
-  if not shown[1] then
-    local version = t.client.http_version
-    shown = fields.join({ ("%s %s HTTP/%s"):format(t.method, write.target(t.url),
-      version == "auto" and "2" or version), "Host: " .. write.authority(t.url) }, lines)
+  if shown[1] then
+    t:trace("trailers", "%s", table.concat(shown, "\n"))
   end
-  t:trace("request", "%s", secrets.head(shown))
 end
 
 return trace

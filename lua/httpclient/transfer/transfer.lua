@@ -29,6 +29,7 @@
 --   watcher               the function that sees content on its way; is_stopped: it has seen enough
 --   is_handed_out         the script has got something of the answer, so that no other can take its place
 --   hooks                 those of the policies, see policies.lua; false: not chosen yet
+--   is_traced             the heads that pass on the client are noted for the option trace
 --   was_sent              a request has gone out; attempts: how often one was begun, redirects and all
 --   rest_until            when the next one may go out (nil: now)
 --   home                  the origin that credentials are for; what else the policy auth knows: auth_session, with

@@ -1,0 +1,72 @@
+/* transcript.c - the heads that pass, as text. See transcript.h. */
+#include "transcript.h"
+
+#include "../base/limits.h"
+#include "../base/memory.h"
+
+hc_transcript *hc_transcript_new(void) {
+  hc_transcript *t = hc_memory_allocate_zeroed(1, sizeof *t);
+  if (!t) return NULL;
+  t->references = 1;
+  t->is_listening = true;
+  return t;
+}
+
+hc_transcript *hc_transcript_retain(hc_transcript *t) {
+  if (t) t->references++;
+  return t;
+}
+
+void hc_transcript_clear(hc_transcript *t) {
+  if (t->text.data) hc_memory_wipe(t->text.data, t->text.capacity);
+  hc_buffer_free(&t->text);
+}
+
+void hc_transcript_release(hc_transcript *t) {
+  if (!t || --t->references > 0) return;
+  hc_transcript_clear(t);
+  hc_memory_release(t);
+}
+
+static void put_transcript(hc_transcript *t, hc_slice bytes, hc_error *code) {
+  if (*code == HC_OK) *code = hc_buffer_append(&t->text, bytes, HC_TRANSCRIPT_MAX);
+}
+
+/* A record is there as a whole, or not at all. */
+static void end_record(hc_transcript *t, size_t before, hc_error code) {
+  if (code != HC_OK) t->text.end = t->text.start + before;
+}
+
+void hc_transcript_note_request(hc_transcript *t, hc_slice head) {
+  size_t before = hc_buffer_size(&t->text);
+  hc_error code = HC_OK;
+  put_transcript(t, HC_SLICE(HC_TRANSCRIPT_REQUEST), &code);
+  put_transcript(t, head, &code);
+  end_record(t, before, code);
+}
+
+static void put_status_line(hc_transcript *t, hc_slice version, const hc_response *r,
+                            hc_error *code) {
+  put_transcript(t, version, code);
+  if (version.size == 0)
+    put_transcript(t, r->minor_version == 0 ? HC_SLICE("HTTP/1.0") : HC_SLICE("HTTP/1.1"), code);
+  put_transcript(t, HC_SLICE(" "), code);
+  if (*code == HC_OK)
+    *code = hc_buffer_append_number(&t->text, (uint64_t)r->code, HC_TRANSCRIPT_MAX);
+  put_transcript(t, HC_SLICE(" "), code);
+  put_transcript(t, (hc_slice){hc_buffer_head(&r->reason), hc_buffer_size(&r->reason)}, code);
+  put_transcript(t, HC_SLICE("\r\n"), code);
+}
+
+void hc_transcript_note_response(hc_transcript *t, hc_slice version, const hc_response *r) {
+  size_t before = hc_buffer_size(&t->text);
+  hc_error code = HC_OK;
+  put_transcript(t, HC_SLICE(HC_TRANSCRIPT_RESPONSE), &code);
+  put_status_line(t, version, r, &code);
+  for (size_t i = 0; i < r->headers.count; i++) {
+    put_transcript(t, hc_headers_line(&r->headers, i), &code);
+    put_transcript(t, HC_SLICE("\r\n"), &code);
+  }
+  put_transcript(t, HC_SLICE("\r\n"), &code);
+  end_record(t, before, code);
+}
