@@ -244,6 +244,7 @@ build = {
     ["httpclient.message.link"] = "lua/httpclient/message/link.lua",
     ["httpclient.message.methods"] = "lua/httpclient/message/methods.lua",
     ["httpclient.message.multipart"] = "lua/httpclient/message/multipart.lua",
+    ["httpclient.message.path_part"] = "lua/httpclient/message/path_part.lua",
     ["httpclient.message.request"] = "lua/httpclient/message/request.lua",
     ["httpclient.message.request_body"] = "lua/httpclient/message/request_body.lua",
     ["httpclient.message.response"] = "lua/httpclient/message/response.lua",

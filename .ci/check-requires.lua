@@ -35,6 +35,7 @@ local doors = {
   ["transfer.connection"] = true, ["url.idn"] = true,
   ["base.random"] = true, ["base.memory"] = true,
   ["message.challenges"] = true, ["message.digest"] = true,
+  ["message.path_part"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
   ["policies.decoding"] = true, ["transfer.exchange"] = true,
   ["connect.proxy"] = true, ["policies.proxy_auth"] = true,

@@ -51,8 +51,11 @@ void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length) {
   *length = 0;
   if (hc_stdio_is_reachable() || !hcl_to_open_file(L, arg)) return;
   lua_pushvalue(L, arg);
-  bool is_placed = seek(L, arg, "cur", 0, &at) && seek(L, arg, "end", 0, &end) &&
-                   seek(L, arg, "set", at, &unused);
+  bool is_placed = seek(L, arg, "cur", 0, &at);
+  /* Where positions are counted in 32 bits (MinGW's Lua) the end of a large file has none: the file
+   * is read on from where it stands. */
+  bool is_measured = is_placed && seek(L, arg, "end", 0, &end);
+  if (is_placed) is_placed = seek(L, arg, "set", at, &unused) && is_measured;
   if (is_placed && end > at) *length = (uint64_t)(end - at);
   if (is_placed) lua_pushnumber(L, at);
   else lua_pushnil(L);

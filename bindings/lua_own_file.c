@@ -1,11 +1,12 @@
 /* lua_own_file.c - the class OwnFile, for the Lua half: a file that it has made itself and writes
- * to, and small files as a whole. Lua's own io takes what is in its place by now, and on Windows
+ * to, one that is sent piece by piece, and small files as a whole. Lua's own io takes what is in its place by now, and on Windows
  * takes a path for the user's code page. */
 #include "../core/base/limits.h"
 #include "../core/platform/file.h"
 #include "lua_binding.h"
 
 #define PIECE_SIZE_OWN_FILE 16384u
+#define PIECE_MOST_OWN_FILE 1048576
 
 typedef struct own_file {
   hc_file file;
@@ -69,6 +70,51 @@ static int own_file_read(lua_State *L) {
   return 1;
 }
 
+static hc_error open_to_read(const char *path, hc_file *file, uint64_t *length, hc_failure *why) {
+  hc_file opened;
+  hc_error code = hc_file_open(path, &opened, why);
+  if (code != HC_OK) return code;
+  code = hc_file_share(opened, 0, file, length, why);
+  hc_file_close(opened);
+  return code;
+}
+
+/* OwnFile.open_to_read(path) -> object, its length (nil: nobody knows); nil, message, Error */
+static int own_file_open_to_read(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  uint64_t length = HC_FILE_NO_LENGTH;
+  const char *path = hcl_check_path(L, 1);
+  own_file *self = (own_file *)hcl_object_new(L, HCL_OWN_FILE, sizeof *self);
+  hc_error code = open_to_read(path, &self->file, &length, &why);
+  self->is_open = code == HC_OK;
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  if (length == HC_FILE_NO_LENGTH) lua_pushnil(L);
+  else hcl_push_integer(L, (int64_t)length);
+  return 2;
+}
+
+/* file:read_at(offset, size) -> up to so many bytes, "" at the end; nil, message, Error */
+static int own_file_read_at(lua_State *L) {
+  hc_failure why = {HC_OK, ""};
+  own_file *self = check_own_file(L);
+  int64_t offset = 0, size = 0;
+  char *at;
+  size_t room, got = 0;
+  if (!hcl_to_integer(L, 2, &offset) || offset < 0) hcl_argument_error(L, 2, "offset expected");
+  if (!hcl_to_integer(L, 3, &size) || size < 1 || size > PIECE_MOST_OWN_FILE)
+    hcl_argument_error(L, 3, "size expected");
+  hc_buffer *piece = hcl_buffer_new(L);
+  if (hc_buffer_reserve(piece, (size_t)size, HCL_TEXT_LIMIT, &at, &room) != HC_OK)
+    return hcl_push_refusal(L, HC_ERR_OUT_OF_MEMORY, &why);
+  hc_error code = self->is_open
+                      ? hc_file_read_at(self->file, (uint64_t)offset, at, (size_t)size, &got, &why)
+                      : hc_failure_set(&why, HC_ERR_FILE_CANT_READ, "the file is closed");
+  if (code != HC_OK) return hcl_push_refusal(L, code, &why);
+  hc_buffer_commit(piece, got);
+  hcl_buffer_push(L, piece);
+  return 1;
+}
+
 /* file:write(bytes) -> true; nil, message, Error */
 static int own_file_write(lua_State *L) {
   hc_failure why = {HC_OK, ""};
@@ -100,10 +146,14 @@ static int own_file_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions_own_file[] = {
-    {"open", own_file_open}, {"read", own_file_read}, {NULL, NULL}};
-static const luaL_Reg methods_own_file[] = {
-    {"write", own_file_write}, {"close", own_file_close}, {NULL, NULL}};
+static const luaL_Reg functions_own_file[] = {{"open", own_file_open},
+                                              {"open_to_read", own_file_open_to_read},
+                                              {"read", own_file_read},
+                                              {NULL, NULL}};
+static const luaL_Reg methods_own_file[] = {{"read_at", own_file_read_at},
+                                            {"write", own_file_write},
+                                            {"close", own_file_close},
+                                            {NULL, NULL}};
 static const luaL_Reg meta_own_file[] = {{"__gc", own_file_gc}, {NULL, NULL}};
 
 void hcl_own_file_register(lua_State *L) {

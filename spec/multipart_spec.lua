@@ -172,6 +172,20 @@ describe("The option multipart", function()
     end
   end)
 
+  it("takes paths in UTF-8, where Lua's own io takes none either", function()
+    local folder = keep(tempdir.new())
+    local plain = folder:write("plain", "gr\195\188n")
+    local name = "gr\195\182\195\159e \230\151\165.txt"
+    assert.equal(0, assert(native.spawn({ "cp", plain, folder:file(name) })):wait())
+    local _, content = sent({ { name = "f", file = folder:file(name) } })
+    assert.truthy(content:find('filename="' .. name .. '"', 1, true), content)
+    assert.truthy(content:find("\r\n\r\ngr\195\188n\r\n", 1, true), content)
+    local response, message = fetch("http://127.0.0.1:1/", { multipart = {
+      { name = "f", file = folder:file("fehlt " .. name) } } })
+    assert.is_nil(response)
+    assert.truthy(message:find("fehlt " .. name, 1, true), message)
+  end)
+
   it("says which file is not there, before anything is sent", function()
     local server = with_server({ { answer("never") } })
     for _, path in ipairs({ "/no/such/file", "/" }) do

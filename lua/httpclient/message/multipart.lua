@@ -5,6 +5,7 @@
 -- its parts comes from a function or a pipe. At most one file is open at a time.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local random = require(root .. ".base.random")
+local path_part = require(root .. ".message.path_part")
 local texts = require(root .. ".base.text")
 
 local multipart = {}
@@ -190,57 +191,6 @@ function FromFile:rewind()
   self.is_used, self.left = nil, self.size
 end
 
-local FromPath = {}
-FromPath.__index = FromPath
-
--- -> source; nil and why the file can't be had. One of no bytes may have some all the same (/proc).
-local function from_path(part)
-  local file, why = io.open(part.file, "rb")
-  if not file then
-    return nil, why
-  end
-  local size = file:seek("end")
-  local ok, no_file = true, nil
-  if size and size > 2 ^ 62 then -- a directory
-    ok, no_file = nil, part.file .. ": no regular file"
-  elseif size == 0 and file:seek("set", 0) then
-    local first
-    first, no_file = file:read(1)
-    ok = not no_file
-    size = not first and 0 or nil
-  end
-  file:close()
-  if not ok then
-    return nil, no_file
-  end
-  size = part.size or size
-  return setmetatable({ path = part.file, size = size, left = size }, FromPath)
-end
-
-function FromPath:read()
-  if not self.file then
-    local file, why = io.open(self.path, "rb")
-    self.file = file or error(why, 0)
-  end
-  local bytes = read_some(self)
-  if not bytes then
-    self:close()
-  end
-  return bytes
-end
-
-function FromPath:close()
-  if self.file then
-    self.file:close()
-    self.file = nil
-  end
-end
-
-function FromPath:rewind()
-  self:close()
-  self.left = self.size
-end
-
 local FromFunction = {}
 FromFunction.__index = FromFunction
 
@@ -259,7 +209,7 @@ local function content_of(part)
   if part.value ~= nil then
     return text_of(part.value)
   elseif type(part.file) == "string" then
-    return from_path(part)
+    return path_part.new(part)
   elseif type(part.file) == "function" then
     return from_function(part)
   end
