@@ -45,3 +45,20 @@ describe("a fetch that calls nothing of the script's", function()
     end
   end)
 end)
+
+describe("a stream that calls nothing of the script's", function()
+  it("makes one coroutine, however often it is read", function()
+    local body = ("x"):rep(200000)
+    local server = with_server({ { serve.answer("a") }, { serve.answer(body) } })
+    httpclient.stream(server:url("/first")):close() -- loads what is loaded with the first one
+    local pieces, count = {}, 0
+    assert.equal(1, coroutines_of(function()
+      for piece in assert(httpclient.stream(server:url("/second"))):chunks() do
+        count = count + 1
+        pieces[count] = piece
+      end
+    end))
+    assert.is_true(count > 1)
+    assert.equal(body, table.concat(pieces))
+  end)
+end)

@@ -15,25 +15,11 @@ local BODY = httpclient.HTTPClient.STATUS_BODY
 local Body = {}
 Body.__index = Body
 
--- The transfer's own functions hand out its head and its content; the caller's on_response is heard before.
-local function set_hooks(t)
-  local options = t.options
-  local on_response = options.on_response
-  t.options = setmetatable({
-    on_data = sources.give,
-    on_response = function(head)
-      if on_response then
-        on_response(head)
-      end
-      sources.give(head)
-    end,
-  }, { __index = options })
-end
-
 -- Of the transfer t, which has not begun.
 local function new(t)
-  set_hooks(t)
-  local self = setmetatable({ t = t, source = sources.new(run, t), cursor = cursors.new() }, Body)
+  t.hand_out = sources.give
+  local source = sources.new(run, t, t:calls_script())
+  local self = setmetatable({ t = t, source = source, cursor = cursors.new() }, Body)
   local task = self.source.task
   self.finalizer = finalizer(function()
     if task.state == "running" and t.client then

@@ -1,12 +1,15 @@
 -- source.lua: a task that hands out one value after the other, and rests in between: nothing of it
--- moves unless somebody asks. Who asks waits as a call of drive() does, whoever asked before.
+-- moves unless somebody asks. Who asks waits as a call of drive() does, whoever asked before; where
+-- no function of the script's is called meanwhile, without a coroutine for it (see in_place.lua).
 --
 -- While it rests nobody but its owner holds it: a source that is forgotten is collected.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local drive = require(root .. ".tasks.drive")
+local in_place = require(root .. ".tasks.in_place")
 local kept = require(root .. ".base.kept")
 local life = require(root .. ".tasks.life")
+local outside = require(root .. ".tasks.outside")
 local scheduler = require(root .. ".tasks.scheduler")
 local waits = require(root .. ".tasks.waits")
 local watched = require(root .. ".tasks.watched")
@@ -18,9 +21,11 @@ local HANDED = kept("HANDED", {})
 local Source = {}
 Source.__index = Source
 
--- fn(...) runs when next() is called, and hands out by give().
-local function new(fn, ...)
-  return setmetatable({ task = life.new(fn, ...), reader = nil }, Source)
+-- fn(subject) runs when next() is called, and hands out by give(). calls_script: it may call a function of the
+-- script's.
+local function new(fn, subject, calls_script)
+  return setmetatable({ task = life.new(fn, subject), calls_script = calls_script, reader = nil,
+    deadline = nil, back = nil, is_waiting = nil }, Source)
 end
 
 -- Called by the source's function: rests until the next value is wanted.
@@ -28,38 +33,67 @@ local function give(value)
   coroutine.yield(HANDED, value)
 end
 
+local NOTHING = { n = 0 }
+
+-- What the source has yielded is waited for as its driver waits. -> what that gives
+local function pass_on(driver, yielded)
+  if not driver.sleeps then
+    return life.pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
+  elseif yielded[1] ~= waits.WAIT then
+    return NOTHING -- there are no others who could go first
+  elseif not yielded[2] then
+    scheduler.work_once(yielded[3])
+    return NOTHING
+  end
+  return life.pack(outside.wait(yielded[2], yielded[3], false))
+end
+
 -- What the source waits for is waited for until the deadline. -> what that gives; nil: it has come
-local function wait_until(deadline, _, client, own)
-  local back = life.pack(coroutine.yield(waits.WAIT, client, math.min(own or deadline, deadline)))
+local function wait_until(driver, yielded, deadline)
+  local own = yielded[3]
+  yielded[3], yielded.n = math.min(own or deadline, deadline), 3
+  local back = pass_on(driver, yielded)
   if now() < deadline or (own and own <= deadline) or back[1] == waits.CANT_WAIT then
     return back
   end
 end
 
 -- Moves the source until it hands something out, or ends, or waits for its client when the deadline
--- comes; in a task of its own, whose child it is meanwhile. -> the value; nil and whether it waits
-local function pump(self, deadline)
-  local task, driver, back = self.task, waits.current(), self.back or { n = 0 }
-  self.back = nil
+-- comes (then it is_waiting); in a task of its own, whose child it is meanwhile. -> the value, or nil
+local function pump(self)
+  local task, driver, back, deadline = self.task, waits.current(), self.back or NOTHING,
+    self.deadline
+  self.back, self.is_waiting = nil, nil
   task.parent, driver.child, self.reader = driver, task, driver
-  local value, is_waiting
+  local value
   while task.state == "running" do
     local yielded = life.resume(task, unpack(back, 1, back.n))
     if yielded and yielded[1] == HANDED then
       value = yielded[2]
       break
     elseif yielded and deadline and yielded[1] == waits.WAIT and yielded[2] then
-      back = wait_until(deadline, unpack(yielded, 1, yielded.n))
+      back = wait_until(driver, yielded, deadline)
       if not back then
-        self.back, is_waiting = { n = 1, "ready" }, true
+        self.back, self.is_waiting = { n = 1, "ready" }, true
         break
       end
     elseif yielded then
-      back = life.pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
+      back = pass_on(driver, yielded)
     end
   end
   task.parent, driver.child, self.reader = nil, nil, nil
-  return value, is_waiting
+  return value
+end
+
+-- pump() as a task of its own. -> the value, or nil
+local function drive_pump(self)
+  local driver = drive(pump, self)
+  if driver.state == "failed" then
+    error(driver.results[2], 0)
+  elseif driver.state == "done" then
+    return driver.results[1]
+  end
+  self.is_waiting = nil
 end
 
 -- -> the next value; nil where the task has ended: its `state` and `results` say how; nil and true
@@ -68,13 +102,17 @@ function Source:next(deadline)
   if self.task.state ~= "running" then
     return nil
   end
-  local driver = drive(pump, self, deadline)
-  if driver.state == "failed" then
-    error(driver.results[2], 0)
+  self.deadline = deadline
+  if not self.calls_script then
+    local is_over, went_well, value = in_place(pump, self)
+    if is_over and not went_well then
+      error(value, 0)
+    elseif is_over then
+      return value, self.is_waiting
+    end
   end
-  if driver.state == "done" then
-    return driver.results[1], driver.results[2]
-  end
+  local value = drive_pump(self)
+  return value, self.is_waiting
 end
 
 -- Is somebody waiting for the next value?

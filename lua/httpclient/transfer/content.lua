@@ -81,7 +81,7 @@ end
 -- What an error's page says is no download, nor for a buffer: it is handed over like any other body. Nor is an answer
 -- to HEAD, which would empty the file. -> the sink, and who watches it
 local function choose_sink(t)
-  local on_data, buffer = t.options.on_data, t.options.buffer
+  local on_data, buffer = t.hand_out or t.options.on_data, t.options.buffer
   if buffer then
     local is_wanted = t.method ~= "HEAD" and content.is_success(t.head.status)
     return is_wanted and sinks.buffer(buffer, on_data) or sinks.memory(), nil

@@ -56,10 +56,12 @@ end
 local function hand_out_head(t)
   local head = setmetatable(t.head, Response)
   head.location = location_of(t)
-  if t.options.on_response then
+  local on_response, hand_out = t.options.on_response, t.hand_out
+  if on_response or hand_out then
     t.is_handed_out = true
     head.trailers = {}
-    t:call(t.options.on_response, head)
+    t:call(on_response, head)
+    t:call(hand_out, head)
   end
 end
 

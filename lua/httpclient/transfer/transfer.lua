@@ -27,6 +27,7 @@
 --                         (is_decoded: the client takes codings off it)
 --   file                  the sink that is a file, where one is wanted; is_resumable: with resume; file_url: of what
 --   watcher               the function that sees content on its way; is_stopped: it has seen enough
+--   hand_out              a stream's function: it gets the head, and then the content (nil: no stream)
 --   is_handed_out         the script has got something of the answer, so that no other can take its place
 --   hooks                 those of the policies, see policies.lua; false: not chosen yet
 --   is_traced             the heads that pass on the client are noted for the option trace
