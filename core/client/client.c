@@ -130,7 +130,7 @@ void hc_client_finish(hc_client *c) {
 
 void hc_client_clear(hc_client *c) {
   hc_connection *n = c->place.connection;
-  if (n) n->is_shown = false;
+  if (n) hc_connection_forget_shown(n);
   if (c->is_clear) return;
   hc_client_end_content(c);
   if (n && hc_connection_is_shared(n)) hc_connection_leave(&c->place);
@@ -261,7 +261,7 @@ hc_error hc_client_advance(hc_client *c) {
   case HC_STATUS_CONNECTION_ERROR:
   case HC_STATUS_TLS_HANDSHAKE_ERROR: break;
   }
-  if (n) n->has_event = n->is_quiet = n->has_just_begun = false;
+  if (n) hc_connection_forget_hints(n);
   if (c->timed_out_unreported) {
     c->timed_out_unreported = false;
     return HC_ERR_TIMEOUT;

@@ -47,7 +47,7 @@ static int method_of_client_request(const hc_client_request_spec *spec) {
 
 static void add_credentials(hc_connection *n, hc_request *request) {
   hc_proxy_auth *auth = &n->proxy->auth;
-  n->auth_sent = hc_proxy_auth_next(auth);
+  hc_connection_note_auth(n, hc_proxy_auth_next(auth));
   if (n->auth_sent == HC_AUTH_SENT_DIGEST) request->proxy_digest = auth;
   else request->proxy_credentials = hc_proxy_auth_basic(auth);
 }

@@ -32,7 +32,7 @@ void hc_client_waits_for(hc_client *c, hc_interest *out) {
 }
 
 void hc_client_interest(hc_client *c, hc_interest *out) {
-  if (c->place.connection) c->place.connection->is_shown = true;
+  if (c->place.connection) hc_connection_note_shown(c->place.connection);
   if (c->at_work) {
     *out = (hc_interest){HC_NO_HANDLE, 0, false, hc_clock_now() + HC_BLIND_STEP_NS};
     return;
@@ -60,7 +60,8 @@ static hc_error sleep_for_client_wait(const hc_interest *interest, uint64_t dead
 
 void hc_client_begin_slice(hc_client *c) {
   bool is_sliced = c->settings.blocking && c->settings.in_slices;
-  c->place.exchange->sleep_until = is_sliced ? HC_SLICE_AHEAD : HC_NEVER;
+  if (is_sliced) hc_exchange_sleep_sliced(c->place.exchange);
+  else hc_exchange_sleep_whole(c->place.exchange);
   c->is_unfinished = false;
 }
 
@@ -96,7 +97,8 @@ static hc_turn where_it_stands(const hc_client *c) {
 /* Once for each: it knows now how many requests there is room for. */
 static bool learns_room(hc_client *c) {
   if (c->place.knows_room || !hc_connection_is_settled(c->place.connection)) return false;
-  return c->place.knows_room = true;
+  hc_place_learn_room(&c->place);
+  return true;
 }
 
 bool hc_client_has_moved(hc_client *c, const hc_turn *before) {
@@ -140,16 +142,15 @@ static hc_error sleep_and_advance(hc_client *c, uint64_t deadline, bool *event, 
   hc_exchange *x = receives_meanwhile(c, &interest, until);
   *event = !n || !n->has_just_begun;
   if (x) {
-    x->wait_until = until;
+    hc_exchange_begin_wait(x, until);
     *code = hc_client_advance(c);
-    *event = x->wait_until == 0;
-    x->wait_until = 0;
+    *event = hc_exchange_end_wait(x);
     return HC_OK;
   }
   if (!interest.ready && *event) {
     hc_error failed = sleep_for_client_wait(&interest, deadline, event);
     if (failed != HC_OK) return failed;
-    if (n) n->has_event = *event;
+    if (n && *event) hc_connection_note_event(n);
   }
   *code = hc_client_advance(c);
   return HC_OK;
@@ -203,8 +204,8 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
     hc_turn before = where_it_stands(clients[i]);
-    if (clients[i]->place.connection)
-      clients[i]->place.connection->has_event = entries[i].ready != 0;
+    if (clients[i]->place.connection && entries[i].ready)
+      hc_connection_note_event(clients[i]->place.connection);
     (void)hc_client_advance(clients[i]);
     ready[i] = (is_told && has_own_events(clients[i])) || hc_client_has_moved(clients[i], &before);
     any = any || ready[i];

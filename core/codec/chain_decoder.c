@@ -112,7 +112,7 @@ static void chain_close(hc_decoder *d) {
 
 static const hc_codec chain_codec = {"coded", chain_feed, chain_is_done, chain_finish, chain_close};
 
-hc_decoder *hc_chain_decoder_new(const hc_codings *codings) {
+static hc_decoder *make_chain(const hc_codings *codings) {
   chain *c = hc_memory_allocate_zeroed(1, sizeof *c);
   if (!c) return NULL;
   c->common.codec = &chain_codec;
@@ -125,4 +125,8 @@ hc_decoder *hc_chain_decoder_new(const hc_codings *codings) {
     c->stages[c->count++].decoder = decoder;
   }
   return &c->common;
+}
+
+hc_decoder *hc_decoder_new_for(const hc_codings *codings) {
+  return codings->count == 1 ? hc_decoder_new(codings->list[0]) : make_chain(codings);
 }

@@ -99,7 +99,6 @@ hc_decoder *hc_decoder_new_for(const hc_codings *codings);
 hc_decoder *hc_zlib_decoder_new(hc_coding coding);
 hc_decoder *hc_brotli_decoder_new(void);
 hc_decoder *hc_zstd_decoder_new(void);
-hc_decoder *hc_chain_decoder_new(const hc_codings *codings);
 
 /* A codec's `finish`, where nothing else is to be done. */
 hc_error hc_decoder_finish_plain(hc_decoder *d);

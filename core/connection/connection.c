@@ -14,8 +14,6 @@
 #include "../stream/stream_peer_tcp.h"
 #include "../stream/tls/stream_peer_tls.h"
 
-#define ENDED_WITH_ANOTHER "the connection ended with the request of another client"
-
 hc_connection *hc_connection_new(void) {
   hc_connection *n = hc_memory_allocate_zeroed(1, sizeof *n);
   if (!n) return NULL;
@@ -49,7 +47,9 @@ void hc_connection_join(hc_connection *n, hc_place *place) {
 static void forget_exchange(hc_place *place) {
   hc_exchange *x = place->exchange;
   place->exchange = NULL;
-  if (x) x->protocol->forget(x);
+  if (!x) return;
+  x->place = NULL;
+  if (x->protocol->forget) x->protocol->forget(x);
 }
 
 static bool is_seated(const hc_connection *n) {
@@ -59,7 +59,7 @@ static bool is_seated(const hc_connection *n) {
 }
 
 void hc_connection_leave(hc_place *place) {
-  static const hc_failure given_up = {HC_ERR_CONNECTION_ERROR, ENDED_WITH_ANOTHER};
+  static const hc_failure given_up = {HC_ERR_CONNECTION_ERROR, HC_ENDED_WITH_ANOTHER};
   hc_connection *n = place->connection;
   hc_place **at = &n->places;
   while (*at != place) at = &(*at)->next;
@@ -73,12 +73,8 @@ void hc_connection_leave(hc_place *place) {
   hc_connection_release(n);
 }
 
-void hc_connection_notice_all(hc_connection *n) {
-  for (hc_place *p = n->places; p; p = p->next) hc_place_notice(p);
-}
-
 void hc_connection_take_event(hc_connection *n) {
-  n->has_event = true;
+  hc_connection_note_event(n);
   hc_connection_retain(n); /* a stream of the host's may let all clients go */
   if (n->is_usable) n->protocol->advance(n);
   else hc_connection_notice_all(n);
@@ -96,7 +92,7 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
   if (x->place && x->place != place) x->place->exchange = NULL;
   if (place->exchange != x) forget_exchange(place);
   place->exchange = x;
-  place->knows_room = true; /* enough for this one */
+  hc_place_learn_room(place); /* enough for this one */
   x->place = place;
   return HC_OK;
 }
@@ -111,62 +107,10 @@ static void forget_names(hc_connection *n) {
   n->proxy = NULL;
 }
 
-static void forget_filter(hc_stream_peer *stream) {
-  hc_stream_peer *bottom = hc_stream_peer_bottom(stream);
-  if (hc_stream_peer_is_tcp(bottom)) hc_tcp_forget_filter(bottom);
-}
-
-/* The stream's place is empty from here on, whoever closes it calls back meanwhile. */
-static hc_stream_peer *take_stream(hc_connection *n) {
-  hc_stream_peer *stream = n->stream;
-  if (n->watch.dropped) n->watch.dropped(&n->watch);
-  /* a script may hold the stream for longer */
-  if (n->walk && hc_walk_asks(n->walk)) forget_filter(stream);
-  n->stream = NULL;
-  n->is_usable = false;
-  n->state = HC_CONNECTION_CLOSED;
-  hc_walk_delete(n->walk);
-  n->walk = NULL;
-  n->connect_deadline = HC_NEVER;
-  return stream;
-}
-
-/* Others may have something under way on it. */
-void hc_connection_let_go(hc_connection *n) {
-  hc_stream_peer *stream = take_stream(n);
-  n->protocol->shut_down(n, NULL);
-  hc_connection_notice_all(n);
-  hc_stream_peer_release(stream);
-}
-
-void hc_connection_drop(hc_connection *n) {
-  hc_stream_peer *stream = take_stream(n);
-  n->protocol->shut_down(n, stream);
-  hc_connection_notice_all(n);
-  if (!stream) return;
-  hc_stream_peer_close(stream);
-  hc_stream_peer_release(stream);
-}
-
-static void forget_failure(hc_connection *n) {
-  hc_memory_release(n->failed_how);
-  n->failed_how = NULL;
-  n->failed_with = HC_OK;
-}
-
-void hc_connection_fail(hc_connection *n, const hc_failure *why) {
-  if (n->state == HC_CONNECTION_CLOSED) return;
-  forget_failure(n);
-  n->failed_with = why->code;
-  n->failed_how = hc_memory_copy_text(why->text, strlen(why->text));
-  n->failed_in = hc_connection_phase(n);
-  hc_connection_drop(n);
-}
-
 void hc_connection_close(hc_connection *n) {
   hc_connection_drop(n);
   if (n->places) forget_exchange(n->places);
-  forget_failure(n);
+  hc_connection_forget_failure(n);
   hc_h1_reset(&n->h1);
   n->protocol = &hc_protocol_h1;
   forget_names(n);
@@ -312,42 +256,6 @@ hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_versio
   return is_http2 ? hc_http2_start(n, head_limit) : HC_OK;
 }
 
-#define SHOWN_PROXY_MAX 120 /* of a long name, so that the reason still fits the record */
-
-/* Into the text, in place of whom it blames, or in front of it. */
-static void name_proxy(const hc_connection *n, hc_failure *why) {
-  static const char server[] = "the server", proxy[] = "the proxy";
-  const hc_failure first = *why;
-  const char *rest = first.text;
-  if (!n->proxy || first.code == HC_ERR_OUT_OF_MEMORY) return;
-  hc_slice name = n->proxy->authority;
-  int shown = name.size > SHOWN_PROXY_MAX ? SHOWN_PROXY_MAX : (int)name.size;
-  if (strncmp(rest, server, sizeof server - 1) == 0) rest += sizeof server - 1;
-  else if (strncmp(rest, proxy, sizeof proxy - 1) == 0) rest += sizeof proxy - 1;
-  /* it stands there */
-  if (rest != first.text && strncmp(rest + 1, name.data, (size_t)shown) == 0) return;
-  hc_failure_clear(why);
-  hc_failure_set(why, first.code, "%s %.*s%s%s", proxy, shown, name.data,
-                 rest == first.text ? ": " : "", rest);
-}
-
-void hc_connection_name_next(const hc_connection *n, hc_failure *why) {
-  if (n->next == HC_PARTY_PROXY) name_proxy(n, why);
-}
-
-hc_phase hc_connection_phase(const hc_connection *n) {
-  return n->walk ? hc_walk_phase(n->walk) : n->failed_in;
-}
-
-/* Somebody else has found out that it has ended, or has ended it. */
-static hc_progress tell_end(const hc_connection *n, hc_failure *why) {
-  const char *how = n->failed_how ? n->failed_how : hc_error_string((int)n->failed_with);
-  if (n->failed_with != HC_OK) hc_failure_clear(why);
-  if (n->failed_with != HC_OK) hc_failure_set(why, n->failed_with, "%s", how);
-  else hc_failure_set(why, HC_ERR_CONNECTION_ERROR, ENDED_WITH_ANOTHER);
-  return HC_BROKEN;
-}
-
 /* What is spoken from here on. */
 static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
   bool is_http2 =
@@ -362,7 +270,7 @@ static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
 }
 
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
-  if (!n->walk) return n->state == HC_CONNECTION_CLOSED ? tell_end(n, why) : HC_DONE;
+  if (!n->walk) return n->state == HC_CONNECTION_CLOSED ? hc_connection_tell_end(n, why) : HC_DONE;
   /* what it asks the host for may have come back here by way of another client */
   if (hc_stream_peer_is_in_call(n->stream)) return HC_WAIT;
   hc_io io = hc_walk_advance(n->walk, &n->stream, why);
@@ -380,20 +288,11 @@ hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
     hc_failure_clear(why);
     hc_failure_set_timeout(why, "connect", n->connect_timeout);
   }
-  if (hc_walk_is_with_proxy(n->walk)) name_proxy(n, why);
+  if (hc_walk_is_with_proxy(n->walk)) hc_connection_name_proxy(n, why);
   return HC_BROKEN;
 }
 
 /* --- between requests */
-
-hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why) {
-  if (n->is_usable) return HC_DONE;
-  if (n->state == HC_CONNECTION_CLOSED) return tell_end(n, why);
-  hc_io io = hc_stream_peer_advance(n->stream, why);
-  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
-  n->is_usable = io == HC_IO_OK;
-  return n->is_usable ? HC_DONE : HC_BROKEN;
-}
 
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
   hc_progress progress = hc_connection_make_usable(n, why);

@@ -81,6 +81,37 @@ struct hc_connection {
   hc_h1_exchange h1;
 };
 
+/* --- what others tell a connection; its fields are written here and in its two files alone */
+
+/* Of whoever waits for the descriptor: it is ready, or there is nothing. */
+static inline void hc_connection_note_event(hc_connection *n) { n->has_event = true; }
+static inline void hc_connection_note_quiet(hc_connection *n) { n->is_quiet = true; }
+/* The step for which the hints were meant is done. */
+static inline void hc_connection_forget_hints(hc_connection *n) {
+  n->has_event = n->is_quiet = n->has_just_begun = false;
+}
+static inline void hc_connection_note_shown(hc_connection *n) { n->is_shown = true; }
+static inline void hc_connection_forget_shown(hc_connection *n) { n->is_shown = false; }
+/* Of whoever writes the request for a proxy. */
+static inline void hc_connection_note_auth(hc_connection *n, hc_auth_sent sent) {
+  n->auth_sent = sent;
+}
+/* Of the protocol: an exchange is complete ... */
+static inline void hc_connection_note_used(hc_connection *n) { n->was_used = true; }
+/* ... no more requests are taken ... */
+static inline void hc_connection_drain(hc_connection *n) { n->state = HC_CONNECTION_DRAINING; }
+/* ... the bytes are the script's from here on, after an upgrade ... */
+static inline void hc_connection_hand_over(hc_connection *n) { n->state = HC_CONNECTION_UPGRADED; }
+/* ... or the script has had what it wanted, and makes requests again. */
+static inline void hc_connection_take_back(hc_connection *n) { n->state = HC_CONNECTION_OPEN; }
+/* Another protocol, of whose room nobody has been told. */
+static inline void hc_connection_speak(hc_connection *n, const hc_protocol *protocol) {
+  n->protocol = protocol;
+  for (hc_place *p = n->places; p; p = p->next) hc_place_forget_room(p);
+}
+
+/* --- its life */
+
 /* Was the library built with HTTP/2? */
 bool hc_http2_is_built(void);
 /* From here on the connection, whose stream is ready, speaks HTTP/2. HC_ERR_OUT_OF_MEMORY. */
@@ -141,6 +172,12 @@ hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why);
  * stream of the caller's is not usable yet. BROKEN. */
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why);
 
+/* Somebody else has found out that it has ended, or has ended it: says why. BROKEN. */
+hc_progress hc_connection_tell_end(const hc_connection *n, hc_failure *why);
+#define HC_ENDED_WITH_ANOTHER "the connection ended with the request of another client"
+void hc_connection_forget_failure(hc_connection *n);
+/* Adds the proxy's name to the failure's text, in place of whom it blames, or in front of it. */
+void hc_connection_name_proxy(const hc_connection *n, hc_failure *why);
 /* Where a proxy gets the request, adds its name to the failure's text, so that the reader knows
  * whose failure it was. */
 void hc_connection_name_next(const hc_connection *n, hc_failure *why);

@@ -71,6 +71,21 @@ static inline void hc_exchange_end_pump(hc_exchange *x, hc_pump *pump) {
   if (x->protocol->end_pump) x->protocol->end_pump(x, pump);
 }
 
+/* --- for whoever calls: how long the next step may sleep in the kernel */
+
+/* Until something comes. */
+static inline void hc_exchange_sleep_whole(hc_exchange *x) { x->sleep_until = HC_NEVER; }
+/* A slice of it, so that the caller can look after other things in between. */
+static inline void hc_exchange_sleep_sliced(hc_exchange *x) { x->sleep_until = HC_SLICE_AHEAD; }
+/* The next advance is all that a wait does, and may sleep until then. */
+static inline void hc_exchange_begin_wait(hc_exchange *x, uint64_t until) { x->wait_until = until; }
+/* The wait is over. Has anything come? */
+static inline bool hc_exchange_end_wait(hc_exchange *x) {
+  bool has_come = x->wait_until == 0;
+  x->wait_until = 0;
+  return has_come;
+}
+
 /* --- for the protocols: the times, which are the same for all */
 
 void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n,
@@ -85,6 +100,20 @@ hc_progress hc_exchange_end_by_response_timeout(const hc_exchange *x, hc_failure
 hc_progress hc_exchange_end_by_idle_timeout(const hc_exchange *x, hc_failure *why);
 /* It is under way no longer, and its times end. */
 void hc_exchange_retire(hc_exchange *x);
+static inline void hc_exchange_begin(hc_exchange *x, const hc_settings *settings) {
+  x->settings = settings;
+  x->is_under_way = true;
+  x->sent = 0;
+}
+static inline void hc_exchange_note_sent(hc_exchange *x, uint64_t sent) { x->sent = sent; }
+/* The silence that follows is asked for: it has a limit of its own and is no idleness. */
+static inline void hc_exchange_stop_idle_time(hc_exchange *x) { x->idle_deadline = HC_NEVER; }
+/* The final head is in. */
+static inline void hc_exchange_end_response_wait(hc_exchange *x) {
+  x->response_deadline = HC_NEVER;
+}
+/* What a wait waits for is here: nothing of this call sleeps any more. */
+static inline void hc_exchange_note_arrival(hc_exchange *x) { x->wait_until = 0; }
 
 HC_INTERNAL_END
 

@@ -14,16 +14,11 @@ static const hc_h1_exchange *of_const_h1_exchange(const hc_exchange *x) {
   return (const hc_h1_exchange *)x;
 }
 
-void hc_h1_init(hc_h1_exchange *h, hc_connection *n) {
-  *h = (hc_h1_exchange){.sender = {.state = HC_SEND_IDLE}};
-  hc_exchange_init(&h->common, &hc_protocol_h1, n, &h->receiver.answer);
-}
-
 void hc_h1_reset(hc_h1_exchange *h) {
   hc_h1_retire(h);
   hc_sender_reset(&h->sender);
   hc_receiver_reset(&h->receiver);
-  h->common.sent = 0;
+  hc_exchange_note_sent(&h->common, 0);
 }
 
 void hc_h1_free(hc_h1_exchange *h) {
@@ -44,12 +39,12 @@ static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_receiver *r = &h->receiver;
   if (hc_receiver_accept(r, &h->sender.announced, h->sender.method, why) == HC_BROKEN)
     return HC_BROKEN;
-  h->common.response_deadline = HC_NEVER;
+  hc_exchange_end_response_wait(&h->common);
   if (h->sender.state != HC_SEND_IDLE) {
     hc_sender_stop(&h->sender);
     r->answer.plan.keeps_alive = false;
   }
-  if (!r->answer.plan.keeps_alive) h->common.connection->state = HC_CONNECTION_DRAINING;
+  if (!r->answer.plan.keeps_alive) hc_connection_drain(h->common.connection);
   if (r->answer.plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
   return HC_DONE;
 }
@@ -96,10 +91,10 @@ static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   size_t moved = 0;
   bool was_expecting = s->state == HC_SEND_EXPECTING;
   hc_progress progress = hc_sender_advance(s, h->common.connection->stream, &moved, why);
-  h->common.sent = s->sent;
+  hc_exchange_note_sent(&h->common, s->sent);
   if (progress == HC_BROKEN) return s->source_failed ? progress : hear_out_h1_exchange(h, why);
   /* The silence behind an Expect is asked for: it has its own limit and is no idleness. */
-  if (s->state == HC_SEND_EXPECTING) h->common.idle_deadline = HC_NEVER;
+  if (s->state == HC_SEND_EXPECTING) hc_exchange_stop_idle_time(&h->common);
   else if (moved || was_expecting) hc_exchange_touch(&h->common);
   if (progress == HC_DONE) {
     hand_on_memory(h);
@@ -128,7 +123,7 @@ static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_patience patience = x->wait_until ? HC_SLEEPING_ONCE : may_sleep ? HC_SLEEPING : HC_AT_ONCE;
   unsigned before = h->receiver.arrivals;
   hc_progress progress = read_head(h, patience, why);
-  if (h->receiver.arrivals != before) x->wait_until = 0;
+  if (h->receiver.arrivals != before) hc_exchange_note_arrival(x);
   if (progress != HC_WAIT) return progress;
   return sent == HC_MOVED && !is_sent ? HC_MOVED : HC_WAIT;
 }

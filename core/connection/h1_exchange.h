@@ -19,7 +19,7 @@ typedef struct hc_h1_exchange {
 
 extern const hc_protocol hc_protocol_h1;
 
-void hc_h1_init(hc_h1_exchange *h, hc_connection *n);
+void hc_h1_init(hc_h1_exchange *h, hc_connection *n); /* h1_protocol.c, beside the table */
 void hc_h1_reset(hc_h1_exchange *h); /* for another connection; the memory of a usual head stays */
 void hc_h1_free(hc_h1_exchange *h);
 
@@ -41,10 +41,13 @@ void hc_h1_end_pump(hc_exchange *x, hc_pump *p);
 /* What the exchange alone waits for. */
 unsigned hc_h1_events(const hc_h1_exchange *h);
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out);
+/* --- h1_look.c */
+
 /* Is the connection as quiet as it has to be before a request? DONE, or BROKEN. */
 hc_progress hc_h1_look(hc_connection *n, hc_failure *why);
 /* Is that known without a look? HTTP/2 never knows. */
 bool hc_h1_is_known_quiet(const hc_connection *n);
+
 /* It has come to its end: what was not sent never will be. */
 void hc_h1_retire(hc_h1_exchange *h);
 

@@ -1,58 +1,16 @@
 /* h1_protocol.c - HTTP/1.1 as a connection sees it: one exchange at a time, silence in between. See
  * protocol.h.
  *
- * Nothing may come between two requests: a byte there belongs to nobody, and would be taken for the
- * next answer. So somebody looks, before a request goes out and in each poll of an idle client.
- * Most looks are spared, because the last receive has just shown that nothing is there.
- *
  * When an answer is whole, both heads and the way its content ended say whether the connection goes
  * on, is the script's from now on (an upgrade), or closes. */
-#include "../base/limits.h"
-#include "../http1/head_parser.h"
 #include "../http1/head_writer.h"
 #include "connection.h"
 
 /* --- between requests */
 
-/* Was the stream empty so short a time ago that nobody can have sent anything since, however
- * near he is? That counts three quarters of the time that a send takes at least, and for a look
- * at an idle connection half of it: a server in this very thread may be a little faster than the
- * client. That spares a look: one of the three system calls that a small GET on a kept connection
- * would need. */
-bool hc_h1_is_known_quiet(const hc_connection *n) {
-  const hc_h1_exchange *h = &n->h1;
-  uint64_t step = 0, at = 0;
-  if (n->stream && !n->h2 && !n->has_event && hc_buffer_size(&h->receiver.in) == 0)
-    at = hc_stream_peer_empty_at(n->stream, &step);
-  if (at == 0) return false;
-  if (n->is_quiet) return true;
-  if (step > HC_LOOK_NS) step = HC_LOOK_NS;
-  return hc_clock_now() - at < (h->sender.state == HC_SEND_QUEUED ? step / 4 * 3 : step / 2);
-}
-
-/* The connection is lost with them: they are looked at for the reason's sake alone. */
-static void tell_of_bytes(hc_connection *n, hc_failure *why) {
-  char bytes[HC_HTTP2_START_SIZE];
-  size_t got = 0;
-  hc_failure ignored = {HC_OK, ""};
-  bool is_first = !n->was_used && hc_buffer_size(&n->h1.receiver.in) == 0;
-  bool is_read =
-      is_first && hc_stream_peer_recv(n->stream, bytes, sizeof bytes, &got, &ignored) == HC_IO_OK;
-  bool is_http2 = is_read && hc_is_http2_start((hc_slice){bytes, got});
-  hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
-                 is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
-}
-
-hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
-  if (hc_h1_is_known_quiet(n)) return HC_DONE;
-  hc_io io = hc_buffer_size(&n->h1.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);
-  if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_DONE;
-  if (io == HC_IO_OK) tell_of_bytes(n, why);
-  else if (io == HC_IO_EOF)
-    hc_failure_set(why, HC_ERR_CONNECTION_ERROR,
-                   n->was_used ? "the server closed the idle connection"
-                               : "the server closed the new connection before any request");
-  return HC_BROKEN;
+void hc_h1_init(hc_h1_exchange *h, hc_connection *n) {
+  *h = (hc_h1_exchange){.sender = {.state = HC_SEND_IDLE}};
+  hc_exchange_init(&h->common, &hc_protocol_h1, n, &h->receiver.answer);
 }
 
 /* While an exchange is under way, what comes is for that one. */
@@ -112,10 +70,8 @@ static hc_error open_exchange_h1_protocol(hc_connection *n, const hc_exchange_wi
   hc_error code = queue_h1_protocol(&h->sender, wish, why);
   if (code != HC_OK) return code;
   hc_receiver_restart(&h->receiver);
-  h->common.settings = wish->settings;
-  h->common.is_under_way = true;
-  h->common.sent = 0;
-  n->state = HC_CONNECTION_OPEN;
+  hc_exchange_begin(&h->common, wish->settings);
+  hc_connection_take_back(n);
   *out = &h->common;
   return HC_OK;
 }
@@ -127,7 +83,7 @@ static hc_progress hand_over_h1_protocol(hc_connection *n, hc_buffer *in, hc_fai
     hc_failure_out_of_memory(why);
     return HC_BROKEN;
   }
-  n->state = HC_CONNECTION_UPGRADED;
+  hc_connection_hand_over(n);
   hc_buffer_consume(in, rest.size);
   return HC_DONE;
 }
@@ -138,7 +94,7 @@ static hc_progress finish_h1_protocol(hc_exchange *x, hc_failure *why) {
   hc_connection *n = x->connection;
   hc_receiver *r = &n->h1.receiver;
   r->answer.is_complete = true;
-  n->was_used = true;
+  hc_connection_note_used(n);
   hc_h1_retire(&n->h1);
   if (!r->answer.plan.keeps_alive) {
     hc_connection_drop(n);
@@ -159,8 +115,6 @@ static hc_progress finish_h1_protocol(hc_exchange *x, hc_failure *why) {
 static void cancel_h1_protocol(hc_exchange *x, const hc_failure *why) {
   hc_connection_fail(x->connection, why);
 }
-
-static void forget_h1_protocol(hc_exchange *x) { x->place = NULL; }
 
 static void shut_down_h1_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_receiver *r = &n->h1.receiver;
@@ -188,7 +142,6 @@ const hc_protocol hc_protocol_h1 = {
     .awaits_head = hc_h1_awaits_head,
     .resume = hc_h1_resume,
     .cancel = cancel_h1_protocol,
-    .forget = forget_h1_protocol,
     .finish = finish_h1_protocol,
     .can_pump = hc_h1_can_pump,
     .pump = hc_h1_pump,

@@ -86,8 +86,8 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   if (code != HC_OK) return code;
   hc_h2_exchange *h = hc_memory_allocate_zeroed(1, sizeof *h);
   if (!h) return hc_failure_out_of_memory(why);
-  hc_exchange_init(&h->common, &hc_protocol_h2, n, &h->answer);
-  h->common.settings = wish->settings;
+  hc_exchange_init(&h->common, n->protocol, n, &h->answer);
+  hc_exchange_begin(&h->common, wish->settings);
   h->continue_deadline = HC_NEVER;
   if (!is_repeatable(&checked, wish->body)) code = hc_h2_link_probe(n->h2);
   if (code == HC_OK) code = open_stream(h, session, &checked, why);
@@ -96,7 +96,6 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
     return code;
   }
   h->supply.body = *wish->body;
-  h->common.is_under_way = true;
   hc_exchange_touch(&h->common);
   *out = &h->common;
   return HC_OK;
@@ -145,7 +144,7 @@ static void look_at_expectation(hc_h2_exchange *h) {
   if (h->continue_deadline == HC_NEVER && h->stream.is_sent) {
     h->continue_deadline = hc_clock_now() + HC_EXPECT_CONTINUE_NS;
     /* the silence is asked for: it has its own limit and is no idleness */
-    h->common.idle_deadline = HC_NEVER;
+    hc_exchange_stop_idle_time(&h->common);
   }
   if (!h->stream.has_continued &&
       (h->continue_deadline == HC_NEVER || hc_clock_now() < h->continue_deadline))
@@ -154,23 +153,9 @@ static void look_at_expectation(hc_h2_exchange *h) {
   hc_exchange_touch(&h->common);
 }
 
-static bool is_all_out(const hc_h2_exchange *h) {
-  return h->stream.is_sent && h->source_ended && !h->stream.has_content && h->stream.in_flight == 0;
-}
-
-/* Is it the turn of the body's source? */
-static bool wants_piece(const hc_h2_exchange *h) {
-  return h->upload == HC_H2_UPLOAD_MOVING && !h->source_ended &&
-         hc_h2_stream_takes_content(&h->stream);
-}
-
-static uint64_t count_sent(const hc_h2_exchange *h) {
-  return h->supply.pulled - h->stream.offered.size - h->stream.in_flight;
-}
-
 static void note_sent(hc_h2_exchange *h) {
-  if (h->common.sent != count_sent(h)) hc_exchange_touch(&h->common);
-  h->common.sent = count_sent(h);
+  if (h->common.sent != hc_h2_count_sent(h)) hc_exchange_touch(&h->common);
+  hc_exchange_note_sent(&h->common, hc_h2_count_sent(h));
 }
 
 /* Content goes out as fast as the stream and the server's windows take it, also when the answer has
@@ -181,7 +166,7 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   hc_progress progress = HC_WAIT;
   if (h->upload == HC_H2_UPLOAD_NONE) return HC_WAIT;
   look_at_expectation(h);
-  for (int i = 0; i < SUPPLIES_MAX && h->supply.pulled < end && wants_piece(h); i++) {
+  for (int i = 0; i < SUPPLIES_MAX && h->supply.pulled < end && hc_h2_wants_piece(h); i++) {
     hc_progress offered = offer_piece(h, why);
     if (offered == HC_WAIT || offered == HC_BROKEN)
       return offered == HC_WAIT ? progress : HC_BROKEN;
@@ -196,13 +181,13 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
 static hc_progress go_on_sending(hc_h2_exchange *h, hc_failure *why) {
   if (h->upload == HC_H2_UPLOAD_NONE) return HC_WAIT;
   if (!is_over_h2_exchange(h) && send_content(h, why) == HC_BROKEN) return HC_BROKEN;
-  if (is_over_h2_exchange(h) || is_all_out(h)) end_upload(h);
+  if (is_over_h2_exchange(h) || hc_h2_is_all_out(h)) end_upload(h);
   return HC_WAIT;
 }
 
 /* All is sent: the response timeout runs in place of the idle timeout. */
 static void look_whether_sent(hc_h2_exchange *h) {
-  if (h->is_awaited || !is_all_out(h)) return;
+  if (h->is_awaited || !hc_h2_is_all_out(h)) return;
   h->is_awaited = true;
   end_upload(h);
   if (!h->stream.has_head) hc_exchange_await_head(&h->common);
@@ -216,13 +201,6 @@ static hc_progress fail_h2_exchange(const hc_h2_exchange *h, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* An answer that has no content is there when its stream has ended: trailing fields may come, or
- * content, which makes it malformed. */
-static bool is_presentable(const hc_h2_exchange *h) {
-  int code = h->stream.response.code;
-  return h->stream.has_head && ((code != 204 && code != 304) || h->stream.stage == HC_H2_COMPLETE);
-}
-
 /* The final head is in. */
 static hc_progress accept_head_h2_exchange(hc_h2_exchange *h, hc_failure *why) {
   hc_answer *a = &h->answer;
@@ -230,14 +208,14 @@ static hc_progress accept_head_h2_exchange(hc_h2_exchange *h, hc_failure *why) {
   a->response = h->stream.response;
   h->stream.response = empty;
   a->response.minor_version = 1; /* as for the rules of framing, of which Content-Length is left */
-  if (hc_body_decide(&a->response, (hc_method)h->method, false, &a->plan, why) != HC_OK)
+  if (hc_body_decide(&a->response, (hc_method)h->method, HC_AFTER_KEEP, &a->plan, why) != HC_OK)
     return HC_BROKEN;
   a->response.minor_version = 0;
   a->plan.keeps_alive = true;
   bool is_empty = h->stream.stage == HC_H2_COMPLETE && hc_buffer_size(&h->stream.content) == 0;
   if (is_empty && a->plan.framing == HC_FRAMING_UNTIL_CLOSE) a->plan.framing = HC_FRAMING_NONE;
   a->has_response = true;
-  h->common.response_deadline = HC_NEVER;
+  hc_exchange_end_response_wait(&h->common);
   if (is_over_h2_exchange(h)) end_upload(h);
   if (a->plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);
   return HC_DONE;
@@ -247,14 +225,14 @@ static void note_arrivals(hc_h2_exchange *h) {
   if (h->stream.arrivals == h->seen) return;
   h->seen = h->stream.arrivals;
   h->answer.has_begun = true;
-  if (h->stream.has_head) h->common.response_deadline = HC_NEVER;
+  if (h->stream.has_head) hc_exchange_end_response_wait(&h->common);
   if (h->stream.has_head || !h->is_awaited) hc_exchange_touch(&h->common);
 }
 
 static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failure *why) {
   hc_exchange *x = &h->common;
   note_arrivals(h);
-  if (is_presentable(h)) return accept_head_h2_exchange(h, why);
+  if (hc_h2_is_presentable(h)) return accept_head_h2_exchange(h, why);
   if (h->stream.stage == HC_H2_BROKEN) return fail_h2_exchange(h, why);
   look_whether_sent(h);
   bool is_awaited = h->is_awaited && !h->stream.has_head;
@@ -330,17 +308,6 @@ bool hc_h2_is_readable(hc_exchange *x) {
          is_over_h2_exchange(of_h2_exchange(x));
 }
 
-/* A look at one that has something to read already need not bring more, where a poller's events do:
- * else each look at each of many would, and all of it would be held here. */
-static bool has_enough(const hc_h2_exchange *h) {
-  const hc_place *place = h->common.place;
-  return hc_buffer_size(&h->stream.content) > 0 && place && place->seat;
-}
-
-bool hc_h2_moves(const hc_exchange *x) {
-  return !is_over_h2_exchange(of_const_h2_exchange(x)) && !has_enough(of_const_h2_exchange(x));
-}
-
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of_h2_exchange(x);
   if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
@@ -409,7 +376,7 @@ hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   hc_connection *n = x->connection;
   (void)why;
   h->answer.is_complete = true;
-  n->was_used = true;
+  hc_connection_note_used(n);
   retire(h);
   h->answer.trailers = &h->trailers;
   if (!n->h2) return HC_DONE;
@@ -425,35 +392,6 @@ void hc_h2_forget(hc_exchange *x) {
   hc_headers_free(&h->trailers);
   hc_supply_drop(&h->supply);
   hc_memory_release(h);
-}
-
-/* --- waiting */
-
-bool hc_h2_has_news(const hc_exchange *x) {
-  const hc_h2_exchange *h = of_const_h2_exchange(x);
-  if (is_over_h2_exchange(h) || h->stream.arrivals != h->seen) return true;
-  bool is_sending = h->upload != HC_H2_UPLOAD_NONE || (!h->answer.has_response && !h->is_awaited);
-  if (is_sending && (is_all_out(h) || x->sent != count_sent(h))) return true;
-  return wants_piece(h);
-}
-
-static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
-  if (h->upload == HC_H2_UPLOAD_EXPECTING)
-    out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);
-  if (h->upload == HC_H2_UPLOAD_EXPECTING && h->stream.has_continued) out->ready = true;
-  if (!wants_piece(h)) return;
-  if (h->supply.ask_at == 0) out->ready = true;
-  else out->deadline = hc_clock_earlier(out->deadline, h->supply.ask_at);
-}
-
-void hc_h2_times(const hc_exchange *x, hc_interest *out) {
-  const hc_h2_exchange *h = of_const_h2_exchange(x);
-  bool is_readable =
-      h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : is_presentable(h);
-  if (is_readable || is_over_h2_exchange(h)) out->ready = true;
-  times_of_upload(h, out);
-  out->deadline =
-      hc_clock_earlier(out->deadline, hc_clock_earlier(x->response_deadline, x->idle_deadline));
 }
 
 #endif

@@ -35,12 +35,25 @@ typedef struct hc_h2_exchange {
 /* Opens a stream for the request on the session; the body is taken over. See protocol.h. */
 hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish,
                              hc_exchange **out, hc_failure *why);
+
+/* --- what can be seen without a step: h2_news.c */
+
 /* Does the next look at it move bytes? */
 bool hc_h2_moves(const hc_exchange *x);
 /* Has something come, or become possible, since its user last looked? */
 bool hc_h2_has_news(const hc_exchange *x);
 /* What it adds to what its connection waits for. */
 void hc_h2_times(const hc_exchange *x, hc_interest *out);
+/* The whole request has left. */
+bool hc_h2_is_all_out(const hc_h2_exchange *h);
+/* Is it the turn of the body's source? */
+bool hc_h2_wants_piece(const hc_h2_exchange *h);
+/* Content bytes that have left. */
+uint64_t hc_h2_count_sent(const hc_h2_exchange *h);
+/* Is the final head in, and known to be all right? */
+bool hc_h2_is_presentable(const hc_h2_exchange *h);
+
+/* --- h2_exchange.c */
 
 /* For the table, see protocol.h. */
 hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why);

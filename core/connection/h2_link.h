@@ -26,17 +26,23 @@ typedef struct hc_h2_link {
   bool takes_no_more; /* a request has said "Connection: close" */
 } hc_h2_link;
 
-extern const hc_protocol hc_protocol_h2;
+extern const hc_protocol hc_protocol_h2; /* h2_protocol.c; what follows is in h2_link.c */
 
 /* Sends what is to be sent and takes what has come, and notices the places of all but `mover`
  * (NULL: of all) for which that changes something. MOVED: something was; WAIT; BROKEN: the
  * connection has ended, and so has all that was on it. */
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why);
+/* The half of a move that sends, to a stream that need not be the connection's any more. MOVED,
+ * WAIT; BROKEN, and nothing has been done about it. */
+hc_progress hc_h2_link_send(hc_connection *n, hc_stream_peer *stream, hc_failure *why);
 /* Sends what is to be sent, as far as that needs no waiting: of a request that is given up others
  * may have nothing to do for long. */
 void hc_h2_link_flush(hc_connection *n);
-/* Has something happened for whoever stands there that only a poll finds out? */
-bool hc_h2_has_place_news(const hc_connection *n, const hc_place *p);
+/* Notices the places, but for the mover's, where something has happened that only a poll finds
+ * out. */
+void hc_h2_link_notice_news(const hc_connection *n, const hc_exchange *mover);
+/* HC_EVENT_… that it waits for. */
+unsigned hc_h2_link_events(const hc_h2_link *link);
 /* A request that can't be sent again is about to be: on a connection on which nothing has come for
  * long, it and those behind it are held back until a PING is answered. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_h2_link_probe(hc_h2_link *link);

@@ -89,7 +89,8 @@ typedef struct hc_protocol {
   /* The exchange has failed, or nobody wants it any more. The server is told if the protocol has a
    * way to say so; otherwise the connection ends with it (hc_connection_fail). */
   void (*cancel)(hc_exchange *x, const hc_failure *why);
-  /* The owner of a finished exchange lets go of it. */
+  /* The owner of a finished exchange lets go of it. NULL in the table: it is a part of its
+   * connection, and stays. */
   void (*forget)(hc_exchange *x);
   /* The answer was read to its end. BROKEN: memory is out, so the bytes behind an upgrade can't be
    * given back to the stream. */

@@ -40,18 +40,3 @@ void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline) {
   seat *last = p->heap[--p->heap_count];
   if (last != s) sift(p, last, at);
 }
-
-/* --- what another loop waits for */
-
-void hc_poller_interest(hc_poller *p, hc_interest *out) {
-  /* Those too that have not had their first round yet. */
-  for (const seat *s = p->seats; !p->is_shown && s; s = s->next)
-    if (s->place->connection) s->place->connection->is_shown = true;
-  p->is_shown = true;
-  *out = (hc_interest){hc_poller_fd(p), HC_EVENT_READ, p->due || p->moved, HC_NEVER};
-  if (p->heap_count) out->deadline = p->heap[0]->deadline;
-  /* Where the kernel has no descriptor for all of them, the clients are looked at now and then. */
-  if (out->fd != HC_NO_HANDLE || p->count == p->final_count) return;
-  uint64_t soon = hc_clock_now() + HC_BLIND_STEP_NS;
-  if (soon < out->deadline) out->deadline = soon;
-}

@@ -31,7 +31,6 @@ hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
 }
 
 size_t hc_poller_count(const hc_poller *p) { return p->count; }
-hc_handle hc_poller_fd(const hc_poller *p) { return hc_backend_fd(p->backend); }
 
 /* --- the lists */
 
@@ -127,7 +126,7 @@ static void arm(hc_poller *p, seat *s) {
   hc_client_waits_for(s->client, &interest);
   if (!is_there(p, place, s)) return;
   /* another loop can't see on the descriptor what a client has read already */
-  if (p->is_shown) n->is_shown = true;
+  if (p->is_shown) hc_connection_note_shown(n);
   if (interest.ready) mark_due(p, s);
   uint64_t deadline = interest.deadline;
   if (interest.fd == HC_NO_HANDLE && !interest.ready && deadline == HC_NEVER)
@@ -170,7 +169,7 @@ static void forget_poller(hc_poller *p, seat *s) {
   hc_place *place = s->place;
   if (place->connection && !has_other_seat(place->connection, place))
     hc_poller_unwatch(place->connection);
-  place->seat = NULL;
+  hc_place_sit(place, NULL);
   hc_poller_set_deadline(p, s, HC_NEVER);
   if (s->is_due) {
     unlink_due(&p->due, s);
@@ -238,7 +237,7 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
                           "the client's connection is in another poller");
   seat *s = make_seat(p, c, tag);
   if (!s) return hc_failure_out_of_memory(why);
-  place->seat = &s->hook;
+  hc_place_sit(place, &s->hook);
   /* If an idle client has read all there was, there is nothing to see before the next event. */
   if (!hc_client_is_known_empty(c) || !arm_in_turn(p, s)) mark_due(p, s);
   return HC_OK;
@@ -251,23 +250,9 @@ hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   return HC_OK;
 }
 
-#define BELL UINT32_MAX /* no slot has this number */
-
-static void silence(hc_poller *p) {
-  hc_handle fd = hc_signal_handle(&p->bell);
-  if (fd != HC_NO_HANDLE) hc_backend_unwatch(p->backend, fd);
-  hc_signal_close(&p->bell);
-}
-
-void hc_poller_wake(hc_poller *p) {
-  if (hc_signal_handle(&p->bell) != HC_NO_HANDLE || hc_signal_open(&p->bell) != HC_OK) return;
-  hc_signal_raise(&p->bell);
-  if (!hc_backend_watch(p->backend, hc_signal_handle(&p->bell), HC_EVENT_READ, BELL)) silence(p);
-}
-
 void hc_poller_delete(hc_poller *p) {
   if (!p || p->at_work) return;
-  silence(p);
+  hc_poller_silence(p);
   while (p->seats) forget_poller(p, p->seats);
   hc_backend_delete(p->backend);
   hc_memory_release(p->slots);
@@ -322,8 +307,8 @@ static void poll_seat(hc_poller *p, seat *s, cause why) {
   }
   note_status(p, s, turn.status);
   if (!s->is_final) {
-    if (why == BY_EVENT) place->connection->has_event = true;
-    else place->connection->is_quiet = why == BY_ITSELF_QUIET;
+    if (why == BY_EVENT) hc_connection_note_event(place->connection);
+    else if (why == BY_ITSELF_QUIET) hc_connection_note_quiet(place->connection);
     if (calls_back(place)) p->has_called_back = true;
     hc_status status = hc_client_take_turn(c);
     bool has_moved =
@@ -460,7 +445,7 @@ static uint64_t time_after(uint64_t now, double seconds) {
 static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
   if (part > end) part = end;
   while (hc_poller_next(p)) continue;
-  silence(p);
+  hc_poller_silence(p);
   for (;;) {
     bool has_looked = poll_due(p);
     /* If no client can move any more, nothing would ever end the sleep. */

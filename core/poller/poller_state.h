@@ -67,6 +67,9 @@ struct hc_poller {
 /* deadlines.c. HC_NEVER: none; else there is room in the heap. */
 void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline);
 
+/* poller_loop.c. Takes the bell out of the set again. */
+void hc_poller_silence(hc_poller *p);
+
 /* --- poller_watch.c */
 
 /* Watches the connection's descriptor for these events, instead of any it watched before. False:
