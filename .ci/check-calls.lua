@@ -10,10 +10,7 @@ local rules = dofile(".ci/rules.lua")
 local exceptions = {
   ["bindings"] = "the files of the class HTTPClient use what stands in the class's own file",
   ["core/client"] = "the ends and the waits are used by whom they use",
-  ["core/codec"] = "decoder.c makes the decoders, which use its rules for failures",
-  ["core/connection"] = "a protocol tells its connection of its end",
   ["core/platform"] = "what is the same on all systems uses the system's way, and is used by it",
-  ["core/poller"] = "deadlines.c is a part of poller.c",
   ["core/stream/tls"] = "a library's files use what is the same with all of them, and are used by it",
 }
 

@@ -4,7 +4,11 @@
  * It is opened along a walk, or with a stream of the caller's, is usable when that says so, and
  * ends once, for all who stand on it. Whoever finds out that it has failed says how; that is kept,
  * because the others ask later. What is sent and received between the beginning and the end is the
- * protocol's business. */
+ * protocol's business.
+ *
+ * It stands above the protocols and names them: here it is decided which of them a connection
+ * speaks. They in turn reach down to connection_stream.c, and know nothing of places but who has to
+ * be noticed. */
 #include "connection.h"
 
 #include <string.h>
@@ -14,6 +18,8 @@
 #include "../stream/stream_peer_tcp.h"
 #include "../stream/tls/stream_peer_tls.h"
 
+/* It speaks HTTP/1.1 until a handshake says otherwise, so that nobody ever has to ask whether there
+ * is a protocol. The exchange of HTTP/1.1 is set up at once, as it is a part of this memory. */
 hc_connection *hc_connection_new(void) {
   hc_connection *n = hc_memory_allocate_zeroed(1, sizeof *n);
   if (!n) return NULL;
@@ -25,6 +31,8 @@ hc_connection *hc_connection_new(void) {
   return n;
 }
 
+/* A script may hold the stream and go on with it after its client has gone. So the stream is let go
+ * first, open, and what is closed afterwards is only what is left. */
 void hc_connection_release(hc_connection *n) {
   if (--n->references > 0) return;
   hc_connection_let_go(n);
@@ -35,6 +43,8 @@ void hc_connection_release(hc_connection *n) {
 
 /* --- places */
 
+/* Whoever comes to a connection whose server has told its limit need not be told of it again, else
+ * the first wait would report news that are none. */
 void hc_connection_join(hc_connection *n, hc_place *place) {
   hc_connection_retain(n);
   place->connection = n;
@@ -44,6 +54,7 @@ void hc_connection_join(hc_connection *n, hc_place *place) {
   n->places = place;
 }
 
+/* The place is emptied before the exchange hears of it: letting go may free its memory. */
 static void forget_exchange(hc_place *place) {
   hc_exchange *x = place->exchange;
   place->exchange = NULL;
@@ -52,12 +63,17 @@ static void forget_exchange(hc_place *place) {
   if (x->protocol->forget) x->protocol->forget(x);
 }
 
+/* Is a poller interested in what happens here? */
 static bool is_seated(const hc_connection *n) {
   for (const hc_place *p = n->places; p; p = p->next)
     if (p->seat) return true;
   return false;
 }
 
+/* The order matters. The place is taken out of the list first, so that ending its exchange notices
+ * all the others and not the one that is leaving. The watch goes before the descriptor can: nobody
+ * who is left would remember to take it out of the kernel's set. And the reference goes last,
+ * because it may be the one that keeps all of this in memory. */
 void hc_connection_leave(hc_place *place) {
   static const hc_failure given_up = {HC_ERR_CONNECTION_ERROR, HC_ENDED_WITH_ANOTHER};
   hc_connection *n = place->connection;
@@ -73,6 +89,8 @@ void hc_connection_leave(hc_place *place) {
   hc_connection_release(n);
 }
 
+/* While the stream is not usable yet there is nothing for a protocol to read: the event is one of
+ * the walk's, and whoever polls first takes the next step. */
 void hc_connection_take_event(hc_connection *n) {
   hc_connection_note_event(n);
   hc_connection_retain(n); /* a stream of the host's may let all clients go */
@@ -81,6 +99,8 @@ void hc_connection_take_event(hc_connection *n) {
   hc_connection_release(n);
 }
 
+/* Nothing has changed when the protocol refuses, so a client whose request was wrong still has the
+ * answer of its last one. */
 hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_failure *why) {
   hc_connection *n = place->connection;
   hc_exchange *x = NULL;
@@ -99,6 +119,7 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
 
 /* --- ending */
 
+/* The names are views into one block, and so are useless the moment it is released. */
 static void forget_names(hc_connection *n) {
   hc_memory_release(n->names);
   n->names = NULL;
@@ -107,6 +128,9 @@ static void forget_names(hc_connection *n) {
   n->proxy = NULL;
 }
 
+/* All is put back to where a new connection stands, but for the memory of a usual head. One that is
+ * opened again must not know of its last life: whether a server has ever answered, and who reads
+ * the requests, decides how its failures are told. */
 void hc_connection_close(hc_connection *n) {
   hc_connection_drop(n);
   if (n->places) forget_exchange(n->places);
@@ -124,6 +148,8 @@ void hc_connection_close(hc_connection *n) {
 /* what an authority may be longer than its host: two brackets, a colon, five digits */
 #define AUTHORITY_MORE 8
 
+/* The route is made from a wish, which knows hosts and ports and not the object that a proxy is
+ * here. */
 static void take_proxy(hc_connection *n, hc_connection_wish *wish) {
   if (!wish->proxy) return;
   n->proxy = hc_proxy_retain(wish->proxy);
@@ -132,7 +158,9 @@ static void take_proxy(hc_connection *n, hc_connection_wish *wish) {
   wish->way.proxy_port = n->proxy->port;
 }
 
-/* A copy of `text` at the end of the block, which has room for it, with a NUL behind it. */
+/* A copy of `text` at the end of the block, which has room for it, with a NUL behind it. The NUL is
+ * for the system's calls, which want names so. An error is kept and stops all that come later: the
+ * caller asks once, at the end. */
 static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
   if (text.size == 0) return HC_SLICE("");
   size_t at = hc_buffer_size(block);
@@ -141,8 +169,10 @@ static hc_slice keep(hc_buffer *block, hc_slice text, hc_error *code) {
   return (hc_slice){block->data + at, text.size};
 }
 
-/* All texts in one block: the walk and the requests look at them as long as the connection
- * lives. */
+/* All texts in one block: the walk and the requests look at them as long as the connection lives.
+ * The sizes are added with room to spare before anything is copied, because the views would point
+ * into freed memory if the block had to grow once more. A text so long that the sum could overflow
+ * is out of memory already. */
 static hc_error keep_names_connection(hc_connection *n, hc_connection_wish *wish) {
   hc_buffer block = {0};
   char *at;
@@ -165,6 +195,8 @@ static hc_error keep_names_connection(hc_connection *n, hc_connection_wish *wish
   return code;
 }
 
+/* has_just_begun is only said where the walk begins with an address: a near server may have
+ * accepted by the time somebody looks, and then a sleep would be a system call for nothing. */
 static hc_error start_walk(hc_connection *n, const hc_connection_wish *wish,
                            hc_tls_options *options, hc_failure *why) {
   hc_route route;
@@ -191,7 +223,10 @@ static hc_error take_options(hc_tls_options *named, hc_tls_options **options, hc
   return hc_tls_options_new(&defaults, options, why);
 }
 
-/* While names are looked up and TCP connects, what TLS needs can be loaded. */
+/* While names are looked up and TCP connects, what TLS needs can be loaded. To read the system's
+ * store of certificates takes milliseconds. They pass on a thread while the network is slower than
+ * that, and whatever is wrong with the options is said now, where a caller expects it, and not in
+ * the middle of a handshake. */
 static hc_error load_early(const hc_connection *n, const hc_tls_options *options, hc_failure *why) {
   hc_tls_options *of_proxy = NULL;
   bool has_tls_proxy = n->proxy && n->proxy->scheme == HC_PROXY_TLS;
@@ -204,6 +239,9 @@ static hc_error load_early(const hc_connection *n, const hc_tls_options *options
   return code;
 }
 
+/* What can't be had is refused before anything is sent. Three reasons: the build has no HTTP/2; the
+ * caller wants it and his own ALPN list rules it out; and for a wish that leaves the choice open
+ * there is nothing to refuse. */
 static hc_error check_version_connection(const hc_connection_wish *wish, hc_failure *why) {
   const hc_tls_options *o = wish->options;
   if (wish->way.version == HC_VERSION_1 || hc_http2_is_built()) {
@@ -218,6 +256,8 @@ static hc_error check_version_connection(const hc_connection_wish *wish, hc_fail
                         "HTTP/2 is not built in: the build had no libnghttp2");
 }
 
+/* After an error some of this may have been done. It is not undone here, since the caller closes
+ * the connection in any case, and that finds all of it. */
 hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc_failure *why) {
   hc_connection_wish kept = *wish;
   hc_tls_options *options = NULL;
@@ -241,10 +281,14 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   return code;
 }
 
+/* Without TLS there is no ALPN, and nobody may guess: a server that does not expect the preface of
+ * HTTP/2 may do anything with it (RFC 9113 section 3.3). */
 static bool has_agreed_on_http2(const hc_stream_peer *stream) {
   return hc_stream_peer_is_tls(stream) && hc_slice_equal(hc_tls_alpn(stream), HC_SLICE("h2"));
 }
 
+/* There is no walk here, and is_usable stays false: a stream of the caller's may still have to
+ * shake hands, which hc_connection_make_usable does step by step. */
 hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_version_wish version,
                              size_t head_limit) {
   bool is_http2 =
@@ -256,7 +300,9 @@ hc_error hc_connection_adopt(hc_connection *n, hc_stream_peer *stream, hc_versio
   return is_http2 ? hc_http2_start(n, head_limit) : HC_OK;
 }
 
-/* What is spoken from here on. */
+/* What is spoken from here on. It was settled by prior knowledge, or is by what the handshake
+ * agreed on. A caller who asked for HTTP/2 alone is not given anything else: his request may rely
+ * on it. */
 static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
   bool is_http2 =
       n->wire == HC_WIRE_HTTP2 || (n->wire == HC_WIRE_BY_ALPN && has_agreed_on_http2(n->stream));
@@ -269,6 +315,9 @@ static hc_progress choose_protocol(hc_connection *n, hc_failure *why) {
   return HC_BROKEN;
 }
 
+/* The clock is asked last, so that a step which came through counts, however late it is looked at.
+ * What is wrong is told with the proxy's name as long as the proxy is whom the walk talks to;
+ * behind that it is the server's fault. */
 hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
   if (!n->walk) return n->state == HC_CONNECTION_CLOSED ? hc_connection_tell_end(n, why) : HC_DONE;
   /* what it asks the host for may have come back here by way of another client */
@@ -294,6 +343,7 @@ hc_progress hc_connection_advance(hc_connection *n, hc_failure *why) {
 
 /* --- between requests */
 
+/* After an upgrade the bytes are the script's, and whatever they are, they are no fault. */
 hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
   hc_progress progress = hc_connection_make_usable(n, why);
   if (progress != HC_DONE || n->state == HC_CONNECTION_UPGRADED) return progress;
@@ -302,6 +352,7 @@ hc_progress hc_connection_check(hc_connection *n, hc_failure *why) {
   return progress;
 }
 
+/* The end of the stream is something to read, too: a script that waits has to hear of it. */
 bool hc_connection_has_upgraded_bytes(const hc_connection *n) {
   hc_failure ignored = {HC_OK, ""};
   if (n->state != HC_CONNECTION_UPGRADED) return false;
@@ -311,6 +362,9 @@ bool hc_connection_has_upgraded_bytes(const hc_connection *n) {
 
 /* --- waiting */
 
+/* On a closed one whoever asks is ready, because its next step tells why. While the walk is under
+ * way it alone knows what it waits for. In between, on a stream of the caller's that is not usable
+ * yet, an exchange may already be queued, whose idle timeout runs. */
 void hc_connection_interest(hc_connection *n, const hc_exchange *x, hc_interest *out) {
   if (n->state == HC_CONNECTION_CLOSED) {
     out->ready = true;

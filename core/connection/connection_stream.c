@@ -10,6 +10,8 @@
 #include "../base/memory.h"
 #include "../stream/stream_peer_tcp.h"
 
+/* Nearly always this is one comparison. It is asked in front of each request all the same, because
+ * a stream that was adopted shakes hands only when somebody wants something of it. */
 hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why) {
   if (n->is_usable) return HC_DONE;
   if (n->state == HC_CONNECTION_CLOSED) return hc_connection_tell_end(n, why);
@@ -21,16 +23,21 @@ hc_progress hc_connection_make_usable(hc_connection *n, hc_failure *why) {
 
 /* --- ending */
 
+/* Those in no poller find out when they are polled next. */
 void hc_connection_notice_all(hc_connection *n) {
   for (hc_place *p = n->places; p; p = p->next) hc_place_notice(p);
 }
 
+/* The filter of addresses is the client's, and is a function of the host's: a stream that outlives
+ * its client must not call it any more. */
 static void forget_filter(hc_stream_peer *stream) {
   hc_stream_peer *bottom = hc_stream_peer_bottom(stream);
   if (hc_stream_peer_is_tcp(bottom)) hc_tcp_forget_filter(bottom);
 }
 
-/* The stream's place is empty from here on, whoever closes it calls back meanwhile. */
+/* The stream's place is empty from here on, whoever closes it calls back meanwhile. The watch ends
+ * first, while the descriptor is still that of this stream: a moment later its number may be
+ * somebody else's. */
 static hc_stream_peer *take_stream(hc_connection *n) {
   hc_stream_peer *stream = n->stream;
   if (n->watch.dropped) n->watch.dropped(&n->watch);
@@ -45,7 +52,9 @@ static hc_stream_peer *take_stream(hc_connection *n) {
   return stream;
 }
 
-/* Others may have something under way on it. */
+/* Others may have something under way on it. The protocol gets no stream to say goodbye on. What it
+ * would send belongs to nobody any more: the stream is the script's, in the middle of whatever the
+ * script does with it. */
 void hc_connection_let_go(hc_connection *n) {
   hc_stream_peer *stream = take_stream(n);
   n->protocol->shut_down(n, NULL);
@@ -53,6 +62,8 @@ void hc_connection_let_go(hc_connection *n) {
   hc_stream_peer_release(stream);
 }
 
+/* Whoever closes a stream may call back: a script's own stream runs the script's code, and may
+ * delete the client that led here. So nothing of the connection is touched behind the close. */
 void hc_connection_drop(hc_connection *n) {
   hc_stream_peer *stream = take_stream(n);
   n->protocol->shut_down(n, stream);
@@ -68,6 +79,8 @@ void hc_connection_forget_failure(hc_connection *n) {
   n->failed_with = HC_OK;
 }
 
+/* The first who finds out says why, and those who ask later are told the same. Without memory for
+ * the sentence its code has to do. */
 void hc_connection_fail(hc_connection *n, const hc_failure *why) {
   if (n->state == HC_CONNECTION_CLOSED) return;
   hc_connection_forget_failure(n);
@@ -102,6 +115,7 @@ void hc_connection_name_next(const hc_connection *n, hc_failure *why) {
   if (n->next == HC_PARTY_PROXY) hc_connection_name_proxy(n, why);
 }
 
+/* A walk that is gone has left behind in which phase it was. */
 hc_phase hc_connection_phase(const hc_connection *n) {
   return n->walk ? hc_walk_phase(n->walk) : n->failed_in;
 }

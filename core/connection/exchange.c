@@ -5,12 +5,15 @@
  * deadline is never, and the clock is not asked. */
 #include "exchange.h"
 
+/* Every time is "never" until somebody sets one; zero would be a deadline that has long passed. */
 void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n,
                       const hc_answer *answer) {
   *x = (hc_exchange){.protocol = protocol, .connection = n, .answer = answer};
   x->response_deadline = x->idle_deadline = x->sleep_until = HC_NEVER;
 }
 
+/* The settings are live: a script may change a timeout while its body comes, and the next byte
+ * counts by the new one. */
 void hc_exchange_touch(hc_exchange *x) {
   if (x->settings->idle_timeout > 0)
     x->idle_deadline = hc_clock_deadline(hc_clock_now(), x->settings->idle_timeout);
@@ -26,6 +29,8 @@ bool hc_exchange_is_idle_too_long(const hc_exchange *x) {
   return x->idle_deadline != HC_NEVER && hc_clock_now() >= x->idle_deadline;
 }
 
+/* A stream that failed in the same step may have written its reason already. The timeout is what
+ * the caller asked for, so it is what he hears. */
 static hc_progress time_out(hc_failure *why, const char *which, double seconds) {
   hc_failure_clear(why);
   hc_failure_set_timeout(why, which, seconds);

@@ -14,6 +14,7 @@ static const hc_h1_exchange *of_const_h1_exchange(const hc_exchange *x) {
   return (const hc_h1_exchange *)x;
 }
 
+/* What is left to send must not go to another server: it may hold credentials. */
 void hc_h1_reset(hc_h1_exchange *h) {
   hc_h1_retire(h);
   hc_sender_reset(&h->sender);
@@ -26,6 +27,8 @@ void hc_h1_free(hc_h1_exchange *h) {
   hc_receiver_free(&h->receiver);
 }
 
+/* Both halves end at once. A source that would be asked once more could be a function of a script
+ * that thinks its request is long done. */
 void hc_h1_retire(hc_h1_exchange *h) {
   hc_exchange_retire(&h->common);
   hc_sender_stop(&h->sender);
@@ -49,6 +52,10 @@ static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   return HC_DONE;
 }
 
+/* A 100 (Continue) ends the loop only when the sender waits for one, because then there is
+ * something to send. A server that says it unasked (RFC 9110 section 15.2.1 lets it) is read over.
+ * A wait that may sleep once keeps its own end in wait_until; a call that blocks sleeps in
+ * slices. */
 static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure *why) {
   hc_exchange *x = &h->common;
   hc_reading from = {x->connection->stream, x->settings, patience, HC_MODEST,
@@ -65,8 +72,10 @@ static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure
   }
 }
 
-/* The stream takes no more, but the server may have said why before it closed: what it said is
- * read first. */
+/* The stream takes no more, but the server may have said why before it closed: what it said is read
+ * first. "413 Content Too Large" and a closed connection is the usual case, and tells a user more
+ * than "broken pipe". If nothing whole has come, the failure of the send is the one to tell, not
+ * the end that the read came upon. */
 static hc_progress hear_out_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_failure first = *why;
   hc_sender_stop(&h->sender);
@@ -85,7 +94,10 @@ static void hand_on_memory(hc_h1_exchange *h) {
   *from = (hc_buffer){0};
 }
 
-/* MOVED, WAIT; DONE: an answer came although the stream takes no more; BROKEN. */
+/* MOVED, WAIT; DONE: an answer came although the stream takes no more; BROKEN. A failed send asks
+ * whose fault it was: a source of ours that failed is told as such, and what the server may have
+ * said doesn't matter. A byte that went out ends the idleness, and so does leaving the wait for a
+ * 100. */
 static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_sender *s = &h->sender;
   size_t moved = 0;
@@ -103,6 +115,11 @@ static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   return progress == HC_WAIT ? HC_WAIT : HC_MOVED;
 }
 
+/* A request that waits to be sent has to find the connection quiet: the answer that is read next
+ * must be its own. One that was not sent can be sent again elsewhere, so this look is worth a
+ * system call where nothing else has shown it. The rest of the step is "send, then look", with two
+ * exceptions for the sake of system calls: a client that doesn't block gives up its turn right
+ * behind a send, and one that does may go to sleep in the receive itself. */
 static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_exchange *x = &h->common;
   hc_progress sent = HC_WAIT;
@@ -128,6 +145,9 @@ static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   return sent == HC_MOVED && !is_sent ? HC_MOVED : HC_WAIT;
 }
 
+/* Timeouts come last, so that an answer which is there counts although its time is over: who looks
+ * late must not lose what came in time. Which of the two clocks runs depends on whether all has
+ * been sent. */
 hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_h1_exchange *h = of_h1_exchange(x);
   hc_progress progress = advance_h1_exchange(h, why);
@@ -141,6 +161,8 @@ hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
                  : hc_exchange_end_by_idle_timeout(x, why);
 }
 
+/* TLS can't be slept on in one receive: a record may be half there. And bytes that were given back
+ * to the stream are seen by no kernel. */
 bool hc_h1_awaits_head(const hc_exchange *x) {
   const hc_h1_exchange *h = of_const_h1_exchange(x);
   const hc_stream_peer *stream = x->connection->stream;
@@ -167,6 +189,8 @@ static hc_progress end_of_patience(hc_h1_exchange *h, hc_slice *view, hc_failure
   return HC_MOVED;
 }
 
+/* Where another loop may watch the descriptor nothing is taken ahead: its kernel would call the
+ * socket empty, while the bytes lie here and nobody comes for them. */
 hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_receiver *r = &of_h1_exchange(x)->receiver;
   bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
@@ -180,12 +204,14 @@ hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
              : progress;
 }
 
+/* Of a chunked body only what is decoded may be shown; behind it lie sizes and line ends. */
 hc_slice hc_h1_held(const hc_exchange *x) {
   const hc_receiver *r = &of_const_h1_exchange(x)->receiver;
   bool is_coded = r->answer.plan.framing == HC_FRAMING_CHUNKED;
   return hc_receiver_held(r, is_coded ? r->decoded : SIZE_MAX);
 }
 
+/* A caller may say more than he was shown, and means "all of it". */
 hc_progress hc_h1_consume(hc_exchange *x, size_t size) {
   size_t held = hc_h1_held(x).size;
   if (size > held) size = held;
@@ -206,6 +232,8 @@ static bool has_content(const hc_h1_exchange *h) {
   return hc_receiver_has_bytes(r) || (!h->common.settings->blocking && holds_plain(r));
 }
 
+/* Nothing is read here, the peek leaves it in the kernel: who asks this often asks it of many
+ * clients, and must not fill memory by asking. */
 bool hc_h1_is_readable(hc_exchange *x) {
   if (has_content(of_h1_exchange(x))) return true;
   hc_failure ignored = {HC_OK, ""};
@@ -213,7 +241,9 @@ bool hc_h1_is_readable(hc_exchange *x) {
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
-/* Bytes that wait are no idleness. */
+/* Bytes that wait are no idleness. The socket is looked at only when the time is over. A reader who
+ * was away for longer than the timeout is not to be told that the server was idle, if its bytes
+ * have been waiting for him. */
 hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
   const hc_receiver *r = &of_h1_exchange(x)->receiver;
   if (!hc_exchange_is_idle_too_long(x) || hc_receiver_has_bytes(r) || holds_plain(r))
@@ -223,6 +253,8 @@ hc_progress hc_h1_check_idle(hc_exchange *x, hc_failure *why) {
 
 /* --- waiting */
 
+/* A request that is going out waits for the answer as well, since a server may refuse it early (RFC
+ * 9112 section 9.3). TLS may have to write before it can read, and the other way round. */
 unsigned hc_h1_events(const hc_h1_exchange *h) {
   const hc_sender *s = &h->sender;
   unsigned wants = h->receiver.wants ? h->receiver.wants : HC_EVENT_READ;
@@ -243,6 +275,8 @@ static void times_of_source(const hc_sender *s, hc_interest *out) {
   else out->deadline = hc_clock_earlier(out->deadline, s->content->supply.ask_at);
 }
 
+/* A queued request is ready at once, because a poll is what sends it. One that waits for a 100 has
+ * a deadline after which it goes on without (RFC 9110 section 10.1.1). */
 void hc_h1_times(const hc_h1_exchange *h, hc_interest *out) {
   const hc_sender *s = &h->sender;
   bool is_sent = hc_sender_is_done(s);

@@ -2,12 +2,17 @@
  * protocol.h.
  *
  * When an answer is whole, both heads and the way its content ended say whether the connection goes
- * on, is the script's from now on (an upgrade), or closes. */
+ * on, is the script's from now on (an upgrade), or closes.
+ *
+ * This is the top of the files of HTTP/1.1. Below it stand the exchange (h1_exchange.c) with its
+ * two sides, the pump, and the look at a quiet connection; none of them knows the table at the end
+ * of this file. */
 #include "../http1/head_writer.h"
 #include "connection.h"
 
 /* --- between requests */
 
+/* Only here is the table named that all the others are reached by. */
 void hc_h1_init(hc_h1_exchange *h, hc_connection *n) {
   *h = (hc_h1_exchange){.sender = {.state = HC_SEND_IDLE}};
   hc_exchange_init(&h->common, &hc_protocol_h1, n, &h->receiver.answer);
@@ -18,12 +23,17 @@ static hc_progress check_h1_protocol(hc_connection *n, hc_failure *why) {
   return n->h1.common.is_under_way ? HC_DONE : hc_h1_look(n, why);
 }
 
-/* The exchange itself reads, when its user polls it. */
+/* The exchange itself reads, when its user polls it. With nothing under way the event is a byte
+ * that nobody asked for, or the end; each of those who stand here has to find that out by a look of
+ * its own. */
 static void advance_h1_protocol(hc_connection *n) {
   if (n->h1.common.is_under_way) hc_place_notice(n->h1.common.place);
   else hc_connection_notice_all(n);
 }
 
+/* Three cases: nobody has a request under way, the one who asks has, or somebody else has. In the
+ * last one the descriptor isn't to be watched for this client at all, or it would wake for every
+ * byte of another's body. */
 static void interest_h1_protocol(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
   const hc_h1_exchange *h = &n->h1;
   if (!h->common.is_under_way) {
@@ -52,6 +62,8 @@ static void note_head_h1_protocol(const hc_sender *s, const hc_exchange_wish *wi
                              (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)});
 }
 
+/* The head is written out whole before anything of the exchange is touched. What is wrong with a
+ * request shows here, and an error leaves the connection as it was. */
 static hc_error queue_h1_protocol(hc_sender *s, const hc_exchange_wish *wish, hc_failure *why) {
   hc_buffer head = {0};
   hc_checked_request checked;
@@ -116,6 +128,8 @@ static void cancel_h1_protocol(hc_exchange *x, const hc_failure *why) {
   hc_connection_fail(x->connection, why);
 }
 
+/* What was received and not handed out goes with the connection; the head of the answer and its
+ * fields stay, because a caller may still want to read them. */
 static void shut_down_h1_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_receiver *r = &n->h1.receiver;
   (void)stream; /* HTTP/1.1 takes no leave */

@@ -1,10 +1,17 @@
-/* h1_pump.c - content of HTTP/1.1 from the socket to a file, through a pipe of the kernel's. It is
- * worth that where the content is uncoded, not chunked, and large. See pump.h. */
+/* h1_pump.c - content of HTTP/1.1 from the socket to a file, through a pipe of the kernel's. See
+ * pump.h.
+ *
+ * On the way of a byte this stands in place of the reader: the bytes never come into the process.
+ * It is worth that where the content is uncoded, not chunked, and large. Everything else goes the
+ * plain way (body_file.c), and so does all of the rest when the kernel has refused once: to ask it
+ * each time would cost more than it saves. */
 #include "../base/limits.h"
 #include "../platform/file.h"
 #include "connection.h"
 #include "pump.h"
 
+/* Bytes that have been received already have to go first, by the plain way, or the file would have
+ * them in the wrong order. */
 static bool is_worth_it(const hc_h1_exchange *h) {
   const hc_receiver *r = &h->receiver;
   const hc_stream_peer *stream = h->common.connection->stream;
@@ -14,6 +21,8 @@ static bool is_worth_it(const hc_h1_exchange *h) {
          stream->ops->fill_pipe && hc_buffer_size(&stream->unread) == 0;
 }
 
+/* A file that is appended to, or a pipe, has no position to write at, and would be written from the
+ * front. */
 static bool has_pipe(hc_pump *p) {
   return p->pipe.is_open || (hc_file_is_positioned(p->file) && hc_pipe_open(&p->pipe) == HC_OK);
 }
@@ -29,6 +38,9 @@ static bool is_open_h1(hc_pump *p, hc_receiver *r) {
   return !p->pipe_is_refused;
 }
 
+/* What the file doesn't take must not be lost with the pipe: it is content, and the next reader
+ * finds it in `in`. The room was made sure of before anything was moved, so this can only fail
+ * where the kernel itself breaks its word. */
 static hc_progress take_back(hc_pump *p, hc_receiver *r, hc_failure *why) {
   char *at;
   size_t room, got = 1;
@@ -55,7 +67,9 @@ static hc_progress empty_pipe(hc_pump *p, hc_h1_exchange *h, hc_failure *why) {
   return progress == HC_MOVED && took > 0 ? hc_receiver_pass(&h->receiver, took) : progress;
 }
 
-/* WAIT: nothing is there. Whatever else stops it the plain way finds out. */
+/* WAIT: nothing is there. Whatever else stops it the plain way finds out. Errors and the end are
+ * not judged here: the plain way comes upon them in its next receive, and has the words for
+ * them. */
 static hc_progress move_through_kernel(hc_pump *p, hc_h1_exchange *h, uint64_t most,
                                        hc_failure *why) {
   hc_receiver *r = &h->receiver;
@@ -91,6 +105,8 @@ hc_progress hc_h1_pump(hc_exchange *x, hc_pump *p, uint64_t most, hc_failure *wh
   return progress;
 }
 
+/* The room that was made for taking back is as large as a pipe, and a client that is done should
+ * not keep it. */
 void hc_h1_end_pump(hc_exchange *x, hc_pump *p) {
   hc_buffer *in = &((hc_h1_exchange *)x)->receiver.in;
   if (p->pipe.is_open && hc_buffer_size(in) == 0) hc_buffer_free(in);
