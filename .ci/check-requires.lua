@@ -37,7 +37,7 @@ local doors = {
   ["message.challenges"] = true, ["message.digest"] = true,
   ["message.path_part"] = true,
   ["download.info"] = true, ["download.places"] = true, ["download.sink"] = true,
-  ["policies.decoding"] = true, ["transfer.exchange"] = true,
+  ["policies.decoding"] = true, ["transfer.exchange"] = true, ["transfer.trace"] = true,
   ["connect.proxy"] = true, ["policies.proxy_auth"] = true,
   ["transfer.sinks"] = true,
 }

@@ -7,9 +7,14 @@
 --   echo      what the server was asked, see echo.py;  response, text (of its content, wherever it has gone)
 --   calls     name -> the calls of the callback, arrays of arguments;  options, world
 --
+--   others    rows of options that only HTTPRequest or Session has
+--   sinks     the names of those that say where content goes, which a stream does not take
+--
 -- A world has url(path), home and elsewhere (what URLs begin with; connect_to leads from the second to the first),
 -- connect_to, proxy, socket, file (to download to), tls_options.
 local httpclient = require("httpclient")
+local core = require("httpclient.core")
+local native = require("spec_native")
 local tempdir = require("spec.support.tempdir")
 
 local combine = {}
@@ -142,6 +147,16 @@ combine.rows = {
     same("", seen.options.download_file and seen.response.status == 307 and ""
       or seen.response.body)
   end },
+  { name = "buffer", value = function(world)
+    local keeper, pointer = native.new_memory(1048576)
+    world.keeper = keeper
+    return { pointer = pointer, size = 1048576 }
+  end, check = function(seen)
+    if seen.response.ok then
+      same("", seen.response.body)
+      truthy(seen.response.buffered > 0)
+    end
+  end },
   { name = "on_response", value = note("on_response"), check = function(seen)
     same(1, #seen.calls.on_response)
     same(seen.response.status, seen.calls.on_response[1][1].status)
@@ -157,10 +172,25 @@ combine.rows = {
   end },
 }
 
+combine.others = {
+  { name = "download_chunk_size", value = 256, check = answered },
+  { name = "use_threads", value = true, check = answered },
+  { name = "on_request_completed", value = note("on_request_completed"), check = function(seen)
+    same(1, #seen.calls.on_request_completed)
+    same(200, seen.calls.on_request_completed[1][2])
+  end },
+  { name = "base_url", value = function(world) return world.home .. "/base/" end,
+    check = function(seen) same("/base/echo", seen.echo.path) end },
+}
+
+combine.sinks = { on_data = true, buffer = true, download_file = true, resume = true }
+
 -- name -> row
 combine.by_name = {}
-for _, row in ipairs(combine.rows) do
-  combine.by_name[row.name] = row
+for _, rows in ipairs({ combine.rows, combine.others }) do
+  for _, row in ipairs(rows) do
+    combine.by_name[row.name] = row
+  end
 end
 
 -- Adds a row's option, and those that it needs, to the options of one call.
@@ -178,7 +208,9 @@ end
 -- Wherever it has gone.
 local function text_of(seen)
   local parts = { seen.world.text or seen.response.body }
-  if parts[1] == "" and seen.options.download_file then
+  if parts[1] == "" and seen.options.buffer then
+    return core.memory_string(seen.options.buffer.pointer, 0, seen.response.buffered)
+  elseif parts[1] == "" and seen.options.download_file then
     parts[1] = tempdir.read(seen.options.download_file)
   elseif parts[1] == "" then
     for index, call in ipairs(seen.calls.on_data or {}) do
