@@ -52,6 +52,43 @@ describe("fetch_all", function()
     assert.equal("done", task:status(), select(2, task:result()))
   end)
 
+  it("tells of each failure whether the request was ever sent, and its code", function()
+    local Error, told = httpclient.Error, {}
+    local list = { url("/1"), "nonsense", "http://127.0.0.1:1/",
+      { url("/slow"), { body_size_limit = 5 } },
+      { url("/"), { proxy = "nonsense://" } } }
+    local _, _, failures = fetch_all(list, { on_each = function(index, _, _, failure)
+      told[index] = failure
+    end })
+    assert.same({
+      [2] = { error = Error.ERR_INVALID_PARAMETER, sent = false, attempts = 0 },
+      [3] = { error = Error.ERR_CANT_CONNECT, sent = false, attempts = 1 },
+      [4] = { error = Error.FAILED, sent = true, attempts = 1 },
+      [5] = { error = Error.ERR_INVALID_PARAMETER, sent = false, attempts = 0 },
+    }, failures)
+    assert.same(failures, told)
+    local session = assert(httpclient.Session.new({ base_url = url("/") }))
+    _, _, failures = session:fetch_all({ "/1", { "/slow", { body_size_limit = 5 } } })
+    session:close()
+    assert.same({ [2] = { error = Error.FAILED, sent = true, attempts = 1 } }, failures)
+  end)
+
+  it("has eight under way where nothing is said, one connection or many", function()
+    local limit = httpclient.pool.max_per_host
+    httpclient.pool.max_per_host = 0
+    local under_way, most, list = 0, 0, {}
+    for i = 1, 30 do
+      local begun = false
+      list[i] = { url("/" .. i), { trace = function()
+        under_way, begun = under_way + (begun and 0 or 1), true
+        most = math.max(most, under_way)
+      end } }
+    end
+    fetch_all(list, { on_each = function() under_way = under_way - 1 end })
+    httpclient.pool.max_per_host = limit
+    assert.same({ 8, 0 }, { most, under_way })
+  end)
+
   it("has so many under way, and tells of each", function()
     local list, seen, order = {}, {}, {}
     for i = 1, 10 do list[i] = url("/" .. i) end
@@ -61,7 +98,7 @@ describe("fetch_all", function()
     end })
     assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, order)
     assert.same(responses, seen)
-    assert.same({ {}, {} }, { fetch_all({}) })
+    assert.same({ {}, {}, {} }, { fetch_all({}) })
   end)
 
   it("fetches what on_each adds to the list, no more at a time than before", function()

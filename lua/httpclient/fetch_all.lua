@@ -1,6 +1,7 @@
 -- fetch_all.lua: many requests, some at a time, and what came of each in the order of the list. The list may grow
 -- meanwhile: on_each adds what it has found.
 local root = (...):match("^(.*)%.[^.]*$")
+local httpclient = require(root)
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
 local drive = require(root .. ".tasks.drive")
@@ -8,6 +9,7 @@ local scheduler = require(root .. ".tasks.scheduler")
 local task_class = require(root .. ".tasks.task")
 local waits = require(root .. ".tasks.waits")
 
+local INVALID = httpclient.Error.ERR_INVALID_PARAMETER
 local JOBS = 8
 -- A level that nobody has called: the error has no place of its own.
 local NOWHERE = 1e6
@@ -76,17 +78,24 @@ local function take_more(state)
   end
 end
 
+-- -> response, or nil and what there is to know of the failure
+local function outcome_of(state, index)
+  local t, why, code = transfer_of(state, index)
+  if not t then
+    return nil, why, code or INVALID, { sent = false, attempts = 0 }
+  end
+  return call.finish(t)
+end
+
 local function fetch_one(state, index)
-  local t, why = transfer_of(state, index)
-  local response, message
-  if t then
-    response, message = call.finish(t)
-  else
-    message = why
+  local response, message, code, facts = outcome_of(state, index)
+  if not response then
+    facts.error = code
   end
   state.responses[index], state.messages[index] = response or false, message
+  state.failures[index] = facts
   if state.on_each then
-    state.on_each(index, response or false, message)
+    state.on_each(index, response or false, message, facts)
     take_more(state)
   end
 end
@@ -141,21 +150,21 @@ function fetch_all.run(list, given, prepare, scope, level)
   given = given or {}
   local jobs = check_options(given, level + 1)
   local state = { list = list, entries = {}, prepare = prepare, scope = scope, jobs = jobs,
-    responses = {}, messages = {}, taken = 0, working = 0, workers = {},
+    responses = {}, messages = {}, failures = {}, taken = 0, working = 0, workers = {},
     on_each = given.on_each }
   take_entries(state, level + 1)
   local ended = drive(work_all, state)
   if ended.state ~= "done" then
     error(ended.results[2], state.is_wrong and level + 1 or 0)
   end
-  return state.responses, state.messages
+  return state.responses, state.messages, state.failures
 end
 
--- fetch_all(list [, { jobs = 8, on_each = fn }]) -> array with a response or false for each, array
--- of messages. See docs/sessions.md.
+-- fetch_all(list [, { jobs = 8, on_each = fn }]) -> array with a response or false for each; messages, and what else is
+-- known of failures, by the same index. See docs/sessions.md.
 function fetch_all.call(list, given)
-  local responses, messages = fetch_all.run(list, given, nil, nil, 2)
-  return responses, messages
+  local responses, messages, failures = fetch_all.run(list, given, nil, nil, 2)
+  return responses, messages, failures
 end
 
 return fetch_all

@@ -370,6 +370,9 @@ function httpclient.fetch(url, options) end
 ---@field sent boolean whether any request of the call has gone out, so that the server may have acted on it
 ---@field attempts integer how many requests were begun, redirects included
 
+---@class httpclient.FetchAllFailure: httpclient.FetchFailure
+---@field error integer of httpclient.Error
+
 ---One part of a form: with a value, or with a file.
 ---@class httpclient.Part
 ---@field name? string not in a map
@@ -1441,7 +1444,7 @@ local Stream = {}
 ---@return httpclient.Stream? response
 ---@return string? message
 ---@return integer? error
----@return { sent: boolean }? facts
+---@return httpclient.FetchFailure? facts
 function httpclient.stream(url, options) end
 
 ---What has come and was not read yet; waits until there is some.
@@ -1481,9 +1484,10 @@ function Stream:close() end
 
 ---Many requests, some at a time. What on_each adds to the list is fetched, too.
 ---@param list (string|table)[] URLs, or { url, options }
----@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?) }
+---@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?, failure: httpclient.FetchAllFailure?) }
 ---@return (httpclient.Response|false)[] responses
 ---@return table<integer, string> messages
+---@return table<integer, httpclient.FetchAllFailure> failures
 function httpclient.fetch_all(list, options) end
 
 ---@class httpclient.SessionOptions: httpclient.FetchOptions
@@ -1506,7 +1510,7 @@ function Session.new(defaults) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
----@return table? facts
+---@return httpclient.FetchFailure? facts
 function Session:fetch(url, options) end
 
 ---@param url string
@@ -1559,9 +1563,10 @@ function Session:delete(url, options) end
 function Session:stream(url, options) end
 
 ---@param list (string|table)[]
----@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?) }
+---@param options? { jobs?: integer, on_each?: fun(index: integer, response: httpclient.Response|false, message: string?, failure: httpclient.FetchAllFailure?) }
 ---@return (httpclient.Response|false)[] responses
 ---@return table<integer, string> messages
+---@return table<integer, httpclient.FetchAllFailure> failures
 function Session:fetch_all(list, options) end
 
 ---Closes its connections; every call after that raises.

@@ -125,10 +125,10 @@ end
 -- As fetch_all of the module.
 function Session:fetch_all(list, given)
   local state = state_of(self, "fetch_all")
-  local responses, messages = fetch_all.run(list, given, function(url, one)
+  local responses, messages, failures = fetch_all.run(list, given, function(url, one)
     return prepare(state, url, one)
   end, state.scope, 2)
-  return responses, messages
+  return responses, messages, failures
 end
 
 -- Closes its connections. What is under way goes on to its end; nothing else can be asked for.
