@@ -49,6 +49,82 @@ describe("In a request of a session", function()
     end)
   end
 
+  it("go the credentials of the URL over the session's", function()
+    for _, own in ipairs({ { auth = { "bob", "b" } }, { bearer = "t" },
+      { headers = { AUTHORIZATION = "mine", A = "1" } } }) do
+      local server = with_server({ { OK } })
+      local session = httpclient.Session.new(own)
+      assert(session:get((server:url():gsub("//", "//ada:secret@"))))
+      session:close()
+      local text = server:requests()[1]
+      assert.same({ BASIC }, lines_of(text, "authorization"))
+      assert.equal(own.headers and 1 or 0, #lines_of(text, "a"))
+    end
+  end)
+
+  it("raise two credentials of the call", function()
+    local session = httpclient.Session.new({ bearer = "t" })
+    local ok, message = pcall(session.get, session, "http://a:b@localhost:1/", { auth = ada })
+    assert.is_false(ok)
+    assert.truthy(message:find("'auth' or user information in the URL, not both", 1, true),
+      message)
+    session:close()
+  end)
+
+  it("go those of base_url to its origin alone, and give way to the call's", function()
+    local other = with_server({ { OK } })
+    local server = with_server({ { OK, OK, OK, OK, OK } })
+    local session = httpclient.Session.new({
+      base_url = server:url("/v1/"):gsub("//", "//ada:secret@"), headers = { Cookie = "a=1" } })
+    assert.equal(server:url("/v1/x"), assert(session:get("x")).url)
+    assert(session:get(server:url("/absolute")))
+    assert(session:get("x", { bearer = "t" }))
+    assert(session:get("x", { auth = false }))
+    assert(session:get("x", { headers = { Authorization = "mine" } }))
+    assert(session:get((other:url():gsub("//", "//bob:b@"))))
+    session:close()
+    assert.same({ BASIC, BASIC, "Authorization: Bearer t", "Authorization: mine" },
+      lines_of(server:requests()[1], "authorization"))
+    assert.same({ "Authorization: Basic Ym9iOmI=" },
+      lines_of(other:requests()[1], "authorization"))
+    assert.same({}, lines_of(other:requests()[1], "cookie"))
+  end)
+
+  it("contradict user information in base_url and auth each other", function()
+    for name, value in pairs({ auth = ada, bearer = "t" }) do
+      local ok, message = pcall(httpclient.Session.new,
+        { base_url = "http://a:b@h/", [name] = value })
+      assert.is_false(ok)
+      assert.truthy(message:find("Session takes '" .. name
+        .. "' or user information in the URL, not both", 1, true), message)
+    end
+    assert(httpclient.Session.new({ base_url = "http://a:b@h/",
+      headers = { authorization = "x" } }))
+      :close()
+  end)
+
+  it("goes a stream without what says where content goes", function()
+    local folder = tempdir.new()
+    finally(function() folder:close() end)
+    local path, seen = folder:file("own"), 0
+    local server = with_server({ { OK }, { OK } })
+    local session = httpclient.Session.new({ timeout = 20, download_file = path, resume = true,
+      on_data = function() seen = seen + 1 end, headers = { A = "1" } })
+    local response = assert(session:stream(server:url()))
+    assert.equal("ok", response:read())
+    response:close()
+    assert.equal(0, seen)
+    assert.is_nil(io.open(path))
+    local ok, message = pcall(session.stream, session, server:url(), { on_data = print })
+    assert.is_false(ok)
+    assert.truthy(message:find("stream has no option 'on_data'", 1, true), message)
+    assert(session:get(server:url()))
+    assert.equal(1, seen)
+    session:close()
+    assert.equal("ok", tempdir.read(path))
+    for i = 1, 2 do assert.same({ "A: 1" }, lines_of(server:requests()[i], "a")) end
+  end)
+
   it("goes multipart over the session's Content-Type", function()
     local own = { headers = { ["Content-TYPE"] = "text/plain", A = "1" } }
     local text = sent(own, { multipart = { a = "1" } }, "post")

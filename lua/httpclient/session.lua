@@ -2,10 +2,12 @@
 -- connections of their own.
 local root = (...):match("^(.*)%.[^.]*$")
 local httpclient = require(root)
+local auth = require(root .. ".message.auth")
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
 local cookie_jar = require(root .. ".cookie_jar")
 local fetch_all = require(root .. ".fetch_all")
+local fields = require(root .. ".message.fields")
 local finalizer = require(root .. ".base.finalizer")
 local http = require(root .. ".url.http")
 local kept = require(root .. ".base.kept")
@@ -43,9 +45,42 @@ local function state_of(self, method)
   return state
 end
 
-local function origin_of(text)
-  local url = http.from_text(text)
-  return url and write.origin(url)
+-- --- what all requests have
+
+-- User information in base_url is for all URLs of that origin, as `auth` is: it becomes that. (Of a header Authorization
+-- and such the header counts, as in fetch.)
+local function take_user(own, url, level)
+  local problem = auth.problem("Session", own, {}, url)
+  if problem then
+    error(problem, level + 1)
+  end
+  if not fields.have(fields.normalize(own.headers or {}) or {}, "authorization") then
+    own.auth = { url.user, url.password }
+  end
+end
+
+-- Takes base_url out of the session's options. -> it without its user information, and its parts; nil, and whether it
+-- is none
+local function take_base(own, level)
+  local text = own.base_url
+  local url = text and http.from_text(text)
+  own.base_url = nil
+  if text and not url then
+    return nil, nil, true
+  elseif url and url.userinfo then
+    take_user(own, url, level + 1)
+    text = write.display(url)
+  end
+  return text, url
+end
+
+-- A stream takes those that don't say where content goes.
+local function of_stream(own)
+  local known, kept_ones = options.of("stream"), {}
+  for name, value in pairs(own) do
+    kept_ones[name] = known[name] and value or nil
+  end
+  return kept_ones
 end
 
 -- defaults: fetch's options and base_url; cookies = true makes a jar of its own. -> session; nil,
@@ -59,9 +94,8 @@ function Session.new(defaults)
   for name, value in pairs(defaults or {}) do
     own[name] = value
   end
-  local base = own.base_url
-  own.base_url = nil
-  if base and not origin_of(base) then
+  local base, url, is_none = take_base(own, 2)
+  if is_none then
     return nil, "base_url is no http or https URL", httpclient.Error.ERR_INVALID_PARAMETER
   end
   if own.cookies == true then
@@ -69,20 +103,29 @@ function Session.new(defaults)
   end
   numbers.last = numbers.last + 1
   local scope = { mark = ("\0session %d"):format(numbers.last), is_closed = false }
-  local state = { defaults = own, base = base, origin = base and origin_of(base), scope = scope }
+  local state = { defaults = own, of_stream = of_stream(own), base = base,
+    origin = url and write.origin(url), scope = scope }
   state.finalizer = finalizer(function()
     lost.session(scope)
   end)
   return setmetatable({ [STATE] = state }, meta)
 end
 
+-- What a URL means for the session's credentials.
+local function place_of(state, text)
+  local url = http.from_text(text)
+  return {
+    is_home = not state.origin or not url or write.origin(url) == state.origin,
+    has_user = url ~= nil and url.userinfo ~= nil,
+  }
+end
+
 -- -> URL and options of one request
-local function prepare(state, text, given)
-  if type(text) == "string" and state.base then
+local function prepare(state, text, given, own)
+  if state.base then
     text = httpclient.resolve_url(state.base, text) or text
   end
-  local is_home = not state.origin or type(text) ~= "string" or origin_of(text) == state.origin
-  return text, merge(state.defaults, given or {}, is_home)
+  return text, merge(own or state.defaults, given or {}, place_of(state, text))
 end
 
 -- The method of that name was called. `method`: what it stands for, nil where the options say; `go_on`: see call.make()
@@ -92,9 +135,10 @@ local function ask(state, name, method, text, given, go_on, level)
   elseif given ~= nil and type(given) ~= "table" then
     check.fail_type(2, name, "table", given, level + 1)
   end
-  local url, all = prepare(state, text, given)
+  local is_stream = name == "stream"
+  local url, all = prepare(state, text, given, is_stream and state.of_stream)
   all.method = method or all.method
-  local taker = name == "stream" and name or "fetch"
+  local taker = is_stream and name or "fetch"
   local response, message, code, facts = call.make(taker, url, all, state.scope, go_on, level + 1)
   return response, message, code, facts
 end

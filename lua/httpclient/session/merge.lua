@@ -49,16 +49,17 @@ local function forget_same(merged, given, names, lines)
   end
 end
 
-local function merge_headers(merged, own, given, is_home)
+local function merge_headers(merged, own, given, place)
   local names, lines = take_headers(given.headers or {})
   if not lines then
     return given.headers -- what is none is told where it is used
   end
   forget_same(merged, given, names, lines)
+  names.authorization = names.authorization or place.has_user
   local kept = {}
   for _, line in ipairs(fields.normalize(own.headers or {}) or {}) do
     local name = name_of(line)
-    if not names[name] and (is_home or not SECRET[name]) then
+    if not names[name] and (place.is_home or not SECRET[name]) then
       kept[#kept + 1] = line
     end
   end
@@ -147,14 +148,15 @@ local function forget_alone(merged, given)
   end
 end
 
--- `own`: the session's; is_home: the request goes to its own server, and may have its credentials.
-return function(own, given, is_home)
+-- `own`: the session's; place: is_home, the request goes to its own server and may have its credentials; has_user, there
+-- are others in the URL.
+return function(own, given, place)
   local merged = {}
   for name, value in pairs(own) do
     merged[name] = value
   end
   forget_contrary(merged, given)
-  if not is_home or given.auth ~= nil or given.bearer ~= nil then
+  if not place.is_home or place.has_user or given.auth ~= nil or given.bearer ~= nil then
     merged.auth, merged.bearer = nil, nil
   end
   for name, value in pairs(given) do
@@ -167,7 +169,7 @@ return function(own, given, is_home)
   forget_alone(merged, given)
   local headers = given.headers
   if type(headers) == "table" or headers == nil and own.headers then
-    merged.headers = merge_headers(merged, own, given, is_home)
+    merged.headers = merge_headers(merged, own, given, place)
   end
   if given.query then
     merged.query = merge_query(own.query, given.query)
