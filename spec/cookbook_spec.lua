@@ -201,7 +201,32 @@ describe("The cookbook's", function()
   end)
 end)
 
+-- What the documentation shows: a script without its first line, name by name.
+local function shown_scripts()
+  local list = {}
+  for name, code in tempdir.read("docs/cookbook.md"):gmatch(
+    "\n<!%-%- file: " .. FOLDER:gsub("%p", "%%%0") .. "([%w_]+)%.lua %-%->\n```lua\n(.-)```\n") do
+    assert.is_nil(list[name], name)
+    list[name] = code
+  end
+  return list
+end
+
 describe("The cookbook", function()
+  it("shows every script as it is, and none that is not there", function()
+    local shown, count = shown_scripts(), 0
+    for name in program.run({ "ls", FOLDER }).out:gmatch("([%w_]+)%.lua\n") do
+      local whole = tempdir.read(FOLDER .. name .. ".lua")
+      local code = whole:match('\nlocal httpclient = require%("httpclient"%)\n+(.*)$')
+      assert.is_string(code, name)
+      assert.equal(code, shown[name], name)
+      count = count + 1
+      shown[name] = nil
+    end
+    assert.is_true(count >= 39)
+    assert.same({}, shown)
+  end)
+
   -- Lines of code beside those that name the module and the arguments; twice what the same takes with requests or httpx.
   local most = { login = 8, upload = 4, retry = 6, events = 28, digest = 4, docker = 4, pages = 12,
     crawl = 8, ndjson = 4, signed = 2 }

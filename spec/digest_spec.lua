@@ -21,6 +21,12 @@ describe("Digest", function()
     { "SHA-256", dance .. ", algorithm=SHA-256", "Mufasa", "Circle of Life", "/dir/index.html",
       "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
       "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1" },
+    -- what Python's hashlib makes of the same texts by section 3.4.2
+    { "MD5-sess", dance .. ", algorithm=MD5-sess", "Mufasa", "Circle of Life", "/dir/index.html",
+      "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "e783283f46242139c486a698fec7211d" },
+    { "SHA-256-sess", dance .. ", algorithm=SHA-256-sess", "Mufasa", "Circle of Life",
+      "/dir/index.html", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+      "2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7" },
     { "SHA-512-256", 'realm="api@example.org", qop="auth", algorithm=SHA-512-256, '
       .. 'nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK", charset=UTF-8, userhash=true, '
       .. 'opaque="HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDssOS"', "J\195\164s\195\184n Doe",

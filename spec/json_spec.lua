@@ -198,6 +198,21 @@ describe("httpclient.json", function()
     assert.truthy(out:find("lua-cjson", 1, true) and out:find("dkjson", 1, true), out)
   end)
 
+  it("names both where an answer is to be read, too, of fetch and of stream", function()
+    local server = with_server({ { answer("[1]") }, { answer("[1]") } })
+    local out = run_with({}, ([[
+      for _, name in ipairs({ "fetch", "stream" }) do
+        local response = assert(httpclient[name](%q))
+        local value, message = response:json()
+        io.write(tostring(value), " ", message, "\n")
+        httpclient.pool.close_idle()
+      end
+    ]]):format(server:url()))
+    local line = "nil JSON needs a library: install lua-cjson or dkjson, or set httpclient.json "
+      .. "to a table with encode(value) and decode(text)\n"
+    assert.equal(line .. line, out)
+  end)
+
   it("can be another one", function()
     local server = with_server({ { { send = answer("mine"), content = 6 } } })
     local codec = httpclient.json

@@ -230,6 +230,33 @@ describe("A form that is sent again", function()
     assert.truthy(first:find("\r\n\r\nrest\r\n", 1, true))
   end)
 
+  it("is the same again after a 503 and a cut answer", function()
+    local folder = keep(tempdir.new())
+    local file = assert(io.open(folder:write("b", "skip:rest"), "rb"))
+    file:seek("set", 5)
+    local parts = { { name = "a", file = folder:write("a", ("a"):rep(200000)) },
+      { name = "b", file = file } }
+    local size = size_of(parts)
+    local server = with_server({
+      { { send = "HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n", content = size,
+        ending = "keep" }, { send = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut",
+          content = size } },
+      { { send = answer("ok"), content = size } } })
+    local response, message = fetch(server:url("/a"), { multipart = parts, timeout = 60,
+      retry = { backoff = 0, methods = { "POST" } } })
+    file:close()
+    assert(response, message)
+    assert.equal("ok", response.body)
+    local sent = table.concat(server:requests())
+    local bodies = {}
+    for body in (sent .. "POST /a "):gmatch("\r\n\r\n(%-%-.-)POST /a ") do
+      bodies[#bodies + 1] = body
+    end
+    assert.equal(3, #bodies)
+    assert.is_true(bodies[1] == bodies[2] and bodies[2] == bodies[3])
+    assert.is_true(#bodies[1] == size)
+  end)
+
   it("can't come twice from a function, which the error says", function()
     local pieces = { "abc" }
     local response, message, code = sent_twice({ { name = "mine", size = 3, file = function()
