@@ -73,6 +73,11 @@ static void pin_this_object(void) {
 #endif
 }
 
+void hc_thread_keep_module(void) {
+  static hc_once pinned = HC_ONCE;
+  hc_once_do(&pinned, pin_this_object);
+}
+
 static int start_detached(void *(*work)(void *), void *argument, size_t stack_size) {
   pthread_attr_t attributes;
   pthread_t thread;
@@ -94,9 +99,8 @@ static size_t enough_stack(size_t size) {
 }
 
 int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
-  static hc_once pinned = HC_ONCE;
   sigset_t all, before;
-  hc_once_do(&pinned, pin_this_object);
+  hc_thread_keep_module();
   (void)sigfillset(&all); /* can not fail */
   int error = pthread_sigmask(SIG_SETMASK, &all, &before);
   if (error != 0) return error;
@@ -106,9 +110,6 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* fails for a bad first argument only */
   return error;
 }
-
-/* A thread is the first that needs it. */
-void hc_thread_keep_module(void) {}
 
 bool hc_thread_outlives_exit(void) { return true; }
 

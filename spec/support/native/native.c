@@ -88,6 +88,7 @@ bool sn_field_true(lua_State *L, int index, const char *name) {
 int luaopen_spec_native(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_spec_native(lua_State *L) {
+  (void)sn_stay_loaded(); /* finalizers that others make objects in come late in LuaJIT */
   lua_newtable(L);
   sn_open_sockets(L);
   sn_open_tls(L);
