@@ -165,6 +165,7 @@ build = {
         "core/stream/tls/openssl/handshake_openssl.c",
         "core/stream/tls/openssl/ocsp_openssl.c",
         "core/stream/tls/openssl/pkcs12_openssl.c",
+        "core/stream/tls/openssl/rounds_openssl.c",
         "core/stream/tls/openssl/verify_openssl.c",
         "core/stream/tls/openssl/x509_openssl.c",
         "core/stream/tls/stream_peer_tls.c",

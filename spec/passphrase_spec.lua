@@ -1,6 +1,7 @@
 -- Encrypted private keys: passphrases as text and as functions, wrong ones, none at all, and nobody
 -- asked on the terminal.
 local certs = require("spec.support.certs")
+local der = require("spec.support.der")
 local httpclient = require("httpclient")
 local program = require("spec.support.program")
 local tempdir = require("spec.support.tempdir")
@@ -29,6 +30,12 @@ local function encrypt(way)
   local run = program.run(argv)
   assert(run.code == 0, run.err)
   return run.out
+end
+
+local function pem(bytes)
+  return "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+    .. httpclient.base64_encode(bytes):gsub(("."):rep(64), "%0\n")
+    .. "\n-----END ENCRYPTED PRIVATE KEY-----\n"
 end
 
 -- As each library writes it.
@@ -81,6 +88,21 @@ describe("A passphrase", function()
       expect_words("extra.private_key: wrong passphrase", refusal("wrong", text))
       expect_words("extra.private_key: the key is encrypted, and no passphrase was given",
         refusal(nil, text))
+    end)
+  end
+
+  for _, way in ipairs({ { "PBES2", "-v2", "aes-256-cbc" },
+    { "PKCS#12's", "-v1", "PBE-SHA1-3DES" } }) do
+    it(("that is to be hashed for hours is refused at once, %s way"):format(way[1]), function()
+      -- Nobody waits for such a file to be made: 1000 rounds become 2^31 - 1 afterwards.
+      local text = encrypt({ "", "pkcs8", "-topk8", way[2], way[3], "-iter", "1000", "-outform",
+        "DER" })
+      local key, began = CryptoKey.new(), httpclient.monotonic_time()
+      local code, message = key:load_from_string(pem(der.replace(text, "\2\2\3\232",
+        "\2\4\127\255\255\255")), SECRET)
+      assert.same({ Error.ERR_INVALID_DATA,
+        "its passphrase would have to be hashed more than 10000000 times" }, { code, message })
+      assert.is_true(httpclient.monotonic_time() - began < 5)
     end)
   end
 

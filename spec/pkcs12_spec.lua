@@ -1,5 +1,6 @@
 -- load_pkcs12: certificate, key and chain out of one file, and what is wrong with others.
 local certs = require("spec.support.certs")
+local der = require("spec.support.der")
 local httpclient = require("httpclient")
 local program = require("spec.support.program")
 local tempdir = require("spec.support.tempdir")
@@ -106,4 +107,13 @@ describe("load_pkcs12", function()
       assert.has_error(function() httpclient.load_pkcs12(arguments[1], arguments[2]) end)
     end
   end)
+
+  for _, which in ipairs({ "first", "last" }) do
+    it("refuses a file that would be hashed for hours, by its " .. which .. " number", function()
+      local bytes = tempdir.read(client(SECRET, "-iter", "1000"))
+      refuses("hashed more than 10000000 times", Error.ERR_INVALID_DATA,
+        folder:write("rounds.p12", der.replace(bytes, "\2\2\3\232", "\2\4\127\255\255\255", which)),
+        SECRET)
+    end)
+  end
 end)

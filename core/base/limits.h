@@ -112,6 +112,7 @@
 /* the oldest response that is taken, if it names no next one */
 #define HC_OCSP_AGE_SECONDS 604800L
 #define HC_PEM_FILE_MAX 16777216u
+#define HC_KEY_ROUNDS_MAX 10000000u   /* of hashing a passphrase, as the key asks: seconds */
 #define HC_PASSPHRASE_MAX 1024u        /* OpenSSL's buffer for one, PEM_BUFSIZE */
 
 #endif

@@ -198,6 +198,7 @@ void hc_tls_fail_by_date(hc_tls_handshake *h, const char *reason, const char *su
                          const char *preposition, const char *day);
 /* Is a key of this digest (SHA-256 of the SubjectPublicKeyInfo) pinned? */
 bool hc_tls_is_pinned(const hc_tls_options *o, const unsigned char digest[HC_PIN_SIZE]);
+#define HC_TOO_MANY_ROUNDS "its passphrase would have to be hashed more than %u times"
 #define HC_TLS_PIN_REASON "public key does not match any of the pinned keys"
 
 /* --- tls_carrier.c: the library's reads and writes, carried to the stream below */

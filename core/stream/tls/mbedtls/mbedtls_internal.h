@@ -1,7 +1,7 @@
 /* mbedtls_internal.h - what the files of the mbedTLS side share: library_mbedtls.c (the library and
  * its authorities), x509_mbedtls.c (certificates, keys), pbes2_mbedtls.c (encrypted ones),
  * context_mbedtls.c (settings), ciphers_mbedtls.c (names of suites), constraints_mbedtls.c (whom
- * may an authority speak for?), verify_mbedtls.c (is it the right server?), certificate_mbedtls.c
+ * may an authority speak for?), name_text_mbedtls.c (text in names), verify_mbedtls.c (is it the right server?), certificate_mbedtls.c
  * (certificates as text), engine_mbedtls.c (one connection), ticket_mbedtls.c (sessions). Only they
  * include mbedTLS: 2.28, or 3.
  *
@@ -103,8 +103,12 @@ int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size
 
 /* --- pbes2_mbedtls.c */
 
+/* An error beside mbedTLS's own: the passphrase is to be hashed more than HC_KEY_ROUNDS_MAX
+ * times. */
+#define HC_MBEDTLS_TOO_MANY_ROUNDS (-0x7FFE)
 /* Reads the key of an ENCRYPTED PRIVATE KEY. 0; MBEDTLS_ERR_PK_UNKNOWN_PK_ALG: the text holds none
- * that is encrypted so; MBEDTLS_ERR_PK_PASSWORD_MISMATCH, or another error of mbedTLS. */
+ * that is encrypted so; HC_MBEDTLS_TOO_MANY_ROUNDS, whatever it is encrypted by;
+ * MBEDTLS_ERR_PK_PASSWORD_MISMATCH, or another error of mbedTLS. */
 int hc_mbedtls_parse_pbes2(mbedtls_pk_context *pk, const char *text, hc_slice passphrase);
 
 /* --- ciphers_mbedtls.c */
@@ -126,6 +130,11 @@ const char *hc_mbedtls_name_objection(const mbedtls_x509_crt *const *chain, int 
                                       const mbedtls_x509_crt **about);
 /* mbedtls_x509_crt_parse_der, for what is given to us, not by a server. */
 int hc_mbedtls_parse_certificate(mbedtls_x509_crt *list, const unsigned char *der, size_t size);
+
+/* --- name_text_mbedtls.c */
+
+/* Two values of a name, each with the tag that says which kind of text it is. */
+bool hc_mbedtls_is_same_text(unsigned tag_a, hc_slice a, unsigned tag_b, hc_slice b);
 
 /* --- certificate_mbedtls.c */
 

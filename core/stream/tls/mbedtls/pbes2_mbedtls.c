@@ -10,6 +10,7 @@
 #include <mbedtls/pkcs5.h>
 #include <string.h>
 
+#include "../../../base/limits.h"
 #include "../../../base/memory.h"
 
 #define KEY_BEGIN "-----BEGIN ENCRYPTED PRIVATE KEY-----"
@@ -125,6 +126,30 @@ static bool read_pbes2(cursor_pbes2 whole, pbes2 *out) {
          read_scheme(&parameters, out) && take_tag(&top, MBEDTLS_ASN1_OCTET_STRING, &out->sealed);
 }
 
+/* --- the work that it asks for */
+
+static bool read_rounds(cursor_pbes2 *c, int *rounds) {
+  mbedtls_asn1_buf salt;
+  return take_tag(c, MBEDTLS_ASN1_OCTET_STRING, &salt) &&
+         mbedtls_asn1_get_int(&c->at, c->end, rounds) == 0;
+}
+
+/* Whoever made the key says how often the passphrase is hashed, in the older ways (PBES1, PKCS#12)
+ * as in this one; those are read by mbedTLS, which hashes as often as it is told. */
+static bool asks_too_much(cursor_pbes2 whole) {
+  cursor_pbes2 top, algorithm, parameters, derivation, inside;
+  mbedtls_asn1_buf oid;
+  int rounds = 0;
+  if (!enter_sequence(&whole, &top) || !enter_sequence(&top, &algorithm) ||
+      !take_tag(&algorithm, MBEDTLS_ASN1_OID, &oid) || !enter_sequence(&algorithm, &parameters))
+    return false;
+  if (!IS_OID(&oid, OID_PBES2)) (void)read_rounds(&parameters, &rounds);
+  else if (enter_sequence(&parameters, &derivation) &&
+           take_tag(&derivation, MBEDTLS_ASN1_OID, &oid) && enter_sequence(&derivation, &inside))
+    (void)read_rounds(&inside, &rounds);
+  return rounds > (int)HC_KEY_ROUNDS_MAX;
+}
+
 /* --- its content */
 
 static int derive_pbes2(const pbes2 *p, hc_slice passphrase, unsigned char *key, size_t size) {
@@ -151,6 +176,8 @@ static int decipher(const pbes2 *p, const unsigned char *key, int bits, unsigned
   mbedtls_cipher_context_t context;
   mbedtls_cipher_init(&context);
   int error = mbedtls_cipher_setup(&context, mbedtls_cipher_info_from_type(p->cipher));
+  /* mbedTLS 3 has no padding that goes without saying. */
+  if (error == 0) error = mbedtls_cipher_set_padding_mode(&context, MBEDTLS_PADDING_PKCS7);
   if (error == 0) error = mbedtls_cipher_setkey(&context, key, bits, MBEDTLS_DECRYPT);
   if (error == 0)
     error =
@@ -184,12 +211,19 @@ static int open_pbes2(const pbes2 *p, hc_slice passphrase, hc_buffer *out) {
   return error;
 }
 
+/* What was sealed may say that it is sealed once more. */
+static int parse_opened(mbedtls_pk_context *pk, hc_buffer *der) {
+  unsigned char *at = (unsigned char *)hc_buffer_head(der);
+  size_t size = hc_buffer_size(der);
+  if (asks_too_much((cursor_pbes2){at, at + size})) return HC_MBEDTLS_TOO_MANY_ROUNDS;
+  return hc_mbedtls_parse_key(pk, at, size, HC_SLICE("")) == 0 ? 0
+                                                               : MBEDTLS_ERR_CIPHER_INVALID_PADDING;
+}
+
 static int parse_pbes2(mbedtls_pk_context *pk, const pbes2 *p, hc_slice passphrase) {
   hc_buffer der = {0};
   int error = open_pbes2(p, passphrase, &der);
-  if (error == 0 && hc_mbedtls_parse_key(pk, (const unsigned char *)hc_buffer_head(&der),
-                                         hc_buffer_size(&der), HC_SLICE("")) != 0)
-    error = MBEDTLS_ERR_CIPHER_INVALID_PADDING;
+  if (error == 0) error = parse_opened(pk, &der);
   if (hc_buffer_size(&der) > 0) hc_memory_wipe(hc_buffer_head(&der), hc_buffer_size(&der));
   hc_buffer_free(&der);
   /* With the wrong key there is hardly ever the right padding, and never a key. */
@@ -202,9 +236,10 @@ int hc_mbedtls_parse_pbes2(mbedtls_pk_context *pk, const char *text, hc_slice pa
   int found = hc_mbedtls_next_block(&text, KEY_BEGIN, KEY_END, &block);
   if (found < 0) return found;
   if (found == 0) return MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
-  int error = read_pbes2((cursor_pbes2){block.buf, block.buf + block.buflen}, &p)
-                  ? parse_pbes2(pk, &p, passphrase)
-                  : MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
+  cursor_pbes2 whole = {block.buf, block.buf + block.buflen};
+  int error = asks_too_much(whole)    ? HC_MBEDTLS_TOO_MANY_ROUNDS
+              : read_pbes2(whole, &p) ? parse_pbes2(pk, &p, passphrase)
+                                      : MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
   mbedtls_pem_free(&block);
   return error;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../../base/limits.h"
 #include "../../../base/memory.h"
 
 #define CERTIFICATE_BEGIN "-----BEGIN CERTIFICATE-----"
@@ -141,6 +142,8 @@ static hc_error explain_mbedtls_key(const char *text, hc_key_half half, hc_slice
     return hc_failure_set(why, HC_ERR_INVALID_DATA, "the text holds no %s key that can be read",
                           half == HC_KEY_PUBLIC ? "public" : "private");
   if (passphrase.size == 0) reason = "the key is encrypted, and no passphrase was given";
+  else if (error == HC_MBEDTLS_TOO_MANY_ROUNDS)
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, HC_TOO_MANY_ROUNDS, HC_KEY_ROUNDS_MAX);
   else if (is_unknown_way(error))
     reason =
         "the key is encrypted in a way that mbedTLS can't read (it reads PBES2 with PBKDF2 and "

@@ -1,6 +1,6 @@
 /* openssl_internal.h - what the files of the OpenSSL side share: anchors_openssl.c (the library and
- * its authorities), x509_openssl.c, pkcs12_openssl.c (certificates, keys), context_openssl.c
- * (SSL_CTX), handshake_openssl.c (what one connection asks for), verify_openssl.c, ocsp_openssl.c
+ * its authorities), x509_openssl.c, pkcs12_openssl.c, rounds_openssl.c (certificates, keys),
+ * context_openssl.c (SSL_CTX), handshake_openssl.c (what one connection asks for), verify_openssl.c, ocsp_openssl.c
  * (is it the right server?), certificate_openssl.c (certificates as text), failure_openssl.c
  * (OpenSSL's errors as sentences), bio_openssl.c, engine_openssl.c (one connection). Only they and
  * core/crypto/openssl/ include OpenSSL.
@@ -44,6 +44,14 @@ int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked);
 /* Why the last PEM read gave nothing: HC_OK, there was no further block; HC_ERR_INVALID_DATA, a
  * broken one; HC_ERR_OUT_OF_MEMORY. Empties the error queue. */
 hc_error hc_pem_end(void);
+
+/* --- rounds_openssl.c */
+
+/* Is a passphrase to be hashed more than HC_KEY_ROUNDS_MAX times? False also where that can't be
+ * found out. Both empty the error queue. */
+bool hc_pem_asks_too_much(hc_slice pem); /* at most INT_MAX bytes */
+struct PKCS12_st;
+bool hc_pkcs12_asks_too_much(const struct PKCS12_st *file);
 
 /* --- verify_openssl.c, ocsp_openssl.c: on failure handshake->failure says why */
 

@@ -175,6 +175,10 @@ hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc
                          hc_failure *why) {
   BIO *bio = open_text(pem, why);
   if (!bio) return why->code;
+  if (half == HC_KEY_PRIVATE && passphrase.size > 0 && hc_pem_asks_too_much(pem)) {
+    BIO_free(bio);
+    return hc_failure_set(why, HC_ERR_INVALID_DATA, HC_TOO_MANY_ROUNDS, HC_KEY_ROUNDS_MAX);
+  }
   key_answer answer = {passphrase, false};
   EVP_PKEY *handle = half == HC_KEY_PUBLIC
                          ? PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, &answer)

@@ -1,0 +1,113 @@
+/* rounds_openssl.c - how often is a passphrase to be hashed? Whoever made an encrypted key says it,
+ * up to 2^31 times, and OpenSSL hashes as often as it is told: hours in one call. So it is looked
+ * up before. What can't be read here is left to OpenSSL, which says why. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+
+#include "openssl_internal.h"
+
+static bool is_over(const ASN1_INTEGER *rounds) {
+  int64_t number;
+  if (!rounds) return false;
+  return ASN1_INTEGER_get_int64(&number, rounds) != 1 || number > (int64_t)HC_KEY_ROUNDS_MAX;
+}
+
+/* The sequence behind an algorithm's identifier, as one of OpenSSL's kinds. */
+static void *parameters_of(const X509_ALGOR *algorithm, const ASN1_ITEM *kind, int *id) {
+  const ASN1_OBJECT *object;
+  const void *value;
+  int type;
+  if (!algorithm) return NULL;
+  X509_ALGOR_get0(&object, &type, &value, algorithm);
+  *id = OBJ_obj2nid(object);
+  return type == V_ASN1_SEQUENCE ? ASN1_item_unpack((const ASN1_STRING *)value, kind) : NULL;
+}
+
+/* N rounds with r blocks each, p times. */
+static bool is_scrypt_over(const X509_ALGOR *derivation) {
+  int id;
+  SCRYPT_PARAMS *s = parameters_of(derivation, ASN1_ITEM_rptr(SCRYPT_PARAMS), &id);
+  int64_t n = 0, r = 0, p = 0, most = HC_KEY_ROUNDS_MAX;
+  if (!s) return false;
+  bool is_known = ASN1_INTEGER_get_int64(&n, s->costParameter) == 1 &&
+                  ASN1_INTEGER_get_int64(&r, s->blockSize) == 1 &&
+                  ASN1_INTEGER_get_int64(&p, s->parallelizationParameter) == 1;
+  SCRYPT_PARAMS_free(s);
+  return !is_known || (n > 0 && r > 0 && p > 0 && (n > most || r > most / n || p > most / (n * r)));
+}
+
+static bool is_pbes2_over(const X509_ALGOR *algorithm) {
+  int id, inner = NID_undef;
+  PBE2PARAM *scheme = parameters_of(algorithm, ASN1_ITEM_rptr(PBE2PARAM), &id);
+  if (!scheme) return false;
+  PBKDF2PARAM *derivation = NULL;
+  if (OBJ_obj2nid(scheme->keyfunc->algorithm) == NID_id_pbkdf2)
+    derivation = parameters_of(scheme->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM), &inner);
+  bool is_much = derivation ? is_over(derivation->iter) : is_scrypt_over(scheme->keyfunc);
+  PBKDF2PARAM_free(derivation);
+  PBE2PARAM_free(scheme);
+  return is_much;
+}
+
+static bool is_algorithm_over(const X509_ALGOR *algorithm) {
+  int id = NID_undef;
+  if (!algorithm) return false;
+  if (OBJ_obj2nid(algorithm->algorithm) == NID_pbes2) return is_pbes2_over(algorithm);
+  PBEPARAM *old = parameters_of(algorithm, ASN1_ITEM_rptr(PBEPARAM), &id);
+  bool is_much = old && is_over(old->iter);
+  PBEPARAM_free(old);
+  return is_much;
+}
+
+static bool is_sealed_over(const X509_SIG *sealed) {
+  const X509_ALGOR *algorithm = NULL;
+  X509_SIG_get0(sealed, &algorithm, NULL);
+  return is_algorithm_over(algorithm);
+}
+
+bool hc_pem_asks_too_much(hc_slice pem) {
+  bool was_asked = false;
+  BIO *bio = BIO_new_mem_buf(pem.size > 0 ? pem.data : "", (int)pem.size);
+  X509_SIG *sealed =
+      bio ? PEM_read_bio_PKCS8(bio, NULL, hc_pem_refuse_passphrase, &was_asked) : NULL;
+  bool is_much = sealed && is_sealed_over(sealed);
+  X509_SIG_free(sealed);
+  BIO_free(bio);
+  ERR_clear_error();
+  return is_much;
+}
+
+/* --- PKCS#12 */
+
+static bool are_bags_over(PKCS7 *content) {
+  STACK_OF(PKCS12_SAFEBAG) *bags =
+      PKCS7_type_is_data(content) ? PKCS12_unpack_p7data(content) : NULL;
+  bool is_much = false;
+  for (int i = 0; !is_much && i < sk_PKCS12_SAFEBAG_num(bags); i++) {
+    const PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, i);
+    if (PKCS12_SAFEBAG_get_nid(bag) == NID_pkcs8ShroudedKeyBag)
+      is_much = is_sealed_over(PKCS12_SAFEBAG_get0_pkcs8(bag));
+  }
+  sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+  return is_much;
+}
+
+static bool is_content_over(PKCS7 *content) {
+  if (PKCS7_type_is_encrypted(content) && content->d.encrypted)
+    return is_algorithm_over(content->d.encrypted->enc_data->algorithm);
+  return are_bags_over(content);
+}
+
+bool hc_pkcs12_asks_too_much(const struct PKCS12_st *file) {
+  const ASN1_INTEGER *rounds = NULL;
+  PKCS12_get0_mac(NULL, NULL, NULL, &rounds, file);
+  bool is_much = is_over(rounds);
+  STACK_OF(PKCS7) *contents = is_much ? NULL : PKCS12_unpack_authsafes(file);
+  for (int i = 0; !is_much && i < sk_PKCS7_num(contents); i++)
+    is_much = is_content_over(sk_PKCS7_value(contents, i));
+  sk_PKCS7_pop_free(contents, PKCS7_free);
+  ERR_clear_error();
+  return is_much;
+}
