@@ -114,6 +114,7 @@ function certs.make(recipe)
   local entry = { key = native.make_key(recipe.kind or "ec", recipe.bits) }
   entry.cert = native.make_certificate({
     subject = recipe.subject,
+    subject_der = recipe.subject_der,
     key = entry.key,
     issuer = issuer and issuer.cert,
     issuer_key = issuer and issuer.key,

@@ -110,6 +110,15 @@ static bool set_name(X509 *certificate, const char *common_name) {
                                      -1, -1, 0) == 1);
 }
 
+/* A name as its bytes are. */
+static bool set_raw_name(X509 *certificate, const char *der, size_t size) {
+  const unsigned char *at = (const unsigned char *)der;
+  X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)size);
+  bool fine = name && X509_set_subject_name(certificate, name) == 1;
+  X509_NAME_free(name);
+  return fine;
+}
+
 static bool add_extension(X509 *certificate, X509 *issuer, const char *name, const char *value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
@@ -138,25 +147,27 @@ static bool add_extensions(lua_State *L, int extensions, X509 *certificate, X509
   return fine;
 }
 
-static bool fill_certificate(const work *w, double not_before, double not_after,
-                             const char *common_name) {
+static bool fill_certificate(lua_State *L, const work *w, double not_before, double not_after) {
+  size_t size;
+  const char *common_name = sn_field_text(L, 1, "subject", NULL),
+             *der = sn_field_text(L, 1, "subject_der", &size);
   return X509_set_version(w->subject, X509_VERSION_3) == 1 && set_serial(w->subject) &&
          X509_gmtime_adj(X509_getm_notBefore(w->subject), (long)not_before) &&
          X509_gmtime_adj(X509_getm_notAfter(w->subject), (long)not_after) &&
-         set_name(w->subject, common_name) && X509_set_pubkey(w->subject, w->key) == 1 &&
+         (der ? set_raw_name(w->subject, der, size) : set_name(w->subject, common_name)) &&
+         X509_set_pubkey(w->subject, w->key) == 1 &&
          X509_set_issuer_name(w->subject,
                               X509_get_subject_name(w->issuer ? w->issuer : w->subject)) == 1;
 }
 
-/* native.make_certificate{subject=, key=, issuer=, issuer_key=, not_before=, not_after=,
+/* native.make_certificate{subject= or subject_der=, key=, issuer=, issuer_key=, not_before=, not_after=,
  * extensions=, digest="SHA256"} -> PEM. Without issuer: self-signed. Times in seconds from now. */
 static int native_make_certificate(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   double not_before = sn_field_number(L, 1, "not_before", -86400),
          not_after = sn_field_number(L, 1, "not_after", 2592000);
-  const char *common_name = sn_field_text(L, 1, "subject", NULL),
-             *digest = sn_field_text(L, 1, "digest", NULL);
+  const char *digest = sn_field_text(L, 1, "digest", NULL);
   lua_getfield(L, 1, "extensions");
   if (lua_isnil(L, -1)) lua_newtable(L);
   int extensions = lua_gettop(L);
@@ -169,8 +180,7 @@ static int native_make_certificate(lua_State *L) {
   w.subject = X509_new();
   w.out = BIO_new(BIO_s_mem());
   if (!w.key || !w.subject || !w.out) return give_up(L, &w, "key");
-  if (!fill_certificate(&w, not_before, not_after, common_name))
-    return give_up(L, &w, "make_certificate");
+  if (!fill_certificate(L, &w, not_before, not_after)) return give_up(L, &w, "make_certificate");
   if (!add_extensions(L, lua_gettop(L), w.subject, w.issuer ? w.issuer : w.subject))
     return give_up(L, &w, "extensions");
   const EVP_MD *method = EVP_get_digestbyname(digest ? digest : "SHA256");

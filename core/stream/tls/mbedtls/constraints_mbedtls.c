@@ -15,7 +15,17 @@
 #define TAG_NUMBER 0x1Fu
 #define OID_CONSTRAINTS "\x55\x1d\x1e"
 
-typedef enum name_kind { KIND_DNS = 2, KIND_DIRECTORY = 4, KIND_ADDRESS = 7 } name_kind;
+#define OID_MAIL "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"
+/* Names times subtrees that one chain may ask for; OpenSSL's number. */
+#define LOOKS_MOST 1048576u
+#define PARTS_IN_ANY_ORDER 16u /* attributes of a name's part; RFC 5280 knows of one, mostly */
+
+typedef enum name_kind {
+  KIND_MAIL = 1,
+  KIND_DNS = 2,
+  KIND_DIRECTORY = 4,
+  KIND_ADDRESS = 7
+} name_kind;
 
 typedef struct constraints_cursor {
   unsigned char *at;
@@ -74,11 +84,30 @@ static bool is_dns_within(hc_slice name, hc_slice base) {
   return base.size == 0 || hc_slice_equal_fold(name, base) || ends_below(name, base);
 }
 
+/* "host." is the host as well. */
+static hc_slice without_root(hc_slice name) {
+  if (name.size > 0 && name.data[name.size - 1] == '.') name.size--;
+  return name;
+}
+
 /* A wildcard may stand for what is excluded. */
 static bool may_be_dns_within(hc_slice name, hc_slice base) {
   if (is_dns_within(name, base)) return true;
   if (name.size < 3 || name.data[0] != '*' || name.data[1] != '.') return false;
   return is_dns_within(base, (hc_slice){name.data + 2, name.size - 2});
+}
+
+/* A mailbox, all of a host, or with a dot in front all below it. Local parts have their case. */
+static bool is_mail_within(hc_slice name, hc_slice base) {
+  size_t at = name.size, base_at = base.size;
+  while (at > 0 && name.data[at - 1] != '@') at--;
+  while (base_at > 0 && base.data[base_at - 1] != '@') base_at--;
+  if (at == 0) return false;
+  hc_slice host = {name.data + at, name.size - at};
+  hc_slice wanted = {base.data + base_at, base.size - base_at};
+  if (base_at == 0 && base.size > 0 && base.data[0] == '.') return ends_below(host, base);
+  if (base_at > 0 && (at != base_at || memcmp(name.data, base.data, at) != 0)) return false;
+  return hc_slice_equal_fold(host, wanted);
 }
 
 /* An address and its mask. */
@@ -89,21 +118,41 @@ static bool is_address_within(hc_slice address, hc_slice base) {
   return true;
 }
 
-static bool is_same_value(constraints_cursor a, constraints_cursor b) {
+static bool is_same_attribute(constraints_cursor a, constraints_cursor b) {
   unsigned tag_a, tag_b;
   hc_slice type_a, type_b, value_a, value_b;
   return step_over(&a, &tag_a, &type_a) && step_over(&b, &tag_b, &type_b) &&
          type_a.size == type_b.size && memcmp(type_a.data, type_b.data, type_a.size) == 0 &&
          step_over(&a, &tag_a, &value_a) && step_over(&b, &tag_b, &value_b) &&
-         hc_slice_equal_fold(value_a, value_b); /* whichever kind of text each is */
+         hc_mbedtls_is_same_text(tag_a, value_a, tag_b, value_b);
 }
 
-/* Both are sets of one attribute or more. */
+/* SIZE_MAX where it is none of attributes. */
+static size_t count_attributes(constraints_cursor part) {
+  constraints_cursor one;
+  size_t count = 0;
+  while (step_into(&part, SEQUENCE, &one)) count++;
+  return part.at == part.end ? count : SIZE_MAX;
+}
+
+static bool has_attribute(constraints_cursor part, constraints_cursor wanted) {
+  constraints_cursor one;
+  while (step_into(&part, SEQUENCE, &one))
+    if (is_same_attribute(one, wanted)) return true;
+  return false;
+}
+
+/* Both are sets of one attribute or more, which DER puts in order and others may not. */
 static bool is_same_part(constraints_cursor a, constraints_cursor b) {
   constraints_cursor of_a, of_b;
+  size_t count = count_attributes(a);
+  if (count == SIZE_MAX || count != count_attributes(b)) return false;
   while (step_into(&a, SEQUENCE, &of_a))
-    if (!step_into(&b, SEQUENCE, &of_b) || !is_same_value(of_a, of_b)) return false;
-  return a.at == a.end && b.at == b.end;
+    if (count <= PARTS_IN_ANY_ORDER
+            ? !has_attribute(b, of_a)
+            : !step_into(&b, SEQUENCE, &of_b) || !is_same_attribute(of_a, of_b))
+      return false;
+  return true;
 }
 
 #define SET (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SET)
@@ -124,11 +173,13 @@ typedef enum subtree_kind { PERMITTED, EXCLUDED } subtree_kind;
 
 static bool is_within(subtree_kind subtree, unsigned kind, hc_slice name, hc_slice base) {
   switch (kind) {
+  case KIND_MAIL: return is_mail_within(name, base);
   case KIND_DNS:
+    name = without_root(name);
     return subtree == EXCLUDED ? may_be_dns_within(name, base) : is_dns_within(name, base);
   case KIND_ADDRESS: return is_address_within(name, base);
   case KIND_DIRECTORY: return is_directory_within(name, base);
-  default: return subtree == EXCLUDED; /* mail, URIs and others are not looked into */
+  default: return subtree == EXCLUDED; /* URIs and others are not looked into */
   }
 }
 
@@ -138,13 +189,19 @@ typedef struct subtrees_found {
   bool is_broken, has_kind, has_match;
 } subtrees_found;
 
-static subtrees_found look_for(constraints_cursor list, subtree_kind subtree, unsigned kind,
-                               hc_slice name) {
+/* What has been done for a chain: its sender chooses how much there is to do. */
+typedef struct constraints_work {
+  size_t looks;
+} constraints_work;
+
+static subtrees_found look_for(constraints_work *work, constraints_cursor list,
+                               subtree_kind subtree, unsigned kind, hc_slice name) {
   subtrees_found found = {false, false, false};
   constraints_cursor one;
-  while (step_into(&list, SEQUENCE, &one)) {
+  while (work->looks <= LOOKS_MOST && step_into(&list, SEQUENCE, &one)) {
     unsigned tag;
     hc_slice base;
+    work->looks++;
     /* minimum and maximum are not used (RFC 5280) */
     if (!step_over(&one, &tag, &base) || one.at != one.end) found.is_broken = true;
     else if ((tag & TAG_NUMBER) == kind) {
@@ -158,42 +215,60 @@ static subtrees_found look_for(constraints_cursor list, subtree_kind subtree, un
 
 #define BROKEN_CONSTRAINTS "unsupported or invalid name constraint syntax"
 
-static const char *objection_to_name(constraints_cursor content, unsigned kind, hc_slice name) {
+static const char *objection_to_name(constraints_work *work, constraints_cursor content,
+                                     unsigned kind, hc_slice name) {
   constraints_cursor permitted = {NULL, NULL}, excluded = {NULL, NULL};
   if (!content.at) return BROKEN_CONSTRAINTS;
   (void)step_into(&content, EXPLICIT(0), &permitted);
   (void)step_into(&content, EXPLICIT(1), &excluded);
   if (content.at != content.end) return BROKEN_CONSTRAINTS;
-  subtrees_found may = look_for(permitted, PERMITTED, kind, name);
-  subtrees_found must_not = look_for(excluded, EXCLUDED, kind, name);
+  subtrees_found may = look_for(work, permitted, PERMITTED, kind, name);
+  subtrees_found must_not = look_for(work, excluded, EXCLUDED, kind, name);
+  if (work->looks > LOOKS_MOST) return "too many names and name constraints";
   if (may.is_broken || must_not.is_broken) return BROKEN_CONSTRAINTS;
   if (may.has_kind && !may.has_match) return "permitted subtree violation";
   return must_not.has_match ? "excluded subtree violation" : NULL;
 }
 
-static const char *objection_to(constraints_cursor content, const mbedtls_x509_crt *c) {
-  const char *reason = NULL;
-  if (c->subject.oid.p)
-    reason = objection_to_name(content, KIND_DIRECTORY,
-                               (hc_slice){(const char *)c->subject_raw.p, c->subject_raw.len});
+static const char *objection_to_subject(constraints_work *work, constraints_cursor content,
+                                        const mbedtls_x509_crt *c) {
+  hc_slice whole = {(const char *)c->subject_raw.p, c->subject_raw.len};
+  if (!c->subject.oid.p) return NULL; /* it has no parts */
+  const char *reason = objection_to_name(work, content, KIND_DIRECTORY, whole);
+  const mbedtls_x509_name *i = &c->subject;
+  for (; !reason && i && i->oid.p; i = i->next)
+    if (i->oid.len == sizeof OID_MAIL - 1 && memcmp(i->oid.p, OID_MAIL, i->oid.len) == 0)
+      reason = objection_to_name(work, content, KIND_MAIL,
+                                 (hc_slice){(const char *)i->val.p, i->val.len});
+  return reason;
+}
+
+static const char *objection_to(constraints_work *work, constraints_cursor content,
+                                const mbedtls_x509_crt *c) {
+  const char *reason = objection_to_subject(work, content, c);
   const mbedtls_x509_sequence *i = &c->subject_alt_names;
   for (; !reason && i && i->buf.p; i = i->next)
-    reason = objection_to_name(content, (unsigned)i->buf.tag & TAG_NUMBER,
+    reason = objection_to_name(work, content, (unsigned)i->buf.tag & TAG_NUMBER,
                                (hc_slice){(const char *)i->buf.p, i->buf.len});
   return reason;
 }
 
+/* An authority that changes its key is the same one. */
+static bool is_the_issuer_itself(const mbedtls_x509_crt *c) {
+  return c->issuer_raw.len == c->subject_raw.len &&
+         memcmp(c->issuer_raw.p, c->subject_raw.p, c->issuer_raw.len) == 0;
+}
+
 const char *hc_mbedtls_name_objection(const mbedtls_x509_crt *const *chain, int size,
                                       const mbedtls_x509_crt **about) {
+  constraints_work work = {0};
   for (int i = size - 1; i > 0; i--) {
     constraints_cursor content;
     if (!find_constraints(chain[i], &content)) continue;
     for (int below = i - 1; below >= 0; below--) {
       const mbedtls_x509_crt *c = *about = chain[below];
-      /* An authority that changes its key is the same one. */
-      bool is_itself = below > 0 && c->issuer_raw.len == c->subject_raw.len &&
-                       memcmp(c->issuer_raw.p, c->subject_raw.p, c->issuer_raw.len) == 0;
-      const char *reason = is_itself ? NULL : objection_to(content, c);
+      const char *reason =
+          below > 0 && is_the_issuer_itself(c) ? NULL : objection_to(&work, content, c);
       if (reason) return reason;
     }
   }

@@ -21,15 +21,18 @@
 #define RECORD_HEADER 5u
 #define RECORD_MOST (16384u + 2048u) /* RFC 5246 section 6.2.3 */
 #define WARNINGS_MOST 5u /* in a row, as with OpenSSL */
+#define TICKETS_MOST 64u /* in one read; a server sends a few */
 #define TOO_MANY_WARNINGS MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE
 
-/* mbedTLS passes over each alert that is a warning, within one call, as many as there are: a server
- * could have it do nothing else, or wait for ever. It asks for a record's header and then for its
+/* mbedTLS passes over each alert that is a warning, and in TLS 1.3 over each change of ciphers, within
+ * one call, as many as there are: a server could have it do nothing else, or wait for ever. It asks for a record's header and then for its
  * content; when it asks for the next header, it has seen what the last record was. */
 static bool is_warned_enough(hc_tls_engine *e) {
   if (e->header_got > 0 || e->record_left > 0 || e->is_counted) return false;
   e->is_counted = true; /* it asks again while nothing has come */
-  e->warnings = e->ssl.in_msgtype == MBEDTLS_SSL_MSG_ALERT ? e->warnings + 1 : 0;
+  bool is_idle = e->ssl.in_msgtype == MBEDTLS_SSL_MSG_ALERT ||
+                 e->ssl.in_msgtype == MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC;
+  e->warnings = is_idle ? e->warnings + 1 : 0;
   return e->warnings >= WARNINGS_MOST;
 }
 
@@ -55,7 +58,7 @@ static int carry_in(void *engine, unsigned char *into, size_t room) {
   size_t got;
   if (is_warned_enough(e)) {
     hc_failure_set(&e->handshake->failure, HC_ERR_CONNECTION_ERROR,
-                   "TLS: the server sends one warning after the other");
+                   "TLS: the server sends one record after the other that brings nothing");
     return TOO_MANY_WARNINGS;
   }
   switch (hc_tls_carrier_read(e->carrier, (char *)into, room, &got)) {
@@ -318,11 +321,13 @@ static bool is_ticket(int result) {
 #endif
 }
 
-/* Tickets of TLS 1.3 come in between. */
+/* Tickets of TLS 1.3 come in between; some, and not for ever. */
 static int read_mbedtls(hc_tls_engine *e, char *into, size_t room) {
-  int got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
-  while (is_ticket(got)) got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
-  return got;
+  int got;
+  unsigned tickets = 0;
+  do got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
+  while (is_ticket(got) && ++tickets <= TICKETS_MOST);
+  return is_ticket(got) ? TOO_MANY_WARNINGS : got;
 }
 
 hc_tls_result hc_tls_engine_read(hc_tls_engine *e, char *into, size_t room, size_t *got) {
