@@ -69,6 +69,8 @@ build = {
         "core/client/client_request.c",
         "core/client/client_response.c",
         "core/client/client_settings.c",
+        "core/client/client_sleep.c",
+        "core/client/client_state.c",
         "core/client/client_wait.c",
         "core/poller/deadlines.c",
         "core/poller/poller.c",

@@ -54,6 +54,15 @@ hc_sharing hc_client_sharing(const hc_client *c);
  * many codings; HC_ERR_INVALID_PARAMETER, HC_ERR_OUT_OF_MEMORY, HC_ERR_BUSY. */
 hc_error hc_client_decode_body(hc_client *c, hc_failure *why);
 bool hc_client_decodes_body(const hc_client *c);
+/* What moving content came to, besides its code. */
+typedef struct hc_body_move {
+  uint64_t moved; /* bytes that the file or the writer has got */
+  bool is_over; /* there is no more of this content, be it whole or cut short */
+} hc_body_move;
+/* hc_client_body_to_writer and hc_client_body_to_file, for who goes on with what they came to. */
+hc_error hc_client_move_to_writer(hc_client *c, hc_body_writer write, void *context,
+                                  hc_body_move *move, hc_failure *why);
+hc_error hc_client_move_to_file(hc_client *c, hc_file file, hc_body_move *move, hc_failure *why);
 /* Bytes of content that reads have taken, decoded where they decode. */
 uint64_t hc_client_body_taken(const hc_client *c);
 /* Are these still the next bytes of content, `taken` of them having been taken before? For a caller

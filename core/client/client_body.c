@@ -2,22 +2,38 @@
  * its codings taken off.
  *
  * On the way of a byte this is the core's last place. A view shows the exchange's own memory, or
- * the decoder's, and stays until consume says how much of it was used: nothing is copied here. What
- * a look came to is settled at once: the end of the content finishes the exchange, and a failure is
- * the client's. */
+ * the decoder's, and stays until consume says how much of it was used: nothing is copied here.
+ * Nothing is read either before somebody asks for it, so that a caller who is slow makes the server
+ * slow, and no content heaps up.
+ *
+ * What a look came to is settled at once: the end of the content finishes the exchange, and a
+ * failure is the client's. So a caller who has got the last byte finds the client CONNECTED again.
+ *
+ * It knows exchanges and what decodes them, and no version of HTTP: the framing (RFC 9112 section
+ * 6, RFC 9113 section 8.1) is behind the exchange. */
 #include <string.h>
 
 #include "client_state.h"
 
 #include "../connection/body_file.h"
 
-/* --- views */
-
-/* What a read came to. */
-static void settle_client_body(hc_client *c, hc_progress progress) {
-  if (progress == HC_DONE) hc_client_finish(c);
-  else if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+/* What a read came to. An end that can't be finished is a failure after all, and said to be one. */
+static hc_progress settle_client_body(hc_client *c, hc_progress progress) {
+  if (progress == HC_DONE) return hc_client_finish(c);
+  if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+  return progress;
 }
+
+/* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies
+ * here, or in the TLS stream. */
+static void notice_rest_client_body(hc_client *c) {
+  hc_interest interest;
+  if (!c->place.seat) return;
+  hc_client_waits_for(c, &interest);
+  if (interest.ready) hc_place_notice(&c->place);
+}
+
+/* --- views */
 
 static hc_progress look_client_body(hc_client *c, hc_slice *view) {
   hc_exchange *x = c->place.exchange;
@@ -31,7 +47,7 @@ static void peek(hc_client *c, hc_slice *view) {
   do {
     progress = look_client_body(c, view);
   } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
-  settle_client_body(c, progress);
+  (void)settle_client_body(c, progress);
 }
 
 void hc_client_body_peek(hc_client *c, hc_slice *view) {
@@ -44,20 +60,12 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   hc_client_end(c);
 }
 
-/* A read takes more off the stream than it hands out: no descriptor tells a poller of what lies
- * here, or in the TLS stream. */
-static void notice_rest_client_body(hc_client *c) {
-  hc_interest interest;
-  if (!c->place.seat) return;
-  hc_client_waits_for(c, &interest);
-  if (interest.ready) hc_place_notice(&c->place);
-}
-
 void hc_client_body_consume(hc_client *c, size_t size) {
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  settle_client_body(c, c->content ? hc_decoded_consume(c->content, size, &c->failure)
-                                   : hc_exchange_consume(c->place.exchange, size));
+  hc_progress progress = c->content ? hc_decoded_consume(c->content, size, &c->failure)
+                                    : hc_exchange_consume(c->place.exchange, size);
+  (void)settle_client_body(c, progress);
   notice_rest_client_body(c);
   hc_client_end(c);
 }
@@ -66,6 +74,8 @@ uint64_t hc_client_body_taken(const hc_client *c) {
   return c->content ? c->content->taken : hc_client_body_received(c);
 }
 
+/* The bytes themselves are compared as well: a request to the same server may have been made and
+ * read just as far meanwhile. */
 bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t taken) {
   if (c->status != HC_STATUS_BODY || hc_client_body_taken(c) != taken) return false;
   hc_slice held = c->content ? hc_decoded_held(c->content) : hc_exchange_held(c->place.exchange);
@@ -75,11 +85,7 @@ bool hc_client_body_is_next(const hc_client *c, hc_slice bytes, uint64_t taken) 
 
 /* --- codings */
 
-void hc_client_end_content(hc_client *c) {
-  hc_decoded_delete(c->content);
-  c->content = NULL;
-}
-
+/* Of all its lines, in their order: the last coding was put on last (RFC 9110 section 8.4). */
 static hc_error find_codings(const hc_client *c, hc_codings *codings, hc_failure *why) {
   hc_slice value;
   hc_error code = HC_OK;
@@ -97,6 +103,7 @@ hc_error hc_client_decode_body(hc_client *c, hc_failure *why) {
   if (c->status != HC_STATUS_BODY || c->content || hc_client_body_received(c) > 0)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body that begins");
   hc_error code = find_codings(c, &codings, why);
+  /* One that nobody here knows may be known to the caller: he gets all of them as they travel. */
   if (code != HC_OK || codings.count == 0 || codings.has_unknown) return code;
   c->content = hc_decoded_new(hc_decoder_new_for(&codings));
   return c->content ? HC_OK : hc_failure_out_of_memory(why);
@@ -106,49 +113,64 @@ bool hc_client_decodes_body(const hc_client *c) { return c->content != NULL; }
 
 /* --- writers and files */
 
-static hc_error report_client_body(const hc_client *c, hc_failure *why) {
-  const hc_failure *last = hc_client_last_error(c);
-  return last->code == HC_OK ? HC_OK : hc_failure_set(why, last->code, "%s", last->text);
-}
-
-static hc_error refuse_client_body(hc_failure *why) {
-  return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
-}
-
-static void move_all(hc_client *c, hc_body_transfer *t) {
+/* Until the content is over, the file or the writer refuses, or there is nothing more just now; in
+ * blocking mode that last one is no reason, but the end of a slice is. */
+static hc_progress move_all(hc_client *c, hc_body_transfer *t) {
   hc_client_begin_slice(c);
-  while (c->status == HC_STATUS_BODY && t->refusal.code == HC_OK) {
+  for (;;) {
     hc_progress progress = hc_body_transfer_advance(t, c->place.exchange, &c->failure);
-    settle_client_body(c, progress);
-    if (!c->settings.blocking || c->status != HC_STATUS_BODY) return;
-    if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return;
+    progress = settle_client_body(c, progress);
+    bool is_over = progress == HC_DONE || progress == HC_BROKEN;
+    if (is_over || t->refusal.code != HC_OK || !c->settings.blocking) return progress;
+    if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return progress;
   }
 }
 
-static hc_error move_client_body(hc_client *c, hc_body_transfer *t, uint64_t *moved,
+static hc_error move_client_body(hc_client *c, hc_body_transfer *t, hc_body_move *move,
                                  hc_failure *why) {
-  *moved = 0;
+  *move = (hc_body_move){0, false};
   if (c->at_work) return hc_client_refuse(why);
   c->is_unfinished = false;
-  if (c->status != HC_STATUS_BODY) return refuse_client_body(why);
+  move->is_over = c->status != HC_STATUS_BODY;
+  if (move->is_over)
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
   hc_client_begin(c);
-  move_all(c, t);
+  t->content = c->content;
+  hc_progress progress = move_all(c, t);
   hc_body_transfer_end(t, c->place.exchange);
   notice_rest_client_body(c);
   hc_client_end(c);
-  *moved = t->pump.moved;
-  return t->refusal.code == HC_OK ? report_client_body(c, why)
-                                  : hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
+  move->moved = t->pump.moved;
+  move->is_over = progress == HC_DONE || progress == HC_BROKEN;
+  /* What the file or the writer refuses is no fault of the client's: the rest of the content is
+   * still there, and may be taken elsewhere. */
+  if (t->refusal.code != HC_OK) return hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
+  if (progress != HC_BROKEN) return HC_OK;
+  return hc_failure_set(why, c->failure.code, "%s", c->failure.text);
+}
+
+hc_error hc_client_move_to_writer(hc_client *c, hc_body_writer write, void *context,
+                                  hc_body_move *move, hc_failure *why) {
+  hc_body_transfer t = {.write = write, .context = context, .pump = {.file = HC_NO_FILE}};
+  return move_client_body(c, &t, move, why);
+}
+
+hc_error hc_client_move_to_file(hc_client *c, hc_file file, hc_body_move *move, hc_failure *why) {
+  hc_body_transfer t = {.pump = {.file = file}};
+  return move_client_body(c, &t, move, why);
 }
 
 hc_error hc_client_body_to_writer(hc_client *c, hc_body_writer write, void *context,
                                   uint64_t *moved, hc_failure *why) {
-  hc_body_transfer t = {
-      .write = write, .context = context, .pump = {.file = HC_NO_FILE}, .content = c->content};
-  return move_client_body(c, &t, moved, why);
+  hc_body_move move;
+  hc_error code = hc_client_move_to_writer(c, write, context, &move, why);
+  *moved = move.moved;
+  return code;
 }
 
 hc_error hc_client_body_to_file(hc_client *c, hc_file file, uint64_t *moved, hc_failure *why) {
-  hc_body_transfer t = {.pump = {.file = file}, .content = c->content};
-  return move_client_body(c, &t, moved, why);
+  hc_body_move move;
+  hc_error code = hc_client_move_to_file(c, file, &move, why);
+  *moved = move.moved;
+  return code;
 }

@@ -12,10 +12,10 @@
 
 HC_INTERNAL_BEGIN
 
-/* Where the client stood before a poll. */
+/* What a turn came to. */
 typedef struct hc_turn {
-  hc_status status;
-  uint64_t sent;
+  hc_status status; /* where the client stands now */
+  bool has_moved;   /* this turn has done something that its user wants to know */
 } hc_turn;
 
 /* The same one as long as the client lives. */
@@ -26,12 +26,12 @@ bool hc_client_is_known_empty(const hc_client *c);
 bool hc_client_is_known_quiet(const hc_client *c);
 /* False: the client, or its stream, is at work, and there is no turn. Else it is held until
  * end_turn. */
-bool hc_client_begin_turn(hc_client *c, hc_turn *turn);
-/* Polls it. Returns its status afterwards. */
-hc_status hc_client_take_turn(hc_client *c);
-/* Has that done something that its user wants to know? A deadline that went by without an event is
- * no proof: it may only have been time to look again. */
-bool hc_client_has_moved(hc_client *c, const hc_turn *before);
+bool hc_client_begin_turn(hc_client *c);
+/* Polls it. */
+hc_turn hc_client_take_turn(hc_client *c);
+/* Is there something that its user can do now, whether or not the turn has moved it? A deadline
+ * that went by without an event is no proof of that: it may only have been time to look again. */
+bool hc_client_has_news(hc_client *c);
 /* hc_client_interest, in a turn. */
 void hc_client_waits_for(hc_client *c, hc_interest *out);
 void hc_client_end_turn(hc_client *c);

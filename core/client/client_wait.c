@@ -1,86 +1,17 @@
-/* client_wait.c - what a client waits for, and sleeping for it in the kernel.
+/* client_wait.c - a client's own wait, a wait for several, and what a poller's wait is made of.
  *
  * A wait is a sleep and a step, again and again, until something has happened that the client's
- * user wants to know. The timeouts come with what is waited for, so they end a sleep as an event
- * does. Where only the head of an answer is missing, the sleep is in the receive itself, which
- * spares a system call.
+ * user wants to know: the step has moved it, or there is something for him to take. Timeouts come
+ * with what is waited for, so they end a sleep as an event does. Where only the head of an answer
+ * is missing, the sleep is in the receive itself, which spares a system call.
  *
- * Code that waits for one client, for several and in blocking mode stands here; a poller's wait is
- * its own, and it asks by the functions at the end. */
+ * This file is the top of the room: it stands on poll (client.c) and on the sleep, and nobody here
+ * calls it. A poller has a wait of its own for all of its clients, and takes from here what it does
+ * with one of them: a turn, see client_turn.h. */
 #include "../base/limits.h"
 #include "../base/memory.h"
 #include "../platform/wait.h"
 #include "client_state.h"
-
-void hc_client_waits_for(hc_client *c, hc_interest *out) {
-  *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
-  switch (c->status) {
-  case HC_STATUS_RESOLVING:
-  case HC_STATUS_CONNECTING:
-  case HC_STATUS_CONNECTED: hc_connection_interest(c->place.connection, NULL, out); break;
-  case HC_STATUS_REQUESTING:
-  case HC_STATUS_BODY:
-    hc_connection_interest(c->place.connection, c->place.exchange, out);
-    if (c->content && hc_decoded_is_readable(c->content)) out->ready = true;
-    break;
-  case HC_STATUS_DISCONNECTED:
-  case HC_STATUS_CANT_RESOLVE:
-  case HC_STATUS_CANT_CONNECT:
-  case HC_STATUS_CONNECTION_ERROR:
-  case HC_STATUS_TLS_HANDSHAKE_ERROR: out->ready = true; break;
-  }
-}
-
-void hc_client_interest(hc_client *c, hc_interest *out) {
-  if (c->place.connection) hc_connection_note_shown(c->place.connection);
-  if (c->at_work) {
-    *out = (hc_interest){HC_NO_HANDLE, 0, false, hc_clock_now() + HC_BLIND_STEP_NS};
-    return;
-  }
-  hc_client_begin(c);
-  hc_client_waits_for(c, out);
-  hc_client_end(c);
-}
-
-/* Sleeps for one interest until `deadline`. *event: its descriptor has something; false: time went
- * by. */
-static hc_error sleep_for_client_wait(const hc_interest *interest, uint64_t deadline, bool *event) {
-  uint64_t until = hc_clock_earlier(deadline, interest->deadline);
-  size_t count = 0;
-  *event = false;
-  if (interest->fd == HC_NO_HANDLE && interest->deadline == HC_NEVER)
-    until = hc_clock_earlier(until, hc_clock_now() + HC_BLIND_STEP_NS);
-  hc_wait_entry entry = {interest->fd, interest->events, 0};
-  hc_error code = hc_wait(&entry, 1, until, &count);
-  *event = count > 0;
-  return code;
-}
-
-/* --- blocking mode */
-
-void hc_client_begin_slice(hc_client *c) {
-  bool is_sliced = c->settings.blocking && c->settings.in_slices;
-  if (is_sliced) hc_exchange_sleep_sliced(c->place.exchange);
-  else hc_exchange_sleep_whole(c->place.exchange);
-  c->is_unfinished = false;
-}
-
-bool hc_client_slice_is_over(hc_client *c) {
-  uint64_t until = hc_slice_end(&c->place.exchange->sleep_until);
-  c->is_unfinished = until != HC_NEVER && hc_clock_now() >= until;
-  return c->is_unfinished;
-}
-
-bool hc_client_is_unfinished(const hc_client *c) { return c->is_unfinished; }
-
-bool hc_client_sleep(hc_client *c) {
-  hc_interest interest;
-  bool event;
-  if (hc_client_slice_is_over(c)) return false;
-  hc_client_waits_for(c, &interest);
-  if (interest.ready) return true;
-  return sleep_for_client_wait(&interest, c->place.exchange->sleep_until, &event) == HC_OK;
-}
 
 /* --- one client */
 
@@ -90,24 +21,21 @@ static uint64_t deadline_after(double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-static hc_turn where_it_stands(const hc_client *c) {
-  return (hc_turn){c->status, hc_client_body_sent(c)};
-}
-
-/* Once for each: it knows now how many requests there is room for. */
+/* HTTP/2: its user may have waited for the server to say how many requests it takes. That is news
+ * once, for each client on the connection. */
 static bool learns_room(hc_client *c) {
   if (c->place.knows_room || !hc_connection_is_settled(c->place.connection)) return false;
   hc_place_learn_room(&c->place);
   return true;
 }
 
-bool hc_client_has_moved(hc_client *c, const hc_turn *before) {
-  if (c->status != before->status || hc_client_body_sent(c) != before->sent) return true;
-  /* Here poll does not look at the stream. */
+bool hc_client_has_news(hc_client *c) {
+  /* Here poll does not look at the stream, so no step has told of it. */
   if (c->status == HC_STATUS_BODY)
     return (c->content && hc_decoded_is_readable(c->content)) ||
            hc_exchange_is_readable(c->place.exchange);
   if (c->status != HC_STATUS_CONNECTED) return false;
+  /* Bytes behind an upgrade are for the script that has the stream. */
   return learns_room(c) ||
          (c->place.exchange && hc_connection_has_upgraded_bytes(c->place.connection));
 }
@@ -132,9 +60,9 @@ static hc_exchange *receives_meanwhile(const hc_client *c, const hc_interest *in
   return until == HC_NEVER || until >= hc_clock_now() + RECEIVE_FOR_NS ? x : NULL;
 }
 
-/* One sleep and one advance, which leaves its code in *code. *event: what was waited for came. The
- * result: can there be no sleep? */
-static hc_error sleep_and_advance(hc_client *c, uint64_t deadline, bool *event, hc_error *code) {
+/* One sleep, and the step behind it. *event: what was waited for came. The result: can there be no
+ * sleep? */
+static hc_error sleep_and_advance(hc_client *c, uint64_t deadline, bool *event, hc_step *step) {
   hc_interest interest;
   hc_connection *n = c->place.connection;
   hc_client_waits_for(c, &interest);
@@ -142,17 +70,18 @@ static hc_error sleep_and_advance(hc_client *c, uint64_t deadline, bool *event, 
   hc_exchange *x = receives_meanwhile(c, &interest, until);
   *event = !n || !n->has_just_begun;
   if (x) {
-    hc_exchange_begin_wait(x, until);
-    *code = hc_client_advance(c);
-    *event = hc_exchange_end_wait(x);
+    x->wait_until = until;
+    *step = hc_client_advance(c);
+    *event = x->wait_until == 0;
+    x->wait_until = 0;
     return HC_OK;
   }
   if (!interest.ready && *event) {
-    hc_error failed = sleep_for_client_wait(&interest, deadline, event);
+    hc_error failed = hc_client_sleep_for(&interest, deadline, event);
     if (failed != HC_OK) return failed;
     if (n && *event) hc_connection_note_event(n);
   }
-  *code = hc_client_advance(c);
+  *step = hc_client_advance(c);
   return HC_OK;
 }
 
@@ -160,12 +89,11 @@ static hc_error wait_for_one(hc_client *c, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   for (;;) {
     bool event;
-    hc_error code = HC_OK;
-    hc_turn before = where_it_stands(c);
-    hc_error failed = sleep_and_advance(c, deadline, &event, &code);
+    hc_step step = {HC_OK, false};
+    hc_error failed = sleep_and_advance(c, deadline, &event, &step);
     if (failed != HC_OK) return failed;
-    *ready = (event && has_own_events(c)) || hc_client_has_moved(c, &before);
-    if (*ready || hc_clock_now() >= deadline) return code;
+    *ready = (event && has_own_events(c)) || step.has_moved || hc_client_has_news(c);
+    if (*ready || hc_clock_now() >= deadline) return step.code;
   }
 }
 
@@ -203,11 +131,11 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
   for (size_t i = 0; i < count; i++) {
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
-    hc_turn before = where_it_stands(clients[i]);
-    if (clients[i]->place.connection && entries[i].ready)
-      hc_connection_note_event(clients[i]->place.connection);
-    (void)hc_client_advance(clients[i]);
-    ready[i] = (is_told && has_own_events(clients[i])) || hc_client_has_moved(clients[i], &before);
+    if (clients[i]->place.connection)
+      clients[i]->place.connection->has_event = entries[i].ready != 0;
+    hc_step step = hc_client_advance(clients[i]);
+    ready[i] =
+        (is_told && has_own_events(clients[i])) || step.has_moved || hc_client_has_news(clients[i]);
     any = any || ready[i];
   }
   return any;
@@ -260,16 +188,16 @@ bool hc_client_is_known_quiet(const hc_client *c) {
          hc_h1_is_known_quiet(c->place.connection);
 }
 
-bool hc_client_begin_turn(hc_client *c, hc_turn *turn) {
+bool hc_client_begin_turn(hc_client *c) {
   if (hc_client_is_taken(c)) return false;
-  *turn = where_it_stands(c);
   hc_client_begin(c);
   return true;
 }
 
-hc_status hc_client_take_turn(hc_client *c) {
-  (void)hc_client_advance(c);
-  return c->status;
+hc_turn hc_client_take_turn(hc_client *c) {
+  hc_step step =
+      hc_client_advance(c); /* its code is no news for a poller's user, who polls again */
+  return (hc_turn){c->status, step.has_moved};
 }
 
 void hc_client_end_turn(hc_client *c) { hc_client_end(c); }

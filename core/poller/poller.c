@@ -219,8 +219,7 @@ static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
  * client is at work already. */
 static bool arm_in_turn(hc_poller *p, seat *s) {
   hc_client *c = s->client;
-  hc_turn turn;
-  if (!hc_client_begin_turn(c, &turn)) return false;
+  if (!hc_client_begin_turn(c)) return false;
   p->at_work++;
   arm(p, s);
   hc_client_end_turn(c);
@@ -300,19 +299,18 @@ typedef enum cause {
 static void poll_seat(hc_poller *p, seat *s, cause why) {
   hc_client *c = s->client;
   const hc_place *place = s->place;
-  hc_turn turn;
-  if (!hc_client_begin_turn(c, &turn)) {
+  if (!hc_client_begin_turn(c)) {
     put_off(p, s);
     return;
   }
-  note_status(p, s, turn.status);
+  note_status(p, s, hc_client_get_status(c));
   if (!s->is_final) {
     if (why == BY_EVENT) hc_connection_note_event(place->connection);
     else if (why == BY_ITSELF_QUIET) hc_connection_note_quiet(place->connection);
     if (calls_back(place)) p->has_called_back = true;
-    hc_status status = hc_client_take_turn(c);
-    bool has_moved =
-        (why != BY_DEADLINE && status == HC_STATUS_BODY) || hc_client_has_moved(c, &turn);
+    hc_turn turn = hc_client_take_turn(c);
+    bool has_moved = turn.has_moved || (why != BY_DEADLINE && turn.status == HC_STATUS_BODY) ||
+                     hc_client_has_news(c);
     if (is_there(p, place, s)) {
       if (has_moved) mark_moved(p, s);
       arm(p, s);

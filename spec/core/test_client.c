@@ -216,8 +216,9 @@ static void check_contrary_stream(hc_client *c) {
   CHECK_CASE("content that must be written for",
              view.size == 0 && waits_for(c, ends[0], HC_EVENT_WRITE));
   /* What nothing has come for does not count as ready. */
-  hc_turn turn;
-  CHECK(hc_client_begin_turn(c, &turn) && !hc_client_has_moved(c, &turn));
+  CHECK(hc_client_begin_turn(c));
+  hc_turn turn = hc_client_take_turn(c);
+  CHECK(turn.status == HC_STATUS_BODY && !turn.has_moved && !hc_client_has_news(c));
   hc_client_end_turn(c);
   s.answer = "bc";
   s.recv_says = HC_IO_OK;
@@ -231,6 +232,89 @@ static void check_contrary_stream(hc_client *c) {
   hc_client_close(c);
   CHECK(s.base.references == 1);
 }
+
+/* --- what a call came to */
+
+static size_t write_all(void *context, hc_slice bytes, hc_failure *why) {
+  (void)context, (void)why;
+  return bytes.size;
+}
+
+/* With a request sent, whose answer has begun like this. */
+static void begin_answer(hc_client *c, contrary *s, const char *answer) {
+  hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/")};
+  *s = (contrary){.fd = -1, .send_says = HC_IO_OK, .recv_says = HC_IO_WANT_READ};
+  hc_stream_peer_init(&s->base, &ops);
+  CHECK(hc_client_set_stream(c, &s->base) == HC_OK && hc_client_request(c, &spec, NULL) == HC_OK);
+  CHECK(hc_client_poll(c) == HC_OK);
+  s->answer = answer;
+  s->recv_says = HC_IO_OK;
+}
+
+static bool moves(hc_client *c, hc_body_writer write, hc_error expected, uint64_t size) {
+  hc_body_move move = {9, false};
+  hc_failure why = {HC_OK, ""};
+  hc_error code = hc_client_move_to_writer(c, write, NULL, &move, &why);
+  CHECK(code == expected && why.code == expected && move.moved == size);
+  CHECK(move.is_over == (hc_client_get_status(c) != HC_STATUS_BODY));
+  return !move.is_over;
+}
+
+static void check_moves(hc_client *c) {
+  contrary s;
+  begin_answer(c, &s, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+  CHECK(hc_client_poll(c) == HC_OK);
+  CHECK_CASE("a writer that refuses", moves(c, write_nothing, HC_ERR_FILE_CANT_WRITE, 0));
+  CHECK_CASE("more will come", moves(c, write_all, HC_OK, 2) && moves(c, write_all, HC_OK, 0));
+  s.answer = "cd";
+  s.recv_says = HC_IO_OK;
+  CHECK_CASE("the last bytes", !moves(c, write_all, HC_OK, 2));
+  CHECK_CASE("behind them", !moves(c, write_all, HC_ERR_INVALID_PARAMETER, 0));
+  begin_answer(c, &s, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+  CHECK(hc_client_poll(c) == HC_OK && moves(c, write_all, HC_OK, 2));
+  s.recv_says = HC_IO_EOF;
+  CHECK_CASE("content that is cut short", !moves(c, write_all, HC_ERR_CONNECTION_ERROR, 0));
+  hc_client_close(c);
+}
+
+/* A refusal is no reason to make the call again, so it does not look unfinished either, even where
+ * its slice is over. */
+static size_t refuse_late(void *context, hc_slice bytes, hc_failure *why) {
+  uint64_t begin = hc_clock_now();
+  (void)context, (void)bytes, (void)why;
+  while (hc_clock_now() - begin <= HC_SLICE_NS) continue;
+  return 0;
+}
+
+static void check_refusal_in_slices(hc_client *c) {
+  contrary s;
+  begin_answer(c, &s, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
+  CHECK(hc_client_poll(c) == HC_OK && moves(c, write_nothing, HC_ERR_FILE_CANT_WRITE, 0));
+  hc_client_get_settings(c)->blocking = hc_client_get_settings(c)->in_slices = true;
+  CHECK(moves(c, refuse_late, HC_ERR_FILE_CANT_WRITE, 0) && !hc_client_is_unfinished(c));
+  hc_client_get_settings(c)->blocking = hc_client_get_settings(c)->in_slices = false;
+  hc_client_close(c);
+}
+
+/* The poll in which an answer ends its connection says that all went well, and a poll tells of a
+ * timeout once. */
+static void check_polls(hc_client *c) {
+  contrary s;
+  begin_answer(c, &s, "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n");
+  CHECK(hc_client_poll(c) == HC_OK && hc_client_get_status(c) == HC_STATUS_DISCONNECTED);
+  CHECK(hc_client_poll(c) == HC_ERR_UNCONFIGURED);
+  hc_client_get_settings(c)->response_timeout = 0.01;
+  begin_answer(c, &s, "");
+  s.recv_says = HC_IO_WANT_READ;
+  hc_error code = HC_OK;
+  while (code == HC_OK) code = hc_client_poll(c);
+  CHECK(code == HC_ERR_TIMEOUT && hc_client_poll(c) == HC_ERR_CONNECTION_ERROR);
+  CHECK(hc_client_last_error(c)->code == HC_ERR_TIMEOUT);
+  hc_client_get_settings(c)->response_timeout = 0;
+  hc_client_close(c);
+}
+
+/* --- streams without a descriptor */
 
 /* A stream that has no descriptor and names no time is looked at again and again, whatever one
  * waits in. */
@@ -337,6 +421,9 @@ int main(void) {
   check_waits(c);
   check_pollers(c);
   check_contrary_stream(c);
+  check_moves(c);
+  check_refusal_in_slices(c);
+  check_polls(c);
   check_blind_stream(c);
   check_slices(c);
   hc_client_delete(c);
