@@ -22,6 +22,7 @@ build = {
     ["httpclient.core"] = {
       sources = {
         "bindings/lua_binding.c",
+        "bindings/lua_client_object.c",
         "bindings/lua_compat.c",
         "bindings/lua_digest.c",
         "bindings/lua_encoding.c",

@@ -8,7 +8,6 @@ local rules = dofile(".ci/rules.lua")
 
 -- Rooms in which files may still call each other round, and why.
 local exceptions = {
-  ["bindings"] = "the files of the class HTTPClient use what stands in the class's own file",
   ["core/platform"] = "what is the same on all systems uses the system's way, and is used by it",
   ["core/stream/tls"] = "a library's files use what is the same with all of them, and are used by it",
 }

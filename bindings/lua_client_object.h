@@ -1,9 +1,9 @@
-/* lua_client_object.h - what the files of the class HTTPClient share. lua_http_client.c has the
- * class, its properties and the connection. The others are named lua_http_client_*.c: exchange
- * (request and response), content (codings), file (bodies into files), facts (headers,
- * certificate), reach (addresses), wait. lua_file_methods.c (a script's files through their
- * methods) and lua_proxy.c belong to it too. Pollers and Signals wait like a client and use some of
- * it. */
+/* lua_client_object.h - what the files of the class HTTPClient share. At the bottom is
+ * lua_client_object.c, the userdata. On it stand lua_file_methods.c (what a script gives as a file)
+ * and lua_proxy.c; then those named lua_http_client_*.c: exchange (request and response), content
+ * (codings), file (bodies into files), facts (headers, certificate), reach (addresses), wait. At
+ * the top is lua_http_client.c, the class with its properties and the connection, which puts the
+ * methods of all of them together. Pollers and Signals wait like a client and use some of it. */
 #ifndef HCL_CLIENT_OBJECT_H
 #define HCL_CLIENT_OBJECT_H
 
@@ -46,6 +46,11 @@ typedef struct hcl_client {
   hc_file sink; /* read_response_body_to_file with a path: the open file */
 } hcl_client;
 
+/* Pushes a new one. */
+hcl_client *hcl_client_push_new(lua_State *L);
+/* The object, even one whose client is gone: `client` may be NULL. Raises if the argument is
+ * none. */
+hcl_client *hcl_client_as_it_is(lua_State *L, int arg);
 /* The object, for reading only. Raises if the argument is none. */
 hcl_client *hcl_check_client(lua_State *L, int arg);
 /* The object, for changing it. Every entry point that changes something begins with this. Raises if
@@ -59,7 +64,7 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self);
  * says so without a look at the table. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* lua_http_client_wait.c: makes cqueues forget the descriptor that pollfd() returned, before the
+/* Makes cqueues forget the descriptor that pollfd() returned, before the
  * core may close it. cqueues remembers descriptors, and would fail when the next one has the same
  * number. Does nothing if cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
@@ -79,6 +84,8 @@ static inline void hcl_client_leave(hcl_client *self, lua_State *previous) {
   self->runtime->current = previous;
   self->busy = false;
 }
+/* The core's poll, between those two. */
+hc_error hcl_client_poll_once(lua_State *L, hcl_client *self);
 /* For after a call that polled the client. In blocking mode the core returns every now and then;
  * this calls it until it is done, with hcl_run_hooks in between. `code` is the first call's result,
  * and the last one's is returned. */
@@ -102,7 +109,7 @@ bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait);
  * is marked as busy meanwhile. */
 int hcl_client_guarded(lua_State *L, lua_CFunction function);
 void hcl_client_close_sink(hcl_client *self);
-/* lua_http_client_file.c. The FILE of an open Lua file, which still belongs to Lua; NULL for any
+/* lua_file_methods.c. The FILE of an open Lua file, which still belongs to Lua; NULL for any
  * other value. Raises for a closed file. */
 FILE *hcl_to_open_file(lua_State *L, int index);
 FILE *hcl_file_if_open(lua_State *L, int index); /* NULL for a closed one, too */
@@ -162,8 +169,8 @@ int hcl_client_get_own(lua_State *L, hcl_own which);
 const char *hcl_client_own_type(lua_State *L, hcl_own which, int arg);
 hc_error hcl_client_set_own(lua_State *L, hcl_own which, int arg, hc_failure *why);
 
-/* lua_http_client.c */
-long long hcl_check_port(lua_State *L, int arg);
+/* Empties a slot. Throws nothing. */
+void hcl_client_drop_anchor(lua_State *L, hcl_client *self, int slot);
 /* Lets go of everything that only the connection, now given up, needed. */
 void hcl_client_drop_anchors(lua_State *L, hcl_client *self);
 

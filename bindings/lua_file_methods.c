@@ -1,9 +1,34 @@
-/* lua_file_methods.c - HTTPClient: a script's files by their own methods, where nobody can say
- * which C library their FILE belongs to (hc_stdio_is_reachable). They cost calls and strings, and
- * what they do is what the script would do itself. */
+/* lua_file_methods.c - HTTPClient: what a script gives as a file, to send or to write to.
+ *
+ * Usually that is a FILE, which the core reads or writes itself. Where nobody can say which C
+ * library it belongs to (hc_stdio_is_reachable), its own methods are called in place of that. They
+ * cost calls and strings, and what they do is what the script would do itself.
+ *
+ * A file stays Lua's: nobody here closes it, and it may be closed by the script at any time that
+ * its code runs. So the object is kept, and its FILE asked for anew after each call. */
+#include "../core/platform/file.h"
 #include "lua_client_object.h"
 
 #define PIECE_SIZE_FILE_METHODS 65536
+
+/* --- what a script gives as a file */
+
+/* For after code of the script's has run: a file that is closed by now is no error of the caller's. */
+FILE *hcl_file_if_open(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  return object ? hcl_file_of(object) : NULL;
+}
+
+FILE *hcl_to_open_file(lua_State *L, int index) {
+  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
+  if (object && !hcl_file_of(object)) hcl_argument_error(L, index, "the file is closed");
+  return object ? hcl_file_of(object) : NULL;
+}
+
+bool hcl_flush_stdio(FILE *file) {
+  return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file)
+                                                 : hc_stdio_flush(file);
+}
 
 /* --- bodies that are sent */
 
@@ -105,6 +130,7 @@ static int call_flush(lua_State *L) {
   return 0;
 }
 
+/* The core is in the middle of a read: an error must not jump over it, and becomes the reason. */
 static bool call_safely(method_call *call, lua_CFunction function, hc_failure *why) {
   lua_State *L = call->self->runtime->current;
   int status = hcl_call_protected(L, function, call);
@@ -121,6 +147,7 @@ static size_t write_by_method(void *context, hc_slice bytes, hc_failure *why) {
   return call_safely(&call, call_write, why) ? bytes.size : 0;
 }
 
+/* The flush is for who reads the file by another name next, and to hear of a full disk now. */
 hc_error hcl_move_by_methods(hcl_client *self, uint64_t *moved, hc_failure *why) {
   method_call call = {self, {NULL, 0}};
   hc_error code = hc_client_body_to_writer(self->client, write_by_method, self, moved, why);

@@ -1,132 +1,21 @@
-/* lua_http_client.c - the class HTTPClient: making, properties, connection, poll. */
+/* lua_http_client.c - the class HTTPClient: its end, its connection, poll, its properties, and the
+ * table of all of its methods.
+ *
+ * It is the top of the class: lua_client_object.c at the bottom has the userdata, the files in
+ * between have most methods, and nothing but the module's registration calls this one. What a
+ * method does is the core's; here arguments are checked and results pushed. */
 #include <math.h>
 #include <string.h>
 
-#include "../core/platform/file_release.h"
 #include "../core/base/limits.h"
 #include "lua_client_object.h"
 
-#define CLIENTS "httpclient.clients"
-#define RUNTIME "httpclient.runtime"
 #define FUNCTION_MARK "HTTPClient."
 #define METHOD_MARK "client:"
 
-/* --- the object */
+/* --- its end */
 
-static hcl_runtime *runtime_of(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, RUNTIME);
-  hcl_runtime *runtime = (hcl_runtime *)lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (runtime) return runtime;
-  runtime = (hcl_runtime *)lua_newuserdata(L, sizeof *runtime);
-  runtime->current = runtime->calls = NULL;
-  lua_setfield(L, LUA_REGISTRYINDEX, RUNTIME);
-  return runtime;
-}
-
-/* Object by address; weak, so that it keeps nothing alive. */
-static void push_clients(lua_State *L) { hcl_push_weak_table(L, CLIENTS); }
-
-void hcl_client_push_self(lua_State *L, hcl_client *self) {
-  push_clients(L);
-  lua_pushlightuserdata(L, self);
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
-}
-
-hc_client *hcl_client_need(lua_State *L, hcl_client *self) {
-  if (self->client) return self->client;
-  self->client = hc_client_new();
-  if (!self->client) hcl_raise_memory(L);
-  hc_client_get_settings(self->client)->in_slices = true;
-  return self->client;
-}
-
-/* What no other userdata can hold: the collector takes it out before the memory can become another
- * object's. */
-static uintptr_t mark_of(const hcl_client *self) {
-  static const char secret = 0;
-  return (uintptr_t)self ^ (uintptr_t)&secret;
-}
-
-static int client_new(lua_State *L) {
-  hcl_runtime *runtime = runtime_of(L);
-  hcl_client *self = (hcl_client *)hcl_object_new(L, HCL_HTTP_CLIENT, sizeof *self);
-  self->runtime = runtime;
-  push_clients(L);
-  lua_pushlightuserdata(L, self);
-  lua_pushvalue(L, -3);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-  (void)hcl_client_need(L, self);
-  self->mark = mark_of(self);
-  return 1;
-}
-
-/* The mark saves the look into the registry for the metatable: without it a small GET takes 16%
- * more instructions. The size is that of full userdata alone: a light one has none. */
-static hcl_client *check_client_as_it_is(lua_State *L, int arg) {
-  hcl_client *self = (hcl_client *)lua_touserdata(L, arg);
-  if (self && lua_rawlen(L, arg) == sizeof *self && self->mark == mark_of(self)) return self;
-  return (hcl_client *)hcl_check_object(L, arg, HCL_HTTP_CLIENT);
-}
-
-hcl_client *hcl_check_client(lua_State *L, int arg) {
-  hcl_client *self = check_client_as_it_is(L, arg);
-  if (self->client) return self;
-  (void)hcl_client_need(L, self);
-  hcl_object_revive(L, arg);
-  return self;
-}
-
-/* In a Poller's round it is the core alone that knows. Of all streams only a script's own calls
- * back. */
-static bool is_at_work(const hcl_client *self) {
-  if (self->busy || hc_client_is_at_work(self->client)) return true;
-  bool has_own = (self->anchored & 1u << HCL_CLIENT_HOLDER) != 0;
-  return has_own && hc_stream_peer_is_in_call(hc_client_get_stream(self->client));
-}
-
-hcl_client *hcl_check_free_client(lua_State *L, int arg) {
-  hcl_client *self = hcl_check_client(L, arg);
-  if (is_at_work(self))
-    luaL_error(L, "the HTTPClient is at work: its body function or stream may not use it");
-  return self;
-}
-
-int hcl_client_guarded(lua_State *L, lua_CFunction function) {
-  hcl_client *self = hcl_check_client(L, 1);
-  return is_at_work(self) ? function(L) : hcl_call_busy(L, &self->busy, function);
-}
-
-void hcl_client_close_sink(hcl_client *self) {
-  if (self->sink_is_open) hc_file_release(self->sink);
-  self->sink_is_open = false;
-}
-
-void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot) {
-  bool is_set = !lua_isnil(L, -1);
-  hcl_anchor_put(L, object, slot);
-  if (is_set) self->anchored |= 1u << slot;
-  else self->anchored &= ~(1u << slot);
-}
-
-void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot) {
-  if (self->anchored & 1u << slot) hcl_anchor_get(L, object, slot);
-  else lua_pushnil(L);
-}
-
-static void drop_anchor(lua_State *L, hcl_client *self, int slot) {
-  if (!(self->anchored & 1u << slot)) return;
-  lua_pushboolean(L, 0); /* the slot stays, so that filling it again can not fail */
-  hcl_anchor_put(L, 1, slot);
-  self->anchored &= ~(1u << slot);
-}
-
-void hcl_client_drop_anchors(lua_State *L, hcl_client *self) {
-  for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++) drop_anchor(L, self, slot);
-}
-
+/* Both ends call the methods of a script's own stream. */
 static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_client *)) {
   lua_State *previous = hcl_client_enter(L, self);
   action(self->client);
@@ -140,6 +29,8 @@ static int client_gc(lua_State *L) {
    * stream alone is at work, for somebody else, may well be garbage.) */
   if (self->busy || (self->client && hc_client_is_at_work(self->client))) return 0;
   hcl_client_close_sink(self);
+  /* A script's own stream may be collected in this same cycle. Its object is lent to the core, so
+   * that the stream can still be closed by its methods. */
   hc_stream_peer *lent =
       self->client ? hcl_stream_lend(L, 1, HCL_CLIENT_HOLDER, hc_client_get_stream(self->client))
                    : NULL;
@@ -160,7 +51,7 @@ static int client_go_out_of_scope(lua_State *L) {
 static int client_close(lua_State *L) {
   /* Another finalizer may call this after the client's own: what was made now, nobody would
    * free. */
-  if (!check_client_as_it_is(L, 1)->client) return 0;
+  if (!hcl_client_as_it_is(L, 1)->client) return 0;
   hcl_client *self = hcl_check_free_client(L, 1);
   hcl_client_close_sink(self);
   enter_and_close(L, self, hc_client_close);
@@ -168,6 +59,7 @@ static int client_close(lua_State *L) {
   return 0;
 }
 
+/* The status too: what is printed is mostly printed because something is wrong. */
 static int client_tostring(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   return hcl_push_object_text(L, 1, hc_status_name(hc_client_get_status(self->client)));
@@ -175,15 +67,10 @@ static int client_tostring(lua_State *L) {
 
 /* --- connection */
 
-long long hcl_check_port(lua_State *L, int arg) {
-  int64_t port = hcl_opt_integer(L, arg, -1);
-  return (long long)port;
-}
-
 static int set_proxy(lua_State *L, hc_proxy_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, 2, HC_SLICE(""));
-  long long port = hcl_check_port(L, 3);
+  long long port = hcl_opt_integer(L, 3, -1);
   hc_slice user = hcl_opt_string(L, 4, HC_SLICE(""));
   hc_slice password = hcl_opt_string(L, 5, HC_SLICE(""));
   hc_failure why = {HC_OK, ""};
@@ -194,12 +81,18 @@ static int set_proxy(lua_State *L, hc_proxy_kind kind) {
 static int client_set_http_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTP); }
 static int client_set_https_proxy(lua_State *L) { return set_proxy(L, HC_PROXY_HTTPS); }
 
+/* Reserving a slot allocates, and a finalizer that this runs can let go of the stream. */
 static hc_stream_peer *need_again(lua_State *L, int index) {
   hc_stream_peer *peer = hcl_stream_peer_again(L, index);
   if (!peer) luaL_error(L, "the StreamPeer has been let go meanwhile");
   return peer;
 }
 
+/* client:set_connection(peer or nil). A script may have wrapped the stream itself, or have made one in
+ * Lua; then its holder goes into a slot, or the methods could be collected while the core calls
+ * them. Between finding the peer and giving it to the core nothing may allocate: a finalizer could
+ * let go of it. So the slots are reserved first, and the peer is looked up again after each step
+ * that runs code. */
 static int client_set_connection(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   lua_settop(L, 2);
@@ -217,16 +110,19 @@ static int client_set_connection(lua_State *L) {
   hcl_client_close_sink(self);
   hc_error code = hc_client_set_stream(self->client, peer);
   hcl_client_leave(self, previous);
+  /* Nothing throws from here on: both slots are reserved. */
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_HOLDER);
   lua_pushvalue(L, 2);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_CONNECTION);
-  drop_anchor(L, self, HCL_CLIENT_BODY);
-  drop_anchor(L, self, HCL_CLIENT_PIECE);
-  drop_anchor(L, self, HCL_CLIENT_PATH);
+  hcl_client_drop_anchor(L, self, HCL_CLIENT_BODY);
+  hcl_client_drop_anchor(L, self, HCL_CLIENT_PIECE);
+  hcl_client_drop_anchor(L, self, HCL_CLIENT_PATH);
   if (code != HC_OK) return hcl_raise_memory(L);
   return 0;
 }
 
+/* The object is kept: asked for twice, it is the same one, and the bytes that a script has put into it
+ * are still there when a request wants to go out (see connection_has_unsent). */
 static int make_connection(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hcl_push_stream_peer(L, hc_client_get_stream(self->client));
@@ -237,7 +133,9 @@ static int make_connection(lua_State *L) {
 
 static int client_get_connection(lua_State *L) { return hcl_client_guarded(L, make_connection); }
 
-/* Another client on the same connection, with the same settings. */
+/* Another client on the same connection, with the same settings. HTTP/1.1 can't have that: an answer
+ * carries nothing that says which request it is for but its place in the row (RFC 9112 section 9.3.2),
+ * and the core sends no request before the answer to the one before it. */
 static int client_share_connection(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   int version = hc_client_spoken_version(hcl_check_free_client(L, 1)->client);
@@ -250,7 +148,7 @@ static int client_share_connection(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)HC_ERR_UNAVAILABLE);
     return 3;
   }
-  client_new(L);
+  hcl_client_push_new(L);
   hcl_client *made = hcl_check_client(L, 2);
   hcl_anchor_reserve(L, 2, HCL_CLIENT_HOLDER);
   hcl_client *self = hcl_check_free_client(L, 1);
@@ -273,33 +171,17 @@ static int client_get_free_streams(lua_State *L) {
   return 1;
 }
 
-static hc_error poll_once(lua_State *L, hcl_client *self) {
-  lua_State *previous = hcl_client_enter(L, self);
-  hc_error code = hc_client_poll(self->client);
-  hcl_client_leave(self, previous);
-  return code;
-}
-
-hc_error hcl_client_go_on_polling(lua_State *L, int object, hc_error code) {
-  hcl_client *self = hcl_check_client(L, object);
-  while (hc_client_is_unfinished(self->client)) {
-    hcl_run_hooks(L);
-    self = hcl_check_free_client(L, object);
-    code = poll_once(L, self);
-  }
-  return code;
-}
-
+/* Error, and the message where it is one. */
 static int client_poll(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
-  hc_error code = poll_once(L, self);
+  hc_error code = hcl_client_poll_once(L, self);
   if (hc_client_is_unfinished(self->client)) code = hcl_client_go_on_polling(L, 1, code);
   return hcl_push_result(L, code, hc_client_last_error(self->client));
 }
 
 /* One that is gone is asked, too: see hcl_object_revive. */
 static int client_get_status(lua_State *L) {
-  const hc_client *client = check_client_as_it_is(L, 1)->client;
+  const hc_client *client = hcl_client_as_it_is(L, 1)->client;
   lua_pushinteger(L, client ? (lua_Integer)hc_client_get_status(client) : HC_STATUS_DISCONNECTED);
   return 1;
 }
@@ -314,6 +196,8 @@ static int client_get_last_error(lua_State *L) {
 
 /* --- properties */
 
+/* A property can be reached in three ways, as in the engine and in Lua: client.name, get_name() and
+ * set_name(). One table makes all of them, so that they take and refuse the same. */
 typedef enum property_kind {
   PROPERTY_BOOLEAN,
   PROPERTY_SIZE,
@@ -359,6 +243,7 @@ static const property *find_property(const char *name) {
 static const char *const version_names[] = {
     [HC_VERSION_1] = "1.1", [HC_VERSION_AUTO] = "auto", [HC_VERSION_2] = "2"};
 
+/* By offset, where hc_settings has it as a plain value. */
 static int get_property(lua_State *L, const property *p) {
   if (p->kind == PROPERTY_CONNECTION) return client_get_connection(L);
   if (p->kind == PROPERTY_OWN) return hcl_client_get_own(L, (hcl_own)p->offset);
@@ -397,6 +282,7 @@ static bool check_flag_http_client(lua_State *L, int arg, const property *p) {
   return lua_toboolean(L, arg) != 0;
 }
 
+/* A number that is no integer would be cut silently, and 0 would make reads that never end. */
 static size_t check_size(lua_State *L, int arg, const property *p) {
   int64_t value = 0;
   if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
@@ -409,6 +295,8 @@ static size_t check_size(lua_State *L, int arg, const property *p) {
   return (size_t)value;
 }
 
+/* NaN fails the first question. More than 1e18 seconds, infinity among them, is a mistake rather than
+ * a wish: 0 says that there is no limit. */
 static double check_seconds(lua_State *L, int arg, const property *p) {
   if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
   double value = (double)lua_tonumber(L, arg);
@@ -434,6 +322,7 @@ static size_t check_family(lua_State *L, int arg, const property *p) {
   return (size_t)value;
 }
 
+/* Those that lie in memory of their own in the core, and may be refused there. */
 static void set_own(lua_State *L, int arg, const property *p) {
   hcl_own which = (hcl_own)p->offset;
   (void)hcl_check_client(L, 1);
@@ -470,6 +359,7 @@ static int property_setter(lua_State *L) {
   return 0;
 }
 
+/* Lua 5.1's lua_pushlightuserdata takes no pointer to a constant; nobody writes through it. */
 static void add_accessor(lua_State *L, const char *prefix, const property *p,
                          lua_CFunction function) {
   union {
@@ -484,6 +374,7 @@ static void add_accessor(lua_State *L, const char *prefix, const property *p,
   lua_rawset(L, -3);
 }
 
+/* The engine's names: set_read_chunk_size, is_blocking_mode_enabled. */
 static void add_accessors(lua_State *L) {
   for (size_t i = 0; i < PROPERTY_COUNT; i++) {
     const property *p = &properties[i];
@@ -504,6 +395,7 @@ static int client_index(lua_State *L) {
   return hcl_push_class_enum(L, name) ? 1 : 0;
 }
 
+/* `client.connection = peer` is a call of the setter, but for the name in its error message. */
 static int write_connection(lua_State *L, const property *p) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, FIELD_VALUE);
@@ -514,6 +406,7 @@ static int write_connection(lua_State *L, const property *p) {
   return client_set_connection(L);
 }
 
+/* A name that nobody has is a misspelling: kept in silence, it would be a setting that does nothing. */
 static int client_newindex(lua_State *L) {
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
   const property *p = name ? find_property(name) : NULL;
@@ -526,6 +419,11 @@ static int client_newindex(lua_State *L) {
 }
 
 /* --- the class */
+
+static int client_new(lua_State *L) {
+  hcl_client_push_new(L);
+  return 1;
+}
 
 static const luaL_Reg functions_http_client[] = {{"new", client_new}, {NULL, NULL}};
 

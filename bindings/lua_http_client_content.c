@@ -1,4 +1,8 @@
-/* lua_http_client_content.c - HTTPClient: content with its codings taken off, for the Lua half. */
+/* lua_http_client_content.c - HTTPClient: content with its codings taken off, for the Lua half.
+ *
+ * The engine's HTTPClient hands content out as it travels, so this is no method of the class: the
+ * Lua half asks for it where it has asked the server for a coding. From then on every read gives
+ * plain bytes, into strings and files alike. */
 #include "lua_client_object.h"
 
 /* decode_body(client) -> boolean: is the body read decoded from now on? It is not where nothing is

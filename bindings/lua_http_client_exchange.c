@@ -14,6 +14,7 @@
 #include "lua_client_object.h"
 
 #define FEW_LINES 16
+/* Up to this, a copy on the stack costs less than the protected call that it spares. */
 #define SMALL_CHUNK 2048u
 
 /* --- the caller's headers */
@@ -27,7 +28,10 @@ static hc_error check_map_name(hc_slice name, hc_failure *why) {
                         name.data);
 }
 
-/* "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
+/* The core checks names and values of all lines (RFC 9110 section 5.1 and 5.5); what makes no line at
+ * all is refused here.
+ *
+ * "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
 static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
   if (lua_type(L, -2) != LUA_TSTRING)
     hcl_argument_error(L, arg, "a header's name must be a string");
@@ -55,6 +59,7 @@ static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
   return code;
 }
 
+/* By bytes, whatever the locale says: the same table gives the same request everywhere. */
 static int compare_lines(const void *a, const void *b) {
   const hc_slice *left = (const hc_slice *)a, *right = (const hc_slice *)b;
   size_t common = left->size < right->size ? left->size : right->size;
@@ -63,6 +68,7 @@ static int compare_lines(const void *a, const void *b) {
   return left->size < right->size ? -1 : left->size > right->size;
 }
 
+/* Counted first: the lines go into one userdata, whose size has to be known when it is made. */
 static size_t count_entries(lua_State *L, int table) {
   size_t count = 0;
   lua_pushnil(L);
@@ -135,7 +141,8 @@ typedef struct pull_call {
   hc_slice piece;
 } pull_call;
 
-/* Runs protected. */
+/* Runs protected. The piece goes into a slot of its own: the core sends from it after this call, and
+ * the string has nobody else who holds it. */
 static int call_body_function(lua_State *L) {
   pull_call *call = (pull_call *)lua_touserdata(L, 1);
   hcl_client_push_self(L, call->self);
@@ -154,6 +161,8 @@ static int call_body_function(lua_State *L) {
   return 0;
 }
 
+/* From within the core's poll. The text of an error becomes the request's failure, so that the script
+ * sees its own words. */
 static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *why) {
   pull_call call = {(hcl_client *)context, HC_PULL_FAILED, {NULL, 0}};
   lua_State *L = call.self->runtime->current;
@@ -225,6 +234,8 @@ static FILE *find_file(lua_State *L, int arg, char **room, size_t *size) {
   return file;
 }
 
+/* A pipe has no positions. What the C library has read of it already is taken along, or those bytes
+ * would come after all that the descriptor still gives. */
 static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source *body,
                              hc_failure *why) {
   hc_slice waiting;
@@ -241,6 +252,8 @@ static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source
   return hc_file_share(hc_stdio_file(file), 0, &body->file, &body->file_length, why);
 }
 
+/* The core gets a descriptor of its own, so that the script may close its file while the body is on
+ * its way. What the script has written leaves its FILE first, since the core reads the descriptor. */
 static hc_error share_file(lua_State *L, int arg, hc_body_source *body, hc_failure *why) {
   char *room;
   size_t size;
@@ -320,6 +333,8 @@ static hc_error start_request(lua_State *L, hcl_client *self, hc_client_request_
   return HC_OK;
 }
 
+/* A number is the engine's Method. One that is none of them is passed on as MAX, which the core
+ * refuses in its own words. */
 static void take_method_exchange(lua_State *L, int arg, hc_client_request_spec *spec) {
   int type = lua_type(L, arg);
   if (type == LUA_TSTRING) {
@@ -366,6 +381,7 @@ static int send_request_exchange(lua_State *L, request_kind kind) {
 static int client_request(lua_State *L) { return send_request_exchange(L, REQUEST_OF_TEXT); }
 static int client_request_raw(lua_State *L) { return send_request_exchange(L, REQUEST_RAW); }
 
+/* A read-only look at the object: it may be called while the client is at work, and is made for it. */
 static int client_resume_body(lua_State *L) {
   hc_client_resume_body(hcl_check_client(L, 1)->client);
   return 0;
@@ -420,6 +436,7 @@ static int client_get_response_body_received(lua_State *L) {
   return 1;
 }
 
+/* In blocking mode this sleeps until there is content, or the slice is over. */
 static hc_slice peek_body(lua_State *L, hcl_client *self) {
   hc_slice view;
   lua_State *previous = hcl_client_enter(L, self);
@@ -476,6 +493,7 @@ static hc_slice await_body(lua_State *L, hcl_client *self) {
   return view;
 }
 
+/* "" where there is nothing now: the status says whether more will come. */
 static int client_read_response_body_chunk(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice view = await_body(L, self);

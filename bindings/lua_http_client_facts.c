@@ -1,5 +1,9 @@
 /* lua_http_client_facts.c - HTTPClient: header fields, trailers, and what the connection turned out
- * to be. */
+ * to be.
+ *
+ * Questions only. What they push is a copy of what the core has, and making a string can run a
+ * finalizer that closes this very client: so each of them runs guarded (hcl_client_guarded), with
+ * the client marked as busy, and the views stay until the last string is made. */
 #include <string.h>
 
 #include "../core/http/fields.h"
@@ -14,6 +18,7 @@ static int push_nil(lua_State *L) {
   return 1;
 }
 
+/* As they came, in their order and with their capitals: what a script may want to log or sign. */
 static int push_lines(lua_State *L, const hc_headers *headers) {
   lua_createtable(L, (int)headers->count, 0);
   for (size_t i = 0; i < headers->count; i++) {
@@ -36,6 +41,8 @@ static int client_get_response_trailers(lua_State *L) {
   return hcl_client_guarded(L, make_trailers);
 }
 
+/* Values of one name are one list (RFC 9110 section 5.2). For Set-Cookie, which has commas of its
+ * own, there is get_response_header_values. */
 static int make_header(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
   hc_slice name = hcl_to_slice(L, 2);
@@ -134,11 +141,13 @@ static int client_get_response_headers_as_dictionary(lua_State *L) {
 
 /* --- the connection */
 
+/* The top of the streams is what speaks to the origin: TLS to a proxy alone is none of this. */
 static const hc_stream_peer *tls_of(lua_State *L) {
   const hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
   return peer && hc_stream_peer_is_tls(peer) ? peer : NULL;
 }
 
+/* nil for what a connection does not have: no TLS, no ALPN agreed on. */
 static int push_fact(lua_State *L, hc_slice (*fact)(const hc_stream_peer *)) {
   const hc_stream_peer *peer = tls_of(L);
   hc_slice text = peer ? fact(peer) : HC_SLICE("");
@@ -181,6 +190,9 @@ static void set_text(lua_State *L, const char *name, const char *value) {
   lua_setfield(L, -2, name);
 }
 
+/* nil without TLS; nil and a message where the certificate can't be read, or memory is out. The
+ * stream is looked up again after the userdata is made, and is safe from then on: the copy is
+ * complete before the next allocation. */
 static int client_get_peer_certificate(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   hc_peer_certificate *c = tls_of(L) ? new_certificate(L) : NULL;

@@ -1,25 +1,18 @@
-/* lua_http_client_file.c - HTTPClient: the files of a script, and the response's body into one. */
+/* lua_http_client_file.c - HTTPClient: the response's body into a file.
+ *
+ * On the way of a byte this is the end of the road that goes past Lua: what arrives is never a Lua
+ * string. A path is opened here, and the core writes to its descriptor, in the kernel where it can.
+ * A file of the script's is written through its FILE, so that what the script has written before
+ * stays before it; where nobody can say whose C library that FILE is of, through its methods
+ * (lua_file_methods.c).
+ *
+ * With a path the file stays open from call to call until the content is over: a script that polls
+ * calls once for each piece that has come, and the second call must not begin the file anew. */
 #include <stdio.h>
 #include <string.h>
 
 #include "../core/platform/file.h"
 #include "lua_client_object.h"
-
-FILE *hcl_file_if_open(lua_State *L, int index) {
-  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
-  return object ? hcl_file_of(object) : NULL;
-}
-
-FILE *hcl_to_open_file(lua_State *L, int index) {
-  void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
-  if (object && !hcl_file_of(object)) hcl_argument_error(L, index, "the file is closed");
-  return object ? hcl_file_of(object) : NULL;
-}
-
-bool hcl_flush_stdio(FILE *file) {
-  return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file)
-                                                 : hc_stdio_flush(file);
-}
 
 /* What the body goes to: the Lua file, not its FILE, since a method of the script's stream may
  * close it between two writes. */
@@ -58,6 +51,7 @@ static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, h
   return code;
 }
 
+/* The next piece for the same file. Compared are the strings: "a" and "./a" are two. */
 static bool is_same_path(lua_State *L, hcl_client *self) {
   hcl_client_anchor_get(L, self, 1, HCL_CLIENT_PATH);
   bool same = self->sink_is_open && lua_rawequal(L, -1, 2);
@@ -77,6 +71,8 @@ static hc_error change_sink(lua_State *L, hcl_client *self, hc_slice *path, hc_f
   return HC_OK;
 }
 
+/* The file is created before anything is read, so that a path that can't be written costs no
+ * content. */
 static hc_error open_sink(lua_State *L, hcl_client *self, hc_failure *why) {
   hc_slice path;
   if (is_same_path(L, self)) return HC_OK;
@@ -115,16 +111,20 @@ int hcl_open_body_file(lua_State *L) {
   return hcl_push_refusal(L, code, &why);
 }
 
+/* With the last byte the file is closed here, and not by the collector some time later: a disk that
+ * is full may only say so then. */
 static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc_failure *why) {
   if (hc_client_get_status(self->client) != HC_STATUS_BODY)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "there is no body to read");
   hc_error code = open_sink(L, self, why);
   if (code != HC_OK) return code;
+  hc_body_move move = {0, false};
   lua_State *previous = hcl_client_enter(L, self);
-  if (self->sink_is_open) code = hc_client_body_to_file(self->client, self->sink, moved, why);
+  if (self->sink_is_open) code = hc_client_move_to_file(self->client, self->sink, &move, why);
   else code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "the file was closed meanwhile");
   hcl_client_leave(self, previous);
-  if (!self->sink_is_open || hc_client_get_status(self->client) == HC_STATUS_BODY) return code;
+  *moved = move.moved;
+  if (!self->sink_is_open || !move.is_over) return code;
   self->sink_is_open = false;
   hc_error finished = hc_file_finish(self->sink, why);
   return code != HC_OK ? code : finished;
@@ -146,8 +146,8 @@ static hc_error move_once(lua_State *L, uint64_t *total, hc_failure *why) {
   return code;
 }
 
-/* In blocking mode the core comes back every now and then. What the hooks have ended is at its end.
- */
+/* In blocking mode the core comes back every now and then. The status is asked for what the hooks
+ * have done: they run a script's code, and what that has ended is at its end. */
 static bool goes_on(lua_State *L) {
   if (!hc_client_is_unfinished(hcl_check_client(L, 1)->client)) return false;
   hcl_run_hooks(L);
@@ -162,6 +162,8 @@ static void hold_sink(lua_State *L) {
   hcl_client_anchor_put(L, hcl_check_free_client(L, 1), 1, HCL_CLIENT_SINK);
 }
 
+/* (path or file) -> bytes moved; nil, message, Error, bytes moved: what was written before a failure
+ * is in the file, and whoever resumes has to know how much. */
 static int client_read_response_body_to_file(lua_State *L) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, 2);

@@ -1,4 +1,8 @@
-/* lua_http_client_reach.c - HTTPClient: whom to connect to, by which addresses, and from where. */
+/* lua_http_client_reach.c - HTTPClient: whom to connect to, by which addresses, and from where.
+ *
+ * A connect ends what was before, so its arguments are all checked first, while the old connection
+ * still stands. The way there, with its proxies, lookups and handshakes, is the core's. It calls
+ * back for one thing: allow_address is asked about each address before it is connected to. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +17,7 @@ typedef struct ask_call {
   hc_verdict verdict;
 } ask_call;
 
-/* Runs protected. */
+/* Runs protected. An error is no permission: the verdict is FAILED until the function has answered. */
 static int call_allow_address(lua_State *L) {
   ask_call *call = (ask_call *)lua_touserdata(L, 1);
   call->verdict = HC_VERDICT_FAILED;
@@ -63,6 +67,8 @@ static int push_local_address(lua_State *L, const hcl_client *self) {
   return 1;
 }
 
+/* An IPv6 address is written in brackets, so that its colons are not taken for the port's (RFC 3986
+ * section 3.2.2). */
 static int push_connect_to(lua_State *L, const hcl_client *self) {
   hc_slice host;
   unsigned port;
@@ -125,7 +131,7 @@ static hc_error start_to_connect(lua_State *L, hcl_client *self, hcl_over over,
                                  hc_connect_security security, hc_tls_options *options,
                                  hc_failure *why) {
   if (over == HCL_OVER_NETWORK)
-    return hc_client_connect(self->client, hcl_to_slice(L, 2), hcl_check_port(L, 3), security,
+    return hc_client_connect(self->client, hcl_to_slice(L, 2), hcl_opt_integer(L, 3, -1), security,
                              options, why);
   hc_slice host = hcl_opt_string(L, 3, HC_SLICE(""));
   return hc_client_connect_unix(self->client, hcl_to_slice(L, 2), host, security, options, why);
@@ -162,10 +168,11 @@ static int connect_over_reach(lua_State *L, int tls, hcl_over over) {
   return hcl_push_result(L, code, &why);
 }
 
+/* Everything is checked before the first step, so that a wrong argument changes nothing. */
 static int client_connect_to_host(lua_State *L) {
   (void)hcl_check_free_client(L, 1);
   (void)hcl_check_string(L, 2);
-  (void)hcl_check_port(L, 3);
+  (void)hcl_opt_integer(L, 3, -1);
   return connect_over_reach(L, 4, HCL_OVER_NETWORK);
 }
 

@@ -1,4 +1,12 @@
-/* lua_http_client_wait.c - HTTPClient: waiting, and what event loops ask. */
+/* lua_http_client_wait.c - HTTPClient: waiting, and what event loops ask.
+ *
+ * A script waits in one of two ways. wait and wait_any sleep here, in the core. Or a loop of
+ * somebody else's sleeps, and asks what for: luv and select by get_fd, cqueues by pollfd, events
+ * and timeout, LuaSocket by getfd and dirty. The answers are one hc_interest, put in the words of
+ * each; Pollers and Signals give theirs by the same functions.
+ *
+ * Whether something has happened is for the core to say. This file knows no protocol and no
+ * status. */
 #include <limits.h>
 
 #include "lua_client_object.h"
@@ -12,8 +20,11 @@ double hcl_opt_seconds(lua_State *L, int arg) {
 
 /* --- in parts */
 
+/* A long sleep would keep Ctrl-C, a debugger and other hooks waiting: Lua calls them between its own
+ * instructions, and while C sleeps there are none. */
 #define PART_WAIT 0.5
 
+/* A short wait is one part, and needs no look at the clock. */
 hcl_wait hcl_wait_begin(double seconds) {
   if (seconds >= 0 && seconds <= PART_WAIT) return (hcl_wait){0, seconds};
   return (hcl_wait){seconds < 0 ? HC_NEVER : hc_clock_deadline(hc_clock_now(), seconds), PART_WAIT};
@@ -36,6 +47,8 @@ static hc_error wait_once(lua_State *L, hcl_client *self, double seconds, bool *
   return code;
 }
 
+/* (Error, boolean [, message]). The client may have been closed, or be at work, after the hooks: it
+ * is looked up before each part. */
 static int client_wait(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hcl_wait wait = hcl_wait_begin(hcl_opt_seconds(L, 2));
@@ -101,6 +114,8 @@ int hcl_interest_dirty(lua_State *L, hc_interest interest) {
 
 static int client_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of_wait(L)); }
 static int client_getfd(lua_State *L) { return client_get_fd(L); }
+/* cqueues keeps what it learns of a descriptor, so this notes which one it was shown, for
+ * hcl_client_withdraw. */
 static int client_pollfd(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hc_interest interest = interest_of_wait(L);
@@ -109,32 +124,10 @@ static int client_pollfd(lua_State *L) {
   return hcl_interest_pollfd(L, interest);
 }
 
-/* Runs protected. */
-static int cancel_in_cqueues(lua_State *L) {
-  const hc_handle *fd = (const hc_handle *)lua_touserdata(L, 1);
-  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-  if (!lua_istable(L, -1)) return 0;
-  lua_getfield(L, -1, "cqueues");
-  if (!lua_istable(L, -1)) return 0;
-  lua_getfield(L, -1, "cancel");
-  if (!lua_isfunction(L, -1)) return 0;
-  hcl_push_handle(L, *fd);
-  lua_call(L, 1, 0);
-  return 0;
-}
-
-void hcl_withdraw_descriptor(lua_State *L, hc_handle fd) {
-  if (hcl_call_protected(L, cancel_in_cqueues, &fd) > 0) lua_pop(L, 1);
-}
-
-void hcl_client_withdraw(lua_State *L, hcl_client *self) {
-  self->is_shown = false;
-  hcl_withdraw_descriptor(L, self->shown_fd);
-}
-
 static int client_events(lua_State *L) { return hcl_interest_events(L, interest_of_wait(L)); }
 static int client_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of_wait(L)); }
 
+/* A loop can't watch what has no descriptor: it is told to look again soon, as our own waits do. */
 static int client_timeout(lua_State *L) {
   hc_interest interest = interest_of_wait(L);
   if (interest.fd == HC_NO_HANDLE && !interest.ready && interest.deadline == HC_NEVER)
@@ -163,6 +156,8 @@ typedef struct wait_any_call {
   size_t count;
 } wait_any_call;
 
+/* Each client is marked at work by the core. Here only the thread is noted, to which body functions
+ * and streams call back; one state has one runtime, so that of the first client is everybody's. */
 static hc_error wait_any_once(lua_State *L, const wait_any_call *w, double seconds) {
   /* Only now, when no finalizer can come in between. (A new client in place of one that is gone:
    * that throws at most.) */
@@ -181,7 +176,8 @@ static bool is_one_ready(const wait_any_call *w) {
   return false;
 }
 
-/* HTTPClient.wait_any(clients [, seconds]) */
+/* HTTPClient.wait_any(clients [, seconds]) -> those that something has happened to, in the caller's
+ * order. The arrays are userdata: a hook that raises leaves nothing behind. */
 static int client_wait_any(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   hcl_wait wait = hcl_wait_begin(hcl_opt_seconds(L, 2));

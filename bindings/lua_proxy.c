@@ -1,5 +1,9 @@
 /* lua_proxy.c - proxies: client:set_proxy for scripts; for the Lua half a proxy as an object that
- * many clients use, so that they share what one of them has learned of it. */
+ * many clients use, so that they share what one of them has learned of it.
+ *
+ * What it learns is a nonce: with Digest each new one costs a 407 and a request made twice (RFC 7616
+ * section 3.3), which the next client is spared. The URL is taken apart in the core
+ * (connect/proxy.c); what is checked here is the table of options. */
 #include "../core/connect/proxy.h"
 #include "lua_client_object.h"
 
@@ -81,6 +85,7 @@ static proxy_object *new_object_proxy(lua_State *L) {
   return (proxy_object *)hcl_object_new(L, PROXY, sizeof(proxy_object));
 }
 
+/* The URL as it may be shown: without the password. */
 static int push_made(lua_State *L, const proxy_object *self, int index, hc_error code,
                      const hc_failure *why) {
   if (code != HC_OK) return hcl_push_refusal(L, code, why);

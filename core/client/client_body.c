@@ -41,6 +41,8 @@ static hc_progress look_client_body(hc_client *c, hc_slice *view) {
                     : hc_exchange_peek(x, view, &c->failure);
 }
 
+/* In blocking mode until something comes, or the slice is over; the view is empty then, and the call
+ * can be made again. */
 static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
   hc_client_begin_slice(c);
@@ -50,6 +52,7 @@ static void peek(hc_client *c, hc_slice *view) {
   (void)settle_client_body(c, progress);
 }
 
+/* Empty: nothing now, or the end; the status says which. */
 void hc_client_body_peek(hc_client *c, hc_slice *view) {
   *view = (hc_slice){NULL, 0};
   if (c->at_work) return;
@@ -97,6 +100,7 @@ static hc_error find_codings(const hc_client *c, hc_codings *codings, hc_failure
   return code;
 }
 
+/* Before the first read alone: a decoder has to see the coded bytes from the first one on. */
 hc_error hc_client_decode_body(hc_client *c, hc_failure *why) {
   hc_codings codings = {.count = 0};
   if (c->at_work) return hc_client_refuse(why);

@@ -3,7 +3,10 @@
  *
  * What the caller writes, a host that may have a scheme before it, a port, a path, becomes a wish
  * of plain values; connect/route.c makes the way of it. The client is closed first, whatever it was
- * at. What is wrong with the words is told at once, what the network says comes with poll. */
+ * at. What is wrong with the words is told at once, what the network says comes with poll.
+ *
+ * All of this is before the first byte. It knows hosts, ports and proxies by their names, and
+ * nothing of how to get there: neither lookups nor handshakes are begun here. */
 #include <string.h>
 
 #include "../base/sized.h"
@@ -25,6 +28,8 @@ void hc_client_forget_proxies(hc_client *c) {
   put_proxy(c, HC_PROXY_HTTPS, NULL);
 }
 
+/* The engine's way: no host, or -1, means no proxy. The one that is set counts from the next
+ * connection on; the present one holds its own. */
 hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, long long port,
                              hc_slice user, hc_slice password, hc_failure *why) {
   if (host.size == 0 || port == -1) {
@@ -37,6 +42,7 @@ hc_error hc_client_set_proxy(hc_client *c, hc_proxy_kind kind, hc_slice host, lo
   return code;
 }
 
+/* Both kinds, each with a reference of its own: whichever the origin's scheme asks for. */
 void hc_client_use_proxy(hc_client *c, hc_proxy *proxy) {
   if (proxy) hc_proxy_retain(proxy);
   put_proxy(c, HC_PROXY_HTTP, proxy);
@@ -44,6 +50,8 @@ void hc_client_use_proxy(hc_client *c, hc_proxy *proxy) {
   put_proxy(c, HC_PROXY_HTTPS, proxy);
 }
 
+/* The size is that of the caller's hc_proxy_settings, which may be older than this library, or newer;
+ * what is newer is refused if it is set, since nobody here would heed it. */
 hc_error hc_client_set_proxy_url_sized(hc_client *c, hc_slice url,
                                        const hc_proxy_settings *settings, size_t size,
                                        hc_failure *why) {
@@ -64,6 +72,7 @@ hc_error hc_client_set_proxy_url_sized(hc_client *c, hc_slice url,
   return HC_OK;
 }
 
+/* The one that the present connection goes through, not the one that was set since. */
 hc_slice hc_client_proxy(const hc_client *c) {
   const hc_connection *n = c->place.connection;
   return n && n->proxy && n->state != HC_CONNECTION_CLOSED ? n->proxy->shown : HC_SLICE("");
@@ -71,6 +80,7 @@ hc_slice hc_client_proxy(const hc_client *c) {
 
 /* --- start */
 
+/* What the route refuses leaves the client closed, as if it had never begun. */
 static hc_error start_client_connect(hc_client *c, const hc_connection_wish *wish,
                                      hc_failure *why) {
   if (!hc_client_has_place(c)) return hc_failure_out_of_memory(why);
@@ -105,12 +115,15 @@ static hc_error wish_for(const hc_client *c, hc_host origin, unsigned port,
   return HC_OK;
 }
 
+/* -1 is the engine's word for the port that the scheme says. */
 static hc_error check_port_client(long long port, hc_failure *why) {
   if (port == -1 || (port >= 1 && port <= 65535)) return HC_OK;
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "port %lld is not from 1 to 65535, nor -1",
                         port);
 }
 
+/* A name that is not ASCII becomes one here already (RFC 5890), so that lookup, certificate, Host and
+ * the proxy all get the same. `space` has that name until the connection has its copy. */
 static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
                              hc_connect_security security, hc_tls_options *options,
                              hc_failure *why) {
@@ -133,6 +146,8 @@ static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
   return code;
 }
 
+/* A path says where, and no name: the host is for the Host field, which HTTP/1.1 demands (RFC 9112
+ * section 3.2), and for the certificate. No proxy can reach a socket of this machine's files. */
 static hc_error connect_unix_anew(hc_client *c, hc_slice path, hc_slice host,
                                   hc_connect_security security, hc_tls_options *options,
                                   hc_failure *why) {
@@ -175,6 +190,7 @@ hc_error hc_client_connect_unix(hc_client *c, hc_slice path, hc_slice host,
 
 /* --- beside another client */
 
+/* One that is still connecting counts: who joins it saves the handshake. */
 static bool takes_requests(const hc_connection *n) {
   return n && (n->state == HC_CONNECTION_CONNECTING || n->state == HC_CONNECTION_OPEN);
 }
@@ -186,6 +202,8 @@ static bool is_watched_elsewhere(const hc_connection *n, const hc_seat *seat) {
   return false;
 }
 
+/* The filter of the other client is asked for its connection while that is made. It belongs
+ * to that client, and could not be asked any more when only this one is left. */
 hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
   hc_connection *n = other->place.connection;
   if (c->at_work || other->at_work || c == other) return hc_client_refuse(why);
@@ -220,6 +238,8 @@ int hc_client_spoken_version(const hc_client *c) {
   return c->place.connection->protocol->major_version == 1 ? 11 : 20;
 }
 
+/* Until the server's SETTINGS are in, it may turn out to take a single request at a time (RFC 9113
+ * section 6.5.2), hence SETTLING. */
 hc_sharing hc_client_sharing(const hc_client *c) {
   const hc_connection *n = c->place.connection;
   if (!has_connection(c) || n->protocol->major_version == 1) return HC_SHARING_NONE;
@@ -227,6 +247,7 @@ hc_sharing hc_client_sharing(const hc_client *c) {
   return hc_connection_is_settled(n) ? HC_SHARING_OPEN : HC_SHARING_SETTLING;
 }
 
+/* How many requests may be begun now on this connection, by whichever client. */
 size_t hc_client_free_streams(const hc_client *c) {
   return has_connection(c) ? hc_connection_room(c->place.connection) : 0;
 }

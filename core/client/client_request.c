@@ -5,13 +5,19 @@
  * one hc_request, which the connection's protocol checks and makes an exchange of.
  *
  * Whatever becomes of a request, its body is let go of once: by the exchange that has taken it
- * over, or here, where it was refused. */
+ * over, or here, where it was refused.
+ *
+ * This is the first place on the way of a byte out. Nothing is sent here, the next poll does that;
+ * and nothing is checked but that there is a connection: what may be sent is for http/request_check
+ * to say. */
 #include <string.h>
 
 #include "../base/sized.h"
 #include "../http/uri.h"
 #include "client_state.h"
 
+/* A stream of the caller's may know to whom it leads. Where it does not, Host is empty, which is what
+ * a request has to have without an authority (RFC 9112 section 3.2). */
 static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_slice *authority) {
   hc_slice host = {NULL, 0};
   unsigned port = 0;
@@ -25,6 +31,8 @@ static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_sli
   return code;
 }
 
+/* Between Content-Length and chunks (RFC 9112 sections 6.1 and 6.2) the writer of the head decides; it
+ * gets told here whether the size is known. */
 static void describe_content(hc_request *request, const hc_body_source *body) {
   request->content = HC_CONTENT_NONE;
   if (body->kind == HC_BODY_BYTES && body->bytes.size) {
@@ -45,6 +53,9 @@ static int method_of_client_request(const hc_client_request_spec *spec) {
   return method == HC_METHOD_MAX ? HC_METHOD_OTHER : (int)method;
 }
 
+/* Where the proxy reads the requests, each one carries them (RFC 9110 section 11.7.2). Through a
+ * tunnel the CONNECT has had them, and the origin must not see them. Which kind it was is kept: a
+ * 407 to Digest means something else than one to none. */
 static void add_credentials(hc_connection *n, hc_request *request) {
   hc_proxy_auth *auth = &n->proxy->auth;
   hc_connection_note_auth(n, hc_proxy_auth_next(auth));
@@ -83,6 +94,7 @@ static hc_error queue_client_request(hc_client *c, const hc_client_request_spec 
                           "a request needs STATUS_CONNECTED, the client is in STATUS_%s",
                           hc_status_name(c->status));
   }
+  /* The engine sends no content with a GET; request_raw does, which is the way to insist. */
   if (!spec->raw && method_of_client_request(spec) == HC_METHOD_GET) hc_body_source_drop(&body);
   hc_error code = begin_client_request(c, spec, &body, why);
   if (code != HC_OK) {
@@ -106,6 +118,7 @@ static hc_error request(hc_client *c, const hc_client_request_spec *spec, hc_fai
   return code;
 }
 
+/* The size is that of the caller's structure, which may be an older or a newer one. */
 hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spec, size_t size,
                                  hc_failure *why) {
   hc_client_request_spec known;
@@ -116,6 +129,8 @@ hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spe
                         "the request asks for what this version of the library does not have");
 }
 
+/* Also from within the body function, when the client is at work: it is only noted here, and whoever
+ * polls asks the function again. */
 void hc_client_resume_body(hc_client *c) {
   if (c->place.exchange && hc_exchange_resume(c->place.exchange)) hc_place_notice(&c->place);
 }

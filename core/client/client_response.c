@@ -1,5 +1,9 @@
 /* client_response.c - what is known of an answer, from its head on. Questions only: nothing here
- * moves a byte. */
+ * moves a byte.
+ *
+ * All of it is the exchange's (connection/answer.h), and stays readable when the answer is over,
+ * the connection has ended or the client has failed, until the next request takes its place. A
+ * field or a reason is a view into the head, which was copied once when it was whole. */
 #include "client_state.h"
 
 /* Of nothing before the first request. */
@@ -29,6 +33,8 @@ hc_slice hc_client_response_reason(const hc_client *c) {
   return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
 }
 
+/* The major one is the connection's: heads of HTTP/2 have no version in them (RFC 9113 section
+ * 8.3.2). */
 int hc_client_response_version(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
   if (!answer->has_response) return 0;
@@ -42,6 +48,8 @@ bool hc_client_response_is_chunked(const hc_client *c) {
   return answer->has_response && answer->plan.framing == HC_FRAMING_CHUNKED;
 }
 
+/* What will really come, which is not always what Content-Length says: an answer to HEAD has none (RFC
+ * 9112 section 6.3), and chunks take precedence over a length. -1: not known before the end. */
 int64_t hc_client_response_body_length(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
   if (!answer->has_response) return -1;
@@ -55,6 +63,7 @@ int64_t hc_client_response_body_length(const hc_client *c) {
   return -1;
 }
 
+/* And this is what it says, also to HEAD: the size that a GET would have. */
 int64_t hc_client_announced_length(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
   return answer->has_response ? hc_body_announced_length(&answer->response) : -1;

@@ -1,8 +1,14 @@
 /* client_settings.c - the settings by number, for hosts that may be of another version than the
- * library. */
+ * library: a number that is new is refused by an old one, where a member of a structure would be
+ * read past its end.
+ *
+ * All values are doubles, so that there is one function for flags, sizes and seconds; each is
+ * checked before it is cast, since a cast of what the type can't hold is undefined (C11 6.3.1.4).
+ * Settings are live: the exchange under way reads them as well. */
 #include "../base/limits.h"
 #include "client_state.h"
 
+/* Written so that NaN fails, too. */
 static bool set_size(size_t *setting, double value, double least, double most) {
   if (!(value >= least && value <= most) || value != (double)(size_t)value) return false;
   *setting = (size_t)value;

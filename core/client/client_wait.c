@@ -15,6 +15,8 @@
 
 /* --- one client */
 
+/* Negative: no end. 0 is a look without a sleep, and has to look at the clock all the same, to be
+ * over at once. */
 static uint64_t deadline_after(double seconds) {
   if (seconds < 0) return HC_NEVER;
   uint64_t now = hc_clock_now();
@@ -68,6 +70,8 @@ static hc_error sleep_and_advance(hc_client *c, uint64_t deadline, bool *event, 
   hc_client_waits_for(c, &interest);
   uint64_t until = hc_clock_earlier(deadline, interest.deadline);
   hc_exchange *x = receives_meanwhile(c, &interest, until);
+  /* A near server may have taken the connection by now. Then a step finds it made, and no sleep is
+   * needed. */
   *event = !n || !n->has_just_begun;
   if (x) {
     x->wait_until = until;
@@ -124,6 +128,7 @@ static uint64_t gather_client_wait(hc_client *const *clients, size_t count, hc_w
   return until;
 }
 
+/* Only those that an event, or their own time, concerns: the others would find nothing. */
 static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_entry *entries,
                        const uint64_t *due, bool *ready) {
   uint64_t now = hc_clock_now();
@@ -143,6 +148,7 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
 
 static hc_error wait_for_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
+  /* One more than needed: an allocation of nothing may be NULL, and means no failure then. */
   hc_wait_entry *entries = hc_memory_allocate_zeroed(count + 1, sizeof *entries);
   uint64_t *due = hc_memory_allocate_zeroed(count + 1, sizeof *due);
   hc_error code = entries && due ? HC_OK : HC_ERR_OUT_OF_MEMORY;
@@ -159,6 +165,8 @@ static hc_error wait_for_any(hc_client *const *clients, size_t count, double sec
   return code;
 }
 
+/* All are held before the first is looked at: what one of them calls can't close another in the
+ * list. */
 hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
   bool is_refused = false;
   for (size_t i = 0; i < count; i++) {
@@ -176,6 +184,7 @@ hc_error hc_client_wait_any(hc_client *const *clients, size_t count, double seco
 
 hc_place *hc_client_place(hc_client *c) { return &c->place; }
 
+/* Saves the first look of a client that is put into a poller. */
 bool hc_client_is_known_empty(const hc_client *c) {
   uint64_t step;
   return c->status == HC_STATUS_CONNECTED && !hc_client_is_taken(c) &&
@@ -202,6 +211,8 @@ hc_turn hc_client_take_turn(hc_client *c) {
 
 void hc_client_end_turn(hc_client *c) { hc_client_end(c); }
 
+/* A client at work can't be polled, and asking again and again would be a busy loop: the end of its
+ * call tells the poller (hc_client_end). */
 bool hc_client_put_off(hc_client *c) {
   if (c->at_work) c->is_missed = true;
   return c->at_work;
