@@ -74,10 +74,9 @@ static hc_error sleep_and_advance(hc_client *c, uint64_t deadline, bool *event, 
    * needed. */
   *event = !n || !n->has_just_begun;
   if (x) {
-    x->wait_until = until;
+    hc_exchange_begin_wait(x, until);
     *step = hc_client_advance(c);
-    *event = x->wait_until == 0;
-    x->wait_until = 0;
+    *event = hc_exchange_end_wait(x);
     return HC_OK;
   }
   if (!interest.ready && *event) {
@@ -136,8 +135,8 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
   for (size_t i = 0; i < count; i++) {
     bool is_told = entries[i].ready || due[i] == 0;
     if (!is_told && due[i] > now) continue;
-    if (clients[i]->place.connection)
-      clients[i]->place.connection->has_event = entries[i].ready != 0;
+    if (clients[i]->place.connection && entries[i].ready)
+      hc_connection_note_event(clients[i]->place.connection);
     hc_step step = hc_client_advance(clients[i]);
     ready[i] =
         (is_told && has_own_events(clients[i])) || step.has_moved || hc_client_has_news(clients[i]);
@@ -194,7 +193,7 @@ bool hc_client_is_known_empty(const hc_client *c) {
 
 bool hc_client_is_known_quiet(const hc_client *c) {
   return c->status == HC_STATUS_REQUESTING && !hc_client_is_taken(c) &&
-         hc_h1_is_known_quiet(c->place.connection);
+         hc_connection_is_known_quiet(c->place.connection);
 }
 
 bool hc_client_begin_turn(hc_client *c) {

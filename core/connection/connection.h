@@ -191,6 +191,11 @@ void hc_connection_close(hc_connection *n);
 /* Releases the stream without closing it, because somebody will go on using it. */
 void hc_connection_let_go(hc_connection *n);
 
+/* Has it been empty so short a time ago that a request may go out without a look at it? False
+ * where that is never asked, as with HTTP/2. */
+static inline bool hc_connection_is_known_quiet(const hc_connection *n) {
+  return hc_h1_is_known_quiet(n);
+}
 /* After an upgrade: is there anything to read, even if it is the end, for the script that owns the
  * stream now? */
 bool hc_connection_has_upgraded_bytes(const hc_connection *n);
