@@ -66,7 +66,7 @@ hc_io hc_socket_peek(hc_socket s, hc_failure *why);
 /* Bytes waiting in the kernel (FIONREAD); 0 on any doubt. */
 size_t hc_socket_available(hc_socket s);
 void hc_socket_close(hc_socket s);
-/* Nagle's algorithm: new sockets send small pieces at once, without it. */
+/* Without Nagle's algorithm, or with it, as new sockets are. */
 void hc_socket_send_at_once(hc_socket s);
 void hc_socket_gather_small_sends(hc_socket s);
 bool hc_socket_peer_address(hc_socket s, hc_address *address);

@@ -48,6 +48,7 @@ typedef struct hc_tcp {
   bool is_in_doubt; /* the last receive may have emptied the socket, and could not tell */
   unsigned doubts; /* looks that were made for that reason, up to DOUBTS_MAX */
   bool wants_delay; /* Nagle's algorithm was asked for */
+  bool is_prompt; /* the socket has been told to do without it, or knows none */
   unsigned port;
   char *host; /* NULL before the first connect */
   size_t host_size;
@@ -158,19 +159,16 @@ static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
   return io;
 }
 
-static hc_io connected(hc_tcp *t) {
-  t->state = HC_TCP_CONNECTED;
-  if (t->wants_delay) hc_socket_gather_small_sends(t->socket); /* new sockets send at once */
-  return HC_IO_OK;
-}
-
 static hc_io advance_unix_connector(hc_tcp *t, hc_failure *why) {
   hc_failure failure = {HC_OK, ""};
   hc_io io = hc_unix_connector_poll(t->unix_connector, hc_clock_now(), &t->socket, &failure);
   if (io == HC_IO_WANT_WRITE) return io;
   hc_unix_connector_delete(t->unix_connector);
   t->unix_connector = NULL;
-  return io == HC_IO_OK ? connected(t) : end_in(t, HC_TCP_ERROR, &failure, why);
+  if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
+  t->is_prompt = true;
+  t->state = HC_TCP_CONNECTED;
+  return HC_IO_OK;
 }
 
 static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
@@ -180,7 +178,8 @@ static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
   hc_connector_delete(t->connector);
   t->connector = NULL;
   if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
-  return connected(t);
+  t->state = HC_TCP_CONNECTED;
+  return HC_IO_OK;
 }
 
 /* Why no byte can move in this state. */
@@ -237,12 +236,27 @@ static hc_io send_timed(hc_tcp *t, const hc_slice *parts, size_t count, size_t *
   return io;
 }
 
+/* Nagle's algorithm holds a small piece back while one before it is not acknowledged. The first one
+ * has none before it, as long as it is a single segment, which takes 536 bytes at least (RFC 9293
+ * section 3.7.1). So a connection of one small request is spared the call. */
+#define FIRST_SEND ((size_t)536)
+
+static void send_promptly(hc_tcp *t, const hc_slice *parts, size_t count) {
+  size_t size = 0;
+  if (t->is_prompt || t->wants_delay) return;
+  for (size_t i = 0; i < count && size <= FIRST_SEND; i++) size += parts[i].size;
+  if (t->timed_sends == 0 && size <= FIRST_SEND) return;
+  hc_socket_send_at_once(t->socket);
+  t->is_prompt = true;
+}
+
 static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
                       hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
   if (t->state != HC_TCP_CONNECTED) return refuse_tcp(t, why);
   hc_failure_clear(&failure);
+  send_promptly(t, parts, count);
   hc_io io = t->timed_sends < SENDS_TIMED ? send_timed(t, parts, count, sent, &failure)
                                           : hc_socket_send(t->socket, parts, count, sent, &failure);
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
@@ -255,6 +269,7 @@ static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset,
   *sent = 0;
   if (t->state != HC_TCP_CONNECTED) return refuse_tcp(t, why);
   hc_failure_clear(&failure);
+  send_promptly(t, &(hc_slice){NULL, length}, 1);
   hc_io io = hc_socket_send_file(t->socket, file, offset, length, sent, &failure);
   if (io != HC_IO_ERROR) return io;
   if (failure.code != HC_ERR_FILE_CANT_READ) return break_off(t, &failure, why);
@@ -432,6 +447,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->empty_at = t->fastest_send = 0;
   t->timed_sends = t->doubts = 0;
   t->sleeps = t->is_limited = t->has_waited = t->counts_rest = t->is_in_doubt = false;
+  t->is_prompt = false;
 }
 
 static bool tcp_in_call(const hc_stream_peer *self) {
@@ -576,11 +592,13 @@ bool hc_tcp_local_address(const hc_stream_peer *peer, hc_address *address) {
 void hc_tcp_send_at_once(hc_stream_peer *peer) {
   hc_tcp *t = tcp_of(peer);
   t->wants_delay = false;
-  if (t->state == HC_TCP_CONNECTED) hc_socket_send_at_once(t->socket);
+  t->is_prompt = t->state == HC_TCP_CONNECTED;
+  if (t->is_prompt) hc_socket_send_at_once(t->socket);
 }
 
 void hc_tcp_gather_small_sends(hc_stream_peer *peer) {
   hc_tcp *t = tcp_of(peer);
   t->wants_delay = true;
+  t->is_prompt = false;
   if (t->state == HC_TCP_CONNECTED) hc_socket_gather_small_sends(t->socket);
 }

@@ -160,9 +160,29 @@ static bool has_no_delay(hc_stream_peer *peer) {
   return value != 0;
 }
 
+static bool sends(hc_stream_peer *peer, const char *bytes, size_t size) {
+  hc_slice part = {bytes, size};
+  size_t sent;
+  return hc_stream_peer_send(peer, &part, 1, &sent, NULL) == HC_IO_OK && sent == size;
+}
+
+/* Nagle's algorithm has nothing to hold back before the second send, or the second segment. */
+static void check_first_send(void) {
+  static const char bytes[4096] = {0};
+  world w = open_world("127.0.0.1", "127.0.0.1");
+  CHECK(!has_no_delay(w.peer));
+  CHECK(sends(w.peer, bytes, 500) && !has_no_delay(w.peer));
+  CHECK(sends(w.peer, bytes, 1) && has_no_delay(w.peer));
+  close_world(&w);
+  w = open_world("127.0.0.1", "127.0.0.1");
+  CHECK(sends(w.peer, bytes, sizeof bytes) && has_no_delay(w.peer));
+  close_world(&w);
+}
+
 /* What was set counts for the connection that there is, and for those to come. */
 static void check_no_delay(void) {
   world w = open_world("127.0.0.1", "127.0.0.1");
+  hc_tcp_send_at_once(w.peer);
   CHECK(has_no_delay(w.peer));
   hc_tcp_gather_small_sends(w.peer);
   CHECK(!has_no_delay(w.peer));
@@ -174,6 +194,7 @@ static void check_no_delay(void) {
     CHECK(hc_tcp_connect(w.peer, HC_SLICE("127.0.0.1"), w.port, NULL) == HC_OK &&
           bring(w.peer, NULL) == HC_IO_OK);
     w.theirs = loopback_accept(w.listener);
+    CHECK(sends(w.peer, "a", 1) && sends(w.peer, "b", 1));
     CHECK(has_no_delay(w.peer) == (on != 0));
   }
   close_world(&w);
@@ -475,6 +496,7 @@ int main(void) {
   check_exchange("127.0.0.1", "127.1"); /* no literal for us: the system's lookup takes it */
   if (loopback_has("::1")) check_exchange("::1", "::1");
   check_again();
+  check_first_send();
   check_no_delay();
   check_refused();
   check_unknown_names();

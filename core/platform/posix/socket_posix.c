@@ -126,7 +126,6 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
   int fd = hc_socket_open(address->is_ipv6 != 0 ? AF_INET6 : AF_INET);
   if (fd < 0)
     return hc_socket_fail(why, hc_socket_connect_code(errno), "can't open a socket: ", errno);
-  hc_socket_send_at_once(fd);
   if (local && !bind_to(fd, local)) {
     hc_io io =
         hc_socket_fail(why, hc_socket_connect_code(errno), "can't use the local address: ", errno);

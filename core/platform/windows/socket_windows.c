@@ -88,7 +88,6 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
     int number = last_errno();
     return hc_socket_fail(why, hc_socket_connect_code(number), "can't open a socket: ", number);
   }
-  hc_socket_send_at_once((hc_socket)s);
   if (local && !bind_to(s, local)) {
     int reason = last_errno();
     (void)closesocket(s);
