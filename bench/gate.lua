@@ -16,7 +16,8 @@
 local harness = require("harness")
 
 local config = harness.config
-local names = { "get", "get_wait", "post", "head40", "new_plain", "chunked", "many1000" }
+local names = { "get", "get_wait", "post", "head40", "new_plain", "chunked", "many1000",
+  "fetch" }
 local path = config.bench .. "/gate.txt"
 local told_calls = { many1000 = true }
 local more, more_calls, attempts = 1.03, 0.05, 3

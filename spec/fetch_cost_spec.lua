@@ -62,3 +62,40 @@ describe("a stream that calls nothing of the script's", function()
     assert.equal(body, table.concat(pieces))
   end)
 end)
+
+describe("the options of one fetch", function()
+  local function line_of(head, name)
+    return head:match("\r\n" .. name .. ": ([^\r]*)")
+  end
+
+  it("are asked for whatever others have given before", function()
+    local choices = {}
+    for choice = 0, 15 do
+      choices[#choices + 1] = choice % 8
+    end
+    local answers = {}
+    for index in ipairs(choices) do answers[index] = serve.answer(tostring(index)) end
+    local server = with_server({ answers })
+    for _, choice in ipairs(choices) do
+      local jar = httpclient.CookieJar.new()
+      assert(jar:set(server:url("/"), "a=1"))
+      assert(fetch(server:url("/"), {
+        timeout = 10,
+        bearer = choice % 2 == 1 and "token" or nil,
+        cookies = choice % 4 >= 2 and jar or nil,
+        headers = choice >= 4 and { Own = "b" } or nil,
+      }))
+    end
+    local heads = {}
+    for head in table.concat(server:requests()):gmatch("GET [^\r\n]*(\r\n.-\r\n)\r\n") do
+      heads[#heads + 1] = head
+    end
+    assert.equal(#choices, #heads)
+    for index, choice in ipairs(choices) do
+      local head = heads[index]
+      assert.equal(choice % 2 == 1 and "Bearer token" or nil, line_of(head, "Authorization"))
+      assert.equal(choice % 4 >= 2 and "a=1" or nil, line_of(head, "Cookie"))
+      assert.equal(choice >= 4 and "b" or nil, line_of(head, "Own"))
+    end
+  end)
+end)

@@ -20,13 +20,25 @@ local call = {}
 local USUAL_WAY = { find_proxy = proxies.from_environment, sends_every_body = true,
   verifies = true, hands_over_redirects = true, is_usual = true }
 
+-- What most calls of a session have. Its connections are its own.
+local function usual_way_of(scope)
+  if not scope.usual_way then
+    local way = { scope = scope }
+    for name, value in pairs(USUAL_WAY) do
+      way[name] = value
+    end
+    scope.usual_way = way
+  end
+  return scope.usual_way
+end
+
 -- -> see transfer/transfer.lua; or nil and why the proxy is none
 local function way_of(given, scope)
   local wish
   if given.proxy_auth ~= nil or given.proxy_tls_options ~= nil then
     wish = { auth = given.proxy_auth, tls_options = given.proxy_tls_options }
-  elseif given.proxy == nil and given.tls_options == nil and not scope then
-    return USUAL_WAY
+  elseif given.proxy == nil and given.tls_options == nil then
+    return scope and usual_way_of(scope) or USUAL_WAY
   end
   local find_proxy, why = proxies.finder(given.proxy, wish)
   if not find_proxy then

@@ -104,6 +104,9 @@ end
 
 -- The cookies for a request to the URL, in the order in which they are sent.
 function accept.matching(store, url, now)
+  if store.count == 0 then
+    return {}
+  end
   local host, list = match.host_of(url), {}
   local function take(cookie)
     if (not cookie.host_only or cookie.domain == host) and (url.tls or not cookie.secure)

@@ -115,6 +115,20 @@ local function with_query(url, text)
   return own
 end
 
+-- What a request is made of beside its URL.
+local OF_REQUEST = { "method", "headers", "body", "form", "json", "multipart", "query", "auth",
+  "bearer" }
+
+-- Do the options say where, or for how long, and nothing of what is asked?
+local function say_nothing_of_it(options)
+  for index = 1, #OF_REQUEST do
+    if options[OF_REQUEST[index]] ~= nil then
+      return false
+    end
+  end
+  return true
+end
+
 -- A GET of a URL, about which nothing else is said.
 local NO_LINES = {}
 
@@ -130,7 +144,7 @@ end
 -- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
 -- themselves; `level` is that of error().
 function request.from_options(taker, text, options, level)
-  if next(options) == nil and getmetatable(options) == nil then
+  if (next(options) == nil and getmetatable(options) == nil) or say_nothing_of_it(options) then
     return plain(text)
   end
   local method, no_method = method_of(taker, options, level + 1)

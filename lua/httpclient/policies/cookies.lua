@@ -42,7 +42,7 @@ end
 -- Wants no other request: it is asked before those that may.
 function cookies.after_head(t)
   local jar = t.options.cookies
-  if jar then
+  if jar and t.head.headers["set-cookie"] then
     getmetatable(jar).take(jar, t.url, t.client:get_response_header_values("Set-Cookie"))
   end
   return false

@@ -148,9 +148,22 @@ local function forget_alone(merged, given)
   end
 end
 
+-- Nothing is said beside what the session says, to its own server.
+local function merge_nothing(own)
+  local merged = {}
+  for name, value in pairs(own) do
+    merged[name] = value
+  end
+  merged.headers = own.headers and (fields.normalize(own.headers) or {})
+  return merged
+end
+
 -- `own`: the session's; place: is_home, the request goes to its own server and may have its credentials; has_user, there
 -- are others in the URL.
 return function(own, given, place)
+  if place.is_home and not place.has_user and next(given) == nil and getmetatable(given) == nil then
+    return merge_nothing(own)
+  end
   local merged = {}
   for name, value in pairs(own) do
     merged[name] = value

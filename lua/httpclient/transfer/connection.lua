@@ -39,9 +39,9 @@ end
 
 -- What most transfers have in common is made once for each URL that is known (url/recent.lua).
 local function usual_key_of(t)
-  local keys, version = t.url.keys, t.version
+  local keys, version, scope = t.url.keys, t.version, t.way.scope
   keys[version] = keys[version] or write.origin(t.url) .. "\0verified\0" .. version .. "\0"
-  return keys[version]
+  return scope and keys[version] .. scope.mark or keys[version]
 end
 
 local function key_of(t)

@@ -46,18 +46,31 @@ local function hooks_of(options)
   return hooks
 end
 
-local all = hooks_of()
 -- Where nothing is said the options are the table of defaults itself, the same one each time: then nobody is asked who
 -- has nothing to say to these.
 local usual = setmetatable({}, { __mode = "k" })
 
+-- The options that policies are for, and the hooks for each choice among them that was seen: a number
+-- with a bit for each option that is given.
+local asked_by, chosen = {}, {}
+for _, policy in ipairs(list) do
+  for _, name in ipairs(policy.options or {}) do
+    asked_by[#asked_by + 1] = name
+  end
+end
+
 local function choose_hooks(t)
   local options = t.options
-  if getmetatable(options) ~= nil then
-    return all
+  if getmetatable(options) == nil then
+    usual[options] = usual[options] or hooks_of(options)
+    return usual[options]
   end
-  usual[options] = usual[options] or hooks_of(options)
-  return usual[options]
+  local choice = 0
+  for index = 1, #asked_by do
+    choice = choice * 2 + (options[asked_by[index]] and 1 or 0)
+  end
+  chosen[choice] = chosen[choice] or hooks_of(options)
+  return chosen[choice]
 end
 
 local function hooks_for(t)

@@ -10,7 +10,7 @@
 --     sends_every_body      send the body whatever the method is
 --     verifies              without TLSOptions: check the server's certificate
 --     hands_over_redirects  with max_redirects 0 a redirect is the answer, and no error
---     is_usual              no TLSOptions, no scope, and the certificate is checked
+--     is_usual              no TLSOptions, no proxy of its own, and the certificate is checked
 --     scope                 whose connections it has: a session's; nil: everybody's
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)

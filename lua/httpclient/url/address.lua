@@ -4,6 +4,9 @@ local address = {}
 local IPV6_LIMIT = 45 -- six groups and an IPv4 address
 
 function address.is_ipv4(text)
+  if not text:find("[0-9]$") then
+    return false -- most names, without more to do
+  end
   local parts = { text:match("^([0-9]+)%.([0-9]+)%.([0-9]+)%.([0-9]+)$") }
   for _, part in ipairs(parts) do
     if #part > 3 or tonumber(part) > 255 or part:find("^0.") then
