@@ -15,6 +15,7 @@ local lost = require(root .. ".connect.lost")
 local merge = require(root .. ".session.merge")
 local options = require(root .. ".options")
 local pool = require(root .. ".connect.pool")
+local recent = require(root .. ".url.recent")
 local streams = require(root .. ".stream")
 local write = require(root .. ".url.write")
 
@@ -113,7 +114,7 @@ end
 
 -- What a URL means for the session's credentials.
 local function place_of(state, text)
-  local url = http.from_text(text)
+  local url = recent.url(text)
   return {
     is_home = not state.origin or not url or write.origin(url) == state.origin,
     has_user = url ~= nil and url.userinfo ~= nil,
