@@ -1,4 +1,7 @@
-/* body_file.c - content to writers and to files. See body_file.h. */
+/* body_file.c - content to writers and to files. See body_file.h.
+ *
+ * It stands where a reader stands, and does what a reader does: look, take, say how much. Only the
+ * exchange can tell whether the kernel can do it without us. */
 #include "body_file.h"
 
 #include "../platform/file.h"
@@ -9,6 +12,8 @@
 #define WRITER_BUDGET ((uint64_t)1 << 20)
 #define PIECES_BUDGET ((uint64_t)256 << 10)
 
+/* Why the writer took less stands in `refusal`, and the loop ends there: what it did not take is
+ * still the exchange's. */
 static size_t write_out(hc_body_transfer *t, hc_slice bytes) {
   if (t->write) return t->write(t->context, bytes, &t->refusal);
   size_t written = 0;
@@ -25,7 +30,8 @@ static hc_progress pass(const hc_body_transfer *t, hc_exchange *x, size_t size, 
   return t->content ? hc_decoded_consume(t->content, size, why) : hc_exchange_consume(x, size);
 }
 
-/* What one look at the content gives. */
+/* What one look at the content gives. A writer that takes less and gives no reason gets one:
+ * without it the caller would be asked to write the same bytes for ever. */
 static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
   hc_slice view = {NULL, 0};
   hc_progress progress = look_body_file(t, x, &view, why);
@@ -38,6 +44,8 @@ static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *
   return took > 0 ? pass(t, x, took, why) : HC_MOVED;
 }
 
+/* The pump is tried only where the last look was full. A pipe and two system calls for a few bytes
+ * would be dearer than a copy. */
 hc_progress hc_body_transfer_advance(hc_body_transfer *t, hc_exchange *x, hc_failure *why) {
   bool goes_as_it_is = !t->write && !t->content;
   hc_pump *pump = &t->pump;

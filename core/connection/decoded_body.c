@@ -6,6 +6,7 @@
 
 #include "../base/memory.h"
 
+/* The decoder is this one's in any case, so a caller without memory has nothing left to free. */
 hc_decoded_body *hc_decoded_new(hc_decoder *decoder) {
   hc_decoded_body *k = decoder ? hc_memory_allocate_zeroed(1, sizeof *k) : NULL;
   if (k) k->decoder = decoder;
@@ -26,6 +27,7 @@ hc_slice hc_decoded_held(const hc_decoded_body *k) {
 
 bool hc_decoded_is_broken(const hc_decoded_body *k) { return k->failure.code != HC_OK; }
 
+/* Also where only a look can say: work that was put off is work that no event will announce. */
 bool hc_decoded_is_readable(const hc_decoded_body *k) {
   return hc_buffer_size(&k->out) > 0 || k->has_more || k->is_postponed || k->is_received ||
          hc_decoded_is_broken(k);
@@ -33,12 +35,16 @@ bool hc_decoded_is_readable(const hc_decoded_body *k) {
 
 /* --- decoding */
 
-/* All has come and gone through the decoder: was that a whole stream? */
+/* All has come and gone through the decoder: was that a whole stream? The message may be complete
+ * and the coding within it not: a server that died while it compressed. That is an error, or half a
+ * file would pass for a whole one. */
 static void end_decoded_body(hc_decoded_body *k) {
   if (hc_decoder_finish(k->decoder) == HC_OK) k->is_over = true;
   else k->failure = *hc_decoder_failure(k->decoder);
 }
 
+/* The room is fixed. A few bytes of a hostile body can become gigabytes, which may not pile up
+ * here: what has not been taken holds up what comes next. */
 static void decode_decoded_body(hc_decoded_body *k, hc_slice coded, size_t *used) {
   char *at;
   size_t room, produced = 0;
@@ -52,7 +58,9 @@ static void decode_decoded_body(hc_decoded_body *k, hc_slice coded, size_t *used
   if (result == HC_PARSE_ERROR) k->failure = *hc_decoder_failure(k->decoder);
 }
 
-/* Takes what one look at the exchange gives through the decoder. MOVED; else what the look gave. */
+/* Takes what one look at the exchange gives through the decoder. MOVED; else what the look gave.
+ * Input is asked for only when the decoder has none left to work on. The quota counts coded bytes,
+ * so that content of which nothing comes can't keep this call busy. */
 static hc_progress decode_once(hc_decoded_body *k, hc_exchange *x, size_t *quota, hc_failure *why) {
   hc_slice coded = {NULL, 0};
   size_t used = 0;
@@ -69,7 +77,8 @@ static hc_progress decode_once(hc_decoded_body *k, hc_exchange *x, size_t *quota
   return HC_MOVED;
 }
 
-/* Nothing is left to hand out. */
+/* Nothing is left to hand out. The end and the failure are told behind the last byte that was
+ * decoded. */
 static hc_progress ending_decoded_body(const hc_decoded_body *k, hc_failure *why) {
   if (k->is_over) return HC_DONE;
   if (!hc_decoded_is_broken(k)) return HC_MOVED;
@@ -79,6 +88,8 @@ static hc_progress ending_decoded_body(const hc_decoded_body *k, hc_failure *why
 
 /* --- reading */
 
+/* With the quota used up it says WAIT and is readable all the same, so a loop comes back at once
+ * and others have their turn in between. */
 hc_progress hc_decoded_peek(hc_decoded_body *k, hc_exchange *x, hc_slice *view, hc_failure *why) {
   size_t quota = HC_DECODE_BURST, most = x->settings->read_chunk_size;
   k->is_postponed = false;

@@ -18,6 +18,8 @@
 #define SUPPLY_BUDGET ((size_t)1 << 20)
 #define SUPPLIES_MAX 64
 
+/* The common part is the first member, so one pointer is both. By way of void, since it is the
+ * compiler's business that the alignment fits and not a warning's. */
 static hc_h2_exchange *of_h2_exchange(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
 static const hc_h2_exchange *of_const_h2_exchange(const hc_exchange *x) {
   return (const hc_h2_exchange *)(const void *)x;
@@ -27,7 +29,8 @@ static bool is_over_h2_exchange(const hc_h2_exchange *h) {
   return hc_h2_stream_is_done(&h->stream);
 }
 
-/* The stream tells of what became of the connection, and whether that is this request's end. */
+/* The stream tells of what became of the connection, and whether that is this request's end. What
+ * it comes to is not told here: it may have been the end for others and the answer for this one. */
 static hc_progress move_bytes(hc_exchange *x) {
   hc_failure connection = {HC_OK, ""};
   return hc_h2_link_move(x->connection, x, &connection);
@@ -49,7 +52,9 @@ static hc_error check_h2_exchange(const hc_request *r, const hc_checked_request 
   return HC_OK;
 }
 
-/* May it be sent once more if nobody knows what became of it (RFC 9110 section 9.2.2)? */
+/* May it be sent once more if nobody knows what became of it (RFC 9110 section 9.2.2)? Safe and
+ * idempotent methods are, if the content is there a second time: what came out of a function or a
+ * pipe is gone. */
 static bool is_repeatable(const hc_checked_request *checked, const hc_body_source *body) {
   if (body->kind == HC_BODY_PULL || body->kind == HC_BODY_STREAM) return false;
   switch (checked->method) {
@@ -63,6 +68,9 @@ static bool is_repeatable(const hc_checked_request *checked, const hc_body_sourc
   }
 }
 
+/* Whether content follows is said with the head: a head that ends the stream (END_STREAM) is one
+ * frame for the whole request. Behind an Expect the content stays here until the server has
+ * spoken. */
 static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session,
                             const hc_checked_request *checked, hc_failure *why) {
   bool is_secure = hc_stream_peer_is_tls(h->common.connection->stream);
@@ -78,6 +86,8 @@ static hc_error open_stream(hc_h2_exchange *h, hc_h2_session *session,
                            why);
 }
 
+/* Everything that can be wrong is found before the body is taken over, so that an error leaves it
+ * with the caller, and this memory is all that has to go. */
 hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_exchange_wish *wish,
                              hc_exchange **out, hc_failure *why) {
   hc_checked_request checked;
@@ -103,6 +113,8 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
 
 /* --- content on its way out */
 
+/* The stream may still hold a view of the source's memory, in a frame that is half out. It is told
+ * first, and copies what it needs; only then the source may go. */
 static void end_upload(hc_h2_exchange *h) {
   if (h->upload == HC_H2_UPLOAD_NONE) return;
   h->upload = HC_H2_UPLOAD_NONE;
@@ -111,7 +123,10 @@ static void end_upload(hc_h2_exchange *h) {
   hc_supply_drop(&h->supply);
 }
 
-/* The next piece is offered. MOVED, WAIT, BROKEN; DONE: that was the last. */
+/* The next piece is offered. MOVED, WAIT, BROKEN; DONE: that was the last. The last piece says so
+ * itself where that is known, which spares an empty frame behind it. A function or a pipe is always
+ * asked until it says that it has ended: what it gives beyond its length is an error that the
+ * caller should hear of. */
 static hc_progress offer_piece(hc_h2_exchange *h, hc_failure *why) {
   hc_slice piece = {NULL, 0};
   switch (hc_supply_next(&h->supply, &h->announced, &piece, why)) {
@@ -134,7 +149,9 @@ static hc_progress offer_piece(hc_h2_exchange *h, hc_failure *why) {
 }
 
 /* The content need not wait for a 100 (Continue) any longer, or does not. A final answer in place
- * of the 100 says that it is not wanted. */
+ * of the 100 says that it is not wanted. The time for it begins when the head has left and not
+ * before: it may have waited for a window, or for a PING. A server that never answers an Expect is
+ * one that doesn't know it, and gets the content after a while (RFC 9110 section 10.1.1). */
 static void look_at_expectation(hc_h2_exchange *h) {
   if (h->upload != HC_H2_UPLOAD_EXPECTING) return;
   if (h->stream.has_head && !h->stream.has_continued) {
@@ -153,6 +170,8 @@ static void look_at_expectation(hc_h2_exchange *h) {
   hc_exchange_touch(&h->common);
 }
 
+/* Bytes count as sent when the stream has taken them, not when they were framed: it is their
+ * movement that ends an idleness. */
 static void note_sent(hc_h2_exchange *h) {
   if (h->common.sent != hc_h2_count_sent(h)) hc_exchange_touch(&h->common);
   hc_exchange_note_sent(&h->common, hc_h2_count_sent(h));
@@ -160,7 +179,9 @@ static void note_sent(hc_h2_exchange *h) {
 
 /* Content goes out as fast as the stream and the server's windows take it, also when the answer has
  * begun: whether the server reads it is for the server to say, by a reset or by the answer's end
- * (RFC 9113 section 8.1). MOVED, WAIT; BROKEN. */
+ * (RFC 9113 section 8.1). MOVED, WAIT; BROKEN. Each piece is offered and moved at once, because the
+ * session takes the next only when the last is out. The two limits keep one upload from holding a
+ * frame of a game: so many bytes, or so many calls of a function that gives little at a time. */
 static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   uint64_t end = h->supply.pulled + SUPPLY_BUDGET;
   hc_progress progress = HC_WAIT;
@@ -177,7 +198,9 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   return progress;
 }
 
-/* Beside an answer that has begun. WAIT, or BROKEN. */
+/* Beside an answer that has begun. WAIT, or BROKEN. The reader of an answer drives the upload too:
+ * nobody else advances an exchange whose head is in. If the connection breaks, that is told by the
+ * content, or by its end. */
 static hc_progress go_on_sending(hc_h2_exchange *h, hc_failure *why) {
   if (h->upload == HC_H2_UPLOAD_NONE) return HC_WAIT;
   if (!is_over_h2_exchange(h) && send_content(h, why) == HC_BROKEN) return HC_BROKEN;
@@ -185,7 +208,8 @@ static hc_progress go_on_sending(hc_h2_exchange *h, hc_failure *why) {
   return HC_WAIT;
 }
 
-/* All is sent: the response timeout runs in place of the idle timeout. */
+/* All is sent: the response timeout runs in place of the idle timeout. Once only: the second time
+ * would start the response timeout anew. */
 static void look_whether_sent(hc_h2_exchange *h) {
   if (h->is_awaited || !hc_h2_is_all_out(h)) return;
   h->is_awaited = true;
@@ -195,13 +219,18 @@ static void look_whether_sent(hc_h2_exchange *h) {
 
 /* --- from the request to the head */
 
+/* The stream knows best: its failure says what became of this request, where the connection's would
+ * tell of somebody else's. */
 static hc_progress fail_h2_exchange(const hc_h2_exchange *h, hc_failure *why) {
   hc_failure_clear(why);
   *why = h->stream.failure;
   return HC_BROKEN;
 }
 
-/* The final head is in. */
+/* The final head is in. Content-Length means the same in both versions, so the rules of HTTP/1.1
+ * decide, with a minor version that they know. What is "until the connection closes" there is
+ * "until END_STREAM" here. The response moves over as it is, without a copy: the stream needs it no
+ * more. */
 static hc_progress accept_head_h2_exchange(hc_h2_exchange *h, hc_failure *why) {
   hc_answer *a = &h->answer;
   hc_response empty = {0};
@@ -221,6 +250,9 @@ static hc_progress accept_head_h2_exchange(hc_h2_exchange *h, hc_failure *why) {
   return HC_DONE;
 }
 
+/* Others move bytes for this exchange as well. So it can't count its own receives, and compares
+ * with what it saw last. An answer that begins before all is sent keeps the idle timeout alive;
+ * behind the request only the head does, because that is what the response timeout waits for. */
 static void note_arrivals(hc_h2_exchange *h) {
   if (h->stream.arrivals == h->seen) return;
   h->seen = h->stream.arrivals;
@@ -229,6 +261,8 @@ static void note_arrivals(hc_h2_exchange *h) {
   if (h->stream.has_head || !h->is_awaited) hc_exchange_touch(&h->common);
 }
 
+/* The order: what has come, then what went wrong, then the clock. So an answer that is there
+ * counts, though its connection has failed since or its time is over. */
 static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failure *why) {
   hc_exchange *x = &h->common;
   note_arrivals(h);
@@ -242,6 +276,8 @@ static hc_progress look_for_head(hc_h2_exchange *h, hc_progress moved, hc_failur
                     : hc_exchange_end_by_idle_timeout(x, why);
 }
 
+/* A connection that ends here is no end of this call: the head may have come before it, and whether
+ * it did is seen in the stream. */
 hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of_h2_exchange(x);
   hc_progress content = HC_WAIT, moved = HC_WAIT;
@@ -262,6 +298,9 @@ bool hc_h2_resume(hc_exchange *x) { return hc_supply_resume(&of_h2_exchange(x)->
 
 /* --- content */
 
+/* What had come before a stream broke is handed out first, and the failure behind it. To wait for
+ * more than half of the window would be to wait for ever: the peer gets new credit only for what
+ * was read. */
 static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failure *why) {
   size_t held = hc_buffer_size(&h->stream.content), most = h->common.settings->read_chunk_size;
   note_arrivals(h);
@@ -275,6 +314,9 @@ static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failur
   return HC_MOVED;
 }
 
+/* Twice: what is there is handed out without a system call, and only when that was nothing bytes
+ * are moved. When the time is over, whatever there is goes out, though a blocking read wanted more
+ * of it. */
 hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_h2_exchange *h = of_h2_exchange(x);
   if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;
@@ -292,6 +334,8 @@ hc_slice hc_h2_held(const hc_exchange *x) {
   return (hc_slice){hc_buffer_head(content), hc_buffer_size(content)};
 }
 
+/* This is where the peer's window opens again: a slow reader slows his own stream and nobody else's
+ * (RFC 9113 section 5.2). */
 hc_progress hc_h2_consume(hc_exchange *x, size_t size) {
   hc_h2_exchange *h = of_h2_exchange(x);
   size_t held = hc_buffer_size(&h->stream.content);
@@ -325,6 +369,9 @@ static hc_retry retry_of(const hc_h2_stream *stream) {
   return stream->is_unprocessed ? HC_RETRY_ELSEWHERE : HC_RETRY_UNKNOWN;
 }
 
+/* It is called at the good end, at a bad one, and once more when the memory goes. The answer keeps
+ * what is to be known afterwards: the trailing fields, and whether the request may be sent
+ * again. */
 static void retire(hc_h2_exchange *h) {
   hc_exchange_retire(&h->common);
   /* the stream is zeroed below, and this may be the second time */
@@ -336,7 +383,9 @@ static void retire(hc_h2_exchange *h) {
   hc_h2_stream_close(&h->stream);
 }
 
-/* A connection that takes no more requests ends with the last exchange on it. */
+/* A connection that takes no more requests ends with the last exchange on it. Not while a stream of
+ * the host's is in a call: the connection would be closed below its feet. Whoever moves next finds
+ * it. */
 static bool is_at_its_end(hc_connection *n) {
   hc_h2_link_note_draining(n);
   if (n->state != HC_CONNECTION_DRAINING || hc_stream_peer_is_in_call(n->stream)) return false;
@@ -362,7 +411,10 @@ static void hand_over_output(hc_connection *n, const hc_exchange *x) {
   if (n->h2) leave_output(n, x);
 }
 
-/* The stream ends; the connection is the others'. */
+/* The stream ends; the connection is the others'. One who is alone on the connection ends it, as
+ * with HTTP/1.1: a client that was reset looks for a new one anyway, and a connection on which
+ * something failed is none to trust. Where others are on it, a reset of the stream is all they see
+ * of it. */
 void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
   hc_connection *n = x->connection;
   retire(of_h2_exchange(x));
@@ -371,6 +423,7 @@ void hc_h2_cancel(hc_exchange *x, const hc_failure *why) {
   else hand_over_output(n, x);
 }
 
+/* The connection may have ended meanwhile, with all of the answer in. That is a good end. */
 hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of_h2_exchange(x);
   hc_connection *n = x->connection;
@@ -385,6 +438,7 @@ hc_progress hc_h2_finish(hc_exchange *x, hc_failure *why) {
   return HC_DONE;
 }
 
+/* The only place that frees an exchange: until here its answer could be read. */
 void hc_h2_forget(hc_exchange *x) {
   hc_h2_exchange *h = of_h2_exchange(x);
   retire(h);

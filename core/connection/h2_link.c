@@ -3,7 +3,11 @@
  * A move does whatever can be done for the connection: it sends what the session has to say, and
  * gives the session what has come. An exchange may ask for it, an event, or the poll of an idle
  * client. So all places are looked at afterwards, and those are noticed for which something has
- * changed: no event tells of bytes that somebody else has taken. */
+ * changed: no event tells of bytes that somebody else has taken.
+ *
+ * Above it stand the exchanges (h2_exchange.c), which ask for a move and then look what it brought
+ * them, and the table (h2_protocol.c). Below it is what can be seen of an exchange without moving
+ * anything (h2_news.c). */
 #include "h2_link.h"
 
 #ifdef HC_WITH_NGHTTP2 /* else the file is empty */
@@ -22,6 +26,9 @@
 
 /* --- bytes */
 
+/* The session gathers anew after each send: what left has made room, and a stream that waited for
+ * it may have more. A stream that takes no more says what it waits for, and that stays in the link
+ * until the next attempt, since an event has to be asked for meanwhile. */
 hc_progress hc_h2_link_send(hc_connection *n, hc_stream_peer *stream, hc_failure *why) {
   hc_h2_link *link = n->h2;
   size_t moved = 0;
@@ -56,7 +63,8 @@ static hc_progress tell_fault(hc_connection *n) {
   return HC_BROKEN;
 }
 
-/* Does an event tell of all that may still lie there? Of what TLS has read ahead none does. */
+/* Does an event tell of all that may still lie there? Of what TLS has read ahead none does. Then a
+ * look for more after a small answer is a system call that the kernel will spare us. */
 static bool is_told_by_events(const hc_connection *n) {
   hc_interest interest = {.fd = HC_NO_HANDLE, .deadline = HC_NEVER};
   if (!hc_connection_is_watched(n)) return false;
@@ -72,7 +80,9 @@ static bool is_known_quiet_h2_link(const hc_connection *n) {
          (hc_stream_peer_empty_at(n->stream, &step) != 0 || is_told_by_events(n));
 }
 
-/* MOVED, WAIT; BROKEN. */
+/* MOVED, WAIT; BROKEN. The buffer is on the stack: the session copies what it keeps, into the
+ * streams, so nothing of it has to live longer. A budget ends the go while there may be more, and
+ * then no event will tell of the rest, which is_unfinished remembers. */
 static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
   if (is_known_quiet_h2_link(n)) return HC_WAIT;
@@ -99,7 +109,9 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
-/* MOVED, WAIT; BROKEN. */
+/* MOVED, WAIT; BROKEN. First out, then in, then out once more if what came wants an answer:
+ * acknowledgements, windows, and streams that a window has let go. Without the second send they
+ * would wait for the next event, and the peer for them. */
 static hc_progress move_h2_link(hc_connection *n, hc_failure *why) {
   hc_progress usable = hc_connection_make_usable(n, why);
   if (usable != HC_DONE) return usable;
@@ -115,7 +127,9 @@ unsigned hc_h2_link_events(const hc_h2_link *link) {
   return HC_EVENT_READ | link->send_wants | link->receive_wants;
 }
 
-/* MOVED, WAIT; BROKEN: a PING has had no answer. */
+/* MOVED, WAIT; BROKEN: a PING has had no answer. The answer to the PING is looked for behind the
+ * bytes, which may have brought it, and a connection that is broken anyway has a better reason than
+ * silence. */
 static hc_progress keep_probe(hc_h2_link *link, hc_progress progress, hc_failure *why) {
   if (link->probe_deadline == HC_NEVER) return progress;
   if (!hc_h2_session_awaits_pong(link->session)) {
@@ -129,6 +143,9 @@ static hc_progress keep_probe(hc_h2_link *link, hc_progress progress, hc_failure
   return HC_BROKEN;
 }
 
+/* A NAT or a firewall forgets idle connections and says nothing. A request that is sent into one is
+ * neither answered nor known to be lost, and one that must not be repeated would have to be given
+ * up. A PING in front of it costs one exchange of packets, and only after a silence. */
 hc_error hc_h2_link_probe(hc_h2_link *link) {
   uint64_t now = hc_clock_now();
   if (link->probe_deadline != HC_NEVER || now - link->heard_at < HC_H2_PROBE_AFTER_NS) return HC_OK;
@@ -139,6 +156,8 @@ hc_error hc_h2_link_probe(hc_h2_link *link) {
 
 /* --- who has to look */
 
+/* With nothing under way the only news is that the connection takes no more requests, or how many
+ * it takes. */
 static bool has_news(const hc_connection *n, const hc_place *p) {
   if (p->exchange && p->exchange->is_under_way) return hc_h2_has_news(p->exchange);
   return n->state == HC_CONNECTION_DRAINING ||
@@ -163,6 +182,8 @@ static void notice_rest_h2_link(const hc_connection *n) {
   for (hc_place *p = n->places; p; p = p->next) hc_place_notice(p);
 }
 
+/* A GOAWAY with requests under way is no failure: those go on, and only new ones need another
+ * connection (RFC 9113 section 6.8). */
 void hc_h2_link_note_draining(hc_connection *n) {
   if (!n->h2 || n->state != HC_CONNECTION_OPEN) return;
   if (n->h2->takes_no_more || hc_h2_session_is_draining(n->h2->session)) hc_connection_drain(n);
@@ -178,12 +199,16 @@ static void note_room(hc_connection *n) {
     if (!p->exchange || !p->exchange->is_under_way) hc_place_forget_room(p);
 }
 
+/* First the streams are told, while there is a session; the connection's end deletes it. */
 static void fail_link(hc_connection *n, hc_failure *why) {
   hc_connection_name_next(n, why);
   hc_h2_session_end(n->h2->session, why);
   hc_connection_fail(n, why);
 }
 
+/* The order behind the bytes matters: places are noticed while the session is still there to be
+ * asked, and a failure comes last because it takes the session away. Nothing of the link is touched
+ * behind it. */
 hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failure *why) {
   if (!n->h2) return HC_BROKEN;
   /* a move further out, of which this is a part */
@@ -202,6 +227,7 @@ hc_progress hc_h2_link_move(hc_connection *n, const hc_exchange *mover, hc_failu
   return progress;
 }
 
+/* A send can end in the host's code, which may end the connection: hence the second look at it. */
 void hc_h2_link_flush(hc_connection *n) {
   hc_failure why = {HC_OK, ""};
   /* a move further out sends it */

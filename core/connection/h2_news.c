@@ -14,6 +14,8 @@ static const hc_h2_exchange *of_const_h2_news(const hc_exchange *x) {
   return (const hc_h2_exchange *)(const void *)x;
 }
 
+/* A request without content is, as soon as its head has gone; one with content when the last frame,
+ * the one that ends the stream, is with the kernel. */
 bool hc_h2_is_all_out(const hc_h2_exchange *h) {
   return h->stream.is_sent && h->source_ended && !h->stream.has_content && h->stream.in_flight == 0;
 }
@@ -24,6 +26,8 @@ bool hc_h2_wants_piece(const hc_h2_exchange *h) {
          hc_h2_stream_takes_content(&h->stream);
 }
 
+/* What was taken from the source, less what waits for a window and what is framed and not yet
+ * out. */
 uint64_t hc_h2_count_sent(const hc_h2_exchange *h) {
   return h->supply.pulled - h->stream.offered.size - h->stream.in_flight;
 }
@@ -46,6 +50,8 @@ bool hc_h2_moves(const hc_exchange *x) {
   return !hc_h2_stream_is_done(&of_const_h2_news(x)->stream) && !has_enough(of_const_h2_news(x));
 }
 
+/* Any doubt counts as news: a poll too many costs some instructions, and one too few leaves a
+ * client waiting for bytes that lie here already. */
 bool hc_h2_has_news(const hc_exchange *x) {
   const hc_h2_exchange *h = of_const_h2_news(x);
   if (hc_h2_stream_is_done(&h->stream) || h->stream.arrivals != h->seen) return true;
@@ -54,6 +60,8 @@ bool hc_h2_has_news(const hc_exchange *x) {
   return hc_h2_wants_piece(h);
 }
 
+/* A source that had nothing is asked again later, and a stream whose window is shut needs no clock:
+ * the peer's update comes as an event. */
 static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
   if (h->upload == HC_H2_UPLOAD_EXPECTING)
     out->deadline = hc_clock_earlier(out->deadline, h->continue_deadline);

@@ -14,12 +14,16 @@
 
 bool hc_http2_is_built(void) { return true; }
 
+/* Until its SETTINGS have come nobody knows how many streams a server takes (RFC 9113 section
+ * 6.5.2), and a pool that put hundreds on it would have most of them refused. */
 bool hc_connection_is_settled(const hc_connection *n) {
   return n->h2 && hc_h2_session_is_settled(n->h2->session);
 }
 
 /* --- the connection */
 
+/* The session has its preface to send from the start, but nothing is sent here: it goes out with
+ * the first request, in one packet. */
 hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   n->h2 = hc_memory_allocate_zeroed(1, sizeof *n->h2);
   if (n->h2) n->h2->session = hc_h2_session_new(max_header_size);
@@ -34,6 +38,8 @@ hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
   return HC_ERR_OUT_OF_MEMORY;
 }
 
+/* All places are looked at here, and not only where bytes moved: with one client alone on the
+ * connection the move has told nobody. */
 static void advance_h2_protocol(hc_connection *n) {
   hc_failure why = {HC_OK, ""};
   if (hc_h2_link_move(n, NULL, &why) == HC_BROKEN) return; /* and all have been noticed */
@@ -41,6 +47,8 @@ static void advance_h2_protocol(hc_connection *n) {
   hc_h2_link_notice_news(n, NULL);
 }
 
+/* An idle client that looks after its connection reads for it: a PING has to be answered, or a
+ * server that checks for dead peers would close it. */
 static hc_progress check_h2_protocol(hc_connection *n, hc_failure *why) {
   if (hc_h2_link_move(n, NULL, why) == HC_BROKEN) return HC_BROKEN;
   hc_h2_link_note_draining(n);
@@ -49,11 +57,14 @@ static hc_progress check_h2_protocol(hc_connection *n, hc_failure *why) {
   return HC_BROKEN;
 }
 
+/* A connection that drains has none, whatever the limits say. */
 static size_t room_h2_protocol(const hc_connection *n) {
   bool is_open = n->h2 && n->state == HC_CONNECTION_OPEN && !n->h2->takes_no_more;
   return is_open ? hc_h2_session_room(n->h2->session) : 0;
 }
 
+/* HTTP/2 has no Connection field to send (RFC 9113 section 8.2.2). A caller who wrote "Connection:
+ * close" means that this is the last request, and that can be kept without the server's help. */
 static hc_error open_exchange_h2_protocol(hc_connection *n, const hc_exchange_wish *wish,
                                           hc_exchange **out, hc_failure *why) {
   hc_error code = hc_h2_exchange_open(n, n->h2->session, wish, out, why);
@@ -63,6 +74,8 @@ static hc_error open_exchange_h2_protocol(hc_connection *n, const hc_exchange_wi
   return HC_OK;
 }
 
+/* What the session has to say is a reason to be polled at once, unless the stream takes nothing:
+ * then the event comes first. That is so for whoever asks, since any step of anybody sends it. */
 static void interest_h2_protocol(const hc_connection *n, const hc_exchange *x, hc_interest *out) {
   const hc_h2_link *link = n->h2;
   out->events = hc_h2_link_events(link);
@@ -71,7 +84,8 @@ static void interest_h2_protocol(const hc_connection *n, const hc_exchange *x, h
   if (x && x->is_under_way) hc_h2_times(x, out);
 }
 
-/* The peer hears that it was meant so, if it can hear it at once. */
+/* The peer hears that it was meant so, if it can hear it at once. The GOAWAY is tried once and not
+ * waited for. Where the connection failed it is left out: nobody would hear it. */
 static void shut_down_h2_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_failure ignored = {HC_OK, ""};
   if (!n->h2) return;

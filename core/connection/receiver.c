@@ -16,7 +16,8 @@
 #define HEAD_KEPT 2048u /* bytes that a closed client keeps for its next head */
 
 /* The memory of the last head stays: the next one on the connection is much like it. So do bytes
- * that nobody took. */
+ * that nobody took. Everything behind the response is plain numbers that begin at zero, which the
+ * layout of the struct promises; one memset of them is cheaper than to name each. */
 void hc_receiver_restart(hc_receiver *r) {
   hc_response_restart(&r->answer.response);
   if (r->chunked) hc_chunked_reset(r->chunked);
@@ -35,6 +36,8 @@ void hc_receiver_reset(hc_receiver *r) {
   hc_receiver_restart(r);
 }
 
+/* The decoder of chunks is part of the connection's memory as long as the connection lives: the
+ * next body is likely to be chunked, too. */
 void hc_receiver_free(hc_receiver *r) {
   hc_receiver_reset(r);
   hc_response_reset(&r->answer.response);
@@ -44,6 +47,9 @@ void hc_receiver_free(hc_receiver *r) {
 
 /* --- the stream */
 
+/* A stream that can't sleep in its receive is asked as usual, and the wait stays where it was, in
+ * poll. So it is with bytes that were given back: the kernel knows nothing of them, and would
+ * sleep. */
 static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fill fill, size_t *got,
                            hc_failure *why) {
   hc_stream_peer *peer = from->stream;
@@ -52,6 +58,8 @@ static hc_io recv_sleeping(const hc_reading *from, char *at, size_t room, hc_fil
   return peer->ops->recv_blocking(peer, at, room, fill, hc_slice_end(from->sleep_until), got, why);
 }
 
+/* The end of the stream is written down and not acted on. What has been received before it is
+ * handed out first, and only then somebody asks how the body ended. */
 void hc_receiver_note(hc_receiver *r, hc_io io) {
   if (io == HC_IO_OK) {
     r->answer.has_begun = true;
@@ -74,7 +82,8 @@ static hc_io tolerate_end(const hc_receiver *r, const hc_stream_peer *stream, hc
   return HC_IO_EOF;
 }
 
-/* One receive. */
+/* One receive. Whatever becomes of it is noted for later questions: what to wait for, and whether
+ * something came. */
 static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size_t room,
                         hc_fill fill, size_t *got, hc_failure *why) {
   hc_io io = from->patience == HC_AT_ONCE ? hc_stream_peer_recv(from->stream, into, room, got, why)
@@ -102,7 +111,8 @@ static hc_error make_room_receiver(hc_buffer *in, size_t want, size_t limit, cha
   return HC_OK;
 }
 
-/* The same, of at most `want` bytes to the end of `in`. */
+/* The same, of at most `want` bytes to the end of `in`. A receive that gets nothing leaves no trace
+ * there: its room is used by the next. */
 static hc_io receive_receiver(hc_receiver *r, const hc_reading *from, size_t want, size_t limit,
                               hc_fill fill, hc_failure *why) {
   char *at;
@@ -119,7 +129,8 @@ static hc_io receive_receiver(hc_receiver *r, const hc_reading *from, size_t wan
 
 /* --- heads */
 
-/* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. */
+/* 1xx: skipped (RFC 9110 section 15.2), all of them together within the limit. Without a limit for
+ * their sum a server could send heads of 1xx for ever, each of them small. */
 static hc_progress skip_interim(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
   size_t limit = settings->max_header_size;
   bool is_continue = r->answer.response.code == 100;
@@ -136,7 +147,8 @@ static hc_progress skip_interim(hc_receiver *r, const hc_settings *settings, hc_
 }
 
 /* DONE: the final head is in. WAIT: more bytes are needed; MOVED: the same, and a 100 was among
- * them. *used counts in all cases. */
+ * them. *used counts in all cases. A 101 is no interim answer to us: it is the last head that this
+ * connection has, and what follows is not HTTP any more (RFC 9110 section 15.2.2). */
 static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, const hc_settings *settings,
                                size_t *used, hc_failure *why) {
   hc_progress progress = HC_WAIT;
@@ -155,7 +167,9 @@ static hc_progress parse_heads(hc_receiver *r, hc_slice bytes, const hc_settings
   return progress;
 }
 
-/* What a receive that brought nothing means for a head. */
+/* What a receive that brought nothing means for a head. Whether a byte of the answer has come is
+ * worth a sentence of its own: without any the server may never have seen the request, and whoever
+ * retries wants to know. */
 static hc_progress end_in_head(const hc_receiver *r, hc_io io, hc_failure *why) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
   bool is_inside = r->answer.response.size || hc_buffer_size(&r->in);
@@ -167,7 +181,9 @@ static hc_progress end_in_head(const hc_receiver *r, hc_io io, hc_failure *why) 
 }
 
 /* One receive, and what it brought is parsed. Nearly always that is the whole head: it is read to
- * the stack, and only what stands behind it is kept. */
+ * the stack, and only what stands behind it is kept. If bytes are left from before, as of a head
+ * that came in two pieces, the receive goes behind those instead. Only one of the two ways copies,
+ * and it copies what a large head or a pipelined body has left, which is little or nothing. */
 static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_failure *why) {
   char space[HC_HEAD_READ_SIZE];
   hc_slice fresh = {space, 0};
@@ -188,6 +204,8 @@ static hc_progress read_head_once(hc_receiver *r, const hc_reading *from, hc_fai
   return progress;
 }
 
+/* It goes on as long as bytes come, because a head in several packets is still one head. A wait may
+ * sleep in the first receive alone: its caller counts on being told about each arrival. */
 hc_progress hc_receiver_read_head(hc_receiver *r, hc_reading *from, hc_failure *why) {
   hc_progress progress;
   do {
@@ -197,13 +215,15 @@ hc_progress hc_receiver_read_head(hc_receiver *r, hc_reading *from, hc_failure *
   return progress;
 }
 
-/* Where one is needed. */
+/* The decoder is made by the first chunked body, since most connections never need it. */
 static bool has_decoder(hc_receiver *r) {
   if (r->answer.plan.framing == HC_FRAMING_CHUNKED && !r->chunked)
     r->chunked = hc_memory_allocate_zeroed(1, sizeof *r->chunked);
   return r->answer.plan.framing != HC_FRAMING_CHUNKED || r->chunked;
 }
 
+/* From here on the head's bytes mean nothing any more, and a stream that was found empty for the
+ * head is worth another look for the content. */
 hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced, int method,
                                hc_failure *why) {
   hc_body_after after = announced->closes ? HC_AFTER_CLOSE : HC_AFTER_KEEP;
@@ -221,6 +241,8 @@ hc_progress hc_receiver_accept(hc_receiver *r, const hc_request_head *announced,
 
 /* --- content */
 
+/* Would a read hand out something, were it the end or an error, without asking the stream? Whoever
+ * is told "yes" here must not be put to sleep for the descriptor. */
 bool hc_receiver_has_bytes(const hc_receiver *r) {
   if (r->answer.plan.framing == HC_FRAMING_HEAD) return true;
   if (r->answer.plan.framing == HC_FRAMING_LENGTH && r->left == 0) return true;
@@ -228,7 +250,9 @@ bool hc_receiver_has_bytes(const hc_receiver *r) {
   return hc_buffer_size(&r->in) > 0 && !r->starved;
 }
 
-/* Nothing is left to hand out. Has the stream ended, and was that the end of the body? */
+/* Nothing is left to hand out. Has the stream ended, and was that the end of the body? Only the
+ * framing knows (RFC 9112 section 8): a length or a chunk is cut short by it, and content that
+ * lasts until the connection closes is complete. */
 static hc_progress settle_receiver(hc_receiver *r, hc_failure *why) {
   if (r->ending == HC_ENDING_NONE) return HC_WAIT;
   if (r->ending == HC_ENDING_EOF && r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE)
@@ -243,7 +267,8 @@ static hc_progress settle_receiver(hc_receiver *r, hc_failure *why) {
   return HC_BROKEN;
 }
 
-/* Changes an empty buffer for a larger one, if that can be had. */
+/* Changes an empty buffer for a larger one, if that can be had. The new block is had before the old
+ * one is given away; without memory for it the old one does. */
 static void enlarge(hc_buffer *empty, size_t size) {
   hc_buffer larger = {0};
   char *at;
@@ -272,7 +297,9 @@ static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
   return ahead > want ? ahead : want;
 }
 
-/* One receive of up to `room` bytes for a reader who wants `want` of them. */
+/* One receive of up to `room` bytes for a reader who wants `want` of them. Receives that got all
+ * they asked for are counted, as they show a sender who is ahead. One that got less begins the
+ * count anew. */
 static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, size_t want,
                            hc_fill fill, hc_failure *why) {
   const hc_settings *settings = from->settings;
@@ -290,7 +317,8 @@ static hc_io receive_noted(hc_receiver *r, const hc_reading *from, size_t room, 
 }
 
 /* Receives into `in`. True: new bytes are there. False: nothing is, or the stream has ended. A
- * receive for several reads never sleeps: the reader would wait for more than he wants. */
+ * receive for several reads never sleeps: the reader would wait for more than he wants. If the
+ * large receive found nothing, a plain one may still sleep for what the reader wants. */
 static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want, hc_fill fill,
                             hc_failure *why) {
   if (r->ending != HC_ENDING_NONE) return false;
@@ -304,11 +332,15 @@ static bool receive_content(hc_receiver *r, const hc_reading *from, size_t want,
   return receive_noted(r, from, want, want, fill, why) == HC_IO_OK;
 }
 
+/* A view, never a copy: it lives until the next receive or consume. */
 hc_slice hc_receiver_held(const hc_receiver *r, size_t limit) {
   size_t have = hc_buffer_size(&r->in);
   return (hc_slice){hc_buffer_head(&r->in), have < limit ? have : limit};
 }
 
+/* In blocking mode a body of known length is collected until a whole view is there, because that is
+ * what the caller asked for. What was collected stays in `in` when nothing more comes, so nothing
+ * is lost by having to wait. */
 static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slice *view,
                                  hc_failure *why) {
   bool is_sized = r->answer.plan.framing == HC_FRAMING_LENGTH;
@@ -325,7 +357,9 @@ static hc_progress peek_identity(hc_receiver *r, const hc_reading *from, hc_slic
   return HC_WAIT;
 }
 
-/* Decodes what is in `in`. True: content or an end was found. */
+/* Decodes what is in `in`. True: content or an end was found. Broken framing is an end like any
+ * other: what stood in front of it is handed out first. If there is no content the framing that was
+ * used up is dropped at once, else it becomes the gap behind it. */
 static bool decode_receiver(hc_receiver *r, const hc_settings *settings, hc_failure *why) {
   size_t used = 0, produced = 0;
   hc_parse parsed = hc_chunked_decode(r->chunked, hc_buffer_head(&r->in), hc_buffer_size(&r->in),
@@ -343,6 +377,8 @@ static bool decode_receiver(hc_receiver *r, const hc_settings *settings, hc_fail
   return produced || parsed != HC_PARSE_MORE;
 }
 
+/* What was decoded before is handed out first. Otherwise it is receive and decode in turn, until
+ * there is content or an end: a receive may bring nothing but a chunk's size. */
 static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice *view,
                                 hc_failure *why) {
   size_t limit = from->settings->read_chunk_size; /* it may have been lowered since */
@@ -367,6 +403,8 @@ hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *v
   return HC_DONE;
 }
 
+/* The one place that counts content, whichever way it went: through a view, or through the kernel
+ * into a file. */
 hc_progress hc_receiver_pass(hc_receiver *r, size_t size) {
   r->answer.received += size;
   if (r->answer.plan.framing != HC_FRAMING_LENGTH) return HC_MOVED;
@@ -374,6 +412,8 @@ hc_progress hc_receiver_pass(hc_receiver *r, size_t size) {
   return r->left == 0 ? HC_DONE : HC_MOVED;
 }
 
+/* The gap behind decoded content is stepped over with its last byte, so that what is coded stands
+ * at the front again. */
 hc_progress hc_receiver_consume(hc_receiver *r, size_t size) {
   hc_buffer_consume(&r->in, size);
   hc_progress progress = hc_receiver_pass(r, size);

@@ -27,19 +27,22 @@ typedef struct hc_sending {
   hc_failure *why;
 } hc_sending;
 
+/* The source goes before the rest is zeroed: it may be a file that has to be closed. */
 static void clear_content(hc_outgoing *o) {
   hc_supply_drop(&o->supply);
   hc_staged_free(&o->staged);
   memset(o, 0, sizeof *o);
 }
 
-/* All of it but the head's memory. */
+/* All of it but the head's memory. The head's memory stays, for the answer (hand_on_memory in
+ * h1_exchange.c); what stood in it does not. */
 static void empty_sender(hc_sender *s) {
   if (s->content) clear_content(s->content);
   if (s->head.data) hc_memory_wipe(s->head.data, s->head.capacity); /* it may hold credentials */
 }
 
-/* One that is done holds nothing any more. */
+/* One that is done holds nothing any more. STOPPED and not IDLE: whoever looks at the answer has to
+ * know that the server never got the whole request. */
 void hc_sender_stop(hc_sender *s) {
   if (hc_sender_is_done(s)) return;
   empty_sender(s);
@@ -54,7 +57,8 @@ void hc_sender_reset(hc_sender *s) {
   *s = (hc_sender){.state = HC_SEND_IDLE};
 }
 
-/* Room for the content's way, before anything has changed. */
+/* Room for the content's way, before anything has changed. A GET has none of this, and is most of
+ * what there is. */
 static hc_error need_content(hc_sender *s, const hc_body_source *body,
                              const hc_request_head *announced) {
   bool is_empty = announced->transfer == HC_TRANSFER_NONE &&
@@ -64,6 +68,8 @@ static hc_error need_content(hc_sender *s, const hc_body_source *body,
   return s->content ? HC_OK : HC_ERR_OUT_OF_MEMORY;
 }
 
+/* The room for content is the only thing that can fail, so it comes first. Behind it ownership
+ * moves: head and body are this side's from here on. */
 hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head,
                          const hc_request_head *announced, const hc_body_source *body) {
   hc_error code = need_content(s, body, announced);
@@ -85,6 +91,8 @@ void hc_sender_continue(hc_sender *s) {
 
 /* --- content: the next piece */
 
+/* The size goes out in front of the piece and the CRLF behind it, in the same send: a chunk is
+ * never copied to be framed (RFC 9112 section 7.1). */
 static void frame_chunk(hc_outgoing *o) {
   int size = snprintf(o->prefix, sizeof o->prefix, "%zx\r\n", o->piece.size);
   o->prefix_start = 0;
@@ -92,17 +100,21 @@ static void frame_chunk(hc_outgoing *o) {
   o->suffix = HC_SLICE("\r\n");
 }
 
+/* No trailer fields are sent; the last chunk and the empty line behind it end the message. */
 static void end_content_sender(hc_sender *s) {
   s->source_ended = true;
   if (s->announced.transfer == HC_TRANSFER_CHUNKED) s->content->suffix = HC_SLICE("0\r\n\r\n");
 }
 
-/* WANT_WRITE with wants 0: poll asks again, see the supply's ask_at. */
+/* WANT_WRITE with no event to wait for: it isn't the stream that holds it up. When to ask again the
+ * supply knows (ask_at). */
 static hc_io come_back_later(hc_sender *s) {
   s->wants = 0;
   return HC_IO_WANT_WRITE;
 }
 
+/* Whose fault it was decides what happens next: behind a stream that failed an answer may still be
+ * found, behind a source that failed there is nothing to look for. */
 static hc_io fail_source(hc_sender *s) {
   s->source_failed = true;
   return HC_IO_ERROR;
@@ -129,6 +141,8 @@ bool hc_sender_resume(hc_sender *s) { return s->content && hc_supply_resume(&s->
 
 /* --- moving */
 
+/* In the order of the wire. While a large piece goes by way of the staged block, what stands behind
+ * the piece has to wait for its last part: otherwise a CRLF would land in the middle of a chunk. */
 static size_t gather_sender(const hc_sender *s, hc_slice parts[4]) {
   size_t count = 0;
   if (hc_buffer_size(&s->head))
@@ -144,6 +158,7 @@ static size_t gather_sender(const hc_sender *s, hc_slice parts[4]) {
   return count;
 }
 
+/* How much of what was sent falls to this part. */
 static size_t take_sender(size_t *sent, size_t available) {
   size_t taken = *sent < available ? *sent : available;
   *sent -= taken;
@@ -155,6 +170,8 @@ static void advance_slice(hc_slice *slice, size_t size) {
   slice->size -= size;
 }
 
+/* The stream says only how many bytes it took. They are taken off the parts in the order in which
+ * gather_sender put them. */
 static void account(hc_sender *s, size_t sent) {
   hc_buffer_consume(&s->head, take_sender(&sent, hc_buffer_size(&s->head)));
   hc_outgoing *o = s->content;
@@ -169,7 +186,9 @@ static void account(hc_sender *s, size_t sent) {
   if (behind) advance_slice(&o->suffix, behind);
 }
 
-/* File to socket without a detour, where the stream can. Only once the head is out. */
+/* File to socket without a detour, where the stream can. It can't be told to send a head as
+ * well, so it has to wait until that is out. A file that has become shorter
+ * is our fault and not the server's, who waits for the rest of the length that it was promised. */
 static hc_io send_from_file(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_supply *u = &s->content->supply;
@@ -186,6 +205,8 @@ static hc_io send_from_file(hc_sending *g) {
   return fail_source(s);
 }
 
+/* A piece that was read before has to go first: one may be left over from a stream that could not
+ * do this. */
 static bool goes_through_kernel(const hc_sending *g) {
   const hc_sender *s = g->sender;
   const hc_outgoing *o = s->content;
@@ -196,7 +217,8 @@ static bool goes_through_kernel(const hc_sending *g) {
 
 /* With Expect the head goes alone, and the content waits for its answer (RFC 9110 section 10.1.1).
  * A function is not asked before the head is out either: what it does may depend on the connection.
- */
+ * A file goes by another system call, so nothing is gained by reading its first piece for this
+ * one. */
 static bool head_goes_alone(const hc_sending *g) {
   const hc_sender *s = g->sender;
   if (s->source_ended) return true;
@@ -206,6 +228,9 @@ static bool head_goes_alone(const hc_sending *g) {
           (kind == HC_BODY_FILE && g->stream->ops->send_file));
 }
 
+/* One send with all that is at hand: for a POST with a small string that is head and content in one
+ * packet. Staging is for TCP alone, since TLS reads the content itself to encrypt it, and that
+ * costs the same wherever it lies. */
 static hc_io send_once(hc_sending *g) {
   hc_sender *s = g->sender;
   if (!head_goes_alone(g) && !goes_through_kernel(g)) {
@@ -224,13 +249,15 @@ static hc_io send_once(hc_sending *g) {
   return io;
 }
 
+/* A source that has ended is not enough: the last chunk may still wait for room in the socket. */
 static bool all_is_sent(const hc_sender *s) {
   const hc_outgoing *o = s->content;
   if (!s->source_ended || hc_buffer_size(&s->head) > 0) return false;
   return !o || (o->prefix_size == o->prefix_start && o->piece.size == 0 && o->suffix.size == 0);
 }
 
-/* The content waits for an answer to the head, or for a while. */
+/* The content waits for an answer to the head, or for a while. The flag of the head is cleared,
+ * because an Expect is waited for once: what follows is sent like any other content. */
 static void begin_expecting(hc_sender *s) {
   s->announced.expects_continue = false;
   s->state = HC_SEND_EXPECTING;
@@ -247,6 +274,8 @@ static bool is_end_untold(const hc_sender *s) {
          o->supply.pulled == s->announced.content_length;
 }
 
+/* It moves as long as the stream takes everything. What it waits for is set before each attempt, so
+ * that an end by the budget leaves the right event behind. */
 static hc_progress move_sender(hc_sending *g) {
   hc_sender *s = g->sender;
   for (int sends = 0; (g->moved < SEND_BUDGET_SENDER && sends < SENDS_MAX) || is_end_untold(s);
@@ -270,6 +299,8 @@ static hc_progress move_sender(hc_sending *g) {
   return HC_MOVED;
 }
 
+/* No answer to an Expect within its time is as good as a 100 (RFC 9110 section 10.1.1): servers
+ * that do not know it just wait for the content. */
 hc_progress hc_sender_advance(hc_sender *s, hc_stream_peer *stream, size_t *moved,
                               hc_failure *why) {
   hc_sending g = {s, stream, 0, why};

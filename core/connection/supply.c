@@ -20,11 +20,15 @@ typedef struct hc_pull_call {
   hc_failure *why;
 } hc_pull_call;
 
+/* A reason that the system or the host gave already stays the first: a failure is written only
+ * once. */
 static hc_supply_step fail_supply(const hc_pull_call *g, const char *what) {
   hc_failure_set(g->why, HC_ERR_CONNECTION_ERROR, "%s", what);
   return HC_SUPPLY_FAILED;
 }
 
+/* The head has promised a length, and a server that waits for the rest would take the next request
+ * for it (RFC 9112 section 6.3). So a source that ends early fails the request. */
 static hc_supply_step end_supply(const hc_pull_call *g) {
   bool is_short = g->announced->transfer == HC_TRANSFER_LENGTH &&
                   g->supply->pulled != g->announced->content_length;
@@ -38,6 +42,8 @@ static hc_supply_step end_supply(const hc_pull_call *g) {
 #define ASK_LAST_NS UINT64_C(50000000)
 #define ASK_DOUBLINGS 6u
 
+/* Somebody may have said "there is more" while the source was being asked: it is asked again at
+ * once then, or that word would be lost. */
 static hc_supply_step has_nothing_now(hc_supply *u) {
   uint64_t pause = ASK_FIRST_NS << u->empty_asks;
   if (u->empty_asks < ASK_DOUBLINGS) u->empty_asks++;
@@ -47,7 +53,8 @@ static hc_supply_step has_nothing_now(hc_supply *u) {
 
 static bool is_early(const hc_supply *u) { return u->ask_at != 0 && hc_clock_now() < u->ask_at; }
 
-/* A piece whose size nobody knew before. */
+/* A piece whose size nobody knew before is held against what was announced: a byte too many on the
+ * wire would be read as the next request. */
 static hc_supply_step take_piece(const hc_pull_call *g, hc_slice piece) {
   hc_supply *u = g->supply;
   u->ask_at = 0;
@@ -60,6 +67,8 @@ static hc_supply_step take_piece(const hc_pull_call *g, hc_slice piece) {
   return HC_SUPPLY_PIECE;
 }
 
+/* This is where code of the host's runs. It may do almost anything, also call this library, but not
+ * this client, which is marked as at work meanwhile. */
 static hc_supply_step pull_from_function(const hc_pull_call *g) {
   hc_supply *u = g->supply;
   hc_slice piece = {NULL, 0};
@@ -71,7 +80,7 @@ static hc_supply_step pull_from_function(const hc_pull_call *g) {
   return piece.size > 0 ? take_piece(g, piece) : has_nothing_now(u);
 }
 
-/* Room in file_piece, which is emptied. */
+/* Room in file_piece, which is emptied: the last piece is out when the next is asked for. */
 static char *make_room_supply(const hc_pull_call *g, size_t want) {
   hc_buffer *piece = &g->supply->file_piece;
   char *at = NULL;
@@ -87,6 +96,7 @@ static hc_slice read_piece_supply(hc_supply *u, size_t got) {
   return (hc_slice){hc_buffer_head(&u->file_piece), got};
 }
 
+/* What was read from the stream to find out about it stands in `bytes` and comes first. */
 static hc_supply_step read_on(const hc_pull_call *g) {
   hc_supply *u = g->supply;
   hc_slice before = u->body.bytes;
@@ -104,6 +114,8 @@ static hc_supply_step read_on(const hc_pull_call *g) {
   return got == 0 ? end_supply(g) : take_piece(g, read_piece_supply(u, got));
 }
 
+/* By offset and not by the file's position: a script may read the same file meanwhile, and a
+ * request that is sent again starts where the first one did. */
 static hc_supply_step read_from_file(const hc_pull_call *g) {
   hc_supply *u = g->supply;
   uint64_t left = g->announced->content_length - u->pulled;
@@ -121,6 +133,7 @@ static hc_supply_step read_from_file(const hc_pull_call *g) {
   return HC_SUPPLY_PIECE;
 }
 
+/* All at once, as a view: the string is anchored by whoever made the request. */
 static hc_supply_step give_string(const hc_pull_call *g) {
   hc_supply *u = g->supply;
   if (u->pulled == u->body.bytes.size) return end_supply(g);
@@ -142,8 +155,10 @@ hc_supply_step hc_supply_next(hc_supply *u, const hc_request_head *announced, hc
   return HC_SUPPLY_END;
 }
 
+/* The kernel has sent them; they still count for the length. */
 void hc_supply_pass(hc_supply *u, size_t size) { u->pulled += size; }
 
+/* The pauses begin small again: a source that speaks up is awake. */
 bool hc_supply_resume(hc_supply *u) {
   if (u->body.kind != HC_BODY_PULL && u->body.kind != HC_BODY_STREAM) return false;
   u->is_resumed = true;
