@@ -19,6 +19,8 @@ typedef struct brotli_decoder {
 
 static brotli_decoder *of_brotli_decoder(hc_decoder *d) { return (brotli_decoder *)d; }
 
+/* By way of our allocator the host's limits hold for the window, too, which is most of what a
+ * decoder takes. */
 static void *brotli_allocate(void *unused, size_t size) {
   (void)unused;
   return hc_memory_allocate(size);
@@ -29,6 +31,8 @@ static void brotli_release(void *unused, void *block) {
   hc_memory_release(block);
 }
 
+/* The library counts the ways in which it can be out of memory; to a caller they are one, and a
+ * very different one from broken data: it can be tried again. */
 static hc_parse fail_brotli_decoder(hc_decoder *d) {
   BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(of_brotli_decoder(d)->state);
   if (code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
@@ -37,6 +41,8 @@ static hc_parse fail_brotli_decoder(hc_decoder *d) {
   return hc_decoder_fail(d, BrotliDecoderErrorString(code));
 }
 
+/* It is not called before the first byte, since an empty body is complete and no error. Behind the
+ * end of the stream everything is taken and dropped. */
 static hc_parse brotli_feed(hc_decoder *d, hc_slice data, char *out, size_t room, size_t *used,
                             size_t *produced) {
   brotli_decoder *b = of_brotli_decoder(d);
@@ -61,6 +67,7 @@ static bool brotli_is_done(const hc_decoder *d) {
   return b->is_over || !b->has_begun;
 }
 
+/* The library's state first, which was made with our functions and is freed by them. */
 static void brotli_close(hc_decoder *d) {
   BrotliDecoderDestroyInstance(of_brotli_decoder(d)->state);
   hc_memory_release(d);
@@ -69,6 +76,8 @@ static void brotli_close(hc_decoder *d) {
 static const hc_codec brotli_codec = {"br", brotli_feed, brotli_is_done, hc_decoder_finish_plain,
                                       brotli_close};
 
+/* The window's size comes with the stream, and so does its memory: a decoder that never sees a byte
+ * is small. */
 hc_decoder *hc_brotli_decoder_new(void) {
   brotli_decoder *b = hc_memory_allocate_zeroed(1, sizeof *b);
   if (!b) return NULL;

@@ -27,6 +27,7 @@ typedef struct target {
   size_t room, produced;
 } target;
 
+/* The failure of one is that of the chain, word for word: it names the coding that was broken. */
 static hc_parse feed_stage(chain *c, size_t i, hc_slice data, target *to, size_t *used) {
   hc_decoder *decoder = c->stages[i].decoder;
   hc_parse result = hc_decoder_feed(decoder, data, to->at, to->room, used, &to->produced);
@@ -34,7 +35,9 @@ static hc_parse feed_stage(chain *c, size_t i, hc_slice data, target *to, size_t
   return result;
 }
 
-/* Between the stages: as much as there is room for. Returns how many bytes moved. */
+/* Between the stages: as much as there is room for. Returns how many bytes moved. How much moved
+ * counts what was used and what was made: a stage may take a window full before it gives anything,
+ * and that is progress all the same. */
 static size_t run_inner(chain *c, size_t i, hc_slice data, size_t *used) {
   hc_buffer *next = &c->stages[i + 1].in;
   target to = {NULL, HC_CHAIN_ROOM - hc_buffer_size(next), 0};
@@ -49,7 +52,8 @@ static size_t run_inner(chain *c, size_t i, hc_slice data, size_t *used) {
   return *used + to.produced;
 }
 
-/* One look at every stage. */
+/* One look at every stage. From the first stage to the last, so that a byte can travel the whole
+ * way in one round. */
 static size_t run_once(chain *c, hc_slice data, target *out, size_t *used) {
   size_t moved = 0;
   for (size_t i = 0; i < c->count && c->common.failure.code == HC_OK; i++) {
@@ -71,6 +75,8 @@ static size_t run_once(chain *c, hc_slice data, target *out, size_t *used) {
   return moved;
 }
 
+/* Also what stands between two stages has to be through, or a stream that was cut would pass for
+ * whole. */
 static bool chain_is_done(const hc_decoder *d) {
   const chain *c = (const chain *)d;
   for (size_t i = 0; i < c->count; i++)
@@ -79,6 +85,8 @@ static bool chain_is_done(const hc_decoder *d) {
   return true;
 }
 
+/* Until a round moves nothing: then either input is missing or the room is full. Each round moves
+ * at least a byte, so it ends. */
 static hc_parse chain_feed(hc_decoder *d, hc_slice data, char *at, size_t room, size_t *used,
                            size_t *produced) {
   chain *c = of_chain_decoder(d);
@@ -90,6 +98,8 @@ static hc_parse chain_feed(hc_decoder *d, hc_slice data, char *at, size_t room, 
   return *used == data.size && chain_is_done(d) ? HC_PARSE_DONE : HC_PARSE_MORE;
 }
 
+/* The outermost first: if it was cut short, those within were as well, and would only tell of the
+ * consequence. */
 static hc_error chain_finish(hc_decoder *d) {
   chain *c = of_chain_decoder(d);
   for (size_t i = 0; i < c->count; i++) {
@@ -101,6 +111,7 @@ static hc_error chain_finish(hc_decoder *d) {
   return HC_OK;
 }
 
+/* Also of one that was only half made. */
 static void chain_close(hc_decoder *d) {
   chain *c = of_chain_decoder(d);
   for (size_t i = 0; i < c->count; i++) {
@@ -112,6 +123,8 @@ static void chain_close(hc_decoder *d) {
 
 static const hc_codec chain_codec = {"coded", chain_feed, chain_is_done, chain_finish, chain_close};
 
+/* Codings are listed in the order in which they were applied (RFC 9110 section 8.4), so the last of
+ * the list is the first to come off. */
 static hc_decoder *make_chain(const hc_codings *codings) {
   chain *c = hc_memory_allocate_zeroed(1, sizeof *c);
   if (!c) return NULL;
@@ -127,6 +140,7 @@ static hc_decoder *make_chain(const hc_codings *codings) {
   return &c->common;
 }
 
+/* One coding needs no chain, nor the buffer of one. */
 hc_decoder *hc_decoder_new_for(const hc_codings *codings) {
   return codings->count == 1 ? hc_decoder_new(codings->list[0]) : make_chain(codings);
 }

@@ -24,6 +24,8 @@ static const coding_name names[] = {
 #endif
 };
 
+/* The names have no letter case (RFC 9110 section 8.4.1), and x-gzip means gzip (section
+ * 8.4.1.3). */
 bool hc_coding_of(hc_slice name, hc_coding *coding) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (!hc_slice_equal_fold(name, hc_slice_of(names[i].name))) continue;
@@ -33,6 +35,8 @@ bool hc_coding_of(hc_slice name, hc_coding *coding) {
   return false;
 }
 
+/* One name that nobody knows makes all of the content unreadable here: what lies below it can't be
+ * reached. So that is noted once, and the content is given as it came. */
 static hc_error add_element(hc_codings *codings, hc_slice name, hc_failure *why) {
   hc_coding coding;
   if (name.size == 0 || hc_slice_equal_fold(name, HC_SLICE("identity"))) return HC_OK;
@@ -47,6 +51,8 @@ static hc_error add_element(hc_codings *codings, hc_slice name, hc_failure *why)
   return HC_OK;
 }
 
+/* A list may stand in one line or in several, with empty elements in it (RFC 9110 section 5.6.1.2);
+ * one comma behind the other costs nothing but the look at it. */
 hc_error hc_codings_add(hc_codings *codings, hc_slice value, hc_failure *why) {
   hc_error code = HC_OK;
   while (value.size > 0 && code == HC_OK) {
@@ -61,6 +67,7 @@ hc_error hc_codings_add(hc_codings *codings, hc_slice value, hc_failure *why) {
 
 /* --- who takes it off */
 
+/* A coding that this build lacks has no name above, so nobody can ask for one here. */
 hc_decoder *hc_decoder_new(hc_coding coding) {
   switch (coding) {
   case HC_CODING_GZIP:

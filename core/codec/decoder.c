@@ -11,6 +11,8 @@ void hc_decoder_delete(hc_decoder *d) {
 
 /* --- decoding */
 
+/* Once broken, always broken: libraries differ in what they do when they are called again behind an
+ * error, and are not asked. Nor do all of them take NULL for no input. */
 hc_parse hc_decoder_feed(hc_decoder *d, hc_slice data, char *out, size_t room, size_t *used,
                          size_t *produced) {
   *used = *produced = 0;
@@ -27,6 +29,8 @@ hc_error hc_decoder_finish(hc_decoder *d) {
   return d->failure.code == HC_OK ? d->codec->finish(d) : d->failure.code;
 }
 
+/* A connection that ended in the middle of the content is told by the framing. This finds what the
+ * framing can't: content that was whole as bytes, and cut short before it was sent. */
 hc_error hc_decoder_finish_plain(hc_decoder *d) {
   if (d->codec->is_done(d)) return HC_OK;
   return hc_failure_set(&d->failure, HC_ERR_INVALID_DATA, "the %s data ends too early",

@@ -35,8 +35,10 @@ typedef struct zlib_decoder {
   unsigned head_size, head_used;
 } zlib_decoder;
 
+/* What all decoders have in common is the first member. */
 static zlib_decoder *of_zlib_decoder(hc_decoder *d) { return (zlib_decoder *)d; }
 
+/* Zeroed, because some versions of zlib read what they never wrote, which valgrind tells of. */
 static voidpf zlib_allocate(voidpf unused, uInt count, uInt size) {
   (void)unused;
   return hc_memory_allocate_zeroed(count, size);
@@ -47,6 +49,8 @@ static void zlib_release(voidpf unused, voidpf block) {
   hc_memory_release(block);
 }
 
+/* A preset dictionary is part of RFC 1950, and of no protocol that we know of: without words of its
+ * own it would look like a broken server. */
 static void fail_zlib_decoder(zlib_decoder *d, int result) {
   if (result == Z_MEM_ERROR) (void)hc_decoder_fail_memory(&d->common);
   else if (result == Z_NEED_DICT)
@@ -64,7 +68,9 @@ static bool is_zlib_head(const unsigned char head[2]) {
   return (head[0] & 0x0f) == 8 && head[0] >> 4 <= 7 && ((unsigned)head[0] << 8 | head[1]) % 31 == 0;
 }
 
-/* Takes as many bytes as it needs to know what begins here. */
+/* Takes as many bytes as it needs to know what begins here. Behind a member of gzip that is:
+ * padding, another member, or something else, which is dropped as browsers do. They can come one
+ * byte at a time, so they are kept until there are two, and given to zlib before the rest. */
 static size_t look_zlib_decoder(zlib_decoder *d, hc_slice data) {
   size_t used = 0;
   while (d->head_size < 2 && used < data.size) {
@@ -91,12 +97,15 @@ static size_t look_zlib_decoder(zlib_decoder *d, hc_slice data) {
 
 /* --- inside */
 
+/* gzip alone knows several members in a row (RFC 1952 section 2.2). */
 static void end_stream(zlib_decoder *d) {
   d->head_size = d->head_used = 0;
   d->state = d->coding == HC_CODING_GZIP ? BEHIND_MEMBER : BEHIND_ALL_ZLIB_DECODER;
 }
 
-/* One call of zlib. Returns how much of `data` it took, and adds to what was written. */
+/* One call of zlib. Returns how much of `data` it took, and adds to what was written. The two bytes
+ * that were looked at come first, in a call of their own: then `data` can be given without a copy.
+ * zlib keeps no pointers of ours over the end of a call, which is why they are cleared. */
 static size_t inflate_piece(zlib_decoder *d, hc_slice data, char *out, size_t room,
                             size_t *produced) {
   bool from_head = d->head_used < d->head_size;
@@ -122,12 +131,15 @@ static bool has_input_zlib_decoder(const zlib_decoder *d, hc_slice data, size_t 
   return used < data.size || (d->state == IN_STREAM && d->head_used < d->head_size);
 }
 
+/* Nothing at all is done, too: an empty body. */
 static bool zlib_is_done(const hc_decoder *common) {
   const zlib_decoder *d = (const zlib_decoder *)common;
   return d->state == BEHIND_MEMBER || d->state == BEHIND_ALL_ZLIB_DECODER ||
          (d->state == AWAITS_START && d->head_size == 0);
 }
 
+/* At least one call, even without input: the library may hold output for which there was no room
+ * the last time. */
 static hc_parse zlib_feed(hc_decoder *common, hc_slice data, char *out, size_t room, size_t *used,
                           size_t *produced) {
   zlib_decoder *d = of_zlib_decoder(common);
@@ -147,6 +159,7 @@ static hc_parse zlib_feed(hc_decoder *common, hc_slice data, char *out, size_t r
 
 /* --- life */
 
+/* Its result is only about streams that were not at their end, which is no fault here. */
 static void zlib_close(hc_decoder *common) {
   (void)inflateEnd(&of_zlib_decoder(common)->zlib);
   hc_memory_release(common);

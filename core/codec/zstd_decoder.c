@@ -38,6 +38,7 @@ static const zstd_decoder *of_const_zstd_decoder(const hc_decoder *d) {
   return (const zstd_decoder *)d;
 }
 
+/* As with the others: what it takes is counted and limited where the host wants that. */
 static void *zstd_allocate(void *unused, size_t size) {
   (void)unused;
   return hc_memory_allocate(size);
@@ -57,6 +58,8 @@ static bool is_magic(const unsigned char *m) {
   return is_frame || is_skippable;
 }
 
+/* The four bytes may come one by one. Once they are known for a frame's they are given to the
+ * library, which has to see them as well. */
 static hc_parse look_zstd_decoder(zstd_decoder *z, hc_slice data, size_t *used) {
   while (z->magic_size < MAGIC_SIZE && *used < data.size)
     z->magic[z->magic_size++] = (unsigned char)data.data[(*used)++];
@@ -73,6 +76,7 @@ static hc_parse look_zstd_decoder(zstd_decoder *z, hc_slice data, size_t *used) 
 
 /* --- inside */
 
+/* A window of more than 8 MiB is no broken data, but a server that doesn't know of RFC 9659. */
 static hc_parse fail_zstd_decoder(zstd_decoder *z, size_t result) {
   switch (ZSTD_getErrorCode(result)) {
   case ZSTD_error_memory_allocation: return hc_decoder_fail_memory(&z->common);
@@ -82,6 +86,8 @@ static hc_parse fail_zstd_decoder(zstd_decoder *z, size_t result) {
   }
 }
 
+/* The bytes that were looked at go first, in a call of their own, so that `data` need not be copied
+ * behind them. */
 static hc_parse decode_piece(zstd_decoder *z, hc_slice data, ZSTD_outBuffer *out, size_t *used) {
   bool from_magic = z->magic_used < MAGIC_SIZE;
   ZSTD_inBuffer in = {from_magic ? (const void *)z->magic : data.data,
@@ -103,12 +109,15 @@ static bool has_input_zstd_decoder(const zstd_decoder *z, hc_slice data, size_t 
   return used < data.size || (z->state == IN_FRAME && z->magic_used < MAGIC_SIZE);
 }
 
+/* Between two frames it is, and before the first if nothing has come. */
 static bool zstd_is_done(const hc_decoder *d) {
   const zstd_decoder *z = of_const_zstd_decoder(d);
   return z->state == BEHIND_ALL_ZSTD_DECODER ||
          (z->state == AWAITS_FRAME && (z->had_frame || z->magic_size == 0));
 }
 
+/* Frames follow each other without end, so this loop is left by the input, the room or an error
+ * alone. */
 static hc_parse zstd_feed(hc_decoder *d, hc_slice data, char *room_at, size_t room, size_t *used,
                           size_t *produced) {
   zstd_decoder *z = of_zstd_decoder(d);
@@ -127,6 +136,7 @@ static hc_parse zstd_feed(hc_decoder *d, hc_slice data, char *room_at, size_t ro
   return zstd_is_done(d) && !has_input_zstd_decoder(z, data, *used) ? HC_PARSE_DONE : HC_PARSE_MORE;
 }
 
+/* NULL is fine for the library, as it is for one that was only half made. */
 static void zstd_close(hc_decoder *d) {
   (void)ZSTD_freeDCtx(of_zstd_decoder(d)->context);
   hc_memory_release(d);
@@ -135,6 +145,8 @@ static void zstd_close(hc_decoder *d) {
 static const hc_codec zstd_codec = {"zstd", zstd_feed, zstd_is_done, hc_decoder_finish_plain,
                                     zstd_close};
 
+/* The limit of the window is set before the first byte: the library would otherwise take as much
+ * memory as a frame says it needs, which is up to 128 MiB by its default. */
 hc_decoder *hc_zstd_decoder_new(void) {
   zstd_decoder *z = hc_memory_allocate_zeroed(1, sizeof *z);
   if (!z) return NULL;

@@ -19,6 +19,8 @@ typedef struct cursor_chunked {
   hc_failure *why;
 } cursor_chunked;
 
+/* What is wrong with the framing stays wrong: where a chunk ends can't be guessed, and to go on
+ * would hand out somebody else's bytes as content (response splitting). */
 static hc_parse refuse_chunked(hc_chunked *d, cursor_chunked *c, const char *what) {
   d->state = HC_CHUNKED_FAILED;
   hc_failure_set(c->why, HC_ERR_INVALID_DATA, "chunked body: %s", what);
@@ -27,7 +29,8 @@ static hc_parse refuse_chunked(hc_chunked *d, cursor_chunked *c, const char *wha
 
 static bool is_blank_chunked(char c) { return c == ' ' || c == '\t'; }
 
-/* chunk-size = 1*HEXDIG (RFC 9112 section 7.1). Digits are taken while they last. */
+/* chunk-size = 1*HEXDIG (RFC 9112 section 7.1). Digits are taken while they last. The line's length
+ * is limited beside the value, since zeros could come for ever and change nothing. */
 static hc_parse take_digits(hc_chunked *d, cursor_chunked *c) {
   do {
     int digit = hc_char_hex_value(c->data[c->at]);
@@ -41,13 +44,15 @@ static hc_parse take_digits(hc_chunked *d, cursor_chunked *c) {
   return HC_PARSE_MORE;
 }
 
+/* last-chunk = 1*("0"): behind it come no data, but trailer fields and an empty line. */
 static void end_size_line(hc_chunked *d) {
   d->line_size = 0;
   d->state = d->left > 0 ? HC_CHUNKED_DATA : HC_CHUNKED_TRAILER; /* last-chunk = 1*("0") */
 }
 
 /* The usual line, when all of it is there: digits and CRLF. False: it is another one, and nothing
- * has changed. */
+ * has changed. Servers send little else, and this way a chunk costs one step instead of one for
+ * each digit. */
 static bool take_plain_size_line(hc_chunked *d, cursor_chunked *c) {
   enum { DIGITS_MAX = 15 }; /* these can't overflow */
   const char *line = c->data + c->at;
@@ -67,7 +72,8 @@ static bool take_plain_size_line(hc_chunked *d, cursor_chunked *c) {
 }
 
 /* What may follow the digits of a chunk size: BWS, then an extension or the end of the line
- * (section 7.1.1). */
+ * (section 7.1.1). A bare LF is refused here though heads may have it: proxies disagree about it in
+ * chunks, and two who disagree about where a chunk ends can be played off against each other. */
 static hc_parse take_behind_digits(hc_chunked *d, cursor_chunked *c, char byte) {
   if (byte == '\r') d->state = HC_CHUNKED_SIZE_LF;
   else if (byte == ';') d->state = HC_CHUNKED_EXTENSION;
@@ -77,7 +83,8 @@ static hc_parse take_behind_digits(hc_chunked *d, cursor_chunked *c, char byte) 
   return HC_PARSE_MORE;
 }
 
-/* Extensions are ignored, but not what could hide a line end in them. */
+/* Extensions are ignored, but not what could hide a line end in them. Nobody needs them, and
+ * unknown ones are to be ignored (section 7.1.1). */
 static hc_parse take_extension(hc_chunked *d, cursor_chunked *c, char byte) {
   if (byte == '\r') d->state = HC_CHUNKED_SIZE_LF;
   if (byte == '\n') return refuse_chunked(d, c, "a bare LF ends the chunk-size line");
@@ -105,6 +112,8 @@ static hc_parse take_size_end(hc_chunked *d, cursor_chunked *c) {
   return HC_PARSE_MORE;
 }
 
+/* Data move to the front, over the framing that was read before. The CRLF behind the chunk is taken
+ * along if it is there, so that with room for the last byte the end is found as well. */
 static void take_data(hc_chunked *d, cursor_chunked *c) {
   size_t size = c->size - c->at;
   if (size > c->room - c->produced) size = c->room - c->produced;
@@ -121,6 +130,7 @@ static void take_data(hc_chunked *d, cursor_chunked *c) {
   }
 }
 
+/* Without a CRLF the size was a lie, and nothing that follows can be trusted. */
 static hc_parse take_data_end(hc_chunked *d, cursor_chunked *c) {
   bool awaits_cr = d->state == HC_CHUNKED_DATA_CR;
   if (c->data[c->at] != (awaits_cr ? '\r' : '\n'))
@@ -130,8 +140,9 @@ static hc_parse take_data_end(hc_chunked *d, cursor_chunked *c) {
   return HC_PARSE_MORE;
 }
 
-/* One line of the trailer section (section 7.1.2). MORE, and nothing taken: its end has not
- * come. */
+/* One line of the trailer section (section 7.1.2). MORE, and nothing taken: its end has not come.
+ * What has been searched for a LF is not searched again, or a line that comes byte by byte would
+ * cost the square of its length. */
 static hc_parse take_trailer_line(hc_chunked *d, cursor_chunked *c, size_t limit) {
   size_t left = c->size - c->at;
   const char *line = c->data + c->at;
@@ -159,7 +170,8 @@ static hc_parse take_trailer_line(hc_chunked *d, cursor_chunked *c, size_t limit
   return HC_PARSE_DONE;
 }
 
-/* One step, with a byte that has come. */
+/* One step, with a byte that has come. Each step takes at least a byte, but for the two that wait
+ * for more than is there: data without room, and a trailer line without its end. */
 static hc_parse step(hc_chunked *d, cursor_chunked *c, size_t trailer_limit) {
   switch (d->state) {
   case HC_CHUNKED_SIZE:
@@ -184,6 +196,7 @@ static hc_parse step(hc_chunked *d, cursor_chunked *c, size_t trailer_limit) {
   return refuse_chunked(d, c, "it was broken before");
 }
 
+/* What was decoded before an error is given all the same; the caller hands it out first. */
 hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room,
                            size_t trailer_limit, size_t *used, size_t *produced, hc_failure *why) {
   cursor_chunked c = {data, size, 0, room, 0, why};
@@ -199,6 +212,8 @@ hc_parse hc_chunked_decode(hc_chunked *d, char *data, size_t size, size_t room,
   return result;
 }
 
+/* Zeroed it is one that awaits its first size. The trailer fields go: they are the last
+ * answer's. */
 void hc_chunked_reset(hc_chunked *d) {
   hc_headers_free(&d->trailers);
   *d = (hc_chunked){0};

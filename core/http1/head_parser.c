@@ -1,7 +1,10 @@
 /* head_parser.c - the head of a response, parsed as it comes. See head_parser.h.
  *
  * The start of a status line has fixed places, so it is checked byte by byte as it comes; the rest
- * waits for the end of its line. Fields go to http/fields.c. */
+ * waits for the end of its line. Fields go to http/fields.c.
+ *
+ * Nothing is looked at twice: `scanned` says how far a line without an end has been searched, so
+ * that a head which comes byte by byte costs no more than one that comes whole. */
 #include "head_parser.h"
 
 #include <string.h>
@@ -30,7 +33,9 @@ bool hc_is_http2_start(hc_slice bytes) {
   return (is_settings || is_goaway) && length <= 16384 && memcmp(b + 5, "\0\0\0", 4) == 0;
 }
 
-/* What is wrong with a `c` as byte `i` of a status line; NULL: nothing. */
+/* What is wrong with a `c` as byte `i` of a status line; NULL: nothing. One sentence for each
+ * place, because the first thing one wants to know of a server that speaks something else is what
+ * it said instead. */
 static const char *start_offence(size_t i, char c) {
   if (i < VERSION_SIZE) return c == version_text[i] ? NULL : "status line: expected \"HTTP/1.\"";
   if (i == VERSION_SIZE)
@@ -53,7 +58,8 @@ static bool is_usual_start(const char *line, size_t size) {
 }
 
 /* A server that speaks something else shows at the first wrong byte. The end of its line may never
- * come. */
+ * come. So the check doesn't wait for a line end. A TLS server that is spoken to in clear text, an
+ * SSH port, HTTP/2: all are told at once and not after a timeout. */
 static const char *check_start(const char *line, size_t size) {
   if (is_usual_start(line, size)) return NULL;
   size_t fixed = size < START_SIZE + 1 ? size : START_SIZE + 1;
@@ -68,6 +74,8 @@ static const char *check_start(const char *line, size_t size) {
   return is_bare_cr ? "status line: a bare CR behind the code" : NULL;
 }
 
+/* The reason phrase is text for people and means nothing (RFC 9112 section 4), but it is handed
+ * out, so what could break a line or a string elsewhere is refused. */
 static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why) {
   /* check_start has seen all of the fixed part; the reason phrase may be left out together with its
    * space. */
@@ -88,6 +96,8 @@ static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why
   return HC_PARSE_MORE;
 }
 
+/* An empty line ends the head. The memory of its fields is cut to size then: it lives as long as
+ * the answer. */
 static hc_parse parse_line(hc_response *r, hc_slice line, hc_failure *why) {
   if (!r->line_is_fields) return parse_status_line(r, line, why);
   if (line.size == 0) {
@@ -104,6 +114,7 @@ static hc_slice without_line_end(const char *line, size_t size) {
   return (hc_slice){line, size};
 }
 
+/* The limit is told, since it is the user who can raise it. */
 static hc_parse refuse_size_head_parser(size_t limit, hc_failure *why) {
   hc_failure_set(why, HC_ERR_INVALID_DATA,
                  "response head: it is larger than the limit of %zu bytes", limit);
@@ -117,7 +128,9 @@ static hc_parse refuse_http2(hc_failure *why) {
   return HC_PARSE_ERROR;
 }
 
-/* Field lines as nearly all are, in one pass; a line that stands half read is none of them. */
+/* Field lines as nearly all are, in one pass; a line that stands half read is none of them. They
+ * are not given more than the limit has room for, so the limit is kept without a count at each
+ * line. */
 static void take_usual_lines(hc_response *r, const char *data, size_t size, size_t limit,
                              size_t *used) {
   if (!r->line_is_fields || r->scanned > 0 || size == *used) return;
@@ -128,6 +141,8 @@ static void take_usual_lines(hc_response *r, const char *data, size_t size, size
   r->size += taken;
 }
 
+/* A line whose end hasn't come is left with the caller, who gives it again with what follows it.
+ * The limit counts it as well, or an endless line would never be refused. */
 hc_parse hc_response_parse(hc_response *r, const char *data, size_t size, size_t limit,
                            size_t *used, hc_failure *why) {
   hc_parse result = HC_PARSE_MORE;

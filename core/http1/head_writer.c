@@ -1,7 +1,10 @@
 /* head_writer.c - the head of an HTTP/1.1 request as bytes. See head_writer.h.
  *
  * The size is estimated once, so that the buffer grows once; each append checks for itself all the
- * same. */
+ * same.
+ *
+ * All of it was checked before (http/request_check.h): no byte of the caller's can end a line here
+ * or begin another. That is why nothing is escaped or looked at on the way. */
 #include "head_writer.h"
 
 #include <string.h>
@@ -26,6 +29,8 @@ static inline void put_head_writer(hc_buffer *out, hc_slice bytes, hc_error *err
   }
 }
 
+/* Lines of the caller's go out as they were written: the order and the spelling of fields is his,
+ * and some servers do mind. */
 static void put_line(hc_buffer *out, hc_slice line, hc_error *error) {
   put_head_writer(out, line, error);
   put_head_writer(out, HC_SLICE("\r\n"), error);
@@ -45,11 +50,16 @@ static bool lacks_path(const hc_checked_request *c) {
          (t->path.size == 0 || t->path.data[0] == '?');
 }
 
+/* A method that we don't know is a token of the caller's, in his letter case: methods have one (RFC
+ * 9110 section 9.1). */
 static hc_slice method_of_head_writer(const hc_checked_request *c) {
   bool is_other = c->method == HC_METHOD_OTHER;
   return is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method));
 }
 
+/* To a proxy, or to whoever asked for it, the whole URL is sent; to an origin only its path (RFC
+ * 9112 section 3.2). Which it is has been decided by the check: scheme and site are empty for an
+ * origin. */
 static void put_target(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
   const hc_target *t = &c->target;
   put_head_writer(out, t->scheme, error);
@@ -58,6 +68,8 @@ static void put_target(hc_buffer *out, const hc_checked_request *c, hc_error *er
   put_head_writer(out, t->path, error);
 }
 
+/* The version is always 1.1, also to servers of 1.0: it says what we understand (RFC 9110 section
+ * 2.5). */
 static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
   put_head_writer(out, method_of_head_writer(c), error);
   put_head_writer(out, HC_SLICE(" "), error);
@@ -84,6 +96,8 @@ static void put_proxy_digest(hc_buffer *out, const hc_checked_request *c, hc_err
   hc_buffer_free(&target);
 }
 
+/* What the caller gave is never given twice. That goes for credentials, too: who wrote a
+ * Proxy-Authorization wants that one and not the one of the proxy's URL. */
 static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
   const hc_survey *s = &c->survey;
   hc_slice credentials = c->request->proxy_credentials;
@@ -101,6 +115,8 @@ static void put_own_fields(hc_buffer *out, const hc_checked_request *c, hc_error
     put_field(out, HC_SLICE("Proxy-Authorization"), credentials, error);
 }
 
+/* Host comes first, as RFC 9110 section 7.2 recommends: proxies and servers find it without reading
+ * on. */
 static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
   const hc_request *r = c->request;
   const hc_survey *s = &c->survey;
@@ -114,7 +130,8 @@ static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *erro
   put_head_writer(out, HC_SLICE("\r\n"), error);
 }
 
-/* Grows once instead of several times. */
+/* Grows once instead of several times. URL and authority count twice, because both may stand in the
+ * request line and in Host; too much room is no harm, the memory serves the answer next. */
 static hc_error make_room_head_writer(hc_buffer *out, const hc_request *r) {
   size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 +
                 r->proxy_credentials.size;
@@ -124,12 +141,14 @@ static hc_error make_room_head_writer(hc_buffer *out, const hc_request *r) {
   return hc_buffer_reserve(out, size, SIZE_MAX, &at, &available);
 }
 
+/* Half a head must not be sent by anybody: the buffer is put back to what it held. */
 static hc_error check_memory(hc_error error, hc_buffer *out, size_t held, hc_failure *why) {
   if (error == HC_OK) return HC_OK;
   out->end = out->start + held;
   return hc_failure_out_of_memory_for(why, "the request's head");
 }
 
+/* The first error stops every later append, and is asked about once, here. */
 hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_failure *why) {
   size_t held = hc_buffer_size(out);
   hc_error error = make_room_head_writer(out, checked->request);
@@ -146,6 +165,9 @@ hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_
   return hc_head_write(&checked, out, why);
 }
 
+/* A CONNECT has no path, no content, and nothing of the request that will go through the tunnel:
+ * the proxy need not know what is asked for, and cookies and credentials of the origin are none of
+ * its business. */
 hc_error hc_head_write_tunnel(hc_slice authority, hc_slice proxy_credentials, hc_buffer *out) {
   size_t held = hc_buffer_size(out);
   hc_error error = HC_OK;

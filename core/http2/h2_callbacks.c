@@ -17,11 +17,14 @@
 /* "HTTP_1_1_REQUIRED", "unknown": static text. */
 static const char *code_name(uint32_t code) { return nghttp2_http2_strerror(code); }
 
+/* A callback can't say why it failed; so it is noted where the caller of nghttp2 finds it. */
 int hc_h2_out_of_memory(hc_h2_session *s) {
   hc_failure_out_of_memory_for(&s->failure, "the HTTP/2 connection");
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* The first reason stays. One that has ended well stays well: what the server does behind the end
+ * of its answer is nobody's concern. */
 hc_failure *hc_h2_stream_break(hc_h2_stream *stream) {
   if (hc_h2_stream_is_done(stream)) return NULL;
   stream->stage = HC_H2_BROKEN;
@@ -37,15 +40,20 @@ static int reset(const hc_h2_stream *stream, uint32_t code) {
 
 /* --- what comes */
 
+/* NULL for streams that were given up: frames for these are still under way, and go by. */
 static hc_h2_stream *stream_of(nghttp2_session *h2, int32_t id) {
   return nghttp2_session_get_stream_user_data(h2, id);
 }
 
+/* Its user sees by the number that there is something to look at; and a frame that brought
+ * something clears the server of flooding us with empty ones. */
 static void count_arrival(hc_h2_session *s, hc_h2_stream *stream) {
   stream->arrivals++;
   s->idle_frames = 0;
 }
 
+/* A head of 1xx may have been here before; what it left is taken out. A section behind the content
+ * is trailers and goes elsewhere. */
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
   hc_h2_stream *stream = stream_of(h2, frame->hd.stream_id);
   (void)user;
@@ -55,12 +63,15 @@ static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, voi
   return 0;
 }
 
-/* The size as both sides count it: RFC 9113 section 6.5.2. */
+/* The size as both sides count it: RFC 9113 section 6.5.2. Interim heads count as well, all of them
+ * together, or a server could send them for ever. */
 static bool is_too_large(hc_h2_stream *stream, size_t name_size, size_t value_size) {
   stream->head_size += name_size + value_size + 32;
   return stream->head_size + stream->interim_size > stream->session->max_header_size;
 }
 
+/* CANCEL and no error of the protocol: the server did nothing wrong, we just don't want that much.
+ * Its other streams go on. */
 static int refuse_size_h2_callbacks(hc_h2_stream *stream) {
   hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
                  "response head: it is larger than the limit of %zu bytes",
@@ -74,6 +85,7 @@ static void take_status(hc_response *r, hc_slice value) {
   for (size_t i = 0; i < value.size; i++) r->code = r->code * 10 + (value.data[i] - '0');
 }
 
+/* Nothing is checked for syntax: nghttp2 has done that. */
 static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
                      void *user) {
@@ -155,6 +167,8 @@ static void tell_goaway(hc_failure *into, hc_error code, const char *what,
                  size > 0 ? (const char *)goaway->opaque_data : "");
 }
 
+/* With NO_ERROR the server only wants to go (RFC 9113 section 6.8). Any other code is the reason
+ * for whatever ends afterwards, so its words are kept for these. */
 static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
   s->has_goaway = true;
   s->goaway_code = goaway->error_code;
@@ -163,6 +177,7 @@ static void take_goaway(hc_h2_session *s, const nghttp2_goaway *goaway) {
   tell_goaway(&s->goaway, HC_ERR_CONNECTION_ERROR, "ends the connection", goaway);
 }
 
+/* The answer can't be used, but the connection and what else is on it can (section 8.1.1). */
 static void tell_malformed(hc_h2_stream *stream, const char *reason) {
   hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
                  "HTTP/2: the server's answer is malformed (%s)", reason);
@@ -176,6 +191,8 @@ static int end_content_h2_callbacks(hc_h2_stream *stream, const nghttp2_frame *f
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
 
+/* A server may change its limit at any time. Raising it is news for those who wait for room,
+ * lowering it affects only streams that are not open yet (section 5.1.2). */
 static void note_limit(hc_h2_session *s) {
   uint32_t theirs =
       nghttp2_session_get_remote_settings(s->h2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -185,6 +202,7 @@ static void note_limit(hc_h2_session *s) {
   s->has_settings = true;
 }
 
+/* The end of a frame: whatever it carried has been reported piece by piece before. */
 static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
@@ -206,6 +224,8 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 /* Twice what can be held, so that moving what is held to the front pays each time. */
 #define CONTENT_ROOM ((size_t)2 * HC_H2_STREAM_WINDOW)
 
+/* Content of a stream that nobody reads any more frees its part of the connection's window at once:
+ * else one that was given up would slowly stop all the others. */
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
                    void *user) {
   hc_h2_session *s = user;
@@ -222,6 +242,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
   return 0;
 }
 
+/* nghttp2 resets the stream by itself and says here why. */
 static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int error,
                             void *user) {
   hc_h2_stream *stream =
@@ -231,7 +252,10 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
   return 0;
 }
 
-/* NO_ERROR before the answer's end is no end of it, though it looks like one. */
+/* NO_ERROR before the answer's end is no end of it, though it looks like one. REFUSED_STREAM
+ * promises that nothing was done (section 8.7), and so does a head that never left. In all other
+ * cases the server may have acted on it, and only its user can know whether it may be sent
+ * again. */
 static void note_reset(hc_h2_session *s, hc_h2_stream *stream, uint32_t code) {
   if (hc_h2_stream_is_done(stream)) return;
   stream->is_unprocessed = code == NGHTTP2_REFUSED_STREAM || !stream->is_sent;
@@ -245,6 +269,8 @@ static void note_reset(hc_h2_session *s, hc_h2_stream *stream, uint32_t code) {
                    code_name(code));
 }
 
+/* Behind this call nghttp2 knows the number no more, so nothing may be asked of it for this
+ * stream. */
 static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = stream_of(h2, id);
@@ -260,12 +286,17 @@ static int on_stream_close(nghttp2_session *h2, int32_t id, uint32_t code, void 
 
 /* --- what goes */
 
+/* nghttp2 doesn't ask again by itself; the count tells the session whether anybody waits to be
+ * woken. */
 static ssize_t defer(hc_h2_session *s, hc_h2_stream *stream) {
   if (!stream->is_deferred) s->deferred++;
   stream->is_deferred = true;
   return NGHTTP2_ERR_DEFERRED;
 }
 
+/* It says how much there is and copies nothing (NO_COPY): on_send_content puts a view of it in the
+ * output. A stream that has nothing, or finds the output full, is put off without holding up
+ * others. */
 ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room,
                            uint32_t *flags, nghttp2_data_source *source, void *user) {
   hc_h2_session *s = user;
@@ -281,7 +312,8 @@ ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_
   return (ssize_t)size;
 }
 
-/* A frame whose content stays where it is. */
+/* A frame whose content stays where it is. Its head is ours and is copied, nine bytes of it; from
+ * here on these bytes are in flight, and their memory is needed until they are out. */
 static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head,
                            size_t size, nghttp2_data_source *source, void *user) {
   hc_h2_session *s = user;
@@ -299,6 +331,8 @@ static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint
   return 0;
 }
 
+/* A GOAWAY of ours with an error is how nghttp2 says that the server broke the protocol; its words
+ * are the best there are. */
 static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
@@ -317,6 +351,7 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) 
 
 /* --- the table */
 
+/* What is not in this list nghttp2 does by itself: answers to PING and SETTINGS, resets of what is malformed. */
 hc_error hc_h2_set_callbacks(nghttp2_session_callbacks **out) {
   if (nghttp2_session_callbacks_new(out) != 0) return HC_ERR_OUT_OF_MEMORY;
   nghttp2_session_callbacks_set_on_begin_headers_callback(*out, on_begin_headers);

@@ -14,11 +14,14 @@ bool hc_h2_output_has_room(const hc_h2_output *o) {
   return o->size < HC_H2_GATHER_SIZE && o->count + 3 <= HC_H2_PARTS_MAX;
 }
 
+/* Room was made sure of before nghttp2 was asked for a frame; it can't be told to take one back. */
 static void add_part(hc_h2_output *o, const char *data, size_t size, size_t *in_flight) {
   o->parts[o->count++] = (hc_h2_part){.data = data, .size = size, .in_flight = in_flight};
   o->size += size;
 }
 
+/* Bytes of the session behind each other are one part, so a handful of small frames is one piece of
+ * a send. They can't be addresses: the buffer moves when it grows. */
 hc_error hc_h2_output_add_own(hc_h2_output *o, hc_slice bytes) {
   hc_h2_part *last = o->count > 0 ? &o->parts[o->count - 1] : NULL;
   bool goes_on = last && !last->data;
@@ -34,6 +37,8 @@ hc_error hc_h2_output_add_own(hc_h2_output *o, hc_slice bytes) {
   return HC_OK;
 }
 
+/* A frame of content is never copied on its way to the socket; the price is that its owner has to
+ * wait for it, or ask for a copy when he can't. */
 hc_error hc_h2_output_add_view(hc_h2_output *o, hc_slice bytes, size_t *in_flight) {
   if (bytes.size == 0) return HC_OK;
   if (o->count == HC_H2_PARTS_MAX) return HC_ERR_OUT_OF_MEMORY;
@@ -42,6 +47,7 @@ hc_error hc_h2_output_add_view(hc_h2_output *o, hc_slice bytes, size_t *in_fligh
   return HC_OK;
 }
 
+/* Addresses into the session's own bytes are made here, and hold until something is added. */
 size_t hc_h2_output_peek(const hc_h2_output *o, hc_slice *parts, size_t room) {
   const char *own = hc_buffer_head(&o->own);
   size_t count = o->count < room ? o->count : room;
@@ -63,6 +69,8 @@ static void shorten(hc_h2_output *o, hc_h2_part *part, size_t size) {
   if (part->size == 0) hc_memory_release(part->copy);
 }
 
+/* The parts that are out go from the front in one move. There are few of them, so a ring would not
+ * pay. */
 void hc_h2_output_sent(hc_h2_output *o, size_t size) {
   size_t done = 0;
   while (done < o->count && size > 0) {
@@ -77,6 +85,8 @@ void hc_h2_output_sent(hc_h2_output *o, size_t size) {
   if (done > 0) memmove(o->parts, o->parts + done, o->count * sizeof *o->parts);
 }
 
+/* The peer counts on the frame: it has seen the length in its head, and a connection on which the
+ * rest never comes is lost for all. */
 hc_error hc_h2_output_keep(hc_h2_output *o, const size_t *in_flight) {
   for (size_t i = 0; i < o->count; i++) {
     hc_h2_part *part = &o->parts[i];

@@ -1,4 +1,8 @@
-/* h2_request.c - the head of a request as a list of fields. See h2_request.h. */
+/* h2_request.c - the head of a request as a list of fields. See h2_request.h.
+ *
+ * What HTTP/1.1 says in a request line and in Host is said in pseudo-fields here, and all names are
+ * in lower case (RFC 9113 section 8.2). What a caller wrote for HTTP/1.1 alone is left out, so that
+ * the same request can be sent by either version and its author need not know which one it was. */
 #include "h2_request.h"
 
 #include <string.h>
@@ -11,6 +15,8 @@
 /* Pseudo-fields and fields of our own, at most. */
 #define OWN_FIELDS 8u
 
+/* There is room: all sizes were added up before. A buffer that grew now would leave the views
+ * before it in freed memory. */
 static hc_slice put_text(hc_buffer *out, hc_slice s) {
   char *at = out->data + out->end;
   if (s.size > 0) memcpy(at, s.data, s.size);
@@ -18,6 +24,7 @@ static hc_slice put_text(hc_buffer *out, hc_slice s) {
   return (hc_slice){at, s.size};
 }
 
+/* A name with a capital letter makes the request malformed (section 8.2.1). */
 static hc_slice put_lower(hc_buffer *out, hc_slice s) {
   char *at = out->data + out->end;
   for (size_t i = 0; i < s.size; i++) at[i] = hc_char_lower(s.data[i]);
@@ -49,6 +56,7 @@ static hc_slice path_of(const hc_checked_request *c, hc_buffer *text) {
   return root;
 }
 
+/* Blanks around a value are no part of it; HTTP/2 forbids them (section 8.2.1). */
 static hc_slice value_of_h2_request(hc_slice line, hc_slice name) {
   size_t from = name.size + 1;
   return hc_slice_trim((hc_slice){line.data + from, line.size - from});
@@ -59,12 +67,16 @@ static hc_slice name_of_h2_request(hc_slice line) {
   return (hc_slice){line.data, (size_t)(colon - line.data)};
 }
 
+/* A caller who wrote a Host wants that name to be asked for, also where the connection goes
+ * elsewhere. */
 static hc_slice authority_of(const hc_checked_request *c) {
   if (!c->survey.has[HC_FIELD_HOST]) return c->target.authority;
   hc_slice line = c->request->lines[c->survey.host_line];
   return value_of_h2_request(line, name_of_h2_request(line));
 }
 
+/* They come before all other fields, or the request is malformed (section 8.3). No authority is
+ * better than an empty one. */
 static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h2_scheme scheme) {
   bool is_other = c->method == HC_METHOD_OTHER;
   hc_slice authority = authority_of(c);
@@ -77,6 +89,7 @@ static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h
 
 /* --- the caller's fields */
 
+/* Host is among them because :authority has taken its place; both could contradict each other. */
 static bool is_of_connection(hc_slice name) {
   static const hc_slice names[] = {{"connection", 10},
                                    {"keep-alive", 10},
@@ -103,6 +116,8 @@ static bool is_named_by_connection(const hc_request *r, hc_slice name) {
   return false;
 }
 
+/* "TE: trailers" is the one exception that section 8.2.2 makes, and other values of TE are about
+ * codings that HTTP/2 doesn't have. */
 static void add_line_h2_request(hc_h2_fields *f, const hc_checked_request *c, hc_slice line) {
   hc_slice name = name_of_h2_request(line), value = value_of_h2_request(line, name);
   if (is_of_connection(name)) return;
@@ -115,6 +130,8 @@ static void add_line_h2_request(hc_h2_fields *f, const hc_checked_request *c, hc
   add_h2_request(f, put_lower(&f->text, name), value);
 }
 
+/* Content-Length isn't needed for the framing, but servers like to know how much will come. With
+ * "chunked" nobody knows, and nothing is said. */
 static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
   const hc_survey *s = &c->survey;
   bool is_known = c->head.transfer != HC_TRANSFER_CHUNKED;
@@ -156,6 +173,8 @@ hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme sche
   return HC_OK;
 }
 
+/* Views of a request are good while its caller is in the call that opens it. A stream that waits
+ * for a PING outlives that call. */
 static hc_error copy_into(hc_h2_fields *to, const hc_h2_fields *from) {
   size_t size = 1, available;
   char *at;
@@ -213,6 +232,7 @@ void hc_h2_fields_note(const hc_h2_fields *f, hc_transcript *t) {
   hc_buffer_free(&head);
 }
 
+/* The texts may be credentials, so they are wiped. */
 void hc_h2_fields_free(hc_h2_fields *fields) {
   if (fields->text.data) hc_memory_wipe(fields->text.data, fields->text.capacity);
   hc_buffer_free(&fields->text);

@@ -15,6 +15,7 @@
 
 /* --- life */
 
+/* nghttp2's memory is ours as well, so the host's allocator sees all of it. */
 static void *allocate(size_t size, void *user) {
   (void)user;
   return hc_memory_allocate(size);
@@ -37,6 +38,9 @@ static void release_h2_session(void *block, void *user) {
 
 static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
 
+/* Windows open only as content is read, never by themselves: that is what holds a fast server back.
+ * Closed streams are forgotten at once; nghttp2 would keep some for priorities, which we don't use.
+ * And until the server has told its limit of streams ours counts. */
 static int make_session(hc_h2_session *s, const nghttp2_session_callbacks *callbacks) {
   nghttp2_mem memory = {NULL, allocate, release_h2_session, allocate_zeroed, resize_h2_session};
   nghttp2_option *options;
@@ -50,6 +54,8 @@ static int make_session(hc_h2_session *s, const nghttp2_session_callbacks *callb
   return result;
 }
 
+/* Push is off, since nobody could ask for what comes by it. The window of the connection is larger
+ * than that of a stream, so that one slow reader doesn't stop the others. */
 static int introduce(hc_h2_session *s) {
   size_t limit = s->max_header_size < UINT32_MAX ? s->max_header_size : UINT32_MAX;
   const nghttp2_settings_entry settings[] = {
@@ -64,6 +70,7 @@ static int introduce(hc_h2_session *s) {
                                                HC_H2_CONNECTION_WINDOW);
 }
 
+/* Half made it is deleted like any other: every part may be missing. */
 hc_h2_session *hc_h2_session_new(size_t max_header_size) {
   nghttp2_session_callbacks *callbacks = NULL;
   hc_h2_session *s = hc_memory_allocate_zeroed(1, sizeof *s);
@@ -78,6 +85,7 @@ hc_h2_session *hc_h2_session_new(size_t max_header_size) {
   return NULL;
 }
 
+/* The copy of the head goes as soon as nghttp2 has its own, or nobody wants it sent. */
 static void forget_held(hc_h2_stream *stream) {
   if (!stream->held) return;
   hc_h2_fields_free(stream->held);
@@ -86,7 +94,8 @@ static void forget_held(hc_h2_stream *stream) {
   stream->session->held--;
 }
 
-/* Its streams stay their owners', broken. */
+/* Its streams stay their owners', broken. Their owners have to find nothing that points into this
+ * session: they close their streams later, when it is gone. */
 static void let_go_h2_session(hc_h2_session *s) {
   hc_h2_session_end(s, &closed);
   while (s->streams) {
@@ -110,6 +119,8 @@ void hc_h2_session_delete(hc_h2_session *s) {
 
 /* --- ends */
 
+/* What never left can be sent again by another connection; of the rest nobody knows. Those that
+ * have their answer whole are not touched. */
 void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   s->is_over = true;
   for (hc_h2_stream *stream = s->streams; stream; stream = stream->behind) {
@@ -133,6 +144,8 @@ static hc_error fail_h2_session(hc_h2_session *s, int result, hc_failure *why) {
 
 bool hc_h2_session_is_over(const hc_h2_session *s) { return s->is_over; }
 
+/* nghttp2 also says no when the numbers are used up: there are 2^30 of them for one connection (RFC
+ * 9113 section 5.1.1). */
 bool hc_h2_session_is_draining(const hc_h2_session *s) {
   return s->is_over || s->has_goaway || !nghttp2_session_check_request_allowed(s->h2);
 }
@@ -143,6 +156,7 @@ void hc_h2_session_goodbye(hc_h2_session *s) {
   hc_h2_session_end(s, &closed);
 }
 
+/* Only one is under way at a time, so its answer needs no content to be known by. */
 hc_error hc_h2_session_ping(hc_h2_session *s) {
   if (nghttp2_submit_ping(s->h2, NGHTTP2_FLAG_NONE, NULL) != 0) return HC_ERR_OUT_OF_MEMORY;
   s->awaits_pong = true;
@@ -160,6 +174,7 @@ static nghttp2_nv pair_of(const hc_h2_field *field) {
                       NGHTTP2_NV_FLAG_NONE};
 }
 
+/* The pairs are needed for this call alone: nghttp2 copies what they show. */
 static int32_t submit(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list,
                       hc_h2_more content) {
   nghttp2_data_provider provider = {.read_callback = hc_h2_read_content};
@@ -181,6 +196,8 @@ static int32_t start_h2_session(hc_h2_session *s, hc_h2_stream *stream, const hc
   return id;
 }
 
+/* The server is alive, and the requests that waited for that sign go out. Those that were given up
+ * meanwhile don't. */
 static int let_held_go(hc_h2_session *s) {
   for (hc_h2_stream *stream = s->held > 0 ? s->streams : NULL; stream; stream = stream->behind) {
     if (!stream->held) continue;
@@ -198,6 +215,7 @@ static bool can_wake(const hc_h2_stream *stream) {
   return stream->is_deferred && (stream->offered.size > 0 || stream->offer_is_last);
 }
 
+/* Waking one for which there is no room would only put it off again. */
 static int wake(hc_h2_stream *stream) {
   if (!can_wake(stream)) return 0;
   stream->is_deferred = false;
@@ -206,6 +224,8 @@ static int wake(hc_h2_stream *stream) {
   return result == NGHTTP2_ERR_NOMEM ? result : 0;
 }
 
+/* A stream was put off for want of room as well as for want of content, and when the output was
+ * sent nobody offers anything: so all of them are looked at. */
 static int wake_content(hc_h2_session *s) {
   int result = 0;
   if (s->deferred == 0 || !hc_h2_output_has_room(&s->output)) return 0;
@@ -214,7 +234,8 @@ static int wake_content(hc_h2_session *s) {
   return result;
 }
 
-/* What nghttp2 has to say goes into the output, content as views. */
+/* What nghttp2 has to say goes into the output, content as views. As far as the limit, not to the
+ * end: what isn't asked for stays in nghttp2, which then decides whose turn is next. */
 static int pump_h2_session(hc_h2_session *s, size_t limit) {
   int result = wake_content(s);
   if (result != 0) return result;
@@ -234,6 +255,7 @@ static int receive_h2_session(hc_h2_session *s, hc_slice bytes) {
   return taken < 0 ? (int)taken : 0;
 }
 
+/* It counts against the server until it brings something (count_arrival). */
 static void begin_frame(hc_h2_session *s, const unsigned char *head) {
   s->frame_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
   s->idle_frames++;
@@ -249,7 +271,8 @@ static size_t complete_head(hc_h2_session *s, hc_slice bytes) {
   return size;
 }
 
-/* How many of the bytes stand before a frame's head that is not whole? */
+/* How many of the bytes stand before a frame's head that is not whole? On the way each frame is
+ * counted. Only lengths are read here; what a frame means is nghttp2's to say. */
 static size_t whole_heads(hc_h2_session *s, hc_slice bytes) {
   size_t at = 0;
   for (;;) {
@@ -263,7 +286,8 @@ static size_t whole_heads(hc_h2_session *s, hc_slice bytes) {
 }
 
 /* nghttp2 counts a CONTINUATION anew with each piece of its head, and takes many of them for an
- * attack: it is given heads whole. */
+ * attack: it is given heads whole. A head that came in two pieces is given from our own copy, the
+ * rest from where it lies. */
 static int receive_by_heads(hc_h2_session *s, hc_slice bytes) {
   if (s->head_size > 0) {
     size_t size = complete_head(s, bytes);
@@ -281,7 +305,8 @@ static int receive_by_heads(hc_h2_session *s, hc_slice bytes) {
 }
 
 /* Frames that bring nothing cost the peer little and us more: so many in a row are an attack, or a
- * broken server. */
+ * broken server. The count begins anew with each frame that moves something for a stream, so a
+ * server that works is never near it. */
 static int check_idle_frames(hc_h2_session *s) {
   if (s->idle_frames <= HC_H2_IDLE_FRAMES_MAX) return 0;
   hc_failure_set(&s->failure, HC_ERR_INVALID_DATA,
@@ -290,7 +315,8 @@ static int check_idle_frames(hc_h2_session *s) {
 }
 
 /* nghttp2 acts on a fault of the peer's when it sends the frame that tells of it. So what it has to
- * say is asked for at once, behind content that waits for its turn. */
+ * say is asked for at once, behind content that waits for its turn. An error of a callback stands
+ * in `failure` although nghttp2 returned none, hence the look at both. */
 hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
   if (s->is_over)
     return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection is over");
@@ -305,6 +331,7 @@ hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
   return HC_OK;
 }
 
+/* Asked again before anything was sent, it gives the same bytes and perhaps more behind them. */
 hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, size_t *count,
                               hc_failure *why) {
   *count = 0;
@@ -328,6 +355,7 @@ bool hc_h2_session_has_output(const hc_h2_session *s) {
 
 bool hc_h2_session_is_settled(const hc_h2_session *s) { return s->has_settings; }
 
+/* The streams are few and a sum that is kept would have to be kept in many places. */
 size_t hc_h2_session_unread(const hc_h2_session *s) {
   size_t size = 0;
   for (const hc_h2_stream *stream = s->streams; stream; stream = stream->behind)
@@ -342,6 +370,8 @@ size_t hc_h2_session_room(const hc_h2_session *s) {
 
 unsigned hc_h2_session_raises(const hc_h2_session *s) { return s->raises; }
 
+/* It counts as open from here on, also while it is held back: room that is promised to it must not
+ * be given twice. */
 static void put_on(hc_h2_session *s, hc_h2_stream *stream, hc_h2_more content) {
   stream->session = s;
   stream->stage = HC_H2_HEAD;
@@ -361,12 +391,14 @@ static int32_t start_or_hold(hc_h2_session *s, hc_h2_stream *stream, const hc_h2
   return 0;
 }
 
+/* Out of the middle of the list without a search, since any of hundreds may be the one to end. */
 static void take_off(hc_h2_stream *stream) {
   if (stream->behind) stream->behind->before = stream->before;
   if (stream->before) stream->before->behind = stream->behind;
   else stream->session->streams = stream->behind;
 }
 
+/* What was done is undone where nghttp2 refuses, and the stream is as zeroed as it came. */
 hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
                            const hc_checked_request *checked, hc_h2_scheme scheme,
                            hc_h2_more content, hc_failure *why) {
@@ -387,17 +419,21 @@ hc_error hc_h2_stream_open(hc_h2_session *s, hc_h2_stream *stream,
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "HTTP/2 request: %s", nghttp2_strerror(result));
 }
 
+/* All that was offered has to be out of the process, because the source may use its memory again as
+ * soon as it is asked for more. */
 bool hc_h2_stream_takes_content(const hc_h2_stream *stream) {
   return stream->has_content && stream->is_open && !hc_h2_stream_is_done(stream) &&
          !stream->offer_is_last && stream->offered.size == 0 && stream->in_flight == 0;
 }
 
+/* Without memory to wake it the session is over; the next move of bytes finds that and says so. */
 void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
   stream->offered = piece;
   stream->offer_is_last = more == HC_H2_LAST;
   if (wake(stream) != 0) (void)fail_h2_session(stream->session, NGHTTP2_ERR_NOMEM, NULL);
 }
 
+/* The window that this opens is nghttp2's to announce: it waits until that is worth a frame. */
 hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size) {
   hc_buffer_consume(&stream->content, size);
   if (!stream->session || stream->session->is_over) return HC_OK;
@@ -431,6 +467,8 @@ static void cancel_h2_session(hc_h2_session *s, hc_h2_stream *stream) {
   if (result == NGHTTP2_ERR_NOMEM) (void)fail_h2_session(s, result, NULL);
 }
 
+/* The views in the output first, then the list, then nghttp2: none of them may know of the stream
+ * when its memory goes back to its owner. */
 void hc_h2_stream_close(hc_h2_stream *stream) {
   hc_h2_session *s = stream->session;
   hc_h2_stream_withdraw(stream);

@@ -10,6 +10,8 @@ static void place_in_heap(hc_poller *p, seat *s, size_t at) {
   s->heap_index = at;
 }
 
+/* One of the two loops does nothing: a deadline has moved either way, and only who its neighbours
+ * are tells which. */
 static void sift(hc_poller *p, seat *s, size_t at) {
   while (at > 0 && p->heap[(at - 1) / 2]->deadline > s->deadline) {
     place_in_heap(p, p->heap[(at - 1) / 2], at);
@@ -27,6 +29,8 @@ static void sift(hc_poller *p, seat *s, size_t at) {
   place_in_heap(p, s, at);
 }
 
+/* Most polls leave a deadline as it was, and that has to cost nothing. One that is taken out leaves
+ * a gap, into which the last of the heap goes. The room was made when the client was added. */
 void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline) {
   if (s->deadline == deadline) return;
   s->deadline = deadline;

@@ -5,7 +5,11 @@
  * That marks the places for which something may have changed, and the clients on them are polled.
  * What belongs to a single client is its seat: the tag, the next deadline, whether it is due or has
  * moved. Beside the seats there are a slot for each watched descriptor (poller_watch.c), a list of
- * the seats that are due, and a heap of deadlines. */
+ * the seats that are due, and a heap of deadlines.
+ *
+ * Any client that is polled may run a script's code, and that may add and remove clients, close
+ * connections, or wait with this very poller. So no loop here holds a pointer to the next seat over
+ * a call: each takes the first of a list, and a seat that is removed leaves all lists. */
 #include "../poller.h"
 
 #include "../base/limits.h"
@@ -18,6 +22,8 @@ enum { BATCH_POLLER = 512, FEW = 32 };
  * among 1000 connections (2.4 for each, and 3.0 where every client has a sweep of its own). */
 #define SWEPT_NS 200000u
 
+/* The backend's reason is taken over as it is: that the system has no descriptors left is worth
+ * more to a user than "no poller". */
 hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
   hc_poller *p = hc_memory_allocate_zeroed(1, sizeof *p);
   if (!p) return hc_failure_out_of_memory(why);
@@ -35,6 +41,8 @@ size_t hc_poller_count(const hc_poller *p) { return p->count; }
 
 /* --- the lists */
 
+/* The list is in no order. Who is due is polled in the next round in any case, and a round polls
+ * all of them. */
 static void mark_due(hc_poller *p, seat *s) {
   if (s->is_due) return;
   s->is_due = true;
@@ -42,6 +50,7 @@ static void mark_due(hc_poller *p, seat *s) {
   p->due = s;
 }
 
+/* A seat is in at most one of two lists, and the caller doesn't know in which. */
 static void unlink_due(seat **list, const seat *s) {
   while (*list && *list != s) list = &(*list)->next_due;
   if (*list) *list = s->next_due;
@@ -60,6 +69,8 @@ static void unlink_touched(hc_poller *p, const seat *s) {
   *at = s->next_touched;
 }
 
+/* In the order in which they moved: a script that handles one at a time must not leave one waiting
+ * for ever. */
 static void mark_moved(hc_poller *p, seat *s) {
   if (s->has_moved) return;
   s->has_moved = true;
@@ -79,6 +90,8 @@ static void unlink_moved(hc_poller *p, seat *s) {
   if (p->moved_tail == s) p->moved_tail = before;
 }
 
+/* While an event is handled, what it concerns is polled at once and in the same round; otherwise it
+ * waits for the next. */
 static void on_due(hc_seat *hook) {
   seat *s = (seat *)hook;
   if (s->poller->takes_event) mark_touched(s->poller, s);
@@ -87,6 +100,8 @@ static void on_due(hc_seat *hook) {
 
 /* --- what a client waits for */
 
+/* Nothing but a call of its owner's can change such a client. If all are like that, an endless wait
+ * would never end. */
 static bool is_final(hc_status status) {
   return status == HC_STATUS_DISCONNECTED || status == HC_STATUS_CANT_RESOLVE ||
          status == HC_STATUS_CANT_CONNECT || status == HC_STATUS_CONNECTION_ERROR ||
@@ -98,6 +113,7 @@ static void note_final(hc_poller *p, seat *s) {
   s->is_final = true;
 }
 
+/* Only the change counts, so that the number stays right however often it is asked. */
 static void note_status(hc_poller *p, seat *s, hc_status status) {
   if (is_final(status)) {
     note_final(p, s);
@@ -114,7 +130,9 @@ static bool is_there(const hc_poller *p, const hc_place *place, const seat *s) {
   return place->seat == &s->hook && s->poller == p;
 }
 
-/* Registers what the client waits for now. If it needs no event, it is due again at once. */
+/* Registers what the client waits for now. If it needs no event, it is due again at once. Most
+ * often nothing changes: the descriptor is watched for the same events as before, and the kernel
+ * isn't asked. A stream without a descriptor, of a script's own, is looked at by the clock. */
 static void arm(hc_poller *p, seat *s) {
   hc_interest interest;
   const hc_place *place = s->place;
@@ -145,6 +163,8 @@ static void arm(hc_poller *p, seat *s) {
 
 /* --- adding and removing */
 
+/* Slots and heap have room for every client from its adding on, so that nothing that happens later
+ * in a wait can fail for want of memory. */
 static bool grow_poller(hc_poller *p) {
   if (p->count < p->capacity) return true;
   if (p->capacity > UINT32_MAX / 4) return false;
@@ -166,6 +186,8 @@ static bool has_other_seat(const hc_connection *n, const hc_place *place) {
   return false;
 }
 
+/* All lists are left here, and the watch ends if nobody else needs it: afterwards nothing in the
+ * kernel or in this poller knows the seat's memory. */
 static void forget_poller(hc_poller *p, seat *s) {
   hc_place *place = s->place;
   if (place->connection && !has_other_seat(place->connection, place))
@@ -199,6 +221,7 @@ static bool is_taken_by_another(const hc_poller *p, const hc_place *place) {
   return other != NULL;
 }
 
+/* The place hears of its seat from the caller, when nothing can fail any more. */
 static seat *make_seat(hc_poller *p, hc_client *c, void *tag) {
   seat *s = grow_poller(p) ? hc_memory_allocate_zeroed(1, sizeof *s) : NULL;
   if (!s) return NULL;
@@ -228,6 +251,8 @@ static bool arm_in_turn(hc_poller *p, seat *s) {
   return true;
 }
 
+/* Otherwise it is due, since something may have come before anybody watched: a kernel's event tells
+ * of what is there, but bytes that TLS has decrypted already are not in the kernel. */
 hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   hc_place *place = hc_client_place(c);
   if (place->seat)
@@ -243,6 +268,8 @@ hc_error hc_poller_add(hc_poller *p, hc_client *c, void *tag, hc_failure *why) {
   return HC_OK;
 }
 
+/* The owner is compared, so a client that is in another poller is as unknown as one that is in
+ * none. */
 hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   hc_seat *hook = hc_client_place(c)->seat;
   if (!hook || hook->owner != p) return HC_ERR_DOES_NOT_EXIST;
@@ -250,6 +277,8 @@ hc_error hc_poller_remove(hc_poller *p, hc_client *c) {
   return HC_OK;
 }
 
+/* Not while a wait is under way further up the stack: its loop would go on in freed memory. The
+ * bindings keep it alive until then. */
 void hc_poller_delete(hc_poller *p) {
   if (!p || p->at_work) return;
   hc_poller_silence(p);
@@ -264,7 +293,7 @@ void hc_poller_delete(hc_poller *p) {
 /* --- waiting */
 
 /* Does polling this client run a script's code (a body function, a stream's methods)? That may take
- * any amount of time. */
+ * any amount of time, after which a sweep's result is worth nothing. */
 static bool calls_back(const hc_place *place) {
   hc_stream_peer *stream = place->connection->stream;
   return (place->exchange && hc_exchange_upload(place->exchange) == HC_UPLOAD_HOSTS) ||
@@ -297,6 +326,9 @@ typedef enum cause {
   BY_ITSELF_QUIET /* and its descriptor has nothing */
 } cause;
 
+/* One turn of one client. The hint of what is known of its descriptor goes to the connection first;
+ * it can spare the look in front of a request. The seat is looked up again behind the turn, because
+ * the turn may have removed it. */
 static void poll_seat(hc_poller *p, seat *s, cause why) {
   hc_client *c = s->client;
   const hc_place *place = s->place;
@@ -320,7 +352,9 @@ static void poll_seat(hc_poller *p, seat *s, cause why) {
   hc_client_end_turn(c);
 }
 
-/* Advances the connection, and then polls the clients that this concerned. */
+/* Advances the connection, and then polls the clients that this concerned. An event belongs to the
+ * connection and is taken once, however many clients stand on it; with HTTP/2 that one step may
+ * have brought something for each of them. */
 static void take_event(hc_poller *p, hc_connection *n) {
   p->takes_event = true;
   hc_connection_take_event(n);
@@ -333,6 +367,8 @@ static void take_event(hc_poller *p, hc_connection *n) {
   }
 }
 
+/* The guard ends a round in which a client's new deadline is always past: others have to have their
+ * turn. */
 static void poll_late(hc_poller *p) {
   if (!p->heap_count) return;
   uint64_t now = hc_clock_now();
@@ -344,13 +380,16 @@ static void poll_late(hc_poller *p) {
   }
 }
 
-/* Has a wait with a time limit used it up? */
+/* Has a wait with a time limit used it up? A game gives a wait some milliseconds of its frame, and
+ * the rest of the clients have theirs in the next. */
 static bool has_done_enough(const hc_poller *p) {
   return p->rest_at != 0 && hc_clock_now() >= p->rest_at;
 }
 
 /* Returns how many events came. When time runs out the kernel will report the rest again, and the
- * next round begins with them. */
+ * next round begins with them. The events are a copy of what was so a moment ago. A client that has
+ * been polled since may have closed the connection of a later one, and its slot may be somebody
+ * else's: the generation tells. */
 static size_t poll_events(hc_poller *p, uint64_t deadline) {
   hc_backend_event events[BATCH_POLLER];
   size_t count = hc_backend_wait(p->backend, events, BATCH_POLLER, deadline);
@@ -373,7 +412,9 @@ static size_t poll_events(hc_poller *p, uint64_t deadline) {
 }
 
 /* Handles events until only few are left, and returns the time of the last look at all descriptors.
- * 0: too many have events again and again, for example bytes that nobody reads. */
+ * 0: too many have events again and again, for example bytes that nobody reads. With fewer than a
+ * few events the kernel has told of everything there is; with a full batch there may be more behind
+ * it. */
 static uint64_t sweep(hc_poller *p) {
   for (size_t tries = p->count / BATCH_POLLER + 2; tries > 0; tries--) {
     uint64_t now = hc_clock_now();
@@ -396,7 +437,8 @@ static seat *take_polling(hc_poller *p) {
   return s;
 }
 
-/* No time is left for the others, so the next round begins with them. */
+/* No time is left for the others, so the next round begins with them. In the order they had, before
+ * those that have become due since. */
 static void put_back(hc_poller *p) {
   seat **end = &p->polling;
   while (*end) end = &(*end)->next_due;
@@ -406,7 +448,10 @@ static void put_back(hc_poller *p) {
 }
 
 /* Handles events first. A watched client that had none has nothing to read, so it can send without
- * a look of its own. False: there was no need to look at the events. */
+ * a look of its own. False: there was no need to look at the events. First those who need no look,
+ * since their last receive was a moment ago. As soon as one of the others comes, all descriptors
+ * are looked at in one system call, which counts for all that follow; that is cheaper than a look
+ * for each. */
 static bool poll_due(hc_poller *p) {
   bool has_looked = false, is_swept = true;
   uint64_t swept_at = 0;
@@ -440,7 +485,9 @@ static uint64_t time_after(uint64_t now, double seconds) {
   return seconds > 0 ? hc_clock_deadline(now, seconds) : now;
 }
 
-/* HC_ERR_TIMEOUT: it was `part` that ended the wait, not `end`. */
+/* HC_ERR_TIMEOUT: it was `part` that ended the wait, not `end`. What has moved and was not fetched
+ * is forgotten: a wait tells what moved during itself. A round is: who is due, then events, then
+ * who is late. It sleeps only where none of these has anything. */
 static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
   if (part > end) part = end;
   while (hc_poller_next(p)) continue;
@@ -461,6 +508,7 @@ static hc_error wait_for_some(hc_poller *p, uint64_t end, uint64_t part) {
   }
 }
 
+/* A wait inside of a wait of the same poller would take the outer one's lists apart. */
 hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most) {
   if (p->at_work) return HC_ERR_BUSY;
   uint64_t now = hc_clock_now();
@@ -482,6 +530,8 @@ hc_error hc_poller_wait(hc_poller *p, double seconds) {
   return hc_poller_wait_part(p, seconds, -1);
 }
 
+/* The tag is the host's own word for the client, so the core hands out nothing that the host has to
+ * look up. */
 void *hc_poller_next(hc_poller *p) {
   seat *s = p->moved;
   if (!s) return NULL;

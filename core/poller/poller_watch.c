@@ -4,6 +4,7 @@
 
 #include "poller_state.h"
 
+/* There is a slot for each client, and there are no more connections than clients. Should that ever not hold, the connection is polled by the clock. */
 static bool take_slot(hc_poller *p, hc_connection *n) {
   uint32_t index = p->slot_count;
   if (p->free_slot) {
@@ -18,7 +19,8 @@ static bool take_slot(hc_poller *p, hc_connection *n) {
   return true;
 }
 
-/* The watch ends: the slot is free, and an event that is under way already means nobody. */
+/* The watch ends: the slot is free, and an event that is under way already means nobody. That is
+ * what the generation is for: the kernel has the slot's number, and may report it once more. */
 static void forget_watch(hc_poller *p, hc_watch *w) {
   slot *s = &p->slots[w->slot];
   hc_stream_peer_watch(NULL, &w->watcher);
@@ -29,6 +31,8 @@ static void forget_watch(hc_poller *p, hc_watch *w) {
   w->dropped = NULL;
 }
 
+/* In this order: the kernel first, while the descriptor is still open. Afterwards the number could
+ * belong to another file. */
 static void on_dropped(hc_watch *w) {
   hc_poller *p = w->poller;
   hc_backend_unwatch(p->backend, w->fd);
@@ -40,7 +44,8 @@ void hc_poller_unwatch(hc_connection *n) {
   if (n && n->watch.dropped) n->watch.dropped(&n->watch);
 }
 
-/* Somebody else closes the connection's stream, and who stands on it does not know yet. */
+/* Somebody else closes the connection's stream, and who stands on it does not know yet. They are
+ * noticed, so that the next round tells them. */
 static void on_closing(hc_stream_watcher *watcher) {
   hc_watch *w = (void *)((char *)watcher - offsetof(hc_watch, watcher));
   hc_poller *p = w->poller;
@@ -49,13 +54,16 @@ static void on_closing(hc_stream_watcher *watcher) {
   hc_connection_notice_all(n);
 }
 
-/* A script's own stream has closed the descriptor, and the number was given away anew. */
+/* A script's own stream has closed the descriptor, and the number was given away anew. The kernel
+ * has taken a closed descriptor out of its set by itself, and to take out that number now would
+ * take out the new one's. */
 static void forget_stale(hc_poller *p, hc_connection *n) {
   hc_handle_map_remove(&p->watched, (uint64_t)n->watch.fd);
   forget_watch(p, &n->watch);
   hc_connection_notice_all(n);
 }
 
+/* The map comes last, as it alone can be out of memory. */
 static bool start_watch(hc_poller *p, hc_connection *n, hc_handle fd) {
   if (!take_slot(p, n)) return false;
   n->watch.poller = p;
@@ -67,6 +75,8 @@ static bool start_watch(hc_poller *p, hc_connection *n, hc_handle fd) {
   return false;
 }
 
+/* A stream may change its descriptor: a host's own one, or the race over addresses, which watches
+ * one attempt after the other. */
 bool hc_poller_watch(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events) {
   hc_watch *w = &n->watch;
   if (w->dropped && w->fd != fd) on_dropped(w);
