@@ -62,6 +62,7 @@ static hc_parse brotli_feed(hc_decoder *d, hc_slice data, char *out, size_t room
   return b->is_over || !b->has_begun ? HC_PARSE_DONE : HC_PARSE_MORE;
 }
 
+/* An empty body is complete, as with all codings; see decoder.h. */
 static bool brotli_is_done(const hc_decoder *d) {
   const brotli_decoder *b = (const brotli_decoder *)d;
   return b->is_over || !b->has_begun;

@@ -19,6 +19,7 @@ typedef struct chain {
   stage stages[HC_CODINGS_MAX];
 } chain;
 
+/* To the outside a chain is one more codec: whoever reads it need not know how many there are. */
 static chain *of_chain_decoder(hc_decoder *d) { return (chain *)d; }
 
 /* Where a stage writes to, and how much of that it did. */

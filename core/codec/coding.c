@@ -14,6 +14,7 @@ typedef struct coding_name {
   hc_coding coding;
 } coding_name;
 
+/* x-gzip is what some servers have called it since before there was a registry. */
 static const coding_name names[] = {
     {"gzip", HC_CODING_GZIP}, {"x-gzip", HC_CODING_GZIP}, {"deflate", HC_CODING_DEFLATE},
 #ifdef HC_WITH_BROTLI

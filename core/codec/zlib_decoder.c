@@ -63,7 +63,8 @@ static void fail_zlib_decoder(zlib_decoder *d, int result) {
 
 /* RFC 1950 section 2.2: method 8, a window of at most 32 KiB, and a check that makes the two bytes
  * a multiple of 31. In the bare format such a first byte would be a stored block with a bit set in
- * its padding, which no encoder writes. */
+ * its padding, which no encoder writes. A name that means two things: by RFC 9110 section 8.4.1.2
+ * it is the zlib format, and old servers send the bare one. */
 static bool is_zlib_head(const unsigned char head[2]) {
   return (head[0] & 0x0f) == 8 && head[0] >> 4 <= 7 && ((unsigned)head[0] << 8 | head[1]) % 31 == 0;
 }

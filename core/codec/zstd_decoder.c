@@ -51,7 +51,8 @@ static void zstd_release(void *unused, void *block) {
 
 /* --- where a frame begins */
 
-/* RFC 8878 sections 3.1.1 and 3.1.2: a frame, or one that is to be skipped. */
+/* RFC 8878 sections 3.1.1 and 3.1.2: a frame, or one that is to be skipped. Anything else behind a
+ * frame is not for us, and is ignored as with gzip. */
 static bool is_magic(const unsigned char *m) {
   bool is_frame = m[0] == 0x28 && m[1] == 0xb5 && m[2] == 0x2f && m[3] == 0xfd;
   bool is_skippable = (m[0] & 0xf0) == 0x50 && m[1] == 0x2a && m[2] == 0x4d && m[3] == 0x18;

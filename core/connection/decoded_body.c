@@ -14,6 +14,8 @@ hc_decoded_body *hc_decoded_new(hc_decoder *decoder) {
   return k;
 }
 
+/* What was decoded and not read goes with it. The exchange below is not touched: whoever owns that
+ * cancels or finishes it. */
 void hc_decoded_delete(hc_decoded_body *k) {
   if (!k) return;
   hc_decoder_delete(k->decoder);
@@ -107,6 +109,8 @@ hc_progress hc_decoded_peek(hc_decoded_body *k, hc_exchange *x, hc_slice *view, 
   return HC_MOVED;
 }
 
+/* The end is told with the last byte, as an exchange does it, so a reader needs no extra call to
+ * hear of it. */
 hc_progress hc_decoded_consume(hc_decoded_body *k, size_t size, hc_failure *why) {
   size_t held = hc_buffer_size(&k->out);
   if (size > held) size = held;

@@ -37,6 +37,9 @@ static void tell_of_bytes(hc_connection *n, hc_failure *why) {
                  is_http2 ? HC_HTTP2_ONLY : "the server sent unexpected bytes before a request");
 }
 
+/* A look is a peek: what is there stays there. Nothing and an end are told apart, because "the
+ * server closed the idle connection" is what every pool meets each day, and bytes out of the blue
+ * are a fault. */
 hc_progress hc_h1_look(hc_connection *n, hc_failure *why) {
   if (hc_h1_is_known_quiet(n)) return HC_DONE;
   hc_io io = hc_buffer_size(&n->h1.receiver.in) ? HC_IO_OK : hc_stream_peer_peek(n->stream, why);

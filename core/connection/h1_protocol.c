@@ -138,6 +138,8 @@ static void shut_down_h1_protocol(hc_connection *n, hc_stream_peer *stream) {
   r->decoded = r->gap = 0;
 }
 
+/* One advance reads for one exchange alone (takes_for_all is false), so a poller lets each client
+ * look for itself. There is nothing to forget: the exchange is a part of the connection. */
 const hc_protocol hc_protocol_h1 = {
     .major_version = 1,
     .advance = advance_h1_protocol,

@@ -352,6 +352,8 @@ bool hc_h2_is_readable(hc_exchange *x) {
          is_over_h2_exchange(of_h2_exchange(x));
 }
 
+/* Nobody reads, but the upload goes on and others' bytes have to be moved: a client that only looks
+ * whether it is idle must not stop them. */
 hc_progress hc_h2_check_idle(hc_exchange *x, hc_failure *why) {
   hc_h2_exchange *h = of_h2_exchange(x);
   if (go_on_sending(h, why) == HC_BROKEN) return HC_BROKEN;

@@ -71,6 +71,7 @@ static void times_of_upload(const hc_h2_exchange *h, hc_interest *out) {
   else out->deadline = hc_clock_earlier(out->deadline, h->supply.ask_at);
 }
 
+/* Of the two timeouts at most one is set at a time; the other is "never". */
 void hc_h2_times(const hc_exchange *x, hc_interest *out) {
   const hc_h2_exchange *h = of_const_h2_news(x);
   bool is_readable =

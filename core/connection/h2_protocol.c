@@ -48,7 +48,8 @@ static void advance_h2_protocol(hc_connection *n) {
 }
 
 /* An idle client that looks after its connection reads for it: a PING has to be answered, or a
- * server that checks for dead peers would close it. */
+ * server that checks for dead peers would close it. A GOAWAY that has come meanwhile is the end of
+ * an idle connection: a request would be refused anyway. */
 static hc_progress check_h2_protocol(hc_connection *n, hc_failure *why) {
   if (hc_h2_link_move(n, NULL, why) == HC_BROKEN) return HC_BROKEN;
   hc_h2_link_note_draining(n);
@@ -96,6 +97,8 @@ static void shut_down_h2_protocol(hc_connection *n, hc_stream_peer *stream) {
   n->h2 = NULL;
 }
 
+/* There is no pump: content stands between frames, and the kernel can't tell one from the other. No
+ * receive of a head may sleep either, because what comes first may be for somebody else. */
 const hc_protocol hc_protocol_h2 = {
     .major_version = 2,
     .takes_for_all = true,

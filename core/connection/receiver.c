@@ -392,6 +392,8 @@ static hc_progress peek_chunked(hc_receiver *r, const hc_reading *from, hc_slice
   return HC_MOVED;
 }
 
+/* The two kinds without content are over at once, and the stream is not touched for them: what
+ * stands behind their heads belongs to the next answer. */
 hc_progress hc_receiver_peek(hc_receiver *r, const hc_reading *from, hc_slice *view,
                              hc_failure *why) {
   switch (r->answer.plan.framing) {

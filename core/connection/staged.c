@@ -1,4 +1,7 @@
-/* staged.c - large content by way of a small block. See staged.h. */
+/* staged.c - large content by way of a small block. See staged.h.
+ *
+ * The bytes that are staged and the front of the piece are the same bytes: what is sent is taken
+ * off both. */
 #include "staged.h"
 
 #include <string.h>

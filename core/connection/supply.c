@@ -3,7 +3,10 @@
  * One function for each kind of source. A string is one piece. Files and pipes are read into a
  * buffer of the supply's, which the next piece takes the place of. A function or a pipe that has
  * nothing is not asked again before `ask_at`, after pauses that grow, unless somebody says that it
- * has something now. */
+ * has something now.
+ *
+ * A piece is never kept by those above: they have sent it, or copied it, before they ask for the
+ * next. So one buffer is enough, and a function may use its own memory again and again. */
 #include "supply.h"
 
 #include <string.h>
@@ -51,6 +54,8 @@ static hc_supply_step has_nothing_now(hc_supply *u) {
   return HC_SUPPLY_LATER;
 }
 
+/* The clock is read only behind an answer of "nothing", so a source that always has something pays
+ * nothing for it. */
 static bool is_early(const hc_supply *u) { return u->ask_at != 0 && hc_clock_now() < u->ask_at; }
 
 /* A piece whose size nobody knew before is held against what was announced: a byte too many on the
@@ -142,6 +147,8 @@ static hc_supply_step give_string(const hc_pull_call *g) {
   return HC_SUPPLY_PIECE;
 }
 
+/* The head's promise comes along each time, since the same source may be announced by its length or
+ * in chunks. */
 hc_supply_step hc_supply_next(hc_supply *u, const hc_request_head *announced, hc_slice *piece,
                               hc_failure *why) {
   const hc_pull_call g = {u, announced, piece, why};

@@ -1,7 +1,11 @@
 /* chunked.c - the chunked transfer coding, decoded in place. See chunked.h.
  *
  * A state for each thing that can be awaited, one step for each byte of framing, and one memmove
- * for the data of a chunk. The usual chunk-size line is taken as a whole. */
+ * for the data of a chunk. The usual chunk-size line is taken as a whole.
+ *
+ * Where a chunk ends decides what is content and what is the next message's, so this is strict
+ * where heads are lenient. All that can wait for more bytes keeps how far it has come in the
+ * decoder, and none of it is looked at twice. */
 #include "chunked.h"
 
 #include <stdbool.h>
@@ -92,7 +96,9 @@ static hc_parse take_extension(hc_chunked *d, cursor_chunked *c, char byte) {
   return HC_PARSE_MORE;
 }
 
-/* One byte of the chunk-size line, behind its digits. The CRLF does not count. */
+/* One byte of the chunk-size line, behind its digits. The CRLF does not count. It is limited,
+ * though it means nothing to us: an endless extension would cost us time and its sender next to
+ * nothing. */
 static hc_parse take_size_line(hc_chunked *d, cursor_chunked *c) {
   char byte = c->data[c->at];
   hc_parse result = d->state == HC_CHUNKED_EXTENSION ? take_extension(d, c, byte)
@@ -104,6 +110,7 @@ static hc_parse take_size_line(hc_chunked *d, cursor_chunked *c) {
   return HC_PARSE_MORE;
 }
 
+/* A CR alone could be a line end to somebody else on the way, and is none to us. */
 static hc_parse take_size_end(hc_chunked *d, cursor_chunked *c) {
   if (c->data[c->at] != '\n')
     return refuse_chunked(d, c, "a bare CR stands in the chunk-size line");

@@ -156,6 +156,8 @@ hc_error hc_head_write(const hc_checked_request *checked, hc_buffer *out, hc_fai
   return check_memory(error, out, held, why);
 }
 
+/* For those who have one request to write and nothing to ask in between; a connection checks first
+ * and opens its exchange with the result. */
 hc_error hc_request_write(const hc_request *request, hc_buffer *out, hc_request_head *head,
                           hc_failure *why) {
   hc_checked_request checked;

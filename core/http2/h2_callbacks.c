@@ -125,7 +125,8 @@ static int refuse_status(hc_h2_stream *stream) {
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
 
-/* A head of 1xx is over when it is whole; only 100 has a meaning here. */
+/* A head of 1xx is over when it is whole; only 100 has a meaning here. Other heads of 1xx are read
+ * over (RFC 9110 section 15.2); their room is used for the next. */
 static int end_head(hc_h2_stream *stream) {
   hc_response *r = &stream->response;
   if (r->code < 100) return refuse_status(stream);
@@ -151,6 +152,8 @@ static int end_message_h2_callbacks(hc_h2_stream *stream, const nghttp2_frame *f
   return stream->has_content ? reset(stream, NGHTTP2_NO_ERROR) : 0;
 }
 
+/* A head, a head of 1xx, or trailing fields: which it is, the stage of the stream says. A head may
+ * be the whole answer. */
 static int end_section(hc_h2_session *s, hc_h2_stream *stream, const nghttp2_frame *frame) {
   count_arrival(s, stream);
   int result = stream->stage == HC_H2_HEAD ? end_head(stream) : 0;

@@ -100,6 +100,8 @@ hc_error hc_h2_output_keep(hc_h2_output *o, const size_t *in_flight) {
   return HC_OK;
 }
 
+/* What was not sent is lost, and with it the connection: a frame can't be taken up in its
+ * middle. */
 void hc_h2_output_free(hc_h2_output *o) {
   for (size_t i = 0; i < o->count; i++) hc_memory_release(o->parts[i].copy);
   hc_buffer_free(&o->own);

@@ -46,7 +46,8 @@ static hc_slice scheme_of(const hc_checked_request *c, hc_h2_scheme scheme, hc_b
   return scheme == HC_H2_HTTPS ? HC_SLICE("https") : HC_SLICE("http");
 }
 
-/* An empty path is "/" (RFC 9110 section 4.2.3), but "*" for OPTIONS (RFC 9113 section 8.3.1). */
+/* An empty path is "/" (RFC 9110 section 4.2.3), but "*" for OPTIONS (RFC 9113 section 8.3.1). Only
+ * with a query and no path something has to be put together; all else is a view. */
 static hc_slice path_of(const hc_checked_request *c, hc_buffer *text) {
   hc_slice path = c->target.path;
   if (path.size > 0 && path.data[0] != '?') return path;
@@ -105,7 +106,8 @@ static bool is_of_connection(hc_slice name) {
 }
 
 /* Does a Connection field of the caller's name it? What frames the content is never the
- * connection's alone. */
+ * connection's alone. A caller who lists a field in Connection says that it is for the next hop
+ * alone, and in HTTP/2 no field is. */
 static bool is_named_by_connection(const hc_request *r, hc_slice name) {
   if (hc_slice_equal_fold(name, HC_SLICE("content-length"))) return false;
   for (size_t i = 0; i < r->line_count; i++) {
@@ -149,7 +151,9 @@ static void add_own_fields(hc_h2_fields *f, const hc_checked_request *c) {
 
 /* --- memory */
 
-/* All of it at once: views into the text must not move. */
+/* All of it at once: views into the text must not move. The lines count whole, names and values,
+ * though only the names are copied: that is simpler and never too little. 20 digits are the longest
+ * length. */
 static hc_error make_room_h2_request(hc_h2_fields *f, const hc_checked_request *c) {
   size_t size = c->target.scheme.size + c->target.path.size + 1 + 20, available;
   char *at;
@@ -160,6 +164,8 @@ static hc_error make_room_h2_request(hc_h2_fields *f, const hc_checked_request *
                     : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
 }
 
+/* Everything is allocated in front, so that what follows can't fail, and no view can lose its
+ * text. */
 hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
                             hc_h2_fields *out, hc_failure *why) {
   if (make_room_h2_request(out, checked) != HC_OK) {
@@ -190,6 +196,7 @@ static hc_error copy_into(hc_h2_fields *to, const hc_h2_fields *from) {
   return HC_OK;
 }
 
+/* One block for all texts, which the views of the copy point into. */
 hc_h2_fields *hc_h2_fields_copy(const hc_h2_fields *fields) {
   hc_h2_fields *copy = hc_memory_allocate_zeroed(1, sizeof *copy);
   if (!copy || copy_into(copy, fields) == HC_OK) return copy;
@@ -206,24 +213,27 @@ static hc_slice find_field(const hc_h2_fields *f, hc_slice name) {
   return HC_SLICE("");
 }
 
-static void put_line(hc_buffer *out, const hc_slice parts[3], hc_error *code) {
+static void put_line_h2_request(hc_buffer *out, const hc_slice parts[3], hc_error *code) {
   for (int i = 0; i < 3 && *code == HC_OK; i++)
     if (parts[i].size > 0) *code = hc_buffer_append(out, parts[i], HC_TRANSCRIPT_MAX);
   if (*code == HC_OK) *code = hc_buffer_append_text(out, "\r\n", HC_TRANSCRIPT_MAX);
 }
 
+/* As a head would stand in HTTP/1.1, for people to read. Memory that runs out only leaves it out: a
+ * trace is no reason for a request to fail. */
 void hc_h2_fields_note(const hc_h2_fields *f, hc_transcript *t) {
   hc_buffer head = {0};
   hc_slice authority = find_field(f, HC_SLICE(":authority"));
   hc_error code = hc_buffer_append(&head, find_field(f, HC_SLICE(":method")), HC_TRANSCRIPT_MAX);
-  put_line(&head,
-           (hc_slice[3]){HC_SLICE(" "), find_field(f, HC_SLICE(":path")), HC_SLICE(" HTTP/2")},
-           &code);
+  put_line_h2_request(
+      &head, (hc_slice[3]){HC_SLICE(" "), find_field(f, HC_SLICE(":path")), HC_SLICE(" HTTP/2")},
+      &code);
   if (authority.size > 0)
-    put_line(&head, (hc_slice[3]){HC_SLICE("host"), HC_SLICE(": "), authority}, &code);
+    put_line_h2_request(&head, (hc_slice[3]){HC_SLICE("host"), HC_SLICE(": "), authority}, &code);
   for (size_t i = 0; i < f->count; i++) {
     if (f->fields[i].name.data[0] == ':') continue;
-    put_line(&head, (hc_slice[3]){f->fields[i].name, HC_SLICE(": "), f->fields[i].value}, &code);
+    put_line_h2_request(&head, (hc_slice[3]){f->fields[i].name, HC_SLICE(": "), f->fields[i].value},
+                        &code);
   }
   if (code == HC_OK) code = hc_buffer_append_text(&head, "\r\n", HC_TRANSCRIPT_MAX);
   if (code == HC_OK)

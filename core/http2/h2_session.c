@@ -109,6 +109,7 @@ static void let_go_h2_session(hc_h2_session *s) {
   }
 }
 
+/* Streams are broken and let go before nghttp2 ends, since its end calls nobody for them. */
 void hc_h2_session_delete(hc_h2_session *s) {
   if (!s) return;
   let_go_h2_session(s);
@@ -133,7 +134,8 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
 }
 
 /* A connection's error: what a callback has seen of it says more than the code that nghttp2
- * returned. */
+ * returned. The whole connection is lost then, as its frames can't be told apart any more, or its
+ * compressed heads not be read (RFC 9113 sections 4.3 and 5.4.1). */
 static hc_error fail_h2_session(hc_h2_session *s, int result, hc_failure *why) {
   if (result == NGHTTP2_ERR_NOMEM) (void)hc_h2_out_of_memory(s);
   hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s)",
@@ -343,7 +345,8 @@ hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, si
 
 void hc_h2_session_sent(hc_h2_session *s, size_t size) { hc_h2_output_sent(&s->output, size); }
 
-/* A stream that found no room in the output is nothing that nghttp2 would want to write. */
+/* A stream that found no room in the output is nothing that nghttp2 would want to write. Somebody
+ * who could be woken counts, too: nghttp2 has been told to wait for it and doesn't know better. */
 bool hc_h2_session_has_output(const hc_h2_session *s) {
   if (s->output.size > 0 || nghttp2_session_want_write(s->h2)) return true;
   const hc_h2_stream *stream = s->deferred > 0 ? s->streams : NULL;
@@ -382,7 +385,8 @@ static void put_on(hc_h2_session *s, hc_h2_stream *stream, hc_h2_more content) {
   s->open++;
 }
 
-/* Returns 0, or an error of nghttp2's. */
+/* Returns 0, or an error of nghttp2's. Held back are heads alone: content is asked for by nghttp2,
+ * which doesn't know the stream yet. */
 static int32_t start_or_hold(hc_h2_session *s, hc_h2_stream *stream, const hc_h2_fields *list) {
   if (!s->awaits_pong) return start_h2_session(s, stream, list);
   stream->held = hc_h2_fields_copy(list);
@@ -454,7 +458,9 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
   (void)fail_h2_session(s, NGHTTP2_ERR_NOMEM, NULL);
 }
 
-/* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. */
+/* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. The
+ * window of the connection is everybody's: bytes that were held and never read have to be given
+ * back to it. */
 static void cancel_h2_session(hc_h2_session *s, hc_h2_stream *stream) {
   size_t held = hc_buffer_size(&stream->content);
   int result = 0;

@@ -56,6 +56,7 @@ static void unlink_due(seat **list, const seat *s) {
   if (*list) *list = s->next_due;
 }
 
+/* In no order: all of them are polled before the next event is taken. */
 static void mark_touched(hc_poller *p, seat *s) {
   if (s->is_touched) return;
   s->is_touched = true;
@@ -80,6 +81,7 @@ static void mark_moved(hc_poller *p, seat *s) {
   p->moved_tail = s;
 }
 
+/* The list is walked, which only a client that is removed with its news untold has to pay. */
 static void unlink_moved(hc_poller *p, seat *s) {
   seat **at = &p->moved, *before = NULL;
   while (*at != s) {
@@ -430,6 +432,8 @@ static bool needs_no_look(const hc_connection *n) {
   return hc_connection_is_watched(n) && n->protocol->takes_for_all;
 }
 
+/* It is not due any more before it is polled: if the poll makes it due again, that is for the next
+ * round. */
 static seat *take_polling(hc_poller *p) {
   seat *s = p->polling;
   p->polling = s->next_due;
@@ -518,6 +522,7 @@ hc_error hc_poller_wait_part(hc_poller *p, double seconds, double most) {
   return code;
 }
 
+/* No sleep: what is ready is done, as far as the time goes. */
 hc_error hc_poller_wait_within(hc_poller *p, double most) {
   if (p->at_work) return HC_ERR_BUSY;
   p->rest_at = time_after(hc_clock_now(), most);

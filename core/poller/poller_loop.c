@@ -9,6 +9,8 @@
 
 hc_handle hc_poller_fd(const hc_poller *p) { return hc_backend_fd(p->backend); }
 
+/* From here on connections are told that their descriptors are shown: nothing may be taken ahead of
+ * what was asked for, since the other loop sees only what is in the kernel. */
 void hc_poller_interest(hc_poller *p, hc_interest *out) {
   /* Those too that have not had their first round yet. */
   for (const seat *s = p->seats; !p->is_shown && s; s = s->next)
@@ -32,6 +34,8 @@ void hc_poller_silence(hc_poller *p) {
   hc_signal_close(&p->bell);
 }
 
+/* One bell is enough, and it stays readable until the next wait takes it out, however late that
+ * comes. Without a descriptor for it the loop's own deadline has to do. */
 void hc_poller_wake(hc_poller *p) {
   if (hc_signal_handle(&p->bell) != HC_NO_HANDLE || hc_signal_open(&p->bell) != HC_OK) return;
   hc_signal_raise(&p->bell);

@@ -1,5 +1,9 @@
 /* poller_watch.c - the poller's descriptors: which connection's is in the kernel's set, for which
- * events, and how an event that comes late is known to mean nobody. See poller_state.h. */
+ * events, and how an event that comes late is known to mean nobody. See poller_state.h.
+ *
+ * Kernels know descriptors by number, and numbers are given away anew as soon as they are closed.
+ * So a watch always ends before its descriptor, whoever closes that, and an event names a slot with
+ * its generation and no pointer. */
 #include <stddef.h>
 
 #include "poller_state.h"
