@@ -309,6 +309,10 @@ static int buffer_gc(lua_State *L) {
   return 0;
 }
 
+hc_buffer *hcl_buffer_at(lua_State *L, int index) {
+  return (hc_buffer *)luaL_testudata(L, index, BUFFER);
+}
+
 hc_buffer *hcl_buffer_new(lua_State *L) {
   hcl_hidden_class_new(L, BUFFER, buffer_gc);
   lua_pop(L, 1);

@@ -134,6 +134,7 @@ int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function);
 #define HCL_TEXT_LIMIT ((size_t)0x7fffff00)
 /* Pushes a userdata that owns the buffer: an error thrown while it is filled leaks nothing. */
 hc_buffer *hcl_buffer_new(lua_State *L);
+hc_buffer *hcl_buffer_at(lua_State *L, int index); /* NULL: there is none */
 /* pushes the held bytes as a string and frees them */
 void hcl_buffer_push(lua_State *L, hc_buffer *buffer);
 
@@ -280,6 +281,7 @@ void hcl_signal_register(lua_State *L);
 void hcl_own_file_register(lua_State *L);
 void hcl_file_replacement_register(lua_State *L);
 int hcl_join_parts(lua_State *L);
+int hcl_gather_parts(lua_State *L);
 void hcl_inflater_register(lua_State *L);
 
 HC_INTERNAL_END

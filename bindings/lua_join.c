@@ -1,4 +1,6 @@
-/* lua_join.c - pieces of a body become one string, for the Lua half.
+/* lua_join.c - pieces of a body become one string, for the Lua half. Lua 5.3 and 5.4 do it in one
+ * copy. Before them it takes two, and so it is done in two steps that a frame of a game can lie
+ * between: gather() copies the pieces to a block, join() the block to a string.
  *
  * Such a string is the largest thing that a frame of a game makes at once, and most of its price is
  * memory that the process has not had before. So the Lua state gets its blocks for this one call by
@@ -39,8 +41,9 @@ static size_t measure_join(lua_State *L, size_t count) {
   return sum;
 }
 
-/* By a buffer: a copy more, as table.concat has it, but for the steps in which that one's grows. */
-static void join_in_buffer(lua_State *L, size_t count, size_t sum) {
+/* By a buffer: as table.concat has it, but for the steps in which that one's grows. The pieces are
+ * the first argument; the buffer is pushed. */
+static hc_buffer *fill_buffer(lua_State *L, size_t count, size_t sum) {
   hc_buffer *out = hcl_buffer_new(L);
   char *at;
   size_t room;
@@ -54,15 +57,29 @@ static void join_in_buffer(lua_State *L, size_t count, size_t sum) {
     lua_pop(L, 1);
   }
   hc_buffer_commit(out, sum);
-  hcl_buffer_push(L, out);
+  return out;
 }
 
-/* lua_concat of 5.3 and 5.4 copies once; before it has a buffer that grows, too. */
+/* gather(parts) -> what join() takes in place of the parts, where that makes two steps of one. */
+int hcl_gather_parts(lua_State *L) {
+  if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
+  lua_settop(L, 1);
+  if (LUA_VERSION_NUM >= 503) return 1;
+  size_t count = lua_rawlen(L, 1), sum = measure_join(L, count);
+  if (sum != SIZE_MAX && sum >= PREPARE_LEAST_JOIN) (void)fill_buffer(L, count, sum);
+  return 1;
+}
+
 static int join_prepared(lua_State *L) {
+  hc_buffer *gathered = hcl_buffer_at(L, 1);
+  if (gathered) {
+    hcl_buffer_push(L, gathered);
+    return 1;
+  }
   size_t count = lua_rawlen(L, 1), sum = measure_join(L, count);
   if (LUA_VERSION_NUM < 503 || count > JOIN_MOST || !lua_checkstack(L, (int)count)) {
     if (sum == SIZE_MAX) return 0;
-    join_in_buffer(L, count, sum);
+    hcl_buffer_push(L, fill_buffer(L, count, sum));
     return 1;
   }
   for (int i = 1; i <= (int)count; i++) lua_rawgeti(L, 1, i);
@@ -70,10 +87,10 @@ static int join_prepared(lua_State *L) {
   return 1;
 }
 
-/* join(parts) -> what table.concat gives of them; nil where only that can do it. Collecting comes
- * with each allocation, and finalizers with that: what they allocate goes the same way. */
+/* join(parts, or what was gathered) -> what table.concat gives of them; nil where only that can do
+ * it. Collecting comes with each allocation, and finalizers with that: what they allocate goes the same way. */
 int hcl_join_parts(lua_State *L) {
-  if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
+  if (!lua_istable(L, 1) && !hcl_buffer_at(L, 1)) return hcl_type_error(L, 1, "table");
   lua_settop(L, 1);
   lua_pushcfunction(L, join_prepared);
   lua_insert(L, 1);

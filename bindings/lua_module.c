@@ -166,6 +166,7 @@ static const luaL_Reg functions_module[] = {
     {"error_string", module_error_string},
     {"monotonic_time", module_monotonic_time},
     {"join", hcl_join_parts},
+    {"gather", hcl_gather_parts},
     {"create_new_file", module_create_new_file},
     {"create_private_file", module_create_private_file},
     {"keep_file_mode", module_keep_file_mode},

@@ -195,6 +195,22 @@ describe("a body", function()
     assert.error_matches(function() core.join() end, "table expected", 1, true)
   end)
 
+  it("is gathered first where joining would take two copies", function()
+    local is_older = _VERSION == "Lua 5.1" or _VERSION == "Lua 5.2"
+    for _, count in ipairs({ 0, 1, 100, 20000 }) do
+      local parts = {}
+      for index = 1, count do
+        parts[index] = ("%016d"):format(index)
+      end
+      local gathered = core.gather(parts)
+      assert.equal(is_older and count == 20000, gathered ~= parts)
+      assert.is_true(table.concat(parts) == core.join(gathered), count)
+    end
+    local odd = { 1, 2 }
+    assert.equal(odd, core.gather(odd)) -- table.concat's
+    assert.error_matches(function() core.gather() end, "table expected", 1, true)
+  end)
+
   it("of many pieces is whole", function()
     local parts = {}
     for index = 1, 40000 do

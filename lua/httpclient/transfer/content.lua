@@ -220,6 +220,10 @@ end
 -- -> as a sink's finish()
 local function finish(t)
   local sink = t.sink
+  if sink.gather then
+    waits.for_seconds(t.size * sink.time_per_byte)
+    sink:gather(t.size)
+  end
   waits.for_seconds(t.size * (sink.time_per_byte or 0))
   local ok, message, result = t.entry:finish()
   if not ok or not sink.settle then

@@ -3,8 +3,8 @@
 --
 -- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
 -- that takes content from the client itself has take(client) -> bytes moved; nil, message, result, bytes moved before.
--- One whose finish() takes its time says so by time_per_byte. One that goes on by itself after finish() has is_busy(),
--- and settle(), which waits and gives what finish() does.
+-- One whose finish() takes its time says so by time_per_byte; it may have a gather(size), which does the first half of
+-- that. One that goes on by itself after finish() has is_busy(), and settle(), which waits and gives what finish() does.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
@@ -14,12 +14,13 @@ local now = httpclient.monotonic_time
 
 local sinks = {}
 
--- Its string is made in one step. What a byte of it takes, in seconds, is the machine's: memory that is
--- new to the process costs a virtual one ten times what it costs others. So it is measured, and one
+-- Its string is made in one step, or two. What a byte takes in the longer one, in seconds, is the machine's: memory
+-- that is new to the process costs a virtual one ten times what it costs others. So it is measured, and one
 -- that was interrupted does not count for much.
 local Memory = { time_per_byte = 1e-9 }
 Memory.__index = Memory
 
+local NONE = {}
 local LONG_STEP = 65536 -- bytes; what is shorter tells nothing
 local MOST_TIME = 5e-9
 
@@ -47,19 +48,32 @@ function Memory:write(bytes)
   return true
 end
 
+-- The first of the two, where there are two.
+function Memory:gather(size)
+  local parts = self.parts
+  if parts then
+    local began = now()
+    self.gathered = core.gather(parts)
+    if self.gathered ~= parts then
+      self.parts = NONE
+      note_time(size, now() - began)
+    end
+  end
+end
+
 function Memory:finish()
   local parts = self.parts
   if parts then
     local began = now()
-    self.body = core.join(parts) or table.concat(parts)
+    self.body = core.join(self.gathered or parts) or table.concat(parts)
     note_time(#self.body, now() - began)
-    self.parts = false
+    self.parts, self.gathered = false, nil
   end
   return true
 end
 
 function Memory:abort()
-  self.body, self.parts = "", false
+  self.body, self.parts, self.gathered = "", false, nil
 end
 
 local Nowhere = {}
