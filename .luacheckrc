@@ -9,4 +9,5 @@ files["spec/support/run.lua"] = { globals = { "arg" } }
 files["spec"] = { std = "max+busted", max_line_length = 170 } -- bytes of the wire, and patterns
 files["bench"] = { max_line_length = 140 }
 files["examples/love"] = { std = "max+love" }
+files["bench/drivers/love"] = { std = "max+love" }
 files["lua/httpclient/meta.lua"] = { max_line_length = false, ignore = { "21.", "23.", "24.", "31." } } -- annotations only: nothing is used
