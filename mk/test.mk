@@ -101,7 +101,7 @@ run-tests:
 # What TLS is for, and what stands on it.
 MBEDTLS_SPECS ?= $(patsubst %,spec/%_spec.lua,tls tls_options tls_session tls_stream tls_keylog \
   tls_extra tls_close tls_wire tls_handshake tls_constraints passphrase pkcs12 x509 http2_alpn) \
-  spec/builds/cmake_spec.lua
+  spec/builds/cmake_spec.lua spec/builds/amalgamation_spec.lua
 NOTLS_SPECS ?= spec/builds/notls_spec.lua spec/builds/cmake_spec.lua spec/encoding_spec.lua spec/digest_spec.lua
 # Their sources are compiled for this alone: quickly, then.
 other_build = WERROR=1 CFLAGS=-O0 TEST_LUAS=lua5.4 C_TESTS= run-tests
