@@ -200,9 +200,18 @@ hc_slice hcl_check_string(lua_State *L, int arg) {
   return hcl_to_slice(L, arg);
 }
 
+/* Scripts are ported from an engine that has paths of its own. */
+const char *hcl_path_objection(hc_slice path) {
+  if (memchr(path.data, '\0', path.size)) return "the path holds a NUL byte";
+  if (strncmp(path.data, "user://", 7) == 0 || strncmp(path.data, "res://", 6) == 0)
+    return "user:// and res:// are the engine's, a path of the system is needed";
+  return NULL;
+}
+
 const char *hcl_check_path(lua_State *L, int arg) {
   hc_slice path = hcl_check_string(L, arg);
-  if (memchr(path.data, '\0', path.size)) hcl_argument_error(L, arg, "the path holds a NUL byte");
+  const char *objection = hcl_path_objection(path);
+  if (objection) hcl_argument_error(L, arg, objection);
   return path.data;
 }
 

@@ -94,6 +94,8 @@ hc_slice hcl_to_slice(lua_State *L, int index); /* of a value that is a string *
 hc_slice hcl_check_string(lua_State *L, int arg); /* lives as long as the argument */
 /* A file's path; raises for one with a NUL byte, behind which the system would not look. */
 const char *hcl_check_path(lua_State *L, int arg);
+/* Why a string can't be a path; NULL: it can. */
+const char *hcl_path_objection(hc_slice path);
 int64_t hcl_check_integer(lua_State *L, int arg); /* numbers with an integer value */
 double hcl_check_number(lua_State *L, int arg); /* any number but NaN */
 bool hcl_check_boolean(lua_State *L, int arg);

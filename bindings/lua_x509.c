@@ -29,9 +29,9 @@ bool hcl_holds_pem(hc_slice text) {
 static bool is_path(hc_slice path, hc_failure *why) {
   const char *reason = NULL;
   if (path.size == 0) reason = "the path is empty";
-  else if (memchr(path.data, '\0', path.size)) reason = "the path holds a NUL byte";
   else if (hcl_holds_pem(path))
     reason = "a path is wanted, and this is PEM text, which load_from_string(text) takes";
+  else reason = hcl_path_objection(path);
   if (!reason) return true;
   hc_failure_set(why, HC_ERR_FILE_BAD_PATH, "%s", reason);
   return false;
