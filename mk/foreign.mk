@@ -51,8 +51,8 @@ musl:
 # SO_NOSIGPIPE and pipes, which stand-ins of the tests' own do (spec/support/bsd).
 BSD ?= freebsd
 bsd_build = $(BUILD)/$(BSD)
-BSD_C_TESTS ?= api busy client connection connector h2_session large_file poller reach read_ahead \
-  resolver route sigpipe socket stream_peer_tcp wait wait_receive
+BSD_C_TESTS ?= api busy client connection connection_poller connector h2_session large_file poller reach \
+  read_ahead resolver route sigpipe socket stream_peer_tcp wait wait_receive
 bsd_c_tests = $(BSD_C_TESTS:%=$(bsd_build)/hooks/test_%)
 bsd_objects = $(patsubst %.c,$(bsd_build)/%.o,$(wildcard spec/support/bsd/*.c))
 bsd_flags_freebsd := -DHC_SENDFILE_FREEBSD
