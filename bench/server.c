@@ -7,7 +7,7 @@
  *
  *   GET /cl/BYTES                a body of so many bytes, with Content-Length
  *   GET /chunked/CHUNK/BYTES     the same in chunks of CHUNK bytes
- *   GET /gzip/BYTES              so many bytes in members of gzip of a MiB each, with Content-Encoding
+ *   GET /gzip/BYTES              so many bytes in gzip members of a MiB each, with Content-Encoding
  *   GET /head/FIELDS             a head of so many fields, a body of two bytes
  *   POST anything                reads Content-Length bytes, then answers "ok" */
 #include <arpa/inet.h>

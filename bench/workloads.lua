@@ -5,8 +5,8 @@
 -- left out; `shared` puts client and server on one processor. `as` is the name that the drivers know the work by,
 -- `peers` those that can do it (a number: so much of the count, for the slow ones). `target` holds the ratios to the
 -- bare loop that this client aims at (`memory` in KiB, `instructions` for one operation). With `by_hand` the ratios are
--- not to the bare loop but to this client's HTTPClient at the work of that name, and `of_peers` is the ratio to the best
--- peer that is written in Lua.
+-- not to the bare loop but to this client's HTTPClient at the work of that name, and `of_peers` is the ratio to the
+-- best peer that is written in Lua.
 local everyone = { libcurl = 1, luasocket = 1, ["lua-http"] = 0.2 }
 local all = { libcurl = 1, luasocket = 1, ["lua-http"] = 1 }
 

@@ -60,7 +60,8 @@ void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_C
 void *hcl_object_new(lua_State *L, const char *full_name, size_t size);
 void *hcl_check_object(lua_State *L, int arg, const char *full_name);
 /* For an object that makes what it has lost anew. A finalizer can use one that has had its own:
- * from Lua 5.3 on that comes once more then. (The others call none twice, and the new part stays.) */
+ * from Lua 5.3 on that comes once more then. (The others call none twice, and the new part
+ * stays.) */
 void hcl_object_revive(lua_State *L, int arg);
 /* Pushes "HTTPClient: 0x...", with " (detail)" behind it unless `detail` is NULL. Returns 1. */
 int hcl_push_object_text(lua_State *L, int object, const char *detail);

@@ -111,7 +111,7 @@ static void push_method_file_methods(lua_State *L, hcl_client *self, const char 
 static void call_method(lua_State *L, int arguments) {
   lua_call(L, arguments, 2);
   if (lua_toboolean(L, -2)) return;
-  if (lua_type(L, -1) != LUA_TSTRING) lua_pushliteral(L, "can't write the file");
+  if (lua_type(L, -1) != LUA_TSTRING) lua_pushstring(L, hc_error_string(HC_ERR_FILE_CANT_WRITE));
   (void)lua_error(L);
 }
 
@@ -135,8 +135,9 @@ static bool call_safely(method_call *call, lua_CFunction function, hc_failure *w
   lua_State *L = call->self->runtime->current;
   int status = hcl_call_protected(L, function, call);
   if (status == 0) return true;
-  const char *text =
-      status > 0 && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "can't write the file";
+  const char *text = status > 0 && lua_type(L, -1) == LUA_TSTRING
+                         ? lua_tostring(L, -1)
+                         : hc_error_string(HC_ERR_FILE_CANT_WRITE);
   hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "%s", text);
   if (status > 0) lua_pop(L, 1);
   return false;

@@ -46,8 +46,7 @@ static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, h
   /* Later writes of the script follow these; and a full disk shows now, not when the file is
    * closed. */
   bool is_flushed = sink.is_regular ? hc_stdio_flush_regular(file) : hc_stdio_flush(file);
-  if (!is_flushed && code == HC_OK)
-    code = hc_failure_set(why, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  if (!is_flushed && code == HC_OK) code = hc_failure_set_code(why, HC_ERR_FILE_CANT_WRITE);
   return code;
 }
 

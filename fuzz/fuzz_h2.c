@@ -1,6 +1,6 @@
-/* fuzz_h2.c - a session of HTTP/2 over memory: frames of a server's and calls of a client's from the
- * input, in any splits, with an output that takes little at a time. Checked against a plain second
- * reading, which knows three streams and what each frame means for them (RFC 9113): what was
+/* fuzz_h2.c - a session of HTTP/2 over memory: frames of a server's and calls of a client's from
+ * the input, in any splits, with an output that takes little at a time. Checked against a plain
+ * second reading, which knows three streams and what each frame means for them (RFC 9113): what was
  * delivered, which answers are complete, which streams fail; and everything that is sent, frame by
  * frame, against the windows that the server gave.
  *
@@ -80,7 +80,8 @@ static bool takes_frames(const world *w, const expected_stream *e) {
   return !w->must_die && (e->state == AWAITS_HEAD || e->state == AWAITS_CONTENT);
 }
 
-/* Of a stream that has ended on the server's side: we may take it for an error of the connection. */
+/* Of a stream that has ended on the server's side: we may take it for an error of the
+ * connection. */
 static void note_frame(world *w, const expected_stream *e) {
   if (e->has_ended) w->may_die = true;
 }

@@ -20,6 +20,7 @@ check-functions:
 	@$(LUA) .ci/check-functions.lua $(core_sources) $(wildcard core/platform/windows/*.c) \
 	  $(binding_sources) $(native_sources) $(shell find core bindings -name '*.h')
 	@$(LUA) .ci/check-names.lua
+	@$(LUA) .ci/check-sentences.lua
 
 check-rockspec:
 	@$(LUA) .ci/check-rockspec.lua $(wildcard *.rockspec)
@@ -40,6 +41,7 @@ format:
 check-format:
 	@$(CLANG_FORMAT) --dry-run -Werror $(c_files)
 	@$(LUA) .ci/wrap.lua --check $(lua_scripts)
+	@$(LUA) .ci/check-lines.lua
 
 # --- compilers
 

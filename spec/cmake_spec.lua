@@ -1,5 +1,5 @@
--- The build by CMake: as a part of another project, installed and found, and as a unity build. With another TLS library,
--- and without: spec/builds.
+-- The build by CMake: as a part of another project, installed and found, and as a unity build. With another TLS
+-- library, and without: spec/builds.
 local cmake = require("spec.support.cmake")
 local program = require("spec.support.program")
 

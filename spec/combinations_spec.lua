@@ -1,5 +1,5 @@
--- Options of fetch beside each other: every two of them, and each of them in every way to make a request. What holds for
--- one alone holds beside the others; the exceptions stand here.
+-- Options of fetch beside each other: every two of them, and each of them in every way to make a request. What holds
+-- for one alone holds beside the others; the exceptions stand here.
 local certs = require("spec.support.certs")
 local combine = require("spec.support.combine")
 local httpclient = require("httpclient")

@@ -1,5 +1,5 @@
--- What happens more than once in a transfer (redirects, retries, challenges) beside what must happen once, or stay where
--- it belongs: what goes over the wire, and what the caller sees.
+-- What happens more than once in a transfer (redirects, retries, challenges) beside what must happen once, or stay
+-- where it belongs: what goes over the wire, and what the caller sees.
 local httpclient = require("httpclient")
 local serve = require("spec.support.serve")
 

@@ -2,8 +2,8 @@
 -- one name together ask the name server once.
 local isolated = require("spec.support.isolated")
 
--- In a network of their own: a name server that knows right.test, knows that there is no wrong.test, and says nothing of
--- other names.
+-- In a network of their own: a name server that knows right.test, knows that there is no wrong.test, and says nothing
+-- of other names.
 local WORLD = [[
   local native, support = require("spec_native"), require("spec.support.client")
   local httpclient = require("httpclient")

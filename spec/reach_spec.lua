@@ -1,4 +1,5 @@
--- HTTPClient: which addresses are connected to, and from which: allow_address, address_family, local_address, connect_to.
+-- HTTPClient: which addresses are connected to, and from which: allow_address, address_family, local_address,
+-- connect_to.
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")

@@ -4,8 +4,8 @@
 -- somewhere.
 --
 -- A Lua block that can't run by itself has the line <!-- fragment: REASON --> before it; it is only
--- compiled. A C block has <!-- file: PATH -->, and so may a Lua block. In a block `httpclient` is the module, `HTTPClient`
--- its class, `client` a client that is connected.
+-- compiled. A C block has <!-- file: PATH -->, and so may a Lua block. In a block `httpclient` is the module,
+-- `HTTPClient` its class, `client` a client that is connected.
 local demo_server = require("spec.support.demo_server")
 local httpclient = require("httpclient")
 local native = require("spec_native")

@@ -1,5 +1,6 @@
 /* bare_gzip.c - the least that decoding a gzip body needs: recv, zlib's inflate, and write where it
- * goes to a file. It knows that the body is made of whole members and ends where the count is full. */
+ * goes to a file. It knows that the body is made of whole members and ends where the count is
+ * full. */
 #define _GNU_SOURCE /* memmem */
 #include "bare.h"
 

@@ -1,5 +1,5 @@
-/* bare_h2.c - HTTP/2 with nothing but libnghttp2 and OpenSSL: a blocking socket, so many streams at a
- * time, one session. What comes is counted, what goes is gathered into records. */
+/* bare_h2.c - HTTP/2 with nothing but libnghttp2 and OpenSSL: a blocking socket, so many streams at
+ * a time, one session. What comes is counted, what goes is gathered into records. */
 #include "bare.h"
 
 #include <nghttp2/nghttp2.h>

@@ -204,7 +204,8 @@ static void tls_resumed(const bench_options *options) {
   if (first_byte != 'r') bench_die("the session was not resumed");
 }
 
-/* The multi handle's sockets stand in an epoll set; its one timer is the time limit of epoll_wait. */
+/* The multi handle's sockets stand in an epoll set; its one timer is the time limit of
+ * epoll_wait. */
 typedef struct loop {
   CURLM *multi;
   int poller;

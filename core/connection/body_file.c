@@ -40,7 +40,7 @@ static hc_progress write_piece(hc_body_transfer *t, hc_exchange *x, hc_failure *
   size_t took = write_out(t, view);
   t->pump.moved += took;
   t->pump.is_flowing = view.size >= x->settings->read_chunk_size;
-  if (took < view.size) hc_failure_set(&t->refusal, HC_ERR_FILE_CANT_WRITE, "can't write the file");
+  if (took < view.size) hc_failure_set_code(&t->refusal, HC_ERR_FILE_CANT_WRITE);
   return took > 0 ? pass(t, x, took, why) : HC_MOVED;
 }
 

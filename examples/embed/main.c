@@ -1,8 +1,8 @@
 /* main.c - a host program: embeds Lua, links the client in, and runs a script that can
  * require("httpclient").
  *
- *   make -C examples/embed LUA=lua5.4 host && examples/embed/host examples/embed/script.lua [ARGUMENT...]
- */
+ *   make -C examples/embed LUA=lua5.4 host
+ *   examples/embed/host examples/embed/script.lua [ARGUMENT...] */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>

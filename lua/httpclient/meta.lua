@@ -1,6 +1,6 @@
 ---@meta httpclient
--- The whole public module for the Lua language server (LuaLS): types, both call forms, what comes back. Nothing here runs.
--- What each call promises is written in docs/api.md.
+-- The whole public module for the Lua language server (LuaLS): types, both call forms, what comes back. Nothing here
+-- runs. What each call promises is written in docs/api.md.
 ---@diagnostic disable: missing-return, unused-local
 
 ---@class httpclient
@@ -73,7 +73,8 @@
 ---@field _VERSION string "httpclient X.Y.Z"
 local httpclient = {}
 
----A body that is sent: a string, an open file or pipe from its position on, or a function that returns the next piece, nil at the end.
+---A body that is sent: a string, an open file or pipe from its position on, or a function that returns the next piece,
+---nil at the end.
 ---@alias httpclient.Body string|file*|fun(): string?|httpclient.Memory
 
 ---Memory outside of Lua: a Data object of LÖVE, or a light userdata or a pointer of FFI with a size.
@@ -357,7 +358,8 @@ function httpclient.features() end
 ---@return number
 function httpclient.monotonic_time() end
 
----One call, one response: redirects, kept connections, decoding, files. Inside a task the others go on, outside it waits.
+---One call, one response: redirects, kept connections, decoding, files. Inside a task the others go on, outside it
+---waits.
 ---@param url string
 ---@param options? httpclient.FetchOptions
 ---@return httpclient.Response? response nil when there is no complete answer
@@ -1438,7 +1440,8 @@ function Pool.count() end
 ---@class httpclient.Stream: httpclient.Response
 local Stream = {}
 
----One request; comes back with the head of the answer. Takes what fetch takes but on_data, download_file, resume, buffer.
+---One request; comes back with the head of the answer. Takes what fetch takes but on_data, download_file, resume,
+---buffer.
 ---@param url string
 ---@param options? httpclient.FetchOptions
 ---@return httpclient.Stream? response

@@ -1,5 +1,6 @@
 /* test_clock.c - what takes half a minute of idleness, by a clock that is put forward: the system's
- * monotonic one has this program's function before it. Runs where the sources are; see clock.lua. */
+ * monotonic one has this program's function before it. Runs where the sources are; see
+ * clock.lua. */
 #include <dlfcn.h>
 #include <lauxlib.h>
 #include <lua.h>

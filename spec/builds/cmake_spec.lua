@@ -1,5 +1,5 @@
--- The build by CMake with the TLS library that this build has (make test-mbedtls, make test-notls): as a part of another
--- project, and installed and found, as a unity build.
+-- The build by CMake with the TLS library that this build has (make test-mbedtls, make test-notls): as a part of
+-- another project, and installed and found, as a unity build.
 local cmake = require("spec.support.cmake")
 
 local tls = require("httpclient").features().mbedtls and "mbedtls" or "OFF"

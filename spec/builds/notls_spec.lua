@@ -1,4 +1,5 @@
--- A build without TLS (make HC_TLS=0): http is as ever, whatever needs TLS says that it is not there. `make test-notls`.
+-- A build without TLS (make HC_TLS=0): http is as ever, whatever needs TLS says that it is not there.
+-- `make test-notls` runs it.
 local core = require("httpclient.core")
 local httpclient = require("httpclient")
 local play = require("spec.support.steps")(after_each)

@@ -68,7 +68,8 @@ static inline unsigned fault_end(void) {
   return fault.fired;
 }
 
-/* A signal breaks off only what may sleep, and the clock that POSIX requires fails by wish alone. */
+/* A signal breaks off only what may sleep, and the clock that POSIX requires fails by wish
+ * alone. */
 static inline bool fault_is_possible(const fault_plan *plan, const char *call) {
   static const char *const sleepers[] = {
       "recv",     "send",      "read",       "write", "pread",   "poll", "epoll_wait",

@@ -1,5 +1,6 @@
 /* test_client_file.c - bodies into files, most of it through the kernel: every byte gets there once
- * and in order, whatever the socket, the pipe or the file refuses, and no descriptor stays behind. */
+ * and in order, whatever the socket, the pipe or the file refuses, and no descriptor stays
+ * behind. */
 #include "faults.h"
 
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
-/* test_decoder.c - what all content codings share, and those that are not zlib's: br and zstd as far
- * as the build has them, several on top of each other, bounds and bombs. The coded bytes were made
- * by the programs brotli and zstd. */
+/* test_decoder.c - what all content codings share, and those that are not zlib's: br and zstd as
+ * far as the build has them, several on top of each other, bounds and bombs. The coded bytes were
+ * made by the programs brotli and zstd. */
 #include "../../core/base/memory.h"
 #include "decoding.h"
 
@@ -12,8 +12,8 @@
 #define ZSTD_CHECKED "28b52ffd24176500003068656c6c6f200100994b11175eae0d"
 #define SKIPPABLE "502a4d1803000000616263"
 
-/* `fields` is a Content-Encoding, `hex` the bytes; of a failure `expected` has the sentence behind a
- * '!', which may end in "*" where it is the library's. */
+/* `fields` is a Content-Encoding, `hex` the bytes; of a failure `expected` has the sentence behind
+ * a '!', which may end in "*" where it is the library's. */
 typedef struct decoder_case {
   const char *name, *fields, *hex, *expected;
 } decoder_case;

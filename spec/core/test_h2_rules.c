@@ -1,5 +1,5 @@
-/* test_h2_rules.c - a session of HTTP/2 against frames written by hand, whole and in all splits: what
- * a server may send, and what it must not, by the sections of RFC 9113. */
+/* test_h2_rules.c - a session of HTTP/2 against frames written by hand, whole and in all splits:
+ * what a server may send, and what it must not, by the sections of RFC 9113. */
 #include "h2_session_world.h"
 
 #ifdef HC_WITH_NGHTTP2

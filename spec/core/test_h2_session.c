@@ -1,5 +1,5 @@
-/* test_h2_session.c - a session of HTTP/2: requests, windows, uploads, floods, memory. What a server
- * may send and what it must not is in test_h2_rules.c. */
+/* test_h2_session.c - a session of HTTP/2: requests, windows, uploads, floods, memory. What a
+ * server may send and what it must not is in test_h2_rules.c. */
 #include "h2_session_world.h"
 
 #ifdef HC_WITH_NGHTTP2
@@ -176,8 +176,8 @@ static void check_long_upload(void) {
   finish(&w);
 }
 
-/* Much is gathered at once, as views: what a record of TLS does not hold goes into the next, so that
- * only the last one is not full. */
+/* Much is gathered at once, as views: what a record of TLS does not hold goes into the next, so
+ * that only the last one is not full. */
 static void check_wide_gather(void) {
   static world w;
   static char text[1 << 18];

@@ -1,6 +1,7 @@
-/* test_h2_soak.c - many streams on a few connections of HTTP/2, of which some are reset by the server,
- * some cancelled by the client, some answered before their content is sent: every answer that comes
- * is right, and memory stays what it is. 3,000 streams, or SOAK_STREAMS (make soak: 100,000). */
+/* test_h2_soak.c - many streams on a few connections of HTTP/2, of which some are reset by the
+ * server, some cancelled by the client, some answered before their content is sent: every answer
+ * that comes is right, and memory stays what it is. 3,000 streams, or SOAK_STREAMS (make soak:
+ * 100,000). */
 #include "../../core/base/limits.h"
 #include "h2_world.h"
 
@@ -29,8 +30,8 @@ static unsigned below(unsigned n) {
 
 static unsigned long resets_seen;
 
-/* Frames of the client's are read: the number of the newest stream is returned, 0: none, and content
- * gives its window back. */
+/* Frames of the client's are read: the number of the newest stream is returned, 0: none, and
+ * content gives its window back. */
 static unsigned hear(memory_stream *m) {
   unsigned newest = 0, taken = 0;
   size_t at = 0;

@@ -1,5 +1,6 @@
-/* test_large_file.c - files over 4 GiB, which are no matter of course where a long and a size_t have
- * 32 bits: read, written, sent and received behind that mark. The file is a hole but for its end. */
+/* test_large_file.c - files over 4 GiB, which are no matter of course where a long and a size_t
+ * have 32 bits: read, written, sent and received behind that mark. The file is a hole but for its
+ * end. */
 #define _FILE_OFFSET_BITS 64 /* before all headers; the core does so by itself */
 #include "scratch.h"
 

@@ -1,7 +1,8 @@
 /* test_oom.c - memory runs out at every allocation in turn, the library's own and OpenSSL's, once
  * or for good, and every system call fails in turn, on the whole way of an exchange: connect,
- * tunnel, handshake, request, response, file, close (of other ways, test_oom_ways.c). Each time the exchange either comes to its
- * full and right end, or to an error with a message; nothing stays behind. */
+ * tunnel, handshake, request, response, file, close (of other ways, test_oom_ways.c). Each time the
+ * exchange either comes to its full and right end, or to an error with a message; nothing stays
+ * behind. */
 #include "oom_world.h"
 
 #ifdef HC_TEST_HOOKS

@@ -1,6 +1,6 @@
-/* test_oom_ways.c - as test_oom.c, on the ways that go by a SOCKS proxy, by one that is reached with
- * TLS, and by a tunnel that is asked for twice: memory runs out at every allocation in turn, and
- * every system call fails in turn. */
+/* test_oom_ways.c - as test_oom.c, on the ways that go by a SOCKS proxy, by one that is reached
+ * with TLS, and by a tunnel that is asked for twice: memory runs out at every allocation in turn,
+ * and every system call fails in turn. */
 #include "oom_world.h"
 
 #ifdef HC_TEST_HOOKS

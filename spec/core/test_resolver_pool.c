@@ -310,8 +310,8 @@ static void check_shared_failure(void) {
   CHECK(order_size == 1);
 }
 
-/* One that nobody waits for any more is left to itself, and one that takes long as well: it may hang
- * where a new one does not. */
+/* One that nobody waits for any more is left to itself, and one that takes long as well: it may
+ * hang where a new one does not. */
 static void check_not_shared(void) {
   set_gate(false);
   hc_lookup *left = start("many");

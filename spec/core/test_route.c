@@ -116,8 +116,8 @@ static void check_led(hc_security security, int proxy, const char *expected) {
   CHECK_CASE(expected, strcmp(found, expected) == 0);
 }
 
-/* A host or a port in place of the wish's own: TLS is about the wish's all the same, and no proxy is
- * asked in a form that would lead it back. */
+/* A host or a port in place of the wish's own: TLS is about the wish's all the same, and no proxy
+ * is asked in a form that would lead it back. */
 static void check_led_elsewhere(void) {
   hc_route route;
   hc_wish wish = wish_of(HC_SECURITY_PLAIN, HC_PROXY_NONE, 0);

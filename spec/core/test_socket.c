@@ -130,7 +130,8 @@ static void check_itself(const char *literal) {
   (void)close(s);
 }
 
-/* A server that has spoken, or has ended its side, before anybody looked is a server all the same. */
+/* A server that has spoken, or has ended its side, before anybody looked is a server all the
+ * same. */
 static void check_early_words(void) {
   for (int ends = 0; ends < 2; ends++) {
     unsigned port = 0;

@@ -57,7 +57,8 @@ static void test_parts_share_a_record(void) {
   size_t total = 0, records = 0;
   for (size_t got; (got = server_read(&f, in, sizeof in)) > 0; records++) total += got;
   CHECK(total == 40009 && records == 3);
-  /* Small parts between large ones, as the heads of frames are: all records but the last are full. */
+  /* Small parts between large ones, as the heads of frames are: all records but the last are
+   * full. */
   hc_slice frames[] = {{body, 9},     {body, 16384}, {body, 9},
                        {body, 16384}, {body, 9},     {body, 16384}};
   CHECK(hc_stream_peer_send(f.w.client, frames, 6, &sent, NULL) == HC_IO_OK && sent == 49179);

@@ -230,7 +230,7 @@ static void test_long_file(void) {
 
 #ifdef HC_TEST_HOOKS
 
-/* --- memory: each call is made with every allocation failing in turn, the library's and OpenSSL's */
+/* --- memory: each call is made with every allocation failing in turn, ours and OpenSSL's */
 
 typedef struct memory_case {
   const char *name;

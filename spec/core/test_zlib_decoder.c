@@ -1,4 +1,5 @@
-/* test_zlib_decoder.c - gzip and deflate as a stream: formats, members, padding, truncation, bounds. */
+/* test_zlib_decoder.c - gzip and deflate as a stream: formats, members, padding, truncation,
+ * bounds. */
 #include "../../core/base/memory.h"
 #include "decoding.h"
 

@@ -4,7 +4,8 @@
 --   proxy:port(); proxy:stop()
 --
 -- squid takes more: auth = "digest" (default "basic"), tls = certs.localhost (an https:// proxy), names =
--- {["name"] = "127.0.0.1"} that it alone knows, nonce = {seconds, uses} of Digest. dante: host, the address to listen at.
+-- {["name"] = "127.0.0.1"} that it alone knows, nonce = {seconds, uses} of Digest. dante: host, the address to listen
+-- at.
 local native = require("spec_native")
 local ports = require("spec.support.ports")
 local tempdir = require("spec.support.tempdir")

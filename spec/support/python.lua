@@ -1,4 +1,5 @@
--- Servers in Python, for what needs logic: cookbook.py and echo.py in this folder. Each is at a port and at a Unix socket.
+-- Servers in Python, for what needs logic: cookbook.py and echo.py in this folder. Each is at a port and at a Unix
+-- socket.
 --
 --   local server = python.start("cookbook", { ["data.bin"] = "..." })
 --   server.url("/items"); server.port; server.socket; server.folder:file("x"); server.stop()

@@ -57,7 +57,8 @@ hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size,
       return HC_OK;
     }
     if (errno != EINTR)
-      return fail_file(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+      return fail_file(why, HC_ERR_FILE_CANT_READ, hc_error_string(HC_ERR_FILE_CANT_READ), "",
+                       errno);
   }
 }
 
@@ -83,7 +84,8 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
   bool is_done = write_all_file(file, bytes, written, &doubt);
   hc_sigpipe_restore(&guard, doubt);
   return is_done ? HC_OK
-                 : fail_file(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+                 : fail_file(why, HC_ERR_FILE_CANT_WRITE, hc_error_string(HC_ERR_FILE_CANT_WRITE),
+                             "", errno);
 }
 
 #define MODE_USUAL 0666 /* less umask */
@@ -98,7 +100,7 @@ static hc_error open_file_file(const char *path, int flags, mode_t mode, hc_file
   if (number == EEXIST) code = HC_ERR_ALREADY_EXISTS;
   if (number == ENOENT || number == ENOTDIR) code = HC_ERR_FILE_NOT_FOUND;
   if (number == EACCES || number == EPERM || number == EROFS) code = HC_ERR_FILE_NO_PERMISSION;
-  return fail_file(why, code, "can't open", path, number);
+  return fail_file(why, code, HC_CANT_OPEN, path, number);
 }
 
 static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file,
@@ -271,7 +273,7 @@ static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *
 
 static hc_error check_readable(hc_file file, hc_failure *why) {
   int flags = fcntl(file, F_GETFL);
-  if (flags < 0) return fail_file(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+  if (flags < 0) return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", errno);
   bool is_readable = (flags & O_ACCMODE) != O_WRONLY;
   return is_readable ? HC_OK
                      : hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -282,16 +284,16 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
                        hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0)
-    return fail_file(why, HC_ERR_INVALID_PARAMETER, "body file", "", errno);
+    return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", errno);
   if (S_ISDIR(facts.st_mode))
-    return fail_file(why, HC_ERR_INVALID_PARAMETER, "body file", "", EISDIR);
+    return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", EISDIR);
   *length = HC_FILE_NO_LENGTH;
   hc_error code = S_ISREG(facts.st_mode)
                       ? measure(file, offset, (uint64_t)facts.st_size, length, why)
                       : check_readable(file, why);
   if (code != HC_OK) return code;
   *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
-  if (*shared < 0) return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, "body file", "", errno);
+  if (*shared < 0) return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, HC_BODY_FILE, "", errno);
   return HC_OK;
 }
 
@@ -306,12 +308,12 @@ hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *
   if (n > 0) *got = (size_t)n;
   if (n >= 0) return HC_OK;
   if (errno == EINTR || errno == EAGAIN) return HC_ERR_BUSY;
-  return fail_file(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", errno);
+  return fail_file(why, HC_ERR_FILE_CANT_READ, hc_error_string(HC_ERR_FILE_CANT_READ), "", errno);
 }
 
 hc_error hc_file_finish(hc_file file, hc_failure *why) {
   if (close(file) == 0 || errno == EINTR) return HC_OK;
-  return fail_file(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", errno);
+  return fail_file(why, HC_ERR_FILE_CANT_WRITE, hc_error_string(HC_ERR_FILE_CANT_WRITE), "", errno);
 }
 
 void hc_file_close(hc_file file) {

@@ -12,6 +12,7 @@
 
 #include "../../base/limits.h"
 #include "../../base/memory.h"
+#include "../file_common.h"
 #include "sigpipe_posix.h"
 
 #define READ_SIZE 16384u
@@ -95,7 +96,7 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   int file = open_file_pem_file(path, O_RDONLY, 0);
   if (file < 0) {
     return fail_pem_file(why, errno == ENOENT ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN,
-                         "can't open", path, errno);
+                         HC_CANT_OPEN, path, errno);
   }
   size_t size = 0;
   hc_error error;
@@ -157,13 +158,13 @@ static hc_error finish_pem_file(int file, const char *path, hc_error error, hc_f
 
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
   int file = open_file_pem_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, errno);
   return finish_pem_file(file, path, write_all_pem_file(file, path, text, why), why);
 }
 
 hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *why) {
   int file = open_file_pem_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, errno);
+  if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, errno);
   hc_error error = make_private_pem_file(file, path, why);
   if (error == HC_OK) error = write_all_pem_file(file, path, text, why);
   return finish_pem_file(file, path, error, why);

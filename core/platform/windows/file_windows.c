@@ -24,7 +24,7 @@ static hc_error open_failure(hc_failure *why, const char *path, DWORD number) {
     code = HC_ERR_FILE_NOT_FOUND;
   if (number == ERROR_ACCESS_DENIED || number == ERROR_WRITE_PROTECT)
     code = HC_ERR_FILE_NO_PERMISSION;
-  return hc_file_fail(why, code, "can't open", path, number);
+  return hc_file_fail(why, code, HC_CANT_OPEN, path, number);
 }
 
 static hc_error open_file(const char *path, DWORD access, DWORD disposition, DWORD flags,
@@ -48,7 +48,8 @@ hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size,
   if (offset > (uint64_t)INT64_MAX) return HC_OK;
   if (!ReadFile(handle_of(file), into, piece_size(size), &moved, &at) &&
       GetLastError() != ERROR_HANDLE_EOF)
-    return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", GetLastError());
+    return hc_file_fail(why, HC_ERR_FILE_CANT_READ, hc_error_string(HC_ERR_FILE_CANT_READ), "",
+                        GetLastError());
   *got = moved;
   return HC_OK;
 }
@@ -59,7 +60,8 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
     DWORD moved = 0;
     if (!WriteFile(handle_of(file), bytes.data + *written, piece_size(bytes.size - *written),
                    &moved, NULL))
-      return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", GetLastError());
+      return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, hc_error_string(HC_ERR_FILE_CANT_WRITE), "",
+                          GetLastError());
     *written += moved;
   }
   return HC_OK;
@@ -262,7 +264,7 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
   DWORD number = GetLastError();
   bool is_bad = number == ERROR_INVALID_HANDLE || number == ERROR_ACCESS_DENIED;
   return hc_file_fail(why, is_bad ? HC_ERR_INVALID_PARAMETER : HC_ERR_CANT_ACQUIRE_RESOURCE,
-                      "body file", "", number);
+                      HC_BODY_FILE, "", number);
 }
 
 static bool is_end(DWORD number) {
@@ -278,7 +280,8 @@ hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *
       PeekNamedPipe(handle, NULL, 0, NULL, &waiting, NULL) && waiting == 0)
     return HC_ERR_BUSY;
   if (!ReadFile(handle, into, piece_size(size), &moved, NULL) && !is_end(GetLastError()))
-    return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read the file", "", GetLastError());
+    return hc_file_fail(why, HC_ERR_FILE_CANT_READ, hc_error_string(HC_ERR_FILE_CANT_READ), "",
+                        GetLastError());
   *got = moved;
   return HC_OK;
 }
@@ -287,7 +290,8 @@ hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *
 
 hc_error hc_file_finish(hc_file file, hc_failure *why) {
   if (CloseHandle(handle_of(file))) return HC_OK;
-  return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write the file", "", GetLastError());
+  return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, hc_error_string(HC_ERR_FILE_CANT_WRITE), "",
+                      GetLastError());
 }
 
 void hc_file_close(hc_file file) {

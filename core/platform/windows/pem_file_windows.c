@@ -7,6 +7,7 @@
 
 #include "../../base/limits.h"
 #include "../../base/memory.h"
+#include "../file_common.h"
 
 #define READ_SIZE 16384u
 
@@ -50,7 +51,7 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
     if (number == HC_IS_FOLDER)
       return hc_file_fail(why, HC_ERR_FILE_CANT_READ, "can't read", path, number);
     return hc_file_fail(why, is_missing(number) ? HC_ERR_FILE_NOT_FOUND : HC_ERR_FILE_CANT_OPEN,
-                        "can't open", path, number);
+                        HC_CANT_OPEN, path, number);
   }
   hc_error error = read_all(file, path, out, why);
   (void)CloseHandle(file);
@@ -73,7 +74,7 @@ static hc_error write_all(HANDLE file, const char *path, hc_slice text, hc_failu
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
   HANDLE file = hc_file_open_handle(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL);
   if (file == INVALID_HANDLE_VALUE)
-    return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, GetLastError());
+    return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, GetLastError());
   hc_error error = write_all(file, path, text, why);
   (void)CloseHandle(file);
   return error;
@@ -86,7 +87,7 @@ static hc_error write_private(const hc_private *p, const char *path, hc_slice te
   SECURITY_ATTRIBUTES attributes = p->attributes;
   HANDLE file = hc_file_open_handle(path, GENERIC_WRITE | WRITE_DAC, CREATE_ALWAYS, 0, &attributes);
   if (file == INVALID_HANDLE_VALUE)
-    return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, "can't open", path, GetLastError());
+    return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, GetLastError());
   bool is_private = GetFileType(file) != FILE_TYPE_DISK || hc_private_apply(p, file);
   hc_error error = is_private ? write_all(file, path, text, why)
                               : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private",

@@ -1,7 +1,7 @@
-/* kqueue.c - kqueue over epoll, so that what the core does with it runs on Linux too. What kqueue has
- * of its own holds here as well: read and write are two filters, each with an event of its own; one
- * that is not there can't be deleted; a queue is not closed by exec; a closed descriptor leaves by
- * itself. */
+/* kqueue.c - kqueue over epoll, so that what the core does with it runs on Linux too. What kqueue
+ * has of its own holds here as well: read and write are two filters, each with an event of its own;
+ * one that is not there can't be deleted; a queue is not closed by exec; a closed descriptor leaves
+ * by itself. */
 #include "include/sys/event.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
--- What a spec file needs under wine before it is loaded: processes of the system below, what busted takes from C modules
--- that are not built for Windows, and the tests that are left out. See spec/support/run.lua.
+-- What a spec file needs under wine before it is loaded: processes of the system below, what busted takes from C
+-- modules that are not built for Windows, and the tests that are left out. See spec/support/run.lua.
 local native = require("spec_native")
 require("spec.support.windows.process")
 

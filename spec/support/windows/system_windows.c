@@ -1,5 +1,5 @@
-/* system_windows.c - what specs ask of the system, as far as Windows has it: see system.c beside the
- * other files of spec_native. Processes are made by process.lua, with the help of host.py. */
+/* system_windows.c - what specs ask of the system, as far as Windows has it: see system.c beside
+ * the other files of spec_native. Processes are made by process.lua, with the help of host.py. */
 #include "../native/native.h"
 
 #include <psapi.h>

@@ -1,9 +1,10 @@
 /* posix.h - what the tests' own servers are written in, POSIX's sockets, over Winsock: for the
- * tests alone, and only as far as they go. The headers in include/ bring it under POSIX's names; it is also
- * the first that each file includes, so that what is called here `close` is so for all of a file.
+ * tests alone, and only as far as they go. The headers in include/ bring it under POSIX's names; it
+ * is also the first that each file includes, so that what is called here `close` is so for all of a
+ * file.
  *
- * A descriptor is here what the system gives, a SOCKET or a HANDLE, as an int: those that are in use
- * fit. There is none of the C library's, whose numbers would get in the way of theirs. */
+ * A descriptor is here what the system gives, a SOCKET or a HANDLE, as an int: those that are in
+ * use fit. There is none of the C library's, whose numbers would get in the way of theirs. */
 #ifndef SPEC_POSIX_H
 #define SPEC_POSIX_H
 
