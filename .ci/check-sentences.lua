@@ -1,4 +1,4 @@
--- A sentence for people, or any other text of several words, stands once in the C sources: one that is written out again
+-- A sentence for people, or any text of several words, stands once in the C sources: one that is written out again
 -- and again is a rule without a place, and its copies drift apart. Fails for a literal with a blank in it that stands
 -- four times or more. Run in the root of the tree.
 local rules = dofile(".ci/rules.lua")
