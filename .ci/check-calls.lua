@@ -6,11 +6,8 @@
 
 local rules = dofile(".ci/rules.lua")
 
--- Rooms in which files may still call each other round, and why.
-local exceptions = {
-  ["core/platform"] = "what is the same on all systems uses the system's way, and is used by it",
-  ["core/stream/tls"] = "a library's files use what is the same with all of them, and are used by it",
-}
+-- Rooms in which files may still call each other round, and why: room -> reason. There are none.
+local exceptions = {}
 
 -- Of the folders that implement the same headers, one is compiled. These are all of them, in builds that there are.
 local builds = {

@@ -1,15 +1,7 @@
 /* file_common.c - see file_common.h. */
 #include "file_common.h"
 
-hc_error hc_file_record(hc_failure *why, hc_error code, const char *what, const char *path,
-                        const char *reason, unsigned long number) {
-  const char *gap = what[0] && path[0] ? " " : "", *colon = what[0] || path[0] ? ": " : "";
-  if (reason)
-    return hc_failure_set(why, code, "%s%s%.*s%s%s", what, gap, HC_SHOWN_PATH_MAX, path, colon,
-                          reason);
-  return hc_failure_set(why, code, "%s%s%.*s%serror %lu", what, gap, HC_SHOWN_PATH_MAX, path, colon,
-                        number);
-}
+#include "socket_common.h"
 
 hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
                          hc_failure *why) {
@@ -18,4 +10,16 @@ hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size
   hc_error code = hc_file_read_at(file, *offset, into, size, got, why);
   *offset += *got;
   return code;
+}
+
+hc_io hc_socket_send_file_piece(hc_socket s, hc_file file, uint64_t *offset, char *piece,
+                                size_t size, size_t *sent, hc_failure *why) {
+  size_t got;
+  *sent = 0;
+  if (hc_file_read_at(file, *offset, piece, size, &got, why) != HC_OK) return HC_IO_ERROR;
+  if (got == 0) return HC_IO_EOF;
+  hc_slice part = {piece, got};
+  hc_io io = hc_socket_send(s, &part, 1, sent, why);
+  *offset += *sent;
+  return io;
 }

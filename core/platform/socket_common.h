@@ -12,7 +12,7 @@ hc_io hc_socket_fail(hc_failure *why, hc_error code, const char *what, int numbe
 /* The code for a socket that errno's value `number` has kept from connecting. */
 hc_error hc_socket_connect_code(int number);
 /* OK, or ERROR: a connected socket whose other end is itself has found nobody. */
-hc_io hc_socket_check_connected(hc_socket s, const hc_address *remote, hc_failure *why);
+hc_io hc_socket_check_ends(const hc_address *local, const hc_address *remote, hc_failure *why);
 /* Sends at most `size` bytes from *offset by a read into `piece` and a send; otherwise as
  * hc_socket_send_file. */
 hc_io hc_socket_send_file_piece(hc_socket s, hc_file file, uint64_t *offset, char *piece,

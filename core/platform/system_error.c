@@ -39,3 +39,13 @@ const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   (void)snprintf(space, HC_ERRNO_TEXT, "errno %d", code);
   return space;
 }
+
+hc_error hc_file_record(hc_failure *why, hc_error code, const char *what, const char *path,
+                        const char *reason, unsigned long number) {
+  const char *gap = what[0] && path[0] ? " " : "", *colon = what[0] || path[0] ? ": " : "";
+  if (reason)
+    return hc_failure_set(why, code, "%s%s%.*s%s%s", what, gap, HC_SHOWN_PATH_MAX, path, colon,
+                          reason);
+  return hc_failure_set(why, code, "%s%s%.*s%serror %lu", what, gap, HC_SHOWN_PATH_MAX, path, colon,
+                        number);
+}

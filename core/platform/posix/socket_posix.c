@@ -118,6 +118,12 @@ static bool bind_to(int fd, const hc_address *local) {
   return bind(fd, (const struct sockaddr *)&storage, (socklen_t)local->size) == 0;
 }
 
+/* One of which the system names no address is taken as it is. */
+static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
+  hc_address local;
+  return hc_socket_local_address(s, &local) ? hc_socket_check_ends(&local, remote, why) : HC_IO_OK;
+}
+
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why) {
   *out = HC_NO_SOCKET;
@@ -139,7 +145,7 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
     hc_socket_close(fd);
     return io;
   }
-  if (is_done && hc_socket_check_connected(fd, address, why) != HC_IO_OK) {
+  if (is_done && check_connected(fd, address, why) != HC_IO_OK) {
     hc_socket_close(fd);
     return HC_IO_ERROR;
   }
@@ -190,14 +196,14 @@ static standing look_closely(hc_socket s) {
 hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure *why) {
   standing found = look_closely(s);
   if (found == STANDING_BY_ONE_SEGMENT) return HC_IO_OK;
-  if (found == STANDING_CONNECTED) return hc_socket_check_connected(s, remote, why);
+  if (found == STANDING_CONNECTED) return check_connected(s, remote, why);
   int events = look_socket(s, POLLOUT, 0);
   if (events < 0) return hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", errno);
   if (events == 0) return HC_IO_WANT_WRITE;
   int number = 0;
   socklen_t size = sizeof number;
   if (getsockopt(s, SOL_SOCKET, SO_ERROR, &number, &size) != 0) number = errno;
-  return number == 0 ? hc_socket_check_connected(s, remote, why)
+  return number == 0 ? check_connected(s, remote, why)
                      : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", number);
 }
 

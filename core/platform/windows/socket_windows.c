@@ -78,6 +78,12 @@ static bool bind_to(SOCKET s, const hc_address *local) {
   return bind(s, (const struct sockaddr *)&storage, (int)local->size) == 0;
 }
 
+/* One of which the system names no address is taken as it is. */
+static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *why) {
+  hc_address local;
+  return hc_socket_local_address(s, &local) ? hc_socket_check_ends(&local, remote, why) : HC_IO_OK;
+}
+
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why) {
   *out = HC_NO_SOCKET;
@@ -96,7 +102,7 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
   }
   bool is_done = connect(s, (const struct sockaddr *)&storage, (int)address->size) == 0;
   int number = is_done ? 0 : last_errno();
-  hc_io io = is_done ? hc_socket_check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;
+  hc_io io = is_done ? check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;
   if (number != 0 && number != EAGAIN)
     io = hc_socket_fail(why, hc_socket_connect_code(number), "", number);
   if (io == HC_IO_ERROR) (void)closesocket(s);
@@ -118,7 +124,7 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
   if (getsockopt((SOCKET)s, SOL_SOCKET, SO_ERROR, (char *)&number, &size) != 0)
     number = WSAGetLastError();
   if (number == 0 && failed.fd_count > 0) number = WSAECONNREFUSED;
-  return number == 0 ? hc_socket_check_connected(s, remote, why)
+  return number == 0 ? check_connected(s, remote, why)
                      : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", hc_errno_of_winsock(number));
 }
 

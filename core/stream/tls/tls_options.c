@@ -258,10 +258,6 @@ bool hc_tls_start_loading(void) {
   return is_there;
 }
 
-bool hc_tls_options_keep_sessions(const hc_tls_options *o) {
-  return !o->checks_revocation && !o->require_ocsp;
-}
-
 bool hc_tls_options_is_unsafe(const hc_tls_options *o) { return o->verify != HC_TLS_VERIFY_FULL; }
 
 hc_slice hc_tls_options_common_name_override(const hc_tls_options *o) {

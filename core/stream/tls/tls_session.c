@@ -60,6 +60,12 @@ void hc_tls_session_store(const hc_tls_handshake *h, hc_tls_ticket *ticket, hc_t
   trim(o, h->name, h->port);
 }
 
+/* Not where the certificate has to be looked at each time: a resumed connection shows none, and what
+ * was revoked since would never be noticed. */
+bool hc_tls_options_keep_sessions(const hc_tls_options *o) {
+  return !o->checks_revocation && !o->require_ocsp;
+}
+
 /* Out of date is the session, or a certificate that it was made with: then a full handshake may
  * find a new one. */
 static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {

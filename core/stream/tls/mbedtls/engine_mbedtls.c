@@ -4,6 +4,7 @@
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <string.h>
+#include <time.h>
 
 #include "../../../base/memory.h"
 
@@ -299,6 +300,29 @@ static const char *objection_of_mbedtls(const hc_tls_engine *e) {
   return NULL;
 }
 
+static bool can_be_resumed(const mbedtls_ssl_session *session) {
+#if defined(MBEDTLS_SSL_SESSION_TICKETS)
+  if (session->ticket && session->ticket_len > 0) return true;
+#endif
+  return session->id_len > 0;
+}
+
+/* Keeps the session of a connection that stands, if it can be resumed. Those of TLS 1.3 are not:
+ * see ticket_mbedtls.c. */
+static void keep_session_mbedtls(hc_tls_engine *e) {
+  const hc_tls_handshake *h = e->handshake;
+  if (h->name[0] == '\0' || !hc_tls_options_keep_sessions(h->options)) return;
+  if (strcmp(mbedtls_ssl_get_version(&e->ssl), "TLSv1.3") == 0) return;
+  hc_tls_ticket *ticket = hc_memory_allocate_zeroed(1, sizeof *ticket);
+  if (!ticket) return;
+  ticket->references = 1;
+  ticket->made = (int64_t)time(NULL);
+  mbedtls_ssl_session_init(&ticket->session);
+  if (mbedtls_ssl_get_session(&e->ssl, &ticket->session) == 0 && can_be_resumed(&ticket->session))
+    hc_tls_session_store(h, ticket, e->was_resumed ? HC_TLS_RESUMED : HC_TLS_FULL);
+  else hc_tls_ticket_release(ticket);
+}
+
 /* Without verification an outcome stands as long as the session. */
 bool hc_tls_engine_check(hc_tls_engine *e, hc_tls_handshake *h) {
   const char *reason = objection_of_mbedtls(e);
@@ -308,7 +332,7 @@ bool hc_tls_engine_check(hc_tls_engine *e, hc_tls_handshake *h) {
   }
   if (h->verified.store == 0)
     h->verified = (hc_tls_verified){h->options->store_number, INT64_MIN, INT64_MAX};
-  hc_mbedtls_keep_session(e);
+  keep_session_mbedtls(e);
   return true;
 }
 

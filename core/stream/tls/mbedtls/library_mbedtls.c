@@ -1,4 +1,5 @@
-/* library_mbedtls.c - mbedTLS as a whole, and authorities as its lists of certificates. */
+/* library_mbedtls.c - mbedTLS as a whole: its errors, its PEM blocks and keys, and authorities as its
+ * lists of certificates. The other files here stand on it. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/error.h>
@@ -15,9 +16,9 @@
 /* Where distributions keep all authorities in one file. */
 static const char *const authority_files[] = {
     "/etc/ssl/certs/ca-certificates.crt", /* Debian */
-    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
-    "/etc/ssl/ca-bundle.pem",             /* openSUSE */
-    "/etc/ssl/cert.pem",                  /* Alpine, BSDs, macOS */
+    "/etc/pki/tls/certs/ca-bundle.crt", /* Fedora */
+    "/etc/ssl/ca-bundle.pem", /* openSUSE */
+    "/etc/ssl/cert.pem", /* Alpine, BSDs, macOS */
 };
 
 /* --- the library */
@@ -58,6 +59,32 @@ hc_error hc_mbedtls_fail(hc_failure *why, hc_error code, const char *what, int e
   if (hc_mbedtls_is_memory(error)) return hc_failure_out_of_memory(why);
   mbedtls_strerror(error, reason, sizeof reason);
   return hc_failure_set(why, code, "%s: %s", what, reason);
+}
+
+/* --- PEM, and keys */
+
+int hc_mbedtls_next_block(const char **at, const char *header, const char *footer,
+                          mbedtls_pem_context *block) {
+  size_t used = 0;
+  mbedtls_pem_init(block);
+  const char *begin = strstr(*at, header);
+  if (!begin) return 0;
+  int error =
+      mbedtls_pem_read_buffer(block, header, footer, (const unsigned char *)begin, NULL, 0, &used);
+  *at = begin + used;
+  if (error == 0 && used > 0) return 1;
+  mbedtls_pem_free(block);
+  return error != 0 ? error : MBEDTLS_ERR_PEM_INVALID_DATA;
+}
+
+int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
+                         hc_slice passphrase) {
+  const unsigned char *word = passphrase.size > 0 ? (const unsigned char *)passphrase.data : NULL;
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+  return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size, hc_mbedtls_random, NULL);
+#else
+  return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size);
+#endif
 }
 
 /* --- authorities */

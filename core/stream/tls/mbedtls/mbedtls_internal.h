@@ -87,11 +87,6 @@ bool hc_mbedtls_is_memory(int error); /* does the error say that memory is out? 
 /* HC_ERR_OUT_OF_MEMORY, else `code` with "`what`: reason". */
 hc_error hc_mbedtls_fail(hc_failure *why, hc_error code, const char *what, int error);
 
-/* --- x509_mbedtls.c */
-
-/* Appends all of the list to `into`. 0, or an error of mbedTLS. */
-int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt *list);
-int hc_mbedtls_copy_key(mbedtls_pk_context *into, const mbedtls_pk_context *key);
 /* Finds the next block of PEM in *at, which ends with NUL, and moves behind it. Its bytes go to
  * `block`, to be freed by mbedtls_pem_free. 1: a block, 0: none, negative: a broken one. */
 struct mbedtls_pem_context;
@@ -100,6 +95,12 @@ int hc_mbedtls_next_block(const char **at, const char *header, const char *foote
 
 int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
                          hc_slice passphrase);
+
+/* --- x509_mbedtls.c */
+
+/* Appends all of the list to `into`. 0, or an error of mbedTLS. */
+int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt *list);
+int hc_mbedtls_copy_key(mbedtls_pk_context *into, const mbedtls_pk_context *key);
 
 /* --- pbes2_mbedtls.c */
 
@@ -153,11 +154,6 @@ hc_error hc_mbedtls_describe(const mbedtls_x509_crt *certificate, hc_peer_certif
 
 bool hc_mbedtls_make_protocols(hc_slice wire, hc_tls_protocols *out);
 void hc_mbedtls_free_protocols(hc_tls_protocols *protocols);
-
-/* --- ticket_mbedtls.c */
-
-/* Keeps the session of a connection that stands, if it can be resumed. */
-void hc_mbedtls_keep_session(hc_tls_engine *e);
 
 HC_INTERNAL_END
 

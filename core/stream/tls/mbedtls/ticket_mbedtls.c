@@ -43,24 +43,3 @@ bool hc_tls_ticket_is_single(const hc_tls_ticket *ticket) {
   (void)ticket;
   return false;
 }
-
-static bool can_be_resumed(const mbedtls_ssl_session *session) {
-#if defined(MBEDTLS_SSL_SESSION_TICKETS)
-  if (session->ticket && session->ticket_len > 0) return true;
-#endif
-  return session->id_len > 0;
-}
-
-void hc_mbedtls_keep_session(hc_tls_engine *e) {
-  const hc_tls_handshake *h = e->handshake;
-  if (h->name[0] == '\0' || !hc_tls_options_keep_sessions(h->options)) return;
-  if (strcmp(mbedtls_ssl_get_version(&e->ssl), "TLSv1.3") == 0) return;
-  hc_tls_ticket *ticket = hc_memory_allocate_zeroed(1, sizeof *ticket);
-  if (!ticket) return;
-  ticket->references = 1;
-  ticket->made = (int64_t)time(NULL);
-  mbedtls_ssl_session_init(&ticket->session);
-  if (mbedtls_ssl_get_session(&e->ssl, &ticket->session) == 0 && can_be_resumed(&ticket->session))
-    hc_tls_session_store(h, ticket, e->was_resumed ? HC_TLS_RESUMED : HC_TLS_FULL);
-  else hc_tls_ticket_release(ticket);
-}

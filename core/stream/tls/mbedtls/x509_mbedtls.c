@@ -13,20 +13,6 @@
 #define CERTIFICATE_END "-----END CERTIFICATE-----"
 #define KEY_DER_MAX 16384u /* of RSA with 16384 bits, and room to spare */
 
-int hc_mbedtls_next_block(const char **at, const char *header, const char *footer,
-                          mbedtls_pem_context *block) {
-  size_t used = 0;
-  mbedtls_pem_init(block);
-  const char *begin = strstr(*at, header);
-  if (!begin) return 0;
-  int error =
-      mbedtls_pem_read_buffer(block, header, footer, (const unsigned char *)begin, NULL, 0, &used);
-  *at = begin + used;
-  if (error == 0 && used > 0) return 1;
-  mbedtls_pem_free(block);
-  return error != 0 ? error : MBEDTLS_ERR_PEM_INVALID_DATA;
-}
-
 /* --- copies */
 
 int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt *list) {
@@ -34,16 +20,6 @@ int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt 
   for (; error == 0 && list && list->raw.p; list = list->next)
     error = hc_mbedtls_parse_certificate(into, list->raw.p, list->raw.len);
   return error;
-}
-
-int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
-                         hc_slice passphrase) {
-  const unsigned char *word = passphrase.size > 0 ? (const unsigned char *)passphrase.data : NULL;
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-  return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size, hc_mbedtls_random, NULL);
-#else
-  return mbedtls_pk_parse_key(pk, text, size, word, passphrase.size);
-#endif
 }
 
 /* Writes to the end of its room, as mbedTLS does. */

@@ -1,11 +1,17 @@
 /* engine_openssl.c - one connection, and the sessions that may be resumed: an SSL and its
  * SSL_SESSIONs. See tls_library.h. */
 #include <openssl/err.h>
+#include <openssl/sslerr.h>
 #include <openssl/x509.h>
 #include <string.h>
 #include <time.h>
 
 #include "openssl_internal.h"
+
+/* Reason codes from here on are alerts of the peer: this plus the alert's number (RFC 8446 section
+ * 6). */
+#define ALERT_BASE SSL_AD_REASON_OFFSET
+#define ALERT_NUMBERS 256
 
 /* --- moving bytes */
 
@@ -142,4 +148,47 @@ bool hc_tls_ticket_has_current_certificate(const hc_tls_ticket *ticket) {
 
 bool hc_tls_ticket_is_single(const hc_tls_ticket *ticket) {
   return SSL_SESSION_get_protocol_version(session_of(ticket)) >= TLS1_3_VERSION;
+}
+
+/* --- why it failed */
+
+static bool is_version_trouble(int reason) {
+  return reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_SSL_VERSION ||
+         reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH ||
+         reason == SSL_R_NO_PROTOCOLS_AVAILABLE;
+}
+
+static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phase phase) {
+  int reason = ERR_GET_REASON(error);
+  const char *text = ERR_reason_error_string(error);
+  if (phase == HC_TLS_PHASE_HANDSHAKE && reason == SSL_R_WRONG_VERSION_NUMBER) {
+    hc_tls_fail_without_record(h);
+  } else if (is_version_trouble(reason)) {
+    hc_tls_fail_by_version(h, text);
+  } else {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s: %s",
+                   phase == HC_TLS_PHASE_HANDSHAKE ? "TLS handshake" : "TLS",
+                   !text ? "protocol error" : text);
+  }
+}
+
+void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase phase) {
+  (void)e;
+  unsigned long error = ERR_peek_error();
+  int reason = ERR_GET_REASON(error);
+  if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE &&
+      reason < ALERT_BASE + ALERT_NUMBERS) {
+    hc_tls_fail_by_alert(h, reason - ALERT_BASE);
+  } else if (hc_tls_memory_was_out()) {
+    hc_failure_out_of_memory(&h->failure);
+  } else {
+    reason_failure(h, error, phase);
+  }
+  ERR_clear_error();
+}
+
+void hc_tls_engine_explain_write(hc_tls_engine *e, hc_failure *why) {
+  (void)e;
+  if (why->code == HC_OK) hc_tls_failure_set(why, HC_ERR_CONNECTION_ERROR, "TLS");
+  ERR_clear_error();
 }
