@@ -60,8 +60,8 @@ void hc_tls_session_store(const hc_tls_handshake *h, hc_tls_ticket *ticket, hc_t
   trim(o, h->name, h->port);
 }
 
-/* Not where the certificate has to be looked at each time: a resumed connection shows none, and what
- * was revoked since would never be noticed. */
+/* Not where the certificate has to be looked at each time: a resumed connection shows none, and
+ * what was revoked since would never be noticed. */
 bool hc_tls_options_keep_sessions(const hc_tls_options *o) {
   return !o->checks_revocation && !o->require_ocsp;
 }

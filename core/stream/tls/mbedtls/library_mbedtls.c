@@ -1,5 +1,5 @@
-/* library_mbedtls.c - mbedTLS as a whole: its errors, its PEM blocks and keys, and authorities as its
- * lists of certificates. The other files here stand on it. */
+/* library_mbedtls.c - mbedTLS as a whole: its errors, its PEM blocks and keys, and authorities as
+ * its lists of certificates. The other files here stand on it. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/error.h>
