@@ -1,4 +1,8 @@
-/* error.c - names and sentences of the result codes, and the failure record. See error.h. */
+/* error.c - names and sentences of the result codes, and the failure record. See error.h.
+ *
+ * Whoever fails writes into the record of whoever asked: no memory is taken for that, so that it
+ * works when memory is what is out. The texts are English and the same in every locale, because
+ * scripts match them and people search for them. */
 #include "error.h"
 
 #include <stdarg.h>
@@ -6,6 +10,8 @@
 
 #include "chars.h"
 
+/* The names are those of the engine's enum, in which a script compares; the sentence is for a
+ * failure of which nobody knows more. */
 typedef struct code_text {
   const char *name;
   const char *sentence;
@@ -65,6 +71,7 @@ static const code_text texts[] = {
 };
 _Static_assert(sizeof texts / sizeof texts[0] == HC_ERROR_COUNT, "one text for each code");
 
+/* An int and not the enum: these come from scripts, which may have any number. */
 const char *hc_error_name(int code) {
   return code < 0 || code >= HC_ERROR_COUNT ? NULL : texts[code].name;
 }
@@ -80,6 +87,9 @@ static void sanitize(char *text, size_t size) {
   }
 }
 
+/* The first failure is the cause and all later ones are its consequences, so a record that is set
+ * stays as it is. A text that does not fit is cut, never refused: half a sentence says more than
+ * none. */
 hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, ...) {
   if (!failure || failure->code != HC_OK) return code;
   failure->code = code;
@@ -96,6 +106,8 @@ hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, 
   return code;
 }
 
+/* Callers that pass a code on need not know whether there is a sentence already; where there is
+ * none this one takes its place. */
 hc_error hc_failure_set_code(hc_failure *failure, hc_error code) {
   return hc_failure_set(failure, code, "%s", hc_error_string(code));
 }

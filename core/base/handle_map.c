@@ -9,6 +9,8 @@
 
 #include "memory.h"
 
+/* Always a power of two: then a mask finds the slot, and the product's upper bits, which are the
+ * well-mixed ones, choose it. */
 #define SMALLEST 16u
 
 /* Handles are often small numbers in a row, or multiples of four. The product spreads them (Knuth's
@@ -29,6 +31,7 @@ void *hc_handle_map_get(const hc_handle_map *map, uint64_t handle) {
   return map->capacity == 0 ? NULL : map->slots[find_handle_map(map, handle)].owner;
 }
 
+/* The old table stays whole until the new one is: where memory is out nothing has changed. */
 static hc_error grow_handle_map(hc_handle_map *map) {
   size_t capacity = map->capacity == 0 ? SMALLEST : map->capacity * 2;
   hc_handle_map larger = {NULL, map->count, capacity};
@@ -44,6 +47,8 @@ static hc_error grow_handle_map(hc_handle_map *map) {
   return HC_OK;
 }
 
+/* At most half full. Linear probing is fast on short runs, and runs grow steeply from two thirds
+ * on; and since a slot is always free, every search ends. */
 hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
   bool is_new = !hc_handle_map_get(map, handle);
   if (is_new && 2 * (map->count + 1) > map->capacity) {

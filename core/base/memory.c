@@ -9,6 +9,8 @@
 
 #include "../httpclient.h"
 
+/* Above this calloc is the better choice: the kernel's fresh pages are zero already, and clearing
+ * them again would touch all of them. */
 #define SMALL_BLOCK 1024u
 
 #ifdef HC_TEST_HOOKS
@@ -77,6 +79,8 @@ static void *note_host_block(void *block) {
   return block;
 }
 
+/* A block must go back to the allocator that it came from. So another one is refused while blocks
+ * of the present one are about, which can be counted for the host's and not for the C library's. */
 hc_error hc_set_allocator(const hc_allocator *allocator) {
   static const hc_allocator c_library;
   bool is_whole = !allocator || (allocator->allocate && allocator->resize && allocator->release);
@@ -114,6 +118,8 @@ static void *zeroed(size_t size) {
   return block;
 }
 
+/* The product must not wrap around: a count that a peer has a say in would otherwise give a small
+ * block for a large table. */
 void *hc_memory_allocate_zeroed(size_t count, size_t size) {
   if (size > 0 && count > SIZE_MAX / size) return NULL;
   return refuses() ? NULL : counted(zeroed(at_least_one(count * size)));
@@ -125,6 +131,7 @@ static void *resize_memory(void *block, size_t size) {
   return realloc(block, size);
 }
 
+/* As realloc: where it fails the old block is untouched and still the caller's. */
 void *hc_memory_resize(void *block, size_t size) {
   if (!block) return hc_memory_allocate(size);
   return refuses() ? NULL : resize_memory(block, at_least_one(size));
@@ -141,6 +148,8 @@ void hc_memory_release(void *block) {
   host.release(host.user, block);
 }
 
+/* Texts are views with a size everywhere; the NUL is for the system's calls and the libraries,
+ * which want one. */
 char *hc_memory_copy_text(const char *text, size_t size) {
   if (size == SIZE_MAX) return NULL;
   char *copy = hc_memory_allocate(size + 1);

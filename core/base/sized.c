@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+/* A host that was compiled against an older header gives a shorter struct: what it lacks is zero,
+ * which every member takes for "not set". One of a newer header may give more than we know. That is
+ * fine as long as the rest is zero; else it asks for something that this library can't do, and has
+ * to hear so. */
 bool hc_sized_read(void *into, size_t size, const void *given, size_t given_size) {
   size_t common = given_size < size ? given_size : size;
   memset(into, 0, size);

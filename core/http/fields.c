@@ -20,6 +20,8 @@
 #define FIRST_ARENA 256u
 #define FIRST_FIELDS 8u
 
+/* Doubling, so that n fields cost O(n) in all. How many a peer may send is limited before this by
+ * the size of the head. */
 static hc_error make_field_room(hc_headers *h) {
   if (h->count < h->capacity) return HC_OK;
   size_t capacity = h->capacity == 0 ? FIRST_FIELDS : h->capacity * 2;
@@ -57,6 +59,8 @@ static hc_error begin_field(hc_headers *h, size_t name_size, size_t size, char *
   return HC_OK;
 }
 
+/* The arena has the line as it would stand in a message: a script that wants "Name: value" gets a
+ * view of it, and name and value are views as well. */
 hc_error hc_headers_add(hc_headers *h, hc_slice name, hc_slice value) {
   if (value.size > ARENA_LIMIT - 2 || name.size > ARENA_LIMIT - 2 - value.size)
     return HC_ERR_OUT_OF_MEMORY;
@@ -83,6 +87,8 @@ hc_error hc_headers_fold(hc_headers *h, hc_slice value) {
   return HC_OK;
 }
 
+/* Linear: a head has ten or forty fields, and a table would cost more to build than all look-ups of
+ * a response take. */
 bool hc_headers_find(const hc_headers *h, hc_slice name, size_t from, size_t *index) {
   for (size_t i = from; i < h->count; i++) {
     if (!hc_slice_equal_fold(hc_headers_name(h, i), name)) continue;
@@ -92,6 +98,8 @@ bool hc_headers_find(const hc_headers *h, hc_slice name, size_t from, size_t *in
   return false;
 }
 
+/* A list may be spread over several lines of the same name (RFC 9110 section 5.3), so each of them
+ * is looked through. */
 bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token) {
   for (size_t i = 0; hc_headers_find(h, name, i, &i); i++) {
     if (hc_list_has_token(hc_headers_value(h, i), token)) return true;
@@ -102,6 +110,9 @@ bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token) {
 /* Is so much of `held` unused that giving it back is worth a call of the allocator? */
 static bool is_wasteful(size_t used, size_t held) { return held - used > used / 4 + 64; }
 
+/* For a response that a script keeps: the room to grow is of use to the next head on the
+ * connection, and not to one that will never change again. Failing to give it back is no
+ * failure. */
 void hc_headers_trim(hc_headers *h) {
   h->former = 0;
   if (h->count == 0) return;
@@ -121,6 +132,8 @@ void hc_headers_trim(hc_headers *h) {
   }
 }
 
+/* The text stays where it is, behind the end of what counts: the next answer on the connection is
+ * likely to have many of the same lines in the same places. See is_former_line. */
 void hc_headers_clear(hc_headers *h) {
   hc_buffer_consume(&h->text, hc_buffer_size(&h->text));
   if (h->count > 0) h->former = h->count;
@@ -167,6 +180,8 @@ static bool is_canonical(hc_slice line, size_t name_size) {
          line.size <= ARENA_LIMIT;
 }
 
+/* All others are put together anew, so that what is kept has one form whatever the peer's spacing
+ * was. */
 static hc_error add_line_fields(hc_headers *h, hc_slice line, size_t name_size) {
   if (!is_canonical(line, name_size)) {
     hc_slice value = {line.data + name_size + 1, line.size - name_size - 1};
@@ -178,6 +193,9 @@ static hc_error add_line_fields(hc_headers *h, hc_slice line, size_t name_size) 
   return error;
 }
 
+/* The strict reading, for each line that the fast one passes by. Nothing is repaired here but
+ * obs-fold: a field that two parsers could read in two ways is how requests and answers get
+ * smuggled past one of them (RFC 9112 section 11.2). */
 hc_error hc_headers_parse_line(hc_headers *h, hc_slice line, hc_failure *why) {
   if (line.size == 0) return refuse_fields(why, "a field line has no colon");
   /* RFC 9110 section 5.5: NUL, CR and LF are dangerous; the LF can't be here. */

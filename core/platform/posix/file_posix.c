@@ -1,4 +1,11 @@
-/* file_posix.c - files on POSIX. */
+/* file_posix.c - files on POSIX: bodies that are sent, downloads that are written, and the places
+ * where both are. See file.h.
+ *
+ * No function here trusts a path twice. Between two calls with the same path somebody else can put
+ * a link or another file there, so what has to hold of a file is asked of its descriptor (fstat),
+ * and where only the path is known, lstat looks at the link and not at where it leads. Descriptors
+ * are close-on-exec from the start, and none is opened in a way that could wait: a pipe without a
+ * reader, or a terminal, would hold up the one thread that everything runs on. */
 #define HC_WANT_GNU /* O_PATH */
 #include "../system_features.h"
 
@@ -46,6 +53,9 @@ static hc_error fail_file(hc_failure *why, hc_error code, const char *what, cons
   return hc_file_record(why, code, what, path, reason(number), (unsigned long)number);
 }
 
+/* pread and not lseek with read: the position belongs to the script's own handle, which shares it
+ * with our descriptor (dup), and to whoever else sends the same file at this moment. What lies
+ * behind the largest off_t is behind the end of any file. */
 hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got,
                          hc_failure *why) {
   *got = 0;
@@ -90,6 +100,8 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
 
 #define MODE_USUAL 0666 /* less umask */
 
+/* EINTR comes where the open sleeps, as on a network file system. The codes are those that a script
+ * can act on; all others have the sentence alone. */
 static hc_error open_file_file(const char *path, int flags, mode_t mode, hc_file *file,
                                hc_failure *why) {
   do *file = open(path, O_CLOEXEC | flags, mode);
@@ -108,6 +120,8 @@ static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file 
   return open_file_file(path, O_WRONLY | flags, mode, file, why);
 }
 
+/* O_NONBLOCK for pipes, whose open would wait for a writer; O_NOCTTY because a terminal that is
+ * opened by a process without one would become its own. */
 hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
   return open_file_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, file, why);
 }
@@ -133,6 +147,9 @@ static hc_error create_new(const char *path, mode_t mode, int64_t *owner, hc_fai
   return code;
 }
 
+/* The new file takes the place of the old one later, by a rename, so it begins with the old one's
+ * rights: a file that nobody but its owner could read must not be readable by all while it is
+ * downloaded anew. */
 hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
   struct stat facts;
   mode_t mode = MODE_USUAL;
@@ -140,6 +157,8 @@ hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, h
   return create_new(path, mode, owner, why);
 }
 
+/* O_EXCL does not follow a link at the end of the path either (POSIX open), so nobody can have
+ * prepared one. */
 hc_error hc_file_create_private(const char *path, int64_t *owner, hc_failure *why) {
   return create_new(path, S_IRUSR | S_IWUSR, owner, why);
 }
@@ -157,6 +176,8 @@ static bool take_mode(hc_file file, const struct stat *old) {
   return fchmod(file, mode) == 0;
 }
 
+/* The path may have changed hands since the file was written, so rights are given to a descriptor
+ * (fchmod), and only to a regular file of this user's. */
 bool hc_file_keep_mode(const char *path, const char *old) {
   struct stat facts;
   if (!is_replaceable(old, &facts)) return false;
@@ -167,6 +188,8 @@ bool hc_file_keep_mode(const char *path, const char *old) {
   return is_taken;
 }
 
+/* A second name (a hard link) would let what is written here appear elsewhere too, and the owner is
+ * compared because in a sticky /tmp others can put files into the same folder. */
 static bool find_file_here(const char *path, int64_t owner, struct stat *facts) {
   return lstat(path, facts) == 0 && S_ISREG(facts->st_mode) && facts->st_nlink == 1 &&
          (int64_t)facts->st_uid == owner;
@@ -180,6 +203,9 @@ bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   return true;
 }
 
+/* Is the open file still the one that the path leads to? Device and inode together tell a file from
+ * all others, as long as one of the two is open: the number of a file that is gone may be given out
+ * again. */
 bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
   struct stat found, opened;
   if (fstat(file, &opened) != 0) return false;
@@ -206,6 +232,8 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
                         "can't open %.*s: something else is in its place", HC_SHOWN_PATH_MAX, path);
 }
 
+/* O_CREAT gives the mode only to a file that is new. One that is there may be readable by others,
+ * and then the secrets of all connections would be. */
 static bool make_private_file(hc_file file) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_nlink != 1 ||
@@ -214,6 +242,8 @@ static bool make_private_file(hc_file file) {
   return (facts.st_mode & (S_IRWXG | S_IRWXO)) == 0 || fchmod(file, S_IRUSR | S_IWUSR) == 0;
 }
 
+/* The key log has the keys of all connections in it: no link is followed, and what is no regular
+ * file of this user's alone is refused. */
 hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   hc_error code =
       open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
@@ -225,6 +255,8 @@ hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
                         HC_SHOWN_PATH_MAX, path);
 }
 
+/* stat, which follows links: here it is the user who names where a download goes, and a link to a
+ * folder is as good as the folder. */
 hc_file_kind hc_file_kind_of(const char *path) {
   struct stat facts;
   if (stat(path, &facts) != 0) return HC_FILE_MISSING;
@@ -238,6 +270,8 @@ bool hc_file_is_regular(hc_file file) {
   return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
+/* A file that is appended to has no position of its own: each write goes to where the end is by
+ * then. */
 bool hc_file_is_positioned(hc_file file) {
   int flags = fcntl(file, F_GETFL);
   return flags >= 0 && (flags & O_APPEND) == 0 && hc_file_is_regular(file);
@@ -247,6 +281,7 @@ bool hc_file_is_positioned(hc_file file) {
 
 static bool mode_has_positions(mode_t mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
+/* What can't be asked is taken for a file, whose reads then fail with a reason. */
 bool hc_file_has_positions(hc_file file) {
   struct stat facts;
   return fstat(file, &facts) != 0 || mode_has_positions(facts.st_mode);
@@ -271,6 +306,8 @@ static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *
   return HC_OK;
 }
 
+/* Of a pipe there is nothing to read ahead without taking it away; but whether it is open for
+ * reading can be known before the head goes out. */
 static hc_error check_readable(hc_file file, hc_failure *why) {
   int flags = fcntl(file, F_GETFL);
   if (flags < 0) return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", errno);
@@ -280,6 +317,9 @@ static hc_error check_readable(hc_file file, hc_failure *why) {
                                       "body file: it is not open for reading");
 }
 
+/* A descriptor of our own: the script may close its file at once, or lose it to the collector, and
+ * the upload goes on. F_DUPFD_CLOEXEC because a plain dup would be inherited by whatever is started
+ * meanwhile. */
 hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length,
                        hc_failure *why) {
   struct stat facts;
@@ -311,6 +351,8 @@ hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *
   return fail_file(why, HC_ERR_FILE_CANT_READ, hc_error_string(HC_ERR_FILE_CANT_READ), "", errno);
 }
 
+/* Network file systems report a full disk only here. After EINTR the descriptor's state is
+ * unspecified by POSIX; Linux has closed it, and a second close could hit somebody else's. */
 hc_error hc_file_finish(hc_file file, hc_failure *why) {
   if (close(file) == 0 || errno == EINTR) return HC_OK;
   return fail_file(why, HC_ERR_FILE_CANT_WRITE, hc_error_string(HC_ERR_FILE_CANT_WRITE), "", errno);
@@ -320,6 +362,8 @@ void hc_file_close(hc_file file) {
   if (file >= 0) (void)close(file);
 }
 
+/* Within one folder rename replaces the old file in one step: whoever opens the path sees the whole
+ * old file or the whole new one. */
 hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   if (rename(from, to) == 0) return HC_OK;
   return fail_file(why, HC_ERR_FILE_CANT_WRITE, "", "", errno);
@@ -331,6 +375,9 @@ static bool is_large(const struct stat *facts) {
   return S_ISREG(facts->st_mode) && facts->st_size >= (off_t)HC_RELEASE_LEAST;
 }
 
+/* The kernel gives the blocks of a deleted file back when its last descriptor is closed, and that
+ * takes time in proportion to its size: hundreds of milliseconds for some GiB on ext4. Such a close
+ * is left to a thread (file_release.c). */
 bool hc_file_is_costly(hc_file file, hc_file_id *id) {
   struct stat facts;
   if (fstat(file, &facts) != 0 || facts.st_nlink > 0) return false;

@@ -1,4 +1,14 @@
-/* socket_posix.c - sockets on POSIX systems. See socket.h. */
+/* socket_posix.c - sockets on POSIX systems: the last of our own code that a byte of a request
+ * sees, and the first that a byte of an answer does. See socket.h.
+ *
+ * Every call here can be made on a socket that nobody waits for: none of them sleeps, unless its
+ * name says that it may. The non-blocking flag is not what that rests on. Sends and receives carry
+ * MSG_DONTWAIT themselves, so that the flag can be taken off a socket on which a script waits in a
+ * receive, and nothing else changes by it.
+ *
+ * What the systems differ in stands in front of the function that it concerns. Linux has the most
+ * of it: TCP_INFO, TCP_INQ, IP_BIND_ADDRESS_NO_PORT. Each has a portable way beside it that is only
+ * slower, because an old kernel or a sandbox may refuse any of them. */
 #define HC_WANT_GNU /* musl declares struct tcp_info only then */
 #include "../system_features.h"
 
@@ -25,10 +35,14 @@
 #define MSG_NOSIGNAL 0 /* SO_NOSIGPIPE does it there */
 #endif
 
+/* POSIX promises 16 parts a call (IOV_MAX is at least that). A head, a body and a few frames are
+ * what one send has; what is behind the eighth goes with the next call. */
 #define PARTS_MAX 8u
 
 /* --- errors */
 
+/* POSIX allows the two numbers to differ, and a comparison with both is a warning where they are
+ * the same. */
 bool hc_errno_would_block(int code) {
 #if EAGAIN != EWOULDBLOCK
   if (code == EWOULDBLOCK) return true;
@@ -36,6 +50,9 @@ bool hc_errno_would_block(int code) {
   return code == EAGAIN;
 }
 
+/* EPIPE means that the peer has ended its side in good order and we wrote all the same: what it
+ * said before that is still to be read, so it has a code of its own. After a reset there is nothing
+ * to be read. */
 hc_io hc_socket_fail_moving(hc_failure *why, int number) {
   return hc_socket_fail(why, number == EPIPE ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR, "",
                         number);
@@ -59,6 +76,9 @@ bool hc_socket_local_address(hc_socket s, hc_address *address) {
 
 /* --- connecting */
 
+/* Between socket() and fcntl() another thread can fork and exec, and its program inherits the
+ * descriptor: hence the flags of socket() itself wherever there are such. macOS has none, so there
+ * the gap stays, as short as it can be. */
 #if !defined(SOCK_CLOEXEC) || !defined(SOCK_NONBLOCK)
 static bool set_flags(int fd) {
   int flags = fcntl(fd, F_GETFL);
@@ -67,6 +87,9 @@ static bool set_flags(int fd) {
 }
 #endif
 
+/* A write to a connection that the peer has given up raises SIGPIPE, whose default is the end of
+ * the host. Linux and the BSDs can say so with each send (MSG_NOSIGNAL), macOS only once for the
+ * socket. */
 static void avoid_sigpipe(hc_socket s) {
 #if defined(SO_NOSIGPIPE)
   int value = 1;
@@ -162,6 +185,7 @@ static int look_socket(int fd, short events, int timeout) {
   return count <= 0 ? count : entry.revents;
 }
 
+/* What is found out of a connect beyond "it may be written to". */
 typedef enum standing { STANDING_UNKNOWN, STANDING_CONNECTED, STANDING_BY_ONE_SEGMENT } standing;
 
 #if defined(__linux__)
@@ -215,6 +239,9 @@ void hc_socket_close(hc_socket s) {
 
 /* --- sending */
 
+/* A single part goes by send, which spares the kernel the copy of the message's head. Zero bytes
+ * are not sent at all: some systems would take the call for a wish to know whether the connection
+ * stands. */
 static ssize_t send_parts(hc_socket s, const hc_slice *parts, size_t count) {
   struct iovec vector[PARTS_MAX];
   uint8_t used = 0; /* fits msg_iovlen, which is a size_t or an int */
@@ -230,6 +257,8 @@ static ssize_t send_parts(hc_socket s, const hc_slice *parts, size_t count) {
   return sendmsg(s, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* One call, however much is left: whoever sends knows what else there is to do meanwhile, and the
+ * loop here is for signals alone. */
 hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent,
                      hc_failure *why) {
   *sent = 0;
@@ -266,6 +295,8 @@ static bool says_empty(struct msghdr *message) {
   return rest == 0;
 }
 
+/* The union is for alignment: a cmsghdr may not stand at just any byte, and an array of char
+ * may. */
 static ssize_t receive_counted(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
   union {
     struct cmsghdr align;
@@ -295,6 +326,7 @@ static ssize_t receive_once(hc_socket s, char *into, size_t room, int flags, boo
   return !is_empty ? recv(s, into, room, flags) : receive_counted(s, into, room, flags, is_empty);
 }
 
+/* A signal that breaks a receive off before a byte has come is nobody's business here. */
 static ssize_t receive_socket(hc_socket s, char *into, size_t room, int flags, bool *is_empty) {
   ssize_t got;
   do got = receive_once(s, into, room, flags, is_empty);
@@ -302,6 +334,8 @@ static ssize_t receive_socket(hc_socket s, char *into, size_t room, int flags, b
   return got;
 }
 
+/* POSIX has no other way to say that the peer has ended than a receive of nothing; that is why
+ * nobody may ask for 0 bytes. */
 static hc_io receive_result(ssize_t got, hc_failure *why) {
   if (got > 0) return HC_IO_OK;
   if (got == 0) return HC_IO_EOF;
@@ -390,11 +424,15 @@ hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill,
   return receive_result(count, why);
 }
 
+/* Only to look: whether something is there, or the end, or an error. One byte is copied and stays
+ * where it is. */
 hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
   char byte;
   return receive_result(receive_socket(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL), why);
 }
 
+/* FIONREAD counts what has come in order, as far as the kernel has it; on Linux without the end
+ * that stands behind it. It answers "how much at least", and 0 where it does not answer. */
 size_t hc_socket_available(hc_socket s) {
   int count = 0;
   return ioctl(s, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
