@@ -36,12 +36,16 @@ typedef struct hc_step {
 
 /* --- tcp */
 
+/* In which status a failure ends hangs on how far the walk had come, and TCP is two of them: the
+ * name, then the connection. */
 static void note_tcp_phase(hc_walk *w, const hc_stream_peer *stream) {
   hc_tcp_state state = hc_tcp_get_state(stream);
   bool looks_up = state == HC_TCP_RESOLVING || state == HC_TCP_CANT_RESOLVE;
   w->phase = looks_up ? HC_PHASE_LOOKUP : HC_PHASE_CONNECT;
 }
 
+/* What the stream fails in later is told by advance; here only memory can be out, or what needs no
+ * waiting is refused at once. */
 static hc_error begin_tcp(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   *stream = hc_tcp_new();
   if (!*stream) return hc_failure_out_of_memory(why);
@@ -75,6 +79,8 @@ static hc_error begin_connect(hc_walk *w, const hc_hop *hop, hc_stream_peer **st
   return code == HC_OK ? code : hc_failure_set_code(why, code);
 }
 
+/* The proxy has agreed: from the next byte on the stream is the way to the origin, and the
+ * conversation is over. */
 static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = hc_tunnel_advance(w->tunnel, stream, why);
   if (io != HC_IO_OK) return io;
@@ -89,6 +95,8 @@ static hc_slice bytes_of(const hc_buffer *b) {
   return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
 }
 
+/* The lookup of the origin's name (socks5, where the client does that) need not wait for the
+ * connection with the proxy: both go on at once, and the walk takes as long as the slower one. */
 static hc_error prepare_socks(hc_walk *w, hc_failure *why) {
   for (size_t i = 0; i < w->route.count; i++) {
     const hc_hop *hop = &w->route.hops[i];
@@ -155,6 +163,7 @@ static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream
   return HC_OK;
 }
 
+/* The handshake is the stream's own affair; here it is one more stream that gets ready. */
 static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
   (void)w;
   return hc_stream_peer_advance(stream, why);
@@ -162,6 +171,7 @@ static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 
 /* --- along the route */
 
+/* No default: a new kind of hop has to be named here, or the compiler says so. */
 static const hc_step *step_of(hc_hop_kind kind) {
   static const hc_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
                        socks5 = {begin_socks, advance_socks}, tls = {begin_tls, advance_tls},
@@ -185,6 +195,8 @@ static hc_error begin_walk(hc_walk *w, hc_stream_peer **stream, hc_failure *why)
   return step->begin(w, hop, stream, why);
 }
 
+/* *out is set also where a step fails at once, for the caller asks the walk in which phase that
+ * was, and deletes it. */
 hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out,
                        hc_stream_peer **stream, hc_failure *why) {
   hc_walk *w = hc_memory_allocate_zeroed(1, sizeof *w);
@@ -225,6 +237,8 @@ static hc_error start_again(hc_walk *w, hc_stream_peer **stream, hc_failure *why
   return code;
 }
 
+/* As many steps as get done without waiting, in one call: on a local network a whole tunnel may
+ * stand by then. */
 hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   while (w->at < w->route.count) {
     if (!w->is_begun && begin_walk(w, stream, why) != HC_OK) return HC_IO_ERROR;
@@ -242,6 +256,8 @@ hc_io hc_walk_advance(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
 
 hc_phase hc_walk_phase(const hc_walk *w) { return w->phase; }
 
+/* Whose fault it is, in words: a name that can't be resolved is the origin's even while the hop is
+ * one of the proxy's. */
 bool hc_walk_is_with_proxy(const hc_walk *w) {
   bool is_about_host = w->socks && w->phase == HC_PHASE_LOOKUP &&
                        hc_socks_step_looks_up(w->socks) &&
@@ -251,6 +267,8 @@ bool hc_walk_is_with_proxy(const hc_walk *w) {
 
 bool hc_walk_asks(const hc_walk *w) { return w->terms.allow; }
 
+/* A conversation with a proxy knows better than the stream below whether it reads or writes; the
+ * descriptor is that stream's all the same. */
 void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out) {
   hc_stream_peer_interest(stream, out);
   if (w->at == w->route.count) return;

@@ -8,6 +8,8 @@
 
 #include "../base/chars.h"
 
+/* RFC 9110 section 8.6 lets a recipient take "5, 5" for 5: some servers and those between send the
+ * field twice, and it gets joined. Differing numbers are an error in any case. */
 bool hc_content_length_parse(hc_slice value, uint64_t *length) {
   hc_slice element;
   uint64_t first = 0;
@@ -23,6 +25,8 @@ bool hc_content_length_parse(hc_slice value, uint64_t *length) {
   return !is_first;
 }
 
+/* An answer whose end is in doubt ends the connection: what one of two readers takes for content
+ * the other takes for the next answer, and so another user's. */
 static hc_error refuse_body(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "response %s", what);
 }
@@ -92,11 +96,14 @@ static void note_field_body(survey *s, const hc_headers *h, size_t i) {
   }
 }
 
+/* One look at each field, for all answers of a connection: this is on the way of every response. */
 static void survey_fields(const hc_response *r, survey *s) {
   *s = (survey){.is_old = r->minor_version == 0};
   for (size_t i = 0; i < r->headers.count; i++) note_field_body(s, &r->headers, i);
 }
 
+/* For whom a length is good to know and not to be relied on: what an answer to HEAD would have
+ * had. */
 int64_t hc_body_announced_length(const hc_response *response) {
   survey s;
   survey_fields(response, &s);
@@ -104,6 +111,7 @@ int64_t hc_body_announced_length(const hc_response *response) {
                                                                                 : -1;
 }
 
+/* RFC 9112 section 6.3, rule 1: these end with their head, whatever their fields say. */
 static bool has_no_body(int code) { return code < 200 || code == 204 || code == 304; }
 
 /* RFC 9112 section 6.3, rules 3 to 5 and 8, for a response whose status allows a body. */

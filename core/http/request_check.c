@@ -9,6 +9,8 @@
 #include "../base/chars.h"
 #include "uri.h"
 
+/* Whatever is refused here has cost nothing: not a byte has gone out, and the connection is as good
+ * as before. */
 static hc_error refuse_request_check(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
@@ -30,12 +32,15 @@ static hc_error check_url_bytes(hc_slice url, hc_failure *why) {
   return HC_OK;
 }
 
+/* A fragment is for the reader of the answer and never sent (RFC 9110 section 4.2.5). */
 static hc_slice without_fragment(hc_slice url) {
   const char *fragment = url.size > 0 ? memchr(url.data, '#', url.size) : NULL;
   if (fragment) url.size = (size_t)(fragment - url.data);
   return url;
 }
 
+/* Schemes are compared without case (RFC 3986 section 3.1). Others than these two are not ours to
+ * send. */
 static size_t scheme_size(hc_slice url) {
   static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
   for (size_t i = 0; i < 2; i++) {
@@ -77,6 +82,7 @@ static hc_error take_authority(hc_slice url, hc_target *t, hc_failure *why) {
   return HC_OK;
 }
 
+/* OPTIONS about the server as a whole (RFC 9110 section 9.3.7). */
 static hc_error take_asterisk(const hc_request *r, int method, hc_target *t, hc_failure *why) {
   if (method != HC_METHOD_OPTIONS)
     return refuse_request_check(why, "url: \"*\" is for OPTIONS only");
@@ -84,6 +90,8 @@ static hc_error take_asterisk(const hc_request *r, int method, hc_target *t, hc_
   return HC_OK;
 }
 
+/* Four forms (RFC 9112 section 3.2), and which one it is follows from the method and from who reads
+ * it: the origin wants the path, a proxy the whole URL, CONNECT an authority alone. */
 static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_failure *why) {
   hc_error error = check_url_bytes(r->url, why);
   if (error != HC_OK) return error;
@@ -111,6 +119,8 @@ static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_fa
 
 /* --- the caller's lines */
 
+/* Fields that change what the head means or that have a default of ours. All others pass as they
+ * are. */
 static hc_known_field known_field_of(hc_slice name) {
   static const hc_slice names[HC_FIELD_OTHER] = {
       [HC_FIELD_HOST] = {"host", 4},
@@ -161,6 +171,9 @@ static hc_error note_host(hc_survey *s, size_t index, hc_slice value, hc_failure
   return refuse_authority(why, "Host header", &reason);
 }
 
+/* Two of a framing field could be read in two ways by those between us and the origin, each
+ * believing another one; that is request smuggling, and we would be the ones who made it possible
+ * (RFC 9112 section 11.2). */
 static hc_error note_field_request_check(hc_survey *s, hc_known_field field, size_t index,
                                          hc_slice value, hc_failure *why) {
   if (field == HC_FIELD_OTHER) return HC_OK;
@@ -171,7 +184,7 @@ static hc_error note_field_request_check(hc_survey *s, hc_known_field field, siz
     return again ? refuse_request_check(why, "two Host headers") : note_host(s, index, value, why);
   case HC_FIELD_CONTENT_LENGTH:
     if (again) return refuse_request_check(why, "two Content-Length headers");
-      /* Recipients have to put up with a list; we do not send one (RFC 9110 section 8.6). */
+    /* Recipients have to put up with a list; we do not send one (RFC 9110 section 8.6). */
     return hc_parse_decimal(value, &s->content_length)
                ? HC_OK
                : refuse_request_check(why, "Content-Length is no plain decimal number");
@@ -188,6 +201,8 @@ static hc_error note_field_request_check(hc_survey *s, hc_known_field field, siz
   }
 }
 
+/* All lines before anything is written: one that is refused at the end must not leave half a head
+ * in the buffer. */
 static hc_error survey_lines(const hc_request *r, hc_survey *s, hc_failure *why) {
   *s = (hc_survey){0};
   for (size_t i = 0; i < r->line_count; i++) {
@@ -233,6 +248,8 @@ static hc_error check_framing(const hc_request *r, int method, const hc_survey *
   return HC_OK;
 }
 
+/* Chunked where nobody knows the length. A length that the caller gave for a function's content is
+ * taken at its word, and the sender holds the function to it. */
 static void decide_head(const hc_request *r, const hc_survey *s, hc_request_head *head) {
   *head = (hc_request_head){.closes = s->closes};
   if (r->content == HC_CONTENT_STREAM && !s->has[HC_FIELD_CONTENT_LENGTH]) {
@@ -256,6 +273,8 @@ bool hc_request_says_length(const hc_checked_request *checked) {
   }
 }
 
+/* A method of the caller's own goes as it is (RFC 9110 section 16.1: the set is open), as long as
+ * it can't end the request line. */
 static hc_error check_method(const hc_request *r, hc_failure *why) {
   if (r->method == HC_METHOD_OTHER)
     return hc_is_token(r->method_token) ? HC_OK
@@ -264,10 +283,14 @@ static hc_error check_method(const hc_request *r, hc_failure *why) {
                                    : refuse_request_check(why, "the method is out of range");
 }
 
+/* "GET" as a token is GET: what a method means for content and answers must not hang on how it was
+ * given. */
 static int method_of_request_check(const hc_request *r) {
   return r->method == HC_METHOD_OTHER ? (int)hc_method_of(r->method_token) : r->method;
 }
 
+/* Both writers of heads, HTTP/1.1's and HTTP/2's, take what comes out of here, so that the rules
+ * stand once. */
 hc_error hc_request_check(const hc_request *request, hc_checked_request *checked, hc_failure *why) {
   hc_survey *s = &checked->survey;
   int method = method_of_request_check(request);

@@ -7,6 +7,8 @@
 
 #define HOST_NAME_LIMIT 255u
 
+/* Counted first, then written: one allocation, whatever the text is. Upper case in the digits, as
+ * RFC 3986 section 2.1 wants it. */
 hc_error hc_uri_encode(hc_slice text, hc_buffer *out) {
   static const char digits[] = "0123456789ABCDEF";
   if (text.size > SIZE_MAX / 3) return HC_ERR_OUT_OF_MEMORY;
@@ -38,6 +40,8 @@ static int encoded_byte(hc_slice text, size_t i) {
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
+/* A '%' that begins no such triple stands for itself, as in browsers: a text that was never encoded
+ * comes out as it went in. */
 hc_error hc_uri_decode(hc_slice text, hc_buffer *out) {
   char *at;
   size_t available;
@@ -74,6 +78,9 @@ static size_t octet_size(hc_slice s) {
   return size > 3 || value > 255 ? 0 : size;
 }
 
+/* The four decimal numbers of RFC 3986 alone. What inet_aton takes besides (one number, octal,
+ * hexadecimal) is how filters for private addresses get passed: "0177.1" is 127.0.0.1 there, and
+ * here a name that nobody has. */
 bool hc_is_ipv4_literal(hc_slice text) {
   for (int octet = 0; octet < 4; octet++) {
     size_t size = octet_size(text);
@@ -86,6 +93,7 @@ bool hc_is_ipv4_literal(hc_slice text) {
   return text.size == 0;
 }
 
+/* More than four digits are seen as such, not cut: the caller refuses the group. */
 static size_t hex_run(hc_slice s) {
   size_t size = 0;
   while (size < s.size && hc_char_hex_value(s.data[size]) >= 0) size++;
@@ -157,6 +165,8 @@ static const char *offence_of(char c) {
   return "the host holds a byte that no host name has";
 }
 
+/* The '@' is looked for first of all: "user:word@host" would otherwise be refused for its colon,
+ * and the message would lead astray. No name is quoted, for it may hold the word. */
 static hc_error check_name_uri(hc_slice name, hc_failure *why) {
   size_t index;
   if (name.size == 0) return refuse_uri(why, "the host is empty");
@@ -171,6 +181,8 @@ static bool starts_with_fold(hc_slice s, hc_slice prefix) {
   return s.size >= prefix.size && hc_slice_equal_fold((hc_slice){s.data, prefix.size}, prefix);
 }
 
+/* 0: none, else which of the two. Scripts hand whole beginnings of URLs to connect, as the engine
+ * allows. */
 static hc_slice strip_scheme(hc_slice text, int *scheme) {
   static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
   *scheme = 0;
@@ -193,6 +205,8 @@ static hc_error parse_bracketed(hc_slice text, hc_host *host, hc_failure *why) {
              : refuse_uri(why, "no IPv6 address stands between the host's brackets");
 }
 
+/* An IPv6 address is accepted with brackets and without: in a URL it has them, in an argument that
+ * is a host alone nobody writes them. */
 hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
   size_t colon;
   text = strip_scheme(text, &host->scheme);
@@ -218,6 +232,9 @@ static void append_uri(hc_buffer *out, hc_slice bytes, hc_error *error) {
   if (*error == HC_OK) *error = hc_buffer_append(out, bytes, SIZE_MAX);
 }
 
+/* The zone stays behind: it names an interface of this machine, and means nothing to the server
+ * (RFC 6874 section 4). A default port is left out, since some servers compare Host with what they
+ * expect letter by letter (RFC 9110 section 7.2 allows both). */
 hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port, hc_buffer *out) {
   size_t index, held = hc_buffer_size(out);
   bool needs_brackets = find_uri(host, ':', &index);
@@ -234,6 +251,8 @@ hc_error hc_authority_write(hc_slice host, unsigned port, unsigned default_port,
   return error;
 }
 
+/* "host:" with nothing behind the colon is the default port (RFC 3986 section 3.2.3). The check
+ * inside the loop keeps the number from overflowing, however many digits there are. */
 const char *hc_port_parse(hc_slice digits, unsigned *port) {
   unsigned value = 0;
   for (size_t i = 0; i < digits.size; i++) {
@@ -263,6 +282,7 @@ static size_t end_of_host(hc_slice text) {
   return find_uri(text, ':', &end) ? end : text.size;
 }
 
+/* ":8080" alone is a port for whatever host there is already. */
 hc_error hc_endpoint_parse(hc_slice text, hc_host *host, unsigned *port, hc_failure *why) {
   int scheme;
   hc_slice rest = strip_scheme(text, &scheme);
@@ -290,6 +310,8 @@ static hc_error check_reg_name(hc_slice name, hc_failure *why) {
   return HC_OK;
 }
 
+/* Of a URL or a Host field, which goes over the wire as it stands; so it is stricter than
+ * hc_host_parse in what it takes for an address and allows what only a URL may have. */
 hc_error hc_authority_check(hc_slice text, unsigned *port, hc_failure *why) {
   size_t end = 0;
   *port = 0;

@@ -79,11 +79,14 @@ static struct {
 
 static hc_once prepared = HC_ONCE;
 
+/* One lock for all of it: a lookup takes milliseconds and the lists are short, so nobody ever waits
+ * for it long enough to notice. */
 static void lock(void) { hc_mutex_lock(&pool.lock); }
 static void unlock(void) { hc_mutex_unlock(&pool.lock); }
 
 /* --- lists */
 
+/* Lists with both links, since an asker who gives up takes his job out of the midst. */
 static void append_resolver(job_list *list, lookup_job *job) {
   job->previous = list->last;
   job->next = NULL;
@@ -102,6 +105,8 @@ static void take_out_resolver(job_list *list, lookup_job *job) {
   list->size--;
 }
 
+/* The answer is the job's own and never an asker's: each of these has a copy with his port in
+ * it. */
 static void free_job(lookup_job *job) {
   hc_memory_release(job->answer.addresses);
   hc_memory_release(job);
@@ -152,14 +157,20 @@ static size_t count_free_places(void) {
   return pool.places > wanted ? pool.places - wanted : 0;
 }
 
+/* The larger number was for a jam. As soon as fewer run than at first it is over, and the next jam
+ * is noticed anew. */
 static void take_places_back(void) {
   if (count_wanted() < HC_RESOLVER_THREADS) pool.places = HC_RESOLVER_THREADS;
 }
 
+/* Nothing is begun while a thread is about to fork: the fork waits for the lookups that run, and
+ * new ones would have it wait for ever. */
 static bool has_work(void) {
   return pool.waiting.first && pool.forks == 0 && count_free_places() > 0;
 }
 
+/* From here on nobody can join: the answer is there, and who asks for the name later may get a
+ * newer one. */
 static void tell_askers(lookup_job *job) {
   unname_job(job);
   for (hc_lookup *asker = job->askers; asker; asker = asker->next) hc_signal_raise(&asker->signal);
@@ -207,6 +218,8 @@ static bool sleep_a_while(void) {
   return is_woken || pool.waiting.first;
 }
 
+/* A worker lives on for a while after its last job, since a program that has asked once mostly asks
+ * again; then it ends, and an idle process has no threads of ours. */
 static void *work_resolver(void *unused) {
   (void)unused;
   lock();
@@ -227,6 +240,8 @@ static void *work_resolver(void *unused) {
   return NULL;
 }
 
+/* Counted as idle before it runs: otherwise the next one who asks would start a second thread for
+ * the same job. */
 static int start_worker(void) {
   int error = hc_thread_start(work_resolver, NULL, WORKER_STACK_SIZE);
   if (error != 0) return error;
@@ -304,6 +319,8 @@ static void prepare_resolver(void) {
 
 /* --- what needs no lookup */
 
+/* RFC 6761 section 6.3: such names are this machine, and no name server may be asked for them; one
+ * that answered could send a script's requests elsewhere. */
 static bool is_localhost(hc_slice host) {
   static const char name[] = "localhost";
   size_t size = host.size > 0 && host.data[host.size - 1] == '.' ? host.size - 1 : host.size,
@@ -322,6 +339,7 @@ size_t hc_localhost_addresses(hc_slice host, unsigned port,
 
 /* --- the asker's side */
 
+/* With the name in it: a script that asks for many would not know which one it was. */
 static hc_error refuse_resolver(hc_failure *why, hc_slice host, const char *reason) {
   int shown = host.size > SHOWN_HOST_MAX ? (int)SHOWN_HOST_MAX : (int)host.size;
   const char *text = shown == 0 ? "" : host.data;
@@ -348,6 +366,7 @@ static lookup_job *new_job(hc_slice host) {
   return job;
 }
 
+/* The newest in front, which takes no walk; nobody sees the order. */
 static void join_job(lookup_job *job, hc_lookup *asker) {
   asker->job = job;
   asker->next = job->askers;
@@ -364,6 +383,9 @@ static void abandon(void) {
   hc_condition_wake_one(&pool.work);
 }
 
+/* The last one out: a job that waits is taken from the queue, one that is done is freed, and one
+ * that runs can be neither, because getaddrinfo can't be called off. It goes on alone, and its
+ * worker frees it. */
 static void leave_job(hc_lookup *asker) {
   lookup_job *job = asker->job;
   if (asker->previous) asker->previous->next = asker->next;
@@ -389,6 +411,8 @@ static hc_error ask(hc_lookup *asker, hc_slice host, int *error) {
   return *error != 0 ? HC_ERR_CANT_RESOLVE : HC_OK;
 }
 
+/* A NUL byte would have getaddrinfo look up what stands before it, which may be another machine's
+ * name than the one that was checked. */
 hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failure *why) {
   *out = NULL;
   if (host.size == 0) return refuse_resolver(why, host, "the name is empty");

@@ -5,12 +5,14 @@
 
 #include "tls_internal.h"
 
+/* The two alerts of which more can be said than their names. */
 #define VERSIONS_TEXT 48
 #define ALERT_PROTOCOL_VERSION 70
 #define ALERT_UNRECOGNIZED_NAME 112
 
 /* --- what the server said */
 
+/* Only numbers of our own go in, 10 to 13, so it always fits. */
 static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
   int low = o->min_version, high = o->max_version;
   if (low == high) snprintf(text, VERSIONS_TEXT, "TLS %d.%d", low / 10, low % 10);
@@ -64,6 +66,7 @@ static const alert_name alert_names[] = {
     {121, "ech required"},
 };
 
+/* A server may send any number; its name is looked up, and never its text taken. */
 static const char *name_of_alert(int number) {
   for (size_t i = 0; i < sizeof alert_names / sizeof *alert_names; i++) {
     if (alert_names[i].number == number) return alert_names[i].name;
@@ -71,6 +74,8 @@ static const char *name_of_alert(int number) {
   return "unknown alert";
 }
 
+/* An alert is the server's last word, and mostly a riddle to whoever reads it. What was offered, or
+ * asked for, says in most cases what it meant. */
 void hc_tls_fail_by_alert(hc_tls_handshake *h, int alert) {
   char offered[VERSIONS_TEXT];
   versions_text(h->options, offered);
@@ -90,6 +95,7 @@ void hc_tls_fail_by_alert(hc_tls_handshake *h, int alert) {
   }
 }
 
+/* The library's own complaint before anything could be agreed on. */
 void hc_tls_fail_by_version(hc_tls_handshake *h, const char *reason) {
   char offered[VERSIONS_TEXT];
   versions_text(h->options, offered);
@@ -97,6 +103,8 @@ void hc_tls_fail_by_version(hc_tls_handshake *h, const char *reason) {
                  "TLS handshake: protocol version: %s (offered: %s)", reason, offered);
 }
 
+/* What a server of plain HTTP looks like to TLS: its "HTTP/1.1 400" is no record's header. The
+ * library's words are in brackets because people search for them. */
 void hc_tls_fail_without_record(hc_tls_handshake *h) {
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
                  "TLS handshake: what the server sent is no TLS record (wrong version number)");
@@ -104,6 +112,8 @@ void hc_tls_fail_without_record(hc_tls_handshake *h) {
 
 /* --- what is wrong with its certificate */
 
+/* The most frequent failure of all, and the one where a guess helps least: so it says which names
+ * the certificate does have. */
 void hc_tls_fail_by_name(hc_tls_handshake *h, const char *names, const char *subject) {
   h->name_mismatch = true;
   if (names[0] != '\0') {
@@ -126,6 +136,8 @@ void hc_tls_fail_by_date(hc_tls_handshake *h, const char *reason, const char *su
                  preposition, day);
 }
 
+/* Mostly an intermediate certificate that the server does not send, or an authority of the user's
+ * own that only curl was told of. The hint says where the library looked. */
 void hc_tls_fail_by_authority(hc_tls_handshake *h, const char *reason, const char *issuer) {
   const hc_tls_options *o = h->options;
   const char *file = !o->trusted_chain ? hc_tls_store_file(o->store) : NULL;
@@ -140,6 +152,7 @@ void hc_tls_fail_by_subject(hc_tls_handshake *h, const char *reason, const char 
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s)", reason, subject);
 }
 
+/* No comparison in constant time: the server's public key is no secret. */
 bool hc_tls_is_pinned(const hc_tls_options *o, const unsigned char digest[HC_PIN_SIZE]) {
   for (size_t i = 0; i < o->pin_count; i++) {
     if (memcmp(o->pins + i * HC_PIN_SIZE, digest, HC_PIN_SIZE) == 0) return true;

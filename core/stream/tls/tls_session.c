@@ -6,12 +6,15 @@
 #include "../../base/memory.h"
 #include "tls_internal.h"
 
+/* The ticket is counted: a handshake that goes on with it at this moment keeps it. */
 static void entry_free(hc_tls_session *entry) {
   hc_tls_ticket_release(entry->ticket);
   hc_memory_release(entry->name);
   hc_memory_release(entry);
 }
 
+/* By name and port, as RFC 8446 section 4.6.1 says: a session of one server must not be offered to
+ * another, which could link the two visits. */
 static bool is_for(const hc_tls_session *entry, const char *name, unsigned port) {
   return entry->port == port && strcmp(entry->name, name) == 0;
 }
@@ -38,12 +41,16 @@ static void trim(hc_tls_options *o, const char *name, unsigned port) {
   }
 }
 
+/* Some servers hand out tickets and never take one back. Offering costs bytes and, with TLS 1.2, a
+ * longer handshake, so after a few refusals there is a pause. */
 static hc_tls_declined declined_now(const hc_tls_handshake *h, hc_tls_way way) {
   if (way == HC_TLS_RESUMED) return (hc_tls_declined){0};
   return h->offers_session ? (hc_tls_declined){h->declined.count + 1, (int64_t)time(NULL)}
                            : h->declined;
 }
 
+/* The newest first: it is the one that the server knows best. Without memory there is a full
+ * handshake next time, and no failure now. */
 void hc_tls_session_store(const hc_tls_handshake *h, hc_tls_ticket *ticket, hc_tls_way way) {
   hc_tls_options *o = h->options;
   hc_tls_session *entry = hc_memory_allocate_zeroed(1, sizeof *entry);
@@ -80,6 +87,8 @@ static bool is_paused(const hc_tls_session *entry) {
          pause < HC_TLS_DECLINED_SECONDS;
 }
 
+/* A ticket of TLS 1.3 is for one use (RFC 8446 appendix C.4): whoever watches the network could
+ * tell by a second use that both connections are the same client's. */
 static hc_tls_ticket *take_from(hc_tls_handshake *h, hc_tls_session **link) {
   h->declined = (*link)->declined;
   hc_tls_ticket *ticket = is_paused(*link) ? NULL : hc_tls_ticket_retain((*link)->ticket);
@@ -89,6 +98,7 @@ static hc_tls_ticket *take_from(hc_tls_handshake *h, hc_tls_session **link) {
   return ticket;
 }
 
+/* What is out of date is dropped on the way, so the list never fills with what nobody can use. */
 hc_tls_ticket *hc_tls_session_take(hc_tls_handshake *h) {
   hc_tls_options *o = h->options;
   for (hc_tls_session **link = &o->sessions; *link;) {
@@ -103,6 +113,7 @@ hc_tls_ticket *hc_tls_session_take(hc_tls_handshake *h) {
   return NULL;
 }
 
+/* After a failure with a session offered: the next try is a full handshake. */
 void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port) {
   for (hc_tls_session **link = &o->sessions; *link;) {
     if (is_for(*link, name, port)) drop(o, link);
@@ -114,6 +125,8 @@ void hc_tls_session_forget_all(hc_tls_options *o) {
   while (o->sessions) drop(o, &o->sessions);
 }
 
+/* The clock may have been set back, so the beginning counts as well as the end; and with another
+ * store of authorities the answer could be another. */
 bool hc_tls_verified_stands(const hc_tls_options *o, const hc_tls_verified *verified) {
   int64_t now = (int64_t)time(NULL);
   return verified->store != 0 && verified->store == o->store_number && verified->from <= now &&

@@ -14,6 +14,8 @@
 #include "../../platform/trust.h"
 #include "tls_internal.h"
 
+/* WAITING to LOADING to READY or FAILED; from LOADING back to WAITING only in the child of a
+ * fork. */
 typedef enum store_state {
   STORE_WAITING, /* for a thread: new, or its thread was left behind by a fork */
   STORE_LOADING,
@@ -41,6 +43,7 @@ static struct {
   long loads;
 } shared_tls_store = {.lock = HC_MUTEX, .changed = HC_CONDITION};
 
+/* Held for moments, and never while the library works or a file is read. */
 static void enter_tls_store(void) { hc_mutex_lock(&shared_tls_store.lock); }
 static void leave_tls_store(void) { hc_mutex_unlock(&shared_tls_store.lock); }
 
@@ -49,6 +52,7 @@ static void leave_tls_store(void) { hc_mutex_unlock(&shared_tls_store.lock); }
 /* Inside the lock; what is to be freed outside, or NULL. */
 static hc_tls_store *let_go_tls_store(hc_tls_store *s) { return --s->references == 0 ? s : NULL; }
 
+/* Outside the lock: authorities are some hundred certificates, whose end takes a millisecond. */
 static void store_free(hc_tls_store *s) {
   if (!s) return;
   hc_tls_anchors_free(s->handle);
@@ -57,6 +61,8 @@ static void store_free(hc_tls_store *s) {
   hc_memory_release(s);
 }
 
+/* A connection holds the store that it began with, so one that is replaced stays as long as
+ * somebody verifies by it. */
 void hc_tls_store_release(hc_tls_store *s) {
   if (!s) return;
   enter_tls_store();
@@ -76,6 +82,7 @@ static hc_tls_store *take_out_tls_store(hc_tls_store *s) {
   return NULL;
 }
 
+/* Two variables that are not set are the same, and one that is set to nothing is another. */
 static bool same_text(const char *a, const char *b) {
   return !a || !b ? a == b : strcmp(a, b) == 0;
 }
@@ -100,6 +107,8 @@ static bool add_system(const hc_tls_store *s, hc_tls_anchors *anchors) {
   return s->file || s->directory || hc_trust_each(hc_tls_anchors_add, anchors);
 }
 
+/* All or nothing: a store that lacks half of its authorities because memory ran out would have
+ * servers refused for no reason that anybody could find. */
 static hc_tls_anchors *fill_tls_store(const hc_tls_store *s, const hc_buffer *text) {
   hc_tls_anchors *anchors = hc_tls_anchors_new(text, directory_of(s));
   if (anchors && add_system(s, anchors)) return anchors;
@@ -118,6 +127,7 @@ static bool begin_library(void) {
   return may;
 }
 
+/* Those who fork, and the process's end, wait for this. */
 static void end_library(void) {
   enter_tls_store();
   shared_tls_store.busy--;
@@ -134,6 +144,8 @@ static bool read_file(hc_tls_store *s, hc_buffer *text) {
   return error != HC_ERR_OUT_OF_MEMORY;
 }
 
+/* Without verification no authorities are needed, but the library is: its first use takes most of
+ * the time, and is taken off the thread that everything else runs on. */
 static bool make_ready(hc_tls_store *s, const hc_buffer *text) {
   hc_tls_library_warm_up();
   if (s->kind != HC_TLS_STORE_SYSTEM) return true;
@@ -141,6 +153,8 @@ static bool make_ready(hc_tls_store *s, const hc_buffer *text) {
   return s->handle != NULL;
 }
 
+/* One that has failed leaves the list, so that the next who asks tries again; those who wait for it
+ * see it FAILED. */
 static void finish_tls_store(hc_tls_store *s, store_state state) {
   enter_tls_store();
   s->state = state;
@@ -170,6 +184,8 @@ static void *work_tls_store(void *store) {
 
 /* --- once for each process */
 
+/* The lock is held across the fork, as POSIX's pthread_atfork is meant to be used: the child gets
+ * the list as it was between two changes. */
 static void before_fork_tls_store(void) {
   enter_tls_store();
   shared_tls_store.forks++;
@@ -177,6 +193,7 @@ static void before_fork_tls_store(void) {
     hc_condition_wait(&shared_tls_store.changed, &shared_tls_store.lock);
 }
 
+/* Who waited to begin goes on. */
 static void after_fork_in_parent_tls_store(void) {
   shared_tls_store.forks--;
   hc_condition_wake_all(&shared_tls_store.changed);
@@ -212,12 +229,16 @@ static void prepare_tls_store(void) {
 
 /* --- the asker's side */
 
+/* A distribution's update replaces the file while programs run, and a certificate that was signed
+ * by a new authority has to be accepted then without a restart. One stat for each set of options is
+ * what that costs. */
 static bool is_current(const hc_tls_store *s) {
   if (s->kind != HC_TLS_STORE_SYSTEM || s->state != STORE_READY) return true;
   hc_pem_file_stamp now = hc_pem_file_stamp_of(file_of(s));
   return memcmp(&now, &s->stamp, sizeof now) == 0;
 }
 
+/* The variables are copied now: setenv may move or free what getenv gave. */
 static hc_tls_store *store_new(hc_tls_store_kind kind, const char *file, const char *directory) {
   hc_tls_store *s = hc_memory_allocate_zeroed(1, sizeof *s);
   if (!s) return NULL;
@@ -261,6 +282,8 @@ static void start_tls_store(hc_tls_store *s) {
   enter_tls_store();
 }
 
+/* Asked for at each connect and not once: the environment may have changed since, and so may the
+ * file. */
 hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   static hc_once prepared = HC_ONCE;
   bool is_system = kind == HC_TLS_STORE_SYSTEM;
@@ -287,6 +310,8 @@ hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   return s;
 }
 
+/* Never waits. The handshake asks again as long as the store is being loaded, so that the first
+ * connect of a process holds nobody up. */
 hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
   enter_tls_store();
   start_tls_store(s);

@@ -23,6 +23,8 @@ static const char *const authority_files[] = {
 
 /* --- the library */
 
+/* OpenSSL can be another one than was compiled against; mbedTLS changes its name with each
+ * incompatible version (SONAME), so the loader has checked already. */
 hc_error hc_tls_check(hc_failure *why) {
   (void)why;
   return HC_OK;
@@ -38,9 +40,12 @@ void hc_tls_library_begin(void (*at_end)(void)) {
 #endif
 }
 
+/* Nothing of it takes time at first, and nothing is kept for each thread. */
 void hc_tls_library_warm_up(void) {}
 void hc_tls_library_leave(void) {}
 
+/* The system's bytes and no generator of mbedTLS's own: one would have to be seeded again in the
+ * child of a fork, and locked. */
 int hc_mbedtls_random(void *unused, unsigned char *into, size_t size) {
   (void)unused;
   return hc_entropy_get(into, size) ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
@@ -89,12 +94,15 @@ int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size
 
 /* --- authorities */
 
+/* The stamp is zero where there is no such file, so one call answers. */
 static bool has_authority_file(const char *path) {
   static const hc_pem_file_stamp none = {0};
   hc_pem_file_stamp stamp = hc_pem_file_stamp_of(path);
   return memcmp(&stamp, &none, sizeof none) != 0;
 }
 
+/* OpenSSL has its place compiled in by the distribution. mbedTLS has none, so these are tried in
+ * turn; where none is there the first one stands in the message. */
 const char *hc_tls_default_file(void) {
   size_t count = sizeof authority_files / sizeof *authority_files;
   for (size_t i = 0; i < count; i++)
@@ -126,6 +134,8 @@ static bool add_pem_authorities(hc_tls_anchors *anchors, const hc_buffer *pem) {
   return done;
 }
 
+/* A folder of authorities is read whole at once, since mbedTLS does not look up by hashed names as
+ * OpenSSL does. */
 hc_tls_anchors *hc_tls_anchors_new(const hc_buffer *pem, const char *directory) {
   hc_tls_anchors *anchors = hc_memory_allocate_zeroed(1, sizeof *anchors);
   if (!anchors) return NULL;

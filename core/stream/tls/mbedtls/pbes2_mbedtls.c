@@ -23,6 +23,7 @@
 #define OID_AES "\x60\x86\x48\x01\x65\x03\x04\x01" /* and one byte: which size and mode */
 #define OID_DES3 "\x2a\x86\x48\x86\xf7\x0d\x03\x07"
 
+/* The largest of the ciphers below: AES's block, and the key of AES-256. */
 #define IV_PBES2 16u
 #define KEY_PBES2 32u
 
@@ -42,6 +43,7 @@ typedef struct cursor_pbes2 {
 
 /* --- the structure */
 
+/* mbedTLS's own reader checks that the length stays inside; nothing here looks beyond `end`. */
 static bool take_tag(cursor_pbes2 *c, int tag, mbedtls_asn1_buf *value) {
   value->tag = tag;
   if (mbedtls_asn1_get_tag(&c->at, c->end, &value->len, tag) != 0) return false;
@@ -57,6 +59,7 @@ static bool enter_sequence(cursor_pbes2 *c, cursor_pbes2 *inside) {
   return true;
 }
 
+/* Object identifiers are compared as bytes: DER has one way to write each. */
 static bool is_oid(const mbedtls_asn1_buf *oid, const char *bytes, size_t size) {
   return oid->len == size && memcmp(oid->p, bytes, size) == 0;
 }
@@ -84,6 +87,8 @@ static bool read_digest(cursor_pbes2 *c, pbes2 *out) {
   }
 }
 
+/* PBKDF2-params of RFC 8018 appendix A.2: salt, count, perhaps the key's length, perhaps the
+ * digest. */
 static bool read_derivation(cursor_pbes2 *c, pbes2 *out) {
   cursor_pbes2 inside, parameters;
   mbedtls_asn1_buf oid;
@@ -99,6 +104,7 @@ static bool read_derivation(cursor_pbes2 *c, pbes2 *out) {
   return out->rounds > 0 && read_digest(&parameters, out);
 }
 
+/* The cipher's parameter is its IV, for AES (RFC 8018 appendix B.2.5) as for triple DES. */
 static bool read_scheme(cursor_pbes2 *c, pbes2 *out) {
   cursor_pbes2 inside;
   mbedtls_asn1_buf oid;
@@ -171,6 +177,8 @@ static int derive_pbes2(const pbes2 *p, hc_slice passphrase, unsigned char *key,
 #endif
 }
 
+/* mbedTLS takes the padding off, and says where it is wrong; with CBC that is the only sign of a
+ * wrong passphrase before the key itself is read. */
 static int decipher(const pbes2 *p, const unsigned char *key, int bits, unsigned char *out,
                     size_t *size) {
   mbedtls_cipher_context_t context;

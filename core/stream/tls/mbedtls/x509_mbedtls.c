@@ -15,6 +15,8 @@
 
 /* --- copies */
 
+/* mbedTLS's lists are chained through the certificates themselves, so one can't be in two lists: it
+ * is parsed again from its own bytes. */
 int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt *list) {
   int error = 0;
   for (; error == 0 && list && list->raw.p; list = list->next)
@@ -38,6 +40,8 @@ int hc_mbedtls_copy_key(mbedtls_pk_context *into, const mbedtls_pk_context *key)
 
 /* --- certificates */
 
+/* Block by block and not with mbedtls_x509_crt_parse, which passes over what it can't read and
+ * counts it: a chain with a hole in it would look whole. */
 static hc_error read_mbedtls_chain(const char *text, mbedtls_x509_crt *list, hc_failure *why) {
   mbedtls_pem_context block;
   int count = 0, error;
@@ -55,6 +59,7 @@ static hc_error read_mbedtls_chain(const char *text, mbedtls_x509_crt *list, hc_
   return HC_OK;
 }
 
+/* mbedTLS wants a NUL behind PEM text, and a slice has none. */
 hc_error hc_tls_chain_read(hc_slice pem, hc_tls_chain **out, hc_failure *why) {
   hc_tls_chain *chain = hc_memory_allocate_zeroed(1, sizeof *chain);
   char *text = hc_memory_copy_text(pem.data, pem.size);
@@ -81,6 +86,7 @@ void hc_tls_chain_free(hc_tls_chain *chain) {
   hc_memory_release(chain);
 }
 
+/* mbedTLS's size counts the NUL behind the text. */
 static hc_error write_certificate(const mbedtls_x509_crt *c, hc_buffer *out, hc_failure *why) {
   size_t room = c->raw.len * 2 + 256, size = 0; /* four for three, and the ends of lines */
   char *text = hc_memory_allocate(room);
@@ -103,13 +109,17 @@ hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failur
 
 /* --- keys */
 
+/* Both forms say so: "ENCRYPTED PRIVATE KEY" of PKCS#8, and "Proc-Type: 4,ENCRYPTED" of traditional
+ * PEM (RFC 1421). */
 static bool is_encrypted(const char *text) { return strstr(text, "ENCRYPTED") != NULL; }
 
+/* What mbedTLS was built without, and what it has never had, look the same to a user. */
 static bool is_unknown_way(int error) {
   return error == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || error == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE ||
          error == MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG || error == MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE;
 }
 
+/* Never the key's text, and never the passphrase: messages get into logs. */
 static hc_error explain_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
                                     int error, hc_failure *why) {
   const char *reason = "wrong passphrase for the encrypted key";
@@ -127,6 +137,8 @@ static hc_error explain_mbedtls_key(const char *text, hc_key_half half, hc_slice
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
 }
 
+/* mbedTLS's own reader knows PBES2 with DES alone, so the modern way comes first; what is none of
+ * that goes to it. */
 static int parse_private(mbedtls_pk_context *pk, const char *text, hc_slice passphrase) {
   int error = passphrase.size > 0 ? hc_mbedtls_parse_pbes2(pk, text, passphrase)
                                   : MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
@@ -151,6 +163,7 @@ static hc_error read_mbedtls_key(const char *text, hc_key_half half, hc_slice pa
   return error == 0 ? HC_OK : explain_mbedtls_key(text, half, passphrase, error, why);
 }
 
+/* The copy of the text is wiped in any case: it is a private key until somebody has looked. */
 hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc_tls_key **out,
                          hc_failure *why) {
   hc_tls_key *key = hc_memory_allocate_zeroed(1, sizeof *key);
@@ -165,6 +178,8 @@ hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc
   return error;
 }
 
+/* Two times the DER is room for the text with all of its lines; the room is zeroed, so the text
+ * ends with NUL. */
 hc_error hc_tls_key_write(const hc_tls_key *key, hc_key_half half, hc_buffer *out,
                           hc_failure *why) {
   mbedtls_pk_context *pk = (mbedtls_pk_context *)(uintptr_t)&key->pk;
@@ -189,6 +204,8 @@ void hc_tls_key_free(hc_tls_key *key) {
   hc_memory_release(key);
 }
 
+/* Refused in words: mbedTLS 2.28 derives keys as PKCS#12 does, and has no reader for the
+ * container. */
 hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **own, hc_tls_key **key,
                             hc_tls_chain **chain, hc_failure *why) {
   (void)der, (void)passphrase, (void)own, (void)key, (void)chain;

@@ -152,12 +152,16 @@ bool hc_tls_ticket_is_single(const hc_tls_ticket *ticket) {
 
 /* --- why it failed */
 
+/* All of these mean that the two sides have no version in common; which one it is hangs on who
+ * noticed first. */
 static bool is_version_trouble(int reason) {
   return reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_SSL_VERSION ||
          reason == SSL_R_VERSION_TOO_LOW || reason == SSL_R_VERSION_TOO_HIGH ||
          reason == SSL_R_NO_PROTOCOLS_AVAILABLE;
 }
 
+/* OpenSSL's own sentence for the rest: the reason alone, without file and line, which would change
+ * with each of its versions. */
 static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phase phase) {
   int reason = ERR_GET_REASON(error);
   const char *text = ERR_reason_error_string(error);
@@ -172,6 +176,7 @@ static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phas
   }
 }
 
+/* The oldest error in the queue is the cause; what stands behind it are those who passed it on. */
 void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase phase) {
   (void)e;
   unsigned long error = ERR_peek_error();
@@ -187,6 +192,8 @@ void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase p
   ERR_clear_error();
 }
 
+/* A record that can't be written is the request's failure; what the server has sent before may
+ * still be read. */
 void hc_tls_engine_explain_write(hc_tls_engine *e, hc_failure *why) {
   (void)e;
   if (why->code == HC_OK) hc_tls_failure_set(why, HC_ERR_CONNECTION_ERROR, "TLS");
