@@ -125,9 +125,9 @@ hc_error hcl_move_by_methods(hcl_client *self, uint64_t *moved, hc_failure *why)
 int hcl_response_fields(lua_State *L);
 /* announced_length(client) -> what Content-Length says, or -1 */
 int hcl_announced_length(lua_State *L);
-/* begin_transcript(client): the heads that pass are noted from now on, until end_transcript(client).
- * take_transcript(client) -> those since the last call, see core/http/transcript.h; with the
- * credentials in them */
+/* begin_transcript(client): the heads that pass are noted from now on, until
+ * end_transcript(client). take_transcript(client) -> those since the last call, see
+ * core/http/transcript.h; with the credentials in them */
 int hcl_begin_transcript(lua_State *L);
 int hcl_take_transcript(lua_State *L);
 int hcl_end_transcript(lua_State *L);

@@ -1,6 +1,6 @@
 /* lua_own_file.c - the class OwnFile, for the Lua half: a file that it has made itself and writes
- * to, one that is sent piece by piece, and small files as a whole. Lua's own io takes what is in its place by now, and on Windows
- * takes a path for the user's code page. */
+ * to, one that is sent piece by piece, and small files as a whole. Lua's own io takes what is in
+ * its place by now, and on Windows takes a path for the user's code page. */
 #include "../core/base/limits.h"
 #include "../core/platform/file.h"
 #include "lua_binding.h"

@@ -1,5 +1,5 @@
--- The table of combinations is complete: each option that there is has a row in it. And what only HTTPRequest and Session
--- take does what it is for, there.
+-- The table of combinations is complete: each option that there is has a row in it. And what only HTTPRequest and
+-- Session take does what it is for, there.
 local combine = require("spec.support.combine")
 local httpclient = require("httpclient")
 local options = require("httpclient.options")

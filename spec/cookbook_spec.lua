@@ -227,7 +227,8 @@ describe("The cookbook", function()
     assert.same({}, shown)
   end)
 
-  -- Lines of code beside those that name the module and the arguments; twice what the same takes with requests or httpx.
+  -- Lines of code beside those that name the module and the arguments; twice what the same takes with requests or
+  -- httpx.
   local most = { login = 8, upload = 4, retry = 6, events = 28, digest = 4, docker = 4, pages = 12,
     crawl = 8, ndjson = 4, signed = 2 }
 

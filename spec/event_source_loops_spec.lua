@@ -1,4 +1,5 @@
--- EventSource in every kind of loop: outside of tasks, in tasks, and in coroutines of other loops; connecting again, too.
+-- EventSource in every kind of loop: outside of tasks, in tasks, and in coroutines of other loops; connecting again,
+-- too.
 local httpclient = require("httpclient")
 local loops = require("spec.support.loops")
 local steps = require("spec.support.steps")

@@ -63,8 +63,8 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size);
  * Where there are no forks nothing is called. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 /* The object that holds this code is never unloaded from now on. It has to be so from the start: on
- * Windows a library inside it leaves handlers with the C library, and LuaJIT's lua_close unloads the
- * module before the finalizers of what other finalizers have made. */
+ * Windows a library inside it leaves handlers with the C library, and LuaJIT's lua_close unloads
+ * the module before the finalizers of what other finalizers have made. */
 void hc_thread_keep_module(void);
 /* Do threads run on while the process goes through its handlers of exit? On Windows they are gone
  * by then, in the middle of what they were at: nobody may wait for them, or want their locks. */

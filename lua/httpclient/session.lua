@@ -48,8 +48,8 @@ end
 
 -- --- what all requests have
 
--- User information in base_url is for all URLs of that origin, as `auth` is: it becomes that. (Of a header Authorization
--- and such the header counts, as in fetch.)
+-- User information in base_url is for all URLs of that origin, as `auth` is: it becomes that. (Of a header
+-- Authorization and such the header counts, as in fetch.)
 local function take_user(own, url, level)
   local problem = auth.problem("Session", own, {}, url)
   if problem then

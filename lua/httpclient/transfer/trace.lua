@@ -48,8 +48,8 @@ function trace.connected(t)
   tls(t)
 end
 
--- The heads that have passed since the last call: requests, also those for a tunnel, what a proxy has answered to these,
--- and 1xx. (The final answer is the policy's, which comes before others act on it.)
+-- The heads that have passed since the last call: requests, also those for a tunnel, what a proxy has answered to
+-- these, and 1xx. (The final answer is the policy's, which comes before others act on it.)
 function trace.heads(t)
   local names = { [">"] = "request", ["<"] = "response" }
   for mark, head in core.take_transcript(t.client):gmatch("([<>])(.-\r\n)\r\n") do

@@ -160,8 +160,9 @@ static bool fill_certificate(lua_State *L, const work *w, double not_before, dou
                               X509_get_subject_name(w->issuer ? w->issuer : w->subject)) == 1;
 }
 
-/* native.make_certificate{subject= or subject_der=, key=, issuer=, issuer_key=, not_before=, not_after=,
- * extensions=, digest="SHA256"} -> PEM. Without issuer: self-signed. Times in seconds from now. */
+/* native.make_certificate{subject= or subject_der=, key=, issuer=, issuer_key=, not_before=,
+ * not_after=, extensions=, digest="SHA256"} -> PEM. Without issuer: self-signed. Times in seconds
+ * from now. */
 static int native_make_certificate(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

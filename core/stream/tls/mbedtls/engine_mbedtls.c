@@ -25,9 +25,10 @@
 #define TICKETS_MOST 64u /* in one read; a server sends a few */
 #define TOO_MANY_WARNINGS MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE
 
-/* mbedTLS passes over each alert that is a warning, and in TLS 1.3 over each change of ciphers, within
- * one call, as many as there are: a server could have it do nothing else, or wait for ever. It asks for a record's header and then for its
- * content; when it asks for the next header, it has seen what the last record was. */
+/* mbedTLS passes over each alert that is a warning, and in TLS 1.3 over each change of ciphers,
+ * within one call, as many as there are: a server could have it do nothing else, or wait for ever.
+ * It asks for a record's header and then for its content; when it asks for the next header, it has
+ * seen what the last record was. */
 static bool is_warned_enough(hc_tls_engine *e) {
   if (e->header_got > 0 || e->record_left > 0 || e->is_counted) return false;
   e->is_counted = true; /* it asks again while nothing has come */

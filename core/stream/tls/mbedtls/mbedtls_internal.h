@@ -1,9 +1,9 @@
 /* mbedtls_internal.h - what the files of the mbedTLS side share: library_mbedtls.c (the library and
  * its authorities), x509_mbedtls.c (certificates, keys), pbes2_mbedtls.c (encrypted ones),
  * context_mbedtls.c (settings), ciphers_mbedtls.c (names of suites), constraints_mbedtls.c (whom
- * may an authority speak for?), name_text_mbedtls.c (text in names), verify_mbedtls.c (is it the right server?), certificate_mbedtls.c
- * (certificates as text), engine_mbedtls.c (one connection), ticket_mbedtls.c (sessions). Only they
- * include mbedTLS: 2.28, or 3.
+ * may an authority speak for?), name_text_mbedtls.c (text in names), verify_mbedtls.c (is it the
+ * right server?), certificate_mbedtls.c (certificates as text), engine_mbedtls.c (one connection),
+ * ticket_mbedtls.c (sessions). Only they include mbedTLS: 2.28, or 3.
  *
  * mbedTLS verifies the chain (RFC 5280); the name, the pins and what its findings mean are ours. It
  * has no OCSP stapling, no PKCS#12 files and no authentication after the handshake: options that

@@ -1,9 +1,9 @@
 /* openssl_internal.h - what the files of the OpenSSL side share: anchors_openssl.c (the library and
  * its authorities), x509_openssl.c, pkcs12_openssl.c, rounds_openssl.c (certificates, keys),
- * context_openssl.c (SSL_CTX), handshake_openssl.c (what one connection asks for), verify_openssl.c, ocsp_openssl.c
- * (is it the right server?), certificate_openssl.c (certificates as text), failure_openssl.c
- * (OpenSSL's errors as sentences), bio_openssl.c, engine_openssl.c (one connection). Only they and
- * core/crypto/openssl/ include OpenSSL.
+ * context_openssl.c (SSL_CTX), handshake_openssl.c (what one connection asks for),
+ * verify_openssl.c, ocsp_openssl.c (is it the right server?), certificate_openssl.c (certificates
+ * as text), failure_openssl.c (OpenSSL's errors as sentences), bio_openssl.c, engine_openssl.c (one
+ * connection). Only they and core/crypto/openssl/ include OpenSSL.
  *
  * Most of what tls_library.h calls by a name of its own is an object of OpenSSL's here, without
  * anything around it. */
