@@ -6,13 +6,6 @@
 
 #include "openssl_internal.h"
 
-int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked) {
-  (void)buffer, (void)size, (void)writing;
-  bool *flag = asked;
-  *flag = true;
-  return -1;
-}
-
 hc_error hc_pem_end(void) {
   unsigned long first = ERR_peek_error(), error = ERR_peek_last_error();
   /* A block that is broken always leaves an error; OpenSSL does not always when it has no
