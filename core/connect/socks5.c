@@ -1,4 +1,11 @@
-/* socks5.c - a conversation with a SOCKS 5 proxy. See socks5.h. */
+/* socks5.c - a conversation with a SOCKS 5 proxy (RFC 1928, with the user name and password of RFC
+ * 1929): memory in, memory out. See socks5.h. The stream that it goes over is socks_step.c's.
+ *
+ * We speak first, and then in turn: which ways of proving ourselves we have, the proof, the
+ * request. No message may come before we have asked for it, and each has a size that its first
+ * bytes tell; so a message is either whole or waited for, and nothing is ever kept between two
+ * calls but the state. Once the proxy has agreed the connection is the origin's, without a byte of
+ * SOCKS any more. */
 #include "socks5.h"
 
 #include <string.h>
@@ -16,6 +23,8 @@ enum {
   REPLY_HEAD = 5     /* version, reply, reserved, kind, and the first byte of the address */
 };
 
+/* What can't be said in SOCKS is refused before anything is connected: the sizes are single bytes
+ * there. */
 static hc_error refuse_socks5(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
@@ -30,6 +39,8 @@ static void put_bytes(hc_socks5 *s, hc_slice bytes) {
   s->out_size += bytes.size;
 }
 
+/* No proof is offered always, a password only where there is one: a proxy may choose what it likes
+ * best of the two (RFC 1928 section 3). */
 static void say_methods(hc_socks5 *s) {
   begin_socks5(s);
   put_socks5(s, VERSION);
@@ -39,6 +50,7 @@ static void say_methods(hc_socks5 *s) {
   s->state = HC_SOCKS5_METHOD;
 }
 
+/* In clear, as RFC 1929 has it. Whoever minds takes a proxy that is reached by TLS. */
 static void say_password(hc_socks5 *s) {
   begin_socks5(s);
   put_socks5(s, AUTH_VERSION);
@@ -49,6 +61,8 @@ static void say_password(hc_socks5 *s) {
   s->state = HC_SOCKS5_AUTH;
 }
 
+/* Name or address: with socks5h the proxy looks the name up, and the client's own name servers
+ * never hear of it. */
 static void say_request(hc_socks5 *s) {
   const hc_socks5_target *t = &s->target;
   begin_socks5(s);
@@ -63,6 +77,7 @@ static void say_request(hc_socks5 *s) {
   s->state = HC_SOCKS5_REPLY;
 }
 
+/* RFC 1929 wants both to have at least one byte, so one without the other has no form. */
 hc_error hc_socks5_start(hc_socks5 *s, hc_slice user, hc_slice password,
                          const hc_socks5_target *target, hc_failure *why) {
   memset(s, 0, sizeof *s);
@@ -84,6 +99,7 @@ hc_slice hc_socks5_output(const hc_socks5 *s) {
   return (hc_slice){(const char *)s->out + s->sent, s->out_size - s->sent};
 }
 
+/* The password is in the buffer until it has gone out, and no longer. */
 void hc_socks5_wipe(hc_socks5 *s) {
   hc_memory_wipe(s->out, sizeof s->out);
   begin_socks5(s);
@@ -101,6 +117,8 @@ static hc_parse fail_socks5(hc_failure *why, const char *what) {
   return HC_PARSE_ERROR;
 }
 
+/* The first byte shows what somebody else speaks: an HTTP proxy answers "HTTP/1.1 400", a SOCKS 4
+ * server begins with 0. These are mistakes in a setting, and to be told so saves an hour. */
 static hc_parse fail_version(hc_failure *why, unsigned version) {
   if (version == 'H') return fail_socks5(why, "the proxy speaks HTTP, not SOCKS 5");
   if (version == 0 || version == 4)
@@ -120,6 +138,7 @@ static hc_parse end_message_socks5(hc_slice bytes, size_t size, size_t *used, hc
   return HC_PARSE_MORE;
 }
 
+/* A method that was not offered is no choice: going on would be to guess what the proxy expects. */
 static hc_parse take_method_socks5(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
   if (bytes.size >= 1 && byte_at_socks5(bytes, 0) != VERSION)
     return fail_version(why, byte_at_socks5(bytes, 0));
@@ -140,6 +159,7 @@ static hc_parse take_method_socks5(hc_socks5 *s, hc_slice bytes, size_t *used, h
   return end_message_socks5(bytes, 2, used, why);
 }
 
+/* Any status but 0 means no (RFC 1929 section 2), and the proxy closes then. */
 static hc_parse take_auth(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
   if (bytes.size >= 1 && byte_at_socks5(bytes, 0) != AUTH_VERSION) {
     hc_failure_set(why, HC_ERR_CANT_CONNECT,
@@ -207,6 +227,8 @@ static hc_parse take_reply(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failur
   return HC_PARSE_DONE;
 }
 
+/* `bytes` is all that has come and was not used, from its first byte; *used how much of it this
+ * message was. */
 hc_parse hc_socks5_take(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *why) {
   *used = 0;
   switch (s->state) {
@@ -218,6 +240,8 @@ hc_parse hc_socks5_take(hc_socks5 *s, hc_slice bytes, size_t *used, hc_failure *
   return HC_PARSE_DONE;
 }
 
+/* Is another address of the same host worth a try? Rules, and a proxy that does not know the
+ * command, will say the same of all. */
 bool hc_socks5_is_about_address(const hc_socks5 *s) {
   switch (s->reply) {
   case 1: /* some say no more than this */

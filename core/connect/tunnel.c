@@ -44,6 +44,8 @@ static hc_slice view_of_tunnel(const hc_buffer *b) {
   return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
 }
 
+/* The request may have the user's password in it, so it is wiped and not only freed; the room
+ * behind its end as well, since a longer one may have stood there. */
 static void wipe_request(hc_tunnel *t) {
   if (t->out.data) hc_memory_wipe(t->out.data, t->out.capacity);
   hc_buffer_free(&t->out);
@@ -64,6 +66,8 @@ static void note_answer_tunnel(hc_tunnel *t) {
     hc_transcript_note_response(t->transcript, HC_SLICE(""), &t->response);
 }
 
+/* Credentials are sent as soon as they are known, not at the first challenge: most proxies close
+ * after a 407, and the second connection costs more than the field. */
 static hc_error write_request(hc_tunnel *t) {
   hc_buffer digest = {0};
   hc_slice authority = view_of_tunnel(&t->authority), credentials = hc_proxy_auth_basic(t->auth);
@@ -107,6 +111,8 @@ bool hc_tunnel_needs_new_stream(const hc_tunnel *t) { return t->needs_new_stream
 
 unsigned hc_tunnel_wants(const hc_tunnel *t) { return t->wants; }
 
+/* Nothing more goes out before the proxy has answered: what followed would be content to one that
+ * refuses (RFC 9110 section 9.3.6). */
 static hc_io send_request_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   while (hc_buffer_size(&t->out)) {
     hc_slice part = view_of_tunnel(&t->out);
@@ -172,6 +178,7 @@ static hc_io receive_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *wh
   return HC_IO_ERROR;
 }
 
+/* Until the head is whole, or nothing more has come. */
 static hc_io receive_answer(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   for (;;) {
     hc_io io = receive_tunnel(t, stream, why);
@@ -190,6 +197,9 @@ static hc_io hear_out_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *w
   return HC_IO_ERROR;
 }
 
+/* CANT_CONNECT, not CONNECTION_ERROR: to a script the proxy's refusal means that there is no way to
+ * the server. The reason is the proxy's text, cut short; control bytes in it are made harmless
+ * where a failure is recorded. */
 static hc_io refuse_tunnel(const hc_tunnel *t, hc_failure *why) {
   hc_slice reason = view_of_tunnel(&t->response.reason);
   hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s",
@@ -207,6 +217,7 @@ static hc_io accept_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why
 
 /* --- once more, with what a refusal has taught */
 
+/* The bytes that have come stay in `in`: they may be the beginning of the next answer. */
 static void restart_tunnel(hc_tunnel *t) {
   hc_response_restart(&t->response);
   hc_chunked_reset(&t->rest.chunked);
@@ -272,6 +283,7 @@ static hc_io learn(hc_tunnel *t, hc_failure *why) {
 
 /* --- forward */
 
+/* Goes on where the last call has stopped; an empty buffer means that all is sent. */
 static hc_io ask_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = send_request_tunnel(t, stream, why);
   if (io == HC_IO_OK) return receive_answer(t, stream, why);
@@ -294,6 +306,8 @@ static hc_io ask_anew(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   return write_request(t) == HC_OK ? ask_tunnel(t, stream, why) : fail_memory(why);
 }
 
+/* A loop and no call of itself: how many refusals there are is limited, but by a number that may
+ * change. */
 static hc_io advance_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io;
   if (t->needs_new_stream) io = ask_anew(t, stream, why);

@@ -18,6 +18,7 @@
 /* Between two looks where several attempts can not be shown as one descriptor. */
 #define BLIND_INTERVAL_NS_CONNECTOR 10000000u
 
+/* What is under way at one moment. All of an attempt's facts are the kernel's but these two. */
 typedef struct attempt {
   hc_socket socket;
   size_t address;  /* its place in `addresses` */
@@ -71,6 +72,8 @@ static void note_failure_connector(hc_connector *c, size_t address, const hc_fai
                    port);
 }
 
+/* The order stays: the oldest is the one to go when there are too many, and the last is the one
+ * whose failure lets the next begin at once. */
 static void remove_attempt(hc_connector *c, size_t index) {
   c->active--;
   memmove(&c->attempts[index], &c->attempts[index + 1],
@@ -113,6 +116,8 @@ hc_error hc_connector_start(const hc_address *addresses, size_t count, uint64_t 
   return hc_connector_start_from(NULL, addresses, count, now, out, why);
 }
 
+/* The first attempts begin here, so that a connect to an address that is refused at once moves on
+ * without a turn of the loop. */
 hc_error hc_connector_start_from(const hc_address *local, const hc_address *addresses, size_t count,
                                  uint64_t now, hc_connector **out, hc_failure *why) {
   bool fits = count <= (SIZE_MAX - sizeof(hc_connector)) / sizeof *addresses;
@@ -156,6 +161,8 @@ static bool look_at_attempts(hc_connector *c, hc_socket failed[HC_ATTEMPTS_MAX],
   return false;
 }
 
+/* The losers of the race: a connection that stands and is not used is closed without a byte, as RFC
+ * 8305 section 5 says. */
 static void close_attempts(hc_connector *c) {
   for (size_t i = 0; i < c->active; i++) hc_socket_close(c->attempts[i].socket);
   c->active = 0;
@@ -182,7 +189,7 @@ hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_
   if (io == HC_IO_OK) {
     *connected = c->winner;
     c->winner = HC_NO_SOCKET;
-    c->next = c->count;  /* the race is over, whoever asks again */
+    c->next = c->count; /* the race is over, whoever asks again */
     return io;
   }
   const char *reason =
@@ -193,6 +200,8 @@ hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_
   return io;
 }
 
+/* Only when there are two at a time, which is rare: most races have one runner, whose own
+ * descriptor will do. */
 static void make_group(hc_connector *c) {
   if (hc_group_open(&c->group) != HC_OK) c->group = HC_NO_HANDLE;
   c->group_is_whole = c->group != HC_NO_HANDLE;
@@ -221,6 +230,7 @@ void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uin
   if (*deadline > soon) *deadline = soon;
 }
 
+/* The winner is the caller's once poll has handed it over, and until then ours. */
 void hc_connector_delete(hc_connector *c) {
   if (!c) return;
   close_attempts(c);

@@ -1,4 +1,13 @@
-/* wait_posix.c - waiting, signals between threads and groups of descriptors. See wait.h. */
+/* wait_posix.c - waiting, signals between threads and groups of descriptors, on POSIX. See wait.h.
+ *
+ * poll for a few descriptors that are named anew each time; what many clients wait on for long is
+ * the poller's backend (poller_backend_posix.c). poll and not select: that one can't take
+ * descriptors over FD_SETSIZE, and a program with a thousand connections would write behind its
+ * sets.
+ *
+ * A signal is what a lookup's thread raises and an event loop waits for: an eventfd where there is
+ * such, one descriptor instead of a pipe's two. A group makes one descriptor of several, so that a
+ * race over addresses looks like a single connection to a loop that knows only that. */
 #include "../system_features.h"
 
 #include "../wait.h"
@@ -21,6 +30,7 @@
 #include <sys/event.h>
 #endif
 
+/* One client waits on one or two; more than these are waited for together by wait_any alone. */
 #define WAIT_ENTRIES_ON_STACK 16u
 
 /* --- waiting */
@@ -36,6 +46,8 @@ static void fill_poll_entries(struct pollfd *to, const hc_wait_entry *from, size
   }
 }
 
+/* A hang-up or an error counts as whatever was asked for: only a read or a write can find out what
+ * it is, and it would never come otherwise. */
 static size_t take_poll_results(hc_wait_entry *to, const struct pollfd *from, size_t count) {
   size_t ready = 0;
   for (size_t i = 0; i < count; i++) {
@@ -48,6 +60,9 @@ static size_t take_poll_results(hc_wait_entry *to, const struct pollfd *from, si
   return ready;
 }
 
+/* The time is counted anew after each signal, to the same deadline: a host with a timer that fires
+ * often would have the wait last for ever otherwise. poll itself takes 32 bits of milliseconds, so
+ * a far deadline takes several of them. */
 static hc_error poll_until(struct pollfd *entries, size_t count, uint64_t deadline) {
   for (;;) {
     int timeout = hc_clock_milliseconds_until(deadline);
@@ -100,6 +115,8 @@ static bool open_pair(int ends[2]) {
 }
 #endif
 
+/* Neither end ever blocks: whoever raises it may be holding a lock, and whoever reads it is an
+ * event loop. */
 hc_error hc_signal_open(hc_signal *signal) {
   int ends[2];
   *signal = (hc_signal){0};
@@ -116,6 +133,7 @@ void hc_signal_raise(const hc_signal *signal) {
   while (write(signal->write_end, &one, sizeof one) < 0 && errno == EINTR) continue;
 }
 
+/* An eventfd is both ends, and closed once. */
 void hc_signal_close(hc_signal *signal) {
   if (signal->read_end > 0) (void)close(signal->read_end);
   if (signal->write_end > 0 && signal->write_end != signal->read_end)
@@ -127,10 +145,14 @@ hc_handle hc_signal_handle(const hc_signal *signal) {
   return signal->read_end > 0 ? signal->read_end : HC_NO_HANDLE;
 }
 
+/* dup2 does not hand the close-on-exec flag on. */
 static bool take_number(int fresh, int kept) {
   return dup2(fresh, kept) >= 0 && fcntl(kept, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* In the child of a fork the parent's descriptors are the same open files: a raise here would wake
+ * the parent. New ones take the old numbers, since an event loop in the child knows them by
+ * these. */
 void hc_signal_renew(hc_signal *signal) {
   hc_signal fresh;
   if (signal->read_end <= 0) return;

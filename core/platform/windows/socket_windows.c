@@ -32,6 +32,8 @@ bool hc_socket_peer_address(hc_socket s, hc_address *address) {
          hc_address_take(storage.ss_family, &storage, sizeof storage, address);
 }
 
+/* Before a connect or a bind Windows fails here (WSAEINVAL) where POSIX names an address of
+ * zeros. */
 bool hc_socket_local_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   int size = sizeof storage;
@@ -45,6 +47,7 @@ static bool set_option(SOCKET s, int level, int name, DWORD value) {
   return setsockopt(s, level, name, (const char *)&value, sizeof value) == 0;
 }
 
+/* Head and body are sent together; Nagle's algorithm could only hold their end back. */
 void hc_socket_send_at_once(hc_socket s) {
   (void)set_option((SOCKET)s, IPPROTO_TCP, TCP_NODELAY, 1); /* a matter of speed only */
 }
@@ -152,6 +155,8 @@ static DWORD fill_parts(WSABUF *to, const hc_slice *parts, size_t count) {
   return used;
 }
 
+/* Without an OVERLAPPED this is a plain send of several parts, and takes a part alone where the
+ * buffer is full. Winsock has neither SIGPIPE nor EINTR. */
 hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *sent,
                      hc_failure *why) {
   WSABUF vector[PARTS_MAX];
@@ -169,6 +174,7 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
 
 /* --- receiving */
 
+/* recv counts in int, and a size_t does not fit. */
 static hc_io receive(hc_socket s, char *into, size_t room, int flags, size_t *got,
                      hc_failure *why) {
   int count = recv((SOCKET)s, into, room > INT_MAX ? INT_MAX : (int)room, flags);
@@ -180,6 +186,7 @@ static hc_io receive(hc_socket s, char *into, size_t room, int flags, size_t *go
                           : hc_socket_fail(why, HC_ERR_CONNECTION_ERROR, "", number);
 }
 
+/* Winsock has nothing like TCP_INQ. Whoever wants to know looks (hc_socket_peek). */
 bool hc_socket_count_rest(hc_socket s) {
   (void)s;
   return false;
@@ -233,11 +240,14 @@ hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_f
   return recv_until_socket(s, into, room, fill, got, HC_NEVER, why);
 }
 
+/* Nothing to prepare: the wait before each receive has a deadline of its own. */
 bool hc_socket_limit_sleep(hc_socket s) {
   (void)s;
   return true;
 }
 
+/* The socket stays non-blocking always. Taking that off, as on POSIX, would spare a call, but
+ * SO_RCVTIMEO here leaves a socket in an undefined state when it has struck. */
 hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
                              bool *is_empty, hc_failure *why) {
   if (is_empty) *is_empty = false;
@@ -246,6 +256,7 @@ hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill,
 
 void hc_socket_expect_sleep(hc_socket s) { (void)s; }
 
+/* As on POSIX: one byte, which stays where it is. */
 hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
   char byte;
   size_t got;
