@@ -79,8 +79,8 @@ static size_t octet_size(hc_slice s) {
 }
 
 /* The four decimal numbers of RFC 3986 alone. What inet_aton takes besides (one number, octal,
- * hexadecimal) is how filters for private addresses get passed: "0177.1" is 127.0.0.1 there, and
- * here a name that nobody has. */
+ * hexadecimal) is how filters that look at the text get passed: "0177.1" is 127.0.0.1 there. Here
+ * it is a name; what a look-up makes of it is looked at as the address that comes out. */
 bool hc_is_ipv4_literal(hc_slice text) {
   for (int octet = 0; octet < 4; octet++) {
     size_t size = octet_size(text);

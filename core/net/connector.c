@@ -161,8 +161,8 @@ static bool look_at_attempts(hc_connector *c, hc_socket failed[HC_ATTEMPTS_MAX],
   return false;
 }
 
-/* The losers of the race: a connection that stands and is not used is closed without a byte, as RFC
- * 8305 section 5 says. */
+/* The losers of the race are called off (RFC 8305 section 5); one that stands by now is closed
+ * without a byte. */
 static void close_attempts(hc_connector *c) {
   for (size_t i = 0; i < c->active; i++) hc_socket_close(c->attempts[i].socket);
   c->active = 0;

@@ -230,8 +230,8 @@ static void prepare_tls_store(void) {
 /* --- the asker's side */
 
 /* A distribution's update replaces the file while programs run, and a certificate that was signed
- * by a new authority has to be accepted then without a restart. One stat for each set of options is
- * what that costs. */
+ * by a new authority has to be accepted then without a restart. One stat for each connect is what
+ * that costs. */
 static bool is_current(const hc_tls_store *s) {
   if (s->kind != HC_TLS_STORE_SYSTEM || s->state != STORE_READY) return true;
   hc_pem_file_stamp now = hc_pem_file_stamp_of(file_of(s));
