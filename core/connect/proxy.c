@@ -1,4 +1,13 @@
-/* proxy.c - a proxy as its user names it. See proxy.h. */
+/* proxy.c - a proxy as its user names it: a URL, or host and port. See proxy.h.
+ *
+ * What comes out is made for the route and the walk: a scheme that decides which steps there are, a
+ * host and a port to connect to, credentials in the form in which they are used, and a text that
+ * can be shown. Nothing that goes into a message or that text has user information in it; what does
+ * hold any is wiped when it is let go.
+ *
+ * Proxies come from the environment as well as from scripts (http_proxy and its like), where nobody
+ * checks them. So the text is read strictly, and each refusal says what is wrong with it: a proxy
+ * that is read in another way than it was meant sends all requests to somebody else. */
 #include "proxy.h"
 
 #include <string.h>
@@ -10,6 +19,7 @@
 
 #define SOCKS_SECRET_MAX 255u /* bytes of a user name, and of a password (RFC 1929 section 2) */
 
+/* Without the URL itself, since there may be a password in it. */
 static hc_error refuse_proxy(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the proxy's URL is not valid: %s", what);
 }
@@ -19,6 +29,8 @@ static void wipe_proxy(hc_buffer *b) {
   hc_buffer_free(b);
 }
 
+/* Counted without a lock, as all of a client's parts are: one thread uses a client at a time
+ * (docs/embedding.md). */
 hc_proxy *hc_proxy_retain(hc_proxy *p) {
   p->references++;
   return p;
@@ -47,6 +59,7 @@ static const scheme_entry schemes[] = {{{"http", 4}, HC_PROXY_PLAIN, 80},
                                        {{"socks5", 6}, HC_PROXY_SOCKS5, 1080},
                                        {{"socks5h", 7}, HC_PROXY_SOCKS5H, 1080}};
 
+/* Without case, as RFC 3986 section 3.1 has schemes. */
 static const scheme_entry *find_scheme(hc_slice name) {
   for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
     if (hc_slice_equal_fold(name, schemes[i].name)) return &schemes[i];
@@ -56,6 +69,7 @@ static const scheme_entry *find_scheme(hc_slice name) {
 
 /* --- the text */
 
+/* strchr would find the NUL at the end of `bytes`, so a NUL byte in the text is none of them. */
 static bool find_any(hc_slice s, const char *bytes, size_t *at) {
   for (size_t i = 0; i < s.size; i++) {
     if (s.data[i] == '\0' || !strchr(bytes, s.data[i])) continue;
@@ -83,6 +97,8 @@ static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
   return fault ? refuse_proxy(why, fault) : HC_OK;
 }
 
+/* An IPv6 address without brackets can't be told from a host with a port, so it is refused and not
+ * guessed at. */
 static hc_error read_host(hc_slice text, parts *to, hc_failure *why) {
   size_t end = 0;
   if (text.size > 0 && text.data[0] == '[') {
@@ -102,6 +118,9 @@ static hc_error read_host(hc_slice text, parts *to, hc_failure *why) {
   return read_port(port, &to->port, why);
 }
 
+/* The last '@' or the first one? Libraries differ, and "http://a@b@c" is how one of them is led to
+ * another host than a check before it has seen. So there may be one alone. A backslash is a slash
+ * to some of them. */
 static hc_error read_authority(hc_slice text, parts *to, hc_failure *why) {
   size_t at, colon;
   if (find_any(text, " \\", &at))
@@ -122,6 +141,8 @@ static hc_error read_authority(hc_slice text, parts *to, hc_failure *why) {
   return read_host(text, to, why);
 }
 
+/* Without a scheme it is an HTTP proxy, as "proxy.example:3128" in the environment always meant.
+ * What stands behind the authority says nothing about a proxy and is passed over. */
 static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
   size_t end;
   url = hc_slice_trim(url);
@@ -201,6 +222,7 @@ static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
   return code == HC_ERR_OUT_OF_MEMORY ? hc_failure_out_of_memory(why) : code;
 }
 
+/* RFC 1929 has a byte for each size, and no empty ones. */
 static hc_error check_socks_secret(const hc_proxy *p, hc_failure *why) {
   size_t user = hc_buffer_size(&p->user), password = hc_buffer_size(&p->password);
   if (user >= 1 && user <= SOCKS_SECRET_MAX && password >= 1 && password <= SOCKS_SECRET_MAX)
@@ -208,6 +230,8 @@ static hc_error check_socks_secret(const hc_proxy *p, hc_failure *why) {
   return refuse_proxy(why, "SOCKS takes a user name and a password of 1 to 255 bytes each");
 }
 
+/* Decoded here and once: what is compared and hashed is the password itself, not the way in which a
+ * URL writes it. For HTTP it goes on into the credentials, and the copies are wiped. */
 static hc_error take_user(hc_proxy *p, const parts *from, hc_proxy_schemes allowed,
                           hc_failure *why) {
   if (!from->has_user) return HC_OK;
@@ -260,6 +284,8 @@ static hc_error make_of_parts(hc_slice host, long long port, hc_buffer *ascii, h
   return code == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
 }
 
+/* The engine's set_http_proxy and set_https_proxy. The port is a long long because it is the
+ * script's number, which may be anything. */
 hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_slice password,
                              hc_proxy **out, hc_failure *why) {
   hc_buffer ascii = {0};
@@ -273,6 +299,8 @@ hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_sl
   return code;
 }
 
+/* Made when first wanted: most proxies are reached without TLS, and options load the
+ * authorities. */
 hc_error hc_proxy_tls_options(hc_proxy *p, hc_tls_options **out, hc_failure *why) {
   hc_tls_settings defaults;
   memset(&defaults, 0, sizeof defaults);

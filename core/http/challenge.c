@@ -1,4 +1,11 @@
-/* challenge.c - reads lists of challenges. See challenge.h. */
+/* challenge.c - reads lists of challenges (RFC 9110 section 11.3), as WWW-Authenticate and
+ * Proxy-Authenticate have them. See challenge.h.
+ *
+ * The grammar is awkward: commas separate challenges and parameters alike, so whether a word begins
+ * a new challenge or names a parameter shows only behind it; and instead of parameters a scheme may
+ * have one opaque token that ends in '='. So this gives pieces, one after the other, in the order
+ * in which they stand, and remembers nothing but the piece before. Whoever reads them keeps the
+ * scheme that he is in. */
 #include "challenge.h"
 
 #include "../base/chars.h"
@@ -9,6 +16,8 @@ static hc_slice behind_challenge(hc_slice s, size_t from) {
 
 static bool is_blank_challenge(char c) { return c == ' ' || c == '\t'; }
 
+/* BWS around '=' as well as OWS around commas: a recipient has to take both (RFC 9110 section
+ * 5.6.3). */
 static hc_slice skip_blanks(hc_slice s) {
   while (s.size > 0 && is_blank_challenge(s.data[0])) s = behind_challenge(s, 1);
   return s;
@@ -89,6 +98,8 @@ static bool begins_value(hc_slice after_token, hc_slice *value) {
   return value->size > 0 && (value->data[0] == '"' || hc_char_is_token(value->data[0]));
 }
 
+/* An error ends the list for good. What stands behind something that could not be read might be a
+ * part of it, and a challenge that nobody has made must not be answered with a password. */
 hc_parse hc_challenge_next(hc_slice *rest, hc_challenge_piece *piece) {
   hc_slice s = skip_commas(*rest), value;
   if (is_cut_off(piece, *rest)) return HC_PARSE_ERROR;
@@ -109,6 +120,7 @@ hc_parse hc_challenge_next(hc_slice *rest, hc_challenge_piece *piece) {
   return HC_PARSE_DONE;
 }
 
+/* quoted-pair: the backslash is not part of the value (RFC 9110 section 5.6.4). */
 hc_error hc_challenge_append_value(const hc_challenge_piece *piece, hc_buffer *out) {
   const hc_slice v = piece->value;
   if (!piece->is_quoted) return hc_buffer_append(out, v, SIZE_MAX);
@@ -124,6 +136,8 @@ hc_error hc_challenge_append_value(const hc_challenge_piece *piece, hc_buffer *o
   return HC_OK;
 }
 
+/* Twice the size holds it even where every byte has to be quoted. Control bytes are the caller's to
+ * refuse. */
 hc_error hc_quoted_append(hc_slice text, hc_buffer *out) {
   char *at;
   size_t room, size = 0;

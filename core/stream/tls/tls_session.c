@@ -13,8 +13,8 @@ static void entry_free(hc_tls_session *entry) {
   hc_memory_release(entry);
 }
 
-/* By name, as RFC 8446 section 4.6.1 wants it, and by port: a session of one server must not be offered to
- * another, which could link the two visits. */
+/* By name, as RFC 8446 section 4.6.1 wants it, and by port: a session of one server must not be
+ * offered to another, which could link the two visits. */
 static bool is_for(const hc_tls_session *entry, const char *name, unsigned port) {
   return entry->port == port && strcmp(entry->name, name) == 0;
 }
