@@ -188,6 +188,15 @@ describe("redirect.next", function()
     assert.same({ "A: b" }, next.headers)
   end)
 
+  it("tells where it was no server that is less secure", function()
+    local from = { headers = { "REFERER: https://h/page", "A: b" }, allow_downgrade = true }
+    assert.same({ "A: b" }, assert(follow("https://h/", "http://h/", from)).headers)
+    for _, way in ipairs({ { "https://h/", "https://g/" }, { "https://h/", "/x" },
+      { "http://h/", "http://g/" }, { "http://h/", "https://g/" } }) do
+      assert.same(from.headers, assert(follow(way[1], way[2], from)).headers)
+    end
+  end)
+
   it("does not bring back what another origin was not given", function()
     local next = assert(follow("http://h/", "http://g/", { headers = { "Cookie: x", "A: b" } }))
     next = assert(redirect.next({ method = next.method, code = 302, url = next.url,

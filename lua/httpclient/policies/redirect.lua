@@ -23,13 +23,28 @@ local OF_ORIGIN = {
   ["authorization"] = true, ["cookie"] = true, ["cookie2"] = true, ["proxy-authorization"] = true,
   ["host"] = true,
 }
+local OF_SECURE_ORIGIN = { ["referer"] = true }
+for name in pairs(OF_ORIGIN) do
+  OF_SECURE_ORIGIN[name] = true
+end
 
-local function kept_headers(headers, has_body, same_origin)
+-- The names (in lower case) of what stays behind on this way. What was secure is told to nobody who is not (RFC 9110
+-- section 10.1.3).
+local function left_behind(from, to)
+  if write.origin(from) == write.origin(to) then
+    return {}
+  elseif from.tls and not to.tls then
+    return OF_SECURE_ORIGIN
+  end
+  return OF_ORIGIN
+end
+
+local function kept_headers(headers, has_body, left)
   local kept = {}
   for _, line in ipairs(headers) do
     local name = texts.lower(texts.trim(line:match("^[^:]*")))
     local of_body = OF_BODY[name] or name:sub(1, 8) == "content-"
-    if (has_body or not of_body) and (same_origin or not OF_ORIGIN[name]) then
+    if (has_body or not of_body) and not left[name] then
       kept[#kept + 1] = line
     end
   end
@@ -77,8 +92,7 @@ function redirect.next(state)
     return nil, message
   end
   to.fragment = to.fragment or from.fragment
-  local same_origin = write.origin(from) == write.origin(to)
-  if same_origin and not to.userinfo then
+  if write.origin(from) == write.origin(to) and not to.userinfo then
     to.userinfo, to.user, to.password = from.userinfo, from.user, from.password
   end
   local method = next_method(state.method, state.code)
@@ -86,7 +100,7 @@ function redirect.next(state)
   return {
     method = method,
     url = to,
-    headers = kept_headers(state.headers or {}, keeps_body, same_origin),
+    headers = kept_headers(state.headers or {}, keeps_body, left_behind(from, to)),
     keeps_body = keeps_body,
   }
 end
