@@ -247,9 +247,9 @@ describe("A form that is sent again", function()
     file:close()
     assert(response, message)
     assert.equal("ok", response.body)
-    local sent = table.concat(server:requests())
     local bodies = {}
-    for body in (sent .. "POST /a "):gmatch("\r\n\r\n(%-%-.-)POST /a ") do
+    for body in (table.concat(server:requests())
+      .. "POST /a "):gmatch("\r\n\r\n(%-%-.-)POST /a ") do
       bodies[#bodies + 1] = body
     end
     assert.equal(3, #bodies)

@@ -158,8 +158,8 @@ local function merge_nothing(own)
   return merged
 end
 
--- `own`: the session's; place: is_home, the request goes to its own server and may have its credentials; has_user, there
--- are others in the URL.
+-- `own`: the session's; place: is_home, the request goes to its own server and may have its credentials; has_user,
+-- there are others in the URL.
 return function(own, given, place)
   if place.is_home and not place.has_user and next(given) == nil and getmetatable(given) == nil then
     return merge_nothing(own)
