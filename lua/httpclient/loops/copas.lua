@@ -4,10 +4,12 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local copas = require("copas")
 
+local now = httpclient.monotonic_time
 local loop = {}
 
--- Something that is not ready at first, and is when it is asked for the second time.
-local function stand_in(client)
+-- Something that is not ready at first, and is when it is asked for the second time. LuaSocket's select takes it for
+-- readable from `moment` on.
+local function stand_in(client, moment)
   local has_waited = false
   local function try()
     if has_waited then
@@ -21,21 +23,66 @@ local function stand_in(client)
     return client:get_fd()
   end
   function socket.dirty()
-    return client:dirty()
+    return client:dirty() or now() >= moment
   end
   function socket.close() end -- copas closes what a thread has waited for last
   return socket
 end
 
--- copas 1 has no times: there one is noticed with the next event only.
-local function wait_for_event(client)
-  local socket = stand_in(client)
-  if (client:events() or "r"):find("w") then
-    copas.send(socket, "x")
-  else
-    copas.receive(socket, 1)
+-- --- copas 1, which has no times
+
+local moments = {} -- stand-in -> when it is over
+
+-- Until the first of them.
+local function time_left()
+  local first
+  for _, moment in pairs(moments) do
+    first = first and math.min(first, moment) or moment
+  end
+  return first and math.max(first - now(), 0)
+end
+
+-- A step of the loop ends when the first time is over: the next one finds who has waited for it.
+local function keep_times()
+  local step = copas.step
+  loop.keeps_times = true
+  function copas.step(timeout)
+    local left = time_left()
+    return step(left and math.min(left, timeout or left) or timeout)
   end
 end
+
+local function wait_readable(client, moment)
+  local socket = stand_in(client, moment)
+  moments[socket] = moment < math.huge and moment or nil
+  copas.receive(socket, 1)
+  moments[socket] = nil
+end
+
+-- Only what is waited for to read can be found ready when it is not: a Poller is readable when its client is ready,
+-- whatever that waits for.
+local function wait_by_poller(client, moment)
+  local poller = httpclient.Poller.new()
+  local ok, code = pcall(poller.add, poller, client)
+  if not ok or code ~= httpclient.Error.OK then
+    poller:close()
+    return copas.send(stand_in(client, moment), "x") -- another watches it: without the time
+  end
+  wait_readable(poller, moment)
+  pcall(poller.remove, poller, client)
+  poller:close()
+end
+
+local function wait_for_event(client, seconds)
+  local moment = now() + math.min(client:timeout() or math.huge, seconds or math.huge)
+  if (client:events() or "r"):find("w") then
+    wait_by_poller(client, moment)
+  else
+    wait_readable(client, moment)
+  end
+end
+
+-- --- later ones
 
 -- From copas 2 on a thread can sleep. It looks a hundred times a second.
 local SHORT = 0.01
@@ -46,6 +93,9 @@ end
 
 -- From now on fetch, run and sleep wait in copas: to be called in its threads.
 function loop.install()
+  if not copas.sleep and not loop.keeps_times then
+    keep_times()
+  end
   httpclient.set_waiter(copas.sleep and sleep_a_little or wait_for_event)
 end
 
