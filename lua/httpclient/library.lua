@@ -76,8 +76,11 @@ local function write(path, bytes)
   end
   local folder = filesystem.getSaveDirectory() .. "/"
   if not os.rename(folder .. part, folder .. path) then -- not over another, on Windows
-    os.remove(folder .. path)
-    os.rename(folder .. part, folder .. path)
+    filesystem.remove(path)
+    if not os.rename(folder .. part, folder .. path) then
+      -- Not in a folder with letters that the user's code page lacks, either; LÖVE can't rename.
+      filesystem.write(path, bytes)
+    end
     filesystem.remove(part)
   end
 end
