@@ -60,6 +60,10 @@ local function looked_at(path)
   if not file then
     return nil, size
   end
+  -- One of no bytes may have some all the same, below /proc, which wine shows as well.
+  if size == 0 and file:read_at(0, 1) ~= "" then
+    size = nil
+  end
   file:close()
   return core.OwnFile.open_to_read, size
 end
