@@ -290,6 +290,6 @@ void hcl_inflater_register(lua_State *L);
 HC_INTERNAL_END
 
 /* The module's door, the one function of it that is seen from outside. */
-int luaopen_httpclient_core(lua_State *L);
+HCL_EXPORT int luaopen_httpclient_core(lua_State *L);
 
 #endif

@@ -207,7 +207,7 @@ static const luaL_Reg functions_module[] = {
     {NULL, NULL},
 };
 
-HCL_EXPORT int luaopen_httpclient_core(lua_State *L) {
+int luaopen_httpclient_core(lua_State *L) {
   hc_thread_keep_module();
   lua_newtable(L);
   hcl_set_functions(L, "", functions_module);
