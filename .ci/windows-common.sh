@@ -5,6 +5,30 @@ lua_of() {
 }
 abi_of() { case $1 in lua54*) echo 5.4 ;; lua51) echo 5.1 ;; *) echo luajit ;; esac; }
 
+# make_interpreters LUA...: $build/run/LUA, what looks like an interpreter of this system, with the module, and busted's Lua
+# files, which are this system's. Lua 5.4 has luv, LuaSocket and copas, too.
+make_interpreters() {
+  mkdir -p "$build/run"
+  for lua; do
+    abi=$(abi_of "$lua")
+    shared=/usr/share/lua/$([ "$abi" = 5.4 ] && echo 5.4 || echo 5.1)
+    printf %s "$abi" >"$build/run/$lua.abi"
+    loops=
+    [ $lua != lua54 ] || loops="$build/deps/loops/?.dll"
+    cat >"$build/run/$lua" <<END
+#!/bin/sh
+export LUA_PATH="\${LUA_PATH:-$root/lua/?.lua;$root/lua/?/init.lua;;};$shared/?.lua;$shared/?/init.lua;/usr/share/lua/5.1/?.lua"
+export LUA_CPATH='$build/$abi/?.dll;$loops'
+# wine's server is found by TMPDIR, and is nobody's child. Names of files come from the locale's encoding.
+unset SPEC_JOB
+export LC_ALL=C.UTF-8
+export SPEC_TMPDIR="\$TMPDIR" TMPDIR='$work'
+exec '$WINE' '$(lua_of "$lua")' "\$@"
+END
+    chmod +x "$build/run/$lua"
+  done
+}
+
 # --- nginx, on the system below: on the ports $plain and $secure, with an authority of its own in $work/ca.pem
 
 free_port() {

@@ -107,7 +107,9 @@ local function wait_in_luv(object)
   if seconds == 0 then
     return
   end
-  local poll, timer = uv.new_poll(object:get_fd()), uv.new_timer()
+  local is_windows = package.config:sub(1, 1) == "\\"
+  local new_poll = is_windows and uv.new_socket_poll or uv.new_poll
+  local poll, timer = assert(new_poll(object:get_fd())), uv.new_timer()
   local function done()
     poll:stop()
     timer:stop()
