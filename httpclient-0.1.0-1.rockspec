@@ -253,6 +253,7 @@ build = {
     ["httpclient.message.json_numbers"] = "lua/httpclient/message/json_numbers.lua",
     ["httpclient.message.link"] = "lua/httpclient/message/link.lua",
     ["httpclient.message.methods"] = "lua/httpclient/message/methods.lua",
+    ["httpclient.message.file_place"] = "lua/httpclient/message/file_place.lua",
     ["httpclient.message.multipart"] = "lua/httpclient/message/multipart.lua",
     ["httpclient.message.path_part"] = "lua/httpclient/message/path_part.lua",
     ["httpclient.message.request"] = "lua/httpclient/message/request.lua",

@@ -71,15 +71,28 @@ static int read_piece_file_methods(lua_State *L) {
   return 1;
 }
 
+/* Where places are counted in 32 bits (MinGW's Lua), that of a large file's end is what is left of
+ * the number, and more comes behind it. */
+static bool is_end_file_methods(lua_State *L, int file, lua_Number place) {
+  lua_Number unused;
+  if (place < 0 || !seek(L, file, "set", place, &unused)) return false;
+  lua_getfield(L, file, "read");
+  lua_pushvalue(L, file);
+  lua_pushinteger(L, 1);
+  lua_call(L, 2, 1);
+  bool is_end = lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return is_end;
+}
+
 void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length) {
   lua_Number at, end, unused;
   *length = 0;
   if (hc_stdio_is_reachable() || !hcl_to_open_file(L, arg)) return;
   lua_pushvalue(L, arg);
   bool is_placed = seek(L, arg, "cur", 0, &at);
-  /* Where positions are counted in 32 bits (MinGW's Lua) the end of a large file has none: the file
-   * is read on from where it stands. */
-  bool is_measured = is_placed && seek(L, arg, "end", 0, &end);
+  /* One whose end can't be told is read on from where it stands. */
+  bool is_measured = is_placed && seek(L, arg, "end", 0, &end) && is_end_file_methods(L, arg, end);
   if (is_placed) is_placed = seek(L, arg, "set", at, &unused) && is_measured;
   if (is_placed && end > at) *length = (uint64_t)(end - at);
   if (is_placed) lua_pushnumber(L, at);

@@ -5,6 +5,7 @@
 -- its parts comes from a function or a pipe. At most one file is open at a time.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local random = require(root .. ".base.random")
+local file_place = require(root .. ".message.file_place")
 local path_part = require(root .. ".message.path_part")
 local texts = require(root .. ".base.text")
 
@@ -155,12 +156,8 @@ FromFile.__index = FromFile
 -- From where it stands to its end, or as many bytes as the part says. What has no positions can be read once.
 local function from_file(part)
   local file = part.file
-  local start = file:seek("cur")
-  local stop = start and file:seek("end")
-  if start then
-    file:seek("set", start)
-  end
-  local size = part.size or stop and stop - start
+  local start, left = file_place.of(file)
+  local size = part.size or left
   return setmetatable({ file = file, start = start, size = size, left = size,
     is_once = not start }, FromFile)
 end

@@ -1,4 +1,7 @@
 -- request_body.lua: what a transfer has to know of the body that it sends: how long it is, and how to send it again.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local file_place = require(root .. ".message.file_place")
+
 local request_body = {}
 
 local function is_closed(body)
@@ -84,12 +87,8 @@ function request_body.size(body, headers)
   if is_closed(body) then
     return -1
   end
-  local at = body:seek("cur")
-  local size = at and body:seek("end")
-  if at then
-    body:seek("set", at)
-  end
-  return size and size - at or declared_size(headers)
+  local _, left = file_place.of(body)
+  return left or declared_size(headers)
 end
 
 return request_body
