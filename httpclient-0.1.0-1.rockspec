@@ -128,6 +128,7 @@ build = {
         "core/http1/head_parser.c",
         "core/http1/head_writer.c",
         "core/http2/h2_callbacks.c",
+        "core/http2/h2_input.c",
         "core/http2/h2_output.c",
         "core/http2/h2_request.c",
         "core/http2/h2_session.c",

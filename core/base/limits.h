@@ -87,6 +87,8 @@
 #define HC_H2_STREAMS_MAX 100u             /* open on a connection at once */
 /* All streams can be full, so that none that is not read stops another that is. */
 #define HC_H2_CONNECTION_WINDOW ((int)HC_H2_STREAMS_MAX * HC_H2_STREAM_WINDOW)
+/* emptied buffers of streams that wait for the next ones, as long as a stream is open */
+#define HC_H2_SPARE_SIZE ((size_t)2 << 20)
 /* output is gathered up to about this size, so that few of its records are not full ... */
 #define HC_H2_GATHER_SIZE ((size_t)1 << 18)
 #define HC_H2_PARTS_MAX 36u                /* ... in this many parts */

@@ -283,7 +283,7 @@ hc_progress hc_h2_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_progress content = HC_WAIT, moved = HC_WAIT;
   if (!is_over_h2_exchange(h)) content = send_content(h, why);
   if (content == HC_BROKEN) return HC_BROKEN; /* the source's fault */
-  if (!is_over_h2_exchange(h)) moved = move_bytes(x);
+  if (hc_h2_moves(x)) moved = move_bytes(x);
   if (content == HC_MOVED || moved == HC_BROKEN) moved = HC_MOVED;
   return look_for_head(h, moved, why);
 }

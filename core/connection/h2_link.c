@@ -16,13 +16,13 @@
 #include "h2_exchange.h"
 
 #define RECEIVE_SIZE_H2_LINK ((size_t)16384)
-/* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. */
+/* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. What
+ * lies unread counts: what waits in the socket costs nobody memory, and memory that is new to the
+ * process is what many bodies at once cost most. But a little is taken always, since it may be for
+ * one who waits. */
 #define RECEIVE_BUDGET ((size_t)1 << 19)
+#define RECEIVE_LITTLE ((size_t)1 << 14)
 #define SEND_BUDGET_H2_LINK ((size_t)1 << 20)
-/* Where so much lies unread, a go takes little: what waits in the socket costs nobody memory, and
- * memory that is new to the process is what 64 bodies at once cost most. */
-#define UNREAD_MUCH ((size_t)2 << 20)
-#define RECEIVE_LITTLE ((size_t)1 << 15)
 
 /* --- bytes */
 
@@ -80,6 +80,11 @@ static bool is_known_quiet_h2_link(const hc_connection *n) {
          (hc_stream_peer_empty_at(n->stream, &step) != 0 || is_told_by_events(n));
 }
 
+static size_t receive_budget(const hc_h2_session *session) {
+  size_t unread = hc_h2_session_unread(session);
+  return unread < RECEIVE_BUDGET - RECEIVE_LITTLE ? RECEIVE_BUDGET - unread : RECEIVE_LITTLE;
+}
+
 /* MOVED, WAIT; BROKEN. The buffer is on the stack: the session copies what it keeps, into the
  * streams, so nothing of it has to live longer. A budget ends the go while there may be more, and
  * then no event will tell of the rest, which is_unfinished remembers. */
@@ -87,8 +92,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   size_t moved = 0;
   if (is_known_quiet_h2_link(n)) return HC_WAIT;
   n->h2->receive_wants = HC_EVENT_READ;
-  bool is_full = hc_h2_session_unread(n->h2->session) > UNREAD_MUCH;
-  size_t budget = is_full ? RECEIVE_LITTLE : RECEIVE_BUDGET;
+  size_t budget = receive_budget(n->h2->session);
   while (moved < budget) {
     char bytes[RECEIVE_SIZE_H2_LINK];
     size_t got = 0;

@@ -39,11 +39,13 @@ bool hc_h2_is_presentable(const hc_h2_exchange *h) {
   return h->stream.has_head && ((code != 204 && code != 304) || h->stream.stage == HC_H2_COMPLETE);
 }
 
-/* A look at one that has something to read already need not bring more, where a poller's events do:
- * else each look at each of many would, and all of it would be held here. */
+/* A look at one that has something for its user already need not bring more, where a poller's
+ * events do: else each look at each of many would, and all of it would be held here. */
 static bool has_enough(const hc_h2_exchange *h) {
   const hc_place *place = h->common.place;
-  return hc_buffer_size(&h->stream.content) > 0 && place && place->seat;
+  bool has_news =
+      h->answer.has_response ? hc_buffer_size(&h->stream.content) > 0 : hc_h2_is_presentable(h);
+  return has_news && place && place->seat;
 }
 
 bool hc_h2_moves(const hc_exchange *x) {

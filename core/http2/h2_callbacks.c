@@ -224,9 +224,6 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   }
 }
 
-/* Twice what can be held, so that moving what is held to the front pays each time. */
-#define CONTENT_ROOM ((size_t)2 * HC_H2_STREAM_WINDOW)
-
 /* Content of a stream that nobody reads any more frees its part of the connection's window at once:
  * else one that was given up would slowly stop all the others. */
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
@@ -239,8 +236,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     int result = nghttp2_session_consume_connection(h2, size);
     return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(s) : 0;
   }
-  if (hc_buffer_append(&stream->content, bytes, CONTENT_ROOM) != HC_OK)
-    return hc_h2_out_of_memory(s);
+  if (hc_h2_input_add(&s->input, &stream->content, bytes) != HC_OK) return hc_h2_out_of_memory(s);
   if (size > 0) count_arrival(s, stream);
   return 0;
 }

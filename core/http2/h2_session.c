@@ -114,6 +114,7 @@ void hc_h2_session_delete(hc_h2_session *s) {
   if (!s) return;
   let_go_h2_session(s);
   nghttp2_session_del(s->h2);
+  hc_h2_input_rest(&s->input);
   hc_h2_output_free(&s->output);
   hc_memory_release(s);
 }
@@ -358,13 +359,7 @@ bool hc_h2_session_has_output(const hc_h2_session *s) {
 
 bool hc_h2_session_is_settled(const hc_h2_session *s) { return s->has_settings; }
 
-/* The streams are few and a sum that is kept would have to be kept in many places. */
-size_t hc_h2_session_unread(const hc_h2_session *s) {
-  size_t size = 0;
-  for (const hc_h2_stream *stream = s->streams; stream; stream = stream->behind)
-    size += hc_buffer_size(&stream->content);
-  return size;
-}
+size_t hc_h2_session_unread(const hc_h2_session *s) { return s->input.unread; }
 
 size_t hc_h2_session_room(const hc_h2_session *s) {
   if (hc_h2_session_is_draining(s)) return 0;
@@ -439,7 +434,8 @@ void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
 
 /* The window that this opens is nghttp2's to announce: it waits until that is worth a frame. */
 hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size) {
-  hc_buffer_consume(&stream->content, size);
+  if (stream->session) hc_h2_input_consume(&stream->session->input, &stream->content, size);
+  else hc_buffer_consume(&stream->content, size);
   if (!stream->session || stream->session->is_over) return HC_OK;
   int result = nghttp2_session_consume(stream->session->h2, stream->id, size);
   return result == NGHTTP2_ERR_NOMEM ? HC_ERR_OUT_OF_MEMORY : HC_OK;
@@ -484,6 +480,8 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
     forget_held(stream);
     if (stream->is_deferred) s->deferred--;
     if (!s->is_over) cancel_h2_session(s, stream);
+    hc_h2_input_drop(&s->input, &stream->content);
+    if (!s->streams) hc_h2_input_rest(&s->input);
   }
   hc_response_reset(&stream->response);
   hc_headers_free(&stream->trailers);

@@ -6,6 +6,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "../base/internal.h"
+#include "h2_input.h"
 #include "h2_output.h"
 #include "h2_session.h"
 
@@ -23,6 +24,7 @@ struct hc_h2_session {
   size_t limit;              /* of streams: the smaller of ours and the server's ... */
   unsigned raises;           /* ... and how often that has grown since its first settings */
   size_t max_header_size;
+  hc_h2_input input;
   hc_h2_output output;
   unsigned char head[HC_H2_FRAME_HEAD];  /* of a frame, as far as it has come */
   size_t head_size;

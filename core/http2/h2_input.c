@@ -1,0 +1,61 @@
+/* h2_input.c - content that has come and was not read. See h2_input.h. */
+#include "h2_input.h"
+
+#include "../base/limits.h"
+
+/* Twice what can be held, so that moving what is held to the front pays each time. */
+#define CONTENT_ROOM ((size_t)2 * HC_H2_STREAM_WINDOW)
+/* Content that comes in pieces like this is large; its buffer has room for a read of usual size. */
+#define LARGE_PIECE ((size_t)4096)
+#define LARGE_ROOM ((size_t)65536)
+
+static void keep_or_free(hc_h2_input *in, hc_buffer *content) {
+  bool fits =
+      in->spare_count < HC_H2_SPARES_MAX && content->capacity <= HC_H2_SPARE_SIZE - in->spare_size;
+  if (content->capacity < LARGE_ROOM || !fits) return;
+  in->spares[in->spare_count++] = *content;
+  in->spare_size += content->capacity;
+  *content = (hc_buffer){0};
+}
+
+static void take_spare(hc_h2_input *in, hc_buffer *content) {
+  hc_buffer_free(content);
+  *content = in->spares[--in->spare_count];
+  in->spare_size -= content->capacity;
+}
+
+/* Without memory for a large buffer a small one will do. */
+static void prepare(hc_h2_input *in, hc_buffer *content, size_t piece) {
+  char *at;
+  size_t available;
+  if (content->capacity >= LARGE_ROOM) return;
+  if (hc_buffer_size(content) == 0 && in->spare_count > 0) take_spare(in, content);
+  else if (piece >= LARGE_PIECE)
+    (void)hc_buffer_reserve(content, LARGE_ROOM, CONTENT_ROOM, &at, &available);
+}
+
+hc_error hc_h2_input_add(hc_h2_input *in, hc_buffer *content, hc_slice bytes) {
+  if (bytes.size == 0) return HC_OK;
+  prepare(in, content, bytes.size);
+  if (hc_buffer_append(content, bytes, CONTENT_ROOM) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
+  in->unread += bytes.size;
+  return HC_OK;
+}
+
+void hc_h2_input_consume(hc_h2_input *in, hc_buffer *content, size_t size) {
+  hc_buffer_consume(content, size);
+  in->unread -= size;
+  if (hc_buffer_size(content) == 0) keep_or_free(in, content);
+}
+
+void hc_h2_input_drop(hc_h2_input *in, hc_buffer *content) {
+  in->unread -= hc_buffer_size(content);
+  content->start = content->end = 0;
+  keep_or_free(in, content);
+  hc_buffer_free(content);
+}
+
+void hc_h2_input_rest(hc_h2_input *in) {
+  while (in->spare_count > 0) hc_buffer_free(&in->spares[--in->spare_count]);
+  in->spare_size = 0;
+}
