@@ -1,0 +1,114 @@
+/* test_h2_input.c - content of streams that has come and was not read: what it holds, and which
+ * memory. */
+#include <string.h>
+
+#include "../../core/base/limits.h"
+#include "../../core/base/memory.h"
+#include "../../core/http2/h2_input.h"
+#include "wire.h"
+
+#ifdef HC_WITH_NGHTTP2
+
+static char piece[16384];
+
+static hc_slice filled(char byte, size_t size) {
+  memset(piece, byte, size);
+  return (hc_slice){piece, size};
+}
+
+static bool is_held(const hc_buffer *content, size_t at, char byte, size_t size) {
+  if (hc_buffer_size(content) < at + size) return false;
+  for (size_t i = 0; i < size; i++)
+    if (hc_buffer_head(content)[at + i] != byte) return false;
+  return true;
+}
+
+static void check_order(void) {
+  hc_h2_input in = {0};
+  hc_buffer content = {0};
+  for (int i = 0; i < 100; i++) {
+    CHECK(hc_h2_input_add(&in, &content, filled((char)('a' + i % 26), 9)) == HC_OK);
+    CHECK(hc_h2_input_add(&in, &content, filled((char)('A' + i % 26), 16375)) == HC_OK);
+    CHECK(is_held(&content, 0, (char)('a' + i % 26), 9));
+    hc_h2_input_consume(&in, &content, 9);
+    CHECK(is_held(&content, 0, (char)('A' + i % 26), 16375) && in.unread == 16375);
+    hc_h2_input_consume(&in, &content, 16375);
+    CHECK(hc_buffer_size(&content) == 0 && in.unread == 0);
+  }
+  hc_h2_input_drop(&in, &content);
+  hc_h2_input_rest(&in);
+}
+
+/* A hundred streams that are read one after the other need no more memory than one. */
+static void check_that_buffers_go_round(void) {
+  hc_h2_input in = {0};
+  static hc_buffer contents[100];
+  const char *first = NULL;
+  for (size_t i = 0; i < 100; i++) {
+    CHECK(hc_h2_input_add(&in, &contents[i], filled('x', sizeof piece)) == HC_OK);
+    if (i == 0) first = hc_buffer_head(&contents[i]);
+    CHECK(hc_buffer_head(&contents[i]) == first);
+    hc_h2_input_consume(&in, &contents[i], sizeof piece);
+  }
+  CHECK(in.spare_count == 1 && in.unread == 0);
+  hc_h2_input_rest(&in);
+  CHECK(in.spare_count == 0 && in.spare_size == 0);
+}
+
+/* A body of a few bytes gets a few bytes. */
+static void check_small_content(void) {
+  hc_h2_input in = {0};
+  hc_buffer content = {0};
+  CHECK(hc_h2_input_add(&in, &content, filled('x', 100)) == HC_OK && content.capacity < 1024);
+  hc_h2_input_consume(&in, &content, 100);
+  CHECK(in.spare_count == 0);
+  hc_h2_input_drop(&in, &content);
+  hc_h2_input_rest(&in);
+}
+
+#ifdef HC_TEST_HOOKS
+/* However much is read at once, no more than a limit is kept for later. */
+static void check_what_is_kept(void) {
+  hc_h2_input in = {0};
+  static hc_buffer contents[100];
+  long before = hc_memory_live_blocks();
+  for (size_t i = 0; i < 100; i++)
+    CHECK(hc_h2_input_add(&in, &contents[i], filled('x', sizeof piece)) == HC_OK);
+  CHECK(in.unread == 100 * sizeof piece);
+  for (size_t i = 0; i < 100; i++) hc_h2_input_drop(&in, &contents[i]);
+  CHECK(in.unread == 0 && in.spare_size <= HC_H2_SPARE_SIZE);
+  CHECK(hc_memory_live_blocks() == before + (long)in.spare_count);
+  hc_h2_input_rest(&in);
+  CHECK(hc_memory_live_blocks() == before);
+}
+
+static void check_without_memory(void) {
+  hc_h2_input in = {0};
+  hc_buffer content = {0};
+  hc_memory_fail_after(0, 1);
+  CHECK(hc_h2_input_add(&in, &content, filled('x', 5000)) == HC_ERR_OUT_OF_MEMORY);
+  CHECK(in.unread == 0 && hc_buffer_size(&content) == 0);
+  hc_memory_fail_after(0, 0); /* a large buffer can't be had, a small one can */
+  CHECK(hc_h2_input_add(&in, &content, filled('x', 5000)) == HC_OK && in.unread == 5000);
+  hc_memory_fail_after(-1, 0);
+  hc_h2_input_drop(&in, &content);
+  hc_h2_input_rest(&in);
+}
+#endif
+
+int main(void) {
+  check_order();
+  check_that_buffers_go_round();
+  check_small_content();
+#ifdef HC_TEST_HOOKS
+  check_what_is_kept();
+  check_without_memory();
+#endif
+  return check_report();
+}
+
+#else
+
+int main(void) { return check_report(); }
+
+#endif
