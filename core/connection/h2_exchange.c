@@ -310,7 +310,8 @@ static hc_progress look_for_content(hc_h2_exchange *h, hc_slice *view, hc_failur
   if (held == 0 && h->stream.stage == HC_H2_COMPLETE) return HC_DONE;
   if (held == 0 && h->stream.stage == HC_H2_BROKEN) return fail_h2_exchange(h, why);
   if (held == 0 || (held < wanted && !is_over_h2_exchange(h))) return HC_WAIT;
-  *view = (hc_slice){hc_buffer_head(&h->stream.content), held < most ? held : most};
+  *view = hc_h2_stream_show(&h->stream);
+  if (view->size > most) view->size = most;
   return HC_MOVED;
 }
 
@@ -325,7 +326,7 @@ hc_progress hc_h2_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   (void)move_bytes(x);
   progress = look_for_content(h, view, why);
   if (progress != HC_WAIT || !hc_exchange_is_idle_too_long(x)) return progress;
-  *view = hc_h2_held(x);
+  *view = hc_h2_stream_show(&h->stream);
   return view->size > 0 ? HC_MOVED : hc_exchange_end_by_idle_timeout(x, why);
 }
 

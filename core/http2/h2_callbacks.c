@@ -224,6 +224,15 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   }
 }
 
+/* What is being read stays where it is. */
+static hc_error add_content(hc_h2_session *s, hc_h2_stream *stream, hc_slice bytes) {
+  if (stream->is_shown && !hc_h2_input_fits(&stream->content, bytes.size)) {
+    if (hc_h2_input_move(&stream->content, &stream->shown) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
+    stream->is_shown = false;
+  }
+  return hc_h2_input_add(&s->input, &stream->content, bytes);
+}
+
 /* Content of a stream that nobody reads any more frees its part of the connection's window at once:
  * else one that was given up would slowly stop all the others. */
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
@@ -236,7 +245,7 @@ static int on_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t
     int result = nghttp2_session_consume_connection(h2, size);
     return result == NGHTTP2_ERR_NOMEM ? hc_h2_out_of_memory(s) : 0;
   }
-  if (hc_h2_input_add(&s->input, &stream->content, bytes) != HC_OK) return hc_h2_out_of_memory(s);
+  if (add_content(s, stream, bytes) != HC_OK) return hc_h2_out_of_memory(s);
   if (size > 0) count_arrival(s, stream);
   return 0;
 }

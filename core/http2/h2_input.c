@@ -24,13 +24,17 @@ static void take_spare(hc_h2_input *in, hc_buffer *content) {
   in->spare_size -= content->capacity;
 }
 
+bool hc_h2_input_fits(const hc_buffer *content, size_t size) {
+  return content->capacity - content->end >= size;
+}
+
 /* Without memory for a large buffer a small one will do. */
 static void prepare(hc_h2_input *in, hc_buffer *content, size_t piece) {
   char *at;
   size_t available;
   if (content->capacity >= LARGE_ROOM) return;
   if (hc_buffer_size(content) == 0 && in->spare_count > 0) take_spare(in, content);
-  else if (piece >= LARGE_PIECE)
+  else if (piece >= LARGE_PIECE && !hc_h2_input_fits(content, piece))
     (void)hc_buffer_reserve(content, LARGE_ROOM, CONTENT_ROOM, &at, &available);
 }
 
@@ -39,6 +43,16 @@ hc_error hc_h2_input_add(hc_h2_input *in, hc_buffer *content, hc_slice bytes) {
   prepare(in, content, bytes.size);
   if (hc_buffer_append(content, bytes, CONTENT_ROOM) != HC_OK) return HC_ERR_OUT_OF_MEMORY;
   in->unread += bytes.size;
+  return HC_OK;
+}
+
+hc_error hc_h2_input_move(hc_buffer *content, hc_buffer *old) {
+  hc_slice held = {hc_buffer_head(content), hc_buffer_size(content)};
+  hc_buffer copy = {0};
+  hc_error code = hc_buffer_append(&copy, held, CONTENT_ROOM);
+  if (code != HC_OK) return code;
+  *old = *content;
+  *content = copy;
   return HC_OK;
 }
 

@@ -23,6 +23,11 @@ typedef struct hc_h2_input {
 
 /* `content` is a stream's buffer. HC_ERR_OUT_OF_MEMORY, with nothing changed. */
 hc_error hc_h2_input_add(hc_h2_input *in, hc_buffer *content, hc_slice bytes);
+/* Could they be added to the memory that there is, and what is held stay where it is? */
+bool hc_h2_input_fits(const hc_buffer *content, size_t size);
+/* Moves the held bytes into a copy; `old` gets the memory they were in. HC_ERR_OUT_OF_MEMORY, with
+ * nothing changed. */
+hc_error hc_h2_input_move(hc_buffer *content, hc_buffer *old);
 /* The first `size` bytes were used. A view of them is good until the next call for any stream. */
 void hc_h2_input_consume(hc_h2_input *in, hc_buffer *content, size_t size);
 /* Nobody reads the rest of it: the buffer is freed. */

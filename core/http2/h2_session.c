@@ -432,8 +432,21 @@ void hc_h2_stream_offer(hc_h2_stream *stream, hc_slice piece, hc_h2_more more) {
   if (wake(stream) != 0) (void)fail_h2_session(stream->session, NGHTTP2_ERR_NOMEM, NULL);
 }
 
+/* The reader is done with what it was shown. */
+static void hide(hc_h2_stream *stream) {
+  stream->is_shown = false;
+  hc_buffer_free(&stream->shown);
+}
+
+hc_slice hc_h2_stream_show(hc_h2_stream *stream) {
+  hide(stream);
+  stream->is_shown = hc_buffer_size(&stream->content) > 0;
+  return (hc_slice){hc_buffer_head(&stream->content), hc_buffer_size(&stream->content)};
+}
+
 /* The window that this opens is nghttp2's to announce: it waits until that is worth a frame. */
 hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size) {
+  hide(stream);
   if (stream->session) hc_h2_input_consume(&stream->session->input, &stream->content, size);
   else hc_buffer_consume(&stream->content, size);
   if (!stream->session || stream->session->is_over) return HC_OK;
@@ -485,6 +498,7 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
   }
   hc_response_reset(&stream->response);
   hc_headers_free(&stream->trailers);
+  hide(stream);
   hc_buffer_free(&stream->content);
   memset(stream, 0, sizeof *stream);
 }

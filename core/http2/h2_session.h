@@ -41,6 +41,8 @@ typedef struct hc_h2_stream {
   hc_response response; /* of the final head, whole when the stage is past HEAD */
   hc_headers trailers;
   hc_buffer content; /* received and not yet consumed: at most the stream's window */
+  bool is_shown; /* somebody reads `content` where it lies, see hc_h2_stream_show */
+  hc_buffer shown; /* what is being read, where content has moved on meanwhile */
   unsigned arrivals; /* counts up with each frame that brought this stream something */
   size_t head_size; /* of the field section that is coming ... */
   size_t interim_size; /* ... and of all heads of 1xx before it */
@@ -128,6 +130,10 @@ bool hc_h2_stream_takes_content(const hc_h2_stream *stream);
  * of it that a begun frame still needs are copied. The stream stays open without an end to its
  * content, until it is closed. */
 void hc_h2_stream_withdraw(hc_h2_stream *stream);
+/* The content that has come. The view is good until the stream's next show, consume or close,
+ * whatever comes for the stream meanwhile: to make a string of it may run code of the host's that
+ * moves the session. */
+hc_slice hc_h2_stream_show(hc_h2_stream *stream);
 /* So many bytes of `content` were used: the peer may send as many again. */
 hc_error hc_h2_stream_consume(hc_h2_stream *stream, size_t size);
 /* Ends it: RST_STREAM(CANCEL) if it is still open, and what was not read frees its part of the
