@@ -219,7 +219,8 @@ local heads = { "frames", "CPU, 99%", "CPU, longest" }
 local has_love = os.execute("command -v love >/dev/null")
 has_love = has_love == true or has_love == 0
 print("| workload | " .. table.concat(heads, " | ") .. " | without `prepare()`: "
-  .. table.concat(heads, " | ") .. (has_love and " | LuaSocket, LuaSec: " .. table.concat(heads, " | ") or "") .. " |")
+  .. table.concat(heads, " | ")
+  .. (has_love and " | LuaSocket, LuaSec: " .. table.concat(heads, " | ") or "") .. " |")
 print(("|---"):rep(has_love and 10 or 7) .. "|")
 for _, workload in ipairs(workloads) do
   if not os.getenv("ONLY") or workload.name == os.getenv("ONLY") then

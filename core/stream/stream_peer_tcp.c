@@ -24,19 +24,16 @@
 typedef struct tcp_terms {
   hc_dial_terms dial;
   bool asks; /* the terms' own code is running: nothing moves meanwhile */
-  /* those that need no lookup, while they have not been looked at */
-  size_t known_count;
+  size_t known_count; /* those that need no lookup, while they have not been looked at */
   hc_address known[HC_LOCALHOST_ADDRESSES];
 } tcp_terms;
 
 typedef struct hc_tcp {
   hc_stream_peer base;
   hc_tcp_state state;
-  /* in the end states: the code of the first failure, for all who ask later */
-  hc_error ended_by;
+  hc_error ended_by; /* in the end states: by the first failure, for all who ask later */
   hc_socket socket;
-  /* the connection broke without an end of the peer's side: what looks like one is none */
-  bool is_cut;
+  bool is_cut; /* broken without an end of the peer's side: what looks like one is none */
   bool sleeps; /* a blocking receive was made on the socket */
   bool is_limited; /* and such a receive comes back before long */
   bool has_waited; /* a receive that had to come back was made, in whatever way */
@@ -52,8 +49,7 @@ typedef struct hc_tcp {
   unsigned port;
   char *host; /* NULL before the first connect */
   size_t host_size;
-  /* RESOLVING; NULL there until a worker could be had, and for names that need none */
-  hc_lookup *lookup;
+  hc_lookup *lookup; /* RESOLVING; NULL until a worker is had, and for names that need none */
   hc_connector *connector; /* CONNECTING, and RESOLVING for such names */
   hc_unix_connector *unix_connector; /* CONNECTING to a Unix socket */
   tcp_terms *terms; /* until there is a connector; NULL: none */

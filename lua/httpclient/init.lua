@@ -15,7 +15,7 @@ local internal = {
   process_number = true, kept = true, Signal = true,
   retry_of = true, sharing_of = true, wake_poller = true,
   new_proxy = true, new_proxy_of_parts = true, use_proxy = true, can_satisfy_proxy = true,
-  prepare_tls = true, join = true, replace_file = true, remove_file = true,
+  prepare_tls = true, gather = true, join = true, replace_file = true, remove_file = true,
   random_bytes = true,
   create_private_file = true, is_public_suffix = true,
   read_body_into = true, memory_string = true,

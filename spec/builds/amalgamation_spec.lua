@@ -29,7 +29,8 @@ describe("the single files with mbedTLS", function()
         return pending(compiler .. " is not there")
       end
       for _, more in ipairs({ LUA, "-DHC_WITHOUT_LUA" }) do
-        assert.same(FINE, sh("cd %s/amalgamation && %s %s %s -fsyntax-only httpclient.c", folder.path,
+        assert.same(FINE, sh("cd %s/amalgamation && %s %s %s -fsyntax-only httpclient.c",
+          folder.path,
           compiler, WARNINGS, more))
       end
     end)
