@@ -1,5 +1,8 @@
-/* lua_binding.c - classes, argument checks and result shapes that all files of the binding
- * share. */
+/* lua_binding.c - classes, argument checks and result shapes that all files of the binding share.
+ *
+ * The bottom of the bindings, with lua_compat.c and lua_names.c below it: nothing of HTTP is known
+ * here. One shape for each kind of result, so that a script learns it once: an Error and a message
+ * (hcl_push_result), or nil, a message and the Error (hcl_push_refusal). */
 #include "lua_binding.h"
 
 #include <string.h>

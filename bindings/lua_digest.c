@@ -1,5 +1,9 @@
 /* lua_digest.c - what stands in WWW-Authenticate, and the class DigestChallenge, for the Lua half,
- * which knows whom a challenge is from and how often it has been answered. */
+ * which knows whom a challenge is from and how often it has been answered.
+ *
+ * Reading a challenge and computing the answer (RFC 7616) is http/'s and crypto/'s business; here
+ * are arguments and results. A password is a view of the script's string for the time of one call,
+ * and kept nowhere. */
 #include "../core/base/chars.h"
 #include "../core/http/challenge.h"
 #include "../core/http/digest_auth.h"

@@ -1,5 +1,7 @@
 /* lua_encoding.c - bytes as text and back, digests, HMACs and random bytes: plain functions of the
- * module. */
+ * module.
+ *
+ * All of them take strings and give strings, and hold nothing in between. */
 #include <string.h>
 
 #include "../core/base/base64.h"

@@ -1,4 +1,11 @@
-/* lua_enums.c - the reference's constants: read-only tables, and flat on the HTTPClient class. */
+/* lua_enums.c - the reference's constants: read-only tables, and flat on the HTTPClient class.
+ *
+ * The engine has enums, which nobody can write to, and of which a wrong name is an error and not
+ * nothing. So each is an empty table in front of its constants: reading what is not there raises,
+ * and so does writing. Such a table can be walked by __pairs, which Lua 5.1 does not know; there
+ * the constants are raw fields, made anew each time, since a script can overwrite them.
+ *
+ * The names are here, the values are the core's. It knows Lua and those values alone. */
 #include <string.h>
 
 #include "lua_binding.h"
@@ -159,6 +166,7 @@ static int enum_next(lua_State *L) {
   return 2;
 }
 
+/* In the order of the reference: a hash would give another one each time. */
 static int enum_pairs(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushcclosure(L, enum_next, 1);

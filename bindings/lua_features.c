@@ -1,4 +1,5 @@
-/* lua_features.c - what the build has. */
+/* lua_features.c - what the build has: a script asks before it relies on HTTP/2, a coding or a TLS
+ * option, since each of the libraries behind them may have been left out. */
 #include "../core/features/features.h"
 #include "../core/platform/system_name.h"
 #include "lua_binding.h"

@@ -1,5 +1,9 @@
 /* lua_inflater.c - the class Inflater: bodies in a content coding, decoded as a stream with a bound
- * on what a call gives. */
+ * on what a call gives.
+ *
+ * A few bytes can become gigabytes, and a frame of a game is short: so the caller says how much he
+ * takes at a time, and what is left of the input waits in the object. How a coding is undone is
+ * codec/'s business; `fetch` has it undone in the core, before the bytes come to Lua. */
 #include "../core/codec/decoder.h"
 
 #include "lua_binding.h"

@@ -1,5 +1,8 @@
 /* lua_memory.c - memory of the host's, for the Lua half: content goes there, and comes from there,
- * without a string of its size. Whether the memory is there, and so large, only its owner knows. */
+ * without a string of its size. Whether the memory is there, and so large, only its owner knows.
+ *
+ * An engine has buffers of its own, which the collector has no part in. On the way of a byte this is
+ * one copy, from the core's view to the place where it is used. */
 #include <string.h>
 
 #include "lua_client_object.h"
@@ -15,6 +18,7 @@ static char *check_pointer_memory(lua_State *L, int arg) {
   return (char *)pointer;
 }
 
+/* Half of what there can be: an offset and a size together do not overflow then. */
 static size_t check_size_memory(lua_State *L, int arg) {
   int64_t size = hcl_check_integer(L, arg);
   if (size < 0 || (uint64_t)size > SIZE_MAX / 2) hcl_argument_error(L, arg, "a size expected");
@@ -34,6 +38,7 @@ int hcl_read_body_into(lua_State *L) {
     hc_client_body_consume(self->client, moved);
   }
   hcl_client_leave(self, previous);
+  /* 0 would say that nothing has come, and the caller would wait for what is here already. */
   if (moved == 0 && view.size > 0) lua_pushnil(L);
   else hcl_push_integer(L, (int64_t)moved);
   return 1;

@@ -1,6 +1,9 @@
 /* lua_names.c - what messages call the functions of the module. luaL_argerror asks how a function
  * was reached: through a field it is "?" in most Luas, and so it is in a pcall. Here each is
- * remembered by the name that it was registered with. */
+ * remembered by the name that it was registered with.
+ *
+ * A message that names the method, and says where a dot should have been a colon, is what a newcomer
+ * reads most of this library. It costs nothing before there is an error. */
 #include <string.h>
 
 #include "lua_binding.h"
@@ -94,6 +97,8 @@ static void push_argument_text(lua_State *L, int arg, const char *full, const ch
                   *hint ? full : "", hint_end);
 }
 
+/* A method's arguments are counted without the object, as in luaL_argerror: what a script writes
+ * between the parentheses is number 1 first. */
 int hcl_argument_error(lua_State *L, int arg, const char *problem) {
   int level;
   luaL_checkstack(L, 12, NULL);

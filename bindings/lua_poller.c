@@ -1,5 +1,9 @@
 /* lua_poller.c - the class Poller. It keeps its clients alive: they are fields of its anchor, by
- * address. */
+ * address.
+ *
+ * One wait for many clients; which of them have moved is for the core to say (poller/). A client
+ * that its script has forgotten must stay as long as the Poller may name it, hence the fields. The
+ * core names it by its address, and the field gives the object for that. */
 #include "../core/poller.h"
 
 #include "lua_client_object.h"

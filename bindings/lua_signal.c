@@ -1,6 +1,10 @@
 /* lua_signal.c - the class Signal, for the Lua half: what a coroutine of a foreign loop waits
  * for when no socket of its own tells it that its turn has come. To that loop it looks like a
- * client. */
+ * client.
+ *
+ * Such a loop knows descriptors and times, and nothing of coroutines that wait for each other. So a
+ * signal has a descriptor that becomes readable when it is raised; where there is none left to be
+ * had, the loop is told to look again soon, and nothing but time is lost. */
 #include "../core/platform/clock.h"
 #include "../core/platform/wait.h"
 #include "lua_client_object.h"
@@ -35,6 +39,7 @@ static int signal_gc(lua_State *L) {
   return 0;
 }
 
+/* By hand, unlike __gc: cqueues, which may remember the descriptor, is still there to be told. */
 static int signal_close(lua_State *L) {
   signal_object *self = check_signal(L);
   if (self->is_shown) hcl_withdraw_descriptor(L, self->shown_fd);

@@ -1,5 +1,6 @@
 /* lua_stream_peer_class.c - the classes StreamPeerTCP and StreamPeerTLS: connecting, and what they
- * tell. */
+ * tell. What both have in common, reading and writing, is in lua_stream_peer.c, on which this
+ * stands. */
 #include "../core/http/idn.h"
 #include "lua_stream_object.h"
 

@@ -1,4 +1,8 @@
-/* lua_x509.c - the classes X509Certificate and CryptoKey: PEM in, PEM out. */
+/* lua_x509.c - the classes X509Certificate and CryptoKey: PEM in, PEM out.
+ *
+ * Both hold a handle of the core's, and are made before they are loaded, as in the engine. Reading
+ * and writing them is stream/tls/'s business, whichever library that is. A passphrase is a view for
+ * the time of one call; a script that does not want it to lie about gives a function for it. */
 #include <string.h>
 
 #include "../core/stream/tls/x509.h"
