@@ -58,8 +58,8 @@ static uintptr_t mark_of(const hcl_client *self) {
   return (uintptr_t)self ^ (uintptr_t)&secret;
 }
 
-/* The object is whole and known to the collector before it gets what has to be freed: if memory runs
- * out in between, its finalizer finds no client, and nothing is lost. */
+/* The object is whole and known to the collector before it gets what has to be freed: if memory
+ * runs out in between, its finalizer finds no client, and nothing is lost. */
 hcl_client *hcl_client_push_new(lua_State *L) {
   hcl_runtime *runtime = runtime_of(L);
   hcl_client *self = (hcl_client *)hcl_object_new(L, HCL_HTTP_CLIENT, sizeof *self);

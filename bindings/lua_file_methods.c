@@ -13,7 +13,8 @@
 
 /* --- what a script gives as a file */
 
-/* For after code of the script's has run: a file that is closed by now is no error of the caller's. */
+/* For after code of the script's has run: a file that is closed by now is no error of the caller's.
+ */
 FILE *hcl_file_if_open(lua_State *L, int index) {
   void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
   return object ? hcl_file_of(object) : NULL;

@@ -88,8 +88,8 @@ static hc_stream_peer *need_again(lua_State *L, int index) {
   return peer;
 }
 
-/* client:set_connection(peer or nil). A script may have wrapped the stream itself, or have made one in
- * Lua; then its holder goes into a slot, or the methods could be collected while the core calls
+/* client:set_connection(peer or nil). A script may have wrapped the stream itself, or have made one
+ * in Lua; then its holder goes into a slot, or the methods could be collected while the core calls
  * them. Between finding the peer and giving it to the core nothing may allocate: a finalizer could
  * let go of it. So the slots are reserved first, and the peer is looked up again after each step
  * that runs code. */
@@ -121,8 +121,8 @@ static int client_set_connection(lua_State *L) {
   return 0;
 }
 
-/* The object is kept: asked for twice, it is the same one, and the bytes that a script has put into it
- * are still there when a request wants to go out (see connection_has_unsent). */
+/* The object is kept: asked for twice, it is the same one, and the bytes that a script has put into
+ * it are still there when a request wants to go out (see connection_has_unsent). */
 static int make_connection(lua_State *L) {
   hcl_client *self = hcl_check_client(L, 1);
   hcl_push_stream_peer(L, hc_client_get_stream(self->client));
@@ -133,9 +133,9 @@ static int make_connection(lua_State *L) {
 
 static int client_get_connection(lua_State *L) { return hcl_client_guarded(L, make_connection); }
 
-/* Another client on the same connection, with the same settings. HTTP/1.1 can't have that: an answer
- * carries nothing that says which request it is for but its place in the row (RFC 9112 section 9.3.2),
- * and the core sends no request before the answer to the one before it. */
+/* Another client on the same connection, with the same settings. HTTP/1.1 can't have that: an
+ * answer carries nothing that says which request it is for but its place in the row (RFC 9112
+ * section 9.3.2), and the core sends no request before the answer to the one before it. */
 static int client_share_connection(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   int version = hc_client_spoken_version(hcl_check_free_client(L, 1)->client);
@@ -295,8 +295,8 @@ static size_t check_size(lua_State *L, int arg, const property *p) {
   return (size_t)value;
 }
 
-/* NaN fails the first question. More than 1e18 seconds, infinity among them, is a mistake rather than
- * a wish: 0 says that there is no limit. */
+/* NaN fails the first question. More than 1e18 seconds, infinity among them, is a mistake rather
+ * than a wish: 0 says that there is no limit. */
 static double check_seconds(lua_State *L, int arg, const property *p) {
   if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
   double value = (double)lua_tonumber(L, arg);
@@ -406,7 +406,8 @@ static int write_connection(lua_State *L, const property *p) {
   return client_set_connection(L);
 }
 
-/* A name that nobody has is a misspelling: kept in silence, it would be a setting that does nothing. */
+/* A name that nobody has is a misspelling: kept in silence, it would be a setting that does
+ * nothing. */
 static int client_newindex(lua_State *L) {
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
   const property *p = name ? find_property(name) : NULL;

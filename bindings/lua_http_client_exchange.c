@@ -28,8 +28,8 @@ static hc_error check_map_name(hc_slice name, hc_failure *why) {
                         name.data);
 }
 
-/* The core checks names and values of all lines (RFC 9110 section 5.1 and 5.5); what makes no line at
- * all is refused here.
+/* The core checks names and values of all lines (RFC 9110 section 5.1 and 5.5); what makes no line
+ * at all is refused here.
  *
  * "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
 static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
@@ -141,8 +141,8 @@ typedef struct pull_call {
   hc_slice piece;
 } pull_call;
 
-/* Runs protected. The piece goes into a slot of its own: the core sends from it after this call, and
- * the string has nobody else who holds it. */
+/* Runs protected. The piece goes into a slot of its own: the core sends from it after this call,
+ * and the string has nobody else who holds it. */
 static int call_body_function(lua_State *L) {
   pull_call *call = (pull_call *)lua_touserdata(L, 1);
   hcl_client_push_self(L, call->self);
@@ -161,8 +161,8 @@ static int call_body_function(lua_State *L) {
   return 0;
 }
 
-/* From within the core's poll. The text of an error becomes the request's failure, so that the script
- * sees its own words. */
+/* From within the core's poll. The text of an error becomes the request's failure, so that the
+ * script sees its own words. */
 static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *why) {
   pull_call call = {(hcl_client *)context, HC_PULL_FAILED, {NULL, 0}};
   lua_State *L = call.self->runtime->current;
@@ -253,7 +253,8 @@ static hc_error share_stream(FILE *file, char *room, size_t size, hc_body_source
 }
 
 /* The core gets a descriptor of its own, so that the script may close its file while the body is on
- * its way. What the script has written leaves its FILE first, since the core reads the descriptor. */
+ * its way. What the script has written leaves its FILE first, since the core reads the descriptor.
+ */
 static hc_error share_file(lua_State *L, int arg, hc_body_source *body, hc_failure *why) {
   char *room;
   size_t size;
@@ -381,7 +382,8 @@ static int send_request_exchange(lua_State *L, request_kind kind) {
 static int client_request(lua_State *L) { return send_request_exchange(L, REQUEST_OF_TEXT); }
 static int client_request_raw(lua_State *L) { return send_request_exchange(L, REQUEST_RAW); }
 
-/* A read-only look at the object: it may be called while the client is at work, and is made for it. */
+/* A read-only look at the object: it may be called while the client is at work, and is made for it.
+ */
 static int client_resume_body(lua_State *L) {
   hc_client_resume_body(hcl_check_client(L, 1)->client);
   return 0;

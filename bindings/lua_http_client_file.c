@@ -161,8 +161,8 @@ static void hold_sink(lua_State *L) {
   hcl_client_anchor_put(L, hcl_check_free_client(L, 1), 1, HCL_CLIENT_SINK);
 }
 
-/* (path or file) -> bytes moved; nil, message, Error, bytes moved: what was written before a failure
- * is in the file, and whoever resumes has to know how much. */
+/* (path or file) -> bytes moved; nil, message, Error, bytes moved: what was written before a
+ * failure is in the file, and whoever resumes has to know how much. */
 static int client_read_response_body_to_file(lua_State *L) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, 2);

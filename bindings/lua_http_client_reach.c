@@ -17,7 +17,8 @@ typedef struct ask_call {
   hc_verdict verdict;
 } ask_call;
 
-/* Runs protected. An error is no permission: the verdict is FAILED until the function has answered. */
+/* Runs protected. An error is no permission: the verdict is FAILED until the function has answered.
+ */
 static int call_allow_address(lua_State *L) {
   ask_call *call = (ask_call *)lua_touserdata(L, 1);
   call->verdict = HC_VERDICT_FAILED;

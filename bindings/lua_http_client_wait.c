@@ -20,8 +20,8 @@ double hcl_opt_seconds(lua_State *L, int arg) {
 
 /* --- in parts */
 
-/* A long sleep would keep Ctrl-C, a debugger and other hooks waiting: Lua calls them between its own
- * instructions, and while C sleeps there are none. */
+/* A long sleep would keep Ctrl-C, a debugger and other hooks waiting: Lua calls them between its
+ * own instructions, and while C sleeps there are none. */
 #define PART_WAIT 0.5
 
 /* A short wait is one part, and needs no look at the clock. */

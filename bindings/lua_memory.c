@@ -1,8 +1,8 @@
 /* lua_memory.c - memory of the host's, for the Lua half: content goes there, and comes from there,
  * without a string of its size. Whether the memory is there, and so large, only its owner knows.
  *
- * An engine has buffers of its own, which the collector has no part in. On the way of a byte this is
- * one copy, from the core's view to the place where it is used. */
+ * An engine has buffers of its own, which the collector has no part in. On the way of a byte this
+ * is one copy, from the core's view to the place where it is used. */
 #include <string.h>
 
 #include "lua_client_object.h"

@@ -1,8 +1,8 @@
 /* lua_module.c - httpclient.core, the table that the Lua side of the module builds on.
  *
- * It is the top of the bindings: it knows every class and asks each to register itself; nobody knows
- * it. Scripts see the classes. The functions beside them are for the Lua half, and may change with
- * it (lua/httpclient/init.lua lists them). */
+ * It is the top of the bindings: it knows every class and asks each to register itself; nobody
+ * knows it. Scripts see the classes. The functions beside them are for the Lua half, and may change
+ * with it (lua/httpclient/init.lua lists them). */
 #include <string.h>
 
 #include "../core/platform/file_release.h"

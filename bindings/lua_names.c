@@ -2,8 +2,8 @@
  * was reached: through a field it is "?" in most Luas, and so it is in a pcall. Here each is
  * remembered by the name that it was registered with.
  *
- * A message that names the method, and says where a dot should have been a colon, is what a newcomer
- * reads most of this library. It costs nothing before there is an error. */
+ * A message that names the method, and says where a dot should have been a colon, is what a
+ * newcomer reads most of this library. It costs nothing before there is an error. */
 #include <string.h>
 
 #include "lua_binding.h"

@@ -1,8 +1,8 @@
 /* lua_proxy.c - proxies: client:set_proxy for scripts; for the Lua half a proxy as an object that
  * many clients use, so that they share what one of them has learned of it.
  *
- * What it learns is a nonce: with Digest each new one costs a 407 and a request made twice (RFC 7616
- * section 3.3), which the next client is spared. The URL is taken apart in the core
+ * What it learns is a nonce: with Digest each new one costs a 407 and a request made twice (RFC
+ * 7616 section 3.3), which the next client is spared. The URL is taken apart in the core
  * (connect/proxy.c); what is checked here is the table of options. */
 #include "../core/connect/proxy.h"
 #include "lua_client_object.h"

@@ -1,8 +1,8 @@
 /* lua_query_string.c - query_string_from_dict, uri_encode and uri_decode.
  *
- * The engine's functions, with the engine's results. A table of Lua has no order, so keys are sorted
- * unless it has a __pairs of its own: the same table gives the same text each time, which signatures
- * and caches rely on. The escapes themselves (RFC 3986 section 2) are http/uri's. */
+ * The engine's functions, with the engine's results. A table of Lua has no order, so keys are
+ * sorted unless it has a __pairs of its own: the same table gives the same text each time, which
+ * signatures and caches rely on. The escapes themselves (RFC 3986 section 2) are http/uri's. */
 #include <float.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* lua_tls_options.c - the class TLSOptions: a checked table in, an immutable object out.
  *
  * They never change once they are made, so connections can share them and the sessions that they
- * own, and a wrong one is told where it is written, not at the handshake. A key
- * that nobody knows raises: a misspelt one must not leave a connection without what was asked for. What an option
+ * own, and a wrong one is told where it is written, not at the handshake. A key that nobody knows
+ * raises: a misspelt one must not leave a connection without what was asked for. What an option
  * means to the TLS library is stream/tls/'s business. */
 #include <string.h>
 

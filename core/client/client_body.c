@@ -41,8 +41,8 @@ static hc_progress look_client_body(hc_client *c, hc_slice *view) {
                     : hc_exchange_peek(x, view, &c->failure);
 }
 
-/* In blocking mode until something comes, or the slice is over; the view is empty then, and the call
- * can be made again. */
+/* In blocking mode until something comes, or the slice is over; the view is empty then, and the
+ * call can be made again. */
 static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
   hc_client_begin_slice(c);

@@ -50,8 +50,8 @@ void hc_client_use_proxy(hc_client *c, hc_proxy *proxy) {
   put_proxy(c, HC_PROXY_HTTPS, proxy);
 }
 
-/* The size is that of the caller's hc_proxy_settings, which may be older than this library, or newer;
- * what is newer is refused if it is set, since nobody here would heed it. */
+/* The size is that of the caller's hc_proxy_settings, which may be older than this library, or
+ * newer; what is newer is refused if it is set, since nobody here would heed it. */
 hc_error hc_client_set_proxy_url_sized(hc_client *c, hc_slice url,
                                        const hc_proxy_settings *settings, size_t size,
                                        hc_failure *why) {
@@ -122,8 +122,8 @@ static hc_error check_port_client(long long port, hc_failure *why) {
                         port);
 }
 
-/* A name that is not ASCII becomes one here already (RFC 5890), so that lookup, certificate, Host and
- * the proxy all get the same. `space` has that name until the connection has its copy. */
+/* A name that is not ASCII becomes one here already (RFC 5890), so that lookup, certificate, Host
+ * and the proxy all get the same. `space` has that name until the connection has its copy. */
 static hc_error connect_anew(hc_client *c, hc_slice host, long long port,
                              hc_connect_security security, hc_tls_options *options,
                              hc_failure *why) {

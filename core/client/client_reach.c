@@ -33,8 +33,8 @@ hc_error hc_client_set_address_filter(hc_client *c, hc_address_filter filter, vo
   return HC_OK;
 }
 
-/* A literal alone: a name could mean another address each time. It needs no lookup either, so a wrong
- * one is told at once. */
+/* A literal alone: a name could mean another address each time. It needs no lookup either, so a
+ * wrong one is told at once. */
 hc_error hc_client_set_local_address(hc_client *c, hc_slice address, hc_failure *why) {
   hc_address local = {.size = 0};
   if (address.size > 0 && !hc_address_from_literal(address, 0, &local))

@@ -16,8 +16,8 @@
 #include "../http/uri.h"
 #include "client_state.h"
 
-/* A stream of the caller's may know to whom it leads. Where it does not, Host is empty, which is what
- * a request has to have without an authority (RFC 9112 section 3.2). */
+/* A stream of the caller's may know to whom it leads. Where it does not, Host is empty, which is
+ * what a request has to have without an authority (RFC 9112 section 3.2). */
 static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_slice *authority) {
   hc_slice host = {NULL, 0};
   unsigned port = 0;
@@ -31,8 +31,8 @@ static hc_error authority_of_stream(hc_connection *n, hc_buffer *scratch, hc_sli
   return code;
 }
 
-/* Between Content-Length and chunks (RFC 9112 sections 6.1 and 6.2) the writer of the head decides; it
- * gets told here whether the size is known. */
+/* Between Content-Length and chunks (RFC 9112 sections 6.1 and 6.2) the writer of the head decides;
+ * it gets told here whether the size is known. */
 static void describe_content(hc_request *request, const hc_body_source *body) {
   request->content = HC_CONTENT_NONE;
   if (body->kind == HC_BODY_BYTES && body->bytes.size) {
@@ -129,8 +129,8 @@ hc_error hc_client_request_sized(hc_client *c, const hc_client_request_spec *spe
                         "the request asks for what this version of the library does not have");
 }
 
-/* Also from within the body function, when the client is at work: it is only noted here, and whoever
- * polls asks the function again. */
+/* Also from within the body function, when the client is at work: it is only noted here, and
+ * whoever polls asks the function again. */
 void hc_client_resume_body(hc_client *c) {
   if (c->place.exchange && hc_exchange_resume(c->place.exchange)) hc_place_notice(&c->place);
 }

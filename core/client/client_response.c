@@ -48,8 +48,9 @@ bool hc_client_response_is_chunked(const hc_client *c) {
   return answer->has_response && answer->plan.framing == HC_FRAMING_CHUNKED;
 }
 
-/* What will really come, which is not always what Content-Length says: an answer to HEAD has none (RFC
- * 9112 section 6.3), and chunks take precedence over a length. -1: not known before the end. */
+/* What will really come, which is not always what Content-Length says: an answer to HEAD has none
+ * (RFC 9112 section 6.3), and chunks take precedence over a length. -1: not known before the end.
+ */
 int64_t hc_client_response_body_length(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
   if (!answer->has_response) return -1;
