@@ -259,6 +259,8 @@ int hcl_new_proxy_of_parts(lua_State *L);
 int hcl_use_proxy(lua_State *L);
 /* (client) -> see hc_client_can_satisfy_proxy */
 int hcl_can_satisfy_proxy(lua_State *L);
+/* (client) -> see hc_client_is_untried */
+int hcl_is_untried(lua_State *L);
 
 /* --- lua_http_client.c, lua_poller.c */
 

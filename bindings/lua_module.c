@@ -187,6 +187,7 @@ static const luaL_Reg functions_module[] = {
     {"new_proxy_of_parts", hcl_new_proxy_of_parts},
     {"use_proxy", hcl_use_proxy},
     {"can_satisfy_proxy", hcl_can_satisfy_proxy},
+    {"is_untried", hcl_is_untried},
     {"response_fields", hcl_response_fields},
     {"announced_length", hcl_announced_length},
     {"begin_transcript", hcl_begin_transcript},

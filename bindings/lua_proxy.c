@@ -126,3 +126,8 @@ int hcl_can_satisfy_proxy(lua_State *L) {
   lua_pushboolean(L, hc_client_can_satisfy_proxy(hcl_check_client(L, 1)->client));
   return 1;
 }
+
+int hcl_is_untried(lua_State *L) {
+  lua_pushboolean(L, hc_client_is_untried(hcl_check_client(L, 1)->client));
+  return 1;
+}

@@ -99,3 +99,28 @@ describe("the options of one fetch", function()
     end
   end)
 end)
+
+describe("a kept connection that the server has ended", function()
+  for _, ending in ipairs({ "close", "reset" }) do
+    it(("by %s is left for another one before anything goes out, whatever the method is"):format(
+      ending), function()
+      local server = with_server({
+        { { send = serve.answer("first"), ending = ending } },
+        { { send = serve.answer("second"), ending = ending } },
+        { { send = serve.answer("third"), content = 4 } },
+      })
+      assert.equal("first", assert(fetch(server:url())).body)
+      -- That a connection of somebody else's is served says that the first one has ended.
+      local session = assert(httpclient.Session.new())
+      assert.equal("second", assert(session:fetch(server:url())).body)
+      local response, message = fetch(server:url(), { method = "POST", body = "once" })
+      assert(response, message)
+      assert.equal("third", response.body)
+      assert.is_false(response.timings.reused)
+      local requests = server:requests()
+      assert.equal(3, #requests)
+      assert.is_nil(requests[1]:find("POST", 1, true))
+      session:close()
+    end)
+  end
+end)

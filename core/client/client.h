@@ -76,6 +76,9 @@ void hc_client_use_proxy(hc_client *c, hc_proxy *proxy);
 /* The answer is a proxy's 407 that asks for Digest: the same request again, from now on by whoever
  * uses that proxy, has what was asked for. */
 bool hc_client_can_satisfy_proxy(const hc_client *c);
+/* Nothing of the last request has gone out, by HTTP/1.1. Where it has failed, its connection had
+ * ended before. */
+bool hc_client_is_untried(const hc_client *c);
 
 HC_INTERNAL_END
 

@@ -142,3 +142,7 @@ bool hc_client_sends_body(const hc_client *c) {
 uint64_t hc_client_body_sent(const hc_client *c) {
   return c->place.exchange ? c->place.exchange->sent : 0;
 }
+
+bool hc_client_is_untried(const hc_client *c) {
+  return c->place.exchange && !c->place.exchange->was_tried;
+}

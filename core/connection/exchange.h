@@ -26,6 +26,7 @@ struct hc_exchange {
   const hc_settings *settings;
   const hc_answer *answer; /* in its receiving side */
   bool is_under_way; /* from its opening to its end, good or bad */
+  bool was_tried; /* its connection was found fit for it: something of it may have gone out */
   uint64_t sent; /* content bytes handed to the stream */
   uint64_t response_deadline, idle_deadline;
   uint64_t sleep_until; /* see hc_slice_end */
@@ -103,8 +104,10 @@ void hc_exchange_retire(hc_exchange *x);
 static inline void hc_exchange_begin(hc_exchange *x, const hc_settings *settings) {
   x->settings = settings;
   x->is_under_way = true;
+  x->was_tried = false;
   x->sent = 0;
 }
+static inline void hc_exchange_note_try(hc_exchange *x) { x->was_tried = true; }
 static inline void hc_exchange_note_sent(hc_exchange *x, uint64_t sent) { x->sent = sent; }
 /* The silence that follows is asked for: it has a limit of its own and is no idleness. */
 static inline void hc_exchange_stop_idle_time(hc_exchange *x) { x->idle_deadline = HC_NEVER; }

@@ -127,6 +127,7 @@ static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
     sent = hc_connection_make_usable(x->connection, why);
     if (sent == HC_DONE) sent = hc_h1_look(x->connection, why);
     if (sent != HC_DONE) return sent;
+    hc_exchange_note_try(x);
     hc_exchange_touch(x);
   }
   if (!hc_sender_is_done(&h->sender)) {

@@ -98,6 +98,7 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   if (!h) return hc_failure_out_of_memory(why);
   hc_exchange_init(&h->common, n->protocol, n, &h->answer);
   hc_exchange_begin(&h->common, wish->settings);
+  hc_exchange_note_try(&h->common);
   h->continue_deadline = HC_NEVER;
   if (!is_repeatable(&checked, wish->body)) code = hc_h2_link_probe(n->h2);
   if (code == HC_OK) code = open_stream(h, session, &checked, why);

@@ -19,7 +19,7 @@ local internal = {
   random_bytes = true,
   create_private_file = true, is_public_suffix = true,
   read_body_into = true, memory_string = true,
-  read_challenges = true, DigestChallenge = true,
+  read_challenges = true, DigestChallenge = true, is_untried = true,
 }
 
 local httpclient = {}

@@ -42,7 +42,8 @@ end
 
 -- --- finding a connection
 --
--- An ask is what a caller wants: fresh (a time: only a connection made since then; nil: any), shares
+-- An ask is what a caller wants: looks_later (who sends at once finds out by that whether the connection
+-- stands, and asks again where it does not), fresh (a time: only a connection made since then; nil: any), shares
 -- (it may turn out to be HTTP/2), home (see shared.lua), deadline, goes_beyond (the limit does not
 -- apply).
 
@@ -94,7 +95,8 @@ end
 
 local function take_kept(place, index, ask)
   local entry = places.take(place, index)
-  if not is_live(entry.client) then
+  local looks_later = ask.looks_later and not entry.line and get_status(entry.client) == CONNECTED
+  if not looks_later and not is_live(entry.client) then
     if entry.line then
       shared.close(entry.line)
     else
@@ -334,14 +336,15 @@ end
 
 -- A client for the calling task, which must give it back by release() or discard(). It has a
 -- connection to the place, or is to connect, and says so by connected(). shares: HTTP/2 may come
--- of it; fresh: see find(); task: the calling one, where that is known. -> client, whether its
+-- of it; fresh, looks_later: see above; task: the calling one, where that is known. -> client, whether its
 -- connection stands; nil when the deadline came first. While the task waits for its turn it has a
 -- field `ticket`: see leave().
-function pool.acquire(key, shares, fresh, deadline, task)
+function pool.acquire(key, shares, fresh, deadline, task, looks_later)
   sweep()
   task = task or waits.current()
   local place = place_of(key)
-  local ask = { shares = shares, fresh = fresh, deadline = deadline, home = waits.home_of(task) }
+  local ask = { shares = shares, fresh = fresh, deadline = deadline, home = waits.home_of(task),
+    looks_later = looks_later }
   local client, stands
   if not place.queue[1] then
     client, stands = find(key, place, ask)

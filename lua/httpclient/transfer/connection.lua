@@ -203,6 +203,13 @@ local function await_settings(t)
     or nil
 end
 
+-- A request that goes out at once has its connection looked at by that, which the pool need not do as well. Not where
+-- the script is told of connections, nor where credentials are used up by each try.
+local function looks_later(t)
+  local options = t.options
+  return (t.body == nil or type(t.body) == "string") and not options.trace and not options.auth
+end
+
 local function obtain(t)
   if t.reach == nil then
     t.reach = reach.of(t.options)
@@ -218,7 +225,8 @@ local function obtain(t)
   t.proxy = proxy
   t.version = version_of(t)
   t.key = key_of(t)
-  local client, is_reused = pool.acquire(t.key, t.version ~= "1.1", t.wants_new, t.deadline, t.task)
+  local client, is_reused = pool.acquire(t.key, t.version ~= "1.1", t.wants_new, t.deadline, t.task,
+    looks_later(t))
   if not client then
     t:check_deadline()
   end

@@ -14,6 +14,7 @@ local write = require(root .. ".url.write")
 local HTTPClient = httpclient.HTTPClient
 local OK, ERR_BUSY = httpclient.Error.OK, httpclient.Error.ERR_BUSY
 local CONNECTED, REQUESTING = HTTPClient.STATUS_CONNECTED, HTTPClient.STATUS_REQUESTING
+local CONNECTION_ERROR, is_untried = HTTPClient.STATUS_CONNECTION_ERROR, core.is_untried
 -- What every request calls is called without the look-up, which costs more than most of these.
 local request, request_raw, poll = HTTPClient.request, HTTPClient.request_raw, HTTPClient.poll
 local get_status, get_sent = HTTPClient.get_status, HTTPClient.get_request_body_sent
@@ -103,23 +104,40 @@ local function no_answer(t)
   return failure
 end
 
--- -> nil when the head is there, or the failure
-local function attempt(t)
-  t:rest()
-  t.attempts = t.attempts + 1
+-- Gets a connection and sends the request there. -> when it began, nil and the failure, or nil: the connection had
+-- ended before
+local function go_out(t)
   local failure = connection.obtain(t)
   if failure then
     failure.is_unsent = true
-    return failure
+    return nil, failure
   end
   local began = now()
   failure = send(t)
   if failure then
     failure.is_unsent, failure.is_final = true, not failure.is_displaced
-    return failure
+    return nil, failure
+  end
+  begin_to_send(t)
+  if t.is_reused and get_status(t.client) == CONNECTION_ERROR and is_untried(t.client) then
+    connection.discard(t)
+    return nil
   end
   t.was_sent = true
-  begin_to_send(t)
+  return began
+end
+
+-- -> nil when the head is there, or the failure
+local function attempt(t)
+  local began, failure
+  t:rest()
+  t.attempts = t.attempts + 1
+  repeat
+    began, failure = go_out(t)
+  until began or failure
+  if failure then
+    return failure
+  end
   await_head(t)
   if t.is_traced then
     trace.heads(t)
