@@ -5,8 +5,8 @@ lua_of() {
 }
 abi_of() { case $1 in lua54*) echo 5.4 ;; lua51) echo 5.1 ;; *) echo luajit ;; esac; }
 
-# make_interpreters LUA...: $build/run/LUA, what looks like an interpreter of this system, with the module, and busted's Lua
-# files, which are this system's. Lua 5.4 has luv, LuaSocket and copas, too.
+# make_interpreters LUA...: $build/run/LUA, what looks like an interpreter of this system, with the module, and busted's
+# Lua files, which are this system's. Lua 5.4 has luv, LuaSocket and copas, too.
 make_interpreters() {
   mkdir -p "$build/run"
   for lua; do

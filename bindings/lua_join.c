@@ -88,7 +88,8 @@ static int join_prepared(lua_State *L) {
 }
 
 /* join(parts, or what was gathered) -> what table.concat gives of them; nil where only that can do
- * it. Collecting comes with each allocation, and finalizers with that: what they allocate goes the same way. */
+ * it. Collecting comes with each allocation, and finalizers with that: what they allocate goes the
+ * same way. */
 int hcl_join_parts(lua_State *L) {
   if (!lua_istable(L, 1) && !hcl_buffer_at(L, 1)) return hcl_type_error(L, 1, "table");
   lua_settop(L, 1);

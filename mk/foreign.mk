@@ -13,7 +13,7 @@ foreign_run_i386 = qemu-i386 -L $(foreign_root)
 foreign_run_s390x = qemu-s390x -L $(foreign_root)
 FOREIGN_C_TESTS ?= $(if $(filter s390x,$(FOREIGN)),base64 body buffer chunked decoder digest \
   handle_map head_parser headers h2_rules h2_session public_address request route socks5 uri \
-  zlib_decoder socket stream_peer_tcp client,$(filter-out h2_soak,\
+  zlib_decoder socket stream_peer_tcp stream_peer_tcp_life client,$(filter-out h2_soak,\
   $(patsubst spec/core/test_%.c,%,$(sort $(wildcard spec/core/test_*.c)))))
 foreign_c_tests = $(FOREIGN_C_TESTS:%=$(foreign_build)/hooks/test_%)
 
@@ -52,7 +52,7 @@ musl:
 BSD ?= freebsd
 bsd_build = $(BUILD)/$(BSD)
 BSD_C_TESTS ?= api busy client connection connection_poller connector h2_session large_file poller reach \
-  read_ahead resolver route sigpipe socket stream_peer_tcp wait wait_receive
+  read_ahead resolver route sigpipe socket stream_peer_tcp stream_peer_tcp_life wait wait_receive
 bsd_c_tests = $(BSD_C_TESTS:%=$(bsd_build)/hooks/test_%)
 bsd_objects = $(patsubst %.c,$(bsd_build)/%.o,$(wildcard spec/support/bsd/*.c))
 bsd_flags_freebsd := -DHC_SENDFILE_FREEBSD

@@ -82,7 +82,7 @@ windows-test: windows windows-amalgamation windows-msvc windows-c-tests
 
 # Besides these, what test_*.c has on sockets, clients, X.509 and TLS, and specs, several at a time.
 WINDOWS_MORE_C_TESTS ?= busy client connection connection_poller decoded_body h2_soak resolver \
-  socket stream_peer_tcp tls tls_options tls_receive tls_revocation tls_store tls_verify x509
+  socket stream_peer_tcp stream_peer_tcp_life tls tls_options tls_receive tls_revocation tls_store tls_verify x509
 windows_more_c_tests = $(WINDOWS_MORE_C_TESTS:%=$(WINDOWS)/hooks/test_%)
 # windows-test-specs runs these on Lua 5.4, a few of them on the others too; windows-test-all runs on
 # each all but the exceptions that spec/windows/exceptions.lua names.

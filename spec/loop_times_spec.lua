@@ -1,5 +1,5 @@
--- Times in loops that are not ours: a sleep, a timeout of each phase and the wait before a retry end by themselves, where
--- nothing else happens; copas 1 has no timers of its own.
+-- Times in loops that are not ours: a sleep, a timeout of each phase and the wait before a retry end by themselves,
+-- where nothing else happens; copas 1 has no timers of its own.
 local httpclient = require("httpclient")
 local loops = require("spec.support.loops")
 local native = require("spec_native")

@@ -42,8 +42,9 @@ struct hc_connection {
   hc_connection_state state;
   bool is_usable; /* the stream's advance has said OK */
   bool was_used; /* an exchange is complete: bytes that come now come between two */
-  /* nobody has looked since it was begun, and a near server may have answered by now: the first wait
-   * looks before it sleeps (saves one system call of 6 for a connection to a server on this host) */
+  /* nobody has looked since it was begun, and a near server may have answered by now: the first
+   * wait looks before it sleeps (saves one system call of 6 for a connection to a server on this
+   * host) */
   bool has_just_begun;
   /* Two hints of whoever waits for the descriptor; the next step of a client takes them back. It
    * was seen to be ready, so the next look has to be made ... */

@@ -359,7 +359,8 @@ static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) 
 
 /* --- the table */
 
-/* What is not in this list nghttp2 does by itself: answers to PING and SETTINGS, resets of what is malformed. */
+/* What is not in this list nghttp2 does by itself: answers to PING and SETTINGS, resets of what is
+ * malformed. */
 hc_error hc_h2_set_callbacks(nghttp2_session_callbacks **out) {
   if (nghttp2_session_callbacks_new(out) != 0) return HC_ERR_OUT_OF_MEMORY;
   nghttp2_session_callbacks_set_on_begin_headers_callback(*out, on_begin_headers);

@@ -8,7 +8,8 @@
 
 #include "poller_state.h"
 
-/* There is a slot for each client, and there are no more connections than clients. Should that ever not hold, the connection is polled by the clock. */
+/* There is a slot for each client, and there are no more connections than clients. Should that ever
+ * not hold, the connection is polled by the clock. */
 static bool take_slot(hc_poller *p, hc_connection *n) {
   uint32_t index = p->slot_count;
   if (p->free_slot) {

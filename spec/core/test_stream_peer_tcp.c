@@ -3,68 +3,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 
-#include "../../core/stream/stream_peer_tcp.h"
-#include "loopback.h"
-
-/* Brings it to its end, waiting for what its interest says. */
-static hc_io bring(hc_stream_peer *peer, hc_failure *why) {
-  hc_io io;
-  while ((io = hc_stream_peer_advance(peer, why)) == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) {
-    hc_interest interest;
-    size_t ready = 0;
-    hc_stream_peer_interest(peer, &interest);
-    CHECK(!interest.ready && (interest.fd >= 0 || interest.deadline != HC_NEVER));
-    hc_wait_entry entry = {interest.fd, interest.events, 0};
-    uint64_t limit = hc_clock_deadline(hc_clock_now(), 10);
-    uint64_t until = interest.deadline < limit ? interest.deadline : limit;
-    if (hc_wait(&entry, 1, until, &ready) != HC_OK || (ready == 0 && until == limit)) break;
-  }
-  return io;
-}
-
-typedef struct world {
-  int listener, theirs;
-  unsigned port;
-  hc_stream_peer *peer;
-} world;
-
-static world open_world(const char *literal, const char *host) {
-  world w;
-  hc_failure why = {HC_OK, ""};
-  w.listener = loopback_listen(literal, 4, &w.port);
-  w.peer = hc_tcp_new();
-  loopback_need(w.listener >= 0 && w.peer, "world");
-  CHECK(hc_tcp_connect(w.peer, hc_slice_of(host), w.port, &why) == HC_OK);
-  CHECK(bring(w.peer, &why) == HC_IO_OK && why.code == HC_OK &&
-        hc_tcp_get_state(w.peer) == HC_TCP_CONNECTED);
-  w.theirs = loopback_accept(w.listener);
-  return w;
-}
-
-static void close_world(world *w) {
-  hc_stream_peer_release(w->peer);
-  if (w->theirs >= 0) (void)close(w->theirs);
-  (void)close(w->listener);
-}
-
-static bool peer_readable(const world *w) {
-  hc_interest interest;
-  hc_stream_peer_interest(w->peer, &interest);
-  return loopback_await(interest.fd, POLLIN);
-}
-
-static hc_io send_text(hc_stream_peer *peer, const char *text, hc_failure *why) {
-  hc_slice part = hc_slice_of(text);
-  size_t sent;
-  return hc_stream_peer_send(peer, &part, 1, &sent, why);
-}
-
-static bool receives(hc_stream_peer *peer, size_t room, const char *expected) {
-  char into[64];
-  size_t got;
-  hc_io io = hc_stream_peer_recv(peer, into, room, &got, NULL);
-  return io == HC_IO_OK && hc_slice_equal((hc_slice){into, got}, hc_slice_of(expected));
-}
+#include "tcp_world.h"
 
 static void check_fresh(void) {
   hc_stream_peer *peer = hc_tcp_new();
@@ -416,80 +355,7 @@ static void check_unread(void) {
   close_world(&w);
 }
 
-/* --- let go in every state, and without memory */
-
-static void check_release_early(void) {
-  unsigned port;
-  int listener = loopback_listen("127.0.0.1", 16, &port);
-  for (unsigned i = 0; i < 40; i++) {
-    hc_stream_peer *peer = hc_tcp_new();
-    loopback_need(peer != NULL, "memory");
-    CHECK(hc_tcp_connect(peer, i % 2 ? HC_SLICE("127.1") : HC_SLICE("127.0.0.1"), port, NULL) ==
-          HC_OK);
-    hc_interest interest;
-    if (i % 4 < 2) hc_stream_peer_interest(peer, &interest);
-    if (i % 8 < 4) (void)hc_stream_peer_advance(peer, NULL);
-    if (i % 3 == 0) hc_stream_peer_close(peer);
-    hc_stream_peer_release(peer);
-  }
-  (void)close(listener);
-}
-
-#ifdef HC_TEST_HOOKS
-/* The lookup (of a name, for us, that needs no name server), the answer's addresses, the connector:
- * it connects, or says that memory is out. */
-static void check_name_without_memory(void) {
-  long live = hc_memory_live_blocks();
-  unsigned port, refused = 0, connected = 0;
-  int listener = loopback_listen("127.0.0.1", 64, &port);
-  for (long i = 0; i < 12; i++) {
-    hc_stream_peer *peer = hc_tcp_new();
-    hc_failure why = {HC_OK, ""};
-    loopback_need(peer != NULL, "memory");
-    hc_memory_fail_after(i, 0);
-    hc_io io = HC_IO_ERROR;
-    if (hc_tcp_connect(peer, HC_SLICE("127.1"), port, &why) == HC_OK) io = bring(peer, &why);
-    hc_memory_fail_after(-1, 0);
-    CHECK(io == HC_IO_OK ? hc_tcp_get_state(peer) == HC_TCP_CONNECTED
-                         : why.code != HC_OK && why.text[0] != '\0');
-    bool is_lookup = why.code == HC_ERR_CANT_RESOLVE; /* the worker had none for its answer */
-    CHECK(io == HC_IO_OK || why.code == HC_ERR_OUT_OF_MEMORY ||
-          (is_lookup && hc_tcp_get_state(peer) == HC_TCP_CANT_RESOLVE));
-    if (io == HC_IO_OK) connected++;
-    else refused++;
-    hc_stream_peer_release(peer);
-  }
-  CHECK(refused >= 4 && hc_memory_live_blocks() == live);
-  CHECK(connected >= 1);
-  (void)close(listener);
-}
-#endif
-
-static void check_no_memory(void) {
-#ifdef HC_TEST_HOOKS
-  long live = hc_memory_live_blocks();
-  int refused = 0;
-  hc_memory_fail_after(0, 0);
-  CHECK(!hc_tcp_new());
-  for (long i = 0; i < 8; i++) {
-    hc_stream_peer *peer = hc_tcp_new();
-    hc_failure why = {HC_OK, ""};
-    loopback_need(peer != NULL, "memory");
-    hc_memory_fail_after(i, 0);
-    hc_error error = hc_tcp_connect(peer, HC_SLICE("127.0.0.1"), 9, &why);
-    hc_memory_fail_after(-1, 0);
-    CHECK(error == HC_OK || (error == HC_ERR_OUT_OF_MEMORY && why.code == error));
-    CHECK(error == HC_OK || hc_tcp_get_state(peer) == HC_TCP_NONE);
-    if (error != HC_OK) refused++;
-    hc_stream_peer_release(peer);
-  }
-  CHECK(refused == 2 && hc_memory_live_blocks() == live); /* text, connector */
-  check_name_without_memory();
-#endif
-}
-
 int main(void) {
-  check_no_memory();
   check_fresh();
   check_exchange("127.0.0.1", "127.0.0.1");
   check_exchange("127.0.0.1", "localhost");
@@ -508,6 +374,5 @@ int main(void) {
   check_file();
   check_blocking();
   check_unread();
-  check_release_early();
   return check_report();
 }
