@@ -109,7 +109,7 @@ hc_error hc_failure_set(hc_failure *failure, hc_error code, const char *format, 
 /* Callers that pass a code on need not know whether there is a sentence already; where there is
  * none this one takes its place. */
 hc_error hc_failure_set_code(hc_failure *failure, hc_error code) {
-  return hc_failure_set(failure, code, "%s", hc_error_string(code));
+  return hc_failure_set(failure, code, "%s", hc_error_string((int)code));
 }
 
 hc_error hc_failure_out_of_memory(hc_failure *failure) {
