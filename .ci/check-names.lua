@@ -1,14 +1,9 @@
--- What is private to a C file of core and bindings has a name that no other file has, so that the
+-- What a C file or a header of core and bindings defines has a name that no other has, so that the
 -- files can be put behind each other into one (.ci/amalgamate.lua) or built in bundles, as CMake's
 -- unity builds do. Looks at functions, variables, types, macros and enumerators at the left edge.
 local rules = dofile(".ci/rules.lua")
 
 local owners = {} -- name -> the files that have it
-
--- Both sides of a system's boundary may define what its header declares.
-local function is_internal(name)
-  return name:find("^hcl?_") or name:find("^HCL?_")
-end
 
 -- The files of two systems, or of two TLS libraries, are never built together.
 local variants = { posix = "system", windows = "system", openssl = "library", mbedtls = "library",
@@ -27,10 +22,15 @@ local function exclude_each_other(one, other)
     and both[variant] ~= other_variant and both[other_variant] ~= variant
 end
 
+local shared = {
+  HC_WANT_GNU = "what is wished of the system's headers, the same wherever it stands",
+  hc_backend = "each kind of poller has its own, and a build has one kind",
+}
+
 local total = 0
 
 local function claim(path, number, name)
-  if is_internal(name) then
+  if shared[name] then
     return
   elseif not owners[name] then
     owners[name], total = {}, total + 1
@@ -55,7 +55,7 @@ local function names_of(line, in_enum)
 end
 
 local count = 0
-for _, path in ipairs(rules.files("find core bindings -name '*.c'")) do
+for _, path in ipairs(rules.files("find core bindings -name '*.[ch]'")) do
   local number, in_enum = 0, false
   count = count + 1
   for line in io.lines(path) do

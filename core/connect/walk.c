@@ -29,10 +29,10 @@ struct hc_walk {
 };
 
 /* A step is begun once, and then advanced until it is done. */
-typedef struct hc_step {
+typedef struct walk_step {
   hc_error (*begin)(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why);
   hc_io (*advance)(hc_walk *w, hc_stream_peer *stream, hc_failure *why);
-} hc_step;
+} walk_step;
 
 /* --- tcp */
 
@@ -172,8 +172,8 @@ static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 /* --- along the route */
 
 /* No default: a new kind of hop has to be named here, or the compiler says so. */
-static const hc_step *step_of(hc_hop_kind kind) {
-  static const hc_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
+static const walk_step *step_of(hc_hop_kind kind) {
+  static const walk_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
                        socks5 = {begin_socks, advance_socks}, tls = {begin_tls, advance_tls},
                        local = {begin_unix, advance_tcp};
   switch (kind) {
@@ -188,7 +188,7 @@ static const hc_step *step_of(hc_hop_kind kind) {
 
 static hc_error begin_walk(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   const hc_hop *hop = &w->route.hops[w->at];
-  const hc_step *step = step_of(hop->kind);
+  const walk_step *step = step_of(hop->kind);
   w->phase = HC_PHASE_CONNECT;
   w->is_begun = true;
   if (!step) return hc_failure_set(why, HC_ERR_UNAVAILABLE, "this way to a server is not built in");

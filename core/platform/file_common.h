@@ -11,7 +11,7 @@ HC_INTERNAL_BEGIN
 /* What could not be done, in the same words on every system: `what` of hc_file_record. To read and
  * to write have hc_error_string()'s. */
 #define HC_CANT_OPEN "can't open"
-#define HC_BODY_FILE "body file"
+#define HC_BODY_FILE_WORDS "body file"
 
 /* What a file without positions has at this moment; the results of hc_file_read_on. */
 hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *got,

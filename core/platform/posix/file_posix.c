@@ -310,7 +310,7 @@ static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *
  * reading can be known before the head goes out. */
 static hc_error check_readable(hc_file file, hc_failure *why) {
   int flags = fcntl(file, F_GETFL);
-  if (flags < 0) return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", errno);
+  if (flags < 0) return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE_WORDS, "", errno);
   bool is_readable = (flags & O_ACCMODE) != O_WRONLY;
   return is_readable ? HC_OK
                      : hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -324,16 +324,16 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
                        hc_failure *why) {
   struct stat facts;
   if (fstat(file, &facts) != 0)
-    return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", errno);
+    return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE_WORDS, "", errno);
   if (S_ISDIR(facts.st_mode))
-    return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE, "", EISDIR);
+    return fail_file(why, HC_ERR_INVALID_PARAMETER, HC_BODY_FILE_WORDS, "", EISDIR);
   *length = HC_FILE_NO_LENGTH;
   hc_error code = S_ISREG(facts.st_mode)
                       ? measure(file, offset, (uint64_t)facts.st_size, length, why)
                       : check_readable(file, why);
   if (code != HC_OK) return code;
   *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
-  if (*shared < 0) return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, HC_BODY_FILE, "", errno);
+  if (*shared < 0) return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, HC_BODY_FILE_WORDS, "", errno);
   return HC_OK;
 }
 

@@ -264,7 +264,7 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
   DWORD number = GetLastError();
   bool is_bad = number == ERROR_INVALID_HANDLE || number == ERROR_ACCESS_DENIED;
   return hc_file_fail(why, is_bad ? HC_ERR_INVALID_PARAMETER : HC_ERR_CANT_ACQUIRE_RESOURCE,
-                      HC_BODY_FILE, "", number);
+                      HC_BODY_FILE_WORDS, "", number);
 }
 
 static bool is_end(DWORD number) {
