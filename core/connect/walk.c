@@ -174,8 +174,8 @@ static hc_io advance_tls(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
 /* No default: a new kind of hop has to be named here, or the compiler says so. */
 static const walk_step *step_of(hc_hop_kind kind) {
   static const walk_step tcp = {begin_tcp, advance_tcp}, connect = {begin_connect, advance_connect},
-                       socks5 = {begin_socks, advance_socks}, tls = {begin_tls, advance_tls},
-                       local = {begin_unix, advance_tcp};
+                         socks5 = {begin_socks, advance_socks}, tls = {begin_tls, advance_tls},
+                         local = {begin_unix, advance_tcp};
   switch (kind) {
   case HC_HOP_TCP: return &tcp;
   case HC_HOP_HTTP_CONNECT: return &connect;

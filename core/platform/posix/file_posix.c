@@ -333,7 +333,8 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
                       : check_readable(file, why);
   if (code != HC_OK) return code;
   *shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
-  if (*shared < 0) return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, HC_BODY_FILE_WORDS, "", errno);
+  if (*shared < 0)
+    return fail_file(why, HC_ERR_CANT_ACQUIRE_RESOURCE, HC_BODY_FILE_WORDS, "", errno);
   return HC_OK;
 }
 
