@@ -22,6 +22,11 @@ local SCRIPT = [[
 
 describe("A Lua state's end", function()
   it("may make clients, Pollers and options in finalizers", function()
+    -- Lua 5.4 gives what is made so no finalizer, nor does it close a file that is opened there: it stays until the
+    -- process ends, and who looks for leaks finds it.
+    if program.wrapper ~= "" and _VERSION == "Lua 5.4" then
+      return pending("this Lua calls no finalizer of what is made while a state ends")
+    end
     assert.same({ code = 0, out = "fine", err = "" }, program.run(program.lua("-e", SCRIPT)))
   end)
 end)
