@@ -25,6 +25,12 @@ static void *parameters_of(const X509_ALGOR *algorithm, const ASN1_ITEM *kind, i
   return type == V_ASN1_SEQUENCE ? ASN1_item_unpack((const ASN1_STRING *)value, kind) : NULL;
 }
 
+#ifdef OPENSSL_NO_SCRYPT /* then OpenSSL refuses such a key by itself */
+static bool is_scrypt_over(const X509_ALGOR *derivation) {
+  (void)derivation;
+  return false;
+}
+#else
 /* N rounds with r blocks each, p times. */
 static bool is_scrypt_over(const X509_ALGOR *derivation) {
   int id;
@@ -37,6 +43,7 @@ static bool is_scrypt_over(const X509_ALGOR *derivation) {
   SCRYPT_PARAMS_free(s);
   return !is_known || (n > 0 && r > 0 && p > 0 && (n > most || r > most / n || p > most / (n * r)));
 }
+#endif
 
 static bool is_pbes2_over(const X509_ALGOR *algorithm) {
   int id, inner = NID_undef;
