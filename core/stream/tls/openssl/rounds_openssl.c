@@ -25,25 +25,25 @@ static void *parameters_of(const X509_ALGOR *algorithm, const ASN1_ITEM *kind, i
   return type == V_ASN1_SEQUENCE ? ASN1_item_unpack((const ASN1_STRING *)value, kind) : NULL;
 }
 
-#ifdef OPENSSL_NO_SCRYPT /* then OpenSSL refuses such a key by itself */
-static bool is_scrypt_over(const X509_ALGOR *derivation) {
-  (void)derivation;
-  return false;
+/* 0: not there, and then OpenSSL refuses the key. */
+static int64_t number_at(const ASN1_SEQUENCE_ANY *list, int index) {
+  const ASN1_TYPE *item = sk_ASN1_TYPE_value(list, index);
+  int64_t number;
+  if (!item || item->type != V_ASN1_INTEGER) return 0;
+  return ASN1_INTEGER_get_int64(&number, item->value.integer) == 1 ? number : INT64_MAX;
 }
-#else
-/* N rounds with r blocks each, p times. */
+
+/* N rounds with r blocks each, p times (RFC 7914 section 7.1), behind the salt. An OpenSSL that was
+ * built without scrypt has no type for these, so they are read as what any sequence has. */
 static bool is_scrypt_over(const X509_ALGOR *derivation) {
-  int id;
-  SCRYPT_PARAMS *s = parameters_of(derivation, ASN1_ITEM_rptr(SCRYPT_PARAMS), &id);
-  int64_t n = 0, r = 0, p = 0, most = HC_KEY_ROUNDS_MAX;
-  if (!s) return false;
-  bool is_known = ASN1_INTEGER_get_int64(&n, s->costParameter) == 1 &&
-                  ASN1_INTEGER_get_int64(&r, s->blockSize) == 1 &&
-                  ASN1_INTEGER_get_int64(&p, s->parallelizationParameter) == 1;
-  SCRYPT_PARAMS_free(s);
-  return !is_known || (n > 0 && r > 0 && p > 0 && (n > most || r > most / n || p > most / (n * r)));
+  int id = NID_undef;
+  ASN1_SEQUENCE_ANY *list = parameters_of(derivation, ASN1_ITEM_rptr(ASN1_SEQUENCE_ANY), &id);
+  int64_t most = HC_KEY_ROUNDS_MAX;
+  int64_t n = number_at(list, 1), r = number_at(list, 2), p = number_at(list, 3);
+  sk_ASN1_TYPE_pop_free(list, ASN1_TYPE_free);
+  return id == NID_id_scrypt && n > 0 && r > 0 && p > 0 &&
+         (n > most || r > most / n || p > most / (n * r));
 }
-#endif
 
 static bool is_pbes2_over(const X509_ALGOR *algorithm) {
   int id, inner = NID_undef;
