@@ -106,6 +106,14 @@ describe("A passphrase", function()
     end)
   end
 
+  it("that is to be hashed for hours by scrypt is refused at once", function()
+    local text = encrypt({ "", "pkcs8", "-topk8", "-scrypt", "-scrypt_N", "1024", "-outform", "DER" })
+    local code, message = CryptoKey.new():load_from_string(pem(der.replace(text, "\2\2\4\0",
+      "\2\4\64\0\0\0")), SECRET)
+    assert.same({ Error.ERR_INVALID_DATA,
+      "its passphrase would have to be hashed more than 10000000 times" }, { code, message })
+  end)
+
   it("too long for OpenSSL is called that", function()
     expect_words("longer than 1024 bytes", refusal(("x"):rep(1025)))
   end)
