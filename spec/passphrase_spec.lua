@@ -107,7 +107,8 @@ describe("A passphrase", function()
   end
 
   it("that is to be hashed for hours by scrypt is refused at once", function()
-    local text = encrypt({ "", "pkcs8", "-topk8", "-scrypt", "-scrypt_N", "1024", "-outform", "DER" })
+    local text = encrypt({ "", "pkcs8", "-topk8", "-scrypt", "-scrypt_N", "1024", "-outform",
+      "DER" })
     local code, message = CryptoKey.new():load_from_string(pem(der.replace(text, "\2\2\4\0",
       "\2\4\64\0\0\0")), SECRET)
     assert.same({ Error.ERR_INVALID_DATA,

@@ -20,7 +20,7 @@ local lists = {
     "new keys are agreed on", -- of TLS 1.3, which 3 has without this
   },
   ["spec/tls_handshake_spec.lua"] = { "higher security level" },
-  ["spec/passphrase_spec.lua"] = { "PKCS#8, scrypt", "by scrypt is refused" }, -- which it has not
+  ["spec/passphrase_spec.lua"] = { "PKCS#8, scrypt" }, -- which it has not
   ["spec/pkcs12_spec.lua"] = { -- nor that
     "gives certificate and key$", "gives the other certificates too$",
     "gives what TLSOptions take$", "takes an empty passphrase", "says what is wrong$",
