@@ -30,8 +30,8 @@ end
 
 -- The names (in lower case) of what stays behind on this way. What was secure is told to nobody who is not (RFC 9110
 -- section 10.1.3).
-local function left_behind(from, to)
-  if write.origin(from) == write.origin(to) then
+local function left_behind(from, to, same_origin)
+  if same_origin then
     return {}
   elseif from.tls and not to.tls then
     return OF_SECURE_ORIGIN
@@ -92,7 +92,8 @@ function redirect.next(state)
     return nil, message
   end
   to.fragment = to.fragment or from.fragment
-  if write.origin(from) == write.origin(to) and not to.userinfo then
+  local same_origin = write.origin(from) == write.origin(to)
+  if same_origin and not to.userinfo then
     to.userinfo, to.user, to.password = from.userinfo, from.user, from.password
   end
   local method = next_method(state.method, state.code)
@@ -100,7 +101,7 @@ function redirect.next(state)
   return {
     method = method,
     url = to,
-    headers = kept_headers(state.headers or {}, keeps_body, left_behind(from, to)),
+    headers = kept_headers(state.headers or {}, keeps_body, left_behind(from, to, same_origin)),
     keeps_body = keeps_body,
   }
 end

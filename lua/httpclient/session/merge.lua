@@ -89,11 +89,16 @@ local function pairs_of(query)
   return list
 end
 
-local function merge_plain(own, given)
-  local merged = {}
+local function copy_of(own)
+  local copy = {}
   for name, value in pairs(own) do
-    merged[name] = value
+    copy[name] = value
   end
+  return copy
+end
+
+local function merge_plain(own, given)
+  local merged = copy_of(own)
   for name, value in pairs(given) do
     if value == false and own[name] ~= nil then
       merged[name] = nil
@@ -150,10 +155,7 @@ end
 
 -- Nothing is said beside what the session says, to its own server.
 local function merge_nothing(own)
-  local merged = {}
-  for name, value in pairs(own) do
-    merged[name] = value
-  end
+  local merged = copy_of(own)
   merged.headers = own.headers and (fields.normalize(own.headers) or {})
   return merged
 end
@@ -164,10 +166,7 @@ return function(own, given, place)
   if place.is_home and not place.has_user and next(given) == nil and getmetatable(given) == nil then
     return merge_nothing(own)
   end
-  local merged = {}
-  for name, value in pairs(own) do
-    merged[name] = value
-  end
+  local merged = copy_of(own)
   forget_contrary(merged, given)
   if not place.is_home or place.has_user or given.auth ~= nil or given.bearer ~= nil then
     merged.auth, merged.bearer = nil, nil

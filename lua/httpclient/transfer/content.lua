@@ -220,7 +220,7 @@ end
 -- -> as a sink's finish()
 local function finish(t)
   local sink = t.sink
-  if sink.gather then
+  if sink.parts then
     waits.for_seconds(t.size * sink.time_per_byte)
     sink:gather(t.size)
   end

@@ -3,9 +3,9 @@
 --
 -- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
 -- that takes content from the client itself has take(client) -> bytes moved; nil, message, result, bytes moved before.
--- One whose finish() takes its time says so by time_per_byte; it may have a gather(size), which does the first half of
--- that. One that goes on by itself after finish() has is_busy(), and settle(), which waits and gives what finish()
--- does.
+-- One whose finish() takes its time says so by time_per_byte; where it has `parts` as well, gather(size) does the first
+-- half of that. One that goes on by itself after finish() has is_busy(), and settle(), which waits and gives what
+-- finish() does.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
