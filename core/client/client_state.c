@@ -87,7 +87,7 @@ void hc_client_end_content(hc_client *c) {
 void hc_client_fail(hc_client *c, hc_status status) {
   hc_error code = code_of(status);
   /* Does nothing where there is a failure already: the first one is the cause. */
-  hc_failure_set(&c->failure, code, "%s", hc_error_string((int)code));
+  hc_failure_set_code(&c->failure, code);
   if (!keeps_code(c)) c->failure.code = code;
   hc_client_end_content(c); /* only now, since keeps_code asks it */
   c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
