@@ -1,5 +1,6 @@
 -- EventSource: the events of a server, over one connection after the other.
 local httpclient = require("httpclient")
+local ports = require("spec.support.ports")
 local steps = require("spec.support.steps")
 
 local Error, EventSource = httpclient.Error, httpclient.EventSource
@@ -204,6 +205,25 @@ describe("An EventSource", function()
     end })
     httpclient.run()
     assert.equal(204, status)
+  end)
+
+  it("tells whether the request was sent that came to nothing", function()
+    local server = play({ HEAD, "retry: 1\ndata: a\n\n" },
+      { "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n" })
+    local told = {}
+    local source = EventSource.new(server.url(), { idle_timeout = 20,
+      on_error = function(_, _, facts) told[#told + 1] = facts end })
+    assert.same({ type = "message", data = "a", id = "" }, source:next())
+    local _, _, code, facts = source:next()
+    assert.equal(Error.ERR_CANT_CONNECT, code)
+    assert.same({ sent = true, attempts = 1 }, facts)
+    assert.same({ facts, facts }, told)
+    source = EventSource.new(("http://127.0.0.1:%d/"):format(ports.free(1)[1]), { reconnect = false,
+      on_error = function(_, _, of_this) told[3] = of_this end })
+    _, _, code, facts = source:next(20)
+    assert.equal(Error.ERR_CANT_CONNECT, code)
+    assert.same({ sent = false, attempts = 1 }, facts)
+    assert.same(facts, told[3])
   end)
 
   it("sends any method, headers and body", function()

@@ -28,6 +28,17 @@ local function full(finally)
   return ("http://127.0.0.1:%d/"):format(listener:port())
 end
 
+-- What a loop's install() sets.
+local function waiter_of(name)
+  local waiter
+  local set_waiter = httpclient.set_waiter
+  httpclient.set_waiter = function(fn) waiter = fn end
+  local ok, why = pcall(loops.set_waiter, name)
+  httpclient.set_waiter = set_waiter
+  assert(ok, why)
+  return waiter
+end
+
 for _, name in ipairs(loops.names) do
   describe("Under " .. name, function()
     local function in_loop(body)
@@ -60,6 +71,20 @@ for _, name in ipairs(loops.names) do
     it("the time to connect ends", function()
       if loops.lack(name) then return pending(loops.lack(name)) end
       check_timeout("timeout", full(finally), { connect_timeout = SHORT })
+    end)
+
+    it("the wait for a client ends that a Poller watches", function()
+      if loops.lack(name) then return pending(loops.lack(name)) end
+      local client, poller = httpclient.new(), httpclient.Poller.new()
+      finally(function()
+        poller:close()
+        client:close()
+      end)
+      client:connect_to_host("127.0.0.1", tonumber(full(finally):match(":(%d+)/")))
+      assert.equal("w", client:events())
+      assert.equal(0, poller:add(client))
+      local waiter = waiter_of(name)
+      in_loop(function() waiter(client, SHORT) end)
     end)
 
     it("the wait before a retry ends", function()

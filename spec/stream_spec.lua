@@ -97,10 +97,13 @@ describe("stream", function()
     local response = assert(stream(server.url(), SOON))
     assert.equal("hello", response:read())
     for _ = 1, 2 do
-      local bytes, message, code = response:read()
-      assert.is_nil(bytes)
-      assert.equal("string", type(message))
-      assert.equal(Error.ERR_CONNECTION_ERROR, code)
+      for _ = 1, 2 do
+        local bytes, message, code, facts = response:read()
+        assert.is_nil(bytes)
+        assert.equal("string", type(message))
+        assert.equal(Error.ERR_CONNECTION_ERROR, code)
+        assert.same({ sent = true, attempts = 1 }, facts)
+      end
     end
     for _, name in ipairs({ "chunks", "lines", "events" }) do
       server = play({ steps.chunked, chunk("data: a\n\ndata") })

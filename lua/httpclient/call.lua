@@ -72,11 +72,6 @@ function call.transfer(taker, text, given, scope, level)
   return transfer.new(sent, options.complete(taker, given), way)
 end
 
--- What a failure tells beside its reason.
-function call.facts(t)
-  return { sent = t.was_sent == true, attempts = t.attempts }
-end
-
 -- The transfer t has ended. -> what the call gives back
 local function outcome_of(t, is_done, value)
   if is_done then
@@ -84,7 +79,7 @@ local function outcome_of(t, is_done, value)
   end
   local failure = value
   if results.is_failure(failure) then
-    return nil, failure.message, failure.error or results.error_of[failure.result], call.facts(t)
+    return nil, failure.message, failure.error or results.error_of[failure.result], t:facts()
   end
   error(failure, 0) -- a callback's, or the caller's own task was cancelled
 end

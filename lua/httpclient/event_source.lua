@@ -52,16 +52,17 @@ local function tell(state, name, ...)
   end
 end
 
--- It is over: nothing is tried again.
-local function fail(state, message, code)
+-- It is over: nothing is tried again. `facts`: of the request that this came of.
+local function fail(state, message, code, facts)
   if state.ready_state ~= EventSource.CLOSED then
     state.ready_state, state.why, state.code = EventSource.CLOSED, message, code
+    state.facts = facts
     if state.body then
       state.body:close()
       state.body = nil
     end
     if code then
-      tell(state, "on_error", message, code)
+      tell(state, "on_error", message, code, facts)
     end
   end
 end
@@ -90,24 +91,26 @@ end
 
 -- The connection is lost. After how long the next one is tried doubles with each that failed.
 local function lose(state, message, code)
+  local facts = state.transfer:facts()
   state.body:close()
   state.body = nil
   if not state.reconnect then
-    return fail(state, message or "the stream has ended", code)
+    return fail(state, message or "the stream has ended", code, facts)
   elseif state.ready_state == EventSource.CLOSED then
     return
   end
   state.transfer = next_transfer(state)
   local is_whole, why = request_body.rewind(state.transfer)
   if not is_whole then
-    return fail(state, why, Error.ERR_INVALID_PARAMETER)
+    return fail(state, why, Error.ERR_INVALID_PARAMETER, facts)
   end
   local retry = state.parser.retry and state.parser.retry / 1000 or RETRY
   local delay = math.min(retry * 2 ^ state.failures, math.max(RETRY_MOST, retry))
   state.failures = math.min(state.failures + 1, 16)
   state.ready_state = EventSource.CONNECTING
   state.next_attempt = now() + math.max(delay, RETRY_LEAST)
-  tell(state, "on_error", message or "the stream has ended", code or Error.ERR_CONNECTION_ERROR)
+  tell(state, "on_error", message or "the stream has ended", code or Error.ERR_CONNECTION_ERROR,
+    facts)
 end
 
 local function open(state, head)
@@ -115,9 +118,11 @@ local function open(state, head)
   if head.status == 204 then
     return fail(state, "the server has no more events")
   elseif head.status ~= 200 then
-    return fail(state, ("the server answered %d"):format(head.status), Error.ERR_CANT_CONNECT)
+    return fail(state, ("the server answered %d"):format(head.status), Error.ERR_CANT_CONNECT,
+      state.transfer:facts())
   elseif texts.lower(texts.trim(kind:match("^[^;]*"))) ~= "text/event-stream" then
-    return fail(state, "the answer is no text/event-stream", Error.ERR_INVALID_DATA)
+    return fail(state, "the answer is no text/event-stream", Error.ERR_INVALID_DATA,
+      state.transfer:facts())
   end
   state.failures, state.is_open = 0, true
   state.ready_state = EventSource.OPEN
@@ -168,7 +173,7 @@ local function next_event(state, deadline)
       return nil, "no event came in that time", Error.ERR_TIMEOUT
     end
   end
-  return nil, state.why, state.code
+  return nil, state.why, state.code, state.facts
 end
 
 -- --- the class
@@ -246,8 +251,8 @@ function EventSource.new(url, given)
   return setmetatable({ [STATE] = state }, meta)
 end
 
--- Waits for the next event, at most so many seconds. -> table of type, data and id; nil, message and
--- Error: ERR_TIMEOUT where none came in that time, no Error where there are no more.
+-- Waits for the next event, at most so many seconds. -> table of type, data and id; nil, message,
+-- Error and facts: ERR_TIMEOUT where none came in that time, no Error where there are no more.
 function EventSource:next(seconds)
   local state = state_of(self, "next")
   if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds) then
@@ -255,8 +260,11 @@ function EventSource:next(seconds)
   elseif state.on_event then
     error("the events go to on_event", 2)
   end
-  local event, message, code = next_event(state, seconds and now() + seconds)
-  return event, message, code
+  local event, message, code, facts = next_event(state, seconds and now() + seconds)
+  if event then
+    return event
+  end
+  return nil, message, code, facts
 end
 
 -- Iterates over the events; raises where they end for another reason than that there are no more.

@@ -1455,6 +1455,7 @@ function httpclient.stream(url, options) end
 ---@return string? bytes nil at the end
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Stream:read(size) end
 
 ---Raises where the content is cut short.
@@ -1521,6 +1522,7 @@ function Session:fetch(url, options) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:get(url, options) end
 
 ---@param url string
@@ -1528,6 +1530,7 @@ function Session:get(url, options) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:head(url, options) end
 
 ---@param url string
@@ -1535,6 +1538,7 @@ function Session:head(url, options) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:post(url, options) end
 
 ---@param url string
@@ -1542,6 +1546,7 @@ function Session:post(url, options) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:put(url, options) end
 
 ---@param url string
@@ -1549,6 +1554,7 @@ function Session:put(url, options) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:patch(url, options) end
 
 ---@param url string
@@ -1556,6 +1562,7 @@ function Session:patch(url, options) end
 ---@return httpclient.Response? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:delete(url, options) end
 
 ---@param url string
@@ -1563,6 +1570,7 @@ function Session:delete(url, options) end
 ---@return httpclient.Stream? response
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function Session:stream(url, options) end
 
 ---@param list (string|table)[]
@@ -1580,7 +1588,7 @@ function Session:close() end
 ---@field last_event_id? string
 ---@field on_event? fun(event: httpclient.Event)
 ---@field on_open? fun(response: httpclient.Stream)
----@field on_error? fun(message: string, error: integer)
+---@field on_error? fun(message: string, error: integer, facts: httpclient.FetchFailure)
 
 ---The events of a server, over one connection after the other.
 ---@class EventSource
@@ -1591,7 +1599,7 @@ function Session:close() end
 ---@field last_event_id string
 ---@field on_event? fun(event: httpclient.Event)
 ---@field on_open? fun(response: httpclient.Stream)
----@field on_error? fun(message: string, error: integer)
+---@field on_error? fun(message: string, error: integer, facts: httpclient.FetchFailure)
 local EventSource = {}
 
 ---@param url string
@@ -1606,6 +1614,7 @@ function EventSource.new(url, options) end
 ---@return httpclient.Event? event
 ---@return string? message
 ---@return integer? error
+---@return httpclient.FetchFailure? facts
 function EventSource:next(seconds) end
 
 ---@return fun(): httpclient.Event? iterator

@@ -37,11 +37,15 @@ local function check_size(method, size)
 end
 
 -- What has come and was not read yet, at most so many bytes; waits until there is something.
--- -> bytes; nil at the end; nil, message, Error
+-- -> bytes; nil at the end; nil, message, Error, facts
 function Stream:read(size)
   local body = body_of(self, "read")
   check_size("read", size)
-  return body:read(size)
+  local bytes, message, code = body:read(size)
+  if bytes or not message then
+    return bytes
+  end
+  return nil, message, code, body:facts()
 end
 
 -- An iterator that raises where there is no more for another reason than the end.
@@ -112,7 +116,7 @@ function stream.open(t)
   local body = bodies.new(t)
   local head, message, code = body:begin()
   if not head then
-    return nil, message, code, call.facts(t)
+    return nil, message, code, t:facts()
   end
   head[BODY] = body
   return setmetatable(head, meta)

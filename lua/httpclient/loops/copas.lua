@@ -59,6 +59,9 @@ local function wait_readable(client, moment)
   moments[socket] = nil
 end
 
+-- How often a thread looks that nobody wakes in time.
+local SHORT = 0.01
+
 -- Only what is waited for to read can be found ready when it is not: a Poller is readable when its client is ready,
 -- whatever that waits for.
 local function wait_by_poller(client, moment)
@@ -66,7 +69,7 @@ local function wait_by_poller(client, moment)
   local ok, code = pcall(poller.add, poller, client)
   if not ok or code ~= httpclient.Error.OK then
     poller:close()
-    return copas.send(stand_in(client, moment), "x") -- another watches it: without the time
+    return wait_readable(client, math.min(moment, now() + SHORT)) -- another Poller watches it
   end
   wait_readable(poller, moment)
   pcall(poller.remove, poller, client)
@@ -84,9 +87,7 @@ end
 
 -- --- later ones
 
--- From copas 2 on a thread can sleep. It looks a hundred times a second.
-local SHORT = 0.01
-
+-- From copas 2 on a thread can sleep.
 local function sleep_a_little(client, seconds)
   copas.sleep(math.min(client:timeout() or SHORT, seconds or SHORT, SHORT))
 end

@@ -148,6 +148,11 @@ function Body:event(parser, limit, deadline)
   end
 end
 
+-- What a failure tells beside its reason: see Transfer:facts().
+function Body:facts()
+  return self.t:facts()
+end
+
 -- Breaks it off where it is not complete: its connection is closed at once.
 function Body:close()
   self.source:stop()

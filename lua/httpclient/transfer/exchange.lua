@@ -118,12 +118,14 @@ local function go_out(t)
     failure.is_unsent, failure.is_final = true, not failure.is_displaced
     return nil, failure
   end
+  local was_sent = t.was_sent
+  t.was_sent = true -- from here on nobody can say that it was not, however the next call ends
   begin_to_send(t)
   if t.is_reused and get_status(t.client) == CONNECTION_ERROR and is_untried(t.client) then
     connection.discard(t)
+    t.was_sent = was_sent
     return nil
   end
-  t.was_sent = true
   return began
 end
 

@@ -121,6 +121,11 @@ function Transfer:pause()
   end
 end
 
+-- What a failure tells beside its reason.
+function Transfer:facts()
+  return { sent = self.was_sent == true, attempts = self.attempts }
+end
+
 -- Calls a function of the script's, if there is one: it may cancel the transfer. -> what it has returned first
 function Transfer.call(_, fn, ...)
   if fn then
