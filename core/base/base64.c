@@ -1,4 +1,8 @@
-/* base64.c - see base64.h. */
+/* base64.c - see base64.h.
+ *
+ * It turns bytes into the credentials of Basic (RFC 7617), into pins, and into what scripts ask
+ * for: short texts, so that it is written to be read and not for speed. Base64url (section 5) is
+ * another alphabet and not known here. */
 #include "base64.h"
 
 #include <string.h>
@@ -7,6 +11,8 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 static unsigned byte_at_base64(hc_slice s, size_t i) { return (unsigned char)s.data[i]; }
 
+/* Up to three bytes of the rest become four characters, the last one or two of them '=' where bytes
+ * lack. */
 static void encode_group(hc_slice rest, char *at) {
   unsigned group = byte_at_base64(rest, 0) << 16;
   if (rest.size > 1) group |= byte_at_base64(rest, 1) << 8;
@@ -17,6 +23,8 @@ static void encode_group(hc_slice rest, char *at) {
   at[3] = (char)(rest.size > 2 ? digits[group & 63] : '=');
 }
 
+/* The room is taken once, so that text which may hold a password is not left behind in blocks that
+ * the buffer grew out of. Half of SIZE_MAX keeps the sum from wrapping. */
 hc_error hc_base64_encode(hc_slice bytes, hc_buffer *out) {
   char *at;
   size_t available;
@@ -53,11 +61,13 @@ static size_t decode_group(const char *text, size_t padding, char *at) {
   return 3 - padding;
 }
 
+/* The caller has made sure that there are four characters or none. */
 static size_t padding_of(hc_slice text) {
   if (text.size == 0 || text.data[text.size - 1] != '=') return 0;
   return text.data[text.size - 2] == '=' ? 2 : 1;
 }
 
+/* Written behind what the buffer holds, and only held once all of it was right. */
 hc_error hc_base64_decode(hc_slice text, hc_buffer *out) {
   char *at;
   size_t available, written = 0;

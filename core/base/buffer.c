@@ -1,4 +1,8 @@
-/* buffer.c - the growable byte buffer. See buffer.h. */
+/* buffer.c - the growable byte buffer. See buffer.h.
+ *
+ * Consumed bytes are not moved away at once: `start` goes on, and the room in front is won back
+ * when more is needed behind. A reader that keeps up empties the buffer each time, which costs two
+ * assignments and no move at all. */
 #include "buffer.h"
 
 #include <string.h>
@@ -8,6 +12,7 @@
 /* The first allocation of a buffer that is filled in small pieces. */
 #define SMALLEST_CAPACITY 16u
 
+/* Every view into the buffer points at other bytes afterwards. */
 static void move_to_front(hc_buffer *b) {
   size_t held = hc_buffer_size(b);
   if (b->start == 0 || !b->data) return;
@@ -50,6 +55,8 @@ hc_error hc_buffer_reserve(hc_buffer *b, size_t room, size_t limit, char **at, s
   return HC_OK;
 }
 
+/* Pages that begin in step with the kernel's let it copy whole ones. `start` moves as if some bytes
+ * had been consumed, and so the room in front comes back by itself. */
 void hc_buffer_align(hc_buffer *b, size_t alignment) {
   size_t shift = (size_t)(-(uintptr_t)b->data % alignment);
   if (!b->data || b->start > 0 || shift > b->capacity - b->end) return;
@@ -58,6 +65,8 @@ void hc_buffer_align(hc_buffer *b, size_t alignment) {
   b->end += shift;
 }
 
+/* No check: whoever writes had at most `available` bytes, and more than that has gone over the end
+ * of the memory already. */
 void hc_buffer_commit(hc_buffer *b, size_t size) { b->end += size; }
 
 void hc_buffer_consume(hc_buffer *b, size_t size) {
@@ -65,6 +74,8 @@ void hc_buffer_consume(hc_buffer *b, size_t size) {
   if (b->start == b->end) b->start = b->end = 0;
 }
 
+/* The room that is there mostly suffices, and then nothing is called. The bytes must not be the
+ * buffer's own, which reserve may move or free. */
 hc_error hc_buffer_append(hc_buffer *b, hc_slice bytes, size_t limit) {
   if (bytes.size == 0) return HC_OK;
   size_t held = hc_buffer_size(b), available = b->capacity - b->end;
@@ -84,6 +95,8 @@ hc_error hc_buffer_append_text(hc_buffer *b, const char *text, size_t limit) {
   return hc_buffer_append(b, hc_slice_of(text), limit);
 }
 
+/* Not by snprintf, which is slower and, with a host's locale and the ' flag of some libraries, not
+ * sure to give digits alone. */
 hc_error hc_buffer_append_number(hc_buffer *b, uint64_t number, size_t limit) {
   char digits[20]; /* 2^64 - 1 has 20 */
   size_t first = sizeof digits;

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-/* One row for 16 bytes; those from 80 on belong to no class. */
+/* The bits are those of chars.h added up: 23 is a digit (token, unreserved, digit, host), 19 a
+ * letter, 8 a control byte. One row for 16 bytes; those from 80 on belong to no class, so UTF-8 is
+ * neither a token nor part of a host. A table and not comparisons: a head is looked at byte by
+ * byte, and most bytes fall in the middle of any chain of them. */
 const unsigned char hc_char_classes[256] = {
     8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  /* 00 */
     8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  /* 10 */
@@ -17,6 +20,8 @@ const unsigned char hc_char_classes[256] = {
 
 static unsigned class_at(const char *text) { return hc_char_classes[(unsigned char)*text]; }
 
+/* Most bytes are equal as they stand, so lowering comes second. Not in constant time, and not to be
+ * used on secrets. */
 bool hc_bytes_equal_fold(const char *a, const char *b, size_t size) {
   for (size_t i = 0; i < size; i++) {
     if (a[i] != b[i] && hc_char_lower(a[i]) != hc_char_lower(b[i])) return false;
@@ -24,8 +29,12 @@ bool hc_bytes_equal_fold(const char *a, const char *b, size_t size) {
   return true;
 }
 
+/* 10^18 is less than 2^63, so only from the 19th digit on can the number be too large. */
 #define DIGITS_ALWAYS_FIT 18u
 
+/* 2^63-1 and not 2^64-1, since a file's place is a signed number on every system. Leading zeros are
+ * digits like others (RFC 9110 section 8.6 has 1*DIGIT), and any number of them costs no more than
+ * reading them. */
 bool hc_parse_decimal(hc_slice digits, uint64_t *number) {
   const uint64_t most = INT64_MAX;
   uint64_t value = 0;
@@ -39,6 +48,7 @@ bool hc_parse_decimal(hc_slice digits, uint64_t *number) {
   return digits.size > 0;
 }
 
+/* Four bytes at a time with one branch: a field's name has ten or more. */
 size_t hc_token_size(const char *text, size_t size) {
   size_t i = 0;
   while (size - i >= 4 && (class_at(text + i) & class_at(text + i + 1) & class_at(text + i + 2) &
@@ -67,6 +77,7 @@ bool hc_list_next(hc_slice *rest, hc_slice *element) {
   return true;
 }
 
+/* "gzip;q=0.5" and "chunked ; x" name gzip and chunked. */
 static hc_slice without_parameters(hc_slice element) {
   const char *semicolon = element.size > 0 ? memchr(element.data, ';', element.size) : NULL;
   if (semicolon) element.size = (size_t)(semicolon - element.data);

@@ -14,7 +14,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* The classes of each byte value, as bits. Use the functions below to read it. */
+/* The classes of each byte value, as bits: one look answers several questions at once, and a loop
+ * over a name can fold four bytes into one test. Use the functions below to read it. */
 extern const unsigned char hc_char_classes[256];
 enum {
   HC_CHAR_TOKEN = 1,
@@ -60,7 +61,8 @@ static inline bool hc_slice_equal_fold(hc_slice a, hc_slice b) {
  * be. */
 bool hc_parse_decimal(hc_slice digits, uint64_t *number);
 
-/* How many bytes at the start of the text are tchar. */
+/* How many bytes at the start of the text are tchar: `size` of them, or the place of the first that
+ * is none. Nothing behind `size` is read. */
 size_t hc_token_size(const char *text, size_t size);
 /* At least one byte, all of them tchar. */
 bool hc_is_token(hc_slice s);

@@ -116,6 +116,7 @@ hc_error hc_failure_out_of_memory(hc_failure *failure) {
   return hc_failure_set_code(failure, HC_ERR_OUT_OF_MEMORY);
 }
 
+/* `what` is a text of ours and short; a sentence about memory takes none. */
 hc_error hc_failure_out_of_memory_for(hc_failure *failure, const char *what) {
   return hc_failure_set(failure, HC_ERR_OUT_OF_MEMORY, "%s for %s",
                         hc_error_string(HC_ERR_OUT_OF_MEMORY), what);

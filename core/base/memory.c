@@ -1,4 +1,7 @@
-/* memory.c - the one door to the allocator: the C library's, or the host's. See memory.h. */
+/* memory.c - the one door to the allocator: the C library's, or the host's. See memory.h.
+ *
+ * All state here belongs to the process, not to a thread or a Lua state: two modules that were
+ * linked with the same core share the host's allocator and its counts. */
 #include "memory.h"
 
 #include <stdatomic.h>
@@ -29,6 +32,8 @@ void hc_memory_fail_after(long count, int sticky) {
 
 long hc_memory_live_blocks(void) { return atomic_load(&live_blocks); }
 
+/* What is left of the countdown is read and written apart, so only one thread may be the one under
+ * test; others may take a step or two from it. */
 static int refuses(void) {
   long now = atomic_load(&countdown);
   if (now < 0) return 0;
@@ -45,6 +50,7 @@ static void *counted(void *block) {
   return block;
 }
 
+/* A block that is resized stays one block. */
 static void uncount(const void *block) {
   if (block) atomic_fetch_sub(&live_blocks, 1);
 }

@@ -10,8 +10,10 @@
 
 HC_INTERNAL_BEGIN
 
-/* Like malloc, calloc, realloc and free. Each may return NULL, and every caller checks it.
- * hc_memory_allocate_zeroed checks count * size for overflow. hc_memory_release(NULL) does
+/* Like malloc, calloc, realloc and free, by any thread. Each may return NULL, and every caller
+ * checks it. Of no bytes they give a block of one, never NULL. hc_memory_allocate_zeroed checks
+ * count * size for overflow. Where hc_memory_resize fails the old block is still there and the
+ * caller's; where it moves a block, the old place is not wiped. hc_memory_release(NULL) does
  * nothing. */
 void *hc_memory_allocate(size_t size);
 void *hc_memory_allocate_zeroed(size_t count, size_t size);

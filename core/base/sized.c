@@ -1,4 +1,6 @@
-/* sized.c - structs from a host of another version. See sized.h. */
+/* sized.c - structs from a host of another version. See sized.h.
+ *
+ * The bytes are copied, so what a host does with its struct afterwards is nothing to us. */
 #include "sized.h"
 
 #include <string.h>

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* For text that ends with a NUL; the view has not got it. */
 hc_slice hc_slice_of(const char *text) { return (hc_slice){text, strlen(text)}; }
 
 /* An empty slice may have no pointer at all, which memcmp must not be given even for zero bytes

@@ -54,6 +54,8 @@ typedef struct scheme_entry {
   unsigned port;
 } scheme_entry;
 
+/* In the order of hc_proxy_scheme from HC_PROXY_PLAIN on: keep_names_proxy looks a name up by that.
+ * "socks4" is left out because it knows neither IPv6 nor passwords worth the name. */
 static const scheme_entry schemes[] = {{{"http", 4}, HC_PROXY_PLAIN, 80},
                                        {{"https", 5}, HC_PROXY_TLS, 443},
                                        {{"socks5", 6}, HC_PROXY_SOCKS5, 1080},
@@ -79,6 +81,7 @@ static bool find_any(hc_slice s, const char *bytes, size_t *at) {
   return false;
 }
 
+/* `from` is at most s.size, and then nothing is left. */
 static hc_slice behind_proxy(hc_slice s, size_t from) {
   return (hc_slice){s.data + from, s.size - from};
 }
@@ -168,11 +171,15 @@ static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
 
 /* --- from text to a proxy */
 
+/* "%3A" in a password is a colon that belongs to it, and so decoding comes after cutting. A lone
+ * '%' stays as it is: memory alone can fail here. */
 static hc_error decode_proxy(hc_slice text, hc_buffer *out, hc_failure *why) {
   return hc_uri_decode(text, out) == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
 }
 
-/* scheme://host:port, and the host behind it. */
+/* scheme://host:port, and the host behind it, which is the same text but for an IPv6 address's
+ * brackets. All of it is reserved before the first byte, since `shown`, `authority` and `host` are
+ * views that a buffer which grows would leave behind. */
 static hc_error keep_names_proxy(hc_proxy *p, hc_slice host) {
   const hc_slice name = schemes[p->scheme - HC_PROXY_PLAIN].name;
   char *at;
@@ -191,6 +198,8 @@ static hc_error keep_names_proxy(hc_proxy *p, hc_slice host) {
   return HC_OK;
 }
 
+/* The proxy without its credentials. What fails here can only be memory: all else was judged
+ * before. */
 static hc_error make(hc_proxy_scheme scheme, hc_slice host, unsigned port, hc_proxy **out) {
   hc_proxy *p = hc_memory_allocate_zeroed(1, sizeof *p);
   if (!p) return HC_ERR_OUT_OF_MEMORY;
@@ -249,6 +258,8 @@ static hc_error take_user(hc_proxy *p, const parts *from, hc_proxy_schemes allow
   return code == HC_OK ? HC_OK : hc_failure_out_of_memory(why);
 }
 
+/* The settings are of the caller's own; nothing but the TLS options is kept, and those are
+ * retained. */
 hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_proxy **out,
                            hc_failure *why) {
   parts from;
@@ -266,6 +277,8 @@ hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_p
   return HC_OK;
 }
 
+/* The engine lets a host carry a scheme. "http://" is what it means anyway; "https://" would be a
+ * promise of encryption that these two functions can't keep. */
 static hc_error make_of_parts(hc_slice host, long long port, hc_buffer *ascii, hc_proxy **out,
                               hc_failure *why) {
   hc_host parsed;

@@ -39,11 +39,14 @@ hc_error hc_proxy_from_parts(hc_slice host, long long port, hc_slice user, hc_sl
 hc_proxy *hc_proxy_retain(hc_proxy *p); /* returns its argument */
 void hc_proxy_release(hc_proxy *p); /* NULL is fine */
 
+/* Does it read HTTP, so that it can be asked without a tunnel and told Proxy-Authorization? Else it
+ * is SOCKS. */
 static inline bool hc_proxy_is_http(const hc_proxy *p) {
   return p->scheme == HC_PROXY_PLAIN || p->scheme == HC_PROXY_TLS;
 }
-/* The options for TLS with the proxy, which are made where none were given; a view.
- * HC_ERR_OUT_OF_MEMORY. */
+/* The options for TLS with the proxy, which are made where none were given; a view, as long as the
+ * proxy. They are never the origin's: who trusts a private authority for one server has not said so
+ * of the proxy. HC_ERR_OUT_OF_MEMORY, or what the library says to plain options. */
 hc_error hc_proxy_tls_options(hc_proxy *p, hc_tls_options **out, hc_failure *why);
 
 HC_INTERNAL_END

@@ -5,11 +5,14 @@
  * request: for TLS, and where the request goes to another place than its own host. */
 #include "route.h"
 
+/* HC_ROUTE_HOPS is the longest way there is, so there always is room: whoever adds a kind of hop
+ * counts again. */
 static void add_route(hc_route *route, hc_hop_kind kind, hc_party party, hc_slice host,
                       unsigned port) {
   route->hops[route->count++] = (hc_hop){.kind = kind, .party = party, .host = host, .port = port};
 }
 
+/* The host is whom the certificate has to name, which is not always whom the socket goes to. */
 static void add_tls(hc_route *route, hc_party party, hc_slice host, unsigned port, hc_alpn alpn) {
   add_route(route, HC_HOP_TLS, party, host, port);
   route->hops[route->count - 1].alpn = alpn;
@@ -26,6 +29,9 @@ static hc_alpn alpn_for(hc_version_wish version) {
   return HC_ALPN_CALLERS;
 }
 
+/* Without TLS there is nothing that the two sides could agree by, so HTTP/2 in clear is spoken only
+ * where the caller knows that the server does (prior knowledge, RFC 9113 section 3.3). HTTP/1.1 it
+ * is everywhere else. */
 static hc_wire wire_for(const hc_wish *wish) {
   if (wish->version == HC_VERSION_1) return HC_WIRE_HTTP1;
   if (wish->security == HC_SECURITY_TLS) return HC_WIRE_BY_ALPN;
@@ -36,6 +42,8 @@ static int is_http_proxy(const hc_wish *wish) {
   return wish->proxy == HC_PROXY_PLAIN || wish->proxy == HC_PROXY_TLS;
 }
 
+/* Combinations that would do something else than was asked for. A proxy reads HTTP/1.1 from us;
+ * HTTP/2 through its tunnel is fine, with TLS. */
 static hc_error check_route(const hc_wish *wish, hc_failure *why) {
   if (wish->unix_path.size > 0 && wish->proxy != HC_PROXY_NONE)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
@@ -46,6 +54,8 @@ static hc_error check_route(const hc_wish *wish, hc_failure *why) {
   return HC_OK;
 }
 
+/* The name that is resolved and dialled. Host, SNI and the certificate go by `host` all the same,
+ * as with curl's --connect-to. */
 static hc_slice host_to_reach(const hc_wish *wish) {
   return wish->to_host.size > 0 ? wish->to_host : wish->host;
 }
@@ -54,6 +64,7 @@ static unsigned port_to_reach(const hc_wish *wish) {
   return wish->to_port != 0 ? wish->to_port : wish->port;
 }
 
+/* One of the two alone is enough: another port of the same host is another server. */
 static int is_led_elsewhere(const hc_wish *wish) {
   return wish->to_host.size > 0 || wish->to_port != 0;
 }
@@ -75,6 +86,8 @@ static void add_proxy(hc_route *route, const hc_wish *wish) {
   }
 }
 
+/* TLS with the origin comes last whatever stands below it, so nobody on the way sees more than
+ * where it leads. */
 hc_error hc_route_make(const hc_wish *wish, hc_route *route, hc_failure *why) {
   *route = (hc_route){.count = 0};
   hc_error code = check_route(wish, why);

@@ -12,6 +12,8 @@
 
 #include "../base/memory.h"
 
+/* The numbers of the wire. GSSAPI (method 1), which RFC 1928 section 3 wants of everybody, is not
+ * implemented. */
 enum {
   VERSION = 5,       /* RFC 1928 */
   AUTH_VERSION = 1,  /* of RFC 1929's messages */
@@ -31,9 +33,12 @@ static hc_error refuse_socks5(hc_failure *why, const char *what) {
 
 /* --- what is sent */
 
+/* The buffer is used anew for each message: the one before is out, or nothing would be said now. */
 static void begin_socks5(hc_socks5 *s) { s->out_size = s->sent = 0; }
 static void put_socks5(hc_socks5 *s, unsigned byte) { s->out[s->out_size++] = (unsigned char)byte; }
 
+/* No check for room: hc_socks5_start has seen the sizes, and out[] has room for the longest message
+ * of all. */
 static void put_bytes(hc_socks5 *s, hc_slice bytes) {
   if (bytes.size > 0) memcpy(s->out + s->out_size, bytes.data, bytes.size);
   s->out_size += bytes.size;
@@ -95,6 +100,7 @@ hc_error hc_socks5_start(hc_socks5 *s, hc_slice user, hc_slice password,
   return HC_OK;
 }
 
+/* A view of the buffer, which the next message overwrites. */
 hc_slice hc_socks5_output(const hc_socks5 *s) {
   return (hc_slice){(const char *)s->out + s->sent, s->out_size - s->sent};
 }
@@ -128,6 +134,7 @@ static hc_parse fail_version(hc_failure *why, unsigned version) {
   return HC_PARSE_ERROR;
 }
 
+/* As unsigned: a plain char of 0xFF would be -1 and compare unequal to NO_METHOD. */
 static unsigned byte_at_socks5(hc_slice bytes, size_t i) { return (unsigned char)bytes.data[i]; }
 
 /* It may send nothing more before it has heard what we say now: what is there all the same would be

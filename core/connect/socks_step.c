@@ -17,6 +17,8 @@
 /* More than a message of SOCKS has, so that one receive sees what should not be there. */
 #define RECEIVE_SIZE_SOCKS_STEP 512u
 
+/* `addresses` and `next` outlive a connection, `talk` and `in` do not: begin_talk sets these anew
+ * for each. */
 struct hc_socks_step {
   hc_socks_wish wish;
   hc_lookup *lookup;         /* until its answer is there */
@@ -33,6 +35,7 @@ struct hc_socks_step {
 
 /* --- whom to ask for */
 
+/* The step frees what it has in one way, wherever it came from. */
 static hc_error keep_addresses(hc_socks_step *s, const hc_address *addresses, size_t count) {
   s->addresses = hc_memory_allocate_zeroed(count, sizeof *addresses);
   if (!s->addresses) return HC_ERR_OUT_OF_MEMORY;
@@ -62,6 +65,7 @@ static hc_error find_target(hc_socks_step *s, hc_failure *why) {
   return code == HC_ERR_OUT_OF_MEMORY ? hc_failure_out_of_memory(why) : HC_OK;
 }
 
+/* On failure *out stays as it is, and nothing goes on behind it. */
 hc_error hc_socks_step_new(const hc_socks_wish *wish, hc_socks_step **out, hc_failure *why) {
   hc_socks_step *s = hc_memory_allocate_zeroed(1, sizeof *s);
   if (!s) return hc_failure_out_of_memory(why);
@@ -72,6 +76,8 @@ hc_error hc_socks_step_new(const hc_socks_wish *wish, hc_socks_step **out, hc_fa
   return code;
 }
 
+/* A lookup under way can't be stopped, only forgotten: its thread finds nobody to tell. The talk
+ * may still hold a password that has not gone out. */
 void hc_socks_step_delete(hc_socks_step *s) {
   if (!s) return;
   hc_lookup_forget(s->lookup);
@@ -100,6 +106,8 @@ static hc_error check_addresses(hc_socks_step *s, hc_failure *why) {
   return hc_dial_terms_apply(&terms, s->addresses, &s->count, why);
 }
 
+/* The next address, or the name where there are none. `address` is a member because the target is a
+ * view that lasts as long as the talk. */
 static hc_error begin_talk(hc_socks_step *s, hc_failure *why) {
   const hc_socks_wish *w = &s->wish;
   hc_socks5_target target = {HC_SOCKS5_NAME, w->host, w->port};
@@ -116,6 +124,7 @@ static hc_error begin_talk(hc_socks_step *s, hc_failure *why) {
 
 /* --- the conversation */
 
+/* Mostly one call: no message has more than 513 bytes. */
 static hc_io send_output(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   hc_slice part = hc_socks5_output(&s->talk);
   while (part.size > 0) {
@@ -128,6 +137,7 @@ static hc_io send_output(hc_socks_step *s, hc_stream_peer *stream, hc_failure *w
   return HC_IO_OK;
 }
 
+/* The end of the stream is a failure whenever it comes, since the proxy still owes us its yes. */
 static hc_io receive_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   hc_failure reason = {HC_OK, ""};
   size_t got = 0;
@@ -168,6 +178,8 @@ static hc_io finish_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_fail
   return HC_IO_ERROR;
 }
 
+/* Turn by turn. send_output has nothing to do while it is the proxy's turn, and so the loop goes on
+ * until something has to be waited for. */
 static hc_io talk(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   for (;;) {
     hc_io io = send_output(s, stream, why);
@@ -192,6 +204,8 @@ static void note_failure_socks_step(hc_socks_step *s, hc_failure *why) {
                  s->count);
 }
 
+/* In this order each time: what is done already says so at once, so a call costs no more than its
+ * last step. */
 static hc_io advance_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   if (s->looks_up) {
     hc_io io = await_lookup(s, why);
@@ -213,6 +227,9 @@ bool hc_socks_step_needs_new_stream(const hc_socks_step *s) { return s->needs_ne
 
 bool hc_socks_step_looks_up(const hc_socks_step *s) { return s->looks_up; }
 
+/* While a lookup is under way the stream to the proxy is quiet, and the lookup's handle takes its
+ * place; where there is none the loop comes back in a moment. A step that has looked up and waits
+ * for the proxy has the stream's descriptor. */
 void hc_socks_step_interest(const hc_socks_step *s, hc_interest *out) {
   if (!s->lookup) {
     out->events = s->wants;

@@ -25,6 +25,8 @@ typedef struct rest {
   size_t skipped;
 } rest;
 
+/* What belongs to one answer (response, interim_size, rest) is reset between two; `auth`,
+ * `authority` and `refusals` last until the tunnel stands. */
 struct hc_tunnel {
   hc_proxy_auth *auth;
   hc_transcript *transcript;
@@ -40,6 +42,7 @@ struct hc_tunnel {
   bool needs_new_stream;
 };
 
+/* Until the buffer is next written to. */
 static hc_slice view_of_tunnel(const hc_buffer *b) {
   return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
 }
@@ -61,6 +64,7 @@ static void note_request_tunnel(hc_tunnel *t, hc_slice credentials) {
   hc_buffer_free(&head);
 }
 
+/* There is no URL to an answer of CONNECT: the transcript gets the empty one. */
 static void note_answer_tunnel(hc_tunnel *t) {
   if (hc_transcript_listens(t->transcript))
     hc_transcript_note_response(t->transcript, HC_SLICE(""), &t->response);
@@ -84,6 +88,8 @@ static hc_error write_request(hc_tunnel *t) {
   return code;
 }
 
+/* The first request is written here, with whatever credentials are known by now: another connection
+ * may have learned a nonce since the walk began. */
 hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
   hc_tunnel *t = hc_memory_allocate_zeroed(1, sizeof *t);
   if (!t) return HC_ERR_OUT_OF_MEMORY;
@@ -124,6 +130,8 @@ static hc_io send_request_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failur
   return HC_IO_OK;
 }
 
+/* The parser's sentence, with whose answer it was in front: "malformed status line" alone would
+ * have somebody look at the wrong server. */
 static hc_io fail_tunnel(hc_failure *why, const hc_failure *reason) {
   hc_failure_set(why, reason->code, "the proxy's answer to CONNECT: %s", reason->text);
   return HC_IO_ERROR;

@@ -14,6 +14,8 @@
 #include "socks_step.h"
 #include "tunnel.h"
 
+/* The stream is not in here: it is the caller's, who has to close it whatever becomes of the
+ * walk. */
 struct hc_walk {
   hc_route route;
   size_t at;
@@ -91,6 +93,7 @@ static hc_io advance_connect(hc_walk *w, hc_stream_peer *stream, hc_failure *why
 
 /* --- a SOCKS proxy */
 
+/* The proxy holds them, and the walk's caller holds the proxy. */
 static hc_slice bytes_of(const hc_buffer *b) {
   return (hc_slice){hc_buffer_head(b), hc_buffer_size(b)};
 }
@@ -110,6 +113,8 @@ static hc_error prepare_socks(hc_walk *w, hc_failure *why) {
   return HC_OK;
 }
 
+/* Nothing to make: prepare_socks has made the step, and its talk begins with the first advance.
+ * Where a name is still being looked up a failure is the name's. */
 static hc_error begin_socks(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream,
                             hc_failure *why) {
   (void)hop;
@@ -142,6 +147,8 @@ static hc_slice alpn_of(const hc_hop *hop, const hc_tls_options *options) {
   return has_own ? (hc_slice){NULL, 0} : HC_SLICE("\10http/1.1");
 }
 
+/* Whichever way this fails *stream stays the stream below, which the caller closes; on success the
+ * caller's reference goes over to the new one on top. */
 static hc_error begin_tls(hc_walk *w, const hc_hop *hop, hc_stream_peer **stream, hc_failure *why) {
   w->phase = hop->party == HC_PARTY_ORIGIN ? HC_PHASE_HANDSHAKE : HC_PHASE_CONNECT;
   hc_tls_options *options = w->options;
@@ -186,6 +193,7 @@ static const walk_step *step_of(hc_hop_kind kind) {
   return NULL;
 }
 
+/* A phase is set here for the kinds that have one alone; the others change it as they go. */
 static hc_error begin_walk(hc_walk *w, hc_stream_peer **stream, hc_failure *why) {
   const hc_hop *hop = &w->route.hops[w->at];
   const walk_step *step = step_of(hop->kind);
@@ -277,6 +285,8 @@ void hc_walk_interest(const hc_walk *w, hc_stream_peer *stream, hc_interest *out
   if (kind == HC_HOP_SOCKS5) hc_socks_step_interest(w->socks, out);
 }
 
+/* The stream goes on without it: what the walk has made is below that now. The proxy is not
+ * released, since it was not retained. */
 void hc_walk_delete(hc_walk *w) {
   if (!w) return;
   hc_tunnel_delete(w->tunnel);

@@ -1,6 +1,10 @@
 /* random.h - bytes that nobody can guess: for what a server must not foresee (a boundary, a
  * nonce of ours), and so that clients that failed at the same moment don't come back at the same
- * moment. */
+ * moment.
+ *
+ * With a TLS library they come out of its generator, else from the system each time. Either is fit
+ * for keys; Lua's math.random is not, since two processes may be seeded alike and anybody can go on
+ * from a few of its numbers. */
 #ifndef HC_RANDOM_H
 #define HC_RANDOM_H
 
@@ -11,7 +15,9 @@
 
 HC_INTERNAL_BEGIN
 
-/* HC_ERR_UNAVAILABLE: the system has none. */
+/* Fills all of `into`, or fails: there is no such thing as half of a nonce. May be called by any
+ * thread. It does not wait, but for the very first bytes after a machine has started.
+ * HC_ERR_UNAVAILABLE: the system has none. */
 hc_error hc_random_bytes(void *into, size_t size);
 
 HC_INTERNAL_END

@@ -1,7 +1,11 @@
 /* dial_terms.c - which of a host's addresses may be connected to. See dial_terms.h.
  *
  * Families first, so that nobody is asked about an address that would not be used anyway; then the
- * host's own function, about each that is left. The array is thinned out where it is. */
+ * host's own function, about each that is left. The array is thinned out where it is.
+ *
+ * The verdict is on the address that is going to be dialled, not on the name. A check of the name
+ * beforehand would look it up once more, and who runs the name server can give that look-up another
+ * answer than the one that counts (DNS rebinding). */
 #include "dial_terms.h"
 
 bool hc_dial_terms_are_set(const hc_dial_terms *terms) {
@@ -10,6 +14,8 @@ bool hc_dial_terms_are_set(const hc_dial_terms *terms) {
 
 /* --- the family */
 
+/* A socket that is bound to an IPv4 address can't reach an IPv6 one, so `local` chooses a family as
+ * well. */
 static bool is_admitted(const hc_dial_terms *terms, const hc_address *address) {
   bool is_ipv6 = address->is_ipv6 != 0;
   if (terms->family != 0 && is_ipv6 != (terms->family == 6)) return false;
@@ -30,6 +36,8 @@ static hc_error refuse_family(const hc_dial_terms *terms, hc_failure *why) {
 
 /* --- permission */
 
+/* The filter is a host's function, and may be a script's. A verdict that is none of the two known
+ * ones is a failure: whatever went wrong in there must not open the way. */
 static hc_error ask_dial_terms(const hc_dial_terms *terms, const hc_address *address,
                                hc_verdict *verdict, hc_failure *why) {
   char text[HC_ADDRESS_TEXT];
@@ -41,6 +49,7 @@ static hc_error ask_dial_terms(const hc_dial_terms *terms, const hc_address *add
   return hc_failure_set(why, reason.code, "%s", reason.text);
 }
 
+/* How many others there were is told, and not which: the sentence has room for one. */
 static hc_error refuse_all(const hc_address *first, size_t count, hc_failure *why) {
   char text[HC_ADDRESS_TEXT];
   unsigned port = hc_address_port(first);
@@ -53,6 +62,8 @@ static hc_error refuse_all(const hc_address *first, size_t count, hc_failure *wh
                         port, count - 1);
 }
 
+/* `first` is kept by value, since the array is thinned out over it. All are asked before the race
+ * begins, because a race does not wait for anybody. */
 hc_error hc_dial_terms_apply(const hc_dial_terms *terms, hc_address *addresses, size_t *count,
                              hc_failure *why) {
   size_t admitted = 0, allowed = 0;

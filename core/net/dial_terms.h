@@ -10,7 +10,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* All zero: none. */
+/* All zero: none. `context` goes to `allow` as it is. The filter runs on the thread of the client,
+ * in the middle of a connect, and must neither wait nor come back to that client. */
 typedef struct hc_dial_terms {
   unsigned family; /* 4 or 6; 0: any */
   hc_address local; /* to connect from; size 0: the system chooses */

@@ -1,4 +1,7 @@
-/* unix_connector.c - the way to a Unix socket. See unix_connector.h. */
+/* unix_connector.c - the way to a Unix socket. See unix_connector.h.
+ *
+ * The counterpart of connector.c for one address. Only a server with a full queue makes it wait,
+ * and then nothing is open in between: the next attempt begins anew. */
 #include "unix_connector.h"
 
 #include <string.h>
@@ -16,6 +19,7 @@ struct hc_unix_connector {
   char path[];
 };
 
+/* A path that can't be one is refused here, before anything is waited for. */
 hc_error hc_unix_connector_new(hc_slice path, hc_unix_connector **out, hc_failure *why) {
   *out = NULL;
   hc_error code = hc_unix_path_check(path, why);
@@ -29,6 +33,7 @@ hc_error hc_unix_connector_new(hc_slice path, hc_unix_connector **out, hc_failur
   return HC_OK;
 }
 
+/* Every 10 ms at most, however often it is polled. */
 static hc_io start_unix_connector(hc_unix_connector *c, uint64_t now, hc_failure *why) {
   if (now < c->retry_at) return HC_IO_WANT_WRITE;
   hc_io io = hc_unix_socket_connect((hc_slice){c->path, c->size}, &c->socket, why);
@@ -48,6 +53,7 @@ hc_io hc_unix_connector_poll(hc_unix_connector *c, uint64_t now, hc_socket *conn
   return io;
 }
 
+/* Between two attempts the deadline is all that there is to wait for. */
 void hc_unix_connector_interest(const hc_unix_connector *c, hc_handle *fd, unsigned *events,
                                 uint64_t *deadline) {
   *fd = c->socket;

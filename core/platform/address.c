@@ -1,4 +1,7 @@
-/* address.c - addresses and their texts, in the bytes of the system's sockaddr. See address.h. */
+/* address.c - addresses and their texts, in the bytes of the system's sockaddr. See address.h.
+ *
+ * A sockaddr is copied out and in by memcpy: a cast of our bytes to one would break C's rules of
+ * aliasing. Everybody above goes by `size` and `is_ipv6` alone. */
 #include "system_features.h"
 
 #include "address_system.h"
@@ -16,6 +19,8 @@
 
 _Static_assert(sizeof(struct sockaddr_in6) <= sizeof((hc_address){0}.raw), "an address must fit");
 
+/* Whoever calls these has looked at is_ipv6 first; there is nothing in the bytes that would stop
+ * him. */
 static void get_ipv4(const hc_address *address, struct sockaddr_in *out) {
   memcpy(out, address->raw.bytes, sizeof *out);
 }
@@ -24,6 +29,7 @@ static void get_ipv6(const hc_address *address, struct sockaddr_in6 *out) {
   memcpy(out, address->raw.bytes, sizeof *out);
 }
 
+/* What is behind the sockaddr becomes zero, so two equal addresses are equal as bytes. */
 static void set_ipv4(hc_address *address, const struct sockaddr_in *from) {
   *address = (hc_address){.size = (uint32_t)sizeof *from, .is_ipv6 = 0};
   memcpy(address->raw.bytes, from, sizeof *from);
@@ -34,7 +40,8 @@ static void set_ipv6(hc_address *address, const struct sockaddr_in6 *from) {
   memcpy(address->raw.bytes, from, sizeof *from);
 }
 
-/* The zone of a scoped address (RFC 4007 section 11), "%eth0" or "%2". */
+/* The zone of a scoped address (RFC 4007 section 11), "%eth0" or "%2". An interface that is gone
+ * has no name any more, and its number is shown then. */
 static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
   char name[IF_NAMESIZE];
   size_t length = strlen(text);
@@ -43,6 +50,8 @@ static void append_zone(char text[HC_ADDRESS_TEXT], unsigned scope) {
   else (void)snprintf(text + length, HC_ADDRESS_TEXT - length, "%%%u", scope);
 }
 
+/* An empty address has the empty text. inet_ntop writes IPv6 as RFC 5952 section 4 wants it,
+ * "::ffff:10.0.0.1" for a mapped one. */
 void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
   text[0] = '\0';
   if (address->size == 0) return;
@@ -113,6 +122,8 @@ static bool parse_zone(const char *zone, uint32_t *scope) {
   return number != 0;
 }
 
+/* inet_pton and not getaddrinfo with AI_NUMERICHOST, which takes "127.1" and "0x7f000001" too. What
+ * is longer than any address is none, and the NUL that the system wants is put behind a copy. */
 bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) {
   char copy[HC_ADDRESS_TEXT];
   if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size))
@@ -155,6 +166,8 @@ bool hc_address_take(int family, const void *from, size_t size, hc_address *addr
   return true;
 }
 
+/* Padding is compared as well: where a system leaves something in it, an address is tried twice and
+ * nothing worse. */
 static bool is_among(const hc_address *address, const hc_address *all, size_t count) {
   for (size_t i = 0; i < count; i++) {
     if (all[i].size == address->size &&
@@ -165,7 +178,9 @@ static bool is_among(const hc_address *address, const hc_address *all, size_t co
 }
 
 /* 0, or the code of getaddrinfo's that says why there is none. The hosts file may name an address
- * twice, and a second attempt to it would win nothing. */
+ * twice, and a second attempt to it would win nothing. Each is compared with all before it; the
+ * answer of a name server has no room for so many that this would be felt, and it runs on a
+ * lookup's thread. */
 static int collect_addresses(const struct addrinfo *list, unsigned port, hc_address **all,
                              size_t *all_count) {
   size_t size = 0, count = 0;
@@ -188,7 +203,8 @@ static int collect_addresses(const struct addrinfo *list, unsigned port, hc_addr
 }
 
 /* No AI_ADDRCONFIG: with it a machine that has nothing but its loopback interface does not find
- * "localhost". */
+ * "localhost". SOCK_STREAM, because each address would come once for every kind of socket
+ * otherwise. The port is not getaddrinfo's business: as a service it would have it read a file. */
 void hc_address_ask(const char *host, unsigned port, hc_address_answer *answer) {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
   *answer = (hc_address_answer){.code = getaddrinfo(host, NULL, &hints, &list)};

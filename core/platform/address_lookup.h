@@ -1,5 +1,9 @@
 /* address_lookup.h - the system's own look-up of a host's name. It may take many seconds, and
- * nothing can call it off. */
+ * nothing can call it off.
+ *
+ * So it is called on a thread that nobody waits for (net/resolver.c). What the machine is set up to
+ * ask is asked: its hosts file, DNS, mDNS, whatever else its modules know. An answer of DNS is no
+ * proof of anything; TLS is. */
 #ifndef HC_ADDRESS_LOOKUP_H
 #define HC_ADDRESS_LOOKUP_H
 

@@ -1,5 +1,8 @@
 /* address_system.h - from the system's addresses to ours. They are the same bytes everywhere, from
- * other headers. */
+ * other headers.
+ *
+ * For the platform's own files: whoever includes it has all of the system's names beside ours,
+ * which nobody above may have. */
 #ifndef HC_ADDRESS_SYSTEM_H
 #define HC_ADDRESS_SYSTEM_H
 

@@ -1,4 +1,7 @@
-/* entropy.c - see entropy.h. */
+/* entropy.c - see entropy.h.
+ *
+ * In pieces, since the systems' calls differ in how much they give at once, and the smallest of
+ * them counts. */
 #include "entropy.h"
 
 bool hc_entropy_get(void *into, size_t size) {

@@ -1,4 +1,8 @@
-/* entropy.h - the system's own random bytes, for builds whose TLS library brings none. */
+/* entropy.h - the system's own random bytes, for builds whose TLS library brings none.
+ *
+ * Straight from the kernel, so a fork does not repeat its parent's numbers, and no descriptor is
+ * held for it. A failure must not be passed over: keys from what happened to be in memory look just
+ * as good. */
 #ifndef HC_ENTROPY_H
 #define HC_ENTROPY_H
 

@@ -1,4 +1,9 @@
-/* file.h - the few things that the library does with files: bodies, downloads, key logs. */
+/* file.h - the few things that the library does with files: bodies, downloads, key logs.
+ *
+ * Paths are UTF-8 and end with a NUL. A hc_file is the system's own (a descriptor, a HANDLE), is
+ * closed by hc_file_close or hc_file_finish, and belongs to one thread at a time. Nothing here
+ * keeps state or allocates, but for what a system needs to turn a path into its own text. `why` may
+ * be NULL. */
 #ifndef HC_FILE_H
 #define HC_FILE_H
 

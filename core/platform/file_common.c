@@ -3,6 +3,8 @@
 
 #include "socket_common.h"
 
+/* The offset is the body's own. It moves by what was read, so a read that fails half way is asked
+ * again from there. */
 hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size, size_t *got,
                          hc_failure *why) {
   *got = 0;
@@ -12,6 +14,8 @@ hc_error hc_file_read_on(hc_file file, uint64_t *offset, char *into, size_t size
   return code;
 }
 
+/* What was read and not sent is read again by the next call: the page cache has it, and no state
+ * has to be kept between two calls. */
 hc_io hc_socket_send_file_piece(hc_socket s, hc_file file, uint64_t *offset, char *piece,
                                 size_t size, size_t *sent, hc_failure *why) {
   size_t got;

@@ -1,4 +1,7 @@
-/* file_release.c - large files are freed by a thread. See file_release.h. */
+/* file_release.c - large files are freed by a thread. See file_release.h.
+ *
+ * Why the caller's thread is spared is in the header. Files wait in an array of fixed size, so that
+ * giving one up needs no memory; the newest goes first, which matters to nobody. */
 #include "file_release.h"
 
 #include "../base/limits.h"
@@ -11,7 +14,8 @@ typedef struct ending_file_release {
 
 #define NOTHING ((ending_file_release){HC_NO_FILE, {0, 0}})
 
-/* The lock is never held while a file is closed. */
+/* The lock is never held while a file is closed. `at_work` is there for the child of a fork, which
+ * inherits a descriptor that the parent's thread was just closing. */
 static struct {
   hc_mutex lock;
   hc_condition changed;
@@ -50,6 +54,8 @@ static void close_next(void) {
   shared_file_release.at_work = NOTHING;
 }
 
+/* It ends as soon as there is nothing to do: large files are rare, and a thread that waited for the
+ * next would outlive its use. */
 static void *work_file_release(void *unused) {
   (void)unused;
   enter_file_release();
@@ -74,6 +80,8 @@ static void close_if_still(ending_file_release e) {
     hc_file_close(e.file);
 }
 
+/* Inside the lock, as it was taken before the fork. The files that waited are the child's own
+ * descriptors by now and end here; the file itself lives on in the parent. */
 static void after_fork_in_child_file_release(void) {
   close_if_still(shared_file_release.at_work);
   while (shared_file_release.count > 0)
@@ -104,12 +112,15 @@ static bool hand_over_file_release(ending_file_release e) {
   return is_taken;
 }
 
+/* The two questions cost an fstat, which for a small file is all. */
 void hc_file_release(hc_file file) {
   ending_file_release e = {file, {0, 0}};
   if (file != HC_NO_FILE && !(hc_file_is_costly(file, &e.id) && hand_over_file_release(e)))
     hc_file_close(file);
 }
 
+/* The old file is held while its name goes to the new one: without that the rename itself would
+ * free its blocks. */
 hc_error hc_file_replace(const char *from, const char *to, hc_failure *why) {
   hc_file old = hc_file_hold(to);
   hc_error code = hc_file_rename(from, to, why);

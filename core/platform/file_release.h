@@ -11,8 +11,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* Closes the descriptor, unless it is HC_NO_FILE: for files to which nothing was written that a
- * close could still refuse. */
+/* Any thread may call these. Closes the descriptor, unless it is HC_NO_FILE: for files to which
+ * nothing was written that a close could still refuse. */
 void hc_file_release(hc_file file);
 /* Renames over what is there. HC_ERR_FILE_CANT_WRITE with the reason alone. */
 hc_error hc_file_replace(const char *from, const char *to, hc_failure *why);

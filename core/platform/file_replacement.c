@@ -1,4 +1,7 @@
-/* file_replacement.c - large files that take the place of others. See file_replacement.h. */
+/* file_replacement.c - large files that take the place of others. See file_replacement.h.
+ *
+ * One thread for each, which is for files of some MiB, at the end of a download. The thread touches
+ * nothing but its own record: the download may be forgotten meanwhile, and the Lua state closed. */
 #include "file_replacement.h"
 
 #include <string.h>
@@ -19,6 +22,8 @@ struct hc_file_replacement {
   const char *from, *to; /* in the memory behind this */
 };
 
+/* The lock is left before the record is freed, and after `is_left` was read under it: whoever comes
+ * second frees, and there is always one who does. */
 static void work_on(hc_file_replacement *r) {
   hc_failure why = {HC_OK, ""};
   hc_error code = hc_file_replace(r->from, r->to, &why);
@@ -37,6 +42,8 @@ static void *work_file_replacement(void *r) {
   return NULL;
 }
 
+/* Both paths stand behind the struct, in one allocation: a script's strings may be gone before the
+ * thread has read them. */
 static hc_file_replacement *new_replacement(const char *from, const char *to) {
   size_t from_size = strlen(from) + 1, to_size = strlen(to) + 1;
   hc_file_replacement *r = hc_memory_allocate_zeroed(1, sizeof *r + from_size + to_size);
@@ -50,6 +57,8 @@ static hc_file_replacement *new_replacement(const char *from, const char *to) {
   return r;
 }
 
+/* A file of somebody else's, or one with two names, is renamed on the spot. That is right too, only
+ * slower. */
 static bool is_worth_a_thread(const char *from, const char *to) {
   uint64_t size;
   int64_t owner;
@@ -57,6 +66,8 @@ static bool is_worth_a_thread(const char *from, const char *to) {
          size >= HC_RELEASE_LEAST;
 }
 
+/* No thread and no memory are no failures: the rename is made here then, as it would be for a small
+ * file. */
 hc_error hc_file_replacement_begin(const char *from, const char *to, hc_file_replacement **out,
                                    hc_failure *why) {
   hc_file_replacement *r = is_worth_a_thread(from, to) ? new_replacement(from, to) : NULL;
@@ -82,6 +93,7 @@ bool hc_file_replacement_is_done(hc_file_replacement *r) {
   return is_done;
 }
 
+/* Can be called again, and says the same. */
 hc_error hc_file_replacement_await(hc_file_replacement *r, hc_failure *why) {
   if (!is_of_this_process(r))
     return hc_failure_set(why, HC_ERR_BUSY, "the process that this one is a fork of does it");

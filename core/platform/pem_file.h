@@ -11,7 +11,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* Appends the file to `out`; HC_ERR_FILE_… with path and reason. */
+/* Appends the file to `out`; HC_ERR_FILE_… with path and reason. At most HC_PEM_FILE_MAX bytes.
+ * Where it fails some of the file may be in `out`: the caller wipes and frees it in any case. */
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why);
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why);
 /* As write; the file is for its owner alone, also where it existed before. */

@@ -1,4 +1,11 @@
-/* poller_backend.h - what the poller needs of the kernel: epoll, kqueue, or poll over all. */
+/* poller_backend.h - what the poller needs of the kernel: epoll, kqueue, or poll over all.
+ *
+ * A set belongs to one poller, and so to one thread. It knows handles and numbers, nothing of
+ * connections: `key` comes back as it was given. The poller has a generation in it, so that an
+ * event of a connection which has gone since finds nobody.
+ *
+ * Which one it is, is decided when this is compiled. Whether the set itself can be waited for, as
+ * an event loop wants it, hc_backend_fd says. */
 #ifndef HC_POLLER_BACKEND_H
 #define HC_POLLER_BACKEND_H
 
@@ -31,9 +38,12 @@ typedef struct hc_backend_event {
 hc_backend *hc_backend_new(hc_failure *why);
 void hc_backend_delete(hc_backend *b);
 hc_handle hc_backend_fd(const hc_backend *b);  /* HC_NO_HANDLE where there is none */
-/* Watches `fd` (level-triggered) under `key`; a descriptor that is watched already gets the new key
- * and events. A closed descriptor leaves by itself. False when memory or descriptors are out. */
+/* Watches `fd` under `key`; a descriptor that is watched already gets the new key and events.
+ * Level-triggered: what was not dealt with is told again by the next wait, so nothing is lost where
+ * a connection stops half way. A closed descriptor leaves by itself. False when memory or
+ * descriptors are out. */
 bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key);
+/* One that is not watched is fine. */
 void hc_backend_unwatch(hc_backend *b, hc_handle fd);
 /* Up to `room` events; sleeps until one comes or the deadline. */
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline);

@@ -1,5 +1,12 @@
 /* poller_backend_list.c - a poller's backend where the kernel keeps no set of descriptors (Windows
- * for one): a list, over which each wait polls. See poller_backend.h. */
+ * for one): a list, over which each wait polls. See poller_backend.h.
+ *
+ * Each wait hands all descriptors to the kernel and looks at all answers: O(n), where the sets of
+ * epoll and kqueue cost what is ready. For the some hundred connections of a client that is
+ * bearable. The maps keep a change from being O(n) as well.
+ *
+ * An entry has one handle and one key, and either finds it. Its place in the list changes when
+ * another one leaves. */
 #include "poller_backend.h"
 
 #if defined(HC_BACKEND_LIST)
@@ -37,6 +44,7 @@ hc_handle hc_backend_fd(const hc_backend *b) {
   return HC_NO_HANDLE;
 }
 
+/* The map's owners are pointers, and NULL means none there: hence one more than the place. */
 static void *owner_of(size_t at) { return (void *)(uintptr_t)(at + 1); }
 static uint64_t number_of(hc_handle fd) { return (uint64_t)(uintptr_t)fd; }
 
@@ -67,6 +75,7 @@ static void take_out_poller_backend_list(hc_backend *b, size_t at) {
   (void)note(b, at);
 }
 
+/* Two arrays: where the second one fails the first has grown for nothing, and nothing is lost. */
 static bool grow_poller_backend_list(hc_backend *b) {
   if (b->count < b->capacity) return true;
   size_t capacity = b->capacity ? 2 * b->capacity : 64;
@@ -101,6 +110,8 @@ void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
   take_out_poller_backend_list(b, position_in(b, &b->by_handle, number_of(fd)));
 }
 
+/* Failing is "nothing came": the poller asks its connections by their deadlines all the same. Where
+ * `room` is less than what is ready, the next wait goes on behind the last one that was told. */
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   size_t ready = 0, given = 0, looked = 0;
   if (hc_wait(b->entries, b->count, deadline, &ready) != HC_OK || ready == 0) return 0;

@@ -22,8 +22,8 @@ typedef hc_handle hc_socket;
 /* Starts a non-blocking connect on a new close-on-exec socket. OK: connected at once; WANT_WRITE:
  * under way, *out is valid; ERROR: refused at once or out of descriptors (HC_ERR_CANT_CONNECT), or
  * this machine has no way to such an address (HC_ERR_UNAVAILABLE), nothing to close. Sets
- * TCP_NODELAY and, where MSG_NOSIGNAL is missing, SO_NOSIGPIPE. From the address `local`, whose
- * port does not count; NULL: from where the system likes. */
+ * SO_NOSIGPIPE where there is such, and leaves Nagle's algorithm on, as the system has it. From the
+ * address `local`, whose port does not count; NULL: from where the system likes. */
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why);
 /* The same from where the system likes. */

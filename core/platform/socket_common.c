@@ -14,6 +14,8 @@ hc_io hc_socket_fail(hc_failure *why, hc_error code, const char *what, int numbe
 
 /* --- connecting */
 
+/* A machine without IPv6 fails for each such address at once. That must not be the reason that is
+ * told where another address has a better one. */
 hc_error hc_socket_connect_code(int number) {
   bool has_no_way = number == EAFNOSUPPORT || number == EADDRNOTAVAIL;
   return has_no_way ? HC_ERR_UNAVAILABLE : HC_ERR_CANT_CONNECT;
@@ -30,6 +32,7 @@ static bool is_same_end(const hc_address *local, const hc_address *remote) {
   return strcmp(local_text, remote_text) == 0;
 }
 
+/* Connection refused it is, as it would have been a moment earlier or later. */
 hc_io hc_socket_check_ends(const hc_address *local, const hc_address *remote, hc_failure *why) {
   return is_same_end(local, remote) ? hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", ECONNREFUSED)
                                     : HC_IO_OK;

@@ -1,4 +1,9 @@
-/* socket_file.h - bytes that go between sockets and files without a copy in the process. */
+/* socket_file.h - bytes that go between sockets and files without a copy in the process.
+ *
+ * Bodies that are large and plain go this way: sent from a file, or received to one, without TLS
+ * and without a coding in between. That is why TLS streams have no such slots
+ * (stream/stream_peer.h). On a system that lacks the call the functions say so, or do the same by a
+ * read and a write. */
 #ifndef HC_SOCKET_FILE_H
 #define HC_SOCKET_FILE_H
 

@@ -1,5 +1,8 @@
 /* stdio_file.h - the C library's files, which a Lua script's are: what lies below them, and what
- * stdio itself can't say. */
+ * stdio itself can't say.
+ *
+ * Asked for by the bindings alone, on the thread of the script that owns the file; nothing of the
+ * core knows a FILE. */
 #ifndef HC_STDIO_FILE_H
 #define HC_STDIO_FILE_H
 

@@ -1,4 +1,8 @@
-/* system_error.c - see system_error.h. */
+/* system_error.c - see system_error.h.
+ *
+ * strerror is not safe with threads, follows the locale, and says things in words that differ from
+ * system to system: scripts that match a message would run on one of them. These are the errors
+ * that sockets and files really meet. */
 #include "system_error.h"
 
 #include <errno.h>
@@ -40,6 +44,7 @@ const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   return space;
 }
 
+/* Any of the three parts may be missing, and the punctuation goes with it. */
 hc_error hc_file_record(hc_failure *why, hc_error code, const char *what, const char *path,
                         const char *reason, unsigned long number) {
   const char *gap = what[0] && path[0] ? " " : "", *colon = what[0] || path[0] ? ": " : "";

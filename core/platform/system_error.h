@@ -8,8 +8,9 @@
 HC_INTERNAL_BEGIN
 
 #define HC_ERRNO_TEXT 32
-/* A short sentence for an errno value, independent of the locale; `space` holds it where there is
- * none of its own. */
+/* A short sentence for an errno value, the same in every locale and on every system, for the end of
+ * a message ("connection refused"). It is a constant, or stands in `space` where the number has no
+ * sentence of its own. */
 const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]);
 
 #define HC_SHOWN_PATH_MAX 160 /* of a long path, so that the reason still fits the record */

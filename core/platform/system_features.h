@@ -1,6 +1,10 @@
 /* system_features.h - makes the system's headers declare what POSIX and the system have, whatever
  * -std and -D the compiler was started with. The first include of each file that calls the system;
- * GNU's own calls, where a file needs them, are asked for by HC_WANT_GNU before it. */
+ * GNU's own calls, where a file needs them, are asked for by HC_WANT_GNU before it.
+ *
+ * It includes nothing itself, so that no header of the system's is read before the macros stand:
+ * the first one fixes what all later ones declare. .ci/check-modes compiles with the flags that are
+ * in use. */
 #ifndef HC_SYSTEM_FEATURES_H
 #define HC_SYSTEM_FEATURES_H
 

@@ -1,5 +1,8 @@
 /* thread.h - what work in the background needs of the platform: threads, locks, places to wait, and
- * word of forks. */
+ * word of forks.
+ *
+ * Locks and conditions are plain values: static ones are ready by their initializer, and none is
+ * ever destroyed. Threads of ours never touch a Lua state. */
 #ifndef HC_THREAD_H
 #define HC_THREAD_H
 

@@ -14,7 +14,8 @@ HC_INTERNAL_BEGIN
 typedef bool (*hc_trust_taker)(void *context, hc_slice certificate);
 
 /* Gives all that are trusted as roots to `take`; none where they are in files, or the store can't
- * be read. False when `take` has said so. */
+ * be read. False when `take` has said so. The bytes are a view that lasts for the one call. Runs on
+ * the thread that fills a store (stream/tls/tls_store.c). */
 bool hc_trust_each(hc_trust_taker take, void *context);
 
 /* A variable of the environment; NULL where there is none, and in a program that runs with more

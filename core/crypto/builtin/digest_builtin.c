@@ -1,5 +1,13 @@
 /* digest_builtin.c - MD5 (RFC 1321), SHA-1 and the SHA-2 family (FIPS 180-4), and HMACs of them
- * (RFC 2104), for builds without OpenSSL. See digest.h. */
+ * (RFC 2104), for builds without OpenSSL. See digest.h.
+ *
+ * Written to be short and to be right, not fast: a digest here is over a password and a nonce. The
+ * tests hold all of it against published values and, where there is OpenSSL, against that. No step
+ * takes a longer or another way for one byte than for another, nor looks into a table at a place
+ * that the data choose, so time tells nothing about a key.
+ *
+ * MD5 and SHA-1 are broken for signatures. They are here because servers still ask for Digest with
+ * MD5 (RFC 7616 section 3.4 keeps it for their sake). */
 #include <stdint.h>
 #include <string.h>
 
@@ -7,11 +15,16 @@
 #include "../../base/memory.h"
 #include "../digest.h"
 
+/* Of SHA-384 and SHA-512; the others have half of it. */
 #define BLOCK_MAX 128u
 #define WORDS_MAX 8u
 
+/* MD5 is the one that goes by little ends, in its words and in the length behind the padding. */
 typedef enum byte_order { LITTLE, BIG } byte_order;
 
+/* Everything in which one algorithm differs from the next. The words are 64 bits wide for all of
+ * them, and those that count in 32 use the lower half: one set of functions instead of two, for a
+ * few bytes on the stack. */
 typedef struct hash_kind {
   const char *names[4]; /* as OpenSSL knows them, in any case */
   size_t size, block_size;
@@ -21,6 +34,8 @@ typedef struct hash_kind {
   uint64_t start[WORDS_MAX];
 } hash_kind;
 
+/* A digest on its way. `block` holds up to a block less one byte between two feeds; `total` counts
+ * bytes, of which 2^61 are more than any of ours. */
 typedef struct hash_run {
   const hash_kind *kind;
   uint64_t words[WORDS_MAX];
@@ -35,6 +50,7 @@ static uint32_t turn_left(uint32_t x, unsigned by) { return x << by | x >> (32 -
 static uint32_t turn_right(uint32_t x, unsigned by) { return x >> by | x << (32 - by); }
 static uint64_t turn_right_long(uint64_t x, unsigned by) { return x >> by | x << (64 - by); }
 
+/* Byte by byte, so that neither the machine's own order nor an odd address matters. */
 static uint64_t read_word(const unsigned char *at, size_t size, byte_order order) {
   uint64_t word = 0;
   for (size_t i = 0; i < size; i++) word = word << 8 | at[order == BIG ? i : size - 1 - i];
@@ -87,6 +103,8 @@ static const uint32_t md5_rounds[64] = {
     0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
 };
 
+/* RFC 1321 section 3.4: F, G, H and I, and which of the block's words each step takes. `i` alone
+ * decides, and that is the same for every input. */
 static void mix_md5(unsigned i, const uint32_t s[4], uint32_t *mixed, unsigned *word) {
   switch (i / 16) {
   case 0: *mixed = (s[1] & s[2]) | (~s[1] & s[3]), *word = i; break;
@@ -114,6 +132,7 @@ static void compress_md5(uint64_t *words, const unsigned char *block) {
   for (size_t i = 0; i < 4; i++) words[i] = (uint32_t)words[i] + s[i];
 }
 
+/* FIPS 180-4 section 4.1.1, with the constant of section 4.2.1 added in already. */
 static uint32_t mix_sha1(unsigned i, const uint32_t s[5]) {
   switch (i / 20) {
   case 0: return ((s[1] & s[2]) | (~s[1] & s[3])) + 0x5a827999u;
@@ -139,6 +158,8 @@ static void compress_sha1(uint64_t *words, const unsigned char *block) {
   for (size_t i = 0; i < 5; i++) words[i] = (uint32_t)words[i] + s[i];
 }
 
+/* FIPS 180-4 section 6.2.2. The words are cut back to 32 bits by the types of `w` and `s`: a sum of
+ * theirs has to wrap there, and an unsigned one may. */
 static void compress_sha256(uint64_t *words, const unsigned char *block) {
   uint32_t w[64], s[8];
   for (size_t i = 0; i < 16; i++) w[i] = (uint32_t)read_word(block + 4 * i, 4, BIG);
@@ -160,6 +181,8 @@ static void compress_sha256(uint64_t *words, const unsigned char *block) {
   for (size_t i = 0; i < 8; i++) words[i] = (uint32_t)words[i] + s[i];
 }
 
+/* The same with other turns and 80 rounds (section 6.4.2). Folding the two into one costs more
+ * lines than it saves, since half of them would be parameters. */
 static void compress_sha512(uint64_t *words, const unsigned char *block) {
   uint64_t w[80], s[8];
   for (size_t i = 0; i < 16; i++) w[i] = read_word(block + 8 * i, 8, BIG);
@@ -183,6 +206,10 @@ static void compress_sha512(uint64_t *words, const unsigned char *block) {
   for (size_t i = 0; i < 8; i++) words[i] += s[i];
 }
 
+/* The names are OpenSSL's, and the last of each list is NULL. Where a digest is the cut form of
+ * another (SHA-224 of SHA-256), it starts from other words, so that one can't be made out of the
+ * other by cutting (FIPS 180-4 section 5.3). A new kind is a row here; HC_DIGEST_MAX and WORDS_MAX
+ * have to fit it. */
 static const hash_kind kinds[] = {
     {{"MD5", NULL},
      16,
@@ -255,6 +282,8 @@ static void begin_hash(hash_run *run, const hash_kind *kind) {
   memcpy(run->words, kind->start, sizeof run->words);
 }
 
+/* A whole block goes through `block` as well: copying 64 bytes costs little beside hashing them,
+ * and there is one way instead of two. */
 static void feed_hash(hash_run *run, hc_slice bytes) {
   size_t block_size = run->kind->block_size;
   run->total += bytes.size;
@@ -271,7 +300,9 @@ static void feed_hash(hash_run *run, hc_slice bytes) {
   }
 }
 
-/* A bit, zeros, and how many bits there were. */
+/* A bit, zeros, and how many bits there were (FIPS 180-4 section 5.1). The length takes two words,
+ * of which the upper one stays zero. `total` is read before the padding is fed, because the padding
+ * counts itself too. One zero at a time is fed at most 127 times. */
 static void pad_hash(hash_run *run) {
   const hash_kind *kind = run->kind;
   size_t room = kind->block_size - 2 * kind->word_size;
@@ -284,6 +315,8 @@ static void pad_hash(hash_run *run) {
   feed_hash(run, (hc_slice){(const char *)length, 2 * kind->word_size});
 }
 
+/* The state after a key has gone in is as good as the key for whoever wants to sign, so it is wiped
+ * and not just left on the stack. */
 static size_t end_hash(hash_run *run, unsigned char *out) {
   const hash_kind *kind = run->kind;
   unsigned char words[WORDS_MAX * 8];
@@ -295,6 +328,7 @@ static size_t end_hash(hash_run *run, unsigned char *out) {
   return kind->size;
 }
 
+/* A walk over some twenty names; the hashing behind it takes longer. */
 static const hash_kind *find_hash(const char *name) {
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     for (const char *const *known = kinds[i].names; *known; known++) {
@@ -331,6 +365,9 @@ static void begin_keyed(hash_run *run, const hash_kind *kind, const unsigned cha
   hc_memory_wipe(block, sizeof block);
 }
 
+/* H(key ^ opad, H(key ^ ipad, data)): `block` is the key as long as a block, zeros behind it (RFC
+ * 2104 section 2). `out` serves for the inner digest as well, so it must not be where `key` or
+ * `data` stand. */
 hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned char *out,
                  size_t *size, hc_failure *why) {
   const hash_kind *kind = find_hash(algorithm);

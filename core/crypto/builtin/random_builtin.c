@@ -1,4 +1,7 @@
-/* random_builtin.c - the system's own, without a library. See random.h. */
+/* random_builtin.c - the system's own, without a library. See random.h.
+ *
+ * There is no generator in this process that a fork could copy, and so no child that repeats its
+ * parent's numbers. */
 #include "../random.h"
 
 #include "../../platform/entropy.h"

@@ -1,7 +1,11 @@
 /* digest_openssl.c - see digest.h.
  *
  * OpenSSL's queue of errors belongs to the thread, and so to whatever else uses OpenSSL in it: what
- * fails here leaves nothing in it. */
+ * fails here leaves nothing in it.
+ *
+ * Marks in place of ERR_clear_error keep even what the host itself had left in the queue. An
+ * algorithm is fetched anew at each call: for a handful of short texts a request that is cheap
+ * beside a table of our own, and the host's providers (FIPS, legacy) have their say. */
 #include "../digest.h"
 
 #include <openssl/err.h>
@@ -9,6 +13,9 @@
 
 _Static_assert(HC_DIGEST_MAX >= EVP_MAX_MD_SIZE, "room for any digest");
 
+/* The name comes from a script or from a server's challenge, and is cut so that the sentence fits.
+ * That memory was out is told by the same code: the caller can do no more about one than about the
+ * other. */
 static hc_error refuse_digest(hc_failure *why, const char *what, const char *algorithm) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "OpenSSL has no %s with '%.40s'", what,
                         algorithm);

@@ -1,4 +1,8 @@
-/* random_openssl.c - see random.h. */
+/* random_openssl.c - see random.h.
+ *
+ * OpenSSL's generator seeds itself, and anew in the child of a fork. RAND_bytes takes its count as
+ * an int: more than that at once is refused rather than cut, and nobody asks for a thousandth of
+ * it. */
 #include "../random.h"
 
 #include <limits.h>

@@ -1,4 +1,7 @@
-/* address_lookup_posix.c - names by getaddrinfo. See address_lookup.h. */
+/* address_lookup_posix.c - names by getaddrinfo. See address_lookup.h.
+ *
+ * EAI_SYSTEM says that errno has the reason, and that has to be read before anything else is
+ * called. */
 #include "../system_features.h"
 
 #include "../address_lookup.h"

@@ -1,4 +1,8 @@
-/* clock_posix.c - the monotonic clock of POSIX. See clock.h. */
+/* clock_posix.c - the monotonic clock of POSIX. See clock.h.
+ *
+ * CLOCK_MONOTONIC does not follow the wall's clock when somebody sets it. On Linux it stands still
+ * while the machine sleeps: a timeout goes on where it was. The call is answered in user space
+ * there, by the vDSO, and costs some tens of nanoseconds. */
 #include "../system_features.h"
 
 #include "../clock.h"

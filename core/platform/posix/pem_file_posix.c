@@ -44,6 +44,8 @@ static hc_error fail_pem_file(hc_failure *why, hc_error code, const char *what, 
   return hc_failure_set(why, code, "%s %.130s: %s", what, path, reason);
 }
 
+/* A path that leads to a pipe waits here for its other end: whoever names such a file wants
+ * that. */
 static int open_file_pem_file(const char *path, int flags, mode_t mode) {
   int file;
   do {
@@ -52,7 +54,8 @@ static int open_file_pem_file(const char *path, int flags, mode_t mode) {
   return file;
 }
 
-/* As hc_buffer_reserve, but the memory that is left behind is wiped. */
+/* As hc_buffer_reserve, but the memory that is left behind is wiped. Twice what is held, so that
+ * reading stays linear. */
 static hc_error reserve_wiping(hc_buffer *out, char **at, size_t *room) {
   if (out->capacity - out->end < READ_SIZE) {
     size_t held = hc_buffer_size(out);
@@ -92,6 +95,8 @@ static hc_error read_piece_pem_file(int file, const char *path, hc_buffer *out, 
   return HC_OK;
 }
 
+/* Until a read gives nothing, and not by the size that fstat says: files in /proc and pipes have
+ * none. The limit is looked at between two pieces. */
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   int file = open_file_pem_file(path, O_RDONLY, 0);
   if (file < 0) {
@@ -107,7 +112,7 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   return error;
 }
 
-/* 0, or what went wrong. */
+/* 0, or what went wrong. A short count is no failure, and its reason shows with the next write. */
 static int write_or_errno(int file, hc_slice text) {
   while (text.size > 0) {
     ssize_t put = write(file, text.data, text.size);
@@ -119,6 +124,8 @@ static int write_or_errno(int file, hc_slice text) {
   return 0;
 }
 
+/* Follows links: a distribution's bundle often is one. The times are in seconds; tools that update
+ * the bundle write a new file and rename it, so the inode changes too. */
 hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
   struct stat status;
   if (stat(path, &status) != 0) return (hc_pem_file_stamp){0};
@@ -156,12 +163,16 @@ static hc_error finish_pem_file(int file, const char *path, hc_error error, hc_f
   return fail_pem_file(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, errno);
 }
 
+/* In place, not by a new file and a rename: a file with a second name or rights of its own stays
+ * that file. Who reads at this moment may see half of it. */
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
   int file = open_file_pem_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, errno);
   return finish_pem_file(file, path, write_all_pem_file(file, path, text, why), why);
 }
 
+/* O_CREAT's mode alone would leave a file that is there as it is, so it is made private while it is
+ * still empty. */
 hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *why) {
   int file = open_file_pem_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (file < 0) return fail_pem_file(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, errno);

@@ -1,5 +1,8 @@
 /* socket_file_posix.c - between files and sockets without a copy in the process. See socket_file.h.
- */
+ *
+ * It is an optimization that may say no at any time: a file system without sendfile, a socket that
+ * a sandbox has wrapped, a pipe that can't be had. Then it is read and sent, or received and
+ * written, and nobody above notices. */
 #define HC_WANT_GNU /* splice, pipe2 */
 #include "../system_features.h"
 
@@ -122,6 +125,8 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
 
 #if defined(HC_SENDFILE_LINUX) /* and splice with it */
 
+/* A pipe of 1 MiB where the user's share allows it (/proc/sys/fs/pipe-user-pages-soft), else what
+ * the system gives, 64 KiB. */
 hc_error hc_pipe_open(hc_pipe *pipe) {
   *pipe = (hc_pipe){.is_open = false};
   if (pipe2(pipe->ends, O_CLOEXEC) != 0) return HC_ERR_CANT_ACQUIRE_RESOURCE;
@@ -131,6 +136,8 @@ hc_error hc_pipe_open(hc_pipe *pipe) {
   return HC_OK;
 }
 
+/* What splice can't do with this socket looks like OK with nothing held, and the caller goes the
+ * usual way from then on. */
 hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *why) {
   if (size == 0 || !restore_nonblocking(s)) return HC_IO_OK;
   ssize_t moved;
@@ -144,6 +151,8 @@ hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *w
                                     : HC_IO_OK;
 }
 
+/* Pages move rather than bytes where the file system can take them over. What stays held, on a full
+ * disk, is the caller's to take back by hc_pipe_take. */
 size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file) {
   size_t total = 0;
   while (pipe->held > 0) {
@@ -175,6 +184,7 @@ size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file) {
 
 #endif
 
+/* Never sleeps: it asks for no more than is known to be in. */
 size_t hc_pipe_take(hc_pipe *pipe, char *into, size_t room) {
   ssize_t got;
   do got = read(pipe->ends[0], into, room < pipe->held ? room : pipe->held);

@@ -1,4 +1,8 @@
-/* stdio_file_posix.c - see stdio_file.h. */
+/* stdio_file_posix.c - see stdio_file.h.
+ *
+ * A body that is a script's file is read by the descriptor below it, and by then stdio has mostly
+ * read ahead. So its buffer is looked into, which C has no call for: each library has its own
+ * members or functions, and where there are none a pipe of the script's is refused as a body. */
 #include "../system_features.h"
 
 #include "../stdio_file.h"
@@ -16,6 +20,8 @@ bool hc_stdio_is_reachable(void) { return true; }
 
 hc_file hc_stdio_file(FILE *file) { return fileno(file); }
 
+/* ftello counts what stdio has not handed out yet as not read, so this is the script's position and
+ * not the descriptor's. */
 bool hc_stdio_position(FILE *file, uint64_t *at) {
   off_t position = ftello(file);
   *at = position >= 0 ? (uint64_t)position : 0;
@@ -49,6 +55,8 @@ bool hc_stdio_flush(FILE *file) {
   return is_done;
 }
 
+/* glibc and the BSDs declare these members in <stdio.h>; they are part of the ABI, since older
+ * programs have macros that use them. */
 bool hc_stdio_buffered(FILE *file, hc_slice *bytes) {
 #if defined(__GLIBC__)
   *bytes = (hc_slice){file->_IO_read_ptr, (size_t)(file->_IO_read_end - file->_IO_read_ptr)};

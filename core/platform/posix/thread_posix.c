@@ -1,4 +1,8 @@
-/* thread_posix.c - threads, locks and forks by POSIX threads. See thread.h. */
+/* thread_posix.c - threads, locks and forks by POSIX threads. See thread.h.
+ *
+ * Signals are masked in each thread that is started, by masking them around pthread_create: a mask
+ * is inherited, and one that the thread set itself would come too late for a signal that is on its
+ * way. */
 #define HC_WANT_GNU /* glibc declares dladdr only then */
 #include "../system_features.h"
 
@@ -62,6 +66,8 @@ void hc_once_do(hc_once *once, void (*work)(void)) { (void)pthread_once(once, wo
 
 /* --- threads */
 
+/* In a program that has the core linked in, dladdr finds the program, and the dlopen of it changes
+ * nothing. */
 static void pin_this_object(void) {
 #if defined(RTLD_NOLOAD) && defined(RTLD_NODELETE)
   static const char here = 0;
@@ -78,6 +84,7 @@ void hc_thread_keep_module(void) {
   hc_once_do(&pinned, pin_this_object);
 }
 
+/* Detached, since nobody could join: whoever has started it may be gone. */
 static int start_detached(void *(*work)(void *), void *argument, size_t stack_size) {
   pthread_attr_t attributes;
   pthread_t thread;

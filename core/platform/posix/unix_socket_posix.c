@@ -1,4 +1,8 @@
-/* unix_socket_posix.c - Unix sockets. See unix_socket.h. */
+/* unix_socket_posix.c - Unix sockets. See unix_socket.h.
+ *
+ * Like TCP in most respects: a descriptor, bytes in both directions, an end. But there is no
+ * address to choose and none to race for, and connecting either works at once or finds the server's
+ * queue full. */
 #include "../system_features.h"
 
 #include "../unix_socket.h"
@@ -21,8 +25,11 @@
 #define HAS_ABSTRACT_NAMES 0
 #endif
 
+/* The check has seen that there is a first byte. */
 static bool is_abstract(hc_slice path) { return path.data[0] == '@' || path.data[0] == '\0'; }
 
+/* A path that is too long would be cut by the system and lead to another socket, or be refused with
+ * a number that says nothing; so the limit is named (107 bytes on Linux, 103 on the BSDs). */
 hc_error hc_unix_path_check(hc_slice path, hc_failure *why) {
   if (path.size == 0)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the path of the Unix socket is empty");
@@ -44,6 +51,8 @@ hc_error hc_unix_path_check(hc_slice path, hc_failure *why) {
                         "abstract names of Unix sockets are Linux's (a file's path: ./@name)");
 }
 
+/* An abstract name is as long as the size says, zeros included, so the size ends right behind it
+ * and not behind sun_path. */
 static socklen_t make_address(hc_slice path, struct sockaddr_un *address) {
   *address = (struct sockaddr_un){.sun_family = AF_UNIX};
   memcpy(address->sun_path, path.data, path.size);
@@ -64,6 +73,8 @@ static hc_io fail_unix_socket(hc_slice path, int number, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
+/* Linux says EAGAIN where the server's queue is full, which is not the EINPROGRESS of TCP: nothing
+ * is under way then, and waiting for the descriptor would wait for ever. */
 hc_io hc_unix_socket_connect(hc_slice path, hc_socket *out, hc_failure *why) {
   struct sockaddr_un address;
   socklen_t size = make_address(path, &address);

@@ -1,4 +1,7 @@
-/* address_lookup_windows.c - names by getaddrinfo. See address_lookup.h. */
+/* address_lookup_windows.c - names by getaddrinfo. See address_lookup.h.
+ *
+ * The sentences are glibc's, in English, so that a script which looks at a message finds the same
+ * everywhere. */
 #include "../address_system.h"
 
 #include "../address_lookup.h"

@@ -1,4 +1,6 @@
-/* entropy_windows.c - see entropy.h. */
+/* entropy_windows.c - see entropy.h.
+ *
+ * advapi32's, which needs no provider to be opened first, and which every Windows since XP has. */
 #include "system_windows.h"
 
 #include "../entropy.h"

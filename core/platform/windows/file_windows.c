@@ -17,6 +17,8 @@
 
 static HANDLE handle_of(hc_file file) { return (HANDLE)file; }
 
+/* The codes that a script can act on, as file_posix.c gives them; the reason stands in the
+ * sentence. */
 static hc_error open_failure(hc_failure *why, const char *path, DWORD number) {
   hc_error code = HC_ERR_FILE_CANT_OPEN;
   if (number == ERROR_FILE_EXISTS || number == ERROR_ALREADY_EXISTS) code = HC_ERR_ALREADY_EXISTS;
@@ -36,10 +38,14 @@ static hc_error open_file(const char *path, DWORD access, DWORD disposition, DWO
   return HC_OK;
 }
 
+/* ReadFile and WriteFile count in 32 bits. What is left is the caller's next call, or the loop's
+ * next turn. */
 static DWORD piece_size(size_t size) { return size > INT_MAX ? INT_MAX : (DWORD)size; }
 
 /* --- reading and writing */
 
+/* The offset goes in an OVERLAPPED, though the handle is a synchronous one: that is how Windows
+ * spells pread. It moves the handle's position, which is why hc_file_share opens its own. */
 hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size, size_t *got,
                          hc_failure *why) {
   OVERLAPPED at = {.Offset = (DWORD)offset, .OffsetHigh = (DWORD)(offset >> 32)};
@@ -69,6 +75,7 @@ hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure
 
 /* --- opening */
 
+/* CREATE_ALWAYS empties a file that is there and leaves its access list alone. */
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
   return open_file(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL, file, why);
 }
@@ -91,6 +98,7 @@ static SECURITY_DESCRIPTOR *list_of(const char *path) {
   return found;
 }
 
+/* CREATE_NEW fails where the name is taken, a link to nowhere included. */
 static hc_error create_new(const char *path, SECURITY_ATTRIBUTES *security, int64_t *owner,
                            hc_failure *why) {
   hc_file file;
@@ -100,6 +108,8 @@ static hc_error create_new(const char *path, SECURITY_ATTRIBUTES *security, int6
   return code;
 }
 
+/* The list is given with the creation and not afterwards: there is no moment at which others could
+ * open the file. */
 hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
   SECURITY_ATTRIBUTES security = {.nLength = sizeof security,
                                   .lpSecurityDescriptor = old ? list_of(old) : NULL};
@@ -123,6 +133,8 @@ bool hc_file_keep_mode(const char *path, const char *old) {
   return false;
 }
 
+/* A reparse point may be a link, or a file that some service has the bytes of; neither is trusted.
+ * More than one name is refused, as on POSIX. */
 static bool is_plain(HANDLE handle, BY_HANDLE_FILE_INFORMATION *facts) {
   return GetFileType(handle) == FILE_TYPE_DISK && GetFileInformationByHandle(handle, facts) &&
          !(facts->dwFileAttributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT)) &&
@@ -146,6 +158,8 @@ bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   return true;
 }
 
+/* Volume and index tell a file from all others while it is open. On ReFS the index has 128 bits, of
+ * which these are 64. */
 bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
   BY_HANDLE_FILE_INFORMATION found, opened;
   if (owner == HC_FILE_OF_NOBODY) return GetFileType(handle_of(file)) == FILE_TYPE_CHAR;
@@ -160,6 +174,8 @@ static bool go_to_end(hc_file file) {
   return SetFilePointerEx(handle_of(file), none, NULL, FILE_END) != 0;
 }
 
+/* There is no O_APPEND for GENERIC_WRITE, so the position is moved to the end once: nobody else
+ * writes to a download's part. */
 hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc_failure *why) {
   hc_error code =
       open_file(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL, file, why);
@@ -175,6 +191,7 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
 /* Without the right to write anywhere, each write goes to the end. */
 #define APPEND_ACCESS (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
 
+/* A log that is there keeps what is in it and gets the owner's list before a line is written. */
 static hc_error open_log_file(const char *path, const hc_private *p, hc_file *file,
                               hc_failure *why) {
   BY_HANDLE_FILE_INFORMATION facts;
@@ -201,6 +218,7 @@ hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
 
 /* --- what kind it is */
 
+/* Follows links. FILE_FLAG_BACKUP_SEMANTICS is what lets a folder be opened at all. */
 hc_file_kind hc_file_kind_of(const char *path) {
   BY_HANDLE_FILE_INFORMATION facts;
   HANDLE handle = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING,
@@ -267,6 +285,8 @@ hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t 
                       HC_BODY_FILE_WORDS, "", number);
 }
 
+/* A pipe whose writer has gone is at its end: Windows calls that an error, POSIX a read of
+ * nothing. */
 static bool is_end(DWORD number) {
   return number == ERROR_HANDLE_EOF || number == ERROR_BROKEN_PIPE || number == ERROR_NO_DATA;
 }
@@ -309,6 +329,8 @@ typedef struct posix_rename {
 #define RENAME_INFO_EX ((FILE_INFO_BY_HANDLE_CLASS)22)
 #define RENAME_FLAGS 0x43u /* replace if it exists, POSIX's meaning, read-only ones too */
 
+/* A file system that does not know the request (FAT, some shares) refuses it, and MoveFileExW has
+ * its turn. */
 static bool rename_open(const char *from, const wchar_t *to) {
   size_t length = wcslen(to) * sizeof *to, size = sizeof(posix_rename) + length;
   posix_rename *request = size < ULONG_MAX ? hc_memory_allocate_zeroed(1, size) : NULL;
@@ -326,6 +348,8 @@ static bool rename_open(const char *from, const wchar_t *to) {
   return is_done;
 }
 
+/* Both names are made before anything is done. The number is read at once: releasing memory may set
+ * another. */
 hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   wchar_t *old_name = hc_path_wide(from), *new_name = hc_path_wide(to);
   DWORD number = ERROR_INVALID_NAME;

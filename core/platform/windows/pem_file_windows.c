@@ -13,7 +13,9 @@
 
 /* --- reading */
 
-/* The size at once, so that nothing has to move; whatever the file grows by meanwhile is left. */
+/* The size at once, so that nothing has to move and no copy of a key is left behind; whatever the
+ * file grows by meanwhile is left. Of what is no file on a disk one piece of 16 KiB is read at
+ * most, which any key fits in. */
 static hc_error read_all(HANDLE file, const char *path, hc_buffer *out, hc_failure *why) {
   LARGE_INTEGER size = {0};
   size_t held = hc_buffer_size(out), room, left;
@@ -40,6 +42,7 @@ static hc_error read_all(HANDLE file, const char *path, hc_buffer *out, hc_failu
   return HC_OK;
 }
 
+/* A path whose folder is missing is a missing file too, as on POSIX. */
 static bool is_missing(DWORD number) {
   return number == ERROR_FILE_NOT_FOUND || number == ERROR_PATH_NOT_FOUND;
 }
@@ -111,6 +114,7 @@ static int64_t number_of_time(FILETIME time) {
   return (int64_t)((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime);
 }
 
+/* Times in units of 100 ns. There is no ctime here; when the file was made stands in its place. */
 hc_pem_file_stamp hc_pem_file_stamp_of(const char *path) {
   BY_HANDLE_FILE_INFORMATION facts;
   HANDLE file = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, 0, NULL);

@@ -1,5 +1,8 @@
 /* private_windows.c - files that nobody but their owner may open: an access list that names the
- * user alone and takes nothing from the folder. See system_windows.h. */
+ * user alone and takes nothing from the folder. See system_windows.h.
+ *
+ * An administrator can take any file over, as root can on POSIX. The list is protected: what the
+ * folder would hand down to its files does not reach this one. */
 #include "system_windows.h"
 
 #include <aclapi.h>
@@ -30,6 +33,8 @@ static TOKEN_USER *find_user(void) {
   return user;
 }
 
+/* One entry, for the user. ACCESS_ALLOWED_ACE has the first four bytes of the SID in it already;
+ * the room is four bytes more than is needed. */
 static ACL *make_list(SID *user) {
   DWORD size = (DWORD)sizeof(ACL) + (DWORD)sizeof(ACCESS_ALLOWED_ACE) + GetLengthSid(user);
   ACL *list = allocate_private(size);
@@ -40,6 +45,8 @@ static ACL *make_list(SID *user) {
   return NULL;
 }
 
+/* The descriptor points to the list, and `attributes` to the descriptor: the struct must stay where
+ * it is until the end. */
 bool hc_private_begin(hc_private *p) {
   *p = (hc_private){.attributes = {.nLength = sizeof p->attributes}};
   TOKEN_USER *user = find_user();

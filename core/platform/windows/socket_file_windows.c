@@ -9,6 +9,8 @@
 
 #define FILE_PIECE_SIZE 65536u
 
+/* 64 KiB on the stack, and one read and one send a call. A larger piece would be read again in vain
+ * where the socket takes only a part of it. */
 hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent,
                           hc_failure *why) {
   char piece[FILE_PIECE_SIZE];

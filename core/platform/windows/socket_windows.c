@@ -21,6 +21,7 @@
 
 /* --- errors */
 
+/* Behind the failed call and before any other: even closesocket changes the number. */
 static int last_errno(void) { return hc_errno_of_winsock(WSAGetLastError()); }
 
 /* --- addresses */
@@ -43,6 +44,7 @@ bool hc_socket_local_address(hc_socket s, hc_address *address) {
 
 /* --- connecting */
 
+/* Winsock's options are 32 bits wide. */
 static bool set_option(SOCKET s, int level, int name, DWORD value) {
   return setsockopt(s, level, name, (const char *)&value, sizeof value) == 0;
 }
@@ -75,6 +77,8 @@ static SOCKET open_socket(int family) {
   return INVALID_SOCKET;
 }
 
+/* Windows gives the port out here and not with the connect, so a machine that connects from one
+ * address has some 16,000 connections at most. */
 static bool bind_to(SOCKET s, const hc_address *local) {
   struct sockaddr_storage storage = {0};
   memcpy(&storage, local->raw.bytes, local->size);
@@ -143,6 +147,8 @@ static hc_error code_of_send(int number) {
   return is_gone ? HC_ERR_UNAVAILABLE : HC_ERR_CONNECTION_ERROR;
 }
 
+/* Without a limit one send would take a body of any size, copy it into the kernel and have it wait
+ * there: no progress to be seen, and no end to its memory. */
 static DWORD fill_parts(WSABUF *to, const hc_slice *parts, size_t count) {
   DWORD used = 0;
   size_t room = SEND_MAX;

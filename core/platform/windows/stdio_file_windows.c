@@ -3,6 +3,7 @@
  * touched here: hc_stdio_is_reachable says so, and a script's files go by their own methods. */
 #include "../stdio_file.h"
 
+/* The one question whose answer counts here: whoever hears no does not call the others. */
 bool hc_stdio_is_reachable(void) { return false; }
 
 hc_file hc_stdio_file(FILE *file) {

@@ -16,7 +16,8 @@ static BOOL CALLBACK start_network(PINIT_ONCE once, void *result, void **unused)
   return *(bool *)result; /* where it has failed the next one tries again */
 }
 
-/* Never undone: the module stays in the process, and so may its threads. */
+/* Never undone: the module stays in the process, and so may its threads. Any number of threads may
+ * ask at once: one does it, the others wait for that. */
 bool hc_network_start(void) {
   static INIT_ONCE started = INIT_ONCE_STATIC_INIT;
   bool result = true;
@@ -25,6 +26,8 @@ bool hc_network_start(void) {
 
 /* --- numbers of errors */
 
+/* So that the sentences of system_error.c serve here too. WSAE numbers of the same names are other
+ * numbers than errno's. */
 int hc_errno_of_winsock(int code) {
   switch (code) {
   case WSAEWOULDBLOCK: return EAGAIN;
@@ -86,6 +89,9 @@ static wchar_t *lengthen(wchar_t *path) {
   return is_whole ? out : path;
 }
 
+/* MAX_PATH is 260, and a name of 12 has to fit behind a folder's; hence the limit. Behind the
+ * prefix Windows takes a path as it stands, without "." and "..", and so it is made absolute
+ * before. */
 wchar_t *hc_path_wide(const char *path) {
   wchar_t *wide = from_text(path);
   return wide && wcslen(wide) >= LONG_PATH ? lengthen(wide) : wide;
@@ -139,6 +145,8 @@ static bool is_folder(const wchar_t *name) {
   return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
 }
 
+/* The handle is not inherited by programs that are started: without SECURITY_ATTRIBUTES, or with
+ * bInheritHandle unset in them, none is. */
 HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
                            SECURITY_ATTRIBUTES *security) {
   wchar_t *name = hc_path_wide(path);

@@ -3,7 +3,9 @@
  *
  * Handles and sockets are the system's own: a hc_file is a HANDLE and a hc_handle a SOCKET, both as
  * intptr_t, so nothing depends on a C library's table of descriptors, of which a process may have
- * several. Paths are UTF-8. */
+ * several. Paths are UTF-8.
+ *
+ * Included before any other header of the system's, and before C's own. */
 #ifndef HC_SYSTEM_WINDOWS_H
 #define HC_SYSTEM_WINDOWS_H
 

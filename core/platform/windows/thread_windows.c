@@ -1,4 +1,7 @@
-/* thread_windows.c - threads and locks. See thread.h. */
+/* thread_windows.c - threads and locks. See thread.h.
+ *
+ * SRWLOCK and CONDITION_VARIABLE are a pointer each, need no end, and can't fail. A lock is not
+ * recursive: who takes it twice waits for himself. */
 #include "system_windows.h"
 
 #include "../thread.h"
@@ -28,6 +31,7 @@ void hc_condition_wait(hc_condition *c, hc_mutex *m) {
   (void)SleepConditionVariableSRW(variable_of(c), lock_of(m), INFINITE, 0);
 }
 
+/* A wait may end up to a tick of the system's timer late, 16 ms as it usually stands. */
 bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
   int ms = hc_clock_milliseconds_until(deadline);
   return SleepConditionVariableSRW(variable_of(c), lock_of(m), ms < 0 ? INFINITE : (DWORD)ms, 0) !=
@@ -46,6 +50,8 @@ void hc_once_do(hc_once *once, void (*work)(void)) {
 
 /* --- threads */
 
+/* A thread's function has another shape here; what is to be called travels in a block that the
+ * thread frees. */
 typedef struct start {
   void *(*work)(void *);
   void *argument;
@@ -74,6 +80,8 @@ void hc_thread_keep_module(void) {
 
 bool hc_thread_outlives_exit(void) { return false; }
 
+/* The size is of address space alone; without the flag that much memory would be committed.
+ * CreateThread fails for want of memory or handles, which is EAGAIN as pthread_create says it. */
 int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   hc_thread_keep_module();
   start *s = hc_memory_allocate(sizeof *s);

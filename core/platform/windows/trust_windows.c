@@ -15,6 +15,9 @@
 #undef OCSP_REQUEST
 #undef OCSP_RESPONSE
 
+/* What may be used for which purpose (the store can limit a root to mail, say) is not looked at.
+ * Where the store can't be opened there are no authorities, and every handshake fails with "unknown
+ * authority". */
 bool hc_trust_each(hc_trust_taker take, void *context) {
   HCERTSTORE store = CertOpenSystemStoreW(0, L"ROOT");
   if (!store) return true;
@@ -29,4 +32,5 @@ bool hc_trust_each(hc_trust_taker take, void *context) {
   return goes_on;
 }
 
+/* Windows has no programs that run with other rights by their file. */
 const char *hc_trust_variable(const char *name) { return getenv(name); }

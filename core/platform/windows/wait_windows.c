@@ -1,4 +1,8 @@
-/* wait_windows.c - waiting by WSAPoll, and signals between threads. See wait.h. */
+/* wait_windows.c - waiting by WSAPoll, and signals between threads. See wait.h.
+ *
+ * WSAPoll has no limit of 64 sockets as WaitForMultipleObjects and FD_SETSIZE do, and takes the
+ * sockets as they are. What it costs grows with how many there are: each call hands all of them to
+ * the kernel. */
 #include "system_windows.h"
 
 #include "../wait.h"
@@ -75,6 +79,8 @@ static int poll_once_wait(WSAPOLLFD *entries, ULONG count, int timeout) {
   return 0;
 }
 
+/* With a writer among them the sleep is cut into quarters of a second, so that a failed connect on
+ * which WSAPoll keeps silent is found by then. */
 static hc_error poll_until(WSAPOLLFD *entries, ULONG count, uint64_t deadline) {
   bool looks = has_writer(entries, count);
   for (;;) {
@@ -87,6 +93,7 @@ static hc_error poll_until(WSAPOLLFD *entries, ULONG count, uint64_t deadline) {
   }
 }
 
+/* Sixteen entries are on the stack: more than one client's wait has. */
 hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t *ready_count) {
   *ready_count = 0;
   WSAPOLLFD few[WAIT_ENTRIES_ON_STACK], *all = few;
@@ -112,6 +119,8 @@ static bool connect_to_itself(SOCKET s) {
          ioctlsocket(s, (long)FIONBIO, &on) == 0;
 }
 
+/* Windows has no eventfd, and its pipes are no sockets: WSAPoll could not wait for them. A datagram
+ * takes no connection with a listener in between. */
 hc_error hc_signal_open(hc_signal *signal) {
   *signal = (hc_signal){0};
   if (!hc_network_start()) return HC_ERR_CANT_ACQUIRE_RESOURCE;
@@ -145,6 +154,7 @@ void hc_signal_renew(hc_signal *signal) { (void)signal; } /* there are no forks 
 
 /* --- groups: none */
 
+/* OK and no handle: the connector sees that and comes back by its deadline. */
 hc_error hc_group_open(hc_handle *group) {
   *group = HC_NO_HANDLE;
   return HC_OK;

@@ -1,4 +1,8 @@
-/* anchors_openssl.c - OpenSSL as a whole, and authorities as its stores. */
+/* anchors_openssl.c - OpenSSL as a whole, and authorities as its stores.
+ *
+ * An X509_STORE is counted by OpenSSL itself, with atomic counts: the thread that filled it hands
+ * it to any number of contexts on other threads, which only read it. It is never added to once it
+ * has been handed over. */
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -9,6 +13,7 @@
 
 /* --- the library */
 
+/* There is nothing to lack here: the linker has seen to OpenSSL. */
 hc_error hc_tls_check(hc_failure *why) {
   (void)why;
   return HC_OK;
@@ -51,6 +56,8 @@ void hc_tls_library_warm_up(void) {
   ERR_clear_error();
 }
 
+/* OpenSSL keeps tables for each thread, and frees them by a destructor when the thread ends. By
+ * then a host may have unloaded what that destructor is in. */
 void hc_tls_library_leave(void) { OPENSSL_thread_stop(); }
 
 /* --- authorities */
@@ -58,6 +65,10 @@ void hc_tls_library_leave(void) { OPENSSL_thread_stop(); }
 const char *hc_tls_default_file(void) { return X509_get_default_cert_file(); }
 const char *hc_tls_default_directory(void) { return X509_get_default_cert_dir(); }
 
+/* A file of authorities has comments, other blocks and now and then a revocation list between its
+ * certificates; PEM_X509_INFO_read_bio takes all of that as it comes. An encrypted block would have
+ * OpenSSL ask for a passphrase on the terminal. A certificate that is there twice is taken as
+ * added. */
 static bool add_pem(X509_STORE *store, const hc_buffer *text) {
   bool asked = false, done = true;
   /* its limit is far under INT_MAX */
@@ -76,6 +87,9 @@ static bool add_pem(X509_STORE *store, const hc_buffer *text) {
   return done;
 }
 
+/* Windows's store holds certificates that OpenSSL can't decode (odd versions, broken extensions).
+ * One of those costs nobody else the connection: it is skipped, and only a lack of memory stops the
+ * walk. */
 bool hc_tls_anchors_add(void *anchors, hc_slice der) {
   const unsigned char *at = (const unsigned char *)der.data;
   X509 *certificate = der.size > LONG_MAX ? NULL : d2i_X509(NULL, &at, (long)der.size);

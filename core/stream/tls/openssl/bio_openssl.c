@@ -1,8 +1,15 @@
-/* bio_openssl.c - OpenSSL's reads and writes, given to the carrier. */
+/* bio_openssl.c - OpenSSL's reads and writes, given to the carrier.
+ *
+ * This is where TLS in TLS comes from: OpenSSL never sees a socket. `read` and `write` are called
+ * from within SSL_read, SSL_write and SSL_do_handshake, so they must not come back to the same SSL.
+ * Flags for "try again" are cleared at every call, since SSL_get_error reads what is left of
+ * them. */
 #include <openssl/bio.h>
 
 #include "openssl_internal.h"
 
+/* An end of the stream is 0 and no flag. What failed below is kept by the carrier: OpenSSL's
+ * SSL_ERROR_SYSCALL says no more than that something did. */
 static int bio_read(BIO *bio, char *into, int room) {
   hc_tls_carrier *c = BIO_get_data(bio);
   size_t got;
@@ -19,6 +26,8 @@ static int bio_read(BIO *bio, char *into, int room) {
   return -1;
 }
 
+/* Nothing is gathered here. One record is one call, and so one system call on TCP, and what the
+ * stream below did not take stays in OpenSSL's own buffer until the next SSL_write. */
 static int bio_write(BIO *bio, const char *bytes, int size) {
   hc_tls_carrier *c = BIO_get_data(bio);
   size_t sent;
@@ -30,6 +39,8 @@ static int bio_write(BIO *bio, const char *bytes, int size) {
   return -1;
 }
 
+/* OpenSSL flushes at the end of each flight of a handshake, and would take 0 for a failure of
+ * it. */
 static long bio_control(BIO *bio, int command, long number, void *pointer) {
   (void)bio, (void)number, (void)pointer;
   switch (command) {
@@ -61,6 +72,8 @@ BIO_METHOD *hc_tls_bio_method_new(void) {
   return NULL;
 }
 
+/* The SSL takes the BIO over by SSL_set_bio, and frees it with itself; the carrier it does not
+ * free. */
 BIO *hc_tls_bio_new(const BIO_METHOD *method, hc_tls_carrier *carrier) {
   BIO *bio = BIO_new(method);
   if (bio) BIO_set_data(bio, carrier);

@@ -1,4 +1,8 @@
-/* certificate_openssl.c - certificates as text: for messages, and for hc_tls_peer_certificate. */
+/* certificate_openssl.c - certificates as text: for messages, and for hc_tls_peer_certificate.
+ *
+ * Whatever is in a certificate was chosen by whoever sent it, before anybody has verified it: text
+ * that goes into messages is cut, and control bytes are escaped, so that a name can neither break a
+ * log's line nor paint a terminal. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -78,6 +82,8 @@ void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]) {
   GENERAL_NAMES_free(names);
 }
 
+/* The key with its algorithm, as RFC 7469 section 2.4 takes it, so that a certificate which is
+ * renewed with the same key keeps its pin. */
 bool hc_tls_public_key_digest(X509 *certificate, unsigned char digest[HC_PIN_SIZE]) {
   unsigned char *der = NULL;
   int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
@@ -88,6 +94,8 @@ bool hc_tls_public_key_digest(X509 *certificate, unsigned char digest[HC_PIN_SIZ
 
 /* --- the facts of a certificate; each maker gives allocated text, NULL when memory is out */
 
+/* A view of the BIO's memory is copied, with a NUL behind it; of no bytes it gives "", and a data
+ * pointer that is NULL then is not read. */
 static char *written_text(BIO *bio) {
   char *data = NULL;
   long size = BIO_get_mem_data(bio, &data);
@@ -133,6 +141,9 @@ static bool seconds_of(const ASN1_TIME *time, int64_t *out) {
   return true;
 }
 
+/* As many places as there are names of any kind; those that name no host (mail addresses, URIs)
+ * leave some of them unused at the end. What was copied is counted at once, so that a failure half
+ * way frees it all. */
 static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
   GENERAL_NAMES *names;
   bool done = alternative_names(certificate, &names);
@@ -153,6 +164,8 @@ static bool collect_names(hc_peer_certificate *out, const X509 *certificate) {
   return done;
 }
 
+/* The order doesn't matter; the first one without memory ends it, and hc_tls_certificate_describe
+ * frees what is there. */
 static bool collect(hc_peer_certificate *out, X509 *certificate) {
   return seconds_of(X509_get0_notBefore(certificate), &out->not_before) &&
          seconds_of(X509_get0_notAfter(certificate), &out->not_after) &&

@@ -1,5 +1,13 @@
 /* context_openssl.c - the SSL_CTX of an options object: what is offered, what is trusted, what is
- * shown. */
+ * shown.
+ *
+ * One SSL_CTX serves all connections of an options object, whose reference each of them holds. So
+ * nothing here may be changed once a connection is being made, but for the store of authorities,
+ * which OpenSSL reads at the moment when it verifies.
+ *
+ * An administrator's openssl.cnf is loaded by OpenSSL when it starts and has set defaults in every
+ * SSL_CTX before we see it. Where a caller has said nothing these stand, unless they would weaken
+ * what we promise (set_versions, set_behaviour). */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -26,6 +34,8 @@ static bool add_chain(X509_STORE *store, const STACK_OF(X509) * chain) {
   return X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
 }
 
+/* With no verification asked for the certificates are only kept for the getter. The number tells
+ * sessions that were verified against other authorities. */
 static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
   if (o->verify == HC_TLS_VERIFY_NONE || !o->trusted_chain) return HC_OK;
   X509_STORE *store = X509_STORE_new();
@@ -39,6 +49,8 @@ static hc_error set_given_store(hc_tls_options *o, hc_failure *why) {
   return HC_OK;
 }
 
+/* Any number of lists may stand in the file. One that is broken ends it all: a list that is
+ * silently left out would let a revoked certificate pass. */
 static hc_error read_crls(BIO *bio, STACK_OF(X509_CRL) * list, hc_failure *why) {
   bool asked = false;
   X509_CRL *crl;
@@ -70,6 +82,9 @@ static hc_error parse_crls(hc_tls_options *o, const hc_buffer *text, hc_failure 
   return error;
 }
 
+/* `checks_revocation` is set before the file is read, and stays where reading fails: options that
+ * could not be made are thrown away whole. The path is cut out of a longer text and so has to be
+ * copied for its NUL. */
 static hc_error load_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   if (path.size == 0) return HC_OK;
   o->checks_revocation = true;

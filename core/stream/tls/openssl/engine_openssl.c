@@ -1,5 +1,8 @@
 /* engine_openssl.c - one connection, and the sessions that may be resumed: an SSL and its
- * SSL_SESSIONs. See tls_library.h. */
+ * SSL_SESSIONs. See tls_library.h.
+ *
+ * SSL_get_error reads the error queue of the thread as well as the SSL: hence ERR_clear_error in
+ * front of every call that can fail, and no call between one and its outcome. */
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <openssl/x509.h>

@@ -1,5 +1,8 @@
 /* failure_openssl.c - OpenSSL's errors as sentences. Every way out leaves the thread's error queue
- * empty: a host that uses OpenSSL itself must not find our errors in it. */
+ * empty: a host that uses OpenSSL itself must not find our errors in it.
+ *
+ * The queue holds the oldest error first. OpenSSL 3 wraps one in others on its way up, so the
+ * oldest is the cause, while a shortage of memory may stand anywhere. */
 #include <openssl/err.h>
 
 #include "openssl_internal.h"

@@ -1,5 +1,9 @@
 /* handshake_openssl.c - what one connection asks of its server, and the last look at what came of
- * it. */
+ * it.
+ *
+ * A handshake takes several calls of advance. What has to outlive them (the name, the list of
+ * protocols, the failure) stands in hc_tls_handshake, which the SSL finds as its app data: that is
+ * how the callbacks know whose connection they are asked about. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 

@@ -1,5 +1,14 @@
 /* ocsp_openssl.c - the stapled OCSP response (RFC 6066 section 8, RFC 8446 section 4.4.2.1),
- * checked as RFC 6960 section 3.2 says. */
+ * checked as RFC 6960 section 3.2 says.
+ *
+ * OpenSSL asks once a handshake, behind the verification of the chain, and also where no response
+ * came at all. Our 0 makes it send the alert bad_certificate_status_response (113); the sentence
+ * goes to the user.
+ *
+ * A response is signed by the certificate's issuer or by somebody whom the issuer appointed for it.
+ * It says nothing about the certificates above. Nothing is fetched from a responder: that would
+ * tell a third party which hosts are visited, and one that is down would take every connection with
+ * it. */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 

@@ -1,4 +1,7 @@
-/* pkcs12_openssl.c - certificate, key and chain out of one file (RFC 7292). */
+/* pkcs12_openssl.c - certificate, key and chain out of one file (RFC 7292).
+ *
+ * The file is a few KiB that a user chose, decoded once and not on the way of any byte. Its
+ * passphrase is copied for the NUL that PKCS12_parse wants, and the copy is wiped. */
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>

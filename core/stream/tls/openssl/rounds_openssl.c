@@ -1,6 +1,9 @@
 /* rounds_openssl.c - how often is a passphrase to be hashed? Whoever made an encrypted key says it,
  * up to 2^31 times, and OpenSSL hashes as often as it is told: hours in one call. So it is looked
- * up before. What can't be read here is left to OpenSSL, which says why. */
+ * up before. What can't be read here is left to OpenSSL, which says why.
+ *
+ * What is read is what anybody can read without the passphrase: the parameters stand in the open
+ * beside the sealed key. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>

@@ -1,5 +1,10 @@
 /* verify_openssl.c - is it the right server? Chain (RFC 5280 section 6), name (RFC 9525),
- * revocation lists, pins; and the sentence that says why not. */
+ * revocation lists, pins; and the sentence that says why not.
+ *
+ * OpenSSL calls in by two ways. hc_tls_verify_callback takes the place of its whole verification,
+ * so that pins, underscores and lists have one place, and it calls X509_verify_cert itself;
+ * judge_tls_verify is then asked about each finding on the way. A certificate may fail in several
+ * respects: the first that judge_tls_verify does not forgive is the one that is told. */
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>

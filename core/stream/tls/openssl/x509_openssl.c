@@ -1,4 +1,8 @@
-/* x509_openssl.c - certificates and keys: PEM in, PEM out. */
+/* x509_openssl.c - certificates and keys: PEM in, PEM out.
+ *
+ * Certificates are a STACK_OF(X509) in the order of the text, and keys an EVP_PKEY. Text in front
+ * of a block, between two and behind them is skipped, as PEM allows (RFC 7468 section 2), so a file
+ * as `openssl x509 -text` writes it is fine. */
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
