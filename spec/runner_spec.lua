@@ -99,7 +99,7 @@ describe("a run", function()
   local function checkout(script)
     local folder = keep(tempdir.new())
     local commands = [[
-      cp --parents spec/run spec/support/leftovers.sh spec/support/with_tmp "$1" && cp "$2" "$1/job" && cd "$1" && git init -q . &&
+      cp --parents spec/run spec/support/leftovers.sh spec/support/apart "$1" && cp "$2" "$1/job" && cd "$1" && git init -q . &&
       chmod +x job && mkdir build && echo >build/flags && echo /build/ >.gitignore && git add -A && env -u SPEC_JOB spec/run c:./job]]
     local job = keep(tempdir.new()):write("job", "#!/bin/sh\n" .. script
       .. "\necho 1 passed, 0 failed\n")

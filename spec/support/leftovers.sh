@@ -2,14 +2,22 @@
 # What a job leaves behind: files in its temporary folder, processes. Part of spec/run.
 
 # Each job has a temporary folder of its own. glibc's tmpnam and the C tests go to /tmp whatever TMPDIR says, so where the
-# system lets us, the folder is mounted there, for the job alone. Not when the tests themselves live below /tmp.
-can_mount_tmp() {
+# system lets us, the folder is mounted there, for the job alone. Not when the tests themselves live below /tmp. A network
+# of its own it gets as well, unless the run is a job itself, whose jobs may call it.
+#
+# Prints the flags of spec/support/apart, or nothing.
+ways_apart() {
   folder=$1
   shift
   case "$(pwd -P)/ $BUILD/ $* $PATH: ${LUA_PATH:-} ${LUA_CPATH:-} ${LUA_WRAPPER:-} ${C_WRAPPER:-}" in
-    */tmp/*) return 1 ;;
+    */tmp/*) return ;;
   esac
-  spec/support/with_tmp "$folder" true 2>/dev/null
+  for flags in $([ -n "${SPEC_JOB:-}" ] || echo -mn) -m; do
+    if spec/support/apart "$flags" "$folder" true 2>/dev/null; then
+      echo "$flags"
+      return
+    fi
+  done
 }
 
 # Those of the job's process group, and those that left it, as daemons do, with the job's mark in their environment.
