@@ -90,7 +90,8 @@ describe("sockets", function()
     assert.is_nil(ok)
     assert.equal("timeout", why)
     assert.is_true(sent > 0 and sent < 50000000)
-    assert.equal(0, near:send_some("x"))
+    -- On a busy machine the time may have passed before the buffers were full.
+    repeat until near:send_some(("x"):rep(4096)) == 0
     near:close()
     far:close()
   end)
