@@ -10,6 +10,7 @@
 
 #include "../base/chars.h"
 
+/* `from` counts from the slice's beginning and is not over its size. */
 static hc_slice behind_challenge(hc_slice s, size_t from) {
   return (hc_slice){s.data + from, s.size - from};
 }
@@ -30,6 +31,7 @@ static hc_slice skip_commas(hc_slice s) {
   return s;
 }
 
+/* Of RFC 9110 section 11.2; unreserved has the letters, digits, '-', '.', '_' and '~'. */
 static bool is_token68(char c) { return hc_char_is_unreserved(c) || c == '+' || c == '/'; }
 
 /* How many bytes of a token68 (with its '=' at the end) start here, if nothing but a comma or the
@@ -82,6 +84,7 @@ static bool is_behind_scheme(const hc_challenge_piece *piece, hc_slice rest, con
          skip_blanks(rest).data == at;
 }
 
+/* Where a parameter could be read in its place that goes first: "a=b" is both. */
 static hc_parse take_token68(hc_slice *rest, hc_challenge_piece *piece) {
   size_t size = token68_size(*rest);
   if (size == 0) return HC_PARSE_ERROR;

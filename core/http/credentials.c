@@ -1,4 +1,7 @@
-/* credentials.c - Basic credentials. See credentials.h. */
+/* credentials.c - Basic credentials. See credentials.h.
+ *
+ * The pair is encoded as it comes out of pair_byte, three bytes at a time, and hc_base64_encode is
+ * not asked, since that wants it in one piece. */
 #include "credentials.h"
 
 #include <stdint.h>
@@ -6,10 +9,13 @@
 
 #include "../base/chars.h"
 
+/* Neither of the two texts is ever in a message. */
 static hc_error refuse_credentials(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
+/* RFC 7617 section 2 forbids them; in the base64 they would do no harm on the wire, but no server
+ * expects any. */
 static bool has_control_credentials(hc_slice s) {
   for (size_t i = 0; i < s.size; i++) {
     if (hc_char_is_control(s.data[i])) return true;

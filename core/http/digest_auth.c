@@ -1,4 +1,12 @@
-/* digest_auth.c - Digest access authentication. See digest_auth.h. */
+/* digest_auth.c - Digest access authentication. See digest_auth.h.
+ *
+ * Three parts: reading challenges, of which one field may hold several; a new nonce in the place of
+ * an old one; and the answer.
+ *
+ * A challenge is text of the server's, read by challenge.h and kept unquoted in one buffer, of
+ * which all its slices are views. Nothing in it is repaired. What is malformed, given twice or
+ * unknown makes that one challenge unanswerable, and the next may do: the alternative is to send
+ * what was made from a password to somebody who has been misunderstood. */
 #include "digest_auth.h"
 
 #include <stdio.h>
@@ -12,6 +20,8 @@
 
 /* --- a challenge */
 
+/* A line break in a realm or a nonce would go back to the server inside of our own field, as the
+ * beginning of another. */
 static bool has_control_digest_auth(hc_slice s) {
   for (size_t i = 0; i < s.size; i++) {
     if (hc_char_is_control(s.data[i])) return true;
@@ -19,7 +29,8 @@ static bool has_control_digest_auth(hc_slice s) {
   return false;
 }
 
-/* The names of RFC 7616 section 6.1. */
+/* The names of RFC 7616 section 6.1. The name is kept as the server wrote it, for it is sent back
+ * so. An unknown one is false, and `hash` means nothing then. */
 static bool read_algorithm(hc_slice name, hc_digest_challenge *c) {
   static const struct {
     hc_slice name;
@@ -68,6 +79,8 @@ static const hc_slice param_names[KNOWN_PARAMS] = {
     [PARAM_QOP] = {"qop", 3},           [PARAM_STALE] = {"stale", 5},
     [PARAM_USERHASH] = {"userhash", 8}, [PARAM_CHARSET] = {"charset", 7}};
 
+/* A qop list that does not have "auth" has "auth-int" alone, which would hash the content: of a
+ * stream that is not there yet, so it is not implemented. The value is a view of r->c.text. */
 static void set_param(reading *r, int which, hc_slice value) {
   hc_digest_challenge *c = &r->c;
   switch (which) {
@@ -89,6 +102,9 @@ static void set_param(reading *r, int which, hc_slice value) {
   }
 }
 
+/* Parameters of other schemes than Digest pass by here too and are dropped, and so are unknown
+ * ones. One that is given twice makes the challenge bad: two readers could take different
+ * values. */
 static hc_error take_param(reading *r, const hc_challenge_piece *piece) {
   int which = 0;
   while (which < KNOWN_PARAMS && !hc_slice_equal_fold(piece->name, param_names[which])) which++;
@@ -104,7 +120,8 @@ static hc_error take_param(reading *r, const hc_challenge_piece *piece) {
   return HC_OK;
 }
 
-/* Room for all that this value can bring, so that the views stay. */
+/* Room for all that this value can bring, so that the views stay. The buffer is emptied and not
+ * freed: a field with ten challenges takes one allocation. */
 static hc_error restart_digest_auth(reading *r, hc_slice value) {
   char *at;
   size_t room;
@@ -124,13 +141,16 @@ static const char *hash_name_digest_auth(hc_digest_hash which) {
   return "MD5";
 }
 
-/* Does OpenSSL have the hash, and may it be used? */
+/* Does OpenSSL have the hash, and may it be used? In FIPS mode there is no MD5. Trying is the only
+ * way to know, and costs one hash of nothing. */
 static bool is_available(hc_digest_hash which) {
   unsigned char bytes[HC_DIGEST_MAX];
   size_t size;
   return hc_digest(hash_name_digest_auth(which), HC_SLICE(""), bytes, &size, NULL) == HC_OK;
 }
 
+/* An empty realm is a realm. An empty nonce is taken for none, since that is how "no challenge" is
+ * told apart. */
 static bool is_answerable(const reading *r) {
   const unsigned needed = 1u << PARAM_REALM | 1u << PARAM_NONCE;
   return r->is_digest && !r->is_bad && (r->seen & needed) == needed && r->c.nonce.size > 0;
@@ -146,6 +166,9 @@ static void weigh(reading *r, hc_digest_challenge *best) {
   r->c = last;
 }
 
+/* A challenge is over when the next scheme begins, or the text ends in good order. Behind a fault
+ * nothing is believed, the challenge before it included, whose end may have been meant
+ * otherwise. */
 static hc_error find_digest_auth(hc_slice value, hc_digest_pick pick, reading *r,
                                  hc_digest_challenge *best) {
   hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
@@ -167,6 +190,8 @@ static hc_error find_digest_auth(hc_slice value, hc_digest_pick pick, reading *r
   return best->nonce.size > 0 ? HC_OK : HC_ERR_DOES_NOT_EXIST;
 }
 
+/* *challenge is only touched on success: a client that has a nonce which works keeps it, whatever
+ * else a server writes. */
 hc_error hc_digest_find(hc_slice value, hc_digest_pick pick, hc_digest_challenge *challenge) {
   reading r;
   hc_digest_challenge best;
@@ -183,7 +208,8 @@ hc_error hc_digest_find(hc_slice value, hc_digest_pick pick, hc_digest_challenge
   return HC_OK;
 }
 
-/* The other texts are in the same buffer, so that moves with them. */
+/* The other texts are in the same buffer, so that moves with them. With "-sess" the key goes on
+ * being made from the first nonce (RFC 7616 section 3.4.2), so that one is kept beside the new. */
 static hc_error set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
   hc_digest_challenge next = *challenge;
   hc_slice *const texts[] = {&next.realm, &next.nonce, &next.opaque, &next.algorithm,
@@ -209,11 +235,15 @@ static hc_error set_nonce(hc_digest_challenge *challenge, hc_slice nonce) {
   return HC_OK;
 }
 
+/* The same nonce again would have us begin to count at 1, which the server has seen already and
+ * must take for a replay. */
 static bool is_new_nonce(const hc_digest_challenge *challenge, hc_slice nonce) {
   return nonce.size > 0 && !has_control_digest_auth(nonce) &&
          !hc_slice_equal(nonce, challenge->nonce);
 }
 
+/* Authentication-Info is a list of parameters without a scheme (RFC 7615 section 3), which the same
+ * reader takes. */
 hc_error hc_digest_take_info(hc_digest_challenge *challenge, hc_slice info) {
   hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
   hc_buffer text = {0};
@@ -240,6 +270,7 @@ void hc_digest_free(hc_digest_challenge *challenge) {
 #define COLON HC_SLICE(":")
 #define HEX_SIZE (2 * HC_DIGEST_MAX + 1) /* of a digest as text, with a NUL */
 
+/* In lower case: the text is hashed once more, and both sides must hash the same. */
 static void write_hex(const unsigned char *bytes, size_t size, char *hex) {
   static const char digits[] = "0123456789abcdef";
   for (size_t i = 0; i < size; i++) {
@@ -249,12 +280,15 @@ static void write_hex(const unsigned char *bytes, size_t size, char *hex) {
   hex[2 * size] = '\0';
 }
 
-/* One hash for all parts of the answer. The first failure stays. */
+/* One hash for all parts of the answer. The first failure stays. The text of a digest stands in the
+ * caller's `hex`, of which the result is a view. */
 typedef struct hasher {
   const char *name;
   hc_error code;
 } hasher;
 
+/* Joined in memory, since hc_digest takes one piece. The room is reserved at once, so the password
+ * is in one block, which is wiped. */
 static hc_slice hash(hasher *h, const hc_slice *parts, size_t count, char hex[HEX_SIZE]) {
   hc_buffer all = {0};
   unsigned char bytes[HC_DIGEST_MAX];
@@ -306,6 +340,7 @@ static hc_slice hash_response(hasher *h, const hc_digest_challenge *c, const hc_
   return result;
 }
 
+/* The first failure stays, and nothing is written behind it: the caller looks once, at the end. */
 static void put_digest_auth(hc_buffer *out, hc_slice text, hc_error *code) {
   if (*code == HC_OK) *code = hc_buffer_append(out, text, SIZE_MAX);
 }
@@ -327,6 +362,7 @@ static bool is_attr_char(char c) {
   return hc_char_is_token(c) && c != '*' && c != '\'' && c != '%';
 }
 
+/* RFC 8187 and not a quoted string, which has no way to say in which characters it is written. */
 static void put_extended(hc_buffer *out, const char *before, hc_slice value, hc_error *code) {
   static const char digits[] = "0123456789ABCDEF";
   put_digest_auth(out, hc_slice_of(before), code);
@@ -340,12 +376,15 @@ static void put_extended(hc_buffer *out, const char *before, hc_slice value, hc_
   }
 }
 
+/* With userhash the name is a hash in hex by now, and goes as it is. */
 static void put_user(hc_buffer *out, const hc_digest_challenge *c, hc_slice user, hc_error *code) {
   if (c->knows_utf8 && !is_ascii_digest_auth(user))
     put_extended(out, "Digest username*=", user, code);
   else put_quoted(out, "Digest username=", user, code);
 }
 
+/* Quotes stand where RFC 7616 section 3.4 has them, and nowhere else: servers are known to fail on
+ * a quoted algorithm, qop or nc. */
 static hc_error put_all_digest_auth(const hc_digest_challenge *c, const hc_digest_request *r,
                                     hc_slice user, hc_slice response, const char *count,
                                     hc_buffer *out) {
@@ -369,6 +408,8 @@ static hc_error put_all_digest_auth(const hc_digest_challenge *c, const hc_diges
   return code;
 }
 
+/* Eight hex digits of a count, as the server expects them. Where it fails `out` is as long as it
+ * was before. */
 hc_error hc_digest_write(const hc_digest_challenge *challenge, const hc_digest_request *request,
                          hc_buffer *out) {
   hasher h = {hash_name_digest_auth(challenge->hash), HC_OK};
@@ -390,6 +431,8 @@ hc_error hc_digest_write(const hc_digest_challenge *challenge, const hc_digest_r
   return code;
 }
 
+/* 128 bits, so that a server can't choose the nonce in such a way that hashes made beforehand would
+ * give the password away. */
 hc_error hc_digest_make_cnonce(char cnonce[HC_CNONCE_SIZE + 1]) {
   unsigned char bytes[HC_CNONCE_SIZE / 2];
   hc_error code = hc_random_bytes(bytes, sizeof bytes);

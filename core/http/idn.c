@@ -1,4 +1,9 @@
-/* idn.c - host names in letters of all scripts. See idn.h. */
+/* idn.c - host names in letters of all scripts. See idn.h.
+ *
+ * A name is converted once, where it comes in, and from then on everything works on the ASCII form:
+ * what is looked up, compared, verified and sent is the same text. ASCII names take the short way
+ * and never see the library, so "xn--" labels are not checked either: they are names like
+ * others. */
 #include "idn.h"
 
 #include <string.h>
@@ -15,6 +20,7 @@ static bool is_ascii(hc_slice text) {
 #ifdef HC_WITH_IDN2
 #include <idn2.h>
 
+/* Of the library that is loaded, not of its header. */
 const char *hc_idn_version(void) { return idn2_check_version(NULL); }
 
 /* What somebody can act on; the library's own words name its rules. */
@@ -75,6 +81,9 @@ static hc_error convert_idn(const char *text, hc_buffer *out, hc_failure *why) {
 
 #define NAME_MOST 1024 /* of UTF-8; what is longer can't be a name in ASCII either */
 
+/* The copy is for the NUL that libidn2 wants. Bytes of ASCII are checked before: UTS 46 maps some
+ * characters to '/', '?' and their like, and a name must not become a path (see also
+ * has_host_letters). */
 hc_error hc_idn_to_ascii(hc_slice name, hc_buffer *out, hc_failure *why) {
   char text[NAME_MOST + 1];
   if (name.size > NAME_MOST)
@@ -90,7 +99,8 @@ hc_error hc_idn_to_ascii(hc_slice name, hc_buffer *out, hc_failure *why) {
   return convert_idn(text, out, why);
 }
 
-/* Appends `name` in its ASCII form, and what stands before it in `text` as it is. */
+/* Appends `name` in its ASCII form, and what stands before it in `text` as it is. `name` is a part
+ * of `text`, at its end or in its midst. */
 static hc_error convert_behind(hc_slice text, hc_slice name, hc_buffer *out, hc_failure *why) {
   hc_slice before = {text.data, (size_t)(name.data - text.data)};
   hc_error error = hc_buffer_append(out, before, SIZE_MAX);
@@ -98,6 +108,7 @@ static hc_error convert_behind(hc_slice text, hc_slice name, hc_buffer *out, hc_
   return hc_idn_to_ascii(name, out, why);
 }
 
+/* A beginning that hc_host_parse will take off again; here it must not go through the mapping. */
 static hc_slice without_scheme(hc_slice text) {
   static const hc_slice schemes[] = {{"http://", 7}, {"https://", 8}};
   for (int i = 0; i < 2; i++) {
@@ -115,6 +126,8 @@ hc_error hc_idn_host_parse(hc_slice text, hc_buffer *space, hc_host *host, hc_fa
   return hc_host_parse((hc_slice){hc_buffer_head(space), hc_buffer_size(space)}, host, why);
 }
 
+/* The first colon ends the name, for a name of letters has no other; an IPv6 address is ASCII and
+ * has gone the other way. */
 hc_error hc_idn_endpoint_parse(hc_slice text, hc_buffer *space, hc_host *host, unsigned *port,
                                hc_failure *why) {
   *port = 0;

@@ -1,4 +1,11 @@
-/* proxy_auth.c - what a proxy is told about its user. See proxy_auth.h. */
+/* proxy_auth.c - what a proxy is told about its user. See proxy_auth.h.
+ *
+ * Basic is made once and sent as it is; Digest is made anew for each request, and so the password
+ * has to stay in memory as long as the proxy is set. Both are wiped when that ends.
+ *
+ * Nothing here knows a connection. Every connection with the proxy asks the same record, and a
+ * nonce that one has learned serves all of them: the count goes on over all (RFC 7616 section 3.4,
+ * nc). */
 #include "proxy_auth.h"
 
 #include <string.h>
@@ -7,11 +14,13 @@
 #include "../base/memory.h"
 #include "credentials.h"
 
+/* The whole capacity: an older, longer text may have stood behind the present one's end. */
 static void wipe_proxy_auth(hc_buffer *b) {
   if (b->data) hc_memory_wipe(b->data, b->capacity);
   hc_buffer_free(b);
 }
 
+/* Twice is fine. The challenge holds nothing secret. */
 void hc_proxy_auth_free(hc_proxy_auth *a) {
   wipe_proxy_auth(&a->secret);
   wipe_proxy_auth(&a->basic);
@@ -19,6 +28,8 @@ void hc_proxy_auth_free(hc_proxy_auth *a) {
   memset(a, 0, sizeof *a);
 }
 
+/* Where Basic is not to be sent its text is made all the same, as a check of both texts, and wiped.
+ * The room for the secret is taken once, since two views point into it. */
 hc_error hc_proxy_auth_init(hc_proxy_auth *a, hc_slice user, hc_slice password,
                             hc_proxy_schemes schemes, hc_failure *why) {
   memset(a, 0, sizeof *a);
@@ -43,6 +54,8 @@ hc_error hc_proxy_auth_init(hc_proxy_auth *a, hc_slice user, hc_slice password,
   return HC_OK;
 }
 
+/* Counted also where writing fails: a number that is left out is allowed, one that comes twice is
+ * not. */
 hc_error hc_proxy_auth_write_digest(hc_proxy_auth *a, hc_slice method, hc_slice target,
                                     hc_buffer *out) {
   a->count++;
@@ -57,7 +70,8 @@ hc_error hc_proxy_auth_write_digest(hc_proxy_auth *a, hc_slice method, hc_slice 
   return hc_digest_write(&a->challenge, &request, out);
 }
 
-/* The first challenge that can be answered, of all fields. */
+/* The first challenge that can be answered, of all fields. Several fields of that name are one
+ * list, in the order in which they stand (RFC 9110 section 5.3). */
 static hc_error find_proxy_auth(const hc_headers *fields, hc_digest_challenge *found) {
   static const hc_slice name = {"Proxy-Authenticate", 18};
   hc_error code = HC_ERR_DOES_NOT_EXIST;
@@ -68,6 +82,8 @@ static hc_error find_proxy_auth(const hc_headers *fields, hc_digest_challenge *f
   return code;
 }
 
+/* A Digest answer that is refused without "stale" means that the password is wrong, and asking
+ * again would only lock the account. Basic that is refused may be followed by Digest, once. */
 hc_error hc_proxy_auth_take(hc_proxy_auth *a, const hc_headers *fields, hc_auth_sent sent) {
   hc_digest_challenge found;
   memset(&found, 0, sizeof found);
@@ -85,6 +101,8 @@ hc_error hc_proxy_auth_take(hc_proxy_auth *a, const hc_headers *fields, hc_auth_
   return HC_OK;
 }
 
+/* A proxy that hands out a new nonce with each answer spares itself a 407 for each request.
+ * Anything wrong with it is passed over: then the old one is used until it is refused. */
 hc_error hc_proxy_auth_note(hc_proxy_auth *a, const hc_headers *fields) {
   static const hc_slice name = {"Proxy-Authentication-Info", 25};
   size_t i;

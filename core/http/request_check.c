@@ -15,6 +15,7 @@ static hc_error refuse_request_check(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
 
+/* `from` is within s, or right behind it. */
 static hc_slice rest_of_request_check(hc_slice s, size_t from) {
   return (hc_slice){s.data + from, s.size - from};
 }
@@ -51,11 +52,13 @@ static size_t scheme_size(hc_slice url) {
   return 0;
 }
 
+/* What was wrong is said by uri.c, which quotes nothing: a URL may have a password in it. */
 static hc_error refuse_authority(hc_failure *why, const char *part, const hc_failure *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s: %s", part, reason->text);
 }
 
-/* RFC 9112 section 3.2.2 */
+/* RFC 9112 section 3.2.2 The host in the URL, and not that of the connection, is what Host says
+ * then (RFC 9112 section 3.2). */
 static hc_error take_absolute(hc_slice url, size_t prefix, hc_target *t, hc_failure *why) {
   t->scheme = (hc_slice){url.data, prefix};
   hc_slice rest = rest_of_request_check(url, prefix);
@@ -137,6 +140,7 @@ static hc_known_field known_field_of(hc_slice name) {
   return (hc_known_field)i;
 }
 
+/* Counted from 1, as Lua does. */
 static hc_error refuse_line(hc_failure *why, size_t index, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "header %zu: %s", index + 1, what);
 }

@@ -1,9 +1,12 @@
-/* transcript.c - the heads that pass, as text. See transcript.h. */
+/* transcript.c - the heads that pass, as text. See transcript.h.
+ *
+ * Nothing is noted unless somebody listens, so a request without a trace pays one comparison. */
 #include "transcript.h"
 
 #include "../base/limits.h"
 #include "../base/memory.h"
 
+/* One reference, the caller's. */
 hc_transcript *hc_transcript_new(void) {
   hc_transcript *t = hc_memory_allocate_zeroed(1, sizeof *t);
   if (!t) return NULL;
@@ -17,6 +20,8 @@ hc_transcript *hc_transcript_retain(hc_transcript *t) {
   return t;
 }
 
+/* Heads hold cookies and credentials, so the block is wiped and given back, and not kept for the
+ * next. */
 void hc_transcript_clear(hc_transcript *t) {
   if (t->text.data) hc_memory_wipe(t->text.data, t->text.capacity);
   hc_buffer_free(&t->text);
@@ -28,6 +33,8 @@ void hc_transcript_release(hc_transcript *t) {
   hc_memory_release(t);
 }
 
+/* The limit is for a script that never takes what it asked for. A record that would pass it is left
+ * out whole. */
 static void put_transcript(hc_transcript *t, hc_slice bytes, hc_error *code) {
   if (*code == HC_OK) *code = hc_buffer_append(&t->text, bytes, HC_TRANSCRIPT_MAX);
 }
@@ -45,6 +52,8 @@ void hc_transcript_note_request(hc_transcript *t, hc_slice head) {
   end_record(t, before, code);
 }
 
+/* Put together anew, since the parser keeps no status line. HTTP/2 has no reason phrase (RFC 9113
+ * section 8.3.2), so nothing stands there. */
 static void put_status_line(hc_transcript *t, hc_slice version, const hc_response *r,
                             hc_error *code) {
   put_transcript(t, version, code);

@@ -1,10 +1,16 @@
-/* uri.c - percent-encoding, hosts and authorities. See uri.h. */
+/* uri.c - percent-encoding, hosts and authorities. See uri.h.
+ *
+ * No URL is taken apart as a whole here: the Lua half does that (url/). The core meets hosts and
+ * authorities alone, and reads them strictly, for the text that is checked must mean the same to
+ * whoever connects, to the certificate's check, and to the server. */
 #include "uri.h"
 
 #include <string.h>
 
 #include "../base/chars.h"
 
+/* Of DNS (RFC 1035 section 2.3.4), with the dots. A label's own limit of 63 is the resolver's to
+ * find. */
 #define HOST_NAME_LIMIT 255u
 
 /* Counted first, then written: one allocation, whatever the text is. Upper case in the digits, as
@@ -57,6 +63,7 @@ hc_error hc_uri_decode(hc_slice text, hc_buffer *out) {
   return HC_OK;
 }
 
+/* memchr of an empty slice, whose pointer may be NULL, is undefined. */
 static bool find_uri(hc_slice s, char c, size_t *index) {
   const char *found = s.size > 0 ? memchr(s.data, c, s.size) : NULL;
   if (found) *index = (size_t)(found - s.data);
@@ -137,6 +144,8 @@ static bool is_zone(hc_slice s) {
   return s.size > 0;
 }
 
+/* "fe80::1%eth0" as people write it, with one '%'; the "%25" of a URL begins a zone of its own,
+ * "25eth0", which address.c knows what to do with. */
 bool hc_is_ipv6_literal(hc_slice text) {
   size_t percent;
   if (!find_uri(text, '%', &percent)) return is_ipv6_address(text);
@@ -177,6 +186,7 @@ static hc_error check_name_uri(hc_slice name, hc_failure *why) {
   return name.size > HOST_NAME_LIMIT ? refuse_uri(why, "the host is longer than 255 bytes") : HC_OK;
 }
 
+/* "HTTP://" is a scheme too. */
 static bool starts_with_fold(hc_slice s, hc_slice prefix) {
   return s.size >= prefix.size && hc_slice_equal_fold((hc_slice){s.data, prefix.size}, prefix);
 }
@@ -194,6 +204,8 @@ static hc_slice strip_scheme(hc_slice text, int *scheme) {
   return text;
 }
 
+/* Brackets hold an IPv6 address and nothing else. The future forms of RFC 3986 (IPvFuture) nobody
+ * has ever defined. */
 static hc_error parse_bracketed(hc_slice text, hc_host *host, hc_failure *why) {
   size_t end;
   if (!find_uri(text, ']', &end)) return refuse_uri(why, "the host has '[' without ']'");
@@ -228,6 +240,7 @@ hc_error hc_host_parse(hc_slice text, hc_host *host, hc_failure *why) {
   return check_name_uri(text, why);
 }
 
+/* Goes on after a failure without writing. */
 static void append_uri(hc_buffer *out, hc_slice bytes, hc_error *error) {
   if (*error == HC_OK) *error = hc_buffer_append(out, bytes, SIZE_MAX);
 }
@@ -265,6 +278,7 @@ const char *hc_port_parse(hc_slice digits, unsigned *port) {
   return NULL;
 }
 
+/* The words come from hc_port_parse, which proxy.c uses too. */
 static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
   const char *fault = hc_port_parse(digits, port);
   return fault ? refuse_uri(why, fault) : HC_OK;
