@@ -13,6 +13,9 @@ static hc_io receive_tls_carrier(hc_tls_carrier *c, char *into, size_t room, siz
   return hc_stream_peer_recv(below, into, room, got, c->failure);
 }
 
+/* "Nothing there" is also the answer where the operation has taken its share (burst) or must not
+ * read at all (dry): the library then comes back as if the network were slow. The end and a failure
+ * are kept, since a library asks again after both. */
 hc_io hc_tls_carrier_read(hc_tls_carrier *c, char *into, size_t room, size_t *got) {
   *got = 0;
   if (c->ended) return HC_IO_EOF;

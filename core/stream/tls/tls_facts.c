@@ -1,5 +1,9 @@
 /* tls_facts.c - what both sides agreed on, and who the other side is: known once the handshake is
- * over, and nothing before. */
+ * over, and nothing before.
+ *
+ * Each asks whether the handshake is done before it touches the library, which before that may know
+ * half of an answer, or one that nobody has verified. The views are of the library's own texts, or
+ * of memory that lives as long as the connection. */
 #include "../../base/memory.h"
 #include "tls_internal.h"
 
@@ -18,6 +22,7 @@ hc_slice hc_tls_alpn(const hc_stream_peer *peer) {
   return !engine ? HC_SLICE("") : hc_tls_engine_alpn(engine);
 }
 
+/* Every text in it is made at the call: a connection of which nobody asks keeps none of them. */
 hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate *out,
                                  hc_failure *why) {
   *out = (hc_peer_certificate){0};
@@ -28,6 +33,8 @@ hc_error hc_tls_peer_certificate(const hc_stream_peer *peer, hc_peer_certificate
              : error;
 }
 
+/* The same for hosts in other languages, which can't know how large the struct is in this
+ * version. */
 hc_error hc_tls_get_certificate(const hc_stream_peer *peer, hc_peer_certificate **out,
                                 hc_failure *why) {
   *out = hc_memory_allocate(sizeof **out);

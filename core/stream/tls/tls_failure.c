@@ -5,8 +5,9 @@
 
 #include "tls_internal.h"
 
-/* The two alerts of which more can be said than their names. */
+/* "TLS 1.0 to 1.3" is 14 bytes, and two numbers that were out of range would still fit. */
 #define VERSIONS_TEXT 48
+/* The two alerts of which more can be said than their names. */
 #define ALERT_PROTOCOL_VERSION 70
 #define ALERT_UNRECOGNIZED_NAME 112
 
@@ -130,6 +131,7 @@ void hc_tls_fail_by_name(hc_tls_handshake *h, const char *names, const char *sub
                  subject, h->name);
 }
 
+/* `reason` is the library's, so the words are those that people search for. */
 void hc_tls_fail_by_date(hc_tls_handshake *h, const char *reason, const char *subject,
                          const char *preposition, const char *day) {
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s, %s %s)", reason, subject,
@@ -148,6 +150,7 @@ void hc_tls_fail_by_authority(hc_tls_handshake *h, const char *reason, const cha
                  reason, issuer, hint, file ? file : "");
 }
 
+/* For everything about one certificate that needs no sentence of its own. */
 void hc_tls_fail_by_subject(hc_tls_handshake *h, const char *reason, const char *subject) {
   hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "%s (subject %s)", reason, subject);
 }

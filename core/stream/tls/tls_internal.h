@@ -107,10 +107,8 @@ typedef struct hc_tls_handshake {
   /* ... the host that was asked for, where an override has taken its place; else NULL */
   char *host;
   bool name_is_address;
-  hc_slice
-      /* what is offered in place of the options' list, on the wire's form; static; empty:
-       * nothing */
-      alpn;
+  /* what is offered in place of the options' list, in the wire's form; static; empty: nothing */
+  hc_slice alpn;
   unsigned port;
   bool name_mismatch; /* the failure is about the name */
   bool certificate_requested; /* the server asked for a client certificate and there is none */

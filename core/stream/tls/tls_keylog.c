@@ -1,5 +1,9 @@
 /* tls_keylog.c - the secrets of each connection as lines of the NSS key log format, for who looks
- * at its own traffic. */
+ * at its own traffic.
+ *
+ * Whoever has the file can read everything that its connections carried. It is made readable by its
+ * owner alone (hc_file_open_log), named by the caller and never by the environment, and written
+ * only where an options object asks for it. */
 #include <string.h>
 
 #include "../../base/memory.h"
@@ -20,6 +24,7 @@ void hc_tls_keylog_write(const hc_tls_options *o, const char *line) {
   hc_memory_wipe(text, sizeof text);
 }
 
+/* Opened once for all connections of the options, and appended to. */
 static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
   char *name = hc_memory_copy_text(path.data, path.size);
   if (!name) return hc_failure_out_of_memory(why);

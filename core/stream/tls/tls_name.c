@@ -1,11 +1,15 @@
 /* tls_name.c - whom a connection is for: the name that is verified and sent, and the protocols that
- * it is asked for. */
+ * it is asked for.
+ *
+ * The two uses must not part: what is sent as SNI chooses the server's certificate, and what is
+ * verified is compared with it. So the name is made bare once, and both take that. */
 #include <string.h>
 
 #include "../../base/memory.h"
 #include "../../http/uri.h"
 #include "tls_internal.h"
 
+/* "common name" is the engine's word for it. */
 static hc_error refuse_tls_name(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "common name: %s", reason);
 }
@@ -59,11 +63,14 @@ hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failu
   return HC_OK;
 }
 
+/* What this connection was given goes first, the options' list behind it. */
 hc_slice hc_tls_handshake_alpn(const hc_tls_handshake *h) {
   const hc_buffer *list = &h->options->alpn;
   return h->alpn.size > 0 ? h->alpn : (hc_slice){hc_buffer_head(list), hc_buffer_size(list)};
 }
 
+/* The list is ours and well formed, so no length runs over its end. Names are compared as bytes:
+ * RFC 7301 knows no letter case. */
 bool hc_alpn_list_has(hc_slice list, hc_slice name) {
   if (!list.data) return false;
   for (size_t at = 0; at < list.size; at += 1u + (unsigned char)list.data[at]) {

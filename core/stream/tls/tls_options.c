@@ -1,4 +1,9 @@
-/* tls_options.c - the settings of TLS connections, checked and copied. See tls_options.h. */
+/* tls_options.c - the settings of TLS connections, checked and copied. See tls_options.h.
+ *
+ * Everything is checked when the object is made, so a mistake is told where it was written and not
+ * by a connection an hour later. From then on nothing in it changes but what connections learn: the
+ * store of authorities that is current, and sessions. It is counted and, like all of a client, used
+ * by one thread at a time; the stores behind it are shared by all threads. */
 #include "tls_options.h"
 
 #include <string.h>
@@ -18,8 +23,10 @@ static hc_error refuse_tls_options_here(hc_failure *why, const char *reason) {
 
 /* --- versions */
 
+/* 0 is "not said". Any other number than these is a mistake, and no wish for the newest. */
 static bool is_version(int version) { return version == 0 || (version >= 10 && version <= 13); }
 
+/* 1.2 where nothing is said (RFC 8996 has put the older ones aside), and whatever is the newest. */
 static hc_error take_versions(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   if (!is_version(s->min_version))
     return refuse_tls_options_here(why, "min_version: it is none of TLS 1.0 to 1.3");
@@ -36,6 +43,7 @@ static hc_error take_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fa
 
 /* --- pins */
 
+/* Not hc_base64_decode: a pin has one size, and needs neither a buffer nor its failures. */
 static int base64_value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
@@ -72,6 +80,8 @@ static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
   return size == PIN_BASE64_SIZE && decode_digest(base64, digest);
 }
 
+/* Digests of 32 bytes behind each other, in one block. One that can't be read refuses all: a pin
+ * that nobody checks is worse than none. */
 static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   if (s->pinned_key_count == 0) return HC_OK;
   o->pins = hc_memory_allocate_zeroed(s->pinned_key_count, HC_PIN_SIZE);
@@ -88,6 +98,8 @@ static hc_error take_pins(hc_tls_options *o, const hc_tls_settings *s, hc_failur
 
 /* --- protocol names */
 
+/* Written as it goes over the wire, a byte of length before each name, so a handshake has nothing
+ * left to do. */
 static hc_error take_alpn_tls_options_here(hc_tls_options *o, const hc_tls_settings *s,
                                            hc_failure *why) {
   for (size_t i = 0; i < s->alpn_count; i++) {
@@ -109,6 +121,7 @@ static hc_error take_alpn_tls_options_here(hc_tls_options *o, const hc_tls_setti
 
 /* --- the rest */
 
+/* Parsed here only to be refused here; a connection parses its copy again. */
 static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   hc_host host;
   hc_failure inner = {HC_OK, ""};
@@ -122,6 +135,8 @@ static hc_error take_override(hc_tls_options *o, const hc_tls_settings *s, hc_fa
   return o->override ? HC_OK : hc_failure_out_of_memory(why);
 }
 
+/* A key without its certificate could be shown to nobody, and a certificate without its key proves
+ * nothing. */
 static hc_error check_certificates(const hc_tls_settings *s, hc_failure *why) {
   if (s->trusted_chain && hc_certificates_count(s->trusted_chain) == 0) {
     return refuse_tls_options_here(why, "trusted chain: it holds no certificate");
@@ -159,6 +174,8 @@ static bool needs_judgement(const hc_tls_settings *s) {
          s->post_handshake_auth || s->legacy_renegotiation;
 }
 
+/* The cheap checks first, and the library last, so nothing of it has begun where something else is
+ * wrong. */
 static hc_error take_settings(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   o->verify = s->verify;
   o->require_ocsp = s->require_ocsp_stapling;
@@ -191,6 +208,7 @@ hc_error hc_tls_options_new_sized(const hc_tls_settings *settings, size_t size,
   return error;
 }
 
+/* Connections, proxies and sessions of a script hold one each. */
 hc_tls_options *hc_tls_options_retain(hc_tls_options *o) {
   if (o) o->references++;
   return o;
@@ -211,10 +229,12 @@ void hc_tls_options_release(hc_tls_options *o) {
 
 /* --- before a connection */
 
+/* A given chain takes the system's place and is not added to it. */
 static bool uses_system_store(const hc_tls_options *o) {
   return o->verify != HC_TLS_VERIFY_NONE && !o->trusted_chain;
 }
 
+/* A store without authorities still makes the library ready, which takes most of the time. */
 static hc_tls_store *get_store(const hc_tls_options *o) {
   return hc_tls_store_get(uses_system_store(o) ? HC_TLS_STORE_SYSTEM : HC_TLS_STORE_NONE);
 }
@@ -231,6 +251,8 @@ static void use_store(hc_tls_options *o, hc_tls_store *s) {
   o->store = s;
 }
 
+/* At each connection, since the environment and the bundle may have changed. Plain options get
+ * their context here, behind the store: made before, it would start the library on this thread. */
 hc_io hc_tls_options_prepare(hc_tls_options *o, hc_failure *why) {
   if (o->context && !uses_system_store(o)) return HC_IO_OK;
   hc_tls_store *s = get_store(o);
@@ -245,6 +267,7 @@ hc_io hc_tls_options_prepare(hc_tls_options *o, hc_failure *why) {
   return io;
 }
 
+/* The store is released at once and goes on loading: its thread and the list hold it. */
 void hc_tls_options_start_loading(const hc_tls_options *o) {
   if (hc_tls_check(NULL) != HC_OK) return;
   if (!o->context || uses_system_store(o)) hc_tls_store_release(get_store(o));

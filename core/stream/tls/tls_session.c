@@ -1,5 +1,9 @@
 /* tls_session.c - the sessions that an options object may resume (RFC 8446 section 2.2, RFC 5246
- * section 7.3). */
+ * section 7.3).
+ *
+ * The sessions belong to an options object and not to the process: what was verified by one
+ * object's rules must not spare another object, with stricter ones, its own look. They are never
+ * written anywhere. */
 #include <string.h>
 #include <time.h>
 
@@ -81,6 +85,7 @@ static bool is_usable(const hc_tls_options *o, const hc_tls_session *entry) {
           hc_tls_ticket_has_current_certificate(entry->ticket));
 }
 
+/* A clock that was set back would make the pause endless, hence `pause >= 0`. */
 static bool is_paused(const hc_tls_session *entry) {
   int64_t pause = (int64_t)time(NULL) - entry->declined.at;
   return entry->declined.count >= HC_TLS_DECLINES_MAX && pause >= 0 &&

@@ -1,4 +1,7 @@
-/* tls_text.c - what certificates hold, as text: for messages, and for hc_tls_peer_certificate. */
+/* tls_text.c - what certificates hold, as text: for messages, and for hc_tls_peer_certificate.
+ *
+ * All of it was chosen by a peer and is of any size and any bytes. Whatever has to fit a message is
+ * cut, and a cut is shown. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +9,7 @@
 #include "../../base/memory.h"
 #include "tls_internal.h"
 
+/* By bytes and not by characters: the last one of a UTF-8 name may lose its end. */
 void hc_tls_copy_cut(char *text, size_t room, hc_slice source) {
   size_t kept = source.size < room ? source.size : room - 1;
   memcpy(text, source.data, kept);
@@ -21,6 +25,8 @@ void hc_tls_day_text(int year, int month, int day, char text[HC_TLS_DATE_TEXT]) 
 
 /* --- hosts */
 
+/* Our own and not inet_ntop: this room may not include the system's headers, and the same bytes
+ * must read the same on every system. */
 static void ipv4_text(const unsigned char *bytes, char text[HC_TLS_ADDRESS_TEXT]) {
   snprintf(text, HC_TLS_ADDRESS_TEXT, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
 }
@@ -41,6 +47,8 @@ static int longest_zero_run(const unsigned groups[8], int *start) {
   return best;
 }
 
+/* Lower case and without leading zeros, as RFC 5952 has it, but without the dotted form of mapped
+ * addresses. HC_TLS_ADDRESS_TEXT has room for the longest of 39 bytes. */
 static void ipv6_text(const unsigned char *bytes, char text[HC_TLS_ADDRESS_TEXT]) {
   unsigned groups[8];
   for (size_t i = 0; i < 8; i++) groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
@@ -65,12 +73,14 @@ bool hc_tls_address_text(hc_slice bytes, char text[HC_TLS_ADDRESS_TEXT]) {
   return bytes.size == 4 || bytes.size == 16;
 }
 
+/* A certificate for "bank.example\0.evil.example" must not be shown as bank.example's. */
 static void show_nul(char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     if (text[i] == '\0') text[i] = '?';
   }
 }
 
+/* Room for ", ..." is kept to the end, so a list that goes on always says so. */
 bool hc_tls_append_host(char text[HC_TLS_NAME_TEXT], size_t *at, hc_slice host) {
   const size_t reserve = sizeof ", ..." - 1;
   size_t needed = host.size + (*at > 0 ? 2 : 0);
@@ -93,6 +103,7 @@ char *hc_tls_copy_host(hc_slice host) {
   return text;
 }
 
+/* OpenSSL's own separators, as its cipher lists have them. */
 static bool is_between_suites(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
 
 hc_slice hc_tls_next_suite(hc_slice *text) {
@@ -106,6 +117,8 @@ hc_slice hc_tls_next_suite(hc_slice *text) {
 
 /* --- digests */
 
+/* As `openssl x509 -fingerprint` has it, but in lower case. The last ':' is left out by the
+ * size. */
 char *hc_tls_fingerprint_text(const unsigned char digest[HC_PIN_SIZE]) {
   static const char digits[] = "0123456789abcdef";
   char text[3 * HC_PIN_SIZE];
@@ -117,6 +130,8 @@ char *hc_tls_fingerprint_text(const unsigned char digest[HC_PIN_SIZE]) {
   return hc_memory_copy_text(text, sizeof text - 1);
 }
 
+/* The form in which pinned_keys takes it, so that a pin can be copied from what a connection has
+ * shown. */
 char *hc_tls_pin_text(const unsigned char digest[HC_PIN_SIZE]) {
   hc_buffer text = {0};
   hc_slice bytes = {(const char *)digest, HC_PIN_SIZE};
@@ -127,6 +142,7 @@ char *hc_tls_pin_text(const unsigned char digest[HC_PIN_SIZE]) {
   return copy;
 }
 
+/* Twice is fine, and so is one that was filled half. */
 void hc_peer_certificate_free(hc_peer_certificate *c) {
   for (size_t i = 0; i < c->name_count; i++) hc_memory_release(c->names[i]);
   hc_memory_release(c->names);

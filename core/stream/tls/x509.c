@@ -1,5 +1,9 @@
 /* x509.c - certificates and keys, in memory and in files. What is in them the TLS library knows.
- * See x509.h. */
+ * See x509.h.
+ *
+ * A load that fails leaves an object as it was: the new chain or key is made whole before it takes
+ * the old one's place. Text and files that may hold a private key are wiped behind use, in every
+ * copy that is ours. */
 #include "x509.h"
 
 #include "../../base/memory.h"
@@ -39,6 +43,7 @@ size_t hc_certificates_count(const hc_certificates *c) { return hc_tls_chain_cou
 
 const hc_tls_chain *hc_certificates_chain(const hc_certificates *c) { return c->chain; }
 
+/* Options that were made before have taken what they need, and are not changed by this. */
 static void set_chain(hc_certificates *c, hc_tls_chain *chain) {
   hc_tls_chain_free(c->chain);
   c->chain = chain;
@@ -52,6 +57,7 @@ hc_error hc_certificates_load_text(hc_certificates *c, hc_slice pem, hc_failure 
   return error;
 }
 
+/* The library's sentence gets the path in front; the file's own failures have it already. */
 hc_error hc_certificates_load_file(hc_certificates *c, const char *path, hc_failure *why) {
   hc_buffer text = {0};
   hc_error error = hc_pem_file_read(path, &text, why);
@@ -65,6 +71,7 @@ hc_error hc_certificates_load_file(hc_certificates *c, const char *path, hc_fail
   return error;
 }
 
+/* Of an empty object the text is empty. */
 hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_failure *why) {
   return c->chain ? hc_tls_chain_write(c->chain, out, why) : HC_OK;
 }
@@ -99,6 +106,7 @@ bool hc_key_is_public_only(const hc_key *k) { return k->handle && k->public_only
 
 const hc_tls_key *hc_key_handle(const hc_key *k) { return k->handle; }
 
+/* `why` may be NULL to us but not to the library, whose callers read the code back from it. */
 static hc_error load_text(hc_key *k, hc_slice pem, hc_key_half half, hc_slice passphrase,
                           hc_failure *why) {
   hc_failure own = {HC_OK, ""};
@@ -162,6 +170,7 @@ hc_error hc_key_save_text(const hc_key *k, hc_key_half half, hc_buffer *out, hc_
   return error == HC_OK ? hc_tls_key_write(k->handle, half, out, why) : error;
 }
 
+/* A public key is no secret, and its file gets the usual rights. */
 hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half, hc_failure *why) {
   hc_buffer text = {0};
   hc_error error = hc_key_save_text(k, half, &text, why);

@@ -1,4 +1,7 @@
-/* x509.h - certificates and keys: PEM in, PEM out. Most of it is public: tls.h. */
+/* x509.h - certificates and keys: PEM in, PEM out. Most of it is public: tls.h.
+ *
+ * Counted objects around what the library has (tls_library.h). Empty ones are valid, and what can't
+ * be done with them says so. Used by one thread at a time. */
 #ifndef HC_X509_H
 #define HC_X509_H
 

@@ -18,6 +18,8 @@ static bool append_text(hc_buffer *out, const char *text) {
   return hc_buffer_append(out, hc_slice_of(text), SIZE_MAX) == HC_OK;
 }
 
+/* RFC 4514 section 2.4, which has followed RFC 2253. mbedTLS's own mbedtls_x509_dn_gets begins with
+ * the first part. */
 static bool append_escaped(hc_buffer *out, hc_slice value) {
   for (size_t i = 0; i < value.size; i++) {
     unsigned char c = (unsigned char)value.data[i];
@@ -30,6 +32,7 @@ static bool append_escaped(hc_buffer *out, hc_slice value) {
   return true;
 }
 
+/* An attribute without a short name is shown by its number, "2.5.4.97". */
 static bool append_attribute(hc_buffer *out, const mbedtls_x509_name *name) {
   const char *known = NULL;
   char number[OID_TEXT] = "";
@@ -67,6 +70,7 @@ static bool append_name(hc_buffer *out, const mbedtls_x509_name *first) {
   return true;
 }
 
+/* Without memory it is "without name": a message is not worth a failure of its own. */
 void hc_mbedtls_name_text(const mbedtls_x509_name *name, char text[HC_TLS_NAME_TEXT]) {
   hc_buffer whole = {0};
   bool done = append_name(&whole, name) && hc_buffer_size(&whole) > 0;
@@ -77,6 +81,8 @@ void hc_mbedtls_name_text(const mbedtls_x509_name *name, char text[HC_TLS_NAME_T
 
 /* --- hosts and dates */
 
+/* 2 is dNSName and 7 iPAddress (RFC 5280 section 4.2.1.6). mbedTLS keeps alternative names as bytes
+ * with their tags. */
 bool hc_mbedtls_host_of(const mbedtls_x509_sequence *name, hc_slice *host, bool *is_address) {
   unsigned kind = (unsigned)name->buf.tag & SAN_KIND;
   *host = (hc_slice){(const char *)name->buf.p, name->buf.len};
@@ -94,6 +100,7 @@ static bool shown_host(const mbedtls_x509_sequence *name, char address[HC_TLS_AD
   return true;
 }
 
+/* Until the text is full. */
 void hc_mbedtls_hosts_text(const mbedtls_x509_crt *certificate, char text[HC_TLS_NAME_TEXT]) {
   size_t at = 0;
   text[0] = '\0';
@@ -117,6 +124,7 @@ static int64_t days_of(int64_t year, int month, int day) {
   return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 719468;
 }
 
+/* By hand: timegm is not in C, and mktime goes by the host's time zone. */
 int64_t hc_mbedtls_seconds(const mbedtls_x509_time *t) {
   return days_of(t->year, t->mon, t->day) * 86400 + t->hour * 3600 + t->min * 60 + t->sec;
 }
@@ -128,6 +136,7 @@ static bool sha256_of(const unsigned char *bytes, size_t size, unsigned char out
   return kind && mbedtls_md(kind, bytes, size, out) == 0;
 }
 
+/* mbedTLS keeps the DER of SubjectPublicKeyInfo beside the parsed key. */
 bool hc_mbedtls_key_digest(const mbedtls_x509_crt *certificate, unsigned char digest[HC_PIN_SIZE]) {
   return sha256_of(certificate->pk_raw.p, certificate->pk_raw.len, digest);
 }
@@ -143,6 +152,7 @@ static char *whole_name(const mbedtls_x509_name *name) {
   return copy;
 }
 
+/* A chain of one that borrows the bytes. It must not be freed as a chain. */
 static char *pem_of_mbedtls(const mbedtls_x509_crt *certificate) {
   hc_tls_chain one = {.first = {0}};
   hc_buffer text = {0};

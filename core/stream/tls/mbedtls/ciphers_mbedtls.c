@@ -1,5 +1,9 @@
 /* ciphers_mbedtls.c - names of cipher suites. mbedTLS writes TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256,
- * the registry the same with underscores, and OpenSSL ECDHE-RSA-AES128-GCM-SHA256. */
+ * the registry the same with underscores, and OpenSSL ECDHE-RSA-AES128-GCM-SHA256.
+ *
+ * Settings are written for OpenSSL, mostly, and the same text has to work here. What OpenSSL has
+ * beyond names (HIGH, !aNULL, @STRENGTH) is refused in words: it would mean another set of suites
+ * with each library. */
 #include "mbedtls_internal.h"
 
 #include <stdio.h>
@@ -9,6 +13,7 @@
 
 #define SUITE_TEXT 80u
 
+/* In their case, as OpenSSL compares them too. */
 static bool take_prefix(hc_slice *text, const char *prefix) {
   size_t size = strlen(prefix);
   if (text->size < size || memcmp(text->data, prefix, size) != 0) return false;
@@ -32,6 +37,7 @@ static void write_cipher(hc_slice rest, char text[SUITE_TEXT]) {
   snprintf(text, SUITE_TEXT, "%.*s%s", (int)rest.size, rest.data, is_chacha ? "-SHA256" : "");
 }
 
+/* A name without a key exchange in front means RSA, "AES128-SHA". An unknown one is 0. */
 static int suite_of_openssl(hc_slice word) {
   static const char *const exchanges[] = {"ECDHE-RSA-", "ECDHE-ECDSA-", "DHE-RSA-", ""};
   char cipher[SUITE_TEXT], name[2 * SUITE_TEXT];
@@ -48,6 +54,7 @@ static bool is_of_tls_13(hc_slice word) {
   return word.size > 8 && memcmp(word.data, "TLS_", 4) == 0 && !memchr(word.data, 'W', word.size);
 }
 
+/* mbedTLS's own names begin with "TLS-", and come out as they went in. */
 static int suite_of_registry(hc_slice word) {
   char name[SUITE_TEXT + 8];
   bool is_new = is_of_tls_13(word);
@@ -67,6 +74,7 @@ static int suite_of(hc_slice word) {
   return strstr(name, "NULL") || strstr(name, "PSK") ? 0 : id;
 }
 
+/* `ids` has room for a suite in every two bytes of the text, and the 0 behind the last. */
 static hc_error read_suites(hc_slice text, int *ids, hc_failure *why) {
   hc_slice word;
   size_t count = 0;

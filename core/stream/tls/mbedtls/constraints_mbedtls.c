@@ -43,6 +43,7 @@ static bool step_into(constraints_cursor *c, int tag, constraints_cursor *inside
   return true;
 }
 
+/* Any tag. mbedtls_asn1_get_len checks that what it tells is there. */
 static bool step_over(constraints_cursor *c, unsigned *tag, hc_slice *value) {
   size_t size;
   if (c->at >= c->end) return false;
@@ -74,12 +75,15 @@ static bool find_constraints(const mbedtls_x509_crt *c, constraints_cursor *cont
 
 /* --- is a name within a subtree? */
 
+/* `end` may have a dot in front or not; either way the name has one label more. */
 static bool ends_below(hc_slice name, hc_slice end) {
   if (name.size <= end.size) return false;
   hc_slice tail = {name.data + name.size - end.size, end.size};
   return hc_slice_equal_fold(tail, end) && (end.data[0] == '.' || tail.data[-1] == '.');
 }
 
+/* RFC 5280: a constraint without a dot in front is met by the host and by all below it. An empty
+ * one is all hosts. */
 static bool is_dns_within(hc_slice name, hc_slice base) {
   return base.size == 0 || hc_slice_equal_fold(name, base) || ends_below(name, base);
 }
@@ -157,6 +161,7 @@ static bool is_same_part(constraints_cursor a, constraints_cursor b) {
 
 #define SET (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SET)
 
+/* The subtree's parts are the first ones of the name, in their order; the name may have more. */
 static bool is_directory_within(hc_slice name, hc_slice base) {
   constraints_cursor n = {(unsigned char *)(uintptr_t)name.data,
                           (const unsigned char *)name.data + name.size},
@@ -171,6 +176,8 @@ static bool is_directory_within(hc_slice name, hc_slice base) {
 
 typedef enum subtree_kind { PERMITTED, EXCLUDED } subtree_kind;
 
+/* What can't be compared is refused by an exclusion and not allowed by a permission: closed both
+ * times. */
 static bool is_within(subtree_kind subtree, unsigned kind, hc_slice name, hc_slice base) {
   switch (kind) {
   case KIND_MAIL: return is_mail_within(name, base);
@@ -230,6 +237,8 @@ static const char *objection_to_name(constraints_work *work, constraints_cursor 
   return must_not.has_match ? "excluded subtree violation" : NULL;
 }
 
+/* A mail address in the subject counts as if it stood in the alternative names (RFC 5280 section
+ * 4.2.1.10). */
 static const char *objection_to_subject(constraints_work *work, constraints_cursor content,
                                         const mbedtls_x509_crt *c) {
   hc_slice whole = {(const char *)c->subject_raw.p, c->subject_raw.len};
@@ -259,6 +268,8 @@ static bool is_the_issuer_itself(const mbedtls_x509_crt *c) {
          memcmp(c->issuer_raw.p, c->subject_raw.p, c->issuer_raw.len) == 0;
 }
 
+/* Every authority is asked about everybody below it, from the top down; `work` is one for all of
+ * them. */
 const char *hc_mbedtls_name_objection(const mbedtls_x509_crt *const *chain, int size,
                                       const mbedtls_x509_crt **about) {
   constraints_work work = {0};

@@ -82,6 +82,8 @@ static hc_error set_mbedtls_versions(hc_tls_options *o, hc_failure *why) {
   return HC_OK;
 }
 
+/* What this library can't do is refused when the options are made: a wish that is quietly dropped
+ * would be found out by nobody. */
 static hc_error check_abilities(const hc_tls_settings *s, hc_failure *why) {
   if (s->post_handshake_auth)
     return refuse_mbedtls(why, "post_handshake_auth: mbedTLS does not have it");
@@ -109,6 +111,8 @@ static hc_error set_given_chain(hc_tls_options *o, hc_failure *why) {
                     : hc_mbedtls_fail(why, HC_ERR_INVALID_PARAMETER, "trusted chain", error);
 }
 
+/* Block by block, as certificates are: mbedtls_x509_crl_parse would take a text with one broken
+ * list for fine. */
 static hc_error parse_mbedtls_crls(hc_tls_context *c, const char *text, hc_failure *why) {
   mbedtls_pem_context block;
   int count = 0, error;
@@ -126,6 +130,7 @@ static hc_error parse_mbedtls_crls(hc_tls_context *c, const char *text, hc_failu
   return count > 0 ? HC_OK : refuse_mbedtls(why, "crl_file: the file holds no CRL in PEM form");
 }
 
+/* The copy has the NUL that mbedTLS looks for. */
 static hc_error read_mbedtls_crls(hc_tls_context *c, const char *path, hc_failure *why) {
   hc_failure inner = {HC_OK, ""};
   hc_buffer bytes = {0};
@@ -149,6 +154,7 @@ static hc_error load_mbedtls_crls(hc_tls_options *o, hc_slice path, hc_failure *
   return error;
 }
 
+/* A view: the options hold the store that it is part of (tls_options.c). */
 void hc_tls_context_trust(hc_tls_context *context, hc_tls_anchors *anchors) {
   context->trusted = &anchors->first;
 }
@@ -163,6 +169,8 @@ static int check_pair(const mbedtls_pk_context *shown, const mbedtls_pk_context 
 #endif
 }
 
+/* Copies, since a list of mbedTLS's is linked through its certificates and the caller's may be in
+ * use elsewhere. */
 static hc_error set_own_certificate(hc_tls_context *c, const hc_tls_settings *s, hc_failure *why) {
   if (!s->certificate) return HC_OK;
   const hc_tls_chain *chain = hc_certificates_chain(s->certificate);
@@ -206,6 +214,7 @@ hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings,
   return error;
 }
 
+/* Every part was initialised before the first could fail. */
 void hc_tls_context_free(hc_tls_context *context) {
   if (!context) return;
   mbedtls_x509_crt_free(&context->given);

@@ -1,4 +1,8 @@
-/* engine_mbedtls.c - one connection. See tls_library.h. */
+/* engine_mbedtls.c - one connection. See tls_library.h.
+ *
+ * mbedTLS gives its state by return values alone; the last one is kept in `error` until somebody
+ * wants a sentence. Private members are read where 2.28 and 3 have no function for it
+ * (MBEDTLS_ALLOW_PRIVATE_ACCESS), each in one place. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/error.h>
@@ -38,6 +42,8 @@ static bool is_warned_enough(hc_tls_engine *e) {
   return e->warnings >= WARNINGS_MOST;
 }
 
+/* The header's last two bytes are the length (RFC 8446 section 5.1). Records come cut anywhere, so
+ * this counts along byte by byte where a header is, and in one step where content is. */
 static void follow_records(hc_tls_engine *e, const unsigned char *bytes, size_t size) {
   e->is_counted = false;
   for (size_t i = 0; i < size;) {
@@ -55,6 +61,8 @@ static void follow_records(hc_tls_engine *e, const unsigned char *bytes, size_t 
   }
 }
 
+/* Called by mbedTLS in the midst of a handshake or a read. The failure is written before its number
+ * goes back, since mbedTLS has none that would say this. */
 static int carry_in(void *engine, unsigned char *into, size_t room) {
   hc_tls_engine *e = engine;
   size_t got;
@@ -73,6 +81,7 @@ static int carry_in(void *engine, unsigned char *into, size_t room) {
   return MBEDTLS_ERR_NET_RECV_FAILED;
 }
 
+/* mbedTLS comes back with what was not sent. */
 static int carry_out(void *engine, const unsigned char *bytes, size_t size) {
   hc_tls_engine *e = engine;
   size_t sent;
@@ -84,6 +93,7 @@ static int carry_out(void *engine, const unsigned char *bytes, size_t size) {
 
 /* --- the configuration */
 
+/* In 2.28 versions are SSL's: 3.1 is TLS 1.0, and so 10 becomes 1. */
 static void set_version_range(mbedtls_ssl_config *config, const hc_tls_options *o) {
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
   mbedtls_ssl_conf_min_tls_version(config, o->min_version >= 13 ? MBEDTLS_SSL_VERSION_TLS1_3
@@ -96,6 +106,8 @@ static void set_version_range(mbedtls_ssl_config *config, const hc_tls_options *
 #endif
 }
 
+/* With pins alone the certificate is wanted and its chain is not: OPTIONAL has mbedTLS go on, and
+ * our callback decides. */
 static void set_mbedtls_verification(hc_tls_engine *e) {
   const hc_tls_options *o = e->handshake->options;
   hc_tls_context *c = o->context;
@@ -113,6 +125,7 @@ static bool set_shown(hc_tls_engine *e) {
   return !c->has_own || mbedtls_ssl_conf_own_cert(&e->config, &c->own, &c->key) == 0;
 }
 
+/* Without lists of our own mbedTLS's stand. */
 static void set_offered(hc_tls_engine *e) {
   hc_tls_context *c = e->handshake->options->context;
   if (c->protocols.names) mbedtls_ssl_conf_alpn_protocols(&e->config, c->protocols.names);
@@ -167,6 +180,7 @@ static const char *label_of(mbedtls_ssl_key_export_type type) {
   }
 }
 
+/* Each secret as it is made; those that have no label in the log's format are left out. */
 static void export_key(void *engine, mbedtls_ssl_key_export_type type, const unsigned char *secret,
                        size_t size, const unsigned char client_random[32],
                        const unsigned char server_random[32], mbedtls_tls_prf_types kind) {
@@ -211,6 +225,8 @@ static void offer_ticket(hc_tls_engine *e) {
   h->offers_session = e->offered && mbedtls_ssl_set_session(&e->ssl, &e->offered->session) == 0;
 }
 
+/* The order is mbedTLS's: all of the configuration before mbedtls_ssl_setup, but for the callback
+ * that exports keys, which version 3 keeps with the connection. */
 static bool set_up(hc_tls_engine *e) {
   if (mbedtls_ssl_config_defaults(&e->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                   MBEDTLS_SSL_PRESET_DEFAULT) != 0)
@@ -232,6 +248,7 @@ static bool set_up(hc_tls_engine *e) {
   return true;
 }
 
+/* On the heap and never moved: mbedTLS keeps pointers to the configuration and to us. */
 hc_tls_engine *hc_tls_engine_new(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   hc_tls_engine *e = hc_memory_allocate_zeroed(1, sizeof *e);
   if (!e) return NULL;
@@ -253,6 +270,7 @@ void hc_tls_engine_free(hc_tls_engine *e) {
   hc_memory_release(e);
 }
 
+/* mbedTLS keeps the pointer to the list, so the engine keeps the list. */
 bool hc_tls_engine_set_alpn(hc_tls_engine *e, const hc_tls_handshake *h) {
   if (h->alpn.size == 0) return true;
   hc_mbedtls_free_protocols(&e->protocols);
@@ -262,6 +280,8 @@ bool hc_tls_engine_set_alpn(hc_tls_engine *e, const hc_tls_handshake *h) {
 
 /* --- moving bytes */
 
+/* A read that gives 0 is the end of the stream below. What failed there is the carrier's to tell,
+ * whatever number mbedTLS has made of it. */
 static hc_tls_result outcome_of_mbedtls(hc_tls_engine *e, int error) {
   const hc_tls_carrier *c = e->carrier;
   e->error = error;
@@ -283,6 +303,7 @@ static bool goes_on_with(const hc_tls_engine *e) {
                 sizeof e->ssl.session->master) == 0;
 }
 
+/* mbedTLS does as many steps as it has bytes for, and returns where it wants more. */
 hc_tls_result hc_tls_engine_shake_hands(hc_tls_engine *e) {
   int error = mbedtls_ssl_handshake(&e->ssl);
   if (error != 0) return outcome_of_mbedtls(e, error);
@@ -369,18 +390,22 @@ hc_tls_result hc_tls_engine_peek(hc_tls_engine *e) {
                                                                  : outcome_of_mbedtls(e, result);
 }
 
+/* At most one record. After WANT_WRITE mbedTLS wants the same call again, and takes the bytes for
+ * those that it has sealed already. */
 hc_tls_result hc_tls_engine_write(hc_tls_engine *e, hc_slice piece, size_t *written) {
   int result = mbedtls_ssl_write(&e->ssl, (const unsigned char *)piece.data, piece.size);
   *written = result > 0 ? (size_t)result : 0;
   return result > 0 ? HC_TLS_MADE : outcome_of_mbedtls(e, result);
 }
 
+/* mbedTLS needs nothing for a goodbye that is left out: its sessions are copies. */
 void hc_tls_engine_close(hc_tls_engine *e, hc_tls_goodbye goodbye) {
   if (e->is_established && goodbye == HC_TLS_GOODBYE_SAID) (void)mbedtls_ssl_close_notify(&e->ssl);
 }
 
 /* --- why it failed */
 
+/* In the order of what says more. */
 static void explain_handshake(hc_tls_engine *e, hc_tls_handshake *h) {
   char reason[128];
   mbedtls_strerror(e->error, reason, sizeof reason);

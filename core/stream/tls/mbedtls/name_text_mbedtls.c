@@ -18,6 +18,7 @@ typedef struct name_text {
   unsigned tag;
 } name_text;
 
+/* Values of other kinds are compared as bytes. */
 static bool is_text(unsigned tag) {
   switch (tag) {
   case MBEDTLS_ASN1_UTF8_STRING:
@@ -46,6 +47,7 @@ static uint32_t take_utf8(name_text *t) {
   return c;
 }
 
+/* Big end first (X.690 section 8.23). Surrogates of a BMPString stay halves on both sides. */
 static uint32_t take_wide(name_text *t, size_t width) {
   uint32_t c = 0;
   if ((size_t)(t->end - t->at) < width) return BROKEN_BYTE | *t->at++;
@@ -72,6 +74,7 @@ static bool skip_space(name_text *t) {
   return was_there;
 }
 
+/* Any run of space counts as one blank, and none at the end. */
 static uint32_t take_folded(name_text *t) {
   bool was_space = skip_space(t);
   if (t->at == t->end) return TEXT_END;

@@ -134,6 +134,7 @@ static bool read_pbes2(cursor_pbes2 whole, pbes2 *out) {
 
 /* --- the work that it asks for */
 
+/* Both older ways have the same two parameters in the same order. */
 static bool read_rounds(cursor_pbes2 *c, int *rounds) {
   mbedtls_asn1_buf salt;
   return take_tag(c, MBEDTLS_ASN1_OCTET_STRING, &salt) &&

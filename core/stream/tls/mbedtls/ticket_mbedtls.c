@@ -10,6 +10,7 @@
 
 #define SESSION_SECONDS 7200 /* where the server says nothing */
 
+/* Within one thread. */
 hc_tls_ticket *hc_tls_ticket_retain(hc_tls_ticket *ticket) {
   ticket->references++;
   return ticket;
@@ -29,6 +30,8 @@ static int64_t lifetime_of(const mbedtls_ssl_session *session) {
   return SESSION_SECONDS;
 }
 
+/* A clock that was set back makes it old: then there is a full handshake, and nothing is lost but
+ * time. */
 bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
   int64_t age = (int64_t)time(NULL) - ticket->made;
   return age >= 0 && age < lifetime_of(&ticket->session);

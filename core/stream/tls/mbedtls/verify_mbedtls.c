@@ -31,6 +31,8 @@ static bool matches_dns(hc_slice pattern, hc_slice name) {
   return memchr(pattern.data + 2, '.', pattern.size - 2) && hc_slice_equal_fold(stands_for, rest);
 }
 
+/* Names for names and addresses for addresses: an address that stands as a DNS name matches nothing
+ * (RFC 9525 section 6.4). */
 static bool matches_name(const hc_tls_handshake *h, const mbedtls_x509_crt *leaf) {
   hc_slice name = hc_slice_of(h->name);
   hc_ip_bytes address;
@@ -103,6 +105,8 @@ static bool fail_about(hc_tls_engine *e, const mbedtls_x509_crt *c, const char *
   return false;
 }
 
+/* The reason that says most goes first, and what is wrong at the top of the chain before what is
+ * wrong below it. */
 static bool check_trust(hc_tls_engine *e) {
   const mbedtls_x509_crt *c = find_finding(e, MBEDTLS_X509_BADCERT_NOT_TRUSTED);
   if (c) {
@@ -121,6 +125,7 @@ static bool check_trust(hc_tls_engine *e) {
   return !c || fail_about(e, c, "CA signature digest algorithm too weak");
 }
 
+/* A chain with one certificate too old and one too new is told by the older one. */
 static bool check_dates(hc_tls_engine *e) {
   const mbedtls_x509_crt *late = find_finding(e, MBEDTLS_X509_BADCERT_EXPIRED);
   const mbedtls_x509_crt *early = find_finding(e, MBEDTLS_X509_BADCERT_FUTURE);
@@ -222,6 +227,8 @@ static bool check_mbedtls_pins(hc_tls_engine *e) {
 
 /* --- the whole */
 
+/* The order is that of the messages: whether it is trusted, whom it is for, then all else. Each has
+ * recorded its sentence where it says false. */
 static bool judge_chain(hc_tls_engine *e) {
   hc_tls_verify verify = e->handshake->options->verify;
   if (verify == HC_TLS_VERIFY_NONE) return check_mbedtls_pins(e);

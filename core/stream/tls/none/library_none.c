@@ -1,5 +1,9 @@
 /* library_none.c - no TLS library. Nothing of TLS begins, so most of this is never called: who asks
- * for TLS is told by hc_tls_check. See tls_library.h. */
+ * for TLS is told by hc_tls_check. See tls_library.h.
+ *
+ * It exists so that no file above has to ask whether there is TLS. Each function does the harmless
+ * thing all the same: a caller that comes here by mistake gets a failure, never a connection in
+ * clear. */
 #include "../tls_internal.h"
 
 static hc_error lack(hc_failure *why, const char *what) {
