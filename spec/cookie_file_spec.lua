@@ -123,6 +123,14 @@ describe("A jar's file", function()
     assert.is_true(jar:cookies()[3].http_only)
   end)
 
+  it("is read behind a byte order mark, and with times that no clock has", function()
+    local path = folder:write("jar", "\239\187\191"
+      .. line("site.example", "FALSE", "/", "FALSE", ("9"):rep(30), "a", "1"))
+    local jar = assert(CookieJar.new(path))
+    assert.equal("a=1", jar:get("http://site.example/"))
+    assert.equal("string", type(os.date("!%c", jar:cookies()[1].expires)))
+  end)
+
   it("has no more than cookies can be", function()
     local bad = {
       "nonsense", "", "\t\t\t\t\t\t", "a\tb\tc",

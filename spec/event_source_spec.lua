@@ -79,7 +79,8 @@ describe("An EventSource", function()
     assert.is_nil(code)
     assert.equal(EventSource.CLOSED, source.ready_state)
     assert.equal(2, opened)
-    assert.equal(2, #errors)
+    assert.equal(3, #errors) -- the last one says that all is over
+    assert.equal(why, errors[3])
     assert.is_nil(server.received(1):find("Last-Event-ID", 1, true))
     assert.truthy(server.received(1):find("\r\nAccept: text/event-stream\r\n", 1, true))
     assert.truthy(server.received(2):find("\r\nLast-Event-ID: 7\r\n", 1, true))
@@ -224,6 +225,23 @@ describe("An EventSource", function()
     assert.equal(Error.ERR_CANT_CONNECT, code)
     assert.same({ sent = false, attempts = 1 }, facts)
     assert.same(facts, told[3])
+  end)
+
+  it("tells on_error that all is over, but not who has closed it", function()
+    local told, source = {}, nil
+    local function on_error(message, code, facts)
+      told[#told + 1] = { message, code or "none", facts.sent }
+    end
+    local server = play({ HEAD, "data: a\n\n" })
+    EventSource.new(server.url(),
+      { reconnect = false, on_event = function() end, on_error = on_error })
+    httpclient.run()
+    assert.same({ { "the stream has ended", "none", true } }, told)
+    server = play({ HEAD, "data: a\n\n", { "recv_eof" } })
+    source = EventSource.new(server.url(), { on_error = on_error,
+      on_event = function() source:close() end })
+    httpclient.run()
+    assert.equal(1, #told)
   end)
 
   it("sends any method, headers and body", function()

@@ -172,8 +172,46 @@ describe("httpclient.json", function()
     shown(pcall(json.encode, { 1 / 0 }))
   ]]
 
+  -- Whole numbers that floats do not tell apart, at every place where a value may stand, and what looks like them.
+  local LONG = [=[
+    local function shown(text)
+      local value, message = json.decode(text)
+      io.write(value ~= nil and type(value) ~= "table" and ("%s"):format(value) or
+        value and json.encode(value) or message and "refused", " ")
+    end
+    local id, most = "1234567890123456789", "9007199254740993"
+    for _, form in ipairs({ "#", " #\n", "[#]", '{"#":#}', "[-#,#]", '["#", "\\\\",#]', '["\\"#,"]', '[[#,"x"] , # ]' }) do
+      shown((form:gsub("#", id)))
+      shown((form:gsub("#", most)))
+    end
+    for _, wrong in ipairs(is_strict and { "#x", "0#", "{#:1}", "[# #]", '[#"x"]', "#]", "[-]#", '"#', "+#", "[.#]" } or {}) do
+      shown((wrong:gsub("#", id)))
+    end
+    shown("[99999999999999999999]")
+    shown("[1234567890123456.5]")
+    shown("[1234567890123456e-1]")
+  ]=]
+
   for library, is_there in pairs({ cjson = has_cjson, dkjson = has_dkjson }) do
     if is_there then
+      it("keeps all digits of whole numbers where Lua has them, with " .. library, function()
+        if not math.type then -- luacheck: compat
+          return pending("this Lua has no integers")
+        end
+        local expected = {}
+        for _, form in ipairs({ "#", "#", "[#]", '{"#":#}', "[-#,#]", '["#","\\\\",#]', '["\\"#,"]',
+          '[[#,"x"],#]' }) do
+          for _, number in ipairs({ "1234567890123456789", "9007199254740993" }) do
+            expected[#expected + 1] = (form:gsub("#", number))
+          end
+        end
+        local is_strict = library == "cjson"
+        expected = table.concat(expected, " ") .. " " .. ("refused "):rep(is_strict and 10 or 0)
+        local out = run_with({ [library] = true },
+          "local is_strict = " .. tostring(is_strict) .. "\n" .. LONG)
+        assert.equal(expected, out:sub(1, #expected))
+        assert.equal("[1e+20] [1234567890123456.5] [123456789012345.6] ", out:sub(#expected + 1))
+      end)
       it("keeps numbers as they are, with " .. library, function()
         assert.equal(("true "):rep(6) .. "/items/7 /12 " .. ("true "):rep(9)
           .. '[[third,"x"],[third,"x"]] [9223372036854775807,-9223372036854775808] false false ',

@@ -195,6 +195,11 @@ describe("The option retry", function()
       { { attempts = 0 }, "retry.attempts must be a whole number from 1 on, got number" },
       { { backoff = -1 }, "retry.backoff must be 0 or more seconds" },
       { { statuses = 503 }, "retry.statuses must be a table" },
+      { { statuses = { "503" } }, "retry.statuses must be a table of status numbers" },
+      { { statuses = { [503] = 1 } }, "retry.statuses must be a table of status numbers" },
+      { { statuses = { Busy = true } }, "retry.statuses must be a table of status numbers" },
+      { { methods = { { "POST" } } },
+        "retry.methods must be a table of methods' names or numbers" },
       { { on_retry = true }, "retry.on_retry must be a function" },
     }) do
       local ok, message = pcall(fetch, "http://h/", { retry = case[1] })

@@ -79,7 +79,7 @@ describe("A session", function()
     assert.equal("", assert(session:head("one")).body)
     assert.equal("ok", assert(session:put("two", { body = "put" })).body)
     assert.equal("ok", assert(session:patch("three", { body = "patch" })).body)
-    assert.equal("ok", assert(session:delete("four", { method = "GET" })).body)
+    assert.equal("ok", assert(session:delete("four")).body)
     local text = server:requests()[1]
     assert.truthy(text:find("^HEAD /one .*\r\n\r\nPUT /two .*\r\n\r\nputPATCH /three .*"
       .. "\r\n\r\npatchDELETE /four "), text)
@@ -177,6 +177,12 @@ describe("A session", function()
     assert.is_nil(session.cookies)
     local _, message = pcall(function() session.headers = { A = "1" } end)
     assert.truthy(message:find("Session has no field 'headers' to write", 1, true), message)
+    for _, method in ipairs({ "PUT", "post", httpclient.HTTPClient.METHOD_PUT, true }) do
+      _, message = pcall(session.post, session, "http://localhost:1/", { method = method })
+      assert.truthy(message:find("post takes no other method", 1, true), message)
+    end
+    _, message = session:post("http://localhost:0/", { method = "POST" })
+    assert.equal("the port is 0", message)
     _, message = pcall(session.post, session)
     assert.equal("bad argument #1 to 'post' (string expected, got nil)", message)
   end)

@@ -52,7 +52,7 @@ local function tell(state, name, ...)
   end
 end
 
--- It is over: nothing is tried again. `facts`: of the request that this came of.
+-- It is over: nothing is tried again. `facts`: of the request that this came of; nil: the script has closed it.
 local function fail(state, message, code, facts)
   if state.ready_state ~= EventSource.CLOSED then
     state.ready_state, state.why, state.code = EventSource.CLOSED, message, code
@@ -61,7 +61,7 @@ local function fail(state, message, code, facts)
       state.body:close()
       state.body = nil
     end
-    if code then
+    if facts then
       tell(state, "on_error", message, code, facts)
     end
   end
@@ -116,7 +116,7 @@ end
 local function open(state, head)
   local kind = head:header_values("Content-Type")[1] or ""
   if head.status == 204 then
-    return fail(state, "the server has no more events")
+    return fail(state, "the server has no more events", nil, state.transfer:facts())
   elseif head.status ~= 200 then
     return fail(state, ("the server answered %d"):format(head.status), Error.ERR_CANT_CONNECT,
       state.transfer:facts())

@@ -1588,7 +1588,7 @@ function Session:close() end
 ---@field last_event_id? string
 ---@field on_event? fun(event: httpclient.Event)
 ---@field on_open? fun(response: httpclient.Stream)
----@field on_error? fun(message: string, error: integer, facts: httpclient.FetchFailure)
+---@field on_error? fun(message: string, error: integer?, facts: httpclient.FetchFailure)
 
 ---The events of a server, over one connection after the other.
 ---@class EventSource
@@ -1599,7 +1599,7 @@ function Session:close() end
 ---@field last_event_id string
 ---@field on_event? fun(event: httpclient.Event)
 ---@field on_open? fun(response: httpclient.Stream)
----@field on_error? fun(message: string, error: integer, facts: httpclient.FetchFailure)
+---@field on_error? fun(message: string, error: integer?, facts: httpclient.FetchFailure)
 local EventSource = {}
 
 ---@param url string

@@ -154,10 +154,32 @@ local kinds = {
   on_completed = { is = is_a("function"), what = "a function", type = "httpclient.Completed" },
 }
 
+-- An array of what is_one accepts, or a map from that to true.
+local function is_set_of(is_one)
+  return function(value)
+    for key, element in pairs(type(value) == "table" and value or { false }) do
+      local one = type(key) == "number" and type(element) ~= "boolean" and element or key
+      if not is_one(one) then
+        return false
+      end
+    end
+    return true
+  end
+end
+
+kinds.statuses = {
+  is = is_set_of(function(one) return is_whole(one) and one >= 100 and one <= 999 end),
+  what = "a table of status numbers", type = "integer[]",
+}
+kinds.methods = {
+  is = is_set_of(kinds.method.is), what = "a table of methods' names or numbers",
+  type = "(string|integer)[]",
+}
+
 -- What `retry` has as a table.
 local retry_fields = {
   attempts = kinds.count, backoff = kinds.seconds, max_backoff = kinds.seconds,
-  statuses = kinds.pairs, methods = kinds.pairs, on_retry = kinds.on_data,
+  statuses = kinds.statuses, methods = kinds.methods, on_retry = kinds.on_data,
 }
 
 kinds.retry = {

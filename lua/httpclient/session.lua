@@ -12,6 +12,7 @@ local finalizer = require(root .. ".base.finalizer")
 local http = require(root .. ".url.http")
 local kept = require(root .. ".base.kept")
 local lost = require(root .. ".connect.lost")
+local methods = require(root .. ".message.methods")
 local merge = require(root .. ".session.merge")
 local options = require(root .. ".options")
 local pool = require(root .. ".connect.pool")
@@ -129,6 +130,14 @@ local function prepare(state, text, given, own)
   return text, merge(own or state.defaults, given or {}, place_of(state, text))
 end
 
+-- session:post(url, { method = "PUT" }) says two things.
+local function check_method(name, method, given, level)
+  local is_one = type(given) == "string" or type(given) == "number"
+  if method and given and not (is_one and methods.name_of(given) == method) then
+    error(("%s takes no other method: use fetch for that"):format(name), level + 1)
+  end
+end
+
 -- The method of that name was called. `method`: what it stands for, nil where the options say; `go_on`: see call.make()
 local function ask(state, name, method, text, given, go_on, level)
   if type(text) ~= "string" then
@@ -136,6 +145,7 @@ local function ask(state, name, method, text, given, go_on, level)
   elseif given ~= nil and type(given) ~= "table" then
     check.fail_type(2, name, "table", given, level + 1)
   end
+  check_method(name, method, given and given.method, level + 1)
   local is_stream = name == "stream"
   local url, all = prepare(state, text, given, is_stream and state.of_stream)
   all.method = method or all.method

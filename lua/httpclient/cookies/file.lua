@@ -12,6 +12,8 @@ local texts = require(root .. ".base.text")
 local Error = httpclient.Error
 local HEAD = "# Netscape HTTP Cookie File\n# Written by httpclient. Edit at your own risk.\n\n"
 local PAIR_MOST = 4096
+-- The end of year 9999: a time beyond is none for os.date().
+local LATEST = 253402300799
 local HTTP_ONLY = "#HttpOnly_"
 
 local file = {}
@@ -103,9 +105,11 @@ function file.load(path, store, now)
     return nil, ("can't read cookies: %s"):format(message), code
   end
   local count = 0
+  text = text:gsub("^\239\187\191", "") -- a byte order mark, of an editor's
   for line in text:gmatch("[^\n]+") do
     local cookie = cookie_of(line)
     if cookie then
+      cookie.expires = cookie.expires and math.min(cookie.expires, LATEST)
       store:put(cookie, now)
       count = count + 1
     end

@@ -108,28 +108,73 @@ end
 
 local to_whole = math.tointeger -- luacheck: compat
 
-local function make_whole(value)
-  if type(value) == "number" then
+-- A float may not be the whole number that has so many digits.
+local LONG = "[1-9]" .. ("%d"):rep(15)
+
+-- Such a number stands in a text, in the place of a value, as text that begins with the mark.
+local function mark_number(token, blank, behind, is_end)
+  local is_value = behind:find("[,%]}]") or behind == "" and is_end
+  if is_value and token:find("^%-?" .. LONG) and math.type(tonumber(token)) == "integer" then -- luacheck: compat
+    return ('"%s%s"'):format(json_numbers.mark(), token) .. blank .. behind
+  end
+end
+
+-- The position of the quote that ends the string whose first byte stands at `at`; nil where none does.
+local function closing_quote(text, at)
+  local stop = text:find('["\\]', at)
+  while stop and text:byte(stop) == 92 do
+    stop = text:find('["\\]', stop + 2)
+  end
+  return stop
+end
+
+-- -> the text with marks, or nil where it needs none
+local function mark_numbers(text)
+  if not (text:find("^%-?" .. LONG) or text:find("[%[:,%s%-]" .. LONG)) then
+    return nil
+  end
+  local parts, at = {}, 1
+  while at do
+    local quote = text:find('"', at, true)
+    parts[#parts + 1] = text:sub(at, (quote or 0) - 1):gsub("([^%s,:%[%]{}]+)(%s*)(.?)",
+      function(token, blank, behind) return mark_number(token, blank, behind, not quote) end)
+    local last = quote and (closing_quote(text, quote + 1) or #text)
+    parts[#parts + 1] = quote and text:sub(quote, last)
+    at = last and last + 1
+  end
+  return table.concat(parts)
+end
+
+local function make_whole(value, is_marked)
+  local kind = type(value)
+  if kind == "number" then
     return value % 1 == 0 and value >= -WHOLE_MOST and value <= WHOLE_MOST and to_whole(value)
       or value
-  elseif type(value) == "table" then
+  elseif kind == "string" and is_marked and value:sub(1, #mark) == mark then
+    return tonumber(value:sub(#mark + 1))
+  elseif kind == "table" then
     for key, element in pairs(value) do
-      local kind = type(element)
-      if kind == "number" or kind == "table" then
-        value[key] = make_whole(element)
+      kind = type(element)
+      if kind == "number" or kind == "table" or kind == "string" and is_marked then
+        value[key] = make_whole(element, is_marked)
       end
     end
   end
   return value
 end
 
--- decode as a library has it -> one that gives whole numbers as integers, where Lua has them
+-- decode as a library has it -> one that gives whole numbers as integers, where Lua has them, with all their digits
 function json_numbers.whole(decode)
   if not to_whole or math.type(decode("[1]")[1]) == "integer" then -- luacheck: compat
     return decode
   end
   return function(text)
-    return make_whole(decode(text))
+    local marked = type(text) == "string" and mark_numbers(text)
+    local is_read, value = pcall(decode, marked or text)
+    if not is_read then
+      value = decode(text) -- raises, with the place in the text as it came
+    end
+    return make_whole(value, marked)
   end
 end
 
