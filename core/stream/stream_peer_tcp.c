@@ -1,32 +1,18 @@
 /* stream_peer_tcp.c - a TCP connection as a stream peer, or one over a Unix socket, which is the
  * same once it stands. See stream_peer_tcp.h.
  *
- * A name is looked up on a thread, the caller's terms say which of its addresses are admitted, the
- * race over these gives a socket. From then on a send or a receive is one system call. Two things
- * are noted beside them: when the socket was last seen empty, and how long a small send takes. By
- * these HTTP/1.1 knows a quiet connection without a look. */
+ * Its opening (tcp_opening.c) gives a socket. From then on a send or a receive is one system call.
+ * Two things are noted beside them: when the socket was last seen empty, and how long a small send
+ * takes. By these HTTP/1.1 knows a quiet connection without a look. */
 #include "stream_peer_tcp.h"
 
 #include <string.h>
 
 #include "../base/memory.h"
-#include "../net/connector.h"
-#include "../net/resolver.h"
-#include "../net/unix_connector.h"
 #include "../platform/socket.h"
 #include "../platform/socket_file.h"
 #include "../platform/wait.h"
-
-/* To ask again after, when no descriptor is left to wait for a lookup on. */
-#define BLIND_INTERVAL_NS_TCP 10000000u
-
-/* What is asked of the addresses, until the race over them begins. */
-typedef struct tcp_terms {
-  hc_dial_terms dial;
-  bool asks; /* the terms' own code is running: nothing moves meanwhile */
-  size_t known_count; /* those that need no lookup, while they have not been looked at */
-  hc_address known[HC_LOCALHOST_ADDRESSES];
-} tcp_terms;
+#include "tcp_opening.h"
 
 typedef struct hc_tcp {
   hc_stream_peer base;
@@ -49,133 +35,17 @@ typedef struct hc_tcp {
   unsigned port;
   char *host; /* NULL before the first connect */
   size_t host_size;
-  hc_lookup *lookup; /* RESOLVING; NULL until a worker is had, and for names that need none */
-  hc_connector *connector; /* CONNECTING, and RESOLVING for such names */
-  hc_unix_connector *unix_connector; /* CONNECTING to a Unix socket */
-  tcp_terms *terms; /* until there is a connector; NULL: none */
+  hc_tcp_opening opening; /* RESOLVING and CONNECTING; else ended */
 } hc_tcp;
 
 static hc_tcp *tcp_of(hc_stream_peer *peer) { return (hc_tcp *)peer; }
 static const hc_tcp *const_tcp_of(const hc_stream_peer *peer) { return (const hc_tcp *)peer; }
-
-/* --- opening */
 
 static hc_io end_in(hc_tcp *t, hc_tcp_state state, const hc_failure *failure, hc_failure *why) {
   t->state = state;
   t->ended_by = failure->code;
   hc_failure_set(why, failure->code, "%s", failure->text);
   return HC_IO_ERROR;
-}
-
-static hc_io end_out_of_memory(hc_tcp *t, hc_failure *why) {
-  hc_failure failure = {HC_OK, ""};
-  hc_failure_out_of_memory(&failure);
-  return end_in(t, HC_TCP_ERROR, &failure, why);
-}
-
-static void forget_terms(hc_tcp *t) {
-  hc_memory_release(t->terms);
-  t->terms = NULL;
-}
-
-static hc_error start_connector(hc_tcp *t, const hc_address *addresses, size_t count,
-                                hc_failure *why) {
-  const hc_address *local =
-      t->terms && t->terms->dial.local.size > 0 ? &t->terms->dial.local : NULL;
-  hc_error error =
-      hc_connector_start_from(local, addresses, count, hc_clock_now(), &t->connector, why);
-  if (error == HC_OK) t->state = HC_TCP_CONNECTING;
-  forget_terms(t);
-  return error;
-}
-
-/* The race, over those of the addresses that the terms admit. They may ask code of the host's,
- * which can close this stream: then nothing of it is touched any more. */
-static hc_io race(hc_tcp *t, hc_address *addresses, size_t count, hc_failure *why) {
-  tcp_terms *terms = t->terms;
-  hc_failure failure = {HC_OK, ""};
-  if (terms) {
-    terms->asks = true;
-    hc_error error = hc_dial_terms_apply(&terms->dial, addresses, &count, &failure);
-    bool is_closed = t->terms != terms;
-    terms->asks = false;
-    if (is_closed) hc_memory_release(terms);
-    if (is_closed) {
-      hc_failure_set(why, HC_ERR_UNCONFIGURED, "closed while its address was asked for");
-      return HC_IO_ERROR;
-    }
-    if (error != HC_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
-  }
-  return start_connector(t, addresses, count, NULL) == HC_OK ? HC_IO_OK : end_out_of_memory(t, why);
-}
-
-/* Addresses that needed no lookup. */
-static hc_io race_known(hc_tcp *t, hc_failure *why) {
-  hc_address addresses[HC_LOCALHOST_ADDRESSES];
-  size_t count = t->terms->known_count;
-  memcpy(addresses, t->terms->known, sizeof addresses);
-  t->terms->known_count = 0;
-  return race(t, addresses, count, why);
-}
-
-/* A name all the same: that it was resolved shows in the first advance, though the race has
- * begun. */
-static hc_error start_local(hc_tcp *t, const hc_address *addresses, size_t count, hc_failure *why) {
-  hc_error error = start_connector(t, addresses, count, why);
-  if (error == HC_OK) t->state = HC_TCP_RESOLVING;
-  return error;
-}
-
-static hc_io advance_lookup(hc_tcp *t, hc_failure *why) {
-  hc_failure failure = {HC_OK, ""};
-  if (!t->lookup) {
-    hc_error error =
-        hc_lookup_start((hc_slice){t->host, t->host_size}, t->port, &t->lookup, &failure);
-    if (error == HC_ERR_OUT_OF_MEMORY) return end_out_of_memory(t, why);
-    if (error != HC_OK) return end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
-  }
-  hc_address *addresses;
-  size_t count;
-  hc_io io = hc_lookup_poll(t->lookup, &addresses, &count, &failure);
-  if (io == HC_IO_WANT_READ) return io;
-  hc_lookup *lookup = t->lookup;
-  if (io == HC_IO_OK) {
-    io = race(t, addresses, count, why);
-    hc_memory_release(addresses);
-  } else if (failure.code == HC_ERR_OUT_OF_MEMORY) {
-    io = end_out_of_memory(t, why);
-  } else {
-    io = end_in(t, HC_TCP_CANT_RESOLVE, &failure, why);
-  }
-  /* Only now, when the first attempt has its descriptor: so that its number is not the one of the
-   * lookup's, which an event loop may still hold. Closed meanwhile it has none any more. */
-  if (t->lookup != lookup) return io;
-  hc_lookup_forget(lookup);
-  t->lookup = NULL;
-  return io;
-}
-
-static hc_io advance_unix_connector(hc_tcp *t, hc_failure *why) {
-  hc_failure failure = {HC_OK, ""};
-  hc_io io = hc_unix_connector_poll(t->unix_connector, hc_clock_now(), &t->socket, &failure);
-  if (io == HC_IO_WANT_WRITE) return io;
-  hc_unix_connector_delete(t->unix_connector);
-  t->unix_connector = NULL;
-  if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
-  t->is_prompt = true;
-  t->state = HC_TCP_CONNECTED;
-  return HC_IO_OK;
-}
-
-static hc_io advance_connector(hc_tcp *t, hc_failure *why) {
-  hc_failure failure = {HC_OK, ""};
-  hc_io io = hc_connector_poll(t->connector, hc_clock_now(), &t->socket, &failure);
-  if (io == HC_IO_WANT_WRITE) return io;
-  hc_connector_delete(t->connector);
-  t->connector = NULL;
-  if (io != HC_IO_OK) return end_in(t, HC_TCP_ERROR, &failure, why);
-  t->state = HC_TCP_CONNECTED;
-  return HC_IO_OK;
 }
 
 /* Why no byte can move in this state. */
@@ -188,20 +58,26 @@ static hc_io refuse_tcp(const hc_tcp *t, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
+static bool is_opening(const hc_tcp *t) {
+  return t->state == HC_TCP_RESOLVING || t->state == HC_TCP_CONNECTING;
+}
+
 static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
-  if (t->state == HC_TCP_RESOLVING && t->connector) t->state = HC_TCP_CONNECTING;
-  if (t->terms && t->terms->asks) return HC_IO_WANT_READ;
-  if (t->terms && t->terms->known_count > 0) {
-    hc_io io = race_known(t, why);
-    if (io != HC_IO_OK) return io;
-  } else if (t->state == HC_TCP_RESOLVING) {
-    hc_io io = advance_lookup(t, why);
-    if (io != HC_IO_OK) return io;
+  hc_failure failure = {HC_OK, ""};
+  hc_tcp_state state = HC_TCP_NONE;
+  if (t->state == HC_TCP_CONNECTED) return HC_IO_OK;
+  if (!is_opening(t)) return refuse_tcp(t, why);
+  if (hc_tcp_opening_is_asking(&t->opening)) return HC_IO_WANT_READ;
+  hc_io io = hc_tcp_opening_advance(&t->opening, &t->socket, &state, &failure);
+  if (state == HC_TCP_NONE) { /* what the stream is now, whoever closed it has said */
+    hc_failure_set(why, failure.code, "%s", failure.text);
+    return HC_IO_ERROR;
   }
-  if (t->unix_connector) return advance_unix_connector(t, why);
-  if (t->state == HC_TCP_CONNECTING) return advance_connector(t, why);
-  return t->state == HC_TCP_CONNECTED ? HC_IO_OK : refuse_tcp(t, why);
+  if (io == HC_IO_ERROR) return end_in(t, state, &failure, why);
+  t->state = state;
+  if (state == HC_TCP_CONNECTED) t->is_prompt = t->opening.is_unix;
+  return io;
 }
 
 /* --- moving bytes */
@@ -403,20 +279,11 @@ static size_t tcp_available(hc_stream_peer *self) {
 
 /* --- waiting, closing */
 
-static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
-  out->fd = hc_lookup_handle(lookup);
-  if (out->fd != HC_NO_HANDLE) out->events = HC_EVENT_READ;
-  else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS_TCP;
-}
-
 static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
   hc_tcp *t = tcp_of(self);
   *out = (hc_interest){.fd = t->socket, .deadline = HC_NEVER};
-  if (t->connector) hc_connector_interest(t->connector, &out->fd, &out->events, &out->deadline);
-  else if (t->unix_connector)
-    hc_unix_connector_interest(t->unix_connector, &out->fd, &out->events, &out->deadline);
-  else if (t->lookup) lookup_interest(t->lookup, out);
-  else out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
+  if (hc_tcp_opening_interest(&t->opening, out)) return;
+  out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
 }
 
 static void tcp_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
@@ -426,16 +293,8 @@ static void tcp_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
 
 static void tcp_close(hc_stream_peer *self) {
   hc_tcp *t = tcp_of(self);
-  hc_lookup_forget(t->lookup);
-  hc_connector_delete(t->connector);
-  hc_unix_connector_delete(t->unix_connector);
+  hc_tcp_opening_end(&t->opening);
   hc_socket_close(t->socket);
-  /* whoever asks by them finds out, and frees them */
-  if (t->terms && t->terms->asks) t->terms = NULL;
-  forget_terms(t);
-  t->lookup = NULL;
-  t->connector = NULL;
-  t->unix_connector = NULL;
   t->socket = HC_NO_SOCKET;
   t->state = HC_TCP_NONE;
   t->ended_by = HC_OK;
@@ -447,8 +306,7 @@ static void tcp_close(hc_stream_peer *self) {
 }
 
 static bool tcp_in_call(const hc_stream_peer *self) {
-  const hc_tcp *t = const_tcp_of(self);
-  return t->terms && t->terms->asks;
+  return hc_tcp_opening_is_asking(&const_tcp_of(self)->opening);
 }
 
 static void tcp_destroy(hc_stream_peer *self) {
@@ -500,44 +358,12 @@ static hc_error open_anew(hc_tcp *t, hc_slice host, unsigned port, hc_failure *w
   return HC_OK;
 }
 
-/* Which addresses are known is looked at in the first advance, which may ask the host. */
-static hc_error wait_with_terms(hc_tcp *t, const hc_address *addresses, size_t count,
-                                hc_tcp_state state) {
-  t->terms->known_count = count;
-  memcpy(t->terms->known, addresses, count * sizeof *addresses);
-  t->state = state;
-  return HC_OK;
-}
-
-static hc_error take_terms(hc_tcp *t, const hc_dial_terms *terms, hc_failure *why) {
-  if (!terms || !hc_dial_terms_are_set(terms)) return HC_OK;
-  t->terms = hc_memory_allocate_zeroed(1, sizeof *t->terms);
-  if (!t->terms) return hc_failure_out_of_memory(why);
-  t->terms->dial = *terms;
-  return HC_OK;
-}
-
 hc_error hc_tcp_connect_on(hc_stream_peer *peer, hc_slice host, unsigned port,
                            const hc_dial_terms *terms, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
-  hc_address addresses[HC_LOCALHOST_ADDRESSES];
   hc_error error = open_anew(t, host, port, why);
-  if (error == HC_OK) error = take_terms(t, terms, why);
   if (error != HC_OK) return error;
-  host = (hc_slice){t->host, t->host_size};
-  if (hc_address_from_literal(host, port, &addresses[0]))
-    return t->terms ? wait_with_terms(t, addresses, 1, HC_TCP_CONNECTING)
-                    : start_connector(t, addresses, 1, why);
-  size_t count = hc_localhost_addresses(host, port, addresses);
-  if (count > 0)
-    return t->terms ? wait_with_terms(t, addresses, count, HC_TCP_RESOLVING)
-                    : start_local(t, addresses, count, why);
-  t->state = HC_TCP_RESOLVING;
-  /* A name that can not be looked up shows in advance, which asks again and has the reason. */
-  error = hc_lookup_start(host, port, &t->lookup, NULL);
-  if (error != HC_ERR_OUT_OF_MEMORY) return HC_OK;
-  t->state = HC_TCP_NONE;
-  return hc_failure_out_of_memory(why);
+  return hc_tcp_opening_start(&t->opening, hc_tcp_host(peer), port, terms, &t->state, why);
 }
 
 hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_failure *why) {
@@ -547,23 +373,12 @@ hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_f
 hc_error hc_tcp_connect_unix(hc_stream_peer *peer, hc_slice path, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
   hc_error error = open_anew(t, HC_SLICE("localhost"), 0, why);
-  if (error == HC_OK) error = hc_unix_connector_new(path, &t->unix_connector, why);
-  if (error == HC_OK) t->state = HC_TCP_CONNECTING;
-  return error;
-}
-
-static hc_verdict refuse_address(void *context, const char *address, unsigned port,
-                                 hc_failure *why) {
-  (void)context;
-  (void)address;
-  (void)port;
-  hc_failure_set(why, HC_ERR_UNAUTHORIZED, "whoever says where to connect to is gone");
-  return HC_VERDICT_FAILED;
+  if (error != HC_OK) return error;
+  return hc_tcp_opening_start_unix(&t->opening, path, &t->state, why);
 }
 
 void hc_tcp_forget_filter(hc_stream_peer *peer) {
-  hc_tcp *t = tcp_of(peer);
-  if (t->terms && t->terms->dial.allow) t->terms->dial.allow = refuse_address;
+  hc_tcp_opening_forget_filter(&tcp_of(peer)->opening);
 }
 
 hc_tcp_state hc_tcp_get_state(const hc_stream_peer *peer) { return const_tcp_of(peer)->state; }

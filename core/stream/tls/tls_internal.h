@@ -1,8 +1,9 @@
 /* tls_internal.h - what the files of the TLS side share, whatever library is below them:
  * tls_options.c (settings), tls_store.c (what all options share), tls_session.c (resumption),
  * x509.c (certificates, keys), tls_name.c (whom a connection is for), tls_keylog.c, tls_failure.c
- * and tls_text.c (sentences), tls_carrier.c (the way to the stream below), stream_peer_tls.c,
- * tls_facts.c (what was agreed on). They call the library through tls_library.h. */
+ * and tls_text.c (sentences), tls_carrier.c (the way to the stream below), tls_facts.c (what was
+ * agreed on), and the stream itself, whose own files share tls_peer.h. They call the library
+ * through tls_library.h. */
 #ifndef HC_TLS_INTERNAL_H
 #define HC_TLS_INTERNAL_H
 
