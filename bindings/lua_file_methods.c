@@ -73,7 +73,9 @@ static int read_piece_file_methods(lua_State *L) {
 }
 
 /* Where places are counted in 32 bits (MinGW's Lua), that of a large file's end is what is left of
- * the number, and more comes behind it. */
+ * the number, and more comes behind it. The Lua half asks this of files in forms and of fetch's
+ * bodies, with words of its own (lua/httpclient/message/file_place.lua): the public module has no
+ * function for it. Whoever changes one looks at the other. */
 static bool is_end_file_methods(lua_State *L, int file, lua_Number place) {
   lua_Number unused;
   if (place < 0 || !seek(L, file, "set", place, &unused)) return false;

@@ -4,7 +4,10 @@ local file_place = {}
 local is_windows = package.config:sub(1, 1) == "\\"
 
 -- A Lua that MinGW has built counts places in 32 bits: of a larger file it gives what is left of the
--- number, and then more comes behind that place.
+-- number, and then more comes behind that place. The bindings ask the same of a file that is given to
+-- an HTTPClient (is_end_file_methods in bindings/lua_file_methods.c). The two stay apart: nothing of
+-- the public module measures an open file, theirs can't wait for the Lua half to be loaded, and they
+-- ask only where a FILE can't be used as one, which a script can't know.
 local function is_end(file, place)
   return not is_windows or place >= 0 and file:seek("set", place) and not file:read(1)
 end
