@@ -1,4 +1,4 @@
-/* tls_peer.h - a TLS stream, as the three files see it that make it work: tls_opening.c brings it up
+/* tls_peer.h - a TLS stream, as those three files see it that make it work: tls_opening.c brings it
  * to the end of its handshake, stream_peer_tls.c moves its bytes and ends it, and tls_outcome.c
  * says for both what the library's results mean. */
 #ifndef HC_TLS_PEER_H
