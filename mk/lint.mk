@@ -13,6 +13,7 @@ lint:
 check-includes:
 	@$(LUA) .ci/check-includes.lua
 	@$(LUA) .ci/check-calls.lua
+	@$(LUA) .ci/check-owners.lua
 	@$(LUA) .ci/check-requires.lua
 	@$(LUA) .ci/check-platform.lua
 

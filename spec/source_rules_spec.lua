@@ -50,3 +50,49 @@ describe("the rules of the source tree", function()
     end)
   end
 end)
+
+-- One file more, as if it stood at `path`. -> bool, what was said
+local function check_owners(path, statement)
+  local folder = tempdir.new()
+  local file = folder:write("planted.c", table.concat({
+    '#include "x.h"', "", "static hc_place *place_of(hc_client *c) { return &c->place; }",
+    "static void planted(hc_client *c, hc_connection *n, hc_exchange *x, hc_place *p, int i) {",
+    "  hc_receiver *r = &n->h1.receiver;", "  " .. statement, "  use(c, n, x, p, r, i);", "}", "" },
+    "\n"))
+  local result = program.run(program.lua(".ci/check-owners.lua", "--as", path, file))
+  folder:close()
+  return result.code == 0, result.err
+end
+
+local client, connection = "core/client/planted.c", "core/connection/planted.c"
+local writes = { -- where, statement, of which struct; nil: it is nobody's else
+  { client, "n->state = HC_CONNECTION_OPEN;", "hc_connection" },
+  { client, "c->place.connection->is_quiet = true;", "hc_connection" },
+  { client, "c->place.knows_room |= true;", "hc_place" },
+  { client, "place_of(c)->seat = NULL;", "hc_place" },
+  { client, "*p = (hc_place){0};", "hc_place" },
+  { client, "x->sent++;", "hc_exchange" },
+  { client, "--n->references;", "hc_connection" },
+  { client, "i = n->was_used = true;", "hc_connection" },
+  { client, "n->h1.common.was_tried = true;", "hc_exchange" },
+  { client, "c->status = HC_STATUS_BODY;" },
+  { client, "if (n->state == HC_CONNECTION_OPEN && x->sent >= 2) i = 1;" },
+  { client, "hc_client other = {.status = HC_STATUS_BODY};\n  (void)other;" },
+  { connection, "c->status = HC_STATUS_BODY;", "hc_client" },
+  { connection, "r->answer.plan.keeps_alive = false;", "hc_answer" },
+  { connection, "n->watch.events += 1;", "hc_watch" },
+  { connection, "n->h1.receiver.left -= 1;", "hc_receiver" },
+  { "core/connection/connection.c", "n->state = HC_CONNECTION_OPEN;" },
+  { "core/connection/receiver.c", "r->answer.plan.keeps_alive = false;" },
+}
+
+describe("whose fields a file may write", function()
+  for _, case in ipairs(writes) do
+    local path, statement, struct = case[1], case[2], case[3]
+    it(("is %s: %s in %s"):format(struct and "not" or "said", statement, path), function()
+      local passed, said = check_owners(path, statement)
+      assert.equal(struct == nil, passed, said)
+      assert.truthy(said:find(struct and (" of %s is written"):format(struct) or "^$"), said)
+    end)
+  end
+end)

@@ -59,7 +59,7 @@ static void forget_exchange(hc_place *place) {
   hc_exchange *x = place->exchange;
   place->exchange = NULL;
   if (!x) return;
-  x->place = NULL;
+  hc_exchange_belong_to(x, NULL);
   if (x->protocol->forget) x->protocol->forget(x);
 }
 
@@ -113,7 +113,7 @@ hc_error hc_connection_begin(hc_place *place, const hc_exchange_wish *wish, hc_f
   if (place->exchange != x) forget_exchange(place);
   place->exchange = x;
   hc_place_learn_room(place); /* enough for this one */
-  x->place = place;
+  hc_exchange_belong_to(x, place);
   return HC_OK;
 }
 

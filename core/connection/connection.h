@@ -106,6 +106,10 @@ static inline void hc_connection_drain(hc_connection *n) { n->state = HC_CONNECT
 static inline void hc_connection_hand_over(hc_connection *n) { n->state = HC_CONNECTION_UPGRADED; }
 /* ... or the script has had what it wanted, and makes requests again. */
 static inline void hc_connection_take_back(hc_connection *n) { n->state = HC_CONNECTION_OPEN; }
+/* What HTTP/2 has beside the stream: made and freed by h2_protocol.c, and NULL when it is gone. */
+static inline void hc_connection_hold_link(hc_connection *n, struct hc_h2_link *link) {
+  n->h2 = link;
+}
 /* Another protocol, of whose room nobody has been told. */
 static inline void hc_connection_speak(hc_connection *n, const hc_protocol *protocol) {
   n->protocol = protocol;

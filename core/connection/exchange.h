@@ -107,6 +107,8 @@ static inline void hc_exchange_begin(hc_exchange *x, const hc_settings *settings
   x->was_tried = false;
   x->sent = 0;
 }
+/* Of the connection: whose it is, or nobody's. */
+static inline void hc_exchange_belong_to(hc_exchange *x, hc_place *place) { x->place = place; }
 static inline void hc_exchange_note_try(hc_exchange *x) { x->was_tried = true; }
 static inline void hc_exchange_note_sent(hc_exchange *x, uint64_t sent) { x->sent = sent; }
 /* The silence that follows is asked for: it has a limit of its own and is no idleness. */

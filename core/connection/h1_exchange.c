@@ -45,7 +45,7 @@ static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_exchange_end_response_wait(&h->common);
   if (h->sender.state != HC_SEND_IDLE) {
     hc_sender_stop(&h->sender);
-    r->answer.plan.keeps_alive = false;
+    hc_receiver_note_unsent(r);
   }
   if (!r->answer.plan.keeps_alive) hc_connection_drain(h->common.connection);
   if (r->answer.plan.framing != HC_FRAMING_NONE) hc_exchange_touch(&h->common);

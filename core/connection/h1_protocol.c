@@ -105,7 +105,7 @@ static hc_progress hand_over_h1_protocol(hc_connection *n, hc_buffer *in, hc_fai
 static hc_progress finish_h1_protocol(hc_exchange *x, hc_failure *why) {
   hc_connection *n = x->connection;
   hc_receiver *r = &n->h1.receiver;
-  r->answer.is_complete = true;
+  hc_receiver_complete(r);
   hc_connection_note_used(n);
   hc_h1_retire(&n->h1);
   if (!r->answer.plan.keeps_alive) {
@@ -131,11 +131,9 @@ static void cancel_h1_protocol(hc_exchange *x, const hc_failure *why) {
 /* What was received and not handed out goes with the connection; the head of the answer and its
  * fields stay, because a caller may still want to read them. */
 static void shut_down_h1_protocol(hc_connection *n, hc_stream_peer *stream) {
-  hc_receiver *r = &n->h1.receiver;
   (void)stream; /* HTTP/1.1 takes no leave */
   hc_h1_retire(&n->h1);
-  hc_buffer_free(&r->in);
-  r->decoded = r->gap = 0;
+  hc_receiver_drop_content(&n->h1.receiver);
 }
 
 /* One advance reads for one exchange alone (takes_for_all is false), so a poller lets each client

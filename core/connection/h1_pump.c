@@ -44,7 +44,7 @@ static bool is_open_h1(hc_pump *p, hc_receiver *r) {
 static hc_progress take_back(hc_pump *p, hc_receiver *r, hc_failure *why) {
   char *at;
   size_t room, got = 1;
-  r->starved = false;
+  hc_receiver_note_returned(r);
   while (p->pipe.held > 0 && got > 0) {
     hc_error code = hc_buffer_reserve(&r->in, p->pipe.held, HC_PIPE_SIZE, &at, &room);
     got = code == HC_OK ? hc_pipe_take(&p->pipe, at, room) : 0;
@@ -85,7 +85,7 @@ static hc_progress move_through_kernel(hc_pump *p, hc_h1_exchange *h, uint64_t m
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) return HC_WAIT;
   if (io != HC_IO_OK) return HC_MOVED;
   hc_exchange_touch(&h->common);
-  r->full_receives = 0; /* the plain way is not to take ahead what can go this way */
+  hc_receiver_forget_lead(r);
   return empty_pipe(p, h, why);
 }
 

@@ -25,17 +25,17 @@ bool hc_connection_is_settled(const hc_connection *n) {
 /* The session has its preface to send from the start, but nothing is sent here: it goes out with
  * the first request, in one packet. */
 hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
-  n->h2 = hc_memory_allocate_zeroed(1, sizeof *n->h2);
-  if (n->h2) n->h2->session = hc_h2_session_new(max_header_size);
-  if (n->h2 && n->h2->session) {
-    n->h2->heard_at = hc_clock_now();
-    n->h2->probe_deadline = HC_NEVER;
-    hc_connection_speak(n, &hc_protocol_h2);
-    return HC_OK;
+  hc_h2_link *link = hc_memory_allocate_zeroed(1, sizeof *link);
+  if (link) link->session = hc_h2_session_new(max_header_size);
+  if (!link || !link->session) {
+    hc_memory_release(link);
+    return HC_ERR_OUT_OF_MEMORY;
   }
-  hc_memory_release(n->h2);
-  n->h2 = NULL;
-  return HC_ERR_OUT_OF_MEMORY;
+  link->heard_at = hc_clock_now();
+  link->probe_deadline = HC_NEVER;
+  hc_connection_hold_link(n, link);
+  hc_connection_speak(n, &hc_protocol_h2);
+  return HC_OK;
 }
 
 /* All places are looked at here, and not only where bytes moved: with one client alone on the
@@ -94,7 +94,7 @@ static void shut_down_h2_protocol(hc_connection *n, hc_stream_peer *stream) {
   if (stream && n->failed_with == HC_OK) (void)hc_h2_link_send(n, stream, &ignored);
   hc_h2_session_delete(n->h2->session);
   hc_memory_release(n->h2);
-  n->h2 = NULL;
+  hc_connection_hold_link(n, NULL);
 }
 
 /* There is no pump: content stands between frames, and the kernel can't tell one from the other. No

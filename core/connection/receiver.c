@@ -25,6 +25,11 @@ void hc_receiver_restart(hc_receiver *r) {
   memset((char *)r + kept, 0, sizeof *r - kept);
 }
 
+void hc_receiver_drop_content(hc_receiver *r) {
+  hc_buffer_free(&r->in);
+  r->decoded = r->gap = 0;
+}
+
 /* The memory of a usual head stays here as well: a client that connects again will need it. */
 void hc_receiver_reset(hc_receiver *r) {
   const hc_headers *h = &r->answer.response.headers;

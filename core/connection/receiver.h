@@ -78,6 +78,20 @@ void hc_receiver_free(hc_receiver *r);
 /* is something to hand out without the stream? */
 bool hc_receiver_has_bytes(const hc_receiver *r);
 
+/* --- what the other files of the exchange tell it */
+
+/* The answer was read to its end. */
+static inline void hc_receiver_complete(hc_receiver *r) { r->answer.is_complete = true; }
+/* Part of the request was never sent, so that the connection can't be kept, whatever its head says.
+ */
+static inline void hc_receiver_note_unsent(hc_receiver *r) { r->answer.plan.keeps_alive = false; }
+/* A pump puts bytes back that came by it: a look that found nothing is no longer true. */
+static inline void hc_receiver_note_returned(hc_receiver *r) { r->starved = false; }
+/* A pump moves content: receives are not to take ahead what can go that way. */
+static inline void hc_receiver_forget_lead(hc_receiver *r) { r->full_receives = 0; }
+/* What was received and not handed out is nobody's. */
+void hc_receiver_drop_content(hc_receiver *r);
+
 HC_INTERNAL_END
 
 #endif
