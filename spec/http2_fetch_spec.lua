@@ -185,6 +185,25 @@ describe("fetch", function()
     assert.equal(200, response.status)
   end)
 
+  it("tells of an upload until all of it is out", function()
+    local body = ("x"):rep(3000000)
+    local at = 0
+    local bodies = { body, function()
+      at = at + 100000
+      return at <= #body and body:sub(at - 99999, at) or nil
+    end }
+    for _, one in ipairs(bodies) do
+      local last, most = nil, 0
+      local response = assert(get("both", "/echo", { body = one,
+        on_progress = function(_, _, sent)
+          assert.is_true(sent >= most)
+          last, most = sent, math.max(sent, most)
+        end }))
+      assert.equal("2", response.http_version)
+      assert.equal(#body, last)
+    end
+  end)
+
   it("downloads into a file, and goes on where one was broken off", function()
     local folder = tempdir.new()
     finally(function() folder:close() end)

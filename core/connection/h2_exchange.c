@@ -115,9 +115,11 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
 /* --- content on its way out */
 
 /* The stream may still hold a view of the source's memory, in a frame that is half out. It is told
- * first, and copies what it needs; only then the source may go. */
+ * first, and copies what it needs; only then the source may go. What has gone out is counted for the
+ * last time: afterwards nobody can tell. */
 static void end_upload(hc_h2_exchange *h) {
   if (h->upload == HC_H2_UPLOAD_NONE) return;
+  hc_exchange_note_sent(&h->common, hc_h2_count_sent(h));
   h->upload = HC_H2_UPLOAD_NONE;
   h->source_ended = true;
   hc_h2_stream_withdraw(&h->stream);
@@ -190,8 +192,8 @@ static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {
   look_at_expectation(h);
   for (int i = 0; i < SUPPLIES_MAX && h->supply.pulled < end && hc_h2_wants_piece(h); i++) {
     hc_progress offered = offer_piece(h, why);
-    if (offered == HC_WAIT || offered == HC_BROKEN)
-      return offered == HC_WAIT ? progress : HC_BROKEN;
+    if (offered == HC_BROKEN) return HC_BROKEN;
+    if (offered == HC_WAIT) break;
     progress = move_bytes(&h->common);
     if (progress == HC_BROKEN) return HC_MOVED;
   }
