@@ -145,6 +145,8 @@ describe("fetch", function()
     server = with_server({ { { send = "HTTP/1.1 200 OK\r\n\r\nabc", ending = "stall" } } })
     check(Error.ERR_TIMEOUT, "idle timeout", server:url(), { idle_timeout = 0.05 })
     check(Error.ERR_INVALID_PARAMETER, "header", server:url(), { headers = { "no colon" } })
+    check(Error.ERR_INVALID_PARAMETER, "token character", server:url(),
+      { timeout = 20, headers = { ["X-One: 1"] = "2" } })
     check(Error.ERR_INVALID_PARAMETER, "proxies", server:url(), { proxy = "socks4://h:1" })
   end)
 

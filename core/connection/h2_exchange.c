@@ -115,8 +115,8 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
 /* --- content on its way out */
 
 /* The stream may still hold a view of the source's memory, in a frame that is half out. It is told
- * first, and copies what it needs; only then the source may go. What has gone out is counted for the
- * last time: afterwards nobody can tell. */
+ * first, and copies what it needs; only then the source may go. What has gone out is counted before
+ * that: afterwards nobody can tell. */
 static void end_upload(hc_h2_exchange *h) {
   if (h->upload == HC_H2_UPLOAD_NONE) return;
   hc_exchange_note_sent(&h->common, hc_h2_count_sent(h));

@@ -44,6 +44,12 @@ local function value_text(name, value)
   return nil, ("the value of header '%s' must be a string, got %s"):format(name, type(value))
 end
 
+-- In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. No name has
+-- the byte that takes its place either, so the client refuses the line and says why.
+local function line_name(name)
+  return (name:gsub(":", "\0"))
+end
+
 -- The lines of an array, then those of a map, sorted by name since a table has no order: what
 -- HTTPClient makes of the same table. -> list, or nil and why the table is none
 function fields.normalize(headers)
@@ -64,7 +70,7 @@ function fields.normalize(headers)
       if not text then
         return nil, why
       end
-      mapped[#mapped + 1] = name .. ": " .. text
+      mapped[#mapped + 1] = line_name(name) .. ": " .. text
     elseif type(name) ~= "number" or name < 1 or name > count or name % 1 ~= 0 then
       return nil, "a header's name must be a string"
     end
