@@ -11,6 +11,7 @@
 
 #include "../base/memory.h"
 
+/* The library keeps its own memory of what has come; nothing of the input is kept here. */
 typedef struct brotli_decoder {
   hc_decoder common;
   BrotliDecoderState *state;
@@ -26,6 +27,7 @@ static void *brotli_allocate(void *unused, size_t size) {
   return hc_memory_allocate(size);
 }
 
+/* Never called with a block that is not ours. */
 static void brotli_release(void *unused, void *block) {
   (void)unused;
   hc_memory_release(block);

@@ -13,6 +13,7 @@ typedef struct stage {
   hc_buffer in; /* what the one before has made; the first takes the data itself */
 } stage;
 
+/* `stages[0]` is the outermost coding, the last one the content itself. */
 typedef struct chain {
   hc_decoder common;
   size_t count;

@@ -5,6 +5,7 @@
  * above and call this. */
 #include "decoder.h"
 
+/* In whatever state it is, at any time; the codec frees the whole block. */
 void hc_decoder_delete(hc_decoder *d) {
   if (d) d->codec->close(d);
 }
@@ -21,10 +22,12 @@ hc_parse hc_decoder_feed(hc_decoder *d, hc_slice data, char *out, size_t room, s
   return d->codec->feed(d, data, out, room, used, produced);
 }
 
+/* May be asked between two pieces: it says whether the content may end here, not that it does. */
 bool hc_decoder_is_done(const hc_decoder *d) {
   return d->failure.code == HC_OK && d->codec->is_done(d);
 }
 
+/* Asked once, when the framing has found the end of the content. */
 hc_error hc_decoder_finish(hc_decoder *d) {
   return d->failure.code == HC_OK ? d->codec->finish(d) : d->failure.code;
 }
@@ -45,6 +48,7 @@ hc_parse hc_decoder_fail(hc_decoder *d, const char *reason) {
   return HC_PARSE_ERROR;
 }
 
+/* Kept apart from broken data: a caller can try again with less going on. */
 hc_parse hc_decoder_fail_memory(hc_decoder *d) {
   hc_failure_out_of_memory(&d->failure);
   return HC_PARSE_ERROR;

@@ -19,6 +19,8 @@
 #define WINDOW_RAW (-15)
 #define WINDOW_GZIP (15 + 16)
 
+/* deflate goes from the first to the second and ends; gzip goes round between the second and the
+ * third. */
 typedef enum inflate_state {
   AWAITS_START,   /* the first two bytes, which tell the format */
   IN_STREAM,
@@ -26,6 +28,7 @@ typedef enum inflate_state {
   BEHIND_ALL_ZLIB_DECODER      /* what comes is ignored */
 } inflate_state;
 
+/* zlib's own state is some KiB, and a window of 32 KiB comes with the first output. */
 typedef struct zlib_decoder {
   hc_decoder common;
   z_stream zlib;
@@ -128,6 +131,7 @@ static size_t inflate_piece(zlib_decoder *d, hc_slice data, char *out, size_t ro
   return from_head ? 0 : used;
 }
 
+/* The bytes that were looked at are input too, though `data` has none left. */
 static bool has_input_zlib_decoder(const zlib_decoder *d, hc_slice data, size_t used) {
   return used < data.size || (d->state == IN_STREAM && d->head_used < d->head_size);
 }
@@ -171,6 +175,7 @@ static const hc_codec gzip_codec = {"gzip", zlib_feed, zlib_is_done, hc_decoder_
 static const hc_codec deflate_codec = {"deflate", zlib_feed, zlib_is_done, hc_decoder_finish_plain,
                                        zlib_close};
 
+/* zlib's own default would allocate by malloc, past the host's allocator. */
 hc_decoder *hc_zlib_decoder_new(hc_coding coding) {
   zlib_decoder *d = hc_memory_allocate_zeroed(1, sizeof *d);
   if (!d) return NULL;

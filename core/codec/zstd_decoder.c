@@ -23,6 +23,8 @@ typedef enum zstd_state {
   BEHIND_ALL_ZSTD_DECODER /* what comes is ignored */
 } zstd_state;
 
+/* With a window of 8 MiB it is the largest of all decoders, and takes that only when a frame asks
+ * for it. */
 typedef struct zstd_decoder {
   hc_decoder common;
   ZSTD_DCtx *context;
@@ -106,6 +108,7 @@ static hc_parse decode_piece(zstd_decoder *z, hc_slice data, ZSTD_outBuffer *out
   return HC_PARSE_MORE;
 }
 
+/* As with zlib: bytes that were looked at and not yet given are input. */
 static bool has_input_zstd_decoder(const zstd_decoder *z, hc_slice data, size_t used) {
   return used < data.size || (z->state == IN_FRAME && z->magic_used < MAGIC_SIZE);
 }

@@ -1,5 +1,8 @@
 /* socks_step.h - a SOCKS 5 proxy as a step of a way: it looks the host's name up where that is ours
- * to do, and carries a conversation (socks5.h) over the stream to the proxy. */
+ * to do, and carries a conversation (socks5.h) over the stream to the proxy.
+ *
+ * It knows a stream and the resolver, nothing of who walks or of HTTP. After an ERROR either a new
+ * stream is wanted, or it is over. */
 #ifndef HC_SOCKS_STEP_H
 #define HC_SOCKS_STEP_H
 

@@ -36,7 +36,8 @@ typedef struct hc_walk_wish {
 
 /* Takes the first step as far as that needs no waiting. *stream is the caller's from then on, and
  * the walk changes it for the one above as it goes. The texts of the wish live as long as the walk.
- * HC_ERR_OUT_OF_MEMORY, or what the route or the first step refuses. */
+ * HC_ERR_OUT_OF_MEMORY, or what the route or the first step refuses. Where it fails *out may be
+ * set, and so may *stream: both are the caller's to end. */
 hc_error hc_walk_start(const hc_walk_wish *wish, const hc_route *route, hc_walk **out,
                        hc_stream_peer **stream, hc_failure *why);
 /* OK: all steps are done and *stream can be used. ERROR. */

@@ -26,7 +26,8 @@ typedef struct hc_challenge_piece {
 
 /* Takes the next piece from *rest. DONE: there is one. MORE: the value is used up. ERROR: the rest
  * is malformed, and so may be the end of the piece before it. *piece is all zero before the first,
- * and the one before it at each next call: a token68 can only stand behind a scheme. */
+ * and the one before it at each next call: a token68 can only stand behind a scheme. The slices are
+ * views of the value that was given first. */
 hc_parse hc_challenge_next(hc_slice *rest, hc_challenge_piece *piece);
 /* Appends the value of a parameter, without the backslashes of a quoted one (RFC 9110 section
  * 5.6.4). HC_ERR_OUT_OF_MEMORY. */

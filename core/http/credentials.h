@@ -12,7 +12,9 @@
 HC_INTERNAL_BEGIN
 
 /* Appends "Basic ..." (RFC 7617). HC_ERR_INVALID_PARAMETER for a ':' in the user name, and for
- * control bytes in either text; HC_ERR_OUT_OF_MEMORY. The caller wipes `out`. */
+ * control bytes in either text; HC_ERR_OUT_OF_MEMORY. The caller wipes `out`. The texts go as they
+ * are, in whatever characters the caller has them: RFC 7617 section 2.1 leaves that to the server,
+ * and UTF-8 is what most expect. */
 hc_error hc_basic_credentials(hc_slice user, hc_slice password, hc_buffer *out, hc_failure *why);
 
 HC_INTERNAL_END

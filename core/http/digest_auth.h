@@ -46,6 +46,7 @@ hc_error hc_digest_find(hc_slice value, hc_digest_pick pick, hc_digest_challenge
  * section 3.5), with which the count begins anew. HC_ERR_DOES_NOT_EXIST: there is none, or the same
  * one again; HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_digest_take_info(hc_digest_challenge *challenge, hc_slice info);
+/* Leaves it all zero: none. Twice is fine. */
 void hc_digest_free(hc_digest_challenge *challenge);
 
 /* What is asked for, and by whom. */

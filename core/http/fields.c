@@ -33,6 +33,7 @@ static hc_error make_field_room(hc_headers *h) {
   return HC_OK;
 }
 
+/* An empty slice may have no pointer. */
 static char *put_fields(char *at, hc_slice bytes) {
   if (bytes.size > 0) memcpy(at, bytes.data, bytes.size);
   return at + bytes.size;

@@ -64,6 +64,7 @@ bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token);
 void hc_headers_trim(hc_headers *h);
 /* Empties the set, and keeps its memory for the next one. */
 void hc_headers_clear(hc_headers *h);
+/* And all memory with it; the set is a valid empty one. */
 void hc_headers_free(hc_headers *h);
 
 /* Adds one field line as it was received, without the CRLF (or LF) at its end. A line that starts

@@ -119,6 +119,7 @@ static hc_slice without_scheme(hc_slice text) {
   return text;
 }
 
+/* `space` is only filled where it is needed, and is empty when this is called. */
 hc_error hc_idn_host_parse(hc_slice text, hc_buffer *space, hc_host *host, hc_failure *why) {
   if (is_ascii(text)) return hc_host_parse(text, host, why);
   hc_error error = convert_behind(text, without_scheme(text), space, why);

@@ -20,7 +20,8 @@ typedef struct hc_ip_bytes {
 } hc_ip_bytes;
 
 /* Of an IPv4 or IPv6 literal as hc_is_ipv4_literal and hc_is_ipv6_literal take it, but for a zone,
- * which is no part of the number. False: it is none. */
+ * which is no part of the number. False: it is none. In the order of the network, the first byte of
+ * the text first. */
 bool hc_ip_parse(hc_slice text, hc_ip_bytes *out);
 
 HC_INTERNAL_END

@@ -11,7 +11,8 @@ HC_INTERNAL_BEGIN
 
 /* NULL: not built in. */
 const char *hc_psl_version(void);
-/* `domain` in lower case and in ASCII. A build without the list knows none. */
+/* `domain` in lower case and in ASCII. A build without the list knows none. Asked for each cookie
+ * that names a domain (cookies are in the Lua half). */
 bool hc_is_public_suffix(const char *domain);
 
 HC_INTERNAL_END

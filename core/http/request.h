@@ -2,7 +2,10 @@
  * 7 to 9).
  *
  * These are only records. request_check.h says whether such a request may be sent, http1/ and
- * http2/ how it is written. */
+ * http2/ how it is written.
+ *
+ * Nothing here is owned: a request is put together on the stack of whoever sends it, checked,
+ * written, and gone. */
 #ifndef HC_REQUEST_H
 #define HC_REQUEST_H
 

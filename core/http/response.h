@@ -27,7 +27,7 @@ typedef struct hc_response {
 } hc_response;
 
 /* Ready for another head. Keeps the memory, since the next head on a connection is much like the
- * last. */
+ * last. Views of its fields are not valid afterwards. */
 void hc_response_restart(hc_response *r);
 /* Ready for another head, with all memory freed. */
 void hc_response_reset(hc_response *r);

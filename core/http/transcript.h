@@ -35,7 +35,7 @@ void hc_transcript_note_request(hc_transcript *t, hc_slice head);
 /* `version` is what stands before the status: "HTTP/2", or empty for HTTP/1.x, which the response
  * knows. */
 void hc_transcript_note_response(hc_transcript *t, hc_slice version, const hc_response *r);
-/* All records since the last clear. */
+/* All records since the last clear. A view, until the next note or clear. */
 static inline hc_slice hc_transcript_text(const hc_transcript *t) {
   return (hc_slice){hc_buffer_head(&t->text), hc_buffer_size(&t->text)};
 }

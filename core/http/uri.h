@@ -1,7 +1,9 @@
 /* uri.h - percent-encoding, host names and authorities (RFC 3986 sections 2.1 and 3.2).
  *
  * All that a caller writes about where to go passes through here before anything is looked up or
- * sent. Text in, views or text out; nothing is resolved. */
+ * sent. Text in, views or text out; nothing is resolved.
+ *
+ * The Lua half has a parser of whole URLs, and hands over what it has cut out. */
 #ifndef HC_URI_H
 #define HC_URI_H
 

@@ -1,6 +1,9 @@
 /* connector.h - the race over a host's addresses (RFC 8305): families interleaved, a new attempt
  * every 250 ms or as soon as the last one has failed, the first to connect wins and the others are
- * closed. */
+ * closed.
+ *
+ * A race belongs to one stream and one thread. It sends nothing, so an attempt that loses costs a
+ * server a connection that was opened and closed. */
 #ifndef HC_CONNECTOR_H
 #define HC_CONNECTOR_H
 

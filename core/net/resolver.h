@@ -40,7 +40,7 @@ hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, h
 hc_handle hc_lookup_handle(hc_lookup *lookup);
 
 /* Lets go at once, whatever the state, and of nobody else's; the worker frees what comes late. NULL
- * is fine. */
+ * is fine. The handle is closed with it: take it out of every event loop before. */
 void hc_lookup_forget(hc_lookup *lookup);
 
 HC_INTERNAL_END

@@ -1,4 +1,8 @@
-/* clock.h - nanoseconds on the monotonic clock. Deadlines are such times. */
+/* clock.h - nanoseconds on the monotonic clock. Deadlines are such times.
+ *
+ * The clock never goes back and has no relation to the time of day: such a number means something
+ * in this process alone, and is not to be stored. HC_NEVER is the largest one, so the earlier of
+ * two deadlines is the smaller number. */
 #ifndef HC_CLOCK_H
 #define HC_CLOCK_H
 

@@ -1,4 +1,7 @@
-/* file_common.h - what is the same for the files of all systems, for the folders below. */
+/* file_common.h - what is the same for the files of all systems, for the folders below.
+ *
+ * Included by the files of posix/ and windows/ alone. What stands here would otherwise stand twice,
+ * and the two would drift apart. */
 #ifndef HC_FILE_COMMON_H
 #define HC_FILE_COMMON_H
 

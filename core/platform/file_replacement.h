@@ -15,11 +15,12 @@ typedef struct hc_file_replacement hc_file_replacement;
  * where that is cheap or there can be no thread. Else *out is what goes on. */
 hc_error hc_file_replacement_begin(const char *from, const char *to, hc_file_replacement **out,
                                    hc_failure *why);
+/* Does not wait. In a fork of the process that has begun it: true, since nothing will ever come. */
 bool hc_file_replacement_is_done(hc_file_replacement *r);
 /* Waits for it. HC_ERR_FILE_CANT_WRITE with the reason alone; in a fork of the process that has
  * begun it HC_ERR_BUSY. */
 hc_error hc_file_replacement_await(hc_file_replacement *r, hc_failure *why);
-/* Whatever is under way goes on. NULL is fine. */
+/* Whatever is under way goes on. NULL is fine. After this nobody hears how it ended. */
 void hc_file_replacement_free(hc_file_replacement *r);
 
 HC_INTERNAL_END

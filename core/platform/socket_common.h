@@ -1,4 +1,6 @@
-/* socket_common.h - what is the same for the sockets of all systems, for the folders below. */
+/* socket_common.h - what is the same for the sockets of all systems, for the folders below.
+ *
+ * The numbers are errno's on every system: windows/ translates Winsock's first. */
 #ifndef HC_SOCKET_COMMON_H
 #define HC_SOCKET_COMMON_H
 

@@ -1,5 +1,9 @@
 /* stream_peer.c - what all stream peers share: the count of references and the bytes given back.
- * See stream_peer.h. */
+ * See stream_peer.h.
+ *
+ * Everybody above calls these and never the table: the bytes that were given back have to come
+ * before those that are still to be received, and watchers have to hear of a close while the
+ * descriptor is still the stream's. */
 #include "stream_peer.h"
 
 #include <string.h>
@@ -8,11 +12,14 @@ void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops) {
   *peer = (hc_stream_peer){.ops = ops, .references = 1};
 }
 
+/* A plain count: streams stay on one thread. */
 hc_stream_peer *hc_stream_peer_retain(hc_stream_peer *peer) {
   peer->references++;
   return peer;
 }
 
+/* Each is taken out before it is told, so that one which watches anew, or goes away, does not
+ * disturb the walk. */
 static void tell_watchers(hc_stream_peer *peer) {
   while (peer->watchers) {
     hc_stream_watcher *w = peer->watchers;
@@ -21,6 +28,7 @@ static void tell_watchers(hc_stream_peer *peer) {
   }
 }
 
+/* The buffer before the object: destroy frees the whole of it. */
 void hc_stream_peer_release(hc_stream_peer *peer) {
   if (!peer || --peer->references > 0) return;
   tell_watchers(peer);
@@ -32,12 +40,15 @@ hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why) {
   return peer->ops->advance(peer, why);
 }
 
+/* What was given back does not matter here; the two directions have nothing to do with each
+ * other. */
 hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
                           hc_failure *why) {
   *sent = 0;
   return peer->ops->send(peer, parts, count, sent, why);
 }
 
+/* Either from memory or from below, never both in one call: a short count is always allowed. */
 static size_t take_unread(hc_buffer *unread, char *into, size_t room) {
   size_t held = hc_buffer_size(unread);
   size_t size = held < room ? held : room;
@@ -60,33 +71,40 @@ bool hc_stream_peer_is_tolerable_end(const hc_stream_peer *peer) {
   return peer->ops->is_tolerable_end && peer->ops->is_tolerable_end(peer);
 }
 
+/* Bytes in our own memory are an answer without a system call. */
 hc_io hc_stream_peer_peek(hc_stream_peer *peer, hc_failure *why) {
   return hc_buffer_size(&peer->unread) > 0 ? HC_IO_OK : peer->ops->peek(peer, why);
 }
 
+/* Unread bytes make a stream not empty, whatever the kernel said. */
 uint64_t hc_stream_peer_empty_at(hc_stream_peer *peer, uint64_t *step) {
   *step = 0;
   return peer->ops->empty_at && hc_buffer_size(&peer->unread) == 0 ? peer->ops->empty_at(peer, step)
                                                                    : 0;
 }
 
+/* Both are counts of memory, and still: a table of the host's may say anything. */
 size_t hc_stream_peer_available(hc_stream_peer *peer) {
   size_t unread = hc_buffer_size(&peer->unread), more = peer->ops->available(peer);
   return more > SIZE_MAX - unread ? SIZE_MAX : unread + more;
 }
 
+/* A loop that slept on the descriptor would not learn of the bytes that are here already, so
+ * `ready` says it. */
 void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out) {
   *out = (hc_interest){.fd = HC_NO_HANDLE, .deadline = HC_NEVER};
   peer->ops->interest(peer, out);
   if (hc_buffer_size(&peer->unread) > 0) out->ready = true;
 }
 
+/* Bytes that were given back go too: behind a close nothing is read any more. */
 void hc_stream_peer_close(hc_stream_peer *peer) {
   tell_watchers(peer);
   hc_buffer_free(&peer->unread);
   peer->ops->close(peer);
 }
 
+/* By a route there are three at most: TCP, TLS with the proxy, TLS with the origin. */
 hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
   for (hc_stream_peer *below = peer; below;
        below = peer->ops->below ? peer->ops->below(peer) : NULL)
@@ -99,11 +117,13 @@ bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below)
   return peer != NULL;
 }
 
+/* It is the lowest one that a host may have supplied. */
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer) {
   const hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   return bottom && bottom->ops->in_call && bottom->ops->in_call(bottom);
 }
 
+/* Few watch the same stream, so the list is walked. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
   hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   if (w->peer == bottom) return;

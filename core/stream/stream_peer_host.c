@@ -14,6 +14,8 @@
 
 #define PEEK_SIZE_HOST 4096u
 
+/* `ended` stays, since a host's function need not say the end twice; `closed` keeps all of them
+ * from being called again. */
 typedef struct host_stream {
   hc_stream_peer base;
   hc_stream_functions functions;
@@ -25,6 +27,7 @@ typedef struct host_stream {
 
 static host_stream *of_host(hc_stream_peer *peer) { return (host_stream *)peer; }
 
+/* The host's own sentence, if it wrote one, is there already and stays. */
 static hc_io fail_host(hc_failure *why, hc_error code, const char *text) {
   hc_failure_set(why, code, "%s", text);
   return HC_IO_ERROR;
@@ -52,6 +55,7 @@ static void end_host(host_stream *h) {
 
 /* --- the slots */
 
+/* A host hands its stream over when it is open. */
 static hc_io host_advance(hc_stream_peer *peer, hc_failure *why) {
   return of_host(peer)->closed ? fail_host(why, HC_ERR_UNCONFIGURED, "the stream is closed")
                                : HC_IO_OK;
@@ -67,6 +71,8 @@ static hc_io check_host(hc_io io, size_t moved, size_t room, hc_io wants, hc_fai
   return io;
 }
 
+/* One part at a time, since the host's function takes one: the first that has bytes. The rest comes
+ * with the next call. */
 static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
                        hc_failure *why) {
   host_stream *h = of_host(peer);
@@ -111,11 +117,14 @@ static hc_io host_peek(hc_stream_peer *peer, hc_failure *why) {
   return io;
 }
 
+/* A host has no way to say it. */
 static size_t host_available(hc_stream_peer *peer) {
   (void)peer;
   return 0;
 }
 
+/* The host is asked each time, because its descriptor may change. Without one the stream is asked
+ * again after a moment, for as long as somebody waits. */
 static void host_interest(hc_stream_peer *peer, hc_interest *out) {
   host_stream *h = of_host(peer);
   *out = (hc_interest){.fd = HC_NO_HANDLE, .ready = h->ended, .deadline = HC_NEVER};
@@ -127,10 +136,13 @@ static void host_interest(hc_stream_peer *peer, hc_interest *out) {
   if (out->fd == HC_NO_HANDLE) out->deadline = hc_clock_now() + HC_BLIND_STEP_NS;
 }
 
+/* Whoever is about to use a stream asks this first: a function of a script's may have come back
+ * here by way of another client. */
 static bool host_is_in_call(const hc_stream_peer *peer) {
   return ((const host_stream *)peer)->in_call;
 }
 
+/* Marked before the host's function runs, which may close its own stream once more. */
 static void host_close(hc_stream_peer *peer) {
   host_stream *h = of_host(peer);
   if (h->closed) return;
@@ -138,6 +150,7 @@ static void host_close(hc_stream_peer *peer) {
   if (h->functions.close) h->functions.close(h->context);
 }
 
+/* `destroy` comes last of the host's functions, and `context` is never used behind it. */
 static void host_destroy(hc_stream_peer *peer) {
   host_stream *h = of_host(peer);
   host_close(peer);
@@ -159,6 +172,7 @@ static const hc_stream_peer_ops host_ops = {
     .destroy = host_destroy,
 };
 
+/* Where this fails `context` is still the host's, and `destroy` is not called for it. */
 hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, void *context,
                              hc_stream_peer **out, hc_failure *why) {
   hc_stream_functions known;

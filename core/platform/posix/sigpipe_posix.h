@@ -1,5 +1,10 @@
 /* sigpipe_posix.h - keeps the signal of a write that nobody reads from the host, where the call has
- * no flag against it. */
+ * no flag against it.
+ *
+ * A library may not set SIGPIPE's action, which is the process's, nor leave it pending for the host
+ * to find. sendmsg has MSG_NOSIGNAL; write, sendfile and splice do not. The mask is set and set
+ * back, two system calls where all goes well, so a guard stands around calls that are large or
+ * rare. */
 #ifndef HC_SIGPIPE_POSIX_H
 #define HC_SIGPIPE_POSIX_H
 

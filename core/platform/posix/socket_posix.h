@@ -7,6 +7,7 @@
 
 HC_INTERNAL_BEGIN
 
+/* Of a socket that does not block: nothing moved, and nothing is wrong. */
 bool hc_errno_would_block(int code);
 /* A new one that does not block, is closed on exec, and raises no SIGPIPE where that is a matter of
  * the socket; -1 with errno. */

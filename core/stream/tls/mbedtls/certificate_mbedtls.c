@@ -70,7 +70,8 @@ static bool append_name(hc_buffer *out, const mbedtls_x509_name *first) {
   return true;
 }
 
-/* Without memory it is "without name": a message is not worth a failure of its own. */
+/* Without memory it looks like a name that has no parts: a message is not worth a failure of its
+ * own. */
 void hc_mbedtls_name_text(const mbedtls_x509_name *name, char text[HC_TLS_NAME_TEXT]) {
   hc_buffer whole = {0};
   bool done = append_name(&whole, name) && hc_buffer_size(&whole) > 0;

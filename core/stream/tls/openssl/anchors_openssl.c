@@ -62,6 +62,8 @@ void hc_tls_library_leave(void) { OPENSSL_thread_stop(); }
 
 /* --- authorities */
 
+/* The distribution has compiled these in, so they are right for the system where OpenSSL is the
+ * system's. */
 const char *hc_tls_default_file(void) { return X509_get_default_cert_file(); }
 const char *hc_tls_default_directory(void) { return X509_get_default_cert_dir(); }
 
@@ -114,4 +116,5 @@ hc_tls_anchors *hc_tls_anchors_new(const hc_buffer *pem, const char *directory) 
   return NULL;
 }
 
+/* Counted down: contexts that verify by it hold it too. */
 void hc_tls_anchors_free(hc_tls_anchors *anchors) { X509_STORE_free((X509_STORE *)anchors); }

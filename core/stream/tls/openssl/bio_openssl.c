@@ -54,6 +54,7 @@ static long bio_control(BIO *bio, int command, long number, void *pointer) {
   }
 }
 
+/* Without this OpenSSL would not call the others: a BIO is not ready until it says so. */
 static int bio_create(BIO *bio) {
   BIO_set_init(bio, 1);
   return 1;

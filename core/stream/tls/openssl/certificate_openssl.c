@@ -47,6 +47,7 @@ static bool alternative_names(const X509 *certificate, GENERAL_NAMES **names) {
 
 /* --- for messages */
 
+/* Where nothing can be printed, what the first line has put there stays. */
 void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
   hc_tls_copy_cut(text, HC_TLS_NAME_TEXT, HC_SLICE("without name"));
   BIO *bio = BIO_new(BIO_s_mem());
@@ -67,6 +68,7 @@ void hc_tls_date_text(const ASN1_TIME *time, char text[HC_TLS_DATE_TEXT]) {
   }
 }
 
+/* For a message, so a lack of memory only makes the list shorter. */
 void hc_tls_subject_names_text(X509 *certificate, char text[HC_TLS_NAME_TEXT]) {
   size_t at = 0;
   text[0] = '\0';
@@ -102,6 +104,7 @@ static char *written_text(BIO *bio) {
   return hc_memory_copy_text(data, (size_t)size);
 }
 
+/* An empty name is an empty text, which is not the same as a failure. */
 static char *name_of_tls_certificate(const X509_NAME *name) {
   BIO *bio = BIO_new(BIO_s_mem());
   char *text = bio && X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) >= 0 ? written_text(bio) : NULL;
@@ -125,6 +128,7 @@ static char *fingerprint_of(const X509 *certificate) {
   return hc_tls_fingerprint_text(digest);
 }
 
+/* As pinned_keys takes it. */
 static char *pin_of(X509 *certificate) {
   unsigned char digest[HC_PIN_SIZE];
   return hc_tls_public_key_digest(certificate, digest) ? hc_tls_pin_text(digest) : NULL;

@@ -15,6 +15,7 @@
 #include "../../../base/memory.h"
 #include "openssl_internal.h"
 
+/* The code is the same whatever OpenSSL says, and its queue is left empty. */
 static hc_error no_memory_tls_context(hc_failure *why) {
   ERR_clear_error();
   return hc_failure_out_of_memory(why);
@@ -138,6 +139,7 @@ static void lower_security(const hc_tls_options *o) {
   SSL_CTX_set_security_level(o->context->handle, 0);
 }
 
+/* The list grows with the caller's text and so has no limit of its own. */
 static hc_error append_word(hc_buffer *list, hc_slice word) {
   if (hc_buffer_size(list) > 0 && hc_buffer_append(list, HC_SLICE(":"), SIZE_MAX) != HC_OK) {
     return HC_ERR_OUT_OF_MEMORY;
@@ -163,6 +165,8 @@ static hc_error split_ciphers(hc_slice text, hc_buffer *ciphers, hc_buffer *suit
   return hc_buffer_append(suites, end, SIZE_MAX);
 }
 
+/* "@SECLEVEL=0" would let weak keys in by a text that speaks of ciphers, so the level is compared
+ * behind the call. An empty list or a list of none is refused by OpenSSL. */
 static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const hc_buffer *suites,
                               hc_failure *why) {
   int level = SSL_CTX_get_security_level(context);
@@ -181,6 +185,7 @@ static hc_error apply_ciphers(SSL_CTX *context, const hc_buffer *ciphers, const 
   return HC_OK;
 }
 
+/* OpenSSL reads up to a NUL, and would use half of what was asked for. */
 static hc_error set_ciphers(hc_tls_options *o, hc_slice text, hc_failure *why) {
   if (text.size == 0) return HC_OK;
   if (memchr(text.data, '\0', text.size)) {
@@ -238,17 +243,22 @@ static int note_request(SSL *ssl, X509 **certificate, EVP_PKEY **key) {
 
 /* --- the whole */
 
+/* Called by OpenSSL for each secret of a handshake. An SSL that has no app data yet is not ours. */
 static void write_line(const SSL *ssl, const char *line) {
   const hc_tls_handshake *h = SSL_get_app_data(ssl);
   if (h) hc_tls_keylog_write(h->options, line);
 }
 
+/* The callback is set only where there is a file: with one OpenSSL writes every secret out as
+ * text. */
 static hc_error open_keylog(hc_tls_options *o, hc_slice path, hc_failure *why) {
   hc_error error = hc_tls_keylog_open(o, path, why);
   if (o->logs_keys) SSL_CTX_set_keylog_callback(o->context->handle, write_line);
   return error;
 }
 
+/* OpenSSL calls it when a ticket comes in, which with TLS 1.3 is in the midst of a read. 1: the
+ * reference is ours now. */
 static int keep_session(SSL *ssl, SSL_SESSION *session) {
   hc_tls_handshake *h = SSL_get_app_data(ssl);
   if (!h || h->name[0] == '\0') return 0;
@@ -257,6 +267,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session) {
   return 1;
 }
 
+/* No cache of OpenSSL's own: it would keep sessions by their id, and a client looks them up by
+ * host. */
 static void set_sessions(const hc_tls_options *o) {
   SSL_CTX *handle = o->context->handle;
   if (!hc_tls_options_keep_sessions(o)) {
@@ -267,6 +279,13 @@ static void set_sessions(const hc_tls_options *o) {
   SSL_CTX_sess_set_new_cb(handle, keep_session);
 }
 
+/* What is cleared first may have been set by openssl.cnf. An end without close_notify must show, or
+ * content that was cut off would look whole. Compressed secrets can be guessed by their length
+ * (CRIME), and a renegotiation would put a second handshake into the midst of an answer.
+ *
+ * PARTIAL_WRITE: a write comes back with each record. MOVING_WRITE_BUFFER: what is tried again may
+ * stand elsewhere by then, since buffers grow. RELEASE_BUFFERS: an idle connection does without 34
+ * KiB. Read-ahead takes a record's head and content by one receive. */
 static void set_behaviour(const hc_tls_options *o) {
   SSL_CTX *context = o->context->handle;
   SSL_CTX_clear_options(context,
@@ -281,6 +300,8 @@ static void set_behaviour(const hc_tls_options *o) {
   set_sessions(o);
 }
 
+/* lower_security comes behind the ciphers, whose level is compared with that which stands
+ * before. */
 static hc_error fill_tls_context(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   hc_error error = !s ? HC_OK : load_crls(o, s->crl_file, why);
   if (error == HC_OK) error = set_given_store(o, why);
@@ -299,6 +320,7 @@ static hc_error fill_tls_context(hc_tls_options *o, const hc_tls_settings *s, hc
   return HC_OK;
 }
 
+/* The method of our BIO is one for each context: it must live as long as any SSL of it. */
 static hc_error make_tls_context(hc_tls_options *o, const hc_tls_settings *settings,
                                  hc_failure *why) {
   hc_tls_context *context = o->context = hc_memory_allocate_zeroed(1, sizeof *context);
@@ -323,6 +345,8 @@ void hc_tls_context_trust(hc_tls_context *context, hc_tls_anchors *anchors) {
   SSL_CTX_set1_cert_store(context->handle, hc_tls_x509_store(anchors));
 }
 
+/* SSLs that are still alive have their own references to the SSL_CTX, but not to our method:
+ * connections hold the options for that. */
 void hc_tls_context_free(hc_tls_context *context) {
   if (!context) return;
   SSL_CTX_free(context->handle);

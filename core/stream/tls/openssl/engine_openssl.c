@@ -40,12 +40,14 @@ hc_tls_result hc_tls_engine_shake_hands(hc_tls_engine *e) {
   return HC_TLS_MADE;
 }
 
+/* SSL_read_ex and not SSL_read: sizes over INT_MAX, and a count that is apart from the result. */
 hc_tls_result hc_tls_engine_read(hc_tls_engine *e, char *into, size_t room, size_t *got) {
   ERR_clear_error();
   int result = SSL_read_ex(hc_tls_ssl(e), into, room, got);
   return result == 1 ? HC_TLS_MADE : outcome(hc_tls_ssl(e), result);
 }
 
+/* Looking at one byte has OpenSSL work on tickets and key updates that stand in front of it. */
 hc_tls_result hc_tls_engine_peek(hc_tls_engine *e) {
   char byte;
   size_t got;
@@ -74,6 +76,7 @@ void hc_tls_engine_close(hc_tls_engine *e, hc_tls_goodbye goodbye) {
   ERR_clear_error();
 }
 
+/* The BIO goes with it, the carrier does not. */
 void hc_tls_engine_free(hc_tls_engine *e) { SSL_free(hc_tls_ssl(e)); }
 
 /* --- state */
@@ -86,6 +89,7 @@ bool hc_tls_engine_was_resumed(const hc_tls_engine *e) {
   return SSL_session_reused(hc_tls_ssl_view(e)) == 1;
 }
 
+/* Of the record that is decrypted now; others may wait behind it, undecrypted. */
 size_t hc_tls_engine_pending(const hc_tls_engine *e) {
   int pending = SSL_pending(hc_tls_ssl_view(e));
   return pending > 0 ? (size_t)pending : 0;
@@ -106,6 +110,7 @@ void hc_tls_engine_rest(hc_tls_engine *e) { (void)SSL_free_buffers(hc_tls_ssl(e)
 
 /* --- facts */
 
+/* A constant of OpenSSL's, "TLSv1.3". */
 hc_slice hc_tls_engine_version(const hc_tls_engine *e) {
   return hc_slice_of(SSL_get_version(hc_tls_ssl_view(e)));
 }
@@ -138,6 +143,7 @@ hc_tls_ticket *hc_tls_ticket_retain(hc_tls_ticket *ticket) {
 
 void hc_tls_ticket_release(hc_tls_ticket *ticket) { SSL_SESSION_free(hc_tls_ssl_session(ticket)); }
 
+/* OpenSSL knows the lifetime that the server gave, and for TLS 1.2 its own two hours. */
 bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
   const SSL_SESSION *session = session_of(ticket);
   long long age = (long long)time(NULL) - SSL_SESSION_get_time(session);
@@ -149,6 +155,7 @@ bool hc_tls_ticket_has_current_certificate(const hc_tls_ticket *ticket) {
   return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
+/* Before TLS 1.3 a session can be offered again and again, and some servers keep only one. */
 bool hc_tls_ticket_is_single(const hc_tls_ticket *ticket) {
   return SSL_SESSION_get_protocol_version(session_of(ticket)) >= TLS1_3_VERSION;
 }

@@ -15,6 +15,7 @@ bool hc_tls_memory_was_out(void) {
   return found;
 }
 
+/* The reason is a constant of OpenSSL's, so it may be read before the queue is emptied. */
 hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what) {
   const char *reason = ERR_reason_error_string(ERR_peek_error());
   if (hc_tls_memory_was_out()) return hc_failure_out_of_memory(failure);

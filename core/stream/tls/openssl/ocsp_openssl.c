@@ -23,6 +23,7 @@ typedef struct staple {
   OCSP_BASICRESP *basic;
 } staple;
 
+/* The first failure of the handshake stays, so whatever OpenSSL says behind it is not told. */
 static bool fail_tls_ocsp(const staple *s, const char *reason) {
   hc_failure_set(&s->handshake->failure, HC_ERR_CONNECTION_ERROR, "%s", reason);
   return false;
@@ -83,6 +84,7 @@ static bool is_about_us(const staple *s, OCSP_SINGLERESP *single) {
   return same;
 }
 
+/* A responder may speak of several certificates in one response. */
 static OCSP_SINGLERESP *find_single(const staple *s) {
   for (int i = 0; i < OCSP_resp_count(s->basic); i++) {
     OCSP_SINGLERESP *single = OCSP_resp_get0(s->basic, i);
@@ -107,6 +109,7 @@ static bool check_time(const staple *s, ASN1_GENERALIZEDTIME *this_update,
   return fail_tls_ocsp(s, "OCSP response: its times are malformed");
 }
 
+/* "unknown" is no: the responder has never heard of the certificate, or does not want to say. */
 static bool check_status(const staple *s, OCSP_SINGLERESP *single) {
   ASN1_GENERALIZEDTIME *revoked = NULL, *this_update = NULL, *next_update = NULL;
   int reason = -1;
@@ -124,6 +127,7 @@ static bool check_status(const staple *s, OCSP_SINGLERESP *single) {
   return check_time(s, this_update, next_update);
 }
 
+/* Signature first, content afterwards: what nobody has signed is not looked into. */
 static bool check_tls_ocsp(staple *s, SSL *ssl) {
   if (!parse(s, ssl) || !find_chain(s, ssl)) return false;
   if (OCSP_basic_verify(s->basic, s->sent, s->store, 0) != 1) {

@@ -9,6 +9,7 @@
 #include "../../../base/memory.h"
 #include "openssl_internal.h"
 
+/* All three are owned, and NULL where the file has none. */
 typedef struct contents {
   EVP_PKEY *key;
   X509 *certificate;
@@ -24,11 +25,14 @@ static hc_error refuse_pkcs12(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
 }
 
+/* The container alone; nothing is decrypted yet. */
 static PKCS12 *decode_pkcs12(hc_slice der) {
   const unsigned char *at = (const unsigned char *)der.data;
   return der.size > 0 && der.size <= LONG_MAX ? d2i_PKCS12(NULL, &at, (long)der.size) : NULL;
 }
 
+/* OpenSSL leaves several errors for one cause. Files of Windows and of old versions are sealed with
+ * RC2, which OpenSSL 3 has in its legacy provider. */
 static hc_error explain_unopened(hc_failure *why) {
   bool is_unknown = false, was_out = false, is_wrong = false;
   for (unsigned long error; (error = ERR_get_error()) != 0;) {
@@ -95,6 +99,7 @@ static hc_error share(contents *c, hc_tls_chain **own, hc_tls_key **key, hc_tls_
   return HC_OK;
 }
 
+/* What was not handed over is freed at the end, whichever way that came. */
 hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **own, hc_tls_key **key,
                             hc_tls_chain **chain, hc_failure *why) {
   contents c = {NULL, NULL, NULL};

@@ -11,6 +11,8 @@
 
 #include "openssl_internal.h"
 
+/* A number that does not fit 64 bits is over any limit; one that is negative is left to OpenSSL,
+ * which refuses it. */
 static bool is_over(const ASN1_INTEGER *rounds) {
   int64_t number;
   if (!rounds) return false;
@@ -48,6 +50,8 @@ static bool is_scrypt_over(const X509_ALGOR *derivation) {
          (n > most || r > most / n || p > most / (n * r));
 }
 
+/* RFC 8018 appendix A.4. PBKDF2 and scrypt are the two derivations there are; another one gives no
+ * number here. */
 static bool is_pbes2_over(const X509_ALGOR *algorithm) {
   int id, inner = NID_undef;
   PBE2PARAM *scheme = parameters_of(algorithm, ASN1_ITEM_rptr(PBE2PARAM), &id);
@@ -61,6 +65,7 @@ static bool is_pbes2_over(const X509_ALGOR *algorithm) {
   return is_much;
 }
 
+/* PBES2, or one of the older schemes of PKCS#5 and PKCS#12, which all have salt and count. */
 static bool is_algorithm_over(const X509_ALGOR *algorithm) {
   int id = NID_undef;
   if (!algorithm) return false;
@@ -85,6 +90,7 @@ int hc_pem_refuse_passphrase(char *buffer, int size, int writing, void *asked) {
   return -1;
 }
 
+/* Traditional PEM ("Proc-Type: 4,ENCRYPTED") is not looked for: it hashes once. */
 bool hc_pem_asks_too_much(hc_slice pem) {
   bool was_asked = false;
   BIO *bio = BIO_new_mem_buf(pem.size > 0 ? pem.data : "", (int)pem.size);
@@ -99,6 +105,7 @@ bool hc_pem_asks_too_much(hc_slice pem) {
 
 /* --- PKCS#12 */
 
+/* Keys that are sealed one by one inside of a bag that is not. */
 static bool are_bags_over(PKCS7 *content) {
   STACK_OF(PKCS12_SAFEBAG) *bags =
       PKCS7_type_is_data(content) ? PKCS12_unpack_p7data(content) : NULL;
@@ -118,6 +125,7 @@ static bool is_content_over(PKCS7 *content) {
   return are_bags_over(content);
 }
 
+/* The MAC, each sealed content, and each sealed key: any of them is hashed by its own count. */
 bool hc_pkcs12_asks_too_much(const struct PKCS12_st *file) {
   const ASN1_INTEGER *rounds = NULL;
   PKCS12_get0_mac(NULL, NULL, NULL, &rounds, file);

@@ -42,6 +42,8 @@ static void subject_failure(hc_tls_handshake *h, const char *reason, X509 *certi
   hc_tls_fail_by_subject(h, reason, subject);
 }
 
+/* Where OpenSSL names no certificate, the finding is about the chain as a whole, or about the
+ * server's own. */
 static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   int error = X509_STORE_CTX_get_error(context);
   const char *reason = X509_verify_cert_error_string(error);
@@ -73,6 +75,7 @@ static void explain(hc_tls_handshake *h, X509_STORE_CTX *context) {
 
 /* --- pins */
 
+/* Without memory for the digest it is not pinned, and the connection fails. */
 static bool is_pinned(const hc_tls_options *o, X509 *certificate) {
   unsigned char digest[HC_PIN_SIZE];
   return hc_tls_public_key_digest(certificate, digest) && hc_tls_is_pinned(o, digest);
@@ -88,6 +91,7 @@ static bool matches_pins(const hc_tls_options *o, X509 *leaf, const STACK_OF(X50
   return false;
 }
 
+/* Behind the chain, so a wrong authority is told as that and not as a wrong pin. */
 static bool check_pins(hc_tls_handshake *h, X509 *leaf, const STACK_OF(X509) * verified) {
   if (matches_pins(h->options, leaf, verified)) return true;
   subject_failure(h, HC_TLS_PIN_REASON, leaf);
@@ -146,6 +150,7 @@ static bool matches_with_underscore(const hc_tls_handshake *h, X509 *leaf) {
   return matches;
 }
 
+/* OpenSSL puts the SSL there itself for a handshake; prepare_again does it for a resumed one. */
 static hc_tls_handshake *handshake_of(X509_STORE_CTX *context) {
   return SSL_get_app_data(
       X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -199,6 +204,7 @@ static void note_verified(hc_tls_handshake *h, const STACK_OF(X509) * chain) {
   if (known) h->verified = outcome;
 }
 
+/* With pins alone there is no verified chain, and the server's own key has to match. */
 static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509 *leaf = X509_STORE_CTX_get0_cert(context);
   bool with_chain = h->options->verify != HC_TLS_VERIFY_NONE;
@@ -232,6 +238,8 @@ static bool prepare_again(X509_STORE_CTX *context, SSL *ssl, X509 *leaf) {
   return X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl)) == 1;
 }
 
+/* OpenSSL takes the certificates of a session for verified, though the store or the date may have
+ * changed since. */
 bool hc_tls_verify_resumed(SSL *ssl, hc_tls_handshake *handshake) {
   X509 *leaf = SSL_get0_peer_certificate(ssl);
   if (!leaf) {

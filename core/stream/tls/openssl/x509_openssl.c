@@ -49,12 +49,15 @@ static hc_error append_written(BIO *bio, hc_buffer *out, hc_failure *why) {
 
 /* --- certificates */
 
+/* Takes the certificate over, on failure too. */
 static hc_error append_certificate(STACK_OF(X509) * list, X509 *certificate, hc_failure *why) {
   if (sk_X509_push(list, certificate) > 0) return HC_OK;
   X509_free(certificate);
   return no_memory_x509_here(why);
 }
 
+/* One block that is broken refuses the whole text, with its number: a chain with a hole in it would
+ * fail later, at some server, for no visible reason. */
 static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *why) {
   bool asked = false;
   X509 *certificate;
@@ -133,6 +136,7 @@ static int give_passphrase(char *buffer, int size, int writing, void *context) {
   return (int)given;
 }
 
+/* Of an old way of sealing that is in no provider, or of one that OpenSSL was built without. */
 static bool is_about_algorithm(unsigned long error) {
   int lib = ERR_GET_LIB(error), reason = ERR_GET_REASON(error);
   if (lib == ERR_LIB_PEM)
@@ -161,6 +165,7 @@ static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
                                    : "wrong passphrase for the encrypted key");
 }
 
+/* Whether OpenSSL asked for a passphrase is the only sure sign that the key is encrypted. */
 static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, hc_failure *why) {
   if (answer->was_asked) return explain_locked_key(answer, why);
   if (hc_tls_memory_was_out()) return no_memory_x509_here(why);
@@ -168,6 +173,7 @@ static hc_error explain_unread_key(hc_key_half half, const key_answer *answer, h
                         half == HC_KEY_PUBLIC ? "public" : "private");
 }
 
+/* The key's own text is not copied: OpenSSL reads where it stands. */
 hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc_tls_key **out,
                          hc_failure *why) {
   BIO *bio = open_text(pem, why);
@@ -187,6 +193,7 @@ hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc
   return HC_OK;
 }
 
+/* PKCS#8 and in clear: the file's mode protects it. */
 static bool write_key_x509(BIO *bio, const EVP_PKEY *key, hc_key_half half) {
   if (half == HC_KEY_PUBLIC) return PEM_write_bio_PUBKEY(bio, key) == 1;
   return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1;
