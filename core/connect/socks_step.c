@@ -45,7 +45,8 @@ static hc_error keep_addresses(hc_socks_step *s, const hc_address *addresses, si
 }
 
 /* What the host is known by without a lookup: an address, a name of this machine, or the name that
- * is the proxy's to look up. */
+ * is the proxy's to look up. No memory for the lookup is final; no thread for it is not, and
+ * advance tries again. */
 static hc_error find_target(hc_socks_step *s, hc_failure *why) {
   const hc_socks_wish *w = &s->wish;
   hc_address local[HC_LOCALHOST_ADDRESSES];
@@ -152,7 +153,8 @@ static hc_io receive_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_fai
   return io == HC_IO_EOF ? HC_IO_ERROR : io;
 }
 
-/* What was received is used up as far as it can be. */
+/* What was received is used up as far as it can be. What is left moves to the front; it is some
+ * bytes at most. */
 static hc_io judge_socks_step(hc_socks_step *s, hc_failure *why) {
   size_t used = 0;
   hc_parse parsed = hc_socks5_take(&s->talk, (hc_slice){s->in, s->in_size}, &used, why);
@@ -192,7 +194,9 @@ static hc_io talk(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   }
 }
 
-/* The first address is the one that the resolver thinks best, and its failure the one to tell. */
+/* The first address is the one that the resolver thinks best, and its failure the one to tell. A
+ * refusal that is about us, and not about the address, ends it at once: the next address would be
+ * refused alike. */
 static void note_failure_socks_step(hc_socks_step *s, hc_failure *why) {
   if (!s->is_talking || !hc_socks5_is_about_address(&s->talk)) return;
   if (s->first_failure.code == HC_OK) s->first_failure = *why;

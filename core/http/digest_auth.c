@@ -156,8 +156,9 @@ static bool is_answerable(const reading *r) {
   return r->is_digest && !r->is_bad && (r->seen & needed) == needed && r->c.nonce.size > 0;
 }
 
-/* What was read is a whole challenge: into *best with it, if it is better, and that one's buffer
- * is used again. */
+/* What was read is a whole challenge: into *best with it, if it is better, and that one's buffer is
+ * used again. Ties go to the first, so HC_DIGEST_BEST gives what the server likes most among
+ * equals. */
 static void weigh(reading *r, hc_digest_challenge *best) {
   bool has_one = best->nonce.size > 0;
   if (!is_answerable(r) || (has_one && r->c.hash <= best->hash) || !is_available(r->c.hash)) return;
@@ -307,7 +308,8 @@ static hc_slice hash(hasher *h, const hc_slice *parts, size_t count, char hex[HE
   return hc_slice_of(hex);
 }
 
-/* H(A1), RFC 7616 section 3.4.2 */
+/* H(A1), RFC 7616 section 3.4.2 A2 below is of qop "auth": method and target, nothing of the
+ * content. */
 static hc_slice hash_secret(hasher *h, const hc_digest_challenge *c, const hc_digest_request *r,
                             char hex[HEX_SIZE]) {
   char first[HEX_SIZE];

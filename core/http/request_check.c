@@ -123,7 +123,7 @@ static hc_error take_target(const hc_request *r, int method, hc_target *t, hc_fa
 /* --- the caller's lines */
 
 /* Fields that change what the head means or that have a default of ours. All others pass as they
- * are. */
+ * are. Sizes are compared before letters, so most of these eight cost a line nothing. */
 static hc_known_field known_field_of(hc_slice name) {
   static const hc_slice names[HC_FIELD_OTHER] = {
       [HC_FIELD_HOST] = {"host", 4},
@@ -146,7 +146,7 @@ static hc_error refuse_line(hc_failure *why, size_t index, const char *what) {
 }
 
 /* Splits "Name: value" and checks both (RFC 9110 sections 5.1 and 5.5; bytes over 7F are obs-text
- * and pass). */
+ * and pass). Only the name is ever shown: the value may be a password. */
 static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice *value,
                            hc_failure *why) {
   const char *colon = line.size > 0 ? memchr(line.data, ':', line.size) : NULL;
@@ -166,6 +166,8 @@ static hc_error split_line(hc_slice line, size_t index, hc_slice *name, hc_slice
   return HC_OK;
 }
 
+/* The line is remembered since it is written first of all, wherever the caller put it (RFC 9110
+ * section 7.2). */
 static hc_error note_host(hc_survey *s, size_t index, hc_slice value, hc_failure *why) {
   unsigned port;
   hc_failure reason = {0};
@@ -218,7 +220,8 @@ static hc_error survey_lines(const hc_request *r, hc_survey *s, hc_failure *why)
   return HC_OK;
 }
 
-/* The default Host may come from a stream of the script's, so it is checked like the caller's. */
+/* The default Host may come from a stream of the script's, so it is checked like the caller's. One
+ * that was made from a checked host is not looked at again, which is nearly always. */
 static hc_error check_default_host(const hc_request *r, const hc_target *t, const hc_survey *s,
                                    hc_failure *why) {
   unsigned port;
@@ -294,7 +297,8 @@ static int method_of_request_check(const hc_request *r) {
 }
 
 /* Both writers of heads, HTTP/1.1's and HTTP/2's, take what comes out of here, so that the rules
- * stand once. */
+ * stand once. The target comes before the lines, because Host is judged by it. *checked is only
+ * whole where this is HC_OK. */
 hc_error hc_request_check(const hc_request *request, hc_checked_request *checked, hc_failure *why) {
   hc_survey *s = &checked->survey;
   int method = method_of_request_check(request);

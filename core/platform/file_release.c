@@ -7,6 +7,8 @@
 #include "../base/limits.h"
 #include "thread.h"
 
+/* The id is of the file and not of the descriptor: it tells in a fork whether the number still
+ * means the same. */
 typedef struct ending_file_release {
   hc_file file;
   hc_file_id id;
@@ -99,7 +101,8 @@ static void prepare_file_release(void) {
 
 /* --- the caller's side */
 
-/* False: it stays the caller's. */
+/* False: it stays the caller's. A thread that is about to end has taken has_thread back under the
+ * lock, so either it sees this file or a new one is started. */
 static bool hand_over_file_release(ending_file_release e) {
   static hc_once prepared = HC_ONCE;
   hc_once_do(&prepared, prepare_file_release);

@@ -80,7 +80,8 @@ hc_error hc_file_replacement_begin(const char *from, const char *to, hc_file_rep
   return HC_OK;
 }
 
-/* A fork has a copy of it, perhaps with the lock taken, and no thread. */
+/* A fork has a copy of it, perhaps with the lock taken, and no thread. So a child neither waits nor
+ * frees what a thread of the parent's has; its own copy of the memory it does free. */
 static bool is_of_this_process(const hc_file_replacement *r) {
   return r->process == hc_process_number();
 }

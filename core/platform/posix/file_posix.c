@@ -126,6 +126,7 @@ hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
   return open_file_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, file, why);
 }
 
+/* Follows links and empties what is there: for a path that the user has named himself. */
 hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
   return open_to_write(path, O_CREAT | O_TRUNC, MODE_USUAL, file, why);
 }
@@ -265,6 +266,7 @@ hc_file_kind hc_file_kind_of(const char *path) {
   return S_ISCHR(facts.st_mode) ? HC_FILE_DEVICE : HC_FILE_OTHER;
 }
 
+/* What can't be asked is none: such a file is not sent or received by the kernel's short ways. */
 bool hc_file_is_regular(hc_file file) {
   struct stat facts;
   return fstat(file, &facts) == 0 && S_ISREG(facts.st_mode);
@@ -370,6 +372,7 @@ hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   return fail_file(why, HC_ERR_FILE_CANT_WRITE, "", "", errno);
 }
 
+/* One that is gone already is as good. */
 void hc_file_unlink(const char *path) { (void)unlink(path); }
 
 static bool is_large(const struct stat *facts) {
@@ -393,6 +396,7 @@ bool hc_file_is_costly(hc_file file, hc_file_id *id) {
 #define HOLD_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
 #endif
 
+/* A file with a second name lives on without this, and a small one is freed in no time. */
 hc_file hc_file_hold(const char *path) {
   struct stat facts;
   if (lstat(path, &facts) != 0 || facts.st_nlink != 1 || !is_large(&facts)) return HC_NO_FILE;

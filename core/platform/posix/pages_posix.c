@@ -1,4 +1,7 @@
-/* pages_posix.c - pages of memory: by madvise, where the system knows that wish (Linux 5.14). */
+/* pages_posix.c - pages of memory: by madvise, where the system knows that wish (Linux 5.14).
+ *
+ * Allocators take large blocks from the system anew, so a download into memory meets such pages
+ * each time. On an older kernel madvise says EINVAL, and they come one by one as ever. */
 #define HC_WANT_GNU /* MADV_POPULATE_WRITE */
 #include "../system_features.h"
 

@@ -1,4 +1,8 @@
-/* sigpipe_posix.c - SIGPIPE by the masks of POSIX threads. See sigpipe_posix.h. */
+/* sigpipe_posix.c - SIGPIPE by the masks of POSIX threads. See sigpipe_posix.h.
+ *
+ * What POSIX gives: a signal that is blocked stays pending, for the thread whose write has caused
+ * it, and can be taken out by that thread. macOS and OpenBSD have no sigtimedwait, so there it is
+ * looked whether one is pending before sigwait, which would sleep otherwise. */
 #include "../system_features.h"
 
 #include "sigpipe_posix.h"

@@ -86,7 +86,8 @@ hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t
 
 /* --- signals between threads */
 
-/* Zero stands for "closed", so that a zeroed struct is valid: a descriptor 0 moves up. */
+/* Zero stands for "closed", so that a zeroed struct is valid: a descriptor 0 moves up. Programs
+ * that have closed their standard input do get it. */
 static int move_off_zero(int fd) {
   if (fd != 0) return fd;
   int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -95,6 +96,8 @@ static int move_off_zero(int fd) {
 }
 
 #if defined(HC_BACKEND_EPOLL)
+/* One descriptor for both ends; its counter never runs full in practice, and a raise that finds it
+ * so has been heard. */
 static bool open_pair(int ends[2]) {
   ends[0] = ends[1] = move_off_zero(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   return ends[0] > 0;
@@ -141,6 +144,7 @@ void hc_signal_close(hc_signal *signal) {
   *signal = (hc_signal){0};
 }
 
+/* The same number as long as the signal is open, also after a fork (hc_signal_renew). */
 hc_handle hc_signal_handle(const hc_signal *signal) {
   return signal->read_end > 0 ? signal->read_end : HC_NO_HANDLE;
 }
@@ -170,6 +174,8 @@ void hc_signal_renew(hc_signal *signal) {
 /* --- groups of descriptors */
 
 #if defined(HC_BACKEND_EPOLL)
+/* A set of the kernel's has a descriptor of its own, which is readable when any of its members has
+ * its event. */
 hc_error hc_group_open(hc_handle *group) {
   *group = epoll_create1(EPOLL_CLOEXEC);
   if (*group >= 0) return HC_OK;

@@ -141,6 +141,7 @@ static bool is_plain(HANDLE handle, BY_HANDLE_FILE_INFORMATION *facts) {
          facts->nNumberOfLinks == 1;
 }
 
+/* Opened for its attributes alone, which even a file that somebody holds exclusively allows. */
 static bool find(const char *path, BY_HANDLE_FILE_INFORMATION *facts) {
   HANDLE handle = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING,
                                       FILE_FLAG_OPEN_REPARSE_POINT, NULL);
@@ -235,6 +236,7 @@ hc_file_kind hc_file_kind_of(const char *path) {
   return kind;
 }
 
+/* By the handle: what a path leads to may change. */
 bool hc_file_is_regular(hc_file file) {
   BY_HANDLE_FILE_INFORMATION facts;
   return GetFileType(handle_of(file)) == FILE_TYPE_DISK &&
@@ -263,6 +265,7 @@ static HANDLE open_again(HANDLE handle) {
   return copy;
 }
 
+/* What Windows says of a file's size is true, unlike of /proc. A pipe has none. */
 hc_error hc_file_share(hc_file file, uint64_t offset, hc_file *shared, uint64_t *length,
                        hc_failure *why) {
   LARGE_INTEGER size = {0};
@@ -382,4 +385,5 @@ hc_file hc_file_hold(const char *path) {
   return HC_NO_FILE;
 }
 
+/* There is no fork that could have another number. */
 uint64_t hc_process_number(void) { return GetCurrentProcessId(); }

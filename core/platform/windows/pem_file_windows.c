@@ -74,6 +74,7 @@ static hc_error write_all(HANDLE file, const char *path, hc_slice text, hc_failu
   return HC_OK;
 }
 
+/* CREATE_ALWAYS empties the file; its list of rights stays. */
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
   HANDLE file = hc_file_open_handle(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL);
   if (file == INVALID_HANDLE_VALUE)
@@ -110,6 +111,7 @@ hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *
 
 /* --- which state is it in */
 
+/* A number to compare, on no scale. */
 static int64_t number_of_time(FILETIME time) {
   return (int64_t)((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime);
 }

@@ -26,6 +26,7 @@ static int last_errno(void) { return hc_errno_of_winsock(WSAGetLastError()); }
 
 /* --- addresses */
 
+/* The same bytes as on POSIX, so address.c reads them. */
 bool hc_socket_peer_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   int size = sizeof storage;
@@ -269,6 +270,7 @@ hc_io hc_socket_peek(hc_socket s, hc_failure *why) {
   return receive(s, &byte, 1, MSG_PEEK, &got, why);
 }
 
+/* At least so much; what else has come may not be counted yet. */
 size_t hc_socket_available(hc_socket s) {
   u_long count = 0;
   return ioctlsocket((SOCKET)s, (long)FIONREAD, &count) == 0 ? count : 0;

@@ -78,6 +78,7 @@ void hc_thread_keep_module(void) {
   hc_once_do(&pinned, pin_this_object);
 }
 
+/* ExitProcess ends all other threads before the modules hear of it. */
 bool hc_thread_outlives_exit(void) { return false; }
 
 /* The size is of address space alone; without the flag that much memory would be committed.

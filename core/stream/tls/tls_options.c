@@ -17,6 +17,7 @@
 #define ALPN_LIST_MAX 65533u /* RFC 7301 section 3.1: the list's own length takes two bytes */
 #define PIN_BASE64_SIZE 44u  /* of 32 bytes */
 
+/* Every sentence begins with the option's name, as a script writes it. */
 static hc_error refuse_tls_options_here(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
 }
@@ -273,6 +274,8 @@ void hc_tls_options_start_loading(const hc_tls_options *o) {
   if (!o->context || uses_system_store(o)) hc_tls_store_release(get_store(o));
 }
 
+/* Without options there is no context to make, so this is about the store alone; later options find
+ * it ready. */
 bool hc_tls_start_loading(void) {
   if (hc_tls_check(NULL) != HC_OK) return true; /* there is nothing to be loaded */
   hc_tls_store *s = hc_tls_store_get(HC_TLS_STORE_SYSTEM);

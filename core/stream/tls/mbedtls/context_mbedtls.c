@@ -94,12 +94,14 @@ static hc_error check_abilities(const hc_tls_settings *s, hc_failure *why) {
   return HC_OK;
 }
 
+/* No text, no list: mbedTLS's own choice stands. */
 static hc_error set_mbedtls_ciphers(hc_tls_options *o, hc_slice text, hc_failure *why) {
   return text.size > 0 ? hc_mbedtls_read_suites(text, &o->context->suites, why) : HC_OK;
 }
 
 /* --- what is trusted */
 
+/* Counted up in any case: number 0 would say that nothing was ever verified. */
 static hc_error set_given_chain(hc_tls_options *o, hc_failure *why) {
   hc_tls_context *c = o->context;
   o->store_number++;
@@ -145,6 +147,7 @@ static hc_error read_mbedtls_crls(hc_tls_context *c, const char *path, hc_failur
   return error;
 }
 
+/* Options that fail here are thrown away, so it does no harm that the mark is set behind. */
 static hc_error load_mbedtls_crls(hc_tls_options *o, hc_slice path, hc_failure *why) {
   if (path.size == 0) return HC_OK;
   char *name = hc_memory_copy_text(path.data, path.size);
@@ -161,6 +164,7 @@ void hc_tls_context_trust(hc_tls_context *context, hc_tls_anchors *anchors) {
 
 /* --- what is shown */
 
+/* Version 3 blinds the private numbers while it compares, and wants random bytes for that. */
 static int check_pair(const mbedtls_pk_context *shown, const mbedtls_pk_context *key) {
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
   return mbedtls_pk_check_pair(shown, key, hc_mbedtls_random, NULL);
@@ -185,6 +189,7 @@ static hc_error set_own_certificate(hc_tls_context *c, const hc_tls_settings *s,
 
 /* --- the whole */
 
+/* Settings that are NULL are plain ones, made at the first connection. */
 static hc_error fill_mbedtls_context(hc_tls_options *o, const hc_tls_settings *s, hc_failure *why) {
   hc_error error = set_mbedtls_versions(o, why);
   if (error == HC_OK && s) error = check_abilities(s, why);

@@ -137,6 +137,7 @@ static void set_offered(hc_tls_engine *e) {
 
 /* --- keys for those who look at their own traffic */
 
+/* No NUL; the caller has made sure of the room. */
 static void append_hex(char **at, const unsigned char *bytes, size_t size) {
   static const char digits[] = "0123456789abcdef";
   for (size_t i = 0; i < size; i++) {
@@ -219,6 +220,7 @@ static bool set_server_name(hc_tls_engine *e) {
   return mbedtls_ssl_set_hostname(&e->ssl, is_sent ? h->name : NULL) == 0;
 }
 
+/* The engine keeps the ticket: what was resumed is told by comparing with it. */
 static void offer_ticket(hc_tls_engine *e) {
   hc_tls_handshake *h = e->handshake;
   e->offered = h->name[0] != '\0' ? hc_tls_session_take(h) : NULL;
@@ -312,6 +314,8 @@ hc_tls_result hc_tls_engine_shake_hands(hc_tls_engine *e) {
   return HC_TLS_MADE;
 }
 
+/* A connection that nobody has verified must not pass because some callback was not called: so the
+ * outcome itself is asked for. */
 static const char *objection_of_mbedtls(const hc_tls_engine *e) {
   const hc_tls_options *o = e->handshake->options;
   bool must_show = o->verify != HC_TLS_VERIFY_NONE || o->pin_count > 0;
@@ -322,6 +326,7 @@ static const char *objection_of_mbedtls(const hc_tls_engine *e) {
   return NULL;
 }
 
+/* By a ticket, or by the server's own memory. */
 static bool can_be_resumed(const mbedtls_ssl_session *session) {
 #if defined(MBEDTLS_SSL_SESSION_TICKETS)
   if (session->ticket && session->ticket_len > 0) return true;
@@ -453,6 +458,7 @@ void hc_tls_engine_explain_write(hc_tls_engine *e, hc_failure *why) {
 bool hc_tls_engine_is_established(const hc_tls_engine *e) { return e->is_established; }
 bool hc_tls_engine_was_resumed(const hc_tls_engine *e) { return e->was_resumed; }
 
+/* Of the record that is open. The rest is has_buffered's to tell. */
 size_t hc_tls_engine_pending(const hc_tls_engine *e) {
   return mbedtls_ssl_get_bytes_avail(&e->ssl);
 }
@@ -461,6 +467,7 @@ bool hc_tls_engine_has_buffered(const hc_tls_engine *e) {
   return mbedtls_ssl_check_pending(&e->ssl) != 0;
 }
 
+/* in_left counts what of a record has come and is not decrypted yet. */
 bool hc_tls_engine_is_between_records(const hc_tls_engine *e) { return e->ssl.in_left == 0; }
 
 void hc_tls_engine_rest(hc_tls_engine *e) { (void)e; /* its buffers stay */ }

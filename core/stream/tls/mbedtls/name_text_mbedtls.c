@@ -66,7 +66,8 @@ static uint32_t take_character(name_text *t) {
 
 static bool is_space(uint32_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/* Moves behind all space. Was there some? */
+/* Moves behind all space. Was there some? By copies, since only a character that was taken shows
+ * what it is. */
 static bool skip_space(name_text *t) {
   bool was_there = false;
   for (name_text next = *t; next.at < next.end && is_space(take_character(&next)); *t = next)

@@ -65,12 +65,14 @@ static bool is_oid(const mbedtls_asn1_buf *oid, const char *bytes, size_t size) 
 }
 #define IS_OID(oid, text) is_oid(oid, text, sizeof(text) - 1)
 
-/* The last byte of an object identifier that begins so; 0: another one. */
+/* The last byte of an object identifier that begins so; 0: another one. Related algorithms differ
+ * in that byte alone. */
 static unsigned last_of(const mbedtls_asn1_buf *oid, const char *begin) {
   size_t size = strlen(begin);
   return oid->len == size + 1 && memcmp(oid->p, begin, size) == 0 ? oid->p[size] : 0;
 }
 
+/* RFC 8018 appendix A.2: SHA-1 is the default and then not written. */
 static bool read_digest(cursor_pbes2 *c, pbes2 *out) {
   cursor_pbes2 inside;
   mbedtls_asn1_buf oid;
@@ -239,6 +241,7 @@ static int parse_pbes2(mbedtls_pk_context *pk, const pbes2 *p, hc_slice passphra
   return error == MBEDTLS_ERR_CIPHER_INVALID_PADDING ? MBEDTLS_ERR_PK_PASSWORD_MISMATCH : error;
 }
 
+/* The rounds are looked at before anything is hashed. */
 int hc_mbedtls_parse_pbes2(mbedtls_pk_context *pk, const char *text, hc_slice passphrase) {
   mbedtls_pem_context block;
   pbes2 p = {.rounds = 0};

@@ -63,10 +63,12 @@ static bool same_mbedtls_bytes(const mbedtls_x509_buf *a, const mbedtls_x509_buf
   return a->len == b->len && a->len > 0 && memcmp(a->p, b->p, a->len) == 0;
 }
 
+/* Issuer and subject in the same bytes. Whether it has signed itself is mbedTLS's to find out. */
 static bool is_self_issued(const mbedtls_x509_crt *c) {
   return same_mbedtls_bytes(&c->issuer_raw, &c->subject_raw);
 }
 
+/* Byte for byte, the whole certificate: a name alone anybody can have. */
 static bool is_trusted_itself(const hc_tls_engine *e, const mbedtls_x509_crt *c) {
   const mbedtls_x509_crt *t = e->handshake->options->context->trusted;
   for (; t && t->raw.p; t = t->next)
@@ -92,6 +94,7 @@ static const mbedtls_x509_crt *find_finding(const hc_tls_engine *e, uint32_t fla
   return NULL;
 }
 
+/* OpenSSL's three ways to say it. */
 static const char *distrust_reason(const hc_tls_engine *e, const mbedtls_x509_crt *c) {
   if (!is_self_issued(c)) return "unable to get local issuer certificate";
   return c == e->chain[0] ? "self-signed certificate"
@@ -193,6 +196,7 @@ static bool check_revocation(hc_tls_engine *e) {
   return !c || fail_about(e, c, "CRL signature failure");
 }
 
+/* Behind the dates, since it is the rarest of all findings. */
 static bool check_constraints(hc_tls_engine *e) {
   const mbedtls_x509_crt *about;
   const char *reason = hc_mbedtls_name_objection(e->chain, e->chain_size, &about);
@@ -209,6 +213,7 @@ static bool check_rest(hc_tls_engine *e) {
 
 /* --- pins */
 
+/* Where the digest can't be made it is not pinned. */
 static bool is_pinned_certificate(const hc_tls_options *o, const mbedtls_x509_crt *c) {
   unsigned char digest[HC_PIN_SIZE];
   return hc_mbedtls_key_digest(c, digest) && hc_tls_is_pinned(o, digest);

@@ -73,6 +73,7 @@ hc_error hc_tls_chain_read(hc_slice pem, hc_tls_chain **out, hc_failure *why) {
   return error;
 }
 
+/* An empty list of mbedTLS's is one certificate without bytes. */
 size_t hc_tls_chain_count(const hc_tls_chain *chain) {
   size_t count = 0;
   const mbedtls_x509_crt *c = chain ? &chain->first : NULL;
@@ -100,6 +101,7 @@ static hc_error write_certificate(const mbedtls_x509_crt *c, hc_buffer *out, hc_
   return done ? HC_OK : hc_failure_out_of_memory(why);
 }
 
+/* PEM, one behind the other, in their order. */
 hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failure *why) {
   hc_error error = HC_OK;
   for (const mbedtls_x509_crt *c = &chain->first; error == HC_OK && c && c->raw.p; c = c->next)

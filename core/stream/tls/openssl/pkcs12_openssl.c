@@ -21,6 +21,7 @@ static hc_error no_memory_pkcs12(hc_failure *why) {
   return hc_failure_out_of_memory(why);
 }
 
+/* The path is put in front by x509.c; the passphrase is in no sentence. */
 static hc_error refuse_pkcs12(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_DATA, "%s", reason);
 }
@@ -76,6 +77,7 @@ static hc_error open_contents(hc_slice der, const char *passphrase, contents *c,
   return HC_OK;
 }
 
+/* Each of these takes NULL. */
 static void close_contents(contents *c) {
   EVP_PKEY_free(c->key);
   X509_free(c->certificate);

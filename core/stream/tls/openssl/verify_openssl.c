@@ -15,6 +15,7 @@
 
 /* --- why not */
 
+/* With the names that the certificate does have, which mostly shows the mistake. */
 static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
   char names[HC_TLS_NAME_TEXT], subject[HC_TLS_NAME_TEXT];
   hc_tls_subject_names_text(certificate, names);
@@ -167,6 +168,8 @@ static int judge_tls_verify(int passed, X509_STORE_CTX *context) {
   return h->options->checks_revocation ? allow_missing_crl(passed, context) : passed;
 }
 
+/* The callback and the lists are set for this one verification, not in the store, which other
+ * options share. */
 static bool verify_chain(hc_tls_handshake *h, X509_STORE_CTX *context) {
   X509_STORE_CTX_set_verify_cb(context, judge_tls_verify);
   /* a store may be others' too */

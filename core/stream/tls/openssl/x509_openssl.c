@@ -96,6 +96,8 @@ void hc_tls_chain_free(hc_tls_chain *chain) {
   sk_X509_pop_free((STACK_OF(X509) *)chain, X509_free);
 }
 
+/* PEM_write_bio_X509 writes no text around the blocks, so what comes out reads in again
+ * anywhere. */
 static bool write_certificates(BIO *bio, const STACK_OF(X509) * list) {
   for (int i = 0; i < sk_X509_num(list); i++) {
     if (!PEM_write_bio_X509(bio, sk_X509_value(list, i))) return false;
