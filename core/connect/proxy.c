@@ -16,8 +16,7 @@
 #include "../base/memory.h"
 #include "../http/idn.h"
 #include "../http/uri.h"
-
-#define SOCKS_SECRET_MAX 255u /* bytes of a user name, and of a password (RFC 1929 section 2) */
+#include "socks5.h"
 
 /* Without the URL itself, since there may be a password in it. */
 static hc_error refuse_proxy(hc_failure *why, const char *what) {
@@ -234,7 +233,8 @@ static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
 /* RFC 1929 has a byte for each size, and no empty ones. */
 static hc_error check_socks_secret(const hc_proxy *p, hc_failure *why) {
   size_t user = hc_buffer_size(&p->user), password = hc_buffer_size(&p->password);
-  if (user >= 1 && user <= SOCKS_SECRET_MAX && password >= 1 && password <= SOCKS_SECRET_MAX)
+  if (user >= 1 && user <= HC_SOCKS5_SECRET_MAX && password >= 1 &&
+      password <= HC_SOCKS5_SECRET_MAX)
     return HC_OK;
   return refuse_proxy(why, "SOCKS takes a user name and a password of 1 to 255 bytes each");
 }

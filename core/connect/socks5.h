@@ -23,6 +23,7 @@ typedef enum hc_socks5_state {
   HC_SOCKS5_DONE /* connected; the bytes that follow are the other side's */
 } hc_socks5_state;
 
+/* Bytes of a user name, and of a password (RFC 1929 section 2); of a host. */
 #define HC_SOCKS5_SECRET_MAX 255u
 #define HC_SOCKS5_NAME_MAX 255u
 /* The longest message: version, user and password, each behind its length. */
