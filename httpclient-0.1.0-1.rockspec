@@ -220,6 +220,7 @@ build = {
     ["httpclient.base.random"] = "lua/httpclient/base/random.lua",
     ["httpclient.base.results"] = "lua/httpclient/base/results.lua",
     ["httpclient.base.text"] = "lua/httpclient/base/text.lua",
+    ["httpclient.base.uncompiled"] = "lua/httpclient/base/uncompiled.lua",
     ["httpclient.connect.alone"] = "lua/httpclient/connect/alone.lua",
     ["httpclient.connect.lost"] = "lua/httpclient/connect/lost.lua",
     ["httpclient.connect.no_proxy"] = "lua/httpclient/connect/no_proxy.lua",

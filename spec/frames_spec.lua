@@ -152,13 +152,57 @@ describe("what a frame begins", function()
   end)
 end)
 
+local function work(seconds)
+  local limit = native.monotonic() + seconds
+  repeat until native.monotonic() >= limit
+end
+
+describe("the network's part of a frame", function()
+  -- Fails when it is to connect, which takes so many seconds of the Poller's time.
+  local function begin_slow(port, seconds, order)
+    return async(httpclient.fetch, ("http://127.0.0.1:%d/"):format(port), { allow_address = function()
+      order[#order + 1] = "asked"
+      work(seconds)
+      return false
+    end })
+  end
+
+  it("may be all of it: the tasks that it woke begin the next one then", function()
+    local order = {}
+    local task = begin_slow(1, 0.3, order)
+    repeat
+      process(0.2)
+    until #order > 0
+    assert.equal("running", task:status())
+    process(0)
+    assert.equal("done", task:status())
+    run()
+  end)
+
+  it("is half of it where a task is left over from the last one", function()
+    local order = {}
+    for port = 1, 12 do
+      begin_slow(port, 0.11, order)
+    end
+    local task = counter({}, function()
+      order[#order + 1] = "turn"
+      coroutine.yield()
+    end)
+    process(0.4)
+    local before = #order
+    process(0.4)
+    local asked = 0
+    while order[before + asked + 1] == "asked" do
+      asked = asked + 1
+    end
+    task:cancel()
+    run()
+    assert.is_true(asked <= 2, table.concat(order, " ", before + 1))
+  end)
+end)
+
 describe("a step that can't be divided", function()
   local waits = require("httpclient.tasks.waits")
-
-  local function work(seconds)
-    local limit = native.monotonic() + seconds
-    repeat until native.monotonic() >= limit
-  end
 
   it("begins with the next process(), before all else, where too little time is left", function()
     local order = {}

@@ -56,4 +56,27 @@ describe("prepare", function()
     ]]):format(server:port("secure"), MOST))
     assert.truthy(out:find("unable to get local issuer certificate", 1, true), out)
   end)
+
+  it("is not what LuaJIT's compiler works for later: it leaves the module's functions alone", function()
+    local out = run(([[
+      local httpclient = require("httpclient")
+      httpclient.prepare()
+      local traced = {}
+      if jit and jit.status() then
+        local util = require("jit.util")
+        jit.attach(function(what, _, fn)
+          local source = what == "start" and util.funcinfo(fn).source or ""
+          if source:find("lua/httpclient/", 1, true) and not source:find("init.lua", 1, true) then
+            traced[#traced + 1] = source
+          end
+        end, "trace")
+      end
+      local tls_options = httpclient.TLSOptions.client(assert(io.open("%s")):read("*a"))
+      for _ = 1, 200 do
+        assert(httpclient.fetch("https://localhost:%d/", { tls_options = tls_options }))
+      end
+      print(table.concat(traced, " "))
+    ]]):format(certs.ca.cert_file, server:port("secure")))
+    assert.equal("\n", out)
+  end)
 end)

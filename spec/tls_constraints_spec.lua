@@ -39,6 +39,10 @@ local cases = {
   { "excluded;DNS:elsewhere.test", "DNS:localhost" },
   { "excluded;DNS:elsewhere.test", "DNS:localhost,DNS:www.elsewhere.test", EXCLUDED },
   { "permitted;DNS:localhost,excluded;DNS:localhost", "DNS:localhost", EXCLUDED },
+  -- A dot behind it belongs to no name of a certificate: so it permits none, and excludes none.
+  { "permitted;DNS:localhost.", "DNS:localhost", PERMITTED },
+  { "permitted;DNS:test.,permitted;DNS:localhost", "DNS:localhost,DNS:www.test", PERMITTED },
+  { "excluded;DNS:localhost.", "DNS:localhost" },
   { "permitted;IP:127.0.0.0/255.0.0.0", "DNS:localhost,IP:127.0.0.1" },
   { "permitted;IP:10.0.0.0/255.0.0.0", "DNS:localhost,IP:127.0.0.1", PERMITTED },
   { "permitted;IP:127.0.0.0/255.0.0.0", "DNS:localhost,IP:::1", PERMITTED },

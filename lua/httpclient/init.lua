@@ -4,6 +4,7 @@
 -- are below that name. The C half has one name; library.lua knows where it can lie.
 local root = (((...) or "httpclient"):gsub("%.init$", ""))
 local core = require(root .. ".library")
+local load_uncompiled = require(root .. ".base.uncompiled")
 
 -- What the Lua half alone uses.
 local internal = {
@@ -54,7 +55,7 @@ local lazy = {
 }
 
 local function load_part(name, entry)
-  local ok, module = pcall(require, root .. "." .. entry.part)
+  local ok, module = load_uncompiled(root, root .. "." .. entry.part)
   if not ok then
     error(("httpclient.%s can't be loaded: %s"):format(name, tostring(module)), 3)
   end

@@ -42,7 +42,7 @@ describe("the single files with mbedTLS", function()
       cp amalgamation/httpclient.h include/httpclient &&
       cc -std=c11 %s -DHC_WITHOUT_LUA -O0 -pthread -c amalgamation/httpclient.c -o one.o &&
       cc -std=c11 -Wall -Wextra -Werror -Iinclude %s/examples/embed/get.c one.o -o get -pthread \
-        $(pkg-config --libs mbedtls 2>/dev/null || echo -lmbedtls -lmbedx509 -lmbedcrypto) -lz -ldl]],
+        $(pkg-config --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || echo -lmbedtls -lmbedx509 -lmbedcrypto) -lz -ldl]],
       folder.path, WARNINGS, here))
     assert.is_nil(sh("ldd %s/get", folder.path).out:find("libssl", 1, true))
     local server = native.script({ { "accept" }, { "starttls", certs.localhost.tls() },

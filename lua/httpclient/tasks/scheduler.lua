@@ -76,8 +76,9 @@ local function step(task)
   end
 end
 
-local function queue_moved(seconds)
-  local moved, may_be_more = watched.wait(seconds, turn.left())
+-- `most`: for no longer than so many seconds, where that is said. -> has a client moved?
+local function queue_moved(seconds, most)
+  local moved, may_be_more = watched.wait(seconds, most)
   for _, client in ipairs(moved) do
     if waiting[client] then
       enqueue(waiting[client], "ready")
@@ -89,6 +90,7 @@ local function queue_moved(seconds)
     watched.tell_observers()
     for _, task in pairs(waiting) do enqueue(task, "ready") end -- each looks for itself
   end
+  return moved[1] ~= nil
 end
 
 -- Sleeps until a task can go on, or `limit` has come.
@@ -113,17 +115,15 @@ local function sleep(limit)
   queue_moved(0)
 end
 
-local function run_queue(count)
-  while count > 0 and agenda.count() > 0 do
-    count = count - 1
+-- `is_owed`: the first of them is resumed even where no time is left.
+local function run_queue(count, is_owed)
+  while count > 0 and agenda.count() > 0 and (is_owed or not turn.is_over_budget()) do
+    count, is_owed = count - 1, false
     local task, held = agenda.take(), state.held
     if held and not task.host then
       held[#held + 1] = task
     else
       step(task)
-    end
-    if turn.is_over_budget() then
-      return
     end
   end
 end
@@ -140,14 +140,19 @@ local function guarded(fn, ...)
   end
 end
 
--- What is ready moves once; within a time budget again and again.
+-- What is ready moves once; within a time budget again and again. Where tasks wait from the last time, the Poller gets
+-- half of the time and they the rest; else they begin the next one if it has used all up. So each call brings either
+-- further, and no task's step stands behind a full budget.
 local function rounds(seconds)
   agenda.begin_round()
+  local count, is_first = agenda.count(), true
   repeat
-    queue_moved(0)
+    local left, is_owed = turn.left(), is_first and count > 0
+    local has_moved = queue_moved(0, left and is_owed and left / 2 or left)
     agenda.add_expired()
-    local count = agenda.count()
-    run_queue(count)
+    count = agenda.count()
+    run_queue(count, is_owed or is_first and not has_moved)
+    is_first = false
   until not seconds or count == 0 or turn.is_over_budget()
 end
 
