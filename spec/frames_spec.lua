@@ -160,7 +160,8 @@ end
 describe("the network's part of a frame", function()
   -- Fails when it is to connect, which takes so many seconds of the Poller's time.
   local function begin_slow(port, seconds, order)
-    return async(httpclient.fetch, ("http://127.0.0.1:%d/"):format(port), { allow_address = function()
+    return async(httpclient.fetch, ("http://127.0.0.1:%d/"):format(port),
+      { allow_address = function()
       order[#order + 1] = "asked"
       work(seconds)
       return false

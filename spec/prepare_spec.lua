@@ -57,7 +57,8 @@ describe("prepare", function()
     assert.truthy(out:find("unable to get local issuer certificate", 1, true), out)
   end)
 
-  it("is not what LuaJIT's compiler works for later: it leaves the module's functions alone", function()
+  it("is not what LuaJIT's compiler works for later: it leaves the module's functions alone",
+    function()
     local out = run(([[
       local httpclient = require("httpclient")
       httpclient.prepare()
