@@ -347,6 +347,18 @@ describe("in a body", function()
     assert.equal("hello", (support.read_all(client)))
   end)
 
+  -- No call takes in more than a burst of them (see test_tls_receive.c); TLS 1.2 has none here.
+  it("a flood of session tickets before it is passed over", function()
+    if (httpclient.features().mbedtls or ""):find("^2%.") then
+      return pending("it has no TLS 1.3")
+    end
+    local client, conn = world({ min = "1.3", session_tickets = 600 })
+    tls.ask(client, conn)
+    conn:send(HEAD .. "Content-Length: 5\r\n\r\nhello")
+    support.pump(client, support.is_answered_or_failed)
+    assert.equal("hello", (support.read_all(client)))
+  end)
+
   it("a wish for a new handshake is refused without harm", function()
     local client, conn = world({ max = "1.2" })
     half(client, conn)
