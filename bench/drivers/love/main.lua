@@ -9,6 +9,7 @@ local ffi = require("ffi")
 ffi.cdef("struct timespec_ { long s, ns; }; int clock_gettime(int, struct timespec_ *);")
 
 local WORKERS, FRAME = 4, 1 / 60
+local SILENT_FRAMES = 120 -- LuaSocket's time limits hold for no lookup, so that workload never ends
 local PROCESS, THREAD, MONOTONIC = 2, 3, 1
 local time = ffi.new("struct timespec_")
 
@@ -71,7 +72,7 @@ function love.run()
         answer = done:pop()
       end
     end)
-    if got == #wanted then
+    if got == #wanted or workload == "silence" and #lines == SILENT_FRAMES then
       assert(#bodies == got)
       print(table.concat(lines, "\n"))
       print("total " .. clock(PROCESS) - total)
