@@ -86,13 +86,13 @@ void hcl_class_push(lua_State *L, const char *full_name) {
   lua_remove(L, -2);
 }
 
-void hcl_push_weak_table(lua_State *L, const char *name) {
+void hcl_push_weak_table(lua_State *L, const char *name, const char *mode) {
   lua_getfield(L, LUA_REGISTRYINDEX, name);
   if (lua_istable(L, -1)) return;
   lua_pop(L, 1);
   lua_newtable(L);
   lua_newtable(L);
-  lua_pushliteral(L, "v");
+  lua_pushstring(L, mode);
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);

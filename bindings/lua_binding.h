@@ -48,9 +48,9 @@ void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc)
 /* the class table; nil before hcl_class_new */
 void hcl_class_push(lua_State *L, const char *full_name);
 
-/* Pushes the table of that registry name, made at first use, whose values are weak: it keeps none
- * of them alive. */
-void hcl_push_weak_table(lua_State *L, const char *name);
+/* Pushes the table of that registry name, made at first use, which is weak by its mode: "v" keeps
+ * no value alive, "kv" no key either. */
+void hcl_push_weak_table(lua_State *L, const char *name, const char *mode);
 
 /* Pushes the metatable of that registry name, which is made at first use and has one function. One
  * that an error left without it is mended. */

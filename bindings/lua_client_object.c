@@ -31,7 +31,7 @@ static hcl_runtime *runtime_of(lua_State *L) {
 }
 
 /* Object by address; weak, so that it keeps nothing alive. */
-static void push_clients(lua_State *L) { hcl_push_weak_table(L, CLIENTS); }
+static void push_clients(lua_State *L) { hcl_push_weak_table(L, CLIENTS, "v"); }
 
 /* The core calls back with the pointer alone: this finds the userdata that it belongs to. */
 void hcl_client_push_self(lua_State *L, hcl_client *self) {

@@ -63,7 +63,7 @@ void hcl_stream_reset(hcl_stream *self) {
 }
 
 /* This state's objects by their streams, weak. */
-static void push_streams(lua_State *L) { hcl_push_weak_table(L, STREAMS); }
+static void push_streams(lua_State *L) { hcl_push_weak_table(L, STREAMS, "v"); }
 
 /* Enters the object at `index` under its stream. */
 static void remember(lua_State *L, int index, hc_stream_peer *peer) {

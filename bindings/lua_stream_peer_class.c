@@ -126,12 +126,9 @@ static hc_error take_name(hc_slice text, hc_tls_options *options, hc_buffer *spa
 static hc_error connect_over_stream_peer_class(hcl_stream *self, hc_stream_peer *below,
                                                hc_slice name, hc_tls_options *options,
                                                hc_failure *why) {
-  hc_tls_options_retain(options);
   unsigned port = port_of(below);
   hcl_stream_reset(self);
-  hc_error code = hc_tls_connect(self->peer, below, name, port, options, why);
-  hc_tls_options_release(options);
-  return code;
+  return hc_tls_connect(self->peer, below, name, port, options, why);
 }
 
 static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text,
@@ -143,9 +140,12 @@ static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream runs over this one itself");
   }
   hc_failure below_why = {HC_OK, ""};
-  hc_stream_peer_retain(below); /* its method may let go of the object that holds it */
+  /* its methods may let go of the objects that hold the two */
+  hc_stream_peer_retain(below);
+  hc_tls_options_retain(options);
   hc_io io = hc_stream_peer_advance(below, &below_why);
   if (io == HC_IO_OK) code = connect_over_stream_peer_class(self, below, name.text, options, why);
+  hc_tls_options_release(options);
   hc_stream_peer_release(below);
   if (io != HC_IO_OK) {
     return hc_failure_set(why, HC_ERR_UNCONFIGURED, "the stream below is not connected%s%s",
@@ -168,12 +168,15 @@ static int tls_connect_to_stream(lua_State *L) {
   }
   hcl_anchor_reserve(L, 1, HCL_STREAM_SLOT);
   hcl_anchor_reserve(L, 1, HCL_HOLDER_SLOT);
+  if (lua_isnil(L, 4)) (void)hcl_default_tls_options(L, HC_TLS_VERIFY_FULL);
+  hc_buffer *space = hcl_buffer_new(L);
   hcl_stream_need_peer(L, 1, self);
+  /* What was made above can have run finalizers, and these can have let go of all three: so they
+   * are looked up now, and nothing is made any more until the core holds them. */
   below = hcl_stream_peer_again(L, 5);
+  if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
   hc_tls_options *options = lua_isnil(L, 4) ? hcl_default_tls_options(L, HC_TLS_VERIFY_FULL)
                                             : hcl_check_tls_options(L, 4);
-  if (!below || !self->peer) return luaL_error(L, "the stream has been let go meanwhile");
-  hc_buffer *space = hcl_buffer_new(L);
   hcl_stream_push_holder(L, below);
   self->busy = true;
   hc_error code = start_tls(self, below, name, options, space, &why);

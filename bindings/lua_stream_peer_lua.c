@@ -66,15 +66,13 @@ static adapter *adapter_of(hc_stream_peer *peer) { return (adapter *)peer; }
 
 static adapter_call *call_of(lua_State *L) { return (adapter_call *)lua_touserdata(L, 1); }
 
-static void push_weak_table(lua_State *L, const char *name, const char *mode);
-
 /* Pushes the holder; nil when the collector has taken it. */
 static void push_holder(lua_State *L, const adapter *self) {
   union {
     const void *constant;
     void *pointer;
   } address = {self};
-  push_weak_table(L, HOLDERS, "v");
+  hcl_push_weak_table(L, HOLDERS, "v");
   lua_pushlightuserdata(L, address.pointer);
   lua_rawget(L, -2);
   lua_remove(L, -2);
@@ -463,19 +461,6 @@ static int holder_gc(lua_State *L) {
   return 0;
 }
 
-static void push_weak_table(lua_State *L, const char *name, const char *mode) {
-  lua_getfield(L, LUA_REGISTRYINDEX, name);
-  if (lua_istable(L, -1)) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushstring(L, mode);
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, name);
-}
-
 lua_State *hcl_calls_thread(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, CALLS_THREAD);
   lua_State *thread = lua_tothread(L, -1);
@@ -523,7 +508,7 @@ static hc_stream_peer *push_new_holder(lua_State *L, int object) {
   lua_pushboolean(L, 0);
   self->lent = luaL_ref(L, LUA_REGISTRYINDEX);
   self->L = thread;
-  push_weak_table(L, HOLDERS, "v");
+  hcl_push_weak_table(L, HOLDERS, "v");
   lua_pushlightuserdata(L, self);
   lua_pushvalue(L, -3);
   lua_rawset(L, -3);
@@ -534,7 +519,7 @@ static hc_stream_peer *push_new_holder(lua_State *L, int object) {
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index) {
   if (!looks_like_stream(L, index)) return NULL;
   index = lua_absindex(L, index);
-  push_weak_table(L, ADAPTERS, "kv");
+  hcl_push_weak_table(L, ADAPTERS, "kv");
   lua_pushvalue(L, index);
   lua_rawget(L, -2);
   holder *held = (holder *)luaL_testudata(L, -1, ADAPTER);

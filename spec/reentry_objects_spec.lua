@@ -9,6 +9,11 @@ local Error, HTTPClient, TLSOptions = httpclient.Error, httpclient.HTTPClient, h
 
 local _, _, world = require("spec.support.world")(after_each)
 
+after_each(function()
+  if _VERSION == "Lua 5.4" then collectgarbage("incremental", 200, 100, 13)
+  else collectgarbage("setpause", 200) end
+end)
+
 describe("TLSOptions that are being made", function()
   it("take what their objects hold in the end, whatever finalizers load and close meanwhile",
     function()
@@ -52,6 +57,52 @@ describe("TLSOptions that are being made", function()
     end
     assert.is_true(stop() > 10)
     assert.is_true(worked > 50, tostring(worked))
+  end)
+end)
+
+describe("A TLS stream that is being connected", function()
+  it("and what it runs over, may be let go by finalizers meanwhile", function()
+    local function finalize(object) debug.getmetatable(object).__gc(object) end
+    local function new_below()
+      return { put_partial_data = function(_, text) return 0, #text end,
+        get_partial_data = function() return 0, "" end }
+    end
+    local objects, which, left = {}, 1,
+      0 -- those in use, which of them is let go, and in how many finalizers
+    local stop = haunt(function()
+      left = left - 1
+      if left == 0 then finalize(objects[which]) end
+    end, 1)
+    local worked = 0
+    if _VERSION == "Lua 5.4" then collectgarbage("incremental", 1, 1000, 8)
+    else collectgarbage("setpause", 0) end
+    for i = 1, 600 do
+      local below = httpclient.StreamPeerTLS.new()
+      objects = { httpclient.StreamPeerTLS.new(), below, TLSOptions.client_unsafe() }
+      which, left = i % 3 + 1, i % 4 + 1
+      local ok, code = pcall(objects[1].connect_to_stream, objects[1],
+        which == 2 and below or new_below(), "localhost", objects[3])
+      left = 0
+      if ok and code == Error.OK then worked = worked + 1 end
+      local expected = { [0] = true, [Error.ERR_UNCONFIGURED] = true }
+      assert.truthy(not ok or expected[code], tostring(code))
+    end
+    assert.is_true(stop() > 10)
+    assert.is_true(worked > 50, tostring(worked))
+  end)
+
+  it("and so may its options, by a method of what it runs over", function()
+    local options, closed = TLSOptions.client_unsafe(), 0
+    local function close()
+      debug.getmetatable(options).__gc(options)
+      closed = closed + 1
+    end
+    local below = { put_partial_data = function(_, text) return 0, #text end, poll = close,
+      get_partial_data = function() return 0, "" end, get_connected_port = close }
+    local tls = httpclient.StreamPeerTLS.new()
+    assert.equal(Error.OK, (tls:connect_to_stream(below, "localhost", options)))
+    assert.is_true(closed >= 2)
+    tls:disconnect_from_stream()
   end)
 end)
 
