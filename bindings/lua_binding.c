@@ -27,7 +27,8 @@ static void push_class_table(lua_State *L, const hcl_class *class) {
   if (class->methods) hcl_set_functions(L, class->method_mark, class->methods);
 }
 
-/* The metatable is on the top, and its functions in it. */
+/* The metatable is on the top, and its functions in it. Lua calls them itself, and would have no
+ * name to put into an error message. */
 static void name_metamethods(lua_State *L, const luaL_Reg *meta) {
   for (; meta->name; meta++) {
     lua_getfield(L, -1, meta->name);
@@ -36,6 +37,8 @@ static void name_metamethods(lua_State *L, const luaL_Reg *meta) {
   }
 }
 
+/* Metatable at the top; it stays there. Anything here can run out of memory, which is why
+ * CLASS_FIELD is what tells a whole metatable from one that was begun. */
 static void fill_metatable(lua_State *L, const hcl_class *class) {
   push_class_table(L, class);
   lua_pushvalue(L, -1);
@@ -62,6 +65,8 @@ static void fill_metatable(lua_State *L, const hcl_class *class) {
   lua_setfield(L, -2, CLASS_FIELD);
 }
 
+/* luaL_newmetatable finds the one of an earlier luaopen in this state: two would make objects of
+ * which neither copy of the class takes those of the other. */
 void hcl_class_new(lua_State *L, const hcl_class *class) {
   luaL_newmetatable(L, class->full_name);
   lua_getfield(L, -1, CLASS_FIELD);
@@ -73,6 +78,8 @@ void hcl_class_new(lua_State *L, const hcl_class *class) {
   lua_remove(L, -2);
 }
 
+/* Called each time that such an object is wanted, since nothing registers these classes at the
+ * start; from the second time on it is one look into the registry. */
 void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc) {
   const luaL_Reg meta[] = {{"__gc", gc}, {NULL, NULL}};
   const hcl_class class = {.full_name = full_name, .meta = meta};
@@ -86,6 +93,8 @@ void hcl_class_push(lua_State *L, const char *full_name) {
   lua_remove(L, -2);
 }
 
+/* The table enters the registry last: an error before that leaves nothing behind, and the next call
+ * begins anew. */
 void hcl_push_weak_table(lua_State *L, const char *name, const char *mode) {
   lua_getfield(L, LUA_REGISTRYINDEX, name);
   if (lua_istable(L, -1)) return;
@@ -110,6 +119,9 @@ void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_C
   lua_setfield(L, -2, field);
 }
 
+/* Zeroed before it has a metatable: from lua_setmetatable on the finalizer can run, and for it all
+ * zero is a closed object. On 5.1 the anchor is set in between, because there every userdata begins
+ * with the environment of the function that made it. */
 void *hcl_object_new(lua_State *L, const char *full_name, size_t size) {
   void *object = lua_newuserdata(L, size);
   memset(object, 0, size);
@@ -124,6 +136,8 @@ void hcl_object_revive(lua_State *L, int arg) {
   if (lua_getmetatable(L, arg)) (void)lua_setmetatable(L, arg);
 }
 
+/* By the metatable and not by __name, which a script can give to a table of its own. The pointer is
+ * good for as long as the object is on the stack. */
 void *hcl_check_object(lua_State *L, int arg, const char *full_name) {
   void *object = luaL_testudata(L, arg, full_name);
   if (!object) hcl_type_error(L, arg, short_name(full_name));
@@ -141,6 +155,9 @@ int hcl_push_object_text(lua_State *L, int object, const char *detail) {
   return 1;
 }
 
+/* It can throw, for want of memory, and run finalizers: where either would leave the core with a
+ * pointer to what nobody keeps, hcl_anchor_reserve comes first. The value is under the new table
+ * until both are in place. */
 void hcl_anchor_put(lua_State *L, int object, int slot) {
   object = lua_absindex(L, object);
   hcl_get_anchor(L, object);
@@ -155,6 +172,7 @@ void hcl_anchor_put(lua_State *L, int object, int slot) {
   lua_pop(L, 1);
 }
 
+/* What is put later finds the key in the table already, and so no Lua has to enlarge it. */
 void hcl_anchor_reserve(lua_State *L, int object, int slot) {
   object = lua_absindex(L, object);
   hcl_anchor_get(L, object, slot);
@@ -174,6 +192,8 @@ void hcl_anchor_get(lua_State *L, int object, int slot) {
 
 /* --- arguments */
 
+/* A light userdata has a metatable that all of them share, so its __name says nothing of this one.
+ */
 const char *hcl_type_name(lua_State *L, int index) {
   if (lua_isnone(L, index)) return "no value";
   if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
@@ -192,6 +212,7 @@ int hcl_type_error(lua_State *L, int arg, const char *expected) {
   return hcl_argument_error(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 
+/* Not for numbers: lua_tolstring would change one in place, and with it a key under lua_next. */
 hc_slice hcl_to_slice(lua_State *L, int index) {
   hc_slice s;
   s.data = lua_tolstring(L, index, &s.size);
@@ -218,6 +239,8 @@ const char *hcl_check_path(lua_State *L, int arg) {
   return path.data;
 }
 
+/* 2.0 is an integer, on every Lua: a script of 5.1 has no other, and one of 5.3 must behave the
+ * same. The jumps of the two errors leave nothing behind. */
 int64_t hcl_check_integer(lua_State *L, int arg) {
   int64_t value = 0;
   if (hcl_to_integer(L, arg, &value)) return value;
@@ -226,6 +249,7 @@ int64_t hcl_check_integer(lua_State *L, int arg) {
   return value;
 }
 
+/* NaN compares with nothing, so a range that is checked behind this would let it pass. */
 double hcl_check_number(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TNUMBER) hcl_type_error(L, arg, "number");
   double value = (double)lua_tonumber(L, arg);
@@ -263,6 +287,8 @@ bool hcl_is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && !lua_touserdata(L, index);
 }
 
+/* By lua_next and raw access alone, so that no code of a script runs while its table is walked. A
+ * border (#t) is one of several where there are holes; counting the keys finds them. */
 bool hcl_is_sequence(lua_State *L, int index, size_t *count) {
   size_t size = (size_t)lua_rawlen(L, index), seen = 0;
   index = lua_absindex(L, index);
@@ -301,6 +327,9 @@ int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why) {
   return 3;
 }
 
+/* The arguments are copied above themselves, because a protected call consumes what it is given and
+ * the error has to find the stack as the caller knows it. `busy` is put back before the error goes
+ * on: a longjmp out of here would leave the object locked for ever. */
 int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function) {
   int count = lua_gettop(L);
   bool was_busy = *busy;
@@ -315,6 +344,7 @@ int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function) {
 
 int hcl_raise_memory(lua_State *L) { return luaL_error(L, "not enough memory"); }
 
+/* Usually nothing is left to free: hcl_buffer_push has done it. It is for the errors in between. */
 static int buffer_gc(lua_State *L) {
   hc_buffer *buffer = (hc_buffer *)luaL_testudata(L, 1, BUFFER);
   if (buffer) hc_buffer_free(buffer);
@@ -325,6 +355,8 @@ hc_buffer *hcl_buffer_at(lua_State *L, int index) {
   return (hc_buffer *)luaL_testudata(L, index, BUFFER);
 }
 
+/* The buffer itself grows outside of Lua, so that no allocation of it runs a finalizer: only this
+ * call and hcl_buffer_push do. */
 hc_buffer *hcl_buffer_new(lua_State *L) {
   hcl_hidden_class_new(L, BUFFER, buffer_gc);
   lua_pop(L, 1);

@@ -3,6 +3,7 @@
 
 #if LUA_VERSION_NUM < 502
 
+/* Pseudo-indices are below LUA_REGISTRYINDEX, upvalues among them, and are absolute already. */
 int hcl_absindex(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }
@@ -17,6 +18,8 @@ void hcl_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues) {
   lua_pop(L, upvalues);
 }
 
+/* Also for a value that is no userdata at all: lua_touserdata gives NULL then, and nothing was
+ * pushed. A light userdata has no metatable of ours, so it is none either. */
 void *hcl_testudata(lua_State *L, int index, const char *name) {
   void *object = lua_touserdata(L, index);
   if (!object || !lua_getmetatable(L, index)) return NULL;
@@ -53,6 +56,7 @@ void hcl_init_anchor(lua_State *L, int userdata) {
   lua_setfenv(L, userdata);
 }
 
+/* Nothing else uses the environment of a userdata, and no C function inherits it. */
 void hcl_set_anchor(lua_State *L, int userdata) { lua_setfenv(L, userdata); }
 
 void hcl_get_anchor(lua_State *L, int userdata) {
@@ -82,6 +86,8 @@ void hcl_get_anchor(lua_State *L, int userdata) {
 }
 #endif
 
+/* From 5.2 on a closed file keeps its pointer, and closef alone tells. 5.1 and LuaJIT set the
+ * pointer to NULL; LuaJIT has a type behind it, which is not looked at. */
 FILE *hcl_file_of(void *object) {
 #if LUA_VERSION_NUM >= 502
   if (!((luaL_Stream *)object)->closef) return NULL;
@@ -89,6 +95,8 @@ FILE *hcl_file_of(void *object) {
   return *(FILE **)object;
 }
 
+/* The type is asked first, since lua_tonumber would take a string. From 5.3 on an integer beyond
+ * 2^53 must not go by way of a double, which would round it. */
 bool hcl_to_integer(lua_State *L, int index, int64_t *value) {
 #if LUA_VERSION_NUM >= 503
   if (lua_isinteger(L, index)) {
@@ -112,12 +120,16 @@ void hcl_push_integer(lua_State *L, int64_t value) {
 #endif
 }
 
+/* Notes in the table that it was called; returning nothing ends the loop that nobody runs. */
 static int probe_pairs(lua_State *L) {
   lua_pushboolean(L, 1);
   lua_setfield(L, lua_upvalueindex(1), "called");
   return 0;
 }
 
+/* A script may have put a pairs of its own into the globals, and that is the one whose answer
+ * counts: it is the one that will be called. It may raise, hence the protected call; the table is
+ * thrown away. */
 bool hcl_pairs_has_metamethod(lua_State *L) {
   int top = lua_gettop(L);
   lua_getglobal(L, "pairs");
@@ -142,6 +154,7 @@ bool hcl_pairs_has_metamethod(lua_State *L) {
   return called;
 }
 
+/* In a C function of its own, so that the call hook has something to be called for. */
 static int do_nothing(lua_State *L) {
   (void)L;
   return 0;
@@ -154,6 +167,9 @@ void hcl_run_hooks(lua_State *L) {
   lua_call(L, 0, 0);
 }
 
+/* For callers in the middle of the core, over whose frames nothing may jump. LUA_MINSTACK is what a
+ * C function is promised, and the core may have been entered with most of it in use: so the room is
+ * asked for, and not with luaL_checkstack, which throws. */
 int hcl_call_protected(lua_State *L, lua_CFunction function, void *context) {
 #if LUA_VERSION_NUM < 502
   /* Here pushing a C function allocates, so the push must be inside too. */

@@ -114,6 +114,7 @@ static const enum_table tables[HCL_ENUM_COUNT] = {
     {"httpclient.Error", "Error", NULL, HC_ERROR_COUNT}, /* the names are the core's */
 };
 
+/* By value: the errors have no table here that one could point into. */
 static constant entry_of(const enum_table *t, size_t index) {
   if (t->constants) return t->constants[index];
   return (constant){hc_error_name((int)index), (int)index};
@@ -126,6 +127,8 @@ static bool find_entry(const enum_table *t, const char *name, size_t *index) {
   return false;
 }
 
+/* The number is an upvalue of the metamethod, and not a field of the table, which a script could
+ * set. */
 static const enum_table *table_of_upvalue(lua_State *L) {
   return &tables[(size_t)lua_tointeger(L, lua_upvalueindex(1))];
 }
@@ -135,6 +138,8 @@ static const char *key_text(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : luaL_typename(L, index);
 }
 
+/* nil for a name that is misspelt would compare as unequal to everything, and no error would ever
+ * be seen. */
 static int enum_index(lua_State *L) {
   const enum_table *t = table_of_upvalue(L);
   size_t index;
@@ -175,6 +180,7 @@ static int enum_pairs(lua_State *L) {
   return 3;
 }
 
+/* Raw, because __newindex of these tables refuses every write. */
 static void set_raw(lua_State *L, int table, const enum_table *t) {
   table = lua_absindex(L, table);
   for (size_t i = 0; i < t->count; i++) {
@@ -185,7 +191,8 @@ static void set_raw(lua_State *L, int table, const enum_table *t) {
   }
 }
 
-/* Pushes the enum's table, an empty one in front of the constants. */
+/* Pushes the enum's table, an empty one in front of the constants. __metatable is false, so that no
+ * script can take the rules away. */
 static void push_new_table(lua_State *L, hcl_enum which) {
   static const luaL_Reg meta[] = {{"__index", enum_index},
                                   {"__newindex", enum_newindex},
@@ -200,7 +207,8 @@ static void push_new_table(lua_State *L, hcl_enum which) {
   lua_setmetatable(L, -2);
 }
 
-/* Pushes this state's tables: an array, with the field `raw`. */
+/* Pushes this state's tables: an array, with the field `raw`. Whether pairs takes a metamethod is
+ * asked once in a state. An error before the last line leaves nothing in the registry. */
 static void push_tables(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "httpclient.enums");
   if (lua_istable(L, -1)) return;
@@ -233,6 +241,7 @@ void hcl_push_enum(lua_State *L, hcl_enum which) {
   if (raw) set_raw(L, -1, &tables[which]);
 }
 
+/* Error is not among them: it is the module's, not the class's. */
 bool hcl_push_class_enum(lua_State *L, const char *name) {
   for (int which = 0; which < HCL_ENUM_ERROR; which++) {
     if (strcmp(tables[which].name, name) != 0) continue;

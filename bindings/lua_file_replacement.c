@@ -13,7 +13,8 @@ static replacement_object *check_replacement(lua_State *L) {
   return (replacement_object *)hcl_check_object(L, 1, HCL_FILE_REPLACEMENT);
 }
 
-/* FileReplacement.begin(from, to) -> object */
+/* FileReplacement.begin(from, to) -> object A failure to begin is kept for await, so that there is
+ * one place where it is looked at. */
 static int replacement_begin(lua_State *L) {
   const char *from = hcl_check_path(L, 1), *to = hcl_check_path(L, 2);
   replacement_object *self =

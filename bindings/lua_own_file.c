@@ -8,6 +8,7 @@
 #define PIECE_SIZE_OWN_FILE 16384u
 #define PIECE_MOST_OWN_FILE 1048576
 
+/* A zeroed object has to be a closed one, and 0 is a descriptor like any other: hence the flag. */
 typedef struct own_file {
   hc_file file;
   bool is_open;
@@ -25,7 +26,9 @@ static int64_t check_owner_own_file(lua_State *L, int index) {
 }
 
 /* OwnFile.open(path [, owner]) -> object that writes behind what the file holds; nil, message,
- * Error. See hc_file_open_present; without owner it is a device. */
+ * Error. See hc_file_open_present; without owner it is a device. The object is made first: between
+ * opening a file and noting it in the object no Lua is called that could throw, or the descriptor
+ * would be lost. */
 static int own_file_open(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   const char *path = hcl_check_path(L, 1);
@@ -51,7 +54,8 @@ static hc_error append_own_file(hc_file file, hc_buffer *text, hc_failure *why) 
 }
 
 /* OwnFile.read(path [, owner]) -> all that the file holds; nil, message, Error. With owner only one
- * of the user's own. */
+ * of the user's own. Checked behind the opening, with the descriptor in hand: before it something
+ * else could still take the place. The file is closed before the first push, which can throw. */
 static int own_file_read(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   hc_file file;
@@ -70,6 +74,8 @@ static int own_file_read(lua_State *L) {
   return 1;
 }
 
+/* hc_file_share says the length as well; it gives a descriptor of its own, so the first one goes in
+ * either case. */
 static hc_error open_to_read(const char *path, hc_file *file, uint64_t *length, hc_failure *why) {
   hc_file opened;
   hc_error code = hc_file_open(path, &opened, why);
@@ -93,7 +99,9 @@ static int own_file_open_to_read(lua_State *L) {
   return 2;
 }
 
-/* file:read_at(offset, size) -> up to so many bytes, "" at the end; nil, message, Error */
+/* file:read_at(offset, size) -> up to so many bytes, "" at the end; nil, message, Error Read
+ * straight into the buffer's memory, which a userdata owns: the string is made of it in one copy.
+ */
 static int own_file_read_at(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   own_file *self = check_own_file(L);
@@ -129,6 +137,8 @@ static int own_file_write(lua_State *L) {
   return 1;
 }
 
+/* Closed, also where the last bytes could not be written: a second attempt would be one at somebody
+ * else's descriptor. */
 static int own_file_close(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   own_file *self = check_own_file(L);
@@ -139,6 +149,8 @@ static int own_file_close(lua_State *L) {
   return 1;
 }
 
+/* No error can be told from here, so what close has to say is lost: the Lua half calls close where
+ * it matters. */
 static int own_file_gc(lua_State *L) {
   own_file *self = check_own_file(L);
   if (self->is_open) hc_file_close(self->file);

@@ -24,6 +24,8 @@ static hcl_poller *check_free_poller(lua_State *L) {
   return self;
 }
 
+/* The core's poller comes with the first use and after a close. It may be a finalizer that uses it,
+ * behind the object's own: see hcl_object_revive. */
 static hcl_poller *check_poller(lua_State *L) {
   hcl_poller *self = check_free_poller(L);
   if (self->poller) return self;
@@ -35,6 +37,7 @@ static hcl_poller *check_poller(lua_State *L) {
   return self;
 }
 
+/* The anchor is a table from the start, so that a member needs one table access and no question. */
 static int poller_new(lua_State *L) {
   hcl_object_new(L, HCL_POLLER, sizeof(hcl_poller));
   lua_newtable(L);
@@ -45,6 +48,9 @@ static int poller_new(lua_State *L) {
   return 1;
 }
 
+/* The clients lose their seats here, and stay what they are. Their objects may be collected in the
+ * same cycle, in whatever order: the core takes a client that is deleted out of its poller by
+ * itself. */
 static int poller_gc(lua_State *L) {
   hcl_poller *self = (hcl_poller *)hcl_check_object(L, 1, HCL_POLLER);
   if (self->busy) return 0; /* by hand, or by a lua_close out of a callback */
@@ -59,7 +65,8 @@ static int poller_go_out_of_scope(lua_State *L) {
   return poller_gc(L);
 }
 
-/* Nothing is kept: used again, it is a new one. */
+/* Nothing is kept: used again, it is a new one. What allocates comes first, so that an error leaves
+ * the Poller as it was. The new anchor is empty: the clients are no longer kept alive. */
 static int poller_close(lua_State *L) {
   hcl_poller *self = check_free_poller(L);
   lua_newtable(L);
@@ -71,6 +78,7 @@ static int poller_close(lua_State *L) {
   return 0;
 }
 
+/* Argument 1 is the Poller. nil as the value takes the member out, which needs no memory. */
 static void set_member(lua_State *L, hcl_client *client, int value) {
   hcl_get_anchor(L, 1);
   lua_pushlightuserdata(L, client);
@@ -95,6 +103,9 @@ static void make_member(lua_State *L, hcl_client *client) {
   while (!is_member(L, client));
 }
 
+/* The client is made a member before the core knows of it: the other way round an error between the
+ * two would leave a seat of a client that nobody keeps. hc_poller_add may ask a script's stream
+ * what it waits for, hence busy. */
 static int poller_add(lua_State *L) {
   (void)check_poller(L);
   hcl_client *client = hcl_check_free_client(L, 2);
@@ -113,6 +124,7 @@ static int poller_add(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
+/* A client that is none of ours is told by the core's code, and nothing changes. */
 static int poller_remove(lua_State *L) {
   hcl_poller *self = check_poller(L);
   hcl_client *client = hcl_check_free_client(L, 2);
@@ -130,6 +142,8 @@ static int poller_count(lua_State *L) {
 
 /* --- what an event loop asks: a Poller in it stands for all its clients */
 
+/* By value: none of it points into the Poller, which a finalizer may close before the results are
+ * pushed. */
 static hc_interest interest_of_poller(lua_State *L) {
   hc_interest interest;
   hc_poller_interest(check_poller(L)->poller, &interest);
@@ -154,7 +168,8 @@ static int poller_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of
 #define PART_POLLER 0.5
 
 /* Returns the clients that moved, as an array. The Poller is busy: a finalizer can not take it
- * away. */
+ * away. Called by lua_pcall in wait_part: an error, which can only be about memory, must come by
+ * where `busy` is taken back. */
 static int push_moved(lua_State *L) {
   hcl_poller *self = (hcl_poller *)lua_touserdata(L, 1);
   int count = 0;
@@ -171,7 +186,7 @@ static int push_moved(lua_State *L) {
   return 1;
 }
 
-/* How long a wait of so many seconds has left. */
+/* How long a wait of so many seconds has left. Negative stays: there is no limit. */
 static double seconds_left(double seconds, uint64_t began) {
   if (seconds < 0) return seconds;
   double left = seconds - (double)(hc_clock_now() - began) / 1e9;
@@ -179,7 +194,9 @@ static double seconds_left(double seconds, uint64_t began) {
 }
 
 /* Above the stack's top: push_moved, with its argument. HC_OK: its result in their place, or what
- * it raised. */
+ * it raised. `current` is the coroutine that waits, for the functions of a script's that the
+ * clients run meanwhile; it is put back, since a Poller can be waited for inside of such a function
+ * of another client's. */
 static hc_error wait_part(lua_State *L, double seconds, double most, int *status) {
   hcl_poller *self = check_poller(L); /* a finalizer or a hook may have closed it */
   lua_State *previous = self->runtime ? self->runtime->current : NULL;
@@ -194,7 +211,9 @@ static hc_error wait_part(lua_State *L, double seconds, double most, int *status
   return code;
 }
 
-/* most: see hc_poller_wait_within; negative: no limit. */
+/* most: see hc_poller_wait_within; negative: no limit. In parts, because the kernel would not let
+ * Ctrl-C through: the interpreter's handler only sets a hook, which runs when Lua does. What was
+ * pushed for the pcall waits at the top through all of them. */
 static int wait_for_clients(lua_State *L, double most) {
   (void)check_poller(L);
   double seconds = lua_isnoneornil(L, 2) ? -1 : hcl_check_number(L, 2);

@@ -23,6 +23,7 @@ static hc_proxy_schemes check_schemes(lua_State *L, int index, int arg) {
   return HC_PROXY_ANY_SCHEME;
 }
 
+/* Borrowed; the value stays on the stack until the proxy has retained it. */
 static hc_tls_options *check_tls_options(lua_State *L, int index, int arg) {
   hc_tls_options *options = hcl_to_tls_options(L, index);
   if (!options && !lua_isnil(L, index))
@@ -71,6 +72,7 @@ static proxy_object *check_proxy(lua_State *L, int arg) {
   return (proxy_object *)hcl_check_object(L, arg, PROXY);
 }
 
+/* Clients and connections that use the proxy have counted themselves. */
 static int proxy_gc(lua_State *L) {
   proxy_object *self = (proxy_object *)lua_touserdata(L, 1);
   hc_proxy_release(self->proxy);

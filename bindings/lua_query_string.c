@@ -51,6 +51,7 @@ static bool float_text(double number, char text[NUMBER_TEXT]) {
   return true;
 }
 
+/* An integral float is written as an integer, so that 3 and 3.0 give one text on every Lua. */
 static bool number_text(lua_State *L, int index, char text[NUMBER_TEXT]) {
   int64_t integer;
   if (!hcl_to_integer(L, index, &integer)) return float_text((double)lua_tonumber(L, index), text);
@@ -65,7 +66,8 @@ static int refuse_query_string(lua_State *L, const char *problem) {
   return hcl_argument_error(L, 1, problem);
 }
 
-/* Raises, and names the field. */
+/* Raises, and names the field. Jumps. The name is cut, since it can be as long as a body, and the
+ * value is never shown: forms carry passwords. */
 static int refuse_field(lua_State *L, hc_slice key, const char *problem) {
   bool cut = key.size > QUOTED_KEY;
   lua_pushlstring(L, key.data, cut ? QUOTED_KEY : key.size);
@@ -74,6 +76,8 @@ static int refuse_field(lua_State *L, hc_slice key, const char *problem) {
       L, lua_pushfstring(L, "field '%s%s': %s", quoted, cut ? "..." : "", problem));
 }
 
+/* Raises where no string of Lua's could hold the result; the buffer belongs to a userdata on the
+ * stack. */
 static void check_written(lua_State *L, const writer *w, hc_error code) {
   if (code != HC_OK || hc_buffer_size(w->out) > HCL_TEXT_LIMIT) hcl_raise_memory(L);
 }
@@ -98,6 +102,7 @@ static void write_text(lua_State *L, const writer *w, hc_slice key, hc_slice val
   append_encoded(L, w, value);
 }
 
+/* null is a name alone, without "=", as in the engine. */
 static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value) {
   char text[NUMBER_TEXT];
   switch (lua_type(L, value)) {
@@ -119,6 +124,7 @@ static void write_scalar(lua_State *L, const writer *w, hc_slice key, int value)
   refuse_field(L, key, lua_pushfstring(L, "a value of type %s can not be written", type));
 }
 
+/* An array repeats its name for each element, as forms do (and an empty one leaves nothing). */
 static void write_field(lua_State *L, const writer *w, hc_slice key, int value) {
   size_t count;
   if (!lua_istable(L, value)) {
@@ -176,6 +182,8 @@ static bool all_are_tables(lua_State *L, int sequence, size_t count) {
   return all;
 }
 
+/* Raw, and in the order of the array: this is the form for those who need one name at two places.
+ */
 static void write_pairs(lua_State *L, const writer *w, int fields, size_t count) {
   char text[NUMBER_TEXT];
   for (size_t i = 1; i <= count; i++) {
@@ -213,7 +221,9 @@ static size_t count_fields(lua_State *L, int fields) {
 }
 
 /* Fills `keys` from the table; the tables on the stack behind it anchor the keys and the numbers'
- * texts. */
+ * texts. lua_next must not see its key changed, so a number is written into `text` and not
+ * converted where it stands. Making the strings can run finalizers, which may add to the table: no
+ * more is taken than there is room for. */
 static size_t gather_keys(lua_State *L, int fields, sorted_key *keys, size_t room) {
   size_t count = 0;
   lua_newtable(L);
@@ -236,6 +246,7 @@ static size_t gather_keys(lua_State *L, int fields, sorted_key *keys, size_t roo
   return count;
 }
 
+/* The array of keys is a userdata, since a value that can't be written raises further on. */
 static void write_sorted(lua_State *L, const writer *w, int fields) {
   size_t room = count_fields(L, fields);
   if (room == 0) return;
@@ -252,6 +263,8 @@ static void write_sorted(lua_State *L, const writer *w, int fields) {
   }
 }
 
+/* A table that says how it is walked is asked for that; what looks like an array of pairs is one;
+ * all else is sorted. */
 static void write_fields(lua_State *L, const writer *w, int fields) {
   size_t count;
   if (luaL_getmetafield(L, fields, "__pairs")) {
@@ -273,6 +286,8 @@ static int fields_place(lua_State *L) {
   return is_class ? 2 : 1;
 }
 
+/* The iterator of a __pairs is a script's and can raise: so what is written so far is owned by a
+ * userdata. */
 int hcl_query_string_from_dict(lua_State *L) {
   bool has_pairs = false;
   writer w = {NULL, &has_pairs};

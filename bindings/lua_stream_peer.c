@@ -12,11 +12,15 @@
 
 /* --- the object */
 
+/* Two metatables and one struct: which of them it is the stream knows, too. */
 hcl_stream *hcl_to_stream(lua_State *L, int index) {
   void *object = luaL_testudata(L, index, HCL_STREAM_PEER_TCP);
   return (hcl_stream *)(object ? object : luaL_testudata(L, index, HCL_STREAM_PEER_TLS));
 }
 
+/* `busy` is the object's own call, in_call one that somebody else has made of the same stream: a
+ * client, or TLS over it. In both a method of a script's stream is running below, with pointers
+ * into this one on the C stack. */
 hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name) {
   hcl_stream *self =
       full_name ? (hcl_stream *)hcl_check_object(L, arg, full_name) : hcl_to_stream(L, arg);
@@ -49,6 +53,8 @@ static hcl_standing tls_standing(const hc_stream_peer *peer) {
   }
 }
 
+/* A failed send does not end a stream in the core, which may still have something to read. For a
+ * script, which has one status, it is broken. */
 hcl_standing hcl_stream_standing(const hcl_stream *self) {
   if (!self->peer) return HCL_CLOSED;
   hcl_standing now =
@@ -65,7 +71,9 @@ void hcl_stream_reset(hcl_stream *self) {
 /* This state's objects by their streams, weak. */
 static void push_streams(lua_State *L) { hcl_push_weak_table(L, STREAMS, "v"); }
 
-/* Enters the object at `index` under its stream. */
+/* Enters the object at `index` under its stream. The key is an address, and may come again when the
+ * stream is gone; so whoever looks it up compares the object's stream with it. Entering it can
+ * throw, and run finalizers. */
 static void remember(lua_State *L, int index, hc_stream_peer *peer) {
   index = lua_absindex(L, index);
   push_streams(L);
@@ -106,7 +114,9 @@ static hc_error check_usable(hcl_stream *self, hc_failure *why) {
                                           : "the stream is not connected yet");
 }
 
-/* Sends from `bytes` as much as the stream takes; *sent counts. False: the stream broke. */
+/* Sends from `bytes` as much as the stream takes; *sent counts. False: the stream broke. Until the
+ * stream says that it wants to wait. A script's stream may run anything in here; what `bytes`
+ * points to is anchored by the argument, or is the queue of an object that is busy. */
 static bool send_some(hcl_stream *self, hc_slice bytes, size_t *sent) {
   *sent = 0;
   while (*sent < bytes.size) {
@@ -123,7 +133,8 @@ static bool send_some(hcl_stream *self, hc_slice bytes, size_t *sent) {
   return true;
 }
 
-/* Moves the queue on. False: the stream broke. */
+/* Moves the queue on. False: the stream broke. What was sent is taken off the queue before anything
+ * else, also when the stream broke behind it. */
 bool hcl_stream_flush(hcl_stream *self) {
   size_t size = hc_buffer_size(&self->out), sent;
   if (size == 0) return true;
@@ -146,6 +157,8 @@ static hc_error enqueue(hcl_stream *self, hc_slice bytes, hc_failure *why) {
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s", self->failure.text);
 }
 
+/* All or nothing, by the reference's contract: ERR_BUSY says that nothing of `data` was taken. A
+ * piece larger than the limit alone is accepted on an empty queue, else it could never be sent. */
 static hc_error put_all_stream_peer(hcl_stream *self, hc_slice data, hc_failure *why) {
   size_t sent = 0;
   hc_error code = check_usable(self, why);
@@ -177,6 +190,7 @@ static hc_error put_partial(hcl_stream *self, hc_slice data, size_t *sent, hc_fa
   return code;
 }
 
+/* Nothing can throw while it is busy: the core runs no Lua but by protected calls. */
 int hcl_stream_put_data(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   hc_failure why = {HC_OK, ""};
@@ -211,7 +225,8 @@ int hcl_stream_put_partial_data(lua_State *L) {
 /* --- receiving */
 
 /* Reads into `in` until it holds `wanted` bytes or the stream has no more at once. OK: there may be
- * more later. */
+ * more later. Room is made as bytes come and not for `wanted` at once: a script may ask for a
+ * gigabyte of a peer that sends ten bytes. */
 static hc_io gather_stream_peer(hcl_stream *self, hc_buffer *in, size_t wanted) {
   while (hc_buffer_size(in) < wanted) {
     size_t missing = wanted - hc_buffer_size(in), room, got;
@@ -282,6 +297,8 @@ static hc_error get_partial(hcl_stream *self, int64_t wanted, hc_buffer *in, hc_
   return io == HC_IO_OK || hc_buffer_size(in) > 0 ? HC_OK : read_ending(self, io, why);
 }
 
+/* The buffer is made before the stream is marked as busy, since that can throw. It is handed on as
+ * a string also where there is an error, with what came before it. */
 static int get(lua_State *L, hc_error (*getter)(hcl_stream *, int64_t, hc_buffer *, hc_failure *)) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   int64_t wanted = hcl_check_integer(L, 2);
@@ -317,6 +334,7 @@ static void note_end_stream_peer(hcl_stream *self) {
   self->ended = true;
 }
 
+/* The look (peek) is what finds an end while a script only polls; it takes no bytes. */
 static hc_error advance_stream_peer(hcl_stream *self, hc_failure *why) {
   if (hcl_stream_standing(self) == HCL_CLOSED) {
     return self->ended ? HC_OK
@@ -343,7 +361,8 @@ int hcl_stream_poll(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
-/* Tries to empty the queue, outside of a method that is at work. */
+/* Tries to empty the queue, outside of a method that is at work. Nobody is told of a failure here:
+ * the next call that moves bytes comes upon it. */
 static void try_flush(hcl_stream *self) {
   if (hcl_stream_standing(self) != HCL_USABLE) return;
   self->busy = true;
@@ -351,6 +370,8 @@ static void try_flush(hcl_stream *self) {
   self->busy = false;
 }
 
+/* `peer` is taken out of the object first: the release may call a script's method, and that may
+ * come back to this object, which is a closed one then. */
 int hcl_stream_gc(lua_State *L) {
   hcl_stream *self = hcl_to_stream(L, 1);
   /* Busy: by hand, or by a lua_close out of a callback. In a call that somebody else has made it
@@ -366,7 +387,7 @@ int hcl_stream_gc(lua_State *L) {
   return 0;
 }
 
-/* __close */
+/* __close An error of __close is one that the script sees, unlike one of __gc. */
 int hcl_stream_go_out_of_scope(lua_State *L) {
   (void)hcl_check_stream(L, 1, NULL);
   return hcl_stream_gc(L);
@@ -387,6 +408,7 @@ int hcl_stream_disconnect(lua_State *L) {
 
 /* --- the doors for the other files */
 
+/* What it pushed is checked behind that: need_peer and the adapter allocate. */
 hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index) {
   hcl_stream *self = hcl_to_stream(L, index);
   hc_stream_peer *peer = NULL;
@@ -415,6 +437,9 @@ bool hcl_stream_peer_has_unsent(lua_State *L, int index) {
   return hc_buffer_size(&self->out) > 0;
 }
 
+/* The one with a stream of its own stands for it again, so that two questions give one object, and
+ * what put_data queued is not left in another. The weak table is asked first; an entry can be of a
+ * stream that is gone, at the same address. */
 void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer) {
   if (!peer) {
     lua_pushnil(L);

@@ -4,6 +4,7 @@
 #include "../core/http/idn.h"
 #include "lua_stream_object.h"
 
+/* With its stream at once, so that what is set before connecting (set_no_delay) has where to go. */
 static int new_object_stream_peer_class(lua_State *L, const char *class_name) {
   hcl_stream *self = (hcl_stream *)hcl_object_new(L, class_name, sizeof *self);
   hcl_stream_need_peer(L, -1, self);
@@ -15,6 +16,9 @@ static int tls_new(lua_State *L) { return new_object_stream_peer_class(L, HCL_ST
 
 /* --- StreamPeerTCP */
 
+/* The host is parsed before anything is reset: a wrong argument leaves a connection that stands as
+ * it is. The buffer on the stack holds the ASCII form of an international name, to which host.text
+ * points (RFC 5891). */
 static int tcp_connect_to_host(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   hc_slice text = hcl_check_string(L, 2);
@@ -48,6 +52,8 @@ static int tcp_get_status(lua_State *L) {
   return 1;
 }
 
+/* By way of a buffer: making a string can run a finalizer, and that may connect this stream
+ * elsewhere, which frees the text that is being copied. */
 static int tcp_get_connected_host(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   hc_buffer *text = hcl_buffer_new(L);
@@ -99,6 +105,7 @@ static bool runs_over(hc_stream_peer *stream, const hc_stream_peer *peer) {
   return false;
 }
 
+/* Under which port a session is kept for resumption. Only the stream below knows it. */
 static unsigned port_of(hc_stream_peer *stream) {
   hc_slice host;
   unsigned port = 0;
@@ -154,6 +161,9 @@ static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text
   return code;
 }
 
+/* The stack: 1 the object, 2 the stream below as it was given, 3 name, 4 options, 5 what holds that
+ * stream. All that can throw comes before the core is called; from then on the slots are there, and
+ * put can not fail. */
 static int tls_connect_to_stream(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
   hc_failure why = {HC_OK, ""};
@@ -189,6 +199,8 @@ static int tls_connect_to_stream(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
+/* Where the queue of put_data has met the failure, the TLS stream itself does not know of it yet.
+ */
 static int tls_get_status(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TLS);
   hc_tls_state state = self->peer ? hc_tls_get_state(self->peer) : HC_TLS_DISCONNECTED;
@@ -197,7 +209,8 @@ static int tls_get_status(lua_State *L) {
   return 1;
 }
 
-/* The very object that was given; for a stream that a client made, the object for what is below. */
+/* The very object that was given; for a stream that a client made, the object for what is below.
+ * Busy meanwhile, since making an object can run finalizers, and `below` is only borrowed. */
 static int make_stream(lua_State *L) {
   const hcl_stream *self = hcl_to_stream(L, 1);
   hc_stream_peer *below = self->peer ? hc_tls_below(self->peer) : NULL;

@@ -66,7 +66,8 @@ static adapter *adapter_of(hc_stream_peer *peer) { return (adapter *)peer; }
 
 static adapter_call *call_of(lua_State *L) { return (adapter_call *)lua_touserdata(L, 1); }
 
-/* Pushes the holder; nil when the collector has taken it. */
+/* Pushes the holder; nil when the collector has taken it. lua_pushlightuserdata takes no pointer to
+ * a constant on 5.1, and a cast would be warned of. */
 static void push_holder(lua_State *L, const adapter *self) {
   union {
     const void *constant;
@@ -89,7 +90,9 @@ static void push_object(lua_State *L, const adapter *self) {
   lua_remove(L, -2);
 }
 
-/* Pushes method and object; false, nothing pushed, when there is no such method. */
+/* Pushes method and object; false, nothing pushed, when there is no such method. With lua_getfield,
+ * and so by the object's own __index: that is code of the script's, too, and may raise. The method
+ * is looked up at each call, since a script may change it. */
 static bool push_method_stream_peer_lua(lua_State *L, const adapter_call *call, const char *name) {
   push_object(L, call->self);
   if (lua_isnil(L, -1)) {
@@ -199,6 +202,8 @@ static int do_recv(lua_State *L) {
   return 0;
 }
 
+/* poll and get_status are optional. Without either the stream is connected from the start; with
+ * poll alone its Error says it. */
 static int do_advance(lua_State *L) {
   adapter_call *call = call_of(L);
   int64_t code = HC_OK;
@@ -229,6 +234,8 @@ static int do_available(lua_State *L) {
   return 0;
 }
 
+/* Here the object only tells what it knows. has_counted is remembered until the next receive, which
+ * finds out whether it was true. */
 static int do_interest(lua_State *L) {
   adapter_call *call = call_of(L);
   int64_t fd = ask_integer(L, call, "get_fd", -1);
@@ -267,7 +274,9 @@ static int do_unref(lua_State *L) {
 
 /* --- outside of it */
 
-/* Runs `function` and turns whatever it throws into HC_IO_ERROR. */
+/* Runs `function` and turns whatever it throws into HC_IO_ERROR. The stack of the calls' thread is
+ * left as it was found: it is never unwound by anybody else. `call->io` counts only where nothing
+ * was thrown. */
 static hc_io run_protected(lua_State *L, adapter_call *call, lua_CFunction function) {
   int top = lua_gettop(L);
   int status = hcl_call_protected(L, function, call);
@@ -325,6 +334,8 @@ static hc_io adapter_advance(hc_stream_peer *peer, hc_failure *why) {
   return io;
 }
 
+/* One part at a time, and no copy to join them: a script gets a string, and makes of it what it
+ * wants. */
 static hc_io adapter_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
                           hc_failure *why) {
   adapter_call call = {.self = adapter_of(peer), .why = why};
@@ -411,6 +422,7 @@ static void adapter_endpoint(hc_stream_peer *peer, hc_slice *host, unsigned *por
   hc_stream_peer_release(peer);
 }
 
+/* Noted first: a method that comes back finds it closed, and is not called a second time. */
 static void adapter_close(hc_stream_peer *peer) {
   adapter_call call = {.self = adapter_of(peer)};
   if (call.self->closed) return;
@@ -479,6 +491,8 @@ static bool has_method(lua_State *L, int index, const char *name) {
   return has;
 }
 
+/* A userdata without __index would raise when it is asked for a method; a table without one gives
+ * nil. */
 static bool looks_like_stream(lua_State *L, int index) {
   if (lua_type(L, index) == LUA_TUSERDATA) {
     if (!luaL_getmetafield(L, index, "__index")) return false;
@@ -489,6 +503,8 @@ static bool looks_like_stream(lua_State *L, int index) {
   return has_method(L, index, "put_partial_data") && has_method(L, index, "get_partial_data");
 }
 
+/* The order is that of errors: what owns the memory is made before it, and knows it before the next
+ * thing that can throw. LUA_NOREF until there is a reference, which luaL_unref takes for none. */
 static hc_stream_peer *push_new_holder(lua_State *L, int object) {
   hcl_hidden_class_new(L, ADAPTER, holder_gc);
   lua_pop(L, 1);
@@ -516,6 +532,8 @@ static hc_stream_peer *push_new_holder(lua_State *L, int object) {
   return &self->base;
 }
 
+/* One for an object as long as anybody uses it, so that bytes which were read ahead are found by
+ * the next user. A closed one is not taken again: the script may have opened its object anew. */
 hc_stream_peer *hcl_stream_adapter_of(lua_State *L, int index) {
   if (!looks_like_stream(L, index)) return NULL;
   index = lua_absindex(L, index);

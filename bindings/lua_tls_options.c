@@ -25,6 +25,8 @@ typedef struct gathering {
   const char *key; /* the field of `extra` under examination */
 } gathering;
 
+/* Jumps. All that was gathered is on the stack or a view of it, so nothing has to be freed. The
+ * value is never shown: it may be a key, or its passphrase. */
 static int refuse_tls_options(lua_State *L, const gathering *g, const char *problem) {
   return hcl_argument_error(L, g->arg, lua_pushfstring(L, "extra.%s: %s", g->key, problem));
 }
@@ -94,6 +96,8 @@ static hc_certificates *check_certificate_tls_options(lua_State *L, const gather
   return certificates;
 }
 
+/* A key that is an object was decrypted when it was loaded; of PEM text it is done here, with the
+ * passphrase that was asked for before all else. */
 static hc_key *check_key_tls_options(lua_State *L, const gathering *g, int value) {
   hc_failure why = {HC_OK, ""};
   value = lua_absindex(L, value);
@@ -127,6 +131,7 @@ static void take_keylog_file(lua_State *L, gathering *g, int v) {
   g->settings.keylog_file = check_text(L, g, v);
 }
 
+/* The place and not the pointer is kept: see take_objects. */
 static void take_certificate(lua_State *L, gathering *g, int v) {
   (void)check_certificate_tls_options(L, g, v);
   g->certificate = lua_gettop(L);
@@ -215,6 +220,8 @@ static bool is_extra_key(hc_slice name) {
   return false;
 }
 
+/* First, so that a misspelt key is told before another one's value is complained about. The walk is
+ * raw, and reading a key that is a number would change it, hence the type's name. */
 static void refuse_unknown_keys(lua_State *L, int arg) {
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
@@ -247,6 +254,9 @@ static void push_passphrase(lua_State *L, gathering *g) {
   hcl_resolve_passphrase(L, g->passphrase, g->arg, "extra.passphrase");
 }
 
+/* Each taker leaves at most three values, its own and two: so much stack is asked for at once, and
+ * no taker has to. In the order of the list, not of the table, whose order changes from run to run
+ * and with it which mistake is told. */
 static void take_extra(lua_State *L, gathering *g) {
   if (lua_isnoneornil(L, g->arg)) return;
   if (!lua_istable(L, g->arg)) hcl_type_error(L, g->arg, "table");
@@ -290,6 +300,8 @@ static void take_objects(lua_State *L, gathering *g) {
   if (g->private_key) g->settings.private_key = hcl_to_key(L, g->private_key);
 }
 
+/* The anchor keeps chain and name for the getters alone; what the options need of them the core has
+ * copied or retained. */
 static int finish_tls_options(lua_State *L, gathering *g) {
   hc_failure why = {HC_OK, ""};
   push_options(L);
@@ -339,6 +351,9 @@ static int options_client_unsafe(lua_State *L) {
   return finish_tls_options(L, &g);
 }
 
+/* One for the whole state, because the options own the sessions: with new ones for each call no
+ * connection could be resumed. The registry keeps it, so the pointer is good until the state ends.
+ */
 hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify) {
   const char *name = verify == HC_TLS_VERIFY_FULL ? "httpclient.options.verified"
                                                   : "httpclient.options.unverified";
@@ -359,6 +374,7 @@ hc_tls_options *hcl_default_tls_options(lua_State *L, hc_tls_verify verify) {
 
 /* --- the object */
 
+/* Also __close. Connections that were made with them have references. */
 static int options_gc(lua_State *L) {
   options_object *self = (options_object *)luaL_testudata(L, 1, HCL_TLS_OPTIONS);
   if (!self) return 0;

@@ -20,6 +20,8 @@ typedef struct key_object {
 
 /* --- paths and PEM text: a script easily gives one for the other */
 
+/* Anywhere in the text: PEM allows for explanatory text in front of it (RFC 7468 section 2). A path
+ * holds no such mark by accident. */
 bool hcl_holds_pem(hc_slice text) {
   const hc_slice begin = HC_SLICE("-----BEGIN ");
   for (size_t i = 0; i + begin.size <= text.size; i++) {
@@ -41,6 +43,8 @@ static bool is_path(hc_slice path, hc_failure *why) {
   return false;
 }
 
+/* Only where the core could not read it and there is no mark of PEM in it: then it is most likely a
+ * path. The core's sentence is kept as the first half. */
 static hc_error explain_text(hc_slice text, hc_error code, const char *kind, const char *class_name,
                              hc_failure *why) {
   if (code != HC_ERR_INVALID_DATA || hcl_holds_pem(text)) return code;
@@ -79,6 +83,7 @@ static certificate_object *check_certificate_x509(lua_State *L) {
   return (certificate_object *)hcl_check_object(L, 1, HCL_X509_CERTIFICATE);
 }
 
+/* Options and connections that use the certificates have references of their own. */
 static int certificate_gc_x509(lua_State *L) {
   certificate_object *self = (certificate_object *)luaL_testudata(L, 1, HCL_X509_CERTIFICATE);
   if (!self) return 0;
@@ -97,7 +102,8 @@ static int certificate_new(lua_State *L) {
 }
 
 /* Takes what `fill` makes of `source` in place of the old content; on failure the old content
- * stays. */
+ * stays. No Lua runs between making the new one and keeping it, so it can't be lost. Releasing the
+ * old one frees nothing that somebody still uses. */
 static int certificate_replace(lua_State *L, certificate_object *self, hc_slice source,
                                source_kind kind) {
   hc_failure why = {HC_OK, ""};
@@ -138,7 +144,8 @@ static int certificate_save(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
-/* "" for an empty object; on failure "" and a message. */
+/* "" for an empty object; on failure "" and a message. The engine's function gives a string and
+ * nothing else; the message behind it is ours. */
 static int push_saved(lua_State *L, hc_buffer *out, hc_error code, const hc_failure *why) {
   if (code != HC_OK) hc_buffer_free(out);
   hcl_buffer_push(L, out);
@@ -156,6 +163,8 @@ static int certificate_save_to_string(lua_State *L) {
   return push_saved(L, out, code, &why);
 }
 
+/* One is made where there is none yet, so that those who fill it need not ask. The pointer is
+ * borrowed: a load puts another one in its place and releases this. */
 hc_certificates *hcl_to_certificates(lua_State *L, int index) {
   certificate_object *self = (certificate_object *)luaL_testudata(L, index, HCL_X509_CERTIFICATE);
   if (!self) return NULL;
@@ -219,7 +228,9 @@ void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what) 
   if (problem) hcl_argument_error(L, arg, lua_pushfstring(L, "%s: %s", what, problem));
 }
 
-/* The arguments behind the source: public_only, passphrase, or the passphrase alone. */
+/* The arguments behind the source: public_only, passphrase, or the passphrase alone. Behind it the
+ * stack is: 1 object, 2 source, 3 public_only or nil, 4 the passphrase as a string or nil. The
+ * function that gives it has run by now. */
 static void check_passphrase(lua_State *L) {
   lua_settop(L, 4);
   if (lua_type(L, 3) == LUA_TSTRING || lua_isfunction(L, 3)) {
@@ -261,6 +272,8 @@ static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, source_kind
   return HC_OK;
 }
 
+/* `source` is a view of argument 2, which stays on the stack, whatever the passphrase's function
+ * has done. */
 static int key_replace(lua_State *L, key_object *self, hc_slice source, source_kind kind) {
   hc_failure why = {HC_OK, ""};
   if (kind == SOURCE_FILE && !is_path(source, &why)) return hcl_push_result(L, why.code, &why);
@@ -336,6 +349,9 @@ hc_key *hcl_to_key(lua_State *L, int index) {
 
 /* --- PKCS#12 */
 
+/* The three objects are at 3, 4 and 5, and own what is loaded from its first byte on: an error
+ * leaves them to the collector. RFC 7292 has a file of these in one, usually with the certificates
+ * that lead to the root. */
 int hcl_load_pkcs12(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   lua_settop(L, 2);
