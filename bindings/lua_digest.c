@@ -11,6 +11,8 @@
 
 /* --- a list of challenges */
 
+/* Names of schemes and parameters have no letter case (RFC 9110 sections 11.1 and 11.2); one form
+ * of them makes a table's key of it. */
 static void push_lower_digest(lua_State *L, hc_slice text) {
   luaL_Buffer lower;
   luaL_buffinit(L, &lower);
@@ -18,6 +20,8 @@ static void push_lower_digest(lua_State *L, hc_slice text) {
   luaL_pushresult(&lower);
 }
 
+/* Only in quotes are there escapes to take out. `text` is used again for each value, and empty
+ * between two. */
 static void push_value(lua_State *L, const hc_challenge_piece *piece, hc_buffer *text) {
   if (!piece->is_quoted) {
     hcl_push_slice(L, piece->value);
@@ -84,6 +88,8 @@ static hc_digest_challenge *check_challenge(lua_State *L) {
   return (hc_digest_challenge *)hcl_check_object(L, 1, HCL_DIGEST_CHALLENGE);
 }
 
+/* The object owns the copies from its first one on: where memory runs out half-way, its finalizer
+ * frees them. */
 static int find_digest(lua_State *L, hc_digest_pick pick) {
   hc_slice value = hcl_check_string(L, 1);
   hc_digest_challenge *self =
@@ -105,7 +111,8 @@ static void set_text_digest(lua_State *L, const char *name, hc_slice text) {
 }
 
 /* challenge:facts() -> table of realm, nonce, opaque and algorithm (nil: not given), has_qop,
- * is_stale, and strength, the greater the better */
+ * is_stale, and strength, the greater the better The numbers of the hashes rise with what they are
+ * worth. */
 static int challenge_facts(lua_State *L) {
   const hc_digest_challenge *self = check_challenge(L);
   lua_createtable(L, 0, 7);

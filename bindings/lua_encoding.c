@@ -59,6 +59,7 @@ static const char *check_algorithm(lua_State *L) {
   return name.data;
 }
 
+/* From the C stack, where they were computed: the one allocation is the string. */
 static int push_bytes(lua_State *L, hc_error code, const unsigned char *bytes, size_t size,
                       const hc_failure *why) {
   if (code == HC_ERR_OUT_OF_MEMORY) return hcl_raise_memory(L);

@@ -23,7 +23,8 @@ void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, siz
   luaL_pushresult(&b);
 }
 
-/* __index: another letter case finds the entry too. */
+/* __index: another letter case finds the entry too. Called where the raw access found nothing, so
+ * the usual spelling costs no walk. The table is the script's by now and may hold anything. */
 static int dictionary_index(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   if (lua_type(L, 2) != LUA_TSTRING) return 0;
@@ -134,7 +135,8 @@ static bool find_slot(known_fields *known, size_t i, hc_slice name, size_t *slot
 }
 
 /* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept.
- */
+ * / `kept->data` is NULL while the table is written to: an error in between must not leave a view
+ * of a string that nobody holds. */
 static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
   int index = (int)place + 1;
   if (says(kept, text)) {
@@ -227,7 +229,8 @@ static void push_lower(lua_State *L, hc_slice name) {
   luaL_pushresult(&b);
 }
 
-/* Lists by lower-case name first, so that the cost stays linear whatever a server sends. */
+/* Lists by lower-case name first, so that the cost stays linear whatever a server sends. The stack:
+ * the dictionary, the lists by name, then what one step needs, which settop throws away. */
 static void fill_large(lua_State *L, const hc_headers *headers, hcl_join join) {
   int dictionary = lua_gettop(L);
   lua_newtable(L); /* lower-case name -> list of values */

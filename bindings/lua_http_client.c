@@ -234,6 +234,7 @@ static const property properties[] = {
 
 enum { PROPERTY_COUNT = sizeof properties / sizeof properties[0] };
 
+/* A dozen names, and only for those that are no method: a method is found before. */
 static const property *find_property(const char *name) {
   for (size_t i = 0; i < PROPERTY_COUNT; i++)
     if (strcmp(properties[i].name, name) == 0) return &properties[i];
@@ -395,7 +396,8 @@ static int client_index(lua_State *L) {
   return hcl_push_class_enum(L, name) ? 1 : 0;
 }
 
-/* `client.connection = peer` is a call of the setter, but for the name in its error message. */
+/* `client.connection = peer` is a call of the setter, but for the name in its error message. The
+ * value is looked at twice, here for its message and there for its stream. */
 static int write_connection(lua_State *L, const property *p) {
   (void)hcl_check_free_client(L, 1);
   lua_settop(L, FIELD_VALUE);

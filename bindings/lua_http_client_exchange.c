@@ -79,7 +79,8 @@ static size_t count_entries(lua_State *L, int table) {
   return count;
 }
 
-/* Pushes line `i` of an array. */
+/* Pushes line `i` of an array. It stays on the stack, or where the caller puts it: the slice is a
+ * view of it. */
 static hc_slice push_line(lua_State *L, int arg, size_t i) {
   lua_rawgeti(L, arg, (int)(i + 1));
   if (lua_type(L, -1) != LUA_TSTRING)
@@ -178,7 +179,8 @@ static hc_pull_result pull_from_lua(void *context, hc_slice *piece, hc_failure *
   return HC_PULL_FAILED;
 }
 
-/* request_raw takes an array of bytes too; it becomes a string in the argument's place. */
+/* request_raw takes an array of bytes too; it becomes a string in the argument's place. Byte by
+ * byte with a check of each: 256 would be sent as 0, and the server would not notice. */
 static void bytes_to_string(lua_State *L, int arg) {
   size_t count;
   if (!hcl_is_sequence(L, arg, &count))
@@ -379,6 +381,7 @@ static int send_request_exchange(lua_State *L, request_kind kind) {
   return hcl_push_result(L, code, &why);
 }
 
+/* Two functions and not a flag, so that an error names what was called. */
 static int client_request(lua_State *L) { return send_request_exchange(L, REQUEST_OF_TEXT); }
 static int client_request_raw(lua_State *L) { return send_request_exchange(L, REQUEST_RAW); }
 
@@ -416,6 +419,7 @@ static int client_get_response_code(lua_State *L) {
   return 1;
 }
 
+/* Guarded, for the string is made of the head's own memory. */
 static int make_reason(lua_State *L) {
   hcl_push_slice(L, hc_client_response_reason(hcl_check_client(L, 1)->client));
   return 1;

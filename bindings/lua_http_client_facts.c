@@ -28,6 +28,8 @@ static int push_lines(lua_State *L, const hc_headers *headers) {
   return 1;
 }
 
+/* The client is looked up in here, and not handed in: it was busy from before this call on, so what
+ * is found stays. */
 static int make_headers(lua_State *L) {
   return push_lines(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
 }
@@ -129,6 +131,8 @@ int hcl_retry_of(lua_State *L) {
   return 1;
 }
 
+/* nil for a connection that nobody can share: HTTP/1.1, or none. The order is that of hc_sharing.
+ */
 int hcl_sharing_of(lua_State *L) {
   static const char *const names[] = {NULL, "settling", "open", "ending"};
   lua_pushstring(L, names[hc_client_sharing(hcl_check_client(L, 1)->client)]);
@@ -184,6 +188,7 @@ static hc_peer_certificate *new_certificate(lua_State *L) {
   return c;
 }
 
+/* A fact that the certificate lacks is left out, and so nil. */
 static void set_text(lua_State *L, const char *name, const char *value) {
   if (!value) return;
   lua_pushstring(L, value);

@@ -48,6 +48,8 @@ static hc_verdict ask_lua(void *context, const char *address, unsigned port, hc_
   return HC_VERDICT_FAILED;
 }
 
+/* The core gets the client and not the function, which it finds in the anchor when it asks: so it
+ * can be changed at any time. */
 static void set_allow_address(lua_State *L, hcl_client *self, int arg) {
   bool is_set = !lua_isnil(L, arg);
   if (is_set && !self->runtime->calls) self->runtime->calls = hcl_calls_thread(L);
@@ -61,6 +63,7 @@ static void set_allow_address(lua_State *L, hcl_client *self, int arg) {
 
 /* --- the properties */
 
+/* The text is on the C stack: making the string may run what it wants. */
 static int push_local_address(lua_State *L, const hcl_client *self) {
   char text[HC_ADDRESS_SPACE];
   hc_client_get_local_address(self->client, text);
@@ -81,6 +84,7 @@ static int push_connect_to(lua_State *L, const hcl_client *self) {
   return 1;
 }
 
+/* An empty slot that was reserved holds false, hence the question for a function. */
 int hcl_client_get_own(lua_State *L, hcl_own which) {
   hcl_client *self = hcl_check_client(L, 1);
   switch (which) {
@@ -139,7 +143,8 @@ static hc_error start_to_connect(lua_State *L, hcl_client *self, hcl_over over,
 }
 
 /* What begins at argument `tls`, a boolean or TLSOptions and whether to verify, is the same for
- * both; what stands before that is checked by the caller. */
+ * both; what stands before that is checked by the caller. What a script's body function or stream
+ * had anchored is let go only behind the call, in which the core may still use it. */
 static int connect_over_reach(lua_State *L, int tls, hcl_over over) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, over == HCL_OVER_NETWORK ? 2 : 3, HC_SLICE(""));

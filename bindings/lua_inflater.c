@@ -97,13 +97,15 @@ static hc_parse decode_inflater(lua_State *L, inflater *self, hc_slice data, siz
   return result;
 }
 
-/* Keeps what of the input was not used. */
+/* Keeps what of the input was not used. A call may use none of its input, and the script is not to
+ * be asked for it again. */
 static void keep_rest(lua_State *L, inflater *self, hc_slice data, size_t used) {
   hc_slice rest = {data.data + used, data.size - used};
   if (hc_buffer_append(&self->pending, rest, HCL_TEXT_LIMIT) != HC_OK)
     out_of_memory_inflater(L, self);
 }
 
+/* In a protected call: an error here must not leave the object busy. */
 static int make_bytes(lua_State *L) {
   const hc_buffer *out = &((const inflater *)lua_touserdata(L, 1))->out;
   hcl_push_slice(L, (hc_slice){hc_buffer_head(out), hc_buffer_size(out)});

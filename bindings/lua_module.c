@@ -9,6 +9,7 @@
 #include "../core/platform/thread.h"
 #include "lua_client_object.h"
 
+/* Whatever integer comes, also one beyond an int, there is a sentence for it. */
 static int module_error_string(lua_State *L) {
   int64_t code = hcl_check_integer(L, 1);
   lua_pushstring(L, hc_error_string(code < 0 || code >= HC_ERROR_COUNT ? -1 : (int)code));
@@ -212,6 +213,8 @@ static const luaL_Reg functions_module[] = {
     {NULL, NULL},
 };
 
+/* hc_thread_keep_module comes first: from here on a thread may run code of this library, and
+ * lua_close unloads it without asking. */
 int luaopen_httpclient_core(lua_State *L) {
   hc_thread_keep_module();
   lua_newtable(L);

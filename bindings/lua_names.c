@@ -52,7 +52,9 @@ static const char *name_of_top(lua_State *L) {
   return NULL;
 }
 
-/* The name of the function that runs, or of the one that has called it as its helper. Pushes it. */
+/* The name of the function that runs, or of the one that has called it as its helper. Pushes it.
+ * The search ends at the first function of Lua's: beyond it is the script, whose own function is
+ * none of ours. The text lives as long as it is on the stack. */
 static const char *running_name(lua_State *L, int *level) {
   lua_Debug at;
   for (*level = 0; *level < LEVEL_MOST && lua_getstack(L, *level, &at); ++*level) {
@@ -74,6 +76,7 @@ static const char *class_of_first(lua_State *L) {
   return name_of_top(L);
 }
 
+/* What luaL_argerror would say, and what to write instead. */
 static void push_self_text(lua_State *L, const char *full, const char *name, const char *problem) {
   const char *class_name = class_of_first(L);
   if (class_name) {

@@ -99,6 +99,7 @@ static hc_status status_of_failure(hc_phase phase) {
   return HC_STATUS_CANT_CONNECT;
 }
 
+/* The walk can go back to a lookup, and the status with it. */
 static hc_error poll_connecting(hc_client *c) {
   hc_progress progress = hc_connection_advance(c->place.connection, &c->failure);
   if (progress == HC_DONE) {

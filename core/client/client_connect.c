@@ -96,7 +96,8 @@ static hc_error start_client_connect(hc_client *c, const hc_connection_wish *wis
   return HC_OK;
 }
 
-/* The origin, with the port that is usual where `port` is 0. */
+/* The origin, with the port that is usual where `port` is 0. Views alone: the connection copies
+ * what it keeps. */
 static hc_error wish_for(const hc_client *c, hc_host origin, unsigned port,
                          hc_connect_security security, hc_tls_options *options,
                          hc_connection_wish *wish, hc_failure *why) {
@@ -169,6 +170,8 @@ static hc_error connect_unix_anew(hc_client *c, hc_slice path, hc_slice host,
   return code;
 }
 
+/* To close what was before may call a stream of the host's, hence begin and end around all of it.
+ */
 hc_error hc_client_connect(hc_client *c, hc_slice host, long long port,
                            hc_connect_security security, hc_tls_options *options, hc_failure *why) {
   if (c->at_work) return hc_client_refuse(why);
@@ -228,6 +231,8 @@ hc_error hc_client_join(hc_client *c, const hc_client *other, hc_failure *why) {
   return HC_OK;
 }
 
+/* By the status, which is what the user sees: a connection that is still being made, or has ended,
+ * speaks nothing yet or any more. */
 static bool has_connection(const hc_client *c) {
   return c->status == HC_STATUS_CONNECTED || c->status == HC_STATUS_REQUESTING ||
          c->status == HC_STATUS_BODY;

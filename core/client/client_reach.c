@@ -24,6 +24,8 @@ void hc_client_forget_reach(hc_client *c) {
 
 /* --- settings */
 
+/* Taking away what was never set must not need memory. The one that a connection asks while it is
+ * made is a copy (dial_terms.h). */
 hc_error hc_client_set_address_filter(hc_client *c, hc_address_filter filter, void *context) {
   if (!filter && !c->reach) return HC_OK;
   hc_reach *reach = need(c);
@@ -105,7 +107,8 @@ hc_error hc_client_add_reach(const hc_client *c, hc_connection_wish *wish, hc_di
                         "the local address is not of the address family IPv%u", terms->family);
 }
 
-/* Of the lowest stream: with a proxy it is the proxy's, the only one that is known here. */
+/* Of the lowest stream: with a proxy it is the proxy's, the only one that is known here. Asked of
+ * the system each time: nobody who does not want to know pays for it. */
 bool hc_client_remote_address(const hc_client *c, char text[HC_ADDRESS_SPACE], unsigned *port) {
   hc_stream_peer *stream = hc_client_get_stream(c);
   const hc_stream_peer *bottom = stream ? hc_stream_peer_bottom(stream) : NULL;

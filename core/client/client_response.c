@@ -6,7 +6,8 @@
  * field or a reason is a view into the head, which was copied once when it was whole. */
 #include "client_state.h"
 
-/* Of nothing before the first request. */
+/* Of nothing before the first request. One for all, so that no question has to ask first whether
+ * there is an answer. */
 static const hc_answer *answer_of(const hc_client *c) {
   static const hc_answer none;
   return c->place.exchange ? c->place.exchange->answer : &none;
@@ -74,6 +75,7 @@ int64_t hc_client_announced_length(const hc_client *c) {
 
 static const hc_headers no_fields;
 
+/* Before the final head is in, the record may hold a 1xx one, or half a head: neither is shown. */
 const hc_headers *hc_client_response_headers(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
   return answer->has_response ? &answer->response.headers : &no_fields;

@@ -21,6 +21,7 @@ static bool set_flag(bool *setting, double value) {
   return true;
 }
 
+/* Compared as doubles, so that 1.5 is refused and not cut to 1. */
 static bool set_version_client_settings(hc_version_wish *setting, double value) {
   if (value != HC_VERSION_1 && value != HC_VERSION_AUTO && value != HC_VERSION_2) return false;
   *setting = (hc_version_wish)value;
@@ -61,6 +62,7 @@ hc_error hc_client_set(hc_client *c, hc_setting setting, double value) {
   return set(&c->settings, setting, value) ? HC_OK : HC_ERR_INVALID_PARAMETER;
 }
 
+/* No setting is negative, so -1 says "no such setting" to a host that is newer. */
 double hc_client_get(const hc_client *c, hc_setting setting) {
   const hc_settings *s = &c->settings;
   switch (setting) {
@@ -77,6 +79,8 @@ double hc_client_get(const hc_client *c, hc_setting setting) {
   return -1;
 }
 
+/* For a client that is to stand beside another. What passes it writes into a record of its own,
+ * since each owns and releases one. */
 void hc_client_copy_settings(hc_client *to, const hc_client *from) {
   hc_transcript *own = to->settings.transcript;
   to->settings = from->settings;
