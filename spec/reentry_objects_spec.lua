@@ -76,7 +76,7 @@ describe("A TLS stream that is being connected", function()
     local worked = 0
     if _VERSION == "Lua 5.4" then collectgarbage("incremental", 1, 1000, 8)
     else collectgarbage("setpause", 0) end
-    for i = 1, 600 do
+    for i = 1, 240 do
       local below = httpclient.StreamPeerTLS.new()
       objects = { httpclient.StreamPeerTLS.new(), below, TLSOptions.client_unsafe() }
       which, left = i % 3 + 1, i % 4 + 1
