@@ -36,6 +36,7 @@ void hc_client_delete(hc_client *c) {
   hc_client_forget_proxies(c);
   hc_client_forget_reach(c);
   hc_transcript_release(c->settings.transcript);
+  hc_memory_release(c->failure);
   hc_memory_release(c);
 }
 
@@ -101,7 +102,9 @@ static hc_status status_of_failure(hc_phase phase) {
 
 /* The walk can go back to a lookup, and the status with it. */
 static hc_error poll_connecting(hc_client *c) {
-  hc_progress progress = hc_connection_advance(c->place.connection, &c->failure);
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
+  hc_progress progress = hc_connection_advance(c->place.connection, why);
+  hc_client_keep(c, why);
   if (progress == HC_DONE) {
     c->status = HC_STATUS_CONNECTED;
     return HC_OK;
@@ -141,9 +144,11 @@ static hc_error take_head(hc_client *c) {
 
 static hc_error poll_requesting(hc_client *c) {
   hc_progress progress;
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_client_begin_slice(c);
   do {
-    progress = hc_exchange_advance(c->place.exchange, &c->failure);
+    progress = hc_exchange_advance(c->place.exchange, why);
+    hc_client_keep(c, why);
     if (!c->settings.blocking) break;
     if (progress == HC_WAIT && !hc_client_sleep(c)) return HC_OK;
     if (progress == HC_MOVED && hc_client_slice_is_over(c)) return HC_OK;
@@ -154,7 +159,9 @@ static hc_error poll_requesting(hc_client *c) {
 
 /* Without a request nothing may come, and the connection must not end. */
 static hc_error poll_connected(hc_client *c) {
-  hc_progress progress = hc_connection_check(c->place.connection, &c->failure);
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
+  hc_progress progress = hc_connection_check(c->place.connection, why);
+  hc_client_keep(c, why);
   return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR) : HC_OK;
 }
 
@@ -163,7 +170,9 @@ static hc_error poll_connected(hc_client *c) {
 static hc_error poll_body(hc_client *c) {
   /* content that is there and not read is no idleness of the server's */
   if (c->content && hc_decoded_is_readable(c->content)) return HC_OK;
-  hc_progress progress = hc_exchange_check_idle(c->place.exchange, &c->failure);
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
+  hc_progress progress = hc_exchange_check_idle(c->place.exchange, why);
+  hc_client_keep(c, why);
   return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR) : HC_OK;
 }
 

@@ -37,8 +37,11 @@ static void notice_rest_client_body(hc_client *c) {
 
 static hc_progress look_client_body(hc_client *c, hc_slice *view) {
   hc_exchange *x = c->place.exchange;
-  return c->content ? hc_decoded_peek(c->content, x, view, &c->failure)
-                    : hc_exchange_peek(x, view, &c->failure);
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
+  hc_progress progress =
+      c->content ? hc_decoded_peek(c->content, x, view, why) : hc_exchange_peek(x, view, why);
+  hc_client_keep(c, why);
+  return progress;
 }
 
 /* In blocking mode until something comes, or the slice is over; the view is empty then, and the
@@ -63,12 +66,18 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   hc_client_end(c);
 }
 
+static hc_progress pass_client_body(hc_client *c, size_t size) {
+  if (!c->content) return hc_exchange_consume(c->place.exchange, size);
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
+  hc_progress progress = hc_decoded_consume(c->content, size, why);
+  hc_client_keep(c, why);
+  return progress;
+}
+
 void hc_client_body_consume(hc_client *c, size_t size) {
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  hc_progress progress = c->content ? hc_decoded_consume(c->content, size, &c->failure)
-                                    : hc_exchange_consume(c->place.exchange, size);
-  (void)settle_client_body(c, progress);
+  (void)settle_client_body(c, pass_client_body(c, size));
   notice_rest_client_body(c);
   hc_client_end(c);
 }
@@ -122,7 +131,9 @@ bool hc_client_decodes_body(const hc_client *c) { return c->content != NULL; }
 static hc_progress move_all(hc_client *c, hc_body_transfer *t) {
   hc_client_begin_slice(c);
   for (;;) {
-    hc_progress progress = hc_body_transfer_advance(t, c->place.exchange, &c->failure);
+    hc_failure fresh, *why = hc_client_why(c, &fresh);
+    hc_progress progress = hc_body_transfer_advance(t, c->place.exchange, why);
+    hc_client_keep(c, why);
     progress = settle_client_body(c, progress);
     bool is_over = progress == HC_DONE || progress == HC_BROKEN;
     if (is_over || t->refusal.code != HC_OK || !c->settings.blocking) return progress;
@@ -150,7 +161,8 @@ static hc_error move_client_body(hc_client *c, hc_body_transfer *t, hc_body_move
    * still there, and may be taken elsewhere. */
   if (t->refusal.code != HC_OK) return hc_failure_set(why, t->refusal.code, "%s", t->refusal.text);
   if (progress != HC_BROKEN) return HC_OK;
-  return hc_failure_set(why, c->failure.code, "%s", c->failure.text);
+  const hc_failure *cause = hc_client_last_error(c);
+  return hc_failure_set(why, cause->code, "%s", cause->text);
 }
 
 hc_error hc_client_move_to_writer(hc_client *c, hc_body_writer write, void *context,

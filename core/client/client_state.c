@@ -11,6 +11,8 @@
  * here. No byte comes by. */
 #include "client_state.h"
 
+#include "../base/memory.h"
+
 const char *hc_status_name(hc_status status) {
   static const char *const names[] = {
       "DISCONNECTED", "RESOLVING",  "CANT_RESOLVE", "CONNECTING",       "CANT_CONNECT",
@@ -46,9 +48,18 @@ hc_stream_peer *hc_client_get_stream(const hc_client *c) {
 }
 
 const hc_failure *hc_client_last_error(const hc_client *c) {
-  static const hc_failure none;
+  static const hc_failure none, no_room = {HC_ERR_OUT_OF_MEMORY, "out of memory"};
   /* A failure can be on record already while content that came before it is still handed out. */
-  return is_error(c->status) ? &c->failure : &none;
+  if (!is_error(c->status)) return &none;
+  return c->failure ? c->failure : &no_room;
+}
+
+/* --- failures */
+
+void hc_client_keep_failure(hc_client *c, const hc_failure *why) {
+  if (!c->failure) c->failure = hc_memory_allocate(sizeof *why);
+  c->failure_is_lost = !c->failure;
+  if (c->failure) *c->failure = *why;
 }
 
 /* --- ends */
@@ -73,8 +84,7 @@ static hc_error code_of(hc_status status) {
 /* The codes of failures come from many places below. get_last_error promises the one that belongs
  * to the status, but for those that a script has to tell apart, because it would do something else
  * about them: ask again later, free memory, give a password, or not ask for the coding. */
-static bool keeps_code(const hc_client *c) {
-  hc_error code = c->failure.code;
+static bool keeps_code(const hc_client *c, hc_error code) {
   return code == HC_ERR_TIMEOUT || code == HC_ERR_OUT_OF_MEMORY || code == HC_ERR_UNAUTHORIZED ||
          (c->content && hc_decoded_is_broken(c->content));
 }
@@ -87,10 +97,12 @@ void hc_client_end_content(hc_client *c) {
 void hc_client_fail(hc_client *c, hc_status status) {
   hc_error code = code_of(status);
   /* Does nothing where there is a failure already: the first one is the cause. */
-  hc_failure_set_code(&c->failure, code);
-  if (!keeps_code(c)) c->failure.code = code;
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
+  hc_failure_set_code(why, code);
+  if (!keeps_code(c, why->code)) why->code = code;
+  hc_client_keep(c, why);
   hc_client_end_content(c); /* only now, since keeps_code asks it */
-  c->timed_out_unreported = c->failure.code == HC_ERR_TIMEOUT;
+  c->timed_out_unreported = why->code == HC_ERR_TIMEOUT;
   c->status = status;
   hc_exchange *x = c->place.exchange;
   hc_connection *n = c->place.connection;
@@ -99,8 +111,8 @@ void hc_client_fail(hc_client *c, hc_status status) {
    * then the client has only found out that there is no way on for it, while the requests of others
    * are still answered. */
   bool others_go_on = n->state == HC_CONNECTION_DRAINING && hc_connection_is_shared(n);
-  if (x && x->is_under_way) hc_exchange_cancel(x, &c->failure);
-  else if (!others_go_on) hc_connection_fail(n, &c->failure);
+  if (x && x->is_under_way) hc_exchange_cancel(x, why);
+  else if (!others_go_on) hc_connection_fail(n, why);
 }
 
 hc_error hc_client_tell_end(hc_client *c) {
@@ -110,8 +122,11 @@ hc_error hc_client_tell_end(hc_client *c) {
 }
 
 hc_progress hc_client_finish(hc_client *c) {
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_client_end_content(c);
-  if (hc_exchange_finish(c->place.exchange, &c->failure) == HC_BROKEN) {
+  hc_progress progress = hc_exchange_finish(c->place.exchange, why);
+  hc_client_keep(c, why);
+  if (progress == HC_BROKEN) {
     hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
     return HC_BROKEN;
   }
@@ -130,7 +145,8 @@ void hc_client_clear(hc_client *c) {
   /* What is its own alone is closed and kept, with the memory of a usual head, for the next one. */
   if (n && hc_connection_is_shared(n)) hc_connection_leave(&c->place);
   else if (n) hc_connection_close(n);
-  hc_failure_clear(&c->failure);
+  if (c->failure) hc_failure_clear(c->failure);
+  c->failure_is_lost = false;
   c->timed_out_unreported = false;
   c->status = HC_STATUS_DISCONNECTED;
   c->is_clear = true;

@@ -46,7 +46,10 @@ struct hc_client {
   bool is_unfinished; /* the last call that blocks has come back at the end of its slice */
   bool can_satisfy_proxy; /* see hc_client_can_satisfy_proxy */
   bool is_clear; /* closed, and nothing has happened since */
-  hc_failure failure;
+  bool failure_is_lost; /* what went wrong could not be kept: memory was out */
+  /* made by the first failure, since few clients ever have one; it stays until the client goes.
+   * NULL: there was none, or no memory for it, see failure_is_lost */
+  hc_failure *failure;
   /* on its connection, which stays when it has ended until the next one; none before the first */
   hc_place place;
   hc_decoded_body *content; /* in BODY, where codings are taken off; else NULL */
@@ -67,6 +70,26 @@ hc_error hc_client_refuse(hc_failure *why); /* HC_ERR_BUSY, of a client at work 
 static inline bool hc_client_is_taken(const hc_client *c) {
   return c->at_work > 0 ||
          (c->place.connection && hc_stream_peer_is_in_call(c->place.connection->stream));
+}
+
+/* --- failures. What goes on below tells its failure to a record that the client has already, or to
+ * one on the stack; where it has told one, that is kept:
+ *
+ *   hc_failure fresh, *why = hc_client_why(c, &fresh);
+ *   hc_progress progress = step(c, why);
+ *   hc_client_keep(c, why); */
+
+static inline hc_failure *hc_client_why(const hc_client *c, hc_failure *fresh) {
+  if (c->failure) return c->failure;
+  fresh->code = HC_OK;
+  fresh->text[0] = '\0';
+  /* the first failure stays the cause, also where there was no room for it */
+  if (c->failure_is_lost) (void)hc_failure_out_of_memory(fresh);
+  return fresh;
+}
+void hc_client_keep_failure(hc_client *c, const hc_failure *why);
+static inline void hc_client_keep(hc_client *c, const hc_failure *why) {
+  if (why->code != HC_OK && why != c->failure) hc_client_keep_failure(c, why);
 }
 
 /* --- client_state.c */

@@ -16,8 +16,10 @@
 
 /* Positions are 32 bits wide; heads are limited far below this. */
 #define ARENA_LIMIT 0x7fffffffu
-/* A usual head fits into the first allocation. */
+/* A usual head fits into the first allocation, where its size is not known yet. Where it is, the
+ * next head on the connection may be a little longer, and a kept client has 100 bytes less. */
 #define FIRST_ARENA 256u
+#define ARENA_SLACK 16u
 #define FIRST_FIELDS 8u
 
 /* Doubling, so that n fields cost O(n) in all. How many a peer may send is limited before this by
@@ -41,9 +43,9 @@ static char *put_fields(char *at, hc_slice bytes) {
 
 /* Nothing is ever consumed here: what fits, fits behind. And nothing is ever written behind
  * `text.end` but what moves it: the text of the fields before the last clear stands there. */
-static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
+static hc_error make_text_room(hc_headers *h, size_t size, size_t first, char **at) {
   hc_buffer *text = &h->text;
-  size_t available, room = !text->data && size < FIRST_ARENA ? FIRST_ARENA : size;
+  size_t available, room = !text->data && size < first ? first : size;
   if (text->capacity - text->end < size)
     return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
   *at = text->data + text->end;
@@ -53,7 +55,7 @@ static hc_error make_text_room(hc_headers *h, size_t size, char **at) {
 /* Registers a field of `size` bytes in all; the caller writes them to *at. */
 static hc_error begin_field(hc_headers *h, size_t name_size, size_t size, char **at) {
   hc_error error = make_field_room(h);
-  if (error == HC_OK) error = make_text_room(h, size, at);
+  if (error == HC_OK) error = make_text_room(h, size, FIRST_ARENA, at);
   if (error != HC_OK) return error;
   h->fields[h->count++] = (hc_field){(uint32_t)h->text.end, (uint32_t)name_size, (uint32_t)size};
   h->text.end += size;
@@ -280,7 +282,7 @@ size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size)
   }
   char *at;
   if (taken == 0) return 0;
-  if (make_text_room(h, taken - 2, &at) != HC_OK) {
+  if (make_text_room(h, taken - 2, taken + ARENA_SLACK, &at) != HC_OK) {
     h->count = before;
     h->former = 0; /* they may be written over by now */
     return 0;

@@ -3,6 +3,7 @@
 #include "../../core/client/client_state.h"
 #include "../../core/client/client.h"
 #include "../../core/base/limits.h"
+#include "../../core/base/memory.h"
 #include "../../core/poller.h"
 #include "loopback.h"
 
@@ -314,6 +315,53 @@ static void check_polls(hc_client *c) {
   hc_client_close(c);
 }
 
+/* --- failures */
+
+static void end_by_server(hc_client *c) {
+  contrary s;
+  begin_answer(c, &s, "");
+  s.recv_says = HC_IO_EOF;
+  CHECK(hc_client_poll(c) == HC_ERR_CONNECTION_ERROR);
+  CHECK(hc_client_get_status(c) == HC_STATUS_CONNECTION_ERROR);
+}
+
+/* A client without a failure has no room for its sentence; one that had one keeps that room, since
+ * a caller may hold it. */
+static void check_failure_record(void) {
+  hc_client *c = hc_client_new();
+  if (!c) return;
+  CHECK(sizeof *c < sizeof(hc_failure));
+  end_by_server(c);
+  const hc_failure *first = hc_client_last_error(c);
+  CHECK(first->code == HC_ERR_CONNECTION_ERROR && says(first, "without an answer"));
+  hc_client_close(c);
+  CHECK(hc_client_last_error(c)->code == HC_OK && first->code == HC_OK && !*first->text);
+  end_by_server(c);
+  CHECK(hc_client_last_error(c) == first && says(first, "without an answer"));
+  hc_client_delete(c);
+}
+
+/* Where that room can't be had, memory is what has failed, until something else does. */
+static void check_failure_without_memory(void) {
+#ifdef HC_TEST_HOOKS
+  hc_client *c = hc_client_new();
+  contrary s;
+  if (!c) return;
+  begin_answer(c, &s, "");
+  s.recv_says = HC_IO_EOF;
+  hc_memory_fail_after(0, 1);
+  CHECK(hc_client_poll(c) == HC_ERR_CONNECTION_ERROR);
+  hc_memory_fail_after(-1, 0);
+  CHECK(hc_client_last_error(c)->code == HC_ERR_OUT_OF_MEMORY);
+  CHECK(says(hc_client_last_error(c), "out of memory"));
+  hc_client_close(c);
+  CHECK(hc_client_last_error(c)->code == HC_OK);
+  end_by_server(c);
+  CHECK(says(hc_client_last_error(c), "without an answer"));
+  hc_client_delete(c);
+#endif
+}
+
 /* --- streams without a descriptor */
 
 /* A stream that has no descriptor and names no time is looked at again and again, whatever one
@@ -424,6 +472,8 @@ int main(void) {
   check_moves(c);
   check_refusal_in_slices(c);
   check_polls(c);
+  check_failure_record();
+  check_failure_without_memory();
   check_blind_stream(c);
   check_slices(c);
   hc_client_delete(c);

@@ -255,6 +255,19 @@ static void check_many_usual_lines(void) {
 #endif
 }
 
+/* The lines of a usual head are counted before there is room for them: no more of it is asked for
+ * than they and a little more need. */
+static void check_usual_room(void) {
+  static const char head[] = "Server: x\r\nContent-Length: 100\r\nConnection: keep-alive\r\n\r\n";
+  hc_headers h = {0};
+  size_t taken = hc_headers_take_usual_lines(&h, head, sizeof head - 1);
+  CHECK(taken == sizeof head - 3 && h.count == 3 && h.text.capacity <= sizeof head + 32);
+  char *at = h.text.data;
+  hc_headers_clear(&h);
+  CHECK(hc_headers_take_usual_lines(&h, head, sizeof head - 1) == taken && h.text.data == at);
+  hc_headers_free(&h);
+}
+
 int main(void) {
   check_classes();
   check_lists();
@@ -264,5 +277,6 @@ int main(void) {
   check_failure_codes();
   check_usual_lines();
   check_many_usual_lines();
+  check_usual_room();
   return check_report();
 }
