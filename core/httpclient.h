@@ -285,7 +285,7 @@ HC_API bool hc_client_is_at_work(const hc_client *c);
 
 HC_API hc_status hc_client_get_status(const hc_client *c);
 /* The failure behind an error state; code HC_OK and text "" in every other state. Lives as long as
- * the client, and changes with its state. */
+ * the client, and changes with its state. Where memory is out the text may be that of the code. */
 HC_API const hc_failure *hc_client_last_error(const hc_client *c);
 
 /* --- settings */

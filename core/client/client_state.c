@@ -47,19 +47,31 @@ hc_stream_peer *hc_client_get_stream(const hc_client *c) {
   return c->place.connection && !is_error(c->status) ? c->place.connection->stream : NULL;
 }
 
-const hc_failure *hc_client_last_error(const hc_client *c) {
-  static const hc_failure none, no_room = {HC_ERR_OUT_OF_MEMORY, "out of memory"};
-  /* A failure can be on record already while content that came before it is still handed out. */
-  if (!is_error(c->status)) return &none;
-  return c->failure ? c->failure : &no_room;
+/* Where there is no memory for a failure, its code is kept: those that an end can have. */
+static const hc_failure *bare_failure(hc_error code) {
+  static const hc_failure bare[] = {{HC_ERR_OUT_OF_MEMORY, "out of memory"},
+                                    {HC_ERR_CONNECTION_ERROR, "connection error"},
+                                    {HC_ERR_CANT_CONNECT, "can't connect"},
+                                    {HC_ERR_CANT_RESOLVE, "can't resolve"},
+                                    {HC_ERR_TIMEOUT, "timeout"},
+                                    {HC_ERR_UNAUTHORIZED, "not authorized"},
+                                    {HC_ERR_INVALID_DATA, "invalid data"}};
+  for (size_t i = 1; i < sizeof bare / sizeof bare[0]; i++)
+    if (bare[i].code == code) return &bare[i];
+  return &bare[0];
 }
 
-/* --- failures */
+const hc_failure *hc_client_last_error(const hc_client *c) {
+  static const hc_failure none;
+  /* A failure can be on record already while content that came before it is still handed out. */
+  if (!is_error(c->status)) return &none;
+  return c->failure ? c->failure : bare_failure(c->failed_with);
+}
 
 void hc_client_keep_failure(hc_client *c, const hc_failure *why) {
   if (!c->failure) c->failure = hc_memory_allocate(sizeof *why);
-  c->failure_is_lost = !c->failure;
   if (c->failure) *c->failure = *why;
+  c->failed_with = c->failure ? HC_OK : why->code;
 }
 
 /* --- ends */
@@ -146,7 +158,7 @@ void hc_client_clear(hc_client *c) {
   if (n && hc_connection_is_shared(n)) hc_connection_leave(&c->place);
   else if (n) hc_connection_close(n);
   if (c->failure) hc_failure_clear(c->failure);
-  c->failure_is_lost = false;
+  c->failed_with = HC_OK;
   c->timed_out_unreported = false;
   c->status = HC_STATUS_DISCONNECTED;
   c->is_clear = true;

@@ -46,10 +46,10 @@ struct hc_client {
   bool is_unfinished; /* the last call that blocks has come back at the end of its slice */
   bool can_satisfy_proxy; /* see hc_client_can_satisfy_proxy */
   bool is_clear; /* closed, and nothing has happened since */
-  bool failure_is_lost; /* what went wrong could not be kept: memory was out */
   /* made by the first failure, since few clients ever have one; it stays until the client goes.
-   * NULL: there was none, or no memory for it, see failure_is_lost */
+   * NULL: there was none, or no memory for it */
   hc_failure *failure;
+  hc_error failed_with; /* its code, where that is all that could be kept; else HC_OK */
   /* on its connection, which stays when it has ended until the next one; none before the first */
   hc_place place;
   hc_decoded_body *content; /* in BODY, where codings are taken off; else NULL */
@@ -84,7 +84,7 @@ static inline hc_failure *hc_client_why(const hc_client *c, hc_failure *fresh) {
   fresh->code = HC_OK;
   fresh->text[0] = '\0';
   /* the first failure stays the cause, also where there was no room for it */
-  if (c->failure_is_lost) (void)hc_failure_out_of_memory(fresh);
+  if (c->failed_with != HC_OK) (void)hc_failure_set_code(fresh, c->failed_with);
   return fresh;
 }
 void hc_client_keep_failure(hc_client *c, const hc_failure *why);

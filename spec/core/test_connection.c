@@ -260,9 +260,9 @@ static void check_end_without_memory(void) {
   hc_error first = hc_client_poll(w.a), second = hc_client_poll(w.b);
   hc_memory_fail_after(-1, 0);
   CHECK(first == HC_ERR_CONNECTION_ERROR && second == HC_ERR_CONNECTION_ERROR);
-  CHECK_CASE("who finds it out has the words", says(w.a, "closed the"));
-  CHECK_CASE("the other one has those of the code",
-             says(w.b, hc_error_string(HC_ERR_CONNECTION_ERROR)));
+  CHECK_CASE("who finds it out has the words of the code",
+             says(w.a, hc_error_string(HC_ERR_CONNECTION_ERROR)));
+  CHECK_CASE("and so has the other one", says(w.b, hc_error_string(HC_ERR_CONNECTION_ERROR)));
   close_world(&w);
 }
 #endif
