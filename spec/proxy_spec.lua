@@ -89,6 +89,8 @@ local function look_up(text, variables)
 end
 
 describe("proxy.from_environment", function()
+  -- Names have no case there: http_proxy is HTTP_PROXY.
+  local is_windows = package.config:sub(1, 1) == "\\"
   local cases = {
     { "nothing set", "http://h/", {}, nil },
     { "http_proxy", "http://h/", { http_proxy = "p:1" }, "p:1" },
@@ -109,7 +111,7 @@ describe("proxy.from_environment", function()
       nil },
     { "an empty request method", "http://h/", { HTTP_PROXY = "p:1", REQUEST_METHOD = "" }, nil },
     { "http_proxy in a CGI program", "http://h/", { http_proxy = "p:1", REQUEST_METHOD = "GET" },
-      "p:1" },
+      not is_windows and "p:1" or nil },
     { "HTTPS_PROXY in a CGI program", "https://h/", { HTTPS_PROXY = "p:1", REQUEST_METHOD = "GET" },
       "p:1" },
     { "ALL_PROXY in a CGI program", "http://h/",

@@ -71,8 +71,13 @@ end
 
 local HTTPS = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" }
 local HTTP = { "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY" }
--- A CGI program has the client's "Proxy:" header field in HTTP_PROXY.
+-- A CGI program has the client's "Proxy:" header field in HTTP_PROXY, which on Windows is http_proxy too.
+local is_windows = package.config:sub(1, 1) == "\\"
+local FROM_A_CLIENT = { HTTP_PROXY = true, http_proxy = is_windows }
 local HTTP_IN_CGI = { "http_proxy", "all_proxy", "ALL_PROXY" }
+if is_windows then
+  table.remove(HTTP_IN_CGI, 1)
+end
 local EXCEPTIONS = { "no_proxy", "NO_PROXY" }
 
 -- As first_set().
@@ -81,7 +86,7 @@ local function proxy_of(u, getenv)
     return first_set(getenv, HTTPS)
   end
   local value, name = first_set(getenv, HTTP)
-  if name == "HTTP_PROXY" and getenv("REQUEST_METHOD") then
+  if FROM_A_CLIENT[name] and getenv("REQUEST_METHOD") then
     return first_set(getenv, HTTP_IN_CGI)
   end
   return value, name
