@@ -1,10 +1,11 @@
 /* trust_windows.c - the certificates that Windows trusts as roots: the machine's and the user's, as
- * one store. See trust.h. */
+ * one store, without those that it trusts for other purposes or no more. See trust.h. */
 #include "system_windows.h"
 
 #include "../trust.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <wincrypt.h>
 
 /* OpenSSL has types of these names, and stands behind this in a build of one file. */
@@ -15,19 +16,53 @@
 #undef OCSP_REQUEST
 #undef OCSP_RESPONSE
 
-/* What may be used for which purpose (the store can limit a root to mail, say) is not looked at.
- * Where the store can't be opened there are no authorities, and every handshake fails with "unknown
+#define USAGES_SIZE 4096u
+
+/* Windows trusts some for other purposes alone, such as programs that are signed. What it says
+ * without naming one is "all", or, without that error, "none". */
+static bool is_for_servers(PCCERT_CONTEXT certificate) {
+  union {
+    CERT_ENHKEY_USAGE list;
+    char bytes[USAGES_SIZE];
+  } usages;
+  DWORD size = sizeof usages;
+  if (!CertGetEnhancedKeyUsage(certificate, 0, &usages.list, &size)) return false;
+  if (usages.list.cUsageIdentifier == 0) return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;
+  for (DWORD i = 0; i < usages.list.cUsageIdentifier; i++) {
+    const char *usage = usages.list.rgpszUsageIdentifier[i];
+    if (strcmp(usage, szOID_PKIX_KP_SERVER_AUTH) == 0) return true;
+    if (strcmp(usage, szOID_ANY_ENHANCED_KEY_USAGE) == 0) return true;
+  }
+  return false;
+}
+
+static bool is_disallowed_by(HCERTSTORE store, PCCERT_CONTEXT certificate) {
+  PCCERT_CONTEXT found = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_EXISTING,
+                                                    certificate, NULL);
+  if (found) (void)CertFreeCertificateContext(found);
+  return found != NULL;
+}
+
+static bool give_each(HCERTSTORE store, HCERTSTORE disallowed, hc_trust_taker take, void *context) {
+  bool goes_on = true;
+  PCCERT_CONTEXT at = CertEnumCertificatesInStore(store, NULL);
+  while (at && goes_on) {
+    if (is_for_servers(at) && !(disallowed && is_disallowed_by(disallowed, at)))
+      goes_on = take(context, (hc_slice){(const char *)at->pbCertEncoded, at->cbCertEncoded});
+    if (goes_on) at = CertEnumCertificatesInStore(store, at); /* frees the last one */
+  }
+  if (at) (void)CertFreeCertificateContext(at);
+  return goes_on;
+}
+
+/* Where the store can't be opened there are no authorities, and every handshake fails with "unknown
  * authority". */
 bool hc_trust_each(hc_trust_taker take, void *context) {
   HCERTSTORE store = CertOpenSystemStoreW(0, L"ROOT");
   if (!store) return true;
-  bool goes_on = true;
-  PCCERT_CONTEXT at = CertEnumCertificatesInStore(store, NULL);
-  while (at && goes_on) {
-    goes_on = take(context, (hc_slice){(const char *)at->pbCertEncoded, at->cbCertEncoded});
-    if (goes_on) at = CertEnumCertificatesInStore(store, at); /* frees the last one */
-  }
-  if (at) (void)CertFreeCertificateContext(at);
+  HCERTSTORE disallowed = CertOpenSystemStoreW(0, L"Disallowed");
+  bool goes_on = give_each(store, disallowed, take, context);
+  if (disallowed) (void)CertCloseStore(disallowed, 0);
   (void)CertCloseStore(store, 0);
   return goes_on;
 }

@@ -162,5 +162,6 @@ void sn_open_certificates(lua_State *L);
 void sn_open_starve(lua_State *L);
 void sn_open_crypto(lua_State *L);
 void sn_open_udp(lua_State *L);
+void sn_open_trust(lua_State *L); /* of Windows alone */
 
 #endif

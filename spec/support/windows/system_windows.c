@@ -55,6 +55,42 @@ static int native_sleep(lua_State *L) {
 
 static int native_unknown(lua_State *L) { return sn_fail(L, "unknown here"); }
 
+/* --- handles of files and sockets */
+
+static const char *kind_of(HANDLE handle) {
+  switch (GetFileType(handle)) {
+  case FILE_TYPE_DISK: return "file";
+  case FILE_TYPE_PIPE: return posix_is_socket((int)(INT_PTR)handle) ? "socket" : "pipe";
+  case FILE_TYPE_CHAR: return "device";
+  default: return NULL; /* a thread, an event */
+  }
+}
+
+#define HANDLES_MAX 0x100000
+#define GAP_MAX 1024 /* free numbers behind which there is none in use */
+
+/* native.descriptors() -> {[number] = what it is} */
+static int native_descriptors(lua_State *L) {
+  DWORD flags;
+  lua_newtable(L);
+  for (int number = 4, gap = 0; gap < GAP_MAX && number < HANDLES_MAX; number += 4) {
+    gap = GetHandleInformation(posix_handle_of(number), &flags) ? 0 : gap + 1;
+    const char *kind = gap == 0 ? kind_of(posix_handle_of(number)) : NULL;
+    if (!kind) continue;
+    lua_pushstring(L, kind);
+    lua_rawseti(L, -2, number);
+  }
+  return 1;
+}
+
+static int native_fd_count(lua_State *L) {
+  if (native_descriptors(L) != 1) return 2;
+  int count = 0;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) count++;
+  lua_pushinteger(L, count);
+  return 1;
+}
+
 static int native_wait_fd(lua_State *L) {
   const char *events = luaL_checkstring(L, 2);
   struct pollfd set = {(int)luaL_checkinteger(L, 1), 0, 0};
@@ -73,6 +109,16 @@ static int native_resident_memory(lua_State *L) {
   if (!K32GetProcessMemoryInfo(GetCurrentProcess(), &facts, sizeof facts))
     return luaL_error(L, "no facts on memory");
   lua_pushnumber(L, (double)facts.WorkingSetSize);
+  return 1;
+}
+
+static int native_rusage(lua_State *L) {
+  PROCESS_MEMORY_COUNTERS facts = {.cb = sizeof facts};
+  if (!K32GetProcessMemoryInfo(GetCurrentProcess(), &facts, sizeof facts))
+    return luaL_error(L, "no facts on memory");
+  lua_newtable(L);
+  lua_pushnumber(L, (double)facts.PeakWorkingSetSize / 1024);
+  lua_setfield(L, -2, "maxrss");
   return 1;
 }
 
@@ -132,8 +178,8 @@ void sn_open_system(lua_State *L) {
                                        {"cputime", native_cputime},
                                        {"thread_cputime", native_thread_cputime},
                                        {"sleep", native_sleep},
-                                       {"descriptors", native_unknown},
-                                       {"fd_count", native_unknown},
+                                       {"descriptors", native_descriptors},
+                                       {"fd_count", native_fd_count},
                                        {"thread_count", native_unknown},
                                        {"rlimit_nofile", native_unknown},
                                        {"wait_fd", native_wait_fd},
@@ -141,10 +187,12 @@ void sn_open_system(lua_State *L) {
                                        {"allocated_memory", native_allocated_memory},
                                        {"sigpipe_default", native_sigpipe_default},
                                        {"interrupt_every", native_interrupt_every},
+                                       {"rusage", native_rusage},
                                        {"mkdtemp", native_mkdtemp},
                                        {"pin", native_pin},
                                        {"file_mode", native_file_mode},
                                        {"current_folder", native_current_folder},
                                        {NULL, NULL}};
   sn_set_functions(L, functions);
+  sn_open_trust(L);
 }
