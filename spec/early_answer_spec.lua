@@ -7,7 +7,8 @@ local native = require("spec_native")
 local support = require("spec.support.client")
 
 local HTTPClient = httpclient.HTTPClient
-local TRIES = 500
+-- SPEC_FEWER: where each connection takes long, so many times fewer.
+local TRIES = math.floor(500 / (tonumber(os.getenv("SPEC_FEWER")) or 1))
 
 local FIRST = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
 local EARLY = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly"
@@ -101,7 +102,7 @@ describe("an early answer", function()
       local server = certs.localhost.tls()
       local options = { host = "localhost", tls = httpclient.TLSOptions.client(certs.ca.cert),
         server_tls = server }
-      assert.equal(0, count_taken(TRIES / 5, options, way, looks.poll))
+      assert.equal(0, count_taken(math.ceil(TRIES / 5), options, way, looks.poll))
     end)
   end
 end)

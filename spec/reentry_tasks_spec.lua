@@ -211,10 +211,15 @@ local function check_after(w, call, wanted, ok, response, message)
   if (httpclient.pool.count()) ~= 0 then return "a connection was not given back" end
 end
 
+-- SPEC_FEWER: where each connection takes long, so many times fewer, others out of each way.
+local fewer, tested = tonumber(os.getenv("SPEC_FEWER")) or 1, 0
+
 local function test_all(way, driver, cell)
   local problems = {}
-  for _, call in ipairs(calls) do
-    if (not call.own or (driver.scheduled and way.kind ~= "waiter"))
+  tested = tested + 1
+  for index, call in ipairs(calls) do
+    if (index + tested) % fewer == 0
+      and (not call.own or (driver.scheduled and way.kind ~= "waiter"))
       and (not call.request or way.is_request) then
       local w = new_world(way)
       finally(function() httpclient.set_waiter(nil) end)

@@ -4,9 +4,15 @@
 local certs = require("spec.support.certs")
 local native = require("spec_native")
 
+-- SPEC_FEWER: where each round takes long, fewer of them.
+local fewer = tonumber(os.getenv("SPEC_FEWER")) or 1
+
+-- Lua 5.4 does not get over it when memory is out while it makes its first large buffer, as for a long path: that is
+-- made before.
 local SETUP = ([[
   package.path, package.cpath = %q, %q
   collectgarbage("stop")
+  local _ = ("x"):rep(5000)
 ]]):format(package.path, package.cpath)
 
 -- A stream of the script's own that answers every request.
@@ -230,7 +236,7 @@ describe("Lua's memory running out", function()
         while fired do
           fired, message = round(scenario, at, width)
           if message ~= "" then errors = errors + 1 end
-          rounds, at = rounds + 1, at + 1 + math.floor(at / 64)
+          rounds, at = rounds + 1, at + math.min(fewer, 4) + math.floor(at / 64)
         end
         assert.equal("", message)
       end

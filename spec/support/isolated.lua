@@ -4,6 +4,7 @@ local tempdir = require("spec.support.tempdir")
 
 local isolated = {}
 local unpack = table.unpack or unpack
+local is_windows = package.config:sub(1, 1) == "\\" -- print ends lines in another way there
 
 local function interpreter()
   return assert(os.getenv("LUA"), "no interpreter")
@@ -80,6 +81,7 @@ function isolated.run(program, options)
   end
   local text, code = run(command, options.seconds)
   folder:close()
+  text = is_windows and text:gsub("\r\n", "\n") or text
   return text .. "exit " .. tostring(code), nil
 end
 

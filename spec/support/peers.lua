@@ -4,6 +4,7 @@ local httpclient = require("httpclient")
 local socket = require("socket")
 
 local Error = httpclient.Error
+local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
 
 return function(after_each)
   local keep = require("spec.support.kept")(after_each)
@@ -11,7 +12,7 @@ return function(after_each)
 
   -- Polls until `condition` holds; ten seconds are for a machine in trouble.
   function peers.wait_for(condition)
-    local limit = socket.gettime() + 10
+    local limit = socket.gettime() + 10 * factor
     while true do
       local result = condition()
       if result then

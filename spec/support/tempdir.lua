@@ -8,6 +8,7 @@ local function remove(path)
   local process = native.spawn({ "rm", "-rf", path })
   if process then
     process:wait()
+    process:close()
   end
 end
 

@@ -87,6 +87,18 @@ static inline int posix_error(int code) {
   }
 }
 
+/* Of these the C library knows no words. */
+static inline const char *posix_strerror(int number) {
+  switch (number) {
+  case ECONNREFUSED: return "Connection refused";
+  case ECONNRESET: return "Connection reset by peer";
+  case ECONNABORTED: return "Connection aborted";
+  case ETIMEDOUT: return "Connection timed out";
+  case EADDRINUSE: return "Address already in use";
+  default: return strerror(number);
+  }
+}
+
 static inline int posix_fail(void) {
   errno = posix_error(WSAGetLastError()); /* which is GetLastError */
   return -1;
@@ -336,6 +348,7 @@ static inline int posix_setenv(const char *name, const char *value, int replaces
 
 static inline int posix_unsetenv(const char *name) { return _putenv_s(name, ""); }
 
+#define strerror posix_strerror
 #define socket posix_socket
 #define accept(fd, from, size) posix_accept(fd, from, (int *)(size))
 #define bind(fd, to, size) posix_bind(fd, to, (int)(size))
