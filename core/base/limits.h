@@ -96,6 +96,9 @@
 #define HC_H2_PROBE_AFTER_NS UINT64_C(30000000000)
 #define HC_H2_PROBE_NS UINT64_C(5000000000) /* ... which is to be answered within this time */
 #define HC_H2_IDLE_FRAMES_MAX 10000u       /* frames in a row that bring nothing and move nothing */
+/* frames that wait behind a full output: a few for each stream, and nghttp2's answers to PING */
+#define HC_H2_QUEUE_MAX 5000u
+#define HC_H2_HEAD_MAX ((size_t)16 << 20)  /* of a request, as frames */
 
 /* TLS. */
 #define HC_TLS_SESSIONS_MAX 64u        /* sessions kept for resumption, per options object */

@@ -14,6 +14,8 @@
 
 /* Pseudo-fields and fields of our own, at most. */
 #define OWN_FIELDS 8u
+/* What a field adds at most to the size of its name and value, ours included. */
+#define FIELD_MORE ((size_t)128)
 
 /* There is room: all sizes were added up before. A buffer that grew now would leave the views
  * before it in freed memory. */
@@ -164,10 +166,23 @@ static hc_error make_room_h2_request(hc_h2_fields *f, const hc_checked_request *
                     : hc_buffer_reserve(&f->text, size, SIZE_MAX, &at, &available);
 }
 
+/* More than nghttp2 sends as one head, by its own estimate of what a field adds at most. It would
+ * be found out when the frame is made, and look like a reset by the server. */
+static bool is_too_large_h2_request(const hc_checked_request *c) {
+  size_t size = c->target.authority.size + c->target.path.size + FIELD_MORE * OWN_FIELDS;
+  for (size_t i = 0; i < c->request->line_count && size <= HC_H2_HEAD_MAX; i++)
+    size += c->request->lines[i].size + FIELD_MORE;
+  return size > HC_H2_HEAD_MAX;
+}
+
 /* Everything is allocated in front, so that what follows can't fail, and no view can lose its
  * text. */
 hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
                             hc_h2_fields *out, hc_failure *why) {
+  if (is_too_large_h2_request(checked))
+    return hc_failure_set(why, HC_ERR_INVALID_PARAMETER,
+                          "the request's head is larger than the limit of %zu bytes",
+                          HC_H2_HEAD_MAX);
   if (make_room_h2_request(out, checked) != HC_OK) {
     hc_h2_fields_free(out);
     return hc_failure_out_of_memory_for(why, "the request's head");

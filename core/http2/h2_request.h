@@ -31,8 +31,9 @@ typedef enum hc_h2_scheme { HC_H2_HTTP, HC_H2_HTTPS } hc_h2_scheme;
  * fields in their order, then what the caller did not give: content-length, user-agent, accept.
  * Fields that belong to a connection of HTTP/1.1 are left out, together with those that the
  * caller's Connection names (section 8.2.2); of TE only "trailers" is sent. `scheme` is that of the
- * connection; an absolute URL brings its own. HC_ERR_OUT_OF_MEMORY. The request must live as long
- * as the list is used; hc_h2_fields_free ends it. */
+ * connection; an absolute URL brings its own. HC_ERR_OUT_OF_MEMORY; HC_ERR_INVALID_PARAMETER: it is
+ * larger than the limit. The request must live as long as the list is used; hc_h2_fields_free ends
+ * it. */
 hc_error hc_h2_request_list(const hc_checked_request *checked, hc_h2_scheme scheme,
                             hc_h2_fields *out, hc_failure *why);
 /* A copy that needs nothing of the request any more; free ends it, and hc_memory_release. NULL: out

@@ -49,6 +49,7 @@ static int make_session(hc_h2_session *s, const nghttp2_session_callbacks *callb
   nghttp2_option_set_no_auto_window_update(options, 1);
   nghttp2_option_set_peer_max_concurrent_streams(options, HC_H2_STREAMS_MAX);
   nghttp2_option_set_no_closed_streams(options, 1);
+  nghttp2_option_set_max_send_header_block_length(options, HC_H2_HEAD_MAX);
   result = nghttp2_session_client_new3(&s->h2, callbacks, s, options, &memory);
   nghttp2_option_del(options);
   return result;
@@ -317,6 +318,15 @@ static int check_idle_frames(hc_h2_session *s) {
   return nghttp2_session_terminate_session(s->h2, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+/* What a server is to be told costs memory until it reads. nghttp2 bounds answers to PING and
+ * SETTINGS, and not the resets of what is pushed before our settings are known, which bring no
+ * stream to an end and stand between content that does bring something. */
+static void check_queue(hc_h2_session *s) {
+  if (nghttp2_session_get_outbound_queue_size(s->h2) <= HC_H2_QUEUE_MAX) return;
+  hc_failure_set(&s->failure, HC_ERR_INVALID_DATA,
+                 "HTTP/2: the server does not read what it asks for (ENHANCE_YOUR_CALM)");
+}
+
 /* nghttp2 acts on a fault of the peer's when it sends the frame that tells of it. So what it has to
  * say is asked for at once, behind content that waits for its turn. An error of a callback stands
  * in `failure` although nghttp2 returned none, hence the look at both. */
@@ -328,6 +338,7 @@ hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
   if (result == 0 && !s->awaits_pong) result = let_held_go(s);
   int sent = pump_h2_session(s, 2 * HC_H2_GATHER_SIZE);
   if (result == 0) result = sent;
+  check_queue(s);
   if (result != 0 || s->failure.code != HC_OK) return fail_h2_session(s, result, why);
   /* after a goodbye, when the last stream has ended */
   if (!nghttp2_session_want_read(s->h2)) s->is_over = true;
@@ -470,20 +481,18 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
 /* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. The
  * window of the connection is everybody's: bytes that were held and never read have to be given
  * back to it. */
-static void cancel_h2_session(hc_h2_session *s, hc_h2_stream *stream) {
+static void cancel_h2_session(hc_h2_session *s, const hc_h2_stream *stream) {
   size_t held = hc_buffer_size(&stream->content);
   int result = 0;
   if (held > 0) result = nghttp2_session_consume_connection(s->h2, held);
-  if (stream->is_open) {
-    (void)nghttp2_session_set_stream_user_data(s->h2, stream->id, NULL);
-    if (result == 0)
-      result = nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
-  }
+  if (stream->is_open && result == 0)
+    result = nghttp2_submit_rst_stream(s->h2, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
   if (result == NGHTTP2_ERR_NOMEM) (void)fail_h2_session(s, result, NULL);
 }
 
 /* The views in the output first, then the list, then nghttp2: none of them may know of the stream
- * when its memory goes back to its owner. */
+ * when its memory goes back to its owner. That holds for a session that is over as well: while its
+ * goodbye goes out, nghttp2 still ends what waited behind other content. */
 void hc_h2_stream_close(hc_h2_stream *stream) {
   hc_h2_session *s = stream->session;
   hc_h2_stream_withdraw(stream);
@@ -492,6 +501,7 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
     if (stream->held) s->open--;
     forget_held(stream);
     if (stream->is_deferred) s->deferred--;
+    if (stream->is_open) (void)nghttp2_session_set_stream_user_data(s->h2, stream->id, NULL);
     if (!s->is_over) cancel_h2_session(s, stream);
     hc_h2_input_drop(&s->input, &stream->content);
     if (!s->streams) hc_h2_input_rest(&s->input);
