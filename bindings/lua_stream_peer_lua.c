@@ -453,6 +453,7 @@ static const hc_stream_peer_ops adapter_ops = {
     .interest = adapter_interest,
     .endpoint = adapter_endpoint,
     .in_call = adapter_is_in_call,
+    .runs_host = true,
     .close = adapter_close,
     .destroy = adapter_destroy,
 };

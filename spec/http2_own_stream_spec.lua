@@ -2,6 +2,7 @@
 local httpclient = require("httpclient")
 local h2 = require("spec.support.h2")
 local support = require("spec.support.client")
+local tempdir = require("spec.support.tempdir")
 
 local HTTPClient = httpclient.HTTPClient
 
@@ -48,6 +49,53 @@ describe("A connection of HTTP/2 over a script's own stream", function()
       other:close()
     end)
   end
+
+  -- What is handed over may be content of any client on the connection, whose memory goes with it.
+  it("hands over what it holds of a client that a finalizer ends before the method has it", function()
+    local folder = tempdir.new()
+    local file = assert(io.open(folder:write("body", ("x"):rep(50000)), "rb"))
+    local client, other, sent, kept = HTTPClient.new(), nil, {}, {}
+    local stream, is_full, looks = own_stream(function() end), false, 0
+    finally(function()
+      client:close()
+      file:close()
+      folder:close()
+    end)
+    function stream.put_partial_data(_, data)
+      if is_full then return 0, 0 end
+      sent[#sent + 1] = data
+      return 0, #data
+    end
+    client.http_version = "2"
+    client:set_connection(stream)
+    other = assert(client:share_connection())
+    stream.given = { h2.settings({}) }
+    for _ = 1, 3 do client:poll() end
+    support.request(other, "POST", "/", {}, file)
+    is_full = true
+    for _ = 1, 3 do other:poll() end
+    is_full = false
+    -- The method is looked up by a function of the script's, which may do anything.
+    local put = stream.put_partial_data
+    stream.put_partial_data = nil
+    setmetatable(stream, { __index = function(_, name)
+      if name ~= "put_partial_data" then return nil end
+      looks = looks + 1
+      if looks == 2 then -- the first may be for a frame's head alone
+        other = nil
+        collectgarbage()
+        collectgarbage()
+        for i = 1, 8 do kept[i] = ("?"):rep(65536 - 64 * i) end
+      end
+      return put
+    end })
+    support.request(client, "GET", "/")
+    for _ = 1, 20 do client:poll() end
+    assert.is_nil(other)
+    local size = 0
+    for run in table.concat(sent):gmatch("xxxx+") do size = size + #run end
+    assert.equal(50000, size)
+  end)
 
   it("keeps the stream for the client that is left", function()
     local other

@@ -12,10 +12,14 @@
 
 #ifdef HC_WITH_NGHTTP2 /* else the file is empty */
 
+#include <string.h>
+
 #include "../base/limits.h"
+#include "../base/memory.h"
 #include "h2_exchange.h"
 
 #define RECEIVE_SIZE_H2_LINK ((size_t)16384)
+#define SEND_SIZE_H2_LINK ((size_t)16384) /* a record of TLS: one that was begun has no more */
 /* One go takes and hands over at most this much, so that a fast peer can not hold up a frame. What
  * lies unread counts: what waits in the socket costs nobody memory, and memory that is new to the
  * process is what many bodies at once cost most. But a little is taken always, since it may be for
@@ -25,6 +29,28 @@
 #define SEND_BUDGET_H2_LINK ((size_t)1 << 20)
 
 /* --- bytes */
+
+/* The code of the host's that a send runs, a finalizer for example, may end a client whose content
+ * the parts show: they are copied before, so that nothing else's bytes go out in their place. */
+static hc_io send_by_host(hc_stream_peer *stream, const hc_slice *parts, size_t count, size_t *sent,
+                          hc_failure *why) {
+  char bytes[SEND_SIZE_H2_LINK];
+  size_t size = 0;
+  for (size_t i = 0; i < count && size < sizeof bytes; i++) {
+    size_t room = sizeof bytes - size, step = parts[i].size < room ? parts[i].size : room;
+    memcpy(bytes + size, parts[i].data, step);
+    size += step;
+  }
+  hc_io io = hc_stream_peer_send(stream, &(hc_slice){bytes, size}, 1, sent, why);
+  hc_memory_wipe(bytes, size);
+  return io;
+}
+
+static hc_io send_parts(hc_stream_peer *stream, const hc_slice *parts, size_t count, size_t *sent,
+                        hc_failure *why) {
+  return hc_stream_peer_runs_host(stream) ? send_by_host(stream, parts, count, sent, why)
+                                          : hc_stream_peer_send(stream, parts, count, sent, why);
+}
 
 /* The session gathers anew after each send: what left has made room, and a stream that waited for
  * it may have more. A stream that takes no more says what it waits for, and that stays in the link
@@ -39,7 +65,7 @@ hc_progress hc_h2_link_send(hc_connection *n, hc_stream_peer *stream, hc_failure
     if (hc_h2_session_gather(link->session, parts, HC_H2_PARTS_MAX, &count, why) != HC_OK)
       return HC_BROKEN;
     if (count == 0) break;
-    hc_io io = hc_stream_peer_send(stream, parts, count, &sent, why);
+    hc_io io = send_parts(stream, parts, count, &sent, why);
     if (io == HC_IO_WANT_READ) link->send_wants = HC_EVENT_READ;
     if (io == HC_IO_WANT_WRITE) link->send_wants = HC_EVENT_WRITE;
     if (link->send_wants) break;

@@ -123,6 +123,10 @@ bool hc_stream_peer_is_in_call(hc_stream_peer *peer) {
   return bottom && bottom->ops->in_call && bottom->ops->in_call(bottom);
 }
 
+bool hc_stream_peer_runs_host(hc_stream_peer *peer) {
+  return hc_stream_peer_bottom(peer)->ops->runs_host;
+}
+
 /* Few watch the same stream, so the list is walked. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
   hc_stream_peer *bottom = hc_stream_peer_bottom(peer);

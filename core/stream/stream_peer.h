@@ -66,6 +66,7 @@ typedef struct hc_stream_peer_ops {
   /* Optional, for streams that a host supplies: is one of these functions running now, and with it
    * code that may come back here? Then nobody may use this stream, nor one that runs over it. */
   bool (*in_call)(const hc_stream_peer *self);
+  bool runs_host; /* sends and receives run code of the host's */
   /* Ends the stream in good order as far as that needs no waiting (TLS: close_notify, then the
    * stream below). Idempotent. The object stays valid and closed. */
   void (*close)(hc_stream_peer *self);
@@ -105,6 +106,8 @@ hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer);
 bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below);
 /* Is the stream at the bottom in a call? NULL is fine. */
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer);
+/* Does a send or a receive run code of the host's, which may end whoever is not held? */
+bool hc_stream_peer_runs_host(hc_stream_peer *peer);
 /* `w` leaves the stream that it watches, if any, and watches the one at the bottom of `peer`, whose
  * descriptor it is. NULL: none. It must be gone before its memory is. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w);

@@ -168,6 +168,7 @@ static const hc_stream_peer_ops host_ops = {
     .available = host_available,
     .interest = host_interest,
     .in_call = host_is_in_call,
+    .runs_host = true,
     .close = host_close,
     .destroy = host_destroy,
 };
