@@ -331,9 +331,8 @@ describe("A request's head of HTTP/2", function()
     local value = ("v"):rep(150000)
     local task = world:fetch("/", { headers = { ["X-Large"] = value } })
     local peer = world:accept()
-    local frame, size = peer:await("HEADERS"), 0
-    local stream = frame.stream
-    size = #frame.payload
+    local frame = peer:await("HEADERS")
+    local stream, size = frame.stream, #frame.payload
     while frame.flags % 8 < h2.END_HEADERS do
       frame = peer:frame()
       assert.same({ "CONTINUATION", stream }, { frame.type, frame.stream })

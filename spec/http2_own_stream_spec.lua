@@ -26,6 +26,13 @@ local function own_stream(during)
   return stream
 end
 
+-- Writes into what was freed just now.
+local function fill_memory()
+  local texts = {}
+  for i = 1, 8 do texts[i] = ("?"):rep(65536 - 64 * i) end
+  return #texts
+end
+
 describe("A connection of HTTP/2 over a script's own stream", function()
   for _, what in ipairs({ "poll", "close", "request", "wait", "read_response_body_chunk",
     "get_connection" }) do
@@ -51,10 +58,11 @@ describe("A connection of HTTP/2 over a script's own stream", function()
   end
 
   -- What is handed over may be content of any client on the connection, whose memory goes with it.
-  it("hands over what it holds of a client that a finalizer ends before the method has it", function()
+  it("hands over what it holds of a client that a finalizer ends before the method has it",
+    function()
     local folder = tempdir.new()
     local file = assert(io.open(folder:write("body", ("x"):rep(50000)), "rb"))
-    local client, other, sent, kept = HTTPClient.new(), nil, {}, {}
+    local client, sent = HTTPClient.new(), {}
     local stream, is_full, looks = own_stream(function() end), false, 0
     finally(function()
       client:close()
@@ -68,7 +76,7 @@ describe("A connection of HTTP/2 over a script's own stream", function()
     end
     client.http_version = "2"
     client:set_connection(stream)
-    other = assert(client:share_connection())
+    local other = assert(client:share_connection())
     stream.given = { h2.settings({}) }
     for _ = 1, 3 do client:poll() end
     support.request(other, "POST", "/", {}, file)
@@ -85,7 +93,7 @@ describe("A connection of HTTP/2 over a script's own stream", function()
         other = nil
         collectgarbage()
         collectgarbage()
-        for i = 1, 8 do kept[i] = ("?"):rep(65536 - 64 * i) end
+        fill_memory()
       end
       return put
     end })

@@ -46,7 +46,7 @@ static hc_io send_by_host(hc_stream_peer *stream, const hc_slice *parts, size_t 
   return io;
 }
 
-static hc_io send_parts(hc_stream_peer *stream, const hc_slice *parts, size_t count, size_t *sent,
+static hc_io hand_over_parts(hc_stream_peer *stream, const hc_slice *parts, size_t count, size_t *sent,
                         hc_failure *why) {
   return hc_stream_peer_runs_host(stream) ? send_by_host(stream, parts, count, sent, why)
                                           : hc_stream_peer_send(stream, parts, count, sent, why);
@@ -65,7 +65,7 @@ hc_progress hc_h2_link_send(hc_connection *n, hc_stream_peer *stream, hc_failure
     if (hc_h2_session_gather(link->session, parts, HC_H2_PARTS_MAX, &count, why) != HC_OK)
       return HC_BROKEN;
     if (count == 0) break;
-    hc_io io = send_parts(stream, parts, count, &sent, why);
+    hc_io io = hand_over_parts(stream, parts, count, &sent, why);
     if (io == HC_IO_WANT_READ) link->send_wants = HC_EVENT_READ;
     if (io == HC_IO_WANT_WRITE) link->send_wants = HC_EVENT_WRITE;
     if (link->send_wants) break;
