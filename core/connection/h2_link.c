@@ -46,8 +46,8 @@ static hc_io send_by_host(hc_stream_peer *stream, const hc_slice *parts, size_t 
   return io;
 }
 
-static hc_io hand_over_parts(hc_stream_peer *stream, const hc_slice *parts, size_t count, size_t *sent,
-                        hc_failure *why) {
+static hc_io hand_over_parts(hc_stream_peer *stream, const hc_slice *parts, size_t count,
+                             size_t *sent, hc_failure *why) {
   return hc_stream_peer_runs_host(stream) ? send_by_host(stream, parts, count, sent, why)
                                           : hc_stream_peer_send(stream, parts, count, sent, why);
 }
