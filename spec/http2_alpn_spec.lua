@@ -88,6 +88,20 @@ describe("fetch with ALPN", function()
     answer_http1(other, "by 1.1")
     assert.equal("by 1.1", world:result(task).body)
   end)
+
+  it("asks nothing again once a head has come", function()
+    local world = h2_tasks.start(finally)
+    local task = world:fetch_tls("/")
+    local _, conn = world:accept_tls({ "h2" })
+    local peer = world:greet(conn)
+    local stream = peer:await("HEADERS").stream
+    peer:send(h2.headers(stream, h2.OK), h2.data(stream, "half"), h2.rst(stream, HTTP_1_1_REQUIRED))
+    local none, message = world:result(task)
+    assert.is_nil(none)
+    assert.truthy(message:find("HTTP_1_1_REQUIRED", 1, true), message)
+    world:settle()
+    assert.is_nil(world:try_accept())
+  end)
 end)
 
 describe("fetch through a proxy", function()
@@ -125,6 +139,23 @@ describe("fetch through a proxy", function()
     end
     assert.truthy(next(seen):find("^HTTP/2.0"))
     assert.is_nil(next(seen, (next(seen))))
+  end)
+
+  it("speaks HTTP/2 behind SOCKS as it does without", function()
+    if not proxies.has("microsocks") then
+      pending("microsocks is not installed")
+      return
+    end
+    local proxy = proxies.microsocks()
+    finally(function()
+      pool.close_idle()
+      proxy:stop()
+    end)
+    local response = assert(fetch(("https://localhost:%d/"):format(server:port("both")),
+      { tls_options = httpclient.TLSOptions.client(certs.ca.cert),
+        proxy = ("socks5h://127.0.0.1:%d"):format(proxy:port()) }))
+    assert.same({ 200, "2" }, { response.status, response.http_version })
+    assert.truthy(response.body:find("^HTTP/2.0"), response.body)
   end)
 
   it("never speaks it to the proxy itself", function()
