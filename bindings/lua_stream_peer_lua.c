@@ -46,8 +46,7 @@ typedef struct adapter {
   hc_buffer host; /* what endpoint shows */
 } adapter;
 
-/* One call into the object: what goes in and what comes out, so that the protected function needs
- * nothing else. */
+/* One call into the object: all that goes into the protected function, and comes out of it. */
 typedef struct adapter_call {
   adapter *self;
   hc_slice data; /* in: to send */
