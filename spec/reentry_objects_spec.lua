@@ -67,16 +67,21 @@ describe("A TLS stream that is being connected", function()
       return { put_partial_data = function(_, text) return 0, #text end,
         get_partial_data = function() return 0, "" end }
     end
-    local objects, which, left = {}, 1,
-      0 -- those in use, which of them is let go, and in how many finalizers
+    -- those in use, which of them is let go, and in how many finalizers
+    local objects, which, left = {}, 1, 0
+    local came, let_go = 0, 0
     local stop = haunt(function()
-      left = left - 1
-      if left == 0 then finalize(objects[which]) end
+      came, left = came + 1, left - 1
+      if left == 0 then
+        let_go = let_go + 1
+        finalize(objects[which])
+      end
     end, 1)
     local worked = 0
     if _VERSION == "Lua 5.4" then collectgarbage("incremental", 1, 1000, 8)
     else collectgarbage("setpause", 0) end
-    for i = 1, 240 do
+    for i = 1, 600 do
+      if let_go >= 30 then break end
       local below = httpclient.StreamPeerTLS.new()
       objects = { httpclient.StreamPeerTLS.new(), below, TLSOptions.client_unsafe() }
       which, left = i % 3 + 1, i % 4 + 1
@@ -87,8 +92,11 @@ describe("A TLS stream that is being connected", function()
       local expected = { [0] = true, [Error.ERR_UNCONFIGURED] = true }
       assert.truthy(not ok or expected[code], tostring(code))
     end
-    assert.is_true(stop() > 10)
-    assert.is_true(worked > 50, tostring(worked))
+    stop()
+    -- The others' collectors seldom end a cycle inside a call, or never do.
+    local enough = _VERSION == "Lua 5.4" and let_go or came
+    assert.is_true(enough >= 10, ("%d of %d"):format(let_go, came))
+    assert.is_true(worked > 10, tostring(worked))
   end)
 
   it("and so may its options, by a method of what it runs over", function()

@@ -2,6 +2,7 @@
 local certs = require("spec.support.certs")
 local httpclient = require("httpclient")
 local native = require("spec_native")
+local ports = require("spec.support.ports")
 local proxies = require("spec.support.proxy")
 local serve = require("spec.support.serve")
 local support = require("spec.support.client")
@@ -377,9 +378,11 @@ for _, name in ipairs({ "microsocks", "dante" }) do
     describe(name, function()
       it("carries plain requests and TLS, to names and addresses", function()
         local proxy = keep(proxies[name]())
-        local origin = keep(serve({ { answer("a") }, { answer("b") }, { answer("c") } }))
+        local host = ports.every_loopback()
+        local origin = keep(serve({ { answer("a") }, { answer("b") }, { answer("c") } },
+          { host = host }))
         local secure = keep(serve({ { answer("d"), answer("e") } },
-          { tls = certs.localhost.tls() }))
+          { host = host, tls = certs.localhost.tls() }))
         local secure_url = ("https://localhost:%d/"):format(secure:port())
         local named = origin:url():gsub("127.0.0.1", "localhost")
         for _, case in ipairs({ { "socks5", origin:url(), "a" }, { "socks5h", origin:url(), "b" },

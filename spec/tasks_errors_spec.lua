@@ -45,6 +45,20 @@ describe("a failed task", function()
     run()
   end)
 
+  it("that Ctrl-C has met, in LuaJIT, raises out of what moves it", function()
+    local drivers = { run = function() run() end, process = function() process() end,
+      wait = function(task) task:wait() end }
+    for name, drive in pairs(drivers) do
+      local task = async(function() error("script.lua:1: interrupted!", 0) end)
+      if rawget(_G, "jit") then
+        assert_raises("script.lua:1: interrupted!", function() drive(task) end)
+      else -- there the hook is the main thread's: these words are the task's own
+        drive(task)
+      end
+      assert.equal("failed", task:status(), name)
+    end
+  end)
+
   it("raises whatever the error was", function()
     local value = setmetatable({}, { __tostring = function() return "an object" end })
     fail(value)

@@ -16,9 +16,16 @@ local nginx = {}
 
 nginx.program = ports.find_program("nginx")
 
+-- At both loopbacks: a proxy that looks localhost up may take either.
+local addresses = ports.every_loopback() == "::" and { "127.0.0.1", "[::1]" } or { "127.0.0.1" }
+
 local function listen_line(port, is_tls, is_http2)
-  return ("listen 127.0.0.1:%d%s%s;"):format(port, is_tls and " ssl" or "", is_http2 and " http2"
-    or "")
+  local lines = {}
+  for i, address in ipairs(addresses) do
+    lines[i] = ("listen %s:%d%s%s;"):format(address, port, is_tls and " ssl" or "",
+      is_http2 and " http2" or "")
+  end
+  return table.concat(lines, " ")
 end
 
 local function server_block(server, port)

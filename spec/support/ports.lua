@@ -53,6 +53,20 @@ function ports.start(n, start, log)
   error("the server does not start: " .. tostring(log and log()), 2)
 end
 
+-- Where a server has to listen that others, which look names up, find as localhost: many hosts files give it ::1 first.
+-- -> "::", which takes IPv4 as well; or the address of IPv4 where there is no other
+function ports.every_loopback()
+  local listener = native.listen({ host = "::" })
+  local conn = listener and native.connect({ port = listener:port(), seconds = 1 })
+  if conn then
+    conn:close()
+  end
+  if listener then
+    listener:close()
+  end
+  return conn and "::" or "127.0.0.1"
+end
+
 function ports.find_program(...)
   for _, name in ipairs({ ... }) do
     for _, folder in ipairs({ "/usr/sbin", "/usr/bin", "/sbin", "/usr/local/sbin", "/usr/local/bin",

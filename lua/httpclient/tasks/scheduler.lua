@@ -246,10 +246,15 @@ function scheduler.new_scheduled(fn, ...)
   return life.schedule(new_task(fn, ...))
 end
 
+-- Ctrl-C: the interpreter has a hook raise in what runs next. In LuaJIT that may be a task, which it was not meant for.
+local function is_interruption(message)
+  return rawget(_G, "jit") and type(message) == "string" and message:find("interrupted!$") ~= nil
+end
+
 -- A task has failed: who hears of it? A handler is a task of its own, and may wait.
 function scheduler.report(task)
   local handler = unasked.handler()
-  if task.raises then
+  if task.raises or is_interruption(task.results[2]) then
     errors.add(task.trace)
   elseif not task.is_a_scripts then
     return -- whoever waits for it inside has its error
