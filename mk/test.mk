@@ -71,7 +71,7 @@ build_tests = set -e; for lua in $(TEST_LUAS); do \
 abi_of = $(if $(filter $(LUA),$(1)),$(LUA_ABI),$\
   $(if $(findstring jit,$(1)),luajit,$(patsubst lua%,%,$(notdir $(1)))))
 # What tests a tool of ours, or another build, and not the module runs once: one Lua stands for all.
-ONE_LUA_SPECS := spec/runner_spec.lua spec/cmake_spec.lua spec/amalgamation_spec.lua
+ONE_LUA_SPECS := spec/runner_spec.lua spec/source_rules_spec.lua spec/cmake_spec.lua spec/amalgamation_spec.lua
 # What these build and start has none of the sanitizers' flags.
 OWN_BUILD_SPECS := $(ONE_LUA_SPECS) $(patsubst %,spec/%_spec.lua,packaging demo)
 # LÖVE has LuaJIT inside: they load its build.
