@@ -176,6 +176,23 @@ static void test_pause(void) {
   }
 }
 
+/* Two clocks meet there, of which one may be a tick ahead. */
+static void test_age(void) {
+  static const unsigned char id[] = {1, 2, 3, 4};
+  static const struct {
+    int ahead;
+    bool is_fresh;
+  } cases[] = {{-3600, true}, {0, true}, {1, true}, {60, false}, {-7300, false}};
+  SSL_SESSION *session = SSL_SESSION_new();
+  CHECK(session && SSL_SESSION_set1_id(session, id, sizeof id) == 1);
+  SSL_SESSION_set_timeout(session, 7200);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    SSL_SESSION_set_time(session, (long)time(NULL) + cases[i].ahead);
+    CHECK(hc_tls_ticket_is_fresh((const hc_tls_ticket *)session) == cases[i].is_fresh);
+  }
+  SSL_SESSION_free(session);
+}
+
 int main(void) {
   identity_spec ten_days = {"Root", NULL, NULL, 1, -2 * DAY, 10 * DAY, NULL, 0};
   root = make_identity(&ten_days, NULL);
@@ -188,6 +205,7 @@ int main(void) {
   test_outcome_of_verification();
   test_session_of_other_store();
   test_pause();
+  test_age();
   hc_certificates_release(trusted);
   identity_free(&root);
   identity_free(&server_identity);
