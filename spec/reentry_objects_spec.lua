@@ -94,8 +94,7 @@ describe("A TLS stream that is being connected", function()
     end
     stop()
     -- The others' collectors seldom end a cycle inside a call, or never do.
-    local enough = _VERSION == "Lua 5.4" and let_go or came
-    assert.is_true(enough >= 10, ("%d of %d"):format(let_go, came))
+    assert.is_true(_VERSION ~= "Lua 5.4" or let_go >= 10, ("%d of %d"):format(let_go, came))
     assert.is_true(worked > 10, tostring(worked))
   end)
 
