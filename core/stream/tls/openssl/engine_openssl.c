@@ -144,8 +144,8 @@ hc_tls_ticket *hc_tls_ticket_retain(hc_tls_ticket *ticket) {
 void hc_tls_ticket_release(hc_tls_ticket *ticket) { SSL_SESSION_free(hc_tls_ssl_session(ticket)); }
 
 /* OpenSSL knows the lifetime that the server gave, and for TLS 1.2 its own two hours. A session of
- * this moment may bear the next second: from 3.2 on OpenSSL reads the exact clock, and time() may be
- * a tick of the system behind it. One from further ahead was made before the clock was set back. */
+ * this moment may bear the next second: from 3.2 on OpenSSL reads the exact clock, and time() may
+ * be a tick of the system behind it. One from further ahead was made before the clock went back. */
 bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
   const SSL_SESSION *session = session_of(ticket);
   long long age = (long long)time(NULL) - SSL_SESSION_get_time(session);
