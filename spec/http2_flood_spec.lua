@@ -223,11 +223,7 @@ describe("A server that resets whatever is asked", function()
         peer:send(h2.rst(stream, 7))
       end
     end
-    for _, task in ipairs(tasks) do
-      local none, message = world:result(task)
-      assert.is_nil(none)
-      assert.truthy(message:find("REFUSED_STREAM", 1, true), message)
-    end
+    world:expect_refused(tasks)
     world:settle()
     assert.equal(80, refused)
     assert.is_nil(world:try_accept())

@@ -314,11 +314,7 @@ describe("The last request of a connection of HTTP/2", function()
       peer:requests(5)
       peer:send(h2.goaway(0, 0))
     end
-    for _, task in ipairs(tasks) do
-      local none, message = world:result(task)
-      assert.is_nil(none)
-      assert.truthy(message:find("REFUSED_STREAM", 1, true), message)
-    end
+    world:expect_refused(tasks)
     world:settle()
     assert.is_nil(world:try_accept())
     assert.same({ 0, 0, 0 }, { pool.count() })

@@ -53,6 +53,23 @@ static inline bool begin(world *w) {
   return w->session != NULL;
 }
 
+static inline hc_error feed(world *w, const char *words) {
+  static h2_bytes frames;
+  hc_failure why = {HC_OK, ""};
+  frames.size = 0;
+  h2_write(&frames, words);
+  return hc_h2_session_feed(w->session, (hc_slice){(const char *)frames.data, frames.size}, &why);
+}
+
+/* The session has sent its preface, taken these first frames of the server's, and answered them. */
+static inline bool begin_behind(world *w, const char *words) {
+  if (!begin(w)) return false;
+  send_all(w);
+  if (feed(w, words) != HC_OK) return false;
+  send_all(w);
+  return true;
+}
+
 static inline void finish(world *w) {
   for (size_t i = 0; i < 3; i++) hc_h2_stream_close(&w->streams[i]);
   hc_h2_session_delete(w->session);

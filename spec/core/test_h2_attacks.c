@@ -4,14 +4,6 @@
 
 #ifdef HC_WITH_NGHTTP2
 
-static hc_error feed(world *w, const char *words) {
-  static h2_bytes frames;
-  hc_failure why = {HC_OK, ""};
-  frames.size = 0;
-  h2_write(&frames, words);
-  return hc_h2_session_feed(w->session, (hc_slice){(const char *)frames.data, frames.size}, &why);
-}
-
 /* So many of the gathered bytes are out; returns how many there were. */
 static size_t send_some(world *w, size_t most) {
   hc_slice parts[HC_H2_PARTS_MAX];
@@ -25,11 +17,7 @@ static size_t send_some(world *w, size_t most) {
 }
 
 static bool begin_with_windows(world *w) {
-  if (!begin(w)) return false;
-  send_all(w);
-  if (feed(w, "S 4=2147483647|SA|W0 2000000000") != HC_OK) return false;
-  send_all(w);
-  return true;
+  return begin_behind(w, "S 4=2147483647|SA|W0 2000000000");
 }
 
 static bool is_zeroed(const hc_h2_stream *stream) {

@@ -6,6 +6,7 @@
 --   local request = peer:await("HEADERS")
 --   peer:answer(request.stream, "hello")
 --   assert.equal("hello", world:result(task).body)
+local assert = require("luassert")
 local certs = require("spec.support.certs")
 local h2 = require("spec.support.h2")
 local httpclient = require("httpclient")
@@ -148,6 +149,15 @@ function World:result(task) -- luacheck: ignore self
     return task:status() ~= "running"
   end, nil, function() return "a task" end)
   return task:result()
+end
+
+-- Each of them has failed, since its stream was refused.
+function World:expect_refused(tasks)
+  for _, task in ipairs(tasks) do
+    local none, message = self:result(task)
+    assert.is_nil(none)
+    assert.truthy(message:find("REFUSED_STREAM", 1, true), message)
+  end
 end
 
 -- Moves the tasks so often that whatever can happen has happened.
