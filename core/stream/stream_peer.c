@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+/* The first reference is the maker's. Nothing is given back yet, and nobody watches. */
 void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops) {
   *peer = (hc_stream_peer){.ops = ops, .references = 1};
 }
@@ -36,12 +37,13 @@ void hc_stream_peer_release(hc_stream_peer *peer) {
   peer->ops->destroy(peer);
 }
 
+/* Handed through: bytes that were given back say nothing of how far the stream itself has come. */
 hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why) {
   return peer->ops->advance(peer, why);
 }
 
-/* What was given back does not matter here; the two directions have nothing to do with each
- * other. */
+/* What was given back does not matter here: the two directions have nothing to do with each other.
+ * The count is set here, so that no slot has to do it where it refuses. */
 hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
                           hc_failure *why) {
   *sent = 0;
@@ -59,6 +61,8 @@ static size_t take_unread(hc_buffer *unread, char *into, size_t room) {
   return size;
 }
 
+/* What was given back is older than anything that the stream can still give, so it comes first, and
+ * it comes also from a stream that has ended or failed since. */
 hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
                           hc_failure *why) {
   *got = 0;
@@ -67,6 +71,7 @@ hc_io hc_stream_peer_recv(hc_stream_peer *peer, char *into, size_t room, size_t 
   return HC_IO_OK;
 }
 
+/* TLS alone has the slot: elsewhere an end either is one in good order, or is a failure. */
 bool hc_stream_peer_is_tolerable_end(const hc_stream_peer *peer) {
   return peer->ops->is_tolerable_end && peer->ops->is_tolerable_end(peer);
 }
@@ -97,7 +102,8 @@ void hc_stream_peer_interest(hc_stream_peer *peer, hc_interest *out) {
   if (hc_buffer_size(&peer->unread) > 0) out->ready = true;
 }
 
-/* Bytes that were given back go too: behind a close nothing is read any more. */
+/* Watchers first, while the descriptor still has its number: a moment later it may be somebody
+ * else's. Bytes that were given back go too: behind a close nothing is read any more. */
 void hc_stream_peer_close(hc_stream_peer *peer) {
   tell_watchers(peer);
   hc_buffer_free(&peer->unread);
@@ -112,22 +118,27 @@ hc_stream_peer *hc_stream_peer_bottom(hc_stream_peer *peer) {
   return peer;
 }
 
+/* TLS asks this before it takes a stream to run over, since a circle of streams would never come to
+ * an end; a client asks it when its own stream comes back to it wrapped in TLS. */
 bool hc_stream_peer_stands_on(hc_stream_peer *peer, const hc_stream_peer *below) {
   while (peer && peer != below) peer = peer->ops->below ? peer->ops->below(peer) : NULL;
   return peer != NULL;
 }
 
-/* It is the lowest one that a host may have supplied. */
+/* It is the lowest one that a host may have supplied. NULL has no bottom, and is in no call. */
 bool hc_stream_peer_is_in_call(hc_stream_peer *peer) {
   const hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   return bottom && bottom->ops->in_call && bottom->ops->in_call(bottom);
 }
 
+/* TLS over a host's stream runs that host's code with every record, so the bottom answers for all
+ * that stand on it. */
 bool hc_stream_peer_runs_host(hc_stream_peer *peer) {
   return hc_stream_peer_bottom(peer)->ops->runs_host;
 }
 
-/* Few watch the same stream, so the list is walked. */
+/* Few watch the same stream, so the list is walked. It hangs on the bottom, which has the
+ * descriptor: whoever watches TLS hears of the close of the socket below. */
 void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
   hc_stream_peer *bottom = hc_stream_peer_bottom(peer);
   if (w->peer == bottom) return;
@@ -141,7 +152,9 @@ void hc_stream_peer_watch(hc_stream_peer *peer, hc_stream_watcher *w) {
   if (bottom) bottom->watchers = w;
 }
 
-/* In front of what was given back before and not read since: the stream's order is kept. */
+/* In front of what was given back before and not read since: the stream's order is kept. Both go to
+ * a new block, and the old one stays as it is until that has worked out, so a failure loses
+ * nothing. */
 hc_error hc_stream_peer_unread(hc_stream_peer *peer, hc_slice bytes) {
   hc_buffer joined = {0};
   hc_slice later = {hc_buffer_head(&peer->unread), hc_buffer_size(&peer->unread)};

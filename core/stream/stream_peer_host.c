@@ -33,7 +33,8 @@ static hc_io fail_host(hc_failure *why, hc_error code, const char *text) {
   return HC_IO_ERROR;
 }
 
-/* True: a function of the host's may be called now. */
+/* True: a function of the host's may be called now. A second call inside the first would find the
+ * host's own state half changed. */
 static bool may_call(const host_stream *h, hc_failure *why) {
   if (h->closed) (void)fail_host(why, HC_ERR_UNCONFIGURED, "the stream is closed");
   else if (h->in_call)
@@ -90,6 +91,7 @@ static hc_io host_send(hc_stream_peer *peer, const hc_slice *parts, size_t count
   return io;
 }
 
+/* The count is cleared with every result but OK: a host may leave anything in it. */
 static hc_io host_recv(hc_stream_peer *peer, char *into, size_t room, size_t *got,
                        hc_failure *why) {
   host_stream *h = of_host(peer);
@@ -105,7 +107,8 @@ static hc_io host_recv(hc_stream_peer *peer, char *into, size_t room, size_t *go
   return io;
 }
 
-/* The only way to look is to read, and to keep what comes. */
+/* The only way to look is to read, and to keep what comes: it is given back to the stream, so the
+ * next receive finds it first. Held meanwhile, since the host's function may let go of it. */
 static hc_io host_peek(hc_stream_peer *peer, hc_failure *why) {
   char bytes[PEEK_SIZE_HOST];
   size_t got;
@@ -159,6 +162,8 @@ static void host_destroy(hc_stream_peer *peer) {
   hc_memory_release(h);
 }
 
+/* Without the optional slots: a host's stream has no socket that the kernel could move a file to,
+ * or sleep on, and nothing is known of when it was last empty. */
 static const hc_stream_peer_ops host_ops = {
     .name = "StreamPeer",
     .advance = host_advance,
@@ -173,7 +178,9 @@ static const hc_stream_peer_ops host_ops = {
     .destroy = host_destroy,
 };
 
-/* Where this fails `context` is still the host's, and `destroy` is not called for it. */
+/* Where this fails `context` is still the host's, and `destroy` is not called for it. A host that
+ * was compiled against an older header gives a smaller table, and what it does not know of is NULL;
+ * one from a newer header may have set what we do not know of, and is refused. */
 hc_error hc_stream_new_sized(const hc_stream_functions *functions, size_t size, void *context,
                              hc_stream_peer **out, hc_failure *why) {
   hc_stream_functions known;

@@ -41,6 +41,8 @@ typedef struct hc_tcp {
 static hc_tcp *tcp_of(hc_stream_peer *peer) { return (hc_tcp *)peer; }
 static const hc_tcp *const_tcp_of(const hc_stream_peer *peer) { return (const hc_tcp *)peer; }
 
+/* The sentence is for this caller. Of it the stream keeps the code, which is all that later callers
+ * are told. */
 static hc_io end_in(hc_tcp *t, hc_tcp_state state, const hc_failure *failure, hc_failure *why) {
   t->state = state;
   t->ended_by = failure->code;
@@ -62,6 +64,8 @@ static bool is_opening(const hc_tcp *t) {
   return t->state == HC_TCP_RESOLVING || t->state == HC_TCP_CONNECTING;
 }
 
+/* The opening is asking when it runs the host's filter of addresses. A call that comes back here
+ * from within the filter is told to wait, since nothing can move before the filter has returned. */
 static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure = {HC_OK, ""};
@@ -97,6 +101,7 @@ static hc_io break_off(hc_tcp *t, hc_failure *failure, hc_failure *why) {
 #define SENDS_TIMED 32u
 #define SMALL_SEND ((size_t)4096)
 
+/* The time of a send that would have blocked, or that failed, says nothing of the next one. */
 static hc_io send_timed(hc_tcp *t, const hc_slice *parts, size_t count, size_t *sent,
                         hc_failure *why) {
   uint64_t before = hc_clock_now();
@@ -122,6 +127,7 @@ static void send_promptly(hc_tcp *t, const hc_slice *parts, size_t count) {
   t->is_prompt = true;
 }
 
+/* Where a send fails the socket stays open, though the state is ERROR: see can_receive. */
 static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count, size_t *sent,
                       hc_failure *why) {
   hc_tcp *t = tcp_of(self);
@@ -134,6 +140,9 @@ static hc_io tcp_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
   return io == HC_IO_ERROR ? break_off(t, &failure, why) : io;
 }
 
+/* A file that can't be read is no failure of the connection, which stays as it was; what becomes of
+ * a body that ends too early is for the caller to say. Whether Nagle's algorithm matters is a
+ * question of size alone, so a part without data stands for the file. */
 static hc_io tcp_send_file(hc_stream_peer *self, hc_file file, uint64_t *offset, size_t length,
                            size_t *sent, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
@@ -161,6 +170,7 @@ static hc_io note_empty(hc_tcp *t, hc_io io) {
   return io;
 }
 
+/* A look that follows a receive in doubt is the call that counting would have spared. */
 static void note_look(hc_tcp *t) {
   if (!t->is_in_doubt) return;
   t->is_in_doubt = false;
@@ -172,6 +182,8 @@ static void note_look(hc_tcp *t) {
  * be read. */
 static bool can_receive(const hc_tcp *t) { return t->socket != HC_NO_SOCKET; }
 
+/* The kernel tells of a reset once, and reports a plain end ever after. Whoever was told by a send
+ * must not take that end for the end of an answer. */
 static hc_io check_received(hc_tcp *t, hc_io io, hc_failure *failure, hc_failure *why) {
   if (io == HC_IO_EOF && t->is_cut) {
     hc_failure_set(failure, HC_ERR_CONNECTION_ERROR, "connection broken");
@@ -192,13 +204,15 @@ static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   return check_received(t, note_empty(t, io), &failure, why);
 }
 
+/* Once for the socket, which may block from then on: nothing else that is done with it relies on
+ * the flag (platform/socket.h). */
 static void expect_sleep(hc_tcp *t) {
   if (!t->sleeps) hc_socket_expect_sleep(t->socket);
   t->sleeps = true;
 }
 
-/* On a connection that has one exchange this takes a system call less than to prepare the
- * socket. */
+/* On a connection that has one exchange this takes a system call less than to prepare the socket.
+ * What the wait came to is not looked at: the receive finds out by itself what is there. */
 static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until, size_t *got,
                              hc_failure *why) {
   hc_wait_entry entry = {t->socket, HC_EVENT_READ, 0};
@@ -208,6 +222,9 @@ static hc_io recv_when_ready(hc_tcp *t, char *into, size_t room, uint64_t until,
   return tcp_recv(&t->base, into, room, got, why);
 }
 
+/* The first wait of a connection goes by way of poll, and later ones by a limit that is set on the
+ * socket once and bounds every sleep in a receive. Where the system refuses such a limit, all of
+ * them go by way of poll. */
 static hc_io recv_until(hc_tcp *t, char *into, size_t room, hc_fill fill, uint64_t until,
                         size_t *got, hc_failure *why) {
   hc_failure failure;
@@ -243,6 +260,7 @@ static hc_io tcp_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
   return check_received(t, note_empty(t, io), &failure, why);
 }
 
+/* The bytes go on to a file, without a copy in our memory: see platform/socket_file.h. */
 static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
@@ -254,6 +272,7 @@ static hc_io tcp_fill_pipe(hc_stream_peer *self, hc_pipe *pipe, size_t size, hc_
   return check_received(t, io, &failure, why);
 }
 
+/* The clock is read before the look: what is empty at the look was so at that time, too. */
 static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
@@ -266,12 +285,15 @@ static hc_io tcp_peek(hc_stream_peer *self, hc_failure *why) {
   return check_received(t, io, &failure, why);
 }
 
+/* Too few sends were timed at first: then the stream says when it was empty, and not for how long
+ * that can be relied on. */
 static uint64_t tcp_empty_at(hc_stream_peer *self, uint64_t *step) {
   const hc_tcp *t = tcp_of(self);
   *step = t->timed_sends >= SENDS_NEEDED ? t->fastest_send : 0;
   return t->empty_at;
 }
 
+/* What the kernel holds. That takes a system call, since we keep nothing ourselves. */
 static size_t tcp_available(hc_stream_peer *self) {
   hc_tcp *t = tcp_of(self);
   return can_receive(t) ? hc_socket_available(t->socket) : 0;
@@ -279,6 +301,8 @@ static size_t tcp_available(hc_stream_peer *self) {
 
 /* --- waiting, closing */
 
+/* Before it is connected the opening knows what to wait for. Afterwards the events are left to the
+ * caller, who knows from the last send or receive. */
 static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
   hc_tcp *t = tcp_of(self);
   *out = (hc_interest){.fd = t->socket, .deadline = HC_NEVER};
@@ -286,11 +310,14 @@ static void tcp_interest(hc_stream_peer *self, hc_interest *out) {
   out->ready = t->socket == HC_NO_SOCKET; /* the answer to any call is known already */
 }
 
+/* As connect was given them, and not the address that was found: the Host header is made of it. */
 static void tcp_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
   *host = hc_tcp_host(self);
   *port = tcp_of(self)->port;
 }
 
+/* Host and port stay, for whoever asks where the stream led. What was learned of the socket goes
+ * with it; wants_delay stays, since it is the caller's wish. */
 static void tcp_close(hc_stream_peer *self) {
   hc_tcp *t = tcp_of(self);
   hc_tcp_opening_end(&t->opening);
@@ -305,6 +332,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->is_prompt = false;
 }
 
+/* TCP runs code of the host's in one place: the filter that says which addresses are allowed. */
 static bool tcp_in_call(const hc_stream_peer *self) {
   return hc_tcp_opening_is_asking(&const_tcp_of(self)->opening);
 }
@@ -336,6 +364,7 @@ static const hc_stream_peer_ops tcp_ops = {
 
 /* --- what only TCP has */
 
+/* No socket is made before connect, so a stream that is never used costs memory alone. */
 hc_stream_peer *hc_tcp_new(void) {
   hc_tcp *t = hc_memory_allocate_zeroed(1, sizeof *t);
   if (!t) return NULL;
@@ -346,7 +375,8 @@ hc_stream_peer *hc_tcp_new(void) {
 
 bool hc_stream_peer_is_tcp(const hc_stream_peer *peer) { return peer && peer->ops == &tcp_ops; }
 
-/* `host` may be a view of the present one. */
+/* `host` may be a view of the present one, so it is copied before that is released. What was open
+ * is closed in any case, also where there is no memory for the copy. */
 static hc_error open_anew(hc_tcp *t, hc_slice host, unsigned port, hc_failure *why) {
   char *copy = hc_memory_copy_text(host.data, host.size);
   hc_stream_peer_close(&t->base);
@@ -358,6 +388,8 @@ static hc_error open_anew(hc_tcp *t, hc_slice host, unsigned port, hc_failure *w
   return HC_OK;
 }
 
+/* The opening keeps a view of the stream's own copy of the name, which lives until the next
+ * connect. */
 hc_error hc_tcp_connect_on(hc_stream_peer *peer, hc_slice host, unsigned port,
                            const hc_dial_terms *terms, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
@@ -370,6 +402,7 @@ hc_error hc_tcp_connect(hc_stream_peer *peer, hc_slice host, unsigned port, hc_f
   return hc_tcp_connect_on(peer, host, port, NULL, why);
 }
 
+/* A path is no host: "localhost" stands in for it, for whoever asks the stream where it leads. */
 hc_error hc_tcp_connect_unix(hc_stream_peer *peer, hc_slice path, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
   hc_error error = open_anew(t, HC_SLICE("localhost"), 0, why);
@@ -400,6 +433,7 @@ bool hc_tcp_local_address(const hc_stream_peer *peer, hc_address *address) {
   return t->state == HC_TCP_CONNECTED && hc_socket_local_address(t->socket, address);
 }
 
+/* A stream that is not connected yet is told by the first send that needs it (send_promptly). */
 void hc_tcp_send_at_once(hc_stream_peer *peer) {
   hc_tcp *t = tcp_of(peer);
   t->wants_delay = false;

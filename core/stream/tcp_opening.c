@@ -12,17 +12,20 @@
 /* To ask again after, when no descriptor is left to wait for a lookup on. */
 #define BLIND_INTERVAL_NS_TCP 10000000u
 
+/* Memory that ran out is no word about the name or the address, so the state is the general one. */
 static hc_io opening_out_of_memory(hc_tcp_state *state, hc_failure *failure) {
   *state = HC_TCP_ERROR;
   hc_failure_out_of_memory(failure);
   return HC_IO_ERROR;
 }
 
+/* They have done their work when the race begins: they say which addresses, not what then. */
 static void forget_terms(hc_tcp_opening *o) {
   hc_memory_release(o->terms);
   o->terms = NULL;
 }
 
+/* The connector copies the addresses and `local`, so the terms can go at once. */
 static hc_error start_connector(hc_tcp_opening *o, const hc_address *addresses, size_t count,
                                 hc_failure *why) {
   const hc_address *local =
@@ -69,6 +72,8 @@ static hc_io race_known(hc_tcp_opening *o, hc_tcp_state *state, hc_failure *fail
   return race(o, addresses, count, state, failure);
 }
 
+/* A lookup that could not begin when the stream was told to connect begins here, in the next
+ * advance, and if it fails again its reason is the stream's. */
 static hc_io look_up(hc_tcp_opening *o, hc_address **addresses, size_t *count,
                      hc_failure *failure) {
   if (!o->lookup && hc_lookup_start(o->host, o->port, &o->lookup, failure) != HC_OK)
@@ -76,11 +81,13 @@ static hc_io look_up(hc_tcp_opening *o, hc_address **addresses, size_t *count,
   return hc_lookup_poll(o->lookup, addresses, count, failure);
 }
 
+/* A lookup can't be called off. Its worker frees what comes late. */
 static void forget_lookup(hc_tcp_opening *o) {
   hc_lookup_forget(o->lookup);
   o->lookup = NULL;
 }
 
+/* A name without addresses is CANT_RESOLVE; that memory was out says nothing about the name. */
 static hc_io advance_lookup(hc_tcp_opening *o, hc_tcp_state *state, hc_failure *failure) {
   hc_address *addresses;
   size_t count;
@@ -99,6 +106,7 @@ static hc_io advance_lookup(hc_tcp_opening *o, hc_tcp_state *state, hc_failure *
   return io;
 }
 
+/* Whatever it came to, its end is its last word: the socket is the stream's, or there is none. */
 static hc_io advance_unix_connector(hc_tcp_opening *o, hc_socket *socket, hc_failure *failure) {
   hc_io io = hc_unix_connector_poll(o->unix_connector, hc_clock_now(), socket, failure);
   if (io == HC_IO_WANT_WRITE) return io;
@@ -115,6 +123,8 @@ static hc_io advance_connector(hc_tcp_opening *o, hc_socket *socket, hc_failure 
   return io;
 }
 
+/* From one stage straight on to the next, where that needs no waiting: the first attempt may be
+ * connected before this returns, as over a Unix socket. */
 hc_io hc_tcp_opening_advance(hc_tcp_opening *o, hc_socket *socket, hc_tcp_state *state,
                              hc_failure *failure) {
   hc_io io = HC_IO_OK;
@@ -129,6 +139,8 @@ hc_io hc_tcp_opening_advance(hc_tcp_opening *o, hc_socket *socket, hc_tcp_state 
   return io;
 }
 
+/* Most connections have none, and are spared the block. `context` of the filter stays the caller's
+ * and must live until the opening ends, or until it is told to forget the filter. */
 static hc_error take_terms(hc_tcp_opening *o, const hc_dial_terms *terms, hc_failure *why) {
   if (!terms || !hc_dial_terms_are_set(terms)) return HC_OK;
   o->terms = hc_memory_allocate_zeroed(1, sizeof *o->terms);
@@ -167,6 +179,7 @@ hc_error hc_tcp_opening_start(hc_tcp_opening *o, hc_slice host, unsigned port,
   return error;
 }
 
+/* No name and no address, so terms would have nothing to be asked about. */
 hc_error hc_tcp_opening_start_unix(hc_tcp_opening *o, hc_slice path, hc_tcp_state *state,
                                    hc_failure *why) {
   hc_error error = hc_unix_connector_new(path, &o->unix_connector, why);
@@ -177,12 +190,14 @@ hc_error hc_tcp_opening_start_unix(hc_tcp_opening *o, hc_slice path, hc_tcp_stat
 
 bool hc_tcp_opening_is_asking(const hc_tcp_opening *o) { return o->terms && o->terms->asks; }
 
+/* The descriptor is made at the first question, since whoever sleeps in no loop never asks. */
 static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
   out->fd = hc_lookup_handle(lookup);
   if (out->fd != HC_NO_HANDLE) out->events = HC_EVENT_READ;
   else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS_TCP;
 }
 
+/* One of the three at most is under way. */
 bool hc_tcp_opening_interest(const hc_tcp_opening *o, hc_interest *out) {
   if (o->connector) hc_connector_interest(o->connector, &out->fd, &out->events, &out->deadline);
   else if (o->unix_connector)
@@ -192,6 +207,8 @@ bool hc_tcp_opening_interest(const hc_tcp_opening *o, hc_interest *out) {
   return true;
 }
 
+/* Stands in for a filter whose owner has gone. It refuses, since a connection that nobody has
+ * allowed must not be made because somebody was quick to leave. */
 static hc_verdict refuse_address(void *context, const char *address, unsigned port,
                                  hc_failure *why) {
   (void)context;

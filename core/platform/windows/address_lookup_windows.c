@@ -1,4 +1,5 @@
-/* address_lookup_windows.c - names by getaddrinfo. See address_lookup.h.
+/* address_lookup_windows.c - names by getaddrinfo. See address_lookup.h. It runs on a thread of the
+ * resolver's, like its twin in posix/.
  *
  * The sentences are glibc's, in English, so that a script which looks at a message finds the same
  * everywhere. */
@@ -6,6 +7,8 @@
 
 #include "../address_lookup.h"
 
+/* A look-up may be the first thing that the process does with the network, so Winsock is started
+ * here as well. Where it can't be, that is the answer. */
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer) {
   *answer = (hc_address_answer){.code = WSASYSNOTREADY};
   if (hc_network_start()) hc_address_ask(host, port, answer);

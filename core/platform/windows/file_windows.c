@@ -3,7 +3,9 @@
  * Every file is opened shared with everybody, its removal too, since an open one could otherwise be
  * neither replaced nor removed. Who owns a file is not asked: a new one takes the access list of
  * its folder, or of the file that it is to replace, and all files are the same user's (THE_USER).
- */
+ *
+ * Handles are synchronous: whoever reads or writes waits for the disk, as on POSIX. The bytes of a
+ * body go through here in pieces, from the file to the send, or from the receive to the file. */
 #include "system_windows.h"
 
 #include "../file_common.h"
@@ -29,6 +31,8 @@ static hc_error open_failure(hc_failure *why, const char *path, DWORD number) {
   return hc_file_fail(why, code, HC_CANT_OPEN, path, number);
 }
 
+/* All the ways to open that a caller hears the reason of. `security` is for a file that is made by
+ * this: one that is there keeps its list. */
 static hc_error open_file(const char *path, DWORD access, DWORD disposition, DWORD flags,
                           SECURITY_ATTRIBUTES *security, hc_file *file, hc_failure *why) {
   HANDLE handle = hc_file_open_handle(path, access, disposition, flags, security);
@@ -60,6 +64,8 @@ hc_error hc_file_read_at(hc_file file, uint64_t offset, char *into, size_t size,
   return HC_OK;
 }
 
+/* A disk that is full shows in the middle of a piece, or with the next one; `*written` is what the
+ * file has. */
 hc_error hc_file_write(hc_file file, hc_slice bytes, size_t *written, hc_failure *why) {
   *written = 0;
   while (*written < bytes.size) {
@@ -80,6 +86,7 @@ hc_error hc_file_create(const char *path, hc_file *file, hc_failure *why) {
   return open_file(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL, file, why);
 }
 
+/* A folder is refused here, since it is opened without FILE_FLAG_BACKUP_SEMANTICS. */
 hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
   return open_file(path, GENERIC_READ, OPEN_EXISTING, 0, NULL, file, why);
 }
@@ -119,6 +126,7 @@ hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, h
   return code;
 }
 
+/* The list is made first: without one there is no file. */
 hc_error hc_file_create_private(const char *path, int64_t *owner, hc_failure *why) {
   hc_private owner_alone;
   if (!hc_private_begin(&owner_alone)) return open_failure(why, path, GetLastError());
@@ -127,7 +135,8 @@ hc_error hc_file_create_private(const char *path, int64_t *owner, hc_failure *wh
   return code;
 }
 
-/* It was given the old one's list when it was made. */
+/* The new file was given the old one's list when it was made (hc_file_create_new), so nothing is
+ * left to be done. */
 bool hc_file_keep_mode(const char *path, const char *old) {
   (void)path, (void)old;
   return false;
@@ -151,6 +160,8 @@ static bool find(const char *path, BY_HANDLE_FILE_INFORMATION *facts) {
   return is_found;
 }
 
+/* A plain file is all that "own" means here. One that somebody else has put there has its own list,
+ * and opening it for writing will show whether we may. */
 bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   BY_HANDLE_FILE_INFORMATION facts;
   *owner = THE_USER;
@@ -170,6 +181,7 @@ bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
          found.nFileIndexLow == opened.nFileIndexLow;
 }
 
+/* Also of a file over 4 GiB: the position is 64 bits wide. */
 static bool go_to_end(hc_file file) {
   LARGE_INTEGER none = {0};
   return SetFilePointerEx(handle_of(file), none, NULL, FILE_END) != 0;
@@ -208,6 +220,8 @@ static hc_error open_log_file(const char *path, const hc_private *p, hc_file *fi
                         HC_SHOWN_PATH_MAX, path);
 }
 
+/* OPEN_ALWAYS: a new log gets the list with its creation, and one that is there is changed before
+ * it is used. */
 hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   hc_private owner_alone;
   *file = HC_NO_FILE;
@@ -250,6 +264,7 @@ bool hc_file_is_positioned(hc_file file) {
   return false;
 }
 
+/* Consoles and pipes are read as they come. */
 bool hc_file_has_positions(hc_file file) { return GetFileType(handle_of(file)) == FILE_TYPE_DISK; }
 
 /* --- bodies that are sent */
@@ -311,6 +326,7 @@ hc_error hc_file_read_what_comes(hc_file file, char *into, size_t size, size_t *
 
 /* --- the end, and names */
 
+/* Writes go to the system's cache: on a share, an error may show only now. */
 hc_error hc_file_finish(hc_file file, hc_failure *why) {
   if (CloseHandle(handle_of(file))) return HC_OK;
   return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, hc_error_string(HC_ERR_FILE_CANT_WRITE), "",
@@ -367,6 +383,7 @@ hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   return is_done ? HC_OK : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "", "", number);
 }
 
+/* What can't be removed stays, and nobody is told. */
 void hc_file_unlink(const char *path) {
   wchar_t *name = hc_path_wide(path);
   if (name) (void)DeleteFileW(name);
@@ -380,6 +397,7 @@ bool hc_file_is_costly(hc_file file, hc_file_id *id) {
   return false;
 }
 
+/* Nothing is held, so the last name goes at once. */
 hc_file hc_file_hold(const char *path) {
   (void)path;
   return HC_NO_FILE;

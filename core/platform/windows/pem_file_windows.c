@@ -1,4 +1,8 @@
-/* pem_file_windows.c - small files as a whole, in and out. See pem_file.h. */
+/* pem_file_windows.c - small files as a whole, in and out: certificates, keys, revocation lists.
+ * See pem_file.h.
+ *
+ * They are read when options are made, or on the thread that fills a store, and never on the way of
+ * a request. Bytes go straight into the caller's buffer, which the caller wipes. */
 #include "system_windows.h"
 
 #include "../pem_file.h"
@@ -47,6 +51,8 @@ static bool is_missing(DWORD number) {
   return number == ERROR_FILE_NOT_FOUND || number == ERROR_PATH_NOT_FOUND;
 }
 
+/* A folder is one that can't be read, and not one that can't be opened: on POSIX the open succeeds
+ * and the read fails, and the code is to be the same. */
 hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
   HANDLE file = hc_file_open_handle(path, GENERIC_READ, OPEN_EXISTING, 0, NULL);
   if (file == INVALID_HANDLE_VALUE) {
@@ -63,6 +69,7 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
 
 /* --- writing */
 
+/* WriteFile may take less than it was given. */
 static hc_error write_all(HANDLE file, const char *path, hc_slice text, hc_failure *why) {
   while (text.size > 0) {
     DWORD size = text.size > READ_SIZE ? READ_SIZE : (DWORD)text.size, put = 0;
@@ -100,6 +107,7 @@ static hc_error write_private(const hc_private *p, const char *path, hc_slice te
   return error;
 }
 
+/* No key is written where nobody can say whose it would be. */
 hc_error hc_pem_file_write_private(const char *path, hc_slice text, hc_failure *why) {
   hc_private owner_alone;
   if (!hc_private_begin(&owner_alone))

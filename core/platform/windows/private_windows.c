@@ -63,6 +63,7 @@ bool hc_private_begin(hc_private *p) {
   return false;
 }
 
+/* SetSecurityInfo gives its error as the result, not by GetLastError, as callers expect it. */
 bool hc_private_apply(const hc_private *p, HANDLE file) {
   DWORD number = SetSecurityInfo(file, SE_FILE_OBJECT,
                                  DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
@@ -71,6 +72,7 @@ bool hc_private_apply(const hc_private *p, HANDLE file) {
   return number == ERROR_SUCCESS;
 }
 
+/* Files that were made with it keep the list: the system has copied it. */
 void hc_private_end(hc_private *p) {
   hc_memory_release(p->list);
   hc_memory_release(p->user);

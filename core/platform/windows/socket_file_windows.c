@@ -1,6 +1,7 @@
-/* socket_file_windows.c - between files and sockets. See socket_file.h. Windows' TransmitFile
- * sleeps, or needs an overlapped send that outlives its caller, so files are read and sent; and
- * there is nothing like splice. */
+/* socket_file_windows.c - between files and sockets. See socket_file.h.
+ *
+ * Windows' TransmitFile sleeps, or needs an overlapped send that outlives its caller, so files are
+ * read and sent; and there is nothing like splice. */
 #include "../socket_file.h"
 
 #include <errno.h>
@@ -22,11 +23,13 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
   return hc_socket_send_file_piece(s, file, offset, piece, size, sent, why);
 }
 
+/* With this answer nobody calls the functions below, and a body goes to its file through memory. */
 hc_error hc_pipe_open(hc_pipe *pipe) {
   *pipe = (hc_pipe){.is_open = false};
   return HC_ERR_UNAVAILABLE;
 }
 
+/* "This socket can't be emptied in this way": OK, and nothing is held. */
 hc_io hc_socket_fill_pipe(hc_socket s, hc_pipe *pipe, size_t size, hc_failure *why) {
   (void)s, (void)pipe, (void)size, (void)why;
   return HC_IO_OK;

@@ -1,7 +1,9 @@
-/* socket_windows.c - sockets by Winsock. See socket.h.
+/* socket_windows.c - sockets by Winsock: the last of our own code that a byte of a request sees,
+ * and the first that a byte of an answer does. See socket.h.
  *
  * They stay non-blocking for good: Winsock has no flag for a single call, so what is to sleep waits
- * for the socket first. */
+ * for the socket first. Its errors are translated to errno's numbers at once, and all that stands
+ * above knows those alone. */
 #include "../address_system.h"
 
 #include "../socket_common.h"
@@ -92,6 +94,8 @@ static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *
   return hc_socket_local_address(s, &local) ? hc_socket_check_ends(&local, remote, why) : HC_IO_OK;
 }
 
+/* Under way is WSAEWOULDBLOCK here, not EINPROGRESS. Whatever else comes is the reason, and nothing
+ * is left open. */
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why) {
   *out = HC_NO_SOCKET;
@@ -136,6 +140,7 @@ hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure
                      : hc_socket_fail(why, HC_ERR_CANT_CONNECT, "", hc_errno_of_winsock(number));
 }
 
+/* Without SO_LINGER, so the close comes back at once and the system sends what is left. */
 void hc_socket_close(hc_socket s) {
   if (s != HC_NO_SOCKET) (void)closesocket((SOCKET)s);
 }
@@ -199,10 +204,12 @@ bool hc_socket_count_rest(hc_socket s) {
   return false;
 }
 
+/* It never sleeps, since no socket of ours does. */
 hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failure *why) {
   return receive(s, into, room, 0, got, why);
 }
 
+/* Nobody calls this here, as hc_socket_count_rest says no. What it tells is true all the same. */
 hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty,
                              hc_failure *why) {
   hc_io io = receive(s, into, room, 0, got, why);
@@ -236,6 +243,7 @@ static hc_io recv_until_socket(hc_socket s, char *into, size_t room, hc_fill fil
   }
 }
 
+/* Two calls for each sleep, where POSIX needs one. */
 hc_io hc_socket_recv_blocking(hc_socket s, char *into, size_t room, hc_fill fill, size_t *got,
                               hc_failure *why) {
   return recv_until_socket(s, into, room, fill, got, HC_NEVER, why);
@@ -261,6 +269,7 @@ hc_io hc_socket_recv_limited(hc_socket s, char *into, size_t room, hc_fill fill,
   return recv_until_socket(s, into, room, fill, got, hc_clock_now() + HC_SLICE_NS, why);
 }
 
+/* No flag to be taken off. */
 void hc_socket_expect_sleep(hc_socket s) { (void)s; }
 
 /* As on POSIX: one byte, which stays where it is. */

@@ -1,6 +1,8 @@
-/* stdio_file_windows.c - see stdio_file.h. A process may hold several C libraries (msvcrt, UCRT),
- * each with a FILE of its own kind, and nobody can tell by its address whose one is. So none is
- * touched here: hc_stdio_is_reachable says so, and a script's files go by their own methods. */
+/* stdio_file_windows.c - the C library's files, of which none is touched here. See stdio_file.h.
+ *
+ * A process may hold several C libraries (msvcrt, UCRT), each with a FILE of its own kind, and
+ * nobody can tell by its address whose one is. So hc_stdio_is_reachable says no, and a script's
+ * files go by their own methods. The other functions answer as if there were nothing. */
 #include "../stdio_file.h"
 
 /* The one question whose answer counts here: whoever hears no does not call the others. */

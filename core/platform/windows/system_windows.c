@@ -1,4 +1,8 @@
-/* system_windows.c - what the files of this folder share. See system_windows.h. */
+/* system_windows.c - what the files of this folder share: the network's beginning, errors as
+ * numbers and sentences, paths, and the one way to open a file. See system_windows.h.
+ *
+ * Here Windows' words become those that all the rest knows: UTF-8, errno, and the sentences of
+ * POSIX. */
 #include "system_windows.h"
 
 #include <errno.h>
@@ -9,6 +13,7 @@
 
 /* --- the network */
 
+/* 2.2 is the last version of Winsock that there is. */
 static BOOL CALLBACK start_network(PINIT_ONCE once, void *result, void **unused) {
   WSADATA facts;
   (void)once, (void)unused;
@@ -134,12 +139,14 @@ static const char *reason_of_file(DWORD code) {
   }
 }
 
+/* Whatever could not be done: that memory was out is the reason that counts. */
 hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
                       DWORD number) {
   if (number == ERROR_NOT_ENOUGH_MEMORY || number == ERROR_OUTOFMEMORY) code = HC_ERR_OUT_OF_MEMORY;
   return hc_file_record(why, code, what, path, reason_of_file(number), number);
 }
 
+/* Asked only where an open was refused. */
 static bool is_folder(const wchar_t *name) {
   DWORD attributes = GetFileAttributesW(name);
   return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;

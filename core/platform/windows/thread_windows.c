@@ -27,6 +27,7 @@ void hc_condition_init(hc_condition *c) { InitializeConditionVariable(variable_o
 void hc_condition_wake_one(hc_condition *c) { WakeConditionVariable(variable_of(c)); }
 void hc_condition_wake_all(hc_condition *c) { WakeAllConditionVariable(variable_of(c)); }
 
+/* May come back without a reason, as on POSIX: whoever waits looks again. */
 void hc_condition_wait(hc_condition *c, hc_mutex *m) {
   (void)SleepConditionVariableSRW(variable_of(c), lock_of(m), INFINITE, 0);
 }
@@ -38,12 +39,15 @@ bool hc_condition_wait_until(hc_condition *c, hc_mutex *m, uint64_t deadline) {
          0;
 }
 
+/* TRUE: it is done. With FALSE the next caller would try again. */
 static BOOL CALLBACK run_once_thread(PINIT_ONCE once, void *work, void **unused) {
   (void)once, (void)unused;
   (*(void (**)(void))work)();
   return TRUE;
 }
 
+/* Others who come meanwhile wait until the work is done. The pointer to `work` lives as long as the
+ * call, and so long enough. */
 void hc_once_do(hc_once *once, void (*work)(void)) {
   (void)InitOnceExecuteOnce((INIT_ONCE *)(void *)once, run_once_thread, &work, NULL);
 }
@@ -57,6 +61,7 @@ typedef struct start {
   void *argument;
 } start;
 
+/* The block is freed first: the work may never come back. */
 static DWORD WINAPI run(void *given) {
   start s = *(start *)given;
   hc_memory_release(given);
@@ -73,6 +78,7 @@ static void pin_this_object(void) {
                            (LPCWSTR)(const void *)&here, &module);
 }
 
+/* Once is enough, since a module that is pinned stays so until the process ends. */
 void hc_thread_keep_module(void) {
   static hc_once pinned = HC_ONCE;
   hc_once_do(&pinned, pin_this_object);
@@ -97,6 +103,7 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   return 0;
 }
 
+/* There are none. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
   (void)before, (void)in_parent, (void)in_child;
 }

@@ -36,6 +36,8 @@ static bool is_for_servers(PCCERT_CONTEXT certificate) {
   return false;
 }
 
+/* Windows keeps a list of those that it has withdrawn its trust from, and leaves them in the other
+ * store as well. */
 static bool is_disallowed_by(HCERTSTORE store, PCCERT_CONTEXT certificate) {
   PCCERT_CONTEXT found = CertFindCertificateInStore(store, X509_ASN_ENCODING, 0, CERT_FIND_EXISTING,
                                                     certificate, NULL);
@@ -43,6 +45,8 @@ static bool is_disallowed_by(HCERTSTORE store, PCCERT_CONTEXT certificate) {
   return found != NULL;
 }
 
+/* Certificates are given one by one, as views that last for the call. False: `take` wants no
+ * more. */
 static bool give_each(HCERTSTORE store, HCERTSTORE disallowed, hc_trust_taker take, void *context) {
   bool goes_on = true;
   PCCERT_CONTEXT at = CertEnumCertificatesInStore(store, NULL);

@@ -1,5 +1,8 @@
-/* unix_socket_windows.c - Unix sockets: Windows has a kind of them, which is not used here. See
- * unix_socket.h. */
+/* unix_socket_windows.c - Unix sockets: Windows has a kind of them since 10, which is not used
+ * here. See unix_socket.h.
+ *
+ * A path is refused where it is first looked at, so the two functions below are there for the
+ * linker. */
 #include "../unix_socket.h"
 
 static hc_error refuse(hc_failure *why) {

@@ -32,6 +32,8 @@ static ULONG fill_poll_entries(WSAPOLLFD *to, const hc_wait_entry *from, size_t 
   return used;
 }
 
+/* Goes over the same entries in the same order as fill_poll_entries, so the results need no search.
+ * A socket that is broken is ready for whatever was asked: the call that follows has the reason. */
 static size_t take_poll_results(hc_wait_entry *to, size_t count, const WSAPOLLFD *from) {
   size_t ready = 0;
   for (size_t i = 0; i < count; i++) {
@@ -47,12 +49,14 @@ static size_t take_poll_results(hc_wait_entry *to, size_t count, const WSAPOLLFD
   return ready;
 }
 
+/* Whoever waits to write may be waiting for a connect. */
 static bool has_writer(const WSAPOLLFD *entries, ULONG count) {
   for (ULONG i = 0; i < count; i++)
     if (entries[i].events & POLLWRNORM) return true;
   return false;
 }
 
+/* One socket at a time: an fd_set has room for 64. */
 static bool has_failed(SOCKET s) {
   struct timeval none = {0, 0};
   fd_set failed;
@@ -108,7 +112,8 @@ hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t
 
 /* --- signals between threads */
 
-/* A socket that is connected to itself takes datagrams from nobody else. */
+/* Bound to the loopback on a port of the system's choice, then connected to that: such a socket
+ * takes datagrams from nobody but itself. */
 static bool connect_to_itself(SOCKET s) {
   struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int size = sizeof here;
@@ -140,6 +145,8 @@ void hc_signal_raise(const hc_signal *signal) {
   if (signal->write_end != 0) (void)send((SOCKET)signal->write_end, "", 1, 0);
 }
 
+/* Both ends are the same socket. Nothing takes the datagrams out: a signal is raised once, and then
+ * closed. */
 void hc_signal_close(hc_signal *signal) {
   if (signal->read_end != 0) (void)closesocket((SOCKET)signal->read_end);
   *signal = (hc_signal){0};

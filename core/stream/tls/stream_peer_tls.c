@@ -1,8 +1,12 @@
 /* stream_peer_tls.c - TLS as a stream peer. See stream_peer_tls.h.
  *
  * The TLS library works record by record, and gets its bytes from the stream below by the carrier
- * (tls_carrier.c). A failure of the handshake or of a receive is the stream's for good. One of a
- * send is not: what the server has said before it closed can still be read. */
+ * (tls_carrier.c). A byte that comes in is read by the library into its own buffer, decrypted
+ * there, and copied to whoever receives; one that goes out is encrypted by the library and handed
+ * to the carrier. A failure of the handshake or of a receive is the stream's for good. One of a
+ * send is not: what the server has said before it closed can still be read.
+ *
+ * It knows no library: what it asks of one stands in tls_library.h. */
 #include "stream_peer_tls.h"
 
 #include <string.h>
@@ -37,6 +41,8 @@ static void read_buffered(hc_tls_peer *t, char *into, size_t room, size_t *got) 
   t->carrier.dry = false;
 }
 
+/* A record holds 16 KiB at most, and callers may have room for more. Whatever the library has in
+ * memory already is taken in the same call, which needs no further read of the stream below. */
 static hc_io tls_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   *got = 0;
@@ -47,6 +53,8 @@ static hc_io tls_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   return io == HC_IO_ERROR ? hc_tls_peer_report(t, why) : io;
 }
 
+/* Old servers end a connection without close_notify. Only between two records can that be taken for
+ * an end at all: inside one, something was cut off. */
 static bool tls_is_tolerable_end(const hc_stream_peer *self) {
   const hc_tls_peer *t = hc_tls_peer_view(self);
   return t->truncated && t->handshake.options->tolerates_missing_close_notify;
@@ -64,8 +72,12 @@ static bool sleep_for_tls(hc_tls_peer *t, hc_io wants) {
          HC_OK;
 }
 
+/* The clock is spared where there is no limit. */
 static bool is_over_tls(uint64_t until) { return until != HC_NEVER && hc_clock_now() >= until; }
 
+/* The sleep itself is the stream's below, in the carrier. A record that brings no content (a
+ * session ticket, a key update) ends that sleep too, and then it is begun anew here. `why` is given
+ * only before the first byte: behind it a failure is not this call's to tell. */
 static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc_fill fill,
                                uint64_t until, size_t *got, hc_failure *why) {
   hc_tls_peer *t = hc_tls_peer_of(self);
@@ -87,6 +99,8 @@ static hc_io tls_recv_blocking(hc_stream_peer *self, char *into, size_t room, hc
   return *got > 0 ? HC_IO_OK : io;
 }
 
+/* The library looks by decrypting: what is application data stays in its buffer, and the rest is
+ * dealt with on the way. */
 static hc_io peek_once(hc_tls_peer *t) {
   hc_failure below = {HC_OK, ""};
   hc_tls_peer_begin(t, &below);
@@ -109,6 +123,8 @@ static bool has_something(hc_tls_peer *t) {
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
 }
 
+/* OpenSSL's buffers take some 34 KiB for each connection, and are made anew when bytes move.
+ * mbedTLS keeps its own. */
 static void tls_rest(hc_stream_peer *self) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   if (t->state == HC_TLS_CONNECTED) hc_tls_engine_rest(t->engine);
@@ -131,6 +147,8 @@ static hc_io tls_peek(hc_stream_peer *self, hc_failure *why) {
   return t->ended ? HC_IO_EOF : io;
 }
 
+/* Empty is a TLS stream whose library holds nothing that could become content, and below which
+ * nothing waits. */
 static uint64_t tls_empty_at(hc_stream_peer *self, uint64_t *step) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   return t->state != HC_TLS_CONNECTED || has_something(t)
@@ -138,6 +156,8 @@ static uint64_t tls_empty_at(hc_stream_peer *self, uint64_t *step) {
              : hc_stream_peer_empty_at(t->carrier.below, step);
 }
 
+/* The state is asked for twice: has_something may decrypt, and find out that the connection has
+ * failed. */
 static size_t tls_available(hc_stream_peer *self) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   if (t->state != HC_TLS_CONNECTED || !has_something(t) || t->state != HC_TLS_CONNECTED) return 0;
@@ -146,12 +166,13 @@ static size_t tls_available(hc_stream_peer *self) {
 
 /* --- sending */
 
-/* A place in the parts. */
+/* A place in the parts that are to be sent: they are not the stream's, and stay as they are. */
 typedef struct cursor_tls {
   const hc_slice *parts;
   size_t count, offset;
 } cursor_tls;
 
+/* It goes on past empty parts, so a cursor that is not at the end stands before a byte. */
 static void cursor_move(cursor_tls *c, size_t size) {
   while (c->count > 0 && size >= c->parts->size - c->offset) {
     size -= c->parts->size - c->offset;
@@ -238,6 +259,8 @@ static hc_io tls_send(hc_stream_peer *self, const hc_slice *parts, size_t count,
   return HC_IO_ERROR;
 }
 
+/* The descriptor is the one of the stream below. What to wait for on it is the library's to say
+ * while hands are shaken, and the caller's afterwards. */
 static void tls_interest(hc_stream_peer *self, hc_interest *out) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   *out = (hc_interest){HC_NO_HANDLE, 0, false, HC_NEVER};
@@ -275,6 +298,7 @@ static void tls_endpoint(hc_stream_peer *self, hc_slice *host, unsigned *port) {
   *port = t->handshake.port;
 }
 
+/* Not retained: it is the same one until this stream is closed. */
 static hc_stream_peer *tls_below(hc_stream_peer *self) {
   return hc_tls_peer_of(self)->carrier.below;
 }
@@ -288,6 +312,8 @@ static void say_goodbye(hc_tls_peer *t) {
   hc_tls_engine_close(t->engine, t->pending > 0 ? HC_TLS_GOODBYE_LEFT_OUT : HC_TLS_GOODBYE_SAID);
 }
 
+/* From every state. Nothing is left of the connection but the object: name, options and failure
+ * belong to the connection that is over. */
 static void tls_close(hc_stream_peer *self) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   hc_stream_peer *below = t->carrier.below;
@@ -328,6 +354,8 @@ static const hc_stream_peer_ops tls_ops = {.name = "StreamPeerTLS",
                                            .close = tls_close,
                                            .destroy = tls_destroy};
 
+/* The library comes in with connect, so a build without one can make the object, and says what it
+ * lacks when it is used. */
 hc_stream_peer *hc_tls_new(void) {
   hc_tls_peer *t = hc_memory_allocate_zeroed(1, sizeof *t);
   if (!t) return NULL;
@@ -345,6 +373,7 @@ hc_stream_peer *hc_tls_below(const hc_stream_peer *peer) {
   return hc_tls_peer_view(peer)->carrier.below;
 }
 
+/* The state may be one of failure by now. Whether there still is an answer the library says. */
 const hc_tls_engine *hc_tls_established(const hc_stream_peer *peer) {
   const hc_tls_peer *t = hc_tls_peer_view(peer);
   return t->engine && t->state != HC_TLS_HANDSHAKING && hc_tls_engine_is_established(t->engine)

@@ -1,5 +1,9 @@
 /* tls_carrier.c - a TLS library's reads and writes, carried to the stream below through its
- * function table, so that TLS runs over anything, TLS included. */
+ * function table, so that TLS runs over anything, TLS included.
+ *
+ * The library calls it from the midst of its own work, and learns no more than it has to: bytes,
+ * nothing now, the end, or a failure. Why the stream below failed goes past the library, straight
+ * to whoever began the operation. */
 #include "tls_internal.h"
 
 /* Bytes that a reader of the stream below gave back come first; the sleeping read knows nothing of

@@ -1,5 +1,9 @@
 /* tls_failure.c - why a connection failed, as sentences: they are the same whatever library finds
- * it out. */
+ * it out.
+ *
+ * All of them go to the handshake's record, from where the stream gives them to every caller. Words
+ * of a server's are never in them, only numbers of its alerts, and names out of its certificate
+ * that were cut and cleaned before (tls_text.c). */
 #include <stdio.h>
 #include <string.h>
 

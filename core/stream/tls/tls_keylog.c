@@ -37,10 +37,12 @@ static hc_error open_log(hc_tls_options *o, hc_slice path, hc_failure *why) {
   return HC_OK;
 }
 
+/* A file that can't be opened is a fault of the options, found when they are made. */
 hc_error hc_tls_keylog_open(hc_tls_options *o, hc_slice path, hc_failure *why) {
   return path.size > 0 ? open_log(o, path, why) : HC_OK;
 }
 
+/* With the options, and so behind the last connection that could write to it. */
 void hc_tls_keylog_close(hc_tls_options *o) {
   if (o->logs_keys) hc_file_close(o->keylog);
   o->logs_keys = false;

@@ -41,6 +41,9 @@ static hc_error parse_name(hc_slice name, hc_host *host, hc_slice *bare, hc_fail
   return HC_OK;
 }
 
+/* An override takes the place of the host in both uses. The host that was asked for is remembered
+ * beside it, since that one goes into requests (tls_endpoint). What was copied when this fails goes
+ * with the stream's close. */
 hc_error hc_tls_handshake_take_name(hc_tls_handshake *h, hc_slice name, hc_failure *why) {
   hc_host host, asked;
   hc_slice text = HC_SLICE(""), asked_text = HC_SLICE("");

@@ -18,6 +18,8 @@ static hc_io begin_handshake(hc_tls_peer *t, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
+/* What is wrong with name or options is told here, by connect. The store of authorities may not be
+ * loaded yet, which is no failure. */
 static hc_error start_tls_here(hc_tls_peer *t, hc_slice name, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   hc_error error = hc_tls_handshake_take_name(&t->handshake, name, why);
@@ -35,6 +37,9 @@ static hc_tls_options *own_options(hc_tls_options *given, hc_failure *why) {
   return hc_tls_options_new(&plain, &made, why) == HC_OK ? made : NULL;
 }
 
+/* The stream below is retained before the old connection is closed: it may be what that one ran
+ * over, and hold its last reference. Whatever can be refused is refused before anything is changed,
+ * but for the name and the options' context. */
 hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice name, unsigned port,
                         hc_tls_options *options, hc_failure *why) {
   hc_tls_peer *t = hc_tls_peer_of(peer);
@@ -66,6 +71,8 @@ hc_error hc_tls_connect(hc_stream_peer *peer, hc_stream_peer *below, hc_slice na
   return HC_OK;
 }
 
+/* Between connect and the first advance. The library's connection may be there by then or not; one
+ * that comes later reads the list from the handshake. */
 hc_error hc_tls_offer_alpn(hc_stream_peer *peer, hc_slice list) {
   hc_tls_peer *t = hc_tls_peer_of(peer);
   t->handshake.alpn = list;
@@ -82,6 +89,9 @@ static hc_io fail_handshake(hc_tls_peer *t) {
   return HC_IO_ERROR;
 }
 
+/* Several rounds, each as far as the stream below lets it go. The library checks the certificate in
+ * the middle of it (verify_*.c); what it does not ask about is checked behind it, before a byte of
+ * a request has gone out. */
 static hc_io shake_hands(hc_tls_peer *t) {
   hc_failure below = {HC_OK, ""};
   hc_tls_peer_begin(t, &below);
@@ -106,6 +116,8 @@ static hc_io shake_hands(hc_tls_peer *t) {
   return HC_IO_OK;
 }
 
+/* A failure of TCP's keeps its own code and words: whoever reads them wants to know that no TLS was
+ * spoken yet. */
 static hc_io advance_below(hc_tls_peer *t) {
   hc_io io = hc_stream_peer_advance(t->carrier.below, &t->handshake.failure);
   t->below_is_ready = io == HC_IO_OK;
@@ -116,12 +128,14 @@ static hc_io advance_below(hc_tls_peer *t) {
   return io;
 }
 
+/* What connect could not begin, because the authorities were still being loaded. */
 static hc_io begin_late(hc_tls_peer *t) {
   hc_io io = begin_handshake(t, &t->handshake.failure);
   if (io == HC_IO_ERROR) hc_tls_peer_fail(t);
   return io;
 }
 
+/* One stage after the other in the same call, as long as none has to wait. */
 hc_io hc_tls_opening_advance(hc_stream_peer *self, hc_failure *why) {
   hc_tls_peer *t = hc_tls_peer_of(self);
   if (t->state == HC_TLS_CONNECTED) return HC_IO_OK;

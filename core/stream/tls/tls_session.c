@@ -126,6 +126,7 @@ void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port) {
   }
 }
 
+/* When the options go, and when others are trusted: see use_store in tls_options.c. */
 void hc_tls_session_forget_all(hc_tls_options *o) {
   while (o->sessions) drop(o, &o->sessions);
 }

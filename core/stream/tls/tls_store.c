@@ -87,6 +87,7 @@ static bool same_text(const char *a, const char *b) {
   return !a || !b ? a == b : strcmp(a, b) == 0;
 }
 
+/* True also where there is nothing to copy. */
 static bool copy_variable(char **copy, const char *value) {
   *copy = !value ? NULL : hc_memory_copy_text(value, strlen(value));
   return !value || *copy;
@@ -94,6 +95,7 @@ static bool copy_variable(char **copy, const char *value) {
 
 /* --- loading */
 
+/* Where the environment says nothing, the places that the library was built with. */
 static const char *file_of(const hc_tls_store *s) {
   return s->file ? s->file : hc_tls_default_file();
 }
@@ -221,6 +223,7 @@ static void at_end(void) {
   leave_tls_store();
 }
 
+/* With the first store of the process: from then on a thread of ours may be inside the library. */
 static void prepare_tls_store(void) {
   hc_tls_library_begin(at_end);
   hc_thread_watch_forks(before_fork_tls_store, after_fork_in_parent_tls_store,
@@ -325,6 +328,7 @@ hc_io hc_tls_store_poll(hc_tls_store *s, hc_failure *why) {
   return HC_IO_ERROR;
 }
 
+/* Inside the lock. */
 static hc_tls_store *find_loaded(void) {
   hc_tls_store *s = shared_tls_store.first;
   while (s && s->state == STORE_LOADING) s = s->next;
@@ -343,8 +347,11 @@ void hc_tls_forget_authorities(void) {
   } while (found);
 }
 
+/* Without the lock: it is set before the state says READY, and whoever asks has seen that state. */
 hc_tls_anchors *hc_tls_store_handle(const hc_tls_store *s) { return s->handle; }
 
+/* It does not change in the store's life. Sentences name it, so that who has set a wrong variable
+ * sees it. */
 const char *hc_tls_store_file(const hc_tls_store *s) { return !s ? NULL : s->file; }
 
 #ifdef HC_TEST_HOOKS

@@ -17,6 +17,7 @@ void hc_tls_copy_cut(char *text, size_t room, hc_slice source) {
   if (kept < source.size && kept >= 3) memcpy(text + kept - 3, "...", 3);
 }
 
+/* The day alone: an hour would need its time zone beside it, and a date is what people look for. */
 void hc_tls_day_text(int year, int month, int day, char text[HC_TLS_DATE_TEXT]) {
   /* Ranges that the compiler can see: a certificate may claim any year. */
   snprintf(text, HC_TLS_DATE_TEXT, "%04u-%02u-%02u", (unsigned)year % 10000u,
@@ -67,6 +68,8 @@ static void ipv6_text(const unsigned char *bytes, char text[HC_TLS_ADDRESS_TEXT]
   text[at] = '\0';
 }
 
+/* A certificate's iPAddress has 4 or 16 bytes (RFC 5280 section 4.2.1.6). Anything else is no
+ * address, and is not guessed at. */
 bool hc_tls_address_text(hc_slice bytes, char text[HC_TLS_ADDRESS_TEXT]) {
   if (bytes.size == 4) ipv4_text((const unsigned char *)bytes.data, text);
   else if (bytes.size == 16) ipv6_text((const unsigned char *)bytes.data, text);
@@ -97,6 +100,7 @@ bool hc_tls_append_host(char text[HC_TLS_NAME_TEXT], size_t *at, hc_slice host) 
   return fits;
 }
 
+/* For hc_peer_certificate, whose texts end with a NUL and so can have none inside. */
 char *hc_tls_copy_host(hc_slice host) {
   char *text = hc_memory_copy_text(host.data, host.size);
   if (text) show_nul(text, host.size);
@@ -106,6 +110,7 @@ char *hc_tls_copy_host(hc_slice host) {
 /* OpenSSL's own separators, as its cipher lists have them. */
 static bool is_between_suites(char c) { return c == ':' || c == ',' || c == ';' || c == ' '; }
 
+/* The text is the caller's and is only walked through; the word is a view of it. */
 hc_slice hc_tls_next_suite(hc_slice *text) {
   while (text->size > 0 && is_between_suites(text->data[0])) text->data++, text->size--;
   hc_slice word = {text->data, 0};

@@ -22,6 +22,7 @@ struct hc_key {
 
 /* --- certificates */
 
+/* Empty ones are of use: a script makes the object first, and loads into it. */
 hc_certificates *hc_certificates_new(void) {
   hc_certificates *c = hc_memory_allocate_zeroed(1, sizeof *c);
   if (c) c->references = 1;
@@ -33,6 +34,7 @@ hc_certificates *hc_certificates_retain(hc_certificates *c) {
   return c;
 }
 
+/* Options that trust the chain hold a reference of their own, for their getter. */
 void hc_certificates_release(hc_certificates *c) {
   if (!c || --c->references > 0) return;
   hc_tls_chain_free(c->chain);
@@ -49,6 +51,7 @@ static void set_chain(hc_certificates *c, hc_tls_chain *chain) {
   c->chain = chain;
 }
 
+/* Replaces what is there; nothing is added to it. */
 hc_error hc_certificates_load_text(hc_certificates *c, hc_slice pem, hc_failure *why) {
   hc_failure own = {HC_OK, ""};
   hc_tls_chain *chain = NULL;
@@ -76,6 +79,8 @@ hc_error hc_certificates_save_text(const hc_certificates *c, hc_buffer *out, hc_
   return c->chain ? hc_tls_chain_write(c->chain, out, why) : HC_OK;
 }
 
+/* An empty file would only be a riddle later, so nothing is written where there is nothing to
+ * save. */
 hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, hc_failure *why) {
   if (!c->chain) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no certificate to save");
   hc_buffer text = {0};
@@ -88,12 +93,14 @@ hc_error hc_certificates_save_file(const hc_certificates *c, const char *path, h
 
 /* --- keys */
 
+/* One owner: options take what they need of a key and keep no reference to it. */
 hc_key *hc_key_new(void) {
   hc_key *k = hc_memory_allocate_zeroed(1, sizeof *k);
   if (k) k->references = 1;
   return k;
 }
 
+/* The library wipes its key as it frees it. */
 void hc_key_release(hc_key *k) {
   if (!k || --k->references > 0) return;
   hc_tls_key_free(k->handle);
@@ -125,6 +132,8 @@ static void wipe_x509(hc_buffer *text) {
   hc_buffer_free(text);
 }
 
+/* As of certificates, but the text is wiped whatever came of it: what we can't read may be a key
+ * all the same. */
 static hc_error load_file(hc_key *k, const char *path, hc_key_half half, hc_slice passphrase,
                           hc_failure *why) {
   hc_buffer text = {0};
@@ -147,6 +156,7 @@ hc_error hc_key_load_file(hc_key *k, const char *path, hc_key_half half, hc_fail
   return load_file(k, path, half, HC_SLICE(""), why);
 }
 
+/* Public halves are never encrypted, so these two are about private keys. */
 hc_error hc_key_load_encrypted_text(hc_key *k, hc_slice pem, hc_slice passphrase, hc_failure *why) {
   return load_text(k, pem, HC_KEY_PRIVATE, passphrase, why);
 }
@@ -156,6 +166,7 @@ hc_error hc_key_load_encrypted_file(hc_key *k, const char *path, hc_slice passph
   return load_file(k, path, HC_KEY_PRIVATE, passphrase, why);
 }
 
+/* From a private key the public half can be had; the other way round there is nothing to write. */
 static hc_error check_saveable(const hc_key *k, hc_key_half half, hc_failure *why) {
   if (!k->handle) return hc_failure_set(why, HC_ERR_UNCONFIGURED, "there is no key to save");
   if (k->public_only && half == HC_KEY_PRIVATE) {
@@ -183,6 +194,8 @@ hc_error hc_key_save_file(const hc_key *k, const char *path, hc_key_half half, h
 
 /* --- both from one file */
 
+/* All three are new and empty (tls.h), so nothing old has to be freed. They are filled together, or
+ * not at all. */
 hc_error hc_pkcs12_load_file(const char *path, hc_slice passphrase, hc_certificates *own,
                              hc_key *key, hc_certificates *chain, hc_failure *why) {
   hc_buffer bytes = {0};

@@ -1,5 +1,9 @@
 /* certificate_mbedtls.c - certificates as text: for messages, and for hc_tls_peer_certificate.
- * Names are written as RFC 2253 says, the last part first, with UTF-8 left readable. */
+ * Names are written as RFC 2253 says, the last part first, with UTF-8 left readable.
+ *
+ * What is in a certificate was chosen by whoever sent it. Control bytes are escaped, and what goes
+ * into a message is cut (tls_text.c), so that a name can neither break a line of a log nor hide the
+ * rest. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/md.h>
@@ -14,6 +18,7 @@
 
 /* --- names */
 
+/* A name has no limit but the certificate's own. */
 static bool append_text(hc_buffer *out, const char *text) {
   return hc_buffer_append(out, hc_slice_of(text), SIZE_MAX) == HC_OK;
 }
@@ -52,8 +57,12 @@ static const mbedtls_x509_name *part_before(const mbedtls_x509_name *first,
   return last;
 }
 
+/* Private in version 3. A part of a name may have several attributes, which mbedTLS links as if
+ * they were parts, and marks so. */
 static bool is_joined_to_next(const mbedtls_x509_name *part) { return part->next_merged != 0; }
 
+/* From the last part to the first: `end` is where what is written already begins. Within a part of
+ * several attributes their order stays. */
 static bool append_name(hc_buffer *out, const mbedtls_x509_name *first) {
   if (!first->oid.p) return true; /* a name without parts */
   for (const mbedtls_x509_name *end = NULL; end != first;) {
@@ -113,6 +122,7 @@ void hc_mbedtls_hosts_text(const mbedtls_x509_crt *certificate, char text[HC_TLS
   }
 }
 
+/* In UTC, as it stands in the certificate. */
 void hc_mbedtls_date_text(const mbedtls_x509_time *time, char text[HC_TLS_DATE_TEXT]) {
   hc_tls_day_text(time->year, time->mon, time->day, text);
 }
@@ -132,6 +142,7 @@ int64_t hc_mbedtls_seconds(const mbedtls_x509_time *t) {
 
 /* --- digests */
 
+/* False also where mbedTLS was built without SHA-256. */
 static bool sha256_of(const unsigned char *bytes, size_t size, unsigned char out[HC_PIN_SIZE]) {
   const mbedtls_md_info_t *kind = mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
   return kind && mbedtls_md(kind, bytes, size, out) == 0;
@@ -144,6 +155,7 @@ bool hc_mbedtls_key_digest(const mbedtls_x509_crt *certificate, unsigned char di
 
 /* --- the facts of a certificate */
 
+/* Uncut, unlike hc_mbedtls_name_text: it is no part of a sentence. NULL when memory is out. */
 static char *whole_name(const mbedtls_x509_name *name) {
   hc_buffer text = {0};
   char *copy = append_name(&text, name)
@@ -165,6 +177,8 @@ static char *pem_of_mbedtls(const mbedtls_x509_crt *certificate) {
   return copy;
 }
 
+/* The list has one element at least, which is empty where there are no names. Names that are no
+ * hosts leave places free at the end. */
 static bool collect_mbedtls_hosts(hc_peer_certificate *out, const mbedtls_x509_crt *certificate) {
   size_t count = 0;
   for (const mbedtls_x509_sequence *i = &certificate->subject_alt_names; i; i = i->next) count++;
@@ -180,6 +194,7 @@ static bool collect_mbedtls_hosts(hc_peer_certificate *out, const mbedtls_x509_c
   return true;
 }
 
+/* The first that has no memory ends it, and the caller frees what is there. */
 static bool collect_mbedtls(hc_peer_certificate *out, const mbedtls_x509_crt *certificate) {
   unsigned char whole[HC_PIN_SIZE], key[HC_PIN_SIZE];
   out->not_before = hc_mbedtls_seconds(&certificate->valid_from);
@@ -194,6 +209,7 @@ static bool collect_mbedtls(hc_peer_certificate *out, const mbedtls_x509_crt *ce
          collect_mbedtls_hosts(out, certificate);
 }
 
+/* All texts are ours, so they outlive the connection that they were asked of. */
 hc_error hc_mbedtls_describe(const mbedtls_x509_crt *certificate, hc_peer_certificate *out,
                              hc_failure *why) {
   if (collect_mbedtls(out, certificate)) return HC_OK;

@@ -65,6 +65,8 @@ static int suite_of_registry(hc_slice word) {
   return mbedtls_ssl_get_ciphersuite_id(name);
 }
 
+/* By the beginning alone: "TLS_..." and "TLS-..." are whole names, and all else is OpenSSL's short
+ * form. 0: there is none, or it is one that must not be used. */
 static int suite_of(hc_slice word) {
   if (word.size >= SUITE_TEXT) return 0;
   bool is_long = word.size > 4 && memcmp(word.data, "TLS", 3) == 0;
@@ -92,6 +94,8 @@ static hc_error read_suites(hc_slice text, int *ids, hc_failure *why) {
                                     "ciphers: the text names none that mbedTLS has");
 }
 
+/* The list is the context's from then on, since mbedTLS keeps the pointer. Without an error there
+ * is one suite in it at least. */
 hc_error hc_mbedtls_read_suites(hc_slice text, int **out, hc_failure *why) {
   int *ids = hc_memory_allocate_zeroed(text.size / 2 + 2, sizeof *ids);
   if (!ids) return hc_failure_out_of_memory(why);

@@ -1,7 +1,11 @@
 /* constraints_mbedtls.c - name constraints (RFC 5280 section 4.2.1.10): an authority says which
  * names those below it may be for. mbedTLS passes over what is not critical, and parses no
  * certificate of a server in which it is; so what reaches this place is not critical, or trusted.
- * The sentences are OpenSSL's. */
+ * The sentences are OpenSSL's.
+ *
+ * It walks through DER that a server has sent, in place: nothing is copied, and every step checks
+ * that it stays inside of what it was given. What it does not understand counts against the
+ * certificate. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/asn1.h>
@@ -20,6 +24,7 @@
 #define LOOKS_MOST 1048576u
 #define PARTS_IN_ANY_ORDER 16u /* attributes of a name's part; RFC 5280 knows of one, mostly */
 
+/* The tags of GeneralName (RFC 5280 section 4.2.1.6). */
 typedef enum name_kind {
   KIND_MAIL = 1,
   KIND_DNS = 2,
@@ -27,6 +32,7 @@ typedef enum name_kind {
   KIND_ADDRESS = 7
 } name_kind;
 
+/* What is left of a list, or of one element of it. */
 typedef struct constraints_cursor {
   unsigned char *at;
   const unsigned char *end;
@@ -34,6 +40,8 @@ typedef struct constraints_cursor {
 
 /* --- the structure */
 
+/* The cursor moves behind the element, whose content `inside` is. False: the end, or something
+ * else. */
 static bool step_into(constraints_cursor *c, int tag, constraints_cursor *inside) {
   size_t size;
   if (c->at >= c->end || *c->at != tag || mbedtls_asn1_get_tag(&c->at, c->end, &size, tag) != 0)
@@ -122,6 +130,8 @@ static bool is_address_within(hc_slice address, hc_slice base) {
   return true;
 }
 
+/* Type and value (RFC 5280 section 7.1). The cursors are copies: whoever asks goes on where he
+ * was. */
 static bool is_same_attribute(constraints_cursor a, constraints_cursor b) {
   unsigned tag_a, tag_b;
   hc_slice type_a, type_b, value_a, value_b;
@@ -139,6 +149,7 @@ static size_t count_attributes(constraints_cursor part) {
   return part.at == part.end ? count : SIZE_MAX;
 }
 
+/* In any order; what this costs is bounded by PARTS_IN_ANY_ORDER. */
 static bool has_attribute(constraints_cursor part, constraints_cursor wanted) {
   constraints_cursor one;
   while (step_into(&part, SEQUENCE, &one))
@@ -146,7 +157,9 @@ static bool has_attribute(constraints_cursor part, constraints_cursor wanted) {
   return false;
 }
 
-/* Both are sets of one attribute or more, which DER puts in order and others may not. */
+/* Both are sets of one attribute or more, which DER puts in order and others may not. Large ones
+ * are compared in their order alone: to look for each in the other would take time with the square
+ * of a number that a server chooses. */
 static bool is_same_part(constraints_cursor a, constraints_cursor b) {
   constraints_cursor of_a, of_b;
   size_t count = count_attributes(a);
@@ -192,6 +205,8 @@ static bool is_within(subtree_kind subtree, unsigned kind, hc_slice name, hc_sli
 
 /* --- may there be this name? */
 
+/* What a list of subtrees says about one name: is it well formed, does it speak of such names at
+ * all, and does one of its subtrees hold this one? */
 typedef struct subtrees_found {
   bool is_broken, has_kind, has_match;
 } subtrees_found;
@@ -201,6 +216,7 @@ typedef struct constraints_work {
   size_t looks;
 } constraints_work;
 
+/* To the end of the list even behind a match, since what is broken further on counts as well. */
 static subtrees_found look_for(constraints_work *work, constraints_cursor list,
                                subtree_kind subtree, unsigned kind, hc_slice name) {
   subtrees_found found = {false, false, false};
@@ -222,6 +238,8 @@ static subtrees_found look_for(constraints_work *work, constraints_cursor list,
 
 #define BROKEN_CONSTRAINTS "unsupported or invalid name constraint syntax"
 
+/* A name has to be in one of the permitted subtrees of its kind, if there are any, and in no
+ * excluded one (RFC 5280 section 6.1.3, steps b and c). */
 static const char *objection_to_name(constraints_work *work, constraints_cursor content,
                                      unsigned kind, hc_slice name) {
   constraints_cursor permitted = {NULL, NULL}, excluded = {NULL, NULL};
@@ -252,6 +270,7 @@ static const char *objection_to_subject(constraints_work *work, constraints_curs
   return reason;
 }
 
+/* Subject and alternative names: the first objection is told. */
 static const char *objection_to(constraints_work *work, constraints_cursor content,
                                 const mbedtls_x509_crt *c) {
   const char *reason = objection_to_subject(work, content, c);
@@ -288,6 +307,9 @@ const char *hc_mbedtls_name_objection(const mbedtls_x509_crt *const *chain, int 
 
 /* --- certificates that are given, in which it may be critical */
 
+/* mbedTLS asks about each extension that it does not know. Whoever gives us an authority with
+ * critical constraints means them to be kept, and this file keeps them; another critical one is
+ * refused, as mbedTLS would. */
 static int accept_constraints(void *unused, const mbedtls_x509_crt *certificate,
                               const mbedtls_x509_buf *oid, int critical, const unsigned char *at,
                               const unsigned char *end) {
@@ -298,6 +320,7 @@ static int accept_constraints(void *unused, const mbedtls_x509_crt *certificate,
              : MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG;
 }
 
+/* 1: mbedTLS copies the bytes, so the caller's may go. */
 int hc_mbedtls_parse_certificate(mbedtls_x509_crt *list, const unsigned char *der, size_t size) {
   return mbedtls_x509_crt_parse_der_with_ext_cb(list, der, size, 1, accept_constraints, NULL);
 }

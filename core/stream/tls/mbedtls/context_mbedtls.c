@@ -27,13 +27,16 @@
 #define HIGHEST_VERSION 12
 #endif
 
+/* The sentence begins with the option's name, as those of tls_options.c do. */
 static hc_error refuse_mbedtls(hc_failure *why, const char *reason) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", reason);
 }
 
 /* --- what is offered */
 
-/* Names with a NUL inside can't be told to mbedTLS; then there is no `text`. */
+/* From the wire's form (RFC 7301 section 3.1) to mbedTLS's: an array of C strings with NULL behind
+ * the last. The names stand in one block, each with its NUL in the room that its length and itself
+ * had on the wire. Both blocks are freed together. */
 bool hc_mbedtls_make_protocols(hc_slice wire, hc_tls_protocols *out) {
   size_t count = 0, at = 0;
   for (size_t i = 0; i < wire.size; i += 1u + (unsigned char)wire.data[i]) count++;
@@ -59,6 +62,8 @@ void hc_mbedtls_free_protocols(hc_tls_protocols *protocols) {
   *protocols = (hc_tls_protocols){NULL, NULL};
 }
 
+/* A C string can't have a NUL inside: such a name would be offered shortened, as another
+ * protocol. */
 static hc_error set_protocols(hc_tls_options *o, hc_failure *why) {
   hc_slice wire = {hc_buffer_head(&o->alpn), hc_buffer_size(&o->alpn)};
   if (wire.size == 0) return HC_OK;
@@ -203,6 +208,7 @@ static hc_error fill_mbedtls_context(hc_tls_options *o, const hc_tls_settings *s
   return error;
 }
 
+/* All parts are made empty before the first is filled, so whatever fails can free them all. */
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
   if (o->require_ocsp)
     return refuse_mbedtls(why, "require_ocsp_stapling: mbedTLS does not have it");

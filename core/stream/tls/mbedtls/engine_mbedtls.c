@@ -120,6 +120,8 @@ static void set_mbedtls_verification(hc_tls_engine *e) {
   mbedtls_ssl_conf_verify(&e->config, hc_mbedtls_verify, e);
 }
 
+/* A view: mbedTLS shows certificate and key from where they stand in the context, which outlives
+ * the connection. */
 static bool set_shown(hc_tls_engine *e) {
   hc_tls_context *c = e->handshake->options->context;
   return !c->has_own || mbedtls_ssl_conf_own_cert(&e->config, &c->own, &c->key) == 0;
@@ -164,6 +166,7 @@ static void log_secret(const hc_tls_engine *e, const char *label, const unsigned
 }
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
+/* The labels of the NSS key log format, one for each secret that mbedTLS makes. */
 static const char *label_of(mbedtls_ssl_key_export_type type) {
   switch (type) {
   case MBEDTLS_SSL_KEY_EXPORT_TLS12_MASTER_SECRET: return "CLIENT_RANDOM";
@@ -194,6 +197,7 @@ static void set_key_export(hc_tls_engine *e) {
   if (e->handshake->options->logs_keys) mbedtls_ssl_set_export_keys_cb(&e->ssl, export_key, e);
 }
 #elif defined(MBEDTLS_SSL_EXPORT_KEYS)
+/* Up to TLS 1.2 there is one secret, of 48 bytes (RFC 5246 section 8.1). */
 static int export_key(void *engine, const unsigned char *master, const unsigned char *block,
                       size_t mac_size, size_t key_size, size_t iv_size,
                       const unsigned char client_random[32], const unsigned char server_random[32],
@@ -263,6 +267,8 @@ hc_tls_engine *hc_tls_engine_new(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   return NULL;
 }
 
+/* The connection before the configuration, to which it has a pointer. Handshake and carrier are the
+ * stream's. */
 void hc_tls_engine_free(hc_tls_engine *e) {
   if (!e) return;
   mbedtls_ssl_free(&e->ssl);
@@ -363,6 +369,7 @@ bool hc_tls_engine_check(hc_tls_engine *e, hc_tls_handshake *h) {
   return true;
 }
 
+/* Before version 3 no ticket of TLS 1.3 comes, since it does not speak that. */
 static bool is_ticket(int result) {
 #if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
   return result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
@@ -381,6 +388,7 @@ static int read_mbedtls(hc_tls_engine *e, char *into, size_t room) {
   return is_ticket(got) ? TOO_MANY_WARNINGS : got;
 }
 
+/* 0 and below is no data: an end, or an error's number. */
 hc_tls_result hc_tls_engine_read(hc_tls_engine *e, char *into, size_t room, size_t *got) {
   int result = read_mbedtls(e, into, room);
   *got = result > 0 ? (size_t)result : 0;
@@ -449,6 +457,7 @@ void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase p
   }
 }
 
+/* Where the stream below has said why, that stands. */
 void hc_tls_engine_explain_write(hc_tls_engine *e, hc_failure *why) {
   if (why->code == HC_OK) hc_mbedtls_fail(why, HC_ERR_CONNECTION_ERROR, "TLS", e->error);
 }
@@ -463,6 +472,7 @@ size_t hc_tls_engine_pending(const hc_tls_engine *e) {
   return mbedtls_ssl_get_bytes_avail(&e->ssl);
 }
 
+/* Of the record that mbedTLS has at hand, what has not been taken yet. */
 bool hc_tls_engine_has_buffered(const hc_tls_engine *e) {
   return mbedtls_ssl_check_pending(&e->ssl) != 0;
 }
@@ -478,16 +488,19 @@ hc_slice hc_tls_engine_version(const hc_tls_engine *e) {
   return strcmp(name, "TLSv1.0") == 0 ? HC_SLICE("TLSv1") : hc_slice_of(name);
 }
 
+/* mbedTLS's own spelling, with hyphens: a constant. */
 hc_slice hc_tls_engine_cipher(const hc_tls_engine *e) {
   const char *name = mbedtls_ssl_get_ciphersuite(&e->ssl);
   return name ? hc_slice_of(name) : HC_SLICE("");
 }
 
+/* One of the names that were offered: it stands in the list of the engine or of the context. */
 hc_slice hc_tls_engine_alpn(const hc_tls_engine *e) {
   const char *name = mbedtls_ssl_get_alpn_protocol(&e->ssl);
   return name ? hc_slice_of(name) : HC_SLICE("");
 }
 
+/* The server's own certificate, as mbedTLS keeps it with the session. */
 hc_error hc_tls_engine_describe(const hc_tls_engine *e, hc_peer_certificate *out, hc_failure *why) {
   const mbedtls_x509_crt *certificate = mbedtls_ssl_get_peer_cert(&e->ssl);
   return certificate ? hc_mbedtls_describe(certificate, out, why) : HC_ERR_UNAVAILABLE;

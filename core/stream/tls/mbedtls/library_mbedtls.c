@@ -68,6 +68,8 @@ hc_error hc_mbedtls_fail(hc_failure *why, hc_error code, const char *what, int e
 
 /* --- PEM, and keys */
 
+/* Text between the blocks is skipped (RFC 7468 section 2). Behind a broken block nobody can tell
+ * where the next one begins, so callers stop there. */
 int hc_mbedtls_next_block(const char **at, const char *header, const char *footer,
                           mbedtls_pem_context *block) {
   size_t used = 0;
@@ -82,6 +84,8 @@ int hc_mbedtls_next_block(const char **at, const char *header, const char *foote
   return error != 0 ? error : MBEDTLS_ERR_PEM_INVALID_DATA;
 }
 
+/* PEM with its NUL counted in, or DER. Version 3 wants random bytes, to blind what it computes with
+ * the private numbers. */
 int hc_mbedtls_parse_key(mbedtls_pk_context *pk, const unsigned char *text, size_t size,
                          hc_slice passphrase) {
   const unsigned char *word = passphrase.size > 0 ? (const unsigned char *)passphrase.data : NULL;
@@ -113,6 +117,7 @@ const char *hc_tls_default_file(void) {
 /* The file has all. */
 const char *hc_tls_default_directory(void) { return ""; }
 
+/* One that mbedTLS can't read costs nobody else the connection; only memory stops it. */
 bool hc_tls_anchors_add(void *anchors, hc_slice der) {
   hc_tls_anchors *list = anchors;
   int error = hc_mbedtls_parse_certificate(&list->first, (const unsigned char *)der.data, der.size);
@@ -152,6 +157,7 @@ hc_tls_anchors *hc_tls_anchors_new(const hc_buffer *pem, const char *directory) 
   return NULL;
 }
 
+/* Not counted: contexts have views of it, and hold the store that it belongs to. */
 void hc_tls_anchors_free(hc_tls_anchors *anchors) {
   if (!anchors) return;
   mbedtls_x509_crt_free(&anchors->first);

@@ -67,7 +67,7 @@ struct hc_tls_engine {
   hc_tls_protocols protocols; /* in place of the context's */
   hc_tls_ticket *offered;
   int error; /* of mbedTLS, the last */
-  size_t header_got, record_left; /* where the records that come begin: see count_warnings */
+  size_t header_got, record_left; /* where the records that come begin: see follow_records */
   unsigned char record_size[2];
   unsigned warnings; /* alerts in a row that end nothing */
   bool is_counted; /* the last record is in that */

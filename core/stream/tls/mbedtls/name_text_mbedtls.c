@@ -13,6 +13,7 @@
 #define TEXT_END UINT32_MAX
 #define BROKEN_BYTE 0x80000000u /* and the byte: like itself alone */
 
+/* What is left of one value, and how its bytes are to be read. */
 typedef struct name_text {
   const unsigned char *at, *end;
   unsigned tag;
@@ -55,6 +56,7 @@ static uint32_t take_wide(name_text *t, size_t width) {
   return c;
 }
 
+/* Never at the end: whoever calls has seen that a byte is left. */
 static uint32_t take_character(name_text *t) {
   switch (t->tag) {
   case MBEDTLS_ASN1_UTF8_STRING: return take_utf8(t);
@@ -64,6 +66,7 @@ static uint32_t take_character(name_text *t) {
   }
 }
 
+/* Those of ASCII. Other kinds of space are characters like any. */
 static bool is_space(uint32_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* Moves behind all space. Was there some? By copies, since only a character that was taken shows
@@ -84,6 +87,8 @@ static uint32_t take_folded(name_text *t) {
   return c < 0x80 ? (unsigned char)hc_char_lower((char)c) : c;
 }
 
+/* Character by character, without a copy of either. A broken byte is the same only as itself, so
+ * nothing that is broken passes for a good name. */
 bool hc_mbedtls_is_same_text(unsigned tag_a, hc_slice a, unsigned tag_b, hc_slice b) {
   const unsigned char *at_a = (const unsigned char *)a.data, *at_b = (const unsigned char *)b.data;
   name_text x = {at_a, at_a + a.size, tag_a}, y = {at_b, at_b + b.size, tag_b};

@@ -1,6 +1,9 @@
 /* pbes2_mbedtls.c - encrypted PKCS#8 keys as OpenSSL has written them for ten years: PBES2 with
  * PBKDF2 and a block cipher in CBC mode (RFC 8018). mbedTLS 2.28 reads DES there alone. What makes
- * the key of the passphrase, and deciphers, is mbedTLS's; here is the structure around it. */
+ * the key of the passphrase, and deciphers, is mbedTLS's; here is the structure around it.
+ *
+ * The text is a file of the user's, read once when the key is loaded. Every secret on the way, the
+ * derived key and the opened one, is wiped behind use. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/asn1.h>
@@ -27,6 +30,7 @@
 #define IV_PBES2 16u
 #define KEY_PBES2 32u
 
+/* What the structure says. The three buffers are views of the block that was read. */
 typedef struct pbes2 {
   mbedtls_asn1_buf salt, iv, sealed;
   int rounds;
@@ -34,6 +38,7 @@ typedef struct pbes2 {
   mbedtls_cipher_type_t cipher;
 } pbes2;
 
+/* What is left to be read of a sequence. */
 typedef struct cursor_pbes2 {
   unsigned char *at;
   const unsigned char *end;
@@ -52,6 +57,7 @@ static bool take_tag(cursor_pbes2 *c, int tag, mbedtls_asn1_buf *value) {
   return true;
 }
 
+/* The cursor moves behind the sequence, into which `inside` looks. */
 static bool enter_sequence(cursor_pbes2 *c, cursor_pbes2 *inside) {
   mbedtls_asn1_buf all;
   if (!take_tag(c, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE, &all)) return false;
@@ -161,6 +167,7 @@ static bool asks_too_much(cursor_pbes2 whole) {
 
 /* --- its content */
 
+/* PBKDF2 (RFC 8018 section 5.2): the one slow step, whose length the key's maker has chosen. */
 static int derive_pbes2(const pbes2 *p, hc_slice passphrase, unsigned char *key, size_t size) {
   const unsigned char *word = (const unsigned char *)passphrase.data;
   unsigned rounds = (unsigned)p->rounds;
@@ -197,6 +204,8 @@ static int decipher(const pbes2 *p, const unsigned char *key, int bits, unsigned
   return error;
 }
 
+/* By the cipher and not by the length that the parameters may give: it has to fit the cipher
+ * anyway. */
 static int bits_of(mbedtls_cipher_type_t cipher) {
   switch (cipher) {
   case MBEDTLS_CIPHER_AES_128_CBC: return 128;
@@ -231,6 +240,7 @@ static int parse_opened(mbedtls_pk_context *pk, hc_buffer *der) {
                                                                : MBEDTLS_ERR_CIPHER_INVALID_PADDING;
 }
 
+/* The opened key's text is in `der` alone, from here to the wipe. */
 static int parse_pbes2(mbedtls_pk_context *pk, const pbes2 *p, hc_slice passphrase) {
   hc_buffer der = {0};
   int error = open_pbes2(p, passphrase, &der);

@@ -22,6 +22,8 @@ void hc_tls_ticket_release(hc_tls_ticket *ticket) {
   hc_memory_release(ticket);
 }
 
+/* A ticket's lifetime is a hint of the server's (RFC 5077 section 5.6). Sessions that a server
+ * remembers have none. */
 static int64_t lifetime_of(const mbedtls_ssl_session *session) {
 #if defined(MBEDTLS_SSL_SESSION_TICKETS)
   if (session->ticket && session->ticket_lifetime > 0) return (int64_t)session->ticket_lifetime;
@@ -42,6 +44,7 @@ bool hc_tls_ticket_has_current_certificate(const hc_tls_ticket *ticket) {
   return false; /* only an outcome that stands counts */
 }
 
+/* Only those of TLS 1.3 are for one use, and those are not kept. */
 bool hc_tls_ticket_is_single(const hc_tls_ticket *ticket) {
   (void)ticket;
   return false;

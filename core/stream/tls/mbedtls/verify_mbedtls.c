@@ -20,6 +20,7 @@
 
 /* --- the name */
 
+/* RFC 9525 section 6.3, as verify_openssl.c has it. */
 static bool matches_dns(hc_slice pattern, hc_slice name) {
   if (hc_slice_equal_fold(pattern, name)) return true;
   /* "*.rest" stands for one whole label before ".rest", which has two labels or more. */
@@ -49,6 +50,7 @@ static bool matches_name(const hc_tls_handshake *h, const mbedtls_x509_crt *leaf
   return false;
 }
 
+/* The sentence says which names the certificate does have. */
 static bool check_mbedtls_name(hc_tls_engine *e, const mbedtls_x509_crt *leaf) {
   char names[HC_TLS_NAME_TEXT];
   if (matches_name(e->handshake, leaf)) return true;
@@ -59,6 +61,7 @@ static bool check_mbedtls_name(hc_tls_engine *e, const mbedtls_x509_crt *leaf) {
 
 /* --- the chain */
 
+/* Empty ones are never the same. */
 static bool same_mbedtls_bytes(const mbedtls_x509_buf *a, const mbedtls_x509_buf *b) {
   return a->len == b->len && a->len > 0 && memcmp(a->p, b->p, a->len) == 0;
 }
@@ -101,6 +104,7 @@ static const char *distrust_reason(const hc_tls_engine *e, const mbedtls_x509_cr
                           : "self-signed certificate in certificate chain";
 }
 
+/* Always false, so that a check can end with it. */
 static bool fail_about(hc_tls_engine *e, const mbedtls_x509_crt *c, const char *reason) {
   char subject[HC_TLS_NAME_TEXT];
   hc_mbedtls_name_text(&c->subject, subject);
@@ -264,7 +268,9 @@ static uint32_t flags_of_mbedtls(const hc_tls_engine *e) {
   return flags ? flags : MBEDTLS_X509_BADCERT_OTHER;
 }
 
-/* A chain that is longer than what is kept is nobody's: it is refused. */
+/* mbedTLS calls this once for each certificate, the server's own last, and `flags` are what it has
+ * found about that one. Nothing is judged before the last call: then the whole chain is known. A
+ * chain that is longer than what is kept is refused. */
 int hc_mbedtls_verify(void *engine, mbedtls_x509_crt *certificate, int depth, uint32_t *flags) {
   hc_tls_engine *e = engine;
   if (depth >= HC_MBEDTLS_CHAIN_MAX) return MBEDTLS_ERR_X509_FATAL_ERROR;

@@ -1,4 +1,7 @@
-/* x509_mbedtls.c - certificates and keys: PEM in, PEM out. */
+/* x509_mbedtls.c - certificates and keys: PEM in, PEM out.
+ *
+ * mbedTLS takes more than we promise (DER in place of PEM, texts of which it can read a half), so
+ * what is given to it is looked at first. Every copy of a private key's text is wiped. */
 #include "mbedtls_internal.h"
 
 #include <mbedtls/base64.h>
@@ -24,7 +27,8 @@ int hc_mbedtls_copy_certificates(mbedtls_x509_crt *into, const mbedtls_x509_crt 
   return error;
 }
 
-/* Writes to the end of its room, as mbedTLS does. */
+/* By way of its DER, since mbedTLS can't count references to a key, nor copy one. It writes DER to
+ * the end of the room that it is given. The room is wiped. */
 int hc_mbedtls_copy_key(mbedtls_pk_context *into, const mbedtls_pk_context *key) {
   unsigned char *der = hc_memory_allocate(KEY_DER_MAX);
   if (!der) return MBEDTLS_ERR_PK_ALLOC_FAILED;
@@ -81,6 +85,7 @@ size_t hc_tls_chain_count(const hc_tls_chain *chain) {
   return count;
 }
 
+/* mbedTLS frees all that hang on the first. */
 void hc_tls_chain_free(hc_tls_chain *chain) {
   if (!chain) return;
   mbedtls_x509_crt_free(&chain->first);
@@ -151,6 +156,8 @@ static int parse_private(mbedtls_pk_context *pk, const char *text, hc_slice pass
   return is_other ? MBEDTLS_ERR_PK_UNKNOWN_PK_ALG : error;
 }
 
+/* A limit as with OpenSSL, so that a key which can be read with one library can be read with the
+ * other. */
 static hc_error read_mbedtls_key(const char *text, hc_key_half half, hc_slice passphrase,
                                  hc_tls_key *key, hc_failure *why) {
   const unsigned char *bytes = (const unsigned char *)text;

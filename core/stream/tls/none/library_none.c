@@ -6,10 +6,12 @@
  * clear. */
 #include "../tls_internal.h"
 
+/* Two halves: what is the matter, and what can't be done for that reason. */
 static hc_error lack(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_UNAVAILABLE, "this build is without TLS: %s", what);
 }
 
+/* The question that everybody above asks first, and the one answer that counts in this file. */
 hc_error hc_tls_check(hc_failure *why) {
   return hc_failure_set(why, HC_ERR_UNAVAILABLE, "this build is without TLS");
 }
@@ -39,6 +41,7 @@ size_t hc_tls_chain_count(const hc_tls_chain *chain) {
   return 0;
 }
 
+/* Whatever ends is NULL here: none was ever made. */
 void hc_tls_chain_free(hc_tls_chain *chain) { (void)chain; }
 
 hc_error hc_tls_key_read(hc_slice pem, hc_key_half half, hc_slice passphrase, hc_tls_key **out,
@@ -63,6 +66,7 @@ hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **ow
 
 /* --- authorities, options */
 
+/* No path: a store of authorities would read nothing. */
 const char *hc_tls_default_file(void) { return ""; }
 const char *hc_tls_default_directory(void) { return ""; }
 
@@ -78,6 +82,8 @@ bool hc_tls_anchors_add(void *anchors, hc_slice der) {
 
 void hc_tls_anchors_free(hc_tls_anchors *anchors) { (void)anchors; }
 
+/* Options with settings of their own fail here. Plain ones can be made, held and given away, as
+ * with any library, and fail with the first connection. */
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
   (void)o, (void)settings;
   return hc_tls_check(why);
@@ -94,6 +100,7 @@ void hc_tls_context_free(hc_tls_context *context) { (void)context; }
 hc_tls_ticket *hc_tls_ticket_retain(hc_tls_ticket *ticket) { return ticket; }
 void hc_tls_ticket_release(hc_tls_ticket *ticket) { (void)ticket; }
 
+/* No ticket is ever offered. */
 bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
   (void)ticket;
   return false;
@@ -123,6 +130,7 @@ bool hc_tls_engine_set_alpn(hc_tls_engine *e, const hc_tls_handshake *h) {
   return false;
 }
 
+/* BROKEN and not "wait": nobody may be left waiting for what can't come. */
 hc_tls_result hc_tls_engine_shake_hands(hc_tls_engine *e) {
   (void)e;
   return HC_TLS_BROKEN;
@@ -148,6 +156,7 @@ hc_tls_result hc_tls_engine_write(hc_tls_engine *e, hc_slice piece, size_t *writ
   return HC_TLS_BROKEN;
 }
 
+/* The same sentence as from hc_tls_check. */
 void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase phase) {
   (void)e, (void)phase;
   hc_tls_check(&h->failure);

@@ -60,6 +60,8 @@ static int bio_create(BIO *bio) {
   return 1;
 }
 
+/* One for each context and not one for the process: it goes with the last user, and nothing has to
+ * be taken down at the end. */
 BIO_METHOD *hc_tls_bio_method_new(void) {
   /* A type without an index of its own: those are few for the whole process, and nobody searches
    * for this one. */

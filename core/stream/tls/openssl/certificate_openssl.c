@@ -59,6 +59,8 @@ void hc_tls_name_text(const X509_NAME *name, char text[HC_TLS_NAME_TEXT]) {
   BIO_free(bio);
 }
 
+/* In UTC, as the certificate has it. A malformed date has a text too, since this is for a sentence
+ * that is about something else. */
 void hc_tls_date_text(const ASN1_TIME *time, char text[HC_TLS_DATE_TEXT]) {
   struct tm parts;
   if (time && ASN1_TIME_to_tm(time, &parts) == 1) {
@@ -112,6 +114,7 @@ static char *name_of_tls_certificate(const X509_NAME *name) {
   return text;
 }
 
+/* The whole certificate, so that whoever looks can verify it with other tools. */
 static char *pem_of(const X509 *certificate) {
   BIO *bio = BIO_new(BIO_s_mem());
   char *text = bio && PEM_write_bio_X509(bio, certificate) == 1 ? written_text(bio) : NULL;
@@ -119,6 +122,8 @@ static char *pem_of(const X509 *certificate) {
   return text;
 }
 
+/* Of the certificate as it stands, unlike a pin, which is of the key: a renewed certificate has
+ * another one. */
 static char *fingerprint_of(const X509 *certificate) {
   unsigned char digest[HC_PIN_SIZE];
   unsigned size = 0;
@@ -180,6 +185,7 @@ static bool collect(hc_peer_certificate *out, X509 *certificate) {
          (out->pem = pem_of(certificate)) != NULL && collect_names(out, certificate);
 }
 
+/* Whole or not at all. What is malformed in the certificate is shown as empty, or as 0. */
 hc_error hc_tls_certificate_describe(X509 *certificate, hc_peer_certificate *out, hc_failure *why) {
   bool done = collect(out, certificate);
   ERR_clear_error();

@@ -330,6 +330,8 @@ static hc_error make_tls_context(hc_tls_options *o, const hc_tls_settings *setti
   return context->handle ? fill_tls_context(o, settings, why) : no_memory_tls_context(why);
 }
 
+/* A context that is half made is of no use: it goes again, and the options are as before. What a
+ * host's own use of OpenSSL has left in the queue must not be taken for an error of ours. */
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
   ERR_clear_error();
   hc_error error = make_tls_context(o, settings, why);
@@ -341,6 +343,8 @@ hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings,
   return error;
 }
 
+/* The store is counted up. Handshakes under way verify by whichever store stands here when they
+ * come to that. */
 void hc_tls_context_trust(hc_tls_context *context, hc_tls_anchors *anchors) {
   SSL_CTX_set1_cert_store(context->handle, hc_tls_x509_store(anchors));
 }

@@ -85,6 +85,7 @@ bool hc_tls_engine_is_established(const hc_tls_engine *e) {
   return SSL_is_init_finished(hc_tls_ssl_view(e)) != 0;
 }
 
+/* The server may decline a session that was offered: this is what came of it. */
 bool hc_tls_engine_was_resumed(const hc_tls_engine *e) {
   return SSL_session_reused(hc_tls_ssl_view(e)) == 1;
 }
@@ -95,6 +96,7 @@ size_t hc_tls_engine_pending(const hc_tls_engine *e) {
   return pending > 0 ? (size_t)pending : 0;
 }
 
+/* Decrypted or not, of a whole record or of a part: a read ahead may have brought any of these. */
 bool hc_tls_engine_has_buffered(const hc_tls_engine *e) {
   return SSL_has_pending(hc_tls_ssl_view(e)) == 1;
 }
@@ -115,10 +117,13 @@ hc_slice hc_tls_engine_version(const hc_tls_engine *e) {
   return hc_slice_of(SSL_get_version(hc_tls_ssl_view(e)));
 }
 
+/* OpenSSL's names: those of TLS 1.3 are the registry's (TLS_AES_128_GCM_SHA256), the older ones its
+ * own. */
 hc_slice hc_tls_engine_cipher(const hc_tls_engine *e) {
   return hc_slice_of(SSL_CIPHER_get_name(SSL_get_current_cipher(hc_tls_ssl_view(e))));
 }
 
+/* A view of the SSL's memory, without a NUL behind it. */
 hc_slice hc_tls_engine_alpn(const hc_tls_engine *e) {
   const unsigned char *name = NULL;
   unsigned size = 0;
@@ -126,6 +131,7 @@ hc_slice hc_tls_engine_alpn(const hc_tls_engine *e) {
   return size == 0 ? HC_SLICE("") : (hc_slice){(const char *)name, size};
 }
 
+/* Borrowed from the SSL; on a resumed connection it is the session's. */
 hc_error hc_tls_engine_describe(const hc_tls_engine *e, hc_peer_certificate *out, hc_failure *why) {
   X509 *certificate = SSL_get0_peer_certificate(hc_tls_ssl_view(e));
   return certificate ? hc_tls_certificate_describe(certificate, out, why) : HC_ERR_UNAVAILABLE;
@@ -152,6 +158,8 @@ bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
   return SSL_SESSION_is_resumable(session) && age >= -1 && age < SSL_SESSION_get_timeout(session);
 }
 
+/* The server's own one alone, as a cheap look before the session is offered. The whole chain is
+ * verified behind the handshake (hc_tls_verify_resumed). */
 bool hc_tls_ticket_has_current_certificate(const hc_tls_ticket *ticket) {
   X509 *certificate = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)ticket);
   return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;

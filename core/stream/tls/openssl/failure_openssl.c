@@ -7,6 +7,7 @@
 
 #include "openssl_internal.h"
 
+/* The whole queue is read, since that empties it, and the shortage may stand anywhere in it. */
 bool hc_tls_memory_was_out(void) {
   bool found = false;
   for (unsigned long error; (error = ERR_get_error()) != 0;) {

@@ -45,6 +45,9 @@ static void offer_session(hc_tls_handshake *h, SSL *ssl) {
   hc_tls_ticket_release(ticket);
 }
 
+/* Everything that this connection alone asks for goes to its own SSL: the context is shared.
+ * Without memory for a part of it there is no connection, since one without its name or its checks
+ * must never begin. */
 static SSL *begin_ssl(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   const hc_tls_options *o = h->options;
   SSL *ssl = SSL_new(o->context->handle);
@@ -65,6 +68,7 @@ static SSL *begin_ssl(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   return ssl;
 }
 
+/* No byte moves yet. The ClientHello goes out with the first call of hc_tls_engine_shake_hands. */
 hc_tls_engine *hc_tls_engine_new(hc_tls_handshake *h, hc_tls_carrier *carrier) {
   SSL *ssl = begin_ssl(h, carrier);
   ERR_clear_error();
@@ -97,6 +101,8 @@ static const char *objection(const hc_tls_handshake *h, const SSL *ssl) {
              : "TLS handshake: the server chose a protocol (ALPN) that was not offered";
 }
 
+/* Of a resumed connection the certificates are judged here, since OpenSSL has not asked about
+ * them. */
 bool hc_tls_engine_check(hc_tls_engine *e, hc_tls_handshake *h) {
   SSL *ssl = hc_tls_ssl(e);
   const char *reason = objection(h, ssl);

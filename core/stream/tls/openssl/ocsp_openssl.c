@@ -138,6 +138,8 @@ static bool check_tls_ocsp(staple *s, SSL *ssl) {
   return check_status(s, single);
 }
 
+/* The queue is emptied before and behind: OCSP's findings are read from it (check_time), and must
+ * not be taken for an error of the handshake. */
 int hc_tls_ocsp_callback(SSL *ssl, void *unused) {
   (void)unused;
   staple s = {.handshake = SSL_get_app_data(ssl)};

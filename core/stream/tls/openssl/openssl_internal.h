@@ -36,7 +36,7 @@ static inline hc_tls_key *hc_tls_key_of(EVP_PKEY *key) { return (hc_tls_key *)ke
 static inline EVP_PKEY *hc_tls_pkey(const hc_tls_key *key) { return (EVP_PKEY *)(uintptr_t)key; }
 static inline X509_STORE *hc_tls_x509_store(hc_tls_anchors *a) { return (X509_STORE *)a; }
 
-/* --- x509_openssl.c */
+/* --- x509_openssl.c, and rounds_openssl.c for the first */
 
 /* OpenSSL's passphrase callback: without one of our own it would ask on the terminal. `asked`, a
  * bool, becomes true. */

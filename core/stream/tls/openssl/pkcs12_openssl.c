@@ -84,7 +84,8 @@ static void close_contents(contents *c) {
   sk_X509_pop_free(c->chain, X509_free);
 }
 
-/* Hands the parts over. */
+/* Hands the parts over to the caller. Of what was given away nothing stays in `c`, which is freed
+ * in any case. */
 static hc_error share(contents *c, hc_tls_chain **own, hc_tls_key **key, hc_tls_chain **chain,
                       hc_failure *why) {
   STACK_OF(X509) *list = sk_X509_new_null();

@@ -76,6 +76,8 @@ static bool is_algorithm_over(const X509_ALGOR *algorithm) {
   return is_much;
 }
 
+/* X509_SIG is what OpenSSL calls PKCS#8's EncryptedPrivateKeyInfo (RFC 5958 section 3): an
+ * algorithm, and the sealed key, which is not looked at. */
 static bool is_sealed_over(const X509_SIG *sealed) {
   const X509_ALGOR *algorithm = NULL;
   X509_SIG_get0(sealed, &algorithm, NULL);
@@ -119,6 +121,8 @@ static bool are_bags_over(PKCS7 *content) {
   return is_much;
 }
 
+/* A sealed bag has a count of its own. Whether keys are sealed once more inside of it can't be seen
+ * from here. */
 static bool is_content_over(PKCS7 *content) {
   if (PKCS7_type_is_encrypted(content) && content->d.encrypted)
     return is_algorithm_over(content->d.encrypted->enc_data->algorithm);

@@ -23,6 +23,7 @@ static void mismatch_failure(hc_tls_handshake *h, X509 *certificate) {
   hc_tls_fail_by_name(h, names, subject);
 }
 
+/* Any certificate of the chain may be the one that is out of date, so the sentence names it. */
 static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certificate,
                          const ASN1_TIME *date, const char *preposition) {
   char subject[HC_TLS_NAME_TEXT], day[HC_TLS_DATE_TEXT];
@@ -31,6 +32,7 @@ static void date_failure(hc_tls_handshake *h, const char *reason, X509 *certific
   hc_tls_fail_by_date(h, reason, subject, preposition, day);
 }
 
+/* The issuer is who is missing, and so the one to be named. */
 static void authority_failure(hc_tls_handshake *h, const char *reason, X509 *certificate) {
   char issuer[HC_TLS_NAME_TEXT];
   hc_tls_name_text(X509_get_issuer_name(certificate), issuer);
@@ -222,6 +224,7 @@ static bool verify(hc_tls_handshake *h, X509_STORE_CTX *context) {
   return true;
 }
 
+/* 0 has OpenSSL send the alert that fits the context's error, and end the handshake. */
 int hc_tls_verify_callback(X509_STORE_CTX *context, void *unused) {
   (void)unused;
   bool passed = verify(handshake_of(context), context);

@@ -10,6 +10,8 @@
 
 #include "openssl_internal.h"
 
+/* A read of PEM gives NULL for "no more" and for "broken" alike. Which of them it was stands in the
+ * queue alone. */
 hc_error hc_pem_end(void) {
   unsigned long first = ERR_peek_error(), error = ERR_peek_last_error();
   /* A block that is broken always leaves an error; OpenSSL does not always when it has no
@@ -22,6 +24,7 @@ hc_error hc_pem_end(void) {
   return is_end ? HC_OK : HC_ERR_INVALID_DATA;
 }
 
+/* The queue goes too: none of what is in it says more than that. */
 static hc_error no_memory_x509_here(hc_failure *why) {
   ERR_clear_error();
   return hc_failure_out_of_memory(why);
@@ -76,6 +79,7 @@ static hc_error read_certificates(BIO *bio, STACK_OF(X509) * list, hc_failure *w
   return HC_OK;
 }
 
+/* The caller's chain is untouched until all of the text was read. */
 hc_error hc_tls_chain_read(hc_slice pem, hc_tls_chain **out, hc_failure *why) {
   BIO *bio = open_text(pem, why);
   if (!bio) return why->code;
@@ -105,6 +109,7 @@ static bool write_certificates(BIO *bio, const STACK_OF(X509) * list) {
   return true;
 }
 
+/* To memory first: `out` gets the whole text or nothing. */
 hc_error hc_tls_chain_write(const hc_tls_chain *chain, hc_buffer *out, hc_failure *why) {
   BIO *bio = BIO_new(BIO_s_mem());
   hc_error error = bio && write_certificates(bio, hc_tls_x509_list(chain))
@@ -149,6 +154,8 @@ static bool is_about_algorithm(unsigned long error) {
           reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION);
 }
 
+/* A wrong passphrase shows in many ways, by whatever its garbage was taken for. So what is known to
+ * be something else is told apart first, and the rest is the passphrase. It is in no sentence. */
 static hc_error explain_locked_key(const key_answer *answer, hc_failure *why) {
   bool is_unknown = false, was_out = false;
   for (unsigned long error; (error = ERR_get_error()) != 0;) {
@@ -201,6 +208,7 @@ static bool write_key_x509(BIO *bio, const EVP_PKEY *key, hc_key_half half) {
   return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1;
 }
 
+/* To a BIO of its own first, whose memory OpenSSL wipes; `out` is the caller's to wipe. */
 hc_error hc_tls_key_write(const hc_tls_key *key, hc_key_half half, hc_buffer *out,
                           hc_failure *why) {
   ERR_clear_error();
