@@ -23,7 +23,7 @@ hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t le
   return hc_socket_send_file_piece(s, file, offset, piece, size, sent, why);
 }
 
-/* With this answer nobody calls the functions below, and a body goes to its file through memory. */
+/* With this answer no bytes go by a pipe, and a body goes to its file through memory. */
 hc_error hc_pipe_open(hc_pipe *pipe) {
   *pipe = (hc_pipe){.is_open = false};
   return HC_ERR_UNAVAILABLE;
