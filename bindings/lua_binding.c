@@ -18,8 +18,10 @@ static const char *short_name(const char *full_name) {
 
 /* --- classes */
 
+/* For classes that say nothing better of themselves. */
 static int object_tostring(lua_State *L) { return hcl_push_object_text(L, 1, NULL); }
 
+/* A plain table: scripts may add methods of their own to it, as to any class. */
 static void push_class_table(lua_State *L, const hcl_class *class) {
   lua_newtable(L);
   hcl_name_value(L, "", short_name(class->full_name));
@@ -86,6 +88,8 @@ void hcl_hidden_class_new(lua_State *L, const char *full_name, lua_CFunction gc)
   hcl_class_new(L, &class);
 }
 
+/* luaL_getmetatable pushes nil where nobody has registered the class, and nil is the answer
+ * then. */
 void hcl_class_push(lua_State *L, const char *full_name) {
   luaL_getmetatable(L, full_name);
   if (!lua_istable(L, -1)) return;
@@ -108,6 +112,8 @@ void hcl_push_weak_table(lua_State *L, const char *name, const char *mode) {
   lua_setfield(L, LUA_REGISTRYINDEX, name);
 }
 
+/* An error between making the table and filling it leaves it in the registry: whether it is whole
+ * is asked of its one field. */
 void hcl_push_metatable(lua_State *L, const char *name, const char *field, lua_CFunction function) {
   luaL_newmetatable(L, name);
   lua_getfield(L, -1, field);
@@ -144,6 +150,7 @@ void *hcl_check_object(lua_State *L, int arg, const char *full_name) {
   return object;
 }
 
+/* The address tells two objects apart in a log, as print does of a table. */
 int hcl_push_object_text(lua_State *L, int object, const char *detail) {
   const char *name = hcl_type_name(L, object);
   const void *address = lua_topointer(L, object);
@@ -183,6 +190,7 @@ void hcl_anchor_reserve(lua_State *L, int object, int slot) {
   hcl_anchor_put(L, object, slot);
 }
 
+/* Raw, so it allocates nothing and can't throw: finalizers and callbacks rely on that. */
 void hcl_anchor_get(lua_State *L, int object, int slot) {
   hcl_get_anchor(L, object);
   if (!lua_istable(L, -1)) return; /* the nil is the answer */
@@ -207,6 +215,7 @@ const char *hcl_type_name(lua_State *L, int index) {
   return name ? name : luaL_typename(L, index);
 }
 
+/* In the words of luaL_argerror, so that a script's own tests of messages go on to work. */
 int hcl_type_error(lua_State *L, int arg, const char *expected) {
   const char *got = hcl_type_name(L, arg);
   return hcl_argument_error(L, arg, lua_pushfstring(L, "%s expected, got %s", expected, got));
@@ -219,6 +228,7 @@ hc_slice hcl_to_slice(lua_State *L, int index) {
   return s;
 }
 
+/* A number is refused, unlike by luaL_checklstring: "8080" for a host is mostly a mistake. */
 hc_slice hcl_check_string(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TSTRING) hcl_type_error(L, arg, "string");
   return hcl_to_slice(L, arg);
@@ -232,6 +242,7 @@ const char *hcl_path_objection(hc_slice path) {
   return NULL;
 }
 
+/* The text ends with a NUL, since every string of Lua's does. */
 const char *hcl_check_path(lua_State *L, int arg) {
   hc_slice path = hcl_check_string(L, arg);
   const char *objection = hcl_path_objection(path);
@@ -259,6 +270,7 @@ double hcl_check_number(lua_State *L, int arg) {
   return value;
 }
 
+/* Not by truth: 0 and "false" are true to Lua, and to nobody who writes them. */
 bool hcl_check_boolean(lua_State *L, int arg) {
   if (!lua_isboolean(L, arg)) hcl_type_error(L, arg, "boolean");
   return lua_toboolean(L, arg) != 0;
@@ -276,6 +288,7 @@ double hcl_opt_number(lua_State *L, int arg, double fallback) {
   return lua_isnoneornil(L, arg) ? fallback : hcl_check_number(L, arg);
 }
 
+/* Two functions, because a default that stands as an argument says nothing at the call. */
 bool hcl_opt_true(lua_State *L, int arg) {
   return lua_isnoneornil(L, arg) || hcl_check_boolean(L, arg);
 }
@@ -283,6 +296,8 @@ bool hcl_opt_false(lua_State *L, int arg) {
   return !lua_isnoneornil(L, arg) && hcl_check_boolean(L, arg);
 }
 
+/* A light userdata of NULL: Lua's tables can't hold nil, and a field that is there and has no value
+ * needs something to say so. */
 bool hcl_is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && !lua_touserdata(L, index);
 }
@@ -320,6 +335,7 @@ int hcl_push_result(lua_State *L, hc_error code, const hc_failure *why) {
   return 2;
 }
 
+/* As Lua's own io has it, with the Error in the place of errno. */
 int hcl_push_refusal(lua_State *L, hc_error code, const hc_failure *why) {
   lua_pushnil(L);
   hcl_push_message(L, code, why);
@@ -342,6 +358,7 @@ int hcl_call_busy(lua_State *L, bool *busy, lua_CFunction function) {
   return status != 0 ? lua_error(L) : lua_gettop(L) - count;
 }
 
+/* In Lua's own words. Its own error of memory can't be raised by the API. */
 int hcl_raise_memory(lua_State *L) { return luaL_error(L, "not enough memory"); }
 
 /* Usually nothing is left to free: hcl_buffer_push has done it. It is for the errors in between. */
@@ -351,6 +368,7 @@ static int buffer_gc(lua_State *L) {
   return 0;
 }
 
+/* By the metatable, so no other userdata is taken for one. */
 hc_buffer *hcl_buffer_at(lua_State *L, int index) {
   return (hc_buffer *)luaL_testudata(L, index, BUFFER);
 }
@@ -363,16 +381,20 @@ hc_buffer *hcl_buffer_new(lua_State *L) {
   return (hc_buffer *)hcl_object_new(L, BUFFER, sizeof(hc_buffer));
 }
 
+/* Freed at once and not by the collector, which does not know how much memory hangs on so small a
+ * userdata. */
 void hcl_buffer_push(lua_State *L, hc_buffer *buffer) {
   size_t size = hc_buffer_size(buffer);
   lua_pushlstring(L, size ? hc_buffer_head(buffer) : "", size);
   hc_buffer_free(buffer);
 }
 
+/* -1 as in C, for loops that compare with it. */
 void hcl_push_handle(lua_State *L, hc_handle handle) {
   lua_pushinteger(L, handle == HC_NO_HANDLE ? -1 : (lua_Integer)handle);
 }
 
+/* A number that no handle of this system can have is none. */
 hc_handle hcl_handle_of(int64_t number) {
   hc_handle handle = (hc_handle)number;
   return number >= 0 && (int64_t)handle == number ? handle : HC_NO_HANDLE;

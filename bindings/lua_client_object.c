@@ -113,11 +113,15 @@ int hcl_client_guarded(lua_State *L, lua_CFunction function) {
   return is_at_work(self) ? function(L) : hcl_call_busy(L, &self->busy, function);
 }
 
+/* Released and not closed here: a large file that has no name any more takes its time to go
+ * (core/platform/file_release.h). */
 void hcl_client_close_sink(hcl_client *self) {
   if (self->sink_is_open) hc_file_release(self->sink);
   self->sink_is_open = false;
 }
 
+/* nil clears the bit. The bits say what may be there, so that the usual exchange, which anchors
+ * nothing, never looks. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot) {
   bool is_set = !lua_isnil(L, -1);
   hcl_anchor_put(L, object, slot);
@@ -137,6 +141,8 @@ void hcl_client_drop_anchor(lua_State *L, hcl_client *self, int slot) {
   self->anchored &= ~(1u << slot);
 }
 
+/* From HCL_CLIENT_BODY to HCL_CLIENT_PATH: what belongs to one connection. The function
+ * allow_address is the client's and stays. */
 void hcl_client_drop_anchors(lua_State *L, hcl_client *self) {
   for (int slot = HCL_CLIENT_BODY; slot <= HCL_CLIENT_PATH; slot++)
     hcl_client_drop_anchor(L, self, slot);
@@ -158,6 +164,8 @@ static int cancel_in_cqueues(lua_State *L) {
   return 0;
 }
 
+/* Whatever goes wrong in there is nobody's business here: the descriptor is about to be closed in
+ * any case. */
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd) {
   if (hcl_call_protected(L, cancel_in_cqueues, &fd) > 0) lua_pop(L, 1);
 }
@@ -169,6 +177,7 @@ void hcl_client_withdraw(lua_State *L, hcl_client *self) {
 
 /* --- calls that come back unfinished */
 
+/* No Lua error can come out of the core: what it calls back runs protected. */
 hc_error hcl_client_poll_once(lua_State *L, hcl_client *self) {
   lua_State *previous = hcl_client_enter(L, self);
   hc_error code = hc_client_poll(self->client);

@@ -64,9 +64,9 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self);
  * says so without a look at the table. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
-/* Makes cqueues forget the descriptor that pollfd() returned, before the
- * core may close it. cqueues remembers descriptors, and would fail when the next one has the same
- * number. Does nothing if cqueues is not loaded. */
+/* Makes cqueues forget the descriptor that pollfd() returned, before the core may close it. cqueues
+ * remembers descriptors, and would fail when the next one has the same number. Does nothing if
+ * cqueues is not loaded. */
 void hcl_client_withdraw(lua_State *L, hcl_client *self);
 void hcl_withdraw_descriptor(lua_State *L, hc_handle fd);
 /* These two stand around every call into the core that may call back. They note the calling thread

@@ -1,4 +1,8 @@
-/* lua_compat.c - see lua_compat.h. */
+/* lua_compat.c - one Lua C API for five interpreters. See lua_compat.h.
+ *
+ * The other files are written for Lua 5.2's API. What 5.1 lacks of it is made here out of what
+ * there is; what no version has (an anchor, a protected call that can't throw, the hooks' chance)
+ * is made for all of them. Nothing of HTTP is known here, and no class. */
 #include "lua_compat.h"
 
 #if LUA_VERSION_NUM < 502
@@ -8,6 +12,8 @@ int hcl_absindex(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
 }
 
+/* As 5.2 has it: each function gets copies of the upvalues on the top, and these are popped at the
+ * end. */
 void hcl_setfuncs(lua_State *L, const luaL_Reg *functions, int upvalues) {
   luaL_checkstack(L, upvalues + 1, "too many upvalues");
   for (; functions->name; functions++) {
@@ -29,6 +35,7 @@ void *hcl_testudata(lua_State *L, int index, const char *name) {
   return object;
 }
 
+/* In the form of print. */
 static void push_text_of(lua_State *L, int index) {
   switch (lua_type(L, index)) {
   case LUA_TNUMBER:
@@ -39,6 +46,7 @@ static void push_text_of(lua_State *L, int index) {
   }
 }
 
+/* A __tostring that gives no string yields NULL, or the text of a number; later versions raise. */
 const char *hcl_tolstring(lua_State *L, int index, size_t *size) {
   index = lua_absindex(L, index);
   if (!luaL_callmeta(L, index, "__tostring")) push_text_of(L, index);
@@ -112,6 +120,7 @@ bool hcl_to_integer(lua_State *L, int index, int64_t *value) {
   return (double)*value == number;
 }
 
+/* A double is exact up to 2^53: sizes and counts of bytes stay below that. */
 void hcl_push_integer(lua_State *L, int64_t value) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)value);

@@ -59,6 +59,8 @@ static void add_param(lua_State *L, const hc_challenge_piece *piece, hc_buffer *
   lua_rawset(L, PARAMS);
 }
 
+/* What is broken further on in the field does not take away what was read before it: a server that
+ * sends a scheme nobody knows may have a good one in front. */
 int hcl_read_challenges(lua_State *L) {
   hc_challenge_piece piece = {HC_CHALLENGE_SCHEME, {NULL, 0}, {NULL, 0}, false};
   hc_slice rest = hcl_check_string(L, 1);
@@ -84,6 +86,7 @@ int hcl_read_challenges(lua_State *L) {
 
 /* --- DigestChallenge */
 
+/* Also a zeroed one, in which nothing was found: the collector comes by here. */
 static hc_digest_challenge *check_challenge(lua_State *L) {
   return (hc_digest_challenge *)hcl_check_object(L, 1, HCL_DIGEST_CHALLENGE);
 }
@@ -105,13 +108,14 @@ static int challenge_first(lua_State *L) { return find_digest(L, HC_DIGEST_FIRST
 /* DigestChallenge.best(value) -> the one with the best hash; nil */
 static int challenge_best(lua_State *L) { return find_digest(L, HC_DIGEST_BEST); }
 
+/* A copy of the challenge's own: the object may go before the table. */
 static void set_text_digest(lua_State *L, const char *name, hc_slice text) {
   hcl_push_slice(L, text);
   lua_setfield(L, -2, name);
 }
 
 /* challenge:facts() -> table of realm, nonce, opaque and algorithm (nil: not given), has_qop,
- * is_stale, and strength, the greater the better The numbers of the hashes rise with what they are
+ * is_stale, and strength, the greater the better: the numbers of the hashes rise with what they are
  * worth. */
 static int challenge_facts(lua_State *L) {
   const hc_digest_challenge *self = check_challenge(L);
@@ -157,6 +161,7 @@ static int challenge_take_info(lua_State *L) {
   return 1;
 }
 
+/* Freeing twice is fine, and so is one that was never filled. */
 static int challenge_gc(lua_State *L) {
   hc_digest_free(check_challenge(L));
   return 0;

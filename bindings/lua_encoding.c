@@ -102,6 +102,7 @@ static int encoding_random_bytes(lua_State *L) {
   return push_bytes(L, code, bytes, (size_t)count, &why);
 }
 
+/* The first five are scripts' as well; random_bytes the public module leaves out. */
 const luaL_Reg hcl_encoding_functions[] = {
     {"base64_encode", encoding_base64_encode},
     {"base64_decode", encoding_base64_decode},

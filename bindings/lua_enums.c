@@ -120,6 +120,7 @@ static constant entry_of(const enum_table *t, size_t index) {
   return (constant){hc_error_name((int)index), (int)index};
 }
 
+/* A walk: the longest list has some sixty names, and scripts read a constant seldom. */
 static bool find_entry(const enum_table *t, const char *name, size_t *index) {
   for (*index = 0; *index < t->count; ++*index) {
     if (strcmp(entry_of(t, *index).name, name) == 0) return true;
@@ -150,6 +151,7 @@ static int enum_index(lua_State *L) {
   return 1;
 }
 
+/* Also for a name that is there: the table itself is empty, so every write comes by here. */
 static int enum_newindex(lua_State *L) {
   return luaL_error(L, "%s is read-only (write to %s)", table_of_upvalue(L)->path, key_text(L, 2));
 }
@@ -224,6 +226,7 @@ static void push_tables(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, "httpclient.enums");
 }
 
+/* Of all tables alike: it hangs on the interpreter alone. */
 bool hcl_enums_are_raw(lua_State *L) {
   push_tables(L);
   lua_getfield(L, -1, "raw");
@@ -232,6 +235,7 @@ bool hcl_enums_are_raw(lua_State *L) {
   return raw;
 }
 
+/* The same table each time, so that a script can compare two of them. */
 void hcl_push_enum(lua_State *L, hcl_enum which) {
   bool raw = hcl_enums_are_raw(L);
   push_tables(L);
@@ -251,10 +255,12 @@ bool hcl_push_class_enum(lua_State *L, const char *name) {
   return false;
 }
 
+/* On the module: httpclient.ERR_TIMEOUT and its like. */
 void hcl_set_error_constants(lua_State *L, int table) {
   set_raw(L, table, &tables[HCL_ENUM_ERROR]);
 }
 
+/* On the class, as the engine has them: HTTPClient.STATUS_BODY. */
 void hcl_set_constants(lua_State *L, int table) {
   for (int which = 0; which < HCL_ENUM_ERROR; which++) set_raw(L, table, &tables[which]);
 }

@@ -4,6 +4,8 @@
 #include "../core/platform/system_name.h"
 #include "lua_binding.h"
 
+/* Some libraries tell their version as a text, others as a number of 8, 12 and 12 bits. It is the
+ * one that is loaded, where the library can tell. false: this build is without it. */
 static void push_version(lua_State *L, const hc_feature *feature) {
   if (feature->version && feature->version()) {
     lua_pushstring(L, feature->version());

@@ -20,12 +20,14 @@ FILE *hcl_file_if_open(lua_State *L, int index) {
   return object ? hcl_file_of(object) : NULL;
 }
 
+/* NULL for what is no file at all: whoever asks may take other things as well. */
 FILE *hcl_to_open_file(lua_State *L, int index) {
   void *object = luaL_testudata(L, index, LUA_FILEHANDLE);
   if (object && !hcl_file_of(object)) hcl_argument_error(L, index, "the file is closed");
   return object ? hcl_file_of(object) : NULL;
 }
 
+/* A regular file can't raise SIGPIPE, and is spared what guards against it. */
 bool hcl_flush_stdio(FILE *file) {
   return hc_file_is_regular(hc_stdio_file(file)) ? hc_stdio_flush_regular(file)
                                                  : hc_stdio_flush(file);
@@ -88,6 +90,9 @@ static bool is_end_file_methods(lua_State *L, int file, lua_Number place) {
   return is_end;
 }
 
+/* Only where the FILE must not be touched; elsewhere nothing happens, and the core reads the
+ * descriptor. The function in the argument's place takes the file along as an upvalue, so the
+ * anchor of the body keeps both. */
 void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length) {
   lua_Number at, end, unused;
   *length = 0;
@@ -109,6 +114,7 @@ void hcl_file_to_reader(lua_State *L, int arg, uint64_t *length) {
 
 /* --- bodies that are received */
 
+/* What a protected call gets by its one pointer. */
 typedef struct method_call {
   hcl_client *self;
   hc_slice bytes;
@@ -131,6 +137,7 @@ static void call_method(lua_State *L, int arguments) {
   (void)lua_error(L);
 }
 
+/* A string of the piece's size is made for each write: here the body does go through Lua. */
 static int call_write(lua_State *L) {
   const method_call *call = (const method_call *)lua_touserdata(L, 1);
   push_method_file_methods(L, call->self, "write");
@@ -139,6 +146,7 @@ static int call_write(lua_State *L) {
   return 0;
 }
 
+/* Runs protected, as call_write does. */
 static int call_flush(lua_State *L) {
   const method_call *call = (const method_call *)lua_touserdata(L, 1);
   push_method_file_methods(L, call->self, "flush");
@@ -159,6 +167,7 @@ static bool call_safely(method_call *call, lua_CFunction function, hc_failure *w
   return false;
 }
 
+/* All or nothing: Lua's write tells of a failure, and not of how much went before it. */
 static size_t write_by_method(void *context, hc_slice bytes, hc_failure *why) {
   method_call call = {(hcl_client *)context, bytes};
   return call_safely(&call, call_write, why) ? bytes.size : 0;

@@ -13,7 +13,7 @@ static replacement_object *check_replacement(lua_State *L) {
   return (replacement_object *)hcl_check_object(L, 1, HCL_FILE_REPLACEMENT);
 }
 
-/* FileReplacement.begin(from, to) -> object A failure to begin is kept for await, so that there is
+/* FileReplacement.begin(from, to) -> object. A failure to begin is kept for await, so that there is
  * one place where it is looked at. */
 static int replacement_begin(lua_State *L) {
   const char *from = hcl_check_path(L, 1), *to = hcl_check_path(L, 2);
@@ -23,6 +23,7 @@ static int replacement_begin(lua_State *L) {
   return 1;
 }
 
+/* Does not wait: a task asks this between two frames, and awaits what is done. */
 static int replacement_is_done(lua_State *L) {
   replacement_object *self = check_replacement(L);
   lua_pushboolean(L, !self->under_way || hc_file_replacement_is_done(self->under_way));
@@ -42,6 +43,7 @@ static int replacement_await(lua_State *L) {
   return 1;
 }
 
+/* What is under way goes on by itself; only nobody hears how it ends. */
 static int replacement_gc(lua_State *L) {
   replacement_object *self = check_replacement(L);
   hc_file_replacement_free(self->under_way);

@@ -1,10 +1,17 @@
-/* lua_header_dictionary.c - the fields of a head as a table. See lua_header_dictionary.h. */
+/* lua_header_dictionary.c - the fields of a head as a table. See lua_header_dictionary.h.
+ *
+ * Scripts ask for all fields at once and read two or three of them, so what this costs is making
+ * strings. Two ways: heads of up to 64 fields go by what the last heads had, which spares most
+ * strings; larger ones by lists, so that their cost stays linear.
+ *
+ * It copies out of the core's list of fields and knows nothing of the exchange. */
 #include "lua_header_dictionary.h"
 
 #include <string.h>
 
 #include "../core/base/chars.h"
 
+/* A name that stands once, as most do, is spared the buffer. */
 void hcl_push_joined(lua_State *L, const hc_headers *headers, hc_slice name, size_t first,
                      const char *separator) {
   size_t index = first, next;
@@ -38,6 +45,7 @@ static int dictionary_index(lua_State *L) {
   return 0;
 }
 
+/* One metatable for all dictionaries of a state. */
 static void set_dictionary_metatable(lua_State *L) {
   hcl_push_metatable(L, "httpclient.headers", "__index", dictionary_index);
   lua_setmetatable(L, -2);
@@ -105,6 +113,7 @@ static void push_known(lua_State *L, known_fields **known) {
   lua_pop(L, 1);
 }
 
+/* By memcpy, which is one load: the bytes may stand anywhere. */
 static uint64_t eight_at(const char *at) {
   uint64_t word;
   memcpy(&word, at, sizeof word);
@@ -120,6 +129,7 @@ static inline bool same_bytes(const char *a, const char *b, size_t size) {
   return differs == 0;
 }
 
+/* A slot that has kept nothing yet says nothing. */
 static inline bool says(const known_text *kept, hc_slice text) {
   return kept->data && kept->size == text.size && same_bytes(kept->data, text.data, text.size);
 }
@@ -135,8 +145,8 @@ static bool find_slot(known_fields *known, size_t i, hc_slice name, size_t *slot
 }
 
 /* Pushes the text as a string, the kept one if that says the same; else it is the one that is kept.
- * / `kept->data` is NULL while the table is written to: an error in between must not leave a view
- * of a string that nobody holds. */
+ * `kept->data` is NULL while the table is written to: an error in between must not leave a view of
+ * a string that nobody holds. */
 static void push_text(lua_State *L, int strings, size_t place, known_text *kept, hc_slice text) {
   int index = (int)place + 1;
   if (says(kept, text)) {
@@ -170,6 +180,8 @@ static bool keeps_first(hcl_join join, hc_slice name) {
   return join == HCL_JOIN_LISTS && hc_slice_equal_fold(name, HC_SLICE("set-cookie"));
 }
 
+/* The engine's dictionary joins with a semicolon, which is nobody's rule but its own; for all else
+ * there is RFC 9110 section 5.3. */
 static const char *separator_of(hcl_join join) { return join == HCL_JOIN_LISTS ? ", " : "; "; }
 
 /* Pushes name and value of a field that says what the last head said in that slot, as most do. */
@@ -222,6 +234,8 @@ static void fill_small(lua_State *L, const hc_headers *headers, hcl_join join) {
 
 /* --- many fields */
 
+/* A name has no letter case (RFC 9110 section 5.1), and one form of it makes a table's key of
+ * it. */
 static void push_lower(lua_State *L, hc_slice name) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
@@ -275,6 +289,8 @@ static void fill_large(lua_State *L, const hc_headers *headers, hcl_join join) {
   lua_settop(L, dictionary);
 }
 
+/* Room for all pushes on the way is asked for here, once. The metatable comes last, so filling is
+ * raw access either way. */
 void hcl_push_header_dictionary(lua_State *L, const hc_headers *headers, hcl_join join) {
   luaL_checkstack(L, 12, NULL);
   bool small = headers->count <= FEW_FIELDS;

@@ -15,6 +15,8 @@ int hcl_idn_to_ascii(lua_State *L) {
   return 1;
 }
 
+/* false for everything in a build without the list. The text of a Lua string ends with a NUL, as
+ * the core wants it. */
 int hcl_is_public_suffix(lua_State *L) {
   lua_pushboolean(L, hc_is_public_suffix(hcl_check_string(L, 1).data));
   return 1;

@@ -22,6 +22,8 @@ static void enter_and_close(lua_State *L, hcl_client *self, void (*action)(hc_cl
   hcl_client_leave(self, previous);
 }
 
+/* The end of the object, by the collector, by __close, or by a script's own hand. Afterwards it is
+ * one without a client, which the methods can deal with. */
 static int client_gc(lua_State *L) {
   hcl_client *self = (hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT);
   self->is_shown = false; /* the loop may be half taken down as well */
@@ -48,6 +50,7 @@ static int client_go_out_of_scope(lua_State *L) {
   return client_gc(L);
 }
 
+/* Ends the connection; the client and its settings stay, and can connect again. */
 static int client_close(lua_State *L) {
   /* Another finalizer may call this after the client's own: what was made now, nobody would
    * free. */
@@ -67,6 +70,8 @@ static int client_tostring(lua_State *L) {
 
 /* --- connection */
 
+/* The engine's two functions, which name a proxy by its parts. set_proxy of ours takes a URL
+ * (lua_proxy.c). */
 static int set_proxy(lua_State *L, hc_proxy_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, 2, HC_SLICE(""));
@@ -166,6 +171,7 @@ static int client_share_connection(lua_State *L) {
   return 3;
 }
 
+/* How many more exchanges the connection has room for; the core knows the server's limit. */
 static int client_get_free_streams(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)hc_client_free_streams(hcl_check_client(L, 1)->client));
   return 1;
@@ -186,6 +192,7 @@ static int client_get_status(lua_State *L) {
   return 1;
 }
 
+/* Both values each time, also of HC_OK, since it is a question and not the result of a call. */
 static int client_get_last_error(lua_State *L) {
   /* a copy: see hcl_push_message */
   hc_failure last = *hc_client_last_error(hcl_check_client(L, 1)->client);
@@ -267,6 +274,7 @@ static int get_property(lua_State *L, const property *p) {
 
 #define FIELD_VALUE 3 /* the argument of __newindex that is the value; a setter's is 2 */
 
+/* An assignment has no argument that a message could name by its number, so it names the field. */
 static int refuse_type_http_client(lua_State *L, int arg, const property *p, const char *expected) {
   if (arg != FIELD_VALUE) return hcl_type_error(L, arg, expected);
   return luaL_error(L, "HTTPClient.%s: %s expected, got %s", p->name, expected,
@@ -306,6 +314,7 @@ static double check_seconds(lua_State *L, int arg, const property *p) {
   return value;
 }
 
+/* Text and no number, since "auto" is one of them and 1.1 is no exact number. */
 static hc_version_wish check_version_http_client(lua_State *L, int arg, const property *p) {
   if (lua_type(L, arg) != LUA_TSTRING) refuse_type_http_client(L, arg, p, "string");
   for (int i = 0; i < 3; i++)
@@ -314,6 +323,7 @@ static hc_version_wish check_version_http_client(lua_State *L, int arg, const pr
   return HC_VERSION_1;
 }
 
+/* 4 and 6 as everybody calls them, not the system's numbers. */
 static size_t check_family(lua_State *L, int arg, const property *p) {
   int64_t value = 0;
   if (lua_type(L, arg) != LUA_TNUMBER) refuse_type_http_client(L, arg, p, "number");
@@ -335,6 +345,7 @@ static void set_own(lua_State *L, int arg, const property *p) {
   if (code != HC_OK) refuse_value(L, arg, p, lua_pushfstring(L, "is refused: %s", why.text));
 }
 
+/* The value is checked before the field is written to, so a wrong one changes nothing. */
 static void set_property(lua_State *L, int arg, const property *p) {
   if (p->kind == PROPERTY_OWN) {
     set_own(L, arg, p);
@@ -423,6 +434,7 @@ static int client_newindex(lua_State *L) {
 
 /* --- the class */
 
+/* HTTPClient.new(), and HTTPClient(), whose argument, the class, is ignored. */
 static int client_new(lua_State *L) {
   hcl_client_push_new(L);
   return 1;
@@ -449,6 +461,8 @@ static const luaL_Reg methods_http_client[] = {
     {NULL, NULL},
 };
 
+/* __close has a function of its own, which raises where a method of the client is running; __gc may
+ * not. */
 static const luaL_Reg meta_http_client[] = {
     {"__gc", client_gc},
     {"__index", client_index},
@@ -463,6 +477,8 @@ static int class_index(lua_State *L) {
   return lua_type(L, 2) == LUA_TSTRING && hcl_push_class_enum(L, lua_tostring(L, 2)) ? 1 : 0;
 }
 
+/* The one place where the files of the class come together. Constants are fields of the class, and
+ * so of every object by __index. */
 void hcl_http_client_register(lua_State *L) {
   static const hcl_class class = {HCL_HTTP_CLIENT,       FUNCTION_MARK,       METHOD_MARK,
                                   functions_http_client, methods_http_client, meta_http_client};

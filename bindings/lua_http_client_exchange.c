@@ -136,6 +136,7 @@ static hc_error check_headers(lua_State *L, int arg, hc_slice *few, hc_client_re
 
 /* --- the body */
 
+/* What the protected call is given, and gives back: it has one pointer for both. */
 typedef struct pull_call {
   hcl_client *self;
   hc_pull_result result;
@@ -201,6 +202,7 @@ static void bytes_to_string(lua_State *L, int arg) {
   lua_replace(L, arg);
 }
 
+/* Raises, and so stands in front of everything that has to be let go of again. */
 static void check_body_type(lua_State *L, int arg) {
   if (lua_type(L, arg) == LUA_TSTRING || lua_isfunction(L, arg)) return;
   if (!hcl_to_open_file(L, arg)) hcl_type_error(L, arg, "string, function or file");
@@ -354,6 +356,9 @@ static void take_method_exchange(lua_State *L, int arg, hc_client_request_spec *
 /* Raw: a body may be a table of bytes, as in the engine. */
 typedef enum request_kind { REQUEST_OF_TEXT, REQUEST_RAW } request_kind;
 
+/* First everything that can raise, in the order of the arguments; then the slot for the body; and
+ * behind that only start_request, in which nothing can. What is wrong with a header or the URL is
+ * the core's to say, by its code. */
 static int send_request_exchange(lua_State *L, request_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_client_request_spec spec;
@@ -394,6 +399,8 @@ static int client_resume_body(lua_State *L) {
 
 /* --- the response */
 
+/* The questions from here on read what the core knows, and change nothing; they may be asked in a
+ * callback, too. */
 static int client_has_response(lua_State *L) {
   lua_pushboolean(L, hc_client_has_response(hcl_check_client(L, 1)->client));
   return 1;
@@ -414,6 +421,7 @@ static int client_is_response_chunked(lua_State *L) {
   return 1;
 }
 
+/* 0 where there is no response. */
 static int client_get_response_code(lua_State *L) {
   lua_pushinteger(L, hc_client_response_code(hcl_check_client(L, 1)->client));
   return 1;
@@ -427,11 +435,13 @@ static int make_reason(lua_State *L) {
 
 static int client_get_response_reason(lua_State *L) { return hcl_client_guarded(L, make_reason); }
 
+/* -1 where it is not known beforehand, as of a chunked body. */
 static int client_get_response_body_length(lua_State *L) {
   hcl_push_integer(L, hc_client_response_body_length(hcl_check_client(L, 1)->client));
   return 1;
 }
 
+/* Handed to the stream, which is not to say that the server has them. */
 static int client_get_request_body_sent(lua_State *L) {
   hcl_push_integer(L, (int64_t)hc_client_body_sent(hcl_check_client(L, 1)->client));
   return 1;
@@ -451,6 +461,7 @@ static hc_slice peek_body(lua_State *L, hcl_client *self) {
   return view;
 }
 
+/* Runs protected, for push_chunk. The one copy of a byte's way from the socket to a Lua string. */
 static int make_chunk(lua_State *L) {
   hcl_push_slice(L, *(const hc_slice *)lua_touserdata(L, 1));
   return 1;

@@ -34,6 +34,9 @@ static int make_headers(lua_State *L) {
   return push_lines(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
 }
 
+/* What came behind a chunked body (RFC 9112 section 7.1.2), or in a last HEADERS frame; they are
+ * never merged into the headers, of which a server could change what it has said (RFC 9110 section
+ * 6.5.1). */
 static int make_trailers(lua_State *L) {
   return push_lines(L, hc_client_response_trailers(hcl_check_client(L, 1)->client));
 }
@@ -54,6 +57,7 @@ static int make_header(lua_State *L) {
   return 1;
 }
 
+/* Each for itself, for those whose values can't be joined. */
 static int make_header_values(lua_State *L) {
   const hc_headers *headers = hc_client_response_headers(hcl_check_client(L, 1)->client);
   hc_slice name = hcl_to_slice(L, 2);
@@ -82,6 +86,7 @@ static int client_get_response_header_values(lua_State *L) {
   return hcl_client_guarded(L, make_header_values);
 }
 
+/* A new table each time, which is the script's to change. */
 static int push_dictionary(lua_State *L, hcl_join join) {
   hcl_push_header_dictionary(L, hc_client_response_headers(hcl_check_client(L, 1)->client), join);
   return 1;
@@ -91,6 +96,7 @@ static int make_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_RE
 static int make_list_dictionary(lua_State *L) { return push_dictionary(L, HCL_JOIN_LISTS); }
 int hcl_response_fields(lua_State *L) { return hcl_client_guarded(L, make_list_dictionary); }
 
+/* NULL: nobody has begun one. */
 static hc_transcript *transcript_of(lua_State *L) {
   return hc_client_get_settings(hcl_check_client(L, 1)->client)->transcript;
 }
@@ -112,16 +118,20 @@ static int make_transcript(lua_State *L) {
 
 int hcl_take_transcript(lua_State *L) { return hcl_client_guarded(L, make_transcript); }
 
+/* What was noted and not taken goes with it. Credentials are in it, so it is not kept for later. */
 int hcl_end_transcript(lua_State *L) {
   hc_client_end_transcript(hcl_check_client(L, 1)->client);
   return 0;
 }
 
+/* Of the content as it travels: where it is decoded, what is read may be more. */
 int hcl_announced_length(lua_State *L) {
   hcl_push_integer(L, hc_client_announced_length(hcl_check_client(L, 1)->client));
   return 1;
 }
 
+/* Whether a request that failed may be sent again without a doubt is for the protocol to know: the
+ * Lua half asks before it tries. */
 int hcl_retry_of(lua_State *L) {
   switch (hc_client_retry(hcl_check_client(L, 1)->client)) {
   case HC_RETRY_UNKNOWN: return push_nil(L);

@@ -26,6 +26,7 @@ static hc_error refuse_closed_file(hc_failure *why) {
                         "the file was closed while the body was being written to it");
 }
 
+/* Called by the core for each piece; fewer bytes than it has end the move. */
 static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
   const stdio_sink *sink = (const stdio_sink *)context;
   FILE *file = hcl_file_of(sink->object);
@@ -36,6 +37,8 @@ static size_t write_to_stdio(void *context, hc_slice bytes, hc_failure *why) {
   return sink->is_regular ? hc_stdio_write_regular(file, bytes) : hc_stdio_write(file, bytes);
 }
 
+/* `object` is on the Lua stack of whoever called. Its FILE is asked for anew behind the move, in
+ * which a script's code may have closed it. */
 static hc_error move_to_stdio(hcl_client *self, void *object, uint64_t *moved, hc_failure *why) {
   FILE *file = hcl_file_of(object);
   if (!file) return refuse_closed_file(why);
@@ -129,6 +132,7 @@ static hc_error move_to_path(lua_State *L, hcl_client *self, uint64_t *moved, hc
   return code != HC_OK ? code : finished;
 }
 
+/* As much as is there now; in blocking mode as much as comes in a slice. */
 static hc_error move_once(lua_State *L, uint64_t *total, hc_failure *why) {
   hcl_client *self = hcl_check_free_client(L, 1);
   uint64_t moved = 0;

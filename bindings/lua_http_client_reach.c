@@ -10,6 +10,7 @@
 
 /* --- allow_address */
 
+/* One question. `address` is a view of the core's, for the time of the call. */
 typedef struct ask_call {
   hcl_client *self;
   const char *address;
@@ -97,11 +98,14 @@ int hcl_client_get_own(lua_State *L, hcl_own which) {
   return 1;
 }
 
+/* Apart from setting it, because the message for a wrong type hangs on how it was written
+ * (refuse_type_http_client). */
 const char *hcl_client_own_type(lua_State *L, hcl_own which, int arg) {
   if (which != HCL_OWN_ALLOW_ADDRESS) return lua_type(L, arg) == LUA_TSTRING ? NULL : "string";
   return lua_isfunction(L, arg) || lua_isnil(L, arg) ? NULL : "function or nil";
 }
 
+/* The core copies the text, so the script's string may go. */
 hc_error hcl_client_set_own(lua_State *L, hcl_own which, int arg, hc_failure *why) {
   hcl_client *self = hcl_check_client(L, 1);
   switch (which) {
@@ -116,6 +120,7 @@ hc_error hcl_client_set_own(lua_State *L, hcl_own which, int arg, hc_failure *wh
 
 /* --- what the connection goes to */
 
+/* The address that was connected to: of a proxy, where there is one. Two values, or nil. */
 static int client_get_remote_address(lua_State *L) {
   char text[HC_ADDRESS_SPACE];
   unsigned port;
@@ -132,6 +137,7 @@ static int client_get_remote_address(lua_State *L) {
 
 typedef enum hcl_over { HCL_OVER_NETWORK, HCL_OVER_UNIX_SOCKET } hcl_over;
 
+/* Nothing here can raise: the types were checked, and the string at 2 is a view. */
 static hc_error start_to_connect(lua_State *L, hcl_client *self, hcl_over over,
                                  hc_connect_security security, hc_tls_options *options,
                                  hc_failure *why) {

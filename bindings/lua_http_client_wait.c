@@ -11,6 +11,7 @@
 
 #include "lua_client_object.h"
 
+/* -1 stands for "no limit" inside alone: a script that gives one has made a mistake. */
 double hcl_opt_seconds(lua_State *L, int arg) {
   if (lua_isnoneornil(L, arg)) return -1;
   double seconds = hcl_check_number(L, arg);
@@ -30,6 +31,7 @@ hcl_wait hcl_wait_begin(double seconds) {
   return (hcl_wait){seconds < 0 ? HC_NEVER : hc_clock_deadline(hc_clock_now(), seconds), PART_WAIT};
 }
 
+/* The hooks can take any time, so the clock is read again behind them. */
 bool hcl_wait_goes_on(lua_State *L, hcl_wait *wait) {
   if (wait->end == 0 || hc_clock_now() >= wait->end) return false;
   hcl_run_hooks(L);
@@ -66,6 +68,7 @@ static int client_wait(lua_State *L) {
   return 3;
 }
 
+/* By value, as of the moment: a loop has to ask again after each call that moves the client. */
 static hc_interest interest_of_wait(lua_State *L) {
   hc_interest interest;
   hc_client_interest(hcl_check_client(L, 1)->client, &interest);
@@ -85,6 +88,7 @@ int hcl_interest_pollfd(lua_State *L, hc_interest interest) {
   return 1;
 }
 
+/* In cqueues' letters, which luv's users know as well. */
 int hcl_interest_events(lua_State *L, hc_interest interest) {
   static const char *const names[] = {NULL, "r", "w", "rw"};
   const char *name = interest.fd == HC_NO_HANDLE ? NULL : names[interest.events & 3u];

@@ -21,12 +21,14 @@ typedef struct inflater {
   bool busy;
 } inflater;
 
+/* Busy is one whose bytes are just becoming a string, in which a finalizer may run. */
 static inflater *check_inflater(lua_State *L) {
   inflater *self = (inflater *)hcl_check_object(L, 1, HCL_INFLATER);
   if (self->busy) luaL_error(L, "the Inflater is at work");
   return self;
 }
 
+/* Closed by this, and fine to be closed again. */
 static void release_inflater(inflater *self) {
   hc_decoder_delete(self->inflate);
   self->inflate = NULL;
@@ -40,6 +42,7 @@ static int out_of_memory_inflater(lua_State *L, inflater *self) {
   return hcl_raise_memory(L);
 }
 
+/* A busy one is on somebody's stack, and lives. */
 static int inflater_gc(lua_State *L) {
   inflater *self = (inflater *)luaL_testudata(L, 1, HCL_INFLATER);
   if (self && !self->busy) release_inflater(self);
@@ -70,6 +73,7 @@ static int push_failure(lua_State *L, hc_error code, const hc_failure *why) {
   return hcl_push_refusal(L, code, why);
 }
 
+/* A result and no error: a loop over pieces ends by it as by any other failure. */
 static int push_closed(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   hc_error code = hc_failure_set(&why, HC_ERR_UNCONFIGURED, "the Inflater is closed");
@@ -152,6 +156,7 @@ static int inflater_finish(lua_State *L) {
   return 1;
 }
 
+/* Whether the coding's own end mark has been read. */
 static int inflater_is_done(lua_State *L) {
   inflater *self = check_inflater(L);
   lua_pushboolean(L, self->inflate && hc_decoder_is_done(self->inflate));

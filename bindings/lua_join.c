@@ -70,6 +70,7 @@ int hcl_gather_parts(lua_State *L) {
   return 1;
 }
 
+/* Runs protected, since the state's allocator has to be put back whatever happens. */
 static int join_prepared(lua_State *L) {
   hc_buffer *gathered = hcl_buffer_at(L, 1);
   if (gathered) {

@@ -25,6 +25,7 @@ static size_t check_size_memory(lua_State *L, int arg) {
   return (size_t)size;
 }
 
+/* Between the peek and the consume no Lua runs, so the view is good as long as it is used. */
 int hcl_read_body_into(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   char *into = check_pointer_memory(L, 2);
@@ -44,6 +45,7 @@ int hcl_read_body_into(lua_State *L) {
   return 1;
 }
 
+/* The other direction, for small pieces that a script wants to look at. */
 int hcl_memory_string(lua_State *L) {
   const char *from = check_pointer_memory(L, 1);
   size_t offset = check_size_memory(L, 2), size = check_size_memory(L, 3);

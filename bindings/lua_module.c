@@ -62,6 +62,7 @@ static int module_replace_file(lua_State *L) {
   return 1;
 }
 
+/* No result: it cleans up behind something whose failure is told already. */
 static int module_remove_file(lua_State *L) {
   hc_file_remove(hcl_check_path(L, 1));
   return 0;
@@ -103,6 +104,8 @@ static int module_prepare_tls(lua_State *L) {
   return 1;
 }
 
+/* For allow_address: is it an address of the Internet, and not one of this machine or its
+ * network? */
 static int module_is_public_address(lua_State *L) {
   lua_pushboolean(L, hc_is_public_address(hcl_check_string(L, 1)));
   return 1;
@@ -117,6 +120,8 @@ static int module_index(lua_State *L) {
   return 1;
 }
 
+/* Where Lua can guard the table it is a plain field; else module_index gives it, mended, at each
+ * access. */
 static void set_error_enum(lua_State *L) {
   if (!hcl_enums_are_raw(L)) {
     hcl_push_enum(L, HCL_ENUM_ERROR);
@@ -146,6 +151,7 @@ static void set_kept(lua_State *L) {
 static int module_http_escape(lua_State *L) { return hcl_uri_encode(L); }
 static int module_http_unescape(lua_State *L) { return hcl_uri_decode(L); }
 
+/* `push` registers the class and pushes its class table. */
 typedef struct class_entry {
   const char *name;
   void (*push)(lua_State *L);

@@ -12,6 +12,7 @@
 #define NAMES "httpclient.names"
 #define LEVEL_MOST 4             /* a method calls its helpers through one or two protected calls */
 
+/* The table enters the registry last: an error before leaves nothing behind. */
 static void push_names(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, NAMES);
   if (lua_istable(L, -1)) return;
@@ -25,6 +26,9 @@ static void push_names(lua_State *L) {
   lua_setfield(L, LUA_REGISTRYINDEX, NAMES);
 }
 
+/* A C function without upvalues is one value from 5.2 on, however often it is pushed: two names of
+ * it share an entry, and the last one counts. That is why some functions of the bindings are
+ * wrapped. */
 void hcl_name_value(lua_State *L, const char *prefix, const char *name) {
   push_names(L);
   lua_pushvalue(L, -2);
@@ -33,6 +37,7 @@ void hcl_name_value(lua_State *L, const char *prefix, const char *name) {
   lua_pop(L, 1);
 }
 
+/* luaL_setfuncs, and a name for each. */
 void hcl_set_functions(lua_State *L, const char *prefix, const luaL_Reg *functions) {
   for (; functions->name; functions++) {
     lua_pushcfunction(L, functions->func);

@@ -14,10 +14,13 @@ typedef struct own_file {
   bool is_open;
 } own_file;
 
+/* A closed one passes: each method has its own words for that. */
 static own_file *check_own_file(lua_State *L) {
   return (own_file *)hcl_check_object(L, 1, HCL_OWN_FILE);
 }
 
+/* A number that create_new_file or own_file_size gave; left out, it is nobody's, which is a
+ * device. */
 static int64_t check_owner_own_file(lua_State *L, int index) {
   int64_t owner = HC_FILE_OF_NOBODY;
   if (!lua_isnoneornil(L, index) && !hcl_to_integer(L, index, &owner))
@@ -39,6 +42,8 @@ static int own_file_open(lua_State *L) {
   return code == HC_OK ? 1 : hcl_push_refusal(L, code, &why);
 }
 
+/* For small files as a whole, such as one of cookies. The limit keeps a mistaken path (/dev/zero)
+ * from filling the memory. */
 static hc_error append_own_file(hc_file file, hc_buffer *text, hc_failure *why) {
   char *at;
   size_t room, got;
@@ -99,9 +104,9 @@ static int own_file_open_to_read(lua_State *L) {
   return 2;
 }
 
-/* file:read_at(offset, size) -> up to so many bytes, "" at the end; nil, message, Error Read
- * straight into the buffer's memory, which a userdata owns: the string is made of it in one copy.
- */
+/* file:read_at(offset, size) -> up to so many bytes, "" at the end; nil, message, Error. Read
+ * straight into the buffer's memory, which a userdata owns: the string is made of it in one
+ * copy. */
 static int own_file_read_at(lua_State *L) {
   hc_failure why = {HC_OK, ""};
   own_file *self = check_own_file(L);

@@ -87,6 +87,7 @@ static void set_member(lua_State *L, hcl_client *client, int value) {
   lua_pop(L, 1);
 }
 
+/* By the anchor and not by the core, which knows addresses and keeps nobody alive. */
 static bool is_member(lua_State *L, hcl_client *client) {
   hcl_get_anchor(L, 1);
   lua_pushlightuserdata(L, client);
@@ -135,6 +136,7 @@ static int poller_remove(lua_State *L) {
   return hcl_push_result(L, code, NULL);
 }
 
+/* Those that were added and not removed, whatever state they are in. */
 static int poller_count(lua_State *L) {
   hcl_push_integer(L, (int64_t)hc_poller_count(check_poller(L)->poller));
   return 1;
@@ -232,8 +234,11 @@ static int wait_for_clients(lua_State *L, double most) {
   return status != 0 ? lua_error(L) : 1;
 }
 
+/* poller:wait([seconds]) -> an array of the clients that something has happened to; empty when the
+ * time is over. */
 static int poller_wait(lua_State *L) { return wait_for_clients(L, -1); }
 
+/* The number tells a task whether somebody else has waited since it last looked. */
 int hcl_poller_round(lua_State *L) {
   double most = lua_isnoneornil(L, 3) ? -1 : hcl_check_number(L, 3);
   lua_settop(L, 2);
@@ -242,6 +247,7 @@ int hcl_poller_round(lua_State *L) {
   return 2;
 }
 
+/* For an event loop: see hc_poller_wake. */
 int hcl_wake_poller(lua_State *L) {
   hc_poller_wake(check_poller(L)->poller);
   return 0;

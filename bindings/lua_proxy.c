@@ -15,6 +15,7 @@ typedef struct proxy_object {
 
 /* --- client:set_proxy(url [, options]) */
 
+/* "digest" is for who does not want the password sent to a proxy that asks for Basic. */
 static hc_proxy_schemes check_schemes(lua_State *L, int index, int arg) {
   hc_slice name = lua_type(L, index) == LUA_TSTRING ? hcl_to_slice(L, index) : HC_SLICE("");
   if (hc_slice_equal(name, HC_SLICE("digest"))) return HC_PROXY_DIGEST_ONLY;
@@ -56,6 +57,7 @@ static void read_settings(lua_State *L, int arg, hc_proxy_settings *settings) {
   settings->tls_options = check_tls_options(L, lua_gettop(L), arg);
 }
 
+/* For one client alone: it keeps the proxy, and shares it with nobody. "" is none. */
 int hcl_client_set_proxy(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice url = hcl_opt_string(L, 2, HC_SLICE(""));
@@ -68,6 +70,7 @@ int hcl_client_set_proxy(lua_State *L) {
 
 /* --- for the Lua half */
 
+/* Made by new_object_proxy alone; scripts never see it. */
 static proxy_object *check_proxy(lua_State *L, int arg) {
   return (proxy_object *)hcl_check_object(L, arg, PROXY);
 }
@@ -118,12 +121,14 @@ int hcl_new_proxy_of_parts(lua_State *L) {
   return push_made(L, self, 5, code, &why);
 }
 
+/* The client retains it, so the object may go first. */
 int hcl_use_proxy(lua_State *L) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_client_use_proxy(self->client, lua_isnoneornil(L, 2) ? NULL : check_proxy(L, 2)->proxy);
   return 0;
 }
 
+/* A 407 that asks for Digest: would the same request, made again, have what was asked for? */
 int hcl_can_satisfy_proxy(lua_State *L) {
   lua_pushboolean(L, hc_client_can_satisfy_proxy(hcl_check_client(L, 1)->client));
   return 1;

@@ -82,10 +82,13 @@ static void check_written(lua_State *L, const writer *w, hc_error code) {
   if (code != HC_OK || hc_buffer_size(w->out) > HCL_TEXT_LIMIT) hcl_raise_memory(L);
 }
 
+/* The buffer grows outside of Lua, and belongs to a userdata: whatever raises further on frees
+ * it. */
 static void append_query_string(lua_State *L, const writer *w, hc_slice text) {
   check_written(L, w, hc_buffer_append(w->out, text, HCL_TEXT_LIMIT));
 }
 
+/* What is not unreserved becomes %XX (RFC 3986 sections 2.1 and 2.3). */
 static void append_encoded(lua_State *L, const writer *w, hc_slice text) {
   check_written(L, w, hc_uri_encode(text, w->out));
 }
@@ -96,6 +99,7 @@ static void write_key_query_string(lua_State *L, const writer *w, hc_slice key) 
   append_encoded(L, w, key);
 }
 
+/* "name=", with nothing behind it, is an empty text, which is not the same as null. */
 static void write_text(lua_State *L, const writer *w, hc_slice key, hc_slice value) {
   write_key_query_string(L, w, key);
   append_query_string(L, w, HC_SLICE("="));
@@ -172,6 +176,7 @@ static void write_in_own_order(lua_State *L, const writer *w, int fields) {
   }
 }
 
+/* One element that is none makes it a plain array, whose names are 1, 2, 3 ... */
 static bool all_are_tables(lua_State *L, int sequence, size_t count) {
   bool all = true;
   for (size_t i = 1; i <= count && all; i++) {
@@ -205,6 +210,7 @@ typedef struct sorted_key {
   bool is_string; /* the number 1 and the string "1" may both be there */
 } sorted_key;
 
+/* By bytes, so that no locale changes the order. */
 static int compare_keys(const void *a, const void *b) {
   const sorted_key *x = (const sorted_key *)a, *y = (const sorted_key *)b;
   size_t common = x->text.size < y->text.size ? x->text.size : y->text.size;
@@ -214,6 +220,7 @@ static int compare_keys(const void *a, const void *b) {
   return (int)x->is_string - (int)y->is_string;
 }
 
+/* Counted first, since the array of keys has to have its size when it is made. */
 static size_t count_fields(lua_State *L, int fields) {
   size_t count = 0;
   for (lua_pushnil(L); lua_next(L, fields); lua_pop(L, 1)) count++;
@@ -307,6 +314,7 @@ int hcl_query_string_from_dict(lua_State *L) {
 
 /* --- uri_encode, uri_decode */
 
+/* Both converters take any bytes; the only thing that can go wrong is memory. */
 static int convert_query_string(lua_State *L,
                                 hc_error (*converter)(hc_slice text, hc_buffer *out)) {
   hc_slice text = hcl_check_string(L, 1);

@@ -9,6 +9,7 @@
 #include "../core/platform/wait.h"
 #include "lua_client_object.h"
 
+/* Raised once it stays raised: a new one is made for the next time. */
 typedef struct signal_object {
   hc_signal signal; /* zeroed where no descriptor was to be had */
   bool is_raised;
@@ -20,6 +21,8 @@ static signal_object *check_signal(lua_State *L) {
   return (signal_object *)hcl_check_object(L, 1, HCL_SIGNAL);
 }
 
+/* The descriptor is made at once, since a loop may ask for it at any time, and making it can fail
+ * only here. */
 static int signal_new(lua_State *L) {
   signal_object *self = (signal_object *)hcl_object_new(L, HCL_SIGNAL, sizeof *self);
   /* without it the loop comes back after a moment: see interest_of */
@@ -27,6 +30,7 @@ static int signal_new(lua_State *L) {
   return 1;
 }
 
+/* The flag counts. The descriptor is there to wake whoever sleeps on it. */
 static int signal_raise(lua_State *L) {
   signal_object *self = check_signal(L);
   self->is_raised = true;
@@ -34,6 +38,7 @@ static int signal_raise(lua_State *L) {
   return 0;
 }
 
+/* cqueues, which may remember the descriptor, may be half taken down by now and is not told. */
 static int signal_gc(lua_State *L) {
   hc_signal_close(&check_signal(L)->signal);
   return 0;
@@ -50,6 +55,8 @@ static int signal_close(lua_State *L) {
 
 #define LOOK_AGAIN_NS 10000000u /* where nothing can be watched */
 
+/* A closed one without a descriptor looks like one for which none was to be had: it is asked
+ * again. */
 static hc_interest interest_of_signal(lua_State *L) {
   signal_object *self = check_signal(L);
   hc_interest interest = {.ready = self->is_raised, .deadline = HC_NEVER};
@@ -72,6 +79,7 @@ static int signal_events(lua_State *L) { return hcl_interest_events(L, interest_
 static int signal_timeout(lua_State *L) { return hcl_interest_timeout(L, interest_of_signal(L)); }
 static int signal_dirty(lua_State *L) { return hcl_interest_dirty(L, interest_of_signal(L)); }
 
+/* Whether anything came shows by the flag, not by the wait's result. */
 static hc_error wait_for_signal(lua_State *L, double seconds) {
   hc_interest interest = interest_of_signal(L);
   hc_wait_entry entry = {.fd = interest.fd, .events = interest.events};

@@ -25,8 +25,8 @@ typedef enum hcl_standing { HCL_CLOSED, HCL_UNDER_WAY, HCL_USABLE, HCL_BROKEN } 
 hcl_standing hcl_stream_standing(const hcl_stream *self);
 
 hcl_stream *hcl_to_stream(lua_State *L, int index);  /* NULL: neither class */
-/* The object as `self`. Raises when it is called out of a method of a script's stream below it. */
-/* NULL: either class */
+/* The object as `self`; `full_name` NULL: of either class. Raises when it is called out of a method
+ * of a script's stream below it. */
 hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name);
 /* Its stream; a new one when __close took the old one away. */
 hc_stream_peer *hcl_stream_need_peer(lua_State *L, int index, hcl_stream *self);

@@ -34,6 +34,7 @@ hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name) {
   return self;
 }
 
+/* The reference knows four states; ours are more. */
 static hcl_standing tcp_standing(const hc_stream_peer *peer) {
   switch (hc_tcp_get_state(peer)) {
   case HC_TCP_NONE: return HCL_CLOSED;
@@ -62,6 +63,7 @@ hcl_standing hcl_stream_standing(const hcl_stream *self) {
   return now == HCL_USABLE && self->failure.code != HC_OK ? HCL_BROKEN : now;
 }
 
+/* Bytes that were queued for the last peer must not go to the next one. */
 void hcl_stream_reset(hcl_stream *self) {
   hc_buffer_free(&self->out);
   hc_failure_clear(&self->failure);
@@ -102,6 +104,8 @@ static hc_error broken(hcl_stream *self) {
   return HC_ERR_CONNECTION_ERROR;
 }
 
+/* Not connected and not connected yet have one code and differ in words: a script that polls gets
+ * past the second. */
 static hc_error check_usable(hcl_stream *self, hc_failure *why) {
   hcl_standing now = hcl_stream_standing(self);
   if (now == HCL_BROKEN) {
@@ -144,6 +148,7 @@ bool hcl_stream_flush(hcl_stream *self) {
   return alive;
 }
 
+/* Whatever the stream's own code was, a call that moves bytes says ERR_CONNECTION_ERROR. */
 static hc_error broke(const hcl_stream *self, hc_failure *why) {
   return hc_failure_set(why, HC_ERR_CONNECTION_ERROR, "%s", self->failure.text);
 }
@@ -210,6 +215,7 @@ static int push_with_value(lua_State *L, hc_error code, const hc_failure *why) {
   return 3;
 }
 
+/* As put_data, but the script keeps what was not taken: (Error, how much [, message]). */
 int hcl_stream_put_partial_data(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   hc_failure why = {HC_OK, ""};
@@ -258,6 +264,7 @@ static hc_error prepare_read(hcl_stream *self, int64_t wanted, hc_failure *why) 
   return code;
 }
 
+/* An end is no failure, and is not kept as one: bytes that were queued may still go out. */
 static hc_error read_ending(hcl_stream *self, hc_io io, hc_failure *why) {
   if (io == HC_IO_EOF) return hc_failure_set(why, HC_ERR_FILE_EOF, "the peer has ended the stream");
   hc_failure_set(&self->failure, HC_ERR_CONNECTION_ERROR, "the connection broke");
@@ -314,6 +321,7 @@ static int get(lua_State *L, hc_error (*getter)(hcl_stream *, int64_t, hc_buffer
 int hcl_stream_get_data(lua_State *L) { return get(L, get_all); }
 int hcl_stream_get_partial_data(lua_State *L) { return get(L, get_partial); }
 
+/* 0 also of a stream that is broken, whatever its socket holds. */
 int hcl_stream_get_available_bytes(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   size_t available = 0;
@@ -387,7 +395,7 @@ int hcl_stream_gc(lua_State *L) {
   return 0;
 }
 
-/* __close An error of __close is one that the script sees, unlike one of __gc. */
+/* __close: an error of it is one that the script sees, unlike one of __gc. */
 int hcl_stream_go_out_of_scope(lua_State *L) {
   (void)hcl_check_stream(L, 1, NULL);
   return hcl_stream_gc(L);
@@ -425,11 +433,13 @@ hc_stream_peer *hcl_to_stream_peer(lua_State *L, int index) {
   return peer;
 }
 
+/* By the value that the first look has pushed: what holds the stream, whichever kind it is. */
 hc_stream_peer *hcl_stream_peer_again(lua_State *L, int index) {
   hcl_stream *self = hcl_to_stream(L, index);
   return self ? self->peer : hcl_stream_adapter_again(L, index);
 }
 
+/* In a call of its own methods nobody may send, and an object of the script's has no queue. */
 bool hcl_stream_peer_has_unsent(lua_State *L, int index) {
   hcl_stream *self = hcl_to_stream(L, index);
   if (!self || self->busy || hc_stream_peer_is_in_call(self->peer)) return false;

@@ -1,6 +1,9 @@
 /* lua_stream_peer_class.c - the classes StreamPeerTCP and StreamPeerTLS: connecting, and what they
  * tell. What both have in common, reading and writing, is in lua_stream_peer.c, on which this
- * stands. */
+ * stands.
+ *
+ * Scripts use them without HTTP, put one under a client, or get one out of it. How a connection
+ * comes about is the core's (stream/); names and numbers are the engine's. */
 #include "../core/http/idn.h"
 #include "lua_stream_object.h"
 
@@ -63,12 +66,14 @@ static int tcp_get_connected_host(lua_State *L) {
   return 1;
 }
 
+/* As connect was given it, whether it is connected or not; 0 before. */
 static int tcp_get_connected_port(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   lua_pushinteger(L, self->peer ? (lua_Integer)hc_tcp_port(self->peer) : 0);
   return 1;
 }
 
+/* The one that the system has chosen; 0 while there is none. */
 static int tcp_get_local_port(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   hc_address address;
@@ -77,6 +82,7 @@ static int tcp_get_local_port(lua_State *L) {
   return 1;
 }
 
+/* Before a connect it is a wish, which the stream keeps for it. */
 static int tcp_set_no_delay(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   bool on = hcl_check_boolean(L, 2);
@@ -86,6 +92,7 @@ static int tcp_set_no_delay(lua_State *L) {
   return 0;
 }
 
+/* With its state, which is mostly why somebody prints it. */
 static int stream_tostring(lua_State *L) {
   static const char *const tls_names[] = {"DISCONNECTED", "HANDSHAKING", "CONNECTED", "ERROR"};
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
@@ -138,6 +145,7 @@ static hc_error connect_over_stream_peer_class(hcl_stream *self, hc_stream_peer 
   return hc_tls_connect(self->peer, below, name, port, options, why);
 }
 
+/* The stream below has to be connected, as in the engine: advance says so, and why not. */
 static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text,
                           hc_tls_options *options, hc_buffer *space, hc_failure *why) {
   hc_host name;

@@ -31,6 +31,7 @@ static int refuse_tls_options(lua_State *L, const gathering *g, const char *prob
   return hcl_argument_error(L, g->arg, lua_pushfstring(L, "extra.%s: %s", g->key, problem));
 }
 
+/* The type is shown, since that is the mistake; the value never. */
 static int refuse_type_tls_options(lua_State *L, const gathering *g, int value,
                                    const char *expected) {
   const char *got = hcl_type_name(L, value);
@@ -88,6 +89,7 @@ static hc_certificates *push_certificates(lua_State *L, int value, hc_failure *w
   return certificates;
 }
 
+/* Pushes one value, which owns the certificates that it returns. */
 static hc_certificates *check_certificate_tls_options(lua_State *L, const gathering *g, int value) {
   hc_failure why = {HC_OK, ""};
   hc_certificates *certificates = push_certificates(L, value, &why);
@@ -124,6 +126,7 @@ static void take_min_version(lua_State *L, gathering *g, int v) {
 static void take_max_version(lua_State *L, gathering *g, int v) {
   g->settings.max_version = check_version_tls_options(L, g, v);
 }
+/* Which names there are the TLS library knows, and refuses the others. */
 static void take_ciphers(lua_State *L, gathering *g, int v) {
   g->settings.ciphers = check_text(L, g, v);
 }
@@ -142,6 +145,7 @@ static void take_private_key(lua_State *L, gathering *g, int v) {
   g->private_key = lua_gettop(L);
 }
 
+/* The file is read when the options are made, and not again. */
 static void take_crl_file(lua_State *L, gathering *g, int v) {
   g->settings.crl_file = check_text(L, g, v);
   if (hcl_holds_pem(g->settings.crl_file))
@@ -213,6 +217,7 @@ static const extra_key extra_keys[] = {
 };
 #define EXTRA_KEY_COUNT (sizeof extra_keys / sizeof *extra_keys)
 
+/* The list is short, and options are made seldom. */
 static bool is_extra_key(hc_slice name) {
   for (size_t i = 0; i < EXTRA_KEY_COUNT; i++) {
     if (hc_slice_equal(name, hc_slice_of(extra_keys[i].name))) return true;
@@ -272,6 +277,7 @@ static void take_extra(lua_State *L, gathering *g) {
 
 /* --- the constructors */
 
+/* Empty until the core's options are in it; its finalizer takes both. */
 static void push_options(lua_State *L) {
   hcl_object_new(L, HCL_TLS_OPTIONS, sizeof(options_object));
 }
@@ -322,6 +328,8 @@ static int finish_tls_options(lua_State *L, gathering *g) {
   return 1;
 }
 
+/* TLSOptions.client([chain [, common_name_override [, extra]]]), as in the engine, but for
+ * `extra`. */
 static int options_client(lua_State *L) {
   gathering g;
   memset(&g, 0, sizeof g);
@@ -339,6 +347,8 @@ static int options_client(lua_State *L) {
   return finish_tls_options(L, &g);
 }
 
+/* TLSOptions.client_unsafe([chain [, extra]]): the name is never verified, and the chain only
+ * against one that is given. */
 static int options_client_unsafe(lua_State *L) {
   gathering g;
   memset(&g, 0, sizeof g);
@@ -394,6 +404,7 @@ hc_tls_options *hcl_check_tls_options(lua_State *L, int arg) {
   return self->options;
 }
 
+/* Anything less than the whole verification is unsafe. */
 static int options_is_unsafe_client(lua_State *L) {
   lua_pushboolean(L, hc_tls_options_is_unsafe(hcl_check_tls_options(L, 1)));
   return 1;
@@ -405,12 +416,14 @@ static int options_get_common_name_override(lua_State *L) {
   return 1;
 }
 
+/* The very object that was given, also of options that are closed. */
 static int options_get_trusted_ca_chain(lua_State *L) {
   hcl_check_object(L, 1, HCL_TLS_OPTIONS);
   hcl_anchor_get(L, 1, CHAIN_SLOT);
   return 1;
 }
 
+/* The engine's class has both kinds; here are clients alone. */
 static int options_is_server(lua_State *L) {
   hcl_check_object(L, 1, HCL_TLS_OPTIONS);
   lua_pushboolean(L, 0);

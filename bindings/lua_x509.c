@@ -60,6 +60,7 @@ hc_error hcl_load_certificate_text(hc_certificates *certificates, hc_slice text,
   return explain_text(text, code, "CERTIFICATE", "X509Certificate", why);
 }
 
+/* The hint names the half that was asked for. */
 hc_error hcl_load_key_text(hc_key *key, hc_slice text, hc_key_half half, hc_failure *why) {
   hc_error code = hc_key_load_text(key, text, half, why);
   return explain_text(text, code, half == HC_KEY_PUBLIC ? "PUBLIC KEY" : "PRIVATE KEY", "CryptoKey",
@@ -75,6 +76,7 @@ hc_error hcl_load_private_key_text(hc_key *key, hc_slice text, hc_slice passphra
 /* What the argument of a load names. */
 typedef enum source_kind { SOURCE_TEXT, SOURCE_FILE } source_kind;
 
+/* A result, as the engine's load has it, and no error that would have to be caught. */
 static int no_memory_x509(lua_State *L) { return hcl_push_result(L, HC_ERR_OUT_OF_MEMORY, NULL); }
 
 /* --- X509Certificate */
@@ -92,6 +94,8 @@ static int certificate_gc_x509(lua_State *L) {
   return 0;
 }
 
+/* What it will hold is made with the first load, or when somebody asks for it
+ * (hcl_to_certificates). */
 void hcl_push_new_certificate(lua_State *L) {
   hcl_object_new(L, HCL_X509_CERTIFICATE, sizeof(certificate_object));
 }
@@ -131,6 +135,7 @@ static int certificate_load_from_string(lua_State *L) {
   return certificate_replace(L, self, hcl_check_string(L, 2), SOURCE_TEXT);
 }
 
+/* The path is checked before the content: a script that mixes up the two hears of that first. */
 static int certificate_save(lua_State *L) {
   certificate_object *self = check_certificate_x509(L);
   hc_slice path = hcl_check_string(L, 2);
@@ -154,6 +159,7 @@ static int push_saved(lua_State *L, hc_buffer *out, hc_error code, const hc_fail
   return 2;
 }
 
+/* The buffer is a userdata's, so an error while the string is made loses nothing. */
 static int certificate_save_to_string(lua_State *L) {
   certificate_object *self = check_certificate_x509(L);
   hc_failure why = {HC_OK, ""};
@@ -192,6 +198,7 @@ static key_object *check_key_x509(lua_State *L) {
   return (key_object *)hcl_check_object(L, 1, HCL_CRYPTO_KEY);
 }
 
+/* The key is wiped with its last owner. Options have taken what they need of it. */
 static int key_gc(lua_State *L) {
   key_object *self = (key_object *)luaL_testudata(L, 1, HCL_CRYPTO_KEY);
   if (!self) return 0;
@@ -207,6 +214,8 @@ static int key_new(lua_State *L) {
   return 1;
 }
 
+/* An empty one is refused, since it is most likely a mistake; a NUL would end it early for the TLS
+ * library. */
 void hcl_resolve_passphrase(lua_State *L, int index, int arg, const char *what) {
   if (lua_isnil(L, index)) return;
   bool is_function = lua_isfunction(L, index);
@@ -310,6 +319,7 @@ static hc_key_half opt_half(lua_State *L, int arg, const key_object *self) {
   return is_public ? HC_KEY_PUBLIC : HC_KEY_PRIVATE;
 }
 
+/* The core makes the file of a private key readable by its owner alone. */
 static int key_save(lua_State *L) {
   key_object *self = check_key_x509(L);
   hc_slice path = hcl_check_string(L, 2);
@@ -324,6 +334,7 @@ static int key_save(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
+/* From here on the text is a string of Lua's, which nobody can wipe. */
 static int key_save_to_string(lua_State *L) {
   key_object *self = check_key_x509(L);
   hc_key_half half = opt_half(L, 2, self);
@@ -333,12 +344,14 @@ static int key_save_to_string(lua_State *L) {
   return push_saved(L, out, code, &why);
 }
 
+/* false of an empty one. */
 static int key_is_public_only(lua_State *L) {
   key_object *self = check_key_x509(L);
   lua_pushboolean(L, self->key && hc_key_is_public_only(self->key));
   return 1;
 }
 
+/* As hcl_to_certificates. */
 hc_key *hcl_to_key(lua_State *L, int index) {
   key_object *self = (key_object *)luaL_testudata(L, index, HCL_CRYPTO_KEY);
   if (!self) return NULL;

@@ -145,8 +145,8 @@ void hc_signal_raise(const hc_signal *signal) {
   if (signal->write_end != 0) (void)send((SOCKET)signal->write_end, "", 1, 0);
 }
 
-/* Both ends are the same socket. Nothing takes the datagrams out: a signal is raised once, and then
- * closed. */
+/* Both ends are the same socket. Nothing takes the datagrams out: a signal that was raised stays so
+ * until it is closed. */
 void hc_signal_close(hc_signal *signal) {
   if (signal->read_end != 0) (void)closesocket((SOCKET)signal->read_end);
   *signal = (hc_signal){0};
