@@ -56,6 +56,7 @@ static void fill_metatable(lua_State *L, const hcl_class *class) {
   lua_pushvalue(L, -2);
   luaL_setfuncs(L, class->meta, 1);
   name_metamethods(L, class->meta);
+  /* A class that says nothing of __close (Lua 5.4) is closed as it would be collected. */
   lua_getfield(L, -1, "__close");
   bool has_own = !lua_isnil(L, -1);
   lua_pop(L, 1);

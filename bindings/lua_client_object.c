@@ -100,6 +100,7 @@ static bool is_at_work(const hcl_client *self) {
   return has_own && hc_stream_peer_is_in_call(hc_client_get_stream(self->client));
 }
 
+/* It raises and does not wait: whoever asks is inside of the call that would have to end first. */
 hcl_client *hcl_check_free_client(lua_State *L, int arg) {
   hcl_client *self = hcl_check_client(L, arg);
   if (is_at_work(self))

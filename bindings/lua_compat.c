@@ -67,6 +67,8 @@ void hcl_init_anchor(lua_State *L, int userdata) {
 /* Nothing else uses the environment of a userdata, and no C function inherits it. */
 void hcl_set_anchor(lua_State *L, int userdata) { lua_setfenv(L, userdata); }
 
+/* The environment is the anchor, unless it is the metatable, which init has put there for
+ * "none". */
 void hcl_get_anchor(lua_State *L, int userdata) {
   lua_getfenv(L, userdata);
   if (!lua_getmetatable(L, userdata < 0 ? userdata - 1 : userdata)) return;
@@ -85,6 +87,8 @@ void hcl_set_anchor(lua_State *L, int userdata) { (void)lua_setiuservalue(L, use
 void hcl_set_anchor(lua_State *L, int userdata) { lua_setuservalue(L, userdata); }
 #endif
 
+/* The user value, nil until one is set. Older versions have one for each userdata, 5.4 has the
+ * first of several. */
 void hcl_get_anchor(lua_State *L, int userdata) {
 #if LUA_VERSION_NUM >= 504
   (void)lua_getiuservalue(L, userdata, 1);

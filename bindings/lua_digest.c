@@ -33,6 +33,7 @@ static void push_value(lua_State *L, const hc_challenge_piece *piece, hc_buffer 
 
 enum { LIST = 2, TEXT, OWN, PARAMS }; /* on the stack: the last two of the challenge that is read */
 
+/* The table is in the list at once, and is filled where it stands on the stack (OWN, PARAMS). */
 static void begin_challenge(lua_State *L, hc_slice scheme, int number) {
   lua_settop(L, TEXT);
   lua_createtable(L, 0, 2);

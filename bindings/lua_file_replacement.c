@@ -1,5 +1,8 @@
 /* lua_file_replacement.c - the class FileReplacement, for the Lua half: a large file on its way
- * into the place of another one, which no frame of a game waits for. See file_replacement.h. */
+ * into the place of another one, which no frame of a game waits for. See file_replacement.h.
+ *
+ * The object owns what is under way, and a thread of the platform's does it. Nothing here waits but
+ * `await`. */
 #include "../core/platform/file_replacement.h"
 #include "lua_binding.h"
 

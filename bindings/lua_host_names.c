@@ -1,4 +1,8 @@
-/* lua_host_names.c - what the Lua half asks about the names of hosts. */
+/* lua_host_names.c - what the Lua half asks about the names of hosts: their form in ASCII for URLs,
+ * and for cookies whether a domain is everybody's.
+ *
+ * The answers are in http/, which has them of libraries where the build has these. Arguments and
+ * results are all that happens here. */
 #include "../core/http/idn.h"
 #include "../core/http/public_suffix.h"
 #include "lua_binding.h"

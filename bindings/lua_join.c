@@ -19,6 +19,8 @@ typedef struct allocator_join {
   void *context;
 } allocator_join;
 
+/* What the state's own allocator gives, made ready. To free and to shrink a block go through
+ * unchanged. */
 static void *allocate_join(void *context, void *block, size_t old, size_t size) {
   const allocator_join *own = (const allocator_join *)context;
   char *got = (char *)own->allocate(own->context, block, old, size);

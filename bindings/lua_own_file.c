@@ -1,6 +1,10 @@
 /* lua_own_file.c - the class OwnFile, for the Lua half: a file that it has made itself and writes
  * to, one that is sent piece by piece, and small files as a whole. Lua's own io takes what is in
- * its place by now, and on Windows takes a path for the user's code page. */
+ * its place by now, and on Windows takes a path for the user's code page.
+ *
+ * Bytes go from a string of Lua's to the system's file, or the other way, without a buffer of the C
+ * library's in between: what write has said to be written is there for whoever opens the file
+ * next. */
 #include "../core/base/limits.h"
 #include "../core/platform/file.h"
 #include "lua_binding.h"

@@ -154,6 +154,8 @@ static hc_interest interest_of_poller(lua_State *L) {
 
 static int poller_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of_poller(L)); }
 static int poller_getfd(lua_State *L) { return poller_get_fd(L); }
+/* Which descriptor cqueues was shown is noted, as of a client: it has to be withdrawn before it is
+ * closed. */
 static int poller_pollfd(lua_State *L) {
   hc_interest interest = interest_of_poller(L);
   hcl_poller *self = check_poller(L);

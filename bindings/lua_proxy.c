@@ -99,6 +99,7 @@ static int push_made(lua_State *L, const proxy_object *self, int index, hc_error
   return 2;
 }
 
+/* The object comes first, so that the proxy has an owner as soon as there is one. */
 int hcl_new_proxy(lua_State *L) {
   hc_slice url = hcl_check_string(L, 1);
   hc_proxy_settings settings;
@@ -109,6 +110,7 @@ int hcl_new_proxy(lua_State *L) {
   return push_made(L, self, 3, hc_proxy_from_url(url, &settings, &self->proxy, &why), &why);
 }
 
+/* As hcl_new_proxy, for the engine's names of parts. */
 int hcl_new_proxy_of_parts(lua_State *L) {
   hc_slice host = hcl_check_string(L, 1);
   long long port = (long long)hcl_check_integer(L, 2);

@@ -68,6 +68,7 @@ static hc_interest interest_of_signal(lua_State *L) {
 
 static int signal_get_fd(lua_State *L) { return hcl_interest_get_fd(L, interest_of_signal(L)); }
 static int signal_getfd(lua_State *L) { return signal_get_fd(L); }
+/* As of a client. */
 static int signal_pollfd(lua_State *L) {
   hc_interest interest = interest_of_signal(L);
   signal_object *self = check_signal(L);

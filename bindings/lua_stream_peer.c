@@ -1,6 +1,10 @@
 /* lua_stream_peer.c - the classes StreamPeerTCP and StreamPeerTLS. Nothing here waits: what the
  * stream does not take at once is queued in the object and goes out with the next call, and a
- * get_data that can not be served takes nothing. */
+ * get_data that can not be served takes nothing.
+ *
+ * On the way of a byte: what a script puts goes from its string to the stream, and only what is
+ * left over into the queue; what has come is gathered in a buffer, of which one string is made. TCP
+ * and TLS are the same here but for the questions that only one of them can answer. */
 #include <string.h>
 
 #include "lua_stream_object.h"
@@ -45,6 +49,7 @@ static hcl_standing tcp_standing(const hc_stream_peer *peer) {
   }
 }
 
+/* A name that does not match is broken like all else; get_status tells the two apart. */
 static hcl_standing tls_standing(const hc_stream_peer *peer) {
   switch (hc_tls_get_state(peer)) {
   case HC_TLS_DISCONNECTED: return HCL_CLOSED;
@@ -85,6 +90,7 @@ static void remember(lua_State *L, int index, hc_stream_peer *peer) {
   lua_pop(L, 1);
 }
 
+/* The object owns the stream before the table knows of it, so an error in between loses nothing. */
 hc_stream_peer *hcl_stream_need_peer(lua_State *L, int index, hcl_stream *self) {
   if (self->peer) return self->peer;
   bool is_tcp = luaL_testudata(L, index, HCL_STREAM_PEER_TCP) != NULL;
@@ -360,6 +366,7 @@ static hc_error advance_stream_peer(hcl_stream *self, hc_failure *why) {
   return hc_failure_set(why, self->failure.code, "%s", self->failure.text);
 }
 
+/* Busy meanwhile: advancing may call the methods of a script's stream below. */
 int hcl_stream_poll(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   hc_failure why = {HC_OK, ""};

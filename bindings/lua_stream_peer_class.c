@@ -251,6 +251,7 @@ static const luaL_Reg meta_stream_peer_class[] = {{"__gc", hcl_stream_gc},
                                                   {"__tostring", stream_tostring},
                                                   {NULL, NULL}};
 
+/* The states are fields of the class: StreamPeerTCP.STATUS_CONNECTED. */
 void hcl_stream_peer_tcp_register(lua_State *L) {
   static const luaL_Reg methods[] = {COMMON_METHODS,
                                      {"connect_to_host", tcp_connect_to_host},
@@ -271,6 +272,7 @@ void hcl_stream_peer_tcp_register(lua_State *L) {
   }
 }
 
+/* With one state more than TCP: the certificate is for another name. */
 void hcl_stream_peer_tls_register(lua_State *L) {
   static const luaL_Reg methods[] = {COMMON_METHODS,
                                      {"connect_to_stream", tls_connect_to_stream},

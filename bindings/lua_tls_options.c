@@ -47,6 +47,7 @@ static hc_slice check_text(lua_State *L, const gathering *g, int value) {
   return text;
 }
 
+/* 10 to 13, as hc_tls_settings counts them. */
 static int check_version_tls_options(lua_State *L, const gathering *g, int value) {
   static const char *const names[] = {"1.0", "1.1", "1.2", "1.3"};
   hc_slice text = check_text(L, g, value);
@@ -430,6 +431,7 @@ static int options_is_server(lua_State *L) {
   return 1;
 }
 
+/* There is no `new`: the constructors say in their names what they make. */
 void hcl_tls_options_register(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"client", options_client}, {"client_unsafe", options_client_unsafe}, {NULL, NULL}};

@@ -298,6 +298,8 @@ static int key_replace(lua_State *L, key_object *self, hc_slice source, source_k
   return hcl_push_result(L, code, &why);
 }
 
+/* The function that gives the passphrase runs before anything is loaded: it may do whatever it
+ * likes, also with this object. */
 static int key_load(lua_State *L) {
   key_object *self = check_key_x509(L);
   hc_slice path = hcl_check_string(L, 2);
