@@ -23,6 +23,7 @@ static hc_error refuse_proxy(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the proxy's URL is not valid: %s", what);
 }
 
+/* With the room behind its end: a longer secret may have stood there. */
 static void wipe_proxy(hc_buffer *b) {
   if (b->data) hc_memory_wipe(b->data, b->capacity);
   hc_buffer_free(b);
@@ -35,6 +36,7 @@ hc_proxy *hc_proxy_retain(hc_proxy *p) {
   return p;
 }
 
+/* The last one who uses the proxy takes its secrets along. */
 void hc_proxy_release(hc_proxy *p) {
   if (!p || --p->references > 0) return;
   hc_buffer_free(&p->text);
@@ -93,6 +95,7 @@ typedef struct parts {
   unsigned port;
 } parts;
 
+/* "host:" with nothing behind the colon is a URL that RFC 3986 section 3.2.3 allows. */
 static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
   if (digits.size == 0) return HC_OK; /* the scheme's own stays */
   const char *fault = hc_port_parse(digits, port);

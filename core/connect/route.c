@@ -38,6 +38,7 @@ static hc_wire wire_for(const hc_wish *wish) {
   return wish->version == HC_VERSION_2 ? HC_WIRE_HTTP2 : HC_WIRE_HTTP1;
 }
 
+/* Both read requests; that TLS carries them to one of the two is a hop of its own. */
 static int is_http_proxy(const hc_wish *wish) {
   return wish->proxy == HC_PROXY_PLAIN || wish->proxy == HC_PROXY_TLS;
 }
@@ -60,6 +61,7 @@ static hc_slice host_to_reach(const hc_wish *wish) {
   return wish->to_host.size > 0 ? wish->to_host : wish->host;
 }
 
+/* Each of the two may be led elsewhere without the other. */
 static unsigned port_to_reach(const hc_wish *wish) {
   return wish->to_port != 0 ? wish->to_port : wish->port;
 }

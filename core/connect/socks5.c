@@ -111,6 +111,8 @@ void hc_socks5_wipe(hc_socks5 *s) {
   begin_socks5(s);
 }
 
+/* The stream may take a message in several pieces; the password is wiped behind the last of
+ * them. */
 void hc_socks5_sent(hc_socks5 *s, size_t size) {
   s->sent += size;
   if (s->sent == s->out_size && s->state == HC_SOCKS5_AUTH) hc_socks5_wipe(s);
@@ -118,6 +120,7 @@ void hc_socks5_sent(hc_socks5 *s, size_t size) {
 
 /* --- what comes */
 
+/* To a script all of these mean that there is no way to the host. */
 static hc_parse fail_socks5(hc_failure *why, const char *what) {
   hc_failure_set(why, HC_ERR_CANT_CONNECT, "%s", what);
   return HC_PARSE_ERROR;

@@ -220,6 +220,7 @@ static hc_io advance_socks_step(hc_socks_step *s, hc_stream_peer *stream, hc_fai
   return talk(s, stream, why);
 }
 
+/* What it waits for is kept, because the walk asks for that in a call of its own (interest). */
 hc_io hc_socks_step_advance(hc_socks_step *s, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = advance_socks_step(s, stream, why);
   s->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;
@@ -227,8 +228,11 @@ hc_io hc_socks_step_advance(hc_socks_step *s, hc_stream_peer *stream, hc_failure
   return io;
 }
 
+/* Asked behind a failure: then the walk begins again with the proxy, and this step with the next
+ * address. */
 bool hc_socks_step_needs_new_stream(const hc_socks_step *s) { return s->needs_new_stream; }
 
+/* For the status: a failure at this time is one of the name. */
 bool hc_socks_step_looks_up(const hc_socks_step *s) { return s->looks_up; }
 
 /* While a lookup is under way the stream to the proxy is quiet, and the lookup's handle takes its

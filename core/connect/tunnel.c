@@ -103,6 +103,7 @@ hc_error hc_tunnel_new(const hc_tunnel_wish *wish, hc_tunnel **out) {
   return code;
 }
 
+/* The credentials and the transcript are not the tunnel's own, and stay. */
 void hc_tunnel_delete(hc_tunnel *t) {
   if (!t) return;
   wipe_request(t);
@@ -113,6 +114,8 @@ void hc_tunnel_delete(hc_tunnel *t) {
   hc_memory_release(t);
 }
 
+/* Asked behind a failure, as of SOCKS: the walk connects anew, and the tunnel keeps what it has
+ * learned. */
 bool hc_tunnel_needs_new_stream(const hc_tunnel *t) { return t->needs_new_stream; }
 
 unsigned hc_tunnel_wants(const hc_tunnel *t) { return t->wants; }
@@ -159,6 +162,7 @@ static hc_io parse_answer(hc_tunnel *t, hc_failure *why) {
   }
 }
 
+/* Whatever the proxy said, that memory was out is the reason. */
 static hc_io fail_memory(hc_failure *why) {
   hc_failure_out_of_memory(why);
   return HC_IO_ERROR;
@@ -263,6 +267,8 @@ static hc_io skip_piece(hc_tunnel *t) {
   return parsed == HC_PARSE_DONE ? HC_IO_OK : HC_IO_WANT_READ;
 }
 
+/* To the end of the refusal, or as far as has come. Where it can't be read to its end, or more
+ * stands behind it, the connection is of no more use. */
 static hc_io skip_rest(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = t->rest.framing == HC_FRAMING_NONE ? HC_IO_OK : skip_piece(t);
   while (io == HC_IO_WANT_READ) {
@@ -298,6 +304,7 @@ static hc_io ask_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   return io == HC_IO_ERROR ? hear_out_tunnel(t, stream, why) : io;
 }
 
+/* On the same connection, behind what is left of the refusal. */
 static hc_io ask_again(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = skip_rest(t, stream, why);
   if (io != HC_IO_OK) return io;
@@ -329,6 +336,7 @@ static hc_io advance_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *wh
   return io;
 }
 
+/* Which event it waits for is kept for hc_tunnel_wants. */
 hc_io hc_tunnel_advance(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = advance_tunnel(t, stream, why);
   t->wants = io == HC_IO_WANT_WRITE ? HC_EVENT_WRITE : HC_EVENT_READ;

@@ -124,6 +124,7 @@ static hc_error begin_socks(hc_walk *w, const hc_hop *hop, hc_stream_peer **stre
   return HC_OK;
 }
 
+/* The phase is set behind the advance, in which a lookup may have ended. */
 static hc_io advance_socks(hc_walk *w, hc_stream_peer *stream, hc_failure *why) {
   hc_io io = hc_socks_step_advance(w->socks, stream, why);
   w->phase = hc_socks_step_looks_up(w->socks) ? HC_PHASE_LOOKUP : HC_PHASE_CONNECT;
@@ -273,6 +274,8 @@ bool hc_walk_is_with_proxy(const hc_walk *w) {
   return !is_about_host && w->at < w->route.count && w->route.hops[w->at].party == HC_PARTY_PROXY;
 }
 
+/* True: the walk has the client's filter of addresses, and whoever lets go of the client has to
+ * know. */
 bool hc_walk_asks(const hc_walk *w) { return w->terms.allow; }
 
 /* A conversation with a proxy knows better than the stream below whether it reads or writes; the

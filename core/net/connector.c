@@ -170,6 +170,8 @@ static void close_attempts(hc_connector *c) {
   c->group = HC_NO_HANDLE;
 }
 
+/* Look at those under way, begin the next where it is time, and close those that have failed, in
+ * this order: see look_at_attempts. */
 static hc_io advance_connector_here(hc_connector *c, uint64_t now) {
   hc_socket failed[HC_ATTEMPTS_MAX];
   size_t failed_count = 0;
@@ -181,6 +183,7 @@ static hc_io advance_connector_here(hc_connector *c, uint64_t now) {
   return c->active > 0 ? HC_IO_WANT_WRITE : HC_IO_ERROR;
 }
 
+/* Whichever way it ends, nothing of the race is left open but the winner. */
 hc_io hc_connector_poll(hc_connector *c, uint64_t now, hc_socket *connected, hc_failure *why) {
   *connected = HC_NO_SOCKET;
   hc_io io = advance_connector_here(c, now);
@@ -209,6 +212,8 @@ static void make_group(hc_connector *c) {
     c->group_is_whole = hc_group_add(c->group, c->attempts[i].socket, HC_EVENT_WRITE) == HC_OK;
 }
 
+/* The deadline is when the next attempt begins, if there is one. Where several are under way and no
+ * group can be had, the latest is watched and the others are looked at every 10 ms. */
 void hc_connector_interest(hc_connector *c, hc_handle *fd, unsigned *events, uint64_t *deadline) {
   *fd = HC_NO_HANDLE;
   *events = 0;

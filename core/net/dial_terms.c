@@ -8,6 +8,7 @@
  * answer than the one that counts (DNS rebinding). */
 #include "dial_terms.h"
 
+/* Most callers set none, and are spared a copy of them (tcp_opening.c). */
 bool hc_dial_terms_are_set(const hc_dial_terms *terms) {
   return terms->family != 0 || terms->local.size > 0 || terms->allow;
 }
@@ -22,6 +23,8 @@ static bool is_admitted(const hc_dial_terms *terms, const hc_address *address) {
   return terms->local.size == 0 || is_ipv6 == (terms->local.is_ipv6 != 0);
 }
 
+/* Which of the two wishes ruled the addresses out is said, since they stand in different
+ * options. */
 static hc_error refuse_family(const hc_dial_terms *terms, hc_failure *why) {
   bool is_ipv6 = terms->family != 0 ? terms->family == 6 : terms->local.is_ipv6 != 0;
   char local[HC_ADDRESS_TEXT];

@@ -96,6 +96,7 @@ static void append_resolver(job_list *list, lookup_job *job) {
   list->size++;
 }
 
+/* The links are cleared, so that a job which is in no list can't be taken out twice unnoticed. */
 static void take_out_resolver(job_list *list, lookup_job *job) {
   if (job->previous) job->previous->next = job->next;
   else list->first = job->next;
@@ -121,6 +122,7 @@ static lookup_job **bucket_of(hc_slice host) {
   return &pool.named[hash % LOOKUP_BUCKETS];
 }
 
+/* Only jobs that have askers are here: nobody may join one that has been given up. */
 static void name_job(lookup_job *job) {
   lookup_job **bucket = bucket_of((hc_slice){job->host, job->host_size});
   job->namesake = *bucket;
@@ -138,6 +140,7 @@ static bool can_be_joined(const lookup_job *job) {
   return job->state == JOB_WAITING || hc_clock_now() - job->begun_at <= HC_RESOLVER_TOGETHER_NS;
 }
 
+/* Names are compared byte by byte: "Example.com" and "example.com" are two lookups here. */
 static lookup_job *find_job(hc_slice host) {
   lookup_job *job = *bucket_of(host);
   while (job &&
@@ -150,6 +153,7 @@ static lookup_job *find_job(hc_slice host) {
 
 static int ensure_workers(void);
 
+/* Those that somebody still waits for. */
 static size_t count_wanted(void) { return pool.running.size - pool.abandoned; }
 
 static size_t count_free_places(void) {
@@ -263,6 +267,7 @@ static int ensure_workers(void) {
 
 /* --- once for each process */
 
+/* Before the first wait, since waits here have a deadline (thread.h). */
 static void make_conditions(void) {
   hc_condition_init(&pool.work);
   hc_condition_init(&pool.quiet);
@@ -278,6 +283,7 @@ static void before_fork_resolver(void) {
   while (pool.running.first && hc_condition_wait_until(&pool.quiet, &pool.lock, until)) continue;
 }
 
+/* Workers that waited for the fork go on. */
 static void after_fork_in_parent_resolver(void) {
   pool.forks--;
   hc_condition_wake_all(&pool.work);
@@ -311,6 +317,7 @@ static void after_fork_in_child_resolver(void) {
   unlock();
 }
 
+/* With the first lookup of the process. */
 static void prepare_resolver(void) {
   make_conditions();
   hc_thread_watch_forks(before_fork_resolver, after_fork_in_parent_resolver,
@@ -449,6 +456,8 @@ static hc_io copy_answer(hc_lookup *lookup, hc_address **addresses, size_t *coun
   return HC_IO_OK;
 }
 
+/* The state is read under the lock. Behind it an answer that is there can be read without, since it
+ * does not change while this asker holds the job. */
 hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, hc_failure *why) {
   *addresses = NULL;
   *count = 0;
@@ -471,6 +480,8 @@ hc_io hc_lookup_poll(hc_lookup *lookup, hc_address **addresses, size_t *count, h
   return HC_IO_ERROR;
 }
 
+/* Under the lock, so that an answer which comes at this moment either finds the signal or is found
+ * here. */
 hc_handle hc_lookup_handle(hc_lookup *lookup) {
   lock();
   if (lookup->job->state == JOB_WAITING) (void)ensure_workers();
@@ -482,6 +493,7 @@ hc_handle hc_lookup_handle(hc_lookup *lookup) {
   return handle;
 }
 
+/* Behind the lock nobody can reach this asker any more, so its signal is closed without it. */
 void hc_lookup_forget(hc_lookup *lookup) {
   if (!lookup) return;
   lock();

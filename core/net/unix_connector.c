@@ -42,6 +42,7 @@ static hc_io start_unix_connector(hc_unix_connector *c, uint64_t now, hc_failure
   return HC_IO_WANT_WRITE;
 }
 
+/* A failure leaves the socket here, for delete to close. */
 hc_io hc_unix_connector_poll(hc_unix_connector *c, uint64_t now, hc_socket *connected,
                              hc_failure *why) {
   *connected = HC_NO_SOCKET;

@@ -67,6 +67,8 @@ void hc_address_text(const hc_address *address, char text[HC_ADDRESS_TEXT]) {
   else if (in6.sin6_scope_id != 0) append_zone(text, in6.sin6_scope_id);
 }
 
+/* For SOCKS, which sends them as they are (RFC 1928 section 5). A zone means nothing to another
+ * machine. */
 size_t hc_address_bytes(const hc_address *address, unsigned char bytes[HC_ADDRESS_BYTES]) {
   if (address->is_ipv6 == 0) {
     struct sockaddr_in in;
@@ -92,6 +94,7 @@ unsigned hc_address_port(const hc_address *address) {
   return ntohs(in6.sin6_port);
 }
 
+/* A new value, since one answer of a lookup serves several askers, each with a port of his own. */
 hc_address hc_address_with_port(const hc_address *address, unsigned port) {
   hc_address result = *address;
   if (address->size == 0) return result;
@@ -110,6 +113,7 @@ hc_address hc_address_with_port(const hc_address *address, unsigned port) {
 }
 
 /* An interface's name, or its number. */
+/* Interfaces come and go, so the name is looked up each time. 0 is no interface. */
 static bool parse_zone(const char *zone, uint32_t *scope) {
   *scope = if_nametoindex(zone);
   if (*scope != 0) return true;
@@ -152,6 +156,7 @@ bool hc_address_from_literal(hc_slice text, unsigned port, hc_address *address) 
 
 /* --- what a lookup has found */
 
+/* From getaddrinfo, or from the system's word on a socket's ends. A Unix socket has none. */
 bool hc_address_take(int family, const void *from, size_t size, hc_address *address) {
   if (family == AF_INET && size >= sizeof(struct sockaddr_in)) {
     struct sockaddr_in in;

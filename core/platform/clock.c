@@ -6,6 +6,8 @@
 #define NANOSECONDS_CLOCK 1000000000u
 #define NANOSECONDS_PER_MS 1000000u
 
+/* A script's seconds may be any double; whatever comes, the result is a time that can be
+ * compared. */
 uint64_t hc_clock_deadline(uint64_t now, double seconds) {
   if (!(seconds > 0)) return HC_NEVER; /* a NaN too */
   /* 2^63 ns are 292 years: what is beyond never comes, and the conversion below stays defined. */
@@ -15,6 +17,7 @@ uint64_t hc_clock_deadline(uint64_t now, double seconds) {
   return span > HC_NEVER - now ? HC_NEVER : now + span;
 }
 
+/* Cut at what the systems' calls take, 24 days: who sleeps so long looks again and sleeps on. */
 int hc_clock_milliseconds_until(uint64_t deadline) {
   if (deadline == HC_NEVER) return -1;
   uint64_t now = hc_clock_now();

@@ -1,4 +1,4 @@
-/* entropy.c - see entropy.h.
+/* entropy.c - random bytes in any number. See entropy.h.
  *
  * In pieces, since the systems' calls differ in how much they give at once, and the smallest of
  * them counts. */

@@ -1,4 +1,5 @@
-/* file_common.c - see file_common.h. */
+/* file_common.c - what is the same for the files of all systems: a body that is read on, and the
+ * way of a file to a socket where the kernel has none. See file_common.h. */
 #include "file_common.h"
 
 #include "socket_common.h"

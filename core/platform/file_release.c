@@ -36,6 +36,8 @@ static void enter_file_release(void) { hc_mutex_lock(&shared_file_release.lock);
 static void leave_file_release(void) { hc_mutex_unlock(&shared_file_release.lock); }
 
 #ifdef HC_TEST_HOOKS
+/* A test can stop the thread here, between taking a file and closing it: the moment at which a fork
+ * would be hardest. */
 static void obey_test(void) {
   hc_condition_wake_all(&shared_file_release.changed);
   while (shared_file_release.is_stopped)
@@ -71,6 +73,8 @@ static void *work_file_release(void *unused) {
 /* --- forks: the child has copies of the descriptors, and no thread */
 
 static void before_fork_file_release(void) { enter_file_release(); }
+/* The lock is held across the fork, so that the child gets list and count as they belong
+ * together. */
 static void after_fork_in_parent_file_release(void) { leave_file_release(); }
 
 /* Whether the thread had closed it already can't be known; the number may be that of another file
@@ -94,6 +98,7 @@ static void after_fork_in_child_file_release(void) {
   leave_file_release();
 }
 
+/* With the first large file: most programs never have one, and their forks pay nothing. */
 static void prepare_file_release(void) {
   hc_thread_watch_forks(before_fork_file_release, after_fork_in_parent_file_release,
                         after_fork_in_child_file_release);
@@ -131,6 +136,7 @@ hc_error hc_file_replace(const char *from, const char *to, hc_failure *why) {
   return code;
 }
 
+/* Held as in hc_file_replace, for the same reason. */
 void hc_file_remove(const char *path) {
   hc_file old = hc_file_hold(path);
   hc_file_unlink(path);

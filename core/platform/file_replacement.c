@@ -86,6 +86,7 @@ static bool is_of_this_process(const hc_file_replacement *r) {
   return r->process == hc_process_number();
 }
 
+/* The lock is held for moments only, never during the rename. */
 bool hc_file_replacement_is_done(hc_file_replacement *r) {
   if (!is_of_this_process(r)) return true;
   hc_mutex_lock(&r->lock);
@@ -106,6 +107,7 @@ hc_error hc_file_replacement_await(hc_file_replacement *r, hc_failure *why) {
   return code;
 }
 
+/* Under the lock, so that exactly one of owner and thread finds that the other has gone. */
 void hc_file_replacement_free(hc_file_replacement *r) {
   if (!r) return;
   bool is_last = !is_of_this_process(r);

@@ -24,6 +24,7 @@ struct hc_backend {
   hc_handle_map by_key;
 };
 
+/* Nothing of the kernel's is opened, so memory is all that can be lacking. */
 hc_backend *hc_backend_new(hc_failure *why) {
   hc_backend *b = hc_memory_allocate_zeroed(1, sizeof *b);
   if (!b) hc_failure_out_of_memory(why);
@@ -39,6 +40,7 @@ void hc_backend_delete(hc_backend *b) {
   hc_memory_release(b);
 }
 
+/* A list can't be waited for: a loop that has the poller in it is told a time instead. */
 hc_handle hc_backend_fd(const hc_backend *b) {
   (void)b;
   return HC_NO_HANDLE;

@@ -1,4 +1,5 @@
-/* socket_common.c - see socket_common.h. */
+/* socket_common.c - what is the same for the sockets of all systems: sentences for errors, and the
+ * one kind of connection that must not count as one. See socket_common.h. */
 #include "socket_common.h"
 
 #include <errno.h>
@@ -6,6 +7,7 @@
 
 #include "system_error.h"
 
+/* Returns what every caller returns, so that a failure is one statement. */
 hc_io hc_socket_fail(hc_failure *why, hc_error code, const char *what, int number) {
   char space[HC_ERRNO_TEXT];
   hc_failure_set(why, code, "%s%s", what, hc_errno_text(number, space));

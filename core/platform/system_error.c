@@ -10,6 +10,7 @@
 
 #include "../base/error.h"
 
+/* A number that is not among these is shown as it is: it can be looked up, and a guess can not. */
 const char *hc_errno_text(int code, char space[HC_ERRNO_TEXT]) {
   switch (code) {
   case ECONNREFUSED: return "connection refused";

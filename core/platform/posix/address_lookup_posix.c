@@ -15,6 +15,7 @@ void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answe
   if (answer->code == EAI_SYSTEM) answer->system_error = errno;
 }
 
+/* gai_strerror's texts are constants, and so are good on any thread. */
 const char *hc_address_lookup_reason(const hc_address_answer *answer, char space[HC_ERRNO_TEXT]) {
   return answer->code == EAI_SYSTEM ? hc_errno_text(answer->system_error, space)
                                     : gai_strerror(answer->code);

@@ -48,6 +48,7 @@ static const char *reason(int number) {
   }
 }
 
+/* `number` is errno's, read by the caller before anything else could change it. */
 static hc_error fail_file(hc_failure *why, hc_error code, const char *what, const char *path,
                           int number) {
   return hc_file_record(why, code, what, path, reason(number), (unsigned long)number);
@@ -115,6 +116,7 @@ static hc_error open_file_file(const char *path, int flags, mode_t mode, hc_file
   return fail_file(why, code, HC_CANT_OPEN, path, number);
 }
 
+/* Never for reading as well: a file that may be written need not be readable. */
 static hc_error open_to_write(const char *path, int flags, mode_t mode, hc_file *file,
                               hc_failure *why) {
   return open_file_file(path, O_WRONLY | flags, mode, file, why);
@@ -196,6 +198,7 @@ static bool find_file_here(const char *path, int64_t owner, struct stat *facts) 
          (int64_t)facts->st_uid == owner;
 }
 
+/* By the effective user, as whom the file would be written. */
 bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   struct stat facts;
   *owner = (int64_t)geteuid();
@@ -218,6 +221,7 @@ bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
 /* Without O_NONBLOCK the open of a pipe would wait for its reader. */
 #define PRESENT_FLAGS (O_APPEND | O_NONBLOCK | O_NOCTTY)
 
+/* Opened first and looked at then, by the descriptor: nobody can exchange it in between. */
 hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc_failure *why) {
   hc_error code = open_to_write(path, PRESENT_FLAGS, 0, file, why);
   if (code != HC_OK) return code;
@@ -281,6 +285,7 @@ bool hc_file_is_positioned(hc_file file) {
 
 /* --- bodies that are sent */
 
+/* A character device takes an offset and does not heed it, so it is none of these. */
 static bool mode_has_positions(mode_t mode) { return S_ISREG(mode) || S_ISBLK(mode); }
 
 /* What can't be asked is taken for a file, whose reads then fail with a reason. */
@@ -293,6 +298,8 @@ bool hc_file_has_positions(hc_file file) {
  * so small a look at its last byte, and behind it, costs little beside a request. */
 #define DOUBTED_SIZE 65536u
 
+/* The last byte has to be there, and nothing behind it; else the size was none, and the body has no
+ * length. */
 static hc_error measure(hc_file file, uint64_t offset, uint64_t size, uint64_t *length,
                         hc_failure *why) {
   char bytes[2];
@@ -375,6 +382,7 @@ hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
 /* One that is gone already is as good. */
 void hc_file_unlink(const char *path) { (void)unlink(path); }
 
+/* A small file's end costs less than handing it to a thread. */
 static bool is_large(const struct stat *facts) {
   return S_ISREG(facts->st_mode) && facts->st_size >= (off_t)HC_RELEASE_LEAST;
 }
@@ -403,4 +411,5 @@ hc_file hc_file_hold(const char *path) {
   return open(path, HOLD_FLAGS | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Asked anew each time: a copy would be the parent's in a fork. */
 uint64_t hc_process_number(void) { return (uint64_t)getpid(); }

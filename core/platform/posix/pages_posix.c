@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #if defined(MADV_POPULATE_WRITE)
+/* errno is put back, since allocators are called where nobody expects it to change. */
 void hc_pages_prepare(void *block, size_t size) {
   long page = sysconf(_SC_PAGESIZE);
   if (page <= 0) return;

@@ -1,5 +1,8 @@
 /* pem_file_posix.c - small files as a whole, in and out. Only system calls: stdio's buffers would
- * keep a copy of a private key. See pem_file.h. */
+ * keep a copy of a private key. See pem_file.h.
+ *
+ * They are read when options are made, or on the thread that fills a store of authorities, and
+ * never on the way of a request. */
 #include "../system_features.h"
 
 #include "../pem_file.h"
@@ -20,6 +23,8 @@
 typedef int posix_strerror(int number, char *text, size_t size);
 typedef char *gnu_strerror(int number, char *text, size_t size);
 
+/* Two functions with the same arguments, of which _Generic below chooses by the type of the
+ * system's strerror_r. */
 static inline const char *posix_text(posix_strerror *call, int number, char *text, size_t size) {
   return call(number, text, size) == 0 ? text : "";
 }
@@ -36,6 +41,7 @@ static const char *reason_text(int number, char *text, size_t size) {
   return found[0] == '\0' ? "unknown reason" : found;
 }
 
+/* With the system's own sentence, since those are the words that people search for. */
 static hc_error fail_pem_file(hc_failure *why, hc_error code, const char *what, const char *path,
                               int number) {
   char space[80];

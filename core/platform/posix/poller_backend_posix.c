@@ -61,6 +61,7 @@ static void free_parts(hc_backend *b) { hc_memory_release(b->keys); }
 
 #if defined(HC_BACKEND_EPOLL) || defined(HC_BACKEND_KQUEUE)
 
+/* One descriptor for each poller, and one that a loop can wait for. */
 hc_backend *hc_backend_new(hc_failure *why) {
   hc_backend *b = hc_memory_allocate_zeroed(1, sizeof *b);
   if (!b) {
@@ -75,6 +76,7 @@ hc_backend *hc_backend_new(hc_failure *why) {
   return NULL;
 }
 
+/* Whatever is watched leaves with the set; the connections themselves are not touched. */
 void hc_backend_delete(hc_backend *b) {
   if (!b) return;
   (void)close(b->fd);
@@ -100,11 +102,14 @@ bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key
   return errno == EEXIST && epoll_ctl(b->fd, EPOLL_CTL_MOD, fd, &e) == 0;
 }
 
+/* The event is for kernels before 2.6.9, which wanted a pointer here. */
 void hc_backend_unwatch(hc_backend *b, hc_handle fd) {
   struct epoll_event unused = {0};
   (void)epoll_ctl(b->fd, EPOLL_CTL_DEL, fd, &unused);
 }
 
+/* A signal begins the wait again, to the same deadline. A failure is "nothing came": the poller
+ * looks at its connections by their deadlines all the same. */
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   struct epoll_event got[BATCH_POLLER_BACKEND];
   int count;

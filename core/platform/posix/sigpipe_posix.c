@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+/* For the thread or for the whole process: POSIX does not tell the two apart. */
 static bool is_pending(void) {
   sigset_t pending;
   return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
@@ -21,6 +22,8 @@ static void make_set(sigset_t *set) {
   (void)sigaddset(set, SIGPIPE);
 }
 
+/* Around a write that has no MSG_NOSIGNAL. The host's own mask and its own pending signal are
+ * noted, and are as they were afterwards. */
 bool hc_sigpipe_block(hc_sigpipe_guard *guard) {
   sigset_t set;
   make_set(&set);
@@ -57,6 +60,7 @@ static void swallow_beside(void) {
   if (!is_pending()) (void)raise(SIGPIPE);
 }
 
+/* errno is that of the write, which the caller has yet to look at. */
 void hc_sigpipe_restore(const hc_sigpipe_guard *guard, hc_sigpipe_doubt doubt) {
   int number = errno;
   if (!guard->is_set) return;

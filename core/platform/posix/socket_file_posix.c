@@ -76,6 +76,7 @@ static hc_sigpipe_doubt doubt_of_socket_file(ssize_t moved, size_t length) {
   return hc_errno_would_block(errno) ? HC_SIGPIPE_NONE : HC_SIGPIPE_POSSIBLE;
 }
 
+/* sendfile has no MSG_NOSIGNAL, so the signal is kept away by the thread's mask. */
 static ssize_t guarded_send_file(hc_socket s, hc_file file, uint64_t offset, size_t length) {
   hc_sigpipe_guard guard;
   if (!restore_nonblocking(s)) return -1;
@@ -100,6 +101,8 @@ static bool is_connection_error(int number) {
          number == ECONNABORTED;
 }
 
+/* The kernel's way first. Where that fails for a reason that is not the connection's, one piece
+ * goes by a read and a send, which finds out whose reason it is. */
 hc_io hc_socket_send_file(hc_socket s, hc_file file, uint64_t *offset, size_t length, size_t *sent,
                           hc_failure *why) {
   *sent = 0;
@@ -194,6 +197,8 @@ size_t hc_pipe_take(hc_pipe *pipe, char *into, size_t room) {
   return (size_t)got;
 }
 
+/* What is still held goes with it: the caller has taken it back before, or has given the body
+ * up. */
 void hc_pipe_close(hc_pipe *pipe) {
   for (int i = 0; pipe->is_open && i < 2; i++) (void)close(pipe->ends[i]);
   *pipe = (hc_pipe){.is_open = false};

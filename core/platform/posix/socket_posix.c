@@ -60,6 +60,7 @@ hc_io hc_socket_fail_moving(hc_failure *why, int number) {
 
 /* --- addresses */
 
+/* False for a Unix socket, whose family is none of the two. */
 bool hc_socket_peer_address(hc_socket s, hc_address *address) {
   struct sockaddr_storage storage = {0};
   socklen_t size = sizeof storage;
@@ -99,6 +100,7 @@ static void avoid_sigpipe(hc_socket s) {
 #endif
 }
 
+/* errno is the reason of what failed, not of the close behind it. */
 static int open_socket(int family) {
 #if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
   return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -118,6 +120,7 @@ int hc_socket_open(int family) {
   return fd;
 }
 
+/* A Unix socket refuses it, and nobody minds. */
 static void set_no_delay(hc_socket s, int value) {
   (void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value); /* a matter of speed only */
 }
@@ -147,6 +150,8 @@ static hc_io check_connected(hc_socket s, const hc_address *remote, hc_failure *
   return hc_socket_local_address(s, &local) ? hc_socket_check_ends(&local, remote, why) : HC_IO_OK;
 }
 
+/* Mostly EINPROGRESS: the SYN is on its way. An address on this machine may be connected, or
+ * refused, at once. */
 hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address, hc_socket *out,
                              hc_failure *why) {
   *out = HC_NO_SOCKET;
@@ -217,6 +222,8 @@ static standing look_closely(hc_socket s) {
 }
 #endif
 
+/* The portable way: writable says that it is over, SO_ERROR how it ended, and both ends whether it
+ * is a connection with somebody else. */
 hc_io hc_socket_connect_result(hc_socket s, const hc_address *remote, hc_failure *why) {
   standing found = look_closely(s);
   if (found == STANDING_BY_ONE_SEGMENT) return HC_IO_OK;
@@ -281,6 +288,8 @@ hc_io hc_socket_send(hc_socket s, const hc_slice *parts, size_t count, size_t *s
 #define TCP_CM_INQ TCP_INQ
 #endif
 
+/* From then on each recvmsg brings the count along, for those who give it room
+ * (receive_counted). */
 bool hc_socket_count_rest(hc_socket s) {
   int on = 1;
   return setsockopt(s, IPPROTO_TCP, TCP_INQ, &on, sizeof on) == 0;
@@ -360,6 +369,7 @@ hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, 
 
 static int flags_of(hc_fill fill) { return fill == HC_FILL_ALL ? MSG_WAITALL : 0; }
 
+/* FIONBIO in one call, where fcntl needs two. */
 static bool clear_nonblocking(hc_socket s) {
   int off = 0;
   return ioctl(s, FIONBIO, &off) == 0;
@@ -407,6 +417,7 @@ hc_io hc_socket_recv_blocking_counted(hc_socket s, char *into, size_t room, hc_f
   return recv_blocking(s, into, room, fill, got, is_empty, why);
 }
 
+/* It bounds each sleep in a receive on this socket, and nothing else. */
 bool hc_socket_limit_sleep(hc_socket s) {
   const struct timeval limit = {.tv_sec = 0, .tv_usec = HC_SLICE_NS / 1000};
   return setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;

@@ -34,11 +34,13 @@ static hc_sigpipe_doubt doubt_of_stdio_file(size_t done, size_t all) {
   return done < all && errno == EPIPE ? HC_SIGPIPE_CERTAIN : HC_SIGPIPE_POSSIBLE;
 }
 
+/* Into stdio's buffer, so that what the script has written before stays before it. */
 size_t hc_stdio_write_regular(FILE *file, hc_slice bytes) {
   return fwrite(bytes.data, 1, bytes.size, file);
 }
 bool hc_stdio_flush_regular(FILE *file) { return fflush(file) == 0; }
 
+/* The host's SIGPIPE is kept as it was: see sigpipe_posix.h. */
 size_t hc_stdio_write(FILE *file, hc_slice bytes) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);

@@ -98,6 +98,7 @@ static int start_detached(void *(*work)(void *), void *argument, size_t stack_si
   return error;
 }
 
+/* PTHREAD_STACK_MIN may be a call and no constant (glibc 2.34). */
 static size_t enough_stack(size_t size) {
 #if defined(PTHREAD_STACK_MIN)
   if (size > 0 && size < (size_t)PTHREAD_STACK_MIN) return (size_t)PTHREAD_STACK_MIN;
@@ -105,6 +106,8 @@ static size_t enough_stack(size_t size) {
   return size;
 }
 
+/* The mask is the caller's own again before this returns, so a signal waits for a moment and is not
+ * lost. */
 int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   sigset_t all, before;
   hc_thread_keep_module();

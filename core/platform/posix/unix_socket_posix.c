@@ -94,6 +94,7 @@ hc_io hc_unix_socket_connect(hc_slice path, hc_socket *out, hc_failure *why) {
   return hc_errno_would_block(number) ? HC_IO_WANT_READ : fail_unix_socket(path, number, why);
 }
 
+/* Only after EINPROGRESS or EINTR: a connect that works does so at once. */
 hc_io hc_unix_socket_connect_result(hc_socket s, hc_failure *why) {
   static const hc_address none; /* it can not be its own */
   return hc_socket_connect_result(s, &none, why);

@@ -72,6 +72,8 @@ static hc_error poll_until(struct pollfd *entries, size_t count, uint64_t deadli
   }
 }
 
+/* The entries are the caller's, in our words; the system's stand on the stack, or in a block where
+ * they are many. */
 hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t *ready_count) {
   *ready_count = 0;
   struct pollfd few[WAIT_ENTRIES_ON_STACK], *all = few;
@@ -129,6 +131,7 @@ hc_error hc_signal_open(hc_signal *signal) {
   return HC_OK;
 }
 
+/* Called with the resolver's lock held, too: write is all that it does. */
 void hc_signal_raise(const hc_signal *signal) {
   const uint64_t one = 1; /* what an eventfd takes; to a pipe any bytes will do */
   if (signal->write_end <= 0) return;
@@ -182,6 +185,7 @@ hc_error hc_group_open(hc_handle *group) {
   return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 
+/* A member that is closed leaves by itself. */
 hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   struct epoll_event event = {.events = (events & HC_EVENT_READ ? (uint32_t)EPOLLIN : 0u) |
                                         (events & HC_EVENT_WRITE ? (uint32_t)EPOLLOUT : 0u)};
