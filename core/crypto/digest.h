@@ -1,4 +1,5 @@
-/* digest.h - digests and HMACs of bytes in memory, by OpenSSL and under its names.
+/* digest.h - digests and HMACs of bytes in memory, by OpenSSL where the build has it and by code of
+ * our own elsewhere. The names are OpenSSL's in both.
  *
  * Digest authentication (http/digest_auth.c) and what a script asks for by name are all that needs
  * these; TLS brings its own. Everything is given at once and nothing is kept between two calls. Any

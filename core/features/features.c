@@ -1,4 +1,8 @@
-/* features.c - see features.h. A library is asked by the room that knows it. */
+/* features.c - which libraries this build has. See features.h.
+ *
+ * A library is asked by the room that knows it; here are only the names under which a script finds
+ * it, and whom to ask. Rooms that never meet otherwise stand side by side in this list, so it
+ * belongs to the top of the core, and nothing of the core uses it. */
 #include "features.h"
 
 #include "../codec/decoder.h"
@@ -7,6 +11,9 @@
 #include "../http2/h2_session.h"
 #include "../stream/tls/tls_library.h"
 
+/* A function that is there in every build answers NULL where its library was left out. The others
+ * are there only with their library, and the build's own macros say so. A name is in the list in
+ * any case: a script that asks for it gets "no", and not "never heard of it". */
 static const hc_feature features[] = {
     {"openssl", hc_tls_openssl_version, NULL},
     {"mbedtls", hc_tls_mbedtls_version, NULL},

@@ -133,6 +133,8 @@ static hc_error decide_by_fields(const survey *s, hc_body_plan *plan, hc_failure
   return HC_OK;
 }
 
+/* The rules are asked in the order of RFC 9112 section 6.3, and the first that fits decides. Where
+ * none can, the connection is of no more use: nobody knows where the next answer begins. */
 hc_error hc_body_decide(const hc_response *response, hc_method method, hc_body_after after,
                         hc_body_plan *plan, hc_failure *why) {
   int code = response->code;

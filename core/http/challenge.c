@@ -57,7 +57,8 @@ static bool find_quote(hc_slice s, size_t *at) {
   return false;
 }
 
-/* `rest` begins with the value of the parameter. */
+/* `rest` begins with the value of the parameter. The piece gets a view of it, without its quotes
+ * but with its backslashes: who needs the value unescapes it (hc_challenge_append_value). */
 static hc_parse take_value(hc_slice rest, hc_slice *behind_it, hc_challenge_piece *piece) {
   size_t size;
   piece->is_quoted = rest.size > 0 && rest.data[0] == '"';

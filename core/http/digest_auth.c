@@ -141,8 +141,8 @@ static const char *hash_name_digest_auth(hc_digest_hash which) {
   return "MD5";
 }
 
-/* Does OpenSSL have the hash, and may it be used? In FIPS mode there is no MD5. Trying is the only
- * way to know, and costs one hash of nothing. */
+/* Is the hash there, and may it be used? OpenSSL has no MD5 in FIPS mode. Trying is the only way to
+ * know, and costs one hash of nothing. */
 static bool is_available(hc_digest_hash which) {
   unsigned char bytes[HC_DIGEST_MAX];
   size_t size;
@@ -261,6 +261,7 @@ hc_error hc_digest_take_info(hc_digest_challenge *challenge, hc_slice info) {
   return code;
 }
 
+/* What a server sends in a challenge is no secret, so nothing is wiped. */
 void hc_digest_free(hc_digest_challenge *challenge) {
   hc_buffer_free(&challenge->text);
   memset(challenge, 0, sizeof *challenge);
@@ -308,8 +309,8 @@ static hc_slice hash(hasher *h, const hc_slice *parts, size_t count, char hex[HE
   return hc_slice_of(hex);
 }
 
-/* H(A1), RFC 7616 section 3.4.2 A2 below is of qop "auth": method and target, nothing of the
- * content. */
+/* H(A1) of RFC 7616 section 3.4.2. With "-sess" it is hashed once more, together with the nonces
+ * that the session began with. */
 static hc_slice hash_secret(hasher *h, const hc_digest_challenge *c, const hc_digest_request *r,
                             char hex[HEX_SIZE]) {
   char first[HEX_SIZE];
@@ -324,7 +325,8 @@ static hc_slice hash_secret(hasher *h, const hc_digest_challenge *c, const hc_di
   return secret;
 }
 
-/* Sections 3.4.1 and 3.4.3 */
+/* RFC 7616 section 3.4.1. A2 is the one of qop "auth" (section 3.4.3): method and target, and
+ * nothing of the content. */
 static hc_slice hash_response(hasher *h, const hc_digest_challenge *c, const hc_digest_request *r,
                               const char *count, char hex[HEX_SIZE]) {
   char secret[HEX_SIZE], request[HEX_SIZE];
@@ -347,11 +349,14 @@ static void put_digest_auth(hc_buffer *out, hc_slice text, hc_error *code) {
   if (*code == HC_OK) *code = hc_buffer_append(out, text, SIZE_MAX);
 }
 
+/* The names of parameters are ours and the values the server's or the user's: a quote in one of
+ * those is escaped, so that it can't end the value early. */
 static void put_quoted(hc_buffer *out, const char *before, hc_slice value, hc_error *code) {
   put_digest_auth(out, hc_slice_of(before), code);
   if (*code == HC_OK) *code = hc_quoted_append(value, out);
 }
 
+/* A name in ASCII goes as plain `username`, which servers older than RFC 7616 read as well. */
 static bool is_ascii_digest_auth(hc_slice s) {
   for (size_t i = 0; i < s.size; i++) {
     if ((unsigned char)s.data[i] > 127) return false;

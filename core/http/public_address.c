@@ -1,4 +1,12 @@
-/* public_address.c - which addresses are public. See public_address.h. */
+/* public_address.c - which addresses are public. See public_address.h.
+ *
+ * A text becomes the bytes of its address, and those are compared with the blocks that the
+ * registries set apart. The text itself decides nothing, since one address can be written in many
+ * ways. What can't be told for certain counts as not public: whoever asks wants to keep strangers'
+ * URLs away from his own network.
+ *
+ * It knows no sockets and asks no resolver. That a name is not judged before it was looked up is
+ * the business of those who ask. */
 #include "public_address.h"
 
 #include <stdint.h>
@@ -39,6 +47,8 @@ static size_t parse_groups(hc_slice text, size_t *at, unsigned char out[16]) {
   return used;
 }
 
+/* Groups before the gap fill the address from its front, those behind it from its end, and the gap
+ * is the zeros between them (RFC 4291 section 2.2). */
 static void parse_ipv6(hc_slice text, unsigned char out[16]) {
   unsigned char behind[16];
   size_t at = 0;
@@ -50,6 +60,8 @@ static void parse_ipv6(hc_slice text, unsigned char out[16]) {
   memcpy(out + 16 - used, behind, used);
 }
 
+/* A zone is refused, since without it the number does not say which address is meant. The checks
+ * come first, so that the parsers above meet well-formed text alone. */
 bool hc_ip_parse(hc_slice text, hc_ip_bytes *out) {
   if (text.size == 0 || memchr(text.data, '%', text.size)) return false;
   if (hc_is_ipv4_literal(text)) {
@@ -102,6 +114,7 @@ static const range ipv6_global = {{0x20}, 3}, ipv6_6to4 = {{0x20, 0x02}, 16};
 static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff},
                            translated[12] = {0, 0x64, 0xff, 0x9b};
 
+/* Behind its `bits` a prefix has zeros, which are not compared. */
 static bool is_in(const unsigned char *address, const range *r) {
   size_t whole = r->bits / 8u;
   unsigned rest = r->bits % 8u, shift = 8 - rest;
@@ -129,6 +142,7 @@ static bool is_public_ipv6(const unsigned char *address) {
          !is_in_any(address, ipv6_special, sizeof ipv6_special / sizeof ipv6_special[0]);
 }
 
+/* A name is not public either: it says nothing of where it leads before it was looked up. */
 bool hc_is_public_address(hc_slice text) {
   hc_ip_bytes ip;
   if (!hc_ip_parse(text, &ip)) return false;

@@ -7,6 +7,8 @@
 
 const char *hc_psl_version(void) { return psl_get_version(); }
 
+/* A libpsl can be built without a list of its own (psl_builtin is NULL then). Nothing is known here
+ * in that case, as in a build without libpsl. */
 bool hc_is_public_suffix(const char *domain) {
   const psl_ctx_t *list = psl_builtin();
   return list && psl_is_public_suffix(list, domain);

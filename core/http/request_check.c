@@ -57,8 +57,8 @@ static hc_error refuse_authority(hc_failure *why, const char *part, const hc_fai
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s: %s", part, reason->text);
 }
 
-/* RFC 9112 section 3.2.2 The host in the URL, and not that of the connection, is what Host says
- * then (RFC 9112 section 3.2). */
+/* A whole URL (RFC 9112 section 3.2.2). Host then says the host of that URL, and not the
+ * connection's (section 3.2). */
 static hc_error take_absolute(hc_slice url, size_t prefix, hc_target *t, hc_failure *why) {
   t->scheme = (hc_slice){url.data, prefix};
   hc_slice rest = rest_of_request_check(url, prefix);

@@ -1,8 +1,8 @@
 /* response.c - the record of a response's head. See response.h. */
 #include "response.h"
 
-/* The first is for 1xx heads and kept connections, where the next head follows at once;
- * hc_response_reset is for the end. Both leave a record that a parser can begin with. */
+/* hc_response_restart is for 1xx heads and kept connections, where the next head follows at once,
+ * and hc_response_reset is for the end. Both leave a record that a parser can begin with. */
 void hc_response_restart(hc_response *r) {
   hc_headers_clear(&r->headers);
   hc_buffer_consume(&r->reason, hc_buffer_size(&r->reason));

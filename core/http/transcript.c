@@ -15,6 +15,7 @@ hc_transcript *hc_transcript_new(void) {
   return t;
 }
 
+/* The client and a walk to its connection each hold one, and either may end first. */
 hc_transcript *hc_transcript_retain(hc_transcript *t) {
   if (t) t->references++;
   return t;
@@ -44,6 +45,8 @@ static void end_record(hc_transcript *t, size_t before, hc_error code) {
   if (code != HC_OK) t->text.end = t->text.start + before;
 }
 
+/* The text comes from whoever has just written the head; it is copied, as that buffer is used
+ * again. */
 void hc_transcript_note_request(hc_transcript *t, hc_slice head) {
   size_t before = hc_buffer_size(&t->text);
   hc_error code = HC_OK;
@@ -67,6 +70,8 @@ static void put_status_line(hc_transcript *t, hc_slice version, const hc_respons
   put_transcript(t, HC_SLICE("\r\n"), code);
 }
 
+/* Made from the head as it was understood: a field that came folded or oddly spaced stands here as
+ * one line, "Name: value". */
 void hc_transcript_note_response(hc_transcript *t, hc_slice version, const hc_response *r) {
   size_t before = hc_buffer_size(&t->text);
   hc_error code = HC_OK;

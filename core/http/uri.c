@@ -70,6 +70,7 @@ static bool find_uri(hc_slice s, char c, size_t *index) {
   return found != NULL;
 }
 
+/* `from` is within s, or right behind it. */
 static hc_slice rest_of_uri(hc_slice s, size_t from) {
   return (hc_slice){s.data + from, s.size - from};
 }
@@ -152,6 +153,8 @@ bool hc_is_ipv6_literal(hc_slice text) {
   return is_ipv6_address((hc_slice){text.data, percent}) && is_zone(rest_of_uri(text, percent + 1));
 }
 
+/* Never with the text itself: whoever wrote a URL where a host belongs may have written a password
+ * with it. */
 static hc_error refuse_uri(hc_failure *why, const char *what) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "%s", what);
 }
@@ -284,7 +287,8 @@ static hc_error check_port(hc_slice digits, unsigned *port, hc_failure *why) {
   return fault ? refuse_uri(why, fault) : HC_OK;
 }
 
-/* Where the colon before a port would be. */
+/* Where the colon before a port would be. An IPv6 address without brackets has colons of its own,
+ * and can have no port behind it. */
 static size_t end_of_host(hc_slice text) {
   size_t end = text.size;
   if (text.size > 0 && text.data[0] == '[') {

@@ -118,7 +118,7 @@ static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, co
   return reset(stream, NGHTTP2_PROTOCOL_ERROR);
 }
 
-/* nghttp2 lets any three digits by. */
+/* nghttp2 lets any three digits by, and RFC 9110 section 15 has no class below 1xx. */
 static int refuse_status(hc_h2_stream *stream) {
   hc_failure_set(hc_h2_stream_break(stream), HC_ERR_INVALID_DATA,
                  "response head: the status is below 100");
@@ -224,7 +224,8 @@ static int on_frame(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
   }
 }
 
-/* What is being read stays where it is. */
+/* Called while a reader may hold a view of what came before. Then that memory stays as it is until
+ * he is done with it, and the stream goes on in a copy. */
 static hc_error add_content(hc_h2_session *s, hc_h2_stream *stream, hc_slice bytes) {
   if (stream->is_shown && !hc_h2_input_fits(&stream->content, bytes.size)) {
     if (hc_h2_input_move(&stream->content, &stream->shown) != HC_OK) return HC_ERR_OUT_OF_MEMORY;

@@ -154,6 +154,8 @@ bool hc_h2_session_is_draining(const hc_h2_session *s) {
   return s->is_over || s->has_goaway || !nghttp2_session_check_request_allowed(s->h2);
 }
 
+/* The GOAWAY lies in nghttp2 until it is gathered, so its bytes can go out behind the end. Streams
+ * are broken at once: nobody waits for answers that will not be read. */
 void hc_h2_session_goodbye(hc_h2_session *s) {
   /* without memory: unsaid */
   if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR);
@@ -167,6 +169,8 @@ hc_error hc_h2_session_ping(hc_h2_session *s) {
   return HC_OK;
 }
 
+/* Until the answer heads are held back (start_or_hold): what has never left can be sent again over
+ * another connection, whatever becomes of this one. */
 bool hc_h2_session_awaits_pong(const hc_h2_session *s) { return s->awaits_pong; }
 
 /* --- heads */
@@ -253,6 +257,7 @@ static int pump_h2_session(hc_h2_session *s, size_t limit) {
   return 0;
 }
 
+/* nghttp2 takes all that it is given or fails, since no callback of ours asks it to pause. */
 static int receive_h2_session(hc_h2_session *s, hc_slice bytes) {
   ssize_t taken =
       bytes.size > 0 ? nghttp2_session_mem_recv(s->h2, (const uint8_t *)bytes.data, bytes.size) : 0;
@@ -372,6 +377,7 @@ bool hc_h2_session_is_settled(const hc_h2_session *s) { return s->has_settings; 
 
 size_t hc_h2_session_unread(const hc_h2_session *s) { return s->input.unread; }
 
+/* Streams that are held back are among the open ones, so the same room is never promised twice. */
 size_t hc_h2_session_room(const hc_h2_session *s) {
   if (hc_h2_session_is_draining(s)) return 0;
   return s->open < s->limit ? s->limit - s->open : 0;
@@ -449,6 +455,8 @@ static void hide(hc_h2_stream *stream) {
   hc_buffer_free(&stream->shown);
 }
 
+/* From here on these bytes may not move. When more comes for which there is no room behind them,
+ * they are copied (add_content in h2_callbacks.c). */
 hc_slice hc_h2_stream_show(hc_h2_stream *stream) {
   hide(stream);
   stream->is_shown = hc_buffer_size(&stream->content) > 0;
@@ -513,6 +521,7 @@ void hc_h2_stream_close(hc_h2_stream *stream) {
   memset(stream, 0, sizeof *stream);
 }
 
+/* Of the library that is loaded, not of its header. */
 const char *hc_h2_version(void) { return nghttp2_version(0)->version_str; }
 
 #endif

@@ -57,6 +57,8 @@ static uint64_t read_word(const unsigned char *at, size_t size, byte_order order
   return word;
 }
 
+/* As read_word. The length of a message is written with it as well, and that has its bytes in the
+ * algorithm's own order, too. */
 static void write_word(unsigned char *at, size_t size, byte_order order, uint64_t word) {
   for (size_t i = 0; i < size; i++) {
     at[order == BIG ? size - 1 - i : i] = (unsigned char)(word & 0xFF);
@@ -114,6 +116,8 @@ static void mix_md5(unsigned i, const uint32_t s[4], uint32_t *mixed, unsigned *
   }
 }
 
+/* RFC 1321 section 3.4: four rounds of 16 steps. What the registers were before is added at the
+ * end, so that no step can be run backwards from the result. */
 static void compress_md5(uint64_t *words, const unsigned char *block) {
   static const unsigned char turns[4][4] = {
       {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
@@ -142,6 +146,8 @@ static uint32_t mix_sha1(unsigned i, const uint32_t s[5]) {
   }
 }
 
+/* FIPS 180-4 section 6.1.2. The whole schedule of words is made first: 320 bytes of stack, and no
+ * ring to count around. */
 static void compress_sha1(uint64_t *words, const unsigned char *block) {
   uint32_t w[80], s[5];
   for (size_t i = 0; i < 16; i++) w[i] = (uint32_t)read_word(block + 4 * i, 4, BIG);
@@ -277,6 +283,7 @@ static const hash_kind kinds[] = {
 
 /* --- a run over any number of bytes */
 
+/* Where each algorithm starts is FIPS 180-4 section 5.3's to say, or RFC 1321 section 3.3's. */
 static void begin_hash(hash_run *run, const hash_kind *kind) {
   *run = (hash_run){.kind = kind};
   memcpy(run->words, kind->start, sizeof run->words);
@@ -328,7 +335,8 @@ static size_t end_hash(hash_run *run, unsigned char *out) {
   return kind->size;
 }
 
-/* A walk over some twenty names; the hashing behind it takes longer. */
+/* A walk over some twenty names; the hashing behind it takes longer. NULL: nobody here knows the
+ * algorithm. */
 static const hash_kind *find_hash(const char *name) {
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     for (const char *const *known = kinds[i].names; *known; known++) {
@@ -338,11 +346,15 @@ static const hash_kind *find_hash(const char *name) {
   return NULL;
 }
 
+/* The name is the script's own and may be of any length; forty bytes of it are enough to see a
+ * slip. */
 static hc_error refuse_hash(hc_failure *why, const char *what, const char *algorithm) {
   return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "this build has no %s with '%.40s'", what,
                         algorithm);
 }
 
+/* The data may be a password (http/digest_auth.c), so the run that held a piece of it is wiped
+ * (end_hash). */
 hc_error hc_digest(const char *algorithm, hc_slice data, unsigned char *out, size_t *size,
                    hc_failure *why) {
   const hash_kind *kind = find_hash(algorithm);
