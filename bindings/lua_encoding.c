@@ -9,7 +9,8 @@
 #include "../core/crypto/random.h"
 #include "lua_binding.h"
 
-/* base64_encode(bytes) -> text */
+/* base64_encode(bytes) -> text. Three bytes become four characters, so what would be too long for a
+ * string of Lua's is refused before any of it is made. */
 static int encoding_base64_encode(lua_State *L) {
   hc_slice bytes = hcl_check_string(L, 1);
   hc_buffer *out = hcl_buffer_new(L);
@@ -52,7 +53,7 @@ static int encoding_hex(lua_State *L) {
   return 1;
 }
 
-/* OpenSSL gets a C string: what stands behind a NUL would be lost. */
+/* The core gets a C string: what stands behind a NUL would be lost. */
 static const char *check_algorithm(lua_State *L) {
   hc_slice name = hcl_check_string(L, 1);
   if (memchr(name.data, '\0', name.size)) hcl_argument_error(L, 1, "the name holds a NUL byte");
@@ -68,7 +69,8 @@ static int push_bytes(lua_State *L, hc_error code, const unsigned char *bytes, s
   return 1;
 }
 
-/* digest(algorithm, data) -> bytes; nil, message, Error */
+/* digest(algorithm, data) -> bytes; nil, message, Error. Which algorithms there are the core's
+ * library says, so an unknown one is a result and no error to catch. */
 static int encoding_digest(lua_State *L) {
   unsigned char bytes[HC_DIGEST_MAX];
   size_t size = 0;

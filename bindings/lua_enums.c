@@ -15,6 +15,8 @@ typedef struct constant {
   int value;
 } constant;
 
+/* The engine's numbers, which a script may have written down as such. METHOD_MAX says how many
+ * methods there are. */
 static const constant methods_enums[] = {
     {"METHOD_GET", 0},    {"METHOD_HEAD", 1},    {"METHOD_POST", 2},  {"METHOD_PUT", 3},
     {"METHOD_DELETE", 4}, {"METHOD_OPTIONS", 5}, {"METHOD_TRACE", 6}, {"METHOD_CONNECT", 7},

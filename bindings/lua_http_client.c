@@ -43,7 +43,8 @@ static int client_gc(lua_State *L) {
   return 0;
 }
 
-/* __close */
+/* __close. Where a method of the client is at work it raises, which a finalizer may not do: a
+ * script that leaves the scope out of a callback wants to hear of it. */
 static int client_go_out_of_scope(lua_State *L) {
   if (((hcl_client *)hcl_check_object(L, 1, HCL_HTTP_CLIENT))->client)
     (void)hcl_check_free_client(L, 1);

@@ -54,7 +54,8 @@ static int inflater_close(lua_State *L) {
   return 0;
 }
 
-/* Inflater.new(coding) */
+/* Inflater.new(coding). The object is made before the decoder, which its finalizer takes along
+ * then, whatever raises later. */
 static int inflater_new(lua_State *L) {
   hc_coding coding;
   if (!hc_coding_of(hcl_check_string(L, 1), &coding)) {
@@ -117,7 +118,10 @@ static int make_bytes(lua_State *L) {
 }
 
 /* inflater:feed(bytes [, max]) -> decoded bytes, whether more can be had without new input; nil,
- * message, Error */
+ * message, Error
+ *
+ * The decoder reads the script's string where it stands. Only what it did not use by then is
+ * copied, and goes in front of what the next call brings. */
 static int inflater_feed(lua_State *L) {
   inflater *self = check_inflater(L);
   hc_slice data = hcl_check_string(L, 2);

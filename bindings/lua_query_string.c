@@ -36,7 +36,8 @@ static void force_decimal_point(char *text) {
   *to = '\0';
 }
 
-/* For what is no 64-bit integer. False for infinities and NaN. */
+/* For what is no 64-bit integer. An integral number is written out in full, and the others as short
+ * as they can be read back from. False for infinities and NaN. */
 static bool float_text(double number, char text[NUMBER_TEXT]) {
   if (!(number >= -DBL_MAX && number <= DBL_MAX)) return false;
   int size = snprintf(text, NUMBER_TEXT, "%.0f", number);
@@ -93,6 +94,8 @@ static void append_encoded(lua_State *L, const writer *w, hc_slice text) {
   check_written(L, w, hc_uri_encode(text, w->out));
 }
 
+/* The separator is written before a pair and not behind it: whether another one comes is known by
+ * nobody yet. */
 static void write_key_query_string(lua_State *L, const writer *w, hc_slice key) {
   if (*w->has_pairs) append_query_string(L, w, HC_SLICE("&"));
   *w->has_pairs = true;

@@ -47,7 +47,8 @@ static hc_slice check_text(lua_State *L, const gathering *g, int value) {
   return text;
 }
 
-/* 10 to 13, as hc_tls_settings counts them. */
+/* 10 to 13, as hc_tls_settings counts them. Names and no numbers, since 1.0 and 1 are one number
+ * and print alike. */
 static int check_version_tls_options(lua_State *L, const gathering *g, int value) {
   static const char *const names[] = {"1.0", "1.1", "1.2", "1.3"};
   hc_slice text = check_text(L, g, value);
@@ -158,6 +159,7 @@ static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
   g->settings.require_ocsp_stapling = lua_toboolean(L, v) != 0;
 }
 
+/* Nothing but true and false: 0 is true in Lua, and whoever writes it means the opposite. */
 static bool check_flag_tls_options(lua_State *L, const gathering *g, int v) {
   if (!lua_isboolean(L, v)) refuse_type_tls_options(L, g, v, "boolean");
   return lua_toboolean(L, v) != 0;
@@ -283,7 +285,8 @@ static void push_options(lua_State *L) {
   hcl_object_new(L, HCL_TLS_OPTIONS, sizeof(options_object));
 }
 
-/* Pushes the chain's object, or nil. */
+/* Pushes the chain's object, or nil. PEM text is loaded into a new object, which the getter then
+ * gives. */
 static void take_chain(lua_State *L, gathering *g, int arg) {
   hc_failure why = {HC_OK, ""};
   if (lua_isnoneornil(L, arg)) {
@@ -394,6 +397,7 @@ static int options_gc(lua_State *L) {
   return 0;
 }
 
+/* NULL for other values, and for options that are closed. */
 hc_tls_options *hcl_to_tls_options(lua_State *L, int index) {
   options_object *self = (options_object *)luaL_testudata(L, index, HCL_TLS_OPTIONS);
   return self ? self->options : NULL;

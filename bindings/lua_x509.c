@@ -125,6 +125,8 @@ static int certificate_replace(lua_State *L, certificate_object *self, hc_slice 
   return hcl_push_result(L, code, &why);
 }
 
+/* Lua ends its strings with a NUL, and is_path refuses one inside: so the core gets the very string
+ * as its path. */
 static int certificate_load(lua_State *L) {
   certificate_object *self = check_certificate_x509(L);
   return certificate_replace(L, self, hcl_check_string(L, 2), SOURCE_FILE);
@@ -207,6 +209,7 @@ static int key_gc(lua_State *L) {
   return 0;
 }
 
+/* As hcl_push_new_certificate. */
 void hcl_push_new_key(lua_State *L) { hcl_object_new(L, HCL_CRYPTO_KEY, sizeof(key_object)); }
 
 static int key_new(lua_State *L) {
@@ -260,6 +263,8 @@ static hc_error load_private(lua_State *L, hc_key *key, hc_slice source, source_
                              : hcl_load_private_key_text(key, source, passphrase, why);
 }
 
+/* The way without a passphrase. A key that is encrypted all the same is refused with a sentence
+ * that says so. */
 static hc_error load_half(hc_key *key, hc_slice source, hc_key_half half, source_kind kind,
                           hc_failure *why) {
   return kind == SOURCE_FILE ? hc_key_load_file(key, source.data, half, why)
@@ -267,7 +272,8 @@ static hc_error load_half(hc_key *key, hc_slice source, hc_key_half half, source
 }
 
 /* With nothing said about the half (argument 3), a text that holds no private key may hold a public
- * one. */
+ * one; a file is read once more for that. Where it holds neither, the first reason is told, since
+ * most are meant to be private. */
 static hc_error load_key(lua_State *L, hc_key *key, hc_slice source, source_kind kind,
                          hc_failure *why) {
   bool is_said = !lua_isnoneornil(L, 3);

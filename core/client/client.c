@@ -14,6 +14,8 @@
 #include "../base/limits.h"
 #include "../base/memory.h"
 
+/* Without a connection, which the first connect makes: a client that is never used costs this block
+ * alone. */
 hc_client *hc_client_new(void) {
   hc_client *c = hc_memory_allocate_zeroed(1, sizeof *c);
   if (!c) return NULL;
@@ -43,6 +45,8 @@ void hc_client_delete(hc_client *c) {
 hc_settings *hc_client_get_settings(hc_client *c) { return &c->settings; }
 hc_status hc_client_get_status(const hc_client *c) { return c->status; }
 
+/* Settings and proxies stay for the next connection. A client at work is left alone: the calls
+ * above this one would go on with what is closed. */
 void hc_client_close(hc_client *c) {
   if (c->at_work) return;
   hc_client_begin(c);
@@ -52,6 +56,8 @@ void hc_client_close(hc_client *c) {
 
 /* --- a stream of the caller's */
 
+/* There is no lookup and no handshake of ours: the stream is the connection, open at once, and what
+ * is wrong with it the next poll finds. */
 static hc_error go_on_over(hc_client *c, hc_stream_peer *peer) {
   if (!hc_client_has_place(c)) return HC_ERR_OUT_OF_MEMORY;
   c->is_clear = false;

@@ -82,6 +82,7 @@ void hc_client_body_consume(hc_client *c, size_t size) {
   hc_client_end(c);
 }
 
+/* In the bytes that its reader sees, which are decoded ones where codings are taken off. */
 uint64_t hc_client_body_taken(const hc_client *c) {
   return c->content ? c->content->taken : hc_client_body_received(c);
 }

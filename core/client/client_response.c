@@ -81,6 +81,7 @@ const hc_headers *hc_client_response_headers(const hc_client *c) {
   return answer->has_response ? &answer->response.headers : &no_fields;
 }
 
+/* They come behind the content, so there are none before its end. */
 const hc_headers *hc_client_response_trailers(const hc_client *c) {
   const hc_headers *trailers = answer_of(c)->trailers;
   return trailers ? trailers : &no_fields;
@@ -104,6 +105,8 @@ bool hc_client_response_field(const hc_client *c, hc_section section, size_t ind
   return true;
 }
 
+/* index is where the search begins and then where it has ended: for the next field of that name the
+ * caller goes on from the one behind it. */
 bool hc_client_response_find(const hc_client *c, hc_section section, hc_slice name, size_t *index,
                              hc_slice *value) {
   const hc_headers *fields = fields_of(c, section);

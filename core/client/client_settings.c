@@ -58,6 +58,7 @@ static bool set(hc_settings *s, hc_setting setting, double value) {
   return false; /* a number that we do not know: the host is newer */
 }
 
+/* A value that is refused leaves the setting as it was. */
 hc_error hc_client_set(hc_client *c, hc_setting setting, double value) {
   return set(&c->settings, setting, value) ? HC_OK : HC_ERR_INVALID_PARAMETER;
 }
@@ -89,6 +90,8 @@ void hc_client_copy_settings(hc_client *to, const hc_client *from) {
 
 /* --- the heads that pass */
 
+/* The first call makes it. The client keeps it from then on, whether it listens or not, as a walk
+ * to a connection may hold the same one. */
 hc_error hc_client_begin_transcript(hc_client *c) {
   if (!c->settings.transcript) c->settings.transcript = hc_transcript_new();
   if (!c->settings.transcript) return HC_ERR_OUT_OF_MEMORY;
@@ -96,6 +99,7 @@ hc_error hc_client_begin_transcript(hc_client *c) {
   return HC_OK;
 }
 
+/* What was noted and not taken is wiped, since credentials are in it. */
 void hc_client_end_transcript(hc_client *c) {
   hc_transcript *t = c->settings.transcript;
   if (!t) return;

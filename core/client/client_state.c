@@ -101,6 +101,7 @@ static bool keeps_code(const hc_client *c, hc_error code) {
          (c->content && hc_decoded_is_broken(c->content));
 }
 
+/* The views that the decoder has shown end with it. */
 void hc_client_end_content(hc_client *c) {
   hc_decoded_delete(c->content);
   c->content = NULL;

@@ -145,6 +145,8 @@ static bool poll_ready(hc_client *const *clients, size_t count, const hc_wait_en
   return any;
 }
 
+/* For a handful of clients: all of them are asked before each sleep, and the arrays live as long as
+ * the call. Many are a poller's business, which asks only those that have an event. */
 static hc_error wait_for_any(hc_client *const *clients, size_t count, double seconds, bool *ready) {
   uint64_t deadline = deadline_after(seconds);
   /* One more than needed: an allocation of nothing may be NULL, and means no failure then. */

@@ -115,6 +115,7 @@ static hc_io advance_unix_connector(hc_tcp_opening *o, hc_socket *socket, hc_fai
   return io;
 }
 
+/* As of the Unix socket's. Attempts that have lost the race are closed with the connector. */
 static hc_io advance_connector(hc_tcp_opening *o, hc_socket *socket, hc_failure *failure) {
   hc_io io = hc_connector_poll(o->connector, hc_clock_now(), socket, failure);
   if (io == HC_IO_WANT_WRITE) return io;

@@ -9,6 +9,8 @@
 
 #include "../../../base/memory.h"
 
+/* What this mbedTLS can speak, counted as the options count: 10 is TLS 1.0. Version 3 knows nothing
+ * older than TLS 1.2, and a 2.28 may have been built without the oldest. */
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 #define LOWEST_VERSION 12
 #if defined(MBEDTLS_SSL_PROTO_TLS1_3)

@@ -12,6 +12,8 @@
 
 #include "../../../base/memory.h"
 
+/* What the two versions of mbedTLS say where a sentence of ours is better than theirs
+ * (explain_handshake). */
 #define RECORD_FAULT MBEDTLS_ERR_SSL_INVALID_RECORD
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 #define VERSION_FAULT MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
@@ -148,7 +150,8 @@ static void append_hex(char **at, const unsigned char *bytes, size_t size) {
   }
 }
 
-/* "label random secret" */
+/* "label random secret", a line of the NSS key log format. One that would not fit is left out: no
+ * label and no secret of TLS is so long. */
 static void log_secret(const hc_tls_engine *e, const char *label, const unsigned char random[32],
                        hc_slice secret) {
   char line[256], *at = line;
@@ -193,6 +196,8 @@ static void export_key(void *engine, mbedtls_ssl_key_export_type type, const uns
   if (label) log_secret(engine, label, client_random, (hc_slice){(const char *)secret, size});
 }
 
+/* Version 3 wants the callback with the connection, 2.28 with the configuration, and one that was
+ * built without keys has neither: there check_abilities has refused the option. */
 static void set_key_export(hc_tls_engine *e) {
   if (e->handshake->options->logs_keys) mbedtls_ssl_set_export_keys_cb(&e->ssl, export_key, e);
 }

@@ -266,6 +266,8 @@ int hc_mbedtls_parse_pbes2(mbedtls_pk_context *pk, const char *text, hc_slice pa
   return error;
 }
 #else
+/* Without these parts of mbedTLS its own reader is all that there is: the caller goes on to
+ * that. */
 int hc_mbedtls_parse_pbes2(mbedtls_pk_context *pk, const char *text, hc_slice passphrase) {
   (void)pk, (void)text, (void)passphrase;
   return MBEDTLS_ERR_PK_UNKNOWN_PK_ALG;
