@@ -173,7 +173,7 @@ static size_t write_by_method(void *context, hc_slice bytes, hc_failure *why) {
   return call_safely(&call, call_write, why) ? bytes.size : 0;
 }
 
-/* The flush is for who reads the file by another name next, and to hear of a full disk now. */
+/* The flush is for those who read the file by another name next, and to hear of a full disk now. */
 hc_error hcl_move_by_methods(hcl_client *self, uint64_t *moved, hc_failure *why) {
   method_call call = {self, {NULL, 0}};
   hc_error code = hc_client_body_to_writer(self->client, write_by_method, self, moved, why);

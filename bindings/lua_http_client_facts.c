@@ -155,7 +155,7 @@ static int client_get_response_headers_as_dictionary(lua_State *L) {
 
 /* --- the connection */
 
-/* The top of the streams is what speaks to the origin: TLS to a proxy alone is none of this. */
+/* The top of the streams is what speaks to the origin: TLS to a proxy alone does not count. */
 static const hc_stream_peer *tls_of(lua_State *L) {
   const hc_stream_peer *peer = hc_client_get_stream(hcl_check_client(L, 1)->client);
   return peer && hc_stream_peer_is_tls(peer) ? peer : NULL;

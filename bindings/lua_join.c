@@ -30,7 +30,7 @@ static void *allocate_join(void *context, void *block, size_t old, size_t size) 
   return got;
 }
 
-/* How large the whole is; SIZE_MAX where it is none of strings, or too large for a buffer. */
+/* How large the whole is; SIZE_MAX where it is no array of strings, or too large for a buffer. */
 static size_t measure_join(lua_State *L, size_t count) {
   size_t sum = 0;
   for (size_t i = 1; i <= count; i++) {

@@ -15,7 +15,7 @@ typedef struct proxy_object {
 
 /* --- client:set_proxy(url [, options]) */
 
-/* "digest" is for who does not want the password sent to a proxy that asks for Basic. */
+/* "digest" is for those who do not want the password sent to a proxy that asks for Basic. */
 static hc_proxy_schemes check_schemes(lua_State *L, int index, int arg) {
   hc_slice name = lua_type(L, index) == LUA_TSTRING ? hcl_to_slice(L, index) : HC_SLICE("");
   if (hc_slice_equal(name, HC_SLICE("digest"))) return HC_PROXY_DIGEST_ONLY;

@@ -377,7 +377,7 @@ int hcl_stream_poll(lua_State *L) {
 }
 
 /* Tries to empty the queue, outside of a method that is at work. Nobody is told of a failure here:
- * the next call that moves bytes comes upon it. */
+ * the next call that moves bytes meets it again. */
 static void try_flush(hcl_stream *self) {
   if (hcl_stream_standing(self) != HCL_USABLE) return;
   self->busy = true;

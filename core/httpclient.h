@@ -618,7 +618,7 @@ HC_API bool hc_client_is_unfinished(const hc_client *c);
 HC_API uint64_t hc_clock_now(void);
 #define HC_NEVER UINT64_MAX
 
-/* What somebody waits for who can't go on. */
+/* What a client waits for when it can't go on now. */
 typedef struct hc_interest {
   hc_handle fd; /* to be watched and otherwise left alone; HC_NO_HANDLE: there is none */
   unsigned events; /* HC_EVENT_...; 0 with `ready` false: only the deadline counts */

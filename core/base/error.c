@@ -76,6 +76,7 @@ const char *hc_error_name(int code) {
   return code < 0 || code >= HC_ERROR_COUNT ? NULL : texts[code].name;
 }
 
+/* Never NULL, so it can stand in any format. */
 const char *hc_error_string(int code) {
   return code < 0 || code >= HC_ERROR_COUNT ? "unknown error" : texts[code].sentence;
 }

@@ -61,6 +61,8 @@ hc_error hc_handle_map_put(hc_handle_map *map, uint64_t handle, void *owner) {
   return HC_OK;
 }
 
+/* What stands behind the gap moves up, where it may: a mark in the gap's place would lengthen every
+ * search that comes by, and marks would never go. */
 void hc_handle_map_remove(hc_handle_map *map, uint64_t handle) {
   if (map->capacity == 0) return;
   size_t mask = map->capacity - 1, hole = find_handle_map(map, handle);

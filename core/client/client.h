@@ -59,7 +59,8 @@ typedef struct hc_body_move {
   uint64_t moved; /* bytes that the file or the writer has got */
   bool is_over; /* there is no more of this content, be it whole or cut short */
 } hc_body_move;
-/* hc_client_body_to_writer and hc_client_body_to_file, for who goes on with what they came to. */
+/* hc_client_body_to_writer and hc_client_body_to_file, for callers that need to know whether it is
+ * over. */
 hc_error hc_client_move_to_writer(hc_client *c, hc_body_writer write, void *context,
                                   hc_body_move *move, hc_failure *why);
 hc_error hc_client_move_to_file(hc_client *c, hc_file file, hc_body_move *move, hc_failure *why);

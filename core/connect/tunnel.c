@@ -64,7 +64,7 @@ static void note_request_tunnel(hc_tunnel *t, hc_slice credentials) {
   hc_buffer_free(&head);
 }
 
-/* There is no URL to an answer of CONNECT: the transcript gets the empty one. */
+/* The empty version, since the response knows which HTTP/1.x it came by. */
 static void note_answer_tunnel(hc_tunnel *t) {
   if (hc_transcript_listens(t->transcript))
     hc_transcript_note_response(t->transcript, HC_SLICE(""), &t->response);

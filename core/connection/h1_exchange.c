@@ -74,8 +74,8 @@ static hc_progress read_head(hc_h1_exchange *h, hc_patience patience, hc_failure
 
 /* The stream takes no more, but the server may have said why before it closed: what it said is read
  * first. "413 Content Too Large" and a closed connection is the usual case, and tells a user more
- * than "broken pipe". If nothing whole has come, the failure of the send is the one to tell, not
- * the end that the read came upon. */
+ * than "broken pipe". If nothing whole has come, the failure of the send is the one to tell, and
+ * not the end that the read has met. */
 static hc_progress hear_out_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_failure first = *why;
   hc_sender_stop(&h->sender);

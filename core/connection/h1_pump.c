@@ -67,9 +67,8 @@ static hc_progress empty_pipe(hc_pump *p, hc_h1_exchange *h, hc_failure *why) {
   return progress == HC_MOVED && took > 0 ? hc_receiver_pass(&h->receiver, took) : progress;
 }
 
-/* WAIT: nothing is there. Whatever else stops it the plain way finds out. Errors and the end are
- * not judged here: the plain way comes upon them in its next receive, and has the words for
- * them. */
+/* WAIT: nothing is there. Errors and the end are not judged here: the plain way meets them in its
+ * next receive, and has the words for them. */
 static hc_progress move_through_kernel(hc_pump *p, hc_h1_exchange *h, uint64_t most,
                                        hc_failure *why) {
   hc_receiver *r = &h->receiver;

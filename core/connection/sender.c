@@ -186,9 +186,9 @@ static void account(hc_sender *s, size_t sent) {
   if (behind) advance_slice(&o->suffix, behind);
 }
 
-/* File to socket without a detour, where the stream can. It can't be told to send a head as
- * well, so it has to wait until that is out. A file that has become shorter
- * is our fault and not the server's, who waits for the rest of the length that it was promised. */
+/* File to socket without a detour, where the stream can. It can't be told to send a head as well,
+ * so it has to wait until that is out. A file that has become shorter is our fault and not the
+ * server's, which waits for the rest of the length that it was promised. */
 static hc_io send_from_file(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_supply *u = &s->content->supply;

@@ -20,7 +20,7 @@ static const hc_feature features[] = {
     {"zlib", hc_zlib_version, NULL},
 #ifdef HC_WITH_NGHTTP2
     {"nghttp2", hc_h2_version, NULL},
-    {"http2", hc_h2_version, NULL}, /* by what it gives, for who need not know by what */
+    {"http2", hc_h2_version, NULL}, /* by what it gives, where the library does not matter */
 #else
     {"nghttp2", NULL, NULL},
     {"http2", NULL, NULL},

@@ -62,6 +62,7 @@ void hc_unix_connector_interest(const hc_unix_connector *c, hc_handle *fd, unsig
   *deadline = c->socket == HC_NO_SOCKET ? c->retry_at : HC_NEVER;
 }
 
+/* A socket that was handed over is the caller's, and none of ours any more. */
 void hc_unix_connector_delete(hc_unix_connector *c) {
   if (!c) return;
   hc_socket_close(c->socket);

@@ -112,8 +112,8 @@ hc_address hc_address_with_port(const hc_address *address, unsigned port) {
   return result;
 }
 
-/* An interface's name, or its number. */
-/* Interfaces come and go, so the name is looked up each time. 0 is no interface. */
+/* A zone is an interface's name, or its number. Interfaces come and go, so the name is looked up
+ * each time. 0 is no interface. */
 static bool parse_zone(const char *zone, uint32_t *scope) {
   *scope = if_nametoindex(zone);
   if (*scope != 0) return true;

@@ -192,6 +192,8 @@ static hc_io check_received(hc_tcp *t, hc_io io, hc_failure *failure, hc_failure
   return io == HC_IO_ERROR ? break_off(t, failure, why) : io;
 }
 
+/* What a receive leaves behind is asked of the system only where somebody wants to know it
+ * (counts_rest). */
 static hc_io tcp_recv(hc_stream_peer *self, char *into, size_t room, size_t *got, hc_failure *why) {
   hc_tcp *t = tcp_of(self);
   hc_failure failure;
@@ -441,6 +443,7 @@ void hc_tcp_send_at_once(hc_stream_peer *peer) {
   if (t->is_prompt) hc_socket_send_at_once(t->socket);
 }
 
+/* Back to Nagle's algorithm, with which the system begins. */
 void hc_tcp_gather_small_sends(hc_stream_peer *peer) {
   hc_tcp *t = tcp_of(peer);
   t->wants_delay = true;

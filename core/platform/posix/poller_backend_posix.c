@@ -159,6 +159,8 @@ bool hc_backend_watch(hc_backend *b, hc_handle fd, unsigned events, uint64_t key
 
 void hc_backend_unwatch(hc_backend *b, hc_handle fd) { (void)set_filters(b, fd, 0); }
 
+/* As with epoll. A descriptor that can be read and written gives two events here, with the same
+ * key. */
 size_t hc_backend_wait(hc_backend *b, hc_backend_event *events, size_t room, uint64_t deadline) {
   struct kevent got[BATCH_POLLER_BACKEND];
   int count;

@@ -170,6 +170,8 @@ size_t hc_pipe_to_file(hc_pipe *pipe, hc_file file) {
 
 #else
 
+/* Without splice there is no pipe, and the content goes to the file by way of this process's
+ * memory. */
 hc_error hc_pipe_open(hc_pipe *pipe) {
   *pipe = (hc_pipe){.is_open = false};
   return HC_ERR_UNAVAILABLE;

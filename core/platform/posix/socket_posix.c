@@ -358,6 +358,7 @@ hc_io hc_socket_recv(hc_socket s, char *into, size_t room, size_t *got, hc_failu
   return receive_result(count, why);
 }
 
+/* A receive that found nothing has seen that the socket is empty, whatever it could count. */
 hc_io hc_socket_recv_counted(hc_socket s, char *into, size_t room, size_t *got, bool *is_empty,
                              hc_failure *why) {
   ssize_t count = receive_socket(s, into, room, MSG_DONTWAIT, is_empty);

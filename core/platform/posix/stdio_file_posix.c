@@ -49,6 +49,7 @@ size_t hc_stdio_write(FILE *file, hc_slice bytes) {
   return written;
 }
 
+/* A flush writes, and so may raise SIGPIPE as a write does. */
 bool hc_stdio_flush(FILE *file) {
   hc_sigpipe_guard guard;
   (void)hc_sigpipe_block(&guard);

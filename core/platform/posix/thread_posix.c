@@ -30,6 +30,8 @@ void hc_condition_wake_all(hc_condition *c) { (void)pthread_cond_broadcast(c); }
 
 #if defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0
 
+/* Deadlines are by the monotonic clock, so nobody sleeps longer because the machine's clock was
+ * set. */
 void hc_condition_init(hc_condition *c) {
   pthread_condattr_t attributes;
   bool is_made = pthread_condattr_init(&attributes) == 0;

@@ -105,6 +105,7 @@ static bool open_pair(int ends[2]) {
   return ends[0] > 0;
 }
 #else
+/* POSIX 2008 has no pipe2, so the flags come afterwards, end by end. */
 static bool open_pair(int ends[2]) {
   if (pipe(ends) != 0) return false;
   for (int i = 0; i < 2; i++) {
@@ -193,6 +194,8 @@ hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   return epoll_ctl(group, EPOLL_CTL_ADD, fd, &event) == 0 ? HC_OK : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 #elif defined(HC_BACKEND_KQUEUE)
+/* Close-on-exec in a second call, since kqueue takes no flags: a program that is started has no use
+ * for it. */
 hc_error hc_group_open(hc_handle *group) {
   *group = kqueue();
   if (*group < 0) return errno == ENOMEM ? HC_ERR_OUT_OF_MEMORY : HC_ERR_CANT_ACQUIRE_RESOURCE;
@@ -216,6 +219,8 @@ hc_error hc_group_add(hc_handle group, hc_handle fd, unsigned events) {
   return kevent(group, changes, count, NULL, 0, NULL) == 0 ? HC_OK : HC_ERR_CANT_ACQUIRE_RESOURCE;
 }
 #else
+/* Without such a set several attempts have no descriptor in common: the connector asks for a short
+ * sleep instead. */
 hc_error hc_group_open(hc_handle *group) {
   *group = HC_NO_HANDLE;
   return HC_OK;

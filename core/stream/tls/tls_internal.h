@@ -154,8 +154,8 @@ void hc_tls_keylog_close(hc_tls_options *o);
 typedef enum hc_tls_way { HC_TLS_FULL, HC_TLS_RESUMED } hc_tls_way; /* of a handshake */
 void hc_tls_session_store(const hc_tls_handshake *h, hc_tls_ticket *ticket, hc_tls_way way);
 /* The newest one that can still be used for h's name and port, to be released by the caller; NULL.
- * What is known of it goes to `h`. A ticket of TLS 1.3 leaves the cache: it is used once, lest an
- * observer links two connections (RFC 8446 appendix C.4). */
+ * What is known of it goes to `h`. A ticket of TLS 1.3 leaves the cache: it is used once, or an
+ * observer could link two connections by it (RFC 8446 appendix C.4). */
 hc_tls_ticket *hc_tls_session_take(hc_tls_handshake *h);
 void hc_tls_session_forget(hc_tls_options *o, const char *name, unsigned port);
 void hc_tls_session_forget_all(hc_tls_options *o);

@@ -1,5 +1,5 @@
-/* tls_keylog.c - the secrets of each connection as lines of the NSS key log format, for who looks
- * at its own traffic.
+/* tls_keylog.c - the secrets of each connection as lines of the NSS key log format, for those who
+ * look at their own traffic.
  *
  * Whoever has the file can read everything that its connections carried. It is made readable by its
  * owner alone (hc_file_open_log), named by the caller and never by the environment, and written

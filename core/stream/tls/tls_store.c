@@ -178,7 +178,7 @@ static bool load(hc_tls_store *s) {
 
 static void *work_tls_store(void *store) {
   if (!load(store)) return NULL;
-  /* now, lest it happens at the thread's very end, when the library may be gone */
+  /* now, and not at the thread's very end, when the library may be gone */
   hc_tls_library_leave();
   end_library();
   return NULL;

@@ -141,7 +141,7 @@ static bool is_same_attribute(constraints_cursor a, constraints_cursor b) {
          hc_mbedtls_is_same_text(tag_a, value_a, tag_b, value_b);
 }
 
-/* SIZE_MAX where it is none of attributes. */
+/* SIZE_MAX where it is no sequence of attributes. */
 static size_t count_attributes(constraints_cursor part) {
   constraints_cursor one;
   size_t count = 0;

@@ -59,6 +59,8 @@ bool hc_mbedtls_is_memory(int error) {
          low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
 }
 
+/* With mbedTLS's own sentence, in which a user can search. Memory has ours, whichever part of
+ * mbedTLS it was that had none. */
 hc_error hc_mbedtls_fail(hc_failure *why, hc_error code, const char *what, int error) {
   char reason[128];
   if (hc_mbedtls_is_memory(error)) return hc_failure_out_of_memory(why);

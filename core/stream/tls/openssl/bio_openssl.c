@@ -17,7 +17,7 @@ static int bio_read(BIO *bio, char *into, int room) {
   if (!into || room <= 0) return 0;
   switch (hc_tls_carrier_read(c, into, (size_t)room, &got)) {
   case HC_IO_OK: return (int)got;
-  /* To OpenSSL it is always the read that shall be tried again. */
+  /* To OpenSSL it is always the read that has to be tried again. */
   case HC_IO_WANT_READ:
   case HC_IO_WANT_WRITE: BIO_set_retry_read(bio); return -1;
   case HC_IO_EOF: return 0;
