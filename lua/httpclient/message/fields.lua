@@ -11,8 +11,8 @@ end
 
 -- Is there a line with this name (in lower case)?
 function fields.have(lines, name)
-  for _, line in ipairs(lines) do
-    if line:match("^[^:]*"):lower() == name then
+  for index = 1, #lines do
+    if lines[index]:match("^[^:]*"):lower() == name then
       return true
     end
   end

@@ -51,15 +51,15 @@ end
 -- --- taking it off
 
 -- A part of something coded is handed over as it is: nothing can be decoded from its middle on.
-function decoding.wrap_sink(t)
+function decoding.before_content(t)
   local is_part = t.head.status == 206 and fields.have(t.headers, "range")
   t.is_decoded = nil
   if not t.options.accept_gzip or t.is_resumable or is_part or get_status(t.client) ~= BODY then
-    return nil
+    return
   end
   local is_decoded, message = core.decode_body(t.client)
   if is_decoded == nil then
-    return nil, message, "BODY_DECOMPRESS_FAILED"
+    return message, "BODY_DECOMPRESS_FAILED"
   end
   t.is_decoded = is_decoded or nil
 end

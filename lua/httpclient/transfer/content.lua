@@ -1,5 +1,5 @@
 -- content.lua: the content of a transfer's last answer: read, counted, and written to where it
--- belongs, by way of what the policies put before that.
+-- belongs.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local company = require(root .. ".tasks.company")
@@ -48,35 +48,7 @@ local function check_coded(t)
   end
 end
 
--- --- the way to the sink
-
--- The last part of the way: counts what comes, hands it to the sink, and shows it to whoever
--- watches, who may have seen enough: then the rest of what is on the way goes nowhere.
-local Counter = {}
-Counter.__index = Counter
-
-function Counter:write(bytes)
-  local t = self.t
-  if t.is_stopped then
-    return true
-  end
-  t.size = t.size + #bytes
-  check_size(t, t.size)
-  local ok, message, result = t.sink:write(bytes)
-  if not ok then
-    return nil, message, result
-  end
-  if t.watcher then
-    t.is_handed_out = true
-    t.is_stopped = t.watcher(bytes) == false or nil
-    waits.leave_if_dropped()
-  end
-  return true
-end
-
-function Counter:finish()
-  return self.t.sink:finish()
-end
+-- --- the sink
 
 -- What an error's page says is no download, nor for a buffer: it is handed over like any other body. Nor is an answer
 -- to HEAD, which would empty the file. -> the sink, and who watches it
@@ -99,8 +71,7 @@ local function begin_file(t)
   if t.head.status == 206 and t.file.offset == 0 and not fields.have(t.headers, "range") then
     fail("CONNECTION_ERROR", "the server has sent a part of what was asked for")
   end
-  local ok, message, result = t.file:begin(t.client, t.is_decoded, t.watcher ~= nil
-    or t.entry ~= t.counter)
+  local ok, message, result = t.file:begin(t.client, t.is_decoded, t.watcher ~= nil)
   if ok == nil then
     fail(result, message)
   end
@@ -119,20 +90,11 @@ end
 function content.open(t)
   t.sink, t.watcher = choose_sink(t)
   t.size = 0
-  t.counter = setmetatable({ t = t }, Counter)
-  t.entry = policies.wrap_sink(t, t.counter)
+  policies.before_content(t)
   if t.sink.buffer then
     begin_buffer(t)
   end
   return t.sink ~= t.file or begin_file(t)
-end
-
--- Nothing more comes. What stands before the sink ends; the sink stays as it is.
-function content.close(t)
-  while t.entry and t.entry ~= t.counter do
-    t.entry:close()
-    t.entry = t.entry.inner
-  end
 end
 
 -- Nothing comes of what has been written.
@@ -140,8 +102,7 @@ function content.abort(t)
   if t.sink and not t.is_finished then
     t.sink:abort()
   end
-  content.close(t)
-  t.sink, t.entry = nil, nil
+  t.sink = nil
 end
 
 -- --- reading
@@ -173,15 +134,27 @@ local function take(t)
   return moved
 end
 
+-- Counts what has come, hands it to the sink, and shows it to whoever watches, who may have seen enough.
+local function write(t, bytes)
+  t.size = t.size + #bytes
+  check_size(t, t.size)
+  local ok, message, result = t.sink:write(bytes)
+  if not ok then
+    fail(result, message)
+  end
+  if t.watcher then
+    t.is_handed_out = true
+    t.is_stopped = t.watcher(bytes) == false or nil
+    waits.leave_if_dropped()
+  end
+end
+
 local function read(t)
   local bytes = read_chunk(t.client)
   company.notice(t.client)
   t.received = get_received(t.client)
   if bytes ~= "" then
-    local ok, message, result = t.entry:write(bytes)
-    if not ok then
-      fail(result, message)
-    end
+    write(t, bytes)
   end
   if t.is_decoded then
     check_coded(t)
@@ -225,7 +198,7 @@ local function finish(t)
     sink:gather(t.size)
   end
   waits.for_seconds(t.size * (sink.time_per_byte or 0))
-  local ok, message, result = t.entry:finish()
+  local ok, message, result = sink:finish()
   if not ok or not sink.settle then
     return ok, message, result
   end
@@ -237,11 +210,11 @@ end
 
 -- Reads all of it to where open() has chosen, or as much as is wanted. -> nil, or the failure in which it was cut off
 function content.receive(t)
-  local began, is_direct = now(), t.entry == t.counter
-  if is_direct and not t.is_decoded then
+  local began = now()
+  if not t.is_decoded then
     check_size(t, t.size + math.max(0, get_length(t.client)))
   end
-  local failure = read_all(t, is_direct and t.sink.take and not t.watcher and take or read)
+  local failure = read_all(t, t.sink.take and not t.watcher and take or read)
   if failure or t.is_stopped then
     return failure
   end

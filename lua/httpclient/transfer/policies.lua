@@ -8,9 +8,7 @@
 --                            more. What the failure says: is_unsent, nothing of this request has gone out;
 --                            is_unanswered, nothing came; is_reset, on a connection that stands; is_final, it
 --                            would be the same again
---   wrap_sink(t, sink)       -> what stands before the sink, with write(bytes), finish(), close()
---                            and `inner`, the sink; nil for nothing; nil, message and the name of
---                            a result to end the transfer
+--   before_content(t)        the content is read now: a message and the name of a result to end the transfer instead
 --
 -- `t` is the transfer, see transfer.lua. A hook may wait by its methods, and end it by
 -- results.fail().
@@ -33,7 +31,7 @@ local list = {
 
 -- -> the hooks of the list, by name. `options`: without those of policies that are for options which are not there
 local function hooks_of(options)
-  local hooks = { before_send = {}, after_head = {}, after_failure = {}, wrap_sink = {} }
+  local hooks = { before_send = {}, after_head = {}, after_failure = {}, before_content = {} }
   for _, policy in ipairs(list) do
     local is_asked = not (options and policy.options)
     for _, name in ipairs(not is_asked and policy.options or {}) do
@@ -109,17 +107,14 @@ function policies.after_failure(t, failure)
   return false
 end
 
--- -> what content is written to, in the end to the sink
-function policies.wrap_sink(t, sink)
-  local wrap_sink = hooks_for(t).wrap_sink
-  for index = 1, #wrap_sink do
-    local wrapper, message, result = wrap_sink[index](t, sink)
+function policies.before_content(t)
+  local before_content = hooks_for(t).before_content
+  for index = 1, #before_content do
+    local message, result = before_content[index](t)
     if message then
       results.fail(result, message)
     end
-    sink = wrapper or sink
   end
-  return sink
 end
 
 return policies

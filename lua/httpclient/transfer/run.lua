@@ -109,7 +109,6 @@ local function conclude(t)
     if t.is_traced then
       trace.trailers(t, head.trailers)
     end
-    content.close(t)
     if head.status == SWITCHING_PROTOCOLS then
       connection.discard(t)
     else

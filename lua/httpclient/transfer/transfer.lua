@@ -23,8 +23,8 @@
 --   wants_new             a time: only a connection made since is wanted
 --   is_again, lost        this request goes out a second time; how often it did not go out at all
 --   head                  what is known of the answer, see exchange.lua; received: bytes of its content
---   sink, entry, size     where decoded content goes, what stands before that, and how much has come there
---                         (is_decoded: the client takes codings off it)
+--   sink, size            where decoded content goes, and how much has come there (is_decoded: the client takes
+--                         codings off it)
 --   file                  the sink that is a file, where one is wanted; is_resumable: with resume; file_url: of what
 --   watcher               the function that sees content on its way; is_stopped: it has seen enough
 --   hand_out              a stream's function: it gets the head, and then the content (nil: no stream)
@@ -62,7 +62,7 @@ function Transfer.new(request, options, way)
     options = options, way = way, hooks = false,
     task = nil, began = nil, client = nil, key = nil, version = nil, is_reused = nil, reach = nil,
     head = nil, history = nil, timings = nil, send_total = nil, body_is_used = nil, was_sent = nil,
-    sink = nil, counter = nil, entry = nil,
+    sink = nil,
   }, Transfer)
 end
 

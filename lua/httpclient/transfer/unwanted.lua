@@ -3,7 +3,6 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local connection = require(root .. ".transfer.connection")
-local content = require(root .. ".transfer.content")
 local waits = require(root .. ".tasks.waits")
 
 local BODY = httpclient.HTTPClient.STATUS_BODY
@@ -31,7 +30,6 @@ end
 
 -- Forgets the answer of the transfer t.
 return function(t)
-  content.close(t)
   drain(t)
   connection.release(t)
   t.head, t.received = nil, 0
