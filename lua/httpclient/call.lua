@@ -69,7 +69,7 @@ function call.transfer(taker, text, given, scope, level)
   if not way then
     return nil, no_way
   end
-  return transfer.new(sent, options.complete(taker, given), way)
+  return transfer.new(sent, way, options.complete(taker, given))
 end
 
 -- The transfer t has ended. -> what the call gives back
@@ -106,6 +106,22 @@ function call.make(taker, text, given, scope, go_on, level)
     return nil, why, code or INVALID, { sent = false, attempts = 0 } -- nothing was tried
   end
   return go_on(t)
+end
+
+-- What calls with these options, which were checked, have in common. -> for call.again(); nil: there is no such call
+function call.prepare(taker, given, scope)
+  local way = way_of(given, scope)
+  return way and { taker = taker, given = given, way = way, options = options.complete(taker, given),
+    known = options.nothing_known() }
+end
+
+-- As call.make().
+function call.again(prepared, text, go_on, level)
+  local sent, why, code = request.from_options(prepared.taker, text, prepared.given, level + 1)
+  if not sent then
+    return nil, why, code or INVALID, { sent = false, attempts = 0 }
+  end
+  return go_on(transfer.new(sent, prepared.way, prepared.options, prepared.known))
 end
 
 return call

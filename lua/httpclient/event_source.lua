@@ -84,7 +84,7 @@ local function next_transfer(state)
     add_field(lines, "Last-Event-ID", id)
   end
   local t = transfers.new({ method = first.method, url = first.url, headers = lines,
-    body = first.body }, first.options, first.way)
+    body = first.body }, first.way, first.options)
   t.body_start, t.body_is_used = last.body_start, last.body_is_used
   return t
 end

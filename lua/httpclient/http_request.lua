@@ -210,14 +210,14 @@ end
 
 -- What a request goes by is what the properties are now.
 local function transfer_for(state, request, proxy, verifies, is_raw)
-  return transfer.new(request, options.complete("HTTPRequest", state.values), {
+  return transfer.new(request, {
     find_proxy = function(url)
       return state.proxies[url.scheme] or proxy
     end,
     tls_options = state.tls_options,
     sends_every_body = is_raw,
     verifies = verifies,
-  })
+  }, options.complete("HTTPRequest", state.values))
 end
 
 local function start(self, name, is_raw, text, headers, ...)

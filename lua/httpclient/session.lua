@@ -106,28 +106,68 @@ function Session.new(defaults)
   numbers.last = numbers.last + 1
   local scope = { mark = ("\0session %d"):format(numbers.last), is_closed = false }
   local state = { defaults = own, of_stream = of_stream(own), base = base,
-    origin = url and write.origin(url), scope = scope }
+    origin = url and write.origin(url), scope = scope,
+    prepared = {} }
   state.finalizer = finalizer(function()
     lost.session(scope)
   end)
   return setmetatable({ [STATE] = state }, meta)
 end
 
--- What a URL means for the session's credentials.
+-- What a URL means for the session's credentials: is it for its own server, and has it others?
 local function place_of(state, text)
   local url = recent.url(text)
-  return {
-    is_home = not state.origin or not url or write.origin(url) == state.origin,
-    has_user = url ~= nil and url.userinfo ~= nil,
-  }
+  return not state.origin or not url or write.origin(url) == state.origin,
+    url ~= nil and url.userinfo ~= nil
+end
+
+local function whole_url(state, text)
+  return state.base and httpclient.resolve_url(state.base, text) or text
 end
 
 -- -> URL and options of one request
-local function prepare(state, text, given, own)
-  if state.base then
-    text = httpclient.resolve_url(state.base, text) or text
+local function prepare(state, text, given)
+  text = whole_url(state, text)
+  local is_home, has_user = place_of(state, text)
+  return text, merge(state.defaults, given or {}, { is_home = is_home, has_user = has_user })
+end
+
+-- Nobody but the session has these, or what is in them is asked by each request. A script may change other tables, and
+-- close a file.
+local LASTING = { cookies = true, headers = true, tls_options = true, proxy_tls_options = true }
+
+local function all_last(own)
+  for name, value in pairs(own) do
+    local kind = type(value)
+    if (kind == "table" or kind == "userdata") and not LASTING[name] then
+      return false
+    end
   end
-  return text, merge(own or state.defaults, given or {}, place_of(state, text))
+  return true
+end
+
+local function taker_of(name)
+  return name == "stream" and name or "fetch"
+end
+
+local function says_nothing(given)
+  return given == nil or next(given) == nil and getmetatable(given) == nil
+end
+
+-- What a call that says nothing beside its URL has of the session's options, made once; false: they have to be looked
+-- at each time.
+local function prepared_for(state, name, method, own)
+  local prepared = state.prepared[name]
+  if prepared == nil then
+    local given = merge(own, {}, { is_home = true })
+    given.method = method or given.method
+    prepared = all_last(own) and call.prepare(taker_of(name), given, state.scope) or false
+    state.prepared[name] = prepared
+  end
+  if prepared then
+    prepared.given.headers = own.headers and (fields.normalize(own.headers) or {})
+  end
+  return prepared
 end
 
 -- session:post(url, { method = "PUT" }) says two things.
@@ -146,11 +186,18 @@ local function ask(state, name, method, text, given, go_on, level)
     check.fail_type(2, name, "table", given, level + 1)
   end
   check_method(name, method, given and given.method, level + 1)
-  local is_stream = name == "stream"
-  local url, all = prepare(state, text, given, is_stream and state.of_stream)
-  all.method = method or all.method
-  local taker = is_stream and name or "fetch"
-  local response, message, code, facts = call.make(taker, url, all, state.scope, go_on, level + 1)
+  local own = name == "stream" and state.of_stream or state.defaults
+  local url = whole_url(state, text)
+  local is_home, has_user = place_of(state, url)
+  local prepared = is_home and not has_user and says_nothing(given) and prepared_for(state, name, method, own)
+  local response, message, code, facts
+  if prepared then
+    response, message, code, facts = call.again(prepared, url, go_on, level + 1)
+  else
+    local all = merge(own, given or {}, { is_home = is_home, has_user = has_user })
+    all.method = method or all.method
+    response, message, code, facts = call.make(taker_of(name), url, all, state.scope, go_on, level + 1)
+  end
   return response, message, code, facts
 end
 

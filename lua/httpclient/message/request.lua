@@ -115,12 +115,16 @@ local function with_query(url, text)
   return own
 end
 
--- What a request is made of beside its URL.
-local OF_REQUEST = { "method", "headers", "body", "form", "json", "multipart", "query", "auth",
+-- What a request is made of beside its URL and its method.
+local OF_REQUEST = { "headers", "body", "form", "json", "multipart", "query", "auth",
   "bearer" }
 
 -- Do the options say where, or for how long, and nothing of what is asked?
 local function say_nothing_of_it(options)
+  local method = options.method
+  if method ~= nil and method ~= "GET" then
+    return false
+  end
   for index = 1, #OF_REQUEST do
     if options[OF_REQUEST[index]] ~= nil then
       return false

@@ -169,15 +169,15 @@ end
 
 -- What an option says of the connection becomes a property of the client's, which makes a deadline of it.
 local function apply_options(t)
-  local client, options = t.client, t.options
+  local client, options, mark = t.client, t.options, t.known and t.known.mark
   local now_set = applied[client]
   if not now_set then
     now_set = {}
     applied[client] = now_set
-  elseif now_set.defaults == options and now_set.http_version == t.version then
+  elseif mark and now_set.mark == mark and now_set.http_version == t.version then
     return
   end
-  now_set.defaults = getmetatable(options) == nil and options or nil
+  now_set.mark = mark
   set(client, now_set, "http_version", t.version)
   set(client, now_set, "connect_timeout", options.connect_timeout or 0)
   set(client, now_set, "response_timeout", options.response_timeout or 0)
@@ -210,9 +210,19 @@ local function looks_later(t)
   return (t.body == nil or type(t.body) == "string") and not options.trace and not options.auth
 end
 
+local function reach_of(t)
+  local known = t.known
+  if not known then
+    return reach.of(t.options)
+  elseif known.reach == nil then
+    known.reach = reach.of(t.options)
+  end
+  return known.reach
+end
+
 local function obtain(t)
   if t.reach == nil then
-    t.reach = reach.of(t.options)
+    t.reach = reach_of(t)
   end
   local is_local = t.reach and t.reach.unix_socket
   local proxy, why

@@ -44,10 +44,6 @@ local function hooks_of(options)
   return hooks
 end
 
--- Where nothing is said the options are the table of defaults itself, the same one each time: then nobody is asked who
--- has nothing to say to these.
-local usual = setmetatable({}, { __mode = "k" })
-
 -- The options that policies are for, and the hooks for each choice among them that was seen: a number
 -- with a bit for each option that is given.
 local asked_by, chosen = {}, {}
@@ -58,10 +54,10 @@ for _, policy in ipairs(list) do
 end
 
 local function choose_hooks(t)
-  local options = t.options
-  if getmetatable(options) == nil then
-    usual[options] = usual[options] or hooks_of(options)
-    return usual[options]
+  local options, known = t.options, t.known
+  if known then
+    known.hooks = known.hooks or hooks_of(options)
+    return known.hooks
   end
   local choice = 0
   for index = 1, #asked_by do

@@ -4,6 +4,8 @@
 -- A transfer goes by
 --   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or nil)
 --   options               by name, see options.lua; HTTPRequest has its properties here
+--   known                 of options that are those of many transfers, what was asked of them once: calls_script,
+--                         hooks, reach; and a mark; nil: these are for one transfer
 --   way                   what fetch and HTTPRequest are told in ways of their own:
 --     find_proxy(url)       -> proxy, nil for none; or nil and why that is an error
 --     tls_options           TLSOptions or nil
@@ -56,10 +58,10 @@ Transfer.redirects, Transfer.attempts = 0, 0
 
 -- request: { method, url, headers, body }. (What every transfer comes to have stands here, so that the table is made
 -- large enough at once.)
-function Transfer.new(request, options, way)
+function Transfer.new(request, way, options, known)
   return setmetatable({
     method = request.method, url = request.url, headers = request.headers, body = request.body,
-    options = options, way = way, hooks = false,
+    options = options, known = known, way = way, hooks = false,
     task = nil, began = nil, client = nil, key = nil, version = nil, is_reused = nil, reach = nil,
     head = nil, history = nil, timings = nil, send_total = nil, body_is_used = nil, was_sent = nil,
     sink = nil,
@@ -80,21 +82,26 @@ end
 local OF_SCRIPT = { "on_progress", "on_data", "on_response", "trace", "allow_address", "buffer",
   "retry" }
 
--- May it call a function of the script's?
-function Transfer:calls_script()
-  if self.body ~= nil and type(self.body) ~= "string" then
-    return true
-  end
-  local options = self.options
-  if getmetatable(options) == nil then
-    return false -- nothing is given
-  end
+local function have_functions(options)
   for index = 1, #OF_SCRIPT do
     if options[OF_SCRIPT[index]] then
       return true
     end
   end
   return false
+end
+
+-- May it call a function of the script's?
+function Transfer:calls_script()
+  local known = self.known
+  if self.body ~= nil and type(self.body) ~= "string" then
+    return true
+  elseif not known then
+    return have_functions(self.options)
+  elseif known.calls_script == nil then
+    known.calls_script = have_functions(self.options)
+  end
+  return known.calls_script
 end
 
 function Transfer:check_deadline()
