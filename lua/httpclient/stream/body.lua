@@ -11,13 +11,16 @@ local sources = require(root .. ".tasks.source")
 
 local Error = httpclient.Error
 local BODY = httpclient.HTTPClient.STATUS_BODY
+local get_status = httpclient.HTTPClient.get_status
 
 local Body = {}
 Body.__index = Body
 
 -- Of the transfer t, which has not begun.
 local function new(t)
-  t.hand_out = sources.give
+  t.hand_out = function(value)
+    sources.give(value, get_status(t.client) ~= BODY)
+  end
   local source = sources.new(run, t, t:calls_script())
   local self = setmetatable({ t = t, source = source, cursor = cursors.new() }, Body)
   local task = self.source.task
@@ -68,10 +71,6 @@ function Body:begin(deadline)
     return nil, WAITING
   elseif not head then
     return nil, self.failure, self.code
-  end
-  if self.t.client:get_status() ~= BODY then
-    local piece = advance(self) -- there is no content: the connection is free at once
-    self.cursor:put(piece or "")
   end
   return head
 end

@@ -28,9 +28,10 @@ local function new(fn, subject, calls_script)
     deadline = nil, back = nil, is_waiting = nil }, Source)
 end
 
--- Called by the source's function: rests until the next value is wanted.
-local function give(value)
-  coroutine.yield(HANDED, value)
+-- Called by the source's function: rests until the next value is wanted; not where this is the last one, and nothing is
+-- left to be waited for: then its end comes with it.
+local function give(value, is_last)
+  coroutine.yield(HANDED, value, is_last)
 end
 
 local NOTHING = { n = 0 }
@@ -69,8 +70,10 @@ local function pump(self)
   while task.state == "running" do
     local yielded = life.resume(task, unpack(back, 1, back.n))
     if yielded and yielded[1] == HANDED then
-      value = yielded[2]
-      break
+      value, back = yielded[2], NOTHING
+      if not yielded[3] then
+        break
+      end
     elseif yielded and deadline and yielded[1] == waits.WAIT and yielded[2] then
       back = wait_until(driver, yielded, deadline)
       if not back then
