@@ -58,9 +58,41 @@ function call.check(taker, text, given, level)
   options.check(taker, given or {}, level + 1)
 end
 
+-- What calls with these options, which were checked, have in common. -> for call.again(); nil: there is no such call
+function call.prepare(taker, given, scope)
+  local way = way_of(given, scope)
+  return way and { taker = taker, given = given, way = way, options = options.complete(taker, given),
+    known = options.nothing_known(), is_plain = request.is_plain(given) }
+end
+
+-- taker -> what its calls without options have in common
+local usual = {}
+
+local function usual_of(taker)
+  usual[taker] = usual[taker] or call.prepare(taker, {})
+  return usual[taker]
+end
+
+-- As call.transfer().
+local function transfer_as(prepared, text, level)
+  local sent, no_request, code
+  if prepared.is_plain then
+    sent, no_request = request.plain(text)
+  else
+    sent, no_request, code = request.from_options(prepared.taker, text, prepared.given, level + 1)
+  end
+  if not sent then
+    return nil, no_request, code
+  end
+  return transfer.new(sent, prepared.way, prepared.options, prepared.known)
+end
+
 -- The arguments have been checked; `scope`: whose connections (nil: everybody's). -> a transfer; nil, why there is
 -- none and, where it is another than usual, the Error
 function call.transfer(taker, text, given, scope, level)
+  if not scope and next(given) == nil and getmetatable(given) == nil then
+    return transfer_as(usual_of(taker), text, level + 1)
+  end
   local sent, no_request, code = request.from_options(taker, text, given, level + 1)
   if not sent then
     return nil, no_request, code
@@ -97,31 +129,30 @@ function call.finish(t)
   return outcome_of(t, is_done, task.results[is_done and 1 or 2])
 end
 
--- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is
--- that of error(), so whoever calls this must still be there when it returns: no tail call.
-function call.make(taker, text, given, scope, go_on, level)
-  call.check(taker, text, given, level + 1)
-  local t, why, code = call.transfer(taker, text, given or {}, scope, level + 1)
+local function go(t, why, code, go_on)
   if not t then
     return nil, why, code or INVALID, { sent = false, attempts = 0 } -- nothing was tried
   end
   return go_on(t)
 end
 
--- What calls with these options, which were checked, have in common. -> for call.again(); nil: there is no such call
-function call.prepare(taker, given, scope)
-  local way = way_of(given, scope)
-  return way and { taker = taker, given = given, way = way, options = options.complete(taker, given),
-    known = options.nothing_known() }
+-- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is
+-- that of error(), so whoever calls this must still be there when it returns: no tail call.
+function call.make(taker, text, given, scope, go_on, level)
+  local t, why, code
+  if given == nil and not scope and type(text) == "string" then
+    t, why, code = transfer_as(usual_of(taker), text, level + 1)
+  else
+    call.check(taker, text, given, level + 1)
+    t, why, code = call.transfer(taker, text, given or {}, scope, level + 1)
+  end
+  return go(t, why, code, go_on)
 end
 
--- As call.make().
+-- The same of what was prepared.
 function call.again(prepared, text, go_on, level)
-  local sent, why, code = request.from_options(prepared.taker, text, prepared.given, level + 1)
-  if not sent then
-    return nil, why, code or INVALID, { sent = false, attempts = 0 }
-  end
-  return go_on(transfer.new(sent, prepared.way, prepared.options, prepared.known))
+  local t, why, code = transfer_as(prepared, text, level + 1)
+  return go(t, why, code, go_on)
 end
 
 return call

@@ -440,16 +440,12 @@ function options.nothing_known()
   return { mark = {} }
 end
 
-local known = {}
-
 -- -> name -> value; where nothing is given, the taker's default. What the caller does to its table
--- later does not count. Not to be written to. Where nothing is given at all it is the same table each time, and behind
--- it comes another one, for what is known of it (see transfer/transfer.lua).
+-- later does not count. Not to be written to.
 function options.complete(taker, given)
   local meta, own = getmetatable(given), defaults[taker]
   if meta == nil and next(given) == nil then
-    known[taker] = known[taker] or options.nothing_known()
-    return own.__index, known[taker]
+    return own.__index
   end
   local values = setmetatable({}, own)
   if meta == nil or meta == own then

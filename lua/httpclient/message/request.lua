@@ -120,7 +120,7 @@ local OF_REQUEST = { "headers", "body", "form", "json", "multipart", "query", "a
   "bearer" }
 
 -- Do the options say where, or for how long, and nothing of what is asked?
-local function say_nothing_of_it(options)
+function request.is_plain(options)
   local method = options.method
   if method ~= nil and method ~= "GET" then
     return false
@@ -136,7 +136,8 @@ end
 -- A GET of a URL, about which nothing else is said.
 local NO_LINES = {}
 
-local function plain(text)
+-- As request.from_options().
+function request.plain(text)
   local url, why = recent.url(text)
   if not url then
     return nil, why
@@ -148,8 +149,8 @@ end
 -- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
 -- themselves; `level` is that of error().
 function request.from_options(taker, text, options, level)
-  if (next(options) == nil and getmetatable(options) == nil) or say_nothing_of_it(options) then
-    return plain(text)
+  if (next(options) == nil and getmetatable(options) == nil) or request.is_plain(options) then
+    return request.plain(text)
   end
   local method, no_method = method_of(taker, options, level + 1)
   local headers = headers_of(taker, options, level + 1)
