@@ -158,7 +158,8 @@ describe("HTTPRequest", function()
 end)
 
 describe("The policies of a transfer", function()
-  local hooks = { before_send = true, after_head = true, after_failure = true, before_content = true }
+  local hooks = { before_send = true, after_head = true, after_failure = true,
+    before_content = true }
   local listed = tempdir.read("lua/httpclient/transfer/policies.lua")
 
   it("are each a file and a line in the list, with one or more of the hooks", function()

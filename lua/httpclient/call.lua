@@ -61,7 +61,8 @@ end
 -- What calls with these options, which were checked, have in common. -> for call.again(); nil: there is no such call
 function call.prepare(taker, given, scope)
   local way = way_of(given, scope)
-  return way and { taker = taker, given = given, way = way, options = options.complete(taker, given),
+  return way and { taker = taker, given = given, way = way,
+    options = options.complete(taker, given),
     known = options.nothing_known(), is_plain = request.is_plain(given) }
 end
 

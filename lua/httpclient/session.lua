@@ -189,14 +189,16 @@ local function ask(state, name, method, text, given, go_on, level)
   local own = name == "stream" and state.of_stream or state.defaults
   local url = whole_url(state, text)
   local is_home, has_user = place_of(state, url)
-  local prepared = is_home and not has_user and says_nothing(given) and prepared_for(state, name, method, own)
+  local prepared = is_home and not has_user and says_nothing(given)
+    and prepared_for(state, name, method, own)
   local response, message, code, facts
   if prepared then
     response, message, code, facts = call.again(prepared, url, go_on, level + 1)
   else
     local all = merge(own, given or {}, { is_home = is_home, has_user = has_user })
     all.method = method or all.method
-    response, message, code, facts = call.make(taker_of(name), url, all, state.scope, go_on, level + 1)
+    response, message, code, facts = call.make(taker_of(name), url, all, state.scope, go_on,
+      level + 1)
   end
   return response, message, code, facts
 end
