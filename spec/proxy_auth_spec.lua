@@ -58,7 +58,8 @@ else
 
       it("gets Digest, which it asks for", function()
         local squid = start({ user = "us er", password = "p@w", auth = "digest" })
-        local origin = keep(serve({ { answer("a") }, { answer("b") }, { answer("c") } }))
+        local posted = { content = 1, send = answer("b") }
+        local origin = keep(serve({ { answer("a") }, { posted }, { answer("c") } }))
         local secure = keep(serve({ { answer("d") } }, { tls = certs.localhost.tls() }))
         local proxy = url_of(scheme, squid, "us%20er:p%40w")
         local base = ("http://localhost:%d/"):format(origin:port())

@@ -189,6 +189,8 @@ function proxies.squid(options)
       "pinger_enable off",
       "netdb_filename none",
       "shutdown_lifetime 0 seconds",
+      -- a scripted server closes without a word, and squid would send the next request into that
+      "server_persistent_connections off",
       "visible_hostname localhost",
       "workers 1",
       auth,
