@@ -34,9 +34,9 @@ static int make_headers(lua_State *L) {
   return push_lines(L, hc_client_response_headers(hcl_check_client(L, 1)->client));
 }
 
-/* What came behind a chunked body (RFC 9112 section 7.1.2), or in a last HEADERS frame; they are
- * never merged into the headers, of which a server could change what it has said (RFC 9110 section
- * 6.5.1). */
+/* What came behind a chunked body (RFC 9112 section 7.1.2), or in a last HEADERS frame. They are
+ * never merged into the headers: a server could contradict with them what it has said there (RFC
+ * 9110 section 6.5.1). */
 static int make_trailers(lua_State *L) {
   return push_lines(L, hc_client_response_trailers(hcl_check_client(L, 1)->client));
 }

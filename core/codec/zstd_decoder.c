@@ -1,7 +1,7 @@
 /* zstd_decoder.c - the coding zstd, on top of libzstd. See decoder.h.
  *
- * The library goes on with the next frame by itself. Where one begins is looked at here, since what
- * begins none is ignored behind a frame, and refused before the first; and because a library may
+ * The library goes on with the next frame by itself. Where one begins is looked at here all the
+ * same: what begins no frame is refused at the start and ignored behind a frame, and a library may
  * have been built for formats that are older than RFC 8878. That its memory is ours (base/memory.h)
  * needs the part of its interface that it calls static: it has been the same since 2016. */
 #include "decoder.h"

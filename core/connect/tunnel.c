@@ -1,9 +1,9 @@
 /* tunnel.c - a CONNECT with an HTTP proxy. See tunnel.h.
  *
  * A request out, an answer in. A 2xx ends it, and what came behind that answer goes back to the
- * stream. A 407 may teach what the proxy wants to hear: then what is left of the refusal is read,
- * where that is little, and the proxy is asked once more on the same connection; where it is not,
- * or the proxy closes, on a new one. */
+ * stream. A 407 may teach what the proxy wants to hear, and the proxy is asked once more: on the
+ * same connection, where what is left of the refusal is little and can be read, and otherwise on a
+ * new one. */
 #include "tunnel.h"
 
 #include "../base/limits.h"

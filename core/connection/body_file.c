@@ -6,9 +6,9 @@
 
 #include "../platform/file.h"
 
-/* One go moves at most about this much, so that a fast peer can not hold its caller; and of what is
- * not left to the kernel, but decrypted or decoded and copied, less: a frame of a game may be at
- * its end. */
+/* One go moves at most about this much, so that a fast peer can not hold its caller. It is less
+ * where the bytes are not left to the kernel but decrypted, or decoded and copied: a frame of a
+ * game may be nearly over by then. */
 #define WRITER_BUDGET ((uint64_t)1 << 20)
 #define PIECES_BUDGET ((uint64_t)256 << 10)
 

@@ -181,8 +181,8 @@ static void note_sent(hc_h2_exchange *h) {
 }
 
 /* Content goes out as fast as the stream and the server's windows take it, also when the answer has
- * begun: whether the server reads it is for the server to say, by a reset or by the answer's end
- * (RFC 9113 section 8.1). MOVED, WAIT; BROKEN. Each piece is offered and moved at once, because the
+ * begun. Whether the server still reads it the server says, by a reset or by the answer's end (RFC
+ * 9113 section 8.1). MOVED, WAIT; BROKEN. Each piece is offered and moved at once, because the
  * session takes the next only when the last is out. The two limits keep one upload from holding a
  * frame of a game: so many bytes, or so many calls of a function that gives little at a time. */
 static hc_progress send_content(hc_h2_exchange *h, hc_failure *why) {

@@ -98,10 +98,10 @@ static hc_io receive_to(hc_receiver *r, const hc_reading *from, char *into, size
   return io;
 }
 
-/* Where the bytes of a page stand a little further behind the start of a page than in the
- * kernel's memory, some processors copy them at a third of their speed; and large blocks from
- * malloc begin like that. So content is put where it begins at a multiple of this, unless much
- * is held already. */
+/* The kernel copies out of pages of its own. Some processors do that at a third of their speed
+ * where the target begins a little further behind the start of a page than the source does, and
+ * large blocks from malloc begin like that. So content is put where it begins at a multiple of
+ * this, unless much is held already. */
 #define CONTENT_ALIGNMENT ((size_t)64)
 #define MOVED_AT_MOST ((size_t)4096)
 

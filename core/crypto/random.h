@@ -1,9 +1,9 @@
-/* random.h - bytes that nobody can guess: for what a server must not foresee (a boundary, a
- * nonce of ours), and so that clients that failed at the same moment don't come back at the same
+/* random.h - bytes that nobody can guess. They are for what a server must not foresee (a boundary,
+ * a nonce of ours), and keep clients that failed at the same moment from coming back at the same
  * moment.
  *
- * With a TLS library they come out of its generator, else from the system each time. Either is fit
- * for keys; Lua's math.random is not, since two processes may be seeded alike and anybody can go on
+ * With OpenSSL they come out of its generator, else from the system each time. Either is fit for
+ * keys; Lua's math.random is not, since two processes may be seeded alike and anybody can go on
  * from a few of its numbers. */
 #ifndef HC_RANDOM_H
 #define HC_RANDOM_H

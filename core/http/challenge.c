@@ -1,8 +1,8 @@
 /* challenge.c - reads lists of challenges (RFC 9110 section 11.3), as WWW-Authenticate and
  * Proxy-Authenticate have them. See challenge.h.
  *
- * The grammar is awkward: commas separate challenges and parameters alike, so whether a word begins
- * a new challenge or names a parameter shows only behind it; and instead of parameters a scheme may
+ * The grammar is awkward. Commas separate challenges and parameters alike, so whether a word begins
+ * a new challenge or names a parameter shows only behind it. And instead of parameters a scheme may
  * have one opaque token that ends in '='. So this gives pieces, one after the other, in the order
  * in which they stand, and remembers nothing but the piece before. Whoever reads them keeps the
  * scheme that he is in. */

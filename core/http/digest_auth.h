@@ -37,9 +37,9 @@ typedef enum hc_digest_pick {
   HC_DIGEST_BEST /* the one with the best hash, of those the first */
 } hc_digest_pick;
 
-/* Takes one of the field's Digest challenges that can be answered here. One whose realm or nonce is
- * missing, written twice or has control bytes in it, or whose algorithm or qop is unknown, counts
- * for nothing, and so does one whose hash OpenSSL does not have or may not use.
+/* Takes one of the field's Digest challenges that can be answered here. A challenge counts for
+ * nothing if its realm or nonce is missing, written twice or has control bytes in it, if its
+ * algorithm or qop is unknown, or if the build does not have its hash or may not use it.
  * HC_ERR_DOES_NOT_EXIST: there is none, and *challenge stays as it was; HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_digest_find(hc_slice value, hc_digest_pick pick, hc_digest_challenge *challenge);
 /* The value of Authentication-Info, or of its like for proxies: takes the nextnonce in it (RFC 7616
@@ -57,7 +57,7 @@ typedef struct hc_digest_request {
   unsigned count; /* of the requests with this nonce, this one among them: from 1 on */
 } hc_digest_request;
 
-/* Appends "Digest ...". HC_ERR_UNAVAILABLE: OpenSSL does not have the hash, or may not use it;
+/* Appends "Digest ...". HC_ERR_UNAVAILABLE: the build does not have the hash, or may not use it;
  * HC_ERR_INVALID_PARAMETER, control bytes; HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_digest_write(const hc_digest_challenge *challenge, const hc_digest_request *request,
                          hc_buffer *out);

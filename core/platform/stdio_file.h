@@ -29,9 +29,9 @@ bool hc_stdio_flush(FILE *file);
 /* The same, of what is known to be a regular file: that can't raise it, and it costs less. */
 size_t hc_stdio_write_regular(FILE *file, hc_slice bytes);
 bool hc_stdio_flush_regular(FILE *file);
-/* What has been read of the file and still waits in the memory of the C library, where a look at
- * the descriptor does not find it: a view that lasts until the next call for the file. False where
- * that can't be known. */
+/* What has been read of the file and still waits in the memory of the C library, so that the
+ * descriptor does not give it any more. A view, until the next call for the file. False where that
+ * can't be known. */
 bool hc_stdio_buffered(FILE *file, hc_slice *bytes);
 void hc_stdio_skip_buffered(FILE *file, size_t size);
 

@@ -30,9 +30,9 @@ void hc_signal_raise(const hc_signal *signal);  /* callable from any thread */
 void hc_signal_close(hc_signal *signal);
 /* what to watch for reading; HC_NO_HANDLE when it is closed */
 hc_handle hc_signal_handle(const hc_signal *signal);
-/* In the child of a fork, where the copy of a descriptor is the parent's too: one of the child's
- * own under the same number, since an event loop may hold that; closed where none can be had. Calls
- * only what is allowed between fork and exec. */
+/* For the child of a fork, whose copy of the descriptor is the parent's too. It gets one of its own
+ * under the same number, since an event loop may hold that, and a closed signal where none can be
+ * had. Calls only what is allowed between fork and exec. */
 void hc_signal_renew(hc_signal *signal);
 
 /* What is readable when any of a few others has its event: an epoll or kqueue set, so that a client

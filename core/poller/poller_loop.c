@@ -2,8 +2,9 @@
  * poller_state.h.
  *
  * That loop waits for the poller's descriptor, which the kernel makes readable when one of those in
- * it is. What the kernel can't see has to be told: a client that is due without an event, and, by a
- * bell that is put into the set for it, that something has moved outside of a wait. */
+ * it is. Two things the kernel can't see. That a client is due without an event the answer says,
+ * which has a deadline in it; and that something has moved outside of a wait a bell says, which is
+ * put into the set. */
 #include "../base/limits.h"
 #include "poller_state.h"
 

@@ -1,10 +1,10 @@
 /* file_posix.c - files on POSIX: bodies that are sent, downloads that are written, and the places
  * where both are. See file.h.
  *
- * No function here trusts a path twice. Between two calls with the same path somebody else can put
- * a link or another file there, so what has to hold of a file is asked of its descriptor (fstat),
- * and where only the path is known, lstat looks at the link and not at where it leads. Descriptors
- * are close-on-exec from the start, and none is opened in a way that could wait: a pipe without a
+ * No function here trusts a path twice: between two calls with the same path somebody else can put
+ * a link or another file there. What has to hold of a file is asked of its descriptor (fstat).
+ * Where only the path is known, lstat looks at the link and not at where it leads. Descriptors are
+ * close-on-exec from the start, and none is opened in a way that could wait: a pipe without a
  * reader, or a terminal, would hold up the one thread that everything runs on. */
 #define HC_WANT_GNU /* O_PATH */
 #include "../system_features.h"
@@ -151,7 +151,7 @@ static hc_error create_new(const char *path, mode_t mode, int64_t *owner, hc_fai
 }
 
 /* The new file takes the place of the old one later, by a rename, so it begins with the old one's
- * rights: a file that nobody but its owner could read must not be readable by all while it is
+ * rights. Else a file that nobody but its owner could read would be readable by all while it is
  * downloaded anew. */
 hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
   struct stat facts;

@@ -1,6 +1,9 @@
-/* verify_mbedtls.c - is it the right server? mbedTLS goes along the chain and tells what it finds,
- * from the authority to the server's own certificate; there the findings are judged, with the name
- * (RFC 9525), the pins and the lists of what is revoked. The sentences are OpenSSL's. */
+/* verify_mbedtls.c - is it the right server?
+ *
+ * mbedTLS goes along the chain, from the authority to the server's own certificate, and tells what
+ * it finds. It is judged here, when the last one has come: with the name (RFC 9525), the pins and
+ * the lists of what is revoked. The sentences are OpenSSL's, so that a script need not know which
+ * library it has. */
 #include "mbedtls_internal.h"
 
 #include <string.h>

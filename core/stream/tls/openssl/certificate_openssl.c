@@ -1,7 +1,7 @@
 /* certificate_openssl.c - certificates as text: for messages, and for hc_tls_peer_certificate.
  *
- * Whatever is in a certificate was chosen by whoever sent it, before anybody has verified it: text
- * that goes into messages is cut, and control bytes are escaped, so that a name can neither break a
+ * Whatever is in a certificate was chosen by whoever sent it, before anybody has verified it. So
+ * text that goes into messages is cut and its control bytes are escaped: a name can neither break a
  * log's line nor paint a terminal. */
 #include <openssl/err.h>
 #include <openssl/evp.h>
