@@ -4,6 +4,8 @@ local httpclient = require("httpclient")
 local loops = require("spec.support.loops")
 local native = require("spec_native")
 local steps = require("spec.support.steps")
+local streams = require("spec.support.streams")
+local support = require("spec.support.client")
 
 local Error, fetch = httpclient.Error, httpclient.fetch
 local play = steps(after_each)
@@ -85,6 +87,18 @@ for _, name in ipairs(loops.names) do
       assert.equal(0, poller:add(client))
       local waiter = waiter_of(name)
       in_loop(function() waiter(client, SHORT) end)
+    end)
+
+    it("the wait for a client ends whose stream has no descriptor", function()
+      if loops.lack(name) then return pending(loops.lack(name)) end
+      local client = httpclient.new()
+      finally(function() client:close() end)
+      client:set_connection(streams.served(function() return "" end))
+      support.request(client)
+      client:poll()
+      assert.same({ -1, nil }, { client:get_fd(), client:events() })
+      local waiter = waiter_of(name)
+      in_loop(function() waiter(client, client:timeout()) end)
     end)
 
     it("the wait before a retry ends", function()

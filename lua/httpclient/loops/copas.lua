@@ -3,14 +3,28 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
 local copas = require("copas")
+local sockets = require("socket") -- copas stands on it
 
 local now = httpclient.monotonic_time
 local loop = {}
 
+-- LuaSocket's select asks nothing of what has no descriptor. So that lends one on which nothing comes: of a socket that
+-- is connected to itself, there as long as somebody waits with it.
+local lent = setmetatable({}, { __mode = "v" })
+
+local function silent_socket()
+  local socket = lent.socket or sockets.udp()
+  if socket and not lent.socket and socket:setsockname("127.0.0.1", 0)
+    and socket:setpeername(socket:getsockname()) then
+    lent.socket = socket
+  end
+  return lent.socket
+end
+
 -- Something that is not ready at first, and is when it is asked for the second time. LuaSocket's select takes it for
 -- readable from `moment` on.
 local function stand_in(client, moment)
-  local has_waited = false
+  local has_waited, silent = false, nil
   local function try()
     if has_waited then
       return 1
@@ -20,7 +34,11 @@ local function stand_in(client, moment)
   end
   local socket = { receive = try, send = try }
   function socket.getfd()
-    return client:get_fd()
+    local fd = client:get_fd()
+    if fd < 0 then
+      silent = silent or silent_socket()
+    end
+    return fd < 0 and silent and silent:getfd() or fd
   end
   function socket.dirty()
     return client:dirty() or now() >= moment
@@ -63,13 +81,13 @@ end
 local SHORT = 0.01
 
 -- Only what is waited for to read can be found ready when it is not: a Poller is readable when its client is ready,
--- whatever that waits for.
+-- whatever that waits for. Without the client, which another Poller watches, or without a descriptor, as on Windows,
+-- nothing shows on it.
 local function wait_by_poller(client, moment)
   local poller = httpclient.Poller.new()
   local ok, code = pcall(poller.add, poller, client)
-  if not ok or code ~= httpclient.Error.OK then
-    poller:close()
-    return wait_readable(client, math.min(moment, now() + SHORT)) -- another Poller watches it
+  if not ok or code ~= httpclient.Error.OK or poller:get_fd() < 0 then
+    moment = math.min(moment, now() + SHORT)
   end
   wait_readable(poller, moment)
   pcall(poller.remove, poller, client)
