@@ -11,6 +11,8 @@ local support = require("spec.support.client")
 local fetch, pool = httpclient.fetch, httpclient.pool
 local tls = httpclient.TLSOptions.client(certs.ca.cert)
 local server, seen, count, most
+-- nginx takes 128 at a time. SPEC_FEWER: where each wait takes long, not so many more.
+local MANY = os.getenv("SPEC_FEWER") and 140 or 250
 
 setup(function()
   server = nginx.start({ both = { tls = certs.localhost, http2 = true, body = [[
@@ -62,8 +64,8 @@ describe("Requests that share a connection", function()
   end
 
   it("go on while more wait than the server takes", function()
-    loops.run_times("luv", 250, function() script(1) end)
-    assert_shared(250)
+    loops.run_times("luv", MANY, function() script(1) end)
+    assert_shared(MANY)
   end)
 end)
 
