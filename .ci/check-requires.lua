@@ -72,10 +72,17 @@ local function check_own(path, number, name, target)
   end
 end
 
--- A loop's file is about the library of its name.
+-- A loop's file is about the library of its name, and what that stands on.
+local below = { copas = "socket" }
+
 local function is_own_library(name, line)
   local library = name:match("^loops%.(.*)$")
-  return library and line:find(('require("%s")'):format(library), 1, true)
+  for _, its in ipairs({ library, below[library or ""] }) do
+    if line:find(('require("%s")'):format(its), 1, true) then
+      return true
+    end
+  end
+  return false
 end
 
 -- What finds the core has its name once.
