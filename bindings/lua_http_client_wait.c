@@ -201,6 +201,7 @@ static int client_wait_any(lua_State *L) {
   for (size_t i = 0; i < count; i++) {
     if (!ready[i]) continue;
     lua_rawgeti(L, kept, (int)(i + 1));
+    /* one in blocking mode may have come back at the end of a slice, and goes on now */
     (void)hcl_client_go_on_polling(L, -1, HC_OK);
     lua_rawseti(L, -2, ++listed);
   }

@@ -38,7 +38,7 @@ static int refuse_type_tls_options(lua_State *L, const gathering *g, int value,
   return refuse_tls_options(L, g, lua_pushfstring(L, "%s expected, got %s", expected, got));
 }
 
-/* A text that OpenSSL or the file system gets as a C string. */
+/* A text that the TLS library or the file system gets as a C string. */
 static hc_slice check_text(lua_State *L, const gathering *g, int value) {
   if (lua_type(L, value) != LUA_TSTRING) refuse_type_tls_options(L, g, value, "string");
   hc_slice text = hcl_to_slice(L, value);

@@ -198,6 +198,8 @@ static hc_error advance_client(hc_client *c) {
   return hc_client_tell_end(c);
 }
 
+/* What a poller has seen of the descriptor is true for one step. More content on its way out counts
+ * as a move, though the status stays: an upload may take minutes. */
 hc_step hc_client_advance(hc_client *c) {
   hc_status before = c->status;
   uint64_t sent = hc_client_body_sent(c);

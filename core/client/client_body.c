@@ -142,6 +142,7 @@ static hc_progress move_all(hc_client *c, hc_body_transfer *t) {
   }
 }
 
+/* The pipe of the kernel's that a transfer to a file may have opened ends with this call. */
 static hc_error move_client_body(hc_client *c, hc_body_transfer *t, hc_body_move *move,
                                  hc_failure *why) {
   *move = (hc_body_move){0, false};

@@ -265,6 +265,7 @@ hc_error hc_connection_open(hc_connection *n, const hc_connection_wish *wish, hc
   n->default_port = is_secure ? 443 : 80;
   hc_error code = check_version_connection(wish, why);
   if (code != HC_OK) return code;
+  /* "auto" means what this build can do */
   if (!hc_http2_is_built()) kept.way.version = HC_VERSION_1;
   n->version = kept.way.version;
   n->head_limit = wish->head_limit;

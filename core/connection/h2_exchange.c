@@ -100,6 +100,7 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
   hc_exchange_begin(&h->common, wish->settings);
   hc_exchange_note_try(&h->common);
   h->continue_deadline = HC_NEVER;
+  /* what can't be sent twice waits for a sign of life, where the server was silent for long */
   if (!is_repeatable(&checked, wish->body)) code = hc_h2_link_probe(n->h2);
   if (code == HC_OK) code = open_stream(h, session, &checked, why);
   if (code != HC_OK) {

@@ -178,7 +178,7 @@ static hc_error note_host(hc_survey *s, size_t index, hc_slice value, hc_failure
 }
 
 /* Two of a framing field could be read in two ways by those between us and the origin, each
- * believing another one; that is request smuggling, and we would be the ones who made it possible
+ * believing another one. That is request smuggling, and we would be the ones who made it possible
  * (RFC 9112 section 11.2). */
 static hc_error note_field_request_check(hc_survey *s, hc_known_field field, size_t index,
                                          hc_slice value, hc_failure *why) {

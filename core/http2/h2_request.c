@@ -34,6 +34,7 @@ static hc_slice put_lower(hc_buffer *out, hc_slice s) {
   return (hc_slice){at, s.size};
 }
 
+/* There is room for the caller's lines and for OWN_FIELDS more (make_room_h2_request). */
 static void add_h2_request(hc_h2_fields *f, hc_slice name, hc_slice value) {
   f->fields[f->count++] = (hc_h2_field){name, value};
 }
@@ -65,6 +66,7 @@ static hc_slice value_of_h2_request(hc_slice line, hc_slice name) {
   return hc_slice_trim((hc_slice){line.data + from, line.size - from});
 }
 
+/* There is a colon: request_check refuses a line without one. */
 static hc_slice name_of_h2_request(hc_slice line) {
   const char *colon = memchr(line.data, ':', line.size);
   return (hc_slice){line.data, (size_t)(colon - line.data)};
@@ -222,6 +224,7 @@ hc_h2_fields *hc_h2_fields_copy(const hc_h2_fields *fields) {
 
 /* --- as text */
 
+/* For the transcript alone. A field that is not there reads as an empty one. */
 static hc_slice find_field(const hc_h2_fields *f, hc_slice name) {
   for (size_t i = 0; i < f->count; i++)
     if (hc_slice_equal_fold(f->fields[i].name, name)) return f->fields[i].value;

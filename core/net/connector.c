@@ -101,11 +101,13 @@ static hc_io start_next(hc_connector *c, uint64_t now) {
   if (io == HC_IO_OK) c->winner = s;
   if (io == HC_IO_ERROR) {
     note_failure_connector(c, address, &why);
+    /* an attempt that fails at once leaves its time to the next */
     c->next_at = 0;
   }
   if (io != HC_IO_WANT_WRITE) return io;
   c->attempts[c->active++] = (attempt){s, address};
   c->next_at = now > HC_NEVER - HC_ATTEMPT_DELAY_NS ? HC_NEVER : now + HC_ATTEMPT_DELAY_NS;
+  /* a group without this one would not tell of it, and is not shown any more */
   if (c->group != HC_NO_HANDLE && hc_group_add(c->group, s, HC_EVENT_WRITE) != HC_OK)
     c->group_is_whole = false;
   return io;

@@ -296,6 +296,7 @@ hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   hc_once_do(&prepared, prepare_tls_store);
   enter_tls_store();
   hc_tls_store *s = find_tls_store(kind, file, directory);
+  /* its file has changed: those who hold it keep it, and from here on there is a new one */
   if (s && !is_current(s)) {
     old = take_out_tls_store(s);
     s = NULL;
@@ -308,6 +309,7 @@ hc_tls_store *hc_tls_store_get(hc_tls_store_kind kind) {
   }
   if (s) start_tls_store(s);
   leave_tls_store();
+  /* without the lock, since it takes its time and nobody can find them any more */
   store_free(old);
   store_free(dropped);
   return s;
