@@ -376,6 +376,17 @@ int hcl_stream_poll(lua_State *L) {
   return hcl_push_result(L, code, &why);
 }
 
+hcl_standing hcl_stream_look(hcl_stream *self) {
+  hc_failure why = {HC_OK, ""};
+  hcl_standing now = hcl_stream_standing(self);
+  if (now == HCL_UNDER_WAY || (now == HCL_USABLE && self->peer->references == 1)) {
+    self->busy = true;
+    (void)advance_stream_peer(self, &why);
+    self->busy = false;
+  }
+  return hcl_stream_standing(self);
+}
+
 /* Tries to empty the queue, outside of a method that is at work. Nobody is told of a failure here:
  * the next call that moves bytes meets it again. */
 static void try_flush(hcl_stream *self) {

@@ -48,11 +48,14 @@ static const char *const tcp_status_names[] = {"STATUS_NONE", "STATUS_CONNECTING
 /* The numbers of `standing` are those of the reference. */
 static int tcp_get_status(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
-  /* As in 3.x, which has no poll: asking is enough to get on. */
-  if (hcl_stream_standing(self) == HCL_UNDER_WAY)
-    (void)hc_stream_peer_advance(self->peer, &self->failure);
-  lua_pushinteger(L, (lua_Integer)hcl_stream_standing(self));
+  lua_pushinteger(L, (lua_Integer)hcl_stream_look(self));
   return 1;
+}
+
+/* As in the reference, only a stream that is connected, or on its way, has another end. */
+static bool has_other_end(const hcl_stream *self) {
+  hcl_standing now = hcl_stream_standing(self);
+  return now == HCL_UNDER_WAY || now == HCL_USABLE;
 }
 
 /* By way of a buffer: making a string can run a finalizer, and that may connect this stream
@@ -60,7 +63,7 @@ static int tcp_get_status(lua_State *L) {
 static int tcp_get_connected_host(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   hc_buffer *text = hcl_buffer_new(L);
-  hc_slice host = self->peer ? hc_tcp_host(self->peer) : HC_SLICE("");
+  hc_slice host = has_other_end(self) ? hc_tcp_host(self->peer) : HC_SLICE("");
   if (hc_buffer_append(text, host, HCL_TEXT_LIMIT) != HC_OK) return hcl_raise_memory(L);
   hcl_buffer_push(L, text);
   return 1;
@@ -69,7 +72,7 @@ static int tcp_get_connected_host(lua_State *L) {
 /* As connect was given it, whether it is connected or not; 0 before. */
 static int tcp_get_connected_port(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
-  lua_pushinteger(L, self->peer ? (lua_Integer)hc_tcp_port(self->peer) : 0);
+  lua_pushinteger(L, has_other_end(self) ? (lua_Integer)hc_tcp_port(self->peer) : 0);
   return 1;
 }
 
