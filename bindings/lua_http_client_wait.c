@@ -184,8 +184,10 @@ static bool is_one_ready(const wait_any_call *w) {
  * order. The arrays are userdata: a hook that raises leaves nothing behind. */
 static int client_wait_any(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
-  hcl_wait wait = hcl_wait_begin(hcl_opt_seconds(L, 2));
+  double seconds = hcl_opt_seconds(L, 2);
   size_t count = lua_rawlen(L, 1);
+  /* A wait that nothing could end is none, as of a Poller without clients. */
+  hcl_wait wait = hcl_wait_begin(count == 0 && seconds < 0 ? 0 : seconds);
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);
   bool *ready = (bool *)lua_newuserdata(L, (count + 1) * sizeof *ready);
   hcl_client **objects = (hcl_client **)lua_newuserdata(L, (count + 1) * sizeof *objects);

@@ -334,6 +334,8 @@ describe("wait_any", function()
 
   it("takes an empty list and refuses what is no client", function()
     assert.same({}, HTTPClient.wait_any({}, 0))
+    assert.same({}, HTTPClient.wait_any({}))
+    assert.same({}, httpclient.Poller.new():wait())
     assert.has_error(function() HTTPClient.wait_any({ 1 }, 0) end)
     assert.has_error(function() HTTPClient.wait_any(nil, 0) end)
   end)
