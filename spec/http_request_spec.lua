@@ -126,6 +126,17 @@ describe("an HTTPRequest", function()
       (result_of(request, server:url(), {}, nil, HTTPClient.METHOD_POST, "x")))
   end)
 
+  it("knows the form of 3.x by its length, too", function()
+    local server = with_server({ { { send = answer("a"), content = 1 },
+      { send = answer("b"), content = 1 } } })
+    local request = HTTPRequest.new()
+    assert.equal(Result.RESULT_SUCCESS, (result_of(request, server:url(), {}, nil, "POST", "x")))
+    assert.equal(Error.OK, (request:request_raw(server:url(), {}, nil, nil, "y")))
+    assert.equal(Result.RESULT_SUCCESS, (frames(request)))
+    local received = server:requests()[1]
+    assert.truthy(received:find("^POST / .*\r\n\r\nxGET / .*\r\n\r\ny$"), received)
+  end)
+
   it("refuses what is no request", function()
     local request = HTTPRequest.new()
     for _, url in ipairs({ "", "ftp://h/", "/x", "http://", "http://h:0/" }) do

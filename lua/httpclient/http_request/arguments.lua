@@ -12,7 +12,8 @@ local function is_whole(value)
   return type(value) == "number" and value % 1 == 0
 end
 
--- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not.
+-- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not. Where it
+-- is nil, a number behind it can only be a method, and the form of 4.3 has no fifth argument.
 function arguments.of_request(name, url, headers, ...)
   if type(url) ~= "string" then
     check.fail_type(1, name, "string", url, 4)
@@ -24,8 +25,9 @@ function arguments.of_request(name, url, headers, ...)
     check.fail(2, name, why, 4)
   end
   local verify, place, method, data = true, 3, ...
-  local third, fourth = ...
-  if type(third) == "boolean" or (third == nil and type(fourth) == "number") then
+  local third, fourth, fifth = ...
+  if type(third) == "boolean"
+    or third == nil and (type(fourth) == "number" or fifth ~= nil) then
     verify, place, method, data = third ~= false, 4, select(2, ...)
   end
   if method ~= nil and type(method) ~= "string" and not is_whole(method) then
