@@ -268,6 +268,28 @@ describe("progress of a resumed download", function()
   end)
 end)
 
+describe("a server that gives less than the rest", function()
+  local connections = { { cut_short() }, { partial("d", "bytes 3-3/6") },
+    { partial("ef", "bytes 4-5/6") } }
+
+  it("is asked for what is missing, where there is another attempt", function()
+    local server = with_server(connections)
+    local response = assert(resume(server, { retry = { attempts = 3, backoff = 0 } }))
+    assert.equal(206, response.status)
+    assert.equal("abcdef", tempdir.read(folder:file("file")))
+    assert.truthy(server:requests()[3]:find("\r\nRange: bytes=4-\r\n", 1, true))
+    assert_left("file")
+  end)
+
+  it("fails where there is none, and the part stays", function()
+    local server = with_server({ connections[1], connections[2] })
+    local response, message = resume(server, { retry = { attempts = 2, backoff = 0 } })
+    assert.is_nil(response)
+    assert.equal("the server sent less than the rest of the file", message)
+    assert_left("file.part", "file.part.info")
+  end)
+end)
+
 describe("another program that downloads the same", function()
   local function fail_at_the_end(fn)
     local server = with_server({ { answer("abcdef", tagged) } })

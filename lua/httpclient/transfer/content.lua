@@ -219,7 +219,9 @@ function content.receive(t)
     return failure
   end
   local ok, message, result = finish(t)
-  if not ok then
+  if not ok and result == "CONNECTION_ERROR" then
+    return results.failure(result, message) -- the rest may be had by another request
+  elseif not ok then
     fail(result, message)
   end
   t.is_finished = true
