@@ -12,8 +12,8 @@ local function is_whole(value)
   return type(value) == "number" and value % 1 == 0
 end
 
--- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not. Where it
--- is nil, a number behind it can only be a method, and the form of 4.3 has no fifth argument.
+-- request(url [, headers [, ssl_validate_domain]] [, method [, data]]): the boolean of 3.x may be there or not. Where
+-- it is nil, a number behind it can only be a method, and the form of 4.3 has no fifth argument.
 function arguments.of_request(name, url, headers, ...)
   if type(url) ~= "string" then
     check.fail_type(1, name, "string", url, 4)
