@@ -28,8 +28,8 @@ hcl_stream *hcl_to_stream(lua_State *L, int index);  /* NULL: neither class */
 /* The object as `self`; `full_name` NULL: of either class. Raises when it is called out of a method
  * of a script's stream below it. */
 hcl_stream *hcl_check_stream(lua_State *L, int arg, const char *full_name);
-/* Gets on as poll does, and tells where that led: 3.x has no poll, its scripts ask for the status. A
- * stream that somebody else uses, too, is left to them. */
+/* Gets on as poll does, and tells where that led: 3.x has no poll, its scripts ask for the status.
+ * A stream that somebody else uses, too, is left to them. */
 hcl_standing hcl_stream_look(hcl_stream *self);
 /* Its stream; a new one when __close took the old one away. */
 hc_stream_peer *hcl_stream_need_peer(lua_State *L, int index, hcl_stream *self);
