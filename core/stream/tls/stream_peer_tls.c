@@ -25,6 +25,7 @@ static hc_io read_once(hc_tls_peer *t, char *into, size_t room, size_t *got) {
   hc_tls_peer_begin(t, &below);
   hc_tls_result result = hc_tls_engine_read(t->engine, into, room, got);
   if (result != HC_TLS_MADE) return hc_tls_peer_receive_outcome(t, result, &below);
+  t->carrier.barren = 0;
   t->drained = false;
   return HC_IO_OK;
 }

@@ -26,9 +26,12 @@ hc_io hc_tls_carrier_read(hc_tls_carrier *c, char *into, size_t room, size_t *go
   if (c->read_failed) return HC_IO_ERROR;
   c->read_wants = HC_IO_WANT_READ;
   if (c->dry || c->burst == 0) return HC_IO_WANT_READ;
-  hc_io io = receive_tls_carrier(c, into, room, got);
+  hc_io io = receive_tls_carrier(c, into, room < c->burst ? room : c->burst, got);
   switch (io) {
-  case HC_IO_OK: c->burst -= *got < c->burst ? *got : c->burst; break;
+  case HC_IO_OK:
+    c->burst -= *got;
+    c->barren += *got;
+    break;
   case HC_IO_WANT_READ:
   case HC_IO_WANT_WRITE: c->read_wants = io; break;
   case HC_IO_EOF: c->ended = true; break;

@@ -210,6 +210,7 @@ typedef struct hc_tls_carrier {
   hc_io write_wants;
   /* what one operation may still read: a server can send records without content for ever */
   size_t burst;
+  size_t barren; /* what has been read since the last content came of it */
   bool dry; /* reads find nothing: only what the library has buffered is worked on */
   bool sleeping; /* reads may sleep in the kernel ... */
   uint64_t sleep_until; /* ... until then, see recv_blocking */
