@@ -1,7 +1,9 @@
 -- The game of examples/love, as `make demo-love` plays it where there is no display: what it says
 -- of the network, and what is to be seen in its pictures.
+local certs = require("spec.support.certs")
 local demo_server = require("spec.support.demo_server")
 local love = require("spec.support.love")
+local nginx = require("spec.support.nginx")
 local program = require("spec.support.program")
 
 local missing = love.missing("Xvfb", "bash")
@@ -23,12 +25,17 @@ describe("The game for LÖVE", function()
   local folder, result
   local pictures = {}
 
+  local function play(server)
+    local played = program.run({ "examples/love/run", server, program.build() .. "/love/orbit",
+      folder.path }, { merge = true, seconds = 150 })
+    assert(played.code == 0, played.out)
+    return played
+  end
+
   setup(function()
     love.make("love-game")
     folder = love.folder()
-    result = program.run({ "examples/love/run", demo_server.path, program.build() .. "/love/orbit",
-      folder.path }, { merge = true, seconds = 150 })
-    assert(result.code == 0, result.out)
+    result = play(demo_server.path)
     for _, name in ipairs({ "playing", "over" }) do
       pictures[name] = png.read(folder:file("love-" .. name .. ".png"))
     end
@@ -103,5 +110,23 @@ describe("The game for LÖVE", function()
       end
     end
     assert.same({ "over6" }, marked)
+  end)
+  it("shows what is no picture, no text or no answer, and goes on", function()
+    local other = nginx.start({ game = { tls = certs.localhost, body = [[
+      location = /planet.png { return 200 'no picture'; }
+      location = /stall { return 503; }
+      location / { root {{root}}; }]] } }, { files = { pack = ("x"):rep(1000), scores = "\255\254\t3\n"
+      .. ("W"):rep(99) .. "\t" .. ("9"):rep(99) .. "\n" } })
+    finally(function() other:stop() end)
+    local stand_in = folder:write("stand-in",
+      ("#!/bin/sh\ncat %s >$1\necho plain 0\necho tls %d\nexec cat")
+      :format(certs.ca.cert_file, other:port("game")))
+    love.sh("chmod +x '%s'", stand_in)
+    result = play(stand_in)
+    says("planet failed: Could not decode file 'planet.png'")
+    says("playing: scores done: 2 players")
+    says("over: scores failed: 405 Not Allowed") -- what was posted
+    says("over: friends failed: 503 Service")
+    says("over: pack of 1000 bytes")
   end)
 end)

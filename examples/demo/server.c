@@ -14,7 +14,7 @@
  *   GET  /planet.png     a picture, where a second argument says which file it is
  *   GET  /scores         the best eight, one a line: name, tab, score
  *   POST /scores         a form of name and score is put among them; the same answer
- *   GET  /pack           200 MiB
+ *   GET  /pack           200 MiB, or what of them stands behind a Range's beginning
  *   GET  /stall          nothing, for as long as the client waits */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -136,17 +136,18 @@ static bool answer_text(peer *p, const char *status, const char *body, size_t si
   return send_text(p, head) && send_all(p, body, size);
 }
 
-static bool answer_large(peer *p, size_t mib) {
+static bool send_much(peer *p, size_t size) {
   static char block[65536];
-  char head[128];
-  size_t blocks = mib * 16;
   memset(block, 'x', sizeof block);
-  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
-           blocks * sizeof block);
-  if (!send_text(p, head)) return false;
-  while (blocks--)
+  for (; size >= sizeof block; size -= sizeof block)
     if (!send_all(p, block, sizeof block)) return false;
-  return true;
+  return send_all(p, block, size);
+}
+
+static bool answer_large(peer *p, size_t size) {
+  char head[128];
+  snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+  return send_text(p, head) && send_much(p, size);
 }
 
 static bool answer_chunked(peer *p) {
@@ -311,6 +312,21 @@ static bool answer_scores(peer *p, const char *posted) {
   return answer_text(p, "200 OK", text, used);
 }
 
+/* A download that was broken off goes on (RFC 9110 section 14). */
+static bool answer_pack(peer *p, const char *asked) {
+  static const size_t size = (size_t)PACK_MIB * 1024 * 1024;
+  const char *range = field(asked, "\r\nRange:");
+  size_t first = strncmp(range, "bytes=", 6) == 0 ? strtoul(range + 6, NULL, 10) : 0;
+  bool is_part = first > 0 && first < size;
+  char head[256], where[96] = "";
+  if (is_part)
+    snprintf(where, sizeof where, "Content-Range: bytes %zu-%zu/%zu\r\n", first, size - 1, size);
+  else first = 0;
+  snprintf(head, sizeof head, "HTTP/1.1 %s\r\nETag: \"aurora\"\r\nContent-Length: %zu\r\n%s\r\n",
+           is_part ? "206 Partial Content" : "200 OK", size - first, where);
+  return send_text(p, head) && send_much(p, size - first);
+}
+
 /* False, since it ends with the connection. */
 static bool stall(peer *p) {
   while (next_byte(p) >= 0) continue;
@@ -330,11 +346,11 @@ static bool serve_one(peer *p) {
                      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n\r\n");
   if (is_for(&r, "POST /form ")) return answer_text(p, "200 OK", r.body, r.kept);
   if (is_for(&r, "GET /chunked ")) return answer_chunked(p);
-  if (is_for(&r, "GET /large ")) return answer_large(p, LARGE_MIB);
+  if (is_for(&r, "GET /large ")) return answer_large(p, (size_t)LARGE_MIB * 1024 * 1024);
   if (is_for(&r, "GET /planet.png ")) return answer_picture(p);
   if (is_for(&r, "GET /scores ")) return answer_scores(p, NULL);
   if (is_for(&r, "POST /scores ")) return answer_scores(p, r.body);
-  if (is_for(&r, "GET /pack ")) return answer_large(p, PACK_MIB);
+  if (is_for(&r, "GET /pack ")) return answer_pack(p, r.head);
   if (is_for(&r, "GET /stall ")) return stall(p);
   if (!is_for(&r, "PUT /upload ")) return answer_text(p, "404 Not Found", "not here\n", 9);
   return answer_text(p, "201 Created", text,

@@ -5,6 +5,8 @@ function love.conf(t)
   t.window.title = "Orbit"
   t.window.width = 960
   t.window.height = 540
+  t.window.minwidth, t.window.minheight = 480, 270
+  t.window.resizable = true
   for _, name in ipairs({ "audio", "sound", "joystick", "physics", "touch", "video" }) do
     t.modules[name] = false
   end

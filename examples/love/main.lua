@@ -3,15 +3,17 @@
 --
 --   love GAME https://SERVER [SHOTS]
 --
--- Space (or the mouse) pushes the comet. With SHOTS the game plays itself and leaves pictures of
--- its window in the save directory (see shots.lua).
+-- Space (or the mouse) pushes the comet, R begins again what failed. With SHOTS the game plays itself
+-- and leaves pictures of its window in the save directory (see shots.lua).
 local online = require("online")
 local shots = require("shots")
 local view = require("view")
 local world = require("world")
 
-local STEP, STEPS = 1 / 60, 3 -- while pictures are taken: seconds, and how many a frame
+local STEP, MOST = 1 / 60, 6 -- of the world: seconds, and how many in one frame
+local SHOTS_STEPS = 3 -- in each frame while pictures are taken
 
+local behind = 0 -- seconds that the world has not seen yet
 local is_played = false -- by somebody; else it plays itself
 local is_posted = false
 
@@ -30,13 +32,20 @@ local function is_pushed()
   return world.wants_push(shots.wants_end())
 end
 
+-- The world moves alike on a fast and on a slow machine; in a picture it stands alike on all of them.
+local function take_steps(seconds)
+  behind = math.min(behind + seconds, MOST * STEP)
+  local steps = math.floor(behind / STEP)
+  behind = behind - steps * STEP
+  return shots.is_on and SHOTS_STEPS or steps
+end
+
 function love.update(seconds)
   online.update()
-  -- What a picture shows must not depend on how fast this machine is.
-  for _ = 1, shots.is_on and STEPS or 1 do
-    world.step(shots.is_on and STEP or math.min(seconds, 0.1), is_pushed())
+  for _ = 1, take_steps(seconds) do
+    world.step(STEP, is_pushed())
   end
-  if online.rows[3].state == "waiting" and online.picture and world.score >= 3 then
+  if online.rows[3].state == "waiting" and online.rows[1].state ~= "busy" and world.score >= 3 then
     online.download_pack()
   end
   if world.is_over and not is_posted then
@@ -48,6 +57,10 @@ end
 
 function love.draw()
   view.draw()
+end
+
+function love.resize()
+  view.resize()
 end
 
 local function press()
@@ -62,6 +75,8 @@ function love.keypressed(key)
     love.event.quit()
   elseif key == "space" then
     press()
+  elseif key == "r" then
+    online.try_again()
   end
 end
 

@@ -11,12 +11,13 @@ local KEPT = 120 -- frames of which the cost is kept
 local MIB = 1024 * 1024
 
 -- state: "waiting", "busy", "done" or "failed"
-local function row(label)
-  return { label = label, state = "waiting", text = "" }
+local function row(label, text)
+  return { label = label, state = "waiting", text = text or "" }
 end
 
 online.rows = {
-  row("planet"), row("scores"), row("level pack"), row("news"), row("friends"),
+  row("planet"), row("scores"), row("level pack", "comes with your third light"), row("news"),
+  row("friends"),
 }
 local planet, list, pack, news, friends = unpack(online.rows)
 
@@ -26,13 +27,25 @@ online.costs = {} -- milliseconds that the network took of the last frames
 
 -- --- tasks
 
--- work() -> what to say when all went well; or nil and why not
+-- A server says what it likes, and LÖVE raises for text that is no UTF-8.
+local function readable(text)
+  return utf8.len(text) and text or text:gsub("[\128-\255]", "?")
+end
+
+-- work() -> what to say when all went well; or nil and why not. An error in it is shown as well, such as LÖVE's for a
+-- picture that is none. What a row began last waits for what it had begun before.
 local function begin(row_, work)
-  row_.state, row_.text = "busy", "asking"
-  return httpclient.async(function()
-    local text, message = work()
-    row_.state = text and "done" or "failed"
-    row_.text = text or message
+  local before = row_.task
+  row_.state, row_.text, row_.share, row_.work = "busy", "asking", nil, work
+  row_.task = httpclient.async(function()
+    if before then
+      before:wait()
+      before = nil
+    end
+    local is_whole, text, message = pcall(work)
+    row_.state = is_whole and text and "done" or "failed"
+    local said = tostring(text or message):gsub("^%S+:%d+: ", "") -- an error's place
+    row_.text = readable(said)
   end)
 end
 
@@ -59,8 +72,7 @@ end
 local function read_scores(text)
   local scores = {}
   for name, score in text:gmatch("([^\t\n]+)\t(%d+)\n") do
-    -- LÖVE raises for text that is none.
-    scores[#scores + 1] = { name = utf8.len(name) and name or "?", score = tonumber(score) }
+    scores[#scores + 1] = { name = readable(name), score = score }
   end
   online.scores = scores
   return ("%d players"):format(#scores)
@@ -83,14 +95,18 @@ local function fetch_scores()
   return response and read_scores(response.body), message
 end
 
--- Straight into a file: it never becomes a string.
+-- Straight into a file: it never becomes a string. What has come stays there when the network goes or the game ends,
+-- and the next time goes on behind it.
 local function fetch_pack()
   love.filesystem.createDirectory("packs")
   local response, message = get(base .. "/pack", with(options, {
     download_file = love.filesystem.getSaveDirectory() .. "/packs/aurora.pack",
+    resume = true,
     on_progress = function(received, total)
-      pack.share = received / total
-      pack.text = ("%.0f of %.0f MiB"):format(received / MIB, total / MIB)
+      if total > 0 then -- it says how much there is
+        pack.share = received / total
+        pack.text = ("%.0f of %.0f MiB"):format(received / MIB, total / MIB)
+      end
     end,
   }))
   return response and "200 MiB in the save directory", message
@@ -107,6 +123,7 @@ function online.start(url)
     tls_options = httpclient.TLSOptions.client(authority),
     connect_timeout = 5,
     response_timeout = 2,
+    idle_timeout = 10,
   }
   begin(planet, fetch_planet)
   begin(list, fetch_scores)
@@ -118,6 +135,15 @@ function online.start(url)
   begin(friends, function()
     return get(base .. "/stall", options)
   end)
+end
+
+-- What has failed is begun again.
+function online.try_again()
+  for _, one in ipairs(online.rows) do
+    if one.state == "failed" then
+      begin(one, one.work)
+    end
+  end
 end
 
 function online.download_pack()

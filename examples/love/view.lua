@@ -1,6 +1,7 @@
 -- view.lua: what is to be seen. It only looks at the world and at how the network stands.
 local layout = require("layout")
 local online = require("online")
+local utf8 = require("utf8")
 local world = require("world")
 
 local view = {}
@@ -63,10 +64,22 @@ local function make_sky()
   return image
 end
 
-function view.load()
+-- The picture is of one size, and drawn as large as the window lets it be.
+local function window_scale()
+  local width, height = graphics.getDimensions()
+  return math.min(width / layout.width, height / layout.height), width, height
+end
+
+-- Letters are made for the size that they have on the screen.
+function view.resize()
+  local scale = window_scale()
   for _, size in ipairs({ 12, 13, 15, 20, 30, 44 }) do
-    fonts[size] = graphics.newFont(size)
+    fonts[size] = graphics.newFont(size, "normal", scale * graphics.getDPIScale())
   end
+end
+
+function view.load()
+  view.resize()
   glow = round(128, function(r) return clamp(1 - r) ^ 2.4 end)
   disc = round(64, function(r) return clamp((1 - r) * 32) end)
   dot = round(8, function(r) return clamp(1.1 - r) end)
@@ -101,17 +114,15 @@ local function fitting(text, size, width)
   if fonts[size]:getWidth(text) <= width then
     return text
   end
-  while #text > 1 and fonts[size]:getWidth(text .. "…") > width do
-    text = text:sub(1, -2)
+  while #text > 0 and fonts[size]:getWidth(text .. "…") > width do
+    text = text:sub(1, utf8.offset(text, -1) - 1)
   end
   return text .. "…"
 end
 
 -- --- the sky and what is in it
 
-local function draw_sky()
-  graphics.setColor(1, 1, 1)
-  graphics.draw(sky, 0, 0, 0, layout.width / 95, layout.height / 53)
+local function draw_stars()
   for _, star in ipairs(stars) do
     local alpha = 0.45 + 0.35 * math.sin(world.time * 1.4 + star.beat)
     graphics.setColor(1, 0.86 + 0.14 * star.warm, 0.80 + 0.20 * (1 - star.warm), alpha)
@@ -210,8 +221,9 @@ local function draw_scores()
     set(is_own and GOLD or DIM)
     write(tostring(index), 13, place.x + 14, y + 3, 20, "right")
     set(is_own and GOLD or INK, entry and 1 or 0.25)
-    write(entry and entry.name or "–", 13, place.x + 48, y + 3, 150)
-    write(entry and entry.score or "–", 13, place.x, y + 3, place.width - 18, "right")
+    write(entry and fitting(entry.name, 13, 150) or "–", 13, place.x + 48, y + 3, 150)
+    write(entry and fitting(entry.score, 13, 60) or "–", 13, place.x, y + 3, place.width - 18,
+      "right")
   end
 end
 
@@ -242,9 +254,15 @@ end
 
 local function draw_network()
   local place = layout.network
+  local has_failed = false
   draw_panel(place.x, place.y, place.width, place.row * #online.rows + 12, "NETWORK")
   for index, row in ipairs(online.rows) do
     draw_row(row, index)
+    has_failed = has_failed or row.state == "failed"
+  end
+  if has_failed then
+    set(DIM)
+    write("R tries again", 12, place.x, place.y - 22, place.width - 16, "right")
   end
 end
 
@@ -265,13 +283,16 @@ local function draw_costs()
   write("4", 12, place.x + place.width + 6, place.y + place.height / 2 - 8, 20)
 end
 
+local POSTED = { busy = "posting your score", done = "your score is posted",
+  failed = "your score did not get there" }
+
 local function draw_words()
   set(INK)
   write("ORBIT", 30, 24, 18, 300)
   set(GOLD)
   write(world.score, 44, 0, 14, 596, "right")
   set(DIM)
-  write("lights", 12, 0, 64, 594, "right")
+  write(world.score == 1 and "light" or "lights", 12, 0, 64, 594, "right")
   write("hold SPACE to climb", 12, 26, 56, 300)
   if world.is_over then
     local y = layout.planet.y - 30
@@ -280,15 +301,20 @@ local function draw_words()
     set(INK)
     write("LOST IN SPACE", 20, layout.planet.x - 150, y, 300, "center")
     set(GOLD)
-    write(("%d lights · your score is posted"):format(world.score), 13, layout.planet.x - 150,
-      y + 32, 300, "center")
+    write(("%d %s · %s"):format(world.score, world.score == 1 and "light" or "lights",
+      POSTED[online.rows[2].state] or ""), 13, layout.planet.x - 150, y + 32, 300, "center")
     set(DIM)
     write("SPACE to play again", 12, layout.planet.x - 150, y + 54, 300, "center")
   end
 end
 
 function view.draw()
-  draw_sky()
+  local scale, width, height = window_scale()
+  graphics.setColor(1, 1, 1)
+  graphics.draw(sky, 0, 0, 0, width / 95, height / 53)
+  graphics.translate((width - layout.width * scale) / 2, (height - layout.height * scale) / 2)
+  graphics.scale(scale)
+  draw_stars()
   graphics.push()
   graphics.translate(layout.planet.x, layout.planet.y)
   draw_planet()

@@ -37,7 +37,7 @@ end
 
 -- make, for LuaJIT.
 function love.make(...)
-  local made = program.make(...)
+  local made = program.make("LUA_ABI=luajit", ...) -- what runs the spec is in the environment
   for index, word in ipairs(made) do
     made[index] = word:gsub("^LUA=.*", "LUA=luajit")
   end
