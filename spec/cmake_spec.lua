@@ -16,6 +16,26 @@ describe("CMake", function()
     gets_hello(place:install(""))
   end)
 
+  it("installs the binding, which a host with Lua links in", function()
+    local path = place.folder:file("hosts")
+    cmake.sh("mkdir '%s' && cp examples/embed/main.c '%s'", path, path)
+    place.folder:write("hosts/CMakeLists.txt", [[
+cmake_minimum_required(VERSION 3.16)
+project(host LANGUAGES C)
+find_package(httpclient 0.1 REQUIRED)
+find_package(Lua REQUIRED)
+add_executable(host main.c)
+target_include_directories(host PRIVATE ${LUA_INCLUDE_DIR})
+target_link_libraries(host PRIVATE httpclient::lua ${LUA_LIBRARIES} m)
+]])
+    cmake.sh("cmake -S '%s' -B '%s/build' -DCMAKE_PREFIX_PATH='%s' %s && cmake --build '%s/build'",
+      path, path,
+      place.folder:file("prefix"), cmake.quiet, path)
+    assert.same({ code = 0, err = "", out = require("httpclient")._VERSION .. "\n" },
+      program.run({ path .. "/build/host", "examples/embed/script.lua" },
+        { env = { LUA_PATH = "lua/?.lua;lua/?/init.lua", LUA_CPATH = "" } }))
+  end)
+
   it("builds the module that require() loads", function()
     local out = program.run(program.lua("-e", ([[
       package.path, package.cpath = "lua/?.lua;lua/?/init.lua", %q
