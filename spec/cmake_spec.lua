@@ -28,9 +28,10 @@ add_executable(host main.c)
 target_include_directories(host PRIVATE ${LUA_INCLUDE_DIR})
 target_link_libraries(host PRIVATE httpclient::lua ${LUA_LIBRARIES} m)
 ]])
-    cmake.sh("cmake -S '%s' -B '%s/build' -DCMAKE_PREFIX_PATH='%s' %s && cmake --build '%s/build'",
-      path, path,
-      place.folder:file("prefix"), cmake.quiet, path)
+    local prefix = place.folder:file("prefix")
+    cmake.sh("cmake -S '%s' -B '%s/build' -DCMAKE_PREFIX_PATH='%s' %s", path, path, prefix,
+      cmake.quiet)
+    cmake.sh("cmake --build '%s/build'", path)
     assert.same({ code = 0, err = "", out = require("httpclient")._VERSION .. "\n" },
       program.run({ path .. "/build/host", "examples/embed/script.lua" },
         { env = { LUA_PATH = "lua/?.lua;lua/?/init.lua", LUA_CPATH = "" } }))
