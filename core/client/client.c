@@ -86,8 +86,8 @@ hc_error hc_client_set_stream(hc_client *c, hc_stream_peer *peer) {
 
 /* --- poll: each step returns what poll answers */
 
-static hc_error end_client_in(hc_client *c, hc_status status) {
-  hc_client_fail(c, status);
+static hc_error end_client_in(hc_client *c, hc_status status, hc_failure *why) {
+  hc_client_fail(c, status, why);
   return hc_client_tell_end(c);
 }
 
@@ -107,16 +107,14 @@ static hc_status status_of_failure(hc_phase phase) {
 }
 
 /* The walk can go back to a lookup, and the status with it. */
-static hc_error poll_connecting(hc_client *c) {
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
+static hc_error poll_connecting(hc_client *c, hc_failure *why) {
   hc_progress progress = hc_connection_advance(c->place.connection, why);
-  hc_client_keep(c, why);
   if (progress == HC_DONE) {
     c->status = HC_STATUS_CONNECTED;
     return HC_OK;
   }
   hc_phase phase = hc_connection_phase(c->place.connection);
-  if (progress == HC_BROKEN) return end_client_in(c, status_of_failure(phase));
+  if (progress == HC_BROKEN) return end_client_in(c, status_of_failure(phase), why);
   c->status = status_within(phase);
   return HC_OK;
 }
@@ -140,55 +138,49 @@ bool hc_client_can_satisfy_proxy(const hc_client *c) {
 
 /* An answer without content is over with its head. It may end the connection in this very poll, and
  * that one says that all went well: only the next has nothing to do. */
-static hc_error take_head(hc_client *c) {
+static hc_error take_head(hc_client *c, hc_failure *why) {
   const hc_connection *n = c->place.connection;
   if (n->next == HC_PARTY_PROXY && n->proxy) heed_proxy(c);
   if (c->place.exchange->answer->plan.framing != HC_FRAMING_NONE) c->status = HC_STATUS_BODY;
-  else if (hc_client_finish(c) == HC_BROKEN) return hc_client_tell_end(c);
+  else if (hc_client_finish(c, why) == HC_BROKEN) return hc_client_tell_end(c);
   return HC_OK;
 }
 
-static hc_error poll_requesting(hc_client *c) {
+static hc_error poll_requesting(hc_client *c, hc_failure *why) {
   hc_progress progress;
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_client_begin_slice(c);
   do {
     progress = hc_exchange_advance(c->place.exchange, why);
-    hc_client_keep(c, why);
     if (!c->settings.blocking) break;
     if (progress == HC_WAIT && !hc_client_sleep(c)) return HC_OK;
     if (progress == HC_MOVED && hc_client_slice_is_over(c)) return HC_OK;
   } while (progress == HC_WAIT || progress == HC_MOVED);
-  if (progress == HC_DONE) return take_head(c);
-  return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR) : HC_OK;
+  if (progress == HC_DONE) return take_head(c, why);
+  return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR, why) : HC_OK;
 }
 
 /* Without a request nothing may come, and the connection must not end. */
-static hc_error poll_connected(hc_client *c) {
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
+static hc_error poll_connected(hc_client *c, hc_failure *why) {
   hc_progress progress = hc_connection_check(c->place.connection, why);
-  hc_client_keep(c, why);
-  return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR) : HC_OK;
+  return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR, why) : HC_OK;
 }
 
 /* The reads do the work, when the caller wants to: a poll that took content in would take away his
  * way to slow the server down. It only sees that the idle timeout is kept. */
-static hc_error poll_body(hc_client *c) {
+static hc_error poll_body(hc_client *c, hc_failure *why) {
   /* content that is there and not read is no idleness of the server's */
   if (c->content && hc_decoded_is_readable(c->content)) return HC_OK;
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_progress progress = hc_exchange_check_idle(c->place.exchange, why);
-  hc_client_keep(c, why);
-  return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR) : HC_OK;
+  return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR, why) : HC_OK;
 }
 
-static hc_error advance_client(hc_client *c) {
+static hc_error advance_client(hc_client *c, hc_failure *why) {
   switch (c->status) {
   case HC_STATUS_RESOLVING:
-  case HC_STATUS_CONNECTING: return poll_connecting(c);
-  case HC_STATUS_REQUESTING: return poll_requesting(c);
-  case HC_STATUS_CONNECTED: return poll_connected(c);
-  case HC_STATUS_BODY: return poll_body(c);
+  case HC_STATUS_CONNECTING: return poll_connecting(c, why);
+  case HC_STATUS_REQUESTING: return poll_requesting(c, why);
+  case HC_STATUS_CONNECTED: return poll_connected(c, why);
+  case HC_STATUS_BODY: return poll_body(c, why);
   case HC_STATUS_DISCONNECTED:
   case HC_STATUS_CANT_RESOLVE:
   case HC_STATUS_CANT_CONNECT:
@@ -204,8 +196,10 @@ hc_step hc_client_advance(hc_client *c) {
   hc_status before = c->status;
   uint64_t sent = hc_client_body_sent(c);
   hc_connection *n = c->place.connection;
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
   c->is_unfinished = false;
-  hc_step step = {advance_client(c), false};
+  hc_step step = {advance_client(c, why), false};
+  hc_client_keep(c, why);
   if (n) hc_connection_forget_hints(n);
   step.has_moved = c->status != before || hc_client_body_sent(c) != sent;
   return step;

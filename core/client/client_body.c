@@ -18,9 +18,9 @@
 #include "../connection/body_file.h"
 
 /* What a read came to. An end that can't be finished is a failure after all, and said to be one. */
-static hc_progress settle_client_body(hc_client *c, hc_progress progress) {
-  if (progress == HC_DONE) return hc_client_finish(c);
-  if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+static hc_progress settle_client_body(hc_client *c, hc_progress progress, hc_failure *why) {
+  if (progress == HC_DONE) return hc_client_finish(c, why);
+  if (progress == HC_BROKEN) hc_client_fail(c, HC_STATUS_CONNECTION_ERROR, why);
   return progress;
 }
 
@@ -35,24 +35,22 @@ static void notice_rest_client_body(hc_client *c) {
 
 /* --- views */
 
-static hc_progress look_client_body(hc_client *c, hc_slice *view) {
+static hc_progress look_client_body(hc_client *c, hc_slice *view, hc_failure *why) {
   hc_exchange *x = c->place.exchange;
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
-  hc_progress progress =
-      c->content ? hc_decoded_peek(c->content, x, view, why) : hc_exchange_peek(x, view, why);
-  hc_client_keep(c, why);
-  return progress;
+  return c->content ? hc_decoded_peek(c->content, x, view, why) : hc_exchange_peek(x, view, why);
 }
 
 /* In blocking mode until something comes, or the slice is over; the view is empty then, and the
  * call can be made again. */
 static void peek(hc_client *c, hc_slice *view) {
   hc_progress progress;
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_client_begin_slice(c);
   do {
-    progress = look_client_body(c, view);
+    progress = look_client_body(c, view, why);
   } while (progress == HC_WAIT && c->settings.blocking && hc_client_sleep(c));
-  (void)settle_client_body(c, progress);
+  (void)settle_client_body(c, progress, why);
+  hc_client_keep(c, why);
 }
 
 /* Empty: nothing now, or the end; the status says which. */
@@ -66,18 +64,18 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   hc_client_end(c);
 }
 
-static hc_progress pass_client_body(hc_client *c, size_t size) {
-  if (!c->content) return hc_exchange_consume(c->place.exchange, size);
+static void pass_client_body(hc_client *c, size_t size) {
   hc_failure fresh, *why = hc_client_why(c, &fresh);
-  hc_progress progress = hc_decoded_consume(c->content, size, why);
+  hc_progress progress = c->content ? hc_decoded_consume(c->content, size, why)
+                                    : hc_exchange_consume(c->place.exchange, size);
+  (void)settle_client_body(c, progress, why);
   hc_client_keep(c, why);
-  return progress;
 }
 
 void hc_client_body_consume(hc_client *c, size_t size) {
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
   hc_client_begin(c);
-  (void)settle_client_body(c, pass_client_body(c, size));
+  pass_client_body(c, size);
   notice_rest_client_body(c);
   hc_client_end(c);
 }
@@ -130,16 +128,19 @@ bool hc_client_decodes_body(const hc_client *c) { return c->content != NULL; }
 /* Until the content is over, the file or the writer refuses, or there is nothing more just now; in
  * blocking mode that last one is no reason, but the end of a slice is. */
 static hc_progress move_all(hc_client *c, hc_body_transfer *t) {
+  hc_progress progress;
+  bool goes_on;
+  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_client_begin_slice(c);
-  for (;;) {
-    hc_failure fresh, *why = hc_client_why(c, &fresh);
-    hc_progress progress = hc_body_transfer_advance(t, c->place.exchange, why);
-    hc_client_keep(c, why);
-    progress = settle_client_body(c, progress);
-    bool is_over = progress == HC_DONE || progress == HC_BROKEN;
-    if (is_over || t->refusal.code != HC_OK || !c->settings.blocking) return progress;
-    if (progress == HC_WAIT ? !hc_client_sleep(c) : hc_client_slice_is_over(c)) return progress;
-  }
+  do {
+    progress = hc_body_transfer_advance(t, c->place.exchange, why);
+    progress = settle_client_body(c, progress, why);
+    goes_on = c->settings.blocking && t->refusal.code == HC_OK;
+    if (progress == HC_WAIT) goes_on = goes_on && hc_client_sleep(c);
+    else goes_on = goes_on && progress == HC_MOVED && !hc_client_slice_is_over(c);
+  } while (goes_on);
+  hc_client_keep(c, why);
+  return progress;
 }
 
 /* The pipe of the kernel's that a transfer to a file may have opened ends with this call. */

@@ -10,8 +10,6 @@
  * This is the first place on the way of a byte out. Nothing is sent here, the next poll does that;
  * and nothing is checked but that there is a connection: what may be sent is for http/request_check
  * to say. */
-#include <string.h>
-
 #include "../base/sized.h"
 #include "../http/uri.h"
 #include "client_state.h"
@@ -66,18 +64,16 @@ static void add_credentials(hc_connection *n, hc_request *request) {
 static hc_error begin_client_request(hc_client *c, const hc_client_request_spec *spec,
                                      const hc_body_source *body, hc_failure *why) {
   hc_connection *n = c->place.connection;
-  hc_request request;
-  memset(&request, 0, sizeof request);
   hc_buffer scratch = {0};
-  request.method = spec->method;
-  request.method_token = spec->method_token;
-  request.url = spec->url;
-  request.lines = spec->lines;
-  request.line_count = spec->line_count;
+  hc_request request = {.method = spec->method,
+                        .method_token = spec->method_token,
+                        .url = spec->url,
+                        .lines = spec->lines,
+                        .line_count = spec->line_count,
+                        .authority_is_checked = n->names != NULL,
+                        .to_proxy = n->target == HC_TARGET_ABSOLUTE};
   describe_content(&request, body);
   hc_error code = authority_of_stream(n, &scratch, &request.authority);
-  request.authority_is_checked = n->names != NULL;
-  request.to_proxy = n->target == HC_TARGET_ABSOLUTE;
   if (n->next == HC_PARTY_PROXY) add_credentials(n, &request);
   const hc_exchange_wish wish = {&c->settings, &request, body};
   if (code == HC_OK) code = hc_connection_begin(&c->place, &wish, why);

@@ -107,13 +107,12 @@ void hc_client_end_content(hc_client *c) {
   c->content = NULL;
 }
 
-void hc_client_fail(hc_client *c, hc_status status) {
+void hc_client_fail(hc_client *c, hc_status status, hc_failure *why) {
   hc_error code = code_of(status);
   /* Does nothing where there is a failure already: the first one is the cause. */
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
   hc_failure_set_code(why, code);
   if (!keeps_code(c, why->code)) why->code = code;
-  hc_client_keep(c, why);
+  hc_client_keep(c, why); /* what is ended below may be a script's, and ask for it */
   hc_client_end_content(c); /* only now, since keeps_code asks it */
   c->timed_out_unreported = why->code == HC_ERR_TIMEOUT;
   c->status = status;
@@ -134,13 +133,10 @@ hc_error hc_client_tell_end(hc_client *c) {
   return HC_ERR_TIMEOUT;
 }
 
-hc_progress hc_client_finish(hc_client *c) {
-  hc_failure fresh, *why = hc_client_why(c, &fresh);
+hc_progress hc_client_finish(hc_client *c, hc_failure *why) {
   hc_client_end_content(c);
-  hc_progress progress = hc_exchange_finish(c->place.exchange, why);
-  hc_client_keep(c, why);
-  if (progress == HC_BROKEN) {
-    hc_client_fail(c, HC_STATUS_CONNECTION_ERROR);
+  if (hc_exchange_finish(c->place.exchange, why) == HC_BROKEN) {
+    hc_client_fail(c, HC_STATUS_CONNECTION_ERROR, why);
     return HC_BROKEN;
   }
   /* After a 101 and in a tunnel the client stays CONNECTED, for the script that has the stream. */

@@ -72,12 +72,9 @@ static inline bool hc_client_is_taken(const hc_client *c) {
          (c->place.connection && hc_stream_peer_is_in_call(c->place.connection->stream));
 }
 
-/* --- failures. What goes on below tells its failure to a record that the client has already, or to
- * one on the stack; where it has told one, that is kept:
- *
- *   hc_failure fresh, *why = hc_client_why(c, &fresh);
- *   hc_progress progress = step(c, why);
- *   hc_client_keep(c, why); */
+/* --- failures. A step has one record, which all that it calls is given: the client's own, or where
+ * that has none yet, one on the stack. Whoever begins the step takes the record with hc_client_why,
+ * and keeps what was written there with hc_client_keep. */
 
 static inline hc_failure *hc_client_why(const hc_client *c, hc_failure *fresh) {
   if (c->failure) return c->failure;
@@ -99,9 +96,9 @@ bool hc_client_has_place(hc_client *c);
 /* The ends. All of them stand in a call that has begun already. Anything fails: the failure record
  * has what happened, or gets a general sentence; the exchange is cancelled, and its connection ends
  * if others don't need it. */
-void hc_client_fail(hc_client *c, hc_status status);
+void hc_client_fail(hc_client *c, hc_status status, hc_failure *why);
 /* The exchange is whole. DONE: the client is CONNECTED, or DISCONNECTED; BROKEN: it has failed. */
-hc_progress hc_client_finish(hc_client *c);
+hc_progress hc_client_finish(hc_client *c, hc_failure *why);
 /* Closes it, as it was before its first connect. */
 void hc_client_clear(hc_client *c);
 /* Lets go of what decodes the content of an answer that is over. */
