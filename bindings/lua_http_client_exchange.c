@@ -368,7 +368,8 @@ static int send_request_exchange(lua_State *L, request_kind kind) {
   spec.url = hcl_check_string(L, 3);
   spec.raw = kind == REQUEST_RAW;
   lua_settop(L, 5);
-  hc_failure why = {HC_OK, ""};
+  hc_failure why;
+  hc_failure_clear(&why);
   hc_error code = check_headers(L, 4, few, &spec, &why);
   if (spec.raw && lua_istable(L, 5)) bytes_to_string(L, 5);
   if (code != HC_OK) return hcl_push_result(L, code, &why);

@@ -12,13 +12,6 @@ void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection
   x->response_deadline = x->idle_deadline = x->sleep_until = HC_NEVER;
 }
 
-/* The settings are live: a script may change a timeout while its body comes, and the next byte
- * counts by the new one. */
-void hc_exchange_touch(hc_exchange *x) {
-  if (x->settings->idle_timeout > 0)
-    x->idle_deadline = hc_clock_deadline(hc_clock_now(), x->settings->idle_timeout);
-}
-
 void hc_exchange_await_head(hc_exchange *x) {
   x->idle_deadline = HC_NEVER;
   if (x->settings->response_timeout > 0)

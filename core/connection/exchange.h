@@ -91,8 +91,12 @@ static inline bool hc_exchange_end_wait(hc_exchange *x) {
 
 void hc_exchange_init(hc_exchange *x, const hc_protocol *protocol, hc_connection *n,
                       const hc_answer *answer);
-/* A byte moved: the idle timeout starts anew. */
-void hc_exchange_touch(hc_exchange *x);
+/* A byte moved: the idle timeout starts anew. The settings are live: a script may change a timeout
+ * while its body comes, and the next byte counts by the new one. */
+static inline void hc_exchange_touch(hc_exchange *x) {
+  if (x->settings->idle_timeout > 0)
+    x->idle_deadline = hc_clock_deadline(hc_clock_now(), x->settings->idle_timeout);
+}
 /* All is sent: the response timeout runs in place of the idle timeout. */
 void hc_exchange_await_head(hc_exchange *x);
 bool hc_exchange_is_idle_too_long(const hc_exchange *x);

@@ -17,6 +17,8 @@
 
 HC_INTERNAL_BEGIN
 
+/* hc_method_name, as a view: no data where there is none. */
+hc_slice hc_method_text(int method);
 /* The method that the token names; letter case counts. HC_METHOD_OTHER for a token that is none of
  * the nine, HC_METHOD_MAX for text that is no token. */
 hc_method hc_method_of(hc_slice token);

@@ -296,6 +296,13 @@ static int method_of_request_check(const hc_request *r) {
   return r->method == HC_METHOD_OTHER ? (int)hc_method_of(r->method_token) : r->method;
 }
 
+/* One that we don't know is a token of the caller's, in his letter case: methods have one (RFC 9110
+ * section 9.1). */
+hc_slice hc_request_method(const hc_checked_request *checked) {
+  bool is_other = checked->method == HC_METHOD_OTHER;
+  return is_other ? checked->request->method_token : hc_method_text(checked->method);
+}
+
 /* Both writers of heads, HTTP/1.1's and HTTP/2's, take what comes out of here, so that the rules
  * stand once. The target comes before the lines, because Host is judged by it. *checked is only
  * whole where this is HC_OK. */

@@ -54,6 +54,8 @@ typedef struct hc_checked_request {
 /* HC_ERR_INVALID_PARAMETER, and `why` names the faulty part: a field by its name or number, a byte
  * by its position, but no value that could be secret. A fragment is left out of the target. */
 hc_error hc_request_check(const hc_request *request, hc_checked_request *checked, hc_failure *why);
+/* The method as it stands in the head. */
+hc_slice hc_request_method(const hc_checked_request *checked);
 /* Does the head need a Content-Length that the caller did not give? It may be 0 (RFC 9110 section
  * 8.6). */
 bool hc_request_says_length(const hc_checked_request *checked);

@@ -50,13 +50,6 @@ static bool lacks_path(const hc_checked_request *c) {
          (t->path.size == 0 || t->path.data[0] == '?');
 }
 
-/* A method that we don't know is a token of the caller's, in his letter case: methods have one (RFC
- * 9110 section 9.1). */
-static hc_slice method_of_head_writer(const hc_checked_request *c) {
-  bool is_other = c->method == HC_METHOD_OTHER;
-  return is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method));
-}
-
 /* To a proxy, or to whoever asked for it, the whole URL is sent; to an origin only its path (RFC
  * 9112 section 3.2). Which it is has been decided by the check: scheme and site are empty for an
  * origin. */
@@ -71,7 +64,7 @@ static void put_target(hc_buffer *out, const hc_checked_request *c, hc_error *er
 /* The version is always 1.1, also to servers of 1.0: it says what we understand (RFC 9110 section
  * 2.5). */
 static void put_request_line(hc_buffer *out, const hc_checked_request *c, hc_error *error) {
-  put_head_writer(out, method_of_head_writer(c), error);
+  put_head_writer(out, hc_request_method(c), error);
   put_head_writer(out, HC_SLICE(" "), error);
   put_target(out, c, error);
   put_head_writer(out, HC_SLICE(" HTTP/1.1\r\n"), error);
@@ -90,8 +83,7 @@ static void put_proxy_digest(hc_buffer *out, const hc_checked_request *c, hc_err
   put_head_writer(out, HC_SLICE("Proxy-Authorization: "), error);
   const hc_slice text = {hc_buffer_head(&target), hc_buffer_size(&target)};
   if (*error == HC_OK)
-    *error =
-        hc_proxy_auth_write_digest(c->request->proxy_digest, method_of_head_writer(c), text, out);
+    *error = hc_proxy_auth_write_digest(c->request->proxy_digest, hc_request_method(c), text, out);
   put_head_writer(out, HC_SLICE("\r\n"), error);
   hc_buffer_free(&target);
 }

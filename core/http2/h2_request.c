@@ -83,10 +83,8 @@ static hc_slice authority_of(const hc_checked_request *c) {
 /* They come before all other fields, or the request is malformed (section 8.3). No authority is
  * better than an empty one. */
 static void add_pseudo_fields(hc_h2_fields *f, const hc_checked_request *c, hc_h2_scheme scheme) {
-  bool is_other = c->method == HC_METHOD_OTHER;
   hc_slice authority = authority_of(c);
-  add_h2_request(f, HC_SLICE(":method"),
-                 is_other ? c->request->method_token : hc_slice_of(hc_method_name(c->method)));
+  add_h2_request(f, HC_SLICE(":method"), hc_request_method(c));
   add_h2_request(f, HC_SLICE(":scheme"), scheme_of(c, scheme, &f->text));
   if (authority.size > 0) add_h2_request(f, HC_SLICE(":authority"), authority);
   add_h2_request(f, HC_SLICE(":path"), path_of(c, &f->text));
