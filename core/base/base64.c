@@ -23,17 +23,21 @@ static void encode_group(hc_slice rest, char *at) {
   at[3] = (char)(rest.size > 2 ? digits[group & 63] : '=');
 }
 
+void hc_base64_write(hc_slice bytes, char *at) {
+  for (size_t i = 0; i < bytes.size; i += 3, at += 4)
+    encode_group((hc_slice){bytes.data + i, bytes.size - i}, at);
+}
+
 /* The room is taken once, so that text which may hold a password is not left behind in blocks that
  * the buffer grew out of. Half of SIZE_MAX keeps the sum from wrapping. */
 hc_error hc_base64_encode(hc_slice bytes, hc_buffer *out) {
   char *at;
   size_t available;
   if (bytes.size > SIZE_MAX / 2) return HC_ERR_OUT_OF_MEMORY;
-  size_t size = (bytes.size + 2) / 3 * 4;
+  size_t size = hc_base64_size(bytes.size);
   hc_error code = hc_buffer_reserve(out, size, SIZE_MAX, &at, &available);
   if (code != HC_OK) return code;
-  for (size_t i = 0; i < bytes.size; i += 3, at += 4)
-    encode_group((hc_slice){bytes.data + i, bytes.size - i}, at);
+  hc_base64_write(bytes, at);
   hc_buffer_commit(out, size);
   return HC_OK;
 }
@@ -67,19 +71,24 @@ static size_t padding_of(hc_slice text) {
   return text.data[text.size - 2] == '=' ? 2 : 1;
 }
 
+bool hc_base64_read(hc_slice text, char *at, size_t *size) {
+  *size = 0;
+  if (text.size % 4 != 0) return false;
+  for (size_t i = 0; i < text.size; i += 4) {
+    size_t got = decode_group(text.data + i, text.size - i > 4 ? 0 : padding_of(text), at + *size);
+    if (got == 0) return false;
+    *size += got;
+  }
+  return true;
+}
+
 /* Written behind what the buffer holds, and only held once all of it was right. */
 hc_error hc_base64_decode(hc_slice text, hc_buffer *out) {
   char *at;
-  size_t available, written = 0;
-  if (text.size % 4 != 0) return HC_ERR_INVALID_DATA;
+  size_t available, size;
   hc_error code = hc_buffer_reserve(out, text.size / 4 * 3, SIZE_MAX, &at, &available);
   if (code != HC_OK) return code;
-  for (size_t i = 0; i < text.size; i += 4) {
-    size_t got =
-        decode_group(text.data + i, text.size - i > 4 ? 0 : padding_of(text), at + written);
-    if (got == 0) return HC_ERR_INVALID_DATA;
-    written += got;
-  }
-  hc_buffer_commit(out, written);
+  if (!hc_base64_read(text, at, &size)) return HC_ERR_INVALID_DATA;
+  hc_buffer_commit(out, size);
   return HC_OK;
 }

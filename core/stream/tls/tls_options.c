@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "../../base/base64.h"
 #include "../../base/memory.h"
 #include "../../base/sized.h"
 #include "../../http/uri.h"
@@ -44,41 +45,18 @@ static hc_error take_versions(hc_tls_options *o, const hc_tls_settings *s, hc_fa
 
 /* --- pins */
 
-/* Not hc_base64_decode: a pin has one size, and needs neither a buffer nor its failures. */
-static int base64_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  return c == '/' ? 63 : -1;
-}
-
-/* 43 digits and one '=' (RFC 4648 section 4); the two bits that are left over must be 0. */
-static bool decode_digest(const char *base64, unsigned char digest[HC_PIN_SIZE]) {
-  unsigned bits = 0, held = 0;
-  size_t at = 0;
-  for (size_t i = 0; i < PIN_BASE64_SIZE - 1; i++) {
-    int value = base64_value(base64[i]);
-    if (value < 0) return false;
-    bits = (bits << 6 | (unsigned)value) & 0x3FFFu;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    digest[at++] = (unsigned char)(bits >> held & 0xFFu);
-  }
-  return at == HC_PIN_SIZE && (bits & 3u) == 0 && base64[PIN_BASE64_SIZE - 1] == '=';
-}
-
 /* "sha256/BASE64"; curl puts a second '/', which the size tells from one that belongs to the
  * BASE64. */
 static bool decode_pin(hc_slice pin, unsigned char digest[HC_PIN_SIZE]) {
   static const char prefix[] = "sha256/";
   const size_t prefix_size = sizeof prefix - 1;
   if (pin.size < prefix_size || memcmp(pin.data, prefix, prefix_size) != 0) return false;
-  size_t size = pin.size - prefix_size;
-  const char *base64 = pin.data + prefix_size;
-  if (size == PIN_BASE64_SIZE + 1 && base64[0] == '/') base64++, size--;
-  return size == PIN_BASE64_SIZE && decode_digest(base64, digest);
+  hc_slice base64 = {pin.data + prefix_size, pin.size - prefix_size};
+  if (base64.size == PIN_BASE64_SIZE + 1 && base64.data[0] == '/') base64.data++, base64.size--;
+  /* without padding it would be a byte more than there is room for */
+  if (base64.size != PIN_BASE64_SIZE || base64.data[base64.size - 1] != '=') return false;
+  size_t size;
+  return hc_base64_read(base64, (char *)digest, &size) && size == HC_PIN_SIZE;
 }
 
 /* Digests of 32 bytes behind each other, in one block. One that can't be read refuses all: a pin
