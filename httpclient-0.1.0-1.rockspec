@@ -49,6 +49,8 @@ build = {
         "bindings/lua_proxy.c",
         "bindings/lua_query_string.c",
         "bindings/lua_signal.c",
+        "bindings/lua_stream_holder.c",
+        "bindings/lua_stream_methods.c",
         "bindings/lua_stream_peer.c",
         "bindings/lua_stream_peer_class.c",
         "bindings/lua_stream_peer_lua.c",

@@ -225,7 +225,7 @@ void hcl_push_stream_peer(lua_State *L, hc_stream_peer *peer);
 void hcl_stream_peer_tcp_register(lua_State *L);
 void hcl_stream_peer_tls_register(lua_State *L);
 
-/* --- lua_stream_peer_lua.c */
+/* --- lua_stream_holder.c */
 
 /* The thread for calls into Lua whose caller may be any coroutine: it is never resumed, and lives
  * as long as the Lua state. */
