@@ -163,7 +163,7 @@ static hc_error broke(const hcl_stream *self, hc_failure *why) {
  */
 static hc_error enqueue(hcl_stream *self, hc_slice bytes, hc_failure *why) {
   if (hc_buffer_append(&self->out, bytes, SIZE_MAX / 4) == HC_OK) return HC_OK;
-  hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY, "not enough memory for the bytes to send");
+  hc_failure_out_of_memory_for(&self->failure, "the bytes to send");
   hc_stream_peer_close(self->peer);
   return hc_failure_set(why, HC_ERR_OUT_OF_MEMORY, "%s", self->failure.text);
 }
@@ -245,8 +245,7 @@ static hc_io gather_stream_peer(hcl_stream *self, hc_buffer *in, size_t wanted) 
     char *at;
     if (hc_buffer_reserve(in, missing < READ_ROOM ? missing : READ_ROOM, HCL_TEXT_LIMIT, &at,
                           &room) != HC_OK) {
-      hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY,
-                     "not enough memory for the bytes received");
+      hc_failure_out_of_memory_for(&self->failure, "the bytes received");
       return HC_IO_ERROR;
     }
     hc_io io =
@@ -282,8 +281,7 @@ static hc_error give_back(hcl_stream *self, hc_buffer *in, hc_failure *why) {
   size_t size = hc_buffer_size(in);
   if (size > 0 &&
       hc_stream_peer_unread(self->peer, (hc_slice){hc_buffer_head(in), size}) != HC_OK) {
-    hc_failure_set(&self->failure, HC_ERR_OUT_OF_MEMORY,
-                   "not enough memory for the bytes received");
+    hc_failure_out_of_memory_for(&self->failure, "the bytes received");
     return broke(self, why);
   }
   hc_buffer_free(in);
