@@ -64,32 +64,32 @@ static void note_coding(survey *s, hc_slice list) {
   if (s->codings == before || s->codings > 1) s->is_coding_bad = true;
 }
 
+/* Compares as it is usually spelled first, which is cheaper. */
+static inline bool is_spelled(hc_slice name, hc_slice known) {
+  return name.size == known.size &&
+         (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
+}
+
 /* RFC 9112 section 9.3: "close" decides first; then the version does, and for HTTP/1.0
  * "keep-alive". */
 static void note_connection(survey *s, hc_slice list) {
-  if (!s->is_old && hc_slice_equal(list, HC_SLICE("keep-alive"))) return;
+  if (!s->is_old && is_spelled(list, HC_SLICE("keep-alive"))) return;
   if (hc_list_has_token(list, HC_SLICE("close"))) s->closes = true;
   if (s->is_old && hc_list_has_token(list, HC_SLICE("keep-alive"))) s->keeps_alive = true;
-}
-
-/* Compares as it is usually spelled first, which is cheaper. */
-static inline bool is_named(hc_slice name, hc_slice known) {
-  return name.size == known.size &&
-         (memcmp(name.data, known.data, known.size) == 0 || hc_slice_equal_fold(name, known));
 }
 
 static void note_field_body(survey *s, const hc_headers *h, size_t i) {
   switch (h->fields[i].name_size) { /* tells most names apart already */
   case sizeof "Connection" - 1:
-    if (is_named(hc_headers_name(h, i), HC_SLICE("Connection")))
+    if (is_spelled(hc_headers_name(h, i), HC_SLICE("Connection")))
       note_connection(s, hc_headers_value(h, i));
     return;
   case sizeof "Content-Length" - 1:
-    if (is_named(hc_headers_name(h, i), HC_SLICE("Content-Length")))
+    if (is_spelled(hc_headers_name(h, i), HC_SLICE("Content-Length")))
       note_length(s, hc_headers_value(h, i));
     return;
   case sizeof "Transfer-Encoding" - 1:
-    if (is_named(hc_headers_name(h, i), HC_SLICE("Transfer-Encoding")))
+    if (is_spelled(hc_headers_name(h, i), HC_SLICE("Transfer-Encoding")))
       note_coding(s, hc_headers_value(h, i));
     return;
   default: return;

@@ -48,20 +48,10 @@ static const char *start_offence(size_t i, char c) {
                                             : "status line: expected a space behind the code";
 }
 
-/* How nearly every status line begins. */
-static bool is_usual_start(const char *line, size_t size) {
-  return size > START_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 &&
-         hc_char_is_digit(line[VERSION_SIZE]) && line[VERSION_SIZE + 1] == ' ' &&
-         hc_char_is_digit(line[CODE_AT]) && line[CODE_AT] != '0' &&
-         hc_char_is_digit(line[CODE_AT + 1]) && hc_char_is_digit(line[CODE_AT + 2]) &&
-         line[START_SIZE] == ' ';
-}
-
 /* A server that speaks something else shows at the first wrong byte. The end of its line may never
  * come. So the check doesn't wait for a line end. A TLS server that is spoken to in clear text, an
  * SSH port, HTTP/2: all are told at once and not after a timeout. */
 static const char *check_start(const char *line, size_t size) {
-  if (is_usual_start(line, size)) return NULL;
   size_t fixed = size < START_SIZE + 1 ? size : START_SIZE + 1;
   size_t known =
       size >= VERSION_SIZE && memcmp(line, version_text, VERSION_SIZE) == 0 ? VERSION_SIZE : 0;
