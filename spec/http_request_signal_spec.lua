@@ -9,6 +9,16 @@ local function complete(request)
 end
 
 describe("request_completed", function()
+  it("tells what a handler has raised, and where, once", function()
+    local request = HTTPRequest.new()
+    request.request_completed:connect(function() error("of the handler", 0) end)
+    local ok, message = pcall(complete, request)
+    assert.is_false(ok)
+    local text, traces = message:gsub("\nstack traceback:\n", "")
+    assert.equal(1, traces, message)
+    assert.truthy(text:find("^of the handler"), message)
+  end)
+
   it("calls what is connected to it, in turn", function()
     local request, calls = HTTPRequest.new(), {}
     local function note(name)

@@ -193,6 +193,15 @@ function life.drop_lost()
   end
 end
 
+-- What has gone through another task, or a handler of the script's, may have its traceback already: the one that tells
+-- where it began.
+local function trace_of(task, message)
+  if type(message) ~= "string" or message:find("\nstack traceback:\n", 1, true) then
+    return message
+  end
+  return debug.traceback(task.co, message)
+end
+
 local function settle(task, ok, ...)
   if coroutine.status(task.co) ~= "dead" then
     if task.is_dropped then
@@ -206,7 +215,7 @@ local function settle(task, ok, ...)
   elseif ok then
     conclude(task, "done", ...)
   else
-    task.trace = type((...)) == "string" and debug.traceback(task.co, (...)) or (...)
+    task.trace = trace_of(task, (...))
     conclude(task, "failed", nil, (...))
   end
 end
