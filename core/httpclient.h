@@ -38,6 +38,7 @@
  *     hc_tls_settings, hc_stream_functions) may grow at their end. An inline function passes their
  *     size along, so the library knows which version of them you have, and takes what is missing as
  *     zero. Zero always means what it meant before. Set them to zero before you fill them in.
+ *   - hc_peer_certificate, which the library makes and frees, may grow at its end.
  *   - Everything else is opaque: you have pointers, and functions to ask.
  * HC_ABI goes up when one of these promises has to be broken. */
 #ifndef HTTPCLIENT_H
