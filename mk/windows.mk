@@ -44,10 +44,11 @@ windows-zip: windows-modules
 # The single file as a host's build may meet it: alone, with the small windows.h, behind all of it.
 .PHONY: windows-amalgamation
 windows-amalgamation: windows-deps amalgamation
-	@set -e; for more in "" -DWIN32_LEAN_AND_MEAN "-include winsock2.h -include windows.h"; do \
+	@for more in "" -DWIN32_LEAN_AND_MEAN "-include winsock2.h -include windows.h"; do \
 	  for lua in "-isystem $(windows_deps)/lua54/include" -DHC_WITHOUT_LUA; do \
-	  $(WINDOWS_CC) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $$lua $$more \
-	    -isystem $(windows_deps)/include $(BUILD)/amalgamation/httpclient.c; done; done
+	  echo "$(WINDOWS_CC) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $$lua $$more \
+	    -isystem $(windows_deps)/include $(BUILD)/amalgamation/httpclient.c"; done; done | \
+	  xargs -P $(JOBS) -I {} sh -c "{}"
 
 # As clang reads the sources for MSVC's target; its headers are not to be had, so these are MinGW's, which ask for a
 # compiler that says it is GCC.
@@ -62,59 +63,38 @@ windows-msvc: windows-deps
 	  -isystem $(windows_deps)/lua54/include
 
 # Under wine, which says little of Windows itself.
-# Left out are those in which the C library's calls fail on purpose (faults.h: there functions of a
+# Of the C tests are left out those in which the C library's calls fail on purpose (faults.h: there functions of a
 # program stand before those of a library, here they do not), SIGPIPE, files as POSIX has them, and
 # some that do not hold there yet: see docs/windows.md.
-WINDOWS_FUZZ_SECONDS ?= 40
-WINDOWS_C_TESTS ?= allocator api base64 body buffer chunked connector decoder digest h2_client \
-  h2_rules h2_session handle_map head_parser headers poller public_address reach read_ahead request \
-  route socks5 tls_certificate tls_handshake tls_session uri wait zlib_decoder
+WINDOWS_C_TESTS ?= allocator api base64 body buffer busy chunked client connection connection_poller connector \
+  decoded_body decoder digest h2_client h2_rules h2_session h2_soak handle_map head_parser headers poller \
+  public_address reach read_ahead request resolver route socket socks5 stream_peer_tcp stream_peer_tcp_life tls \
+  tls_certificate tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify uri wait x509 \
+  zlib_decoder
 windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
-.PHONY: windows-test windows-c-tests
-windows-c-tests: windows-deps
+# All spec files but the exceptions that spec/windows/exceptions.lua names, on Lua 5.4; windows-test-all runs those that
+# are left out, too, and the others' Luas.
+WINDOWS_SPEC_LUAS ?= lua54
+WINDOWS_FUZZ_SECONDS ?= 60
+WINDOWS_LEFT_OUT ?= combinations cookbook event_source_loops http2_loops loop_times pool_loops proxy_loops stream_loops
+WINDOWS_SPECS ?= $(filter-out $(WINDOWS_LEFT_OUT:%=spec/%_spec.lua),$(shell $(LUA) .ci/windows-specs.lua))
+windows_spec_jobs = $(foreach lua,$(WINDOWS_SPEC_LUAS),$(WINDOWS_SPECS:%=$(lua):%))
+
+.PHONY: windows-test windows-test-all windows-tests
+windows-tests: windows-deps
+	@.ci/windows-deps $(windows_deps) loops
+	@$(foreach lua,$(WINDOWS_SPEC_LUAS),$(call windows_make,$(lua)) -s -j$(JOBS) native &&) true
 	@$(call windows_make,lua54) -s -j$(JOBS) $(windows_c_tests)
 
-windows-test: windows windows-amalgamation windows-msvc windows-c-tests
+windows-test: windows windows-amalgamation windows-msvc windows-tests
 	@.ci/deps windows-test
-	@$(call windows_make,lua54) -s -j$(JOBS) native
-	@WINDOWS_LUAS="$(WINDOWS_LUAS)" WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" \
-	  WINDOWS_FUZZ_SECONDS=$(WINDOWS_FUZZ_SECONDS) .ci/windows-test $(WINDOWS)
-
-# Besides these, what test_*.c has on sockets, clients, X.509 and TLS, and specs, several at a time.
-WINDOWS_MORE_C_TESTS ?= busy client connection connection_poller decoded_body h2_soak resolver \
-  socket stream_peer_tcp stream_peer_tcp_life tls tls_options tls_receive tls_revocation tls_store tls_verify x509
-windows_more_c_tests = $(WINDOWS_MORE_C_TESTS:%=$(WINDOWS)/hooks/test_%)
-# windows-test-specs runs these on Lua 5.4, a few of them on the others too; windows-test-all runs on
-# each all but the exceptions that spec/windows/exceptions.lua names.
-WINDOWS_SPECS ?= $(patsubst %,spec/%_spec.lua,address auth combinations_wire connect connection \
-  cookie_jar cookie_rules differences download download_places encoding enums event_source facts \
-  fetch fetch_all fetch_cookies fetch_faults fetch_tasks frames get_connection http2 http2_alpn \
-  http2_fetch http2_more http2_own_stream http_client http_request http_request_signal idle_stream \
-  inflater link memory message messages options poller poller_within proxy proxy_auth query_string \
-  reach redirect redirect_follow redirect_mode response session set_connection \
-  set_connection_table stream tasks tasks_errors tls tls_extra tls_keylog tls_options tls_session \
-  url url_calls wait watched_edges wire_request)
-WINDOWS_FEW_SPECS ?= $(patsubst %,spec/%_spec.lua,download fetch poller session tasks tls)
-windows_spec_jobs = $(WINDOWS_SPECS:%=lua54:%) $(WINDOWS_FEW_SPECS:%=lua51:%) \
-  $(WINDOWS_FEW_SPECS:%=luajit:%)
-
-.PHONY: windows-test-specs windows-test-all windows-natives
-windows-natives: windows-deps
-	@.ci/windows-deps $(windows_deps) loops
-	@$(foreach lua,$(WINDOWS_LUAS),$(call windows_make,$(lua)) -s -j$(JOBS) native &&) true
-	@$(call windows_make,lua54) -s -j$(JOBS) $(windows_more_c_tests)
-
-windows-test-specs: windows windows-natives
-	@.ci/deps windows-test
-	@WINDOWS_LUAS="$(WINDOWS_LUAS)" WINDOWS_C_TESTS="$(WINDOWS_MORE_C_TESTS)" JOBS=$(JOBS) \
-	  WINDOWS_SPECS="$(windows_spec_jobs)" WINDOWS_FUZZ_SECONDS=$(WINDOWS_FUZZ_SECONDS) \
-	  .ci/windows-test-specs $(WINDOWS)
+	@WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" JOBS=$(JOBS) WINDOWS_SPECS="$(windows_spec_jobs)" \
+	  WINDOWS_FUZZ_LUAS="$(WINDOWS_SPEC_LUAS)" WINDOWS_FUZZ_SECONDS=$(WINDOWS_FUZZ_SECONDS) .ci/windows-test $(WINDOWS)
 
 windows-test-all:
-	@$(MAKE) windows-test-specs WINDOWS_SPECS="$$($(LUA) .ci/windows-specs.lua)" \
-	  WINDOWS_FEW_SPECS="$$($(LUA) .ci/windows-specs.lua)"
+	@$(MAKE) windows-test WINDOWS_SPEC_LUAS="$(WINDOWS_LUAS)" WINDOWS_LEFT_OUT=
 
 help::
 	@echo 'windows         modules for Windows and a zip of them, built here (MinGW)'
-	@echo 'windows-test    runs them under wine'
-	@echo 'windows-test-specs, windows-test-all: more C tests, and specs, also under wine'
+	@echo 'windows-test    runs them under wine: C tests, specs on Lua 5.4'
+	@echo 'windows-test-all  the same with all specs, on each Lua'

@@ -12,8 +12,8 @@ local texts = require(root .. ".base.text")
 local Error = httpclient.Error
 local HEAD = "# Netscape HTTP Cookie File\n# Written by httpclient. Edit at your own risk.\n\n"
 local PAIR_MOST = 4096
--- The end of year 9999: a time beyond is none for os.date().
-local LATEST = 253402300799
+-- The end of year 9999, on Windows of 3000: a time beyond is none for os.date().
+local LATEST = package.config:sub(1, 1) == "\\" and 32535215999 or 253402300799
 local HTTP_ONLY = "#HttpOnly_"
 
 local file = {}
