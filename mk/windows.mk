@@ -88,7 +88,8 @@ windows-tests: windows-deps
 
 windows-test: windows windows-amalgamation windows-msvc windows-tests
 	@.ci/deps windows-test
-	@WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" JOBS=$(JOBS) WINDOWS_SPECS="$(windows_spec_jobs)" \
+	@WINDOWS_LUAS="$(WINDOWS_LUAS) $(if $(filter lua54,$(WINDOWS_LUAS)),lua54-ucrt)" JOBS=$(JOBS) \
+	  WINDOWS_C_TESTS="$(WINDOWS_C_TESTS)" WINDOWS_SPECS="$(windows_spec_jobs)" \
 	  WINDOWS_FUZZ_LUAS="$(WINDOWS_SPEC_LUAS)" WINDOWS_FUZZ_SECONDS=$(WINDOWS_FUZZ_SECONDS) .ci/windows-test $(WINDOWS)
 
 windows-test-all:
