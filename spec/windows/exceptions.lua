@@ -10,6 +10,7 @@ return {
       "spec/embed_spec.lua",
       "spec/packaging_spec.lua",
       "spec/runner_spec.lua",
+      "spec/source_rules_spec.lua",
     },
     tests = {
       ["spec/readme_spec.lua"] = { "^The examples" },
@@ -62,6 +63,7 @@ return {
       ["spec/download_spec.lua"] = { "the permissions of a download" },
       ["spec/tls_keylog_spec.lua"] = { "that is none is refused", "for its owner alone",
         "that others could read" },
+      ["spec/x509_spec.lua"] = { "saves to one that others can't read" },
     },
   },
   {
@@ -75,6 +77,7 @@ return {
       ["spec/tls_close_spec.lua"] = { "ended by reset" },
       ["spec/tls_handshake_spec.lua"] = { "that resets is a handshake's failure" },
       ["spec/tls_wire_spec.lua"] = { "ended by reset" },
+      ["spec/wire_framing_spec.lua"] = { "gives what came before a reset" },
     },
   },
   {
