@@ -3,8 +3,8 @@ local native = require("spec_native")
 
 local ports = {}
 
--- The system gives others away by itself, from 32768 or 49152 on: so neither a connection nor another job's listener comes
--- between. Each process begins somewhere else.
+-- The system gives others away by itself, from 32768 or 49152 on: so neither a connection nor another job's listener
+-- comes between. Each process begins somewhere else.
 local FIRST, LAST = 10000, 32000
 local last = FIRST + math.floor(native.monotonic() * 1e6) % (LAST - FIRST)
 
