@@ -235,4 +235,13 @@ describe("The calls of a session that say nothing beside their URL", function()
     assert.truthy(message:find("session_spec.lua:%d+: bad option 'body'"), message)
     session:close()
   end)
+
+  it("are told that its headers are none, as fetch tells it", function()
+    local session = Session.new({ headers = { 5 } })
+    for _, given in ipairs({ false, { timeout = 5 }, { headers = { "A: b" } } }) do
+      local _, message = pcall(function() session:get("http://127.0.0.1:1/", given or nil) end)
+      assert.truthy(tostring(message):find("session_spec.lua:%d+: bad option 'headers'"), message)
+    end
+    session:close()
+  end)
 end)

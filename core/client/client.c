@@ -136,8 +136,8 @@ bool hc_client_can_satisfy_proxy(const hc_client *c) {
   return c->can_satisfy_proxy && hc_client_response_code(c) == 407;
 }
 
-/* An answer without content is over with its head. It may end the connection in this very poll, and
- * that one says that all went well: only the next has nothing to do. */
+/* An answer without content is over with its head, and with it may be the connection. This poll
+ * says that all went well all the same, and only the next has nothing to do. */
 static hc_error take_head(hc_client *c, hc_failure *why) {
   const hc_connection *n = c->place.connection;
   if (n->next == HC_PARTY_PROXY && n->proxy) heed_proxy(c);
@@ -146,6 +146,8 @@ static hc_error take_head(hc_client *c, hc_failure *why) {
   return HC_OK;
 }
 
+/* As far as the head of the answer: one step for each poll, and in blocking mode all of them, or as
+ * many as a slice has time for. */
 static hc_error poll_requesting(hc_client *c, hc_failure *why) {
   hc_progress progress;
   hc_client_begin_slice(c);
@@ -174,6 +176,8 @@ static hc_error poll_body(hc_client *c, hc_failure *why) {
   return progress == HC_BROKEN ? end_client_in(c, HC_STATUS_CONNECTION_ERROR, why) : HC_OK;
 }
 
+/* Who has the work is told by the status alone. A client at its end has none, and says once more
+ * how it ended. */
 static hc_error advance_client(hc_client *c, hc_failure *why) {
   switch (c->status) {
   case HC_STATUS_RESOLVING:

@@ -35,6 +35,8 @@ static void notice_rest_client_body(hc_client *c) {
 
 /* --- views */
 
+/* A view of the decoder's memory where codings are taken off, else of what the exchange has
+ * received. */
 static hc_progress look_client_body(hc_client *c, hc_slice *view, hc_failure *why) {
   hc_exchange *x = c->place.exchange;
   return c->content ? hc_decoded_peek(c->content, x, view, why) : hc_exchange_peek(x, view, why);

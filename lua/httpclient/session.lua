@@ -165,7 +165,7 @@ local function prepared_for(state, name, method, own)
     state.prepared[name] = prepared
   end
   if prepared then
-    prepared.given.headers = own.headers and (fields.normalize(own.headers) or {})
+    prepared.given.headers = own.headers and (fields.normalize(own.headers) or own.headers)
   end
   return prepared
 end

@@ -54,10 +54,14 @@ local function merge_headers(merged, own, given, place)
   if not lines then
     return given.headers -- what is none is told where it is used
   end
+  local own_lines = fields.normalize(own.headers or {})
+  if not own_lines then
+    return own.headers
+  end
   forget_same(merged, given, names, lines)
   names.authorization = names.authorization or place.has_user
   local kept = {}
-  for _, line in ipairs(fields.normalize(own.headers or {}) or {}) do
+  for _, line in ipairs(own_lines) do
     local name = name_of(line)
     if not names[name] and (place.is_home or not SECRET[name]) then
       kept[#kept + 1] = line
@@ -156,7 +160,7 @@ end
 -- Nothing is said beside what the session says, to its own server.
 local function merge_nothing(own)
   local merged = copy_of(own)
-  merged.headers = own.headers and (fields.normalize(own.headers) or {})
+  merged.headers = own.headers and (fields.normalize(own.headers) or own.headers)
   return merged
 end
 
