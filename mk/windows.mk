@@ -69,8 +69,8 @@ windows-msvc: windows-deps
 WINDOWS_C_TESTS ?= allocator api base64 body buffer busy chunked client connection connection_poller connector \
   decoded_body decoder digest h2_client h2_rules h2_session h2_soak handle_map head_parser headers poller \
   public_address reach read_ahead request resolver route socket socks5 stream_peer_tcp stream_peer_tcp_life tls \
-  tls_certificate tls_handshake tls_options tls_revocation tls_session tls_store tls_verify uri wait x509 \
-  zlib_decoder
+  tls_certificate tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify uri wait \
+  x509 zlib_decoder
 windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
 # windows-test runs these on Lua 5.4; windows-test-all runs on each Lua all but the exceptions that
 # spec/windows/exceptions.lua names.
