@@ -1,5 +1,7 @@
 /* test_tls_verify.c - is it the right server? Chain, names (RFC 9525), times, pins; and that a
  * refusal says why. Revocation is test_tls_revocation.c's. */
+#include <unistd.h>
+
 #include "verify_world.h"
 
 /* --- names */
@@ -222,7 +224,7 @@ static void test_environment(void) {
   SSL_CTX_free(context);
   identity_free(&server);
   remove(path);
-  remove(directory);
+  rmdir(directory);
 }
 
 /* --- pins */

@@ -156,6 +156,10 @@ int sn_listen(const char *host, int port, int backlog, char why[SN_WHY]) {
   if (fd < 0) return fail_with_errno(why, "socket", fd);
   int on = 1;
   (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  /* "::" takes IPv4 as well, which Windows does not do by itself */
+  int off = 0;
+  if (address.any.sa_family == AF_INET6)
+    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   sn_prepare_fd(fd);
   if (bind(fd, &address.any, size) != 0) return fail_with_errno(why, "bind", fd);
   if (listen(fd, backlog) != 0) return fail_with_errno(why, "listen", fd);
