@@ -1,7 +1,6 @@
 -- URLs: parsed, resolved, and made ready for HTTP (RFC 3986).
 local address = require("httpclient.url.address")
 local http = require("httpclient.url.http")
-local native = require("spec_native")
 local references = require("httpclient.url.reference")
 local write = require("httpclient.url.write")
 
@@ -253,10 +252,10 @@ describe("url.resolve", function()
       local long = piece:rep(math.floor(20000 / #piece))
       for _, text in ipairs({ long .. "[", "[::" .. long .. "x]", "u:" .. long .. "@h",
         "h/" .. long }) do
-        local started = native.cputime()
+        local started = os.clock()
         http.from_text("http://" .. text)
         references.resolve("http://a/b", text)
-        assert.is_true(native.cputime() - started < limit, text:sub(1, 20))
+        assert.is_true(os.clock() - started < limit, text:sub(1, 20))
       end
     end
   end)

@@ -54,16 +54,18 @@ function call.check(taker, text, given, level)
     check.fail_type(1, taker, "string", text, level + 1)
   elseif given ~= nil and type(given) ~= "table" then
     check.fail_type(2, taker, "table", given, level + 1)
+  elseif given then
+    options.check(taker, given, level + 1)
   end
-  options.check(taker, given or {}, level + 1)
 end
 
--- What calls with these options, which were checked, have in common. -> for call.again(); nil: there is no such call
+-- What calls with these options, which were checked, have in common. -> for call.again(); nil: there is no such call.
+-- (`mark` tells them from others, and holds nothing of the script's.)
 function call.prepare(taker, given, scope)
   local way = way_of(given, scope)
   return way and { taker = taker, given = given, way = way,
     options = options.complete(taker, given),
-    known = options.nothing_known(), is_plain = request.is_plain(given) }
+    known = { mark = {} }, is_plain = request.is_plain(given) }
 end
 
 -- taker -> what its calls without options have in common
@@ -91,9 +93,10 @@ end
 -- The arguments have been checked; `scope`: whose connections (nil: everybody's). -> a transfer; nil, why there is
 -- none and, where it is another than usual, the Error
 function call.transfer(taker, text, given, scope, level)
-  if not scope and next(given) == nil and getmetatable(given) == nil then
+  if not scope and options.say_nothing(given) then
     return transfer_as(usual_of(taker), text, level + 1)
   end
+  given = given or {}
   local sent, no_request, code = request.from_options(taker, text, given, level + 1)
   if not sent then
     return nil, no_request, code
@@ -140,13 +143,8 @@ end
 -- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is
 -- that of error(), so whoever calls this must still be there when it returns: no tail call.
 function call.make(taker, text, given, scope, go_on, level)
-  local t, why, code
-  if given == nil and not scope and type(text) == "string" then
-    t, why, code = transfer_as(usual_of(taker), text, level + 1)
-  else
-    call.check(taker, text, given, level + 1)
-    t, why, code = call.transfer(taker, text, given or {}, scope, level + 1)
-  end
+  call.check(taker, text, given, level + 1)
+  local t, why, code = call.transfer(taker, text, given, scope, level + 1)
   return go(t, why, code, go_on)
 end
 

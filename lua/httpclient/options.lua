@@ -434,17 +434,16 @@ function options.new(taker)
   return setmetatable({}, defaults[taker])
 end
 
--- A table for what is asked once of options that are those of many transfers; `mark`: tells them from others, and holds
--- nothing of the script's.
-function options.nothing_known()
-  return { mark = {} }
+-- Is every option what it is by default?
+function options.say_nothing(given)
+  return given == nil or next(given) == nil and getmetatable(given) == nil
 end
 
 -- -> name -> value; where nothing is given, the taker's default. What the caller does to its table
 -- later does not count. Not to be written to.
 function options.complete(taker, given)
   local meta, own = getmetatable(given), defaults[taker]
-  if meta == nil and next(given) == nil then
+  if options.say_nothing(given) then
     return own.__index
   end
   local values = setmetatable({}, own)

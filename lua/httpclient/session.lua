@@ -150,10 +150,6 @@ local function taker_of(name)
   return name == "stream" and name or "fetch"
 end
 
-local function says_nothing(given)
-  return given == nil or next(given) == nil and getmetatable(given) == nil
-end
-
 -- What a call that says nothing beside its URL has of the session's options, made once; false: they have to be looked
 -- at each time.
 local function prepared_for(state, name, method, own)
@@ -165,7 +161,7 @@ local function prepared_for(state, name, method, own)
     state.prepared[name] = prepared
   end
   if prepared then
-    prepared.given.headers = own.headers and (fields.normalize(own.headers) or own.headers)
+    prepared.given.headers = own.headers and fields.lines_or_given(own.headers)
   end
   return prepared
 end
@@ -189,7 +185,7 @@ local function ask(state, name, method, text, given, go_on, level)
   local own = name == "stream" and state.of_stream or state.defaults
   local url = whole_url(state, text)
   local is_home, has_user = place_of(state, url)
-  local prepared = is_home and not has_user and says_nothing(given)
+  local prepared = is_home and not has_user and options.say_nothing(given)
     and prepared_for(state, name, method, own)
   local response, message, code, facts
   if prepared then

@@ -1,7 +1,5 @@
 -- What a call costs as its input grows. A hook that counts sees nothing of a pattern at work, so it is CPU time that is
 -- compared, of this process alone: a load on the machine does not count, and of several runs the cheapest does.
-local native = require("spec_native")
-
 local cost = {}
 
 local factor = tonumber(os.getenv("SPEC_TIME_FACTOR")) or 1
@@ -28,9 +26,9 @@ function cost.shapes(filler, size)
 end
 
 local function seconds_of(fn, ...)
-  local before = native.cputime() -- os.clock is the wall's on Windows
+  local before = os.clock()
   fn(...)
-  return native.cputime() - before
+  return os.clock() - before
 end
 
 local function cheapest(fn, ...)

@@ -82,4 +82,9 @@ function fields.normalize(headers)
   return lines
 end
 
+-- The same of an option that may be missing. What is none stays as it is, to be told where it is used.
+function fields.lines_or_given(headers)
+  return headers and (fields.normalize(headers) or headers)
+end
+
 return fields

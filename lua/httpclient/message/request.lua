@@ -149,7 +149,7 @@ end
 -- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
 -- themselves; `level` is that of error().
 function request.from_options(taker, text, options, level)
-  if (next(options) == nil and getmetatable(options) == nil) or request.is_plain(options) then
+  if request.is_plain(options) then
     return request.plain(text)
   end
   local method, no_method = method_of(taker, options, level + 1)

@@ -160,14 +160,14 @@ end
 -- Nothing is said beside what the session says, to its own server.
 local function merge_nothing(own)
   local merged = copy_of(own)
-  merged.headers = own.headers and (fields.normalize(own.headers) or own.headers)
+  merged.headers = own.headers and fields.lines_or_given(own.headers)
   return merged
 end
 
 -- `own`: the session's; place: is_home, the request goes to its own server and may have its credentials; has_user,
 -- there are others in the URL.
 return function(own, given, place)
-  if place.is_home and not place.has_user and next(given) == nil and getmetatable(given) == nil then
+  if place.is_home and not place.has_user and options.say_nothing(given) then
     return merge_nothing(own)
   end
   local merged = copy_of(own)
