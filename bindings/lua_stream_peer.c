@@ -365,23 +365,25 @@ static hc_error advance_stream_peer(hcl_stream *self, hc_failure *why) {
 }
 
 /* Busy meanwhile: advancing may call the methods of a script's stream below. */
+static hc_error get_on(hcl_stream *self, hc_failure *why) {
+  self->busy = true;
+  hc_error code = advance_stream_peer(self, why);
+  self->busy = false;
+  return code;
+}
+
 int hcl_stream_poll(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, NULL);
   hc_failure why = {HC_OK, ""};
-  self->busy = true;
-  hc_error code = advance_stream_peer(self, &why);
-  self->busy = false;
+  hc_error code = get_on(self, &why);
   return hcl_push_result(L, code, &why);
 }
 
 hcl_standing hcl_stream_look(hcl_stream *self) {
   hc_failure why = {HC_OK, ""};
   hcl_standing now = hcl_stream_standing(self);
-  if (now == HCL_UNDER_WAY || (now == HCL_USABLE && self->peer->references == 1)) {
-    self->busy = true;
-    (void)advance_stream_peer(self, &why);
-    self->busy = false;
-  }
+  if (now == HCL_UNDER_WAY || (now == HCL_USABLE && self->peer->references == 1))
+    (void)get_on(self, &why);
   return hcl_stream_standing(self);
 }
 

@@ -69,7 +69,7 @@ static int tcp_get_connected_host(lua_State *L) {
   return 1;
 }
 
-/* As connect was given it, whether it is connected or not; 0 before. */
+/* As connect was given it; 0 where there is no other end. */
 static int tcp_get_connected_port(lua_State *L) {
   hcl_stream *self = hcl_check_stream(L, 1, HCL_STREAM_PEER_TCP);
   lua_pushinteger(L, has_other_end(self) ? (lua_Integer)hc_tcp_port(self->peer) : 0);
@@ -106,14 +106,6 @@ static int stream_tostring(lua_State *L) {
 }
 
 /* --- StreamPeerTLS */
-
-/* Does `stream` run over `peer`, through however many layers? */
-static bool runs_over(hc_stream_peer *stream, const hc_stream_peer *peer) {
-  for (; stream; stream = stream->ops->below ? stream->ops->below(stream) : NULL) {
-    if (stream == peer) return true;
-  }
-  return false;
-}
 
 /* Under which port a session is kept for resumption. Only the stream below knows it. */
 static unsigned port_of(hc_stream_peer *stream) {
@@ -154,7 +146,7 @@ static hc_error start_tls(hcl_stream *self, hc_stream_peer *below, hc_slice text
   hc_host name;
   hc_error code = take_name(text, options, space, &name, why);
   if (code != HC_OK) return code;
-  if (runs_over(below, self->peer)) {
+  if (hc_stream_peer_stands_on(below, self->peer)) {
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the stream runs over this one itself");
   }
   hc_failure below_why = {HC_OK, ""};

@@ -154,15 +154,14 @@ static void take_crl_file(lua_State *L, gathering *g, int v) {
     refuse_tls_options(L, g, "a path is wanted, and this is PEM text");
 }
 
-static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
-  if (!lua_isboolean(L, v)) refuse_type_tls_options(L, g, v, "boolean");
-  g->settings.require_ocsp_stapling = lua_toboolean(L, v) != 0;
-}
-
 /* Nothing but true and false: 0 is true in Lua, and whoever writes it means the opposite. */
 static bool check_flag_tls_options(lua_State *L, const gathering *g, int v) {
   if (!lua_isboolean(L, v)) refuse_type_tls_options(L, g, v, "boolean");
   return lua_toboolean(L, v) != 0;
+}
+
+static void take_require_ocsp_stapling(lua_State *L, gathering *g, int v) {
+  g->settings.require_ocsp_stapling = check_flag_tls_options(L, g, v);
 }
 
 static void take_post_handshake_auth(lua_State *L, gathering *g, int v) {
