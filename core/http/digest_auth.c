@@ -79,8 +79,9 @@ static const hc_slice param_names[KNOWN_PARAMS] = {
     [PARAM_QOP] = {"qop", 3},           [PARAM_STALE] = {"stale", 5},
     [PARAM_USERHASH] = {"userhash", 8}, [PARAM_CHARSET] = {"charset", 7}};
 
-/* A qop list that does not have "auth" has "auth-int" alone, which would hash the content: of a
- * stream that is not there yet, so it is not implemented. The value is a view of r->c.text. */
+/* A qop list that does not have "auth" has "auth-int" alone, which hashes the content: that of a
+ * function or a file is only known when it has gone out, behind the head. So such a challenge is
+ * refused. The value is a view of r->c.text. */
 static void set_param(reading *r, int which, hc_slice value) {
   hc_digest_challenge *c = &r->c;
   switch (which) {
