@@ -111,6 +111,7 @@ describe("The game for LÖVE", function()
     end
     assert.same({ "over6" }, marked)
   end)
+
   it("shows what is no picture, no text or no answer, and goes on", function()
     local other = nginx.start({ game = { tls = certs.localhost, body = [[
       location = /planet.png { return 200 'no picture'; }

@@ -1,5 +1,4 @@
--- What a program on Windows does with a server that is not ours: run under wine against nginx, by .ci/windows-test and
--- .ci/windows-test-specs.
+-- What a program on Windows does with a server that is not ours: run under wine by .ci/windows-test against nginx.
 --
 --   lua nginx_check.lua FOLDER PLAIN_PORT TLS_PORT         SSL_CERT_FILE names the authority
 --
