@@ -142,7 +142,16 @@ local function haunt()
   end, 1)
 end
 
+-- LuaJIT's compiled code can't be out of memory: before 2023, lj_err_mem() took the frame of the interpreter, which was
+-- an older one, and one run of thirty ended there.
+local function interpret()
+  if not jit then return end
+  jit.off()
+  jit.flush()
+end
+
 return {
+  interpret = interpret,
   prepare = function() world.listener = assert(native.listen()) end,
   by_poller = by_poller,
   by_stream = by_stream,

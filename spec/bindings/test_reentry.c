@@ -133,10 +133,14 @@ int main(void) {
     return 0;
   }
   static const char *const exchanges[] = {"by_poller", "by_stream"};
-  for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++) {
+  const size_t count = sizeof exchanges / sizeof *exchanges;
+  for (size_t i = 0; i < count; i++) {
     CHECK(works(L, exchanges[i]) && works(L, "check"));
     for (int instructions = 1; instructions <= 13; instructions += 4)
       check_collections(L, exchanges[i], instructions);
+  }
+  CHECK(works(L, "interpret"));
+  for (size_t i = 0; i < count; i++) {
     check_outages(L, &m, exchanges[i], OUTAGE_ONCE);
     check_outages(L, &m, exchanges[i], OUTAGE_FROM_THERE_ON);
   }
