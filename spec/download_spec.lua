@@ -164,12 +164,29 @@ describe("a download", function()
   end)
 
   it("is continued only by a validator that names one version, and for the same URL", function()
-    local date = "Last-Modified: Tue, 01 Jan 2030 00:00:00 GMT\r\n"
+    local date = "Sat, 01 Jan 2022 00:00:00 GMT"
+    local modified = "Last-Modified: " .. date .. "\r\n"
+    local function lately(seconds)
+      return "Last-Modified: " .. httpclient.http_date(os.time() - seconds) .. "\r\n"
+    end
     local cases = {
-      { 'ETag: W/"weak"\r\n', nil },
       { "", nil },
-      { 'ETag: W/"weak"\r\n' .. date, "Tue, 01 Jan 2030 00:00:00 GMT" },
-      { date .. "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n", nil },
+      { 'ETag: "v1"\r\n' .. modified, '"v1"' },
+      { 'ETag: ""\r\n', '""' },
+      { 'ETag: W/"weak"\r\n', nil },
+      { 'ETag: W/"weak"\r\n' .. modified, nil },
+      { 'ETag: v1\r\n' .. modified, nil },
+      { 'ETag: "v1\r\n', nil },
+      { 'ETag: "v1"\r\nETag: "v2"\r\n', nil },
+      { modified, date },
+      { modified .. "Date: Sat, 01 Jan 2022 00:00:01 GMT\r\n", date },
+      { modified .. "Date: Sat, 01 Jan 2022 00:00:00 GMT\r\n", nil },
+      { modified .. "Date: Fri, 31 Dec 2021 23:59:59 GMT\r\n", nil },
+      { modified .. "Date: never\r\n", date },
+      { lately(0), nil },
+      { lately(-3600), nil },
+      { "Last-Modified: never\r\n", nil },
+      { "Last-Modified: 2022-01-01\r\n", nil },
     }
     for index, case in ipairs(cases) do
       local server = with_server({ { cut_short("abc", "abcdef", case[1]) }, { answer("uvwxyz") } })
