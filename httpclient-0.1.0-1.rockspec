@@ -271,6 +271,7 @@ build = {
     ["httpclient.message.secrets"] = "lua/httpclient/message/secrets.lua",
     ["httpclient.policies.credentials"] = "lua/httpclient/policies/credentials.lua",
     ["httpclient.policies.decoding"] = "lua/httpclient/policies/decoding.lua",
+    ["httpclient.policies.expectation"] = "lua/httpclient/policies/expectation.lua",
     ["httpclient.policies.proxy_auth"] = "lua/httpclient/policies/proxy_auth.lua",
     ["httpclient.policies.range"] = "lua/httpclient/policies/range.lua",
     ["httpclient.policies.redirect"] = "lua/httpclient/policies/redirect.lua",

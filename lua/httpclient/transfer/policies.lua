@@ -22,6 +22,7 @@ local list = {
   require(root .. ".policies.credentials"),
   require(root .. ".policies.range"),
   require(root .. ".policies.decoding"),
+  require(root .. ".policies.expectation"),
   require(root .. ".policies.proxy_auth"),
   require(root .. ".policies.redirect"),
   require(root .. ".policies.refused"),

@@ -1,0 +1,33 @@
+-- expectation.lua: a server that can't do what Expect asks for says so by a 417. The request goes out once more without
+-- it (RFC 9110 section 10.1.1), whether the caller has asked or the library.
+local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local fields = require(root .. ".message.fields")
+local request_body = require(root .. ".message.request_body")
+local texts = require(root .. ".base.text")
+
+local expectation = {}
+
+local EXPECTATION_FAILED = 417
+
+function expectation.before_send(t, lines)
+  if not t.expects_nothing then
+    return
+  end
+  for index = #lines, 1, -1 do
+    if texts.lower(lines[index]:match("^[^:]*")) == "expect" then
+      table.remove(lines, index)
+    end
+  end
+end
+
+function expectation.after_head(t)
+  if t.head.status ~= EXPECTATION_FAILED or t.expects_nothing
+    or not (t.auth_expects or fields.have(t.headers, "expect")) or not request_body.rewind(t) then
+    return false
+  end
+  t.expects_nothing = true
+  t:trace("retry", "the server knows no Expect: once more without it")
+  return true
+end
+
+return expectation
