@@ -67,6 +67,21 @@ describe("a redirect", function()
     end
   end)
 
+  it("may name other user information for the same origin", function()
+    local server = with_server({ { moved(302, "/same"), moved(302, "//ada:new@origin.test/named"),
+      moved(302, "/still"), moved(302, "//origin.test/none"), answer("end") } })
+    local way = { ["origin.test"] = server:url():match("//(.*)/$") }
+    local response = assert(fetch("http://me:old@origin.test", { connect_to = way }))
+    assert.equal("end", response.body)
+    local received = server:requests()[1]
+    local sent = {}
+    for head in received:gmatch("GET .-\r\n\r\n") do
+      sent[#sent + 1] = head:match("\r\nAuthorization: Basic ([^\r]*)") or "none"
+    end
+    local old, new = httpclient.base64_encode("me:old"), httpclient.base64_encode("ada:new")
+    assert.same({ old, old, new, new, new }, sent)
+  end)
+
   it("is not followed beyond the limit", function()
     local function loop(n)
       local answers = {}

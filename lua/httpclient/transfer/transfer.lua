@@ -37,7 +37,9 @@
 --   rest_until            when the next one may go out (nil: now)
 --   home                  the origin that credentials are for; what else the policy auth knows: auth_session, with
 --                         which the request has gone out, auth_is_fresh and auth_was_fresh, is it an answer to the
---                         last challenge, auth_refusals in a row
+--                         last challenge, auth_refusals in a row, and auth_expects, has it asked for a 100
+--   url_credentials       the field line that the URL's user information has become
+--   expects_nothing       the server has refused an Expect
 --   retries               what the policy retry knows of the attempts so far
 --   redirects, history, timings  for the response
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
