@@ -33,6 +33,7 @@ static hc_error check_map_name(hc_slice name, hc_failure *why) {
  *
  * "Name: value" of a map's entry: key at -2, value at -1. Both stay; the line is pushed. */
 static hc_error push_map_line(lua_State *L, int arg, hc_failure *why) {
+  if (lua_type(L, -2) == LUA_TNUMBER) hcl_argument_error(L, arg, "the array of headers has a gap");
   if (lua_type(L, -2) != LUA_TSTRING)
     hcl_argument_error(L, arg, "a header's name must be a string");
   const char *name = lua_tostring(L, -2);

@@ -256,6 +256,17 @@ static size_t gather_keys(lua_State *L, int fields, sorted_key *keys, size_t roo
   return count;
 }
 
+/* A pair of an array that has a gap, or other fields beside the pairs: as a name and its values it
+ * would be written as something that nobody meant. */
+static int refuse_pair(lua_State *L, hc_slice number) {
+  hcl_push_slice(L, number);
+  return refuse_query_string(
+      L, lua_pushfstring(L,
+                         "element %s is a table, so all must be pairs {name, value}, without gaps "
+                         "and without other names",
+                         lua_tostring(L, -1)));
+}
+
 /* The array of keys is a userdata, since a value that can't be written raises further on. */
 static void write_sorted(lua_State *L, const writer *w, int fields) {
   size_t room = count_fields(L, fields);
@@ -268,6 +279,7 @@ static void write_sorted(lua_State *L, const writer *w, int fields) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, originals, keys[i].place);
     lua_rawget(L, fields);
+    if (!keys[i].is_string && lua_istable(L, -1)) refuse_pair(L, keys[i].text);
     write_field(L, w, keys[i].text, -1);
     lua_pop(L, 1);
   }

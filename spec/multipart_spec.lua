@@ -150,6 +150,11 @@ describe("The option multipart", function()
       { { { name = "a", file = print, size = -1 } }, "part 1 has a size that is none" },
       { { { name = "a", value = "" }, b = "c" }, "an array and a map at once" },
       { { [{}] = "c" }, "a name must be a string" },
+      { { { name = "a", value = "" }, nil, { name = "b", value = "" } },
+        "part 2 is missing in front of another one" },
+      { { a = { "x", nil, "y" } }, "the array 'a' lacks element 2" },
+      { { a = { nil, "y" } }, "the array 'a' lacks element 1" },
+      { { a = { "x", name = "b" } }, "the array 'a' has names beside its elements" },
     }) do
       local ok, message = pcall(function()
         fetch("http://h/", { multipart = case[1] })

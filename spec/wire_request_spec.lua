@@ -96,6 +96,7 @@ describe("The headers of a request", function()
   local wrong = {
     { "a number in the array", { 5 }, "header 1 must be a string, got number" },
     { "a gap in the array", { "A: 1", nil, "B: 2" }, "header" },
+    { "a far gap", { [1] = "A: 1", [9] = "B: 2" }, "the array of headers has a gap" },
     { "a fraction in a map", { A = 1.5 },
       "the value of header 'A' must be a string or an integer, got number" },
     { "a boolean in a map", { A = true },

@@ -157,7 +157,10 @@ local kinds = {
 -- An array of what is_one accepts, or a map from that to true.
 local function is_set_of(is_one)
   return function(value)
-    for key, element in pairs(type(value) == "table" and value or { false }) do
+    if type(value) ~= "table" then
+      return false
+    end
+    for key, element in pairs(value) do
       local one = type(key) == "number" and type(element) ~= "boolean" and element or key
       if not is_one(one) then
         return false
@@ -217,7 +220,7 @@ local function is_auth(value)
   elseif not SCHEMES[scheme] then
     return false, 'auth\'s scheme must be "basic", "digest" or "any"'
   elseif scheme ~= "digest" and user:find(":", 1, true) then
-    return false, "a user name can't hold a ':' in Basic credentials"
+    return false, "auth's user can't hold a ':' in Basic credentials"
   end
   return true
 end

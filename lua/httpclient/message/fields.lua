@@ -41,7 +41,8 @@ local function value_text(name, value)
   elseif type(value) == "number" and value % 1 == 0 then
     return ("%.0f"):format(value)
   end
-  return nil, ("the value of header '%s' must be a string, got %s"):format(name, type(value))
+  return nil, ("the value of header '%s' must be a string or an integer, got %s"):format(name,
+    type(value))
 end
 
 -- In a line the first colon ends the name: one in a map's key would move bytes of the name into the value. No name has
@@ -71,8 +72,10 @@ function fields.normalize(headers)
         return nil, why
       end
       mapped[#mapped + 1] = line_name(name) .. ": " .. text
-    elseif type(name) ~= "number" or name < 1 or name > count or name % 1 ~= 0 then
+    elseif type(name) ~= "number" then
       return nil, "a header's name must be a string"
+    elseif name < 1 or name > count or name % 1 ~= 0 then -- ipairs() has ended in front of it
+      return nil, "the array of headers has a gap"
     end
   end
   table.sort(mapped)

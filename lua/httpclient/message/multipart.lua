@@ -63,26 +63,56 @@ local function problem_of(part)
   end
 end
 
--- An entry of a map: a value, a part without its name, or an array of them.
+-- ipairs() ends at a nil: what stands behind it would be missing from the form, and nobody would notice.
+-- -> how many elements a table has by number, and which one is missing in front of another; nil: none
+local function elements_of(given)
+  local count, at = 0, 1
+  for key in pairs(given) do
+    count = count + (type(key) == "number" and 1 or 0)
+  end
+  while given[at] ~= nil do
+    at = at + 1
+  end
+  return count, at <= count and at or nil
+end
+
+-- An entry of a map: a value, a part without its name, or an array of them. -> what is wrong; nil: nothing
 local function add_named(parts, name, entry)
   if type(entry) ~= "table" then
     parts[#parts + 1] = { name = name, value = entry }
-  elseif entry[1] ~= nil then
-    for _, element in ipairs(entry) do
-      add_named(parts, name, element)
-    end
-  else
-    local part = { name = name }
-    for key, value in pairs(entry) do
-      part[key] = value
-    end
-    parts[#parts + 1] = part
+    return nil
   end
+  local count, gap = elements_of(entry)
+  if gap then
+    return ("the array '%s' lacks element %d"):format(name, gap)
+  elseif count > 0 or next(entry) == nil then
+    for key in pairs(entry) do
+      if type(key) ~= "number" then
+        return ("the array '%s' has names beside its elements"):format(name)
+      end
+    end
+    for _, element in ipairs(entry) do
+      local problem = add_named(parts, name, element)
+      if problem then
+        return problem
+      end
+    end
+    return nil
+  end
+  local part = { name = name }
+  for key, value in pairs(entry) do
+    part[key] = value
+  end
+  parts[#parts + 1] = part
 end
 
 -- The parts in their order: that of the array, or by name, since a map has none. -> array; or nil and what is wrong
 local function parts_of(given)
   local parts, names = {}, {}
+  local _, gap = elements_of(given)
+  if gap then
+    return nil, ("part %d is missing in front of another one"):format(gap)
+  end
   for index, part in ipairs(given) do
     if type(part) ~= "table" then
       return nil, ("part %d is no table"):format(index)
@@ -101,7 +131,10 @@ local function parts_of(given)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    add_named(parts, name, given[name])
+    local problem = add_named(parts, name, given[name])
+    if problem then
+      return nil, problem
+    end
   end
   for index, part in ipairs(parts) do
     local problem = problem_of(part)
