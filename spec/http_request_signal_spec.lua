@@ -72,6 +72,67 @@ describe("request_completed", function()
     assert.same({ "once", "later" }, calls)
   end)
 
+  it("calls for once what was connected so", function()
+    local request, calls = HTTPRequest.new(), {}
+    local function note(name)
+      return function() calls[#calls + 1] = name end
+    end
+    local once = note("once")
+    assert.equal(Error.OK, request.request_completed:connect(once, HTTPRequest.CONNECT_ONE_SHOT))
+    assert.equal(Error.OK, request:connect("request_completed", note("old form"),
+      HTTPRequest.CONNECT_ONESHOT))
+    request.request_completed:connect(note("always"), HTTPRequest.CONNECT_DEFERRED)
+    complete(request)
+    assert.same({ "once", "old form", "always" }, calls)
+    assert.is_false(request.request_completed:is_connected(once))
+    calls = {}
+    complete(request)
+    assert.same({ "always" }, calls)
+  end)
+
+  it("lets what is called once connect itself again, or go before it was called", function()
+    local request, count = HTTPRequest.new(), 0
+    local function again()
+      count = count + 1
+      if count < 3 then
+        assert.equal(Error.OK, request.request_completed:connect(again, 4))
+        assert.equal(Error.OK, (request:request("http://127.0.0.1:1/")))
+      end
+    end
+    request.request_completed:connect(again, 4)
+    complete(request)
+    assert.equal(3, count)
+    request.request_completed:connect(again, 4)
+    assert.equal(Error.OK, request.request_completed:disconnect(again))
+    request.request_completed:connect(again)
+    complete(request)
+    complete(request)
+    assert.equal(5, count)
+  end)
+
+  it("has a handler once, as in the engine", function()
+    local request, count = HTTPRequest.new(), 0
+    local function note() count = count + 1 end
+    request.request_completed:connect(note)
+    assert.same({ Error.ERR_INVALID_PARAMETER, "the handler is connected already" },
+      { request.request_completed:connect(note) })
+    assert.same({ Error.ERR_INVALID_PARAMETER, "the handler is connected already" },
+      { request:connect("request_completed", note) })
+    complete(request)
+    assert.equal(1, count)
+  end)
+
+  it("refuses flags that it does not know", function()
+    local request = HTTPRequest.new()
+    for _, flags in ipairs({ 8, -1, 1.5, "4", {} }) do
+      assert.error_matches(function() request.request_completed:connect(print, flags) end,
+        "bad argument #2 to 'connect' (", 1, true)
+      assert.error_matches(function() request:connect("request_completed", print, flags) end,
+        "bad argument #3 to 'connect' (", 1, true)
+    end
+    assert.is_false(request.request_completed:is_connected(print))
+  end)
+
   it("says what is wrong with a call", function()
     local request = HTTPRequest.new()
     local signal = request.request_completed

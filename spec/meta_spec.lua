@@ -180,6 +180,9 @@ describe("meta.lua", function()
     end
     assert.same(names_of(class.Result, always),
       names_of(classes["HTTPRequest.Result"].fields, always))
+    for name, kind in pairs(classes["HTTPRequest.ConnectFlags"].fields) do
+      assert.equal(tonumber(kind), class[name], name)
+    end
   end)
   it("has the options of fetch", function()
     local listed = classes["httpclient.FetchOptions"].fields

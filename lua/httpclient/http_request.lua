@@ -15,7 +15,7 @@ local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
 local task_class = require(root .. ".tasks.task")
 local run = require(root .. ".transfer.run")
-local new_signal = require(root .. ".http_request.signal")
+local signals = require(root .. ".http_request.signal")
 local transfer = require(root .. ".transfer.transfer")
 local waits = require(root .. ".tasks.waits")
 
@@ -36,9 +36,13 @@ local properties = options.of("HTTPRequest")
 local function problem_of(name, value)
   local property = properties[name]
   local may_be_nil = property.default == nil
-  if not property.kind.is(value) and not (may_be_nil and value == nil) then
-    return ("%s must be %s%s, got %s"):format(name, property.kind.what, may_be_nil and " or nil"
-      or "", options.shown(value))
+  if may_be_nil and value == nil then
+    return nil
+  end
+  local ok, problem = property.kind.is(value)
+  if not ok then
+    return problem or ("%s must be %s%s, got %s"):format(name, property.kind.what,
+      may_be_nil and " or nil" or "", options.shown(value))
   end
 end
 
@@ -94,9 +98,9 @@ end
 
 -- A new, idle object.
 function HTTPRequest.new()
-  local handlers = {}
+  local handlers = signals.handlers()
   return setmetatable({ [STATE] = { values = options.new("HTTPRequest"), handlers = handlers,
-    signal = new_signal(handlers), proxies = {} } }, meta)
+    signal = signals.new(handlers), proxies = {} } }, meta)
 end
 
 -- --- settings
@@ -166,8 +170,11 @@ end
 
 -- connect("request_completed", function(result, response_code, headers, body) end): the 3.x form of
 -- request.request_completed:connect(fn).
-function HTTPRequest:connect(name, handler)
-  return (check_signal(self, "connect", name, handler):connect(handler))
+function HTTPRequest:connect(name, handler, flags)
+  local signal = check_signal(self, "connect", name, handler)
+  signals.is_one_shot(flags, 3, 2)
+  local code, message = signal:connect(handler, flags)
+  return code, message
 end
 
 -- Takes a handler of connect() back.
@@ -319,8 +326,10 @@ function HTTPRequest:get_last_message()
 end
 
 HTTPRequest.Result = results.Result
-for name, value in pairs(results.Result) do
-  HTTPRequest[name] = value
+for _, constants in ipairs({ results.Result, signals.flags }) do
+  for name, value in pairs(constants) do
+    HTTPRequest[name] = value
+  end
 end
 
 -- HTTPRequest() is HTTPRequest.new().

@@ -1045,6 +1045,13 @@ function Inflater:close() end
 ---@field RESULT_REDIRECT_LIMIT_REACHED 12
 ---@field RESULT_TIMEOUT 13
 
+---The engine's flags of connect(); the first two change nothing.
+---@class HTTPRequest.ConnectFlags
+---@field CONNECT_DEFERRED 1
+---@field CONNECT_PERSIST 2
+---@field CONNECT_ONE_SHOT 4
+---@field CONNECT_ONESHOT 4
+
 ---What goes on: "lookup", "connection", "tls", "request", "response" (the heads; CONNECT, its answer and 1xx, too),
 ---"trailers", "redirect", "retry", "auth", "failure"; no secrets.
 ---@alias httpclient.Trace fun(event: string, text: string)
@@ -1053,7 +1060,7 @@ function Inflater:close() end
 ---Bytes of content that have come and gone; -1 for a total that nobody knows.
 ---@alias httpclient.Progress fun(received: integer, total: integer, sent: integer, send_total: integer)
 
----@class HTTPRequest: HTTPRequest.Result
+---@class HTTPRequest: HTTPRequest.Result, HTTPRequest.ConnectFlags
 ---@overload fun(): HTTPRequest
 ---@field Result HTTPRequest.Result
 ---@field accept_gzip boolean false: neither ask for coded content nor decode it: true
@@ -1084,8 +1091,10 @@ local HTTPRequest = {}
 local Signal = {}
 
 ---@param handler httpclient.Completed
+---@param flags? integer HTTPRequest.CONNECT_ONE_SHOT: for the next completion alone
 ---@return integer code of httpclient.Error
-function Signal:connect(handler) end
+---@return string? message
+function Signal:connect(handler, flags) end
 
 ---@param handler httpclient.Completed
 ---@return integer code of httpclient.Error
@@ -1125,8 +1134,10 @@ function HTTPRequest:cancel_request() end
 
 ---@param signal "request_completed"
 ---@param handler httpclient.Completed
+---@param flags? integer HTTPRequest.CONNECT_ONE_SHOT: for the next completion alone
 ---@return integer code of httpclient.Error
-function HTTPRequest:connect(signal, handler) end
+---@return string? message
+function HTTPRequest:connect(signal, handler, flags) end
 
 ---@param signal "request_completed"
 ---@param handler httpclient.Completed

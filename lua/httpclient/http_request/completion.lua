@@ -2,6 +2,7 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local drive = require(root .. ".tasks.drive")
 local results = require(root .. ".base.results")
+local signal = require(root .. ".http_request.signal")
 local waits = require(root .. ".tasks.waits")
 
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -24,7 +25,7 @@ end
 -- theirs is raised. Each is a task of its own and not in a pcall, across which it could not wait in 5.1.
 function completion.hand_out(state, values)
   local handlers, failed = { state.values.on_request_completed }, nil
-  for _, handler in ipairs(state.handlers) do
+  for _, handler in ipairs(signal.take(state.handlers)) do
     handlers[#handlers + 1] = handler
   end
   for _, handler in ipairs(handlers) do

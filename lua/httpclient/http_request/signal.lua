@@ -9,13 +9,11 @@ local Signal = {}
 local meta = { __index = Signal, __name = "Signal" }
 local HANDLERS = {} -- the key of a signal's list, which is the request's
 
-local function handlers_of(self, method, handler)
-  local handlers = check.own(self, HANDLERS, method, "Signal", "request.request_completed", 3)
-  if type(handler) ~= "function" then
-    check.fail_type(1, method, "function", handler, 3)
-  end
-  return handlers
-end
+-- The engine's flags. A completion is never called from inside a call of the script's, and nothing here is saved with a
+-- scene: the first two change nothing.
+local FLAGS = { CONNECT_DEFERRED = 1, CONNECT_PERSIST = 2, CONNECT_ONE_SHOT = 4,
+  CONNECT_ONESHOT = 4 }
+local FLAGS_MOST = 7
 
 local function position(handlers, handler)
   for index, other in ipairs(handlers) do
@@ -25,10 +23,52 @@ local function position(handlers, handler)
   end
 end
 
--- handler(result, response_code, headers, body); several are called in turn.
-function Signal:connect(handler)
-  table.insert(handlers_of(self, "connect", handler), handler)
+local function handlers_of(self, method, handler)
+  local handlers = check.own(self, HANDLERS, method, "Signal", "request.request_completed", 3)
+  if type(handler) ~= "function" then
+    check.fail_type(1, method, "function", handler, 3)
+  end
+  return handlers
+end
+
+-- -> do the flags say so? `index` is that of the argument.
+local function is_one_shot(flags, index, level)
+  if flags == nil then
+    return false
+  elseif type(flags) ~= "number" or flags % 1 ~= 0 then
+    check.fail_type(index, "connect", "integer", flags, level + 1)
+  elseif flags < 0 or flags > FLAGS_MOST then
+    check.fail(index, "connect",
+      "CONNECT_DEFERRED, CONNECT_PERSIST and CONNECT_ONE_SHOT are the flags", level + 1)
+  end
+  return flags >= FLAGS.CONNECT_ONE_SHOT
+end
+
+-- handler(result, response_code, headers, body); several are called in turn, and each is connected once, as in the
+-- engine. -> Error, message
+function Signal:connect(handler, flags)
+  local handlers = handlers_of(self, "connect", handler)
+  local once = is_one_shot(flags, 2, 2)
+  if position(handlers, handler) then
+    return Error.ERR_INVALID_PARAMETER, "the handler is connected already"
+  end
+  table.insert(handlers, handler)
+  handlers.once[handler] = once or nil
   return Error.OK
+end
+
+-- The handlers that there are now, in turn. Those that were connected for once are connected no more.
+local function take(handlers)
+  local all = {}
+  for index, handler in ipairs(handlers) do
+    all[index] = handler
+  end
+  for index = #handlers, 1, -1 do
+    if handlers.once[handlers[index]] then
+      handlers.once[table.remove(handlers, index)] = nil
+    end
+  end
+  return all
 end
 
 -- Takes a handler back. -> Error, message
@@ -38,7 +78,7 @@ function Signal:disconnect(handler)
   if not index then
     return Error.ERR_DOES_NOT_EXIST, "the handler is not connected"
   end
-  table.remove(handlers, index)
+  handlers.once[table.remove(handlers, index)] = nil
   return Error.OK
 end
 
@@ -50,7 +90,16 @@ function meta.__tostring(self)
   return ("Signal request_completed (%d connected)"):format(#self[HANDLERS])
 end
 
--- The signal whose handlers stand in this array. It knows nothing else of the request.
-return function(handlers)
+local signal = { flags = FLAGS, is_one_shot = is_one_shot, take = take }
+
+-- Handlers that nobody has connected yet; `once` are those among them that are to be called once.
+function signal.handlers()
+  return { once = {} }
+end
+
+-- The signal whose handlers these are. It knows nothing else of the request.
+function signal.new(handlers)
   return setmetatable({ [HANDLERS] = handlers }, meta)
 end
+
+return signal
