@@ -229,6 +229,7 @@ build = {
     ["httpclient.connect.numbers"] = "lua/httpclient/connect/numbers.lua",
     ["httpclient.connect.places"] = "lua/httpclient/connect/places.lua",
     ["httpclient.connect.pool"] = "lua/httpclient/connect/pool.lua",
+    ["httpclient.connect.pool_settings"] = "lua/httpclient/connect/pool_settings.lua",
     ["httpclient.connect.reach"] = "lua/httpclient/connect/reach.lua",
     ["httpclient.connect.shared"] = "lua/httpclient/connect/shared.lua",
     ["httpclient.connect.proxy"] = "lua/httpclient/connect/proxy.lua",

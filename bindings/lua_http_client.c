@@ -76,7 +76,8 @@ static int client_tostring(lua_State *L) {
 static int set_proxy(lua_State *L, hc_proxy_kind kind) {
   hcl_client *self = hcl_check_free_client(L, 1);
   hc_slice host = hcl_opt_string(L, 2, HC_SLICE(""));
-  long long port = hcl_opt_integer(L, 3, -1);
+  /* Only no proxy at all has no port: with a host alone the requests would go out without one. */
+  long long port = host.size == 0 ? hcl_opt_integer(L, 3, -1) : hcl_check_integer(L, 3);
   hc_slice user = hcl_opt_string(L, 4, HC_SLICE(""));
   hc_slice password = hcl_opt_string(L, 5, HC_SLICE(""));
   hc_failure why = {HC_OK, ""};

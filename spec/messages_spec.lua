@@ -83,6 +83,18 @@ for _, case in ipairs(classes) do
   end)
 end
 
+describe("A proxy's host without its port", function()
+  it("raises: the requests would go out without a proxy", function()
+    local client = httpclient.HTTPClient.new()
+    for _, name in ipairs({ "set_http_proxy", "set_https_proxy" }) do
+      assert.error_matches(function() client[name](client, "proxy.test") end,
+        "bad argument #2 to '" .. name .. "' (number expected, got no value)", 1, true)
+      assert.equal(0, (client[name](client, "proxy.test", -1)))
+      assert.equal(0, (client[name](client, "")))
+    end
+  end)
+end)
+
 -- Nothing of what no function takes is looked up in the file system.
 describe("The module's functions", function()
   it("name themselves", function()

@@ -167,6 +167,13 @@ describe("on_task_error", function()
     process()
   end)
 
+  it("that is no function is told, and the task's error kept for who asks", function()
+    httpclient.on_task_error = 5
+    local task = async(function() error("of the task", 0) end)
+    assert_raises("httpclient.on_task_error must be a function, got number", run)
+    assert.same({ "failed", "of the task" }, { task:status(), select(2, task:result()) })
+  end)
+
   it("hears nothing of what an HTTPRequest's handlers raise: process() does", function()
     local heard = false
     function httpclient.on_task_error() heard = true end

@@ -45,7 +45,7 @@ local lazy = {
   set_waiter = { part = "tasks.outside", field = "set_waiter" },
   sleep = { part = "tasks.calls", field = "sleep" },
   next_frame = { part = "tasks.calls", field = "next_frame" },
-  pool = { part = "connect.pool" },
+  pool = { part = "connect.pool_settings" },
   parse_url = { part = "url.calls", field = "parse_url" },
   resolve_url = { part = "url.calls", field = "resolve_url" },
   http_date = { part = "message.date", field = "http_date" },

@@ -53,8 +53,13 @@ function arguments.body(name, place, data, is_raw)
   return data
 end
 
--- host, port [, user, password] for the method of this name
+-- host, port [, user, password] for the method of this name. A host without a port is no proxy that was taken away: the
+-- requests would go out without one.
 function arguments.check_proxy(name, ...)
+  local host, port = ...
+  if type(host) == "string" and host ~= "" and port == nil then
+    check.fail(2, name, "integer expected, got no value", 4)
+  end
   for index, expected in ipairs({ "string", "number", "string", "string" }) do
     local value = select(index, ...)
     if value ~= nil and type(value) ~= expected or index == 2 and type(value) == "number"

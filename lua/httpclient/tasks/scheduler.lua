@@ -253,7 +253,7 @@ end
 
 -- A task has failed: who hears of it? A handler is a task of its own, and may wait.
 function scheduler.report(task)
-  local handler = unasked.handler()
+  local handler = task.is_a_scripts and unasked.handler() or nil
   if task.raises or is_interruption(task.results[2]) then
     errors.add(task.trace)
   elseif not task.is_a_scripts then

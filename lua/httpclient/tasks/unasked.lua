@@ -3,14 +3,20 @@
 -- or run(): no error is lost in silence.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local httpclient = require(root)
+local check = require(root .. ".base.check")
 local errors = require(root .. ".tasks.errors")
 local finalizer = require(root .. ".base.finalizer")
 
 local unasked = {}
 
--- The handler of the module's user; nil: none.
+-- The handler of the module's user; nil: none. What is none and can't be called is told beside the task's error.
 function unasked.handler()
-  return rawget(httpclient, "on_task_error")
+  local handler = rawget(httpclient, "on_task_error")
+  if handler ~= nil and type(handler) ~= "function" then
+    errors.add("httpclient.on_task_error must be a function, got " .. check.name_of(handler))
+    return nil
+  end
+  return handler
 end
 
 -- The task has failed, and there is no handler. What stands for it is collected with it, and then
