@@ -284,19 +284,23 @@ describe("An endless handshake", function()
     end)
   end
 
-  it("of new keys ends with the response timeout at the latest", function()
+  it("of new keys ends soon, whatever the timeouts", function()
     local client, conn = tls.connect({ listener = listener, tls = tls.trusting(),
       server = certs.localhost.tls({ min = "1.3" }) })
-    client.response_timeout = 0.5
     support.ask(client, conn)
-    local before, started = memory(), native.monotonic()
+    local before, updates = memory(), 0
     support.until_true(function()
-      if conn:key_update() then conn:handshake("step") end
+      if conn:key_update() then
+        conn:handshake("step")
+        updates = updates + 1
+      end
       client:poll()
       return client:get_status() ~= HTTPClient.STATUS_REQUESTING
     end)
-    assert.is_true(native.monotonic() - started < support.LIMIT / 6)
     assert.equal("STATUS_CONNECTION_ERROR", support.status_name(client:get_status()))
+    assert.matches("one record after the other that brings nothing",
+      (select(2, client:get_last_error())))
+    assert.is_true(updates > 30)
     assert.is_true(memory() - before < MEMORY)
     conn:close()
     exchange_again(client, listener)

@@ -347,16 +347,23 @@ describe("in a body", function()
     assert.equal("hello", (support.read_all(client)))
   end)
 
-  -- No call takes in more than a burst of them (see test_tls_receive.c); TLS 1.2 has none here.
-  it("a flood of session tickets before it is passed over", function()
+  -- How many there may be is test_tls_flood.c's; TLS 1.2 has none here.
+  it("session tickets before it are passed over, and a flood of them ends the connection",
+    function()
     if (httpclient.features().mbedtls or ""):find("^2%.") then
       return pending("it has no TLS 1.3")
     end
-    local client, conn = world({ min = "1.3", session_tickets = 600 })
+    local client, conn = world({ min = "1.3", session_tickets = 20 })
     tls.ask(client, conn)
     conn:send(HEAD .. "Content-Length: 5\r\n\r\nhello")
     support.pump(client, support.is_answered_or_failed)
     assert.equal("hello", (support.read_all(client)))
+    client, conn = world({ min = "1.3", session_tickets = 600 })
+    pcall(tls.ask, client, conn) -- it may be over before the request is out
+    support.pump(client, support.is_answered_or_failed)
+    assert.equal("STATUS_CONNECTION_ERROR", support.status_name(client:get_status()))
+    assert.matches("one record after the other that brings nothing",
+      (select(2, client:get_last_error())))
   end)
 
   it("a wish for a new handshake is refused without harm", function()

@@ -110,11 +110,13 @@
 #define HC_TLS_STORES_MAX 8u
 #define HC_TLS_STORE_STEP_NS 2000000u  /* a connection that waits for them looks again after this */
 #define HC_TLS_READ_AHEAD 34816u       /* one read of the stream below takes up to this much */
-/* One receive takes at most this much off the stream below; and no more than the second, where so
- * much has come since the last content: a server can fill it with messages that cost much more than
- * their bytes do (a KeyUpdate has 27, and takes ten microseconds). */
+/* one receive takes at most this much off the stream below */
 #define HC_TLS_READ_BURST HC_TLS_READ_AHEAD
-#define HC_TLS_BARREN_BURST 2048u
+/* Records, and messages of the handshake in them, that may come in a row without content. They cost
+ * much more than their bytes do (a KeyUpdate has 27, and takes ten microseconds). */
+#define HC_TLS_IDLE_MAX 64u
+/* One receive goes on to the next record until it has met so many messages of the handshake. */
+#define HC_TLS_MESSAGES_MAX 32u
 #define HC_TLS_SEND_BURST 262144u      /* one send moves at most about this much */
 #define HC_OCSP_SKEW_SECONDS 300L      /* how far the server's clock may be from ours */
 /* the oldest response that is taken, if it names no next one */

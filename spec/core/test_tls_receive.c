@@ -1,6 +1,5 @@
 /* test_tls_receive.c - TLS as a stream, what comes in: records and readiness, ends and failures,
  * messages of the handshake behind it, a read that fills. */
-#include "../../core/base/limits.h"
 #include "tls_fixture.h"
 
 static void test_records_and_readiness(void) {
@@ -119,37 +118,6 @@ static void test_key_update(void) {
   close_fixture(&f);
 }
 
-/* Records without content, as many as the server likes, keep no call busy for longer than a moment:
- * once a burst of them has brought nothing, a call takes little. */
-static void test_endless_key_updates(void) {
-  fixture f;
-  open_fixture(&f, TLS1_3_VERSION);
-  char in[16];
-  size_t got, taken = 0;
-  while (BIO_ctrl_pending(f.w.wire.to_client) < 2 * HC_TLS_READ_BURST)
-    NEED(SSL_key_update(f.w.server, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
-         SSL_do_handshake(f.w.server) == 1);
-  server_write(&f, "behind", 6);
-  hc_io io;
-  do {
-    size_t most = taken < HC_TLS_READ_BURST ? HC_TLS_READ_BURST : HC_TLS_BARREN_BURST;
-    size_t before = BIO_ctrl_pending(f.w.wire.to_client);
-    io = hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL);
-    size_t now = before - BIO_ctrl_pending(f.w.wire.to_client);
-    CHECK(now > 0 && now <= most);
-    taken += now;
-  } while (io == HC_IO_WANT_READ && taken < 3 * HC_TLS_READ_BURST);
-  CHECK(io == HC_IO_OK && got == 6);
-  char *bytes = pattern(16000);
-  server_write(&f, bytes, 16000);
-  unsigned reads = f.w.wire.reads;
-  CHECK_CASE("content brings the long reads back",
-             hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK &&
-                 f.w.wire.reads == reads + 1);
-  free(bytes);
-  close_fixture(&f);
-}
-
 /* RFC 5246 section 7.4.1.1: a HelloRequest may be refused. What the server makes of that is its own
  * affair. */
 static void test_renegotiation_is_refused(void) {
@@ -197,7 +165,6 @@ int main(void) {
   test_ends();
   test_forged_record();
   test_key_update();
-  test_endless_key_updates();
   test_renegotiation_is_refused();
   test_filling_read();
   free_identities();

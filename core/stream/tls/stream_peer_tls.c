@@ -25,16 +25,18 @@ static hc_io read_once(hc_tls_peer *t, char *into, size_t room, size_t *got) {
   hc_tls_peer_begin(t, &below);
   hc_tls_result result = hc_tls_engine_read(t->engine, into, room, got);
   if (result != HC_TLS_MADE) return hc_tls_peer_receive_outcome(t, result, &below);
-  t->carrier.barren = 0;
+  t->carrier.idle = 0;
   t->drained = false;
   return HC_IO_OK;
 }
 
 /* What else the library has read already, record by record. Whatever stops it comes up again at the
- * next read. */
+ * next read. Messages of the handshake between them do, too: tickets and key updates cost more than
+ * a caller with little time to spend would think of bytes that are here already. */
 static void read_buffered(hc_tls_peer *t, char *into, size_t room, size_t *got) {
   t->carrier.dry = true;
-  while (*got < room && hc_tls_engine_has_buffered(t->engine)) {
+  while (*got < room && t->carrier.messages < HC_TLS_MESSAGES_MAX &&
+         hc_tls_engine_has_buffered(t->engine)) {
     size_t more = 0;
     if (read_once(t, into + *got, room - *got, &more) != HC_IO_OK) break;
     *got += more;
@@ -49,6 +51,7 @@ static hc_io tls_recv(hc_stream_peer *self, char *into, size_t room, size_t *got
   *got = 0;
   if (t->ended) return HC_IO_EOF;
   if (t->state != HC_TLS_CONNECTED) return hc_tls_peer_refuse(t, why);
+  t->carrier.messages = 0;
   hc_io io = read_once(t, into, room, got);
   if (io == HC_IO_OK) read_buffered(t, into, room, got);
   return io == HC_IO_ERROR ? hc_tls_peer_report(t, why) : io;
@@ -106,7 +109,9 @@ static hc_io peek_once(hc_tls_peer *t) {
   hc_failure below = {HC_OK, ""};
   hc_tls_peer_begin(t, &below);
   hc_tls_result result = hc_tls_engine_peek(t->engine);
-  return result == HC_TLS_MADE ? HC_IO_OK : hc_tls_peer_receive_outcome(t, result, &below);
+  if (result != HC_TLS_MADE) return hc_tls_peer_receive_outcome(t, result, &below);
+  t->carrier.idle = 0;
+  return HC_IO_OK;
 }
 
 /* Works off what the library has buffered, without a read of the stream below. Afterwards either

@@ -28,10 +28,7 @@ hc_io hc_tls_carrier_read(hc_tls_carrier *c, char *into, size_t room, size_t *go
   if (c->dry || c->burst == 0) return HC_IO_WANT_READ;
   hc_io io = receive_tls_carrier(c, into, room < c->burst ? room : c->burst, got);
   switch (io) {
-  case HC_IO_OK:
-    c->burst -= *got;
-    c->barren += *got;
-    break;
+  case HC_IO_OK: c->burst -= *got; break;
   case HC_IO_WANT_READ:
   case HC_IO_WANT_WRITE: c->read_wants = io; break;
   case HC_IO_EOF: c->ended = true; break;
@@ -48,4 +45,14 @@ hc_io hc_tls_carrier_write(hc_tls_carrier *c, hc_slice bytes, size_t *sent) {
   if (io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE) c->write_wants = io;
   else if (io != HC_IO_OK) c->write_failed = true;
   return io;
+}
+
+/* Records that bring nothing are rare: a few session tickets behind the handshake, a key update
+ * every some million records. A server that sends nothing else has the client work, and where a
+ * caller has set no timeout nothing would end that. */
+bool hc_tls_carrier_count(hc_tls_carrier *c, hc_tls_piece piece) {
+  if (!c->is_open) return true;
+  if (piece == HC_TLS_MESSAGE) c->messages++;
+  if (++c->idle > HC_TLS_IDLE_MAX) c->is_flooded = true;
+  return !c->is_flooded;
 }

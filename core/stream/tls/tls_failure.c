@@ -115,6 +115,12 @@ void hc_tls_fail_without_record(hc_tls_handshake *h) {
                  "TLS handshake: what the server sent is no TLS record (wrong version number)");
 }
 
+/* Whatever it means by them, an answer does not come of it. */
+void hc_tls_fail_by_flood(hc_tls_handshake *h) {
+  hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
+                 "TLS: the server sends one record after the other that brings nothing");
+}
+
 /* --- what is wrong with its certificate */
 
 /* The most frequent failure of all, and the one where a guess helps least: so it says which names

@@ -188,6 +188,7 @@ void hc_tls_fail_by_alert(hc_tls_handshake *h, int alert);
 /* The versions of both sides do not meet; `reason` is the library's. */
 void hc_tls_fail_by_version(hc_tls_handshake *h, const char *reason);
 void hc_tls_fail_without_record(hc_tls_handshake *h); /* it is no TLS that the server speaks */
+void hc_tls_fail_by_flood(hc_tls_handshake *h); /* of records without content */
 /* The certificate is for others. `names` is a list, "" none. */
 void hc_tls_fail_by_name(hc_tls_handshake *h, const char *names, const char *subject);
 void hc_tls_fail_by_authority(hc_tls_handshake *h, const char *reason, const char *issuer);
@@ -210,7 +211,10 @@ typedef struct hc_tls_carrier {
   hc_io write_wants;
   /* what one operation may still read: a server can send records without content for ever */
   size_t burst;
-  size_t barren; /* what has been read since the last content came of it */
+  bool is_open; /* the handshake is over; before that it has the library's limits */
+  unsigned idle; /* records and messages of the handshake since the last content */
+  unsigned messages; /* of the handshake, in this receive */
+  bool is_flooded; /* too many of the first */
   bool dry; /* reads find nothing: only what the library has buffered is worked on */
   bool sleeping; /* reads may sleep in the kernel ... */
   uint64_t sleep_until; /* ... until then, see recv_blocking */
@@ -222,6 +226,11 @@ typedef struct hc_tls_carrier {
 hc_io hc_tls_carrier_read(hc_tls_carrier *c, char *into, size_t room, size_t *got);
 /* The same for write_wants. */
 hc_io hc_tls_carrier_write(hc_tls_carrier *c, hc_slice bytes, size_t *sent);
+/* For the library's side to call when it meets one of either, whatever turns out to be in it.
+ * False: there were too many without content, and the connection is to end
+ * (hc_tls_fail_by_flood). */
+typedef enum hc_tls_piece { HC_TLS_RECORD, HC_TLS_MESSAGE } hc_tls_piece;
+bool hc_tls_carrier_count(hc_tls_carrier *c, hc_tls_piece piece);
 
 HC_INTERNAL_END
 

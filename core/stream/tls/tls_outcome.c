@@ -80,10 +80,9 @@ hc_io hc_tls_peer_receive_outcome(hc_tls_peer *t, hc_tls_result result, const hc
   return HC_IO_ERROR;
 }
 
-/* A burst for each call: whatever one of them has left over is not added to the next. A handshake
- * has no content, and limits of its own. */
+/* A burst for each call: whatever one of them has left over is not added to the next. */
 void hc_tls_peer_begin(hc_tls_peer *t, hc_failure *failure) {
-  bool is_barren = t->state == HC_TLS_CONNECTED && t->carrier.barren >= HC_TLS_READ_BURST;
   t->carrier.failure = failure;
-  t->carrier.burst = is_barren ? HC_TLS_BARREN_BURST : HC_TLS_READ_BURST;
+  t->carrier.burst = HC_TLS_READ_BURST;
+  t->carrier.is_open = t->state == HC_TLS_CONNECTED;
 }

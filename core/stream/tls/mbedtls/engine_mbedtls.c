@@ -28,8 +28,7 @@
 #define RECORD_HEADER 5u
 #define RECORD_MOST (16384u + 2048u) /* RFC 5246 section 6.2.3 */
 #define WARNINGS_MOST 5u /* in a row, as with OpenSSL */
-#define TICKETS_MOST 64u /* in one read; a server sends a few */
-#define TOO_MANY_WARNINGS MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE
+#define TOO_MANY MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE
 
 /* mbedTLS passes over each alert that is a warning, and in TLS 1.3 over each change of ciphers,
  * within one call, as many as there are: a server could have it do nothing else, or wait for ever.
@@ -38,6 +37,7 @@
 static bool is_warned_enough(hc_tls_engine *e) {
   if (e->header_got > 0 || e->record_left > 0 || e->is_counted) return false;
   e->is_counted = true; /* it asks again while nothing has come */
+  if (!hc_tls_carrier_count(e->carrier, HC_TLS_RECORD)) return true;
   bool is_idle = e->ssl.in_msgtype == MBEDTLS_SSL_MSG_ALERT ||
                  e->ssl.in_msgtype == MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC;
   e->warnings = is_idle ? e->warnings + 1 : 0;
@@ -69,9 +69,8 @@ static int carry_in(void *engine, unsigned char *into, size_t room) {
   hc_tls_engine *e = engine;
   size_t got;
   if (is_warned_enough(e)) {
-    hc_failure_set(&e->handshake->failure, HC_ERR_CONNECTION_ERROR,
-                   "TLS: the server sends one record after the other that brings nothing");
-    return TOO_MANY_WARNINGS;
+    hc_tls_fail_by_flood(e->handshake);
+    return TOO_MANY;
   }
   switch (hc_tls_carrier_read(e->carrier, (char *)into, room, &got)) {
   case HC_IO_OK: follow_records(e, into, got); return (int)got;
@@ -83,10 +82,15 @@ static int carry_in(void *engine, unsigned char *into, size_t room) {
   return MBEDTLS_ERR_NET_RECV_FAILED;
 }
 
-/* mbedTLS comes back with what was not sent. */
+/* mbedTLS comes back with what was not sent. What it sends within a read is the refusal of a new
+ * handshake, and a record may hold thousands of wishes for one. */
 static int carry_out(void *engine, const unsigned char *bytes, size_t size) {
   hc_tls_engine *e = engine;
   size_t sent;
+  if (e->is_reading && !hc_tls_carrier_count(e->carrier, HC_TLS_MESSAGE)) {
+    hc_tls_fail_by_flood(e->handshake);
+    return TOO_MANY;
+  }
   hc_io io = hc_tls_carrier_write(e->carrier, (hc_slice){(const char *)bytes, size}, &sent);
   if (io == HC_IO_OK) return (int)sent;
   return io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE ? MBEDTLS_ERR_SSL_WANT_WRITE
@@ -387,10 +391,13 @@ static bool is_ticket(int result) {
 /* Tickets of TLS 1.3 come in between; some, and not for ever. */
 static int read_mbedtls(hc_tls_engine *e, char *into, size_t room) {
   int got;
-  unsigned tickets = 0;
+  e->is_reading = true;
   do got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
-  while (is_ticket(got) && ++tickets <= TICKETS_MOST);
-  return is_ticket(got) ? TOO_MANY_WARNINGS : got;
+  while (is_ticket(got) && hc_tls_carrier_count(e->carrier, HC_TLS_MESSAGE));
+  e->is_reading = false;
+  if (!is_ticket(got)) return got;
+  hc_tls_fail_by_flood(e->handshake);
+  return TOO_MANY;
 }
 
 /* 0 and below is no data: an end, or an error's number. */

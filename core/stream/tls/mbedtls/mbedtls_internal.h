@@ -70,6 +70,7 @@ struct hc_tls_engine {
   size_t header_got, record_left; /* where the records that come begin: see follow_records */
   unsigned char record_size[2];
   unsigned warnings; /* alerts in a row that end nothing */
+  bool is_reading;
   bool is_counted; /* the last record is in that */
   bool is_established, was_resumed;
   /* what the verification found, certificate by certificate, the server's own first */

@@ -11,7 +11,7 @@
 /* An end of the stream is 0 and no flag. What failed below is kept by the carrier: OpenSSL's
  * SSL_ERROR_SYSCALL says no more than that something did. */
 static int bio_read(BIO *bio, char *into, int room) {
-  hc_tls_carrier *c = BIO_get_data(bio);
+  hc_tls_carrier *c = hc_tls_bio_carrier(bio);
   size_t got;
   BIO_clear_retry_flags(bio);
   if (!into || room <= 0) return 0;
@@ -29,7 +29,7 @@ static int bio_read(BIO *bio, char *into, int room) {
 /* Nothing is gathered here. One record is one call, and so one system call on TCP, and what the
  * stream below did not take stays in OpenSSL's own buffer until the next SSL_write. */
 static int bio_write(BIO *bio, const char *bytes, int size) {
-  hc_tls_carrier *c = BIO_get_data(bio);
+  hc_tls_carrier *c = hc_tls_bio_carrier(bio);
   size_t sent;
   BIO_clear_retry_flags(bio);
   if (!bytes || size <= 0) return 0;

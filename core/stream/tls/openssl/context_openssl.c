@@ -279,6 +279,18 @@ static void set_sessions(const hc_tls_options *o) {
   SSL_CTX_sess_set_new_cb(handle, keep_session);
 }
 
+/* Called by OpenSSL for each record and each message, in its midst and unable to say that something
+ * is wrong. A shutdown is what it looks for before it goes on to the next: it returns with nothing,
+ * and `outcome` knows why. */
+static void count_pieces(int is_written, int version, int type, const void *bytes, size_t size,
+                         SSL *ssl, void *unused) {
+  (void)version, (void)bytes, (void)size, (void)unused;
+  if (is_written || (type != SSL3_RT_HEADER && type != SSL3_RT_HANDSHAKE)) return;
+  hc_tls_piece piece = type == SSL3_RT_HEADER ? HC_TLS_RECORD : HC_TLS_MESSAGE;
+  if (!hc_tls_carrier_count(hc_tls_bio_carrier(SSL_get_rbio(ssl)), piece))
+    SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+}
+
 /* What is cleared first may have been set by openssl.cnf. An end without close_notify must show, or
  * content that was cut off would look whole. Compressed secrets can be guessed by their length
  * (CRIME), and a renegotiation would put a second handshake into the midst of an answer.
@@ -296,6 +308,7 @@ static void set_behaviour(const hc_tls_options *o) {
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_default_read_buffer_len(context, HC_TLS_READ_AHEAD);
   SSL_CTX_set_client_cert_cb(context, note_request);
+  SSL_CTX_set_msg_callback(context, count_pieces);
   if (o->require_ocsp) SSL_CTX_set_tlsext_status_cb(context, hc_tls_ocsp_callback);
   set_sessions(o);
 }

@@ -21,6 +21,8 @@
 /* The one place that maps what OpenSSL says; `result` is not a success. Only what broke the
  * protocol leaves something in the queue, for hc_tls_engine_explain. */
 static hc_tls_result outcome(const SSL *ssl, int result) {
+  const hc_tls_carrier *c = hc_tls_bio_carrier(SSL_get_rbio(ssl));
+  if (c->is_flooded) return HC_TLS_BROKEN;
   switch (SSL_get_error(ssl, result)) {
   case SSL_ERROR_WANT_READ: return HC_TLS_WANTS_READ;
   case SSL_ERROR_WANT_WRITE: return HC_TLS_WANTS_WRITE;
@@ -198,11 +200,12 @@ static void reason_failure(hc_tls_handshake *h, unsigned long error, hc_tls_phas
 
 /* The oldest error in the queue is the cause; what stands behind it are those who passed it on. */
 void hc_tls_engine_explain(hc_tls_engine *e, hc_tls_handshake *h, hc_tls_phase phase) {
-  (void)e;
   unsigned long error = ERR_peek_error();
   int reason = ERR_GET_REASON(error);
-  if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE &&
-      reason < ALERT_BASE + ALERT_NUMBERS) {
+  if (hc_tls_bio_carrier(SSL_get_rbio(hc_tls_ssl(e)))->is_flooded) {
+    hc_tls_fail_by_flood(h);
+  } else if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= ALERT_BASE &&
+             reason < ALERT_BASE + ALERT_NUMBERS) {
     hc_tls_fail_by_alert(h, reason - ALERT_BASE);
   } else if (hc_tls_memory_was_out()) {
     hc_failure_out_of_memory(&h->failure);

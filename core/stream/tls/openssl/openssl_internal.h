@@ -87,6 +87,7 @@ hc_error hc_tls_failure_set(hc_failure *failure, hc_error code, const char *what
 BIO_METHOD *hc_tls_bio_method_new(void);
 /* A BIO over `carrier`, which outlives it. */
 BIO *hc_tls_bio_new(const BIO_METHOD *method, hc_tls_carrier *carrier);
+static inline hc_tls_carrier *hc_tls_bio_carrier(BIO *bio) { return BIO_get_data(bio); }
 
 HC_INTERNAL_END
 
