@@ -168,16 +168,16 @@ static int challenge_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {
+static const luaL_Reg digest_functions[] = {
     {"first", challenge_first}, {"best", challenge_best}, {NULL, NULL}};
-static const luaL_Reg methods[] = {{"facts", challenge_facts},
-                                   {"authorization", challenge_authorization},
-                                   {"take_info", challenge_take_info},
-                                   {NULL, NULL}};
-static const luaL_Reg meta[] = {{"__gc", challenge_gc}, {NULL, NULL}};
+static const luaL_Reg challenge_methods[] = {{"facts", challenge_facts},
+                                             {"authorization", challenge_authorization},
+                                             {"take_info", challenge_take_info},
+                                             {NULL, NULL}};
+static const luaL_Reg challenge_meta[] = {{"__gc", challenge_gc}, {NULL, NULL}};
 
 void hcl_digest_challenge_register(lua_State *L) {
-  static const hcl_class class = {
-      HCL_DIGEST_CHALLENGE, "DigestChallenge.", "challenge:", functions, methods, meta};
+  static const hcl_class class = {HCL_DIGEST_CHALLENGE, "DigestChallenge.", "challenge:",
+                                  digest_functions,     challenge_methods,  challenge_meta};
   hcl_class_new(L, &class);
 }

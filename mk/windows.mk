@@ -46,7 +46,7 @@ windows-zip: windows-modules
 windows-amalgamation: windows-deps amalgamation
 	@for more in "" -DWIN32_LEAN_AND_MEAN "-include winsock2.h -include windows.h"; do \
 	  for lua in "-isystem $(windows_deps)/lua54/include" -DHC_WITHOUT_LUA; do \
-	  echo "$(WINDOWS_CC) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $$lua $$more \
+	  echo "$(WINDOWS_CC) -std=c11 $(WARNINGS) -Werror -fsyntax-only $$lua $$more \
 	    -isystem $(windows_deps)/include $(BUILD)/amalgamation/httpclient.c"; done; done | \
 	  xargs -P $(JOBS) -I {} sh -c "{}"
 

@@ -27,7 +27,10 @@ local abi = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d.%d")
 local lua_flags = ("$(pkg-config --cflags %s | sed 's/-I/-isystem /g')"):format(abi)
 local tls_flags = "$(pkg-config --cflags openssl zlib)"
 local tls_libs = "$(pkg-config --libs openssl zlib)"
-local warnings = "-Wall -Wextra -Wpedantic -Wconversion -Werror"
+-- The project's own, as far as all compilers here know them. A local name is no static one of any file (-Wshadow).
+local warnings = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual "
+  .. "-Wwrite-strings -Wvla -Wformat=2 -Wundef -Werror"
+local optional = "-DHC_WITH_NGHTTP2 -DHC_WITH_BROTLI -DHC_WITH_ZSTD -DHC_WITH_LIBPSL -DHC_WITH_IDN2"
 
 local function compile(compiler, more, out)
   return sh(("cd %s && %s %s %s %s %s -fPIC -pthread -c httpclient.c -o %s"):format(folder.path,
@@ -55,6 +58,10 @@ describe("make amalgamation", function()
       assert.same({ code = 0, out = "", err = "" }, compile(compiler, "-O0", "with.o"))
       assert.same({ code = 0, out = "", err = "" },
         compile(compiler, "-O0 -DHC_WITHOUT_LUA", "without.o"))
+      if #compilers > 1 then
+        assert.same({ code = 0, out = "", err = "" },
+          compile(compiler, "-O0 " .. optional, "all.o"))
+      end
     end)
   end
 

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static unsigned byte_at_base64(hc_slice s, size_t i) { return (unsigned char)s.data[i]; }
 
@@ -17,10 +18,10 @@ static void encode_group(hc_slice rest, char *at) {
   unsigned group = byte_at_base64(rest, 0) << 16;
   if (rest.size > 1) group |= byte_at_base64(rest, 1) << 8;
   if (rest.size > 2) group |= byte_at_base64(rest, 2);
-  at[0] = digits[group >> 18];
-  at[1] = digits[(group >> 12) & 63];
-  at[2] = (char)(rest.size > 1 ? digits[(group >> 6) & 63] : '=');
-  at[3] = (char)(rest.size > 2 ? digits[group & 63] : '=');
+  at[0] = base64_digits[group >> 18];
+  at[1] = base64_digits[(group >> 12) & 63];
+  at[2] = (char)(rest.size > 1 ? base64_digits[(group >> 6) & 63] : '=');
+  at[3] = (char)(rest.size > 2 ? base64_digits[group & 63] : '=');
 }
 
 void hc_base64_write(hc_slice bytes, char *at) {

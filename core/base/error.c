@@ -18,7 +18,7 @@ typedef struct code_text {
 } code_text;
 
 /* In the order of hc_error, without gaps. */
-static const code_text texts[] = {
+static const code_text code_texts[] = {
     {"OK", "no error"},
     {"FAILED", "the operation failed"},
     {"ERR_UNAVAILABLE", "not available"},
@@ -69,16 +69,17 @@ static const code_text texts[] = {
     {"ERR_BUG", "a bug in the program"},
     {"ERR_PRINTER_ON_FIRE", "printer on fire"},
 };
-_Static_assert(sizeof texts / sizeof texts[0] == HC_ERROR_COUNT, "one text for each code");
+_Static_assert(sizeof code_texts / sizeof code_texts[0] == HC_ERROR_COUNT,
+               "one text for each code");
 
 /* An int and not the enum: these come from scripts, which may have any number. */
 const char *hc_error_name(int code) {
-  return code < 0 || code >= HC_ERROR_COUNT ? NULL : texts[code].name;
+  return code < 0 || code >= HC_ERROR_COUNT ? NULL : code_texts[code].name;
 }
 
 /* Never NULL, so it can stand in any format. */
 const char *hc_error_string(int code) {
-  return code < 0 || code >= HC_ERROR_COUNT ? "unknown error" : texts[code].sentence;
+  return code < 0 || code >= HC_ERROR_COUNT ? "unknown error" : code_texts[code].sentence;
 }
 
 /* A text may quote a peer. It must not control a terminal or fake a line in a log. */

@@ -67,7 +67,7 @@ static void uncount(const void *block) { (void)block; }
 
 /* Written by hc_set_allocator alone, when no other call runs and nothing has been allocated; so it
  * is read without a lock. */
-static hc_allocator host;
+static hc_allocator host_allocator;
 
 /* What keeps hc_set_allocator from taking an allocator away from under its blocks. The C library's
  * blocks are not counted, since all threads would write to that one number at each allocation: the
@@ -91,9 +91,9 @@ hc_error hc_set_allocator(const hc_allocator *allocator) {
   static const hc_allocator c_library;
   bool is_whole = !allocator || (allocator->allocate && allocator->resize && allocator->release);
   if (!is_whole) return HC_ERR_INVALID_PARAMETER;
-  if (host.allocate ? atomic_load(&host_blocks) > 0 : atomic_load(&c_library_was_used))
+  if (host_allocator.allocate ? atomic_load(&host_blocks) > 0 : atomic_load(&c_library_was_used))
     return HC_ERR_BUSY;
-  host = allocator ? *allocator : c_library;
+  host_allocator = allocator ? *allocator : c_library;
   return HC_OK;
 }
 
@@ -103,7 +103,8 @@ hc_error hc_set_allocator(const hc_allocator *allocator) {
 static size_t at_least_one(size_t size) { return size > 0 ? size : 1; }
 
 static void *take_memory(size_t size) {
-  if (host.allocate) return note_host_block(host.allocate(host.user, size));
+  if (host_allocator.allocate)
+    return note_host_block(host_allocator.allocate(host_allocator.user, size));
   note_c_library();
   return malloc(size);
 }
@@ -115,7 +116,7 @@ void *hc_memory_allocate(size_t size) {
 /* Small blocks are cleared by hand: calloc passes by the lists of blocks just freed that malloc
  * keeps for each thread. And not by a plain memset, since compilers make a calloc of the two. */
 static void *zeroed(size_t size) {
-  if (size > SMALL_BLOCK && !host.allocate) {
+  if (size > SMALL_BLOCK && !host_allocator.allocate) {
     note_c_library();
     return calloc(1, size);
   }
@@ -132,7 +133,7 @@ void *hc_memory_allocate_zeroed(size_t count, size_t size) {
 }
 
 static void *resize_memory(void *block, size_t size) {
-  if (host.allocate) return host.resize(host.user, block, size);
+  if (host_allocator.allocate) return host_allocator.resize(host_allocator.user, block, size);
   note_c_library();
   return realloc(block, size);
 }
@@ -146,12 +147,12 @@ void *hc_memory_resize(void *block, size_t size) {
 void hc_memory_release(void *block) {
   if (!block) return;
   uncount(block);
-  if (!host.allocate) {
+  if (!host_allocator.allocate) {
     free(block);
     return;
   }
   atomic_fetch_sub_explicit(&host_blocks, 1, memory_order_relaxed);
-  host.release(host.user, block);
+  host_allocator.release(host_allocator.user, block);
 }
 
 /* Texts are views with a size everywhere; the NUL is for the system's calls and the libraries,

@@ -199,9 +199,9 @@ static bool takes_requests(const hc_connection *n) {
 }
 
 /* Is its descriptor another poller's than the seat is? */
-static bool is_watched_elsewhere(const hc_connection *n, const hc_seat *seat) {
-  for (const hc_place *p = n->places; seat && p; p = p->next)
-    if (p->seat && p->seat->owner != seat->owner) return true;
+static bool is_watched_elsewhere(const hc_connection *n, const hc_seat *hook) {
+  for (const hc_place *p = n->places; hook && p; p = p->next)
+    if (p->seat && p->seat->owner != hook->owner) return true;
   return false;
 }
 

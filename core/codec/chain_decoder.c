@@ -14,23 +14,24 @@ typedef struct stage {
 } stage;
 
 /* `stages[0]` is the outermost coding, the last one the content itself. */
-typedef struct chain {
+typedef struct coding_chain {
   hc_decoder common;
   size_t count;
   stage stages[HC_CODINGS_MAX];
-} chain;
+} coding_chain;
 
 /* To the outside a chain is one more codec: whoever reads it need not know how many there are. */
-static chain *of_chain_decoder(hc_decoder *d) { return (chain *)d; }
+static coding_chain *of_chain_decoder(hc_decoder *d) { return (coding_chain *)d; }
 
 /* Where a stage writes to, and how much of that it did. */
-typedef struct target {
+typedef struct stage_target {
   char *at;
   size_t room, produced;
-} target;
+} stage_target;
 
 /* The failure of one is that of the chain, word for word: it names the coding that was broken. */
-static hc_parse feed_stage(chain *c, size_t i, hc_slice data, target *to, size_t *used) {
+static hc_parse feed_stage(coding_chain *c, size_t i, hc_slice data, stage_target *to,
+                           size_t *used) {
   hc_decoder *decoder = c->stages[i].decoder;
   hc_parse result = hc_decoder_feed(decoder, data, to->at, to->room, used, &to->produced);
   if (result == HC_PARSE_ERROR) c->common.failure = *hc_decoder_failure(decoder);
@@ -40,9 +41,9 @@ static hc_parse feed_stage(chain *c, size_t i, hc_slice data, target *to, size_t
 /* Between the stages: as much as there is room for. Returns how many bytes moved. How much moved
  * counts what was used and what was made: a stage may take a window full before it gives anything,
  * and that is progress all the same. */
-static size_t run_inner(chain *c, size_t i, hc_slice data, size_t *used) {
+static size_t run_inner(coding_chain *c, size_t i, hc_slice data, size_t *used) {
   hc_buffer *next = &c->stages[i + 1].in;
-  target to = {NULL, HC_CHAIN_ROOM - hc_buffer_size(next), 0};
+  stage_target to = {NULL, HC_CHAIN_ROOM - hc_buffer_size(next), 0};
   size_t available;
   if (to.room == 0) return 0;
   if (hc_buffer_reserve(next, to.room, HC_CHAIN_ROOM, &to.at, &available) != HC_OK) {
@@ -56,7 +57,7 @@ static size_t run_inner(chain *c, size_t i, hc_slice data, size_t *used) {
 
 /* One look at every stage. From the first stage to the last, so that a byte can travel the whole
  * way in one round. */
-static size_t run_once(chain *c, hc_slice data, target *out, size_t *used) {
+static size_t run_once(coding_chain *c, hc_slice data, stage_target *out, size_t *used) {
   size_t moved = 0;
   for (size_t i = 0; i < c->count && c->common.failure.code == HC_OK; i++) {
     hc_buffer *in = &c->stages[i].in;
@@ -66,7 +67,7 @@ static size_t run_once(chain *c, hc_slice data, target *out, size_t *used) {
     if (i + 1 < c->count) {
       moved += run_inner(c, i, own, &taken);
     } else {
-      target to = {out->at + out->produced, out->room - out->produced, 0};
+      stage_target to = {out->at + out->produced, out->room - out->produced, 0};
       (void)feed_stage(c, i, own, &to, &taken);
       out->produced += to.produced;
       moved += taken + to.produced;
@@ -80,7 +81,7 @@ static size_t run_once(chain *c, hc_slice data, target *out, size_t *used) {
 /* Also what stands between two stages has to be through, or a stream that was cut would pass for
  * whole. */
 static bool chain_is_done(const hc_decoder *d) {
-  const chain *c = (const chain *)d;
+  const coding_chain *c = (const coding_chain *)d;
   for (size_t i = 0; i < c->count; i++)
     if (!hc_decoder_is_done(c->stages[i].decoder) || hc_buffer_size(&c->stages[i].in) > 0)
       return false;
@@ -91,8 +92,8 @@ static bool chain_is_done(const hc_decoder *d) {
  * at least a byte, so it ends. */
 static hc_parse chain_feed(hc_decoder *d, hc_slice data, char *at, size_t room, size_t *used,
                            size_t *produced) {
-  chain *c = of_chain_decoder(d);
-  target out = {at, room, 0};
+  coding_chain *c = of_chain_decoder(d);
+  stage_target out = {at, room, 0};
   while (d->failure.code == HC_OK && out.produced < room && run_once(c, data, &out, used) > 0) {
   }
   *produced = out.produced;
@@ -103,7 +104,7 @@ static hc_parse chain_feed(hc_decoder *d, hc_slice data, char *at, size_t room, 
 /* The outermost first: if it was cut short, those within were as well, and would only tell of the
  * consequence. */
 static hc_error chain_finish(hc_decoder *d) {
-  chain *c = of_chain_decoder(d);
+  coding_chain *c = of_chain_decoder(d);
   for (size_t i = 0; i < c->count; i++) {
     hc_decoder *decoder = c->stages[i].decoder;
     if (hc_decoder_finish(decoder) == HC_OK) continue;
@@ -115,7 +116,7 @@ static hc_error chain_finish(hc_decoder *d) {
 
 /* Also of one that was only half made. */
 static void chain_close(hc_decoder *d) {
-  chain *c = of_chain_decoder(d);
+  coding_chain *c = of_chain_decoder(d);
   for (size_t i = 0; i < c->count; i++) {
     hc_decoder_delete(c->stages[i].decoder);
     hc_buffer_free(&c->stages[i].in);
@@ -128,7 +129,7 @@ static const hc_codec chain_codec = {"coded", chain_feed, chain_is_done, chain_f
 /* Codings are listed in the order in which they were applied (RFC 9110 section 8.4), so the last of
  * the list is the first to come off. */
 static hc_decoder *make_chain(const hc_codings *codings) {
-  chain *c = hc_memory_allocate_zeroed(1, sizeof *c);
+  coding_chain *c = hc_memory_allocate_zeroed(1, sizeof *c);
   if (!c) return NULL;
   c->common.codec = &chain_codec;
   for (size_t i = codings->count; i > 0; i--) {

@@ -15,7 +15,7 @@ typedef struct coding_name {
 } coding_name;
 
 /* x-gzip is what some servers have called it since before there was a registry. */
-static const coding_name names[] = {
+static const coding_name coding_names[] = {
     {"gzip", HC_CODING_GZIP}, {"x-gzip", HC_CODING_GZIP}, {"deflate", HC_CODING_DEFLATE},
 #ifdef HC_WITH_BROTLI
     {"br", HC_CODING_BROTLI},
@@ -28,9 +28,9 @@ static const coding_name names[] = {
 /* The names have no letter case (RFC 9110 section 8.4.1), and x-gzip means gzip (section
  * 8.4.1.3). */
 bool hc_coding_of(hc_slice name, hc_coding *coding) {
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    if (!hc_slice_equal_fold(name, hc_slice_of(names[i].name))) continue;
-    *coding = names[i].coding;
+  for (size_t i = 0; i < sizeof coding_names / sizeof *coding_names; i++) {
+    if (!hc_slice_equal_fold(name, hc_slice_of(coding_names[i].name))) continue;
+    *coding = coding_names[i].coding;
     return true;
   }
   return false;

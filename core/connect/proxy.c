@@ -57,15 +57,15 @@ typedef struct scheme_entry {
 
 /* In the order of hc_proxy_scheme from HC_PROXY_PLAIN on: keep_names_proxy looks a name up by that.
  * "socks4" is left out because it knows neither IPv6 nor passwords worth the name. */
-static const scheme_entry schemes[] = {{{"http", 4}, HC_PROXY_PLAIN, 80},
-                                       {{"https", 5}, HC_PROXY_TLS, 443},
-                                       {{"socks5", 6}, HC_PROXY_SOCKS5, 1080},
-                                       {{"socks5h", 7}, HC_PROXY_SOCKS5H, 1080}};
+static const scheme_entry proxy_schemes[] = {{{"http", 4}, HC_PROXY_PLAIN, 80},
+                                             {{"https", 5}, HC_PROXY_TLS, 443},
+                                             {{"socks5", 6}, HC_PROXY_SOCKS5, 1080},
+                                             {{"socks5h", 7}, HC_PROXY_SOCKS5H, 1080}};
 
 /* Without case, as RFC 3986 section 3.1 has schemes. */
 static const scheme_entry *find_scheme(hc_slice name) {
-  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-    if (hc_slice_equal_fold(name, schemes[i].name)) return &schemes[i];
+  for (size_t i = 0; i < sizeof proxy_schemes / sizeof proxy_schemes[0]; i++) {
+    if (hc_slice_equal_fold(name, proxy_schemes[i].name)) return &proxy_schemes[i];
   }
   return NULL;
 }
@@ -88,12 +88,12 @@ static hc_slice behind_proxy(hc_slice s, size_t from) {
 }
 
 /* A URL in its parts, still encoded. */
-typedef struct parts {
+typedef struct url_parts {
   const scheme_entry *scheme;
   hc_slice user, password, host;
   bool has_user;
   unsigned port;
-} parts;
+} url_parts;
 
 /* "host:" with nothing behind the colon is a URL that RFC 3986 section 3.2.3 allows. */
 static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
@@ -104,7 +104,7 @@ static hc_error read_port(hc_slice digits, unsigned *port, hc_failure *why) {
 
 /* An IPv6 address without brackets can't be told from a host with a port, so it is refused and not
  * guessed at. */
-static hc_error read_host(hc_slice text, parts *to, hc_failure *why) {
+static hc_error read_host(hc_slice text, url_parts *to, hc_failure *why) {
   size_t end = 0;
   if (text.size > 0 && text.data[0] == '[') {
     if (!find_any(text, "]", &end))
@@ -126,7 +126,7 @@ static hc_error read_host(hc_slice text, parts *to, hc_failure *why) {
 /* The last '@' or the first one? Libraries differ, and "http://a@b@c" is how one of them is led to
  * another host than a check before it has seen. So there may be one alone. A backslash is a slash
  * to some of them. */
-static hc_error read_authority(hc_slice text, parts *to, hc_failure *why) {
+static hc_error read_authority(hc_slice text, url_parts *to, hc_failure *why) {
   size_t at, colon;
   if (find_any(text, " \\", &at))
     return refuse_proxy(why, "a space or a backslash stands before the path");
@@ -148,11 +148,11 @@ static hc_error read_authority(hc_slice text, parts *to, hc_failure *why) {
 
 /* Without a scheme it is an HTTP proxy, as "proxy.example:3128" in the environment always meant.
  * What stands behind the authority says nothing about a proxy and is passed over. */
-static hc_error read_url(hc_slice url, parts *to, hc_failure *why) {
+static hc_error read_url(hc_slice url, url_parts *to, hc_failure *why) {
   size_t end;
   url = hc_slice_trim(url);
   memset(to, 0, sizeof *to);
-  to->scheme = &schemes[0];
+  to->scheme = &proxy_schemes[0];
   if (url.size == 0)
     return hc_failure_set(why, HC_ERR_INVALID_PARAMETER, "the proxy's URL is empty");
   for (size_t i = 0; i < url.size; i++) {
@@ -183,7 +183,7 @@ static hc_error decode_proxy(hc_slice text, hc_buffer *out, hc_failure *why) {
  * brackets. All of it is reserved before the first byte, since `shown`, `authority` and `host` are
  * views that a buffer which grows would leave behind. */
 static hc_error keep_names_proxy(hc_proxy *p, hc_slice host) {
-  const hc_slice name = schemes[p->scheme - HC_PROXY_PLAIN].name;
+  const hc_slice name = proxy_schemes[p->scheme - HC_PROXY_PLAIN].name;
   char *at;
   size_t room;
   if (host.size > SIZE_MAX / 4) return HC_ERR_OUT_OF_MEMORY;
@@ -215,7 +215,7 @@ static hc_error make(hc_proxy_scheme scheme, hc_slice host, unsigned port, hc_pr
 }
 
 /* "%25" is how a URL writes the '%' before a zone (RFC 6874); decoding knows that already. */
-static hc_error make_of(const parts *from, hc_proxy **out, hc_failure *why) {
+static hc_error make_of(const url_parts *from, hc_proxy **out, hc_failure *why) {
   hc_buffer name = {0}, ascii = {0};
   hc_host host;
   hc_failure reason = {HC_OK, ""};
@@ -244,7 +244,7 @@ static hc_error check_socks_secret(const hc_proxy *p, hc_failure *why) {
 
 /* Decoded here and once: what is compared and hashed is the password itself, not the way in which a
  * URL writes it. For HTTP it goes on into the credentials, and the copies are wiped. */
-static hc_error take_user(hc_proxy *p, const parts *from, hc_proxy_schemes allowed,
+static hc_error take_user(hc_proxy *p, const url_parts *from, hc_proxy_schemes allowed,
                           hc_failure *why) {
   if (!from->has_user) return HC_OK;
   hc_error code = decode_proxy(from->user, &p->user, why);
@@ -265,7 +265,7 @@ static hc_error take_user(hc_proxy *p, const parts *from, hc_proxy_schemes allow
  * retained. */
 hc_error hc_proxy_from_url(hc_slice url, const hc_proxy_settings *settings, hc_proxy **out,
                            hc_failure *why) {
-  parts from;
+  url_parts from;
   hc_proxy *p = NULL;
   hc_error code = read_url(url, &from, why);
   if (code == HC_OK) code = make_of(&from, &p, why);

@@ -18,12 +18,12 @@
 #define REFUSALS_MAX 2u
 
 /* What of a refusal has yet to come before the proxy can be asked again. */
-typedef struct rest {
+typedef struct refusal_rest {
   hc_framing framing;  /* HC_FRAMING_NONE: nothing */
   uint64_t left;       /* HC_FRAMING_LENGTH */
   hc_chunked chunked;  /* HC_FRAMING_CHUNKED */
   size_t skipped;
-} rest;
+} refusal_rest;
 
 /* What belongs to one answer (response, interim_size, rest) is reset between two; `auth`,
  * `authority` and `refusals` last until the tunnel stands. */
@@ -36,7 +36,7 @@ struct hc_tunnel {
   unsigned wants;
   unsigned refusals;
   hc_auth_sent sent;
-  rest rest;
+  refusal_rest rest;
   bool is_refused;         /* what is left of the refusal comes first */
   bool is_kept;            /* this connection has served a CONNECT before */
   bool needs_new_stream;
@@ -233,7 +233,7 @@ static hc_io accept_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *why
 static void restart_tunnel(hc_tunnel *t) {
   hc_response_restart(&t->response);
   hc_chunked_reset(&t->rest.chunked);
-  t->rest = (rest){.framing = HC_FRAMING_NONE};
+  t->rest = (refusal_rest){.framing = HC_FRAMING_NONE};
   t->interim_size = 0;
 }
 
@@ -242,14 +242,14 @@ static bool begin_rest(hc_tunnel *t) {
   hc_body_plan plan;
   if (hc_body_decide(&t->response, HC_METHOD_CONNECT, HC_AFTER_KEEP, &plan, NULL) != HC_OK)
     return false;
-  t->rest = (rest){.framing = plan.framing, .left = plan.length};
+  t->rest = (refusal_rest){.framing = plan.framing, .left = plan.length};
   return plan.keeps_alive && plan.framing != HC_FRAMING_UNTIL_CLOSE &&
          (plan.framing != HC_FRAMING_LENGTH || plan.length <= HC_REFUSAL_MAX);
 }
 
 /* WANT_READ: not all of it has come. */
 static hc_io skip_piece(hc_tunnel *t) {
-  rest *r = &t->rest;
+  refusal_rest *r = &t->rest;
   size_t held = hc_buffer_size(&t->in), used = held, produced = 0;
   hc_parse parsed = HC_PARSE_MORE;
   if (held == 0 && r->framing == HC_FRAMING_CHUNKED) return HC_IO_WANT_READ;

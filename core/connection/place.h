@@ -34,7 +34,7 @@ typedef struct hc_place {
 static inline void hc_place_learn_room(hc_place *p) { p->knows_room = true; }
 static inline void hc_place_forget_room(hc_place *p) { p->knows_room = false; }
 /* A poller's: it takes the place's seat, and gives it up with NULL. */
-static inline void hc_place_sit(hc_place *p, hc_seat *seat) { p->seat = seat; }
+static inline void hc_place_sit(hc_place *p, hc_seat *hook) { p->seat = hook; }
 static inline void hc_place_notice(hc_place *p) {
   if (p->seat) p->seat->due(p->seat);
 }

@@ -36,7 +36,7 @@ static void release_h2_session(void *block, void *user) {
   hc_memory_release(block);
 }
 
-static const hc_failure closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
+static const hc_failure was_closed = {HC_ERR_CONNECTION_ERROR, "the HTTP/2 connection was closed"};
 
 /* Windows open only as content is read, never by themselves: that is what holds a fast server back.
  * Closed streams are forgotten at once; nghttp2 would keep some for priorities, which we don't use.
@@ -98,7 +98,7 @@ static void forget_held(hc_h2_stream *stream) {
 /* Its streams stay their owners', broken. Their owners have to find nothing that points into this
  * session: they close their streams later, when it is gone. */
 static void let_go_h2_session(hc_h2_session *s) {
-  hc_h2_session_end(s, &closed);
+  hc_h2_session_end(s, &was_closed);
   while (s->streams) {
     hc_h2_stream *stream = s->streams;
     s->streams = stream->behind;
@@ -159,7 +159,7 @@ bool hc_h2_session_is_draining(const hc_h2_session *s) {
 void hc_h2_session_goodbye(hc_h2_session *s) {
   /* without memory: unsaid */
   if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR);
-  hc_h2_session_end(s, &closed);
+  hc_h2_session_end(s, &was_closed);
 }
 
 /* Only one is under way at a time, so its answer needs no content to be known by. */

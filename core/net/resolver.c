@@ -77,7 +77,7 @@ static struct {
   unsigned workers, idle; /* idle: asleep, or started or woken and not yet at the lock */
 } pool = {.lock = HC_MUTEX, .places = HC_RESOLVER_THREADS};
 
-static hc_once prepared = HC_ONCE;
+static hc_once resolver_prepared = HC_ONCE;
 
 /* One lock for all of it: a lookup takes milliseconds and the lists are short, so nobody ever waits
  * for it long enough to notice. */
@@ -425,7 +425,7 @@ hc_error hc_lookup_start(hc_slice host, unsigned port, hc_lookup **out, hc_failu
   if (host.size == 0) return refuse_resolver(why, host, "the name is empty");
   if (memchr(host.data, '\0', host.size))
     return refuse_resolver(why, host, "a NUL byte in the name");
-  hc_once_do(&prepared, prepare_resolver);
+  hc_once_do(&resolver_prepared, prepare_resolver);
   hc_lookup *asker = hc_memory_allocate_zeroed(1, sizeof *asker);
   if (!asker) return hc_failure_out_of_memory(why);
   asker->port = port;

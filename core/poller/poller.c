@@ -171,7 +171,7 @@ static bool grow_poller(hc_poller *p) {
   if (p->count < p->capacity) return true;
   if (p->capacity > UINT32_MAX / 4) return false;
   uint32_t capacity = p->capacity ? 2 * p->capacity : 16;
-  slot *slots = hc_memory_resize(p->slots, capacity * sizeof *slots);
+  watch_slot *slots = hc_memory_resize(p->slots, capacity * sizeof *slots);
   if (!slots) return false;
   p->slots = slots;
   seat **heap = hc_memory_resize(p->heap, capacity * sizeof *heap);

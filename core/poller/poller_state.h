@@ -35,16 +35,16 @@ typedef struct seat {
 } seat;
 
 /* A descriptor in the kernel's set; the event names slot and generation. */
-typedef struct slot {
+typedef struct watch_slot {
   hc_connection *connection; /* NULL: free */
   uint32_t generation;
   uint32_t next_free;
-} slot;
+} watch_slot;
 
 struct hc_poller {
   hc_backend *backend;
   /* room for every client, as in the heap: there are no more connections than that */
-  slot *slots;
+  watch_slot *slots;
   uint32_t slot_count, capacity, free_slot; /* free_slot: index + 1, 0 none */
   seat *seats;
   size_t count, final_count;

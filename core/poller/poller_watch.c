@@ -17,7 +17,7 @@ static bool take_slot(hc_poller *p, hc_connection *n) {
     p->free_slot = p->slots[index].next_free;
   } else {
     if (index == p->capacity) return false;
-    p->slots[p->slot_count++] = (slot){NULL, 0, 0};
+    p->slots[p->slot_count++] = (watch_slot){NULL, 0, 0};
   }
   p->slots[index].connection = n;
   n->watch.slot = index;
@@ -27,7 +27,7 @@ static bool take_slot(hc_poller *p, hc_connection *n) {
 /* The watch ends: the slot is free, and an event that is under way already means nobody. That is
  * what the generation is for: the kernel has the slot's number, and may report it once more. */
 static void forget_watch(hc_poller *p, hc_watch *w) {
-  slot *s = &p->slots[w->slot];
+  watch_slot *s = &p->slots[w->slot];
   hc_stream_peer_watch(NULL, &w->watcher);
   s->connection = NULL;
   s->generation++;

@@ -8,7 +8,8 @@ local tempdir = require("spec.support.tempdir")
 local folder = tempdir.new()
 teardown(function() folder:close() end)
 
-local WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Werror -DHC_WITH_MBEDTLS"
+local WARNINGS = "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual "
+  .. "-Wwrite-strings -Wvla -Wformat=2 -Wundef -Werror -DHC_WITH_MBEDTLS"
 local LUA = "$(pkg-config --cflags lua5.4 | sed 's/-I/-isystem /g')"
 
 local function sh(command, ...)

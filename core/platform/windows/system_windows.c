@@ -64,8 +64,8 @@ int hc_errno_of_winsock(int code) {
 /* --- paths */
 
 #define LONG_PATH 248u /* a folder's name may have no more without the prefix */
-static const wchar_t prefix[] = L"\\\\?\\";
-#define PREFIX_SIZE (sizeof prefix / sizeof prefix[0] - 1)
+static const wchar_t verbatim_prefix[] = L"\\\\?\\";
+#define PREFIX_SIZE (sizeof verbatim_prefix / sizeof verbatim_prefix[0] - 1)
 
 /* What is no UTF-8 is in the code page of the user, as programs pass it that know of no other. */
 static wchar_t *from_text(const char *text) {
@@ -87,7 +87,7 @@ static wchar_t *lengthen(wchar_t *path) {
   DWORD size = path[0] == L'\\' && path[1] == L'\\' ? 0 : GetFullPathNameW(path, 0, NULL, NULL);
   wchar_t *out = size > 0 ? hc_memory_allocate((size + PREFIX_SIZE) * sizeof *out) : NULL;
   if (!out) return path;
-  memcpy(out, prefix, sizeof prefix);
+  memcpy(out, verbatim_prefix, sizeof verbatim_prefix);
   DWORD length = GetFullPathNameW(path, size, out + PREFIX_SIZE, NULL);
   bool is_whole = length > 0 && length < size && out[PREFIX_SIZE] != L'\\';
   hc_memory_release(is_whole ? path : out);

@@ -56,14 +56,14 @@ void hc_once_do(hc_once *once, void (*work)(void)) {
 
 /* A thread's function has another shape here; what is to be called travels in a block that the
  * thread frees. */
-typedef struct start {
+typedef struct thread_start {
   void *(*work)(void *);
   void *argument;
-} start;
+} thread_start;
 
 /* The block is freed first: the work may never come back. */
 static DWORD WINAPI run(void *given) {
-  start s = *(start *)given;
+  thread_start s = *(thread_start *)given;
   hc_memory_release(given);
   (void)s.work(s.argument);
   return 0;
@@ -91,9 +91,9 @@ bool hc_thread_outlives_exit(void) { return false; }
  * CreateThread fails for want of memory or handles, which is EAGAIN as pthread_create says it. */
 int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
   hc_thread_keep_module();
-  start *s = hc_memory_allocate(sizeof *s);
+  thread_start *s = hc_memory_allocate(sizeof *s);
   if (!s) return ENOMEM;
-  *s = (start){work, argument};
+  *s = (thread_start){work, argument};
   HANDLE thread = CreateThread(NULL, stack_size, run, s, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
   if (!thread) {
     hc_memory_release(s);

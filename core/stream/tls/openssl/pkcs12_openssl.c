@@ -10,11 +10,11 @@
 #include "openssl_internal.h"
 
 /* All three are owned, and NULL where the file has none. */
-typedef struct contents {
+typedef struct pkcs12_contents {
   EVP_PKEY *key;
   X509 *certificate;
   STACK_OF(X509) * chain;
-} contents;
+} pkcs12_contents;
 
 static hc_error no_memory_pkcs12(hc_failure *why) {
   ERR_clear_error();
@@ -58,7 +58,8 @@ static hc_error explain_unopened(hc_failure *why) {
 }
 
 /* Without a MAC nothing tells a wrong passphrase from a malformed file. */
-static hc_error open_contents(hc_slice der, const char *passphrase, contents *c, hc_failure *why) {
+static hc_error open_contents(hc_slice der, const char *passphrase, pkcs12_contents *c,
+                              hc_failure *why) {
   ERR_clear_error();
   PKCS12 *file = decode_pkcs12(der);
   if (!file)
@@ -78,7 +79,7 @@ static hc_error open_contents(hc_slice der, const char *passphrase, contents *c,
 }
 
 /* Each of these takes NULL. */
-static void close_contents(contents *c) {
+static void close_contents(pkcs12_contents *c) {
   EVP_PKEY_free(c->key);
   X509_free(c->certificate);
   sk_X509_pop_free(c->chain, X509_free);
@@ -86,8 +87,8 @@ static void close_contents(contents *c) {
 
 /* Hands the parts over to the caller. Of what was given away nothing stays in `c`, which is freed
  * in any case. */
-static hc_error share(contents *c, hc_tls_chain **own, hc_tls_key **key, hc_tls_chain **chain,
-                      hc_failure *why) {
+static hc_error share(pkcs12_contents *c, hc_tls_chain **own, hc_tls_key **key,
+                      hc_tls_chain **chain, hc_failure *why) {
   STACK_OF(X509) *list = sk_X509_new_null();
   if (!list || sk_X509_push(list, c->certificate) <= 0) {
     sk_X509_free(list);
@@ -98,14 +99,14 @@ static hc_error share(contents *c, hc_tls_chain **own, hc_tls_key **key, hc_tls_
   *key = hc_tls_key_of(c->key);
   *chain = has_chain ? hc_tls_chain_of(c->chain) : NULL;
   if (!has_chain) sk_X509_free(c->chain);
-  *c = (contents){NULL, NULL, NULL};
+  *c = (pkcs12_contents){NULL, NULL, NULL};
   return HC_OK;
 }
 
 /* What was not handed over is freed at the end, whichever way that came. */
 hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **own, hc_tls_key **key,
                             hc_tls_chain **chain, hc_failure *why) {
-  contents c = {NULL, NULL, NULL};
+  pkcs12_contents c = {NULL, NULL, NULL};
   char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
   if (!text) return no_memory_pkcs12(why);
   hc_error error = open_contents(der, text, &c, why);
