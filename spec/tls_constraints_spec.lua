@@ -91,6 +91,24 @@ describe("An authority with name constraints", function()
   end
 end)
 
+-- --- what is cut off
+
+describe("An authority whose last name constraint is cut off", function()
+  for _, case in ipairs({ { 0xA0, "localhost" }, { 0xA1, "elsewhere.test" } }) do
+    it(("is refused, behind one of %s that would do"):format(case[2]), function()
+      local tree = der.value(0x30, der.value(0x82, case[2]))
+      local whole = der.value(0x30, der.value(case[1], tree .. "\48\5"))
+      local above = authority("DER:" .. whole:gsub(".", function(c)
+        return ("%02x"):format(c:byte())
+      end), certs.ca)
+      local entry = leaf(above, "DNS:localhost")
+      entry.chain = above.cert
+      assert.equal(require("httpclient").HTTPClient.STATUS_TLS_HANDSHAKE_ERROR,
+        attempt(certs.ca.cert, entry).client:get_status())
+    end)
+  end
+end)
+
 -- --- names of subjects, byte by byte
 
 local SEQUENCE, SET, OID, UTF8, PRINTABLE, T61, BMP, UNIVERSAL, IA5 = 0x30, 0x31, 0x06, 0x0C, 0x13,

@@ -2,6 +2,7 @@
 -- a warning, and a host of them fetches over TLS.
 local certs = require("spec.support.certs")
 local native = require("spec_native")
+local httpclient = require("httpclient")
 local program = require("spec.support.program")
 local tempdir = require("spec.support.tempdir")
 
@@ -36,6 +37,25 @@ describe("the single files with mbedTLS", function()
       end
     end)
   end
+
+  -- The last byte of the sealed text is wrong: so the padding is, and all before the last block is the key.
+  it("leave nothing of a key in memory that could be opened but for its end", function()
+    local key = folder:file("key.der")
+    local made = sh([[openssl pkcs8 -topk8 -nocrypt -in %s -outform DER -out %s &&
+      openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 1000 -passout pass:word -in %s -outform DER -out %s.sealed]],
+      certs.client.key_file, key, certs.client.key_file, key)
+    assert.equal(0, made.code, made.out)
+    local sealed = tempdir.read(key .. ".sealed")
+    sealed = sealed:sub(1, -2) .. string.char((sealed:byte(-1) + 1) % 256)
+    local pem = folder:write("key.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+      .. httpclient.base64_encode(sealed):gsub(("."):rep(64), "%0\n")
+      .. "\n-----END ENCRYPTED PRIVATE KEY-----\n")
+    assert.same(FINE, sh([[cp spec/builds/wiped.c %s/amalgamation && cd %s/amalgamation &&
+      cc -std=c11 -Wall -Wextra -Werror -DHC_WITH_MBEDTLS -DHC_WITHOUT_LUA -O0 -pthread wiped.c httpclient.c -o wiped \
+        $(pkg-config --libs mbedtls mbedx509 mbedcrypto 2>/dev/null || echo -lmbedtls -lmbedx509 -lmbedcrypto) -lz -ldl &&
+      ./wiped %s %s word]],
+      folder.path, folder.path, key, pem))
+  end)
 
   it("fetch over TLS in a host that has no OpenSSL", function()
     local here = sh("pwd -P").out:gsub("\n", "")

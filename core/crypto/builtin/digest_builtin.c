@@ -134,6 +134,13 @@ static void compress_md5(uint64_t *words, const unsigned char *block) {
     s[1] += turn_left(mixed, turns[i / 16][i % 4]);
   }
   for (size_t i = 0; i < 4; i++) words[i] = (uint32_t)words[i] + s[i];
+  hc_memory_wipe(s, sizeof s);
+}
+
+/* A schedule begins with the block itself, which may be a key. */
+static void wipe_schedule(void *words, size_t size, void *registers, size_t registers_size) {
+  hc_memory_wipe(words, size);
+  hc_memory_wipe(registers, registers_size);
 }
 
 /* FIPS 180-4 section 4.1.1, with the constant of section 4.2.1 added in already. */
@@ -162,6 +169,7 @@ static void compress_sha1(uint64_t *words, const unsigned char *block) {
     s[0] = next;
   }
   for (size_t i = 0; i < 5; i++) words[i] = (uint32_t)words[i] + s[i];
+  wipe_schedule(w, sizeof w, s, sizeof s);
 }
 
 /* FIPS 180-4 section 6.2.2. The words are cut back to 32 bits by the types of `w` and `s`: a sum of
@@ -185,6 +193,7 @@ static void compress_sha256(uint64_t *words, const unsigned char *block) {
     s[0] = one + two;
   }
   for (size_t i = 0; i < 8; i++) words[i] = (uint32_t)words[i] + s[i];
+  wipe_schedule(w, sizeof w, s, sizeof s);
 }
 
 /* The same with other turns and 80 rounds (section 6.4.2). Folding the two into one costs more
@@ -210,6 +219,7 @@ static void compress_sha512(uint64_t *words, const unsigned char *block) {
     s[0] = one + two;
   }
   for (size_t i = 0; i < 8; i++) words[i] += s[i];
+  wipe_schedule(w, sizeof w, s, sizeof s);
 }
 
 /* The names are OpenSSL's, and the last of each list is NULL. Where a digest is the cut form of

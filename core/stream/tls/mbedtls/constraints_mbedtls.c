@@ -41,13 +41,15 @@ typedef struct constraints_cursor {
 /* --- the structure */
 
 /* The cursor moves behind the element, whose content `inside` is. False: the end, or something
- * else. */
+ * else, at which the cursor stays. mbedTLS moves its own even over the head of an element that is
+ * cut off, and what is cut off must not look like the end. */
 static bool step_into(constraints_cursor *c, int tag, constraints_cursor *inside) {
+  unsigned char *at = c->at;
   size_t size;
-  if (c->at >= c->end || *c->at != tag || mbedtls_asn1_get_tag(&c->at, c->end, &size, tag) != 0)
+  if (at >= c->end || *at != tag || mbedtls_asn1_get_tag(&at, c->end, &size, tag) != 0)
     return false;
-  *inside = (constraints_cursor){c->at, c->at + size};
-  c->at += size;
+  *inside = (constraints_cursor){at, at + size};
+  c->at = at + size;
   return true;
 }
 

@@ -228,6 +228,7 @@ static int open_pbes2(const pbes2 *p, hc_slice passphrase, hc_buffer *out) {
   if (error == 0) error = decipher(p, key, bits, (unsigned char *)at, &size);
   hc_memory_wipe(key, sizeof key);
   if (error == 0) hc_buffer_commit(out, size);
+  else hc_memory_wipe(at, room); /* with the right passphrase most of it is the key even so */
   return error;
 }
 

@@ -51,7 +51,8 @@ hc_error hc_pem_end(void);
  * found out. Both empty the error queue. */
 bool hc_pem_asks_too_much(hc_slice pem); /* at most INT_MAX bytes */
 struct PKCS12_st;
-bool hc_pkcs12_asks_too_much(const struct PKCS12_st *file);
+/* All of its parts together. The passphrase has a NUL behind it, and at most INT_MAX bytes. */
+bool hc_pkcs12_asks_too_much(const struct PKCS12_st *file, hc_slice passphrase);
 
 /* --- verify_openssl.c, ocsp_openssl.c: on failure handshake->failure says why */
 

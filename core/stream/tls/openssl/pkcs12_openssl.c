@@ -65,7 +65,7 @@ static hc_error open_contents(hc_slice der, const char *passphrase, pkcs12_conte
   if (!file)
     return hc_tls_memory_was_out() ? no_memory_pkcs12(why)
                                    : refuse_pkcs12(why, "it is no PKCS#12 file");
-  if (hc_pkcs12_asks_too_much(file)) {
+  if (hc_pkcs12_asks_too_much(file, hc_slice_of(passphrase))) {
     PKCS12_free(file);
     return hc_failure_set(why, HC_ERR_INVALID_DATA, HC_TOO_MANY_ROUNDS, HC_KEY_ROUNDS_MAX);
   }
