@@ -237,6 +237,7 @@ build = {
     ["httpclient.cookies.date"] = "lua/httpclient/cookies/date.lua",
     ["httpclient.cookies.file"] = "lua/httpclient/cookies/file.lua",
     ["httpclient.cookies.match"] = "lua/httpclient/cookies/match.lua",
+    ["httpclient.cookies.prefix"] = "lua/httpclient/cookies/prefix.lua",
     ["httpclient.cookies.set_cookie"] = "lua/httpclient/cookies/set_cookie.lua",
     ["httpclient.cookies.store"] = "lua/httpclient/cookies/store.lua",
     ["httpclient.cookies.suffix"] = "lua/httpclient/cookies/suffix.lua",

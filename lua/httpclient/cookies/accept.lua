@@ -4,8 +4,8 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local is_public_suffix = require(root .. ".cookies.suffix")
 local match = require(root .. ".cookies.match")
+local prefix_problem = require(root .. ".cookies.prefix")
 local set_cookie = require(root .. ".cookies.set_cookie")
-local texts = require(root .. ".base.text")
 
 local accept = {}
 
@@ -46,23 +46,6 @@ local function hides_secure(store, cookie)
   return false
 end
 
-local function starts_with(text, prefix)
-  return texts.lower(text:sub(1, #prefix)) == prefix
-end
-
--- -> nil; or why its name forbids it
-local function prefix_problem(cookie)
-  if cookie.name == ""
-    and (starts_with(cookie.value, "__secure-") or starts_with(cookie.value, "__host-")) then
-    return "a cookie without a name looks like one with a prefix"
-  elseif starts_with(cookie.name, "__secure-") and not cookie.secure then
-    return "a __Secure- cookie must be Secure"
-  elseif starts_with(cookie.name, "__host-")
-    and not (cookie.secure and cookie.host_only and cookie.has_path and cookie.path == "/") then
-    return "a __Host- cookie must be Secure, without Domain, and with Path=/"
-  end
-end
-
 -- -> nil; or why the cookie is not taken
 local function problem_of(store, cookie, url)
   if cookie.secure and not url.tls then
@@ -72,7 +55,7 @@ local function problem_of(store, cookie, url)
   elseif cookie.same_site == "None" and not cookie.secure then
     return "a SameSite=None cookie must be Secure"
   end
-  return prefix_problem(cookie)
+  return prefix_problem(cookie, cookie.has_path)
 end
 
 -- Takes the value of a Set-Cookie field of an answer from the URL. -> true; nil and why it is ignored

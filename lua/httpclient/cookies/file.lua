@@ -6,6 +6,7 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)
 local is_public_suffix = require(root .. ".cookies.suffix")
+local prefix_problem = require(root .. ".cookies.prefix")
 local random = require(root .. ".base.random")
 local texts = require(root .. ".base.text")
 
@@ -57,7 +58,7 @@ local function is_sound(cookie, fields)
   return cookie.domain ~= "" and cookie.path:sub(1, 1) == "/" and cookie.expires ~= nil
     and not texts.has_control(text) and #cookie.name + #cookie.value <= PAIR_MOST
     and not cookie.name:find("[;=]") and not cookie.value:find(";", 1, true) and not is_wide
-    and fields[2]:find("^[TF]") ~= nil
+    and fields[2]:find("^[TF]") ~= nil and not prefix_problem(cookie, true)
 end
 
 -- -> a cookie; nil for a comment, and for what is none
