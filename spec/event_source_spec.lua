@@ -1,10 +1,12 @@
 -- EventSource: the events of a server, over one connection after the other.
 local httpclient = require("httpclient")
+local certs = require("spec.support.certs")
 local ports = require("spec.support.ports")
 local steps = require("spec.support.steps")
 
 local Error, EventSource = httpclient.Error, httpclient.EventSource
 local play = steps(after_each)
+local with_server = require("spec.support.served")(after_each)
 local HEAD = steps.head("text/event-stream; charset=utf-8")
 local OPTIONS = { idle_timeout = 20, response_timeout = 20 }
 
@@ -113,6 +115,42 @@ describe("An EventSource", function()
       assert.is_true(code ~= nil and code ~= Error.OK)
       assert.equal(EventSource.CLOSED, source.ready_state)
       assert.is_false((pcall(source:events())))
+    end
+  end)
+
+  it("fails for what no other attempt could mend", function()
+    local function redirect(location)
+      return ("HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n"):format(location)
+    end
+    local loop = {}
+    for index = 1, 9 do
+      loop[index] = redirect("/")
+    end
+    local cases = {
+      { { redirect("ftp://example.com/") }, {}, Error.ERR_INVALID_PARAMETER, "can't be followed" },
+      { loop, {}, Error.FAILED, "more than 8 redirects" },
+      { { redirect("/") }, { redirect = "error" }, Error.FAILED, "refuses" },
+      { {}, { headers = { ["A B"] = "c" } }, Error.ERR_INVALID_PARAMETER, "header 1" },
+      { {}, { method = "TRACE", body = "x" }, Error.ERR_INVALID_PARAMETER, "TRACE" },
+      { {}, { allow_address = function() return false end }, Error.ERR_UNAUTHORIZED, "not allowed" },
+      { { tls = certs.localhost.tls() }, {}, Error.ERR_CONNECTION_ERROR, "certificate" },
+    }
+    for index, case in ipairs(cases) do
+      local options = case[2]
+      local server = case[1].tls and with_server({ {} }, case[1]) or with_server({ case[1] })
+      local told = {}
+      options.on_error = function(message, code, facts)
+        told[#told + 1] = { message, code, facts ~= nil }
+      end
+      local source = EventSource.new(server:url(), options)
+      local event, message, code = source:next(20)
+      assert.is_nil(event, index)
+      assert.equal(case[3], code, message)
+      assert.truthy(message:find(case[4], 1, true), message)
+      assert.equal(EventSource.CLOSED, source.ready_state)
+      assert.same({ { message, code, true } }, told)
+      local is_whole, raised = pcall(source:events())
+      assert.same({ false, message }, { is_whole, raised })
     end
   end)
 

@@ -13,6 +13,7 @@ local kept = require(root .. ".base.kept")
 local options = require(root .. ".options")
 local parsers = require(root .. ".stream.event_parser")
 local request_body = require(root .. ".message.request_body")
+local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
 local texts = require(root .. ".base.text")
 local transfers = require(root .. ".transfer.transfer")
@@ -89,12 +90,20 @@ local function next_transfer(state)
   return t
 end
 
+-- Will no other attempt go better? What a certificate was refused for may be put right by a server that was there
+-- before.
+local function is_hopeless(state)
+  local failed = state.body.failed
+  return failed ~= nil and (results.is_futile(failed)
+    or results.is_refused_certificate(failed) and not state.was_open)
+end
+
 -- The connection is lost. After how long the next one is tried doubles with each that failed.
 local function lose(state, message, code)
-  local facts = state.transfer:facts()
+  local facts, is_over = state.transfer:facts(), not state.reconnect or is_hopeless(state)
   state.body:close()
   state.body = nil
-  if not state.reconnect then
+  if is_over then
     return fail(state, message or "the stream has ended", code, facts)
   elseif state.ready_state == EventSource.CLOSED then
     return
@@ -124,7 +133,7 @@ local function open(state, head)
     return fail(state, "the answer is no text/event-stream", Error.ERR_INVALID_DATA,
       state.transfer:facts())
   end
-  state.failures, state.is_open = 0, true
+  state.failures, state.is_open, state.was_open = 0, true, true
   state.ready_state = EventSource.OPEN
   state.parser:begin()
   tell(state, "on_open", head)

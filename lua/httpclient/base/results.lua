@@ -75,4 +75,18 @@ function results.is_failure(value)
   return getmetatable(value) == Failure
 end
 
+-- A certificate that is refused now is refused in a second, too.
+function results.is_refused_certificate(failure)
+  return failure.result == results.Result.RESULT_TLS_HANDSHAKE_ERROR
+    and failure.message:find("certificate", 1, true) ~= nil
+end
+
+-- Does the request fail by what it is, or by what the script forbids, and not by what has become of the network? (What
+-- was broken in the content may come whole the next time.)
+function results.is_futile(failure)
+  local Result, result = results.Result, failure.result
+  return result == Result.RESULT_REQUEST_FAILED or result == Result.RESULT_REDIRECT_LIMIT_REACHED
+    or failure.is_final == true and result ~= Result.RESULT_BODY_DECOMPRESS_FAILED
+end
+
 return results

@@ -129,11 +129,9 @@ function retry.after_head(t)
     sent = true }, wished_by_server(t))
 end
 
--- A certificate that is refused now is refused in a second, too.
 local function is_passing(failure)
   return PASSING[failure.result] and not failure.is_final
-    and not (failure.result == Result.RESULT_TLS_HANDSHAKE_ERROR
-      and failure.message:find("certificate", 1, true))
+    and not results.is_refused_certificate(failure)
 end
 
 function retry.after_failure(t, failure)

@@ -40,7 +40,7 @@ local function note_end(self)
     if not results.is_failure(failure) then
       error(failure, 0) -- a callback's
     end
-    self.failure = failure.message
+    self.failed, self.failure = failure, failure.message
     self.code = failure.error or results.error_of[failure.result]
   elseif task.state == "cancelled" and not self.failure then
     self.failure, self.code = "the stream is closed", Error.ERR_UNAVAILABLE
