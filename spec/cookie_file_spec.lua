@@ -143,14 +143,18 @@ describe("A jar's file", function()
         .. ("x"):rep(4096),
       "site.example\tFALSE\t/\tFALSE\t0\ta\t1\r\r",
       "site.example\tFALSE\t/\tFALSE\t0\t__Secure-a\t1",
-      "site.example\tFALSE\t/\tFALSE\t0\t__Host-a\t1", ".site.example\tTRUE\t/\tTRUE\t0\t__host-a\t1",
-      "site.example\tFALSE\t/x\tTRUE\t0\t__Host-a\t1", "site.example\tFALSE\t/\tTRUE\t0\t\t__Host-a=1",
+      "site.example\tFALSE\t/\tFALSE\t0\t__Host-a\t1",
+      ".site.example\tTRUE\t/\tTRUE\t0\t__host-a\t1",
+      "site.example\tFALSE\t/x\tTRUE\t0\t__Host-a\t1",
+      "site.example\tFALSE\t/\tTRUE\t0\t\t__Host-a=1",
     }
     local jar = CookieJar.new()
     assert.equal(0, jar:load(folder:write("jar", table.concat(bad, "\n"))), tostring(jar))
     assert.equal(0, jar:load(folder:write("jar", ("\0\1\255x"):rep(100000))))
     assert.equal(0, jar:load("/dev/null"))
-    assert.equal(1, jar:load(folder:write("jar", line("site.example", "FALSE", "/", "TRUE", "0", "__Host-a", "1"))))
+    assert.equal(1,
+      jar:load(folder:write("jar", line("site.example", "FALSE", "/", "TRUE", "0", "__Host-a",
+        "1"))))
   end)
 end)
 

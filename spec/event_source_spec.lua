@@ -132,7 +132,8 @@ describe("An EventSource", function()
       { { redirect("/") }, { redirect = "error" }, Error.FAILED, "refuses" },
       { {}, { headers = { ["A B"] = "c" } }, Error.ERR_INVALID_PARAMETER, "header 1" },
       { {}, { method = "TRACE", body = "x" }, Error.ERR_INVALID_PARAMETER, "TRACE" },
-      { {}, { allow_address = function() return false end }, Error.ERR_UNAUTHORIZED, "not allowed" },
+      { {}, { allow_address = function() return false end }, Error.ERR_UNAUTHORIZED,
+        "not allowed" },
       { { tls = certs.localhost.tls() }, {}, Error.ERR_CONNECTION_ERROR, "certificate" },
     }
     for index, case in ipairs(cases) do
