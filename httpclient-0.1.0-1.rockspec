@@ -213,6 +213,7 @@ build = {
     ["httpclient.options"] = "lua/httpclient/options.lua",
     ["httpclient.session"] = "lua/httpclient/session.lua",
     ["httpclient.stream"] = "lua/httpclient/stream.lua",
+    ["httpclient.base.array"] = "lua/httpclient/base/array.lua",
     ["httpclient.base.calendar"] = "lua/httpclient/base/calendar.lua",
     ["httpclient.base.check"] = "lua/httpclient/base/check.lua",
     ["httpclient.base.finalizer"] = "lua/httpclient/base/finalizer.lua",

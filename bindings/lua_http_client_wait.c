@@ -180,12 +180,23 @@ static bool is_one_ready(const wait_any_call *w) {
   return false;
 }
 
+/* Behind a nil in its midst a client would be waited for by nobody. */
+static void check_no_gap(lua_State *L, int clients, size_t count) {
+  for (lua_pushnil(L); lua_next(L, clients); lua_pop(L, 1)) {
+    int64_t key;
+    if (lua_type(L, -2) == LUA_TNUMBER &&
+        (!hcl_to_integer(L, -2, &key) || key < 1 || (uint64_t)key > count))
+      hcl_argument_error(L, clients, "an array without gaps is needed");
+  }
+}
+
 /* HTTPClient.wait_any(clients [, seconds]) -> those that something has happened to, in the caller's
  * order. The arrays are userdata: a hook that raises leaves nothing behind. */
 static int client_wait_any(lua_State *L) {
   if (!lua_istable(L, 1)) return hcl_type_error(L, 1, "table");
   double seconds = hcl_opt_seconds(L, 2);
   size_t count = lua_rawlen(L, 1);
+  check_no_gap(L, 1, count);
   /* A wait that nothing could end is none, as of a Poller without clients. */
   hcl_wait wait = hcl_wait_begin(count == 0 && seconds < 0 ? 0 : seconds);
   hc_client **clients = (hc_client **)lua_newuserdata(L, (count + 1) * sizeof *clients);

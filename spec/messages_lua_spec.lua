@@ -108,6 +108,22 @@ describe("Wrong arguments of the Lua half", function()
       "bad argument #5 to 'request' (string, function or file expected, got thread)" },
     { request.request_raw, { request, "http://a/", {}, 2, { 256 } },
       "bad argument #4 to 'request_raw' (element 1 is no integer from 0 to 255)" },
+    { request.request_raw, { request, "http://a/", {}, 2, { 65, nil, 66 } }, "bad argument #4 to "
+      .. "'request_raw' (a body's table must be an array of integers from 0 to 255)" },
+    { request.request_raw, { request, "http://a/", {}, true, 2, { bytes = { 65 } } },
+      "bad argument "
+      .. "#5 to 'request_raw' (a body's table must be an array of integers from 0 to 255)" },
+    { httpclient.fetch_all, { { "http://a/", nil, "http://b/" } },
+      "bad argument #1 to 'fetch_all' (entry 2 is missing)" },
+    { httpclient.fetch_all, { { [1] = "http://a/", [9] = "http://b/" } },
+      "bad argument #1 to 'fetch_all' (entry 2 is missing)" },
+    { httpclient.fetch_all, { { url = "http://a/" } },
+      "bad argument #1 to 'fetch_all' (entry 1 is missing)" },
+    { httpclient.fetch_all, { { "http://a/", jobs = 2 } }, "bad argument #1 to 'fetch_all' "
+      .. "('jobs' belongs into a table of its own, behind the list)" },
+    { fetch, { "http://a/", { accept_encoding = { "gzip", nil, "br" } } }, "bad option "
+      .. "'accept_encoding' of fetch (true, false, or a list of \"gzip\", \"deflate\", \"br\", "
+      .. "\"zstd\" and \"identity\" expected, got table)" },
     { request.set_timeout, { request, -1 },
       "bad argument #1 to 'set_timeout' (timeout must be 0 or more seconds, got -1)" },
     { request.set_accept_gzip, { request },

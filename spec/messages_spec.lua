@@ -83,6 +83,20 @@ for _, case in ipairs(classes) do
   end)
 end
 
+describe("A list of clients with a gap", function()
+  it("raises: those behind it would be waited for by nobody", function()
+    local HTTPClient = httpclient.HTTPClient
+    local clients = {}
+    clients[1], clients[3] = HTTPClient.new(), HTTPClient.new()
+    assert.has_error(function() HTTPClient.wait_any(clients, 0) end)
+    assert.error_matches(function() HTTPClient.wait_any({ [2] = HTTPClient.new() }, 0) end,
+      "bad argument #1 to 'wait_any' (an array without gaps is needed)", 1, true)
+    clients[2] = HTTPClient.new()
+    clients.names = {}
+    assert.equal(3, #HTTPClient.wait_any(clients, 0))
+  end)
+end)
+
 describe("A proxy's host without its port", function()
   it("raises: the requests would go out without a proxy", function()
     local client = httpclient.HTTPClient.new()

@@ -176,6 +176,19 @@ describe("In a request of a session", function()
     session:close()
   end)
 
+  it("loses no pair of a query behind a gap, or beside names: that is told", function()
+    local broken = { { { "a", 1 }, nil, { "b", 2 } }, { { "a", 1 }, b = 2 } }
+    for _, query in ipairs(broken) do
+      for _, case in ipairs({ { { query = { x = 1 } }, { query = query } },
+        { { query = query }, { query = { x = 1 } } }, { { query = query } } }) do
+        local session = httpclient.Session.new(case[1])
+        assert.error_matches(function() session:get("http://h/", case[2]) end,
+          "bad option 'query' of fetch (element 1 is a table", 1, true)
+        session:close()
+      end
+    end
+  end)
+
   it("stands what is wrong, and is told", function()
     local session = httpclient.Session.new({ auth = ada, headers = { A = "1" } })
     for _, case in ipairs({

@@ -2,6 +2,7 @@
 -- meanwhile: on_each adds what it has found.
 local root = (...):match("^(.*)%.[^.]*$")
 local httpclient = require(root)
+local array = require(root .. ".base.array")
 local call = require(root .. ".call")
 local check = require(root .. ".base.check")
 local drive = require(root .. ".tasks.drive")
@@ -30,6 +31,20 @@ local function check_options(given, level)
     error("bad option 'on_each' of fetch_all (a function expected)", level + 1)
   end
   return jobs
+end
+
+-- What would be passed over without a word.
+local function check_list(list, level)
+  local count, missing = array.look(list)
+  for name in pairs(known) do
+    if list[name] ~= nil then
+      check.fail(1, "fetch_all",
+        ("'%s' belongs into a table of its own, behind the list"):format(name), level + 1)
+    end
+  end
+  if missing or count == 0 and next(list) ~= nil then
+    check.fail(1, "fetch_all", ("entry %d is missing"):format(missing or 1), level + 1)
+  end
 end
 
 -- Takes in what the list has by now: { url, options }, checked. A level of nobody's: the error has no place.
@@ -149,6 +164,7 @@ function fetch_all.run(list, given, prepare, scope, level)
   end
   given = given or {}
   local jobs = check_options(given, level + 1)
+  check_list(list, level + 1)
   local state = { list = list, entries = {}, prepare = prepare, scope = scope, jobs = jobs,
     responses = {}, messages = {}, failures = {}, taken = 0, working = 0, workers = {},
     on_each = given.on_each }

@@ -6,6 +6,7 @@
 -- types in meta.lua are compared with it by a spec. A transfer has them as t.options,
 -- by name: what an option does stands where that is asked.
 local root = (...):match("^(.*)%.[^.]*$")
+local array = require(root .. ".base.array")
 local check = require(root .. ".base.check")
 local memory = require(root .. ".base.memory")
 local endpoint = require(root .. ".url.endpoint")
@@ -44,8 +45,11 @@ end
 local codings = { gzip = true, deflate = true, br = true, zstd = true, identity = true }
 
 local function is_codings(value)
-  for index, name in pairs(type(value) == "table" and value or { false }) do
-    if type(index) ~= "number" or not codings[name] then
+  if type(value) ~= "table" or not array.is(value) then
+    return false
+  end
+  for _, name in ipairs(value) do
+    if not codings[name] then
       return false
     end
   end

@@ -2,6 +2,7 @@
 -- told at the line of the script that has called them: each is called by a function that the method
 -- calls.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local array = require(root .. ".base.array")
 local check = require(root .. ".base.check")
 local fields = require(root .. ".message.fields")
 local options = require(root .. ".options")
@@ -39,6 +40,9 @@ end
 function arguments.body(name, place, data, is_raw)
   if is_raw and type(data) == "table" then
     local parts = {}
+    if not array.is(data) then
+      check.fail(place, name, "a body's table must be an array of integers from 0 to 255", 4)
+    end
     for index, byte in ipairs(data) do
       if not is_whole(byte) or byte < 0 or byte > 255 then
         check.fail(place, name, ("element %d is no integer from 0 to 255"):format(index), 4)

@@ -4,6 +4,7 @@
 -- body piece by piece, knows its size where all sizes are known, and can begin anew where none of
 -- its parts comes from a function or a pipe. At most one file is open at a time.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local array = require(root .. ".base.array")
 local random = require(root .. ".base.random")
 local file_place = require(root .. ".message.file_place")
 local path_part = require(root .. ".message.path_part")
@@ -63,33 +64,18 @@ local function problem_of(part)
   end
 end
 
--- ipairs() ends at a nil: what stands behind it would be missing from the form, and nobody would notice.
--- -> how many elements a table has by number, and which one is missing in front of another; nil: none
-local function elements_of(given)
-  local count, at = 0, 1
-  for key in pairs(given) do
-    count = count + (type(key) == "number" and 1 or 0)
-  end
-  while given[at] ~= nil do
-    at = at + 1
-  end
-  return count, at <= count and at or nil
-end
-
 -- An entry of a map: a value, a part without its name, or an array of them. -> what is wrong; nil: nothing
 local function add_named(parts, name, entry)
   if type(entry) ~= "table" then
     parts[#parts + 1] = { name = name, value = entry }
     return nil
   end
-  local count, gap = elements_of(entry)
+  local count, gap = array.look(entry)
   if gap then
     return ("the array '%s' lacks element %d"):format(name, gap)
   elseif count > 0 or next(entry) == nil then
-    for key in pairs(entry) do
-      if type(key) ~= "number" then
-        return ("the array '%s' has names beside its elements"):format(name)
-      end
+    if not array.is(entry) then
+      return ("the array '%s' has names beside its elements"):format(name)
     end
     for _, element in ipairs(entry) do
       local problem = add_named(parts, name, element)
@@ -109,7 +95,7 @@ end
 -- The parts in their order: that of the array, or by name, since a map has none. -> array; or nil and what is wrong
 local function parts_of(given)
   local parts, names = {}, {}
-  local _, gap = elements_of(given)
+  local _, gap = array.look(given)
   if gap then
     return nil, ("part %d is missing in front of another one"):format(gap)
   end

@@ -1,5 +1,6 @@
 -- merge.lua: the options of one request, laid over those of its session.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local array = require(root .. ".base.array")
 local fields = require(root .. ".message.fields")
 local options = require(root .. ".options")
 local texts = require(root .. ".base.text")
@@ -113,9 +114,15 @@ local function merge_plain(own, given)
   return merged
 end
 
+local function is_broken(query)
+  return is_list(query) and not array.is(query)
+end
+
 local function merge_query(own, given)
-  if not own or type(given) ~= "table" then
-    return given
+  if not own or type(given) ~= "table" or is_broken(given) then
+    return given -- what is none is told where it is used
+  elseif is_broken(own) then
+    return own
   elseif is_plain(own) and is_plain(given) then
     return merge_plain(own, given)
   end
