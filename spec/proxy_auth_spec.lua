@@ -141,6 +141,36 @@ describe("A proxy's Digest", function()
     assert.truthy(list[4]:find("nc=00000002", 1, true), list[4])
   end)
 
+  it("is replaced at each step of a redirect, where the proxy takes a nonce once", function()
+    local answers = {}
+    for index = 1, 4 do
+      answers[2 * index - 1] = refusal("n" .. index, index > 1 and ", stale=true" or "")
+      answers[2 * index] = index == 4 and answer("end")
+        or ("HTTP/1.1 302 Found\r\nLocation: /%d\r\nContent-Length: 0\r\n\r\n"):format(index)
+    end
+    local server = keep(serve({ answers }))
+    local status, body = fetched("http://h.invalid/0", { proxy = url_of("http", server, "u:w") })
+    assert.same({ 200, "end" }, { status, body })
+    local list = authorizations(server)
+    assert.equal(8, #list)
+    assert.truthy(list[8]:find('nonce="n4", uri="http://h.invalid/3"', 1, true), list[8])
+  end)
+
+  it("ends where the proxy and the server ask in turns", function()
+    local answers = {}
+    for index = 1, 12, 2 do
+      answers[index] = refusal("p" .. index, ", stale=true")
+      answers[index + 1] = "HTTP/1.1 401 No\r\n"
+        .. ('WWW-Authenticate: Digest realm="s", nonce="s%d", qop="auth"\r\n'):format(index)
+        .. "Content-Length: 0\r\n\r\n"
+    end
+    local server = keep(serve({ answers }))
+    local status = fetched("http://h.invalid/", { proxy = url_of("http", server, "u:w"),
+      auth = { "me", "pw", "digest" } })
+    assert.equal(407, status)
+    assert.equal(5, #authorizations(server))
+  end)
+
   it("ends after a proxy that calls every nonce stale", function()
     local refusals = {}
     for index = 1, 9 do refusals[index] = refusal("n" .. index, ", stale=true") end

@@ -7,12 +7,22 @@ local request_body = require(root .. ".message.request_body")
 
 local proxy_auth = {}
 
-local PROXY_AUTHENTICATION_REQUIRED = 407
+local UNAUTHORIZED, PROXY_AUTHENTICATION_REQUIRED = 401, 407
 -- The wrong scheme or none, and a nonce that was too old.
 local TRIES_MOST = 2
 
+-- Whatever else the proxy lets through, but for a 401: two who ask in turns would find no end.
+local function forget_tries(t)
+  if t.proxy_tries ~= 0 and t.head.status ~= UNAUTHORIZED then
+    t.proxy_tries = 0
+  end
+  return false
+end
+
 function proxy_auth.after_head(t)
-  if t.head.status ~= PROXY_AUTHENTICATION_REQUIRED or not core.can_satisfy_proxy(t.client)
+  if t.head.status ~= PROXY_AUTHENTICATION_REQUIRED then
+    return forget_tries(t)
+  elseif not core.can_satisfy_proxy(t.client)
     or t.proxy_tries == TRIES_MOST or not request_body.rewind(t) then
     return false
   end
