@@ -176,6 +176,26 @@ describe("Wrong arguments of the Lua half", function()
     end)
   end
 
+  it("say to use a dot where a function was called with a colon", function()
+    local Session = httpclient.Session
+    local EventSource, CookieJar = httpclient.EventSource, httpclient.CookieJar
+    for _, case in ipairs({
+      { function() httpclient:fetch("http://a/") end, "string", "httpclient", "fetch" },
+      { function() httpclient:stream("http://a/") end, "string", "httpclient", "stream" },
+      { function() httpclient:async(print) end, "function", "httpclient", "async" },
+      { function() httpclient:sleep(1) end, "number", "httpclient", "sleep" },
+      { function() httpclient:fetch_all({}) end, "table", "httpclient", "fetch_all" },
+      { function() Session:new({}) end, "table or nil", "Session", "new" },
+      { function() CookieJar:new() end, "string or nil", "CookieJar", "new" },
+      { function() EventSource:new("http://a/") end, "string", "EventSource", "new" },
+    }) do
+      local ok, message = pcall(case[1])
+      assert.is_false(ok)
+      assert.equal(("bad argument #1 to '%s' (%s expected, got %s): use %s.%s(), with a dot ('.')")
+        :format(case[4], case[2], case[3], case[3], case[4]), message:match("^%S+:%d+: (.*)$"))
+    end
+  end)
+
   it("are told of tasks and responses", function()
     local task, answer = async(function() end), response()
     for _, message in ipairs(fails(task.wait, 2, task, "1")) do

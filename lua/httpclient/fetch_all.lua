@@ -157,7 +157,7 @@ end
 
 -- `prepare(url, options)` -> what is asked for, see Session; `scope`: see call.transfer()
 function fetch_all.run(list, given, prepare, scope, level)
-  if type(list) ~= "table" then
+  if type(list) ~= "table" or check.owner_of("fetch_all", list) then
     check.fail_type(1, "fetch_all", "table", list, level + 1)
   elseif given ~= nil and type(given) ~= "table" then
     check.fail_type(2, "fetch_all", "table", given, level + 1)

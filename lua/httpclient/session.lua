@@ -88,7 +88,7 @@ end
 -- defaults: fetch's options and base_url; cookies = true makes a jar of its own. -> session; nil,
 -- message, Error where base_url is none
 function Session.new(defaults)
-  if defaults ~= nil and type(defaults) ~= "table" then
+  if defaults ~= nil and type(defaults) ~= "table" or check.owner_of("new", defaults) then
     check.fail_type(1, "new", "table or nil", defaults, 2)
   end
   options.check("Session", defaults or {}, 2)

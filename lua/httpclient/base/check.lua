@@ -25,7 +25,26 @@ function check.fail(index, method, problem, level)
   error(("bad argument #%d to '%s' (%s)"):format(index, method, problem), level + 1)
 end
 
+-- The name of the table that has this function, where the value is that table: the function was called with a colon.
+function check.owner_of(method, value)
+  if type(value) ~= "table" or type(rawget(value, method)) ~= "function" then
+    return nil
+  elseif value == httpclient then
+    return "httpclient"
+  end
+  for name, member in pairs(httpclient) do
+    if rawequal(member, value) then
+      return name
+    end
+  end
+end
+
 function check.fail_type(index, method, expected, value, level)
+  local owner = index == 1 and check.owner_of(method, value)
+  if owner then
+    error(("bad argument #1 to '%s' (%s expected, got %s): use %s.%s(), with a dot ('.')"):format(method, expected,
+      owner, owner, method), level + 1)
+  end
   check.fail(index, method, ("%s expected, got %s"):format(expected, name_of(value)), level + 1)
 end
 
