@@ -86,12 +86,14 @@ static void interest_h2_protocol(const hc_connection *n, const hc_exchange *x, h
 }
 
 /* The peer hears that it was meant so, if it can hear it at once. The GOAWAY is tried once and not
- * waited for. Where the connection failed it is left out: nobody would hear it. */
+ * waited for. Where the connection failed it is left out: nobody would hear it. It is as well where
+ * the connection is another process's, by a fork. */
 static void shut_down_h2_protocol(hc_connection *n, hc_stream_peer *stream) {
   hc_failure ignored = {HC_OK, ""};
   if (!n->h2) return;
   hc_h2_session_goodbye(n->h2->session);
-  if (stream && n->failed_with == HC_OK) (void)hc_h2_link_send(n, stream, &ignored);
+  bool is_heard = stream && n->failed_with == HC_OK && !hc_stream_peer_is_inherited(stream);
+  if (is_heard) (void)hc_h2_link_send(n, stream, &ignored);
   hc_h2_session_delete(n->h2->session);
   hc_memory_release(n->h2);
   hc_connection_hold_link(n, NULL);

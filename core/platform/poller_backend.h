@@ -37,6 +37,9 @@ typedef struct hc_backend_event {
 
 hc_backend *hc_backend_new(hc_failure *why);
 void hc_backend_delete(hc_backend *b);
+/* For the child of a fork: an empty set of its own, under the same number, in the place of the one
+ * that is its parent's too. False: none can be had, and all is as before. */
+bool hc_backend_renew(hc_backend *b);
 hc_handle hc_backend_fd(const hc_backend *b);  /* HC_NO_HANDLE where there is none */
 /* Watches `fd` under `key`; a descriptor that is watched already gets the new key and events.
  * Level-triggered: what was not dealt with is told again by the next wait, so nothing is lost where

@@ -65,6 +65,10 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size);
 /* Around each fork of the process: before it, afterwards in the parent, afterwards in the child.
  * Where there are no forks nothing is called. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+/* By how many forks this process has come of the one that called this first: what was noted before
+ * a fork is another number in the child, and the same one in the parent. Always 0 where there are
+ * no forks. */
+unsigned hc_thread_forks(void);
 /* The object that holds this code is never unloaded from now on. It has to be so from the start: on
  * Windows a library inside it leaves handlers with the C library, and LuaJIT's lua_close unloads
  * the module before the finalizers of what other finalizers have made. */

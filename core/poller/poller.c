@@ -14,6 +14,7 @@
 
 #include "../base/limits.h"
 #include "../base/memory.h"
+#include "../platform/thread.h"
 #include "poller_state.h"
 
 enum { BATCH_POLLER = 512, FEW = 32 };
@@ -28,6 +29,7 @@ hc_error hc_poller_new(hc_poller **out, hc_failure *why) {
   hc_poller *p = hc_memory_allocate_zeroed(1, sizeof *p);
   if (!p) return hc_failure_out_of_memory(why);
   hc_failure reason = {HC_OK, ""};
+  p->forks = hc_thread_forks();
   p->backend = hc_backend_new(&reason);
   if (!p->backend) {
     hc_memory_release(p);
@@ -394,6 +396,7 @@ static bool has_done_enough(const hc_poller *p) {
  * else's: the generation tells. */
 static size_t poll_events(hc_poller *p, uint64_t deadline) {
   hc_backend_event events[BATCH_POLLER];
+  (void)hc_poller_take_over(p);
   size_t count = hc_backend_wait(p->backend, events, BATCH_POLLER, deadline);
   size_t first = p->first_event;
   p->first_event = 0;

@@ -27,19 +27,18 @@ void hc_poller_interest(hc_poller *p, hc_interest *out) {
 
 /* --- the bell */
 
-#define BELL UINT32_MAX /* no slot has this number */
-
 void hc_poller_silence(hc_poller *p) {
   hc_handle fd = hc_signal_handle(&p->bell);
-  if (fd != HC_NO_HANDLE) hc_backend_unwatch(p->backend, fd);
+  if (fd != HC_NO_HANDLE && hc_poller_take_over(p)) hc_backend_unwatch(p->backend, fd);
   hc_signal_close(&p->bell);
 }
 
 /* One bell is enough, and it stays readable until the next wait takes it out, however late that
  * comes. Without a descriptor for it the loop's own deadline has to do. */
 void hc_poller_wake(hc_poller *p) {
+  if (!hc_poller_take_over(p)) return;
   if (hc_signal_handle(&p->bell) != HC_NO_HANDLE || hc_signal_open(&p->bell) != HC_OK) return;
   hc_signal_raise(&p->bell);
-  if (!hc_backend_watch(p->backend, hc_signal_handle(&p->bell), HC_EVENT_READ, BELL))
+  if (!hc_backend_watch(p->backend, hc_signal_handle(&p->bell), HC_EVENT_READ, HC_POLLER_BELL))
     hc_poller_silence(p);
 }

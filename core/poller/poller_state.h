@@ -43,6 +43,7 @@ typedef struct watch_slot {
 
 struct hc_poller {
   hc_backend *backend;
+  unsigned forks; /* hc_thread_forks, of the process whose set that is */
   /* room for every client, as in the heap: there are no more connections than that */
   watch_slot *slots;
   uint32_t slot_count, capacity, free_slot; /* free_slot: index + 1, 0 none */
@@ -67,7 +68,10 @@ struct hc_poller {
 /* deadlines.c. HC_NEVER: none; else there is room in the heap. */
 void hc_poller_set_deadline(hc_poller *p, seat *s, uint64_t deadline);
 
-/* poller_loop.c. Takes the bell out of the set again. */
+/* --- poller_loop.c */
+
+#define HC_POLLER_BELL UINT32_MAX /* no slot has this number */
+/* Takes the bell out of the set again. */
 void hc_poller_silence(hc_poller *p);
 
 /* --- poller_watch.c */
@@ -75,6 +79,9 @@ void hc_poller_silence(hc_poller *p);
 /* Watches the connection's descriptor for these events, instead of any it watched before. False:
  * the kernel has no room for it, or memory is out. */
 bool hc_poller_watch(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events);
+/* Before each use of the set. In the child of a fork it makes one that is not the parent's. False:
+ * there is none, and nothing must be changed in the parent's. */
+bool hc_poller_take_over(hc_poller *p);
 /* Does nothing for NULL, or where nothing is watched. */
 void hc_poller_unwatch(hc_connection *n);
 

@@ -8,6 +8,30 @@
 
 #include "poller_state.h"
 
+#include "../platform/thread.h"
+
+static uint64_t key_of(const hc_poller *p, uint32_t index) {
+  return (uint64_t)p->slots[index].generation << 32 | index;
+}
+
+/* After a fork the kernel's set is in both processes, and what one of them takes out the other one
+ * would miss. What can't be put into the new set is polled by the clock, as ever. */
+bool hc_poller_take_over(hc_poller *p) {
+  unsigned forks = hc_thread_forks();
+  if (p->forks == forks) return true;
+  if (!hc_backend_renew(p->backend)) return false;
+  p->forks = forks;
+  for (uint32_t i = 0; i < p->slot_count; i++) {
+    const hc_connection *n = p->slots[i].connection;
+    if (n) (void)hc_backend_watch(p->backend, n->watch.fd, n->watch.events, key_of(p, i));
+  }
+  hc_signal_renew(&p->bell);
+  hc_handle bell = hc_signal_handle(&p->bell);
+  if (bell != HC_NO_HANDLE) hc_signal_raise(&p->bell);
+  if (bell != HC_NO_HANDLE) (void)hc_backend_watch(p->backend, bell, HC_EVENT_READ, HC_POLLER_BELL);
+  return true;
+}
+
 /* There is a slot for each client, and there are no more connections than clients. Should that ever
  * not hold, the connection is polled by the clock. */
 static bool take_slot(hc_poller *p, hc_connection *n) {
@@ -40,7 +64,7 @@ static void forget_watch(hc_poller *p, hc_watch *w) {
  * belong to another file. */
 static void on_dropped(hc_watch *w) {
   hc_poller *p = w->poller;
-  hc_backend_unwatch(p->backend, w->fd);
+  if (hc_poller_take_over(p)) hc_backend_unwatch(p->backend, w->fd);
   hc_handle_map_remove(&p->watched, (uint64_t)w->fd);
   forget_watch(p, w);
 }
@@ -84,12 +108,12 @@ static bool start_watch(hc_poller *p, hc_connection *n, hc_handle fd) {
  * one attempt after the other. */
 bool hc_poller_watch(hc_poller *p, hc_connection *n, hc_handle fd, unsigned events) {
   hc_watch *w = &n->watch;
+  if (!hc_poller_take_over(p)) return false;
   if (w->dropped && w->fd != fd) on_dropped(w);
   hc_connection *before = hc_handle_map_get(&p->watched, (uint64_t)fd);
   if (before && before != n) forget_stale(p, before);
   if (!w->dropped && !start_watch(p, n, fd)) return false;
-  if (!hc_backend_watch(p->backend, fd, events,
-                        (uint64_t)p->slots[w->slot].generation << 32 | w->slot)) {
+  if (!hc_backend_watch(p->backend, fd, events, key_of(p, w->slot))) {
     on_dropped(w);
     return false;
   }

@@ -8,9 +8,15 @@
 
 #include <string.h>
 
+#include "../platform/thread.h"
+
 /* The first reference is the maker's. Nothing is given back yet, and nobody watches. */
 void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops) {
-  *peer = (hc_stream_peer){.ops = ops, .references = 1};
+  *peer = (hc_stream_peer){.ops = ops, .references = 1, .forks = hc_thread_forks()};
+}
+
+bool hc_stream_peer_is_inherited(const hc_stream_peer *peer) {
+  return peer->forks != hc_thread_forks();
 }
 
 /* A plain count: streams stay on one thread. */
@@ -47,6 +53,7 @@ hc_io hc_stream_peer_advance(hc_stream_peer *peer, hc_failure *why) {
 hc_io hc_stream_peer_send(hc_stream_peer *peer, const hc_slice *parts, size_t count, size_t *sent,
                           hc_failure *why) {
   *sent = 0;
+  peer->forks = hc_thread_forks();
   return peer->ops->send(peer, parts, count, sent, why);
 }
 

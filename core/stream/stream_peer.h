@@ -89,9 +89,14 @@ struct hc_stream_peer {
   size_t references;
   hc_buffer unread; /* bytes that a reader took too many and gave back: they come out first */
   hc_stream_watcher *watchers;
+  unsigned forks; /* hc_thread_forks, as the process was that has sent last */
 };
 
 void hc_stream_peer_init(hc_stream_peer *peer, const hc_stream_peer_ops *ops); /* references = 1 */
+
+/* Has it come by a fork, and has nothing been sent on it here? Then the other process uses it: this
+ * one may close its descriptor, and must say nothing. */
+bool hc_stream_peer_is_inherited(const hc_stream_peer *peer);
 
 /* The slots, with the unread bytes taken into account. Use these and those of stream.h, not the
  * table. */

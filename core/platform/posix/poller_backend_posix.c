@@ -90,6 +90,30 @@ hc_handle hc_backend_fd(const hc_backend *b) { return b->fd; }
 
 #if defined(HC_BACKEND_EPOLL)
 
+/* dup2 does not hand the close-on-exec flag on. Where that can't be set the number is an empty set
+ * even so. */
+bool hc_backend_renew(hc_backend *b) {
+  int fresh = open_set();
+  if (fresh < 0) return false;
+  bool is_moved = dup2(fresh, b->fd) >= 0;
+  (void)close(fresh);
+  if (is_moved) (void)fcntl(b->fd, F_SETFD, FD_CLOEXEC);
+  return is_moved;
+}
+
+#elif defined(HC_BACKEND_KQUEUE)
+
+/* A queue does not come along by a fork: its number is free in the child, or somebody else's. */
+bool hc_backend_renew(hc_backend *b) {
+  int fresh = open_set();
+  if (fresh >= 0) b->fd = fresh;
+  return fresh >= 0;
+}
+
+#endif
+
+#if defined(HC_BACKEND_EPOLL)
+
 /* Whether the kernel has it still can't be known here, since closing takes a descriptor out. So it
  * is asked to add, and told to change where it says that it has it. Errors and hang-ups come
  * without being asked for. */

@@ -129,3 +129,20 @@ bool hc_thread_outlives_exit(void) { return true; }
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
   (void)pthread_atfork(before, in_parent, in_child);
 }
+
+/* Written in the child, before it has a second thread. */
+static unsigned fork_count;
+
+static void count_fork(void) { fork_count++; }
+
+/* The handler is the C library's to call from now on, so the code has to stay. */
+static void begin_counting_forks(void) {
+  hc_thread_keep_module();
+  hc_thread_watch_forks(NULL, NULL, count_fork);
+}
+
+unsigned hc_thread_forks(void) {
+  static hc_once begun = HC_ONCE;
+  hc_once_do(&begun, begin_counting_forks);
+  return fork_count;
+}

@@ -310,12 +310,13 @@ static hc_stream_peer *tls_below(hc_stream_peer *self) {
 }
 
 /* One close_notify, as far as that needs no waiting (RFC 8446 section 6.1). Behind half a record it
- * would only garble. */
+ * would only garble, and behind a fork it would end the other process's connection. */
 static void say_goodbye(hc_tls_peer *t) {
   if (!t->engine || t->fatal) return;
   hc_failure ignored = {HC_OK, ""};
+  bool is_unsaid = t->pending > 0 || hc_stream_peer_is_inherited(&t->base);
   hc_tls_peer_begin(t, &ignored);
-  hc_tls_engine_close(t->engine, t->pending > 0 ? HC_TLS_GOODBYE_LEFT_OUT : HC_TLS_GOODBYE_SAID);
+  hc_tls_engine_close(t->engine, is_unsaid ? HC_TLS_GOODBYE_LEFT_OUT : HC_TLS_GOODBYE_SAID);
 }
 
 /* From every state. Nothing is left of the connection but the object: name, options and failure
