@@ -59,6 +59,37 @@ describe("The events", function()
   end
 end)
 
+describe("An event of many lines", function()
+  local parsers = require("httpclient.stream.event_parser")
+
+  it("is one text, however many they are", function()
+    for _, count in ipairs({ 1, 2, 4095, 4096, 4097, 8192, 20000 }) do
+      local parser, lines = parsers.new(), {}
+      for index = 1, count do
+        lines[index] = tostring(index % 7)
+        assert.is_nil((parser:line("data: " .. lines[index], 1e6)))
+      end
+      assert.equal(table.concat(lines, "\n"), parser:line("", 1e6).data)
+      assert.is_nil((parser:line("", 1e6)))
+      parser:line("data: next", 1e6)
+      assert.equal("next", parser:line("", 1e6).data)
+    end
+  end)
+
+  it("takes not much more room than its text, though they are empty", function()
+    local parser = parsers.new()
+    collectgarbage()
+    collectgarbage()
+    local before = collectgarbage("count")
+    for _ = 1, 300000 do
+      parser:line("data", 1e6)
+    end
+    collectgarbage()
+    assert.is_true(collectgarbage("count") - before < 2048)
+    assert.equal(299999, #parser:line("", 1e6).data)
+  end)
+end)
+
 describe("An EventSource", function()
   it("connects again with the last id, after the time that the server says", function()
     local server = play({ HEAD, "retry: 10\nid: 7\ndata: a\n\nid: 8\ndata: cut" },

@@ -3,11 +3,14 @@ local EventParser = {}
 EventParser.__index = EventParser
 
 local BOM = "\239\187\191"
+-- Lines of data that are joined at a time: an empty one takes more room in a table than its byte does in a text.
+local LINES = 4096
 
 -- `last_id`: what an earlier connection has left
 local function new(last_id)
   return setmetatable({
     data = {}, size = 0, type = "",
+    joined = {},            -- texts of many lines of data, before those in `data`
     id = last_id or "",     -- of the lines so far
     last_id = last_id or "",-- of the last event that was complete
     retry = nil,            -- milliseconds, where the server has said some
@@ -17,7 +20,13 @@ end
 
 -- Another connection begins: what the last one has left unfinished is none.
 function EventParser:begin()
-  self.data, self.size, self.type, self.id, self.is_first = {}, 0, "", self.last_id, true
+  self.data, self.joined, self.size, self.type = {}, {}, 0, ""
+  self.id, self.is_first = self.last_id, true
+end
+
+local function join_lines(self)
+  self.joined[#self.joined + 1] = table.concat(self.data, "\n")
+  self.data = {}
 end
 
 local fields = {}
@@ -27,8 +36,11 @@ function fields.event(self, value)
 end
 
 function fields.data(self, value)
-  self.data[#self.data + 1] = value
-  self.size = self.size + #value + 1
+  local count = #self.data + 1
+  self.data[count], self.size = value, self.size + #value + 1
+  if count == LINES then
+    join_lines(self)
+  end
 end
 
 function fields.id(self, value)
@@ -43,12 +55,24 @@ function fields.retry(self, value)
   end
 end
 
+local function data_of(self)
+  if not self.joined[1] then
+    return table.concat(self.data, "\n")
+  elseif self.data[1] then
+    join_lines(self)
+  end
+  return table.concat(self.joined, "\n")
+end
+
 local function dispatch(self)
-  local event = { type = self.type ~= "" and self.type or "message",
-    data = table.concat(self.data, "\n"), id = self.id }
-  local has_data = self.data[1] ~= nil
-  self.data, self.size, self.type, self.last_id = {}, 0, "", self.id
-  return has_data and event or nil
+  local has_data = self.size > 0
+  local event = has_data and { type = self.type ~= "" and self.type or "message",
+    data = data_of(self), id = self.id } or nil
+  self.last_id, self.type = self.id, ""
+  if has_data then
+    self.data, self.joined, self.size = {}, {}, 0
+  end
+  return event
 end
 
 -- -> the event that the line completes, or nil; nil and a message where one has more than `limit` bytes of data
