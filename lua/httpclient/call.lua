@@ -78,16 +78,18 @@ end
 
 -- As call.transfer().
 local function transfer_as(prepared, text, level)
-  local sent, no_request, code
+  local method, url, headers, body
   if prepared.is_plain then
-    sent, no_request = request.plain(text)
+    method, url, headers = request.plain(text)
   else
-    sent, no_request, code = request.from_options(prepared.taker, text, prepared.given, level + 1)
+    method, url, headers, body = request.from_options(prepared.taker, text, prepared.given,
+      level + 1)
   end
-  if not sent then
-    return nil, no_request, code
+  if not method then
+    local why, code = url, headers
+    return nil, why, code
   end
-  return transfer.new(sent, prepared.way, prepared.options, prepared.known)
+  return transfer.new(method, url, headers, body, prepared.way, prepared.options, prepared.known)
 end
 
 -- The arguments have been checked; `scope`: whose connections (nil: everybody's). -> a transfer; nil, why there is
@@ -97,15 +99,16 @@ function call.transfer(taker, text, given, scope, level)
     return transfer_as(usual_of(taker), text, level + 1)
   end
   given = given or {}
-  local sent, no_request, code = request.from_options(taker, text, given, level + 1)
-  if not sent then
-    return nil, no_request, code
+  local method, url, headers, body = request.from_options(taker, text, given, level + 1)
+  if not method then
+    local why, code = url, headers
+    return nil, why, code
   end
   local way, no_way = way_of(given, scope)
   if not way then
     return nil, no_way
   end
-  return transfer.new(sent, way, options.complete(taker, given))
+  return transfer.new(method, url, headers, body, way, options.complete(taker, given))
 end
 
 -- The transfer t has ended. -> what the call gives back

@@ -84,8 +84,7 @@ local function next_transfer(state)
   if id ~= "" and not texts.has_control(id) then
     add_field(lines, "Last-Event-ID", id)
   end
-  local t = transfers.new({ method = first.method, url = first.url, headers = lines,
-    body = first.body }, first.way, first.options)
+  local t = transfers.new(first.method, first.url, lines, first.body, first.way, first.options)
   t.body_start, t.body_is_used = last.body_start, last.body_is_used
   return t
 end

@@ -217,7 +217,7 @@ end
 
 -- What a request goes by is what the properties are now.
 local function transfer_for(state, request, proxy, verifies, is_raw)
-  return transfer.new(request, {
+  return transfer.new(request.method, request.url, request.headers, request.body, {
     find_proxy = function(url)
       return state.proxies[url.scheme] or proxy
     end,

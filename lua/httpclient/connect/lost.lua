@@ -26,9 +26,8 @@ function lost.session(scope)
   end
 end
 
-function lost.are_there()
-  return list[1] ~= nil
-end
+-- Those that the pool does not know of yet.
+lost.list = list
 
 -- Gives them to discard(key, client), or close_idle(mark).
 function lost.take_back(discard, close_idle)

@@ -7,6 +7,8 @@ local kept = require(root .. ".base.kept")
 local shared = require(root .. ".connect.shared")
 
 local now = httpclient.monotonic_time
+local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
+local get_status = httpclient.HTTPClient.get_status
 
 local places = {}
 
@@ -55,17 +57,31 @@ function places.idle_count()
 end
 
 function places.keep(place, entry)
-  place.idle[#place.idle + 1] = entry
-  if state.idle_count == 0 then
+  local idle, count = place.idle, state.idle_count
+  entry.since = now()
+  idle[#idle + 1] = entry
+  if count == 0 then
     state.oldest = entry.since
   end
-  state.idle_count = state.idle_count + 1
+  state.idle_count = count + 1
 end
 
 -- -> the entry, which is the caller's from now on
 function places.take(place, index)
   state.idle_count = state.idle_count - 1
   return table.remove(place.idle, index)
+end
+
+-- What is kept the shortest, if it is a connection of HTTP/1.1 that stands as far as is known: as take().
+function places.take_newest(place)
+  local idle = place.idle
+  local last = #idle
+  local entry = idle[last]
+  if not entry or entry.line or get_status(entry.client) ~= CONNECTED then
+    return nil
+  end
+  idle[last], state.idle_count = nil, state.idle_count - 1
+  return entry
 end
 
 local function close(place, index)
@@ -121,9 +137,10 @@ end
 
 -- No more than there may be.
 function places.limit()
-  if state.idle_count > settings.max_idle then
-    places.close_stale()
+  if state.idle_count <= settings.max_idle then
+    return
   end
+  places.close_stale()
   while state.idle_count > 0 and state.idle_count > settings.max_idle do
     close_oldest_of_all()
   end

@@ -14,7 +14,7 @@ local scheduler = require(root .. ".tasks.scheduler")
 local shared = require(root .. ".connect.shared")
 local waits = require(root .. ".tasks.waits")
 
-local forget_if_empty, place_of = places.forget_if_empty, places.of
+local by_key, forget_if_empty, place_of = places.by_key, places.forget_if_empty, places.of
 local now = httpclient.monotonic_time
 local OK = httpclient.Error.OK
 local CONNECTED = httpclient.HTTPClient.STATUS_CONNECTED
@@ -33,8 +33,10 @@ local function take_back_lost()
   lost.take_back(pool.discard, pool.close_idle)
 end
 
+local lost_ones = lost.list
+
 local function sweep()
-  if lost.are_there() then
+  if lost_ones[1] then
     take_back_lost()
   end
   places.close_stale()
@@ -157,6 +159,19 @@ local function new_client(place, ask)
   return client
 end
 
+-- As find() would for who looks later, may have any connection and shares none, where the first that it looks at will
+-- do. -> the entry; nil: see there
+local function take_usual(place)
+  if place.queue[1] or is_full(place) then
+    return nil
+  end
+  local entry = places.take_newest(place)
+  if entry then
+    count_in(place)
+  end
+  return entry
+end
+
 -- -> a client, now the caller's, and whether it is connected; nil: the caller has to wait
 local function find(key, place, ask)
   local client = ask.shares and take_stream(place, ask)
@@ -237,13 +252,13 @@ end
 function pool.close_idle(mark)
   take_back_lost()
   local all = {}
-  for _, place in pairs(places.by_key) do
+  for _, place in pairs(by_key) do
     all[#all + 1] = place
   end
   for _, place in ipairs(all) do
     drop_abandoned(place)
   end
-  for key, place in pairs(places.by_key) do
+  for key, place in pairs(by_key) do
     if type(mark) ~= "string" or key:sub(-#mark) == mark then
       places.close_oldest(key, place, function()
         return true
@@ -338,11 +353,16 @@ end
 -- connection to the place, or is to connect, and says so by connected(). shares: HTTP/2 may come
 -- of it; fresh, looks_later: see above; task: the calling one, where that is known. -> client, whether its
 -- connection stands; nil when the deadline came first. While the task waits for its turn it has a
--- field `ticket`: see leave().
+-- field `ticket`: see leave(). (What comes behind these two is for release().)
 function pool.acquire(key, shares, fresh, deadline, task, looks_later)
   sweep()
   task = task or waits.current()
-  local place = place_of(key)
+  local place = by_key[key] or place_of(key)
+  local entry = looks_later and not shares and not fresh and take_usual(place)
+  if entry then
+    place.holders[entry.client] = task
+    return entry.client, true, entry
+  end
   local ask = { shares = shares, fresh = fresh, deadline = deadline, home = waits.home_of(task),
     looks_later = looks_later }
   local client, stands
@@ -367,7 +387,7 @@ function pool.acquire(key, shares, fresh, deadline, task, looks_later)
       client, stands = find(key, place, ask)
     end
   end
-  places.by_key[key].holders[client] = task
+  by_key[key].holders[client] = task
   return client, stands
 end
 
@@ -424,7 +444,7 @@ local function give_back_stream(key, place, line, client)
     retire(place, line)
     line.is_retired = false
     if is_kept then
-      places.keep(place, { client = line.keeper, since = now(), line = line })
+      places.keep(place, { client = line.keeper, since = nil, line = line })
     else
       shared.close(line)
     end
@@ -442,9 +462,9 @@ local function count_out(place, client)
   end
 end
 
--- The exchange is over, and the connection is good for the next one.
-function pool.release(key, client)
-  local line, place = shared.of(client), place_of(key)
+-- The exchange is over, and the connection is good for the next one. `entry`: what acquire() has given with it, or nil.
+function pool.release(key, client, entry)
+  local line, place = shared.of(client), by_key[key] or place_of(key)
   place.holders[client] = nil
   if line then
     place.used = place.used - 1
@@ -455,8 +475,10 @@ function pool.release(key, client)
   end
   scheduler.unwatch(client)
   count_out(place, client)
-  places.keep(place, { client = client, since = now() })
-  serve_queue(key, place)
+  places.keep(place, entry or { client = client, since = nil })
+  if place.queue[1] or place.lines[1] then
+    serve_queue(key, place)
+  end
   places.limit()
 end
 
@@ -512,7 +534,7 @@ end
 function pool.count()
   take_back_lost()
   local used, queued = 0, 0
-  for _, place in pairs(places.by_key) do
+  for _, place in pairs(by_key) do
     used = used + place.used
     queued = queued + #place.queue
   end

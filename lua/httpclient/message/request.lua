@@ -142,11 +142,11 @@ function request.plain(text)
   if not url then
     return nil, why
   end
-  return { method = "GET", url = url, headers = NO_LINES, body = nil }
+  return "GET", url, NO_LINES
 end
 
--- -> { method (its name), url (see url/http.lua), headers (array of field lines), body }; or nil,
--- why the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
+-- -> method (its name), URL (see url/http.lua), headers (array of field lines; not to be written to), body; or nil, why
+-- the method or the URL is none or a file can't be had, and perhaps the Error. Raises for options that are wrong in
 -- themselves; `level` is that of error().
 function request.from_options(taker, text, options, level)
   if request.is_plain(options) then
@@ -168,8 +168,8 @@ function request.from_options(taker, text, options, level)
   if problem then
     error(problem, level + 1)
   end
-  return { method = method, url = with_query(url, query), headers = headers,
-    body = form or json or parts or memory_of(options, headers) or options.body }
+  return method, with_query(url, query), headers, form or json or parts
+    or memory_of(options, headers) or options.body
 end
 
 return request

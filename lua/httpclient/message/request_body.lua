@@ -13,13 +13,15 @@ local ONCE = "the body comes from a function or a pipe, which can't give it a se
 -- A function can be called once; a file is read again from where it stood. -> can the body of the transfer be sent?
 -- false and why not
 function request_body.rewind(t)
-  if is_closed(t.body) then
+  if not t.body then
+    return true
+  elseif is_closed(t.body) then
     return false, "the file of the body has been closed" -- since the call
   elseif type(t.body) == "table" then
     return t.body:rewind() -- see multipart.lua
   elseif type(t.body) == "function" then
     return not t.body_is_used, ONCE
-  elseif t.body ~= nil and type(t.body) ~= "string" then
+  elseif type(t.body) ~= "string" then
     t.body_start = t.body_start or t.body:seek("cur")
     if not t.body_start then
       return not t.body_is_used, ONCE -- a pipe: the client says what it thinks of it
@@ -32,7 +34,9 @@ end
 -- What the client gets. A function that nobody has asked is as good as new.
 function request_body.outgoing(t)
   local body = t.body
-  if type(body) == "function" then
+  if not body then
+    return ""
+  elseif type(body) == "function" then
     return function()
       t.body_is_used = true
       return body()
@@ -43,7 +47,7 @@ function request_body.outgoing(t)
     end
   end
   t.body_is_used = true
-  return body or ""
+  return body
 end
 
 -- Is it one that can be had once only, and has not been asked yet?
@@ -53,6 +57,12 @@ function request_body.is_once(t)
     return body:is_once()
   end
   return type(body) == "function" or io.type(body) == "file" and not body:seek("cur")
+end
+
+-- Does it come from no function of the script's, and from no file?
+function request_body.is_text(t)
+  local body = t.body
+  return not body or type(body) == "string"
 end
 
 -- Nothing more of it is sent.
@@ -77,7 +87,7 @@ end
 function request_body.size(body, headers)
   if type(body) == "string" then
     return #body
-  elseif body == nil then
+  elseif not body then
     return 0
   elseif type(body) == "function" then
     return declared_size(headers)

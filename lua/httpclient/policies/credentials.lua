@@ -3,7 +3,7 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local fields = require(root .. ".message.fields")
 
-local credentials = {}
+local credentials = { adds_the_same = true }
 
 local function remove(lines, line)
   for index = #lines, 1, -1 do

@@ -8,7 +8,7 @@ local httpclient = require(root)
 local BODY = httpclient.HTTPClient.STATUS_BODY
 local get_status = httpclient.HTTPClient.get_status
 
-local decoding = {}
+local decoding = { adds_the_same = true }
 
 -- --- asking
 
@@ -53,7 +53,7 @@ end
 -- A part of something coded is handed over as it is: nothing can be decoded from its middle on.
 function decoding.before_content(t)
   local is_part = t.head.status == 206 and fields.have(t.headers, "range")
-  t.is_decoded = nil
+  t.is_decoded = false
   if not t.options.accept_gzip or t.is_resumable or is_part or get_status(t.client) ~= BODY then
     return
   end
@@ -61,7 +61,7 @@ function decoding.before_content(t)
   if is_decoded == nil then
     return message, "BODY_DECOMPRESS_FAILED"
   end
-  t.is_decoded = is_decoded or nil
+  t.is_decoded = is_decoded
 end
 
 return decoding

@@ -162,7 +162,7 @@ function redirect.after_head(t)
   t.url, t.method, t.headers = hop.url, hop.method, hop.headers
   if not hop.keeps_body then
     request_body.close(t)
-    t.body, t.send_total = nil, 0
+    t.body, t.send_total = false, 0
   end
   return true
 end

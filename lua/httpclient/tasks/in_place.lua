@@ -8,12 +8,14 @@ local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local life = require(root .. ".tasks.life")
 local outside = require(root .. ".tasks.outside")
 
-local current = life.current
+local current, lost = life.current, life.lost
 
--- Runs fn(subject) to its end. -> true, whether it went well, and what it has returned or raised; false: not here
+-- Runs fn(subject, task) to its end. -> true, whether it went well, and what it has returned or raised; false: not here
 return function(fn, subject)
-  life.drop_lost()
-  local parent = current()
+  if lost[1] then
+    life.drop_lost()
+  end
+  local parent, co = current()
   if parent then
     if not outside.yields_across_pcall or parent.sleeps or not outside.can_yield() then
       return false
@@ -21,8 +23,8 @@ return function(fn, subject)
   elseif outside.has_waiter() then
     return false
   end
-  local task = life.enter(parent)
-  local ok, value = pcall(fn, subject)
+  local task = life.enter(parent, co)
+  local ok, value = pcall(fn, subject, task)
   life.leave(task, ok)
   return true, ok, value
 end

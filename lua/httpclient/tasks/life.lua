@@ -18,7 +18,7 @@ local shared = kept("life", {
   sleepers = setmetatable({}, { __mode = "k" }),
 })
 
-local life = { waiting = shared.waiting }
+local life = { waiting = shared.waiting, lost = lost }
 
 local Task = {}
 Task.__index = Task
@@ -34,9 +34,10 @@ local function pack(...)
 end
 life.pack = pack
 
--- The task that calls, or nil outside of tasks.
+-- -> the task that calls, or nil outside of tasks; what stands for the coroutine
 function life.current()
-  return by_coroutine[running() or MAIN]
+  local co = running() or MAIN
+  return by_coroutine[co], co
 end
 
 -- The task that this one is a part of.
@@ -59,11 +60,11 @@ function life.new(fn, ...)
 end
 
 -- A task that runs in the coroutine that calls, as a part of `parent`; without one it `sleeps`, since nothing resumes
--- it.
-function life.enter(parent)
-  local co = running() or MAIN
-  local task = setmetatable({ state = "running", co = co, parent = parent, sleeps = not parent,
-    on_abort = nil, subject = nil, is_holder = false, ticket = nil }, Task)
+-- it. `co`: see life.current()
+function life.enter(parent, co)
+  local task = setmetatable({ state = "running", co = co, parent = parent or false,
+    sleeps = not parent, on_abort = false, subject = false, is_holder = false, child = false },
+    Task)
   by_coroutine[co] = task
   if parent then
     life.drop_child(parent)
@@ -75,13 +76,15 @@ end
 -- It has ended.
 function life.leave(task, is_done)
   local parent = task.parent
-  by_coroutine[task.co] = parent
+  by_coroutine[task.co] = parent or nil
   if parent then
     parent.child = nil
   end
   task.state = is_done and "done" or "failed"
-  life.drop_child(task)
-  if task.on_abort and not is_done then
+  if task.child then
+    life.drop_child(task)
+  end
+  if not is_done and task.on_abort then
     task.on_abort(task.subject)
   end
 end

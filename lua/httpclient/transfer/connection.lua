@@ -7,6 +7,7 @@ local lost = require(root .. ".connect.lost")
 local numbers = require(root .. ".connect.numbers")
 local pool = require(root .. ".connect.pool")
 local reach = require(root .. ".connect.reach")
+local request_body = require(root .. ".message.request_body")
 local results = require(root .. ".base.results")
 local scheduler = require(root .. ".tasks.scheduler")
 local shared = require(root .. ".connect.shared")
@@ -115,7 +116,7 @@ end
 -- -> nil, or why there is no connection
 local function connect(t)
   local client, began = t.client, now()
-  core.use_proxy(client, t.proxy and t.proxy.handle)
+  core.use_proxy(client, t.proxy and t.proxy.handle or nil)
   local code, message = start_to_connect(t)
   if code ~= Error.OK then
     local is_wrong = code == Error.ERR_INVALID_PARAMETER
@@ -207,7 +208,7 @@ end
 -- the script is told of connections, nor where credentials are used up by each try.
 local function looks_later(t)
   local options = t.options
-  return (t.body == nil or type(t.body) == "string") and not options.trace and not options.auth
+  return not options.trace and not options.auth and request_body.is_text(t)
 end
 
 local function reach_of(t)
@@ -220,40 +221,50 @@ local function reach_of(t)
   return known.reach
 end
 
-local function obtain(t)
-  if t.reach == nil then
-    t.reach = reach_of(t)
+-- -> a client of the pool's, and whether it is connected; nil and why there is none
+local function take(t, reached)
+  local url, task, version = t.url, t.task, version_of(t)
+  if not (reached and reached.unix_socket) then
+    local proxy, why = t.way.find_proxy(url)
+    if why then
+      return nil, failure("CANT_CONNECT", why)
+    end
+    t.proxy = proxy or false
   end
-  local is_local = t.reach and t.reach.unix_socket
-  local proxy, why
-  if not is_local then
-    proxy, why = t.way.find_proxy(t.url)
-  end
-  if why then
-    return failure("CANT_CONNECT", why)
-  end
-  t.proxy = proxy
-  t.version = version_of(t)
-  t.key = key_of(t)
-  local client, is_reused = pool.acquire(t.key, t.version ~= "1.1", t.wants_new, t.deadline, t.task,
+  t.version = version
+  local key, fresh = key_of(t), t.wants_new
+  t.key = key
+  local client, is_reused, entry = pool.acquire(key, version ~= "1.1", fresh, t.deadline, task,
     looks_later(t))
   if not client then
     t:check_deadline()
+  elseif fresh then
+    t.wants_new = nil
   end
-  t.client, t.task.is_holder, t.wants_new, t.is_reused = client, true, nil, is_reused
+  t.client, t.entry, t.is_reused, task.is_holder = client, entry, is_reused, true
+  return client, is_reused
+end
+
+local function obtain(t)
+  local reached = reach_of(t)
+  t.reach = reached
+  local client, is_reused = take(t, reached)
+  if not client then
+    return is_reused
+  end
   apply_options(t)
-  t.is_traced = t.options.trace ~= nil
-  if t.is_traced then
+  local is_traced, timings = t.options.trace ~= nil, t.timings
+  t.is_traced = is_traced
+  if is_traced then
     core.begin_transcript(client)
   end
-  t.timings.resolve, t.timings.connect, t.timings.reused = 0, 0, is_reused
+  timings.resolve, timings.connect, timings.reused = 0, 0, is_reused
   if not is_reused then
     return connect(t)
-  end
-  if t.options.trace then
+  elseif is_traced then
     trace.kept(t)
   end
-  if pool.is_settling(client) then
+  if t.version ~= "1.1" and pool.is_settling(client) then
     return await_settings(t)
   end
 end
@@ -261,7 +272,7 @@ end
 -- Whom a connection goes to, asked once for each.
 local remotes = setmetatable({}, { __mode = "k" })
 
-local function remote_address_of(client)
+function connection.remote_address(client)
   local text = remotes[client]
   if text == nil then
     local address, port = client:get_remote_address()
@@ -274,28 +285,24 @@ end
 
 -- A connection to the origin of t.url, ready for a request; with t.wants_new not one that has been
 -- used before. -> nil, or the failure
-function connection.obtain(t)
-  local why = obtain(t)
-  if not why then
-    t.remote_address = remote_address_of(t.client)
-  end
-  return why
-end
+connection.obtain = obtain
 
 -- The request has been handed to the connection, or was not taken.
 function connection.note_request(t)
-  pool.note_request(t.client)
+  if t.version ~= "1.1" then
+    pool.note_request(t.client)
+  end
 end
 
 local function let_go(t, give)
-  local client, key = t.client, t.key
-  t.client, t.key = nil, nil
+  local client, key, entry = t.client, t.key, t.entry
+  t.client, t.key, t.entry = false, false, false
   t.task.is_holder = false
   if client then
     if t.is_traced then
       core.end_transcript(client)
     end
-    give(key, client)
+    give(key, client, entry)
   end
 end
 
@@ -337,7 +344,7 @@ function connection.abandon(t)
   if t.task.ticket then
     pool.leave(t.key, t.task.ticket)
     t.task.ticket = nil
-    t.key = nil
+    t.key = false
   end
   connection.discard(t)
 end

@@ -24,6 +24,9 @@ local fail, now = results.fail, httpclient.monotonic_time
 local TURN_SIZE = 1048576
 local TURN_READS = 64
 
+-- What is shorter than this takes no time to finish.
+local LONG_STEP = 65536
+
 local content = {}
 
 -- -> the failure
@@ -56,14 +59,14 @@ local function choose_sink(t)
   local on_data, buffer = t.hand_out or t.options.on_data, t.options.buffer
   if buffer then
     local is_wanted = t.method ~= "HEAD" and content.is_success(t.head.status)
-    return is_wanted and sinks.buffer(buffer, on_data) or sinks.memory(), nil
+    return is_wanted and sinks.buffer(buffer, on_data) or sinks.memory(), false
   elseif not t.file then
-    return on_data and sinks.nowhere() or sinks.memory(), on_data
+    return on_data and sinks.nowhere() or sinks.memory(), on_data or false
   elseif t.method ~= "HEAD"
     and (content.is_success(t.head.status) or t.file:is_refused(t.client)) then
-    return t.file, on_data
+    return t.file, on_data or false
   end
-  return sinks.memory(), nil
+  return sinks.memory(), false
 end
 
 -- -> true; false when the whole request has to be made again, since the file can not be continued
@@ -71,7 +74,7 @@ local function begin_file(t)
   if t.head.status == 206 and t.file.offset == 0 and not fields.have(t.headers, "range") then
     fail("CONNECTION_ERROR", "the server has sent a part of what was asked for")
   end
-  local ok, message, result = t.file:begin(t.client, t.is_decoded, t.watcher ~= nil)
+  local ok, message, result = t.file:begin(t.client, t.is_decoded, t.watcher ~= false)
   if ok == nil then
     fail(result, message)
   end
@@ -102,7 +105,7 @@ function content.abort(t)
   if t.sink and not t.is_finished then
     t.sink:abort()
   end
-  t.sink = nil
+  t.sink = false
 end
 
 -- --- reading
@@ -128,7 +131,7 @@ local function take(t)
   check_coded(t)
   if moved > 0 and t.sink.on_data then
     t.is_handed_out = true
-    t.is_stopped = t.sink.on_data(moved) == false or nil
+    t.is_stopped = t.sink.on_data(moved) == false
     waits.leave_if_dropped()
   end
   return moved
@@ -136,23 +139,29 @@ end
 
 -- Counts what has come, hands it to the sink, and shows it to whoever watches, who may have seen enough.
 local function write(t, bytes)
-  t.size = t.size + #bytes
-  check_size(t, t.size)
+  local size = t.size + #bytes
+  t.size = size
+  if t.options.body_size_limit >= 0 then
+    check_size(t, size)
+  end
   local ok, message, result = t.sink:write(bytes)
   if not ok then
     fail(result, message)
   end
   if t.watcher then
     t.is_handed_out = true
-    t.is_stopped = t.watcher(bytes) == false or nil
+    t.is_stopped = t.watcher(bytes) == false
     waits.leave_if_dropped()
   end
 end
 
 local function read(t)
-  local bytes = read_chunk(t.client)
-  company.notice(t.client)
-  t.received = get_received(t.client)
+  local client = t.client
+  local bytes = read_chunk(client)
+  if t.version ~= "1.1" then
+    company.notice(client)
+  end
+  t.received = get_received(client)
   if bytes ~= "" then
     write(t, bytes)
   end
@@ -192,12 +201,14 @@ end
 
 -- -> as a sink's finish()
 local function finish(t)
-  local sink = t.sink
-  if sink.parts then
-    waits.for_seconds(t.size * sink.time_per_byte)
-    sink:gather(t.size)
+  local sink, time_per_byte = t.sink, t.size >= LONG_STEP and t.sink.time_per_byte
+  if time_per_byte then
+    if sink.parts then
+      waits.for_seconds(t.size * time_per_byte)
+      sink:gather(t.size)
+    end
+    waits.for_seconds(t.size * time_per_byte)
   end
-  waits.for_seconds(t.size * (sink.time_per_byte or 0))
   local ok, message, result = sink:finish()
   if not ok or not sink.settle then
     return ok, message, result
@@ -211,7 +222,7 @@ end
 -- Reads all of it to where open() has chosen, or as much as is wanted. -> nil, or the failure in which it was cut off
 function content.receive(t)
   local began = now()
-  if not t.is_decoded then
+  if t.options.body_size_limit >= 0 and not t.is_decoded then
     check_size(t, t.size + math.max(0, get_length(t.client)))
   end
   local failure = read_all(t, t.sink.take and not t.watcher and take or read)

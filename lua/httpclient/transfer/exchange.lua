@@ -4,7 +4,6 @@ local httpclient = require(root)
 local company = require(root .. ".tasks.company")
 local connection = require(root .. ".transfer.connection")
 local core = require("httpclient.core")
-local fields = require(root .. ".message.fields")
 local policies = require(root .. ".transfer.policies")
 local request_body = require(root .. ".message.request_body")
 local results = require(root .. ".base.results")
@@ -47,15 +46,16 @@ end
 
 -- -> nil, or the failure
 local function send(t)
-  local is_whole, why = request_body.rewind(t)
-  if not is_whole then
-    return results.failure("REQUEST_FAILED", why)
+  if t.body then
+    local is_whole, why = request_body.rewind(t)
+    if not is_whole then
+      return results.failure("REQUEST_FAILED", why)
+    end
   end
-  local lines = fields.copy(t.headers)
-  policies.before_send(t, lines)
+  local lines = policies.lines_of(t)
   local make = t.way.sends_every_body and request_raw or request
-  local code, message = make(t.client, t.method, write.target(t.url), lines,
-    request_body.outgoing(t))
+  local code, message = make(t.client, t.method, t.url.target or write.target(t.url), lines,
+    t.body and request_body.outgoing(t) or "")
   connection.note_request(t)
   if code == OK then
     if t.is_traced then
@@ -72,9 +72,11 @@ end
 
 -- What calls no function of the script's goes out now, as far as the socket takes it, and not with the first wait.
 local function begin_to_send(t)
-  if t.body == nil or type(t.body) == "string" then
+  if request_body.is_text(t) then
     poll(t.client)
-    company.notice(t.client)
+    if t.version ~= "1.1" then
+      company.notice(t.client)
+    end
   end
 end
 
@@ -132,7 +134,9 @@ end
 -- -> nil when the head is there, or the failure
 local function attempt(t)
   local began, failure
-  t:rest()
+  if t.rest_until then
+    t:rest(t.rest_until)
+  end
   t.attempts = t.attempts + 1
   repeat
     began, failure = go_out(t)
@@ -155,8 +159,9 @@ local function note_head(t)
   local status = get_code(client)
   t.head = {
     status = status, ok = status >= 200 and status <= 299,
-    url = write.place(t.url), remote_address = t.remote_address, location = nil,
-    redirects = t.redirects, history = t.history, proxy = t.proxy and t.proxy.url,
+    url = t.url.place or write.place(t.url), remote_address = connection.remote_address(client),
+    location = nil, redirects = t.redirects, history = t.history,
+    proxy = t.proxy and t.proxy.url or nil,
     timings = t.timings, trailers = NONE, body = "",
     reason = get_reason(client),
     http_version = get_version(client),
@@ -169,7 +174,9 @@ end
 -- Sends the request as it stands now, over a connection that the pool gives or that is made for it, and waits for
 -- the head of the answer.
 function exchange.run(t)
-  t.is_again, t.lost, t.needs_http1 = nil, 0, nil
+  if t.attempts > 0 then
+    t.is_again, t.lost, t.needs_http1 = nil, 0, nil
+  end
   local failure = attempt(t)
   while failure do
     if not policies.after_failure(t, failure) then

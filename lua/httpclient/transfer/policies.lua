@@ -2,7 +2,8 @@
 -- policies/ and a line in the list here; it has one or more of four hooks, which are called in the
 -- order of the list. One that has a list of `options` may be left out where none of them is given:
 --
---   before_send(t, lines)    the request goes out now: add to its field lines, or change t
+--   before_send(t, lines)    the request goes out now: add to its field lines, or change t. (adds_the_same: by the
+--                            options alone, to what has neither field lines of the script's nor user information)
 --   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead
 --   after_failure(t, failure)  there is no answer, or its content was cut off: true to send the request once
 --                            more. What the failure says: is_unsent, nothing of this request has gone out;
@@ -13,6 +14,7 @@
 -- `t` is the transfer, see transfer.lua. A hook may wait by its methods, and end it by
 -- results.fail().
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local fields = require(root .. ".message.fields")
 local results = require(root .. ".base.results")
 
 local list = {
@@ -30,15 +32,22 @@ local list = {
   require(root .. ".policies.retry"),
 }
 
--- -> the hooks of the list, by name. `options`: without those of policies that are for options which are not there
+local NAMES = { "before_send", "after_head", "after_failure", "before_content" }
+
+-- -> the hooks of the list, by name; add_the_same: each before_send does. `options`: without those of policies that are for options which are not there
 local function hooks_of(options)
   local hooks = { before_send = {}, after_head = {}, after_failure = {}, before_content = {} }
+  hooks.add_the_same = true
   for _, policy in ipairs(list) do
     local is_asked = not (options and policy.options)
     for _, name in ipairs(not is_asked and policy.options or {}) do
       is_asked = is_asked or options[name]
     end
-    for name, of_name in pairs(hooks) do
+    if is_asked and policy.before_send and not policy.adds_the_same then
+      hooks.add_the_same = false
+    end
+    for _, name in ipairs(NAMES) do
+      local of_name = hooks[name]
       of_name[#of_name + 1] = is_asked and policy[name] or nil
     end
   end
@@ -75,16 +84,28 @@ end
 
 local policies = {}
 
-function policies.before_send(t, lines)
-  local before_send = hooks_for(t).before_send
+local function made_lines(t, hooks)
+  local lines, before_send = fields.copy(t.headers), hooks.before_send
   for index = 1, #before_send do
     before_send[index](t, lines)
   end
+  return lines
+end
+
+-- -> the field lines of the request that goes out now; not to be written to. Those of most are made once.
+function policies.lines_of(t)
+  local known, hooks = t.known, t.hooks or hooks_for(t)
+  if not (known and hooks.add_the_same and t.url.keys) or t.headers[1] then
+    return made_lines(t, hooks)
+  end
+  local lines = known.lines or made_lines(t, hooks)
+  known.lines = lines
+  return lines
 end
 
 -- -> does one of them want another request?
 function policies.after_head(t)
-  local after_head = hooks_for(t).after_head
+  local after_head = (t.hooks or hooks_for(t)).after_head
   for index = 1, #after_head do
     if after_head[index](t) then
       return true
@@ -105,7 +126,7 @@ function policies.after_failure(t, failure)
 end
 
 function policies.before_content(t)
-  local before_content = hooks_for(t).before_content
+  local before_content = (t.hooks or hooks_for(t)).before_content
   for index = 1, #before_content do
     local message, result = before_content[index](t)
     if message then

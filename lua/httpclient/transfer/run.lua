@@ -17,6 +17,7 @@ local request_body = require(root .. ".message.request_body")
 local response = require(root .. ".message.response")
 local texts = require(root .. ".base.text")
 local trace = require(root .. ".transfer.trace")
+local waits = require(root .. ".tasks.waits")
 local write = require(root .. ".url.write")
 
 local Response = response.class
@@ -28,7 +29,7 @@ local is_chunked = httpclient.HTTPClient.is_response_chunked
 -- Range has a meaning for GET alone (RFC 9110 section 14.2), and what the caller asks for is the caller's.
 local function prepare_file(t)
   local path = t.options.download_file
-  if path and path ~= "" then
+  if path ~= "" then
     t.is_resumable = t.options.resume and t.method == "GET" and not fields.have(t.headers, "range")
     t.file_url = write.display(t.url)
     t.file = download.new(path, t.is_resumable, t.file_url)
@@ -105,7 +106,9 @@ local function conclude(t)
     forget_answer(t)
   else
     head.trailers, head.body = trailers_of(t), t.sink.body
-    head.buffer, head.buffered = t.sink.buffer, t.sink.at
+    if t.options.buffer then
+      head.buffer, head.buffered = t.sink.buffer, t.sink.at
+    end
     if t.is_traced then
       trace.trailers(t, head.trailers)
     end
@@ -115,16 +118,21 @@ local function conclude(t)
       connection.release(t)
     end
   end
-  request_body.close(t)
-  t.task.on_abort = nil
+  if t.body then
+    request_body.close(t)
+  end
+  t.task.on_abort = false
   return head
 end
 
--- Runs the transfer t (see transfer.lua); only inside a task. -> response
-return function(t)
-  t:begin()
-  t.task.on_abort, t.task.subject = abort, t
-  prepare_file(t)
+-- Runs the transfer t (see transfer.lua); only inside a task, which who knows it may say. -> response
+return function(t, task)
+  task = task or waits.current()
+  t:begin(task)
+  task.on_abort, task.subject = abort, t
+  if t.options.download_file then
+    prepare_file(t)
+  end
   local failure = perform(t)
   while failure do
     if not policies.after_failure(t, failure) then

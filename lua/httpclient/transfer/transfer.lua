@@ -2,7 +2,7 @@
 -- the answer, and how to wait.
 --
 -- A transfer goes by
---   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or nil)
+--   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or false)
 --   options               by name, see options.lua; HTTPRequest has its properties here
 --   known                 of options that are those of many transfers, what was asked of them once: calls_script,
 --                         hooks, reach; and a mark; nil: these are for one transfer
@@ -16,10 +16,10 @@
 --     scope                 whose connections it has: a session's; nil: everybody's
 -- and has while it runs
 --   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
---   client, key, proxy    the connection in use, its place in the pool, and by whose way it goes (connect/proxy.lua);
+--   client, key, proxy    the connection in use, its place in the pool (entry: see pool.acquire), and by whose way it
+--                         goes (connect/proxy.lua);
 --                         is_reused: it has been used before; proxy_tries: how often a proxy was asked again;
---                         reach: where it goes other than the URL says (see connect/reach.lua; false: nowhere else);
---                         remote_address: whom it goes to, "address:port"
+--                         reach: where it goes other than the URL says (see connect/reach.lua; false: nowhere else)
 --   version               "1.1", "auto" or "2": what is wished for this request; needs_http1: the
 --                         server wants it by HTTP/1.1
 --   wants_new             a time: only a connection made since is wanted
@@ -55,30 +55,33 @@ local Transfer = {}
 Transfer.__index = Transfer
 
 -- What most transfers never change.
-Transfer.proxy_tries, Transfer.lost, Transfer.received, Transfer.size = 0, 0, 0, 0
-Transfer.redirects, Transfer.attempts = 0, 0
+Transfer.proxy_tries, Transfer.lost, Transfer.send_total, Transfer.redirects = 0, 0, 0, 0
 
--- request: { method, url, headers, body }. (What every transfer comes to have stands here, so that the table is made
--- large enough at once.)
-function Transfer.new(request, way, options, known)
+-- (What every transfer comes to have stands here, so that the table is made large enough at once: 32 names. What is
+-- asked more than once and mostly not there is false: of nil the metatable would be asked.)
+function Transfer.new(method, url, headers, body, way, options, known)
   return setmetatable({
-    method = request.method, url = request.url, headers = request.headers, body = request.body,
-    options = options, known = known, way = way, hooks = false,
-    task = nil, began = nil, client = nil, key = nil, version = nil, is_reused = nil, reach = nil,
-    head = nil, history = nil, timings = nil, send_total = nil, body_is_used = nil, was_sent = nil,
-    sink = nil,
+    method = method, url = url, headers = headers, body = body or false, options = options,
+    known = known or false, way = way, hooks = false,
+    task = false, began = false, deadline = false, client = false, key = false, entry = false,
+    version = false, is_reused = false, proxy = false, reach = false, is_traced = false,
+    head = false, received = 0, size = 0, sink = false, watcher = false, hand_out = false,
+    is_stopped = false, is_decoded = false, is_finished = false, was_sent = false, attempts = 0,
+    history = {},
+    timings = { resolve = 0, connect = 0, response = 0, body = 0, total = 0, reused = false },
   }, Transfer)
 end
 
 -- Begins it, in the task that calls.
-function Transfer:begin()
+function Transfer:begin(task)
   local timeout = self.options.timeout
-  self.task = waits.current()
-  self.began = now()
-  self.deadline = timeout > 0 and self.began + timeout or nil
-  self.timings = { resolve = 0, connect = 0, response = 0, body = 0, total = 0, reused = false }
-  self.history = {}
-  self.send_total = request_body.size(self.body, self.headers)
+  self.task, self.began = task, now()
+  if timeout > 0 then
+    self.deadline = self.began + timeout
+  end
+  if self.body then
+    self.send_total = request_body.size(self.body, self.headers)
+  end
 end
 
 local OF_SCRIPT = { "on_progress", "on_data", "on_response", "trace", "allow_address", "buffer",
@@ -95,8 +98,8 @@ end
 
 -- May it call a function of the script's?
 function Transfer:calls_script()
-  local known = self.known
-  if self.body ~= nil and type(self.body) ~= "string" then
+  local known, body = self.known, self.body
+  if body and type(body) ~= "string" then
     return true
   elseif not known then
     return have_functions(self.options)
@@ -132,7 +135,7 @@ end
 
 -- What a failure tells beside its reason.
 function Transfer:facts()
-  return { sent = self.was_sent == true, attempts = self.attempts }
+  return { sent = self.was_sent, attempts = self.attempts }
 end
 
 -- Calls a function of the script's, if there is one: it may cancel the transfer. -> what it has returned first
@@ -144,14 +147,11 @@ function Transfer.call(_, fn, ...)
   end
 end
 
--- Waits as long as a policy wants before the next request goes out.
-function Transfer:rest()
-  local moment = self.rest_until
-  if moment then
-    self.rest_until = nil
-    waits.pause(moment)
-    self:check_deadline()
-  end
+-- Waits until the moment that a policy wants the next request to go out at.
+function Transfer:rest(moment)
+  self.rest_until = nil
+  waits.pause(moment)
+  self:check_deadline()
 end
 
 -- Tells who wants to know what goes on; the text is made only then. Secrets are the caller's to mask (message/secrets).
