@@ -139,14 +139,20 @@ end
 
 -- --- for transfers, which know a URL in parts
 
--- The cookies for a request to the URL but those whose names are in `taken`. -> text or nil
-function Jar.text_for(self, url, taken)
+local function without(cookies, taken)
   local list = {}
-  for _, cookie in ipairs(accept.matching(self[STATE].store, url, os.time())) do
+  for _, cookie in ipairs(cookies) do
     if not taken[cookie.name] then
       list[#list + 1] = cookie
     end
   end
+  return list
+end
+
+-- The cookies for a request to the URL but those whose names are in `taken` (nil: none). -> text or nil
+function Jar.text_for(self, url, taken)
+  local list = accept.matching(self[STATE].store, url, os.time())
+  list = taken and without(list, taken) or list
   return list[1] and accept.text(list) or nil
 end
 

@@ -19,9 +19,12 @@ end
 -- -> true, with domain and host_only set; nil and why it is not for this host
 local function find_domain(cookie, url)
   local host, domain = match.host_of(url), stated_domain(cookie, url)
-  if domain:find("[\128-\255]") then
+  if domain == "" then
+    cookie.host_only, cookie.domain = true, host
+    return true
+  elseif domain:find("[\128-\255]") then
     return nil, "the cookie's domain is not ASCII"
-  elseif domain ~= "" and is_public_suffix(domain) then
+  elseif is_public_suffix(domain) then
     if domain ~= host then
       return nil, ("no cookie can be for all of '%s'"):format(domain)
     end
@@ -37,7 +40,11 @@ end
 
 -- What came without protection does not hide what came with it.
 local function hides_secure(store, cookie)
-  for other in pairs(store:secure_of(cookie.name)) do
+  local alike = store:secure_of(cookie.name)
+  if not alike then
+    return false
+  end
+  for other in pairs(alike) do
     if (match.domain(other.domain, cookie.domain) or match.domain(cookie.domain, other.domain))
       and match.path(cookie.path, other.path) then
       return true
@@ -85,31 +92,42 @@ local function goes_first(a, b)
   return a.serial < b.serial
 end
 
+-- Puts the cookie into the list, if it is for the URL, whose host this is.
+local function take(cookie, list, url, host)
+  if (not cookie.host_only or cookie.domain == host) and (url.tls or not cookie.secure)
+    and match.path(url.path, cookie.path) then
+    list[#list + 1] = cookie
+  end
+end
+
 -- The cookies for a request to the URL, in the order in which they are sent.
 function accept.matching(store, url, now)
   if store.count == 0 then
     return {}
   end
   local host, list = match.host_of(url), {}
-  local function take(cookie)
-    if (not cookie.host_only or cookie.domain == host) and (url.tls or not cookie.secure)
-      and match.path(url.path, cookie.path) then
-      list[#list + 1] = cookie
-    end
-  end
   for _, domain in ipairs(match.domains_of(host)) do
-    store:each_of(domain, now, take)
+    store:each_of(domain, now, take, list, url, host)
   end
-  table.sort(list, goes_first)
+  if list[2] then
+    table.sort(list, goes_first)
+  end
   store:use(list)
   return list
 end
 
+local function pair_of(cookie)
+  return cookie.name ~= "" and cookie.name .. "=" .. cookie.value or cookie.value
+end
+
 -- -> the value of a Cookie field
 function accept.text(cookies)
+  if not cookies[2] then
+    return pair_of(cookies[1])
+  end
   local parts = {}
   for index, cookie in ipairs(cookies) do
-    parts[index] = (cookie.name ~= "" and cookie.name .. "=" or "") .. cookie.value
+    parts[index] = pair_of(cookie)
   end
   return table.concat(parts, "; ")
 end

@@ -21,13 +21,20 @@ function match.domain(host, domain)
     and not is_address(host)
 end
 
--- The domains that a cookie for this host may have: itself, and, with a name, what it is below.
+-- Those of one host are asked for again and again.
+local last_host, last_list
+
+-- The domains that a cookie for this host may have: itself, and, with a name, what it is below. Not to be written to.
 function match.domains_of(host)
+  if host == last_host then
+    return last_list
+  end
   local list, at = { host }, not is_address(host) and host:find(".", 1, true)
   while at do
     list[#list + 1] = host:sub(at + 1)
     at = host:find(".", at + 1, true)
   end
+  last_host, last_list = host, list
   return list
 end
 

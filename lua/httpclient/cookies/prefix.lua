@@ -2,13 +2,17 @@
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local texts = require(root .. ".base.text")
 
+local UNDERSCORE = ("_"):byte()
+
 local function starts_with(text, prefix)
   return texts.lower(text:sub(1, #prefix)) == prefix
 end
 
 -- `has_path`: has the cookie's path been said, and not only taken from a URL? -> nil; or why the name forbids it
 return function(cookie, has_path)
-  if cookie.name == ""
+  if cookie.name ~= "" and cookie.name:byte() ~= UNDERSCORE then
+    return nil
+  elseif cookie.name == ""
     and (starts_with(cookie.value, "__secure-") or starts_with(cookie.value, "__host-")) then
     return "a cookie without a name looks like one with a prefix"
   elseif starts_with(cookie.name, "__secure-") and not cookie.secure then

@@ -66,38 +66,67 @@ function attributes.samesite(cookie, value)
   cookie.same_site = SAME_SITE[texts.lower(value)]
 end
 
-local function take_attribute(cookie, text, now)
-  local name, value = halves(text)
-  value = value or ""
-  local take = #value <= ATTRIBUTE_MOST and attributes[texts.lower(name)]
+-- As servers write them, and in lower case: nothing has to be lowered to find these.
+for _, name in ipairs({ "Expires", "Max-Age", "Domain", "Path", "Secure", "HttpOnly", "SameSite" }) do
+  attributes[name] = attributes[texts.lower(name)]
+end
+
+local function take_attribute(cookie, name, value, now)
+  local take = #value <= ATTRIBUTE_MOST and (attributes[name] or attributes[texts.lower(name)])
   if take then
     take(cookie, value, now)
   end
 end
 
--- `now`: seconds as of os.time(). -> { name, value, expires, domain, path, has_path, secure,
--- http_only, same_site }, in which what is not said is nil; nil and why it is none
-return function(text, now)
-  if texts.has_control((text:gsub("\t", " "))) then
-    return nil, "the cookie holds a control character"
+-- What most have, without a blank, up to the next ";" or the end. Patterns that never go back.
+local PAIR = "^([^=; \t]+)=([^; \t]*)()%f[;%z]"
+local ATTRIBUTE = "^;[ \t]*([A-Za-z-]+)%f[=;%z]=?([^; \t]*)()%f[;%z]"
+
+-- -> where the text from `at` on, which begins with ";", has its next one; nil: there is none
+local function attribute_at(cookie, text, at, now)
+  local name, value, stop = text:match(ATTRIBUTE, at)
+  if not name then
+    stop = text:find(";", at + 1, true)
+    name, value = halves(text:sub(at + 1, (stop or 0) - 1))
   end
-  local stop = text:find(";", 1, true)
-  local name, value = halves(text:sub(1, (stop or 0) - 1))
+  take_attribute(cookie, name, value or "", now)
+  return stop
+end
+
+-- -> name, value, and as attribute_at()
+local function pair_of(text)
+  local name, value, stop = text:match(PAIR)
+  if name then
+    return name, value, stop
+  end
+  stop = text:find(";", 1, true)
+  name, value = halves(text:sub(1, (stop or 0) - 1))
   if not value then
     name, value = "", name
   end
+  return name, value, stop
+end
+
+-- `now`: seconds as of os.time(). -> { name, value, expires, domain, path, has_path, secure,
+-- http_only, same_site }, in which what is not said is nil; nil and why it is none
+return function(text, now)
+  if texts.has_control(text) and texts.has_control((text:gsub("\t", " "))) then
+    return nil, "the cookie holds a control character"
+  end
+  local name, value, stop = pair_of(text)
   if #name + #value > PAIR_MOST then
     return nil, "the cookie's name and value are longer than 4096 bytes"
   elseif name == "" and value == "" then
     return nil, "the cookie has neither a name nor a value"
   end
-  local cookie = { name = name, value = value }
-  while stop do
-    local following = text:find(";", stop + 1, true)
-    take_attribute(cookie, text:sub(stop + 1, (following or 0) - 1), now)
-    stop = following
+  local cookie = { name = name, value = value, path = nil, has_path = nil, http_only = nil,
+    domain = nil, host_only = nil, used = nil } -- made large enough at once for most
+  while stop and stop <= #text do
+    stop = attribute_at(cookie, text, stop, now)
   end
-  cookie.expires = cookie.max_age_at or cookie.expires_at
-  cookie.max_age_at, cookie.expires_at = nil, nil
+  local expires = cookie.max_age_at or cookie.expires_at
+  if expires then
+    cookie.expires, cookie.max_age_at, cookie.expires_at = expires, nil, nil
+  end
   return cookie
 end

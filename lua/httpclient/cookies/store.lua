@@ -34,8 +34,11 @@ local function link_last(ring, cookie)
 end
 
 function Store:touch(cookie)
-  unlink(cookie)
-  link_last(self.ring, cookie)
+  local ring = self.ring
+  if ring.before ~= cookie then
+    unlink(cookie)
+    link_last(ring, cookie)
+  end
 end
 
 function Store:remove(cookie)
@@ -114,11 +117,21 @@ local function insert(self, cookie)
   return place
 end
 
+-- Most are set again and again: all that is not the same in what is alike.
+local function renew(self, old, cookie)
+  old.value, old.expires, old.used = cookie.value, cookie.expires, cookie.used
+  old.http_only, old.same_site = cookie.http_only, cookie.same_site
+  self:touch(old)
+end
+
 -- Takes it in, in the place of the one that is alike; one that is over only removes that.
 function Store:put(cookie, now)
   local place = self.domains[cookie.domain]
   local old = place and place.by_id[id_of(cookie)]
   cookie.used = stamp(self)
+  if old and not old.secure and not cookie.secure and not is_expired(cookie, now) then
+    return renew(self, old, cookie)
+  end
   cookie.serial = old and old.serial or cookie.used
   if old then
     self:remove(old)
@@ -138,14 +151,17 @@ function Store:put(cookie, now)
   end
 end
 
--- Calls fn(cookie) for those of the domain that are not over.
-function Store:each_of(domain, now, fn)
+-- Calls fn(cookie, ...) for those of the domain that are not over.
+function Store:each_of(domain, now, fn, ...)
   local place = self.domains[domain]
-  for _, cookie in pairs(place and place.by_id or {}) do
+  if not place then
+    return
+  end
+  for _, cookie in pairs(place.by_id) do
     if is_expired(cookie, now) then
       self:remove(cookie)
     else
-      fn(cookie)
+      fn(cookie, ...)
     end
   end
 end
@@ -158,9 +174,9 @@ function Store:use(cookies)
   end
 end
 
--- The Secure ones of this name -> cookie -> true
+-- The Secure ones of this name -> cookie -> true; nil: there are none
 function Store:secure_of(name)
-  return self.secure[name] or {}
+  return self.secure[name]
 end
 
 -- All that are not over, in the order in which they were made. -> array

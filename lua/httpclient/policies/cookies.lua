@@ -31,7 +31,7 @@ function cookies.before_send(t, lines)
     return
   end
   local at, own = own_line(lines)
-  local text = getmetatable(jar).text_for(jar, t.url, own and names_in(own) or {})
+  local text = getmetatable(jar).text_for(jar, t.url, own and names_in(own))
   if text and at then
     lines[at] = lines[at]:match("^[^:]*") .. ": " .. (own ~= "" and own .. "; " or "") .. text
   elseif text then
