@@ -7,6 +7,7 @@ local drive = require(root .. ".tasks.drive")
 local in_place = require(root .. ".tasks.in_place")
 local options = require(root .. ".options")
 local proxies = require(root .. ".connect.proxy")
+local repeated = require(root .. ".repeated")
 local request = require(root .. ".message.request")
 local results = require(root .. ".base.results")
 local run = require(root .. ".transfer.run")
@@ -64,7 +65,8 @@ end
 function call.prepare(taker, given, scope)
   local way = way_of(given, scope)
   return way and { taker = taker, given = given, way = way,
-    options = options.complete(taker, given),
+    options = options.say_nothing(given) and options.complete(taker, given)
+      or options.whole(taker, given),
     known = { mark = {} }, is_plain = request.is_plain(given) }
 end
 
@@ -76,14 +78,13 @@ local function usual_of(taker)
   return usual[taker]
 end
 
--- As call.transfer().
-local function transfer_as(prepared, text, level)
+-- As call.transfer(), of what was prepared for options like these.
+local function transfer_as(prepared, text, given, level)
   local method, url, headers, body
   if prepared.is_plain then
     method, url, headers = request.plain(text)
   else
-    method, url, headers, body = request.from_options(prepared.taker, text, prepared.given,
-      level + 1)
+    method, url, headers, body = request.from_options(prepared.taker, text, given, level + 1)
   end
   if not method then
     local why, code = url, headers
@@ -96,7 +97,7 @@ end
 -- none and, where it is another than usual, the Error
 function call.transfer(taker, text, given, scope, level)
   if not scope and options.say_nothing(given) then
-    return transfer_as(usual_of(taker), text, level + 1)
+    return transfer_as(usual_of(taker), text, given, level + 1)
   end
   given = given or {}
   local method, url, headers, body = request.from_options(taker, text, given, level + 1)
@@ -136,6 +137,22 @@ function call.finish(t)
   return outcome_of(t, is_done, task.results[is_done and 1 or 2])
 end
 
+-- taker -> what its last call with options has said
+local said = {}
+
+-- Options that the last call has had as well were checked then. -> what was prepared for them; false: nothing can be
+local function prepared_again(taker, given)
+  local last = said[taker]
+  if last.prepared == nil then
+    local prepared = call.prepare(taker, (repeated.parts(last, given)))
+    last.prepared = prepared or false
+    if prepared then
+      prepared.is_plain = request.is_plain(given)
+    end
+  end
+  return last.prepared
+end
+
 local function go(t, why, code, go_on)
   if not t then
     return nil, why, code or INVALID, { sent = false, attempts = 0 } -- nothing was tried
@@ -145,15 +162,32 @@ end
 
 -- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is
 -- that of error(), so whoever calls this must still be there when it returns: no tail call.
-function call.make(taker, text, given, scope, go_on, level)
-  call.check(taker, text, given, level + 1)
+function call.make(taker, text, given, go_on, level)
+  local is_said = given and type(given) == "table" and type(text) == "string"
+    and repeated.is(said[taker], given)
+  local prepared = is_said and prepared_again(taker, given)
+  local t, why, code
+  if prepared then
+    t, why, code = transfer_as(prepared, text, given, level + 1)
+  else
+    call.check(taker, text, given, level + 1)
+    if not is_said and not options.say_nothing(given) then
+      said[taker] = repeated.note(given)
+    end
+    t, why, code = call.transfer(taker, text, given, nil, level + 1)
+  end
+  return go(t, why, code, go_on)
+end
+
+-- The same for options that were checked.
+function call.checked(taker, text, given, scope, go_on, level)
   local t, why, code = call.transfer(taker, text, given, scope, level + 1)
   return go(t, why, code, go_on)
 end
 
--- The same of what was prepared.
-function call.again(prepared, text, go_on, level)
-  local t, why, code = transfer_as(prepared, text, level + 1)
+-- The same of what was prepared for options like these.
+function call.again(prepared, text, given, go_on, level)
+  local t, why, code = transfer_as(prepared, text, given, level + 1)
   return go(t, why, code, go_on)
 end
 

@@ -4,6 +4,6 @@ local call = require(root .. ".call")
 
 -- fetch(url [, options]) -> response, or nil, message, Error, facts. See docs/fetch.md.
 return function(text, given)
-  local response, message, code, facts = call.make("fetch", text, given, nil, call.finish, 2)
+  local response, message, code, facts = call.make("fetch", text, given, call.finish, 2)
   return response, message, code, facts
 end

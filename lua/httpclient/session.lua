@@ -17,6 +17,7 @@ local merge = require(root .. ".session.merge")
 local options = require(root .. ".options")
 local pool = require(root .. ".connect.pool")
 local recent = require(root .. ".url.recent")
+local repeated = require(root .. ".repeated")
 local streams = require(root .. ".stream")
 local write = require(root .. ".url.write")
 
@@ -107,7 +108,7 @@ function Session.new(defaults)
   local scope = { mark = ("\0session %d"):format(numbers.last), is_closed = false }
   local state = { defaults = own, of_stream = of_stream(own), base = base,
     origin = url and write.origin(url), scope = scope,
-    prepared = {} }
+    prepared = {}, said = {} }
   state.finalizer = finalizer(function()
     lost.session(scope)
   end)
@@ -166,6 +167,57 @@ local function prepared_for(state, name, method, own)
   return prepared
 end
 
+-- What is merged with the session's own by what is in it.
+local MERGED = { headers = true, query = true, bearer = true }
+
+-- -> what is prepared for calls that say the same as `given`; false: nothing can be
+local function prepare_said(state, name, method, given, own)
+  if not all_last(own) then
+    return false
+  end
+  local said, all = state.said[name], merge(own, given, { is_home = true })
+  local _, asked = repeated.parts(said, given)
+  for option in pairs(asked) do
+    all[option], said.has_asked = nil, true
+  end
+  all.method = method or all.method
+  return call.prepare(taker_of(name), all, state.scope) or false
+end
+
+local function with(own, more)
+  local all = {}
+  for name, value in pairs(own) do
+    all[name] = value
+  end
+  for name, value in pairs(more) do
+    all[name] = value
+  end
+  return all
+end
+
+-- The same as prepared_for() for a call that says what the last one of its kind has said. -> what was prepared, and the
+-- options of this call; nil: they have to be looked at
+local function prepared_again(state, name, method, given, own)
+  local said = state.said[name]
+  if not repeated.is(said, given) then
+    return nil
+  elseif said.prepared == nil then
+    said.prepared = prepare_said(state, name, method, given, own)
+  end
+  local prepared = said.prepared
+  if not prepared then
+    return nil
+  end
+  local all = prepared.given
+  all.headers = own.headers and fields.lines_or_given(own.headers)
+  if said.has_asked then
+    prepared.is_plain = false
+    local _, asked = repeated.parts(said, given)
+    all = with(all, asked)
+  end
+  return prepared, all
+end
+
 -- session:post(url, { method = "PUT" }) says two things.
 local function check_method(name, method, given, level)
   local is_one = type(given) == "string" or type(given) == "number"
@@ -185,15 +237,25 @@ local function ask(state, name, method, text, given, go_on, level)
   local own = name == "stream" and state.of_stream or state.defaults
   local url = whole_url(state, text)
   local is_home, has_user = place_of(state, url)
-  local prepared = is_home and not has_user and options.say_nothing(given)
-    and prepared_for(state, name, method, own)
+  local is_usual = is_home and not has_user
+  local prepared, all
+  if not is_usual then
+    prepared = nil
+  elseif options.say_nothing(given) then
+    prepared = prepared_for(state, name, method, own)
+    all = prepared and prepared.given
+  else
+    prepared, all = prepared_again(state, name, method, given, own)
+  end
   local response, message, code, facts
   if prepared then
-    response, message, code, facts = call.again(prepared, url, go_on, level + 1)
+    response, message, code, facts = call.again(prepared, url, all, go_on, level + 1)
   else
-    local all = merge(own, given or {}, { is_home = is_home, has_user = has_user })
+    all = merge(own, given or {}, { is_home = is_home, has_user = has_user })
     all.method = method or all.method
-    response, message, code, facts = call.make(taker_of(name), url, all, state.scope, go_on,
+    call.check(taker_of(name), url, all, level + 1)
+    state.said[name] = is_usual and given and repeated.note(given, MERGED) or nil
+    response, message, code, facts = call.checked(taker_of(name), url, all, state.scope, go_on,
       level + 1)
   end
   return response, message, code, facts

@@ -124,7 +124,7 @@ end
 
 -- stream(url [, options]) -> response, or nil, message, Error, facts. See docs/sessions.md.
 function stream.call(text, given)
-  local head, message, code, facts = call.make("stream", text, given, nil, stream.open, 2)
+  local head, message, code, facts = call.make("stream", text, given, stream.open, 2)
   return head, message, code, facts
 end
 
