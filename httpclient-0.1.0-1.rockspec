@@ -211,6 +211,7 @@ build = {
     ["httpclient.fetch_all"] = "lua/httpclient/fetch_all.lua",
     ["httpclient.http_request"] = "lua/httpclient/http_request.lua",
     ["httpclient.options"] = "lua/httpclient/options.lua",
+    ["httpclient.repeated"] = "lua/httpclient/repeated.lua",
     ["httpclient.session"] = "lua/httpclient/session.lua",
     ["httpclient.stream"] = "lua/httpclient/stream.lua",
     ["httpclient.base.array"] = "lua/httpclient/base/array.lua",

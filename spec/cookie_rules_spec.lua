@@ -210,3 +210,53 @@ describe("A jar", function()
     assert.equal("CookieJar (0 cookies)", tostring(jar))
   end)
 end)
+
+describe("What a server writes of a cookie", function()
+  it("means the same in every spelling", function()
+    local spellings = {
+      "a=b=c; Path=/x=y; HttpOnly", "a=b=c;path=/x=y;httponly",
+      " a = b=c ;\tPATH = /x=y ; HTTPONLY ;", "a=b=c; HttpOnly=; Path=/x=y;",
+      "a=b=c; Other; Path=/no; HttpOnly=1; x; =; Path=/x=y",
+      "a=b=c;;; HttpOnly; Path=/x=y;;",
+    }
+    for _, text in ipairs(spellings) do
+      local jar = CookieJar.new()
+      assert.is_true(jar:set(HTTP .. "/x=y/z", text), text)
+      local cookie = jar:cookies()[1]
+      assert.equal("a", cookie.name, text)
+      assert.equal("b=c", cookie.value, text)
+      assert.equal("/x=y", cookie.path, text)
+      assert.is_true(cookie.http_only, text)
+    end
+  end)
+
+  it("is no path where it has no sign between", function()
+    local jar = CookieJar.new()
+    assert.is_true(jar:set(HTTP .. "/one/two", "a=b; Path/x; HttpOnly/; Secure x"))
+    local cookie = jar:cookies()[1]
+    assert.equal("/one", cookie.path)
+    assert.is_false(cookie.http_only)
+    assert.is_false(cookie.secure)
+  end)
+
+  it("takes the place of what it wrote before, whole, and keeps its turn", function()
+    local jar = CookieJar.new()
+    assert.is_true(jar:set(HTTP, "a=1; HttpOnly; SameSite=Lax; Max-Age=100"))
+    assert.is_true(jar:set(HTTP, "b=1"))
+    assert.is_true(jar:set(HTTP, "a=2"))
+    local first = jar:cookies()[1]
+    assert.equal("a", first.name)
+    assert.equal("2", first.value)
+    assert.is_false(first.http_only)
+    assert.is_nil(first.same_site)
+    assert.is_nil(first.expires)
+    assert.equal("a=2; b=1", jar:get(HTTP))
+    assert.is_true(jar:set(HTTPS, "a=3; Secure"))
+    assert.is_nil(jar:set(HTTP, "a=4"))
+    assert.is_true(jar:set(HTTPS, "a=5"))
+    assert.is_true(jar:set(HTTP, "a=6"))
+    assert.equal("a=6; b=1", jar:get(HTTP))
+    assert.is_true(jar:set(HTTP, "a=7; Max-Age=0"))
+    assert.equal("b=1", jar:get(HTTP))
+  end)
+end)

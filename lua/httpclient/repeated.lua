@@ -6,7 +6,8 @@
 local repeated = {}
 
 -- The types of what each call may ask for anew.
-local ASKED = { headers = "table", query = "table", form = "table", json = "table", body = "string" }
+local ASKED = { headers = "table", query = "table", form = "table", json = "table",
+  body = "string" }
 -- Stands for that among the values.
 local ANY = {}
 local LASTING = { number = true, string = true, boolean = true }

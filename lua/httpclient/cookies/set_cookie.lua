@@ -67,7 +67,8 @@ function attributes.samesite(cookie, value)
 end
 
 -- As servers write them, and in lower case: nothing has to be lowered to find these.
-for _, name in ipairs({ "Expires", "Max-Age", "Domain", "Path", "Secure", "HttpOnly", "SameSite" }) do
+for _, name in ipairs({ "Expires", "Max-Age", "Domain", "Path", "Secure", "HttpOnly",
+  "SameSite" }) do
   attributes[name] = attributes[texts.lower(name)]
 end
 

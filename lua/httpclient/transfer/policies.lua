@@ -34,7 +34,8 @@ local list = {
 
 local NAMES = { "before_send", "after_head", "after_failure", "before_content" }
 
--- -> the hooks of the list, by name; add_the_same: each before_send does. `options`: without those of policies that are for options which are not there
+-- -> the hooks of the list, by name; add_the_same: each before_send does. `options`: without those of policies that are
+-- for options which are not there
 local function hooks_of(options)
   local hooks = { before_send = {}, after_head = {}, after_failure = {}, before_content = {} }
   hooks.add_the_same = true
