@@ -38,6 +38,28 @@ describe("fetch with a jar", function()
     assert.same({ "", "b=2; a=1", "", "a=1", "" }, sent(server:requests()[1]))
   end)
 
+  it("hears an answer that says what the last one has said, whatever came between", function()
+    local said = "a=1; Max-Age=1000"
+    local server = with_server({ { answer(said), answer(said), answer(said), answer(said),
+      answer(said), answer(said, "a=3"), answer(said), answer(said) } })
+    local jar, url = CookieJar.new(), server:url("/")
+    local function value()
+      assert(fetch(url, { cookies = jar }))
+      local list = jar:cookies()
+      assert.equal(1, #list)
+      return list[1].value
+    end
+    for _ = 1, 3 do assert.equal("1", value()) end
+    assert.is_true(jar:set(url, "a=2"))
+    assert.equal("1", value())
+    jar:clear("127.0.0.1")
+    assert.equal("1", value())
+    assert.equal("3", value())
+    assert.equal("1", value())
+    jar:clear()
+    assert.equal("1", value())
+  end)
+
   it("stores at each hop of a redirect, and gives each its own", function()
     local other = with_server({ { answer("there=2"), answer() } }, { name = "localhost" })
     local server = with_server({ { redirect("/two", "here=1; Path=/", "gone=1; Path=/two"),

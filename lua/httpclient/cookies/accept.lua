@@ -67,6 +67,9 @@ end
 
 -- Takes the value of a Set-Cookie field of an answer from the URL. -> true; nil and why it is ignored
 function accept.set(store, url, text, now)
+  if store:is_renewed(text, url, now) then
+    return true
+  end
   local cookie, why = set_cookie(text, now)
   if not cookie then
     return nil, why
@@ -81,7 +84,10 @@ function accept.set(store, url, text, now)
     return nil, problem
   end
   cookie.has_path = nil
-  store:put(cookie, now)
+  local renewed = store:put(cookie, now)
+  if renewed then
+    store:note_renewal(renewed, text, url, now)
+  end
   return true
 end
 

@@ -16,6 +16,9 @@ local function new()
     secure = {},      -- name -> { cookie -> true } of those that are Secure
     ring = ring,      -- all, the one whose last use is longest ago behind it
     purged = nil,     -- when the expired ones went last
+    last = nil,
+    -- the cookie that was renewed last, if nothing was set or removed since; and how:
+    last_text = nil, last_url = nil, last_at = nil,
   }, Store)
 end
 
@@ -42,6 +45,7 @@ function Store:touch(cookie)
 end
 
 function Store:remove(cookie)
+  self.last = nil
   local place = self.domains[cookie.domain]
   place.by_id[id_of(cookie)] = nil
   place.count = place.count - 1
@@ -122,10 +126,30 @@ local function renew(self, old, cookie)
   old.value, old.expires, old.used = cookie.value, cookie.expires, cookie.used
   old.http_only, old.same_site = cookie.http_only, cookie.same_site
   self:touch(old)
+  return old
+end
+
+-- The cookie was renewed by this text of an answer from this URL.
+function Store:note_renewal(cookie, text, url, now)
+  self.last, self.last_text, self.last_url, self.last_at = cookie, text, url, now
+end
+
+-- Many answers of a server in a row set the same. -> true, and it is done: the last one did so, too
+function Store:is_renewed(text, url, now)
+  local cookie = self.last
+  if not cookie or self.last_text ~= text or self.last_url ~= url
+    or cookie.expires and self.last_at ~= now then
+    return false
+  end
+  cookie.used = stamp(self)
+  self:touch(cookie)
+  return true
 end
 
 -- Takes it in, in the place of the one that is alike; one that is over only removes that.
+-- -> the one that was renewed by it, if there was one
 function Store:put(cookie, now)
+  self.last = nil
   local place = self.domains[cookie.domain]
   local old = place and place.by_id[id_of(cookie)]
   cookie.used = stamp(self)

@@ -62,19 +62,19 @@ end
 -- A coroutine and its stack cost a fifth of a small request. So those that have come to their end serve again.
 local MOST_SPARE = 8
 local ENDED = kept("ENDED", {})
-local spares, outcome = {}, nil
+local spares = {}
 
 -- (While it rests it holds nothing of what it has run.)
 local function work(fn, subject)
   while true do
-    outcome = fn(subject)
+    fn(subject)
     fn, subject = nil, nil -- luacheck: ignore
     fn, subject = coroutine.yield(ENDED)
   end
 end
 
--- A task that has not begun, for something that is done often: its first resume() has to give the function and what
--- that is called with.
+-- A task that has not begun, for something that is done often and returns nothing: its first resume() has to give the
+-- function and what that is called with.
 function life.new_worker()
   local count = #spares
   local co = spares[count] or coroutine.create(work)
@@ -231,9 +231,7 @@ local function trace_of(task, message)
 end
 
 local function conclude_worker(task)
-  local result = outcome
-  outcome = nil
-  conclude(task, "done", result)
+  conclude(task, "done")
   if #spares < MOST_SPARE then
     spares[#spares + 1] = task.co
   end

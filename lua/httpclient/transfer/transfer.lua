@@ -5,7 +5,7 @@
 --   method (its name), url (see url/http.lua), headers (array of field lines), body (string, function, file or false)
 --   options               by name, see options.lua; HTTPRequest has its properties here
 --   known                 of options that are those of many transfers, what was asked of them once: calls_script,
---                         hooks, reach; and a mark; nil: these are for one transfer
+--                         hooks, reach, lines; and a mark; false: these are for one transfer
 --   way                   what fetch and HTTPRequest are told in ways of their own:
 --     find_proxy(url)       -> proxy, nil for none; or nil and why that is an error
 --     tls_options           TLSOptions or nil
@@ -15,7 +15,7 @@
 --     is_usual              no TLSOptions, no proxy of its own, and the certificate is checked
 --     scope                 whose connections it has: a session's; nil: everybody's
 -- and has while it runs
---   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (nil: never)
+--   task, began, deadline the task that it runs in; when it began, and when it is over at the latest (false: never)
 --   client, key, proxy    the connection in use, its place in the pool (entry: see pool.acquire), and by whose way it
 --                         goes (connect/proxy.lua);
 --                         is_reused: it has been used before; proxy_tries: how often a proxy was asked again;
