@@ -55,11 +55,15 @@ describe("a server that", function()
       .. string.char(number), "close",
       ("server alert: %s (%d)"):format(name, number) }
   end
+  cases[#cases + 1] = { "speaks none of several protocols", "\21\3\3\0\2\2\120", "close",
+    "server alert: no application protocol (120); offered: h2, other/1",
+    { alpn = { "h2", "other/1" } } }
   for _, case in ipairs(cases) do
     it(case[1] .. " is a handshake's failure, and says so", function()
       local listener = assert(native.listen({}))
       local client = HTTPClient.new()
-      assert.equal(Error.OK, client:connect_to_host("localhost", listener:port(), tls.trusting()))
+      assert.equal(Error.OK, client:connect_to_host("localhost", listener:port(),
+        tls.trusting(nil, case[5])))
       local conn = support.accept(listener, client)
       finally(function()
         client:close()

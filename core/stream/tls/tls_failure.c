@@ -11,9 +11,11 @@
 
 /* "TLS 1.0 to 1.3" is 14 bytes, and two numbers that were out of range would still fit. */
 #define VERSIONS_TEXT 48
-/* The two alerts of which more can be said than their names. */
+#define PROTOCOLS_TEXT 96
+/* The alerts of which more can be said than their names. */
 #define ALERT_PROTOCOL_VERSION 70
 #define ALERT_UNRECOGNIZED_NAME 112
+#define ALERT_NO_APPLICATION_PROTOCOL 120
 
 /* --- what the server said */
 
@@ -23,6 +25,18 @@ static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
   if (low == high) snprintf(text, VERSIONS_TEXT, "TLS %d.%d", low / 10, low % 10);
   else
     snprintf(text, VERSIONS_TEXT, "TLS %d.%d to %d.%d", low / 10, low % 10, high / 10, high % 10);
+}
+
+/* "h2, http/1.1", of a list as it is on the wire (RFC 7301 section 3.1); cut where it is longer. */
+static void protocols_text(hc_slice list, char text[PROTOCOLS_TEXT]) {
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t at = 0; list.data && at < list.size; at += 1u + (unsigned char)list.data[at]) {
+    int size = snprintf(text + used, PROTOCOLS_TEXT - used, "%s%.*s", used ? ", " : "",
+                        (int)(unsigned char)list.data[at], list.data + at + 1);
+    if (size < 0 || (size_t)size >= PROTOCOLS_TEXT - used) return;
+    used += (size_t)size;
+  }
 }
 
 typedef struct alert_name {
@@ -82,8 +96,9 @@ static const char *name_of_alert(int number) {
 /* An alert is the server's last word, and mostly a riddle to whoever reads it. What was offered, or
  * asked for, says in most cases what it meant. */
 void hc_tls_fail_by_alert(hc_tls_handshake *h, int alert) {
-  char offered[VERSIONS_TEXT];
+  char offered[VERSIONS_TEXT], protocols[PROTOCOLS_TEXT];
   versions_text(h->options, offered);
+  protocols_text(hc_tls_handshake_alpn(h), protocols);
   const char *name = name_of_alert(alert);
   if (alert == ALERT_PROTOCOL_VERSION) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
@@ -95,6 +110,9 @@ void hc_tls_fail_by_alert(hc_tls_handshake *h, int alert) {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR,
                    "server alert: %s (it asked for a client certificate, and none was given)",
                    name);
+  } else if (alert == ALERT_NO_APPLICATION_PROTOCOL && protocols[0]) {
+    hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: %s (%d); offered: %s", name,
+                   alert, protocols);
   } else {
     hc_failure_set(&h->failure, HC_ERR_CONNECTION_ERROR, "server alert: %s (%d)", name, alert);
   }
