@@ -9,6 +9,8 @@ local Error = httpclient.Error
 
 local OK, ask = h2.OK, h2.ask
 
+local OPEN_WIDE = { [4] = 1000000000 } -- the window of a stream
+
 local function with_peer(settings, action) return h2.with_peer(finally, settings, action) end
 
 -- Takes content of stream 1 until its end, and opens the windows by what has come. -> how much
@@ -119,6 +121,24 @@ describe("An answer of HTTP/2 that begins before the request has ended", functio
       peer:send(h2.headers(1, OK), h2.data(1, "enough", h2.END_STREAM), h2.rst(1, 0))
       assert.equal("enough", read(client))
       assert.equal(HTTPClient.STATUS_CONNECTED, client:get_status())
+    end)
+  end)
+
+  -- The connection is closed with content in it that nobody has read: a send meets its end before a read does.
+  it("is read though the connection takes no more of the request", function()
+    with_peer(OPEN_WIDE, function(client, peer)
+      local other = peer:share()
+      peer:send(h2.window(0, 1000000000))
+      ask(other, peer)
+      ask(client, peer, "POST", {}, ("x"):rep(30000000))
+      for _ = 1, 20 do client:poll() end
+      peer:send(h2.headers(1, OK), h2.data(1, "mine", h2.END_STREAM),
+        h2.headers(3, { { ":status", "413" } }), h2.data(3, "too large", h2.END_STREAM),
+        h2.goaway(3, 0))
+      peer:close()
+      assert.equal("too large", read(client))
+      assert.equal(413, client:get_response_code())
+      assert.equal("mine", read(other))
     end)
   end)
 

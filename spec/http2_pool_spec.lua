@@ -9,7 +9,7 @@ local support = require("spec.support.client")
 local Error, pool = httpclient.Error, httpclient.pool
 
 local REFUSED, CANCEL, NO_ERROR, CALM = 7, 8, 0, 11
-local MAX_STREAMS = 3
+local MAX_STREAMS, WINDOW = 3, 4
 
 after_each(function()
   pool.max_per_host, pool.max_idle, pool.idle_timeout = 6, 32, 60
@@ -229,6 +229,20 @@ describe("A request that the server did not act on", function()
     assert.equal("second", world:result(tasks[2]).body)
     assert.equal("second", world:result(tasks[3]).body)
     assert.same({ 0, 1, 0 }, { pool.count() })
+  end)
+
+  it("goes elsewhere when the connection ends with the goodbye, in the midst of an upload", function()
+    local world = start()
+    local task = world:fetch("/", { method = "POST", body = ("x"):rep(30000000) })
+    local peer = world:accept({ [WINDOW] = 1000000000 })
+    peer:send(h2.window(0, 1000000000))
+    peer:await("HEADERS")
+    world:settle()
+    peer:send(h2.goaway(0, NO_ERROR))
+    peer:close()
+    local second = world:accept()
+    second:answer(second:await("HEADERS").stream, "fine")
+    assert.equal("fine", world:result(task).body)
   end)
 
   it("goes elsewhere from the first goodbye on", function()

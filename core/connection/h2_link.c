@@ -139,6 +139,17 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
+/* The stream takes no more, but the server may have said before it closed what became of the
+ * requests: an answer to an upload that it did not want, or a goodbye by which the others know that
+ * they can be sent again. What has come is read to its end; the windows bound it. The failure of the
+ * send is the one to tell, and not the end that the read meets. */
+static hc_progress hear_out_h2_link(hc_connection *n) {
+  hc_failure ignored = {HC_OK, ""};
+  hc_connection_forget_hints(n); /* "nothing has come" was true before the send */
+  while (receive_all(n, &ignored) == HC_MOVED) continue;
+  return HC_BROKEN;
+}
+
 /* MOVED, WAIT; BROKEN. First out, then in, then out once more if what came wants an answer:
  * acknowledgements, windows, and streams that a window has let go. Without the second send they
  * would wait for the next event, and the peer for them. */
@@ -149,7 +160,8 @@ static hc_progress move_h2_link(hc_connection *n, hc_failure *why) {
   hc_progress got = sent == HC_BROKEN ? HC_BROKEN : receive_all(n, why);
   if (got == HC_MOVED && hc_h2_session_has_output(n->h2->session))
     sent = hc_h2_link_send(n, n->stream, why);
-  if (sent == HC_BROKEN || got == HC_BROKEN) return HC_BROKEN;
+  if (sent == HC_BROKEN) return hear_out_h2_link(n);
+  if (got == HC_BROKEN) return HC_BROKEN;
   return sent == HC_MOVED || got == HC_MOVED ? HC_MOVED : HC_WAIT;
 }
 
@@ -265,7 +277,10 @@ void hc_h2_link_flush(hc_connection *n) {
   unsigned wanted = hc_h2_link_events(n->h2);
   hc_progress progress = hc_h2_link_send(n, n->stream, &why);
   if (!n->h2) return;
-  if (progress == HC_BROKEN) fail_link(n, &why);
+  if (progress == HC_BROKEN) {
+    (void)hear_out_h2_link(n);
+    fail_link(n, &why);
+  }
   else if (hc_h2_link_events(n->h2) != wanted) hc_connection_notice_all(n);
 }
 
