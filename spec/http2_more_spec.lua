@@ -60,6 +60,30 @@ describe("A stream over HTTP/2", function()
     assert.same({ "one", "two", "ü", "x" }, lines)
   end)
 
+  it("keeps nobody out where its server takes one request at a time", function()
+    finally(function() httpclient.pool.max_per_host = 6 end)
+    httpclient.pool.max_per_host = 2
+    local world, open_ones, peers = h2_tasks.start(finally), {}, {}
+    local task = run(world, function()
+      for i = 1, 4 do
+        open_ones[i] = assert(httpclient.stream(world:url("/" .. i), { http_version = "2" }))
+      end
+    end)
+    for i = 1, 4 do
+      peers[i] = world:accept({ [3] = 1 })
+      local id = peers[i]:await("HEADERS").stream
+      peers[i]:send(h2.headers(id, h2.OK), h2.data(id, "some"))
+    end
+    world:result(task)
+    assert.same({ 4, 0, 0 }, { httpclient.pool.count() })
+    for _, response in ipairs(open_ones) do response:close() end
+    assert.same({ 0, 4, 0 }, { httpclient.pool.count() })
+    -- each was given back as it had been counted
+    world:fetch_many(3)
+    world:settle()
+    assert.same({ 2, 2, 1 }, { httpclient.pool.count() })
+  end)
+
   it("takes no more than its window where nobody reads", function()
     local world = h2_tasks.start(finally)
     local response, peer, id = open(world)

@@ -64,7 +64,7 @@ local function retire(place, line)
       table.remove(place.lines, index)
       shared.observe(line, nil)
       line.is_retired = true
-      place.busy = place.busy - line.used
+      place.busy = place.busy - (line.used - line.apart)
       return
     end
   end
@@ -434,7 +434,9 @@ pool.note_request = shared.note_request
 
 local function give_back_stream(key, place, line, client)
   shared.give_back(line, client)
-  if not line.is_retired then
+  if apart[client] then
+    apart[client], line.apart = nil, line.apart - 1
+  elseif not line.is_retired then
     place.busy = place.busy - 1
   end
   if not line.is_retired and shared.is_ending(line) then
@@ -505,16 +507,22 @@ function pool.discard(key, client)
 end
 
 -- A script reads the answer on this client and may take its time. So the pool does not hold the
--- client, and its connection, unless shared, stops counting against the limit. It is given back like
--- any other.
+-- client, and its connection, or its stream where that is shared, stops counting against the limit.
+-- It is given back like any other.
 function pool.detach(key, client)
-  local place = place_of(key)
+  local line, place = shared.of(client), place_of(key)
   place.holders[client] = nil
-  if not apart[client] and not shared.of(client) then
-    apart[client] = true
-    place.busy = place.busy - 1
-    serve_queue(key, place)
+  if apart[client] then
+    return
   end
+  apart[client] = true
+  if line then
+    line.apart = line.apart + 1
+  end
+  if not (line and line.is_retired) then
+    place.busy = place.busy - 1
+  end
+  serve_queue(key, place)
 end
 
 -- For a task that ended while it waited for its turn: gives up its place in the queue, or the client it was just given.

@@ -27,6 +27,7 @@ function shared.adopt(client)
   end
   local line = {
     keeper = keeper, spares = {}, used = 1, began = now(),
+    apart = 0,          -- of those in use, whose answers are read by scripts (see pool.detach)
     begun = 0,          -- clients given out that have not sent their request yet ...
     is_begun = {},      -- ... and which ones they are: client -> true
     is_settled = false, -- the server's settings are in
