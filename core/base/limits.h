@@ -95,7 +95,10 @@
 /* nothing has come for so long: a request that can't be sent again is sent behind a PING ... */
 #define HC_H2_PROBE_AFTER_NS UINT64_C(30000000000)
 #define HC_H2_PROBE_NS UINT64_C(5000000000) /* ... which is to be answered within this time */
-#define HC_H2_IDLE_FRAMES_MAX 10000u       /* frames in a row that bring nothing and move nothing */
+/* frames in a row that bring nothing and move nothing ... */
+#define HC_H2_IDLE_FRAMES_MAX 10000u
+/* ... but for so many in each second: a server may ask for days whether somebody is there */
+#define HC_H2_IDLE_FRAMES_A_SECOND 100u
 /* frames that wait behind a full output: a few for each stream, and nghttp2's answers to PING */
 #define HC_H2_QUEUE_MAX 5000u
 #define HC_H2_HEAD_MAX ((size_t)16 << 20)  /* of a request, as frames */

@@ -111,6 +111,16 @@ static size_t receive_budget(const hc_h2_session *session) {
   return unread < RECEIVE_BUDGET - RECEIVE_LITTLE ? RECEIVE_BUDGET - unread : RECEIVE_LITTLE;
 }
 
+/* Something has come. The session has no clock, and is told the time in whole seconds. */
+static void note_time(hc_h2_link *link) {
+  const uint64_t second = UINT64_C(1000000000);
+  link->heard_at = hc_clock_now();
+  uint64_t passed = (link->heard_at - link->forgiven_at) / second;
+  if (passed == 0) return;
+  link->forgiven_at += passed * second;
+  hc_h2_session_forgive(link->session, passed);
+}
+
 /* MOVED, WAIT; BROKEN. The buffer is on the stack: the session copies what it keeps, into the
  * streams, so nothing of it has to live longer. A budget ends the go while there may be more, and
  * then no event will tell of the rest, which is_unfinished remembers. */
@@ -135,7 +145,7 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
     if (moved < sizeof bytes && is_told_by_events(n)) break;
   }
   if (moved >= budget) n->h2->is_unfinished = true;
-  if (moved > 0) n->h2->heard_at = hc_clock_now();
+  if (moved > 0) note_time(n->h2);
   return moved > 0 ? HC_MOVED : HC_WAIT;
 }
 
@@ -280,8 +290,7 @@ void hc_h2_link_flush(hc_connection *n) {
   if (progress == HC_BROKEN) {
     (void)hear_out_h2_link(n);
     fail_link(n, &why);
-  }
-  else if (hc_h2_link_events(n->h2) != wanted) hc_connection_notice_all(n);
+  } else if (hc_h2_link_events(n->h2) != wanted) hc_connection_notice_all(n);
 }
 
 #endif

@@ -21,6 +21,7 @@ typedef struct hc_h2_link {
   /* the last move came to the end of what one may do: no event tells of what is left of it */
   bool is_unfinished;
   uint64_t heard_at; /* when something last came */
+  uint64_t forgiven_at; /* up to when time has been taken off what counts as a flood */
   uint64_t probe_deadline; /* of a PING before requests that wait for its answer */
   unsigned raises; /* of the server's limit that places have been told of */
   bool takes_no_more; /* a request has said "Connection: close" */

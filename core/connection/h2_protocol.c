@@ -31,7 +31,7 @@ hc_error hc_http2_start(hc_connection *n, size_t max_header_size) {
     hc_memory_release(link);
     return HC_ERR_OUT_OF_MEMORY;
   }
-  link->heard_at = hc_clock_now();
+  link->heard_at = link->forgiven_at = hc_clock_now();
   link->probe_deadline = HC_NEVER;
   hc_connection_hold_link(n, link);
   hc_connection_speak(n, &hc_protocol_h2);

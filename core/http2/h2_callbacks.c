@@ -341,12 +341,15 @@ static int on_send_content(nghttp2_session *h2, nghttp2_frame *frame, const uint
 }
 
 /* A GOAWAY of ours with an error is how nghttp2 says that the server broke the protocol; its words
- * are the best there are. */
+ * are the best there are. Of a stream that is reset here the server has not heard yet. */
 static int on_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *user) {
   hc_h2_session *s = user;
   hc_h2_stream *stream = frame->hd.stream_id > 0 ? stream_of(h2, frame->hd.stream_id) : NULL;
   if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
     tell_goaway(&s->failure, HC_ERR_INVALID_DATA, "broke the protocol", &frame->goaway);
+  if (frame->hd.type == NGHTTP2_RST_STREAM && frame->hd.stream_id % 2 == 1 &&
+      s->given_up < (size_t)HC_H2_CONNECTION_WINDOW)
+    s->given_up += HC_H2_STREAM_WINDOW;
   if (!stream) return 0;
   if (frame->hd.type == NGHTTP2_HEADERS) stream->is_sent = true;
   /* nghttp2 resets a stream whose answer is malformed, and has its reasons; the code is what it

@@ -264,10 +264,18 @@ static int receive_h2_session(hc_h2_session *s, hc_slice bytes) {
   return taken < 0 ? (int)taken : 0;
 }
 
+/* Content that was under way when we reset its stream brings nothing, and the server is not to blame
+ * for it. As much of it is let by as a window holds. */
+static bool is_of_given_up(hc_h2_session *s, unsigned type) {
+  if (s->given_up == 0 || type != NGHTTP2_DATA || s->frame_left == 0) return false;
+  s->given_up -= s->frame_left < s->given_up ? s->frame_left : s->given_up;
+  return true;
+}
+
 /* It counts against the server until it brings something (count_arrival). */
 static void begin_frame(hc_h2_session *s, const unsigned char *head) {
   s->frame_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
-  s->idle_frames++;
+  if (!is_of_given_up(s, head[3])) s->idle_frames++;
 }
 
 /* A frame's head that was begun earlier is made whole. Returns how many of the bytes it took. */
@@ -321,6 +329,14 @@ static int check_idle_frames(hc_h2_session *s) {
   hc_failure_set(&s->failure, HC_ERR_INVALID_DATA,
                  "HTTP/2: the server sends frames that bring nothing (ENHANCE_YOUR_CALM)");
   return nghttp2_session_terminate_session(s->h2, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* A connection may live for days on which a server asks now and then whether somebody is there, and
+ * nothing else comes. */
+void hc_h2_session_forgive(hc_h2_session *s, uint64_t seconds) {
+  uint64_t most = s->idle_frames / HC_H2_IDLE_FRAMES_A_SECOND;
+  s->idle_frames =
+      seconds > most ? 0 : s->idle_frames - (unsigned)seconds * HC_H2_IDLE_FRAMES_A_SECOND;
 }
 
 /* What a server is to be told costs memory until it reads. nghttp2 bounds answers to PING and

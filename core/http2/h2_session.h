@@ -81,6 +81,8 @@ void hc_h2_session_delete(hc_h2_session *s);
  * then it is over, but what hc_h2_session_gather still has tells the peer the reason and should be
  * sent. */
 hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why);
+/* So many seconds have passed, in which frames that bring nothing were no flood. */
+void hc_h2_session_forgive(hc_h2_session *s, uint64_t seconds);
 /* The stream of bytes has ended or failed: what is open on the session breaks with `reason`. */
 void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason);
 bool hc_h2_session_is_over(const hc_h2_session *s);

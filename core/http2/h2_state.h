@@ -30,6 +30,7 @@ struct hc_h2_session {
   size_t head_size;
   size_t frame_left;         /* bytes of a frame's payload that are still to come */
   unsigned idle_frames;      /* in a row; see HC_H2_IDLE_FRAMES_MAX */
+  size_t given_up;           /* content that may be under way for streams we have reset */
   bool has_settings;
   bool has_goaway;           /* the peer's ... */
   hc_failure goaway;         /* ... and what it said, where that was an error */

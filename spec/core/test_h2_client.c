@@ -198,6 +198,21 @@ static void be_idle(const h2_world *w, double seconds) {
   w->a->place.connection->h2->heard_at -= (uint64_t)(seconds * 1e9);
 }
 
+/* The time between frames that bring nothing is taken off what counts as a flood. */
+static void check_pings_of_days(void) {
+  h2_world w;
+  h2_world_open(&w);
+  CHECK(h2_world_ask(w.a, HC_METHOD_GET) == HC_OK && hc_client_poll(w.a) == HC_OK);
+  for (unsigned i = 0; i < 20 && hc_client_get_status(w.a) == HC_STATUS_REQUESTING; i++) {
+    for (unsigned k = 0; k < HC_H2_IDLE_FRAMES_MAX / 10; k++) memory_say(w.stream, "W0 1");
+    w.a->place.connection->h2->forgiven_at -= UINT64_C(10000000000);
+    CHECK(hc_client_poll(w.a) == HC_OK);
+  }
+  memory_say(w.stream, "H1e :status=200");
+  CHECK(hc_client_poll(w.a) == HC_OK && hc_client_response_code(w.a) == 200);
+  h2_world_close(&w);
+}
+
 static void answer_ping(memory_stream *m) {
   static const unsigned char head[] = {0, 0, 8, 6, 1, 0, 0, 0, 0};
   static const unsigned char payload[8] = {0};
@@ -334,6 +349,7 @@ int main(void) {
 #if defined(__linux__)
   check_request_without_look();
 #endif
+  check_pings_of_days();
   check_probes();
   check_probe_of_others();
   check_lost_probe();
