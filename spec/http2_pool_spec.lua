@@ -245,7 +245,8 @@ describe("A request that the server did not act on", function()
     assert.same({ 0, 1, 0 }, { pool.count() })
   end)
 
-  it("goes elsewhere when the connection ends with the goodbye, in the midst of an upload", function()
+  it("goes elsewhere when the connection ends with the goodbye, in the midst of an upload",
+    function()
     local world = start()
     local task = world:fetch("/", { method = "POST", body = ("x"):rep(30000000) })
     local peer = world:accept({ [WINDOW] = 1000000000 })
