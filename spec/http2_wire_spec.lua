@@ -110,6 +110,22 @@ describe("An HTTP/2 client", function()
     end)
   end
 
+  it("names a server that answers in HTTP/1.1", function()
+    local listener = assert(native.listen({ host = "127.0.0.1" }))
+    local client = HTTPClient.new()
+    client.http_version = "2"
+    local _, conn = support.connect(listener, { client = client })
+    finally(function()
+      client:close()
+      conn:close()
+      listener:close()
+    end)
+    support.request(client, "GET", "/")
+    h2.silent(conn, { client }):trickle("HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert.equal("the server does not speak HTTP/2: it answers in HTTP/1.1",
+      select(2, failure(client)))
+  end)
+
   it("tells the server of its fault before it ends the connection", function()
     with_peer({}, function(client, peer)
       ask(client, peer)

@@ -272,8 +272,17 @@ static bool is_of_given_up(hc_h2_session *s, unsigned type) {
   return true;
 }
 
+/* A server that doesn't know HTTP/2 takes the preface for a request that is none, and says so in its
+ * own way. To nghttp2 that is a frame of millions of bytes. */
+static void look_for_http1(hc_h2_session *s, const unsigned char *head) {
+  if (memcmp(head, "HTTP/1.", 7) == 0)
+    hc_failure_set(&s->failure, HC_ERR_INVALID_DATA,
+                   "the server does not speak HTTP/2: it answers in HTTP/1.%c", head[7]);
+}
+
 /* It counts against the server until it brings something (count_arrival). */
 static void begin_frame(hc_h2_session *s, const unsigned char *head) {
+  if (!s->has_settings) look_for_http1(s, head);
   s->frame_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
   if (!is_of_given_up(s, head[3])) s->idle_frames++;
 }

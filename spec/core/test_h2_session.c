@@ -372,46 +372,6 @@ static void check_floods(void) {
   }
 }
 
-/* How many of such frames the session takes. */
-static int count_fed(world *w, const char *frame, int most) {
-  int fed = 0;
-  while (fed < most && feed(w, frame) == HC_OK) {
-    fed++;
-    w->sent.size = 0;
-    send_all(w);
-  }
-  return fed;
-}
-
-/* A server that asks for days whether somebody is there floods nobody. */
-static void check_patience(void) {
-  static world w;
-  int most = (int)HC_H2_IDLE_FRAMES_MAX;
-  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
-  (void)went_out(&w);
-  CHECK(feed(&w, "H1 :status=200") == HC_OK && count_fed(&w, "P", most) == most);
-  hc_h2_session_forgive(w.session, 1);
-  CHECK(count_fed(&w, "P", (int)HC_H2_IDLE_FRAMES_A_SECOND) == (int)HC_H2_IDLE_FRAMES_A_SECOND);
-  hc_h2_session_forgive(w.session, UINT64_C(1) << 40);
-  CHECK(count_fed(&w, "P", 2 * most) == most && hc_h2_session_is_over(w.session));
-  finish(&w);
-}
-
-/* What was under way for a stream that we reset is a window full, and not the server's fault. */
-static void check_content_of_given_up(void) {
-  static world w;
-  static const char frame[] = "D3 0123456789012345678901234567890123456789012345678901234567890123";
-  int window = HC_H2_STREAM_WINDOW / 64, most = (int)HC_H2_IDLE_FRAMES_MAX;
-  CHECK(begin_quietly(&w) && open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK &&
-        open_stream(&w, 1, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
-  (void)went_out(&w);
-  CHECK(feed(&w, "H1 :status=200|H3 :status=200") == HC_OK);
-  hc_h2_stream_close(&w.streams[1]);
-  (void)went_out(&w);
-  CHECK(count_fed(&w, frame, window + 2 * most) == window + most);
-  finish(&w);
-}
-
 /* The same where nothing of ours leaves: what is to be said stays bounded. */
 static void check_blocked_flood(void) {
   static world w;
@@ -510,8 +470,6 @@ int main(void) {
   check_own_window();
   check_padding_window();
   check_floods();
-  check_patience();
-  check_content_of_given_up();
   check_blocked_flood();
   check_end();
   check_ping();
