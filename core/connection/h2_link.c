@@ -151,8 +151,8 @@ static hc_progress receive_all(hc_connection *n, hc_failure *why) {
 
 /* The stream takes no more, but the server may have said before it closed what became of the
  * requests: an answer to an upload that it did not want, or a goodbye by which the others know that
- * they can be sent again. What has come is read to its end; the windows bound it. The failure of the
- * send is the one to tell, and not the end that the read meets. */
+ * they can be sent again. What has come is read to its end; the windows bound it. The failure of
+ * the send is the one to tell, and not the end that the read meets. */
 static hc_progress hear_out_h2_link(hc_connection *n) {
   hc_failure ignored = {HC_OK, ""};
   hc_connection_forget_hints(n); /* "nothing has come" was true before the send */

@@ -264,16 +264,16 @@ static int receive_h2_session(hc_h2_session *s, hc_slice bytes) {
   return taken < 0 ? (int)taken : 0;
 }
 
-/* Content that was under way when we reset its stream brings nothing, and the server is not to blame
- * for it. As much of it is let by as a window holds. */
+/* Content that was under way when we reset its stream brings nothing, and the server is not to
+ * blame for it. As much of it is let by as a window holds. */
 static bool is_of_given_up(hc_h2_session *s, unsigned type) {
   if (s->given_up == 0 || type != NGHTTP2_DATA || s->frame_left == 0) return false;
   s->given_up -= s->frame_left < s->given_up ? s->frame_left : s->given_up;
   return true;
 }
 
-/* A server that doesn't know HTTP/2 takes the preface for a request that is none, and says so in its
- * own way. To nghttp2 that is a frame of millions of bytes. */
+/* A server that doesn't know HTTP/2 takes the preface for a request that is none, and says so in
+ * its own way. To nghttp2 that is a frame of millions of bytes. */
 static void look_for_http1(hc_h2_session *s, const unsigned char *head) {
   if (memcmp(head, "HTTP/1.", 7) == 0)
     hc_failure_set(&s->failure, HC_ERR_INVALID_DATA,
