@@ -131,9 +131,20 @@ void hcl_client_close_sink(hcl_client *self) {
  * nothing, never looks. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot) {
   bool is_set = !lua_isnil(L, -1);
+  uint16_t bit = (uint16_t)(1u << slot);
   hcl_anchor_put(L, object, slot);
-  if (is_set) self->anchored |= 1u << slot;
-  else self->anchored &= ~(1u << slot);
+  if (is_set) {
+    self->anchored |= bit;
+  } else { /* the next table's growth may take the slot away */
+    self->anchored &= (uint16_t)~bit;
+    self->reserved &= (uint16_t)~bit;
+  }
+}
+
+void hcl_client_anchor_reserve(lua_State *L, hcl_client *self, int object, int slot) {
+  if (self->reserved & 1u << slot) return;
+  hcl_anchor_reserve(L, object, slot);
+  self->reserved |= (uint16_t)(1u << slot);
 }
 
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot) {
@@ -145,7 +156,7 @@ void hcl_client_drop_anchor(lua_State *L, hcl_client *self, int slot) {
   if (!(self->anchored & 1u << slot)) return;
   lua_pushboolean(L, 0); /* the slot stays, so that filling it again can not fail */
   hcl_anchor_put(L, 1, slot);
-  self->anchored &= ~(1u << slot);
+  self->anchored &= (uint16_t)~(1u << slot);
 }
 
 /* From HCL_CLIENT_BODY to HCL_CLIENT_PATH: what belongs to one connection. The function

@@ -37,7 +37,8 @@ typedef struct hcl_client {
   uintptr_t mark;      /* a quick way to know a live object, see hcl_check_client */
   hc_client *client;
   hcl_runtime *runtime;
-  unsigned anchored;   /* a bit for each slot of the anchor that may be set */
+  uint16_t anchored;   /* a bit for each slot of the anchor that may be set */
+  uint16_t reserved;   /* and for each that can be set without memory */
   bool is_shown; /* pollfd() has given shown_fd to a loop since the client was last at work */
   hc_handle shown_fd;
   /* in a call that must not be disturbed by a call back into Lua, see hcl_check_free_client */
@@ -64,6 +65,8 @@ hc_client *hcl_client_need(lua_State *L, hcl_client *self);
  * says so without a look at the table. */
 void hcl_client_anchor_put(lua_State *L, hcl_client *self, int object, int slot);
 void hcl_client_anchor_get(lua_State *L, hcl_client *self, int object, int slot);
+/* hcl_anchor_reserve, which is asked for with each body and needed once. */
+void hcl_client_anchor_reserve(lua_State *L, hcl_client *self, int object, int slot);
 /* Makes cqueues forget the descriptor that pollfd() returned, before the core may close it. cqueues
  * remembers descriptors, and would fail when the next one has the same number. Does nothing if
  * cqueues is not loaded. */

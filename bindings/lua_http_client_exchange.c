@@ -203,12 +203,6 @@ static void bytes_to_string(lua_State *L, int arg) {
   lua_replace(L, arg);
 }
 
-/* Raises, and so stands in front of everything that has to be let go of again. */
-static void check_body_type(lua_State *L, int arg) {
-  if (lua_type(L, arg) == LUA_TSTRING || lua_isfunction(L, arg)) return;
-  if (!hcl_to_open_file(L, arg)) hcl_type_error(L, arg, "string, function or file");
-}
-
 /* A pipe, a terminal and their like, of which bytes may wait in the C library where no read of the
  * descriptor finds them. These go out first: in the argument's place stands a table then, of the
  * file and room for them. */
@@ -223,6 +217,15 @@ static void make_room_for_buffered(lua_State *L, int arg) {
   (void)lua_newuserdata(L, waiting.size);
   lua_rawseti(L, -2, 2);
   lua_replace(L, arg);
+}
+
+/* Of a body that is no string. Raises, and so stands in front of everything that has to be let go
+ * of again. */
+static void prepare_source(lua_State *L, int arg, hc_client_request_spec *spec) {
+  if (!lua_isfunction(L, arg) && !hcl_to_open_file(L, arg))
+    hcl_type_error(L, arg, "string, function or file");
+  hcl_file_to_reader(L, arg, &spec->body.file_length);
+  make_room_for_buffered(L, arg);
 }
 
 /* What is at `arg`, or in its table. NULL: no open file. */
@@ -317,9 +320,13 @@ static bool connection_has_unsent(lua_State *L, hcl_client *self) {
   return unsent;
 }
 
-/* Argument 5 takes the old body's place. It has been reserved: nothing is thrown. */
+/* Argument 5 takes the old body's place, unless the core has read all of it, as it has of a short
+ * string. The slot has been reserved: nothing is thrown. */
 static void anchor_body(lua_State *L, hcl_client *self) {
-  if (lua_isnil(L, 5) && !(self->anchored & 1u << HCL_CLIENT_BODY)) return;
+  if (!hc_client_sends_body(self->client)) {
+    hcl_client_drop_anchor(L, self, HCL_CLIENT_BODY);
+    return;
+  }
   lua_pushvalue(L, 5);
   hcl_client_anchor_put(L, self, 1, HCL_CLIENT_BODY);
 }
@@ -379,10 +386,8 @@ static int send_request_exchange(lua_State *L, request_kind kind) {
     return hcl_push_result(L, HC_ERR_BUSY, &why);
   }
   if (!lua_isnil(L, 5)) {
-    check_body_type(L, 5);
-    hcl_file_to_reader(L, 5, &spec.body.file_length);
-    make_room_for_buffered(L, 5);
-    hcl_anchor_reserve(L, 1, HCL_CLIENT_BODY);
+    if (lua_type(L, 5) != LUA_TSTRING) prepare_source(L, 5, &spec);
+    hcl_client_anchor_reserve(L, self, 1, HCL_CLIENT_BODY);
   }
   code = start_request(L, self, &spec, &why);
   return hcl_push_result(L, code, &why);

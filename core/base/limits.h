@@ -40,6 +40,8 @@
 #define HC_PIPE_LEAST ((size_t)1 << 18)
 /* what is smaller than this shares a TLS record with what follows it */
 #define HC_COALESCE_LIMIT 16000u
+/* content of a request up to this is copied behind its head, and goes out as one with it */
+#define HC_SMALL_CONTENT 512u
 #define HC_EXPECT_CONTINUE_NS 1000000000ull   /* how long a body waits for a 100 (Continue) */
 
 /* Waiting. */

@@ -58,8 +58,7 @@ static size_t room_h1_protocol(const hc_connection *n) {
 }
 
 static void note_head_h1_protocol(const hc_sender *s, const hc_exchange_wish *wish) {
-  hc_transcript_note_request(wish->settings->transcript,
-                             (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head)});
+  hc_transcript_note_request(wish->settings->transcript, hc_sender_head(s));
 }
 
 /* The head is written out whole before anything of the exchange is touched. What is wrong with a

@@ -57,6 +57,24 @@ void hc_sender_reset(hc_sender *s) {
   *s = (hc_sender){.state = HC_SEND_IDLE};
 }
 
+/* A short string goes behind the head, into the same memory, which is wiped as a whole: it is sent
+ * as one part, and nothing of the caller's is looked at later. Only into room that is there, since
+ * a block that has to grow leaves what stood in it behind. With an Expect it has to wait. */
+static bool fits_behind_head(const hc_buffer *head, const hc_request_head *announced,
+                             const hc_body_source *body) {
+  size_t size = body->bytes.size;
+  return body->kind == HC_BODY_BYTES && size > 0 && size <= HC_SMALL_CONTENT &&
+         size <= head->capacity - head->end && announced->transfer == HC_TRANSFER_LENGTH &&
+         !announced->expects_continue;
+}
+
+static void put_behind_head(hc_sender *s, hc_slice content) {
+  memcpy(s->head.data + s->head.end, content.data, content.size);
+  hc_buffer_commit(&s->head, content.size);
+  s->behind_head = (uint16_t)content.size;
+  s->source_ended = true;
+}
+
 /* Room for the content's way, before anything has changed. A GET has none of this, and is most of
  * what there is. */
 static hc_error need_content(hc_sender *s, const hc_body_source *body,
@@ -72,7 +90,8 @@ static hc_error need_content(hc_sender *s, const hc_body_source *body,
  * moves: head and body are this side's from here on. */
 hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head,
                          const hc_request_head *announced, const hc_body_source *body) {
-  hc_error code = need_content(s, body, announced);
+  bool is_behind = fits_behind_head(head, announced, body);
+  hc_error code = is_behind ? HC_OK : need_content(s, body, announced);
   if (code != HC_OK) return code;
   hc_sender_stop(s);
   *s = (hc_sender){.state = HC_SEND_QUEUED,
@@ -81,7 +100,8 @@ hc_error hc_sender_queue(hc_sender *s, int method, hc_buffer *head,
                    .announced = *announced,
                    .content = s->content,
                    .source_ended = announced->transfer == HC_TRANSFER_NONE};
-  if (s->content) s->content->supply.body = *body;
+  if (is_behind) put_behind_head(s, body->bytes);
+  else if (s->content) s->content->supply.body = *body;
   return HC_OK;
 }
 
@@ -174,6 +194,11 @@ static void advance_slice(hc_slice *slice, size_t size) {
  * gather_sender put them. */
 static void account(hc_sender *s, size_t sent) {
   hc_buffer_consume(&s->head, take_sender(&sent, hc_buffer_size(&s->head)));
+  size_t held = hc_buffer_size(&s->head);
+  if (held < s->behind_head) {
+    s->sent += s->behind_head - held;
+    s->behind_head = (uint16_t)held;
+  }
   hc_outgoing *o = s->content;
   if (!o) return;
   o->prefix_start =

@@ -42,7 +42,8 @@ typedef struct hc_sender {
   /* made by the first request that has content, kept for the next; NULL before */
   hc_outgoing *content;
   uint64_t sent; /* content bytes that left */
-  bool source_ended; /* true where there is no content */
+  uint16_t behind_head; /* content bytes that stand at the end of `head` */
+  bool source_ended; /* true where there is no content, or all of it is in `head` */
   bool source_failed; /* the file or function, not the stream, has failed */
   /* HC_EVENT_… that the last attempt waits for; 0: the source had nothing */
   unsigned wants;
@@ -62,6 +63,10 @@ void hc_sender_continue(hc_sender *s);
 bool hc_sender_resume(hc_sender *s);
 void hc_sender_stop(hc_sender *s); /* lets the source go; what was not sent never will be */
 void hc_sender_reset(hc_sender *s); /* frees all */
+/* The head of a request that is queued. */
+static inline hc_slice hc_sender_head(const hc_sender *s) {
+  return (hc_slice){hc_buffer_head(&s->head), hc_buffer_size(&s->head) - s->behind_head};
+}
 static inline bool hc_sender_is_done(const hc_sender *s) {
   return s->state == HC_SEND_IDLE || s->state == HC_SEND_STOPPED;
 }

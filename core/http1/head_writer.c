@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "../base/limits.h"
 #include "../http/proxy_auth.h"
 #include "../platform/system_name.h"
 
@@ -123,11 +124,14 @@ static void put_head(hc_buffer *out, const hc_checked_request *c, hc_error *erro
 }
 
 /* Grows once instead of several times. URL and authority count twice, because both may stand in the
- * request line and in Host; too much room is no harm, the memory serves the answer next. */
+ * request line and in Host; too much room is no harm, the memory serves the answer next. Short
+ * content finds room behind the head (see sender.c). */
 static hc_error make_room_head_writer(hc_buffer *out, const hc_request *r) {
   size_t size = OWN_SIZE + r->method_token.size + r->url.size * 2 + r->authority.size * 2 +
                 r->proxy_credentials.size;
   for (size_t i = 0; i < r->line_count; i++) size += r->lines[i].size + 2;
+  if (r->content == HC_CONTENT_SIZED && r->content_length <= HC_SMALL_CONTENT)
+    size += (size_t)r->content_length;
   char *at;
   size_t available;
   return hc_buffer_reserve(out, size, SIZE_MAX, &at, &available);
