@@ -26,13 +26,20 @@
  * the size of the head. */
 static hc_error make_field_room(hc_headers *h) {
   if (h->count < h->capacity) return HC_OK;
-  size_t capacity = h->capacity == 0 ? FIRST_FIELDS : h->capacity * 2;
+  size_t capacity = h->capacity == 0 ? FIRST_FIELDS : (size_t)h->capacity * 2;
   if (capacity > ARENA_LIMIT / sizeof *h->fields) return HC_ERR_OUT_OF_MEMORY;
   hc_field *fields = hc_memory_resize(h->fields, capacity * sizeof *fields);
   if (!fields) return HC_ERR_OUT_OF_MEMORY;
   h->fields = fields;
-  h->capacity = capacity;
+  h->capacity = (uint32_t)capacity;
   return HC_OK;
+}
+
+/* As far as is known, none of the head before. */
+static hc_field field_at(size_t line, size_t name_size, size_t line_size) {
+  return (hc_field){.line = (uint32_t)line & ARENA_LIMIT,
+                    .name_size = (uint32_t)name_size,
+                    .line_size = (uint32_t)line_size};
 }
 
 /* An empty slice may have no pointer. */
@@ -57,7 +64,7 @@ static hc_error begin_field(hc_headers *h, size_t name_size, size_t size, char *
   hc_error error = make_field_room(h);
   if (error == HC_OK) error = make_text_room(h, size, FIRST_ARENA, at);
   if (error != HC_OK) return error;
-  h->fields[h->count++] = (hc_field){(uint32_t)h->text.end, (uint32_t)name_size, (uint32_t)size};
+  h->fields[h->count++] = field_at(h->text.end, name_size, size);
   h->text.end += size;
   return HC_OK;
 }
@@ -87,6 +94,7 @@ hc_error hc_headers_fold(hc_headers *h, hc_slice value) {
   put_fields(put_fields(at, was_empty ? HC_SLICE("") : HC_SLICE(" ")), value);
   hc_buffer_commit(&h->text, size);
   last->line_size += (uint32_t)size;
+  last->is_former = 0;
   return HC_OK;
 }
 
@@ -139,8 +147,21 @@ void hc_headers_trim(hc_headers *h) {
  * likely to have many of the same lines in the same places. See is_former_line. */
 void hc_headers_clear(hc_headers *h) {
   hc_buffer_consume(&h->text, hc_buffer_size(&h->text));
-  if (h->count > 0) h->former = h->count;
+  if (h->count > 0) {
+    h->former = h->count;
+    h->former_mark = h->mark;
+    h->mark = 0;
+  }
   h->count = 0;
+}
+
+/* One that is empty may be a constant. */
+void hc_headers_mark(const hc_headers *h, uint32_t mark) {
+  union {
+    const hc_headers *shown;
+    hc_headers *own;
+  } headers = {h};
+  if (h->count > 0) headers.own->mark = mark;
 }
 
 void hc_headers_free(hc_headers *h) {
@@ -252,30 +273,69 @@ static size_t usual_line_size(const char *data, size_t size, size_t *name_size) 
   return (size_t)(end - data);
 }
 
-/* Does the field that was here before the last clear stand at this place, and is the line at
- * data[0] the same? What was looked at once need not be looked at again: that spares a small GET 5%
+/* New lines beside the text from before the last clear, of which the part from here on belongs at
+ * data[0]. */
+typedef struct comparison {
+  const char *data, *former;
+  size_t size, former_size;
+  size_t same; /* up to here both are known to say the same */
+  bool is_fresh; /* the whole rest is worth a comparison */
+  unsigned tries; /* how often it may still be made */
+} comparison;
+
+#define TRIES 2u
+
+static comparison compare_with_former(const hc_headers *h, const char *data, size_t size) {
+  comparison c = {.data = data, .size = size, .is_fresh = true, .tries = TRIES};
+  if (h->count >= h->former) return c;
+  const hc_field *last = &h->fields[h->former - 1];
+  size_t end = (size_t)last->line + last->line_size;
+  if (end <= h->text.end) return c;
+  c.former = h->text.data + h->text.end;
+  c.former_size = end - h->text.end;
+  return c;
+}
+
+/* Behind the Date a head mostly goes on as the one before: all of the rest is compared in one go,
+ * which spares one of 40 fields another 6%. Where that fails it has been for nothing, so there are
+ * few tries, at the first line and behind the first one that differs. */
+static bool is_rest_same(comparison *c, size_t at) {
+  if (!c->is_fresh || c->tries == 0 || c->size < c->former_size) return false;
+  c->is_fresh = false;
+  c->tries--;
+  if (memcmp(c->former + at, c->data + at, c->former_size - at) != 0) return false;
+  c->same = c->former_size;
+  return true;
+}
+
+/* Does the field from before the last clear that has its line at former[at] say the same as the
+ * line at data[at]? What was looked at once need not be looked at again: that spares a small GET 5%
  * of all instructions, and one with 40 fields more than 10%. */
-static bool is_former_line(const hc_headers *h, const hc_field *former, size_t place,
-                           const char *data, size_t size) {
-  size_t line = former->line_size;
-  return former->line == place && size >= line + 2 && data[line] == '\r' &&
-         data[line + 1] == '\n' && memcmp(h->text.data + place, data, line) == 0;
+static bool is_former_line(comparison *c, size_t at, size_t line) {
+  size_t end = at + line;
+  if (c->size < end + 2 || c->data[end] != '\r' || c->data[end + 1] != '\n') return false;
+  return end <= c->same || is_rest_same(c, at) ||
+         memcmp(c->former + at, c->data + at, line) == 0;
 }
 
 /* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it
  * may grow. Until then the fields are ahead of their text. */
 size_t hc_headers_take_usual_lines(hc_headers *h, const char *data, size_t size) {
-  size_t taken = 0, before = h->count, former = h->former, line, name;
+  size_t taken = 0, line, name;
+  uint32_t before = h->count, former = h->former;
   if (size > ARENA_LIMIT) size = ARENA_LIMIT;
   if (h->text.end > ARENA_LIMIT - size) return 0;
-  for (size_t i = before;; i++) {
-    size_t place = h->text.end + taken;
-    if (i < former && is_former_line(h, &h->fields[i], place, data + taken, size - taken)) {
+  comparison with = compare_with_former(h, data, size);
+  for (uint32_t i = before;; i++) {
+    if (i < former && h->fields[i].line == h->text.end + taken &&
+        is_former_line(&with, taken, h->fields[i].line_size)) {
       line = h->fields[i].line_size;
+      h->fields[i].is_former = 1;
     } else {
       line = usual_line_size(data + taken, size - taken, &name);
       if (line == 0 || make_field_room(h) != HC_OK) break;
-      h->fields[i] = (hc_field){(uint32_t)place, (uint32_t)name, (uint32_t)line};
+      h->fields[i] = field_at(h->text.end + taken, name, line);
+      with.is_fresh = true;
     }
     h->count = i + 1;
     taken += line + 2;

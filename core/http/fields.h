@@ -16,9 +16,10 @@
 HC_INTERNAL_BEGIN
 
 typedef struct hc_field {
-  uint32_t line;       /* where "Name: value" begins in the text */
+  uint32_t line : 31;      /* where "Name: value" begins in the text */
+  uint32_t is_former : 1;  /* the head before had the same line in the same place */
   uint32_t name_size;
-  uint32_t line_size;  /* name + ": " + value */
+  uint32_t line_size;      /* name + ": " + value */
 } hc_field;
 
 /* All zero: a valid empty set. Views of it live until the next add, fold, clear or free. The fields
@@ -27,9 +28,12 @@ typedef struct hc_field {
 typedef struct hc_headers {
   hc_buffer text;
   hc_field *fields;
-  size_t count, capacity;
+  uint32_t count, capacity;
   /* fields[count..former) and their text, from text.end on, are those before the last clear */
-  size_t former;
+  uint32_t former;
+  /* Of whoever has made something of this head, and of the one before (hc_headers_mark); 0: nobody
+   * has. */
+  uint32_t mark, former_mark;
 } hc_headers;
 
 /* Appends one field. Name and value are copied, as "Name: value". HC_ERR_OUT_OF_MEMORY. */
@@ -64,6 +68,10 @@ bool hc_headers_have_token(const hc_headers *h, hc_slice name, hc_slice token);
 void hc_headers_trim(hc_headers *h);
 /* Empties the set, and keeps its memory for the next one. */
 void hc_headers_clear(hc_headers *h);
+/* For whoever makes something of each head that comes here, and wants to know when the next one is
+ * there what he made of the one before: that mark is former_mark then. What the head says does not
+ * change; an empty one is not marked. */
+void hc_headers_mark(const hc_headers *h, uint32_t mark);
 /* And all memory with it; the set is a valid empty one. */
 void hc_headers_free(hc_headers *h);
 
