@@ -1,4 +1,4 @@
--- Short bodies of requests, which go out behind their head as one with it: all of them, once, counted, and nothing else.
+-- Short bodies of requests, which go out behind their head as one with it: whole, once, and counted.
 local httpclient = require("httpclient")
 local streams = require("spec.support.streams")
 local support = require("spec.support.client")

@@ -268,6 +268,44 @@ static void check_usual_room(void) {
   hc_headers_free(&h);
 }
 
+/* Takes the head behind a clear; a '1' for each line that was the same in the head before. */
+static const char *former_lines(hc_headers *h, const char *head, uint32_t mark) {
+  static char flags[16];
+  hc_headers_clear(h);
+  size_t size = strlen(head);
+  CHECK(hc_headers_take_usual_lines(h, head, size) == size - 2 && h->count < sizeof flags);
+  for (uint32_t i = 0; i < h->count; i++) flags[i] = h->fields[i].is_former ? '1' : '0';
+  flags[h->count] = '\0';
+  hc_headers_mark(h, mark);
+  return flags;
+}
+
+static bool is_same(const char *found, const char *expected) {
+  return strcmp(found, expected) == 0;
+}
+
+static void check_former_lines(void) {
+  static const hc_headers none;
+  hc_headers h = {0};
+  CHECK(is_same(former_lines(&h, "A: 1\r\nB: 2\r\nC: 3\r\n\r\n", 7), "000"));
+  CHECK(h.former_mark == 0);
+  CHECK(is_same(former_lines(&h, "A: 1\r\nB: 2\r\nC: 3\r\n\r\n", 0), "111"));
+  CHECK(h.former_mark == 7);
+  CHECK(is_same(former_lines(&h, "A: 1\r\nB: 4\r\nC: 3\r\n\r\n", 9), "101"));
+  CHECK(h.former_mark == 0);
+  CHECK(is_same(former_lines(&h, "A: 1\r\nB: 4\r\nC: 3\r\nD: 4\r\n\r\n", 0), "1110"));
+  CHECK(h.former_mark == 9);
+  CHECK(is_same(former_lines(&h, "A: 1\r\nB: 4\r\nC: 3\r\n\r\n", 0), "111"));
+  CHECK(is_same(former_lines(&h, "A: 1\r\nB: 4\r\nC: 33\r\n\r\n", 0), "110"));
+  CHECK(is_same(former_lines(&h, "A: 11\r\nB: 4\r\nC: 33\r\n\r\n", 0), "000"));
+  CHECK(is_same(former_lines(&h, "A: 12\r\nB: 5\r\nC: 33\r\n\r\n", 0), "001"));
+  CHECK(is_same(former_lines(&h, "A: 13\r\nB: 5\r\nC: 34\r\n\r\n", 0), "010"));
+  CHECK(hc_headers_fold(&h, HC_SLICE("more")) == HC_OK && !h.fields[2].is_former);
+  hc_headers_free(&h);
+  hc_headers_mark(&none, 1);
+  CHECK(none.mark == 0);
+}
+
 int main(void) {
   check_classes();
   check_lists();
@@ -278,5 +316,6 @@ int main(void) {
   check_usual_lines();
   check_many_usual_lines();
   check_usual_room();
+  check_former_lines();
   return check_report();
 }
