@@ -112,3 +112,13 @@ for _, name in ipairs(loops.names) do
     end)
   end)
 end
+
+it("In luv a wait without a limit ends that no handle can be had for", function()
+  local nothing = { get_fd = function() return 1000000 end, events = function() return "r" end }
+  local waiter, has_ended = waiter_of("luv"), false
+  loops.run("luv", { function()
+    waiter(nothing)
+    has_ended = true
+  end })
+  assert.is_true(has_ended)
+end)

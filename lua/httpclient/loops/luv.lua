@@ -10,6 +10,9 @@ local loop = {}
 local is_windows = package.config:sub(1, 1) == "\\"
 local new_poll = is_windows and uv.new_socket_poll or uv.new_poll
 
+-- How long a wait may last for a descriptor that luv refuses (it knows none twice, and the program may watch it too).
+local SHORT = 0.01
+
 local function resume(co)
   local ok, message = coroutine.resume(co)
   if not ok then
@@ -20,7 +23,11 @@ end
 local function wait(client, seconds)
   local me = coroutine.running()
   local fd, events = client:get_fd(), client:events()
-  local poll = fd >= 0 and events and new_poll(fd)
+  local is_watchable = fd >= 0 and events
+  local poll = is_watchable and new_poll(fd)
+  if is_watchable and not poll then
+    seconds = math.min(seconds or SHORT, SHORT)
+  end
   local timer = seconds and uv.new_timer()
   local is_over = false
   local function go_on()
