@@ -36,13 +36,15 @@ static bool stack_holds(const unsigned char *stack, size_t word) {
   return false;
 }
 
-/* On a thread whose stack is ours to look at. */
+/* On a thread whose stack is ours to look at. It is done here once before: a function that the
+ * dynamic linker looks up at its first call would have the registers stored on that stack, with
+ * whatever is in them. */
 static void check_stack(void) {
   unsigned char *stack = calloc(1, STACK_SIZE + 4096);
   pthread_attr_t attributes;
   pthread_t thread;
   void *made = NULL;
-  if (!stack || pthread_attr_init(&attributes) != 0) abort();
+  if (!stack || !hash(NULL) || pthread_attr_init(&attributes) != 0) abort();
   unsigned char *base = stack + (4096 - (uintptr_t)stack % 4096);
   CHECK(pthread_attr_setstack(&attributes, base, STACK_SIZE) == 0 &&
         pthread_create(&thread, &attributes, hash, NULL) == 0 && pthread_join(thread, &made) == 0);

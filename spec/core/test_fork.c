@@ -21,8 +21,6 @@ typedef struct pair {
   SSL *ssl; /* NULL: in clear */
 } pair;
 
-static identity authority, server;
-static hc_certificates *trusted;
 static SSL_CTX *context;
 static hc_tls_options *options;
 
@@ -228,16 +226,12 @@ static void test_http2(void) {
   (void)close(p.listener);
 }
 
-int main(void) {
-  server_spec spec = {.identity = &server};
-  (void)alarm(600);
-  test_http2();
-  test_parent_goes_on(false);
-  test_child_goes_on(false);
 #if CAN_FORK_BESIDE_THREADS
-  authority = make_authority("Root", NULL);
-  server = make_server("IP:127.0.0.1", &authority);
-  trusted = certificates_of(authority.certificate);
+static void test_over_tls(void) {
+  identity authority = make_authority("Root", NULL);
+  identity server = make_server("IP:127.0.0.1", &authority);
+  hc_certificates *trusted = certificates_of(authority.certificate);
+  server_spec spec = {.identity = &server};
   context = server_context(&spec);
   options = options_of(&(hc_tls_settings){.trusted_chain = trusted});
   await_shared();
@@ -248,8 +242,16 @@ int main(void) {
   hc_certificates_release(trusted);
   identity_free(&authority);
   identity_free(&server);
-#else
-  (void)spec;
+}
+#endif
+
+int main(void) {
+  (void)alarm(600);
+  test_http2();
+  test_parent_goes_on(false);
+  test_child_goes_on(false);
+#if CAN_FORK_BESIDE_THREADS
+  test_over_tls();
 #endif
   return check_report();
 }

@@ -58,7 +58,7 @@ static void forge(fixture *f, const unsigned char *bytes, size_t size, unsigned 
   unsigned char iv[12];
   int moved, rest;
   NEED(size <= RECORD_MOST);
-  memcpy(plain, bytes, size);
+  if (size > 0) memcpy(plain, bytes, size);
   plain[size] = type;
   size_t sealed = size + 17;
   unsigned char head[5] = {23, 3, 3, (unsigned char)(sealed >> 8), (unsigned char)sealed};
