@@ -10,15 +10,14 @@ local expectation = { adds_the_same = true }
 
 local EXPECTATION_FAILED = 417
 
-function expectation.before_send(t, lines)
-  if not t.expects_nothing then
-    return
-  end
-  for index = #lines, 1, -1 do
-    if texts.lower(lines[index]:match("^[^:]*")) == "expect" then
-      table.remove(lines, index)
+local function without_expect(lines)
+  local kept = {}
+  for _, line in ipairs(lines) do
+    if texts.lower(line:match("^[^:]*")) ~= "expect" then
+      kept[#kept + 1] = line
     end
   end
+  return kept
 end
 
 function expectation.after_head(t)
@@ -26,7 +25,7 @@ function expectation.after_head(t)
     or not (t.auth_expects or fields.have(t.headers, "expect")) or not request_body.rewind(t) then
     return false
   end
-  t.expects_nothing = true
+  t.expects_nothing, t.headers = true, without_expect(t.headers)
   t:trace("retry", "the server knows no Expect: once more without it")
   return true
 end
