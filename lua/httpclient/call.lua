@@ -163,9 +163,15 @@ end
 -- One call from its arguments to what it gives back. `go_on(t)` does what is to be done with the transfer; `level` is
 -- that of error(), so whoever calls this must still be there when it returns: no tail call.
 function call.make(taker, text, given, go_on, level)
-  local is_said = given and type(given) == "table" and type(text) == "string"
-    and repeated.is(said[taker], given)
-  local prepared = is_said and prepared_again(taker, given)
+  local is_said, prepared = false, nil
+  if type(text) ~= "string" then
+    prepared = nil -- which is told below
+  elseif given == nil then
+    prepared = usual_of(taker)
+  elseif type(given) == "table" then
+    is_said = repeated.is(said[taker], given)
+    prepared = is_said and prepared_again(taker, given)
+  end
   local t, why, code
   if prepared then
     t, why, code = transfer_as(prepared, text, given, level + 1)

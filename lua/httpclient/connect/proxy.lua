@@ -97,6 +97,10 @@ end
 -- owner's will.
 function proxy.from_environment(u, getenv, wish)
   getenv = getenv or os.getenv
+  local names = u.scheme == "https" and HTTPS or HTTP
+  if not (getenv(names[1]) or getenv(names[2]) or getenv(names[3]) or getenv(names[4])) then
+    return nil -- most of the time
+  end
   local text, name = proxy_of(u, getenv)
   if not text then
     return nil

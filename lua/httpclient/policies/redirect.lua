@@ -8,7 +8,7 @@ local secrets = require(root .. ".message.secrets")
 local texts = require(root .. ".base.text")
 local write = require(root .. ".url.write")
 
-local redirect = {}
+local redirect = { passes_success = true }
 
 local CODES = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 

@@ -163,10 +163,12 @@ function outside.call_waiter(client, deadline)
   return true
 end
 
--- is_pinned: the caller can't yield, so the waiter, which might, is not used. -> "ready" or "timeout"
-function outside.wait(client, deadline, is_pinned)
+-- is_pinned: the caller can't yield, so the waiter, which might, is not used. `wait`: the client's method of that name,
+-- where it is known. -> "ready" or "timeout"
+function outside.wait(client, deadline, is_pinned, wait)
   if not state.waiter or is_pinned then
-    client:wait(outside.slice(deadline))
+    wait = wait or client.wait
+    wait(client, deadline and outside.slice(deadline) or SLICE)
   else
     local others = company.of(client)
     local ok, message

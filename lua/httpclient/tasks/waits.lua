@@ -24,12 +24,12 @@ waits.WAIT, waits.AGAIN, waits.FIRST, waits.CANT_WAIT = WAIT, AGAIN, FIRST, CANT
 waits.current = current
 
 -- Waits until the client has moved, wake() is called for the task, or the deadline has come. Only inside a task, which
--- who knows it may say.
+-- who knows it may say, and so its method wait, which saves the look-up.
 -- -> "ready" or "timeout"; nil and a message where nothing can wait for the client
-function waits.wait_for(client, deadline, task)
+function waits.wait_for(client, deadline, task, wait)
   task = task or current()
   if task and task.sleeps then
-    return outside.wait(client, deadline, false)
+    return outside.wait(client, deadline, false, wait)
   end
   local reason, message = coroutine.yield(WAIT, client, deadline)
   if reason == CANT_WAIT then

@@ -4,7 +4,8 @@
 --
 --   before_send(t, lines)    the request goes out now: add to its field lines, or change t. (adds_the_same: by the
 --                            options alone, to what has neither field lines of the script's nor user information)
---   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead
+--   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead.
+--                            (passes_success: it has nothing to say where the status is one of 200 to 299)
 --   after_failure(t, failure)  there is no answer, or its content was cut off: true to send the request once
 --                            more. What the failure says: is_unsent, nothing of this request has gone out;
 --                            is_unanswered, nothing came; is_reset, on a connection that stands; is_final, it
@@ -34,11 +35,11 @@ local list = {
 
 local NAMES = { "before_send", "after_head", "after_failure", "before_content" }
 
--- -> the hooks of the list, by name; add_the_same: each before_send does. `options`: without those of policies that are
--- for options which are not there
+-- -> the hooks of the list, by name; add_the_same: each before_send does; after_success: what after_head has for one.
+-- `options`: without those of policies that are for options which are not there
 local function hooks_of(options)
   local hooks = { before_send = {}, after_head = {}, after_failure = {}, before_content = {} }
-  hooks.add_the_same = true
+  hooks.add_the_same, hooks.after_success = true, {}
   for _, policy in ipairs(list) do
     local is_asked = not (options and policy.options)
     for _, name in ipairs(not is_asked and policy.options or {}) do
@@ -46,6 +47,9 @@ local function hooks_of(options)
     end
     if is_asked and policy.before_send and not policy.adds_the_same then
       hooks.add_the_same = false
+    end
+    if is_asked and not policy.passes_success then
+      hooks.after_success[#hooks.after_success + 1] = policy.after_head
     end
     for _, name in ipairs(NAMES) do
       local of_name = hooks[name]
@@ -106,7 +110,8 @@ end
 
 -- -> does one of them want another request?
 function policies.after_head(t)
-  local after_head = (t.hooks or hooks_for(t)).after_head
+  local hooks = t.hooks or hooks_for(t)
+  local after_head = t.head.ok and hooks.after_success or hooks.after_head
   for index = 1, #after_head do
     if after_head[index](t) then
       return true

@@ -49,7 +49,7 @@ local results = require(root .. ".base.results")
 local turn = require(root .. ".tasks.turn")
 local waits = require(root .. ".tasks.waits")
 
-local now = httpclient.monotonic_time
+local now, wait_of_client = httpclient.monotonic_time, httpclient.HTTPClient.wait
 
 local Transfer = {}
 Transfer.__index = Transfer
@@ -118,7 +118,7 @@ end
 -- Waits until the client has moved. Whatever woke it: a server that always has one more byte does
 -- not put the deadline off.
 function Transfer:wait()
-  local reason, message = waits.wait_for(self.client, self.deadline, self.task)
+  local reason, message = waits.wait_for(self.client, self.deadline, self.task, wait_of_client)
   if not reason then
     results.fail("CANT_CONNECT", message)
   end
