@@ -23,7 +23,8 @@ static bool set_flag(bool *setting, double value) {
 
 /* Compared as doubles, so that 1.5 is refused and not cut to 1. */
 static bool set_version_client_settings(hc_version_wish *setting, double value) {
-  if (value != HC_VERSION_1 && value != HC_VERSION_AUTO && value != HC_VERSION_2) return false;
+  static const double versions[] = {HC_VERSION_1, HC_VERSION_AUTO, HC_VERSION_2};
+  if (value != versions[0] && value != versions[1] && value != versions[2]) return false;
   *setting = (hc_version_wish)value;
   return true;
 }
