@@ -31,7 +31,7 @@ static void versions_text(const hc_tls_options *o, char text[VERSIONS_TEXT]) {
 static void protocols_text(hc_slice list, char text[PROTOCOLS_TEXT]) {
   size_t used = 0;
   text[0] = '\0';
-  for (size_t at = 0; list.data && at < list.size; at += 1u + (unsigned char)list.data[at]) {
+  for (size_t at = 0; at < list.size; at += 1u + (unsigned char)list.data[at]) {
     int size = snprintf(text + used, PROTOCOLS_TEXT - used, "%s%.*s", used ? ", " : "",
                         (int)(unsigned char)list.data[at], list.data + at + 1);
     if (size < 0 || (size_t)size >= PROTOCOLS_TEXT - used) return;
