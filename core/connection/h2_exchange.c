@@ -18,11 +18,10 @@
 #define SUPPLY_BUDGET ((size_t)1 << 20)
 #define SUPPLIES_MAX 64
 
-/* The common part is the first member, so one pointer is both. By way of void, since it is the
- * compiler's business that the alignment fits and not a warning's. */
-static hc_h2_exchange *of_h2_exchange(hc_exchange *x) { return (hc_h2_exchange *)(void *)x; }
+/* The common part is the first member, so one pointer is both. */
+static hc_h2_exchange *of_h2_exchange(hc_exchange *x) { return (hc_h2_exchange *)x; }
 static const hc_h2_exchange *of_const_h2_exchange(const hc_exchange *x) {
-  return (const hc_h2_exchange *)(const void *)x;
+  return (const hc_h2_exchange *)x;
 }
 
 static bool is_over_h2_exchange(const hc_h2_exchange *h) {

@@ -11,7 +11,7 @@
 #include "place.h"
 
 static const hc_h2_exchange *of_const_h2_news(const hc_exchange *x) {
-  return (const hc_h2_exchange *)(const void *)x;
+  return (const hc_h2_exchange *)x;
 }
 
 /* A request without content is, as soon as its head has gone; one with content when the last frame,

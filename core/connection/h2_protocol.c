@@ -70,7 +70,7 @@ static hc_error open_exchange_h2_protocol(hc_connection *n, const hc_exchange_wi
                                           hc_exchange **out, hc_failure *why) {
   hc_error code = hc_h2_exchange_open(n, n->h2->session, wish, out, why);
   if (code != HC_OK) return code;
-  if (((hc_h2_exchange *)(void *)*out)->announced.closes) n->h2->takes_no_more = true;
+  if (((hc_h2_exchange *)*out)->announced.closes) n->h2->takes_no_more = true;
   hc_h2_link_note_draining(n);
   return HC_OK;
 }

@@ -300,7 +300,7 @@ static comparison compare_with_former(const hc_headers *h, const char *data, siz
  * which spares one of 40 fields another 6%. Where that fails it has been for nothing, so there are
  * few tries, at the first line and behind the first one that differs. */
 static bool is_rest_same(comparison *c, size_t at) {
-  if (!c->is_fresh || c->tries == 0 || c->size < c->former_size) return false;
+  if (!c->former || !c->is_fresh || c->tries == 0 || c->size < c->former_size) return false;
   c->is_fresh = false;
   c->tries--;
   if (memcmp(c->former + at, c->data + at, c->former_size - at) != 0) return false;

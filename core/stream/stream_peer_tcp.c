@@ -174,8 +174,9 @@ static hc_io note_empty(hc_tcp *t, hc_io io) {
 static void note_look(hc_tcp *t) {
   if (!t->is_in_doubt) return;
   t->is_in_doubt = false;
-  if (t->doubts < DOUBTS_MAX && ++t->doubts == DOUBTS_MAX)
-    t->counts_rest = hc_socket_count_rest(t->socket);
+  if (t->doubts == DOUBTS_MAX) return;
+  t->doubts++;
+  if (t->doubts == DOUBTS_MAX) t->counts_rest = hc_socket_count_rest(t->socket);
 }
 
 /* Receiving goes on after a failed send: an answer that came before the failure is still there to

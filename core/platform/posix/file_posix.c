@@ -252,7 +252,7 @@ static bool make_private_file(hc_file file) {
 hc_error hc_file_open_log(const char *path, hc_file *file, hc_failure *why) {
   hc_error code =
       open_to_write(path, PRESENT_FLAGS | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR, file, why);
-  if (code != HC_OK || make_private_file(*file)) return code;
+  if (*file < 0 || make_private_file(*file)) return code;
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,

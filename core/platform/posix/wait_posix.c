@@ -93,7 +93,9 @@ hc_error hc_wait(hc_wait_entry *entries, size_t count, uint64_t deadline, size_t
 static int move_off_zero(int fd) {
   if (fd != 0) return fd;
   int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  int error = errno;
   (void)close(fd);
+  errno = error;
   return moved;
 }
 
