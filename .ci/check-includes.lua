@@ -63,9 +63,11 @@ local doors = {
   { "^[%w_/]+%.h$", { "core/platform/" } },
 }
 
--- What is compiled is the same everywhere but here: the system's ways in platform/, the Lua
--- versions' in the bindings' shim, and in headers what a compiler has to be told.
-local variants = { "core/platform/", "core/stream/tls/mbedtls/", "bindings/lua_compat.",
+-- What is compiled is the same everywhere but here: the system's ways in platform/, the TLS libraries' versions in
+-- their folders, the Lua versions' in the bindings' shim, and in headers what a compiler has to be told.
+local variants = { "core/platform/", "core/stream/tls/mbedtls/",
+  "core/stream/tls/openssl/openssl_internal.h",
+  "bindings/lua_compat.",
   "core/base/error.h",
   "core/base/internal.h" }
 local conditions = {

@@ -151,21 +151,12 @@ hc_tls_ticket *hc_tls_ticket_retain(hc_tls_ticket *ticket) {
 
 void hc_tls_ticket_release(hc_tls_ticket *ticket) { SSL_SESSION_free(hc_tls_ssl_session(ticket)); }
 
-/* The older name has a time that ends in 2038 on some systems; 3.4 warns of it. */
-static time_t made_at(const SSL_SESSION *session) {
-#if OPENSSL_VERSION_NUMBER >= 0x30300000L
-  return SSL_SESSION_get_time_ex(session);
-#else
-  return (time_t)SSL_SESSION_get_time(session);
-#endif
-}
-
 /* OpenSSL knows the lifetime that the server gave, and for TLS 1.2 its own two hours. A session of
  * this moment may bear the next second: from 3.2 on OpenSSL reads the exact clock, and time() may
  * be a tick of the system behind it. One from further ahead was made before the clock went back. */
 bool hc_tls_ticket_is_fresh(const hc_tls_ticket *ticket) {
   const SSL_SESSION *session = session_of(ticket);
-  long long age = (long long)time(NULL) - (long long)made_at(session);
+  long long age = (long long)time(NULL) - (long long)HC_SESSION_TIME(session);
   return SSL_SESSION_is_resumable(session) && age >= -1 && age < SSL_SESSION_get_timeout(session);
 }
 

@@ -12,6 +12,14 @@
 
 #include <openssl/ssl.h>
 
+/* When a session was made. The older function's time ends in 2038 on some systems, and 3.4 warns of
+ * it. */
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+#define HC_SESSION_TIME SSL_SESSION_get_time_ex
+#else
+#define HC_SESSION_TIME SSL_SESSION_get_time
+#endif
+
 #include "../tls_internal.h"
 
 HC_INTERNAL_BEGIN
