@@ -1,6 +1,7 @@
--- What each state of test_threads.c does, in a thread of its own: plain and TLS, lookups, fetch,
--- tasks. It leaves a lookup and some connections behind for lua_close.
+-- What each state of test_threads.c does, in a thread of its own: plain and TLS, HTTP/2, lookups, fetch, tasks. It
+-- leaves a lookup and some connections behind for lua_close.
 local certs = require("spec.support.certs")
+local h2 = require("spec.support.h2")
 local httpclient = require("httpclient")
 local native = require("spec_native")
 local support = require("spec.support.client")
@@ -35,6 +36,34 @@ local function exchanges(port, options)
   client:close()
 end
 
+-- Streams that go on beside each other, their content in turns.
+local function streams()
+  local listener = assert(native.listen())
+  local first, peer = h2.connect(listener)
+  local clients = { first }
+  for i = 2, REQUESTS do
+    clients[i] = assert(first:share_connection())
+  end
+  peer.clients = clients
+  local names = {}
+  for i, client in ipairs(clients) do
+    names[i] = h2.ask(client, peer).stream
+    peer:send(h2.headers(names[i], h2.OK))
+  end
+  for _, part in ipairs({ "hel", "lo" }) do
+    for _, name in ipairs(names) do
+      peer:send(h2.data(name, part, part == "lo" and h2.END_STREAM or 0))
+    end
+  end
+  for _, client in ipairs(clients) do
+    support.pump(client, support.is_answered_or_failed)
+    assert(support.read_all(client) == "hello")
+    client:close()
+  end
+  peer:close()
+  listener:close()
+end
+
 local plain, secure = serve(false), serve(true)
 local options = httpclient.TLSOptions.client(certs.ca.cert)
 
@@ -42,6 +71,8 @@ exchanges(plain:port(), { host = "localhost" })
 exchanges(plain:port(), { host = "127.0.0.1" })
 exchanges(secure:port(), { host = "localhost", tls = options })
 exchanges(secure:port(), { host = "localhost", tls = options })
+
+if httpclient.features().http2 then streams() end
 
 local tasks = {}
 for i = 1, FETCHES do
