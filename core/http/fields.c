@@ -314,7 +314,8 @@ static bool is_rest_same(comparison *c, size_t at) {
 static bool is_former_line(comparison *c, size_t at, size_t line) {
   size_t end = at + line;
   if (c->size < end + 2 || c->data[end] != '\r' || c->data[end + 1] != '\n') return false;
-  return end <= c->same || is_rest_same(c, at) || memcmp(c->former + at, c->data + at, line) == 0;
+  if (end <= c->same || is_rest_same(c, at)) return true;
+  return c->former && memcmp(c->former + at, c->data + at, line) == 0;
 }
 
 /* The lines are copied in one piece, with the CRLF between them; not that behind the last, since it
