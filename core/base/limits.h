@@ -120,6 +120,9 @@
 /* Records, and messages of the handshake in them, that may come in a row without content. They cost
  * much more than their bytes do (a KeyUpdate has 27, and takes ten microseconds). */
 #define HC_TLS_IDLE_MAX 64u
+/* Where the second half of them took longer than this they are no flood: a connection may wait for
+ * days on which the keys change now and then. */
+#define HC_TLS_IDLE_NS UINT64_C(8000000000)
 /* One receive goes on to the next record until it has met so many messages of the handshake. */
 #define HC_TLS_MESSAGES_MAX 32u
 #define HC_TLS_SEND_BURST 262144u      /* one send moves at most about this much */

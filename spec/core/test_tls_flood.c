@@ -4,6 +4,7 @@
 #include <openssl/kdf.h>
 
 #include "../../core/base/limits.h"
+#include "../../core/stream/tls/tls_peer.h"
 #include "tls_fixture.h"
 
 static const char flooded[] = "one record after the other that brings nothing";
@@ -164,6 +165,36 @@ static void test_key_updates_one_by_one(void) {
   }
 }
 
+/* As if so much time had passed since the last of them. */
+static void let_pass(fixture *f, uint64_t time) {
+  hc_tls_peer_of(f->w.client)->carrier.halfway_at -= time;
+}
+
+/* A connection may wait for days on which the keys change now and then; and a flood that comes then
+ * is one all the same. */
+static void test_key_updates_of_days(void) {
+  fixture f;
+  open_fixture(&f, TLS1_3_VERSION);
+  char in[16];
+  size_t got;
+  hc_failure why = {HC_OK, ""};
+  hc_io io = hc_stream_peer_peek(f.w.client, NULL);
+  for (unsigned i = 0; i < 10 * HC_TLS_IDLE_MAX && io == HC_IO_WANT_READ; i++) {
+    update_keys(&f, 1);
+    io = hc_stream_peer_recv(f.w.client, in, sizeof in, &got, &why);
+    let_pass(&f, HC_TLS_IDLE_NS / (HC_TLS_IDLE_MAX / 4) + 1);
+  }
+  CHECK(io == HC_IO_WANT_READ && why.code == HC_OK);
+  server_write(&f, "behind", 6);
+  CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK && got == 6);
+  update_keys(&f, HC_TLS_IDLE_MAX / 4);
+  CHECK(hc_stream_peer_peek(f.w.client, NULL) == HC_IO_WANT_READ);
+  let_pass(&f, HC_TLS_IDLE_NS - HC_TLS_IDLE_NS / 2);
+  update_keys(&f, HC_TLS_IDLE_MAX / 4 + 1);
+  CHECK_CASE("half of the time is not enough", is_flooded(&f));
+  close_fixture(&f);
+}
+
 /* A byte in time keeps the connection. Then a call ends behind a few of them, though all have
  * come. */
 static void test_key_updates_around_content(void) {
@@ -244,6 +275,7 @@ int main(void) {
   make_identities();
   test_key_updates();
   test_key_updates_one_by_one();
+  test_key_updates_of_days();
   test_key_updates_around_content();
   test_tickets();
   test_empty_records();

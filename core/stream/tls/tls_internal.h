@@ -212,7 +212,8 @@ typedef struct hc_tls_carrier {
   /* what one operation may still read: a server can send records without content for ever */
   size_t burst;
   bool is_open; /* the handshake is over; before that it has the library's limits */
-  unsigned idle; /* records and messages of the handshake since the last content */
+  unsigned idle; /* records and messages of the handshake since the last content ... */
+  uint64_t halfway_at; /* ... and when they came to half of what may be in a row */
   unsigned messages; /* of the handshake, in this receive */
   bool is_flooded; /* too many of the first */
   bool dry; /* reads find nothing: only what the library has buffered is worked on */
