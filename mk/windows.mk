@@ -64,15 +64,17 @@ windows-msvc: windows-deps
 
 # Under wine, which says little of Windows itself.
 # Of the C tests are left out those in which the C library's calls fail on purpose (faults.h: there functions of a
-# program stand before those of a library, here they do not), SIGPIPE, files as POSIX has them, and
-# some that do not hold there yet: see docs/windows.md.
-WINDOWS_C_TESTS ?= allocator api base64 body buffer busy chunked client connection connection_poller connector \
-  decoded_body decoder digest h2_client h2_rules h2_session h2_soak handle_map head_parser headers poller \
-  public_address reach read_ahead request resolver route socket socks5 stream_peer_tcp stream_peer_tcp_life tls \
-  tls_certificate tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify uri wait \
-  x509 zlib_decoder
+# program stand before those of a library, here they do not), forks, SIGPIPE, files as POSIX has them,
+# and some that have not been tried there: see docs/windows.md.
+WINDOWS_C_TESTS ?= allocator api base64 body buffer busy chunked client connection connection_poller \
+  connector decoded_body decoder digest h2_attacks h2_client h2_input h2_rules \
+  h2_session h2_soak handle_map head_parser headers poller public_address reach read_ahead request \
+  resolver route socket socks5 staged stream_peer_tcp stream_peer_tcp_life tls tls_certificate \
+  tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify transcript \
+  uri wait x509 zlib_decoder
 windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
-# All spec files but those that spec/windows/exceptions.lua names, or these: on Lua 5.4, and on one of the two others.
+# These spec files, or where none is named, all but those that spec/windows/exceptions.lua names: on Lua 5.4, and what
+# does not take long on one of the two others too.
 WINDOWS_SPECS ?=
 WINDOWS_SPEC_LUAS ?= lua54 lua51,luajit
 comma := ,
