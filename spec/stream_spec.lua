@@ -1,6 +1,7 @@
 -- stream: a response as soon as its head is in, and what follows as it comes.
 local httpclient = require("httpclient")
 local pipe = require("spec.support.pipe")
+local serve = require("spec.support.serve")
 local served = require("spec.support.served")
 local steps = require("spec.support.steps")
 
@@ -208,6 +209,19 @@ describe("stream", function()
     assert.is_false(ok)
     assert.equal("mine", message)
     assert.is_nil(response:read())
+  end)
+
+  it("gives no coroutine that a callback has seen to another stream", function()
+    local server = with_server({ { serve.answer("one"), serve.answer("two") } })
+    local seen
+    local first = assert(stream(server:url("/"), { on_response = function()
+      seen = coroutine.running()
+    end }))
+    assert.equal("one", first:read())
+    assert.is_nil(first:read())
+    assert.equal("dead", coroutine.status(seen))
+    assert.is_false((coroutine.resume(seen, error, "not mine")))
+    assert.equal("two", assert(stream(server:url("/"))):read())
   end)
 
   it("takes what fetch takes, but for where content goes", function()

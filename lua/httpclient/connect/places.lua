@@ -37,15 +37,16 @@ places.by_key = state.by_key
 function places.of(key)
   local place = state.by_key[key]
   if not place then
-    place = { idle = {}, lines = {}, used = 0, busy = 0, pioneers = {}, pioneer_count = 0,
+    local made = { idle = {}, lines = {}, used = 0, busy = 0, pioneers = {}, pioneer_count = 0,
       queue = {}, holders = {} }
+    place = state.by_key[key] or made -- a finalizer may have made it meanwhile
     state.by_key[key] = place
   end
   return place
 end
 
 function places.forget_if_empty(key, place)
-  if place.used == 0 and #place.idle == 0 and #place.queue == 0 then
+  if place.used == 0 and #place.idle == 0 and #place.queue == 0 and state.by_key[key] == place then
     state.by_key[key] = nil
   end
 end
@@ -110,12 +111,13 @@ function places.close_stale()
   if state.oldest > oldest then
     return
   end
+  local function is_stale(idle)
+    return idle.since <= oldest
+  end
   state.oldest = math.huge
   for key, place in pairs(state.by_key) do
-    if place.idle[1] and place.idle[1].since <= oldest then
-      places.close_oldest(key, place, function(idle)
-        return idle.since <= oldest
-      end)
+    if place.idle[1] and is_stale(place.idle[1]) then
+      places.close_oldest(key, place, is_stale)
     end
     for _, idle in ipairs(place.idle) do
       state.oldest = math.min(state.oldest, idle.since)

@@ -122,7 +122,7 @@ end
 local function take_live(place, ask)
   for index = #place.idle, 1, -1 do
     local entry = place.idle[index]
-    if not ask.fresh or (entry.line and is_young(entry.line.began, ask)) then
+    if entry and (not ask.fresh or entry.line and is_young(entry.line.began, ask)) then
       local client = take_kept(place, index, ask)
       if client then
         return client
@@ -173,21 +173,34 @@ local function take_usual(place)
   return entry
 end
 
--- -> a client, now the caller's, and whether it is connected; nil: the caller has to wait
-local function find(key, place, ask)
+-- As find(), which counts what this gives.
+local function look_for(key, place, ask)
   local client = ask.shares and take_stream(place, ask)
   if client then
-    count_in(place)
     return client, true
   elseif not ask.goes_beyond and is_full(place) then
     return nil
   end
   client = take_live(place, ask)
-  if not client and waits_for_another(key, place, ask) then
+  if client then
+    return client, true
+  elseif waits_for_another(key, place, ask) then
     return nil
   end
-  count_in(place)
-  return client or new_client(place, ask), client ~= nil
+  return new_client(place, ask), false
+end
+
+-- -> a client, now the caller's, and whether it is connected; nil: the caller has to wait. (The place is in use from
+-- the start: a finalizer may run meanwhile, and what it calls may forget places where nothing is.)
+local function find(key, place, ask)
+  place.used = place.used + 1
+  local client, stands = look_for(key, place, ask)
+  if client then
+    place.busy = place.busy + 1
+  else
+    place.used = place.used - 1
+  end
+  return client, stands
 end
 
 local serve_queue
@@ -252,15 +265,16 @@ end
 -- `mark`: only those of one session.
 function pool.close_idle(mark)
   take_back_lost()
-  local all = {}
-  for _, place in pairs(by_key) do
-    all[#all + 1] = place
+  local keys, all = {}, {}
+  for key, place in pairs(by_key) do
+    keys[#keys + 1], all[#all + 1] = key, place
   end
   for _, place in ipairs(all) do
     drop_abandoned(place)
   end
-  for key, place in pairs(by_key) do
-    if type(mark) ~= "string" or key:sub(-#mark) == mark then
+  for _, key in ipairs(keys) do
+    local place = (type(mark) ~= "string" or key:sub(-#mark) == mark) and by_key[key]
+    if place then
       places.close_oldest(key, place, function()
         return true
       end)
@@ -367,6 +381,7 @@ function pool.acquire(key, shares, fresh, deadline, task, looks_later)
   local ask = { shares = shares, fresh = fresh, deadline = deadline, home = waits.home_of(task),
     looks_later = looks_later }
   local client, stands
+  place = by_key[key] or place_of(key) -- which a finalizer may have seen empty since
   if not place.queue[1] then
     client, stands = find(key, place, ask)
   end
@@ -452,6 +467,7 @@ local function give_back_stream(key, place, line, client)
       shared.close(line)
     end
   end
+  place.used = place.used - 1
   serve_queue(key, place)
   places.limit()
 end
@@ -470,15 +486,15 @@ function pool.release(key, client, entry)
   local line, place = shared.of(client), by_key[key] or place_of(key)
   place.holders[client] = nil
   if line then
-    place.used = place.used - 1
     return give_back_stream(key, place, line, client)
   end
   if get_status(client) ~= CONNECTED or pool.idle_timeout <= 0 then
     return pool.discard(key, client)
   end
   scheduler.unwatch(client)
+  entry = entry or { client = client, since = nil }
   count_out(place, client)
-  places.keep(place, entry or { client = client, since = nil })
+  places.keep(place, entry)
   if place.queue[1] or place.lines[1] then
     serve_queue(key, place)
   end
@@ -490,7 +506,6 @@ function pool.discard(key, client)
   local line, place = shared.of(client), place_of(key)
   place.holders[client] = nil
   if line then
-    place.used = place.used - 1
     if get_status(client) == CONNECTED then
       shared.note_request(client)
     end

@@ -73,8 +73,9 @@ local function work(fn, subject)
   end
 end
 
--- A task that has not begun, for something that is done often and returns nothing: its first resume() has to give the
--- function and what that is called with.
+-- A task that has not begun, for something that is done often, returns nothing, and calls no function of the script's:
+-- that could keep the coroutine, and resume it when it is another's. Its first resume() has to give the function and
+-- what that is called with.
 function life.new_worker()
   local count = #spares
   local co = spares[count] or coroutine.create(work)

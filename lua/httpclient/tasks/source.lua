@@ -24,8 +24,9 @@ Source.__index = Source
 -- fn(subject) runs when next() is called, and hands out by give(). calls_script: it may call a function of the
 -- script's.
 local function new(fn, subject, calls_script)
-  return setmetatable({ task = life.new_worker(), calls_script = calls_script, reader = nil,
-    deadline = nil, back = { n = 2, fn, subject }, is_waiting = nil }, Source)
+  local task = calls_script and life.new(fn, subject) or life.new_worker()
+  return setmetatable({ task = task, calls_script = calls_script, reader = nil, deadline = nil,
+    back = not calls_script and { n = 2, fn, subject } or nil, is_waiting = nil }, Source)
 end
 
 -- Called by the source's function: rests until the next value is wanted; not where this is the last one, and nothing is
