@@ -164,11 +164,9 @@ end
 -- that of error(), so whoever calls this must still be there when it returns: no tail call.
 function call.make(taker, text, given, go_on, level)
   local is_said, prepared = false, nil
-  if type(text) ~= "string" then
-    prepared = nil -- which is told below
-  elseif given == nil then
+  if given == nil and type(text) == "string" then
     prepared = usual_of(taker)
-  elseif type(given) == "table" then
+  elseif type(given) == "table" and type(text) == "string" then
     is_said = repeated.is(said[taker], given)
     prepared = is_said and prepared_again(taker, given)
   end

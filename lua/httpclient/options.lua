@@ -446,16 +446,21 @@ function options.say_nothing(given)
   return given == nil or next(given) == nil and getmetatable(given) == nil
 end
 
--- As options.complete(), for what is asked often: in one table without a metatable.
-function options.whole(taker, given)
+-- -> a table of what both say; where they differ, of what the second one says
+function options.over(below, above)
   local values = {}
-  for name, value in pairs(defaults[taker].__index) do
+  for name, value in pairs(below) do
     values[name] = value
   end
-  for name, value in pairs(given) do
+  for name, value in pairs(above) do
     values[name] = value
   end
   return values
+end
+
+-- As options.complete(), for what is asked often: in one table without a metatable.
+function options.whole(taker, given)
+  return options.over(defaults[taker].__index, given)
 end
 
 -- -> name -> value; where nothing is given, the taker's default. What the caller does to its table

@@ -184,17 +184,6 @@ local function prepare_said(state, name, method, given, own)
   return call.prepare(taker_of(name), all, state.scope) or false
 end
 
-local function with(own, more)
-  local all = {}
-  for name, value in pairs(own) do
-    all[name] = value
-  end
-  for name, value in pairs(more) do
-    all[name] = value
-  end
-  return all
-end
-
 -- The same as prepared_for() for a call that says what the last one of its kind has said. -> what was prepared, and the
 -- options of this call; nil: they have to be looked at
 local function prepared_again(state, name, method, given, own)
@@ -213,7 +202,7 @@ local function prepared_again(state, name, method, given, own)
   if said.has_asked then
     prepared.is_plain = false
     local _, asked = repeated.parts(said, given)
-    all = with(all, asked)
+    all = options.over(all, asked)
   end
   return prepared, all
 end
@@ -239,12 +228,10 @@ local function ask(state, name, method, text, given, go_on, level)
   local is_home, has_user = place_of(state, url)
   local is_usual = is_home and not has_user
   local prepared, all
-  if not is_usual then
-    prepared = nil
-  elseif options.say_nothing(given) then
+  if is_usual and options.say_nothing(given) then
     prepared = prepared_for(state, name, method, own)
     all = prepared and prepared.given
-  else
+  elseif is_usual then
     prepared, all = prepared_again(state, name, method, given, own)
   end
   local response, message, code, facts
