@@ -27,8 +27,10 @@ bool hc_poller_take_over(hc_poller *p) {
   }
   hc_signal_renew(&p->bell);
   hc_handle bell = hc_signal_handle(&p->bell);
-  if (bell != HC_NO_HANDLE) hc_signal_raise(&p->bell);
-  if (bell != HC_NO_HANDLE) (void)hc_backend_watch(p->backend, bell, HC_EVENT_READ, HC_POLLER_BELL);
+  if (bell != HC_NO_HANDLE) {
+    hc_signal_raise(&p->bell);
+    (void)hc_backend_watch(p->backend, bell, HC_EVENT_READ, HC_POLLER_BELL);
+  }
   return true;
 }
 
