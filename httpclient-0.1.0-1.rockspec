@@ -85,6 +85,7 @@ build = {
         "core/codec/decoder.c",
         "core/codec/zlib_decoder.c",
         "core/codec/zstd_decoder.c",
+        "core/crypto/openssl/begin_openssl.c",
         "core/crypto/openssl/digest_openssl.c",
         "core/crypto/openssl/random_openssl.c",
         "core/features/features.c",

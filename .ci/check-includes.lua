@@ -17,8 +17,9 @@ local rooms = {
   { "core/features", { "core/base", "core/codec", "core/http", "core/http2", "core/stream" } },
   { "core/platform", { "core/base" } },
   { "core/net", { "core/base", "core/platform" } },
-  -- Of http a stream needs the rules for host names: which name does a certificate have to have?
-  { "core/stream", { "core/base", "core/http", "core/platform", "core/net" } },
+  -- Of http a stream needs the rules for host names: which name does a certificate have to have? Of crypto, how the
+  -- library that both stand on begins.
+  { "core/stream", { "core/base", "core/crypto", "core/http", "core/platform", "core/net" } },
   { "core/connect", { "core/base", "core/http", "core/http1", "core/platform", "core/net",
     "core/stream" } },
   { "core/connection", { "core/base", "core/http", "core/http1", "core/http2", "core/codec",

@@ -11,6 +11,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "begin_openssl.h"
+
 _Static_assert(HC_DIGEST_MAX >= EVP_MAX_MD_SIZE, "room for any digest");
 
 /* The name comes from a script or from a server's challenge, and is cut so that the sentence fits.
@@ -24,6 +26,7 @@ static hc_error refuse_digest(hc_failure *why, const char *what, const char *alg
 hc_error hc_digest(const char *algorithm, hc_slice data, unsigned char *out, size_t *size,
                    hc_failure *why) {
   unsigned written = 0;
+  hc_openssl_begin();
   ERR_set_mark();
   EVP_MD *digest = EVP_MD_fetch(NULL, algorithm, NULL);
   int made = digest && EVP_Digest(data.data, data.size, out, &written, digest, NULL);
@@ -37,6 +40,7 @@ hc_error hc_hmac(const char *algorithm, hc_slice key, hc_slice data, unsigned ch
                  size_t *size, hc_failure *why) {
   /* Without a key that is there, even of no bytes, OpenSSL takes the MAC for one without a key. */
   const void *bytes = key.size > 0 ? key.data : "";
+  hc_openssl_begin();
   ERR_set_mark();
   unsigned char *made =
       EVP_Q_mac(NULL, "HMAC", NULL, algorithm, NULL, bytes, key.size,

@@ -10,8 +10,11 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
+#include "begin_openssl.h"
+
 hc_error hc_random_bytes(void *into, size_t size) {
   if (size > INT_MAX) return HC_ERR_UNAVAILABLE;
+  hc_openssl_begin();
   ERR_set_mark();
   int made = RAND_bytes(into, (int)size);
   ERR_pop_to_mark();

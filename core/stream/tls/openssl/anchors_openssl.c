@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
+#include "../../../crypto/openssl/begin_openssl.h"
 #include "../../../platform/thread.h"
 #include "openssl_internal.h"
 
@@ -27,13 +28,10 @@ const char *hc_tls_mbedtls_version(void) { return NULL; }
  * is lost. So atexit comes after OpenSSL's own, for which the cheapest of its beginnings is enough.
  * Where memory is out, only the end at the very moment of a load goes wrong.
  *
- * Where the threads have gone by then, maybe inside of OpenSSL, nothing may be taken down at
- * all. */
+ * Where the threads have gone by then, there is nobody to wait for: see begin_openssl.h. */
 void hc_tls_library_begin(void (*at_end)(void)) {
-  if (!hc_thread_outlives_exit()) {
-    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-    return;
-  }
+  hc_openssl_begin();
+  if (!hc_thread_outlives_exit()) return;
   (void)OPENSSL_atexit(at_end);
   if (OPENSSL_init_crypto(OPENSSL_INIT_ATFORK, NULL) == 1) (void)atexit(at_end);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../../../base/memory.h"
+#include "../../../crypto/openssl/begin_openssl.h"
 #include "openssl_internal.h"
 
 /* The code is the same whatever OpenSSL says, and its queue is left empty. */
@@ -346,6 +347,7 @@ static hc_error make_tls_context(hc_tls_options *o, const hc_tls_settings *setti
 /* A context that is half made is of no use: it goes again, and the options are as before. What a
  * host's own use of OpenSSL has left in the queue must not be taken for an error of ours. */
 hc_error hc_tls_context_make(hc_tls_options *o, const hc_tls_settings *settings, hc_failure *why) {
+  hc_openssl_begin();
   ERR_clear_error();
   hc_error error = make_tls_context(o, settings, why);
   if (error != HC_OK) {

@@ -7,6 +7,7 @@
 #include <openssl/pkcs12.h>
 
 #include "../../../base/memory.h"
+#include "../../../crypto/openssl/begin_openssl.h"
 #include "openssl_internal.h"
 
 /* All three are owned, and NULL where the file has none. */
@@ -60,6 +61,7 @@ static hc_error explain_unopened(hc_failure *why) {
 /* Without a MAC nothing tells a wrong passphrase from a malformed file. */
 static hc_error open_contents(hc_slice der, const char *passphrase, pkcs12_contents *c,
                               hc_failure *why) {
+  hc_openssl_begin();
   ERR_clear_error();
   PKCS12 *file = decode_pkcs12(der);
   if (!file)

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "../../../crypto/openssl/begin_openssl.h"
 #include "openssl_internal.h"
 
 /* A read of PEM gives NULL for "no more" and for "broken" alike. Which of them it was stands in the
@@ -36,6 +37,7 @@ static BIO *open_text(hc_slice text, hc_failure *why) {
     hc_failure_set(why, HC_ERR_INVALID_DATA, "the PEM text is too long");
     return NULL;
   }
+  hc_openssl_begin();
   ERR_clear_error();
   BIO *bio = BIO_new_mem_buf(text.size > 0 ? text.data : "", (int)text.size);
   if (!bio) no_memory_x509_here(why);
