@@ -70,7 +70,7 @@ WINDOWS_C_TESTS ?= allocator api base64 body buffer busy chunked client connecti
   connector decoded_body decoder digest h2_attacks h2_client h2_input h2_rules \
   h2_session h2_soak handle_map head_parser headers poller public_address reach read_ahead request \
   resolver route socket socks5 staged stream_peer_tcp stream_peer_tcp_life tls tls_certificate \
-  tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify transcript \
+  tls_end tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify transcript \
   uri wait x509 zlib_decoder
 windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
 # These spec files, or where none is named, all but those that spec/windows/exceptions.lua names: on Lua 5.4, and what

@@ -80,19 +80,19 @@ static const struct first_need {
   const char *name;
   bool (*works)(void);
 } needs[] = {
-    {"digest", makes_digest},           {"hmac", makes_hmac},
-    {"random", makes_random},           {"certificate", reads_certificate},
-    {"key", reads_key},                 {"pkcs12", reads_pkcs12},
-    {"options", makes_options},         {"authorities", loads_authorities},
+    {"digest", makes_digest},   {"hmac", makes_hmac},
+    {"random", makes_random},   {"certificate", reads_certificate},
+    {"key", reads_key},         {"pkcs12", reads_pkcs12},
+    {"options", makes_options}, {"authorities", loads_authorities},
 };
 
-static void tell(void) { _exit(TAKEN_DOWN); }
+static void report_end(void) { _exit(TAKEN_DOWN); }
 
 /* OpenSSL calls what OPENSSL_atexit was given when it takes down its tables. */
 static int need_first(const char *name) {
-  for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
-    if (strcmp(name, needs[i].name) == 0) return needs[i].works() && OPENSSL_atexit(tell) ? 0 : 1;
-  return 2;
+  size_t i = 0, count = sizeof needs / sizeof *needs;
+  while (i < count && strcmp(name, needs[i].name) != 0) i++;
+  return i < count && needs[i].works() && OPENSSL_atexit(report_end) ? 0 : 1;
 }
 
 /* How a process of this program with that argument ends: system() gives it as the system has it. */

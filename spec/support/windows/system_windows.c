@@ -2,6 +2,7 @@
  * the other files of spec_native. Processes are made by process.lua, with the help of host.py. */
 #include "../native/native.h"
 
+#include <openssl/crypto.h>
 #include <psapi.h>
 
 /* native.new_memory(size) -> what keeps it, and a light userdata: zeros */
@@ -195,4 +196,6 @@ void sn_open_system(lua_State *L) {
                                        {NULL, NULL}};
   sn_set_functions(L, functions);
   sn_open_trust(L);
+  /* A script's thread may be inside of OpenSSL when the process ends: nothing is taken down then. */
+  (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
