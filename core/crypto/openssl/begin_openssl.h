@@ -10,8 +10,8 @@
 
 HC_INTERNAL_BEGIN
 
-/* Any thread may call it, and as often as it likes. A host that has used the same OpenSSL before has
- * decided already. */
+/* Any thread may call it, and as often as it likes. A host that has used the same OpenSSL before
+ * has decided already. */
 void hc_openssl_begin(void);
 
 HC_INTERNAL_END

@@ -196,6 +196,6 @@ void sn_open_system(lua_State *L) {
                                        {NULL, NULL}};
   sn_set_functions(L, functions);
   sn_open_trust(L);
-  /* A script's thread may be inside of OpenSSL when the process ends: nothing is taken down then. */
+  /* a script's thread may be in OpenSSL when the process ends: nothing is taken down then */
   (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
