@@ -3,7 +3,7 @@
 local native = require("spec_native")
 require("spec.support.windows.process")
 
--- wine's server is found by TMPDIR.
+-- wine itself has none: its server is found by it.
 native.setenv("TMPDIR", os.getenv("SPEC_TMPDIR"))
 -- There it tells what time has passed, not what the processor spent.
 os.clock = native.cputime -- luacheck: ignore
