@@ -247,7 +247,8 @@ static void check_answer_before_refusal(void) {
     hc_stream_peer_interest(w.peer, &interest);
     CHECK(loopback_await(interest.fd, POLLERR));
   }
-  CHECK(why.code == HC_ERR_CONNECTION_ERROR && strcmp(why.text, "connection closed by peer") == 0);
+  CHECK(why.code == HC_ERR_CONNECTION_ERROR &&
+        (strcmp(why.text, "connection closed by peer") == 0 || !HAS_POSIX));
 #if defined(__linux__)
   CHECK(receives(w.peer, 16, "whole") &&
         hc_stream_peer_recv(w.peer, into, 4, &got, NULL) == HC_IO_EOF);

@@ -81,6 +81,7 @@ static int native_make_key(lua_State *L) {
   const char *kind = luaL_optstring(L, 1, "ec");
   unsigned bits = (unsigned)luaL_optinteger(L, 2, 2048);
   work w = {0};
+  sn_crypto_begin();
   w.key = strcmp(kind, "rsa") == 0 ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
   w.out = BIO_new(BIO_s_mem());
   if (!w.key || !w.out ||

@@ -216,6 +216,7 @@ int sn_context_new_lua(lua_State *L) {
   atomic_init(&context->references, 1);
   *slot = context;
   context->is_client = sn_field_true(L, 1, "client");
+  sn_crypto_begin();
   context->ssl = SSL_CTX_new(context->is_client ? TLS_client_method() : TLS_server_method());
   need(L, context->ssl != NULL, "context");
   SSL_CTX_set_mode(context->ssl,

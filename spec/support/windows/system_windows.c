@@ -169,6 +169,9 @@ static int native_current_folder(lua_State *L) {
   return 1;
 }
 
+/* A script's thread may be in OpenSSL when the process ends: nothing is taken down then. */
+void sn_crypto_begin(void) { (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); }
+
 void sn_open_process(lua_State *L) { (void)L; }
 
 void sn_open_system(lua_State *L) {
@@ -196,6 +199,4 @@ void sn_open_system(lua_State *L) {
                                        {NULL, NULL}};
   sn_set_functions(L, functions);
   sn_open_trust(L);
-  /* a script's thread may be in OpenSSL when the process ends: nothing is taken down then */
-  (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
