@@ -20,7 +20,8 @@ end
 
 -- The server answers when it has got enough of it.
 local function flows(options)
-  local server = with_server({ { { send = serve.answer("enough"), content = ENOUGH } } },
+  local server = with_server({ { { send = serve.answer("enough"), content = ENOUGH,
+    ending = "stall" } } },
     { seconds = 120 })
   options.method = "POST"
   assert.equal("enough", assert(fetch(server:url(), options)).body)

@@ -116,7 +116,8 @@ describe("A file of 5 GiB", function()
     local size = 5 * 2 ^ 30
     assert.equal(0, assert(native.spawn({ "truncate", "-s", ("%.0f"):format(size), path })):wait())
     local enough = 64 * 2 ^ 20
-    local server = with_server({ { { send = serve.answer("enough"), content = enough } } },
+    local server = with_server({ { { send = serve.answer("enough"), content = enough,
+      ending = "stall" } } },
       { seconds = 120 })
     local sent, total
     local response = assert(fetch(server:url(), { multipart = { { name = "f", file = path } },

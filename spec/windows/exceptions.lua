@@ -87,8 +87,6 @@ return {
       ["spec/http2_alpn_spec.lua"] = { "where the connection ends for that reason" },
       ["spec/http2_early_spec.lua"] = { "though the connection takes no more of the request" },
       ["spec/http2_pool_spec.lua"] = { "with the goodbye, in the midst of an upload" },
-      ["spec/large_file_spec.lua"] = { "^An open file of 5 GiB" },
-      ["spec/multipart_servers_spec.lua"] = { "A file of 5 GiB" },
       ["spec/support_net_spec.lua"] = { "stop sending when nobody reads" },
       ["spec/tls_handshake_spec.lua"] = { "alerts an internal error" },
       ["spec/tls_stream_spec.lua"] = { "which both outlive it" },
