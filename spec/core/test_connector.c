@@ -26,7 +26,8 @@ static hc_io run(hc_connector *c, uint64_t now, hc_socket *connected, hc_failure
     size_t ready = 0;
     hc_connector_interest(c, &fd, &events, &deadline);
     hc_wait_entry entry = {fd, events, 0};
-    uint64_t limit = hc_clock_deadline(hc_clock_now(), 5);
+    /* on a busy machine the third or fourth SYN may be the first to get in: 7 or 15 s */
+    uint64_t limit = hc_clock_deadline(hc_clock_now(), 30);
     if (fd < 0 || hc_wait(&entry, 1, limit, &ready) != HC_OK || ready == 0) break;
   }
   return io;
