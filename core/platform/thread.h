@@ -69,9 +69,9 @@ void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (
  * a fork is another number in the child, and the same one in the parent. Always 0 where there are
  * no forks. */
 unsigned hc_thread_forks(void);
-/* The object that holds this code is never unloaded from now on. It has to be so from the start: on
- * Windows a library inside it leaves handlers with the C library, and LuaJIT's lua_close unloads
- * the module before the finalizers of what other finalizers have made. */
+/* The object that holds this code is never unloaded from now on. It has to be so from the start:
+ * LuaJIT's lua_close unloads the module before the finalizers of what other finalizers have made,
+ * and a library inside it may have left handlers with the C library. */
 void hc_thread_keep_module(void);
 /* Do threads run on while the process goes through its handlers of exit? On Windows they are gone
  * by then, in the middle of what they were at: nobody may wait for them, or want their locks. */

@@ -69,7 +69,7 @@ static DWORD WINAPI run(void *given) {
   return 0;
 }
 
-/* OpenSSL, when it is linked into the module, also has a handler with the C library's exit, which
+/* A library that is linked into the module may have a handler with the C library's exit, which
  * would come back to code that lua_close has unloaded. */
 static void pin_this_object(void) {
   static const char here = 0;

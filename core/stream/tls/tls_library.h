@@ -31,7 +31,7 @@ struct hc_tls_verified;
 const char *hc_tls_openssl_version(void);
 const char *hc_tls_mbedtls_version(void);
 
-/* Once in a process, before all else. `at_end` waits for the thread that may be in the library, and
+/* Once in a process, before a thread of ours is in the library. `at_end` waits for that thread, and
  * is to be called before the library takes anything down. */
 void hc_tls_library_begin(void (*at_end)(void));
 /* On a thread: what a first connection would do for the first time. */

@@ -141,7 +141,8 @@ sn_result sn_conn_wait(const sn_conn *c, sn_result wanted, sn_limit limit);
 /* Keeps this module to the end of the process, which Lua unloads before: for what OpenSSL calls
  * then, and what only this module knows of. */
 bool sn_stay_loaded(void);
-/* Comes before the first use of OpenSSL, but for crypto_allocations. */
+/* Comes before OpenSSL makes a key or a context, with which all begins here, and behind
+ * crypto_allocations. */
 void sn_crypto_begin(void);
 void sn_set_functions(lua_State *L, const luaL_Reg *functions);
 void sn_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);

@@ -61,7 +61,6 @@ static hc_error explain_unopened(hc_failure *why) {
 /* Without a MAC nothing tells a wrong passphrase from a malformed file. */
 static hc_error open_contents(hc_slice der, const char *passphrase, pkcs12_contents *c,
                               hc_failure *why) {
-  hc_openssl_begin();
   ERR_clear_error();
   PKCS12 *file = decode_pkcs12(der);
   if (!file)
@@ -109,6 +108,7 @@ static hc_error share(pkcs12_contents *c, hc_tls_chain **own, hc_tls_key **key,
 hc_error hc_tls_pkcs12_read(hc_slice der, hc_slice passphrase, hc_tls_chain **own, hc_tls_key **key,
                             hc_tls_chain **chain, hc_failure *why) {
   pkcs12_contents c = {NULL, NULL, NULL};
+  hc_openssl_begin();
   char *text = hc_memory_copy_text(passphrase.data, passphrase.size);
   if (!text) return no_memory_pkcs12(why);
   hc_error error = open_contents(der, text, &c, why);
