@@ -5,11 +5,7 @@
 
 #include "../../platform/thread.h"
 
-static void begin_openssl(void) {
-  if (!hc_thread_outlives_exit()) (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-}
-
+/* OpenSSL knows by itself what it has done already. */
 void hc_openssl_begin(void) {
-  static hc_once begun = HC_ONCE;
-  hc_once_do(&begun, begin_openssl);
+  if (!hc_thread_outlives_exit()) (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
