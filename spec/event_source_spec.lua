@@ -120,6 +120,40 @@ describe("An EventSource", function()
     assert.truthy(server.received(3):find("\r\nLast-Event-ID: 7\r\n", 1, true))
   end)
 
+  it("sends an id with a tab in it, but no other control character", function()
+    local server = play({ HEAD, "retry: 1\nid: a\tb\ndata: a\n\n" },
+      { HEAD, "id: a\1b\ndata: b\n\n" }, { "HTTP/1.1 204 No\r\n\r\n" })
+    local source = EventSource.new(server.url(), OPTIONS)
+    assert.equal("a\tb", source:next().id)
+    assert.equal("a\1b", source:next().id)
+    assert.is_nil(source:next())
+    assert.truthy(server.received(2):find("\r\nLast-Event-ID: a\tb\r\n", 1, true))
+    assert.is_nil(server.received(3):find("Last-Event-ID", 1, true))
+  end)
+
+  it("goes on behind the last event, whatever a field of the caller's has said at first", function()
+    local server = play({ HEAD, "retry: 1\ndata: a\n\n" }, { HEAD, "id: 9\ndata: b\n\n" },
+      { HEAD, "id\ndata: c\n\n" }, { "HTTP/1.1 204 No\r\n\r\n" })
+    local source = EventSource.new(server.url(), { idle_timeout = 20,
+      headers = { ["last-event-id"] = "7", ["X-Other"] = "x" } })
+    assert.equal("7", source.last_event_id)
+    for _, expected in ipairs({ { "a", "7" }, { "b", "9" }, { "c", "" } }) do
+      local event = source:next()
+      assert.same(expected, { event.data, event.id })
+    end
+    assert.is_nil(source:next())
+    for connection, id in ipairs({ "7", "7", "9" }) do
+      local head = server.received(connection)
+      assert.truthy(head:find(("\r\nLast-Event-ID: %s\r\n"):format(id), 1, true), head)
+      assert.truthy(head:find("\r\nX-Other: x\r\n", 1, true), head)
+      assert.is_nil(head:find("last-event-id", 1, true))
+    end
+    assert.is_nil(server.received(4):lower():find("last-event-id", 1, true))
+    source = EventSource.new("http://localhost", { headers = { "Last-Event-ID: 7" },
+      last_event_id = "8" })
+    assert.equal("8", source.last_event_id)
+  end)
+
   it("waits for seconds before it connects again, unless the server says another time", function()
     local server = play({ HEAD, "data: a\n\n" }, { HEAD, "data: b\n\n" })
     local source = EventSource.new(server.url(), OPTIONS)

@@ -74,6 +74,26 @@ local function add_field(lines, name, value)
   end
 end
 
+-- Tabs are the only control characters that a field can have.
+local function can_be_field(id)
+  return not texts.has_control((id:gsub("\t", " ")))
+end
+
+-- A line Last-Event-ID of the caller's says where an earlier program has stopped, as the option does: what the events
+-- say later takes its place. -> its value, and the lines without it
+local function take_id(lines)
+  local others, id = {}, nil
+  for _, line in ipairs(lines) do
+    local name, value = line:match("^([^:]*):(.*)$")
+    if name and texts.lower(name) == "last-event-id" and can_be_field(value) then
+      id = id or texts.trim(value)
+    else
+      others[#others + 1] = line
+    end
+  end
+  return id, others
+end
+
 -- Each connection sends the same request: multipart has its boundary, and a file the place from which it is read.
 local function next_transfer(state)
   local first, last = state.first, state.transfer
@@ -81,7 +101,7 @@ local function next_transfer(state)
   add_field(lines, "Accept", "text/event-stream")
   add_field(lines, "Cache-Control", "no-store")
   local id = state.parser.last_id
-  if id ~= "" and not texts.has_control(id) then
+  if id ~= "" and can_be_field(id) then
     add_field(lines, "Last-Event-ID", id)
   end
   local t = transfers.new(first.method, first.url, lines, first.body, first.way, first.options)
@@ -254,6 +274,11 @@ function EventSource.new(url, given)
     return nil, why, code or Error.ERR_INVALID_PARAMETER
   end
   state.first, state.transfer = first, first
+  if fields.have(first.headers, "last-event-id") then
+    local id
+    id, first.headers = take_id(first.headers)
+    state.parser = parsers.new(given.last_event_id or id)
+  end
   state.transfer = next_transfer(state)
   start(state)
   return setmetatable({ [STATE] = state }, meta)
