@@ -6,7 +6,11 @@ local texts = require(root .. ".base.text")
 
 local no_proxy = {}
 
--- The bytes of an IP address, 4 or 16; nil for anything else. An IPv4 address inside IPv6 is the IPv4 address.
+-- Of an IPv4 address inside IPv6 (RFC 4291 section 2.5.5.2) so many bits stand before it.
+local MAPPED_BITS = 96
+
+-- The bytes of an IP address, 4 or 16, and how many bits were left out before them: an IPv4 address inside IPv6 is the
+-- IPv4 address. nil for anything else.
 local function address_bytes(text)
   text = text:match("^[^%%]*")
   local bytes = {}
@@ -14,7 +18,7 @@ local function address_bytes(text)
     for part in text:gmatch("[0-9]+") do
       bytes[#bytes + 1] = tonumber(part)
     end
-    return bytes
+    return bytes, 0
   elseif not addresses.is_ipv6(text) then
     return nil
   end
@@ -24,12 +28,12 @@ local function address_bytes(text)
     bytes[#bytes + 1] = math.floor(groups[index] / 256)
     bytes[#bytes + 1] = groups[index] % 256
   end
-  return bytes
+  return bytes, is_mapped and MAPPED_BITS or 0
 end
 
 -- Do two addresses of one kind agree in their first `bits`?
 local function same_prefix(a, b, bits)
-  if #a ~= #b or bits > 8 * #a then
+  if #a ~= #b or bits < 0 or bits > 8 * #a then
     return false
   end
   local at = 1
@@ -68,8 +72,9 @@ local function entry_matches(entry, u, address)
   end
   local network, bits = entry:match("^(.*)/([0-9][0-9]?[0-9]?)$")
   if network then
-    network = address_bytes(split_entry(network))
-    return address ~= nil and network ~= nil and same_prefix(network, address, tonumber(bits))
+    local other, left_out = address_bytes(split_entry(network))
+    return address ~= nil and other ~= nil
+      and same_prefix(other, address, tonumber(bits) - left_out)
   end
   local host, port = split_entry(entry)
   if port and port ~= u.port then
