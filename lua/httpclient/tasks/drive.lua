@@ -10,39 +10,35 @@ local watched = require(root .. ".tasks.watched")
 
 local current, drop, new_task, resume, root_of = life.current, life.drop, life.new, life.resume,
   life.root_of
-local pack = life.pack
 local AGAIN, WAIT = waits.AGAIN, waits.WAIT
-local unpack = table.unpack or unpack -- luacheck: ignore
 
-local function pass_on(yielded, parent, is_pinned)
-  if yielded[1] == AGAIN then
+-- What a task has yielded is waited for where its driver waits. -> what that gives
+local function pass_on(parent, is_pinned, ...)
+  local why, client, deadline = ...
+  if why == AGAIN then
     if parent then
       coroutine.yield(AGAIN)
     end
-    return nil
-  elseif yielded[1] == WAIT then
-    if parent then
-      return pack(coroutine.yield(WAIT, yielded[2], yielded[3]))
-    end
-    if not yielded[2] then
-      return scheduler.work_once(yielded[3])
-    end
-    return pack(outside.wait(yielded[2], yielded[3], is_pinned))
+  elseif why ~= WAIT or parent then
+    return coroutine.yield(...)
+  elseif client then
+    return outside.wait(client, deadline, is_pinned)
+  else
+    scheduler.work_once(deadline)
   end
-  return pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
 end
 
-local NOTHING = { n = 0 }
+local drive_on
 
-local function drive_on(task, parent, is_pinned)
-  local back = NOTHING
-  while true do
-    local yielded = resume(task, unpack(back, 1, back.n))
-    if not yielded then
-      return
-    end
-    back = pass_on(yielded, parent, is_pinned) or NOTHING
+local function go_on(task, parent, is_pinned, is_waiting, ...)
+  if is_waiting then
+    return drive_on(task, parent, is_pinned, pass_on(parent, is_pinned, ...))
   end
+end
+
+-- Moves the task to its end; the last arguments are what its wait has given.
+function drive_on(task, parent, is_pinned, ...)
+  return go_on(task, parent, is_pinned, resume(task, ...))
 end
 
 -- Where nothing yields across pcall, what the waiter raises goes right through, and leaves the task where it was. What

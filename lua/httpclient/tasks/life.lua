@@ -238,16 +238,17 @@ local function conclude_worker(task)
   end
 end
 
+-- -> as life.resume()
 local function settle(task, ok, ...)
   if coroutine.status(task.co) ~= "dead" then
     if task.is_dropped then
       life.drop(task)
-      return nil
+      return false
     elseif ... == ENDED then
       conclude_worker(task)
-      return nil
+      return false
     end
-    return pack(...)
+    return true, ...
   end
   if task.is_dropped then
     life.drop(task)
@@ -257,9 +258,10 @@ local function settle(task, ok, ...)
     task.trace = trace_of(task, (...))
     conclude(task, "failed", nil, (...))
   end
+  return false
 end
 
--- Moves the task on. -> what it has yielded, or nil when it has ended
+-- Moves the task on. -> true, and what it has yielded; false when it has ended
 function life.resume(task, ...)
   return settle(task, coroutine.resume(task.co, ...))
 end

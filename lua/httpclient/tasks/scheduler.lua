@@ -60,16 +60,16 @@ local function step(task)
     return drop(task)
   end
   life.stop_waiting(task)
-  local yielded = resume(task, reason, task.message)
-  if not yielded then
+  local goes_on, why, client, deadline = resume(task, reason, task.message)
+  if not goes_on then
     if task.state == "failed" then
       scheduler.report(task)
     end
-  elseif yielded[1] == WAIT then
-    start_waiting(task, yielded[2], yielded[3])
-  elseif yielded[1] == AGAIN then
+  elseif why == WAIT then
+    start_waiting(task, client, deadline)
+  elseif why == AGAIN then
     enqueue(task)
-  elseif yielded[1] == FIRST then
+  elseif why == FIRST then
     agenda.add_first(task)
   else
     agenda.add_later(task)

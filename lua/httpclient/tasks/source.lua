@@ -14,19 +14,19 @@ local scheduler = require(root .. ".tasks.scheduler")
 local waits = require(root .. ".tasks.waits")
 local watched = require(root .. ".tasks.watched")
 
-local unpack = table.unpack or unpack -- luacheck: ignore
 local now = httpclient.monotonic_time
 local HANDED = kept("HANDED", {})
+local CANT_WAIT, WAIT = waits.CANT_WAIT, waits.WAIT
 
 local Source = {}
 Source.__index = Source
 
 -- fn(subject) runs when next() is called, and hands out by give(). calls_script: it may call a function of the
--- script's.
+-- script's. (`back` is what the task is resumed with next, which one of life.new() knows without being told.)
 local function new(fn, subject, calls_script)
   local task = calls_script and life.new(fn, subject) or life.new_worker()
-  return setmetatable({ task = task, calls_script = calls_script, reader = nil, deadline = nil,
-    back = not calls_script and { n = 2, fn, subject } or nil, is_waiting = nil }, Source)
+  return setmetatable({ task = task, calls_script = calls_script, back = fn, back_subject = subject,
+    reader = nil, deadline = nil, is_waiting = nil }, Source)
 end
 
 -- Called by the source's function: rests until the next value is wanted; not where this is the last one, and nothing is
@@ -35,56 +35,62 @@ local function give(value, is_last)
   coroutine.yield(HANDED, value, is_last)
 end
 
-local NOTHING = { n = 0 }
-
 -- What the source has yielded is waited for as its driver waits. -> what that gives
-local function pass_on(driver, yielded)
+local function pass_on(driver, ...)
+  local why, client, deadline = ...
   if not driver.sleeps then
-    return life.pack(coroutine.yield(unpack(yielded, 1, yielded.n)))
-  elseif yielded[1] ~= waits.WAIT then
-    return NOTHING -- there are no others who could go first
-  elseif not yielded[2] then
-    scheduler.work_once(yielded[3])
-    return NOTHING
-  end
-  return life.pack(outside.wait(yielded[2], yielded[3], false))
+    return coroutine.yield(...)
+  elseif why == WAIT and client then
+    return outside.wait(client, deadline, false)
+  elseif why == WAIT then
+    scheduler.work_once(deadline)
+  end -- else there are no others who could go first
 end
 
--- What the source waits for is waited for until the deadline. -> what that gives; nil: it has come
-local function wait_until(driver, yielded, deadline)
-  local own = yielded[3]
-  yielded[3], yielded.n = math.min(own or deadline, deadline), 3
-  local back = pass_on(driver, yielded)
-  if now() < deadline or (own and own <= deadline) or back[1] == waits.CANT_WAIT then
-    return back
+local move
+
+-- What the source waits for is waited for until its reader's deadline, and then left.
+local function wait_until(self, driver, value, client, own)
+  local deadline = self.deadline
+  local reason, message = pass_on(driver, WAIT, client, math.min(own or deadline, deadline))
+  if now() < deadline or (own and own <= deadline) or reason == CANT_WAIT then
+    return move(self, driver, value, reason, message)
   end
+  self.back, self.is_waiting = "ready", true
+  return value
+end
+
+-- `value` is the last one, once it is known. The rest is as life.resume() gives it.
+local function go_on(self, driver, value, is_waiting, ...)
+  local why, given, is_last = ...
+  if not is_waiting then
+    return value
+  elseif why ~= HANDED then
+    if self.deadline and why == WAIT and given then
+      return wait_until(self, driver, value, given, is_last)
+    end
+    return move(self, driver, value, pass_on(driver, ...))
+  elseif is_last then
+    return move(self, driver, given)
+  end
+  return given
+end
+
+-- Moves the source on; the last arguments are what its wait has given. -> as pump()
+function move(self, driver, value, ...)
+  if self.task.state ~= "running" then
+    return value -- it was stopped meanwhile
+  end
+  return go_on(self, driver, value, life.resume(self.task, ...))
 end
 
 -- Moves the source until it hands something out, or ends, or waits for its client when the deadline
 -- comes (then it is_waiting); in a task of its own, whose child it is meanwhile. -> the value, or nil
 local function pump(self)
-  local task, driver, back, deadline = self.task, waits.current(), self.back or NOTHING,
-    self.deadline
-  self.back, self.is_waiting = nil, nil
+  local task, driver, back, subject = self.task, waits.current(), self.back, self.back_subject
+  self.back, self.back_subject, self.is_waiting = nil, nil, nil
   task.parent, driver.child, self.reader = driver, task, driver
-  local value
-  while task.state == "running" do
-    local yielded = life.resume(task, unpack(back, 1, back.n))
-    if yielded and yielded[1] == HANDED then
-      value, back = yielded[2], NOTHING
-      if not yielded[3] then
-        break
-      end
-    elseif yielded and deadline and yielded[1] == waits.WAIT and yielded[2] then
-      back = wait_until(driver, yielded, deadline)
-      if not back then
-        self.back, self.is_waiting = { n = 1, "ready" }, true
-        break
-      end
-    elseif yielded then
-      back = pass_on(driver, yielded)
-    end
-  end
+  local value = move(self, driver, nil, back, subject)
   task.parent, driver.child, self.reader = nil, nil, nil
   return value
 end
