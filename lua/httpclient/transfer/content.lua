@@ -100,9 +100,9 @@ function content.open(t)
   return t.sink ~= t.file or begin_file(t)
 end
 
--- Nothing comes of what has been written.
+-- Nothing comes of what has been written, unless the sink has finished it.
 function content.abort(t)
-  if t.sink and not t.is_finished then
+  if t.sink then
     t.sink:abort()
   end
   t.sink = false
@@ -235,7 +235,6 @@ function content.receive(t)
   elseif not ok then
     fail(result, message)
   end
-  t.is_finished = true
   t.timings.body = now() - began
 end
 

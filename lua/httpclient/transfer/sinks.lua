@@ -1,11 +1,11 @@
 -- sinks.lua: where the content of a response goes: into a string, into memory of the caller's, or nowhere, since a
 -- function sees it on its way there. A file is in download/.
 --
--- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(). One
--- that takes content from the client itself has take(client) -> bytes moved; nil, message, result, bytes moved before.
--- One whose finish() takes its time says so by time_per_byte; where it has `parts` as well, gather(size) does the first
--- half of that. One that goes on by itself after finish() has is_busy(), and settle(), which waits and gives what
--- finish() does.
+-- A sink has write(bytes) and finish(), which give true, or nil, a message and the name of a result; and abort(), after
+-- which a file that was finished stays. One that takes content from the client itself has take(client) -> bytes moved;
+-- nil, message, result, bytes moved before. One whose finish() takes its time says so by time_per_byte; where it has
+-- `parts` as well, gather(size) does the first half of that. One that goes on by itself after finish() has is_busy(),
+-- and settle(), which waits and gives what finish() does.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
 local core = require("httpclient.core")
 local httpclient = require(root)

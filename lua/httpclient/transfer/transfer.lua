@@ -66,7 +66,7 @@ function Transfer.new(method, url, headers, body, way, options, known)
     task = false, began = false, deadline = false, client = false, key = false, entry = false,
     version = false, is_reused = false, proxy = false, reach = false, is_traced = false,
     head = false, received = 0, size = 0, sink = false, watcher = false, hand_out = false,
-    is_stopped = false, is_decoded = false, is_finished = false, was_sent = false, attempts = 0,
+    is_stopped = false, is_decoded = false, is_handed_out = false, was_sent = false, attempts = 0,
     history = {},
     timings = { resolve = 0, connect = 0, response = 0, body = 0, total = 0, reused = false },
   }, Transfer)
