@@ -60,6 +60,30 @@ describe("fetch with a jar", function()
     assert.equal("1", value())
   end)
 
+  it("sends what the jar has at that moment, to the same URL again and again", function()
+    local server = with_server({ { answer(), answer(), answer(), answer(), answer("b=3"), answer(),
+      answer(), answer(), answer() } })
+    local session, url = httpclient.Session.new({ cookies = true }), server:url("/")
+    local jar = session.cookies
+    local function get() assert(session:get(url)) end
+    get()
+    assert.is_true(jar:set(url, "a=1"))
+    get()
+    get()
+    assert.is_true(jar:set(url, "a=2"))
+    get()
+    get()
+    get()
+    jar:clear("127.0.0.1")
+    get()
+    assert.is_true(jar:set(url, "c=1; Max-Age=1"))
+    get()
+    httpclient.sleep(1.1)
+    get()
+    assert.same({ "", "a=1", "a=1", "a=2", "a=2", "a=2; b=3", "", "c=1", "" },
+      sent(server:requests()[1]))
+  end)
+
   it("stores at each hop of a redirect, and gives each its own", function()
     local other = with_server({ { answer("there=2"), answer() } }, { name = "localhost" })
     local server = with_server({ { redirect("/two", "here=1; Path=/", "gone=1; Path=/two"),

@@ -151,8 +151,11 @@ end
 
 -- The cookies for a request to the URL but those whose names are in `taken` (nil: none). -> text or nil
 function Jar.text_for(self, url, taken)
-  local list = accept.matching(self[STATE].store, url, os.time())
-  list = taken and without(list, taken) or list
+  local store, now = self[STATE].store, os.time()
+  if not taken then
+    return accept.text_for(store, url, now)
+  end
+  local list = without(accept.matching(store, url, now), taken)
   return list[1] and accept.text(list) or nil
 end
 

@@ -138,4 +138,17 @@ function accept.text(cookies)
   return table.concat(parts, "; ")
 end
 
+-- Both for the next request to the URL. -> text; nil where no cookie is for it
+function accept.text_for(store, url, now)
+  local sent = store:sent_to(url, now)
+  if sent then
+    store:use(sent.cookies)
+    return sent.text
+  end
+  local list = accept.matching(store, url, now)
+  local text = list[1] and accept.text(list) or nil
+  store:note_sent(list, text, url, now)
+  return text
+end
+
 return accept

@@ -19,6 +19,8 @@ local function new()
     last = nil,
     -- the cookie that was renewed last, if nothing was set or removed since; and how:
     last_text = nil, last_url = nil, last_at = nil,
+    sent = nil,
+    -- what the last request got, if nothing was set or removed since, see note_sent()
   }, Store)
 end
 
@@ -45,7 +47,7 @@ function Store:touch(cookie)
 end
 
 function Store:remove(cookie)
-  self.last = nil
+  self.last, self.sent = nil, nil
   local place = self.domains[cookie.domain]
   place.by_id[id_of(cookie)] = nil
   place.count = place.count - 1
@@ -149,7 +151,7 @@ end
 -- Takes it in, in the place of the one that is alike; one that is over only removes that.
 -- -> the one that was renewed by it, if there was one
 function Store:put(cookie, now)
-  self.last = nil
+  self.last, self.sent = nil, nil
   local place = self.domains[cookie.domain]
   local old = place and place.by_id[id_of(cookie)]
   cookie.used = stamp(self)
@@ -188,6 +190,21 @@ function Store:each_of(domain, now, fn, ...)
       fn(cookie, ...)
     end
   end
+end
+
+-- These are for a request to the URL, and this is what it says of them.
+function Store:note_sent(cookies, text, url, now)
+  local lasts = true
+  for _, cookie in ipairs(cookies) do
+    lasts = lasts and cookie.expires == nil
+  end
+  self.sent = { cookies = cookies, text = text, url = url, at = not lasts and now or nil }
+end
+
+-- Many requests in a row are for the same URL. -> what the last one got, if this one gets the same
+function Store:sent_to(url, now)
+  local sent = self.sent
+  return sent and sent.url == url and (not sent.at or sent.at == now) and sent or nil
 end
 
 -- They were sent.

@@ -3,9 +3,12 @@
 --
 -- The caller's own Cookie line comes first, and its names are not sent twice.
 local root = (...):match("^(.*)%.[^.]*%.[^.]*$")
+local httpclient = require(root)
 local texts = require(root .. ".base.text")
 
-local cookies = { options = { "cookies" } }
+local get_values = httpclient.HTTPClient.get_response_header_values
+
+local cookies = { options = { "cookies" }, adds_the_same = true }
 
 -- The place of the caller's Cookie line in `lines` and its value; nil where there is none.
 local function own_line(lines)
@@ -25,13 +28,19 @@ local function names_in(value)
   return names
 end
 
-function cookies.before_send(t, lines)
+local function text_for(t, taken)
   local jar = t.options.cookies
-  if not jar then
-    return
-  end
+  return jar and getmetatable(jar).text_for(jar, t.url, taken)
+end
+
+-- What the lines depend on beside the options.
+function cookies.depends_on(t)
+  return text_for(t) or false
+end
+
+function cookies.before_send(t, lines)
   local at, own = own_line(lines)
-  local text = getmetatable(jar).text_for(jar, t.url, own and names_in(own))
+  local text = text_for(t, own and names_in(own))
   if text and at then
     lines[at] = lines[at]:match("^[^:]*") .. ": " .. (own ~= "" and own .. "; " or "") .. text
   elseif text then
@@ -43,7 +52,7 @@ end
 function cookies.after_head(t)
   local jar = t.options.cookies
   if jar and t.head.headers["set-cookie"] then
-    getmetatable(jar).take(jar, t.url, t.client:get_response_header_values("Set-Cookie"))
+    getmetatable(jar).take(jar, t.url, get_values(t.client, "Set-Cookie"))
   end
   return false
 end

@@ -22,7 +22,8 @@ local function new(t)
     sources.give(value, get_status(t.client) ~= BODY)
   end
   local source = sources.new(run, t, t:calls_script())
-  local self = setmetatable({ t = t, source = source, cursor = cursors.new(), finalizer = nil, is_over = false,
+  local self = setmetatable({ t = t, source = source, cursor = cursors.new(), finalizer = nil,
+    is_over = false,
     failed = nil, failure = nil, code = nil }, Body) -- made large enough at once
   local task = self.source.task
   self.finalizer = finalizer(function()

@@ -80,7 +80,8 @@ function life.new_worker()
   local count = #spares
   local co = spares[count] or coroutine.create(work)
   spares[count] = nil
-  local task = setmetatable({ state = "running", co = co, parent = nil, on_abort = nil, subject = nil,
+  local task = setmetatable({ state = "running", co = co, parent = nil, on_abort = nil,
+    subject = nil,
     is_holder = nil, child = nil, results = nil }, Task) -- made large enough at once
   by_coroutine[co] = task
   return task

@@ -3,7 +3,9 @@
 -- order of the list. One that has a list of `options` may be left out where none of them is given:
 --
 --   before_send(t, lines)    the request goes out now: add to its field lines, or change t. (adds_the_same: by the
---                            options alone, to what has neither field lines of the script's nor user information)
+--                            options alone, to what has neither field lines of the script's nor user information; where
+--                            it is by something else as well, depends_on(t) gives that: one value, false where it is
+--                            nothing. There is one such policy)
 --   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead.
 --                            (passes_success: it has nothing to say where the status is one of 200 to 299)
 --   after_failure(t, failure)  there is no answer, or its content was cut off: true to send the request once
@@ -35,11 +37,12 @@ local list = {
 
 local NAMES = { "before_send", "after_head", "after_failure", "before_content" }
 
--- -> the hooks of the list, by name; add_the_same: each before_send does; after_success: what after_head has for one.
+-- -> the hooks of the list, by name; add_the_same: each before_send does, as long as depends_on(t) gives the same;
+-- after_success: what after_head has for one.
 -- `options`: without those of policies that are for options which are not there
 local function hooks_of(options)
   local hooks = { before_send = {}, after_head = {}, after_failure = {}, before_content = {} }
-  hooks.add_the_same, hooks.after_success = true, {}
+  hooks.add_the_same, hooks.depends_on, hooks.after_success = true, false, {}
   for _, policy in ipairs(list) do
     local is_asked = not (options and policy.options)
     for _, name in ipairs(not is_asked and policy.options or {}) do
@@ -48,6 +51,7 @@ local function hooks_of(options)
     if is_asked and policy.before_send and not policy.adds_the_same then
       hooks.add_the_same = false
     end
+    hooks.depends_on = is_asked and policy.depends_on or hooks.depends_on
     if is_asked and not policy.passes_success then
       hooks.after_success[#hooks.after_success + 1] = policy.after_head
     end
@@ -103,9 +107,11 @@ function policies.lines_of(t)
   if not (known and hooks.add_the_same and t.url.keys) or t.headers[1] then
     return made_lines(t, hooks)
   end
-  local lines = known.lines or made_lines(t, hooks)
-  known.lines = lines
-  return lines
+  local cause = hooks.depends_on and hooks.depends_on(t)
+  if known.lines_cause ~= cause then
+    known.lines, known.lines_cause = made_lines(t, hooks), cause
+  end
+  return known.lines
 end
 
 -- -> does one of them want another request?
