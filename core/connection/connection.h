@@ -71,8 +71,8 @@ struct hc_connection {
    * was no failure. The sentence has memory of its own, since few connections need one; NULL: there
    * was none, and the code's own sentence has to do. */
   hc_error failed_with;
-  char *failed_how;
   hc_phase failed_in;
+  char *failed_how;
   hc_watch watch;
   hc_wire wire; /* what will be spoken, as far as that is known before the handshake */
   hc_version_wish version; /* what the caller asked for */

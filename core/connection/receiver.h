@@ -27,16 +27,16 @@ typedef struct hc_receiver {
   hc_answer answer;        /* from behind its response on, all is zero when an exchange begins */
   size_t decoded;          /* chunked: this many content bytes stand at the head of `in` ... */
   size_t gap;              /* ... and this many dead ones between them and what is still coded */
-  bool coding_ended;       /* chunked: the last chunk and the trailer section are consumed */
   uint64_t left;           /* HC_FRAMING_LENGTH: content bytes still to hand out */
   size_t interim_size;     /* bytes of all 1xx heads */
   unsigned arrivals;       /* counts up with every receive that brought something */
+  unsigned wants;
+  hc_ending ending;
   /* content: how many in a row got all that was asked for, as far as that matters */
   uint8_t full_receives;
-  hc_ending ending;
+  bool coding_ended;       /* chunked: the last chunk and the trailer section are consumed */
   /* the last look gave nothing: only new bytes from the stream can change that */
   bool starved;
-  unsigned wants;
 } hc_receiver;
 
 /* May a receive sleep in the kernel until something comes? Once: the first alone. */

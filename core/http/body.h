@@ -28,10 +28,10 @@ typedef enum hc_framing {
 
 typedef struct hc_body_plan {
   hc_framing framing;
-  uint64_t length;        /* for HC_FRAMING_LENGTH */
   bool upgraded; /* 101, or 2xx to CONNECT: the bytes that follow are not HTTP any more */
   /* can the connection serve another request (RFC 9112 section 9.3)? Any doubt says no */
   bool keeps_alive;
+  uint64_t length;        /* for HC_FRAMING_LENGTH */
 } hc_body_plan;
 
 /* What the request said of its connection. */

@@ -61,10 +61,10 @@ typedef enum hc_transfer {
 /* What the head has promised about the content, once it is written. */
 typedef struct hc_request_head {
   hc_transfer transfer;
-  uint64_t content_length; /* for HC_TRANSFER_LENGTH */
   bool closes; /* it says Connection: close */
   /* it says Expect: 100-continue, and content follows (RFC 9110 section 10.1.1) */
   bool expects_continue;
+  uint64_t content_length; /* for HC_TRANSFER_LENGTH */
 } hc_request_head;
 
 /* Does content follow that is not empty? */

@@ -6,7 +6,8 @@
 void hc_response_restart(hc_response *r) {
   hc_headers_clear(&r->headers);
   hc_buffer_consume(&r->reason, hc_buffer_size(&r->reason));
-  r->code = r->minor_version = r->line_is_fields = 0;
+  r->code = r->minor_version = 0;
+  r->line_is_fields = false;
   r->size = r->scanned = 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef HC_RESPONSE_H
 #define HC_RESPONSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,13 +18,13 @@ HC_INTERNAL_BEGIN
 /* One head, and how far its parser has got. All zero: a valid start. */
 typedef struct hc_response {
   int code;                /* 100..999; 0 before the status line is whole */
-  int minor_version;       /* the x of HTTP/1.x */
+  uint8_t minor_version;   /* the x of HTTP/1.x */
+  bool line_is_fields;     /* false: the status line is awaited, true: field lines are */
   hc_headers headers;
   hc_buffer reason;        /* the reason phrase, may be empty */
   size_t size;             /* bytes of this head that were consumed so far, with line ends */
   /* of the bytes not consumed yet, this many have no LF in them: no need to look again */
   size_t scanned;
-  int line_is_fields;      /* 0: the status line is awaited, 1: field lines are */
 } hc_response;
 
 /* Ready for another head. Keeps the memory, since the next head on a connection is much like the

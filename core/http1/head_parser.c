@@ -80,9 +80,9 @@ static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why
     hc_failure_out_of_memory_for(why, "the response's head");
     return HC_PARSE_ERROR;
   }
-  r->minor_version = line.data[VERSION_SIZE] - '0';
+  r->minor_version = (uint8_t)(line.data[VERSION_SIZE] - '0');
   for (size_t i = CODE_AT; i < START_SIZE; i++) r->code = r->code * 10 + (line.data[i] - '0');
-  r->line_is_fields = 1;
+  r->line_is_fields = true;
   return HC_PARSE_MORE;
 }
 

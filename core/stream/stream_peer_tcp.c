@@ -19,20 +19,21 @@ typedef struct hc_tcp {
   hc_tcp_state state;
   hc_error ended_by; /* in the end states: by the first failure, for all who ask later */
   hc_socket socket;
+  unsigned port;
   bool is_cut; /* broken without an end of the peer's side: what looks like one is none */
   bool sleeps; /* a blocking receive was made on the socket */
   bool is_limited; /* and such a receive comes back before long */
   bool has_waited; /* a receive that had to come back was made, in whatever way */
-  uint64_t fastest_send; /* of the small ones, in nanoseconds */
-  unsigned timed_sends; /* how many of them there were, up to SENDS_TIMED */
-  uint64_t empty_at; /* when the socket was last seen to hold nothing; 0: not known */
   bool counts_rest; /* receives tell what they leave behind */
   bool left_nothing; /* the last one said so */
   bool is_in_doubt; /* the last receive may have emptied the socket, and could not tell */
-  unsigned doubts; /* looks that were made for that reason, up to DOUBTS_MAX */
+  uint8_t doubts; /* looks that were made for that reason, up to DOUBTS_MAX */
+  uint8_t timed_sends; /* small ones whose time was taken, up to SENDS_TIMED */
   bool wants_delay; /* Nagle's algorithm was asked for */
   bool is_prompt; /* the socket has been told to do without it, or knows none */
-  unsigned port;
+  bool is_unix; /* the way leads to a Unix socket */
+  uint64_t fastest_send; /* of the timed ones, in nanoseconds */
+  uint64_t empty_at; /* when the socket was last seen to hold nothing; 0: not known */
   char *host; /* NULL before the first connect */
   size_t host_size;
   hc_tcp_opening opening; /* RESOLVING and CONNECTING; else ended */
@@ -73,14 +74,15 @@ static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   if (t->state == HC_TCP_CONNECTED) return HC_IO_OK;
   if (!is_opening(t)) return refuse_tcp(t, why);
   if (hc_tcp_opening_is_asking(&t->opening)) return HC_IO_WANT_READ;
-  hc_io io = hc_tcp_opening_advance(&t->opening, &t->socket, &state, &failure);
+  hc_io io = hc_tcp_opening_advance(&t->opening, hc_tcp_host(self), t->port, &t->socket, &state,
+                                    &failure);
   if (state == HC_TCP_NONE) { /* what the stream is now, whoever closed it has said */
     hc_failure_set(why, failure.code, "%s", failure.text);
     return HC_IO_ERROR;
   }
   if (io == HC_IO_ERROR) return end_in(t, state, &failure, why);
   t->state = state;
-  if (state == HC_TCP_CONNECTED) t->is_prompt = t->opening.is_unix;
+  if (state == HC_TCP_CONNECTED) t->is_prompt = t->is_unix;
   return io;
 }
 
@@ -332,7 +334,7 @@ static void tcp_close(hc_stream_peer *self) {
   t->empty_at = t->fastest_send = 0;
   t->timed_sends = t->doubts = 0;
   t->sleeps = t->is_limited = t->has_waited = t->counts_rest = t->is_in_doubt = false;
-  t->is_prompt = false;
+  t->is_prompt = t->is_unix = false;
 }
 
 /* TCP runs code of the host's in one place: the filter that says which addresses are allowed. */
@@ -391,8 +393,6 @@ static hc_error open_anew(hc_tcp *t, hc_slice host, unsigned port, hc_failure *w
   return HC_OK;
 }
 
-/* The opening keeps a view of the stream's own copy of the name, which lives until the next
- * connect. */
 hc_error hc_tcp_connect_on(hc_stream_peer *peer, hc_slice host, unsigned port,
                            const hc_dial_terms *terms, hc_failure *why) {
   hc_tcp *t = tcp_of(peer);
@@ -410,6 +410,7 @@ hc_error hc_tcp_connect_unix(hc_stream_peer *peer, hc_slice path, hc_failure *wh
   hc_tcp *t = tcp_of(peer);
   hc_error error = open_anew(t, HC_SLICE("localhost"), 0, why);
   if (error != HC_OK) return error;
+  t->is_unix = true;
   return hc_tcp_opening_start_unix(&t->opening, path, &t->state, why);
 }
 

@@ -74,9 +74,9 @@ static hc_io race_known(hc_tcp_opening *o, hc_tcp_state *state, hc_failure *fail
 
 /* A lookup that could not begin when the stream was told to connect begins here, in the next
  * advance, and if it fails again its reason is the stream's. */
-static hc_io look_up(hc_tcp_opening *o, hc_address **addresses, size_t *count,
-                     hc_failure *failure) {
-  if (!o->lookup && hc_lookup_start(o->host, o->port, &o->lookup, failure) != HC_OK)
+static hc_io look_up(hc_tcp_opening *o, hc_slice host, unsigned port, hc_address **addresses,
+                     size_t *count, hc_failure *failure) {
+  if (!o->lookup && hc_lookup_start(host, port, &o->lookup, failure) != HC_OK)
     return HC_IO_ERROR;
   return hc_lookup_poll(o->lookup, addresses, count, failure);
 }
@@ -88,10 +88,11 @@ static void forget_lookup(hc_tcp_opening *o) {
 }
 
 /* A name without addresses is CANT_RESOLVE; that memory was out says nothing about the name. */
-static hc_io advance_lookup(hc_tcp_opening *o, hc_tcp_state *state, hc_failure *failure) {
+static hc_io advance_lookup(hc_tcp_opening *o, hc_slice host, unsigned port, hc_tcp_state *state,
+                            hc_failure *failure) {
   hc_address *addresses;
   size_t count;
-  hc_io io = look_up(o, &addresses, &count, failure);
+  hc_io io = look_up(o, host, port, &addresses, &count, failure);
   *state = HC_TCP_RESOLVING;
   if (io == HC_IO_WANT_READ) return io;
   if (io == HC_IO_OK) {
@@ -126,11 +127,11 @@ static hc_io advance_connector(hc_tcp_opening *o, hc_socket *socket, hc_failure 
 
 /* From one stage straight on to the next, where that needs no waiting: the first attempt may be
  * connected before this returns, as over a Unix socket. */
-hc_io hc_tcp_opening_advance(hc_tcp_opening *o, hc_socket *socket, hc_tcp_state *state,
-                             hc_failure *failure) {
+hc_io hc_tcp_opening_advance(hc_tcp_opening *o, hc_slice host, unsigned port, hc_socket *socket,
+                             hc_tcp_state *state, hc_failure *failure) {
   hc_io io = HC_IO_OK;
   if (o->terms && o->terms->known_count > 0) io = race_known(o, state, failure);
-  else if (!o->connector && !o->unix_connector) io = advance_lookup(o, state, failure);
+  else if (!o->connector && !o->unix_connector) io = advance_lookup(o, host, port, state, failure);
   if (io != HC_IO_OK) return io;
   io = o->unix_connector ? advance_unix_connector(o, socket, failure)
                          : advance_connector(o, socket, failure);
@@ -165,9 +166,6 @@ hc_error hc_tcp_opening_start(hc_tcp_opening *o, hc_slice host, unsigned port,
   hc_address addresses[HC_LOCALHOST_ADDRESSES];
   hc_error error = take_terms(o, terms, why);
   if (error != HC_OK) return error;
-  o->host = host;
-  o->port = port;
-  o->is_unix = false;
   bool is_address = hc_address_from_literal(host, port, &addresses[0]);
   size_t count = is_address ? 1 : hc_localhost_addresses(host, port, addresses);
   if (count > 0) error = start_known(o, addresses, count, why);
@@ -184,7 +182,6 @@ hc_error hc_tcp_opening_start(hc_tcp_opening *o, hc_slice host, unsigned port,
 hc_error hc_tcp_opening_start_unix(hc_tcp_opening *o, hc_slice path, hc_tcp_state *state,
                                    hc_failure *why) {
   hc_error error = hc_unix_connector_new(path, &o->unix_connector, why);
-  o->is_unix = true;
   if (error == HC_OK) *state = HC_TCP_CONNECTING;
   return error;
 }

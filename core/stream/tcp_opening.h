@@ -24,9 +24,6 @@ typedef struct hc_tcp_terms {
 
 /* Zeroed: nothing is under way. One at most of lookup, connector and unix_connector is set. */
 typedef struct hc_tcp_opening {
-  hc_slice host; /* a view of the stream's own copy */
-  unsigned port;
-  bool is_unix;
   hc_lookup *lookup; /* NULL until a worker is had, and for names that need none */
   hc_connector *connector;
   hc_unix_connector *unix_connector;
@@ -34,18 +31,18 @@ typedef struct hc_tcp_opening {
 } hc_tcp_opening;
 
 /* Of one that is zeroed or ended. *state is how the stream begins, RESOLVING or CONNECTING, and is
- * left alone on failure. `host` is not copied. HC_ERR_OUT_OF_MEMORY. */
+ * left alone on failure. HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_tcp_opening_start(hc_tcp_opening *o, hc_slice host, unsigned port,
                               const hc_dial_terms *terms, hc_tcp_state *state, hc_failure *why);
 /* The same, with what may be wrong with the path (hc_unix_path_check). */
 hc_error hc_tcp_opening_start_unix(hc_tcp_opening *o, hc_slice path, hc_tcp_state *state,
                                    hc_failure *why);
-/* Moves it on; not while it is asking. WANT_…: *state is RESOLVING or CONNECTING. OK: CONNECTED,
+/* Moves it on, host and port being those that it was started with; not while it is asking. WANT_…: *state is RESOLVING or CONNECTING. OK: CONNECTED,
  * and *socket is the caller's. ERROR: CANT_RESOLVE or ERROR, by where it failed; or NONE: the
  * host's code has closed the stream while it was asked, and what stands in it now is not of this
  * opening. */
-hc_io hc_tcp_opening_advance(hc_tcp_opening *o, hc_socket *socket, hc_tcp_state *state,
-                             hc_failure *failure);
+hc_io hc_tcp_opening_advance(hc_tcp_opening *o, hc_slice host, unsigned port, hc_socket *socket,
+                             hc_tcp_state *state, hc_failure *failure);
 /* Is code of the host's running that was asked about an address? */
 bool hc_tcp_opening_is_asking(const hc_tcp_opening *o);
 /* False, and *out is left alone: it waits for nothing. */

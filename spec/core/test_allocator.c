@@ -11,6 +11,9 @@
 
 #define MARK 0x616c6c6f63617465u
 #define NEVER (-1)
+/* see check_idle */
+#define IDLE_BYTES ((size_t)1400)
+#define IDLE_BLOCKS ((size_t)8)
 
 typedef struct head {
   _Alignas(max_align_t) uint64_t mark;
@@ -287,6 +290,62 @@ static void check_rules(void) {
         hc_set_allocator(&keeper) == HC_OK);
 }
 
+/* --- what an idle client holds */
+
+static const char kept_answer[] = "HTTP/1.1 200 OK\r\nServer: test/1.22.1\r\n"
+                                  "Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+                                  "Content-Type: text/plain\r\nContent-Length: 5\r\n"
+                                  "Connection: keep-alive\r\n\r\nhello";
+
+/* Polls, and has the server answer once the request is whole, until the status is this one. */
+static bool poll_to(hc_client *c, server *s, hc_status wanted) {
+  for (int step = 0; step < PATIENCE_MS; step++) {
+    if (hc_client_poll(c) != HC_OK) return false;
+    if (hc_client_get_status(c) == wanted) return true;
+    if (s->fd == -1) s->fd = accept(listener, NULL, NULL);
+    ssize_t got = s->fd < 0 ? -1
+                            : recv(s->fd, s->request + s->size, sizeof s->request - 1 - s->size,
+                                   MSG_DONTWAIT);
+    if (got > 0) s->size += (size_t)got;
+    s->request[s->size] = '\0';
+    if (strstr(s->request, "\r\n\r\n")) {
+      s->size = 0;
+      loopback_send(s->fd, kept_answer);
+    }
+    (void)poll(NULL, 0, 1);
+  }
+  return false;
+}
+
+static bool get_once(hc_client *c, server *s) {
+  const hc_client_request_spec spec = {.method = HC_METHOD_GET, .url = HC_SLICE("/small")};
+  hc_slice view;
+  hc_failure why = {HC_OK, ""};
+  if (hc_client_request(c, &spec, &why) != HC_OK || !poll_to(c, s, HC_STATUS_BODY)) return false;
+  while (hc_client_get_status(c) == HC_STATUS_BODY) {
+    hc_client_body_peek(c, &view);
+    hc_client_body_consume(c, view.size);
+  }
+  return hc_client_get_status(c) == HC_STATUS_CONNECTED;
+}
+
+/* Thousands of them may wait at a time. The numbers are those of 64-bit systems, where pointers are
+ * largest; who needs more says for what. */
+static void check_idle(void) {
+  server s = {.fd = -1};
+  hc_failure why = {HC_OK, ""};
+  hc_client *c = hc_client_new();
+  CHECK(c && hc_client_connect(c, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL, &why) ==
+                 HC_OK);
+  CHECK(poll_to(c, &s, HC_STATUS_CONNECTED) && get_once(c, &s) && get_once(c, &s));
+  if (book.bytes > IDLE_BYTES || book.blocks > IDLE_BLOCKS)
+    fprintf(stderr, "an idle client holds %zu bytes in %zu blocks\n", book.bytes, book.blocks);
+  CHECK_CASE("an idle client is small", book.bytes <= IDLE_BYTES && book.blocks <= IDLE_BLOCKS);
+  hc_client_delete(c);
+  CHECK(is_empty());
+  if (s.fd >= 0) (void)close(s.fd);
+}
+
 /* Loaded once for all who need them, and kept until somebody says otherwise. */
 static void check_authorities(void) {
   while (!hc_tls_start_loading()) (void)poll(NULL, 0, 1);
@@ -317,6 +376,7 @@ int main(void) {
     check_shortage(attempts[i].name, attempts[i].try, false);
     check_shortage(attempts[i].name, attempts[i].try, true);
   }
+  check_idle();
   check_authorities();
   check_back_to_the_library();
   (void)close(listener);
