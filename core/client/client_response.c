@@ -29,9 +29,7 @@ int hc_client_response_code(const hc_client *c) {
 
 hc_slice hc_client_response_reason(const hc_client *c) {
   const hc_answer *answer = answer_of(c);
-  const hc_buffer *reason = &answer->response.reason;
-  if (!answer->has_response) return (hc_slice){NULL, 0};
-  return (hc_slice){hc_buffer_head(reason), hc_buffer_size(reason)};
+  return answer->has_response ? hc_response_reason(&answer->response) : (hc_slice){NULL, 0};
 }
 
 /* The major one is the connection's: heads of HTTP/2 have no version in them (RFC 9113 section

@@ -213,7 +213,7 @@ static hc_io hear_out_tunnel(hc_tunnel *t, hc_stream_peer *stream, hc_failure *w
  * the server. The reason is the proxy's text, cut short; control bytes in it are made harmless
  * where a failure is recorded. */
 static hc_io refuse_tunnel(const hc_tunnel *t, hc_failure *why) {
-  hc_slice reason = view_of_tunnel(&t->response.reason);
+  hc_slice reason = hc_response_reason(&t->response);
   hc_failure_set(why, HC_ERR_CANT_CONNECT, "the proxy refused the tunnel: %d %.*s",
                  t->response.code, (int)(reason.size > 100 ? 100 : reason.size),
                  reason.size ? reason.data : "");

@@ -52,10 +52,23 @@ static char *put_fields(char *at, hc_slice bytes) {
  * `text.end` but what moves it: the text of the fields before the last clear stands there. */
 static hc_error make_text_room(hc_headers *h, size_t size, size_t first, char **at) {
   hc_buffer *text = &h->text;
-  size_t available, room = !text->data && size < first ? first : size;
+  bool is_first = text->end == h->front && h->former == 0; /* no field has ever stood here */
+  size_t available, room = is_first && size < first ? first : size;
   if (text->capacity - text->end < size)
     return hc_buffer_reserve(text, room, ARENA_LIMIT, at, &available);
   *at = text->data + text->end;
+  return HC_OK;
+}
+
+hc_error hc_headers_begin(hc_headers *h, hc_slice front) {
+  if (front.size == 0) return HC_OK;
+  if (front.size > ARENA_LIMIT) return HC_ERR_OUT_OF_MEMORY;
+  char *at;
+  hc_error error = make_text_room(h, front.size, 0, &at);
+  if (error != HC_OK) return error;
+  (void)put_fields(at, front);
+  hc_buffer_commit(&h->text, front.size);
+  h->front = (uint32_t)front.size;
   return HC_OK;
 }
 
@@ -144,15 +157,16 @@ void hc_headers_trim(hc_headers *h) {
 }
 
 /* The text stays where it is, behind the end of what counts: the next answer on the connection is
- * likely to have many of the same lines in the same places. See is_former_line. */
+ * likely to have many of the same lines in the same places. See is_former_line. Where a head had no
+ * fields, what stood in front of them may have been written over those of the head before. */
 void hc_headers_clear(hc_headers *h) {
   hc_buffer_consume(&h->text, hc_buffer_size(&h->text));
-  if (h->count > 0) {
+  if (h->count > 0 || h->front > 0) {
     h->former = h->count;
     h->former_mark = h->mark;
     h->mark = 0;
   }
-  h->count = 0;
+  h->count = h->front = 0;
 }
 
 /* One that is empty may be a constant. */

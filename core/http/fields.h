@@ -34,8 +34,15 @@ typedef struct hc_headers {
   /* Of whoever has made something of this head, and of the one before (hc_headers_mark); 0: nobody
    * has. */
   uint32_t mark, former_mark;
+  uint32_t front; /* so many bytes of `text` stand in front of the fields, see hc_headers_begin */
 } hc_headers;
 
+/* Into an empty set: text that is no field and comes before them, kept in the same memory, as the
+ * reason of a status line. It goes with them. HC_ERR_OUT_OF_MEMORY. */
+hc_error hc_headers_begin(hc_headers *h, hc_slice front);
+static inline hc_slice hc_headers_front(const hc_headers *h) {
+  return h->front > 0 ? hc_slice_make(h->text.data, h->front) : hc_slice_make(NULL, 0);
+}
 /* Appends one field. Name and value are copied, as "Name: value". HC_ERR_OUT_OF_MEMORY. */
 hc_error hc_headers_add(hc_headers *h, hc_slice name, hc_slice value);
 /* A line that continues the last field (obs-fold, RFC 9112 section 5.2): appends a blank and

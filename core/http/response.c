@@ -5,7 +5,6 @@
  * and hc_response_reset is for the end. Both leave a record that a parser can begin with. */
 void hc_response_restart(hc_response *r) {
   hc_headers_clear(&r->headers);
-  hc_buffer_consume(&r->reason, hc_buffer_size(&r->reason));
   r->code = r->minor_version = 0;
   r->line_is_fields = false;
   r->size = r->scanned = 0;
@@ -13,6 +12,5 @@ void hc_response_restart(hc_response *r) {
 
 void hc_response_reset(hc_response *r) {
   hc_headers_free(&r->headers);
-  hc_buffer_free(&r->reason);
   *r = (hc_response){0};
 }

@@ -20,13 +20,16 @@ typedef struct hc_response {
   int code;                /* 100..999; 0 before the status line is whole */
   uint8_t minor_version;   /* the x of HTTP/1.x */
   bool line_is_fields;     /* false: the status line is awaited, true: field lines are */
-  hc_headers headers;
-  hc_buffer reason;        /* the reason phrase, may be empty */
+  hc_headers headers;      /* and in front of them the reason phrase, see hc_response_reason */
   size_t size;             /* bytes of this head that were consumed so far, with line ends */
   /* of the bytes not consumed yet, this many have no LF in them: no need to look again */
   size_t scanned;
 } hc_response;
 
+/* May be empty. A view that lives as long as those of the fields. */
+static inline hc_slice hc_response_reason(const hc_response *r) {
+  return hc_headers_front(&r->headers);
+}
 /* Ready for another head. Keeps the memory, since the next head on a connection is much like the
  * last. Views of its fields are not valid afterwards. */
 void hc_response_restart(hc_response *r);

@@ -66,7 +66,7 @@ static void put_status_line(hc_transcript *t, hc_slice version, const hc_respons
   if (*code == HC_OK)
     *code = hc_buffer_append_number(&t->text, (uint64_t)r->code, HC_TRANSCRIPT_MAX);
   put_transcript(t, HC_SLICE(" "), code);
-  put_transcript(t, (hc_slice){hc_buffer_head(&r->reason), hc_buffer_size(&r->reason)}, code);
+  put_transcript(t, hc_response_reason(r), code);
   put_transcript(t, HC_SLICE("\r\n"), code);
 }
 

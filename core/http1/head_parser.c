@@ -76,7 +76,7 @@ static hc_parse parse_status_line(hc_response *r, hc_slice line, hc_failure *why
     if (reason.data[i] == '\0') return refuse_head_parser(why, "status line: it holds a NUL byte");
     if (reason.data[i] == '\r') return refuse_head_parser(why, "status line: it holds a bare CR");
   }
-  if (hc_buffer_append(&r->reason, reason, SIZE_MAX) != HC_OK) {
+  if (hc_headers_begin(&r->headers, reason) != HC_OK) {
     hc_failure_out_of_memory_for(why, "the response's head");
     return HC_PARSE_ERROR;
   }

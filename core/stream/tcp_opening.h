@@ -37,7 +37,8 @@ hc_error hc_tcp_opening_start(hc_tcp_opening *o, hc_slice host, unsigned port,
 /* The same, with what may be wrong with the path (hc_unix_path_check). */
 hc_error hc_tcp_opening_start_unix(hc_tcp_opening *o, hc_slice path, hc_tcp_state *state,
                                    hc_failure *why);
-/* Moves it on, host and port being those that it was started with; not while it is asking. WANT_…: *state is RESOLVING or CONNECTING. OK: CONNECTED,
+/* Moves it on, with the host and port that it was started with; not while it is asking. WANT_…:
+ * *state is RESOLVING or CONNECTING. OK: CONNECTED,
  * and *socket is the caller's. ERROR: CANT_RESOLVE or ERROR, by where it failed; or NONE: the
  * host's code has closed the stream while it was asked, and what stands in it now is not of this
  * opening. */

@@ -12,8 +12,8 @@
 #define MARK 0x616c6c6f63617465u
 #define NEVER (-1)
 /* see check_idle */
-#define IDLE_BYTES ((size_t)1400)
-#define IDLE_BLOCKS ((size_t)8)
+#define IDLE_BYTES ((size_t)1250)
+#define IDLE_BLOCKS ((size_t)7)
 
 typedef struct head {
   _Alignas(max_align_t) uint64_t mark;

@@ -21,8 +21,8 @@ static void describe(wire_log *log, hc_parse result, const hc_response *r, const
     wire_add(log, "more");
   } else {
     wire_add(log, "%d %d [", r->code, r->minor_version);
-    if (hc_buffer_size(&r->reason) > 0)
-      wire_add_bytes(log, hc_buffer_head(&r->reason), hc_buffer_size(&r->reason));
+    hc_slice reason = hc_response_reason(r);
+    if (reason.size > 0) wire_add_bytes(log, reason.data, reason.size);
     wire_add(log, "]");
     wire_add_headers(log, &r->headers);
     /* What had not been fed yet is left as well. */
@@ -212,7 +212,8 @@ static void check_many_fields(void) {
   CHECK(hc_slice_equal(hc_headers_value(&r.headers, 1999), HC_SLICE("value 1999")));
   CHECK(r.headers.text.capacity - r.headers.text.end <= r.headers.text.end / 4 + 256);
   hc_response_reset(&r);
-  CHECK(r.code == 0 && !r.headers.fields && !r.headers.text.data && !r.reason.data);
+  CHECK(r.code == 0 && !r.headers.fields && !r.headers.text.data &&
+        hc_response_reason(&r).size == 0);
   hc_response_reset(&r);
 }
 
@@ -233,15 +234,51 @@ static void check_restart(void) {
   CHECK(hc_response_parse(&r, OK "A: 1\r\nB: 2\r\n\r\n", 31, 4096, &used, &why) == HC_PARSE_DONE &&
         used == 31);
   hc_response_restart(&r);
-  CHECK(r.code == 0 && r.headers.count == 0 && hc_buffer_size(&r.reason) == 0 &&
+  CHECK(r.code == 0 && r.headers.count == 0 && hc_response_reason(&r).size == 0 &&
         r.headers.text.data);
   CHECK(hc_response_parse(&r, "HTTP/1.0 404 No\r\nC: 3\r\n\r\n", 25, 4096, &used, &why) ==
             HC_PARSE_DONE &&
         used == 25);
   CHECK(r.code == 404 && r.minor_version == 0 && r.size == 25 && r.headers.count == 1);
   CHECK(hc_slice_equal(hc_headers_line(&r.headers, 0), HC_SLICE("C: 3")));
-  CHECK(hc_slice_equal((hc_slice){hc_buffer_head(&r.reason), hc_buffer_size(&r.reason)},
-                       HC_SLICE("No")));
+  CHECK(hc_slice_equal(hc_response_reason(&r), HC_SLICE("No")));
+  hc_response_reset(&r);
+}
+
+/* Of one head after the other on a connection: how the last one went. */
+static hc_parse parse_in_turn(hc_response *r, const char *const heads[], size_t count) {
+  hc_parse result = HC_PARSE_MORE;
+  hc_failure why = {0};
+  for (size_t i = 0; i < count; i++) {
+    size_t used, size = strlen(heads[i]);
+    if (i > 0) hc_response_restart(r);
+    result = hc_response_parse(r, wire_place(0, heads[i], size), size, 4096, &used, &why);
+  }
+  return result;
+}
+
+/* The reason stands in the memory of the fields, in front of them: what it was written over is no
+ * field that the head before had. */
+static void check_reasons(void) {
+  static const char *const over_fields[] = {OK "Server: x\r\n\r\n",
+                                            "HTTP/1.1 200 OKa bcde: x\r\n\r\n",
+                                            OK "a bcde: x\r\n\r\n"},
+                          *const longer[] = {OK "Server: x\r\nA: 1\r\n\r\n",
+                                             "HTTP/1.1 404 Not Found\r\nA: 1\r\nB: 2\r\n\r\n",
+                                             "HTTP/1.1 200\r\nServer: x\r\n\r\n"};
+  hc_response r = {0};
+  CHECK(parse_in_turn(&r, over_fields, 2) == HC_PARSE_DONE && r.headers.count == 0 &&
+        hc_slice_equal(hc_response_reason(&r), HC_SLICE("OKa bcde: x")));
+  hc_response_reset(&r);
+  CHECK(parse_in_turn(&r, over_fields, 3) == HC_PARSE_ERROR);
+  hc_response_reset(&r);
+  CHECK(parse_in_turn(&r, longer, 2) == HC_PARSE_DONE && r.headers.count == 2 &&
+        hc_slice_equal(hc_headers_line(&r.headers, 1), HC_SLICE("B: 2")) &&
+        hc_slice_equal(hc_response_reason(&r), HC_SLICE("Not Found")));
+  hc_response_reset(&r);
+  CHECK(parse_in_turn(&r, longer, 3) == HC_PARSE_DONE && r.headers.count == 1 &&
+        hc_slice_equal(hc_headers_name(&r.headers, 0), HC_SLICE("Server")) &&
+        hc_response_reason(&r).size == 0);
   hc_response_reset(&r);
 }
 
@@ -282,6 +319,7 @@ int main(void) {
   check_many_fields();
   check_lowered_limit();
   check_restart();
+  check_reasons();
 #ifdef HC_TEST_HOOKS
   check_memory_failures();
 #endif
