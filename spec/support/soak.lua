@@ -100,6 +100,8 @@ local faults = {
   end,
 }
 local fault_names = { "reset", "reset", "cut", "cut", "garbage", "garbage", "stall" }
+-- There a reset takes away what came before it and was not read yet.
+local RESETS_TAKE_DATA = package.config:sub(1, 1) == "\\"
 
 local function new_connection(chance, matter, most)
   local connection = {
@@ -113,6 +115,9 @@ local function new_connection(chance, matter, most)
   local last = #connection.exchanges
   if chance:below(4) == 0 then
     connection.fault = chance:one_of(fault_names)
+    if connection.fault == "reset" and connection.way == "fetch" and RESETS_TAKE_DATA then
+      connection.fault = "cut"
+    end
   elseif chance:below(4) == 0 then
     connection.exchanges[last] = new_exchange(chance, matter, "to_the_end")
     connection.ends = true
