@@ -33,8 +33,7 @@ void hc_receiver_drop_content(hc_receiver *r) {
 /* The memory of a usual head stays here as well: a client that connects again will need it. */
 void hc_receiver_reset(hc_receiver *r) {
   const hc_headers *h = &r->answer.response.headers;
-  bool is_usual =
-      h->text.capacity + h->capacity * sizeof *h->fields <= HEAD_KEPT;
+  bool is_usual = h->text.capacity + h->capacity * sizeof *h->fields <= HEAD_KEPT;
   if (!is_usual) hc_response_reset(&r->answer.response);
   hc_buffer_free(&r->in);
   hc_receiver_restart(r);

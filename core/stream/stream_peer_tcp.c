@@ -74,8 +74,8 @@ static hc_io tcp_advance(hc_stream_peer *self, hc_failure *why) {
   if (t->state == HC_TCP_CONNECTED) return HC_IO_OK;
   if (!is_opening(t)) return refuse_tcp(t, why);
   if (hc_tcp_opening_is_asking(&t->opening)) return HC_IO_WANT_READ;
-  hc_io io = hc_tcp_opening_advance(&t->opening, hc_tcp_host(self), t->port, &t->socket, &state,
-                                    &failure);
+  hc_io io =
+      hc_tcp_opening_advance(&t->opening, hc_tcp_host(self), t->port, &t->socket, &state, &failure);
   if (state == HC_TCP_NONE) { /* what the stream is now, whoever closed it has said */
     hc_failure_set(why, failure.code, "%s", failure.text);
     return HC_IO_ERROR;

@@ -76,8 +76,7 @@ static hc_io race_known(hc_tcp_opening *o, hc_tcp_state *state, hc_failure *fail
  * advance, and if it fails again its reason is the stream's. */
 static hc_io look_up(hc_tcp_opening *o, hc_slice host, unsigned port, hc_address **addresses,
                      size_t *count, hc_failure *failure) {
-  if (!o->lookup && hc_lookup_start(host, port, &o->lookup, failure) != HC_OK)
-    return HC_IO_ERROR;
+  if (!o->lookup && hc_lookup_start(host, port, &o->lookup, failure) != HC_OK) return HC_IO_ERROR;
   return hc_lookup_poll(o->lookup, addresses, count, failure);
 }
 

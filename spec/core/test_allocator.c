@@ -335,8 +335,8 @@ static void check_idle(void) {
   server s = {.fd = -1};
   hc_failure why = {HC_OK, ""};
   hc_client *c = hc_client_new();
-  CHECK(c && hc_client_connect(c, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL, &why) ==
-                 HC_OK);
+  CHECK(c &&
+        hc_client_connect(c, HC_SLICE("127.0.0.1"), port, HC_CONNECT_PLAIN, NULL, &why) == HC_OK);
   CHECK(poll_to(c, &s, HC_STATUS_CONNECTED) && get_once(c, &s) && get_once(c, &s));
   if (book.bytes > IDLE_BYTES || book.blocks > IDLE_BLOCKS)
     fprintf(stderr, "an idle client holds %zu bytes in %zu blocks\n", book.bytes, book.blocks);

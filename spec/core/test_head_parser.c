@@ -263,9 +263,9 @@ static void check_reasons(void) {
   static const char *const over_fields[] = {OK "Server: x\r\n\r\n",
                                             "HTTP/1.1 200 OKa bcde: x\r\n\r\n",
                                             OK "a bcde: x\r\n\r\n"},
-                          *const longer[] = {OK "Server: x\r\nA: 1\r\n\r\n",
-                                             "HTTP/1.1 404 Not Found\r\nA: 1\r\nB: 2\r\n\r\n",
-                                             "HTTP/1.1 200\r\nServer: x\r\n\r\n"};
+                           *const longer[] = {OK "Server: x\r\nA: 1\r\n\r\n",
+                                              "HTTP/1.1 404 Not Found\r\nA: 1\r\nB: 2\r\n\r\n",
+                                              "HTTP/1.1 200\r\nServer: x\r\n\r\n"};
   hc_response r = {0};
   CHECK(parse_in_turn(&r, over_fields, 2) == HC_PARSE_DONE && r.headers.count == 0 &&
         hc_slice_equal(hc_response_reason(&r), HC_SLICE("OKa bcde: x")));
