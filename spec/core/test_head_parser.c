@@ -301,7 +301,7 @@ static void check_memory_failures(void) {
     }
     hc_response_reset(&r);
   }
-  CHECK(result == HC_PARSE_DONE && refused >= 3 && all_named);
+  CHECK(result == HC_PARSE_DONE && refused >= 2 && all_named);
   CHECK(hc_memory_live_blocks() == before);
 }
 #endif
