@@ -81,7 +81,8 @@ function isolated.run(program, options)
   end
   local text, code = run(command, options.seconds)
   folder:close()
-  text = is_windows and text:gsub("\r\n", "\n") or text
+  -- wine itself writes there when a thread is at work while its process ends.
+  text = is_windows and text:gsub("\r\n", "\n"):gsub("wine client error:[^\n]*\n", "") or text
   return text .. "exit " .. tostring(code), nil
 end
 
