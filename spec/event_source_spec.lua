@@ -152,6 +152,9 @@ describe("An EventSource", function()
     source = EventSource.new("http://localhost", { headers = { "Last-Event-ID: 7" },
       last_event_id = "8" })
     assert.equal("8", source.last_event_id)
+    source = EventSource.new("http://localhost", { headers = { "Last-Event-ID: 7" },
+      last_event_id = "" })
+    assert.equal("7", source.last_event_id)
   end)
 
   it("waits for seconds before it connects again, unless the server says another time", function()

@@ -84,6 +84,25 @@ describe("fetch with a jar", function()
       sent(server:requests()[1]))
   end)
 
+  it("asks for what is sent once, so that a second which ends meanwhile makes no difference", function()
+    local server = with_server({ { answer(), answer(), answer() } })
+    local session, url = httpclient.Session.new({ cookies = true }), server:url("/")
+    local time, begin = os.time, os.time()
+    local looks = 0
+    assert.is_true(session.cookies:set(url, "a=1; Max-Age=2"))
+    finally(function() os.time = time end) -- luacheck: ignore
+    os.time = function() -- luacheck: ignore
+      looks = looks + 1
+      return looks > 1 and begin + 5 or begin
+    end
+    assert(session:get(url))
+    os.time = time -- luacheck: ignore
+    assert.is_true(session.cookies:set(url, "a=1; Max-Age=1000"))
+    assert(session:get(url))
+    assert(session:get(url))
+    assert.same({ "a=1", "a=1", "a=1" }, sent(server:requests()[1]))
+  end)
+
   it("stores at each hop of a redirect, and gives each its own", function()
     local other = with_server({ { answer("there=2"), answer() } }, { name = "localhost" })
     local server = with_server({ { redirect("/two", "here=1; Path=/", "gone=1; Path=/two"),

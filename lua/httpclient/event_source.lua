@@ -275,9 +275,9 @@ function EventSource.new(url, given)
   end
   state.first, state.transfer = first, first
   if fields.have(first.headers, "last-event-id") then
-    local id
+    local option, id = given.last_event_id, nil
     id, first.headers = take_id(first.headers)
-    state.parser = parsers.new(given.last_event_id or id)
+    state.parser = parsers.new(option ~= "" and option or id)
   end
   state.transfer = next_transfer(state)
   start(state)

@@ -38,9 +38,13 @@ function cookies.depends_on(t)
   return text_for(t) or false
 end
 
-function cookies.before_send(t, lines)
+-- `known`: what depends_on has just given, where there is no line of the caller's; nil: nobody has asked.
+function cookies.before_send(t, lines, known)
   local at, own = own_line(lines)
-  local text = text_for(t, own and names_in(own))
+  local text = known
+  if known == nil then
+    text = text_for(t, own and names_in(own))
+  end
   if text and at then
     lines[at] = lines[at]:match("^[^:]*") .. ": " .. (own ~= "" and own .. "; " or "") .. text
   elseif text then

@@ -5,7 +5,7 @@
 --   before_send(t, lines)    the request goes out now: add to its field lines, or change t. (adds_the_same: by the
 --                            options alone, to what has neither field lines of the script's nor user information; where
 --                            it is by something else as well, depends_on(t) gives that: one value, false where it is
---                            nothing. There is one such policy)
+--                            nothing, and where it was asked before_send has it as well. There is one such policy)
 --   after_head(t)            the head of an answer is in: true, and t changed, to send another request instead.
 --                            (passes_success: it has nothing to say where the status is one of 200 to 299)
 --   after_failure(t, failure)  there is no answer, or its content was cut off: true to send the request once
@@ -93,10 +93,10 @@ end
 
 local policies = {}
 
-local function made_lines(t, hooks)
+local function made_lines(t, hooks, cause)
   local lines, before_send = fields.copy(t.headers), hooks.before_send
   for index = 1, #before_send do
-    before_send[index](t, lines)
+    before_send[index](t, lines, cause)
   end
   return lines
 end
@@ -109,7 +109,7 @@ function policies.lines_of(t)
   end
   local cause = hooks.depends_on and hooks.depends_on(t)
   if known.lines_cause ~= cause then
-    known.lines, known.lines_cause = made_lines(t, hooks), cause
+    known.lines, known.lines_cause = made_lines(t, hooks, cause), cause
   end
   return known.lines
 end
