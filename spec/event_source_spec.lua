@@ -120,6 +120,19 @@ describe("An EventSource", function()
     assert.truthy(server.received(3):find("\r\nLast-Event-ID: 7\r\n", 1, true))
   end)
 
+  it("sends the user information of its URL each time", function()
+    local server = play({ HEAD, "retry: 1\ndata: a\n\n" }, { HEAD, "data: b\n\n" },
+      { "HTTP/1.1 204 No\r\n\r\n" })
+    local source = EventSource.new(server.url():gsub("//", "//ada:secret@"), OPTIONS)
+    assert.equal("a", source:next().data)
+    assert.equal("b", source:next().data)
+    assert.is_nil(source:next())
+    for index = 1, 3 do
+      assert.truthy(server.received(index):find("\r\nAuthorization: Basic YWRhOnNlY3JldA==\r\n", 1,
+        true))
+    end
+  end)
+
   it("sends an id with a tab in it, but no other control character", function()
     local server = play({ HEAD, "retry: 1\nid: a\tb\ndata: a\n\n" },
       { HEAD, "id: a\1b\ndata: b\n\n" }, { "HTTP/1.1 204 No\r\n\r\n" })

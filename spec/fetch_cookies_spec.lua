@@ -84,7 +84,8 @@ describe("fetch with a jar", function()
       sent(server:requests()[1]))
   end)
 
-  it("asks for what is sent once, so that a second which ends meanwhile makes no difference", function()
+  it("asks for what is sent once, so that a second which ends meanwhile makes no difference",
+    function()
     local server = with_server({ { answer(), answer(), answer() } })
     local session, url = httpclient.Session.new({ cookies = true }), server:url("/")
     local time, begin = os.time, os.time()

@@ -11,6 +11,10 @@ local nghttpd = ports.find_program("nghttpd")
 local tls = httpclient.TLSOptions.client(certs.ca.cert)
 
 local COMMON = [[
+    location = /guarded {
+      auth_basic "here"; auth_basic_user_file {{root}}/users;
+      client_body_buffer_size 1m; proxy_pass http://127.0.0.1:{{port:backend}}/length; proxy_set_header X-Length $content_length;
+    }
     location = /connection { return 200 '$connection'; }
     location = /version { return 200 '$server_protocol'; }
     location = /redirect { return 302 /version; }
@@ -27,7 +31,7 @@ describe("fetch", function()
       only1 = { tls = certs.localhost, body = COMMON },
       plain = COMMON,
       backend = "location = /length { return 200 '$http_x_length'; }",
-    }, { files = { big = ("0123456789abcdef"):rep(262144) } })
+    }, { files = { big = ("0123456789abcdef"):rep(262144), users = "ada:{PLAIN}secret\n" } })
   end)
   teardown(function() server:stop() end)
   after_each(function()
@@ -69,6 +73,15 @@ describe("fetch", function()
   it("speaks HTTP/2 where the server has it, and tells so", function()
     local response = assert(get("both", "/version"))
     assert.same({ "HTTP/2.0", "2", "" }, { response.body, response.http_version, response.reason })
+  end)
+
+  it("asks for what credentials are wanted before a body goes that can be had once", function()
+    for name, version in pairs({ both = "2", only1 = "1.1" }) do
+      local pieces = { "abc" }
+      local response = assert(get(name, "/guarded", { auth = { "ada", "secret", "any" },
+        headers = { "Content-Length: 3" }, body = function() return table.remove(pieces) end }))
+      assert.same({ 200, "3", version }, { response.status, response.body, response.http_version })
+    end
   end)
 
   it("speaks 1.1 with a server without ALPN for it, and in clear", function()

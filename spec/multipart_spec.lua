@@ -128,10 +128,27 @@ describe("The option multipart", function()
   it("sends what a file of no size has", function()
     local file = io.open("/proc/self/status", "rb")
     if file then
+      for _, content in ipairs({ "/proc/self/status", file }) do
+        assert.truthy(sent_in_chunks({ { name = "p", file = content } })
+          :find("Name:", 1, true))
+      end
       file:close()
-      assert.truthy(sent_in_chunks({ { name = "p", file = "/proc/self/status" } })
-        :find("Name:", 1, true))
     end
+    file = io.open("/sys/kernel/mm/transparent_hugepage/enabled", "rb") -- says that it has 4096
+    if file then
+      assert.truthy(sent_in_chunks({ { name = "p", file = file } }):find("never", 1, true))
+      file:close()
+    end
+  end)
+
+  it("sends nothing of a file that stands beyond its end", function()
+    local folder = keep(tempdir.new())
+    local file = assert(io.open(folder:write("short", "short"), "rb"))
+    file:seek("set", 100)
+    local head, content = sent({ { name = "o", file = file } })
+    file:close()
+    assert.truthy(content:find("\r\n\r\n\r\n--B--", 1, true), content)
+    assert.truthy(head:find("\r\nContent-Length: ", 1, true), head)
   end)
 
   it("raises for what is no form", function()

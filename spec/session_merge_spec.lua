@@ -1,5 +1,6 @@
 -- What of a session goes into a request, and what gives way to the request's own options.
 local httpclient = require("httpclient")
+local native = require("spec_native")
 local serve = require("spec.support.serve")
 local tempdir = require("spec.support.tempdir")
 local with_server = require("spec.support.served")(after_each)
@@ -123,6 +124,47 @@ describe("In a request of a session", function()
     session:close()
     assert.equal("ok", tempdir.read(path))
     for i = 1, 2 do assert.same({ "A: 1" }, lines_of(server:requests()[i], "a")) end
+  end)
+
+  it("goes a stream with what the session has switched off", function()
+    local server = with_server({ { OK }, { OK } })
+    local options = { accept_encoding = false }
+    local session = httpclient.Session.new(options)
+    for _, call in ipairs({ session, httpclient }) do
+      local stream = call == session and session:stream(server:url())
+        or httpclient.stream(server:url(), options)
+      assert.equal("ok", stream:read())
+      stream:close()
+    end
+    session:close()
+    for i = 1, 2 do assert.same({}, lines_of(server:requests()[i], "accept-encoding")) end
+  end)
+
+  it("goes a stream without the environment's proxy where the session wants none", function()
+    local server = with_server({ { OK }, { OK } })
+    finally(function() native.unsetenv("http_proxy") end)
+    native.setenv("http_proxy", "http://127.0.0.1:1")
+    for _, none in ipairs({ false, "" }) do
+      local session = httpclient.Session.new({ proxy = none })
+      local stream = assert(session:stream(server:url()))
+      assert.equal("ok", stream:read())
+      stream:close()
+      session:close()
+    end
+  end)
+
+  it("goes a query in the order of its own", function()
+    local own_order = setmetatable({}, { __pairs = function()
+      local list, at = { { "z", "1" }, { "a", "2" }, { "k", "3" } }, 0
+      return function()
+        at = at + 1
+        if list[at] then return list[at][1], list[at][2] end
+      end
+    end })
+    assert.truthy(sent({ query = { k = 1, b = 2 } }, { query = own_order })
+      :find("^GET /%?b=2&z=1&a=2&k=3 "))
+    assert.truthy(sent({ query = own_order }, { query = { a = 4 } })
+      :find("^GET /%?z=1&k=3&a=4 "))
   end)
 
   it("goes multipart over the session's Content-Type", function()

@@ -63,6 +63,7 @@ void hc_client_body_peek(hc_client *c, hc_slice *view) {
   if (c->status != HC_STATUS_BODY) return;
   hc_client_begin(c);
   peek(c, view);
+  c->shown = view->size;
   hc_client_end(c);
 }
 
@@ -75,7 +76,9 @@ static void pass_client_body(hc_client *c, size_t size) {
 }
 
 void hc_client_body_consume(hc_client *c, size_t size) {
+  if (size > c->shown) size = c->shown; /* what nobody has seen stays */
   if (c->at_work || c->status != HC_STATUS_BODY || size == 0) return;
+  c->shown -= size;
   hc_client_begin(c);
   pass_client_body(c, size);
   notice_rest_client_body(c);

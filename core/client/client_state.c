@@ -101,10 +101,11 @@ static bool keeps_code(const hc_client *c, hc_error code) {
          (c->content && hc_decoded_is_broken(c->content));
 }
 
-/* The views that the decoder has shown end with it. */
+/* The views end with it. */
 void hc_client_end_content(hc_client *c) {
   hc_decoded_delete(c->content);
   c->content = NULL;
+  c->shown = 0;
 }
 
 void hc_client_fail(hc_client *c, hc_status status, hc_failure *why) {

@@ -53,6 +53,7 @@ struct hc_client {
   /* on its connection, which stays when it has ended until the next one; none before the first */
   hc_place place;
   hc_decoded_body *content; /* in BODY, where codings are taken off; else NULL */
+  size_t shown; /* of the last view, so much is not consumed yet */
 };
 
 /* A body function, a writer or a stream of the host's can call back into the library. So each

@@ -52,6 +52,9 @@ static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   return HC_DONE;
 }
 
+/* The connection has ended by way of another client on it. */
+static bool is_cut_off(const hc_exchange *x) { return !x->connection->stream; }
+
 /* A 100 (Continue) ends the loop only when the sender waits for one, because then there is
  * something to send. A server that says it unasked (RFC 9110 section 15.2.1 lets it) is read over.
  * A wait that may sleep once keeps its own end in wait_until; a call that blocks sleeps in
@@ -102,8 +105,10 @@ static hc_progress send_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
   hc_sender *s = &h->sender;
   size_t moved = 0;
   bool was_expecting = s->state == HC_SEND_EXPECTING;
-  hc_progress progress = hc_sender_advance(s, h->common.connection->stream, &moved, why);
+  hc_connection *n = h->common.connection;
+  hc_progress progress = hc_sender_advance(s, n->stream, &moved, why);
   hc_exchange_note_sent(&h->common, s->sent);
+  if (!n->stream) return hc_connection_tell_end(n, why); /* its source has ended it */
   if (progress == HC_BROKEN) return s->source_failed ? progress : hear_out_h1_exchange(h, why);
   /* The silence behind an Expect is asked for: it has its own limit and is no idleness. */
   if (s->state == HC_SEND_EXPECTING) hc_exchange_stop_idle_time(&h->common);
@@ -151,6 +156,7 @@ static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
  * been sent. */
 hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_h1_exchange *h = of_h1_exchange(x);
+  if (is_cut_off(x)) return hc_connection_tell_end(x->connection, why);
   hc_progress progress = advance_h1_exchange(h, why);
   if (progress == HC_BROKEN && !h->sender.source_failed)
     hc_connection_name_next(x->connection, why);
@@ -194,6 +200,7 @@ static hc_progress end_of_patience(hc_h1_exchange *h, hc_slice *view, hc_failure
  * socket empty, while the bytes lie here and nobody comes for them. */
 hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_receiver *r = &of_h1_exchange(x)->receiver;
+  if (is_cut_off(x)) return hc_connection_tell_end(x->connection, why);
   bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
   const hc_reading from = {x->connection->stream, x->settings, may_sleep ? HC_SLEEPING : HC_AT_ONCE,
                            x->connection->is_shown ? HC_MODEST : HC_AHEAD, &x->sleep_until};
@@ -205,11 +212,14 @@ hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
              : progress;
 }
 
-/* Of a chunked body only what is decoded may be shown; behind it lie sizes and line ends. */
+/* Of a chunked body only what is decoded may be shown; behind it lie sizes and line ends. And what
+ * lies behind content of a known length is no content. */
 hc_slice hc_h1_held(const hc_exchange *x) {
   const hc_receiver *r = &of_const_h1_exchange(x)->receiver;
-  bool is_coded = r->answer.plan.framing == HC_FRAMING_CHUNKED;
-  return hc_receiver_held(r, is_coded ? r->decoded : SIZE_MAX);
+  hc_framing framing = r->answer.plan.framing;
+  size_t limit = framing == HC_FRAMING_CHUNKED ? r->decoded : SIZE_MAX;
+  if (framing == HC_FRAMING_LENGTH && r->left < limit) limit = (size_t)r->left;
+  return hc_receiver_held(r, limit);
 }
 
 /* A caller may say more than he was shown, and means "all of it". */
@@ -236,7 +246,7 @@ static bool has_content(const hc_h1_exchange *h) {
 /* Nothing is read here, the peek leaves it in the kernel: who asks this often asks it of many
  * clients, and must not fill memory by asking. */
 bool hc_h1_is_readable(hc_exchange *x) {
-  if (has_content(of_h1_exchange(x))) return true;
+  if (has_content(of_h1_exchange(x)) || is_cut_off(x)) return true;
   hc_failure ignored = {HC_OK, ""};
   hc_io io = hc_stream_peer_peek(x->connection->stream, &ignored);
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;

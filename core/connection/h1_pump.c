@@ -17,7 +17,7 @@ static bool is_worth_it(const hc_h1_exchange *h) {
   const hc_stream_peer *stream = h->common.connection->stream;
   bool is_plain = r->answer.plan.framing == HC_FRAMING_UNTIL_CLOSE ||
                   (r->answer.plan.framing == HC_FRAMING_LENGTH && r->left >= HC_PIPE_LEAST);
-  return is_plain && r->ending == HC_ENDING_NONE && hc_buffer_size(&r->in) == 0 &&
+  return stream && is_plain && r->ending == HC_ENDING_NONE && hc_buffer_size(&r->in) == 0 &&
          stream->ops->fill_pipe && hc_buffer_size(&stream->unread) == 0;
 }
 

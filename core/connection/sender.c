@@ -146,7 +146,9 @@ static hc_io load_piece(hc_sending *g) {
   hc_sender *s = g->sender;
   hc_outgoing *o = s->content;
   if (s->source_ended || o->piece.size || o->suffix.size) return HC_IO_OK;
-  switch (hc_supply_next(&o->supply, &s->announced, &o->piece, g->why)) {
+  hc_supply_step step = hc_supply_next(&o->supply, &s->announced, &o->piece, g->why);
+  if (s->state == HC_SEND_STOPPED) return HC_IO_ERROR; /* by what the source has called */
+  switch (step) {
   case HC_SUPPLY_PIECE:
     if (s->announced.transfer == HC_TRANSFER_CHUNKED) frame_chunk(o);
     break;

@@ -94,6 +94,18 @@ local function take_id(lines)
   return id, others
 end
 
+-- A transfer takes the user information out of its URL when that has become credentials.
+local function url_of(first)
+  if not first.url.userinfo then
+    return first.url
+  end
+  local copy = {}
+  for name, value in pairs(first.url) do
+    copy[name] = value
+  end
+  return copy
+end
+
 -- Each connection sends the same request: multipart has its boundary, and a file the place from which it is read.
 local function next_transfer(state)
   local first, last = state.first, state.transfer
@@ -104,7 +116,7 @@ local function next_transfer(state)
   if id ~= "" and can_be_field(id) then
     add_field(lines, "Last-Event-ID", id)
   end
-  local t = transfers.new(first.method, first.url, lines, first.body, first.way, first.options)
+  local t = transfers.new(first.method, url_of(first), lines, first.body, first.way, first.options)
   t.body_start, t.body_is_used = last.body_start, last.body_is_used
   return t
 end

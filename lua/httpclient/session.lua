@@ -81,7 +81,9 @@ end
 local function of_stream(own)
   local known, kept_ones = options.of("stream"), {}
   for name, value in pairs(own) do
-    kept_ones[name] = known[name] and value or nil
+    if known[name] then
+      kept_ones[name] = value
+    end
   end
   return kept_ones
 end

@@ -213,6 +213,114 @@ static void check_going_elsewhere(void) {
   close_world(&w);
 }
 
+/* A caller who says more than he was shown means what he was shown, and no byte behind it: what
+ * stands there may be another answer, or content that he has not seen. */
+static void check_consuming_more(void) {
+  world w;
+  hc_slice view;
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst" EMPTY_ANSWER);
+  await_status(w.a, HC_STATUS_BODY);
+  hc_client_body_consume(w.a, SIZE_MAX);
+  CHECK_CASE("nothing was shown yet", hc_client_get_status(w.a) == HC_STATUS_BODY);
+  hc_client_body_peek(w.a, &view);
+  CHECK(hc_slice_equal(view, HC_SLICE("first")));
+  hc_client_body_consume(w.a, SIZE_MAX);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTED);
+  hc_client_body_consume(w.a, SIZE_MAX);
+  CHECK(hc_client_body_taken(w.a) == 5);
+  close_world(&w);
+}
+
+/* In parts, with more in memory than a view shows. */
+static void check_consuming_in_parts(void) {
+  world w;
+  hc_slice view;
+  open_world(&w);
+  hc_settings *settings = hc_client_get_settings(w.a);
+  settings->read_chunk_size = HC_READ_CHUNK_MIN;
+  send_request(&w, w.a, "/");
+  char answer[2 * HC_READ_CHUNK_MIN + 128];
+  int head = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+                      2 * HC_READ_CHUNK_MIN);
+  memset(answer + head, 'x', 2 * HC_READ_CHUNK_MIN);
+  answer[(size_t)head + 2 * HC_READ_CHUNK_MIN] = '\0';
+  loopback_send(w.theirs, answer);
+  await_status(w.a, HC_STATUS_BODY);
+  hc_client_body_peek(w.a, &view);
+  CHECK(view.size > 10 && view.size <= HC_READ_CHUNK_MIN);
+  size_t shown = view.size;
+  hc_client_body_consume(w.a, 10);
+  hc_client_body_consume(w.a, SIZE_MAX);
+  hc_client_body_consume(w.a, SIZE_MAX);
+  CHECK(hc_client_body_taken(w.a) == shown && hc_client_get_status(w.a) == HC_STATUS_BODY);
+  close_world(&w);
+}
+
+/* --- the end of the connection by way of the other one */
+
+static void end_by_other(world *w) {
+  hc_stream_peer *stream = hc_client_get_stream(w->b);
+  CHECK(hc_client_set_stream(w->b, stream) == HC_OK);
+  hc_client_close(w->b);
+}
+
+static void check_end_while_requesting(void) {
+  world w;
+  bool ready = false;
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  end_by_other(&w);
+  CHECK(hc_client_wait(w.a, 10, &ready) == HC_ERR_CONNECTION_ERROR && ready);
+  CHECK(hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR && says(w.a, "another"));
+  close_world(&w);
+}
+
+static void check_end_in_body(bool is_blocking) {
+  world w;
+  hc_slice view = {"x", 1};
+  open_world(&w);
+  send_request(&w, w.a, "/");
+  loopback_send(w.theirs, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst");
+  await_status(w.a, HC_STATUS_BODY);
+  hc_client_get_settings(w.a)->blocking = is_blocking;
+  end_by_other(&w);
+  hc_client_body_peek(w.a, &view);
+  CHECK(view.size == 0 && hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR);
+  close_world(&w);
+}
+
+typedef struct ender {
+  world *w;
+  unsigned calls;
+} ender;
+
+static hc_pull_result end_and_give(void *context, hc_slice *piece, hc_failure *why) {
+  ender *e = (ender *)context;
+  (void)why;
+  e->calls++;
+  end_by_other(e->w);
+  *piece = HC_SLICE("piece");
+  return HC_PULL_DATA;
+}
+
+static void check_end_by_source(void) {
+  world w;
+  open_world(&w);
+  ender e = {&w, 0};
+  hc_client_request_spec spec = {
+      .method = HC_METHOD_POST,
+      .url = HC_SLICE("/"),
+      .body = {.kind = HC_BODY_PULL, .pull = end_and_give, .context = &e}};
+  CHECK(hc_client_request(w.a, &spec, NULL) == HC_OK);
+  for (int i = 0; i < 10 && hc_client_get_status(w.a) == HC_STATUS_REQUESTING; i++)
+    (void)hc_client_poll(w.a);
+  CHECK(e.calls == 1 && hc_client_get_status(w.a) == HC_STATUS_CONNECTION_ERROR);
+  CHECK(says(w.a, "another"));
+  close_world(&w);
+}
+
 /* Whoever keeps a connection besides its clients keeps it open. */
 static void check_kept(void) {
   world w;
@@ -321,6 +429,12 @@ int main(void) {
   check_draining();
   check_connecting();
   check_refusals();
+  check_consuming_more();
+  check_consuming_in_parts();
+  check_end_while_requesting();
+  check_end_in_body(false);
+  check_end_in_body(true);
+  check_end_by_source();
   check_going_elsewhere();
   check_kept();
 #ifdef HC_TEST_HOOKS

@@ -115,10 +115,10 @@ function proxy.from_environment(u, getenv, wish)
   return found
 end
 
--- For the option of that name: a URL, false (none), or nil (what the environment says). ->
+-- For the option of that name: a URL, false or "" (none), or nil (what the environment says). ->
 -- function(url) -> proxy, as in from_environment; or nil and why the option is no proxy
 function proxy.finder(option, wish)
-  if option == false then
+  if option == false or option == "" then
     return function() end
   elseif option == nil then
     return function(u)

@@ -72,8 +72,8 @@ function auth.before_send(t, lines)
   local value = credentials_of(t)
   if value then
     lines[#lines + 1] = "Authorization: " .. value
-  elseif request_body.is_once(t) and not t.expects_nothing and not fields.have(lines, "expect")
-    and t.client:get_alpn() ~= "h2" then
+  elseif request_body.is_once(t) and not t.expects_nothing
+    and not fields.have(lines, "expect") then
     t.auth_expects = true
     lines[#lines + 1] = "Expect: 100-continue" -- the first answer asks for credentials, most likely
   end

@@ -79,11 +79,22 @@ local function is_plain(query)
   return not is_list(query) and getmetatable(query) == nil
 end
 
+-- Some tables say themselves how they are walked; pairs() does not ask them on every Lua.
+local function walker_of(query)
+  local meta = getmetatable(query)
+  return type(meta) == "table" and rawget(meta, "__pairs") or nil
+end
+
 local function pairs_of(query)
-  if is_list(query) then
+  local walk, names, list = walker_of(query), {}, {}
+  if walk then
+    for name, value in walk(query) do
+      list[#list + 1] = { name, value }
+    end
+    return list
+  elseif is_list(query) then
     return query
   end
-  local names, list = {}, {}
   for name in pairs(query) do
     names[#names + 1] = name
   end
@@ -126,8 +137,8 @@ local function merge_query(own, given)
   elseif is_plain(own) and is_plain(given) then
     return merge_plain(own, given)
   end
-  local merged, names = {}, {}
-  for _, pair in ipairs(pairs_of(given)) do
+  local merged, names, given_pairs = {}, {}, pairs_of(given)
+  for _, pair in ipairs(given_pairs) do
     names[type(pair) == "table" and pair[1] or pair] = true
   end
   for _, pair in ipairs(pairs_of(own)) do
@@ -135,7 +146,7 @@ local function merge_query(own, given)
       merged[#merged + 1] = pair
     end
   end
-  for _, pair in ipairs(pairs_of(given)) do
+  for _, pair in ipairs(given_pairs) do
     if type(pair) ~= "table" or pair[2] ~= false then
       merged[#merged + 1] = pair
     end
