@@ -53,7 +53,7 @@ static hc_progress accept_head_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
 }
 
 /* The connection has ended by way of another client on it. */
-static bool is_cut_off(const hc_exchange *x) { return !x->connection->stream; }
+static bool has_lost_stream(const hc_exchange *x) { return !x->connection->stream; }
 
 /* A 100 (Continue) ends the loop only when the sender waits for one, because then there is
  * something to send. A server that says it unasked (RFC 9110 section 15.2.1 lets it) is read over.
@@ -156,7 +156,7 @@ static hc_progress advance_h1_exchange(hc_h1_exchange *h, hc_failure *why) {
  * been sent. */
 hc_progress hc_h1_exchange_advance(hc_exchange *x, hc_failure *why) {
   hc_h1_exchange *h = of_h1_exchange(x);
-  if (is_cut_off(x)) return hc_connection_tell_end(x->connection, why);
+  if (has_lost_stream(x)) return hc_connection_tell_end(x->connection, why);
   hc_progress progress = advance_h1_exchange(h, why);
   if (progress == HC_BROKEN && !h->sender.source_failed)
     hc_connection_name_next(x->connection, why);
@@ -200,7 +200,7 @@ static hc_progress end_of_patience(hc_h1_exchange *h, hc_slice *view, hc_failure
  * socket empty, while the bytes lie here and nobody comes for them. */
 hc_progress hc_h1_peek(hc_exchange *x, hc_slice *view, hc_failure *why) {
   hc_receiver *r = &of_h1_exchange(x)->receiver;
-  if (is_cut_off(x)) return hc_connection_tell_end(x->connection, why);
+  if (has_lost_stream(x)) return hc_connection_tell_end(x->connection, why);
   bool may_sleep = x->settings->blocking && x->idle_deadline == HC_NEVER;
   const hc_reading from = {x->connection->stream, x->settings, may_sleep ? HC_SLEEPING : HC_AT_ONCE,
                            x->connection->is_shown ? HC_MODEST : HC_AHEAD, &x->sleep_until};
@@ -246,7 +246,7 @@ static bool has_content(const hc_h1_exchange *h) {
 /* Nothing is read here, the peek leaves it in the kernel: who asks this often asks it of many
  * clients, and must not fill memory by asking. */
 bool hc_h1_is_readable(hc_exchange *x) {
-  if (has_content(of_h1_exchange(x)) || is_cut_off(x)) return true;
+  if (has_content(of_h1_exchange(x)) || has_lost_stream(x)) return true;
   hc_failure ignored = {HC_OK, ""};
   hc_io io = hc_stream_peer_peek(x->connection->stream, &ignored);
   return io != HC_IO_WANT_READ && io != HC_IO_WANT_WRITE;
