@@ -287,7 +287,7 @@ function EventSource.new(url, given)
   end
   state.first, state.transfer = first, first
   if fields.have(first.headers, "last-event-id") then
-    local option, id = given.last_event_id, nil
+    local option, id = given.last_event_id
     id, first.headers = take_id(first.headers)
     state.parser = parsers.new(option ~= "" and option or id)
   end
