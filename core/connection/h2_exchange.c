@@ -114,6 +114,12 @@ hc_error hc_h2_exchange_open(hc_connection *n, hc_h2_session *session, const hc_
 
 /* --- content on its way out */
 
+/* Without memory for a copy the connection is lost, and no event tells the others of that. */
+static void tell_lost(const hc_h2_exchange *h) {
+  const hc_h2_session *session = h->stream.session;
+  if (session && hc_h2_session_is_over(session)) hc_connection_notice_all(h->common.connection);
+}
+
 /* The stream may still hold a view of the source's memory, in a frame that is half out. It is told
  * first, and copies what it needs; only then the source may go. What has gone out is counted before
  * that: afterwards nobody can tell. */
@@ -123,6 +129,7 @@ static void end_upload(hc_h2_exchange *h) {
   h->upload = HC_H2_UPLOAD_NONE;
   h->source_ended = true;
   hc_h2_stream_withdraw(&h->stream);
+  tell_lost(h);
   hc_supply_drop(&h->supply);
 }
 

@@ -19,6 +19,7 @@ static const char *code_name(uint32_t code) { return nghttp2_http2_strerror(code
 
 /* A callback can't say why it failed; so it is noted where the caller of nghttp2 finds it. */
 int hc_h2_out_of_memory(hc_h2_session *s) {
+  s->is_shut = true;
   hc_failure_out_of_memory_for(&s->failure, "the HTTP/2 connection");
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }

@@ -135,6 +135,17 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   }
 }
 
+/* Behind an error nothing may go out but what was gathered before and a goodbye: streams whose heads
+ * have not left are called unprocessed. nghttp2 keeps to that once it has a goodbye to send, which
+ * is not so for each of its errors; where it has one, this call does nothing. Without memory not
+ * even that goes out: what nghttp2 takes for sent may be lost, and the peer would read all behind it
+ * for something else. */
+static void shut_output(hc_h2_session *s) {
+  if (!s->is_shut && nghttp2_session_terminate_session(s->h2, NGHTTP2_ENHANCE_YOUR_CALM) != 0)
+    s->is_shut = true;
+  if (s->is_shut) hc_h2_output_free(&s->output);
+}
+
 /* A connection's error: what a callback has seen of it says more than the code that nghttp2
  * returned. The whole connection is lost then, as its frames can't be told apart any more, or its
  * compressed heads not be read (RFC 9113 sections 4.3 and 5.4.1). */
@@ -143,6 +154,7 @@ static hc_error fail_h2_session(hc_h2_session *s, int result, hc_failure *why) {
   hc_failure_set(&s->failure, HC_ERR_INVALID_DATA, "HTTP/2: the server broke the protocol (%s)",
                  nghttp2_strerror(result));
   hc_h2_session_end(s, &s->failure);
+  shut_output(s);
   return hc_failure_set(why, s->failure.code, "%s", s->failure.text);
 }
 
@@ -157,8 +169,9 @@ bool hc_h2_session_is_draining(const hc_h2_session *s) {
 /* The GOAWAY lies in nghttp2 until it is gathered, so its bytes can go out behind the end. Streams
  * are broken at once: nobody waits for answers that will not be read. */
 void hc_h2_session_goodbye(hc_h2_session *s) {
-  /* without memory: unsaid */
-  if (!s->is_over) (void)nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR);
+  /* without memory: unsaid, and so is what would stand behind it */
+  if (!s->is_over && nghttp2_session_terminate_session(s->h2, NGHTTP2_NO_ERROR) != 0)
+    (void)hc_h2_out_of_memory(s);
   hc_h2_session_end(s, &was_closed);
 }
 
@@ -245,7 +258,7 @@ static int wake_content(hc_h2_session *s) {
 /* What nghttp2 has to say goes into the output, content as views. As far as the limit, not to the
  * end: what isn't asked for stays in nghttp2, which then decides whose turn is next. */
 static int pump_h2_session(hc_h2_session *s, size_t limit) {
-  int result = wake_content(s);
+  int result = s->is_shut ? NGHTTP2_ERR_NOMEM : wake_content(s);
   if (result != 0) return result;
   while (s->output.size < limit) {
     const uint8_t *data;
@@ -366,6 +379,7 @@ hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why) {
   int result = receive_by_heads(s, bytes);
   if (result == 0) result = check_idle_frames(s);
   if (result == 0 && !s->awaits_pong) result = let_held_go(s);
+  if (result == NGHTTP2_ERR_NOMEM) (void)hc_h2_out_of_memory(s);
   int sent = pump_h2_session(s, 2 * HC_H2_GATHER_SIZE);
   if (result == 0) result = sent;
   check_queue(s);
@@ -390,7 +404,7 @@ void hc_h2_session_sent(hc_h2_session *s, size_t size) { hc_h2_output_sent(&s->o
 /* A stream that found no room in the output is nothing that nghttp2 would want to write. Somebody
  * who could be woken counts, too: nghttp2 has been told to wait for it and doesn't know better. */
 bool hc_h2_session_has_output(const hc_h2_session *s) {
-  if (s->output.size > 0 || nghttp2_session_want_write(s->h2)) return true;
+  if (s->is_shut || s->output.size > 0 || nghttp2_session_want_write(s->h2)) return true;
   const hc_h2_stream *stream = s->deferred > 0 ? s->streams : NULL;
   while (stream && !can_wake(stream)) stream = stream->behind;
   return stream != NULL;
@@ -506,9 +520,7 @@ void hc_h2_stream_withdraw(hc_h2_stream *stream) {
   if (!s || stream->in_flight == 0) return;
   bool is_kept = hc_h2_output_keep(&s->output, &stream->in_flight) == HC_OK;
   stream->in_flight = 0;
-  if (is_kept) return;
-  hc_h2_output_free(&s->output);
-  (void)fail_h2_session(s, NGHTTP2_ERR_NOMEM, NULL);
+  if (!is_kept) (void)fail_h2_session(s, NGHTTP2_ERR_NOMEM, NULL);
 }
 
 /* Nobody reads it any more: nghttp2 hears of it, and its content frees the connection's window. The

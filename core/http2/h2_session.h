@@ -79,7 +79,7 @@ void hc_h2_session_delete(hc_h2_session *s);
 
 /* Takes all of the bytes. HC_OK, or the code of the connection's error with its words in `why`:
  * then it is over, but what hc_h2_session_gather still has tells the peer the reason and should be
- * sent. */
+ * sent. Where memory was out it has nothing. */
 hc_error hc_h2_session_feed(hc_h2_session *s, hc_slice bytes, hc_failure *why);
 /* So many seconds have passed, in which frames that bring nothing were no flood. */
 void hc_h2_session_forgive(hc_h2_session *s, uint64_t seconds);
@@ -108,11 +108,12 @@ void hc_h2_session_goodbye(hc_h2_session *s);
 
 /* The next bytes to send, as at most `room` parts; *count 0: none. They stay the same until
  * hc_h2_session_sent has said how many of them are out. HC_ERR_OUT_OF_MEMORY, and what else ends a
- * session. */
+ * session. Once memory was out it gives nothing any more and says so each time, and the connection
+ * is to be dropped. */
 hc_error hc_h2_session_gather(hc_h2_session *s, hc_slice *parts, size_t room, size_t *count,
                               hc_failure *why);
 void hc_h2_session_sent(hc_h2_session *s, size_t size);
-/* Is there something to gather? */
+/* Is there something to gather, or the failure to be told by it? */
 bool hc_h2_session_has_output(const hc_h2_session *s);
 
 typedef enum hc_h2_more { HC_H2_LAST, HC_H2_MORE } hc_h2_more;
