@@ -26,6 +26,7 @@ typedef struct memory_stream {
   bool has_ended;
   h2_bytes out;
   bool takes_nothing; /* a send waits */
+  size_t takes_little; /* not 0: so many bytes, and then nothing */
   bool is_unusable; /* a handshake that goes nowhere */
 } memory_stream;
 
@@ -41,9 +42,15 @@ static inline hc_io memory_send(hc_stream_peer *peer, const hc_slice *parts, siz
   memory_stream *m = memory_of(peer);
   (void)why;
   if (m->takes_nothing) return HC_IO_WANT_WRITE;
-  for (size_t i = 0; i < count; i++) {
-    h2_put(&m->out, parts[i].data, parts[i].size);
-    *sent += parts[i].size;
+  for (size_t i = 0; i < count && !m->takes_nothing; i++) {
+    size_t size = parts[i].size;
+    if (m->takes_little > 0 && size >= m->takes_little) {
+      size = m->takes_little;
+      m->takes_nothing = true;
+    }
+    m->takes_little -= m->takes_little > 0 ? size : 0;
+    h2_put(&m->out, parts[i].data, size);
+    *sent += size;
   }
   return HC_IO_OK;
 }

@@ -337,6 +337,81 @@ static void check_probe_without_memory(void) {
   }
   CHECK(is_good);
 }
+
+static hc_error upload(hc_client *c, const char *text) {
+  hc_client_request_spec spec = {.method = HC_METHOD_PUT, .url = HC_SLICE("/")};
+  hc_slice line = HC_SLICE("Host: example.test");
+  spec.lines = &line;
+  spec.line_count = 1;
+  spec.body.kind = HC_BODY_BYTES;
+  spec.body.bytes = hc_slice_of(text);
+  return hc_client_request(c, &spec, NULL);
+}
+
+#define LEFT_OVER 10
+static const char first_text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+/* How much a first upload sends in all. */
+static size_t size_of_upload(void) {
+  h2_world w;
+  h2_world_open(&w);
+  CHECK(upload(w.a, first_text) == HC_OK && hc_client_poll(w.a) == HC_OK);
+  size_t size = w.stream->out.size;
+  h2_world_close(&w);
+  return size;
+}
+
+/* Nothing more can be written, and no event says that it could. */
+static void block_writes(memory_stream *m) {
+  static const char bytes[4096];
+  m->takes_nothing = true;
+  while (send(m->pair[0], bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
+  while (send(m->pair[0], bytes, 1, MSG_DONTWAIT) > 0) continue;
+}
+
+/* The server has all but the last bytes of the first one's frame when that ends, by its user or by
+ * an early answer, and an allocation fails. Either the rest of the frame goes out next or nothing
+ * does, and then the other one hears of it, without an event. Returns whether it did. */
+static bool end_inside_frame(bool is_answered, size_t size, long n) {
+  h2_world w;
+  hc_poller *p = NULL;
+  h2_world_open(&w);
+  CHECK(hc_poller_new(&p, NULL) == HC_OK && hc_poller_add(p, w.b, w.b, NULL) == HC_OK);
+  w.stream->takes_little = size - LEFT_OVER;
+  CHECK(upload(w.a, first_text) == HC_OK && hc_client_poll(w.a) == HC_OK);
+  CHECK(w.stream->out.size == size - LEFT_OVER);
+  block_writes(w.stream);
+  CHECK(upload(w.b, "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb") == HC_OK);
+  if (is_answered) {
+    for (int i = 0; i < 9; i++) (void)moves(p, w.b);
+    memory_say(w.stream, "H1 :status=200|D1e abc"); /* nobody reads it */
+  } else w.stream->takes_nothing = false;
+  hc_memory_fail_after(n, 0);
+  if (is_answered) (void)hc_client_poll(w.a);
+  else hc_client_close(w.a);
+  hc_memory_fail_after(-1, 0);
+  for (int i = 0; i < 9; i++) (void)moves(p, w.b);
+  bool is_lost = hc_client_get_status(w.b) != HC_STATUS_REQUESTING;
+  w.stream->takes_nothing = false;
+  (void)hc_client_poll(w.a);
+  (void)hc_client_poll(w.b);
+  size_t more = w.stream->out.size - (size - LEFT_OVER);
+  const unsigned char *rest = w.stream->out.data + size - LEFT_OVER;
+  if (is_lost) CHECK(more == 0 && hc_client_last_error(w.b)->code == HC_ERR_OUT_OF_MEMORY);
+  else CHECK(more > LEFT_OVER && memcmp(rest, first_text, LEFT_OVER) == 0);
+  hc_poller_delete(p);
+  h2_world_close(&w);
+  return is_lost;
+}
+
+static void check_end_inside_frame(void) {
+  size_t size = size_of_upload();
+  for (int is_answered = 0; is_answered < 2; is_answered++) {
+    unsigned lost = 0;
+    for (long n = 0; n < 30; n++) lost += end_inside_frame(is_answered, size, n);
+    CHECK(lost > 0 && lost < 30);
+  }
+}
 #endif
 
 int main(void) {
@@ -356,6 +431,7 @@ int main(void) {
   check_goodbye_to_probe();
 #ifdef HC_TEST_HOOKS
   check_probe_without_memory();
+  check_end_inside_frame();
 #endif
   return check_report();
 }
