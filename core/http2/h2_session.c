@@ -135,11 +135,11 @@ void hc_h2_session_end(hc_h2_session *s, const hc_failure *reason) {
   }
 }
 
-/* Behind an error nothing may go out but what was gathered before and a goodbye: streams whose heads
- * have not left are called unprocessed. nghttp2 keeps to that once it has a goodbye to send, which
- * is not so for each of its errors; where it has one, this call does nothing. Without memory not
- * even that goes out: what nghttp2 takes for sent may be lost, and the peer would read all behind it
- * for something else. */
+/* Behind an error nothing may go out but what was gathered before and a goodbye: streams whose
+ * heads have not left are called unprocessed. nghttp2 keeps to that once it has a goodbye to send,
+ * which is not so for each of its errors; where it has one, this call does nothing. Without memory
+ * not even that goes out: what nghttp2 takes for sent may be lost, and the peer would read all
+ * behind it for something else. */
 static void shut_output(hc_h2_session *s) {
   if (!s->is_shut && nghttp2_session_terminate_session(s->h2, NGHTTP2_ENHANCE_YOUR_CALM) != 0)
     s->is_shut = true;

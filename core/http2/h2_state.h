@@ -44,7 +44,8 @@ struct hc_h2_session {
 /* Breaks a stream, whose content that has come before stays for its reader. Returns where to write
  * why; NULL, which hc_failure_set takes as well, if it was done already. */
 hc_failure *hc_h2_stream_break(hc_h2_stream *stream);
-/* Notes in the session that memory is out, which shuts its output; returns what a callback returns then. */
+/* Notes in the session that memory is out, which shuts its output; returns what a callback returns
+ * then. */
 int hc_h2_out_of_memory(hc_h2_session *s);
 /* Where nghttp2 gets the content of a stream. */
 ssize_t hc_h2_read_content(nghttp2_session *h2, int32_t id, uint8_t *into, size_t room,

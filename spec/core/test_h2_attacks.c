@@ -176,6 +176,45 @@ static void check_content_of_given_up(void) {
   finish(&w);
 }
 
+/* How many heads of requests are among what still goes out? */
+static unsigned heads_to_come(world *w) {
+  hc_slice parts[32];
+  size_t count = 0;
+  unsigned heads = 0;
+  hc_failure why = {HC_OK, ""};
+  while (hc_h2_session_gather(w->session, parts, 32, &count, &why) == HC_OK && count > 0) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) size += parts[i].size;
+    CHECK(count == 1); /* all the session's own */
+    for (size_t at = 0; at + 9 <= size;) {
+      const unsigned char *frame = (const unsigned char *)parts[0].data + at;
+      if (frame[3] == 1) heads++;
+      at += 9 + h2_number(frame, 3);
+    }
+    hc_h2_session_sent(w->session, size);
+  }
+  return heads;
+}
+
+/* A request that the end found unsent is told to go elsewhere. So it may not go out here any more,
+ * also where the server is told of no fault of the protocol. */
+static void check_unsent_behind_flood(void) {
+  static world w;
+  int fed = 0;
+  CHECK(begin_behind(&w, "S|SA"));
+  /* answers that fill the output, so that what comes next stays in nghttp2 */
+  for (; fed < 2 * (int)HC_H2_GATHER_SIZE / 17 + 2; fed++) {
+    hc_h2_session_forgive(w.session, 1000);
+    CHECK(feed(&w, "P") == HC_OK);
+  }
+  CHECK(open_stream(&w, 0, HC_METHOD_GET, HC_H2_LAST) == HC_OK);
+  for (fed = 0; fed < 20000 && feed(&w, "P") == HC_OK; fed++)
+    hc_h2_session_forgive(w.session, 1000);
+  CHECK(hc_h2_session_is_over(w.session) && w.streams[0].stage == HC_H2_BROKEN);
+  CHECK(w.streams[0].is_unprocessed && heads_to_come(&w) == 0);
+  finish(&w);
+}
+
 int main(void) {
   (void)sent_frames;
   check_close_behind_goodbye();
@@ -185,6 +224,7 @@ int main(void) {
   check_head_over_the_limit();
   check_patience();
   check_content_of_given_up();
+  check_unsent_behind_flood();
   return check_report();
 }
 
