@@ -102,18 +102,20 @@ run-tests:
 MBEDTLS_SPECS ?= $(patsubst %,spec/%_spec.lua,tls tls_options tls_session tls_stream tls_keylog \
   tls_extra tls_close tls_wire tls_handshake tls_constraints passphrase pkcs12 x509 http2_alpn) \
   spec/builds/cmake_spec.lua spec/builds/amalgamation_spec.lua
+MBEDTLS_C_TESTS ?= spec/core/test_tls_records.c
 NOTLS_SPECS ?= spec/builds/notls_spec.lua spec/builds/cmake_spec.lua spec/encoding_spec.lua spec/digest_spec.lua
 # Their sources are compiled for this alone: quickly, then.
-other_build = WERROR=1 CFLAGS=-O0 TEST_LUAS=lua5.4 C_TESTS= run-tests
+other_build = WERROR=1 CFLAGS=-O0 TEST_LUAS=lua5.4 run-tests
 
 .PHONY: test-mbedtls test-notls
 test-mbedtls:
 	@.ci/deps mbedtls lua5.4
-	@SPEC_EXCEPTIONS=spec/builds/mbedtls.lua $(MAKE) BUILD=$(BUILD)/mbedtls HC_TLS=mbedtls SPECS="$(MBEDTLS_SPECS)" $(other_build)
+	@SPEC_EXCEPTIONS=spec/builds/mbedtls.lua $(MAKE) BUILD=$(BUILD)/mbedtls HC_TLS=mbedtls SPECS="$(MBEDTLS_SPECS)" \
+	  C_TESTS="$(MBEDTLS_C_TESTS)" $(other_build)
 
 test-notls:
 	@.ci/deps test lua5.4
-	@$(MAKE) BUILD=$(BUILD)/notls HC_TLS=0 SPECS="$(NOTLS_SPECS)" $(other_build)
+	@$(MAKE) BUILD=$(BUILD)/notls HC_TLS=0 SPECS="$(NOTLS_SPECS)" C_TESTS= $(other_build)
 
 # --- under sanitizers and valgrind
 

@@ -388,12 +388,20 @@ static bool is_ticket(int result) {
 #endif
 }
 
-/* Tickets of TLS 1.3 come in between; some, and not for ever. */
+/* A record may hold nothing (RFC 5246 section 6.2.1, RFC 8446 section 5.1). mbedTLS passes over one
+ * of them, and gives 0 for the next, as it does for the end of the stream below. */
+static bool is_empty_record(const hc_tls_engine *e, int result) {
+  return result == 0 && !e->carrier->ended && mbedtls_ssl_get_bytes_avail(&e->ssl) == 0;
+}
+
+/* Tickets of TLS 1.3 come in between; some, and not for ever. So do empty records, which carry_in
+ * has counted. */
 static int read_mbedtls(hc_tls_engine *e, char *into, size_t room) {
   int got;
   e->is_reading = true;
   do got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
-  while (is_ticket(got) && hc_tls_carrier_count(e->carrier, HC_TLS_MESSAGE));
+  while (is_empty_record(e, got) ||
+         (is_ticket(got) && hc_tls_carrier_count(e->carrier, HC_TLS_MESSAGE)));
   e->is_reading = false;
   if (!is_ticket(got)) return got;
   hc_tls_fail_by_flood(e->handshake);
