@@ -70,14 +70,38 @@ static void forge(fixture *f, unsigned char type, const char *bytes, size_t size
   memcpy(nonce + 4, record + 5, EXPLICIT);
   to_client.count++;
   EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-  NEED(context &&
-       EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, to_client.key, nonce) == 1 &&
+  NEED(context && EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, to_client.key, nonce) == 1 &&
        EVP_EncryptUpdate(context, NULL, &moved, bound, sizeof bound) == 1 &&
        EVP_EncryptUpdate(context, content, &moved, (const unsigned char *)bytes, (int)size) == 1 &&
        EVP_EncryptFinal_ex(context, content + size, &rest) == 1 &&
        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG, content + size) == 1);
   EVP_CIPHER_CTX_free(context);
   NEED(BIO_write(f->w.wire.to_client, record, (int)(5 + sealed)) == (int)(5 + sealed));
+}
+
+/* The next record of the client, opened: its content's size, and -1 where there is none whole. */
+static int take_record(fixture *f, unsigned char *type, char *into, size_t room) {
+  unsigned char record[5 + EXPLICIT + RECORD_MOST + TAG], bound[13], nonce[12];
+  int moved, rest;
+  if (BIO_read(f->w.wire.to_server, record, 5) != 5) return -1;
+  int sealed = record[3] << 8 | record[4];
+  if (BIO_read(f->w.wire.to_server, record + 5, sealed) != sealed) return -1;
+  size_t size = (size_t)sealed - EXPLICIT - TAG;
+  unsigned char *content = record + 5 + EXPLICIT;
+  NEED(size <= room);
+  *type = record[0];
+  write_bound(bound, &to_server, *type, size);
+  memcpy(nonce, to_server.salt, 4);
+  memcpy(nonce + 4, record + 5, EXPLICIT);
+  to_server.count++;
+  EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+  NEED(context && EVP_DecryptInit_ex(context, EVP_aes_128_gcm(), NULL, to_server.key, nonce) == 1 &&
+       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, content + size) == 1 &&
+       EVP_DecryptUpdate(context, NULL, &moved, bound, sizeof bound) == 1 &&
+       EVP_DecryptUpdate(context, (unsigned char *)into, &moved, content, (int)size) == 1 &&
+       EVP_DecryptFinal_ex(context, (unsigned char *)into + size, &rest) == 1);
+  EVP_CIPHER_CTX_free(context);
+  return (int)size;
 }
 
 static void open_forged(fixture *f) {
@@ -105,10 +129,9 @@ static void test_empty_records(void) {
       size_t got;
       for (int round = 0; round < 2; round++) {
         for (int i = 0; i < count; i++) forge(&f, APPLICATION_DATA, "", 0);
-        CHECK_CASE("they are nothing",
-                   (peeks ? hc_stream_peer_peek(f.w.client, NULL)
-                          : hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL)) ==
-                       HC_IO_WANT_READ);
+        CHECK_CASE("they are nothing", (peeks ? hc_stream_peer_peek(f.w.client, NULL)
+                                              : hc_stream_peer_recv(f.w.client, in, sizeof in, &got,
+                                                                    NULL)) == HC_IO_WANT_READ);
         forge(&f, APPLICATION_DATA, "behind", 6);
         CHECK(!peeks || hc_stream_peer_peek(f.w.client, NULL) == HC_IO_OK);
         CHECK(hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK && got == 6 &&
@@ -138,10 +161,130 @@ static void test_too_many_empty_records(void) {
   close_fixture(&f);
 }
 
+/* What the client has sent: its content joined, and how often it has refused a handshake. */
+typedef struct heard {
+  char content[40000];
+  size_t size;
+  unsigned refusals, goodbyes;
+} heard;
+
+static heard *hear(fixture *f) {
+  static heard h;
+  char in[RECORD_MOST];
+  unsigned char type;
+  int size;
+  h = (heard){.size = 0};
+  while ((size = take_record(f, &type, in, sizeof in)) >= 0) {
+    if (type == APPLICATION_DATA) {
+      NEED(h.size + (size_t)size <= sizeof h.content);
+      memcpy(h.content + h.size, in, (size_t)size);
+      h.size += (size_t)size;
+    } else if (type == ALERT && size == 2 && in[0] == 1) {
+      h.refusals += in[1] == 100; /* no_renegotiation, RFC 5246 section 7.2 */
+      h.goodbyes += in[1] == 0;
+    } else {
+      NEED(!"a record of another kind");
+    }
+  }
+  return &h;
+}
+
+static bool is_heard(const heard *h, const char *bytes, size_t size) {
+  return h->size == size && memcmp(h->content, bytes, size) == 0;
+}
+
+static void wish_for_a_handshake(fixture *f) { forge(f, HANDSHAKE, "\0\0\0\0", 4); }
+
+static hc_io send_bytes(fixture *f, const char *bytes, size_t size, size_t *sent) {
+  hc_slice part = {bytes, size};
+  return hc_stream_peer_send(f->w.client, &part, 1, sent, NULL);
+}
+
+/* RFC 5246 section 7.4.1.1. The wish is read while a record waits for room, and room is there
+ * again before the send is repeated. */
+static void test_wish_while_a_record_waits(void) {
+  static const size_t rooms[] = {0, 1, 10, 900};
+  char *bytes = pattern(2000), in[16];
+  for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+    for (int has_room = 0; has_room < 2; has_room++) {
+      fixture f;
+      size_t got, sent;
+      open_forged(&f);
+      f.w.wire.write_room = rooms[i];
+      CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_WANT_WRITE && sent == 0);
+      if (has_room) f.w.wire.write_room = SIZE_MAX;
+      wish_for_a_handshake(&f);
+      wish_for_a_handshake(&f);
+      forge(&f, APPLICATION_DATA, "behind", 6);
+      CHECK_CASE("who reads need not wait for room",
+                 hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK &&
+                     got == 6);
+      f.w.wire.write_room = SIZE_MAX;
+      CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_OK && sent == 1000);
+      CHECK(send_bytes(&f, bytes + 1000, 1000, &sent) == HC_IO_OK && sent == 1000);
+      const heard *h = hear(&f);
+      CHECK_CASE("each byte once", is_heard(h, bytes, 2000));
+      CHECK(h->refusals > 0);
+      close_fixture(&f);
+    }
+  }
+  free(bytes);
+}
+
+/* The refusal is cut off by a full socket, and what is sent next is not taken for it. */
+static void test_refusal_without_room(void) {
+  static const size_t rooms[] = {0, 1, 10};
+  char *bytes = pattern(2000), in[16];
+  for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+    for (int sends = 0; sends < 2; sends++) {
+      fixture f;
+      size_t got, sent;
+      open_forged(&f);
+      f.w.wire.write_room = rooms[i];
+      wish_for_a_handshake(&f);
+      forge(&f, APPLICATION_DATA, "behind", 6);
+      CHECK_CASE("who reads need not wait for room",
+                 hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK &&
+                     got == 6);
+      if (sends) CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_WANT_WRITE && sent == 0);
+      f.w.wire.write_room = SIZE_MAX;
+      CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_OK && sent == 1000);
+      CHECK(send_bytes(&f, bytes + 1000, 1000, &sent) == HC_IO_OK && sent == 1000);
+      const heard *h = hear(&f);
+      CHECK_CASE("each byte once", is_heard(h, bytes, 2000));
+      CHECK(h->refusals == 1);
+      close_fixture(&f);
+    }
+  }
+  free(bytes);
+}
+
+/* Nor is the goodbye. */
+static void test_goodbye_behind_a_refusal(void) {
+  fixture f;
+  char in[16];
+  size_t got;
+  open_forged(&f);
+  f.w.wire.write_room = 10;
+  wish_for_a_handshake(&f);
+  (void)hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL);
+  f.w.wire.write_room = SIZE_MAX;
+  hc_stream_peer_close(f.w.client);
+  const heard *h = hear(&f);
+  CHECK(h->refusals == 1 && h->goodbyes == 1);
+  close_fixture(&f);
+}
+
 int main(void) {
   make_identities();
   test_empty_records();
   test_too_many_empty_records();
+  test_wish_while_a_record_waits();
+  /* OpenSSL 3 drops a refusal that has no room, with the number that its record had */
+  if (hc_tls_mbedtls_version()) {
+    test_refusal_without_room();
+    test_goodbye_behind_a_refusal();
+  }
   free_identities();
   return check_report();
 }

@@ -83,7 +83,11 @@ static int carry_in(void *engine, unsigned char *into, size_t room) {
 }
 
 /* mbedTLS comes back with what was not sent. What it sends within a read is the refusal of a new
- * handshake, and a record may hold thousands of wishes for one. */
+ * handshake, and a record may hold thousands of wishes for one.
+ *
+ * With a record of ours under way it would not refuse but send the rest of that, from the one
+ * buffer that it has, and the write that is tried again would then seal the same bytes once more:
+ * so nothing leaves within a read until that record has. */
 static int carry_out(void *engine, const unsigned char *bytes, size_t size) {
   hc_tls_engine *e = engine;
   size_t sent;
@@ -91,6 +95,7 @@ static int carry_out(void *engine, const unsigned char *bytes, size_t size) {
     hc_tls_fail_by_flood(e->handshake);
     return TOO_MANY;
   }
+  if (e->is_reading && e->is_sealed) return MBEDTLS_ERR_SSL_WANT_WRITE;
   hc_io io = hc_tls_carrier_write(e->carrier, (hc_slice){(const char *)bytes, size}, &sent);
   if (io == HC_IO_OK) return (int)sent;
   return io == HC_IO_WANT_READ || io == HC_IO_WANT_WRITE ? MBEDTLS_ERR_SSL_WANT_WRITE
@@ -394,13 +399,21 @@ static bool is_empty_record(const hc_tls_engine *e, int result) {
   return result == 0 && !e->carrier->ended && mbedtls_ssl_get_bytes_avail(&e->ssl) == 0;
 }
 
-/* Tickets of TLS 1.3 come in between; some, and not for ever. So do empty records, which carry_in
- * has counted. */
+/* A wish for a new handshake is worked off, and its refusal has not left. Whoever reads need not
+ * wait for that: a server may take nothing before all that it sends has been read. */
+static bool is_unrefused(hc_tls_engine *e, int result) {
+  if (result != MBEDTLS_ERR_SSL_WANT_WRITE) return false;
+  if (e->is_sealed) e->owes_refusal = true;
+  return true;
+}
+
+/* Tickets of TLS 1.3 come in between; some, and not for ever. So do empty records and wishes for a
+ * new handshake, which carry_in and carry_out have counted. */
 static int read_mbedtls(hc_tls_engine *e, char *into, size_t room) {
   int got;
   e->is_reading = true;
   do got = mbedtls_ssl_read(&e->ssl, (unsigned char *)into, room);
-  while (is_empty_record(e, got) ||
+  while (is_empty_record(e, got) || is_unrefused(e, got) ||
          (is_ticket(got) && hc_tls_carrier_count(e->carrier, HC_TLS_MESSAGE)));
   e->is_reading = false;
   if (!is_ticket(got)) return got;
@@ -423,17 +436,38 @@ hc_tls_result hc_tls_engine_peek(hc_tls_engine *e) {
                                                                  : outcome_of_mbedtls(e, result);
 }
 
+/* An alert that has not left whole: mbedTLS would take the next bytes, or a goodbye, for that. A
+ * write of nothing sends it and nothing else. 0: it has left. */
+static int send_alert_left(hc_tls_engine *e) {
+  if (e->is_sealed || e->ssl.out_left == 0) return 0;
+  return mbedtls_ssl_write(&e->ssl, (const unsigned char *)"", 0);
+}
+
+/* As much as leaves now; the rest stays for send_alert_left. */
+static void refuse_handshake(hc_tls_engine *e) {
+  e->owes_refusal = false;
+  (void)mbedtls_ssl_send_alert_message(&e->ssl, MBEDTLS_SSL_ALERT_LEVEL_WARNING,
+                                       MBEDTLS_SSL_ALERT_MSG_NO_RENEGOTIATION);
+}
+
 /* At most one record. After WANT_WRITE mbedTLS wants the same call again, and takes the bytes for
  * those that it has sealed already. */
 hc_tls_result hc_tls_engine_write(hc_tls_engine *e, hc_slice piece, size_t *written) {
-  int result = mbedtls_ssl_write(&e->ssl, (const unsigned char *)piece.data, piece.size);
-  *written = result > 0 ? (size_t)result : 0;
-  return result > 0 ? HC_TLS_MADE : outcome_of_mbedtls(e, result);
+  int result = send_alert_left(e);
+  *written = 0;
+  if (result != 0) return outcome_of_mbedtls(e, result);
+  result = mbedtls_ssl_write(&e->ssl, (const unsigned char *)piece.data, piece.size);
+  e->is_sealed = result == MBEDTLS_ERR_SSL_WANT_WRITE;
+  if (result <= 0) return outcome_of_mbedtls(e, result);
+  *written = (size_t)result;
+  if (e->owes_refusal) refuse_handshake(e);
+  return HC_TLS_MADE;
 }
 
 /* mbedTLS needs nothing for a goodbye that is left out: its sessions are copies. */
 void hc_tls_engine_close(hc_tls_engine *e, hc_tls_goodbye goodbye) {
-  if (e->is_established && goodbye == HC_TLS_GOODBYE_SAID) (void)mbedtls_ssl_close_notify(&e->ssl);
+  if (e->is_established && goodbye == HC_TLS_GOODBYE_SAID && send_alert_left(e) == 0)
+    (void)mbedtls_ssl_close_notify(&e->ssl);
 }
 
 /* --- why it failed */

@@ -71,6 +71,8 @@ struct hc_tls_engine {
   unsigned char record_size[2];
   unsigned warnings; /* alerts in a row that end nothing */
   bool is_reading;
+  bool is_sealed; /* a record of ours is under way */
+  bool owes_refusal; /* of a new handshake, once that record has left */
   bool is_counted; /* the last record is in that */
   bool is_established, was_resumed;
   /* what the verification found, certificate by certificate, the server's own first */
