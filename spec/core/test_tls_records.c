@@ -183,7 +183,7 @@ static heard *hear(fixture *f) {
       h.refusals += in[1] == 100; /* no_renegotiation, RFC 5246 section 7.2 */
       h.goodbyes += in[1] == 0;
     } else {
-      NEED(!"a record of another kind");
+      need_failed("a record of another kind", __LINE__);
     }
   }
   return &h;
