@@ -41,7 +41,8 @@ local function open()
   return assert(task:result())
 end
 
--- Sends until nothing has gone for many rounds of the loop. -> bytes
+-- Sends until nothing has gone for many rounds of the loop: even then the kernels may find room for a piece more.
+-- -> bytes
 local function fill()
   local total, idle = 0, 0
   while idle < 100 and total < SIZE do
@@ -66,8 +67,8 @@ describe("The server of a stream that nobody reads", function()
   it("can send no more than the kernels hold, and goes on as it is read", function()
     local response = open()
     local first = fill()
+    first = first + fill()
     assert.is_true(first < HELD_MOST, first)
-    assert.equal(0, conn:send_some(PIECE))
     collectgarbage()
     local before = collectgarbage("count")
     read(response, first)
@@ -92,8 +93,7 @@ describe("The server of a stream that nobody reads", function()
     local response = open()
     assert(conn:send("one\ntwo\n"))
     assert.equal("one", response:lines()())
-    assert.is_true(fill() < HELD_MOST)
-    assert.equal(0, conn:send_some(PIECE))
+    assert.is_true(fill() + fill() < HELD_MOST)
     assert.equal("two", response:lines()())
     response:close()
   end)
