@@ -200,30 +200,43 @@ static hc_io send_bytes(fixture *f, const char *bytes, size_t size, size_t *sent
   return hc_stream_peer_send(f->w.client, &part, 1, sent, NULL);
 }
 
+/* Data that comes behind the wishes is there at once. */
+static void check_reading(fixture *f) {
+  char in[16];
+  size_t got;
+  forge(f, APPLICATION_DATA, "behind", 6);
+  CHECK_CASE("who reads need not wait for room",
+             hc_stream_peer_recv(f->w.client, in, sizeof in, &got, NULL) == HC_IO_OK && got == 6);
+}
+
+/* There is room again: both halves of the 2,000 bytes go out, and the server has each once. */
+static const heard *check_sending(fixture *f, const char *bytes) {
+  size_t sent;
+  f->w.wire.write_room = SIZE_MAX;
+  CHECK(send_bytes(f, bytes, 1000, &sent) == HC_IO_OK && sent == 1000);
+  CHECK(send_bytes(f, bytes + 1000, 1000, &sent) == HC_IO_OK && sent == 1000);
+  const heard *h = hear(f);
+  CHECK_CASE("each byte once", is_heard(h, bytes, 2000));
+  return h;
+}
+
 /* RFC 5246 section 7.4.1.1. The wish is read while a record waits for room, and room is there
  * again before the send is repeated. */
 static void test_wish_while_a_record_waits(void) {
   static const size_t rooms[] = {0, 1, 10, 900};
-  char *bytes = pattern(2000), in[16];
+  char *bytes = pattern(2000);
   for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
     for (int has_room = 0; has_room < 2; has_room++) {
       fixture f;
-      size_t got, sent;
+      size_t sent;
       open_forged(&f);
       f.w.wire.write_room = rooms[i];
       CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_WANT_WRITE && sent == 0);
       if (has_room) f.w.wire.write_room = SIZE_MAX;
       wish_for_a_handshake(&f);
       wish_for_a_handshake(&f);
-      forge(&f, APPLICATION_DATA, "behind", 6);
-      CHECK_CASE("who reads need not wait for room",
-                 hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK &&
-                     got == 6);
-      f.w.wire.write_room = SIZE_MAX;
-      CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_OK && sent == 1000);
-      CHECK(send_bytes(&f, bytes + 1000, 1000, &sent) == HC_IO_OK && sent == 1000);
-      const heard *h = hear(&f);
-      CHECK_CASE("each byte once", is_heard(h, bytes, 2000));
+      check_reading(&f);
+      const heard *h = check_sending(&f, bytes);
       CHECK(h->refusals > 0);
       close_fixture(&f);
     }
@@ -234,24 +247,17 @@ static void test_wish_while_a_record_waits(void) {
 /* The refusal is cut off by a full socket, and what is sent next is not taken for it. */
 static void test_refusal_without_room(void) {
   static const size_t rooms[] = {0, 1, 10};
-  char *bytes = pattern(2000), in[16];
+  char *bytes = pattern(2000);
   for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
     for (int sends = 0; sends < 2; sends++) {
       fixture f;
-      size_t got, sent;
+      size_t sent;
       open_forged(&f);
       f.w.wire.write_room = rooms[i];
       wish_for_a_handshake(&f);
-      forge(&f, APPLICATION_DATA, "behind", 6);
-      CHECK_CASE("who reads need not wait for room",
-                 hc_stream_peer_recv(f.w.client, in, sizeof in, &got, NULL) == HC_IO_OK &&
-                     got == 6);
+      check_reading(&f);
       if (sends) CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_WANT_WRITE && sent == 0);
-      f.w.wire.write_room = SIZE_MAX;
-      CHECK(send_bytes(&f, bytes, 1000, &sent) == HC_IO_OK && sent == 1000);
-      CHECK(send_bytes(&f, bytes + 1000, 1000, &sent) == HC_IO_OK && sent == 1000);
-      const heard *h = hear(&f);
-      CHECK_CASE("each byte once", is_heard(h, bytes, 2000));
+      const heard *h = check_sending(&f, bytes);
       CHECK(h->refusals == 1);
       close_fixture(&f);
     }
