@@ -1,7 +1,9 @@
 /* test_large_file.c - files over 4 GiB, which are no matter of course where a long and a size_t
  * have 32 bits: read, written, sent and received behind that mark. The file is a hole but for its
  * end. */
+#ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64 /* before all headers; the core does so by itself */
+#endif
 #include "scratch.h"
 
 #include "../../core/client/client.h"
@@ -16,7 +18,8 @@
 
 static void make_large(const char *name) {
   int file = new_file(name, "");
-  loopback_need(pwrite(file, TAIL, TAIL_SIZE, (off_t)BEFORE) == (ssize_t)TAIL_SIZE, "pwrite");
+  loopback_need(lseek(file, (off_t)BEFORE, SEEK_SET) == (off_t)BEFORE, "lseek");
+  loopback_need(write(file, TAIL, TAIL_SIZE) == (ssize_t)TAIL_SIZE, "write");
   (void)close(file);
 }
 
@@ -71,7 +74,9 @@ static void check_position(void) {
   FILE *file = fopen(in_folder("large"), "rb");
   uint64_t at = 0;
   loopback_need(file && fseeko(file, (off_t)BEFORE + 2, SEEK_SET) == 0, "fseeko");
-  CHECK(hc_stdio_position(file, &at) && at == BEFORE + 2);
+  /* Where a file may be another C library's, nothing is asked of it. */
+  bool is_reachable = hc_stdio_is_reachable();
+  CHECK(hc_stdio_position(file, &at) == is_reachable && at == (is_reachable ? BEFORE + 2 : 0));
   (void)fclose(file);
 }
 

@@ -12,6 +12,8 @@
 #define WIN32_LEAN_AND_MEAN
 #endif
 #define NOMINMAX
+#define _FILE_OFFSET_BITS 64 /* before all headers, as on the systems where off_t is wide */
+
 #include <winsock2.h>
 #include <ws2tcpip.h>
 /* Behind the two. */
@@ -338,7 +340,9 @@ static inline int posix_rmdir(const char *path) {
 }
 
 static inline off_t posix_lseek(int fd, off_t offset, int from) {
-  return (off_t)SetFilePointer(posix_handle_of(fd), (LONG)offset, NULL, (DWORD)from);
+  LARGE_INTEGER by = {.QuadPart = offset}, at;
+  return SetFilePointerEx(posix_handle_of(fd), by, &at, (DWORD)from) ? (off_t)at.QuadPart
+                                                                     : posix_fail();
 }
 
 static inline int posix_setenv(const char *name, const char *value, int replaces) {
