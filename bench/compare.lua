@@ -28,6 +28,8 @@ local function contenders(workload)
   end
   for _, extra in ipairs(workload.extra or {}) do add(extra.driver, extra.as, 1, extra.label) end
   add("httpclient", nil, 1)
+  if workload.floor then add("floor", nil, 1) end
+  if config.peers == 0 then return list end
   for _, label in ipairs({ "libcurl", "luasocket", "lua-http", "httpx" }) do
     if workload.peers[label] then add(label, nil, workload.peers[label]) end
   end
@@ -60,7 +62,8 @@ local function trace(workload, list)
           contender.as)
       end
       -- In a quick run only where a target asks for it: an instruction count takes seconds.
-      if config.instructions == 1 and (not config.quick or workload.target.instructions) then
+      if config.instructions > 0 and (not config.quick or config.instructions == 2
+        or workload.target.instructions) then
         contender.instructions, contender.note = harness.instructions(contender.driver, workload,
           contender.as)
       end

@@ -5,7 +5,7 @@ local harness = { config = {} }
 local config = harness.config
 
 local numeric = { quick = true, runs = true, nofile = true, syscalls = true, instructions = true,
-  profile = true, plain_port = true,
+  profile = true, peers = true, plain_port = true,
   full_port = true, resumed_port = true, h2_port = true, server_port = true }
 
 for _, argument in ipairs(arg) do
@@ -67,6 +67,7 @@ harness.drivers = {
     command = { config.build .. "/bench/bare" },
     load = { config.lua, "-e", 'require "bench_empty"' } },
   lua_driver("httpclient", config.lua, config.abi, "ours.lua", 'require "httpclient"', our_paths),
+  lua_driver("floor", config.lua, config.abi, "floor.lua", 'require "bench_floor"'),
   { label = "libcurl", environment = {}, command = { config.build .. "/bench/curl" },
     load = { config.build .. "/bench/curl", "nothing" } },
   lua_driver("luasocket", "lua5.4", "5.4", "luasocket.lua",

@@ -6,21 +6,24 @@
 -- `peers` those that can do it (a number: so much of the count, for the slow ones). `target` holds the ratios to the
 -- bare loop that this client aims at (`memory` in KiB, `instructions` for one operation). With `by_hand` the ratios are
 -- not to the bare loop but to this client's HTTPClient at the work of that name, and `of_peers` is the ratio to the
--- best peer that is written in Lua.
+-- best peer that is written in Lua. `floor`: drivers/floor.c can do it.
 local everyone = { libcurl = 1, luasocket = 1, ["lua-http"] = 0.2 }
 local all = { libcurl = 1, luasocket = 1, ["lua-http"] = 1 }
 
 local list = {
-  { name = "get", title = "small GET on a kept connection, blocking", on = "plain", path = "/small",
+  { name = "get", floor = true, title = "small GET on a kept connection, blocking", on = "plain",
+    path = "/small",
     shared = true,
     count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone,
     target = { cpu = 1.25, syscalls = 2, instructions = 6000 } },
-  { name = "get_wait", title = "small GET on a kept connection, with wait", on = "plain",
+  { name = "get_wait", floor = true, title = "small GET on a kept connection, with wait",
+    on = "plain",
     path = "/small",
     shared = true, count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone,
     bare_as = "get", extra = { { driver = "bare", as = "get_wait", label = "bare + epoll" } },
     target = { cpu = 1.4, syscalls = 3 } },
-  { name = "post", title = "small POST on a kept connection", on = "plain", path = "/small",
+  { name = "post", floor = true, title = "small POST on a kept connection", on = "plain",
+    path = "/small",
     shared = true, size = 200,
     count = 30000, quick = 2000, trace = { 100, 400 }, peers = everyone, target = { cpu = 1.15 } },
   { name = "stream", title = "Content-Length body into strings", on = "plain", path = "/%dm",
@@ -55,7 +58,7 @@ local list = {
 local function add(workload) list[#list + 1] = workload end
 
 for _, connections in ipairs({ 1, 10, 100, 1000, 10000 }) do
-  add({ name = "many" .. connections, as = "many", title = connections
+  add({ name = "many" .. connections, as = "many", floor = true, title = connections
     .. " kept connections, all busy", on = "plain",
     path = "/small", shared = true, connections = connections, count = 30000,
     quick = math.max(2000, connections),
@@ -65,12 +68,14 @@ for _, connections in ipairs({ 1, 10, 100, 1000, 10000 }) do
     target = connections == 1000 and { cpu = 1.1 } or {} })
 end
 
-add({ name = "busy10of1000", as = "many", title = "1000 kept connections, 10 busy", on = "plain",
+add({ name = "busy10of1000", as = "many", floor = true, title = "1000 kept connections, 10 busy",
+  on = "plain",
   path = "/small",
   shared = true, connections = 1000, busy = 10, count = 30000, quick = 2000, trace = { 100, 400 },
   peers = { libcurl = 1, luasocket = 0.2, ["lua-http"] = 0.2 }, target = { cpu = 1.2 } })
 
-add({ name = "new_plain", as = "new", title = "new connection for each request", on = "plain",
+add({ name = "new_plain", as = "new", floor = true, title = "new connection for each request",
+  on = "plain",
   path = "/small",
   shared = true, count = 5000, quick = 500, trace = { 20, 120 }, peers = everyone,
   target = { cpu = 1.1 } })
@@ -92,7 +97,8 @@ add({ name = "upload_file", title = "upload from a file", on = "server", path = 
   mib = true, shared = true,
   file = "in", count = 256, quick = 128, trace = { 4, 12 }, peers = all, target = { cpu = 1.0 } })
 
-add({ name = "head40", as = "head", title = "head of 40 fields as a dictionary", on = "server",
+add({ name = "head40", as = "head", floor = true, title = "head of 40 fields as a dictionary",
+  on = "server",
   path = "/head/40",
   size = 40, shared = true, count = 20000, quick = 1500, trace = { 100, 300 },
   peers = { libcurl = 1, luasocket = 0.5, ["lua-http"] = 0.1 }, target = { cpu = 1.4 } })
