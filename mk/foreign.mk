@@ -18,16 +18,33 @@ FOREIGN_C_TESTS ?= $(if $(filter s390x,$(FOREIGN)),base64 body buffer chunked de
 # (tls_end starts itself, past the emulator.)
 foreign_c_tests = $(FOREIGN_C_TESTS:%=$(foreign_build)/hooks/test_%)
 
-.PHONY: foreign-test musl
-foreign-test:
+foreign_make = $(MAKE) -s -j$(JOBS) BUILD=$(foreign_build) PLATFORM=posix WERROR=1 LUA_ABI=5.4 LUA_PC= \
+  LUA_INCDIR=$(foreign_root)/usr/include/lua5.4 CC="$(foreign_triple_$(FOREIGN))-gcc --sysroot=$(foreign_root)" \
+  AR=$(foreign_triple_$(FOREIGN))-ar NGHTTP2= LIBPSL= BROTLI= ZSTD= IDN2= TLS_CFLAGS=-DHC_WITH_NGHTTP2 \
+  LIBS="-lssl -lcrypto -lnghttp2 -lz -ldl"
+# Specs of the core: what a client does with the bytes on its wire, at an emulator's pace.
+FOREIGN_CORE_SPECS ?= address anchor blocking body_file body_stream coding connection digest encoding get \
+  http2_wire http_client large_file message method multipart poller pkcs12 read_ahead response resume_body same_heads \
+  short_body tls tls_session tls_wire upload url_plain wire wire_framing wire_request wire_response x509
+FOREIGN_SPECS ?= $(FOREIGN_CORE_SPECS:%=spec/%_spec.lua)
+
+.PHONY: foreign-deps foreign-test foreign-specs musl
+foreign-deps:
 	@.ci/deps foreign $(FOREIGN)
 	@.ci/foreign-deps $(FOREIGN) $(foreign_build)/debian
-	@$(MAKE) -s -j$(JOBS) BUILD=$(foreign_build) PLATFORM=posix WERROR=1 LUA_ABI=5.4 LUA_PC= \
-	  CC="$(foreign_triple_$(FOREIGN))-gcc --sysroot=$(foreign_root)" \
-	  AR=$(foreign_triple_$(FOREIGN))-ar NGHTTP2= LIBPSL= BROTLI= ZSTD= IDN2= \
-	  TLS_CFLAGS=-DHC_WITH_NGHTTP2 LIBS="-lssl -lcrypto -lnghttp2 -lz -ldl" $(foreign_c_tests)
+
+foreign-test: foreign-deps
+	@$(foreign_make) $(foreign_c_tests)
 	@BUILD=$(foreign_build) JOBS=$(JOBS) C_WRAPPER="$(foreign_run_$(FOREIGN))" \
 	  spec/run $(foreign_c_tests:%=c:%)
+
+# A script stands for the interpreter, so that what specs start is run in the same way.
+foreign-specs: foreign-deps
+	@.ci/deps test lua5.4
+	@$(foreign_make) $(foreign_build)/5.4/httpclient/core.so native
+	@.ci/foreign-lua "$(foreign_run_$(FOREIGN))" $(foreign_build)
+	@BUILD=$(foreign_build) JOBS=$(JOBS) SPEC_TIME_FACTOR=8 SPEC_FEWER=10 \
+	  spec/run $(FOREIGN_SPECS:%=$(foreign_build)/run/lua5.4:%)
 
 # Another C library: core and bindings with its headers, and those C tests that stand on nothing
 # else, since OpenSSL is there for the usual one alone.
@@ -73,5 +90,6 @@ $(BUILD)/spec/support/bsd/%.o: spec/support/bsd/%.c $(BUILD)/flags
 
 help::
 	@echo 'bsd-test        C tests with the ways of macOS and the BSDs (BSD=freebsd, apple)'
+	@echo 'foreign-specs   specs of the core there'
 	@echo 'foreign-test    C tests on FOREIGN=$(FOREIGN) (i386, s390x by qemu-user)'
 	@echo 'musl            core and bindings with the headers of musl'
