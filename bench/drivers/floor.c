@@ -68,6 +68,12 @@ static floor_client *check_client(lua_State *L) {
   return luaL_checkudata(L, 1, CLIENT);
 }
 
+/* luaL_error, as what it is: the checkers do not know that it never comes back. */
+__attribute__((noreturn)) static void stop(lua_State *L, const char *why) {
+  luaL_error(L, "%s", why);
+  abort();
+}
+
 static int push_ok(lua_State *L) {
   lua_pushinteger(L, 0);
   return 1;
@@ -76,7 +82,7 @@ static int push_ok(lua_State *L) {
 /* --- what goes out */
 
 static void append(lua_State *L, const char *bytes, size_t size) {
-  if (size > REQUEST_SIZE - exchange.request_size) luaL_error(L, "the request is too long");
+  if (size > REQUEST_SIZE - exchange.request_size) stop(L, "the request is too long");
   memcpy(exchange.request + exchange.request_size, bytes, size);
   exchange.request_size += size;
 }
@@ -129,7 +135,7 @@ static int client_request(lua_State *L) {
 
 static size_t receive(lua_State *L, int fd, char *room, size_t size) {
   ssize_t got = recv(fd, room, size, 0);
-  if (got <= 0) luaL_error(L, "recv: %s", got == 0 ? "end of the connection" : strerror(errno));
+  if (got <= 0) stop(L, got == 0 ? "end of the connection" : strerror(errno));
   return (size_t)got;
 }
 
@@ -137,22 +143,22 @@ static size_t receive(lua_State *L, int fd, char *room, size_t size) {
 static void learn(lua_State *L, floor_client *self) {
   const char *end = NULL;
   while (!end) {
-    if (self->got == sizeof first - 1) luaL_error(L, "the head does not fit");
+    if (self->got == sizeof first - 1) stop(L, "the head does not fit");
     self->got += receive(L, self->fd, first + self->got, sizeof first - 1 - self->got);
     end = strstr(first, "\r\n\r\n");
   }
   const char *length = strstr(first, "\r\nContent-Length:");
-  if (!length || length > end) luaL_error(L, "an answer without length");
+  if (!length || length > end) stop(L, "an answer without length");
   exchange.head_size = (size_t)(end - first) + 4;
   exchange.answer_size = exchange.head_size + (size_t)strtoull(length + 17, NULL, 10);
-  if (self->got > exchange.answer_size) luaL_error(L, "bytes behind the answer");
+  if (self->got > exchange.answer_size) stop(L, "bytes behind the answer");
 }
 
 /* One byte more than an answer has, to see that there is none. */
 static void make_room(lua_State *L, floor_client *self) {
   if (exchange.answer_size == 0) learn(L, self);
   self->answer = malloc(exchange.answer_size + 1);
-  if (!self->answer) luaL_error(L, "out of memory");
+  if (!self->answer) stop(L, "out of memory");
   memcpy(self->answer, first, self->got);
 }
 
@@ -163,7 +169,7 @@ static bool advance(lua_State *L, floor_client *self) {
     self->got +=
         receive(L, self->fd, self->answer + self->got, exchange.answer_size + 1 - self->got);
   if (self->got < exchange.answer_size) return false;
-  if (self->got > exchange.answer_size) luaL_error(L, "the answer has another size than the first");
+  if (self->got > exchange.answer_size) stop(L, "the answer has another size than the first");
   self->status = BODY;
   return true;
 }
@@ -217,7 +223,7 @@ static void keep_fields(lua_State *L, const char *answer) {
   while (line && ++line < end) {
     const char *next = memchr(line, '\n', (size_t)(end - line));
     const char *colon = memchr(line, ':', (size_t)(end - line));
-    if (!next || !colon || colon > next) luaL_error(L, "a field line without colon");
+    if (!next || !colon || colon > next) stop(L, "a field line without colon");
     lua_pushlstring(L, line, (size_t)(colon - line));
     lua_rawseti(L, -2, 2 * exchange.field_count + 1);
     lua_pushlstring(L, colon + 2, (size_t)(next - colon) - 3);
