@@ -17,7 +17,8 @@ static hc_connector *start(const hc_address *list, size_t count, uint64_t now) {
 }
 
 /* Polls at `now` for as long as descriptors have something, until it is decided. */
-/* What reaches `listener` (-1: there is none) meanwhile is taken from its queue, so that there is room for the next. */
+/* What reaches `listener` (-1: there is none) meanwhile is taken from its queue, so that there is
+ * room for the next. */
 static hc_io run_beside(int listener, hc_connector *c, uint64_t now, hc_socket *connected,
                         hc_failure *why) {
   hc_io io;
@@ -164,8 +165,8 @@ static void check_early_wins(blackhole *hole) {
   hc_connector *c = start(list, 2, 0);
   hc_socket s;
   CHECK(hc_connector_poll(c, DELAY, &s, NULL) == HC_IO_WANT_WRITE);
-  /* Makes room: the SYN that the system sends again after a second gets in. (What is half open yet may fill the queue
-   * once more, so room is made while that is waited for, too.) */
+  /* Makes room: the SYN that the system sends again after a second gets in. (What is half open yet
+   * may fill the queue once more, so room is made while that is waited for, too.) */
   for (size_t i = 0; i < hole->count; i++) hc_socket_close(hole->filling[i]);
   hole->count = 0;
   struct pollfd entry = {.fd = hole->listener, .events = POLLIN, .revents = 0};
