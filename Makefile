@@ -127,7 +127,7 @@ COMPILE_FLAGS = -std=c11 -fPIC -pthread -fvisibility=hidden \
 compile = $(CC) $(COMPILE_FLAGS) $(if $(filter 1,$(WERROR)),-Werror) -MMD -MP
 openssl_libs := $(or $(shell $(PKG_CONFIG) --libs openssl 2>/dev/null),-lssl -lcrypto)
 # Not every version of it has a .pc file.
-mbedtls_libs := $(or $(shell $(PKG_CONFIG) --libs mbedtls 2>/dev/null),\
+mbedtls_libs := $(or $(shell $(PKG_CONFIG) --libs mbedtls mbedx509 mbedcrypto 2>/dev/null),\
   -lmbedtls -lmbedx509 -lmbedcrypto)
 TLS_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(filter $(tls_folder),openssl) zlib 2>/dev/null)
 TLS_CFLAGS := $(TLS_CFLAGS)

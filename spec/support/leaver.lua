@@ -22,8 +22,12 @@ function ways.process()
   os.execute("sleep 1000 &")
 end
 
+-- Ends when the daemon is there to be seen: in the midst of an exec a process has no environment.
 function ways.daemon()
-  os.execute("setsid sleep 1000 &")
+  os.execute([[
+    setsid sleep 1000 &
+    until [ "$(ps -o comm= -p $!)" = sleep ]; do :; done
+    [ ! -d /proc/self ] || until grep -qsz SPEC_JOB "/proc/$!/environ"; do :; done]])
 end
 
 -- Says on a connection who is there to be stopped, and stays.
