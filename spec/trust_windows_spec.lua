@@ -1,5 +1,5 @@
 -- Whom Windows trusts: a certificate of its store ROOT, unless that is for other purposes alone, or in the store
--- Disallowed.
+-- Disallowed, or disabled.
 local certs = require("spec.support.certs")
 local native = require("spec_native")
 local program = require("spec.support.program")
@@ -19,6 +19,8 @@ local cases = {
   { "is in it for servers", SERVERS, nil, true },
   { "is in it for signed programs", PROGRAMS, nil, false },
   { "is in it, and disallowed", "for all", "for all", false },
+  { "is in it, and has been disabled", "for all", nil, false, -10 },
+  { "is in it, and is to be disabled tomorrow", "for all", nil, true, 86400 },
 }
 
 describe("An authority of a server, in Windows' store", function()
@@ -27,11 +29,11 @@ describe("An authority of a server, in Windows' store", function()
     return
   end
 
-  local function put(name, pem, usage)
-    if usage then
-      native.trust(name, pem, usage ~= "for all" and usage or nil)
-      finally(function() assert.is_true(native.distrust(name, pem)) end)
-    end
+  local function put(name, pem, usage, disabled)
+    if not usage then return true end
+    local is_kept = native.trust(name, pem, usage ~= "for all" and usage or nil, disabled)
+    finally(function() assert.is_true(native.distrust(name, pem)) end)
+    return is_kept
   end
 
   for index, case in ipairs(cases) do
@@ -41,7 +43,10 @@ describe("An authority of a server, in Windows' store", function()
         { "basicConstraints", "critical,CA:TRUE" }, { "keyUsage", "critical,keyCertSign" } } })
       local certificate = certs.make({ subject = "localhost", issuer = authority,
         names = "DNS:localhost" })
-      put("ROOT", authority.cert, case[2])
+      if not put("ROOT", authority.cert, case[2], case[5]) then
+        pending("this store (wine's) keeps no time since when it is disabled")
+        return
+      end
       put("Disallowed", authority.cert, case[3])
       local server = assert(native.script({ { "accept" }, { "starttls", certificate.tls() },
         { "recv_until", "\r\n\r\n" },

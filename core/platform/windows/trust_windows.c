@@ -45,13 +45,25 @@ static bool is_disallowed_by(HCERTSTORE store, PCCERT_CONTEXT certificate) {
   return found != NULL;
 }
 
+/* A root of Microsoft's that it has disabled stays in the store, with the time since when. What has
+ * that mark and no time that can be read is disabled too. */
+static bool is_disabled(PCCERT_CONTEXT certificate) {
+  FILETIME since = {0, 0}, now;
+  DWORD size = sizeof since;
+  if (!CertGetCertificateContextProperty(certificate, CERT_DISALLOWED_FILETIME_PROP_ID, &since,
+                                         &size))
+    return GetLastError() != (DWORD)CRYPT_E_NOT_FOUND;
+  GetSystemTimeAsFileTime(&now);
+  return CompareFileTime(&since, &now) <= 0;
+}
+
 /* Certificates are given one by one, as views that last for the call. False: `take` wants no
  * more. */
 static bool give_each(HCERTSTORE store, HCERTSTORE disallowed, hc_trust_taker take, void *context) {
   bool goes_on = true;
   PCCERT_CONTEXT at = CertEnumCertificatesInStore(store, NULL);
   while (at && goes_on) {
-    if (is_for_servers(at) && !(disallowed && is_disallowed_by(disallowed, at)))
+    if (is_for_servers(at) && !is_disabled(at) && !(disallowed && is_disallowed_by(disallowed, at)))
       goes_on = take(context, (hc_slice){(const char *)at->pbCertEncoded, at->cbCertEncoded});
     if (goes_on) at = CertEnumCertificatesInStore(store, at); /* frees the last one */
   }

@@ -21,16 +21,34 @@ static HCERTSTORE open_store(lua_State *L) {
                        is_root ? L"ROOT" : L"Disallowed");
 }
 
-/* native.trust(store, PEM[, usage]): "ROOT" or "Disallowed"; for that usage (an OID) alone. */
+/* So many seconds from now. */
+static FILETIME time_in(lua_Number seconds) {
+  FILETIME now;
+  GetSystemTimeAsFileTime(&now);
+  ULARGE_INTEGER at = {.LowPart = now.dwLowDateTime, .HighPart = now.dwHighDateTime};
+  at.QuadPart += (ULONGLONG)(LONGLONG)(seconds * 1e7);
+  return (FILETIME){at.LowPart, at.HighPart};
+}
+
+static bool disable(PCCERT_CONTEXT certificate, lua_Number seconds) {
+  FILETIME since = time_in(seconds);
+  CRYPT_DATA_BLOB value = {sizeof since, (BYTE *)&since};
+  return CertSetCertificateContextProperty(certificate, CERT_DISALLOWED_FILETIME_PROP_ID, 0,
+                                           &value) != 0;
+}
+
+/* native.trust(store, PEM[, usage[, seconds]]): "ROOT" or "Disallowed"; for that usage (an OID)
+ * alone; disabled in so many seconds, or since then. False: the store keeps no such time. */
 static int native_trust(lua_State *L) {
   HCERTSTORE store = open_store(L);
   PCCERT_CONTEXT added = add_certificate(L, store, luaL_checkstring(L, 2));
   const char *usage = luaL_optstring(L, 3, NULL);
   if (usage && !CertAddEnhancedKeyUsageIdentifier(added, usage))
     return luaL_error(L, "the store takes no usage: %d", (int)GetLastError());
+  lua_pushboolean(L, lua_isnoneornil(L, 4) || disable(added, luaL_checknumber(L, 4)));
   (void)CertFreeCertificateContext(added);
   (void)CertCloseStore(store, 0);
-  return 0;
+  return 1;
 }
 
 /* native.distrust(store, PEM): takes it out again. */
