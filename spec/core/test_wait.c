@@ -208,6 +208,34 @@ static void check_wait_many(void) {
   for (size_t i = 0; i < COUNT; i++) hc_signal_close(&signals[i]);
 }
 
+/* --- a connect that fails where WSAPoll does not say so */
+
+#if !HAS_POSIX
+extern bool hc_wait_hides_failures; /* wait_windows.c */
+
+/* With a socket beside it that is always ready, or none; until a time, or without sleeping. */
+static void check_silent_failure(size_t count, uint64_t deadline) {
+  loopback_pair pair = loopback_connect("127.0.0.1");
+  hc_failure why = {HC_OK, ""};
+  hc_socket s;
+  int holder;
+  size_t ready;
+  hc_address nobody = loopback_address("127.0.0.1", loopback_dead_port("127.0.0.1", &holder));
+  loopback_need(hc_socket_connect(&nobody, &s, &why) == HC_IO_WANT_WRITE, "a connect under way");
+  hc_wait_entry entries[2] = {{s, HC_EVENT_WRITE, 0}, {pair.ours, HC_EVENT_WRITE, 0}};
+  uint64_t limit = hc_clock_now() + 5000ull * MS;
+  hc_wait_hides_failures = true;
+  while (entries[0].ready == 0 && hc_clock_now() < limit)
+    CHECK(hc_wait(entries, count, deadline, &ready) == HC_OK);
+  hc_wait_hides_failures = false;
+  CHECK(entries[0].ready == HC_EVENT_WRITE && entries[1].ready == (count > 1 ? HC_EVENT_WRITE : 0));
+  CHECK(hc_socket_connect_result(s, &nobody, &why) == HC_IO_ERROR);
+  hc_socket_close(s);
+  (void)close(holder);
+  loopback_close(&pair);
+}
+#endif
+
 /* --- signals and groups */
 
 #if HAS_POSIX
@@ -274,7 +302,12 @@ int main(void) {
 #endif
   check_wait();
   check_wait_many();
-#if HAS_POSIX
+#if !HAS_POSIX
+  check_silent_failure(1, HC_NEVER);
+  check_silent_failure(1, 0);
+  check_silent_failure(2, HC_NEVER);
+  check_silent_failure(2, 0);
+#else
   check_signal_number();
 #endif
   check_signal();

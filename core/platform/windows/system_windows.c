@@ -29,6 +29,31 @@ bool hc_network_start(void) {
   return InitOnceExecuteOnce(&started, start_network, &result, NULL) && result;
 }
 
+/* --- which Windows it is */
+
+/* It is in every process, and never leaves it. */
+hc_windows_function hc_windows_ntdll(const char *name) {
+  HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+  return ntdll ? (hc_windows_function)GetProcAddress(ntdll, name) : NULL;
+}
+
+/* What GetVersionEx says depends on the manifest of whoever has started this process. */
+static BOOL CALLBACK ask_for_build(PINIT_ONCE once, void *build, void **unused) {
+  typedef LONG(WINAPI * get_version)(RTL_OSVERSIONINFOW *);
+  RTL_OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
+  get_version get = (get_version)hc_windows_ntdll("RtlGetVersion");
+  (void)once, (void)unused;
+  if (get && get(&version) == 0) *(unsigned *)build = version.dwBuildNumber;
+  return TRUE;
+}
+
+unsigned hc_windows_build(void) {
+  static INIT_ONCE asked = INIT_ONCE_STATIC_INIT;
+  static unsigned build;
+  (void)InitOnceExecuteOnce(&asked, ask_for_build, &build, NULL);
+  return build;
+}
+
 /* --- numbers of errors */
 
 /* So that the sentences of system_error.c serve here too. WSAE numbers of the same names are other

@@ -28,6 +28,23 @@ HC_INTERNAL_BEGIN
 /* WSAStartup, once for each process, before the first socket. False where there is no network. */
 bool hc_network_start(void);
 
+/* --- which Windows it is */
+
+#define HC_WINDOWS_10_1709 16299u
+#define HC_WINDOWS_10_2004 19041u
+
+/* The number of its build, which grows from version to version; 0 where it can't be had. */
+unsigned hc_windows_build(void);
+/* A function of ntdll, which the import libraries do not name; NULL where it has none. To be cast
+ * to its own type. */
+typedef void (*hc_windows_function)(void);
+hc_windows_function hc_windows_ntdll(const char *name);
+
+#ifdef HC_TEST_HOOKS
+/* hc_wait as before Windows 10 2004, where WSAPoll does not say that a connect has failed. */
+extern bool hc_wait_hides_failures;
+#endif
+
 /* --- numbers of errors */
 
 /* The number of errno that says the same as Winsock's; what has none stays as it is. */
