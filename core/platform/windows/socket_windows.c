@@ -80,6 +80,36 @@ static SOCKET open_socket(int family) {
   return INVALID_SOCKET;
 }
 
+/* The headers have these for some versions of Windows alone. */
+#define CONTROL_SYN_REPEATS _WSAIOW(IOC_VENDOR, 17) /* SIO_TCP_INITIAL_RTO */
+#define ROUND_TRIP_AS_SET_UP 0xffffu                /* TCP_INITIAL_RTO_UNSPECIFIED_RTT */
+#define SYN_REPEATS_NONE 0xfeu                      /* TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS */
+#define SYN_REPEATS_FEWEST 1u                       /* before Windows 10 1709 */
+
+/* TCP_INITIAL_RTO_PARAMETERS */
+typedef struct syn_repeats {
+  USHORT round_trip;
+  UCHAR count;
+} syn_repeats;
+
+static bool is_this_machine(const hc_address *address) {
+  static const unsigned char loopback_ipv6[HC_ADDRESS_BYTES] = {[HC_ADDRESS_BYTES - 1] = 1};
+  unsigned char bytes[HC_ADDRESS_BYTES];
+  size_t size = hc_address_bytes(address, bytes);
+  return size == HC_ADDRESS_BYTES ? memcmp(bytes, loopback_ipv6, size) == 0
+                                  : size > 0 && bytes[0] == 127;
+}
+
+/* Windows asks again after it was refused, so that a connect to a port of nobody takes two seconds.
+ * On this machine the first answer is the true one. Where this fails it takes as long as ever. */
+static void ask_once(SOCKET s) {
+  bool can_ask_once = hc_windows_build() >= HC_WINDOWS_10_1709;
+  syn_repeats repeats = {ROUND_TRIP_AS_SET_UP,
+                         can_ask_once ? SYN_REPEATS_NONE : SYN_REPEATS_FEWEST};
+  DWORD size = 0;
+  (void)WSAIoctl(s, CONTROL_SYN_REPEATS, &repeats, sizeof repeats, NULL, 0, &size, NULL, NULL);
+}
+
 /* Windows gives the port out here and not with the connect, so a machine that connects from one
  * address has some 16,000 connections at most. */
 static bool bind_to(SOCKET s, const hc_address *local) {
@@ -112,6 +142,7 @@ hc_io hc_socket_connect_from(const hc_address *local, const hc_address *address,
     return hc_socket_fail(why, hc_socket_connect_code(reason),
                           "can't use the local address: ", reason);
   }
+  if (is_this_machine(address)) ask_once(s);
   bool is_done = connect(s, (const struct sockaddr *)&storage, (int)address->size) == 0;
   int number = is_done ? 0 : last_errno();
   hc_io io = is_done ? check_connected((hc_socket)s, address, why) : HC_IO_WANT_WRITE;
