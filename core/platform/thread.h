@@ -76,6 +76,10 @@ void hc_thread_keep_module(void);
 /* Do threads run on while the process goes through its handlers of exit? On Windows they are gone
  * by then, in the middle of what they were at: nobody may wait for them, or want their locks. */
 bool hc_thread_outlives_exit(void);
+/* Calls `work`, always the same, when the thread of the caller ends, but not when the process does.
+ * For what a library keeps for each thread, and can't know the end of: on Windows it would hear of
+ * that in a DllMain, which this code has none of. Where threads outlive exit nothing is called. */
+void hc_thread_at_end(void (*work)(void));
 
 HC_INTERNAL_END
 

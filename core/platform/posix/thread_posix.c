@@ -125,6 +125,9 @@ int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
 
 bool hc_thread_outlives_exit(void) { return true; }
 
+/* Libraries have destructors of their own here. */
+void hc_thread_at_end(void (*work)(void)) { (void)work; }
+
 /* Fails when memory is out; then only a fork at a bad moment goes wrong. */
 void hc_thread_watch_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
   (void)pthread_atfork(before, in_parent, in_child);

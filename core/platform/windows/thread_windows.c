@@ -87,6 +87,41 @@ void hc_thread_keep_module(void) {
 /* ExitProcess ends all other threads before the modules hear of it. */
 bool hc_thread_outlives_exit(void) { return false; }
 
+/* --- the end of a thread */
+
+/* A fiber's value rather than a thread's, since only that comes with a call at its end. */
+static struct {
+  DWORD index;
+  void (*work)(void);
+  BOOLEAN(WINAPI *process_ends)(void);
+} thread_end = {.index = FLS_OUT_OF_INDEXES};
+
+/* The end of the process comes by here too, on the thread that ends it. The others have gone, maybe
+ * with a lock that `work` wants. */
+static void WINAPI at_thread_end(void *value) {
+  (void)value;
+  if (!thread_end.process_ends()) thread_end.work();
+}
+
+/* The call has to find this code, so the module stays. */
+static BOOL CALLBACK prepare_thread_end(PINIT_ONCE once, void *work, void **unused) {
+  (void)once, (void)unused;
+  hc_thread_keep_module();
+  thread_end.work = *(void (**)(void))work;
+  thread_end.process_ends = (BOOLEAN(WINAPI *)(void))hc_windows_ntdll("RtlDllShutdownInProgress");
+  if (thread_end.process_ends) thread_end.index = FlsAlloc(at_thread_end);
+  return TRUE;
+}
+
+/* What could not be prepared is not done, and some memory stays with each thread that ends. */
+void hc_thread_at_end(void (*work)(void)) {
+  static INIT_ONCE prepared = INIT_ONCE_STATIC_INIT;
+  (void)InitOnceExecuteOnce(&prepared, prepare_thread_end, &work, NULL);
+  if (thread_end.index != FLS_OUT_OF_INDEXES) (void)FlsSetValue(thread_end.index, &thread_end);
+}
+
+/* --- starting one */
+
 /* The size is of address space alone; without the flag that much memory would be committed.
  * CreateThread fails for want of memory or handles, which is EAGAIN as pthread_create says it. */
 int hc_thread_start(void *(*work)(void *), void *argument, size_t stack_size) {
