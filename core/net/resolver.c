@@ -26,7 +26,6 @@
 #include "../platform/wait.h"
 
 #define IDLE_NS ((uint64_t)HC_RESOLVER_IDLE_SECONDS * 1000000000u)
-#define WORKER_STACK_SIZE 262144u
 #define SHOWN_HOST_MAX 160u /* of a long name, so that the reason still fits the record */
 
 #define LOOKUP_BUCKETS 256u /* buckets; so many different names at once are rare */
@@ -247,7 +246,7 @@ static void *work_resolver(void *unused) {
 /* Counted as idle before it runs: otherwise the next one who asks would start a second thread for
  * the same job. */
 static int start_worker(void) {
-  int error = hc_thread_start(work_resolver, NULL, WORKER_STACK_SIZE);
+  int error = hc_thread_start(work_resolver, NULL, HC_ADDRESS_LOOKUP_STACK);
   if (error != 0) return error;
   pool.workers++;
   pool.idle++;

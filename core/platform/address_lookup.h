@@ -21,6 +21,14 @@ typedef struct hc_address_answer {
   int code, system_error; /* the system's own reasons */
 } hc_address_answer;
 
+/* What a thread needs of a stack to look one up. On Windows programs of others may take part in
+ * that, on our thread, and there the size is of address space alone. */
+#if defined(_WIN32)
+#define HC_ADDRESS_LOOKUP_STACK ((size_t)1 << 20)
+#else
+#define HC_ADDRESS_LOOKUP_STACK ((size_t)1 << 18)
+#endif
+
 /* The addresses of `host`, each once, in the system's order (RFC 6724), with that port. Callable
  * from any thread. */
 void hc_address_lookup(const char *host, unsigned port, hc_address_answer *answer);
