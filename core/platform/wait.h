@@ -2,6 +2,7 @@
 #ifndef HC_WAIT_H
 #define HC_WAIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ typedef struct hc_signal {
 hc_error hc_signal_open(hc_signal *signal);
 void hc_signal_raise(const hc_signal *signal);  /* callable from any thread */
 void hc_signal_close(hc_signal *signal);
+/* May another program keep it from arriving? On Windows it is a datagram to ourselves. Whoever
+ * waits for it looks now and then as well. */
+bool hc_signal_can_be_lost(void);
 /* what to watch for reading; HC_NO_HANDLE when it is closed */
 hc_handle hc_signal_handle(const hc_signal *signal);
 /* For the child of a fork, whose copy of the descriptor is the parent's too. It gets one of its own

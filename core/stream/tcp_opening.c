@@ -8,9 +8,12 @@
 
 #include "../base/memory.h"
 #include "../platform/clock.h"
+#include "../platform/wait.h"
 
 /* To ask again after, when no descriptor is left to wait for a lookup on. */
 #define BLIND_INTERVAL_NS_TCP 10000000u
+/* And where there is one, but the signal on it may be lost. */
+#define DOUBT_INTERVAL_NS 100000000u
 
 /* Memory that ran out is no word about the name or the address, so the state is the general one. */
 static hc_io opening_out_of_memory(hc_tcp_state *state, hc_failure *failure) {
@@ -192,6 +195,8 @@ static void lookup_interest(hc_lookup *lookup, hc_interest *out) {
   out->fd = hc_lookup_handle(lookup);
   if (out->fd != HC_NO_HANDLE) out->events = HC_EVENT_READ;
   else out->deadline = hc_clock_now() + BLIND_INTERVAL_NS_TCP;
+  if (out->fd != HC_NO_HANDLE && hc_signal_can_be_lost())
+    out->deadline = hc_clock_now() + DOUBT_INTERVAL_NS;
 }
 
 /* One of the three at most is under way. */

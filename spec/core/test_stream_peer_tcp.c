@@ -173,6 +173,7 @@ static void check_unknown_names(void) {
     while (hc_stream_peer_advance(peer, &why) == HC_IO_WANT_READ) {
       hc_interest interest;
       hc_stream_peer_interest(peer, &interest);
+      CHECK((interest.deadline == HC_NEVER) == !hc_signal_can_be_lost());
       if (interest.fd < 0 || !loopback_await(interest.fd, POLLIN)) break;
     }
     CHECK(why.code == HC_ERR_CANT_RESOLVE && strncmp(why.text, "can't resolve ", 14) == 0);

@@ -150,6 +150,8 @@ void hc_signal_close(hc_signal *signal) {
   *signal = (hc_signal){0};
 }
 
+bool hc_signal_can_be_lost(void) { return false; }
+
 /* The same number as long as the signal is open, also after a fork (hc_signal_renew). */
 hc_handle hc_signal_handle(const hc_signal *signal) {
   return signal->read_end > 0 ? signal->read_end : HC_NO_HANDLE;
