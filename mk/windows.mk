@@ -67,10 +67,11 @@ windows-msvc: windows-deps
 # Of the C tests are left out those in which the C library's calls fail on purpose (faults.h: there functions of a
 # program stand before those of a library, here they do not), forks, SIGPIPE and files as POSIX has them.
 WINDOWS_C_TESTS ?= allocator api base64 body buffer busy chunked client connection connection_poller connector \
-  decoded_body decoder digest h2_attacks h2_client h2_input h2_rules h2_session h2_soak handle_map head_parser \
-  headers large_file pkcs12 poller public_address reach read_ahead request resolver route socket socks5 staged \
-  stream_peer_tcp stream_peer_tcp_life thread_end tls tls_certificate tls_end tls_flood tls_handshake tls_options \
-  tls_receive tls_revocation tls_session tls_store tls_verify transcript uri wait x509 zlib_decoder
+  decoded_body decoder digest file_windows h2_attacks h2_client h2_input h2_rules h2_session h2_soak handle_map \
+  head_parser headers large_file pkcs12 poller public_address reach read_ahead request resolver route socket \
+  socks5 staged stream_peer_tcp stream_peer_tcp_life thread_end tls tls_certificate tls_end tls_flood \
+  tls_handshake tls_options tls_receive tls_revocation tls_session tls_store tls_verify transcript uri wait x509 \
+  zlib_decoder
 windows_c_tests = $(WINDOWS_C_TESTS:%=$(WINDOWS)/hooks/test_%)
 # These spec files, or where none is named, all but those that spec/windows/exceptions.lua names: on Lua 5.4, and what
 # does not take long on one of the two others too.

@@ -1,8 +1,8 @@
 /* file_windows.c - files. See file.h.
  *
  * Every file is opened shared with everybody, its removal too, since an open one could otherwise be
- * neither replaced nor removed. Who owns a file is not asked: a new one takes the access list of
- * its folder, or of the file that it is to replace, and all files are the same user's (THE_USER).
+ * neither replaced nor removed. A new one takes the access list of its folder, or of the file that
+ * it is to replace. Owners are told apart by a number (hc_owner_of).
  *
  * Handles are synchronous: whoever reads or writes waits for the disk, as on POSIX. The bytes of a
  * body go through here in pieces, from the file to the send, or from the receive to the file. */
@@ -14,8 +14,6 @@
 #include <limits.h>
 
 #include "../../base/memory.h"
-
-#define THE_USER 0
 
 static HANDLE handle_of(hc_file file) { return (HANDLE)file; }
 
@@ -91,35 +89,40 @@ hc_error hc_file_open(const char *path, hc_file *file, hc_failure *why) {
   return open_file(path, GENERIC_READ, OPEN_EXISTING, 0, NULL, file, why);
 }
 
-/* The access list of the regular file at `path`; NULL where there is none, or it can't be learned.
- * Ends with LocalFree. */
-static SECURITY_DESCRIPTOR *list_of(const char *path) {
-  void *found = NULL;
+/* The access list of the file at `path`, NULL where there is no file; ends with LocalFree. False
+ * where there is one whose list can't be learned. */
+static bool find_list(const char *path, PSECURITY_DESCRIPTOR *list) {
+  *list = NULL;
   HANDLE file =
       hc_file_open_handle(path, READ_CONTROL, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
-  if (file == INVALID_HANDLE_VALUE) return NULL;
-  if (GetSecurityInfo(file, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, NULL, NULL,
-                      &found) != ERROR_SUCCESS)
-    found = NULL;
+  if (file == INVALID_HANDLE_VALUE)
+    return GetLastError() == ERROR_FILE_NOT_FOUND || GetLastError() == ERROR_PATH_NOT_FOUND;
+  bool is_known = GetSecurityInfo(file, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, NULL,
+                                  NULL, list) == ERROR_SUCCESS;
   (void)CloseHandle(file);
-  return found;
+  return is_known;
 }
 
-/* CREATE_NEW fails where the name is taken, a link to nowhere included. */
+/* CREATE_NEW fails where the name is taken; by a link to nowhere too, but only where links are not
+ * followed. */
 static hc_error create_new(const char *path, SECURITY_ATTRIBUTES *security, int64_t *owner,
                            hc_failure *why) {
   hc_file file;
-  *owner = THE_USER;
-  hc_error code = open_file(path, GENERIC_WRITE, CREATE_NEW, 0, security, &file, why);
-  if (code == HC_OK) hc_file_close(file);
+  *owner = 0;
+  hc_error code = open_file(path, GENERIC_WRITE, CREATE_NEW, FILE_FLAG_OPEN_REPARSE_POINT, security,
+                            &file, why);
+  if (code != HC_OK) return code;
+  *owner = hc_owner_of(handle_of(file), NULL);
+  hc_file_close(file);
   return code;
 }
 
 /* The list is given with the creation and not afterwards: there is no moment at which others could
- * open the file. */
+ * open the file. Where the old one's is not to be seen, the new file is the user's alone. */
 hc_error hc_file_create_new(const char *path, const char *old, int64_t *owner, hc_failure *why) {
-  SECURITY_ATTRIBUTES security = {.nLength = sizeof security,
-                                  .lpSecurityDescriptor = old ? list_of(old) : NULL};
+  SECURITY_ATTRIBUTES security = {.nLength = sizeof security};
+  if (old && !find_list(old, &security.lpSecurityDescriptor))
+    return hc_file_create_private(path, owner, why);
   bool has_list = security.lpSecurityDescriptor != NULL;
   hc_error code = create_new(path, has_list ? &security : NULL, owner, why);
   if (has_list) (void)LocalFree(security.lpSecurityDescriptor);
@@ -150,22 +153,30 @@ static bool is_plain(HANDLE handle, BY_HANDLE_FILE_INFORMATION *facts) {
          facts->nNumberOfLinks == 1;
 }
 
-/* Opened for its attributes alone, which even a file that somebody holds exclusively allows. */
+/* For what `access` says and no bytes, which even a file that somebody holds exclusively allows. */
+static HANDLE open_to_look(const char *path, DWORD access) {
+  return hc_file_open_handle(path, access, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+}
+
 static bool find(const char *path, BY_HANDLE_FILE_INFORMATION *facts) {
-  HANDLE handle = hc_file_open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING,
-                                      FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+  HANDLE handle = open_to_look(path, FILE_READ_ATTRIBUTES);
   if (handle == INVALID_HANDLE_VALUE) return false;
   bool is_found = is_plain(handle, facts);
   (void)CloseHandle(handle);
   return is_found;
 }
 
-/* A plain file is all that "own" means here. One that somebody else has put there has its own list,
- * and opening it for writing will show whether we may. */
+/* In a folder where others may make files too, the file may be somebody's whose list lets us write
+ * to it. */
 bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
   BY_HANDLE_FILE_INFORMATION facts;
-  *owner = THE_USER;
-  if (!find(path, &facts)) return false;
+  bool is_user = false;
+  *owner = 0;
+  HANDLE handle = open_to_look(path, FILE_READ_ATTRIBUTES | READ_CONTROL);
+  if (handle == INVALID_HANDLE_VALUE) return false;
+  if (is_plain(handle, &facts)) *owner = hc_owner_of(handle, &is_user);
+  (void)CloseHandle(handle);
+  if (!is_user) return false;
   *size = (uint64_t)facts.nFileSizeHigh << 32 | facts.nFileSizeLow;
   return true;
 }
@@ -175,8 +186,8 @@ bool hc_file_is_own(const char *path, uint64_t *size, int64_t *owner) {
 bool hc_file_is_present(hc_file file, const char *path, int64_t owner) {
   BY_HANDLE_FILE_INFORMATION found, opened;
   if (owner == HC_FILE_OF_NOBODY) return GetFileType(handle_of(file)) == FILE_TYPE_CHAR;
-  return is_plain(handle_of(file), &opened) && find(path, &found) &&
-         found.dwVolumeSerialNumber == opened.dwVolumeSerialNumber &&
+  return is_plain(handle_of(file), &opened) && hc_owner_of(handle_of(file), NULL) == owner &&
+         find(path, &found) && found.dwVolumeSerialNumber == opened.dwVolumeSerialNumber &&
          found.nFileIndexHigh == opened.nFileIndexHigh &&
          found.nFileIndexLow == opened.nFileIndexLow;
 }
@@ -204,15 +215,25 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
 /* Without the right to write anywhere, each write goes to the end. */
 #define APPEND_ACCESS (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
 
+/* A new one is private already. Another user's file would stay his, whatever its list says. */
+static bool is_private_log(HANDLE handle, const hc_private *p, bool is_new) {
+  BY_HANDLE_FILE_INFORMATION facts;
+  bool is_user = false;
+  if (!is_plain(handle, &facts)) return false;
+  if (is_new) return true;
+  (void)hc_owner_of(handle, &is_user);
+  return is_user && hc_private_apply(p, handle);
+}
+
 /* A log that is there keeps what is in it and gets the owner's list before a line is written. */
 static hc_error open_log_file(const char *path, const hc_private *p, hc_file *file,
                               hc_failure *why) {
-  BY_HANDLE_FILE_INFORMATION facts;
   SECURITY_ATTRIBUTES attributes = p->attributes;
   hc_error code = open_file(path, APPEND_ACCESS | READ_CONTROL | WRITE_DAC, OPEN_ALWAYS,
                             FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
   if (code != HC_OK) return code;
-  if (is_plain(handle_of(*file), &facts) && hc_private_apply(p, handle_of(*file))) return HC_OK;
+  bool is_new = GetLastError() != ERROR_ALREADY_EXISTS;
+  if (is_private_log(handle_of(*file), p, is_new)) return HC_OK;
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,
@@ -270,11 +291,15 @@ bool hc_file_has_positions(hc_file file) { return GetFileType(handle_of(file)) =
 /* --- bodies that are sent */
 
 /* Reading at a place moves the position of the handle, which is the caller's: so it is opened once
- * more. A pipe has no position. */
+ * more. Not every file system does that (shares, those of programs); there the position is shared,
+ * as it is of a pipe, which has none. Files that the caller goes on reading never come here: they
+ * are the scripts' own (stdio_file_windows.c). */
 static HANDLE open_again(HANDLE handle) {
   HANDLE copy = INVALID_HANDLE_VALUE, process = GetCurrentProcess();
-  if (GetFileType(handle) == FILE_TYPE_DISK)
-    return ReOpenFile(handle, GENERIC_READ, HC_SHARE_ALL, 0);
+  if (GetFileType(handle) == FILE_TYPE_DISK) {
+    copy = ReOpenFile(handle, GENERIC_READ, HC_SHARE_ALL, 0);
+    if (copy != INVALID_HANDLE_VALUE || GetLastError() == ERROR_ACCESS_DENIED) return copy;
+  }
   if (!DuplicateHandle(process, handle, process, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS))
     return INVALID_HANDLE_VALUE;
   return copy;
@@ -346,7 +371,12 @@ typedef struct posix_rename {
 } posix_rename;
 
 #define RENAME_INFO_EX ((FILE_INFO_BY_HANDLE_CLASS)22)
-#define RENAME_FLAGS 0x43u /* replace if it exists, POSIX's meaning, read-only ones too */
+#define RENAME_FLAGS 0x03u /* replace if it exists, POSIX's meaning */
+#define RENAME_READ_ONLY 0x40u /* read-only ones too: since 1809, and refused before */
+
+static bool ask_rename(HANDLE file, posix_rename *request, DWORD size) {
+  return SetFileInformationByHandle(file, RENAME_INFO_EX, request, size) != 0;
+}
 
 /* A file system that does not know the request (FAT, some shares) refuses it, and MoveFileExW has
  * its turn. */
@@ -357,30 +387,48 @@ static bool rename_open(const char *from, const wchar_t *to) {
                                     FILE_FLAG_OPEN_REPARSE_POINT, NULL);
   bool is_done = false;
   if (request && file != INVALID_HANDLE_VALUE) {
-    request->flags = RENAME_FLAGS;
+    request->flags = RENAME_FLAGS | RENAME_READ_ONLY;
     request->name_size = (DWORD)length;
     for (size_t i = 0; to[i] != L'\0'; i++) request->name[i] = to[i];
-    is_done = SetFileInformationByHandle(file, RENAME_INFO_EX, request, (DWORD)size) != 0;
+    is_done = ask_rename(file, request, (DWORD)size);
+    request->flags = RENAME_FLAGS;
+    is_done = is_done || ask_rename(file, request, (DWORD)size);
   }
   if (file != INVALID_HANDLE_VALUE) (void)CloseHandle(file);
   hc_memory_release(request);
   return is_done;
 }
 
-/* Both names are made before anything is done. The number is read at once: releasing memory may set
- * another. */
+/* 0, or why not. */
+static DWORD rename_once(const char *from, const wchar_t *old_name, const wchar_t *new_name) {
+  if (rename_open(from, new_name) || MoveFileExW(old_name, new_name, MOVEFILE_REPLACE_EXISTING))
+    return 0;
+  return GetLastError();
+}
+
+#define RENAME_WAIT_MOST 32u /* ms; with those before it less than a tenth of a second */
+
+/* Scanners and indexers open a file that was just closed, for some milliseconds. Whoever waits here
+ * may be a game between two frames: so it is short, and comes to an end. */
+static DWORD rename_patiently(const char *from, const wchar_t *old_name, const wchar_t *new_name) {
+  DWORD number = rename_once(from, old_name, new_name);
+  for (DWORD wait = 1; wait <= RENAME_WAIT_MOST &&
+                       (number == ERROR_SHARING_VIOLATION || number == ERROR_ACCESS_DENIED);
+       wait *= 2) {
+    Sleep(wait);
+    number = rename_once(from, old_name, new_name);
+  }
+  return number;
+}
+
+/* Both names are made before anything is done. */
 hc_error hc_file_rename(const char *from, const char *to, hc_failure *why) {
   wchar_t *old_name = hc_path_wide(from), *new_name = hc_path_wide(to);
   DWORD number = ERROR_INVALID_NAME;
-  bool is_done = false;
-  if (old_name && new_name) {
-    is_done = rename_open(from, new_name) ||
-              MoveFileExW(old_name, new_name, MOVEFILE_REPLACE_EXISTING) != 0;
-    number = GetLastError();
-  }
+  if (old_name && new_name) number = rename_patiently(from, old_name, new_name);
   hc_memory_release(old_name);
   hc_memory_release(new_name);
-  return is_done ? HC_OK : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "", "", number);
+  return number == 0 ? HC_OK : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "", "", number);
 }
 
 /* What can't be removed stays, and nobody is told. */

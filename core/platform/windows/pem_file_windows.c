@@ -81,28 +81,51 @@ static hc_error write_all(HANDLE file, const char *path, hc_slice text, hc_failu
   return HC_OK;
 }
 
-/* CREATE_ALWAYS empties the file; its list of rights stays. */
+/* OPEN_ALWAYS and then empty: CREATE_ALWAYS fails on hidden files. What is no file on a disk has no
+ * size. */
+static bool empty(HANDLE file) { return GetFileType(file) != FILE_TYPE_DISK || SetEndOfFile(file); }
+
+/* Of a handle at its beginning. */
+static hc_error write_anew(HANDLE file, const char *path, hc_slice text, hc_failure *why) {
+  if (!empty(file))
+    return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, GetLastError());
+  return write_all(file, path, text, why);
+}
+
+/* The list of rights of a file that is there stays. */
 hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
-  HANDLE file = hc_file_open_handle(path, GENERIC_WRITE, CREATE_ALWAYS, 0, NULL);
+  HANDLE file = hc_file_open_handle(path, GENERIC_WRITE, OPEN_ALWAYS, 0, NULL);
   if (file == INVALID_HANDLE_VALUE)
     return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, GetLastError());
-  hc_error error = write_all(file, path, text, why);
+  hc_error error = write_anew(file, path, text, why);
   (void)CloseHandle(file);
   return error;
 }
 
+/* For a file that was there before. Another user's would stay his, whatever its list says: an owner
+ * may change it. What is no file on a disk has neither. False with GetLastError. */
+static bool make_private(const hc_private *p, HANDLE file) {
+  bool is_user = false;
+  if (GetFileType(file) != FILE_TYPE_DISK) return true;
+  (void)hc_owner_of(file, &is_user);
+  if (is_user) return hc_private_apply(p, file);
+  SetLastError(ERROR_INVALID_OWNER);
+  return false;
+}
+
 /* A file that was there before keeps its own list when it is opened: it gets the new one before the
- * first byte. What is no file on a disk has none. */
+ * first byte. One that is refused keeps what is in it. */
 static hc_error write_private(const hc_private *p, const char *path, hc_slice text,
                               hc_failure *why) {
   SECURITY_ATTRIBUTES attributes = p->attributes;
-  HANDLE file = hc_file_open_handle(path, GENERIC_WRITE | WRITE_DAC, CREATE_ALWAYS, 0, &attributes);
+  HANDLE file = hc_file_open_handle(path, GENERIC_WRITE | WRITE_DAC, OPEN_ALWAYS, 0, &attributes);
   if (file == INVALID_HANDLE_VALUE)
     return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, GetLastError());
-  bool is_private = GetFileType(file) != FILE_TYPE_DISK || hc_private_apply(p, file);
-  hc_error error = is_private ? write_all(file, path, text, why)
-                              : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private",
-                                             path, GetLastError());
+  bool is_new = GetLastError() != ERROR_ALREADY_EXISTS;
+  hc_error error =
+      is_new || make_private(p, file)
+          ? write_anew(file, path, text, why)
+          : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, GetLastError());
   (void)CloseHandle(file);
   return error;
 }

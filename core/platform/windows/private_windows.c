@@ -1,5 +1,5 @@
 /* private_windows.c - files that nobody but their owner may open: an access list that names the
- * user alone and takes nothing from the folder. See system_windows.h.
+ * user alone and takes nothing from the folder; and who a file's owner is. See system_windows.h.
  *
  * An administrator can take any file over, as root can on POSIX. The list is protected: what the
  * folder would hand down to its files does not reach this one. */
@@ -16,21 +16,29 @@ static void *allocate_private(DWORD size) {
   return block;
 }
 
-/* The user whom the process runs as; NULL with GetLastError. */
-static TOKEN_USER *find_user(void) {
+/* A thread may act for somebody else (a service for its client): what it opens is opened as that
+ * user. False with GetLastError. */
+static bool open_token(HANDLE *token) {
+  return OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, token) ||
+         (GetLastError() == ERROR_NO_TOKEN &&
+          OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, token));
+}
+
+/* TokenUser or TokenOwner, in memory of its own; NULL with GetLastError. */
+static void *find_in_token(TOKEN_INFORMATION_CLASS kind) {
   HANDLE token;
   DWORD size = 0;
-  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) return NULL;
-  (void)GetTokenInformation(token, TokenUser, NULL, 0, &size);
-  TOKEN_USER *user = size > 0 ? allocate_private(size) : NULL;
-  if (user && !GetTokenInformation(token, TokenUser, user, size, &size)) {
+  if (!open_token(&token)) return NULL;
+  (void)GetTokenInformation(token, kind, NULL, 0, &size);
+  void *found = size > 0 ? allocate_private(size) : NULL;
+  if (found && !GetTokenInformation(token, kind, found, size, &size)) {
     DWORD number = GetLastError();
-    hc_memory_release(user);
-    user = NULL;
+    hc_memory_release(found);
+    found = NULL;
     SetLastError(number);
   }
   (void)CloseHandle(token);
-  return user;
+  return found;
 }
 
 /* One entry, for the user. ACCESS_ALLOWED_ACE has the first four bytes of the SID in it already;
@@ -49,7 +57,7 @@ static ACL *make_list(SID *user) {
  * it is until the end. */
 bool hc_private_begin(hc_private *p) {
   *p = (hc_private){.attributes = {.nLength = sizeof p->attributes}};
-  TOKEN_USER *user = find_user();
+  TOKEN_USER *user = find_in_token(TokenUser);
   p->user = user;
   p->list = user ? make_list(user->User.Sid) : NULL;
   p->attributes.lpSecurityDescriptor = &p->descriptor;
@@ -77,4 +85,40 @@ void hc_private_end(hc_private *p) {
   hc_memory_release(p->list);
   hc_memory_release(p->user);
   *p = (hc_private){.user = NULL};
+}
+
+/* --- whose file is it */
+
+/* FNV-1a, of which 52 bits are kept: Lua 5.1 has doubles. Nobody can choose his SID. */
+static int64_t number_of_sid(SID *sid) {
+  const unsigned char *at = (const unsigned char *)sid;
+  uint64_t number = 0xcbf29ce484222325u;
+  for (DWORD i = 0; i < GetLengthSid(sid); i++) number = (number ^ at[i]) * 0x100000001b3u;
+  return (int64_t)(number >> 12);
+}
+
+/* New files of an administrator may belong to the group of administrators (TokenOwner). Where the
+ * file system knows no owners (FAT), Windows names everybody, whom nobody else could make the owner
+ * of a file. */
+static bool is_this_user(SID *sid) {
+  TOKEN_USER *user = find_in_token(TokenUser);
+  TOKEN_OWNER *owner = find_in_token(TokenOwner);
+  bool is_ours = (user && EqualSid(sid, user->User.Sid)) ||
+                 (owner && EqualSid(sid, owner->Owner)) || IsWellKnownSid(sid, WinWorldSid);
+  hc_memory_release(user);
+  hc_memory_release(owner);
+  return is_ours;
+}
+
+/* By the handle: what a path leads to may change. */
+int64_t hc_owner_of(HANDLE file, bool *is_user) {
+  PSID sid = NULL;
+  PSECURITY_DESCRIPTOR descriptor = NULL;
+  bool is_known = GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &sid, NULL,
+                                  NULL, NULL, &descriptor) == ERROR_SUCCESS &&
+                  sid;
+  int64_t number = is_known ? number_of_sid(sid) : 0;
+  if (is_user) *is_user = is_known && is_this_user(sid);
+  if (descriptor) (void)LocalFree(descriptor);
+  return number;
 }

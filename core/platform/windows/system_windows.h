@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../../base/error.h"
 #include "../../base/internal.h"
@@ -52,8 +53,9 @@ int hc_errno_of_winsock(int code);
 
 /* --- paths */
 
-/* The path for the calls that end with W; NULL, with GetLastError, where memory is out or it is no
- * text. Ends with hc_memory_release. Long ones get the prefix that lifts the limit of 260. */
+/* The path for the calls that end with W; NULL, with GetLastError, where memory is out, it is no
+ * text, or it names a stream (HC_NAMES_STREAM). Ends with hc_memory_release. Long ones get the
+ * prefix that lifts the limit of 260. */
 wchar_t *hc_path_wide(const char *path);
 
 /* --- files */
@@ -64,13 +66,20 @@ wchar_t *hc_path_wide(const char *path);
  * this. */
 #define HC_IS_FOLDER 336
 
+/* Numbers of our own, in the range that Windows leaves to programs (SetLastError): names that lead
+ * to something else than a file of that name, a stream ("page:1") or a device ("folder/nul.txt").
+ * The plain name of a device ("NUL"), and what begins with "\\.\" or "\\?\", is taken as it is. */
+#define HC_NAMES_STREAM 0x20000001ul
+#define HC_NAMES_DEVICE 0x20000002ul
+
 /* CreateFileW, shared with everybody: on Windows an open file could otherwise be neither replaced
- * nor removed. INVALID_HANDLE_VALUE, with GetLastError, HC_IS_FOLDER among them. `security` may be
- * NULL. */
+ * nor removed. INVALID_HANDLE_VALUE, with GetLastError, HC_IS_FOLDER, HC_NAMES_STREAM and
+ * HC_NAMES_DEVICE among them. GetLastError is the system's otherwise too: ERROR_ALREADY_EXISTS with
+ * OPEN_ALWAYS. `security` may be NULL. */
 HANDLE hc_file_open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags,
                            SECURITY_ATTRIBUTES *security);
-/* hc_file_record with the reason of the system's number, and HC_ERR_OUT_OF_MEMORY where that is
- * it. */
+/* hc_file_record with the reason of the system's number, and HC_ERR_OUT_OF_MEMORY or
+ * HC_ERR_FILE_BAD_PATH where that is it. */
 hc_error hc_file_fail(hc_failure *why, hc_error code, const char *what, const char *path,
                       DWORD number);
 
@@ -88,6 +97,12 @@ bool hc_private_begin(hc_private *p);
 /* The same for a file that is there already, whose handle has WRITE_DAC. */
 bool hc_private_apply(const hc_private *p, HANDLE file);
 void hc_private_end(hc_private *p);
+
+/* A number for the file's owner, which fits into a double and is none below 0; 0 where nobody can
+ * say. *is_user (may be NULL): is it this thread's user, or whoever new files of this user belong
+ * to? True too on a file system that has no owners. The handle has READ_CONTROL, as those have that
+ * are opened with GENERIC_READ or GENERIC_WRITE. */
+int64_t hc_owner_of(HANDLE file, bool *is_user);
 
 HC_INTERNAL_END
 
