@@ -406,7 +406,7 @@ static DWORD rename_once(const char *from, const wchar_t *old_name, const wchar_
   return GetLastError();
 }
 
-#define RENAME_WAIT_MOST 32u /* ms; with those before it less than a tenth of a second */
+#define RENAME_WAIT_MOST 32u /* ms; with those before it about a tenth of a second */
 
 /* Scanners and indexers open a file that was just closed, for some milliseconds. Whoever waits here
  * may be a game between two frames: so it is short, and comes to an end. */
