@@ -215,12 +215,9 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
 /* Without the right to write anywhere, each write goes to the end. */
 #define APPEND_ACCESS (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
 
-/* A new one is private already. Another user's file would stay his, whatever its list says. */
-static bool is_private_log(HANDLE handle, const hc_private *p, bool is_new) {
-  BY_HANDLE_FILE_INFORMATION facts;
+/* For one that was there before. Another user's would stay his, whatever its list says. */
+static bool make_log_private(HANDLE handle, const hc_private *p) {
   bool is_user = false;
-  if (!is_plain(handle, &facts)) return false;
-  if (is_new) return true;
   (void)hc_owner_of(handle, &is_user);
   return is_user && hc_private_apply(p, handle);
 }
@@ -228,12 +225,14 @@ static bool is_private_log(HANDLE handle, const hc_private *p, bool is_new) {
 /* A log that is there keeps what is in it and gets the owner's list before a line is written. */
 static hc_error open_log_file(const char *path, const hc_private *p, hc_file *file,
                               hc_failure *why) {
+  BY_HANDLE_FILE_INFORMATION facts;
   SECURITY_ATTRIBUTES attributes = p->attributes;
   hc_error code = open_file(path, APPEND_ACCESS | READ_CONTROL | WRITE_DAC, OPEN_ALWAYS,
                             FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
   if (code != HC_OK) return code;
   bool is_new = GetLastError() != ERROR_ALREADY_EXISTS;
-  if (is_private_log(handle_of(*file), p, is_new)) return HC_OK;
+  if (is_plain(handle_of(*file), &facts) && (is_new || make_log_private(handle_of(*file), p)))
+    return HC_OK;
   hc_file_close(*file);
   *file = HC_NO_FILE;
   return hc_failure_set(why, HC_ERR_FILE_CANT_OPEN,

@@ -69,27 +69,27 @@ hc_error hc_pem_file_read(const char *path, hc_buffer *out, hc_failure *why) {
 
 /* --- writing */
 
-/* WriteFile may take less than it was given. */
-static hc_error write_all(HANDLE file, const char *path, hc_slice text, hc_failure *why) {
+/* WriteFile may take less than it was given. False with GetLastError. */
+static bool put_all(HANDLE file, hc_slice text) {
   while (text.size > 0) {
     DWORD size = text.size > READ_SIZE ? READ_SIZE : (DWORD)text.size, put = 0;
-    if (!WriteFile(file, text.data, size, &put, NULL))
-      return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, GetLastError());
+    if (!WriteFile(file, text.data, size, &put, NULL)) return false;
     text.data += put;
     text.size -= put;
   }
-  return HC_OK;
+  return true;
 }
 
 /* OPEN_ALWAYS and then empty: CREATE_ALWAYS fails on hidden files. What is no file on a disk has no
  * size. */
-static bool empty(HANDLE file) { return GetFileType(file) != FILE_TYPE_DISK || SetEndOfFile(file); }
+static bool empty_file(HANDLE file) {
+  return GetFileType(file) != FILE_TYPE_DISK || SetEndOfFile(file);
+}
 
 /* Of a handle at its beginning. */
 static hc_error write_anew(HANDLE file, const char *path, hc_slice text, hc_failure *why) {
-  if (!empty(file))
-    return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, GetLastError());
-  return write_all(file, path, text, why);
+  if (empty_file(file) && put_all(file, text)) return HC_OK;
+  return hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't write", path, GetLastError());
 }
 
 /* The list of rights of a file that is there stays. */
