@@ -161,8 +161,8 @@ static bool is_everybody(SID *sid) {
          IsWellKnownSid(sid, WinAuthenticatedUserSid);
 }
 
-/* Does the list let no group of users read it? wine makes lists of its own of what it is given, with
- * an entry for the system. */
+/* Does the list let no group of users read it? wine makes lists of its own of what it is given,
+ * with an entry for the system. */
 static bool is_private_list(ACL *list) {
   for (DWORD i = 0; list && i < list->AceCount; i++) {
     void *at;
@@ -250,7 +250,7 @@ static void check_keys(void) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) hc_file_unlink(in_folder(names[i]));
 }
 
-/* --- other users' files, which under wine a superuser can make: the system below gives them away */
+/* --- other users' files: under wine the system below lets a superuser give them away */
 
 typedef char *__attribute__((cdecl)) path_below(const WCHAR *path);
 
