@@ -107,10 +107,9 @@ hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
 static bool make_private(const hc_private *p, HANDLE file) {
   bool is_user = false;
   if (GetFileType(file) != FILE_TYPE_DISK) return true;
-  (void)hc_owner_of(file, &is_user);
-  if (is_user) return hc_private_apply(p, file);
   SetLastError(ERROR_INVALID_OWNER);
-  return false;
+  (void)hc_owner_of(file, &is_user);
+  return is_user && hc_private_apply(p, file);
 }
 
 /* A file that was there before keeps its own list when it is opened: it gets the new one before the

@@ -102,15 +102,18 @@ static int64_t number_of_sid(SID *sid) {
  * of a file. */
 static bool is_this_user(SID *sid) {
   TOKEN_USER *user = find_in_token(TokenUser);
-  TOKEN_OWNER *owner = find_in_token(TokenOwner);
-  bool is_ours = (user && EqualSid(sid, user->User.Sid)) ||
-                 (owner && EqualSid(sid, owner->Owner)) || IsWellKnownSid(sid, WinWorldSid);
+  TOKEN_OWNER *owner = user ? find_in_token(TokenOwner) : NULL;
+  DWORD number = owner ? ERROR_INVALID_OWNER : GetLastError();
+  bool is_ours = owner && (EqualSid(sid, user->User.Sid) || EqualSid(sid, owner->Owner) ||
+                           IsWellKnownSid(sid, WinWorldSid));
   hc_memory_release(user);
   hc_memory_release(owner);
+  SetLastError(number);
   return is_ours;
 }
 
-/* By the handle: what a path leads to may change. */
+/* By the handle: what a path leads to may change. Where the owner is not the user, GetLastError
+ * says whether he is another one or memory was out. */
 int64_t hc_owner_of(HANDLE file, bool *is_user) {
   PSID sid = NULL;
   PSECURITY_DESCRIPTOR descriptor = NULL;
