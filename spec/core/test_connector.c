@@ -16,9 +16,9 @@ static hc_connector *start(const hc_address *list, size_t count, uint64_t now) {
   return c;
 }
 
-/* Polls at `now` for as long as descriptors have something, until it is decided. */
-/* What reaches `listener` (-1: there is none) meanwhile is taken from its queue, so that there is
- * room for the next. */
+/* Polls at `now` for as long as descriptors have something, until it is decided. What reaches
+ * `listener` (-1: there is none) meanwhile is taken from its queue, so that there is room for the
+ * next. */
 static hc_io run_beside(int listener, hc_connector *c, uint64_t now, hc_socket *connected,
                         hc_failure *why) {
   hc_io io;

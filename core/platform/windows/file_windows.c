@@ -215,13 +215,6 @@ hc_error hc_file_open_present(const char *path, int64_t owner, hc_file *file, hc
 /* Without the right to write anywhere, each write goes to the end. */
 #define APPEND_ACCESS (FILE_APPEND_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
 
-/* For one that was there before. Another user's would stay his, whatever its list says. */
-static bool make_log_private(HANDLE handle, const hc_private *p) {
-  bool is_user = false;
-  (void)hc_owner_of(handle, &is_user);
-  return is_user && hc_private_apply(p, handle);
-}
-
 /* A log that is there keeps what is in it and gets the owner's list before a line is written. */
 static hc_error open_log_file(const char *path, const hc_private *p, hc_file *file,
                               hc_failure *why) {
@@ -231,7 +224,7 @@ static hc_error open_log_file(const char *path, const hc_private *p, hc_file *fi
                             FILE_FLAG_OPEN_REPARSE_POINT, &attributes, file, why);
   if (code != HC_OK) return code;
   bool is_new = GetLastError() != ERROR_ALREADY_EXISTS;
-  if (is_plain(handle_of(*file), &facts) && (is_new || make_log_private(handle_of(*file), p)))
+  if (is_plain(handle_of(*file), &facts) && (is_new || hc_private_apply(p, handle_of(*file))))
     return HC_OK;
   hc_file_close(*file);
   *file = HC_NO_FILE;

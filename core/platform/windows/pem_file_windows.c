@@ -102,27 +102,17 @@ hc_error hc_pem_file_write(const char *path, hc_slice text, hc_failure *why) {
   return error;
 }
 
-/* For a file that was there before. Another user's would stay his, whatever its list says: an owner
- * may change it. What is no file on a disk has neither. False with GetLastError. */
-static bool make_private(const hc_private *p, HANDLE file) {
-  bool is_user = false;
-  if (GetFileType(file) != FILE_TYPE_DISK) return true;
-  SetLastError(ERROR_INVALID_OWNER);
-  (void)hc_owner_of(file, &is_user);
-  return is_user && hc_private_apply(p, file);
-}
-
 /* A file that was there before keeps its own list when it is opened: it gets the new one before the
- * first byte. One that is refused keeps what is in it. */
+ * first byte. One that is refused keeps what is in it. What is no file on a disk has no list. */
 static hc_error write_private(const hc_private *p, const char *path, hc_slice text,
                               hc_failure *why) {
   SECURITY_ATTRIBUTES attributes = p->attributes;
   HANDLE file = hc_file_open_handle(path, GENERIC_WRITE | WRITE_DAC, OPEN_ALWAYS, 0, &attributes);
   if (file == INVALID_HANDLE_VALUE)
     return hc_file_fail(why, HC_ERR_FILE_CANT_OPEN, HC_CANT_OPEN, path, GetLastError());
-  bool is_new = GetLastError() != ERROR_ALREADY_EXISTS;
+  bool needs_none = GetLastError() != ERROR_ALREADY_EXISTS || GetFileType(file) != FILE_TYPE_DISK;
   hc_error error =
-      is_new || make_private(p, file)
+      needs_none || hc_private_apply(p, file)
           ? write_anew(file, path, text, why)
           : hc_file_fail(why, HC_ERR_FILE_CANT_WRITE, "can't make private", path, GetLastError());
   (void)CloseHandle(file);

@@ -73,6 +73,10 @@ bool hc_private_begin(hc_private *p) {
 
 /* SetSecurityInfo gives its error as the result, not by GetLastError, as callers expect it. */
 bool hc_private_apply(const hc_private *p, HANDLE file) {
+  bool is_user = false;
+  SetLastError(ERROR_INVALID_OWNER);
+  (void)hc_owner_of(file, &is_user);
+  if (!is_user) return false;
   DWORD number = SetSecurityInfo(file, SE_FILE_OBJECT,
                                  DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
                                  NULL, NULL, (ACL *)p->list, NULL);

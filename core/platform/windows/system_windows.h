@@ -94,7 +94,9 @@ typedef struct hc_private {
 
 /* False, with GetLastError, where it can't be made. */
 bool hc_private_begin(hc_private *p);
-/* The same for a file that is there already, whose handle has WRITE_DAC. */
+/* The same for a file that is there already, whose handle has READ_CONTROL and WRITE_DAC. False,
+ * with GetLastError, where that fails, or the file is another user's (ERROR_INVALID_OWNER), who
+ * would stay its owner, whatever the list says. */
 bool hc_private_apply(const hc_private *p, HANDLE file);
 void hc_private_end(hc_private *p);
 
