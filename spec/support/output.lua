@@ -160,7 +160,14 @@ return function()
     subscribe(self, options)
     busted.subscribe({ "test", "start" }, self.spec_test_start)
     busted.subscribe({ "test", "end" }, self.spec_test_end)
-    busted.subscribe({ "suite", "end" }, self.spec_suite_end)
+    busted.subscribe({ "suite", "end" }, function()
+      local ok, message = xpcall(self.spec_suite_end, debug.traceback)
+      if not ok then -- busted would end with this, in silence
+        io.stderr:write(message, "\n")
+        error(message, 0)
+      end
+      return nil, true
+    end)
   end
   return handler
 end

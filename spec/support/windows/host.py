@@ -4,6 +4,9 @@
 SPEC_HOST tells the command the port of 127.0.0.1 at which it is listened. Each connection is one process: a message is a
 list of byte strings, as "N\\n" and then, N times, "SIZE\\n" and the bytes. What is asked is the first of them, see `Job`;
 each is answered by one message. A process ends with its connection, and all of them with the command.
+
+The command itself says once that it has begun (see process.lua). Where it ended before that and in failure, wine has
+broken off: it is run once more.
 """
 import os
 import select
@@ -58,6 +61,9 @@ class Job:
                     pass
 
     # --- what can be asked
+
+    def do_begun(self):
+        self.answer("ok")
 
     def do_spawn(self, count, *rest):
         count = int(count)
@@ -173,7 +179,13 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     host = Host()
     host.start()
-    code = subprocess.call(sys.argv[1:], env=dict(os.environ, SPEC_HOST=str(host.port())))
+    # What wine has to say is shown if the command fails. The programs that a spec starts don't get this: their output is
+    # compared.
+    environment = dict(os.environ, SPEC_HOST=str(host.port()), WINEDEBUG="err+all,fixme-all")
+    code = subprocess.call(sys.argv[1:], env=environment)
+    if code != 0 and not host.threads:
+        print("note: ended with status %d before it began; run once more" % code, flush=True)
+        code = subprocess.call(sys.argv[1:], env=environment)
     host.wait(5)
     sys.exit(code if code >= 0 else 128 - code)
 

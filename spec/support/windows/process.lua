@@ -40,9 +40,17 @@ local function add_settings(message, list)
   end
 end
 
+local function connect()
+  return assert(native.connect({ port = tonumber(os.getenv("SPEC_HOST")) }))
+end
+
+local first = connect()
+ask(first, 0, "begun")
+first:close()
+
 function native.spawn(argv, options)
   options = options or {}
-  local conn = assert(native.connect({ port = tonumber(os.getenv("SPEC_HOST")) }))
+  local conn = connect()
   local message = { "spawn", #argv }
   for _, word in ipairs(argv) do
     message[#message + 1] = word
