@@ -69,21 +69,21 @@ end
 -- See spec/support/windows/host.py.
 describe("a command for wine", function()
   local again = "note: ended with status 1 before it began; run once more\n"
+  local runner = "spec/support/run.lua" -- by which a spec is known
 
   -- What a shell does with this script: the output, and the status.
-  local function host(script)
-    local folder = keep(tempdir.new())
-    local result = program.run({ "spec/support/windows/host.py", "sh", "-c", script, folder.path
-      .. "/been" },
-      { merge = true })
+  local function host(script, ...)
+    local place = keep(tempdir.new()).path .. "/been"
+    local command = { "spec/support/windows/host.py", "sh", "-c", script, place, ... }
+    local result = program.run(command, { merge = true })
     return result.out, result.code
   end
 
-  it("that ended before it began is run once more", function()
-    local out, code = host('[ -e "$0" ] && echo fine && exit; >"$0"; exit 1')
+  it("that is a spec and ended before it began is run once more", function()
+    local out, code = host('[ -e "$0" ] && echo fine && exit; >"$0"; exit 1', runner)
     assert.equal(again .. "fine\n", out)
     assert.equal(0, code)
-    out, code = host("echo none; exit 1")
+    out, code = host("echo none; exit 1", runner)
     assert.equal("none\n" .. again .. "none\n", out)
     assert.equal(1, code)
   end)
@@ -92,8 +92,14 @@ describe("a command for wine", function()
     local out, code = host([[echo it; python3 -c 'import os, socket
 stream = socket.create_connection(("127.0.0.1", int(os.environ["SPEC_HOST"])))
 stream.sendall(b"1\n5\nbegun")
-assert stream.recv(9) == b"1\n2\nok"'; exit 3]])
+assert stream.recv(9) == b"1\n2\nok"'; exit 3]], runner)
     assert.equal("it\n", out)
+    assert.equal(3, code)
+  end)
+
+  it("that is another program may fail, and has its own output alone", function()
+    local out, code = host('echo "$WINEDEBUG" it; exit 3')
+    assert.equal((os.getenv("WINEDEBUG") or "") .. " it\n", out)
     assert.equal(3, code)
   end)
 end)

@@ -5,8 +5,8 @@ SPEC_HOST tells the command the port of 127.0.0.1 at which it is listened. Each 
 list of byte strings, as "N\\n" and then, N times, "SIZE\\n" and the bytes. What is asked is the first of them, see `Job`;
 each is answered by one message. A process ends with its connection, and all of them with the command.
 
-The command itself says once that it has begun (see process.lua). Where it ended before that and in failure, wine has
-broken off: it is run once more.
+A spec says once that it has begun (see process.lua). Where it ended before that and in failure, wine has broken off: it
+is run once more.
 """
 import os
 import select
@@ -179,11 +179,13 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     host = Host()
     host.start()
-    # What wine has to say is shown if the command fails. The programs that a spec starts don't get this: their output is
-    # compared.
-    environment = dict(os.environ, SPEC_HOST=str(host.port()), WINEDEBUG="err+all,fixme-all")
+    environment = dict(os.environ, SPEC_HOST=str(host.port()))
+    is_spec = "spec/support/run.lua" in sys.argv
+    # Shown if the spec fails. Of other programs, which specs start, the output is compared.
+    if is_spec:
+        environment["WINEDEBUG"] = "err+all,fixme-all"
     code = subprocess.call(sys.argv[1:], env=environment)
-    if code != 0 and not host.threads:
+    if is_spec and code != 0 and not host.threads:
         print("note: ended with status %d before it began; run once more" % code, flush=True)
         code = subprocess.call(sys.argv[1:], env=environment)
     host.wait(5)
